@@ -1,0 +1,97 @@
+"""Boxes and affine maps of the plane, as arrays.
+
+A map is a 2x3 matrix `M`: a point p goes to `M[:, :2] @ p + M[:, 2]`. Batches carry leading axes. Boxes are corners
+`x0 y0 x1 y1`; width is `x1 - x0`. Pixel coordinates name pixel centres, so a picture of width W spans -0.5 … W-0.5.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .types import Floats
+
+
+def transform(maps: Floats, points: Floats) -> Floats:
+    """Apply affine maps (…, 2, 3) to points (…, K, 2)."""
+    return points @ np.swapaxes(maps[..., :2], -1, -2) + maps[..., None, :, 2]
+
+
+def compose(outer: Floats, inner: Floats) -> Floats:
+    """Return the map that applies `inner` first, then `outer`; (…, 2, 3) each."""
+    linear = outer[..., :2] @ inner[..., :2]
+    shift = (outer[..., :2] @ inner[..., 2:]) + outer[..., 2:]
+    return np.concatenate([linear, shift], axis=-1)
+
+
+def invert(maps: Floats) -> Floats:
+    """Invert affine maps (…, 2, 3); raises `numpy.linalg.LinAlgError` for a singular one."""
+    linear = np.linalg.inv(maps[..., :2])
+    return np.concatenate([linear, -linear @ maps[..., 2:]], axis=-1)
+
+
+def fit_affine(source: Floats, target: Floats) -> Floats:
+    """Fit the least-squares affine maps (…, 2, 3) that take source points (…, K, 2) to target points (…, K, 2)."""
+    source, target = np.broadcast_arrays(source, target)
+    design = np.concatenate([source, np.ones_like(source[..., :1])], axis=-1)
+    gram = np.swapaxes(design, -1, -2) @ design
+    return np.swapaxes(np.linalg.solve(gram, np.swapaxes(design, -1, -2) @ target), -1, -2)
+
+
+def fit_similarity(source: Floats, target: Floats) -> Floats:
+    """Fit the least-squares maps of rotation, scale and shift (…, 2, 3) from source to target points (…, K, 2)."""
+    source_mean = source.mean(axis=-2, keepdims=True)
+    target_mean = target.mean(axis=-2, keepdims=True)
+    a, b = source - source_mean, target - target_mean
+    power = (a**2).sum(axis=(-1, -2))
+    cos = (a * b).sum(axis=(-1, -2)) / power
+    sin = (a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]).sum(axis=-1) / power
+    linear = np.stack([np.stack([cos, -sin], axis=-1), np.stack([sin, cos], axis=-1)], axis=-2)
+    shift = target_mean - source_mean @ np.swapaxes(linear, -1, -2)
+    return np.concatenate([linear, np.swapaxes(shift, -1, -2)], axis=-1)
+
+
+def tight_box(points: Floats) -> Floats:
+    """Return the smallest boxes (…, 4) around points (…, K, 2)."""
+    return np.concatenate([points.min(axis=-2), points.max(axis=-2)], axis=-1)
+
+
+def square(boxes: Floats, expansion: float = 1.0) -> Floats:
+    """Return squares (…, 4) about the boxes' centres, side = longer side x expansion."""
+    centre = (boxes[..., :2] + boxes[..., 2:]) / 2
+    half = np.max(boxes[..., 2:] - boxes[..., :2], axis=-1, keepdims=True) * expansion / 2
+    return np.concatenate([centre - half, centre + half], axis=-1)
+
+
+def expand(boxes: Floats, expansion: float) -> Floats:
+    """Scale boxes (…, 4) about their centres."""
+    centre = (boxes[..., :2] + boxes[..., 2:]) / 2
+    half = (boxes[..., 2:] - boxes[..., :2]) * expansion / 2
+    return np.concatenate([centre - half, centre + half], axis=-1)
+
+
+def box_to_unit(boxes: Floats) -> Floats:
+    """Return the maps (…, 2, 3) that take each box (…, 4) to [-1, 1]²."""
+    size = boxes[..., 2:] - boxes[..., :2]
+    scale = 2 / size
+    shift = -(boxes[..., :2] + boxes[..., 2:]) / size
+    zero = np.zeros_like(scale[..., 0])
+    return np.stack(
+        [
+            np.stack([scale[..., 0], zero, shift[..., 0]], axis=-1),
+            np.stack([zero, scale[..., 1], shift[..., 1]], axis=-1),
+        ],
+        axis=-2,
+    )
+
+
+def unit_to_crop(size: int) -> Floats:
+    """Return the map (2, 3) from [-1, 1]² to the pixel frame of a size x size crop, edges on the crop's edges."""
+    return np.array([[size / 2, 0, size / 2 - 0.5], [0, size / 2, size / 2 - 0.5]])
+
+
+def box_to_crop(boxes: Floats, size: int) -> Floats:
+    """Return the maps (…, 2, 3) from picture pixels to the pixels of a size x size crop of each box (…, 4)."""
+    return compose(unit_to_crop(size), box_to_unit(boxes))

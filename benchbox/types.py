@@ -1,0 +1,275 @@
+"""The values that flow through benchbox; nouns only, no behaviour beyond what keeps a value whole.
+
+Two coordinate frames exist and never mix:
+
+* the **dataset's own frame**: what its annotation files say (iBUG `.pts`: the first pixel's centre is (1, 1)).
+  `Index`, `Truth` and `Predictions` live here, so a stored prediction compares with the official files as it is;
+* the **pixel frame**: the first pixel's centre is (0, 0), as arrays are indexed. `Sample`, `Examples` and everything
+  that a method sees or returns live here.
+
+`Index.origin` is the difference; `datasets.split` and `pipeline` are the only places that add or subtract it.
+Boxes are corners `x0 y0 x1 y1`, width `x1 - x0`. Importing this module loads neither NumPy nor torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from typing import Protocol as Interface
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Floats = npt.NDArray[np.float64]
+    Bools = npt.NDArray[np.bool_]
+    Bytes = npt.NDArray[np.uint8]
+    Strings = npt.NDArray[np.str_]
+
+Task = Literal["landmarks", "gaze2d", "gaze3d"]
+Kind = Literal["paper", "weights", "trained", "submitted"]
+
+
+# --- what a dataset is -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A landmark scheme: what each point index means."""
+
+    name: str
+    count: int
+    flip: tuple[int, ...]  # flip[k] is the point that k becomes in a mirrored picture
+    eye_corners: tuple[int, int]  # outer corners, image-left first: the inter-ocular distance
+    eyes: tuple[tuple[int, ...], tuple[int, ...]]  # points whose means are the eye centres: the inter-pupil distance
+    parts: Mapping[str, tuple[int, ...]]  # contour, brows, eyes, nose, mouth …: per-part errors, local stages
+    subsets: Mapping[int, tuple[int, ...]]  # 51, 49, 66 …: indices into this layout
+
+
+@dataclass(frozen=True)
+class Access:
+    """How a person gets a dataset and what they may do with it."""
+
+    title: str
+    folder: str  # under the data root; "" for data that benchbox makes itself
+    where: str  # where it is asked for or downloaded
+    terms: str  # licence in one line
+    citation: str
+    layout: str  # the expected files, a few lines
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """A dataset as columns, one row per face, made without touching a pixel."""
+
+    dataset: str
+    ids: Strings  # (N,) unique
+    parts: Strings  # (N,) "helen/trainset", "common" …: what cards build splits and groups from
+    values: Floats  # (N, K, 2) px | (N, 2) cm | (N, 3), in the dataset's own frame
+    boxes: Mapping[str, Floats]  # box source → (N, 4) in the dataset's own frame; NaN where there is none
+    clusters: Strings  # (N,) photo, person or video: what is resampled together
+    read: Callable[[int], Bytes]  # row → RGB (H, W, 3) uint8, decoded when called
+    origin: float = 0.0  # coordinate of the first pixel's centre in the dataset's own frame
+    visible: Bools | None = None  # (N, K)
+    attributes: Mapping[str, Bools] = field(default_factory=dict)  # further groups that the annotations carry
+    notes: tuple[str, ...] = ()  # what is partial or unusual in this copy, in words
+    variant: str = "complete"  # named variant of the data, e.g. "train 2,012 of 3,148"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of a dataset's examination."""
+
+    level: Literal["ok", "partial", "missing", "wrong"]
+    what: str  # "helen/trainset: 870 of 2,000 faces"
+
+
+class Dataset(Interface):
+    """What a module in `benchbox.datasets` offers."""
+
+    ACCESS: Access
+
+    def index(self, root: Path, *, pixels: bool = True) -> Index:
+        """Read the annotations under a data root; `pixels=False` asks for no image to be present."""
+
+    def verify(self, root: Path) -> list[Finding]:
+        """Say what is complete, partial, missing or wrong."""
+
+
+# --- what a protocol fixes ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One evaluation protocol, read from its TOML card; `card` is the hash of everything that decides a number."""
+
+    name: str
+    title: str
+    task: Task
+    dataset: str
+    layout: str  # key of layouts.LAYOUTS; "" for gaze
+    version: int
+    train_parts: tuple[str, ...]
+    train_expected: int  # faces in the complete training set
+    labelled: float  # share of the training set that keeps its labels
+    validation: float  # share of the training clusters held out for validation
+    groups: Mapping[str, tuple[str, ...]]  # group → parts
+    overall: str  # the group that ranks a leaderboard
+    test_expected: int
+    box: str  # box source
+    box_expansion: float  # side of the box that a method is given over the side of the source's box
+    options: Mapping[str, tuple[str, ...]]  # what `name+key=value` may change, e.g. box → detector, ground_truth
+    normalisers: tuple[str, ...]
+    auc: tuple[float, ...]
+    fr: tuple[float, ...]
+    points: tuple[int, ...]  # further point subsets scored beside the layout's own, e.g. (51,)
+    average: Literal["macro"]  # mean over points, then over faces
+    failed: Literal["infinite"]  # a failed face: infinite error in FR, AUC and CED, left out of the mean
+    cluster: str  # what `clusters` holds, in a word: photo, person
+    interval: float  # 0.95
+    resamples: int
+    twin: str  # the synthetic protocol of the same shape, "" where there is none
+    notes: tuple[str, ...]
+    card: str  # "sha256:…"
+
+
+# --- what a method sees ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """All that a method sees of one face; pixel frame."""
+
+    id: str
+    box: Floats  # (4,) the protocol's box
+    pixels: Callable[[], Bytes]  # decodes RGB (H, W, 3) uint8 when called
+    boxes: Mapping[str, Floats] = field(default_factory=dict)  # further boxes, e.g. eyes
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Labelled samples; pixel frame."""
+
+    samples: Sequence[Sample]
+    values: Floats  # (N, K, 2) px | (N, 2) cm | (N, 3)
+    clusters: Strings  # (N,)
+    visible: Bools | None = None
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """Everything a recipe gets; it writes only under `out` and never sees a test item."""
+
+    task: Task
+    layout: Layout | None
+    labelled: Examples
+    unlabelled: Sequence[Sample]
+    validation: Examples | None
+    out: Path
+    seed: int
+    device: str  # "cpu", "cuda"
+    budget: str  # "smoke", "quick", "paper"
+    params: Mapping[str, Any]  # card defaults ← budget ← variant ← overrides
+
+
+Predict = Callable[[Sequence[Sample]], "np.ndarray"]
+
+
+class Method(Interface):
+    """What the module of a plugin offers; `train` may be absent when there is nothing to train."""
+
+    def train(self, job: Job) -> None:
+        """Train by any loop and stages; leave the weights under `job.out`."""
+
+    def predictor(self, weights: Path, device: str) -> Predict:
+        """Return a callable: samples → (n, K, 2) px in the pixel frame | (n, 2) cm | (n, 3); a NaN row is no answer."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A named row of a paper's table: the parameters that it changes."""
+
+    name: str
+    title: str
+    params: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """A plugin's method.toml, read without importing the plugin."""
+
+    name: str
+    title: str
+    task: tuple[Task, ...]
+    summary: str
+    paper: Mapping[str, str]  # title, authors, venue, year, url; empty for a baseline
+    default: str  # default variant
+    variants: Mapping[str, Variant]
+    params: Mapping[str, Any]  # defaults: every key that a budget, a variant or --set may change
+    budgets: Mapping[str, Mapping[str, Any]]
+    folder: Path
+    module: str  # importable name, "benchbox_methods.glsr"; "" when given with --methods
+    source: str  # the distribution or folder that it comes from
+
+
+# --- what comes out ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What the scorer compares with; reaches nothing else."""
+
+    ids: Strings  # (N,)
+    values: Floats  # (N, K, 2) px in the dataset's own frame | (N, 2) cm | (N, 3)
+    groups: Mapping[str, Bools]  # group → (N,)
+    clusters: Strings  # (N,)
+    visible: Bools | None = None
+    boxes: Floats | None = None  # (N, 4) ground-truth face box for the face-size normaliser; None: tight box of points
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The durable artefact: one row per id, in the dataset's own frame."""
+
+    ids: Strings  # (N,) unique
+    values: Floats  # as Truth.values; NaN where failed
+    failed: Bools  # (N,)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number with its interval; `low` and `high` are None where none was computed."""
+
+    value: float | None
+    unit: str
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Every metric per group, and the per-face errors they come from; derived, rebuilt at will."""
+
+    groups: Mapping[str, Mapping[str, Score]]
+    count: int
+    failed: int
+    errors: np.ndarray  # structured (N,): one float field per error, `failed`, `cluster` and `in_<group>`
+    scorer: int = 1  # version of the scoring code
+
+
+@dataclass(frozen=True)
+class Run:
+    """The record of one run, written once beside its predictions; `record` is run.json as it stands on disk."""
+
+    protocol: str
+    method: str
+    variant: str  # folder name: the variant, with overrides appended
+    seed: str  # folder name
+    folder: Path
+    record: Mapping[str, Any]

@@ -1,0 +1,1 @@
+"""Method plugins shipped with benchbox; read through benchbox.plugins."""

@@ -1,0 +1,1 @@
+"""Protocol cards and published numbers shipped with benchbox; read through benchbox.protocol."""
