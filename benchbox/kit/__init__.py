@@ -1,0 +1,1 @@
+"""Torch tools for recipes: pixels, runtime, checkpoints, meters. Tools, never a loop of their own."""

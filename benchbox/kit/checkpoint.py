@@ -1,0 +1,93 @@
+"""Stages that survive a kill: files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from benchbox.errors import ResultError
+
+
+def once(path: Path, make: Callable[..., None], *args: Any) -> Path:
+    """Return `path` if it is there; else call `make(beside, *args)`, which writes a file beside it, and rename."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        make(beside, *args)
+        os.replace(beside, path)
+    return path
+
+
+def save_weights(path: Path, modules: Mapping[str, nn.Module], facts: Mapping[str, str]) -> None:
+    """Write the modules' tensors and a few facts about them as one safetensors file, atomically."""
+    tensors = {
+        f"{name}.{key}": value.detach().cpu().contiguous()
+        for name, module in modules.items()
+        for key, value in module.state_dict().items()
+    }
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file(tensors, beside, metadata=dict(facts))
+    os.replace(beside, path)
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file; raises ResultError when it is missing or damaged."""
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except FileNotFoundError:
+        raise ResultError(f"{path}: no weights here; train first (benchbox run)") from None
+    except (SafetensorError, OSError) as fault:
+        raise ResultError(f"{path}: unreadable weights ({fault}); run again with --fresh") from fault
+    return tensors
+
+
+def load_into(module: nn.Module, name: str, tensors: Mapping[str, Tensor]) -> None:
+    """Load the tensors saved under `name` into a module; raises RuntimeError when they do not fit."""
+    prefix = f"{name}."
+    module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+
+
+class Checkpoint:
+    """The state inside a stage, saved now and then so that a killed run goes on where it stopped.
+
+    `parts` are objects with `state_dict` and `load_state_dict`; the step count and torch's generators go with them.
+    """
+
+    def __init__(self, path: Path, **parts: Any) -> None:
+        self.path = path
+        self.parts = parts
+
+    def load(self) -> int:
+        """Restore the last saved state and return its step; 0 when there is none or it is damaged."""
+        if not self.path.exists():
+            return 0
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, ValueError, OSError):
+            return 0  # a damaged checkpoint costs the stage so far, never the run
+        for name, part in self.parts.items():
+            part.load_state_dict(state["parts"][name])
+        torch.set_rng_state(state["rng"])
+        return int(state["step"])
+
+    def save(self, step: int) -> None:
+        """Write the state beside the old one, then rename."""
+        state = {
+            "step": step,
+            "rng": torch.get_rng_state(),
+            "parts": {name: part.state_dict() for name, part in self.parts.items()},
+        }
+        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        torch.save(state, beside)
+        os.replace(beside, self.path)
+
+    def remove(self) -> None:
+        """Forget the state once its stage is finished."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,90 @@
+"""Progress that a person can watch and a log that they can plot."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+
+from tqdm import tqdm
+
+_COLUMNS = ("stage", "step", "epoch", "loss", "samples_per_s", "seconds")
+_LINES_PER_STAGE = 50
+
+
+class Meter:
+    """Count one stage: a bar on stderr, rows in `log.csv`, totals in `training.json` under the job's folder.
+
+    `loss` is a tensor or a float; it is read only when a row is due, so the device is not waited for at every step.
+    """
+
+    def __init__(self, out: Path, stage: str, steps: int, batch: int, examples: int, start: int = 0) -> None:
+        self.out, self.stage, self.steps, self.batch, self.examples = out, stage, steps, batch, examples
+        self.every = max(1, steps // _LINES_PER_STAGE)
+        self.waited_s = 0.0
+        self.first, self.start_s = start, time.perf_counter()
+        self.bar = tqdm(
+            total=steps,
+            initial=start,
+            desc=stage,
+            unit="step",
+            file=sys.stderr,
+            mininterval=1.0,
+            dynamic_ncols=True,
+            disable=None if sys.stderr.isatty() else steps == 0,
+        )
+        if not sys.stderr.isatty():
+            self.bar.mininterval = 15.0  # a log file wants lines now and then, not a moving bar
+
+    def __enter__(self) -> Meter:
+        return self
+
+    def wait(self, seconds: float) -> None:
+        """Note time in which training stood still for data."""
+        self.waited_s += seconds
+
+    def step(self, number: int, loss: object) -> None:
+        """Note that step `number` (from 1) is done."""
+        self.bar.update(number - self.bar.n)
+        if number % self.every and number != self.steps:
+            return
+        elapsed = time.perf_counter() - self.start_s
+        rate = (number - self.first) * self.batch / elapsed
+        epoch = number * self.batch / max(1, self.examples)
+        value = float(loss)  # type: ignore[arg-type]
+        self.bar.set_postfix_str(f"epoch {epoch:.1f}, loss {value:.4f}, {rate:.0f} images/s", refresh=False)
+        log = self.out / "log.csv"
+        fresh = not log.exists()
+        with log.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if fresh:
+                writer.writerow(_COLUMNS)
+            writer.writerow([self.stage, number, f"{epoch:.3f}", f"{value:.6g}", f"{rate:.1f}", f"{elapsed:.2f}"])
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        self.bar.close()
+        seconds = time.perf_counter() - self.start_s
+        done = self.bar.n - self.first
+        path = self.out / "training.json"
+        record = json.loads(path.read_text()) if path.exists() else {"stages": {}}
+        before = record["stages"].get(self.stage, {"samples": 0, "seconds": 0.0, "waited_s": 0.0})
+        stage = {
+            "samples": before["samples"] + done * self.batch,
+            "seconds": round(before["seconds"] + seconds, 3),
+            "waited_s": round(before["waited_s"] + self.waited_s, 3),
+        }
+        record["stages"][self.stage] = stage
+        totals = record["stages"].values()
+        record["samples"] = sum(s["samples"] for s in totals)
+        record["seconds"] = round(sum(s["seconds"] for s in totals), 3)
+        record["samples_per_s"] = round(record["samples"] / max(record["seconds"], 1e-9), 1)
+        record["waiting_share"] = round(sum(s["waited_s"] for s in totals) / max(record["seconds"], 1e-9), 4)
+        record["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        beside = path.with_name(f".{path.name}.{os.getpid()}")
+        beside.write_text(json.dumps(record, indent=2) + "\n")
+        os.replace(beside, path)
