@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -46,6 +46,17 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, OSError) as fault:
         raise ResultError(f"{path}: unreadable weights ({fault}); run again with --fresh") from fault
     return tensors
+
+
+def load_facts(path: Path) -> dict[str, str]:
+    """Read the facts saved with the weights; raises ResultError as `load_weights`."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except FileNotFoundError:
+        raise ResultError(f"{path}: no weights here; train first (benchbox run)") from None
+    except (SafetensorError, OSError) as fault:
+        raise ResultError(f"{path}: unreadable weights ({fault}); run again with --fresh") from fault
 
 
 def load_into(module: nn.Module, name: str, tensors: Mapping[str, Tensor]) -> None:

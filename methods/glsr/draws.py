@@ -1,0 +1,85 @@
+"""The training set as perturbed boxes: step 0 of every stage, drawn so that any step can be drawn again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchbox import geometry
+from benchbox.kit.pixels import Views, crops
+from benchbox.types import Examples, Layout
+
+from .frames import BoxErrors, box_frame, mean_shape
+from .system import Look
+
+# The stored square over the protocol's box: room for perturbed boxes x1.2, their rotation, and θ_g beyond them.
+STORED = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """How to look at n pictures, the maps F0 → stored crop (n, 2, 3) and the true shapes in F0 (n, K, 2)."""
+
+    look: Look
+    frame: Tensor
+    shape: Tensor
+
+
+class Draws:
+    """Perturbed boxes of the labelled faces; all that is random about a batch comes from (seed, stage, step)."""
+
+    def __init__(self, examples: Examples, layout: Layout, params: Mapping[str, Any], seed: int, device: str) -> None:
+        self.params, self.seed, self.device, self.flip = params, seed, device, list(layout.flip)
+        self.views = Views(crops(examples.samples, params["crop_side"], STORED), device)
+        boxes = np.stack([sample.box for sample in examples.samples])
+        to_crop = geometry.box_to_unit(geometry.square(boxes, STORED))
+        self.points = geometry.transform(to_crop, examples.values)
+        self.boxes = geometry.transform(to_crop, boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+        self.errors = BoxErrors.measure(self.boxes, self.points)
+        self.reference = torch.from_numpy(mean_shape(self.points, layout.flip)).float().to(device)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def batch(self, stage: int, step: int) -> Batch:
+        """Draw batch `step` of a stage; each epoch visits every face once, in an order of its own."""
+        size, params = self.params["batch"], self.params
+        rows = self._rows(stage, step * size, size)
+        rng = np.random.default_rng([self.seed, stage, step])
+        frame, mirrored = self.errors.perturb(
+            self.points[rows], rng, params["rotation_deg"], params["expansion"], params["flip"]
+        )
+        shape = geometry.transform(geometry.invert(frame), self.points[rows])
+        shape[mirrored] = shape[mirrored][:, self.flip]
+        look = self.views.look(rows, self._colour(rng, size))
+        return Batch(look, self._tensor(frame), self._tensor(shape))
+
+    def upright(self) -> Tensor:
+        """Return the true shapes (N, K, 2) in the F0 of the protocol's own boxes."""
+        frames = box_frame(self.boxes, self.params["expansion"])
+        return self._tensor(geometry.transform(geometry.invert(frames), self.points))
+
+    def _rows(self, stage: int, first: int, count: int) -> np.ndarray:
+        places = np.arange(first, first + count)
+        rows = np.empty(count, np.int64)
+        for epoch in np.unique(places // len(self)):
+            order = np.random.default_rng([self.seed, stage, int(epoch), 1]).permutation(len(self))
+            inside = places // len(self) == epoch
+            rows[inside] = order[places[inside] % len(self)]
+        return rows
+
+    def _colour(self, rng: np.random.Generator, size: int) -> Tensor | None:
+        strength = self.params["colour"]
+        if not strength:
+            return None
+        gain = 1 + strength * (rng.uniform(-1, 1, (size, 1)) + 0.5 * rng.uniform(-1, 1, (size, 3)))
+        offset = strength * rng.uniform(-1, 1, (size, 1)) * np.ones((1, 3))
+        return self._tensor(np.stack([gain, offset], axis=1))
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).float().to(self.device)

@@ -1,0 +1,116 @@
+"""The frames of G&LSR and the maps between them.
+
+Every frame is [-1, 1]²: the stored crop, the box crop F0, the normalised face F_g, the patch of a part. A map θ takes
+target points to source points, so shapes travel through its inverse (paper, section 3.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from benchbox import geometry
+
+Floats = npt.NDArray[np.float64]
+
+
+def mean_shape(shapes: Floats, flip: tuple[int, ...], rounds: int = 3) -> Floats:
+    """Return S_ref (K, 2): the mirror-symmetric Procrustes mean of shapes (N, K, 2), its tight box on [-1, 1]²."""
+    both = np.concatenate([shapes, (shapes * [-1, 1])[:, list(flip)]])
+    mean = _unit(both[0])
+    for _ in range(rounds):
+        mean = _unit(geometry.transform(geometry.fit_similarity(both, mean), both).mean(axis=0))
+    return _unit((mean + (mean * [-1, 1])[list(flip)]) / 2)
+
+
+def _unit(shape: Floats) -> Floats:
+    return geometry.transform(geometry.box_to_unit(geometry.tight_box(shape)), shape)
+
+
+def box_frame(boxes: Floats, expansion: float) -> Floats:
+    """Return the maps (N, 2, 3) from F0 to the frame of the boxes (N, 4): the enlarged square about each, upright."""
+    return geometry.invert(geometry.box_to_unit(geometry.square(boxes, expansion)))
+
+
+@dataclass(frozen=True, eq=False)
+class BoxErrors:
+    """How the protocol's boxes differ from the points' tight boxes: (N, 3) dx, dy in sides and log side ratio."""
+
+    rows: Floats
+
+    @staticmethod
+    def measure(boxes: Floats, points: Floats) -> BoxErrors:
+        """Compare squares of boxes (N, 4) with squares of the tight boxes of points (N, K, 2)."""
+        given, tight = geometry.square(boxes), geometry.square(geometry.tight_box(points))
+        side = tight[:, 2] - tight[:, 0]
+        shift = (given[:, :2] + given[:, 2:] - tight[:, :2] - tight[:, 2:]) / 2 / side[:, None]
+        ratio = np.log((given[:, 2] - given[:, 0]) / side)
+        return BoxErrors(np.concatenate([shift, ratio[:, None]], axis=1))
+
+    def perturb(
+        self, points: Floats, rng: np.random.Generator, rotation_deg: float, expansion: float, flip: bool
+    ) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Draw one box per face (n, K, 2): its tight box, another face's box error, and a rotation.
+
+        Returns the maps (n, 2, 3) from F0 to the frame of the points, and which faces (n,) are mirrored.
+        """
+        count = len(points)
+        tight = geometry.square(geometry.tight_box(points))
+        side = tight[:, 2] - tight[:, 0]
+        drawn = self.rows[rng.integers(len(self.rows), size=count)]
+        centre = (tight[:, :2] + tight[:, 2:]) / 2 + drawn[:, :2] * side[:, None]
+        half = side * np.exp(drawn[:, 2]) * expansion / 2
+        angle = np.deg2rad(rng.uniform(-rotation_deg, rotation_deg, count))
+        mirrored = rng.random(count) < (0.5 if flip else 0.0)
+        sign = np.where(mirrored, -1.0, 1.0)
+        cos, sin = np.cos(angle) * half, np.sin(angle) * half
+        rows = [np.stack([cos * sign, -sin, centre[:, 0]], -1), np.stack([sin * sign, cos, centre[:, 1]], -1)]
+        return np.stack(rows, axis=1), mirrored
+
+
+def transform(maps: Tensor, points: Tensor) -> Tensor:
+    """Apply maps (n, 2, 3) to points (n, k, 2)."""
+    return points @ maps[:, :, :2].transpose(1, 2) + maps[:, None, :, 2]
+
+
+def compose(outer: Tensor, inner: Tensor) -> Tensor:
+    """Return the maps (n, 2, 3) that apply `inner` first."""
+    linear = outer[:, :, :2] @ inner
+    return torch.cat([linear[:, :, :2], linear[:, :, 2:] + outer[:, :, 2:]], dim=2)
+
+
+def invert(maps: Tensor) -> Tensor:
+    """Invert maps (n, 2, 3) in closed form."""
+    a, b, c, d = maps[:, 0, 0], maps[:, 0, 1], maps[:, 1, 0], maps[:, 1, 1]
+    linear = torch.stack([d, -b, -c, a], dim=1).view(-1, 2, 2) / (a * d - b * c).view(-1, 1, 1)
+    return torch.cat([linear, -linear @ maps[:, :, 2:]], dim=2)
+
+
+def identity(count: int, like: Tensor) -> Tensor:
+    """Return `count` identity maps (count, 2, 3) of the type and device of `like`."""
+    return torch.eye(2, 3, dtype=like.dtype, device=like.device).expand(count, 2, 3)
+
+
+def fit_affine(source: Tensor, target: Tensor) -> Tensor:
+    """Fit the least-squares maps (n, 2, 3) from source points (n, k, 2) to target points (k, 2)."""
+    design = torch.cat([source, torch.ones_like(source[..., :1])], dim=2)
+    transposed = design.transpose(1, 2)
+    return torch.linalg.solve(transposed @ design, transposed @ target.expand_as(source)).transpose(1, 2)
+
+
+def supervised_theta(shapes: Tensor, reference: Tensor, margin: float = 1.0) -> Tensor:
+    """Return θ* (n, 2, 3) of Algorithm 1 for shapes (n, k, 2) and a reference (k, 2).
+
+    A is the least-squares affine map shape → reference, B takes the tight box (x `margin`) of A(shape) to [-1, 1]²;
+    θ* = (B A)⁻¹ exactly, so its inverse puts the shape's tight box on the middle 1 / margin of the frame.
+    """
+    upright = fit_affine(shapes, reference)
+    moved = transform(upright, shapes)
+    low, high = moved.amin(dim=1), moved.amax(dim=1)
+    half, centre = (high - low) / 2 * margin, (high + low) / 2
+    to_unit = torch.cat([torch.diag_embed(1 / half), (-centre / half)[:, :, None]], dim=2)
+    return invert(compose(to_unit, upright))

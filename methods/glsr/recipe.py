@@ -1,0 +1,185 @@
+"""Train G&LSR in the four steps of the paper (section 3.4), each resumable.
+
+Step 1 learns the global reinitialisation, step 2 the global regression behind the frozen step 1, step 3 the local
+stage behind the frozen global one, step 4 everything end to end without the θ losses. `b1` is step 2 alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchbox.kit.checkpoint import Checkpoint, load_into, load_weights, once, save_weights
+from benchbox.kit.meter import Meter
+from benchbox.kit.optimise import Average, optimiser, rate
+from benchbox.types import Job, Layout
+
+from .draws import Batch, Draws
+from .frames import compose, invert, supervised_theta, transform
+from .losses import shape_loss, theta_loss
+from .system import System, glsr_parts
+
+WEIGHTS = "glsr.safetensors"
+LOCAL_MARGIN = 1.4  # of the part's box, for θ_l*
+
+
+def train(job: Job) -> None:
+    """Run the steps that the variant has; leave the weights under the job's folder."""
+    assert job.layout is not None
+    params = job.params
+    system = build(params, job.layout).to(job.device, memory_format=torch.channels_last)
+    draws = Draws(job.labelled, job.layout, params, job.seed, job.device)
+    objective = Objective(system, draws.reference, job.layout, params)
+    objective.start(draws)
+    for stage in stages(system, objective, params):
+        # Each stage starts from the same seed whether the ones before it were trained now or read from disk.
+        torch.manual_seed(job.seed + stage.number)
+        path = job.out / f"step{stage.number}-{stage.name}.safetensors"
+        once(path, fit, job, stage, system, draws)
+        load_into(system, "system", load_weights(path))
+    facts = {key: str(params[key]) for key in ("side", "head", "reinit", "local", "expansion", "crop_side")}
+    save_weights(job.out / WEIGHTS, {"system": system}, facts | {"layout": job.layout.name})
+
+
+def build(params: Mapping[str, Any], layout: Layout) -> System:
+    """Make the untrained system that a set of parameters names."""
+    parts = glsr_parts(layout.parts) if params["local"] else []
+    return System(layout.count, parts, params["side"], params["head"], params["reinit"], params["local"])
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One of the four steps: its loss of a batch at a share of the stage's way, and what it trains."""
+
+    number: int
+    name: str
+    draws: int
+    lr: float
+    loss: Callable[[Batch, float], Tensor]
+    trains: Sequence[nn.Module]
+
+
+def stages(system: System, objective: Objective, params: Mapping[str, Any]) -> list[Stage]:
+    """List the steps of a variant in order."""
+    lr, fine = params["lr"], params["lr_joint"]
+    found = []
+    if system.reinit is not None:
+        found.append(Stage(1, "reinit", params["draws_reinit"], lr, objective.reinit, [system.reinit]))
+    found.append(Stage(2, "global", params["draws_global"], lr, objective.global_shape, [system.backbone]))
+    if system.parts:
+        local = [system.local_reinit, system.local_regression]
+        found.append(Stage(3, "local", params["draws_local"], lr, objective.local, local))
+    if system.reinit is not None:
+        found.append(Stage(4, "joint", params["draws_joint"], fine, objective.joint, [system]))
+    return [stage for stage in found if stage.draws]
+
+
+class Objective:
+    """The loss of each step; `share` is how much of the stage is done, 0 … 1."""
+
+    def __init__(self, system: System, reference: Tensor, layout: Layout, params: Mapping[str, Any]) -> None:
+        self.system, self.reference, self.eyes, self.params = system, reference, layout.eye_corners, params
+
+    def start(self, draws: Draws) -> None:
+        """Set S_g0 to the mean true shape of the normalised face, and each θ_l to its mean true value."""
+        shapes, system = draws.upright(), self.system
+        if system.reinit is not None:
+            theta = supervised_theta(shapes, self.reference, self.params["global_margin"])
+            shapes = transform(invert(theta), shapes)
+        system.start.copy_(shapes.mean(dim=0))
+        for part, points in enumerate(system.parts):
+            theta = supervised_theta(shapes[:, points], self.reference[points], LOCAL_MARGIN)
+            system.local_reinit[part].fc[-1].bias.data.copy_(theta.mean(dim=0).flatten())
+
+    def reinit(self, batch: Batch, share: float) -> Tensor:
+        """Step 1: ‖θ_g - θ_g*‖²."""
+        del share
+        target = supervised_theta(batch.shape, self.reference, self.params["global_margin"])
+        return theta_loss(self.system.global_theta(batch.look, batch.frame), target)
+
+    def global_shape(self, batch: Batch, share: float) -> Tensor:
+        """Step 2: the shape loss of S_g, behind a frozen θ_g."""
+        with torch.no_grad():
+            theta = self.system.global_theta(batch.look, batch.frame)
+        target = transform(invert(theta), batch.shape)
+        shape = self.system.global_shape(batch.look, compose(batch.frame, theta))
+        return self._shape_loss(shape, target, self._distance(target), share)
+
+    def local(self, batch: Batch, share: float) -> Tensor:
+        """Step 3: the shape loss of every part and ‖θ_l - θ_l*‖², behind a frozen global stage."""
+        system = self.system
+        with torch.no_grad():
+            theta = system.global_theta(batch.look, batch.frame)
+            to_crop = compose(batch.frame, theta)
+            shape = system.global_shape(batch.look, to_crop)
+        target = transform(invert(theta), batch.shape)
+        return self._parts_loss(batch, to_crop, shape, target, share, self.params["theta_weight"])
+
+    def joint(self, batch: Batch, share: float) -> Tensor:
+        """Step 4: all shape losses end to end; the θ losses are dropped."""
+        del share
+        system = self.system
+        theta = system.global_theta(batch.look, batch.frame)
+        target = transform(invert(theta), batch.shape)
+        to_crop = compose(batch.frame, theta)
+        shape = system.global_shape(batch.look, to_crop)
+        loss = self._shape_loss(shape, target, self._distance(target), 1.0)
+        return loss + self._parts_loss(batch, to_crop, shape, target, 1.0, 0.0) if system.parts else loss
+
+    def _parts_loss(
+        self, batch: Batch, to_crop: Tensor, shape: Tensor, target: Tensor, share: float, theta_weight: float
+    ) -> Tensor:
+        system, total = self.system, shape.new_zeros(())
+        for part, points in enumerate(system.parts):
+            theta = system.local_theta(part, shape)
+            found = system.local_shape(part, batch.look, to_crop, theta, shape)
+            wanted = transform(invert(theta), target[:, points])
+            total = total + self._shape_loss(found, wanted, torch.ones_like(wanted[:, 0, 0]), share)
+            if theta_weight:
+                ideal = supervised_theta(target[:, points], self.reference[points], LOCAL_MARGIN)
+                total = total + theta_weight * theta_loss(theta, ideal)
+        return total
+
+    def _shape_loss(self, shape: Tensor, target: Tensor, distance: Tensor, share: float) -> Tensor:
+        kind = self.params["loss"]
+        if kind == "weighted" and share < self.params["l1_share"]:
+            kind = "l1"  # far from the solution σ is large and every weight would vanish
+        return shape_loss(shape, target, distance, kind, self.params["z_unit"])
+
+    def _distance(self, shape: Tensor) -> Tensor:
+        return (shape[:, self.eyes[0]] - shape[:, self.eyes[1]]).norm(dim=1)
+
+
+def fit(path: Path, job: Job, stage: Stage, system: System, draws: Draws) -> None:
+    """Train one stage, with checkpoints, and write the whole system's weights to `path`."""
+    params = job.params
+    steps = max(1, stage.draws // params["batch"])
+    parameters = [p for module in stage.trains for p in module.parameters()]
+    optim = optimiser(params["optimiser"], parameters, stage.lr, params["weight_decay"])
+    average = Average(stage.trains, params["average"])
+    checkpoint = Checkpoint(job.out / f"{stage.name}.checkpoint", system=system, optimiser=optim, average=average)
+    done = checkpoint.load()
+    system.eval()
+    for module in stage.trains:
+        module.train()
+    with Meter(job.out, stage.name, steps, params["batch"], len(draws), done) as meter:
+        for step in range(done, steps):
+            for group in optim.param_groups:
+                group["lr"] = stage.lr * rate(params["schedule"], step, steps, params["warmup"])
+            loss = stage.loss(draws.batch(stage.number, step), step / steps)
+            optim.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, params["clip"])
+            optim.step()
+            average.update()
+            meter.step(step + 1, loss.detach())
+            if (step + 1) % params["save_every"] == 0:
+                checkpoint.save(step + 1)
+    average.apply()
+    save_weights(path, {"system": system}, {"stage": stage.name})
+    checkpoint.remove()
