@@ -1,0 +1,253 @@
+"""Predictions on disk: the external npz and CSV formats, read with suspicion and written with reproducible bytes.
+
+`.npz`: `ids` (N texts), `values` (N, K, 2) px | (N, 2) cm | (N, 3) unit vectors, optional `failed` (N bools).
+`.csv`: a header, first column `id`, then `x0,y0,x1,y1,…`, `x,y` or `x,y,z`. Values are in the dataset's own frame.
+A row that is wholly NaN (in CSV: empty) or flagged is a failed sample; a row that is partly NaN is an error.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import ResultError
+from .types import Predictions, Truth
+
+if TYPE_CHECKING:
+    from .types import Floats
+
+Suggest = Callable[[frozenset[str]], str]  # the ids of a file that does not fit → advice, or ""
+
+_MAX_BYTES = 1 << 30
+_MAX_HEADER_BYTES = 10_000
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def read(path: Path, truth: Truth, *, protocol: str = "the protocol", suggest: Suggest | None = None) -> Predictions:
+    """Read an `.npz` or `.csv` file and return its rows in the order of the truth.
+
+    Raises ResultError for an unreadable file, a pickle, ids that are missing, doubled or unknown, a wrong shape, an
+    infinite value and a row that is partly NaN.
+    """
+    readers = {".npz": _read_npz, ".csv": _read_csv}
+    if path.suffix.lower() not in readers:
+        raise ResultError(f"{path.name}: predictions are an .npz or a .csv file")
+    try:
+        size = path.stat().st_size
+        if size > _MAX_BYTES:
+            raise ResultError(f"{path.name}: {size} bytes, more than the {_MAX_BYTES} that predictions may have")
+        ids, values, failed = readers[path.suffix.lower()](path)
+    except FileNotFoundError as fault:
+        raise ResultError(f"{path}: no such predictions file") from fault
+    except OSError as fault:
+        raise ResultError(f"{path}: cannot be read: {fault.strerror or fault}") from fault
+    return fit(ids, values, failed, truth, where=path.name, protocol=protocol, suggest=suggest)
+
+
+def fit(
+    ids: list[str],
+    values: Floats,
+    failed: np.ndarray | None,
+    truth: Truth,
+    *,
+    where: str,
+    protocol: str = "the protocol",
+    suggest: Suggest | None = None,
+) -> Predictions:
+    """Check rows (N ids, values as `Truth.values`, optional flags) against the truth; return them in its order.
+
+    Raises ResultError; `where` names the file in its message.
+    """
+    _check_ids(ids, [str(key) for key in truth.ids], where, protocol, suggest)
+    _check_shape(values, truth.values, len(ids), where, protocol)
+    row = {key: number for number, key in enumerate(ids)}
+    order = np.array([row[str(key)] for key in truth.ids], dtype=np.intp)
+    flags = np.zeros(len(ids), bool) if failed is None else _flags(failed, len(ids), where)
+    values, flags = values[order].astype(np.float64), flags[order]
+    flat = values.reshape(len(order), -1)
+    empty = np.isnan(flat)
+    partly = empty.any(axis=1) & ~empty.all(axis=1) & ~flags
+    if partly.any():
+        raise ResultError(
+            f"{where}: {_some(truth.ids[partly])} partly NaN: a sample without an answer is NaN throughout"
+        )
+    infinite = np.isinf(flat).any(axis=1) & ~flags
+    if infinite.any():
+        raise ResultError(
+            f"{where}: {_some(truth.ids[infinite])} infinite: write NaN throughout where there is no answer"
+        )
+    flags |= empty.all(axis=1)
+    values[flags] = np.nan
+    return Predictions(ids=truth.ids, values=values, failed=flags)
+
+
+def write(path: Path, predictions: Predictions) -> None:
+    """Write an `.npz` atomically: equal predictions give equal bytes on every machine; values are kept as float32.
+
+    Raises ResultError when the folder cannot be written.
+    """
+    columns = {
+        "ids": np.asarray(predictions.ids, dtype=np.str_),
+        "values": np.asarray(predictions.values, dtype="<f4"),
+        "failed": np.asarray(predictions.failed, dtype=np.bool_),
+    }
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        # Stored, not deflated: compressed bytes differ between zlib builds. np.savez would stamp nothing better.
+        with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
+            for name, column in columns.items():
+                member = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
+                member.create_system, member.external_attr = 3, 0o644 << 16
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, column, version=(1, 0), allow_pickle=False)
+                archive.writestr(member, buffer.getvalue())
+        beside.replace(path)
+    except OSError as fault:
+        raise ResultError(f"{path}: cannot be written: {fault.strerror or fault}") from fault
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+# --- checks ------------------------------------------------------------------------------------------------------
+
+
+def _some(ids: Iterable[str]) -> str:
+    """Name a few ids and how many there are: "3 rows (a, b, …) are"."""
+    names = [str(key)[:80] for key in ids]
+    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return f"{len(names)} row{'s' * (len(names) > 1)} ({shown}) {'are' if len(names) > 1 else 'is'}"
+
+
+def _check_ids(ids: list[str], expected: list[str], where: str, protocol: str, suggest: Suggest | None) -> None:
+    doubled = [key for key, count in Counter(ids).items() if count > 1]
+    if doubled:
+        raise ResultError(f"{where}: {_some(doubled)} there more than once: keep one row per id")
+    given, wanted = frozenset(ids), frozenset(expected)
+    unknown = [key for key in ids if key not in wanted]
+    missing = [key for key in expected if key not in given]
+    advice = suggest(given) if suggest and (unknown or missing) else ""
+    if unknown:
+        advice = advice or f"{protocol} has ids like {expected[0]}"
+        raise ResultError(f"{where}: {_some(unknown)} unknown to {protocol}: {advice}")
+    if missing:
+        advice = advice or "give each its row; NaN throughout where there is no answer"
+        raise ResultError(f"{where}: {_some(missing)} missing of the {len(expected)} of {protocol}: {advice}")
+
+
+def _check_shape(values: Floats, like: Floats, count: int, where: str, protocol: str) -> None:
+    wanted = (count, *like.shape[1:])
+    if values.shape != wanted:
+        raise ResultError(f"{where}: values have the shape {values.shape}, {protocol} wants {wanted}")
+
+
+def _flags(failed: np.ndarray, count: int, where: str) -> np.ndarray:
+    if failed.shape != (count,) or failed.dtype.kind not in "bui" or not np.isin(failed, (0, 1)).all():
+        raise ResultError(f"{where}: failed must hold {count} bools, one per id")
+    return failed.astype(bool)
+
+
+# --- npz ---------------------------------------------------------------------------------------------------------
+
+
+def _read_npz(path: Path) -> tuple[list[str], Floats, np.ndarray | None]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename: info for info in archive.infolist()}
+            for needed in ("ids.npy", "values.npy"):
+                if needed not in members:
+                    raise ResultError(f"{path.name}: has no array {needed[:-4]!r}: np.savez(file, ids=…, values=…)")
+            ids, values = (_member(archive, members[f"{name}.npy"], path) for name in ("ids", "values"))
+            failed = _member(archive, members["failed.npy"], path) if "failed.npy" in members else None
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as fault:  # no zip, odd packing, password
+        raise ResultError(f"{path.name}: not a whole .npz file: {fault}") from fault
+    if ids.ndim != 1 or ids.dtype.kind not in "US":
+        raise ResultError(f"{path.name}: ids must be a row of texts, np.array(ids, dtype=str), not {ids.dtype}")
+    if values.dtype.kind not in "fiu":
+        raise ResultError(f"{path.name}: values must be real numbers, not {values.dtype}")
+    return [_decoded(key, path) for key in ids.tolist()], values, failed
+
+
+def _decoded(key: str | bytes, path: Path) -> str:
+    try:
+        return key.decode() if isinstance(key, bytes) else key
+    except UnicodeDecodeError as fault:
+        raise ResultError(f"{path.name}: the id {key!r} is not UTF-8") from fault
+
+
+def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np.ndarray:
+    """Read one array of an npz after its header has been believed: no pickle, no size beyond the file's own."""
+    where = f"{path.name}: array {member.filename.removesuffix('.npy')!r}"
+    if member.file_size > _MAX_BYTES:
+        raise ResultError(f"{where} unpacks to {member.file_size} bytes, more than {_MAX_BYTES}")
+    with archive.open(member) as stream:
+        shape, dtype = _header(stream, where)
+    if dtype.hasobject:
+        raise ResultError(f"{where} holds pickled objects, which are refused: save plain numbers and texts")
+    if int(np.prod(shape, dtype=object)) * dtype.itemsize > member.file_size:
+        raise ResultError(f"{where} is shorter than its header says: the file is damaged")
+    with archive.open(member) as stream:
+        try:
+            array: np.ndarray = np.lib.format.read_array(stream, allow_pickle=False)
+        except ValueError as fault:
+            raise ResultError(f"{where} cannot be read: {fault}") from fault
+    return array
+
+
+def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    try:
+        version = np.lib.format.read_magic(stream)
+        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        if version not in readers:
+            raise ResultError(f"{where} is in .npy version {version}: save it with np.savez")
+        shape, _, dtype = readers[version](stream, max_header_size=_MAX_HEADER_BYTES)
+    except ValueError as fault:
+        raise ResultError(f"{where} is no .npy array: {fault}") from fault
+    return shape, dtype
+
+
+# --- csv ---------------------------------------------------------------------------------------------------------
+
+
+def _read_csv(path: Path) -> tuple[list[str], Floats, None]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            lines = csv.reader(stream, strict=True)
+            names = _columns([name.strip() for name in next(lines, [])], path)
+            ids, rows = [], []
+            for cells in lines:
+                if cells:
+                    ids.append(cells[0].strip())
+                    rows.append(_numbers(cells, len(names), f"{path.name} line {lines.line_num}"))
+    except (UnicodeDecodeError, csv.Error) as fault:
+        raise ResultError(f"{path.name}: not a CSV file in UTF-8: {fault}") from fault
+    values = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
+    return ids, values.reshape(len(rows), -1, 2) if names[0] == "x0" else values, None
+
+
+def _columns(header: list[str], path: Path) -> list[str]:
+    """Return the value columns of a header; landmarks are numbered: x0, y0, x1, y1 and so on."""
+    names = header[1:]
+    points = [f"{axis}{point}" for point in range(len(names) // 2) for axis in "xy"]
+    if header[:1] == ["id"] and names == ["pitch", "yaw"]:
+        raise ResultError(f"{path.name}: pitch,yaw is read by no protocol yet: give unit vectors x,y,z")
+    if header[:1] != ["id"] or not names or names not in (points, ["x", "y"], ["x", "y", "z"]):
+        shown = ",".join(header[:5])
+        raise ResultError(f"{path.name} line 1: the header must be id,x0,y0,x1,y1,… (or id,x,y), not {shown[:80]!r}")
+    return names
+
+
+def _numbers(cells: list[str], count: int, where: str) -> list[float]:
+    if len(cells) != count + 1:
+        raise ResultError(f"{where}: {len(cells)} cells, the header names {count + 1}")
+    try:
+        return [float(cell) if cell.strip() else float("nan") for cell in cells[1:]]
+    except ValueError as fault:
+        raise ResultError(f"{where}: {fault}") from fault

@@ -1,0 +1,336 @@
+"""Runs on disk; the only module that knows how `results/` is laid out.
+
+`results/<protocol>/<method>/<variant>[+key=value…]/<seed>/` holds facts (`run.json`, `predictions.npz`, `log.csv`),
+what is derived from them (`scores.json`, `errors.npy`) and `work/`, where the recipe keeps weights and checkpoints.
+Files appear whole or not at all; `run.json` is written last and once, so its presence means that the run is finished.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from .errors import ResultError
+from .types import Run
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SCHEMA = 1
+
+_RUN, _PREDICTIONS, _SCORES, _ERRORS, _LOG, _WORK = (
+    "run.json",
+    "predictions.npz",
+    "scores.json",
+    "errors.npy",
+    "log.csv",
+    "work",
+)
+_JOB, _TRAINING, _LOCK = "job.json", "training.json", ".lock"
+_MAX_JSON_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 30
+_MAX_FOLDER_CHARS = 160
+_KINDS = ("weights", "trained", "submitted")
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A run folder whose record cannot be used, and why."""
+
+    folder: Path
+    reason: str
+
+
+# --- names -------------------------------------------------------------------------------------------------------
+
+
+def variant_folder(variant: str, budget: str = "quick", overrides: Mapping[str, Any] | None = None) -> str:
+    """Name a variant's folder; a budget other than quick and every override join it: `glsr+budget=smoke+loss=l1`."""
+    changes = {key: _word(value) for key, value in (overrides or {}).items()}
+    if budget != "quick":
+        changes["budget"] = budget
+    name = "".join([variant, *(f"+{key}={changes[key]}" for key in sorted(changes))])
+    if len(name) > _MAX_FOLDER_CHARS:  # the record holds the overrides in full
+        name = f"{name[: _MAX_FOLDER_CHARS - 17]}+{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return name
+
+
+def folder(results: Path, protocol: str, method: str, variant: str, seed: int | str) -> Path:
+    """Return the folder of one run; `variant` as `variant_folder` names it."""
+    return results / protocol / method / variant / str(seed)
+
+
+def work(run: Path) -> Path:
+    """Return the folder that a job may write to."""
+    return run / _WORK
+
+
+def predictions_file(run: Path) -> Path:
+    """Return where a run keeps its predictions."""
+    return run / _PREDICTIONS
+
+
+def finished(run: Path) -> bool:
+    """Tell whether a run folder holds a finished run."""
+    return (run / _RUN).is_file()
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ",".join(_word(item) for item in value)
+    return quote(str(value), safe=",")  # a value never adds a folder level, a + or a =
+
+
+# --- one run being made ------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def claim(run: Path) -> Iterator[None]:
+    """Make the run folder and hold it against other processes; a killed process leaves nothing held.
+
+    Raises ResultError when the folder cannot be written or another process works in it.
+    """
+    lock = work(run) / _LOCK
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        stream = lock.open("a+")
+    except OSError as fault:
+        raise ResultError(f"{run}: cannot be written: {fault.strerror or fault}; choose --results DIR") from fault
+    with stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as fault:
+            stream.seek(0)
+            raise ResultError(f"{run}: process {stream.read(20).strip() or '?'} works here; wait for it") from fault
+        stream.truncate(0)
+        stream.write(f"{os.getpid()}\n")
+        stream.flush()
+        yield
+
+
+def begin(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> dict[str, Any]:
+    """Open the job of a claimed folder: go on with an interrupted one of the same identity, or start one.
+
+    `fresh` deletes what is there first. Returns the job's notes: `sessions` (how often it was started) and
+    `test_looks`, which outlives `fresh`. Raises ResultError when the work is another job's.
+    """
+    path, looks = work(run) / _JOB, _looks(run)
+    try:
+        if fresh:
+            _clear(run)
+        notes = {"sessions": 0, "test_looks": looks}
+        if path.is_file():
+            held = _json(path)
+            changed = [key for key in identity if held.get("identity", {}).get(key) != identity[key]]
+            if changed:
+                raise ResultError(
+                    f"{run}: an interrupted job with other {', '.join(changed)} is here; --fresh deletes it and starts over"
+                )
+            notes = {key: int(held.get(key, 0)) for key in notes}
+        notes["sessions"] += 1
+        write_json(path, {"schema": SCHEMA, "identity": dict(identity), **notes})
+    except OSError as fault:
+        raise ResultError(f"{run}: cannot be written: {fault.strerror or fault}; choose --results DIR") from fault
+    return notes
+
+
+def look(run: Path) -> int:
+    """Count one look at the test split and return how many there were, this one included."""
+    path = work(run) / _JOB
+    held = _json(path)
+    held["test_looks"] = int(held.get("test_looks", 0)) + 1
+    write_json(path, held)
+    return int(held["test_looks"])
+
+
+def note(run: Path, **notes: Any) -> None:
+    """Add notes to the job, e.g. how long its training took."""
+    path = work(run) / _JOB
+    write_json(path, {**_json(path), **notes})
+
+
+def notes(run: Path) -> dict[str, Any]:
+    """Return the job's identity and notes."""
+    return _json(work(run) / _JOB)
+
+
+def training(run: Path) -> dict[str, Any]:
+    """Return what the recipe wrote down about its training; empty when it wrote nothing."""
+    path = work(run) / _TRAINING
+    return _json(path) if path.is_file() else {}
+
+
+def digests(run: Path) -> dict[str, Any]:
+    """Hash the predictions and the weights; weights are `.safetensors` files, else what lies in `work/`."""
+    root = work(run)
+    kept = (_JOB, _TRAINING, _LOG, _LOCK)
+    weights = sorted(root.rglob("*.safetensors")) or [p for p in sorted(root.glob("*")) if p.name not in kept]
+    files = {p.relative_to(root).as_posix(): sha256(p) for p in weights if p.is_file() and not p.is_symlink()}
+    return {_PREDICTIONS: sha256(run / _PREDICTIONS), "weights": files}
+
+
+def save_scores(run: Path, document: Mapping[str, Any], errors: np.ndarray) -> None:
+    """Write what is derived from the predictions: `scores.json` and the per-face `errors.npy`."""
+    import numpy as np
+
+    beside = run / f".{_ERRORS}.{os.getpid()}"
+    try:
+        with beside.open("wb") as stream:
+            np.save(stream, errors, allow_pickle=False)
+        beside.replace(run / _ERRORS)
+    except OSError as fault:
+        raise ResultError(f"{run}: cannot be written: {fault.strerror or fault}") from fault
+    finally:
+        beside.unlink(missing_ok=True)
+    write_json(run / _SCORES, document)
+
+
+def finish(run: Path, record: Mapping[str, Any]) -> Run:
+    """Copy the training log out of `work/` and write `run.json`; raises ResultError when there is one already."""
+    if finished(run):
+        raise ResultError(f"{run}: holds a finished run, and a record is written once; --fresh makes a new one")
+    log = work(run) / _LOG
+    if log.is_file():
+        beside = run / f".{_LOG}.{os.getpid()}"
+        shutil.copyfile(log, beside)
+        beside.replace(run / _LOG)
+    write_json(run / _RUN, {"schema": SCHEMA, **record})
+    return read(run)
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write JSON beside and rename; raises ResultError when the folder cannot be written."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError as fault:
+        raise ResultError(f"{path}: cannot be written: {fault.strerror or fault}") from fault
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Hash a file's bytes: "sha256:…"."""
+    with path.open("rb") as stream:
+        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+
+
+# --- runs that are there -----------------------------------------------------------------------------------------
+
+
+def runs(results: Path) -> Iterator[Run | Unreadable]:
+    """Yield every finished run below a results folder in a fixed order; a broken one does not end the listing."""
+    for path in sorted(results.glob(f"*/*/*/*/{_RUN}")):
+        try:
+            yield read(path.parent)
+        except ResultError as fault:
+            yield Unreadable(path.parent, str(fault))
+
+
+def read(run: Path) -> Run:
+    """Read the record of one run; raises ResultError for an unknown schema or a record that is not this folder's."""
+    record = _versioned(run / _RUN)
+    protocol, method, variant, seed = run.absolute().parts[-4:]
+    for key, place in (("protocol", protocol), ("method", method)):
+        if record.get(key) != place:
+            raise ResultError(f"{run / _RUN}: {key} = {record.get(key)!r} does not fit its folder; put it back")
+    if record.get("kind") not in _KINDS:
+        raise ResultError(f"{run / _RUN}: kind = {record.get('kind')!r}; known: {', '.join(_KINDS)}")
+    for key in ("data", "digests", "environment", "code", "seconds", "overrides", "params"):
+        if not isinstance(record.get(key), dict):
+            raise ResultError(f"{run / _RUN}: {key!r} is missing or no table; run it again with --fresh")
+    return Run(protocol=protocol, method=method, variant=variant, seed=seed, folder=run, record=record)
+
+
+def scores(run: Run) -> dict[str, Any]:
+    """Return a run's `scores.json`; raises ResultError when it is missing or of an unknown schema."""
+    return _versioned(run.folder / _SCORES)
+
+
+def has_scores(run: Run) -> bool:
+    """Tell whether the derived files are there; they may be deleted and rebuilt at will."""
+    return (run.folder / _SCORES).is_file() and (run.folder / _ERRORS).is_file()
+
+
+def errors(run: Run) -> np.ndarray:
+    """Return a run's per-face errors (N,), a structured array; raises ResultError when missing or damaged."""
+    import numpy as np
+
+    path = run.folder / _ERRORS
+    try:
+        if path.stat().st_size > _MAX_ARRAY_BYTES:
+            raise ResultError(f"{path}: larger than {_MAX_ARRAY_BYTES} bytes: not per-face errors")
+        array: np.ndarray = np.load(path, allow_pickle=False)
+    except FileNotFoundError as fault:
+        raise ResultError(f"{path}: missing; the same `benchbox run` derives it again") from fault
+    except (OSError, ValueError, EOFError) as fault:
+        raise ResultError(f"{path}: no array that may be read: {fault}") from fault
+    if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.names is None:
+        raise ResultError(
+            f"{path}: not a table of per-face errors; delete it, the same `benchbox run` derives it again"
+        )
+    return array
+
+
+def log(run: Run) -> str:
+    """Return a run's training log as text, header `stage,step,epoch,loss,samples_per_s,seconds`; "" without one."""
+    path = run.folder / _LOG
+    if not path.is_file():
+        return ""
+    if path.stat().st_size > _MAX_JSON_BYTES:
+        raise ResultError(f"{path}: larger than {_MAX_JSON_BYTES} bytes: not a training log")
+    return path.read_text(encoding="utf-8")
+
+
+def _versioned(path: Path) -> dict[str, Any]:
+    document = _json(path)
+    if document.get("schema") != SCHEMA:
+        raise ResultError(
+            f"{path}: schema {document.get('schema')!r}, this benchbox reads {SCHEMA}; update benchbox or run again"
+        )
+    return document
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_JSON_BYTES:
+            raise ResultError(f"{path}: larger than {_MAX_JSON_BYTES} bytes: not a record")
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as fault:
+        raise ResultError(f"{path}: cannot be read: {fault}") from fault
+    if not isinstance(document, dict):
+        raise ResultError(f"{path}: holds no table")
+    return document
+
+
+def _looks(run: Path) -> int:
+    """Return how often this folder's runs have looked at the test split so far."""
+    counts = [0]
+    for path in (run / _RUN, work(run) / _JOB):
+        with suppress(ResultError):  # --fresh is the way out of a damaged record
+            counts.append(int(_json(path).get("test_looks", 0)))
+    return max(counts)
+
+
+def _clear(run: Path) -> None:
+    """Delete a run, its record first, so that a half-deleted one is never taken for finished; the lock stays."""
+    for name in (_RUN, _SCORES, _ERRORS, _PREDICTIONS, _LOG):
+        (run / name).unlink(missing_ok=True)
+    for path in work(run).iterdir():
+        if path.name == _LOCK:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
