@@ -1,0 +1,190 @@
+"""Landmark errors: pixels per point, normalised mean error (NME) per face.
+
+Definition
+----------
+For face i with true points g, predicted points p and K points scored::
+
+    e_i = mean_j ‖p_ij − g_ij‖ / d_i          NME of a set = mean_i e_i
+
+Normalisers d_i (`NORMALISERS`), always from the true points of the *full* layout, also when a subset is scored:
+
+* `inter_ocular`: distance of the outer eye corners (68 points: 36 and 45; "ION", "corners").
+* `inter_pupil`: distance of the eye centres, each the plain mean of the eye's points (68: 36-41, 42-47; "IPN").
+* `face_size`: √(w·h) of the face box that the dataset fixes, of the tight box of the points where it fixes none.
+* `diagonal`: √(w² + h²) of the tight box of the points (Menpo).
+* `height`: h of the tight box of the points.
+
+Conventions
+-----------
+Truth (N, K, 2) and predictions (N, K, 2) in the same frame, pixels; errors are fractions (0.034 is 3.4 %). Boxes are
+corners, width x1 - x0 without "+ 1". Points first, then faces ("macro"): every face counts the same. float32 or
+float64 goes in, arithmetic and results are float64. A row of NaN (no answer) gives NaN; what a failed face counts as is
+decided by the scorer, not here.
+
+Known differences of other code, with sign and size
+---------------------------------------------------
+Measured over the 689 test faces of 300-W; predictions are six published sets (CFSS, TCDCN, CFAN, CLM, CLNF, CE-CLM).
+
+1. *Normaliser mix-up.* inter-pupil NME is larger than inter-ocular NME: d differs per face by a factor of 1.28 to 1.61,
+   mean 1.397, so no constant converts one into the other. Some tables mix the two; "pupil" in 3FabRec is the mean of
+   the inner-corner and the outer-corner distance (4.233 % where the eye centres give 4.203 %).
+2. *Ratio of sums* (Σ pixel errors / Σ d) weighs faces by their size and comes out lower where small faces are hard:
+   CFSS 4.04 % instead of 4.70 %, CFAN 2.65 % instead of 4.96 %.
+3. *Pooling points* (one mean over all valid face-point pairs, MMPose's `keypoint_nme`): equal to ours when every point
+   counts; with visibility masks, faces with few visible points lose weight. MMPose also drops a face whose normaliser
+   is not positive; here that is an error, because it means that the annotation is broken.
+4. *Origin.* iBUG files are 1-based. Predictions in a 0-based frame compared with raw files are off by (1, 1) px: an
+   error of 1.14 points of inter-ocular NME for a perfect method; for real ones between 0.1 and 0.5 points up or down
+   (six sets, shifted by +1 and by -1), because it may cancel another offset.
+5. *Dividing by all points* when some are masked (SPIGA on MERL-RAV divides by 68): lower, by the share of masked
+   points.
+6. *Box with "+ 1"* (w = x1 - x0 + 1): d larger by about 1 px, so NME lower by about 1/d of its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbox.errors import DataError
+from benchbox.geometry import tight_box
+
+if TYPE_CHECKING:
+    from benchbox.types import Bools, Floats, Layout, Strings
+
+ROWS = 512  # faces per chunk: the working arrays stay in the cache and memory does not grow with the set
+
+
+def point_errors(truth: Floats, predictions: Floats) -> Floats:
+    """Return the distance of every point, (N, K) px float64, of (N, K, 2) truth and predictions.
+
+    Raises ValueError when the shapes differ or are not (N, K, 2). The result holds N·K numbers; `mean_errors` and `nme`
+    never hold more than a chunk of it.
+    """
+    _require_points(truth, predictions)
+    difference = np.subtract(truth, predictions, dtype=np.float64)
+    difference *= difference
+    distance: Floats = np.add(difference[..., 0], difference[..., 1])
+    return np.sqrt(distance, out=distance)
+
+
+def mean_errors(
+    truth: Floats, predictions: Floats, points: Sequence[int] | None = None, visible: Bools | None = None
+) -> Floats:
+    """Return each face's mean distance, (N,) px, over `points` (indices; default all) that are `visible` (N, K).
+
+    A face without a visible point among `points` gives NaN. Coordinates of points that are not visible are never used,
+    so they may be NaN. Raises ValueError for shapes that do not fit. Memory is bounded: chunks of `ROWS` faces.
+    """
+    _require_points(truth, predictions)
+    if visible is not None and visible.shape != truth.shape[:2]:
+        raise ValueError(f"visible is {visible.shape}, truth has {truth.shape[:2]} faces and points")
+    chosen = _selection(points, truth.shape[1])
+    result = np.empty(len(truth))
+    for start in range(0, len(truth), ROWS):
+        rows = slice(start, start + ROWS)
+        distance = point_errors(truth[rows, chosen], predictions[rows, chosen])
+        if visible is None:
+            result[rows] = distance.mean(axis=-1)
+        else:
+            result[rows] = _masked_mean(distance, visible[rows, chosen])
+    return result
+
+
+def nme(
+    truth: Floats,
+    predictions: Floats,
+    scale: Floats,
+    points: Sequence[int] | None = None,
+    visible: Bools | None = None,
+) -> Floats:
+    """Return each face's normalised mean error, (N,) fractions: `mean_errors` over `scale` (N,), see `normaliser`."""
+    return mean_errors(truth, predictions, points, visible) / scale
+
+
+def normaliser(
+    name: str, truth: Floats, layout: Layout, boxes: Floats | None = None, ids: Strings | None = None
+) -> Floats:
+    """Return each face's normaliser (N,) px from true points (N, K, 2) of the full layout.
+
+    `boxes` (N, 4) are the dataset's own face boxes and matter to `face_size` only; `ids` (N,) serve the message. Raises
+    DataError naming the first face whose normaliser is zero, negative or NaN (coinciding eye corners, a box turned
+    inside out, a missing point), KeyError for an unknown name, ValueError for points that do not fit the layout.
+    """
+    if truth.ndim != 3 or truth.shape[1:] != (layout.count, 2):
+        raise ValueError(f"truth is {truth.shape}, layout {layout.name} needs (N, {layout.count}, 2)")
+    scale = NORMALISERS[name](np.asarray(truth, np.float64), layout, boxes)
+    bad = np.flatnonzero(~(scale > 0) | np.isinf(scale))
+    if len(bad):
+        where = f"row {bad[0]}" if ids is None else str(ids[bad[0]])
+        raise DataError(
+            f"{where}: normaliser {name} is {scale[bad[0]]:g} px, must be positive ({len(bad)} of {len(scale)} faces); "
+            "check the annotation of this face"
+        )
+    return scale
+
+
+def _inter_ocular(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
+    left, right = layout.eye_corners
+    return _length(truth[:, left] - truth[:, right])
+
+
+def _inter_pupil(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
+    left, right = (truth[:, list(eye)].mean(axis=1) for eye in layout.eyes)
+    return _length(left - right)
+
+
+def _face_size(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
+    width, height = _sides(tight_box(truth) if boxes is None else np.asarray(boxes, np.float64))
+    # The product of two negative sides is positive: a box turned inside out must not pass.
+    return np.where((width > 0) & (height > 0), np.sqrt(np.abs(width * height)), np.minimum(width, height))
+
+
+def _diagonal(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
+    return np.hypot(*_sides(tight_box(truth)))
+
+
+def _height(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
+    return _sides(tight_box(truth))[1]
+
+
+NORMALISERS: Mapping[str, Callable[[Floats, Layout, Floats | None], Floats]] = {
+    "inter_ocular": _inter_ocular,
+    "inter_pupil": _inter_pupil,
+    "face_size": _face_size,
+    "diagonal": _diagonal,
+    "height": _height,
+}
+
+
+def _length(vectors: Floats) -> Floats:
+    return np.hypot(vectors[..., 0], vectors[..., 1])
+
+
+def _sides(boxes: Floats) -> tuple[Floats, Floats]:
+    return boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+
+
+def _masked_mean(distance: Floats, visible: Bools) -> Floats:
+    count = visible.sum(axis=-1)
+    total = np.where(visible, distance, 0.0).sum(axis=-1)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _selection(points: Sequence[int] | None, count: int) -> slice | list[int]:
+    """Turn point indices into the cheapest index: a run of points needs no copy."""
+    if points is None:
+        return slice(None)
+    chosen = [int(k) for k in points]
+    if not chosen or min(chosen) < 0 or max(chosen) >= count:
+        raise ValueError(f"points must be one or more indices of 0 … {count - 1}, got {chosen[:5]}")
+    if chosen == list(range(chosen[0], chosen[0] + len(chosen))):
+        return slice(chosen[0], chosen[0] + len(chosen))
+    return chosen
+
+
+def _require_points(truth: Floats, predictions: Floats) -> None:
+    if truth.ndim != 3 or truth.shape[-1] != 2 or truth.shape != predictions.shape:
+        raise ValueError(f"truth {truth.shape} and predictions {predictions.shape} must both be (N, K, 2)")
