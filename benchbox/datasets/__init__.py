@@ -1,0 +1,33 @@
+"""Datasets by name; each module is imported when it is first asked for, so listing them costs nothing."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from benchbox.errors import DataError
+
+if TYPE_CHECKING:
+    from benchbox.types import Dataset
+
+DATASETS = {
+    "300w": "ibug300w",
+    "synth-300w": "synthetic",
+    "ytf68": "ytf68",
+}
+
+
+def open(name: str) -> Dataset:  # noqa: A001 - reads as datasets.open(name)
+    """Return the module that reads a dataset.
+
+    Raises
+    ------
+    DataError
+        The name is in no table; says which come near.
+    """
+    if name not in DATASETS:
+        near = difflib.get_close_matches(name, DATASETS, n=3, cutoff=0.4)
+        meant = f"did you mean {' or '.join(near)}? " if near else ""
+        raise DataError(f"no dataset is called {name!r}; {meant}there are {', '.join(sorted(DATASETS))}")
+    return cast("Dataset", import_module(f".{DATASETS[name]}", __name__))

@@ -1,0 +1,129 @@
+"""Picture files to RGB arrays, with every silent conversion made explicit.
+
+* The format is what the bytes say, not what the suffix says: PNGs named .jpg occur.
+* EXIF orientation is ignored: landmarks were drawn on the pixels as stored, and a rotated picture would not fit them.
+* Grey becomes three equal channels, alpha is dropped, 16 bits become 8, and the order is RGB.
+* Width and height are read from the header first, so that a small file cannot unfold into all of the memory; a file
+  that stops early is refused, since decoders fill the rest with grey.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+
+from benchbox.errors import DataError
+
+if TYPE_CHECKING:
+    from benchbox.types import Bytes
+
+LARGEST_FILE = 64 * 1024 * 1024  # bytes
+LARGEST_PICTURE = 64_000_000  # pixels
+_TAIL = 4096  # bytes
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start-of-frame markers: they hold the size
+_BARE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
+
+
+def decode(path: Path) -> Bytes:
+    """Decode a PNG or JPEG file to RGB (H, W, 3) uint8, as stored; raises DataError naming the file and the reason."""
+    import cv2
+
+    with _opened(path) as file:
+        raw = file.read(LARGEST_FILE + 1)
+    if len(raw) > LARGEST_FILE:
+        raise DataError(f"{path}: more than {LARGEST_FILE} bytes; not a picture of this dataset")
+    width, height = _size(io.BytesIO(raw), path)
+    if width * height > LARGEST_PICTURE:
+        raise DataError(f"{path}: {width} x {height} pixels are more than {LARGEST_PICTURE}; shrink it or leave it out")
+    if not _whole(raw):
+        raise DataError(f"{path}: the picture stops before its end marker; fetch it again")
+    try:
+        picture = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    except cv2.error as error:
+        raise DataError(f"{path}: cannot be decoded ({error.err})") from error
+    if picture is None or picture.shape != (height, width, 3):
+        raise DataError(f"{path}: cannot be decoded; fetch it again")
+    rgb: Bytes = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    return rgb
+
+
+def size(path: Path) -> tuple[int, int]:
+    """Return (width, height) from the header alone; raises DataError when the file is no PNG or JPEG."""
+    with _opened(path) as file:
+        return _size(file, path)
+
+
+def whole(path: Path) -> bool:
+    """Say whether a picture file has its end marker; reads the file's end, decodes nothing."""
+    with _opened(path) as file:
+        start = file.read(8)
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        tail = file.read(_TAIL)
+        # Junk may follow the marker: only a file without one near its end is read whole.
+        if (b"IEND" if start.startswith(_PNG) else b"\xff\xd9") in tail:
+            return True
+        file.seek(0)
+        return _whole(file.read(LARGEST_FILE))
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _whole(raw: bytes) -> bool:
+    if raw.startswith(_PNG):
+        return b"IEND" in raw
+    # Inside scan data 0xFF is always escaped, so the marker after the last start-of-scan is the picture's own end.
+    return raw.rfind(b"\xff\xd9") > raw.rfind(b"\xff\xda")
+
+
+def _size(file: BinaryIO, path: Path) -> tuple[int, int]:
+    start = file.read(8)
+    parsers: dict[bytes, Callable[[BinaryIO], tuple[int, int]]] = {_PNG: _png_size, _JPEG: _jpeg_size}
+    for magic, parse in parsers.items():
+        if start.startswith(magic):
+            try:
+                width, height = parse(file)
+            except (struct.error, ValueError) as error:
+                raise DataError(f"{path}: its header is broken; fetch the picture again") from error
+            if width and height:
+                return width, height
+            raise DataError(f"{path}: is {width} x {height} pixels large; fetch the picture again")
+    raise DataError(f"{path}: is neither a PNG nor a JPEG picture (it begins with {start[:4]!r})")
+
+
+def _png_size(file: BinaryIO) -> tuple[int, int]:
+    file.seek(8)
+    _, kind, width, height = struct.unpack(">I4sII", file.read(16))
+    if kind != b"IHDR":
+        raise ValueError(kind)
+    return width, height
+
+
+def _jpeg_size(file: BinaryIO) -> tuple[int, int]:
+    file.seek(2)
+    while True:
+        (lead, marker) = struct.unpack(">BB", file.read(2))
+        if lead != 0xFF:
+            raise ValueError(lead)
+        while marker == 0xFF:  # fill bytes
+            (marker,) = struct.unpack(">B", file.read(1))
+        if marker in _BARE:
+            continue
+        (length,) = struct.unpack(">H", file.read(2))
+        if marker in _FRAMES:
+            _, height, width = struct.unpack(">BHH", file.read(5))
+            return width, height
+        if marker in (0xD9, 0xDA) or length < 2:
+            raise ValueError(marker)
+        file.seek(length - 2, io.SEEK_CUR)

@@ -1,0 +1,94 @@
+"""iBUG `.pts` files: a header, then one `x y` pair per line between braces.
+
+Numbers are returned as they stand. Everything from iBUG counts pixels from 1, as MATLAB does: the reader of a dataset
+says so once, in `Index.origin`. Extra blanks, `version: 1.0` and an absent last newline occur in real copies and are
+read; anything else that deviates is refused with file and line, since a guess here would become a score.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbox.errors import DataError
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats
+
+_LARGEST_FILE = 64 * 1024  # bytes; 68 points take 2 KiB
+_VERSION = re.compile(r"1(\.0*)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def read(path: Path, count: int = 68) -> Floats:
+    """Read the points (count, 2) of one file, in the file's own frame.
+
+    Raises
+    ------
+    DataError
+        The file is absent, too large, no text, truncated, or has a malformed line or another number of points; names
+        the file and, where there is one, the line.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(raw) > _LARGEST_FILE:
+        raise DataError(f"{path}: more than {_LARGEST_FILE} bytes is no .pts file")
+    try:
+        lines = raw.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is not a text file (byte {error.start}); a .pts file is") from error
+    start, stated = _header(path, lines)
+    points = _body(path, lines, start)
+    if stated != len(points):
+        raise DataError(f"{path}: the header says n_points: {stated}, but {len(points)} points follow")
+    if len(points) != count:
+        raise DataError(f"{path}: has {len(points)} points, {count} are needed")
+    return np.array(points, np.float64)
+
+
+def _header(path: Path, lines: list[str]) -> tuple[int, int]:
+    """Return the index of the first line after the opening brace, and n_points."""
+    stated = None
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if text == "{":
+            if stated is None:
+                raise DataError(f"{path}:{number}: the points begin before a line 'n_points: N'")
+            return number, stated
+        key, _, value = (part.strip() for part in text.partition(":"))
+        if key == "n_points" and value.isdecimal() and len(value) < 6:
+            stated = int(value)
+        elif text and not (key == "version" and _VERSION.fullmatch(value)):
+            raise DataError(f"{path}:{number}: {text[:40]!r} in place of 'version: 1', 'n_points: N' or '{{'")
+    raise DataError(f"{path}:{len(lines)}: the file ends before the opening brace; fetch it again")
+
+
+def _body(path: Path, lines: list[str], start: int) -> list[tuple[float, float]]:
+    points: list[tuple[float, float]] = []
+    for number, line in enumerate(lines[start:], start=start + 1):
+        words = line.split()
+        if words == ["}"]:
+            _end(path, lines, number)
+            return points
+        if not words:
+            continue
+        if len(words) != 2 or not (_NUMBER.fullmatch(words[0]) and _NUMBER.fullmatch(words[1])):
+            raise DataError(f"{path}:{number}: {line.strip()[:40]!r} is not two numbers 'x y'")
+        x, y = float(words[0]), float(words[1])
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise DataError(f"{path}:{number}: {line.strip()[:40]!r} is beyond all pictures")
+        points.append((x, y))
+    raise DataError(f"{path}:{len(lines)}: the file ends without a closing brace; it is truncated, fetch it again")
+
+
+def _end(path: Path, lines: list[str], number: int) -> None:
+    for later, line in enumerate(lines[number:], start=number + 1):
+        if line.strip():
+            raise DataError(f"{path}:{later}: {line.strip()[:40]!r} after the closing brace")

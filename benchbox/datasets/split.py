@@ -1,0 +1,230 @@
+"""From a dataset's index and a protocol to what a method sees and what the scorer compares with.
+
+This is where the dataset's own frame ends: boxes and values of samples leave here with `Index.origin` subtracted,
+truth keeps the frame of the annotation files. It is also where completeness is enforced: a test set is whole or the
+protocol refuses to run, a training set may be partial and then gives the data a name of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbox import geometry
+from benchbox.errors import DataError
+from benchbox.types import Examples, Index, Protocol, Sample, Truth
+
+from . import DATASETS
+from . import open as open_dataset
+
+if TYPE_CHECKING:
+    from benchbox.types import Bools, Floats, Strings
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """What a run or a score says about its data."""
+
+    dataset: str
+    variant: str  # "complete", "train 2012 of 3148, moved annotations"
+    fingerprint: str  # "sha256:…" over ids, values and boxes, training rows first, then test rows
+    notes: tuple[str, ...]
+    train: int  # training items used, validation and unlabelled ones included
+    test: int
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A protocol's data: samples in the pixel frame, truth in the dataset's own frame, test rows in one order."""
+
+    labelled: Examples
+    validation: Examples | None
+    unlabelled: tuple[Sample, ...]
+    test: tuple[Sample, ...]
+    truth: Truth
+    data: DataRecord
+
+
+def split(protocol: Protocol, index: Index) -> Split:
+    """Divide an index as a protocol's card says; touches no pixel.
+
+    The labelled share is drawn first and the validation share from it, both by whole clusters in the order of a hash,
+    so protocols with the same training parts share one division and a partial copy keeps the order of the whole one.
+
+    Raises
+    ------
+    DataError
+        The test set is not whole, nothing is left to train on, an item is doubled, or a box is missing; says where
+        the data are had, under which terms, and what runs without them.
+    """
+    test = _test_rows(protocol, index)
+    train = np.flatnonzero(np.isin(index.parts, protocol.train_parts))
+    if not len(train):
+        raise _short(protocol, index, f"needs training faces ({', '.join(protocol.train_parts)}), this copy has none")
+    _check_apart(protocol, index, train, test)
+    boxes = _boxes(protocol, index, np.concatenate([train, test]))
+    labelled, validation, unlabelled = _divide(protocol, index.clusters[train])
+    return Split(
+        labelled=_examples(index, boxes, train[labelled]),
+        validation=_examples(index, boxes, train[validation]) if validation.any() else None,
+        unlabelled=_samples(index, boxes, train[unlabelled]),
+        test=_samples(index, boxes, test),
+        truth=_truth(protocol, index, test),
+        data=_record(protocol, index, train, test),
+    )
+
+
+def truth(protocol: Protocol, index: Index) -> Truth:
+    """Return what the scorer compares with; needs annotations only. Raises DataError when the test set is not whole."""
+    return _truth(protocol, index, _test_rows(protocol, index))
+
+
+def record(protocol: Protocol, index: Index) -> DataRecord:
+    """Describe the data of a score that involves no training: test annotations only, boxes left out."""
+    test = _test_rows(protocol, index)
+    variant = index.variant
+    return DataRecord(index.dataset, variant, _fingerprint(index, (test,), None), index.notes, 0, len(test))
+
+
+# --- rows --------------------------------------------------------------------------------------------------------
+
+
+def _test_rows(protocol: Protocol, index: Index) -> np.ndarray:
+    """Return the rows of the test set, in the order of the index; raises DataError unless it is whole."""
+    names, counts = np.unique(index.ids, return_counts=True)
+    if (counts > 1).any():
+        raise DataError(f"{index.dataset}: {names[counts > 1][0]!r} is there twice; an id names one item")
+    parts = protocol.groups[protocol.overall]
+    rows = np.flatnonzero(np.isin(index.parts, parts))
+    if len(rows) != protocol.test_expected:
+        has = ", ".join(f"{part} {int((index.parts == part).sum())}" for part in parts)
+        raise _short(protocol, index, f"needs {protocol.test_expected} test items, this copy has {len(rows)} ({has})")
+    return rows
+
+
+def _check_apart(protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarray) -> None:
+    both = np.intersect1d(train, test)
+    if len(both):
+        raise DataError(f"{protocol.name}: {index.ids[both[0]]!r} would be trained and tested on; mend the card")
+
+
+def _shared(index: Index, train: np.ndarray, test: np.ndarray) -> list[str]:
+    return [str(name) for name in np.intersect1d(index.clusters[train], index.clusters[test])]
+
+
+def _boxes(protocol: Protocol, index: Index, rows: np.ndarray) -> Floats:
+    """Return the boxes (N, 4) that methods are given, pixel frame; raises DataError when one of the rows has none."""
+    if protocol.box not in index.boxes:
+        raise DataError(
+            f"{protocol.name}: {index.dataset} has no {protocol.box!r} boxes, only {', '.join(index.boxes)}"
+        )
+    boxes = index.boxes[protocol.box]
+    absent = rows[~np.isfinite(boxes[rows]).all(axis=1)]
+    if len(absent):
+        others = [f"+box={choice}" for choice in protocol.options.get("box", ()) if choice != protocol.box]
+        instead = f"; or add {' or '.join(others)} to the protocol's name" if others else ""
+        parts = ", ".join(np.unique(index.parts[absent]))
+        raise _short(
+            protocol,
+            index,
+            f"needs {protocol.box} boxes and {len(absent)} items have none ({parts}; first {index.ids[absent[0]]!r})"
+            + instead,
+        )
+    return geometry.expand(boxes - index.origin, protocol.box_expansion)
+
+
+def _divide(protocol: Protocol, clusters: Strings) -> tuple[Bools, Bools, Bools]:
+    """Divide training rows into labelled, validation and unlabelled, by whole clusters."""
+    everything = np.ones(len(clusters), bool)
+    salt = f"{protocol.dataset}:{','.join(sorted(protocol.train_parts))}"
+    with_labels = everything
+    if protocol.labelled < 1:
+        with_labels = _draw(everything, clusters, round(protocol.labelled * len(clusters)), f"{salt}:labelled")
+    quota = round(protocol.validation * int(with_labels.sum()))
+    validation = _draw(with_labels, clusters, quota, f"{salt}:validation")
+    return with_labels & ~validation, validation, ~with_labels
+
+
+def _draw(among: Bools, clusters: Strings, quota: int, salt: str) -> Bools:
+    """Mark whole clusters, in the order of a salted hash, as long as they fit into the quota."""
+    names, first, sizes = np.unique(clusters[among], return_inverse=True, return_counts=True)
+    order = sorted(range(len(names)), key=lambda k: hashlib.sha256(f"{salt}:{names[k]}".encode()).digest())
+    taken = np.zeros(len(names), bool)
+    for k in order:
+        if sizes[k] <= quota:
+            taken[k] = True
+            quota -= int(sizes[k])
+    drawn = np.zeros(len(clusters), bool)
+    drawn[among] = taken[first]
+    return drawn
+
+
+# --- values ------------------------------------------------------------------------------------------------------
+
+
+def _samples(index: Index, boxes: Floats, rows: np.ndarray) -> tuple[Sample, ...]:
+    return tuple(Sample(str(index.ids[row]), boxes[row], partial(index.read, int(row))) for row in rows)
+
+
+def _examples(index: Index, boxes: Floats, rows: np.ndarray) -> Examples:
+    values = index.values[rows]
+    return Examples(
+        samples=_samples(index, boxes, rows),
+        # Only landmarks live in a picture's frame; gaze has no origin to subtract.
+        values=values - index.origin if values.ndim == 3 else values,
+        clusters=index.clusters[rows],
+        visible=None if index.visible is None else index.visible[rows],
+    )
+
+
+def _truth(protocol: Protocol, index: Index, rows: np.ndarray) -> Truth:
+    return Truth(
+        ids=index.ids[rows],
+        values=index.values[rows],
+        groups={group: np.isin(index.parts[rows], parts) for group, parts in protocol.groups.items()},
+        clusters=index.clusters[rows],
+        visible=None if index.visible is None else index.visible[rows],
+    )
+
+
+# --- words -------------------------------------------------------------------------------------------------------
+
+
+def _record(protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarray) -> DataRecord:
+    partial_train = len(train) != protocol.train_expected
+    named = [f"train {len(train)} of {protocol.train_expected}"] if partial_train else ["complete"]
+    if index.variant != "complete":
+        named.append(index.variant)
+    notes = list(index.notes)
+    shared = _shared(index, train, test)
+    if shared:
+        notes.append(f"trained and tested on items of {len(shared)} {protocol.cluster} ({', '.join(shared[:3])})")
+    fingerprint = _fingerprint(index, (train, test), protocol.box)
+    return DataRecord(index.dataset, ", ".join(named), fingerprint, tuple(notes), len(train), len(test))
+
+
+def _fingerprint(index: Index, sets: Sequence[np.ndarray], box: str | None) -> str:
+    """Hash ids, values and boxes of sets of rows. Blanks in ids are left out: copies spell one 300-W name both ways."""
+    digest = hashlib.sha256()
+    for rows in sets:
+        ids = "\n".join(str(name).replace(" ", "") for name in index.ids[rows])
+        columns = [index.values[rows]] + ([index.boxes[box][rows]] if box else [])
+        for piece in (ids.encode(), *(np.ascontiguousarray(c, "<f8").tobytes() for c in columns)):
+            digest.update(len(piece).to_bytes(8, "little") + piece)
+    return "sha256:" + digest.hexdigest()
+
+
+def _short(protocol: Protocol, index: Index, what: str) -> DataError:
+    """Say in one line what is missing, where it is had, under which terms, and what runs without it."""
+    said = [f"{protocol.name} {what}", *index.notes]
+    if protocol.dataset in DATASETS:
+        access = open_dataset(protocol.dataset).ACCESS
+        said.append(f"get {access.title} at {access.where} ({access.terms})")
+    if protocol.twin:
+        said.append(f"--protocol {protocol.twin} needs no data and runs now")
+    return DataError("; ".join(said))

@@ -1,0 +1,347 @@
+"""Protocol cards: TOML files read into frozen values, checked key by key, hashed by content.
+
+A card is `<name>.toml` in the folder of any package registered under the entry-point group `benchbox.protocols`.
+Every key is listed in `_FIELDS`; a key that is unknown, missing, of the wrong type or out of range is a ProtocolError
+that names the file, the key and what is allowed there. `card` is the SHA-256 of everything that decides a number;
+titles, notes, the list of choices and the twin may be reworded without moving it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import math
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from .datasets import DATASETS
+from .discovery import collections
+from .errors import ProtocolError
+from .layouts import LAYOUTS
+from .types import Protocol
+
+GROUP = "benchbox.protocols"
+NORMALISERS = ("inter_ocular", "inter_pupil", "face_size", "diagonal", "height")
+TASKS = ("landmarks", "gaze2d", "gaze3d")
+_LARGEST_CARD = 64 * 1024  # bytes
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_WORDS = ("name", "title", "notes", "twin", "options", "card")  # decide no number, so are no part of the hash
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+def names() -> list[str]:
+    """Name every installed card, without reading any; raises ProtocolError when two collections share a name."""
+    return list(_paths())
+
+
+def cards() -> list[Protocol]:
+    """Read every installed card; raises ProtocolError for the first one that is wrong."""
+    return [read(path) for path in _paths().values()]
+
+
+def load(name: str) -> Protocol:
+    """Read the card of a protocol, with options after plus signs: `300w-full+box=ground_truth`.
+
+    An option that is the card's own choice changes nothing, not even the name.
+
+    Raises
+    ------
+    ProtocolError
+        The protocol is unknown (with the nearest names), its card is wrong, or an option is not offered.
+    """
+    base, *options = name.split("+")
+    paths = _paths()
+    if base not in paths:
+        near = difflib.get_close_matches(base, paths, n=3, cutoff=0.4)
+        meant = f"did you mean {' or '.join(near)}? " if near else ""
+        raise ProtocolError(f"no protocol is called {base!r}; {meant}`benchbox list protocols` names them all")
+    return _choose(read(paths[base]), options)
+
+
+def read(path: Path) -> Protocol:
+    """Read and check one card; raises ProtocolError naming file, key and what is allowed."""
+    try:
+        if path.stat().st_size > _LARGEST_CARD:
+            raise ProtocolError(f"{path}: a card of more than {_LARGEST_CARD} bytes is no card")
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProtocolError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(f"{path}: is not TOML: {error}") from error
+    values = _checked(content, path)
+    choices = values.pop("choices") or (values["box"],)
+    protocol = Protocol(**values, options={"box": choices}, card="")
+    _consistent(protocol, path)
+    return replace(protocol, card=_digest(protocol))
+
+
+def _paths() -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for collection in collections(GROUP):
+        for path in sorted(collection.folder.glob("*.toml")):
+            if path.stem in found:
+                raise ProtocolError(f"two cards are called {path.stem!r}: {found[path.stem]} and {path}; rename one")
+            found[path.stem] = path
+    return found
+
+
+def _choose(protocol: Protocol, options: list[str]) -> Protocol:
+    """Apply `key=value` options; each changed one is appended to the name, in the order of their keys."""
+    chosen: dict[str, str] = {}
+    for option in options:
+        key, equals, value = option.partition("=")
+        if key not in protocol.options or not equals:
+            offered = ", ".join(f"+{k}=…" for k in protocol.options)
+            raise ProtocolError(f"{protocol.name}: no option {option!r}; allowed: {offered}")
+        if value not in protocol.options[key]:
+            allowed = ", ".join(f"+{key}={v}" for v in protocol.options[key])
+            raise ProtocolError(f"{protocol.name}: no option '+{option}'; allowed: {allowed}")
+        if key in chosen:
+            raise ProtocolError(f"{protocol.name}: the option {key!r} is given twice")
+        chosen[key] = value
+    changed = {key: value for key, value in sorted(chosen.items()) if getattr(protocol, key) != value}
+    if not changed:
+        return protocol
+    name = "+".join([protocol.name, *(f"{key}={value}" for key, value in changed.items())])
+    updates: dict[str, Any] = dict(changed)
+    other = replace(protocol, name=name, **updates)
+    return replace(other, card=_digest(other))
+
+
+def _digest(protocol: Protocol) -> str:
+    content: dict[str, Any] = {f.name: getattr(protocol, f.name) for f in fields(Protocol) if f.name not in _WORDS}
+    content["groups"] = dict(protocol.groups)
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+# --- explaining --------------------------------------------------------------------------------------------------
+
+_MEANING = {
+    "inter_ocular": "the distance between the outer corners of the eyes",
+    "inter_pupil": "the distance between the centres of the eyes (means of their points)",
+    "face_size": "the square root of the face box's area",
+    "diagonal": "the diagonal of the tight box around the points",
+    "height": "the height of the tight box around the points",
+    "detector": "boxes of the dataset's own face detector, as a running system would have",
+    "ground_truth": "tight boxes around the true points: easier than life, since they give the face's extent away",
+}
+
+
+def describe(protocol: Protocol) -> str:
+    """Explain a protocol to a newcomer, in lines of plain text."""
+    p = protocol
+    lines = [
+        f"{p.name}: {p.title}",
+        f"  card        version {p.version}, {p.card}",
+        f"  train on    {p.dataset}: {', '.join(p.train_parts)}; {p.train_expected} items when complete",
+        *_shares(p),
+        f"  test on     {p.test_expected} items, ranked by the group {p.overall!r}",
+        *(f"    {group:<12}{', '.join(parts)}" for group, parts in p.groups.items()),
+        f"  box given   {p.box}: {_MEANING.get(p.box, 'as the dataset has it')}; x {p.box_expansion:g}",
+        *(f"    or        --protocol {p.name.partition('+')[0]}+box={c}" for c in p.options["box"] if c != p.box),
+        *_scoring(p),
+        "  failed      an item without an answer counts as infinitely wrong in FR, AUC and curves and is"
+        " left out of the mean, beside which it is counted",
+        f"  interval    {p.interval:.0%}, {p.resamples} resamples of whole {p.cluster}s",
+    ]
+    if p.twin:
+        lines.append(f"  no data?    --protocol {p.twin} has the same shape and renders its own faces")
+    return "\n".join([*lines, *(f"  note        {note}" for note in p.notes)])
+
+
+def _shares(p: Protocol) -> list[str]:
+    lines = []
+    if p.labelled < 1:
+        lines.append(f"    labelled  {p.labelled:.0%} of them; the others come without labels")
+    if p.validation:
+        lines.append(f"    held out  {p.validation:.0%} of the labelled ones for validation, by whole {p.cluster}s")
+    return lines
+
+
+def _scoring(p: Protocol) -> list[str]:
+    if p.task != "landmarks":
+        return ["  error       the angle in degrees" if p.task == "gaze3d" else "  error       the distance in cm"]
+    points = "".join(f", again on {count}" for count in p.points)
+    lines = [f"  error       mean distance over the {LAYOUTS[p.layout].count} points{points}, divided by"]
+    lines += [f"    {normaliser:<14}{_MEANING[normaliser]}" for normaliser in p.normalisers]
+    if p.auc:
+        ends = " and ".join(f"{end:g}" for end in p.auc)
+        lines.append(f"  AUC up to   {ends}: area under the curve of faces with a smaller error, 1 is perfect")
+    if p.fr:
+        lines.append(f"  FR above    {' and '.join(f'{end:g}' for end in p.fr)}: share of faces that fail")
+    return lines
+
+
+# --- schema ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Field:
+    """One key of a card: how its value is read and what is allowed, in words."""
+
+    key: str  # "score.auc"
+    parse: Callable[[Any], Any]  # raises ValueError when the value is not allowed
+    allowed: str
+    target: str = ""  # field of Protocol, if not the last word of the key
+    default: Any = None  # None: the key must be there
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError
+    return value
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError
+    return value
+
+
+def _name_or_none(value: Any) -> str:
+    return "" if value == "" else _name(value)
+
+
+def _number(test: Callable[[float], bool]) -> Callable[[Any], float]:
+    def parse(value: Any) -> float:
+        # bool is an int to Python, not to the writer of a card.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not test(value):
+            raise ValueError
+        return float(value)
+
+    return parse
+
+
+def _integer(least: int) -> Callable[[Any], int]:
+    def parse(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _choice(*allowed: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise ValueError
+        return value
+
+    return parse
+
+
+def _list(parse: Callable[[Any], Any], least: int = 0) -> Callable[[Any], tuple[Any, ...]]:
+    def parse_all(value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list) or len(value) < least:
+            raise ValueError
+        parsed = tuple(parse(item) for item in value)
+        if len(set(parsed)) < len(parsed):
+            raise ValueError
+        return parsed
+
+    return parse_all
+
+
+def _groups(value: Any) -> dict[str, tuple[str, ...]]:
+    if not isinstance(value, dict) or not value:
+        raise ValueError
+    parts = _list(_text, least=1)
+    return {_name(group): parts(members) for group, members in value.items()}
+
+
+_FIELDS = (
+    _Field("name", _name, "small letters, digits and dashes, as the file is called"),
+    _Field("title", _text, "one line of text"),
+    _Field("version", _integer(1), "a whole number from 1, raised when a number moves"),
+    _Field("task", _choice(*TASKS), " | ".join(TASKS)),
+    _Field("dataset", _choice(*DATASETS), " | ".join(DATASETS)),
+    _Field("layout", _choice("", *LAYOUTS), " | ".join(LAYOUTS) + ' | "" for gaze'),
+    _Field("twin", _name_or_none, 'the name of a synthetic protocol of the same shape, or ""', default=""),
+    _Field("notes", _list(_text), "a list of sentences", default=[]),
+    _Field("train.parts", _list(_text, least=1), "a list of the dataset's parts, each once", "train_parts"),
+    _Field("train.expected", _integer(1), "a whole number of items from 1", "train_expected"),
+    _Field("train.labelled", _number(lambda v: 0 < v <= 1), "a share above 0 and up to 1"),
+    _Field("train.validation", _number(lambda v: 0 <= v < 1), "a share from 0 and below 1"),
+    _Field("test.overall", _name, "the name of one of [test.groups]"),
+    _Field("test.expected", _integer(1), "a whole number of items from 1", "test_expected"),
+    _Field("test.groups", _groups, 'a table: group = ["part", …]'),
+    _Field("box.source", _text, "a box source of the dataset", "box"),
+    _Field("box.choices", _list(_text), "a list of box sources, [box] source among them", default=[]),
+    _Field("box.expansion", _number(lambda v: 0 < v <= 10), "a number above 0 and up to 10", "box_expansion"),
+    _Field("score.normalisers", _list(_choice(*NORMALISERS)), "a list of " + " | ".join(NORMALISERS)),
+    _Field("score.auc", _list(_number(lambda v: 0 < v <= 1)), "a list of fractions above 0 and up to 1"),
+    _Field("score.fr", _list(_number(lambda v: 0 < v <= 1)), "a list of fractions above 0 and up to 1"),
+    _Field("score.points", _list(_integer(1)), "a list of the layout's point subsets"),
+    _Field("score.average", _choice("macro"), "macro"),
+    _Field("score.failed", _choice("infinite"), "infinite"),
+    _Field("score.cluster", _text, "what is resampled together, in a word: photo, person"),
+    _Field("score.interval", _number(lambda v: 0 < v < 1), "a share between 0 and 1"),
+    _Field("score.resamples", _integer(100), "a whole number from 100"),
+)
+_SECTIONS = {"train", "test", "box", "score"}
+
+
+def _flat(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return `section.key` → value; the sections themselves must be tables."""
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        if key not in _SECTIONS:
+            flat[key] = value
+        elif isinstance(value, dict):
+            flat.update({f"{key}.{inner}": item for inner, item in value.items()})
+        else:
+            raise ProtocolError(f"{path}: {key}: {value!r} is not a section; allowed: a table [{key}]")
+    return flat
+
+
+def _checked(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return the fields of a Protocol (and `choices`) from a parsed card."""
+    flat = _flat(content, path)
+    known = [field.key for field in _FIELDS]
+    for key in flat:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise ProtocolError(f"{path}: {key}: no such key; {meant}allowed: {', '.join(known)}")
+    values = {}
+    for field in _FIELDS:
+        if field.key not in flat and field.default is None:
+            raise ProtocolError(f"{path}: {field.key}: is missing; allowed: {field.allowed}")
+        value = flat.get(field.key, field.default)
+        try:
+            values[field.target or field.key.rpartition(".")[2]] = field.parse(value)
+        except ValueError as error:
+            raise ProtocolError(f"{path}: {field.key}: {value!r} is not allowed; allowed: {field.allowed}") from error
+    return values
+
+
+def _consistent(protocol: Protocol, path: Path) -> None:
+    """Check what one key says about another."""
+    p = protocol
+    tested = {part for parts in p.groups.values() for part in parts}
+    layout = LAYOUTS.get(p.layout)
+    subsets = tuple(layout.subsets) if layout else ()
+    faults = {
+        "name": (p.name != path.stem, f"{path.stem}, as the file is called"),
+        "layout": ((p.task == "landmarks") != bool(layout), " | ".join(LAYOUTS) + ' for landmarks, "" for gaze'),
+        "test.overall": (p.overall not in p.groups, " | ".join(p.groups)),
+        "test.groups": (
+            p.overall in p.groups and set(p.groups[p.overall]) != tested,
+            f"groups whose parts are all in the overall group {p.overall!r}",
+        ),
+        "train.parts": (bool(tested & set(p.train_parts)), "parts that are not tested on"),
+        "box.choices": (p.box not in p.options["box"], f"a list with {p.box!r} in it"),
+        "score.points": (not set(p.points) <= set(subsets), ", ".join(map(str, subsets)) or "none for gaze"),
+        "score.normalisers": ((p.task == "landmarks") != bool(p.normalisers), "one or more for landmarks, [] for gaze"),
+    }
+    for key, (wrong, allowed) in faults.items():
+        if wrong:
+            raise ProtocolError(f"{path}: {key}: does not fit the rest of the card; allowed: {allowed}")
