@@ -1,0 +1,126 @@
+"""Landmarks as fixed points of the head's surface, so that every layout reads off the same head.
+
+A point is a place on the grid: row and column with fractions. Lid and lip points lie on the rows that edge a slit;
+others are given by the place in millimetres where an annotator would click on the neutral head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .surface import EYE_INNER, EYE_OUTER, MOUTH_HALF, Surface, lip_edge, surface
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from benchbox.types import Floats
+
+_JAW_HALF = (
+    (0, 113.5, 82),
+    (15.5, 111.5, 77),
+    (29.5, 104.5, 66),
+    (41, 94, 52),
+    (50.5, 80.5, 39),
+    (57.5, 64, 30),
+    (62.5, 45, 25),
+    (65.5, 25, 22),
+    (67, 4, 20),
+)
+_BROW = ((54, -14, 60), (47, -20.5, 68), (37, -23, 77), (26, -21.5, 85), (14.5, -17, 92))  # outer to inner
+_NOSE = ((0, 2, 92), (0, 15.5, 98), (0, 29, 107), (0, 42.5, 115))
+_NOSTRILS = ((15.5, 52, 93), (7.5, 55, 99), (0, 56.5, 101))
+
+
+@dataclass(frozen=True, eq=False)
+class SurfacePoints:
+    """Places on the grid, as weighted vertices."""
+
+    corners: npt.NDArray[np.int64]  # (K, 4) vertices
+    weights: Floats  # (K, 4)
+
+    def of(self, values: Floats) -> Floats:
+        """Read vertex values (V, D) at the points: (K, D)."""
+        read: Floats = np.einsum("kc,kcd->kd", self.weights, values[self.corners])
+        return read
+
+
+def at_grid(shape: tuple[int, int], rows: Floats, columns: Floats) -> SurfacePoints:
+    """Make surface points from fractional rows and columns (K,)."""
+    r = np.clip(np.floor(rows), 0, shape[0] - 2).astype(np.int64)
+    c = np.clip(np.floor(columns), 0, shape[1] - 2).astype(np.int64)
+    fr, fc = rows - r, columns - c
+    at = r * shape[1] + c
+    corners = np.stack([at, at + 1, at + shape[1], at + shape[1] + 1], axis=-1)
+    return SurfacePoints(corners, np.stack([(1 - fr) * (1 - fc), (1 - fr) * fc, fr * (1 - fc), fr * fc], axis=-1))
+
+
+def on_row(head: Surface, row: int, x: float) -> tuple[float, float]:
+    """Return the place on a row of the face where x is reached."""
+    front = np.flatnonzero((head.points[row, :, 2] > 20) & (np.abs(head.azimuth) < 1.4))
+    return float(row), float(np.interp(x, head.points[row, front, 0], front))
+
+
+def nearest(head: Surface, target: tuple[float, float, float]) -> tuple[float, float]:
+    """Return the place on the grid that is nearest to a point in space, to a 40th of a cell."""
+    away = ((head.points - np.array(target)) ** 2).sum(-1)
+    row, column = (int(k) for k in np.unravel_index(away.argmin(), away.shape))
+    fine = np.linspace(-1, 1, 81)
+    rows, columns = (a.ravel() for a in np.meshgrid(row + fine, column + fine, indexing="ij"))
+    found = at_grid(head.shape, rows, columns).of(head.points.reshape(-1, 3))
+    best = int(((found - np.array(target)) ** 2).sum(-1).argmin())
+    return float(rows[best]), float(columns[best])
+
+
+def _mirror(points: tuple[tuple[float, float, float], ...]) -> list[tuple[float, float, float]]:
+    return [(-x, y, z) for x, y, z in points]
+
+
+def _eye(head: Surface, side: int) -> list[tuple[float, float]]:
+    """Six lid points of one eye in the order of the image-left eye: outer corner, over the top, inner, back below."""
+    upper, lower = head.eye_rows
+    third = (EYE_OUTER - EYE_INNER) / 3
+    xs = [EYE_OUTER, EYE_OUTER - third, EYE_INNER + third, EYE_INNER, EYE_INNER + third, EYE_OUTER - third]
+    rows = [upper, upper, upper, upper, lower, lower]
+    return [on_row(head, row, side * x) for row, x in zip(rows, xs, strict=True)]
+
+
+def _mouth(head: Surface) -> list[tuple[float, float]]:
+    upper, lower = head.mouth_rows
+
+    def edge(x: float, *, top: bool) -> tuple[float, float]:
+        y = float(lip_edge(np.array(abs(x)), upper=top))
+        column = head.points[:, round(on_row(head, upper, x)[1])]
+        inside = np.flatnonzero((column[:, 1] > 50) & (column[:, 1] < 95))
+        return nearest(head, (x, y, float(np.interp(y, column[inside, 1], column[inside, 2]))))
+
+    corner = MOUTH_HALF - 0.2
+    outer = [on_row(head, upper, -corner), *(edge(x, top=True) for x in (-15.5, -4.8, 0, 4.8, 15.5))]
+    outer += [on_row(head, upper, corner), *(edge(x, top=False) for x in (15.5, 8, 0, -8, -15.5))]
+    inner = [on_row(head, upper, x) for x in (-(corner - 3), -8, 0, 8, corner - 3)]
+    inner += [on_row(head, lower, x) for x in (8, 0, -8)]
+    return outer + inner
+
+
+@lru_cache(maxsize=1)
+def ibug68() -> SurfacePoints:
+    """Return the 68 points of the iBUG mark-up, in its order."""
+    head = surface()
+    jaw = [nearest(head, t) for t in (*reversed(_mirror(_JAW_HALF)), *_JAW_HALF[1:])]
+    brows = [nearest(head, t) for t in (*_mirror(_BROW), *reversed(_BROW))]
+    nose = [nearest(head, t) for t in (*_NOSE, *_mirror(_NOSTRILS), *reversed(_NOSTRILS[:2]))]
+    left, right = _eye(head, -1), _eye(head, 1)
+    eyes = [*left, right[3], right[2], right[1], right[0], right[5], right[4]]
+    places = np.array(jaw + brows + nose + eyes + _mouth(head))
+    return at_grid(head.shape, places[:, 0], places[:, 1])
+
+
+@lru_cache(maxsize=1)
+def eye_corners() -> SurfacePoints:
+    """Return the four eye corners: left inner, left outer, right inner, right outer."""
+    head = surface()
+    places = np.array([on_row(head, head.eye_rows[0], s * x) for s in (-1, 1) for x in (EYE_INNER, EYE_OUTER)])
+    return at_grid(head.shape, places[:, 0], places[:, 1])

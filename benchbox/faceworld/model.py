@@ -1,0 +1,57 @@
+"""The head made ready once per process: the mesh and the points that layouts need, deformed by the same code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .head import Body, Shape, body, deform, eyeballs
+from .landmarks import SurfacePoints, eye_corners, ibug68
+from .surface import surface
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """A layout's points with the few vertices that carry them."""
+
+    carrier: Body
+    on: SurfacePoints  # indices into the carrier
+
+    def of(self, shape: Shape) -> Floats:
+        """Return the points (K, 3) mm of a shape in the head's frame."""
+        return self.on.of(deform(self.carrier, shape, eyeballs(corners(), shape)))
+
+
+def _carry(points: SurfacePoints) -> Points:
+    head = surface()
+    used, inverse = np.unique(points.corners, return_inverse=True)
+    carrier = body(head.points.reshape(-1, 3)[used], head.height.ravel()[used])
+    return Points(carrier, SurfacePoints(inverse.reshape(points.corners.shape), points.weights))
+
+
+@lru_cache(maxsize=1)
+def corners() -> Body:
+    """Return the eye corners as points to deform."""
+    head = surface()
+    places = eye_corners()
+    height = places.of(head.height.reshape(-1, 1))[:, 0]
+    return body(places.of(head.points.reshape(-1, 3)), height)
+
+
+@lru_cache(maxsize=1)
+def points68() -> Points:
+    """Return the 68-point layout, ready to be deformed."""
+    return _carry(ibug68())
+
+
+@lru_cache(maxsize=1)
+def mesh() -> Body:
+    """Return the whole surface, ready to be deformed; takes a fraction of a second once."""
+    head = surface()
+    return body(head.points.reshape(-1, 3), head.height.ravel())
