@@ -32,6 +32,7 @@ _TASKS: tuple[Task, ...] = get_args(Task)
 _KEYS = ("name", "title", "task", "summary", "default", "paper", "params", "budgets", "variants")
 _PAPER_KEYS = ("title", "authors", "venue", "year", "url")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # becomes a folder of results/
+_NAME_RULE = "up to 64 small letters, digits, '.', '_' and '-', a letter or digit first; it names a folder of results"
 _PARAM = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MAX_BYTES = 1 << 20
 _WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
@@ -118,6 +119,12 @@ def settings(
     return params
 
 
+def check_name(name: str) -> None:
+    """Raise PluginError unless a name can be a method's: it becomes a folder of results/."""
+    if not _NAME.fullmatch(name):
+        raise PluginError(f"method name {name!r}: {_NAME_RULE}")
+
+
 def digest(method: MethodCard) -> str:
     """Hash the code of a method: every file of its folder but notes, caches and hidden files."""
     total = hashlib.sha256()
@@ -202,7 +209,7 @@ def _text(doc: Mapping[str, Any], key: str, file: Path, where: str = "") -> str:
 
 def _name(text: str, key: str, file: Path) -> str:
     if not _NAME.fullmatch(text):
-        raise PluginError(f"{file}: {key} {text!r}: small letters, digits, '.', '_' and '-' only, it names a folder")
+        raise PluginError(f"{file}: {key} {text!r}: {_NAME_RULE}")
     return text
 
 

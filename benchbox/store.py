@@ -78,6 +78,11 @@ def predictions_file(run: Path) -> Path:
     return run / _PREDICTIONS
 
 
+def variant_of(run: Path) -> str:
+    """Return the variant folder's name of a run folder."""
+    return run.parent.name
+
+
 def finished(run: Path) -> bool:
     """Tell whether a run folder holds a finished run."""
     return (run / _RUN).is_file()
@@ -94,9 +99,20 @@ def _word(value: Any) -> str:
 # --- one run being made ------------------------------------------------------------------------------------------
 
 
+def check_writable(run: Path) -> None:
+    """Raise ResultError if a run folder could not be made, without making it: minutes of work may come before."""
+    place = run
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        raise ResultError(f"{run}: {place} is no folder that can be written to; choose --results DIR")
+
+
 @contextmanager
 def claim(run: Path) -> Iterator[None]:
     """Make the run folder and hold it against other processes; a killed process leaves nothing held.
+
+    A fault before anything of worth was made leaves no folder behind.
 
     Raises ResultError when the folder cannot be written or another process works in it.
     """
@@ -115,7 +131,11 @@ def claim(run: Path) -> Iterator[None]:
         stream.truncate(0)
         stream.write(f"{os.getpid()}\n")
         stream.flush()
-        yield
+        try:
+            yield
+        except BaseException:
+            _prune(run)
+            raise
 
 
 def begin(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> dict[str, Any]:
@@ -134,7 +154,7 @@ def begin(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> dic
             changed = [key for key in identity if held.get("identity", {}).get(key) != identity[key]]
             if changed:
                 raise ResultError(
-                    f"{run}: an interrupted job with other {', '.join(changed)} is here; --fresh deletes it and starts over"
+                    f"{run}: interrupted job with other {', '.join(changed)}; --fresh deletes it and starts over"
                 )
             notes = {key: int(held.get(key, 0)) for key in notes}
         notes["sessions"] += 1
@@ -321,6 +341,17 @@ def _looks(run: Path) -> int:
         with suppress(ResultError):  # --fresh is the way out of a damaged record
             counts.append(int(_json(path).get("test_looks", 0)))
     return max(counts)
+
+
+def _prune(run: Path) -> None:
+    """Remove a run folder that holds nothing but its job's notes, with the empty folders above it."""
+    kept = {path.name for path in run.iterdir()} | {path.name for path in work(run).iterdir()}
+    if kept <= {_WORK, _LOCK, _JOB} and not _looks(run):
+        shutil.rmtree(run)
+        for above in list(run.parents)[:3]:
+            if any(above.iterdir()):
+                break
+            above.rmdir()
 
 
 def _clear(run: Path) -> None:

@@ -1,0 +1,279 @@
+"""What a method promises by being one, tried out on a few synthetic faces at smoke budget.
+
+Trains twice: once undisturbed, once in a process that is killed half-way and started again. Equal weights then show
+both that a seed decides the outcome and that a kill costs nothing; only when they differ a third training tells which
+of the two promises was broken.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import layouts, pipeline, plugins
+from .errors import BenchboxError
+from .types import Examples, Index, Job, MethodCard, Protocol, Sample
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from .types import Bytes, Floats
+
+SECONDS = 60.0
+_REPEAT_PX = 1e-4  # two trainings of one seed
+_BATCH_PX = 1e-2  # one sample alone or among others: other kernels sum in another order, nothing more
+_START_S = 120.0  # for a child to import torch on a busy machine
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise: whether it was kept and, if not, what to change."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def check(
+    method: MethodCard, *, variant: str = "", protocol: Protocol | None = None, index: Index | None = None
+) -> list[Check]:
+    """Try a method; without a protocol and an index on a tiny synthetic set. Stops at the first fault that ends it."""
+    checks: list[Check] = []
+    with tempfile.TemporaryDirectory(prefix="benchbox-") as folder:
+        trial = _Trial(method, variant, Path(folder), *_faces(protocol, index))
+        try:
+            for outcome in trial.run():
+                checks.append(outcome)
+        except BenchboxError as fault:
+            checks.append(Check("runs", False, str(fault)))
+        except Exception as fault:  # noqa: BLE001 - a plugin can raise anything, and its author wants to see where
+            where = traceback.extract_tb(fault.__traceback__)[-1]
+            place = f"{Path(where.filename).name}:{where.lineno}"
+            checks.append(Check("runs", False, f"{type(fault).__name__} at {place}: {fault}"))
+    return checks
+
+
+class _Trial:
+    """One method being tried in a temporary folder."""
+
+    def __init__(self, method: MethodCard, variant: str, root: Path, job: Job, test: Sequence[Sample]) -> None:
+        self.method, self.root, self.test = method, root, test
+        self.job = replace(job, params=plugins.settings(method, variant, "smoke"))
+        self.shape = job.labelled.values.shape[1:]
+
+    def run(self) -> Iterator[Check]:
+        from .kit import runtime
+
+        runtime.prepare("cpu", self.job.seed)
+        module = plugins.load(self.method)
+        yield Check("loads", True, "predictor found" + (", train found" if hasattr(module, "train") else ""))
+        trains = hasattr(module, "train")
+
+        first = self._out("first")
+        start = time.perf_counter()
+        with self._watched(first) as strays:
+            if trains:
+                runtime.prepare("cpu", self.job.seed)
+                module.train(replace(self.job, out=first))
+            train_s = time.perf_counter() - start
+            predict = module.predictor(first, "cpu")
+            together = pipeline.checked(predict(self.test), self.test, self.shape, blame=self.method.name)
+        seconds = time.perf_counter() - start
+        yield from self._answers(predict, together)
+        yield Check(
+            "writes only under job.out",
+            not strays,
+            f"it wrote {', '.join(strays[:3])}: put every file under job.out" if strays else "nothing elsewhere",
+        )
+        yield Check(
+            f"under {SECONDS:.0f} s",
+            seconds < SECONDS,
+            f"{seconds:.1f} s" + ("" if seconds < SECONDS else ": shrink [budgets.smoke] in method.toml"),
+        )
+        if trains:
+            yield from self._repeats(module, together, train_s)
+
+    def _answers(self, predict: Callable[[Sequence[Sample]], Any], together: Floats) -> Iterator[Check]:
+        blame = self.method.name
+        yield Check("shape and type", True, f"{together.shape} floats")
+        answered = np.isfinite(together.reshape(len(together), -1)).all(axis=1, keepdims=True)
+        yield Check(
+            "answers",
+            bool(answered.any()),
+            f"{answered.sum()} of {len(together)} faces" + ("" if answered.any() else ": every row is NaN"),
+        )
+        alone = [pipeline.checked(predict([one]), [one], self.shape, blame=blame) for one in self.test]
+        yield _close(
+            "batch size", together, np.concatenate(alone), _BATCH_PX, "call eval() and use no batch statistics"
+        )
+        turned = list(reversed(self.test))
+        back = pipeline.checked(predict(turned), turned, self.shape, blame=blame)[::-1]
+        yield _close("order of samples", together, back, _BATCH_PX, "return one row per sample, in the order given")
+
+    def _repeats(self, module: Any, first: Floats, train_s: float) -> Iterator[Check]:
+        """Kill a training half-way, start it again, and hold what it learned against the undisturbed one."""
+        out = self._out("killed")
+        job = replace(self.job, out=out)
+        killed = _train_elsewhere(self.method, job, kill_after_s=train_s / 2)
+        _train_elsewhere(self.method, job)
+        resumed = self._predicted(module, out)
+        how = "killed half-way and started again" if killed else "too quick to kill, so trained again on its own output"
+        gap = _gap(first, resumed)
+        if gap <= _REPEAT_PX:
+            yield Check("same seed, same output", True, f"within {gap:.1g} px")
+            yield Check("goes on after a kill", True, how)
+            return
+        again = self._out("again")
+        _train_elsewhere(self.method, replace(self.job, out=again))
+        yield _close(
+            "same seed, same output",
+            first,
+            self._predicted(module, again),
+            _REPEAT_PX,
+            "draw every random number from generators seeded with job.seed",
+        )
+        advice = "save the state and the generators' states with kit.checkpoint, or finish whole stages with once"
+        yield _close("goes on after a kill", first, resumed, _REPEAT_PX, f"{how}; {advice}")
+
+    def _predicted(self, module: Any, out: Path) -> Floats:
+        answer = module.predictor(out, "cpu")(self.test)
+        return pipeline.checked(answer, self.test, self.shape, blame=self.method.name)
+
+    def _out(self, name: str) -> Path:
+        out = self.root / "out" / name
+        out.mkdir(parents=True)
+        return out
+
+    @contextmanager
+    def _watched(self, mine: Path) -> Iterator[list[str]]:
+        """Work in a folder of its own and list the files that appear or change outside `mine`."""
+        here, cwd = Path.cwd(), self.root / "cwd"
+        cwd.mkdir()
+        watched = (self.root, self.method.folder.absolute())
+        before = [_tree(folder) for folder in watched]
+        strays: list[str] = []
+        os.chdir(cwd)
+        try:
+            yield strays
+        finally:
+            os.chdir(here)
+        for folder, old in zip(watched, before, strict=True):
+            now = _tree(folder)
+            strays += [name for name in now if old.get(name) != now[name] and not name.startswith(str(mine))]
+
+
+def _faces(protocol: Protocol | None, index: Index | None) -> tuple[Job, tuple[Sample, ...]]:
+    """Return a job and the test samples, pictures decoded: they travel to other processes."""
+    from . import protocol as protocols
+    from .datasets import split as splits
+
+    if protocol is None or index is None:
+        from .datasets import synthetic
+
+        index = synthetic.tiny(train=16, test=6)
+        protocol = protocols.load("synth-300w-full")
+    small = replace(protocol, test_expected=int(np.isin(index.parts, protocol.groups[protocol.overall]).sum()))
+    parts = splits.split(small, index)
+    job = Job(
+        task=protocol.task,
+        layout=layouts.LAYOUTS.get(protocol.layout),
+        labelled=_held(parts.labelled),
+        unlabelled=_decoded(parts.unlabelled),
+        validation=_held(parts.validation) if parts.validation else None,
+        out=Path(),
+        seed=0,
+        device="cpu",
+        budget="smoke",
+        params={},
+    )
+    return job, _decoded(parts.test)
+
+
+def _held(examples: Examples) -> Examples:
+    return replace(examples, samples=_decoded(examples.samples))
+
+
+def _decoded(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+    return tuple(replace(sample, pixels=partial(_same, sample.pixels())) for sample in samples)
+
+
+def _same(pixels: Bytes) -> Bytes:
+    return pixels
+
+
+# --- comparing ---------------------------------------------------------------------------------------------------
+
+
+def _gap(first: Floats, second: Floats) -> float:
+    """Return the largest difference; infinite when one answers where the other does not."""
+    if not np.array_equal(np.isnan(first), np.isnan(second)):
+        return float("inf")
+    return float(np.nanmax(np.abs(first - second), initial=0.0))
+
+
+def _close(name: str, first: Floats, second: Floats, tolerance_px: float, advice: str) -> Check:
+    gap = _gap(first, second)
+    if gap <= tolerance_px:
+        return Check(name, True, f"within {gap:.1g} px")
+    return Check(name, False, f"answers move by {gap:.3g} px (allowed {tolerance_px:g}): {advice}")
+
+
+def _tree(folder: Path) -> dict[str, tuple[int, int]]:
+    """Map each file below a folder to its size and time; caches of Python itself aside."""
+    found = {}
+    for path in folder.rglob("*"):
+        if "__pycache__" in path.parts or not path.is_file():
+            continue
+        with suppress(FileNotFoundError):  # somebody else's temporary file
+            stat = path.stat()
+            found[str(path)] = (stat.st_size, stat.st_mtime_ns)
+    return found
+
+
+# --- another process ---------------------------------------------------------------------------------------------
+
+
+def _train_elsewhere(method: MethodCard, job: Job, kill_after_s: float | None = None) -> bool:
+    """Train in a process of its own, killing it some time after training began; return whether it was killed."""
+    context = multiprocessing.get_context("spawn")
+    near, far = context.Pipe(duplex=False)
+    child = context.Process(target=_train, args=(method, job, far))
+    child.start()
+    far.close()
+    if not near.poll(_START_S):
+        child.kill()
+        raise BenchboxError(f"method {method.name!r}: a training process did not start within {_START_S:.0f} s")
+    with suppress(EOFError):  # it died before it began; its exit code says so below
+        near.recv()
+    if kill_after_s is not None:
+        child.join(kill_after_s)
+        if child.is_alive():
+            child.kill()
+    child.join()
+    near.close()
+    if child.exitcode == 0:
+        return False
+    if kill_after_s is not None and child.exitcode == -signal.SIGKILL:
+        return True
+    raise BenchboxError(f"method {method.name!r}: training ended with {child.exitcode}; its traceback is above")
+
+
+def _train(method: MethodCard, job: Job, ready: Connection) -> None:
+    from .kit import runtime
+
+    module = plugins.load(method)
+    runtime.prepare("cpu", job.seed)
+    ready.send("begins")
+    module.train(job)

@@ -1,0 +1,430 @@
+"""The verbs: train, predict, score a file, and run, which does all of it and leaves a record.
+
+A job never holds a test item: `train` is called before a test picture is opened, and gets nothing of the test split.
+Methods answer in the pixel frame; the dataset's origin is added here, before the predictions are stored.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import datasets, layouts, plugins, predictions, provenance, store
+from . import protocol as protocols
+from . import score as scoring
+from .datasets import split as splits
+from .errors import DataError, PluginError, ProtocolError, ResultError
+from .types import Index, Job, Kind, MethodCard, Predict, Predictions, Protocol, Run, Sample, Score, Scores, Truth
+
+if TYPE_CHECKING:
+    from .types import Floats
+
+Say = Callable[[str], None]
+
+_BATCH = 32
+
+
+def _silent(line: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a person asks `run` for."""
+
+    method: str
+    protocol: str
+    variant: str = ""  # "" is the card's default
+    seed: int = 0
+    device: str = "auto"
+    budget: str = "quick"
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    data: Path = Path("data")
+    results: Path = Path("results")
+    methods: tuple[Path, ...] = ()
+    fresh: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Scores under a protocol, and the document that `scores.json` and `--json` hold."""
+
+    protocol: Protocol
+    scores: Scores
+    document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A finished run and its scores; `notes` are for the person who asked."""
+
+    run: Run
+    scored: Scored
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request resolved against the cards: what will be done and where."""
+
+    protocol: Protocol
+    method: MethodCard
+    variant: str
+    budget: str
+    seed: int
+    params: Mapping[str, Any]
+    overrides: Mapping[str, Any]  # those of the params that --set moved
+    code: str  # digest of the method's folder
+    place: Path
+
+    def identity(self, fingerprint: str | None = None) -> dict[str, Any]:
+        """Return what must be equal for a job to be continued; without the data where they are not at hand."""
+        facts = {"card": self.protocol.card, "params": dict(self.params), "seed": self.seed, "budget": self.budget}
+        return {**facts, "method": self.code, "data": fingerprint} if fingerprint else facts
+
+
+# --- run ---------------------------------------------------------------------------------------------------------
+
+
+def plan(request: Request) -> Plan:
+    """Resolve a request; raises ProtocolError or PluginError for what is unknown or does not fit together."""
+    protocol = protocols.load(request.protocol)
+    method = plugins.card(request.method, request.methods)
+    if protocol.task not in method.task:
+        raise PluginError(f"method {method.name!r} does {', '.join(method.task)}; {protocol.name} is {protocol.task}")
+    variant = request.variant or method.default
+    standard = plugins.settings(method, variant, request.budget)
+    params = plugins.settings(method, variant, request.budget, request.overrides)
+    overrides = {key: params[key] for key in request.overrides if params[key] != standard[key]}
+    folder = store.variant_folder(variant, request.budget, overrides)
+    place = store.folder(request.results, protocol.name, method.name, folder, request.seed)
+    code = plugins.digest(method)
+    return Plan(protocol, method, variant, request.budget, request.seed, params, overrides, code, place)
+
+
+def run(request: Request, say: Say = _silent) -> Outcome:
+    """Train, predict, store and score one method on one protocol; a finished run is returned as it stands.
+
+    An interrupted one goes on where its recipe left off. Raises BenchboxError for what the user can mend.
+    """
+    from .kit import runtime
+
+    todo = plan(request)
+    if store.finished(todo.place) and not request.fresh:
+        return _reuse(todo, request.data)
+    store.check_writable(todo.place)
+    device = runtime.choose_device(request.device)
+    started, clock = datetime.now(UTC), _Clock()
+    runtime.prepare(device, request.seed)
+    module = plugins.load(todo.method)
+    with clock("data"):
+        index = open_index(todo.protocol, request.data)
+        split = splits.split(todo.protocol, index)
+    data = {**asdict(split.data), "truth": splits.record(todo.protocol, index).fingerprint}
+    say(f"{todo.protocol.name}: {len(split.labelled)} labelled faces to train on, {len(split.test)} to test on")
+    for note in split.data.notes:
+        say(f"note: {note}")
+    with store.claim(todo.place):
+        notes = store.begin(todo.place, todo.identity(split.data.fingerprint), fresh=request.fresh)
+        if notes["sessions"] > 1:
+            say("going on with the interrupted run that is here")
+        job = Job(
+            task=todo.protocol.task,
+            layout=layouts.LAYOUTS.get(todo.protocol.layout),
+            labelled=split.labelled,
+            unlabelled=split.unlabelled,
+            validation=split.validation,
+            out=store.work(todo.place).absolute(),
+            seed=todo.seed,
+            device=device,
+            budget=todo.budget,
+            params=todo.params,
+        )
+        with clock("train"):
+            kind = train(module, job)
+        with clock("predict"):
+            predict = module.predictor(job.out, device)
+            looks = store.look(todo.place)
+            values = collect(predict, split.test, split.truth.values.shape[1:], blame=todo.method.name)
+            answers = _answers(split.truth, values, index.origin)
+            predictions.write(store.predictions_file(todo.place), answers)
+        with clock("score"):
+            scored = derive(todo.place, todo.protocol, split.truth, data, todo.method.name, kind)
+        record = {
+            **_record(todo, kind, device, data, command(request)),
+            "started": f"{started:%Y-%m-%dT%H:%M:%SZ}",
+            "sessions": notes["sessions"],  # the seconds are those of the last one
+            "seconds": clock.seconds,
+            "training": store.training(todo.place),
+            "test_looks": looks,
+            "digests": store.digests(todo.place),
+        }
+        return Outcome(store.finish(todo.place, record), scored)
+
+
+def train(module: ModuleType, job: Job) -> Kind:
+    """Let a plugin train, if it does; return the kind of row that this makes."""
+    if not hasattr(module, "train"):
+        return "weights"
+    module.train(job)
+    return "trained"
+
+
+def collect(predict: Predict, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str) -> Floats:
+    """Call a predictor in batches; return (N, *shape) float64 in the pixel frame, NaN rows where it gave no answer.
+
+    Raises PluginError when an answer breaks the contract: no array, another shape, infinite or partly NaN rows.
+    """
+    from tqdm import tqdm
+
+    batches = [samples[start : start + _BATCH] for start in range(0, len(samples), _BATCH)]
+    values = [
+        checked(predict(batch), batch, shape, blame=blame)
+        for batch in tqdm(batches, desc="predict", unit="batch", disable=None, leave=False)
+    ]
+    return np.concatenate(values) if values else np.empty((0, *shape))
+
+
+def checked(answer: Any, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str) -> Floats:
+    """Hold one answer of a predictor against the contract; return it as float64."""
+    wanted = (len(samples), *shape)
+    contract = f"method {blame!r}: predictor(weights, device)(samples) must return a NumPy array of floats {wanted}"
+    if not isinstance(answer, np.ndarray):
+        raise PluginError(f"{contract}, not {type(answer).__name__}")
+    if answer.shape != wanted:
+        raise PluginError(f"{contract}, not {answer.shape}")
+    if answer.dtype.kind != "f":
+        raise PluginError(f"{contract}, not {answer.dtype}")
+    flat = answer.reshape(len(samples), -1)
+    empty = np.isnan(flat)
+    broken = np.isinf(flat).any(axis=1) | (empty.any(axis=1) & ~empty.all(axis=1))
+    if broken.any():
+        name = samples[int(np.argmax(broken))].id
+        raise PluginError(f"{contract}; {broken.sum()} rows are infinite or partly NaN, the first for {name}")
+    return answer.astype(np.float64)
+
+
+def derive(place: Path, protocol: Protocol, truth: Truth, data: Mapping[str, Any], method: str, kind: Kind) -> Scored:
+    """Score a run folder from its predictions file alone, and store the result."""
+    answers = predictions.read(store.predictions_file(place), truth, protocol=protocol.name)
+    scores = scoring.score(protocol, truth, answers)
+    variant = store.variant_of(place)
+    document = scoring.to_json(scores, protocol=protocol, data=data, method=method, variant=variant, kind=kind)
+    store.save_scores(place, document, scores.errors)
+    return Scored(protocol, scores, document)
+
+
+def command(request: Request) -> str:
+    """Return the command that repeats a run, without the paths of this machine."""
+    words = ["benchbox run", f"--method {request.method}"]
+    if request.variant:
+        words.append(f"--variant {request.variant}")
+    words += [f"--protocol {request.protocol}", f"--seed {request.seed}", f"--budget {request.budget}"]
+    words += [f"--set {key}={value}" for key, value in sorted(request.overrides.items())]
+    return " ".join(words)
+
+
+# --- score a file ------------------------------------------------------------------------------------------------
+
+
+def score_file(
+    file: Path, protocol_name: str, method: str, data: Path, results: Path | None = None, say: Say = _silent
+) -> Scored:
+    """Score external predictions, or a run's own again, from annotations alone.
+
+    Writes nothing unless `results` is given: then the predictions become a run of kind `submitted` there.
+    """
+    protocol = protocols.load(protocol_name)
+    plugins.check_name(method)
+    if not file.is_file():
+        raise ResultError(f"{file}: no such predictions file")
+    index = open_index(protocol, data, pixels=False)
+    truth = splits.truth(protocol, index)
+    record = splits.record(protocol, index)
+    for note in record.notes:
+        say(f"note: {note}")
+    answers = predictions.read(file, truth, protocol=protocol.name, suggest=_suggest(protocol))
+    if results is None:
+        scores = scoring.score(protocol, truth, answers)
+        kind, variant = _origin(file, protocol, method)
+        document = scoring.to_json(
+            scores, protocol=protocol, data=asdict(record), method=method, variant=variant, kind=kind
+        )
+        return Scored(protocol, scores, document)
+    data_facts = {**asdict(record), "truth": record.fingerprint}
+    return _submit(file, protocol, method, truth, data_facts, answers, results)
+
+
+def _submit(
+    file: Path,
+    protocol: Protocol,
+    method: str,
+    truth: Truth,
+    data: Mapping[str, Any],
+    answers: Predictions,
+    results: Path,
+) -> Scored:
+    place = store.folder(results, protocol.name, method, plugins.SUBMITTED, 0)
+    source = store.sha256(file)
+    with store.claim(place):
+        if store.finished(place):
+            raise ResultError(
+                f"{place}: holds submitted predictions of {method!r}; another --method name, or delete it"
+            )
+        store.begin(place, {"source": source}, fresh=True)
+        clock, started = _Clock(), datetime.now(UTC)
+        predictions.write(store.predictions_file(place), answers)
+        with clock("score"):
+            scored = derive(place, protocol, truth, data, method, "submitted")
+        record = {
+            "kind": "submitted",
+            "method": method,
+            "variant": plugins.SUBMITTED,
+            "overrides": {},
+            "params": {},
+            **_protocol_facts(protocol, data),
+            "seed": None,
+            "budget": None,
+            "command": f"benchbox score {file.name} --protocol {protocol.name} --method {method}",
+            "code": provenance.code(""),
+            "environment": provenance.environment("cpu"),
+            "started": f"{started:%Y-%m-%dT%H:%M:%SZ}",
+            "seconds": clock.seconds,
+            "training": {},
+            "test_looks": store.look(place),
+            "digests": {**store.digests(place), "source": source},
+        }
+        store.finish(place, record)
+    return scored
+
+
+def _origin(file: Path, protocol: Protocol, method: str) -> tuple[Kind, str]:
+    """Return kind and variant: those of the run whose predictions these are, else a submission's."""
+    if store.finished(file.parent) and file == store.predictions_file(file.parent):
+        run = store.read(file.parent)
+        if (run.protocol, run.method) == (protocol.name, method):
+            return run.record["kind"], run.variant
+    return "submitted", plugins.SUBMITTED
+
+
+def _suggest(protocol: Protocol) -> predictions.Suggest:
+    """Make the advice for ids that do not fit: the smallest protocol whose test parts cover all of them."""
+
+    def advice(ids: frozenset[str]) -> str:
+        fitting = []
+        for other in _readable_protocols():
+            parts = {part for members in other.groups.values() for part in members}
+            if all(key.startswith(tuple(f"{part}/" for part in parts)) for key in ids):
+                fitting.append((len(parts), other.name))
+        best = min(fitting, default=(0, protocol.name))[1]
+        return "" if best == protocol.name else f"they look like those of {best}; try --protocol {best}"
+
+    return advice
+
+
+def _readable_protocols() -> Iterator[Protocol]:
+    for name in protocols.names():
+        try:
+            yield protocols.load(name)
+        except ProtocolError:
+            continue  # advice only; `benchbox list protocols` reports the broken card
+
+
+# --- parts -------------------------------------------------------------------------------------------------------
+
+
+def open_index(protocol: Protocol, root: Path, *, pixels: bool = True) -> Index:
+    """Read a protocol's dataset; raises DataError saying what is missing, where it is had and what runs without it."""
+    dataset = datasets.open(protocol.dataset)
+    access = dataset.ACCESS
+    if access.folder and not (root / access.folder).is_dir():
+        twin = f"; without it, --protocol {protocol.twin} runs now on synthetic faces" if protocol.twin else ""
+        raise DataError(
+            f"{access.title} is missing: no folder {root / access.folder}; get it at {access.where} ({access.terms}), "
+            f"`benchbox data where {protocol.dataset}` shows how it must lie{twin}"
+        )
+    return dataset.index(root, pixels=pixels)
+
+
+def _answers(truth: Truth, values: Floats, origin: float) -> Predictions:
+    """Move answers (N, …) from the pixel frame to the dataset's own; gaze has no origin."""
+    failed = np.atleast_1d(np.isnan(values).reshape(len(values), -1).all(axis=1))
+    shifted = values + origin if values.ndim == 3 else values
+    return Predictions(ids=truth.ids, values=shifted, failed=failed)
+
+
+def _reuse(todo: Plan, data: Path) -> Outcome:
+    """Return the finished run that is in the place of a planned one, if it is the same experiment."""
+    found = store.read(todo.place)
+    same = todo.identity()
+    changed = [key for key in same if found.record.get(key) != same[key]]
+    if changed:
+        raise ResultError(f"{todo.place}: a finished run with other {', '.join(changed)} is here; --fresh redoes it")
+    notes = [f"finished before, on {found.record['data'].get('variant')}; not run again, --fresh redoes it"]
+    if found.record["code"].get("method") != todo.code:
+        notes.append("the method's code has changed since that run")
+    if not store.has_scores(found):
+        index = open_index(todo.protocol, data, pixels=False)
+        if splits.record(todo.protocol, index).fingerprint != found.record["data"].get("truth"):
+            raise ResultError(f"{todo.place}: its scores are gone and {data} holds other annotations than it saw")
+        truth = splits.truth(todo.protocol, index)
+        derive(todo.place, todo.protocol, truth, found.record["data"], todo.method.name, found.record["kind"])
+    return Outcome(found, _stored(todo.protocol, found), tuple(notes))
+
+
+def _stored(protocol: Protocol, found: Run) -> Scored:
+    """Read a run's scores back; raises ResultError when the document is damaged."""
+    document, errors = store.scores(found), store.errors(found)
+    try:
+        groups = {
+            group: {
+                name: Score(entry["value"], entry["unit"], entry.get("low"), entry.get("high"))
+                for name, entry in metrics.items()
+            }
+            for group, metrics in document["scores"].items()
+        }
+        scores = Scores(groups, document["n"], document["failed"], errors, document.get("scorer", 1))
+    except (KeyError, TypeError, AttributeError) as fault:
+        raise ResultError(f"{found.folder}: damaged scores; delete scores.json, the same command derives it") from fault
+    return Scored(protocol, scores, document)
+
+
+def _record(todo: Plan, kind: Kind, device: str, data: Mapping[str, Any], line: str) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "method": todo.method.name,
+        "variant": todo.variant,
+        "overrides": dict(todo.overrides),
+        "params": dict(todo.params),
+        **_protocol_facts(todo.protocol, data),
+        "seed": todo.seed,
+        "budget": todo.budget,
+        "command": line,
+        "code": provenance.code(todo.code),
+        "environment": provenance.environment(device),
+    }
+
+
+def _protocol_facts(protocol: Protocol, data: Mapping[str, Any]) -> dict[str, Any]:
+    return {"protocol": protocol.name, "card": protocol.card, "box": protocol.box, "data": dict(data)}
+
+
+class _Clock:
+    """Seconds by name, as `with clock("train"):` measures them."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = round(time.perf_counter() - start, 3)

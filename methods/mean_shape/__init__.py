@@ -1,0 +1,54 @@
+"""The baseline that looks at no pixel: the training set's mean shape, placed in the protocol's box."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchbox.errors import ResultError
+from benchbox.types import Job, Predict, Sample
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats
+
+WEIGHTS = "mean_shape.safetensors"
+
+
+def train(job: Job) -> None:
+    """Average the labelled shapes (N, K, 2) px after each box was mapped to [-1, 1]²; leave (K, 2) under `job.out`."""
+    from safetensors.numpy import save_file
+
+    from benchbox import geometry
+
+    to_unit = geometry.box_to_unit(_boxes(job.labelled.samples))
+    shape = geometry.transform(to_unit, job.labelled.values).mean(axis=0)
+    beside = job.out / f".{WEIGHTS}.{os.getpid()}"
+    save_file({"shape": shape}, beside)
+    beside.replace(job.out / WEIGHTS)
+
+
+def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean needs no device
+    """Return samples → (n, K, 2) px; raises ResultError when the trained shape is missing or damaged."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    from benchbox import geometry
+
+    try:
+        shape = load_file(weights / WEIGHTS)["shape"]
+    except (OSError, SafetensorError, KeyError) as fault:
+        raise ResultError(f"{weights / WEIGHTS}: no trained mean shape ({fault}); run again with --fresh") from fault
+
+    def predict(samples: Sequence[Sample]) -> Floats:
+        placed: Floats = geometry.transform(geometry.invert(geometry.box_to_unit(_boxes(samples))), shape)
+        return placed
+
+    return predict
+
+
+def _boxes(samples: Sequence[Sample]) -> Floats:
+    import numpy as np
+
+    return np.stack([sample.box for sample in samples])
