@@ -1,0 +1,157 @@
+"""The cluster bootstrap: exact small cases, normal theory, coverage with and without clusters, the same bits again."""
+
+import math
+from collections import Counter
+from itertools import combinations_with_replacement
+
+import numpy as np
+import pytest
+
+from benchbox.metrics import stats
+
+# Resampled means of the seven squares below, seed 0.
+PINNED = [24.0, 7.66666666667, 33.7142857143, 29.0, 19.0]
+
+
+def means(values, clusters, **options):
+    """Intervals for the plain mean of values (N,)."""
+    column = np.asarray(values, float)[:, None]
+    return stats.intervals(column, np.ones_like(column), np.asarray(clusters), **options)[0]
+
+
+def test_resamples_of_three_clusters_are_the_multinomial_ones():
+    """Every ratio of sums that can come up does, as often as it should; whole clusters of unequal size are drawn."""
+    values = np.array([1.0, 2.0, 10.0, 20.0, 30.0, 100.0])
+    counts = np.array([1.0, 1.0, 1.0, 0.0, 1.0, 1.0])  # the fourth face does not count
+    values[3] = 0.0
+    clusters = np.array(["a", "a", "b", "b", "b", "c"])
+    total = {"a": 3.0, "b": 40.0, "c": 100.0}
+    size = {"a": 2, "b": 2, "c": 1}
+    expected = Counter()
+    for draw in combinations_with_replacement("abc", 3):
+        ways = math.factorial(3) / math.prod(math.factorial(draw.count(name)) for name in "abc")
+        expected[round(sum(total[n] for n in draw) / sum(size[n] for n in draw), 9)] += ways / 27
+    got = stats.resample(values[:, None], counts[:, None], clusters, resamples=20_000)[:, 0]
+    seen = Counter(np.round(got, 9).tolist())
+    assert seen.keys() == expected.keys()
+    for value, share in expected.items():
+        assert seen[value] / 20_000 == pytest.approx(share, abs=0.012)  # 3.5 standard deviations
+
+
+def test_interval_of_independent_faces_is_the_normal_one():
+    values = np.random.default_rng(0).normal(5, 2, 400)
+    low, high = means(values, np.arange(400))
+    half = 1.96 * values.std() / math.sqrt(400)
+    assert low == pytest.approx(values.mean() - half, abs=0.015)
+    assert high == pytest.approx(values.mean() + half, abs=0.015)
+    narrow = means(values, np.arange(400), level=0.5)
+    assert narrow[1] - narrow[0] == pytest.approx(2 * 0.6745 / 1.96 * half, rel=0.05)
+
+
+def test_copies_in_one_cluster_add_nothing():
+    """Trap: ten frames of one video are not ten times the evidence."""
+    values = np.random.default_rng(1).normal(0, 1, 60)
+    one = means(values, np.arange(60))
+    assert means(np.repeat(values, 10), np.repeat(np.arange(60), 10)) == pytest.approx(one, rel=1e-12)
+    naive = means(np.repeat(values, 10), np.arange(600))
+    assert (one[1] - one[0]) / (naive[1] - naive[0]) == pytest.approx(math.sqrt(10), rel=0.05)
+
+
+def simulate(clustered):
+    """Share of 95 % intervals that hold the true mean 0: 40 videos of 8 frames, half the variance between videos."""
+    rng = np.random.default_rng(7)
+    hits = 0
+    for trial in range(300):
+        values = (rng.normal(0, 1, (40, 1)) + rng.normal(0, 1, (40, 8))).ravel()
+        labels = np.repeat(np.arange(40), 8) if clustered else np.arange(320)
+        low, high = means(values, labels, resamples=400, seed=trial)
+        hits += low <= 0 <= high
+    return hits / 300
+
+
+def test_intervals_cover_at_their_rate_with_clusters_and_not_without():
+    """Binomial noise of 300 trials is 0.013; frames taken as independent would be trusted far too much."""
+    assert 0.90 <= simulate(clustered=True) <= 0.98
+    assert simulate(clustered=False) < 0.75
+
+
+def test_the_same_seed_gives_the_same_bits_for_ever():
+    """Pinned: the draws are the raw PCG64 stream, which NumPy guarantees; a change here moves every stored interval."""
+    values, labels = (np.arange(1.0, 8.0) ** 2)[:, None], np.array([0, 0, 1, 2, 3, 3, 4])
+    counts = np.ones_like(values)
+    first = stats.resample(values, counts, labels, resamples=5)
+    np.testing.assert_allclose(first[:, 0], PINNED, rtol=1e-11)
+    assert stats.resample(values, counts, labels, resamples=5).tobytes() == first.tobytes()
+    assert not np.isin(stats.resample(values, counts, labels, resamples=5, seed=1), first).all()
+    assert means(values[:, 0], labels) == means(values[:, 0], labels)
+
+
+def test_scores_share_their_resamples():
+    """One score beside others gets the numbers that it gets alone, up to the order of additions."""
+    rng = np.random.default_rng(2)
+    values, counts, labels = rng.random((50, 3)), np.ones((50, 3)), rng.integers(0, 20, 50)
+    together = stats.resample(values, counts, labels, resamples=500)
+    for column in range(3):
+        alone = stats.resample(values[:, [column]], counts[:, [column]], labels, resamples=500)
+        np.testing.assert_allclose(together[:, [column]], alone, rtol=1e-13)
+
+
+def test_order_of_faces_and_kind_of_label_do_not_matter():
+    rng = np.random.default_rng(3)
+    values, labels = rng.random(80), rng.integers(0, 9, 80)
+    order = rng.permutation(80)
+    expected = means(values, labels)
+    assert means(values[order], labels[order]) == pytest.approx(expected, rel=1e-12)
+    assert means(values, np.array([f"video{k}" for k in labels])) == expected
+
+
+def test_a_ratio_leaves_out_faces_that_do_not_count_in_every_resample():
+    """A failed face (0 of 0) changes nothing beside the faces of its own cluster."""
+    values = np.array([[1.0], [2.0], [0.0], [4.0], [5.0]])
+    counts = np.array([[1.0], [1.0], [0.0], [1.0], [1.0]])
+    labels = np.array([0, 1, 1, 2, 3])
+    without = [0, 1, 3, 4]
+    np.testing.assert_array_equal(
+        stats.resample(values, counts, labels, resamples=200),
+        stats.resample(values[without], counts[without], labels[without], resamples=200),
+    )
+
+
+def test_nothing_to_say_is_none():
+    one = np.ones((4, 2))
+    same = np.zeros(4, int)
+    assert stats.intervals(one, one, same) == [None, None]
+    assert stats.intervals(one, one, np.arange(4), resamples=0) == [None, None]
+    assert stats.intervals(np.empty((0, 2)), np.empty((0, 2)), np.empty(0, int)) == [None, None]
+    nobody = np.array([[0.0, 1.0]] * 4)
+    assert stats.intervals(nobody, nobody, np.arange(4)) == [None, (1.0, 1.0)]
+
+
+def test_resamples_in_which_nobody_counts_are_left_out():
+    values, counts = np.array([[3.0], [0.0]]), np.array([[1.0], [0.0]])
+    scores = stats.resample(values, counts, np.arange(2), resamples=1000)
+    assert np.isnan(scores).mean() == pytest.approx(0.25, abs=0.05)
+    assert stats.intervals(values, counts, np.arange(2), resamples=1000) == [(3.0, 3.0)]
+
+
+def test_very_many_clusters_are_dealt_into_bins_without_changing_the_spread(monkeypatch):
+    monkeypatch.setattr(stats, "UNITS", 800)
+    rng = np.random.default_rng(4)
+    values = np.repeat(rng.normal(0, 1, 10_000), 2)  # pairs: a bin that split them would halve the variance
+    low, high = means(values, np.repeat(np.arange(10_000), 2), resamples=2000)
+    assert high - low == pytest.approx(2 * 1.96 / math.sqrt(10_000), rel=0.1)
+    assert low < values.mean() < high
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95.0])
+def test_a_level_is_a_share(level):
+    with pytest.raises(ValueError, match="level must lie between 0 and 1"):
+        means([1.0, 2.0], [0, 1], level=level)
+
+
+def test_what_would_spread_silently_is_refused():
+    ok = np.ones((2, 1))
+    with pytest.raises(ValueError, match="must be finite"):
+        stats.intervals(np.array([[1.0], [math.inf]]), ok, np.arange(2))
+    with pytest.raises(ValueError, match=r"clusters \(3,\)"):
+        stats.intervals(ok, ok, np.arange(3))

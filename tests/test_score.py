@@ -1,0 +1,427 @@
+"""From predictions to scores: hand-computed groups, failed faces, ids, the fixed JSON, and a slow twin on real sets."""
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchbox import datasets, predictions, protocol, score
+from benchbox.datasets import split
+from benchbox.errors import DataError, ProtocolError, ResultError
+from benchbox.layouts import IBUG68
+from benchbox.types import Predictions, Protocol, Truth
+
+CARD = Protocol(
+    name="toy",
+    title="Toy",
+    task="landmarks",
+    dataset="toy",
+    layout="ibug68",
+    version=1,
+    train_parts=("train",),
+    train_expected=1,
+    labelled=1.0,
+    validation=0.0,
+    groups={"all": ("easy", "hard"), "easy": ("easy",), "hard": ("hard",)},
+    overall="all",
+    test_expected=4,
+    box="ground_truth",
+    box_expansion=1.0,
+    options={},
+    normalisers=("inter_ocular",),
+    auc=(0.08,),
+    fr=(0.08,),
+    points=(),
+    average="macro",
+    failed="infinite",
+    cluster="photo",
+    interval=0.95,
+    resamples=400,
+    twin="",
+    notes=(),
+    card="sha256:toy",
+)
+DATA = {"variant": "complete", "fingerprint": "sha256:data", "notes": [], "train": 1, "test": 4}
+
+
+def card(**changes) -> Protocol:
+    return dataclasses.replace(CARD, **changes)
+
+
+def face() -> np.ndarray:
+    """Eye corners 100 px apart, eye centres 60, so that errors in px read as per cent."""
+    points = np.random.default_rng(0).uniform(0, 150, (68, 2))
+    points[36:42], points[42:48] = (60.0, 50.0), (120.0, 50.0)
+    points[36], points[39], points[42], points[45] = (40.0, 50.0), (80.0, 50.0), (100.0, 50.0), (140.0, 50.0)
+    return points
+
+
+def toy_truth(count=4, **changes) -> Truth:
+    easy = np.arange(count) < count // 2
+    fields = {
+        "ids": np.array([f"toy/{row}" for row in range(count)]),
+        "values": np.stack([face()] * count),
+        "groups": {"all": np.ones(count, bool), "easy": easy, "hard": ~easy},
+        "clusters": np.array([f"photo{row}" for row in range(count)]),
+    }
+    return Truth(**fields | changes)
+
+
+def answers(truth, off_px, failed=()) -> Predictions:
+    """Predictions whose every point is off by so many px to the right, one number per face."""
+    values = truth.values + np.asarray(off_px, float)[:, None, None] * [1, 0]
+    flags = np.isin(np.arange(len(truth.ids)), failed)
+    values[flags] = np.nan
+    return Predictions(truth.ids, values, flags)
+
+
+def values_of(scores, group):
+    return {name: entry.value for name, entry in scores.groups[group].items()}
+
+
+def document(scores, protocol=CARD):
+    return score.to_json(scores, protocol=protocol, data=DATA, method="mine", variant=None, kind="submitted")
+
+
+def test_four_faces_by_hand():
+    truth = toy_truth()
+    scores = score.score(CARD, truth, answers(truth, [2, 4, 6, 12]))
+    # AUC terms at 8 %: 0.75, 0.5, 0.25, 0
+    for group, nme, auc, fr in [("all", 6, 0.375, 25), ("easy", 3, 0.625, 0), ("hard", 9, 0.125, 50)]:
+        expected = {"nme_inter_ocular": nme, "auc_0.08_inter_ocular": auc, "fr_0.08_inter_ocular": fr}
+        assert values_of(scores, group) == pytest.approx(expected, rel=1e-12)
+    assert [entry.unit for entry in scores.groups["all"].values()] == ["%", "1", "%"]
+    assert (scores.count, scores.failed, scores.scorer) == (4, 0, score.SCORER)
+
+
+def test_a_failed_face_is_infinite_in_curves_and_outside_the_mean():
+    truth = toy_truth()
+    scores = score.score(CARD, truth, answers(truth, [2, 4, 6, 12], failed=[1]))
+    assert scores.failed == 1
+    assert values_of(scores, "easy") == pytest.approx(
+        {"nme_inter_ocular": 2, "auc_0.08_inter_ocular": 0.375, "fr_0.08_inter_ocular": 50}
+    )
+    assert values_of(scores, "hard")["nme_inter_ocular"] == pytest.approx(9)
+    assert scores.errors["nme_inter_ocular"].tolist() == pytest.approx([0.02, math.inf, 0.06, 0.12])
+    assert scores.errors["failed"].tolist() == [False, True, False, False]
+
+
+def test_answering_less_never_pays():
+    """Trap: leaving out the hard faces lowers the mean; FR and AUC must say so."""
+    truth = toy_truth()
+    honest = values_of(score.score(CARD, truth, answers(truth, [2, 4, 6, 12])), "all")
+    picky = values_of(score.score(CARD, truth, answers(truth, [2, 4, 6, 12], failed=[2, 3])), "all")
+    assert picky["nme_inter_ocular"] < honest["nme_inter_ocular"]
+    assert picky["auc_0.08_inter_ocular"] < honest["auc_0.08_inter_ocular"]
+    assert picky["fr_0.08_inter_ocular"] > honest["fr_0.08_inter_ocular"]
+
+
+def test_all_failed_is_none_and_never_nan():
+    truth = toy_truth()
+    scores = score.score(CARD, truth, answers(truth, [1] * 4, failed=range(4)))
+    assert values_of(scores, "all") == {
+        "nme_inter_ocular": None,
+        "auc_0.08_inter_ocular": 0.0,
+        "fr_0.08_inter_ocular": 100.0,
+    }
+    text = json.dumps(document(scores), allow_nan=False)
+    assert '"nme_inter_ocular": {"value": null, "unit": "%"}' in text
+    assert "–" in score.format_table(scores, CARD)
+
+
+def test_what_a_failed_row_holds_is_never_read():
+    truth = toy_truth()
+    clean = answers(truth, [2, 4, 6, 12], failed=[1])
+    dirty = dataclasses.replace(clean, values=clean.values.copy())
+    dirty.values[1] = 1e300
+    assert document(score.score(CARD, truth, dirty)) == document(score.score(CARD, truth, clean))
+
+
+def test_an_empty_group_has_no_numbers():
+    truth = toy_truth()
+    truth = dataclasses.replace(truth, groups={**truth.groups, "night": np.zeros(4, bool)})
+    scores = score.score(CARD, truth, answers(truth, [1] * 4))
+    assert set(values_of(scores, "night").values()) == {None}
+    json.dumps(document(scores), allow_nan=False)
+
+
+def test_rows_are_matched_by_id_in_any_order():
+    truth = toy_truth(40, clusters=np.array([f"photo{row % 9}" for row in range(40)]))
+    given_ = answers(truth, np.random.default_rng(1).uniform(0, 15, 40), failed=[3, 7])
+    order = np.random.default_rng(2).permutation(40)
+    mixed = Predictions(given_.ids[order], given_.values[order], given_.failed[order])
+    one, other = (score.score(CARD, truth, rows) for rows in (given_, mixed))
+    assert document(one) == document(other)
+    assert one.errors.tobytes() == other.errors.tobytes()
+
+
+def test_order_of_the_truth_moves_no_number():
+    truth = toy_truth(40, clusters=np.array([f"photo{row % 9}" for row in range(40)]))
+    given_ = answers(truth, np.random.default_rng(1).uniform(0, 15, 40))
+    order = np.random.default_rng(2).permutation(40)
+    turned = Truth(
+        truth.ids[order],
+        truth.values[order],
+        {group: inside[order] for group, inside in truth.groups.items()},
+        truth.clusters[order],
+    )
+    assert document(score.score(CARD, turned, given_)) == document(score.score(CARD, truth, given_))
+
+
+def test_scoring_again_gives_the_same_bytes():
+    truth = toy_truth(30)
+    given_ = answers(truth, np.random.default_rng(3).uniform(0, 15, 30), failed=[5])
+    first, second = (score.score(CARD, truth, given_) for _ in range(2))
+    assert json.dumps(document(first)) == json.dumps(document(second))
+    assert first.errors.tobytes() == second.errors.tobytes()
+
+
+def test_the_fixed_json():
+    truth = toy_truth()
+    got = document(score.score(CARD, truth, answers(truth, [2, 4, 6, 12])))
+    head = {key: got[key] for key in ("schema", "protocol", "card", "data", "method", "kind", "n", "failed")}
+    assert head == {
+        "schema": 1,
+        "protocol": "toy",
+        "card": "sha256:toy",
+        "data": {"variant": "complete", "fingerprint": "sha256:data"},
+        "method": "mine",
+        "kind": "submitted",
+        "n": 4,
+        "failed": 0,
+    }
+    assert list(got["scores"]) == ["all", "easy", "hard"]
+    nme = got["scores"]["all"]["nme_inter_ocular"]
+    assert list(nme) == ["value", "low", "high", "unit"]
+    assert nme["low"] < nme["value"] < nme["high"]
+    assert (nme["unit"], got["scores"]["all"]["auc_0.08_inter_ocular"]["unit"]) == ("%", "1")
+    assert json.loads(json.dumps(got, allow_nan=False)) == got
+
+
+def test_one_cluster_or_no_resamples_have_no_interval():
+    """Trap: frames of a single video say nothing about other videos."""
+    truth = toy_truth(clusters=np.array(["v"] * 4))
+    for scores in (
+        score.score(CARD, truth, answers(truth, [2, 4, 6, 12])),
+        score.score(card(resamples=0), toy_truth(), answers(truth, [2, 4, 6, 12])),
+    ):
+        entry = document(scores)["scores"]["all"]["nme_inter_ocular"]
+        assert entry == {"value": pytest.approx(6), "unit": "%"}
+        assert "interval" not in score.format_table(scores, CARD)
+
+
+def test_clusters_widen_the_interval():
+    truth = toy_truth(60)
+    off = np.repeat(np.random.default_rng(4).uniform(0, 10, 6), 10)
+    wide = dataclasses.replace(truth, clusters=np.repeat([f"video{k}" for k in range(6)], 10))
+
+    def width(t):
+        entry = score.score(CARD, t, answers(t, off)).groups["all"]["nme_inter_ocular"]
+        return entry.high - entry.low
+
+    assert width(wide) > 2 * width(truth)
+
+
+def test_names_follow_the_card_and_thresholds_print_short():
+    assert [score.threshold_name(t) for t in (0.08, 0.1, 0.10, 0.05, 1.0)] == ["0.08", "0.1", "0.1", "0.05", "1"]
+    full = card(normalisers=("inter_ocular", "height"), auc=(0.08,), fr=(0.08, 0.1), points=(51,))
+    assert score.metric_names(full) == [
+        *("nme_inter_ocular", "auc_0.08_inter_ocular", "fr_0.08_inter_ocular", "fr_0.1_inter_ocular"),
+        *("nme_height", "auc_0.08_height", "fr_0.08_height", "fr_0.1_height"),
+        *("nme_inter_ocular_51", "auc_0.08_inter_ocular_51", "fr_0.08_inter_ocular_51", "fr_0.1_inter_ocular_51"),
+        *("nme_height_51", "auc_0.08_height_51", "fr_0.08_height_51", "fr_0.1_height_51"),
+    ]
+    truth = toy_truth()
+    scores = score.score(full, truth, answers(truth, [1] * 4))
+    assert list(scores.groups["hard"]) == score.metric_names(full)
+    assert scores.errors.dtype.names == (
+        *("nme_inter_ocular", "nme_height", "nme_inter_ocular_51", "nme_height_51"),
+        *("failed", "cluster", "in_all", "in_easy", "in_hard"),
+    )
+    assert scores.errors.dtype["cluster"] == np.int32
+    assert scores.errors.dtype["in_hard"] == np.bool_
+    assert scores.errors["cluster"].tolist() == [0, 1, 2, 3]
+
+
+def test_every_normaliser_by_hand():
+    every = card(normalisers=("inter_ocular", "inter_pupil", "face_size", "diagonal", "height"))
+    truth = toy_truth(boxes=np.array([[0.0, 0.0, 40.0, 90.0]] * 4))
+    got = values_of(score.score(every, truth, answers(truth, [3] * 4)), "all")
+    sides = np.ptp(face(), axis=0)
+    expected = {"inter_ocular": 3, "inter_pupil": 5, "face_size": 5}
+    expected |= {"diagonal": 300 / math.hypot(*sides), "height": 300 / sides[1]}
+    assert {name: got[f"nme_{name}"] for name in expected} == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_subset_keeps_the_normaliser_of_the_whole_face():
+    """Trap: 36 and 45 taken from the 51 points are lips. Errors of the jaw vanish, the others stay in per cent."""
+    truth = toy_truth()
+    given_ = answers(truth, [5] * 4)
+    given_.values[:, :17] += 1000
+    got = values_of(score.score(card(points=(51,)), truth, given_), "all")
+    assert got["nme_inter_ocular_51"] == pytest.approx(5)
+    assert got["nme_inter_ocular"] > 100
+
+
+def test_scores_can_be_recomputed_from_the_errors_alone():
+    truth = toy_truth(50, clusters=np.repeat(np.arange(25), 2).astype(str))
+    scores = score.score(CARD, truth, answers(truth, np.random.default_rng(5).uniform(0, 15, 50), failed=[4]))
+    for group, metrics in scores.groups.items():
+        rows = scores.errors[scores.errors[f"in_{group}"]]
+        e = rows["nme_inter_ocular"]
+        assert metrics["nme_inter_ocular"].value == pytest.approx(100 * e[~rows["failed"]].mean(), rel=1e-13)
+        assert metrics["fr_0.08_inter_ocular"].value == pytest.approx(100 * (e > 0.08).mean(), rel=1e-13)
+        assert metrics["auc_0.08_inter_ocular"].value == pytest.approx(1 - (np.minimum(e, 0.08) / 0.08).mean())
+
+
+@settings(max_examples=30, deadline=None)
+@given(off=st.lists(st.floats(0, 30), min_size=4, max_size=4))
+def test_nme_auc_and_fr_bound_each_other(off):
+    truth = toy_truth()
+    got = values_of(score.score(card(resamples=0), truth, answers(truth, off)), "all")
+    nme, auc, fr = got["nme_inter_ocular"] / 100, got["auc_0.08_inter_ocular"], got["fr_0.08_inter_ocular"] / 100
+    assert 1 - nme / 0.08 <= auc + 1e-9
+    assert auc <= 1 - fr + 1e-9
+    assert fr <= nme / 0.08 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (["toy/0", "toy/1", "toy/2"], r"1 missing \(first: toy/3\)"),
+        (["toy/0", "toy/1", "toy/2", "toy/2"], r"1 doubled \(first: toy/2\), 1 missing \(first: toy/3\)"),
+        (["toy/0", "toy/1", "toy/2", "toy/3", "x"], r"1 unknown \(first: x\)"),
+        ([], r"4 missing \(first: toy/0\)"),
+    ],
+)
+def test_ids_that_do_not_fit_are_refused(ids, said):
+    rows = Predictions(np.array(ids, str), np.zeros((len(ids), 68, 2)), np.zeros(len(ids), bool))
+    with pytest.raises(ResultError, match=f"predictions do not fit toy: ids {said}; give each test id one row"):
+        score.score(CARD, toy_truth(), rows)
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    truth = toy_truth()
+    with pytest.raises(ResultError, match=r"4 ids with values \(4, 51, 2\).*must be \(4, 68, 2\)"):
+        score.score(CARD, truth, Predictions(truth.ids, truth.values[:, 17:], np.zeros(4, bool)))
+    short = dataclasses.replace(truth, values=truth.values[:, 17:])
+    with pytest.raises(DataError, match=r"truth is \(4, 51, 2\), ibug68 needs"):
+        score.score(CARD, short, Predictions(truth.ids, short.values, np.zeros(4, bool)))
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e200])
+def test_a_number_that_cannot_be_scored_is_an_error_with_its_id(bad):
+    """Trap: one NaN would make a mean NaN, or be dropped by nanmean and make the method look better."""
+    truth = toy_truth()
+    given_ = answers(truth, [1] * 4)
+    given_.values[2, 5, 1] = bad
+    with pytest.raises(ResultError, match="toy/2: a coordinate is NaN, infinite or absurdly large"):
+        score.score(CARD, truth, given_)
+
+
+def test_a_broken_annotation_is_blamed_on_the_data():
+    truth = toy_truth()
+    missing = dataclasses.replace(truth, values=truth.values.copy())
+    missing.values[1, 3] = np.nan
+    for failed in ([], [1]):
+        with pytest.raises(DataError, match="toy/1: a true point is not a number"):
+            score.score(CARD, missing, answers(truth, [1] * 4, failed))
+    flat = dataclasses.replace(truth, values=truth.values.copy())
+    flat.values[3, 45] = flat.values[3, 36]
+    with pytest.raises(DataError, match="toy/3: normaliser inter_ocular is 0 px"):
+        score.score(CARD, flat, answers(truth, [1] * 4))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"task": "gaze2d"}, "task is gaze2d, this version of benchbox scores landmarks only"),
+        ({"layout": "wflw98"}, "layout 'wflw98' is unknown, use .*ibug68"),
+        ({"points": (50,)}, "ibug68 has no subset of 50 points, only 66, 51, 49"),
+        ({"normalisers": ("pupils",)}, "normaliser 'pupils' is unknown, use inter_ocular"),
+    ],
+)
+def test_a_card_that_cannot_be_scored_says_why(changes, said):
+    with pytest.raises(ProtocolError, match=f"toy: {said}"):
+        score.score(card(**changes), toy_truth(), answers(toy_truth(), [1] * 4))
+
+
+def test_table_for_the_terminal():
+    truth = toy_truth(clusters=np.array(["v"] * 4))
+    both = card(normalisers=("inter_ocular", "inter_pupil"))
+    table = score.format_table(score.score(both, truth, answers(truth, [2, 4, 6, 12], failed=[3])), both)
+    assert table.splitlines() == [
+        "group  n  failed  error         NME %  FR@0.08 %  AUC@0.08",
+        "all    4       1  inter_ocular  4.00       25.00    0.3750",
+        "all    4       1  inter_pupil   6.67       50.00    0.1875",
+        "easy   2       0  inter_ocular  3.00        0.00    0.6250",
+        "easy   2       0  inter_pupil   5.00        0.00    0.3750",
+        "hard   2       1  inter_ocular  6.00       50.00    0.1250",
+        "hard   2       1  inter_pupil   10.00     100.00    0.0000",
+        "failed faces: infinite error in FR and AUC, left out of the NME",
+    ]
+
+
+def test_table_shows_intervals_in_line():
+    truth = toy_truth()
+    scores = score.score(CARD, truth, answers(truth, [2, 4, 6, 12]))
+    lines = score.format_table(scores, CARD).splitlines()
+    entry = scores.groups["all"]["nme_inter_ocular"]
+    assert f"6.00 [{entry.low:.2f}, {entry.high:.2f}]" in lines[1]
+    assert lines[-1] == "[low, high]: 95 % interval from resampling by photo"
+    assert len({line.rindex(".") for line in lines[1:4]}) == 1  # the last column is aligned
+
+
+# --- the published predictions for 300-W -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def full(data_root):
+    root = data_root / "300w-published"
+    if not root.is_dir():
+        pytest.skip("the published predictions for 300-W are not here")
+    chosen = protocol.load("300w-full")
+    index = datasets.open("300w").index(root / "annotations", pixels=False)
+    return root / "predictions", chosen, split.truth(chosen, index)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("method", ["CE-CLM_general", "CFAN", "CFSS", "CLM", "CLNF_general", "TCDCN"])
+def test_published_predictions_score_as_a_slow_loop_says(full, method):
+    folder, chosen, truth = full
+    given_ = predictions.read(folder / f"{method}.npz", truth)
+    scores = score.score(dataclasses.replace(chosen, resamples=0), truth, given_)
+    for group, inside in truth.groups.items():
+        errors = []
+        for g, p in zip(truth.values[inside].tolist(), given_.values[inside].tolist(), strict=True):
+            eyes = [[sum(g[k][a] for k in eye) / 6 for a in (0, 1)] for eye in (range(36, 42), range(42, 48))]
+            distance = sum(math.dist(a, b) for a, b in zip(g, p, strict=True)) / 68
+            errors.append((distance / math.dist(g[36], g[45]), distance / math.dist(*eyes)))
+        for place, name in enumerate(("inter_ocular", "inter_pupil")):
+            column = [pair[place] for pair in errors]
+            got = values_of(scores, group)
+            assert got[f"nme_{name}"] == pytest.approx(100 * math.fsum(column) / len(column), rel=1e-12)
+            assert got[f"fr_0.08_{name}"] == pytest.approx(100 * sum(e > 0.08 for e in column) / len(column))
+            auc = math.fsum(max(0.0, 1 - e / 0.08) for e in column) / len(column)
+            assert got[f"auc_0.08_{name}"] == pytest.approx(auc, rel=1e-11)
+
+
+@pytest.mark.data
+def test_cfss_on_300w_stays_where_it_was_measured(full):
+    """Pinned end to end: reader, origin, ids, normaliser and mean. The paper prints 4.73 / 9.98 / 5.76 by pupils."""
+    folder, chosen, truth = full
+    scores = score.score(chosen, truth, predictions.read(folder / "CFSS.npz", truth))
+    got = {group: values_of(scores, group)["nme_inter_ocular"] for group in ("common", "challenging", "full")}
+    assert got == pytest.approx({"common": 3.6484, "challenging": 8.9989, "full": 4.6968}, abs=1e-4)
+    assert got["full"] == pytest.approx((554 * got["common"] + 135 * got["challenging"]) / 689)
+    entry = scores.groups["full"]["nme_inter_ocular"]
+    assert (entry.low, entry.high) == (pytest.approx(4.34, abs=0.02), pytest.approx(5.08, abs=0.02))
+
+
+def test_layout_of_the_toy_is_the_real_one():
+    corners = face()[list(IBUG68.eye_corners)]
+    assert math.dist(*corners) == 100.0
