@@ -22,7 +22,7 @@ def optimiser(kind: str, parameters: Iterable[Tensor], lr: float, weight_decay: 
 
 
 def rate(schedule: str, step: int, steps: int, warmup: int = 0) -> float:
-    """Return the factor on the learning rate at `step` of `steps`: `poly` (power 1) or `cosine`, after a linear rise."""
+    """Return the factor on the learning rate at a step: `poly` (power 1) or `cosine`, after a linear rise."""
     if step < warmup:
         return (step + 1) / warmup
     done = (step - warmup) / max(1, steps - warmup)
@@ -34,7 +34,7 @@ def rate(schedule: str, step: int, steps: int, warmup: int = 0) -> float:
 
 
 class Average:
-    """Exponential moving average of modules' weights and buffers; short trainings end on it rather than on the last step.
+    """Exponential moving average of modules' weights and buffers, on which a short training ends.
 
     The decay grows from 0 as (1 + t) / (10 + t) up to its limit, so early steps do not linger.
     """

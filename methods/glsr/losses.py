@@ -25,7 +25,7 @@ def shape_loss(predicted: Tensor, target: Tensor, distance: Tensor, kind: str, z
 
 
 def coordinate_weights(z: Tensor) -> Tensor:
-    """w = exp(-σ |z - μ|) for errors z (n, k, 2), μ and σ per coordinate over the batch (equation 9)."""
+    """W = exp(-σ |z - μ|) for errors z (n, k, 2), μ and σ per coordinate over the batch (equation 9)."""
     mean = z.mean(dim=0, keepdim=True)
     spread = z.std(dim=0, keepdim=True, correction=0)
     return torch.exp(-spread * (z - mean).abs())

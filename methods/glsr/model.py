@@ -7,6 +7,7 @@ names the choice. All shapes are (n, 3, side, side) inputs in [-1, 1] and output
 from __future__ import annotations
 
 import itertools
+import math
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +47,8 @@ class Bottleneck(nn.Module):
 class Backbone(nn.Module):
     """Small MobileNetV2 of Table 2 with the regression head `table` (FC 256-256-2n) or `lite` (FC 64-2n).
 
-    The trunk divides the side by 128, so its flattened output has 64 * (side / 128)² features; the paper's side is 256.
+    The trunk halves the side seven times, rounding up: 256 px, the paper's side, gives a 2x2 map, and so does any side
+    above 128, with the same weights.
     """
 
     def __init__(self, points: int, side: int = 256, head: str = "table") -> None:
@@ -59,7 +61,7 @@ class Backbone(nn.Module):
                 channels = outputs
         layers += [*_conv_bn(channels, TRUNK_OUT, 1), nn.ReLU(inplace=True), nn.Flatten()]
         self.trunk = nn.Sequential(*layers)
-        features = TRUNK_OUT * (side // 128) ** 2
+        features = TRUNK_OUT * math.ceil(side / 128) ** 2
         widths = {"table": (features, 256, 256, 2 * points), "lite": (features, 64, 2 * points)}[head]
         self.head = _mlp(widths, nn.ReLU)
 

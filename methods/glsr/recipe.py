@@ -92,6 +92,9 @@ class Objective:
             theta = supervised_theta(shapes, self.reference, self.params["global_margin"])
             shapes = transform(invert(theta), shapes)
         system.start.copy_(shapes.mean(dim=0))
+        if self.params.get("shape_start"):
+            last = system.backbone.head[-1]
+            start_at_shapes(last, shapes - system.start)
         for part, points in enumerate(system.parts):
             theta = supervised_theta(shapes[:, points], self.reference[points], LOCAL_MARGIN)
             system.local_reinit[part].fc[-1].bias.data.copy_(theta.mean(dim=0).flatten())
@@ -183,3 +186,14 @@ def fit(path: Path, job: Job, stage: Stage, system: System, draws: Draws) -> Non
     average.apply()
     save_weights(path, {"system": system}, {"stage": stage.name})
     checkpoint.remove()
+
+
+def start_at_shapes(layer: nn.Linear, offsets: Tensor) -> None:
+    """Draw the last layer's weights so that its first outputs vary as the training shapes do (offsets (N, K, 2))."""
+    flat = offsets.flatten(1)
+    _, values, basis = torch.linalg.svd(flat - flat.mean(dim=0), full_matrices=False)
+    spread = values[:, None] / len(flat) ** 0.5 * basis  # rows: principal components x standard deviation
+    mix = torch.randn(layer.in_features, len(spread), device=flat.device) / layer.in_features**0.5
+    with torch.no_grad():
+        layer.weight.copy_((mix @ spread).T)
+        layer.bias.zero_()

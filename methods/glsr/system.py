@@ -31,22 +31,22 @@ class System(nn.Module):
         self.local_regression = nn.ModuleList(LocalRegression(len(part)) for part in self.parts)
 
     def global_theta(self, look: Look, frame: Tensor) -> Tensor:
-        """θ_g (n, 2, 3), F_g → F0; the identity where the variant has no global reinitialisation."""
+        """Estimate θ_g (n, 2, 3), F_g → F0; the identity where the variant has no global reinitialisation."""
         if self.reinit is None:
             return identity(len(frame), frame)
         return self.reinit(look(frame, F0_SIDE))
 
     def global_shape(self, look: Look, to_crop: Tensor) -> Tensor:
-        """S_g (n, K, 2) in F_g, from the map F_g → stored crop."""
+        """Regress S_g (n, K, 2) in F_g, from the map F_g → stored crop."""
         offsets = self.backbone(look(to_crop, self.side))
         return self.start + offsets.view(-1, *self.start.shape)
 
     def local_theta(self, part: int, shape: Tensor) -> Tensor:
-        """θ_l (n, 2, 3), patch → F_g, from the part's points of S_g."""
+        """Estimate θ_l (n, 2, 3), patch → F_g, from the part's points of S_g."""
         return self.local_reinit[part](shape[:, self.parts[part]])
 
     def local_shape(self, part: int, look: Look, to_crop: Tensor, theta: Tensor, shape: Tensor) -> Tensor:
-        """The part's refined points (n, k, 2) in the patch's frame, starting from S_g seen there."""
+        """Refine the part's points (n, k, 2) in the patch's frame, starting from S_g seen there."""
         patch = look(compose(to_crop, theta), PATCH_SIDE)
         start = transform(invert(theta), shape[:, self.parts[part]])
         return start + self.local_regression[part](patch).view_as(start)
@@ -63,7 +63,7 @@ class System(nn.Module):
 
 
 def glsr_parts(parts: Mapping[str, Sequence[int]]) -> list[list[int]]:
-    """The four local parts of the paper: each eye with its brow, the nose, the mouth; the contour stays global."""
+    """List the four local parts of the paper: each eye with its brow, nose, mouth; the contour stays global."""
     return [
         [*parts["left_brow"], *parts["left_eye"]],
         [*parts["right_brow"], *parts["right_eye"]],
