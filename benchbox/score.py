@@ -170,22 +170,21 @@ def _in_order(protocol: Protocol, truth: Truth, predictions: Predictions) -> tup
 
 def _match(protocol: Protocol, wanted: Strings, given: Strings) -> npt.NDArray[np.intp] | None:
     """Return the row of each wanted id among the given ones, None where they stand in order already."""
-    names = [str(name) for name in given]
+    expected = dict.fromkeys(wanted.tolist())
+    if len(expected) != len(wanted):
+        raise DataError(f"{protocol.name}: {len(wanted) - len(expected)} ids of the truth are doubled")
+    if np.array_equal(wanted, given):
+        return None
+    names = given.tolist()
     place = {name: row for row, name in enumerate(names)}
-    doubled = [] if len(place) == len(names) else [name for row, name in enumerate(names) if place[name] != row]
-    expected = {str(name): None for name in wanted}
     faults = {
-        "doubled": doubled,
+        "doubled": [name for row, name in enumerate(names) if place[name] != row],
         "missing": [name for name in expected if name not in place],
         "unknown": [name for name in place if name not in expected],
     }
     said = [f"{len(ids)} {fault} (first: {ids[0]})" for fault, ids in faults.items() if ids]
     if said:
         raise ResultError(f"predictions do not fit {protocol.name}: ids {', '.join(said)}; give each test id one row")
-    if len(expected) != len(wanted):
-        raise DataError(f"{protocol.name}: {len(wanted) - len(expected)} ids of the truth are doubled")
-    if np.array_equal(wanted, given):
-        return None
     return np.array([place[name] for name in expected], np.intp)
 
 

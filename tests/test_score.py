@@ -214,6 +214,18 @@ def test_one_cluster_or_no_resamples_have_no_interval():
         assert "interval" not in score.format_table(scores, CARD)
 
 
+def test_the_card_sets_the_level_of_the_interval():
+    truth = toy_truth(60)
+    given_ = answers(truth, np.random.default_rng(6).normal(5, 1, 60))
+
+    def width(level):
+        chosen = card(interval=level, resamples=4000)
+        entry = score.score(chosen, truth, given_).groups["all"]["nme_inter_ocular"]
+        return entry.high - entry.low
+
+    assert width(0.95) / width(0.5) == pytest.approx(1.96 / 0.6745, rel=0.07)
+
+
 def test_clusters_widen_the_interval():
     truth = toy_truth(60)
     off = np.repeat(np.random.default_rng(4).uniform(0, 10, 6), 10)
@@ -302,6 +314,12 @@ def test_ids_that_do_not_fit_are_refused(ids, said):
     rows = Predictions(np.array(ids, str), np.zeros((len(ids), 68, 2)), np.zeros(len(ids), bool))
     with pytest.raises(ResultError, match=f"predictions do not fit toy: ids {said}; give each test id one row"):
         score.score(CARD, toy_truth(), rows)
+
+
+def test_doubled_ids_of_the_truth_are_blamed_on_the_data():
+    truth = toy_truth(ids=np.array(["toy/0", "toy/1", "toy/1", "toy/3"]))
+    with pytest.raises(DataError, match="toy: 1 ids of the truth are doubled"):
+        score.score(CARD, truth, answers(truth, [1] * 4))
 
 
 def test_shapes_that_do_not_fit_are_refused():
