@@ -44,7 +44,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.integrate import simpson, trapezoid
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -99,6 +98,8 @@ def dan_auc(errors: Floats, threshold: float) -> float:
     +0.0016. An even number of samples, as there, also makes Simpson's rule depend on the SciPy version; ours is the one
     since SciPy 1.11.
     """
+    from scipy.integrate import simpson  # 0.3 s of start-up, and needed here only
+
     grid = _dan_grid(threshold)
     return float(simpson(ced(errors, grid), x=grid) / threshold)
 
@@ -114,7 +115,8 @@ def dxy_auc(errors: Floats, threshold: float) -> float:
     Unbiased: within 0.00001 of exact at every threshold in use.
     """
     grid = np.linspace(0, threshold, 2000)
-    return float(trapezoid(_ced_open(errors, grid), grid) / threshold)
+    curve = _ced_open(errors, grid)
+    return float((np.diff(grid) * (curve[1:] + curve[:-1]) / 2).sum() / threshold)
 
 
 def dxy_failure_rate(errors: Floats, threshold: float) -> float:
