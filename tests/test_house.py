@@ -1,0 +1,80 @@
+"""The habits of the house, held by the suite itself: style, types, commands that agree, nothing foreign committed."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[1]
+README = (TOP / "README.md").read_text()
+
+
+def tool(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    path = Path(sys.executable).with_name(name)
+    if not path.exists():
+        pytest.skip(f"{name} is not installed here; pip install -e '.[test]' brings it")
+    return subprocess.run([path, *arguments], cwd=TOP, capture_output=True, text=True, check=False)
+
+
+def test_ruff_has_nothing_to_say():
+    found = tool("ruff", "check", ".")
+    assert found.returncode == 0, found.stdout
+
+
+def test_ruff_would_format_nothing():
+    found = tool("ruff", "format", "--check", ".")
+    assert found.returncode == 0, found.stdout
+
+
+def test_mypy_strict_on_the_package():
+    found = tool("mypy")
+    assert found.returncode == 0, found.stdout
+
+
+def test_ci_runs_the_readmes_test_command():
+    command = re.search(r"<!-- test -->\s+```\w*\n(.+?)\n```", README, re.S)
+    assert command, "the README marks its test command with <!-- test -->"
+    assert command[1] in (TOP / ".ci/run").read_text()
+
+
+def test_every_dependency_has_its_line_in_contributing():
+    text = (TOP / "CONTRIBUTING.md").read_text()
+    named = re.findall(r'^\s+"([A-Za-z0-9-]+)[><=\[]', (TOP / "pyproject.toml").read_text(), re.M)
+    assert len(named) > 10
+    missing = {name for name in named if name != "benchbox" and f"`{name}`" not in text}
+    assert not missing, f"CONTRIBUTING.md does not say why {sorted(missing)}"
+
+
+def tracked() -> list[Path]:
+    git = shutil.which("git")
+    if git is None or not (TOP / ".git").exists():
+        pytest.skip("not a git checkout")
+    listing = subprocess.run([git, "ls-files", "-z"], cwd=TOP, capture_output=True, text=True, check=True).stdout
+    return [TOP / name for name in listing.split("\0") if name]
+
+
+def test_no_dataset_file_is_tracked():
+    """Public data keep their own terms: no photograph, annotation or weights file of others is in the tree."""
+    own_pictures = {TOP / "docs"}
+    for path in tracked():
+        assert path.suffix not in {".pts", ".mat", ".h5", ".hdf5", ".pth", ".tar", ".safetensors", ".pkl"}, path
+        if path.suffix in {".jpg", ".jpeg", ".png"}:
+            assert path.parent in own_pictures, path
+
+
+def test_no_path_of_a_machine_is_tracked():
+    pattern = re.compile(rb"/(home|root|work|Users)/[A-Za-z]")
+    for path in tracked():
+        if path.is_file() and path != Path(__file__) and path.suffix not in {".png", ".jpg", ".npz", ".npy"}:
+            found = pattern.search(path.read_bytes())
+            assert not found, f"{path.relative_to(TOP)} holds a path of a machine: {found and found[0]!r}"
+
+
+def test_the_version_is_said_once():
+    from benchbox import __version__
+
+    assert f'version = "{__version__}"' in (TOP / "pyproject.toml").read_text()
+    assert f"## {__version__}" in (TOP / "CHANGELOG.md").read_text()
