@@ -40,6 +40,9 @@ class _Benchbox(click.Group):
             return super().invoke(ctx)
         except BenchboxError as fault:
             raise _Fault(str(fault)) from fault
+        except KeyboardInterrupt:
+            _say("interrupted")
+            raise click.exceptions.Exit(130) from None
 
 
 def _say(line: str) -> None:
@@ -288,6 +291,8 @@ def list_results(results: Path, as_json: bool) -> None:
     if as_json:
         _print_json(rows)
         return
+    if not rows:
+        _say(f"no finished run below {results}; `benchbox run` makes one")
     _columns([tuple("" if value is None else str(value) for value in row.values()) for row in rows])
 
 

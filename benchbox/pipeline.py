@@ -115,12 +115,13 @@ def run(request: Request, say: Say = _silent) -> Outcome:
 
     An interrupted one goes on where its recipe left off. Raises BenchboxError for what the user can mend.
     """
-    from .kit import runtime
-
     todo = plan(request)
     if store.finished(todo.place) and not request.fresh:
         return _reuse(todo, request.data)
+    _demand(todo.protocol, request.data)
     store.check_writable(todo.place)
+    from .kit import runtime  # seconds: after the faults that can be told at once
+
     device = runtime.choose_device(request.device)
     started, clock = datetime.now(UTC), _Clock()
     runtime.prepare(device, request.seed)
@@ -322,7 +323,7 @@ def _suggest(protocol: Protocol) -> predictions.Suggest:
         fitting = []
         for other in _readable_protocols():
             parts = {part for members in other.groups.values() for part in members}
-            if all(key.startswith(tuple(f"{part}/" for part in parts)) for key in ids):
+            if ids and all(key.startswith(tuple(f"{part}/" for part in parts)) for key in ids):
                 fitting.append((len(parts), other.name))
         best = min(fitting, default=(0, protocol.name))[1]
         return "" if best == protocol.name else f"they look like those of {best}; try --protocol {best}"
@@ -343,15 +344,18 @@ def _readable_protocols() -> Iterator[Protocol]:
 
 def open_index(protocol: Protocol, root: Path, *, pixels: bool = True) -> Index:
     """Read a protocol's dataset; raises DataError saying what is missing, where it is had and what runs without it."""
-    dataset = datasets.open(protocol.dataset)
-    access = dataset.ACCESS
+    _demand(protocol, root)
+    return datasets.open(protocol.dataset).index(root, pixels=pixels)
+
+
+def _demand(protocol: Protocol, root: Path) -> None:
+    access = datasets.open(protocol.dataset).ACCESS
     if access.folder and not (root / access.folder).is_dir():
         twin = f"; without it, --protocol {protocol.twin} runs now on synthetic faces" if protocol.twin else ""
         raise DataError(
             f"{access.title} is missing: no folder {root / access.folder}; get it at {access.where} ({access.terms}), "
             f"`benchbox data where {protocol.dataset}` shows how it must lie{twin}"
         )
-    return dataset.index(root, pixels=pixels)
 
 
 def _answers(truth: Truth, values: Floats, origin: float) -> Predictions:

@@ -79,9 +79,7 @@ def card(name: str, extra: Sequence[Path] = ()) -> MethodCard:
     for fault in faults:
         if name in fault.names:
             raise fault.error
-    raise PluginError(
-        f"unknown method {name!r}{hint(name, [c.name for c in found])}; `benchbox list methods` lists all"
-    )
+    raise PluginError(f"unknown method {name!r}; {hint(name, [c.name for c in found])}")
 
 
 def load(method: MethodCard) -> ModuleType:
@@ -106,7 +104,7 @@ def settings(
     """
     variant = variant or method.default
     if variant not in method.variants:
-        raise PluginError(f"method {method.name!r} has no variant {variant!r}{hint(variant, method.variants)}")
+        raise PluginError(f"method {method.name!r} has no variant {variant!r}; {hint(variant, method.variants)}")
     if budget not in BUDGETS:
         raise PluginError(f"unknown budget {budget!r}: one of {', '.join(BUDGETS)}")
     params = dict(method.params)
@@ -114,7 +112,7 @@ def settings(
     params.update(method.variants[variant].params)
     for key, text in (overrides or {}).items():
         if key not in params:
-            raise PluginError(f"method {method.name!r} has no parameter {key!r}{hint(key, params)}")
+            raise PluginError(f"method {method.name!r} has no parameter {key!r}; {hint(key, params)}")
         params[key] = _parsed(text, method.params[key], f"--set {key}={text}")
     return params
 
@@ -139,7 +137,7 @@ def digest(method: MethodCard) -> str:
 def hint(word: str, allowed: Sequence[str] | Mapping[str, Any]) -> str:
     """Say what could have been meant: the nearest name, else all of them."""
     near = get_close_matches(word, list(allowed), n=1)
-    return f": did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(allowed)) or 'none'}"
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(allowed)) or 'none'}"
 
 
 # --- reading a card ----------------------------------------------------------------------------------------------

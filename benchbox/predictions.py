@@ -13,6 +13,7 @@ import os
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -113,7 +114,8 @@ def write(path: Path, predictions: Predictions) -> None:
     except OSError as fault:
         raise ResultError(f"{path}: cannot be written: {fault.strerror or fault}") from fault
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):
+            beside.unlink()
 
 
 # --- checks ------------------------------------------------------------------------------------------------------

@@ -173,17 +173,6 @@ def look(run: Path) -> int:
     return int(held["test_looks"])
 
 
-def note(run: Path, **notes: Any) -> None:
-    """Add notes to the job, e.g. how long its training took."""
-    path = work(run) / _JOB
-    write_json(path, {**_json(path), **notes})
-
-
-def notes(run: Path) -> dict[str, Any]:
-    """Return the job's identity and notes."""
-    return _json(work(run) / _JOB)
-
-
 def training(run: Path) -> dict[str, Any]:
     """Return what the recipe wrote down about its training; empty when it wrote nothing."""
     path = work(run) / _TRAINING
@@ -203,15 +192,8 @@ def save_scores(run: Path, document: Mapping[str, Any], errors: np.ndarray) -> N
     """Write what is derived from the predictions: `scores.json` and the per-face `errors.npy`."""
     import numpy as np
 
-    beside = run / f".{_ERRORS}.{os.getpid()}"
-    try:
-        with beside.open("wb") as stream:
-            np.save(stream, errors, allow_pickle=False)
-        beside.replace(run / _ERRORS)
-    except OSError as fault:
-        raise ResultError(f"{run}: cannot be written: {fault.strerror or fault}") from fault
-    finally:
-        beside.unlink(missing_ok=True)
+    with _replacing(run / _ERRORS) as beside, beside.open("wb") as stream:
+        np.save(stream, errors, allow_pickle=False)
     write_json(run / _SCORES, document)
 
 
@@ -221,23 +203,16 @@ def finish(run: Path, record: Mapping[str, Any]) -> Run:
         raise ResultError(f"{run}: holds a finished run, and a record is written once; --fresh makes a new one")
     log = work(run) / _LOG
     if log.is_file():
-        beside = run / f".{_LOG}.{os.getpid()}"
-        shutil.copyfile(log, beside)
-        beside.replace(run / _LOG)
+        with _replacing(run / _LOG) as beside:
+            shutil.copyfile(log, beside)
     write_json(run / _RUN, {"schema": SCHEMA, **record})
     return read(run)
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """Write JSON beside and rename; raises ResultError when the folder cannot be written."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with _replacing(path) as beside:
         beside.write_text(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-        beside.replace(path)
-    except OSError as fault:
-        raise ResultError(f"{path}: cannot be written: {fault.strerror or fault}") from fault
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:
@@ -334,6 +309,20 @@ def _json(path: Path) -> dict[str, Any]:
     return document
 
 
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give a name beside `path` to write to; it takes the place of `path` when all went well."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield beside
+        beside.replace(path)
+    except OSError as fault:
+        raise ResultError(f"{path}: cannot be written: {fault.strerror or fault}") from fault
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+
+
 def _looks(run: Path) -> int:
     """Return how often this folder's runs have looked at the test split so far."""
     counts = [0]
@@ -347,11 +336,10 @@ def _prune(run: Path) -> None:
     """Remove a run folder that holds nothing but its job's notes, with the empty folders above it."""
     kept = {path.name for path in run.iterdir()} | {path.name for path in work(run).iterdir()}
     if kept <= {_WORK, _LOCK, _JOB} and not _looks(run):
-        shutil.rmtree(run)
-        for above in list(run.parents)[:3]:
-            if any(above.iterdir()):
-                break
-            above.rmdir()
+        shutil.rmtree(run, ignore_errors=True)
+        with suppress(OSError):  # the first folder that is not empty ends it
+            for above in list(run.parents)[:4]:
+                above.rmdir()
 
 
 def _clear(run: Path) -> None:

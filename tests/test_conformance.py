@@ -1,0 +1,132 @@
+"""The kit passes what keeps the contract and says what to change in what does not: one fake per broken promise."""
+
+import pytest
+from click.testing import CliRunner
+
+from benchbox import conformance, plugins
+from benchbox import protocol as protocols
+from benchbox.cli import main
+from benchbox.datasets import ytf68
+
+GOOD = """
+import numpy as np
+
+def train(job):
+    rng = np.random.default_rng(job.seed)
+    np.save(job.out / "w.npy", rng.normal(size=(68, 2)))
+
+def predictor(weights, device):
+    shape = np.load(weights / "w.npy")
+    def predict(samples):
+        return np.stack([s.box[:2] + s.pixels().mean() + shape for s in samples])
+    return predict
+"""
+NAMES = [
+    "loads",
+    "shape and type",
+    "answers",
+    "batch size",
+    "order of samples",
+    "writes only under job.out",
+    "under 60 s",
+    "same seed, same output",
+    "goes on after a kill",
+]
+
+
+@pytest.fixture
+def check(world):
+    def run(code: str, card: str = "") -> dict[str, conformance.Check]:
+        world.method("mine", code, card)
+        checks = conformance.check(
+            plugins.card("mine", [world.methods]),
+            protocol=protocols.load("tiny"),
+            index=ytf68.index(world.data),
+        )
+        return {one.name: one for one in checks}
+
+    return run
+
+
+def test_what_keeps_the_contract_passes_every_check(check):
+    found = check(GOOD)
+    assert list(found) == NAMES
+    assert all(one.ok for one in found.values()), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "name", "advice"),
+    [
+        ("return np.stack(", "return np.float32(", "runs", None),
+        ("return np.stack([", "return list([", "runs", r"must return a NumPy array of floats (6, 68, 2), not list"),
+        ("shape for s in samples]", "shape for s in samples[:1]]", "runs", r"floats (6, 68, 2), not (1, 68, 2)"),
+        ("+ shape for", "+ np.nan * shape for", "answers", "every row is NaN"),
+        ("+ shape for", "+ shape + len(samples) for", "batch size", "use no batch statistics"),
+        (
+            "for s in samples]",
+            "for s in sorted(samples, key=lambda s: s.id)]",
+            "order of samples",
+            "in the order given",
+        ),
+        ("default_rng(job.seed)", "default_rng()", "same seed, same output", "seeded with job.seed"),
+        ("    rng =", "    open('stray.txt', 'w').close()\n    rng =", "writes only under job.out", "stray.txt"),
+        ("import numpy as np\n", "import nothing_of_the_kind\n", "runs", "cannot be imported: ModuleNotFoundError"),
+        ("    rng =", "    raise ValueError('no good')\n    rng =", "runs", "ValueError at __init__.py:5: no good"),
+    ],
+)
+def test_a_broken_promise_is_named_with_what_to_change(check, old, new, name, advice):
+    assert old in GOOD
+    found = check(GOOD.replace(old, new, 1))
+    if advice is None:  # the same values as another float type: nothing is broken
+        assert all(one.ok for one in found.values()), found
+        return
+    failed = [one for one in found.values() if not one.ok]
+    assert name in {one.name for one in failed}
+    assert advice in found[name].detail
+
+
+def test_a_recipe_that_cannot_go_on_after_a_kill_is_caught(check):
+    """It leaves a marker early and trusts it later: undisturbed it is flawless, after a kill it has learned nothing."""
+    code = GOOD.replace(
+        "    np.save(",
+        "    import time\n"
+        "    marker = job.out / 'started'\n"
+        "    if marker.exists(): rng = np.random.default_rng(99)\n"
+        "    marker.write_text('')\n"
+        "    time.sleep(1.0)\n"
+        "    np.save(",
+    )
+    found = check(code)
+    assert found["same seed, same output"].ok
+    assert not found["goes on after a kill"].ok
+    assert "killed half-way and started again" in found["goes on after a kill"].detail
+
+
+def test_a_method_without_training_is_tried_without_it(check):
+    code = GOOD.partition("def train")[0] + GOOD[GOOD.index("def predictor") :].replace(
+        'np.load(weights / "w.npy")', "np.zeros((68, 2))"
+    )
+    assert list(check(code)) == NAMES[:7]
+
+
+def test_the_smoke_budget_is_what_is_tried(check):
+    code = GOOD.replace("    rng =", "    assert job.params['steps'] == 1 and job.budget == 'smoke'\n    rng =")
+    found = check(code, "[params]\nsteps = 9\n[budgets.smoke]\nsteps = 1\n")
+    assert all(one.ok for one in found.values()), found
+
+
+def test_the_command_tries_a_new_method_on_synthetic_faces_and_passes(world):
+    runner = CliRunner()
+    assert runner.invoke(main, ["new", "method", "mine", "--methods", str(world.methods)]).exit_code == 0
+    result = runner.invoke(main, ["test", "method", "mine", "--methods", str(world.methods)])
+    assert result.exit_code == 0, result.output
+    assert [line[:2] for line in result.stdout.splitlines()] == ["ok"] * 9
+    code = world.methods / "mine" / "__init__.py"
+    code.write_text(code.read_text().replace("return geometry", "return 1 * len(samples) + geometry"))
+
+
+def test_the_command_exits_with_1_when_a_promise_is_broken(world):
+    world.method("mine", GOOD.replace("+ shape for", "+ np.nan * shape for"))
+    result = CliRunner().invoke(main, ["test", "method", "mine", "--methods", str(world.methods)])
+    assert result.exit_code == 1
+    assert "FAIL  answers: 0 of 12 faces: every row is NaN" in result.stdout

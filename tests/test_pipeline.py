@@ -1,0 +1,307 @@
+"""The whole path on a small world: real readers, cards, plugins and files, nothing replaced."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchbox import pipeline, plugins, store
+from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
+from benchbox.types import Run, Sample
+
+# Answers with the centre of the box at every point: its predictions and errors are known.
+CENTRE = """
+import numpy as np
+def predictor(weights, device):
+    def predict(samples):
+        boxes = np.stack([s.box for s in samples])
+        centre = (boxes[:, :2] + boxes[:, 2:]) / 2
+        return np.repeat(centre[:, None], 68, axis=1)
+    return predict
+"""
+# Trains in two stages, writes what it saw, and breaks off after the first stage as long as the file `stop` is there.
+STAGES = (
+    CENTRE
+    + """
+def train(job):
+    import json
+    from pathlib import Path
+    first = job.out / "stage1.safetensors"
+    if not first.exists():
+        first.write_bytes(b"1")
+        (job.out / "made").write_text("stage1 ")
+    if Path("stop").exists():
+        raise KeyboardInterrupt
+    (job.out / "made").write_text((job.out / "made").read_text() + "stage2 ")
+    (job.out / "log.csv").write_text("stage,step,epoch,loss,samples_per_s,seconds\\na,1,1,0.5,10,1\\n")
+    (job.out / "training.json").write_text(json.dumps({"samples": 12}))
+    seen = [s.id for s in job.labelled.samples] + [s.id for s in job.unlabelled]
+    (job.out / "seen.json").write_text(json.dumps(seen))
+    (job.out / "w.safetensors").write_bytes(json.dumps(dict(job.params)).encode())
+"""
+)
+
+
+@pytest.fixture
+def request_for(world):
+    def make(method: str, **changes: object) -> pipeline.Request:
+        standard = pipeline.Request(
+            method=method,
+            protocol="tiny",
+            budget="smoke",
+            device="cpu",
+            data=world.data,
+            results=world.results,
+            methods=(world.methods,) if world.methods.is_dir() else (),
+        )
+        return replace(standard, **changes)  # type: ignore[arg-type]
+
+    return make
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def truth(world) -> np.ndarray:
+    lines = (world.data / "ytf68" / "training_frames_keypoints.csv").read_text().splitlines()[1:]
+    rows = [line.split(",") for line in lines if line.startswith("A") and "Train" not in line]
+    return np.array([row[1:] for row in rows], dtype=float).reshape(-1, 68, 2)
+
+
+def test_a_run_leaves_its_facts_and_the_score_worked_out_by_hand(world, request_for):
+    world.method("stages", STAGES, "[params]\nrate = 0.5\n[budgets.smoke]\nrate = 0.1\n")
+    outcome = pipeline.run(request_for("stages"))
+    place = world.results / "tiny" / "stages" / "v+budget=smoke" / "0"
+    assert outcome.run.folder == place
+    kept = [name for name in files(place) if not name.startswith("work/")]
+    assert kept == ["errors.npy", "log.csv", "predictions.npz", "run.json", "scores.json"]
+
+    points = truth(world)
+    centre = (points.min(axis=1) + points.max(axis=1)) / 2
+    distance = np.linalg.norm(points - centre[:, None], axis=2).mean(axis=1)
+    expected = 100 * np.mean(distance / np.linalg.norm(points[:, 36] - points[:, 45], axis=1))
+    scores = json.loads((place / "scores.json").read_text())["scores"]["unseen"]
+    assert scores["nme_inter_ocular"]["value"] == pytest.approx(expected, rel=1e-6)
+
+    record = json.loads((place / "run.json").read_text())
+    assert record["kind"] == "trained"
+    assert record["params"] == {"rate": 0.1}
+    assert record["training"] == {"samples": 12}
+    assert record["test_looks"] == record["sessions"] == 1
+    assert set(record["seconds"]) == {"data", "train", "predict", "score"}
+    assert list(record["digests"]["weights"]) == ["stage1.safetensors", "w.safetensors"]
+    assert record["digests"]["predictions.npz"] == store.sha256(place / "predictions.npz")
+    assert (record["data"]["train"], record["data"]["test"]) == (12, 6)
+    assert record["command"] == "benchbox run --method stages --protocol tiny --seed 0 --budget smoke"
+
+
+def test_no_test_item_and_no_path_of_this_machine_gets_out(world, request_for, tmp_path):
+    world.method("stages", STAGES)
+    place = pipeline.run(request_for("stages")).run.folder
+    seen = json.loads((place / "work" / "seen.json").read_text())
+    assert len(seen) == 12
+    assert not [name for name in seen if name in world.tested]
+    for name in ("run.json", "scores.json"):
+        assert str(tmp_path) not in (place / name).read_text()
+
+
+def test_scoring_again_from_the_predictions_alone_is_bit_equal(world, request_for):
+    world.method("centre", CENTRE)
+    place = pipeline.run(request_for("centre")).run.folder
+    before = {name: (place / name).read_bytes() for name in ("scores.json", "errors.npy", "run.json")}
+    (place / "scores.json").unlink()
+    (place / "errors.npy").unlink()
+    for picture in (world.data / "ytf68" / "training").iterdir():
+        picture.unlink()
+    outcome = pipeline.run(request_for("centre"))
+    assert {name: (place / name).read_bytes() for name in before} == before
+    assert outcome.scored.document == json.loads(before["scores.json"])
+    again = pipeline.score_file(place / "predictions.npz", "tiny", "centre", world.data)
+    assert again.document["scores"] == outcome.scored.document["scores"]
+    assert (again.document["kind"], again.document["variant"]) == ("weights", "v+budget=smoke")
+
+
+def test_a_method_without_training_is_a_row_of_weights(world, request_for):
+    world.method("centre", CENTRE)
+    assert pipeline.run(request_for("centre")).run.record["kind"] == "weights"
+
+
+def test_a_finished_run_is_returned_and_fresh_redoes_it(world, request_for):
+    folder = world.method("stages", STAGES)
+    place = pipeline.run(request_for("stages")).run.folder
+    written = (place / "run.json").stat().st_mtime_ns
+    again = pipeline.run(request_for("stages"))
+    assert (place / "run.json").stat().st_mtime_ns == written
+    assert "not run again, --fresh redoes it" in again.notes[0]
+    assert again.scored.scores.groups["unseen"]["nme_inter_ocular"].value is not None
+    (folder / "__init__.py").write_text(STAGES + "# edited\n")
+    assert pipeline.run(request_for("stages")).notes[1] == "the method's code has changed since that run"
+    redone = pipeline.run(request_for("stages", fresh=True))
+    assert redone.notes == ()
+    assert redone.run.record["test_looks"] == 2
+
+
+def test_a_finished_run_of_another_card_is_not_passed_off_as_this_one(world, request_for):
+    folder = world.method("stages", STAGES, "[params]\nrate = 0.5\n")
+    pipeline.run(request_for("stages"))
+    card = folder / "method.toml"
+    card.write_text(card.read_text().replace("0.5", "0.7"))
+    with pytest.raises(ResultError, match="a finished run with other params is here; --fresh redoes it"):
+        pipeline.run(request_for("stages"))
+
+
+def test_an_interrupted_run_goes_on_where_its_recipe_stopped(world, request_for):
+    world.method("stages", STAGES)
+    Path("stop").touch()
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(request_for("stages"))
+    work = world.results / "tiny" / "stages" / "v+budget=smoke" / "0" / "work"
+    assert (work / "made").read_text() == "stage1 "
+    assert not list(store.runs(world.results))
+    (world.methods / "stages" / "__init__.py").write_text(STAGES + "# edited\n")
+    with pytest.raises(ResultError, match="interrupted job with other method; --fresh"):
+        pipeline.run(request_for("stages"))
+    (world.methods / "stages" / "__init__.py").write_text(STAGES)
+    Path("stop").unlink()
+    outcome = pipeline.run(request_for("stages"))
+    assert (work / "made").read_text() == "stage1 stage2 "
+    assert outcome.run.record["sessions"] == 2
+
+
+def test_overrides_get_a_folder_of_their_own_unless_they_change_nothing(world, request_for):
+    world.method("stages", STAGES, "[params]\nrate = 0.5\n")
+    assert pipeline.plan(request_for("stages", overrides={"rate": "0.50"})).place.parent.name == "v+budget=smoke"
+    changed = pipeline.run(request_for("stages", overrides={"rate": "0.7"})).run
+    assert changed.variant == "v+budget=smoke+rate=0.7"
+    assert changed.record["overrides"] == {"rate": 0.7}
+    assert changed.record["command"].endswith("--set rate=0.7")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("[[0.0, 0.0]]", r"must return a NumPy array of floats \(6, 68, 2\), not list"),
+        ("np.zeros((1, 68, 2))", r"floats \(6, 68, 2\), not \(1, 68, 2\)"),
+        ("np.zeros((len(samples), 68, 2), int)", r"floats \(6, 68, 2\), not int64"),
+        ("np.full((len(samples), 68, 2), np.inf)", r"6 rows are infinite or partly NaN, the first for Abdullah_Gul_00"),
+        (
+            "np.where(np.arange(68)[:, None] == 3, np.nan, np.zeros((len(samples), 68, 2)))",
+            r"6 rows are infinite or partly",
+        ),
+    ],
+)
+def test_an_answer_that_breaks_the_contract_blames_the_method(world, request_for, answer, message):
+    code = f"import numpy as np\ndef predictor(weights, device):\n    return lambda samples: {answer}\n"
+    world.method("odd", code)
+    with pytest.raises(PluginError, match=r"method 'odd': .*" + message):
+        pipeline.run(request_for("odd"))
+    assert not list(store.runs(world.results))
+
+
+def test_a_row_of_nan_is_a_failed_face_and_counts_as_one(world, request_for):
+    world.method("shy", CENTRE.replace("return np.repeat", "centre[0] = np.nan; return np.repeat"))
+    document = pipeline.run(request_for("shy")).scored.document
+    assert (document["n"], document["failed"]) == (6, 1)
+
+
+def test_batches_cover_every_sample_in_order():
+    samples = [Sample(id=str(k), box=np.zeros(4), pixels=lambda: np.zeros((1, 1, 3), np.uint8)) for k in range(70)]
+    sizes = []
+
+    def predict(batch):
+        sizes.append(len(batch))
+        return np.array([[[float(one.id), 0.0]] for one in batch], dtype=np.float32)
+
+    values = pipeline.collect(predict, samples, (1, 2), blame="m")
+    assert values[:, 0, 0].tolist() == list(range(70))
+    assert values.dtype == np.float64
+    assert sum(sizes) == 70
+    assert len(sizes) > 1
+
+
+def test_what_is_unknown_or_missing_is_told_before_anything_is_written(world, request_for, tmp_path):
+    world.method("centre", CENTRE)
+    with pytest.raises(ProtocolError, match="no protocol is called 'tinny'"):
+        pipeline.run(request_for("centre", protocol="tinny"))
+    with pytest.raises(PluginError, match="unknown method 'center'"):
+        pipeline.run(request_for("center"))
+    missing = (
+        r"YouTube Faces .* missing: no folder .*; get it at https.* \(.*\), .*--protocol synth-300w-common runs now"
+    )
+    with pytest.raises(DataError, match=missing):
+        pipeline.run(request_for("centre", data=tmp_path / "nowhere"))
+    with pytest.raises(ResultError, match="no folder that can be written to"):
+        pipeline.run(request_for("centre", results=world.data / "ytf68" / "training_frames_keypoints.csv"))
+    assert not world.results.exists()
+
+
+def test_a_picture_that_is_none_stops_the_run_and_leaves_nothing(world, request_for):
+    world.method("looks", CENTRE + "def train(job):\n    [sample.pixels() for sample in job.labelled.samples]\n")
+    broken = world.data / "ytf68" / "training" / "Anna_Train_01.jpg"
+    broken.write_bytes(b"words")
+    with pytest.raises(DataError, match=r"Anna_Train_01\.jpg"):
+        pipeline.run(request_for("looks"))
+    assert not world.results.exists()
+
+
+def test_a_method_of_another_task_is_refused(world, request_for):
+    folder = world.method("gaze", CENTRE)
+    card = folder / "method.toml"
+    card.write_text(card.read_text().replace('task = ["landmarks"]', 'task = ["gaze3d"]'))
+    with pytest.raises(PluginError, match="'gaze' does gaze3d; tiny is landmarks"):
+        pipeline.run(request_for("gaze"))
+
+
+# --- external predictions ----------------------------------------------------------------------------------------
+
+
+def external(world, folder: Path) -> Path:
+    points = truth(world)
+    np.savez(folder / "mine.npz", ids=np.array(world.tested)[::-1], values=points[::-1] + np.array([3.0, 4.0]))
+    return folder / "mine.npz"
+
+
+def test_external_predictions_are_scored_without_pictures_and_nothing_is_written(world, tmp_path):
+    """A shift by (3, 4) px is an error of exactly 5 px at every point."""
+    file = external(world, tmp_path)
+    for picture in (world.data / "ytf68" / "training").iterdir():
+        picture.unlink()
+    before = files(tmp_path)
+    found = pipeline.score_file(file, "tiny", "mine", world.data)
+    points = truth(world)
+    expected = 100 * np.mean(5 / np.linalg.norm(points[:, 36] - points[:, 45], axis=1))
+    assert found.document["scores"]["unseen"]["nme_inter_ocular"]["value"] == pytest.approx(expected, rel=1e-9)
+    assert found.document["kind"] == "submitted"
+    assert files(tmp_path) == before
+
+
+def test_external_predictions_become_a_submitted_run_when_asked(world, tmp_path):
+    file = external(world, tmp_path)
+    found = pipeline.score_file(file, "tiny", "mine", world.data, world.results)
+    (run,) = store.runs(world.results)
+    assert isinstance(run, Run)
+    assert (run.record["kind"], run.variant, run.record["seed"]) == ("submitted", "submitted", None)
+    assert store.scores(run) == found.document
+    assert run.record["digests"]["source"] == store.sha256(file)
+    with pytest.raises(ResultError, match="holds submitted predictions of 'mine'"):
+        pipeline.score_file(file, "tiny", "mine", world.data, world.results)
+    with pytest.raises(PluginError, match="it names a folder of results"):
+        pipeline.score_file(file, "tiny", "../mine", world.data, world.results)
+
+
+def test_ids_of_another_protocol_are_recognised(world, tmp_path):
+    np.savez(tmp_path / "p.npz", ids=np.array(["ibug/image_003_1"]), values=np.zeros((1, 68, 2)))
+    with pytest.raises(ResultError, match=r"unknown to tiny: they look like those of 300w-challenging; try --protocol"):
+        pipeline.score_file(tmp_path / "p.npz", "tiny", "mine", world.data)
+
+
+def test_the_command_names_no_folder_of_this_machine():
+    request = pipeline.Request(
+        "m", "p", variant="v", seed=3, overrides={"b": "2", "a": "1"}, data=Path("/secret"), results=Path("/secret")
+    )
+    line = "benchbox run --method m --variant v --protocol p --seed 3 --budget quick --set a=1 --set b=2"
+    assert pipeline.command(request) == line
+    assert plugins.BUDGETS[1] == request.budget

@@ -1,0 +1,190 @@
+"""Cards are read strictly and without running anybody's code; overrides keep the type of the default."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchbox import plugins
+from benchbox.errors import PluginError
+
+GOOD = "def predictor(weights, device): return None\n"
+PARAMS = '[params]\nrate = 0.1\nsteps = 10\nflip = true\nloss = "l2"\nsides = [4, 8]\n[budgets.smoke]\nsteps = 1\n'
+
+
+def test_shipped_methods_are_found_through_their_entry_point():
+    card = plugins.card("mean-shape")
+    assert card.module == "benchbox_methods.mean_shape"
+    assert card.source.startswith("benchbox ")
+    assert set(card.budgets) == set(plugins.BUDGETS)
+
+
+def test_listing_imports_no_plugin_and_no_heavy_module():
+    code = (
+        "import sys; from benchbox import plugins; plugins.cards()\n"
+        "heavy = {'torch', 'numpy', 'pandas', 'matplotlib', 'jinja2', 'cv2'} & set(sys.modules)\n"
+        "sys.exit(str(heavy or [m for m in sys.modules if m.startswith('benchbox_methods')] or ''))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
+
+
+def test_a_vendor_whose_package_raises_is_listed_and_fails_only_when_loaded(world):
+    vendor = world.collection("benchbox.methods", "vendor_faces")
+    (vendor / "__init__.py").write_text("raise RuntimeError('no licence')\n")
+    world.method("theirs", GOOD).rename(vendor / "theirs")
+    cards, faults = plugins.scan()
+    assert {"mean-shape", "theirs"} <= {card.name for card in cards}
+    assert faults == []
+    with pytest.raises(
+        PluginError, match=r"vendor_faces 1\.0 \(theirs/\) cannot be imported: RuntimeError: no licence"
+    ):
+        plugins.load(plugins.card("theirs"))
+
+
+def test_a_broken_card_hides_no_other_and_is_blamed_when_asked_for(world):
+    folder = world.method("broken", GOOD)
+    (folder / "method.toml").write_text("name = \n")
+    world.method("whole", GOOD)
+    cards, faults = plugins.scan([world.methods])
+    assert "whole" in {card.name for card in cards}
+    assert [fault.names for fault in faults] == [("broken", "broken")]
+    with pytest.raises(PluginError, match=r"broken/method\.toml: cannot be read as TOML"):
+        plugins.card("broken", [world.methods])
+
+
+def test_two_folders_of_one_name_are_refused_naming_both(world):
+    world.method("mean-shape", GOOD)
+    with pytest.raises(PluginError, match=r"'mean-shape' exists twice, in benchbox .* and --methods .*: rename one"):
+        plugins.card("mean-shape", [world.methods])
+    assert "mean-shape" not in {card.name for card in plugins.cards([world.methods])}
+
+
+def test_the_same_folder_given_twice_is_no_clash(world):
+    world.method("mine", GOOD)
+    assert plugins.card("mine", [world.methods, world.methods / "mine"]).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ("speed = 1\n", r"unknown key 'speed'; allowed: name, title"),
+        ('[paper]\nyaer = "1"\n', r"unknown key 'paper\.yaer'; allowed: title, authors"),
+        ("[params]\na = 1\n[budgets.smoke]\nb = 2\n", r"unknown key 'budgets\.smoke\.b'; allowed: a"),
+        ("[budgets.tiny]\n", r"unknown key 'budgets\.tiny'; allowed: smoke, quick, paper"),
+        ("[params]\na = 1\n[budgets.smoke]\na = 2.5\n", r"budgets\.smoke\.a = 2\.5: must be int as in \[params\]"),
+        ("[params]\na = 1\n[budgets.smoke]\na = true\n", r"budgets\.smoke\.a = True: must be int"),
+        ("[params]\na = {b = 1}\n", r"params\.a: a small_letter_name = a bool"),
+        (
+            '[variants.w]\ntitle = "W"\n[variants.w.params]\nq = 1\n',
+            r"unknown key 'variants\.w\.params\.q'; allowed: none",
+        ),
+        ('[variants.submitted]\ntitle = "W"\n', r"may not be called 'submitted'"),
+        ('[variants."../x"]\ntitle = "W"\n', r"variant '\.\./x': up to 64 small letters"),
+    ],
+)
+def test_a_wrong_card_names_file_key_and_what_is_allowed(world, extra, message):
+    folder = world.method("mine", GOOD, extra)
+    with pytest.raises(PluginError, match=r"mine/method\.toml: .*" + message):
+        plugins.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('name = "mine"', 'name = "../mine"', r"name '\.\./mine': up to 64 small letters"),
+        ('task = ["landmarks"]', 'task = ["lips"]', r"task = \['lips'\]: a list out of landmarks, gaze2d, gaze3d"),
+        ('title = "T"', "title = 3", r"title is missing or no text"),
+        ('default = "v"', 'default = "w"', r"default = 'w' is no variant; known: v"),
+    ],
+)
+def test_a_wrong_head_of_a_card_is_named(world, old, new, message):
+    folder = world.method("mine", GOOD)
+    file = folder / "method.toml"
+    file.write_text(file.read_text().replace(old, new, 1))
+    with pytest.raises(PluginError, match=message):
+        plugins.read(folder)
+
+
+def test_settings_merge_defaults_budget_variant_overrides_in_this_order(world):
+    folder = world.method(
+        "mine", GOOD, PARAMS + '[variants.w]\ntitle = "W"\n[variants.w.params]\nsteps = 5\nloss = "l1"\n'
+    )
+    card = plugins.read(folder)
+    assert plugins.settings(card) == {"rate": 0.1, "steps": 10, "flip": True, "loss": "l2", "sides": [4, 8]}
+    assert plugins.settings(card, budget="smoke")["steps"] == 1
+    assert plugins.settings(card, "w", "smoke")["steps"] == 5  # a variant is what it says at every budget
+    assert plugins.settings(card, "w", "smoke", {"steps": "7"})["steps"] == 7
+
+
+def test_overrides_take_the_type_of_the_default(world):
+    card = plugins.read(world.method("mine", GOOD, PARAMS))
+    given = {"rate": "1", "steps": "3", "flip": "off", "loss": "7", "sides": "1, 2"}
+    assert plugins.settings(card, overrides=given) == {
+        "rate": 1.0,
+        "steps": 3,
+        "flip": False,
+        "loss": "7",
+        "sides": [1, 2],
+    }
+    assert type(plugins.settings(card, overrides=given)["rate"]) is float
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"stepz": "1"}, r"no parameter 'stepz'; did you mean 'steps'\?"),
+        ({"steps": "many"}, r"--set steps=many: must be int, like 10"),
+        ({"flip": "maybe"}, r"--set flip=maybe: must be on or off"),
+    ],
+)
+def test_wrong_overrides_are_refused(world, given, message):
+    card = plugins.read(world.method("mine", GOOD, PARAMS))
+    with pytest.raises(PluginError, match=message):
+        plugins.settings(card, overrides=given)
+
+
+def test_unknown_names_say_what_was_meant():
+    with pytest.raises(PluginError, match=r"unknown method 'mean-shap'; did you mean 'mean-shape'\?"):
+        plugins.card("mean-shap")
+    with pytest.raises(PluginError, match=r"has no variant 'b7'; known: mean-shape"):
+        plugins.settings(plugins.card("mean-shape"), "b7")
+    with pytest.raises(PluginError, match=r"unknown budget 'huge': one of smoke, quick, paper"):
+        plugins.settings(plugins.card("mean-shape"), budget="huge")
+
+
+def test_a_folder_without_a_card_is_refused(tmp_path):
+    with pytest.raises(PluginError, match=r"--methods .*: no method\.toml in it"):
+        plugins.cards([tmp_path])
+
+
+def test_a_local_folder_is_imported_with_its_relative_imports_and_its_faults_named(world):
+    folder = world.method("mine", "from .model import predictor\n")
+    (folder / "model.py").write_text(GOOD)
+    assert callable(plugins.load(plugins.card("mine", [world.methods])).predictor)
+    world.method("empty", "train = 3\n")
+    with pytest.raises(PluginError, match=r"'empty' of --methods .* has no function `predictor`"):
+        plugins.load(plugins.card("empty", [world.methods]))
+    world.method("wrong", GOOD + "train = 3\n")
+    with pytest.raises(PluginError, match=r"'wrong' .* has no function `train`"):
+        plugins.load(plugins.card("wrong", [world.methods]))
+
+
+def test_the_digest_follows_code_and_card_but_not_notes(world):
+    folder = world.method("mine", GOOD)
+    card = plugins.read(folder)
+    first = plugins.digest(card)
+    (folder / "README.md").write_text("words")
+    (folder / "__pycache__").mkdir()
+    (folder / "__pycache__" / "x.pyc").write_bytes(b"0")
+    assert plugins.digest(card) == first
+    (folder / "model.py").write_text("x = 1\n")
+    assert plugins.digest(card) != first
+
+
+def test_names_that_would_leave_the_results_folder_are_refused():
+    for name in ("../x", "a/b", "", ".x", "A", "x" * 65, "a+b"):
+        with pytest.raises(PluginError, match="it names a folder of results"):
+            plugins.check_name(name)
+    assert isinstance(plugins.card("mean-shape").folder, Path)

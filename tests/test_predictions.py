@@ -1,0 +1,196 @@
+"""External predictions are read with suspicion, and written so that equal values give equal bytes."""
+
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchbox import predictions
+from benchbox.errors import ResultError
+from benchbox.types import Predictions, Truth
+
+IDS = np.array(["a/1", "a/2", "b/1"])
+VALUES = np.arange(12, dtype=np.float64).reshape(3, 2, 2)
+
+
+@pytest.fixture
+def truth() -> Truth:
+    return Truth(ids=IDS, values=np.zeros((3, 2, 2)), groups={"all": np.ones(3, bool)}, clusters=IDS)
+
+
+def npz(folder: Path, **columns: np.ndarray) -> Path:
+    np.savez(folder / "p.npz", **({"ids": IDS, "values": VALUES} | columns))
+    return folder / "p.npz"
+
+
+def text(folder: Path, *lines: str) -> Path:
+    (folder / "p.csv").write_text("\n".join(lines) + "\n")
+    return folder / "p.csv"
+
+
+def test_rows_are_put_into_the_order_of_the_truth(tmp_path, truth):
+    order = [2, 0, 1]
+    found = predictions.read(npz(tmp_path, ids=IDS[order], values=VALUES[order].astype(np.float32)), truth)
+    assert found.ids.tolist() == IDS.tolist()
+    np.testing.assert_array_equal(found.values, VALUES)
+    assert found.values.dtype == np.float64
+    assert not found.failed.any()
+
+
+def test_an_all_nan_row_and_a_flagged_row_have_failed(tmp_path, truth):
+    values = VALUES.copy()
+    values[1] = np.nan
+    values[2, 0, 0] = np.inf  # flagged, so what it holds does not count
+    found = predictions.read(npz(tmp_path, values=values, failed=np.array([0, 0, 1])), truth)
+    assert found.failed.tolist() == [False, True, True]
+    assert np.isnan(found.values[1:]).all()
+
+
+def test_csv_is_read_as_points_and_as_plain_columns(tmp_path, truth):
+    file = text(tmp_path, "id,x0,y0,x1,y1", "a/2,4,5,6,7", "a/1,0,1,2,3", "b/1,,,,")
+    found = predictions.read(file, truth)
+    np.testing.assert_array_equal(found.values[:2], VALUES[:2])
+    assert found.failed.tolist() == [False, False, True]
+    gaze = Truth(ids=IDS, values=np.zeros((3, 2)), groups={}, clusters=IDS)
+    flat = predictions.read(text(tmp_path, "id,x,y", "a/1,0.5,1", "a/2,2,3", "b/1,4,5"), gaze)
+    np.testing.assert_array_equal(flat.values, [[0.5, 1], [2, 3], [4, 5]])
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"ids": np.array(["a/1", "a/2", "a/2"])}, r"1 row \(a/2\) is there more than once: keep one row per id"),
+        ({"ids": np.array(["a/1", "a/2", "c/9"])}, r"1 row \(c/9\) is unknown to tiny: tiny has ids like a/1"),
+        ({"ids": IDS[:2], "values": VALUES[:2]}, r"1 row \(b/1\) is missing of the 3 of tiny"),
+        ({"values": VALUES[:2]}, r"values have the shape \(2, 2, 2\), tiny wants \(3, 2, 2\)"),
+        ({"values": VALUES.reshape(3, 4)}, r"values have the shape \(3, 4\), tiny wants \(3, 2, 2\)"),
+        ({"values": np.where(VALUES == 5, np.nan, VALUES)}, r"1 row \(a/2\) is partly NaN"),
+        ({"values": np.where(VALUES == 5, np.inf, VALUES)}, r"1 row \(a/2\) is infinite"),
+        ({"values": VALUES.astype(complex)}, r"values must be real numbers, not complex128"),
+        ({"values": VALUES.astype(str)}, r"values must be real numbers, not <U"),
+        ({"ids": np.arange(3)}, r"ids must be a row of texts"),
+        ({"failed": np.array([True])}, r"failed must hold 3 bools"),
+        ({"failed": np.array([0, 1, 2])}, r"failed must hold 3 bools"),
+        ({"ids": IDS.astype(object)}, r"array 'ids' holds pickled objects, which are refused"),
+    ],
+)
+def test_what_does_not_fit_is_one_clear_line(tmp_path, truth, columns, message):
+    with pytest.raises(ResultError, match=r"p\.npz: .*" + message):
+        predictions.read(npz(tmp_path, **columns), truth, protocol="tiny")
+
+
+def test_a_failed_row_may_be_partly_nan_but_an_answered_one_may_not(tmp_path, truth):
+    values = VALUES.copy()
+    values[0, 0, 0] = np.nan
+    assert predictions.read(npz(tmp_path, values=values, failed=IDS == "a/1"), truth).failed.tolist() == [
+        True,
+        False,
+        False,
+    ]
+    with pytest.raises(ResultError, match="partly NaN"):
+        predictions.read(npz(tmp_path, values=values, failed=IDS == "a/2"), truth)
+
+
+def test_many_ids_are_counted_and_a_few_named():
+    ids = [f"x/{number}" for number in range(9)]
+    truth = Truth(ids=np.array(ids), values=np.zeros((9, 1, 2)), groups={}, clusters=np.array(ids))
+    with pytest.raises(ResultError, match=r"f: 9 rows \(y/0, y/1, y/2, …\) are unknown to P: try --protocol q$"):
+        predictions.fit(
+            [f"y/{number}" for number in range(9)],
+            np.zeros((9, 1, 2)),
+            None,
+            truth,
+            where="f",
+            protocol="P",
+            suggest=lambda given: "try --protocol q" if "y/0" in given else "",
+        )
+
+
+def test_no_pickle_is_ever_opened(tmp_path, truth):
+    """The trap: an object array, or a pickle renamed to .npz, runs code when it is loaded."""
+    ran = tmp_path / "ran"
+
+    class Trap:
+        def __reduce__(self):
+            return (Path.touch, (ran,))
+
+    (tmp_path / "p.npz").write_bytes(pickle.dumps(Trap()))
+    with pytest.raises(ResultError, match=r"not a whole \.npz file"):
+        predictions.read(tmp_path / "p.npz", truth)
+    with pytest.raises(ResultError, match="holds pickled objects"):
+        predictions.read(npz(tmp_path, values=np.array([Trap()] * 3, dtype=object)), truth)
+    assert not ran.exists()
+
+
+def test_a_header_that_promises_more_than_the_file_holds_allocates_nothing(tmp_path, truth):
+    file = npz(tmp_path)
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    header = b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999, 2, 2), }"
+    members["values.npy"] = header.ljust(127) + b"\n" + b"0" * 64
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    with pytest.raises(ResultError, match="array 'values' is shorter than its header says"):
+        predictions.read(file, truth)
+
+
+def test_damaged_and_foreign_files_are_named(tmp_path, truth):
+    file = npz(tmp_path)
+    file.write_bytes(file.read_bytes()[:300])
+    with pytest.raises(ResultError, match=r"p\.npz: not a whole \.npz file"):
+        predictions.read(file, truth)
+    with pytest.raises(ResultError, match="no such predictions file"):
+        predictions.read(tmp_path / "absent.npz", truth)
+    with pytest.raises(ResultError, match=r"an \.npz or a \.csv file"):
+        predictions.read(tmp_path / "p.pkl", truth)
+    np.savez(tmp_path / "q.npz", ids=IDS)
+    with pytest.raises(ResultError, match="has no array 'values'"):
+        predictions.read(tmp_path / "q.npz", truth)
+    with zipfile.ZipFile(tmp_path / "r.npz", "w") as archive:
+        archive.writestr("ids.npy", "words")
+        archive.writestr("values.npy", "words")
+    with pytest.raises(ResultError, match=r"array 'ids' is no \.npy array"):
+        predictions.read(tmp_path / "r.npz", truth)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["name,x0,y0", "a/1,1,2"], r"p\.csv line 1: the header must be id,x0,y0"),
+        (["id,x0,y0,x2,y2", "a/1,1,2,3,4"], r"line 1: the header must be"),
+        (["id,x0,y0,x1", "a/1,1,2,3"], r"line 1: the header must be"),
+        (["id,pitch,yaw", "a/1,1,2"], r"pitch,yaw is read by no protocol yet"),
+        (["id,x0,y0,x1,y1", "a/1,1,2,3"], r"p\.csv line 2: 4 cells, the header names 5"),
+        (["id,x0,y0,x1,y1", "a/1,1,2,3,4", "a/2,1,2,3,four"], r"p\.csv line 3: could not convert"),
+        (["id,x0,y0", 'a/1,"1'], r"not a CSV file"),
+        (["", ""], r"line 1: the header must be"),
+    ],
+)
+def test_a_wrong_csv_is_named_by_line(tmp_path, truth, lines, message):
+    with pytest.raises(ResultError, match=message):
+        predictions.read(text(tmp_path, *lines), truth)
+
+
+def test_equal_predictions_give_equal_bytes_and_read_back(tmp_path, truth):
+    """The trap: np.savez and deflate put times and library versions into the bytes, so digests would not compare."""
+    values = VALUES + 0.1
+    values[1] = np.nan
+    made = Predictions(ids=IDS, values=values, failed=np.array([False, True, False]))
+    predictions.write(tmp_path / "one.npz", made)
+    predictions.write(tmp_path / "two.npz", Predictions(IDS.astype("<U40").astype("<U3"), values.copy(), made.failed))
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
+    found = predictions.read(tmp_path / "one.npz", truth)
+    np.testing.assert_allclose(found.values, values, rtol=1e-7)
+    assert found.failed.tolist() == [False, True, False]
+    with zipfile.ZipFile(tmp_path / "one.npz") as archive:
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.npz", "two.npz"]  # nothing left beside
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultError, match="cannot be written"):
+        predictions.write(tmp_path / "file" / "p.npz", Predictions(IDS, VALUES, np.zeros(3, bool)))
