@@ -1,0 +1,9 @@
+"""Static pages from stored results: `render` writes a site, `stale` says in what a written one differs.
+
+Scores and reference rows become values (`rows`, `runs`, `charts`), values become page dataclasses (`pages`), and only
+then templates print them (`site`). Nothing here trains, predicts or scores, and no picture of any dataset is read.
+"""
+
+from .site import render, stale
+
+__all__ = ["render", "stale"]

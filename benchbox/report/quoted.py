@@ -1,0 +1,83 @@
+"""Rows of papers as a leaderboard needs them: cells gathered into lines, agreeing tables folded into one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from benchbox.references import ReferenceRow, References
+from benchbox.types import Protocol
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a paper prints a row."""
+
+    paper: str  # key
+    text: str  # "G&LSR, Table 8"
+
+
+@dataclass(frozen=True)
+class Line:
+    """Printed cells of one system under one metric; several tables that agree are one line with several sources."""
+
+    method: str
+    metric: str
+    apart: str
+    cells: Mapping[str, ReferenceRow]  # group → cell
+    sources: tuple[Source, ...]
+    notes: tuple[str, ...]
+
+
+def lines(protocol: Protocol, references: References) -> list[Line]:
+    """Gather the reference rows that belong to a protocol, or to another option of it, into lines."""
+    printed: dict[tuple[str, ...], list[ReferenceRow]] = {}
+    for row in references.rows:
+        option = _option(row, protocol)
+        if option is None or row.group not in protocol.groups or row.value is None:
+            continue
+        reason = "; ".join(filter(None, (row.apart, option)))
+        key = (reason, row.paper, row.table, row.method, row.setting, row.metric)
+        printed.setdefault(key, []).append(row)
+    found: list[Line] = []
+    for (reason, *_), rows in printed.items():
+        paper = references.papers[rows[0].paper]
+        line = Line(
+            method=rows[0].method,
+            metric=rows[0].metric,
+            apart=reason,
+            cells={row.group: row for row in rows},
+            sources=(Source(paper.key, f"{paper.short}, {rows[0].table}"),),
+            notes=tuple(dict.fromkeys(row.note for row in rows if row.note)),
+        )
+        _join(found, line)
+    return found
+
+
+def _option(row: ReferenceRow, protocol: Protocol) -> str | None:
+    """Return "" for a row of this protocol, the difference for one of its options, None for a stranger."""
+    if protocol.name in row.protocols:
+        return ""
+    base = protocol.name.partition("+")[0]
+    for name in row.protocols:
+        family, _, option = name.partition("+")
+        if family == base:
+            return f"reported under {name}" if option else f"reported under {base}"
+    return None
+
+
+def _join(lines: list[Line], new: Line) -> None:
+    """Add a line, or fold it into one of the same system whose numbers do not contradict it."""
+    for position, old in enumerate(lines):
+        if (old.method, old.metric, old.apart) != (new.method, new.metric, new.apart):
+            continue
+        shared = old.cells.keys() & new.cells.keys()
+        if shared and all(old.cells[group].value == new.cells[group].value for group in shared):
+            lines[position] = replace(
+                old,
+                cells={**new.cells, **old.cells},
+                sources=tuple(dict.fromkeys(old.sources + new.sources)),
+                notes=tuple(dict.fromkeys(old.notes + new.notes)),
+            )
+            return
+    lines.append(new)

@@ -1,0 +1,224 @@
+"""Stored runs as the pages need them: every field checked once here, so that a page never meets a surprise.
+
+A run that cannot be used becomes a `Problem` with a reason; it never stops the others and never becomes a number.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchbox import store
+from benchbox.errors import ResultError
+from benchbox.types import Kind, Run, Score
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from benchbox.types import Bools, Floats, Strings
+
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_LOG_LINES = 500_000
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something below results/ that could not be used, in words without the machine's own folders."""
+
+    place: str  # "results/300w-common/glsr/glsr/0"
+    protocol: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One run with its scores."""
+
+    run: Run
+    kind: Kind
+    variant: str  # without the overrides
+    overrides: Mapping[str, Any]
+    budget: str
+    card: str
+    data: str  # named data variant
+    fingerprint: str
+    train: int
+    n: int
+    failed: int
+    scores: Mapping[str, Mapping[str, Score]]
+
+    @property
+    def page(self) -> str:
+        """Return the path of the run's page inside the site."""
+        return "/".join(["run", *map(slug, (self.run.protocol, self.run.method, self.run.variant, self.run.seed))])
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a training log."""
+
+    name: str
+    steps: tuple[float, ...]
+    losses: tuple[float, ...]
+
+
+def slug(name: str) -> str:
+    """Turn any name into a file name that is safe everywhere; different names stay different."""
+    if _PLAIN.fullmatch(name) and ".." not in name:
+        return name
+    clean = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:48]
+    return f"{clean or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+def read(results: Path) -> tuple[list[Result], list[Problem]]:
+    """Read every run below a results folder, in the store's order, and what is wrong with the others."""
+    found: list[Result] = []
+    problems: list[Problem] = []
+    for item in store.runs(results):
+        try:
+            if isinstance(item, store.Unreadable):
+                raise ResultError(item.reason)
+            found.append(result(item))
+        except ResultError as fault:
+            problems.append(_problem(results, item.folder, str(fault)))
+    return found, problems
+
+
+def _problem(results: Path, folder: Path, reason: str) -> Problem:
+    inside = folder.relative_to(results).as_posix()
+    return Problem(f"results/{inside}", inside.split("/")[0], without(folder, reason))
+
+
+def without(folder: Path, text: str) -> str:
+    """Take a run folder's place on this machine out of a message, which then names its files only."""
+    for path in (folder, folder.absolute(), folder.resolve()):
+        text = text.replace(f"{path}/", "").replace(f"{path}: ", "").replace(str(path), folder.name)
+    return text
+
+
+def result(run: Run) -> Result:
+    """Check a run's record and scores; raises ResultError naming file and key."""
+    record, document = run.record, store.scores(run)
+    data = record["data"]
+    return Result(
+        run=run,
+        kind=record["kind"],
+        variant=_text(record, "variant", "run.json"),
+        overrides=dict(sorted(record["overrides"].items())),
+        budget=_text(record, "budget", "run.json", default=""),
+        card=_text(document, "card", "scores.json"),
+        data=_text(data, "variant", "run.json data", default=""),
+        fingerprint=_text(data, "fingerprint", "run.json data", default=""),
+        train=_count(data, "train", "run.json data", default=0),
+        n=_count(document, "n", "scores.json"),
+        failed=_count(document, "failed", "scores.json"),
+        scores=_scores(document),
+    )
+
+
+def _text(table: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
+    value = table.get(key) if table.get(key) is not None else default
+    if not isinstance(value, str):
+        raise ResultError(f"{where}: {key!r} is {value!r}, expected a text; run it again with --fresh")
+    return value
+
+
+def _count(table: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
+    value = table.get(key) if table.get(key) is not None else default
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ResultError(f"{where}: {key!r} is {value!r}, expected a count; run it again with --fresh")
+    return value
+
+
+def _scores(document: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
+    groups = document.get("scores")
+    if not isinstance(groups, dict) or not all(isinstance(metrics, dict) for metrics in groups.values()):
+        raise ResultError("scores.json: 'scores' must hold one table per group; delete it and score again")
+    return {
+        group: {name: _score(f"scores.json: {group}.{name}", entry) for name, entry in metrics.items()}
+        for group, metrics in groups.items()
+    }
+
+
+def _score(where: str, entry: object) -> Score:
+    if not isinstance(entry, dict) or not isinstance(entry.get("unit"), str):
+        raise ResultError(f"{where} must be a table with value and unit; delete the file and score again")
+    numbers = [entry.get(key) for key in ("value", "low", "high")]
+    for value in numbers:
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ResultError(f"{where} holds {value!r}, expected a finite number; delete the file and score again")
+    value, low, high = (None if number is None else float(number) for number in numbers)
+    return Score(value, entry["unit"], low, high)
+
+
+def ids(run: Run, count: int) -> Strings:
+    """Return the ids (N,) of a run's faces in the order of its errors; raises ResultError when they do not fit."""
+    import numpy
+
+    path = store.predictions_file(run.folder)
+    try:
+        with numpy.load(path, allow_pickle=False) as archive:
+            names: Strings = archive["ids"]
+    except (OSError, ValueError, KeyError, EOFError) as fault:
+        raise ResultError(f"{path.name}: no ids can be read: {fault}") from fault
+    if names.shape != (count,) or names.dtype.kind != "U":
+        raise ResultError(f"{path.name}: its ids do not fit the {count} errors beside it; score it again")
+    return names
+
+
+def stages(run: Run) -> tuple[Stage, ...]:
+    """Return the training log by stage, in its order; raises ResultError naming the line that is wrong."""
+    try:
+        lines = store.log(run).splitlines()
+    except UnicodeDecodeError as fault:
+        raise ResultError(f"log.csv: not UTF-8 at byte {fault.start}") from fault
+    if len(lines) > _LOG_LINES:
+        raise ResultError(f"log.csv: more than {_LOG_LINES:,} lines")
+    found: dict[str, tuple[list[float], list[float]]] = {}
+    for number, row in enumerate(csv.DictReader(lines), start=2):
+        try:
+            step, loss = float(row["step"]), float(row["loss"])
+        except (KeyError, TypeError, ValueError) as fault:
+            raise ResultError(f"log.csv, line {number}: needs numbers in the columns step and loss") from fault
+        steps, losses = found.setdefault(row.get("stage") or "", ([], []))
+        if math.isfinite(step) and math.isfinite(loss):
+            steps.append(step)
+            losses.append(loss)
+    return tuple(Stage(name, tuple(steps), tuple(losses)) for name, (steps, losses) in found.items() if steps)
+
+
+def errors(result: Result) -> np.ndarray:
+    """Return the per-face errors (N,) of a run as a structured array; raises ResultError when they do not fit."""
+    table = store.errors(result.run)
+    if len(table) != result.n:
+        raise ResultError(f"errors.npy: {len(table)} rows, scores.json counts {result.n}; delete both and score again")
+    return table
+
+
+def members(table: np.ndarray, group: str) -> Bools:
+    """Return which faces (N,) belong to a group; raises ResultError when the column is not there."""
+    mask: Bools = _column(table, f"in_{group}", "b")
+    return mask
+
+
+def values(table: np.ndarray, metric: str) -> Floats:
+    """Return one error per face (N,), infinite where failed; raises ResultError when they are no errors."""
+    column: Floats = _column(table, metric, "f").astype("f8")
+    if not (column >= 0).all():  # NaN is not either
+        raise ResultError(f"errors.npy: column {metric!r} holds values that are no errors; delete it and score again")
+    return column
+
+
+def _column(table: np.ndarray, name: str, kind: str) -> np.ndarray:
+    if name not in (table.dtype.names or ()) or table.dtype[name].kind != kind or table.dtype[name].shape:
+        raise ResultError(f"errors.npy: no column {name!r} of the right type; delete it and score again")
+    column: np.ndarray = table[name]
+    return column

@@ -1,0 +1,196 @@
+"""The page of one run: its scores, its whole record, how to make it again, and where it went wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchbox.errors import ResultError
+from benchbox.types import MethodCard, Protocol
+
+from . import charts, measures, results, rows
+from .charts import Chart
+from .measures import Metric
+from .results import Result
+from .rows import Cell
+
+if TYPE_CHECKING:
+    from benchbox.types import Bools, Floats
+
+Fact = tuple[str, str]
+_HARDEST = 12
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face that a run got wrong."""
+
+    id: str
+    error: str
+    groups: str
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """One run with its whole record."""
+
+    path: str
+    title: str
+    result: Result
+    board: str  # page
+    method: str  # page
+    protocol: str  # title
+    apart: str
+    command: str
+    groups: tuple[str, ...]
+    scores: tuple[tuple[Metric, tuple[Cell | None, ...]], ...]
+    facts: tuple[tuple[str, tuple[Fact, ...]], ...]
+    charts: tuple[Chart, ...]
+    hardest: tuple[Face, ...]
+    hardest_by: str
+    record: str
+    problems: tuple[str, ...]
+
+
+# --- runs --------------------------------------------------------------------------------------------------------
+
+
+def page(result: Result, protocol: Protocol | None, methods: Mapping[str, MethodCard]) -> RunPage:
+    """Lay out the page of one run; `protocol` is None where its card is not installed."""
+    run = result.run
+    groups = tuple(protocol.groups) if protocol else tuple(result.scores)
+    metrics = _metrics({name for scores in result.scores.values() for name in scores}, protocol)
+    training, faults = _training(result)
+    curves, hardest, more = _examined(result, metrics, protocol)
+    return RunPage(
+        path=result.page + ".html",
+        title=rows.title(run.method, methods),
+        result=result,
+        board=rows.board_path(run.protocol) if protocol else "",
+        method=rows.method_path(run.method),
+        protocol=protocol.title if protocol else run.protocol,
+        apart=rows.apart(result, protocol) if protocol else "no card of this protocol is installed",
+        command=str(run.record.get("command", "")),
+        groups=groups,
+        scores=tuple(
+            (metric, tuple(rows.cell(result.scores.get(group, {}).get(metric.name)) for group in groups))
+            for metric in metrics
+        ),
+        facts=_run_facts(result),
+        charts=(*curves, *training),
+        hardest=tuple(hardest),
+        hardest_by=f"{metrics[0].title}, {measures.short(metrics[0].convention)}" if metrics else "",
+        record=json.dumps(run.record, indent=2, sort_keys=True, ensure_ascii=False),
+        problems=(*faults, *more),
+    )
+
+
+def _metrics(names: Iterable[str], protocol: Protocol | None) -> list[Metric]:
+    if protocol is None:
+        return [measures.parse(name) for name in sorted(names)]
+    return [metric for metrics in measures.ordered(names, protocol).values() for metric in metrics]
+
+
+def _training(result: Result) -> tuple[list[Chart], list[str]]:
+    """Draw the training log, or say why it cannot be drawn."""
+    try:
+        log = results.stages(result.run)
+    except ResultError as fault:
+        return [], [results.without(result.run.folder, str(fault))]
+    steps = sum(len(stage.steps) for stage in log)
+    return ([charts.training("training", "Training loss", log)] if steps > 1 else []), []
+
+
+def _examined(
+    result: Result, metrics: Sequence[Metric], protocol: Protocol | None
+) -> tuple[list[Chart], list[Face], list[str]]:
+    """Draw the errors by group and list the hardest faces, or say why that cannot be done."""
+    if protocol is None or not metrics:
+        return [], [], []
+    try:
+        table = results.errors(result)
+        values = results.values(table, metrics[0].name)
+        groups = {group: results.members(table, group) for group in protocol.groups}
+        parts = {group: mask for group, mask in groups.items() if group != protocol.overall or len(groups) == 1}
+        hardest = _hardest(results.ids(result.run, result.n).tolist(), values, parts, metrics[0])
+    except ResultError as fault:
+        return [], [], [results.without(result.run.folder, str(fault))]
+    if metrics[0].unit != "%":
+        return [], hardest, []
+    chart = charts.ced(
+        "ced",
+        "Cumulative error distribution",
+        [(group, values[mask]) for group, mask in groups.items()],
+        end=measures.curve_end(protocol),
+        convention=measures.short(metrics[0].convention),
+        faces="this run by group",
+    )
+    return [chart], hardest, []
+
+
+def _hardest(ids: Sequence[str], values: Floats, groups: Mapping[str, Bools], metric: Metric) -> list[Face]:
+    """List the faces with the largest errors, those without an answer first."""
+    scale = 100 if metric.unit == "%" else 1
+    faces = []
+    for place in sorted(range(len(ids)), key=lambda i: (-values[i], ids[i]))[:_HARDEST]:
+        value = float(values[place]) * scale
+        text = measures.number(value, metric.unit) if math.isfinite(value) else "no answer"
+        faces.append(Face(ids[place], text, ", ".join(group for group, mask in groups.items() if mask[place])))
+    return faces
+
+
+def _run_facts(result: Result) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
+    record = result.run.record
+    data = record["data"]
+    run = [
+        ("Kind", result.kind),
+        ("Variant", result.variant),
+        ("Changed by hand", ", ".join(f"{k} = {v}" for k, v in result.overrides.items()) or "nothing"),
+        ("Budget", result.budget or "none"),
+        ("Seed", result.run.seed),
+        ("Started", str(record.get("started", ""))),
+        ("Looks at the test split", str(record.get("test_looks", ""))),
+    ]
+    kept = [
+        ("Data set", str(data.get("dataset", ""))),
+        ("Data variant", result.data),
+        ("Fingerprint", result.fingerprint),
+        ("Training faces", f"{result.train:,}"),
+        ("Test faces", f"{result.n:,}, {result.failed:,} without an answer"),
+        ("Card", result.card),
+        *(("Note", str(note)) for note in _list(data.get("notes"))),
+    ]
+    return (
+        ("Run", tuple(run)),
+        ("Data and card", tuple(kept)),
+        ("Environment", _flat({**record["environment"], **_prefixed(record["code"])})),
+        ("Seconds", _flat(record["seconds"])),
+        ("Training", _flat(record["training"]) if isinstance(record.get("training"), dict) else ()),
+    )
+
+
+def _prefixed(code: Mapping[str, Any]) -> dict[str, Any]:
+    words = {"benchbox": "benchbox", "commit": "commit", "dirty": "changes not committed"}
+    return {words.get(key, key): value for key, value in code.items()}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _flat(table: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """Turn a table of the record into facts, in the order of the record; what is not known is left out."""
+    return tuple((str(key).replace("_", " "), _word(value)) for key, value in table.items() if value is not None)
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)

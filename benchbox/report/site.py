@@ -1,0 +1,182 @@
+"""The site on disk: pages → bytes → files, with a manifest of what was written so that nothing else is ever touched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from benchbox import plugins, protocol, references
+from benchbox.errors import ProtocolError, ResultError
+from benchbox.types import Protocol
+
+from . import measures, pages, results
+from .pages import BoardPage, IndexPage, MethodPage, Page, Sources
+from .results import Problem
+
+MANIFEST = "manifest.json"
+ASSETS = ("mark.svg", "site.css", "sort.js")
+COLOURS = ("#0072b2", "#c44e00", "#007a5a", "#a3337a", "#4a4a4a", "#8a6a00", "#2f7fc9", "#6d48c4")
+DASHES = ("", "", "7 3", "", "2 3", "9 3 2 3", "5 2", "1 3")
+_MAKER = "benchbox report"
+_SUFFIXES = {".html", ".css", ".js", ".svg", ".json"}
+_HERE = Path(__file__).parent
+
+
+def render(results_folder: Path, out: Path) -> list[Path]:
+    """Write the site of a results folder below `out`; return the files, sorted.
+
+    Every file appears whole or not at all; pages of an earlier rendering that are not made any more are removed, and
+    no other file is touched. Raises ResultError when `out` holds a foreign file in the way or cannot be written.
+    """
+    return write(files(gather(results_folder)), out)
+
+
+def stale(results_folder: Path, out: Path) -> list[str]:
+    """Say how the site below `out` differs from what `render` would write, one line per file; [] when it does not."""
+    wanted = files(gather(results_folder))
+    faults = []
+    for name, content in wanted.items():
+        if not (out / name).is_file():
+            faults.append(f"{name}: missing")
+        elif (out / name).read_bytes() != content:
+            faults.append(f"{name}: differs")
+    faults += [f"{name}: left over" for name in _written(out) if name not in wanted and (out / name).is_file()]
+    return sorted(faults)
+
+
+def gather(results_folder: Path) -> Sources:
+    """Read everything that the pages are made from: cards, references, runs."""
+    found, problems = results.read(results_folder)
+    known = {card.name: card for card in protocol.cards()}
+    for result in found:
+        _add_protocol(known, result.run.protocol, problems)
+    return Sources(
+        protocols=tuple(known[name] for name in sorted(known)),
+        methods=tuple(sorted(plugins.cards(), key=lambda card: card.name)),
+        references=references.load(),
+        results=tuple(found),
+        problems=tuple(problems),
+    )
+
+
+def _add_protocol(known: dict[str, Protocol], name: str, problems: list[Problem]) -> None:
+    """Load the card of a protocol that has results, with its options; say so once where there is none."""
+    if name in known or any(problem.place == f"results/{name}" for problem in problems):
+        return
+    try:
+        known[name] = protocol.load(name)
+    except ProtocolError as fault:
+        problems.append(Problem(f"results/{name}", name, f"has no leaderboard: {fault}"))
+
+
+# --- bytes -------------------------------------------------------------------------------------------------------
+
+
+def files(sources: Sources) -> dict[str, bytes]:
+    """Render every file of the site: path inside the site → bytes, sorted by path, the manifest included."""
+    environment = _environment()
+    made = {f"assets/{name}": (_HERE / "assets" / name).read_bytes() for name in ASSETS}
+    for page in pages.build(sources):
+        made[page.path] = _html(environment, page)
+    made = dict(sorted(made.items()))
+    digests = {name: f"sha256:{hashlib.sha256(content).hexdigest()}" for name, content in made.items()}
+    return {**made, MANIFEST: _manifest(digests)}
+
+
+def _manifest(digests: Mapping[str, str]) -> bytes:
+    return (json.dumps({"schema": 1, "made_by": _MAKER, "files": digests}, indent=1) + "\n").encode()
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"words": measures.words, "short": measures.short, "capitalise": _capitalise}
+    environment.globals |= {"colours": COLOURS, "dashes": DASHES}
+    return environment
+
+
+def _capitalise(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _html(environment: Environment, page: Page) -> bytes:
+    names = {IndexPage: "index.html", BoardPage: "board.html", MethodPage: "method.html"}
+    template = environment.get_template(names.get(type(page), "run.html"))
+    return template.render(page=page, root="../" * page.path.count("/")).encode()
+
+
+# --- files -------------------------------------------------------------------------------------------------------
+
+
+def write(made: Mapping[str, bytes], out: Path) -> list[Path]:
+    """Write the files of a site and remove those of an earlier one; see `render`."""
+    before = _written(out)
+    for name in made:
+        if (out / name).exists() and name not in before and name != MANIFEST:
+            raise ResultError(f"{out / name}: was not written by benchbox report; choose another folder with --out")
+    gone = sorted(before - made.keys())
+    try:
+        if before != set(made) - {MANIFEST}:  # an interrupted rendering must still know its files, old and new
+            out.mkdir(parents=True, exist_ok=True)
+            _replace(out / MANIFEST, _manifest(dict.fromkeys(sorted(before | made.keys()), "")))
+        for name, content in made.items():
+            _replace(out / name, content)
+        for name in gone:
+            (out / name).unlink(missing_ok=True)
+            _prune(out, name)
+    except OSError as fault:
+        raise ResultError(f"{out}: cannot be written: {fault.strerror or fault}; choose --out DIR") from fault
+    return sorted(out / name for name in made)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    if path.is_file() and path.read_bytes() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _prune(out: Path, name: str) -> None:
+    """Remove the folders that a removed page leaves empty."""
+    for parent in PurePosixPath(name).parents:
+        folder = out / parent
+        if parent == PurePosixPath(".") or not folder.is_dir() or any(folder.iterdir()):
+            return
+        folder.rmdir()
+
+
+def _written(out: Path) -> set[str]:
+    """Return the files that the manifest below `out` names; empty without one. Raises ResultError when it is wrong."""
+    path = out / MANIFEST
+    if not path.is_file():
+        return set()
+    try:
+        listing = json.loads(path.read_text(encoding="utf-8"))
+        names = set(listing["files"]) if listing["made_by"] == _MAKER else None
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        raise ResultError(f"{path}: is no manifest of benchbox report; delete it or choose --out DIR") from fault
+    if names is None or not all(_inside(name) for name in names):
+        raise ResultError(f"{path}: is no manifest of benchbox report; delete it or choose --out DIR")
+    return names
+
+
+def _inside(name: str) -> bool:
+    """Tell whether a manifest's path stays below the site and looks like one of its files."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and path.suffix in _SUFFIXES

@@ -1,0 +1,1 @@
+"""Templates of the pages; a package so that a wheel carries them."""

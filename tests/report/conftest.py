@@ -1,0 +1,262 @@
+"""A small results folder of invented runs; the names say that nobody measured them."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchbox import predictions, store
+from benchbox.references import Paper, ReferenceRow, References
+from benchbox.types import MethodCard, Predictions, Protocol, Run, Variant
+
+COMMON, FACES = 30, 40  # the others are challenging
+CARD = "sha256:" + "ab" * 32
+
+DEMO = Protocol(
+    name="demo-full",
+    title="Demo: invented faces, full",
+    task="landmarks",
+    dataset="synth-300w",
+    layout="ibug68",
+    version=1,
+    train_parts=("train",),
+    train_expected=100,
+    labelled=1.0,
+    validation=0.0,
+    groups={"common": ("a",), "challenging": ("b",), "full": ("a", "b")},
+    overall="full",
+    test_expected=FACES,
+    box="detector",
+    box_expansion=1.2,
+    options={"box": ("detector", "ground_truth")},
+    normalisers=("inter_ocular", "inter_pupil"),
+    auc=(0.08,),
+    fr=(0.08,),
+    points=(51,),
+    average="macro",
+    failed="infinite",
+    cluster="photo",
+    interval=0.95,
+    resamples=1000,
+    twin="",
+    notes=("Every number of this page is invented.",),
+    card=CARD,
+)
+
+
+def invented(level: float, failed: int = 0) -> np.ndarray:
+    """Errors of forty faces around `level` (a fraction), spread evenly, the challenging ones larger."""
+    place = np.arange(FACES)
+    easy = level * (0.5 + 1.0 * ((place * 7) % COMMON) / COMMON)
+    errors = np.where(place < COMMON, easy, 2.0 * level * (0.6 + 0.08 * (place - COMMON)))
+    names = {"nme_inter_ocular": 1.0, "nme_inter_pupil": 1.4, "nme_inter_ocular_51": 0.8}
+    table = np.zeros(
+        FACES,
+        dtype=[
+            *((name, "<f8") for name in names),
+            ("failed", "?"),
+            ("cluster", "<i4"),
+            *((f"in_{group}", "?") for group in DEMO.groups),
+        ],
+    )
+    table["failed"] = place >= FACES - failed
+    for name, factor in names.items():
+        table[name] = np.where(table["failed"], np.inf, errors * factor)
+    table["cluster"] = place
+    table["in_common"], table["in_challenging"], table["in_full"] = place < COMMON, place >= COMMON, True
+    return table
+
+
+def summary(errors: np.ndarray) -> dict[str, dict[str, Any]]:
+    """Scores of invented errors in the fixed format; the intervals are invented too."""
+    groups: dict[str, dict[str, Any]] = {}
+    for group in DEMO.groups:
+        groups[group] = {}
+        for name in ("nme_inter_ocular", "nme_inter_pupil", "nme_inter_ocular_51"):
+            values = errors[name][errors[f"in_{group}"]]
+            mean = float(values[np.isfinite(values)].mean()) * 100
+            groups[group][name] = {"value": mean, "low": mean * 0.95, "high": mean * 1.06, "unit": "%"}
+            rest = name.removeprefix("nme_")
+            area = float(1 - np.minimum(values, 0.08).mean() / 0.08)
+            groups[group][f"auc_0.08_{rest}"] = {"value": area, "unit": "1"}
+            groups[group][f"fr_0.08_{rest}"] = {"value": float((values > 0.08).mean()) * 100, "unit": "%"}
+    return groups
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    """A run record in the store's format."""
+    given = {
+        "kind": "trained",
+        "variant": "base",
+        "overrides": {},
+        "params": {"width": 8},
+        "card": CARD,
+        "box": "detector",
+        "data": {
+            "dataset": "synth-300w",
+            "variant": "complete",
+            "fingerprint": "sha256:" + "cd" * 32,
+            "notes": [],
+            "train": 100,
+            "test": FACES,
+        },
+        "seed": 0,
+        "budget": "quick",
+        "command": "benchbox run --method demo-a --protocol demo-full",
+        "code": {"benchbox": "0.1.0", "commit": "0123456789abcdef0123456789abcdef01234567", "dirty": False},
+        "environment": {"python": "3.11.2", "torch": "2.13.0", "cpu": "invented", "cores": 2, "gpu": None},
+        "started": "2020-01-01T00:00:00Z",
+        "seconds": {"data": 1.5, "train": 60.25, "predict": 2.0, "score": 0.5},
+        "training": {"samples": 1000, "samples_per_s": 16.6},
+        "test_looks": 1,
+        "digests": {"predictions.npz": "sha256:" + "ef" * 32, "weights": {}},
+    }
+    return {**given, **changes}
+
+
+LOG = "stage,step,epoch,loss,samples_per_s,seconds\n" + "".join(
+    f"{stage},{step},{step // 10},{scale * 0.9**step:.5f},100,{step}\n"
+    for stage, scale in (("global", 1.0), ("local", 0.2))
+    for step in range(1, 31)
+)
+
+Make = Callable[..., Run]
+
+
+def write_run(
+    results: Path,
+    method: str,
+    level: float,
+    *,
+    protocol: str = "demo-full",
+    seed: int = 0,
+    failed: int = 0,
+    scores: Mapping[str, Any] | None = None,
+    **changes: Any,
+) -> Run:
+    """Store one invented run and return it."""
+    document = record(**{"seed": seed, **changes})
+    variant = store.variant_folder(document["variant"], document["budget"], document["overrides"])
+    folder = store.folder(results, protocol, method, variant, seed)
+    store.work(folder).mkdir(parents=True)
+    (store.work(folder) / "log.csv").write_text(LOG)
+    errors = invented(level, failed)
+    ids = np.array([f"demo/face_{k:02d}" for k in range(FACES)])
+    values = np.zeros((FACES, 68, 2))
+    values[errors["failed"]] = np.nan
+    predictions.write(store.predictions_file(folder), Predictions(ids=ids, values=values, failed=errors["failed"]))
+    derived = {
+        "schema": 1,
+        "protocol": protocol,
+        "card": document["card"],
+        "data": {"variant": document["data"]["variant"], "fingerprint": document["data"]["fingerprint"]},
+        "method": method,
+        "variant": document["variant"],
+        "kind": document["kind"],
+        "n": FACES,
+        "failed": failed,
+        "scores": summary(errors),
+        **(scores or {}),
+    }
+    store.save_scores(folder, derived, errors)
+    return store.finish(folder, {"protocol": protocol, "method": method, **document})
+
+
+@pytest.fixture
+def demo() -> Protocol:
+    return DEMO
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Return a function that stores an invented run below tmp_path/results."""
+
+    def one(method: str, level: float, **options: Any) -> Run:
+        return write_run(tmp_path / "results", method, level, **options)
+
+    return one
+
+
+@pytest.fixture
+def results(tmp_path: Path, make: Make) -> Path:
+    """A results folder with one run of every sort that a page treats differently."""
+    make("demo-a", 0.040)
+    make("demo-a", 0.042, seed=1)
+    make("demo-b", 0.050, failed=2, variant="wide", budget="paper")
+    make("demo-b", 0.045, variant="wide", overrides={"loss": "l1"})
+    make("demo-a", 0.090, budget="smoke")
+    make("demo-c", 0.060, data={**record()["data"], "variant": "train 60 of 100", "train": 60})
+    make("demo-d", 0.055, kind="submitted", variant="submitted", budget=None, command="benchbox score demo-d.npz")
+    make("demo-e", 0.035, card="sha256:" + "00" * 32)
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def demo_card(tmp_path: Path) -> MethodCard:
+    """The card of an invented method, its README beside it."""
+    folder = tmp_path / "demo_b"
+    folder.mkdir()
+    (folder / "README.md").write_text("# Demo B\n\nIt is *invented* & does `a < b`.\n\n- one\n- two\n")
+    return MethodCard(
+        name="demo-b",
+        title="Demo B",
+        task=("landmarks",),
+        summary="An invented method.",
+        paper={
+            "title": "A title",
+            "authors": "A. Author",
+            "venue": "Venue",
+            "year": "2020",
+            "url": "https://example.org",
+        },
+        default="wide",
+        variants={"wide": Variant("wide", "The wide one", {"width": 8})},
+        params={"width": 4, "loss": "l2"},
+        budgets={"smoke": {"epochs": 1}, "quick": {"epochs": 5}, "paper": {}},
+        folder=folder,
+        module="",
+        source="demo",
+    )
+
+
+@pytest.fixture
+def demo_references() -> References:
+    """Invented reference rows: one that fits, one twice, one of another option, one with another normaliser."""
+    cells = [
+        ("Table 1", "Alpha", "demo-full", "full", "4.10", "nme_inter_ocular", "", "a note"),
+        ("Table 1", "Alpha", "demo-full", "common", "3.20", "nme_inter_ocular", "", ""),
+        ("Table 2", "Alpha", "demo-full", "full", "4.1", "nme_inter_ocular", "", ""),
+        ("Table 1", "Beta", "demo-full+box=ground_truth", "full", "3.00", "nme_inter_ocular", "", ""),
+        ("Table 1", "Gamma", "demo-full", "full", "3.50", "nme_inter_pupil", "inter-pupil, though the table says", ""),
+        ("Table 1", "Delta", "other", "full", "1.00", "nme_inter_ocular", "", ""),
+        ("Table 3", "Epsilon", "demo-full", "full", "", "nme_inter_ocular", "", ""),
+    ]
+    rows = tuple(
+        ReferenceRow(
+            paper="paper-x",
+            line=number,
+            table=table,
+            method=method,
+            cites="",
+            setting="",
+            dataset="demo",
+            subset=group,
+            measure="NME",
+            normaliser="inter_ocular",
+            threshold="",
+            printed=printed,
+            value=float(printed) if printed else None,
+            unit="%",
+            own=False,
+            protocols=(protocol,),
+            group=group,
+            metric=metric,
+            apart=apart,
+            note=note,
+        )
+        for number, (table, method, protocol, group, printed, metric, apart, note) in enumerate(cells, start=2)
+    )
+    paper = Paper("paper-x", "Paper X", "Invented numbers", "A. Author", "Venue", 2020, "https://example.org/x")
+    return References({"paper-x": paper}, rows)

@@ -1,0 +1,66 @@
+"""Metric names taken apart, and numbers as printed."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchbox.report import measures
+from benchbox.types import Score
+
+
+@pytest.mark.parametrize(
+    ("name", "measure", "threshold", "convention", "unit"),
+    [
+        ("nme_inter_ocular", "nme", "", "inter_ocular", "%"),
+        ("nme_inter_pupil_51", "nme", "", "inter_pupil_51", "%"),
+        ("auc_0.08_inter_ocular", "auc", "0.08", "inter_ocular", "1"),
+        ("fr_0.1_face_size_49", "fr", "0.1", "face_size_49", "%"),
+        ("error_cm", "error", "", "cm", "cm"),
+        ("msd_cm", "msd", "", "cm", "cm"),
+        ("<odd>", "<odd>", "", "<odd>", ""),
+    ],
+)
+def test_a_metric_name_is_taken_apart(name, measure, threshold, convention, unit):
+    metric = measures.parse(name)
+    assert (metric.measure, metric.threshold, metric.convention, metric.unit) == (measure, threshold, convention, unit)
+
+
+def test_conventions_follow_the_card_and_all_points_come_first(demo):
+    names = ["fr_0.1_inter_ocular", "auc_0.1_inter_ocular", "fr_0.08_inter_ocular", "nme_inter_ocular_51"]
+    names += ["auc_0.08_inter_ocular", "nme_inter_pupil", "nme_inter_ocular"]
+    ordered = measures.ordered(names, demo)
+    assert list(ordered) == ["inter_ocular", "inter_pupil", "inter_ocular_51"]
+    assert [metric.title for metric in ordered["inter_ocular"]] == [
+        "NME",
+        "AUC @ 0.08",
+        "Failure rate @ 0.08",
+        "AUC @ 0.1",
+        "Failure rate @ 0.1",
+    ]
+    assert next(iter(measures.ordered(names, replace(demo, normalisers=("inter_pupil",))))) == "inter_pupil"
+
+
+def test_smaller_is_better_except_for_auc():
+    assert measures.parse("nme_inter_ocular").falls
+    assert not measures.parse("auc_0.08_inter_ocular").falls
+
+
+def test_words():
+    assert measures.words("inter_pupil_51") == "error over inter-pupil distance (centres of the eyes), 51 points"
+    assert measures.short("inter_ocular") == "inter-ocular"
+    assert measures.words("cm") == "error in centimetres"
+
+
+def test_numbers():
+    assert measures.number(3.414, "%") == "3.41"
+    assert measures.number(0.62149, "1") == "0.621"
+    assert measures.number(-1e-17, "1") == "0.000"  # the trap: an AUC of minus zero
+    assert measures.number(None, "%") == "–"
+    assert measures.number(float("inf"), "%") == "–"
+    assert measures.interval(Score(3.0, "%", 2.5, 3.5)) == "2.50–3.50"
+    assert measures.interval(Score(3.0, "%")) == ""
+
+
+def test_a_curve_ends_at_the_largest_threshold(demo):
+    assert measures.curve_end(demo) == 0.08
+    assert measures.curve_end(replace(demo, auc=(), fr=(0.1,))) == 0.1
