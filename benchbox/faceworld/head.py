@@ -224,7 +224,8 @@ def coefficients(shape: Shape) -> Floats:
 def eyeballs(corners: Body, shape: Shape) -> Floats:
     """Place the centres (2, 3) of the eyeballs: they follow the eye corners (4 points: left pair, then right pair)."""
     shift = np.tensordot(coefficients(shape), corners.fields, axes=1).reshape(2, 2, 3).mean(axis=1)
-    return np.array([[-1.0, 1, 1], [1.0, 1, 1]]) * EYE + shift
+    placed: Floats = np.array([[-1.0, 1, 1], [1.0, 1, 1]]) * EYE + shift
+    return placed
 
 
 def deform(part: Body, shape: Shape, eyes: Floats) -> Floats:

@@ -30,7 +30,7 @@ _JAW_HALF = (
     (65.5, 25, 22),
     (67, 4, 20),
 )
-_BROW = ((54, -14, 60), (47, -20.5, 68), (37, -23, 77), (26, -21.5, 85), (14.5, -17, 92))  # outer to inner
+_BROW = ((54, -14, 60), (47, -19.6, 68), (37, -22, 77), (26, -20.6, 85), (14.5, -16.5, 92))  # outer to inner
 _NOSE = ((0, 2, 92), (0, 15.5, 98), (0, 29, 107), (0, 42.5, 115))
 _NOSTRILS = ((15.5, 52, 93), (7.5, 55, 99), (0, 56.5, 101))
 
@@ -124,3 +124,19 @@ def eye_corners() -> SurfacePoints:
     head = surface()
     places = np.array([on_row(head, head.eye_rows[0], s * x) for s in (-1, 1) for x in (EYE_INNER, EYE_OUTER)])
     return at_grid(head.shape, places[:, 0], places[:, 1])
+
+
+@lru_cache(maxsize=1)
+def eye_spans() -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return the columns between which the eyes' slits lie, left and right."""
+    head = surface()
+    ends = [[on_row(head, head.eye_rows[0], s * x)[1] for x in (EYE_INNER, EYE_OUTER)] for s in (-1, 1)]
+    return (min(ends[0]), max(ends[0])), (min(ends[1]), max(ends[1]))
+
+
+@lru_cache(maxsize=1)
+def mouth_span() -> tuple[float, float]:
+    """Return the columns between which the mouth's slit lies."""
+    head = surface()
+    row = head.mouth_rows[0]
+    return on_row(head, row, -MOUTH_HALF)[1], on_row(head, row, MOUTH_HALF)[1]

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
-from .camera import place
+from . import backdrop, ears, eyes, hair, lens, light, look, occluders, skin
+from .camera import Camera, place, rotation
 from .head import deform, eyeballs
+from .landmarks import eye_spans, mouth_span
+from .light import Light
+from .look import Look
 from .model import corners, mesh
-from .raster import grid_triangles, rasterise
+from .raster import Fragments, rasterise
 from .scene import SIZE, Scene
 from .surface import surface
 
 if TYPE_CHECKING:
-    from benchbox.types import Bools, Bytes
+    from benchbox.types import Bools, Bytes, Floats
 
-CANVAS = 384  # px, side of the picture while it is made
+CANVAS = 320  # px, side of the picture while it is made
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,18 +33,263 @@ class Picture:
     visible: Bools  # (68,) landmarks that nothing hides
 
 
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A grid of points, placed before the camera."""
+
+    points: Any  # (R, C, 3) mm in the camera's axes, float32
+    normal: Any  # (R, C, 3)
+    flat: Any  # (R, C, 2) px on the canvas
+    depth: Any  # (R, C) mm
+
+
+def _sheet(points: Floats, shape: tuple[int, int], camera: Camera) -> Sheet:
+    flat, depth = camera.project(points)
+    grid = points.reshape(*shape, 3).astype(np.float32)
+    du, dv = np.empty_like(grid), np.empty_like(grid)
+    du[:, 1:-1], du[:, 0], du[:, -1] = grid[:, 2:] - grid[:, :-2], grid[:, 1] - grid[:, 0], grid[:, -1] - grid[:, -2]
+    dv[1:-1], dv[0], dv[-1] = grid[2:] - grid[:-2], grid[1] - grid[0], grid[-1] - grid[-2]
+    normal = np.stack(
+        [
+            du[..., 1] * dv[..., 2] - du[..., 2] * dv[..., 1],
+            du[..., 2] * dv[..., 0] - du[..., 0] * dv[..., 2],
+            du[..., 0] * dv[..., 1] - du[..., 1] * dv[..., 0],
+        ],
+        axis=-1,
+    )
+    normal /= np.sqrt((normal**2).sum(-1, keepdims=True)) + 1e-6
+    return Sheet(grid, normal, flat.reshape(*shape, 2), depth.reshape(shape).astype(np.float32))
+
+
+def _hollow(sheet: Sheet) -> Any:
+    """Return the share of sky (R, C) that each point sees: hollows are dark."""
+    dark = np.zeros_like(sheet.depth)
+    for reach, weight in ((5, 0.16), (13, 0.10)):
+        bump = ((cv2.blur(sheet.points, (reach, reach)) - sheet.points) * sheet.normal).sum(-1)
+        dark += np.clip(bump, -1.0, 6.0) * np.float32(weight)
+    return np.clip(1 - dark, 0.3, 1.08)
+
+
 def picture(scene: Scene) -> Picture:
     """Photograph a scene."""
+    person = scene.person_rng()
+    who = look.draw(person, child=scene.shape.identity["length"] < -1.5)
+    rng = scene.look_rng()
+    lamp = light.draw(rng, hard=scene.hard)
+    camera = scene.camera.resized(CANVAS / SIZE)
+    canvas = backdrop.draw(rng, CANVAS, hard=scene.hard).reshape(-1, 3)
+    near = np.full(CANVAS * CANVAS, 1e6, np.float32)
+    balls = eyeballs(corners(), scene.shape)
+    face = _draw_person(canvas, near, scene, who, lamp, balls, camera, person, rng)
+    exposure = lens.expose(rng, canvas[face], hard=scene.hard)  # the camera meters the face, not what is held before it
+    canvas = canvas.reshape(CANVAS, CANVAS, 3)
+    hidden = _draw_occluders(canvas, near.reshape(CANVAS, CANVAS), scene, who, lamp, balls, camera, rng)
+    small = cv2.resize(canvas, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    pixels = lens.develop(rng, small * exposure, hard=scene.hard)
+    return Picture(pixels, _visible(scene, camera, near.reshape(CANVAS, CANVAS), hidden))
+
+
+def _draw_person(
+    canvas: Any,
+    near: Any,
+    scene: Scene,
+    who: Look,
+    lamp: Light,
+    balls: Floats,
+    camera: Camera,
+    person: np.random.Generator,
+    rng: np.random.Generator,
+) -> Any:
+    """Draw head, ears, hair and shoulders; return the pixels of the head."""
     body = mesh()
-    rows, columns = surface().shape
-    points = place(deform(body, scene.shape, eyeballs(corners(), scene.shape)), body.body, scene.pose)
-    grid = points.reshape(rows, columns, 3)
-    normal = np.cross(np.gradient(grid, axis=1), np.gradient(grid, axis=0)).reshape(-1, 3)
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
-    flat, depth = scene.camera.resized(CANVAS / SIZE).project(points)
-    seen = rasterise(flat, depth, grid_triangles(rows, columns), CANVAS)
-    light = np.clip(normal @ np.array([-0.55, -0.55, 0.62]) * 0.7 + 0.3, 0, 1)
-    canvas = np.full((CANVAS * CANVAS, 3), 0.5, np.float32)
-    canvas[seen.pixels] = seen.interpolate(light)[:, None] * np.array([0.9, 0.7, 0.6])
-    small = cv2.resize(canvas.reshape(CANVAS, CANVAS, 3), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
-    return Picture((small * 255).astype(np.uint8), np.ones(68, bool))
+    head = _sheet(place(deform(body, scene.shape, balls), body.body, scene.pose), surface().shape, camera)
+    cover = hair.grow(who, scene.shape, person)
+    wig = None
+    casters = head.points[::2, ::2].reshape(-1, 3)
+    if cover is not None:
+        share = hair.shell().body.body
+        wig = _sheet(place(cover.points.reshape(-1, 3), share, scene.pose), hair.shell().shape, camera)
+        if cover.hangs:
+            lining = rasterise(wig.flat, wig.depth, CANVAS, facing=-1)
+            inside = lining.read(cover.texture, hair.SCALE)
+            lining.put(canvas, inside[:, :3] * (0.25 * lamp.ambient).astype(np.float32), inside[:, 3])
+        opaque = wig.points[:, ::2][cv2.resize(cover.texture[..., 3], wig.depth.shape[::-1])[:, ::2] > 0.5]
+        casters = np.concatenate([casters, opaque])
+    seen = _draw_head(canvas, near, scene, head, casters, who, lamp, balls, rng, camera)
+    for side in (-1, 1):
+        if scene.pose.yaw * side > 0.6 or (cover is not None and cover.ears):
+            continue
+        _draw_ear(canvas, near, scene, side, casters, who, lamp, camera)
+    if wig is not None and cover is not None:
+        _draw_cover(canvas, near, wig, cover, casters, lamp)
+    return seen.pixels[seen.row < surface().mouth_rows[1] + 14]
+
+
+def _draw_occluders(
+    canvas: Any,
+    near: Any,
+    scene: Scene,
+    who: Look,
+    lamp: Light,
+    balls: Floats,
+    camera: Camera,
+    rng: np.random.Generator,
+) -> Any:
+    """Put things before the face; return the mask (CANVAS, CANVAS) of what they hide."""
+    mm = camera.scale / camera.distance_mm
+    hidden = np.zeros((CANVAS, CANVAS), np.float32)
+    if who.glasses:
+        curves = {
+            name: [camera.project(place(c, np.zeros(len(c)), scene.pose)) for c in lines]
+            for name, lines in occluders.glasses_curves(who, balls).items()
+        }
+        hidden = occluders.wear_glasses(canvas, near, curves, mm, who, lamp, rng.uniform(0.0, 0.06, 3))
+    target = (scene.landmarks[rng.integers(68)] + 0.5) * (CANVAS / SIZE) - 0.5
+    often = 1.0 if scene.hard else 0.28
+    draw = rng.random(4)
+    if draw[0] < 0.20 * often:
+        hidden = np.maximum(hidden, occluders.hand(canvas, rng, target, mm, who, lamp))
+    elif draw[1] < 0.16 * often:
+        hidden = np.maximum(hidden, occluders.thing(canvas, rng, target, mm, lamp))
+    elif draw[2] < 0.08 * often:
+        hidden = np.maximum(
+            hidden, occluders.foreground(canvas, rng, target, (scene.landmarks.mean(0) + 0.5) * (CANVAS / SIZE) - 0.5)
+        )
+    if draw[3] < 0.12 and who.style in ("long", "medium", "fringe"):
+        occluders.strands(canvas, rng, target, mm, who, lamp)
+    return hidden
+
+
+def _visible(scene: Scene, camera: Camera, near: Any, hidden: Any) -> Bools:
+    """Say which landmarks the picture shows: on the near side and behind nothing."""
+    flat, depth = camera.project(scene.points)
+    at = np.clip(np.round(flat), 0, CANVAS - 1).astype(int)
+    # The nearest depth around the point, so that a landmark on the silhouette does not fall off its edge.
+    around = cv2.dilate(np.where(near < 1e5, near, 0).astype(np.float32), np.ones((5, 5), np.uint8))
+    shown: Bools = (depth < around[at[:, 1], at[:, 0]] + 4.0) & (hidden[at[:, 1], at[:, 0]] < 0.5)
+    return shown
+
+
+def _view(sheet: Sheet, camera: Camera) -> Any:
+    view = np.array([0, 0, camera.distance_mm], np.float32) - sheet.points
+    return view / np.linalg.norm(view, axis=-1, keepdims=True)
+
+
+def _draw_head(
+    canvas: Any,
+    near: Any,
+    scene: Scene,
+    head: Sheet,
+    casters: Any,
+    who: Look,
+    lamp: Light,
+    balls: Floats,
+    rng: np.random.Generator,
+    camera: Camera,
+) -> Fragments:
+    shape = head.depth.shape
+    lit = cv2.blur(light.cast_shadows(head.points.reshape(-1, 3), casters, lamp).reshape(shape), (3, 3))
+    open_ = _hollow(head)
+    normal = head.normal.reshape(-1, 3)
+    glow = light.diffuse(normal, open_.ravel(), (lit * open_.clip(0, 1)).ravel(), lamp).reshape(*shape, 3)
+    view = _view(head, camera).reshape(-1, 3)
+    gleam = 0.055 * light.glint(normal, view, lit.ravel(), lamp, 9) + 0.085 * light.glint(
+        normal, view, lit.ravel(), lamp, 38
+    )
+    gleam = (gleam.reshape(shape) * who.shine)[..., None] * lamp.colour.astype(np.float32)
+    field = np.concatenate([glow, gleam, head.depth[..., None]], axis=-1)
+    seen = rasterise(head.flat, head.depth, CANVAS)
+    texture = skin.paint(who, scene.shape, rng)
+    read = np.concatenate([seen.read(field[..., :4]), seen.read(field[..., 4:])], axis=-1)
+    canvas[seen.pixels] = seen.read(texture, skin.SCALE) * read[:, :3] + read[:, 3:6]
+    near[seen.pixels] = read[:, 6]
+    _draw_eyes(canvas, scene, seen, who, lamp, balls, camera)
+    _draw_mouth(canvas, scene, seen, who, lamp, camera)
+    return seen
+
+
+def _rays(scene: Scene, camera: Camera, pixels: Any) -> tuple[Any, Any]:
+    """Return the camera's place and rays (P, 3) through pixels, in the head's frame."""
+    y, x = np.divmod(pixels, CANVAS)
+    rays = np.stack([(x - camera.shift[0]) / camera.scale, (y - camera.shift[1]) / camera.scale, -np.ones(len(x))], -1)
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    turn = rotation(scene.pose)
+    # The head's frame is moved by `place`; its origin is found by placing it.
+    zero = place(np.zeros((1, 3)), np.zeros(1), scene.pose)[0]
+    return turn.T @ (np.array([0, 0, camera.distance_mm]) - zero), rays @ turn
+
+
+def _slit(seen: Fragments, rows: tuple[int, int], span: tuple[float, float]) -> Any:
+    inside = (seen.row > rows[0]) & (seen.row < rows[1]) & (seen.column > span[0]) & (seen.column < span[1])
+    return seen.where(np.flatnonzero(inside))
+
+
+def _draw_eyes(
+    canvas: Any, scene: Scene, seen: Fragments, who: Look, lamp: Light, balls: Floats, camera: Camera
+) -> None:
+    key = rotation(scene.pose).T @ lamp.key
+    rows = surface().eye_rows
+    for side, centre in enumerate(balls):
+        part = _slit(seen, rows, eye_spans()[side])
+        if len(part.pixels):
+            origin, rays = _rays(scene, camera, part.pixels)
+            vergence = (0.02, -0.02)[side]
+            gaze = eyes.gaze_direction(scene.shape.gaze[0] + vergence, scene.shape.gaze[1])
+            canvas[part.pixels] = eyes.eyeball(origin, rays, centre, gaze, key, part.row - rows[0], who, lamp)
+
+
+def _draw_mouth(canvas: Any, scene: Scene, seen: Fragments, who: Look, lamp: Light, camera: Camera) -> None:
+    rows = surface().mouth_rows
+    part = _slit(seen, rows, mouth_span())
+    if len(part.pixels):
+        origin, rays = _rays(scene, camera, part.pixels)
+        drop = 95 * np.sin(scene.shape.jaw)
+        lip_z = 103 + 2.2 * scene.shape.identity.get("mouth_forward", 0.0)
+        colour = eyes.mouth(origin, rays, lip_z, drop, part.row - rows[0], lamp, 1.0)
+        canvas[part.pixels] = colour
+
+
+def _draw_ear(
+    canvas: Any, near: Any, scene: Scene, side: int, casters: Any, who: Look, lamp: Light, camera: Camera
+) -> None:
+    part = ears.ear(side)
+    points = deform(part.body, scene.shape, np.zeros((2, 3)) + 1e4)
+    sheet = _sheet(place(points, part.body.body, scene.pose), part.shape, camera)
+    seen = rasterise(sheet.flat, sheet.depth, CANVAS, facing=0)
+    normal = sheet.normal * np.where((sheet.normal * _view(sheet, camera)).sum(-1, keepdims=True) < 0, -1, 1)
+    lit = light.cast_shadows(sheet.points.reshape(-1, 3), casters, lamp)
+    glow = light.diffuse(normal.reshape(-1, 3), part.shade.astype(np.float32).ravel(), lit, lamp).reshape(
+        *part.shape, 3
+    )
+    colour = glow * (who.skin * np.array([1.0, 0.82, 0.8])).astype(np.float32)
+    depth = seen.read(sheet.depth)
+    front = np.flatnonzero(depth < near[seen.pixels])
+    part_seen = seen.where(front)
+    canvas[part_seen.pixels] = part_seen.read(colour)
+    near[part_seen.pixels] = depth[front]
+
+
+def _draw_cover(canvas: Any, near: Any, wig: Sheet, cover: hair.Cover, casters: Any, lamp: Light) -> None:
+    shape = wig.depth.shape
+    seen = rasterise(wig.flat, wig.depth, CANVAS)
+    lit = light.cast_shadows(wig.points.reshape(-1, 3), casters, lamp)
+    glow = light.diffuse(wig.normal.reshape(-1, 3), np.ones(len(lit), np.float32), lit, lamp).reshape(*shape, 3)
+    gleam = np.zeros(shape, np.float32)
+    if cover.combed:
+        tangent = np.gradient(wig.points, axis=0)
+        tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True) + 1e-6
+        half = lamp.key.astype(np.float32) + np.array([0, 0, 1], np.float32)
+        half /= np.linalg.norm(half)
+        along = (tangent * half).sum(-1)
+        gleam = (1 - along**2).clip(0) ** 22 * lit.reshape(shape)
+    read = seen.read(np.concatenate([glow, gleam[..., None]], axis=-1))
+    depth = seen.read(wig.depth)
+    texel = seen.read(cover.texture, hair.SCALE)
+    alpha = texel[:, 3] * (depth < near[seen.pixels] + 2.0)
+    colour = (
+        texel[:, :3] * (read[:, :3] + (read[:, 3:] * 1.3) * lamp.colour.astype(np.float32))
+        + texel[:, :3] ** 0.5 * read[:, 3:] * 0.05
+    )
+    seen.put(canvas, colour, alpha)
+    solid = np.flatnonzero(alpha > 0.5)
+    near[seen.pixels[solid]] = np.minimum(near[seen.pixels[solid]], depth[solid])

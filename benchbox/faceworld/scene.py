@@ -64,7 +64,7 @@ def person_name(part: str, number: int) -> str:
 
 
 def _identity(rng: np.random.Generator) -> dict[str, float]:
-    values = dict(zip(IDENTITY, rng.normal(0, 1.0, len(IDENTITY)).clip(-2.3, 2.3).tolist(), strict=True))
+    values = dict(zip(IDENTITY, rng.normal(0, 0.85, len(IDENTITY)).clip(-1.9, 1.9).tolist(), strict=True))
     if rng.random() < 0.12:  # a child: short lower face, large eyes, small nose, full cheeks
         young = rng.uniform(0.8, 2.0)
         for name, sign in _CHILD.items():
@@ -151,7 +151,7 @@ def _eyes(
     attention = rng.choice([1.0, 0.0], p=[0.65, 0.35])
     yaw = float(np.clip(-attention * pose.yaw + rng.normal(0, 0.1 + 0.14 * (1 - attention)), -0.6, 0.6))
     pitch = float(np.clip(-attention * pose.pitch + rng.normal(0, 0.06 + 0.1 * (1 - attention)), -0.45, 0.5))
-    shut = 0.04 + 0.10 * rng.normal() + 0.55 * max(pitch, -0.25) + 0.10 * max(face["smile"], 0)
+    shut = -0.05 + 0.10 * rng.normal() + 0.55 * max(pitch, -0.25) + 0.10 * max(face["smile"], 0)
     if rng.random() < (0.10 if hard else 0.05):
         shut = rng.uniform(0.75, 1.0)
     both = np.clip(shut + rng.normal(0, 0.02, 2), -0.28, 1.0)
@@ -173,7 +173,7 @@ def sample(part: str, number: int) -> Scene:
     distance = float(np.exp(rng.uniform(np.log(420 if hard else 600), np.log(2600))))
     side = rng.uniform(0.45, 0.65) * SIZE
     room = SIZE / 2 - side / 2 - 5
-    centre = (SIZE - 1) / 2 + np.array([0, 6.0]) + rng.normal(0, 10, 2).clip(-room, room)
+    centre = (SIZE - 1) / 2 + np.array([0, 10.0]) + rng.normal(0, 10, 2).clip(-room, room)
     camera = aim(points, distance, side, centre)
     landmarks = camera.project(points)[0]
     detected = detect(landmarks, _stream(_DETECTOR, PARTS.index(part), number), hard=hard)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EYE = np.array([31.0, 0.5, 74.0])  # centre of the eyeball on the picture's right
 EYE_RADIUS = 12.4
-EYE_INNER, EYE_OUTER = 16.5, 45.0  # |x| of the corners
+EYE_INNER, EYE_OUTER = 16.0, 46.0  # |x| of the corners
 EYE_Y = 0.5
 MOUTH_Y = 73.0
 MOUTH_HALF = 25.5
@@ -30,12 +30,12 @@ _ROWS = (
     (-121.5, -118.0, 3),
     (-118.0, -60.0, 9),
     (-60.0, -30.0, 6),
-    (-30.0, 100.0, 60),
-    (100.0, 126.0, 11),
+    (-30.0, 100.0, 54),
+    (100.0, 126.0, 9),
     (126.0, 190.0, 7),
     (190.0, 330.0, 7),
 )
-_COLUMNS = ((0.0, 48.0, 36), (48.0, 100.0, 17), (100.0, 180.0, 9))
+_COLUMNS = ((0.0, 48.0, 32), (48.0, 100.0, 15), (100.0, 180.0, 8))
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,8 +103,8 @@ def solid(points: Floats) -> Floats:
     d = _union(d, _ellipsoid(p, (11, 47.5, 95.5), (6.5, 7.5, 9.5)), 6)  # wing
     d = _union(d, np.sqrt(((p - EYE) ** 2).sum(-1)) - (EYE_RADIUS + 0.4), 9)  # lids over the eyeball
     d = _union(d, _capsule(p, (0, 100, 62), (0, 118, 18), 12, 22), 24)  # under the chin
-    d = _union(d, _capsule(p, (0, 70, -26), (0, 330, -40), 54, 60), 30)  # neck
-    return _union(d, _ellipsoid(p, (0, 345, -30), (205, 158, 92)), 60)  # shoulders
+    d = _union(d, _capsule(p, (0, 70, -26), (0, 330, -40), 51, 56), 30)  # neck
+    return _union(d, _ellipsoid(p, (0, 338, -30), (208, 166, 92)), 60)  # shoulders
 
 
 def _spread(parts: tuple[tuple[float, float, int], ...]) -> Floats:
@@ -145,13 +145,13 @@ def _slit_rows(rows: Floats, centre: float) -> tuple[Floats, int]:
 def upper_lid(x: Floats) -> Floats:
     """Height in mm of the open upper lid above the slit at |x|."""
     t = (x - EYE_INNER) / (EYE_OUTER - EYE_INNER)
-    return 5.6 * _lens(np.clip(t, 0, 1) ** 0.92, 0.72)
+    return 6.0 * _lens(np.clip(t, 0, 1) ** 0.92, 0.72)
 
 
 def lower_lid(x: Floats) -> Floats:
     """Depth in mm of the open lower lid below the slit at |x|."""
     t = (x - EYE_INNER) / (EYE_OUTER - EYE_INNER)
-    return 4.4 * _lens(np.clip(t, 0, 1) ** 1.15, 0.85)
+    return 4.7 * _lens(np.clip(t, 0, 1) ** 1.15, 0.85)
 
 
 def lip_edge(x: Floats, *, upper: bool) -> Floats:

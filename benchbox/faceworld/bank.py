@@ -1,0 +1,95 @@
+"""Noise made once per process and cut to size per face: what would be too dear to draw afresh for every picture."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Single = npt.NDArray[np.float32]
+
+_SIDE = 512  # px, side of a sheet; sheets tile
+
+
+def _rng(key: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key))
+
+
+def _blurred(noise: Single, across: float, down: float) -> Single:
+    """Blur a tile as if it were repeated without end."""
+    edge = int(3 * max(across, down)) + 1
+    wide = np.pad(noise, edge, mode="wrap")
+    soft = cv2.GaussianBlur(wide, (0, 0), sigmaX=max(across, 0.01), sigmaY=max(down, 0.01))
+    cut: Single = np.ascontiguousarray(soft[edge:-edge, edge:-edge])
+    return cut
+
+
+def _even(noise: Single) -> Single:
+    """Spread values evenly over [0, 1], so that a threshold keeps the share that it names."""
+    ranks = np.empty(noise.size, np.float32)
+    ranks[np.argsort(noise, axis=None, kind="stable")] = np.linspace(0, 1, noise.size, dtype=np.float32)
+    return ranks.reshape(noise.shape)
+
+
+@lru_cache(maxsize=1)
+def grain() -> Single:
+    """Return sensor noise (1024, 1024, 3) of unit variance, neighbours slightly alike as after demosaicing."""
+    noise = _rng(1).standard_normal((1024, 1024, 3), dtype=np.float32)
+    noise = cv2.GaussianBlur(noise, (0, 0), 0.55)
+    whole: Single = noise / noise.std()
+    return whole
+
+
+@lru_cache(maxsize=1)
+def clouds() -> Single:
+    """Return fractal noise (512, 512, 4) in [0, 1]; four independent sheets."""
+    rng = _rng(2)
+    sheets = []
+    for _ in range(4):
+        total = np.zeros((_SIDE, _SIDE), np.float32)
+        for sigma in (2.0, 5.0, 12.0, 28.0):
+            layer = _blurred(rng.standard_normal((_SIDE, _SIDE), dtype=np.float32), sigma, sigma)
+            total += layer / layer.std() * sigma**0.6
+        sheets.append(_even(total))
+    return np.stack(sheets, axis=-1)
+
+
+@lru_cache(maxsize=1)
+def strands() -> Single:
+    """Return hair (512, 512) in [0, 1]: fine lines that run down the sheet and wander a little."""
+    rng = _rng(3)
+    fine = _blurred(rng.standard_normal((_SIDE, _SIDE), dtype=np.float32), 0.7, 26.0)
+    locks = _blurred(rng.standard_normal((_SIDE, _SIDE), dtype=np.float32), 4.0, 50.0)
+    return _even(fine / fine.std() + 0.9 * locks / locks.std())
+
+
+@lru_cache(maxsize=1)
+def bristles() -> Single:
+    """Return short hairs (512, 512) in [0, 1]: stubble, beards and brows are cut from it by a threshold."""
+    rng = _rng(4)
+    short = _blurred(rng.standard_normal((_SIDE, _SIDE), dtype=np.float32), 0.6, 2.6)
+    tufts = _blurred(rng.standard_normal((_SIDE, _SIDE), dtype=np.float32), 2.5, 5.0)
+    return _even(short / short.std() + 0.5 * tufts / tufts.std())
+
+
+@lru_cache(maxsize=1)
+def pores() -> Single:
+    """Return skin's fine texture (512, 512), zero mean, about unit deviation."""
+    rng = _rng(5)
+    fine = _blurred(rng.standard_normal((_SIDE, _SIDE), dtype=np.float32), 0.8, 0.8)
+    coarse = _blurred(rng.standard_normal((_SIDE, _SIDE), dtype=np.float32), 2.5, 2.5)
+    both: Single = fine / fine.std() * np.float32(0.8) + coarse / coarse.std() * np.float32(0.6)
+    return both
+
+
+def cut(sheet: Single, rng: np.random.Generator, rows: int, columns: int) -> Any:
+    """Cut a window (rows, columns, …) at a random place; asks for more than the sheet wrap around."""
+    top, left = (int(k) for k in rng.integers(0, sheet.shape[0], 2))
+    return sheet.take(np.arange(top, top + rows), axis=0, mode="wrap").take(
+        np.arange(left, left + columns), axis=1, mode="wrap"
+    )
