@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -82,7 +83,7 @@ class _Trial:
         trains = hasattr(module, "train")
 
         first = self._out("first")
-        start = time.perf_counter()
+        start, start_cpu = time.perf_counter(), time.process_time()
         with self._watched(first) as strays:
             if trains:
                 runtime.prepare("cpu", self.job.seed)
@@ -90,7 +91,8 @@ class _Trial:
             train_s = time.perf_counter() - start
             predict = module.predictor(first, "cpu")
             together = pipeline.checked(predict(self.test), self.test, self.shape, blame=self.method.name)
-        seconds = time.perf_counter() - start
+        # A busy machine stretches the wall clock, many threads the CPU's; the smaller of the two is the method's own.
+        seconds = min(time.perf_counter() - start, time.process_time() - start_cpu)
         yield from self._answers(predict, together)
         yield Check(
             "writes only under job.out",
@@ -271,8 +273,12 @@ def _train_elsewhere(method: MethodCard, job: Job, kill_after_s: float | None = 
 
 
 def _train(method: MethodCard, job: Job, ready: Connection) -> None:
+    from tqdm import tqdm
+
     from .kit import runtime
 
+    # A progress bar's lock between processes would be reported as leaked when this one is killed.
+    tqdm.set_lock(threading.RLock())
     module = plugins.load(method)
     runtime.prepare("cpu", job.seed)
     ready.send("begins")
