@@ -179,7 +179,7 @@ def _board_chart(
     if metric.unit != "%":
         return None, []
     shown = [row for row in rows.every(table) if row.page in measured]
-    labels = _labels([measured[row.page] for row in shown], methods)
+    labels = _labels(shown, [measured[row.page] for row in shown], methods)
     curves: list[tuple[str, Floats]] = []
     problems: list[Problem] = []
     for row, label in zip(shown, labels, strict=True):
@@ -205,16 +205,19 @@ def _board_chart(
     return chart, problems
 
 
-def _labels(measured: Sequence[Result], methods: Mapping[str, MethodCard]) -> list[str]:
-    """Name curves as shortly as tells them apart: method and variant, then the seed."""
-    names = []
-    for result in measured:
-        variant = "" if result.kind == "submitted" else f" {result.run.variant}"
-        names.append(_cut(rows.title(result.run.method, methods) + variant))
-    return [
-        f"{name}, seed {result.run.seed}" if names.count(name) > 1 else name
-        for name, result in zip(names, measured, strict=True)
-    ]
+def _labels(shown: Sequence[rows.Row], measured: Sequence[Result], methods: Mapping[str, MethodCard]) -> list[str]:
+    """Name curves as shortly as tells them apart: method, what is not its default, seed; a star stands apart."""
+    names = [_cut(rows.title(result.run.method, methods) + _variant(result, methods)) for result in measured]
+    seeds = [f", seed {r.run.seed}" if names.count(name) > 1 else "" for name, r in zip(names, measured, strict=True)]
+    stars = [" *" if row.apart else "" for row in shown]
+    return [name + seed + star for name, seed, star in zip(names, seeds, stars, strict=True)]
+
+
+def _variant(result: Result, methods: Mapping[str, MethodCard]) -> str:
+    card = methods.get(result.run.method)
+    usual = result.kind if result.kind == "submitted" else card.default if card else ""
+    rest = result.run.variant.removeprefix(usual)
+    return rest if not rest or rest.startswith("+") else f" {result.run.variant}"
 
 
 def _cut(text: str, room: int = 28) -> str:

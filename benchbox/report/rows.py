@@ -19,6 +19,7 @@ from .measures import Metric
 from .quoted import Line, Source
 from .results import Result, slug
 
+_OFFICIAL = ("complete", "original annotations")  # pieces of a data variant's name that say: nothing unusual
 KINDS: tuple[Kind, ...] = ("paper", "weights", "trained", "submitted")
 
 
@@ -167,14 +168,21 @@ def apart(result: Result, protocol: Protocol) -> str:
         reasons.append(f"scored under another version of the card, {_hash(result.card)}; now {_hash(protocol.card)}")
     if result.n != protocol.test_expected:
         reasons.append(f"tested on {result.n:,} of {protocol.test_expected:,} faces")
-    if result.kind == "trained" and result.data != "complete":
-        reasons.append(f"trained on other data than the complete set: {result.data or 'not recorded'}")
+    if data := _other_data(result):
+        reasons.append(f"other data than the complete official set: {data}")
     if result.overrides:
         changed = ", ".join(f"{key} = {value}" for key, value in result.overrides.items())
         reasons.append(f"parameters changed by hand: {changed}")
     if result.budget == "smoke":
         reasons.append("budget smoke: shows that the code runs, not how well it does")
     return "; ".join(reasons)
+
+
+def _other_data(result: Result) -> str:
+    """Return what the named data variant has that the official set has not; training data bind only who trained."""
+    pieces = result.data.split(", ") if result.data else ["not recorded"]
+    named = [piece for piece in pieces if piece not in _OFFICIAL]
+    return ", ".join(piece for piece in named if result.kind == "trained" or not piece.startswith("train "))
 
 
 def _hash(card: str) -> str:

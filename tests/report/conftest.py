@@ -76,12 +76,17 @@ def summary(errors: np.ndarray) -> dict[str, dict[str, Any]]:
         groups[group] = {}
         for name in ("nme_inter_ocular", "nme_inter_pupil", "nme_inter_ocular_51"):
             values = errors[name][errors[f"in_{group}"]]
-            mean = float(values[np.isfinite(values)].mean()) * 100
-            groups[group][name] = {"value": mean, "low": mean * 0.95, "high": mean * 1.06, "unit": "%"}
+            mean = round(float(values[np.isfinite(values)].mean()) * 100, 6)  # equal bytes on every machine
+            groups[group][name] = {
+                "value": mean,
+                "low": round(mean * 0.95, 6),
+                "high": round(mean * 1.06, 6),
+                "unit": "%",
+            }
             rest = name.removeprefix("nme_")
-            area = float(1 - np.minimum(values, 0.08).mean() / 0.08)
+            area = round(float(1 - np.minimum(values, 0.08).mean() / 0.08), 6)
             groups[group][f"auc_0.08_{rest}"] = {"value": area, "unit": "1"}
-            groups[group][f"fr_0.08_{rest}"] = {"value": float((values > 0.08).mean()) * 100, "unit": "%"}
+            groups[group][f"fr_0.08_{rest}"] = {"value": round(float((values > 0.08).mean()) * 100, 6), "unit": "%"}
     return groups
 
 
@@ -138,7 +143,7 @@ def write_run(
 ) -> Run:
     """Store one invented run and return it."""
     document = record(**{"seed": seed, **changes})
-    variant = store.variant_folder(document["variant"], document["budget"], document["overrides"])
+    variant = store.variant_folder(document["variant"], document["budget"] or "quick", document["overrides"])
     folder = store.folder(results, protocol, method, variant, seed)
     store.work(folder).mkdir(parents=True)
     (store.work(folder) / "log.csv").write_text(LOG)

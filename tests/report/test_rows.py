@@ -36,7 +36,7 @@ def test_rows_that_differ_stand_apart_with_the_reason(board):
         "budget smoke: shows that the code runs, not how well it does": ["demo-a"],
         "parameters changed by hand: loss = l1": ["Demo B"],
         "scored under another version of the card, 000000000000; now abababababab": ["demo-e"],
-        "trained on other data than the complete set: train 60 of 100": ["demo-c"],
+        "other data than the complete official set: train 60 of 100": ["demo-c"],
         "reported under demo-full+box=ground_truth": ["Beta"],
     }
 
@@ -64,11 +64,23 @@ def test_a_short_test_set_stands_apart(make, demo, tmp_path):
     assert board.nearest.name == "demo-a"
 
 
-def test_handed_in_predictions_answer_for_no_training_data(make, demo, tmp_path):
-    data = {"variant": "train 0 of 100", "fingerprint": "sha256:0", "train": 0}
-    make("demo-d", 0.04, kind="submitted", variant="submitted", budget=None, data=data)
+@pytest.mark.parametrize(
+    ("kind", "variant", "reason"),
+    [
+        ("trained", "complete", ""),
+        ("trained", "complete, original annotations", ""),
+        ("trained", "train 60 of 100, original annotations", "train 60 of 100"),
+        ("trained", "complete, moved annotations", "moved annotations"),
+        ("trained", "", "not recorded"),
+        ("submitted", "original annotations", ""),
+        ("submitted", "moved annotations", "moved annotations"),
+        ("weights", "train 0 of 100", ""),
+    ],
+)
+def test_who_did_not_train_answers_for_no_training_data(make, demo, tmp_path, kind, variant, reason):
+    make("demo-d", 0.04, kind=kind, data={"variant": variant, "fingerprint": "sha256:0", "train": 0})
     found, _ = stored.read(tmp_path / "results")
-    assert rows.apart(found[0], demo) == ""
+    assert rows.apart(found[0], demo) == (f"other data than the complete official set: {reason}" if reason else "")
 
 
 def test_agreeing_tables_are_one_line_with_both_sources(demo, demo_references):

@@ -170,7 +170,7 @@ def test_an_unreadable_run_is_named_and_the_rest_renders(results, demo, demo_car
     (results / "demo-full" / "demo-a" / "base" / "0" / "run.json").write_text("{")
     (results / "demo-full" / "demo-a" / "base" / "1" / "scores.json").unlink()
     (results / "demo-full" / "demo-c" / "base" / "0" / "errors.npy").write_bytes(b"no array")
-    (results / "demo-full" / "demo-d" / "submitted+budget=None" / "0" / "log.csv").write_text("stage,step\na,b\n")
+    (results / "demo-full" / "demo-d" / "submitted" / "0" / "log.csv").write_text("stage,step\na,b\n")
     found, problems = stored.read(results)
     made = site.files(Sources((demo,), (demo_card,), demo_references, tuple(found), tuple(problems)))
     board = made["protocol/demo-full.html"].decode()
