@@ -1,0 +1,21 @@
+"""Every method in this repository keeps the contract, tried as `benchbox test method NAME` tries anybody's."""
+
+from pathlib import Path
+
+import pytest
+
+from benchbox import conformance, plugins
+
+SHIPPED = sorted(path.parent.name for path in (Path(__file__).parents[2] / "methods").glob("*/method.toml"))
+
+
+def test_every_folder_of_methods_is_installed_under_its_own_card():
+    folders = {card.folder.name for card in plugins.cards() if card.source.startswith("benchbox ")}
+    assert folders == set(SHIPPED)
+
+
+@pytest.mark.parametrize("folder", SHIPPED)
+def test_the_method_keeps_the_contract(folder):
+    (card,) = [card for card in plugins.cards() if card.folder.name == folder]
+    broken = [f"{check.name}: {check.detail}" for check in conformance.check(card) if not check.ok]
+    assert broken == []
