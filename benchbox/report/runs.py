@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,15 @@ class Face:
 
 
 @dataclass(frozen=True)
+class ScoreRow:
+    """What a run scores in one group under one convention."""
+
+    convention: str
+    group: str
+    cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True)
 class RunPage:
     """One run with its whole record."""
 
@@ -45,8 +54,8 @@ class RunPage:
     protocol: str  # title
     apart: str
     command: str
-    groups: tuple[str, ...]
-    scores: tuple[tuple[Metric, tuple[Cell | None, ...]], ...]
+    heads: tuple[Metric, ...]  # one for each column of the scores; their convention is the row's
+    scores: tuple[ScoreRow, ...]
     facts: tuple[tuple[str, tuple[Fact, ...]], ...]
     charts: tuple[Chart, ...]
     hardest: tuple[Face, ...]
@@ -61,7 +70,6 @@ class RunPage:
 def page(result: Result, protocol: Protocol | None, methods: Mapping[str, MethodCard]) -> RunPage:
     """Lay out the page of one run; `protocol` is None where its card is not installed."""
     run = result.run
-    groups = tuple(protocol.groups) if protocol else tuple(result.scores)
     metrics = _metrics({name for scores in result.scores.values() for name in scores}, protocol)
     training, faults = _training(result)
     curves, hardest, more = _examined(result, metrics, protocol)
@@ -74,11 +82,8 @@ def page(result: Result, protocol: Protocol | None, methods: Mapping[str, Method
         protocol=protocol.title if protocol else run.protocol,
         apart=rows.apart(result, protocol) if protocol else "no card of this protocol is installed",
         command=str(run.record.get("command", "")),
-        groups=groups,
-        scores=tuple(
-            (metric, tuple(rows.cell(result.scores.get(group, {}).get(metric.name)) for group in groups))
-            for metric in metrics
-        ),
+        heads=_heads(metrics),
+        scores=tuple(_score_rows(result, metrics, tuple(protocol.groups) if protocol else tuple(result.scores))),
         facts=_run_facts(result),
         charts=(*curves, *training),
         hardest=tuple(hardest),
@@ -92,6 +97,25 @@ def _metrics(names: Iterable[str], protocol: Protocol | None) -> list[Metric]:
     if protocol is None:
         return [measures.parse(name) for name in sorted(names)]
     return [metric for metrics in measures.ordered(names, protocol).values() for metric in metrics]
+
+
+def _heads(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+    """Return the first metric of every measure and threshold."""
+    return tuple({metric.title: metric for metric in reversed(metrics)}[title] for title in _titles(metrics))
+
+
+def _titles(metrics: Sequence[Metric]) -> list[str]:
+    return list(dict.fromkeys(metric.title for metric in metrics))
+
+
+def _score_rows(result: Result, metrics: Sequence[Metric], groups: Sequence[str]) -> Iterator[ScoreRow]:
+    for convention in dict.fromkeys(metric.convention for metric in metrics):
+        names = {metric.title: metric.name for metric in metrics if metric.convention == convention}
+        for group in groups:
+            scores = result.scores.get(group, {})
+            yield ScoreRow(
+                convention, group, tuple(rows.cell(scores.get(names.get(title, ""))) for title in _titles(metrics))
+            )
 
 
 def _training(result: Result) -> tuple[list[Chart], list[str]]:

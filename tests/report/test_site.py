@@ -151,12 +151,16 @@ def test_paper_rows_carry_their_source(made):
     assert "https://example.org/x" in text
 
 
-def test_a_run_page_holds_the_record_the_command_and_the_worst_faces(made):
+def test_a_run_page_holds_the_record_the_command_and_the_worst_faces(made, demo):
     text = made["run/demo-full/demo-a/base/0.html"].decode()
     assert "benchbox run --method demo-a --protocol demo-full" in text
     assert "sha256:" + "cd" * 32 in text
     assert "0123456789abcdef0123456789abcdef01234567" in text
     assert "samples_per_s" in text
+    blocks = re.split(r'<tr class="reason">', text)
+    assert re.findall(r'<th scope="row">(\w+)</th>', blocks[1]) == list(demo.groups)
+    assert "inter-pupil distance" in blocks[2]
+    assert ">6.82<" in blocks[2], "the inter-pupil NME on full stands under its own heading"
     worst = re.findall(r"<code>(demo/face_\d+)</code>", text)
     assert worst[:2] == ["demo/face_39", "demo/face_38"]
     assert "Training loss" in text
