@@ -1,4 +1,4 @@
-"""The import graph is the architecture (docs/design.md, "Arrows"): a small AST walk keeps it so."""
+"""The import graph is the architecture (CONTRIBUTING.md): a small AST walk keeps it so."""
 
 import ast
 from pathlib import Path
