@@ -67,6 +67,7 @@ def fit(
 
     Raises ResultError; `where` names the file in its message.
     """
+    ids = _spelled_alike(ids, [str(key) for key in truth.ids])
     _check_ids(ids, [str(key) for key in truth.ids], where, protocol, suggest)
     _check_shape(values, truth.values, len(ids), where, protocol)
     row = {key: number for number, key in enumerate(ids)}
@@ -126,6 +127,13 @@ def _some(ids: Iterable[str]) -> str:
     names = [str(key)[:80] for key in ids]
     shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
     return f"{len(names)} row{'s' * (len(names) > 1)} ({shown}) {'are' if len(names) > 1 else 'is'}"
+
+
+def _spelled_alike(ids: list[str], expected: list[str]) -> list[str]:
+    """Spell ids as the truth does where only blanks differ: half the world writes `image_092 _01` without its blank."""
+    known = set(expected)
+    without = {key.replace(" ", ""): key for key in expected}
+    return [key if key in known else without.get(key.replace(" ", ""), key) for key in ids]
 
 
 def _check_ids(ids: list[str], expected: list[str], where: str, protocol: str, suggest: Suggest | None) -> None:

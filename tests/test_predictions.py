@@ -39,6 +39,16 @@ def test_rows_are_put_into_the_order_of_the_truth(tmp_path, truth):
     assert not found.failed.any()
 
 
+def test_a_blank_in_an_official_name_may_be_left_out(tmp_path):
+    """The one iBUG name with a blank, `image_092 _01`: most published files spell it without."""
+    ids = np.array(["ibug/image_092 _01", "ibug/image_1"])
+    truth = Truth(ids=ids, values=np.zeros((2, 2, 2)), groups={}, clusters=ids)
+    file = npz(tmp_path, ids=np.array(["ibug/image_1", "ibug/image_092_01"]), values=VALUES[:2])
+    found = predictions.read(file, truth)
+    np.testing.assert_array_equal(found.values, VALUES[[1, 0]])
+    assert found.ids.tolist() == ids.tolist()
+
+
 def test_an_all_nan_row_and_a_flagged_row_have_failed(tmp_path, truth):
     values = VALUES.copy()
     values[1] = np.nan

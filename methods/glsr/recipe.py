@@ -92,9 +92,6 @@ class Objective:
             theta = supervised_theta(shapes, self.reference, self.params["global_margin"])
             shapes = transform(invert(theta), shapes)
         system.start.copy_(shapes.mean(dim=0))
-        if self.params.get("shape_start"):
-            last = system.backbone.head[-1]
-            start_at_shapes(last, shapes - system.start)
         for part, points in enumerate(system.parts):
             theta = supervised_theta(shapes[:, points], self.reference[points], LOCAL_MARGIN)
             system.local_reinit[part].fc[-1].bias.data.copy_(theta.mean(dim=0).flatten())
@@ -132,7 +129,9 @@ class Objective:
         to_crop = compose(batch.frame, theta)
         shape = system.global_shape(batch.look, to_crop)
         loss = self._shape_loss(shape, target, self._distance(target), 1.0)
-        return loss + self._parts_loss(batch, to_crop, shape, target, 1.0, 0.0) if system.parts else loss
+        if system.parts:
+            loss = loss + self.params["local_weight"] * self._parts_loss(batch, to_crop, shape, target, 1.0, 0.0)
+        return loss
 
     def _parts_loss(
         self, batch: Batch, to_crop: Tensor, shape: Tensor, target: Tensor, share: float, theta_weight: float
@@ -187,13 +186,3 @@ def fit(path: Path, job: Job, stage: Stage, system: System, draws: Draws) -> Non
     save_weights(path, {"system": system}, {"stage": stage.name})
     checkpoint.remove()
 
-
-def start_at_shapes(layer: nn.Linear, offsets: Tensor) -> None:
-    """Draw the last layer's weights so that its first outputs vary as the training shapes do (offsets (N, K, 2))."""
-    flat = offsets.flatten(1)
-    _, values, basis = torch.linalg.svd(flat - flat.mean(dim=0), full_matrices=False)
-    spread = values[:, None] / len(flat) ** 0.5 * basis  # rows: principal components x standard deviation
-    mix = torch.randn(layer.in_features, len(spread), device=flat.device) / layer.in_features**0.5
-    with torch.no_grad():
-        layer.weight.copy_((mix @ spread).T)
-        layer.bias.zero_()
