@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -77,11 +79,11 @@ class Checkpoint:
 
     def load(self) -> int:
         """Restore the last saved state and return its step; 0 when there is none or it is damaged."""
-        if not self.path.exists():
+        if not zipfile.is_zipfile(self.path):  # not there, or cut short
             return 0
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, ValueError, OSError):
+        except (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError):
             return 0  # a damaged checkpoint costs the stage so far, never the run
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])

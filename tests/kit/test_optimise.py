@@ -1,0 +1,49 @@
+"""Schedules by hand, names that do not exist, averages."""
+
+import pytest
+import torch
+from torch import nn
+
+from benchbox.errors import PluginError
+from benchbox.kit.optimise import Average, optimiser, rate
+
+
+def test_schedules_by_hand():
+    assert [rate("poly", step, 4) for step in range(4)] == [1, 0.75, 0.5, 0.25]
+    assert rate("cosine", 0, 10) == 1
+    assert rate("cosine", 5, 10) == pytest.approx(0.5)
+    assert [rate("cosine", step, 10, warmup=2) for step in (0, 1, 2)] == [0.5, 1.0, 1.0]
+
+
+def test_unknown_names_are_told_what_there_is():
+    with pytest.raises(PluginError, match="must be poly or cosine"):
+        rate("step", 5, 10)
+    with pytest.raises(PluginError, match="must be sgd or adamw"):
+        optimiser("lion", [], 0.1, 0)
+
+
+def test_sgd_has_the_papers_momentum():
+    found = optimiser("sgd", [nn.Parameter(torch.zeros(1))], 0.01, 2e-4)
+    assert (found.defaults["momentum"], found.defaults["weight_decay"]) == (0.9, 2e-4)
+
+
+def test_an_average_forgets_its_start_quickly():
+    """(1 + t) / (10 + t): after the first step the average holds 9/11 … of the new value, not 1 - decay of it."""
+    net = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(net.weight)
+    average = Average([net], 0.999)
+    nn.init.ones_(net.weight)
+    average.update()
+    average.apply()
+    assert net.weight.item() == pytest.approx(0.9)
+
+
+def test_an_average_covers_batch_norm_statistics():
+    net = nn.BatchNorm1d(2)
+    average = Average([net], 0.5)
+    net(torch.full((4, 2), 10.0))
+    average.update()
+    kept = net.running_mean.clone()
+    average.apply()
+    assert 0 < net.running_mean[0] < kept[0] + 1e-6
+    assert net.num_batches_tracked == 1
