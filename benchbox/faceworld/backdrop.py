@@ -21,9 +21,9 @@ def draw(rng: np.random.Generator, size: int, *, hard: bool) -> Any:
     blur = abs(rng.normal(0, 2.2)) * (kind != 0)
     if blur > 0.4:
         picture = cv2.GaussianBlur(picture, (0, 0), blur)
-    wide = cv2.resize(picture, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.float32) / 255
     level = np.float32(rng.uniform(0.15, 0.95) if not hard else rng.uniform(0.05, 1.3))
-    return wide * wide * level
+    linear = np.square(picture.astype(np.float32) / np.float32(255)) * level
+    return cv2.resize(linear, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
 def _colour(rng: np.random.Generator) -> tuple[float, float, float]:
@@ -33,7 +33,7 @@ def _colour(rng: np.random.Generator) -> tuple[float, float, float]:
 
 
 def _wall(rng: np.random.Generator) -> Any:
-    clouds = bank.cut(bank.clouds(), rng, _LOW, _LOW)[..., 0]
+    clouds = bank.cut(bank.clouds()[0], rng, _LOW, _LOW)
     slope = np.linspace(-1, 1, _LOW, dtype=np.float32) * rng.normal(0, 0.35)
     across = np.linspace(-1, 1, _LOW, dtype=np.float32)[:, None] * rng.normal(0, 0.35)
     t = np.clip(0.5 + (clouds - 0.5) * rng.uniform(0.1, 0.8) + slope + across, 0, 1)[..., None]
@@ -109,16 +109,19 @@ def _bricks(rng: np.random.Generator) -> Any:
 
 
 def _foliage(rng: np.random.Generator) -> Any:
-    clouds = bank.cut(bank.clouds(), rng, _LOW, _LOW)
     step = int(rng.integers(1, 4))
-    fine = cv2.resize(
-        bank.cut(bank.clouds(), rng, _LOW * step, _LOW * step), (_LOW, _LOW), interpolation=cv2.INTER_AREA
+    near = bank.cut(bank.clouds()[1], rng, _LOW, _LOW)
+    fine, far = (
+        cv2.resize(
+            bank.cut(bank.clouds()[k], rng, _LOW * step, _LOW * step), (_LOW, _LOW), interpolation=cv2.INTER_AREA
+        )
+        for k in (0, 2)
     )
     dark, bright, sky = (np.array(_colour(rng)) for _ in range(3))
     if rng.random() < 0.6:
         dark, bright = np.array([14, 30, 12]), np.array([110, 150, 60]) * rng.uniform(0.6, 1.4)
-    leaf = dark + (bright - dark) * (fine[..., :1] ** 1.5)
-    gap = np.clip((clouds[..., 1:2] * 0.6 + fine[..., 2:3] * 0.4 - rng.uniform(0.5, 0.85)) * 9, 0, 1)
+    leaf = dark + (bright - dark) * (fine[..., None] ** 1.5)
+    gap = np.clip((near * 0.6 + far * 0.4 - rng.uniform(0.5, 0.85)) * 9, 0, 1)[..., None]
     return np.clip(leaf + (sky - leaf) * gap, 0, 255).astype(np.uint8)
 
 

@@ -31,14 +31,15 @@ def _blurred(noise: Single, across: float, down: float) -> Single:
 
 def _even(noise: Single) -> Single:
     """Spread values evenly over [0, 1], so that a threshold keeps the share that it names."""
-    ranks = np.empty(noise.size, np.float32)
-    ranks[np.argsort(noise, axis=None, kind="stable")] = np.linspace(0, 1, noise.size, dtype=np.float32)
-    return ranks.reshape(noise.shape)
+    counts, edges = np.histogram(noise, bins=512)
+    share = np.concatenate([[0.0], np.cumsum(counts) / noise.size])
+    even: Single = np.interp(noise.ravel(), edges, share).astype(np.float32).reshape(noise.shape)
+    return even
 
 
 @lru_cache(maxsize=1)
 def grain() -> Single:
-    """Return sensor noise (1024, 1024, 3) of unit variance, neighbours slightly alike as after demosaicing."""
+    """Return sensor noise (512, 512, 3) of unit variance, neighbours slightly alike as after demosaicing."""
     noise = _rng(1).standard_normal((1024, 1024, 3), dtype=np.float32)
     noise = cv2.GaussianBlur(noise, (0, 0), 0.55)
     whole: Single = noise / noise.std()
@@ -47,7 +48,7 @@ def grain() -> Single:
 
 @lru_cache(maxsize=1)
 def clouds() -> Single:
-    """Return fractal noise (512, 512, 4) in [0, 1]; four independent sheets."""
+    """Return fractal noise (4, 512, 512) in [0, 1]: four independent sheets."""
     rng = _rng(2)
     sheets = []
     for _ in range(4):
@@ -56,7 +57,7 @@ def clouds() -> Single:
             layer = _blurred(rng.standard_normal((_SIDE, _SIDE), dtype=np.float32), sigma, sigma)
             total += layer / layer.std() * sigma**0.6
         sheets.append(_even(total))
-    return np.stack(sheets, axis=-1)
+    return np.stack(sheets)
 
 
 @lru_cache(maxsize=1)
@@ -88,8 +89,10 @@ def pores() -> Single:
 
 
 def cut(sheet: Single, rng: np.random.Generator, rows: int, columns: int) -> Any:
-    """Cut a window (rows, columns, …) at a random place; asks for more than the sheet wrap around."""
+    """Cut a window (rows, columns, …) at a random place; sheets are without end."""
     top, left = (int(k) for k in rng.integers(0, sheet.shape[0], 2))
+    if top + rows <= sheet.shape[0] and left + columns <= sheet.shape[1]:
+        return sheet[top : top + rows, left : left + columns]
     return sheet.take(np.arange(top, top + rows), axis=0, mode="wrap").take(
         np.arange(left, left + columns), axis=1, mode="wrap"
     )

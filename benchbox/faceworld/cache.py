@@ -104,7 +104,7 @@ def load(plan: Plan, *, workers: int | None = None) -> dict[str, np.ndarray[Any,
     at = folder(plan)
     with _explained(at):
         if whole(plan):
-            _make(plan, at, workers or os.cpu_count() or 1)
+            _make(plan, at, min(workers or os.cpu_count() or 1, len(plan.chunks())))
         return {name: np.load(path, mmap_mode="r") for name, path in _paths(at).items()}
 
 
@@ -121,33 +121,38 @@ def _explained(at: Path) -> Iterator[None]:
 
 def _make(plan: Plan, at: Path, workers: int) -> None:
     partial = at.with_name(f"{at.name}.partial")
-    _discard(at)
-    _begin(plan, partial)
-    _render(plan, partial, workers)
-    sizes = {name: path.stat().st_size for name, path in _paths(partial).items()}
-    manifest = {"version": GENERATOR_VERSION, "parts": plan.parts, "bytes": sizes}
-    _write(partial / "manifest.json", json.dumps(manifest))
+    if at.exists():
+        _discard(plan, at)
     try:
+        _begin(plan, partial)
+        _render(plan, partial, workers)
+        sizes = {name: path.stat().st_size for name, path in _paths(partial).items()}
+        manifest = {"version": GENERATOR_VERSION, "parts": plan.parts, "bytes": sizes}
+        _write(partial / "manifest.json", json.dumps(manifest))
         partial.rename(at)
     except OSError:
-        if whole(plan):  # another process was faster; what it made is the same
+        if whole(plan):  # else another process was faster; what it made is the same
             raise
+        shutil.rmtree(partial, ignore_errors=True)
     shutil.rmtree(at / "done", ignore_errors=True)
 
 
-def _discard(at: Path) -> None:
-    """Move a broken set out of the way in one step, then delete it."""
-    if at.exists():
-        grave = Path(tempfile.mkdtemp(prefix=f"{at.name}.broken-", dir=at.parent))
-        at.rename(grave / at.name)
-        shutil.rmtree(grave, ignore_errors=True)
+def _discard(plan: Plan, at: Path) -> None:
+    """Move a broken set out of the way in one step, then delete it; put it back if it turns out to be whole."""
+    grave = Path(tempfile.mkdtemp(prefix=f"{at.name}.broken-", dir=at.parent))
+    at.rename(grave / at.name)
+    if not whole(plan, grave / at.name):  # another process repaired it since it was looked at
+        with suppress(OSError):
+            (grave / at.name).rename(at)
+    shutil.rmtree(grave, ignore_errors=True)
 
 
 def _begin(plan: Plan, partial: Path) -> None:
     """Lay out columns of full length, unless an earlier or a parallel maker has done so."""
     if _laid_out(plan, partial):
         return
-    _discard(partial)
+    if partial.exists():
+        _discard(plan, partial)
     partial.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f"{partial.name}-", dir=partial.parent))
     (fresh / "done").mkdir()

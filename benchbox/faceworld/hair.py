@@ -129,7 +129,7 @@ def _hair(look: Look, shape: Shape, rng: np.random.Generator) -> Cover:
     whole = shell()
     rows, columns = whole.shape
     end, thick = _ends(look, whole.azimuth, rng)
-    wave = bank.cut(bank.clouds(), rng, rows, columns)[..., 0] - 0.5
+    wave = bank.cut(bank.clouds()[0], rng, rows, columns) - 0.5
     below = smooth_step(-121, -95, whole.y)[:, None]
     fade = np.clip((end[None] - whole.y[:, None] + 6) / 24, 0.05, 1)  # thin at the hairline and the tips
     if look.style in ("long", "medium", "fringe"):
@@ -152,7 +152,7 @@ def _hair_texture(look: Look, whole: Shell, end: Floats, rng: np.random.Generato
     ragged = (slant - 0.5) * (16 if look.style in ("medium", "long", "fringe") else 8)
     soft = 6.0 if look.style in ("short", "swept", "afro") else 5.0
     alpha = np.clip((ends + ragged - y) / np.float32(soft) + 0.5, 0, 1)
-    tone = np.exp((slant - np.float32(0.5)) * np.float32(1.3 * look.strands))
+    tone = cv2.exp((slant - np.float32(0.5)) * np.float32(1.3 * look.strands))
     tone *= np.clip(1.05 - 0.35 * np.clip((y - ends + 60) / 60, 0, 1) * (slant < 0.5), 0.4, 1.2)
     texture = np.empty((high, wide, 4), np.float32)
     texture[..., :3] = tone[..., None] * look.hair.astype(np.float32)
@@ -176,7 +176,7 @@ def _gear(look: Look, shape: Shape, rng: np.random.Generator) -> Cover:
     rows, columns = whole.shape
     degrees = np.degrees(whole.azimuth)[None]
     y = whole.y[:, None]
-    wave = bank.cut(bank.clouds(), rng, rows, columns)[..., 0] - 0.5
+    wave = bank.cut(bank.clouds()[0], rng, rows, columns) - 0.5
     if look.style == "scarf":
         opening = ((degrees / rng.uniform(48, 58)) ** 2 + ((y - 26) / rng.uniform(84, 94)) ** 2) ** 0.5
         inside = opening - 1.0
@@ -208,7 +208,7 @@ def _cloth_texture(look: Look, alpha: Floats, rng: np.random.Generator) -> Any:
         period = rng.uniform(3, 9)
         pattern = ((v if rng.random() < 0.5 else u) % period < period / 2).astype(np.float32)
     elif rng.random() < 0.4:
-        pattern = (bank.cut(bank.clouds(), rng, high, wide)[..., 1] > 0.62).astype(np.float32)
+        pattern = (bank.cut(bank.clouds()[1], rng, high, wide) > 0.62).astype(np.float32)
     knit = 0.85 + 0.15 * np.sin(u * (9 if look.style == "beanie" else 26)).astype(np.float32)
     weave = np.exp((bank.cut(bank.pores(), rng, high, wide)) * np.float32(0.06)) * knit
     texture[..., :3] = (colours[0] + (colours[1] - colours[0]) * pattern[..., None]) * weave[..., None]

@@ -191,7 +191,12 @@ def _lid_drop(p: Floats, h: Floats, side: int) -> Floats:
     up, low = upper_lid(x), lower_lid(x)
     away = h - EYE_Y
     fade = np.maximum(1 - np.abs(away) / 19.0, 0)
-    drop: Floats = np.where(away < 0, up + 0.8 * low + 0.5, -0.2 * low) * fade * smooth_step(20, 50, p[:, 2])
+    drop: Floats = (
+        np.where(away < 0, up + 0.8 * low + 0.5, -0.2 * low)
+        * fade
+        * smooth_step(20, 50, p[:, 2])
+        * smooth_step(6, 14, x)
+    )
     return drop
 
 
@@ -230,7 +235,7 @@ def eyeballs(corners: Body, shape: Shape) -> Floats:
 
 def deform(part: Body, shape: Shape, eyes: Floats) -> Floats:
     """Return the points (V, 3) in the head's frame; `eyes` (2, 3) are the centres of the eyeballs."""
-    moved = part.rest + np.tensordot(coefficients(shape), part.fields, axes=1)
+    moved = part.rest + np.tensordot(coefficients(shape).astype(part.fields.dtype), part.fields, axes=1)
     for side in (0, 1):
         moved[:, 1] += part.lid[side] * shape.lids[side]
         near = np.flatnonzero(part.near_eye[side])

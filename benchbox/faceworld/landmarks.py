@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 _JAW_HALF = (
-    (0, 113.5, 82),
     (15.5, 111.5, 77),
     (29.5, 104.5, 66),
     (41, 94, 52),
@@ -31,8 +30,10 @@ _JAW_HALF = (
     (67, 4, 20),
 )
 _BROW = ((54, -14, 60), (47, -19.6, 68), (37, -22, 77), (26, -20.6, 85), (14.5, -16.5, 92))  # outer to inner
-_NOSE = ((0, 2, 92), (0, 15.5, 98), (0, 29, 107), (0, 42.5, 115))
-_NOSTRILS = ((15.5, 52, 93), (7.5, 55, 99), (0, 56.5, 101))
+_NOSE = (2.0, 15.5, 29.0, 42.5)  # y down the bridge
+_NOSTRILS = ((15.5, 52, 93), (7.5, 55, 99))
+_BASE = 56.5  # y where the nose meets the upper lip
+_CHIN = 116.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,12 @@ def on_row(head: Surface, row: int, x: float) -> tuple[float, float]:
     """Return the place on a row of the face where x is reached."""
     front = np.flatnonzero((head.points[row, :, 2] > 20) & (np.abs(head.azimuth) < 1.4))
     return float(row), float(np.interp(x, head.points[row, front, 0], front))
+
+
+def on_midline(head: Surface, y: float) -> tuple[float, float]:
+    """Return the place on the middle of the face at a height in mm."""
+    middle = head.shape[1] // 2
+    return float(np.interp(y, head.points[:, middle, 1], np.arange(head.shape[0]))), float(middle)
 
 
 def nearest(head: Surface, target: tuple[float, float, float]) -> tuple[float, float]:
@@ -109,9 +116,11 @@ def _mouth(head: Surface) -> list[tuple[float, float]]:
 def ibug68() -> SurfacePoints:
     """Return the 68 points of the iBUG mark-up, in its order."""
     head = surface()
-    jaw = [nearest(head, t) for t in (*reversed(_mirror(_JAW_HALF)), *_JAW_HALF[1:])]
+    middle = on_midline(head, _CHIN)
+    jaw = [*(nearest(head, t) for t in reversed(_mirror(_JAW_HALF))), middle, *(nearest(head, t) for t in _JAW_HALF)]
     brows = [nearest(head, t) for t in (*_mirror(_BROW), *reversed(_BROW))]
-    nose = [nearest(head, t) for t in (*_NOSE, *_mirror(_NOSTRILS), *reversed(_NOSTRILS[:2]))]
+    nose = [on_midline(head, y) for y in _NOSE] + [nearest(head, t) for t in _mirror(_NOSTRILS)]
+    nose += [on_midline(head, _BASE), *(nearest(head, t) for t in reversed(_NOSTRILS))]
     left, right = _eye(head, -1), _eye(head, 1)
     eyes = [*left, right[3], right[2], right[1], right[0], right[5], right[4]]
     places = np.array(jaw + brows + nose + eyes + _mouth(head))

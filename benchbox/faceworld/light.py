@@ -88,10 +88,6 @@ def diffuse(normal: Any, open_: Any, lit: Any, light: Light) -> Any:
     return total
 
 
-def glint(normal: Any, view: Any, lit: Any, light: Light, sharp: float) -> Any:
-    """Return mirrored key light (V,) for surfaces of a given sharpness; `view` (V, 3) points to the camera."""
-    half = view + light.key.astype(np.float32)
-    half = half / np.linalg.norm(half, axis=-1, keepdims=True)
-    facing = (normal * half).sum(-1).clip(0)
-    edge = 0.35 + 0.65 * (1 - (normal * view).sum(-1).clip(0)) ** 3
-    return facing**sharp * lit * edge
+def glint(normal: Any, half: Any, lit: Any, sharp: float) -> Any:
+    """Return mirrored key light (V,) off a surface of a given sharpness; `half` (V, 3) lies between eye and light."""
+    return (normal * half).sum(-1).clip(0) ** np.float32(sharp) * lit * np.float32(0.6)

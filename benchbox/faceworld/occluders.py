@@ -197,7 +197,7 @@ def thing(canvas: Any, rng: np.random.Generator, centre: Floats, px_per_mm: floa
         cv2.line(mask, at, tuple(int(k) for k in far), 255, int(rng.uniform(14, 30) * mm))
     lit = _round(mask, rng.uniform(3, 16) * mm + 2, light)
     a, b = rng.uniform(0.01, 0.7, (2, 3)).astype(np.float32)
-    clouds = bank.cut(bank.clouds(), rng, size, size)[..., :1]
+    clouds = bank.cut(bank.clouds()[0], rng, size, size)[..., None]
     pattern = np.clip((clouds - 0.5) * np.float32(rng.choice([0.3, 8.0])) + 0.5, 0, 1)
     soft = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.6, 1.6)).astype(np.float32) / 255
     _shadow(canvas, mask, light, mm)

@@ -1,15 +1,13 @@
-"""Grids of points to pixels without a compiled extension: whole classes of equal triangles at once, nearest last.
+"""Grids of points to pixels without a compiled extension: the scan lines of all triangles at once, nearest last.
 
-Triangles of a dense grid are a few pixels wide, so they are sorted by the size of their bounding box and each class is
-tested against its pixels in one broadcast. Painting order stands for a depth buffer: triangles are ranked far to near
-and each pixel keeps the highest rank. What is stored per pixel is the place on the grid; everything else (texture,
-light, depth) is read there afterwards.
+Painting order stands for a depth buffer: the small triangles of a grid are sorted far to near, and where several write
+a pixel the last one stays. What is stored per pixel is the place on the grid; everything else (texture, light, depth)
+is read there afterwards.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     Ints = npt.NDArray[np.int32]
 
 _LARGEST = 96  # px, side of the largest triangle that is drawn; larger ones touch the camera
-_SIDES = np.array([1, 2, 3, 4, 6, 9, 14, 24, 48, _LARGEST])  # windows that bounding boxes are rounded up to
 _SLACK = np.float32(1e-3)  # share of a triangle that it reaches over its edge, against cracks
 
 
@@ -101,8 +98,7 @@ def rasterise(points: Any, depth: Any, size: int, *, facing: int = 1) -> Fragmen
     seen = (x1 >= np.maximum(x0, 0)) & (y1 >= np.maximum(y0, 0)) & (x0 < size) & (y0 < size)
     seen &= np.maximum(x1 - x0, y1 - y0) < _LARGEST
     zs = _corners(np.ascontiguousarray(depth, dtype=np.float32), chosen)
-    far = np.where(seen, -(zs[0] + zs[1] + zs[2]), np.inf)
-    rank = np.argsort(far, kind="stable")[: int(seen.sum())]
+    rank = _far_to_near(zs[0] + zs[1] + zs[2], seen)
     chosen = chosen[rank]
     plane = _planes(tuple(c[rank] for c in xs), tuple(c[rank] for c in ys), area[chosen])
     box = np.stack([x0[rank], y0[rank], x1[rank], y1[rank]]).astype(np.int32)
@@ -110,26 +106,52 @@ def rasterise(points: Any, depth: Any, size: int, *, facing: int = 1) -> Fragmen
     return _places(front, plane, chosen, depth.shape, size)
 
 
+def _far_to_near(depth: Single, seen: Any) -> Any:
+    """Order the seen triangles; sixteen bits of depth are plenty and sort several times as fast."""
+    kept = np.flatnonzero(seen)
+    if not len(kept):
+        return kept
+    z = depth[kept]
+    near, far = float(z.min()), float(z.max())
+    steps = ((far - z) * np.float32(65535 / max(far - near, 1e-3))).astype(np.uint16)
+    return kept[np.argsort(steps, kind="stable")]
+
+
 def _paint(plane: Any, box: Ints, size: int) -> Ints:
     """Return the rank of the triangle seen in each pixel, -1 where there is none."""
     front = np.full(size * size, -1, dtype=np.int32)
-    if not box.shape[1]:
-        return front
-    wide, high = np.searchsorted(_SIDES, box[2:] - box[:2] + 1)
-    kind = wide * len(_SIDES) + high
-    order = np.argsort(kind, kind="stable").astype(np.int32)
-    starts = np.flatnonzero(np.diff(kind[order], prepend=-1))
-    for members in np.split(order, starts[1:]):
-        k = members[0]
-        _fill(front, members, plane, box, int(_SIDES[wide[k]]), int(_SIDES[high[k]]), size)
+    y0, y1 = np.maximum(box[1], 0), np.minimum(box[3], size - 1)
+    tall = y1 - y0 + 1
+    which = np.repeat(np.arange(len(tall), dtype=np.int32), tall)
+    y = np.arange(len(which), dtype=np.int32) - (np.cumsum(tall, dtype=np.int32) - tall - y0).take(which)
+    left, right = _span(plane, box, size, which, y.astype(np.float32))
+    wide = np.maximum(right - left + 1, 0)
+    # Triangles come far to near and the last write stays, so the nearest is seen.
+    first = y * size + left - (np.cumsum(wide, dtype=np.int32) - wide)
+    front[np.repeat(first, wide) + np.arange(int(wide.sum()), dtype=np.int32)] = np.repeat(which, wide)
     return front
 
 
-@lru_cache(maxsize=256)
-def _window(wide: int, high: int, size: int) -> tuple[Single, Single, Ints]:
-    """Return the pixels of a window as offsets right, down and in the flat picture."""
-    dx, dy = np.tile(np.arange(wide), high), np.repeat(np.arange(high), wide)
-    return dx.astype(np.float32), dy.astype(np.float32), (dy * size + dx).astype(np.int32)
+def _span(plane: Any, box: Ints, size: int, which: Ints, y: Single) -> tuple[Ints, Ints]:
+    """Return the first and last pixel of each triangle's stretch of a line: where all three weights are positive."""
+    a1, b1, c1, a2, b2, c2 = plane
+    a = np.stack([a1, a2, -a1 - a2])
+    level = np.abs(a) < 1e-9  # an edge along the line bounds nothing that the box does not
+    inverse = -1 / np.where(level, np.float32(1), a)
+    slope = np.stack([b1, b2, -b1 - b2]) * inverse
+    start = (np.stack([c1, c2, 1 - c1 - c2]) + _SLACK) * inverse
+    left = np.maximum(box[0], 0).astype(np.float32).take(which)
+    right = np.minimum(box[2], size - 1).astype(np.float32).take(which)
+    count, each = a.shape[1], np.arange(a.shape[1])
+    # One or two edges bound a triangle on either side; where it is one, it is taken twice.
+    for side, bound, limit in (((a > 0) & ~level, left, np.maximum), ((a < 0) & ~level, right, np.minimum)):
+        for first, last in ((0, 2), (2, 0)):
+            edge = np.where(side[first], first * count, np.where(side[1], count, last * count)) + each
+            m, q = slope.take(edge).take(which), start.take(edge).take(which)
+            m *= y
+            m += q
+            limit(bound, m, out=bound)
+    return np.ceil(left).astype(np.int32), np.floor(right).astype(np.int32)
 
 
 def _places(front: Ints, plane: Any, chosen: Any, shape: tuple[int, ...], size: int) -> Fragments:
@@ -154,19 +176,3 @@ def _planes(xs: tuple[Single, ...], ys: tuple[Single, ...], area: Single) -> Any
     a2, b2 = (ys[0] - ys[1]) * inverse, (xs[1] - xs[0]) * inverse
     c1, c2 = -(a1 * xs[0] + b1 * ys[0]), -(a2 * xs[0] + b2 * ys[0])
     return np.stack([a1, b1, c1, a2, b2, c2])
-
-
-def _fill(front: Ints, members: Ints, plane: Any, box: Ints, wide: int, high: int, size: int) -> None:
-    """Enter triangles whose bounding boxes fit the same window into the picture of ranks."""
-    dx, dy, step = _window(wide, high, size)
-    a1, b1, c1, a2, b2, c2 = plane.take(members, axis=1)[:, :, None]
-    x0, y0 = box[:2].take(members, axis=1)
-    fx, fy = x0.astype(np.float32)[:, None], y0.astype(np.float32)[:, None]
-    w1 = (a1 * fx + b1 * fy + (c1 + _SLACK)) + (a1 * dx + b1 * dy)
-    w2 = (a2 * fx + b2 * fy + (c2 + _SLACK)) + (a2 * dx + b2 * dy)
-    inside = np.minimum(np.minimum(w1, w2), np.float32(1 + 3 * _SLACK) - (w1 + w2)) >= 0
-    if x0.min() < 0 or y0.min() < 0 or x0.max() + wide > size or y0.max() + high > size:
-        inside &= (fx + dx >= 0) & (fy + dy >= 0) & (fx + dx < size) & (fy + dy < size)
-    hit = np.flatnonzero(inside)
-    which, offset = hit // len(step), hit % len(step)
-    np.maximum.at(front, (y0 * size + x0).take(which) + step.take(offset), members.take(which))

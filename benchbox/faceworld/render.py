@@ -22,7 +22,7 @@ from .surface import surface
 if TYPE_CHECKING:
     from benchbox.types import Bools, Bytes, Floats
 
-CANVAS = 320  # px, side of the picture while it is made
+CANVAS = 288  # px, side of the picture while it is made
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,9 +117,9 @@ def _draw_person(
         casters = np.concatenate([casters, opaque])
     seen = _draw_head(canvas, near, scene, head, casters, who, lamp, balls, rng, camera)
     for side in (-1, 1):
-        if scene.pose.yaw * side > 0.6 or (cover is not None and cover.ears):
+        if scene.pose.yaw * side > 0.4 or (cover is not None and cover.ears):
             continue
-        _draw_ear(canvas, near, scene, side, casters, who, lamp, camera)
+        _draw_ear(canvas, near, scene, side, who, lamp, camera)
     if wig is not None and cover is not None:
         _draw_cover(canvas, near, wig, cover, casters, lamp)
     return seen.pixels[seen.row < surface().mouth_rows[1] + 14]
@@ -145,7 +145,7 @@ def _draw_occluders(
         }
         hidden = occluders.wear_glasses(canvas, near, curves, mm, who, lamp, rng.uniform(0.0, 0.06, 3))
     target = (scene.landmarks[rng.integers(68)] + 0.5) * (CANVAS / SIZE) - 0.5
-    often = 1.0 if scene.hard else 0.28
+    often = 1.0 if scene.hard else 0.22
     draw = rng.random(4)
     if draw[0] < 0.20 * often:
         hidden = np.maximum(hidden, occluders.hand(canvas, rng, target, mm, who, lamp))
@@ -171,8 +171,17 @@ def _visible(scene: Scene, camera: Camera, near: Any, hidden: Any) -> Bools:
 
 
 def _view(sheet: Sheet, camera: Camera) -> Any:
+    """Return unit vectors (R, C, 3) from the points to the camera."""
     view = np.array([0, 0, camera.distance_mm], np.float32) - sheet.points
-    return view / np.linalg.norm(view, axis=-1, keepdims=True)
+    view /= np.sqrt((view**2).sum(-1, keepdims=True))
+    return view
+
+
+def _halfway(sheet: Sheet, camera: Camera, lamp: Light) -> Any:
+    """Return unit vectors (R, C, 3) half-way between camera and key light: where a mirror would have to point."""
+    half = _view(sheet, camera) + lamp.key.astype(np.float32)
+    half /= np.sqrt((half**2).sum(-1, keepdims=True)) + np.float32(1e-6)
+    return half
 
 
 def _draw_head(
@@ -192,19 +201,19 @@ def _draw_head(
     open_ = _hollow(head)
     normal = head.normal.reshape(-1, 3)
     glow = light.diffuse(normal, open_.ravel(), (lit * open_.clip(0, 1)).ravel(), lamp).reshape(*shape, 3)
-    view = _view(head, camera).reshape(-1, 3)
-    gleam = 0.055 * light.glint(normal, view, lit.ravel(), lamp, 9) + 0.085 * light.glint(
-        normal, view, lit.ravel(), lamp, 38
-    )
-    gleam = (gleam.reshape(shape) * who.shine)[..., None] * lamp.colour.astype(np.float32)
-    field = np.concatenate([glow, gleam, head.depth[..., None]], axis=-1)
+    glow *= skin.blotches(shape, rng)
+    half = _halfway(head, camera, lamp).reshape(-1, 3)
+    gleam = 0.055 * light.glint(normal, half, lit.ravel(), 9) + 0.085 * light.glint(normal, half, lit.ravel(), 38)
+    gleam = (gleam * who.shine).reshape(shape)
     seen = rasterise(head.flat, head.depth, CANVAS)
-    texture = skin.paint(who, scene.shape, rng)
-    read = np.concatenate([seen.read(field[..., :4]), seen.read(field[..., 4:])], axis=-1)
-    canvas[seen.pixels] = seen.read(texture, skin.SCALE) * read[:, :3] + read[:, 3:6]
-    near[seen.pixels] = read[:, 6]
+    read = seen.read(np.concatenate([glow, head.depth[..., None]], axis=-1))
+    colour = seen.read(skin.paint(who, scene.shape, rng), skin.SCALE)
+    colour *= read[:, :3]
+    colour += seen.read(gleam)[:, None] * lamp.colour.astype(np.float32)
+    canvas[seen.pixels] = colour
+    near[seen.pixels] = read[:, 3]
     _draw_eyes(canvas, scene, seen, who, lamp, balls, camera)
-    _draw_mouth(canvas, scene, seen, who, lamp, camera)
+    _draw_mouth(canvas, scene, seen, lamp, camera)
     return seen
 
 
@@ -219,9 +228,10 @@ def _rays(scene: Scene, camera: Camera, pixels: Any) -> tuple[Any, Any]:
     return turn.T @ (np.array([0, 0, camera.distance_mm]) - zero), rays @ turn
 
 
-def _slit(seen: Fragments, rows: tuple[int, int], span: tuple[float, float]) -> Any:
-    inside = (seen.row > rows[0]) & (seen.row < rows[1]) & (seen.column > span[0]) & (seen.column < span[1])
-    return seen.where(np.flatnonzero(inside))
+def _slit(seen: Fragments, rows: tuple[int, int], *spans: tuple[float, float]) -> list[Fragments]:
+    """Return the pixels between two rows of the grid, one part per span of columns."""
+    within = seen.where(np.flatnonzero((seen.row > rows[0]) & (seen.row < rows[1])))
+    return [within.where(np.flatnonzero((within.column > low) & (within.column < high))) for low, high in spans]
 
 
 def _draw_eyes(
@@ -229,8 +239,7 @@ def _draw_eyes(
 ) -> None:
     key = rotation(scene.pose).T @ lamp.key
     rows = surface().eye_rows
-    for side, centre in enumerate(balls):
-        part = _slit(seen, rows, eye_spans()[side])
+    for side, (centre, part) in enumerate(zip(balls, _slit(seen, rows, *eye_spans()), strict=True)):
         if len(part.pixels):
             origin, rays = _rays(scene, camera, part.pixels)
             vergence = (0.02, -0.02)[side]
@@ -238,9 +247,9 @@ def _draw_eyes(
             canvas[part.pixels] = eyes.eyeball(origin, rays, centre, gaze, key, part.row - rows[0], who, lamp)
 
 
-def _draw_mouth(canvas: Any, scene: Scene, seen: Fragments, who: Look, lamp: Light, camera: Camera) -> None:
+def _draw_mouth(canvas: Any, scene: Scene, seen: Fragments, lamp: Light, camera: Camera) -> None:
     rows = surface().mouth_rows
-    part = _slit(seen, rows, mouth_span())
+    (part,) = _slit(seen, rows, mouth_span())
     if len(part.pixels):
         origin, rays = _rays(scene, camera, part.pixels)
         drop = 95 * np.sin(scene.shape.jaw)
@@ -249,15 +258,13 @@ def _draw_mouth(canvas: Any, scene: Scene, seen: Fragments, who: Look, lamp: Lig
         canvas[part.pixels] = colour
 
 
-def _draw_ear(
-    canvas: Any, near: Any, scene: Scene, side: int, casters: Any, who: Look, lamp: Light, camera: Camera
-) -> None:
+def _draw_ear(canvas: Any, near: Any, scene: Scene, side: int, who: Look, lamp: Light, camera: Camera) -> None:
     part = ears.ear(side)
     points = deform(part.body, scene.shape, np.zeros((2, 3)) + 1e4)
     sheet = _sheet(place(points, part.body.body, scene.pose), part.shape, camera)
     seen = rasterise(sheet.flat, sheet.depth, CANVAS, facing=0)
     normal = sheet.normal * np.where((sheet.normal * _view(sheet, camera)).sum(-1, keepdims=True) < 0, -1, 1)
-    lit = light.cast_shadows(sheet.points.reshape(-1, 3), casters, lamp)
+    lit = np.full(normal.shape[0] * normal.shape[1], 0.85, np.float32)  # small and at the side: shadows barely tell
     glow = light.diffuse(normal.reshape(-1, 3), part.shade.astype(np.float32).ravel(), lit, lamp).reshape(
         *part.shape, 3
     )
@@ -282,14 +289,15 @@ def _draw_cover(canvas: Any, near: Any, wig: Sheet, cover: hair.Cover, casters: 
         half /= np.linalg.norm(half)
         along = (tangent * half).sum(-1)
         gleam = (1 - along**2).clip(0) ** 22 * lit.reshape(shape)
+    depth, clear = seen.read(wig.depth), seen.read(cover.texture[..., 3], hair.SCALE)
+    shown = np.flatnonzero((depth < near[seen.pixels] + 2.0) & (clear > 0.01))
+    seen, depth, clear = seen.where(shown), depth[shown], clear[shown]
     read = seen.read(np.concatenate([glow, gleam[..., None]], axis=-1))
-    depth = seen.read(wig.depth)
-    texel = seen.read(cover.texture, hair.SCALE)
-    alpha = texel[:, 3] * (depth < near[seen.pixels] + 2.0)
-    colour = (
-        texel[:, :3] * (read[:, :3] + (read[:, 3:] * 1.3) * lamp.colour.astype(np.float32))
-        + texel[:, :3] ** 0.5 * read[:, 3:] * 0.05
-    )
-    seen.put(canvas, colour, alpha)
-    solid = np.flatnonzero(alpha > 0.5)
-    near[seen.pixels[solid]] = np.minimum(near[seen.pixels[solid]], depth[solid])
+    colour = seen.read(cover.texture, hair.SCALE)[:, :3]
+    sheen = np.sqrt(colour)
+    sheen *= np.float32(0.05)
+    sheen += colour * (np.float32(1.3) * lamp.colour.astype(np.float32))
+    sheen *= read[:, 3:]
+    seen.put(canvas, colour * read[:, :3] + sheen, clear)
+    solid = clear > 0.5
+    near[seen.pixels[solid]] = depth[solid]

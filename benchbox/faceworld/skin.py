@@ -148,7 +148,7 @@ def _mixture(look: Look, shape: Shape) -> Floats:
     mixed = {
         "skin": np.log(look.skin),
         "lips": lips,
-        "blush": hue * (0.5 + 0.9 * pale + 1.2 * look.makeup),
+        "blush": hue * (0.3 + 0.7 * pale + 1.0 * look.makeup),
         "red": hue * (0.4 + 0.8 * pale),
         "under_eye": np.log([0.86, 0.76, 0.78]) * (0.7 + 0.5 * look.wrinkles),
         "lid": shadow,
@@ -174,13 +174,11 @@ def paint(look: Look, shape: Shape, rng: np.random.Generator) -> Any:
     base = atlas()
     high, wide = base.brow.shape
     ink = (base.layers @ _mixture(look, shape).astype(np.float32)).reshape(high, wide, 3)
-    blotch = bank.cut(bank.clouds(), rng, high, wide)
     fine = bank.cut(bank.pores(), rng, high, wide)
-    tint = np.array([-0.10, -0.22, -0.22], np.float32)
-    ink += (blotch[..., :1] - np.float32(0.5)) * tint * np.float32(1.2)
     ink += (np.float32(0.035 + 0.03 * look.wrinkles) * fine)[..., None]
     if look.freckles:
-        spots = np.clip((blotch[..., 1] - 0.6) * 5, 0, 1) * np.clip((fine - 1.0) * 2, 0, 1) * (base.places[..., 2] > 20)
+        areas = bank.cut(bank.clouds()[1], rng, high, wide)
+        spots = np.clip((areas - 0.6) * 5, 0, 1) * np.clip((fine - 1.0) * 2, 0, 1) * (base.places[..., 2] > 20)
         ink += (spots * np.float32(look.freckles))[..., None] * np.array([-0.25, -0.45, -0.5], np.float32)
     for _ in range(int(rng.poisson(1.0))):
         cv2.circle(
@@ -190,7 +188,7 @@ def paint(look: Look, shape: Shape, rng: np.random.Generator) -> Any:
             (-2.2, -2.6, -2.6),
             -1,
         )
-    texture = np.exp(ink, out=ink)
+    texture = cv2.exp(ink)
     _hairs(texture, base, look, rng)
     _dress(texture, base, look, rng)
     return texture
@@ -208,6 +206,12 @@ def _dress(texture: Any, base: Atlas, look: Look, rng: np.random.Generator) -> N
     weave = np.exp(bank.cut(bank.pores(), rng, *x.shape) * np.float32(0.05) - band)
     a, b = look.cloth.astype(np.float32)
     texture[first:] += cloth[..., None] * ((a + (b - a) * pattern[..., None]) * weave[..., None] - texture[first:])
+
+
+def blotches(shape: tuple[int, int], rng: np.random.Generator) -> Any:
+    """Return the uneven flush of skin over the grid (R, C, 3), as a factor; too smooth to need the texture."""
+    tint = np.array([-0.12, -0.26, -0.26], np.float32)
+    return cv2.exp((bank.cut(bank.clouds()[0], rng, *shape) - np.float32(0.5))[..., None] * tint)
 
 
 def _hairs(texture: Any, base: Atlas, look: Look, rng: np.random.Generator) -> None:

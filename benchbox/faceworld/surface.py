@@ -117,8 +117,8 @@ def _shoot(azimuth: Floats, y: Floats) -> Floats:
     direction = np.stack([np.sin(azimuth), np.zeros_like(azimuth), np.cos(azimuth)], axis=-1)
     axis = np.stack([np.zeros_like(y), y, np.interp(y, [-120, 60, 110, 200], [0, 0, -12, -20])], axis=-1)
     far = np.full(y.shape, 250.0)
-    for _ in range(36):
-        far = np.maximum(far - 0.9 * solid(axis + far[..., None] * direction), 0.0)
+    for _ in range(30):
+        far = np.maximum(far - 0.95 * solid(axis + far[..., None] * direction), 0.0)
     found: Floats = axis + far[..., None] * direction
     return found
 
