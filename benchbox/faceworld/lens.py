@@ -23,8 +23,8 @@ def expose(rng: np.random.Generator, face: Any, *, hard: bool) -> Any:
 
 def develop(rng: np.random.Generator, linear: Any, *, hard: bool) -> Bytes:
     """Turn linear light (256, 256, 3) into the bytes that a dataset would hold."""
-    bright = np.maximum(linear - np.float32(0.75), 0) * np.float32(0.8)  # highlights roll off
-    picture = np.sqrt(np.minimum(linear / (1 + bright), 1))
+    bright = np.maximum(linear, np.float32(0.75)) * np.float32(0.8) + np.float32(0.4)  # highlights roll off
+    picture = np.sqrt(np.minimum(linear / bright, 1))
     picture = _colour(rng, picture, hard)
     picture = _focus(rng, picture, hard)
     sigma = abs(rng.normal(0, 0.028 if hard else 0.014))

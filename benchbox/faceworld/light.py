@@ -49,45 +49,48 @@ def draw(rng: np.random.Generator, *, hard: bool) -> Light:
 
 
 def cast_shadows(points: Any, casters: Any, light: Light) -> Any:
-    """Return how much key light (V,) reaches points (V, 3), given casters (W, 3): 0 shadow … 1 lit."""
+    """Return how much key light (R, C) reaches points (3, R, C), given casters (3, W): 0 shadow … 1 lit."""
     x_axis = np.cross(light.key, [0.0, 1.0, 0.2])
     x_axis = x_axis / np.linalg.norm(x_axis)
-    y_axis = np.cross(light.key, x_axis)
-    frame = np.stack([x_axis, y_axis, light.key]).astype(np.float32)
-    c, p = casters @ frame.T, points @ frame.T
+    frame = np.stack([x_axis, np.cross(light.key, x_axis), light.key]).astype(np.float32)
     side = 128
-    cell = np.clip((c[:, :2] / _CELL + side / 2), 1, side - 2).astype(np.int32)
-    top = np.full(side * side, -1e4, np.float32)
-    np.maximum.at(top, cell[:, 1] * side + cell[:, 0], c[:, 2].astype(np.float32))
+    c = frame @ casters
+    x, y = np.clip(c[:2] / np.float32(_CELL) + np.float32(side / 2), 1, side - 2).astype(np.int32)
+    top = np.full(side * side, -150.0, np.float32)
+    np.maximum.at(top, y * side + x, c[2])
     raised = cv2.morphologyEx(top.reshape(side, side), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    raised = cv2.blur(np.maximum(raised, -150.0), (3, 3))
-    where = p[:, :2] / _CELL + side / 2 - 0.5
-    above = cv2.remap(
-        raised,
-        np.ascontiguousarray(where[:, :1], np.float32),
-        np.ascontiguousarray(where[:, 1:], np.float32),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )[:, 0]
-    gap = above - p[:, 2] - 5.0
-    return 1 - np.clip(gap / (4 + 8 * (1 - light.hard)), 0, 1)
+    raised = cv2.blur(raised, (3, 3))
+    p = (frame @ points.reshape(3, -1)).reshape(points.shape)
+    u, v = p[:2] / np.float32(_CELL) + np.float32(side / 2 - 0.5)
+    gap = cv2.remap(raised, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) - p[2] - np.float32(5)
+    return 1 - np.clip(gap / np.float32(4 + 8 * (1 - light.hard)), 0, 1)
 
 
 def diffuse(normal: Any, open_: Any, lit: Any, light: Light) -> Any:
-    """Return the light (V, 3) that skin scatters back; `open_` (V,) is the share of the sky that is seen."""
-    n = normal.astype(np.float32)
-    ambient = (light.ambient + n @ light.slope).clip(0.02).astype(np.float32) * open_[:, None]
-    facing = (n @ light.key.astype(np.float32))[:, None]
-    wrap = _WRAP.astype(np.float32)
-    key = ((facing + wrap) / (1 + wrap)).clip(0)
-    # A shadow's edge and the terminator stay reddish: red light leaks into both.
-    shade = lit[:, None] ** (1 / (1 + 1.5 * wrap))
-    total = ambient + key * shade * light.colour.astype(np.float32)
-    if light.rim_colour.any():
-        total += (n @ light.rim.astype(np.float32)).clip(0)[:, None] * light.rim_colour.astype(np.float32)
-    return total
+    """Return the light (R, C, 3) that skin scatters back.
+
+    `normal` (3, R, C), `open_` (R, C) the share of the sky that is seen, `lit` (R, C) the share of the key light.
+    """
+    flat = normal.reshape(3, -1)
+    slope, key, rim = (a.astype(np.float32) for a in (light.slope, light.key, light.rim))
+    ambient = (slope.T @ flat).reshape(normal.shape)
+    facing, behind = (key @ flat).reshape(lit.shape), (rim @ flat).reshape(lit.shape)
+    planes = []
+    for k in range(3):
+        wrap = np.float32(_WRAP[k])
+        plane = np.maximum(ambient[k] + np.float32(light.ambient[k]), np.float32(0.02)) * open_
+        direct = np.maximum((facing + wrap) * np.float32(light.colour[k] / (1 + _WRAP[k])), 0)
+        # A shadow's edge stays reddish like the terminator: red light leaks into both.
+        plane += direct * lit ** np.float32(1 / (1 + 1.5 * _WRAP[k]))
+        if light.rim_colour[k]:
+            plane += np.maximum(behind, 0) * np.float32(light.rim_colour[k])
+        planes.append(plane)
+    return cv2.merge(planes)
 
 
-def glint(normal: Any, half: Any, lit: Any, sharp: float) -> Any:
-    """Return mirrored key light (V,) off a surface of a given sharpness; `half` (V, 3) lies between eye and light."""
-    return (normal * half).sum(-1).clip(0) ** np.float32(sharp) * lit * np.float32(0.6)
+def glint(facing: Any, lit: Any, sharp: float) -> Any:
+    """Return mirrored key light (R, C) off a surface of a given sharpness.
+
+    `facing` (R, C) is the cosine between the normal and the direction half-way between eye and light.
+    """
+    return np.maximum(facing, 0) ** np.float32(sharp) * lit * np.float32(0.6)

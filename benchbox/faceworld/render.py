@@ -15,7 +15,8 @@ from .landmarks import eye_spans, mouth_span
 from .light import Light
 from .look import Look
 from .model import corners, mesh
-from .raster import Fragments, rasterise
+from .patch import Patch, dot, halfway, openness, patch, towards_camera, unit
+from .raster import Fragments
 from .scene import SIZE, Scene
 from .surface import surface
 
@@ -31,43 +32,6 @@ class Picture:
 
     pixels: Bytes  # (256, 256, 3) RGB
     visible: Bools  # (68,) landmarks that nothing hides
-
-
-@dataclass(frozen=True, eq=False)
-class Sheet:
-    """A grid of points, placed before the camera."""
-
-    points: Any  # (R, C, 3) mm in the camera's axes, float32
-    normal: Any  # (R, C, 3)
-    flat: Any  # (R, C, 2) px on the canvas
-    depth: Any  # (R, C) mm
-
-
-def _sheet(points: Floats, shape: tuple[int, int], camera: Camera) -> Sheet:
-    flat, depth = camera.project(points)
-    grid = points.reshape(*shape, 3).astype(np.float32)
-    du, dv = np.empty_like(grid), np.empty_like(grid)
-    du[:, 1:-1], du[:, 0], du[:, -1] = grid[:, 2:] - grid[:, :-2], grid[:, 1] - grid[:, 0], grid[:, -1] - grid[:, -2]
-    dv[1:-1], dv[0], dv[-1] = grid[2:] - grid[:-2], grid[1] - grid[0], grid[-1] - grid[-2]
-    normal = np.stack(
-        [
-            du[..., 1] * dv[..., 2] - du[..., 2] * dv[..., 1],
-            du[..., 2] * dv[..., 0] - du[..., 0] * dv[..., 2],
-            du[..., 0] * dv[..., 1] - du[..., 1] * dv[..., 0],
-        ],
-        axis=-1,
-    )
-    normal /= np.sqrt((normal**2).sum(-1, keepdims=True)) + 1e-6
-    return Sheet(grid, normal, flat.reshape(*shape, 2), depth.reshape(shape).astype(np.float32))
-
-
-def _hollow(sheet: Sheet) -> Any:
-    """Return the share of sky (R, C) that each point sees: hollows are dark."""
-    dark = np.zeros_like(sheet.depth)
-    for reach, weight in ((5, 0.16), (13, 0.10)):
-        bump = ((cv2.blur(sheet.points, (reach, reach)) - sheet.points) * sheet.normal).sum(-1)
-        dark += np.clip(bump, -1.0, 6.0) * np.float32(weight)
-    return np.clip(1 - dark, 0.3, 1.08)
 
 
 def picture(scene: Scene) -> Picture:
@@ -102,19 +66,19 @@ def _draw_person(
 ) -> Any:
     """Draw head, ears, hair and shoulders; return the pixels of the head."""
     body = mesh()
-    head = _sheet(place(deform(body, scene.shape, balls), body.body, scene.pose), surface().shape, camera)
+    head = patch(place(deform(body, scene.shape, balls), body.body, scene.pose), surface().shape, camera)
     cover = hair.grow(who, scene.shape, person)
     wig = None
-    casters = head.points[::2, ::2].reshape(-1, 3)
+    casters = head.points[:, ::2, ::2].reshape(3, -1)
     if cover is not None:
         share = hair.shell().body.body
-        wig = _sheet(place(cover.points.reshape(-1, 3), share, scene.pose), hair.shell().shape, camera)
+        wig = patch(place(cover.points.reshape(-1, 3), share, scene.pose), hair.shell().shape, camera)
         if cover.hangs:
-            lining = rasterise(wig.flat, wig.depth, CANVAS, facing=-1)
+            lining = wig.seen(CANVAS, facing=-1)
             inside = lining.read(cover.texture, hair.SCALE)
             lining.put(canvas, inside[:, :3] * (0.25 * lamp.ambient).astype(np.float32), inside[:, 3])
-        opaque = wig.points[:, ::2][cv2.resize(cover.texture[..., 3], wig.depth.shape[::-1])[:, ::2] > 0.5]
-        casters = np.concatenate([casters, opaque])
+        opaque = cover.texture[:: hair.SCALE, :: 2 * hair.SCALE, 3] > 0.5
+        casters = np.concatenate([casters, wig.points[:, :, ::2][:, opaque]], axis=1)
     seen = _draw_head(canvas, near, scene, head, casters, who, lamp, balls, rng, camera)
     for side in (-1, 1):
         if scene.pose.yaw * side > 0.4 or (cover is not None and cover.ears):
@@ -170,25 +134,11 @@ def _visible(scene: Scene, camera: Camera, near: Any, hidden: Any) -> Bools:
     return shown
 
 
-def _view(sheet: Sheet, camera: Camera) -> Any:
-    """Return unit vectors (R, C, 3) from the points to the camera."""
-    view = np.array([0, 0, camera.distance_mm], np.float32) - sheet.points
-    view /= np.sqrt((view**2).sum(-1, keepdims=True))
-    return view
-
-
-def _halfway(sheet: Sheet, camera: Camera, lamp: Light) -> Any:
-    """Return unit vectors (R, C, 3) half-way between camera and key light: where a mirror would have to point."""
-    half = _view(sheet, camera) + lamp.key.astype(np.float32)
-    half /= np.sqrt((half**2).sum(-1, keepdims=True)) + np.float32(1e-6)
-    return half
-
-
 def _draw_head(
     canvas: Any,
     near: Any,
     scene: Scene,
-    head: Sheet,
+    head: Patch,
     casters: Any,
     who: Look,
     lamp: Light,
@@ -197,19 +147,17 @@ def _draw_head(
     camera: Camera,
 ) -> Fragments:
     shape = head.depth.shape
-    lit = cv2.blur(light.cast_shadows(head.points.reshape(-1, 3), casters, lamp).reshape(shape), (3, 3))
-    open_ = _hollow(head)
-    normal = head.normal.reshape(-1, 3)
-    glow = light.diffuse(normal, open_.ravel(), (lit * open_.clip(0, 1)).ravel(), lamp).reshape(*shape, 3)
+    lit = cv2.blur(light.cast_shadows(head.points, casters, lamp), (3, 3))
+    open_ = openness(head)
+    glow = light.diffuse(head.normal, open_, lit * np.minimum(open_, 1), lamp)
     glow *= skin.blotches(shape, rng)
-    half = _halfway(head, camera, lamp).reshape(-1, 3)
-    gleam = 0.055 * light.glint(normal, half, lit.ravel(), 9) + 0.085 * light.glint(normal, half, lit.ravel(), 38)
-    gleam = (gleam * who.shine).reshape(shape)
-    seen = rasterise(head.flat, head.depth, CANVAS)
-    read = seen.read(np.concatenate([glow, head.depth[..., None]], axis=-1))
+    facing = dot(head.normal, halfway(head, camera, lamp))
+    gleam = 0.055 * light.glint(facing, lit, 9) + 0.085 * light.glint(facing, lit, 38)
+    seen = head.seen(CANVAS)
+    read = seen.read(cv2.merge([*cv2.split(glow), head.depth]))
     colour = seen.read(skin.paint(who, scene.shape, rng), skin.SCALE)
     colour *= read[:, :3]
-    colour += seen.read(gleam)[:, None] * lamp.colour.astype(np.float32)
+    colour += seen.read(gleam)[:, None] * (who.shine * lamp.colour).astype(np.float32)
     canvas[seen.pixels] = colour
     near[seen.pixels] = read[:, 3]
     _draw_eyes(canvas, scene, seen, who, lamp, balls, camera)
@@ -261,13 +209,11 @@ def _draw_mouth(canvas: Any, scene: Scene, seen: Fragments, lamp: Light, camera:
 def _draw_ear(canvas: Any, near: Any, scene: Scene, side: int, who: Look, lamp: Light, camera: Camera) -> None:
     part = ears.ear(side)
     points = deform(part.body, scene.shape, np.zeros((2, 3)) + 1e4)
-    sheet = _sheet(place(points, part.body.body, scene.pose), part.shape, camera)
-    seen = rasterise(sheet.flat, sheet.depth, CANVAS, facing=0)
-    normal = sheet.normal * np.where((sheet.normal * _view(sheet, camera)).sum(-1, keepdims=True) < 0, -1, 1)
-    lit = np.full(normal.shape[0] * normal.shape[1], 0.85, np.float32)  # small and at the side: shadows barely tell
-    glow = light.diffuse(normal.reshape(-1, 3), part.shade.astype(np.float32).ravel(), lit, lamp).reshape(
-        *part.shape, 3
-    )
+    sheet = patch(place(points, part.body.body, scene.pose), part.shape, camera)
+    seen = sheet.seen(CANVAS, facing=0)
+    normal = sheet.normal * np.sign(dot(sheet.normal, towards_camera(sheet, camera)))  # both sides are seen
+    lit = np.full(part.shape, 0.85, np.float32)  # small and at the side: shadows barely tell
+    glow = light.diffuse(normal, part.shade.astype(np.float32), lit, lamp)
     colour = glow * (who.skin * np.array([1.0, 0.82, 0.8])).astype(np.float32)
     depth = seen.read(sheet.depth)
     front = np.flatnonzero(depth < near[seen.pixels])
@@ -276,23 +222,21 @@ def _draw_ear(canvas: Any, near: Any, scene: Scene, side: int, who: Look, lamp: 
     near[part_seen.pixels] = depth[front]
 
 
-def _draw_cover(canvas: Any, near: Any, wig: Sheet, cover: hair.Cover, casters: Any, lamp: Light) -> None:
+def _draw_cover(canvas: Any, near: Any, wig: Patch, cover: hair.Cover, casters: Any, lamp: Light) -> None:
     shape = wig.depth.shape
-    seen = rasterise(wig.flat, wig.depth, CANVAS)
-    lit = light.cast_shadows(wig.points.reshape(-1, 3), casters, lamp)
-    glow = light.diffuse(wig.normal.reshape(-1, 3), np.ones(len(lit), np.float32), lit, lamp).reshape(*shape, 3)
+    seen = wig.seen(CANVAS)
+    lit = light.cast_shadows(wig.points, casters, lamp)
+    glow = light.diffuse(wig.normal, np.ones(shape, np.float32), lit, lamp)
     gleam = np.zeros(shape, np.float32)
     if cover.combed:
-        tangent = np.gradient(wig.points, axis=0)
-        tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True) + 1e-6
+        tangent = unit(np.gradient(wig.points, axis=1))
         half = lamp.key.astype(np.float32) + np.array([0, 0, 1], np.float32)
-        half /= np.linalg.norm(half)
-        along = (tangent * half).sum(-1)
-        gleam = (1 - along**2).clip(0) ** 22 * lit.reshape(shape)
+        along = dot(tangent, half / np.linalg.norm(half))
+        gleam = np.maximum(1 - along**2, 0) ** np.float32(22) * lit
     depth, clear = seen.read(wig.depth), seen.read(cover.texture[..., 3], hair.SCALE)
     shown = np.flatnonzero((depth < near[seen.pixels] + 2.0) & (clear > 0.01))
     seen, depth, clear = seen.where(shown), depth[shown], clear[shown]
-    read = seen.read(np.concatenate([glow, gleam[..., None]], axis=-1))
+    read = seen.read(cv2.merge([*cv2.split(glow), gleam]))
     colour = seen.read(cover.texture, hair.SCALE)[:, :3]
     sheen = np.sqrt(colour)
     sheen *= np.float32(0.05)

@@ -175,7 +175,7 @@ def paint(look: Look, shape: Shape, rng: np.random.Generator) -> Any:
     high, wide = base.brow.shape
     ink = (base.layers @ _mixture(look, shape).astype(np.float32)).reshape(high, wide, 3)
     fine = bank.cut(bank.pores(), rng, high, wide)
-    ink += (np.float32(0.035 + 0.03 * look.wrinkles) * fine)[..., None]
+    ink += cv2.merge([fine * np.float32(0.035 + 0.03 * look.wrinkles)] * 3)
     if look.freckles:
         areas = bank.cut(bank.clouds()[1], rng, high, wide)
         spots = np.clip((areas - 0.6) * 5, 0, 1) * np.clip((fine - 1.0) * 2, 0, 1) * (base.places[..., 2] > 20)
