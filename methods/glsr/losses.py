@@ -5,22 +5,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-# The weighted loss is not scale-free: with errors z in [-1, 1] units its weights are all 1, in pixels of a 256-px
-# face all 0. The 64-px scale is the one at which w(1 sigma) is neither; see README, "What was chosen".
-Z_UNITS = {"unit": 1.0, "64px": 32.0, "256px": 128.0}
 
-
-def shape_loss(predicted: Tensor, target: Tensor, distance: Tensor, kind: str, z_unit: str = "64px") -> Tensor:
+def shape_loss(predicted: Tensor, target: Tensor, distance: Tensor, kind: str, z_px: int = 64) -> Tensor:
     """Mean over coordinates of the l1, l2 or weighted error between shapes (n, k, 2), divided by `distance` (n,).
 
     l1: |z| / d.   l2: z² / d².   weighted: w |z| / d with w = exp(-σ |z - μ|), where μ and σ are the mean and the
-    standard deviation over the batch of each coordinate's signed error z in `z_unit`; no gradient flows through w.
+    standard deviation over the batch of each coordinate's signed error z; no gradient flows through w.
+
+    The weighted loss is not scale-free: z is measured in pixels of a face `z_px` wide. In [-1, 1] units (z_px = 2) all
+    weights are 1, at 256 px all are 0; at 64 px and the paper's errors w(1 sigma) is 0.4.
     """
     error = predicted - target
     distance = distance[:, None, None]
     if kind == "l2":
         return (error / distance).square().mean()
-    weight = coordinate_weights(error.detach() * Z_UNITS[z_unit]) if kind == "weighted" else 1.0
+    weight = coordinate_weights(error.detach() * (z_px / 2)) if kind == "weighted" else 1.0
     return (weight * error.abs() / distance).mean()
 
 

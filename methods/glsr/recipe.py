@@ -151,7 +151,7 @@ class Objective:
         kind = self.params["loss"]
         if kind == "weighted" and share < self.params["l1_share"]:
             kind = "l1"  # far from the solution σ is large and every weight would vanish
-        return shape_loss(shape, target, distance, kind, self.params["z_unit"])
+        return shape_loss(shape, target, distance, kind, self.params["z_px"])
 
     def _distance(self, shape: Tensor) -> Tensor:
         return (shape[:, self.eyes[0]] - shape[:, self.eyes[1]]).norm(dim=1)
@@ -185,4 +185,3 @@ def fit(path: Path, job: Job, stage: Stage, system: System, draws: Draws) -> Non
     average.apply()
     save_weights(path, {"system": system}, {"stage": stage.name})
     checkpoint.remove()
-
