@@ -56,6 +56,18 @@ def tracked() -> list[Path]:
     return [TOP / name for name in listing.split("\0") if name]
 
 
+def test_the_committed_site_is_what_the_committed_results_render():
+    from benchbox import report
+
+    git = shutil.which("git")
+    own = subprocess.run(
+        [git or "true", "status", "--porcelain", "results"], cwd=TOP, capture_output=True, text=True, check=False
+    )
+    if own.stdout.strip():
+        pytest.skip("results/ holds runs that are not committed")
+    assert report.stale(TOP / "results", TOP / "site") == []
+
+
 def test_no_dataset_file_is_tracked():
     """Public data keep their own terms: no photograph, annotation or weights file of others is in the tree."""
     own_pictures = {TOP / "docs"}

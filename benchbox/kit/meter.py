@@ -28,18 +28,9 @@ class Meter:
         self.every = max(1, steps // _LINES_PER_STAGE)
         self.waited_s = 0.0
         self.first, self.start_s = start, time.perf_counter()
-        self.bar = tqdm(
-            total=steps,
-            initial=start,
-            desc=stage,
-            unit="step",
-            file=sys.stderr,
-            mininterval=1.0,
-            dynamic_ncols=True,
-            disable=None if sys.stderr.isatty() else steps == 0,
-        )
-        if not sys.stderr.isatty():
-            self.bar.mininterval = 15.0  # a log file wants lines now and then, not a moving bar
+        # A log file wants a line now and then, not a moving bar.
+        pause_s = 1.0 if sys.stderr.isatty() else 15.0
+        self.bar = tqdm(total=steps, initial=start, desc=stage, unit="step", mininterval=pause_s, dynamic_ncols=True)
 
     def __enter__(self) -> Meter:
         return self
