@@ -118,33 +118,37 @@ class Objective:
             to_crop = compose(batch.frame, theta)
             shape = system.global_shape(batch.look, to_crop)
         target = transform(invert(theta), batch.shape)
-        return self._parts_loss(batch, to_crop, shape, target, share, self.params["theta_weight"])
+        return self._parts_loss(batch, to_crop, shape, target, share)
 
     def joint(self, batch: Batch, share: float) -> Tensor:
-        """Step 4: all shape losses end to end; the θ losses are dropped."""
+        """Step 4: all shape losses end to end, without the θ losses, measured in F0.
+
+        In F_g, whose frame θ_g may now move, the loss can fall while the error does not: stretching the face along the
+        eye line makes d larger.
+        """
         del share
         system = self.system
         theta = system.global_theta(batch.look, batch.frame)
-        target = transform(invert(theta), batch.shape)
         to_crop = compose(batch.frame, theta)
         shape = system.global_shape(batch.look, to_crop)
-        loss = self._shape_loss(shape, target, self._distance(target), 1.0)
-        if system.parts:
-            loss = loss + self.params["local_weight"] * self._parts_loss(batch, to_crop, shape, target, 1.0, 0.0)
+        distance = self._distance(batch.shape)
+        loss = self._shape_loss(transform(theta, shape), batch.shape, distance, 1.0)
+        for part, points in enumerate(system.parts):
+            local = system.local_theta(part, shape)
+            found = system.local_shape(part, batch.look, to_crop, local, shape)
+            found = transform(compose(theta, local), found)
+            loss = loss + self._shape_loss(found, batch.shape[:, points], distance, 1.0) / len(system.parts)
         return loss
 
-    def _parts_loss(
-        self, batch: Batch, to_crop: Tensor, shape: Tensor, target: Tensor, share: float, theta_weight: float
-    ) -> Tensor:
+    def _parts_loss(self, batch: Batch, to_crop: Tensor, shape: Tensor, target: Tensor, share: float) -> Tensor:
         system, total = self.system, shape.new_zeros(())
         for part, points in enumerate(system.parts):
             theta = system.local_theta(part, shape)
             found = system.local_shape(part, batch.look, to_crop, theta, shape)
             wanted = transform(invert(theta), target[:, points])
+            ideal = supervised_theta(target[:, points], self.reference[points], LOCAL_MARGIN)
             total = total + self._shape_loss(found, wanted, torch.ones_like(wanted[:, 0, 0]), share)
-            if theta_weight:
-                ideal = supervised_theta(target[:, points], self.reference[points], LOCAL_MARGIN)
-                total = total + theta_weight * theta_loss(theta, ideal)
+            total = total + self.params["theta_weight"] * theta_loss(theta, ideal)
         return total
 
     def _shape_loss(self, shape: Tensor, target: Tensor, distance: Tensor, share: float) -> Tensor:
