@@ -1,7 +1,7 @@
-"""Set up a process for training: allocator, threads, seeds, device.
+"""Set up a process for training: allocator, seeds, device.
 
 Small networks on a CPU spend most of a step in page faults, because glibc hands every large tensor back to the kernel
-and asks for it again. Told to keep its memory, the same step runs about four times as fast (README, "How fast").
+and asks for it again. Told to keep its memory, the same step runs about four times as fast.
 """
 
 from __future__ import annotations
@@ -57,9 +57,11 @@ def cores() -> int:
 
 
 def prepare(device: str, seed: int) -> None:
-    """Make the process ready to train or predict on a device: allocator, threads, seeds, float32 precision."""
+    """Make the process ready to train or predict on a device: allocator, seeds, float32 precision.
+
+    Threads are torch's own choice: the cores this process may use, or OMP_NUM_THREADS.
+    """
     keep_memory()
-    torch.set_num_threads(cores())
     seed_everything(seed)
     if device == "cuda":
         torch.backends.cudnn.benchmark = True
