@@ -1,47 +1,209 @@
-"""Scoring and intervals at benchmark size; nothing here asserts seconds.
+"""Faces scored per second: NME beside other people's metrics, AUC and FR, whole scores, intervals."""
 
-`pytest tests/bench` runs small sizes, so that the benchmarks cannot rot. `BENCHBOX_BENCH_FACES=1000000` sets the size.
-"""
-
-import os
+import dataclasses
+import importlib.util
+import warnings
 
 import numpy as np
 import pytest
+import torch
 
+from benchbox import protocol
+from benchbox.layouts import IBUG68
 from benchbox.metrics import curves, landmarks, stats
+from benchbox.score import score
+from benchbox.types import Predictions, Truth
 
-FACES = int(os.environ.get("BENCHBOX_BENCH_FACES", "10000"))
+from . import pipelines
+from .sizes import pick
+
+FACES = pick(2_000, 100_000)
+MANY = pick(5_000, 1_000_000)
+RESAMPLED, RESAMPLES = pick(200, 2_500), pick(500, 10_000)
+BATCH = 64
 
 
 @pytest.fixture(scope="module")
 def faces():
+    return drawn(FACES)
+
+
+def drawn(count):
+    """Truth and predictions (N, 68, 2): the errors of the points are 2 px per axis."""
     rng = np.random.default_rng(0)
-    truth = rng.uniform(0, 300, (FACES, 68, 2))
+    truth = rng.uniform(0, 300, (count, 68, 2))
+    truth[:, 45] = truth[:, 36] + 100
     return truth, truth + rng.normal(0, 2, truth.shape)
 
 
-def test_nme(benchmark, faces):
-    """Peers for 100,000 faces on 2 cores: MMPose's metric 0.82 s, HRNet's loop 0.73 s."""
-    truth, predictions = faces
-    errors = benchmark(landmarks.nme, truth, predictions, np.full(len(truth), 100.0))
-    assert errors.mean() == pytest.approx(2 * np.sqrt(np.pi / 2) / 100, rel=0.01)  # the mean of a Rayleigh variable
+# --- NME, from arrays of points to one number --------------------------------------------------------------------
 
 
-def test_auc_fr_and_ced(benchmark):
+def ours(truth, predictions):
+    return lambda: landmarks.nme(truth, predictions, landmarks.normaliser("inter_ocular", truth, IBUG68)).mean()
+
+
+def hrnet_style(truth, predictions):
+    """A loop over faces and points, as HRNet's and many papers' `compute_nme`."""
+
+    def compute():
+        errors = np.zeros(len(truth))
+        for i in range(len(truth)):
+            interocular = np.linalg.norm(truth[i, 36] - truth[i, 45])
+            errors[i] = np.sum(np.linalg.norm(predictions[i] - truth[i], axis=1)) / (interocular * truth.shape[1])
+        return errors.mean()
+
+    return compute
+
+
+def mmpose(truth, predictions):
+    """MMPose's NME class, batches of 64 through `process`; the dictionaries that a runner hands it are made before."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pipelines.without_coco()
+        from mmengine.logging import MMLogger
+        from mmpose.evaluation.metrics import NME
+    MMLogger.get_current_instance().setLevel("ERROR")
+    visible = np.ones((1, 68), np.float32)
+    samples = [
+        {"pred_instances": {"keypoints": p[None]}, "gt_instances": {"keypoints": t[None], "keypoints_visible": visible}}
+        for t, p in zip(truth, predictions, strict=True)
+    ]
+
+    def compute():
+        metric = NME("keypoint_distance")
+        metric.dataset_meta = {"dataset_name": "300w"}
+        for first in range(0, len(samples), BATCH):
+            metric.process([], samples[first : first + BATCH])
+        return metric.evaluate(len(samples))["NME"]
+
+    return compute
+
+
+def torchmetrics(truth, predictions):
+    """NME as a torchmetrics class keeps it: batches of 64 tensors, two sums; torchmetrics has none of its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from torchmetrics import Metric
+
+    class Nme(Metric):
+        def __init__(self):
+            super().__init__()
+            self.add_state("total", torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+            self.add_state("count", torch.zeros(()), dist_reduce_fx="sum")
+
+        def update(self, predicted, wanted):
+            scale = (wanted[:, 36] - wanted[:, 45]).norm(dim=1)
+            self.total += ((predicted - wanted).norm(dim=2).mean(dim=1) / scale).sum()
+            self.count += len(wanted)
+
+        def compute(self):
+            return self.total / self.count
+
+    wanted, predicted = torch.from_numpy(truth), torch.from_numpy(predictions)
+
+    def compute():
+        metric = Nme()
+        for first in range(0, len(wanted), BATCH):
+            metric.update(predicted[first : first + BATCH], wanted[first : first + BATCH])
+        return float(metric.compute())
+
+    return compute
+
+
+METRICS = {
+    "ours": ours,
+    "MMPose metric class": mmpose,
+    "torchmetrics class": torchmetrics,
+    "HRNet-style loop": hrnet_style,
+}
+NEEDS = {"MMPose metric class": ("mmpose", "mmengine", "mmcv"), "torchmetrics class": ("torchmetrics",)}
+
+
+@pytest.mark.usefixtures("one_core")
+@pytest.mark.parametrize("name", METRICS)
+def test_nme(name, faces, measure):
+    for package in NEEDS.get(name, ()):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed here; docs/speed.md says how to get the peers")
+    compute = METRICS[name](*faces)
+    group = f"mean NME of {FACES:,} faces x 68 points, one core"
+    found = measure(compute, group, name, FACES, "faces/s", ours=name == "ours", rounds=5)
+    expected = 2 * np.sqrt(np.pi / 2) / np.sqrt(2 * 100**2)  # the mean of a Rayleigh variable over the eye distance
+    assert found == pytest.approx(expected, rel=0.01)
+
+
+# --- AUC and FR --------------------------------------------------------------------------------------------------
+
+
+def exact(errors):
+    return curves.auc(errors, 0.08), curves.failure_rate(errors, 0.08)
+
+
+def sampled(errors):
+    """Count the errors below each of 801 thresholds and integrate, as most repositories do."""
+    grid = np.arange(0, 0.08 + 1e-4, 1e-4)
+    curve = [np.count_nonzero(errors <= x) / len(errors) for x in grid]
+    return np.trapezoid(curve, grid) / 0.08, 1 - curve[-1]
+
+
+@pytest.mark.parametrize(("name", "rule"), [("ours, exact", exact), ("801 thresholds, one by one", sampled)])
+def test_auc_and_fr(name, rule, measure):
     errors = np.random.default_rng(1).gamma(4, 0.01, FACES)
-
-    def summaries():
-        return curves.auc(errors, 0.08), curves.failure_rate(errors, 0.08), curves.ced_steps(errors, 0.08)
-
-    auc, rate, (_, curve) = benchmark(summaries)
-    assert 0 < auc < 1 - rate
-    assert curve[-1] == pytest.approx(1 - rate)
+    group = f"AUC and FR at 0.08 of {FACES:,} errors"
+    auc, rate = measure(lambda: rule(errors), group, name, ours=rule is exact)
+    assert auc == pytest.approx(curves.auc(errors, 0.08), abs=2e-3)
+    assert rate == pytest.approx(curves.failure_rate(errors, 0.08), abs=2e-3)
 
 
-def test_cluster_bootstrap_of_all_metrics_of_a_group(benchmark):
-    """10,000 resamples of 2,500 faces for twelve metrics at once; small sizes resample less."""
+# --- a whole score -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("resamples", [0, RESAMPLES], ids=["values", "intervals"])
+def test_score_of_many_faces_with_all_groups(resamples, measure):
+    """Everything that 300w-full reports: two normalisers, three point sets, three groups, AUC and FR, per-face table."""
+    card = dataclasses.replace(protocol.load("300w-full"), resamples=resamples)
+    truth, values = drawn(MANY)
+    ids = np.char.add("face/", np.arange(MANY).astype(str))
+    common = np.arange(MANY) % 5 != 0
+    groups = {"common": common, "challenging": ~common, "full": np.ones(MANY, bool)}
+    given = Predictions(ids, values, np.zeros(MANY, bool))
+    wanted = Truth(ids, truth, groups, clusters=ids)
+    name = f"with {resamples:,} resamples" if resamples else "values alone"
+    found = measure(
+        lambda: score(card, wanted, given),
+        f"score of {MANY:,} faces, 300w-full: all metrics and groups",
+        name,
+        MANY,
+        "faces/s",
+        ours=not resamples,
+        rounds=pick(2, 3),
+        warmup=pick(1, 0),
+    )
+    assert found.groups["full"]["nme_inter_ocular"].value == pytest.approx(1.77, rel=0.01)
+
+
+# --- intervals ---------------------------------------------------------------------------------------------------
+
+
+def clustered(terms, clusters):
+    return stats.intervals(terms, np.ones_like(terms), clusters, resamples=RESAMPLES)[0]
+
+
+def face_by_face(terms, clusters):
+    """Resample faces in a loop, blind to clusters."""
+    rng = np.random.default_rng(0)
+    scores = [terms[rng.integers(0, len(terms), len(terms))].mean(axis=0) for _ in range(RESAMPLES)]
+    return np.quantile([s[0] for s in scores], [0.025, 0.975])
+
+
+@pytest.mark.usefixtures("one_core")
+@pytest.mark.parametrize(
+    ("name", "rule"), [("ours, clusters", clustered), ("loop over resamples of faces", face_by_face)]
+)
+def test_bootstrap(name, rule, measure):
     rng = np.random.default_rng(2)
-    count, resamples = (2500, 10_000) if FACES >= 100_000 else (500, 2_000)
-    terms, clusters = rng.random((count, 12)), rng.integers(0, int(0.9 * count), count)
-    bounds = benchmark(stats.intervals, terms, np.ones_like(terms), clusters, resamples=resamples)
-    assert all(low < 0.5 < high for low, high in bounds)
+    terms, clusters = rng.random((RESAMPLED, 12)), rng.integers(0, int(0.9 * RESAMPLED), RESAMPLED)
+    group = f"95 % intervals of 12 metrics, {RESAMPLED:,} faces, {RESAMPLES:,} resamples"
+    low, high = measure(lambda: rule(terms, clusters), group, name, ours=rule is clustered, rounds=pick(2, 5))
+    assert low < terms[:, 0].mean() < high

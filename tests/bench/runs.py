@@ -1,0 +1,59 @@
+"""A results folder of invented runs in the store's own format, as large as one likes."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchbox import predictions, protocol, store
+from benchbox.score import score, to_json
+from benchbox.types import Predictions, Truth
+
+CARD = "synth-300w-full"
+FACES = 689
+SEEDS = 3
+DATA = {"dataset": "synth-300w", "variant": "complete", "fingerprint": "sha256:" + "00" * 32, "notes": []}
+
+
+def fabricate(results: Path, count: int) -> None:
+    """Store `count` runs of methods that do not exist, three seeds each, every one with its own NME."""
+    card = dataclasses.replace(protocol.load(CARD), resamples=200)
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0, 256, (FACES, 68, 2))
+    ids = np.char.add("face/", np.arange(FACES).astype(str))
+    common = np.arange(FACES) < 554
+    groups = {"common": common, "challenging": ~common, "full": np.ones(FACES, bool)}
+    given = Predictions(ids, truth + rng.normal(0, 3, truth.shape), np.zeros(FACES, bool))
+    scores = score(card, Truth(ids, truth, groups, clusters=ids), given)
+    shared = results / "predictions.npz"
+    results.mkdir(parents=True)
+    predictions.write(shared, given)
+    for number in range(count):
+        method, seed = f"invented-{number // SEEDS:05d}", number % SEEDS
+        folder = store.folder(results, CARD, method, "base", seed)
+        store.work(folder).mkdir(parents=True)
+        os.link(shared, store.predictions_file(folder))  # one answer serves all runs
+        document = to_json(scores, protocol=card, data=DATA, method=method, variant="base", kind="trained")
+        errors = scores.errors.copy()
+        factor = 1 + 0.001 * number
+        errors["nme_inter_ocular"] *= factor
+        for metrics in document["scores"].values():
+            metrics["nme_inter_ocular"]["value"] *= factor
+        store.save_scores(folder, json.loads(json.dumps(document)), errors)
+        store.finish(folder, record(method, seed, card.card))
+
+
+def record(method: str, seed: int, card: str) -> dict[str, Any]:
+    """A run record with every field that a page prints."""
+    return {
+        "kind": "trained", "protocol": CARD, "method": method, "variant": "base", "overrides": {}, "params": {},
+        "card": card, "box": "detector", "data": {**DATA, "train": 3148, "test": FACES}, "seed": seed,
+        "budget": "quick", "command": f"benchbox run --method {method} --protocol {CARD}",
+        "code": {"benchbox": "0.1.0", "commit": None, "dirty": None},
+        "environment": {"python": "3.11", "torch": "2.13", "cpu": "invented", "cores": 2, "gpu": None},
+        "started": "2020-01-01T00:00:00Z", "seconds": {"data": 1.0, "train": 1.0, "predict": 1.0, "score": 1.0},
+        "training": {}, "test_looks": 1, "digests": {"predictions.npz": "sha256:" + "00" * 32, "weights": {}},
+    }  # fmt: skip

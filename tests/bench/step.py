@@ -1,0 +1,95 @@
+"""Train the small backbone of G&LSR for a few steps in a process of its own and print what each step took, as JSON.
+
+    python step.py VARIANT BATCH STEPS
+
+A step is: a batch of 256-px views with colour-free augmentation from stored crops, forward, l1 loss, backward, SGD.
+`plain` is how papers write it: OpenCV per sample, stacked floats, eager PyTorch as it comes. The allocator can be set
+once per process only, hence the process.
+"""
+
+import json
+import resource
+import sys
+import time
+from importlib import import_module
+
+import cv2
+import numpy as np
+import torch
+
+from benchbox import geometry, plugins
+from benchbox.kit import optimise, pixels, runtime
+
+SIDE, CROP, CROPS, WARM_UP = 256, 448, 256, 2
+VARIANTS = {  # keep memory, channels last, Views
+    "plain": (False, False, False),
+    "kept memory": (True, False, False),
+    "kept memory, channels last": (True, True, False),
+    "ours": (True, True, True),
+}
+
+
+def main(variant: str, batch: int, steps: int) -> None:
+    keep, last, views = VARIANTS[variant]
+    if keep:
+        runtime.prepare("cpu", 0)
+    torch.manual_seed(0)
+    card = plugins.card("glsr")
+    plugins.load(card)
+    net = import_module(f"{card.module}.model").Backbone(68, SIDE, "table")
+    net = net.to(memory_format=torch.channels_last) if last else net
+    if views:
+        optim = optimise.optimiser("sgd", net.parameters(), 0.01, 2e-4)
+    else:
+        optim = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, weight_decay=2e-4)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (CROPS, CROP, CROP, 3), dtype=np.uint8)  # what a picture shows costs nothing
+    look = through_views if views else per_sample
+    source = pixels.Views(pixels.Crops(images, np.zeros((CROPS, 2, 3))), "cpu") if views else images
+    target = torch.zeros(batch, 136)
+    seconds, waited, faults = [], [], []
+    for _ in range(WARM_UP + steps):
+        before, start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
+        inputs = look(source, rng.integers(0, CROPS, batch), frames(rng, batch))
+        waited.append(time.perf_counter() - start)
+        loss = (net(inputs) - target).abs().mean()
+        optim.zero_grad(set_to_none=True)
+        loss.backward()
+        optim.step()
+        seconds.append(time.perf_counter() - start)
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    found = {
+        "seconds": seconds[WARM_UP:],
+        "input_share": sum(waited[WARM_UP:]) / sum(seconds[WARM_UP:]),
+        "faults": sorted(faults[WARM_UP:])[steps // 2],
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "loss": float(loss.detach()),
+    }
+    print(json.dumps(found))
+
+
+def frames(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Draw maps (n, 2, 3) view → crop in [-1, 1]² frames: rotation by up to 10° and some scale."""
+    angle, half = np.deg2rad(rng.uniform(-10, 10, count)), rng.uniform(0.5, 0.7, count)
+    cos, sin, zero = np.cos(angle) * half, np.sin(angle) * half, np.zeros(count)
+    return np.stack([np.stack([cos, -sin, zero], -1), np.stack([sin, cos, zero], -1)], axis=1)
+
+
+def through_views(views: pixels.Views, rows: np.ndarray, maps: np.ndarray) -> torch.Tensor:
+    """Ours."""
+    return views.look(rows)(torch.from_numpy(maps), SIDE)
+
+
+def per_sample(images: np.ndarray, rows: np.ndarray, maps: np.ndarray) -> torch.Tensor:
+    """Warp, convert, normalise, transpose and stack one by one."""
+    into = geometry.invert(geometry.unit_to_crop(SIDE))
+    maps = geometry.compose(geometry.unit_to_crop(CROP), geometry.compose(maps, into))
+    views = []
+    for row, matrix in zip(rows, maps, strict=True):
+        view = cv2.warpAffine(images[row], matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        views.append(((view.astype(np.float32) / 255 - 0.5) / 0.5).transpose(2, 0, 1))
+    return torch.from_numpy(np.stack(views))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
