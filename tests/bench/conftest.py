@@ -5,7 +5,7 @@ import os
 import platform
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -43,15 +43,13 @@ class Row:
 
 
 ROWS = pytest.StashKey[list[Row]]()
-NOTES = pytest.StashKey[dict[str, str]]()
 
 
 @dataclass
 class Table:
-    """What a benchmark reports to: one group of rows, of which the first `ours` is what the others are compared with."""
+    """What a benchmark reports to: groups of rows, in each of which the first `ours` is compared with the others."""
 
     rows: list[Row]
-    notes: dict[str, str] = field(default_factory=dict)
 
     def add(
         self,
@@ -70,8 +68,7 @@ class Table:
 @pytest.fixture
 def table(request: pytest.FixtureRequest) -> Table:
     """The table of this session."""
-    stash = request.config.stash
-    return Table(stash.setdefault(ROWS, []), stash.setdefault(NOTES, {}))
+    return Table(request.config.stash.setdefault(ROWS, []))
 
 
 Measure = Callable[..., Any]
@@ -132,30 +129,25 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     write(f"{machine()}; {'full' if FULL else 'tiny'} size" + ("" if FULL else " (BENCHBOX_BENCH=full measures)"))
     for group in dict.fromkeys(row.group for row in rows):
         inside = [row for row in rows if row.group == group]
-        note = config.stash.get(NOTES, {}).get(group)
         write("")
         for line in lines(group, inside):
             write(line)
-        if note:
-            write(note)
 
 
 def lines(group: str, rows: Sequence[Row]) -> list[str]:
-    """Lay out one group as a Markdown table; the last column is how many times as fast as the row ours is."""
+    """Lay out one group as a Markdown table; `ours is` says how many times as fast as the row ours is."""
     base = next((row for row in rows if row.ours), None)
-    cells = [(group, rows[0].unit, "spread", "ours is")]
+    cells = [(group, rows[0].unit, "spread", *(["ours is"] if base else []))]
     for row in rows:
-        ratio = "–" if base is None else f"{row.median / row.count / (base.median / base.count):.2f}x"
-        cells.append((row.name + row.note, row.shown, row.spread, ratio))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        ratio = [f"{row.median / row.count / (base.median / base.count):.2f}x"] if base else []
+        cells.append((row.name + row.note, row.shown, row.spread, *ratio))
+    names, *figures = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    rule = "|".join(["-" * (names + 2), *("-" * (width + 1) + ":" for width in figures)])
     shown = [
-        "| "
-        + " | ".join(f"{text:<{w}}" if not k else f"{text:>{w}}" for k, (text, w) in enumerate(zip(row, widths)))
-        + " |"
-        for row in cells
+        " | ".join([name.ljust(names), *(text.rjust(width) for text, width in zip(rest, figures, strict=True))])
+        for name, *rest in cells
     ]
-    rule = "|" + "|".join("-" * (w + 2) if not k else "-" * (w + 1) + ":" for k, w in enumerate(widths)) + "|"
-    return [shown[0], rule, *shown[1:]]
+    return [f"| {shown[0]} |", f"|{rule}|", *(f"| {line} |" for line in shown[1:])]
 
 
 def machine() -> str:

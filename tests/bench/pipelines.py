@@ -117,7 +117,7 @@ def albumentations(pictures: Pictures) -> Epoch:
 
 
 def hrnet_style(pictures: Pictures, heat_maps: bool = True) -> Epoch:
-    """A dataset class that works as HRNet's face classes do, with OpenCV: float picture, one affine, normalise, targets."""
+    """A dataset class as HRNet's face classes work, with OpenCV: float picture, one affine, normalise, targets."""
     rng = np.random.default_rng(0)
     boxes = geometry.square(pictures.boxes, EXPANSION)
 
@@ -211,7 +211,7 @@ def mmpose_points(pictures: Pictures) -> Epoch:
 
 
 def without_coco() -> None:
-    """Let MMPose be imported without its COCO tools, whose wheel is built for NumPy 1; nothing measured here uses them."""
+    """Let MMPose be imported without its COCO tools: their wheel is built for NumPy 1, and nothing here uses them."""
     try:
         import xtcocotools.mask  # noqa: F401
     except (ImportError, ValueError):

@@ -32,7 +32,6 @@ def test_growth(what, size, benchmark, table):
         [found["seconds"]],
         size,
         f"{items}/s",
-        ours=size == sizes[0],
         note=f" ({found['seconds']:.2f} s, {found['mb']:,.0f} MB beyond the inputs)",
     )
     assert found["seconds"] > 0

@@ -1,4 +1,4 @@
-"""Samples per second from JPEG files to batches of 256 px, one core: ours, peers where they are installed, the limits."""
+"""Samples per second from JPEG files to batches of 256 px on one core: ours, installed peers, the limits."""
 
 import importlib.util
 
@@ -78,7 +78,7 @@ def test_limit(name, pictures, measure):
 
 @pytest.mark.parametrize("make", [pipelines.ours, pipelines.hrnet_style_points], ids=["ours", "HRNet-style"])
 def test_pipelines_that_are_compared_warp_picture_and_points_alike(make, tmp_path):
-    """A pipeline that forgets the points, or half of the turn, would be fast: the eyes must lie where the points say."""
+    """A pipeline that forgets half of the turn would be fast: the eyes must lie where the points say."""
     made = files.make(tmp_path, 4, files.SMALL_PX)
     for path, points in zip(made.paths, made.points, strict=True):  # white dots on black at two eye corners
         dots = np.zeros((files.SMALL_PX, files.SMALL_PX, 3), np.uint8)

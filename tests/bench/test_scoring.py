@@ -161,7 +161,7 @@ def test_auc_and_fr(name, rule, measure):
 
 @pytest.mark.parametrize("resamples", [0, RESAMPLES], ids=["values", "intervals"])
 def test_score_of_many_faces_with_all_groups(resamples, measure):
-    """Everything that 300w-full reports: two normalisers, three point sets, three groups, AUC and FR, per-face table."""
+    """Everything that 300w-full reports: two normalisers, three point sets, three groups, AUC, FR, a row per face."""
     card = dataclasses.replace(protocol.load("300w-full"), resamples=resamples)
     truth, values = drawn(MANY)
     ids = np.char.add("face/", np.arange(MANY).astype(str))
