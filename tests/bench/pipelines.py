@@ -103,7 +103,7 @@ def albumentations(pictures: Pictures) -> Epoch:
 
         limits = {"rotate": (-ROTATION_DEG, ROTATION_DEG), "scale": (1 - SCALE, 1 + SCALE)}
         steps = [A.Resize(SIDE, SIDE), A.HorizontalFlip(p=0.5), A.Affine(**limits, p=1.0), A.Normalize(), ToTensorV2()]
-        compose = A.Compose(steps, keypoint_params=A.KeypointParams("xy", remove_invisible=False))
+        compose = A.Compose(steps, keypoint_params=A.KeypointParams("xy", remove_invisible=False), seed=0)
     boxes = geometry.square(pictures.boxes, EXPANSION).round().astype(int)
 
     def one(row: int) -> tuple[Any, ...]:

@@ -37,6 +37,12 @@ def group(pictures):
     return f"{pictures.side}-px JPEG to 256 px ({len(pictures)} {pictures.source}), one core"
 
 
+def require(name):
+    for package in NEEDS.get(name.split()[0], ()):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed here; docs/speed.md says how to get the peers")
+
+
 def last(epoch):
     """Run an epoch as training does, letting go of each batch, and return the last one."""
     for batch in epoch():
@@ -47,9 +53,7 @@ def last(epoch):
 @pytest.mark.usefixtures("one_core")
 @pytest.mark.parametrize("name", PIPELINES)
 def test_pipeline(name, pictures, measure):
-    for package in NEEDS.get(name.split()[0], ()):
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed here; docs/speed.md says how to get the peers")
+    require(name)
     runtime.keep_memory()  # a gift to the peers: without it all of them are slower
     epoch = PIPELINES[name](pictures)
     slow = pictures.side > 1000 or not name.startswith("ours")
@@ -76,17 +80,32 @@ def test_limit(name, pictures, measure):
     assert image.std() > 20
 
 
-@pytest.mark.parametrize("make", [pipelines.ours, pipelines.hrnet_style_points], ids=["ours", "HRNet-style"])
-def test_pipelines_that_are_compared_warp_picture_and_points_alike(make, tmp_path):
+def unit(points):
+    return (points + 1) * 128 - 0.5
+
+
+POINTS = {  # how each pipeline hands out the points, turned into pixels of the view
+    "ours, later epochs": unit,
+    "HRNet-style class, points": lambda targets: targets[0],
+    "albumentations + OpenCV": lambda targets: targets[0],
+    "MMPose 300-W, points": lambda found: torch.from_numpy(
+        np.concatenate([256 * sample.gt_instance_labels.keypoint_labels for sample in found])
+    ),
+}
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_pipelines_that_are_compared_warp_picture_and_points_alike(name, tmp_path):
     """A pipeline that forgets half of the turn would be fast: the eyes must lie where the points say."""
+    require(name)
     made = files.make(tmp_path, 4, files.SMALL_PX)
     for path, points in zip(made.paths, made.points, strict=True):  # white dots on black at two eye corners
         dots = np.zeros((files.SMALL_PX, files.SMALL_PX, 3), np.uint8)
         for x, y in points[[36, 45]]:
             cv2.circle(dots, (round(x), round(y)), 5, (255, 255, 255), -1)
         cv2.imwrite(str(path), dots)
-    images, points = last(make(made))
-    points = (points + 1) * 128 - 0.5 if make is pipelines.ours else points[0]  # ours are in [-1, 1]²
+    images, targets = last(PIPELINES[name](made))
+    points = POINTS[name](targets)
     for image, eyes in zip(images, points[:, [36, 45]], strict=True):
         for x, y in eyes.round().long().clamp(0, 255):
             assert image[0, y, x] > 0.9 * image[0].max()
