@@ -184,7 +184,8 @@ def _render(plan: Plan, partial: Path, workers: int) -> None:
     queue: Queue[tuple[str, int, int, int]] = Queue()
     for chunk in plan.chunks():
         queue.put(chunk)
-    bar = tqdm(total=plan.count, desc=f"rendering {plan.name}", unit="face", file=sys.stderr)
+    pause_s = 0.5 if sys.stderr.isatty() else 15.0  # a log file wants a line now and then, not a moving bar
+    bar = tqdm(total=plan.count, desc=f"rendering {plan.name}", unit="face", file=sys.stderr, mininterval=pause_s)
     with bar, ThreadPoolExecutor(workers) as pool:
         jobs = [pool.submit(_drive, queue, partial, bar) for _ in range(workers)]
         try:
