@@ -17,7 +17,7 @@ from benchbox import datasets, geometry
 from benchbox.datasets import images, synthetic
 from benchbox.types import Sample
 
-SMALL_PX, LARGE_PX = 300, 1600  # longer side
+SMALL_PX, LARGE_PX = 300, 1000  # longer side; 1 Mpx is as much to decode as an original
 GRAIN = 5.0  # of 255, standard deviation; what a camera leaves in a picture of either size
 
 

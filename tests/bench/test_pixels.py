@@ -56,7 +56,7 @@ def test_pipeline(name, pictures, measure):
     require(name)
     runtime.keep_memory()  # a gift to the peers: without it all of them are slower
     epoch = PIPELINES[name](pictures)
-    slow = pictures.side > 1000 or not name.startswith("ours")
+    slow = pictures.side == files.LARGE_PX or not name.startswith("ours")
     images, _ = measure(
         lambda: last(epoch),
         group(pictures),
