@@ -1,5 +1,5 @@
 """Metrics as pure functions: arrays in, arrays or floats out; truth first, prediction second.
 
 Two steps everywhere: `error(truth, predictions) -> (N,)`, then `summary(errors) -> float`. Subsets, curves, intervals
-and paired tests all start from the one vector of errors. See `landmarks`, `curves`, `stats`.
+and paired tests all start from the one vector of errors. See `landmarks`, `curves`; `terms`, `stats`, `pairs`, `ranks`.
 """

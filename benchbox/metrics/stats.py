@@ -93,6 +93,27 @@ def resample(
     return ratios
 
 
+def cluster_sums(numerators: Floats, denominators: Floats, clusters: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+    """Return numerators and denominators (N, M) summed within each of K clusters, (K, M) each.
+
+    Raises ValueError for shapes that differ or numbers that are not finite.
+    """
+    _require(numerators, denominators, clusters)
+    codes = np.unique(clusters, return_inverse=True)[1]
+    count = int(codes.max(initial=-1)) + 1
+    return _sums_by(codes, count, numerators), _sums_by(codes, count, denominators)
+
+
+def unit_sums(values: Floats, clusters: npt.NDArray[Any], seed: int = 0) -> Floats:
+    """Return values (N, M) summed within each cluster, or bin of clusters where there are more than `UNITS`, (K, M).
+
+    Raises ValueError for shapes that do not fit or numbers that are not finite.
+    """
+    _require(values, values, clusters)
+    units = _bins(np.unique(clusters, return_inverse=True)[1], seed)
+    return _sums_by(units, int(units.max(initial=-1)) + 1, values)
+
+
 def _weights(source: np.random.PCG64, rows: int, count: int) -> Floats:
     """Draw `count` clusters of `count` with replacement, `rows` times; return how often each came, (rows, count)."""
     draws = rows * count

@@ -1,0 +1,83 @@
+"""Two methods on the same items: is the difference more than chance, and what if many differences are looked at.
+
+Definition
+----------
+With d_i the difference of two methods at item i and D_k its sum over cluster k (photo, video, person), the statistic is
+T = Σ_k D_k. If the methods were interchangeable, the names on the two answers to a cluster could be swapped without
+changing anything, so every T* = Σ_k ±D_k would be as likely as T. **p** is the share of sign patterns with |T*| ≥ |T|:
+all 2^K of them where they are few, else `flips` random ones, with (1 + hits)/(1 + flips), which is never 0.
+
+No distribution is assumed, and the same p holds for a mean, an AUC or a failure rate. It answers "any difference at
+all?"; how large the difference is, is told by its interval (`stats.intervals` over d).
+
+**Holm**: among m comparisons the smallest p is multiplied by m, the next by m − 1, and so on, never below one before
+it. Whoever calls what stays below 5 % different is wrong about *any* of them in at most 5 of 100 such tables, however
+the comparisons depend on each other.
+
+Limits
+------
+* A p of K clusters cannot fall below 2/2^K: with four videos nothing is ever significant at 5 %.
+* More than `stats.UNITS` clusters are dealt into as many bins, which are flipped whole; the test stays exact.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import stats
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from benchbox.types import Floats
+
+_SLACK = 1e-9  # relative: patterns that tie with the observed one up to rounding count as hits
+
+
+def sign_flip(differences: Floats, clusters: npt.NDArray[Any], *, flips: int = 10_000, seed: int = 0) -> Floats:
+    """Return the two-sided p (M,) of M differences (N, M) with cluster labels (N,).
+
+    NaN with fewer than two clusters or no flips; 1 where the methods nowhere differ. Raises ValueError for shapes that
+    do not fit or numbers that are not finite.
+    """
+    sums = stats.unit_sums(differences, clusters, seed)
+    count = len(sums)
+    if count < 2 or flips < 1:
+        return np.full(differences.shape[1], np.nan)
+    wanted = np.abs(sums.sum(axis=0)) * (1 - _SLACK)
+    exact = count < 60 and 2**count <= flips
+    total, hits = (2**count if exact else flips), np.zeros(sums.shape[1])
+    rows = max(1, stats.CHUNK // count)
+    source = np.random.PCG64(seed)
+    for done in range(0, total, rows):
+        many = min(rows, total - done)
+        signs = _patterns(done, many, count) if exact else _random_signs(source, many, count)
+        hits += (np.abs(signs @ sums) >= wanted).sum(axis=0)
+    return hits / total if exact else (1 + hits) / (1 + total)
+
+
+def holm(p: Floats) -> Floats:
+    """Return p-values (M,) corrected for M comparisons by Holm's step-down rule; NaN stays NaN and counts as none."""
+    adjusted = np.full(len(p), np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    factors = len(order) - np.arange(len(order))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * factors))
+    return adjusted
+
+
+def _random_signs(source: np.random.PCG64, rows: int, count: int) -> Floats:
+    """Draw signs ±1 (rows, count), one bit each of the stream that NumPy keeps for ever."""
+    words = source.random_raw((rows * count + 63) // 64)
+    bits = np.unpackbits(np.asarray(words, "<u8").view(np.uint8), bitorder="little")[: rows * count]
+    signs: Floats = 1 - 2 * bits.reshape(rows, count).astype(np.float64)
+    return signs
+
+
+def _patterns(first: int, rows: int, count: int) -> Floats:
+    """Return the sign patterns number `first` and following, (rows, count)."""
+    numbers = np.arange(first, first + rows)[:, None]
+    signs: Floats = 1 - 2 * ((numbers >> np.arange(count)) & 1).astype(np.float64)
+    return signs

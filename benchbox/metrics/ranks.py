@@ -1,0 +1,144 @@
+"""Who is better than whom on one test set: ranks with ties, and the smallest difference that the set can resolve.
+
+Definition
+----------
+Every score is a ratio of sums over items, R = Σ x_i / Σ c_i (see `stats`). With X_k and C_k summed within cluster k of
+K, the influence of a cluster on a score is z_k = (X_k − R·C_k) / Σ C, and the variance of the difference of two scores
+a and b over test sets like this one, shared clusters included, is::
+
+    SE² = K/(K − 1) · Σ_k (z_ak − z_bk)²          t = (R_a − R_b) / SE with K − 1 degrees of freedom
+
+That is the cluster-robust paired t-test: the two methods saw the same faces, so what is hard for both cancels. The p of
+all M(M − 1)/2 pairs are corrected together (Holm), so that the chance of any false "better" on the board stays below
+1 − level.
+
+**Ties.** Methods are walked from the best value down. The first one leads rank 1; whoever is not demonstrably worse
+than the leader of a rank shares it; the first who is leads the next rank. A rank is one more than the number of methods
+in better ranks (1, 1, 3). A tie means "this test set cannot tell", not "equal".
+
+**The smallest resolvable difference** is what a new method must differ by to be told apart in 80 of 100 such test sets:
+(t_{1−α/2} + t_{power}) · SE, with the median SE over the pairs of the board. It needs two methods; for a single one the
+SE of two unrelated methods, √2 times its own, is taken instead, which is too careful: methods stumble on the same
+faces.
+
+Limits
+------
+* It covers the choice of test faces, not the randomness of training.
+* With fewer than two clusters nothing can be told apart: one rank, no resolvable difference. Below some 20 clusters the
+  t-distribution is an approximation.
+* Failed faces: each value is the one that the board prints. A method that leaves out hard faces looks better in a mean;
+  FR and AUC count them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .pairs import holm
+from .stats import cluster_sums
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from benchbox.types import Bools, Floats
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Ranks in the order of the columns; 0 for a method without a value."""
+
+    ranks: tuple[int, ...]
+    resolvable: float | None  # smallest difference that can be told apart, in the unit of the values
+    pairs: int  # pairs of methods that `resolvable` rests on; 0: one method, taken as unrelated to the next
+
+
+def ties(
+    numerators: Floats,
+    denominators: Floats,
+    clusters: npt.NDArray[Any],
+    *,
+    falls: bool = True,
+    level: float = 0.95,
+    power: float = 0.8,
+) -> Ranking:
+    """Rank M methods by numerators and denominators (N, M) of one score and cluster labels (N,).
+
+    Every row is one test item, the same for all columns; a method to which the item does not count has two zeros there.
+    `falls`: smaller is better. Raises ValueError for shapes that differ, numbers that are not finite, or a level or
+    power outside (0, 1).
+    """
+    if not (0 < level < 1 and 0 < power < 1):
+        raise ValueError(f"level and power must lie between 0 and 1, got {level} and {power}")
+    above, below = cluster_sums(numerators, denominators, clusters)
+    known = below.sum(axis=0) > 0
+    values, influence = _linear(above[:, known], below[:, known])
+    order = np.argsort(values if falls else -values, kind="stable")
+    errors = _pair_errors(influence)
+    worse = _holm_matrix(values, errors, len(above)) < 1 - level
+    ranks = np.zeros(len(known), int)
+    ranks[np.flatnonzero(known)[order]] = _walk(order, worse)
+    return Ranking(tuple(ranks.tolist()), *_resolvable(errors, influence, level, power))
+
+
+def _linear(above: Floats, below: Floats) -> tuple[Floats, Floats]:
+    """Return scores (M,) and the influence (K, M) of each cluster on them."""
+    total = below.sum(axis=0)
+    values = above.sum(axis=0) / total
+    return values, (above - values * below) / total
+
+
+def _pair_errors(influence: Floats) -> Floats:
+    """Return the standard error (M, M) of every difference; NaN with fewer than two clusters."""
+    count, methods = influence.shape
+    if count < 2:
+        return np.full((methods, methods), np.nan)
+    errors = np.empty((methods, methods))
+    for row in range(methods):  # one column at a time: a Gram matrix would cancel where two methods nearly agree
+        errors[row] = np.sqrt(((influence - influence[:, [row]]) ** 2).sum(axis=0) * count / (count - 1))
+    return errors
+
+
+def _holm_matrix(values: Floats, errors: Floats, count: int) -> Floats:
+    """Return the corrected two-sided p (M, M) of every pair; 1 on the diagonal and where nothing can be told."""
+    from scipy.special import stdtr
+
+    methods = len(values)
+    corrected = np.ones((methods, methods))
+    first, second = np.triu_indices(methods, 1)
+    if count < 2 or not len(first):
+        return corrected
+    gap, error = np.abs(values[first] - values[second]), errors[first, second]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(gap == 0, 0.0, gap / error)  # no spread and a gap: certain; no gap: none
+    p = holm(2 * stdtr(count - 1, -t))
+    corrected[first, second] = corrected[second, first] = p
+    return corrected
+
+
+def _walk(order: npt.NDArray[np.intp], worse: Bools) -> list[int]:
+    """Return the rank of each method in the given order, best first."""
+    ranks: list[int] = []
+    leader = -1
+    for place, method in enumerate(order):
+        if leader < 0 or worse[leader, method]:
+            leader = int(method)
+            ranks.append(place + 1)
+        else:
+            ranks.append(ranks[-1])
+    return ranks
+
+
+def _resolvable(errors: Floats, influence: Floats, level: float, power: float) -> tuple[float | None, int]:
+    from scipy.special import stdtrit
+
+    count, methods = influence.shape
+    if count < 2 or methods == 0:
+        return None, 0
+    pairs = errors[np.triu_indices(methods, 1)]
+    alone = np.sqrt(2 * (influence**2).sum(axis=0) * count / (count - 1))
+    error = float(np.median(pairs if len(pairs) else alone))
+    factor = float(stdtrit(count - 1, (1 + level) / 2) + stdtrit(count - 1, power))
+    return factor * error, len(pairs)
