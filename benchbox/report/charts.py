@@ -78,8 +78,7 @@ def ced(
     series = []
     for style, (label, errors) in enumerate(curves[:SERIES], start=1):
         share = np.searchsorted(np.sort(errors), grid, side="right") / max(len(errors), 1)
-        xs, ys = _LEFT + grid / end * _WIDTH, _TOP + (1 - share) * _HEIGHT
-        series.append(_stairs(label, xs, ys, style))
+        series.append(_stairs(label, _LEFT + grid / end * _WIDTH, _TOP + (1 - share) * _HEIGHT, style))
     return Chart(
         name=name,
         title=title,
@@ -100,8 +99,10 @@ def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
     ticks = _decades(min(ys), max(ys)) if logarithmic else _steps_between(0.0 if min(ys) >= 0 else min(ys), max(ys))
     low, high = ticks[0], ticks[-1]
 
+    a, b = (math.log(low), math.log(high)) if logarithmic else (low, high)
+
     def height(value: float) -> float:
-        a, b, v = (math.log(n) if logarithmic else n for n in (low, high, value))
+        v = math.log(value) if logarithmic else value
         return _TOP + (1 - (v - a) / (b - a)) * _HEIGHT
 
     last = max(xs[-1], 1.0)
@@ -112,9 +113,9 @@ def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
     series = []
     for style, (start, stop) in enumerate(zip(starts, [*starts[1:], len(xs)], strict=True)):
         x, y = _thinned(xs[start:stop], ys[start:stop], max(2, _POINTS * (stop - start) // len(xs)))
-        points = [(along(step), _round(height(loss))) for step, loss in zip(x, y, strict=True)]
-        path = "M" + "L".join(f"{px:g} {py:g}" for px, py in points)
-        series.append(Series("", path, style % SERIES + 1, points[-1], 0.0))
+        places = _texts([_LEFT + step / last * _WIDE for step in x]), _texts([height(loss) for loss in y])
+        path = "M" + "L".join(map(" ".join, zip(*places, strict=True)))
+        series.append(Series("", path, style % SERIES + 1, (float(places[0][-1]), float(places[1][-1])), 0.0))
     names = [stage.name or "training" for stage in stages]
     return Chart(
         name=name,
@@ -141,15 +142,15 @@ def _bands(starts: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
 
 def _stairs(label: str, xs: Floats, ys: Floats, style: int) -> Series:
     """Write a distribution as a path of level and upright strokes."""
-    points = [(_round(x), _round(y)) for x, y in zip(xs, ys, strict=True)]
-    strokes = [f"M{points[0][0]:g} {points[0][1]:g}"]
-    level = points[0][1]
-    for x, y in points[1:]:
-        if y != level:
-            strokes.append(f"H{x:g}V{y:g}")
+    corners = np.flatnonzero(ys[1:] != ys[:-1]) + 1
+    (level, *heights), (start, *places, end) = _texts([ys[0], *ys[corners]]), _texts([xs[0], *xs[corners], xs[-1]])
+    strokes = [f"M{start} {level}"]
+    for x, y in zip(places, heights, strict=True):
+        if y != level:  # too small a climb is not seen
+            strokes.append(f"H{x}V{y}")
             level = y
-    strokes.append(f"H{points[-1][0]:g}")
-    return Series(label, "".join(strokes), style, points[-1], points[-1][1])
+    strokes.append(f"H{end}")
+    return Series(label, "".join(strokes), style, (float(end), float(level)), float(level))
 
 
 def _spread(series: Sequence[Series]) -> tuple[Series, ...]:
@@ -211,6 +212,11 @@ def _decades(low: float, high: float) -> list[float]:
 
 def _listing(names: Sequence[str]) -> str:
     return "; ".join(names) if names else "none"
+
+
+def _texts(values: Sequence[float]) -> list[str]:
+    """Write pixels with one decimal, none where it is zero; one call for a whole curve."""
+    return ("%.1f\n" * len(values) % tuple(values)).replace(".0\n", "\n").split()
 
 
 def _round(value: float) -> float:

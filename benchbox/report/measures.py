@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from benchbox.types import Protocol, Score
 
@@ -43,7 +44,7 @@ class Metric:
     convention: str  # "inter_ocular_51", "cm"
     unit: str
 
-    @property
+    @cached_property
     def title(self) -> str:
         """Name the measure in a column head."""
         words = {"nme": "NME", "auc": "AUC", "fr": "Failure rate", "error": "Error", "msd": "MSD", "jitter": "Jitter"}
@@ -55,8 +56,9 @@ class Metric:
         return self.measure != "auc"
 
 
+@lru_cache(4096)
 def parse(name: str) -> Metric:
-    """Take a metric name apart."""
+    """Take a metric name apart; equal names give the same object."""
     if match := _NORMALISED.fullmatch(name):
         measure, threshold, normaliser, points = match.groups()
         convention = normaliser + (f"_{points}" if points else "")
@@ -66,14 +68,19 @@ def parse(name: str) -> Metric:
     return Metric(name, name, "", name, "")
 
 
-def ordered(names: Iterable[str], protocol: Protocol) -> dict[str, tuple[Metric, ...]]:
+def ordered(names: Iterable[str], protocol: Protocol) -> Mapping[str, tuple[Metric, ...]]:
     """Group metric names by convention: the card's normalisers first, all points before subsets, errors before AUC."""
+    return _ordered(frozenset(names), protocol.normalisers)
+
+
+@lru_cache(256)  # runs of one protocol have the same names
+def _ordered(names: frozenset[str], known: tuple[str, ...]) -> Mapping[str, tuple[Metric, ...]]:
     groups: dict[str, list[Metric]] = {}
-    for metric in map(parse, set(names)):
+    for metric in map(parse, names):
         groups.setdefault(metric.convention, []).append(metric)
     return {
         convention: tuple(sorted(groups[convention], key=_measure_order))
-        for convention in sorted(groups, key=lambda convention: _convention_order(convention, protocol))
+        for convention in sorted(groups, key=lambda convention: _convention_order(convention, known))
     }
 
 
@@ -82,9 +89,8 @@ def _measure_order(metric: Metric) -> tuple[float, int, str]:
     return float(metric.threshold or 0), rank, metric.name
 
 
-def _convention_order(convention: str, protocol: Protocol) -> tuple[int, int, str]:
+def _convention_order(convention: str, known: tuple[str, ...]) -> tuple[int, int, str]:
     normaliser, points = split(convention)
-    known = list(protocol.normalisers)
     return -points if points else -(10**6), known.index(normaliser) if normaliser in known else len(known), convention
 
 

@@ -13,7 +13,7 @@ from benchbox.errors import ResultError
 from benchbox.references import Paper, References
 from benchbox.types import MethodCard, Protocol
 
-from . import charts, measures, prose, results, rows, runs
+from . import charts, measures, prose, results, rows
 from .charts import Chart
 from .results import Problem, Result
 from .rows import Board, Cell
@@ -108,38 +108,20 @@ class MethodPage:
 Page = IndexPage | BoardPage | MethodPage | RunPage
 
 
-def build(sources: Sources) -> list[Page]:
-    """Lay out every page of the site."""
-    methods = {card.name: card for card in sources.methods}
-    protocols = {protocol.name: protocol for protocol in sources.protocols}
-    boards = {}
-    for name, protocol in protocols.items():
-        own = [result for result in sources.results if result.run.protocol == name]
-        boards[name] = rows.board(protocol, own, sources.references, methods)
-    pages: list[Page] = [_board_page(boards[name], sources, methods) for name in boards]
-    names = sorted({*methods, *(result.run.method for result in sources.results)})
-    pages += [_method_page(name, methods.get(name), sources, protocols) for name in names]
-    pages += [runs.page(result, protocols.get(result.run.protocol), methods) for result in sources.results]
-    pages.append(_index_page(boards, names, sources, methods))
-    return pages
-
-
 # --- index and leaderboards --------------------------------------------------------------------------------------
 
 
-def _index_page(
-    boards: Mapping[str, Board], names: Sequence[str], sources: Sources, methods: Mapping[str, MethodCard]
+def index_page(
+    boards: Sequence[Board], runs: Mapping[str, int], sources: Sources, methods: Mapping[str, MethodCard]
 ) -> IndexPage:
+    """Lay out the way in; `runs` counts the runs of every method, in the order of the page."""
     entries = []
-    for name in names:
+    for name, count in runs.items():
         summary = methods[name].summary if name in methods else "predictions handed in; no card describes it here"
-        count = sum(result.run.method == name for result in sources.results)
         entries.append(IndexMethod(rows.method_path(name), rows.title(name, methods), summary, count))
     return IndexPage(
         path="index.html",
-        boards=tuple(
-            IndexCard(rows.board_path(board.protocol.name), board) for board in sorted(boards.values(), key=_place)
-        ),
+        boards=tuple(IndexCard(rows.board_path(board.protocol.name), board) for board in sorted(boards, key=_place)),
         methods=tuple(entries),
         problems=sources.problems,
     )
@@ -150,9 +132,10 @@ def _place(board: Board) -> tuple[str, int, str]:
     return board.protocol.dataset, -len(board.protocol.groups), board.protocol.name
 
 
-def _board_page(board: Board, sources: Sources, methods: Mapping[str, MethodCard]) -> BoardPage:
+def board_page(board: Board, own: Sequence[Result], sources: Sources, methods: Mapping[str, MethodCard]) -> BoardPage:
+    """Lay out a leaderboard with its charts; `own` are the runs of its protocol."""
     name = board.protocol.name
-    measured = {result.page + ".html": result for result in sources.results if result.run.protocol == name}
+    measured = {result.page + ".html": result for result in own}
     drawn, problems = {}, [problem for problem in sources.problems if problem.protocol == name]
     for table in board.tables:
         chart, faults = _board_chart(board, table, measured, methods)
@@ -174,35 +157,44 @@ def _board_page(board: Board, sources: Sources, methods: Mapping[str, MethodCard
 def _board_chart(
     board: Board, table: rows.Table, measured: Mapping[str, Result], methods: Mapping[str, MethodCard]
 ) -> tuple[Chart | None, list[Problem]]:
-    """Draw the curves of the measured rows, the best first, and say which could not be drawn."""
+    """Draw the curves of the best measured rows and say which could not be drawn."""
     metric, group = table.columns[table.key].metric, table.columns[table.key].group
     if metric.unit != "%":
         return None, []
     shown = [row for row in rows.every(table) if row.page in measured]
-    labels = _labels(shown, [measured[row.page] for row in shown], methods)
-    curves: list[tuple[str, Floats]] = []
-    problems: list[Problem] = []
-    for row, label in zip(shown, labels, strict=True):
+    found = [measured[row.page] for row in shown]
+    labels = _labels(shown, found, methods)
+    curves: dict[int, tuple[str, Floats]] = {}
+    faults: dict[int, Problem] = {}
+    for line in _varied(found):
         if len(curves) == charts.SERIES:
             break
-        run = measured[row.page].run
+        run = found[line].run
         try:
-            errors = results.errors(measured[row.page])
-            curves.append((label, results.values(errors, metric.name)[results.members(errors, group)]))
+            errors = results.errors(found[line])
+            curves[line] = labels[line], results.values(errors, metric.name)[results.members(errors, group)]
         except ResultError as fault:
             place = f"results/{run.protocol}/{run.method}/{run.variant}/{run.seed}"
-            problems.append(Problem(place, run.protocol, results.without(run.folder, str(fault))))
+            faults[line] = Problem(place, run.protocol, results.without(run.folder, str(fault)))
+    problems = [faults[line] for line in sorted(faults)]
     if not curves:
         return None, problems
     chart = charts.ced(
         f"ced-{table.convention}",
         f"Cumulative error distribution, {group}",
-        curves,
+        [curves[line] for line in sorted(curves)],
         end=measures.curve_end(board.protocol),
         convention=measures.short(table.convention),
         faces=f"the group {group} of {board.protocol.name}",
     )
     return chart, problems
+
+
+def _varied(found: Sequence[Result]) -> list[int]:
+    """Order rows for a chart with fewer curves: the first of every variant of a method, then its further seeds."""
+    firsts = {(result.run.method, result.run.variant): line for line, result in reversed(list(enumerate(found)))}
+    chosen = sorted(firsts.values())
+    return [*chosen, *sorted(set(range(len(found))).difference(chosen))]
 
 
 def _labels(shown: Sequence[rows.Row], measured: Sequence[Result], methods: Mapping[str, MethodCard]) -> list[str]:
@@ -240,8 +232,10 @@ def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:
 # --- methods -----------------------------------------------------------------------------------------------------
 
 
-def _method_page(name: str, card: MethodCard | None, sources: Sources, protocols: Mapping[str, Protocol]) -> MethodPage:
-    own = [result for result in sources.results if result.run.method == name]
+def method_page(
+    name: str, card: MethodCard | None, own: Sequence[Result], protocols: Mapping[str, Protocol]
+) -> MethodPage:
+    """Lay out the page of a method; `own` are its runs."""
     url = card.paper.get("url", "") if card else ""
     return MethodPage(
         path=rows.method_path(name),
@@ -249,17 +243,18 @@ def _method_page(name: str, card: MethodCard | None, sources: Sources, protocols
         card=card,
         title=card.title if card else name,
         link=url if url.startswith(("https://", "http://")) else "",
-        readme=_readme(card),
+        readme=prose.html(readme(card)),
         rows=tuple(_method_row(result, protocols.get(result.run.protocol)) for result in own),
     )
 
 
-def _readme(card: MethodCard | None) -> Markup:
+def readme(card: MethodCard | None) -> str:
+    """Return the text of a method's README, "" where there is none."""
     file = card.folder / "README.md" if card else None
     if file is None or not file.is_file():
-        return Markup("")
+        return ""
     with file.open(encoding="utf-8", errors="replace") as stream:
-        return prose.html(stream.read(_README_CHARS))
+        return stream.read(_README_CHARS)
 
 
 def _method_row(result: Result, protocol: Protocol | None) -> MethodRow:

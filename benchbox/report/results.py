@@ -9,7 +9,8 @@ import csv
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,9 +166,9 @@ def ids(run: Run, count: int) -> Strings:
 
     path = store.predictions_file(run.folder)
     try:
-        with numpy.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, numpy.load(stream, allow_pickle=False) as archive:
             names: Strings = archive["ids"]
-    except (OSError, ValueError, KeyError, EOFError) as fault:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
         raise ResultError(f"{path.name}: no ids can be read: {fault}") from fault
     if names.shape != (count,) or names.dtype.kind != "U":
         raise ResultError(f"{path.name}: its ids do not fit the {count} errors beside it; score it again")
@@ -183,16 +184,28 @@ def stages(run: Run) -> tuple[Stage, ...]:
     if len(lines) > _LOG_LINES:
         raise ResultError(f"log.csv: more than {_LOG_LINES:,} lines")
     found: dict[str, tuple[list[float], list[float]]] = {}
-    for number, row in enumerate(csv.DictReader(lines), start=2):
+    columns = _columns(lines, ("stage", "step", "loss"))
+    for number, (stage, *words) in enumerate(zip(*columns, strict=True), start=2):
         try:
-            step, loss = float(row["step"]), float(row["loss"])
-        except (KeyError, TypeError, ValueError) as fault:
+            step, loss = float(words[0]), float(words[1])
+        except ValueError as fault:
             raise ResultError(f"log.csv, line {number}: needs numbers in the columns step and loss") from fault
-        steps, losses = found.setdefault(row.get("stage") or "", ([], []))
+        steps, losses = found.setdefault(stage, ([], []))
         if math.isfinite(step) and math.isfinite(loss):
             steps.append(step)
             losses.append(loss)
     return tuple(Stage(name, tuple(steps), tuple(losses)) for name, (steps, losses) in found.items() if steps)
+
+
+def _columns(lines: Sequence[str], names: Sequence[str]) -> list[list[str]]:
+    """Return columns of the rows that are not blank, "" where a row has none; rows as tables would cost more."""
+    try:
+        table = list(filter(None, csv.reader(lines)))
+    except csv.Error as fault:
+        raise ResultError(f"log.csv: no table: {fault}") from fault
+    head, rows = (table[0] if table else []), table[1:]
+    places = [head.index(name) if name in head else None for name in names]
+    return [["" if at is None or at >= len(row) else row[at] for row in rows] for at in places]
 
 
 def errors(result: Result) -> np.ndarray:

@@ -18,7 +18,7 @@ from .results import Result
 from .rows import Cell
 
 if TYPE_CHECKING:
-    from benchbox.types import Bools, Floats
+    from benchbox.types import Bools, Floats, Strings
 
 Fact = tuple[str, str]
 _HARDEST = 12
@@ -139,7 +139,7 @@ def _examined(
         values = results.values(table, metrics[0].name)
         groups = {group: results.members(table, group) for group in protocol.groups}
         parts = {group: mask for group, mask in groups.items() if group != protocol.overall or len(groups) == 1}
-        hardest = _hardest(results.ids(result.run, result.n).tolist(), values, parts, metrics[0])
+        hardest = _hardest(results.ids(result.run, result.n), values, parts, metrics[0])
     except ResultError as fault:
         return [], [], [results.without(result.run.folder, str(fault))]
     if metrics[0].unit != "%":
@@ -155,14 +155,16 @@ def _examined(
     return [chart], hardest, []
 
 
-def _hardest(ids: Sequence[str], values: Floats, groups: Mapping[str, Bools], metric: Metric) -> list[Face]:
+def _hardest(ids: Strings, values: Floats, groups: Mapping[str, Bools], metric: Metric) -> list[Face]:
     """List the faces with the largest errors, those without an answer first."""
     scale = 100 if metric.unit == "%" else 1
     faces = []
-    for place in sorted(range(len(ids)), key=lambda i: (-values[i], ids[i]))[:_HARDEST]:
+    least = values[values.argpartition(-_HARDEST)[-_HARDEST]] if len(values) > _HARDEST else 0.0
+    near = (values >= least).nonzero()[0].tolist()  # all that could be among them: only these are sorted
+    for place in sorted(near, key=lambda i: (-values[i], ids[i]))[:_HARDEST]:
         value = float(values[place]) * scale
         text = measures.number(value, metric.unit) if math.isfinite(value) else "no answer"
-        faces.append(Face(ids[place], text, ", ".join(group for group, mask in groups.items() if mask[place])))
+        faces.append(Face(str(ids[place]), text, ", ".join(group for group, mask in groups.items() if mask[place])))
     return faces
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,8 +17,9 @@ from benchbox import plugins, protocol, references
 from benchbox.errors import ProtocolError, ResultError
 from benchbox.types import Protocol
 
-from . import measures, pages, results
+from . import measures, memo, plan, results
 from .pages import BoardPage, IndexPage, MethodPage, Page, Sources
+from .plan import Draft
 from .results import Problem
 
 MANIFEST = "manifest.json"
@@ -33,28 +37,37 @@ def render(results_folder: Path, out: Path) -> list[Path]:
     Every file appears whole or not at all; pages of an earlier rendering that are not made any more are removed, and
     no other file is touched. Raises ResultError when `out` holds a foreign file in the way or cannot be written.
     """
-    return write(files(gather(results_folder)), out)
+    return write(planned(gather(results_folder)), out)
 
 
 def stale(results_folder: Path, out: Path) -> list[str]:
-    """Say how the site below `out` differs from what `render` would write, one line per file; [] when it does not."""
-    wanted = files(gather(results_folder))
-    faults = []
-    for name, content in wanted.items():
-        if not (out / name).is_file():
-            faults.append(f"{name}: missing")
-        elif (out / name).read_bytes() != content:
-            faults.append(f"{name}: differs")
+    """Say how the site below `out` differs from what `render` would write, one line per file; [] when it does not.
+
+    Every file is rendered and its bytes compared; nothing that lies beside the pages is believed.
+    """
+    wanted = planned(gather(results_folder))
+    faults, digests = [], {}
+    for name, file in wanted.items():
+        content = file.content()
+        digests[name] = _digest(content)
+        faults += _difference(out, name, content)
+    faults += _difference(out, MANIFEST, _manifest(digests))
     faults += [f"{name}: left over" for name in _written(out) if name not in wanted and (out / name).is_file()]
     return sorted(faults)
+
+
+def _difference(out: Path, name: str, content: bytes) -> list[str]:
+    if not (out / name).is_file():
+        return [f"{name}: missing"]
+    return [] if (out / name).read_bytes() == content else [f"{name}: differs"]
 
 
 def gather(results_folder: Path) -> Sources:
     """Read everything that the pages are made from: cards, references, runs."""
     found, problems = results.read(results_folder)
     known = {card.name: card for card in protocol.cards()}
-    for result in found:
-        _add_protocol(known, result.run.protocol, problems)
+    for name in dict.fromkeys(result.run.protocol for result in found):
+        _add_protocol(known, name, problems)
     return Sources(
         protocols=tuple(known[name] for name in sorted(known)),
         methods=tuple(sorted(plugins.cards(), key=lambda card: card.name)),
@@ -65,11 +78,10 @@ def gather(results_folder: Path) -> Sources:
 
 
 def _add_protocol(known: dict[str, Protocol], name: str, problems: list[Problem]) -> None:
-    """Load the card of a protocol that has results, with its options; say so once where there is none."""
-    if name in known or any(problem.place == f"results/{name}" for problem in problems):
-        return
+    """Load the card of a protocol that has results, with its options, or say that there is none."""
     try:
-        known[name] = protocol.load(name)
+        if name not in known:
+            known[name] = protocol.load(name)
     except ProtocolError as fault:
         problems.append(Problem(f"results/{name}", name, f"has no leaderboard: {fault}"))
 
@@ -77,15 +89,35 @@ def _add_protocol(known: dict[str, Protocol], name: str, problems: list[Problem]
 # --- bytes -------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class File:
+    """A file of the site before it is rendered."""
+
+    inputs: Callable[[], str]  # digest of what it is made from, the code and templates aside
+    content: Callable[[], bytes]
+
+
+def planned(sources: Sources) -> dict[str, File]:
+    """Plan every file of the site but the manifest: path inside the site → file, sorted by path."""
+    environment = _environment()
+    made = {f"assets/{name}": File(str, (_HERE / "assets" / name).read_bytes) for name in ASSETS}
+    for draft in plan.drafts(sources):
+        made[draft.path] = File(draft.inputs, partial(_printed, environment, draft))
+    return dict(sorted(made.items()))
+
+
 def files(sources: Sources) -> dict[str, bytes]:
     """Render every file of the site: path inside the site → bytes, sorted by path, the manifest included."""
-    environment = _environment()
-    made = {f"assets/{name}": (_HERE / "assets" / name).read_bytes() for name in ASSETS}
-    for page in pages.build(sources):
-        made[page.path] = _html(environment, page)
-    made = dict(sorted(made.items()))
-    digests = {name: f"sha256:{hashlib.sha256(content).hexdigest()}" for name, content in made.items()}
-    return {**made, MANIFEST: _manifest(digests)}
+    made = {name: file.content() for name, file in planned(sources).items()}
+    return {**made, MANIFEST: _manifest({name: _digest(content) for name, content in made.items()})}
+
+
+def _printed(environment: Environment, draft: Draft) -> bytes:
+    return _html(environment, draft.page())
+
+
+def _digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _manifest(digests: Mapping[str, str]) -> bytes:
@@ -119,25 +151,45 @@ def _html(environment: Environment, page: Page) -> bytes:
 # --- files -------------------------------------------------------------------------------------------------------
 
 
-def write(made: Mapping[str, bytes], out: Path) -> list[Path]:
-    """Write the files of a site and remove those of an earlier one; see `render`."""
+def write(wanted: Mapping[str, File], out: Path) -> list[Path]:
+    """Render and write the files of a site that have changed and remove those of an earlier one; see `render`."""
     before = _written(out)
-    for name in made:
+    for name in (*wanted, MANIFEST):
         if (out / name).exists() and name not in before and name != MANIFEST:
             raise ResultError(f"{out / name}: was not written by benchbox report; choose another folder with --out")
-    gone = sorted(before - made.keys())
-    try:
-        if before != set(made) - {MANIFEST}:  # an interrupted rendering must still know its files, old and new
+    with _explained(out):
+        if before != wanted.keys():  # an interrupted rendering must still know its files, old and new
             out.mkdir(parents=True, exist_ok=True)
-            _replace(out / MANIFEST, _manifest(dict.fromkeys(sorted(before | made.keys()), "")))
-        for name, content in made.items():
-            _replace(out / name, content)
-        for name in gone:
+            _replace(out / MANIFEST, _manifest(dict.fromkeys(sorted(before | wanted.keys()), "")))
+    known = memo.load(out)
+    made = {name: _refreshed(out / name, file, known.get(name)) for name, file in wanted.items()}
+    with _explained(out):
+        _replace(out / MANIFEST, _manifest({name: content for name, (_, content) in made.items()}))
+        for name in sorted(before - wanted.keys()):
             (out / name).unlink(missing_ok=True)
             _prune(out, name)
+    memo.save(out, made)
+    return sorted(out / name for name in (*made, MANIFEST))
+
+
+def _refreshed(path: Path, file: File, noted: memo.Noted | None) -> memo.Noted:
+    """Render one file unless it was rendered from the same inputs and nobody has touched it since."""
+    inputs = file.inputs()
+    if noted and noted[0] == inputs and path.is_file() and _digest(path.read_bytes()) == noted[1]:
+        return noted
+    content = file.content()
+    with _explained(path):
+        _replace(path, content)
+    return inputs, _digest(content)
+
+
+@contextmanager
+def _explained(place: Path) -> Iterator[None]:
+    """Turn a fault of writing into one line that says what to do."""
+    try:
+        yield
     except OSError as fault:
-        raise ResultError(f"{out}: cannot be written: {fault.strerror or fault}; choose --out DIR") from fault
-    return sorted(out / name for name in made)
+        raise ResultError(f"{place}: cannot be written: {fault.strerror or fault}; choose --out DIR") from fault
 
 
 def _replace(path: Path, content: bytes) -> None:

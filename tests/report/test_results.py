@@ -74,6 +74,8 @@ def test_errors_that_do_not_fit_are_refused(make, tmp_path):
     [
         ("stage,step\na,1\n", "line 2: needs numbers in the columns step and loss"),
         ("stage,step,epoch,loss\na,1,0,x\n", "line 2"),
+        ("stage,step,epoch,loss\n\na,1,0,1\na,2\n", "line 3"),
+        ("stage,step,loss\na,1," + "9" * 200_000 + "\n", "no table: field larger than field limit"),
     ],
 )
 def test_a_damaged_log_names_its_line(make, text, message):
@@ -104,3 +106,10 @@ def test_other_names_become_safe_and_stay_different(name):
     assert made != stored.slug(name + "2")
     assert all(letter in "abcdefghijklmnopqrstuvwxyz0123456789_-" for letter in made)
     assert len(made) < 64
+
+
+@pytest.mark.parametrize("text", ["", "\n", "stage,step,loss\n"])
+def test_a_log_without_a_step_is_empty(make, text):
+    run = make("demo-a", 0.04)
+    (run.folder / "log.csv").write_text(text)
+    assert stored.stages(run) == ()

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from benchbox.references import References
-from benchbox.report import quoted, rows
+from benchbox.report import quoted, rows, standings
 from benchbox.report import results as stored
 
 
 @pytest.fixture
 def board(results, demo, demo_card, demo_references):
     found, _ = stored.read(results)
-    return rows.board(demo, found, demo_references, {demo_card.name: demo_card})
+    return standings.board(demo, found, demo_references, {demo_card.name: demo_card})
 
 
 def reasons(table: rows.Table) -> dict[str, list[str]]:
@@ -57,7 +57,7 @@ def test_details_name_budget_data_seed_and_failures(board):
 def test_a_short_test_set_stands_apart(make, demo, tmp_path):
     make("demo-a", 0.04, scores={"n": 39})
     found, _ = stored.read(tmp_path / "results")
-    board = rows.board(demo, found, References({}, ()), {})
+    board = standings.board(demo, found, References({}, ()), {})
     assert reasons(board.tables[0]) == {"tested on 39 of 40 faces": ["demo-a"]}
     assert board.leader is None
     assert board.nearest is not None

@@ -1,0 +1,172 @@
+"""From scores and reference rows to leaderboards: who stands where, and which rows a page has room for.
+
+Beside each other stand only rows of the same card, measured on the whole test set, trained on the complete data with
+the variant's own parameters; budget, interval and seed are shown. Every other row stands apart with its reason. Only
+what was measured here gets a rank; papers' numbers are placed among them by value and keep their source. Rows are
+sorted by their scores and printed only where they are shown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from benchbox.references import References
+from benchbox.types import MethodCard, Protocol, Score
+
+from . import measures, quoted, rows
+from .quoted import Line
+from .results import Result
+from .rows import KINDS, Board, Cell, Column, Part, Row, Spot, Table
+
+_LINES = 300  # measured lines that one board shows in all: a page of two thirds of a megabyte
+
+
+def board(
+    protocol: Protocol, results: Sequence[Result], references: References, methods: Mapping[str, MethodCard]
+) -> Board:
+    """Lay out the leaderboard of one protocol; `results` are the runs of this protocol."""
+    lines = quoted.lines(protocol, references)
+    names = {name for result in results for scores in result.scores.values() for name in scores}
+    names |= {line.metric for line in lines}
+    measured = [(result, rows.measured(result, protocol, methods)) for result in results]
+    drafts = []
+    for convention, metrics in measures.ordered(names, protocol).items():
+        columns = tuple(Column(metric, group) for metric in metrics for group in protocol.groups)
+        entries = [_Entry(row, _scores(result, columns)) for result, row in measured]
+        entries += [_quoted(line, columns) for line in lines if measures.parse(line.metric).convention == convention]
+        if draft := _draft(convention, columns, [entry for entry in entries if any(entry.scores)], protocol):
+            drafts.append(draft)
+    rooms = _rooms([sum(entry.row.kind != "paper" for entry in draft.entries) for draft in drafts])
+    tables = [_table(draft, room) for draft, room in zip(drafts, rooms, strict=True)]
+    counts = {str(kind): sum(result.kind == kind for result in results) for kind in KINDS} | {"paper": len(lines)}
+    return Board(protocol, tuple(tables), counts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Entry:
+    """A row before its numbers are printed, which is done only for those that are shown."""
+
+    row: Row
+    scores: tuple[Score | None, ...]  # one for each column; none without a value
+
+
+@dataclass(frozen=True, eq=False)
+class _Draft:
+    """A table before it is decided how many of its rows are shown."""
+
+    convention: str
+    columns: tuple[Column, ...]
+    key: int
+    entries: Sequence[_Entry]  # in order
+
+
+def _scores(result: Result, columns: Sequence[Column]) -> tuple[Score | None, ...]:
+    scores = [result.scores.get(column.group, {}).get(column.metric.name) for column in columns]
+    return tuple(score if score and score.value is not None else None for score in scores)
+
+
+def _quoted(line: Line, columns: Sequence[Column]) -> _Entry:
+    found = [line.cells.get(c.group) if c.metric.name == line.metric else None for c in columns]
+    cells = tuple(Cell(row.printed, row.value) if row and row.value is not None else None for row in found)
+    row = Row("paper", line.method, "", (), line.sources, cells, line.notes, line.apart)
+    return _Entry(row, tuple(Score(cell.value, "") if cell else None for cell in cells))
+
+
+def _draft(convention: str, columns: Sequence[Column], entries: Sequence[_Entry], protocol: Protocol) -> _Draft | None:
+    """Sort the rows of one convention and drop the columns without a value; None where nothing has one."""
+    used = [i for i in range(len(columns)) if any(entry.scores[i] for entry in entries)]
+    if not used:
+        return None
+    kept = tuple(columns[i] for i in used)
+    ranking = [i for i, c in enumerate(kept) if c.metric == kept[0].metric]
+    key = next((i for i in ranking if kept[i].group == protocol.overall), ranking[0])
+    entries = [
+        _Entry(
+            replace(entry.row, cells=tuple(entry.row.cells[i] for i in used)) if entry.row.cells else entry.row,
+            tuple(entry.scores[i] for i in used),
+        )
+        for entry in entries
+    ]
+    falls = kept[key].metric.falls
+    return _Draft(convention, kept, key, sorted(entries, key=lambda e: rows.order(e.row, e.scores[key], falls)))
+
+
+def _rooms(sizes: Sequence[int]) -> list[int]:
+    """Share the lines of a board out among its tables: half and what the others leave to the first, which ranks."""
+    if sum(sizes) <= _LINES:
+        return list(sizes)
+    first = min(sizes[0], _LINES if len(sizes) == 1 else _LINES // 2)
+    return [first, *([(_LINES - first) // max(len(sizes) - 1, 1)] * (len(sizes) - 1))]
+
+
+def _table(draft: _Draft, room: int) -> Table:
+    """Print, rank and footnote the rows of one convention: all of the papers' and the best `room` measured ones."""
+    shown = _shown(draft.entries, room)
+    cells = [entry.row.cells or tuple(map(rows.cell, entry.scores)) for entry in shown]
+    ends = [end for row in cells if (at := row[draft.key]) for end in (at.value, *at.ends)]
+    scale = (min(ends), max(ends)) if ends else (0.0, 0.0)
+    notes = {note: 0 for entry in shown for note in entry.row.notes}
+    notes = {note: number for number, note in enumerate(notes, start=1)}
+    finished = [
+        replace(
+            entry.row,
+            cells=printed,
+            spot=_spot(printed[draft.key], scale),
+            marks=tuple(notes[note] for note in entry.row.notes),
+        )
+        for entry, printed in zip(shown, cells, strict=True)
+    ]
+    return Table(
+        convention=draft.convention,
+        columns=draft.columns,
+        key=draft.key,
+        rows=_ranked([row for row in finished if not row.apart], draft.key),
+        apart=_parts(finished),
+        footnotes=tuple(notes),
+        scale=scale,
+        hidden=len(draft.entries) - len(shown),
+    )
+
+
+def _shown(entries: Sequence[_Entry], room: int) -> list[_Entry]:
+    """Choose the best rows; of those that stand apart at least a quarter of the room, so that they do not vanish."""
+    measured = [entry for entry in entries if entry.row.kind != "paper"]
+    beside = [entry for entry in measured if not entry.row.apart]
+    apart = [entry for entry in measured if entry.row.apart]
+    beside = beside[: room - min(len(apart), room // 4)]
+    kept = {id(entry) for entry in (*beside, *apart[: room - len(beside)])}
+    return [entry for entry in entries if entry.row.kind == "paper" or id(entry) in kept]
+
+
+def _parts(finished: Sequence[Row]) -> tuple[Part, ...]:
+    """Gather the rows that stand apart by reason: ours before the papers', then by their words."""
+    parts: dict[str, list[Row]] = {}
+    for row in finished:
+        if row.apart:
+            parts.setdefault(row.apart, []).append(row)
+    order = sorted(parts, key=lambda reason: (all(row.kind == "paper" for row in parts[reason]), reason))
+    return tuple(Part(reason, tuple(parts[reason])) for reason in order)
+
+
+def _ranked(beside: Sequence[Row], key: int) -> tuple[Row, ...]:
+    """Give a rank to each measured row that has a value in the ranking column."""
+    ranked, place = [], 0
+    for row in beside:
+        if row.kind != "paper" and row.cells[key]:
+            place += 1
+            ranked.append(replace(row, rank=place))
+        else:
+            ranked.append(row)
+    return tuple(ranked)
+
+
+def _spot(cell: Cell | None, scale: tuple[float, float]) -> Spot | None:
+    """Place a value on the logarithmic scale: one very weak row must not press the others into a corner."""
+    if cell is None or not 0 < scale[0] < scale[1]:
+        return None
+    low, high = cell.ends or (cell.value, cell.value)
+    span = math.log(scale[1] / scale[0])
+    at, low, high = (math.log(value / scale[0]) / span * 100 for value in (cell.value, low, high))
+    return Spot(at, low, high)

@@ -1,0 +1,217 @@
+"""A growing results folder: what has not changed is not made again, and work grows in a straight line.
+
+Nothing here depends on a clock; `tests/bench/rendering.py` measures.
+"""
+
+import cProfile
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import benchbox
+from benchbox import protocol, references, report
+from benchbox.report import memo, site
+from benchbox.types import Protocol
+
+from .invented import fabricate
+
+
+@pytest.fixture
+def small() -> tuple[Protocol, ...]:
+    return protocol.load("300w-challenging"), protocol.load("synth-300w-challenging")
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The paths of all pages that are laid out and printed from now on."""
+    paths: list[str] = []
+    real = site._html
+
+    def noted(environment: Any, page: Any) -> bytes:
+        paths.append(page.path)
+        return real(environment, page)
+
+    monkeypatch.setattr(site, "_html", noted)
+    return paths
+
+
+def test_a_second_rendering_makes_no_page(tmp_path, small, made):
+    results, out = tmp_path / "results", tmp_path / "site"
+    fabricate(results, 20, small)
+    files = report.render(results, out)
+    assert len(made) == len(files) - len(site.ASSETS) - 1
+    made.clear()
+    for path in results.rglob("*"):
+        os.utime(path)  # a fresh clone has other times
+    report.render(results, out)
+    assert made == []
+
+
+@pytest.mark.parametrize("name", ["scores.json", "run.json", "errors.npy", "predictions.npz", "log.csv"])
+def test_a_changed_file_of_a_run_makes_its_own_pages_anew(tmp_path, small, made, name):
+    results, out = tmp_path / "results", tmp_path / "site"
+    fabricate(results, 20, small)
+    report.render(results, out)
+    made.clear()
+    path = results / "300w-challenging" / "method-000" / "v0" / "3" / name
+    content = path.read_bytes()
+    path.unlink()  # the runs share their files
+    changed = content.replace(b'"schema": 1', b'"schema": 1, "note": 1') if name.endswith(".json") else content[:-9]
+    assert changed != content
+    path.write_bytes(changed)
+    report.render(results, out)
+    pages = ["300w-challenging/method-000/v0/3.html", "protocol/300w-challenging.html", "method/method-000.html"]
+    assert sorted(made) == sorted(["run/" + pages[0], *pages[1:], "index.html"])
+    assert report.stale(results, out) == []
+
+
+def test_changed_references_and_cards_make_their_pages_anew(tmp_path, small, made, monkeypatch):
+    results, out = tmp_path / "results", tmp_path / "site"
+    fabricate(results, 4, small)
+    report.render(results, out)
+    made.clear()
+    none = references.References({}, ())
+    monkeypatch.setattr(references, "load", lambda: none)
+    report.render(results, out)
+    assert {path for path in made if "/" in path} == {f"protocol/{name}.html" for name in protocol.names()}
+    made.clear()
+    cards = [replace(card, title="Another") if card == small[0] else card for card in protocol.cards()]
+    monkeypatch.setattr(protocol, "cards", lambda: cards)
+    report.render(results, out)
+    assert {path for path in made if path.startswith("run/")} == {
+        f"run/300w-challenging/method-000/v0/{seed}.html" for seed in (0, 1)
+    }
+    assert "protocol/300w-challenging.html" in made
+    assert "method/method-000.html" in made
+    assert report.stale(results, out) == []
+
+
+def test_a_page_edited_by_hand_is_found_and_made_anew(tmp_path, small, made):
+    results, out = tmp_path / "results", tmp_path / "site"
+    fabricate(results, 4, small)
+    report.render(results, out)
+    page = out / "run" / "300w-challenging" / "method-000" / "v0" / "0.html"
+    page.write_text(page.read_text().replace("Hardest faces", "Easiest faces"))
+    assert report.stale(results, out) == ["run/300w-challenging/method-000/v0/0.html: differs"]
+    made.clear()
+    report.render(results, out)
+    assert made == ["run/300w-challenging/method-000/v0/0.html"]
+    assert report.stale(results, out) == []
+
+
+def test_a_forged_memo_and_manifest_do_not_hide_an_edit(tmp_path, small):
+    """The trap: whoever edits a page can edit what lies beside it, too."""
+    results, out = tmp_path / "results", tmp_path / "site"
+    fabricate(results, 4, small)
+    report.render(results, out)
+    page = out / "protocol" / "300w-challenging.html"
+    before = site._digest(page.read_bytes())
+    page.write_text(page.read_text().replace("method-000", "method-001"))
+    for path in (out / "manifest.json", out / ".cache" / "pages.json"):
+        assert before in path.read_text()
+        path.write_text(path.read_text().replace(before, site._digest(page.read_bytes())))
+    assert "protocol/300w-challenging.html: differs" in report.stale(results, out)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"generator": "@", "pages": {"index.html": 3}}', "[" * 100_000])
+def test_a_damaged_memo_costs_time_only(tmp_path, small, made, text):
+    results, out = tmp_path / "results", tmp_path / "site"
+    fabricate(results, 2, small)
+    files = report.render(results, out)
+    (out / ".cache" / "pages.json").write_text(text.replace("@", memo.generator()))
+    made.clear()
+    assert report.render(results, out) == files
+    assert "index.html" in made
+    assert report.stale(results, out) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("report/templates/run.html", "Make it again", "Once more"),
+        ("report/measures.py", "digits = 3 if", "digits = 4 if"),
+        ("protocol.py", "faces that fail", "failing faces"),
+    ],
+)
+def test_a_changed_generator_is_found_and_makes_all_pages_anew(tmp_path, small, file, old, new):
+    """With the memo of the code before it: nothing of that may be believed."""
+    results, out = tmp_path / "results", tmp_path / "site"
+    fabricate(results, 4, small)
+    report.render(results, out)
+    shutil.copytree(Path(benchbox.__file__).parent, tmp_path / "code" / "benchbox")
+    changed = tmp_path / "code" / "benchbox" / file
+    assert old in changed.read_text()
+    changed.write_text(changed.read_text().replace(old, new))
+
+    def command(*options: str) -> subprocess.CompletedProcess[str]:
+        words = [sys.executable, "-m", "benchbox", "report", "--results", str(results), "--out", str(out), *options]
+        surroundings = {**os.environ, "PYTHONPATH": str(tmp_path / "code")}
+        return subprocess.run(words, cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False)
+
+    stale = command("--check")
+    assert stale.returncode == 1, stale.stderr
+    assert "differs" in stale.stdout
+    assert command().returncode == 0
+    assert command("--check").returncode == 0
+
+
+def test_checking_pages_does_not_load_torch(tmp_path, small):
+    results, out = tmp_path / "results", tmp_path / "site"
+    fabricate(results, 2, small)
+    report.render(results, out)
+    words = [sys.executable, "-X", "importtime", "-m", "benchbox", "report", "--check"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "benchbox.report.site" in loaded
+    assert not {name.partition(".")[0] for name in loaded} & {"torch", "cv2", "scipy", "pandas", "matplotlib"}
+
+
+def test_work_grows_in_a_straight_line(tmp_path, small):
+    """Function calls instead of seconds: twice the runs, twice the calls, and no more when all are unchanged."""
+    calls: dict[str, list[int]] = {"first": [], "again": []}
+    for size in (100, 200):
+        results, out = tmp_path / str(size) / "results", tmp_path / str(size) / "site"
+        fabricate(results, size, small)
+        for counts in calls.values():
+            profile = cProfile.Profile()
+            profile.runcall(report.render, results, out)
+            counts.append(sum(entry.callcount for entry in profile.getstats()))
+    assert calls["first"][1] < 2.1 * calls["first"][0]
+    assert calls["again"][1] < 2.1 * calls["again"][0]
+    assert calls["again"][1] < 0.3 * calls["first"][1]
+
+
+def test_a_board_of_five_hundred_runs_weighs_less_than_a_megabyte(tmp_path):
+    """Six conventions of fifteen columns: all rows would weigh seven megabytes."""
+    card = protocol.load("300w-full")
+    fabricate(tmp_path / "results", 500, (card,))
+    planned = site.planned(site.gather(tmp_path / "results"))
+    board = planned["protocol/300w-full.html"].content()
+    assert len(board) < 1_000_000
+    text = board.decode()
+    assert "350 weaker rows have no room here" in text
+    first = text[: text.index("</table>")]
+    ranks = [int(rank) for rank in re.findall(r'<td class="rank">(\d+)</td>', first)]
+    assert ranks == list(range(1, 151))
+    keys = [float(value) for value in re.findall(r'<td class="number(?: first)? key" data-value="([\d.]+)">', first)]
+    assert keys == sorted(keys)
+    methods = b"".join(file.content() for name, file in planned.items() if name.startswith("method/"))
+    assert set(re.findall(r"run/300w-full/[^\"]+", text)) < set(re.findall(r"run/300w-full/[^\"]+", methods.decode()))
+    assert methods.count(b"run/300w-full/") == 500
+
+
+def test_a_chart_shows_variants_before_seeds(tmp_path):
+    """Forty runs, five seeds of each variant: eight curves are eight variants, each with its best seed."""
+    fabricate(tmp_path / "results", 40, (protocol.load("300w-challenging"),))
+    text = site.planned(site.gather(tmp_path / "results"))["protocol/300w-challenging.html"].content().decode()
+    chart = re.findall(r'<text class="label[^>]*>([^<]+)</text>', text[: text.index("</svg>\n</div>\n<figcaption>")])
+    assert len(chart) == 8
+    assert len({label.partition(", seed")[0] for label in chart}) == 8
