@@ -104,6 +104,31 @@ def nme(
     return mean_errors(truth, predictions, points, visible) / scale
 
 
+def nme_by_part(
+    truth: Floats, predictions: Floats, scale: Floats, layout: Layout, visible: Bools | None = None
+) -> dict[str, Floats]:
+    """Return each face's error (N,) over the points of each part of the layout (contour, nose …), as fractions.
+
+    Each part is divided by the same normaliser of the whole face, as papers do. A face without a visible point of a
+    part is NaN there. The mean over points weighted by the parts' sizes is the NME of the whole.
+    """
+    return {name: nme(truth, predictions, scale, points, visible) for name, points in layout.parts.items()}
+
+
+def nme_by_point(truth: Floats, predictions: Floats, scale: Floats, visible: Bools | None = None) -> Floats:
+    """Return each point's error (K,), the mean over the faces that have an answer and show it; NaN where none does."""
+    _require_points(truth, predictions)
+    sums, sizes = np.zeros(truth.shape[1]), np.zeros(truth.shape[1])
+    for start in range(0, len(truth), ROWS):
+        rows = slice(start, start + ROWS)
+        errors = point_errors(truth[rows], predictions[rows]) / scale[rows, None]
+        counts = np.isfinite(errors) if visible is None else np.isfinite(errors) & visible[rows]
+        sums += np.where(counts, errors, 0.0).sum(axis=0)
+        sizes += counts.sum(axis=0)
+    found: Floats = np.divide(sums, sizes, out=np.full(len(sums), np.nan), where=sizes > 0)
+    return found
+
+
 def normaliser(
     name: str, truth: Floats, layout: Layout, boxes: Floats | None = None, ids: Strings | None = None
 ) -> Floats:

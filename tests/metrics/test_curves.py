@@ -44,6 +44,37 @@ def slow_pyhowfar(errors, threshold):
     return sum(curve[:bins]) / bins
 
 
+def slow_spiga(errors, threshold):
+    answered = [e for e in errors if e < math.inf]
+    low, width = min(answered), (max(answered) - min(answered)) / 10_000
+    ends = [low + k * width for k in range(10_000) if low + k * width < threshold]
+    curve = [sum(e < low + (k + 1) * width for e in answered) / len(errors) for k in range(len(ends))]
+    pairs = [(curve[k] + 4 * curve[k + 1] + curve[k + 2]) / 3 * width for k in range(0, len(ends) - 2, 2)]
+    if len(ends) % 2 == 0:  # one interval too many for Simpson's rule: a parabola through the last three
+        pairs.append(width * (5 * curve[-1] + 8 * curve[-2] - curve[-3]) / 12)
+    return sum(pairs) / threshold
+
+
+def slow_luvli(errors, threshold):
+    ordered, area = sorted(errors), 0.0
+    for k, (x, after) in enumerate(zip(ordered, [*ordered[1:], math.inf], strict=True), start=1):
+        if x < threshold:
+            end = min(after, threshold)
+            rise = (end - x) / (after - x) / len(errors)
+            area += (end - x) * (k / len(errors) + rise / 2)
+    return area / threshold
+
+
+def slow_scfa(errors, threshold):
+    grid = [threshold * k / 20 for k in range(1, 21)]
+    curve = [sum(e <= x for e in errors) / len(errors) for x in grid]
+    return sum((curve[k] + curve[k + 1]) / 2 for k in range(19)) / 20
+
+
+def slow_mdm(errors, threshold):
+    return sum(e < threshold for e in errors) / len(errors)
+
+
 def test_auc_and_fr_by_hand():
     # 1 - 0.02/0.08 = 0.75, 0.5, 0, and nothing for the failed face
     assert curves.auc(ERRORS, 0.08) == pytest.approx((0.75 + 0.5) / 4, rel=1e-15)
@@ -104,7 +135,16 @@ def test_order_does_not_matter_and_worse_is_never_better(errors, threshold, data
 
 @pytest.mark.parametrize(
     ("name", "slow"),
-    [("exact", slow_exact), ("dan", slow_dan), ("dxy", slow_dxy), ("pyhowfar", slow_pyhowfar)],
+    [
+        ("exact", slow_exact),
+        ("dan", slow_dan),
+        ("dxy", slow_dxy),
+        ("pyhowfar", slow_pyhowfar),
+        ("spiga", slow_spiga),
+        ("luvli", slow_luvli),
+        ("scfa", slow_scfa),
+        ("mdm", slow_mdm),
+    ],
 )
 @pytest.mark.parametrize("threshold", [0.08, 0.1])
 def test_every_rule_equals_its_slow_loop(name, slow, threshold):
@@ -123,6 +163,29 @@ def test_rules_part_from_exact_as_their_docstrings_say():
         assert by["pyhowfar"] == pytest.approx(-succeed / (2000 * threshold), rel=0.15)
         overshoot = succeed * 1e-4 / threshold if threshold < 0.08 else 0.0
         assert by["dan"] == pytest.approx(overshoot, abs=4e-5)
+        bin_width = (errors.max() - errors.min()) / 10_000
+        assert -2e-5 < by["spiga"] < bin_width / threshold * succeed + 2e-5
+        assert 0 < by["luvli"] <= 1 / (2 * len(errors))
+        assert abs(by["scfa"]) < 0.001
+        assert by["mdm"] > 0.2
+
+
+def test_scfa_takes_from_the_best():
+    """Trap: the stretch from 0 to T/20 is left out, so that nobody reaches 1."""
+    assert curves.PARITY_RULES["scfa"].auc(np.zeros(5), 0.1) == pytest.approx(0.95)
+
+
+def test_one_wild_error_moves_spigas_auc_of_all_others():
+    errors = np.random.default_rng(7).gamma(4, 0.01, 500)
+    rule, wild = curves.PARITY_RULES["spiga"], np.append(errors, 20.0)
+    assert abs(curves.auc(wild, 0.08) / curves.auc(errors, 0.08) - 500 / 501) < 1e-12
+    assert rule.auc(wild, 0.08) - curves.auc(wild, 0.08) > 0.005
+
+
+def test_mdm_prints_a_share_as_an_area():
+    errors = np.full(10, 0.07)
+    assert curves.PARITY_RULES["mdm"].auc(errors, 0.08) == 1.0
+    assert curves.auc(errors, 0.08) == pytest.approx(0.125)
 
 
 def test_dan_reads_failures_where_its_grid_ends():

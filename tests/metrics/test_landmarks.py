@@ -160,6 +160,39 @@ def test_a_row_without_an_answer_is_nan_alone():
     assert np.isnan(landmarks.mean_errors(truth, predictions)).tolist() == [False, True, False]
 
 
+def test_parts_are_divided_by_the_whole_faces_normaliser():
+    truth = faces(5)
+    predictions = truth.copy()
+    predictions[:, :17, 0] += 6.0  # the jaw only
+    scale = np.full(5, 60.0)
+    parts = landmarks.nme_by_part(truth, predictions, scale, IBUG68)
+    assert parts["contour"] == pytest.approx(np.full(5, 0.1))
+    assert all((errors == 0).all() for name, errors in parts.items() if name != "contour")
+
+
+def test_parts_add_up_to_the_whole():
+    truth, predictions = faces(6), faces(6, seed=1)
+    scale = landmarks.normaliser("inter_ocular", truth, IBUG68)
+    parts = landmarks.nme_by_part(truth, predictions, scale, IBUG68)
+    total = sum(len(points) * parts[name] for name, points in IBUG68.parts.items()) / 68
+    np.testing.assert_allclose(total, landmarks.nme(truth, predictions, scale), rtol=1e-13)
+
+
+@pytest.mark.parametrize("count", [3, landmarks.ROWS + 5])
+def test_points_equal_a_slow_loop(count):
+    rng = np.random.default_rng(count)
+    truth, predictions = rng.normal(100, 40, (2, count, 5, 2))
+    predictions[1] = np.nan  # no answer
+    scale, visible = rng.uniform(50, 90, count), rng.random((count, 5)) < 0.7
+    visible[:, 4] = False
+    for mask in (None, visible):
+        got = landmarks.nme_by_point(truth, predictions, scale, mask)
+        for k in range(5):
+            rows = [i for i in range(count) if i != 1 and (mask is None or mask[i, k])]
+            each = [math.dist(truth[i, k], predictions[i, k]) / scale[i] for i in rows]
+            assert got[k] == pytest.approx(sum(each) / len(each) if each else math.nan, rel=1e-12, nan_ok=True)
+
+
 def plain_face() -> np.ndarray:
     """Eyes at (40, 50) and (100, 50) with corners 10 px further out, box 0 … 140 by 10 … 106."""
     face = np.full((1, 68, 2), 50.0)
