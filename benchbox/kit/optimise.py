@@ -13,24 +13,28 @@ from benchbox.errors import PluginError
 
 
 def optimiser(kind: str, parameters: Iterable[Tensor], lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """Make `sgd` (momentum 0.9) or `adamw`, fused; raises PluginError for another name."""
+    """Make `sgd` (momentum 0.9), `adamw`, both fused, or `adadelta`; raises PluginError for another name."""
     if kind == "sgd":
         return torch.optim.SGD(parameters, lr, momentum=0.9, weight_decay=weight_decay, fused=True)
     if kind == "adamw":
         return torch.optim.AdamW(parameters, lr, weight_decay=weight_decay, fused=True)
-    raise PluginError(f"optimiser = {kind!r}: must be sgd or adamw")
+    if kind == "adadelta":
+        return torch.optim.Adadelta(parameters, lr, weight_decay=weight_decay)
+    raise PluginError(f"optimiser = {kind!r}: must be sgd, adamw or adadelta")
 
 
 def rate(schedule: str, step: int, steps: int, warmup: int = 0) -> float:
-    """Return the factor on the learning rate at a step: `poly` (power 1) or `cosine`, after a linear rise."""
+    """Return the factor on the rate at a step: `constant`, `poly` (power 1) or `cosine`, after a linear rise."""
     if step < warmup:
         return (step + 1) / warmup
     done = (step - warmup) / max(1, steps - warmup)
+    if schedule == "constant":
+        return 1.0
     if schedule == "poly":
         return 1 - done
     if schedule == "cosine":
         return 0.5 * (1 + math.cos(math.pi * done))
-    raise PluginError(f"schedule = {schedule!r}: must be poly or cosine")
+    raise PluginError(f"schedule = {schedule!r}: must be constant, poly or cosine")
 
 
 class Average:

@@ -10,21 +10,31 @@ from benchbox.kit.optimise import Average, optimiser, rate
 
 def test_schedules_by_hand():
     assert [rate("poly", step, 4) for step in range(4)] == [1, 0.75, 0.5, 0.25]
+    assert [rate("constant", step, 4, warmup=2) for step in range(4)] == [0.5, 1.0, 1.0, 1.0]
     assert rate("cosine", 0, 10) == 1
     assert rate("cosine", 5, 10) == pytest.approx(0.5)
     assert [rate("cosine", step, 10, warmup=2) for step in (0, 1, 2)] == [0.5, 1.0, 1.0]
 
 
 def test_unknown_names_are_told_what_there_is():
-    with pytest.raises(PluginError, match="must be poly or cosine"):
+    with pytest.raises(PluginError, match="must be constant, poly or cosine"):
         rate("step", 5, 10)
-    with pytest.raises(PluginError, match="must be sgd or adamw"):
+    with pytest.raises(PluginError, match="must be sgd, adamw or adadelta"):
         optimiser("lion", [], 0.1, 0)
 
 
 def test_sgd_has_the_papers_momentum():
     found = optimiser("sgd", [nn.Parameter(torch.zeros(1))], 0.01, 2e-4)
     assert (found.defaults["momentum"], found.defaults["weight_decay"]) == (0.9, 2e-4)
+
+
+def test_adadelta_by_hand():
+    """The first step from zero state: sqrt(eps) / sqrt((1 - rho) g² + eps) of the gradient, times the rate."""
+    weight = nn.Parameter(torch.ones(1, dtype=torch.float64))
+    weight.grad = torch.full((1,), 2.0, dtype=torch.float64)
+    optimiser("adadelta", [weight], 0.1, 0.0).step()
+    moved = 1e-6**0.5 / (0.1 * 2.0**2 + 1e-6) ** 0.5 * 2.0
+    assert weight.item() == pytest.approx(1 - 0.1 * moved)
 
 
 def test_an_average_forgets_its_start_quickly():

@@ -1,0 +1,99 @@
+"""The regressors of SIR: the landmarks-attention network (Table 1) and the stacked network that it is compared with.
+
+Both take patches (n, K, 3, side, side) in [-1, 1] about K points and return increments (n, K, 2) in patch sides. No
+convolution has a bias, and by default no other layer either: only so the printed 3.72 M are met.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+PATCH = 57
+POOLED = 8  # 57 → 29 → 15 → 8, rounded up
+
+LAN_CHANNELS = (16, 32, 64)
+LAN_FEATURES = 10  # per landmark
+LAN_HIDDEN = 256
+# Fig. 5 of the paper shows no widths: these have as many weights as the LAN, to the last one.
+STACK_CHANNELS = (16, 256, 384)
+STACK_HIDDEN = (128, 512)
+
+
+class Same(nn.Conv2d):
+    """A convolution that keeps the side; even kernels pad right and below."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform (n, c, h, w) to (n, out, h, w)."""
+        before, after = (self.kernel_size[0] - 1) // 2, self.kernel_size[0] // 2
+        return super().forward(F.pad(x, (before, after, before, after)))
+
+
+def pooled(side: int) -> int:
+    """Return the side of the last map: three poolings by 2, rounded up."""
+    return -(-side // 8)
+
+
+def _features(inputs: int, channels: tuple[int, ...], groups: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for outputs, kernel in zip(channels, (3, 2, 2), strict=True):
+        conv = Same(inputs * groups, outputs * groups, kernel, groups=groups, bias=False)
+        layers += [conv, nn.ReLU(inplace=True), nn.MaxPool2d(2, ceil_mode=True)]
+        inputs = outputs
+    return nn.Sequential(*layers)
+
+
+class Lan(nn.Module):
+    """One small network of its own per landmark, as groups of one convolution; two layers join what they saw."""
+
+    def __init__(self, points: int, side: int = PATCH, bias: bool = False) -> None:
+        super().__init__()
+        self.features = _features(3, LAN_CHANNELS, points)
+        last = LAN_CHANNELS[-1]
+        self.fc1 = nn.Conv2d(last * points, LAN_FEATURES * points, pooled(side), groups=points, bias=False)
+        self.fc2 = nn.Linear(LAN_FEATURES * points, LAN_HIDDEN, bias)
+        self.fc3 = nn.Linear(LAN_HIDDEN, 2 * points, bias)
+        _start(self, self.fc3)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Return increments (n, K, 2) in patch sides from patches (n, K, 3, side, side)."""
+        seen = self.landmark_features(patches).flatten(1)
+        return self.fc3(F.relu(self.fc2(seen))).unflatten(1, (-1, 2))
+
+    def landmark_features(self, patches: Tensor) -> Tensor:
+        """Return what each landmark's network saw, (n, K, 10): the k-th depends on the k-th patch alone."""
+        return F.relu(self.fc1(self.features(_side_by_side(patches)))).view(len(patches), -1, LAN_FEATURES)
+
+
+class Stack(nn.Module):
+    """All patches as the channels of one picture: as many layers and weights as the LAN has for 68 points."""
+
+    def __init__(self, points: int, side: int = PATCH, bias: bool = False) -> None:
+        super().__init__()
+        self.features = _features(3 * points, STACK_CHANNELS, 1)
+        first, second = STACK_HIDDEN
+        self.fc1 = nn.Linear(STACK_CHANNELS[-1] * pooled(side) ** 2, first, bias)
+        self.fc2 = nn.Linear(first, second, bias)
+        self.fc3 = nn.Linear(second, 2 * points, bias)
+        _start(self, self.fc3)
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """Return increments (n, K, 2) in patch sides from patches (n, K, 3, side, side)."""
+        seen = F.relu(self.fc1(self.features(_side_by_side(patches)).flatten(1)))
+        return self.fc3(F.relu(self.fc2(seen))).unflatten(1, (-1, 2))
+
+
+def _side_by_side(patches: Tensor) -> Tensor:
+    """Lay patches (n, K, 3, side, side) out as channels (n, 3 K, side, side), channels last: 4x faster on a CPU."""
+    channels_last = patches.permute(0, 3, 4, 1, 2).flatten(3).contiguous()
+    return channels_last.permute(0, 3, 1, 2)
+
+
+def _start(network: nn.Module, last: nn.Linear) -> None:
+    """He initialisation; an untrained network leaves the shape where it is."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    nn.init.zeros_(last.weight)

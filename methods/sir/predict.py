@@ -1,0 +1,43 @@
+"""Predict with trained SIR weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchbox import geometry
+from benchbox.kit.checkpoint import load_facts, load_into, load_weights
+from benchbox.layouts import LAYOUTS
+from benchbox.types import Predict, Sample
+
+from .draws import box_frames, pictures
+from .recipe import WEIGHTS
+from .system import Sir
+
+
+def predictor(weights: Path, device: str) -> Predict:
+    """Return a callable: samples → (n, K, 2) px; batches of any size give the same points."""
+    facts = load_facts(weights / WEIGHTS)
+    params = {
+        "side": int(facts["side"]),
+        "patch": int(facts["patch"]),
+        "iterations": int(facts["iterations"]),
+        "cascade": facts["cascade"] == "True",
+        "network": facts["network"],
+        "fc_bias": facts["fc_bias"] == "True",
+        "expansion": float(facts["expansion"]),
+    }
+    system = Sir(LAYOUTS[facts["layout"]].count, params)
+    load_into(system, "system", load_weights(weights / WEIGHTS))
+    system = system.to(device).eval()
+
+    @torch.inference_mode()
+    def predict(samples: Sequence[Sample]) -> np.ndarray:
+        theta = system(pictures(samples, params, device))
+        frames = geometry.invert(box_frames(samples, params["expansion"]))
+        return geometry.transform(frames, theta.double().cpu().numpy())
+
+    return predict

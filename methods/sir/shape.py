@@ -1,0 +1,95 @@
+"""The shape model of SIR: Procrustes PCA for the shape, a similarity for the pose (equation 3).
+
+    θ(S) = f R_β (mean + Σ α_i axis_i) + centre + 2 t,   S = (α_1 … α_m, t_x, t_y, β, log f)
+
+All shapes live in the [-1, 1]² frame of the box. Every entry of S has a unit in which one σ can serve all: α_i counts
+standard deviations of its axis, t counts sides of the box, β is in radians, and f is relative, so its logarithm is
+kept: it can then never turn negative. S = 0 is the mean face of the training boxes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from benchbox import geometry
+
+Floats = npt.NDArray[np.float64]
+
+POSE = 4  # t_x, t_y, β, log f
+_BOX_SIDE = 2.0  # of [-1, 1]²
+_ROUNDS = 20
+_LEAST = 1e-12  # variance below which a direction is rounding, not shape
+
+
+@dataclass(frozen=True, eq=False)
+class ShapeModel:
+    """`mean` (K, 2) about the origin, `axes` (m, K, 2) of one standard deviation each, `centre` (2,) of the faces."""
+
+    mean: Floats
+    axes: Floats
+    centre: Floats
+
+    @staticmethod
+    def fit(shapes: Floats, variance: float) -> ShapeModel:
+        """Fit to shapes (N, K, 2), keeping the fewest axes that explain the given share of the variance."""
+        mean = shapes.mean(axis=0)
+        centre, mean = mean.mean(axis=0), mean - mean.mean(axis=0)
+        size = np.exp(np.log(_sizes(shapes)).mean())
+        for _ in range(_ROUNDS):
+            mean = mean * size / _sizes(mean)
+            mean = mean + _residuals(shapes, mean).mean(axis=0)
+        residuals = _residuals(shapes, mean).reshape(len(shapes), -1)
+        _, scales, directions = np.linalg.svd(residuals, full_matrices=False)
+        power = scales**2 / len(shapes)
+        kept = int(np.searchsorted(np.cumsum(power), variance * power.sum())) + 1
+        kept = min(kept, int((power > _LEAST).sum()))
+        axes = directions[:kept] * np.sqrt(power[:kept, None])
+        return ShapeModel(mean, axes.reshape(kept, *mean.shape), centre)
+
+    @property
+    def size(self) -> int:
+        """Count the entries of S."""
+        return len(self.axes) + POSE
+
+    def shapes(self, parameters: Floats) -> Floats:
+        """Return θ(S) (n, K, 2) of parameters (n, size)."""
+        alpha, shift, beta, log_f = np.split(parameters, np.cumsum([len(self.axes), 2, 1]), axis=1)
+        upright = self.mean + np.tensordot(alpha, self.axes, axes=1)
+        cos, sin = (np.exp(log_f) * turn(beta) for turn in (np.cos, np.sin))
+        x, y = upright[..., 0], upright[..., 1]
+        turned = np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
+        return turned + self.centre + _BOX_SIDE * shift[:, None]
+
+    def parameters(self, shapes: Floats) -> Floats:
+        """Return S (n, size) of shapes (n, K, 2), least squares; what the axes do not span is left out."""
+        pose = geometry.fit_similarity(np.broadcast_to(self.mean, shapes.shape), shapes)
+        residuals = (geometry.transform(geometry.invert(pose), shapes) - self.mean).reshape(len(shapes), -1)
+        axes = self.axes.reshape(len(self.axes), -1)
+        alpha = residuals @ axes.T / (axes**2).sum(axis=1)
+        shift = (pose[:, :, 2] - self.centre) / _BOX_SIDE
+        beta = np.arctan2(pose[:, 1, 0], pose[:, 0, 0])
+        log_f = np.log(np.hypot(pose[:, 0, 0], pose[:, 1, 0]))
+        return np.concatenate([alpha, shift, beta[:, None], log_f[:, None]], axis=1)
+
+    def sample(self, shapes: Floats, sigma: float, around_truth: float, rng: np.random.Generator) -> Floats:
+        """Draw one θ (n, K, 2) per true shape from N(S_gt, σ), with probability `around_truth`, or N(S_0, σ)."""
+        centred = self.parameters(shapes) * (rng.random((len(shapes), 1)) < around_truth)
+        return self.shapes(centred + sigma * rng.standard_normal((len(shapes), self.size)))
+
+
+def _sizes(shapes: Floats) -> Floats:
+    """Return the root mean square distances (…) of points from their centre."""
+    centred = shapes - shapes.mean(axis=-2, keepdims=True)
+    return np.sqrt((centred**2).sum(axis=-1).mean(axis=-1))
+
+
+def _residuals(shapes: Floats, mean: Floats) -> Floats:
+    """Return what is left of shapes (N, K, 2) in the frame of the mean after the best similarity.
+
+    Each is orthogonal to every similarity of the mean, and so are the axes: pose and shape never mix.
+    """
+    pose = geometry.fit_similarity(np.broadcast_to(mean, shapes.shape), shapes)
+    return geometry.transform(geometry.invert(pose), shapes) - mean
