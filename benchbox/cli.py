@@ -185,6 +185,29 @@ def report(results: Path, out: Path, check: bool) -> None:
     click.echo(f"{len(written)} files in {out}; open {out / 'index.html'}")
 
 
+# --- compare, explain --------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("runs", metavar="RUN RUN…", nargs=-1, required=True)
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Compare this metric; may be repeated.")
+@click.option("--all", "everything", is_flag=True, help="Compare all metrics, not the first convention's alone.")
+@_results_option
+@_json_option
+def compare(runs: tuple[str, ...], metrics: tuple[str, ...], everything: bool, results: Path, as_json: bool) -> None:
+    """Compare runs with the first one: paired differences, intervals, p-values.
+
+    RUN is a run's folder, or a variant's folder for all its seeds: PROTOCOL/METHOD/VARIANT[/SEED].
+    """
+    from . import compare as comparing
+
+    found = comparing.compare(runs, results, metrics, everything=everything)
+    if as_json:
+        _print_json(comparing.to_json(found))
+    else:
+        click.echo(comparing.format_table(found))
+
+
 # --- list, show --------------------------------------------------------------------------------------------------
 
 

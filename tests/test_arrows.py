@@ -23,6 +23,7 @@ ARROWS = {
     "provenance": {"types", "errors"},
     "store": {"types", "errors", "predictions"},
     "score": {"types", "errors", "metrics", "layouts"},
+    "compare": {"types", "errors", "store", "protocol", "metrics"},
     "faceworld": {"types", "errors", "geometry", "layouts"},
     "datasets": {"types", "errors", "geometry", "layouts", "faceworld"},
     "kit": {"types", "errors", "geometry", "layouts"},
@@ -35,6 +36,7 @@ ARROWS = {
     "report": {"types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts"},
     "cli": {
         "types", "errors", "pipeline", "report", "plugins", "protocol", "store", "datasets", "conformance", "scaffold",
+        "compare",
         "score", "predictions", "layouts",
     },
 }  # fmt: skip

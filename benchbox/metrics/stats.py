@@ -29,6 +29,7 @@ Limits
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,6 +92,17 @@ def resample(
     above, below = np.hsplit(sums, 2)
     ratios: Floats = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
     return ratios
+
+
+def between_seeds(scores: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return mean and standard deviation (n − 1) of one score over several seeds; None where there are too few.
+
+    This is how much training alone moves the number; an interval is how much the choice of test items does.
+    """
+    values = np.asarray(scores, np.float64)
+    if len(values) == 0:
+        return None, None
+    return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else None
 
 
 def cluster_sums(numerators: Floats, denominators: Floats, clusters: npt.NDArray[Any]) -> tuple[Floats, Floats]:

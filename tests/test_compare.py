@@ -1,0 +1,190 @@
+"""compare: paired differences by hand, honest p-values, several seeds, and unlike things refused with the reason."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from benchbox import compare, store
+from benchbox.cli import main
+from benchbox.errors import ResultError
+
+FACES = 60
+HARD = np.arange(FACES) >= 40
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Write a finished run whose NME per face is given as fractions."""
+
+    def write(method, errors, seed=0, card="sha256:a", truth="sha256:t", clusters=None, protocol="toy", **facts):
+        run = store.folder(tmp_path, protocol, method, "v", seed)
+        errors = np.asarray(errors, float)
+        numbers = [(name, "<f8") for name in ("nme_inter_ocular", "nme_inter_pupil")]
+        flags = [(name, "?") for name in ("failed", "in_full", "in_hard")]
+        table = np.zeros(len(errors), [*numbers, *flags, ("cluster", "<i4")])
+        table["nme_inter_ocular"], table["nme_inter_pupil"] = errors, 1.4 * errors
+        table["failed"] = np.isinf(errors)
+        table["cluster"] = np.arange(len(errors)) if clusters is None else clusters
+        table["in_full"], table["in_hard"] = True, HARD[: len(errors)]
+        names = [f"{name}_{by}" for by in ("inter_ocular", "inter_pupil") for name in ("nme", "auc_0.08", "fr_0.08")]
+        entry = {"value": 1.0, "unit": "%"}
+        scores = {"full": dict.fromkeys(names, entry), "hard": dict.fromkeys(names, entry)}
+        record = {key: {} for key in ("digests", "environment", "code", "seconds", "overrides", "params")}
+        record |= {"protocol": protocol, "method": method, "kind": "trained", "card": card, "budget": "quick"}
+        record |= {"data": {"truth": truth, "variant": "complete"}, "seed": seed} | facts
+        with store.claim(run):
+            store.begin(run, {})
+            store.save_scores(run, {"schema": 1, "n": len(errors), "failed": 0, "scores": scores}, table)
+            store.finish(run, record)
+        return str(run.relative_to(tmp_path))
+
+    return write
+
+
+def faces(seed=0):
+    return np.random.default_rng(seed).gamma(4, 0.01, FACES)
+
+
+def by_name(comparison, group="full", metric="nme_inter_ocular"):
+    return next(d for d in comparison.differences if (d.group, d.metric) == (group, metric))
+
+
+def test_a_difference_by_hand(make, tmp_path):
+    base = faces()
+    a, b = make("a", base), make("b", base + np.where(HARD, 0.03, 0.0))
+    found = compare.compare([a, b], tmp_path)
+    full, hard = by_name(found), by_name(found, "hard")
+    assert full.difference == pytest.approx(3 * 20 / 60)
+    assert hard.difference == pytest.approx(3.0)
+    assert full.baseline == pytest.approx(100 * base.mean())
+    assert full.other == pytest.approx(full.baseline + 1.0)
+    assert (hard.low, hard.high) == (pytest.approx(3.0), pytest.approx(3.0))  # the same for every face
+    assert (full.items, hard.items, full.left_out, full.clusters) == (60, 20, 0, 60)
+    assert full.low < 1.0 < full.high
+    assert hard.p == pytest.approx(1 / 10_001)
+    assert full.verdict(0.95) == hard.verdict(0.95) == "worse"
+    auc = by_name(found, metric="auc_0.08_inter_ocular")
+    assert (auc.verdict(0.95), auc.difference < 0, auc.unit) == ("worse", True, "1")
+
+
+def test_the_reverse_is_the_mirror_image(make, tmp_path):
+    rng = np.random.default_rng(1)
+    a, b = make("a", faces()), make("b", faces() + rng.normal(0.003, 0.01, FACES).clip(-0.005))
+    one, other = (by_name(compare.compare(order, tmp_path)) for order in ([a, b], [b, a]))
+    assert one.difference == pytest.approx(-other.difference)
+    assert (one.low, one.high) == (pytest.approx(-other.high), pytest.approx(-other.low))
+    assert one.p == other.p
+
+
+def test_pairing_sees_what_two_intervals_hide(make, tmp_path):
+    """Trap: means 4.0 and 4.2 with intervals ± 0.5 look equal; face by face the second is always worse."""
+    a, b = make("a", faces()), make("b", faces() + 0.002 + np.random.default_rng(2).normal(0, 0.001, FACES))
+    found = by_name(compare.compare([a, b], tmp_path))
+    assert found.high - found.low < 0.1
+    assert found.verdict(0.95) == "worse"
+
+
+def test_frames_of_three_videos_prove_nothing(make, tmp_path):
+    videos = np.arange(FACES) // 20
+    a, b = make("a", faces(), clusters=videos), make("b", faces() + 0.01, clusters=videos)
+    found = by_name(compare.compare([a, b], tmp_path))
+    assert (found.p, found.verdict(0.95), found.clusters) == (0.25, "cannot tell", 3)
+
+
+def test_a_mean_rests_on_what_both_answered_and_failures_count_elsewhere(make, tmp_path):
+    """Trap: b leaves out the hard faces; its mean over its own answers would look better than a's."""
+    base = faces() + np.where(HARD, 0.1, 0.0)
+    a, b = make("a", base), make("b", np.where(HARD, math.inf, base + 0.001))
+    found = compare.compare([a, b], tmp_path)
+    nme = by_name(found)
+    assert nme.difference == pytest.approx(0.1)
+    assert (nme.items, nme.left_out) == (40, 20)
+    assert by_name(found, metric="auc_0.08_inter_ocular").items == 60
+    assert not [d for d in found.differences if (d.group, d.metric) == ("hard", "nme_inter_ocular")]
+    assert by_name(found, "hard", "fr_0.08_inter_ocular").left_out == 0
+
+
+def test_many_comparisons_are_corrected_together(make, tmp_path):
+    a, b, c = make("a", faces()), make("b", faces(1)), make("c", faces(2))
+    found = compare.compare([a, b, c], tmp_path, everything=True)
+    assert len(found.differences) == 2 * 2 * 6
+    assert {d.name for d in found.differences} == {"b/v seed 0", "c/v seed 0"}
+    assert all(d.p_holm >= d.p for d in found.differences)
+    smallest = min(found.differences, key=lambda d: d.p)
+    assert smallest.p_holm == pytest.approx(min(1.0, 24 * smallest.p))
+
+
+def test_a_variant_stands_for_all_its_seeds(make, tmp_path):
+    for seed in range(3):
+        make("a", faces() + 0.001 * seed, seed=seed)
+    b = make("b", faces() + 0.004)
+    found = compare.compare(["toy/a/v", b], tmp_path)
+    nme = by_name(found)
+    assert nme.baseline == pytest.approx(100 * faces().mean() + 0.1)
+    assert nme.baseline_std == pytest.approx(0.1)
+    assert nme.other_std is None
+    assert nme.difference == pytest.approx(0.3)
+    assert found.contestants[0]["seeds"] == ["0", "1", "2"]
+    assert any("one seed only of b/v seed 0" in note for note in found.notes)
+    assert "± 0.100" in compare.format_table(found)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"card": "sha256:b"}, "card sha256:a, .* has sha256:b; the card has changed"),
+        ({"truth": "sha256:u"}, "test data sha256:t, .* has sha256:u; their annotations differ"),
+        ({"protocol": "other"}, "protocol toy, .* has other; score both under one protocol"),
+    ],
+)
+def test_unlike_things_are_refused(make, tmp_path, changes, said):
+    """Trap: 4.1 by pupils and 2.9 by eye corners are no race."""
+    runs = [make("a", faces()), make("b", faces(), **changes)]
+    with pytest.raises(ResultError, match=f"unlike things are not compared: .*{said}"):
+        compare.compare(runs, tmp_path)
+
+
+def test_rows_in_another_order_are_refused(make, tmp_path):
+    runs = [make("a", faces()), make("b", faces(), clusters=np.arange(FACES)[::-1])]
+    with pytest.raises(ResultError, match=r"another order than that of .*column cluster"):
+        compare.compare(runs, tmp_path)
+
+
+def test_wrong_use_says_what_to_do(make, tmp_path):
+    a, b = make("a", faces()), make("b", faces())
+    with pytest.raises(ResultError, match="needs two runs"):
+        compare.compare([a], tmp_path)
+    with pytest.raises(ResultError, match="given twice"):
+        compare.compare([a, a], tmp_path)
+    with pytest.raises(ResultError, match=r"toy/c/v: no finished run.*list results"):
+        compare.compare([a, "toy/c/v"], tmp_path)
+    with pytest.raises(ResultError, match=r"no metric 'nme'.*they have nme_inter_ocular"):
+        compare.compare([a, b], tmp_path, ["nme"])
+
+
+def test_other_budgets_and_data_are_told(make, tmp_path):
+    a = make("a", faces())
+    b = make("b", faces(), budget="paper", data={"truth": "sha256:t", "variant": "train 9 of 10"})
+    notes = compare.compare([a, b], tmp_path).notes
+    assert any("another budget (paper; baseline: quick)" in note for note in notes)
+    assert any("another data (train 9 of 10; baseline: complete)" in note for note in notes)
+
+
+def test_the_command(make, tmp_path):
+    a, b = make("a", faces()), make("b", faces() + 0.02)
+    words = ["compare", a, b, "--results", str(tmp_path), "--metric", "nme_inter_pupil"]
+    shown = CliRunner().invoke(main, words)
+    assert shown.exit_code == 0, shown.output
+    line = next(line for line in shown.stdout.splitlines() if line.startswith("full"))
+    assert "+2.800" in line
+    assert "worse" in line
+    document = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
+    assert document["schema"] == 1
+    assert [d["verdict"] for d in document["differences"]] == ["worse", "worse"]
+    assert document["differences"][0]["difference"] == pytest.approx(2.8)
+    fault = CliRunner().invoke(main, ["compare", a, "--results", str(tmp_path)])
+    assert (fault.exit_code, fault.stdout) == (2, "")
+    assert fault.stderr.startswith("error: compare needs two runs")
