@@ -76,6 +76,7 @@ class Index:
     attributes: Mapping[str, Bools] = field(default_factory=dict)  # further groups that the annotations carry
     notes: tuple[str, ...] = ()  # what is partial or unusual in this copy, in words
     variant: str = "complete"  # named variant of the data, e.g. "train 2,012 of 3,148"
+    stamp: Callable[[int], str] | None = None  # row → what changes when its picture's file does (`images.stamp`)
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ class Sample:
     pixels: Callable[[], Bytes]  # decodes RGB (H, W, 3) uint8 when called
     boxes: Mapping[str, Floats] = field(default_factory=dict)  # further boxes, e.g. eyes
     meta: Mapping[str, Any] = field(default_factory=dict)
+    stamp: Callable[[], str] | None = None  # names the picture's bytes when called, for caches of decoded pixels
 
 
 @dataclass(frozen=True, eq=False)

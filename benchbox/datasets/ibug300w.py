@@ -131,6 +131,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         origin=1.0,
         notes=(*notes, *faults),
         variant=_frame(ids, parts, values),
+        stamp=partial(_stamp, tuple(faces)),
     )
 
 
@@ -202,6 +203,11 @@ def _picture(faces: Sequence[_Face], values: Floats, row: int) -> Bytes:
     pixels = images.decode(face.picture)
     examine.fits(face.picture, values[row] - 1.0, (pixels.shape[1], pixels.shape[0]))
     return pixels
+
+
+def _stamp(faces: Sequence[_Face], row: int) -> str:
+    picture = faces[row].picture
+    return images.stamp(picture) if picture else ""
 
 
 # --- which annotations -------------------------------------------------------------------------------------------

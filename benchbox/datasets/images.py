@@ -60,6 +60,15 @@ def size(path: Path) -> tuple[int, int]:
         return _size(file, path)
 
 
+def stamp(path: Path) -> str:
+    """Return what changes when the file does, its length and the time of its last change, without reading it."""
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    return f"{facts.st_size}:{facts.st_mtime_ns}"
+
+
 def whole(path: Path) -> bool:
     """Say whether a picture file has its end marker; reads the file's end, decodes nothing."""
     with _opened(path) as file:

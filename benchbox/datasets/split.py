@@ -169,7 +169,16 @@ def _draw(among: Bools, clusters: Strings, quota: int, salt: str) -> Bools:
 
 
 def _samples(index: Index, boxes: Floats, rows: np.ndarray) -> tuple[Sample, ...]:
-    return tuple(Sample(str(index.ids[row]), boxes[row], partial(index.read, int(row))) for row in rows)
+    stamp = index.stamp
+    return tuple(
+        Sample(
+            id=str(index.ids[row]),
+            box=boxes[row],
+            pixels=partial(index.read, int(row)),
+            stamp=partial(stamp, int(row)) if stamp else None,
+        )
+        for row in rows
+    )
 
 
 def _examples(index: Index, boxes: Floats, rows: np.ndarray) -> Examples:

@@ -104,6 +104,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         clusters=np.array([person_name(part, number) for part, number in numbers]),
         read=read,
         notes=(_note(),),
+        stamp=lambda row: f"{GENERATOR_VERSION}:{row}",  # every pixel follows from these
     )
 
 

@@ -93,6 +93,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         clusters=np.array(people, np.str_),
         read=partial(_picture, folder / "training", tuple(names), values),
         notes=tuple(notes),
+        stamp=lambda row: images.stamp(folder / "training" / names[row]),
     )
 
 

@@ -1,8 +1,8 @@
-"""From pictures to network inputs: decode each picture once, then warp and normalise in batches.
+"""From pictures to network inputs: decode each picture once, then warp, retouch and normalise in batches.
 
-`crops` cuts a generous square around every face and keeps it as uint8; all later views (box crops, perturbed boxes,
-normalised faces, patches of parts) are affine warps of that square, so a picture is decoded once per run. A view is
-named by the map from its own pixels to the pixels of the stored crop.
+`crops` cuts a generous square around every face and keeps it as uint8 (`stored.stored` keeps it on disk); all later
+views (box crops, perturbed boxes, normalised faces, patches of parts) are affine warps of that square. A view is named
+by the map from its own pixels to the pixels of the stored crop.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -21,9 +22,13 @@ from torch import Tensor
 from benchbox import geometry
 
 from .runtime import cores
+from .transfer import Ring, upload
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats, Sample
+
+
+# --- crops -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,31 +41,161 @@ class Crops:
     def __len__(self) -> int:
         return len(self.images)
 
+    @property
+    def side(self) -> int:
+        """Width of a square, px."""
+        return int(self.images.shape[1])
+
+    def take(self, rows: np.ndarray, out: Bytes | None = None) -> Bytes:
+        """Copy the given rows, (n, S, S, 3), into `out` when given."""
+        if out is None:
+            out = np.empty((len(rows), *self.images.shape[1:]), np.uint8)
+        for place, row in zip(out, rows, strict=True):
+            place[...] = self.images[row]
+        return out
+
+
+class Source(Protocol):
+    """What views are looked at from: `Crops`, or `stored.Streamed` where a set is too large to keep."""
+
+    maps: Floats
+
+    def __len__(self) -> int: ...
+
+    @property
+    def side(self) -> int:
+        """Width of a square, px."""
+
+    def take(self, rows: np.ndarray, out: Bytes | None = None) -> Bytes:
+        """Return the given rows, (n, S, S, 3), written into `out` when given."""
+
+
+def crop_maps(samples: Sequence[Sample], size: int, expansion: float) -> Floats:
+    """Return the maps (N, 2, 3) from picture px to the px of the square of `expansion` x the longer box side."""
+    boxes = np.stack([sample.box for sample in samples])
+    return geometry.box_to_crop(geometry.square(boxes, expansion), size)
+
 
 def crops(samples: Sequence[Sample], size: int, expansion: float) -> Crops:
     """Cut a square of `expansion` x the longer box side around each sample's box, `size` px wide; black outside."""
-    boxes = np.stack([sample.box for sample in samples])
-    maps = geometry.box_to_crop(geometry.square(boxes, expansion), size)
-    images = np.empty((len(samples), size, size, 3), np.uint8)
+    maps = crop_maps(samples, size, expansion)
+    return Crops(fill(np.empty((len(samples), size, size, 3), np.uint8), samples, maps), maps)
 
-    def cut(row: int) -> None:
-        picture = samples[row].pixels()
-        # Shrinking by more than two aliases under bilinear sampling: average first, keeping pixel centres aligned.
-        matrix = maps[row]
-        factor = int(1 / max(float(np.hypot(*matrix[:, 0])), 1e-6))
-        if factor >= 2:
-            height, width = (side // factor * factor for side in picture.shape[:2])
-            picture = cv2.resize(
-                picture[:height, :width], (width // factor, height // factor), interpolation=cv2.INTER_AREA
-            )
-            grow = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]])
-            matrix = geometry.compose(matrix, grow)
-        cv2.warpAffine(picture, matrix, (size, size), dst=images[row], flags=cv2.INTER_LINEAR)
 
+def fill(out: Bytes, samples: Sequence[Sample], maps: Floats) -> Bytes:
+    """Decode and cut samples into `out` (n, S, S, 3), on all cores; the pictures live for a moment each."""
     with ThreadPoolExecutor(cores()) as pool:
-        for _ in pool.map(cut, range(len(samples))):
+        for _ in pool.map(_cut, samples, maps, out):
             pass
-    return Crops(images, maps)
+    return out
+
+
+def _cut(sample: Sample, matrix: Floats, out: Bytes) -> None:
+    picture = sample.pixels()
+    # Shrinking by more than two aliases under bilinear sampling: average first, keeping pixel centres aligned.
+    factor = int(1 / max(float(np.hypot(*matrix[:, 0])), 1e-6))
+    if factor >= 2:
+        height, width = (side // factor * factor for side in picture.shape[:2])
+        size = (width // factor, height // factor)
+        picture = cv2.resize(picture[:height, :width], size, interpolation=cv2.INTER_AREA)
+        grow = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]])
+        matrix = geometry.compose(matrix, grow)
+    _Warp(len(out))(picture, geometry.invert(matrix), out)
+
+
+# --- views -------------------------------------------------------------------------------------------------------
+
+
+class Touch(Protocol):
+    """A change of views before they are normalised, the same on bytes and on tensors: `augment.Draw`."""
+
+    def on_bytes(self, row: int, view: Bytes) -> None:
+        """Change view `row` (side, side, 3) in place."""
+
+    def on_tensor(self, views: Tensor) -> Tensor:
+        """Change views (n, 3, side, side) of values 0 … 255."""
+
+
+class Views:
+    """Views of stored crops on a device, each named by its map to the crop; frames are [-1, 1]².
+
+    On a CPU a view that needs no gradient is warped as uint8 and normalised while it is in the cache, several times as
+    fast as sampling floats; on a GPU, and where a gradient must reach the map, crops are sampled as tensors. Both are
+    bilinear and black outside. A GPU holds the crops itself where half of its free memory has room for them; else each
+    batch travels through pinned memory on a stream of its own.
+    """
+
+    def __init__(self, stored: Source, device: str) -> None:
+        self.stored, self.device = stored, device
+        self.images = None if device == "cpu" else _resident(stored, device)
+        self.ring = Ring(device) if device != "cpu" and self.images is None else None
+
+    def look(
+        self, rows: np.ndarray, colour: Tensor | None = None, touch: Touch | None = None
+    ) -> Callable[[Tensor, int], Tensor]:
+        """Return a function (maps (n, 2, 3) view → crop, side) → (n, 3, side, side) in [-1, 1] for stored rows (n,).
+
+        `colour` (n, 2, 3) is a gain and an offset per channel, applied to [-1, 1] values after `touch`.
+        """
+        if self.device == "cpu":
+            held = self.stored
+            images, places = (held.images, rows) if isinstance(held, Crops) else (held.take(rows), np.arange(len(rows)))
+
+            def view(maps: Tensor, side: int) -> Tensor:
+                if not maps.requires_grad:
+                    return warp_normalised(images, places, self._pixel_maps(maps, side), side, colour, touch)
+                return _sampled(torch.from_numpy(images[places]), maps, side, colour, touch)
+
+            return view
+
+        fetch = self._fetch(rows)
+        return lambda maps, side: _sampled(fetch(), maps, side, colour, touch)
+
+    def _fetch(self, rows: np.ndarray) -> Callable[[], Tensor]:
+        """Return what gives the rows (n, S, S, 3) uint8 on the device; copies that must travel start now."""
+        if self.images is not None:
+            images, places = self.images, upload(rows, self.device)
+            return lambda: images[places]
+        assert self.ring is not None
+        shape = (len(rows), self.stored.side, self.stored.side, 3)
+        return self.ring.send(shape, lambda out: self.stored.take(rows, out))
+
+    def _pixel_maps(self, maps: Tensor, side: int) -> Floats:
+        into = geometry.invert(geometry.unit_to_crop(side))
+        out = geometry.unit_to_crop(self.stored.side)
+        return geometry.compose(out, geometry.compose(maps.detach().double().numpy(), into))
+
+
+def _resident(stored: Source, device: str) -> Tensor | None:
+    free, _ = torch.cuda.mem_get_info(device)
+    if not isinstance(stored, Crops) or stored.images.nbytes > free // 2:
+        return None
+    return torch.from_numpy(stored.images).to(device)
+
+
+# --- warping bytes -----------------------------------------------------------------------------------------------
+
+
+class _Warp:
+    """Warp pictures one by one through buffers that are kept.
+
+    OpenCV warps four channels three times as fast as three, the copy into the buffer included: pixels are then aligned,
+    and the picture, read once from end to end, lies in the cache when it is looked up at random.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size, self.wide = (size, size), np.empty((size, size, 4), np.uint8)
+        self.copy = np.empty(0, np.uint8)
+
+    def __call__(self, image: Bytes, matrix: Floats, out: Bytes) -> None:
+        """Sample `image` (h, w, 3) into `out` (size, size, 3); `matrix` (2, 3) takes px of `out` to px of `image`."""
+        height, width = image.shape[:2]
+        if len(self.copy) < height * width * 4:
+            self.copy = np.empty(height * width * 4, np.uint8)
+        copy = self.copy[: height * width * 4].reshape(height, width, 4)
+        cv2.cvtColor(image, cv2.COLOR_RGB2RGBA, dst=copy)
+        cv2.warpAffine(copy, matrix, self.size, dst=self.wide, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        cv2.cvtColor(self.wide, cv2.COLOR_RGBA2RGB, dst=out)
 
 
 def warp(images: Bytes, rows: Sequence[int] | np.ndarray, maps: Floats, size: int, out: Bytes | None = None) -> Bytes:
@@ -70,10 +205,65 @@ def warp(images: Bytes, rows: Sequence[int] | np.ndarray, maps: Floats, size: in
     """
     if out is None:
         out = np.empty((len(rows), size, size, 3), np.uint8)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    for place, (row, matrix) in enumerate(zip(rows, maps, strict=True)):
-        cv2.warpAffine(images[row], matrix, (size, size), dst=out[place], flags=flags)
+    warped = _Warp(size)
+    for place, row, matrix in zip(out, rows, maps, strict=True):
+        warped(images[row], matrix, place)
     return out
+
+
+def warp_normalised(
+    images: Bytes,
+    rows: Sequence[int] | np.ndarray,
+    maps: Floats,
+    size: int,
+    colour: Tensor | None = None,
+    touch: Touch | None = None,
+) -> Tensor:
+    """Warp as `warp` and normalise as `to_input`, face by face; (n, 3, size, size) float32, channels last in memory.
+
+    Each view goes through all steps while the core's cache holds it, so the batch is written to memory once.
+    """
+    batch = torch.empty(len(rows), size, size, 3)
+    places, mixing = batch.numpy(), _mixing(len(rows), colour)
+
+    def make(some: range) -> None:
+        warped, view = _Warp(size), np.empty((size, size, 3), np.uint8)
+        for k in some:
+            warped(images[rows[k]], maps[k], view)
+            if touch is not None:
+                touch.on_bytes(k, view)
+            np.copyto(places[k], view)
+            cv2.transform(places[k], mixing[k], dst=places[k])
+
+    _share(make, len(rows))
+    return batch.permute(0, 3, 1, 2)
+
+
+def _mixing(count: int, colour: Tensor | None) -> Floats:
+    """Return the matrices (n, 3, 4) byte → gain · (byte / 127.5 - 1) + offset, channel by channel."""
+    gain, offset = (np.ones((count, 3)), np.zeros((count, 3))) if colour is None else colour.numpy().swapaxes(0, 1)
+    mixing = np.zeros((count, 3, 4))
+    mixing[:, range(3), range(3)] = gain / 127.5
+    mixing[:, :, 3] = offset - gain
+    return mixing
+
+
+def _share(make: Callable[[range], None], count: int) -> None:
+    """Run `make` over 0 … count - 1 on as many threads as torch would use."""
+    threads = min(torch.get_num_threads(), count)
+    if threads < 2:
+        make(range(count))
+        return
+    for job in [_pool().submit(make, range(first, count, threads)) for first in range(threads)]:
+        job.result()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(cores(), "views")
+
+
+# --- tensors -----------------------------------------------------------------------------------------------------
 
 
 def to_input(batch: Bytes | Tensor, device: str = "cpu") -> Tensor:
@@ -88,43 +278,10 @@ def sample(images: Tensor, theta: Tensor, size: int) -> Tensor:
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-class Views:
-    """Views of stored crops on a device, each named by its map to the crop; frames are [-1, 1]².
-
-    On a CPU a view that needs no gradient is warped as uint8, several times as fast as sampling floats; on a GPU, and
-    where a gradient must reach the map, crops are sampled as tensors. Both are bilinear and black outside.
-    """
-
-    def __init__(self, stored: Crops, device: str) -> None:
-        self.stored, self.device = stored, device
-        self.side = stored.images.shape[1]
-        self.images = torch.from_numpy(stored.images).to(device) if device != "cpu" else None
-
-    def look(self, rows: np.ndarray, colour: Tensor | None = None) -> Callable[[Tensor, int], Tensor]:
-        """Return a function (maps (n, 2, 3) view → crop, side) → (n, 3, side, side) in [-1, 1] for stored rows (n,).
-
-        `colour` (n, 2, 3) is a gain and an offset per channel, applied to [-1, 1] values.
-        """
-
-        def view(maps: Tensor, side: int) -> Tensor:
-            if self.images is None and not maps.requires_grad:
-                batch = to_input(warp(self.stored.images, rows, self._pixel_maps(maps, side), side))
-            else:
-                batch = sample(self._floats(rows), maps, side).mul_(1 / 127.5).sub_(1)
-            if colour is not None:
-                batch = torch.addcmul(colour[:, 1, :, None, None], batch, colour[:, 0, :, None, None])
-            return batch.contiguous(memory_format=torch.channels_last)
-
-        return view
-
-    def _pixel_maps(self, maps: Tensor, side: int) -> Floats:
-        into = geometry.invert(geometry.unit_to_crop(side))
-        out = geometry.unit_to_crop(self.side)
-        return geometry.compose(out, geometry.compose(maps.detach().double().numpy(), into))
-
-    def _floats(self, rows: np.ndarray) -> Tensor:
-        if self.images is None:
-            chosen = torch.from_numpy(self.stored.images[rows])
-        else:
-            chosen = self.images[torch.from_numpy(rows).to(self.device)]
-        return chosen.permute(0, 3, 1, 2).to(torch.float32)
+def _sampled(images: Tensor, maps: Tensor, side: int, colour: Tensor | None, touch: Touch | None) -> Tensor:
+    """Sample views of (n, S, S, 3) uint8, retouched and normalised: the tensor twin of `warp_normalised`."""
+    batch = sample(images.permute(0, 3, 1, 2).to(torch.float32), maps, side)
+    batch = (batch if touch is None else touch.on_tensor(batch)).mul(1 / 127.5).sub_(1)
+    if colour is not None:
+        batch = torch.addcmul(colour[:, 1, :, None, None], batch, colour[:, 0, :, None, None])
+    return batch.contiguous(memory_format=torch.channels_last)

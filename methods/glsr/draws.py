@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from benchbox import geometry
-from benchbox.kit.pixels import Views, crops
+from benchbox.kit.pixels import Views
+from benchbox.kit.stored import stored
 from benchbox.types import Examples, Layout
 
 from .frames import BoxErrors, box_frame, mean_shape
@@ -35,7 +36,7 @@ class Draws:
 
     def __init__(self, examples: Examples, layout: Layout, params: Mapping[str, Any], seed: int, device: str) -> None:
         self.params, self.seed, self.device, self.flip = params, seed, device, list(layout.flip)
-        self.views = Views(crops(examples.samples, params["crop_side"], STORED), device)
+        self.views = Views(stored(examples.samples, params["crop_side"], STORED), device)
         boxes = np.stack([sample.box for sample in examples.samples])
         to_crop = geometry.box_to_unit(geometry.square(boxes, STORED))
         self.points = geometry.transform(to_crop, examples.values)

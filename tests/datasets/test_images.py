@@ -1,5 +1,6 @@
 """Pictures: channel order, orientation, depth, alpha and broken files, each with the trap it guards."""
 
+import os
 import struct
 import zlib
 
@@ -124,3 +125,16 @@ def test_whole_looks_past_junk_after_the_end(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
     assert not images.whole(put(tmp_path, jpeg(noise)[:-2]))
     assert not images.whole(put(tmp_path, png(noise)[:-20]))
+
+
+def test_a_stamp_changes_with_the_file_and_reads_nothing(tmp_path):
+    """Caches of decoded pixels trust it: another picture in the same place must not pass for the old one."""
+    path = put(tmp_path, jpeg())
+    before = images.stamp(path)
+    assert images.stamp(path) == before
+    os.utime(path, ns=(0, 5))
+    assert images.stamp(path) == f"{path.stat().st_size}:5"
+    path.write_bytes(jpeg() + b"x")
+    assert images.stamp(path) != before
+    with pytest.raises(DataError, match=r"none\.jpg: cannot be read"):
+        images.stamp(tmp_path / "none.jpg")

@@ -90,6 +90,14 @@ def test_pixels_are_read_when_asked_for_and_belong_to_the_row():
         assert sample.pixels()[0, 0, 0] == int(sample.id.rpartition("/")[2])
 
 
+def test_the_stamp_is_of_the_row_too_and_absent_where_the_dataset_has_none():
+    """A stamp of another row would let a cache hand out another face."""
+    got = split.split(CARD, make(stamp=lambda row: f"stamp {row}"))
+    for sample in (*got.labelled.samples, *got.test):
+        assert sample.stamp() == f"stamp {sample.id.rpartition('/')[2]}"
+    assert split.split(CARD, make()).test[0].stamp is None
+
+
 def test_truth_groups_and_clusters_are_in_the_order_of_the_test_samples():
     index = make()
     got = split.split(CARD, index)

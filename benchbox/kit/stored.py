@@ -1,0 +1,182 @@
+"""Crops that are decoded once and kept: memory-mapped, addressed by what they were made from, bounded, removable.
+
+`<cache>/crops-v1/<key>.npy` holds one set; `<cache>` is BENCHBOX_CACHE, else the user's cache folder. The key hashes
+the size and, of each sample, its id, its box and the stamp of its picture (file size and time of change), so a changed
+picture or another box makes another set and nothing is ever updated in place. A set is written row by row into a
+`.partial` file that takes its final name when it is whole: a kill costs no decoded row, a second process waits for the
+first and then maps the same bytes. The folder may be deleted at any time. It is held below BENCHBOX_CACHE_GB (64) by
+deleting the sets that were not used for longest; processes that map a deleted set keep it until they end.
+
+A set that may not or cannot be kept is held in memory when it is small, and decoded on demand otherwise: `Streamed`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from platformdirs import user_cache_dir
+from tqdm import tqdm
+
+from benchbox.errors import BenchboxError
+
+from .pixels import Crops, crop_maps, crops, fill
+
+if TYPE_CHECKING:
+    from benchbox.types import Bytes, Floats, Sample
+
+CHUNK = 64  # rows in memory at a time while a set is written
+_LIMIT_GB = 64.0
+_FREE = 0.1  # of a disk stays free
+
+
+class Streamed:
+    """Crops of a set that is too large to keep: decoded when asked for, by several threads; nothing is held."""
+
+    def __init__(self, samples: Sequence[Sample], size: int, expansion: float) -> None:
+        self.samples, self._side = samples, size
+        self.maps = crop_maps(samples, size, expansion)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    @property
+    def side(self) -> int:
+        """Width of a square, px."""
+        return self._side
+
+    def take(self, rows: np.ndarray, out: Bytes | None = None) -> Bytes:
+        """Decode and cut the given rows; (n, S, S, 3), written into `out` when given."""
+        if out is None:
+            out = np.empty((len(rows), self.side, self.side, 3), np.uint8)
+        return fill(out, [self.samples[row] for row in rows], self.maps[rows])
+
+
+def stored(samples: Sequence[Sample], size: int, expansion: float) -> Crops | Streamed:
+    """Return the crops of `pixels.crops`, decoded at most once per machine where pictures have stamps."""
+    needed = len(samples) * size * size * 3
+    name = key(samples, size, expansion) if samples and needed < limit_bytes() else ""
+    if name:
+        place = folder() / f"{name}.npy"
+        maps = crop_maps(samples, size, expansion)
+        try:
+            return Crops(_kept(place, samples, maps, size), maps)
+        except OSError as fault:
+            why = fault.strerror or str(fault)
+            print(f"note: decoded pictures are not kept in {place.parent}: {why}", file=sys.stderr)
+    if needed < _memory_bytes() // 4:
+        return crops(samples, size, expansion)
+    return Streamed(samples, size, expansion)
+
+
+def folder() -> Path:
+    """Return where sets are kept."""
+    return Path(os.environ.get("BENCHBOX_CACHE") or user_cache_dir("benchbox")) / "crops-v1"
+
+
+def limit_bytes() -> int:
+    """Return how large the folder may grow; raises BenchboxError when BENCHBOX_CACHE_GB is not a number."""
+    given = os.environ.get("BENCHBOX_CACHE_GB") or _LIMIT_GB
+    try:
+        return int(float(given) * 1e9)
+    except (ValueError, OverflowError):
+        raise BenchboxError(f"BENCHBOX_CACHE_GB={given}: must be a number of gigabytes, such as 64") from None
+
+
+def key(samples: Sequence[Sample], size: int, expansion: float) -> str:
+    """Hash everything that decides a set's bytes; "" when a picture has no stamp."""
+    digest = hashlib.sha256(f"1 {size} {expansion!r} {len(samples)}\n".encode())
+    for sample in samples:
+        stamp = sample.stamp() if sample.stamp else ""
+        if not stamp:
+            return ""
+        digest.update(f"{sample.id}\0{stamp}\0".encode() + np.asarray(sample.box, "<f8").tobytes())
+    return digest.hexdigest()[:32]
+
+
+def _kept(place: Path, samples: Sequence[Sample], maps: Floats, size: int) -> Bytes:
+    shape = (len(samples), size, size, 3)
+    found = _mapped(place, shape)
+    if found is None:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(place.with_suffix(".lock")):
+            found = _mapped(place, shape)  # another process may have made it meanwhile
+            if found is None:
+                _make_room(place, int(np.prod(shape, dtype=np.int64)))
+                _write(place, samples, maps, shape)
+                found = _mapped(place, shape)
+    assert found is not None
+    os.utime(place)  # last used now
+    return found
+
+
+def _mapped(place: Path, shape: tuple[int, ...]) -> Bytes | None:
+    try:
+        found: Bytes = np.load(place, mmap_mode="c", allow_pickle=False)  # "c": a stray write stays in this process
+    except (FileNotFoundError, ValueError, EOFError):
+        return None
+    return found if found.shape == shape and found.dtype == np.uint8 else None
+
+
+def _write(place: Path, samples: Sequence[Sample], maps: Floats, shape: tuple[int, ...]) -> None:
+    """Append rows to the partial file, going on after the last whole row that is there."""
+    partial = place.with_suffix(".partial")
+    row_bytes = int(np.prod(shape[1:]))
+    with partial.open("ab") as file:
+        if not file.tell():
+            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            head = file.tell()
+        else:
+            with partial.open("rb") as start:
+                np.lib.format.read_magic(start)
+                np.lib.format.read_array_header_1_0(start)
+                head = start.tell()
+        done = (file.tell() - head) // row_bytes
+        file.truncate(head + done * row_bytes)
+        pause_s = 0.5 if sys.stderr.isatty() else 15.0
+        buffer = np.empty((min(CHUNK, shape[0]), *shape[1:]), np.uint8)
+        with tqdm(total=len(samples), initial=done, desc="decoding", unit="face", mininterval=pause_s) as bar:
+            for first in range(done, len(samples), CHUNK):
+                chunk = samples[first : first + CHUNK]
+                fill(buffer[: len(chunk)], chunk, maps[first : first + CHUNK])
+                file.write(buffer[: len(chunk)].data)
+                bar.update(len(chunk))
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(place)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Wait until no other process makes this set; a killed one holds nothing."""
+    with lock.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield  # the file stays: were it deleted, a third process could lock another one of its name
+
+
+def _make_room(place: Path, needed: int) -> None:
+    """Delete the sets not used for longest until a new one fits; raises OSError when the disk has no room for it."""
+    others = [path for path in place.parent.glob("*.[np]*") if path.stem != place.stem]
+    sets = sorted(others, key=lambda path: path.stat().st_mtime)
+    sizes = [path.stat().st_size for path in sets]
+    disk = shutil.disk_usage(place.parent)
+    over = max(sum(sizes) + needed - limit_bytes(), int(needed + _FREE * disk.total - disk.free))
+    if over > sum(sizes):
+        raise OSError(f"{needed / 1e9:.1f} GB are needed, and the disk has {disk.free / 1e9:.1f} GB free")
+    for path, size in zip(sets, sizes, strict=True):
+        if over <= 0:
+            break
+        path.unlink(missing_ok=True)
+        over -= size
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -1,0 +1,186 @@
+"""Crops kept on disk: decoded once, never stale, whole or not there, bounded; what cannot be kept is streamed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchbox.errors import BenchboxError
+from benchbox.kit import stored as module
+from benchbox.kit.pixels import Crops, Views, crops
+from benchbox.kit.stored import Streamed, key, stored
+from benchbox.types import Sample
+
+SIZE = 24
+RAMP = np.stack(np.broadcast_arrays(np.arange(90)[None, :], np.arange(80)[:, None], 9), axis=-1).astype(np.uint8)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCHBOX_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "crops-v1"
+
+
+class Decoder:
+    """Pictures that count how often they are decoded, and stop after a number of them."""
+
+    def __init__(self, stop: int = 10**9) -> None:
+        self.count, self.stop = 0, stop
+
+    def samples(self, count: int, stamp: str = "s") -> list[Sample]:
+        def pixels(k: int) -> np.ndarray:
+            self.count += 1
+            if self.count > self.stop:
+                raise KeyboardInterrupt
+            return RAMP + np.uint8(k)
+
+        boxes = [np.array([10.0 + k % 7, 12, 50 + k % 7, 60]) for k in range(count)]
+        return [
+            Sample(f"a/{k}", boxes[k], lambda k=k: pixels(k), stamp=lambda k=k: stamp and f"{stamp}{k}")
+            for k in range(count)
+        ]
+
+
+def test_pictures_are_decoded_once_and_the_crops_are_the_same(cache):
+    decoder = Decoder()
+    samples = decoder.samples(150)
+    first = stored(samples, SIZE, 1.5)
+    assert decoder.count == 150
+    again = stored(decoder.samples(150), SIZE, 1.5)
+    assert decoder.count == 150
+    assert isinstance(again, Crops)
+    assert isinstance(again.images, np.memmap)
+    wanted = crops(samples, SIZE, 1.5)
+    for found in (first, again):
+        np.testing.assert_array_equal(found.images, wanted.images)
+        np.testing.assert_array_equal(found.maps, wanted.maps)
+    assert [path.suffix for path in sorted(cache.iterdir())] == [".lock", ".npy"]
+
+
+def test_another_picture_box_id_or_size_is_another_set():
+    """A stale crop would be a wrong number that nobody sees."""
+    samples = Decoder().samples(3)
+    moved = [Sample(s.id, s.box + np.array([0, 0, 0, 1e-9]), s.pixels, stamp=s.stamp) for s in samples]
+    renamed = [Sample(f"b{s.id}", s.box, s.pixels, stamp=s.stamp) for s in samples]
+    others = [Decoder().samples(3, "t"), moved, renamed, samples[:2], samples[::-1]]
+    keys = {key(some, SIZE, 1.5) for some in (samples, *others)} | {key(samples, 25, 1.5), key(samples, SIZE, 1.4)}
+    assert len(keys) == 8
+    assert key(Decoder().samples(3), SIZE, 1.5) == key(samples, SIZE, 1.5)
+
+
+def test_a_stray_write_does_not_reach_the_file(cache):
+    samples = Decoder().samples(3)
+    stored(samples, SIZE, 1.5).images[:] = 7
+    np.testing.assert_array_equal(stored(samples, SIZE, 1.5).images, crops(samples, SIZE, 1.5).images)
+
+
+def test_a_kill_costs_no_decoded_row(cache, monkeypatch):
+    monkeypatch.setattr(module, "CHUNK", 8)
+    broken = Decoder(stop=20)
+    with pytest.raises(KeyboardInterrupt):
+        stored(broken.samples(40), SIZE, 1.5)
+    (partial,) = cache.glob("*.partial")
+    assert not list(cache.glob("*.npy"))
+    with partial.open("ab") as file:
+        file.write(b"half a row")  # what a kill in the middle of a write leaves
+    decoder = Decoder()
+    found = stored(decoder.samples(40), SIZE, 1.5)
+    assert decoder.count == 24  # 16 rows of two whole chunks were there
+    np.testing.assert_array_equal(found.images, crops(Decoder().samples(40), SIZE, 1.5).images)
+    assert not list(cache.glob("*.partial"))
+
+
+def test_a_damaged_set_is_made_again(cache):
+    decoder = Decoder()
+    stored(decoder.samples(9), SIZE, 1.5)
+    (path,) = cache.glob("*.npy")
+    for damage in (b"", path.read_bytes()[:-5], b"\x93NUMPY junk"):
+        path.write_bytes(damage)
+        decoder.count = 0
+        np.testing.assert_array_equal(
+            stored(decoder.samples(9), SIZE, 1.5).images, crops(Decoder().samples(9), SIZE, 1.5).images
+        )
+        assert decoder.count == 9
+
+
+_CHILD = """
+import sys, time
+import numpy as np
+from benchbox.kit.stored import stored
+from benchbox.types import Sample
+
+def pixels():
+    print("decoded", flush=True)
+    time.sleep(0.01)
+    return np.full((64, 64, 3), 9, np.uint8)
+
+samples = [Sample(str(k), np.array([10.0, 10, 40, 40]), pixels, stamp=lambda: "s") for k in range(40)]
+print(int(stored(samples, 16, 1.0).images.sum()))
+"""
+
+
+def test_two_processes_make_one_set(cache):
+    """The second waits for the first and maps its bytes; neither reads a half-written row."""
+    command = [sys.executable, "-c", _CHILD]
+    children = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(2)
+    ]
+    lines = [line for child in children for line in child.communicate(timeout=120)[0].split()]
+    assert lines.count("decoded") == 40
+    assert [line for line in lines if line != "decoded"] == [str(40 * 16 * 16 * 3 * 9)] * 2
+
+
+def test_the_folder_stays_below_its_limit(cache, monkeypatch):
+    """The set that was not used for longest goes; one that is mapped stays readable until it is let go."""
+    row_mb = SIZE * SIZE * 3 / 1e6
+    monkeypatch.setenv("BENCHBOX_CACHE_GB", str(25 * row_mb / 1e3))
+    old, kept = stored(Decoder().samples(10, "old"), SIZE, 1.5), stored(Decoder().samples(10, "kept"), SIZE, 1.5)
+    for age, samples in ((200, Decoder().samples(10, "old")), (100, Decoder().samples(10, "kept"))):
+        path = cache / f"{key(samples, SIZE, 1.5)}.npy"
+        os.utime(path, (path.stat().st_atime - age, path.stat().st_mtime - age))
+    stored(Decoder().samples(10, "new"), SIZE, 1.5)
+    names = {path.stem for path in cache.glob("*.npy")}
+    assert names == {key(Decoder().samples(10, stamp), SIZE, 1.5) for stamp in ("kept", "new")}
+    np.testing.assert_array_equal(old.images, kept.images)
+
+
+def test_what_is_too_large_is_streamed_with_the_same_pixels(cache, monkeypatch):
+    samples = Decoder().samples(30)
+    monkeypatch.setenv("BENCHBOX_CACHE_GB", "1e-9")
+    monkeypatch.setattr(module, "_memory_bytes", lambda: 1000)
+    found = stored(samples, SIZE, 1.5)
+    assert isinstance(found, Streamed)
+    assert not cache.exists()
+    rows, wanted = np.array([3, 29, 0]), crops(samples, SIZE, 1.5)
+    np.testing.assert_array_equal(found.take(rows), wanted.images[rows])
+    import torch
+
+    maps = torch.eye(2, 3).expand(3, 2, 3)
+    assert torch.equal(Views(found, "cpu").look(rows)(maps, 16), Views(wanted, "cpu").look(rows)(maps, 16))
+
+
+def test_pictures_without_a_stamp_are_not_kept(cache):
+    found = stored(Decoder().samples(5, stamp=""), SIZE, 1.5)
+    assert isinstance(found, Crops)
+    assert not cache.exists()
+
+
+def test_a_folder_that_cannot_be_written_costs_the_cache_only(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("BENCHBOX_CACHE", str(tmp_path / "file"))
+    assert len(stored(Decoder().samples(5), SIZE, 1.5)) == 5
+    assert "decoded pictures are not kept in" in capsys.readouterr().err
+
+
+def test_a_limit_that_is_no_number_is_named(cache, monkeypatch):
+    monkeypatch.setenv("BENCHBOX_CACHE_GB", "lots")
+    with pytest.raises(BenchboxError, match="BENCHBOX_CACHE_GB=lots: must be a number of gigabytes"):
+        stored(Decoder().samples(2), SIZE, 1.5)
+
+
+def test_the_default_folder_is_the_users_cache(monkeypatch):
+    monkeypatch.delenv("BENCHBOX_CACHE", raising=False)
+    assert module.folder() == Path(module.user_cache_dir("benchbox")) / "crops-v1"
