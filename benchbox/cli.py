@@ -275,9 +275,7 @@ def _protocol_row(protocol: Protocol) -> dict[str, Any]:
 
 def _metrics(protocol: Protocol) -> list[str]:
     """Name a protocol's metrics as `scores.json` does, without loading what computes them."""
-    if protocol.task != "landmarks":
-        return ["error_cm" if protocol.task == "gaze2d" else "error_deg"]
-    names = []
+    names = list(protocol.metrics)
     for suffix in ("", *(f"_{count}" for count in protocol.points)):
         for normaliser in protocol.normalisers:
             names.append(f"nme_{normaliser}{suffix}")

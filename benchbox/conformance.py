@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import layouts, pipeline, plugins
+from . import layouts, pipeline, plugins, selection
 from .errors import BenchboxError
 from .types import Examples, Index, Job, MethodCard, Protocol, Sample
 
@@ -186,7 +186,7 @@ def _faces(protocol: Protocol | None, index: Index | None) -> tuple[Job, tuple[S
 
         index = synthetic.tiny(train=16, test=6)
         protocol = protocols.load("synth-300w-full")
-    small = replace(protocol, test_expected=int(np.isin(index.parts, protocol.groups[protocol.overall]).sum()))
+    small = replace(protocol, test_expected=int(selection.rows(index, protocol.groups[protocol.overall]).sum()))
     parts = splits.split(small, index)
     job = Job(
         task=protocol.task,

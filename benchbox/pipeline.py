@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import datasets, layouts, plugins, predictions, provenance, store
+from . import datasets, layouts, plugins, predictions, provenance, selection, store
 from . import protocol as protocols
 from . import score as scoring
 from .datasets import split as splits
@@ -322,7 +322,7 @@ def _suggest(protocol: Protocol) -> predictions.Suggest:
     def advice(ids: frozenset[str]) -> str:
         fitting = []
         for other in _readable_protocols():
-            parts = {part for members in other.groups.values() for part in members}
+            parts = selection.parts(member for members in other.groups.values() for member in members)
             if ids and all(key.startswith(tuple(f"{part}/" for part in parts)) for key in ids):
                 fitting.append((len(parts), other.name))
         best = min(fitting, default=(0, protocol.name))[1]

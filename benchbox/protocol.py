@@ -15,10 +15,11 @@ import math
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from . import selection
 from .datasets import DATASETS
 from .discovery import collections
 from .errors import ProtocolError
@@ -28,9 +29,15 @@ from .types import Protocol
 GROUP = "benchbox.protocols"
 NORMALISERS = ("inter_ocular", "inter_pupil", "face_size", "diagonal", "height")
 TASKS = ("landmarks", "gaze2d", "gaze3d")
+GAZE_METRICS = {
+    "gaze2d": ("error_cm", "error_cm_dot", "error_cm_person", "msd_cm"),
+    "gaze3d": ("error_deg", "error_deg_person"),
+}
 _LARGEST_CARD = 64 * 1024  # bytes
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _WORDS = ("name", "title", "notes", "twin", "options", "card")  # decide no number, so are no part of the hash
+# Keys that came later are part of the hash where they are used only: a card that does not know them keeps its own.
+_LATER = {field.name: field.default for field in fields(Protocol) if field.default is not MISSING}
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
@@ -117,6 +124,7 @@ def _choose(protocol: Protocol, options: list[str]) -> Protocol:
 
 def _digest(protocol: Protocol) -> str:
     content: dict[str, Any] = {f.name: getattr(protocol, f.name) for f in fields(Protocol) if f.name not in _WORDS}
+    content = {key: value for key, value in content.items() if key not in _LATER or value != _LATER[key]}
     content["groups"] = dict(protocol.groups)
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
@@ -135,17 +143,28 @@ _MEANING = {
 }
 
 
+_MEASURED = {
+    "error_cm": "distance on the screen's plane, mean over frames",
+    "error_cm_dot": "the same after averaging the answers of all frames of one dot",
+    "error_cm_person": "mean over people of each one's mean distance",
+    "msd_cm": "spread of the answers while a person looks at one point: root mean square distance from their mean",
+    "error_deg": "angle between the directions, mean over frames",
+    "error_deg_person": "mean over people of each one's mean angle",
+}
+
+
 def describe(protocol: Protocol) -> str:
     """Explain a protocol to a newcomer, in lines of plain text."""
     p = protocol
     lines = [
         f"{p.name}: {p.title}",
         f"  card        version {p.version}, {p.card}",
-        f"  train on    {p.dataset}: {', '.join(p.train_parts)}; {p.train_expected} items when complete",
+        *_training(p),
         *_shares(p),
         f"  test on     {p.test_expected} items, ranked by the group {p.overall!r}",
         *(f"    {group:<12}{', '.join(parts)}" for group, parts in p.groups.items()),
         f"  box given   {p.box}: {_MEANING.get(p.box, 'as the dataset has it')}; x {p.box_expansion:g}",
+        *([f"    beside it {', '.join(p.extra_boxes)}"] if p.extra_boxes else []),
         *(f"    or        --protocol {p.name.partition('+')[0]}+box={c}" for c in p.options["box"] if c != p.box),
         *_scoring(p),
         "  failed      an item without an answer counts as infinitely wrong in FR, AUC and curves and is"
@@ -155,6 +174,13 @@ def describe(protocol: Protocol) -> str:
     if p.twin:
         lines.append(f"  no data?    --protocol {p.twin} has the same shape and renders its own faces")
     return "\n".join([*lines, *(f"  note        {note}" for note in p.notes)])
+
+
+def _training(p: Protocol) -> list[str]:
+    lines = [f"  train on    {p.dataset}: {', '.join(p.train_parts)}; {p.train_expected} items when complete"]
+    if p.folds:
+        lines.append(f"    folds     one per {p.cluster}: each is tested by a model that was trained on all the others")
+    return lines
 
 
 def _shares(p: Protocol) -> list[str]:
@@ -168,10 +194,13 @@ def _shares(p: Protocol) -> list[str]:
 
 def _scoring(p: Protocol) -> list[str]:
     if p.task != "landmarks":
-        return ["  error       the angle in degrees" if p.task == "gaze3d" else "  error       the distance in cm"]
+        first, *others = [f"{name}: {_MEASURED[name]}" for name in p.metrics]
+        return [f"  error       {first}", *(f"    and       {other}" for other in others)]
     points = "".join(f", again on {count}" for count in p.points)
     lines = [f"  error       mean distance over the {LAYOUTS[p.layout].count} points{points}, divided by"]
     lines += [f"    {normaliser:<14}{_MEANING[normaliser]}" for normaliser in p.normalisers]
+    if p.masked:
+        lines.append("    and again over the visible points only")
     if p.auc:
         ends = " and ".join(f"{end:g}" for end in p.auc)
         lines.append(f"  AUC up to   {ends}: area under the curve of faces with a smaller error, 1 is perfect")
@@ -250,10 +279,21 @@ def _list(parse: Callable[[Any], Any], least: int = 0) -> Callable[[Any], tuple[
     return parse_all
 
 
+def _member(value: Any) -> str:
+    selection.parse(_text(value))
+    return str(value)
+
+
+def _switch(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError
+    return value
+
+
 def _groups(value: Any) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, dict) or not value:
         raise ValueError
-    parts = _list(_text, least=1)
+    parts = _list(_member, least=1)
     return {_name(group): parts(members) for group, members in value.items()}
 
 
@@ -266,20 +306,29 @@ _FIELDS = (
     _Field("layout", _choice("", *LAYOUTS), " | ".join(LAYOUTS) + ' | "" for gaze'),
     _Field("twin", _name_or_none, 'the name of a synthetic protocol of the same shape, or ""', default=""),
     _Field("notes", _list(_text), "a list of sentences", default=[]),
-    _Field("train.parts", _list(_text, least=1), "a list of the dataset's parts, each once", "train_parts"),
+    _Field("train.parts", _list(_member, least=1), 'a list of parts, each once: "part & attribute"', "train_parts"),
     _Field("train.expected", _integer(1), "a whole number of items from 1", "train_expected"),
     _Field("train.labelled", _number(lambda v: 0 < v <= 1), "a share above 0 and up to 1"),
     _Field("train.validation", _number(lambda v: 0 <= v < 1), "a share from 0 and below 1"),
     _Field("test.overall", _name, "the name of one of [test.groups]"),
     _Field("test.expected", _integer(1), "a whole number of items from 1", "test_expected"),
-    _Field("test.groups", _groups, 'a table: group = ["part", …]'),
+    _Field("test.groups", _groups, 'a table: group = ["part", "part & attribute & !attribute", …]'),
+    _Field("test.folds", _choice("", "cluster"), '"" | cluster: leave one cluster out', default=""),
     _Field("box.source", _text, "a box source of the dataset", "box"),
     _Field("box.choices", _list(_text), "a list of box sources, [box] source among them", default=[]),
+    _Field("box.also", _list(_text), "a list of further box sources of the dataset", "extra_boxes", default=[]),
     _Field("box.expansion", _number(lambda v: 0 < v <= 10), "a number above 0 and up to 10", "box_expansion"),
     _Field("score.normalisers", _list(_choice(*NORMALISERS)), "a list of " + " | ".join(NORMALISERS)),
     _Field("score.auc", _list(_number(lambda v: 0 < v <= 1)), "a list of fractions above 0 and up to 1"),
     _Field("score.fr", _list(_number(lambda v: 0 < v <= 1)), "a list of fractions above 0 and up to 1"),
     _Field("score.points", _list(_integer(1)), "a list of the layout's point subsets"),
+    _Field(
+        "score.metrics",
+        _list(_choice(*(name for names in GAZE_METRICS.values() for name in names))),
+        "for gaze a list of " + " | ".join(name for names in GAZE_METRICS.values() for name in names),
+        default=[],
+    ),
+    _Field("score.masked", _switch, "true | false", default=False),
     _Field("score.average", _choice("macro"), "macro"),
     _Field("score.failed", _choice("infinite"), "infinite"),
     _Field("score.cluster", _text, "what is resampled together, in a word: photo, person"),
@@ -326,7 +375,7 @@ def _checked(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
 def _consistent(protocol: Protocol, path: Path) -> None:
     """Check what one key says about another."""
     p = protocol
-    tested = {part for parts in p.groups.values() for part in parts}
+    tested = selection.parts(member for members in p.groups.values() for member in members)
     layout = LAYOUTS.get(p.layout)
     subsets = tuple(layout.subsets) if layout else ()
     faults = {
@@ -334,12 +383,20 @@ def _consistent(protocol: Protocol, path: Path) -> None:
         "layout": ((p.task == "landmarks") != bool(layout), " | ".join(LAYOUTS) + ' for landmarks, "" for gaze'),
         "test.overall": (p.overall not in p.groups, " | ".join(p.groups)),
         "test.groups": (
-            p.overall in p.groups and set(p.groups[p.overall]) != tested,
+            p.overall in p.groups and selection.parts(p.groups[p.overall]) != tested,
             f"groups whose parts are all in the overall group {p.overall!r}",
         ),
-        "train.parts": (bool(tested & set(p.train_parts)), "parts that are not tested on"),
+        "train.parts": (
+            p.train_parts != p.groups.get(p.overall) if p.folds else bool(tested & selection.parts(p.train_parts)),
+            "with folds the members of the overall group" if p.folds else "parts that are not tested on",
+        ),
         "box.choices": (p.box not in p.options["box"], f"a list with {p.box!r} in it"),
         "score.points": (not set(p.points) <= set(subsets), ", ".join(map(str, subsets)) or "none for gaze"),
+        "score.metrics": (
+            not set(p.metrics) <= set(GAZE_METRICS.get(p.task, ())) or bool(p.metrics) == (p.task == "landmarks"),
+            " | ".join(GAZE_METRICS.get(p.task, ("none for landmarks",))),
+        ),
+        "score.masked": (p.masked and p.task != "landmarks", "false for gaze"),
         "score.normalisers": ((p.task == "landmarks") != bool(p.normalisers), "one or more for landmarks, [] for gaze"),
     }
     for key, (wrong, allowed) in faults.items():

@@ -1,11 +1,10 @@
 """From predictions to scores: pure, the same bits every time, and all that a published number goes through.
 
-`score` matches rows by id, computes one error per face, normaliser and point set, and summarises every group of the
-protocol: mean (NME), area under the curve (AUC), failure rate (FR), each with a cluster-bootstrap interval. A failed
-face is an infinite error in FR, AUC and curves and is left out of the mean, beside which it is counted. All points of
-the layout count, visible or not. Metric definitions and their differences from other code: `benchbox.metrics`.
-
-This version scores landmarks.
+`score` matches rows by id, computes the errors of every item, and summarises every group of the protocol, each number
+with a cluster-bootstrap interval. Landmarks: one error per face, normaliser and point set; mean (NME), area under the
+curve (AUC), failure rate (FR). Gaze: the distance in cm or the angle in degrees, per frame, per dot or per person, and
+the spread of stares (MSD). A failed item is an infinite error in FR, AUC and curves and is left out of means, beside
+which it is counted. Metric definitions and their differences from other code: `benchbox.metrics`.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import numpy as np
 
 from .errors import DataError, ProtocolError, ResultError
 from .layouts import LAYOUTS
-from .metrics import curves, landmarks, stats
+from .metrics import curves, gaze, landmarks, stats
 from .types import Score, Scores
 
 if TYPE_CHECKING:
@@ -29,17 +28,18 @@ if TYPE_CHECKING:
 
 SCORER = 1  # raise when the same predictions would get another number
 _SEED = 0  # of the bootstrap: fixed, so that scoring again gives the same bytes
+_FRAME_ERROR = {"gaze2d": "error_cm", "gaze3d": "error_deg"}  # what is kept per item
 _DIGITS = 10  # decimals in JSON: below any meaning, above the last-bit differences between machines
 
 
 @dataclass(frozen=True, eq=False)
 class _Measure:
-    """One metric as terms per face: its value is the mean of the terms that count, over any group or resample."""
+    """One metric as terms per item: its value is Σ terms / Σ counts over any group or resample."""
 
     name: str
     unit: str
-    terms: Floats  # (N,) in the metric's unit, finite; 0 where the face does not count
-    counts: Bools  # (N,)
+    terms: Floats  # (N,) in the metric's unit, finite; 0 where the item does not count
+    counts: Bools | Floats  # (N,) whether, or with which weight, the item counts
 
 
 def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
@@ -48,22 +48,28 @@ def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
     Raises
     ------
     ProtocolError
-        The protocol is not about landmarks, or names a layout, normaliser or point subset that does not exist.
+        The protocol names a layout, normaliser or point subset that does not exist.
     ResultError
         Ids that are missing, doubled or unknown; another shape than the truth; a face that is not failed but has a
         coordinate that is not a usable number. The id is named.
     DataError
         The truth does not fit the layout, has a coordinate that is not a number, or a face without a normaliser.
     """
-    layout = _layout(protocol)
-    if truth.values.shape != (len(truth.ids), layout.count, 2):
-        raise DataError(f"{protocol.name}: truth is {truth.values.shape}, {layout.name} needs (N, {layout.count}, 2)")
+    _require_shape(protocol, truth)
     values, failed = _in_order(protocol, truth, predictions)
-    errors = _errors(protocol, layout, truth, values, failed)
     codes = np.unique(truth.clusters, return_inverse=True)[1].astype(np.int32)
-    measures = _measures(protocol, errors, failed)
+    if protocol.task == "landmarks":
+        errors = _errors(protocol, LAYOUTS[protocol.layout], truth, values, failed)
+        measures = _measures(protocol, errors, failed)
+        groups = {group: _summary(protocol, measures, inside, codes) for group, inside in truth.groups.items()}
+    else:
+        errors = {_FRAME_ERROR[protocol.task]: _gaze_errors(protocol, truth, values, failed)}
+        groups = {}
+        for group, inside in truth.groups.items():
+            measures = _gaze_measures(protocol, truth, values, failed, inside, codes)
+            groups[group] = _summary(protocol, measures, inside, codes)
     return Scores(
-        groups={group: _summary(protocol, measures, inside, codes) for group, inside in truth.groups.items()},
+        groups=groups,
         count=len(truth.ids),
         failed=int(failed.sum()),
         errors=_table(errors, failed, codes, truth.groups),
@@ -99,7 +105,7 @@ def to_json(
 
 def metric_names(protocol: Protocol) -> list[str]:
     """Name every metric of a protocol, in the order in which each group reports them."""
-    names = []
+    names = list(protocol.metrics)
     for error, _, _ in _error_names(protocol):
         names += [f"nme_{error}"]
         names += [f"auc_{threshold_name(t)}_{error}" for t in protocol.auc]
@@ -114,6 +120,8 @@ def threshold_name(threshold: float) -> str:
 
 def format_table(scores: Scores, protocol: Protocol) -> str:
     """Return the scores as aligned text: one line per group and error, NME with its interval, then FR and AUC."""
+    if protocol.task != "landmarks":
+        return "\n".join(_gaze_table(scores, protocol))
     fr = [threshold_name(t) for t in protocol.fr]
     auc = [threshold_name(t) for t in protocol.auc]
     rows = [("group", "n", "failed", "error", "NME %", *(f"FR@{t} %" for t in fr), *(f"AUC@{t}" for t in auc))]
@@ -125,20 +133,46 @@ def format_table(scores: Scores, protocol: Protocol) -> str:
             cells += [_plain(metrics[f"fr_{t}_{error}"].value, 2) for t in fr]
             cells += [_plain(metrics[f"auc_{t}_{error}"].value, 4) for t in auc]
             rows.append((group, *counts, error, *cells))
-    lines = _aligned(rows)
-    if any(value.low is not None for metrics in scores.groups.values() for value in metrics.values()):
-        lines.append(f"[low, high]: {100 * protocol.interval:g} % interval from resampling by {protocol.cluster}")
+    lines = _aligned(rows, words={0, 3, 4}) + _interval_line(scores, protocol)
     if scores.failed:
         lines.append("failed faces: infinite error in FR and AUC, left out of the NME")
     return "\n".join(lines)
 
 
+def _gaze_table(scores: Scores, protocol: Protocol) -> list[str]:
+    rows = [("group", "n", "failed", *(f"{name} ({_unit(name)})" for name in protocol.metrics))]
+    for group, metrics in scores.groups.items():
+        inside = scores.errors[f"in_{group}"]
+        counts = (str(int(inside.sum())), str(int((inside & scores.errors["failed"]).sum())))
+        rows.append((group, *counts, *(_with_interval(metrics[name]) for name in protocol.metrics)))
+    lines = _aligned(rows, words={0, *range(3, 3 + len(protocol.metrics))}) + _interval_line(scores, protocol)
+    return [*lines, "failed items are left out of the means"] if scores.failed else lines
+
+
+def _interval_line(scores: Scores, protocol: Protocol) -> list[str]:
+    if any(value.low is not None for metrics in scores.groups.values() for value in metrics.values()):
+        return [f"[low, high]: {100 * protocol.interval:g} % interval from resampling by {protocol.cluster}"]
+    return []
+
+
 # --- errors per face ---------------------------------------------------------------------------------------------
 
 
+def _require_shape(protocol: Protocol, truth: Truth) -> None:
+    """Raise DataError when the truth does not fit the card."""
+    if protocol.task == "landmarks":
+        layout = _layout(protocol)
+        wanted = f"{layout.name} needs (N, {layout.count}, 2)"
+        fits = truth.values.shape == (len(truth.ids), layout.count, 2)
+    else:
+        width = 2 if protocol.task == "gaze2d" else 3
+        wanted = f"{protocol.task} needs (N, {width})"
+        fits = truth.values.shape == (len(truth.ids), width)
+    if not fits:
+        raise DataError(f"{protocol.name}: truth is {truth.values.shape}, {wanted}")
+
+
 def _layout(protocol: Protocol) -> Layout:
-    if protocol.task != "landmarks":
-        raise ProtocolError(f"{protocol.name}: task is {protocol.task}, this version of benchbox scores landmarks only")
     if protocol.layout not in LAYOUTS:
         raise ProtocolError(f"{protocol.name}: layout {protocol.layout!r} is unknown, use {', '.join(LAYOUTS)}")
     layout = LAYOUTS[protocol.layout]
@@ -217,6 +251,67 @@ def _require_finite(protocol: Protocol, truth: Truth, errors_px: Floats, failed:
             )
 
 
+def _gaze_errors(protocol: Protocol, truth: Truth, values: Floats, failed: Bools) -> Floats:
+    """Return the error (N,) of every frame in cm or degrees; infinite where it failed."""
+    measure = gaze.distance_cm if protocol.task == "gaze2d" else gaze.angle_deg
+    lengths = np.linalg.norm(values, axis=1)
+    broken = ~failed & (~np.isfinite(lengths) | ((lengths == 0) if protocol.task == "gaze3d" else False))
+    if broken.any():
+        raise ResultError(
+            f"predictions for {protocol.name}: {truth.ids[np.argmax(broken)]}: is NaN, infinite or a vector without "
+            "a direction; an item without an answer is flagged as failed"
+        )
+    if not np.isfinite(truth.values).all():
+        row = int(np.argmax(~np.isfinite(truth.values).all(axis=1)))
+        raise DataError(f"{protocol.name}: {truth.ids[row]}: the label is not a number; check the annotation")
+    return np.where(failed, np.inf, measure(truth.values, values))
+
+
+def _gaze_measures(
+    protocol: Protocol,
+    truth: Truth,
+    values: Floats,
+    failed: Bools,
+    inside: Bools,
+    codes: npt.NDArray[np.int32],
+) -> list[_Measure]:
+    """Return the card's metrics over one group; what is told per sequence stands at the first frame of each."""
+    errors = np.where(failed, 0.0, _gaze_errors(protocol, truth, values, failed))
+    answered = ~failed & inside
+    found = []
+    for name in protocol.metrics:
+        if name == _FRAME_ERROR[protocol.task]:
+            terms, counts = errors, answered.astype(np.float64)
+        elif name.endswith("_person"):
+            sizes = np.bincount(codes[answered], minlength=int(codes.max(initial=-1)) + 1)[codes]
+            counts = np.divide(answered, sizes, out=np.zeros(len(errors)), where=answered)
+            terms = errors * counts
+        else:
+            terms, counts = _by_sequence(protocol, name, truth, values, answered)
+        found.append(_Measure(name, _unit(name), np.where(counts > 0, terms, 0.0), counts))
+    return found
+
+
+def _by_sequence(protocol: Protocol, name: str, truth: Truth, values: Floats, answered: Bools) -> tuple[Floats, Floats]:
+    """Return terms and counts of the dot error or of MSD."""
+    if truth.sequences is None:
+        raise ProtocolError(f"{protocol.name}: {name} needs sequences, {protocol.dataset} has none; mend the card")
+    rows = np.flatnonzero(answered & (truth.sequences != ""))
+    names, first, code = np.unique(truth.sequences[rows], return_index=True, return_inverse=True)
+    terms, counts = np.zeros(len(values)), np.zeros(len(values))
+    if name == "msd_cm":
+        told = gaze.msd(values[rows], code, len(names))
+    else:
+        average = [gaze.means(table[rows], code, len(names)) for table in (truth.values, values)]
+        told = gaze.distance_cm(*average)
+    terms[rows[first]], counts[rows[first]] = told, 1.0
+    return terms, counts
+
+
+def _unit(name: str) -> str:
+    return "cm" if "_cm" in name else "deg"
+
+
 def _error_names(protocol: Protocol) -> Iterator[tuple[str, str, int | None]]:
     """Yield name, normaliser and point subset of every error: `inter_ocular`, `inter_ocular_51`."""
     for count in (None, *protocol.points):
@@ -269,11 +364,18 @@ def _summary(
     )
     summary = {}
     for m, bound in zip(measures, bounds, strict=True):
-        chosen = m.terms[inside & m.counts]
-        value = float(chosen.mean()) if len(chosen) else None
+        value = _value(m, inside)
         low, high = (None, None) if bound is None else bound
         summary[m.name] = Score(value, m.unit, low, high)
     return summary
+
+
+def _value(m: _Measure, inside: Bools) -> float | None:
+    if m.counts.dtype == bool:
+        chosen = m.terms[inside & m.counts.astype(bool)]
+        return float(chosen.mean()) if len(chosen) else None
+    total = float(m.counts[inside].sum())
+    return float(m.terms[inside].sum()) / total if total else None
 
 
 # --- words -------------------------------------------------------------------------------------------------------
@@ -302,10 +404,9 @@ def _plain(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    """Set rows in columns: words to the left, numbers to the right; an NME and its interval keep to the left."""
+def _aligned(rows: list[tuple[str, ...]], words: set[int]) -> list[str]:
+    """Set rows in columns: `words` (values with an interval, too) to the left, numbers to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    words = {0, 3, 4}
     return [
         "  ".join(
             cell.ljust(width) if place in words else cell.rjust(width)

@@ -74,6 +74,9 @@ class Index:
     origin: float = 0.0  # coordinate of the first pixel's centre in the dataset's own frame
     visible: Bools | None = None  # (N, K)
     attributes: Mapping[str, Bools] = field(default_factory=dict)  # further groups that the annotations carry
+    sequences: Strings | None = None  # (N,) video, dot or stare, "" in none; its rows stand in the order of time
+    meta: Mapping[str, np.ndarray] = field(default_factory=dict)  # (N, …) what a running system knows: orientation …
+    scale_boxes: Floats | None = None  # (N, 4) the dataset's own face boxes, for the face-size normaliser
     notes: tuple[str, ...] = ()  # what is partial or unusual in this copy, in words
     variant: str = "complete"  # named variant of the data, e.g. "train 2,012 of 3,148"
     stamp: Callable[[int], str] | None = None  # row → what changes when its picture's file does (`images.stamp`)
@@ -112,11 +115,11 @@ class Protocol:
     dataset: str
     layout: str  # key of layouts.LAYOUTS; "" for gaze
     version: int
-    train_parts: tuple[str, ...]
+    train_parts: tuple[str, ...]  # members, see `selection`
     train_expected: int  # faces in the complete training set
     labelled: float  # share of the training set that keeps its labels
     validation: float  # share of the training clusters held out for validation
-    groups: Mapping[str, tuple[str, ...]]  # group → parts
+    groups: Mapping[str, tuple[str, ...]]  # group → members, see `selection`
     overall: str  # the group that ranks a leaderboard
     test_expected: int
     box: str  # box source
@@ -126,7 +129,7 @@ class Protocol:
     auc: tuple[float, ...]
     fr: tuple[float, ...]
     points: tuple[int, ...]  # further point subsets scored beside the layout's own, e.g. (51,)
-    average: Literal["macro"]  # mean over points, then over faces
+    average: Literal["macro"]  # mean over points, then over items; a metric that averages otherwise says so in its name
     failed: Literal["infinite"]  # a failed face: infinite error in FR, AUC and CED, left out of the mean
     cluster: str  # what `clusters` holds, in a word: photo, person
     interval: float  # 0.95
@@ -134,6 +137,10 @@ class Protocol:
     twin: str  # the synthetic protocol of the same shape, "" where there is none
     notes: tuple[str, ...]
     card: str  # "sha256:…"
+    extra_boxes: tuple[str, ...] = ()  # further box sources that a method is given, e.g. ("left_eye", "right_eye")
+    metrics: tuple[str, ...] = ()  # gaze: what is reported, the first ranks; landmarks report by normaliser
+    masked: bool = False  # NME again over visible points only, as `nme_<normaliser>_visible`
+    folds: Literal["", "cluster"] = ""  # "cluster": leave one cluster out, every item is tested once
 
 
 # --- what a method sees ------------------------------------------------------------------------------------------
@@ -146,8 +153,8 @@ class Sample:
     id: str
     box: Floats  # (4,) the protocol's box
     pixels: Callable[[], Bytes]  # decodes RGB (H, W, 3) uint8 when called
-    boxes: Mapping[str, Floats] = field(default_factory=dict)  # further boxes, e.g. eyes
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    boxes: Mapping[str, Floats] = field(default_factory=dict)  # the card's further boxes, e.g. left_eye; NaN: none
+    meta: Mapping[str, Any] = field(default_factory=dict)  # this row of Index.meta
     stamp: Callable[[], str] | None = None  # names the picture's bytes when called, for caches of decoded pixels
 
 
@@ -232,7 +239,8 @@ class Truth:
     groups: Mapping[str, Bools]  # group → (N,)
     clusters: Strings  # (N,)
     visible: Bools | None = None
-    boxes: Floats | None = None  # (N, 4) ground-truth face box for the face-size normaliser; None: tight box of points
+    boxes: Floats | None = None  # (N, 4) the dataset's face box for the face-size normaliser; None: tight box of points
+    sequences: Strings | None = None  # (N,) as Index.sequences
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,8 @@ ARROWS = {
     "geometry": {"types"},
     "layouts": {"types"},
     "metrics": {"types", "errors", "geometry", "layouts"},
-    "protocol": {"types", "errors", "discovery", "layouts", "datasets"},  # datasets: the table of names only
+    "selection": {"types", "errors"},
+    "protocol": {"types", "errors", "discovery", "layouts", "datasets", "selection"},  # datasets: only names
     "plugins": {"types", "errors", "discovery"},
     "references": {"types", "errors", "discovery", "protocol"},
     "predictions": {"types", "errors"},
@@ -25,13 +26,15 @@ ARROWS = {
     "score": {"types", "errors", "metrics", "layouts"},
     "compare": {"types", "errors", "store", "protocol", "metrics"},
     "faceworld": {"types", "errors", "geometry", "layouts"},
-    "datasets": {"types", "errors", "geometry", "layouts", "faceworld"},
+    "datasets": {"types", "errors", "geometry", "layouts", "faceworld", "selection"},
     "kit": {"types", "errors", "geometry", "layouts"},
     "pipeline": {
         "types", "errors", "datasets", "protocol", "score", "store", "plugins", "predictions", "layouts", "provenance",
-        "kit", "version",
+        "kit", "version", "selection",
     },
-    "conformance": {"types", "errors", "kit", "datasets", "protocol", "plugins", "pipeline", "layouts", "predictions"},
+    "conformance": {
+        "types", "errors", "kit", "datasets", "protocol", "plugins", "pipeline", "layouts", "predictions", "selection",
+    },
     "scaffold": {"types", "errors", "plugins"},
     "report": {"types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts"},
     "cli": {
@@ -42,7 +45,18 @@ ARROWS = {
 }  # fmt: skip
 PLUGIN_MAY = {"types", "errors", "kit", "geometry", "layouts", "metrics"}
 HEAVY = {"torch", "pandas", "matplotlib"}
-LIGHT_ROOMS = {"cli", "plugins", "protocol", "discovery", "types", "errors", "layouts", "__init__", "__main__"}
+LIGHT_ROOMS = {
+    "cli",
+    "selection",
+    "plugins",
+    "protocol",
+    "discovery",
+    "types",
+    "errors",
+    "layouts",
+    "__init__",
+    "__main__",
+}
 
 
 def imports(path: Path, *, only_top_level: bool = False) -> set[str]:

@@ -158,3 +158,17 @@ def test_crop_round_trip(x, y, width, height, size):
     edges = geometry.transform(into, box.reshape(2, 2))
     np.testing.assert_allclose(edges, [[-0.5, -0.5], [size - 0.5, size - 0.5]], atol=1e-8)
     np.testing.assert_allclose(geometry.transform(geometry.invert(into), edges), box.reshape(2, 2), atol=1e-8)
+
+
+def test_directions_and_angles_are_each_others_inverse():
+    angles = np.random.default_rng(0).uniform([-1.5, -3.1], [1.5, 3.1], (50, 2))
+    vectors = geometry.angles_to_vectors(angles)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(50))
+    assert geometry.vectors_to_angles(3 * vectors) == pytest.approx(angles)
+
+
+def test_pitch_comes_first():
+    """The trap: sets differ in the order of the two angles, and a swapped one trains normally."""
+    up, aside = geometry.angles_to_vectors(np.radians([[30.0, 0.0], [0.0, 30.0]]))
+    assert up == pytest.approx([0, 0.5, np.sqrt(0.75)])
+    assert aside == pytest.approx([0.5, 0, np.sqrt(0.75)])

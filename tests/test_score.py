@@ -357,8 +357,7 @@ def test_a_broken_annotation_is_blamed_on_the_data():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"task": "gaze2d"}, "task is gaze2d, this version of benchbox scores landmarks only"),
-        ({"layout": "wflw98"}, "layout 'wflw98' is unknown, use .*ibug68"),
+        ({"layout": "moon99"}, "layout 'moon99' is unknown, use .*ibug68"),
         ({"points": (50,)}, "ibug68 has no subset of 50 points, only 66, 51, 49"),
         ({"normalisers": ("pupils",)}, "normaliser 'pupils' is unknown, use inter_ocular"),
     ],
@@ -443,3 +442,81 @@ def test_cfss_on_300w_stays_where_it_was_measured(full):
 def test_layout_of_the_toy_is_the_real_one():
     corners = face()[list(IBUG68.eye_corners)]
     assert math.dist(*corners) == 100.0
+
+
+# --- gaze --------------------------------------------------------------------------------------------------------
+
+GAZE = card(
+    task="gaze2d",
+    layout="",
+    normalisers=(),
+    auc=(),
+    fr=(),
+    metrics=("error_cm", "error_cm_dot", "error_cm_person", "msd_cm"),
+    groups={"all": ("test",), "phone": ("test & phone",)},
+)
+
+
+def stares(**changes) -> Truth:
+    """A looks at one dot in frames 0-1 and at another in 2-3; B at one in frames 4-5 that are in no sequence."""
+    fields = {
+        "ids": np.array([f"toy/{row}" for row in range(6)]),
+        "values": np.array([[0, 0], [0, 0], [4, 0], [4, 0], [0, -8], [0, -8]], float),
+        "groups": {"all": np.ones(6, bool), "phone": np.arange(6) < 4},
+        "clusters": np.array(["A"] * 4 + ["B"] * 2),
+        "sequences": np.array(["A/1", "A/1", "A/2", "A/2", "", ""]),
+    }
+    return Truth(**fields | changes)
+
+
+def test_gaze_is_scored_per_frame_dot_person_and_stare():
+    truth = stares()
+    # A: one cm left and right of the first dot (mean on it), 3 cm above the second; B: 6 cm off
+    given = Predictions(
+        truth.ids, np.array([[-1, 0], [1, 0], [4, 3], [4, 3], [0, -2], [6, -8]], float), np.zeros(6, bool)
+    )
+    found = score.score(GAZE, truth, given)
+    values = {name: entry.value for name, entry in found.groups["all"].items()}
+    assert values == pytest.approx(
+        {
+            "error_cm": (1 + 1 + 3 + 3 + 6 + 6) / 6,
+            "error_cm_dot": (0 + 3) / 2,
+            "error_cm_person": (2 + 6) / 2,
+            "msd_cm": (1 + 0) / 2,
+        }
+    )
+    assert {name: entry.value for name, entry in found.groups["phone"].items()} == pytest.approx(
+        {"error_cm": 2, "error_cm_dot": 1.5, "error_cm_person": 2, "msd_cm": 0.5}
+    )
+    assert found.errors["error_cm"].tolist() == [1, 1, 3, 3, 6, 6]
+    assert found.groups["all"]["error_cm_person"].low == pytest.approx(2)  # one of two people, drawn twice
+    assert found.groups["all"]["error_cm_person"].unit == "cm"
+
+
+def test_a_failed_frame_leaves_its_dot_and_its_person():
+    truth = stares()
+    values = np.array([[-1, 0], [np.nan, np.nan], [4, 3], [4, 3], [0, -2], [6, -8]], float)
+    found = score.score(GAZE, truth, Predictions(truth.ids, values, np.isnan(values[:, 0])))
+    told = {name: entry.value for name, entry in found.groups["all"].items()}
+    assert told == pytest.approx(
+        {"error_cm": 19 / 5, "error_cm_dot": (1 + 3) / 2, "error_cm_person": (7 / 3 + 6) / 2, "msd_cm": 0}
+    )
+    assert found.failed == 1
+
+
+def test_angles_have_no_floor_and_any_length():
+    truth = Truth(
+        np.array(["a", "b"]), np.array([[0, 0, 1], [0, 0, 1]], float), {"all": np.ones(2, bool)}, np.array(["A", "B"])
+    )
+    tilted = np.array([[0, 0, 2], [0, np.tan(1e-6), 1]])
+    toy = card(task="gaze3d", layout="", normalisers=(), auc=(), fr=(), metrics=("error_deg",), groups={"all": ("t",)})
+    found = score.score(toy, truth, Predictions(truth.ids, tilted, np.zeros(2, bool)))
+    assert found.errors["error_deg"] == pytest.approx([0, np.degrees(1e-6)], rel=1e-9)
+    with pytest.raises(ResultError, match="a vector without a direction"):
+        score.score(toy, truth, Predictions(truth.ids, tilted * 0, np.zeros(2, bool)))
+
+
+def test_sequences_that_the_dataset_lacks_are_asked_for_in_vain():
+    truth = stares(sequences=None)
+    with pytest.raises(ProtocolError, match="error_cm_dot needs sequences"):
+        score.score(GAZE, truth, Predictions(truth.ids, truth.values, np.zeros(6, bool)))

@@ -8,14 +8,14 @@ protocol refuses to run, a training set may be partial and then gives the data a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox import geometry
+from benchbox import geometry, selection
 from benchbox.errors import DataError
 from benchbox.types import Examples, Index, Protocol, Sample, Truth
 
@@ -63,11 +63,12 @@ def split(protocol: Protocol, index: Index) -> Split:
         the data are had, under which terms, and what runs without them.
     """
     test = _test_rows(protocol, index)
-    train = np.flatnonzero(np.isin(index.parts, protocol.train_parts))
+    train = np.flatnonzero(selection.rows(index, protocol.train_parts))
     if not len(train):
         raise _short(protocol, index, f"needs training faces ({', '.join(protocol.train_parts)}), this copy has none")
     _check_apart(protocol, index, train, test)
-    boxes = _boxes(protocol, index, np.concatenate([train, test]))
+    rows = np.concatenate([train, test])
+    boxes = _Boxes(_boxes(protocol, index, rows), _extra_boxes(protocol, index))
     labelled, validation, unlabelled = _divide(protocol, index.clusters[train])
     return Split(
         labelled=_examples(index, boxes, train[labelled]),
@@ -99,10 +100,10 @@ def _test_rows(protocol: Protocol, index: Index) -> np.ndarray:
     names, counts = np.unique(index.ids, return_counts=True)
     if (counts > 1).any():
         raise DataError(f"{index.dataset}: {str(names[counts > 1][0])!r} is there twice; an id names one item")
-    parts = protocol.groups[protocol.overall]
-    rows = np.flatnonzero(np.isin(index.parts, parts))
+    members = protocol.groups[protocol.overall]
+    rows = np.flatnonzero(selection.rows(index, members))
     if len(rows) != protocol.test_expected:
-        has = ", ".join(f"{part} {int((index.parts == part).sum())}" for part in parts)
+        has = ", ".join(f"{member} {int(selection.rows(index, [member]).sum())}" for member in members)
         raise _short(protocol, index, f"needs {protocol.test_expected} test items, this copy has {len(rows)} ({has})")
     return rows
 
@@ -133,6 +134,14 @@ def _boxes(protocol: Protocol, index: Index, rows: np.ndarray) -> Floats:
         what = f"needs {protocol.box} boxes and {len(absent)} items have none ({parts}; {first}){instead}"
         raise _short(protocol, index, what)
     return geometry.expand(boxes - index.origin, protocol.box_expansion)
+
+
+def _extra_boxes(protocol: Protocol, index: Index) -> dict[str, Floats]:
+    """Return the further boxes (N, 4) that the card names, pixel frame; a row may have none (NaN)."""
+    for source in protocol.extra_boxes:
+        if source not in index.boxes:
+            raise DataError(f"{protocol.name}: {index.dataset} has no {source!r} boxes, only {', '.join(index.boxes)}")
+    return {source: index.boxes[source] - index.origin for source in protocol.extra_boxes}
 
 
 def _divide(protocol: Protocol, clusters: Strings) -> tuple[Bools, Bools, Bools]:
@@ -168,20 +177,30 @@ def _draw(among: Bools, clusters: Strings, quota: int, salt: str) -> Bools:
 # --- values ------------------------------------------------------------------------------------------------------
 
 
-def _samples(index: Index, boxes: Floats, rows: np.ndarray) -> tuple[Sample, ...]:
+@dataclass(frozen=True, eq=False)
+class _Boxes:
+    """The boxes that methods are given, of every row of the index, pixel frame."""
+
+    face: Floats  # (N, 4)
+    extra: Mapping[str, Floats]  # source → (N, 4)
+
+
+def _samples(index: Index, boxes: _Boxes, rows: np.ndarray) -> tuple[Sample, ...]:
     stamp = index.stamp
     return tuple(
         Sample(
             id=str(index.ids[row]),
-            box=boxes[row],
+            box=boxes.face[row],
             pixels=partial(index.read, int(row)),
+            boxes={source: columns[row] for source, columns in boxes.extra.items()},
+            meta={key: column[row] for key, column in index.meta.items()},
             stamp=partial(stamp, int(row)) if stamp else None,
         )
         for row in rows
     )
 
 
-def _examples(index: Index, boxes: Floats, rows: np.ndarray) -> Examples:
+def _examples(index: Index, boxes: _Boxes, rows: np.ndarray) -> Examples:
     values = index.values[rows]
     return Examples(
         samples=_samples(index, boxes, rows),
@@ -193,12 +212,19 @@ def _examples(index: Index, boxes: Floats, rows: np.ndarray) -> Examples:
 
 
 def _truth(protocol: Protocol, index: Index, rows: np.ndarray) -> Truth:
+    groups = {group: selection.rows(index, members) for group, members in protocol.groups.items()}
+    for group, inside in groups.items():
+        if inside.sum() != inside[rows].sum() or not inside.any():
+            what = "is empty" if not inside.any() else f"has items outside the overall group {protocol.overall!r}"
+            raise DataError(f"{protocol.name}: the group {group!r} {what}; mend the card or the copy of the data")
     return Truth(
         ids=index.ids[rows],
         values=index.values[rows],
-        groups={group: np.isin(index.parts[rows], parts) for group, parts in protocol.groups.items()},
+        groups={group: inside[rows] for group, inside in groups.items()},
         clusters=index.clusters[rows],
         visible=None if index.visible is None else index.visible[rows],
+        boxes=None if index.scale_boxes is None else index.scale_boxes[rows],
+        sequences=None if index.sequences is None else index.sequences[rows],
     )
 
 
