@@ -200,7 +200,8 @@ def test_a_card_that_cannot_be_read_is_named(tmp_path):
 def test_the_hash_is_that_of_the_canonical_content(tmp_path):
     card = protocol.read(write(tmp_path))
     words = {"name", "title", "notes", "twin", "options", "card"}
-    content = {f.name: getattr(card, f.name) for f in fields(Protocol) if f.name not in words}
+    later = {"extra_boxes", "metrics", "masked", "folds"}  # unused here: a key that came later moves no older card
+    content = {f.name: getattr(card, f.name) for f in fields(Protocol) if f.name not in words | later}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     assert card.card == "sha256:" + hashlib.sha256(text.encode()).hexdigest()
     assert '"groups":{"all":["ibug","lfpw/testset"],"hard":["ibug"]}' in text
