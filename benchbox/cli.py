@@ -208,6 +208,51 @@ def compare(runs: tuple[str, ...], metrics: tuple[str, ...], everything: bool, r
         click.echo(comparing.format_table(found))
 
 
+@main.command()
+@click.argument("predictions", type=_FOLDER, required=False)
+@click.option("--protocol", metavar="NAME", help="What the number was measured against.")
+@click.option("--claimed", metavar="X", help="The number as it is printed.")
+@click.option("--measured", type=float, metavar="Y", help="Instead of PREDICTIONS: the number that came out.")
+@click.option("--metric", default="", metavar="NAME", help="What X claims to be; the card's first metric if not given.")
+@click.option("--group", default="", metavar="NAME", help="Which faces; the card's overall group if not given.")
+@_data_option
+@_json_option
+def explain(
+    predictions: Path | None,
+    protocol: str | None,
+    claimed: str | None,
+    measured: float | None,
+    metric: str,
+    group: str,
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """Say which convention would give a claimed number.
+
+    With a file of PREDICTIONS, known conventions are tried on it; without --claimed, its constant offset and the
+    reference rows that it approaches are told.
+    """
+    from . import explain as explaining
+
+    if predictions is None:
+        if measured is None or claimed is None:
+            raise click.UsageError("give a file of PREDICTIONS with --protocol, or --claimed X with --measured Y")
+        claim = explaining.Claim.read(claimed)
+        guesses = explaining.guesses(claim, measured)
+        if as_json:
+            _print_json([{"factor": guess.factor, "means": guess.means, "exact": guess.exact} for guess in guesses])
+        else:
+            click.echo(explaining.format_guesses(claim, measured, guesses))
+        return
+    if protocol is None or measured is not None:
+        raise click.UsageError("PREDICTIONS go with --protocol NAME and without --measured")
+    found = explaining.explain(predictions, protocol, _data(data), claimed, metric, group)
+    if as_json:
+        _print_json(explaining.to_json(found))
+    else:
+        click.echo(explaining.format_text(found))
+
+
 # --- list, show --------------------------------------------------------------------------------------------------
 
 

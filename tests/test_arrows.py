@@ -25,6 +25,10 @@ ARROWS = {
     "store": {"types", "errors", "predictions"},
     "score": {"types", "errors", "metrics", "layouts"},
     "compare": {"types", "errors", "store", "protocol", "metrics"},
+    "explain": {
+        "types", "errors", "pipeline", "datasets", "protocol", "predictions", "score", "metrics", "layouts", "geometry",
+        "references",
+    },
     "faceworld": {"types", "errors", "geometry", "layouts"},
     "datasets": {"types", "errors", "geometry", "layouts", "faceworld", "selection"},
     "kit": {"types", "errors", "geometry", "layouts"},
@@ -39,7 +43,7 @@ ARROWS = {
     "report": {"types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts"},
     "cli": {
         "types", "errors", "pipeline", "report", "plugins", "protocol", "store", "datasets", "conformance", "scaffold",
-        "compare",
+        "compare", "explain",
         "score", "predictions", "layouts",
     },
 }  # fmt: skip

@@ -79,7 +79,18 @@ def test_the_module_starts_the_command_too():
 
 
 def test_only_commands_that_exist_are_offered():
-    assert sorted(main.commands) == ["compare", "data", "list", "new", "report", "run", "score", "show", "test"]
+    assert sorted(main.commands) == [
+        "compare",
+        "data",
+        "explain",
+        "list",
+        "new",
+        "report",
+        "run",
+        "score",
+        "show",
+        "test",
+    ]
 
 
 # --- run ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,127 @@
+"""The verb: open the data, measure, try the grid, fit the offset, look at the reference rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbox import pipeline, predictions, references, score
+from benchbox import protocol as protocols
+from benchbox.datasets import split as splits
+from benchbox.errors import ResultError
+from benchbox.layouts import LAYOUTS
+from benchbox.metrics import landmarks as errors_of
+from benchbox.types import Predictions, Protocol, Score
+
+from . import grid, landmarks, near, offset
+from .grid import Claim, Variant
+from .near import Neighbour
+from .offset import Offset
+
+if TYPE_CHECKING:
+    from benchbox.types import Index, Truth
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything that `benchbox explain` says about a file of predictions."""
+
+    protocol: Protocol
+    name: str  # of the file
+    metric: str
+    group: str
+    measured: Score
+    claim: Claim | None
+    tried: int
+    by_chance: float | None  # variants that would land on a number that means nothing
+    landing: tuple[Variant, ...]
+    nearest: tuple[Variant, ...]  # without a claim: what each single change would give
+    offset: Offset | None
+    parts: Mapping[str, float]  # error by part of the face, in the metric's normaliser, %
+    neighbours: tuple[Neighbour, ...]
+    warnings: tuple[str, ...]
+
+
+def explain(
+    file: Path, protocol_name: str, data: Path, claimed: str | None = None, metric: str = "", group: str = ""
+) -> Explanation:
+    """Explain the difference between a claimed number and what a file of predictions measures.
+
+    Without `metric` and `group`: the card's first metric over its overall group. Without a claim, the measure under
+    every single convention. Raises BenchboxError for what the user can mend.
+    """
+    claim = None if claimed is None else Claim.read(claimed)
+    protocol = protocols.load(protocol_name)
+    group = group or protocol.overall
+    known = score.metric_names(protocol)
+    metric = metric or known[0]
+    for given, allowed, word in ((metric, known, "metric"), (group, list(protocol.groups), "group")):
+        if given not in allowed:
+            raise ResultError(f"{protocol.name} has no {word} {given!r}; it has {', '.join(allowed)}")
+    if not file.is_file():
+        raise ResultError(f"{file}: no such predictions file")
+    index = pipeline.open_index(protocol, data, pixels=False)
+    truth = splits.truth(protocol, index)
+    answers = predictions.read(file, truth, protocol=protocol.name)
+    scores = score.score(protocol, truth, answers).groups
+    measured = scores[group][metric]
+    if measured.value is None:
+        raise ResultError(f"{file.name}: no item of {group!r} has an answer; there is nothing to explain")
+    name = file.stem if file.name != "predictions.npz" else file.absolute().parents[2].name
+    return _landmarks(protocol, index, truth, answers, scores, metric, group, claim, name)
+
+
+def _landmarks(
+    protocol: Protocol,
+    index: Index,
+    truth: Truth,
+    answers: Predictions,
+    scores: Mapping[str, Mapping[str, Score]],
+    metric: str,
+    group: str,
+    claim: Claim | None,
+    name: str,
+) -> Explanation:
+    @cache
+    def best(normaliser: str) -> Offset:
+        return offset.fit(truth.values, answers.values, _scale(protocol, truth, normaliser))
+
+    @cache
+    def variants(metric: str, group: str) -> Sequence[Variant]:
+        normaliser = landmarks.take_apart(metric)[2][0]
+        axes = landmarks.axes(protocol, index, truth, answers, metric, group)
+        return grid.variants(axes, landmarks.measure(protocol, index, truth, answers, metric, best(normaliser)))
+
+    normaliser = landmarks.take_apart(metric)[2][0]
+    found = variants(metric, group)
+    landing, nearest = grid.nearest(found, claim) if claim else ([], [v for v in found if len(v.changes) == 1])
+    inside = truth.groups[group] & ~answers.failed
+    parts = errors_of.nme_by_part(
+        truth.values[inside], answers.values[inside], _scale(protocol, truth, normaliser)[inside],
+        LAYOUTS[protocol.layout],
+    )  # fmt: skip
+    return Explanation(
+        protocol=protocol,
+        name=name,
+        metric=metric,
+        group=group,
+        measured=scores[group][metric],
+        claim=claim,
+        tried=len(found),
+        by_chance=grid.by_chance(found, claim) if claim else None,
+        landing=tuple(landing),
+        nearest=tuple(nearest),
+        offset=best(normaliser),
+        parts={part: float(100 * np.mean(errors)) for part, errors in parts.items()},
+        neighbours=tuple(near.neighbours(references.load(), protocol, scores, name, variants)),
+        warnings=(),
+    )
+
+
+def _scale(protocol: Protocol, truth: Truth, normaliser: str) -> np.ndarray:
+    return errors_of.normaliser(normaliser, truth.values, LAYOUTS[protocol.layout], truth.boxes, truth.ids)

@@ -1,0 +1,158 @@
+"""Each known slip is made on purpose and must be found, first and alone, by its name."""
+
+import math
+
+import numpy as np
+import pytest
+
+from benchbox import score
+from benchbox.explain import grid, landmarks, offset
+from benchbox.layouts import IBUG68
+from benchbox.metrics import curves
+from benchbox.metrics import landmarks as errors_of
+
+
+def explained(case, answers, claimed, metric="nme_inter_ocular", group="full"):
+    """Names of the variants that land on a number, claimed with four digits."""
+    scale = errors_of.normaliser(landmarks.take_apart(metric)[2][0], case.truth.values, IBUG68)
+    best = offset.fit(case.truth.values, answers.values, scale)
+    axes = landmarks.axes(case.protocol, case.index, case.truth, answers, metric, group)
+    found = grid.variants(axes, landmarks.measure(case.protocol, case.index, case.truth, answers, metric, best))
+    landing, _ = grid.nearest(found, grid.Claim.read(f"{claimed:.6f}"))
+    return [variant.name for variant in landing]
+
+
+def slow(case, values, divisor, points=range(68), faces=range(40)):
+    """NME in % by loops; `divisor` gives a face's normaliser."""
+    total = []
+    for face in faces:
+        g, p = case.truth.values[face], values[face]
+        total.append(sum(math.dist(g[k], p[k]) for k in points) / len(list(points)) / divisor(g, face))
+    return 100 * sum(total) / len(total)
+
+
+def corners(g, face):
+    return math.dist(g[36], g[45])
+
+
+def pupils(g, face):
+    return math.dist(g[36:42].mean(axis=0), g[42:48].mean(axis=0))
+
+
+def test_the_card_itself_is_the_first_variant(case):
+    answers = case.answer(case.noisy())
+    measured = score.score(case.protocol, case.truth, answers).groups
+    for metric in score.metric_names(case.protocol)[::4]:
+        value = measured["challenging"][metric].value
+        assert explained(case, answers, value, metric, "challenging")[0] == "as the card says"
+
+
+DIVISORS = {
+    "inter_pupil": pupils,
+    "face_size": lambda g, face: math.sqrt(math.prod(np.ptp(g, axis=0))),
+    "diagonal": lambda g, face: math.hypot(*np.ptp(g, axis=0)),
+    "height": lambda g, face: np.ptp(g, axis=0)[1],
+    "eye_mix": lambda g, face: (math.dist(g[36], g[45]) + math.dist(g[39], g[42])) / 2,
+    "mean_side": lambda g, face: np.ptp(g, axis=0).mean(),
+    "longer_side": lambda g, face: np.ptp(g, axis=0).max(),
+    "box_detector": lambda g, face: math.sqrt(math.prod(np.ptp(g, axis=0) + 40)),
+}
+
+
+@pytest.mark.parametrize("name", DIVISORS)
+def test_every_normaliser_is_found(case, name):
+    values = case.noisy()
+    assert explained(case, case.answer(values), slow(case, values, DIVISORS[name]))[0] == f"normaliser {name}"
+
+
+@pytest.mark.parametrize(("name", "points"), [("51", range(17, 68)), ("contour", range(17)), ("mouth", range(48, 68))])
+def test_every_set_of_points_is_found(case, name, points):
+    values = case.noisy()
+    assert explained(case, case.answer(values), slow(case, values, corners, points))[0] == f"points {name}"
+
+
+def test_averages_are_found(case):
+    values, answers = case.noisy(), case.answer(case.noisy())
+    errors = np.linalg.norm(values - case.truth.values, axis=2)
+    scale = np.array([corners(g, 0) for g in case.truth.values])
+    sums = 100 * errors.mean(axis=1).sum() / scale.sum()
+    assert explained(case, answers, sums)[0] == "average ratio_of_sums"
+    pooled = 100 * (errors / scale[:, None])[case.truth.visible].mean()
+    assert explained(case, answers, pooled)[0] == "average pooled"
+    assert explained(case, answers, 100 * np.median(errors.mean(axis=1) / scale))[0] == "average median"
+
+
+def test_visible_points_only_is_found(case):
+    values = case.noisy()
+    errors = np.linalg.norm(values - case.truth.values, axis=2)
+    each = [errors[f][case.truth.visible[f]].mean() / corners(case.truth.values[f], f) for f in range(40)]
+    assert explained(case, case.answer(values), 100 * np.mean(each))[0] == "visible visible"
+
+
+@pytest.mark.parametrize(
+    ("name", "undo"),
+    [
+        ("offset +1px", lambda v: v - 1),
+        ("offset -0.5px", lambda v: v + 0.5),
+        ("order mirrored_names", lambda v: v[:, list(IBUG68.flip)]),
+        ("order xy_swapped", lambda v: v[..., ::-1]),
+        ("scale double", lambda v: v / 2),
+        ("offset best", lambda v: v - np.array([2.2, -1.1])),
+    ],
+)
+def test_a_spoilt_file_is_mended_by_its_name(case, name, undo):
+    """Trap: 0-based files, a flip without its names, rows for columns, a resized frame."""
+    clean = case.noisy()
+    claimed = slow(case, clean, corners)
+    if name == "offset best":  # the best shift also mends the noise's own mean
+        best = offset.fit(case.truth.values, clean, np.array([corners(g, 0) for g in case.truth.values]))
+        claimed = best.after
+    names = explained(case, case.answer(undo(clean)), claimed)
+    assert name in names
+
+
+def test_a_subset_is_found(case):
+    values = case.noisy()
+    assert explained(case, case.answer(values), slow(case, values, corners, faces=range(20)))[0] == "group common"
+
+
+def test_faces_without_an_answer_as_wholly_wrong(case):
+    values = case.noisy()
+    errors = [slow(case, values, corners, faces=[f]) for f in range(2, 40)]
+    answers = case.answer(values, failed=(0, 1))
+    assert explained(case, answers, (sum(errors) + 200) / 40)[0] == "failed as_100"
+
+
+def test_thresholds_and_rules_of_other_code_are_found(case):
+    values = case.truth.values + np.random.default_rng(2).normal(0, 6, case.truth.values.shape)
+    errors = np.array([slow(case, values, corners, faces=[f]) / 100 for f in range(40)])
+    answers, metric = case.answer(values), "auc_0.08_inter_ocular"
+    assert explained(case, answers, curves.auc(errors, 0.1), metric)[0] == "threshold 0.1"
+    assert explained(case, answers, float((errors < 0.08).mean()), metric)[0] == "rule mdm"
+    assert explained(case, answers, 100 * curves.auc(errors, 0.08), metric)[0] == "unit other"
+    both = curves.pyhowfar_auc(errors, 0.07)
+    assert "threshold 0.07 + rule pyhowfar" in explained(case, answers, both, metric)
+
+
+def test_two_slips_at_once(case):
+    clean = case.noisy()
+    claimed = slow(case, clean, pupils)
+    assert "normaliser inter_pupil + offset +1px" in explained(case, case.answer(clean - 1), claimed)
+
+
+def test_every_choice_says_what_it_means(case):
+    axes = landmarks.axes(case.protocol, case.index, case.truth, case.answer(case.noisy()), "nme_inter_ocular", "full")
+    for choices in axes.values():
+        assert all(choice.means for choice in choices[1:])
+
+
+@pytest.mark.parametrize(
+    ("metric", "parts"),
+    [
+        ("nme_inter_pupil_51", ("nme", "", ("inter_pupil", "51", False))),
+        ("auc_0.08_inter_ocular", ("auc", "0.08", ("inter_ocular", "all", False))),
+        ("nme_face_size_visible", ("nme", "", ("face_size", "all", True))),
+    ],
+)
+def test_names_are_taken_apart(metric, parts):
+    assert landmarks.take_apart(metric) == parts
