@@ -153,7 +153,7 @@ def run(
 def score(
     predictions: Path, protocol: str, method: str, data: Path | None, results: Path | None, as_json: bool
 ) -> None:
-    """Score a file of PREDICTIONS (.npz or .csv); needs annotations, no pictures."""
+    """Score a file of PREDICTIONS (.npz, .csv, or the .txt of COFW-68); needs annotations, no pictures."""
     from . import pipeline
     from . import score as scoring
 

@@ -1,7 +1,9 @@
-"""Predictions on disk: the external npz and CSV formats, read with suspicion and written with reproducible bytes.
+"""Predictions on disk: external npz, CSV and text formats, read with suspicion and written with reproducible bytes.
 
 `.npz`: `ids` (N texts), `values` (N, K, 2) px | (N, 2) cm | (N, 3) unit vectors, optional `failed` (N bools).
 `.csv`: a header, first column `id`, then `x0,y0,x1,y1,…`, `x,y` or `x,y,z`. Values are in the dataset's own frame.
+`.txt`: the result format of the COFW-68 benchmark, four lines per face: its number from 1 (`test/0001` and so on, in
+any order), all x, all y, all occlusion flags, which are not scored.
 A row that is wholly NaN (in CSV: empty) or flagged is a failed sample; a row that is partly NaN is an error.
 """
 
@@ -33,14 +35,14 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def read(path: Path, truth: Truth, *, protocol: str = "the protocol", suggest: Suggest | None = None) -> Predictions:
-    """Read an `.npz` or `.csv` file and return its rows in the order of the truth.
+    """Read an `.npz`, `.csv` or `.txt` file and return its rows in the order of the truth.
 
     Raises ResultError for an unreadable file, a pickle, ids that are missing, doubled or unknown, a wrong shape, an
     infinite value and a row that is partly NaN.
     """
-    readers = {".npz": _read_npz, ".csv": _read_csv}
+    readers = {".npz": _read_npz, ".csv": _read_csv, ".txt": _read_text}
     if path.suffix.lower() not in readers:
-        raise ResultError(f"{path.name}: predictions are an .npz or a .csv file")
+        raise ResultError(f"{path.name}: predictions are an .npz, a .csv or (COFW-68) a .txt file")
     try:
         size = path.stat().st_size
         if size > _MAX_BYTES:
@@ -261,3 +263,44 @@ def _numbers(cells: list[str], count: int, where: str) -> list[float]:
         return [float(cell) if cell.strip() else float("nan") for cell in cells[1:]]
     except ValueError as fault:
         raise ResultError(f"{where}: {fault}") from fault
+
+
+# --- text of the COFW-68 benchmark -------------------------------------------------------------------------------
+
+
+def _read_text(path: Path) -> tuple[list[str], Floats, None]:
+    """Read four lines per face: number, x …, y …, occluded …; blanks at the end of a line and empty lines are usual."""
+    try:
+        lines = [
+            (number, line.split()) for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), start=1)
+        ]
+    except UnicodeDecodeError as fault:
+        raise ResultError(f"{path.name}: not a text file in UTF-8: {fault}") from fault
+    lines = [(number, words) for number, words in lines if words]
+    if not lines or len(lines) % 4:
+        raise ResultError(f"{path.name}: {len(lines)} lines with text; the COFW-68 format has four for each face")
+    ids, rows = [], []
+    for start in range(0, len(lines), 4):
+        (place, head), *body = lines[start : start + 4]
+        if len(head) != 1 or not head[0].isdecimal() or int(head[0]) < 1:
+            raise ResultError(f"{path.name} line {place}: {' '.join(head)[:40]!r} is not the number of a face, from 1")
+        ids.append(f"test/{int(head[0]):04d}")
+        rows.append(_axes(body, path))
+    counts = {len(row) for row in rows}
+    if len(counts) > 1:
+        raise ResultError(f"{path.name}: faces have {min(counts)} and {max(counts)} points; all must have as many")
+    return ids, np.array(rows, np.float64), None
+
+
+def _axes(body: list[tuple[int, list[str]]], path: Path) -> list[tuple[float, float]]:
+    """Return the points of one face from its lines x, y and occluded."""
+    (first, xs), (second, ys), (third, flags) = body
+    if not len(xs) == len(ys) == len(flags):
+        where = f"{path.name} lines {first}, {second}, {third}"
+        raise ResultError(f"{where}: {len(xs)} x, {len(ys)} y and {len(flags)} flags; there must be as many of each")
+    if not set(flags) <= {"0", "1"}:
+        raise ResultError(f"{path.name} line {third}: an occlusion flag is neither 0 nor 1")
+    try:
+        return [(float(x), float(y)) for x, y in zip(xs, ys, strict=True)]
+    except ValueError as fault:
+        raise ResultError(f"{path.name} lines {first}, {second}: {fault}") from fault

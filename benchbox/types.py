@@ -106,6 +106,16 @@ class Dataset(Interface):
 
 
 @dataclass(frozen=True)
+class Source:
+    """A card's own files: what `dataset = "files"` reads. Paths lie below the data root and decide no number."""
+
+    images: str  # folder of the pictures
+    parts: Mapping[str, str]  # part → CSV or json
+    origin: float = 0.0  # coordinate of the first pixel's centre in those files
+    visible: Literal["", "coco"] = ""  # "coco": the third number of a keypoint is 2 visible, 1 hidden
+
+
+@dataclass(frozen=True)
 class Protocol:
     """One evaluation protocol, read from its TOML card; `card` is the hash of everything that decides a number."""
 

@@ -154,7 +154,7 @@ def test_damaged_and_foreign_files_are_named(tmp_path, truth):
         predictions.read(file, truth)
     with pytest.raises(ResultError, match="no such predictions file"):
         predictions.read(tmp_path / "absent.npz", truth)
-    with pytest.raises(ResultError, match=r"an \.npz or a \.csv file"):
+    with pytest.raises(ResultError, match=r"an \.npz, a \.csv or \(COFW-68\) a \.txt file"):
         predictions.read(tmp_path / "p.pkl", truth)
     np.savez(tmp_path / "q.npz", ids=IDS)
     with pytest.raises(ResultError, match="has no array 'values'"):
@@ -204,3 +204,43 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultError, match="cannot be written"):
         predictions.write(tmp_path / "file" / "p.npz", Predictions(IDS, VALUES, np.zeros(3, bool)))
+
+
+# --- the text format of the COFW-68 benchmark --------------------------------------------------------------------
+
+
+def cofw_text(folder: Path, *lines: str) -> Path:
+    (folder / "p.txt").write_text("\n".join(lines) + "\n")
+    return folder / "p.txt"
+
+
+@pytest.fixture
+def cofw() -> Truth:
+    ids = np.array(["test/0001", "test/0002"])
+    return Truth(ids=ids, values=np.zeros((2, 3, 2)), groups={"all": np.ones(2, bool)}, clusters=ids)
+
+
+def test_four_lines_per_face_in_any_order(tmp_path, cofw):
+    file = cofw_text(tmp_path, "2 ", "1 2 3 ", "4 5 6 ", "0 1 0 ", "", "1", "7.5 8 9", "-1 0 1e1", "0 0 0")
+    found = predictions.read(file, cofw)
+    assert found.values[1].tolist() == [[1, 4], [2, 5], [3, 6]]
+    assert found.values[0].tolist() == [[7.5, -1], [8, 0], [9, 10]]
+    assert not found.failed.any()
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (("1", "1 2 3", "4 5 6"), r"p\.txt: 3 lines with text; .* four for each face"),
+        (("0", "1 2 3", "4 5 6", "0 0 0"), r"p\.txt line 1: '0' is not the number of a face, from 1"),
+        (("1", "1 2 3", "4 5", "0 0 0"), r"p\.txt lines 2, 3, 4: 3 x, 2 y and 3 flags"),
+        (("1", "1 2 x", "4 5 6", "0 0 0"), r"p\.txt lines 2, 3: could not convert"),
+        (("1", "1 2 3", "4 5 6", "0 0 7"), r"p\.txt line 4: an occlusion flag is neither 0 nor 1"),
+        (("1", "1 2 3", "4 5 6", "0 0 0", "2", "1", "1", "0"), r"faces have 1 and 3 points"),
+        (("1", "1 2 3", "4 5 6", "0 0 0"), r"1 row \(test/0002\) is missing"),
+        (("1", "1 2 3", "4 5 6", "0 0 0", "1", "1 2 3", "4 5 6", "0 0 0"), r"there more than once"),
+    ],
+)
+def test_a_text_file_that_deviates_is_refused_by_line(tmp_path, cofw, lines, message):
+    with pytest.raises(ResultError, match=message):
+        predictions.read(cofw_text(tmp_path, *lines), cofw)

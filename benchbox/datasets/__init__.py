@@ -13,19 +13,13 @@ if TYPE_CHECKING:
 
 DATASETS = {
     "300w": "ibug300w",
+    "300vw": "ibug300vw",
+    "300w-private": "ibug300w_private",
+    "aflw": "aflw",
+    "cofw": "cofw",
+    "cofw68": "cofw68",
     "synth-300w": "synthetic",
-    "synth-300vw": "twins.ibug300vw",
-    "synth-300w-private": "twins.ibug300w_private",
-    "synth-aflw": "twins.aflw",
-    "synth-cofw": "twins.cofw",
-    "synth-cofw68": "twins.cofw68",
-    "synth-eth-xgaze": "twins.eth_xgaze",
-    "synth-gazecapture": "twins.gazecapture",
-    "synth-gazecn": "twins.gazecn",
-    "synth-gazestare": "twins.gazestare",
-    "synth-mpiifacegaze": "twins.mpiifacegaze",
-    "synth-mpiigaze": "twins.mpiigaze",
-    "synth-wflw": "twins.wflw",
+    "wflw": "wflw",
     "ytf68": "ytf68",
 }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import DataError
-from benchbox.types import Finding
+from benchbox.types import Finding, Index
 
 from . import images
 
@@ -29,7 +29,7 @@ def count(what: str, found: int, expected: int, noun: str) -> Finding:
 
 
 def outside(points: Floats, size: tuple[int, int]) -> int:
-    """Count the points (K, 2), pixel frame, that lie outside a picture of (width, height)."""
+    """Count the points (K, 2), pixel frame, that lie outside a picture of (width, height); NaN lies nowhere."""
     return int(((points < -0.5) | (points > np.array(size) - 0.5)).any(axis=1).sum())
 
 
@@ -82,6 +82,23 @@ def pictures(ids: Sequence[str], paths: Sequence[Path | None], values: Floats) -
     if beyond:
         findings.append(Finding("ok", f"{beyond} points lie outside their picture and are kept"))
     return findings
+
+
+def decoded(found: Index) -> list[Finding]:
+    """Decode every picture of an index, one at a time, for sets whose pictures are no files of their own."""
+    from tqdm import tqdm
+
+    broken = []
+    for row in tqdm(range(len(found.ids)), desc="decode", unit="picture", disable=None, leave=False):
+        try:
+            found.read(row)
+        except DataError as error:
+            broken.append(str(error))
+    findings = (
+        [Finding("wrong", f"{len(broken)} pictures are broken or do not fit; first {broken[0]}")] if broken else []
+    )
+    good = len(found.ids) - len(broken)
+    return [*findings, Finding("ok" if good else "missing", f"{good} pictures are whole and hold their points")]
 
 
 def doubles(train: Sequence[tuple[str, Path]], test: Sequence[tuple[str, Path]]) -> list[Finding]:

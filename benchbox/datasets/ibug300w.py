@@ -27,7 +27,7 @@ from benchbox.errors import DataError
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
 
-from . import examine, ibug_boxes, images, pts
+from . import examine, files, ibug_boxes, images, pts
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats
@@ -83,7 +83,6 @@ PARTS = {
     ),
 }
 _TRAIN = ("afw", "helen/trainset", "lfpw/trainset")
-_PICTURES = (".png", ".jpg", ".jpeg")
 _KNOWN_OVERLAP = {"helen/296814969"}  # in the official split
 
 
@@ -155,24 +154,10 @@ def _absent(folder: Path) -> list[str]:
 
 def _faces(folder: Path, part: str) -> list[_Face]:
     """List the annotated faces of a part by stem, each with its picture; reads no file."""
-    place = folder / part
-    annotations: dict[str, Path] = {}
-    pictures: dict[str, dict[str, Path]] = {}
-    for path in place.iterdir() if place.is_dir() else ():
-        if path.name.startswith("."):  # droppings of file managers
-            continue
-        suffix = path.suffix.lower()
-        if suffix == ".pts":
-            annotations[path.stem] = path
-        elif suffix in _PICTURES:
-            pictures.setdefault(path.stem, {})[suffix] = path
-    official = PARTS[part].suffix
-    faces = []
-    for stem in sorted(annotations):
-        choice = pictures.get(stem, {})
-        picture = choice.get(official) or next((choice[s] for s in _PICTURES if s in choice), None)
-        faces.append(_Face(f"{part}/{stem}", part, annotations[stem], picture, len(choice) > 1))
-    return faces
+    return [
+        _Face(f"{part}/{pair.stem}", part, pair.annotation, pair.picture, pair.doubled)
+        for pair in files.pairs(folder / part, PARTS[part].suffix)
+    ]
 
 
 def _detector(folder: Path, faces: Sequence[_Face]) -> tuple[Floats, list[str]]:

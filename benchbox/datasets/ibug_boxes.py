@@ -6,8 +6,6 @@ whatever type MATLAB happened to store, uint8 and int16 included, in which diffe
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +15,12 @@ import numpy as np
 
 from benchbox.errors import DataError
 
+from . import matlab
+
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
+_VARIABLE = "bounding_boxes"
 _LARGEST_FILE = 32 * 1024 * 1024  # bytes; the largest official file takes 1 MiB
 
 
@@ -39,7 +40,7 @@ def key(name: str) -> str:
 def read(path: Path) -> Mapping[str, Boxes]:
     """Read one file: key of the picture's name → boxes; raises DataError naming the file and the row."""
     found: dict[str, Boxes] = {}
-    for number, cell in enumerate(_cells(path), start=1):
+    for number, cell in enumerate(matlab.v5(path, [_VARIABLE], _LARGEST_FILE)[_VARIABLE].ravel(), start=1):
         try:
             row = cell[0, 0]
             name = str(row["imgName"].ravel()[0])
@@ -50,32 +51,6 @@ def read(path: Path) -> Mapping[str, Boxes]:
         if not np.array_equal(earlier.detector, boxes.detector):
             raise DataError(f"{path}: row {number}: {name!r} is there twice with different boxes")
     return found
-
-
-def _cells(path: Path) -> Any:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise DataError(f"{path}: more than {_LARGEST_FILE} bytes is no box file of 300-W")
-        content = loadmat(path, variable_names=["bounding_boxes"])
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (
-        MatReadError,
-        NotImplementedError,
-        ValueError,
-        TypeError,
-        KeyError,
-        EOFError,
-        struct.error,
-        zlib.error,
-    ) as e:
-        raise DataError(f"{path}: is not a MATLAB v5 file ({e}); fetch it again") from e
-    if "bounding_boxes" not in content:
-        raise DataError(f"{path}: holds no variable 'bounding_boxes'; is it the official file?")
-    return content["bounding_boxes"].ravel()
 
 
 def _box(value: Any) -> Floats:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from benchbox.references import ReferenceRow, References
@@ -28,8 +27,6 @@ class Line:
     cells: Mapping[str, ReferenceRow]  # group → cell
     sources: tuple[Source, ...]
     notes: tuple[str, ...]
-    year: str = ""
-    details: tuple[str, ...] = ()  # what tells it from another line of the same name
 
 
 def lines(protocol: Protocol, references: References) -> list[Line]:
@@ -52,17 +49,9 @@ def lines(protocol: Protocol, references: References) -> list[Line]:
             cells={row.group: row for row in rows},
             sources=(Source(paper.key, f"{paper.short}, {rows[0].table}"),),
             notes=tuple(dict.fromkeys(row.note for row in rows if row.note)),
-            year=str(paper.year),
-            details=(rows[0].setting,) if rows[0].setting else (),
         )
         _join(found, line)
-    return _named(found)
-
-
-def _named(lines: Sequence[Line]) -> list[Line]:
-    """Keep the setting of those lines only that would otherwise look like another one."""
-    names = Counter((line.method, line.metric) for line in lines)
-    return [line if names[line.method, line.metric] > 1 else replace(line, details=()) for line in lines]
+    return found
 
 
 def _option(row: ReferenceRow, protocol: Protocol) -> str | None:

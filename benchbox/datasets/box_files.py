@@ -1,0 +1,88 @@
+"""Boxes of a detector of your own: `boxes/<name>.csv` in a dataset's folder, `id,x0,y0,x1,y1`, in the dataset's frame.
+
+`--protocol 300w-full+box=mtcnn` reads `300w/boxes/mtcnn.csv`. Detectors differ between versions, so the file's digest
+goes into the record of the run; a face without a row has no box.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbox.errors import DataError
+from benchbox.types import Index
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats, Strings
+
+_HEADER = ["id", "x0", "y0", "x1", "y1"]
+_LARGEST_FILE = 256 * 1024 * 1024  # bytes
+
+
+def place(folder: Path, source: str) -> Path:
+    """Name the file that holds a source's boxes."""
+    return folder / "boxes" / f"{source}.csv"
+
+
+def added(index: Index, folder: Path, source: str) -> Index:
+    """Return the index with the boxes of `boxes/<source>.csv` and a note of the file's digest; without one, unchanged.
+
+    Raises DataError for a malformed file, with its line. Rows of other items are ignored and counted.
+    """
+    path = place(folder, source)
+    if source in index.boxes or not path.is_file():
+        return index
+    boxes, strays = _read(path, index.ids)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    notes = [f"{source} boxes from boxes/{path.name}, sha256:{digest}"]
+    if strays:
+        notes.append(f"boxes/{path.name}: {strays} rows of other items ignored")
+    return replace(index, boxes={**index.boxes, source: boxes}, notes=(*index.notes, *notes))
+
+
+def _read(path: Path, ids: Strings) -> tuple[Floats, int]:
+    row_of = {str(name).replace(" ", ""): row for row, name in enumerate(ids)}  # `image_092 _01` is spelt both ways
+    boxes = np.full((len(ids), 4), np.nan)
+    strays = 0
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; not a file of boxes")
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            lines = csv.reader(stream, strict=True)
+            header = [name.strip() for name in next(lines, [])]
+            if header != _HEADER:
+                raise DataError(f"{path}:1: the header must be {','.join(_HEADER)}, not {','.join(header)[:60]!r}")
+            for cells in lines:
+                if not cells:
+                    continue
+                where = f"{path}:{lines.line_num}"
+                box = _box(cells, where)
+                row = row_of.get(cells[0].strip().replace(" ", ""))
+                if row is None:
+                    strays += 1
+                elif np.isfinite(boxes[row]).all():
+                    raise DataError(f"{where}: {cells[0][:80]!r} is there twice; keep one box per item")
+                else:
+                    boxes[row] = box
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: is not a CSV file in UTF-8 ({error})") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    return boxes, strays
+
+
+def _box(cells: list[str], where: str) -> list[float]:
+    try:
+        x0, y0, x1, y1 = (float(cell) for cell in cells[1:])
+    except ValueError as error:
+        raise DataError(f"{where}: {','.join(cells)[:80]!r} is not id,x0,y0,x1,y1") from error
+    if not all(map(math.isfinite, (x0, y0, x1, y1))) or not (x1 > x0 and y1 > y0):
+        raise DataError(f"{where}: {','.join(cells)[:80]!r} are not corners x0,y0,x1,y1 of a box")
+    return [x0, y0, x1, y1]
