@@ -302,7 +302,17 @@ def list_protocols(as_json: bool) -> None:
     if as_json:
         _print_json([_protocol_row(protocol) for protocol in found])
         return
-    _columns([(p.name, p.title, f"{p.test_expected} to test", p.twin and f"twin {p.twin}") for p in found])
+    _columns(
+        [
+            (
+                p.name,
+                p.title,
+                f"{protocols.amount(p, p.test_expected, p.test_clusters)} to test",
+                p.twin and f"twin {p.twin}",
+            )
+            for p in found
+        ]
+    )
 
 
 def _protocol_row(protocol: Protocol) -> dict[str, Any]:

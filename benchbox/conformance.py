@@ -1,4 +1,6 @@
-"""What a method promises by being one, tried out on a few synthetic faces at smoke budget.
+"""What a method promises by being one, tried out on a few synthetic faces or drawn eyes at smoke budget.
+
+A method of several tasks is tried on each.
 
 Trains twice: once undisturbed, once in a process that is killed half-way and started again. Equal weights then show
 both that a seed decides the outcome and that a kill costs nothing; only when they differ a third training tells which
@@ -25,7 +27,7 @@ import numpy as np
 
 from . import layouts, pipeline, plugins, selection
 from .errors import BenchboxError
-from .types import Examples, Index, Job, MethodCard, Protocol, Sample
+from .types import Examples, Index, Job, MethodCard, Protocol, Sample, Task
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -33,9 +35,23 @@ if TYPE_CHECKING:
     from .types import Bytes, Floats
 
 SECONDS = 60.0
-_REPEAT_PX = 1e-4  # two trainings of one seed
-_BATCH_PX = 1e-2  # one sample alone or among others: other kernels sum in another order, nothing more
 _START_S = 120.0  # for a child to import torch on a busy machine
+
+
+@dataclass(frozen=True)
+class _Tolerance:
+    """How far two answers to the same question may lie apart, in the unit of the task."""
+
+    unit: str
+    repeat: float  # two trainings of one seed
+    batch: float  # one sample alone or among others: other kernels sum in another order, nothing more
+
+
+_TOLERANCES = {
+    "landmarks": _Tolerance("px", 1e-4, 1e-2),
+    "gaze2d": _Tolerance("cm", 1e-4, 1e-3),
+    "gaze3d": _Tolerance("of a unit vector", 1e-5, 1e-4),
+}
 
 
 @dataclass(frozen=True)
@@ -50,10 +66,24 @@ class Check:
 def check(
     method: MethodCard, *, variant: str = "", protocol: Protocol | None = None, index: Index | None = None
 ) -> list[Check]:
-    """Try a method; without a protocol and an index on a tiny synthetic set. Stops at the first fault that ends it."""
+    """Try a method; without a protocol and an index on a tiny set of each of its tasks, named where there are several.
+
+    Stops at the first fault that ends a trial.
+    """
+    if protocol is not None:
+        return _tried(method, variant, protocol.task, protocol, index)
+    several = len(method.task) > 1
+    return [
+        replace(outcome, name=f"{task}: {outcome.name}") if several else outcome
+        for task in method.task
+        for outcome in _tried(method, variant, task, None, None)
+    ]
+
+
+def _tried(method: MethodCard, variant: str, task: Task, protocol: Protocol | None, index: Index | None) -> list[Check]:
     checks: list[Check] = []
     with tempfile.TemporaryDirectory(prefix="benchbox-") as folder:
-        trial = _Trial(method, variant, Path(folder), *_faces(protocol, index))
+        trial = _Trial(method, variant, Path(folder), *_faces(task, protocol, index))
         try:
             for outcome in trial.run():
                 checks.append(outcome)
@@ -73,6 +103,7 @@ class _Trial:
         self.method, self.root, self.test = method, root, test
         self.job = replace(job, params=plugins.settings(method, variant, "smoke"))
         self.shape = job.labelled.values.shape[1:]
+        self.allowed = _TOLERANCES[job.task]
 
     def run(self) -> Iterator[Check]:
         from .kit import runtime
@@ -114,15 +145,13 @@ class _Trial:
         yield Check(
             "answers",
             bool(answered.any()),
-            f"{answered.sum()} of {len(together)} faces" + ("" if answered.any() else ": every row is NaN"),
+            f"{answered.sum()} of {len(together)} samples" + ("" if answered.any() else ": every row is NaN"),
         )
         alone = [pipeline.checked(predict([one]), [one], self.shape, blame=blame) for one in self.test]
-        yield _close(
-            "batch size", together, np.concatenate(alone), _BATCH_PX, "call eval() and use no batch statistics"
-        )
+        yield self._close("batch size", together, np.concatenate(alone), "call eval() and use no batch statistics")
         turned = list(reversed(self.test))
         back = pipeline.checked(predict(turned), turned, self.shape, blame=blame)[::-1]
-        yield _close("order of samples", together, back, _BATCH_PX, "return one row per sample, in the order given")
+        yield self._close("order of samples", together, back, "return one row per sample, in the order given")
 
     def _repeats(self, module: Any, first: Floats, train_s: float) -> Iterator[Check]:
         """Kill a training half-way, start it again, and hold what it learned against the undisturbed one."""
@@ -133,21 +162,28 @@ class _Trial:
         resumed = self._predicted(module, out)
         how = "killed half-way and started again" if killed else "too quick to kill, so trained again on its own output"
         gap = _gap(first, resumed)
-        if gap <= _REPEAT_PX:
-            yield Check("same seed, same output", True, f"within {gap:.1g} px")
+        if gap <= self.allowed.repeat:
+            yield Check("same seed, same output", True, f"within {gap:.1g} {self.allowed.unit}")
             yield Check("goes on after a kill", True, how)
             return
         again = self._out("again")
         _train_elsewhere(self.method, replace(self.job, out=again))
-        yield _close(
+        yield self._close(
             "same seed, same output",
             first,
             self._predicted(module, again),
-            _REPEAT_PX,
             "draw every random number from generators seeded with job.seed",
+            repeat=True,
         )
         advice = "save the state and the generators' states with kit.checkpoint, or finish whole stages with once"
-        yield _close("goes on after a kill", first, resumed, _REPEAT_PX, f"{how}; {advice}")
+        yield self._close("goes on after a kill", first, resumed, f"{how}; {advice}", repeat=True)
+
+    def _close(self, name: str, first: Floats, second: Floats, advice: str, *, repeat: bool = False) -> Check:
+        gap, unit = _gap(first, second), self.allowed.unit
+        tolerance = self.allowed.repeat if repeat else self.allowed.batch
+        if gap <= tolerance:
+            return Check(name, True, f"within {gap:.1g} {unit}")
+        return Check(name, False, f"answers move by {gap:.3g} {unit} (allowed {tolerance:g}): {advice}")
 
     def _predicted(self, module: Any, out: Path) -> Floats:
         answer = module.predictor(out, "cpu")(self.test)
@@ -176,17 +212,14 @@ class _Trial:
             strays += [name for name in now if old.get(name) != now[name] and not name.startswith(str(mine))]
 
 
-def _faces(protocol: Protocol | None, index: Index | None) -> tuple[Job, tuple[Sample, ...]]:
+def _faces(task: Task, protocol: Protocol | None, index: Index | None) -> tuple[Job, tuple[Sample, ...]]:
     """Return a job and the test samples, pictures decoded: they travel to other processes."""
-    from . import protocol as protocols
     from .datasets import split as splits
 
     if protocol is None or index is None:
-        from .datasets import synthetic
-
-        index = synthetic.tiny(train=16, test=6)
-        protocol = protocols.load("synth-300w-full")
-    small = replace(protocol, test_expected=int(selection.rows(index, protocol.groups[protocol.overall]).sum()))
+        protocol, index = _tiny(task)
+    test = int(selection.rows(index, protocol.groups[protocol.overall]).sum())
+    small = replace(protocol, test_expected=test, test_clusters=0)
     parts = splits.split(small, index)
     job = Job(
         task=protocol.task,
@@ -203,12 +236,22 @@ def _faces(protocol: Protocol | None, index: Index | None) -> tuple[Job, tuple[S
     return job, _decoded(parts.test)
 
 
+def _tiny(task: Task) -> tuple[Protocol, Index]:
+    """Return the protocol and the tiny set that a task is tried on."""
+    from . import protocol as protocols
+    from .datasets import drawn_eyes, synthetic
+
+    if task == "landmarks":
+        return protocols.load("synth-300w-full"), synthetic.tiny(train=16, test=6)
+    return protocols.load("gazecapture" if task == "gaze2d" else "eth-xgaze"), drawn_eyes.tiny(task)
+
+
 def _held(examples: Examples) -> Examples:
     return replace(examples, samples=_decoded(examples.samples))
 
 
 def _decoded(samples: Sequence[Sample]) -> tuple[Sample, ...]:
-    return tuple(replace(sample, pixels=partial(_same, sample.pixels())) for sample in samples)
+    return tuple(replace(sample, pixels=partial(_same, sample.pixels()), stamp=None) for sample in samples)
 
 
 def _same(pixels: Bytes) -> Bytes:
@@ -223,13 +266,6 @@ def _gap(first: Floats, second: Floats) -> float:
     if not np.array_equal(np.isnan(first), np.isnan(second)):
         return float("inf")
     return float(np.nanmax(np.abs(first - second), initial=0.0))
-
-
-def _close(name: str, first: Floats, second: Floats, tolerance_px: float, advice: str) -> Check:
-    gap = _gap(first, second)
-    if gap <= tolerance_px:
-        return Check(name, True, f"within {gap:.1g} px")
-    return Check(name, False, f"answers move by {gap:.3g} px (allowed {tolerance_px:g}): {advice}")
 
 
 def _tree(folder: Path) -> dict[str, tuple[int, int]]:

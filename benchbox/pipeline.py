@@ -1,6 +1,8 @@
 """The verbs: train, predict, score a file, and run, which does all of it and leaves a record.
 
 A job never holds a test item: `train` is called before a test picture is opened, and gets nothing of the test split.
+A protocol with folds trains one model per fold, in `work/fold-<name>/`; every test item is answered by the model that
+has not seen its cluster. A fold's answers are kept when it is done, so an interrupted run goes on with the next one.
 Methods answer in the pixel frame; the dataset's origin is added here, before the predictions are stored.
 """
 
@@ -128,47 +130,109 @@ def run(request: Request, say: Say = _silent) -> Outcome:
     module = plugins.load(todo.method)
     with clock("data"):
         index = open_index(todo.protocol, request.data)
-        split = splits.split(todo.protocol, index)
+        folds = splits.folds(todo.protocol, index)
+        split = splits.split(todo.protocol, index, folds[0])
+        truth = splits.truth(todo.protocol, index)
     data = {**asdict(split.data), "truth": splits.record(todo.protocol, index).fingerprint}
-    say(f"{todo.protocol.name}: {len(split.labelled)} labelled faces to train on, {len(split.test)} to test on")
-    for note in split.data.notes:
-        say(f"note: {note}")
+    _tell(todo.protocol, split, len(folds), len(truth.ids), say)
     with store.claim(todo.place):
         notes = store.begin(todo.place, todo.identity(split.data.fingerprint), fresh=request.fresh)
         if notes["sessions"] > 1:
             say("going on with the interrupted run that is here")
-        job = Job(
-            task=todo.protocol.task,
-            layout=layouts.LAYOUTS.get(todo.protocol.layout),
-            labelled=split.labelled,
-            unlabelled=split.unlabelled,
-            validation=split.validation,
-            out=store.work(todo.place).absolute(),
-            seed=todo.seed,
-            device=device,
-            budget=todo.budget,
-            params=todo.params,
-        )
-        with clock("train"):
-            kind = train(module, job)
-        with clock("predict"):
-            predict = module.predictor(job.out, device)
-            looks = store.look(todo.place)
-            values = collect(predict, split.test, split.truth.values.shape[1:], blame=todo.method.name)
-            answers = _answers(split.truth, values, index.origin)
-            predictions.write(store.predictions_file(todo.place), answers)
+        if todo.protocol.folds:
+            kind, answers = _each_fold(todo, module, index, folds, device, clock, say)
+        else:
+            job = _job(todo, split, store.work(todo.place), device)
+            kind, answers = _train_and_answer(todo, module, job, split, index.origin, clock)
+        predictions.write(store.predictions_file(todo.place), _ordered(truth, answers))
         with clock("score"):
-            scored = derive(todo.place, todo.protocol, split.truth, data, todo.method.name, kind)
+            scored = derive(todo.place, todo.protocol, truth, data, todo.method.name, kind)
         record = {
             **_record(todo, kind, device, data, command(request)),
             "started": f"{started:%Y-%m-%dT%H:%M:%SZ}",
             "sessions": notes["sessions"],  # the seconds are those of the last one
             "seconds": clock.seconds,
             "training": store.training(todo.place),
-            "test_looks": looks,
+            "test_looks": store.looks(todo.place),
             "digests": store.digests(todo.place),
         }
         return Outcome(store.finish(todo.place, record), scored)
+
+
+def _tell(protocol: Protocol, split: splits.Split, folds: int, tested: int, say: Say) -> None:
+    if protocol.folds:
+        say(f"{protocol.name}: {folds} folds, each of {tested} items tested by the model that has not seen its cluster")
+    else:
+        say(f"{protocol.name}: {len(split.labelled)} labelled faces to train on, {tested} to test on")
+    for note in split.data.notes:
+        say(f"note: {note}")
+
+
+def _job(todo: Plan, split: splits.Split, out: Path, device: str) -> Job:
+    return Job(
+        task=todo.protocol.task,
+        layout=layouts.LAYOUTS.get(todo.protocol.layout),
+        labelled=split.labelled,
+        unlabelled=split.unlabelled,
+        validation=split.validation,
+        out=out.absolute(),
+        seed=todo.seed,
+        device=device,
+        budget=todo.budget,
+        params=todo.params,
+    )
+
+
+def _train_and_answer(
+    todo: Plan, module: ModuleType, job: Job, split: splits.Split, origin: float, clock: _Clock, *, look: bool = True
+) -> tuple[Kind, Predictions]:
+    """Train, then answer the split's test items in the dataset's own frame; `look` counts as one at the test split."""
+    with clock("train"):
+        kind = train(module, job)
+    with clock("predict"):
+        predict = module.predictor(job.out, job.device)
+        if look:
+            store.look(todo.place)
+        values = collect(predict, split.test, split.truth.values.shape[1:], blame=todo.method.name)
+        return kind, _answers(split.truth, values, origin)
+
+
+def _each_fold(
+    todo: Plan, module: ModuleType, index: Index, folds: Sequence[str], device: str, clock: _Clock, say: Say
+) -> tuple[Kind, Predictions]:
+    """Train and answer fold by fold, leaving out those whose answers are here; one look at the test split for all."""
+    from .kit import runtime
+
+    kind: Kind = "trained" if hasattr(module, "train") else "weights"
+    parts, looked = [], False
+    for number, fold in enumerate(folds, start=1):
+        out, kept = store.fold_work(todo.place, fold), store.fold_answers(todo.place, fold)
+        with clock("data"):
+            split = splits.split(todo.protocol, index, fold)
+        if not kept.is_file():
+            say(f"fold {number} of {len(folds)}: {fold}, {len(split.labelled)} labelled items to train on")
+            out.mkdir(exist_ok=True)
+            runtime.prepare(device, todo.seed)  # every fold begins alike, whether or not one came before it
+            job = _job(todo, split, out, device)
+            kind, answers = _train_and_answer(todo, module, job, split, index.origin, clock, look=not looked)
+            predictions.write(kept, answers)
+            looked = True
+        parts.append(predictions.read(kept, split.truth, protocol=f"{todo.protocol.name}, fold {fold}"))
+    store.gather_folds(todo.place, folds)
+    return kind, Predictions(
+        ids=np.concatenate([part.ids for part in parts]),
+        values=np.concatenate([part.values for part in parts]),
+        failed=np.concatenate([part.failed for part in parts]),
+    )
+
+
+def _ordered(truth: Truth, answers: Predictions) -> Predictions:
+    """Put answers into the order of the truth; every test item has exactly one."""
+    place = {str(name): row for row, name in enumerate(answers.ids)}
+    if len(place) != len(truth.ids) or len(answers.ids) != len(truth.ids):
+        raise ResultError(f"{len(answers.ids)} answers for {len(truth.ids)} test items; report this as a bug")
+    rows = np.array([place[str(name)] for name in truth.ids], np.intp)
+    return Predictions(ids=truth.ids, values=answers.values[rows], failed=answers.failed[rows])
 
 
 def train(module: ModuleType, job: Job) -> Kind:
@@ -431,4 +495,4 @@ class _Clock:
     def __call__(self, name: str) -> Iterator[None]:
         start = time.perf_counter()
         yield
-        self.seconds[name] = round(time.perf_counter() - start, 3)
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)

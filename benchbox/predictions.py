@@ -4,6 +4,8 @@
 `.csv`: a header, first column `id`, then `x0,y0,x1,y1,…`, `x,y` or `x,y,z`. Values are in the dataset's own frame.
 `.txt`: the result format of the COFW-68 benchmark, four lines per face: its number from 1 (`test/0001` and so on, in
 any order), all x, all y, all occlusion flags, which are not scored.
+Directions may be given as angles in radians instead, (N, 2) pitch, yaw or the columns `pitch,yaw`; they become the
+vectors (cos p sin y, sin p, cos p cos y).
 A row that is wholly NaN (in CSV: empty) or flagged is a failed sample; a row that is partly NaN is an error.
 """
 
@@ -22,6 +24,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import ResultError
+from .geometry import angles_to_vectors
 from .types import Predictions, Truth
 
 if TYPE_CHECKING:
@@ -32,6 +35,8 @@ Suggest = Callable[[frozenset[str]], str]  # the ids of a file that does not fit
 _MAX_BYTES = 1 << 30
 _MAX_HEADER_BYTES = 10_000
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_SLACK_RAD = 1e-3
+_ANGLES = ["pitch", "yaw"]
 
 
 def read(path: Path, truth: Truth, *, protocol: str = "the protocol", suggest: Suggest | None = None) -> Predictions:
@@ -48,6 +53,8 @@ def read(path: Path, truth: Truth, *, protocol: str = "the protocol", suggest: S
         if size > _MAX_BYTES:
             raise ResultError(f"{path.name}: {size} bytes, more than the {_MAX_BYTES} that predictions may have")
         ids, values, failed = readers[path.suffix.lower()](path)
+        if path.suffix.lower() == ".csv" and (values.shape[1:], truth.values.shape[1:]) == ((2,), (3,)):
+            raise ResultError(f"{path.name}: x,y are no directions: {protocol} wants pitch,yaw in radians or x,y,z")
     except FileNotFoundError as fault:
         raise ResultError(f"{path}: no such predictions file") from fault
     except OSError as fault:
@@ -70,6 +77,8 @@ def fit(
     Raises ResultError; `where` names the file in its message.
     """
     ids = _spelled_alike(ids, [str(key) for key in truth.ids])
+    if truth.values.shape[1:] == (3,) and values.shape[1:] == (2,):
+        values = _vectors(values, ids, where)
     _check_ids(ids, [str(key) for key in truth.ids], where, protocol, suggest)
     _check_shape(values, truth.values, len(ids), where, protocol)
     row = {key: number for number, key in enumerate(ids)}
@@ -89,6 +98,9 @@ def fit(
             f"{where}: {_some(truth.ids[infinite])} infinite: write NaN throughout where there is no answer"
         )
     flags |= empty.all(axis=1)
+    nowhere = ~flags & ~values.any(axis=1) if values.shape[1:] == (3,) else np.zeros(len(order), bool)
+    if nowhere.any():
+        raise ResultError(f"{where}: {_some(truth.ids[nowhere])} a vector of length 0, which has no direction")
     values[flags] = np.nan
     return Predictions(ids=truth.ids, values=values, failed=flags)
 
@@ -158,6 +170,22 @@ def _check_shape(values: Floats, like: Floats, count: int, where: str, protocol:
     wanted = (count, *like.shape[1:])
     if values.shape != wanted:
         raise ResultError(f"{where}: values have the shape {values.shape}, {protocol} wants {wanted}")
+
+
+def _vectors(angles_rad: Floats, ids: list[str], where: str) -> Floats:
+    """Turn (pitch, yaw) (N, 2) into vectors (N, 3), NaN staying NaN; raises ResultError for what is no radians."""
+    wrong = (np.abs(angles_rad) > np.pi + _SLACK_RAD).any(axis=1) & np.isfinite(angles_rad).all(axis=1)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ResultError(
+            f"{where}: {_some(np.array(ids)[wrong])} no (pitch, yaw) in radians: {angles_rad[row].tolist()}; degrees?"
+        )
+    vectors = angles_to_vectors(np.where(np.isfinite(angles_rad), angles_rad, 0.0).astype(np.float64))
+    # Gaps stay what they are for the checks to come: wholly NaN, partly NaN, infinite.
+    vectors[np.isnan(angles_rad).any(axis=1), 0] = np.nan
+    vectors[np.isnan(angles_rad).all(axis=1)] = np.nan
+    vectors[np.isinf(angles_rad).any(axis=1)] = np.inf
+    return vectors
 
 
 def _flags(failed: np.ndarray, count: int, where: str) -> np.ndarray:
@@ -241,6 +269,8 @@ def _read_csv(path: Path) -> tuple[list[str], Floats, None]:
     except (UnicodeDecodeError, csv.Error) as fault:
         raise ResultError(f"{path.name}: not a CSV file in UTF-8: {fault}") from fault
     values = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
+    if names == _ANGLES:
+        return ids, _vectors(values, ids, path.name), None
     return ids, values.reshape(len(rows), -1, 2) if names[0] == "x0" else values, None
 
 
@@ -248,11 +278,10 @@ def _columns(header: list[str], path: Path) -> list[str]:
     """Return the value columns of a header; landmarks are numbered: x0, y0, x1, y1 and so on."""
     names = header[1:]
     points = [f"{axis}{point}" for point in range(len(names) // 2) for axis in "xy"]
-    if header[:1] == ["id"] and names == ["pitch", "yaw"]:
-        raise ResultError(f"{path.name}: pitch,yaw is read by no protocol yet: give unit vectors x,y,z")
-    if header[:1] != ["id"] or not names or names not in (points, ["x", "y"], ["x", "y", "z"]):
+    if header[:1] != ["id"] or not names or names not in (points, ["x", "y"], ["x", "y", "z"], _ANGLES):
         shown = ",".join(header[:5])
-        raise ResultError(f"{path.name} line 1: the header must be id,x0,y0,x1,y1,… (or id,x,y), not {shown[:80]!r}")
+        allowed = "id,x0,y0,x1,y1,… (or id,x,y or id,pitch,yaw or id,x,y,z)"
+        raise ResultError(f"{path.name} line 1: the header must be {allowed}, not {shown[:80]!r}")
     return names
 
 

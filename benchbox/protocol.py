@@ -161,7 +161,7 @@ def describe(protocol: Protocol) -> str:
         f"  card        version {p.version}, {p.card}",
         *_training(p),
         *_shares(p),
-        f"  test on     {p.test_expected} items, ranked by the group {p.overall!r}",
+        f"  test on     {amount(p, p.test_expected, p.test_clusters)}, ranked by the group {p.overall!r}",
         *(f"    {group:<12}{', '.join(parts)}" for group, parts in p.groups.items()),
         f"  box given   {p.box}: {_MEANING.get(p.box, 'as the dataset has it')}; x {p.box_expansion:g}",
         *([f"    beside it {', '.join(p.extra_boxes)}"] if p.extra_boxes else []),
@@ -176,8 +176,14 @@ def describe(protocol: Protocol) -> str:
     return "\n".join([*lines, *(f"  note        {note}" for note in p.notes)])
 
 
+def amount(protocol: Protocol, items: int, clusters: int) -> str:
+    """Say how large a complete set is: in items or, where nobody published those, in clusters."""
+    return f"{items} items" if items else f"all items of {clusters} {protocol.cluster}s"
+
+
 def _training(p: Protocol) -> list[str]:
-    lines = [f"  train on    {p.dataset}: {', '.join(p.train_parts)}; {p.train_expected} items when complete"]
+    complete = amount(p, p.train_expected, p.train_clusters)
+    lines = [f"  train on    {p.dataset}: {', '.join(p.train_parts)}; {complete} when complete"]
     if p.folds:
         lines.append(f"    folds     one per {p.cluster}: each is tested by a model that was trained on all the others")
     return lines
@@ -189,6 +195,8 @@ def _shares(p: Protocol) -> list[str]:
         lines.append(f"    labelled  {p.labelled:.0%} of them; the others come without labels")
     if p.validation:
         lines.append(f"    held out  {p.validation:.0%} of the labelled ones for validation, by whole {p.cluster}s")
+    if p.validation_parts:
+        lines.append(f"    beside    {', '.join(p.validation_parts)} for validation, as the dataset has it")
     return lines
 
 
@@ -307,11 +315,24 @@ _FIELDS = (
     _Field("twin", _name_or_none, 'the name of a synthetic protocol of the same shape, or ""', default=""),
     _Field("notes", _list(_text), "a list of sentences", default=[]),
     _Field("train.parts", _list(_member, least=1), 'a list of parts, each once: "part & attribute"', "train_parts"),
-    _Field("train.expected", _integer(1), "a whole number of items from 1", "train_expected"),
+    _Field("train.expected", _integer(0), "a whole number of items, 0 with train.clusters", "train_expected"),
+    _Field(
+        "train.clusters", _integer(0), "a whole number of clusters, 0 with train.expected", "train_clusters", default=0
+    ),
     _Field("train.labelled", _number(lambda v: 0 < v <= 1), "a share above 0 and up to 1"),
     _Field("train.validation", _number(lambda v: 0 <= v < 1), "a share from 0 and below 1"),
+    _Field(
+        "train.validation_parts",
+        _list(_member),
+        "a list of parts beside those of training",
+        "validation_parts",
+        default=[],
+    ),
     _Field("test.overall", _name, "the name of one of [test.groups]"),
-    _Field("test.expected", _integer(1), "a whole number of items from 1", "test_expected"),
+    _Field("test.expected", _integer(0), "a whole number of items, 0 with test.clusters", "test_expected"),
+    _Field(
+        "test.clusters", _integer(0), "a whole number of clusters, 0 with test.expected", "test_clusters", default=0
+    ),
     _Field("test.groups", _groups, 'a table: group = ["part", "part & attribute & !attribute", …]'),
     _Field("test.folds", _choice("", "cluster"), '"" | cluster: leave one cluster out', default=""),
     _Field("box.source", _text, "a box source of the dataset", "box"),
@@ -390,6 +411,12 @@ def _consistent(protocol: Protocol, path: Path) -> None:
             p.train_parts != p.groups.get(p.overall) if p.folds else bool(tested & selection.parts(p.train_parts)),
             "with folds the members of the overall group" if p.folds else "parts that are not tested on",
         ),
+        "train.validation_parts": (
+            bool(p.validation_parts) and (p.validation > 0 or p.folds != "" or _overlaps(p)),
+            "[] with a share held out or with folds, else parts that are neither trained nor tested on",
+        ),
+        "train.clusters": (bool(p.train_expected) == bool(p.train_clusters), "either train.expected or train.clusters"),
+        "test.clusters": (bool(p.test_expected) == bool(p.test_clusters), "either test.expected or test.clusters"),
         "box.choices": (p.box not in p.options["box"], f"a list with {p.box!r} in it"),
         "score.points": (not set(p.points) <= set(subsets), ", ".join(map(str, subsets)) or "none for gaze"),
         "score.metrics": (
@@ -402,3 +429,10 @@ def _consistent(protocol: Protocol, path: Path) -> None:
     for key, (wrong, allowed) in faults.items():
         if wrong:
             raise ProtocolError(f"{path}: {key}: does not fit the rest of the card; allowed: {allowed}")
+
+
+def _overlaps(p: Protocol) -> bool:
+    """Say whether the validation parts are trained or tested on."""
+    held_out = selection.parts(p.validation_parts)
+    members = [*p.train_parts, *(member for members in p.groups.values() for member in members)]
+    return bool(held_out & selection.parts(members))

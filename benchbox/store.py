@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,7 @@ _RUN, _PREDICTIONS, _SCORES, _ERRORS, _LOG, _WORK = (
     "work",
 )
 _JOB, _TRAINING, _LOCK = "job.json", "training.json", ".lock"
+_ANSWERS = ".npz"  # of one fold
 _MAX_JSON_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 30
 _MAX_FOLDER_CHARS = 160
 _KINDS = ("weights", "trained", "submitted")
@@ -71,6 +72,17 @@ def folder(results: Path, protocol: str, method: str, variant: str, seed: int | 
 def work(run: Path) -> Path:
     """Return the folder that a job may write to."""
     return run / _WORK
+
+
+def fold_work(run: Path, fold: str) -> Path:
+    """Return the folder that the job of one fold may write to."""
+    return work(run) / f"fold-{quote(fold, safe='')}"
+
+
+def fold_answers(run: Path, fold: str) -> Path:
+    """Return where the predictions of one fold are kept; the file is there when the fold is done."""
+    place = fold_work(run, fold)
+    return place.with_name(place.name + _ANSWERS)
 
 
 def predictions_file(run: Path) -> Path:
@@ -173,6 +185,29 @@ def look(run: Path) -> int:
     return int(held["test_looks"])
 
 
+def looks(run: Path) -> int:
+    """Return how often this folder's runs have looked at the test split so far."""
+    return _looks(run)
+
+
+def gather_folds(run: Path, folds: Sequence[str]) -> None:
+    """Put what the folds' recipes wrote down together as the run's: notes by fold, logs one below the other."""
+    notes: dict[str, Any] = {}
+    lines: list[str] = []
+    for fold in folds:
+        place = fold_work(run, fold)
+        if (place / _TRAINING).is_file():
+            notes[fold] = _json(place / _TRAINING)
+        if (place / _LOG).is_file():
+            header, *rows = (place / _LOG).read_text(encoding="utf-8").splitlines() or [""]
+            lines += [*([] if lines else [header]), *(f"{fold}/{row}" for row in rows)]
+    if notes:
+        write_json(work(run) / _TRAINING, {"folds": notes})
+    if lines:
+        with _replacing(work(run) / _LOG) as beside:
+            beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
 def training(run: Path) -> dict[str, Any]:
     """Return what the recipe wrote down about its training; empty when it wrote nothing."""
     path = work(run) / _TRAINING
@@ -183,7 +218,9 @@ def digests(run: Path) -> dict[str, Any]:
     """Hash the predictions and the weights; weights are `.safetensors` files, else what lies in `work/`."""
     root = work(run)
     kept = (_JOB, _TRAINING, _LOG, _LOCK)
-    weights = sorted(root.rglob("*.safetensors")) or [p for p in sorted(root.glob("*")) if p.name not in kept]
+    answers = {path.name for path in root.glob(f"fold-*{_ANSWERS}")}
+    others = sorted(p for p in (*root.glob("*"), *root.glob("fold-*/*")) if p.name not in {*kept, *answers})
+    weights = sorted(root.rglob("*.safetensors")) or others
     files = {p.relative_to(root).as_posix(): sha256(p) for p in weights if p.is_file() and not p.is_symlink()}
     return {_PREDICTIONS: sha256(run / _PREDICTIONS), "weights": files}
 
@@ -334,7 +371,8 @@ def _looks(run: Path) -> int:
 
 def _prune(run: Path) -> None:
     """Remove a run folder that holds nothing but its job's notes, with the empty folders above it."""
-    kept = {path.name for path in run.iterdir()} | {path.name for path in work(run).iterdir()}
+    made = [*run.iterdir(), *work(run).iterdir()]
+    kept = {path.name for path in made if not path.is_dir() or path == work(run) or any(path.iterdir())}
     if kept <= {_WORK, _LOCK, _JOB} and not _looks(run):
         shutil.rmtree(run, ignore_errors=True)
         with suppress(OSError):  # the first folder that is not empty ends it

@@ -126,12 +126,12 @@ class Protocol:
     layout: str  # key of layouts.LAYOUTS; "" for gaze
     version: int
     train_parts: tuple[str, ...]  # members, see `selection`
-    train_expected: int  # faces in the complete training set
+    train_expected: int  # items in the complete training set; 0: see train_clusters
     labelled: float  # share of the training set that keeps its labels
     validation: float  # share of the training clusters held out for validation
     groups: Mapping[str, tuple[str, ...]]  # group → members, see `selection`
     overall: str  # the group that ranks a leaderboard
-    test_expected: int
+    test_expected: int  # items; 0: see test_clusters
     box: str  # box source
     box_expansion: float  # side of the box that a method is given over the side of the source's box
     options: Mapping[str, tuple[str, ...]]  # what `name+key=value` may change, e.g. box → detector, ground_truth
@@ -151,6 +151,9 @@ class Protocol:
     metrics: tuple[str, ...] = ()  # gaze: what is reported, the first ranks; landmarks report by normaliser
     masked: bool = False  # NME again over visible points only, as `nme_<normaliser>_visible`
     folds: Literal["", "cluster"] = ""  # "cluster": leave one cluster out, every item is tested once
+    validation_parts: tuple[str, ...] = ()  # the dataset's own validation set, as members; else a share is drawn
+    train_clusters: int = 0  # clusters in the complete training set, where nobody published its items
+    test_clusters: int = 0
 
 
 # --- what a method sees ------------------------------------------------------------------------------------------

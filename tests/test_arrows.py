@@ -20,7 +20,7 @@ ARROWS = {
     "protocol": {"types", "errors", "discovery", "layouts", "datasets", "selection"},  # datasets: only names
     "plugins": {"types", "errors", "discovery"},
     "references": {"types", "errors", "discovery", "protocol"},
-    "predictions": {"types", "errors"},
+    "predictions": {"types", "errors", "geometry"},
     "provenance": {"types", "errors"},
     "store": {"types", "errors", "predictions"},
     "score": {"types", "errors", "metrics", "layouts"},

@@ -51,7 +51,7 @@ def check(world):
 def test_what_keeps_the_contract_passes_every_check(check):
     found = check(GOOD)
     assert list(found) == NAMES
-    assert all(one.ok for one in found.values()), found
+    assert all(one.ok for one in found.values()), [one for one in found.values() if not one.ok]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_a_method_without_training_is_tried_without_it(check):
 def test_the_smoke_budget_is_what_is_tried(check):
     code = GOOD.replace("    rng =", "    assert job.params['steps'] == 1 and job.budget == 'smoke'\n    rng =")
     found = check(code, "[params]\nsteps = 9\n[budgets.smoke]\nsteps = 1\n")
-    assert all(one.ok for one in found.values()), found
+    assert all(one.ok for one in found.values()), [one for one in found.values() if not one.ok]
 
 
 def test_the_command_tries_a_new_method_on_synthetic_faces_and_passes(world):
@@ -132,4 +132,46 @@ def test_the_command_exits_with_1_when_a_promise_is_broken(world):
     world.method("mine", GOOD.replace("+ shape for", "+ np.nan * shape for"))
     result = CliRunner().invoke(main, ["test", "method", "mine", "--methods", str(world.methods)])
     assert result.exit_code == 1
-    assert "FAIL  answers: 0 of 12 faces: every row is NaN" in result.stdout
+    assert "FAIL  answers: 0 of 12 samples: every row is NaN" in result.stdout
+
+
+GAZE = """
+import numpy as np
+
+def train(job):
+    rng = np.random.default_rng(job.seed)
+    np.save(job.out / "w.npy", job.labelled.values.mean(axis=0) + 1e-3 * rng.normal(size=job.labelled.values.shape[1]))
+
+def predictor(weights, device):
+    mean = np.load(weights / "w.npy")
+    def predict(samples):
+        return np.stack([mean + 1e-6 * s.pixels().mean() for s in samples])
+    return predict
+"""
+
+
+@pytest.fixture
+def gaze_method(world):
+    def make(name: str, tasks: str, code: str = GAZE) -> list[conformance.Check]:
+        card = world.method(name, code) / "method.toml"
+        card.write_text(card.read_text().replace('["landmarks"]', tasks))
+        return conformance.check(plugins.card(name, [world.methods]))
+
+    return make
+
+
+@pytest.mark.parametrize(("task", "unit"), [("gaze2d", "cm"), ("gaze3d", "of a unit vector")])
+def test_gaze_methods_are_tried_on_drawn_eyes_in_their_own_unit(gaze_method, task, unit):
+    found = gaze_method("good", f'["{task}"]')
+    assert [one.name for one in found] == NAMES
+    assert all(one.ok for one in found), found
+    code = GAZE.partition("def train")[0] + GAZE[GAZE.index("def predictor") :]
+    code = code.replace('np.load(weights / "w.npy")', f"np.arange({2 if task == 'gaze2d' else 3}) + 1.0")
+    broken = gaze_method("bad", f'["{task}"]', code.replace("mean + 1e-6", "mean + len(samples) + 1e-6"))
+    assert f"{unit} (allowed" in next(one.detail for one in broken if not one.ok)
+
+
+def test_a_method_of_two_tasks_is_tried_on_each(gaze_method):
+    found = gaze_method("mine", '["gaze2d", "gaze3d"]')
+    assert [one.name for one in found] == [f"{task}: {name}" for task in ("gaze2d", "gaze3d") for name in NAMES]
+    assert all(one.ok for one in found), found

@@ -172,7 +172,8 @@ def test_damaged_and_foreign_files_are_named(tmp_path, truth):
         (["name,x0,y0", "a/1,1,2"], r"p\.csv line 1: the header must be id,x0,y0"),
         (["id,x0,y0,x2,y2", "a/1,1,2,3,4"], r"line 1: the header must be"),
         (["id,x0,y0,x1", "a/1,1,2,3"], r"line 1: the header must be"),
-        (["id,pitch,yaw", "a/1,1,2"], r"pitch,yaw is read by no protocol yet"),
+        (["id,yaw,pitch", "a/1,1,2"], r"line 1: the header must be .*id,pitch,yaw"),
+        (["id,pitch,yaw", "a/1,0.1,0.2", "a/2,0,0", "b/1,0,0"], r"have the shape \(3, 3\), .* wants \(3, 2, 2\)"),
         (["id,x0,y0,x1,y1", "a/1,1,2,3"], r"p\.csv line 2: 4 cells, the header names 5"),
         (["id,x0,y0,x1,y1", "a/1,1,2,3,4", "a/2,1,2,3,four"], r"p\.csv line 3: could not convert"),
         (["id,x0,y0", 'a/1,"1'], r"not a CSV file"),
@@ -244,3 +245,42 @@ def test_four_lines_per_face_in_any_order(tmp_path, cofw):
 def test_a_text_file_that_deviates_is_refused_by_line(tmp_path, cofw, lines, message):
     with pytest.raises(ResultError, match=message):
         predictions.read(cofw_text(tmp_path, *lines), cofw)
+
+
+@pytest.fixture
+def gaze() -> Truth:
+    return Truth(ids=IDS, values=np.tile([0.0, 0.0, 1.0], (3, 1)), groups={"all": np.ones(3, bool)}, clusters=IDS)
+
+
+def test_angles_become_vectors_one_axis_at_a_time(tmp_path, gaze):
+    """The trap: swapped, both axes still look like angles. (cos p sin y, sin p, cos p cos y), pitch first."""
+    expected = [[0, np.sin(0.3), np.cos(0.3)], [np.sin(0.3), 0, np.cos(0.3)], [np.nan] * 3]
+    written = npz(tmp_path, values=np.array([[0.3, 0.0], [0.0, 0.3], [np.nan, np.nan]]))
+    lines = ("id,pitch,yaw", "a/1,0.3,0", "a/2,0,0.3", "b/1,,")
+    for file in (written, text(tmp_path, *lines)):
+        found = predictions.read(file, gaze)
+        np.testing.assert_allclose(found.values, expected)
+        assert found.failed.tolist() == [False, False, True]
+    vectors = predictions.read(text(tmp_path, "id,x,y,z", "a/1,0,0,2", "a/2,1,0,0", "b/1,,,"), gaze)
+    np.testing.assert_array_equal(vectors.values[:2], [[0, 0, 2], [1, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[0.3, 0.0], [17.0, -20.0], [0.0, 0.0]], r"1 row \(a/2\) is no \(pitch, yaw\) in radians: .*; degrees\?"),
+        ([[0.3, 0.0], [np.nan, 0.1], [0.0, 0.0]], r"1 row \(a/2\) is partly NaN"),
+        ([[0.3, 0.0], [0.1, np.nan], [0.0, 0.0]], r"1 row \(a/2\) is partly NaN"),
+        ([[0.3, 0.0], [np.inf, 0.1], [0.0, 0.0]], r"1 row \(a/2\) is infinite"),
+        ([[0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]], r"1 row \(a/2\) is a vector of length 0"),
+        ([[0.0], [0.0], [0.0]], r"have the shape \(3, 1\), tiny wants \(3, 3\)"),
+    ],
+)
+def test_directions_that_are_none_are_named(tmp_path, gaze, values, message):
+    with pytest.raises(ResultError, match=message):
+        predictions.read(npz(tmp_path, values=np.array(values)), gaze, protocol="tiny")
+
+
+def test_points_on_a_screen_are_not_taken_for_angles(tmp_path, gaze):
+    with pytest.raises(ResultError, match="x,y are no directions: tiny wants pitch,yaw in radians or x,y,z"):
+        predictions.read(text(tmp_path, "id,x,y", "a/1,0.3,0", "a/2,0,1", "b/1,0,0"), gaze, protocol="tiny")

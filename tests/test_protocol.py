@@ -71,9 +71,11 @@ def write(folder: Path, text: str = CARD, name: str = "tiny") -> Path:
 
 def test_shipped_cards_say_what_they_must():
     cards = {card.name: card for card in protocol.cards()}
-    assert {name: (c.dataset, c.test_expected, c.box) for name, c in cards.items()} == SHIPPED
+    shown = {name: (c.dataset, c.test_expected, c.box) for name, c in cards.items()}
+    assert {name: shown[name] for name in SHIPPED} == SHIPPED
     assert protocol.names() == list(cards)
-    for name, card in cards.items():
+    for name in SHIPPED:
+        card = cards[name]
         assert protocol.load(name) == card
         assert card.normalisers == ("inter_ocular", "inter_pupil")
         assert (card.auc, card.fr, card.points) == ((0.08, 0.1), (0.08, 0.1), (51, 49))
@@ -200,7 +202,8 @@ def test_a_card_that_cannot_be_read_is_named(tmp_path):
 def test_the_hash_is_that_of_the_canonical_content(tmp_path):
     card = protocol.read(write(tmp_path))
     words = {"name", "title", "notes", "twin", "options", "card"}
-    later = {"extra_boxes", "metrics", "masked", "folds"}  # unused here: a key that came later moves no older card
+    later = {"extra_boxes", "metrics", "masked", "folds", "validation_parts", "train_clusters", "test_clusters"}
+    # Unused here: a key that came later moves no older card.
     content = {f.name: getattr(card, f.name) for f in fields(Protocol) if f.name not in words | later}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     assert card.card == "sha256:" + hashlib.sha256(text.encode()).hexdigest()
@@ -275,3 +278,45 @@ def test_reading_cards_loads_nothing_heavy():
     code = "import sys, benchbox.protocol as p; p.cards(); print({'numpy','torch','cv2','scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+GAZE = {
+    "gazecapture": ("gaze2d", 179496, "", ("error_cm", "error_cm_dot")),
+    "gazecapture-iphone-o1": ("gaze2d", 55541, "", ("error_cm", "error_cm_dot")),
+    "gazecn": ("gaze2d", 43380, "", ("error_cm", "error_cm_dot")),
+    "gazestare": ("gaze2d", 26427, "", ("msd_cm", "error_cm")),
+    "eth-xgaze": ("gaze3d", 0, "", ("error_deg", "error_deg_person")),
+    "mpiigaze": ("gaze3d", 45000, "cluster", ("error_deg_person", "error_deg")),
+    "mpiigaze-small": ("gaze3d", 45000, "cluster", ("error_deg_person", "error_deg")),
+    "mpiifacegaze": ("gaze3d", 45000, "cluster", ("error_deg_person", "error_deg")),
+}
+
+
+def test_gaze_cards_say_what_they_must():
+    cards = {name: protocol.load(name) for name in GAZE}
+    assert {name: (c.task, c.test_expected, c.folds, c.metrics) for name, c in cards.items()} == GAZE
+    assert {c.cluster for c in cards.values()} == {"person"}
+    capture = cards["gazecapture"]
+    assert capture.groups == {"total": ("test",), "phone": ("test & phone",), "tablet": ("test & tablet",)}
+    assert (capture.train_expected, capture.validation_parts) == (1251983, ("val",))
+    assert (capture.box, capture.extra_boxes) == ("face", ("left_eye", "right_eye"))
+    assert (cards["eth-xgaze"].train_clusters, cards["eth-xgaze"].test_clusters) == (70, 10)
+    assert "all items of 10 persons" in protocol.describe(cards["eth-xgaze"])
+    assert "val for validation, as the dataset has it" in protocol.describe(capture)
+    assert "folds     one per person" in protocol.describe(cards["mpiigaze"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("labelled = 1.0", 'labelled = 1.0, validation_parts = ["ibug"]', r"train\.validation_parts: does not fit"),
+        ("labelled = 1.0", 'labelled = 1.0, validation_parts = ["afw"]', r"train\.validation_parts: does not fit"),
+        ("expected = 359", "expected = 0", r"test\.clusters: does not fit.*either test\.expected or test\.clusters"),
+        ("expected = 359", "expected = 359, clusters = 2", r"test\.clusters: does not fit"),
+    ],
+)
+def test_what_is_held_out_and_what_is_complete_is_said_once(tmp_path, old, new, message):
+    text = CARD.replace(old, new.replace(", ", "\n") if f"{old}\n" in CARD else new)
+    assert text != CARD
+    with pytest.raises(ProtocolError, match=message):
+        protocol.read(write(tmp_path, text))

@@ -3,6 +3,9 @@
 This is where the dataset's own frame ends: boxes and values of samples leave here with `Index.origin` subtracted,
 truth keeps the frame of the annotation files. It is also where completeness is enforced: a test set is whole or the
 protocol refuses to run, a training set may be partial and then gives the data a name of their own.
+
+With folds the same items are trained and tested on, never by one model: each fold leaves out whole clusters, trains on
+all the others, and is tested on those that it left out. The data of a protocol with folds are described as a whole.
 """
 
 from __future__ import annotations
@@ -50,8 +53,19 @@ class Split:
     data: DataRecord
 
 
-def split(protocol: Protocol, index: Index) -> Split:
-    """Divide an index as a protocol's card says; touches no pixel.
+def folds(protocol: Protocol, index: Index) -> tuple[str, ...]:
+    """Name the folds of a protocol, "" alone where it has none; raises DataError when the test set is not whole."""
+    if not protocol.folds:
+        return ("",)
+    found = _folds(protocol, index.clusters[_test_rows(protocol, index)])
+    names = tuple(str(name) for name in np.unique(found))
+    if len(names) < 2:
+        raise _short(protocol, index, f"needs two folds or more, this copy has one {protocol.cluster}")
+    return names
+
+
+def split(protocol: Protocol, index: Index, fold: str = "") -> Split:
+    """Divide an index as a protocol's card says, for one of its folds; touches no pixel.
 
     The labelled share is drawn first and the validation share from it, both by whole clusters in the order of a hash,
     so protocols with the same training parts share one division and a partial copy keeps the order of the whole one.
@@ -62,27 +76,31 @@ def split(protocol: Protocol, index: Index) -> Split:
         The test set is not whole, nothing is left to train on, an item is doubled, or a box is missing; says where
         the data are had, under which terms, and what runs without them.
     """
-    test = _test_rows(protocol, index)
-    train = np.flatnonzero(selection.rows(index, protocol.train_parts))
-    if not len(train):
-        raise _short(protocol, index, f"needs training faces ({', '.join(protocol.train_parts)}), this copy has none")
+    train, test = everything, whole = _rows(protocol, index)
+    if protocol.folds:
+        left_out = _folds(protocol, index.clusters[test]) == fold
+        train, test = test[~left_out], test[left_out]
+        if not len(test):
+            raise DataError(f"{protocol.name}: there is no fold {fold!r}")
     _check_apart(protocol, index, train, test)
-    rows = np.concatenate([train, test])
-    boxes = _Boxes(_boxes(protocol, index, rows), _extra_boxes(protocol, index))
+    held_out = _validation_rows(protocol, index)
+    boxes = _Boxes(_boxes(protocol, index, np.concatenate([train, test, held_out])), _extra_boxes(protocol, index))
     labelled, validation, unlabelled = _divide(protocol, index.clusters[train])
+    held_out = np.concatenate([train[validation], held_out])
     return Split(
         labelled=_examples(index, boxes, train[labelled]),
-        validation=_examples(index, boxes, train[validation]) if validation.any() else None,
+        validation=_examples(index, boxes, held_out) if len(held_out) else None,
         unlabelled=_samples(index, boxes, train[unlabelled]),
         test=_samples(index, boxes, test),
-        truth=_truth(protocol, index, test),
-        data=_record(protocol, index, train, test),
+        truth=_truth(protocol, index, test, whole),
+        data=_record(protocol, index, everything, whole),
     )
 
 
 def truth(protocol: Protocol, index: Index) -> Truth:
     """Return what the scorer compares with; needs annotations only. Raises DataError when the test set is not whole."""
-    return _truth(protocol, index, _test_rows(protocol, index))
+    rows = _test_rows(protocol, index)
+    return _truth(protocol, index, rows, rows)
 
 
 def record(protocol: Protocol, index: Index) -> DataRecord:
@@ -95,6 +113,32 @@ def record(protocol: Protocol, index: Index) -> DataRecord:
 # --- rows --------------------------------------------------------------------------------------------------------
 
 
+def _rows(protocol: Protocol, index: Index) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows to train and to test on; with folds they are the same."""
+    test = _test_rows(protocol, index)
+    train = np.flatnonzero(selection.rows(index, protocol.train_parts))
+    if not len(train):
+        raise _short(protocol, index, f"needs training faces ({', '.join(protocol.train_parts)}), this copy has none")
+    return train, test
+
+
+def _validation_rows(protocol: Protocol, index: Index) -> np.ndarray:
+    """Return the rows of the dataset's own validation set, if the card names it; a partial copy may have none."""
+    return np.flatnonzero(selection.rows(index, protocol.validation_parts))
+
+
+def _folds(protocol: Protocol, clusters: Strings) -> Strings:
+    """Name the fold (N,) that leaves out each of some items, given their clusters (N,)."""
+    if protocol.folds == "cluster":
+        return clusters
+    number = int(protocol.folds)
+    names, rows = np.unique(clusters, return_inverse=True)
+    order = _drawn(names, f"{protocol.dataset}:{','.join(sorted(protocol.train_parts))}:folds")
+    dealt = np.empty(len(names), int)
+    dealt[order] = np.arange(len(names)) % number
+    return np.array([f"{k + 1}-of-{number}" for k in range(number)])[dealt[rows]]
+
+
 def _test_rows(protocol: Protocol, index: Index) -> np.ndarray:
     """Return the rows of the test set, in the order of the index; raises DataError unless it is whole."""
     names, counts = np.unique(index.ids, return_counts=True)
@@ -102,7 +146,11 @@ def _test_rows(protocol: Protocol, index: Index) -> np.ndarray:
         raise DataError(f"{index.dataset}: {str(names[counts > 1][0])!r} is there twice; an id names one item")
     members = protocol.groups[protocol.overall]
     rows = np.flatnonzero(selection.rows(index, members))
-    if len(rows) != protocol.test_expected:
+    people = len(np.unique(index.clusters[rows]))
+    if protocol.test_clusters and people != protocol.test_clusters:
+        what = f"needs {protocol.test_clusters} {protocol.cluster}s to test on, this copy has {people}"
+        raise _short(protocol, index, what)
+    if protocol.test_expected and len(rows) != protocol.test_expected:
         has = ", ".join(f"{member} {int(selection.rows(index, [member]).sum())}" for member in members)
         raise _short(protocol, index, f"needs {protocol.test_expected} test items, this copy has {len(rows)} ({has})")
     return rows
@@ -163,7 +211,7 @@ def _quota(share: float, among: Bools) -> int:
 def _draw(among: Bools, clusters: Strings, quota: int, salt: str) -> Bools:
     """Mark whole clusters, in the order of a salted hash, as long as they fit into the quota."""
     names, first, sizes = np.unique(clusters[among], return_inverse=True, return_counts=True)
-    order = sorted(range(len(names)), key=lambda k: hashlib.sha256(f"{salt}:{names[k]}".encode()).digest())
+    order = _drawn(names, salt)
     taken = np.zeros(len(names), bool)
     for k in order:
         if sizes[k] <= quota:
@@ -172,6 +220,11 @@ def _draw(among: Bools, clusters: Strings, quota: int, salt: str) -> Bools:
     drawn = np.zeros(len(clusters), bool)
     drawn[among] = taken[first]
     return drawn
+
+
+def _drawn(names: Strings, salt: str) -> list[int]:
+    """Return the places of names in the order of a salted hash."""
+    return sorted(range(len(names)), key=lambda k: hashlib.sha256(f"{salt}:{names[k]}".encode()).digest())
 
 
 # --- values ------------------------------------------------------------------------------------------------------
@@ -211,12 +264,15 @@ def _examples(index: Index, boxes: _Boxes, rows: np.ndarray) -> Examples:
     )
 
 
-def _truth(protocol: Protocol, index: Index, rows: np.ndarray) -> Truth:
+def _truth(protocol: Protocol, index: Index, rows: np.ndarray, whole: np.ndarray) -> Truth:
+    """Return the truth of some test rows; `whole` are all of them."""
     groups = {group: selection.rows(index, members) for group, members in protocol.groups.items()}
     for group, inside in groups.items():
-        if inside.sum() != inside[rows].sum() or not inside.any():
+        if inside.sum() != inside[whole].sum() or not inside.any():
             what = "is empty" if not inside.any() else f"has items outside the overall group {protocol.overall!r}"
             raise DataError(f"{protocol.name}: the group {group!r} {what}; mend the card or the copy of the data")
+    if protocol.folds:  # what each left-out cluster scored
+        groups |= {str(name): index.clusters == name for name in np.unique(index.clusters[rows]) if name not in groups}
     return Truth(
         ids=index.ids[rows],
         values=index.values[rows],
@@ -232,16 +288,22 @@ def _truth(protocol: Protocol, index: Index, rows: np.ndarray) -> Truth:
 
 
 def _record(protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarray) -> DataRecord:
-    partial_train = len(train) != protocol.train_expected
-    named = [f"train {len(train)} of {protocol.train_expected}"] if partial_train else ["complete"]
+    named = [_completeness(protocol, index, train)]
     if index.variant != "complete":
         named.append(index.variant)
     notes = list(index.notes)
-    shared = _shared(index, train, test)
+    shared = [] if protocol.folds else _shared(index, train, test)
     if shared:
         notes.append(f"trained and tested on items of {len(shared)} {protocol.cluster} ({', '.join(shared[:3])})")
-    fingerprint = _fingerprint(index, (train, test), protocol.box)
+    fingerprint = _fingerprint(index, (test,) if protocol.folds else (train, test), protocol.box)
     return DataRecord(index.dataset, ", ".join(named), fingerprint, tuple(notes), len(train), len(test))
+
+
+def _completeness(protocol: Protocol, index: Index, train: np.ndarray) -> str:
+    if protocol.train_clusters:
+        people, whole = len(np.unique(index.clusters[train])), protocol.train_clusters
+        return "complete" if people == whole else f"train {people} of {whole} {protocol.cluster}s"
+    return "complete" if len(train) == protocol.train_expected else f"train {len(train)} of {protocol.train_expected}"
 
 
 def _fingerprint(index: Index, sets: Sequence[np.ndarray], box: str | None) -> str:

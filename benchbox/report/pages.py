@@ -217,11 +217,18 @@ def _cut(text: str, room: int = 28) -> str:
 
 
 def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:
-    test = f"{protocol.test_expected:,}" + (f" in {', '.join(protocol.groups)}" if len(protocol.groups) > 1 else "")
+    test = (
+        f"{protocol.test_expected:,}" if protocol.test_expected else f"{protocol.test_clusters} {protocol.cluster}s"
+    ) + (f" in {', '.join(protocol.groups)}" if len(protocol.groups) > 1 else "")
     return (
         ("Task", protocol.task),
         ("Data", protocol.dataset),
-        ("Training faces", f"{protocol.train_expected:,}"),
+        (
+            "Training faces",
+            f"{protocol.train_expected:,}"
+            if protocol.train_expected
+            else f"{protocol.train_clusters} {protocol.cluster}s",
+        ),
         ("Test faces", test),
         ("Box", f"{protocol.box.replace('_', ' ')}, side × {protocol.box_expansion:g}"),
         ("Interval", f"{protocol.interval:.0%}, {protocol.resamples:,} resamples of whole {protocol.cluster}s"),

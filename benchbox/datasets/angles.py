@@ -1,0 +1,56 @@
+"""Directions of gaze as datasets write them, to the one convention of benchbox, once.
+
+A direction is the unit vector (cos p sin y, sin p, cos p cos y) of pitch p and yaw y in radians
+(`geometry.angles_to_vectors`). It points from the target towards the eye: the gaze of a camera frame (x right, y down,
+z away from the camera) with every sign turned, p = asin(-y), y = atan2(-x, -z), as ETH-XGaze and MPIIGaze count them.
+
+Order, sign and unit of two numbers cannot be read off a file, so the readers hold them against what must be true of
+the recording, and refuse a copy that cannot be right:
+
+* pitch lies within ±90°, yaw within ±180°: larger numbers are degrees;
+* who looks at a laptop's screen looks below its camera: pitch is negative on average, and by more than yaw is off 0.
+  Over the fifteen people of MPIIGaze the mean pitch is -0.12 … -0.18 rad and the mean yaw within ±0.01 rad.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbox.errors import DataError
+from benchbox.geometry import angles_to_vectors
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats
+
+_SLACK_RAD = 1e-6
+
+
+def vectors(pitch_yaw_rad: Floats, where: str) -> Floats:
+    """Turn (pitch, yaw) (N, 2) into unit vectors (N, 3); raises DataError for what cannot be radians."""
+    angles = np.asarray(pitch_yaw_rad, np.float64)
+    off = ~(np.abs(angles) <= np.array([np.pi / 2, np.pi]) + _SLACK_RAD).all(axis=1)  # also NaN
+    if off.any():
+        row = int(np.argmax(off))
+        pitch, yaw = angles[row]
+        raise DataError(
+            f"{where}: row {row}: pitch {pitch:.4g}, yaw {yaw:.4g} are no radians (pitch within ±1.571, yaw within "
+            f"±3.142); {int(off.sum())} rows like it: degrees, a swapped order or a damaged file"
+        )
+    return angles_to_vectors(angles)
+
+
+def below_camera(pitch_yaw_rad: Floats, where: str) -> None:
+    """Raise DataError unless the angles (N, 2) can be gaze at a screen below its camera, as (pitch, yaw)."""
+    pitch, yaw = (float(mean) for mean in np.asarray(pitch_yaw_rad, np.float64).mean(axis=0))
+    if pitch < 0 and abs(pitch) >= abs(yaw):
+        return
+    if abs(yaw) > abs(pitch):
+        fault = "the columns look swapped: (yaw, pitch) where (pitch, yaw) belongs, or the reverse"
+    else:
+        fault = "the sign of pitch looks turned"
+    raise DataError(
+        f"{where}: mean pitch {pitch:+.3f} rad, mean yaw {yaw:+.3f} rad: people look at a screen below the camera, so "
+        f"pitch is negative on average and yaw about 0; {fault}, this copy was converted"
+    )

@@ -1,0 +1,135 @@
+"""HDF5 files (`.h5`, MATLAB v7.3 `.mat`) to arrays, read with suspicion.
+
+* A dataset that keeps its values in another file (external storage, a virtual dataset, an external link) is refused:
+  a data file never names a path to read.
+* Type, number of axes and size are read from the header and believed before a value is.
+* MATLAB's axes come out reversed: what MATLAB calls (448, 448, 3, N) is (N, 3, 448, 448) here.
+* Open files are kept, a few per process, because pictures are read one row at a time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbox.errors import DataError
+
+if TYPE_CHECKING:
+    import h5py
+
+LARGEST_COLUMN = 1 << 30  # bytes of one column of labels
+LARGEST_ROW = 64_000_000  # values of one picture
+_OPEN = 16  # files kept open in each process
+
+
+def column(path: Path, name: str, axes: tuple[int | None, ...]) -> np.ndarray:
+    """Read a whole dataset of numbers, `axes` its shape with None for any length; never use it for pictures.
+
+    Raises DataError naming file and dataset when it is absent, of another shape, no numbers or absurdly large.
+    """
+    with _faults(path):
+        found = _dataset(_opened(path), path, name)
+        _check(found, path, name, axes)
+        if found.size * found.dtype.itemsize > LARGEST_COLUMN:
+            raise DataError(f"{path}: {name}: more than {LARGEST_COLUMN} bytes; not the file of this dataset")
+        values: np.ndarray = found[()]
+        return values
+
+
+def rows(path: Path, name: str, axes: tuple[int | None, ...]) -> int:
+    """Return the number of rows of a dataset of pictures after checking its shape and type; reads no picture."""
+    with _faults(path):
+        found = _dataset(_opened(path), path, name)
+        _check(found, path, name, axes)
+        if found.size > LARGEST_ROW * max(1, found.shape[0]):
+            raise DataError(f"{path}: {name}: pictures of {found.shape[1:]} are more than {LARGEST_ROW} values")
+        return int(found.shape[0])
+
+
+def row(path: Path, name: str, number: int) -> np.ndarray:
+    """Read one row of a dataset that `rows` has checked; raises DataError when it cannot be read."""
+    with _faults(path):
+        found = _dataset(_opened(path), path, name)
+        values: np.ndarray = found[number]
+        return values
+
+
+def holds(path: Path, name: str) -> bool:
+    """Say whether a file has a dataset of this name."""
+    with _faults(path):
+        return name in _opened(path)
+
+
+def bytes_of(pixels: np.ndarray, where: str) -> np.ndarray:
+    """Return a picture as uint8; floats must hold whole numbers from 0 to 255. Raises DataError when they do not."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    whole = np.isfinite(pixels).all() and (pixels == np.rint(pixels)).all()
+    if not whole or pixels.min() < 0 or pixels.max() > 255:
+        raise DataError(f"{where}: pixels are not whole numbers from 0 to 255; this copy was converted")
+    return pixels.astype(np.uint8)
+
+
+def _opened(path: Path) -> h5py.File:
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    # A handle must not cross a fork, nor outlive the file it was opened on.
+    return _kept(str(path), os.getpid(), state.st_ino, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=_OPEN)
+def _kept(path: str, process: int, inode: int, changed: int) -> h5py.File:
+    del process, inode, changed
+    try:
+        import h5py
+    except ImportError as error:
+        raise DataError(f"{path}: reading HDF5 needs h5py; pip install 'benchbox[data]' brings it") from error
+    return h5py.File(path, "r", locking=False)
+
+
+@contextmanager
+def _faults(path: Path) -> Iterator[None]:
+    """Turn what h5py raises about a broken file into a DataError."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise DataError(f"{path}: is no whole HDF5 file ({reason}); fetch it again") from error
+
+
+def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
+    import h5py
+
+    place: Any = file
+    for part in name.split("/"):
+        link = place.get(part, getlink=True) if isinstance(place, h5py.Group) else None
+        if link is None:
+            has = ", ".join(sorted(file)[:8])
+            raise DataError(f"{path}: has no dataset {name!r}, only {has or 'nothing'}; not the file of this dataset")
+        if not isinstance(link, h5py.HardLink):
+            raise DataError(f"{path}: {name!r} is a link to another place, which is refused")
+        place = place[part]
+    if not isinstance(place, h5py.Dataset):
+        raise DataError(f"{path}: {name!r} is a group and no dataset")
+    if place.is_virtual or place.external:
+        raise DataError(f"{path}: {name!r} keeps its values in another file, which is refused")
+    return place
+
+
+def _check(found: h5py.Dataset, path: Path, name: str, axes: tuple[int | None, ...]) -> None:
+    if found.dtype.kind not in "fiu":
+        raise DataError(f"{path}: {name}: holds {found.dtype}, not numbers")
+    fits = len(found.shape) == len(axes) and all(
+        wanted in (None, length) for wanted, length in zip(axes, found.shape, strict=True)
+    )
+    if not fits:
+        shown = ", ".join("N" if wanted is None else str(wanted) for wanted in axes)
+        raise DataError(f"{path}: {name}: has the shape {found.shape}, must be ({shown})")

@@ -1,0 +1,267 @@
+"""Folders in the shape of GazeCapture: one per recording, json columns beside the frames.
+
+`NNNNN/` holds `frames/00000.jpg …` and, one entry per frame, `frames.json`, `appleFace.json`, `appleLeftEye.json`,
+`appleRightEye.json`, `faceGrid.json`, `dotInfo.json`, `screen.json`; `info.json` names device and split; `motion.json`
+is a stream of its own and is not read. What the files mean, and what becomes of it:
+
+* A frame counts when face, both eyes and grid are all valid; what the others hold is meaningless and never computed on.
+  `faceGrid.IsValid` alone is not the intersection of the others, whatever the README of the set says.
+* Eye boxes are relative to the face crop: they are moved into the frame here. "Left" is the person's own left.
+* Boxes are X, Y, W, H from the picture's edge, so a first pixel's centre lies at 0.5 (`Index.origin`).
+* `faceGrid` X and Y count from 1; `meta["face_grid"]` (x, y, w, h) counts cells from 0. Its 25 x 25 cells cover the
+  square about the picture, whose shorter side is padded evenly.
+* XCam, YCam are cm from the camera, x right, y up: the values. Where the device is known they are held against the dot
+  on the screen; a copy in millimetres, with swapped or turned axes is refused.
+* A fixation dot is a sequence (`00002/3`): the frames of one `DotNum` in the order of time.
+
+iTracker's preparation reads the same files otherwise; its boxes are the further sources `itracker_face`,
+`itracker_left_eye` and `itracker_right_eye`: everything cut to whole numbers, the face moved by (-1, -1) and grown by
+(1, 1), the eyes moved by (0, -1) and then by the moved face. It also takes the 1-based grid for 0-based, one cell off:
+add 1 to x and y of `face_grid` to have that.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbox.errors import DataError
+
+from . import apple_devices
+
+if TYPE_CHECKING:
+    from benchbox.types import Bools, Floats
+
+SPLITS = ("train", "val", "test")
+CLOSE_CM = 0.01  # between XCam, YCam and the dot on the screen, in the official files
+_FAR_CM = 100.0
+_LARGEST_FILE = 64 * 1024 * 1024  # bytes
+_NAME = re.compile(r"\d{5}")
+_FRAME = re.compile(r"\d{5}\.jpg")  # also keeps an entry from naming a file elsewhere
+_BOX = ("X", "Y", "W", "H", "IsValid")
+BOXES = ("face", "left_eye", "right_eye", "itracker_face", "itracker_left_eye", "itracker_right_eye")
+# Other ways to write the labels, each with the map (x, y) → cm, x right, y up.
+_CONVENTIONS = {
+    "in millimetres": np.array([[0.1, 0], [0, 0.1]]),
+    "with x and y swapped": np.array([[0, 1], [1, 0]]),
+    "with y counted downwards": np.array([[1, 0], [0, -1]]),
+    "with x counted to the left": np.array([[-1, 0], [0, 1]]),
+}
+_ITRACKER_FACE = np.array([-1, -1, 1, 1])
+_ITRACKER_EYE = np.array([0, -1, 0, 0])
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """The valid frames of one recording as columns."""
+
+    name: str
+    folder: Path
+    split: str
+    device: str
+    total: int  # frames, valid or not
+    frames: tuple[str, ...]  # (n,) names of picture files
+    dots: np.ndarray  # (n,) number of the dot
+    values: Floats  # (n, 2) cm from the camera
+    orientation: np.ndarray  # (n,) 1 … 4
+    face_grid: Floats  # (n, 4) x, y, w, h in cells from 0
+    boxes: Mapping[str, Floats]  # source → (n, 4) corners
+    gap_cm: float | None  # largest distance between label and dot on the screen; None: device unknown, or no frame
+
+    def only(self, keep: Bools) -> Recording:
+        """Return the recording with some of its frames (n,) left out."""
+        if keep.all():
+            return self
+        return replace(
+            self,
+            frames=tuple(frame for frame, here in zip(self.frames, keep, strict=True) if here),
+            dots=self.dots[keep],
+            values=self.values[keep],
+            orientation=self.orientation[keep],
+            face_grid=self.face_grid[keep],
+            boxes={source: boxes[keep] for source, boxes in self.boxes.items()},
+        )
+
+
+def names(folder: Path) -> list[str]:
+    """Name the recordings of a folder; raises DataError when they are still packed."""
+    there = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    found = [name for name in there if _NAME.fullmatch(name) and (folder / name).is_dir()]
+    packed = [name for name in there if name.endswith(".tar.gz")]
+    if packed and not found:
+        raise DataError(f"{folder}: {len(packed)} recordings are packed; unpack each {packed[0]} into a folder here")
+    return found
+
+
+def read(folder: Path) -> Recording:
+    """Read one recording; raises DataError naming file and frame of what is malformed or in another convention."""
+    frames = _frames(folder / "frames.json")
+    info = _table(folder / "info.json")
+    face, left, right, grid = (
+        _columns(folder / f"{name}.json", _BOX, frames)
+        for name in ("appleFace", "appleLeftEye", "appleRightEye", "faceGrid")
+    )
+    dot = _columns(folder / "dotInfo.json", ("DotNum", "XPts", "YPts", "XCam", "YCam"), frames)
+    screen = _columns(folder / "screen.json", ("W", "H", "Orientation"), frames)
+    valid = np.all([part["IsValid"] == 1 for part in (face, left, right, grid)], axis=0)
+    values = np.stack([dot["XCam"], dot["YCam"]], axis=1)[valid]
+    kept = tuple(name for name, counts in zip(frames, valid, strict=True) if counts)
+    _check_cm(folder / "dotInfo.json", values, kept)
+    device = _text(info, "DeviceName", folder / "info.json")
+    computed = _on_screen(device, dot, screen, valid)
+    return Recording(
+        name=folder.name,
+        folder=folder,
+        split=_split(info, folder / "info.json"),
+        device=device,
+        total=len(frames),
+        frames=kept,
+        dots=dot["DotNum"][valid].astype(int),
+        values=values,
+        orientation=_orientation(screen["Orientation"][valid], folder / "screen.json", kept),
+        face_grid=_xywh(grid, valid) - np.array([1, 1, 0, 0]),
+        boxes=_boxes(_xywh(face, valid), _xywh(left, valid), _xywh(right, valid)),
+        gap_cm=_gap_cm(folder / "dotInfo.json", values, computed),
+    )
+
+
+# --- boxes -------------------------------------------------------------------------------------------------------
+
+
+def _xywh(part: Mapping[str, Floats], valid: Bools) -> Floats:
+    return np.stack([part[key][valid] for key in ("X", "Y", "W", "H")], axis=1)
+
+
+def _corners(xywh: Floats) -> Floats:
+    return np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
+
+
+def _boxes(face: Floats, left: Floats, right: Floats) -> dict[str, Floats]:
+    """Return every box source as corners (n, 4) in the frame, from x, y, w, h; the eyes' are relative to the face's."""
+    boxes = {"face": _corners(face)}
+    for name, eye in (("left_eye", left), ("right_eye", right)):
+        boxes[name] = _corners(eye + np.concatenate([face[:, :2], np.zeros_like(face[:, :2])], axis=1))
+    itracker_face = np.trunc(face) + _ITRACKER_FACE
+    boxes["itracker_face"] = _corners(itracker_face)
+    for name, eye in (("itracker_left_eye", left), ("itracker_right_eye", right)):
+        moved = np.trunc(eye) + _ITRACKER_EYE
+        moved[:, :2] += itracker_face[:, :2]
+        boxes[name] = _corners(moved)
+    return boxes
+
+
+# --- labels ------------------------------------------------------------------------------------------------------
+
+
+def _on_screen(device: str, dot: Mapping[str, Floats], screen: Mapping[str, Floats], valid: Bools) -> Floats | None:
+    """Compute the valid frames' cm (n, 2) from the dot on the screen; None for a device that is not in the table."""
+    if device not in apple_devices.DEVICES or not valid.any():
+        return None
+    points = np.stack([dot["XPts"], dot["YPts"]], axis=1)[valid]
+    size = np.stack([screen["W"], screen["H"]], axis=1)[valid]
+    if not (size > 0).all():
+        return None
+    return apple_devices.from_camera_cm(apple_devices.DEVICES[device], points, size, screen["Orientation"][valid])
+
+
+def _gap_cm(path: Path, values: Floats, computed: Floats | None) -> float | None:
+    """Return the largest distance of labels from their dots; raises DataError for a known other convention."""
+    if computed is None:
+        return None
+    gap = float(np.linalg.norm(values - computed, axis=1).max())
+    if gap > 10 * CLOSE_CM:
+        for said, back in _CONVENTIONS.items():
+            if np.abs(values @ back - computed).max() <= CLOSE_CM:
+                raise DataError(f"{path}: XCam, YCam are written {said}; they must be cm, x right, y up: mend the copy")
+    return gap
+
+
+def _check_cm(path: Path, values: Floats, frames: Sequence[str]) -> None:
+    wrong = ~(np.abs(values) <= _FAR_CM).all(axis=1)  # also NaN
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        x, y = values[row]
+        raise DataError(f"{path}: frame {frames[row]}: XCam {x:g}, YCam {y:g} are no cm from a hand-held camera")
+
+
+def _orientation(values: Floats, path: Path, frames: Sequence[str]) -> np.ndarray:
+    wrong = ~np.isin(values, (1, 2, 3, 4))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise DataError(f"{path}: frame {frames[row]}: Orientation {values[row]:g} is none of 1, 2, 3, 4")
+    return values.astype(int)
+
+
+# --- files -------------------------------------------------------------------------------------------------------
+
+
+def _frames(path: Path) -> list[str]:
+    content = _json(path)
+    if not isinstance(content, list):
+        raise DataError(f"{path}: holds no list of frames")
+    for row, name in enumerate(content):
+        if not isinstance(name, str) or not _FRAME.fullmatch(name):
+            raise DataError(f"{path}: entry {row}: {str(name)[:40]!r} is no name like 00000.jpg")
+    if len(set(content)) < len(content):
+        raise DataError(f"{path}: a frame is named twice")
+    return content
+
+
+def _columns(path: Path, keys: Sequence[str], frames: Sequence[str]) -> dict[str, Floats]:
+    """Return columns (frames,) of numbers; raises DataError for a key that is absent or has another length."""
+    content = _table(path)
+    columns = {}
+    for key in keys:
+        if not isinstance(content.get(key), list):
+            raise DataError(f"{path}: has no list {key!r}")
+        try:
+            column = np.array(content[key])
+        except ValueError as error:
+            raise DataError(f"{path}: {key}: is no list of numbers") from error
+        if column.shape != (len(frames),):
+            raise DataError(f"{path}: {key}: {len(content[key])} entries, frames.json names {len(frames)} frames")
+        if len(column) and column.dtype.kind not in "iufb":
+            row = next((r for r, v in enumerate(content[key]) if not isinstance(v, int | float)), 0)
+            raise DataError(f"{path}: {key}: frame {frames[row]}: {str(content[key][row])[:40]!r} is no number")
+        columns[key] = column.astype(np.float64)
+    return columns
+
+
+def _split(info: Mapping[str, Any], path: Path) -> str:
+    split = _text(info, "Dataset", path)
+    if split not in SPLITS:
+        raise DataError(f"{path}: Dataset {split[:40]!r} is none of {', '.join(SPLITS)}")
+    return split
+
+
+def _text(table: Mapping[str, Any], key: str, path: Path) -> str:
+    value = table.get(key)
+    if not isinstance(value, str) or not value:
+        raise DataError(f"{path}: has no text {key!r}")
+    return value
+
+
+def _table(path: Path) -> dict[str, Any]:
+    content = _json(path)
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: holds no table")
+    return content
+
+
+def _json(path: Path) -> Any:
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; not a file of this dataset")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{error.lineno}: is no JSON ({error.msg}); fetch it again") from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f"{path}: is no JSON ({error}); fetch it again") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error

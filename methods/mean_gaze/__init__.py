@@ -1,0 +1,71 @@
+"""The baseline that looks at no pixel: the mean of the training labels, for each device and way of holding it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchbox.errors import DataError, ResultError
+from benchbox.types import Job, Predict, Sample
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from benchbox.types import Floats
+
+WEIGHTS = "mean_gaze.safetensors"
+
+
+def train(job: Job) -> None:
+    """Average the labels, (N, 2) cm or (N, 3) unit vectors, over everything and over each group of `job.params`."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    known = [name for name in job.params["by"] if name in (job.labelled.samples[0].meta if job.labelled else {})]
+    names, group = np.unique([_group(sample, known) for sample in job.labelled.samples], return_inverse=True)
+    means = [
+        job.labelled.values.mean(axis=0),
+        *(job.labelled.values[group == k].mean(axis=0) for k in range(len(names))),
+    ]
+    if job.task == "gaze3d":
+        means = [_unit(mean) for mean in means]
+    beside = job.out / f".{WEIGHTS}.{os.getpid()}"
+    said = {"by": json.dumps(known), "groups": json.dumps(names.tolist())}
+    save_file({"overall": means[0], "means": np.stack(means[1:])}, beside, metadata=said)
+    beside.replace(job.out / WEIGHTS)
+
+
+def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean needs no device
+    """Return samples → (n, 2) cm or (n, 3) unit vectors; raises ResultError when the means are missing or damaged."""
+    import numpy as np
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(weights / WEIGHTS, framework="np") as file:
+            said = file.metadata()
+            overall, means = file.get_tensor("overall"), file.get_tensor("means")
+        known, place = json.loads(said["by"]), {name: k for k, name in enumerate(json.loads(said["groups"]))}
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as fault:
+        raise ResultError(f"{weights / WEIGHTS}: no trained mean gaze ({fault}); run again with --fresh") from fault
+
+    def predict(samples: Sequence[Sample]) -> Floats:
+        rows = [place.get(_group(sample, known)) for sample in samples]
+        return np.stack([overall if row is None else means[row] for row in rows])
+
+    return predict
+
+
+def _group(sample: Sample, known: Sequence[str]) -> str:
+    return ", ".join(str(sample.meta[name]) for name in known)
+
+
+def _unit(mean: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    length = float(np.linalg.norm(mean))
+    if length < 1e-9:
+        raise DataError("the training directions cancel out, so they have no mean direction; check the labels")
+    return np.asarray(mean / length)

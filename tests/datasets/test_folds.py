@@ -1,0 +1,184 @@
+"""Leave one person out as one run: no one is tested by a model that saw them, and a kill goes on with the next fold."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchbox import pipeline, store
+from benchbox import protocol as protocols
+from benchbox.datasets import mpiigaze_small, split
+from benchbox.errors import DataError, ProtocolError
+
+from .gaze_folders import small_person
+
+CARD = """
+name = "tiny-folds"
+title = "Three people"
+version = 1
+task = "gaze3d"
+dataset = "mpiigaze-small"
+layout = ""
+train = {parts = ["eyes"], expected = 18, labelled = 1.0, validation = 0.0}
+test = {overall = "total", expected = 18, folds = "cluster", groups = {total = ["eyes"]}}
+box = {source = "patch", choices = ["patch"], expansion = 1.0}
+
+[score]
+normalisers = []
+auc = []
+fr = []
+points = []
+metrics = ["error_deg_person", "error_deg"]
+average = "macro"
+failed = "infinite"
+cluster = "person"
+interval = 0.95
+resamples = 100
+"""
+PEOPLE = ("p00", "p01", "p02")
+# Answers with the mean of its training labels and a draw of its seed; keeps whom it saw. The third training of a
+# session breaks off half-way as long as the file `stop` is there.
+MEAN = """
+import json
+import numpy as np
+from pathlib import Path
+
+def train(job):
+    seen = sorted({str(one.id).split("/")[0] for one in job.labelled.samples})
+    calls = Path("calls")
+    calls.write_text(calls.read_text() + "".join(seen) + " " if calls.exists() else "".join(seen) + " ")
+    if Path("stop").exists() and len(calls.read_text().split()) == 3:
+        raise KeyboardInterrupt
+    (job.out / "seen.json").write_text(json.dumps([one.id for one in job.labelled.samples]))
+    (job.out / "log.csv").write_text("stage,step,epoch,loss,samples_per_s,seconds\\na,1,1,0.5,10,1\\n")
+    (job.out / "training.json").write_text(json.dumps({"samples": len(job.labelled)}))
+    draw = np.random.random() * 1e-3  # of the process's generator: every fold begins alike
+    np.save(job.out / "w.npy", job.labelled.values.mean(axis=0) + draw)
+
+def predictor(weights, device):
+    return lambda samples: np.stack([np.load(weights / "w.npy")] * len(samples))
+"""
+
+
+@pytest.fixture
+def request_for(world):
+    (world.site / "tiny_cards" / "tiny-folds.toml").write_text(CARD)
+    for person in range(3):
+        small_person(world.data / "mpiigaze-small", person)
+    folder = world.method("mean", MEAN)
+    card = folder / "method.toml"
+    card.write_text(card.read_text().replace('["landmarks"]', '["gaze3d"]'))
+
+    def make(**changes: object) -> pipeline.Request:
+        standard = pipeline.Request(
+            method="mean", protocol="tiny-folds", budget="smoke", device="cpu", data=world.data, results=world.results,
+            methods=(world.methods,),
+        )  # fmt: skip
+        return replace(standard, **changes)  # type: ignore[arg-type]
+
+    return make
+
+
+def test_every_fold_leaves_one_person_out_and_tests_on_that_one(world, request_for):
+    protocol, index = protocols.load("tiny-folds"), mpiigaze_small.index(world.data)
+    assert split.folds(protocol, index) == PEOPLE
+    tested = []
+    for person in PEOPLE:
+        one = split.split(protocol, index, person)
+        assert {sample.id[:3] for sample in one.labelled.samples} == set(PEOPLE) - {person}
+        assert {sample.id[:3] for sample in one.test} == set(one.truth.clusters.tolist()) == {person}
+        tested += [sample.id for sample in one.test]
+    assert sorted(tested) == sorted(index.ids.tolist())  # every item once
+    assert len({split.split(protocol, index, person).data.fingerprint for person in PEOPLE}) == 1
+    assert split.split(protocol, index, "p00").data.variant == "complete"
+    with pytest.raises(DataError, match="there is no fold 'p03'"):
+        split.split(protocol, index, "p03")
+
+
+def test_a_run_trains_one_model_per_person_and_scores_each(world, request_for):
+    outcome = pipeline.run(request_for())
+    place = outcome.run.folder
+    index = mpiigaze_small.index(world.data)
+    for person in PEOPLE:
+        seen = json.loads((place / "work" / f"fold-{person}" / "seen.json").read_text())
+        assert {name[:3] for name in seen} == set(PEOPLE) - {person}
+    # By hand: every person is answered by (nearly) the mean of the others.
+    expected = {}
+    for person in PEOPLE:
+        mine = index.clusters == person
+        mean = index.values[~mine].mean(axis=0)
+        cos = index.values[mine] @ mean / np.linalg.norm(mean)
+        expected[person] = np.degrees(np.arccos(cos)).mean()
+    scores = outcome.scored.document["scores"]
+    for person in PEOPLE:
+        assert scores[person]["error_deg"]["value"] == pytest.approx(expected[person], abs=0.2)
+    mean_of_means = np.mean([scores[person]["error_deg"]["value"] for person in PEOPLE])
+    assert scores["total"]["error_deg_person"]["value"] == pytest.approx(mean_of_means, abs=1e-6)
+    assert scores["total"]["error_deg_person"]["value"] == pytest.approx(np.mean(list(expected.values())), abs=0.2)
+    assert outcome.scored.document["n"] == 18
+
+
+def test_the_record_of_a_run_on_folds_is_one(request_for):
+    run = pipeline.run(request_for()).run
+    record = json.loads((run.folder / "run.json").read_text())
+    assert record["training"] == {"folds": {person: {"samples": 12} for person in PEOPLE}}
+    assert record["test_looks"] == 1
+    weights = record["digests"]["weights"]
+    assert [name for name in weights if name.endswith("w.npy")] == [f"fold-{person}/w.npy" for person in PEOPLE]
+    assert not [name for name in weights if name.endswith(".npz")]
+    log = (run.folder / "log.csv").read_text().splitlines()
+    assert log[0] == "stage,step,epoch,loss,samples_per_s,seconds"
+    assert [line.split(",")[0] for line in log[1:]] == [f"{person}/a" for person in PEOPLE]
+    assert set(record["seconds"]) == {"data", "train", "predict", "score"}
+
+
+def test_a_kill_goes_on_at_the_fold_where_it_came_and_the_outcome_is_the_same(world, request_for):
+    undisturbed = pipeline.run(request_for(results=world.results / "other")).run
+    Path("calls").unlink()
+    Path("stop").touch()
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run(request_for())
+    work = world.results / "tiny-folds" / "mean" / "v+budget=smoke" / "0" / "work"
+    assert sorted(path.name for path in work.glob("fold-*.npz")) == ["fold-p00.npz", "fold-p01.npz"]
+    assert not list(store.runs(world.results / "tiny-folds"))
+    Path("stop").unlink()
+    outcome = pipeline.run(request_for())
+    assert Path("calls").read_text().split() == ["p01p02", "p00p02", "p00p01", "p00p01"]
+    assert outcome.run.record["sessions"] == 2
+    same = [(run.folder / "predictions.npz").read_bytes() for run in (undisturbed, outcome.run)]
+    assert same[0] == same[1]
+
+
+def test_a_finished_run_on_folds_is_scored_again_from_its_file(world, request_for):
+    outcome = pipeline.run(request_for())
+    place = outcome.run.folder
+    (place / "scores.json").unlink()
+    assert pipeline.run(request_for()).scored.document["scores"] == outcome.scored.document["scores"]
+    again = pipeline.score_file(place / "predictions.npz", "tiny-folds", "mean", world.data)
+    assert again.document["scores"] == outcome.scored.document["scores"]
+
+
+def test_a_fault_in_the_first_fold_leaves_no_folder(world, request_for):
+    code = world.methods / "mean" / "__init__.py"
+    code.write_text(MEAN.replace("    seen =", "    raise ValueError('no')\n    seen ="))
+    with pytest.raises(ValueError, match="no"):
+        pipeline.run(request_for())
+    assert not world.results.exists()
+
+
+def test_folds_ask_for_the_whole_set_and_for_two_people(world, request_for):
+    protocol, index = protocols.load("tiny-folds"), mpiigaze_small.index(world.data)
+    with pytest.raises(DataError, match="needs 19 test items, this copy has 18"):
+        split.folds(replace(protocol, test_expected=19), index)
+    alone = replace(index, clusters=np.full(18, "p00"))
+    with pytest.raises(DataError, match="needs two folds or more, this copy has one person"):
+        split.folds(protocol, alone)
+
+
+def test_a_card_with_folds_trains_on_what_it_tests(world, tmp_path):
+    path = world.site / "tiny_cards" / "tiny-folds.toml"
+    path.write_text(CARD.replace('parts = ["eyes"]', 'parts = ["faces"]'))
+    with pytest.raises(ProtocolError, match="with folds the members of the overall group"):
+        protocols.read(path)
