@@ -8,6 +8,7 @@ import os
 import resource
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -76,6 +77,17 @@ class Meter:
         record["samples_per_s"] = round(record["samples"] / max(record["seconds"], 1e-9), 1)
         record["waiting_share"] = round(sum(s["waited_s"] for s in totals) / max(record["seconds"], 1e-9), 4)
         record["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        beside.write_text(json.dumps(record, indent=2) + "\n")
-        os.replace(beside, path)
+        _write(path, record)
+
+
+def note(out: Path, **facts: object) -> None:
+    """Add facts that a recipe wants in the run's record to `training.json` under the job's folder."""
+    path = out / "training.json"
+    record = json.loads(path.read_text()) if path.exists() else {"stages": {}}
+    _write(path, {**record, **facts})
+
+
+def _write(path: Path, record: Mapping[str, object]) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside.write_text(json.dumps(record, indent=2) + "\n")
+    os.replace(beside, path)

@@ -1,0 +1,79 @@
+"""The network of TAT and DwO: one ten-convolution stream per patch, joined by fully connected layers.
+
+The stream is the network of Yi et al., "Learning face representation from scratch" (CASIA-Net), as the papers cite it,
+with batch normalisation after each convolution, which TAT's equation 6 needs; its layers are called Conv11 … Conv52
+there. Layer table: 309.4 M multiply-accumulates and 1,795,872 parameters per 64-px stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+PAIRS = ((32, 64), (64, 128), (96, 192), (128, 256), (160, 320))
+FEATURES = 128
+
+
+class Stream(nn.Module):
+    """(n, 3, h, w) → (n, 128): five pairs of 3x3 convolutions, the first `pools` of them followed by 2x2 max-pooling.
+
+    Four pools are the original; small pictures take fewer, with the same weights. Conv52 has no ReLU, as in the source.
+    """
+
+    def __init__(self, pools: int = 4) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for pair, widths in enumerate(PAIRS):
+            for width in widths:
+                layers += [
+                    nn.Conv2d(channels, width, 3, padding=1, bias=False),
+                    nn.BatchNorm2d(width),
+                    nn.ReLU(inplace=True),
+                ]
+                channels = width
+            if pair < len(PAIRS) - 1:
+                layers.append(nn.MaxPool2d(2) if pair < pools else nn.Identity())
+        layers.pop()
+        self.trunk = nn.Sequential(*layers)
+        self.fc = nn.Linear(channels, FEATURES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Describe patches (n, 3, h, w) by (n, 128)."""
+        found: Tensor = self.fc(self.trunk(x).mean(dim=(2, 3)))
+        return found
+
+
+class CasiaNet(nn.Module):
+    """Streams side by side → 128 features → one linear layer: `outputs` logits, or the axes themselves.
+
+    `inputs` is how many patches the forward pass takes; with `share_eyes` every patch after the first goes through the
+    same stream. One patch alone, the adaptation to sets without eye boxes, keeps the layer after it.
+    """
+
+    def __init__(self, outputs: int, inputs: int = 3, pools: int = 4, *, share_eyes: bool = False) -> None:
+        super().__init__()
+        self.which = tuple(min(k, 1) for k in range(inputs)) if share_eyes else tuple(range(inputs))
+        self.streams = nn.ModuleList(Stream(pools) for _ in range(max(self.which) + 1))
+        self.join = nn.Linear(FEATURES * inputs, FEATURES)
+        self.head = nn.Linear(FEATURES, outputs)
+
+    def features(self, *patches: Tensor) -> Tensor:
+        """Return the final features z (n, 128) of patches (n, 3, h, w)."""
+        found = [self.streams[k](patch) for k, patch in zip(self.which, patches, strict=True)]
+        return torch.relu(self.join(torch.relu(torch.cat(found, dim=1))))
+
+    def forward(self, *patches: Tensor) -> Tensor:
+        """Return logits or axes (n, outputs)."""
+        found: Tensor = self.head(self.features(*patches))
+        return found
+
+
+def conv_layers(network: nn.Module) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+    """Pair each convolution with the batch normalisation that follows it, in the order of the network."""
+    for first, second in pairwise(network.modules()):
+        if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+            yield first, second

@@ -1,0 +1,234 @@
+"""What gaze networks are shown and what they answer: patches of face and eyes, axes in cm or degrees.
+
+A dataset that gives eye boxes (`Sample.boxes["left_eye"]`, `["right_eye"]`) is seen in three square patches, as the
+papers do; one without is seen in the one patch of `Sample.box`. Pictures of a few pixels, such as MPIIGaze's evaluation
+eyes of 9 x 15, become a strip: enlarged to half the side and cut to the rows that the box covers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchbox import geometry
+from benchbox.errors import DataError
+
+from .pixels import Crops, Views, cut_square
+from .runtime import cores
+
+if TYPE_CHECKING:
+    from benchbox.types import Bools, Bytes, Examples, Floats, Sample, Task
+
+EYES = ("left_eye", "right_eye")
+MARGIN = 1.1  # side of the stored square over the patch's: room to move the patch about
+_TINY_PX = 24  # a picture whose box is not wider than this is shown as a strip
+
+
+@dataclass(frozen=True)
+class Form:
+    """Which boxes are cut out ("" is the protocol's own), height and width of their patches in px, and how many pools.
+
+    `pools` is how often a network of halvings may halve them.
+    """
+
+    sources: tuple[str, ...]
+    height: int
+    width: int
+    pools: int
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], side: int, face_side: int) -> Form:
+        """Choose by the first sample: three squares of `side`, one of `face_side`, or a strip `side` / 2 wide."""
+        first = samples[0]
+        if all(name in first.boxes for name in EYES):
+            return cls(("", *EYES), side, side, 4)
+        size = first.box[2:] - first.box[:2]
+        if size.max() > _TINY_PX:
+            return cls(("",), face_side, face_side, 4)
+        half = side // 2
+        rows = int(np.ceil(half * size[1] / size.max() / 4)) * 4
+        return cls(("",), min(half, rows), half, 3)
+
+    def facts(self) -> dict[str, str]:
+        """Describe the form in words that a weights file can hold."""
+        sizes = {"height": str(self.height), "width": str(self.width), "pools": str(self.pools)}
+        return {"sources": " ".join(self.sources[1:])} | sizes
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, str]) -> Form:
+        """Read a form back from a weights file's facts."""
+        return cls(("", *facts["sources"].split()), int(facts["height"]), int(facts["width"]), int(facts["pools"]))
+
+
+def boxes(samples: Sequence[Sample], form: Form) -> Floats:
+    """Return the boxes (N, S, 4) of a form's sources; raises DataError when a sample lacks one."""
+    rows = []
+    for sample in samples:
+        missing = [name for name in form.sources if name and name not in sample.boxes]
+        if missing:
+            raise DataError(
+                f"{sample.id}: no box {', '.join(missing)}; the network was trained on three patches: "
+                'the card must give them, [box] also = ["left_eye", "right_eye"]'
+            )
+        rows.append([sample.boxes[name] if name else sample.box for name in form.sources])
+    return np.asarray(rows, np.float64).reshape(len(samples), len(form.sources), 4)
+
+
+def usable(samples: Sequence[Sample], form: Form) -> Bools:
+    """Tell which samples (N,) have all the boxes that a form needs: an eye may not have been found."""
+    return np.asarray(np.isfinite(boxes(samples, form)).all(axis=(1, 2)))
+
+
+class Patches:
+    """The patches of many samples, decoded once and kept as uint8; views of them are drawn per batch."""
+
+    def __init__(self, samples: Sequence[Sample], form: Form, device: str, expansion: float = 1.0) -> None:
+        self.form, self.device = form, device
+        self.sizes_px = np.empty((len(samples), 2))  # width and height of the pictures
+        self.stored = round(form.width * MARGIN)
+        squares = geometry.square(boxes(samples, form), expansion * MARGIN)
+        maps = geometry.box_to_crop(squares, self.stored)
+        images = [np.empty((len(samples), self.stored, self.stored, 3), np.uint8) for _ in form.sources]
+
+        def cut(row: int) -> None:
+            picture: Bytes = samples[row].pixels()
+            self.sizes_px[row] = picture.shape[1::-1]
+            for place, images_of in enumerate(images):
+                cut_square(picture, maps[row, place], images_of[row])
+
+        with ThreadPoolExecutor(cores()) as pool:
+            for _ in pool.map(cut, range(len(samples))):
+                pass
+        self.views = [Views(Crops(held, maps[:, place]), device) for place, held in enumerate(images)]
+        self.count = len(samples)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def first(self, number: int) -> Patches:
+        """Return the first rows alone; pictures are shared, not copied."""
+        part = copy(self)
+        part.count = min(number, self.count)
+        return part
+
+    def batch(self, rows: np.ndarray, jitter: Jitter | None = None) -> tuple[Tensor, ...]:
+        """Return one (n, 3, height, width) tensor in [-1, 1] per source, moved and coloured when `jitter` is given."""
+        n = len(rows)
+        still = np.broadcast_to(np.eye(2, 3), (n, 2, 3))
+        colour = None if jitter is None else torch.from_numpy(jitter.colour).float().to(self.device)
+        top = (self.form.width - self.form.height) // 2
+        found = []
+        for place, view in enumerate(self.views):
+            maps = (still if jitter is None else jitter.maps[:, place]) / MARGIN
+            look = view.look(rows, colour)
+            square = look(torch.from_numpy(maps).float().to(self.device), self.form.width)
+            # Clamped: what leaves here is a picture, however much colour was added.
+            found.append(square[:, :, top : top + self.form.height].clamp(-1, 1))
+        return tuple(found)
+
+
+@dataclass(frozen=True, eq=False)
+class Jitter:
+    """Changes that leave the gaze as it is: no mirroring and no rotation, which would turn it.
+
+    `maps` (n, S, 2, 3) move each patch in its own [-1, 1]² frame; `colour` (n, 2, 3) is gain and offset per channel.
+    """
+
+    maps: Floats
+    colour: Floats
+
+    @classmethod
+    def draw(
+        cls, rng: np.random.Generator, n: int, sources: int, *, shift: float, scale: float, colour: float
+    ) -> Jitter:
+        """Draw shifts up to `shift` of the side, scales up to 1 ± `scale`, gains and offsets up to ± `colour`."""
+        maps = np.zeros((n, sources, 2, 3))
+        maps[..., 0, 0] = maps[..., 1, 1] = 1 + scale * rng.uniform(-1, 1, (n, sources))
+        maps[..., 2] = 2 * shift * rng.uniform(-1, 1, (n, sources, 2))
+        gain = 1 + colour * (rng.uniform(-1, 1, (n, 1)) + 0.5 * rng.uniform(-1, 1, (n, 3)))
+        offset = colour * rng.uniform(-1, 1, (n, 1)) * np.ones((1, 3))
+        return cls(maps, np.stack([gain, offset], axis=1))
+
+
+def epoch_rows(seed: Sequence[int], count: int, first: int, number: int) -> np.ndarray:
+    """Return `number` of `count` rows from place `first` of an endless series of shuffled passes over all of them."""
+    places = np.arange(first, first + number)
+    rows = np.empty(number, np.int64)
+    for turn in np.unique(places // count):
+        order = np.random.default_rng([*seed, int(turn)]).permutation(count)
+        inside = places // count == turn
+        rows[inside] = order[places[inside] % count]
+    return rows
+
+
+@dataclass(frozen=True, eq=False)
+class Gazes:
+    """Samples ready for training or validation: their patches, their boxes (n, S, 4) and their axes (n, 2)."""
+
+    patches: Patches
+    boxes: Floats
+    axes: Floats
+
+    def __len__(self) -> int:
+        return len(self.axes)
+
+    @classmethod
+    def of(cls, examples: Examples, form: Form, task: Task, device: str, rng: np.random.Generator, most: int) -> Gazes:
+        """Cut the patches of the usable examples, of `most` drawn among them when there are more (0: of all)."""
+        rows = np.flatnonzero(usable(examples.samples, form))
+        if not len(rows):
+            raise DataError(f"{examples.samples[0].id} and {len(examples) - 1} others: none has all its boxes")
+        if most and len(rows) > most:
+            rows = np.sort(rng.choice(rows, most, replace=False))
+        samples = [examples.samples[int(row)] for row in rows]
+        axes = to_axes(task, examples.values[rows])
+        return cls(Patches(samples, form, device), boxes(samples, form), axes)
+
+    def first(self, number: int) -> Gazes:
+        """Return the first rows alone; pictures are shared, not copied."""
+        return Gazes(self.patches.first(number), self.boxes[:number], self.axes[:number])
+
+
+def held_out(examples: Examples, share: float, rng: np.random.Generator) -> tuple[Examples, Examples]:
+    """Split off whole persons (clusters): about `share` of them, one at least; rows where there is one person only."""
+    names = np.unique(examples.clusters)
+    if len(names) > 1:
+        chosen = rng.choice(names, max(1, round(share * len(names))), replace=False)
+        out = np.isin(examples.clusters, chosen)
+    else:
+        out = rng.permutation(len(examples)) < max(1, round(share * len(examples)))
+    return _rows(examples, ~out), _rows(examples, out)
+
+
+def _rows(examples: Examples, chosen: Bools) -> Examples:
+    samples = [sample for sample, here in zip(examples.samples, chosen, strict=True) if here]
+    return replace(examples, samples=samples, values=examples.values[chosen], clusters=examples.clusters[chosen])
+
+
+# --- targets -----------------------------------------------------------------------------------------------------
+
+
+def to_axes(task: Task, values: Floats) -> Floats:
+    """Turn targets into two axes (n, 2): cm as they are, unit vectors (n, 3) into pitch and yaw in degrees."""
+    return np.degrees(geometry.vectors_to_angles(values)) if task == "gaze3d" else values
+
+
+def from_axes(task: Task, axes: Floats) -> Floats:
+    """Turn axes (n, 2) back into targets: (n, 2) cm or unit vectors (n, 3)."""
+    return geometry.angles_to_vectors(np.radians(axes)) if task == "gaze3d" else axes
+
+
+def distances(task: Task, first: Floats, second: Floats) -> Floats:
+    """Return the distance of axes (n, 2) from axes (n, 2): cm, or degrees between the directions."""
+    if task == "gaze2d":
+        return np.asarray(np.linalg.norm(first - second, axis=1))
+    a, b = from_axes(task, first), from_axes(task, second)
+    angle = np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), (a * b).sum(axis=1))
+    return np.asarray(np.degrees(angle))

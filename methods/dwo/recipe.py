@@ -1,0 +1,125 @@
+"""Train the ordinal network on a mix of original and adversarial samples, resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchbox.kit.casia import CasiaNet
+from benchbox.kit.checkpoint import Checkpoint, once, save_weights
+from benchbox.kit.gaze import Form, Gazes, Jitter, epoch_rows
+from benchbox.kit.meter import Meter
+from benchbox.kit.optimise import optimiser, rate
+from benchbox.kit.ordinal import Ordinal, ordinal_loss
+from benchbox.types import Job
+
+from .attack import perturb
+
+WEIGHTS = "dwo.safetensors"
+
+
+def train(job: Job) -> None:
+    """Train once through; leave the weights under the job's folder."""
+    once(job.out / WEIGHTS, _fit, job, Course.of(job))
+    _checkpoint_file(job).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """The training gazes, their codes (n, ΣB), and how they were coded."""
+
+    form: Form
+    gazes: Gazes
+    code: Ordinal
+    codes: Tensor
+
+    @classmethod
+    def of(cls, job: Job) -> Course:
+        """Cut the patches and code the gazes; nothing is selected, so no one is held out."""
+        params, rng = job.params, np.random.default_rng([job.seed, 1])
+        form = Form.of(job.labelled.samples, params["side"], params["face_side"])
+        gazes = Gazes.of(job.labelled, form, job.task, job.device, rng, params["samples_most"])
+        axes = torch.from_numpy(gazes.axes).float().to(job.device)
+        code = Ordinal.fit(axes, params["bins"])
+        return cls(form, gazes, code, code.encode(axes))
+
+    def batch(self, params: Mapping[str, Any], seed: int, step: int) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        """Draw batch `step`: patches, codes, and which samples are to be made adversarial (n,)."""
+        size = params["batch"]
+        rows = epoch_rows([seed], len(self.gazes), step * size, size)
+        rng = np.random.default_rng([seed, 2, step])
+        # Drawn first and always, so that every Org % sees the same pictures, and each the adversarial ones of a larger.
+        turned = rng.uniform(0, 1, size) >= params["original"]
+        jitter = Jitter.draw(
+            rng, size, len(self.form.sources), shift=params["shift"], scale=params["scale"], colour=params["colour"]
+        )
+        patches = self.gazes.patches.batch(rows, jitter)
+        return patches, self.codes[torch.from_numpy(rows).to(self.codes.device)], torch.from_numpy(turned)
+
+
+def mixed(
+    network: nn.Module,
+    patches: tuple[Tensor, ...],
+    codes: Tensor,
+    turned: Tensor,
+    course: Course,
+    params: Mapping[str, Any],
+) -> tuple[Tensor, ...]:
+    """Replace the chosen samples by their adversarial versions; all patches of a sample together."""
+    rows = torch.nonzero(turned.to(codes.device))[:, 0]
+    if not len(rows) or not params["steps"]:
+        return patches
+    moved = perturb(
+        network,
+        tuple(patch[rows] for patch in patches),
+        codes[rows],
+        course.code.bins,
+        centre=params["centre_bins"],
+        steps=params["steps"],
+        gamma=params["gamma"],
+        epsilon=params["epsilon"],
+    )
+    return tuple(patch.index_copy(0, rows, new) for patch, new in zip(patches, moved, strict=True))
+
+
+def _fit(path: Path, job: Job, course: Course) -> None:
+    """Train with checkpoints and write the weights to `path`."""
+    params = job.params
+    torch.manual_seed(job.seed)
+    network = CasiaNet(
+        sum(course.code.bins), len(course.form.sources), course.form.pools, share_eyes=params["share_eyes"]
+    )
+    network = network.to(job.device, memory_format=torch.channels_last)
+    parameters = list(network.parameters())
+    optim = optimiser(params["optimiser"], parameters, params["lr"], params["weight_decay"])
+    per_epoch = max(1, (params["epoch_draws"] or len(course.gazes)) // params["batch"])
+    steps = per_epoch * params["epochs"]
+    checkpoint = Checkpoint(_checkpoint_file(job), network=network, optimiser=optim)
+    done = checkpoint.load()
+    network.train()
+    with Meter(job.out, "dwo", steps, params["batch"], len(course.gazes), done) as meter:
+        for step in range(done, steps):
+            for group in optim.param_groups:
+                group["lr"] = params["lr"] * rate(params["schedule"], step, steps, per_epoch * params["warmup_epochs"])
+            patches, codes, turned = course.batch(params, job.seed, step)
+            patches = mixed(network, patches, codes, turned, course, params)
+            loss = ordinal_loss(network(*patches), codes)
+            optim.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, params["clip"])
+            optim.step()
+            meter.step(step + 1, loss.detach())
+            if (step + 1) % params["save_every"] == 0:
+                checkpoint.save(step + 1)
+    facts = {"task": job.task, "share_eyes": str(params["share_eyes"])} | course.form.facts() | course.code.facts()
+    save_weights(path, {"network": network}, facts)
+
+
+def _checkpoint_file(job: Job) -> Path:
+    return job.out / "dwo.checkpoint"

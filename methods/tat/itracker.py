@@ -1,0 +1,70 @@
+"""iTracker, the network that Table 1 compares with, at its own resolution and with its own face grid.
+
+Source: Krafka et al., "Eye Tracking for Everyone" (CVPR 2016), in the layers of the public PyTorch definition: both
+eyes share their convolutions, 224-px patches, 6,286,274 parameters.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+SIDE_PX = 224
+GRID = 25
+
+
+class Convolutions(nn.Module):
+    """AlexNet's first layers on a 224-px patch → (n, 9216)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        norm = {"size": 5, "alpha": 0.0001, "beta": 0.75, "k": 1.0}
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 96, 11, stride=4), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(**norm),
+            nn.Conv2d(96, 256, 5, padding=2, groups=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2),
+            nn.LocalResponseNorm(**norm),
+            nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(inplace=True),
+            nn.Conv2d(384, 64, 1), nn.ReLU(inplace=True), nn.Flatten(),
+        )  # fmt: skip
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Describe patches (n, 3, 224, 224) by (n, 9216)."""
+        return self.layers(x)
+
+
+def _fc(*widths: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
+
+
+class ITracker(nn.Module):
+    """Face, left eye, right eye (n, 3, 224, 224) and face grid (n, 625) → `outputs` numbers."""
+
+    def __init__(self, outputs: int = 2) -> None:
+        super().__init__()
+        self.eye, self.face = Convolutions(), Convolutions()
+        self.eyes_fc = _fc(2 * 9216, 128)
+        self.face_fc = _fc(9216, 128, 64)
+        self.grid_fc = _fc(GRID * GRID, 256, 128)
+        self.head = nn.Sequential(*_fc(128 + 64 + 128, 128), nn.Linear(128, outputs))
+
+    def forward(self, face: Tensor, left: Tensor, right: Tensor, grid: Tensor) -> Tensor:
+        """Return (n, outputs)."""
+        eyes = self.eyes_fc(torch.cat([self.eye(left), self.eye(right)], dim=1))
+        return self.head(torch.cat([eyes, self.face_fc(self.face(face)), self.grid_fc(grid)], dim=1))
+
+
+def face_grid(boxes: np.ndarray, sizes_px: np.ndarray) -> np.ndarray:
+    """Mark the cells of a 25 x 25 grid over the picture that the face box covers; (n, 4), (n, 2) → (n, 625) float32.
+
+    `sizes_px` are width and height of the pictures. Cells are those whose centres lie inside the box.
+    """
+    centres = (np.arange(GRID) + 0.5) / GRID
+    low, high = (boxes[:, :2] + 0.5) / sizes_px, (boxes[:, 2:] + 0.5) / sizes_px
+    inside = (centres >= low[..., None]) & (centres <= high[..., None])  # (n, 2, 25)
+    return (inside[:, 1, :, None] & inside[:, 0, None, :]).reshape(len(boxes), -1).astype(np.float32)

@@ -1,0 +1,29 @@
+"""Answer with trained weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchbox.kit.gaze import Patches, boxes, from_axes, usable
+from benchbox.types import Predict, Sample
+
+from . import system
+from .recipe import WEIGHTS
+
+
+def predictor(weights: Path, device: str) -> Predict:
+    """Return a callable: samples → (n, 2) cm or (n, 3) unit vectors; NaN where an eye has no box."""
+    net = system.load(weights / WEIGHTS, device)
+
+    def predict(samples: Sequence[Sample]) -> np.ndarray:
+        able = usable(samples, net.form)
+        answers = np.full((len(samples), 3 if net.task == "gaze3d" else 2), np.nan)
+        seen = [sample for sample, fine in zip(samples, able, strict=True) if fine]
+        if seen:
+            answers[able] = from_axes(net.task, net.answer(Patches(seen, net.form, device), boxes(seen, net.form)))
+        return answers
+
+    return predict

@@ -1,0 +1,201 @@
+"""Train by mini-generations (Algorithm 1): each ends in a snapshot, which teaches those after it.
+
+Generation k starts from the snapshot of k - 1 with its most redundant filters born again. Every snapshot is a file that
+appears whole, so a killed run goes on inside the generation where it stopped. Plain training is one generation without
+teachers, mixing and pruning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchbox.errors import PluginError
+from benchbox.kit.checkpoint import Checkpoint, load_facts, once
+from benchbox.kit.gaze import Form, Gazes, Jitter, epoch_rows, held_out
+from benchbox.kit.meter import Meter, note
+from benchbox.kit.optimise import optimiser, rate
+from benchbox.types import Job
+
+from . import system, targets, teachers
+from .rebirth import rebirth
+from .system import System
+
+WEIGHTS = "tat.safetensors"
+
+
+def train(job: Job) -> None:
+    """Run all mini-generations; leave the last snapshot, before any pruning, as the weights."""
+    course = Course.of(job)
+    snapshots: list[Path] = []
+    for number in range(job.params["generations"]):
+        path = job.out / f"mg{number}.safetensors"
+        once(path, _generation, job, course, number, tuple(snapshots))
+        snapshots.append(path)
+        note(job.out, generations=[_facts(snapshot) for snapshot in snapshots])
+    last = system.load(snapshots[-1], job.device)
+    once(job.out / WEIGHTS, last.save)
+
+
+def _facts(snapshot: Path) -> dict[str, Any]:
+    facts = load_facts(snapshot)
+    errors = {key: float(facts[key]) for key in ("train_error", "validation_error")}
+    return {"epochs": int(facts["epochs"]), "taught_by": facts["taught_by"].split(), **errors}
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """What every generation learns from: training and validation gazes, never a test item, and their codes."""
+
+    form: Form
+    target: targets.Target
+    training: Gazes
+    validation: Gazes
+    codes: Tensor  # (n, outputs) of the training gazes
+
+    @classmethod
+    def of(cls, job: Job) -> Course:
+        """Cut the patches; persons for validation are held out of the training set where the card holds none out."""
+        params, rng = job.params, np.random.default_rng([job.seed, 1])
+        labelled, validation = job.labelled, job.validation
+        if validation is None or not len(validation):
+            labelled, validation = held_out(labelled, params["held_out"], rng)
+        form = Form.of(labelled.samples, params["side"], params["face_side"])
+        training = Gazes.of(labelled, form, job.task, job.device, rng, params["samples_most"])
+        checked = Gazes.of(validation, form, job.task, job.device, rng, params["validation_most"])
+        axes = torch.from_numpy(training.axes).float().to(job.device)
+        target = targets.fit(params["loss"], axes, params["bins"])
+        return cls(form, target, training, checked, target.encode(axes))
+
+    def batch(
+        self, net: System, params: Mapping[str, Any], seed: Sequence[int], step: int
+    ) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Draw batch `step` of a generation again or for the first time: inputs and codes."""
+        size = params["batch"]
+        rows = epoch_rows(seed, len(self.training), step * size, size)
+        rng = np.random.default_rng([*seed, 2, step])
+        jitter = Jitter.draw(
+            rng, size, len(self.form.sources), shift=params["shift"], scale=params["scale"], colour=params["colour"]
+        )
+        inputs = net.inputs(self.training.patches, self.training.boxes, rows, jitter)
+        return inputs, self.codes[torch.from_numpy(rows).to(self.codes.device)]
+
+
+def _generation(path: Path, job: Job, course: Course, number: int, earlier: Sequence[Path]) -> None:
+    """Train mini-generation `number` and write its snapshot to `path`."""
+    params = job.params
+    torch.manual_seed(job.seed * 1000 + number)
+    net = _start(job, course, number, earlier)
+    able = [system.load(snapshot, job.device) for snapshot in earlier] if params["teacher"] != "none" else []
+    errors = [float(load_facts(snapshot)["validation_error"]) for snapshot in earlier]
+    epochs = params["epochs"] + (params["warmup_epochs"] if number == 0 else 0)
+    per_epoch = max(1, (params["epoch_draws"] or len(course.training)) // params["batch"])
+    taught = [
+        teachers.pick(
+            params["teacher"], errors, params["tolerance"], np.random.default_rng([job.seed, number, 3, epoch])
+        )
+        for epoch in range(epochs)
+    ]
+    warm = per_epoch * params["warmup_epochs"] if number == 0 else 0
+    _fit(job, course, net, number, [[able[k] for k in who] for who in taught], per_epoch, warm)
+    net.save(
+        path,
+        epochs=str(epochs),
+        taught_by=" ".join("+".join(map(str, who)) or "-" for who in taught),
+        train_error=repr(net.error(_some(course.training, params["validation_most"]))),
+        validation_error=repr(net.error(course.validation)),
+    )
+    Checkpoint(_checkpoint_file(job, number)).remove()
+
+
+def _start(job: Job, course: Course, number: int, earlier: Sequence[Path]) -> System:
+    """Return the network that a generation begins with: fresh, or the last snapshot with filters born again."""
+    params = job.params
+    net = system.build(params, job.task, course.form, course.target, job.device)
+    if earlier:
+        net.network.load_state_dict(system.load(earlier[-1], job.device).network.state_dict())
+        generator = torch.Generator().manual_seed(job.seed * 1000 + number)
+        rebirth(net.network, params["prune"], params["init"], params["prune_share"], params["prune_cap"], generator)
+    return net
+
+
+def _fit(
+    job: Job, course: Course, net: System, number: int, taught: Sequence[Sequence[System]], per_epoch: int, warm: int
+) -> None:
+    """Train one generation with checkpoints; `taught` names the teachers of each epoch."""
+    params, seed = job.params, (job.seed, number)
+    parameters = list(net.network.parameters())
+    optim = optimiser(params["optimiser"], parameters, params["lr"], params["weight_decay"])
+    checkpoint = Checkpoint(_checkpoint_file(job, number), network=net.network, optimiser=optim)
+    done, steps = checkpoint.load(), per_epoch * len(taught)
+    net.network.train()
+    with Meter(job.out, f"mg{number}", steps, params["batch"], len(course.training), done) as meter:
+        for step in range(done, steps):
+            for group in optim.param_groups:
+                group["lr"] = params["lr"] * rate(params["schedule"], step, steps, warm)
+            inputs, codes = course.batch(net, params, seed, step)
+            word = teacher_word(taught[step // per_epoch], inputs)
+            loss = objective(net, inputs, codes, word, params, np.random.default_rng([*seed, 4, step]))
+            optim.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(parameters, params["clip"])
+            optim.step()
+            meter.step(step + 1, loss.detach())
+            if (step + 1) % params["save_every"] == 0:
+                checkpoint.save(step + 1)
+
+
+@torch.no_grad()
+def teacher_word(who: Sequence[System], inputs: tuple[Tensor, ...]) -> Tensor | None:
+    """Return the mean answer of some teachers as a soft code (n, outputs); None without teachers."""
+    if not who:
+        return None
+    return torch.stack([one.target.soft(one.network(*inputs)) for one in who]).mean(dim=0)
+
+
+def objective(
+    net: System,
+    inputs: tuple[Tensor, ...],
+    codes: Tensor,
+    word: Tensor | None,
+    params: Mapping[str, Any],
+    rng: np.random.Generator,
+) -> Tensor:
+    """Equation 9: λ_hard · hard + λ_mix · mixed + λ_teach · the teacher's word, where there is a teacher."""
+    mix, network = params["mix"], net.network
+    if mix == "feature":
+        z = network.features(*inputs)
+        found = network.head(z)
+    else:
+        found = network(*inputs)
+    loss = params["weight_hard"] * net.target.loss(found, codes)
+    if mix in ("feature", "input"):
+        n = len(codes)
+        share = torch.from_numpy(rng.uniform(0, 1, n)).float().to(codes.device)
+        other = torch.from_numpy(rng.permutation(n)).to(codes.device)
+
+        def blend(x: Tensor) -> Tensor:
+            part = share.view(-1, *[1] * (x.dim() - 1))
+            return part * x + (1 - part) * x[other]
+
+        mixed = network.head(blend(z)) if mix == "feature" else network(*(blend(x) for x in inputs))
+        loss = loss + params["weight_mix"] * net.target.loss(mixed, blend(codes))
+    elif mix != "off":
+        raise PluginError(f"mix = {mix!r}: must be feature, input or off")
+    if word is not None:
+        loss = loss + params["weight_teach"] * net.target.loss(found, word)
+    return loss
+
+
+def _some(gazes: Gazes, most: int) -> Gazes:
+    return gazes.first(most) if most and len(gazes) > most else gazes
+
+
+def _checkpoint_file(job: Job, number: int) -> Path:
+    return job.out / f"mg{number}.checkpoint"

@@ -1,0 +1,108 @@
+"""A network with what it is shown and what it answers: the unit that is trained, saved, taught by and loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchbox.errors import DataError, PluginError
+from benchbox.kit.casia import CasiaNet
+from benchbox.kit.checkpoint import load_facts, load_into, load_weights, save_weights
+from benchbox.kit.gaze import Form, Gazes, Jitter, Patches, distances
+from benchbox.types import Task
+
+from . import targets
+from .itracker import GRID, SIDE_PX, ITracker, face_grid
+
+_BATCH = 64  # of evaluation
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """One network: its kind (`casia` | `itracker`), the form of its patches, and the target it answers in."""
+
+    kind: str
+    task: Task
+    form: Form
+    target: targets.Target
+    network: nn.Module
+    share_eyes: bool
+
+    def inputs(
+        self, patches: Patches, boxes: np.ndarray, rows: np.ndarray, jitter: Jitter | None = None
+    ) -> tuple[Tensor, ...]:
+        """Return what the network takes for some rows: patches, and the face grid for iTracker."""
+        found = patches.batch(rows, jitter)
+        if self.kind != "itracker":
+            return found
+        grid = face_grid(boxes[rows, 0], patches.sizes_px[rows])
+        return (*found, torch.from_numpy(grid).to(patches.device))
+
+    @torch.inference_mode()
+    def answer(self, patches: Patches, boxes: np.ndarray) -> np.ndarray:
+        """Answer every row in axes (n, 2), in evaluation mode."""
+        self.network.eval()
+        found = []
+        for start in range(0, len(patches), _BATCH):
+            rows = np.arange(start, min(start + _BATCH, len(patches)))
+            found.append(self.target.decode(self.network(*self.inputs(patches, boxes, rows))).double().cpu())
+        return torch.cat(found).numpy()
+
+    def error(self, gazes: Gazes) -> float:
+        """Return the mean distance from the truth in cm or degrees."""
+        return float(distances(self.task, gazes.axes, self.answer(gazes.patches, gazes.boxes)).mean())
+
+    def save(self, path: Path, **more: str) -> None:
+        """Write weights and all that is needed to use them."""
+        facts = {"kind": self.kind, "task": self.task, "share_eyes": str(self.share_eyes)}
+        facts |= self.form.facts() | self.target.facts() | more
+        save_weights(path, {"network": self.network}, facts)
+
+
+def build(params: Mapping[str, Any], task: Task, form: Form, target: targets.Target, device: str) -> System:
+    """Make the untrained system that a set of parameters names."""
+    return _system(params["network"], task, form, target, params["share_eyes"], device)
+
+
+def load(path: Path, device: str) -> System:
+    """Load a saved system in evaluation mode."""
+    facts = load_facts(path)
+    target = targets.from_facts(facts).to(device)
+    task: Task = "gaze3d" if facts["task"] == "gaze3d" else "gaze2d"
+    form = Form.from_facts(facts)
+    found = _system(facts["kind"], task, form, target, facts["share_eyes"] == "True", device)
+    load_into(found.network, "network", load_weights(path))
+    found.network.eval()
+    return found
+
+
+def _system(kind: str, task: Task, form: Form, target: targets.Target, share_eyes: bool, device: str) -> System:
+    network: nn.Module
+    if kind == "casia":
+        network = CasiaNet(target.outputs, len(form.sources), form.pools, share_eyes=share_eyes)
+    elif kind == "itracker":
+        if len(form.sources) != 3:
+            raise DataError(
+                "itracker sees a face and both eyes, and this protocol gives no eye boxes; "
+                "another variant works with one patch: --variant l2 | ordinal | tat"
+            )
+        network = ITracker(target.outputs)
+    else:
+        raise PluginError(f"network = {kind!r}: must be casia or itracker")
+    return System(kind, task, form, target, network.to(device, memory_format=torch.channels_last), share_eyes)
+
+
+def networks(params: Mapping[str, Any]) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+    """Return the network of the paper's own setting, three patches, with inputs of batch 1."""
+    if params["network"] == "itracker":
+        patch = torch.zeros(1, 3, SIDE_PX, SIDE_PX)
+        return {"itracker": (ITracker(), (patch, patch, patch, torch.zeros(1, GRID * GRID)))}
+    patch = torch.zeros(1, 3, params["side"], params["side"])
+    outputs = sum(params["bins"]) if params["loss"] == "ordinal" else 2
+    return {"casia": (CasiaNet(outputs, share_eyes=params["share_eyes"]), (patch, patch, patch))}

@@ -1,0 +1,377 @@
+"""TAT: which filters die, as what they are born again, who teaches; numbers from the paper's Algorithm 1 and tables."""
+
+import itertools
+from importlib import import_module
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from benchbox import plugins
+from benchbox.errors import DataError, PluginError
+from benchbox.kit.casia import CasiaNet, conv_layers
+from benchbox.kit.checkpoint import load_facts, load_weights
+from benchbox.kit.profile import count
+
+from .gaze_job import examples, job
+
+CARD = plugins.card("tat")
+METHOD = plugins.load(CARD)
+
+
+def part(name: str) -> ModuleType:
+    return import_module(f"{CARD.module}.{name}")
+
+
+itracker, rebirth, recipe, system, targets, teachers = (
+    part(name) for name in ("itracker", "rebirth", "recipe", "system", "targets", "teachers")
+)
+TINY = {"side": 16, "face_side": 16, "bins": [20, 20]}
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# --- CSP: cosine-similarity pruning ------------------------------------------------------------------------------
+
+
+def test_similarity_by_hand():
+    """Equation 5: (0 + 1/√2)/3, (0 + 1/√2)/3 and √2/3; the lengths of the filters do not matter."""
+    weight = torch.tensor([[2.0, 0], [0, 5], [3, 3]]).view(3, 2, 1, 1)
+    assert rebirth.similarity(weight).tolist() == pytest.approx([0.5**0.5 / 3, 0.5**0.5 / 3, 2**0.5 / 3])
+
+
+def test_a_doubled_filter_is_pruned_first_and_an_opposite_pair_last():
+    """RePr takes the absolute value, so there the opposite pair goes first: the difference the paper argues for."""
+    basis = torch.eye(8)
+    doubled = torch.cat([basis[:4], basis[:1] * 3]).view(5, 8, 1, 1)
+    opposite = torch.cat([basis[:3], -basis[2:3]]).view(4, 8, 1, 1)
+    (first, second) = rebirth.choose([doubled, opposite], 2 / 9, 1.0)
+    assert (first.tolist(), second.tolist()) == ([0, 4], [])
+    scores = torch.cat([rebirth.similarity(doubled), rebirth.similarity(opposite)])
+    assert sorted(scores.argsort()[:2].tolist()) == [5 + 2, 5 + 3]
+    (first, second) = rebirth.choose([doubled, opposite], 2 / 9, 1.0, absolute=True)
+    assert (first.tolist(), second.tolist()) == ([], [2, 3])
+
+
+def test_no_layer_gives_up_more_than_its_cap_and_the_next_in_rank_steps_in():
+    torch.manual_seed(0)
+    alike = torch.randn(1, 9, 1, 1) + 0.01 * torch.randn(
+        10, 9, 1, 1
+    )  # all but equal: every one ranks before the others
+    apart = torch.randn(30, 50, 1, 1)
+    chosen = rebirth.choose([alike, apart], 0.2, 0.5)
+    assert [len(rows) for rows in chosen] == [5, 3]
+    uncapped = rebirth.choose([alike, apart], 0.2, 1.0)
+    assert [len(rows) for rows in uncapped] == [8, 0]
+
+
+@pytest.mark.parametrize(("share_eyes", "pruned"), [(False, 864), (True, 576)])
+def test_a_fifth_of_all_filters_is_pruned(share_eyes, pruned):
+    torch.manual_seed(0)
+    weights = [conv.weight for conv, _ in conv_layers(CasiaNet(10, share_eyes=share_eyes))]
+    chosen = rebirth.choose(weights, 0.2, 0.5)
+    assert sum(len(rows) for rows in chosen) == pruned
+    assert all(len(rows) <= len(weight) // 2 for rows, weight in zip(chosen, weights, strict=True))
+
+
+# --- AOI: aligned orthogonal initialisation ----------------------------------------------------------------------
+
+
+def trained(seed: int = 0) -> CasiaNet:
+    """A network whose weights and norms look as if it had been trained."""
+    torch.manual_seed(seed)
+    net = CasiaNet(10, inputs=1)
+    for conv, norm in conv_layers(net):
+        conv.weight.data.mul_(torch.rand(len(conv.weight), 1, 1, 1) * 2)
+        norm.weight.data.uniform_(-2, 2)
+        norm.bias.data.normal_()
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.1, 3)
+    return net
+
+
+def reborn_rows(before: nn.Conv2d, after: nn.Conv2d) -> torch.Tensor:
+    return (before.weight != after.weight).flatten(1).any(dim=1)
+
+
+def test_the_filters_kept_are_bit_identical_and_the_norms_of_the_others_neutral():
+    net, before = trained(), trained()
+    rebirth.rebirth(net, "csp", "aoi", 0.2, 0.5, generator())
+    total = 0
+    for (conv, norm), (old, old_norm) in zip(conv_layers(net), conv_layers(before), strict=True):
+        new = reborn_rows(old, conv)
+        total += int(new.sum())
+        for name, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
+            now, then = getattr(norm, name), getattr(old_norm, name)
+            assert (now[new] == value).all(), name
+            assert torch.equal(now[~new], then[~new]), name
+    assert total == round(0.2 * 1440)
+    assert torch.equal(net.head.weight, before.head.weight)
+
+
+def test_new_filters_are_orthogonal_to_each_other_and_to_the_kept_ones():
+    net, before = trained(), trained()
+    rebirth.rebirth(net, "csp", "aoi", 0.2, 0.5, generator())
+    checked = 0
+    for (conv, _), (old, _) in zip(conv_layers(net), conv_layers(before), strict=True):
+        new = reborn_rows(old, conv)
+        rows = nn.functional.normalize(conv.weight.detach().flatten(1).double(), dim=1)
+        cosine = (rows @ rows.T).abs()
+        among = cosine[new][:, new] - torch.eye(int(new.sum()), dtype=torch.float64)
+        assert (among.abs() < 1e-5).all()
+        if rows.shape[0] <= rows.shape[1]:
+            assert (cosine[new][:, ~new] < 1e-5).all()
+            checked += int(new.sum())
+    assert checked > 200
+
+
+def test_conv11_has_no_room_for_32_orthogonal_filters_of_27_weights():
+    """There the new rows are orthogonal to each other only; asking for more would not be possible."""
+    kept = torch.randn(20, 27, generator=generator())
+    rows = rebirth.orthonormal(kept, 12, generator())
+    assert (rows @ rows.T).numpy() == pytest.approx(np.eye(12), abs=1e-12)
+    assert (rows @ kept.T.double()).abs().max() > 0.1
+
+
+def test_new_norms_lie_between_the_adjusted_norms_of_the_pruned():
+    """Equations 6 and 7: ‖w‖ · |scale| / √var, before pruning, sets the range; |scale|, as a norm has no sign."""
+    net, before = trained(), trained()
+    rebirth.rebirth(net, "csp", "aoi", 0.2, 0.5, generator())
+    spread = 0
+    for (conv, _), (old, norm) in zip(conv_layers(net), conv_layers(before), strict=True):
+        new = reborn_rows(old, conv)
+        if not new.any():
+            continue
+        adjusted = old.weight.detach().flatten(1).norm(dim=1) * norm.weight.detach().abs() / norm.running_var.sqrt()
+        found = conv.weight.detach().flatten(1).norm(dim=1)[new]
+        low, high = adjusted[new].min().item(), adjusted[new].max().item()
+        assert found.min().item() >= low * (1 - 1e-3)
+        assert found.max().item() <= high * (1 + 1e-3)
+        spread += int((found.max() - found.min()).item() > 0.1 * (high - low))
+    assert spread > 3  # a norm for each filter, not one for the layer
+
+
+def test_orth_has_unit_norms_and_uniform_the_frameworks_bound():
+    for init in ("orth", "uniform"):
+        net, before = trained(), trained()
+        rebirth.rebirth(net, "csp", init, 0.2, 0.5, generator())
+        for (conv, _), (old, _) in zip(conv_layers(net), conv_layers(before), strict=True):
+            new = reborn_rows(old, conv)
+            rows = conv.weight.detach().flatten(1)[new]
+            if init == "orth":
+                assert rows.norm(dim=1).tolist() == pytest.approx([1.0] * len(rows), abs=1e-5)
+            elif len(rows):
+                bound = rows.shape[1] ** -0.5
+                assert 0.9 * bound < rows.abs().max() <= bound
+
+
+def test_scratch_keeps_nothing_none_keeps_all_and_another_word_is_refused():
+    net, before = trained(), trained()
+    rebirth.rebirth(net, "none", "aoi", 0.2, 0.5, generator())
+    assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), before.state_dict().values(), strict=True))
+    rebirth.rebirth(net, "scratch", "aoi", 0.2, 0.5, generator())
+    was = before.state_dict()
+    same = [k for k, v in net.state_dict().items() if torch.equal(v, was[k]) and "tracked" not in k]
+    assert same == []
+    with pytest.raises(PluginError, match=r"prune = 'l1'"):
+        rebirth.rebirth(net, "l1", "aoi", 0.2, 0.5, generator())
+
+
+# --- teachers ----------------------------------------------------------------------------------------------------
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_teachers_by_hand():
+    errors = [2.0, 1.5, 1.55, 1.7]
+    assert teachers.pick("none", errors, 1.05, rng()) == []
+    assert teachers.pick("random", [], 1.05, rng()) == []
+    assert teachers.pick("last", errors, 1.05, rng()) == [3]
+    assert teachers.pick("best", errors, 1.05, rng()) == [1]
+    assert teachers.pick("mean", errors, 1.05, rng()) == [1, 2]  # 1.5 x 1.05 = 1.575
+    assert teachers.pick("mean", errors, 10, rng()) == [0, 1, 2, 3]
+
+
+def test_random_teachers_are_drawn_evenly_among_the_admitted():
+    draw = rng()
+    drawn = [teachers.pick("random", [1.0, 9.0, 1.01], 1.05, draw)[0] for _ in range(2000)]
+    assert set(drawn) == {0, 2}
+    assert np.mean(np.array(drawn) == 0) == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_teacher_speaks_in_evaluation_mode_and_the_mean_is_of_probabilities(tmp_path):
+    METHOD.train(job(CARD, tmp_path, variant="mg1", **TINY))
+    one, two = (system.load(tmp_path / f"mg{k}.safetensors", "cpu") for k in (0, 1))
+    inputs = tuple(torch.rand(3, 3, 16, 16) for _ in range(3))
+    word = recipe.teacher_word([one, two], inputs)
+    with torch.inference_mode():
+        expected = (one.network(*inputs).sigmoid() + two.network(*inputs).sigmoid()) / 2
+    assert torch.allclose(word, expected)
+    assert not word.requires_grad
+    alone = recipe.teacher_word([one], tuple(x[:1] for x in inputs))
+    assert torch.allclose(alone, recipe.teacher_word([one], inputs)[:1], atol=1e-5)  # no batch statistics
+    assert recipe.teacher_word([], inputs) is None
+
+
+# --- objective ---------------------------------------------------------------------------------------------------
+
+
+def test_equation_9_by_hand():
+    """0.2 hard + 0.4 mixed + 0.6 soft, worked out from the network's own outputs."""
+    torch.manual_seed(0)
+    params = dict(CARD.params)
+    target = targets.fit("ordinal", torch.tensor([[0.0, 0], [9, 9]]), (5, 5))
+    form = part("system").Form(("",), 16, 16, 4)
+    net = system.build(params, "gaze2d", form, target, "cpu")
+    net.network.eval()
+    inputs, codes = (torch.rand(4, 3, 16, 16),), target.encode(torch.rand(4, 2) * 9)
+    word = torch.rand(4, 10)
+    with torch.inference_mode():
+        z = net.network.features(*inputs)
+        out = net.network.head(z)
+        draw = np.random.default_rng(7)
+        a = torch.from_numpy(draw.uniform(0, 1, 4)).float()[:, None]
+        j = torch.from_numpy(draw.permutation(4))
+        mixed = net.network.head(a * z + (1 - a) * z[j])
+        expected = 0.2 * target.loss(out, codes) + 0.4 * target.loss(mixed, a * codes + (1 - a) * codes[j])
+        found = recipe.objective(net, inputs, codes, None, params, np.random.default_rng(7))
+        assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+        taught = recipe.objective(net, inputs, codes, word, params, np.random.default_rng(7))
+        assert taught.item() == pytest.approx(expected.item() + 0.6 * target.loss(out, word).item(), rel=1e-6)
+        plain = recipe.objective(net, inputs, codes, None, params | {"mix": "off"}, np.random.default_rng(7))
+        assert plain.item() == pytest.approx(0.2 * target.loss(out, codes).item(), rel=1e-6)
+    with pytest.raises(PluginError, match="mix = 'both'"):
+        recipe.objective(net, inputs, codes, None, params | {"mix": "both"}, np.random.default_rng(7))
+
+
+def test_l2_targets_come_back_in_cm():
+    axes = torch.tensor([[0.0, -3], [4, 5], [1, 1]])
+    target = targets.fit("l2", axes, (5, 5))
+    assert target.decode(target.encode(axes)).numpy() == pytest.approx(axes.numpy(), abs=1e-5)
+    assert target.encode(axes).square().mean().item() == pytest.approx(1)
+    assert target.loss(torch.tensor([[1.0, 2], [0, 0]]), torch.zeros(2, 2)).item() == pytest.approx(2.5)
+    back = targets.from_facts(target.facts())
+    assert torch.equal(back.mean, target.mean)
+    assert torch.equal(back.deviation, target.deviation)
+
+
+# --- bookkeeping -------------------------------------------------------------------------------------------------
+
+
+def test_five_generations_are_36_epochs_with_0_to_4_teachers_and_the_last_snapshot_is_returned(tmp_path):
+    """The paper's Algorithm 1 would prune once more after the last generation; the weights returned are not pruned."""
+    paper = {key: CARD.params[key] for key in ("generations", "epochs", "warmup_epochs")}
+    METHOD.train(job(CARD, tmp_path, **TINY, **paper, epoch_draws=4, tolerance=100.0))
+    facts = [load_facts(tmp_path / f"mg{k}.safetensors") for k in range(5)]
+    assert [int(fact["epochs"]) for fact in facts] == [8, 7, 7, 7, 7]
+    assert sum(int(fact["epochs"]) for fact in facts) == 36
+    taught = [fact["taught_by"].split() for fact in facts]
+    assert taught[0] == ["-"] * 8
+    for number, who in enumerate(taught[1:], start=1):
+        assert set(who) <= {str(k) for k in range(number)}
+        assert len(who) == 7
+    assert len(set(itertools.chain(*taught[3:]))) > 2  # teachers differ from epoch to epoch
+    last, final = load_weights(tmp_path / "mg4.safetensors"), load_weights(tmp_path / "tat.safetensors")
+    assert all(torch.equal(last[key], final[key]) for key in last)
+    assert len(last) == len(final)
+    assert not list(tmp_path.glob("*.checkpoint"))
+
+
+def test_a_generation_that_is_there_is_not_trained_again(tmp_path):
+    METHOD.train(job(CARD, tmp_path, variant="mg1", **TINY))
+    first = (tmp_path / "mg0.safetensors").stat().st_mtime_ns
+    METHOD.train(job(CARD, tmp_path, variant="mg2", **TINY))
+    assert (tmp_path / "mg0.safetensors").stat().st_mtime_ns == first
+    assert (tmp_path / "mg2.safetensors").exists()
+
+
+def test_mg1_is_the_prefix_of_tat_bit_by_bit(tmp_path):
+    """The column MG.k of Tables 2-4: a shorter run is what the full run held at that point."""
+    (tmp_path / "short").mkdir()
+    (tmp_path / "long").mkdir()
+    METHOD.train(job(CARD, tmp_path / "short", variant="mg1", **TINY))
+    METHOD.train(job(CARD, tmp_path / "long", variant="mg2", **TINY))
+    short, long = (load_weights(tmp_path / name / "mg1.safetensors") for name in ("short", "long"))
+    assert all(torch.equal(short[key], long[key]) for key in short)
+
+
+def test_plain_training_lasts_as_long_as_tat():
+    tat = plugins.settings(CARD, "tat", "paper")
+    for name in ("ordinal", "l2", "itracker"):
+        plain = plugins.settings(CARD, name, "paper")
+        assert plain["generations"] * plain["epochs"] + plain["warmup_epochs"] == 36
+    assert tat["generations"] * tat["epochs"] + tat["warmup_epochs"] == 36
+
+
+# --- iTracker ----------------------------------------------------------------------------------------------------
+
+
+def test_itracker_counts():
+    patch = (1, 3, 224, 224)
+    found = count(itracker.ITracker(), patch, patch, patch, (1, 625))
+    assert found.params == 6_286_274
+    assert found.macs == pytest.approx(1.324e9, rel=1e-3)
+
+
+def test_the_face_grid_by_hand():
+    """A face over the left half and the upper fifth of a 640 x 480 picture; rows are y."""
+    grid = itracker.face_grid(np.array([[-0.5, -0.5, 319.5, 95.5]]), np.array([[640.0, 480]]))[0].reshape(25, 25)
+    assert grid.sum() == 5 * 12 + 5 * (25 % 2 and (12.5 / 25 <= 0.5))
+    assert grid[:5, :12].all()
+    assert not grid[5:].any()
+    assert not grid[:, 13:].any()
+
+
+def test_itracker_needs_eyes_and_says_so(tmp_path):
+    with pytest.raises(DataError, match="itracker sees a face and both eyes"):
+        METHOD.train(job(CARD, tmp_path, variant="itracker", eyes=False))
+
+
+def test_networks_for_the_profile_are_those_of_the_paper():
+    for variant, params in (("tat", 5_471_210), ("itracker", 6_286_274), ("l2", 5_471_210 - 264 * 129)):
+        found = METHOD.networks(plugins.settings(CARD, variant, "paper"), None)
+        ((net, inputs),) = found.values()
+        assert count(net, *(x.shape for x in inputs)).params == params
+
+
+# --- whole ways --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant", sorted(set(CARD.variants) - {"itracker", "random", "csp", "aoi"}))
+def test_every_variant_trains_and_answers(variant, tmp_path):
+    generations = min(
+        2, CARD.params["generations"] if variant == "tat" else CARD.variants[variant].params.get("generations", 2)
+    )
+    METHOD.train(job(CARD, tmp_path, variant=variant, **TINY, epochs=1, generations=generations))
+    answers = METHOD.predictor(tmp_path, "cpu")(examples("gaze2d", 5, seed=9).samples)
+    assert answers.shape == (5, 2)
+    assert np.isfinite(answers).all()
+
+
+def test_unit_vectors_from_one_patch(tmp_path):
+    METHOD.train(job(CARD, tmp_path, "gaze3d", "mg0", eyes=False, **TINY))
+    answers = METHOD.predictor(tmp_path, "cpu")(examples("gaze3d", 5, eyes=False, seed=9).samples)
+    assert np.linalg.norm(answers, axis=1) == pytest.approx(np.ones(5))
+
+
+def test_the_ordinal_network_learns_the_toy_gaze(tmp_path):
+    """30 short epochs bring the error well below that of the mean, on other frames."""
+    METHOD.train(
+        job(CARD, tmp_path, variant="ordinal", side=16, bins=[40, 40], epochs=30, epoch_draws=16, batch=8, lr=0.003)
+    )
+    test = examples("gaze2d", 40, seed=9)
+    answers = METHOD.predictor(tmp_path, "cpu")(test.samples)
+    error = np.linalg.norm(answers - test.values, axis=1).mean()
+    assert error < 0.6 * np.linalg.norm(test.values, axis=1).mean()
+
+
+def test_the_card_names_every_parameter():
+    assert set(plugins.settings(CARD, CARD.default, "quick", {})) == set(CARD.params)
+    for alias in ("random", "csp", "aoi"):
+        assert CARD.variants[alias].params == CARD.variants["tat"].params
