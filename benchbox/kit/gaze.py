@@ -8,9 +8,9 @@ eyes of 9 x 15, become a strip: enlarged to half the side and cut to the rows th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,8 +20,8 @@ from torch import Tensor
 from benchbox import geometry
 from benchbox.errors import DataError
 
-from .pixels import Crops, Views, cut_square
-from .runtime import cores
+from .pixels import Views, crops
+from .stored import stored
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Bytes, Examples, Floats, Sample, Task
@@ -87,27 +87,21 @@ def usable(samples: Sequence[Sample], form: Form) -> Bools:
 
 
 class Patches:
-    """The patches of many samples, decoded once and kept as uint8; views of them are drawn per batch."""
+    """The patches of many samples as squares of uint8; views of them are drawn per batch.
 
-    def __init__(self, samples: Sequence[Sample], form: Form, device: str, expansion: float = 1.0) -> None:
-        self.form, self.device = form, device
-        self.sizes_px = np.empty((len(samples), 2))  # width and height of the pictures
-        self.stored = round(form.width * MARGIN)
-        squares = geometry.square(boxes(samples, form), expansion * MARGIN)
-        maps = geometry.box_to_crop(squares, self.stored)
-        images = [np.empty((len(samples), self.stored, self.stored, 3), np.uint8) for _ in form.sources]
+    `keep` asks for the store of decoded pictures (`stored.stored`), for a training set; a few samples to be answered
+    are decoded and cut here and now.
+    """
 
-        def cut(row: int) -> None:
-            picture: Bytes = samples[row].pixels()
-            self.sizes_px[row] = picture.shape[1::-1]
-            for place, images_of in enumerate(images):
-                cut_square(picture, maps[row, place], images_of[row])
-
-        with ThreadPoolExecutor(cores()) as pool:
-            for _ in pool.map(cut, range(len(samples))):
-                pass
-        self.views = [Views(Crops(held, maps[:, place]), device) for place, held in enumerate(images)]
-        self.count = len(samples)
+    def __init__(self, samples: Sequence[Sample], form: Form, device: str, *, keep: bool = False) -> None:
+        self.samples, self.form, self.device, self.count = samples, form, device, len(samples)
+        at, side = boxes(samples, form), round(form.width * MARGIN)
+        seen = samples if keep else [replace(sample, pixels=partial(_same, sample.pixels())) for sample in samples]
+        self.views = []
+        for place in range(len(form.sources)):
+            shown = [replace(sample, box=box) for sample, box in zip(seen, at[:, place], strict=True)]
+            held = stored(shown, side, MARGIN) if keep else crops(shown, side, MARGIN)
+            self.views.append(Views(held, device))
 
     def __len__(self) -> int:
         return self.count
@@ -157,6 +151,10 @@ class Jitter:
         return cls(maps, np.stack([gain, offset], axis=1))
 
 
+def _same(pixels: Bytes) -> Bytes:
+    return pixels
+
+
 def epoch_rows(seed: Sequence[int], count: int, first: int, number: int) -> np.ndarray:
     """Return `number` of `count` rows from place `first` of an endless series of shuffled passes over all of them."""
     places = np.arange(first, first + number)
@@ -170,10 +168,9 @@ def epoch_rows(seed: Sequence[int], count: int, first: int, number: int) -> np.n
 
 @dataclass(frozen=True, eq=False)
 class Gazes:
-    """Samples ready for training or validation: their patches, their boxes (n, S, 4) and their axes (n, 2)."""
+    """Samples ready for training or validation: their patches and their axes (n, 2)."""
 
     patches: Patches
-    boxes: Floats
     axes: Floats
 
     def __len__(self) -> int:
@@ -189,11 +186,11 @@ class Gazes:
             rows = np.sort(rng.choice(rows, most, replace=False))
         samples = [examples.samples[int(row)] for row in rows]
         axes = to_axes(task, examples.values[rows])
-        return cls(Patches(samples, form, device), boxes(samples, form), axes)
+        return cls(Patches(samples, form, device, keep=True), axes)
 
     def first(self, number: int) -> Gazes:
         """Return the first rows alone; pictures are shared, not copied."""
-        return Gazes(self.patches.first(number), self.boxes[:number], self.axes[:number])
+        return Gazes(self.patches.first(number), self.axes[:number])
 
 
 def held_out(examples: Examples, share: float, rng: np.random.Generator) -> tuple[Examples, Examples]:

@@ -58,9 +58,11 @@ class Crops:
 class Source(Protocol):
     """What views are looked at from: `Crops`, or `stored.Streamed` where a set is too large to keep."""
 
-    maps: Floats
-
     def __len__(self) -> int: ...
+
+    @property
+    def maps(self) -> Floats:
+        """Maps (N, 2, 3), picture px → crop px."""
 
     @property
     def side(self) -> int:

@@ -6,11 +6,15 @@ eyes share their convolutions, 224-px patches, 6,286,274 parameters.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from benchbox.errors import DataError
+from benchbox.types import Sample
 
 SIDE_PX = 224
 GRID = 25
@@ -59,12 +63,16 @@ class ITracker(nn.Module):
         return self.head(torch.cat([eyes, self.face_fc(self.face(face)), self.grid_fc(grid)], dim=1))
 
 
-def face_grid(boxes: np.ndarray, sizes_px: np.ndarray) -> np.ndarray:
-    """Mark the cells of a 25 x 25 grid over the picture that the face box covers; (n, 4), (n, 2) → (n, 625) float32.
+def face_grid(samples: Sequence[Sample]) -> np.ndarray:
+    """Mark the cells that the face covers of a 25 x 25 grid over the picture, by `meta["face_grid"]`; (n, 625) float32.
 
-    `sizes_px` are width and height of the pictures. Cells are those whose centres lie inside the box.
+    GazeCapture's four numbers are x, y, width and height in cells, the first cell is 1; rows of the result are y.
+    Raises DataError for a sample without them.
     """
-    centres = (np.arange(GRID) + 0.5) / GRID
-    low, high = (boxes[:, :2] + 0.5) / sizes_px, (boxes[:, 2:] + 0.5) / sizes_px
-    inside = (centres >= low[..., None]) & (centres <= high[..., None])  # (n, 2, 25)
-    return (inside[:, 1, :, None] & inside[:, 0, None, :]).reshape(len(boxes), -1).astype(np.float32)
+    cells = np.zeros((len(samples), GRID, GRID), np.float32)
+    for place, sample in zip(cells, samples, strict=True):
+        if "face_grid" not in sample.meta:
+            raise DataError(f"{sample.id}: no face grid in meta; itracker needs where in the picture the face is")
+        x, y, width, height = (int(number) for number in np.rint(sample.meta["face_grid"]))
+        place[max(y - 1, 0) : max(y - 1 + height, 0), max(x - 1, 0) : max(x - 1 + width, 0)] = 1
+    return cells.reshape(len(samples), -1)

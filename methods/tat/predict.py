@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchbox.kit.gaze import Patches, boxes, from_axes, usable
+from benchbox.kit.gaze import Patches, from_axes, usable
 from benchbox.types import Predict, Sample
 
 from . import system
@@ -23,7 +23,7 @@ def predictor(weights: Path, device: str) -> Predict:
         answers = np.full((len(samples), 3 if net.task == "gaze3d" else 2), np.nan)
         seen = [sample for sample, fine in zip(samples, able, strict=True) if fine]
         if seen:
-            answers[able] = from_axes(net.task, net.answer(Patches(seen, net.form, device), boxes(seen, net.form)))
+            answers[able] = from_axes(net.task, net.answer(Patches(seen, net.form, device)))
         return answers
 
     return predict

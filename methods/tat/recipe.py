@@ -83,7 +83,7 @@ class Course:
         jitter = Jitter.draw(
             rng, size, len(self.form.sources), shift=params["shift"], scale=params["scale"], colour=params["colour"]
         )
-        inputs = net.inputs(self.training.patches, self.training.boxes, rows, jitter)
+        inputs = net.inputs(self.training.patches, rows, jitter)
         return inputs, self.codes[torch.from_numpy(rows).to(self.codes.device)]
 
 

@@ -34,29 +34,27 @@ class System:
     network: nn.Module
     share_eyes: bool
 
-    def inputs(
-        self, patches: Patches, boxes: np.ndarray, rows: np.ndarray, jitter: Jitter | None = None
-    ) -> tuple[Tensor, ...]:
+    def inputs(self, patches: Patches, rows: np.ndarray, jitter: Jitter | None = None) -> tuple[Tensor, ...]:
         """Return what the network takes for some rows: patches, and the face grid for iTracker."""
         found = patches.batch(rows, jitter)
         if self.kind != "itracker":
             return found
-        grid = face_grid(boxes[rows, 0], patches.sizes_px[rows])
+        grid = face_grid([patches.samples[int(row)] for row in rows])
         return (*found, torch.from_numpy(grid).to(patches.device))
 
     @torch.inference_mode()
-    def answer(self, patches: Patches, boxes: np.ndarray) -> np.ndarray:
+    def answer(self, patches: Patches) -> np.ndarray:
         """Answer every row in axes (n, 2), in evaluation mode."""
         self.network.eval()
         found = []
         for start in range(0, len(patches), _BATCH):
             rows = np.arange(start, min(start + _BATCH, len(patches)))
-            found.append(self.target.decode(self.network(*self.inputs(patches, boxes, rows))).double().cpu())
+            found.append(self.target.decode(self.network(*self.inputs(patches, rows))).double().cpu())
         return torch.cat(found).numpy()
 
     def error(self, gazes: Gazes) -> float:
         """Return the mean distance from the truth in cm or degrees."""
-        return float(distances(self.task, gazes.axes, self.answer(gazes.patches, gazes.boxes)).mean())
+        return float(distances(self.task, gazes.axes, self.answer(gazes.patches)).mean())
 
     def save(self, path: Path, **more: str) -> None:
         """Write weights and all that is needed to use them."""

@@ -155,7 +155,7 @@ def test_most_limits_what_is_decoded():
         examples([phone(str(k)) for k in range(9)]), Form.of([phone()], 64, 112), "gaze2d", "cpu",
         np.random.default_rng(0), 4,
     )  # fmt: skip
-    assert len(gazes) == len(gazes.patches) == len(gazes.boxes) == 4
+    assert len(gazes) == len(gazes.patches) == 4
     assert gazes.first(2).axes.tolist() == gazes.axes[:2].tolist()
     assert len(gazes.first(2).patches) == 2
 

@@ -14,6 +14,7 @@ from benchbox.errors import DataError, PluginError
 from benchbox.kit.casia import CasiaNet, conv_layers
 from benchbox.kit.checkpoint import load_facts, load_weights
 from benchbox.kit.profile import count
+from benchbox.types import Sample
 
 from .gaze_job import examples, job
 
@@ -320,12 +321,14 @@ def test_itracker_counts():
 
 
 def test_the_face_grid_by_hand():
-    """A face over the left half and the upper fifth of a 640 x 480 picture; rows are y."""
-    grid = itracker.face_grid(np.array([[-0.5, -0.5, 319.5, 95.5]]), np.array([[640.0, 480]]))[0].reshape(25, 25)
-    assert grid.sum() == 5 * 12 + 5 * (25 % 2 and (12.5 / 25 <= 0.5))
-    assert grid[:5, :12].all()
-    assert not grid[5:].any()
-    assert not grid[:, 13:].any()
+    """x, y, width, height count cells from 1: columns 3-5 of rows 1-2, and rows of the grid are y."""
+    sample = Sample("a", np.zeros(4), lambda: np.zeros((1, 1, 3), np.uint8), {}, {"face_grid": np.array([3, 1, 3, 2])})
+    grid = itracker.face_grid([sample])[0].reshape(25, 25)
+    assert np.argwhere(grid).tolist() == [[0, 2], [0, 3], [0, 4], [1, 2], [1, 3], [1, 4]]
+    off = Sample("b", np.zeros(4), sample.pixels, {}, {"face_grid": np.array([-2, 24, 5, 9])})
+    assert np.argwhere(itracker.face_grid([off])[0].reshape(25, 25)).tolist() == [[23, 0], [23, 1], [24, 0], [24, 1]]
+    with pytest.raises(DataError, match="no face grid"):
+        itracker.face_grid([Sample("c", np.zeros(4), sample.pixels)])
 
 
 def test_itracker_needs_eyes_and_says_so(tmp_path):
