@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from benchbox.types import Dataset
 
 DATASETS = {
-    "300w": "ibug300w",
     "300vw": "ibug300vw",
+    "300w": "ibug300w",
     "300w-private": "ibug300w_private",
     "aflw": "aflw",
     "cofw": "cofw",
@@ -25,7 +25,19 @@ DATASETS = {
     "mpiifacegaze": "mpiifacegaze",
     "mpiigaze": "mpiigaze",
     "mpiigaze-small": "mpiigaze_small",
+    "synth-300vw": "twins.ibug300vw",
     "synth-300w": "synthetic",
+    "synth-300w-private": "twins.ibug300w_private",
+    "synth-aflw": "twins.aflw",
+    "synth-cofw": "twins.cofw",
+    "synth-cofw68": "twins.cofw68",
+    "synth-eth-xgaze": "twins.eth_xgaze",
+    "synth-gazecapture": "twins.gazecapture",
+    "synth-gazecn": "twins.gazecn",
+    "synth-gazestare": "twins.gazestare",
+    "synth-mpiifacegaze": "twins.mpiifacegaze",
+    "synth-mpiigaze": "twins.mpiigaze",
+    "synth-wflw": "twins.wflw",
     "wflw": "wflw",
     "ytf68": "ytf68",
 }

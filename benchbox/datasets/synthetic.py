@@ -16,13 +16,14 @@ import numpy as np
 from benchbox.faceworld import GENERATOR_VERSION, cache
 from benchbox.faceworld.render import picture
 from benchbox.faceworld.scene import Scene, person_name, sample
+from benchbox.faceworld.sets import FACES
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Bytes, Floats, Strings
 
-SIZES: Mapping[str, int] = {"train": 3148, "common": 554, "challenging": 135}
+SIZES: Mapping[str, int] = dict(FACES.parts)
 PLAN = cache.Plan("300w", tuple(SIZES.items()))
 
 ACCESS = Access(
@@ -135,3 +136,17 @@ def _boxes(values: Floats, detected: Floats) -> dict[str, Floats]:
 def _annotations(scenes: Iterable[Scene]) -> tuple[Any, Any]:
     pairs = [(scene.landmarks, scene.detected) for scene in scenes]
     return np.stack([p for p, _ in pairs]), np.stack([d for _, d in pairs])
+
+
+def tiny_gaze2d() -> Index:
+    """Return a few frames of `synth-gazecapture`, rendered in memory in a second or two."""
+    from .twins import gazecapture
+
+    return gazecapture.tiny()
+
+
+def tiny_gaze3d() -> Index:
+    """Return a few patches of `synth-eth-xgaze`, rendered in memory in a second."""
+    from .twins import eth_xgaze
+
+    return eth_xgaze.tiny()

@@ -13,13 +13,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from platformdirs import user_cache_dir
@@ -28,30 +28,27 @@ from tqdm import tqdm
 from benchbox.errors import DataError
 
 from . import GENERATOR_VERSION
-from .scene import SIZE
-
-if TYPE_CHECKING:
-    from benchbox.types import Bytes
+from .sets import SETS, Set
 
 CHUNK = 32  # faces
-COLUMNS: Mapping[str, tuple[str, tuple[int, ...]]] = {
-    "pixels": ("u1", (SIZE, SIZE, 3)),
-    "values": ("f8", (68, 2)),
-    "detected": ("f8", (4,)),
-    "visible": ("?", (68,)),
-}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A set to be rendered: parts and their sizes, rows in this order."""
+    """A set to be rendered, or so much of it: parts and their sizes, rows in this order."""
 
     name: str
     parts: tuple[tuple[str, int], ...]
+    kind: str = "300w"  # a key of SETS
+
+    @property
+    def set(self) -> Set:
+        """What is rendered."""
+        return SETS[self.kind]
 
     @property
     def count(self) -> int:
-        """Faces in all."""
+        """Pictures in all."""
         return sum(n for _, n in self.parts)
 
     def chunks(self) -> list[tuple[str, int, int, int]]:
@@ -74,8 +71,13 @@ def folder(plan: Plan) -> Path:
     return root() / f"faceworld-v{GENERATOR_VERSION}" / plan.name
 
 
-def _paths(at: Path) -> dict[str, Path]:
-    return {name: at / f"{name}.npy" for name in COLUMNS}
+def plan(kind: str) -> Plan:
+    """Return the plan of a whole set."""
+    return Plan(kind, SETS[kind].parts, kind)
+
+
+def _paths(plan: Plan, at: Path) -> dict[str, Path]:
+    return {name: at / f"{name}.npy" for name in plan.set.columns}
 
 
 def whole(plan: Plan, at: Path | None = None) -> str:
@@ -87,9 +89,9 @@ def whole(plan: Plan, at: Path | None = None) -> str:
         manifest = json.loads((at / "manifest.json").read_text("utf-8"))
     except (OSError, ValueError):
         return "manifest.json is missing or unreadable"
-    if manifest.get("version") != GENERATOR_VERSION or manifest.get("parts") != [list(p) for p in plan.parts]:
+    if manifest.get("version") != plan.set.version or manifest.get("parts") != [list(p) for p in plan.parts]:
         return "manifest.json describes another set"
-    for name, path in _paths(at).items():
+    for name, path in _paths(plan, at).items():
         size = path.stat().st_size if path.is_file() else -1
         if size != manifest["bytes"].get(name):
             return f"{path.name} has {size} bytes instead of {manifest['bytes'].get(name)}"
@@ -105,7 +107,19 @@ def load(plan: Plan, *, workers: int | None = None) -> dict[str, np.ndarray[Any,
     with _explained(at):
         if whole(plan):
             _make(plan, at, min(workers or os.cpu_count() or 1, len(plan.chunks())))
-        return {name: np.load(path, mmap_mode="r") for name, path in _paths(at).items()}
+        return {name: np.load(path, mmap_mode="r") for name, path in _paths(plan, at).items()}
+
+
+def read(plan: Plan, *, pixels: bool) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the columns of a set; without pixels it renders nothing: columns that take a picture may be absent.
+
+    Raises DataError as `load` does.
+    """
+    if pixels or not whole(plan):
+        columns = load(plan)
+        return {name: column if name == "pixels" else np.array(column) for name, column in columns.items()}
+    parts = [plan.set.rows(part, range(size), pixels=False) for part, size in plan.parts]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 @contextmanager
@@ -126,8 +140,8 @@ def _make(plan: Plan, at: Path, workers: int) -> None:
     try:
         _begin(plan, partial)
         _render(plan, partial, workers)
-        sizes = {name: path.stat().st_size for name, path in _paths(partial).items()}
-        manifest = {"version": GENERATOR_VERSION, "parts": plan.parts, "bytes": sizes}
+        sizes = {name: path.stat().st_size for name, path in _paths(plan, partial).items()}
+        manifest = {"version": plan.set.version, "parts": plan.parts, "bytes": sizes}
         _write(partial / "manifest.json", json.dumps(manifest))
         partial.rename(at)
     except OSError:
@@ -156,8 +170,8 @@ def _begin(plan: Plan, partial: Path) -> None:
     partial.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f"{partial.name}-", dir=partial.parent))
     (fresh / "done").mkdir()
-    for name, path in _paths(fresh).items():
-        kind, shape = COLUMNS[name]
+    for name, path in _paths(plan, fresh).items():
+        kind, shape = plan.set.columns[name]
         column = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(kind), shape=(plan.count, *shape))
         offset, size = int(column.offset), column.nbytes
         del column
@@ -174,10 +188,11 @@ def _begin(plan: Plan, partial: Path) -> None:
 
 def _laid_out(plan: Plan, partial: Path) -> bool:
     try:
-        shapes = {name: np.load(path, mmap_mode="r").shape for name, path in _paths(partial).items()}
+        shapes = {name: np.load(path, mmap_mode="r").shape for name, path in _paths(plan, partial).items()}
     except (OSError, ValueError):
         return False
-    return all(shapes[name] == (plan.count, *COLUMNS[name][1]) for name in COLUMNS) and (partial / "done").is_dir()
+    fits = all(shapes[name] == (plan.count, *shape) for name, (_, shape) in plan.set.columns.items())
+    return fits and (partial / "done").is_dir()
 
 
 def _render(plan: Plan, partial: Path, workers: int) -> None:
@@ -185,9 +200,9 @@ def _render(plan: Plan, partial: Path, workers: int) -> None:
     for chunk in plan.chunks():
         queue.put(chunk)
     pause_s = 0.5 if sys.stderr.isatty() else 15.0  # a log file wants a line now and then, not a moving bar
-    bar = tqdm(total=plan.count, desc=f"rendering {plan.name}", unit="face", file=sys.stderr, mininterval=pause_s)
+    bar = tqdm(total=plan.count, desc=f"rendering {plan.name}", unit="picture", file=sys.stderr, mininterval=pause_s)
     with bar, ThreadPoolExecutor(workers) as pool:
-        jobs = [pool.submit(_drive, queue, partial, bar) for _ in range(workers)]
+        jobs = [pool.submit(_drive, plan, queue, partial, bar) for _ in range(workers)]
         try:
             for job in jobs:
                 job.result()
@@ -197,7 +212,7 @@ def _render(plan: Plan, partial: Path, workers: int) -> None:
                     queue.get_nowait()
 
 
-def _drive(queue: Queue[tuple[str, int, int, int]], partial: Path, bar: Any) -> None:
+def _drive(plan: Plan, queue: Queue[tuple[str, int, int, int]], partial: Path, bar: Any) -> None:
     """Keep one worker process busy until the queue is empty."""
     process: subprocess.Popen[str] | None = None
     try:
@@ -208,7 +223,7 @@ def _drive(queue: Queue[tuple[str, int, int, int]], partial: Path, bar: Any) -> 
                 return
             marker = partial / "done" / f"{part}-{first:05d}"
             if not marker.exists():
-                process = process or _start(partial)
+                process = process or _start(plan, partial)
                 _ask(process, f"{part} {first} {count} {row}")
             bar.update(count)
     finally:
@@ -233,13 +248,13 @@ def _ask(process: subprocess.Popen[str], line: str) -> None:
         )
 
 
-def _start(partial: Path) -> subprocess.Popen[str]:
+def _start(plan: Plan, partial: Path) -> subprocess.Popen[str]:
     # A process of its own instead of a fork: the caller may hold torch's or OpenCV's threads.
     package = str(Path(__file__).resolve().parents[2])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
     single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     return subprocess.Popen(
-        [sys.executable, "-P", "-m", "benchbox.faceworld.worker", str(partial)],
+        [sys.executable, "-P", "-m", "benchbox.faceworld.worker", plan.kind, str(partial)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -253,7 +268,7 @@ def _write(path: Path, text: str) -> None:
     Path(file.name).replace(path)
 
 
-def put(partial: Path, name: str, row: int, rows: Bytes | np.ndarray[Any, Any]) -> None:
+def put(partial: Path, name: str, row: int, rows: np.ndarray[Any, Any]) -> None:
     """Write rows of a column in place; plain writes report a full disk, memory maps crash."""
     column = np.load(partial / f"{name}.npy", mmap_mode="r")
     offset = int(column.offset) + row * int(np.prod(column.shape[1:], dtype=int)) * column.dtype.itemsize

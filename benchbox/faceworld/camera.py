@@ -27,20 +27,26 @@ class Pose:
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """A pinhole at a distance; `scale` and `shift` crop the picture."""
+    """A pinhole at a distance that looks along -z; `scale` and `shift` crop the picture."""
 
     distance_mm: float
     scale: float  # px per unit of x/z
     shift: Floats  # (2,) px
+    aside_mm: tuple[float, float] = (0.0, 0.0)  # where it stands, to the picture's right and down
+
+    @property
+    def place(self) -> Floats:
+        """Where the pinhole is (3,) mm, in axes whose origin is the head's middle."""
+        return np.array([*self.aside_mm, self.distance_mm])
 
     def project(self, points: Floats) -> tuple[Floats, Floats]:
         """Project points (V, 3) mm in the camera's axes to pixels (V, 2) and depths (V,) mm."""
         depth = self.distance_mm - points[:, 2]
-        return points[:, :2] * (self.scale / depth)[:, None] + self.shift, depth
+        return (points[:, :2] - self.aside_mm) * (self.scale / depth)[:, None] + self.shift, depth
 
     def resized(self, factor: float) -> Camera:
         """Return the camera of the same picture at another size, pixel centres at integers in both."""
-        return Camera(self.distance_mm, self.scale * factor, (self.shift + 0.5) * factor - 0.5)
+        return Camera(self.distance_mm, self.scale * factor, (self.shift + 0.5) * factor - 0.5, self.aside_mm)
 
 
 def rotation(pose: Pose) -> Floats:

@@ -106,8 +106,8 @@ def _ends(look: Look, azimuth: Floats, rng: np.random.Generator) -> tuple[Floats
     at, end = np.array(knots[look.style]).T
     parted = look.style in ("medium", "long")
     y = np.interp(np.degrees(np.abs(azimuth - look.part * parted * np.exp(-((a / 45) ** 2)))), at, end)
-    if look.style in ("medium", "long", "fringe", "swept") and rng.random() < 0.45:  # a side fringe falls over the brow
-        side = rng.choice([-1.0, 1.0])
+    if look.style in ("medium", "long", "fringe", "swept") and rng.random() < 0.45 and look.fringe:
+        side = rng.choice([-1.0, 1.0])  # a side fringe falls over the brow
         y = y + rng.uniform(8, 30) * np.exp(-(((np.degrees(azimuth) - side * 26) / 18) ** 2))
     base = {"short": 7, "swept": 12, "fringe": 9, "medium": 10, "long": 10, "afro": 30}[look.style] * look.volume
     thick = base * np.interp(a, [0, 30, 60, 80, 110, 180], [1.0, 1.0, 0.75, 0.55, 0.8, 1.0])

@@ -113,8 +113,8 @@ def _mouth(head: Surface) -> list[tuple[float, float]]:
 
 
 @lru_cache(maxsize=1)
-def ibug68() -> SurfacePoints:
-    """Return the 68 points of the iBUG mark-up, in its order."""
+def places68() -> Floats:
+    """Return the places on the grid (68, 2) of the iBUG mark-up, in its order: row, column."""
     head = surface()
     middle = on_midline(head, _CHIN)
     jaw = [*(nearest(head, t) for t in reversed(_mirror(_JAW_HALF))), middle, *(nearest(head, t) for t in _JAW_HALF)]
@@ -123,8 +123,14 @@ def ibug68() -> SurfacePoints:
     nose += [on_midline(head, _BASE), *(nearest(head, t) for t in reversed(_NOSTRILS))]
     left, right = _eye(head, -1), _eye(head, 1)
     eyes = [*left, right[3], right[2], right[1], right[0], right[5], right[4]]
-    places = np.array(jaw + brows + nose + eyes + _mouth(head))
-    return at_grid(head.shape, places[:, 0], places[:, 1])
+    return np.array(jaw + brows + nose + eyes + _mouth(head))
+
+
+@lru_cache(maxsize=1)
+def ibug68() -> SurfacePoints:
+    """Return the 68 points of the iBUG mark-up."""
+    places = places68()
+    return at_grid(surface().shape, places[:, 0], places[:, 1])
 
 
 @lru_cache(maxsize=1)

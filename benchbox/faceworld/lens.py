@@ -21,15 +21,22 @@ def expose(rng: np.random.Generator, face: Any, *, hard: bool) -> Any:
     return np.float32(np.clip(target, 0.035, 0.95) / bright)
 
 
-def develop(rng: np.random.Generator, linear: Any, *, hard: bool) -> Bytes:
-    """Turn linear light (256, 256, 3) into the bytes that a dataset would hold."""
+def develop(
+    rng: np.random.Generator, linear: Any, *, hard: bool, blur_px: float = 0.0, grain: np.random.Generator | None = None
+) -> Bytes:
+    """Turn linear light (H, W, 3) into the bytes that a dataset would hold.
+
+    `blur_px` is blur on top of what chance gives; `grain` draws a frame's own noise where `rng` belongs to a sequence.
+    """
     bright = np.maximum(linear, np.float32(0.75)) * np.float32(0.8) + np.float32(0.4)  # highlights roll off
     picture = np.sqrt(np.minimum(linear / bright, 1))
     picture = _colour(rng, picture, hard)
     picture = _focus(rng, picture, hard)
+    if blur_px:
+        picture = cv2.GaussianBlur(picture, (0, 0), blur_px)
     sigma = abs(rng.normal(0, 0.028 if hard else 0.014))
     if sigma > 0.003:
-        picture = picture + bank.cut(bank.grain(), rng, *picture.shape[:2]) * np.float32(sigma)
+        picture = picture + bank.cut(bank.grain(), grain or rng, *picture.shape[:2]) * np.float32(sigma)
     done = (np.clip(picture, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     quality = int(rng.integers(18, 90) if hard else rng.integers(45, 97))
     packed = cv2.imencode(".jpg", done, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]

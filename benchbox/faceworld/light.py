@@ -28,9 +28,11 @@ class Light:
     rim_colour: Floats  # (3,)
 
 
-def draw(rng: np.random.Generator, *, hard: bool) -> Light:
-    """Draw a lighting: mostly friendly, in hard scenes from any side, dim, coloured or from behind."""
+def draw(rng: np.random.Generator, *, hard: bool, harsh: bool = False) -> Light:
+    """Draw a lighting: mostly friendly, in hard scenes from any side or dim or coloured, in harsh ones always."""
     kind = rng.choice(4, p=[0.25, 0.35, 0.25, 0.15] if hard else [0.5, 0.35, 0.12, 0.03])
+    if harsh:
+        kind = int(rng.integers(2, 4))
     azimuth = rng.normal(0, (28, 45, 65, 95)[kind])
     height = rng.normal((25, 38, 35, 10)[kind], 18)
     a, h = np.radians(azimuth), np.radians(np.clip(height, -35, 80))

@@ -79,6 +79,7 @@ class Look:
     glasses: int  # 0 none, 1 metal, 2 horn-rimmed, 3 rimless, 4 sunglasses
     frame: Floats
     lens: tuple[float, float, float]  # half width, half height mm, squareness
+    fringe: bool = True  # whether hair may fall over the brow
 
 
 def draw(rng: np.random.Generator, *, child: bool) -> Look:

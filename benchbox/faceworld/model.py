@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .camera import Pose, place
 from .head import Body, Shape, body, deform, eyeballs
 from .landmarks import SurfacePoints, eye_corners, ibug68
-from .surface import surface
+from .markups import PUPILS, markup
+from .surface import EYE_RADIUS, surface
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -22,10 +24,23 @@ class Points:
 
     carrier: Body
     on: SurfacePoints  # indices into the carrier
+    pupils: tuple[int, int] | None = None  # points that move with the eyes
+
+    @property
+    def share(self) -> Floats:
+        """Share (K,) of the shoulders' pose in each point's."""
+        return self.on.of(self.carrier.body[:, None])[:, 0]
 
     def of(self, shape: Shape) -> Floats:
         """Return the points (K, 3) mm of a shape in the head's frame."""
         return self.on.of(deform(self.carrier, shape, eyeballs(corners(), shape)))
+
+    def at(self, shape: Shape, pose: Pose, axes: Floats) -> Floats:
+        """Return the points (K, 3) mm in the camera's axes; pupils lie where the eyes' axes (2, 3) leave them."""
+        points = place(self.of(shape), self.share, pose)
+        if self.pupils is not None:
+            points[list(self.pupils)] = place(eyeballs(corners(), shape) + EYE_RADIUS * axes, np.zeros(2), pose)
+        return points
 
 
 def _carry(points: SurfacePoints) -> Points:
@@ -48,6 +63,12 @@ def corners() -> Body:
 def points68() -> Points:
     """Return the 68-point layout, ready to be deformed."""
     return _carry(ibug68())
+
+
+@lru_cache(maxsize=4)
+def points(layout: str) -> Points:
+    """Return a layout's points, ready to be deformed."""
+    return replace(_carry(markup(layout)), pupils=PUPILS[layout])
 
 
 @lru_cache(maxsize=1)

@@ -71,7 +71,7 @@ def openness(part: Patch) -> Any:
 def towards_camera(part: Patch, camera: Camera) -> Any:
     """Return unit vectors (3, R, C) from the points to the camera."""
     view = -part.points
-    view[2] += np.float32(camera.distance_mm)
+    view += camera.place.astype(np.float32)[:, None, None]
     return unit(view)
 
 

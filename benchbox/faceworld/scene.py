@@ -6,14 +6,16 @@ landmarks depend on) and the look (all that only pixels depend on).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import GENERATOR_VERSION
 from .camera import Camera, Pose, aim, place
 from .detector import detect
+from .eyes import gaze_direction
 from .head import EXPRESSION, IDENTITY, Shape
 from .model import points68
 
@@ -21,35 +23,65 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 SIZE = 256  # px, side of a picture
+CANVAS = 288  # px, side of a picture while it is made
 PARTS = ("train", "common", "challenging")
 _PERSON, _MOMENT, _LOOK, _DETECTOR = range(4)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What makes a picture hard beyond pose and expression."""
+
+    light: bool = False  # light and surroundings of any kind instead of mostly friendly ones
+    lens: bool = False  # noise, blur and compression of a poor camera
+    often: float = 0.22  # how often something comes before the face; 1 is often
+    cover: str = ""  # "hand", "thing", "foreground", "nothing"; "" leaves it to chance
+    blur_px: float = 0.0  # blur on top of what chance gives
+    harsh: bool = False  # the light comes from the side, from behind or from below
+
+    @classmethod
+    def of(cls, hard: bool) -> Trial:
+        """Return the conditions of a hard or an easy picture of 300-W."""
+        return cls(hard, hard, 1.0 if hard else 0.22)
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
     """Everything that the picture is a function of."""
 
-    part: str
-    number: int
-    hard: bool
     person: str
     shape: Shape
     pose: Pose
-    camera: Camera  # for a picture of SIZE px
+    camera: Camera  # for a picture of `size` px
     points: Floats  # (68, 3) mm in the camera's axes
     landmarks: Floats  # (68, 2) px
     detected: Floats  # (4,) px
+    trial: Trial
+    person_key: tuple[int, ...]  # streams of random numbers: what stays with the person (skin, hair, eyes)
+    look_key: tuple[int, ...]  # what pixels alone depend on (light, occluders, background, lens)
+    grain_key: tuple[int, ...] = ()  # a frame's own noise where the look belongs to a whole sequence
+    axes: Floats = field(default_factory=lambda: np.zeros((2, 3)))  # where the eyeballs point, head's frame
+    changes: Mapping[str, Any] = field(default_factory=dict)  # fields of the person's look that differ here
+    further: Floats = field(default_factory=lambda: np.zeros((0, 3)))  # (M, 3) mm, points of another layout
+    settled: bool = False  # skin and hair are made once per person, not per picture: for many pictures of few persons
+    size: int = SIZE  # px, side of the picture
+    canvas: int = CANVAS  # px, side of the picture while it is made
 
     def person_rng(self) -> np.random.Generator:
-        """Start the stream of what stays with the person: skin, hair, eyes."""
-        return _stream(_PERSON, *_person(self.part, self.number), 1)
+        """Start the stream of what stays with the person."""
+        return stream(*self.person_key)
 
     def look_rng(self) -> np.random.Generator:
-        """Start the stream of what pixels alone depend on: light, occluders, background, lens."""
-        return _stream(_LOOK, PARTS.index(self.part), self.number)
+        """Start the stream of what pixels alone depend on."""
+        return stream(*self.look_key)
+
+    def grain_rng(self) -> np.random.Generator | None:
+        """Start the stream of a frame's own noise; None where the look has it."""
+        return stream(*self.grain_key) if self.grain_key else None
 
 
-def _stream(*key: int) -> np.random.Generator:
+def stream(*key: int) -> np.random.Generator:
+    """Start the stream of random numbers that belongs to a key."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([GENERATOR_VERSION, *key])))
 
 
@@ -63,7 +95,8 @@ def person_name(part: str, number: int) -> str:
     return f"{part}-{_person(part, number)[1]:05d}"
 
 
-def _identity(rng: np.random.Generator) -> dict[str, float]:
+def identity(rng: np.random.Generator) -> dict[str, float]:
+    """Draw how a person's head differs from the neutral one; one of eight is a child."""
     values = dict(zip(IDENTITY, rng.normal(0, 0.85, len(IDENTITY)).clip(-1.9, 1.9).tolist(), strict=True))
     if rng.random() < 0.12:  # a child: short lower face, large eyes, small nose, full cheeks
         young = rng.uniform(0.8, 2.0)
@@ -89,7 +122,8 @@ _CHILD = {
 }
 
 
-def _pose(rng: np.random.Generator, hard: bool) -> Pose:
+def draw_pose(rng: np.random.Generator, hard: bool) -> Pose:
+    """Draw how a head is turned: mostly towards the camera, in hard pictures to any side."""
     if not hard:
         wide = rng.random() < 0.14
         yaw = rng.choice([-1, 1]) * rng.uniform(16, 36) if wide else rng.normal(0, 10)
@@ -106,12 +140,15 @@ def _pose(rng: np.random.Generator, hard: bool) -> Pose:
     return Pose(np.radians(yaw), np.radians(pitch), np.radians(roll))
 
 
-def _moment(rng: np.random.Generator, identity: dict[str, float], pose: Pose, hard: bool) -> Shape:
+def draw_shape(
+    rng: np.random.Generator, who: dict[str, float], pose: Pose, hard: bool, kinds: Sequence[float] | None = None
+) -> Shape:
+    """Draw what a face does; `kinds` are the shares of the seven kinds of expression, neutral first."""
     face = {name: rng.normal(0, 0.16) for name in EXPRESSION}
     face["closed"] = rng.uniform(0.85, 1.0)
     jaw = 0.0
     strength = rng.uniform(0.5, 1.35) * (1.2 if hard else 1.0)
-    kind = rng.choice(7, p=_KINDS_HARD if hard else _KINDS)
+    kind = rng.choice(7, p=kinds or (_KINDS_HARD if hard else _KINDS))
     if kind in (1, 2):  # a smile, closed or with teeth
         face["smile"] += strength
         face["cheeks_up"] += 0.6 * strength
@@ -137,7 +174,7 @@ def _moment(rng: np.random.Generator, identity: dict[str, float], pose: Pose, ha
                 face[str(name)] += abs(rng.normal(0, 0.9))
     face["brows_up"] += max(rng.normal(0, 0.35), -0.3)
     face["brows_down"] += max(rng.normal(0, 0.3), -0.3)
-    return Shape(identity, face, jaw, *_eyes(rng, pose, face, hard))
+    return Shape(who, face, jaw, *_eyes(rng, pose, face, hard))
 
 
 _KINDS = (0.36, 0.16, 0.22, 0.12, 0.05, 0.05, 0.04)
@@ -162,19 +199,35 @@ def _eyes(
 
 def sample(part: str, number: int) -> Scene:
     """Draw face `number` of a part of the world: 256-px landmarks and everything that the renderer needs."""
-    identity = _identity(_stream(_PERSON, *_person(part, number), 0))
-    rng = _stream(_MOMENT, PARTS.index(part), number)
+    who = identity(stream(_PERSON, *_person(part, number), 0))
+    rng = stream(_MOMENT, PARTS.index(part), number)
     hard = part == "challenging" or (part == "train" and rng.random() < 0.22)
-    pose = _pose(rng, hard)
-    shape = _moment(rng, identity, pose, hard)
+    pose = draw_pose(rng, hard)
+    shape = draw_shape(rng, who, pose, hard)
     layout = points68()
-    share = layout.on.of(layout.carrier.body[:, None])[:, 0]
-    points = place(layout.of(shape), share, pose)
+    points = place(layout.of(shape), layout.share, pose)
     distance = float(np.exp(rng.uniform(np.log(420 if hard else 600), np.log(2600))))
     side = rng.uniform(0.45, 0.65) * SIZE
     room = SIZE / 2 - side / 2 - 5
     centre = (SIZE - 1) / 2 + np.array([0, 10.0]) + rng.normal(0, 10, 2).clip(-room, room)
     camera = aim(points, distance, side, centre)
     landmarks = camera.project(points)[0]
-    detected = detect(landmarks, _stream(_DETECTOR, PARTS.index(part), number), hard=hard)
-    return Scene(part, number, hard, person_name(part, number), shape, pose, camera, points, landmarks, detected)
+    detected = detect(landmarks, stream(_DETECTOR, PARTS.index(part), number), hard=hard)
+    return Scene(
+        person_name(part, number),
+        shape,
+        pose,
+        camera,
+        points,
+        landmarks,
+        detected,
+        Trial.of(hard),
+        (_PERSON, *_person(part, number), 1),
+        (_LOOK, PARTS.index(part), number),
+        axes=parallel(*shape.gaze),
+    )
+
+
+def parallel(yaw: float, pitch: float) -> Floats:
+    """Return where the eyeballs point (2, 3), picture left first, when both look one way and meet far off."""
+    return np.stack([gaze_direction(yaw + turn, pitch) for turn in (0.02, -0.02)])

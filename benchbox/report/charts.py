@@ -1,4 +1,4 @@
-"""Line charts as values: arrays → paths in pixels; a template prints them as inline SVG.
+"""Charts as values: arrays → paths in pixels; a template prints them as inline SVG.
 
 Curves keep their order, colour and dash; every curve is labelled at its end, so that nothing hangs on colour alone.
 Coordinates have one decimal, so equal numbers give equal bytes.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ from .results import Stage
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
-SERIES = 8  # curves that one chart can tell apart
+SERIES = 8  # curves that one chart can tell apart at once, labelled at their ends
+CURVES = 24  # curves that a chart may hold; those beyond the first eight wait in its legend
 _LEFT, _TOP, _WIDTH, _HEIGHT, _BOTTOM = 52, 34, 470, 300, 44
 _LABEL_GAP, _LABEL_ROOM = 17, 238
 _WIDE = _WIDTH + _LABEL_ROOM - 20  # of a plot without labels beside it
@@ -37,18 +38,32 @@ class Tick:
 
 @dataclass(frozen=True)
 class Series:
-    """One curve; `style` chooses colour and dash from 1 to 8."""
+    """One curve; `style` chooses colour and dash, from 1."""
 
     label: str
     path: str
     style: int
     end: tuple[float, float]  # where the curve ends
     text_y: float  # where its label stands; label == "" has none
+    shown: bool = True  # at first
+    page: str = ""  # what the legend leads to
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One point with a name."""
+
+    x: float
+    y: float
+    style: int
+    label: str = ""
+    text_y: float = 0.0
+    hollow: bool = False
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A finished line chart in pixels."""
+    """A finished chart in pixels."""
 
     name: str  # unique in its page
     title: str
@@ -59,6 +74,10 @@ class Chart:
     y_ticks: tuple[Tick, ...]
     bands: tuple[Tick, ...]  # where a stage of training begins
     series: tuple[Series, ...]
+    marks: tuple[Mark, ...] = ()
+    legend: bool = False  # curves may be switched on and off, and are read off under the pointer
+    x_scale: float = 0.0  # what the right end of the x axis stands for, where it starts at zero
+    unit: str = ""
     left: int = _LEFT
     top: int = _TOP
     right: int = _LEFT + _WIDTH
@@ -67,28 +86,126 @@ class Chart:
     height: int = _TOP + _HEIGHT + _BOTTOM
 
 
-def ced(
-    name: str, title: str, curves: Sequence[tuple[str, Floats]], *, end: float, convention: str, faces: str
-) -> Chart:
-    """Draw the share of faces (y) whose error is at most x, for x from 0 to `end` (a fraction).
+@dataclass(frozen=True)
+class Curve:
+    """What a distribution is drawn of: per-face errors (N,) in the printed unit, infinite where there is no answer."""
 
-    `curves` are labels with per-face errors (N,), infinite where a face has no answer.
-    """
+    label: str
+    errors: Floats
+    page: str = ""
+
+
+def ced(
+    name: str, title: str, curves: Sequence[Curve], *, end: float, x_title: str, unit: str, items: str, what: str
+) -> Chart:
+    """Draw the share of `items` (y) whose error is at most x, for x from 0 to `end`, in the printed unit."""
     grid = np.linspace(0.0, end, _POINTS + 1)
     series = []
-    for style, (label, errors) in enumerate(curves[:SERIES], start=1):
-        share = np.searchsorted(np.sort(errors), grid, side="right") / max(len(errors), 1)
-        series.append(_stairs(label, _LEFT + grid / end * _WIDTH, _TOP + (1 - share) * _HEIGHT, style))
+    for style, curve in enumerate(curves[:CURVES], start=1):
+        share = np.searchsorted(np.sort(curve.errors), grid, side="right") / max(len(curve.errors), 1)
+        stairs = _stairs(curve.label, _LEFT + grid / end * _WIDTH, _TOP + (1 - share) * _HEIGHT, style)
+        series.append(replace(stairs, shown=style <= SERIES, page=curve.page))
     return Chart(
         name=name,
         title=title,
-        summary=f"Cumulative error distribution of {faces}: {_listing([label for label, _ in curves[:SERIES]])}.",
-        x_title=f"error in % of {convention}",
-        y_title="share of faces",
-        x_ticks=tuple(Tick(_round(_LEFT + t / (end * 100) * _WIDTH), f"{t:g}") for t in _steps(end * 100)),
+        summary=f"Cumulative error distribution of {what}: {_listing([c.label for c in curves[:CURVES]])}.",
+        x_title=x_title,
+        y_title=f"share of {items}",
+        x_ticks=tuple(Tick(_round(_LEFT + t / end * _WIDTH), f"{t:g}") for t in _steps(end)),
         y_ticks=tuple(Tick(_round(_TOP + (1 - t / 100) * _HEIGHT), f"{t} %") for t in range(0, 101, 20)),
         bands=(),
+        series=(*_spread(series[:SERIES]), *series[SERIES:]),
+        legend=True,
+        x_scale=end,
+        unit=unit,
+    )
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One method's values by group: label, values and intervals, None where there is none."""
+
+    label: str
+    values: tuple[tuple[float, tuple[float, ...]] | None, ...]
+
+
+def groups(name: str, title: str, names: Sequence[str], profiles: Sequence[Profile], *, y_title: str) -> Chart:
+    """Draw one line per method over the groups, with its intervals as upright strokes; the scale is logarithmic."""
+    ends = [end for p in profiles for v in p.values if v for end in (v[0], *v[1]) if end > 0]
+    low, high = min(ends) / 1.06, max(ends) * 1.06
+
+    def height(value: float) -> float:
+        return _round(_TOP + (1 - math.log(max(value, low) / low) / math.log(high / low)) * _HEIGHT)
+
+    step = _WIDTH / len(names)
+    series, marks = [], []
+    for style, profile in enumerate(profiles[:SERIES], start=1):
+        shift = (style - (min(len(profiles), SERIES) + 1) / 2) * min(9.0, step / 12)
+        places = [_round(_LEFT + (k + 0.5) * step + shift) for k in range(len(names))]
+        known = [(x, v) for x, v in zip(places, profile.values, strict=True) if v]
+        if not known:
+            continue
+        path = "M" + "L".join(f"{x:g} {height(v[0]):g}" for x, v in known)
+        path += "".join(f"M{x:g} {height(v[1][0]):g}V{height(v[1][1]):g}" for x, v in known if v[1])
+        marks += [Mark(x, height(v[0]), style) for x, v in known]
+        last = (known[-1][0], height(known[-1][1][0]))
+        series.append(Series(profile.label, path, style, last, last[1]))
+    return Chart(
+        name=name,
+        title=title,
+        summary=f"{title}, by {_listing(names)}: {_listing([s.label for s in series])}.",
+        x_title="",
+        y_title=y_title,
+        x_ticks=tuple(Tick(_round(_LEFT + (k + 0.5) * step), text) for k, text in enumerate(names)),
+        y_ticks=tuple(Tick(height(t), f"{t:g}") for t in _ladder(low, high)),
+        bands=(),
         series=_spread(series),
+        marks=tuple(marks),
+    )
+
+
+@dataclass(frozen=True)
+class Priced:
+    """A method with what it costs (x) and how well it does (y)."""
+
+    label: str
+    x: float
+    y: float
+
+
+def costs(name: str, title: str, points: Sequence[Priced], *, x_title: str, y_title: str, falls: bool) -> Chart:
+    """Draw error (y) over cost (x, logarithmic) and the line of those that nothing cheaper beats."""
+    low, high = min(p.x for p in points) / 1.5, max(p.x for p in points) * 1.5
+    ticks = _steps_between(min(p.y for p in points) * 0.98, max(p.y for p in points))
+    bottom, top = ticks[0], ticks[-1]
+
+    def place(point: Priced) -> tuple[float, float]:
+        x = _LEFT + math.log(point.x / low) / math.log(high / low) * _WIDTH
+        return _round(x), _round(_TOP + (1 - (point.y - bottom) / (top - bottom)) * _HEIGHT)
+
+    best: list[Priced] = []
+    for point in sorted(points, key=lambda p: (p.x, p.y if falls else -p.y)):
+        if not best or (point.y < best[-1].y if falls else point.y > best[-1].y):
+            best.append(point)
+    line = "M" + "L".join(f"{x:g} {y:g}" for x, y in map(place, best))
+    marks = []
+    for style, point in enumerate(points, start=1):
+        x, y = place(point)
+        marks.append(Mark(x, y, (style - 1) % SERIES + 1, point.label, y, hollow=point not in best))
+    return Chart(
+        name=name,
+        title=title,
+        summary=f"{title}. Not beaten by anything cheaper: {_listing([p.label for p in best])}.",
+        x_title=x_title,
+        y_title=y_title,
+        x_ticks=tuple(
+            Tick(_round(_LEFT + math.log(t / low) / math.log(high / low) * _WIDTH), _thousands(t))
+            for t in _ladder(low, high)
+        ),
+        y_ticks=tuple(Tick(_round(_TOP + (1 - (t - bottom) / (top - bottom)) * _HEIGHT), f"{t:g}") for t in ticks),
+        bands=(),
+        series=(Series("", line, 5, place(best[-1]), 0.0),),
+        marks=tuple(marks),
     )
 
 
@@ -164,7 +281,7 @@ def _spread(series: Sequence[Series]) -> tuple[Series, ...]:
         places[k] = min(places[k], floor)
         floor = places[k] - _LABEL_GAP
     moved = dict(zip(order, places, strict=True))
-    return tuple(Series(s.label, s.path, s.style, s.end, _round(moved[i])) for i, s in enumerate(series))
+    return tuple(replace(s, text_y=_round(moved[i])) for i, s in enumerate(series))
 
 
 def _joined(stages: Sequence[Stage]) -> tuple[list[float], list[float], list[int]]:
@@ -208,6 +325,23 @@ def _decades(low: float, high: float) -> list[float]:
     """Return powers of ten around a span of positive numbers."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     return [10.0**k for k in range(first, max(last, first + 1) + 1)]
+
+
+def _ladder(low: float, high: float) -> list[float]:
+    """Return 1, 2, 5, 10 … between two positive numbers, more of them where they span less than a decade."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    steps: tuple[float, ...] = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)
+    if high / low > 6:
+        steps = (1, 2, 5) if high / low < 1e3 else (1,)
+    return [round(m * 10.0**k, 12) for k in range(first, last + 1) for m in steps if low <= m * 10.0**k <= high]
+
+
+def _thousands(value: float) -> str:
+    """Write a count in thousands, millions and billions."""
+    for size, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
 
 
 def _listing(names: Sequence[str]) -> str:

@@ -14,9 +14,12 @@ from functools import cached_property, lru_cache
 
 from benchbox.types import Protocol, Score
 
-_NORMALISED = re.compile(r"(nme|auc|fr)(?:_(\d+(?:\.\d+)?))?_([a-z_]+?)(?:_(\d+))?")
-_ABSOLUTE = re.compile(r"(error|msd|jitter)_(cm|deg|px)")
-_ORDER = ("nme", "error", "auc", "fr", "msd", "jitter")
+_NORMALISED = re.compile(r"(nme|auc|fr)(?:_(\d+(?:\.\d+)?))?_([a-z_]+?)(?:_(\d+))?(_visible)?")
+_ABSOLUTE = re.compile(r"(error|msd|jitter|bias)_(cm|deg|px)(?:_([a-z]+))?")
+_ORDER = ("nme", "error", "auc", "fr", "msd", "jitter", "bias")
+_WORDS = {"nme": "NME", "auc": "AUC", "fr": "Failure rate", "error": "Error", "msd": "MSD"}
+_WORDS |= {"jitter": "Jitter", "bias": "Bias"}
+_BY = {"dot": "per dot", "person": "mean of persons"}
 
 NORMALISERS = {
     "inter_ocular": "inter-ocular distance (outer eye corners)",
@@ -25,12 +28,15 @@ NORMALISERS = {
     "diagonal": "diagonal of the box",
     "height": "height of the box",
 }
-_SHORT = {
+SHORT = {
     "inter_ocular": "inter-ocular",
     "inter_pupil": "inter-pupil",
     "face_size": "face size",
     "diagonal": "diagonal",
     "height": "height",
+    "cm": "centimetres",
+    "deg": "degrees",
+    "px": "pixels",
 }
 
 
@@ -39,16 +45,24 @@ class Metric:
     """A metric name taken apart."""
 
     name: str
-    measure: str  # nme, auc, fr, error, msd, jitter; the whole name where it follows no known pattern
+    measure: str  # nme, auc, fr, error, msd, jitter, bias; the whole name where it follows no known pattern
     threshold: str  # "0.08", "" where there is none
     convention: str  # "inter_ocular_51", "cm"
     unit: str
+    by: str = ""  # what is averaged first: dot, person
 
     @cached_property
     def title(self) -> str:
         """Name the measure in a column head."""
-        words = {"nme": "NME", "auc": "AUC", "fr": "Failure rate", "error": "Error", "msd": "MSD", "jitter": "Jitter"}
-        return words.get(self.measure, self.name) + (f" @ {self.threshold}" if self.threshold else "")
+        text = _WORDS.get(self.measure, self.name) + (f" @ {self.threshold}" if self.threshold else "")
+        return f"{text}, {_BY.get(self.by, self.by)}" if self.by else text
+
+    @property
+    def column(self) -> str:
+        """Name the column of per-face errors that the measure is made of."""
+        if self.measure in ("nme", "auc", "fr"):
+            return f"nme_{self.convention}"
+        return self.name.removesuffix("_person")
 
     @property
     def falls(self) -> bool:
@@ -60,11 +74,11 @@ class Metric:
 def parse(name: str) -> Metric:
     """Take a metric name apart; equal names give the same object."""
     if match := _NORMALISED.fullmatch(name):
-        measure, threshold, normaliser, points = match.groups()
-        convention = normaliser + (f"_{points}" if points else "")
+        measure, threshold, normaliser, points, visible = match.groups()
+        convention = normaliser + (f"_{points}" if points else "") + (visible or "")
         return Metric(name, measure, threshold or "", convention, "1" if measure == "auc" else "%")
     if match := _ABSOLUTE.fullmatch(name):
-        return Metric(name, match[1], "", match[2], match[2])
+        return Metric(name, match[1], "", match[2], match[2], match[3] or "")
     return Metric(name, name, "", name, "")
 
 
@@ -89,29 +103,36 @@ def _measure_order(metric: Metric) -> tuple[float, int, str]:
     return float(metric.threshold or 0), rank, metric.name
 
 
-def _convention_order(convention: str, known: tuple[str, ...]) -> tuple[int, int, str]:
-    normaliser, points = split(convention)
-    return -points if points else -(10**6), known.index(normaliser) if normaliser in known else len(known), convention
+def _convention_order(convention: str, known: tuple[str, ...]) -> tuple[bool, int, int, str]:
+    normaliser, points, visible = split(convention)
+    place = known.index(normaliser) if normaliser in known else len(known)
+    return visible, -points if points else -(10**6), place, convention
 
 
-def split(convention: str) -> tuple[str, int]:
-    """Split a convention into its normaliser and its number of points, 0 for the layout's own."""
-    head, _, tail = convention.rpartition("_")
-    return (head, int(tail)) if head and tail.isdigit() else (convention, 0)
+def split(convention: str) -> tuple[str, int, bool]:
+    """Split a convention: normaliser, number of points (0: the layout's own), whether only visible points count."""
+    rest = convention.removesuffix("_visible")
+    head, _, tail = rest.rpartition("_")
+    visible = rest != convention
+    return (head, int(tail), visible) if head and tail.isdigit() else (rest, 0, visible)
 
 
 def words(convention: str) -> str:
     """Name a convention in full."""
-    normaliser, points = split(convention)
+    normaliser, points, visible = split(convention)
     units = {"cm": "error in centimetres", "deg": "error in degrees", "px": "error in pixels"}
     text = units.get(normaliser) or f"error over {NORMALISERS.get(normaliser, normaliser)}"
-    return text + (f", {points} points" if points else "")
+    return text + _points(points, visible)
 
 
 def short(convention: str) -> str:
     """Name a convention in a word or two."""
-    normaliser, points = split(convention)
-    return _SHORT.get(normaliser, normaliser) + (f", {points} points" if points else "")
+    normaliser, points, visible = split(convention)
+    return SHORT.get(normaliser, normaliser) + _points(points, visible)
+
+
+def _points(points: int, visible: bool) -> str:
+    return (f", {points} points" if points else "") + (", visible only" if visible else "")
 
 
 def unit_word(unit: str) -> str:
@@ -127,6 +148,26 @@ def number(value: float | None, unit: str) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}"  # adding zero: no "-0.000"
 
 
+def size(count: float | None) -> str:
+    """Print a count of parameters or operations; a count that was not measured is a dash."""
+    if count is None:
+        return "–"
+    for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= unit:
+            return f"{count / unit:.3g} {letter}"
+    return f"{count:.0f}"
+
+
+def milliseconds(value: float | None) -> str:
+    """Print a latency; one that was not measured is a dash."""
+    return "–" if value is None else f"{value:.3g}"
+
+
+def resolved(value: float, unit: str) -> str:
+    """Print the smallest difference that a test set resolves, with its unit."""
+    return number(value, unit) + ("" if unit in ("", "1") else f" {'points of %' if unit == '%' else unit}")
+
+
 def interval(score: Score) -> str:
     """Print a score's interval, "" where there is none."""
     if score.low is None or score.high is None:
@@ -134,6 +175,11 @@ def interval(score: Score) -> str:
     return f"{number(score.low, score.unit)}–{number(score.high, score.unit)}"
 
 
+def scale(unit: str) -> float:
+    """Return what turns a stored error into the number that is printed: fractions become per cent."""
+    return 100.0 if unit == "%" else 1.0
+
+
 def curve_end(protocol: Protocol) -> float:
-    """Choose the error at which a CED ends, as a fraction: the card's largest threshold."""
+    """Choose the error at which a CED of landmarks ends, as a fraction: the card's largest threshold."""
     return max((*protocol.auc, *protocol.fr), default=0.1)

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from benchbox import protocol as cards
-from benchbox.errors import ResultError
 from benchbox.references import Paper, References
 from benchbox.types import MethodCard, Protocol
 
-from . import charts, measures, prose, results, rows
+from . import controls, drawing, measures, prose, ranking, rows
 from .charts import Chart
+from .controls import Filter, Switch
 from .results import Problem, Result
-from .rows import Board, Cell
+from .rows import Board, Cell, Table
 from .runs import RunPage
-
-if TYPE_CHECKING:
-    from benchbox.types import Floats
 
 Fact = tuple[str, str]
 _README_CHARS = 200_000
@@ -67,11 +63,14 @@ class IndexPage:
 
 @dataclass(frozen=True)
 class BoardPage:
-    """The leaderboard of one protocol."""
+    """The leaderboard of one protocol under one convention."""
 
     path: str
     board: Board
-    charts: Mapping[str, Chart]  # by convention
+    table: Table | None
+    switches: tuple[Switch, ...]
+    filters: tuple[Filter, ...]
+    charts: tuple[Chart, ...]
     facts: tuple[Fact, ...]
     words: str
     papers: tuple[Paper, ...]
@@ -132,88 +131,32 @@ def _place(board: Board) -> tuple[str, int, str]:
     return board.protocol.dataset, -len(board.protocol.groups), board.protocol.name
 
 
-def board_page(board: Board, own: Sequence[Result], sources: Sources, methods: Mapping[str, MethodCard]) -> BoardPage:
-    """Lay out a leaderboard with its charts; `own` are the runs of its protocol."""
+def board_page(
+    board: Board, convention: str, own: Sequence[Result], sources: Sources, methods: Mapping[str, MethodCard]
+) -> BoardPage:
+    """Lay out a leaderboard under one convention, "" for its first; `own` are the runs of its protocol."""
     name = board.protocol.name
-    measured = {result.page + ".html": result for result in own}
-    drawn, problems = {}, [problem for problem in sources.problems if problem.protocol == name]
-    for table in board.tables:
-        chart, faults = _board_chart(board, table, measured, methods)
-        if chart:
-            drawn[table.convention] = chart
-        problems += [fault for fault in faults if fault not in problems]
-    quoted = {s.paper for t in board.tables for row in rows.every(t) for s in row.sources}
+    found = {result.page + ".html": result for result in own}
+    problems = [problem for problem in sources.problems if problem.protocol == name]
+    table = next((t for t in board.tables if convention in ("", t.convention)), None)
+    drawn: tuple[Chart, ...] = ()
+    if table:
+        table, faults = ranking.ranked(table, board.protocol, found)
+        drawn, more = drawing.board(board.protocol, table, found, methods)
+        problems += [fault for fault in dict.fromkeys((*faults, *more)) if fault not in problems]
+    quoted = {source.paper for row in rows.every(table) for source in row.sources} if table else set()
     return BoardPage(
-        path=rows.board_path(name),
+        path=rows.board_path(name, convention),
         board=board,
+        table=table,
+        switches=controls.switches(board, table) if table else (),
+        filters=controls.filters(table) if table else (),
         charts=drawn,
         facts=_protocol_facts(board.protocol),
         words=cards.describe(board.protocol),
         papers=tuple(paper for key, paper in sources.references.papers.items() if key in quoted),
         problems=tuple(problems),
     )
-
-
-def _board_chart(
-    board: Board, table: rows.Table, measured: Mapping[str, Result], methods: Mapping[str, MethodCard]
-) -> tuple[Chart | None, list[Problem]]:
-    """Draw the curves of the best measured rows and say which could not be drawn."""
-    metric, group = table.columns[table.key].metric, table.columns[table.key].group
-    if metric.unit != "%":
-        return None, []
-    shown = [row for row in rows.every(table) if row.page in measured]
-    found = [measured[row.page] for row in shown]
-    labels = _labels(shown, found, methods)
-    curves: dict[int, tuple[str, Floats]] = {}
-    faults: dict[int, Problem] = {}
-    for line in _varied(found):
-        if len(curves) == charts.SERIES:
-            break
-        run = found[line].run
-        try:
-            errors = results.errors(found[line])
-            curves[line] = labels[line], results.values(errors, metric.name)[results.members(errors, group)]
-        except ResultError as fault:
-            place = f"results/{run.protocol}/{run.method}/{run.variant}/{run.seed}"
-            faults[line] = Problem(place, run.protocol, results.without(run.folder, str(fault)))
-    problems = [faults[line] for line in sorted(faults)]
-    if not curves:
-        return None, problems
-    chart = charts.ced(
-        f"ced-{table.convention}",
-        f"Cumulative error distribution, {group}",
-        [curves[line] for line in sorted(curves)],
-        end=measures.curve_end(board.protocol),
-        convention=measures.short(table.convention),
-        faces=f"the group {group} of {board.protocol.name}",
-    )
-    return chart, problems
-
-
-def _varied(found: Sequence[Result]) -> list[int]:
-    """Order rows for a chart with fewer curves: the first of every variant of a method, then its further seeds."""
-    firsts = {(result.run.method, result.run.variant): line for line, result in reversed(list(enumerate(found)))}
-    chosen = sorted(firsts.values())
-    return [*chosen, *sorted(set(range(len(found))).difference(chosen))]
-
-
-def _labels(shown: Sequence[rows.Row], measured: Sequence[Result], methods: Mapping[str, MethodCard]) -> list[str]:
-    """Name curves as shortly as tells them apart: method, what is not its default, seed; a star stands apart."""
-    names = [_cut(rows.title(result.run.method, methods) + _variant(result, methods)) for result in measured]
-    seeds = [f", seed {r.run.seed}" if names.count(name) > 1 else "" for name, r in zip(names, measured, strict=True)]
-    stars = [" *" if row.apart else "" for row in shown]
-    return [name + seed + star for name, seed, star in zip(names, seeds, stars, strict=True)]
-
-
-def _variant(result: Result, methods: Mapping[str, MethodCard]) -> str:
-    card = methods.get(result.run.method)
-    usual = result.kind if result.kind == "submitted" else card.default if card else ""
-    rest = result.run.variant.removeprefix(usual)
-    return rest if not rest or rest.startswith("+") else f" {result.run.variant}"
-
-
-def _cut(text: str, room: int = 28) -> str:
-    return text if len(text) <= room else text[: room - 1] + "…"
 
 
 def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:

@@ -34,7 +34,7 @@ def drafts(sources: Sources) -> list[Draft]:
     plan = _Plan(sources)
     names = sorted({*plan.methods, *plan.by_method})
     return [
-        *map(plan.board_page, sources.protocols),
+        *(draft for protocol in sources.protocols for draft in plan.board_pages(protocol)),
         *map(plan.method_page, names),
         *map(plan.run_page, sources.results),
         plan.index_page(names),
@@ -54,15 +54,21 @@ class _Plan:
             self.by_protocol.setdefault(result.run.protocol, []).append(result)
             self.by_method.setdefault(result.run.method, []).append(result)
         self._boards: dict[str, Board] = {}
+        self._boards_inputs: dict[str, str] = {}
         self._inputs: dict[Result, str] = {}
 
-    def board_page(self, protocol: Protocol) -> Draft:
-        own = self.by_protocol.get(protocol.name, [])
-        return Draft(
-            rows.board_path(protocol.name),
-            lambda: _digest(protocol, self._common, *self._all_inputs(own)),
-            lambda: pages.board_page(self._board(protocol), own, self.sources, self.methods),
-        )
+    def board_pages(self, protocol: Protocol) -> list[Draft]:
+        """Plan one page for every convention; the first one has the protocol's own address."""
+        own, name = self.by_protocol.get(protocol.name, []), protocol.name
+
+        def draft(convention: str) -> Draft:
+            return Draft(
+                rows.board_path(name, convention),
+                lambda: self._board_inputs(protocol),
+                lambda: pages.board_page(self._board(protocol), convention, own, self.sources, self.methods),
+            )
+
+        return [draft(""), *map(draft, standings.conventions(protocol, own, self.sources.references)[1:])]
 
     def method_page(self, name: str) -> Draft:
         own, card = self.by_method.get(name, []), self.methods.get(name)
@@ -95,6 +101,12 @@ class _Plan:
             own = self.by_protocol.get(protocol.name, [])
             self._boards[protocol.name] = standings.board(protocol, own, self.sources.references, self.methods)
         return self._boards[protocol.name]
+
+    def _board_inputs(self, protocol: Protocol) -> str:
+        if protocol.name not in self._boards_inputs:
+            own = self.by_protocol.get(protocol.name, [])
+            self._boards_inputs[protocol.name] = _digest(protocol, self._common, *self._all_inputs(own))
+        return self._boards_inputs[protocol.name]
 
     @cached_property
     def _common(self) -> str:

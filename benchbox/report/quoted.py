@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchbox.references import ReferenceRow, References
@@ -27,6 +28,8 @@ class Line:
     cells: Mapping[str, ReferenceRow]  # group → cell
     sources: tuple[Source, ...]
     notes: tuple[str, ...]
+    year: str = ""
+    details: tuple[str, ...] = ()  # what tells it from another line of the same name
 
 
 def lines(protocol: Protocol, references: References) -> list[Line]:
@@ -49,9 +52,17 @@ def lines(protocol: Protocol, references: References) -> list[Line]:
             cells={row.group: row for row in rows},
             sources=(Source(paper.key, f"{paper.short}, {rows[0].table}"),),
             notes=tuple(dict.fromkeys(row.note for row in rows if row.note)),
+            year=str(paper.year),
+            details=(rows[0].setting,) if rows[0].setting else (),
         )
         _join(found, line)
-    return found
+    return _named(found)
+
+
+def _named(lines: Sequence[Line]) -> list[Line]:
+    """Keep the setting of those lines only that would otherwise look like another one."""
+    names = Counter((line.method, line.metric) for line in lines)
+    return [line if names[line.method, line.metric] > 1 else replace(line, details=()) for line in lines]
 
 
 def _option(row: ReferenceRow, protocol: Protocol) -> str | None:

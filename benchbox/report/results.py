@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from benchbox.types import Bools, Floats, Strings
 
+    from .measures import Metric
+
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LOG_LINES = 500_000
 
@@ -89,6 +91,13 @@ def read(results: Path) -> tuple[list[Result], list[Problem]]:
         except ResultError as fault:
             problems.append(_problem(results, item.folder, str(fault)))
     return found, problems
+
+
+def problem(result: Result, fault: ResultError) -> Problem:
+    """Say that something of a run could not be used."""
+    run = result.run
+    place = f"results/{run.protocol}/{run.method}/{run.variant}/{run.seed}"
+    return Problem(place, run.protocol, without(run.folder, str(fault)))
 
 
 def _problem(results: Path, folder: Path, reason: str) -> Problem:
@@ -228,6 +237,27 @@ def values(table: np.ndarray, metric: str) -> Floats:
     if not (column >= 0).all():  # NaN is not either
         raise ResultError(f"errors.npy: column {metric!r} holds values that are no errors; delete it and score again")
     return column
+
+
+def clusters(table: np.ndarray) -> np.ndarray:
+    """Return the cluster (N,) of every face; raises ResultError when the column is not there."""
+    return _column(table, "cluster", "i")
+
+
+def terms(table: np.ndarray, metric: Metric) -> tuple[Floats, Floats]:
+    """Return values and counts (N,) whose ratio of sums is the metric; raises ResultError when they are not there."""
+    import numpy
+
+    from benchbox.metrics import terms as metrics
+
+    values(table, metric.column)
+    try:
+        found = metrics.of(metric.name, table)
+    except (KeyError, ValueError, TypeError, IndexError) as fault:
+        raise ResultError(f"errors.npy: nothing to make {metric.name} of; delete it and score again") from fault
+    if not numpy.isfinite(found.values).all():
+        raise ResultError(f"errors.npy: {metric.name} comes out infinite; delete it and score again")
+    return found.values, found.counts
 
 
 def _column(table: np.ndarray, name: str, kind: str) -> np.ndarray:

@@ -45,6 +45,18 @@ class Spot:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What a network weighs and takes; None where it was not measured."""
+
+    params: float | None = None
+    macs: float | None = None
+    latency_ms: float | None = None
+
+    def __bool__(self) -> bool:
+        return self != Cost()
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of a leaderboard."""
 
@@ -56,9 +68,12 @@ class Row:
     cells: tuple[Cell | None, ...]
     notes: tuple[str, ...] = ()
     apart: str = ""  # why it stands apart
-    rank: int | None = None
+    rank: int | None = None  # rows that the test set cannot tell apart share one
     spot: Spot | None = None
     marks: tuple[int, ...] = ()  # numbers of its footnotes
+    year: str = ""  # of the publication
+    budget: str = ""
+    cost: Cost = Cost()
 
 
 @dataclass(frozen=True)
@@ -81,6 +96,17 @@ class Table:
     footnotes: tuple[str, ...]
     scale: tuple[float, float]  # ends of the common scale of the spots, which is logarithmic
     hidden: int = 0  # measured rows that the page has no room for: the weakest
+    resolvable: float | None = None  # smallest difference in the ranking column that the test set can tell
+
+    @cached_property
+    def costs(self) -> bool:
+        """Tell whether any row knows what its network weighs."""
+        return any(row.cost for row in every(self))
+
+    @cached_property
+    def thresholds(self) -> tuple[str, ...]:
+        """Return the thresholds of its AUC and failure rates."""
+        return tuple(dict.fromkeys(column.metric.threshold for column in self.columns if column.metric.threshold))
 
     @cached_property
     def heads(self) -> tuple[tuple[Metric, int], ...]:
@@ -117,12 +143,13 @@ class Board:
     @property
     def leader(self) -> Row | None:
         """Return the best row that we measured ourselves, under the first convention; None where there is none."""
-        return next((row for table in self.tables[:1] for row in table.rows if row.rank == 1), None)
+        rows = (row for table in self.tables[:1] for row in table.rows if row.kind != "paper" and row.cells[table.key])
+        return next(rows, None)
 
 
-def board_path(protocol: str) -> str:
-    """Return the path of a protocol's leaderboard inside the site."""
-    return f"protocol/{slug(protocol)}.html"
+def board_path(protocol: str, convention: str = "") -> str:
+    """Return the path of a protocol's leaderboard inside the site; each convention but the first has its own page."""
+    return f"protocol/{slug(protocol)}{'/' + slug(convention) if convention else ''}.html"
 
 
 def method_path(method: str) -> str:
@@ -172,12 +199,14 @@ def title(method: str, methods: Mapping[str, MethodCard]) -> str:
 
 
 def details(result: Result) -> tuple[str, ...]:
-    """Say what a row is beside its name: variant, budget, data, seed, failures."""
+    """Say what a row is beside its name: variant, budget, seed, data other than the official set, failures."""
     facts = []
     if result.kind != "submitted":
         facts = [f"variant {result.variant}"]
     if result.kind == "trained":
-        facts += [f"budget {result.budget}", f"data {result.data or 'not recorded'}", f"seed {result.run.seed}"]
+        facts += [f"budget {result.budget}", f"seed {result.run.seed}"]
+    if data := _other_data(result):
+        facts.append(f"data {data}")
     if result.failed:
         facts.append(f"{result.failed:,} of {result.n:,} without an answer")
     return tuple(facts)
@@ -193,7 +222,21 @@ def measured(result: Result, protocol: Protocol, methods: Mapping[str, MethodCar
         sources=(),
         cells=(),
         apart=apart(result, protocol),
+        year=methods[result.run.method].paper.get("year", "") if result.run.method in methods else "",
+        budget=result.budget,
+        cost=cost(result),
     )
+
+
+def cost(result: Result) -> Cost:
+    """Read what the run's record says about its network; anything that is no positive number was not measured."""
+    table = result.run.record.get("profile")
+    found = {}
+    for key in ("params", "macs", "latency_ms"):
+        value = table.get(key) if isinstance(table, dict) else None
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf"):
+            found[key] = float(value)
+    return Cost(**found)
 
 
 def cell(score: Score | None) -> Cell | None:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from benchbox.errors import ResultError
 from benchbox.types import MethodCard, Protocol
 
-from . import charts, measures, results, rows
-from .charts import Chart
+from . import charts, drawing, measures, results, rows
+from .charts import Chart, Curve
 from .measures import Metric
 from .results import Result
 from .rows import Cell
@@ -136,21 +136,24 @@ def _examined(
         return [], [], []
     try:
         table = results.errors(result)
-        values = results.values(table, metrics[0].name)
+        values = results.values(table, metrics[0].column)
         groups = {group: results.members(table, group) for group in protocol.groups}
         parts = {group: mask for group, mask in groups.items() if group != protocol.overall or len(groups) == 1}
         hardest = _hardest(results.ids(result.run, result.n), values, parts, metrics[0])
     except ResultError as fault:
         return [], [], [results.without(result.run.folder, str(fault))]
-    if metrics[0].unit != "%":
-        return [], hardest, []
+    metric, scale = metrics[0], measures.scale(metrics[0].unit)
+    curves = [Curve(group, values[mask] * scale) for group, mask in groups.items()]
+    landmarks = metric.unit == "%"
     chart = charts.ced(
         "ced",
         "Cumulative error distribution",
-        [(group, values[mask]) for group, mask in groups.items()],
-        end=measures.curve_end(protocol),
-        convention=measures.short(metrics[0].convention),
-        faces="this run by group",
+        curves,
+        end=measures.curve_end(protocol) * 100 if landmarks else drawing.tail([curve.errors for curve in curves]),
+        x_title=f"error in % of {measures.short(metric.convention)}" if landmarks else f"error in {metric.unit}",
+        unit=metric.unit,
+        items="faces" if landmarks else "samples",
+        what="this run by group",
     )
     return [chart], hardest, []
 

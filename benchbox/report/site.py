@@ -23,12 +23,13 @@ from .plan import Draft
 from .results import Problem
 
 MANIFEST = "manifest.json"
-ASSETS = ("mark.svg", "site.css", "sort.js")
+ASSETS = ("chart.js", "mark.svg", "search.js", "site.css", "table.js")
 COLOURS = ("#0072b2", "#c44e00", "#007a5a", "#a3337a", "#4a4a4a", "#8a6a00", "#2f7fc9", "#6d48c4")
-DASHES = ("", "", "7 3", "", "2 3", "9 3 2 3", "5 2", "1 3")
+DASHES = ("", "", "7 3", "", "2 3", "9 3 2 3", "5 2", "1 3", *("6 2 1 2",) * 8, *("12 4",) * 8)
 _MAKER = "benchbox report"
 _SUFFIXES = {".html", ".css", ".js", ".svg", ".json"}
 _HERE = Path(__file__).parent
+_WHOLE = 28  # characters
 
 
 def render(results_folder: Path, out: Path) -> list[Path]:
@@ -133,13 +134,24 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"words": measures.words, "short": measures.short, "capitalise": _capitalise}
+    environment.filters |= {
+        "words": measures.words,
+        "short": measures.short,
+        "capitalise": _capitalise,
+        "whole": _whole,
+    }
+    environment.filters |= {"size": measures.size, "milliseconds": measures.milliseconds, "resolved": measures.resolved}
     environment.globals |= {"colours": COLOURS, "dashes": DASHES}
     return environment
 
 
 def _capitalise(text: str) -> str:
     return text[:1].upper() + text[1:]
+
+
+def _whole(text: str) -> str:
+    """Keep a few words on one line."""
+    return text.replace(" ", "\u00a0") if len(text) < _WHOLE else text
 
 
 def _html(environment: Environment, page: Page) -> bytes:

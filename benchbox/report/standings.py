@@ -1,9 +1,9 @@
 """From scores and reference rows to leaderboards: who stands where, and which rows a page has room for.
 
 Beside each other stand only rows of the same card, measured on the whole test set, trained on the complete data with
-the variant's own parameters; budget, interval and seed are shown. Every other row stands apart with its reason. Only
-what was measured here gets a rank; papers' numbers are placed among them by value and keep their source. Rows are
-sorted by their scores and printed only where they are shown.
+the variant's own parameters; budget, interval and seed are shown. Every other row stands apart with its reason.
+Papers' numbers are placed among ours by value and keep their source. Rows are sorted by their scores and printed only
+where they are shown; `ranking` gives them their ranks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from .quoted import Line
 from .results import Result
 from .rows import KINDS, Board, Cell, Column, Part, Row, Spot, Table
 
-_LINES = 300  # measured lines that one board shows in all: a page of two thirds of a megabyte
+_FAR = 3.0  # times the best value: where the scale of the spots ends
+_LINES = 500  # measured lines that one page shows: two thirds of a megabyte
 
 
 def board(
@@ -28,8 +29,7 @@ def board(
 ) -> Board:
     """Lay out the leaderboard of one protocol; `results` are the runs of this protocol."""
     lines = quoted.lines(protocol, references)
-    names = {name for result in results for scores in result.scores.values() for name in scores}
-    names |= {line.metric for line in lines}
+    names = _names(results, lines)
     measured = [(result, rows.measured(result, protocol, methods)) for result in results]
     drafts = []
     for convention, metrics in measures.ordered(names, protocol).items():
@@ -38,10 +38,23 @@ def board(
         entries += [_quoted(line, columns) for line in lines if measures.parse(line.metric).convention == convention]
         if draft := _draft(convention, columns, [entry for entry in entries if any(entry.scores)], protocol):
             drafts.append(draft)
-    rooms = _rooms([sum(entry.row.kind != "paper" for entry in draft.entries) for draft in drafts])
-    tables = [_table(draft, room) for draft, room in zip(drafts, rooms, strict=True)]
+    tables = [_table(draft, _LINES) for draft in drafts]
     counts = {str(kind): sum(result.kind == kind for result in results) for kind in KINDS} | {"paper": len(lines)}
     return Board(protocol, tuple(tables), counts)
+
+
+def conventions(protocol: Protocol, results: Sequence[Result], references: References) -> list[str]:
+    """Name the conventions under which anything of a protocol has a value, in the order of its board's tables."""
+    lines = quoted.lines(protocol, references)
+    valued = {line.metric for line in lines}
+    for result in results:
+        for group in protocol.groups:
+            valued |= {name for name, score in result.scores.get(group, {}).items() if score.value is not None}
+    return list(measures.ordered(valued, protocol))
+
+
+def _names(results: Sequence[Result], lines: Sequence[Line]) -> set[str]:
+    return {name for r in results for scores in r.scores.values() for name in scores} | {line.metric for line in lines}
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +83,7 @@ def _scores(result: Result, columns: Sequence[Column]) -> tuple[Score | None, ..
 def _quoted(line: Line, columns: Sequence[Column]) -> _Entry:
     found = [line.cells.get(c.group) if c.metric.name == line.metric else None for c in columns]
     cells = tuple(Cell(row.printed, row.value) if row and row.value is not None else None for row in found)
-    row = Row("paper", line.method, "", (), line.sources, cells, line.notes, line.apart)
+    row = Row("paper", line.method, "", line.details, line.sources, cells, line.notes, line.apart, year=line.year)
     return _Entry(row, tuple(Score(cell.value, "") if cell else None for cell in cells))
 
 
@@ -93,20 +106,11 @@ def _draft(convention: str, columns: Sequence[Column], entries: Sequence[_Entry]
     return _Draft(convention, kept, key, sorted(entries, key=lambda e: rows.order(e.row, e.scores[key], falls)))
 
 
-def _rooms(sizes: Sequence[int]) -> list[int]:
-    """Share the lines of a board out among its tables: half and what the others leave to the first, which ranks."""
-    if sum(sizes) <= _LINES:
-        return list(sizes)
-    first = min(sizes[0], _LINES if len(sizes) == 1 else _LINES // 2)
-    return [first, *([(_LINES - first) // max(len(sizes) - 1, 1)] * (len(sizes) - 1))]
-
-
 def _table(draft: _Draft, room: int) -> Table:
-    """Print, rank and footnote the rows of one convention: all of the papers' and the best `room` measured ones."""
+    """Print and footnote the rows of one convention: all of the papers' and the best `room` measured ones."""
     shown = _shown(draft.entries, room)
     cells = [entry.row.cells or tuple(map(rows.cell, entry.scores)) for entry in shown]
-    ends = [end for row in cells if (at := row[draft.key]) for end in (at.value, *at.ends)]
-    scale = (min(ends), max(ends)) if ends else (0.0, 0.0)
+    scale = _scale([cell for row in cells if (cell := row[draft.key])])
     notes = {note: 0 for entry in shown for note in entry.row.notes}
     notes = {note: number for number, note in enumerate(notes, start=1)}
     finished = [
@@ -122,7 +126,7 @@ def _table(draft: _Draft, room: int) -> Table:
         convention=draft.convention,
         columns=draft.columns,
         key=draft.key,
-        rows=_ranked([row for row in finished if not row.apart], draft.key),
+        rows=tuple(row for row in finished if not row.apart),
         apart=_parts(finished),
         footnotes=tuple(notes),
         scale=scale,
@@ -150,23 +154,19 @@ def _parts(finished: Sequence[Row]) -> tuple[Part, ...]:
     return tuple(Part(reason, tuple(parts[reason])) for reason in order)
 
 
-def _ranked(beside: Sequence[Row], key: int) -> tuple[Row, ...]:
-    """Give a rank to each measured row that has a value in the ranking column."""
-    ranked, place = [], 0
-    for row in beside:
-        if row.kind != "paper" and row.cells[key]:
-            place += 1
-            ranked.append(replace(row, rank=place))
-        else:
-            ranked.append(row)
-    return tuple(ranked)
+def _scale(cells: Sequence[Cell]) -> tuple[float, float]:
+    """Return the ends of the common scale; a row several times as weak as the best has no say in it."""
+    best = min((cell.value for cell in cells), default=0.0)
+    near = [cell for cell in cells if cell.value <= _FAR * best]
+    ends = [end for cell in near for end in (cell.value, *cell.ends)]
+    return (min(ends), max(ends)) if ends else (0.0, 0.0)
 
 
 def _spot(cell: Cell | None, scale: tuple[float, float]) -> Spot | None:
-    """Place a value on the logarithmic scale: one very weak row must not press the others into a corner."""
-    if cell is None or not 0 < scale[0] < scale[1]:
+    """Place a value on the logarithmic scale; None beyond its end."""
+    if cell is None or not 0 < scale[0] < scale[1] or cell.value > scale[1]:
         return None
     low, high = cell.ends or (cell.value, cell.value)
     span = math.log(scale[1] / scale[0])
-    at, low, high = (math.log(value / scale[0]) / span * 100 for value in (cell.value, low, high))
+    at, low, high = (math.log(min(value, scale[1]) / scale[0]) / span * 100 for value in (cell.value, low, high))
     return Spot(at, low, high)

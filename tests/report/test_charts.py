@@ -11,9 +11,8 @@ from benchbox.report.results import Stage
 
 
 def ced(*curves, end=0.10):
-    return charts.ced(
-        "c", "C", [(f"m{i}", np.array(c)) for i, c in enumerate(curves)], end=end, convention="x", faces="f"
-    )
+    made = [charts.Curve(f"m{i}", np.array(c)) for i, c in enumerate(curves)]
+    return charts.ced("c", "C", made, end=end, x_title="x", unit="%", items="faces", what="f")
 
 
 def strokes(path: str) -> list[tuple[float, float]]:
@@ -54,9 +53,31 @@ def test_labels_do_not_cover_one_another_and_stay_in_the_plot():
     assert places[-1] <= chart.bottom
 
 
-def test_at_most_eight_curves_and_each_has_its_own_style():
-    chart = ced(*[[0.01]] * 12)
-    assert [series.style for series in chart.series] == [1, 2, 3, 4, 5, 6, 7, 8]
+def test_eight_curves_are_shown_and_the_others_wait_each_with_its_own_style():
+    chart = ced(*[[0.01]] * 30)
+    assert [series.style for series in chart.series] == list(range(1, charts.CURVES + 1))
+    assert [series.shown for series in chart.series] == [True] * 8 + [False] * 16
+
+
+def test_groups_stand_in_order_with_their_intervals():
+    """Twice the error is the same step up wherever it stands: the scale is logarithmic."""
+    profiles = [charts.Profile("a", ((2.0, (1.0, 4.0)), (4.0, ()), None))]
+    chart = charts.groups("g", "G", ["x", "y", "z"], profiles, y_title="e")
+    heights = [mark.y for mark in chart.marks]
+    assert len(heights) == 2
+    low, high = map(float, re.findall(r"M[\d.]+ ([\d.]+)V([\d.]+)", chart.series[0].path)[0])
+    assert heights[0] - heights[1] == pytest.approx(low - heights[0], abs=0.2)
+    assert high == pytest.approx(heights[1], abs=0.2)
+    assert [tick.text for tick in chart.x_ticks] == ["x", "y", "z"]
+
+
+def test_the_pareto_line_joins_what_nothing_cheaper_beats():
+    points = [charts.Priced(*p) for p in (("a", 1e6, 5.0), ("b", 2e6, 6.0), ("c", 4e6, 4.0), ("d", 8e6, 4.5))]
+    chart = charts.costs("c", "C", points, x_title="x", y_title="y", falls=True)
+    assert [mark.label for mark in chart.marks if not mark.hollow] == ["a", "c"]
+    assert chart.series[0].path.count("L") == 1
+    rising = charts.costs("c", "C", points, x_title="x", y_title="y", falls=False)
+    assert [mark.label for mark in rising.marks if not mark.hollow] == ["a", "b"]
 
 
 def test_an_empty_group_is_a_level_line():

@@ -17,6 +17,11 @@ from benchbox.types import Score
         ("fr_0.1_face_size_49", "fr", "0.1", "face_size_49", "%"),
         ("error_cm", "error", "", "cm", "cm"),
         ("msd_cm", "msd", "", "cm", "cm"),
+        ("error_cm_dot", "error", "", "cm", "cm"),
+        ("error_deg_person", "error", "", "deg", "deg"),
+        ("bias_px", "bias", "", "px", "px"),
+        ("nme_inter_ocular_visible", "nme", "", "inter_ocular_visible", "%"),
+        ("fr_0.08_inter_ocular_51_visible", "fr", "0.08", "inter_ocular_51_visible", "%"),
         ("<odd>", "<odd>", "", "<odd>", ""),
     ],
 )
@@ -64,3 +69,21 @@ def test_numbers():
 def test_a_curve_ends_at_the_largest_threshold(demo):
     assert measures.curve_end(demo) == 0.08
     assert measures.curve_end(replace(demo, auc=(), fr=(0.1,))) == 0.1
+
+
+def test_a_measure_names_the_errors_that_it_is_made_of():
+    columns = {"auc_0.08_inter_ocular_51": "nme_inter_ocular_51", "error_deg_person": "error_deg", "msd_cm": "msd_cm"}
+    assert {name: measures.parse(name).column for name in columns} == columns
+    assert measures.parse("error_deg_person").title == "Error, mean of persons"
+
+
+def test_sizes():
+    assert [measures.size(n) for n in (None, 950, 257_828, 48_496_768, 4.4e9)] == [
+        "–",
+        "950",
+        "258 k",
+        "48.5 M",
+        "4.4 G",
+    ]
+    assert measures.resolved(0.302, "%") == "0.30 points of %"
+    assert measures.resolved(0.302, "cm") == "0.30 cm"

@@ -22,12 +22,12 @@ def reasons(table: rows.Table) -> dict[str, list[str]]:
 def test_only_like_stands_beside_like(board):
     table = board.tables[0]
     assert table.convention == "inter_ocular"
-    assert [(row.rank, row.name, row.kind) for row in table.rows] == [
-        (None, "Alpha", "paper"),
-        (1, "demo-a", "trained"),
-        (2, "demo-a", "trained"),
-        (3, "Demo B", "trained"),
-        (4, "demo-d", "submitted"),
+    assert [(row.name, row.kind) for row in table.rows] == [
+        ("Alpha", "paper"),
+        ("demo-a", "trained"),
+        ("demo-a", "trained"),
+        ("Demo B", "trained"),
+        ("demo-d", "submitted"),
     ]
 
 
@@ -50,7 +50,7 @@ def test_the_best_row_apart_never_leads(board):
 
 def test_details_name_budget_data_seed_and_failures(board):
     third = board.tables[0].rows[3]
-    assert third.details == ("variant wide", "budget paper", "data complete", "seed 0", "2 of 40 without an answer")
+    assert third.details == ("variant wide", "budget paper", "seed 0", "2 of 40 without an answer")
     assert board.tables[0].rows[4].details == ()
 
 

@@ -143,8 +143,8 @@ def test_a_paper_link_is_followed_only_to_the_web(results, demo, demo_card, demo
 
 
 def test_paper_rows_carry_their_source(made):
-    text = made["protocol/demo-full.html"].decode()
-    rows = re.findall(r'<tr class="row-paper">.*?</tr>', text, re.DOTALL)
+    text = made["protocol/demo-full.html"].decode() + made["protocol/demo-full/inter_pupil.html"].decode()
+    rows = re.findall(r'<tr class="row-paper".*?</tr>', text, re.DOTALL)
     assert len(rows) == 3
     assert all("Paper X, Table" in row and "kind-paper" in row for row in rows)
     assert 'id="paper-paper-x"' in text
@@ -220,7 +220,7 @@ def test_an_empty_results_folder_still_has_an_index_and_all_cards(tmp_path):
     report.render(tmp_path / "results", tmp_path / "site")
     for name in protocol.names():
         assert (tmp_path / "site" / "protocol" / f"{name}.html").is_file()
-    board = (tmp_path / "site" / "protocol" / "300w-full.html").read_text()
+    board = (tmp_path / "site" / "protocol" / "300w-full" / "inter_pupil.html").read_text()
     assert "G&amp;LSR_ω" in board
     assert "G&amp;LSR, Table 8" in board
 

@@ -1,0 +1,1 @@
+"""Synthetic twins: rendered sets in the shape of the real ones, one module each; see `benchbox.faceworld`."""

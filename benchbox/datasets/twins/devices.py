@@ -1,0 +1,71 @@
+"""From columns of a study with phones and tablets to an index in the shape of GazeCapture's.
+
+Parts are splits of persons; attributes `phone`, `tablet`, `orientation_1` … `orientation_4`; a dot is a sequence, its
+frames in the order of time; values are cm from the camera. Frames are 256 x 192 px, or 192 x 256 held on the side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbox.faceworld import cache, desk
+from benchbox.faceworld.cache import Plan
+from benchbox.types import Index
+
+from . import rendered
+
+if TYPE_CHECKING:
+    from benchbox.types import Bytes
+
+    from .rendered import Columns
+
+
+def whole(dataset: str, plan: Plan, *, pixels: bool) -> Index:
+    """Return the index of a whole set; with pixels it is rendered first where it is not yet."""
+    parts, numbers = rendered.rows_of(plan)
+    columns = cache.read(plan, pixels=pixels)
+    return to_index(dataset, plan, parts, numbers, columns)
+
+
+def tiny(dataset: str, plan: Plan, study: desk.Study, chosen: Mapping[str, Sequence[int]], frames: int) -> Index:
+    """Return some persons of each part, rendered in memory: of every third dot the first frames."""
+    each, dots = study.dots * study.frames, range(0, study.dots, max(study.dots // 3, 1))
+    picked = {
+        part: [p * each + dot * study.frames + k for p in persons for dot in dots for k in range(frames)]
+        for part, persons in chosen.items()
+    }
+    parts, numbers, columns = rendered.some(plan, picked)
+    small = to_index(dataset, plan, parts, numbers, columns)
+    return rendered.named(small, f"tiny: {len(numbers)} frames")
+
+
+def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Columns) -> Index:
+    """Put columns into an index."""
+    tablet = np.char.startswith(columns["device"], "tablet")
+    orientation = columns["orientation"]
+
+    def read(row: int) -> Bytes:
+        flat = columns["pixels"] if "pixels" in columns else cache.load(plan)["pixels"]
+        rows, wide = desk.crop(int(orientation[row]))
+        return np.array(flat[row]).reshape(rows.stop - rows.start, wide.stop - wide.start, 3)
+
+    return Index(
+        dataset=dataset,
+        ids=np.array([f"{person}/{number:05d}" for person, number in zip(columns["person"], numbers, strict=True)]),
+        parts=parts,
+        values=columns["values"],
+        boxes={name: columns[name] for name in ("face", "left_eye", "right_eye")},
+        clusters=columns["person"],
+        read=read,
+        attributes={
+            "phone": ~tablet,
+            "tablet": tablet,
+            **{f"orientation_{number}": orientation == number for number in (1, 2, 3, 4)},
+        },
+        sequences=columns["dot"],
+        meta={"device": columns["device"], "orientation": orientation, "face_grid": columns["face_grid"]},
+        notes=(rendered.note(plan),),
+    )

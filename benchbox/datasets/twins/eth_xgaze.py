@@ -1,0 +1,31 @@
+"""`synth-eth-xgaze`: normalised faces of persons seen by eighteen cameras at once, heads and eyes turned far."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchbox.faceworld import cache
+from benchbox.faceworld.sets import ETH_XGAZE
+from benchbox.types import Finding, Index
+
+from . import patches, rendered
+
+PLAN = cache.plan(ETH_XGAZE.name)
+ACCESS = rendered.access("Synthetic twin of ETH-XGaze", PLAN.kind, 100)
+
+
+def index(root: Path, *, pixels: bool = True) -> Index:
+    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    del root
+    return patches.whole("synth-eth-xgaze", PLAN, ETH_XGAZE, pixels=pixels)
+
+
+def tiny() -> Index:
+    """Return a few persons of each part, rendered in memory: for tests and first steps."""
+    return patches.tiny("synth-eth-xgaze", PLAN, ETH_XGAZE, {"train": (0, 1, 2), "validation": (0, 1)}, count=6)
+
+
+def verify(root: Path) -> list[Finding]:
+    """Say whether the rendered set is in the cache and whole."""
+    del root
+    return rendered.examine(PLAN)

@@ -1,0 +1,96 @@
+"""From columns of single faces or frames to an index in the shape of the real landmark sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbox.faceworld import cache
+from benchbox.faceworld.cache import Plan
+from benchbox.geometry import tight_box
+from benchbox.types import Index
+
+from . import rendered
+
+if TYPE_CHECKING:
+    from benchbox.types import Bytes, Floats
+
+    from .rendered import Columns
+
+Fields = Callable[["Columns"], Mapping[str, Any]]  # columns → fields of Index that a set has beside the usual ones
+
+
+def whole(dataset: str, plan: Plan, fields: Fields, *, pixels: bool) -> Index:
+    """Return the index of a whole set; with pixels it is rendered first where it is not yet."""
+    parts, numbers = rendered.rows_of(plan)
+    return to_index(dataset, plan, parts, numbers, cache.read(plan, pixels=pixels), fields)
+
+
+def tiny(dataset: str, plan: Plan, fields: Fields, chosen: Mapping[str, Sequence[int]]) -> Index:
+    """Return some faces of each part, rendered in memory."""
+    parts, numbers, columns = rendered.some(plan, chosen)
+    return rendered.named(to_index(dataset, plan, parts, numbers, columns, fields), f"tiny: {len(numbers)} faces")
+
+
+def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Columns, fields: Fields) -> Index:
+    """Put columns into an index; every face is its own cluster unless `fields` says otherwise."""
+    ids = np.array([f"{part}/{number:05d}" for part, number in zip(parts, numbers, strict=True)])
+
+    def read(row: int) -> Bytes:
+        return np.array((columns if "pixels" in columns else cache.load(plan))["pixels"][row])
+
+    own = {"values": columns.get("values", columns.get("values68")), "clusters": ids, **fields(columns)}
+    own["boxes"] = {**own["boxes"], "ground_truth": tight_box(own["values"])}
+    return Index(dataset=dataset, ids=ids, parts=parts, read=read, notes=(rendered.note(plan),), **own)
+
+
+def taller(boxes: Floats, share: float) -> Floats:
+    """Move the upper edge of boxes (N, 4) up by a share of their height."""
+    moved = np.array(boxes)
+    moved[:, 1] -= share * (boxes[:, 3] - boxes[:, 1])
+    return moved
+
+
+def after(trained: Index, prefix: str, tested: Index) -> Index:
+    """Put the faces of another set, to train on, before those of a set that only tests; their names get a prefix."""
+
+    def read(row: int) -> Bytes:
+        return trained.read(row) if row < len(trained.ids) else tested.read(row - len(trained.ids))
+
+    def joined(name: str) -> Any:
+        return np.concatenate([np.char.add(prefix, getattr(trained, name)), getattr(tested, name)])
+
+    count = len(trained.ids)
+    seen = tested.visible
+    if seen is not None:  # the other set counts every point as visible
+        seen = np.concatenate([np.ones((count, seen.shape[1]), bool), seen])
+    sequences = tested.sequences
+    if sequences is not None:
+        sequences = np.concatenate([np.full(count, ""), sequences])
+    return replace(
+        tested,
+        ids=joined("ids"),
+        parts=joined("parts"),
+        clusters=joined("clusters"),
+        values=np.concatenate([trained.values, tested.values]),
+        boxes={name: np.concatenate([trained.boxes[name], tested.boxes[name]]) for name in tested.boxes},
+        visible=seen,
+        sequences=sequences,
+        read=read,
+        notes=(*trained.notes, *tested.notes),
+    )
+
+
+def only(index: Index, part: str) -> Index:
+    """Return the rows of one part."""
+    rows = np.flatnonzero(index.parts == part)
+    return replace(
+        index,
+        **{name: getattr(index, name)[rows] for name in ("ids", "parts", "values", "clusters")},
+        boxes={name: boxes[rows] for name, boxes in index.boxes.items()},
+        visible=None if index.visible is None else index.visible[rows],
+        read=lambda row: index.read(int(rows[row])),
+    )

@@ -1,0 +1,33 @@
+"""`synth-gazecapture`: persons who look at dots on phones and tablets that they hold in any orientation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchbox.faceworld import cache
+from benchbox.faceworld.sets import GAZECAPTURE
+from benchbox.types import Finding, Index
+
+from . import devices, rendered
+
+PLAN = cache.plan(GAZECAPTURE.name)
+ACCESS = rendered.access("Synthetic twin of GazeCapture", PLAN.kind, 590)
+
+
+def index(root: Path, *, pixels: bool = True) -> Index:
+    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    del root
+    return devices.whole("synth-gazecapture", PLAN, pixels=pixels)
+
+
+def tiny() -> Index:
+    """Return a few persons of each part, rendered in memory: for tests and first steps."""
+    return devices.tiny(
+        "synth-gazecapture", PLAN, GAZECAPTURE, {"train": (0, 4), "val": (1,), "test": (0, 4)}, frames=2
+    )
+
+
+def verify(root: Path) -> list[Finding]:
+    """Say whether the rendered set is in the cache and whole."""
+    del root
+    return rendered.examine(PLAN)

@@ -1,0 +1,31 @@
+"""`synth-gazecn`: persons who look at dots on phones that they hold upright."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchbox.faceworld import cache
+from benchbox.faceworld.sets import GAZECN
+from benchbox.types import Finding, Index
+
+from . import devices, rendered
+
+PLAN = cache.plan(GAZECN.name)
+ACCESS = rendered.access("Synthetic twin of GazeCN", PLAN.kind, 400)
+
+
+def index(root: Path, *, pixels: bool = True) -> Index:
+    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    del root
+    return devices.whole("synth-gazecn", PLAN, pixels=pixels)
+
+
+def tiny() -> Index:
+    """Return a few persons of each part, rendered in memory: for tests and first steps."""
+    return devices.tiny("synth-gazecn", PLAN, GAZECN, {"train": (0, 1, 2), "test": (0, 1)}, frames=2)
+
+
+def verify(root: Path) -> list[Finding]:
+    """Say whether the rendered set is in the cache and whole."""
+    del root
+    return rendered.examine(PLAN)

@@ -1,0 +1,66 @@
+"""`synth-gazestare`: persons who stare at one point for sixty frames; what is trained on is `synth-gazecn`.
+
+Parts are `gazecn/train`, `gazecn/test` and `stare`, as in the real set; each stare is a sequence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchbox.faceworld import cache
+from benchbox.faceworld.sets import GAZESTARE
+from benchbox.types import Finding, Index
+
+from . import devices, gazecn, rendered
+
+PLAN = cache.plan(GAZESTARE.name)
+ACCESS = rendered.access("Synthetic twin of GazeStare", PLAN.kind, 210)
+
+
+def index(root: Path, *, pixels: bool = True) -> Index:
+    """Return both sets; renders them into the cache first when pixels are asked for and not there yet."""
+    return _joined(gazecn.index(root, pixels=pixels), devices.whole("synth-gazestare", PLAN, pixels=pixels))
+
+
+def tiny() -> Index:
+    """Return a few persons of each part, rendered in memory: for tests and first steps."""
+    stares = devices.tiny("synth-gazestare", PLAN, GAZESTARE, {"stare": (0,)}, frames=4)
+    return rendered.named(_joined(gazecn.tiny(), stares), stares.variant)
+
+
+def _joined(trained: Index, stares: Index) -> Index:
+    """Put the set that is trained on before the stares."""
+
+    def read(row: int) -> np.ndarray[Any, Any]:
+        return trained.read(row) if row < len(trained.ids) else stares.read(row - len(trained.ids))
+
+    def named(column: Any) -> Any:
+        return np.char.add("gazecn/", column)
+
+    def columns(name: str) -> dict[str, Any]:
+        one, other = getattr(trained, name), getattr(stares, name)
+        return {key: np.concatenate([one[key], other[key]]) for key in one}
+
+    words: dict[str, Any] = {
+        name: np.concatenate([named(getattr(trained, name)), getattr(stares, name)])
+        for name in ("ids", "parts", "clusters", "sequences")
+    }
+    return replace(
+        stares,
+        **words,
+        values=np.concatenate([trained.values, stares.values]),
+        boxes=columns("boxes"),
+        attributes=columns("attributes"),
+        meta=columns("meta"),
+        read=read,
+        notes=(*trained.notes, *stares.notes),
+    )
+
+
+def verify(root: Path) -> list[Finding]:
+    """Say whether both rendered sets are in the cache and whole."""
+    return [*gazecn.verify(root), *rendered.examine(PLAN)]

@@ -1,0 +1,31 @@
+"""`synth-mpiifacegaze`: normalised faces of fifteen persons before a notebook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchbox.faceworld import cache
+from benchbox.faceworld.sets import MPIIFACEGAZE
+from benchbox.types import Finding, Index
+
+from . import patches, rendered
+
+PLAN = cache.plan(MPIIFACEGAZE.name)
+ACCESS = rendered.access("Synthetic twin of MPIIFaceGaze", PLAN.kind, 50)
+
+
+def index(root: Path, *, pixels: bool = True) -> Index:
+    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    del root
+    return patches.whole("synth-mpiifacegaze", PLAN, MPIIFACEGAZE, pixels=pixels)
+
+
+def tiny() -> Index:
+    """Return a few persons of each part, rendered in memory: for tests and first steps."""
+    return patches.tiny("synth-mpiifacegaze", PLAN, MPIIFACEGAZE, {"faces": (0, 1, 2)}, count=6)
+
+
+def verify(root: Path) -> list[Finding]:
+    """Say whether the rendered set is in the cache and whole."""
+    del root
+    return rendered.examine(PLAN)

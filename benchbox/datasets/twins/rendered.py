@@ -1,0 +1,62 @@
+"""What all rendered sets share: how they are had, how they are examined, how rows are taken for a small one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbox.faceworld import cache
+from benchbox.faceworld.cache import Plan
+from benchbox.types import Access, Finding, Index
+
+if TYPE_CHECKING:
+    Columns = Mapping[str, np.ndarray[Any, Any]]
+
+
+def access(title: str, kind: str, megabytes: int) -> Access:
+    """Say that a set is made on this machine and belongs to benchbox."""
+    return Access(
+        title=title,
+        folder="",
+        where=f"nowhere to go: benchbox renders it when it is first used (about {megabytes} MB in the cache folder)",
+        terms="MIT, as benchbox itself; no real person is shown",
+        citation="benchbox face world",
+        layout=f"kept under BENCHBOX_CACHE, else in the user's cache folder: faceworld-v<version>/{kind}/*.npy",
+    )
+
+
+def note(plan: Plan) -> str:
+    """Say which generator made a set."""
+    return f"synthetic pictures, generator {plan.kind} version {plan.set.version}"
+
+
+def examine(plan: Plan) -> list[Finding]:
+    """Say whether a rendered set is in the cache and whole."""
+    fault, at = cache.whole(plan), cache.folder(plan)
+    if not fault:
+        return [Finding("ok", f"{part}: {size:,} of {size:,} pictures in {at}") for part, size in plan.parts]
+    if not at.exists():
+        return [Finding("missing", f"{at}: {fault}; the first run renders it")]
+    return [Finding("wrong", f"{at}: {fault}; the next run renders it again")]
+
+
+def rows_of(plan: Plan) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Return part (N,) and number in the part (N,) of every row of a set."""
+    names = np.concatenate([np.full(size, part) for part, size in plan.parts])
+    return names, np.concatenate([np.arange(size) for _, size in plan.parts])
+
+
+def some(plan: Plan, chosen: Mapping[str, Sequence[int]]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], Columns]:
+    """Render some numbers of each part in memory; return their parts, numbers and columns."""
+    made = [plan.set.rows(part, numbers) for part, numbers in chosen.items()]
+    parts = np.concatenate([np.full(len(numbers), part) for part, numbers in chosen.items()])
+    numbers = np.concatenate([np.asarray(numbers) for numbers in chosen.values()])
+    return parts, numbers, {name: np.concatenate([rows[name] for rows in made]) for name in made[0]}
+
+
+def named(index: Index, variant: str) -> Index:
+    """Return an index that says which part of a set it is."""
+    return replace(index, variant=variant)

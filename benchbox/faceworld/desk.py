@@ -1,0 +1,174 @@
+"""Studies with phones and tablets: a person holds a device, dots appear on its screen, its camera takes frames.
+
+Geometry is exact: the camera stands in the plane of the screen, a dot is so many centimetres from it, and both eyes are
+turned to that point in space. How large and where in the frame the face is follows from where the device is held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+import numpy as np
+
+from benchbox.geometry import square
+
+from . import screens
+from .camera import Camera, Pose
+from .onlookers import View, facing, mood, onlooker, watch
+from .scene import Scene, Trial, stream
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats
+
+    from .screens import Device
+
+DESK_VERSION = 1  # raise it with every change that moves a pixel or a label of these sets
+SIDE = 288  # px, side of the square that is rendered; frames are its middle, 3 : 4
+GRID = 25  # cells on a side of the face grid
+_HOLD, _SESSION, _DOT, _FRAME, _GRAIN, _PATH, _MOOD, _LIGHT = range(8)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Who takes part and what is recorded: parts with their numbers of persons, dots per person, frames per dot."""
+
+    name: str
+    parts: tuple[tuple[str, int], ...]
+    dots: int
+    frames: int
+    tablets: bool = True  # every fifth person holds a tablet
+    upright: bool = False  # the device is only held upright
+    sway: float = 1.0  # how much heads move while a dot is looked at
+
+    def sizes(self) -> tuple[tuple[str, int], ...]:
+        """Return the parts with their numbers of frames."""
+        return tuple((part, persons * self.dots * self.frames) for part, persons in self.parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """A frame and all that is known about it; boxes and scene in px of the frame."""
+
+    scene: Scene
+    person: str
+    dot: str
+    device: Device
+    orientation: int
+    target_cm: Floats  # (2,) from the camera
+    face: Floats  # (4,)
+    left_eye: Floats  # (4,) the subject's own left, in the picture's right
+    right_eye: Floats  # (4,)
+    grid: Floats  # (4,) cells: column, row from 0, width, height of the face in the frame
+
+
+def crop(orientation: int) -> tuple[slice, slice]:
+    """Return rows and columns of the square that a frame shows: upright frames are tall, others wide."""
+    rim = slice(SIDE // 8, SIDE - SIDE // 8)
+    whole = slice(0, SIDE)
+    return (whole, rim) if orientation in (1, 2) else (rim, whole)
+
+
+def place_of(study: Study, number: int) -> tuple[int, int, int]:
+    """Return person, dot and frame of frame `number` of a part."""
+    person, rest = divmod(number, study.dots * study.frames)
+    return person, *divmod(rest, study.frames)
+
+
+def _key(study: Study, part: str, person: int) -> tuple[int, ...]:
+    return (crc32(f"desk-{DESK_VERSION}".encode()), crc32(study.name.encode()), crc32(part.encode()), person)
+
+
+def held(study: Study, part: str, person: int, dot: int) -> tuple[Device, int]:
+    """Return the device of a person and how it is held while a dot is shown."""
+    kind = "tablet" if study.tablets and person % 5 == 4 else "phone"
+    kinds = [d for d in screens.DEVICES if d.kind == kind]
+    device = kinds[int(stream(*_key(study, part, person), _HOLD).integers(len(kinds)))]
+    turns = (1,) if study.upright else screens.ORIENTATIONS[kind]
+    return device, turns[dot * len(turns) // study.dots]
+
+
+@lru_cache(maxsize=64)
+def _path(key: tuple[int, ...], frames: int) -> Floats:
+    """Return a smooth wander (frames, 8) of about unit spread: neighbouring frames are alike."""
+    rng = stream(*key, _PATH)
+    steps = rng.normal(0, 1, (frames, 8))
+    for k in range(1, frames):
+        steps[k] = 0.92 * steps[k - 1] + np.sqrt(1 - 0.92**2) * steps[k]
+    return steps
+
+
+def _hold(study: Study, part: str, person: int, dot: int, frame: int) -> Floats:
+    """Return where head and camera are: aside x, y, distance mm; yaw, pitch, roll rad off; aim x, y mm."""
+    device, orientation = held(study, part, person, dot)
+    key = _key(study, part, person)
+    spread = np.array([8.0, 8.0, 26.0, *np.radians([2.5, 3.0, 2.5]), 0.0, 0.0])
+    always = stream(*key, _HOLD, 1).normal(0, spread)
+    session = stream(*key, _SESSION, orientation).normal(0, 0.6 * spread)
+    moment = stream(*key, _DOT, dot).normal(0, np.array([4.0, 4.0, 9.0, *np.radians([1.4, 1.4, 1.0]), 0.0, 0.0]))
+    wander = _path((*key, _DOT, dot), study.frames)[frame] * study.sway
+    wander = wander * np.array([1.2, 1.2, 2.0, *np.radians([0.7, 0.7, 0.5]), 0.9, 0.9])
+    near = 310.0 if device.kind == "phone" else 420.0
+    whole: Floats = always + session + moment + wander + np.array([0.0, 4.0, near, 0.0, 0.0, 0.0, 0.0, 0.0])
+    whole[:2] = whole[:2].clip(-18, 22)
+    whole[2] = whole[2].clip(0.8 * near, 1.35 * near)
+    return whole
+
+
+def shot(study: Study, part: str, number: int) -> Shot:
+    """Draw frame `number` of a part: geometry and labels, no pixel yet."""
+    person, dot, frame = place_of(study, number)
+    key = _key(study, part, person)
+    device, orientation = held(study, part, person, dot)
+    target_cm = screens.dot_cm(device, orientation, stream(*key, _DOT, dot, 1))
+    middle_cm = screens.middle_cm(device, orientation)
+    x, y, distance, yaw, pitch, roll, aim_x, aim_y = _hold(study, part, person, dot, frame)
+    lens = Camera(distance, device.focal * SIDE, np.full(2, (SIDE - 1) / 2), (x, y))
+    centre = _in_space(lens, middle_cm + 0.3 * (target_cm - middle_cm))
+    way = facing(centre)
+    pose = Pose(way.yaw + yaw, way.pitch + pitch, roll)
+    face, jaw = mood(stream(*key, _MOOD, dot))
+    lit = (*key, _LIGHT, orientation)
+    trial = Trial(light=bool(stream(*lit, 1).random() < 0.2), cover="nothing")
+    view = View(pose, lens, face, jaw, trial, SIDE, SIDE * 9 // 8, lit, (*key, _GRAIN, dot, frame))
+    looked_at = _in_space(lens, target_cm) + np.array([aim_x, aim_y, 0.0])
+    scene = watch(onlooker(*key), view, looked_at, stream(*key, _FRAME, dot, frame))
+    name = f"{part}-{person:03d}"
+    return _framed(scene, name, f"{name}-{dot:02d}", device, orientation, target_cm)
+
+
+def _in_space(lens: Camera, place_cm: Floats) -> Floats:
+    """Return a point of the screen (3,) mm in the camera's axes: the user's right is the picture's left."""
+    point: Floats = lens.place + 10 * np.array([-place_cm[0], -place_cm[1], 0.0])
+    return point
+
+
+def _framed(scene: Scene, person: str, dot: str, device: Device, orientation: int, target_cm: Floats) -> Shot:
+    rows, columns = crop(orientation)
+    corner = np.array([columns.start, rows.start], float)
+    size = np.array([columns.stop - columns.start, rows.stop - rows.start], float)
+    flat = scene.landmarks - corner
+    face = square(scene.detected - np.tile(corner, 2), 1.05)
+    grid = np.round((face + 0.5) / np.tile(size, 2) * GRID)
+    grid[2:] -= grid[:2]
+    return Shot(
+        scene,
+        person,
+        dot,
+        device,
+        orientation,
+        target_cm,
+        face,
+        _eye(flat[42:48], face),
+        _eye(flat[36:42], face),
+        grid,
+    )
+
+
+def _eye(lids: Floats, face: Floats) -> Floats:
+    """Return the square about an eye (6 lid points) as a detector has it: its side is a share of the face's."""
+    half = 0.15 * (face[2] - face[0])
+    middle = (lids.min(0) + lids.max(0)) / 2
+    return np.concatenate([middle - half, middle + half])

@@ -1,0 +1,134 @@
+"""The charts of a leaderboard: which rows they show, and where their numbers come from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from benchbox.errors import ResultError
+from benchbox.types import MethodCard, Protocol
+
+from . import charts, measures, results, rows
+from .charts import Chart, Curve, Priced, Profile
+from .measures import Metric
+from .results import Problem, Result
+from .rows import Row, Table
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats
+
+_TAIL = 0.9  # of the faces that a CED without a threshold shows of its best curve
+
+
+def board(
+    protocol: Protocol, table: Table, found: Mapping[str, Result], methods: Mapping[str, MethodCard]
+) -> tuple[tuple[Chart, ...], list[Problem]]:
+    """Draw what is known of the best measured rows and say whose errors could not be used."""
+    shown = [row for row in rows.every(table) if row.page in found and row.cells[table.key]]
+    varied = [shown[line] for line in _varied([found[row.page] for row in shown])][: charts.CURVES]
+    labels = dict(zip([row.page for row in varied], _labels(varied, found, methods), strict=True))
+    drawn, problems = [], []
+    curves = []
+    metric, group = table.columns[table.key].metric, table.columns[table.key].group
+    for row in varied:
+        try:
+            curves.append(Curve(labels[row.page], _errors(found[row.page], metric, group), row.page))
+        except ResultError as fault:
+            problems.append(results.problem(found[row.page], fault))
+    if curves:
+        drawn.append(_ced(protocol, metric, group, curves))
+    beside = [row for row in varied if not row.apart]
+    groups = [column.group for column in table.columns if column.metric == metric]
+    if len(groups) > 1 and beside:
+        drawn.append(_groups(table, metric, groups, beside, labels))
+    priced = [row for row in beside if row.cost.macs]
+    if len(priced) > 1:
+        drawn.append(_costs(table, metric, priced, labels))
+    return tuple(drawn), problems
+
+
+def _errors(result: Result, metric: Metric, group: str) -> Floats:
+    table = results.errors(result)
+    values: Floats = results.values(table, metric.column)[results.members(table, group)] * measures.scale(metric.unit)
+    return values
+
+
+def _ced(protocol: Protocol, metric: Metric, group: str, curves: Sequence[Curve]) -> Chart:
+    landmarks = metric.unit == "%"
+    word = measures.short(metric.convention)
+    return charts.ced(
+        f"ced-{metric.convention}",
+        f"Cumulative error distribution, {group}",
+        curves,
+        end=measures.curve_end(protocol) * 100 if landmarks else tail([curve.errors for curve in curves]),
+        x_title=f"error in % of {word}" if landmarks else f"error in {metric.unit}",
+        unit=metric.unit,
+        items="faces" if landmarks else "samples",
+        what=f"the group {group} of {protocol.name}",
+    )
+
+
+def tail(errors: Sequence[Floats]) -> float:
+    """Return a round number that most errors of the best curve stay below."""
+    import numpy
+
+    ends = [float(numpy.quantile(e[numpy.isfinite(e)], _TAIL)) for e in errors if numpy.isfinite(e).any()]
+    end = 1.25 * min(ends, default=1.0) or 1.0
+    power = 10.0 ** math.floor(math.log10(end))
+    return next(m * power for m in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if m * power >= end)
+
+
+def _groups(
+    table: Table, metric: Metric, groups: Sequence[str], shown: Sequence[Row], labels: Mapping[str, str]
+) -> Chart:
+    places = [i for i, column in enumerate(table.columns) if column.metric == metric]
+    profiles = []
+    for row in shown[: charts.SERIES]:
+        cells = [row.cells[i] for i in places]
+        profiles.append(Profile(labels[row.page], tuple((c.value, c.ends) if c else None for c in cells)))
+    unit = f", {metric.unit}" if metric.unit not in ("", "1") else ""
+    return charts.groups("groups", "Error by group", groups, profiles, y_title=f"{metric.title}{unit} (log scale)")
+
+
+def _costs(table: Table, metric: Metric, shown: Sequence[Row], labels: Mapping[str, str]) -> Chart:
+    points = []
+    for row in shown:
+        cell = row.cells[table.key]
+        if cell and row.cost.macs:
+            points.append(Priced(labels[row.page], row.cost.macs, cell.value))
+    return charts.costs(
+        "cost",
+        "Accuracy against cost",
+        points,
+        x_title="multiply-accumulates per face",
+        y_title=f"{metric.title}, {table.columns[table.key].group}",
+        falls=metric.falls,
+    )
+
+
+def _varied(found: Sequence[Result]) -> list[int]:
+    """Order rows for a chart with fewer curves: the first of every variant of a method, then its further seeds."""
+    firsts = {(result.run.method, result.run.variant): line for line, result in reversed(list(enumerate(found)))}
+    chosen = sorted(firsts.values())
+    return [*chosen, *sorted(set(range(len(found))).difference(chosen))]
+
+
+def _labels(shown: Sequence[Row], found: Mapping[str, Result], methods: Mapping[str, MethodCard]) -> list[str]:
+    """Name curves as shortly as tells them apart: method, what is not its default, seed; a star stands apart."""
+    measured = [found[row.page] for row in shown]
+    names = [_cut(rows.title(result.run.method, methods) + _variant(result, methods)) for result in measured]
+    seeds = [f", seed {r.run.seed}" if names.count(name) > 1 else "" for name, r in zip(names, measured, strict=True)]
+    stars = [" *" if row.apart else "" for row in shown]
+    return [name + seed + star for name, seed, star in zip(names, seeds, stars, strict=True)]
+
+
+def _variant(result: Result, methods: Mapping[str, MethodCard]) -> str:
+    card = methods.get(result.run.method)
+    usual = result.kind if result.kind == "submitted" else card.default if card else result.run.method
+    rest = result.run.variant.removeprefix(usual)
+    return rest if not rest or rest.startswith("+") else f" {result.run.variant}"
+
+
+def _cut(text: str, room: int = 28) -> str:
+    return text if len(text) <= room else text[: room - 1] + "…"

@@ -1,0 +1,138 @@
+"""People who look at known points: the label, the eyes in the picture and the geometry between them agree."""
+
+import numpy as np
+import pytest
+
+from benchbox.faceworld import desk, onlookers, rig, screens, sets
+from benchbox.faceworld.camera import rotation
+from benchbox.faceworld.eyes import gaze_direction
+from benchbox.geometry import angles_to_vectors
+
+
+@pytest.mark.parametrize(
+    ("orientation", "expected_cm"),
+    [(1, (-0.86, -2.8)), (2, (-2.99, 9.2)), (3, (1.8, 1.99)), (4, (-10.2, -0.14))],
+)
+def test_a_point_of_the_screen_lies_where_gazecapture_says(orientation, expected_cm):
+    """By hand, from GazeCapture's rules, for a screen of 58.5 x 104 mm: camera 18.6 right of its corner, 8 above."""
+    at = screens.from_camera_cm(screens.DEVICE["phone-middle"], orientation, 10.0, 20.0)
+    np.testing.assert_allclose(at, expected_cm)
+
+
+def test_an_unknown_orientation_is_refused():
+    with pytest.raises(ValueError, match="orientation 0 is none of 1 to 4"):
+        screens.from_camera_cm(screens.DEVICES[0], 0, 1.0, 1.0)
+
+
+def test_upright_screens_hang_below_their_camera_and_upside_down_ones_rise_above():
+    """The sign trap: YCam is negative in orientation 1 and positive in 2."""
+    rng = np.random.default_rng(0)
+    for device in screens.DEVICES:
+        assert all(screens.dot_cm(device, 1, rng)[1] < 0 for _ in range(9))
+        assert all(screens.dot_cm(device, 2, rng)[1] > 0 for _ in range(9))
+        assert all(screens.dot_cm(device, 3, rng)[0] > 0 > screens.dot_cm(device, 4, rng)[0] for _ in range(9))
+
+
+@pytest.mark.parametrize("number", [0, 9, 30, 200, 215])
+def test_both_lines_of_sight_meet_the_dot(number):
+    """From each eyeball's axis, the person's kappa and the head's pose back to the point: within 2 mm of the dot."""
+    shot = desk.shot(sets.GAZECAPTURE, "train", number)
+    scene = shot.scene
+    who = onlookers.onlooker(*scene.person_key[:-1])
+    eyes = onlookers.eyes_at(who, scene.pose, scene.shape.expression)
+    dot = scene.camera.place + 10 * np.array([-shot.target_cm[0], -shot.target_cm[1], 0])
+    for eye, axis, (kappa_yaw, kappa_pitch) in zip(eyes, scene.axes, who.kappa, strict=True):
+        yaw, pitch = np.arctan2(axis[0], axis[2]) + kappa_yaw, np.arcsin(axis[1]) + kappa_pitch
+        line = rotation(scene.pose) @ gaze_direction(yaw, pitch)
+        reach = (dot[2] - eye[2]) / line[2]
+        np.testing.assert_allclose(eye + reach * line, dot, atol=4.0)  # where an eye rests wanders by a millimetre
+
+
+def test_pupils_in_the_picture_move_against_xcam_and_down_with_minus_ycam():
+    """The mirror trap: the user's right is the picture's left, and so is the way the pupils move."""
+    from benchbox.faceworld.model import points
+
+    moved, labels = [], []
+    for number in range(0, 480, 2):
+        shot = desk.shot(sets.GAZECN, "train", number)
+        scene = shot.scene
+        flat = scene.camera.project(points("wflw98").at(scene.shape, scene.pose, scene.axes))[0]
+        wide = flat[72, 0] - flat[60, 0]
+        corners = flat[[60, 64, 68, 72]].mean(0)
+        moved.append((flat[[96, 97]].mean(0) - corners) / wide)
+        labels.append(shot.target_cm)
+    moved, labels = np.array(moved), np.array(labels)
+    assert np.corrcoef(moved[:, 0], labels[:, 0])[0, 1] < -0.5
+    assert np.corrcoef(moved[:, 1], labels[:, 1])[0, 1] < -0.5
+
+
+def test_eye_boxes_hold_the_eyes_and_left_is_the_subjects_own_left():
+    for number in (0, 100, 2000):
+        shot = desk.shot(sets.GAZECAPTURE, "train", number)
+        rows, columns = desk.crop(shot.orientation)
+        flat = shot.scene.landmarks - [columns.start, rows.start]
+        for box, lids in ((shot.left_eye, flat[42:48]), (shot.right_eye, flat[36:42])):
+            assert (lids > box[:2]).all()
+            assert (lids < box[2:]).all()
+        assert shot.left_eye[0] > shot.right_eye[0]
+
+
+def test_the_face_grid_is_the_face_box_in_25ths_of_the_frame():
+    shot = desk.shot(sets.GAZECAPTURE, "train", 5)
+    rows, columns = desk.crop(shot.orientation)
+    size = np.array([columns.stop - columns.start, rows.stop - rows.start])
+    np.testing.assert_allclose(shot.grid[:2], (shot.face[:2] + 0.5) / size * 25, atol=0.5)
+    np.testing.assert_allclose(shot.grid[2:], (shot.face[2:] - shot.face[:2]) / size * 25, atol=1.0)
+
+
+def test_a_stare_keeps_its_dot_while_the_head_moves_a_little_from_frame_to_frame():
+    first = 2 * sets.GAZESTARE.frames
+    shots = [desk.shot(sets.GAZESTARE, "stare", first + k) for k in range(sets.GAZESTARE.frames)]
+    assert len({shot.dot for shot in shots}) == 1
+    assert np.ptp([shot.target_cm for shot in shots], axis=0).max() == 0
+    nose = np.array([shot.scene.landmarks[30] for shot in shots])
+    assert 0.5 < nose.std(0).max() < 8
+    assert np.linalg.norm(np.diff(nose, axis=0), axis=1).max() < 4
+
+
+# --- normalised patches ------------------------------------------------------------------------------------------
+
+
+def test_directions_follow_the_one_formula_and_agree_with_the_scene():
+    """v = -(camera's gaze, z away): a person who looks at the camera has v = (0, 0, 1)."""
+    for number in (0, 7, 100):
+        patch = rig.patch(sets.ETH_XGAZE, "train", number)
+        assert np.linalg.norm(patch.gaze) == pytest.approx(1)
+        np.testing.assert_allclose(angles_to_vectors(rig.pitch_yaw(patch.head)), patch.head, atol=1e-12)
+        forward = rotation(patch.scene.pose)[:, 2]
+        np.testing.assert_allclose(patch.head, forward * [-1, -1, 1])
+        turned = np.degrees(np.arccos(np.clip(patch.head @ patch.gaze, -1, 1)))
+        assert turned < 60  # eyes turn no further in their heads
+
+
+def test_notebook_users_look_below_the_camera_and_to_both_sides_alike():
+    """What the readers of MPIIGaze hold every copy against: mean pitch negative, and by more than yaw is off 0."""
+    for study, part in ((sets.MPIIGAZE, "eyes"), (sets.MPIIFACEGAZE, "faces")):
+        angles = np.array([rig.pitch_yaw(rig.patch(study, part, n).gaze) for n in range(0, 1500, 7)])
+        pitch, yaw = angles.mean(0)
+        assert pitch < -0.08
+        assert abs(yaw) < abs(pitch) / 2
+
+
+def test_right_eyes_are_mirrored_with_their_directions():
+    """Eyes take turns; unmirrored, the middle yaw of right and left eyes would have opposite signs for a near point."""
+    patches = [rig.patch(sets.MPIIGAZE, "eyes", n) for n in range(4)]
+    assert [p.mirrored for p in patches] == [True, False, True, False]
+    shown = patches[0]
+    plain = rig.cut(shown, np.arange(60 * 60 * 3, dtype=np.uint8).reshape(60, 60, 3))
+    assert plain.shape == (36, 60, 3)
+    np.testing.assert_array_equal(plain[:, ::-1], np.arange(10800, dtype=np.uint8).reshape(60, 60, 3)[12:48])
+
+
+def test_cameras_see_one_moment_from_eighteen_sides():
+    patches = [rig.patch(sets.ETH_XGAZE, "train", n) for n in range(18)]
+    assert [p.camera for p in patches] == list(range(18))
+    heads = np.array([rig.pitch_yaw(p.head) for p in patches])
+    assert np.ptp(heads[:, 1]) > np.radians(70)
+    assert np.ptp(heads[:, 0]) > np.radians(30)
+    assert len({p.person for p in patches}) == 1
