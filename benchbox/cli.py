@@ -330,13 +330,14 @@ def _protocol_row(protocol: Protocol) -> dict[str, Any]:
 
 def _metrics(protocol: Protocol) -> list[str]:
     """Name a protocol's metrics as `scores.json` does, without loading what computes them."""
-    names = list(protocol.metrics)
+    names = []
     for suffix in ("", *(f"_{count}" for count in protocol.points)):
         for normaliser in protocol.normalisers:
             names.append(f"nme_{normaliser}{suffix}")
+            names += [f"nme_{normaliser}{suffix}_visible"] if protocol.masked else []
             names += [f"auc_{end:g}_{normaliser}{suffix}" for end in protocol.auc]
             names += [f"fr_{end:g}_{normaliser}{suffix}" for end in protocol.fr]
-    return names
+    return [*names, *protocol.metrics]
 
 
 @list_.command(name="results")

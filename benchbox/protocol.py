@@ -29,7 +29,8 @@ from .types import Protocol
 GROUP = "benchbox.protocols"
 NORMALISERS = ("inter_ocular", "inter_pupil", "face_size", "diagonal", "height")
 TASKS = ("landmarks", "gaze2d", "gaze3d")
-GAZE_METRICS = {
+METRICS = {  # beside the errors of landmarks, and all that gaze has
+    "landmarks": ("jitter_px", "bias_px"),
     "gaze2d": ("error_cm", "error_cm_dot", "error_cm_person", "msd_cm"),
     "gaze3d": ("error_deg", "error_deg_person"),
 }
@@ -150,6 +151,8 @@ _MEASURED = {
     "msd_cm": "spread of the answers while a person looks at one point: root mean square distance from their mean",
     "error_deg": "angle between the directions, mean over frames",
     "error_deg_person": "mean over people of each one's mean angle",
+    "jitter_px": "how much the error trembles from frame to frame of a video, in pixels",
+    "bias_px": "the constant part of the error in a video, in pixels",
 }
 
 
@@ -209,6 +212,7 @@ def _scoring(p: Protocol) -> list[str]:
     lines += [f"    {normaliser:<14}{_MEANING[normaliser]}" for normaliser in p.normalisers]
     if p.masked:
         lines.append("    and again over the visible points only")
+    lines += [f"  and         {name}: {_MEASURED[name]}" for name in p.metrics]
     if p.auc:
         ends = " and ".join(f"{end:g}" for end in p.auc)
         lines.append(f"  AUC up to   {ends}: area under the curve of faces with a smaller error, 1 is perfect")
@@ -345,8 +349,8 @@ _FIELDS = (
     _Field("score.points", _list(_integer(1)), "a list of the layout's point subsets"),
     _Field(
         "score.metrics",
-        _list(_choice(*(name for names in GAZE_METRICS.values() for name in names))),
-        "for gaze a list of " + " | ".join(name for names in GAZE_METRICS.values() for name in names),
+        _list(_choice(*(name for names in METRICS.values() for name in names))),
+        "a list of " + " | ".join(name for names in METRICS.values() for name in names),
         default=[],
     ),
     _Field("score.masked", _switch, "true | false", default=False),
@@ -420,8 +424,8 @@ def _consistent(protocol: Protocol, path: Path) -> None:
         "box.choices": (p.box not in p.options["box"], f"a list with {p.box!r} in it"),
         "score.points": (not set(p.points) <= set(subsets), ", ".join(map(str, subsets)) or "none for gaze"),
         "score.metrics": (
-            not set(p.metrics) <= set(GAZE_METRICS.get(p.task, ())) or bool(p.metrics) == (p.task == "landmarks"),
-            " | ".join(GAZE_METRICS.get(p.task, ("none for landmarks",))),
+            not set(p.metrics) <= set(METRICS[p.task]) or (p.task != "landmarks" and not p.metrics),
+            " | ".join(METRICS[p.task]),
         ),
         "score.masked": (p.masked and p.task != "landmarks", "false for gaze"),
         "score.normalisers": ((p.task == "landmarks") != bool(p.normalisers), "one or more for landmarks, [] for gaze"),

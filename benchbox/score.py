@@ -10,69 +10,36 @@ which it is counted. Metric definitions and their differences from other code: `
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import DataError, ProtocolError, ResultError
-from .layouts import LAYOUTS
-from .metrics import curves, gaze, landmarks, stats
+from . import items
+from .errors import ResultError
+from .metrics import stats, terms
 from .types import Score, Scores
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from .types import Bools, Floats, Kind, Layout, Predictions, Protocol, Strings, Truth
+    from .types import Kind, Predictions, Protocol, Truth
 
 SCORER = 1  # raise when the same predictions would get another number
 _SEED = 0  # of the bootstrap: fixed, so that scoring again gives the same bytes
-_FRAME_ERROR = {"gaze2d": "error_cm", "gaze3d": "error_deg"}  # what is kept per item
 _DIGITS = 10  # decimals in JSON: below any meaning, above the last-bit differences between machines
-
-
-@dataclass(frozen=True, eq=False)
-class _Measure:
-    """One metric as terms per item: its value is Σ terms / Σ counts over any group or resample."""
-
-    name: str
-    unit: str
-    terms: Floats  # (N,) in the metric's unit, finite; 0 where the item does not count
-    counts: Bools | Floats  # (N,) whether, or with which weight, the item counts
 
 
 def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
     """Score predictions (any row order) against the truth under a protocol.
 
-    Raises
-    ------
-    ProtocolError
-        The protocol names a layout, normaliser or point subset that does not exist.
-    ResultError
-        Ids that are missing, doubled or unknown; another shape than the truth; a face that is not failed but has a
-        coordinate that is not a usable number. The id is named.
-    DataError
-        The truth does not fit the layout, has a coordinate that is not a number, or a face without a normaliser.
+    Raises what `items.table` raises for a card, truth or predictions that do not fit together.
     """
-    _require_shape(protocol, truth)
-    values, failed = _in_order(protocol, truth, predictions)
-    codes = np.unique(truth.clusters, return_inverse=True)[1].astype(np.int32)
-    if protocol.task == "landmarks":
-        errors = _errors(protocol, LAYOUTS[protocol.layout], truth, values, failed)
-        measures = _measures(protocol, errors, failed)
-        groups = {group: _summary(protocol, measures, inside, codes) for group, inside in truth.groups.items()}
-    else:
-        errors = {_FRAME_ERROR[protocol.task]: _gaze_errors(protocol, truth, values, failed)}
-        groups = {}
-        for group, inside in truth.groups.items():
-            measures = _gaze_measures(protocol, truth, values, failed, inside, codes)
-            groups[group] = _summary(protocol, measures, inside, codes)
+    rows = items.table(protocol, truth, predictions)
     return Scores(
-        groups=groups,
-        count=len(truth.ids),
-        failed=int(failed.sum()),
-        errors=_table(errors, failed, codes, truth.groups),
+        groups={group: _summary(protocol, rows[inside]) for group, inside in truth.groups.items()},
+        count=len(rows),
+        failed=int(rows["failed"].sum()),
+        errors=rows,
         scorer=SCORER,
     )
 
@@ -105,12 +72,12 @@ def to_json(
 
 def metric_names(protocol: Protocol) -> list[str]:
     """Name every metric of a protocol, in the order in which each group reports them."""
-    names = list(protocol.metrics)
-    for error, _, _ in _error_names(protocol):
-        names += [f"nme_{error}"]
+    names = []
+    for error, _, _ in items.error_names(protocol):
+        names += [f"nme_{error}", *([f"nme_{error}_visible"] if protocol.masked else [])]
         names += [f"auc_{threshold_name(t)}_{error}" for t in protocol.auc]
         names += [f"fr_{threshold_name(t)}_{error}" for t in protocol.fr]
-    return names
+    return [*names, *protocol.metrics]
 
 
 def threshold_name(threshold: float) -> str:
@@ -128,11 +95,17 @@ def format_table(scores: Scores, protocol: Protocol) -> str:
     for group, metrics in scores.groups.items():
         inside = scores.errors[f"in_{group}"]
         counts = (str(int(inside.sum())), str(int((inside & scores.errors["failed"]).sum())))
-        for error, _, _ in _error_names(protocol):
+        for error, _, _ in items.error_names(protocol):
             cells = [_with_interval(metrics[f"nme_{error}"])]
             cells += [_plain(metrics[f"fr_{t}_{error}"].value, 2) for t in fr]
             cells += [_plain(metrics[f"auc_{t}_{error}"].value, 4) for t in auc]
             rows.append((group, *counts, error, *cells))
+            if protocol.masked:
+                seen = _with_interval(metrics[f"nme_{error}_visible"])
+                rows.append((group, *counts, f"{error}, visible", seen, *("" for _ in (*fr, *auc))))
+        for name in protocol.metrics:
+            told = f"{_with_interval(metrics[name])} {metrics[name].unit}"
+            rows.append((group, *counts, name, told, *("" for _ in (*fr, *auc))))
     lines = _aligned(rows, words={0, 3, 4}) + _interval_line(scores, protocol)
     if scores.failed:
         lines.append("failed faces: infinite error in FR and AUC, left out of the NME")
@@ -140,7 +113,7 @@ def format_table(scores: Scores, protocol: Protocol) -> str:
 
 
 def _gaze_table(scores: Scores, protocol: Protocol) -> list[str]:
-    rows = [("group", "n", "failed", *(f"{name} ({_unit(name)})" for name in protocol.metrics))]
+    rows = [("group", "n", "failed", *(f"{name} ({terms.unit(name)})" for name in protocol.metrics))]
     for group, metrics in scores.groups.items():
         inside = scores.errors[f"in_{group}"]
         counts = (str(int(inside.sum())), str(int((inside & scores.errors["failed"]).sum())))
@@ -155,227 +128,29 @@ def _interval_line(scores: Scores, protocol: Protocol) -> list[str]:
     return []
 
 
-# --- errors per face ---------------------------------------------------------------------------------------------
-
-
-def _require_shape(protocol: Protocol, truth: Truth) -> None:
-    """Raise DataError when the truth does not fit the card."""
-    if protocol.task == "landmarks":
-        layout = _layout(protocol)
-        wanted = f"{layout.name} needs (N, {layout.count}, 2)"
-        fits = truth.values.shape == (len(truth.ids), layout.count, 2)
-    else:
-        width = 2 if protocol.task == "gaze2d" else 3
-        wanted = f"{protocol.task} needs (N, {width})"
-        fits = truth.values.shape == (len(truth.ids), width)
-    if not fits:
-        raise DataError(f"{protocol.name}: truth is {truth.values.shape}, {wanted}")
-
-
-def _layout(protocol: Protocol) -> Layout:
-    if protocol.layout not in LAYOUTS:
-        raise ProtocolError(f"{protocol.name}: layout {protocol.layout!r} is unknown, use {', '.join(LAYOUTS)}")
-    layout = LAYOUTS[protocol.layout]
-    for count in protocol.points:
-        if count not in layout.subsets:
-            allowed = ", ".join(map(str, layout.subsets))
-            raise ProtocolError(f"{protocol.name}: {layout.name} has no subset of {count} points, only {allowed}")
-    for name in protocol.normalisers:
-        if name not in landmarks.NORMALISERS:
-            allowed = ", ".join(landmarks.NORMALISERS)
-            raise ProtocolError(f"{protocol.name}: normaliser {name!r} is unknown, use {allowed}")
-    return layout
-
-
-def _in_order(protocol: Protocol, truth: Truth, predictions: Predictions) -> tuple[Floats, Bools]:
-    """Return values and failed flags in the order of the truth."""
-    shapes = len(predictions.ids), predictions.values.shape, predictions.failed.shape
-    expected = len(predictions.ids), (len(predictions.ids), *truth.values.shape[1:]), (len(predictions.ids),)
-    if shapes != expected:
-        raise ResultError(
-            f"predictions for {protocol.name}: {shapes[0]} ids with values {shapes[1]} and failed {shapes[2]}, "
-            f"must be {expected[1]} and {expected[2]}"
-        )
-    rows = _match(protocol, truth.ids, predictions.ids)
-    if rows is None:  # the usual case: no copy of what may be a gigabyte
-        return predictions.values, predictions.failed
-    return predictions.values[rows], predictions.failed[rows]
-
-
-def _match(protocol: Protocol, wanted: Strings, given: Strings) -> npt.NDArray[np.intp] | None:
-    """Return the row of each wanted id among the given ones, None where they stand in order already."""
-    expected = dict.fromkeys(wanted.tolist())
-    if len(expected) != len(wanted):
-        raise DataError(f"{protocol.name}: {len(wanted) - len(expected)} ids of the truth are doubled")
-    if np.array_equal(wanted, given):
-        return None
-    names = given.tolist()
-    place = {name: row for row, name in enumerate(names)}
-    faults = {
-        "doubled": [name for row, name in enumerate(names) if place[name] != row],
-        "missing": [name for name in expected if name not in place],
-        "unknown": [name for name in place if name not in expected],
-    }
-    said = [f"{len(ids)} {fault} (first: {ids[0]})" for fault, ids in faults.items() if ids]
-    if said:
-        raise ResultError(f"predictions do not fit {protocol.name}: ids {', '.join(said)}; give each test id one row")
-    return np.array([place[name] for name in expected], np.intp)
-
-
-def _errors(protocol: Protocol, layout: Layout, truth: Truth, values: Floats, failed: Bools) -> dict[str, Floats]:
-    """Return one error (N,) per normaliser and point set, by name; infinite where the face failed."""
-    scales = {
-        name: landmarks.normaliser(name, truth.values, layout, truth.boxes, truth.ids) for name in protocol.normalisers
-    }
-    means = {}
-    for count in (None, *protocol.points):
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows or is NaN is named just below
-            means[count] = landmarks.mean_errors(truth.values, values, layout.subsets[count] if count else None)
-        if count is None:  # covers the points of every subset
-            _require_finite(protocol, truth, means[count], failed)
-    return {
-        f"nme_{error}": np.where(failed, np.inf, means[count] / scales[name])
-        for error, name, count in _error_names(protocol)
-    }
-
-
-def _require_finite(protocol: Protocol, truth: Truth, errors_px: Floats, failed: Bools) -> None:
-    """Blame the truth for its own gaps, failed face or not, and the predictions for the others."""
-    for row in np.flatnonzero(~np.isfinite(errors_px)):
-        if not np.isfinite(truth.values[row]).all():
-            raise DataError(f"{protocol.name}: {truth.ids[row]}: a true point is not a number; check the annotation")
-        if not failed[row]:
-            raise ResultError(
-                f"predictions for {protocol.name}: {truth.ids[row]}: a coordinate is NaN, infinite or absurdly large; "
-                "a face without an answer is flagged as failed"
-            )
-
-
-def _gaze_errors(protocol: Protocol, truth: Truth, values: Floats, failed: Bools) -> Floats:
-    """Return the error (N,) of every frame in cm or degrees; infinite where it failed."""
-    measure = gaze.distance_cm if protocol.task == "gaze2d" else gaze.angle_deg
-    lengths = np.linalg.norm(values, axis=1)
-    broken = ~failed & (~np.isfinite(lengths) | ((lengths == 0) if protocol.task == "gaze3d" else False))
-    if broken.any():
-        raise ResultError(
-            f"predictions for {protocol.name}: {truth.ids[np.argmax(broken)]}: is NaN, infinite or a vector without "
-            "a direction; an item without an answer is flagged as failed"
-        )
-    if not np.isfinite(truth.values).all():
-        row = int(np.argmax(~np.isfinite(truth.values).all(axis=1)))
-        raise DataError(f"{protocol.name}: {truth.ids[row]}: the label is not a number; check the annotation")
-    return np.where(failed, np.inf, measure(truth.values, values))
-
-
-def _gaze_measures(
-    protocol: Protocol,
-    truth: Truth,
-    values: Floats,
-    failed: Bools,
-    inside: Bools,
-    codes: npt.NDArray[np.int32],
-) -> list[_Measure]:
-    """Return the card's metrics over one group; what is told per sequence stands at the first frame of each."""
-    errors = np.where(failed, 0.0, _gaze_errors(protocol, truth, values, failed))
-    answered = ~failed & inside
-    found = []
-    for name in protocol.metrics:
-        if name == _FRAME_ERROR[protocol.task]:
-            terms, counts = errors, answered.astype(np.float64)
-        elif name.endswith("_person"):
-            sizes = np.bincount(codes[answered], minlength=int(codes.max(initial=-1)) + 1)[codes]
-            counts = np.divide(answered, sizes, out=np.zeros(len(errors)), where=answered)
-            terms = errors * counts
-        else:
-            terms, counts = _by_sequence(protocol, name, truth, values, answered)
-        found.append(_Measure(name, _unit(name), np.where(counts > 0, terms, 0.0), counts))
-    return found
-
-
-def _by_sequence(protocol: Protocol, name: str, truth: Truth, values: Floats, answered: Bools) -> tuple[Floats, Floats]:
-    """Return terms and counts of the dot error or of MSD."""
-    if truth.sequences is None:
-        raise ProtocolError(f"{protocol.name}: {name} needs sequences, {protocol.dataset} has none; mend the card")
-    rows = np.flatnonzero(answered & (truth.sequences != ""))
-    names, first, code = np.unique(truth.sequences[rows], return_index=True, return_inverse=True)
-    terms, counts = np.zeros(len(values)), np.zeros(len(values))
-    if name == "msd_cm":
-        told = gaze.msd(values[rows], code, len(names))
-    else:
-        average = [gaze.means(table[rows], code, len(names)) for table in (truth.values, values)]
-        told = gaze.distance_cm(*average)
-    terms[rows[first]], counts[rows[first]] = told, 1.0
-    return terms, counts
-
-
-def _unit(name: str) -> str:
-    return "cm" if "_cm" in name else "deg"
-
-
-def _error_names(protocol: Protocol) -> Iterator[tuple[str, str, int | None]]:
-    """Yield name, normaliser and point subset of every error: `inter_ocular`, `inter_ocular_51`."""
-    for count in (None, *protocol.points):
-        for name in protocol.normalisers:
-            yield (name if count is None else f"{name}_{count}"), name, count
-
-
-def _table(
-    errors: Mapping[str, Floats], failed: Bools, codes: npt.NDArray[np.int32], groups: Mapping[str, Bools]
-) -> np.ndarray:
-    """Return everything that is known per face as one structured array (N,), in the order of the truth."""
-    columns: dict[str, np.ndarray] = {**errors, "failed": failed, "cluster": codes}
-    columns |= {f"in_{group}": inside for group, inside in groups.items()}
-    table = np.empty(len(failed), [(name, column.dtype) for name, column in columns.items()])
-    for name, column in columns.items():
-        table[name] = column
-    return table
-
-
 # --- summaries ---------------------------------------------------------------------------------------------------
 
 
-def _measures(protocol: Protocol, errors: Mapping[str, Floats], failed: Bools) -> list[_Measure]:
-    """Return every metric in the order of `metric_names`."""
-    measures = []
-    answered, everyone = ~failed, np.ones_like(failed)
-    for error, _, _ in _error_names(protocol):
-        faces = errors[f"nme_{error}"]
-        measures.append(_Measure(f"nme_{error}", "%", np.where(failed, 0.0, 100 * faces), answered))
-        for t in protocol.auc:
-            measures.append(_Measure(f"auc_{threshold_name(t)}_{error}", "1", curves.auc_terms(faces, t), everyone))
-        for t in protocol.fr:
-            measures.append(
-                _Measure(f"fr_{threshold_name(t)}_{error}", "%", 100 * (faces > t).astype(np.float64), everyone)
-            )
-    return measures
+def _summary(protocol: Protocol, rows: np.ndarray) -> dict[str, Score]:
+    """Return every metric over the rows of one group, all intervals from the same resamples.
 
-
-def _summary(
-    protocol: Protocol, measures: list[_Measure], inside: Bools, codes: npt.NDArray[np.int32]
-) -> dict[str, Score]:
-    """Return every metric over the faces of one group, all intervals from the same resamples."""
-    bounds = stats.intervals(
-        np.stack([m.terms[inside] for m in measures], axis=1),
-        np.stack([m.counts[inside].astype(np.float64) for m in measures], axis=1),
-        codes[inside],
-        level=protocol.interval,
-        resamples=protocol.resamples,
-        seed=_SEED,
-    )
-    summary = {}
-    for m, bound in zip(measures, bounds, strict=True):
-        value = _value(m, inside)
-        low, high = (None, None) if bound is None else bound
-        summary[m.name] = Score(value, m.unit, low, high)
-    return summary
-
-
-def _value(m: _Measure, inside: Bools) -> float | None:
-    if m.counts.dtype == bool:
-        chosen = m.terms[inside & m.counts.astype(bool)]
-        return float(chosen.mean()) if len(chosen) else None
-    total = float(m.counts[inside].sum())
-    return float(m.terms[inside].sum()) / total if total else None
+    One metric's terms are held at a time, so that memory does not grow with the number of metrics.
+    """
+    units = stats.bins(rows["cluster"], _SEED)
+    count = int(units.max(initial=-1)) + 1
+    names = metric_names(protocol)
+    totals, found = np.empty((count, 2 * len(names))), []
+    for place, name in enumerate(names):
+        one = terms.of(name, rows)
+        found.append(Score(one.score, one.unit))
+        for column, values in ((place, one.values), (place + len(names), one.counts)):
+            totals[:, column] = np.bincount(units, weights=values, minlength=count)
+    scores = stats.resample_sums(totals, resamples=protocol.resamples, seed=_SEED)
+    bounds = stats.percentiles(scores, protocol.interval)
+    return {
+        name: score if bound is None else replace(score, low=bound[0], high=bound[1])
+        for name, score, bound in zip(names, found, bounds, strict=True)
+    }
 
 
 # --- words -------------------------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ ARROWS = {
     "predictions": {"types", "errors", "geometry"},
     "provenance": {"types", "errors"},
     "store": {"types", "errors", "predictions"},
-    "score": {"types", "errors", "metrics", "layouts"},
+    "items": {"types", "errors", "metrics", "layouts"},
+    "score": {"types", "errors", "metrics", "items"},
     "compare": {"types", "errors", "store", "protocol", "metrics"},
     "explain": {
         "types", "errors", "pipeline", "datasets", "protocol", "predictions", "score", "metrics", "layouts", "geometry",

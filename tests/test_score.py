@@ -13,6 +13,7 @@ from benchbox import datasets, predictions, protocol, score
 from benchbox.datasets import split
 from benchbox.errors import DataError, ProtocolError, ResultError
 from benchbox.layouts import IBUG68
+from benchbox.metrics import terms
 from benchbox.types import Predictions, Protocol, Truth
 
 CARD = Protocol(
@@ -514,6 +515,77 @@ def test_angles_have_no_floor_and_any_length():
     assert found.errors["error_deg"] == pytest.approx([0, np.degrees(1e-6)], rel=1e-9)
     with pytest.raises(ResultError, match="a vector without a direction"):
         score.score(toy, truth, Predictions(truth.ids, tilted * 0, np.zeros(2, bool)))
+
+
+def test_errors_keep_what_intervals_and_comparisons_need_and_no_truth():
+    """Trap: a table that held offsets would publish the annotations of a licensed set."""
+    truth = stares()
+    given = Predictions(
+        truth.ids, np.array([[-1, 0], [1, 0], [4, 3], [4, 3], [0, -2], [6, -8]], float), np.zeros(6, bool)
+    )
+    found = score.score(GAZE, truth, given)
+    assert found.errors.dtype.names == (
+        *("error_cm", "sequence", "error_cm_dot", "msd_cm", "failed", "cluster", "in_all", "in_phone"),
+    )
+    assert found.errors["sequence"].tolist() == [0, 0, 1, 1, -1, -1]
+    np.testing.assert_array_equal(found.errors["msd_cm"], [1, 1, 0, 0, np.nan, np.nan])
+    for group, metrics in found.groups.items():
+        rows = found.errors[found.errors[f"in_{group}"]]
+        for name, entry in metrics.items():
+            assert terms.of(name, rows).score == pytest.approx(entry.value, rel=1e-14)
+
+
+def test_stares_are_resampled_by_person():
+    """Trap: 40 stares of 4 people are not 40 people; each person has a spread of their own."""
+    people, each = 4, 10
+    own = np.repeat([0.5, 1.0, 2.0, 4.0], each)
+    names = np.repeat([f"{row // each}/{row % each}" for row in range(people * each)], 2)
+    swing = np.repeat(own, 2) * np.tile([-1, 1], people * each)
+    values = np.stack([swing, np.zeros_like(swing)], axis=1)
+    truth = Truth(
+        np.arange(80).astype(str),
+        np.zeros((80, 2)),
+        {"all": np.ones(80, bool)},
+        np.repeat([*"abcd"], 2 * each),
+        sequences=names,
+    )
+    stare = card(task="gaze2d", layout="", normalisers=(), auc=(), fr=(), metrics=("msd_cm",), groups={"all": ("t",)})
+    entry = score.score(stare, truth, Predictions(truth.ids, values, np.zeros(80, bool))).groups["all"]["msd_cm"]
+    assert entry.value == pytest.approx(own.mean())
+    alone = dataclasses.replace(truth, clusters=names)
+    naive = score.score(stare, alone, Predictions(truth.ids, values, np.zeros(80, bool))).groups["all"]["msd_cm"]
+    assert naive.value == entry.value
+    assert entry.high - entry.low > 2.5 * (naive.high - naive.low)
+
+
+def test_visible_points_are_scored_beside_all_points():
+    visible = np.ones((4, 68), bool)
+    visible[:, 0] = False
+    visible[3] = False  # a face that shows nothing
+    truth = toy_truth(visible=visible)
+    given = answers(truth, [2, 4, 6, 12])
+    given.values[:, 0] += 68 * 3.0 / np.sqrt(2)  # the hidden point is far off
+    masked = card(masked=True)
+    got = values_of(score.score(masked, truth, given), "all")
+    assert got["nme_inter_ocular_visible"] == pytest.approx(4)
+    assert got["nme_inter_ocular"] > 8
+    assert list(got) == score.metric_names(masked)
+    assert "inter_ocular, visible" in score.format_table(score.score(masked, truth, given), masked)
+    with pytest.raises(ProtocolError, match="masked = true, but toy says of no point"):
+        score.score(masked, toy_truth(), given)
+
+
+def test_jitter_and_bias_of_a_video():
+    """Trap: a frame without an answer ends the stretch; 2 and 12 are no neighbours."""
+    truth = toy_truth(sequences=np.array(["v"] * 4))
+    video = card(metrics=("jitter_px", "bias_px"))
+    whole = values_of(score.score(video, truth, answers(truth, [2, 4, 6, 12])), "all")
+    assert whole["jitter_px"] == pytest.approx((2 + 2 + 6) / 3)
+    assert whole["bias_px"] == pytest.approx(6)
+    broken = values_of(score.score(video, truth, answers(truth, [2, 4, 6, 12], failed=[2])), "all")
+    assert broken["jitter_px"] == pytest.approx(2)
+    assert broken["bias_px"] == pytest.approx(6)
+    assert "jitter_px" in score.format_table(score.score(video, truth, answers(truth, [2, 4, 6, 12])), video)
 
 
 def test_sequences_that_the_dataset_lacks_are_asked_for_in_vain():

@@ -57,9 +57,17 @@ def intervals(
     None where there is nothing to say: no face counts, one cluster only, or no resamples asked for. Raises ValueError
     for shapes that differ, numbers that are not finite, or a level outside (0, 1).
     """
+    scores = resample(numerators, denominators, clusters, resamples=resamples, seed=seed)
+    return percentiles(scores, level)
+
+
+def percentiles(scores: Floats, level: float) -> list[tuple[float, float] | None]:
+    """Return the percentile interval of each column of resampled scores (R, M), None where none is a number.
+
+    Raises ValueError for a level outside (0, 1).
+    """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level}")
-    scores = resample(numerators, denominators, clusters, resamples=resamples, seed=seed)
     result: list[tuple[float, float] | None] = []
     for column in scores.T:
         known = column[~np.isnan(column)]
@@ -79,11 +87,19 @@ def resample(
     NaN where no face of a resample counts. R is 0 with fewer than two clusters. Raises ValueError as `intervals`.
     """
     _require(numerators, denominators, clusters)
-    units = _bins(np.unique(clusters, return_inverse=True)[1], seed)
-    count = int(units.max(initial=-1)) + 1
+    units = bins(clusters, seed)
+    both = np.concatenate([numerators, denominators], axis=1)
+    return resample_sums(_sums_by(units, int(units.max(initial=-1)) + 1, both), resamples=resamples, seed=seed)
+
+
+def resample_sums(totals: Floats, *, resamples: int = 10_000, seed: int = 0) -> Floats:
+    """Return the scores (R, M) of resamples of K units whose numerators and denominators are summed, totals (K, 2M).
+
+    R is 0 with fewer than two units. For sets too large to hold all their terms: sum metric by metric over `bins`.
+    """
+    count = len(totals)
     if count < 2 or resamples < 1:
-        return np.empty((0, numerators.shape[1]))
-    totals = _sums_by(units, count, np.concatenate([numerators, denominators], axis=1))
+        return np.empty((0, totals.shape[1] // 2))
     source = np.random.PCG64(seed)
     rows = max(1, CHUNK // count)
     sums = np.concatenate(
@@ -122,8 +138,13 @@ def unit_sums(values: Floats, clusters: npt.NDArray[Any], seed: int = 0) -> Floa
     Raises ValueError for shapes that do not fit or numbers that are not finite.
     """
     _require(values, values, clusters)
-    units = _bins(np.unique(clusters, return_inverse=True)[1], seed)
+    units = bins(clusters, seed)
     return _sums_by(units, int(units.max(initial=-1)) + 1, values)
+
+
+def bins(clusters: npt.NDArray[Any], seed: int = 0) -> npt.NDArray[np.intp]:
+    """Return the unit (N,) in 0 … K - 1 that each item is resampled with: its cluster, or a bin of whole clusters."""
+    return _bins(np.unique(clusters, return_inverse=True)[1], seed)
 
 
 def _weights(source: np.random.PCG64, rows: int, count: int) -> Floats:

@@ -51,8 +51,12 @@ class Terms:
     @property
     def score(self) -> float | None:
         """Return the score, None where no item counts."""
-        total = float(self.counts.sum())
-        return float(self.values.sum()) / total if total else None
+        inside = self.counts > 0
+        if not inside.any():
+            return None
+        if (self.counts[inside] == 1).all():  # a plain mean keeps its own rounding
+            return float(self.values[inside].mean())
+        return float(self.values.sum()) / float(self.counts.sum())
 
 
 def unit(metric: str) -> str:
@@ -94,7 +98,8 @@ def _terms(metric: str, rows: np.ndarray) -> tuple[Floats, Floats | Bools]:
         if measure == "nme":
             return 100 * np.nan_to_num(errors, posinf=0.0), np.isfinite(errors)
         if measure == "auc":
-            return curves.auc_terms(errors, float(threshold)), np.ones(len(rows), bool)
+            shares = curves.auc_terms(errors, float(threshold)) if len(rows) else np.empty(0)
+            return shares, np.ones(len(rows), bool)
         return 100 * (errors > float(threshold)).astype(np.float64), np.ones(len(rows), bool)
     if metric in BY_SEQUENCE:
         return _shared(rows[metric], rows["sequence"])

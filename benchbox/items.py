@@ -1,0 +1,235 @@
+"""The table of errors: everything that is known of each test item once predictions have met the truth.
+
+One row per item in the order of the truth: an error per convention (infinite where the item has no answer, NaN where
+the error does not exist for it), the value of its sequence where the card asks for one, `failed`, `cluster`,
+`sequence` (below 0: in none) and `in_<group>`. Every score is a ratio of sums over these rows (`metrics.terms`), so the
+table alone is enough for intervals, paired tests and ranks. It holds no truth and no prediction, and neither can be
+had back from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .errors import DataError, ProtocolError, ResultError
+from .layouts import LAYOUTS
+from .metrics import gaze, landmarks, video
+from .metrics.terms import BY_SEQUENCE
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from .types import Bools, Floats, Layout, Predictions, Protocol, Strings, Truth
+
+_FRAME_ERROR = {"gaze2d": "error_cm", "gaze3d": "error_deg"}  # what is kept per item
+
+
+def table(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndarray:
+    """Return the table of errors (N,), a structured array.
+
+    Raises
+    ------
+    ProtocolError
+        The protocol names a layout, normaliser or point subset that does not exist, or a measure over sequences of
+        items that are in none.
+    ResultError
+        Ids that are missing, doubled or unknown; another shape than the truth; an item that is not failed but has a
+        coordinate that is not a usable number. The id is named.
+    DataError
+        The truth does not fit the layout, has a coordinate that is not a number, or a face without a normaliser.
+    """
+    _require_shape(protocol, truth)
+    values, failed = _in_order(protocol, truth, predictions)
+    if protocol.task == "landmarks":
+        errors = _landmarks(protocol, LAYOUTS[protocol.layout], truth, values, failed)
+    else:
+        errors = {_FRAME_ERROR[protocol.task]: _gaze(protocol, truth, values, failed)}
+    columns: dict[str, np.ndarray] = {**errors}
+    told = [name for name in protocol.metrics if name in BY_SEQUENCE]
+    if told:
+        columns |= _sequences(protocol, told, truth, values, failed)
+    codes = np.unique(truth.clusters, return_inverse=True)[1].astype(np.int32)
+    columns |= {"failed": failed, "cluster": codes}
+    columns |= {f"in_{group}": inside for group, inside in truth.groups.items()}
+    rows = np.empty(len(failed), [(name, column.dtype) for name, column in columns.items()])
+    for name, column in columns.items():
+        rows[name] = column
+    return rows
+
+
+def error_names(protocol: Protocol) -> Iterator[tuple[str, str, int | None]]:
+    """Yield name, normaliser and point subset of every landmark error: `inter_ocular`, `inter_ocular_51`."""
+    for count in (None, *protocol.points):
+        for name in protocol.normalisers:
+            yield (name if count is None else f"{name}_{count}"), name, count
+
+
+# --- matching ----------------------------------------------------------------------------------------------------
+
+
+def _require_shape(protocol: Protocol, truth: Truth) -> None:
+    """Raise DataError when the truth does not fit the card."""
+    if protocol.task == "landmarks":
+        layout = _layout(protocol)
+        wanted = f"{layout.name} needs (N, {layout.count}, 2)"
+        fits = truth.values.shape == (len(truth.ids), layout.count, 2)
+    else:
+        width = 2 if protocol.task == "gaze2d" else 3
+        wanted = f"{protocol.task} needs (N, {width})"
+        fits = truth.values.shape == (len(truth.ids), width)
+    if not fits:
+        raise DataError(f"{protocol.name}: truth is {truth.values.shape}, {wanted}")
+
+
+def _layout(protocol: Protocol) -> Layout:
+    if protocol.layout not in LAYOUTS:
+        raise ProtocolError(f"{protocol.name}: layout {protocol.layout!r} is unknown, use {', '.join(LAYOUTS)}")
+    layout = LAYOUTS[protocol.layout]
+    for count in protocol.points:
+        if count not in layout.subsets:
+            allowed = ", ".join(map(str, layout.subsets))
+            raise ProtocolError(f"{protocol.name}: {layout.name} has no subset of {count} points, only {allowed}")
+    for name in protocol.normalisers:
+        if name not in landmarks.NORMALISERS:
+            allowed = ", ".join(landmarks.NORMALISERS)
+            raise ProtocolError(f"{protocol.name}: normaliser {name!r} is unknown, use {allowed}")
+    return layout
+
+
+def _in_order(protocol: Protocol, truth: Truth, predictions: Predictions) -> tuple[Floats, Bools]:
+    """Return values and failed flags in the order of the truth."""
+    shapes = len(predictions.ids), predictions.values.shape, predictions.failed.shape
+    expected = len(predictions.ids), (len(predictions.ids), *truth.values.shape[1:]), (len(predictions.ids),)
+    if shapes != expected:
+        raise ResultError(
+            f"predictions for {protocol.name}: {shapes[0]} ids with values {shapes[1]} and failed {shapes[2]}, "
+            f"must be {expected[1]} and {expected[2]}"
+        )
+    rows = _match(protocol, truth.ids, predictions.ids)
+    if rows is None:  # the usual case: no copy of what may be a gigabyte
+        return predictions.values, predictions.failed
+    return predictions.values[rows], predictions.failed[rows]
+
+
+def _match(protocol: Protocol, wanted: Strings, given: Strings) -> npt.NDArray[np.intp] | None:
+    """Return the row of each wanted id among the given ones, None where they stand in order already."""
+    expected = dict.fromkeys(wanted.tolist())
+    if len(expected) != len(wanted):
+        raise DataError(f"{protocol.name}: {len(wanted) - len(expected)} ids of the truth are doubled")
+    if np.array_equal(wanted, given):
+        return None
+    names = given.tolist()
+    place = {name: row for row, name in enumerate(names)}
+    faults = {
+        "doubled": [name for row, name in enumerate(names) if place[name] != row],
+        "missing": [name for name in expected if name not in place],
+        "unknown": [name for name in place if name not in expected],
+    }
+    said = [f"{len(ids)} {fault} (first: {ids[0]})" for fault, ids in faults.items() if ids]
+    if said:
+        raise ResultError(f"predictions do not fit {protocol.name}: ids {', '.join(said)}; give each test id one row")
+    return np.array([place[name] for name in expected], np.intp)
+
+
+# --- errors ------------------------------------------------------------------------------------------------------
+
+
+def _landmarks(protocol: Protocol, layout: Layout, truth: Truth, values: Floats, failed: Bools) -> dict[str, Floats]:
+    """Return one error (N,) per normaliser and point set, by name; infinite where the face failed.
+
+    A masked card has each again over the visible points, NaN for a face that shows none of them.
+    """
+    scales = {
+        name: landmarks.normaliser(name, truth.values, layout, truth.boxes, truth.ids) for name in protocol.normalisers
+    }
+    means = {}
+    for count in (None, *protocol.points):
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows or is NaN is named just below
+            means[count] = landmarks.mean_errors(truth.values, values, layout.subsets[count] if count else None)
+        if count is None:  # covers the points of every subset
+            _require_finite(protocol, truth, means[count], failed)
+    found = {
+        f"nme_{error}": np.where(failed, np.inf, means[count] / scales[name])
+        for error, name, count in error_names(protocol)
+    }
+    if protocol.masked:
+        found |= _visible(protocol, layout, truth, values, failed, scales)
+    return found
+
+
+def _visible(
+    protocol: Protocol, layout: Layout, truth: Truth, values: Floats, failed: Bools, scales: Mapping[str, Floats]
+) -> dict[str, Floats]:
+    """Return the errors over visible points only."""
+    if truth.visible is None:
+        raise ProtocolError(f"{protocol.name}: masked = true, but {protocol.dataset} says of no point what is visible")
+    means = {
+        count: landmarks.mean_errors(truth.values, values, layout.subsets[count] if count else None, truth.visible)
+        for count in (None, *protocol.points)
+    }
+    return {
+        f"nme_{error}_visible": np.where(failed, np.inf, means[count] / scales[name])
+        for error, name, count in error_names(protocol)
+    }
+
+
+def _require_finite(protocol: Protocol, truth: Truth, errors_px: Floats, failed: Bools) -> None:
+    """Blame the truth for its own gaps, failed face or not, and the predictions for the others."""
+    for row in np.flatnonzero(~np.isfinite(errors_px)):
+        if not np.isfinite(truth.values[row]).all():
+            raise DataError(f"{protocol.name}: {truth.ids[row]}: a true point is not a number; check the annotation")
+        if not failed[row]:
+            raise ResultError(
+                f"predictions for {protocol.name}: {truth.ids[row]}: a coordinate is NaN, infinite or absurdly large; "
+                "a face without an answer is flagged as failed"
+            )
+
+
+def _gaze(protocol: Protocol, truth: Truth, values: Floats, failed: Bools) -> Floats:
+    """Return the error (N,) of every frame in cm or degrees; infinite where it failed."""
+    measure = gaze.distance_cm if protocol.task == "gaze2d" else gaze.angle_deg
+    lengths = np.linalg.norm(values, axis=1)
+    broken = ~failed & (~np.isfinite(lengths) | ((lengths == 0) if protocol.task == "gaze3d" else False))
+    if broken.any():
+        raise ResultError(
+            f"predictions for {protocol.name}: {truth.ids[np.argmax(broken)]}: is NaN, infinite or a vector without "
+            "a direction; an item without an answer is flagged as failed"
+        )
+    if not np.isfinite(truth.values).all():
+        row = int(np.argmax(~np.isfinite(truth.values).all(axis=1)))
+        raise DataError(f"{protocol.name}: {truth.ids[row]}: the label is not a number; check the annotation")
+    return np.where(failed, np.inf, measure(truth.values, values))
+
+
+def _sequences(
+    protocol: Protocol, names: list[str], truth: Truth, values: Floats, failed: Bools
+) -> dict[str, np.ndarray]:
+    """Return the code of each item's sequence and, by metric, the value of its sequence; NaN for an item in none.
+
+    A sequence has one value, over all its answered rows, whichever group they are in.
+    """
+    if truth.sequences is None or not (truth.sequences != "").any():
+        raise ProtocolError(f"{protocol.name}: {names[0]} needs sequences, {protocol.dataset} has none; mend the card")
+    known, codes = np.unique(truth.sequences, return_inverse=True)
+    codes = (codes - (known[0] == "")).astype(np.int32)
+    count = int(codes.max()) + 1
+    rows = np.flatnonzero(codes >= 0)
+    given = np.array(values[rows], np.float64)
+    given[failed[rows]] = np.nan  # stays in its place: a frame without an answer ends a stretch of video
+    of = truth.values[rows], given, codes[rows], count
+    found: dict[str, np.ndarray] = {"sequence": codes}
+    for name in names:
+        told = _OF_SEQUENCE[name](*of)
+        found[name] = np.where((codes >= 0) & ~failed, told[codes], np.nan)
+    return found
+
+
+_OF_SEQUENCE: Mapping[str, Callable[[Floats, Floats, npt.NDArray[np.int32], int], Floats]] = {
+    "error_cm_dot": gaze.dot_cm,
+    "msd_cm": lambda truth, predictions, codes, count: gaze.msd(predictions, codes, count),  # noqa: ARG005
+    "jitter_px": video.jitter_px,
+    "bias_px": video.bias_px,
+}

@@ -1,0 +1,232 @@
+"""Gaze conventions: which signs, axes, order, unit and frame make predictions and labels agree best.
+
+Why
+---
+Angles come as (pitch, yaw) or (yaw, pitch); vectors point from the eye to the target or back; y goes up or down; labels
+are in the camera's frame or the head's. A network trained with swapped labels trains as well as any other, and the slip
+shows up as an error of some 20° (ETH-XGaze) that no curve explains. Here every known reading of the predictions is
+tried against the labels and the best is named; **on training data**, where the method has seen the labels, so that what
+is left is convention and not difficulty. Choosing a reading on test data would be tuning on them.
+
+Conventions
+-----------
+Labels first. Directions: vectors (N, 3) of any length, or (pitch, yaw) (N, 2) in radians, read by the house formula
+(cos p sin y, sin p, cos p cos y). Points on the screen's plane: (x, y) (N, 2) cm from the camera, x right, y up. A row
+with a NaN is left out. The identity is always among the readings; another one is called certain when it is better by
+more than `MARGIN` of the identity's error and the sign-flip test over clusters (`pairs`), corrected for the number of
+readings, leaves no doubt.
+
+Known conventions of other code
+-------------------------------
+ETH-XGaze's utils: (pitch, yaw), vector as ours, from the target to the eye. pytorch_mpiigaze: (pitch, yaw), all three
+signs reversed. GazeHub readers, GazeTR, PureGaze: (yaw, pitch), all signs reversed. Gaze360: (yaw, pitch), z reversed.
+Where predictions and labels share one convention the error is the same in all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import permutations, product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbox import geometry
+
+from . import gaze, pairs
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from benchbox.types import Floats
+
+MARGIN = 0.05  # share of the identity's error that another reading must save to be called better
+ROWS = 20_000  # at most, evenly spaced: a convention shows in a few thousand
+_LEVEL = 0.01
+_UNITS_CM = {
+    "mm": (0.1, "the predictions are in millimetres"),
+    "inch": (2.54, "the predictions are in inches"),
+    "m": (100.0, "the predictions are in metres"),
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way to read predictions, and the mean error it leaves."""
+
+    name: str  # "as given", "yaw reversed"
+    means: str  # what it would mean, in a sentence
+    error: float
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Every reading, the best first; equal ones once."""
+
+    unit: str  # "deg", "cm"
+    identity: Reading
+    readings: tuple[Reading, ...]
+    certain: bool  # the best reading is not the identity, and better beyond chance
+
+    @property
+    def best(self) -> Reading:
+        """Return the reading with the least error."""
+        return self.readings[0]
+
+    @property
+    def warning(self) -> str:
+        """Say in one line what is wrong, "" where the predictions are best as they are."""
+        if not self.certain:
+            return ""
+        return (
+            f"gaze conventions: {self.best.name} leaves {self.best.error:.2f} {self.unit}, as given "
+            f"{self.identity.error:.2f}: {self.best.means}"
+        )
+
+
+def resolve_directions(
+    labels: Floats,
+    predictions: Floats,
+    *,
+    rotations: Floats | None = None,
+    clusters: npt.NDArray[Any] | None = None,
+) -> Resolution:
+    """Find the reading of predicted directions that agrees best with the labels.
+
+    `rotations` (N, 3, 3) turn camera vectors into head (or normalised) ones; with them the frame is tried as well.
+    `clusters` (N,) name persons. Raises ValueError for shapes that do not fit or when no row can be used.
+    """
+    rows = _rows(labels, predictions)
+    wanted, given = _vectors(labels[rows]), _vectors(predictions[rows])
+    turns = None if rotations is None else np.asarray(rotations, np.float64)[rows]
+    raw = np.asarray(predictions, np.float64)[rows] if predictions.shape[1] == 2 else None
+    found = [(name, means, gaze.angle_deg(wanted, vectors)) for name, means, vectors in _directions(given, raw, turns)]
+    return _ranked("deg", found, None if clusters is None else np.asarray(clusters)[rows])
+
+
+def resolve_points(labels: Floats, predictions: Floats, *, clusters: npt.NDArray[Any] | None = None) -> Resolution:
+    """Find the reading of predicted points (N, 2) cm that agrees best with the labels; as `resolve_directions`."""
+    rows = _rows(labels, predictions)
+    if labels.shape[1] != 2 or predictions.shape[1] != 2:
+        raise ValueError(f"labels {labels.shape} and predictions {predictions.shape} must be (N, 2) cm")
+    wanted, given = (np.asarray(values, np.float64)[rows] for values in (labels, predictions))
+    found = [(name, means, gaze.distance_cm(wanted, points)) for name, means, points in _points(wanted, given)]
+    return _ranked("cm", found, None if clusters is None else np.asarray(clusters)[rows])
+
+
+# --- readings ----------------------------------------------------------------------------------------------------
+
+
+def _directions(given: Floats, raw: Floats | None, turns: Floats | None) -> Iterator[tuple[str, str, Floats]]:
+    """Yield name, meaning and vectors (N, 3) of every reading, the identity first."""
+    yield "as given", "predictions and labels share one convention", given
+    frames = [("", "", given)]
+    if turns is not None:
+        frames += [
+            ("turned into the head's frame", "labels are in the head's frame, predictions in the camera's; ",
+             np.einsum("nij,nj->ni", turns, given)),
+            ("turned into the camera's frame", "labels are in the camera's frame, predictions in the head's; ",
+             np.einsum("nji,nj->ni", turns, given)),
+        ]  # fmt: skip
+    for frame, words, vectors in frames:
+        for name, means, read in _signs_and_order(vectors):
+            if name or frame:
+                yield ", ".join(filter(None, (frame, name))), (words + means).rstrip("; "), read
+    for name, means, read in _axes(given):
+        yield name, means, read
+    if raw is not None and np.abs(raw).max() > np.pi:  # else it would shrink every guess towards 0, which often pays
+        yield "degrees", "the predicted angles are in degrees, not radians", geometry.angles_to_vectors(np.radians(raw))
+
+
+def _signs_and_order(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
+    """Yield the eight readings of (pitch, yaw): each sign, and the two exchanged; the empty name is none of these."""
+    angles = geometry.vectors_to_angles(vectors)
+    for swapped, pitch, yaw in product((False, True), (1, -1), (1, -1)):
+        names = [
+            *(["pitch and yaw exchanged"] if swapped else []),
+            *(["pitch reversed"] if pitch < 0 else []),
+            *(["yaw reversed"] if yaw < 0 else []),
+        ]
+        means = {
+            (False, 1, -1): "left and right are mirrored: another axis convention, or flipped pictures with old labels",
+            (False, -1, 1): "up and down are mirrored: y points down in one of them",
+            (False, -1, -1): "both angles are reversed, as where the vector points from the target to the eye",
+        }.get((swapped, pitch, yaw), "one is (pitch, yaw) and the other (yaw, pitch)" if swapped else "")
+        order = angles[:, ::-1] if swapped else angles
+        yield ", ".join(names), means, geometry.angles_to_vectors(order * np.array([pitch, yaw]))
+
+
+def _axes(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
+    """Yield the 47 other orders and signs of the three axes."""
+    letters = "xyz"
+    for order in permutations(range(3)):
+        for signs in product((1, -1), repeat=3):
+            if order == (0, 1, 2) and signs == (1, 1, 1):
+                continue
+            name = ", ".join(("-" if sign < 0 else "") + letters[axis] for axis, sign in zip(order, signs, strict=True))
+            if order == (0, 1, 2) and signs == (-1, -1, -1):
+                means = "the vector points the other way: from the eye to the target against from the target to the eye"
+            else:
+                means = "the axes of the two frames have other names or signs"
+            yield f"axes ({name})", means, vectors[:, list(order)] * np.array(signs)
+
+
+def _points(wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Floats]]:
+    """Yield the readings of points on the screen's plane, the identity first."""
+    yield "as given", "predictions and labels share one convention", given
+    for swapped, sx, sy in product((False, True), (1, -1), (1, -1)):
+        names = [
+            *(["x and y exchanged"] if swapped else []),
+            *(["x reversed"] if sx < 0 else []),
+            *(["y reversed"] if sy < 0 else []),
+        ]
+        if names:
+            means = "the device was held in another orientation, or an axis points the other way (y down on screens)"
+            yield ", ".join(names), means, (given[:, ::-1] if swapped else given) * np.array([sx, sy])
+    spread = np.abs(given).mean() / np.abs(wanted).mean()
+    for name, (factor, means) in _UNITS_CM.items():
+        if 1 / 3 < spread * factor < 3:  # as `degrees`
+            yield f"in {name}", means, given * factor
+    shift = np.median(wanted - given, axis=0)
+    yield (
+        f"moved by ({shift[0]:+.2f}, {shift[1]:+.2f}) cm",
+        "the two measure from different origins, such as the camera and a corner of the screen",
+        given + shift,
+    )
+
+
+# --- ranking -----------------------------------------------------------------------------------------------------
+
+
+def _ranked(unit: str, found: list[tuple[str, str, Floats]], clusters: npt.NDArray[Any] | None) -> Resolution:
+    readings: dict[float, int] = {}
+    for place, (_, _, errors) in enumerate(found):
+        readings.setdefault(round(float(errors.mean()), 9), place)  # equal readings once, under the simplest name
+    order = [readings[error] for error in sorted(readings)]
+    named = tuple(Reading(found[place][0], found[place][1], float(found[place][2].mean())) for place in order)
+    own, best = found[0][2], found[order[0]][2]
+    identity = Reading(found[0][0], found[0][1], float(own.mean()))
+    certain = bool(best.mean() < (1 - MARGIN) * own.mean())
+    if certain:
+        labels = np.arange(len(own)) if clusters is None else clusters
+        p = float(pairs.sign_flip((own - best)[:, None], labels)[0])
+        certain = bool(p * len(found) < _LEVEL) or (not np.isnan(p) and p <= 2 / 2 ** min(40, len(np.unique(labels))))
+    return Resolution(unit, identity, named, certain)
+
+
+def _rows(labels: Floats, predictions: Floats) -> npt.NDArray[np.intp]:
+    """Return the rows that can be used, at most `ROWS` of them."""
+    if labels.ndim != 2 or predictions.ndim != 2 or len(labels) != len(predictions):
+        raise ValueError(f"labels {labels.shape} and predictions {predictions.shape} must be (N, 2) or (N, 3)")
+    rows = np.flatnonzero(np.isfinite(labels).all(axis=1) & np.isfinite(predictions).all(axis=1))
+    if len(rows) == 0:
+        raise ValueError("no row has both a label and a prediction")
+    return rows[:: max(1, len(rows) // ROWS)]
+
+
+def _vectors(values: Floats) -> Floats:
+    values = np.asarray(values, np.float64)
+    if values.shape[1] not in (2, 3):
+        raise ValueError(f"directions {values.shape} must be (N, 2) angles or (N, 3) vectors")
+    return geometry.angles_to_vectors(values) if values.shape[1] == 2 else values
