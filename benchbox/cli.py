@@ -485,6 +485,27 @@ def _demand(module: Dataset, root: Path, name: str) -> None:
         )
 
 
+# --- profile -----------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.option("--method", required=True, metavar="NAME", help="A method; `benchbox list methods` names them.")
+@click.option("--variant", default="", metavar="V", help="A variant of it; its card's default if not given.")
+@click.option("--layout", default="ibug68", show_default=True, metavar="NAME", help="Landmark scheme; gaze has none.")
+@click.option("--budget", type=click.Choice(plugins.BUDGETS), default="paper", show_default=True, help="Whose sizes.")
+@_methods_option
+@_json_option
+def profile(method: str, variant: str, layout: str, budget: str, methods: tuple[Path, ...], as_json: bool) -> None:
+    """Count parameters and MACs of a method's networks and time them; needs neither data nor weights."""
+    from . import profile as profiling
+
+    document = profiling.profile(method, variant, layout=layout, budget=budget, methods=methods, say=_say)
+    if as_json:
+        _print_json(document)
+    else:
+        click.echo(profiling.format_table(document))
+
+
 # --- new, test ---------------------------------------------------------------------------------------------------
 
 

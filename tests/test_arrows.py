@@ -41,10 +41,11 @@ ARROWS = {
         "types", "errors", "kit", "datasets", "protocol", "plugins", "pipeline", "layouts", "predictions", "selection",
     },
     "scaffold": {"types", "errors", "plugins"},
+    "profile": {"types", "errors", "plugins", "layouts", "kit", "provenance"},
     "report": {"types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts"},
     "cli": {
         "types", "errors", "pipeline", "report", "plugins", "protocol", "store", "datasets", "conformance", "scaffold",
-        "compare", "explain",
+        "compare", "explain", "profile",
         "score", "predictions", "layouts",
     },
 }  # fmt: skip

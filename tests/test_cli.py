@@ -85,6 +85,7 @@ def test_only_commands_that_exist_are_offered():
         "explain",
         "list",
         "new",
+        "profile",
         "report",
         "run",
         "score",

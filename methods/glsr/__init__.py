@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from benchbox.types import Job, Predict
+    from torch import Tensor, nn
+
+    from benchbox.types import Job, Layout, Predict
 
 
 def train(job: Job) -> None:
@@ -22,3 +25,10 @@ def predictor(weights: Path, device: str) -> Predict:
     from . import predict
 
     return predict.predictor(weights, device)
+
+
+def networks(params: Mapping[str, Any], layout: Layout) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+    """List the networks of a variant, each with an input of batch 1, in the order in which a prediction runs them."""
+    from . import recipe, system
+
+    return system.networks(recipe.build(params, layout))

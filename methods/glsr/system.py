@@ -70,3 +70,16 @@ def glsr_parts(parts: Mapping[str, Sequence[int]]) -> list[list[int]]:
         [*parts["nose"]],
         [*parts["mouth"]],
     ]
+
+
+def networks(system: System) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+    """List the networks of a system, each with an input of batch 1."""
+    found: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {}
+    if system.reinit is not None:
+        found["global reinitialisation"] = system.reinit, (torch.zeros(1, 3, F0_SIDE, F0_SIDE),)
+    found["global regression"] = system.backbone, (torch.zeros(1, 3, system.side, system.side),)
+    for part, points in enumerate(system.parts):
+        found[f"local reinitialisation {part + 1}"] = system.local_reinit[part], (torch.zeros(1, len(points), 2),)
+        patch = torch.zeros(1, 3, PATCH_SIDE, PATCH_SIDE)
+        found[f"local regression {part + 1}"] = system.local_regression[part], (patch,)
+    return found

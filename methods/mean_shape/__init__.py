@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchbox.errors import ResultError
-from benchbox.types import Job, Predict, Sample
+from benchbox.types import Job, Layout, Predict, Sample
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -46,6 +46,11 @@ def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean n
         return placed
 
     return predict
+
+
+def networks(params: Mapping[str, Any], layout: Layout | None) -> Mapping[str, Any]:  # noqa: ARG001
+    """List no network: there is nothing to count or to time."""
+    return {}
 
 
 def _boxes(samples: Sequence[Sample]) -> Floats:

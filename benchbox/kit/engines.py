@@ -1,0 +1,104 @@
+"""Ways to run the networks of a method, for timing: each takes a batch of their examples and returns what runs them."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchbox.types import Sample
+
+from .pixels import Views, crops
+from .profile import Networks, evaluating
+
+_PICTURE_PX = 512  # the decoded picture that `eager_with_crop` cuts its faces from
+_BOX = (128.0, 128.0, 384.0, 384.0)
+_EXPANSION = 1.2
+
+Run = Callable[[], Any]
+
+
+def eager(networks: Networks, batch: int, device: str) -> Run:
+    """Run the networks one after the other as PyTorch does, channels last, on a batch of their examples."""
+    ready = [_placed(module, example, batch, device) for module, example in networks.values()]
+
+    def run() -> None:
+        with torch.inference_mode():
+            for module, example in ready:
+                module(*example)
+
+    return run
+
+
+def eager_with_crop(networks: Networks, batch: int, device: str) -> Run:
+    """Cut every picture that a network is shown from a decoded one, then run the networks as `eager`."""
+    sides = [tensor.shape[-1] for _, example in networks.values() for tensor in example if tensor.ndim == 4]
+    if not sides:
+        raise ValueError("none of its networks is shown a picture")
+    picture = np.random.default_rng(0).integers(0, 256, (_PICTURE_PX, _PICTURE_PX, 3), dtype=np.uint8)
+    samples = [Sample(str(row), np.array(_BOX), lambda: picture) for row in range(batch)]
+    run, maps = eager(networks, batch, device), torch.eye(2, 3).expand(batch, 2, 3).to(device)
+
+    def whole() -> None:
+        look = Views(crops(samples, max(sides), _EXPANSION), device).look(np.arange(batch))
+        for side in sides:
+            look(maps, side)
+        run()
+
+    return whole
+
+
+def compiled(networks: Networks, batch: int, device: str) -> Run:
+    """Run the networks as `torch.compile` makes them, CUDA graphs included on a GPU; raises what the compiler does."""
+    mode = "reduce-overhead" if device == "cuda" else "default"
+    made: dict[nn.Module, Any] = {module: torch.compile(module, mode=mode) for module, _ in networks.values()}
+    ready = [(made[module], _placed(module, example, batch, device)[1]) for module, example in networks.values()]
+
+    def run() -> None:
+        with torch.no_grad():
+            for module, example in ready:
+                module(*example)
+
+    run()
+    return run
+
+
+def onnx(networks: Networks, batch: int, device: str) -> Run:
+    """Run the networks in ONNX Runtime; raises ImportError without it, and what the exporter raises."""
+    import onnxruntime
+
+    wanted = "CUDAExecutionProvider" if device == "cuda" else "CPUExecutionProvider"
+    if wanted not in onnxruntime.get_available_providers():
+        raise ImportError(f"this onnxruntime has no {wanted}")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    ready = []
+    for module, example in networks.values():
+        inputs = tuple(tensor.repeat(batch, *[1] * (tensor.ndim - 1)) for tensor in example)
+        names = [f"input{k}" for k in range(len(inputs))]
+        with evaluating(module), tempfile.NamedTemporaryFile(suffix=".onnx") as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter that needs onnx alone is called old; the new one needs more
+            torch.onnx.export(module.cpu(), inputs, file.name, input_names=names, dynamo=False)
+            session = onnxruntime.InferenceSession(file.name, options, providers=[wanted])
+        ready.append((session, {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}))
+
+    def run() -> None:
+        for session, feed in ready:
+            session.run(None, feed)
+
+    return run
+
+
+def _placed(
+    module: nn.Module, example: tuple[Tensor, ...], batch: int, device: str
+) -> tuple[nn.Module, tuple[Tensor, ...]]:
+    """Put a module and a batch of its example on a device, pictures channels last."""
+    inputs = tuple(tensor.repeat(batch, *[1] * (tensor.ndim - 1)).to(device) for tensor in example)
+    inputs = tuple(t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for t in inputs)
+    placed: nn.Module = module.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    return placed, inputs

@@ -1,0 +1,77 @@
+"""Counting: layers by hand, batch norms that fold and those that cannot, networks that run twice."""
+
+import pytest
+import torch
+from torch import nn
+
+from benchbox.kit.engines import compiled, eager
+from benchbox.kit.latency import measure
+from benchbox.kit.profile import count, count_all
+
+
+def test_a_convolution_and_a_linear_layer_by_hand():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 16, 5, bias=False))
+    found = count(net, (1, 3, 8, 8))
+    assert found.params == 3 * 8 * 9 + 8 + 128 * 5
+    assert found.macs == 4 * 4 * 8 * 27 + 128 * 5
+    assert found.macs_plus_bias == found.macs + 4 * 4 * 8
+    assert found.params_bn_folded == found.params
+
+
+def test_groups_divide_the_macs():
+    assert count(nn.Conv2d(8, 8, 3, groups=8, bias=False), (1, 8, 5, 5)).macs == 9 * 8 * 9
+
+
+def test_a_batch_norm_behind_a_convolution_folds_into_it():
+    """Scale and shift go, a bias comes where there was none."""
+    bare = nn.Sequential(nn.Conv2d(3, 8, 1, bias=False), nn.BatchNorm2d(8))
+    assert count(bare, (1, 3, 4, 4)).params - count(bare, (1, 3, 4, 4)).params_bn_folded == 8
+    biased = nn.Sequential(nn.Conv2d(3, 8, 1), nn.BatchNorm2d(8))
+    assert count(biased, (1, 3, 4, 4)).params - count(biased, (1, 3, 4, 4)).params_bn_folded == 16
+
+
+def test_a_batch_norm_before_a_convolution_stays():
+    """Pre-activation blocks: what comes from a ReLU cannot be folded."""
+    net = nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU(), nn.BatchNorm2d(8), nn.Conv2d(8, 8, 1))
+    found = count(net, (1, 3, 4, 4))
+    assert found.params_bn_folded == found.params
+
+
+def test_what_runs_twice_has_its_parameters_once_and_its_macs_twice():
+    net, seen = nn.Linear(10, 4), (torch.zeros(1, 10),)
+    once, twice = count_all({"a": (net, seen)}), count_all({"a": (net, seen), "b": (net, seen)})
+    assert (twice.params, twice.macs) == (once.params, 2 * once.macs)
+    assert count_all({}).params == 0
+
+
+def test_counting_leaves_a_network_as_it_was():
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    count(net, (2, 3, 4, 4))
+    assert net.training
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert not any(layer._forward_hooks for layer in net.modules())
+
+
+def test_engines_run_a_batch_of_the_example():
+    seen = []
+
+    class Net(nn.Module):
+        def forward(self, picture, shape):
+            seen.append((picture.shape, picture.is_contiguous(memory_format=torch.channels_last), shape.shape))
+
+    eager({"a": (Net(), (torch.zeros(1, 3, 8, 8), torch.zeros(1, 5, 2)))}, 32, "cpu")()
+    assert seen == [((32, 3, 8, 8), True, (32, 5, 2))]
+
+
+@pytest.mark.slow
+def test_the_compiled_engine_runs():
+    compiled({"a": (nn.Conv2d(3, 4, 1), (torch.zeros(1, 3, 8, 8),))}, 2, "cpu")()
+
+
+def test_latency_is_a_median_between_quartiles_after_a_warm_up(monkeypatch):
+    calls = []
+    monkeypatch.setattr("benchbox.kit.latency._BUDGET_S", 0.0)
+    found = measure(lambda: calls.append(0), warm_up=4)
+    assert len(calls) == 4 + found.rounds == 9
+    assert 0 <= found.low <= found.median <= found.high < 100

@@ -1,0 +1,75 @@
+"""The profile document: the facts of the spec's sheet, fixed keys, and words where nothing was measured."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from benchbox import profile as module
+from benchbox.cli import main
+from benchbox.errors import PluginError
+from benchbox.kit.latency import Latency
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Latency is measured by running once; compilers take too long for a test."""
+    monkeypatch.setattr("benchbox.kit.latency.measure", lambda run, device: run() or Latency(1.5, 1.25, 1.75, 5))
+
+    def without(networks, batch, device):
+        raise RuntimeError("no compiler here\nand a long story")
+
+    monkeypatch.setattr("benchbox.kit.engines.compiled", without)
+
+
+FACTS = {  # parameters, MACs: reproduced from the papers, 68 points
+    ("glsr", "b1"): (478_168, 48_496_768),
+    ("glsr", "gsr"): (735_996, 52_638_592),
+    ("glsr", "glsr"): (1_972_498, 57_674_496),
+}
+
+
+@pytest.mark.parametrize(("method", "variant"), FACTS)
+def test_a_profile_counts_what_the_paper_counts(method, variant, monkeypatch):
+    monkeypatch.setattr(module, "_latencies", lambda networks, say: {})
+    document = module.profile(method, variant)
+    assert (document["params"], document["macs"]) == FACTS[method, variant]
+    assert document["size_mb"] == round(4 * document["params"] / 1e6, 3)
+
+
+def test_the_document_has_the_fixed_keys_and_says_what_was_not_measured(quick):
+    result = CliRunner().invoke(main, ["profile", "--method", "glsr", "--variant", "b1", "--json", "--budget", "smoke"])
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    fixed = {"method", "variant", "points", "params", "params_bn_folded", "macs", "macs_plus_bias", "size_mb"}
+    assert fixed | {"latency_ms"} <= set(document)
+    assert document["points"] == 68
+    cpu = document["latency_ms"]["cpu"]
+    assert set(cpu) == {"eager", "eager_with_crop", "compiled", "onnx"}
+    assert cpu["eager_with_crop"]["32"] == {"median": 1.5, "low": 1.25, "high": 1.75, "rounds": 5}
+    assert cpu["compiled"] == {"1": "not measured", "32": "not measured"}
+    assert "compiled on cpu, batch 1: not measured (RuntimeError: no compiler here)" in result.stderr
+    import torch
+
+    if not torch.cuda.is_available():
+        assert document["latency_ms"]["cuda"] == "not measured"
+
+
+def test_the_table_names_the_machine_and_both_counts(quick):
+    text = CliRunner().invoke(main, ["profile", "--method", "glsr", "--variant", "b1"]).stdout
+    assert "48,496,768 (48,497,416 with biases)" in text
+    assert "batch 1: 1.5 ms (1.25 to 1.75)" in text
+    assert "cores" in text.splitlines()[-1]
+
+
+def test_a_method_without_networks_has_nothing_to_time():
+    document = module.profile("mean-shape")
+    assert (document["params"], document["macs"], document["latency_ms"]["cpu"]) == (0, 0, "not measured")
+
+
+def test_a_method_that_lists_none_says_what_to_define(world):
+    world.method("centre", "def predictor(weights, device): ...\n")
+    with pytest.raises(PluginError, match=r"define `networks\(params, layout\)` in centre/__init__.py"):
+        module.profile("centre", methods=(world.methods,))
+    with pytest.raises(PluginError, match=r"no layout 'ibug86'; known: .*ibug68"):
+        module.profile("glsr", layout="ibug86")
