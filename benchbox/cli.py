@@ -485,6 +485,20 @@ def _demand(module: Dataset, root: Path, name: str) -> None:
         )
 
 
+@data.command(name="submission")
+@click.argument("source", type=_FOLDER)
+@click.option("--out", type=_FOLDER, metavar="FILE", default=Path("test_results.txt"), show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@_data_option
+@_methods_option
+def data_submission(source: Path, out: Path, device: str, data: Path | None, methods: tuple[Path, ...]) -> None:
+    """Write the answer file that ETH-XGaze's authors score, from SOURCE: a run's folder or a predictions file."""
+    from . import submission
+
+    count = submission.write(source, _data(data), out, device=device, methods=methods)
+    click.echo(f"{out}: {count} lines of pitch,yaw in radians, in the order of the official list")
+
+
 # --- profile -----------------------------------------------------------------------------------------------------
 
 

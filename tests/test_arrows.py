@@ -41,12 +41,15 @@ ARROWS = {
         "types", "errors", "kit", "datasets", "protocol", "plugins", "pipeline", "layouts", "predictions", "selection",
     },
     "scaffold": {"types", "errors", "plugins"},
+    "submission": {
+        "types", "errors", "geometry", "datasets", "kit", "pipeline", "plugins", "predictions", "protocol", "store",
+    },
     "profile": {"types", "errors", "plugins", "layouts", "kit", "provenance"},
     "report": {"types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts"},
     "cli": {
         "types", "errors", "pipeline", "report", "plugins", "protocol", "store", "datasets", "conformance", "scaffold",
         "compare", "explain", "profile",
-        "score", "predictions", "layouts",
+        "score", "predictions", "layouts", "submission",
     },
 }  # fmt: skip
 PLUGIN_MAY = {"types", "errors", "kit", "geometry", "layouts", "metrics"}

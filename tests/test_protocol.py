@@ -286,6 +286,7 @@ GAZE = {
     "gazecn": ("gaze2d", 43380, "", ("error_cm", "error_cm_dot")),
     "gazestare": ("gaze2d", 26427, "", ("msd_cm", "error_cm")),
     "eth-xgaze": ("gaze3d", 0, "", ("error_deg", "error_deg_person")),
+    "eth-xgaze-official": ("gaze3d", 0, "", ("error_deg", "error_deg_person")),
     "mpiigaze": ("gaze3d", 45000, "cluster", ("error_deg_person", "error_deg")),
     "mpiigaze-small": ("gaze3d", 45000, "cluster", ("error_deg_person", "error_deg")),
     "mpiifacegaze": ("gaze3d", 45000, "cluster", ("error_deg_person", "error_deg")),

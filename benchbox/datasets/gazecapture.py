@@ -76,6 +76,8 @@ def to_index(dataset: str, found: Sequence[Recording], *, pixels: bool, notes: S
     kept = [one.only(~absent) for one, absent in zip(found, lacking, strict=True)]
     counts = [len(one.frames) for one in kept]
 
+    places = tuple((one.folder, frame) for one in kept for frame in one.frames)
+
     def repeated(texts: Sequence[str]) -> Strings:
         return np.repeat(np.array(texts, np.str_), counts) if texts else np.empty(0, np.str_)
 
@@ -92,7 +94,8 @@ def to_index(dataset: str, found: Sequence[Recording], *, pixels: bool, notes: S
             for source in recordings.BOXES
         },
         clusters=repeated([one.name for one in kept]),
-        read=partial(_picture, tuple((one.folder, frame) for one in kept for frame in one.frames)),
+        read=partial(_picture, places),
+        stamp=partial(_stamp, places),
         origin=FIRST_PIXEL,
         attributes={
             "phone": ~tablet,
@@ -136,6 +139,11 @@ def _told(found: Sequence[Recording], lacking: Sequence[Bools]) -> list[str]:
 def _picture(places: tuple[tuple[Path, str], ...], row: int) -> Bytes:
     folder, frame = places[row]
     return images.decode(folder / "frames" / frame)
+
+
+def _stamp(places: tuple[tuple[Path, str], ...], row: int) -> str:
+    folder, frame = places[row]
+    return images.stamp(folder / "frames" / frame)
 
 
 # --- examination -------------------------------------------------------------------------------------------------

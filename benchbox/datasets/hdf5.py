@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import DataError
+
+from . import images
 
 if TYPE_CHECKING:
     import h5py
@@ -74,6 +76,12 @@ def bytes_of(pixels: np.ndarray, where: str) -> np.ndarray:
     if not whole or pixels.min() < 0 or pixels.max() > 255:
         raise DataError(f"{where}: pixels are not whole numbers from 0 to 255; this copy was converted")
     return pixels.astype(np.uint8)
+
+
+def stamp(places: Sequence[tuple[Path, int]], row: int) -> str:
+    """Name what changes when the file of a row does, for caches of decoded pixels."""
+    path, number = places[row]
+    return f"{images.stamp(path)}:{number}"
 
 
 def _opened(path: Path) -> h5py.File:

@@ -64,6 +64,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         boxes={"patch": boxes},
         clusters=np.array([path.stem for path, _ in rows], np.str_),
         read=partial(_picture, tuple(rows)),
+        stamp=partial(hdf5.stamp, tuple(rows)),
         meta={"head_pose": np.concatenate([np.empty((0, 2)), *(person.head for person in people)])},
         notes=(f"{absent} of {PEOPLE} people are not in {place}",) if absent else (),
     )

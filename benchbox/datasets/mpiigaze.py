@@ -24,7 +24,7 @@ from benchbox.errors import DataError
 from benchbox.geometry import vectors_to_angles
 from benchbox.types import Access, Finding, Index
 
-from . import angles, examine
+from . import angles, examine, images
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats
@@ -102,6 +102,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         boxes={"patch": np.tile([-0.5, -0.5, WIDTH - 0.5, HEIGHT - 0.5], (len(eyes), 1))},
         clusters=people,
         read=partial(_picture, folder, tuple(eyes)),
+        stamp=partial(_stamp, folder, tuple(eyes)),
         attributes={side: np.array([eye.side == side for eye in eyes], bool) for side in ("left", "right")},
         meta={"head_pose": np.array(heads, np.float64).reshape(-1, 2)},
         notes=tuple(notes),
@@ -204,6 +205,10 @@ def _picture(folder: Path, eyes: tuple[_Eye, ...], row: int) -> Bytes:
         raise DataError(f"{path}: holds {eye.picture} no more")
     grey = day.images[eye.side][day.rows[eye.picture]].astype(np.uint8)
     return np.repeat((grey[:, ::-1] if eye.side == "right" else grey)[:, :, None], 3, axis=2)
+
+
+def _stamp(folder: Path, eyes: tuple[_Eye, ...], row: int) -> str:
+    return images.stamp(folder / _NORMALISED / eyes[row].person / f"{eyes[row].day}.mat")
 
 
 # --- examination -------------------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     people = [_person(_path(folder, person)) for person in there]
     counts = [len(gaze) for gaze, _ in people]
     names = [f"p{person:02d}" for person in there]
+    places = tuple((_path(folder, person), row) for person, n in zip(there, counts, strict=True) for row in range(n))
     absent = PEOPLE - len(there)
     return Index(
         dataset="mpiigaze-small",
@@ -61,10 +62,9 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         values=np.concatenate([np.empty((0, 3)), *(gaze for gaze, _ in people)]),
         boxes={"patch": np.tile([-0.5, -0.5, WIDTH - 0.5, HEIGHT - 0.5], (sum(counts), 1))},
         clusters=np.repeat(np.array(names, np.str_), counts),
-        read=partial(
-            _picture, tuple((_path(folder, p), row) for p, n in zip(there, counts, strict=True) for row in range(n))
-        ),
+        read=partial(_picture, places),
         meta={"head_pose": np.concatenate([np.empty((0, 2)), *(head for _, head in people)])},
+        stamp=partial(hdf5.stamp, places),
         notes=(f"{absent} of {PEOPLE} people are not in {folder}",) if absent else (),
     )
 

@@ -47,8 +47,47 @@ def test_withheld_people_are_no_data_and_a_submission_keeps_the_order_of_the_lis
     assert samples[6].pixels()[0, 0].tolist() == [5, 2, 1]
     assert samples[0].box.tolist() == [-0.5, -0.5, 7.5, 7.5]
     (tmp_path / "eth-xgaze/xgaze_224/test/subject0001.h5").unlink()
-    with pytest.raises(DataError, match=r"subject0001\.h5: is not there, and a submission answers for all 15"):
+    with pytest.raises(DataError, match=r"subject0001\.h5: is not there, and a test set has all of its 2 people"):
         eth_xgaze.official(tmp_path)
+
+
+def test_official_labels_come_from_the_texts_beside_the_authors_code(tmp_path):
+    """The trap: rows count over the files in the order of the list, 0020 before 0001, and some pictures have none."""
+    xgaze(tmp_path)
+    beside = tmp_path / "eth-xgaze/reference_within"
+    beside.mkdir()
+    (beside / "index.txt").write_text("1\n3\n4\n")
+    (beside / "within_test_labels.txt").write_text("1e-1,2.0e-1\n-0.3,0.4\n0.5,-0.6\n")
+    index = eth_xgaze.index(tmp_path)
+    test = index.parts == "test"
+    assert index.ids[test].tolist() == [f"test/subject{name}" for name in ("0020/000001", "0020/000003", "0001/000000")]
+    expected = angles_to_vectors(np.array([[0.1, 0.2], [-0.3, 0.4], [0.5, -0.6]]))
+    np.testing.assert_allclose(index.values[test], expected)
+    assert index.read(int(np.flatnonzero(test)[1]))[0, 0].tolist() == [6, 2, 1]
+    assert not set(index.clusters[test].tolist()) & set(index.clusters[~test].tolist())
+    assert set(index.ids[test].tolist()) <= {sample.id for sample in eth_xgaze.official(tmp_path)}
+    assert "3 labels of test people, from reference_within" in levels(eth_xgaze.verify(tmp_path), "ok")
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "message"),
+    [
+        ("1\n3\n", "0,0\n", r"index\.txt: 2 rows for 1 labels"),
+        ("1\n8\n", "0,0\n0,0\n", r"index\.txt: rows must be whole, each once and below the 8 test pictures"),
+        ("1\n1\n", "0,0\n0,0\n", r"each once"),
+        ("1\n", "9,0\n", r"within_test_labels\.txt: row 0: pitch 9, yaw 0 are no radians"),
+        ("1\n", "0,0,0\n", r"within_test_labels\.txt: 3 numbers a line, must be 2"),
+        ("a\n", "0,0\n", r"index\.txt: .* must be 1 numbers a line"),
+    ],
+)
+def test_official_labels_that_do_not_fit_are_refused(tmp_path, rows, labels, message):
+    xgaze(tmp_path)
+    beside = tmp_path / "eth-xgaze/reference_within"
+    beside.mkdir()
+    (beside / "index.txt").write_text(rows)
+    (beside / "within_test_labels.txt").write_text(labels)
+    with pytest.raises(DataError, match=message):
+        eth_xgaze.index(tmp_path)
 
 
 def test_rows_without_a_label_are_left_out_and_ids_keep_the_files_rows(tmp_path):

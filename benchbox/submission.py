@@ -1,0 +1,79 @@
+"""The answer file that the authors of ETH-XGaze score: one `pitch,yaw` in radians per line, no ids, a fixed order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import pipeline, plugins, predictions, store
+from . import protocol as protocols
+from .datasets import eth_xgaze
+from .errors import ResultError
+from .geometry import vectors_to_angles
+from .types import Predictions, Sample, Truth
+
+if TYPE_CHECKING:
+    from .types import Floats
+
+
+def write(source: Path, data: Path, out: Path, *, device: str = "auto", methods: Sequence[Path] = ()) -> int:
+    """Write the submission of a finished run, or of a predictions file; return its number of lines.
+
+    A run's method answers for the official test pictures with the weights that the run left; a predictions file has
+    their ids, `test/subject0001/000000` and so on. Raises DataError when the test pictures are not whole, ResultError
+    for a run on other data, a picture without an answer, or a file that cannot be written.
+    """
+    samples = eth_xgaze.official(data)
+    if source.is_dir():
+        answers = _of_run(source, samples, device, methods)
+    else:
+        answers = predictions.read(source, _unknown(samples), protocol="the official test set of ETH-XGaze")
+    if answers.failed.any():
+        first, count = str(answers.ids[int(np.argmax(answers.failed))]), int(answers.failed.sum())
+        raise ResultError(f"{source}: {count} pictures have no answer, the first {first}; a submission answers for all")
+    _write(out, vectors_to_angles(answers.values))
+    return len(samples)
+
+
+def _of_run(source: Path, samples: Sequence[Sample], device: str, methods: Sequence[Path]) -> Predictions:
+    from .kit import runtime
+
+    run = store.read(source)
+    protocol = protocols.load(run.protocol)
+    if protocol.dataset != "eth-xgaze":
+        raise ResultError(
+            f"{source}: a run on {protocol.dataset}; a submission wants one that was trained on eth-xgaze"
+        )
+    chosen = runtime.choose_device(device)
+    runtime.prepare(chosen, 0)
+    card = plugins.card(run.method, methods)
+    predict = plugins.load(card).predictor(store.work(source).absolute(), chosen)
+    values = pipeline.collect(predict, samples, (3,), blame=run.method)
+    return Predictions(ids=_ids(samples), values=values, failed=np.isnan(values[:, 0]))
+
+
+def _unknown(samples: Sequence[Sample]) -> Truth:
+    """Return a truth of the right ids and shape, whose values nobody knows."""
+    ids = _ids(samples)
+    return Truth(ids=ids, values=np.full((len(ids), 3), np.nan), groups={}, clusters=ids)
+
+
+def _ids(samples: Sequence[Sample]) -> np.ndarray:
+    return np.array([sample.id for sample in samples], np.str_)
+
+
+def _write(out: Path, angles_rad: Floats) -> None:
+    beside = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        beside.write_text("".join(f"{pitch:.9f},{yaw:.9f}\n" for pitch, yaw in angles_rad), encoding="ascii")
+        beside.replace(out)
+    except OSError as fault:
+        raise ResultError(f"{out}: cannot be written: {fault.strerror or fault}") from fault
+    finally:
+        with suppress(OSError):
+            beside.unlink()
