@@ -1,0 +1,34 @@
+"""Answer with trained weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchbox.kit.checkpoint import load_facts, load_into, load_weights
+from benchbox.kit.gaze import Form, Patches, from_axes
+from benchbox.types import Predict, Sample
+
+from .recipe import WEIGHTS, build
+
+
+def predictor(weights: Path, device: str) -> Predict:
+    """Return a callable: samples → (n, 3) unit vectors."""
+    facts = load_facts(weights / WEIGHTS)
+    shape = Form.from_facts(facts)
+    switches = {key: facts[key] == "True" for key in ("dilated", "flatten")}
+    net = build({"width": int(facts["channels"]), **switches}, shape)
+    load_into(net, "network", load_weights(weights / WEIGHTS))
+    net = net.to(device, memory_format=torch.channels_last).eval()
+
+    @torch.inference_mode()
+    def predict(samples: Sequence[Sample]) -> np.ndarray:
+        patches = Patches([replace(sample, boxes={}) for sample in samples], shape, device)
+        axes = net(*patches.batch(np.arange(len(samples)))).double().cpu().numpy()
+        return from_axes("gaze3d", axes)
+
+    return predict
