@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import datasets, layouts, plugins, predictions, provenance, selection, store
+from . import layouts, plugins, predictions, provenance, selection, store
 from . import protocol as protocols
 from . import score as scoring
+from .datasets import joined
 from .datasets import split as splits
 from .errors import DataError, PluginError, ProtocolError, ResultError
 from .types import Index, Job, Kind, MethodCard, Predict, Predictions, Protocol, Run, Sample, Score, Scores, Truth
@@ -408,18 +409,19 @@ def _readable_protocols() -> Iterator[Protocol]:
 
 def open_index(protocol: Protocol, root: Path, *, pixels: bool = True) -> Index:
     """Read a protocol's dataset; raises DataError saying what is missing, where it is had and what runs without it."""
-    _demand(protocol, root)
-    return datasets.open(protocol.dataset).index(root, pixels=pixels)
+    _demand(protocol, root, training=pixels)
+    return joined.opened(protocol, root, pixels=pixels, training=pixels)
 
 
-def _demand(protocol: Protocol, root: Path) -> None:
-    access = datasets.open(protocol.dataset).ACCESS
-    if access.folder and not (root / access.folder).is_dir():
-        twin = f"; without it, --protocol {protocol.twin} runs now on synthetic faces" if protocol.twin else ""
-        raise DataError(
-            f"{access.title} is missing: no folder {root / access.folder}; get it at {access.where} ({access.terms}), "
-            f"`benchbox data where {protocol.dataset}` shows how it must lie{twin}"
-        )
+def _demand(protocol: Protocol, root: Path, *, training: bool = True) -> None:
+    for name, module in joined.needed(protocol, training=training).items():
+        access = module.ACCESS
+        if access.folder and not (root / access.folder).is_dir():
+            twin = f"; without it, --protocol {protocol.twin} runs now on synthetic faces" if protocol.twin else ""
+            raise DataError(
+                f"{access.title} is missing: no folder {root / access.folder}; get it at {access.where} "
+                f"({access.terms}), `benchbox data where {name}` shows how it must lie{twin}"
+            )
 
 
 def _answers(truth: Truth, values: Floats, origin: float) -> Predictions:

@@ -12,19 +12,20 @@ import difflib
 import hashlib
 import json
 import math
+import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from . import selection
+from . import options, selection
 from .datasets import DATASETS
 from .discovery import collections
 from .errors import ProtocolError
 from .layouts import LAYOUTS
-from .types import Protocol
+from .types import Extra, Protocol, Source
 
 GROUP = "benchbox.protocols"
 NORMALISERS = ("inter_ocular", "inter_pupil", "face_size", "diagonal", "height")
@@ -36,7 +37,10 @@ METRICS = {  # beside the errors of landmarks, and all that gaze has
 }
 _LARGEST_CARD = 64 * 1024  # bytes
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_WORDS = ("name", "title", "notes", "twin", "options", "card")  # decide no number, so are no part of the hash
+# These decide no number, so are no part of the hash; of `extras` the chosen one is, of `source` all but its paths.
+_WORDS = ("name", "title", "notes", "twin", "options", "card", "extras")
+_UPRIGHT = {"inter_ocular", "inter_pupil"}  # equal in a turned picture
+FOLDERS = "BENCHBOX_PROTOCOLS"  # environment: folders of cards that join the installed ones
 # Keys that came later are part of the hash where they are used only: a card that does not know them keeps its own.
 _LATER = {field.name: field.default for field in fields(Protocol) if field.default is not MISSING}
 
@@ -57,20 +61,23 @@ def cards() -> list[Protocol]:
 def load(name: str) -> Protocol:
     """Read the card of a protocol, with options after plus signs: `300w-full+box=ground_truth`.
 
-    An option that is the card's own choice changes nothing, not even the name.
+    `mine/card.toml` (a path with its suffix) is read as it stands. An option that is the card's own choice changes
+    nothing, not even the name.
 
     Raises
     ------
     ProtocolError
         The protocol is unknown (with the nearest names), its card is wrong, or an option is not offered.
     """
-    base, *options = name.split("+")
-    paths = _paths()
+    base, *chosen = name.split("+")
+    paths = {base: Path(base)} if base.endswith(".toml") else _paths()
     if base not in paths:
         near = difflib.get_close_matches(base, paths, n=3, cutoff=0.4)
         meant = f"did you mean {' or '.join(near)}? " if near else ""
         raise ProtocolError(f"no protocol is called {base!r}; {meant}`benchbox list protocols` names them all")
-    return _choose(read(paths[base]), options)
+    found = read(paths[base])
+    other = options.choose(found, chosen)
+    return found if other is found else replace(other, card=_digest(other))
 
 
 def read(path: Path) -> Protocol:
@@ -84,49 +91,44 @@ def read(path: Path) -> Protocol:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProtocolError(f"{path}: is not TOML: {error}") from error
     values = _checked(content, path)
-    choices = values.pop("choices") or (values["box"],)
-    protocol = Protocol(**values, options={"box": choices}, card="")
+    choices = {
+        "box": values.pop("choices") or (values["box"],),
+        **{key: values.pop(f"{key}_choices") for key in _CHOICES},
+    }
+    if values["extras"]:
+        choices["extra"] = tuple(values["extras"])
+    protocol = Protocol(**values, options={"box": choices["box"]}, card="")
     _consistent(protocol, path)
+    try:
+        protocol = replace(protocol, options=options.offered(protocol, choices))
+    except ValueError as error:
+        raise ProtocolError(f"{path}: options.{error}: a value is not allowed; see `benchbox.options`") from error
+    if "rotation" in protocol.options and not set(protocol.normalisers) <= _UPRIGHT:
+        raise ProtocolError(f"{path}: options.rotation: goes with normalisers that do not turn: {', '.join(_UPRIGHT)}")
     return replace(protocol, card=_digest(protocol))
 
 
 def _paths() -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for collection in collections(GROUP):
-        for path in sorted(collection.folder.glob("*.toml")):
+    folders = [collection.folder for collection in collections(GROUP)]
+    folders += [Path(text) for text in os.environ.get(FOLDERS, "").split(os.pathsep) if text]
+    for folder in folders:
+        for path in sorted(folder.glob("*.toml")):
             if path.stem in found:
                 raise ProtocolError(f"two cards are called {path.stem!r}: {found[path.stem]} and {path}; rename one")
             found[path.stem] = path
     return found
 
 
-def _choose(protocol: Protocol, options: list[str]) -> Protocol:
-    """Apply `key=value` options; each changed one is appended to the name, in the order of their keys."""
-    chosen: dict[str, str] = {}
-    for option in options:
-        key, equals, value = option.partition("=")
-        if key not in protocol.options or not equals:
-            offered = ", ".join(f"+{k}=…" for k in protocol.options)
-            raise ProtocolError(f"{protocol.name}: no option {option!r}; allowed: {offered}")
-        if value not in protocol.options[key]:
-            allowed = ", ".join(f"+{key}={v}" for v in protocol.options[key])
-            raise ProtocolError(f"{protocol.name}: no option '+{option}'; allowed: {allowed}")
-        if key in chosen:
-            raise ProtocolError(f"{protocol.name}: the option {key!r} is given twice")
-        chosen[key] = value
-    changed = {key: value for key, value in sorted(chosen.items()) if getattr(protocol, key) != value}
-    if not changed:
-        return protocol
-    name = "+".join([protocol.name, *(f"{key}={value}" for key, value in changed.items())])
-    updates: dict[str, Any] = dict(changed)
-    other = replace(protocol, name=name, **updates)
-    return replace(other, card=_digest(other))
-
-
 def _digest(protocol: Protocol) -> str:
     content: dict[str, Any] = {f.name: getattr(protocol, f.name) for f in fields(Protocol) if f.name not in _WORDS}
     content = {key: value for key, value in content.items() if key not in _LATER or value != _LATER[key]}
     content["groups"] = dict(protocol.groups)
+    if protocol.extra:
+        content["extra"] = {"name": protocol.extra, **asdict(protocol.extras[protocol.extra])}
+    if protocol.source:
+        source = protocol.source
+        content["source"] = {"parts": sorted(source.parts), "origin": source.origin, "visible": source.visible}
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
@@ -140,6 +142,10 @@ _MEANING = {
     "diagonal": "the diagonal of the tight box around the points",
     "height": "the height of the tight box around the points",
     "detector": "boxes of the dataset's own face detector, as a running system would have",
+    "rect": "the dataset's own face rectangle; AFLW computed it from the true points, WFLW's is like a detector's",
+    "bbox": "the boxes of the card's own files",
+    "mtcnn": "boxes of MTCNN from a file of yours, boxes/mtcnn.csv",
+    "retinaface": "boxes of RetinaFace from a file of yours, boxes/retinaface.csv",
     "ground_truth": "tight boxes around the true points: easier than life, since they give the face's extent away",
 }
 
@@ -165,10 +171,11 @@ def describe(protocol: Protocol) -> str:
         *_training(p),
         *_shares(p),
         f"  test on     {amount(p, p.test_expected, p.test_clusters)}, ranked by the group {p.overall!r}",
-        *(f"    {group:<12}{', '.join(parts)}" for group, parts in p.groups.items()),
+        *(f"    {group:<14}{', '.join(parts)}" for group, parts in p.groups.items()),
         f"  box given   {p.box}: {_MEANING.get(p.box, 'as the dataset has it')}; x {p.box_expansion:g}",
         *([f"    beside it {', '.join(p.extra_boxes)}"] if p.extra_boxes else []),
-        *(f"    or        --protocol {p.name.partition('+')[0]}+box={c}" for c in p.options["box"] if c != p.box),
+        *_disturbed(p),
+        *options.described(p),
         *_scoring(p),
         "  failed      an item without an answer counts as infinitely wrong in FR, AUC and curves and is"
         " left out of the mean, beside which it is counted",
@@ -184,9 +191,15 @@ def amount(protocol: Protocol, items: int, clusters: int) -> str:
     return f"{items} items" if items else f"all items of {clusters} {protocol.cluster}s"
 
 
+def _disturbed(p: Protocol) -> list[str]:
+    """Say what the chosen options do to boxes, pictures and labels."""
+    keys = [key for key in ("scale", "translation", "rotation", "noise") if getattr(p, key)]
+    return [f"    {key:<10}{options.written(getattr(p, key))}: {options.OPTIONS[key].meaning}" for key in keys]
+
+
 def _training(p: Protocol) -> list[str]:
     complete = amount(p, p.train_expected, p.train_clusters)
-    lines = [f"  train on    {p.dataset}: {', '.join(p.train_parts)}; {complete} when complete"]
+    lines = [f"  train on    {p.train_dataset or p.dataset}: {', '.join(p.train_parts)}; {complete} when complete"]
     if p.folds:
         lines.append(f"    folds     one per {p.cluster}: each is tested by a model that was trained on all the others")
     return lines
@@ -195,7 +208,13 @@ def _training(p: Protocol) -> list[str]:
 def _shares(p: Protocol) -> list[str]:
     lines = []
     if p.labelled < 1:
-        lines.append(f"    labelled  {p.labelled:.0%} of them; the others come without labels")
+        lines.append(f"    labelled  {p.labelled:.0%} of them; the others come without labels (draw {p.draw})")
+    if p.extra:
+        extra = p.extras[p.extra]
+        parts = ", ".join(extra.parts)
+        lines.append(
+            f"    and       {extra.expected} pictures of {extra.dataset} ({parts}; {extra.box} boxes), no labels"
+        )
     if p.validation:
         lines.append(f"    held out  {p.validation:.0%} of the labelled ones for validation, by whole {p.cluster}s")
     if p.validation_parts:
@@ -220,6 +239,8 @@ def _scoring(p: Protocol) -> list[str]:
         lines.append(f"  FR above    {' and '.join(f'{end:g}' for end in p.fr)}: share of faces that fail")
     return lines
 
+
+_CHOICES = ("draw", "labelled", "noise", "rotation", "scale", "translation")  # keys of [options]
 
 # --- schema ------------------------------------------------------------------------------------------------------
 
@@ -302,6 +323,39 @@ def _switch(value: Any) -> bool:
     return value
 
 
+def _any_number(value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError
+    return value
+
+
+def _source(value: Any) -> Source | None:
+    if value == {}:
+        return None
+    keys = {"images", "parts", "origin", "visible"}
+    if not isinstance(value, dict) or not {"images", "parts"} <= set(value) <= keys:
+        raise ValueError
+    parts = value["parts"]
+    if not isinstance(parts, dict) or not parts or value.get("origin", 0) not in (0, 1):
+        raise ValueError
+    visible = _choice("", "coco")(value.get("visible", ""))
+    texts = {_text(part): _text(path) for part, path in parts.items()}
+    return Source(_text(value["images"]), texts, float(value.get("origin", 0)), "coco" if visible else "")
+
+
+def _extras(value: Any) -> dict[str, Extra]:
+    if not isinstance(value, dict):
+        raise ValueError
+    found = {}
+    for name, table in value.items():
+        if not isinstance(table, dict) or set(table) != {"dataset", "parts", "box", "expected"}:
+            raise ValueError
+        parts = _list(_member, least=1)(table["parts"])
+        dataset = _choice(*DATASETS)(table["dataset"])
+        found[_name(name)] = Extra(dataset, parts, _text(table["box"]), _integer(1)(table["expected"]))
+    return found
+
+
 def _groups(value: Any) -> dict[str, tuple[str, ...]]:
     if not isinstance(value, dict) or not value:
         raise ValueError
@@ -316,8 +370,11 @@ _FIELDS = (
     _Field("task", _choice(*TASKS), " | ".join(TASKS)),
     _Field("dataset", _choice(*DATASETS), " | ".join(DATASETS)),
     _Field("layout", _choice("", *LAYOUTS), " | ".join(LAYOUTS) + ' | "" for gaze'),
+    _Field("source", _source, '{images = "folder", parts = {part = "file.csv"}, origin = 0}, for "files"', default={}),
     _Field("twin", _name_or_none, 'the name of a synthetic protocol of the same shape, or ""', default=""),
     _Field("notes", _list(_text), "a list of sentences", default=[]),
+    _Field("train.dataset", _choice("", *DATASETS), "another dataset to train on", "train_dataset", default=""),
+    _Field("train.extra", _extras, "a table: name = {dataset, parts, box, expected}", "extras", default={}),
     _Field("train.parts", _list(_member, least=1), 'a list of parts, each once: "part & attribute"', "train_parts"),
     _Field("train.expected", _integer(0), "a whole number of items, 0 with train.clusters", "train_expected"),
     _Field(
@@ -343,6 +400,10 @@ _FIELDS = (
     _Field("box.choices", _list(_text), "a list of box sources, [box] source among them", default=[]),
     _Field("box.also", _list(_text), "a list of further box sources of the dataset", "extra_boxes", default=[]),
     _Field("box.expansion", _number(lambda v: 0 < v <= 10), "a number above 0 and up to 10", "box_expansion"),
+    *(
+        _Field(f"options.{key}", _list(_any_number), "a list of numbers", f"{key}_choices", default=[])
+        for key in _CHOICES
+    ),
     _Field("score.normalisers", _list(_choice(*NORMALISERS)), "a list of " + " | ".join(NORMALISERS)),
     _Field("score.auc", _list(_number(lambda v: 0 < v <= 1)), "a list of fractions above 0 and up to 1"),
     _Field("score.fr", _list(_number(lambda v: 0 < v <= 1)), "a list of fractions above 0 and up to 1"),
@@ -360,7 +421,25 @@ _FIELDS = (
     _Field("score.interval", _number(lambda v: 0 < v < 1), "a share between 0 and 1"),
     _Field("score.resamples", _integer(100), "a whole number from 100"),
 )
-_SECTIONS = {"train", "test", "box", "score"}
+_SECTIONS = {"train", "test", "box", "score", "options"}
+
+
+# What a card of one's own files may leave out: ten lines are enough for it.
+_OWN: Mapping[str, Any] = {
+    "version": 1,
+    "task": "landmarks",
+    "train.labelled": 1.0,
+    "train.validation": 0.0,
+    "box.expansion": 1.0,
+    "score.auc": [],
+    "score.fr": [],
+    "score.points": [],
+    "score.average": "macro",
+    "score.failed": "infinite",
+    "score.cluster": "photo",
+    "score.interval": 0.95,
+    "score.resamples": 10000,
+}
 
 
 def _flat(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -387,9 +466,10 @@ def _checked(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
             raise ProtocolError(f"{path}: {key}: no such key; {meant}allowed: {', '.join(known)}")
     values = {}
     for field in _FIELDS:
-        if field.key not in flat and field.default is None:
+        default = _OWN.get(field.key, field.default) if flat.get("dataset") == "files" else field.default
+        if field.key not in flat and default is None:
             raise ProtocolError(f"{path}: {field.key}: is missing; allowed: {field.allowed}")
-        value = flat.get(field.key, field.default)
+        value = flat.get(field.key, default)
         try:
             values[field.target or field.key.rpartition(".")[2]] = field.parse(value)
         except ValueError as error:
@@ -406,13 +486,20 @@ def _consistent(protocol: Protocol, path: Path) -> None:
     faults = {
         "name": (p.name != path.stem, f"{path.stem}, as the file is called"),
         "layout": ((p.task == "landmarks") != bool(layout), " | ".join(LAYOUTS) + ' for landmarks, "" for gaze'),
+        "source": ((p.dataset == "files") != bool(p.source), 'a table for the dataset "files", none for others'),
+        "train.dataset": (
+            bool(p.train_dataset) and (p.dataset in (p.train_dataset, "files") or bool(p.folds)),
+            "a dataset other than the one that is tested on",
+        ),
         "test.overall": (p.overall not in p.groups, " | ".join(p.groups)),
         "test.groups": (
             p.overall in p.groups and selection.parts(p.groups[p.overall]) != tested,
             f"groups whose parts are all in the overall group {p.overall!r}",
         ),
         "train.parts": (
-            p.train_parts != p.groups.get(p.overall) if p.folds else bool(tested & selection.parts(p.train_parts)),
+            p.train_parts != p.groups.get(p.overall)
+            if p.folds
+            else not p.train_dataset and bool(tested & selection.parts(p.train_parts)),
             "with folds the members of the overall group" if p.folds else "parts that are not tested on",
         ),
         "train.validation_parts": (

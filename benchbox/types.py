@@ -116,6 +116,16 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Extra:
+    """Pictures of another dataset that a card may add to the training, without their labels."""
+
+    dataset: str
+    parts: tuple[str, ...]  # members, see `selection`
+    box: str  # box source of that dataset
+    expected: int  # items when complete
+
+
+@dataclass(frozen=True)
 class Protocol:
     """One evaluation protocol, read from its TOML card; `card` is the hash of everything that decides a number."""
 
@@ -150,6 +160,15 @@ class Protocol:
     extra_boxes: tuple[str, ...] = ()  # further box sources that a method is given, e.g. ("left_eye", "right_eye")
     metrics: tuple[str, ...] = ()  # gaze: what is reported, the first ranks; landmarks report by normaliser
     masked: bool = False  # NME again over visible points only, as `nme_<normaliser>_visible`
+    train_dataset: str = ""  # "": train on the dataset that is tested on
+    source: Source | None = None  # the card's own files, for the dataset "files"
+    extras: Mapping[str, Extra] = field(default_factory=dict)  # what +extra= may add
+    extra: str = ""  # key of `extras`
+    draw: int = 0  # which draw of the labelled share
+    scale: float = 0.0  # test boxes extended by this ratio; this and the next three: `datasets.disturb`
+    translation: float = 0.0  # test boxes moved by this share of their size
+    rotation: float = 0.0  # test pictures turned by so many degrees
+    noise: float = 0.0  # px on a 256-px face by which training points are moved at most
     folds: Literal["", "cluster"] = ""  # "cluster": leave one cluster out, every item is tested once
     validation_parts: tuple[str, ...] = ()  # the dataset's own validation set, as members; else a share is drawn
     train_clusters: int = 0  # clusters in the complete training set, where nobody published its items

@@ -17,7 +17,8 @@ ARROWS = {
     "layouts": {"types"},
     "metrics": {"types", "errors", "geometry", "layouts"},
     "selection": {"types", "errors"},
-    "protocol": {"types", "errors", "discovery", "layouts", "datasets", "selection"},  # datasets: only names
+    "options": {"types", "errors"},
+    "protocol": {"types", "errors", "discovery", "layouts", "datasets", "options", "selection"},  # datasets: only names
     "plugins": {"types", "errors", "discovery"},
     "references": {"types", "errors", "discovery", "protocol"},
     "predictions": {"types", "errors", "geometry"},
@@ -56,6 +57,7 @@ PLUGIN_MAY = {"types", "errors", "kit", "geometry", "layouts", "metrics"}
 HEAVY = {"torch", "pandas", "matplotlib"}
 LIGHT_ROOMS = {
     "cli",
+    "options",
     "selection",
     "plugins",
     "protocol",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from benchbox.errors import DataError
 
 if TYPE_CHECKING:
-    from benchbox.types import Dataset
+    from benchbox.types import Dataset, Protocol
 
 DATASETS = {
     "300vw": "ibug300vw",
@@ -19,6 +19,7 @@ DATASETS = {
     "cofw": "cofw",
     "cofw68": "cofw68",
     "eth-xgaze": "eth_xgaze",
+    "files": "own",
     "gazecapture": "gazecapture",
     "gazecn": "gazecn",
     "gazestare": "gazestare",
@@ -56,3 +57,14 @@ def open(name: str) -> Dataset:  # noqa: A001 - reads as datasets.open(name)
         meant = f"did you mean {' or '.join(near)}? " if near else ""
         raise DataError(f"no dataset is called {name!r}; {meant}there are {', '.join(sorted(DATASETS))}")
     return cast("Dataset", import_module(f".{DATASETS[name]}", __name__))
+
+
+def of(protocol: Protocol) -> Dataset:
+    """Return the reader of a protocol's dataset; for a card of one's own files, one made from its source."""
+    if protocol.source is None:
+        return open(protocol.dataset)
+    from benchbox.layouts import LAYOUTS
+
+    from .own import Files
+
+    return Files(protocol.name.partition("+")[0], protocol.source, LAYOUTS[protocol.layout].count)

@@ -25,13 +25,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox import geometry
-from benchbox.types import Index
+from benchbox import geometry, selection
+from benchbox.errors import DataError
+from benchbox.types import Index, Protocol
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats
 
 FACE_PX = 256  # side of the resized face that noise is measured on
+
+
+def applied(protocol: Protocol, index: Index) -> Index:
+    """Disturb what a protocol's options say; without any, return the index as it is. Raises DataError without a box."""
+    if not (protocol.scale or protocol.translation or protocol.rotation or protocol.noise):
+        return index
+    if protocol.box not in index.boxes:
+        raise DataError(f"{protocol.name}: {index.dataset} has no {protocol.box!r} boxes to go by")
+    boxes = np.array(index.boxes[protocol.box])
+    test = np.flatnonzero(selection.rows(index, protocol.groups[protocol.overall]))
+    train = np.flatnonzero(selection.rows(index, protocol.train_parts))
+    for rows in ([test] if protocol.rotation else []) + ([train] if protocol.noise else []):
+        lacking = rows[~np.isfinite(boxes[rows]).all(axis=1)]
+        if len(lacking):
+            raise DataError(f"{protocol.name}: {str(index.ids[lacking[0]])!r} has no {protocol.box} box to go by")
+    if protocol.noise:
+        values = index.values.copy()
+        values[train] = noisy(index.values[train], boxes[train], index.ids[train], protocol.noise)
+        index = replace(index, values=values)
+    if protocol.rotation:
+        index = turned(index, test, boxes, protocol.rotation)
+    boxes[test] = moved(extended(boxes[test], protocol.scale), index.ids[test], protocol.translation)
+    return replace(index, boxes={**index.boxes, protocol.box: boxes})
 
 
 def _draws(name: str, purpose: str) -> np.random.Generator:
@@ -73,7 +97,8 @@ def turned(index: Index, rows: np.ndarray, boxes: Floats, degrees: float) -> Ind
     maps = np.stack([_about(c, math.radians(s * degrees)) for c, s in zip(centres, signs, strict=True)])
     values = index.values.copy()
     values[rows] = geometry.transform(maps, index.values[rows])
-    return replace(index, values=values, read=_reader(index, dict(zip(rows.tolist(), maps, strict=True))))
+    # No stamp: crops that were kept of the upright pictures must not be taken for those of the turned ones.
+    return replace(index, values=values, read=_reader(index, dict(zip(rows.tolist(), maps, strict=True))), stamp=None)
 
 
 def _about(centre: Floats, radians: float) -> Floats:

@@ -37,6 +37,14 @@ from . import examine, files, images
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats
 
+ACCESS = Access(
+    title="Your own faces",
+    folder="",
+    where='your own data: a card with dataset = "files" names the files in its [source]',
+    terms="yours to say",
+    citation="yours to say",
+    layout="<anywhere below the data root>/*.csv or *.json, and a folder of pictures",
+)
 _LARGEST_FILE = 1024 * 1024 * 1024  # bytes
 _POINT = re.compile(r"(?:([xy])(\d+)|original_(\d+)_([xy]))")
 _CORNERS = ("box_x0", "box_y0", "box_x1", "box_y1")
@@ -137,6 +145,18 @@ class Files:
             rows += found if found is not None else _csv(path, part, self._count)
             parts += [part] * (len(rows) - len(parts))
         return rows, parts, notes
+
+
+def index(root: Path, *, pixels: bool = True) -> Index:
+    """Refuse: which files belong together is said by a card, see `datasets.of`."""
+    del root, pixels
+    raise DataError("the dataset 'files' is read through a card that names them: [source] images, parts")
+
+
+def verify(root: Path) -> list[Finding]:
+    """Say how one's own files are examined."""
+    del root
+    return [Finding("ok", "`benchbox data verify CARD.toml` examines the files that a card names")]
 
 
 def _filled(boxes: Sequence[tuple[float, ...]]) -> Floats:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,8 @@ from benchbox import geometry, selection
 from benchbox.errors import DataError
 from benchbox.types import Examples, Index, Protocol, Sample, Truth
 
-from . import DATASETS
-from . import open as open_dataset
+from . import DATASETS, of
+from .joined import EXTRA
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Strings
@@ -83,17 +83,18 @@ def split(protocol: Protocol, index: Index, fold: str = "") -> Split:
         if not len(test):
             raise DataError(f"{protocol.name}: there is no fold {fold!r}")
     _check_apart(protocol, index, train, test)
-    held_out = _validation_rows(protocol, index)
-    boxes = _Boxes(_boxes(protocol, index, np.concatenate([train, test, held_out])), _extra_boxes(protocol, index))
+    held_out, extra = _validation_rows(protocol, index), np.flatnonzero(index.parts == EXTRA)
+    rows = np.concatenate([train, test, held_out, extra])
+    boxes = _Boxes(_boxes(protocol, index, rows), _extra_boxes(protocol, index))
     labelled, validation, unlabelled = _divide(protocol, index.clusters[train])
     held_out = np.concatenate([train[validation], held_out])
     return Split(
         labelled=_examples(index, boxes, train[labelled]),
         validation=_examples(index, boxes, held_out) if len(held_out) else None,
-        unlabelled=_samples(index, boxes, train[unlabelled]),
+        unlabelled=_samples(index, boxes, np.concatenate([train[unlabelled], extra])),
         test=_samples(index, boxes, test),
         truth=_truth(protocol, index, test, whole),
-        data=_record(protocol, index, everything, whole),
+        data=_unlabelled(protocol, index, _record(protocol, index, everything, whole), train[~unlabelled], extra),
     )
 
 
@@ -195,10 +196,11 @@ def _extra_boxes(protocol: Protocol, index: Index) -> dict[str, Floats]:
 def _divide(protocol: Protocol, clusters: Strings) -> tuple[Bools, Bools, Bools]:
     """Divide training rows into labelled, validation and unlabelled, by whole clusters."""
     everything = np.ones(len(clusters), bool)
-    salt = f"{protocol.dataset}:{','.join(sorted(protocol.train_parts))}"
+    salt = f"{protocol.train_dataset or protocol.dataset}:{','.join(sorted(protocol.train_parts))}"
     with_labels = everything
     if protocol.labelled < 1:
-        with_labels = _draw(everything, clusters, _quota(protocol.labelled, everything), f"{salt}:labelled")
+        again = f":{protocol.draw}" if protocol.draw else ""
+        with_labels = _draw(everything, clusters, _quota(protocol.labelled, everything), f"{salt}:labelled{again}")
     validation = _draw(with_labels, clusters, _quota(protocol.validation, with_labels), f"{salt}:validation")
     return with_labels & ~validation, validation, ~with_labels
 
@@ -299,6 +301,23 @@ def _record(protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarra
     return DataRecord(index.dataset, ", ".join(named), fingerprint, tuple(notes), len(train), len(test))
 
 
+def _unlabelled(
+    protocol: Protocol, index: Index, data: DataRecord, labelled: np.ndarray, extra: np.ndarray
+) -> DataRecord:
+    """Add what a record says of training without all labels: which items keep theirs, what joins without any."""
+    notes, variant, fingerprint = list(data.notes), data.variant, data.fingerprint
+    if protocol.labelled < 1:
+        ids = "\n".join(sorted(str(name).replace(" ", "") for name in index.ids[labelled]))
+        digest = hashlib.sha256(ids.encode()).hexdigest()
+        notes.append(f"draw {protocol.draw}: {len(labelled)} items keep their labels, sha256 of their ids {digest}")
+    if protocol.extra:
+        whole = protocol.extras[protocol.extra].expected
+        fingerprint = _fingerprint(index, (extra,), protocol.box, fingerprint)
+        notes.append(f"{len(extra)} pictures of {protocol.extra} join without labels")
+        variant += "" if len(extra) == whole else f", {protocol.extra} {len(extra)} of {whole}"
+    return replace(data, notes=tuple(notes), variant=variant, fingerprint=fingerprint, train=data.train + len(extra))
+
+
 def _completeness(protocol: Protocol, index: Index, train: np.ndarray) -> str:
     if protocol.train_clusters:
         people, whole = len(np.unique(index.clusters[train])), protocol.train_clusters
@@ -306,9 +325,9 @@ def _completeness(protocol: Protocol, index: Index, train: np.ndarray) -> str:
     return "complete" if len(train) == protocol.train_expected else f"train {len(train)} of {protocol.train_expected}"
 
 
-def _fingerprint(index: Index, sets: Sequence[np.ndarray], box: str | None) -> str:
+def _fingerprint(index: Index, sets: Sequence[np.ndarray], box: str | None, before: str = "") -> str:
     """Hash ids, values and boxes of sets of rows. Blanks in ids are left out: copies spell one 300-W name both ways."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(before.encode())
     for rows in sets:
         ids = "\n".join(str(name).replace(" ", "") for name in index.ids[rows])
         columns = [index.values[rows]] + ([index.boxes[box][rows]] if box else [])
@@ -321,7 +340,7 @@ def _short(protocol: Protocol, index: Index, what: str) -> DataError:
     """Say in one line what is missing, where it is had, under which terms, and what runs without it."""
     said = [f"{protocol.name} {what}", *index.notes]
     if protocol.dataset in DATASETS:
-        access = open_dataset(protocol.dataset).ACCESS
+        access = of(protocol).ACCESS
         said.append(f"get {access.title} at {access.where} ({access.terms})")
     if protocol.twin:
         said.append(f"--protocol {protocol.twin} needs no data and runs now")
