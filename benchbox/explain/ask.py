@@ -18,7 +18,7 @@ from benchbox.layouts import LAYOUTS
 from benchbox.metrics import landmarks as errors_of
 from benchbox.types import Predictions, Protocol, Score
 
-from . import grid, landmarks, near, offset
+from . import gaze, grid, landmarks, near, offset
 from .grid import Claim, Variant
 from .near import Neighbour
 from .offset import Offset
@@ -73,7 +73,9 @@ def explain(
     if measured.value is None:
         raise ResultError(f"{file.name}: no item of {group!r} has an answer; there is nothing to explain")
     name = file.stem if file.name != "predictions.npz" else file.absolute().parents[2].name
-    return _landmarks(protocol, index, truth, answers, scores, metric, group, claim, name)
+    if protocol.task == "landmarks":
+        return _landmarks(protocol, index, truth, answers, scores, metric, group, claim, name)
+    return _gaze(protocol, truth, answers, scores, metric, group, claim, name)
 
 
 def _landmarks(
@@ -120,6 +122,42 @@ def _landmarks(
         parts={part: float(100 * np.mean(errors)) for part, errors in parts.items()},
         neighbours=tuple(near.neighbours(references.load(), protocol, scores, name, variants)),
         warnings=(),
+    )
+
+
+def _gaze(
+    protocol: Protocol,
+    truth: Truth,
+    answers: Predictions,
+    scores: Mapping[str, Mapping[str, Score]],
+    metric: str,
+    group: str,
+    claim: Claim | None,
+    name: str,
+) -> Explanation:
+    measure = gaze.measure(protocol, truth, answers)
+
+    @cache
+    def variants(metric: str, group: str) -> Sequence[Variant]:
+        return grid.variants(gaze.axes(protocol, truth, answers, metric, group), measure)
+
+    found = variants(metric, group)
+    landing, nearest = grid.nearest(found, claim) if claim else ([], [v for v in found if len(v.changes) == 1])
+    return Explanation(
+        protocol=protocol,
+        name=name,
+        metric=metric,
+        group=group,
+        measured=scores[group][metric],
+        claim=claim,
+        tried=len(found),
+        by_chance=grid.by_chance(found, claim) if claim else None,
+        landing=tuple(landing),
+        nearest=tuple(nearest),
+        offset=None,
+        parts={},
+        neighbours=tuple(near.neighbours(references.load(), protocol, scores, name, variants)),
+        warnings=gaze.warnings(protocol, truth, answers),
     )
 
 

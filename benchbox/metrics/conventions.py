@@ -14,7 +14,7 @@ Labels first. Directions: vectors (N, 3) of any length, or (pitch, yaw) (N, 2) i
 (cos p sin y, sin p, cos p cos y). Points on the screen's plane: (x, y) (N, 2) cm from the camera, x right, y up. A row
 with a NaN is left out. The identity is always among the readings; another one is called certain when it is better by
 more than `MARGIN` of the identity's error and the sign-flip test over clusters (`pairs`), corrected for the number of
-readings, leaves no doubt.
+readings, leaves no doubt; or, where people are too few for such a test, when all agree and half of the error goes.
 
 Known conventions of other code
 -------------------------------
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 MARGIN = 0.05  # share of the identity's error that another reading must save to be called better
 ROWS = 20_000  # at most, evenly spaced: a convention shows in a few thousand
 _LEVEL = 0.01
+_FLIPS = 40_000  # all sign patterns of up to 15 people
 _UNITS_CM = {
     "mm": (0.1, "the predictions are in millimetres"),
     "inch": (2.54, "the predictions are in inches"),
@@ -101,7 +102,7 @@ def resolve_directions(
     wanted, given = _vectors(labels[rows]), _vectors(predictions[rows])
     turns = None if rotations is None else np.asarray(rotations, np.float64)[rows]
     raw = np.asarray(predictions, np.float64)[rows] if predictions.shape[1] == 2 else None
-    found = [(name, means, gaze.angle_deg(wanted, vectors)) for name, means, vectors in _directions(given, raw, turns)]
+    found = [(name, means, gaze.angle_deg(wanted, vectors)) for name, means, vectors in directions(given, raw, turns)]
     return _ranked("deg", found, None if clusters is None else np.asarray(clusters)[rows])
 
 
@@ -111,15 +112,20 @@ def resolve_points(labels: Floats, predictions: Floats, *, clusters: npt.NDArray
     if labels.shape[1] != 2 or predictions.shape[1] != 2:
         raise ValueError(f"labels {labels.shape} and predictions {predictions.shape} must be (N, 2) cm")
     wanted, given = (np.asarray(values, np.float64)[rows] for values in (labels, predictions))
-    found = [(name, means, gaze.distance_cm(wanted, points)) for name, means, points in _points(wanted, given)]
+    found = [(name, means, gaze.distance_cm(wanted, read)) for name, means, read in points(wanted, given)]
     return _ranked("cm", found, None if clusters is None else np.asarray(clusters)[rows])
 
 
 # --- readings ----------------------------------------------------------------------------------------------------
 
 
-def _directions(given: Floats, raw: Floats | None, turns: Floats | None) -> Iterator[tuple[str, str, Floats]]:
-    """Yield name, meaning and vectors (N, 3) of every reading, the identity first."""
+def directions(
+    given: Floats, raw: Floats | None = None, turns: Floats | None = None
+) -> Iterator[tuple[str, str, Floats]]:
+    """Yield name, meaning and vectors (N, 3) of every reading of unit vectors (N, 3), the identity first.
+
+    `raw` (N, 2) are the predicted angles where there were angles, `turns` (N, 3, 3) as `rotations` above.
+    """
     yield "as given", "predictions and labels share one convention", given
     frames = [("", "", given)]
     if turns is not None:
@@ -172,8 +178,8 @@ def _axes(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
             yield f"axes ({name})", means, vectors[:, list(order)] * np.array(signs)
 
 
-def _points(wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Floats]]:
-    """Yield the readings of points on the screen's plane, the identity first."""
+def points(wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Floats]]:
+    """Yield name, meaning and points (N, 2) cm of every reading of points on the screen's plane, the identity first."""
     yield "as given", "predictions and labels share one convention", given
     for swapped, sx, sy in product((False, True), (1, -1), (1, -1)):
         names = [
@@ -207,12 +213,20 @@ def _ranked(unit: str, found: list[tuple[str, str, Floats]], clusters: npt.NDArr
     named = tuple(Reading(found[place][0], found[place][1], float(found[place][2].mean())) for place in order)
     own, best = found[0][2], found[order[0]][2]
     identity = Reading(found[0][0], found[0][1], float(own.mean()))
-    certain = bool(best.mean() < (1 - MARGIN) * own.mean())
-    if certain:
-        labels = np.arange(len(own)) if clusters is None else clusters
-        p = float(pairs.sign_flip((own - best)[:, None], labels)[0])
-        certain = bool(p * len(found) < _LEVEL) or (not np.isnan(p) and p <= 2 / 2 ** min(40, len(np.unique(labels))))
+    labels = np.arange(len(own)) if clusters is None else clusters
+    certain = bool(best.mean() < (1 - MARGIN) * own.mean()) and _beyond_chance(own, best, labels, len(found))
     return Resolution(unit, identity, named, certain)
+
+
+def _beyond_chance(own: Floats, best: Floats, clusters: npt.NDArray[Any], readings: int) -> bool:
+    """Tell whether a reading is better by more than the best of so many readings of noise would be."""
+    p = float(pairs.sign_flip((own - best)[:, None], clusters, flips=_FLIPS)[0])
+    if p * readings < _LEVEL:
+        return True
+    # Too few people for any p to be small: all of them agree, and most of the error goes.
+    people = len(np.unique(clusters))
+    few = readings * 2.0 ** (1 - people) >= _LEVEL
+    return few and (people == 1 or p <= 2.0 ** (1 - people)) and bool(best.mean() < own.mean() / 2)
 
 
 def _rows(labels: Floats, predictions: Floats) -> npt.NDArray[np.intp]:

@@ -107,6 +107,19 @@ def test_frames_of_few_people_leave_doubt():
     assert not conventions.resolve_directions(wanted, given, clusters=people).certain
 
 
+def test_a_reversal_shows_with_a_single_person():
+    wanted = labels()
+    given = -geometry.angles_to_vectors(learnt(wanted))
+    assert conventions.resolve_directions(wanted, given, clusters=np.zeros(len(wanted))).certain
+
+
+@pytest.mark.parametrize("people", [3, 6, 10, 15, 40])
+def test_a_reversal_is_certain_with_any_number_of_people(people):
+    wanted = labels()
+    given = learnt(wanted)[:, ::-1]
+    assert conventions.resolve_directions(wanted, given, clusters=np.arange(len(wanted)) % people).certain
+
+
 def test_rows_without_an_answer_are_left_out():
     wanted = labels()
     given = learnt(wanted)
