@@ -168,10 +168,18 @@ def score(
 @_results_option
 @click.option("--out", type=_FOLDER, metavar="DIR", default=Path("site"), show_default=True, help="Where pages go.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the pages are stale.")
-def report(results: Path, out: Path, check: bool) -> None:
-    """Render the pages: leaderboards, curves, methods, runs."""
+@click.option("--format", "suffix", type=click.Choice(["csv", "md", "tex", "json", "bib"]), help="Print one table.")
+@click.option("--protocol", default="", metavar="NAME", help="With --format: the leaderboard to print.")
+@click.option("--convention", default="", metavar="C", help="With --format: inter_pupil, inter_ocular_51, …")
+def report(results: Path, out: Path, check: bool, suffix: str | None, protocol: str, convention: str) -> None:
+    """Render the pages: leaderboards, curves, methods, runs; or print one table with --format."""
+    if bool(suffix) != bool(protocol) or (convention and not suffix):
+        raise click.UsageError("--format and --protocol go together; --convention needs both")
     from . import report as pages
 
+    if suffix:
+        click.echo(pages.export(results, protocol, suffix, convention), nl=False)
+        return
     if check:
         stale = pages.stale(results, out)
         for name in stale:

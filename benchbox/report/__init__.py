@@ -1,9 +1,10 @@
-"""Static pages from stored results: `render` writes a site, `stale` says in what a written one differs.
+"""Static pages from stored results.
 
+`render` writes a site, `stale` says in what a written one differs, `export` returns one table for other programs.
 Scores and reference rows become values (`rows`, `runs`, `charts`), values become page dataclasses (`pages`), and only
 then templates print them (`site`). Nothing here trains, predicts or scores, and no picture of any dataset is read.
 """
 
-from .site import render, stale
+from .site import export, render, stale
 
-__all__ = ["render", "stale"]
+__all__ = ["export", "render", "stale"]

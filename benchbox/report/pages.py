@@ -11,9 +11,10 @@ from benchbox import protocol as cards
 from benchbox.references import Paper, References
 from benchbox.types import MethodCard, Protocol
 
-from . import controls, drawing, measures, prose, ranking, rows
+from . import controls, drawing, exports, measures, prose, rows
 from .charts import Chart
 from .controls import Filter, Switch
+from .ranking import Ranked
 from .results import Problem, Result
 from .rows import Board, Cell, Table
 from .runs import RunPage
@@ -68,6 +69,7 @@ class BoardPage:
     path: str
     board: Board
     table: Table | None
+    exports: tuple[tuple[str, str], ...]  # format, file
     switches: tuple[Switch, ...]
     filters: tuple[Filter, ...]
     charts: tuple[Chart, ...]
@@ -131,24 +133,26 @@ def _place(board: Board) -> tuple[str, int, str]:
     return board.protocol.dataset, -len(board.protocol.groups), board.protocol.name
 
 
-def board_page(
-    board: Board, convention: str, own: Sequence[Result], sources: Sources, methods: Mapping[str, MethodCard]
-) -> BoardPage:
-    """Lay out a leaderboard under one convention, "" for its first; `own` are the runs of its protocol."""
+def board_page(ranked: Ranked, own: Sequence[Result], sources: Sources, methods: Mapping[str, MethodCard]) -> BoardPage:
+    """Lay out a leaderboard under one convention; `own` are the runs of its protocol."""
+    board, table = ranked.board, ranked.table
     name = board.protocol.name
-    found = {result.page + ".html": result for result in own}
     problems = [problem for problem in sources.problems if problem.protocol == name]
-    table = next((t for t in board.tables if convention in ("", t.convention)), None)
     drawn: tuple[Chart, ...] = ()
     if table:
-        table, faults = ranking.ranked(table, board.protocol, found)
-        drawn, more = drawing.board(board.protocol, table, found, methods)
-        problems += [fault for fault in dict.fromkeys((*faults, *more)) if fault not in problems]
-    quoted = {source.paper for row in rows.every(table) for source in row.sources} if table else set()
+        drawn, more = drawing.board(board.protocol, table, {result.page + ".html": result for result in own}, methods)
+        problems += [fault for fault in dict.fromkeys((*ranked.problems, *more)) if fault not in problems]
+    quoted = quoted_papers(table)
     return BoardPage(
-        path=rows.board_path(name, convention),
+        path=controls.page(board, table.convention) if table else rows.board_path(name),
         board=board,
         table=table,
+        exports=tuple(
+            [(suffix, exports.path(name, table.convention, suffix)) for suffix in exports.FORMATS]
+            + [("bib", exports.path(name, "", "bib"))]
+            if table
+            else ()
+        ),
         switches=controls.switches(board, table) if table else (),
         filters=controls.filters(table) if table else (),
         charts=drawn,
@@ -157,6 +161,11 @@ def board_page(
         papers=tuple(paper for key, paper in sources.references.papers.items() if key in quoted),
         problems=tuple(problems),
     )
+
+
+def quoted_papers(table: Table | None) -> set[str]:
+    """Return the keys of the papers that a table quotes."""
+    return {source.paper for row in rows.every(table) for source in row.sources} if table else set()
 
 
 def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:

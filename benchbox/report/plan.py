@@ -14,19 +14,20 @@ from functools import cached_property
 from benchbox import store
 from benchbox.types import Protocol
 
-from . import pages, rows, runs, standings
+from . import exports, pages, ranking, rows, runs, standings
 from .pages import Page, Sources
+from .ranking import Ranked
 from .results import Result
-from .rows import Board
+from .rows import Board, Table
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A page before it is laid out."""
+    """A page or file before it is laid out."""
 
     path: str
     inputs: Callable[[], str]  # digest of all that the page is made from
-    page: Callable[[], Page]
+    content: Callable[[], Page | str]  # a page's values, or the text of a file
 
 
 def drafts(sources: Sources) -> list[Draft]:
@@ -34,7 +35,7 @@ def drafts(sources: Sources) -> list[Draft]:
     plan = _Plan(sources)
     names = sorted({*plan.methods, *plan.by_method})
     return [
-        *(draft for protocol in sources.protocols for draft in plan.board_pages(protocol)),
+        *(draft for protocol in sources.protocols for draft in plan.boards(protocol)),
         *map(plan.method_page, names),
         *map(plan.run_page, sources.results),
         plan.index_page(names),
@@ -53,22 +54,62 @@ class _Plan:
         for result in sources.results:
             self.by_protocol.setdefault(result.run.protocol, []).append(result)
             self.by_method.setdefault(result.run.method, []).append(result)
+        self._rankings: dict[tuple[str, str], Ranked] = {}
         self._boards: dict[str, Board] = {}
         self._boards_inputs: dict[str, str] = {}
         self._inputs: dict[Result, str] = {}
 
-    def board_pages(self, protocol: Protocol) -> list[Draft]:
-        """Plan one page for every convention; the first one has the protocol's own address."""
+    def boards(self, protocol: Protocol) -> list[Draft]:
+        """Plan a page and its exports for every convention, the first one under the protocol's own address."""
         own, name = self.by_protocol.get(protocol.name, []), protocol.name
 
-        def draft(convention: str) -> Draft:
-            return Draft(
-                rows.board_path(name, convention),
-                lambda: self._board_inputs(protocol),
-                lambda: pages.board_page(self._board(protocol), convention, own, self.sources, self.methods),
+        def page(path: str, convention: str) -> Draft:
+            return self._board_draft(
+                path,
+                protocol,
+                lambda: pages.board_page(self._ranked(protocol, convention), own, self.sources, self.methods),
             )
 
-        return [draft(""), *map(draft, standings.conventions(protocol, own, self.sources.references)[1:])]
+        def export(convention: str, suffix: str) -> Draft:
+            write, path = exports.FORMATS[suffix], exports.path(name, convention, suffix)
+            return self._board_draft(path, protocol, lambda: write(protocol, self._table(protocol, convention)))
+
+        found = standings.conventions(protocol, own, self.sources.references)
+        if not found:
+            return [page(rows.board_path(name), "")]
+        return [
+            page(rows.board_path(name), found[0]),
+            *(page(rows.board_path(name, convention), convention) for convention in found[1:]),
+            *(export(convention, suffix) for convention in found for suffix in exports.FORMATS),
+            self._board_draft(exports.path(name, "", "bib"), protocol, lambda: self._bibtex(protocol, found)),
+        ]
+
+    def _board_draft(self, path: str, protocol: Protocol, content: Callable[[], Page | str]) -> Draft:
+        return Draft(path, lambda: self._board_inputs(protocol), content)
+
+    def _ranked(self, protocol: Protocol, convention: str) -> Ranked:
+        if (protocol.name, convention) not in self._rankings:
+            board = self._board(protocol)
+            table = next((t for t in board.tables if t.convention == convention), None)
+            found = {result.page + ".html": result for result in self.by_protocol.get(protocol.name, [])}
+            ranked, problems = ranking.ranked(table, protocol, found) if table else (None, [])
+            self._rankings[protocol.name, convention] = Ranked(board, ranked, tuple(problems))
+        return self._rankings[protocol.name, convention]
+
+    def _table(self, protocol: Protocol, convention: str) -> Table:
+        table = self._ranked(protocol, convention).table
+        if table is None:
+            raise ValueError(f"{protocol.name} has nothing under {convention}")
+        return table
+
+    def _bibtex(self, protocol: Protocol, conventions: Iterable[str]) -> str:
+        board = self._board(protocol)
+        keys = set().union(*(pages.quoted_papers(table) for table in board.tables if table.convention in conventions))
+        cards = {r.run.method: self.methods.get(r.run.method) for r in self.by_protocol.get(protocol.name, [])}
+        return exports.as_bibtex(
+            [paper for key, paper in self.sources.references.papers.items() if key in keys],
+            [card for card in cards.values() if card],
+        )
 
     def method_page(self, name: str) -> Draft:
         own, card = self.by_method.get(name, []), self.methods.get(name)

@@ -6,7 +6,7 @@ Only what was measured here on the same items is ranked; a paper's number, of wh
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,10 +17,19 @@ from benchbox.types import Protocol
 
 from . import results
 from .results import Problem, Result
-from .rows import Row, Table
+from .rows import Board, Row, Table
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A board under one convention, its rows ranked; no table where nothing has a value."""
+
+    board: Board
+    table: Table | None
+    problems: tuple[Problem, ...] = ()
 
 
 def ranked(table: Table, protocol: Protocol, found: Mapping[str, Result]) -> tuple[Table, list[Problem]]:

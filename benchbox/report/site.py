@@ -17,7 +17,7 @@ from benchbox import plugins, protocol, references
 from benchbox.errors import ProtocolError, ResultError
 from benchbox.types import Protocol
 
-from . import measures, memo, plan, results
+from . import exports, measures, memo, plan, results, standings
 from .pages import BoardPage, IndexPage, MethodPage, Page, Sources
 from .plan import Draft
 from .results import Problem
@@ -27,7 +27,7 @@ ASSETS = ("chart.js", "mark.svg", "search.js", "site.css", "table.js")
 COLOURS = ("#0072b2", "#c44e00", "#007a5a", "#a3337a", "#4a4a4a", "#8a6a00", "#2f7fc9", "#6d48c4")
 DASHES = ("", "", "7 3", "", "2 3", "9 3 2 3", "5 2", "1 3", *("6 2 1 2",) * 8, *("12 4",) * 8)
 _MAKER = "benchbox report"
-_SUFFIXES = {".html", ".css", ".js", ".svg", ".json"}
+_SUFFIXES = {".html", ".css", ".js", ".svg", ".json", ".csv", ".md", ".tex", ".bib"}
 _HERE = Path(__file__).parent
 _WHOLE = 28  # characters
 
@@ -87,6 +87,22 @@ def _add_protocol(known: dict[str, Protocol], name: str, problems: list[Problem]
         problems.append(Problem(f"results/{name}", name, f"has no leaderboard: {fault}"))
 
 
+def export(results_folder: Path, name: str, suffix: str, convention: str = "") -> str:
+    """Return one table of a protocol, ranked, as csv, md, tex or json, or its references as bib.
+
+    Raises ProtocolError for an unknown protocol, ResultError where nothing is known under it or the convention.
+    """
+    card, sources = protocol.load(name), gather(results_folder)
+    own = [result for result in sources.results if result.run.protocol == name]
+    offered = standings.conventions(card, own, sources.references)
+    wanted = convention or next(iter(offered), "")
+    if wanted not in offered:
+        known = ", ".join(offered) or "nothing yet"
+        raise ResultError(f"{name}: nothing is known under {wanted or 'any convention'}; there is {known}")
+    path = exports.path(name, "" if suffix == "bib" else wanted, suffix)
+    return planned(sources)[path].content().decode()
+
+
 # --- bytes -------------------------------------------------------------------------------------------------------
 
 
@@ -114,7 +130,8 @@ def files(sources: Sources) -> dict[str, bytes]:
 
 
 def _printed(environment: Environment, draft: Draft) -> bytes:
-    return _html(environment, draft.page())
+    made = draft.content()
+    return made.encode() if isinstance(made, str) else _html(environment, made)
 
 
 def _digest(content: bytes) -> str:
