@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchbox.errors import ResultError
 from benchbox.types import MethodCard, Protocol
 
-from . import charts, measures, results, rows
+from . import charts, measures, results, rows, samples
 from .charts import Chart, Curve, Priced, Profile
 from .measures import Metric
 from .results import Problem, Result
@@ -26,8 +26,8 @@ def board(
 ) -> tuple[tuple[Chart, ...], list[Problem]]:
     """Draw what is known of the best measured rows and say whose errors could not be used."""
     shown = [row for row in rows.every(table) if row.page in found and row.cells[table.key]]
-    varied = [shown[line] for line in _varied([found[row.page] for row in shown])][: charts.CURVES]
-    labels = dict(zip([row.page for row in varied], _labels(varied, found, methods), strict=True))
+    varied = samples.varied(shown, found)[: charts.CURVES]
+    labels = dict(zip([row.page for row in varied], names(varied, found, methods), strict=True))
     drawn, problems = [], []
     curves = []
     metric, group = table.columns[table.key].metric, table.columns[table.key].group
@@ -107,20 +107,13 @@ def _costs(table: Table, metric: Metric, shown: Sequence[Row], labels: Mapping[s
     )
 
 
-def _varied(found: Sequence[Result]) -> list[int]:
-    """Order rows for a chart with fewer curves: the first of every variant of a method, then its further seeds."""
-    firsts = {(result.run.method, result.run.variant): line for line, result in reversed(list(enumerate(found)))}
-    chosen = sorted(firsts.values())
-    return [*chosen, *sorted(set(range(len(found))).difference(chosen))]
-
-
-def _labels(shown: Sequence[Row], found: Mapping[str, Result], methods: Mapping[str, MethodCard]) -> list[str]:
+def names(shown: Sequence[Row], found: Mapping[str, Result], methods: Mapping[str, MethodCard]) -> list[str]:
     """Name curves as shortly as tells them apart: method, what is not its default, seed; a star stands apart."""
     measured = [found[row.page] for row in shown]
-    names = [_cut(rows.title(result.run.method, methods) + _variant(result, methods)) for result in measured]
-    seeds = [f", seed {r.run.seed}" if names.count(name) > 1 else "" for name, r in zip(names, measured, strict=True)]
+    words = [_cut(rows.title(result.run.method, methods) + _variant(result, methods)) for result in measured]
+    seeds = [f", seed {r.run.seed}" if words.count(word) > 1 else "" for word, r in zip(words, measured, strict=True)]
     stars = [" *" if row.apart else "" for row in shown]
-    return [name + seed + star for name, seed, star in zip(names, seeds, stars, strict=True)]
+    return [word + seed + star for word, seed, star in zip(words, seeds, stars, strict=True)]
 
 
 def _variant(result: Result, methods: Mapping[str, MethodCard]) -> str:

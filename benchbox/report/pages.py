@@ -11,8 +11,9 @@ from benchbox import protocol as cards
 from benchbox.references import Paper, References
 from benchbox.types import MethodCard, Protocol
 
-from . import controls, drawing, exports, measures, prose, rows
+from . import compare, controls, drawing, exports, measures, prose, rows
 from .charts import Chart
+from .compare import ComparePage
 from .controls import Filter, Switch
 from .ranking import Ranked
 from .results import Problem, Result
@@ -69,6 +70,7 @@ class BoardPage:
     path: str
     board: Board
     table: Table | None
+    compare: str  # page, "" where there are not two runs
     exports: tuple[tuple[str, str], ...]  # format, file
     switches: tuple[Switch, ...]
     filters: tuple[Filter, ...]
@@ -106,7 +108,7 @@ class MethodPage:
     rows: tuple[MethodRow, ...]
 
 
-Page = IndexPage | BoardPage | MethodPage | RunPage
+Page = IndexPage | BoardPage | MethodPage | RunPage | ComparePage
 
 
 # --- index and leaderboards --------------------------------------------------------------------------------------
@@ -147,6 +149,7 @@ def board_page(ranked: Ranked, own: Sequence[Result], sources: Sources, methods:
         path=controls.page(board, table.convention) if table else rows.board_path(name),
         board=board,
         table=table,
+        compare=compare.path(name) if table and compare.comparable(own) else "",
         exports=tuple(
             [(suffix, exports.path(name, table.convention, suffix)) for suffix in exports.FORMATS]
             + [("bib", exports.path(name, "", "bib"))]

@@ -14,11 +14,12 @@ from functools import cached_property
 from benchbox import store
 from benchbox.types import Protocol
 
-from . import exports, pages, ranking, rows, runs, standings
+from . import compare, exports, pages, ranking, rows, runs, samples, standings
 from .pages import Page, Sources
 from .ranking import Ranked
-from .results import Result
+from .results import Problem, Result
 from .rows import Board, Table
+from .samples import Samples
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,19 @@ class _Plan:
             *(page(rows.board_path(name, convention), convention) for convention in found[1:]),
             *(export(convention, suffix) for convention in found for suffix in exports.FORMATS),
             self._board_draft(exports.path(name, "", "bib"), protocol, lambda: self._bibtex(protocol, found)),
+            *([self._compare_page(protocol, found[0])] if compare.comparable(own) else []),
         ]
+
+    def _compare_page(self, protocol: Protocol, convention: str) -> Draft:
+        def content() -> Page:
+            held, problems = self._samples(protocol, convention)
+            return compare.page(protocol, held, self.methods, tuple(problems))
+
+        return self._board_draft(compare.path(protocol.name), protocol, content)
+
+    def _samples(self, protocol: Protocol, convention: str) -> tuple[Samples | None, list[Problem]]:
+        found = {result.page + ".html": result for result in self.by_protocol.get(protocol.name, [])}
+        return samples.gather(protocol, self._table(protocol, convention), found)
 
     def _board_draft(self, path: str, protocol: Protocol, content: Callable[[], Page | str]) -> Draft:
         return Draft(path, lambda: self._board_inputs(protocol), content)

@@ -18,16 +18,25 @@ from benchbox.errors import ProtocolError, ResultError
 from benchbox.types import Protocol
 
 from . import exports, measures, memo, plan, results, standings
+from .compare import ComparePage
 from .pages import BoardPage, IndexPage, MethodPage, Page, Sources
 from .plan import Draft
 from .results import Problem
+from .runs import RunPage
 
 MANIFEST = "manifest.json"
-ASSETS = ("chart.js", "mark.svg", "search.js", "site.css", "table.js")
+ASSETS = ("chart.js", "compare.js", "mark.svg", "search.js", "site.css", "table.js")
 COLOURS = ("#0072b2", "#c44e00", "#007a5a", "#a3337a", "#4a4a4a", "#8a6a00", "#2f7fc9", "#6d48c4")
 DASHES = ("", "", "7 3", "", "2 3", "9 3 2 3", "5 2", "1 3", *("6 2 1 2",) * 8, *("12 4",) * 8)
 _MAKER = "benchbox report"
 _SUFFIXES = {".html", ".css", ".js", ".svg", ".json", ".csv", ".md", ".tex", ".bib"}
+_TEMPLATES: Mapping[type, str] = {
+    IndexPage: "index.html",
+    BoardPage: "board.html",
+    MethodPage: "method.html",
+    RunPage: "run.html",
+    ComparePage: "compare.html",
+}
 _HERE = Path(__file__).parent
 _WHOLE = 28  # characters
 
@@ -172,8 +181,7 @@ def _whole(text: str) -> str:
 
 
 def _html(environment: Environment, page: Page) -> bytes:
-    names = {IndexPage: "index.html", BoardPage: "board.html", MethodPage: "method.html"}
-    template = environment.get_template(names.get(type(page), "run.html"))
+    template = environment.get_template(_TEMPLATES[type(page)])
     return template.render(page=page, root="../" * page.path.count("/")).encode()
 
 

@@ -187,6 +187,12 @@ def make(tmp_path: Path) -> Make:
 @pytest.fixture
 def results(tmp_path: Path, make: Make) -> Path:
     """A results folder with one run of every sort that a page treats differently."""
+    every_sort(make)
+    return tmp_path / "results"
+
+
+def every_sort(make: Make) -> None:
+    """Store one run of every sort."""
     make("demo-a", 0.040)
     make("demo-a", 0.042, seed=1)
     make("demo-b", 0.050, failed=2, variant="wide", budget="paper")
@@ -195,13 +201,17 @@ def results(tmp_path: Path, make: Make) -> Path:
     make("demo-c", 0.060, data={**record()["data"], "variant": "train 60 of 100", "train": 60})
     make("demo-d", 0.055, kind="submitted", variant="submitted", budget=None, command="benchbox score demo-d.npz")
     make("demo-e", 0.035, card="sha256:" + "00" * 32)
-    return tmp_path / "results"
 
 
 @pytest.fixture
 def demo_card(tmp_path: Path) -> MethodCard:
     """The card of an invented method, its README beside it."""
-    folder = tmp_path / "demo_b"
+    return method_card(tmp_path)
+
+
+def method_card(place: Path) -> MethodCard:
+    """Write a README below `place` and return the card beside it."""
+    folder = place / "demo_b"
     folder.mkdir()
     (folder / "README.md").write_text("# Demo B\n\nIt is *invented* & does `a < b`.\n\n- one\n- two\n")
     return MethodCard(
@@ -228,6 +238,11 @@ def demo_card(tmp_path: Path) -> MethodCard:
 
 @pytest.fixture
 def demo_references() -> References:
+    """Invented reference rows."""
+    return quoted_rows()
+
+
+def quoted_rows() -> References:
     """Invented reference rows: one that fits, one twice, one of another option, one with another normaliser."""
     cells = [
         ("Table 1", "Alpha", "demo-full", "full", "4.10", "nme_inter_ocular", "", "a note"),

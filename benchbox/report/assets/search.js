@@ -18,7 +18,7 @@ for (const form of document.querySelectorAll("form[data-search]")) {
     output.textContent = words.length ? `${shown} found` : "";
   };
   form.hidden = false;
-  form.addEventListener("input", apply);
+  for (const event of ["input", "change"]) form.addEventListener(event, apply);
   form.addEventListener("submit", (event) => event.preventDefault());
   apply();
 }

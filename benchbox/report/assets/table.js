@@ -106,7 +106,7 @@ for (const form of document.querySelectorAll("form[data-filters]")) {
     for (const table of tables) table.classList.toggle("plain", !form.elements.namedItem("intervals").checked);
   };
   form.hidden = false;
-  form.addEventListener("input", apply);
+  for (const event of ["input", "change"]) form.addEventListener(event, apply);
   form.addEventListener("submit", (event) => event.preventDefault());
   // Another convention is another page: what was chosen here goes along.
   const chosen = new URLSearchParams(location.hash.slice(1));

@@ -1,0 +1,94 @@
+"""What several runs make of the same test items, side by side: for comparing runs and for looking at single faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbox.errors import ResultError
+from benchbox.types import Protocol
+
+from . import measures, results, rows
+from .measures import Metric
+from .results import Problem, Result
+from .rows import Row, Table
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from benchbox.types import Bools, Floats, Strings
+
+_RUNS = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One run's errors (N,) in the printed unit, infinite where it has no answer."""
+
+    row: Row
+    result: Result
+    errors: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Runs over the same items, the best first."""
+
+    metric: Metric
+    ids: Strings  # (N,)
+    clusters: npt.NDArray[np.int64]  # (N,)
+    groups: Mapping[str, Bools]  # group → (N,)
+    columns: tuple[Column, ...]
+
+    @property
+    def table(self) -> Floats:
+        """Return the errors of all runs, (N, M)."""
+        return np.stack([column.errors for column in self.columns], axis=1)
+
+
+def gather(protocol: Protocol, table: Table, found: Mapping[str, Result]) -> tuple[Samples | None, list[Problem]]:
+    """Read the errors of a table's best runs; those on other items than the first are left out.
+
+    None where there is no run at all.
+    """
+    metric = table.columns[table.key].metric
+    problems: list[Problem] = []
+    columns: list[Column] = []
+    first: tuple[Strings, np.ndarray] | None = None
+    for row in varied([row for row in rows.every(table) if row.page in found and row.cells[table.key]], found):
+        if len(columns) == _RUNS:
+            break
+        result = found[row.page]
+        try:
+            errors, ids = results.errors(result), results.ids(result.run, result.n)
+            values = results.values(errors, metric.column) * measures.scale(metric.unit)
+            results.clusters(errors)
+            for group in protocol.groups:
+                results.members(errors, group)
+        except ResultError as fault:
+            problems.append(results.problem(result, fault))
+            continue
+        if first is None:
+            first = ids, errors
+        if np.array_equal(ids, first[0]):
+            columns.append(Column(row, result, values))
+    if first is None:
+        return None, problems
+    groups = {group: results.members(first[1], group) for group in protocol.groups}
+    return Samples(metric, first[0], results.clusters(first[1]).astype(np.int64), groups, tuple(columns)), problems
+
+
+def varied(shown: Sequence[Row], found: Mapping[str, Result]) -> list[Row]:
+    """Put the best run of every variant first, then further seeds; each part in the order of the table."""
+    seen: set[tuple[str, str]] = set()
+    firsts: list[Row] = []
+    for row in shown:
+        key = found[row.page].run.method, found[row.page].run.variant
+        if key not in seen:
+            seen.add(key)
+            firsts.append(row)
+    chosen = {row.page for row in firsts}
+    return [*firsts, *(row for row in shown if row.page not in chosen)]

@@ -1,0 +1,268 @@
+"""The pages as a reader uses them, in headless Chromium; skipped where no browser or driver is installed."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+
+from benchbox import protocol
+from benchbox.report import results as stored
+from benchbox.report import site
+from benchbox.report.pages import Sources
+
+from .conftest import DEMO, every_sort, method_card, quoted_rows, write_run
+from .invented import fabricate
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra test)")
+from selenium.webdriver.chrome.options import Options  # noqa: E402
+from selenium.webdriver.chrome.service import Service  # noqa: E402
+from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import Select  # noqa: E402
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.skipif(not BROWSER or not DRIVER, reason="no chromium with chromedriver (Debian: chromium-driver)"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of selenium's own sockets
+]
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
+)
+BOARD = "protocol/demo-full.html"
+RUN = "run/demo-full/demo-a/base/0.html"
+KINDS = ("index.html", BOARD, RUN, "method/demo-b.html", "compare/demo-full.html")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A written site of invented runs."""
+    folder = tmp_path_factory.mktemp("site")
+
+    def make(method, level, **options):
+        return write_run(folder / "results", method, level, **options)
+
+    every_sort(make)
+    found, problems = stored.read(folder / "results")
+    card = method_card(folder)
+    made = site.files(Sources((DEMO,), (card,), quoted_rows(), tuple(found), tuple(problems)))
+    for name, content in made.items():
+        (folder / "site" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "site" / name).write_bytes(content)
+    return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    options = Options()
+    options.binary_location = BROWSER
+    for flag in (*FLAGS, "--window-size=1280,900", f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def open_page(browser, place):
+    """Return a function that opens a page; afterwards nothing may stand in the console or have left the folder."""
+
+    def go(page: str, width: int = 1280, dark: bool = False):
+        look = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": look})
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        browser.get("about:blank")  # the same page with another fragment would not be loaded again
+        browser.get(f"{place.as_uri()}/{page}")
+        return browser
+
+    yield go
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+    for entry in browser.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            address = urlsplit(message["params"]["request"]["url"])
+            assert address.scheme in ("file", "about", "data", "chrome"), address
+            if address.scheme == "file":
+                assert unquote(address.path).startswith(str(place)), address
+
+
+def seen(driver, selector):
+    return [element for element in driver.find_elements(By.CSS_SELECTOR, selector) if element.is_displayed()]
+
+
+def first_column(driver, column):
+    """Numbers of one column of the leaderboard as they stand, dashes and blanks left out."""
+    rows = seen(driver, "section table.board:not(.apart) tbody tr")
+    texts = [row.find_elements(By.TAG_NAME, "td")[column].text for row in rows]
+    return [float(text.split()[0]) for text in texts if re.match(r"\d", text)]
+
+
+# --- the leaderboard ---------------------------------------------------------------------------------------------
+
+
+def head(driver, column):
+    return driver.find_elements(By.CSS_SELECTOR, "table.board:not(.apart) thead tr:nth-child(2) th button")[column]
+
+
+def test_a_click_sorts_and_another_one_turns_it_round(open_page):
+    driver = open_page(BOARD)
+    before = first_column(driver, 2)
+    head(driver, 0).click()
+    assert first_column(driver, 2) == sorted(before)
+    head(driver, 0).click()
+    assert first_column(driver, 2) == sorted(before, reverse=True)
+    column = driver.find_elements(By.CSS_SELECTOR, "table.board:not(.apart) thead tr:nth-child(2) th")[0]
+    assert column.get_attribute("aria-sort") == "descending"
+
+
+def test_an_auc_is_sorted_from_the_top_and_rows_without_one_stay_last(open_page):
+    driver = open_page(BOARD)
+    head(driver, 3).click()
+    auc = first_column(driver, 5)
+    assert auc == sorted(auc, reverse=True)
+    assert "Alpha" in seen(driver, "table.board:not(.apart) tbody tr")[-1].text
+
+
+def test_the_keyboard_sorts(open_page):
+    driver = open_page(BOARD)
+    button = head(driver, 0)
+    button.send_keys(Keys.ENTER)
+    assert driver.switch_to.active_element == button
+    values = first_column(driver, 2)
+    assert values == sorted(values)
+
+
+def test_filters_hide_rows_and_say_how_many_are_left(open_page):
+    driver = open_page(BOARD)
+    assert driver.find_element(By.CSS_SELECTOR, ".filters output").text == "10 rows"
+    Select(driver.find_element(By.NAME, "kind")).select_by_visible_text("submitted")
+    assert [row.find_element(By.CSS_SELECTOR, ".name").text for row in seen(driver, "tbody tr[data-kind]")] == [
+        "demo-d"
+    ]
+    assert driver.find_element(By.CSS_SELECTOR, ".filters output").text == "1 of 10 rows"
+    Select(driver.find_element(By.NAME, "kind")).select_by_visible_text("all")
+    driver.find_element(By.NAME, "find").send_keys("DEMO Wide")
+    assert len(seen(driver, "tbody tr[data-kind]")) == 2
+    driver.find_element(By.NAME, "intervals").click()
+    assert not seen(driver, "table.board small")
+
+
+def test_the_convention_switch_rescores_every_row_and_keeps_the_filters(open_page, place):
+    driver = open_page(BOARD)
+    driver.find_element(By.NAME, "find").send_keys("demo-a")
+    before = first_column(driver, 2)
+    driver.find_element(By.LINK_TEXT, "inter-pupil").click()
+    assert driver.current_url.startswith(f"{place.as_uri()}/protocol/demo-full/inter_pupil.html")
+    assert driver.find_element(By.NAME, "find").get_attribute("value") == "demo-a"
+    after = first_column(driver, 2)
+    assert after == pytest.approx([1.4 * value for value in before], abs=0.011)
+    assert driver.find_element(By.CSS_SELECTOR, ".switch [aria-current]").text == "inter-pupil"
+
+
+def test_a_curve_is_switched_off_and_on_and_read_off(open_page):
+    driver = open_page(BOARD)
+    chart = driver.find_element(By.CSS_SELECTOR, "figure[data-chart]")
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart)
+    button = chart.find_elements(By.CSS_SELECTOR, ".legend button")[0]
+    curve = chart.find_element(By.CSS_SELECTOR, f'g[data-series="{button.get_attribute("data-series")}"]')
+    button.click()
+    assert button.get_attribute("aria-pressed") == "false"
+    assert not curve.is_displayed()
+    button.click()
+    assert curve.is_displayed()
+    svg = chart.find_element(By.TAG_NAME, "svg")
+    ActionChains(driver).move_to_element_with_offset(svg, -120, 20).perform()
+    text = chart.find_element(By.CSS_SELECTOR, ".cursor text").text
+    share, error = map(float, re.fullmatch(r".*: ([\d.]+) % up to ([\d.]+) %", text).groups())
+    assert 0 <= share <= 100
+    assert 0 < error < 8
+
+
+def test_a_run_is_opened_from_its_row(open_page):
+    driver = open_page(BOARD)
+    driver.find_element(By.CSS_SELECTOR, 'tbody tr[data-kind="trained"] .name a').click()
+    assert driver.current_url.endswith(RUN)
+    assert driver.find_element(By.TAG_NAME, "h1").text == "demo-a"
+
+
+def test_five_hundred_rows_are_sorted_without_a_hitch(browser, tmp_path):
+    fabricate(tmp_path / "results", 500, (protocol.load("300w-full"),))
+    site.render(tmp_path / "results", tmp_path / "site")
+    browser.get(f"{(tmp_path / 'site').as_uri()}/protocol/300w-full.html")
+    taken = browser.execute_script(
+        "const button = document.querySelectorAll('table.board thead tr:nth-child(2) button')[4];"
+        "const start = performance.now(); button.click(); document.body.offsetHeight; return performance.now() - start;"
+    )
+    assert taken < 2000, "ms; a tenth of that on a machine that has nothing else to do"
+    browser.get_log("browser")
+    browser.get_log("performance")
+
+
+# --- comparing ---------------------------------------------------------------------------------------------------
+
+
+def test_two_rows_are_compared_as_a_paired_test_would(open_page, place):
+    driver = open_page("compare/demo-full.html")
+    names = [option.text for option in Select(driver.find_element(By.NAME, "a")).options]
+    one, other = names.index("demo-a base, seed 0"), names.index("demo-a base, seed 1")
+    Select(driver.find_element(By.NAME, "a")).select_by_index(one)
+    for box in driver.find_elements(By.NAME, "b"):
+        if box.is_enabled() and box.is_selected() != (box.get_attribute("value") == str(other)):
+            box.click()
+    folder = place.parent / "results" / "demo-full" / "demo-a" / "base"
+    first, second = (100 * np.load(folder / seed / "errors.npy")["nme_inter_ocular"] for seed in "01")
+    difference = second - first  # one face per cluster
+    half = 2.022691 * difference.std(ddof=1) / np.sqrt(len(difference))  # t, 39 degrees of freedom
+    cell = driver.find_elements(By.CSS_SELECTOR, ".differences tbody td")[list(DEMO.groups).index("full")]
+    text = cell.text.replace("\u2212", "-").replace("\n", " ")
+    mean, low, high = map(float, re.match(r"([+-][\d.]+) ([+-][\d.]+) to ([+-][\d.]+)", text).groups())
+    assert mean == pytest.approx(difference.mean(), abs=0.006)
+    assert (low, high) == pytest.approx((difference.mean() - half, difference.mean() + half), abs=0.006)
+    assert len(seen(driver, "svg[data-scatter] circle")) == len(difference)
+    assert len(seen(driver, ".extremes tbody tr")) == 10
+    assert driver.current_url.endswith(f"#a={one}&b={other}")
+
+
+# --- every page --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [360, 2560])
+@pytest.mark.parametrize("page", KINDS)
+def test_no_page_is_wider_than_the_window(open_page, page, width):
+    driver = open_page(page, width)
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_dark_mode_is_dark(open_page):
+    def ground(dark):
+        driver = open_page("index.html", dark=dark)
+        return driver.find_element(By.TAG_NAME, "body").value_of_css_property("background-color")
+
+    light, dark = (sum(map(int, re.findall(r"\d+", ground(mode))[:3])) for mode in (False, True))
+    assert dark < 150, "of 765"
+    assert light > 600
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("page", KINDS)
+def test_axe_finds_nothing_serious(open_page, page, dark):
+    axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed (extra test)")
+    driver = open_page(page, dark=dark)
+    driver.execute_script((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    found = driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    grave = [violation for violation in found["violations"] if violation["impact"] in ("serious", "critical")]
+    assert not grave, json.dumps([[v["id"], [n["html"] for n in v["nodes"][:3]]] for v in grave], indent=1)
+
+
+def test_the_first_tab_stop_skips_to_the_content(open_page):
+    driver = open_page(BOARD)
+    driver.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    assert driver.switch_to.active_element.text == "Skip to the content"
