@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 DESK_VERSION = 1  # raise it with every change that moves a pixel or a label of these sets
 SIDE = 288  # px, side of the square that is rendered; frames are its middle, 3 : 4
 GRID = 25  # cells on a side of the face grid
+_TURNS = {"phone": (1, 1, 3, 4), "tablet": (1, 2, 3, 4)}  # how a device is held, an equal number of dots each
 _HOLD, _SESSION, _DOT, _FRAME, _GRAIN, _PATH, _MOOD, _LIGHT = range(8)
 
 
@@ -86,7 +87,7 @@ def held(study: Study, part: str, person: int, dot: int) -> tuple[Device, int]:
     kind = "tablet" if study.tablets and person % 5 == 4 else "phone"
     kinds = [d for d in screens.DEVICES if d.kind == kind]
     device = kinds[int(stream(*_key(study, part, person), _HOLD).integers(len(kinds)))]
-    turns = (1,) if study.upright else screens.ORIENTATIONS[kind]
+    turns = (1,) if study.upright else _TURNS[kind]
     return device, turns[dot * len(turns) // study.dots]
 
 
@@ -131,7 +132,8 @@ def shot(study: Study, part: str, number: int) -> Shot:
     pose = Pose(way.yaw + yaw, way.pitch + pitch, roll)
     face, jaw = mood(stream(*key, _MOOD, dot))
     lit = (*key, _LIGHT, orientation)
-    trial = Trial(light=bool(stream(*lit, 1).random() < 0.2), cover="nothing")
+    chance = stream(*lit, 1).random(2)
+    trial = Trial(light=bool(chance[0] < 0.2), sharp=bool(chance[1] < 0.8), cover="nothing")
     view = View(pose, lens, face, jaw, trial, SIDE, SIDE * 9 // 8, lit, (*key, _GRAIN, dot, frame))
     looked_at = _in_space(lens, target_cm) + np.array([aim_x, aim_y, 0.0])
     scene = watch(onlooker(*key), view, looked_at, stream(*key, _FRAME, dot, frame))

@@ -22,24 +22,32 @@ def expose(rng: np.random.Generator, face: Any, *, hard: bool) -> Any:
 
 
 def develop(
-    rng: np.random.Generator, linear: Any, *, hard: bool, blur_px: float = 0.0, grain: np.random.Generator | None = None
+    rng: np.random.Generator,
+    linear: Any,
+    *,
+    hard: bool,
+    sharp: bool = False,
+    blur_px: float = 0.0,
+    grain: np.random.Generator | None = None,
 ) -> Bytes:
     """Turn linear light (H, W, 3) into the bytes that a dataset would hold.
 
-    `blur_px` is blur on top of what chance gives; `grain` draws a frame's own noise where `rng` belongs to a sequence.
+    `sharp` is a good camera in focus, else chance has a say; `blur_px` is blur on top of that; `grain` draws a frame's
+    own noise where `rng` belongs to a sequence.
     """
     bright = np.maximum(linear, np.float32(0.75)) * np.float32(0.8) + np.float32(0.4)  # highlights roll off
     picture = np.sqrt(np.minimum(linear / bright, 1))
     picture = _colour(rng, picture, hard)
-    picture = _focus(rng, picture, hard)
+    if not sharp:
+        picture = _focus(rng, picture, hard)
     if blur_px:
         picture = cv2.GaussianBlur(picture, (0, 0), blur_px)
-    sigma = abs(rng.normal(0, 0.028 if hard else 0.014))
+    sigma = abs(rng.normal(0, 0.028 if hard else 0.014)) * (0.5 if sharp else 1.0)
     if sigma > 0.003:
         picture = picture + bank.cut(bank.grain(), grain or rng, *picture.shape[:2]) * np.float32(sigma)
     done = (np.clip(picture, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     quality = int(rng.integers(18, 90) if hard else rng.integers(45, 97))
-    packed = cv2.imencode(".jpg", done, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    packed = cv2.imencode(".jpg", done, [cv2.IMWRITE_JPEG_QUALITY, max(quality, 85) if sharp else quality])[1]
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), dtype=np.uint8)
 
 

@@ -48,7 +48,9 @@ def picture(scene: Scene) -> Picture:
     canvas = canvas.reshape(side, side, 3)
     hidden = _draw_occluders(canvas, near.reshape(side, side), scene, who, lamp, balls, camera, rng)
     small = cv2.resize(canvas, (scene.size, scene.size), interpolation=cv2.INTER_AREA)
-    pixels = lens.develop(rng, small * exposure, hard=trial.lens, blur_px=trial.blur_px, grain=scene.grain_rng())
+    pixels = lens.develop(
+        rng, small * exposure, hard=trial.lens, sharp=trial.sharp, blur_px=trial.blur_px, grain=scene.grain_rng()
+    )
     return Picture(pixels, _visible(scene, camera, near.reshape(side, side), hidden))
 
 

@@ -123,7 +123,8 @@ def patch(rig: Rig, part: str, number: int) -> Patch:
     middle = _middle(who, pose, face, side)
     target = middle + _within_reach(pose, line) * rng.uniform(550, 950)
     lit = (*key, _LIGHT, frame, camera)
-    trial = Trial(light=bool(stream(*lit, 1).random() < 0.4), cover="nothing")
+    chance = stream(*lit, 1).random(2)
+    trial = Trial(light=bool(chance[0] < 0.4), sharp=bool(chance[1] < 0.8), cover="nothing")
     size = EYE_PX[1] if rig.eyes else FACE_PX
     view = View(pose, _normalised(middle, size, rig, rng), face, jaw, trial, size, 2 * size, lit, (*key, _GRAIN, shown))
     scene = watch(who, view, target, rng)

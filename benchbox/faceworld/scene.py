@@ -34,6 +34,7 @@ class Trial:
 
     light: bool = False  # light and surroundings of any kind instead of mostly friendly ones
     lens: bool = False  # noise, blur and compression of a poor camera
+    sharp: bool = False  # a good camera in focus
     often: float = 0.22  # how often something comes before the face; 1 is often
     cover: str = ""  # "hand", "thing", "foreground", "nothing"; "" leaves it to chance
     blur_px: float = 0.0  # blur on top of what chance gives
@@ -42,7 +43,7 @@ class Trial:
     @classmethod
     def of(cls, hard: bool) -> Trial:
         """Return the conditions of a hard or an easy picture of 300-W."""
-        return cls(hard, hard, 1.0 if hard else 0.22)
+        return cls(hard, hard, often=1.0 if hard else 0.22)
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,7 +39,6 @@ DEVICES = (
     Device("tablet-large", "tablet", 148.0, 197.1, 74.0, 7.4, 1.22),
 )
 DEVICE = {device.name: device for device in DEVICES}
-ORIENTATIONS = {"phone": (1, 3, 4), "tablet": (1, 2, 3, 4)}
 
 
 def extent_mm(device: Device, orientation: int) -> tuple[float, float]:

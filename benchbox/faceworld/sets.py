@@ -158,8 +158,8 @@ def _desk(study: desk.Study) -> Set:
     return Set(desk.DESK_VERSION, study.sizes(), {**own, **boxes, **words}, ("pixels",), partial(_shots, study))
 
 
-GAZECAPTURE = desk.Study("gazecapture", (("train", 50), ("val", 5), ("test", 10)), dots=24, frames=2)
-GAZECN = desk.Study("gazecn", (("train", 44), ("test", 8)), dots=24, frames=2, tablets=False, upright=True)
+GAZECAPTURE = desk.Study("gazecapture", (("train", 100), ("val", 10), ("test", 20)), dots=12, frames=2)
+GAZECN = desk.Study("gazecn", (("train", 90), ("test", 16)), dots=12, frames=2, tablets=False, upright=True)
 GAZESTARE = desk.Study("gazestare", (("stare", 6),), dots=4, frames=60, tablets=False, upright=True, sway=0.6)
 
 

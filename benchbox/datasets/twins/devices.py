@@ -31,8 +31,8 @@ def whole(dataset: str, plan: Plan, *, pixels: bool) -> Index:
 
 
 def tiny(dataset: str, plan: Plan, study: desk.Study, chosen: Mapping[str, Sequence[int]], frames: int) -> Index:
-    """Return some persons of each part, rendered in memory: of every third dot the first frames."""
-    each, dots = study.dots * study.frames, range(0, study.dots, max(study.dots // 3, 1))
+    """Return some persons of each part, rendered in memory: of four dots each the first frames."""
+    each, dots = study.dots * study.frames, range(0, study.dots, max(study.dots // 4, 1))
     picked = {
         part: [p * each + dot * study.frames + k for p in persons for dot in dots for k in range(frames)]
         for part, persons in chosen.items()
@@ -68,4 +68,5 @@ def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Column
         sequences=columns["dot"],
         meta={"device": columns["device"], "orientation": orientation, "face_grid": columns["face_grid"]},
         notes=(rendered.note(plan),),
+        stamp=rendered.stamps(plan, parts, numbers),
     )

@@ -44,7 +44,8 @@ def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Column
 
     own = {"values": columns.get("values", columns.get("values68")), "clusters": ids, **fields(columns)}
     own["boxes"] = {**own["boxes"], "ground_truth": tight_box(own["values"])}
-    return Index(dataset=dataset, ids=ids, parts=parts, read=read, notes=(rendered.note(plan),), **own)
+    stamp = rendered.stamps(plan, parts, numbers)
+    return Index(dataset=dataset, ids=ids, parts=parts, read=read, notes=(rendered.note(plan),), stamp=stamp, **own)
 
 
 def taller(boxes: Floats, share: float) -> Floats:
@@ -80,17 +81,19 @@ def after(trained: Index, prefix: str, tested: Index) -> Index:
         visible=seen,
         sequences=sequences,
         read=read,
+        stamp=rendered.either(trained, tested),
         notes=(*trained.notes, *tested.notes),
     )
 
 
 def only(index: Index, part: str) -> Index:
     """Return the rows of one part."""
-    rows = np.flatnonzero(index.parts == part)
+    rows, stamp = np.flatnonzero(index.parts == part), index.stamp
     return replace(
         index,
         **{name: getattr(index, name)[rows] for name in ("ids", "parts", "values", "clusters")},
         boxes={name: boxes[rows] for name, boxes in index.boxes.items()},
         visible=None if index.visible is None else index.visible[rows],
         read=lambda row: index.read(int(rows[row])),
+        stamp=None if stamp is None else rendered.chosen(stamp, rows),
     )

@@ -57,6 +57,7 @@ def _joined(trained: Index, stares: Index) -> Index:
         attributes=columns("attributes"),
         meta=columns("meta"),
         read=read,
+        stamp=rendered.either(trained, stares),
         notes=(*trained.notes, *stares.notes),
     )
 

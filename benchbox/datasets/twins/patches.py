@@ -59,4 +59,5 @@ def to_index(dataset: str, plan: Plan, study: rig.Rig, parts: Any, numbers: Any,
         attributes={"left": ~right, "right": right} if study.eyes else {},
         meta=meta if study.cameras == 1 else {**meta, "camera": columns["camera"]},
         notes=(rendered.note(plan),),
+        stamp=rendered.stamps(plan, parts, numbers),
     )

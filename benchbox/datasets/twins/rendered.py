@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -60,3 +60,21 @@ def some(plan: Plan, chosen: Mapping[str, Sequence[int]]) -> tuple[np.ndarray[An
 def named(index: Index, variant: str) -> Index:
     """Return an index that says which part of a set it is."""
     return replace(index, variant=variant)
+
+
+def stamps(plan: Plan, parts: Any, numbers: Any) -> Callable[[int], str]:
+    """Return what names the pixels of a row, for caches of them: every pixel follows from it."""
+    return lambda row: f"{plan.kind}-{plan.set.version}:{parts[row]}/{numbers[row]}"
+
+
+def either(first: Index, second: Index) -> Callable[[int], str] | None:
+    """Return the stamps of two sets one below the other; None when one has none."""
+    one, other = first.stamp, second.stamp
+    if one is None or other is None:
+        return None
+    return lambda row: one(row) if row < len(first.ids) else other(row - len(first.ids))
+
+
+def chosen(stamp: Callable[[int], str], rows: Any) -> Callable[[int], str]:
+    """Return the stamps of chosen rows."""
+    return lambda row: stamp(int(rows[row]))
