@@ -11,6 +11,7 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Callable
 from importlib import import_module
 
 import cv2
@@ -19,18 +20,20 @@ import torch
 
 from benchbox import geometry, plugins
 from benchbox.kit import optimise, pixels, runtime
+from benchbox.kit.step import Step
 
 SIDE, CROP, CROPS, WARM_UP = 256, 448, 256, 2
-VARIANTS = {  # keep memory, channels last, Views
-    "plain": (False, False, False),
-    "kept memory": (True, False, False),
-    "kept memory, channels last": (True, True, False),
-    "ours": (True, True, True),
+VARIANTS = {  # keep memory, channels last, the kit's Views and Step, precision
+    "plain": (False, False, False, "float32"),
+    "kept memory": (True, False, False, "float32"),
+    "kept memory, channels last": (True, True, False, "float32"),
+    "ours, float32": (True, True, True, "float32"),
+    "ours": (True, True, True, "auto"),
 }
 
 
 def main(variant: str, batch: int, steps: int) -> None:
-    keep, last, views = VARIANTS[variant]
+    keep, last, kit, precision = VARIANTS[variant]
     if keep:
         runtime.prepare("cpu", 0)
     torch.manual_seed(0)
@@ -38,24 +41,25 @@ def main(variant: str, batch: int, steps: int) -> None:
     plugins.load(card)
     net = import_module(f"{card.module}.model").Backbone(68, SIDE, "table")
     net = net.to(memory_format=torch.channels_last) if last else net
-    if views:
+    if kit:
         optim = optimise.optimiser("sgd", net.parameters(), 0.01, 2e-4)
+        update = Step(
+            lambda x, y: (net(x).float() - y).abs().mean(), net.parameters(), optim, "cpu", precision=precision
+        )
     else:
         optim = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, weight_decay=2e-4)
+        update = plain(net, optim)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (CROPS, CROP, CROP, 3), dtype=np.uint8)  # what a picture shows costs nothing
-    look = through_views if views else per_sample
-    source = pixels.Views(pixels.Crops(images, np.zeros((CROPS, 2, 3))), "cpu") if views else images
+    look = through_views if kit else per_sample
+    source = pixels.Views(pixels.Crops(images, np.zeros((CROPS, 2, 3))), "cpu") if kit else images
     target = torch.zeros(batch, 136)
     seconds, waited, faults = [], [], []
     for _ in range(WARM_UP + steps):
         before, start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
         inputs = look(source, rng.integers(0, CROPS, batch), frames(rng, batch))
         waited.append(time.perf_counter() - start)
-        loss = (net(inputs) - target).abs().mean()
-        optim.zero_grad(set_to_none=True)
-        loss.backward()
-        optim.step()
+        loss = update(inputs, target)
         seconds.append(time.perf_counter() - start)
         faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     found = {
@@ -66,6 +70,19 @@ def main(variant: str, batch: int, steps: int) -> None:
         "loss": float(loss.detach()),
     }
     print(json.dumps(found))
+
+
+def plain(net: torch.nn.Module, optim: torch.optim.Optimizer) -> Callable[..., torch.Tensor]:
+    """The usual lines."""
+
+    def update(inputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        loss = (net(inputs) - target).abs().mean()
+        optim.zero_grad()
+        loss.backward()
+        optim.step()
+        return loss
+
+    return update
 
 
 def frames(rng: np.random.Generator, count: int) -> np.ndarray:

@@ -14,7 +14,7 @@ PROGRAM = Path(__file__).with_name("step.py")
 
 
 @pytest.mark.parametrize(
-    "variant", pick(("ours", "plain"), ("ours", "kept memory, channels last", "kept memory", "plain"))
+    "variant", pick(("ours", "plain"), ("ours", "ours, float32", "kept memory, channels last", "kept memory", "plain"))
 )
 def test_step(variant, benchmark, table):
     def run():
