@@ -301,12 +301,9 @@ def list_protocols(as_json: bool) -> None:
     """List the protocols that are installed."""
     from . import protocol as protocols
 
-    found = []
-    for name in protocols.names():
-        try:
-            found.append(protocols.load(name))
-        except BenchboxError as fault:
-            _say(f"broken: {fault}")
+    found, faults = protocols.scan()
+    for fault in faults:
+        _say(f"broken: {fault}")
     if as_json:
         _print_json([_protocol_row(protocol) for protocol in found])
         return

@@ -24,7 +24,7 @@ from . import protocol as protocols
 from . import score as scoring
 from .datasets import joined
 from .datasets import split as splits
-from .errors import DataError, PluginError, ProtocolError, ResultError
+from .errors import DataError, PluginError, ResultError
 from .types import Index, Job, Kind, MethodCard, Predict, Predictions, Protocol, Run, Sample, Score, Scores, Truth
 
 if TYPE_CHECKING:
@@ -386,7 +386,7 @@ def _suggest(protocol: Protocol) -> predictions.Suggest:
 
     def advice(ids: frozenset[str]) -> str:
         fitting = []
-        for other in _readable_protocols():
+        for other in protocols.scan()[0]:  # advice only; `benchbox list protocols` reports a broken card
             parts = selection.parts(member for members in other.groups.values() for member in members)
             if ids and all(key.startswith(tuple(f"{part}/" for part in parts)) for key in ids):
                 fitting.append((len(parts), other.name))
@@ -394,14 +394,6 @@ def _suggest(protocol: Protocol) -> predictions.Suggest:
         return "" if best == protocol.name else f"they look like those of {best}; try --protocol {best}"
 
     return advice
-
-
-def _readable_protocols() -> Iterator[Protocol]:
-    for name in protocols.names():
-        try:
-            yield protocols.load(name)
-        except ProtocolError:
-            continue  # advice only; `benchbox list protocols` reports the broken card
 
 
 # --- parts -------------------------------------------------------------------------------------------------------

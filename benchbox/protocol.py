@@ -58,6 +58,17 @@ def cards() -> list[Protocol]:
     return [read(path) for path in _paths().values()]
 
 
+def scan() -> tuple[list[Protocol], list[ProtocolError]]:
+    """Read every installed card that can be read, and say what is wrong with the others."""
+    found, faults = [], []
+    for path in _paths().values():
+        try:
+            found.append(read(path))
+        except ProtocolError as fault:
+            faults.append(fault)
+    return found, faults
+
+
 def load(name: str) -> Protocol:
     """Read the card of a protocol, with options after plus signs: `300w-full+box=ground_truth`.
 
