@@ -444,7 +444,8 @@ def data_list(data: Path | None) -> None:
     rows: list[tuple[str, ...]] = []
     for name in datasets.DATASETS:
         access = datasets.open(name).ACCESS
-        here = "made by benchbox" if not access.folder else "here" if (root / access.folder).is_dir() else "not here"
+        made = "named by a card" if name == "files" else "made by benchbox"
+        here = made if not access.folder else "here" if (root / access.folder).is_dir() else "not here"
         rows.append((name, access.title, here, access.terms))
     _columns(rows)
 
@@ -468,17 +469,63 @@ def data_where(dataset: str, data: Path | None) -> None:
 @data.command(name="verify")
 @click.argument("dataset")
 @_data_option
-def data_verify(dataset: str, data: Path | None) -> None:
-    """Say what of a DATASET is complete, partial, missing or wrong; exit 1 unless all of it is whole."""
-    from . import datasets
+@_json_option
+def data_verify(dataset: str, data: Path | None, as_json: bool) -> None:
+    """Say what of a DATASET (or of a card's own files) is complete, partial, missing or wrong; exit 1 unless whole."""
+    from . import datasets, doctor
+    from . import protocol as protocols
 
-    module, root = datasets.open(dataset), _data(data)
+    root = _data(data)
+    cards = [protocols.load(dataset)] if dataset.endswith(".toml") else _cards_of(dataset)
+    module = datasets.of(cards[0]) if dataset.endswith(".toml") else datasets.open(dataset)
     _demand(module, root, dataset)
-    findings = module.verify(root)
-    for finding in findings:
-        click.echo(f"{finding.level:<8}{finding.what}")
-    if any(finding.level != "ok" for finding in findings):
+    findings = []
+    for finding in doctor.examine(cards[0].dataset if cards else dataset, module, root, cards):
+        findings.append(finding)
+        if not as_json:
+            click.echo(f"{finding.level:<8}{finding.what}")
+    if as_json:
+        _print_json([{"level": finding.level, "what": finding.what} for finding in findings])
+    if any(finding.level not in ("ok", "note") for finding in findings):
         _fail()
+
+
+def _cards_of(dataset: str) -> list[Protocol]:
+    """Return the cards that test on a dataset; a broken one is another command's business."""
+    from . import protocol as protocols
+
+    found = []
+    for name in protocols.names():
+        try:
+            card = protocols.load(name)
+        except BenchboxError:
+            continue
+        if card.dataset == dataset:
+            found.append(card)
+    return found
+
+
+@data.command(name="ids")
+@click.option("--protocol", required=True, metavar="NAME", help="A protocol, options appended: 300w-full+labelled=0.1.")
+@click.option("--of", "which", type=click.Choice(["labelled", "validation", "unlabelled", "test"]), default="labelled")
+@_data_option
+def data_ids(protocol: str, which: str, data: Path | None) -> None:
+    """Print the ids that a protocol gives a method, one a line: the lists that draws are kept by."""
+    from . import pipeline
+    from . import protocol as protocols
+    from .datasets import split
+
+    card = protocols.load(protocol)
+    found = split.split(card, pipeline.open_index(card, _data(data)))
+    held_out = found.validation.samples if found.validation else ()
+    sets = {
+        "labelled": found.labelled.samples,
+        "validation": held_out,
+        "unlabelled": found.unlabelled,
+        "test": found.test,
+    }
+    for sample in sets[which]:
+        click.echo(sample.id)
 
 
 def _demand(module: Dataset, root: Path, name: str) -> None:

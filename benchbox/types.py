@@ -86,7 +86,7 @@ class Index:
 class Finding:
     """One line of a dataset's examination."""
 
-    level: Literal["ok", "partial", "missing", "wrong"]
+    level: Literal["ok", "note", "partial", "missing", "wrong"]  # a note is worth knowing and no fault
     what: str  # "helen/trainset: 870 of 2,000 faces"
 
 

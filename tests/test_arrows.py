@@ -38,6 +38,7 @@ ARROWS = {
         "types", "errors", "datasets", "protocol", "score", "store", "plugins", "predictions", "layouts", "provenance",
         "kit", "version", "selection",
     },
+    "doctor": {"types", "errors", "datasets", "layouts", "geometry", "selection"},
     "conformance": {
         "types", "errors", "kit", "datasets", "protocol", "plugins", "pipeline", "layouts", "predictions", "selection",
     },
@@ -49,6 +50,7 @@ ARROWS = {
     "report": {"types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts"},
     "cli": {
         "types", "errors", "pipeline", "report", "plugins", "protocol", "store", "datasets", "conformance", "scaffold",
+        "doctor",
         "compare", "explain", "profile",
         "score", "predictions", "layouts", "submission",
     },

@@ -195,6 +195,12 @@ def _stamp(faces: Sequence[_Face], row: int) -> str:
     return images.stamp(picture) if picture else ""
 
 
+def pictures(root: Path) -> dict[str, Path]:
+    """Map ids to picture files, for the examination."""
+    faces = [face for part in PARTS for face in _faces(root / ACCESS.folder, part)]
+    return {face.id: face.picture for face in faces if face.picture}
+
+
 # --- which annotations -------------------------------------------------------------------------------------------
 
 

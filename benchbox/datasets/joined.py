@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,13 +39,21 @@ def needed(protocol: Protocol, *, training: bool = True) -> Mapping[str, Dataset
     return found
 
 
-def opened(protocol: Protocol, root: Path, *, pixels: bool = True, training: bool = True) -> Index:
+def opened(
+    protocol: Protocol,
+    root: Path,
+    *,
+    pixels: bool = True,
+    training: bool = True,
+    known: Mapping[str, Index] = MappingProxyType({}),
+) -> Index:
     """Read a protocol's data under a root; with `training=False` the tested dataset alone.
 
-    Raises DataError for malformed files and for a box source that neither the dataset nor a file has.
+    `known` are indices by dataset that were read before and are not read again. Raises DataError for malformed files
+    and for a box source that neither the dataset nor a file has.
     """
     indices = {
-        name: _with_boxes(protocol, module.index(root, pixels=pixels), root / module.ACCESS.folder)
+        name: _with_boxes(protocol, known.get(name) or module.index(root, pixels=pixels), root / module.ACCESS.folder)
         for name, module in needed(protocol, training=training).items()
     }
     index = indices[protocol.dataset]

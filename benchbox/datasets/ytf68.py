@@ -159,6 +159,12 @@ def _picture(folder: Path, names: tuple[str, ...], values: Floats, row: int) -> 
     return pixels
 
 
+def pictures(root: Path) -> dict[str, Path]:
+    """Map ids to picture files, for the examination."""
+    folder = root / ACCESS.folder
+    return {Path(name).stem: folder / "training" / name for name in _files(folder)}
+
+
 # --- examination -------------------------------------------------------------------------------------------------
 
 
