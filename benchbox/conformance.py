@@ -101,7 +101,10 @@ class _Trial:
 
     def __init__(self, method: MethodCard, variant: str, root: Path, job: Job, test: Sequence[Sample]) -> None:
         self.method, self.root, self.test = method, root, test
-        self.job = replace(job, params=plugins.settings(method, variant, "smoke"))
+        params = plugins.settings(method, variant, "smoke")
+        if "weights" in params:
+            params["weights"] = pipeline.SCRATCH  # a trial has no data root, so no published weights either
+        self.job = replace(job, params=params)
         self.shape = job.labelled.values.shape[1:]
         self.allowed = _TOLERANCES[job.task]
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 _BATCH = 32
+SCRATCH = "scratch"  # as the parameter `weights` of a method: nothing to begin with
 
 
 def _silent(line: str) -> None:
@@ -122,6 +123,7 @@ def run(request: Request, say: Say = _silent) -> Outcome:
     if store.finished(todo.place) and not request.fresh:
         return _reuse(todo, request.data)
     _demand(todo.protocol, request.data)
+    published = weights(todo.params, request.data)
     store.check_writable(todo.place)
     from .kit import runtime  # seconds: after the faults that can be told at once
 
@@ -141,9 +143,9 @@ def run(request: Request, say: Say = _silent) -> Outcome:
         if notes["sessions"] > 1:
             say("going on with the interrupted run that is here")
         if todo.protocol.folds:
-            kind, answers = _each_fold(todo, module, index, folds, device, clock, say)
+            kind, answers = _each_fold(todo, module, index, folds, device, published, clock, say)
         else:
-            job = _job(todo, split, store.work(todo.place), device)
+            job = _job(todo, split, store.work(todo.place), device, published)
             kind, answers = _train_and_answer(todo, module, job, split, index.origin, clock)
         predictions.write(store.predictions_file(todo.place), _ordered(truth, answers))
         with clock("score"):
@@ -169,7 +171,7 @@ def _tell(protocol: Protocol, split: splits.Split, folds: int, tested: int, say:
         say(f"note: {note}")
 
 
-def _job(todo: Plan, split: splits.Split, out: Path, device: str) -> Job:
+def _job(todo: Plan, split: splits.Split, out: Path, device: str, published: Path | None) -> Job:
     return Job(
         task=todo.protocol.task,
         layout=layouts.LAYOUTS.get(todo.protocol.layout),
@@ -181,6 +183,7 @@ def _job(todo: Plan, split: splits.Split, out: Path, device: str) -> Job:
         device=device,
         budget=todo.budget,
         params=todo.params,
+        weights=published,
     )
 
 
@@ -199,7 +202,14 @@ def _train_and_answer(
 
 
 def _each_fold(
-    todo: Plan, module: ModuleType, index: Index, folds: Sequence[str], device: str, clock: _Clock, say: Say
+    todo: Plan,
+    module: ModuleType,
+    index: Index,
+    folds: Sequence[str],
+    device: str,
+    published: Path | None,
+    clock: _Clock,
+    say: Say,
 ) -> tuple[Kind, Predictions]:
     """Train and answer fold by fold, leaving out those whose answers are here; one look at the test split for all."""
     from .kit import runtime
@@ -214,7 +224,7 @@ def _each_fold(
             say(f"fold {number} of {len(folds)}: {fold}, {len(split.labelled)} labelled items to train on")
             out.mkdir(exist_ok=True)
             runtime.prepare(device, todo.seed)  # every fold begins alike, whether or not one came before it
-            job = _job(todo, split, out, device)
+            job = _job(todo, split, out, device, published)
             kind, answers = _train_and_answer(todo, module, job, split, index.origin, clock, look=not looked)
             predictions.write(kept, answers)
             looked = True
@@ -240,8 +250,7 @@ def train(module: ModuleType, job: Job) -> Kind:
     """Let a plugin train, if it does; return the kind of row that this makes."""
     if not hasattr(module, "train"):
         return "weights"
-    module.train(job)
-    return "trained"
+    return "weights" if module.train(job) == "weights" else "trained"
 
 
 def collect(predict: Predict, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str) -> Floats:
@@ -414,6 +423,22 @@ def _demand(protocol: Protocol, root: Path, *, training: bool = True) -> None:
                 f"{access.title} is missing: no folder {root / access.folder}; get it at {access.where} "
                 f"({access.terms}), `benchbox data where {name}` shows how it must lie{twin}"
             )
+
+
+def weights(params: Mapping[str, Any], root: Path) -> Path | None:
+    """Return the file or folder that the parameter `weights` names under the data root; None for "scratch" or none.
+
+    Raises DataError when it is not there or lies elsewhere: a path of this machine has no place in a record.
+    """
+    name = params.get("weights", SCRATCH)
+    if name == SCRATCH:
+        return None
+    path = Path(str(name))
+    if path.is_absolute() or ".." in path.parts:
+        raise DataError(f"weights = {name!r}: must be a path under the data root {root}, or {SCRATCH}")
+    if not (root / path).exists():
+        raise DataError(f"{root / path}: no such weights; put them there, or --set weights={SCRATCH} to begin without")
+    return (root / path).absolute()
 
 
 def _answers(truth: Truth, values: Floats, origin: float) -> Predictions:

@@ -98,7 +98,7 @@ def load(method: MethodCard) -> ModuleType:
 def settings(
     method: MethodCard, variant: str = "", budget: str = "quick", overrides: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Merge defaults ← budget ← variant ← overrides; override texts take the type of the default.
+    """Merge defaults ← budget ← variant ← the variant's budget ← overrides; texts take the type of the default.
 
     Raises PluginError for an unknown variant, budget or key and for a value of the wrong type.
     """
@@ -110,6 +110,7 @@ def settings(
     params = dict(method.params)
     params.update(method.budgets.get(budget, {}))
     params.update(method.variants[variant].params)
+    params.update(method.variants[variant].budgets.get(budget, {}))
     for key, text in (overrides or {}).items():
         if key not in params:
             raise PluginError(f"method {method.name!r} has no parameter {key!r}; {hint(key, params)}")
@@ -224,11 +225,17 @@ def _variants(doc: Mapping[str, Any], params: Mapping[str, Any], file: Path) -> 
         where = f"variants.{key}."
         if not isinstance(body, dict):
             raise PluginError(f"{file}: variants.{key} must be a table, [variants.{key}]")
-        _known(body, ("title", "params"), file, where)
+        _known(body, ("title", "params", "budgets"), file, where)
         if _name(key, "variant", file) == SUBMITTED:
             raise PluginError(f"{file}: a variant may not be called {SUBMITTED!r}: kept for external predictions")
         changes = _changes(_table(body, "params", file, where), params, file, f"{where}params.")
-        variants[key] = Variant(key, _text(body, "title", file, where), changes)
+        budgets = _table(body, "budgets", file, where)
+        _known(budgets, BUDGETS, file, f"{where}budgets.")
+        own = {
+            budget: _changes(_table(budgets, budget, file, f"{where}budgets."), params, file, f"{where}{budget}.")
+            for budget in budgets
+        }
+        variants[key] = Variant(key, _text(body, "title", file, where), changes, own)
     if not variants:
         raise PluginError(f'{file}: no variant: write at least [variants.NAME] with title = "…"')
     return variants

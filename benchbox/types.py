@@ -217,6 +217,7 @@ class Job:
     device: str  # "cpu", "cuda"
     budget: str  # "smoke", "quick", "paper"
     params: Mapping[str, Any]  # card defaults ← budget ← variant ← overrides
+    weights: Path | None = None  # what params["weights"] names under the data root; None: start from scratch
 
 
 Predict = Callable[[Sequence[Sample]], "np.ndarray"]
@@ -225,8 +226,11 @@ Predict = Callable[[Sequence[Sample]], "np.ndarray"]
 class Method(Interface):
     """What the module of a plugin offers; `train` may be absent when there is nothing to train."""
 
-    def train(self, job: Job) -> None:
-        """Train by any loop and stages; leave the weights under `job.out`."""
+    def train(self, job: Job) -> Kind | None:
+        """Train by any loop and stages; leave the weights under `job.out`.
+
+        A variant that only puts published weights there says so by returning "weights".
+        """
 
     def predictor(self, weights: Path, device: str) -> Predict:
         """Return a callable: samples → (n, K, 2) px in the pixel frame | (n, 2) cm | (n, 3); a NaN row is no answer."""
@@ -239,6 +243,7 @@ class Variant:
     name: str
     title: str
     params: Mapping[str, Any]
+    budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # budget → what it changes in this variant
 
 
 @dataclass(frozen=True)

@@ -305,3 +305,33 @@ def test_the_command_names_no_folder_of_this_machine():
     line = "benchbox run --method m --variant v --protocol p --seed 3 --budget quick --set a=1 --set b=2"
     assert pipeline.command(request) == line
     assert plugins.BUDGETS[1] == request.budget
+
+
+ADOPTS = (
+    CENTRE
+    + """
+def train(job):
+    (job.out / "w.safetensors").write_bytes(job.weights.read_bytes() if job.weights else b"trained")
+    return "weights" if job.weights else None
+"""
+)
+
+
+def test_published_weights_are_named_under_the_data_root_and_make_a_row_of_their_own_kind(world, request_for):
+    """A record says which weights, never where on this machine; without them the same method trains."""
+    world.method("adopts", ADOPTS, '[params]\nweights = "theirs/net.pth"\n')
+    with pytest.raises(DataError, match=r"theirs/net.pth: no such weights; .* --set weights=scratch"):
+        pipeline.run(request_for("adopts"))
+    (world.data / "theirs").mkdir()
+    (world.data / "theirs" / "net.pth").write_bytes(b"published")
+    run = pipeline.run(request_for("adopts")).run
+    assert (run.record["kind"], run.record["params"]) == ("weights", {"weights": "theirs/net.pth"})
+    assert (store.work(run.folder) / "w.safetensors").read_bytes() == b"published"
+    trained = pipeline.run(request_for("adopts", overrides={"weights": "scratch"})).run
+    assert trained.record["kind"] == "trained"
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../elsewhere.pth", "a/../../b.pth"])
+def test_weights_lie_under_the_data_root(tmp_path, name):
+    with pytest.raises(DataError, match="must be a path under the data root"):
+        pipeline.weights({"weights": name}, tmp_path)

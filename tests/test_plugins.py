@@ -154,6 +154,31 @@ def test_unknown_names_say_what_was_meant():
         plugins.settings(plugins.card("mean-shape"), budget="huge")
 
 
+def test_a_variant_changes_what_a_budget_set(world):
+    """A variant ten times as dear may do less at one budget, and still what the paper says at another."""
+    variants = '[variants.big]\ntitle = "B"\nparams = {rate = 0.5}\nbudgets.quick = {steps = 3}\n'
+    world.method("mine", GOOD, PARAMS + variants)
+    card = plugins.card("mine", [world.methods])
+    found = [plugins.settings(card, "big", budget)["steps"] for budget in ("smoke", "quick", "paper")]
+    assert found == [1, 3, 10]
+    assert plugins.settings(card, "big", "quick", {"steps": "7"})["steps"] == 7
+    assert plugins.settings(card, "v", "quick")["steps"] == 10
+
+
+@pytest.mark.parametrize(
+    ("line", "match"),
+    [
+        ("budgets.swift = {steps = 3}", r"unknown key 'variants.big.budgets.swift'; allowed: smoke, quick, paper"),
+        ("budgets.quick = {stepz = 3}", r"unknown key 'variants.big.quick.stepz'"),
+        ("budgets.quick = {steps = 'three'}", r"variants.big.quick.steps = 'three': must be int"),
+    ],
+)
+def test_a_variants_budget_is_read_as_strictly_as_any(world, line, match):
+    world.method("mine", GOOD, PARAMS + f'[variants.big]\ntitle = "B"\n{line}\n')
+    with pytest.raises(PluginError, match=match):
+        plugins.card("mine", [world.methods])
+
+
 def test_a_folder_without_a_card_is_refused(tmp_path):
     with pytest.raises(PluginError, match=r"--methods .*: no method\.toml in it"):
         plugins.cards([tmp_path])

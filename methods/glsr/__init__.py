@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from benchbox.types import Job, Layout, Predict
+    from benchbox.types import Job, Kind, Layout, Predict
 
 
-def train(job: Job) -> None:
-    """Train the variant that `job.params` describes."""
+def train(job: Job) -> Kind:
+    """Train the variant that `job.params` describes, or take over the authors' published weights."""
     from . import recipe
 
-    recipe.train(job)
+    return recipe.train(job)
 
 
 def predictor(weights: Path, device: str) -> Predict:
@@ -29,6 +29,6 @@ def predictor(weights: Path, device: str) -> Predict:
 
 def networks(params: Mapping[str, Any], layout: Layout) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """List the networks of a variant, each with an input of batch 1, in the order in which a prediction runs them."""
-    from . import recipe, system
+    from .system import System
 
-    return system.networks(recipe.build(params, layout))
+    return System(layout, params).listed()

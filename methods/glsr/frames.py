@@ -114,3 +114,32 @@ def supervised_theta(shapes: Tensor, reference: Tensor, margin: float = 1.0) -> 
     half, centre = (high - low) / 2 * margin, (high + low) / 2
     to_unit = torch.cat([torch.diag_embed(1 / half), (-centre / half)[:, :, None]], dim=2)
     return invert(compose(to_unit, upright))
+
+
+def part_box(points: Tensor, margin: float = 0.25) -> Tensor:
+    """Return the maps (n, 2, 3) from the patch to the points' frame: an upright square about points (n, k, 2).
+
+    Its side is the longer side of their tight box, `margin` of it added on each side.
+    """
+    low, high = points.amin(dim=1), points.amax(dim=1)
+    half = (high - low).amax(dim=1) * (1 + 2 * margin) / 2
+    zero = torch.zeros_like(half)
+    centre = (low + high) / 2
+    rows = [torch.stack([half, zero, centre[:, 0]], 1), torch.stack([zero, half, centre[:, 1]], 1)]
+    return torch.stack(rows, dim=1)
+
+
+def upright_box(shape: Tensor, eyes: tuple[int, int], expansion: float) -> Tensor:
+    """Return the maps (n, 2, 3) from a square about shapes (n, K, 2), turned so that the eye line is level.
+
+    The square is `expansion` x the longer side of the turned shape's tight box: the second crop of B2.
+    """
+    line = shape[:, eyes[1]] - shape[:, eyes[0]]
+    along = line / line.norm(dim=1, keepdim=True).clamp(min=1e-6)
+    across = torch.stack([-along[:, 1], along[:, 0]], dim=1)
+    axes = torch.stack([along, across], dim=2)  # columns: the square's own axes
+    level = shape @ axes
+    low, high = level.amin(dim=1), level.amax(dim=1)
+    half = (high - low).amax(dim=1).view(-1, 1, 1) * expansion / 2
+    centre = axes @ ((low + high) / 2)[:, :, None]
+    return torch.cat([axes * half, centre], dim=2)

@@ -63,7 +63,7 @@ class Backbone(nn.Module):
         self.trunk = nn.Sequential(*layers)
         features = TRUNK_OUT * math.ceil(side / 128) ** 2
         widths = {"table": (features, 256, 256, 2 * points), "lite": (features, 64, 2 * points)}[head]
-        self.head = _mlp(widths, nn.ReLU)
+        self.head = mlp(widths, nn.ReLU)
 
     def forward(self, x: Tensor) -> Tensor:
         """Regress (n, 3, side, side) to shape offsets (n, 2 * points)."""
@@ -81,7 +81,7 @@ class GlobalReinit(nn.Module):
             layers += [nn.Conv2d(inputs, outputs, 3, 2, 1), nn.PReLU()]
         self.convs = nn.Sequential(*layers, nn.Flatten())
         self.fc = nn.Sequential(nn.Linear(1536, 128), nn.PReLU(), nn.Linear(128, 6))
-        _start_at_identity(self.fc[-1])
+        start_at_identity(self.fc[-1])
 
     def forward(self, x: Tensor) -> Tensor:
         """Estimate θ_g (n, 2, 3) from (n, 3, 128, 128)."""
@@ -109,8 +109,8 @@ class LocalReinit(nn.Module):
 
     def __init__(self, points: int) -> None:
         super().__init__()
-        self.fc = _mlp((2 * points, 256, 256, 6), nn.PReLU)
-        _start_at_identity(self.fc[-1])
+        self.fc = mlp((2 * points, 256, 256, 6), nn.PReLU)
+        start_at_identity(self.fc[-1])
 
     def forward(self, shape: Tensor) -> Tensor:
         """Estimate θ_l (n, 2, 3), from the part's patch to the normalised face, from points (n, k, 2)."""
@@ -128,21 +128,22 @@ class LocalRegression(nn.Module):
             layers.append(BasicBlock(channels, outputs, stride))
             channels = outputs
         self.trunk = nn.Sequential(*layers, nn.Flatten())
-        self.head = _mlp((64, 64, 2 * points), nn.ReLU)
+        self.head = mlp((64, 64, 2 * points), nn.ReLU)
 
     def forward(self, patch: Tensor) -> Tensor:
         """Regress (n, 3, 64, 64) to shape offsets (n, 2 * points)."""
         return self.head(self.trunk(patch))
 
 
-def _mlp(widths: tuple[int, ...], activation: type[nn.Module]) -> nn.Sequential:
+def mlp(widths: tuple[int, ...], activation: type[nn.Module]) -> nn.Sequential:
+    """Chain fully connected layers of the given widths, an activation between them."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(widths):
         layers += [nn.Linear(inputs, outputs), activation()]
     return nn.Sequential(*layers[:-1])
 
 
-def _start_at_identity(layer: nn.Module) -> None:
+def start_at_identity(layer: nn.Module) -> None:
     """Begin a localisation net at the identity map, whatever its input."""
     assert isinstance(layer, nn.Linear)
     nn.init.zeros_(layer.weight)

@@ -1,11 +1,13 @@
 """Train G&LSR in the four steps of the paper (section 3.4), each resumable.
 
 Step 1 learns the global reinitialisation, step 2 the global regression behind the frozen step 1, step 3 the local
-stage behind the frozen global one, step 4 everything end to end without the θ losses. `b1` is step 2 alone.
+stage behind the frozen global one, step 4 everything end to end without the θ losses. `b1` is step 2 alone; `b2` trains
+its first network (step 5 by number) before it. Without θ losses, a plain STN, steps 1 and 2 are one.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,25 +16,36 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchbox.errors import PluginError
 from benchbox.kit.checkpoint import Checkpoint, load_into, load_weights, once, save_weights
 from benchbox.kit.meter import Meter
 from benchbox.kit.optimise import Average, optimiser, rate
-from benchbox.types import Job, Layout
+from benchbox.types import Job, Kind, Layout
 
+from .backbones import read_weights
 from .draws import Batch, Draws
-from .frames import compose, invert, supervised_theta, transform
+from .frames import compose, invert, supervised_theta, transform, upright_box
 from .losses import shape_loss, theta_loss
-from .system import System, glsr_parts
+from .release import Release
+from .system import STRUCTURE, System
 
 WEIGHTS = "glsr.safetensors"
+SCRATCH = "scratch"  # as `weights`: nothing to begin from
+PERTURBED = ("perturb_scale", "perturb_shift", "perturb_rotation_deg")  # what the predictor does to boxes
 LOCAL_MARGIN = 1.4  # of the part's box, for θ_l*
 
 
-def train(job: Job) -> None:
-    """Run the steps that the variant has; leave the weights under the job's folder."""
+def train(job: Job) -> Kind:
+    """Run the steps that the variant has; leave the weights under the job's folder.
+
+    With the authors' published weights nothing is trained: they are copied there.
+    """
     assert job.layout is not None
     params = job.params
-    system = build(params, job.layout).to(job.device, memory_format=torch.channels_last)
+    if params["backbone"] == "release" and params["weights"] != SCRATCH:
+        return adopt(job, job.layout)
+    system = System(job.layout, params).to(job.device, memory_format=torch.channels_last)
+    begin(system, job)
     draws = Draws(job.labelled, job.layout, params, job.seed, job.device)
     objective = Objective(system, draws.reference, job.layout, params)
     objective.start(draws)
@@ -42,14 +55,34 @@ def train(job: Job) -> None:
         path = job.out / f"step{stage.number}-{stage.name}.safetensors"
         once(path, fit, job, stage, system, draws)
         load_into(system, "system", load_weights(path))
-    facts = {key: str(params[key]) for key in ("side", "head", "reinit", "local", "expansion", "crop_side")}
-    save_weights(job.out / WEIGHTS, {"system": system}, facts | {"layout": job.layout.name})
+    kept = json.dumps({key: params[key] for key in (*STRUCTURE, *PERTURBED, "crop_side")})
+    save_weights(job.out / WEIGHTS, {"system": system}, {"frames": "ours", "layout": job.layout.name, "params": kept})
+    return "trained"
 
 
-def build(params: Mapping[str, Any], layout: Layout) -> System:
-    """Make the untrained system that a set of parameters names."""
-    parts = glsr_parts(layout.parts) if params["local"] else []
-    return System(layout.count, parts, params["side"], params["head"], params["reinit"], params["local"])
+def begin(system: System, job: Job) -> None:
+    """Start the backbones from public ImageNet weights where `weights` names a file, else from scratch."""
+    if job.params["weights"] == SCRATCH:
+        return
+    if job.weights is None:
+        raise PluginError(f"weights = {job.params['weights']!r} but the job was given no such file")
+    kind = job.params["backbone"]
+    if kind not in ("medium", "large"):
+        raise PluginError(f"weights = {job.params['weights']!r}: no ImageNet weights exist for the {kind} backbone")
+    tensors = read_weights(job.weights)
+    for backbone in (system.backbone, system.first):
+        if backbone is not None:
+            backbone.load_trunk(tensors, str(job.weights))
+
+
+def adopt(job: Job, layout: Layout) -> Kind:
+    """Put the authors' published networks under the job's folder, as one file."""
+    if job.weights is None:
+        raise PluginError(f"weights = {job.params['weights']!r} but the job was given no such folder")
+    system = Release(layout.count)
+    system.load_published(job.weights)
+    save_weights(job.out / WEIGHTS, {"system": system}, {"frames": "release", "layout": layout.name})
+    return "weights"
 
 
 @dataclass(frozen=True)
@@ -68,9 +101,15 @@ def stages(system: System, objective: Objective, params: Mapping[str, Any]) -> l
     """List the steps of a variant in order."""
     lr, fine = params["lr"], params["lr_joint"]
     found = []
-    if system.reinit is not None:
-        found.append(Stage(1, "reinit", params["draws_reinit"], lr, objective.reinit, [system.reinit]))
-    found.append(Stage(2, "global", params["draws_global"], lr, objective.global_shape, [system.backbone]))
+    if system.first is not None:
+        found.append(Stage(5, "first", params["draws_first"], lr, objective.first_shape, [system.first]))
+    if system.reinit is not None and not params["theta_loss"]:
+        both = [system.reinit, system.backbone]
+        found.append(Stage(2, "global", params["draws_global"], lr, objective.plain_transformer, both))
+    else:
+        if system.reinit is not None:
+            found.append(Stage(1, "reinit", params["draws_reinit"], lr, objective.reinit, [system.reinit]))
+        found.append(Stage(2, "global", params["draws_global"], lr, objective.global_shape, [system.backbone]))
     if system.parts:
         local = [system.local_reinit, system.local_regression]
         found.append(Stage(3, "local", params["draws_local"], lr, objective.local, local))
@@ -86,21 +125,36 @@ class Objective:
         self.system, self.reference, self.eyes, self.params = system, reference, layout.eye_corners, params
 
     def start(self, draws: Draws) -> None:
-        """Set S_g0 to the mean true shape of the normalised face, and each θ_l to its mean true value."""
+        """Set S_g0 to the mean true shape of the normalised face, and each θ_l to its mean true value.
+
+        A plain STN begins at the identity, so its normalised face is F0.
+        """
         shapes, system = draws.upright(), self.system
-        if system.reinit is not None:
+        if system.first is not None:
+            system.first_start.copy_(shapes.mean(dim=0))
+            shapes = transform(invert(upright_box(shapes, self.eyes, self.params["expansion"])), shapes)
+        elif system.reinit is not None and self.params["theta_loss"]:
             theta = supervised_theta(shapes, self.reference, self.params["global_margin"])
             shapes = transform(invert(theta), shapes)
         system.start.copy_(shapes.mean(dim=0))
-        for part, points in enumerate(system.parts):
+        for local_reinit, points in zip(system.local_reinit, system.parts, strict=False):  # G&LSR* has none
             theta = supervised_theta(shapes[:, points], self.reference[points], LOCAL_MARGIN)
-            system.local_reinit[part].fc[-1].bias.data.copy_(theta.mean(dim=0).flatten())
+            local_reinit.fc[-1].bias.data.copy_(theta.mean(dim=0).flatten())
 
     def reinit(self, batch: Batch, share: float) -> Tensor:
         """Step 1: ‖θ_g - θ_g*‖²."""
         del share
         target = supervised_theta(batch.shape, self.reference, self.params["global_margin"])
         return theta_loss(self.system.global_theta(batch.look, batch.frame), target)
+
+    def first_shape(self, batch: Batch, share: float) -> Tensor:
+        """B2's first network: the shape loss in F0."""
+        shape = self.system.first_shape(batch.look, batch.frame)
+        return self._shape_loss(shape, batch.shape, self._distance(batch.shape), share)
+
+    def plain_transformer(self, batch: Batch, share: float) -> Tensor:
+        """Do steps 1 and 2 as one, without θ_g*: the shape loss alone moves θ_g; in F0, as in step 4."""
+        return self._global_in_f0(batch, share)[0]
 
     def global_shape(self, batch: Batch, share: float) -> Tensor:
         """Step 2: the shape loss of S_g, behind a frozen θ_g."""
@@ -127,12 +181,8 @@ class Objective:
         eye line makes d larger.
         """
         del share
-        system = self.system
-        theta = system.global_theta(batch.look, batch.frame)
-        to_crop = compose(batch.frame, theta)
-        shape = system.global_shape(batch.look, to_crop)
-        distance = self._distance(batch.shape)
-        loss = self._shape_loss(transform(theta, shape), batch.shape, distance, 1.0)
+        system, distance = self.system, self._distance(batch.shape)
+        loss, theta, to_crop, shape = self._global_in_f0(batch, 1.0)
         for part, points in enumerate(system.parts):
             local = system.local_theta(part, shape)
             found = system.local_shape(part, batch.look, to_crop, local, shape)
@@ -140,15 +190,24 @@ class Objective:
             loss = loss + self._shape_loss(found, batch.shape[:, points], distance, 1.0) / len(system.parts)
         return loss
 
+    def _global_in_f0(self, batch: Batch, share: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the shape loss of the global stage in F0, with θ_g, F_g → stored crop and S_g, for gradients."""
+        theta = self.system.global_theta(batch.look, batch.frame)
+        to_crop = compose(batch.frame, theta)
+        shape = self.system.global_shape(batch.look, to_crop)
+        loss = self._shape_loss(transform(theta, shape), batch.shape, self._distance(batch.shape), share)
+        return loss, theta, to_crop, shape
+
     def _parts_loss(self, batch: Batch, to_crop: Tensor, shape: Tensor, target: Tensor, share: float) -> Tensor:
         system, total = self.system, shape.new_zeros(())
         for part, points in enumerate(system.parts):
             theta = system.local_theta(part, shape)
             found = system.local_shape(part, batch.look, to_crop, theta, shape)
             wanted = transform(invert(theta), target[:, points])
-            ideal = supervised_theta(target[:, points], self.reference[points], LOCAL_MARGIN)
             total = total + self._shape_loss(found, wanted, torch.ones_like(wanted[:, 0, 0]), share)
-            total = total + self.params["theta_weight"] * theta_loss(theta, ideal)
+            if len(system.local_reinit) and self.params["theta_loss"]:
+                ideal = supervised_theta(target[:, points], self.reference[points], LOCAL_MARGIN)
+                total = total + self.params["theta_weight"] * theta_loss(theta, ideal)
         return total
 
     def _shape_loss(self, shape: Tensor, target: Tensor, distance: Tensor, share: float) -> Tensor:

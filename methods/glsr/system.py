@@ -3,38 +3,126 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .frames import compose, identity, invert, transform
-from .model import Backbone, GlobalReinit, LocalRegression, LocalReinit
+from benchbox.errors import PluginError
+from benchbox.types import Layout
 
-F0_SIDE = 128
-PATCH_SIDE = 64
+from . import backbones, release, tsr
+from .frames import compose, identity, invert, part_box, transform, upright_box
+from .model import Backbone, GlobalReinit, LocalRegression, LocalReinit
 
 # (maps from a view's frame to the stored crop's frame (n, 2, 3), side) → views (n, 3, side, side)
 Look = Callable[[Tensor, int], Tensor]
 
+# What decides the networks and the frames of a system.
+STRUCTURE = ("backbone", "head", "side", "side_pooled", "reinit", "cascade", "local", "local_reinit", "expansion")
+
+
+@dataclass(frozen=True)
+class Networks:
+    """What a backbone's stages are built of, and the sides of what they look at."""
+
+    reinit: Callable[[], nn.Module]
+    backbone: Callable[[int, Mapping[str, Any]], nn.Module]  # (points, params)
+    side: Callable[[Mapping[str, Any]], int]  # of the normalised face
+    local_reinit: Callable[[int], nn.Module] = LocalReinit
+    local_regression: Callable[[int], nn.Module] = LocalRegression
+    f0_side: int = 128
+    patch_side: int = 64
+
+
+def _face_side(params: Mapping[str, Any]) -> int:
+    return int(params["side"])
+
+
+def _pooled_side(params: Mapping[str, Any]) -> int:
+    return int(params["side_pooled"])
+
+
+def _tsr_side(params: Mapping[str, Any]) -> int:
+    return int(params["side"]) * tsr.FACE_SIDE // 256
+
+
+def _small(points: int, params: Mapping[str, Any]) -> nn.Module:
+    return Backbone(points, _face_side(params), params["head"])
+
+
+def _medium(points: int, params: Mapping[str, Any]) -> nn.Module:
+    del params
+    return backbones.MobileNetV2(points)
+
+
+def _large(points: int, params: Mapping[str, Any]) -> nn.Module:
+    del params
+    return backbones.ResNet50(points)
+
+
+def _vgg_s(points: int, params: Mapping[str, Any]) -> nn.Module:
+    return tsr.VggS(points, _tsr_side(params))
+
+
+def _release(points: int, params: Mapping[str, Any]) -> nn.Module:
+    return release.ReleaseBackbone(points, _face_side(params))
+
+
+NETWORKS: Mapping[str, Networks] = {
+    "small": Networks(GlobalReinit, _small, _face_side),
+    "medium": Networks(GlobalReinit, _medium, _pooled_side),
+    "large": Networks(GlobalReinit, _large, _pooled_side),
+    "vgg-s": Networks(
+        tsr.TsrReinit,
+        _vgg_s,
+        _tsr_side,
+        tsr.TsrLocalReinit,
+        tsr.TsrLocalRegression,
+        f0_side=tsr.F0_SIDE,
+        patch_side=tsr.PATCH_SIDE,
+    ),
+    "release": Networks(release.ReleaseReinit, _release, _face_side),
+}
+
 
 class System(nn.Module):
-    """Global reinitialisation, global regression and the local stage; the parts a variant lacks are None."""
+    """Global reinitialisation, global regression and the local stage; the parts a variant lacks are None or empty.
 
-    def __init__(self, points: int, parts: Sequence[Sequence[int]], side: int, head: str, reinit: bool, local: bool):
+    `first` is the first of B2's two networks: its shape gives the crop that the second one sees.
+    """
+
+    def __init__(self, layout: Layout, params: Mapping[str, Any]) -> None:
         super().__init__()
-        self.side = side
-        self.reinit = GlobalReinit() if reinit else None
-        self.backbone = Backbone(points, side, head)
+        self.networks = made = _networks(params["backbone"])
+        points = layout.count
+        self.side, self.eyes, self.expansion = made.side(params), layout.eye_corners, params["expansion"]
+        self.reinit = made.reinit() if params["reinit"] and not params["cascade"] else None
+        self.backbone = made.backbone(points, params)
         self.register_buffer("start", torch.zeros(points, 2))  # S_g0: mean of the training shapes in F_g (b1: in F0)
-        self.parts = [torch.as_tensor(list(part)) for part in parts] if local else []
-        self.local_reinit = nn.ModuleList(LocalReinit(len(part)) for part in self.parts)
-        self.local_regression = nn.ModuleList(LocalRegression(len(part)) for part in self.parts)
+        parts = glsr_parts(layout.parts) if params["local"] else []
+        self.parts = [torch.as_tensor(list(part)) for part in parts]
+        local_reinit = self.parts if params["local_reinit"] else []
+        self.local_reinit = nn.ModuleList(made.local_reinit(len(part)) for part in local_reinit)
+        self.local_regression = nn.ModuleList(made.local_regression(len(part)) for part in self.parts)
+        self.first: nn.Module | None = None
+        if params["cascade"]:
+            self.first = made.backbone(points, params)
+            self.register_buffer("first_start", torch.zeros(points, 2))  # mean of the training shapes in F0
 
     def global_theta(self, look: Look, frame: Tensor) -> Tensor:
         """Estimate θ_g (n, 2, 3), F_g → F0; the identity where the variant has no global reinitialisation."""
+        if self.first is not None:
+            return upright_box(self.first_shape(look, frame).detach(), self.eyes, self.expansion)
         if self.reinit is None:
             return identity(len(frame), frame)
-        return self.reinit(look(frame, F0_SIDE))
+        return self.reinit(look(frame, self.networks.f0_side))
+
+    def first_shape(self, look: Look, frame: Tensor) -> Tensor:
+        """Regress B2's first shape (n, K, 2) in F0."""
+        assert self.first is not None
+        return self.first_start + self.first(look(frame, self.side)).view(-1, *self.start.shape)
 
     def global_shape(self, look: Look, to_crop: Tensor) -> Tensor:
         """Regress S_g (n, K, 2) in F_g, from the map F_g → stored crop."""
@@ -42,12 +130,13 @@ class System(nn.Module):
         return self.start + offsets.view(-1, *self.start.shape)
 
     def local_theta(self, part: int, shape: Tensor) -> Tensor:
-        """Estimate θ_l (n, 2, 3), patch → F_g, from the part's points of S_g."""
-        return self.local_reinit[part](shape[:, self.parts[part]])
+        """Estimate θ_l (n, 2, 3), patch → F_g, from the part's points of S_g; G&LSR* takes their upright box."""
+        points = shape[:, self.parts[part]]
+        return self.local_reinit[part](points) if len(self.local_reinit) else part_box(points.detach())
 
     def local_shape(self, part: int, look: Look, to_crop: Tensor, theta: Tensor, shape: Tensor) -> Tensor:
         """Refine the part's points (n, k, 2) in the patch's frame, starting from S_g seen there."""
-        patch = look(compose(to_crop, theta), PATCH_SIDE)
+        patch = look(compose(to_crop, theta), self.networks.patch_side)
         start = transform(invert(theta), shape[:, self.parts[part]])
         return start + self.local_regression[part](patch).view_as(start)
 
@@ -61,6 +150,31 @@ class System(nn.Module):
             final[:, points] = transform(theta, self.local_shape(part, look, to_crop, theta, shape))
         return transform(to_crop, final)
 
+    def listed(self) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+        """List the networks that a prediction runs, each with an input of batch 1."""
+        found: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {}
+        face, patch = (torch.zeros(1, 3, side, side) for side in (self.side, self.networks.patch_side))
+        if self.first is not None:
+            found["first regression"] = (self.first, (face,))
+        if self.reinit is not None:
+            side = self.networks.f0_side
+            found["global reinitialisation"] = (self.reinit, (torch.zeros(1, 3, side, side),))
+        found["global regression"] = (self.backbone, (face,))
+        for part, points in enumerate(self.parts):
+            if len(self.local_reinit):
+                found[f"local reinitialisation {part + 1}"] = (
+                    self.local_reinit[part],
+                    (torch.zeros(1, len(points), 2),),
+                )
+            found[f"local regression {part + 1}"] = (self.local_regression[part], (patch,))
+        return found
+
+
+def _networks(name: str) -> Networks:
+    if name not in NETWORKS:
+        raise PluginError(f"backbone = {name!r}: must be one of {', '.join(NETWORKS)}")
+    return NETWORKS[name]
+
 
 def glsr_parts(parts: Mapping[str, Sequence[int]]) -> list[list[int]]:
     """List the four local parts of the paper: each eye with its brow, nose, mouth; the contour stays global."""
@@ -70,16 +184,3 @@ def glsr_parts(parts: Mapping[str, Sequence[int]]) -> list[list[int]]:
         [*parts["nose"]],
         [*parts["mouth"]],
     ]
-
-
-def networks(system: System) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
-    """List the networks of a system, each with an input of batch 1."""
-    found: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {}
-    if system.reinit is not None:
-        found["global reinitialisation"] = system.reinit, (torch.zeros(1, 3, F0_SIDE, F0_SIDE),)
-    found["global regression"] = system.backbone, (torch.zeros(1, 3, system.side, system.side),)
-    for part, points in enumerate(system.parts):
-        found[f"local reinitialisation {part + 1}"] = system.local_reinit[part], (torch.zeros(1, len(points), 2),)
-        patch = torch.zeros(1, 3, PATCH_SIDE, PATCH_SIDE)
-        found[f"local regression {part + 1}"] = system.local_regression[part], (patch,)
-    return found

@@ -48,7 +48,7 @@ class Draws:
         self.images = pictures(examples.samples, params, device)
         self.shapes = geometry.transform(box_frames(examples.samples, params["expansion"]), examples.values)
         known = np.concatenate([self.shapes, self._mirror(self.shapes)]) if params["flip"] else self.shapes
-        self.model = ShapeModel.fit(known, params["variance"])
+        self.model = ShapeModel.fit(known, params["variance"], params["shift_unit"])
 
     def __len__(self) -> int:
         return len(self.shapes)

@@ -1,10 +1,12 @@
 """The shape model of SIR: Procrustes PCA for the shape, a similarity for the pose (equation 3).
 
-    θ(S) = f R_β (mean + Σ α_i axis_i) + centre + 2 t,   S = (α_1 … α_m, t_x, t_y, β, log f)
+    θ(S) = f R_β (mean + Σ α_i axis_i) + centre + unit t,   S = (α_1 … α_m, t_x, t_y, β, log f)
 
 All shapes live in the [-1, 1]² frame of the box. Every entry of S has a unit in which one σ can serve all: α_i counts
-standard deviations of its axis, t counts sides of the box, β is in radians, and f is relative, so its logarithm is
-kept: it can then never turn negative. S = 0 is the mean face of the training boxes.
+standard deviations of its axis, β is in radians, and f is relative, so its logarithm is kept: it can then never turn
+negative. t counts radii (root mean square) of the mean face, so shift, turn and growth by one σ move points equally
+far; in sides of the box, the other choice, σ = 0.2 carries most points out of their own patch. S = 0 is the mean face
+of the training boxes.
 """
 
 from __future__ import annotations
@@ -15,26 +17,34 @@ import numpy as np
 import numpy.typing as npt
 
 from benchbox import geometry
+from benchbox.errors import PluginError
 
 Floats = npt.NDArray[np.float64]
 
 POSE = 4  # t_x, t_y, β, log f
-_BOX_SIDE = 2.0  # of [-1, 1]²
+BOX_SIDE = 2.0  # of [-1, 1]²
 _ROUNDS = 20
 _LEAST = 1e-12  # variance below which a direction is rounding, not shape
 
 
 @dataclass(frozen=True, eq=False)
 class ShapeModel:
-    """`mean` (K, 2) about the origin, `axes` (m, K, 2) of one standard deviation each, `centre` (2,) of the faces."""
+    """`mean` (K, 2) about the origin, `axes` (m, K, 2) of one standard deviation each, `centre` (2,) of the faces.
+
+    `unit` is how far t = 1 moves a shape.
+    """
 
     mean: Floats
     axes: Floats
     centre: Floats
+    unit: float
 
     @staticmethod
-    def fit(shapes: Floats, variance: float) -> ShapeModel:
-        """Fit to shapes (N, K, 2), keeping the fewest axes that explain the given share of the variance."""
+    def fit(shapes: Floats, variance: float, shift_unit: str = "face") -> ShapeModel:
+        """Fit to shapes (N, K, 2), keeping the fewest axes that explain the given share of the variance.
+
+        `shift_unit` is face (radii of the mean face) or box (sides of the box); raises PluginError for another.
+        """
         mean = shapes.mean(axis=0)
         centre, mean = mean.mean(axis=0), mean - mean.mean(axis=0)
         size = np.exp(np.log(_sizes(shapes)).mean())
@@ -47,7 +57,10 @@ class ShapeModel:
         kept = int(np.searchsorted(np.cumsum(power), variance * power.sum())) + 1
         kept = min(kept, int((power > _LEAST).sum()))
         axes = directions[:kept] * np.sqrt(power[:kept, None])
-        return ShapeModel(mean, axes.reshape(kept, *mean.shape), centre)
+        units = {"face": float(_sizes(mean)), "box": BOX_SIDE}
+        if shift_unit not in units:
+            raise PluginError(f"shift_unit = {shift_unit!r}: must be {' or '.join(units)}")
+        return ShapeModel(mean, axes.reshape(kept, *mean.shape), centre, units[shift_unit])
 
     @property
     def size(self) -> int:
@@ -61,7 +74,7 @@ class ShapeModel:
         cos, sin = (np.exp(log_f) * turn(beta) for turn in (np.cos, np.sin))
         x, y = upright[..., 0], upright[..., 1]
         turned = np.stack([cos * x - sin * y, sin * x + cos * y], axis=-1)
-        return turned + self.centre + _BOX_SIDE * shift[:, None]
+        return turned + self.centre + self.unit * shift[:, None]
 
     def parameters(self, shapes: Floats) -> Floats:
         """Return S (n, size) of shapes (n, K, 2), least squares; what the axes do not span is left out."""
@@ -69,7 +82,7 @@ class ShapeModel:
         residuals = (geometry.transform(geometry.invert(pose), shapes) - self.mean).reshape(len(shapes), -1)
         axes = self.axes.reshape(len(self.axes), -1)
         alpha = residuals @ axes.T / (axes**2).sum(axis=1)
-        shift = (pose[:, :, 2] - self.centre) / _BOX_SIDE
+        shift = (pose[:, :, 2] - self.centre) / self.unit
         beta = np.arctan2(pose[:, 1, 0], pose[:, 0, 0])
         log_f = np.log(np.hypot(pose[:, 0, 0], pose[:, 1, 0]))
         return np.concatenate([alpha, shift, beta[:, None], log_f[:, None]], axis=1)

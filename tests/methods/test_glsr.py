@@ -1,4 +1,7 @@
-"""G&LSR: layer counts, frames, losses, draws. Numbers: the paper's tables and the reproduction spec's F8, F13-F18."""
+"""G&LSR: layer counts, frames, losses, draws. Numbers: the paper's tables and the reproduction spec's F8, F13-F18.
+
+Variants, their stages and their counts: `test_glsr_variants.py`; the authors' release: `test_glsr_release.py`.
+"""
 
 import dataclasses
 from importlib import import_module
@@ -9,6 +12,7 @@ import pytest
 import torch
 
 from benchbox import geometry, plugins
+from benchbox.kit.pixels import sample
 from benchbox.kit.profile import count
 from benchbox.layouts import IBUG68
 from benchbox.types import Examples, Sample
@@ -144,6 +148,47 @@ def test_a_box_without_errors_is_drawn_back_exactly():
     assert not mirrored.any()
 
 
+def test_identity_reproduces_a_bilinear_resize():
+    """θ = identity: the sampler is a plain resize; with corners aligned instead of edges it would be up to 1 px off."""
+    pictures = torch.rand(2, 3, 40, 40, generator=torch.Generator().manual_seed(0))
+    seen = sample(pictures, frames.identity(2, pictures), 20)
+    resized = torch.nn.functional.interpolate(pictures, size=20, mode="bilinear", align_corners=False)
+    assert seen.numpy() == pytest.approx(resized.numpy(), abs=1e-6)
+
+
+def test_a_shape_that_goes_through_all_frames_comes_back():
+    """S → S_g → S_l → back-projection T_R T_g T_l is the identity."""
+    truth = shapes(4)
+    reference = torch.from_numpy(frames.mean_shape(truth.numpy(), IBUG68.flip))
+    theta_g = frames.supervised_theta(truth, reference)
+    global_shape = frames.transform(frames.invert(theta_g), truth)
+    for points in system.glsr_parts(IBUG68.parts):
+        part_shape = global_shape[:, points]
+        for theta_l in (frames.supervised_theta(part_shape, reference[points], 1.4), frames.part_box(part_shape)):
+            local_shape = frames.transform(frames.invert(theta_l), part_shape)
+            back = frames.transform(frames.compose(theta_g, theta_l), local_shape)
+            assert back.numpy() == pytest.approx(truth[:, points].numpy(), abs=1e-9)
+
+
+def test_an_upright_part_box_has_a_quarter_of_margin_on_each_side():
+    points = torch.tensor([[[0.0, 0.1], [0.4, 0.1], [0.2, 0.3]]])
+    moved = frames.transform(frames.invert(frames.part_box(points)), points)
+    assert moved[0].tolist() == pytest.approx(np.array([[-2 / 3, -1 / 3], [2 / 3, -1 / 3], [0, 1 / 3]]), abs=1e-6)
+
+
+def test_the_second_crop_of_b2_levels_the_eyes_and_holds_the_face():
+    """A turned face comes upright, its tight box's longer side at 1 / 1.2 of the frame, nothing sheared."""
+    truth = shapes(3)
+    angle = torch.tensor(0.4, dtype=torch.float64)
+    turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
+    upright, turned = (
+        frames.transform(frames.invert(frames.upright_box(s, (36, 45), 1.2)), s) for s in (truth, truth @ turn.T)
+    )
+    assert turned.numpy() == pytest.approx(upright.numpy(), abs=1e-9)
+    assert (turned[:, 36, 1] - turned[:, 45, 1]).numpy() == pytest.approx(np.zeros(3), abs=1e-9)
+    assert turned.abs().amax(dim=(1, 2)).numpy() == pytest.approx(np.full(3, 1 / 1.2), abs=1e-9)
+
+
 # --- losses ------------------------------------------------------------------------------------------------------
 
 
@@ -167,6 +212,14 @@ def test_the_weighted_loss_tends_to_l1_in_unit_coordinates_and_to_nothing_in_256
     assert weighted[2] == pytest.approx(1, abs=0.01)
     assert 0.3 < weighted[64] < 0.6
     assert weighted[256] < 0.02
+
+
+def test_without_spread_the_weighted_loss_is_l1():
+    """σ → 0: every weight tends to 1."""
+    error = torch.randn(64, 68, 2, generator=torch.Generator().manual_seed(0)) * 1e-4
+    zero, one = torch.zeros_like(error), torch.ones(64)
+    l1 = losses.shape_loss(error, zero, one, "l1")
+    assert losses.shape_loss(error, zero, one, "weighted", 64).item() == pytest.approx(l1.item(), rel=1e-4)
 
 
 def test_no_gradient_flows_through_the_weights():
@@ -245,7 +298,7 @@ def test_each_epoch_visits_every_face_once():
 def test_an_untrained_system_returns_its_start():
     """With θ at the identity and no offsets the prediction is S_g0, through all stages and back."""
     torch.manual_seed(0)
-    net = system.System(68, system.glsr_parts(IBUG68.parts), 144, "table", reinit=True, local=True).eval()
+    net = system.System(IBUG68, PARAMS).eval()
     for layer in [net.backbone.head[-1], *(local.head[-1] for local in net.local_regression)]:
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.zeros_(layer.bias)

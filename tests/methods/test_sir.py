@@ -140,13 +140,19 @@ def test_zero_parameters_are_the_mean_face():
 
 
 def test_pose_enters_as_equation_3_says():
-    """θ = f R_β (S0 + A α) + t, with t in sides of the box, β in radians and log f."""
+    """θ = f R_β (S0 + A α) + t, with t in radii of the mean face or in sides of the box, β in radians and log f."""
     found = shape.ShapeModel.fit(faces(200), 0.98)
+    assert found.unit == pytest.approx(np.sqrt((found.mean**2).sum(axis=1).mean()))
+    assert shape.ShapeModel.fit(faces(200), 0.98, "box").unit == 2.0  # of [-1, 1]²
+    with pytest.raises(PluginError, match="must be face or box"):
+        shape.ShapeModel.fit(faces(200), 0.98, "eye")
     parameters = np.zeros((1, found.size))
     parameters[0, :2], parameters[0, -4:] = (1.0, -2.0), (0.25, -0.5, 0.3, np.log(1.5))
     turn = np.array([[np.cos(0.3), -np.sin(0.3)], [np.sin(0.3), np.cos(0.3)]])
     bent = found.mean + found.axes[0] - 2 * found.axes[1]
-    assert found.shapes(parameters)[0] == pytest.approx(1.5 * bent @ turn.T + found.centre + [0.5, -1.0])
+    assert found.shapes(parameters)[0] == pytest.approx(
+        1.5 * bent @ turn.T + found.centre + found.unit * np.array([0.25, -0.5])
+    )
 
 
 def test_parameters_and_shapes_are_inverse():
@@ -324,4 +330,4 @@ def test_the_first_losses_of_a_smoke_run_are_pinned(tmp_path):
     torch.manual_seed(0)
     MODULE.train(job)
     rows = (tmp_path / "log.csv").read_text().splitlines()[1:]
-    assert [float(row.split(",")[3]) for row in rows] == pytest.approx([0.66689, 0.824728, 0.805647], rel=1e-3)
+    assert [float(row.split(",")[3]) for row in rows] == pytest.approx([0.173617, 0.197942, 0.140559], rel=1e-3)

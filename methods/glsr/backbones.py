@@ -1,0 +1,186 @@
+"""The larger backbones of G&LSR: MobileNetV2 (/M) and ResNet-50 (/L), with the names of their public ImageNet weights.
+
+Both end in a global average and FC 256-256-2n, so any side that leaves a map will do. MobileNetV2 keeps its 1x1
+expansion in the first block and has stride 2 in the sixth stage, which the printed counts demand; ResNet-50 has its
+strides in the 3x3 convolutions, as its public weights were trained.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from benchbox.errors import DataError
+
+from .model import mlp
+
+MEDIUM = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 2), (6, 160, 3, 2), (6, 320, 1, 1))
+MEDIUM_OUT = 1280
+LARGE = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
+LARGE_OUT = 2048
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in 0 … 1
+_LARGEST_FILE = 1 << 30  # bytes
+
+
+def _conv_bn_relu6(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU6(inplace=True))
+
+
+class InvertedResidual(nn.Module):
+    """Block of MobileNetV2, always with its 1x1 expansion."""
+
+    def __init__(self, inputs: int, outputs: int, expansion: int, stride: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        self.residual = stride == 1 and inputs == outputs
+        self.conv = nn.Sequential(
+            _conv_bn_relu6(inputs, hidden, 1),
+            _conv_bn_relu6(hidden, hidden, 3, stride, groups=hidden),
+            nn.Conv2d(hidden, outputs, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform (n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
+        return x + self.conv(x) if self.residual else self.conv(x)
+
+
+class MobileNetV2(nn.Module):
+    """Width 1; the map of a 256-px face is 4x4."""
+
+    def __init__(self, points: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [_conv_bn_relu6(3, 32, 3, 2)]
+        channels = 32
+        for expansion, outputs, repeats, stride in MEDIUM:
+            for repeat in range(repeats):
+                layers.append(InvertedResidual(channels, outputs, expansion, stride if repeat == 0 else 1))
+                channels = outputs
+        layers.append(_conv_bn_relu6(channels, MEDIUM_OUT, 1))
+        self.features = nn.Sequential(*layers)
+        self.head = mlp((MEDIUM_OUT, 256, 256, 2 * points), nn.ReLU)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Regress (n, 3, side, side) to shape offsets (n, 2 * points)."""
+        return self.head(self.features(x).mean(dim=(2, 3)))
+
+    def load_trunk(self, tensors: Mapping[str, Tensor], where: str) -> None:
+        """Take over the convolutions of a public state dict.
+
+        The first block there has no expansion: ours becomes the identity, which changes nothing on what ReLU6 leaves.
+        """
+        renamed = {_first_block(key): value for key, value in tensors.items() if key.startswith("features.")}
+        nn.init.dirac_(self.features[1].conv[0][0].weight)
+        expansion = self.features[1].conv[0].state_dict(prefix="features.1.conv.0.")
+        renamed.update(expansion)
+        _take_over(self, renamed, "features.", where)
+        _adapt_input(self.features[0][0], self.features[0][1])
+
+
+def _first_block(key: str) -> str:
+    """Make room for the expansion in the names of the first block: conv.0 … conv.2 become conv.1 … conv.3."""
+    start = "features.1.conv."
+    if not key.startswith(start):
+        return key
+    number, _, rest = key.removeprefix(start).partition(".")
+    return f"{start}{int(number) + 1}.{rest}"
+
+
+class BottleneckV15(nn.Module):
+    """Residual block of ResNet-50: 1x1, 3x3 with the stride, 1x1 to four times the width."""
+
+    def __init__(self, inputs: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(inputs, width, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = nn.Conv2d(width, 4 * width, 1, bias=False), nn.BatchNorm2d(4 * width)
+        self.downsample: nn.Module | None = None
+        if stride != 1 or inputs != 4 * width:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(inputs, 4 * width, 1, stride, bias=False), nn.BatchNorm2d(4 * width)
+            )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform (n, inputs, h, w) to (n, 4 width, h / stride, w / stride)."""
+        y = torch.relu_(self.bn1(self.conv1(x)))
+        y = torch.relu_(self.bn2(self.conv2(y)))
+        y = self.bn3(self.conv3(y))
+        return torch.relu_(y + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNet50(nn.Module):
+    """ResNet-50; the map of a 256-px face is 8x8."""
+
+    def __init__(self, points: int) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
+        self.pool = nn.MaxPool2d(3, 2, 1)
+        channels = 64
+        for number, (width, repeats, stride) in enumerate(LARGE, start=1):
+            blocks = []
+            for repeat in range(repeats):
+                blocks.append(BottleneckV15(channels, width, stride if repeat == 0 else 1))
+                channels = 4 * width
+            setattr(self, f"layer{number}", nn.Sequential(*blocks))
+        self.head = mlp((LARGE_OUT, 256, 256, 2 * points), nn.ReLU)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Regress (n, 3, side, side) to shape offsets (n, 2 * points)."""
+        x = self.pool(torch.relu_(self.bn1(self.conv1(x))))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.head(x.mean(dim=(2, 3)))
+
+    def load_trunk(self, tensors: Mapping[str, Tensor], where: str) -> None:
+        """Take over the convolutions of a public state dict."""
+        _take_over(self, tensors, ("conv1.", "bn1.", "layer"), where)
+        _adapt_input(self.conv1, self.bn1)
+
+
+# --- ImageNet weights --------------------------------------------------------------------------------------------
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read a state dict (.safetensors, or a file of torch.save that holds tensors only); raises DataError."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such weights file; --set weights=FILE names one under the data root")
+    if path.stat().st_size > _LARGEST_FILE:
+        raise DataError(f"{path}: larger than {_LARGEST_FILE} bytes: not the weights of such a network")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as fault:
+        raise DataError(f"{path}: not readable as weights ({type(fault).__name__}); a state dict is needed") from fault
+    found = found.get("state_dict", found) if isinstance(found, dict) else found
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise DataError(f"{path}: holds no state dict (names → tensors)")
+    return {str(key).removeprefix("module."): value for key, value in found.items()}
+
+
+def _take_over(module: nn.Module, tensors: Mapping[str, Tensor], kept: str | tuple[str, ...], where: str) -> None:
+    """Copy every tensor whose name begins so; raises DataError naming the first that is missing or does not fit."""
+    own = module.state_dict()
+    for key, mine in own.items():
+        if not key.startswith(kept) or key.endswith("num_batches_tracked"):
+            continue
+        if key not in tensors or tensors[key].shape != mine.shape:
+            found = tuple(tensors[key].shape) if key in tensors else "nothing"
+            raise DataError(f"{where}: {key} must be {tuple(mine.shape)}, is {found}: weights of another network")
+        mine.copy_(tensors[key])
+
+
+@torch.no_grad()
+def _adapt_input(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> None:
+    """Let a first layer trained on ImageNet's normalised pixels see [-1, 1]; exact but for the padded border."""
+    scale = torch.tensor([0.5 / d for d in _DEVIATION])
+    offset = torch.tensor([(0.5 - m) / d for m, d in zip(_MEAN, _DEVIATION, strict=True)])
+    assert bn.running_mean is not None
+    bn.running_mean -= (conv.weight * offset[:, None, None]).sum(dim=(1, 2, 3))
+    conv.weight *= scale[:, None, None]

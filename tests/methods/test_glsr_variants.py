@@ -1,0 +1,305 @@
+"""Every variant of G&LSR: what it is built of, what it counts, what its stages learn (reproduction spec: F8-F18)."""
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from benchbox import geometry, plugins
+from benchbox.errors import DataError, PluginError
+from benchbox.kit.profile import count
+from benchbox.layouts import IBUG68, LAYOUTS
+from benchbox.types import Examples, Job, Sample
+
+CARD = plugins.card("glsr")
+MODULE = plugins.load(CARD)
+
+
+def part(name: str) -> ModuleType:
+    return import_module(f"{CARD.module}.{name}")
+
+
+backbones, draws, predict, recipe, system, tsr = (
+    part(name) for name in ("backbones", "draws", "predict", "recipe", "system", "tsr")
+)
+
+
+def settings(variant: str, budget: str = "smoke", **changes: object) -> dict[str, object]:
+    return plugins.settings(CARD, variant, budget) | changes
+
+
+def examples(number: int = 6) -> Examples:
+    """Pictures that encode position: red grows with x, green with y."""
+    ramp = np.arange(200, dtype=np.uint8)
+    picture = np.stack(np.broadcast_arrays(ramp[None, :], ramp[:, None], np.uint8(7)), axis=-1).copy()
+    rng = np.random.default_rng(0)
+    values = rng.uniform(-1, 1, (68, 2)) * rng.uniform(20, 40, (number, 1, 1)) + rng.normal(0, 2, (number, 68, 2)) + 100
+    boxes = geometry.tight_box(values)
+    samples = [Sample(str(k), boxes[k], lambda: picture) for k in range(number)]
+    return Examples(samples, values, np.array([str(k) for k in range(number)]))
+
+
+# --- counts (Table 7) --------------------------------------------------------------------------------------------
+
+
+def counted(variant: str, **changes: object) -> tuple[int, int]:
+    """Sum parameters and multiply-accumulates over the networks that a prediction runs, at paper budget."""
+    found = MODULE.networks(settings(variant, "paper", **changes), IBUG68).values()
+    counts = [count(network, *(tuple(one.shape) for one in inputs)) for network, inputs in found]
+    return sum(one.params for one in counts), sum(one.macs for one in counts)
+
+
+@pytest.mark.parametrize(
+    ("variant", "params", "macs"),
+    [
+        ("b1", 478_168, 48_496_768),  # F8; printed 335.4 K, 48.5 M
+        ("b1-lite", 336_920, 48_355_968),  # F18
+        ("gsr", 735_996, 52_638_592),  # F15; printed 593.2 K, 52.6 M
+        ("gsr-lite", 594_748, 52_497_792),  # F18
+        ("glsr", 1_972_498, 57_674_496),  # F16; printed 1.83 M, 57.7 M
+        ("glsr-lite", 1_831_250, 57_533_696),  # F17
+        ("glsr-star", 1_972_498 - 296_480, 57_674_496 - 294_400),  # without the four MLPs
+        ("b2", 2 * 478_168, 2 * 48_496_768),
+        ("m", 2_653_640 + 257_828, 268_378_112 + 4_141_824),  # F9, F10; printed 2.91 M, 0.27 G
+        ("m-lsr", 2_653_640 + 257_828 + 1_236_502, 268_378_112 + 4_141_824 + 5_035_904),
+        ("l", 24_133_320 + 257_828, 5_338_925_056 + 4_141_824),  # F11; printed 24.39 M, 5.28 G
+        ("tsr", 101_839_082, 2_744_673_460),  # F12; printed 102.07 M, 2.74 G
+    ],
+)
+def test_counts_of_the_papers_table_7(variant, params, macs):
+    assert counted(variant) == (params, macs)
+
+
+def test_networks_for_profile_run_on_their_own_inputs_for_every_variant_and_layout():
+    for variant in CARD.variants:
+        for network, inputs in MODULE.networks(settings(variant), LAYOUTS["wflw98"]).values():
+            with torch.inference_mode():
+                network.eval()(*inputs)
+
+
+def test_an_unknown_backbone_is_told_what_there_is():
+    with pytest.raises(PluginError, match="must be one of small, medium, large, vgg-s, release"):
+        system.System(IBUG68, settings("b1", backbone="huge"))
+
+
+# --- stages ------------------------------------------------------------------------------------------------------
+
+PINNED = [0.18604, 0.207899, 0.714124, 0.00613321, 4.14711, 0.0490012]
+STAGES = {
+    "b1": ["global"],
+    "b2": ["first", "global"],
+    "gsr": ["reinit", "global", "joint"],
+    "stn": ["global", "joint"],
+    "glsr": ["reinit", "global", "local", "joint"],
+    "glsr-star": ["reinit", "global", "local", "joint"],
+    "m": ["reinit", "global", "joint"],
+    "release": ["reinit", "global", "joint"],
+}
+
+
+def prepared(variant: str, **changes: object) -> tuple[object, list[object], object]:
+    params = settings(variant, crop_side=200, **changes)
+    torch.manual_seed(0)
+    made = system.System(IBUG68, params).to(memory_format=torch.channels_last)
+    drawn = draws.Draws(examples(), IBUG68, params, seed=0, device="cpu")
+    objective = recipe.Objective(made, drawn.reference, IBUG68, params)
+    objective.start(drawn)
+    return made, recipe.stages(made, objective, params), drawn
+
+
+@pytest.mark.parametrize("variant", STAGES)
+def test_a_variant_has_the_stages_of_its_row(variant):
+    assert [stage.name for stage in prepared(variant)[1]] == STAGES[variant]
+
+
+@pytest.mark.parametrize("variant", CARD.variants)
+def test_every_stage_of_a_variant_learns_from_one_batch(variant):
+    """Build, forward, backward: a finite loss, and a gradient on the last layer of everything the stage trains."""
+    made, stages, drawn = prepared(variant)
+    for stage in stages:
+        made.zero_grad(set_to_none=True)
+        made.eval()
+        for module in stage.trains:
+            module.train()
+        loss = stage.loss(drawn.batch(stage.number, 0), 0.9)
+        loss.backward()
+        assert torch.isfinite(loss)
+        for module in stage.trains:
+            for network in module if isinstance(module, torch.nn.ModuleList) else [module]:
+                assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters()), stage.name
+        frozen = [p for p in made.parameters() if all(p is not q for m in stage.trains for q in m.parameters())]
+        assert all(p.grad is None for p in frozen), stage.name
+    with torch.inference_mode():
+        batch = drawn.batch(2, 0)
+        assert torch.isfinite(made.eval()(batch.look, batch.frame)).all()
+
+
+def test_the_first_losses_of_a_smoke_run_are_pinned(tmp_path):
+    """Any change of what the default variant draws, sees or learns shows here first."""
+    torch.manual_seed(0)
+    params = settings("glsr", draws_reinit=8, draws_global=8, draws_local=4, draws_joint=4, crop_side=200)
+    MODULE.train(Job("landmarks", IBUG68, examples(), (), None, tmp_path, 0, "cpu", "smoke", params))
+    rows = [row.split(",") for row in (tmp_path / "log.csv").read_text().splitlines()[1:]]
+    assert [row[0] for row in rows] == ["reinit", "reinit", "global", "global", "local", "joint"]
+    assert [float(row[3]) for row in rows] == pytest.approx(PINNED, rel=1e-3)
+
+
+def test_a_plain_transformer_starts_at_the_identity_in_f0():
+    made, _, drawn = prepared("stn")
+    batch = drawn.batch(2, 0)
+    assert made.global_theta(batch.look, batch.frame)[0].tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert made.start.numpy() == pytest.approx(drawn.upright().mean(dim=0).numpy())
+
+
+def test_b2_sees_its_first_networks_shape():
+    """An untrained first network answers its start, so the second crop is the upright box of that."""
+    made, _, drawn = prepared("b2")
+    torch.nn.init.zeros_(made.first.head[-1].weight)
+    torch.nn.init.zeros_(made.first.head[-1].bias)
+    batch = drawn.batch(2, 0)
+    theta = made.eval().global_theta(batch.look, batch.frame)
+    level = part("frames").transform(part("frames").invert(theta[:1]), made.first_start[None])[0]
+    assert level[36, 1].item() == pytest.approx(level[45, 1].item(), abs=1e-5)
+    assert level.abs().max().item() == pytest.approx(1 / 1.2, abs=1e-5)
+
+
+# --- labels and boxes spoilt -------------------------------------------------------------------------------------
+
+
+def test_label_noise_is_uniform_in_a_disc_of_its_size_on_a_256_px_crop():
+    clean, noisy = (
+        draws.Draws(examples(), IBUG68, settings("noise-10", crop_side=200, noise_px=noise), seed=0, device="cpu")
+        for noise in (0.0, 10.0)
+    )
+    # A 256-px face crop is the box x1.2: half of it is 1.2 / 2.0 of the stored square's half.
+    moved = np.linalg.norm(noisy.points - clean.points, axis=2) * 2.0 / 1.2 * 128
+    assert moved.max() < 10
+    assert (moved < 10 / np.sqrt(2)).mean() == pytest.approx(0.5, abs=0.07)
+    assert np.array_equal(noisy.errors.rows, clean.errors.rows)  # boxes are not noisy
+
+
+def test_boxes_are_spoilt_as_table_4_says():
+    frames = np.repeat(geometry.invert(geometry.box_to_unit(np.array([[0.0, 0, 100, 100]]))), 200, axis=0)
+    ids = [str(k) for k in range(200)]
+    corners = np.array([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
+
+    def spoilt(**changes: float) -> np.ndarray:
+        none = dict.fromkeys(recipe.PERTURBED, 0.0)
+        return geometry.transform(predict._perturbed(frames, ids, none | changes), corners)
+
+    assert np.array_equal(spoilt(), geometry.transform(frames, corners))
+    larger = spoilt(perturb_scale=0.5)
+    assert np.linalg.norm(larger[:, 1] - larger[:, 0], axis=1) == pytest.approx(np.full(200, 150.0))
+    shift = spoilt(perturb_shift=0.25).mean(axis=1) - 50
+    assert np.linalg.norm(shift, axis=1) == pytest.approx(np.full(200, 25.0))
+    assert np.abs(shift.mean(axis=0)).max() < 5  # in all directions
+    turned = spoilt(perturb_rotation_deg=25.0)
+    edge = turned[:, 1] - turned[:, 0]
+    angles = np.rad2deg(np.arctan2(edge[:, 1], edge[:, 0]))
+    assert np.abs(angles) == pytest.approx(np.full(200, 25.0))
+    assert 60 < (angles > 0).sum() < 140
+    # The same face is spoilt the same way in any batch.
+    alone = predict._perturbed(
+        frames[:1], ids[7:8], {"perturb_scale": 0, "perturb_shift": 0.1, "perturb_rotation_deg": 9}
+    )
+    among = predict._perturbed(frames, ids, {"perturb_scale": 0, "perturb_shift": 0.1, "perturb_rotation_deg": 9})
+    assert np.array_equal(alone[0], among[7])
+
+
+# --- ImageNet weights --------------------------------------------------------------------------------------------
+
+
+def public_names(backbone: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return a backbone's trunk under the names of the public weights: MobileNetV2's first block has no expansion."""
+    found = {}
+    for key, value in backbone.state_dict().items():
+        if key.startswith("features.1.conv."):
+            number, _, rest = key.removeprefix("features.1.conv.").partition(".")
+            if int(number):
+                found[f"features.1.conv.{int(number) - 1}.{rest}"] = value.clone()
+        elif not key.startswith("head."):
+            found[key] = value.clone()
+    return found
+
+
+@pytest.mark.parametrize("make", [backbones.MobileNetV2, backbones.ResNet50])
+def test_public_weights_see_the_pixels_they_were_trained_on(make, tmp_path):
+    """Our [-1, 1] input is not ImageNet's: mean and deviation move into the first layer, the border aside."""
+    torch.manual_seed(0)
+    source = make(5).eval()
+    file = tmp_path / "public.safetensors"
+    save_file(public_names(source), file)
+    ours = make(5).eval()
+    ours.load_trunk(backbones.read_weights(file), "public")
+    pixels = torch.rand(1, 3, 32, 32)
+    normalised = (pixels - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor(
+        [0.229, 0.224, 0.225]
+    ).view(3, 1, 1)
+    first = [m.features[0] if hasattr(m, "features") else torch.nn.Sequential(m.conv1, m.bn1) for m in (source, ours)]
+    with torch.inference_mode():
+        theirs, mine = first[0](normalised), first[1](pixels * 2 - 1)
+    assert mine[..., 2:-2, 2:-2].numpy() == pytest.approx(theirs[..., 2:-2, 2:-2].numpy(), abs=1e-4)
+
+
+def test_the_added_expansion_of_the_first_block_changes_nothing():
+    torch.manual_seed(0)
+    ours = backbones.MobileNetV2(5)
+    ours.load_trunk(public_names(backbones.MobileNetV2(5)), "public")
+    seen = torch.rand(1, 32, 8, 8) * 5
+    with torch.inference_mode():
+        assert ours.eval().features[1].conv[0](seen).numpy() == pytest.approx(seen.numpy(), rel=1e-4)
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    file = tmp_path / "other.safetensors"
+    save_file({"conv1.weight": torch.zeros(64, 3, 3, 3)}, file)
+    with pytest.raises(
+        DataError, match=r"conv1.weight must be \(64, 3, 7, 7\), is \(64, 3, 3, 3\): weights of another"
+    ):
+        backbones.ResNet50(5).load_trunk(backbones.read_weights(file), str(file))
+    with pytest.raises(DataError, match="no such weights file"):
+        backbones.read_weights(tmp_path / "absent.pth")
+    (tmp_path / "broken.pth").write_bytes(b"not a file of torch")
+    with pytest.raises(DataError, match="not readable as weights"):
+        backbones.read_weights(tmp_path / "broken.pth")
+
+
+class Evil:
+    """What a pickle can do."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return Path.touch, (Path("touched"),)
+
+
+def test_a_pickle_runs_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"conv1.weight": Evil()}, tmp_path / "evil.pth")
+    with pytest.raises(DataError, match="not readable as weights"):
+        backbones.read_weights(tmp_path / "evil.pth")
+    assert not (tmp_path / "touched").exists()
+
+
+def job(variant: str, file: Path | None) -> Job:
+    params = settings(variant, weights="x.pth")
+    return Job("landmarks", IBUG68, examples(), (), None, Path(), 0, "cpu", "smoke", params, file)
+
+
+def test_a_backbone_without_public_weights_says_so(tmp_path):
+    made = system.System(IBUG68, settings("b1"))
+    with pytest.raises(PluginError, match="no ImageNet weights exist for the small backbone"):
+        recipe.begin(made, job("b1", tmp_path / "x.pth"))
+    with pytest.raises(PluginError, match="was given no such file"):
+        recipe.begin(made, job("m", None))
+
+
+def test_training_begins_from_public_weights(tmp_path):
+    torch.manual_seed(1)
+    source = backbones.MobileNetV2(68)
+    save_file(public_names(source), tmp_path / "m.safetensors")
+    made = system.System(IBUG68, settings("m"))
+    recipe.begin(made, job("m", tmp_path / "m.safetensors"))
+    assert torch.equal(made.backbone.features[5].conv[2].weight, source.features[5].conv[2].weight)
