@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -47,8 +47,8 @@ class Split:
 
     labelled: Examples
     validation: Examples | None
-    unlabelled: tuple[Sample, ...]
-    test: tuple[Sample, ...]
+    unlabelled: Sequence[Sample]
+    test: Sequence[Sample]
     truth: Truth
     data: DataRecord
 
@@ -91,8 +91,8 @@ def split(protocol: Protocol, index: Index, fold: str = "") -> Split:
     return Split(
         labelled=_examples(index, boxes, train[labelled]),
         validation=_examples(index, boxes, held_out) if len(held_out) else None,
-        unlabelled=_samples(index, boxes, np.concatenate([train[unlabelled], extra])),
-        test=_samples(index, boxes, test),
+        unlabelled=Samples(index, boxes, np.concatenate([train[unlabelled], extra])),
+        test=Samples(index, boxes, test),
         truth=_truth(protocol, index, test, whole),
         data=_unlabelled(protocol, index, _record(protocol, index, everything, whole), train[~unlabelled], extra),
     )
@@ -240,25 +240,39 @@ class _Boxes:
     extra: Mapping[str, Floats]  # source → (N, 4)
 
 
-def _samples(index: Index, boxes: _Boxes, rows: np.ndarray) -> tuple[Sample, ...]:
-    stamp = index.stamp
-    return tuple(
-        Sample(
+class Samples(Sequence[Sample]):
+    """Some rows of an index as samples, each made when it is asked for: a million at once would take gigabytes."""
+
+    def __init__(self, index: Index, boxes: _Boxes, rows: np.ndarray) -> None:
+        self._index, self._boxes, self._rows = index, boxes, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Samples: ...
+
+    def __getitem__(self, place: int | slice) -> Sample | Samples:
+        if isinstance(place, slice):
+            return Samples(self._index, self._boxes, self._rows[place])
+        row, index = int(self._rows[place]), self._index
+        return Sample(
             id=str(index.ids[row]),
-            box=boxes.face[row],
-            pixels=partial(index.read, int(row)),
-            boxes={source: columns[row] for source, columns in boxes.extra.items()},
+            box=self._boxes.face[row],
+            pixels=partial(index.read, row),
+            boxes={source: columns[row] for source, columns in self._boxes.extra.items()},
             meta={key: column[row] for key, column in index.meta.items()},
-            stamp=partial(stamp, int(row)) if stamp else None,
+            stamp=partial(index.stamp, row) if index.stamp else None,
         )
-        for row in rows
-    )
 
 
 def _examples(index: Index, boxes: _Boxes, rows: np.ndarray) -> Examples:
     values = index.values[rows]
     return Examples(
-        samples=_samples(index, boxes, rows),
+        samples=Samples(index, boxes, rows),
         # Only landmarks live in a picture's frame; gaze has no origin to subtract.
         values=values - index.origin if values.ndim == 3 else values,
         clusters=index.clusters[rows],

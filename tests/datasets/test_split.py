@@ -129,7 +129,7 @@ def test_training_validation_and_test_are_apart_and_whole_together():
     labelled, validation, test = names(got.labelled), names(got.validation), names(got.test)
     assert (len(labelled), len(validation), len(test)) == (36, 4, 5)
     assert len(labelled | validation | test) == 45
-    assert got.unlabelled == ()
+    assert len(got.unlabelled) == 0
     # Validation is carved out by whole photos: neighbours on one photo never part.
 
 
@@ -363,3 +363,15 @@ def test_ytf68_holds_people_out(data_root):
     trained = set(got.labelled.clusters)
     assert (len(trained), len(set(got.truth.clusters))) == (300, 47)
     assert not trained & set(got.truth.clusters)
+
+
+def test_samples_are_made_when_they_are_asked_for():
+    """The trap: a million samples at once take gigabytes before the first picture is read."""
+    got = split.split(CARD, make())
+    samples = got.labelled.samples
+    part = samples[2:5]
+    assert [one.id for one in part] == [samples[k].id for k in (2, 3, 4)]
+    assert samples[-1].id == list(samples)[-1].id
+    assert samples[0] is not samples[0]
+    with pytest.raises(IndexError):
+        samples[len(samples)]
