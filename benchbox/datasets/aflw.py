@@ -105,6 +105,7 @@ def _columns(
         boxes={"rect": boxes, "ground_truth": tight_box(values) if len(rows) else np.empty((0, 4))},
         clusters=np.array(names, np.str_),
         read=partial(_picture, folder, there, names, values, visible),
+        stamp=lambda row: images.stamp(_file(folder, there, names[row])),
         visible=visible,
         attributes={"frontal": frontal, "frontal_inside": frontal & _inside(values, boxes)},
         notes=tuple(notes),
@@ -169,10 +170,14 @@ def _pictures(folder: Path) -> dict[str, Path]:
     return found
 
 
+def _file(folder: Path, there: Mapping[str, Path], name: str) -> Path:
+    return there.get(name, folder / "data" / "flickr" / f"{name}.jpg")
+
+
 def _picture(
     folder: Path, there: Mapping[str, Path], names: Sequence[str], values: Floats, visible: Bools, row: int
 ) -> Bytes:
-    path = there.get(names[row], folder / "data" / "flickr" / f"{names[row]}.jpg")
+    path = _file(folder, there, names[row])
     pixels = images.decode(path)
     seen = visible[row] if visible[row].any() else slice(None)  # inferred points may lie far outside
     examine.fits(path, values[row][seen], (pixels.shape[1], pixels.shape[0]))

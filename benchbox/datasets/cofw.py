@@ -18,7 +18,7 @@ from benchbox.errors import DataError
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
 
-from . import examine, matlab
+from . import examine, images, matlab
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats
@@ -72,6 +72,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         boxes={"detector": boxes, "ground_truth": tight_box(values) if len(ids) else np.empty((0, 4))},
         clusters=ids,
         read=partial(_picture, folder, tuple(parts), tuple(rows), values),
+        stamp=partial(_stamp, folder, tuple(parts), tuple(rows)),
         origin=1.0,
         visible=phis[:, 2 * _POINTS :] == 0,
         notes=tuple(notes),
@@ -137,6 +138,11 @@ def _picture(folder: Path, parts: tuple[str, ...], rows: tuple[int, ...], values
     pixels = picture(path, parts[row], rows[row])
     examine.fits(Path(f"{path}#{rows[row] + 1}"), values[row] - 1.0, (pixels.shape[1], pixels.shape[0]))
     return pixels
+
+
+def _stamp(folder: Path, parts: tuple[str, ...], rows: tuple[int, ...], row: int) -> str:
+    path = file_of(folder, parts[row])
+    return f"{images.stamp(path)}:{rows[row]}" if path else ""
 
 
 def verify(root: Path) -> list[Finding]:

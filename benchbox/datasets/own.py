@@ -104,6 +104,7 @@ class Files:
             boxes=boxes,
             clusters=np.array([row.cluster for row in rows], np.str_),
             read=partial(_picture, folder, tuple(row.image for row in rows), values, self._source.origin),
+            stamp=lambda row: images.stamp(folder / rows[row].image),
             origin=self._source.origin,
             visible=np.array([row.visible for row in rows], bool) if seen else None,
             attributes={key: np.array([row.attributes.get(key, False) for row in rows], bool) for key in flags},

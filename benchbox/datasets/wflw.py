@@ -97,6 +97,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         boxes={"rect": rects, "ground_truth": tight},
         clusters=np.array(kept, np.str_),
         read=partial(_picture, folder / "WFLW_images", there, kept, values),
+        stamp=lambda row: images.stamp(_file(folder / "WFLW_images", there, kept[row])),
         attributes={
             **{name: flags[:, k] for k, name in enumerate(ATTRIBUTES)},
             "misplaced_rect": _apart(rects, tight),
@@ -162,10 +163,14 @@ def _numbers(words: Sequence[str], where: str) -> list[float]:
 
 
 def _picture(folder: Path, there: Mapping[str, Path], names: Sequence[str], values: Floats, row: int) -> Bytes:
-    path = there.get(files.stem(names[row]), folder / names[row])
+    path = _file(folder, there, names[row])
     pixels = images.decode(path)
     examine.fits(path, values[row], (pixels.shape[1], pixels.shape[0]))
     return pixels
+
+
+def _file(folder: Path, there: Mapping[str, Path], name: str) -> Path:
+    return there.get(files.stem(name), folder / name)
 
 
 def pictures(root: Path) -> dict[str, Path]:

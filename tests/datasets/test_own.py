@@ -71,6 +71,7 @@ def test_a_csv_of_names_and_points_is_enough(tmp_path):
     assert index.clusters.tolist() == ["p0.png", "p0.png", "p1.png"]  # faces of one picture belong together
     assert set(index.boxes) == {"ground_truth"}
     assert index.read(2).shape == (45, 50, 3)
+    assert index.stamp(2)
 
 
 def test_every_further_column_is_read(tmp_path):
