@@ -16,8 +16,9 @@ measure     the paper's name of the metric
 normaliser  the normaliser that the paper **states**: inter_ocular, inter_pupil, face_size, diagonal, height or ""
 threshold   of AUC and failure rate, as printed
 value       as printed, digits kept; "" where the paper prints a dash
-unit        %, 1 (a fraction), cm, deg, px, M, MB, G, fps or ""
+unit        %, 1 (a fraction), cm, deg, px, K, M, MB, G, fps or ""
 own         1 for the paper's own method, 0 for baselines and quotations
+year        of the method, where it is not the paper's: collections of other people's figures
 protocols   names of the cards that the row belongs to, blank-separated; "" for a row that no card covers
 group       the group of those cards; "" with no protocol
 metric      the metric that the number **is**, which may contradict `normaliser`; then `apart` says why
@@ -40,17 +41,24 @@ from . import discovery
 from .errors import DataError
 
 NORMALISERS = ("", "inter_ocular", "inter_pupil", "face_size", "diagonal", "height")
-UNITS = ("", "%", "1", "cm", "deg", "px", "M", "MB", "G", "fps")
+UNITS = ("", "%", "1", "cm", "deg", "px", "K", "M", "MB", "G", "fps")
 PAPER_COLUMNS = ("key", "short", "title", "authors", "venue", "year", "url")
 COLUMNS = (
     *("table", "method", "cites", "setting", "dataset", "subset", "measure", "normaliser", "threshold"),
-    *("value", "unit", "own", "protocols", "group", "metric", "apart", "note"),
+    *("value", "unit", "own", "year", "protocols", "group", "metric", "apart", "note"),
 )
 _CELL = COLUMNS[:9]  # what makes a printed cell the same one
 _REQUIRED = ("table", "method", "measure")
 _LIMIT_BYTES = 4_000_000
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,6})?")
-_PROTOCOL = re.compile(r"[a-z0-9][a-z0-9-]*(\+[a-z_]+=[a-z0-9_.]+)*")
+_YEAR = re.compile(r"[12]\d{3}")
+_PROTOCOL = r"[a-z0-9][a-z0-9-]*(\+[a-z_]+=[a-z0-9_.]+)*"
+_PROTOCOLS = re.compile(rf"{_PROTOCOL}( {_PROTOCOL})*")
+_SHAPES = {
+    "value": (_NUMBER, "is no plain number; leave it empty where the paper prints a dash"),
+    "year": (_YEAR, "is not a year"),
+    "protocols": (_PROTOCOLS, "holds what is no protocol name"),
+}
 _METRIC = re.compile(r"(nme|auc|fr|error|msd|jitter)_[a-z0-9_.]+")
 
 
@@ -83,9 +91,10 @@ class ReferenceRow:
     normaliser: str
     threshold: str
     printed: str
-    value: float | None
+    value: float | None  # in the unit of the metric: an AUC printed in % is a fraction here
     unit: str
     own: bool
+    year: int | None
     protocols: tuple[str, ...]
     group: str
     metric: str
@@ -162,7 +171,7 @@ def _papers(file: Path) -> dict[str, Paper]:
         key = row["key"]
         if not re.fullmatch(r"[a-z0-9-]+", key) or key in papers:
             raise DataError(f"{_where(file, line, 'key')}: {key!r} must be new and made of a-z, 0-9 and -")
-        if not re.fullmatch(r"[12]\d{3}", row["year"]):
+        if not _YEAR.fullmatch(row["year"]):
             raise DataError(f"{_where(file, line, 'year')}: {row['year']!r} is not a year")
         if row["url"] and not row["url"].startswith("https://"):
             raise DataError(f"{_where(file, line, 'url')}: {row['url']!r} must be empty or start with https://")
@@ -183,9 +192,12 @@ def _rows(file: Path) -> list[ReferenceRow]:
         if cell in seen:
             raise DataError(f"{_where(file, line)}: the cell of line {seen[cell]} again; remove one of them")
         seen[cell] = line
-        facts = {**row, "own": row["own"] == "1", "protocols": tuple(row["protocols"].split())}
+        year = int(row["year"]) if row["year"] else None
+        facts = {**row, "own": row["own"] == "1", "year": year, "protocols": tuple(row["protocols"].split())}
         printed = str(facts.pop("value"))
         value = float(printed) if printed else None
+        if value is not None and row["metric"].startswith("auc_") and row["unit"] == "%":
+            value /= 100
         rows.append(ReferenceRow(paper=file.stem, line=line, printed=printed, value=value, **facts))  # type: ignore[arg-type]
     return rows
 
@@ -205,11 +217,9 @@ def _check(file: Path, line: int, row: Mapping[str, str]) -> None:
     for column, values in allowed.items():
         if row[column] not in values:
             refuse(column, f"{row[column]!r} is none of {', '.join(repr(value) for value in values)}")
-    if row["value"] and not _NUMBER.fullmatch(row["value"]):
-        refuse("value", f"{row['value']!r} is no plain number; leave it empty where the paper prints a dash")
-    for name in row["protocols"].split():
-        if not _PROTOCOL.fullmatch(name):
-            refuse("protocols", f"{name!r} is no protocol name")
+    for column, (pattern, why) in _SHAPES.items():
+        if row[column] and not pattern.fullmatch(row[column]):
+            refuse(column, f"{row[column]!r} {why}")
     tied = bool(row["protocols"])
     for column in ("group", "metric"):
         if tied != bool(row[column]):

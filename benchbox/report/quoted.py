@@ -52,7 +52,7 @@ def lines(protocol: Protocol, references: References) -> list[Line]:
             cells={row.group: row for row in rows},
             sources=(Source(paper.key, f"{paper.short}, {rows[0].table}"),),
             notes=tuple(dict.fromkeys(row.note for row in rows if row.note)),
-            year=str(paper.year),
+            year=str(rows[0].year or paper.year),
             details=(rows[0].setting,) if rows[0].setting else (),
         )
         _join(found, line)
