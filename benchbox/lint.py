@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from .references import ReferenceRow, References
@@ -52,6 +52,16 @@ def notes(found: Iterable[Doubt]) -> Mapping[tuple[str, int], tuple[str, ...]]:
         for row in doubt.rows:
             texts.setdefault((row.paper, row.line), []).append(doubt.text)
     return {place: tuple(dict.fromkeys(said)) for place, said in texts.items()}
+
+
+def annotated(references: References, protocols: Iterable[Protocol]) -> References:
+    """Return the references with every doubt added to the notes of its rows."""
+    texts = notes(doubts(references, protocols))
+    rows = [
+        replace(row, note="; ".join(filter(None, (row.note, *texts.get((row.paper, row.line), ())))))
+        for row in references.rows
+    ]
+    return References(references.papers, tuple(rows))
 
 
 # --- rules -------------------------------------------------------------------------------------------------------

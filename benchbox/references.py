@@ -94,12 +94,12 @@ class ReferenceRow:
     value: float | None  # in the unit of the metric: an AUC printed in % is a fraction here
     unit: str
     own: bool
-    year: int | None
     protocols: tuple[str, ...]
     group: str
     metric: str
     apart: str
     note: str
+    year: int | None = None  # of the method, where it is not the paper's
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ ARROWS = {
         "types", "errors", "geometry", "datasets", "kit", "pipeline", "plugins", "predictions", "protocol", "store",
     },
     "profile": {"types", "errors", "plugins", "layouts", "kit", "provenance"},
-    "report": {"types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts"},
+    "lint": {"types", "references"},
+    "report": {"types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts", "lint"},
     "cli": {
         "types", "errors", "pipeline", "report", "plugins", "protocol", "store", "datasets", "conformance", "scaffold",
         "doctor",

@@ -152,3 +152,12 @@ def test_notes_are_found_by_line():
     texts = lint.notes(doubts)
     (ssst,) = [r for r in references.load().rows if (r.paper, r.method, r.printed) == ("glsr", "SSST", "4.54")]
     assert texts["glsr", ssst.line] == ("full is printed as 4.54, common 3.98 and challenging 7.21 give 4.61",)
+
+
+def test_doubts_become_notes_of_their_rows():
+    cards = protocol.cards()
+    noted = {(r.paper, r.line): r.note for r in lint.annotated(references.load(), cards).rows}
+    (mdm,) = [
+        r for r in references.load().rows if (r.paper, r.table, r.method, r.group) == ("sir", "Table 4", "MDM", "full")
+    ]
+    assert noted["sir", mdm.line].endswith("printed as 5.88 in glsr, Table 8; printed as 5.88 in sir, Table 2")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchbox import references
+from benchbox import protocol, references, score
 from benchbox.errors import DataError
 from benchbox.references import COLUMNS, PAPER_COLUMNS, ReferenceRow, read
 
@@ -158,3 +158,13 @@ def test_part_labels_and_unverified_normalisers_stand_apart():
             assert all(f"+labelled={int(share[1]) / 100:g}" in name for name in row.protocols)
     assert all(r.apart for r in committed("ts3", "Table 1", "MDM"))
     assert all(r.apart for r in committed("glsr", "Table 8", "SA"))
+
+
+def test_every_tied_row_names_cards_groups_and_metrics_that_exist():
+    """The trap: a row tied to a group or an option that a card does not have would silently vanish from its page."""
+    cards = {name: protocol.load(name) for row in references.load().rows for name in row.protocols}
+    metrics = {name: set(score.metric_names(card)) for name, card in cards.items()}
+    for row in references.load().rows:
+        for name in row.protocols:
+            assert row.group in cards[name].groups, (row.paper, row.line)
+            assert row.metric in metrics[name], (row.paper, row.line)

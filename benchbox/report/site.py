@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from benchbox import plugins, protocol, references
+from benchbox import lint, plugins, protocol, references
 from benchbox.errors import ProtocolError, ResultError
 from benchbox.types import Protocol
 
@@ -81,7 +81,7 @@ def gather(results_folder: Path) -> Sources:
     return Sources(
         protocols=tuple(known[name] for name in sorted(known)),
         methods=tuple(sorted(plugins.cards(), key=lambda card: card.name)),
-        references=references.load(),
+        references=lint.annotated(references.load(), known.values()),
         results=tuple(found),
         problems=tuple(problems),
     )
