@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 _WHO, _LOOK, _MOMENT, _PICTURE, _DETECTOR, _GRAIN, _HARD = range(7)
+_HARD_SHARES = {"a": 0.0, "b": 0.3}  # of videos with large poses, poor light and poor cameras; 300-VW's categories
 _BEAT = 12  # frames from one drawn moment to the next; between them all is blended
 
 
@@ -40,7 +41,7 @@ def frame(reel: Reel, part: str, number: int) -> Scene:
     """Draw frame `number` of a part; a video's frames follow each other."""
     video, at = divmod(number, reel.frames)
     key = (crc32(f"{reel.name}-{PORTRAIT_VERSION}".encode()), crc32(part.encode()), video)
-    hard = _hard(key)
+    hard = bool(stream(*key, _HARD).random() < _HARD_SHARES.get(part, 0.5))
     pose, shape = _blend(key, at, hard)
     axes = parallel(*shape.gaze)
     on68 = points68().at(shape, pose, axes)
@@ -60,10 +61,6 @@ def frame(reel: Reel, part: str, number: int) -> Scene:
         (*key, _GRAIN, at),
         axes=axes,
     )
-
-
-def _hard(key: tuple[int, ...]) -> bool:
-    return bool(stream(*key, _HARD).random() < 0.5)
 
 
 @lru_cache(maxsize=64)

@@ -124,7 +124,7 @@ def _reel(reel: footage.Reel) -> Set:
     return Set(portraits.PORTRAIT_VERSION, reel.sizes(), columns, ("pixels",), partial(_footage, reel))
 
 
-VIDEOS = footage.Reel("300vw", (("train", 20), ("c", 14)), frames=48)
+VIDEOS = footage.Reel("300vw", (("videos", 20), ("a", 8), ("b", 8), ("c", 14)), frames=48)
 
 
 # --- phones and tablets ------------------------------------------------------------------------------------------

@@ -1,14 +1,10 @@
-"""`synth-cofw68`: the test faces of `synth-cofw` with 68 points, to test what `synth-300w` trained.
-
-Parts are `300w/train` and `test`; points of the former all count as visible.
-"""
+"""`synth-cofw68`: the test faces of `synth-cofw` with 68 points, to test what `synth-300w` trained."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbox.datasets import synthetic
 from benchbox.types import Finding, Index
 
 from . import cofw, faces, rendered
@@ -21,15 +17,14 @@ ACCESS = rendered.access("Synthetic twin of COFW-68", PLAN.kind, 380)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return both sets; renders them into the cache first when pixels are asked for and not there yet."""
-    tested = faces.only(faces.whole("synth-cofw68", PLAN, _fields, pixels=pixels), "test")
-    return faces.after(faces.only(synthetic.index(root, pixels=pixels), "train"), "300w/", tested)
+    """Return the set; renders `synth-cofw` into the cache first when pixels are asked for and not there yet."""
+    del root
+    return faces.only(faces.whole("synth-cofw68", PLAN, _fields, pixels=pixels), "test")
 
 
 def tiny() -> Index:
     """Return a few faces of each part, rendered in memory: for tests and first steps."""
-    tested = faces.tiny("synth-cofw68", PLAN, _fields, {"test": range(6)})
-    return faces.after(faces.only(synthetic.tiny(6, 1), "train"), "300w/", tested)
+    return faces.tiny("synth-cofw68", PLAN, _fields, {"test": range(6)})
 
 
 def _fields(columns: Columns) -> dict[str, Any]:
@@ -41,5 +36,6 @@ def _fields(columns: Columns) -> dict[str, Any]:
 
 
 def verify(root: Path) -> list[Finding]:
-    """Say whether both rendered sets are in the cache and whole."""
-    return [*synthetic.verify(root), *rendered.examine(PLAN)]
+    """Say whether the rendered set is in the cache and whole."""
+    del root
+    return rendered.examine(PLAN)

@@ -37,7 +37,8 @@ def tiny(dataset: str, plan: Plan, fields: Fields, chosen: Mapping[str, Sequence
 
 def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Columns, fields: Fields) -> Index:
     """Put columns into an index; every face is its own cluster unless `fields` says otherwise."""
-    ids = np.array([f"{part}/{number:05d}" for part, number in zip(parts, numbers, strict=True)])
+    # The set's name is in the id, for sets may be joined: one to train on, one for its pictures alone, one to test on.
+    ids = np.array([f"{part}/{plan.kind}-{number:05d}" for part, number in zip(parts, numbers, strict=True)])
 
     def read(row: int) -> Bytes:
         return np.array((columns if "pixels" in columns else cache.load(plan))["pixels"][row])
@@ -53,37 +54,6 @@ def taller(boxes: Floats, share: float) -> Floats:
     moved = np.array(boxes)
     moved[:, 1] -= share * (boxes[:, 3] - boxes[:, 1])
     return moved
-
-
-def after(trained: Index, prefix: str, tested: Index) -> Index:
-    """Put the faces of another set, to train on, before those of a set that only tests; their names get a prefix."""
-
-    def read(row: int) -> Bytes:
-        return trained.read(row) if row < len(trained.ids) else tested.read(row - len(trained.ids))
-
-    def joined(name: str) -> Any:
-        return np.concatenate([np.char.add(prefix, getattr(trained, name)), getattr(tested, name)])
-
-    count = len(trained.ids)
-    seen = tested.visible
-    if seen is not None:  # the other set counts every point as visible
-        seen = np.concatenate([np.ones((count, seen.shape[1]), bool), seen])
-    sequences = tested.sequences
-    if sequences is not None:
-        sequences = np.concatenate([np.full(count, ""), sequences])
-    return replace(
-        tested,
-        ids=joined("ids"),
-        parts=joined("parts"),
-        clusters=joined("clusters"),
-        values=np.concatenate([trained.values, tested.values]),
-        boxes={name: np.concatenate([trained.boxes[name], tested.boxes[name]]) for name in tested.boxes},
-        visible=seen,
-        sequences=sequences,
-        read=read,
-        stamp=rendered.either(trained, tested),
-        notes=(*trained.notes, *tested.notes),
-    )
 
 
 def only(index: Index, part: str) -> Index:

@@ -1,14 +1,10 @@
-"""`synth-300w-private`: 300 faces indoors, 300 outdoors, to test what `synth-300w` trained.
-
-Parts are `300w/train`, `indoor` and `outdoor`.
-"""
+"""`synth-300w-private`: 300 faces indoors, 300 outdoors, to test what `synth-300w` trained."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbox.datasets import synthetic
 from benchbox.faceworld import cache
 from benchbox.faceworld.sets import PRIVATE
 from benchbox.types import Finding, Index
@@ -23,15 +19,14 @@ ACCESS = rendered.access("Synthetic twin of the 300-W challenge's test set", PLA
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return both sets; renders them into the cache first when pixels are asked for and not there yet."""
-    tested = faces.whole("synth-300w-private", PLAN, _fields, pixels=pixels)
-    return faces.after(faces.only(synthetic.index(root, pixels=pixels), "train"), "300w/", tested)
+    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    del root
+    return faces.whole("synth-300w-private", PLAN, _fields, pixels=pixels)
 
 
 def tiny() -> Index:
     """Return a few faces of each part, rendered in memory: for tests and first steps."""
-    tested = faces.tiny("synth-300w-private", PLAN, _fields, {"indoor": range(3), "outdoor": range(3)})
-    return faces.after(faces.only(synthetic.tiny(6, 1), "train"), "300w/", tested)
+    return faces.tiny("synth-300w-private", PLAN, _fields, {"indoor": range(3), "outdoor": range(3)})
 
 
 def _fields(columns: Columns) -> dict[str, Any]:
@@ -39,5 +34,6 @@ def _fields(columns: Columns) -> dict[str, Any]:
 
 
 def verify(root: Path) -> list[Finding]:
-    """Say whether both rendered sets are in the cache and whole."""
-    return [*synthetic.verify(root), *rendered.examine(PLAN)]
+    """Say whether the rendered set is in the cache and whole."""
+    del root
+    return rendered.examine(PLAN)
