@@ -193,7 +193,7 @@ def report(results: Path, out: Path, check: bool, suffix: str | None, protocol: 
     click.echo(f"{len(written)} files in {out}; open {out / 'index.html'}")
 
 
-# --- compare, explain --------------------------------------------------------------------------------------------
+# --- compare, check, explain -------------------------------------------------------------------------------------
 
 
 @main.command()
@@ -214,6 +214,50 @@ def compare(runs: tuple[str, ...], metrics: tuple[str, ...], everything: bool, r
         _print_json(comparing.to_json(found))
     else:
         click.echo(comparing.format_table(found))
+
+
+@main.command()
+@_results_option
+@_data_option
+@click.option("--facts/--no-facts", default=False, help="Count networks, too (loads torch).")
+@click.option("--rescore", is_flag=True, help="Derive every score again from its predictions.")
+@click.option("--baseline", type=_FOLDER, metavar="FILE", help="Fail where results got worse than in this file.")
+@click.option("--write-baseline", type=_FOLDER, metavar="FILE", help="Write such a file from the results as they are.")
+@_json_option
+def check(
+    results: Path,
+    data: Path | None,
+    facts: bool,
+    rescore: bool,
+    baseline: Path | None,
+    write_baseline: Path | None,
+    as_json: bool,
+) -> None:
+    """Hold results against the claims of papers, and against a baseline; exit 1 on a regression."""
+    from . import baseline as gate
+    from . import check as checking
+
+    if write_baseline is not None:
+        count = gate.write(results, write_baseline)
+        click.echo(f"{write_baseline}: a baseline of {count} runs")
+        return
+    verdicts = checking.check(results, facts=facts)
+    changes = gate.changes(results, baseline) if baseline else []
+    if rescore:
+        again, left = gate.rescored(results, _data(data))
+        changes += again
+        for line in left:
+            _say(f"note: {line}")
+    if as_json:
+        changed = [{"run": c.place, "change": c.text, "regression": c.regression} for c in changes]
+        _print_json({**checking.to_json(verdicts), "changes": changed})
+    else:
+        click.echo(checking.format_text(verdicts))
+        for change in changes:
+            click.echo(f"{'REGRESSION' if change.regression else 'changed':<12}{change.place}: {change.text}")
+    if any(change.regression for change in changes):
+        _say("results got worse; if that is meant, say so in CHANGELOG.md and write a new baseline")
+        _fail()
 
 
 @main.command()

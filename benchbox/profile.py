@@ -15,7 +15,7 @@ from .errors import PluginError
 from .types import Layout, MethodCard
 
 if TYPE_CHECKING:
-    from .kit.profile import Networks
+    from .kit.profile import Count, Networks
 
 BATCHES = (1, 32)
 NOT_MEASURED = "not measured"
@@ -42,19 +42,11 @@ def profile(
     """
     card = plugins.card(name, methods)
     variant = variant or card.default
-    params = plugins.settings(card, variant, budget)
     scheme = _layout(card, layout)
-    module = plugins.load(card)
-    if not hasattr(module, "networks"):
-        raise PluginError(
-            f"method {card.name!r} does not list its networks: define `networks(params, layout)` in "
-            f"{card.folder.name}/__init__.py (CONTRIBUTING.md)"
-        )
+    networks = _networks(card, variant, budget, scheme)
     from .kit import profile as counting
     from .kit import runtime
 
-    runtime.prepare("cpu", 0)
-    networks: Networks = module.networks(params, scheme)
     found = counting.count_all(networks)
     return {
         "schema": 1,
@@ -71,6 +63,30 @@ def profile(
         "latency_ms": _latencies(networks, say),
         "environment": provenance.environment(runtime.choose_device("auto")),
     }
+
+
+def count(name: str, variant: str, *, layout: str = "ibug68", budget: str = "paper") -> Count:
+    """Count a variant's networks without timing them; raises PluginError as `profile`."""
+    card = plugins.card(name)
+    networks = _networks(card, variant, budget, _layout(card, layout))
+    from .kit import profile as counting
+
+    return counting.count_all(networks)
+
+
+def _networks(card: MethodCard, variant: str, budget: str, layout: Layout | None) -> Networks:
+    params = plugins.settings(card, variant, budget)
+    module = plugins.load(card)
+    if not hasattr(module, "networks"):
+        raise PluginError(
+            f"method {card.name!r} does not list its networks: define `networks(params, layout)` in "
+            f"{card.folder.name}/__init__.py (CONTRIBUTING.md)"
+        )
+    from .kit import runtime
+
+    runtime.prepare("cpu", 0)
+    networks: Networks = module.networks(params, layout)
+    return networks
 
 
 def format_table(document: Mapping[str, Any]) -> str:

@@ -131,7 +131,8 @@ def _paths() -> dict[str, Path]:
     return found
 
 
-def _digest(protocol: Protocol) -> str:
+def canonical(protocol: Protocol) -> str:
+    """Return everything that decides a number under a protocol, as JSON; its SHA-256 is the card's hash."""
     content: dict[str, Any] = {f.name: getattr(protocol, f.name) for f in fields(Protocol) if f.name not in _WORDS}
     content = {key: value for key, value in content.items() if key not in _LATER or value != _LATER[key]}
     content["groups"] = dict(protocol.groups)
@@ -140,8 +141,11 @@ def _digest(protocol: Protocol) -> str:
     if protocol.source:
         source = protocol.source
         content["source"] = {"parts": sorted(source.parts), "origin": source.origin, "visible": source.visible}
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _digest(protocol: Protocol) -> str:
+    return "sha256:" + hashlib.sha256(canonical(protocol).encode()).hexdigest()
 
 
 # --- explaining --------------------------------------------------------------------------------------------------

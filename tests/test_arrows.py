@@ -48,11 +48,16 @@ ARROWS = {
     },
     "profile": {"types", "errors", "plugins", "layouts", "kit", "provenance"},
     "lint": {"types", "references"},
+    "claims": {"errors", "discovery"},
+    "baseline": {"types", "errors", "store", "protocol", "metrics", "pipeline"},
+    "check": {
+        "types", "errors", "store", "protocol", "metrics", "references", "claims", "compare", "plugins", "profile",
+    },
     "report": {"types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts", "lint"},
     "cli": {
         "types", "errors", "pipeline", "report", "plugins", "protocol", "store", "datasets", "conformance", "scaffold",
         "doctor",
-        "compare", "explain", "profile",
+        "compare", "explain", "profile", "check", "baseline",
         "score", "predictions", "layouts", "submission",
     },
 }  # fmt: skip

@@ -1,0 +1,161 @@
+"""The regression gate: what committed results said when a baseline was written, and what they say now.
+
+A baseline is one JSON file: for every run its card (hash and content), data fingerprint and scores. Against it, a run
+that is gone, a card that decides numbers otherwise, other data and a score that got worse are regressions; a score that
+got better is told and passes. `rescored` looks behind the stored scores: it derives them again from the predictions,
+with today's code, wherever the truth is at hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import pipeline, protocol, store
+from .errors import BenchboxError, DataError, ResultError
+from .metrics import terms
+from .types import Run
+
+SCHEMA = 1
+_RELATIVE = 1e-6  # between machines the last bits differ
+_LARGEST = 1 << 26  # bytes
+
+
+@dataclass(frozen=True)
+class Change:
+    """One difference from a baseline, in words."""
+
+    place: str  # "300w-full/glsr/glsr/1"
+    text: str
+    regression: bool
+
+
+def write(results: Path, file: Path) -> int:
+    """Write the baseline of every readable run below `results`; return how many there are."""
+    runs = {_place(run): _facts(run) for run in _runs(results)}
+    store.write_json(file, {"schema": SCHEMA, "runs": runs})
+    return len(runs)
+
+
+def changes(results: Path, file: Path) -> list[Change]:
+    """Return what differs from a baseline; raises ResultError for a file that is none."""
+    before = _read(file)
+    now = {_place(run): run for run in _runs(results)}
+    found = [Change(place, "was in the baseline and is gone", True) for place in before if place not in now]
+    for place, run in now.items():
+        if place not in before:
+            found.append(Change(place, "is new", False))
+        else:
+            found += [Change(place, text, worse) for text, worse in _differences(before[place], _facts(run))]
+    return found
+
+
+def rescored(results: Path, data: Path) -> tuple[list[Change], list[str]]:
+    """Score every run again from its predictions; return what differs from its stored scores, and what was left out."""
+    found: list[Change] = []
+    left: list[str] = []
+    for run in _runs(results):
+        place = _place(run)
+        try:
+            card = protocol.load(run.protocol)
+            if card.card != run.record.get("card"):
+                found.append(Change(place, f"the card of {run.protocol} has changed since this run was made", True))
+                continue
+            again = pipeline.score_file(store.predictions_file(run.folder), run.protocol, run.method, data).document
+        except DataError as fault:
+            left.append(f"{place}: not scored again: {fault}")
+            continue
+        except BenchboxError as fault:
+            found.append(Change(place, str(fault), True))
+            continue
+        said = _scores(store.scores(run)["scores"], again["scores"])
+        found += [Change(place, f"scored again from its predictions, {text}", True) for text, _ in said]
+    return found, left
+
+
+# --- parts -------------------------------------------------------------------------------------------------------
+
+
+def _runs(results: Path) -> Iterator[Run]:
+    return (run for run in store.runs(results) if isinstance(run, Run) and store.has_scores(run))
+
+
+def _place(run: Run) -> str:
+    return "/".join((run.protocol, run.method, run.variant, run.seed))
+
+
+def _facts(run: Run) -> dict[str, Any]:
+    scores = store.scores(run)["scores"]
+    return {
+        "card": run.record.get("card"),
+        "content": _content(run.protocol),
+        "data": run.record["data"].get("fingerprint"),
+        "scores": {
+            group: {name: entry["value"] for name, entry in metrics.items()} for group, metrics in scores.items()
+        },
+    }
+
+
+def _content(name: str) -> dict[str, Any] | None:
+    try:
+        return dict(json.loads(protocol.canonical(protocol.load(name))))
+    except BenchboxError:
+        return None
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        if file.stat().st_size > _LARGEST:
+            raise ResultError(f"{file}: larger than {_LARGEST:,} bytes; no baseline")
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as fault:
+        raise ResultError(f"{file}: cannot be read ({fault.strerror}); --write-baseline makes one") from fault
+    except ValueError as fault:
+        raise ResultError(f"{file}: is not JSON: {fault}") from fault
+    if not isinstance(document, dict) or document.get("schema") != SCHEMA or not isinstance(document.get("runs"), dict):
+        raise ResultError(f"{file}: is no baseline of schema {SCHEMA}; --write-baseline makes one")
+    return dict(document["runs"])
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    if before["content"] != now["content"]:
+        yield f"the protocol now decides numbers otherwise: {_changed_keys(before['content'], now['content'])}", True
+    elif before["card"] != now["card"]:
+        yield f"was made under another card ({str(now['card'])[:19]} instead of {str(before['card'])[:19]})", True
+    if before["data"] != now["data"]:
+        yield "was made on other data (another fingerprint)", True
+    yield from _values(before["scores"], now["scores"])
+
+
+def _changed_keys(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
+    if before is None or now is None:
+        return "its card " + ("is gone" if now is None else "is new")
+    keys = sorted({*before, *now})
+    return "; ".join(
+        f"{key} was {before.get(key)}, is {now.get(key)}" for key in keys if before.get(key) != now.get(key)
+    )
+
+
+def _scores(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    plain = [
+        {group: {name: entry["value"] for name, entry in metrics.items()} for group, metrics in scores.items()}
+        for scores in (before, now)
+    ]
+    return _values(*plain)
+
+
+def _values(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    for group, metrics in before.items():
+        for name, old in metrics.items():
+            new = now.get(group, {}).get(name)
+            if old is None or new is None:
+                if old != new:
+                    yield f"{group} {name} was {old}, is {new}", True
+            elif abs(new - old) > _RELATIVE * max(abs(old), 1e-3):
+                worse = (new > old) == terms.falls(name)
+                unit = terms.unit(name)
+                sign = "worse" if worse else "better"
+                yield f"{group} {name} was {old:.4g}, is {new:.4g} {unit} ({sign})".replace(" 1 (", " ("), worse

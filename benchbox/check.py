@@ -1,0 +1,319 @@
+"""Results against what papers claim: cells, orderings, sizes of networks; a verdict for each, and the reason.
+
+A **cell** is a reference row whose label is one of our variants. Where a run of that variant stands under the row's
+protocol and may be compared, the claim is *reproduced* when it lies in the measured interval, widened by half a unit
+of its last printed digit and by the spread between seeds; else the measurement is *better* or *worse*. Where it may
+not (another variant of the data, a smaller budget, another box or normaliser, a changed card), the verdict is *not
+comparable*, with every reason, and both numbers stand there all the same.
+
+An **ordering** is tried on every protocol that it names and that has runs of all its variants of one budget on one
+set of data: it *holds* when every neighbouring pair is apart in the claimed direction by the paired test, is *too
+close to tell* when no pair contradicts it, and *does not hold* when one is apart the other way.
+
+A **fact** is met when the printed number is ours, rounded to its digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from . import claims, compare, plugins, protocol, references, store
+from .claims import Claims, Fact, Ordering
+from .errors import BenchboxError, ProtocolError, ResultError
+from .metrics import terms
+from .references import ReferenceRow, References
+from .types import Run
+
+VERDICTS = (
+    *("reproduced", "better", "worse", "not comparable"),  # cells
+    *("holds", "too close to tell", "does not hold"),  # orderings
+    *("met", "not met"),  # facts
+    "not measured",
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One claim and what our results say of it."""
+
+    kind: str  # cell | ordering | fact
+    paper: str
+    table: str
+    claim: str  # in words
+    system: str  # "method/variant"; the first of an ordering
+    protocol: str
+    group: str
+    metric: str
+    claimed: str  # as printed
+    measured: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    verdict: str
+    reasons: tuple[str, ...]
+
+
+def check(results: Path, *, facts: bool = False) -> list[Verdict]:
+    """Hold every stored run against every claim; `facts` counts networks, too, for which torch is loaded."""
+    known, rows = claims.load(), references.load()
+    runs = _by_system(store.runs(results))
+    found = [*cells(runs, rows, known), *(v for o in known.orderings for v in orderings(o, runs, results))]
+    return found + [fact(one) for one in known.facts] if facts else found
+
+
+def _by_system(runs: Iterable[Run | store.Unreadable]) -> dict[tuple[str, str], list[Run]]:
+    """Gather finished runs without overrides by (protocol, "method/variant"), all budgets together."""
+    found: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        if isinstance(run, Run) and run.record["kind"] != "submitted" and not run.record.get("overrides"):
+            system = f"{run.method}/{run.variant.partition('+')[0]}"
+            found.setdefault((run.protocol, system), []).append(run)
+    return found
+
+
+# --- cells -------------------------------------------------------------------------------------------------------
+
+
+def cells(runs: Mapping[tuple[str, str], Sequence[Run]], rows: References, known: Claims) -> list[Verdict]:
+    """Return a verdict for every claimed cell that a run stands beside."""
+    found = []
+    for row in rows.rows:
+        system = known.systems.get((row.paper, row.method))
+        if system is None or row.value is None:
+            continue
+        for name in row.protocols:
+            budgets: dict[str, list[Run]] = {}
+            for run in runs.get((name, system), ()):
+                budgets.setdefault(str(run.record.get("budget")), []).append(run)
+            found += [_cell(row, system, name, group) for group in budgets.values()]
+    return found
+
+
+def _cell(row: ReferenceRow, system: str, name: str, seeds: Sequence[Run]) -> Verdict:
+    entries = [_entry(run, row.group, row.metric) for run in seeds]
+    known = [entry for entry in entries if entry is not None]
+    measured = fmean(entry["value"] for entry in known) if known else None
+    low, high = _interval(known)
+    reasons = [row.apart] if row.apart else []
+    reasons += dict.fromkeys(reason for run in seeds for reason in _reasons(run))
+    verdict = "not measured" if measured is None else "not comparable"
+    if measured is not None and not reasons:
+        verdict = _beside(row, measured, low, high)
+    return Verdict(
+        kind="cell",
+        paper=row.paper,
+        table=row.table,
+        claim=f"{row.method}: {row.group} {row.metric}",
+        system=system,
+        protocol=name,
+        group=row.group,
+        metric=row.metric,
+        claimed=row.printed,
+        measured=measured,
+        low=low,
+        high=high,
+        unit=terms.unit(row.metric),
+        verdict=verdict,
+        reasons=tuple(reasons),
+    )
+
+
+def _entry(run: Run, group: str, metric: str) -> Mapping[str, Any] | None:
+    entry = store.scores(run)["scores"].get(group, {}).get(metric)
+    return entry if entry is not None and entry["value"] is not None else None
+
+
+def _interval(entries: Sequence[Mapping[str, Any]]) -> tuple[float | None, float | None]:
+    """Return the widest interval of the seeds around their mean, and twice their spread around that."""
+    bounded = [entry for entry in entries if entry.get("low") is not None]
+    if not bounded:
+        return None, None
+    middle = fmean(entry["value"] for entry in entries)
+    spread = 2 * stdev(entry["value"] for entry in entries) if len(entries) > 1 else 0.0
+    below = max(entry["value"] - entry["low"] for entry in bounded)
+    above = max(entry["high"] - entry["value"] for entry in bounded)
+    return middle - max(below, spread), middle + max(above, spread)
+
+
+def _reasons(run: Run) -> list[str]:
+    """Say why a run must not be held against a printed number."""
+    found = []
+    variant = run.record["data"].get("variant")
+    if variant != "complete":
+        found.append(f"other data: {variant}")
+    if run.record.get("budget") != "paper" and run.record["kind"] == "trained":
+        found.append(f"smaller budget: {run.record.get('budget')}")
+    card = _card(run.protocol)
+    if card != run.record.get("card"):
+        found.append("the card has changed since this run")
+    return found
+
+
+def _card(name: str) -> str | None:
+    try:
+        return protocol.load(name).card
+    except ProtocolError:
+        return None
+
+
+def _beside(row: ReferenceRow, measured: float, low: float | None, high: float | None) -> str:
+    assert row.value is not None
+    half = 0.5 * 10.0 ** -len(row.printed.partition(".")[2])
+    half /= 100 if row.metric.startswith("auc_") and row.unit == "%" else 1
+    if (low if low is not None else measured) - half <= row.value <= (high if high is not None else measured) + half:
+        return "reproduced"
+    return "better" if (measured < row.value) == terms.falls(row.metric) else "worse"
+
+
+# --- orderings ---------------------------------------------------------------------------------------------------
+
+
+def orderings(ordering: Ordering, runs: Mapping[tuple[str, str], Sequence[Run]], results: Path) -> list[Verdict]:
+    """Return a verdict for every protocol of an ordering that has runs of its variants, one where none has."""
+    tried = []
+    for name in ordering.protocols:
+        folders = [_folders(runs.get((name, system), ())) for system in ordering.order]
+        for budget in sorted(set().union(*folders)):
+            if all(budget in there for there in folders):
+                tried.append(_ordered(ordering, name, budget, [there[budget] for there in folders], results))
+    return tried or [_verdict(ordering, "", "not measured", ("no protocol has runs of all these variants",))]
+
+
+def _folders(runs: Sequence[Run]) -> dict[str, Path]:
+    """Return the variant's folder by budget."""
+    return {str(run.record.get("budget")): run.folder.parent for run in runs}
+
+
+def _ordered(ordering: Ordering, name: str, budget: str, folders: Sequence[Path], results: Path) -> Verdict:
+    said, apart = [f"budget {budget}"], []
+    for better, worse in pairwise(folders):
+        try:
+            found = compare.compare([str(better), str(worse)], results, [ordering.metric])
+        except ResultError as fault:
+            return _verdict(ordering, name, "not comparable", (*said, str(fault)))
+        (gap,) = [d for d in found.differences if d.group == ordering.group and d.metric == ordering.metric]
+        p = 1.0 if gap.p is None else gap.p
+        sign = 0 if p >= 1 - found.level else (1 if (gap.difference > 0) == gap.falls else -1)
+        apart.append(sign)
+        bounds = "" if gap.low is None else f" [{gap.low:+.3g}, {gap.high:+.3g}]"
+        said.append(f"{worse.name} - {better.name}: {gap.difference:+.3g}{bounds} {gap.unit}".replace("+-", "-"))
+    if -1 in apart:
+        return _verdict(ordering, name, "does not hold", tuple(said))
+    holds = all(apart) or (ordering.or_equal and any(apart))
+    return _verdict(ordering, name, "holds" if holds else "too close to tell", tuple(said))
+
+
+def _verdict(ordering: Ordering, name: str, verdict: str, reasons: tuple[str, ...]) -> Verdict:
+    return Verdict(
+        kind="ordering",
+        paper=ordering.paper,
+        table=ordering.table,
+        claim=f"{ordering.id}: {ordering.text}",
+        system=ordering.order[0],
+        protocol=name,
+        group=ordering.group,
+        metric=ordering.metric,
+        claimed=(" ≤ " if ordering.or_equal else " < ").join(ordering.order),
+        measured=None,
+        low=None,
+        high=None,
+        unit="",
+        verdict=verdict,
+        reasons=reasons,
+    )
+
+
+# --- facts -------------------------------------------------------------------------------------------------------
+
+
+def fact(claim: Fact) -> Verdict:
+    """Count a network at the paper's sizes and hold it against the printed number."""
+    from . import profile
+
+    method, _, variant = claim.system.partition("/")
+    try:
+        counted = float(getattr(profile.count(method, variant), claim.quantity))
+    except BenchboxError as fault:
+        return _fact(claim, None, "not measured", (str(fault),))
+    met = abs(counted - claim.value) <= claim.half_digit
+    off = f"{100 * (counted / claim.value - 1):+.2f} %"
+    return _fact(claim, counted, "met" if met else "not met", () if met else tuple(filter(None, (off, claim.why))))
+
+
+def _fact(claim: Fact, counted: float | None, verdict: str, reasons: tuple[str, ...]) -> Verdict:
+    return Verdict(
+        kind="fact",
+        paper=claim.paper,
+        table=claim.table,
+        claim=f"{claim.system} {claim.quantity}",
+        system=claim.system,
+        protocol="",
+        group="",
+        metric=claim.quantity,
+        claimed=claim.printed,
+        measured=counted,
+        low=None,
+        high=None,
+        unit="",
+        verdict=verdict,
+        reasons=reasons,
+    )
+
+
+# --- words -------------------------------------------------------------------------------------------------------
+
+
+def to_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return the document of `benchbox check --json`."""
+    return {"schema": 1, "summary": summary(verdicts), "verdicts": [asdict(verdict) for verdict in verdicts]}
+
+
+def summary(verdicts: Sequence[Verdict]) -> dict[str, int]:
+    """Count the verdicts, in the order of `VERDICTS`."""
+    counts = {name: sum(verdict.verdict == name for verdict in verdicts) for name in VERDICTS}
+    return {name: count for name, count in counts.items() if count}
+
+
+def format_text(verdicts: Sequence[Verdict]) -> str:
+    """Write one line per claim that something was measured for, and a line of counts."""
+    lines = []
+    for v in verdicts:
+        if v.verdict == "not measured" and v.kind != "fact":
+            continue
+        where = f" on {v.protocol}" if v.protocol else ""
+        number = "" if v.measured is None else f", measured {_number(v)}"
+        why = f" ({'; '.join(v.reasons)})" if v.reasons else ""
+        lines.append(f"{v.verdict:<18}{v.paper}, {v.table}: {v.claim}{where}: claimed {v.claimed}{number}{why}")
+    counted = ", ".join(f"{count} {name}" for name, count in summary(verdicts).items())
+    return "\n".join(
+        [*lines, f"{len(verdicts)} claims: {counted}" if verdicts else "no claim has anything to stand on"]
+    )
+
+
+def _number(v: Verdict) -> str:
+    if v.kind == "fact":
+        return f"{v.measured:,.0f}"
+    bounds = "" if v.low is None or v.high is None else f" [{v.low:.4g}, {v.high:.4g}]"
+    return f"{v.measured:.4g}{bounds}"
+
+
+def methods_of(verdicts: Iterable[Verdict], method: str) -> list[Verdict]:
+    """Return the verdicts that a method's page shows."""
+    return [verdict for verdict in verdicts if verdict.system.partition("/")[0] == method]
+
+
+def unknown_systems() -> list[str]:
+    """Name variants that claims speak of and no installed method has."""
+    known = claims.load()
+    named = {*known.systems.values(), *(f.system for f in known.facts), *(s for o in known.orderings for s in o.order)}
+    cards = {card.name: card for card in plugins.cards()}
+    return sorted(
+        system
+        for system in named
+        if (method := system.partition("/")[0]) not in cards or system.partition("/")[2] not in cards[method].variants
+    )

@@ -1,0 +1,123 @@
+"""The regression gate: what got worse fails in words, what got better passes, what was not measured alike is told."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from benchbox import baseline
+from benchbox.cli import main
+from benchbox.errors import ResultError
+from benchbox.metrics import landmarks
+
+CODE = """
+import numpy as np
+
+def predictor(weights, device):
+    def predict(samples):
+        return np.stack([s.box[:2] + np.arange(136).reshape(68, 2) for s in samples]).astype(np.float32)
+    return predict
+"""
+
+
+@pytest.fixture
+def results(world):
+    """One real run of a small world, made by the command."""
+    world.method("mine", CODE)
+    words = [
+        "run",
+        "--method",
+        "mine",
+        "--protocol",
+        "tiny",
+        "--data",
+        str(world.data),
+        "--methods",
+        str(world.methods),
+    ]
+    done = CliRunner().invoke(main, [*words, "--results", str(world.results)])
+    assert done.exit_code == 0, done.output
+    return world.results
+
+
+@pytest.fixture
+def file(tmp_path, results):
+    path = tmp_path / "baseline.json"
+    assert baseline.write(results, path) == 1
+    return path
+
+
+def edit(file, change):
+    document = json.loads(file.read_text())
+    (run,) = document["runs"].values()
+    change(run)
+    file.write_text(json.dumps(document))
+
+
+def test_nothing_changed_is_nothing_said(results, file):
+    assert baseline.changes(results, file) == []
+
+
+def test_a_worse_score_is_a_regression_and_a_better_one_is_not(results, file):
+    def better_before(run):
+        run["scores"]["unseen"]["nme_inter_ocular"] -= 1
+        run["scores"]["unseen"]["auc_0.08_inter_ocular"] -= 0.1
+
+    edit(file, better_before)
+    worse, better = baseline.changes(results, file)
+    assert (worse.regression, better.regression) == (True, False)
+    assert worse.place == "tiny/mine/v/0"
+    assert worse.text.startswith("unseen nme_inter_ocular was ")
+    assert worse.text.endswith("% (worse)")
+    assert better.text.endswith("(better)")
+
+
+def test_a_run_that_is_gone_is_a_regression_and_a_new_one_is_not(results, file, tmp_path):
+    document = json.loads(file.read_text())
+    (run,) = document["runs"].values()
+    document["runs"] = {"tiny/mine/v/9": run}
+    file.write_text(json.dumps(document))
+    assert [(c.place, c.regression) for c in baseline.changes(results, file)] == [
+        ("tiny/mine/v/9", True),
+        ("tiny/mine/v/0", False),
+    ]
+
+
+def test_a_deliberate_change_of_the_normaliser_fails_with_a_sentence(results, file, world, monkeypatch):
+    """A newcomer edits the card: the gate names the protocol's key, what it was and what it is."""
+    card = world.site / "tiny_cards" / "tiny.toml"
+    card.write_text(card.read_text().replace('["inter_ocular", "inter_pupil"]', '["inter_pupil"]'))
+    done = CliRunner().invoke(main, ["check", "--results", str(results), "--baseline", str(file)])
+    assert done.exit_code == 1
+    said = "normalisers was ['inter_ocular', 'inter_pupil'], is ['inter_pupil']"
+    assert f"REGRESSION  tiny/mine/v/0: the protocol now decides numbers otherwise: {said}" in done.stdout
+    assert "results got worse; if that is meant, say so in CHANGELOG.md" in done.stderr
+
+
+def test_a_normaliser_that_computes_otherwise_is_caught_by_scoring_again(results, world, monkeypatch):
+    """The trap: the card's words stay, the code under them moves; stored scores would go on looking right."""
+    real = landmarks.NORMALISERS
+    found, left = baseline.rescored(results, world.data)
+    assert (found, left) == ([], [])
+    wider = {**real, "inter_ocular": lambda *arguments: 2 * real["inter_ocular"](*arguments)}
+    monkeypatch.setattr(landmarks, "NORMALISERS", wider)
+    found, _ = baseline.rescored(results, world.data)
+    assert found
+    assert all(change.regression for change in found)
+    assert any("scored again from its predictions, unseen nme_inter_ocular was" in change.text for change in found)
+
+
+def test_predictions_without_their_data_are_left_out_and_said(results, tmp_path):
+    found, left = baseline.rescored(results, tmp_path / "nowhere")
+    assert found == []
+    (line,) = left
+    assert line.startswith("tiny/mine/v/0: not scored again: ")
+
+
+@pytest.mark.parametrize(("text", "said"), [("{", "is not JSON"), ("[]", "no baseline of schema 1")])
+def test_a_file_that_is_no_baseline_is_refused(results, file, text, said):
+    file.write_text(text)
+    with pytest.raises(ResultError, match=said):
+        baseline.changes(results, file)
+    with pytest.raises(ResultError, match="cannot be read"):
+        baseline.changes(results, file.with_name("other"))

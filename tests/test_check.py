@@ -1,0 +1,204 @@
+"""check: a verdict for every kind of claim, computed by hand, and the reason where two numbers may not be compared."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from benchbox import check, claims, compare, plugins, protocol, references, store
+from benchbox.claims import Claims, Fact, Ordering
+from benchbox.cli import main
+from benchbox.references import ReferenceRow, References
+
+CARD = protocol.load("300w-full")
+FACES = CARD.test_expected
+METRIC = "nme_inter_ocular"
+ROW = ReferenceRow(
+    paper="demo",
+    line=2,
+    table="Table 1",
+    method="Ours",
+    cites="",
+    setting="",
+    dataset="300-W",
+    subset="full",
+    measure="NME",
+    normaliser="inter_ocular",
+    threshold="",
+    printed="4.00",
+    value=4.0,
+    unit="%",
+    own=True,
+    protocols=("300w-full",),
+    group="full",
+    metric=METRIC,
+    apart="",
+    note="",
+)
+KNOWN = Claims({("demo", "Ours"): "m/a"}, (), ())
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Write a finished run of 300w-full whose mean NME is given in %."""
+
+    def write(system, nme, seed=0, low=None, high=None, shift=None, **facts):
+        method, _, variant = system.partition("/")
+        folder = store.variant_folder(variant, facts.get("budget", "quick"), facts.get("overrides"))
+        run = store.folder(tmp_path, "300w-full", method, folder, seed)
+        errors = np.random.default_rng(0).gamma(4, 0.25, FACES)
+        errors *= nme / 100 / errors.mean()
+        if shift is not None:
+            errors = errors + shift
+        fields = [(METRIC, "<f8"), ("failed", "?"), ("in_full", "?"), ("cluster", "<i4")]
+        table = np.zeros(FACES, fields)
+        table[METRIC], table["in_full"], table["cluster"] = errors, True, np.arange(FACES)
+        bounds = {"low": nme - 0.1 if low is None else low, "high": nme + 0.1 if high is None else high}
+        scores = {"full": {METRIC: {"value": nme, "unit": "%", **bounds}}}
+        record = {key: {} for key in ("digests", "environment", "code", "seconds", "params")}
+        record |= {"protocol": "300w-full", "method": method, "kind": "trained", "card": CARD.card, "budget": "quick"}
+        record |= {"data": {"truth": "sha256:t", "variant": "complete", "fingerprint": "sha256:f"}, "overrides": {}}
+        with store.claim(run):
+            store.begin(run, {})
+            store.save_scores(run, {"schema": 1, "n": FACES, "failed": 0, "scores": scores}, table)
+            store.finish(run, record | {"seed": seed} | facts)
+
+    return write
+
+
+def verdicts(tmp_path, row=ROW):
+    runs = check._by_system(store.runs(tmp_path))
+    return check.cells(runs, References({}, (row,)), KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("measured", "low", "high", "verdict"),
+    [
+        (4.08, 3.95, 4.21, "reproduced"),
+        (4.10, 4.005, 4.2, "reproduced"),  # 4.00 is anything from 3.995 to 4.005
+        (4.10, 4.006, 4.2, "worse"),
+        (3.80, 3.70, 3.90, "better"),
+    ],
+)
+def test_a_cell_is_held_against_the_interval(tmp_path, make, measured, low, high, verdict):
+    make("m/a", measured, low=low, high=high, budget="paper")
+    (found,) = verdicts(tmp_path)
+    assert (found.verdict, found.reasons) == (verdict, ())
+    assert found.measured == pytest.approx(measured)
+
+
+def test_seeds_widen_the_interval_by_their_spread(tmp_path, make):
+    for seed, nme in enumerate((4.1, 4.3, 4.5)):  # mean 4.3, standard deviation 0.2
+        make("m/a", nme, seed, budget="paper")
+    (found,) = verdicts(tmp_path)
+    assert (found.measured, found.low, found.high) == (pytest.approx(4.3), pytest.approx(3.9), pytest.approx(4.7))
+    assert found.verdict == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"budget": "quick"}, "smaller budget: quick"),
+        ({"data": {"truth": "t", "variant": "train 2012 of 3148"}}, "other data: train 2012 of 3148"),
+        ({"card": "sha256:old"}, "the card has changed since this run"),
+    ],
+)
+def test_what_may_not_be_compared_says_why(tmp_path, make, facts, reason):
+    make("m/a", 4.0, **{"budget": "paper", **facts})
+    (found,) = verdicts(tmp_path)
+    assert (found.verdict, found.reasons, found.measured) == ("not comparable", (reason,), 4.0)
+
+
+def test_a_row_that_stands_apart_is_never_reproduced(tmp_path, make):
+    from dataclasses import replace
+
+    make("m/a", 4.0, budget="paper")
+    (found,) = verdicts(tmp_path, replace(ROW, apart="trained on more"))
+    assert (found.verdict, found.reasons) == ("not comparable", ("trained on more",))
+
+
+def test_overridden_and_submitted_rows_are_no_evidence(tmp_path, make):
+    make("m/a", 4.0, overrides={"loss": "l1"})
+    make("m/a", 4.0, seed=1, kind="submitted")
+    assert verdicts(tmp_path) == []
+
+
+# --- orderings ---------------------------------------------------------------------------------------------------
+
+ORDER = Ordering("o", "demo", "Table 1", "a beats b", ("m/a", "m/b"), METRIC, "full", ("300w-full",))
+
+
+def ordered(tmp_path, ordering=ORDER):
+    (found,) = check.orderings(ordering, check._by_system(store.runs(tmp_path)), tmp_path)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("shift", "verdict"),
+    [(0.002, "holds"), (-0.002, "does not hold"), (0.0, "too close to tell")],
+)
+def test_an_ordering_is_tried_pair_by_pair(tmp_path, make, shift, verdict):
+    make("m/a", 4.0)
+    make("m/b", 4.0, shift=np.random.default_rng(1).normal(shift, 0.004, FACES) if shift else 0.0)
+    assert ordered(tmp_path).verdict == verdict
+
+
+def test_one_wrong_pair_is_enough(tmp_path, make):
+    from dataclasses import replace
+
+    make("m/a", 4.0)
+    make("m/b", 4.0, shift=0.002)
+    make("m/c", 4.0, shift=0.001)
+    found = ordered(tmp_path, replace(ORDER, order=("m/a", "m/b", "m/c")))
+    assert found.verdict == "does not hold"
+    assert found.reasons[0] == "budget quick"
+    assert "c - b: -0.1" in found.reasons[2]
+
+
+def test_runs_of_unlike_budgets_prove_no_ordering(tmp_path, make):
+    make("m/a", 4.0, budget="paper")
+    make("m/b", 4.2, budget="quick")
+    assert ordered(tmp_path).verdict == "not measured"
+
+
+# --- facts -------------------------------------------------------------------------------------------------------
+
+
+def test_facts_of_networks_are_counted():
+    met = Fact("sir", "Table 4", "sir/sir", "params", "3.72 M")
+    assert (check.fact(met).verdict, check.fact(met).measured) == ("met", 3_719_872)
+    off = check.fact(Fact("glsr", "Table 7", "glsr/b1", "params", "335.4 K", "the head is another"))
+    assert (off.verdict, off.reasons) == ("not met", ("+42.57 %", "the head is another"))
+    assert check.fact(Fact("x", "T", "nobody/x", "params", "1 M")).verdict == "not measured"
+
+
+# --- the command -------------------------------------------------------------------------------------------------
+
+
+def test_the_command_prints_one_document(tmp_path, make, monkeypatch):
+    monkeypatch.setattr(claims, "load", lambda: KNOWN)
+    monkeypatch.setattr(references, "load", lambda: References({}, (ROW,)))
+    make("m/a", 4.05, budget="paper")
+    done = CliRunner().invoke(main, ["check", "--results", str(tmp_path), "--json"])
+    assert done.exit_code == 0, done.output
+    document = json.loads(done.stdout)
+    assert document["summary"] == {"reproduced": 1}
+    assert document["changes"] == []
+    text = CliRunner().invoke(main, ["check", "--results", str(tmp_path)]).stdout
+    assert (
+        "reproduced        demo, Table 1: Ours: full nme_inter_ocular on 300w-full: claimed 4.00, measured 4.05" in text
+    )
+    assert "1 claims: 1 reproduced" in text
+
+
+def test_no_results_is_no_fault(tmp_path):
+    done = CliRunner().invoke(main, ["check", "--results", str(tmp_path / "none")])
+    assert done.exit_code == 0
+    assert "not measured" in done.stdout
+
+
+def test_the_names_that_the_module_needs_exist():
+    """check asks compare and plugins for what they hold; a renamed field would only show on a full results folder."""
+    assert {"low", "high", "p", "difference", "falls"} <= set(compare.Difference.__dataclass_fields__)
+    assert plugins.cards()

@@ -1,0 +1,73 @@
+"""Claims as data: the committed file is sound, a wrong one is refused by entry and key."""
+
+import pytest
+
+from benchbox import check, claims, protocol, references
+from benchbox.errors import DataError
+
+ORDERING = """
+[[orderings]]
+id = "a"
+paper = "demo"
+table = "Table 1"
+text = "A beats B"
+order = ["m/a", "m/b"]
+metric = "nme_inter_ocular"
+group = "full"
+protocols = ["300w-full"]
+"""
+FACT = '[[facts]]\npaper = "demo"\ntable = "T"\nsystem = "m/a"\nquantity = "params"\nprinted = "48.5 M"\n'
+
+
+def read(tmp_path, text):
+    file = tmp_path / "claims.toml"
+    file.write_text(text)
+    return claims.read(file)
+
+
+@pytest.mark.parametrize(
+    ("printed", "value", "half"),
+    [("48.5 M", 48.5e6, 5e4), ("335.4 K", 335_400, 50), ("5.28 G", 5.28e9, 5e6), ("257828", 257_828, 0.5)],
+)
+def test_a_printed_size_keeps_its_digits(tmp_path, printed, value, half):
+    (fact,) = read(tmp_path, FACT.replace("48.5 M", printed)).facts
+    assert fact.value == pytest.approx(value)
+    assert fact.half_digit == pytest.approx(half)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('id = "a"\n', "", "orderings 1: id: is missing"),
+        ('"m/a", "m/b"', '"m/a"', "order: .* two or more of method/variant, best first"),
+        ('"m/a", "m/b"', '"m/a", "m/a"', "order: "),
+        ('"m/a", "m/b"', '"m/a", "../b"', r"order: .* allowed: method/variant"),
+        ('text = "A beats B"', 'claim = "A beats B"', "claim: no such key; allowed: id, paper"),
+        ("[[orderings]]", "[[ordering]]", "no such table \\[\\[ordering\\]\\]"),
+        ("[[orderings]]", "[[orderings", "is not TOML"),
+    ],
+)
+def test_a_wrong_entry_is_refused_by_key(tmp_path, old, new, message):
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, ORDERING.replace(old, new))
+
+
+def test_two_orderings_of_one_name_are_refused(tmp_path):
+    with pytest.raises(DataError, match="two orderings are called 'a'"):
+        read(tmp_path, ORDERING + ORDERING)
+
+
+# --- the committed file ------------------------------------------------------------------------------------------
+
+
+def test_every_label_is_printed_somewhere():
+    """The trap: a label spelled otherwise than in the table would claim nothing, silently."""
+    printed = {(row.paper, row.method) for row in references.load().rows}
+    assert set(claims.load().systems) <= printed
+
+
+def test_every_claim_speaks_of_a_variant_and_a_protocol_that_exist():
+    assert check.unknown_systems() == []
+    for ordering in claims.load().orderings:
+        for name in ordering.protocols:
+            assert ordering.group in protocol.load(name).groups, (ordering.id, name)
