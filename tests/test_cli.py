@@ -80,6 +80,7 @@ def test_the_module_starts_the_command_too():
 
 def test_only_commands_that_exist_are_offered():
     assert sorted(main.commands) == [
+        "check",
         "compare",
         "data",
         "explain",
