@@ -35,6 +35,11 @@ OPTIONS: Mapping[str, Option] = {
     "box": Option(str, bool, "another source of boxes"),
     "draw": Option(int, lambda v: v >= 0, "another draw of the labelled share, for repetitions"),
     "extra": Option(str, bool, "pictures of another set join the training, without their labels"),
+    "folds": Option(
+        str,
+        lambda v: v == "cluster" or v in map(str, range(2, 100)),
+        "so many folds of whole clusters, for quick trials",
+    ),
     "labelled": Option(_number, lambda v: 0 < v <= 1, "this share of the training set keeps its labels"),
     "noise": Option(
         _number, lambda v: 0 <= v <= 64, "training points moved at random, up to so many px on a 256-px face"

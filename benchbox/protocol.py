@@ -35,6 +35,7 @@ METRICS = {  # beside the errors of landmarks, and all that gaze has
     "gaze2d": ("error_cm", "error_cm_dot", "error_cm_person", "msd_cm"),
     "gaze3d": ("error_deg", "error_deg_person"),
 }
+_FOLDS = tuple(map(str, range(2, 100)))
 _LARGEST_CARD = 64 * 1024  # bytes
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # These decide no number, so are no part of the hash; of `extras` the chosen one is, of `source` all but its paths.
@@ -216,7 +217,8 @@ def _training(p: Protocol) -> list[str]:
     complete = amount(p, p.train_expected, p.train_clusters)
     lines = [f"  train on    {p.train_dataset or p.dataset}: {', '.join(p.train_parts)}; {complete} when complete"]
     if p.folds:
-        lines.append(f"    folds     one per {p.cluster}: each is tested by a model that was trained on all the others")
+        many = f"one per {p.cluster}" if p.folds == "cluster" else f"{p.folds}, by whole {p.cluster}s"
+        lines.append(f"    folds     {many}: each is tested by a model that was trained on all the others")
     return lines
 
 
@@ -255,7 +257,7 @@ def _scoring(p: Protocol) -> list[str]:
     return lines
 
 
-_CHOICES = ("draw", "labelled", "noise", "rotation", "scale", "translation")  # keys of [options]
+_CHOICES = ("draw", "folds", "labelled", "noise", "rotation", "scale", "translation")  # keys of [options]
 
 # --- schema ------------------------------------------------------------------------------------------------------
 
@@ -410,7 +412,9 @@ _FIELDS = (
         "test.clusters", _integer(0), "a whole number of clusters, 0 with test.expected", "test_clusters", default=0
     ),
     _Field("test.groups", _groups, 'a table: group = ["part", "part & attribute & !attribute", …]'),
-    _Field("test.folds", _choice("", "cluster"), '"" | cluster: leave one cluster out', default=""),
+    _Field(
+        "test.folds", _choice("", "cluster", *_FOLDS), '"" | cluster: leave one cluster out | "3": so many', default=""
+    ),
     _Field("box.source", _text, "a box source of the dataset", "box"),
     _Field("box.choices", _list(_text), "a list of box sources, [box] source among them", default=[]),
     _Field("box.also", _list(_text), "a list of further box sources of the dataset", "extra_boxes", default=[]),

@@ -169,7 +169,7 @@ class Protocol:
     translation: float = 0.0  # test boxes moved by this share of their size
     rotation: float = 0.0  # test pictures turned by so many degrees
     noise: float = 0.0  # px on a 256-px face by which training points are moved at most
-    folds: Literal["", "cluster"] = ""  # "cluster": leave one cluster out, every item is tested once
+    folds: str = ""  # "cluster": leave one cluster out; "3": three folds of whole clusters; every item is tested once
     validation_parts: tuple[str, ...] = ()  # the dataset's own validation set, as members; else a share is drawn
     train_clusters: int = 0  # clusters in the complete training set, where nobody published its items
     test_clusters: int = 0

@@ -182,3 +182,25 @@ def test_a_card_with_folds_trains_on_what_it_tests(world, tmp_path):
     path.write_text(CARD.replace('parts = ["eyes"]', 'parts = ["faces"]'))
     with pytest.raises(ProtocolError, match="with folds the members of the overall group"):
         protocols.read(path)
+
+
+def test_fewer_folds_keep_people_whole_and_have_a_name_of_their_own(world, request_for):
+    path = world.site / "tiny_cards" / "tiny-folds.toml"
+    path.write_text(CARD + "\n[options]\nfolds = [2]\n")
+    whole, fewer = protocols.load("tiny-folds"), protocols.load("tiny-folds+folds=2")
+    assert (fewer.name, fewer.folds) == ("tiny-folds+folds=2", "2")
+    assert whole.card != fewer.card
+    index = mpiigaze_small.index(world.data)
+    folds = split.folds(fewer, index)
+    assert folds == ("1-of-2", "2-of-2")
+    tested = []
+    for fold in folds:
+        one = split.split(fewer, index, fold)
+        assert not set(one.labelled.clusters.tolist()) & set(one.truth.clusters.tolist())
+        tested += one.truth.ids.tolist()
+    assert sorted(tested) == sorted(index.ids.tolist())
+    outcome = pipeline.run(request_for(protocol="tiny-folds+folds=2"))
+    assert outcome.run.folder.parts[-4] == "tiny-folds+folds=2"
+    assert set(PEOPLE) < set(outcome.scored.document["scores"])
+    with pytest.raises(ProtocolError, match=r"no option '\+folds=7'; allowed: \+folds=cluster, \+folds=2"):
+        protocols.load("tiny-folds+folds=7")
