@@ -14,7 +14,12 @@ def test_300w_private_is_trained_on_300w_and_scored_at_8_percent_on_68_and_51_po
     """Trap: G&LSR's text says 0.1; its numbers, and SIR's, are at 0.08."""
     card = load("300w-private")
     assert (card.train_dataset, card.train_parts, card.train_expected) == ("300w", *W)
-    assert (card.test_expected, card.auc, card.fr, card.points) == (2 * ibug300w_private.FACES, (0.08,), (0.08,), (51,))
+    assert (card.test_expected, card.auc, card.fr, card.points) == (
+        2 * ibug300w_private.FACES,
+        (0.08,),
+        (0.08,),
+        (51,),
+    )
     assert dict(card.groups) == {"all": ("indoor", "outdoor"), "indoor": ("indoor",), "outdoor": ("outdoor",)}
     assert (card.normalisers[0], card.box) == ("inter_ocular", "ground_truth")
 
@@ -71,7 +76,19 @@ def test_a_named_twin_exists():
     for card in cards.values():
         assert not card.twin or card.twin in cards, f"{card.name}: its twin {card.twin} is no card"
         if card.twin:
-            assert cards[card.twin].layout == card.layout
+            twin = cards[card.twin]
+            assert (twin.layout, twin.task) == (card.layout, card.task)
+            assert set(twin.normalisers) == set(card.normalisers)
+
+
+@pytest.mark.parametrize("name", ["300w-private", "300vw-c", "aflw-full", "aflw-frontal", "cofw", "cofw68", "wflw"])
+def test_a_real_card_and_its_twin_have_the_same_groups_and_points(name):
+    card = load(name)
+    twin = load(card.twin)
+    assert card.twin == f"synth-{name}"
+    assert (set(twin.groups), twin.overall) == (set(card.groups), card.overall)
+    assert (twin.normalisers, twin.points, twin.masked) == (card.normalisers, card.points, card.masked)
+    assert (twin.auc, twin.fr, twin.box) == (card.auc, card.fr, card.box)
 
 
 def test_an_extra_never_shares_a_part_with_the_test():
