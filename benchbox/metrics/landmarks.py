@@ -140,7 +140,10 @@ def normaliser(
     """
     if truth.ndim != 3 or truth.shape[1:] != (layout.count, 2):
         raise ValueError(f"truth is {truth.shape}, layout {layout.name} needs (N, {layout.count}, 2)")
-    scale = NORMALISERS[name](np.asarray(truth, np.float64), layout, boxes)
+    measure, scale = NORMALISERS[name], np.empty(len(truth))
+    for start in range(0, len(truth), ROWS):  # a million float32 faces are never copied at once
+        rows = slice(start, start + ROWS)
+        scale[rows] = measure(np.asarray(truth[rows], np.float64), layout, None if boxes is None else boxes[rows])
     bad = np.flatnonzero(~(scale > 0) | np.isinf(scale))
     if len(bad):
         where = f"row {bad[0]}" if ids is None else str(ids[bad[0]])

@@ -10,7 +10,7 @@ import torch
 
 from benchbox import protocol
 from benchbox.layouts import IBUG68
-from benchbox.metrics import curves, landmarks, stats
+from benchbox.metrics import curves, landmarks, pairs, ranks, stats
 from benchbox.score import score
 from benchbox.types import Predictions, Truth
 
@@ -207,3 +207,67 @@ def test_bootstrap(name, rule, measure):
     group = f"95 % intervals of 12 metrics, {RESAMPLED:,} faces, {RESAMPLES:,} resamples"
     low, high = measure(lambda: rule(terms, clusters), group, name, ours=rule is clustered, rounds=pick(2, 5))
     assert low < terms[:, 0].mean() < high
+
+
+# --- paired tests and ranks --------------------------------------------------------------------------------------
+
+
+def flips(terms, clusters):
+    return pairs.sign_flip(terms, clusters, flips=RESAMPLES)[0]
+
+
+def flip_by_flip(terms, clusters):
+    """Flip the signs of clusters in a loop."""
+    rng = np.random.default_rng(0)
+    codes = np.unique(clusters, return_inverse=True)[1]
+    wanted = np.abs(terms.sum(axis=0))
+    hits = np.zeros(terms.shape[1])
+    for _ in range(RESAMPLES):
+        hits += np.abs((terms * rng.choice([-1, 1], codes.max() + 1)[codes, None]).sum(axis=0)) >= wanted
+    return (1 + hits[0]) / (1 + RESAMPLES)
+
+
+@pytest.mark.usefixtures("one_core")
+@pytest.mark.parametrize(("name", "rule"), [("ours", flips), ("loop over flips", flip_by_flip)])
+def test_sign_flips(name, rule, measure):
+    rng = np.random.default_rng(3)
+    terms, clusters = rng.normal(0.02, 1, (RESAMPLED, 12)), rng.integers(0, int(0.9 * RESAMPLED), RESAMPLED)
+    group = f"paired p of 12 metrics, {RESAMPLED:,} faces, {RESAMPLES:,} sign flips by cluster"
+    p = measure(lambda: rule(terms, clusters), group, name, ours=rule is flips, rounds=pick(2, 3))
+    assert 0 < p <= 1
+
+
+METHODS = pick(5, 60)
+
+
+def test_ranks_of_a_board(measure):
+    """All pairs of a board, tested and corrected together."""
+    rng = np.random.default_rng(4)
+    values = rng.gamma(4, 1, (RESAMPLED, 1)) + rng.normal(0, 0.3, (RESAMPLED, METHODS)) + 0.1 * np.arange(METHODS)
+    group = f"ranks with ties of {METHODS} methods on {RESAMPLED:,} faces"
+    found = measure(
+        lambda: ranks.ties(values, np.ones_like(values), np.arange(RESAMPLED)), group, "ours, all pairs", ours=True
+    )
+    assert found.ranks[0] == 1
+    assert found.ranks[-1] > 1
+
+
+FRAMES = pick(5_000, 180_000)
+
+
+def test_score_of_gaze_with_dots_people_and_stares(measure):
+    """As many frames as GazeCapture tests on: per frame, dot, person and stare, by device, with intervals."""
+    card = dataclasses.replace(protocol.load("gazecapture"), metrics=("error_cm", "error_cm_dot", "error_cm_person"))
+    card = dataclasses.replace(card, resamples=RESAMPLES)
+    rng = np.random.default_rng(5)
+    dots = np.arange(FRAMES) // 15
+    truth, ids = rng.uniform(-8, 8, (FRAMES // 15 + 1, 2))[dots], np.arange(FRAMES).astype(str)
+    people = np.char.add("p", (dots // 80).astype(str))
+    phone = dots % 7 > 1
+    groups = {"total": np.ones(FRAMES, bool), "phone": phone, "tablet": ~phone}
+    wanted = Truth(ids, truth, groups, people, sequences=np.char.add("d", dots.astype(str)))
+    given = Predictions(ids, truth + rng.normal(0, 2, truth.shape), np.zeros(FRAMES, bool))
+    group = f"score of {FRAMES:,} gaze frames, {RESAMPLES:,} resamples by person"
+    found = measure(lambda: score(card, wanted, given), group, "ours", FRAMES, "frames/s", ours=True, rounds=pick(2, 3))
+    assert found.groups["total"]["error_cm"].value == pytest.approx(2 * np.sqrt(np.pi / 2), rel=0.05)
+    assert found.groups["total"]["error_cm_dot"].value < 1

@@ -311,3 +311,13 @@ def test_mean_of_ratios_is_not_the_ratio_of_sums(data_root):
     errors_px = landmarks.mean_errors(truth, predictions)
     assert (errors_px / scale).mean() == pytest.approx(0.04697, abs=5e-6)
     assert errors_px.sum() / scale.sum() == pytest.approx(0.04037, abs=5e-6)
+
+
+@pytest.mark.parametrize("name", [*BY_POINTS, *BY_BOX])
+def test_normalisers_do_not_show_their_chunks(name):
+    count = landmarks.ROWS + 3
+    truth = faces(count)
+    boxes = np.tile([0.0, 0.0, 1.0, 1.0], (count, 1)) * np.arange(1, count + 1)[:, None]
+    whole = landmarks.normaliser(name, truth, IBUG68, boxes)
+    for rows in (slice(0, 2), slice(landmarks.ROWS - 1, count)):
+        np.testing.assert_array_equal(landmarks.normaliser(name, truth[rows], IBUG68, boxes[rows]), whole[rows])
