@@ -24,7 +24,7 @@ from . import protocol as protocols
 from . import score as scoring
 from .datasets import joined
 from .datasets import split as splits
-from .errors import DataError, PluginError, ResultError
+from .errors import DataError, PluginError, ProtocolError, ResultError
 from .types import Index, Job, Kind, MethodCard, Predict, Predictions, Protocol, Run, Sample, Score, Scores, Truth
 
 if TYPE_CHECKING:
@@ -131,6 +131,8 @@ def run(request: Request, say: Say = _silent) -> Outcome:
     started, clock = datetime.now(UTC), _Clock()
     runtime.prepare(device, request.seed)
     module = plugins.load(todo.method)
+    if not todo.protocol.train_parts and hasattr(module, "train") and published is None:
+        raise ProtocolError(f"{todo.protocol.name} has nothing to train on: it takes variants with published weights")
     with clock("data"):
         index = open_index(todo.protocol, request.data)
         folds = splits.folds(todo.protocol, index)

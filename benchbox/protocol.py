@@ -214,6 +214,8 @@ def _disturbed(p: Protocol) -> list[str]:
 
 
 def _training(p: Protocol) -> list[str]:
+    if not p.train_parts:
+        return ["  train on    nothing: for published weights and predictions from elsewhere"]
     complete = amount(p, p.train_expected, p.train_clusters)
     lines = [f"  train on    {p.train_dataset or p.dataset}: {', '.join(p.train_parts)}; {complete} when complete"]
     if p.folds:
@@ -392,7 +394,7 @@ _FIELDS = (
     _Field("notes", _list(_text), "a list of sentences", default=[]),
     _Field("train.dataset", _choice("", *DATASETS), "another dataset to train on", "train_dataset", default=""),
     _Field("train.extra", _extras, "a table: name = {dataset, parts, box, expected}", "extras", default={}),
-    _Field("train.parts", _list(_member, least=1), 'a list of parts, each once: "part & attribute"', "train_parts"),
+    _Field("train.parts", _list(_member), 'a list of parts, each once: "part & attribute"', "train_parts"),
     _Field("train.expected", _integer(0), "a whole number of items, 0 with train.clusters", "train_expected"),
     _Field(
         "train.clusters", _integer(0), "a whole number of clusters, 0 with train.expected", "train_clusters", default=0
@@ -525,7 +527,10 @@ def _consistent(protocol: Protocol, path: Path) -> None:
             bool(p.validation_parts) and (p.validation > 0 or p.folds != "" or _overlaps(p)),
             "[] with a share held out or with folds, else parts that are neither trained nor tested on",
         ),
-        "train.clusters": (bool(p.train_expected) == bool(p.train_clusters), "either train.expected or train.clusters"),
+        "train.clusters": (
+            bool(p.train_expected) + bool(p.train_clusters) != bool(p.train_parts),
+            "either train.expected or train.clusters; 0 both without train.parts",
+        ),
         "test.clusters": (bool(p.test_expected) == bool(p.test_clusters), "either test.expected or test.clusters"),
         "box.choices": (p.box not in p.options["box"], f"a list with {p.box!r} in it"),
         "score.points": (not set(p.points) <= set(subsets), ", ".join(map(str, subsets)) or "none for gaze"),

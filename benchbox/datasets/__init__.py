@@ -23,6 +23,7 @@ DATASETS = {
     "gazecapture": "gazecapture",
     "gazecn": "gazecn",
     "gazestare": "gazestare",
+    "glsr-release": "glsr_release",
     "mpiifacegaze": "mpiifacegaze",
     "mpiigaze": "mpiigaze",
     "mpiigaze-small": "mpiigaze_small",

@@ -20,7 +20,6 @@ from .system import Look
 
 # The stored square over the protocol's box: room for perturbed boxes x1.2, their rotation, and θ_g beyond them.
 STORED = 2.0
-_NOISE = 99  # no stage has this number
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +42,6 @@ class Draws:
         self.points = geometry.transform(to_crop, examples.values)
         self.boxes = geometry.transform(to_crop, boxes.reshape(-1, 2, 2)).reshape(-1, 4)
         self.errors = BoxErrors.measure(self.boxes, self.points)
-        if params["noise_px"]:
-            self.points = self.points + self._label_noise()
         self.reference = torch.from_numpy(mean_shape(self.points, layout.flip)).float().to(device)
 
     def __len__(self) -> int:
@@ -67,14 +64,6 @@ class Draws:
         """Return the true shapes (N, K, 2) in the F0 of the protocol's own boxes."""
         frames = box_frame(self.boxes, self.params["expansion"])
         return self._tensor(geometry.transform(geometry.invert(frames), self.points))
-
-    def _label_noise(self) -> np.ndarray:
-        """Draw one offset per annotated point, uniform in a disc of `noise_px` on a 256-px face crop (Table 1)."""
-        rng = np.random.default_rng([self.seed, _NOISE])
-        angle = rng.uniform(0, 2 * np.pi, self.points.shape[:2])
-        radius = self.params["noise_px"] * np.sqrt(rng.uniform(0, 1, angle.shape))
-        pixel = 2 * self.params["expansion"] / STORED / 256  # in the stored crop's frame
-        return radius[..., None] * pixel * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 
     def _rows(self, stage: int, first: int, count: int) -> np.ndarray:
         places = np.arange(first, first + count)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -40,8 +38,7 @@ def predictor(weights: Path, device: str) -> Predict:
         stored = crops(samples, params["crop_side"], STORED)
         boxes = np.stack([sample.box for sample in samples])
         to_unit = geometry.box_to_unit(geometry.square(boxes, STORED))
-        frames = box_frame(boxes, params["expansion"])
-        frame = geometry.compose(to_unit, _perturbed(frames, [sample.id for sample in samples], params))
+        frame = geometry.compose(to_unit, box_frame(boxes, params["expansion"]))
         look = Views(stored, device).look(np.arange(len(samples)))
         shape = system(look, torch.from_numpy(frame).float().to(device))
         return geometry.transform(geometry.invert(to_unit), shape.double().cpu().numpy())
@@ -58,20 +55,3 @@ def _published(weights: Path, points: int, device: str) -> Predict:
         return system.locate(samples, device)
 
     return predict
-
-
-def _perturbed(frames: np.ndarray, ids: Sequence[str], params: Mapping[str, Any]) -> np.ndarray:
-    """Spoil box frames (n, 2, 3) as Table 4 does: larger, shifted by a share of the side, turned to either side.
-
-    Direction and sign hang on a sample's id alone, so a batch of any size sees the same boxes.
-    """
-    scale, shift, turn = (params[key] for key in ("perturb_scale", "perturb_shift", "perturb_rotation_deg"))
-    if not (scale or shift or turn):
-        return frames
-    draws = np.array([int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little") / 2**32 for name in ids])
-    direction = 2 * np.pi * draws
-    angle = np.deg2rad(turn) * np.where(draws < 0.5, -1, 1)
-    cos, sin = np.cos(angle) * (1 + scale), np.sin(angle) * (1 + scale)
-    centre = 2 * shift * np.stack([np.cos(direction), np.sin(direction)], axis=-1)  # of [-1, 1]², whose side is 2
-    x, y = np.stack([cos, -sin, centre[:, 0]], axis=-1), np.stack([sin, cos, centre[:, 1]], axis=-1)
-    return geometry.compose(frames, np.stack([x, y], axis=1))

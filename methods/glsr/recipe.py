@@ -31,7 +31,6 @@ from .system import STRUCTURE, System
 
 WEIGHTS = "glsr.safetensors"
 SCRATCH = "scratch"  # as `weights`: nothing to begin from
-PERTURBED = ("perturb_scale", "perturb_shift", "perturb_rotation_deg")  # what the predictor does to boxes
 LOCAL_MARGIN = 1.4  # of the part's box, for θ_l*
 
 
@@ -55,7 +54,7 @@ def train(job: Job) -> Kind:
         path = job.out / f"step{stage.number}-{stage.name}.safetensors"
         once(path, fit, job, stage, system, draws)
         load_into(system, "system", load_weights(path))
-    kept = json.dumps({key: params[key] for key in (*STRUCTURE, *PERTURBED, "crop_side")})
+    kept = json.dumps({key: params[key] for key in (*STRUCTURE, "crop_side")})
     save_weights(job.out / WEIGHTS, {"system": system}, {"frames": "ours", "layout": job.layout.name, "params": kept})
     return "trained"
 

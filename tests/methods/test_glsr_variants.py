@@ -23,9 +23,7 @@ def part(name: str) -> ModuleType:
     return import_module(f"{CARD.module}.{name}")
 
 
-backbones, draws, predict, recipe, system, tsr = (
-    part(name) for name in ("backbones", "draws", "predict", "recipe", "system", "tsr")
-)
+backbones, draws, recipe, system, tsr = (part(name) for name in ("backbones", "draws", "recipe", "system", "tsr"))
 
 
 def settings(variant: str, budget: str = "smoke", **changes: object) -> dict[str, object]:
@@ -165,49 +163,6 @@ def test_b2_sees_its_first_networks_shape():
     level = part("frames").transform(part("frames").invert(theta[:1]), made.first_start[None])[0]
     assert level[36, 1].item() == pytest.approx(level[45, 1].item(), abs=1e-5)
     assert level.abs().max().item() == pytest.approx(1 / 1.2, abs=1e-5)
-
-
-# --- labels and boxes spoilt -------------------------------------------------------------------------------------
-
-
-def test_label_noise_is_uniform_in_a_disc_of_its_size_on_a_256_px_crop():
-    clean, noisy = (
-        draws.Draws(examples(), IBUG68, settings("noise-10", crop_side=200, noise_px=noise), seed=0, device="cpu")
-        for noise in (0.0, 10.0)
-    )
-    # A 256-px face crop is the box x1.2: half of it is 1.2 / 2.0 of the stored square's half.
-    moved = np.linalg.norm(noisy.points - clean.points, axis=2) * 2.0 / 1.2 * 128
-    assert moved.max() < 10
-    assert (moved < 10 / np.sqrt(2)).mean() == pytest.approx(0.5, abs=0.07)
-    assert np.array_equal(noisy.errors.rows, clean.errors.rows)  # boxes are not noisy
-
-
-def test_boxes_are_spoilt_as_table_4_says():
-    frames = np.repeat(geometry.invert(geometry.box_to_unit(np.array([[0.0, 0, 100, 100]]))), 200, axis=0)
-    ids = [str(k) for k in range(200)]
-    corners = np.array([[-1.0, -1], [1, -1], [1, 1], [-1, 1]])
-
-    def spoilt(**changes: float) -> np.ndarray:
-        none = dict.fromkeys(recipe.PERTURBED, 0.0)
-        return geometry.transform(predict._perturbed(frames, ids, none | changes), corners)
-
-    assert np.array_equal(spoilt(), geometry.transform(frames, corners))
-    larger = spoilt(perturb_scale=0.5)
-    assert np.linalg.norm(larger[:, 1] - larger[:, 0], axis=1) == pytest.approx(np.full(200, 150.0))
-    shift = spoilt(perturb_shift=0.25).mean(axis=1) - 50
-    assert np.linalg.norm(shift, axis=1) == pytest.approx(np.full(200, 25.0))
-    assert np.abs(shift.mean(axis=0)).max() < 5  # in all directions
-    turned = spoilt(perturb_rotation_deg=25.0)
-    edge = turned[:, 1] - turned[:, 0]
-    angles = np.rad2deg(np.arctan2(edge[:, 1], edge[:, 0]))
-    assert np.abs(angles) == pytest.approx(np.full(200, 25.0))
-    assert 60 < (angles > 0).sum() < 140
-    # The same face is spoilt the same way in any batch.
-    alone = predict._perturbed(
-        frames[:1], ids[7:8], {"perturb_scale": 0, "perturb_shift": 0.1, "perturb_rotation_deg": 9}
-    )
-    among = predict._perturbed(frames, ids, {"perturb_scale": 0, "perturb_shift": 0.1, "perturb_rotation_deg": 9})
-    assert np.array_equal(alone[0], among[7])
 
 
 # --- ImageNet weights --------------------------------------------------------------------------------------------
