@@ -150,7 +150,8 @@ def _look_alikes(
                     continue
                 known[source] = modules[source].index(root)
             trains = _looks(modules[source], known[source], trained, root)
-            yield _compared(source, trains, tests)
+            if len(trains.ids) and len(tests.ids):
+                yield _compared(source, trains, tests)
     except ImportError:
         yield Finding("note", "look-alikes were not searched: pip install 'benchbox[data]' brings what it takes")
 
@@ -167,8 +168,6 @@ def _compared(source: str, trains: _Looks, tests: _Looks) -> Finding:
 def _pairs(trains: _Looks, tests: _Looks) -> Iterator[tuple[str, str]]:
     """Yield (train id, test id) of faces that look alike; memory is bounded by a chunk of the test."""
     bits = np.array([number.bit_count() for number in range(1 << 16)], np.uint8)
-    if not len(trains.ids):
-        return
     for start in range(0, len(tests.ids), _CHUNK):
         rows = slice(start, start + _CHUNK)
         differing = np.ascontiguousarray(tests.hashes[rows, None] ^ trains.hashes[None]).view(np.uint16)
@@ -194,7 +193,7 @@ def _looks(module: Dataset, index: Index, parts: set[str], root: Path) -> _Looks
             tqdm(looks, total=len(rows), desc=f"faces of {index.dataset}", unit="face", disable=None, leave=False)
         )
     kept = [(row, look) for row, look in zip(rows, seen, strict=True) if look is not None]
-    greys = np.array([grey for _, (_, grey) in kept], np.float64).reshape(len(kept), -1)
+    greys = np.array([grey for _, (_, grey) in kept], np.float64).reshape(len(kept), 32 * 32)
     greys -= greys.mean(axis=1, keepdims=True)
     greys /= np.maximum(np.linalg.norm(greys, axis=1, keepdims=True), 1e-9)
     ids = index.ids[[row for row, _ in kept]] if kept else np.empty(0, np.str_)

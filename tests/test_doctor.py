@@ -147,6 +147,33 @@ def test_a_card_of_ones_own_runs_from_its_path(tmp_path):
     assert listed.output.split() == ["test/00001", "test/00002", "test/00003"]
 
 
+def test_a_card_without_training_faces_is_examined_all_the_same(tmp_path):
+    """Trap: a copy that holds the test alone has nothing to compare with."""
+    card = world(tmp_path)
+    (tmp_path / "mine/train.csv").unlink()
+    findings = found(tmp_path, card)
+    assert not any("face" in text and "looks like" in text for text in said(findings, "ok"))
+    assert any(note.startswith("mine does not run here: mine needs training faces") for note in said(findings, "note"))
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["wflw", "300w", "cofw", "aflw"])
+def test_published_json_samples_are_examined_through_a_card(data_root, tmp_path, name):
+    if not (data_root / "coco-json-samples" / name).is_dir():
+        pytest.skip("no coco-json-samples under the data root")
+    layout = {"wflw": "wflw98", "300w": "ibug68", "cofw": "cofw29", "aflw": "aflw19"}[name]
+    normaliser = "face_size" if name == "aflw" else "inter_ocular"
+    text = CARD.replace("ibug68", layout).replace("inter_ocular", normaliser)
+    text = text.replace('"mine/train.csv"', '"none.csv"').replace(
+        '"mine/test.csv"', f'"coco-json-samples/{name}/test_{name}.json"'
+    )
+    text = text.replace('images = "mine"', f'images = "coco-json-samples/{name}"')
+    (tmp_path / "mine.toml").write_text(text)
+    findings = found(data_root, protocol.load(str(tmp_path / "mine.toml")))
+    assert said(findings, "wrong") == []
+    assert f"{4 if name == 'wflw' else 2} pictures are whole and hold their points" in said(findings, "ok")
+
+
 @pytest.mark.data
 def test_three_photographs_of_lfpw_are_in_both_official_splits(data_root):
     """Found by the doctor in the samples: same photographs under other numbers, cropped and graded differently."""
