@@ -165,6 +165,9 @@ def _contestant(argument: str, results: Path) -> Contestant:
         if seeds:
             runs = tuple(store.read(path) for path in seeds)
             return Contestant(f"{runs[0].method}/{runs[0].variant}", runs, tuple(map(store.errors, runs)))
+        inside = sorted({path.parent.parent.name for path in place.glob("*/*/run.json")})
+        if inside:
+            raise ResultError(f"{argument}: holds the variants {', '.join(inside)}; name one: {argument}/{inside[0]}")
     raise ResultError(
         f"{argument}: no finished run, and no variant's folder with runs in it, here or below {results}; "
         "`benchbox list results` names them: PROTOCOL/METHOD/VARIANT[/SEED]"

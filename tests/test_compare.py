@@ -161,6 +161,8 @@ def test_wrong_use_says_what_to_do(make, tmp_path):
         compare.compare([a, a], tmp_path)
     with pytest.raises(ResultError, match=r"toy/c/v: no finished run.*list results"):
         compare.compare([a, "toy/c/v"], tmp_path)
+    with pytest.raises(ResultError, match="toy/a: holds the variants v; name one: toy/a/v"):
+        compare.compare([a, "toy/a"], tmp_path)
     with pytest.raises(ResultError, match=r"no metric 'nme'.*they have nme_inter_ocular"):
         compare.compare([a, b], tmp_path, ["nme"])
 

@@ -43,6 +43,7 @@ class Explanation:
     nearest: tuple[Variant, ...]  # without a claim: what each single change would give
     offset: Offset | None
     parts: Mapping[str, float]  # error by part of the face, in the metric's normaliser, %
+    points: tuple[float | None, ...]  # error of each point, %
     neighbours: tuple[Neighbour, ...]
     warnings: tuple[str, ...]
 
@@ -103,10 +104,9 @@ def _landmarks(
     found = variants(metric, group)
     landing, nearest = grid.nearest(found, claim) if claim else ([], [v for v in found if len(v.changes) == 1])
     inside = truth.groups[group] & ~answers.failed
-    parts = errors_of.nme_by_part(
-        truth.values[inside], answers.values[inside], _scale(protocol, truth, normaliser)[inside],
-        LAYOUTS[protocol.layout],
-    )  # fmt: skip
+    shown = truth.values[inside], answers.values[inside], _scale(protocol, truth, normaliser)[inside]
+    parts = errors_of.nme_by_part(*shown, LAYOUTS[protocol.layout])
+    points = errors_of.nme_by_point(*shown)
     return Explanation(
         protocol=protocol,
         name=name,
@@ -120,6 +120,7 @@ def _landmarks(
         nearest=tuple(nearest),
         offset=best(normaliser),
         parts={part: float(100 * np.mean(errors)) for part, errors in parts.items()},
+        points=tuple(None if np.isnan(error) else float(100 * error) for error in points),
         neighbours=tuple(near.neighbours(references.load(), protocol, scores, name, variants)),
         warnings=(),
     )
@@ -156,6 +157,7 @@ def _gaze(
         nearest=tuple(nearest),
         offset=None,
         parts={},
+        points=(),
         neighbours=tuple(near.neighbours(references.load(), protocol, scores, name, variants)),
         warnings=gaze.warnings(protocol, truth, answers),
     )

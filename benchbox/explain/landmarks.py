@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -28,6 +28,7 @@ _NORMALISERS = {
     "eye_mix": "divided by the mean of the inner and the outer corner distance, which some code calls pupils (3FabRec)",
     "mean_side": "divided by the mean of width and height of the tight box (menpobench)",
     "longer_side": "divided by the longer side of the tight box",
+    "plus_one": "divided by the square root of (width + 1)(height + 1) of the tight box: pixels counted, not distances",
 }
 _AVERAGES = {
     "ratio_of_sums": "all pixel errors over all normalisers: large faces weigh more",
@@ -190,8 +191,12 @@ def _divisor(name: str, truth: Truth, layout: Layout, index: Index) -> Floats | 
         mixed: Floats = (corners + distance) / 2
         return mixed
     sides = np.diff(tight_box(truth.values).reshape(-1, 2, 2), axis=1)[:, 0]
-    side: Floats = sides.mean(axis=1) if name == "mean_side" else sides.max(axis=1)
-    return side
+    measures: Mapping[str, Callable[[Floats], Floats]] = {
+        "mean_side": lambda wh: wh.mean(axis=1),
+        "longer_side": lambda wh: wh.max(axis=1),
+        "plus_one": lambda wh: np.sqrt((wh + 1).prod(axis=1)),
+    }
+    return measures[name](sides)
 
 
 def _inner_corners(layout: Layout, values: Floats) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from .near import Neighbour
 from .numbers import Guess
 from .offset import NAMED, Offset
 
+_WORST = 5  # points that are named
 _BARELY = 0.02  # share of the error below which an offset is not worth a sentence of its own
 
 
@@ -28,6 +29,10 @@ def format_text(explanation: Explanation) -> str:
     if x.parts:
         worst = sorted(x.parts, key=lambda part: -x.parts[part])
         lines += ["", "error by part: " + ", ".join(f"{part} {x.parts[part]:.2f} %" for part in worst)]
+    known = {place: error for place, error in enumerate(x.points) if error is not None}
+    if known:
+        last = sorted(known, key=lambda place: -known[place])[:_WORST]
+        lines.append("worst points: " + ", ".join(f"{place} ({known[place]:.2f} %)" for place in last))
     for neighbour in x.neighbours:
         lines += ["", *_neighbour(neighbour)]
     if not x.claim:
@@ -67,6 +72,7 @@ def to_json(explanation: Explanation) -> dict[str, Any]:
         "nearest": [_variant_json(variant, x.claim) for variant in x.nearest],
         "offset": None if x.offset is None else _offset_json(x.offset),
         "parts": dict(x.parts),
+        "points": list(x.points),
         "references": [_neighbour_json(neighbour) for neighbour in x.neighbours],
         "warnings": list(x.warnings),
     }

@@ -198,8 +198,11 @@ def test_the_command_on_a_file(world, tmp_path):
     assert shown.exit_code == 0, shown.output
     assert "adding (+1.00, +1.00) px" in shown.stdout
     assert "predictions count pixels from 0" in shown.stdout
+    assert "worst points: " in shown.stdout
     claimed = call(file, "--protocol", "tiny", "--data", world.data, "--claimed", "0.000", "--json")
     document = json.loads(claimed.stdout)
     assert [change["name"] for change in document["landing"][0]["changes"]] == ["+1px"]
+    assert len(document["points"]) == 68
+    assert min(document["points"]) > 0
     with pytest.raises(ResultError, match="tiny has no metric 'nme'"):
         explain.explain(file, "tiny", world.data, metric="nme")

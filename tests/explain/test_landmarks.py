@@ -55,6 +55,7 @@ DIVISORS = {
     "eye_mix": lambda g, face: (math.dist(g[36], g[45]) + math.dist(g[39], g[42])) / 2,
     "mean_side": lambda g, face: np.ptp(g, axis=0).mean(),
     "longer_side": lambda g, face: np.ptp(g, axis=0).max(),
+    "plus_one": lambda g, face: math.sqrt(math.prod(np.ptp(g, axis=0) + 1)),
     "box_detector": lambda g, face: math.sqrt(math.prod(np.ptp(g, axis=0) + 40)),
 }
 
