@@ -8,10 +8,12 @@ Methods answer in the pixel frame; the dataset's origin is added here, before th
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -28,11 +30,12 @@ from .errors import DataError, PluginError, ProtocolError, ResultError
 from .types import Index, Job, Kind, MethodCard, Predict, Predictions, Protocol, Run, Sample, Score, Scores, Truth
 
 if TYPE_CHECKING:
-    from .types import Floats
+    from .types import Bytes, Floats
 
 Say = Callable[[str], None]
 
 _BATCH = 32
+_AHEAD = 16  # pictures decoded ahead: originals take up to 40 MB each
 SCRATCH = "scratch"  # as the parameter `weights` of a method: nothing to begin with
 
 
@@ -262,12 +265,42 @@ def collect(predict: Predict, samples: Sequence[Sample], shape: tuple[int, ...],
     """
     from tqdm import tqdm
 
-    batches = [samples[start : start + _BATCH] for start in range(0, len(samples), _BATCH)]
+    count = -(-len(samples) // _BATCH)
     values = [
         checked(predict(batch), batch, shape, blame=blame)
-        for batch in tqdm(batches, desc="predict", unit="batch", disable=None, leave=False)
+        for batch in tqdm(_decoded_ahead(samples), total=count, desc="predict", unit="batch", disable=None, leave=False)
     ]
     return np.concatenate(values) if values else np.empty((0, *shape))
+
+
+def _decoded_ahead(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
+    """Yield batches, the first pictures of each decoded while the batch before is predicted.
+
+    A method that looks at no picture costs no decoding: after a batch of which none was asked for, none is made ahead.
+    """
+    asked = threading.Event()
+
+    def decoding(sample: Sample, pool: ThreadPoolExecutor, ahead: bool) -> Sample:
+        made = pool.submit(sample.pixels) if ahead else None
+
+        def pixels() -> Bytes:
+            asked.set()
+            return made.result() if made else sample.pixels()
+
+        return replace(sample, pixels=pixels)
+
+    with ThreadPoolExecutor() as pool:
+        try:
+            following: list[Sample] = []
+            for start in range(0, len(samples), _BATCH):
+                batch = following or [decoding(sample, pool, False) for sample in samples[start : start + _BATCH]]
+                ahead = asked.is_set()
+                asked.clear()
+                later = samples[start + _BATCH : start + 2 * _BATCH] if ahead else ()
+                following = [decoding(sample, pool, place < _AHEAD) for place, sample in enumerate(later)]
+                yield batch
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def checked(answer: Any, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str) -> Floats:

@@ -222,6 +222,27 @@ def test_batches_cover_every_sample_in_order():
     assert len(sizes) > 1
 
 
+def test_pictures_are_decoded_ahead_once_each_and_not_for_a_method_that_is_blind():
+    """Decoding overlaps prediction; it must neither mix up pictures nor decode what nobody looks at."""
+    decoded = []
+
+    def pixels(k):
+        decoded.append(k)
+        return np.full((1, 1, 3), k, np.uint8)
+
+    samples = [Sample(id=str(k), box=np.zeros(4), pixels=lambda k=k: pixels(k)) for k in range(100)]
+
+    def seeing(batch):
+        return np.array([[[float(one.pixels()[0, 0, 0]), 0.0]] for one in batch])
+
+    values = pipeline.collect(seeing, samples, (1, 2), blame="m")
+    assert values[:, 0, 0].tolist() == list(range(100))
+    assert sorted(decoded) == list(range(100))
+    decoded.clear()
+    pipeline.collect(lambda batch: np.zeros((len(batch), 1, 2)), samples, (1, 2), blame="m")
+    assert decoded == []
+
+
 def test_what_is_unknown_or_missing_is_told_before_anything_is_written(world, request_for, tmp_path):
     world.method("centre", CENTRE)
     with pytest.raises(ProtocolError, match="no protocol is called 'tinny'"):

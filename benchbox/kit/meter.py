@@ -8,11 +8,17 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import TypeVar
 
+import torch
 from tqdm import tqdm
+
+from .ahead import ahead, waited_s
+
+T = TypeVar("T")
 
 _COLUMNS = ("stage", "step", "epoch", "loss", "samples_per_s", "seconds")
 _LINES_PER_STAGE = 50
@@ -22,12 +28,13 @@ class Meter:
     """Count one stage: a bar on stderr, rows in `log.csv`, totals in `training.json` under the job's folder.
 
     `loss` is a tensor or a float; it is read only when a row is due, so the device is not waited for at every step.
+    The share of the time that steps stand still for data is recorded: for `batches`, and for the views of a CPU.
     """
 
     def __init__(self, out: Path, stage: str, steps: int, batch: int, examples: int, start: int = 0) -> None:
         self.out, self.stage, self.steps, self.batch, self.examples = out, stage, steps, batch, examples
         self.every = max(1, steps // _LINES_PER_STAGE)
-        self.waited_s = 0.0
+        self.before_s = waited_s()
         self.first, self.start_s = start, time.perf_counter()
         # A log file wants a line now and then, not a moving bar.
         pause_s = 1.0 if sys.stderr.isatty() else 15.0
@@ -36,9 +43,9 @@ class Meter:
     def __enter__(self) -> Meter:
         return self
 
-    def wait(self, seconds: float) -> None:
-        """Note time in which training stood still for data."""
-        self.waited_s += seconds
+    def batches(self, make: Callable[[int], T]) -> Iterator[tuple[int, T]]:
+        """Yield (step, make(step)) for the steps that are left, counted from 0, made ahead by another thread."""
+        return ahead(make, range(self.first, self.steps))
 
     def step(self, number: int, loss: object) -> None:
         """Note that step `number` (from 1) is done."""
@@ -68,7 +75,7 @@ class Meter:
         stage = {
             "samples": before["samples"] + done * self.batch,
             "seconds": round(before["seconds"] + seconds, 3),
-            "waited_s": round(before["waited_s"] + self.waited_s, 3),
+            "waited_s": round(before["waited_s"] + waited_s() - self.before_s, 3),
         }
         record["stages"][self.stage] = stage
         totals = record["stages"].values()
@@ -77,6 +84,8 @@ class Meter:
         record["samples_per_s"] = round(record["samples"] / max(record["seconds"], 1e-9), 1)
         record["waiting_share"] = round(sum(s["waited_s"] for s in totals) / max(record["seconds"], 1e-9), 4)
         record["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            record["peak_gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
         _write(path, record)
 
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from benchbox import geometry
 
+from .ahead import waiting
 from .runtime import cores
 from .transfer import Ring, upload
 
@@ -145,7 +146,8 @@ class Views:
 
             def view(maps: Tensor, side: int) -> Tensor:
                 if not maps.requires_grad:
-                    return warp_normalised(images, places, self._pixel_maps(maps, side), side, colour, touch)
+                    with waiting():
+                        return warp_normalised(images, places, self._pixel_maps(maps, side), side, colour, touch)
                 return _sampled(torch.from_numpy(images[places]), maps, side, colour, touch)
 
             return view

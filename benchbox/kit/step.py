@@ -116,6 +116,6 @@ def _capture(step: Callable[..., Tensor], tensors: tuple[Tensor, ...]) -> _Graph
     """Capture one step; nothing is computed yet."""
     inputs = tuple(tensor.clone() for tensor in tensors)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # another thread may be making the next batch
         loss = step(*inputs)
     return _Graph(graph, inputs, loss)

@@ -232,10 +232,10 @@ def fit(path: Path, job: Job, stage: Stage, system: System, draws: Draws) -> Non
     for module in stage.trains:
         module.train()
     with Meter(job.out, stage.name, steps, params["batch"], len(draws), done) as meter:
-        for step in range(done, steps):
+        for step, batch in meter.batches(lambda step: draws.batch(stage.number, step)):
             for group in optim.param_groups:
                 group["lr"] = stage.lr * rate(params["schedule"], step, steps, params["warmup"])
-            loss = stage.loss(draws.batch(stage.number, step), step / steps)
+            loss = stage.loss(batch, step / steps)
             optim.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, params["clip"])

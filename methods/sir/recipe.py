@@ -60,10 +60,10 @@ def fit(path: Path, job: Job, number: int, system: Sir, draws: Draws) -> None:
     checkpoint = Checkpoint(job.out / f"{name}.checkpoint", system=system, optimiser=optim, average=average)
     done = checkpoint.load()
     with Meter(job.out, name, steps, params["batch"], len(draws), done) as meter:
-        for step in range(done, steps):
+        for step, batch in meter.batches(lambda step: draws.batch(number, step, _around_truth(params))):
             for group in optim.param_groups:
                 group["lr"] = params["lr"] * rate(params["schedule"], step, steps, params["warmup"])
-            found = loss(system, number, draws.batch(number, step, _around_truth(params)))
+            found = loss(system, number, batch)
             optim.zero_grad(set_to_none=True)
             found.backward()
             nn.utils.clip_grad_norm_(parameters, params["clip"])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 
 from benchbox.kit.meter import Meter
 
@@ -44,7 +45,23 @@ def test_an_interrupted_stage_adds_up_and_keeps_its_rows(tmp_path):
 
 
 def test_time_spent_waiting_is_a_share(tmp_path):
-    with Meter(tmp_path, "one", steps=1, batch=1, examples=1) as meter:
-        meter.wait(0.0)
-        meter.step(1, 0.0)
-    assert json.loads((tmp_path / "training.json").read_text())["waiting_share"] == 0.0
+    """Slow batches must show; batches that were ready must not."""
+
+    def slow(step):
+        time.sleep(0.05)
+        return step
+
+    for name, make in (("slow", slow), ("fast", lambda step: step)):
+        with Meter(tmp_path / name, "one", steps=8, batch=1, examples=1) as meter:
+            (tmp_path / name).mkdir()
+            for step, batch in meter.batches(make):
+                assert step == batch
+                meter.step(step + 1, 0.0)
+    shares = {k: json.loads((tmp_path / k / "training.json").read_text())["waiting_share"] for k in ("slow", "fast")}
+    assert shares["slow"] > 0.6
+    assert shares["fast"] < shares["slow"]
+
+
+def test_batches_go_on_where_the_stage_was_left(tmp_path):
+    with Meter(tmp_path, "one", steps=5, batch=1, examples=1, start=3) as meter:
+        assert [step for step, _ in meter.batches(lambda step: None)] == [3, 4]

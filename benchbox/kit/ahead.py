@@ -1,0 +1,57 @@
+"""Batches made ahead of the step that uses them, and the seconds that a step stands still for data."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+
+AHEAD = 2  # batches, beside the one in use; `transfer.Ring` counts on no more
+
+_waited = threading.local()
+
+
+def waited_s() -> float:
+    """Return the seconds that this thread has spent in `waiting` so far."""
+    return float(getattr(_waited, "seconds", 0.0))
+
+
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Count the time inside as waiting for data; what runs ahead in another thread does not hold a step up."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        _waited.seconds = waited_s() + time.perf_counter() - start
+
+
+def ahead(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[int, T]]:
+    """Yield (step, make(step)) in order, made by one thread up to `AHEAD` steps before they are asked for.
+
+    `make` must follow from the step alone. What it raises is raised here, at its step; no more is made after that, or
+    when the caller stops.
+    """
+    queue: deque[tuple[int, Future[T]]] = deque()
+    pool = ThreadPoolExecutor(1, "ahead")
+    try:
+        for step in steps:
+            queue.append((step, pool.submit(make, step)))
+            if len(queue) > AHEAD:
+                yield _next(queue)
+        while queue:
+            yield _next(queue)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _next(queue: deque[tuple[int, Future[T]]]) -> tuple[int, T]:
+    step, made = queue.popleft()
+    with waiting():
+        return step, made.result()

@@ -1,0 +1,58 @@
+"""Batches made ahead: in order, bounded, faults at their step, and the waiting that is counted."""
+
+import threading
+import time
+
+import pytest
+
+from benchbox.kit.ahead import AHEAD, ahead, waited_s, waiting
+
+
+def test_batches_come_in_order_and_no_further_ahead_than_said():
+    """More batches in flight would overwrite a pinned buffer that is still being read."""
+    made = []
+    for step, batch in ahead(lambda step: made.append(step) or 10 * step, range(3, 12)):
+        assert batch == 10 * step
+        time.sleep(0.005)
+        assert max(made) <= step + AHEAD
+    assert made == list(range(3, 12))
+
+
+def test_a_fault_is_raised_at_its_step_and_ends_the_making():
+    made = []
+
+    def make(step):
+        made.append(step)
+        if step == 2:
+            raise OSError("disk gone")
+        return step
+
+    batches = ahead(make, range(100))
+    assert [next(batches), next(batches)] == [(0, 0), (1, 1)]
+    with pytest.raises(OSError, match="disk gone"):
+        next(batches)
+    assert not list(batches)
+    assert len(made) <= 3 + AHEAD
+
+
+def test_a_caller_that_stops_leaves_no_thread():
+    for _ in ahead(lambda step: step, range(100)):
+        break
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead") and thread.is_alive()]
+
+
+def test_waiting_counts_on_its_own_thread_only():
+    before = waited_s()
+    with waiting():
+        time.sleep(0.02)
+    assert waited_s() - before >= 0.02
+
+    def elsewhere():
+        with waiting():
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=elsewhere)
+    middle = waited_s()
+    thread.start()
+    thread.join()
+    assert waited_s() == middle
