@@ -1,4 +1,4 @@
-"""Timing with pytest-benchmark, and the table of ratios at the end of the run (how to read it: docs/speed.md)."""
+"""Timing with pytest-benchmark, and the table of ratios at the end of the run (how to read it: docs/performance.md)."""
 
 import gc
 import os

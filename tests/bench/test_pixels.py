@@ -40,7 +40,7 @@ def group(pictures):
 def require(name):
     for package in NEEDS.get(name.split()[0], ()):
         if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed here; docs/speed.md says how to get the peers")
+            pytest.skip(f"{package} is not installed here; docs/performance.md says how to get the peers")
 
 
 def last(epoch):

@@ -125,7 +125,7 @@ NEEDS = {"MMPose metric class": ("mmpose", "mmengine", "mmcv"), "torchmetrics cl
 def test_nme(name, faces, measure):
     for package in NEEDS.get(name, ()):
         if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed here; docs/speed.md says how to get the peers")
+            pytest.skip(f"{package} is not installed here; docs/performance.md says how to get the peers")
     compute = METRICS[name](*faces)
     group = f"mean NME of {FACES:,} faces x 68 points, one core"
     found = measure(compute, group, name, FACES, "faces/s", ours=name == "ours", rounds=5)
