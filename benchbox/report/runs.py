@@ -83,7 +83,7 @@ def page(result: Result, protocol: Protocol | None, methods: Mapping[str, Method
         apart=rows.apart(result, protocol) if protocol else "no card of this protocol is installed",
         command=str(run.record.get("command", "")),
         heads=_heads(metrics),
-        scores=tuple(_score_rows(result, metrics, tuple(protocol.groups) if protocol else tuple(result.scores))),
+        scores=tuple(_score_rows(result, metrics, _groups(result, protocol))),
         facts=_run_facts(result),
         charts=(*curves, *training),
         hardest=tuple(hardest),
@@ -106,6 +106,11 @@ def _heads(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
 
 def _titles(metrics: Sequence[Metric]) -> list[str]:
     return list(dict.fromkeys(metric.title for metric in metrics))
+
+
+def _groups(result: Result, protocol: Protocol | None) -> list[str]:
+    """Name the card's groups in its order, then what else was scored: the people of a protocol with folds."""
+    return list(dict.fromkeys([*(protocol.groups if protocol else ()), *result.scores]))
 
 
 def _score_rows(result: Result, metrics: Sequence[Metric], groups: Sequence[str]) -> Iterator[ScoreRow]:

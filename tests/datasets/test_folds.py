@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchbox import pipeline, store
+from benchbox import pipeline, report, store
 from benchbox import protocol as protocols
 from benchbox.datasets import mpiigaze_small, split
 from benchbox.errors import DataError, ProtocolError
@@ -118,6 +118,16 @@ def test_a_run_trains_one_model_per_person_and_scores_each(world, request_for):
     assert scores["total"]["error_deg_person"]["value"] == pytest.approx(mean_of_means, abs=1e-6)
     assert scores["total"]["error_deg_person"]["value"] == pytest.approx(np.mean(list(expected.values())), abs=0.2)
     assert outcome.scored.document["n"] == 18
+
+
+def test_the_page_of_a_run_has_a_row_for_each_person(world, request_for, tmp_path):
+    scores = pipeline.run(request_for()).scored.document["scores"]
+    report.render(world.results, tmp_path / "site")
+    (page,) = (tmp_path / "site" / "run" / "tiny-folds").rglob("*.html")
+    text = page.read_text()
+    for person in PEOPLE:
+        assert f">{person}<" in text
+        assert f"{scores[person]['error_deg']['value']:.2f}" in text
 
 
 def test_the_record_of_a_run_on_folds_is_one(request_for):
