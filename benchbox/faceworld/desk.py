@@ -21,6 +21,8 @@ from .onlookers import View, facing, mood, onlooker, watch
 from .scene import Scene, Trial, stream
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from benchbox.types import Floats
 
     from .screens import Device
@@ -62,7 +64,6 @@ class Shot:
     face: Floats  # (4,)
     left_eye: Floats  # (4,) the subject's own left, in the picture's right
     right_eye: Floats  # (4,)
-    grid: Floats  # (4,) cells: column, row from 0, width, height of the face in the frame
 
 
 def crop(orientation: int) -> tuple[slice, slice]:
@@ -70,6 +71,17 @@ def crop(orientation: int) -> tuple[slice, slice]:
     rim = slice(SIDE // 8, SIDE - SIDE // 8)
     whole = slice(0, SIDE)
     return (whole, rim) if orientation in (1, 2) else (rim, whole)
+
+
+def face_grid(faces: Floats, orientations: npt.NDArray[np.int64]) -> Floats:
+    """Return the cells (N, 4) that face boxes (N, 4) cover: column and row from 0, width, height.
+
+    As in GazeCapture's files the grid lies over the square around the frame, not over the frame.
+    """
+    corners = np.array([[part.start for part in crop(int(o))[::-1]] for o in orientations], float)
+    cells: Floats = np.round((faces + 0.5 + np.tile(corners, 2)) / SIDE * GRID)
+    cells[:, 2:] = np.round((faces[:, 2:] - faces[:, :2]) / SIDE * GRID)
+    return cells
 
 
 def place_of(study: Study, number: int) -> tuple[int, int, int]:
@@ -150,11 +162,8 @@ def _in_space(lens: Camera, place_cm: Floats) -> Floats:
 def _framed(scene: Scene, person: str, dot: str, device: Device, orientation: int, target_cm: Floats) -> Shot:
     rows, columns = crop(orientation)
     corner = np.array([columns.start, rows.start], float)
-    size = np.array([columns.stop - columns.start, rows.stop - rows.start], float)
     flat = scene.landmarks - corner
     face = square(scene.detected - np.tile(corner, 2), 1.05)
-    grid = np.round((face + 0.5) / np.tile(size, 2) * GRID)
-    grid[2:] -= grid[:2]
     return Shot(
         scene,
         person,
@@ -165,7 +174,6 @@ def _framed(scene: Scene, person: str, dot: str, device: Device, orientation: in
         face,
         _eye(flat[42:48], face),
         _eye(flat[36:42], face),
-        grid,
     )
 
 

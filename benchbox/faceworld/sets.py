@@ -139,7 +139,6 @@ def _shots(study: desk.Study, part: str, numbers: Sequence[int], *, pixels: bool
         "face": np.stack([s.face for s in shots]),
         "left_eye": np.stack([s.left_eye for s in shots]),
         "right_eye": np.stack([s.right_eye for s in shots]),
-        "face_grid": np.stack([s.grid for s in shots]),
         "orientation": np.array([s.orientation for s in shots]),
         "device": np.array([s.device.name for s in shots]),
         "person": np.array([s.person for s in shots]),

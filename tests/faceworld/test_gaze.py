@@ -77,12 +77,14 @@ def test_eye_boxes_hold_the_eyes_and_left_is_the_subjects_own_left():
         assert shot.left_eye[0] > shot.right_eye[0]
 
 
-def test_the_face_grid_is_the_face_box_in_25ths_of_the_frame():
-    shot = desk.shot(sets.GAZECAPTURE, "train", 5)
-    rows, columns = desk.crop(shot.orientation)
-    size = np.array([columns.stop - columns.start, rows.stop - rows.start])
-    np.testing.assert_allclose(shot.grid[:2], (shot.face[:2] + 0.5) / size * 25, atol=0.5)
-    np.testing.assert_allclose(shot.grid[2:], (shot.face[2:] - shot.face[:2]) / size * 25, atol=1.0)
+def test_the_face_grid_lies_over_the_square_around_the_frame():
+    """Checked on a real recording: a face 13.4 cells of the square wide, 17.9 of the frame, is said to be 13 wide."""
+    faces = np.array([[40.0, 100.0, 172.0, 232.0], [100.0, 40.0, 232.0, 172.0]])  # 132 px in 216 x 288 and 288 x 216
+    grid = desk.face_grid(faces, np.array([1, 3]))
+    side = 132 / 288 * 25
+    expected = [[(40.5 + 36) / 288 * 25, 100.5 / 288 * 25, side, side], [100.5 / 288 * 25, 76.5 / 288 * 25, side, side]]
+    np.testing.assert_array_equal(grid, np.round(expected))
+    assert (grid[:, 2] == grid[:, 3]).all()  # a square face is square on the grid, however the device is held
 
 
 def test_a_stare_keeps_its_dot_while_the_head_moves_a_little_from_frame_to_frame():

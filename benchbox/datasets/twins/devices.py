@@ -66,7 +66,11 @@ def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Column
             **{f"orientation_{number}": orientation == number for number in (1, 2, 3, 4)},
         },
         sequences=columns["dot"],
-        meta={"device": columns["device"], "orientation": orientation, "face_grid": columns["face_grid"]},
+        meta={
+            "device": columns["device"],
+            "orientation": orientation,
+            "face_grid": desk.face_grid(columns["face"], orientation),
+        },
         notes=(rendered.note(plan),),
         stamp=rendered.stamps(plan, parts, numbers),
     )
