@@ -132,6 +132,36 @@ def test_a_variant_stands_for_all_its_seeds(make, tmp_path):
     assert "± 0.100" in compare.format_table(found)
 
 
+def test_stares_and_dots_are_compared_by_sequence_and_person(tmp_path):
+    """Trap: 24 frames are 12 stares of three people; a difference in all stares is a difference of three people."""
+    people, stares = np.repeat(np.arange(3), 8), np.repeat(np.arange(12), 2)
+    names = ("error_cm", "error_cm_dot", "msd_cm", "error_cm_person")
+    for method, extra in (("a", 0.0), ("b", 0.5)):
+        table = np.zeros(
+            24, [*((name, "<f8") for name in names[:3]), ("sequence", "<i4"), ("cluster", "<i4"), ("in_total", "?")]
+        )
+        table["sequence"], table["cluster"], table["in_total"] = stares, people, True
+        for name in names[:3]:
+            table[name] = 1 + stares / 12 + extra
+        table["error_cm"][0] = np.inf if method == "b" else table["error_cm"][0]
+        table["msd_cm"][0] = np.nan if method == "b" else table["msd_cm"][0]
+        run = store.folder(tmp_path, "toy", method, "v", 0)
+        record = {key: {} for key in ("digests", "environment", "code", "seconds", "overrides", "params")}
+        record |= {"protocol": "toy", "method": method, "kind": "submitted", "card": "sha256:a", "data": {"truth": "t"}}
+        with store.claim(run):
+            store.begin(run, {})
+            scores = {"total": {name: {"value": 1.0, "unit": "cm"} for name in names}}
+            store.save_scores(run, {"schema": 1, "n": 24, "failed": 0, "scores": scores}, table)
+            store.finish(run, record)
+    found = compare.compare(["toy/a/v", "toy/b/v"], tmp_path)
+    assert [d.metric for d in found.differences] == list(names)
+    for d in found.differences:
+        assert d.difference == pytest.approx(0.5)
+        assert (d.p, d.clusters, d.unit) == (0.25, 3, "cm")
+        assert d.left_out == (0 if d.metric == "error_cm_dot" else 1)
+    assert found.differences[2].baseline == pytest.approx(1 + 5.5 / 12)  # a stare counts once, with one frame or two
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [

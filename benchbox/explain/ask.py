@@ -122,7 +122,7 @@ def _landmarks(
         parts={part: float(100 * np.mean(errors)) for part, errors in parts.items()},
         points=tuple(None if np.isnan(error) else float(100 * error) for error in points),
         neighbours=tuple(near.neighbours(references.load(), protocol, scores, name, variants)),
-        warnings=(),
+        warnings=landmarks.warnings(found) if metric.startswith("nme_") else (),
     )
 
 

@@ -87,10 +87,15 @@ def _changes(axes: Axes, most: int) -> Iterator[tuple[Choice, ...]]:
 
 
 def nearest(found: Sequence[Variant], claim: Claim, count: int = 5) -> tuple[list[Variant], list[Variant]]:
-    """Return the variants that land on the claim, fewest changes first, and the nearest of those that do not."""
+    """Return the variants that land on the claim, fewest changes first, and the nearest of those that do not.
+
+    One that lands is left out where a part of its changes lands already: the rest of them explains nothing.
+    """
     by_distance = sorted(found, key=lambda variant: (abs(variant.value - claim.value), len(variant.changes)))
     landing = [variant for variant in by_distance if claim.hits(variant.value)]
     landing.sort(key=lambda variant: len(variant.changes))  # stable: the nearest first among equals
+    told = [set(variant.changes) for variant in landing]
+    landing = [variant for variant in landing if not any(less < set(variant.changes) for less in told)]
     return landing, [variant for variant in by_distance if not claim.hits(variant.value)][:count]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from benchbox.layouts import LAYOUTS
 from benchbox.metrics import curves, landmarks
 
 from . import offset as offsets
-from .grid import Axes, Choice, Measure
+from .grid import Axes, Choice, Measure, Variant
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Index, Layout, Predictions, Protocol, Truth
@@ -40,6 +40,7 @@ _ORDERS = {
     "mirrored_names": "left and right points exchanged: a picture was flipped and the names of its points were not",
     "xy_swapped": "x and y exchanged: row and column were mixed up",
 }
+_MOST = 0.7  # share of the error that a slip must leave to be warned of
 _THRESHOLDS = ("0.05", "0.07", "0.08", "0.1")
 _SCALES = {"half": (0.5, "predictions are in a frame twice as large"), "double": (2.0, "in a frame half as large")}
 
@@ -119,6 +120,17 @@ def measure(
         return _summary(kind, errors_px, scale[rows], failed[rows], choice)
 
     return value
+
+
+def warnings(found: Sequence[Variant]) -> tuple[str, ...]:
+    """Say which single slip (order of points, axes, scale, origin) takes away most of the error, if one does."""
+    measured = next((variant.value for variant in found if not variant.changes), None)
+    slips = [v for v in found if len(v.changes) == 1 and v.changes[0].axis in ("order", "scale", "offset")]
+    best = min(slips, key=lambda variant: variant.value, default=None)
+    if measured is None or best is None or best.value >= _MOST * measured:
+        return ()
+    choice = best.changes[0]
+    return (f"{best.name} lowers {measured:.2f} to {best.value:.2f}: {choice.means}",)
 
 
 # --- numbers -----------------------------------------------------------------------------------------------------

@@ -49,6 +49,12 @@ def test_what_lands_comes_simplest_first():
     assert [variant.value for variant in near] == [2.0, 4.0, 12.0]
 
 
+def test_a_change_that_explains_nothing_more_is_not_told():
+    found = variants(AXES, lambda choice: value(choice) and 2.0 + 1e-4 * (choice["plus"] != "none"))
+    landing, _ = nearest(found, Claim.read("2.00"))
+    assert [variant.name for variant in landing] == ["as the card says"]
+
+
 def test_luck_is_estimated_from_the_neighbourhood():
     """Trap: with hundreds of combinations something lands on any number; 38 values spread over 20 tolerances: 2."""
     axis = {"x": [Choice("x", str(k), "") for k in range(200)]}

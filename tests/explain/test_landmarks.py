@@ -112,6 +112,28 @@ def test_a_spoilt_file_is_mended_by_its_name(case, name, undo):
     assert name in names
 
 
+@pytest.mark.parametrize(
+    ("name", "undo"),
+    [
+        ("order mirrored_names", lambda v: v[:, list(IBUG68.flip)]),
+        ("order xy_swapped", lambda v: v[..., ::-1]),
+        ("scale double", lambda v: v / 2),
+        ("offset +1px", lambda v: v - 1),
+    ],
+)
+def test_a_slip_that_makes_most_of_the_error_is_warned_of(case, name, undo):
+    small = case.truth.values + 0.05 * (case.noisy() - case.truth.values)
+    for values, said in ((undo(small), True), (small, False)):
+        answers = case.answer(values)
+        best = offset.fit(case.truth.values, answers.values, np.array([corners(g, 0) for g in case.truth.values]))
+        axes = landmarks.axes(case.protocol, case.index, case.truth, answers, "nme_inter_ocular", "full")
+        measure = landmarks.measure(case.protocol, case.index, case.truth, answers, "nme_inter_ocular", best)
+        warned = landmarks.warnings(grid.variants(axes, measure, most=1))
+        assert bool(warned) == said
+        if said:
+            assert name in warned[0] or "offset best" in warned[0]
+
+
 def test_a_subset_is_found(case):
     values = case.noisy()
     assert explained(case, case.answer(values), slow(case, values, corners, faces=range(20)))[0] == "group common"
