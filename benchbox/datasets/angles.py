@@ -8,6 +8,9 @@ Order, sign and unit of two numbers cannot be read off a file, so the readers ho
 the recording, and refuse a copy that cannot be right:
 
 * pitch lies within ±90°, yaw within ±180°: larger numbers are degrees;
+* gaze follows the head: over many people yaw and the head's yaw go together. Of MPIIGaze's fifteen people 13 show it,
+  so this is a finding of `verify` about all of them and no reason to refuse one (not asked of MPIIFaceGaze, where it
+  was never measured);
 * who looks at a laptop's screen looks below its camera: pitch is negative on average, and by more than yaw is off 0.
   Over the fifteen people of MPIIGaze the mean pitch is -0.12 … -0.18 rad and the mean yaw within ±0.01 rad.
 """
@@ -19,12 +22,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import DataError
-from benchbox.geometry import angles_to_vectors
+from benchbox.geometry import angles_to_vectors, vectors_to_angles
+from benchbox.types import Finding
 
 if TYPE_CHECKING:
-    from benchbox.types import Floats
+    from benchbox.types import Floats, Strings
 
 _SLACK_RAD = 1e-6
+_MANY_PEOPLE = 10
 
 
 def vectors(pitch_yaw_rad: Floats, where: str) -> Floats:
@@ -54,3 +59,23 @@ def below_camera(pitch_yaw_rad: Floats, where: str) -> None:
         f"{where}: mean pitch {pitch:+.3f} rad, mean yaw {yaw:+.3f} rad: people look at a screen below the camera, so "
         f"pitch is negative on average and yaw about 0; {fault}, this copy was converted"
     )
+
+
+def with_head(values: Floats, head_rad: Floats, people: Strings) -> list[Finding]:
+    """Say whether yaw goes with the head's yaw, given vectors (N, 3), head pitch and yaw (N, 2) and person (N,)."""
+    names = np.unique(people)
+    if len(names) < _MANY_PEOPLE:
+        return []
+    yaw = vectors_to_angles(values)[:, 1]
+    product = np.mean([_correlation(yaw[people == name], head_rad[people == name, 1]) for name in names])
+    if product > 0:
+        return [
+            Finding("ok", f"yaw goes with the head's yaw, correlation {product:.2f} on average of {len(names)} people")
+        ]
+    what = f"yaw goes against the head's yaw, correlation {product:.2f} on average of {len(names)} people"
+    return [Finding("wrong", f"{what}: the sign of one of them looks turned, this copy was converted")]
+
+
+def _correlation(a: Floats, b: Floats) -> float:
+    spread = float(a.std() * b.std())
+    return float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread else 0.0

@@ -231,4 +231,4 @@ def verify(root: Path) -> list[Finding]:
     if len(people):
         left, right = (int(found.attributes[side].sum()) for side in ("left", "right"))
         findings.append(Finding("ok", f"{left} left eyes, {right} right eyes (mirrored); all look below the camera"))
-    return findings
+    return findings + angles.with_head(found.values, found.meta["head_pose"], found.clusters)

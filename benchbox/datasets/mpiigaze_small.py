@@ -107,4 +107,4 @@ def verify(root: Path) -> list[Finding]:
     ]
     if len(people):
         findings.append(Finding("ok", "pitch is negative and yaw about 0 on average for everyone, in radians"))
-    return findings
+    return findings + angles.with_head(found.values, found.meta["head_pose"], found.clusters)

@@ -34,3 +34,17 @@ def test_gaze_at_a_screen_below_its_camera_tells_order_and_sign():
         angles.below_camera(right[:, ::-1], "file")
     with pytest.raises(DataError, match=r"mean pitch \+0\.150 rad.* the sign of pitch looks turned"):
         angles.below_camera(right * [-1, 1], "file")
+
+
+def test_a_turned_yaw_shows_when_many_people_are_looked_at_together():
+    """The trap: no person's mean betrays the sign of yaw. Gaze that goes with the head does, over many."""
+    rng = np.random.default_rng(1)
+    people = np.repeat(np.array([f"p{k:02d}" for k in range(10)]), 50)
+    head = rng.normal(0, 0.3, (500, 2))
+    gaze = np.stack([np.full(500, -0.1), 0.3 * head[:, 1] + rng.normal(0, 0.1, 500)], axis=1)
+    (found,) = angles.with_head(angles.vectors(gaze, "file"), head, people)
+    assert (found.level, found.what[:40]) == ("ok", "yaw goes with the head's yaw, correlatio")
+    (turned,) = angles.with_head(angles.vectors(gaze * [1, -1], "file"), head, people)
+    assert turned.level == "wrong"
+    assert "goes against the head's yaw" in turned.what
+    assert angles.with_head(angles.vectors(gaze[:450], "file"), head[:450], people[:450]) == []

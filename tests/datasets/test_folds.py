@@ -194,6 +194,23 @@ def test_a_card_with_folds_trains_on_what_it_tests(world, tmp_path):
         protocols.read(path)
 
 
+@pytest.mark.data
+def test_the_mean_gaze_on_the_real_eyes(data_root, tmp_path):
+    """Fifteen people, each answered by the mean direction of the fourteen others; worked out again with plain NumPy."""
+    request = pipeline.Request("mean-gaze", "mpiigaze-small", device="cpu", data=data_root, results=tmp_path)
+    scores = pipeline.run(request).scored.document["scores"]
+    index = mpiigaze_small.index(data_root)
+    means = []
+    for person in np.unique(index.clusters):
+        mine = index.clusters == person
+        mean = index.values[~mine].mean(axis=0)
+        errors = np.degrees(np.arccos(np.clip(index.values[mine] @ mean / np.linalg.norm(mean), -1, 1)))
+        assert scores[str(person)]["error_deg"]["value"] == pytest.approx(errors.mean(), abs=1e-3)
+        means.append(errors.mean())
+    assert scores["total"]["error_deg_person"]["value"] == pytest.approx(np.mean(means), abs=1e-3)
+    assert 9.1 < np.mean(means) < 9.3
+
+
 def test_fewer_folds_keep_people_whole_and_have_a_name_of_their_own(world, request_for):
     path = world.site / "tiny_cards" / "tiny-folds.toml"
     path.write_text(CARD + "\n[options]\nfolds = [2]\n")
