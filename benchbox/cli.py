@@ -372,6 +372,11 @@ def _protocol_row(protocol: Protocol) -> dict[str, Any]:
         "dataset": protocol.dataset,
         "card": protocol.card,
         "groups": list(protocol.groups),
+        "normalisers": list(protocol.normalisers),
+        "auc": list(protocol.auc),
+        "fr": list(protocol.fr),
+        "points": list(protocol.points),
+        "options": {key: list(values) for key, values in protocol.options.items()},
         "metrics": _metrics(protocol),
         "twin": protocol.twin,
     }

@@ -18,7 +18,9 @@ ARROWS = {
     "metrics": {"types", "errors", "geometry", "layouts"},
     "selection": {"types", "errors"},
     "options": {"types", "errors"},
-    "protocol": {"types", "errors", "discovery", "layouts", "datasets", "options", "selection"},  # datasets: only names
+    "described": {"types", "layouts", "options"},
+    "schema": {"types", "errors", "layouts", "datasets", "selection"},
+    "protocol": {"types", "errors", "discovery", "described", "options", "schema"},  # datasets: only names
     "plugins": {"types", "errors", "discovery"},
     "references": {"types", "errors", "discovery", "protocol"},
     "predictions": {"types", "errors", "geometry"},
@@ -65,6 +67,8 @@ PLUGIN_MAY = {"types", "errors", "kit", "geometry", "layouts", "metrics"}
 HEAVY = {"torch", "pandas", "matplotlib"}
 LIGHT_ROOMS = {
     "cli",
+    "described",
+    "schema",
     "options",
     "selection",
     "plugins",
