@@ -63,6 +63,19 @@ class ITracker(nn.Module):
         return self.head(torch.cat([eyes, self.face_fc(self.face(face)), self.grid_fc(grid)], dim=1))
 
 
+class FacePath(nn.Module):
+    """The face path of iTracker alone, for data of one patch and no grid: (n, 3, 224, 224) → `outputs` numbers."""
+
+    def __init__(self, outputs: int = 2) -> None:
+        super().__init__()
+        self.face, self.face_fc = Convolutions(), _fc(9216, 128, 64)
+        self.head = nn.Sequential(*_fc(64, 128), nn.Linear(128, outputs))
+
+    def forward(self, face: Tensor) -> Tensor:
+        """Return (n, outputs)."""
+        return self.head(self.face_fc(self.face(face)))
+
+
 def face_grid(samples: Sequence[Sample]) -> np.ndarray:
     """Mark the cells that the face covers of a 25 x 25 grid over the picture, by `meta["face_grid"]`; (n, 625) float32.
 

@@ -66,7 +66,7 @@ class Course:
         labelled, validation = job.labelled, job.validation
         if validation is None or not len(validation):
             labelled, validation = held_out(labelled, params["held_out"], rng)
-        form = Form.of(labelled.samples, params["side"], params["face_side"])
+        form = system.form(params, labelled.samples)
         training = Gazes.of(labelled, form, job.task, job.device, rng, params["samples_most"])
         checked = Gazes.of(validation, form, job.task, job.device, rng, params["validation_most"])
         axes = torch.from_numpy(training.axes).float().to(job.device)

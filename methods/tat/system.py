@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchbox.errors import DataError, PluginError
+from benchbox.errors import PluginError
 from benchbox.kit.casia import CasiaNet
 from benchbox.kit.checkpoint import load_facts, load_into, load_weights, save_weights
 from benchbox.kit.gaze import Form, Gazes, Jitter, Patches, distances
-from benchbox.types import Task
+from benchbox.types import Sample, Task
 
 from . import targets
-from .itracker import GRID, SIDE_PX, ITracker, face_grid
+from .itracker import GRID, SIDE_PX, FacePath, ITracker, face_grid
 
 _BATCH = 64  # of evaluation
 
@@ -37,7 +37,7 @@ class System:
     def inputs(self, patches: Patches, rows: np.ndarray, jitter: Jitter | None = None) -> tuple[Tensor, ...]:
         """Return what the network takes for some rows: patches, and the face grid for iTracker."""
         found = patches.batch(rows, jitter)
-        if self.kind != "itracker":
+        if self.kind != "itracker" or len(found) == 1:
             return found
         grid = face_grid([patches.samples[int(row)] for row in rows])
         return (*found, torch.from_numpy(grid).to(patches.device))
@@ -63,6 +63,12 @@ class System:
         save_weights(path, {"network": self.network}, facts)
 
 
+def form(params: Mapping[str, Any], samples: Sequence[Sample]) -> Form:
+    """Choose what is cut out of the pictures; iTracker's layers fit one size only."""
+    found = Form.of(samples, params["side"], params["face_side"])
+    return replace(found, height=SIDE_PX, width=SIDE_PX) if params["network"] == "itracker" else found
+
+
 def build(params: Mapping[str, Any], task: Task, form: Form, target: targets.Target, device: str) -> System:
     """Make the untrained system that a set of parameters names."""
     return _system(params["network"], task, form, target, params["share_eyes"], device)
@@ -85,12 +91,7 @@ def _system(kind: str, task: Task, form: Form, target: targets.Target, share_eye
     if kind == "casia":
         network = CasiaNet(target.outputs, len(form.sources), form.pools, share_eyes=share_eyes)
     elif kind == "itracker":
-        if len(form.sources) != 3:
-            raise DataError(
-                "itracker sees a face and both eyes, and this protocol gives no eye boxes; "
-                "another variant works with one patch: --variant l2 | ordinal | tat"
-            )
-        network = ITracker(target.outputs)
+        network = ITracker(target.outputs) if len(form.sources) == 3 else FacePath(target.outputs)
     else:
         raise PluginError(f"network = {kind!r}: must be casia or itracker")
     return System(kind, task, form, target, network.to(device, memory_format=torch.channels_last), share_eyes)

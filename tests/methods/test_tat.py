@@ -331,9 +331,13 @@ def test_the_face_grid_by_hand():
         itracker.face_grid([Sample("c", np.zeros(4), sample.pixels)])
 
 
-def test_itracker_needs_eyes_and_says_so(tmp_path):
-    with pytest.raises(DataError, match="itracker sees a face and both eyes"):
-        METHOD.train(job(CARD, tmp_path, variant="itracker", eyes=False))
+def test_itracker_without_eyes_is_its_face_path(tmp_path):
+    """The adaptation to sets of one patch: the face's convolutions and layers keep their shapes."""
+    face, whole = itracker.FacePath().state_dict(), itracker.ITracker().state_dict()
+    assert all(value.shape == whole[key].shape for key, value in face.items() if key.startswith("face"))
+    METHOD.train(job(CARD, tmp_path, "gaze3d", "itracker", eyes=False, epochs=1, batch=2, epoch_draws=2))
+    answers = METHOD.predictor(tmp_path, "cpu")(examples("gaze3d", 2, eyes=False, seed=9).samples)
+    assert np.linalg.norm(answers, axis=1) == pytest.approx(np.ones(2))
 
 
 def test_networks_for_the_profile_are_those_of_the_paper():
