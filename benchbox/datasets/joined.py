@@ -67,7 +67,8 @@ def opened(
             index = _without_labels(index, extra, protocol.box)
         else:
             index = _appended(index, _unlabelled(_chosen(indices[extra.dataset], extra.parts), extra.box, protocol.box))
-    return disturb.applied(protocol, index)
+    # A scorer meets the turned pictures' truth; boxes and training labels are not its business.
+    return disturb.applied(protocol if training else replace(protocol, scale=0.0, translation=0.0, noise=0.0), index)
 
 
 def _with_boxes(protocol: Protocol, index: Index, folder: Path) -> Index:

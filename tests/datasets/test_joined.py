@@ -154,6 +154,16 @@ def test_noise_touches_training_labels_only(sets, tmp_path):
     np.testing.assert_array_equal(plain.truth.values, noisy.truth.values)
 
 
+def test_scoring_asks_for_no_box_that_only_training_or_prediction_needs(sets, tmp_path):
+    bare = index("300w-private", ["indoor"] * 2 + ["outdoor"] + ["afw"] * 6, 1.0)
+    sets["300w-private"].found = replace(bare, boxes={"ground_truth": np.full((9, 4), np.nan)})
+    card = replace(PRIVATE, train_dataset="", noise=5.0, scale=0.1)
+    with pytest.raises(DataError, match=r"'afw/3' has no ground_truth box to go by"):
+        joined.opened(card, tmp_path)
+    truth = split.truth(card, joined.opened(card, tmp_path, pixels=False, training=False))
+    np.testing.assert_array_equal(truth.values, bare.values[:3])
+
+
 def test_rotation_turns_truth_and_picture_of_the_test_and_scoring_agrees(sets, tmp_path):
     card = replace(PRIVATE, rotation=15.0)
     got = split.split(card, joined.opened(card, tmp_path))
