@@ -14,9 +14,10 @@ is a stream of its own and is not read. What the files mean, and what becomes of
   on the screen; a copy in millimetres, with swapped or turned axes is refused.
 * A fixation dot is a sequence (`00002/3`): the frames of one `DotNum` in the order of time.
 
-iTracker's preparation reads the same files otherwise; its boxes are the further sources `itracker_face`,
-`itracker_left_eye` and `itracker_right_eye`: everything cut to whole numbers, the face moved by (-1, -1) and grown by
-(1, 1), the eyes moved by (0, -1) and then by the moved face. It also takes the 1-based grid for 0-based, one cell off:
+iTracker's preparation reads the same files otherwise (`+box=itracker_face`). Its boxes are further sources, called
+`itracker_face`, `itracker_left_eye` and `itracker_right_eye`: everything cut to whole numbers, the face moved by
+(-1, -1) and grown by (1, 1), the eyes moved by (0, -1) and then by the moved face. It also takes the 1-based grid for
+0-based, one cell off:
 add 1 to x and y of `face_grid` to have that.
 """
 

@@ -186,11 +186,18 @@ def _boxes(protocol: Protocol, index: Index, rows: np.ndarray) -> Floats:
 
 
 def _extra_boxes(protocol: Protocol, index: Index) -> dict[str, Floats]:
-    """Return the further boxes (N, 4) that the card names, pixel frame; a row may have none (NaN)."""
-    for source in protocol.extra_boxes:
+    """Return the further boxes (N, 4) that the card names, pixel frame; a row may have none (NaN).
+
+    A preparation of its own comes whole: with `itracker_face` as the box, `left_eye` is what `itracker_left_eye` holds.
+    """
+    preparation = protocol.box.removesuffix("face") if protocol.box.endswith("_face") else ""
+    boxes = {}
+    for name in protocol.extra_boxes:
+        source = preparation + name
         if source not in index.boxes:
             raise DataError(f"{protocol.name}: {index.dataset} has no {source!r} boxes, only {', '.join(index.boxes)}")
-    return {source: index.boxes[source] - index.origin for source in protocol.extra_boxes}
+        boxes[name] = index.boxes[source] - index.origin
+    return boxes
 
 
 def _divide(protocol: Protocol, clusters: Strings) -> tuple[Bools, Bools, Bools]:

@@ -1,10 +1,12 @@
 """GazeCapture and sets of its shape: what counts as a frame, where its boxes and labels lie, who is tested on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from benchbox import datasets
-from benchbox.datasets import apple_devices, gazecapture, recordings
+from benchbox import datasets, protocol
+from benchbox.datasets import apple_devices, gazecapture, recordings, split
 from benchbox.errors import DataError
 
 from .gaze_folders import recording
@@ -51,6 +53,32 @@ def test_itrackers_preparation_is_there_as_sources_of_its_own(tmp_path):
     assert index.boxes["itracker_face"][0].tolist() == [39, 99, 340, 400]
     assert index.boxes["itracker_left_eye"][0].tolist() == [209, 178, 299, 268]
     assert index.boxes["itracker_right_eye"][0].tolist() == [79, 183, 169, 273]
+
+
+def test_itrackers_preparation_comes_whole_as_an_option_of_the_card(tmp_path):
+    recording(tmp_path / "gazecapture", "00002")
+    recording(tmp_path / "gazecapture", "00003", split="test", device="iPad 2")
+    recording(tmp_path / "gazecapture", "00004", split="test")
+    index = gazecapture.index(tmp_path)
+    for name, left in (("gazecapture", [210.5, 180.25]), ("gazecapture+box=itracker_face", [209, 178])):
+        card = replace(protocol.load(name), test_expected=12)
+        sample = split.split(card, index).labelled.samples[0]
+        assert set(sample.boxes) == {"left_eye", "right_eye"}
+        assert (sample.boxes["left_eye"][:2] + 0.5).tolist() == left
+
+
+def test_the_official_validation_people_are_neither_trained_nor_tested_on(tmp_path):
+    for name, part in (("00002", "train"), ("00003", "val"), ("00004", "test"), ("00005", "test")):
+        recording(tmp_path / "gazecapture", name, split=part, device="iPad 2" if name == "00005" else "iPhone 6")
+    got = split.split(replace(protocol.load("gazecapture"), test_expected=12), gazecapture.index(tmp_path))
+    assert got.validation is not None
+    people = [set(part.clusters.tolist()) for part in (got.labelled, got.validation, got.truth)]
+    assert people == [{"00002"}, {"00003"}, {"00004", "00005"}]
+    assert {group: int(inside.sum()) for group, inside in got.truth.groups.items()} == {
+        "total": 12,
+        "phone": 6,
+        "tablet": 6,
+    }
 
 
 def test_the_face_grid_counts_from_0_here_and_from_1_in_the_files(tmp_path):
