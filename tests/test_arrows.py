@@ -55,7 +55,9 @@ ARROWS = {
     "check": {
         "types", "errors", "store", "protocol", "metrics", "references", "claims", "compare", "plugins", "profile",
     },
-    "report": {"types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts", "lint"},
+    "report": {
+        "faceworld", "types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts", "lint",
+    },
     "cli": {
         "types", "errors", "pipeline", "report", "plugins", "protocol", "store", "datasets", "conformance", "scaffold",
         "doctor",

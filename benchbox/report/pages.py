@@ -11,7 +11,8 @@ from benchbox import protocol as cards
 from benchbox.references import Paper, References
 from benchbox.types import MethodCard, Protocol
 
-from . import compare, controls, drawing, exports, measures, prose, rows
+from . import atlas, compare, controls, drawing, exports, measures, prose, rows
+from .atlas import AtlasPage
 from .charts import Chart
 from .compare import ComparePage
 from .controls import Filter, Switch
@@ -70,6 +71,7 @@ class BoardPage:
     path: str
     board: Board
     table: Table | None
+    atlas: str  # page, "" where there are no points to draw
     compare: str  # page, "" where there are not two runs
     exports: tuple[tuple[str, str], ...]  # format, file
     switches: tuple[Switch, ...]
@@ -108,7 +110,7 @@ class MethodPage:
     rows: tuple[MethodRow, ...]
 
 
-Page = IndexPage | BoardPage | MethodPage | RunPage | ComparePage
+Page = IndexPage | BoardPage | MethodPage | RunPage | ComparePage | AtlasPage
 
 
 # --- index and leaderboards --------------------------------------------------------------------------------------
@@ -149,6 +151,7 @@ def board_page(ranked: Ranked, own: Sequence[Result], sources: Sources, methods:
         path=controls.page(board, table.convention) if table else rows.board_path(name),
         board=board,
         table=table,
+        atlas=atlas.path(name) if table and own and board.protocol.task == "landmarks" else "",
         compare=compare.path(name) if table and compare.comparable(own) else "",
         exports=tuple(
             [(suffix, exports.path(name, table.convention, suffix)) for suffix in exports.FORMATS]

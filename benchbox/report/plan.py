@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 from benchbox import store
 from benchbox.types import Protocol
 
-from . import compare, exports, pages, ranking, rows, runs, samples, standings
+from . import atlas, compare, exports, faces, pages, ranking, rows, runs, samples, standings
+from .atlas import AtlasPage
 from .pages import Page, Sources
 from .ranking import Ranked
 from .results import Problem, Result
@@ -28,7 +29,7 @@ class Draft:
 
     path: str
     inputs: Callable[[], str]  # digest of all that the page is made from
-    content: Callable[[], Page | str]  # a page's values, or the text of a file
+    content: Callable[[], Page | str | bytes]  # a page's values, or what a file holds
 
 
 def drafts(sources: Sources) -> list[Draft]:
@@ -56,6 +57,7 @@ class _Plan:
             self.by_protocol.setdefault(result.run.protocol, []).append(result)
             self.by_method.setdefault(result.run.method, []).append(result)
         self._rankings: dict[tuple[str, str], Ranked] = {}
+        self._atlases: dict[str, AtlasPage] = {}
         self._boards: dict[str, Board] = {}
         self._boards_inputs: dict[str, str] = {}
         self._inputs: dict[Result, str] = {}
@@ -84,7 +86,22 @@ class _Plan:
             *(export(convention, suffix) for convention in found for suffix in exports.FORMATS),
             self._board_draft(exports.path(name, "", "bib"), protocol, lambda: self._bibtex(protocol, found)),
             *([self._compare_page(protocol, found[0])] if compare.comparable(own) else []),
+            *(self._atlas(protocol, found[0]) if own and protocol.task == "landmarks" else []),
         ]
+
+    def _atlas(self, protocol: Protocol, convention: str) -> list[Draft]:
+        """Plan the atlas of landmarks and, where they may be shown, the pictures that it shows."""
+
+        def page() -> AtlasPage:
+            if protocol.name not in self._atlases:
+                held, problems = self._samples(protocol, convention)
+                self._atlases[protocol.name] = atlas.page(protocol, held, self.methods, problems)
+            return self._atlases[protocol.name]
+
+        drafts = [self._board_draft(atlas.path(protocol.name), protocol, page)]
+        if protocol.dataset == faces.SHOWN:  # only then the page must be known to know its pictures
+            drafts += [Draft(name, partial(_digest, name), partial(_drawn, name)) for name in page().pictures]
+        return drafts
 
     def _compare_page(self, protocol: Protocol, convention: str) -> Draft:
         def content() -> Page:
@@ -97,7 +114,7 @@ class _Plan:
         found = {result.page + ".html": result for result in self.by_protocol.get(protocol.name, [])}
         return samples.gather(protocol, self._table(protocol, convention), found)
 
-    def _board_draft(self, path: str, protocol: Protocol, content: Callable[[], Page | str]) -> Draft:
+    def _board_draft(self, path: str, protocol: Protocol, content: Callable[[], Page | str | bytes]) -> Draft:
         return Draft(path, lambda: self._board_inputs(protocol), content)
 
     def _ranked(self, protocol: Protocol, convention: str) -> Ranked:
@@ -174,6 +191,12 @@ class _Plan:
             protocol, card = self.protocols.get(result.run.protocol), self.methods.get(result.run.method)
             self._inputs[result] = _digest(result, protocol, card and card.title, *_files(result))
         return self._inputs[result]
+
+
+def _drawn(path: str) -> bytes:
+    """Draw the picture that a path inside the site names."""
+    part, _, number = path.removeprefix("face/").removesuffix(".jpg").rpartition("-")
+    return faces.picture(f"{part}/{number}")
 
 
 def _files(result: Result) -> list[tuple[str, str]]:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchbox import store
 from benchbox.errors import ResultError
-from benchbox.types import Kind, Run, Score
+from benchbox.layouts import LAYOUTS
+from benchbox.types import Kind, Protocol, Run, Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LOG_LINES = 500_000
+_FAR_PX = 1e6
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,27 @@ def ids(run: Run, count: int) -> Strings:
     if names.shape != (count,) or names.dtype.kind != "U":
         raise ResultError(f"{path.name}: its ids do not fit the {count} errors beside it; score it again")
     return names
+
+
+def answers(result: Result, protocol: Protocol) -> Floats:
+    """Return a run's points (N, K, 2) in the order of its errors, NaN where it has no answer.
+
+    Raises ResultError when there are none, or none that a drawing can use.
+    """
+    import numpy
+
+    path = store.predictions_file(result.run.folder)
+    try:
+        with path.open("rb") as stream, numpy.load(stream, allow_pickle=False) as archive:
+            values, failed = archive["values"], archive["failed"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
+        raise ResultError(f"{path.name}: no predictions can be read: {fault}") from fault
+    layout = LAYOUTS.get(protocol.layout)
+    if layout is None or values.shape != (result.n, layout.count, 2) or values.dtype.kind != "f":
+        raise ResultError(f"{path.name}: {values.shape} are no points of this protocol; score it again")
+    points: Floats = values.astype("f8")
+    points[failed.astype(bool) | (numpy.abs(points) > _FAR_PX).any(axis=(1, 2))] = numpy.nan
+    return points
 
 
 def stages(run: Run) -> tuple[Stage, ...]:

@@ -17,7 +17,8 @@ from benchbox import lint, plugins, protocol, references
 from benchbox.errors import ProtocolError, ResultError
 from benchbox.types import Protocol
 
-from . import exports, measures, memo, plan, results, standings
+from . import exports, faces, measures, memo, plan, results, standings
+from .atlas import AtlasPage
 from .compare import ComparePage
 from .pages import BoardPage, IndexPage, MethodPage, Page, Sources
 from .plan import Draft
@@ -25,17 +26,19 @@ from .results import Problem
 from .runs import RunPage
 
 MANIFEST = "manifest.json"
-ASSETS = ("chart.js", "compare.js", "mark.svg", "search.js", "site.css", "table.js")
+ASSETS = ("atlas.js", "chart.js", "compare.js", "mark.svg", "search.js", "site.css", "table.js")
 COLOURS = ("#0072b2", "#c44e00", "#007a5a", "#a3337a", "#4a4a4a", "#8a6a00", "#2f7fc9", "#6d48c4")
 DASHES = ("", "", "7 3", "", "2 3", "9 3 2 3", "5 2", "1 3", *("6 2 1 2",) * 8, *("12 4",) * 8)
 _MAKER = "benchbox report"
-_SUFFIXES = {".html", ".css", ".js", ".svg", ".json", ".csv", ".md", ".tex", ".bib"}
+_PICTURE = ".jpg"  # drawn here; another JPEG library may write other bytes for it
+_SUFFIXES = {".html", ".css", ".js", ".svg", ".json", ".csv", ".md", ".tex", ".bib", _PICTURE}
 _TEMPLATES: Mapping[type, str] = {
     IndexPage: "index.html",
     BoardPage: "board.html",
     MethodPage: "method.html",
     RunPage: "run.html",
     ComparePage: "compare.html",
+    AtlasPage: "atlas.html",
 }
 _HERE = Path(__file__).parent
 _WHOLE = 28  # characters
@@ -53,13 +56,13 @@ def render(results_folder: Path, out: Path) -> list[Path]:
 def stale(results_folder: Path, out: Path) -> list[str]:
     """Say how the site below `out` differs from what `render` would write, one line per file; [] when it does not.
 
-    Every file is rendered and its bytes compared; nothing that lies beside the pages is believed.
+    Every file is rendered and its bytes compared, a picture's by what they show; nothing beside the pages is believed.
     """
     wanted = planned(gather(results_folder))
     faults, digests = [], {}
     for name, file in wanted.items():
         content = file.content()
-        digests[name] = _digest(content)
+        digests[name] = _noted(name, content)
         faults += _difference(out, name, content)
     faults += _difference(out, MANIFEST, _manifest(digests))
     faults += [f"{name}: left over" for name in _written(out) if name not in wanted and (out / name).is_file()]
@@ -69,7 +72,9 @@ def stale(results_folder: Path, out: Path) -> list[str]:
 def _difference(out: Path, name: str, content: bytes) -> list[str]:
     if not (out / name).is_file():
         return [f"{name}: missing"]
-    return [] if (out / name).read_bytes() == content else [f"{name}: differs"]
+    written = (out / name).read_bytes()
+    same = written == content or (name.endswith(_PICTURE) and faces.alike(written, content))
+    return [] if same else [f"{name}: differs"]
 
 
 def gather(results_folder: Path) -> Sources:
@@ -135,12 +140,19 @@ def planned(sources: Sources) -> dict[str, File]:
 def files(sources: Sources) -> dict[str, bytes]:
     """Render every file of the site: path inside the site → bytes, sorted by path, the manifest included."""
     made = {name: file.content() for name, file in planned(sources).items()}
-    return {**made, MANIFEST: _manifest({name: _digest(content) for name, content in made.items()})}
+    return {**made, MANIFEST: _manifest({name: _noted(name, content) for name, content in made.items()})}
 
 
 def _printed(environment: Environment, draft: Draft) -> bytes:
     made = draft.content()
+    if isinstance(made, bytes):
+        return made
     return made.encode() if isinstance(made, str) else _html(environment, made)
+
+
+def _noted(name: str, content: bytes) -> str:
+    """Return what the manifest says of a file; a drawing is known by its name, which says what it shows."""
+    return "drawn" if name.endswith(_PICTURE) else _digest(content)
 
 
 def _digest(content: bytes) -> str:
@@ -201,7 +213,8 @@ def write(wanted: Mapping[str, File], out: Path) -> list[Path]:
     known = memo.load(out)
     made = {name: _refreshed(out / name, file, known.get(name)) for name, file in wanted.items()}
     with _explained(out):
-        _replace(out / MANIFEST, _manifest({name: content for name, (_, content) in made.items()}))
+        known_as = {name: "drawn" if name.endswith(_PICTURE) else digest for name, (_, digest) in made.items()}
+        _replace(out / MANIFEST, _manifest(known_as))
         for name in sorted(before - wanted.keys()):
             (out / name).unlink(missing_ok=True)
             _prune(out, name)

@@ -37,7 +37,7 @@ FLAGS = (
 )
 BOARD = "protocol/demo-full.html"
 RUN = "run/demo-full/demo-a/base/0.html"
-KINDS = ("index.html", BOARD, RUN, "method/demo-b.html", "compare/demo-full.html")
+KINDS = ("index.html", BOARD, RUN, "method/demo-b.html", "compare/demo-full.html", "atlas/demo-full.html")
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +229,22 @@ def test_two_rows_are_compared_as_a_paired_test_would(open_page, place):
     assert len(seen(driver, "svg[data-scatter] circle")) == len(difference)
     assert len(seen(driver, ".extremes tbody tr")) == 10
     assert driver.current_url.endswith(f"#a={one}&b={other}")
+
+
+# --- single faces ------------------------------------------------------------------------------------------------
+
+
+def test_an_atlas_is_filtered_by_group_and_method(open_page):
+    driver = open_page("atlas/demo-full.html")
+    faces = len(seen(driver, ".face"))
+    Select(driver.find_element(By.NAME, "group")).select_by_visible_text("challenging")
+    left = seen(driver, ".face")
+    assert 0 < len(left) < faces
+    assert all("challenging" in face.text for face in left)
+    dots = len(seen(driver, ".face dl .m1"))
+    assert dots == len(left)
+    driver.find_element(By.CSS_SELECTOR, "input[name=method][value='1']").click()
+    assert not seen(driver, ".face dl .m1")
 
 
 # --- every page --------------------------------------------------------------------------------------------------

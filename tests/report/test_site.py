@@ -117,13 +117,14 @@ def test_nothing_is_loaded_from_elsewhere_and_the_policy_forbids_it(made):
 
 
 def test_only_text_formats_are_written(made):
-    """Licensed pixels cannot reach the site: it has no raster image, and no page may embed one."""
+    """No page embeds a picture; those of our own making are files (test_atlas)."""
     assert {PurePosixPath(path).suffix for path in made} <= {
         *(".html", ".css", ".js", ".svg", ".json"),
         *(".csv", ".md", ".tex", ".bib"),
     }
     for path, page in pages(made).items():
         assert not page.all("img", "image", "picture", "video", "canvas"), path
+        assert all(re.fullmatch(r"(\.\./)*face/[a-z]+-\d{5}\.jpg", tag["href"]) for tag in page.all("image")), path
     assert not any(b"data:image" in content or b"\x89PNG" in content for content in made.values())
 
 
