@@ -138,5 +138,4 @@ def _face(
         picture=faces.picture_file(protocol.dataset, name),
         box=faces.whole(where),
         answers=tuple(drawn),
-        note="",
     )

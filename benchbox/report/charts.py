@@ -88,7 +88,10 @@ class Chart:
 
 @dataclass(frozen=True)
 class Curve:
-    """What a distribution is drawn of: per-face errors (N,) in the printed unit, infinite where there is no answer."""
+    """What a distribution is drawn of: per-face errors (N,) in the printed unit.
+
+    Infinite where there is no answer, NaN where a face has no error at all.
+    """
 
     label: str
     errors: Floats
@@ -102,7 +105,8 @@ def ced(
     grid = np.linspace(0.0, end, _POINTS + 1)
     series = []
     for style, curve in enumerate(curves[:CURVES], start=1):
-        share = np.searchsorted(np.sort(curve.errors), grid, side="right") / max(len(curve.errors), 1)
+        errors = np.sort(curve.errors[~np.isnan(curve.errors)])
+        share = np.searchsorted(errors, grid, side="right") / max(len(errors), 1)
         stairs = _stairs(curve.label, _LEFT + grid / end * _WIDTH, _TOP + (1 - share) * _HEIGHT, style)
         series.append(replace(stairs, shown=style <= SERIES, page=curve.page))
     return Chart(

@@ -48,7 +48,6 @@ class Face:
     picture: str  # file inside the site, "" for landmarks on grey
     box: tuple[float, float, float, float]  # of the picture in the drawing: x, y, width, height
     answers: tuple[Answer, ...]
-    note: str
 
 
 def picture_file(dataset: str, face: str) -> str:

@@ -16,6 +16,7 @@ from .atlas import AtlasPage
 from .charts import Chart
 from .compare import ComparePage
 from .controls import Filter, Switch
+from .guide import GuidePage
 from .ranking import Ranked
 from .results import Problem, Result
 from .rows import Board, Cell, Table
@@ -110,7 +111,7 @@ class MethodPage:
     rows: tuple[MethodRow, ...]
 
 
-Page = IndexPage | BoardPage | MethodPage | RunPage | ComparePage | AtlasPage
+Page = IndexPage | BoardPage | MethodPage | RunPage | ComparePage | AtlasPage | GuidePage
 
 
 # --- index and leaderboards --------------------------------------------------------------------------------------
@@ -132,9 +133,11 @@ def index_page(
     )
 
 
-def _place(board: Board) -> tuple[str, int, str]:
-    """Order the index: by data set, and in a data set the card with the most groups first."""
-    return board.protocol.dataset, -len(board.protocol.groups), board.protocol.name
+def _place(board: Board) -> tuple[int, bool, str, int, str]:
+    """Order the index: by task, what has rows first, by data set, and in a data set the card with the most groups."""
+    order = ("landmarks", "gaze2d", "gaze3d")
+    card = board.protocol
+    return order.index(card.task), not board.tables, card.dataset, -len(card.groups), card.name
 
 
 def board_page(ranked: Ranked, own: Sequence[Result], sources: Sources, methods: Mapping[str, MethodCard]) -> BoardPage:

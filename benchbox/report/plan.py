@@ -14,7 +14,7 @@ from functools import cached_property, partial
 from benchbox import store
 from benchbox.types import Protocol
 
-from . import atlas, compare, exports, faces, pages, ranking, rows, runs, samples, standings
+from . import atlas, compare, exports, faces, guide, pages, ranking, rows, runs, samples, standings
 from .atlas import AtlasPage
 from .pages import Page, Sources
 from .ranking import Ranked
@@ -41,6 +41,7 @@ def drafts(sources: Sources) -> list[Draft]:
         *map(plan.method_page, names),
         *map(plan.run_page, sources.results),
         plan.index_page(names),
+        *map(plan.guide_page, guide.GUIDES),
     ]
 
 
@@ -151,11 +152,16 @@ class _Plan:
 
     def run_page(self, result: Result) -> Draft:
         protocol = self.protocols.get(result.run.protocol)
+        several = compare.comparable(self.by_protocol[result.run.protocol])
         return Draft(
             result.page + ".html",
-            lambda: self._run_inputs(result),
-            lambda: runs.page(result, protocol, self.methods),
+            lambda: _digest(self._run_inputs(result), several),
+            lambda: runs.page(result, protocol, self.methods, several=several),
         )
+
+    def guide_page(self, name: str) -> Draft:
+        listed = self.sources.protocols
+        return Draft(guide.path(name), lambda: _digest(name, listed), lambda: guide.page(name, listed))
 
     def index_page(self, names: Iterable[str]) -> Draft:
         counts = {name: len(self.by_method.get(name, [])) for name in names}

@@ -84,8 +84,8 @@ def _table(lines: list[str]) -> Markup:
     inner = Markup("").join(Markup("<tr>{}</tr>").format(row) for row in rows)
     return Markup(
         '<div class="scroll" tabindex="0" role="region" aria-label="table">'
-        "<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
-    ).format(top, inner)
+        '<table><caption class="hidden">{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+    ).format(", ".join(filter(None, head)), top, inner)
 
 
 def _cells(line: str) -> list[str]:

@@ -255,9 +255,9 @@ def members(table: np.ndarray, group: str) -> Bools:
 
 
 def values(table: np.ndarray, metric: str) -> Floats:
-    """Return one error per face (N,), infinite where failed; raises ResultError when they are no errors."""
+    """Return one error per face (N,), infinite where failed, NaN where there is none; refuses what is no error."""
     column: Floats = _column(table, metric, "f").astype("f8")
-    if not (column >= 0).all():  # NaN is not either
+    if (column < 0).any():
         raise ResultError(f"errors.npy: column {metric!r} holds values that are no errors; delete it and score again")
     return column
 

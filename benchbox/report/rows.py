@@ -130,6 +130,7 @@ class Board:
     protocol: Protocol
     tables: tuple[Table, ...]
     counts: Mapping[str, int]  # rows by kind
+    changed: str = ""  # day of the latest run
 
     @property
     def nearest(self) -> Row | None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from benchbox.errors import ResultError
 from benchbox.types import MethodCard, Protocol
 
-from . import charts, drawing, measures, results, rows
+from . import atlas, charts, compare, drawing, measures, portraits, results, rows
 from .charts import Chart, Curve
+from .faces import Face
 from .measures import Metric
 from .results import Result
 from .rows import Cell
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Strings
 
 Fact = tuple[str, str]
+Drawn = tuple[tuple[str, tuple[Face, ...]], ...]  # title, faces
 _HARDEST = 12
 
 
 @dataclass(frozen=True)
-class Face:
+class Hard:
     """One face that a run got wrong."""
 
     id: str
@@ -58,8 +60,11 @@ class RunPage:
     scores: tuple[ScoreRow, ...]
     facts: tuple[tuple[str, tuple[Fact, ...]], ...]
     charts: tuple[Chart, ...]
-    hardest: tuple[Face, ...]
+    hardest: tuple[Hard, ...]
     hardest_by: str
+    drawn: Drawn  # title, faces: the worst and the best, as landmarks on grey
+    atlas: str  # page, "" where there is none
+    compare: str  # page, "" where there is none
     record: str
     problems: tuple[str, ...]
 
@@ -67,12 +72,15 @@ class RunPage:
 # --- runs --------------------------------------------------------------------------------------------------------
 
 
-def page(result: Result, protocol: Protocol | None, methods: Mapping[str, MethodCard]) -> RunPage:
-    """Lay out the page of one run; `protocol` is None where its card is not installed."""
+def page(
+    result: Result, protocol: Protocol | None, methods: Mapping[str, MethodCard], *, several: bool = False
+) -> RunPage:
+    """Lay out the page of one run; `protocol` is None where its card is not installed, `several` has a compare page."""
     run = result.run
     metrics = _metrics({name for scores in result.scores.values() for name in scores}, protocol)
     training, faults = _training(result)
-    curves, hardest, more = _examined(result, metrics, protocol)
+    curves, hardest, drawn, more = _examined(result, metrics, protocol)
+    landmarks = protocol is not None and protocol.task == "landmarks"
     return RunPage(
         path=result.page + ".html",
         title=rows.title(run.method, methods),
@@ -88,6 +96,9 @@ def page(result: Result, protocol: Protocol | None, methods: Mapping[str, Method
         charts=(*curves, *training),
         hardest=tuple(hardest),
         hardest_by=f"{metrics[0].title}, {measures.short(metrics[0].convention)}" if metrics else "",
+        drawn=drawn,
+        atlas=atlas.path(run.protocol) if landmarks else "",
+        compare=compare.path(run.protocol) if protocol and several else "",
         record=json.dumps(run.record, indent=2, sort_keys=True, ensure_ascii=False),
         problems=(*faults, *more),
     )
@@ -135,10 +146,10 @@ def _training(result: Result) -> tuple[list[Chart], list[str]]:
 
 def _examined(
     result: Result, metrics: Sequence[Metric], protocol: Protocol | None
-) -> tuple[list[Chart], list[Face], list[str]]:
-    """Draw the errors by group and list the hardest faces, or say why that cannot be done."""
+) -> tuple[list[Chart], list[Hard], Drawn, list[str]]:
+    """Draw the errors by group, list the hardest faces and draw some, or say why that cannot be done."""
     if protocol is None or not metrics:
-        return [], [], []
+        return [], [], (), []
     try:
         table = results.errors(result)
         values = results.values(table, metrics[0].column)
@@ -146,7 +157,8 @@ def _examined(
         parts = {group: mask for group, mask in groups.items() if group != protocol.overall or len(groups) == 1}
         hardest = _hardest(results.ids(result.run, result.n), values, parts, metrics[0])
     except ResultError as fault:
-        return [], [], [results.without(result.run.folder, str(fault))]
+        return [], [], (), [results.without(result.run.folder, str(fault))]
+    drawn, faults = _portraits(result, protocol, metrics[0], values)
     metric, scale = metrics[0], measures.scale(metrics[0].unit)
     curves = [Curve(group, values[mask] * scale) for group, mask in groups.items()]
     landmarks = metric.unit == "%"
@@ -160,20 +172,30 @@ def _examined(
         items="faces" if landmarks else "samples",
         what="this run by group",
     )
-    return [chart], hardest, []
+    return [chart], hardest, drawn, faults
 
 
-def _hardest(ids: Strings, values: Floats, groups: Mapping[str, Bools], metric: Metric) -> list[Face]:
+def _portraits(result: Result, protocol: Protocol, metric: Metric, values: Floats) -> tuple[Drawn, list[str]]:
+    if protocol.task != "landmarks":
+        return (), []
+    try:
+        return portraits.portraits(result, protocol, metric, values), []
+    except ResultError as fault:
+        return (), [results.without(result.run.folder, str(fault))]
+
+
+def _hardest(ids: Strings, values: Floats, groups: Mapping[str, Bools], metric: Metric) -> list[Hard]:
     """List the faces with the largest errors, those without an answer first."""
-    scale = 100 if metric.unit == "%" else 1
-    faces = []
+    scale, hard = measures.scale(metric.unit), []
+    values = values.copy()
+    values[~(values >= 0)] = -1.0  # a face that has no error at all is not hard
     least = values[values.argpartition(-_HARDEST)[-_HARDEST]] if len(values) > _HARDEST else 0.0
-    near = (values >= least).nonzero()[0].tolist()  # all that could be among them: only these are sorted
+    near = (values >= max(least, 0.0)).nonzero()[0].tolist()  # all that could be among them: only these are sorted
     for place in sorted(near, key=lambda i: (-values[i], ids[i]))[:_HARDEST]:
         value = float(values[place]) * scale
         text = measures.number(value, metric.unit) if math.isfinite(value) else "no answer"
-        faces.append(Face(str(ids[place]), text, ", ".join(group for group, mask in groups.items() if mask[place])))
-    return faces
+        hard.append(Hard(str(ids[place]), text, ", ".join(group for group, mask in groups.items() if mask[place])))
+    return hard
 
 
 def _run_facts(result: Result) -> tuple[tuple[str, tuple[Fact, ...]], ...]:

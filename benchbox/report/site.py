@@ -20,6 +20,7 @@ from benchbox.types import Protocol
 from . import exports, faces, measures, memo, plan, results, standings
 from .atlas import AtlasPage
 from .compare import ComparePage
+from .guide import GuidePage
 from .pages import BoardPage, IndexPage, MethodPage, Page, Sources
 from .plan import Draft
 from .results import Problem
@@ -39,6 +40,7 @@ _TEMPLATES: Mapping[type, str] = {
     RunPage: "run.html",
     ComparePage: "compare.html",
     AtlasPage: "atlas.html",
+    GuidePage: "guide.html",
 }
 _HERE = Path(__file__).parent
 _WHOLE = 28  # characters

@@ -40,7 +40,8 @@ def board(
             drafts.append(draft)
     tables = [_table(draft, _LINES) for draft in drafts]
     counts = {str(kind): sum(result.kind == kind for result in results) for kind in KINDS} | {"paper": len(lines)}
-    return Board(protocol, tuple(tables), counts)
+    days = [str(result.run.record.get("started", ""))[:10] for result in results]
+    return Board(protocol, tuple(tables), counts, max(days, default=""))
 
 
 def conventions(protocol: Protocol, results: Sequence[Result], references: References) -> list[str]:

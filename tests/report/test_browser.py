@@ -37,7 +37,16 @@ FLAGS = (
 )
 BOARD = "protocol/demo-full.html"
 RUN = "run/demo-full/demo-a/base/0.html"
-KINDS = ("index.html", BOARD, RUN, "method/demo-b.html", "compare/demo-full.html", "atlas/demo-full.html")
+KINDS = (
+    "index.html",
+    BOARD,
+    RUN,
+    "method/demo-b.html",
+    "compare/demo-full.html",
+    "atlas/demo-full.html",
+    "docs/faq.html",
+    "docs/metrics.html",
+)
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +213,16 @@ def test_five_hundred_rows_are_sorted_without_a_hitch(browser, tmp_path):
     assert taken < 2000, "ms; a tenth of that on a machine that has nothing else to do"
     browser.get_log("browser")
     browser.get_log("performance")
+
+
+def test_the_index_finds_by_words(open_page):
+    driver = open_page("index.html")
+    field = driver.find_element(By.CSS_SELECTOR, "[data-search] input")
+    field.send_keys("demo-b")
+    assert [entry.text.split()[0] for entry in seen(driver, "[data-entry]")] == ["Demo"]
+    field.clear()
+    field.send_keys("nothing of the kind")
+    assert not seen(driver, "[data-entry]")
 
 
 # --- comparing ---------------------------------------------------------------------------------------------------

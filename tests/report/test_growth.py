@@ -70,7 +70,7 @@ def test_a_changed_file_of_a_run_makes_its_own_pages_anew(tmp_path, small, made,
     boards = [path for path in made if path.startswith("protocol/300w-challenging")]
     assert len(boards) == 6  # one for each convention
     rest = ["run/300w-challenging/method-000/v0/3.html", "method/method-000.html", "index.html"]
-    rest += ["compare/300w-challenging.html"]
+    rest += ["compare/300w-challenging.html", "atlas/300w-challenging.html"]
     assert sorted(made) == sorted([*boards, *rest])
     assert report.stale(results, out) == []
 
@@ -86,7 +86,7 @@ def test_changed_references_and_cards_make_their_pages_anew(tmp_path, small, mad
     assert {path for path in made if path.startswith("protocol/") and path.count("/") < 2} == {
         f"protocol/{name}.html" for name in protocol.names()
     }
-    assert all(path.startswith(("protocol/", "compare/", "index")) for path in made)
+    assert all(path.startswith(("protocol/", "compare/", "atlas/", "index")) for path in made)
     made.clear()
     cards = [replace(card, title="Another") if card == small[0] else card for card in protocol.cards()]
     monkeypatch.setattr(protocol, "cards", lambda: cards)

@@ -65,7 +65,7 @@ def test_a_run_without_errors_or_with_other_clusters_is_named_and_not_ranked(mak
 def test_errors_that_are_no_numbers_give_no_rank(make, ranked):
     path = make("demo-a", 0.04).folder / "errors.npy"
     table = np.load(path)
-    table["nme_inter_ocular"][3] = np.nan
+    table["nme_inter_ocular"][3] = -0.1
     np.save(path, table)
     table, problems = ranked()
     assert table.rows[0].rank is None

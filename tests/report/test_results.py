@@ -59,7 +59,9 @@ def test_errors_that_do_not_fit_are_refused(make, tmp_path):
         stored.values(table, "nme_height")
     with pytest.raises(ResultError, match="no column 'in_easy'"):
         stored.members(table, "easy")
-    table["nme_inter_ocular"][3] = np.nan
+    table["nme_inter_ocular"][2] = np.nan  # no error exists for this face: none of its points is visible
+    assert np.isnan(stored.values(table, "nme_inter_ocular")[2])
+    table["nme_inter_ocular"][3] = -0.1
     with pytest.raises(ResultError, match="are no errors"):
         stored.values(table, "nme_inter_ocular")
     np.save(run.folder / "errors.npy", table[:5])

@@ -1,0 +1,1 @@
+"""The prose of the documentation pages; see `guide`."""
