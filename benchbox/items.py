@@ -145,12 +145,11 @@ def _landmarks(protocol: Protocol, layout: Layout, truth: Truth, values: Floats,
     scales = {
         name: landmarks.normaliser(name, truth.values, layout, truth.boxes, truth.ids) for name in protocol.normalisers
     }
-    means = {}
-    for count in (None, *protocol.points):
-        with np.errstate(over="ignore", invalid="ignore"):  # what overflows or is NaN is named just below
-            means[count] = landmarks.mean_errors(truth.values, values, layout.subsets[count] if count else None)
-        if count is None:  # covers the points of every subset
-            _require_finite(protocol, truth, means[count], failed)
+    subsets = {count: layout.subsets[count] if count else None for count in (None, *protocol.points)}
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows or is NaN is named just below
+        found_means = landmarks.mean_errors_of(truth.values, values, list(subsets.values()))
+    means = dict(zip(subsets, found_means, strict=True))
+    _require_finite(protocol, truth, means[None], failed)  # covers the points of every subset
     found = {
         f"nme_{error}": np.where(failed, np.inf, means[count] / scales[name])
         for error, name, count in error_names(protocol)

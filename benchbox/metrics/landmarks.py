@@ -78,19 +78,27 @@ def mean_errors(
     A face without a visible point among `points` gives NaN. Coordinates of points that are not visible are never used,
     so they may be NaN. Raises ValueError for shapes that do not fit. Memory is bounded: chunks of `ROWS` faces.
     """
+    return mean_errors_of(truth, predictions, [points], visible)[0]
+
+
+def mean_errors_of(
+    truth: Floats, predictions: Floats, subsets: Sequence[Sequence[int] | None], visible: Bools | None = None
+) -> list[Floats]:
+    """Return `mean_errors` for each of some sets of points (None: all); every distance is computed once."""
     _require_points(truth, predictions)
     if visible is not None and visible.shape != truth.shape[:2]:
         raise ValueError(f"visible is {visible.shape}, truth has {truth.shape[:2]} faces and points")
-    chosen = _selection(points, truth.shape[1])
-    result = np.empty(len(truth))
+    chosen = [_selection(points, truth.shape[1]) for points in subsets]
+    results = [np.empty(len(truth)) for _ in subsets]
     for start in range(0, len(truth), ROWS):
         rows = slice(start, start + ROWS)
-        distance = point_errors(truth[rows, chosen], predictions[rows, chosen])
-        if visible is None:
-            result[rows] = distance.mean(axis=-1)
-        else:
-            result[rows] = _masked_mean(distance, visible[rows, chosen])
-    return result
+        distance = point_errors(truth[rows], predictions[rows])
+        for points, result in zip(chosen, results, strict=True):
+            if visible is None:
+                result[rows] = distance[:, points].mean(axis=-1)
+            else:
+                result[rows] = _masked_mean(distance[:, points], visible[rows, points])
+    return results
 
 
 def nme(

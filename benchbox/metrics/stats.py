@@ -144,7 +144,17 @@ def unit_sums(values: Floats, clusters: npt.NDArray[Any], seed: int = 0) -> Floa
 
 def bins(clusters: npt.NDArray[Any], seed: int = 0) -> npt.NDArray[np.intp]:
     """Return the unit (N,) in 0 … K - 1 that each item is resampled with: its cluster, or a bin of whole clusters."""
-    return _bins(np.unique(clusters, return_inverse=True)[1], seed)
+    return _bins(_numbered(clusters), seed)
+
+
+def _numbered(clusters: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Return the inverse that `np.unique` gives, without sorting where clusters are small whole numbers."""
+    if clusters.dtype.kind in "iu" and len(clusters) and clusters.min() >= 0 and clusters.max() < 4 * len(clusters):
+        there = np.zeros(int(clusters.max()) + 1, bool)
+        there[clusters] = True
+        numbers: npt.NDArray[np.intp] = (np.cumsum(there) - 1)[clusters]
+        return numbers
+    return np.unique(clusters, return_inverse=True)[1]
 
 
 def _weights(source: np.random.PCG64, rows: int, count: int) -> Floats:

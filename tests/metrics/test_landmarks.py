@@ -321,3 +321,20 @@ def test_normalisers_do_not_show_their_chunks(name):
     whole = landmarks.normaliser(name, truth, IBUG68, boxes)
     for rows in (slice(0, 2), slice(landmarks.ROWS - 1, count)):
         np.testing.assert_array_equal(landmarks.normaliser(name, truth[rows], IBUG68, boxes[rows]), whole[rows])
+
+
+def test_several_sets_of_points_at_once_are_each_alone():
+    """Distances are shared between the sets; the bits must be those of one set at a time."""
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(0, 300, (1100, 68, 2))
+    guess = truth + rng.normal(0, 3, truth.shape)
+    visible = rng.random((1100, 68)) < 0.8
+    subsets = [None, range(17, 68), [0, 5, 60]]
+    for seen in (None, visible):
+        found = landmarks.mean_errors_of(truth, guess, subsets, seen)
+        for points, errors in zip(subsets, found, strict=True):
+            rows = slice(None) if points is None else list(points)
+            distance = np.sqrt(((truth[:, rows] - guess[:, rows]) ** 2).sum(axis=-1))
+            wanted = distance.mean(axis=1) if seen is None else np.ma.array(distance, mask=~seen[:, rows]).mean(axis=1)
+            np.testing.assert_allclose(errors, wanted, rtol=1e-12)
+            np.testing.assert_array_equal(errors, landmarks.mean_errors(truth, guess, points, seen))

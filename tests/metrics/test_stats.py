@@ -203,3 +203,14 @@ def test_what_would_spread_silently_is_refused():
         stats.intervals(np.array([[1.0], [math.inf]]), ok, np.arange(2))
     with pytest.raises(ValueError, match=r"clusters \(3,\)"):
         stats.intervals(ok, ok, np.arange(3))
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint8, "str"])
+def test_clusters_are_numbered_in_their_order_without_sorting(kind):
+    """The draws go by the number: another numbering would move every published interval."""
+    rng = np.random.default_rng(0)
+    for few in (rng.integers(3, 200, 500), rng.integers(0, 5, 40), np.array([7]), np.array([], int)):
+        clusters = few.astype(kind)
+        np.testing.assert_array_equal(stats._numbered(clusters), np.unique(clusters, return_inverse=True)[1])
+    negative = np.array([-3, 5, -3, 10**9])
+    np.testing.assert_array_equal(stats._numbered(negative), [0, 1, 0, 2])
