@@ -2,6 +2,7 @@
 
 `results/<protocol>/<method>/<variant>[+key=value…]/<seed>/` holds facts (`run.json`, `predictions.npz`, `log.csv`),
 what is derived from them (`scores.json`, `errors.npy`) and `work/`, where the recipe keeps weights and checkpoints.
+With folds each has its own `work/fold-<name>/`, and `work/fold-<name>.npz` holds its answers when it is done.
 Files appear whole or not at all; `run.json` is written last and once, so its presence means that the run is finished.
 """
 
