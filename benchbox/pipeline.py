@@ -27,6 +27,7 @@ from . import score as scoring
 from .datasets import joined
 from .datasets import split as splits
 from .errors import DataError, PluginError, ProtocolError, ResultError
+from .metrics import conventions
 from .types import Index, Job, Kind, MethodCard, Predict, Predictions, Protocol, Run, Sample, Score, Scores, Truth
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 
+_READ = 256  # training items on which a gaze method's convention is looked at
 _BATCH = 32
 _AHEAD = 16  # pictures decoded ahead: originals take up to 40 MB each
 SCRATCH = "scratch"  # as the parameter `weights` of a method: nothing to begin with
@@ -151,7 +153,7 @@ def run(request: Request, say: Say = _silent) -> Outcome:
             kind, answers = _each_fold(todo, module, index, folds, device, published, clock, say)
         else:
             job = _job(todo, split, store.work(todo.place), device, published)
-            kind, answers = _train_and_answer(todo, module, job, split, index.origin, clock)
+            kind, answers = _train_and_answer(todo, module, job, split, index.origin, clock, say=say)
         predictions.write(store.predictions_file(todo.place), _ordered(truth, answers))
         with clock("score"):
             scored = derive(todo.place, todo.protocol, truth, data, todo.method.name, kind)
@@ -193,17 +195,46 @@ def _job(todo: Plan, split: splits.Split, out: Path, device: str, published: Pat
 
 
 def _train_and_answer(
-    todo: Plan, module: ModuleType, job: Job, split: splits.Split, origin: float, clock: _Clock, *, look: bool = True
+    todo: Plan,
+    module: ModuleType,
+    job: Job,
+    split: splits.Split,
+    origin: float,
+    clock: _Clock,
+    *,
+    look: bool = True,
+    say: Say | None = None,
 ) -> tuple[Kind, Predictions]:
-    """Train, then answer the split's test items in the dataset's own frame; `look` counts as one at the test split."""
+    """Train, then answer the split's test items in the dataset's own frame; `look` counts as one at the test split.
+
+    `say` is told when a gaze method's answers disagree with its own training labels by a convention.
+    """
     with clock("train"):
         kind = train(module, job)
     with clock("predict"):
         predict = module.predictor(job.out, job.device)
+        if say and (warning := convention_warning(predict, job, blame=todo.method.name)):
+            say(f"warning: {warning}")
         if look:
             store.look(todo.place)
         values = collect(predict, split.test, split.truth.values.shape[1:], blame=todo.method.name)
         return kind, _answers(split.truth, values, origin)
+
+
+def convention_warning(predict: Predict, job: Job, *, blame: str) -> str:
+    """Say whether another reading of a gaze method's answers agrees far better with its own training labels, else "".
+
+    Signs, order and axes are looked at on up to `_READ` training items; no test item is.
+    """
+    count = len(job.labelled)
+    if job.task == "landmarks" or count == 0:
+        return ""
+    rows = np.arange(0, count, max(1, count // _READ))[:_READ]
+    values = collect(predict, [job.labelled.samples[row] for row in rows], job.labelled.values.shape[1:], blame=blame)
+    if np.isnan(values).any(axis=1).all():
+        return ""
+    resolve = conventions.resolve_directions if job.task == "gaze3d" else conventions.resolve_points
+    return resolve(job.labelled.values[rows], values, clusters=job.labelled.clusters[rows]).warning
 
 
 def _each_fold(
@@ -230,7 +261,9 @@ def _each_fold(
             out.mkdir(exist_ok=True)
             runtime.prepare(device, todo.seed)  # every fold begins alike, whether or not one came before it
             job = _job(todo, split, out, device, published)
-            kind, answers = _train_and_answer(todo, module, job, split, index.origin, clock, look=not looked)
+            kind, answers = _train_and_answer(
+                todo, module, job, split, index.origin, clock, look=not looked, say=say if number == 1 else None
+            )
             predictions.write(kept, answers)
             looked = True
         parts.append(predictions.read(kept, split.truth, protocol=f"{todo.protocol.name}, fold {fold}"))

@@ -38,7 +38,7 @@ ARROWS = {
     "kit": {"types", "errors", "geometry", "layouts"},
     "pipeline": {
         "types", "errors", "datasets", "protocol", "score", "store", "plugins", "predictions", "layouts", "provenance",
-        "kit", "version", "selection",
+        "kit", "version", "selection", "metrics",
     },
     "doctor": {"types", "errors", "datasets", "layouts", "geometry", "selection"},
     "conformance": {

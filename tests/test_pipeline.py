@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchbox import pipeline, plugins, store
+from benchbox import geometry, pipeline, plugins, store
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
-from benchbox.types import Run, Sample
+from benchbox.types import Examples, Job, Run, Sample
 
 # Answers with the centre of the box at every point: its predictions and errors are known.
 CENTRE = """
@@ -356,3 +356,44 @@ def test_published_weights_are_named_under_the_data_root_and_make_a_row_of_their
 def test_weights_lie_under_the_data_root(tmp_path, name):
     with pytest.raises(DataError, match="must be a path under the data root"):
         pipeline.weights({"weights": name}, tmp_path)
+
+
+# --- gaze conventions --------------------------------------------------------------------------------------------
+
+
+def looking(task, width, count=300):
+    """A job whose labelled items are told apart by their ids; labels as a gaze set has them."""
+    rng = np.random.default_rng(0)
+    values = rng.uniform([-2, -9], [6, -1], (count, 2))
+    if width == 3:
+        values = geometry.angles_to_vectors(rng.uniform([-0.5, -0.4], [0.2, 0.6], (count, 2)))
+    samples = [Sample(str(row), np.zeros(4), lambda: np.zeros((2, 2, 3), np.uint8)) for row in range(count)]
+    people = np.array([f"p{row % 20}" for row in range(count)])
+    return Job(task, None, Examples(samples, values, people), (), None, Path(), 0, "cpu", "smoke", {})
+
+
+@pytest.mark.parametrize(
+    ("task", "width", "spoil", "said"),
+    [
+        ("gaze3d", 3, lambda v: v * [-1, 1, 1], "yaw reversed"),
+        ("gaze2d", 2, lambda v: v[:, ::-1], "x and y exchanged"),
+        ("gaze3d", 3, lambda v: v, ""),
+        ("gaze2d", 2, lambda v: v, ""),
+        ("gaze2d", 2, lambda v: v * np.nan, ""),
+    ],
+)
+def test_a_run_says_when_answers_and_training_labels_disagree_by_a_convention(task, width, spoil, said):
+    """Trap: a sign or an order that differs between a recipe's labels and its answers scores as a bad method."""
+    job = looking(task, width)
+    asked = []
+
+    def predict(samples):
+        asked.extend(sample.id for sample in samples)
+        rows = [int(sample.id) for sample in samples]
+        return spoil(job.labelled.values[rows] + np.random.default_rng(1).normal(0, 0.01, (len(rows), width)))
+
+    warning = pipeline.convention_warning(predict, job, blame="m")
+    assert said in warning
+    assert bool(warning) == bool(said)
+    assert len(asked) == 256
+    assert pipeline.convention_warning(predict, replace(job, task="landmarks"), blame="m") == ""
