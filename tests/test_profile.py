@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from benchbox import plugins
 from benchbox import profile as module
 from benchbox.cli import main
 from benchbox.errors import PluginError
@@ -26,6 +27,7 @@ FACTS = {  # parameters, MACs: reproduced from the papers, 68 points
     ("glsr", "b1"): (478_168, 48_496_768),
     ("glsr", "gsr"): (735_996, 52_638_592),
     ("glsr", "glsr"): (1_972_498, 57_674_496),
+    ("sir", "sir"): (3_719_872, 4 * 340_895_424),  # one network, run four times
 }
 
 
@@ -35,6 +37,15 @@ def test_a_profile_counts_what_the_paper_counts(method, variant, monkeypatch):
     document = module.profile(method, variant)
     assert (document["params"], document["macs"]) == FACTS[method, variant]
     assert document["size_mb"] == round(4 * document["params"] / 1e6, 3)
+
+
+@pytest.mark.parametrize("card", plugins.cards(), ids=lambda card: card.name)
+def test_every_shipped_method_can_be_profiled(card, monkeypatch):
+    monkeypatch.setattr(module, "_latencies", lambda networks, say: {})
+    document = module.profile(card.name)
+    assert 0 <= document["params_bn_folded"] <= document["params"]
+    assert document["macs_plus_bias"] >= document["macs"]
+    assert (document["params"] == 0) == (not document["networks"])
 
 
 def test_the_document_has_the_fixed_keys_and_says_what_was_not_measured(quick):

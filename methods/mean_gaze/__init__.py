@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchbox.errors import DataError, ResultError
-from benchbox.types import Job, Predict, Sample
+from benchbox.types import Job, Layout, Predict, Sample
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,6 +56,11 @@ def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean n
         return np.stack([overall if row is None else means[row] for row in rows])
 
     return predict
+
+
+def networks(params: Mapping[str, Any], layout: Layout | None) -> Mapping[str, Any]:  # noqa: ARG001
+    """List no network: there is nothing to count or to time."""
+    return {}
 
 
 def _group(sample: Sample, known: Sequence[str]) -> str:
