@@ -9,6 +9,7 @@ had back from it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from .types import Bools, Floats, Layout, Predictions, Protocol, Strings, Truth
 
+_NUMBERED = re.compile(r"(\d{1,18})$")
 _FRAME_ERROR = {"gaze2d": "error_cm", "gaze3d": "error_deg"}  # what is kept per item
 
 
@@ -221,7 +223,10 @@ def _sequences(
     of = truth.values[rows], given, codes[rows], count
     found: dict[str, np.ndarray] = {"sequence": codes}
     for name in names:
-        told = _OF_SEQUENCE[name](*of)
+        if name == "jitter_px":
+            told = video.jitter_px(*of, _frame_numbers(truth.ids[rows], codes[rows]))
+        else:
+            told = _OF_SEQUENCE[name](*of)
         found[name] = np.where((codes >= 0) & ~failed, told[codes], np.nan)
     return found
 
@@ -229,6 +234,19 @@ def _sequences(
 _OF_SEQUENCE: Mapping[str, Callable[[Floats, Floats, npt.NDArray[np.int32], int], Floats]] = {
     "error_cm_dot": gaze.dot_cm,
     "msd_cm": lambda truth, predictions, codes, count: gaze.msd(predictions, codes, count),  # noqa: ARG005
-    "jitter_px": video.jitter_px,
     "bias_px": video.bias_px,
 }
+
+
+def _frame_numbers(ids: Strings, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int64] | None:
+    """Return the numbers (N,) that ids of frames end with (`001/000123`), None where they do not rise with time.
+
+    A card may leave frames out (those that 300-VW marks as broken): what stands before and after is no pair then.
+    """
+    ends = [_NUMBERED.search(name) for name in ids.tolist()]
+    if not all(ends):
+        return None
+    numbers = np.array([int(end[1]) for end in ends if end], np.int64)
+    order = np.argsort(codes, kind="stable")
+    together = np.diff(codes[order]) == 0
+    return numbers if (np.diff(numbers[order])[together] > 0).all() else None

@@ -588,6 +588,22 @@ def test_jitter_and_bias_of_a_video():
     assert "jitter_px" in score.format_table(score.score(video, truth, answers(truth, [2, 4, 6, 12])), video)
 
 
+@pytest.mark.parametrize(
+    ("ids", "jitter"),
+    [
+        (["v/000001", "v/000002", "v/000007", "v/000008"], (2 + 6) / 2),
+        (["v/000001", "v/000002", "v/000003", "v/000004"], (2 + 2 + 6) / 3),
+        (["v/a", "v/b", "v/c", "v/d"], (2 + 2 + 6) / 3),  # no numbers: rows follow each other
+        (["v/9", "v/3", "v/2", "v/1"], (2 + 2 + 6) / 3),  # numbers, but not of frames
+    ],
+)
+def test_frames_that_a_card_leaves_out_are_no_neighbours(ids, jitter):
+    """Trap: 300-VW's broken frames are cut out; a step over the cut is motion, not trembling."""
+    truth = toy_truth(sequences=np.array(["v"] * 4), ids=np.array(ids))
+    found = score.score(card(metrics=("jitter_px",)), truth, answers(truth, [2, 4, 6, 12]))
+    assert values_of(found, "all")["jitter_px"] == pytest.approx(jitter)
+
+
 def test_sequences_that_the_dataset_lacks_are_asked_for_in_vain():
     truth = stares(sequences=None)
     with pytest.raises(ProtocolError, match="error_cm_dot needs sequences"):
