@@ -286,6 +286,11 @@ def read(run: Path) -> Run:
     return Run(protocol=protocol, method=method, variant=variant, seed=seed, folder=run, record=record)
 
 
+def text(run: Run) -> str:
+    """Return a run's record as it stands on disk."""
+    return (run.folder / _RUN).read_text(encoding="utf-8")
+
+
 def scores(run: Run) -> dict[str, Any]:
     """Return a run's `scores.json`; raises ResultError when it is missing or of an unknown schema."""
     return _versioned(run.folder / _SCORES)

@@ -97,7 +97,7 @@ def dots(points: Floats, where: tuple[float, float, float]) -> str:
     x, y, side = where
     placed = (points - [x, y]) * (SIDE / side)
     inside = ((placed > -SIDE) & (placed < 2 * SIDE)).all(axis=1)
-    return "".join(f"M{a:.0f} {b:.0f}h0" for a, b in placed[inside].tolist())
+    return "M%.0f %.0fh0" * int(inside.sum()) % tuple(placed[inside].ravel().tolist())
 
 
 def whole(where: tuple[float, float, float], side_px: int = PICTURE_PX) -> tuple[float, float, float, float]:

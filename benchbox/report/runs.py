@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchbox import store
 from benchbox.errors import ResultError
 from benchbox.types import MethodCard, Protocol
 
@@ -99,7 +100,7 @@ def page(
         drawn=drawn,
         atlas=atlas.path(run.protocol) if landmarks else "",
         compare=compare.path(run.protocol) if protocol and several else "",
-        record=json.dumps(run.record, indent=2, sort_keys=True, ensure_ascii=False),
+        record=store.text(run),
         problems=(*faults, *more),
     )
 

@@ -16,7 +16,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 
 from invented import fabricate  # a program, not a module of the suite
 
-from benchbox import report
+from benchbox import protocol, report
+
+CARDS = [f"{family}-{part}" for family in ("300w", "synth-300w") for part in ("common", "challenging", "full")]
 
 
 def main(sizes: list[int]) -> None:
@@ -34,7 +36,7 @@ def main(sizes: list[int]) -> None:
 def _measure(size: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         results, out = Path(place, "results"), Path(place, "site")
-        fabricate(results, size)
+        fabricate(results, size, tuple(map(protocol.load, CARDS)))
 
         def timed(call: Callable[..., Any]) -> str:
             wall, processor = time.perf_counter(), time.process_time()
