@@ -16,7 +16,7 @@ from benchbox.kit.checkpoint import Checkpoint, once, save_weights
 from benchbox.kit.gaze import Form, Gazes, Jitter, epoch_rows
 from benchbox.kit.meter import Meter
 from benchbox.kit.optimise import optimiser, rate
-from benchbox.kit.ordinal import Ordinal, ordinal_loss
+from benchbox.kit.ordinal import Ordinal, ordinal_loss, start_at_shares
 from benchbox.types import Job
 
 from .attack import perturb
@@ -95,6 +95,7 @@ def _fit(path: Path, job: Job, course: Course) -> None:
     network = CasiaNet(
         sum(course.code.bins), len(course.form.sources), course.form.pools, share_eyes=params["share_eyes"]
     )
+    start_at_shares(network.head, course.codes)
     network = network.to(job.device, memory_format=torch.channels_last)
     parameters = list(network.parameters())
     optim = optimiser(params["optimiser"], parameters, params["lr"], params["weight_decay"])

@@ -21,6 +21,7 @@ from benchbox.kit.checkpoint import Checkpoint, load_facts, once
 from benchbox.kit.gaze import Form, Gazes, Jitter, epoch_rows, held_out
 from benchbox.kit.meter import Meter, note
 from benchbox.kit.optimise import optimiser, rate
+from benchbox.kit.ordinal import start_at_shares
 from benchbox.types import Job
 
 from . import system, targets, teachers
@@ -118,6 +119,8 @@ def _start(job: Job, course: Course, number: int, earlier: Sequence[Path]) -> Sy
     """Return the network that a generation begins with: fresh, or the last snapshot with filters born again."""
     params = job.params
     net = system.build(params, job.task, course.form, course.target, job.device)
+    if params["network"] == "casia" and params["loss"] == "ordinal":
+        start_at_shares(net.network.head, course.codes)
     if earlier:
         net.network.load_state_dict(system.load(earlier[-1], job.device).network.state_dict())
         generator = torch.Generator().manual_seed(job.seed * 1000 + number)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchbox.kit.ordinal import Ordinal, ordinal_loss
+from benchbox.kit.ordinal import Ordinal, ordinal_loss, start_at_shares
 
 ONE = Ordinal(torch.tensor([0.0]), torch.tensor([1.0]), (4,))
 
@@ -96,3 +96,10 @@ def test_a_code_survives_its_weights_file_bit_by_bit():
 def test_an_axis_that_never_moves_is_still_a_number():
     code = Ordinal.fit(torch.full((3, 1), 2.0), (5,))
     assert code.decode(logits(code.encode(torch.tensor([[2.0]])))).item() == pytest.approx(2.5)
+
+
+def test_a_head_that_starts_at_the_shares_answers_them_before_it_has_learned():
+    head = torch.nn.Linear(4, 3)
+    torch.nn.init.zeros_(head.weight)
+    start_at_shares(head, torch.tensor([[1.0, 1, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0]]))
+    assert head(torch.rand(1, 4)).sigmoid()[0].tolist() == pytest.approx([0.98, 0.25, 0.02], abs=1e-6)
