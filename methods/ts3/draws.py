@@ -1,0 +1,159 @@
+"""Faces as the networks see them: stored crops, random views, heat maps that follow the view.
+
+Frames are [-1, 1]². A view is a map (2, 3) from its frame to the frame of the stored crop. Labels are points in the
+frame of the crop, or maps that were predicted in the upright view (the box enlarged, nothing turned), which a random
+view samples through the map between the two. All that is random about a batch comes from (seed, stage, step).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchbox import geometry
+from benchbox.kit import heatmaps
+from benchbox.kit.pixels import Views, sample
+from benchbox.kit.stored import stored
+from benchbox.types import Layout, Sample
+
+# The stored square over the protocol's box: room for the upright view's x1.4, its rotation, growth and shift.
+STORED = 2.0
+STRIDE = 4  # of the maps that students share: the finer one's
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Pictures (n, 3, side, side) and their maps by stride, with the maps that count (n, maps)."""
+
+    images: Tensor
+    maps: Mapping[int, Tensor]
+    known: Tensor
+    rows: np.ndarray
+    views: Tensor  # (n, 2, 3), view → upright view
+    mirrored: Tensor  # (n,)
+
+
+class Faces:
+    """A list of faces, labelled or not, ready to be looked at."""
+
+    def __init__(self, samples: Sequence[Sample], layout: Layout, params: Mapping[str, Any], device: str) -> None:
+        self.params, self.device, self.count = params, device, len(samples)
+        self.views = Views(stored(samples, params["crop_side"], STORED), device)
+        boxes = np.stack([one.box for one in samples])
+        self.to_crop = geometry.box_to_unit(geometry.square(boxes, STORED))
+        self.zoom = params["expansion"] / STORED
+        self.flip = torch.tensor(list(layout.flip), device=device)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def upright(self, rows: np.ndarray) -> Tensor:
+        """Return the pictures (n, 3, side, side) of the enlarged boxes."""
+        frame = torch.eye(2, 3).mul(self.zoom).repeat(len(rows), 1, 1).to(self.device)
+        return self.views.look(rows)(frame, self.params["side"])
+
+    def random_views(self, rng: np.random.Generator, count: int, flip: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Draw maps (n, 2, 3) view → upright view and whether each is mirrored."""
+        p = self.params
+        grow = 1 / rng.uniform(1 - p["scale"], 1 + p["scale"], count)
+        turn = np.deg2rad(rng.uniform(-p["rotation_deg"], p["rotation_deg"], count))
+        shift = rng.uniform(-2 * p["shift"], 2 * p["shift"], (count, 2))
+        mirrored = (rng.random(count) < 0.5) & flip
+        cos, sin, sign = grow * np.cos(turn), grow * np.sin(turn), np.where(mirrored, -1, 1)
+        across = np.stack([cos * sign, -sin, shift[:, 0]], axis=-1)
+        down = np.stack([sin * sign, cos, shift[:, 1]], axis=-1)
+        return np.stack([across, down], axis=1), mirrored
+
+    def px(self, points: np.ndarray) -> np.ndarray:
+        """Turn points (n, K, 2) of a view's frame into its pixels."""
+        side: int = self.params["side"]
+        return (points + 1) * (side / 2) - 0.5
+
+    def to_pictures(self, points_px: np.ndarray) -> np.ndarray:
+        """Turn points (N, K, 2) in pixels of the upright views into pixels of the pictures."""
+        unit = ((points_px + 0.5) * (2 / self.params["side"]) - 1) * self.zoom
+        found: np.ndarray = geometry.transform(geometry.invert(self.to_crop), unit)
+        return found
+
+
+class Draws:
+    """Batches of faces with labels: true points for the first ones, then pseudo-labels of chosen ones.
+
+    `points` (N, K, 2) are in the frame of the stored crop, NaN where nothing is known; `rows` are those to train on;
+    `maps` gives the pseudo-maps of the rows that have them instead, by row.
+    """
+
+    def __init__(
+        self,
+        faces: Faces,
+        points: np.ndarray,
+        rows: np.ndarray,
+        maps: Mapping[int, Tensor],
+        seed: Sequence[int],
+        flip: bool,
+        batch: int,
+    ) -> None:
+        self.faces, self.points, self.rows, self.maps = faces, points, rows, maps
+        self.seed, self.flip, self.size = list(seed), flip, batch
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def batch(self, step: int) -> Batch:
+        """Draw batch `step`; each epoch visits every face once, in an order of its own."""
+        faces, size = self.faces, self.size
+        rows = self.rows[self._places(step * size, size)]
+        rng = np.random.default_rng([*self.seed, step])
+        views, mirrored = faces.random_views(rng, size, self.flip)
+        tensor = torch.from_numpy(views).float().to(faces.device)
+        images = faces.views.look(rows)(tensor * faces.zoom, faces.params["side"])
+        frames = geometry.invert(views * faces.zoom)
+        points = torch.from_numpy(faces.px(geometry.transform(frames, self.points[rows]))).float().to(faces.device)
+        chosen = torch.from_numpy(mirrored).to(faces.device)
+        points = torch.where(chosen[:, None, None], points[:, faces.flip], points)
+        known = torch.isfinite(points).all(dim=2)
+        background = faces.params["background"]
+        if background:
+            known = torch.cat([known, torch.ones_like(known[:, :1])], dim=1)
+        made = {stride: ideal(points, stride, faces.params) for stride in (4, 8)}
+        for place, row in enumerate(rows):
+            if int(row) in self.maps:
+                mine = self.maps[int(row)][None].to(faces.device, torch.float32)
+                one = slice(place, place + 1)
+                for stride, maps in made.items():
+                    maps[one] = follow(mine, tensor[one], chosen[one], faces, faces.params["side"] // stride)
+                known[place] = True
+        return Batch(images, made, known, rows, tensor, chosen)
+
+    def _places(self, first: int, count: int) -> np.ndarray:
+        places = np.arange(first, first + count)
+        found = np.empty(count, np.int64)
+        for epoch in np.unique(places // len(self)):
+            order = np.random.default_rng([*self.seed, int(epoch), 1]).permutation(len(self))
+            inside = places // len(self) == epoch
+            found[inside] = order[places[inside] % len(self)]
+        return found
+
+
+def ideal(points: Tensor, stride: int, params: Mapping[str, Any]) -> Tensor:
+    """Return p(y): the maps of points (n, K, 2) px of a view, with background where the card says so."""
+    cells = params["side"] // stride
+    maps = heatmaps.gaussian(points, (cells, cells), stride, params["sigma_px"])
+    return heatmaps.with_background(maps) if params["background"] else maps
+
+
+def follow(maps: Tensor, views: Tensor, mirrored: Tensor, faces: Faces, cells: int) -> Tensor:
+    """Sample maps (n, maps, h, w) of the upright view as random views (n, 2, 3) see them: (n, maps, cells, cells)."""
+    order, background = faces.flip, faces.params["background"]
+    if background:
+        order = torch.cat([order, order.new_tensor([len(order)])])
+    seen = sample(torch.where(mirrored[:, None, None, None], maps[:, order], maps), views, cells)
+    if background:  # beyond the upright view there is nothing but background
+        outside = 1 - sample(torch.ones_like(maps[:, :1]), views, cells)
+        seen = torch.cat([seen[:, :-1], seen[:, -1:] + outside], dim=1)
+    return seen

@@ -1,0 +1,178 @@
+"""The two students, convolutional pose machine and stacked hourglass, and their teacher (reproduction spec, section 5).
+
+A student answers one map (n, maps, h, w) per stage. CPM's stride is 8, HG's 4. `width` scales every channel count but
+those of maps and pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+STAGES, STACKS, DEPTH, MODULES = 3, 4, 4, 2
+
+
+def _convs(channels: Sequence[int], kernel: int) -> list[nn.Module]:
+    """Chain convolutions that keep the side, each with its ReLU."""
+    made: list[nn.Module] = []
+    for before, after in pairwise(channels):
+        made += [nn.Conv2d(before, after, kernel, padding=kernel // 2), nn.ReLU(inplace=True)]
+    return made
+
+
+class Cpm(nn.Module):
+    """VGG-16 up to conv4_3, two convolutions, three stages of which the later two see the map before."""
+
+    stride = 8
+
+    def __init__(self, maps: int, width: float = 1.0, trunk: str = "he") -> None:
+        super().__init__()
+        a, b, c, d = (round(n * width) for n in (64, 128, 256, 512))
+        self.trunk = nn.Sequential(
+            *_convs((3, a, a), 3),
+            nn.MaxPool2d(2),
+            *_convs((a, b, b), 3),
+            nn.MaxPool2d(2),
+            *_convs((b, c, c, c), 3),
+            nn.MaxPool2d(2),
+            *_convs((c, d, d, d), 3),
+        )
+        self.features = nn.Sequential(*_convs((d, c, b), 3))
+        self.stages = nn.ModuleList()
+        first = nn.Sequential(*_convs((b, b, b, b, b), 3), *_convs((b, d), 1), nn.Conv2d(d, maps, 1))
+        self.stages.append(first)
+        for _ in range(1, STAGES):
+            wide, narrow = _convs((b + maps, b, b, b), 7), _convs((b, b, b, b, b), 3)
+            self.stages.append(nn.Sequential(*wide, *narrow, *_convs((b, b), 1), nn.Conv2d(b, maps, 1)))
+        self._start(trunk)
+
+    def _start(self, trunk: str) -> None:
+        """Set N(0, 0.01) and no bias, or He's start: the former needs a pre-trained trunk."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                if trunk == "he":
+                    nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                else:
+                    nn.init.normal_(module.weight, std=0.01)
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
+        for stage in self.stages:  # answers start near zero
+            assert isinstance(stage, nn.Sequential)
+            nn.init.normal_(stage[-1].weight, std=0.01)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Answer pictures (n, 3, side, side) with a map per stage."""
+        features = self.features(self.trunk(images))
+        found: list[Tensor] = [self.stages[0](features)]
+        for stage in list(self.stages)[1:]:
+            found.append(stage(torch.cat([features, found[-1]], dim=1)))
+        return found
+
+
+class Residual(nn.Module):
+    """Pre-activated bottleneck; every convolution has a bias."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        half = after // 2
+        self.body = nn.Sequential(
+            *_pre(before, half, 1), *_pre(half, half, 3), *_pre(half, after, 1)
+        )  # fmt: skip
+        self.skip = nn.Sequential(*_pre(before, after, 1)) if before != after else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add the bottleneck to its input."""
+        y: Tensor = self.body(x) + self.skip(x)
+        return y
+
+
+def _pre(before: int, after: int, kernel: int) -> list[nn.Module]:
+    return [nn.BatchNorm2d(before), nn.ReLU(), nn.Conv2d(before, after, kernel, padding=kernel // 2)]
+
+
+def _modules(channels: int) -> nn.Sequential:
+    return nn.Sequential(*[Residual(channels, channels) for _ in range(MODULES)])
+
+
+class Hourglass(nn.Module):
+    """Halve the side `depth` times and come back, with a branch at every side."""
+
+    def __init__(self, depth: int, channels: int) -> None:
+        super().__init__()
+        self.upper, self.before, self.after = (_modules(channels) for _ in range(3))
+        self.inner = Hourglass(depth - 1, channels) if depth > 1 else _modules(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Keep the shape (n, c, h, w)."""
+        lower = self.after(self.inner(self.before(F.max_pool2d(x, 2))))
+        y: Tensor = self.upper(x) + F.interpolate(lower, size=x.shape[-2:], mode="nearest")
+        return y
+
+
+class Stacked(nn.Module):
+    """Four hourglasses one after another; each map is handed on."""
+
+    stride = 4
+
+    def __init__(self, maps: int, width: float = 1.0) -> None:
+        super().__init__()
+        a, b, c = (round(n * width) for n in (64, 128, 256))
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, a, 7, stride=2, padding=3),
+            nn.BatchNorm2d(a),
+            nn.ReLU(inplace=True),
+            Residual(a, b),
+            nn.MaxPool2d(2),
+            Residual(b, b),
+            Residual(b, c),
+        )
+        head = [
+            nn.Sequential(
+                Hourglass(DEPTH, c), _modules(c), nn.Conv2d(c, c, 1), nn.BatchNorm2d(c), nn.ReLU(inplace=True)
+            )
+            for _ in range(STACKS)
+        ]
+        self.stacks = nn.ModuleList(head)
+        self.answers = nn.ModuleList(nn.Conv2d(c, maps, 1) for _ in range(STACKS))
+        self.hand_on = nn.ModuleList(nn.Conv2d(c, c, 1) for _ in range(STACKS - 1))
+        self.hand_map = nn.ModuleList(nn.Conv2d(maps, c, 1) for _ in range(STACKS - 1))
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Answer pictures (n, 3, side, side) with a map per stack."""
+        x, found = self.stem(images), []
+        for k in range(STACKS):
+            y = self.stacks[k](x)
+            found.append(self.answers[k](y))
+            if k < STACKS - 1:
+                x = x + self.hand_on[k](y) + self.hand_map[k](found[-1])
+        return found
+
+
+class Teacher(nn.Module):
+    """PatchGAN discriminator of three layers on a picture and its maps, enlarged; its mean is the quality."""
+
+    def __init__(self, maps: int, width: float = 1.0) -> None:
+        super().__init__()
+        a, b, c, d = (round(n * width) for n in (64, 128, 256, 512))
+        self.patches = nn.Sequential(
+            nn.Conv2d(3 + maps, a, 4, 2, 1),
+            nn.LeakyReLU(0.2),
+            *_judging(a, b, 2),
+            *_judging(b, c, 2),
+            *_judging(c, d, 1),
+            nn.Conv2d(d, 1, 4, 1, 1),
+        )
+
+    def forward(self, images: Tensor, maps: Tensor) -> Tensor:
+        """Judge maps (n, maps, h, w) of pictures (n, 3, side, side): the quality (n,)."""
+        wide = F.interpolate(maps, size=images.shape[-2:], mode="bilinear", align_corners=False)
+        found: Tensor = self.patches(torch.cat([images, wide], dim=1)).mean(dim=(1, 2, 3))
+        return found
+
+
+def _judging(before: int, after: int, stride: int) -> list[nn.Module]:
+    return [nn.Conv2d(before, after, 4, stride, 1), nn.InstanceNorm2d(after), nn.LeakyReLU(0.2)]

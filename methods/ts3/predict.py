@@ -1,0 +1,43 @@
+"""Predict with trained TS3 weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchbox.kit.checkpoint import load_facts, load_into, load_weights
+from benchbox.layouts import LAYOUTS
+from benchbox.types import Predict, Sample
+
+from . import students
+from .draws import Faces
+from .recipe import WEIGHTS
+
+
+def predictor(weights: Path, device: str) -> Predict:
+    """Return a callable: samples → (n, K, 2) px; batches of any size give the same points."""
+    facts, tensors = load_facts(weights / WEIGHTS), load_weights(weights / WEIGHTS)
+    layout = LAYOUTS[facts["layout"]]
+    params = {
+        "students": facts["students"],
+        "background": facts["background"] == "True",
+        "width": float(facts["width"]),
+        "trunk": "he",
+        **{key: int(facts[key]) for key in ("side", "crop_side", "radius")},
+        "expansion": float(facts["expansion"]),
+    }
+    made = []
+    for name in students.names(params):
+        student = students.make(name, layout.count, params)
+        load_into(student, name, tensors)
+        made.append(student.to(device).eval())
+
+    def predict(samples: Sequence[Sample]) -> np.ndarray:
+        faces = Faces(samples, layout, params, device)
+        maps = students.predict_maps(made, faces, np.arange(len(samples)))
+        points = students.decode(maps, layout.count, params["radius"])
+        return faces.to_pictures(points.double().numpy())
+
+    return predict

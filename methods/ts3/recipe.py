@@ -1,0 +1,176 @@
+"""Algorithm 1: students learn from the labelled faces, then in turn from what the teacher lets through.
+
+Each training is a stage that a killed run finds done: `round2.hg.safetensors` is the hourglass after round 2,
+`pseudo.round2.hg.npz` what it was trained on. The weights of a student replace those of the round before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchbox import geometry
+from benchbox.errors import PluginError
+from benchbox.kit.checkpoint import load_into, load_weights, once, save_weights
+from benchbox.types import Job
+
+from . import students, teacher
+from .draws import Draws, Faces
+from .model import Teacher
+
+WEIGHTS = "ts3.safetensors"
+FACTS = ("students", "background", "width", "side", "crop_side", "expansion", "radius")
+SELECTIONS = ("teacher", "own", "other")
+
+
+def train(job: Job) -> None:
+    """Train the students; leave their weights under the job's folder.
+
+    With nothing unlabelled, or no rounds, this is the supervised training of both: a round would repeat it.
+    """
+    assert job.layout is not None
+    if job.params["selection"] not in SELECTIONS:
+        raise PluginError(f"selection = {job.params['selection']!r}: must be {', '.join(SELECTIONS)}")
+    if (job.out / WEIGHTS).exists():
+        return
+    loop = Loop(job)
+    for name in loop.names:
+        loop.retrain(0, name, {})
+    for number in range(1, loop.rounds + 1):
+        for name in loop.names:
+            loop.update(number, name)
+    facts = {key: str(job.params[key]) for key in FACTS}
+    save_weights(job.out / WEIGHTS, loop.students, facts | {"layout": job.layout.name})
+    for name in loop.names:
+        loop.weights(loop.latest(name), name).unlink()
+
+
+@dataclass(frozen=True, eq=False)
+class Picked:
+    """The faces of one retraining: rows among all faces and their pseudo-maps."""
+
+    rows: np.ndarray
+    maps: Mapping[int, Tensor]
+
+
+class Loop:
+    """What the rounds share: faces (the labelled ones first), labels and the students as they are now."""
+
+    def __init__(self, job: Job) -> None:
+        assert job.layout is not None
+        self.job, self.params, self.layout = job, job.params, job.layout
+        self.names = students.names(job.params)
+        self.labelled = np.arange(len(job.labelled))
+        self.unlabelled = len(job.labelled) + np.arange(len(job.unlabelled))
+        self.rounds = job.params["rounds"] if len(job.unlabelled) else 0
+        samples = [*job.labelled.samples, *(job.unlabelled if self.rounds else ())]
+        self.faces = Faces(samples, job.layout, job.params, job.device)
+        self.points = np.full((len(samples), job.layout.count, 2), np.nan)
+        first = self.faces.to_crop[: len(job.labelled)]
+        self.points[self.labelled] = geometry.transform(first, job.labelled.values)
+        self.students = {name: students.make(name, job.layout.count, job.params) for name in self.names}
+
+    # --- one student ---------------------------------------------------------------------------------------------
+
+    def weights(self, number: int, name: str) -> Path:
+        """Return where a student's weights lie after a round."""
+        return self.job.out / f"round{number}.{name}.safetensors"
+
+    def latest(self, name: str) -> int:
+        """Return the last round whose weights of a student are there; -1 before the first training."""
+        return max((k for k in range(self.rounds + 1) if self.weights(k, name).exists()), default=-1)
+
+    def retrain(self, number: int, name: str, maps: Mapping[int, Tensor]) -> None:
+        """Train a student from scratch on the labelled faces and those with maps, unless that was done before."""
+        job, path = self.job, self.weights(number, name)
+        if self.latest(name) < number:
+            self._seed(number, name)
+            self.students[name] = students.make(name, self.layout.count, self.params)
+            rows = np.concatenate([self.labelled, np.array(sorted(maps), np.int64)])
+            seed = self._stage(number, name)
+            draws = Draws(self.faces, self.points, rows, maps, seed, self.params["flip"], self.params["batch"])
+            once(path, students.fit, job, f"round{number}.{name}", name, self.students[name], draws)
+        if self.latest(name) == number:
+            load_into(self.students[name], name, load_weights(path))
+            self.students[name].to(job.device).eval()
+        if number and path.exists():
+            self.weights(number - 1, name).unlink(missing_ok=True)
+
+    # --- one step of a round -------------------------------------------------------------------------------------
+
+    def update(self, number: int, name: str) -> None:
+        """Label, judge, pick and retrain one student; the other one stays as it is."""
+        maps: Mapping[int, Tensor] = {}
+        if self.latest(name) < number:
+            maps = self._pseudo(number, name)
+        self.retrain(number, name, maps)
+
+    def _pseudo(self, number: int, name: str) -> Mapping[int, Tensor]:
+        """Return the pseudo-maps of the faces that are let through, by row; their file tells all scores."""
+        found = self._maps(name, self.unlabelled)
+        path = self.job.out / f"pseudo.round{number}.{name}.npz"
+        once(path, self._pick, number, name, found)
+        self._teacher(number, name).unlink(missing_ok=True)
+        with np.load(path, allow_pickle=False) as kept:
+            picked = np.flatnonzero(kept["selected"])
+        if self.params["pseudo"] == "points":
+            known = students.decode(found[picked], self.layout.count, self.params["radius"])
+            found = teacher.ideal(known, students.STRIDE, self.params).half()
+            return {int(self.unlabelled[k]): found[place] for place, k in enumerate(picked)}
+        return {int(self.unlabelled[k]): found[k] for k in picked}
+
+    def _pick(self, path: Path, number: int, name: str, maps: Tensor) -> None:
+        """Score every pseudo-label and write ids, scores, which ones are picked and the points, px of the pictures."""
+        scores = self._scores(number, name, maps)
+        count = teacher.quota(self.params["ratio"], number, len(maps))
+        selected = np.zeros(len(maps), bool)
+        selected[teacher.best(scores, count)] = True
+        points = np.full((len(self.points), self.layout.count, 2), np.nan)
+        decoded = students.decode(maps, self.layout.count, self.params["radius"])
+        points[self.unlabelled] = decoded.double().numpy()
+        inside = self.faces.to_pictures(points)[self.unlabelled]
+        ids = np.array([one.id for one in self.job.unlabelled], dtype=np.str_)
+        with path.open("wb") as file:
+            np.savez_compressed(file, ids=ids, scores=scores, selected=selected, points=inside)
+
+    def _maps(self, name: str, rows: np.ndarray) -> Tensor:
+        """Label faces by all students together; SPL's students label for themselves."""
+        asked = [name] if self.params["selection"] == "own" else self.names
+        return students.predict_maps([self.students[one] for one in asked], self.faces, rows)
+
+    def _scores(self, number: int, name: str, maps: Tensor) -> np.ndarray:
+        """Return what faces are ranked by; the highest are the best."""
+        if self.params["selection"] == "teacher":
+            return self._taught(number, name, maps)
+        others = [one for one in self.names if one != name] or [name]
+        by = [name] if self.params["selection"] == "own" else others
+        judging = students.predict_maps([self.students[one] for one in by], self.faces, self.unlabelled)
+        return teacher.agreement(maps, judging, self.layout.count, self.faces)
+
+    def _taught(self, number: int, name: str, maps: Tensor) -> np.ndarray:
+        """Train a teacher from scratch on the labelled faces, then let it judge."""
+        path = self._teacher(number, name)
+        self._seed(number, name, 1)
+        made = Teacher(maps.shape[1], self.params["width"])
+        size = min(self.params["batch_teacher"], len(self.labelled))
+        seed = [*self._stage(number, name), 1]
+        draws = Draws(self.faces, self.points, self.labelled, {}, seed, True, size)
+        once(path, teacher.fit, self.job, path.stem, made, draws, self._maps(name, self.labelled))
+        load_into(made, "teacher", load_weights(path))
+        return teacher.judge(made.to(self.job.device), self.faces, self.unlabelled, maps)
+
+    def _teacher(self, number: int, name: str) -> Path:
+        return self.job.out / f"round{number}.{name}.teacher.safetensors"
+
+    def _stage(self, number: int, name: str) -> list[int]:
+        return [self.job.seed, number, students.NAMES["both"].index(name)]
+
+    def _seed(self, number: int, name: str, part: int = 0) -> None:
+        """Each training starts from the same seed whether the ones before it were made now or read from disk."""
+        _, _, place = self._stage(number, name)
+        torch.manual_seed(((self.job.seed * 100 + number) * 2 + place) * 2 + part)

@@ -1,0 +1,137 @@
+"""Students: made, trained from scratch on a set of labels, and asked together (equations 2 and 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchbox.errors import PluginError
+from benchbox.kit import heatmaps
+from benchbox.kit.checkpoint import Checkpoint, save_weights
+from benchbox.kit.meter import Meter
+from benchbox.kit.optimise import optimiser
+from benchbox.types import Job
+
+from .draws import STRIDE, Batch, Draws, Faces
+from .model import Cpm, Stacked
+
+NAMES: Mapping[str, tuple[str, ...]] = {"both": ("cpm", "hg"), "cpm": ("cpm",), "hg": ("hg",)}
+# Share of a training after which the rate is halved: epochs 20, 25, 30, 40 of 50; 50, 70, 90, 100 of 110.
+HALVED = {"cpm": (20 / 50, 25 / 50, 30 / 50, 40 / 50), "hg": (50 / 110, 70 / 110, 90 / 110, 100 / 110)}
+CHUNK = 32  # faces per prediction
+
+Student = Cpm | Stacked
+
+
+def names(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which students a variant has; raises PluginError for an unknown word."""
+    if params["students"] not in NAMES:
+        raise PluginError(f"students = {params['students']!r}: must be {', '.join(NAMES)}")
+    return NAMES[params["students"]]
+
+
+def make(name: str, points: int, params: Mapping[str, Any]) -> Student:
+    """Make an untrained student."""
+    if params["trunk"] not in ("he", "small"):
+        raise PluginError(f"trunk = {params['trunk']!r}: must be he or small")
+    maps = points + bool(params["background"])
+    if name == "cpm":
+        return Cpm(maps, params["width"], params["trunk"])
+    return Stacked(maps, params["width"])
+
+
+def networks(params: Mapping[str, Any], points: int) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+    """List the students that a prediction runs."""
+    seen = (torch.zeros(1, 3, params["side"], params["side"]),)
+    return {name: (make(name, points, params), seen) for name in names(params)}
+
+
+def loss(student: Student, batch: Batch) -> Tensor:
+    """Equation 2: ‖H - H*‖² summed over stages, maps and cells, mean over faces; unknown points do not count."""
+    target, known = batch.maps[student.stride], batch.known[:, :, None, None]
+    squares = [((maps - target) * known).square().sum() for maps in student(batch.images)]
+    return torch.stack(squares).sum() / len(target)
+
+
+def together(students: Sequence[Student], images: Tensor) -> Tensor:
+    """Equation 5 of last stages: the mean of the maps at stride 4, coarser ones enlarged."""
+    cells = images.shape[-1] // STRIDE
+    found = []
+    for student in students:
+        maps = student(images)[-1]
+        if maps.shape[-1] != cells:
+            maps = F.interpolate(maps, size=(cells, cells), mode="bilinear", align_corners=False)
+        found.append(maps)
+    return torch.stack(found).mean(dim=0)
+
+
+@torch.inference_mode()
+def predict_maps(students: Sequence[Student], faces: Faces, rows: np.ndarray) -> Tensor:
+    """Return the maps (n, maps, h, w) of faces in their upright views, half precision, in memory of the host."""
+    for student in students:
+        student.eval()
+    parts = [rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK)]
+    return torch.cat([together(students, faces.upright(part)).half().cpu() for part in parts])
+
+
+def decode(maps: Tensor, points: int, radius: int) -> Tensor:
+    """Return the points (n, K, 2) px of the view: the centroid around the highest cell; the background is left out."""
+    cells, _ = heatmaps.centroid(maps[:, :points].float(), radius)
+    return heatmaps.to_px(cells, STRIDE)
+
+
+def steps(draws: Draws, epochs: int, most: int) -> int:
+    """Count the steps of a training: so many epochs, or fewer where the number of draws is limited."""
+    wanted = epochs * len(draws)
+    return max(1, -(-(min(wanted, most) if most else wanted) // draws.size))
+
+
+def fit(path: Path, job: Job, stage: str, name: str, student: Student, draws: Draws) -> None:
+    """Train a student, with checkpoints, and write its weights to `path`."""
+    params = job.params
+    student.to(job.device).train()
+    optim = _optimiser(student, params)
+    start = [group["lr"] for group in optim.param_groups]
+    total = steps(draws, params[f"epochs_{name}"], params["most_draws"])
+    checkpoint = Checkpoint(job.out / f"{stage}.checkpoint", student=student, optimiser=optim)
+    done = checkpoint.load()
+    with Meter(job.out, stage, total, draws.size, len(draws), done) as meter:
+        for step, batch in meter.batches(draws.batch):
+            for group, lr in zip(optim.param_groups, start, strict=True):
+                group["lr"] = lr * 0.5 ** sum(step >= share * total for share in HALVED[name])
+            found = loss(student, batch)
+            optim.zero_grad(set_to_none=True)
+            found.backward()
+            optim.step()
+            meter.step(step + 1, found.detach())
+            if (step + 1) % params["save_every"] == 0:
+                checkpoint.save(step + 1)
+    save_weights(path, {name: student}, {"stage": stage})
+    checkpoint.remove()
+
+
+def _optimiser(student: Student, params: Mapping[str, Any]) -> torch.optim.Optimizer:
+    if params["optimiser"] == "adamw":
+        return optimiser("adamw", student.parameters(), params["lr"], 0.0005)
+    if params["optimiser"] != "paper":
+        raise PluginError(f"optimiser = {params['optimiser']!r}: must be paper or adamw")
+    if isinstance(student, Stacked):
+        return torch.optim.RMSprop(student.parameters(), params["lr_hg"], alpha=0.99)
+    lr = params["lr_cpm"]
+    groups = [
+        {"params": [p for key, p in student.named_parameters() if key.startswith("stages") == late and _bias(key) == b]}
+        | {"lr": lr * (4 if late else 1) * (2 if b else 1), "weight_decay": 0.0 if b else 0.0005}
+        for late in (False, True)
+        for b in (False, True)
+    ]
+    return torch.optim.SGD(groups, lr, momentum=0.9)
+
+
+def _bias(key: str) -> bool:
+    return key.endswith(".bias")

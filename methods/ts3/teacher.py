@@ -1,0 +1,93 @@
+"""The teacher: learns on labelled faces how wrong the students' maps are, then judges maps of the others (eqs 3, 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchbox.kit.checkpoint import Checkpoint, save_weights
+from benchbox.kit.meter import Meter
+from benchbox.types import Job
+
+from .draws import STRIDE, Batch, Draws, Faces, follow, ideal
+from .model import Teacher
+from .students import CHUNK, decode, steps
+
+FALLS = (0.5, 0.75)  # shares of a training after which the rate falls to a tenth: epochs 30 and 45 of 60
+
+
+def quality(maps: Tensor, target: Tensor, known: Tensor) -> Tensor:
+    """Return q* = -‖H - H*‖² (n,), the mean over the maps that are known (n, maps)."""
+    squares = (maps - target).square().sum(dim=(2, 3))
+    return -(squares * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)
+
+
+def fit(path: Path, job: Job, stage: str, teacher: Teacher, draws: Draws, maps: Tensor) -> None:
+    """Train a teacher on the faces of `draws` and the students' `maps` (rows, …) of them; write its weights."""
+    params = job.params
+    teacher.to(job.device).train()
+    optim = torch.optim.Adam(teacher.parameters(), params["lr_teacher"])
+    total = steps(draws, params["epochs_teacher"], params["most_draws_teacher"])
+    checkpoint = Checkpoint(job.out / f"{stage}.checkpoint", teacher=teacher, optimiser=optim)
+    done = checkpoint.load()
+    with Meter(job.out, stage, total, draws.size, len(draws), done) as meter:
+        for step, batch in meter.batches(draws.batch):
+            for group in optim.param_groups:
+                group["lr"] = params["lr_teacher"] * 0.1 ** sum(step >= share * total for share in FALLS)
+            found = loss(teacher, batch, maps, draws.faces)
+            optim.zero_grad(set_to_none=True)
+            found.backward()
+            nn.utils.clip_grad_norm_(teacher.parameters(), params["clip_teacher"])
+            optim.step()
+            meter.step(step + 1, found.detach())
+            if (step + 1) % params["save_every"] == 0:
+                checkpoint.save(step + 1)
+    save_weights(path, {"teacher": teacher}, {"stage": stage})
+    checkpoint.remove()
+
+
+def loss(teacher: Teacher, batch: Batch, maps: Tensor, faces: Faces) -> Tensor:
+    """Equation 4: |q - q*|, mean over faces; maps follow the random view, and so does what they are held against."""
+    mine = maps[torch.from_numpy(batch.rows)].to(batch.images.device, torch.float32)
+    seen = follow(mine, batch.views, batch.mirrored, faces, faces.params["side"] // STRIDE)
+    target = quality(seen, batch.maps[STRIDE], batch.known)
+    return (teacher(batch.images, seen) - target).abs().mean()
+
+
+@torch.inference_mode()
+def judge(teacher: Teacher, faces: Faces, rows: np.ndarray, maps: Tensor) -> np.ndarray:
+    """Return the quality (n,) of maps of faces in their upright views."""
+    teacher.eval()
+    found = []
+    for first in range(0, len(rows), CHUNK):
+        part = slice(first, first + CHUNK)
+        found.append(teacher(faces.upright(rows[part]), maps[part].to(faces.device, torch.float32)).cpu())
+    scores: np.ndarray = torch.cat(found).numpy()
+    return scores
+
+
+@torch.inference_mode()
+def agreement(judged: Tensor, judge_maps: Tensor, points: int, faces: Faces) -> np.ndarray:
+    """Return minus the loss (n,) of a student's maps on the pseudo-labels of `judged`: what SPL and SPaCo select by."""
+    found = []
+    for first in range(0, len(judged), CHUNK):
+        part = slice(first, first + CHUNK)
+        target = ideal(decode(judged[part], points, faces.params["radius"]), STRIDE, faces.params)
+        known = torch.ones(target.shape[:2])
+        found.append(quality(judge_maps[part].float(), target, known))
+    scores: np.ndarray = torch.cat(found).numpy()
+    return scores
+
+
+def quota(ratio: float, number: int, unlabelled: int) -> int:
+    """Count the faces that round `number` (from 1) keeps: r·i of them, rounded down, at most all."""
+    return min(unlabelled, int(ratio * number * unlabelled + 1e-9))
+
+
+def best(scores: np.ndarray, count: int) -> Sequence[int]:
+    """Return the places of the highest scores, best first; ties in order of the faces."""
+    return [int(k) for k in np.argsort(-scores, kind="stable")[:count]]
