@@ -1,5 +1,6 @@
 """Images per second of a whole prediction: crops, network and maps back to the picture, batch 1 and 32."""
 
+import json
 from importlib import import_module
 
 import numpy as np
@@ -31,8 +32,9 @@ def predict(tmp_path_factory):
     method = plugins.load(CARD)
     recipe = import_module(f"{CARD.module}.recipe")
     folder = tmp_path_factory.mktemp("weights")
-    facts = {key: str(PARAMS[key]) for key in ("side", "head", "reinit", "local", "expansion", "crop_side")}
-    save_weights(folder / recipe.WEIGHTS, {"system": recipe.build(PARAMS, IBUG68)}, facts | {"layout": IBUG68.name})
+    system = import_module(f"{CARD.module}.system").System(IBUG68, PARAMS)
+    facts = {"frames": "ours", "layout": IBUG68.name, "params": json.dumps(PARAMS)}
+    save_weights(folder / recipe.WEIGHTS, {"system": system}, facts)
     return method.predictor(folder, "cpu")
 
 
