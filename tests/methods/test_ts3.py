@@ -41,6 +41,13 @@ def job(out, labelled: Examples, unlabelled, **changes: object) -> Job:
     return Job("landmarks", IBUG68, labelled, unlabelled, None, out, 0, "cpu", "smoke", SMOKE | changes)
 
 
+@pytest.fixture
+def small(monkeypatch):
+    """Let hourglasses be two, of depth one: what the loop does does not depend on it."""
+    monkeypatch.setattr(model, "STACKS", 2)
+    monkeypatch.setattr(model, "DEPTH", 1)
+
+
 # --- counts ------------------------------------------------------------------------------------------------------
 
 
@@ -105,6 +112,7 @@ def test_quotas_grow_by_a_tenth(of, quotas):
     assert [teacher.quota(0.1, k, of) for k in range(1, 7)] == quotas
 
 
+@pytest.mark.usefixtures("small")
 def test_a_whole_run_writes_scores_keeps_labels_and_predicts(tmp_path):
     """Two rounds of two students: four files of pseudo-labels, the quota taken from the top of the scores."""
     known, others = examples(4), examples(10, 100)
@@ -123,3 +131,192 @@ def test_a_whole_run_writes_scores_keeps_labels_and_predicts(tmp_path):
     assert found.shape == (10, 68, 2)
     assert np.isfinite(found).all()
     assert sorted(p.name for p in tmp_path.glob("*.safetensors")) == ["ts3.safetensors"]
+
+
+@pytest.mark.usefixtures("small")
+def test_each_step_replaces_one_student_and_the_second_sees_the_first(tmp_path, monkeypatch):
+    """Algorithm 1: round i retrains CPM, then labels anew for HG; the other one stays bit for bit."""
+    seen = []
+    fit = students.fit
+
+    def noted(path, job, stage, name, student, drawn):
+        before = {
+            k: v.clone() for other, s in loop.students.items() if other != name for k, v in s.state_dict().items()
+        }
+        seen.append((stage, len(drawn.rows) - 4))
+        fit(path, job, stage, name, student, drawn)
+        after = {k: v for other, s in loop.students.items() if other != name for k, v in s.state_dict().items()}
+        assert all(torch.equal(before[k], after[k]) for k in before)
+
+    monkeypatch.setattr(students, "fit", noted)
+    loop = recipe.Loop(job(tmp_path, examples(4), examples(10, 100).samples, ratio=0.1))
+    for name in loop.names:
+        loop.retrain(0, name, {})
+    for number in (1, 2):
+        for name in loop.names:
+            loop.update(number, name)
+    assert seen == [
+        ("round0.cpm", 0),
+        ("round0.hg", 0),
+        ("round1.cpm", 1),
+        ("round1.hg", 1),
+        ("round2.cpm", 2),
+        ("round2.hg", 2),
+    ]
+    with np.load(tmp_path / "pseudo.round1.cpm.npz") as first, np.load(tmp_path / "pseudo.round1.hg.npz") as second:
+        assert not np.array_equal(first["points"], second["points"])  # CPM was another one by then
+
+
+@pytest.mark.usefixtures("small")
+def test_an_oracle_teacher_picks_the_faces_it_scores_highest(tmp_path, monkeypatch):
+    """Quotas of 10, 20, … 60 %, chosen anew each round, from the top; true labels stay as they are."""
+    truth = np.arange(10, dtype=np.float32)[::-1].copy()
+    monkeypatch.setattr(recipe.Loop, "_taught", lambda self, number, name, maps: np.roll(truth, number))
+    loop = recipe.Loop(job(tmp_path, examples(4), examples(10, 100).samples, students="cpm", rounds=6, ratio=0.1))
+    points = loop.points[:4].copy()
+    loop.retrain(0, "cpm", {})
+    for number in range(1, 7):
+        picked = loop._pseudo(number, "cpm")
+        assert sorted(picked) == sorted(4 + (k + number) % 10 for k in range(number))
+    assert np.array_equal(loop.points[:4], points)
+    assert np.isnan(loop.points[4:]).all()
+
+
+def trained(out, known: Examples, others) -> list[np.ndarray]:
+    """Train to the end and return the weights."""
+    from benchbox.kit.checkpoint import load_weights
+
+    MODULE.train(job(out, known, others))
+    return [value.numpy() for _, value in sorted(load_weights(out / "ts3.safetensors").items())]
+
+
+@pytest.mark.parametrize("stop", ["round0.hg", "round1.hg.teacher", "round2.cpm"])
+@pytest.mark.usefixtures("small")
+def test_a_killed_run_goes_on_and_ends_the_same(tmp_path, monkeypatch, stop):
+    """Killed at the last step of a training: its own checkpoint, the files before it, nothing twice."""
+    known, others = examples(4), examples(10, 100).samples
+    whole_folder, again = tmp_path / "whole", tmp_path / "again"
+    whole_folder.mkdir()
+    again.mkdir()
+    whole = trained(whole_folder, known, others)
+    step, killed = students.Meter.step, []
+
+    def kill(self, number, loss):
+        step(self, number, loss)
+        if self.stage == stop and number == self.steps and not killed:
+            killed.append(stop)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(students.Meter, "step", kill)
+    with pytest.raises(KeyboardInterrupt):
+        MODULE.train(job(again, known, others))
+    fitted = []
+    fit = students.fit
+    monkeypatch.setattr(students, "fit", lambda *args: (fitted.append(args[2]), fit(*args)))
+    for one, other in zip(whole, trained(again, known, others), strict=True):
+        assert np.array_equal(one, other)
+    order = ["round0.cpm", "round0.hg", "round1.cpm", "round1.hg", "round2.cpm", "round2.hg"]
+    assert fitted == order[order.index(stop.removesuffix(".teacher")) :]
+
+
+@pytest.mark.usefixtures("small")
+def test_with_nothing_unlabelled_it_is_the_supervised_training(tmp_path):
+    """At 100 % labels a round has nothing to choose from: the same weights as variant `supervised`."""
+    from benchbox.kit.checkpoint import load_weights
+
+    known, found = examples(4), []
+    for place, rounds in (("all", 2), ("none", 0)):
+        (tmp_path / place).mkdir()
+        MODULE.train(job(tmp_path / place, known, (), rounds=rounds))
+        assert not list((tmp_path / place).glob("pseudo*"))
+        found.append(load_weights(tmp_path / place / "ts3.safetensors"))
+    assert all(torch.equal(found[0][key], found[1][key]) for key in found[1])
+
+
+@pytest.mark.parametrize("selection", ["own", "other"])
+@pytest.mark.usefixtures("small")
+def test_self_paced_curricula_run_without_a_teacher(tmp_path, selection):
+    MODULE.train(job(tmp_path, examples(4), examples(5, 100).samples, selection=selection, pseudo="points"))
+    assert len(list(tmp_path.glob("pseudo*.npz"))) == 4
+    assert "teacher" not in (tmp_path / "log.csv").read_text()
+
+
+# --- views -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+def test_maps_follow_a_view_to_where_its_points_are(mirror):
+    """A pseudo-map turned with the picture peaks where the true points of that view do; left stays left."""
+    known = examples(6)
+    faces = draws.Faces(known.samples, IBUG68, PAPER, "cpu")
+    points = geometry.transform(faces.to_crop, known.values)
+    batch = draws.Draws(faces, points, np.arange(6), {}, [3], mirror, 6).batch(0)
+    upright = torch.from_numpy(faces.px(points[batch.rows] / faces.zoom)).float()
+    maps = draws.ideal(upright, 4, PAPER)
+    seen = draws.follow(maps, batch.views, batch.mirrored, faces, 16)
+    clear = (batch.maps[4][:, :-1].amax(dim=(2, 3)) > 0.85) & (upright > 8).all(2) & (upright < 56).all(2)
+    found, truth = (students.decode(one, 68, 2) for one in (seen, batch.maps[4]))
+    assert batch.mirrored.any() == mirror
+    assert clear.sum() > 100
+    assert (found - truth).norm(dim=-1)[clear].mean() < 0.6  # px of 64
+
+
+def test_decoded_points_come_back_to_the_picture():
+    known = examples(3)
+    faces = draws.Faces(known.samples, IBUG68, PAPER, "cpu")
+    upright = faces.px(geometry.transform(faces.to_crop, known.values) / faces.zoom)
+    assert faces.to_pictures(upright) == pytest.approx(known.values, abs=1e-9)
+
+
+def test_a_point_that_is_not_annotated_costs_nothing():
+    known = examples(4)
+    faces = draws.Faces(known.samples, IBUG68, SMOKE, "cpu")
+    points = geometry.transform(faces.to_crop, known.values)
+    points[:, 5] = np.nan
+    batch = draws.Draws(faces, points, np.arange(4), {}, [0], False, 4).batch(0)
+    assert not batch.known[:, 5].any()
+    assert batch.known.sum() == 4 * 68  # 67 points and the background
+
+    class Fixed(torch.nn.Module):
+        stride = 4
+
+        def forward(self, images):
+            answer = batch.maps[4].clone()
+            answer[:, 5] += 7
+            return [answer]
+
+    assert students.loss(Fixed(), batch).item() == 0
+
+
+# --- the teacher -------------------------------------------------------------------------------------------------
+
+
+def test_a_teacher_ranks_maps_by_how_far_they_were_moved(tmp_path):
+    """Test 11: maps shifted by d px are scored in the order of -d, on faces it has not seen: rank correlation > 0.9."""
+    torch.manual_seed(0)
+    rng, params = np.random.default_rng(0), SMOKE | {"width": 0.125, "background": False}
+
+    def corrupted(number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, np.ndarray]:
+        true = torch.from_numpy(rng.uniform(16, 48, (number, 3, 2))).float()
+        moved_px, angle = rng.uniform(0, 8, number), rng.uniform(0, 2 * np.pi, number)
+        shift = torch.from_numpy(np.stack([np.cos(angle), np.sin(angle)], 1) * moved_px[:, None]).float()
+        ideal = draws.ideal(true, 4, params)
+        seen = draws.ideal(true + shift[:, None], 4, params)
+        pictures = torch.nn.functional.interpolate(ideal, size=(64, 64), mode="bilinear") * 2 - 1
+        return pictures, seen, teacher.quality(seen, ideal, torch.ones(number, 3)), moved_px
+
+    made = model.Teacher(3, 0.125)
+    optim = torch.optim.Adam(made.parameters(), 0.003)
+    for step in range(150):
+        for group in optim.param_groups:
+            group["lr"] = 0.003 * (0.1 if step > 110 else 1)
+        pictures, seen, target, _ = corrupted(32)
+        found = (made(pictures, seen) - target).abs().mean()
+        optim.zero_grad()
+        found.backward()
+        optim.step()
+    with torch.no_grad():
+        pictures, seen, _, moved_px = corrupted(200)
+        score = made.eval()(pictures, seen).numpy()
+    ranks = [np.argsort(np.argsort(one)) for one in (score, -moved_px)]
+    assert np.corrcoef(*ranks)[0, 1] > 0.9
