@@ -40,6 +40,11 @@ class _Benchbox(click.Group):
             return super().invoke(ctx)
         except BenchboxError as fault:
             raise _Fault(str(fault)) from fault
+        except click.UsageError as fault:
+            if "\n" in fault.message:  # a group without a command: its help
+                raise
+            where = fault.ctx.command_path if fault.ctx else ctx.command_path
+            raise _Fault(f"{fault.format_message().rstrip('.')}; `{where} --help` says how it is used") from fault
         except KeyboardInterrupt:
             _say("interrupted")
             raise click.exceptions.Exit(130) from None
@@ -76,7 +81,9 @@ _methods_option = click.option(
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-@click.group(cls=_Benchbox, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    "benchbox", cls=_Benchbox, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="benchbox")
 def main() -> None:
     """Benchmark suite and leaderboard for facial landmarks and gaze.
@@ -189,6 +196,8 @@ def report(results: Path, out: Path, check: bool, suffix: str | None, protocol: 
             _fail()
         click.echo(f"{out} is up to date")
         return
+    if results != Path("results") and not results.is_dir():
+        raise DataError(f"{results}: no such folder of results; `benchbox run --results {results} …` makes one")
     written = pages.render(results, out)
     click.echo(f"{len(written)} files in {out}; open {out / 'index.html'}")
 

@@ -40,7 +40,10 @@ _CHUNK = 256  # test faces compared at a time
 
 def examine(name: str, module: Dataset, root: Path, cards: Sequence[Protocol]) -> Iterator[Finding]:
     """Yield what is found out about a dataset under a root, as it is found; `cards` are those that test on it."""
-    yield from module.verify(root)
+    whole = True
+    for finding in module.verify(root):
+        whole = whole and finding.level in ("ok", "note")
+        yield finding
     try:
         found = module.index(root, pixels=False)
         seen = module.index(root)
@@ -51,7 +54,8 @@ def examine(name: str, module: Dataset, root: Path, cards: Sequence[Protocol]) -
     if found.values.ndim == 3:
         yield from _points(found, cards)
         yield from _boxes(found)
-    yield Finding("note", f"fingerprint {fingerprint(found)} over ids, values and parts; variant: {found.variant}")
+    variant = "partial" if found.variant == "complete" and not whole else found.variant
+    yield Finding("note", f"fingerprint {fingerprint(found)} over ids, values and parts; variant: {variant}")
     yield from (Finding("note", note) for note in dict.fromkeys((*found.notes, *seen.notes)))
     known = {name: seen}
     if found.values.ndim == 3 and not name.startswith("synth-"):

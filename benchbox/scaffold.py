@@ -56,6 +56,9 @@ What it does, whose idea it is, what it was trained on.
 def new_method(name: str, methods: Path) -> Path:
     """Write a working method folder below `methods`; raises PluginError when the name is no name or is taken."""
     plugins.check_name(name)
+    taken = next((card.source for card in plugins.cards() if card.name == name), "")
+    if taken:
+        raise PluginError(f"a method {name!r} is there already, in {taken}; choose another name")
     folder = methods / name.replace("-", "_").replace(".", "_")
     files = {"method.toml": _CARD, "__init__.py": _CODE, "README.md": _README}
     title = name.replace("-", " ").replace("_", " ").capitalize()

@@ -319,3 +319,24 @@ def test_a_new_method_runs_as_it_is_written(world):
     assert call(*run_words(world, "my-idea")).exit_code == 0
     one_line_fault(call("new", "method", "my-idea", "--methods", world.methods), "exists; choose another name")
     one_line_fault(call("new", "method", "../x", "--methods", world.methods), "it names a folder of results")
+
+
+def test_a_new_method_takes_no_name_of_an_installed_one(world):
+    """It would be claimed twice, and then neither could be run."""
+    one_line_fault(call("new", "method", "mean-shape", "--methods", world.methods), "'mean-shape' is there already")
+    assert not (world.methods / "mean_shape").exists()
+
+
+def test_wrong_use_is_one_line_and_groups_without_a_command_help(world):
+    one_line_fault(call("profile"), "Missing option '--method'; `benchbox profile --help`")
+    one_line_fault(call(*run_words(world, "centre", "--budget", "huge")), "'huge' is not one of 'smoke', 'quick', 'pap")
+    one_line_fault(call(*run_words(world, "centre", "--set", "rate")), "--set rate: write key=value")
+    one_line_fault(call("lits"), "No such command 'lits'")
+    assert "Usage: benchbox data" in call("data").output
+
+
+def test_pages_of_a_results_folder_that_is_not_there_are_refused(world, tmp_path):
+    missing = tmp_path / "reslts"
+    out = tmp_path / "pages"
+    one_line_fault(call("report", "--results", missing, "--out", out), "no such folder of results")
+    assert not out.exists()

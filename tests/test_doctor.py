@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 from benchbox import cli, datasets, doctor, protocol
+from benchbox.datasets import split
+from benchbox.errors import DataError
+from benchbox.types import Finding
 
 K = 68
 CARD = """\
@@ -184,3 +188,29 @@ def test_three_photographs_of_lfpw_are_in_both_official_splits(data_root):
     for pair in (("0862", "0007"), ("0215", "0066"), ("0828", "0096")):
         assert f"lfpw/trainset/image_{pair[0]} = lfpw/testset/image_{pair[1]}" in alike
     assert alike.startswith("3 faces")
+
+
+def test_a_set_with_losses_is_not_called_complete(tmp_path):
+    """`data verify gazecapture` on one recording of 1,474 named all findings partial, and the variant complete."""
+    card = world(tmp_path)
+    whole = datasets.of(card)
+
+    class Torn:
+        index = staticmethod(whole.index)
+
+        @staticmethod
+        def verify(root):
+            return [Finding("missing", "test: 3 of 500 faces")]
+
+    for module, variant in ((whole, "complete"), (Torn, "partial")):
+        notes = said(list(doctor.examine(card.dataset, module, tmp_path, [])), "note")
+        assert sum(note.endswith(f"variant: {variant}") for note in notes) == 1
+
+
+def test_a_wrong_count_in_a_card_of_ones_own_says_what_to_correct(tmp_path):
+    world(tmp_path)
+    text = (tmp_path / "mine.toml").read_text()
+    (tmp_path / "mine.toml").write_text(re.sub(r"(test = .*expected = )\d+", r"\g<1>500", text))
+    card = protocol.load(str(tmp_path / "mine.toml"))
+    with pytest.raises(DataError, match=r"needs 500 test items, this copy has \d+ .*; correct `expected` in the card"):
+        split.split(card, datasets.of(card).index(tmp_path))

@@ -360,7 +360,9 @@ def _fingerprint(index: Index, sets: Sequence[np.ndarray], box: str | None, befo
 def _short(protocol: Protocol, index: Index, what: str) -> DataError:
     """Say in one line what is missing, where it is had, under which terms, and what runs without it."""
     said = [f"{protocol.name} {what}", *index.notes]
-    if protocol.dataset in DATASETS:
+    if protocol.source is not None:
+        said.append("correct `expected` in the card, or complete the files that its source names")
+    elif protocol.dataset in DATASETS:
         access = of(protocol).ACCESS
         said.append(f"get {access.title} at {access.where} ({access.terms})")
     if protocol.twin:

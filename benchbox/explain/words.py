@@ -100,7 +100,12 @@ def _table(variants: Sequence[Variant], claim: Claim | None) -> list[str]:
     lines = []
     for variant in variants:
         off = "" if claim is None else f"  off by {variant.value - claim.value:+.4g}"
-        lines.append(f"  {variant.value:9.4f}{off}  {variant.name}")
+        row = f"  {variant.value:9.4f}{off}  {variant.name}"
+        if len(variant.changes) == 1:
+            means = variant.changes[0].means
+            lines.append(f"{row}: {means}" if means else row)
+            continue
+        lines.append(row)
         lines += [
             f"             {choice.axis} {choice.name}: {choice.means}" for choice in variant.changes if choice.means
         ]

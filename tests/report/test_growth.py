@@ -143,7 +143,7 @@ def test_a_damaged_memo_costs_time_only(tmp_path, small, made, text):
     [
         ("report/templates/run.html", "Make it again", "Once more"),
         ("report/measures.py", "digits = 3 if", "digits = 4 if"),
-        ("protocol.py", "faces that fail", "failing faces"),
+        ("described.py", "faces that fail", "failing faces"),
     ],
 )
 def test_a_changed_generator_is_found_and_makes_all_pages_anew(tmp_path, small, file, old, new):
