@@ -60,10 +60,14 @@ class Verdict:
 
 def check(results: Path, *, facts: bool = False) -> list[Verdict]:
     """Hold every stored run against every claim; `facts` counts networks, too, for which torch is loaded."""
-    known, rows = claims.load(), references.load()
-    runs = _by_system(store.runs(results))
-    found = [*cells(runs, rows, known), *(v for o in known.orderings for v in orderings(o, runs, results))]
-    return found + [fact(one) for one in known.facts] if facts else found
+    found = held(store.runs(results), results)
+    return found + [fact(one) for one in claims.load().facts] if facts else found
+
+
+def held(stored: Iterable[Run | store.Unreadable], results: Path) -> list[Verdict]:
+    """Hold these runs of a results folder against every cell and ordering that papers claim."""
+    known, rows, runs = claims.load(), references.load(), _by_system(stored)
+    return [*cells(runs, rows, known), *(v for o in known.orderings for v in orderings(o, runs, results))]
 
 
 def _by_system(runs: Iterable[Run | store.Unreadable]) -> dict[tuple[str, str], list[Run]]:

@@ -57,6 +57,7 @@ ARROWS = {
     },
     "report": {
         "faceworld", "types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts", "lint",
+        "check",
     },
     "cli": {
         "types", "errors", "pipeline", "report", "plugins", "protocol", "store", "datasets", "conformance", "scaffold",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from benchbox import protocol as cards
+from benchbox.check import Verdict
 from benchbox.references import Paper, References
 from benchbox.types import MethodCard, Protocol
 
@@ -35,6 +36,7 @@ class Sources:
     references: References
     results: tuple[Result, ...]
     problems: tuple[Problem, ...]
+    verdicts: Callable[[], tuple[Verdict, ...]] = tuple  # asked for by the pages of methods alone
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ class MethodPage:
     link: str  # of the paper, "" where it has none that may be followed
     readme: Markup
     rows: tuple[MethodRow, ...]
+    verdicts: tuple[Verdict, ...]  # on what papers claim of it, where something was measured
 
 
 Page = IndexPage | BoardPage | MethodPage | RunPage | ComparePage | AtlasPage | GuidePage
@@ -201,9 +204,13 @@ def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:
 
 
 def method_page(
-    name: str, card: MethodCard | None, own: Sequence[Result], protocols: Mapping[str, Protocol]
+    name: str,
+    card: MethodCard | None,
+    own: Sequence[Result],
+    protocols: Mapping[str, Protocol],
+    verdicts: Sequence[Verdict] = (),
 ) -> MethodPage:
-    """Lay out the page of a method; `own` are its runs."""
+    """Lay out the page of a method; `own` are its runs, `verdicts` those on its claims."""
     url = card.paper.get("url", "") if card else ""
     return MethodPage(
         path=rows.method_path(name),
@@ -213,6 +220,7 @@ def method_page(
         link=url if url.startswith(("https://", "http://")) else "",
         readme=prose.html(readme(card)),
         rows=tuple(_method_row(result, protocols.get(result.run.protocol)) for result in own),
+        verdicts=tuple(verdicts),
     )
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
-from benchbox import store
+from benchbox import check, store
+from benchbox.check import Verdict
 from benchbox.types import Protocol
 
 from . import atlas, compare, exports, faces, guide, pages, ranking, rows, runs, samples, standings
@@ -146,9 +147,15 @@ class _Plan:
         own, card = self.by_method.get(name, []), self.methods.get(name)
         return Draft(
             rows.method_path(name),
-            lambda: _digest(card, pages.readme(card), self.sources.protocols, *self._all_inputs(own)),
-            lambda: pages.method_page(name, card, own, self.protocols),
+            lambda: _digest(
+                card, pages.readme(card), self.sources.protocols, self._verdicts(name), *self._all_inputs(own)
+            ),
+            lambda: pages.method_page(name, card, own, self.protocols, self._verdicts(name)),
         )
+
+    def _verdicts(self, method: str) -> list[Verdict]:
+        found = check.methods_of(self.sources.verdicts(), method)
+        return [verdict for verdict in found if verdict.verdict != "not measured"]
 
     def run_page(self, result: Result) -> Draft:
         protocol = self.protocols.get(result.run.protocol)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from benchbox import lint, plugins, protocol, references
+from benchbox import check, lint, plugins, protocol, references
+from benchbox.check import Verdict
 from benchbox.errors import ProtocolError, ResultError
 from benchbox.types import Protocol
 
@@ -23,7 +24,7 @@ from .compare import ComparePage
 from .guide import GuidePage
 from .pages import BoardPage, IndexPage, MethodPage, Page, Sources
 from .plan import Draft
-from .results import Problem
+from .results import Problem, Result
 from .runs import RunPage
 
 MANIFEST = "manifest.json"
@@ -91,7 +92,15 @@ def gather(results_folder: Path) -> Sources:
         references=lint.annotated(references.load(), known.values()),
         results=tuple(found),
         problems=tuple(problems),
+        verdicts=cache(lambda: _verdicts(found, results_folder)),
     )
+
+
+def _verdicts(found: Iterable[Result], results_folder: Path) -> tuple[Verdict, ...]:
+    """Hold the readable runs against papers' claims; reasons name places inside the results folder."""
+    held = check.held([result.run for result in found], results_folder)
+    inside = f"{results_folder}/"
+    return tuple(replace(one, reasons=tuple(r.replace(inside, "results/") for r in one.reasons)) for one in held)
 
 
 def _add_protocol(known: dict[str, Protocol], name: str, problems: list[Problem]) -> None:

@@ -1,0 +1,71 @@
+"""Verdicts on papers' claims stand on the pages of methods, and a changed claim makes those pages anew."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchbox import check, claims, protocol, references, report
+from benchbox.claims import Claims
+from benchbox.references import References
+from benchbox.report import site
+
+from .invented import fabricate
+
+SYSTEM = "method-000/v0"
+
+
+@pytest.fixture
+def claimed(monkeypatch, demo_references):
+    """Return a function that has a paper claim a number for the invented method."""
+
+    def say(printed: str) -> None:
+        row = replace(
+            demo_references.rows[0],
+            method="<Ours>",
+            protocols=("300w-challenging",),
+            group="challenging",
+            printed=printed,
+            value=float(printed),
+        )
+        known = References(demo_references.papers, (row,))
+        monkeypatch.setattr(references, "load", lambda: known)
+        monkeypatch.setattr(claims, "load", lambda: Claims({(row.paper, row.method): SYSTEM}, (), ()))
+
+    return say
+
+
+def test_a_method_page_says_what_check_says_and_follows_the_claim(tmp_path, claimed):
+    results, out = tmp_path / "results", tmp_path / "site"
+    fabricate(results, 4, (protocol.load("300w-challenging"),))
+    claimed("7.77")
+    report.render(results, out)
+    page = out / "method" / "method-000.html"
+    (verdict,) = check.check(results)
+    text = page.read_text()
+    assert "&lt;Ours&gt;: challenging" in text
+    assert f"<td>{verdict.claimed}</td>" in text
+    assert f"<td>{verdict.measured:.4g}" in text
+    assert f"<td>{verdict.verdict}</td>" in text
+    assert "; ".join(verdict.reasons) in text
+    assert verdict.reasons == ("smaller budget: quick",)
+    claimed("7.78")  # no run has changed
+    report.render(results, out)
+    assert "<td>7.78</td>" in page.read_text()
+    assert report.stale(results, out) == []
+
+
+def test_the_page_of_a_method_that_no_paper_speaks_of_has_no_such_table(tmp_path, claimed, monkeypatch):
+    results, out = tmp_path / "results", tmp_path / "site"
+    fabricate(results, 4, (protocol.load("300w-challenging"),))
+    claimed("7.77")
+    monkeypatch.setattr(claims, "load", lambda: Claims({}, (), ()))
+    report.render(results, out)
+    assert "Against the papers" not in (out / "method" / "method-000.html").read_text()
+
+
+def test_a_table_of_one_protocol_asks_for_no_verdict(tmp_path, claimed, monkeypatch):
+    """Comparing runs takes seconds; `report --format` shows none of it."""
+    results = tmp_path / "results"
+    fabricate(results, 2, (protocol.load("300w-challenging"),))
+    monkeypatch.setattr(check, "held", lambda *_: pytest.fail("verdicts were asked for"))
+    assert "method-000" in site.export(results, "300w-challenging", "csv")
