@@ -117,7 +117,9 @@ def test_run_ends_with_the_table_the_folder_and_the_next_command(world):
 def test_a_stopped_run_goes_on_with_the_same_command(world, stop):
     world.method("slow", SLOW)
     command = [sys.executable, "-m", "benchbox", *map(str, run_words(world, "slow"))]
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background inherits "ignore"
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        signal.signal(signal.SIGINT, kept)
         assert child.stdout is not None
         assert child.stdout.readline() == "stage1\n"
         time.sleep(0.1)
