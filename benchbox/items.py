@@ -17,7 +17,7 @@ import numpy as np
 
 from .errors import DataError, ProtocolError, ResultError
 from .layouts import LAYOUTS
-from .metrics import gaze, landmarks, video
+from .metrics import gaze, landmarks, stats, video
 from .metrics.terms import BY_SEQUENCE
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def table(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndar
     told = [name for name in protocol.metrics if name in BY_SEQUENCE]
     if told:
         columns |= _sequences(protocol, told, truth, values, failed)
-    codes = np.unique(truth.clusters, return_inverse=True)[1].astype(np.int32)
+    codes = stats.numbered(truth.clusters).astype(np.int32)
     columns |= {"failed": failed, "cluster": codes}
     columns |= {f"in_{group}": inside for group, inside in truth.groups.items()}
     rows = np.empty(len(failed), [(name, column.dtype) for name, column in columns.items()])

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
     from benchbox.types import Floats
 
+_PACKED_CHARS = 8  # one byte each in 64 bits
 UNITS = 5_000
 CHUNK = 160_000  # draws at a time: a few MB of working memory, whatever the number of resamples
 
@@ -127,7 +128,7 @@ def cluster_sums(numerators: Floats, denominators: Floats, clusters: npt.NDArray
     Raises ValueError for shapes that differ or numbers that are not finite.
     """
     _require(numerators, denominators, clusters)
-    codes = np.unique(clusters, return_inverse=True)[1]
+    codes = numbered(clusters)
     count = int(codes.max(initial=-1)) + 1
     return _sums_by(codes, count, numerators), _sums_by(codes, count, denominators)
 
@@ -144,17 +145,35 @@ def unit_sums(values: Floats, clusters: npt.NDArray[Any], seed: int = 0) -> Floa
 
 def bins(clusters: npt.NDArray[Any], seed: int = 0) -> npt.NDArray[np.intp]:
     """Return the unit (N,) in 0 … K - 1 that each item is resampled with: its cluster, or a bin of whole clusters."""
-    return _bins(_numbered(clusters), seed)
+    return _bins(numbered(clusters), seed)
 
 
-def _numbered(clusters: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-    """Return the inverse that `np.unique` gives, without sorting where clusters are small whole numbers."""
+def numbered(clusters: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+    """Return the inverse that `np.unique` gives, without sorting text or small whole numbers where that can be."""
     if clusters.dtype.kind in "iu" and len(clusters) and clusters.min() >= 0 and clusters.max() < 4 * len(clusters):
         there = np.zeros(int(clusters.max()) + 1, bool)
         there[clusters] = True
         numbers: npt.NDArray[np.intp] = (np.cumsum(there) - 1)[clusters]
         return numbers
-    return np.unique(clusters, return_inverse=True)[1]
+    packed = _packed(clusters)
+    return np.unique(clusters if packed is None else packed, return_inverse=True)[1]
+
+
+def _packed(names: npt.NDArray[Any]) -> npt.NDArray[np.uint64] | None:
+    """Return whole numbers that sort as the names (N,) do; None where more than eight characters tell them apart."""
+    if names.dtype.kind != "U" or not names.dtype.isnative or names.size == 0 or names.itemsize == 0:
+        return None
+    points = np.ascontiguousarray(names).view(np.uint32).reshape(len(names), -1)
+    packed, used = np.zeros(len(names), np.uint64), 0
+    for column in points.T:
+        low, high = column.min(), column.max()
+        if low == high:  # the same in every name: says nothing of their order
+            continue
+        used += 1
+        if used > _PACKED_CHARS or high > 255:
+            return None
+        packed = packed << np.uint64(8) | column
+    return packed
 
 
 def _weights(source: np.random.PCG64, rows: int, count: int) -> Floats:

@@ -211,6 +211,25 @@ def test_clusters_are_numbered_in_their_order_without_sorting(kind):
     rng = np.random.default_rng(0)
     for few in (rng.integers(3, 200, 500), rng.integers(0, 5, 40), np.array([7]), np.array([], int)):
         clusters = few.astype(kind)
-        np.testing.assert_array_equal(stats._numbered(clusters), np.unique(clusters, return_inverse=True)[1])
+        np.testing.assert_array_equal(stats.numbered(clusters), np.unique(clusters, return_inverse=True)[1])
     negative = np.array([-3, 5, -3, 10**9])
-    np.testing.assert_array_equal(stats._numbered(negative), [0, 1, 0, 2])
+    np.testing.assert_array_equal(stats.numbered(negative), [0, 1, 0, 2])
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["face/10", "face/9", "face/1", "face/10", "face/"],  # a short name is before its longer one
+        ["é/2", "e/2", "é/1"],
+        ["视频1", "a", "视频0"],  # too wide for a byte
+        ["abcdefghi", "bcdefghij", "abcdefghk"],  # nine characters differ
+        ["same", "same"],
+        ["", ""],
+    ],
+)
+def test_names_are_numbered_in_their_order(names):
+    """Another order would deal clusters into other bins: the same predictions, other intervals."""
+    clusters = np.array(names)
+    np.testing.assert_array_equal(stats.numbered(clusters), np.unique(clusters, return_inverse=True)[1])
+    swapped = clusters.astype(clusters.dtype.newbyteorder())
+    np.testing.assert_array_equal(stats.numbered(swapped), np.unique(clusters, return_inverse=True)[1])
