@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import pipeline, protocol, store
+from . import external, protocol, store
 from .errors import BenchboxError, DataError, ResultError
 from .metrics import terms
 from .types import Run
@@ -64,7 +64,7 @@ def rescored(results: Path, data: Path) -> tuple[list[Change], list[str]]:
             if card.card != run.record.get("card"):
                 found.append(Change(place, f"the card of {run.protocol} has changed since this run was made", True))
                 continue
-            again = pipeline.score_file(store.predictions_file(run.folder), run.protocol, run.method, data).document
+            again = external.score_file(store.predictions_file(run.folder), run.protocol, run.method, data).document
         except DataError as fault:
             left.append(f"{place}: not scored again: {fault}")
             continue

@@ -161,10 +161,10 @@ def score(
     predictions: Path, protocol: str, method: str, data: Path | None, results: Path | None, as_json: bool
 ) -> None:
     """Score a file of PREDICTIONS (.npz, .csv, or the .txt of COFW-68); needs annotations, no pictures."""
-    from . import pipeline
+    from . import external
     from . import score as scoring
 
-    scored = pipeline.score_file(predictions, protocol, method, _data(data), results, _say)
+    scored = external.score_file(predictions, protocol, method, _data(data), results, _say)
     if as_json:
         _print_json(scored.document)
     else:

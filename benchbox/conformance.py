@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import layouts, pipeline, plugins, selection
+from . import inference, layouts, pipeline, plugins, selection
 from .errors import BenchboxError
 from .types import Examples, Index, Job, MethodCard, Protocol, Sample, Task
 
@@ -124,7 +124,7 @@ class _Trial:
                 module.train(replace(self.job, out=first))
             train_s = time.perf_counter() - start
             predict = module.predictor(first, "cpu")
-            together = pipeline.checked(predict(self.test), self.test, self.shape, blame=self.method.name)
+            together = inference.checked(predict(self.test), self.test, self.shape, blame=self.method.name)
         # A busy machine stretches the wall clock, many threads the CPU's; the smaller of the two is the method's own.
         seconds = min(time.perf_counter() - start, time.process_time() - start_cpu)
         yield from self._answers(predict, together)
@@ -150,10 +150,10 @@ class _Trial:
             bool(answered.any()),
             f"{answered.sum()} of {len(together)} samples" + ("" if answered.any() else ": every row is NaN"),
         )
-        alone = [pipeline.checked(predict([one]), [one], self.shape, blame=blame) for one in self.test]
+        alone = [inference.checked(predict([one]), [one], self.shape, blame=blame) for one in self.test]
         yield self._close("batch size", together, np.concatenate(alone), "call eval() and use no batch statistics")
         turned = list(reversed(self.test))
-        back = pipeline.checked(predict(turned), turned, self.shape, blame=blame)[::-1]
+        back = inference.checked(predict(turned), turned, self.shape, blame=blame)[::-1]
         yield self._close("order of samples", together, back, "return one row per sample, in the order given")
 
     def _repeats(self, module: Any, first: Floats, train_s: float) -> Iterator[Check]:
@@ -190,7 +190,7 @@ class _Trial:
 
     def _predicted(self, module: Any, out: Path) -> Floats:
         answer = module.predictor(out, "cpu")(self.test)
-        return pipeline.checked(answer, self.test, self.shape, blame=self.method.name)
+        return inference.checked(answer, self.test, self.shape, blame=self.method.name)
 
     def _out(self, name: str) -> Path:
         out = self.root / "out" / name

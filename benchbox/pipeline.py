@@ -1,4 +1,4 @@
-"""The verbs: train, predict, score a file, and run, which does all of it and leaves a record.
+"""The verbs: train, predict and run, which does all of it and leaves a record.
 
 A job never holds a test item: `train` is called before a test picture is opened, and gets nothing of the test split.
 A protocol with folds trains one model per fold, in `work/fold-<name>/`; every test item is answered by the model that
@@ -8,12 +8,10 @@ Methods answer in the pixel frame; the dataset's origin is added here, before th
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -21,28 +19,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import layouts, plugins, predictions, provenance, selection, store
+from . import inference, layouts, plugins, predictions, provenance, store
 from . import protocol as protocols
 from . import score as scoring
 from .datasets import joined
 from .datasets import split as splits
 from .errors import DataError, PluginError, ProtocolError, ResultError
-from .metrics import conventions
-from .types import Index, Job, Kind, MethodCard, Predict, Predictions, Protocol, Run, Sample, Score, Scores, Truth
+from .types import Index, Job, Kind, MethodCard, Predictions, Protocol, Run, Score, Scores, Truth
 
 if TYPE_CHECKING:
-    from .types import Bytes, Floats
+    from .types import Floats
 
 Say = Callable[[str], None]
 
-_READ = 256  # training items on which a gaze method's convention is looked at
-_BATCH = 32
-_AHEAD = 16  # pictures decoded ahead: originals take up to 40 MB each
 SCRATCH = "scratch"  # as the parameter `weights` of a method: nothing to begin with
 
 
-def _silent(line: str) -> None:
-    pass
+def silent(line: str) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +113,7 @@ def plan(request: Request) -> Plan:
     return Plan(protocol, method, variant, request.budget, request.seed, params, overrides, code, place)
 
 
-def run(request: Request, say: Say = _silent) -> Outcome:
+def run(request: Request, say: Say = silent) -> Outcome:
     """Train, predict, store and score one method on one protocol; a finished run is returned as it stands.
 
     An interrupted one goes on where its recipe left off. Raises BenchboxError for what the user can mend.
@@ -133,7 +127,7 @@ def run(request: Request, say: Say = _silent) -> Outcome:
     from .kit import runtime  # seconds: after the faults that can be told at once
 
     device = runtime.choose_device(request.device)
-    started, clock = datetime.now(UTC), _Clock()
+    started, clock = datetime.now(UTC), Clock()
     runtime.prepare(device, request.seed)
     module = plugins.load(todo.method)
     if not todo.protocol.train_parts and hasattr(module, "train") and published is None:
@@ -200,7 +194,7 @@ def _train_and_answer(
     job: Job,
     split: splits.Split,
     origin: float,
-    clock: _Clock,
+    clock: Clock,
     *,
     look: bool = True,
     say: Say | None = None,
@@ -213,28 +207,12 @@ def _train_and_answer(
         kind = train(module, job)
     with clock("predict"):
         predict = module.predictor(job.out, job.device)
-        if say and (warning := convention_warning(predict, job, blame=todo.method.name)):
+        if say and (warning := inference.convention_warning(predict, job, blame=todo.method.name)):
             say(f"warning: {warning}")
         if look:
             store.look(todo.place)
-        values = collect(predict, split.test, split.truth.values.shape[1:], blame=todo.method.name)
+        values = inference.collect(predict, split.test, split.truth.values.shape[1:], blame=todo.method.name)
         return kind, _answers(split.truth, values, origin)
-
-
-def convention_warning(predict: Predict, job: Job, *, blame: str) -> str:
-    """Say whether another reading of a gaze method's answers agrees far better with its own training labels, else "".
-
-    Signs, order and axes are looked at on up to `_READ` training items; no test item is.
-    """
-    count = len(job.labelled)
-    if job.task == "landmarks" or count == 0:
-        return ""
-    rows = np.arange(0, count, max(1, count // _READ))[:_READ]
-    values = collect(predict, [job.labelled.samples[row] for row in rows], job.labelled.values.shape[1:], blame=blame)
-    if np.isnan(values).any(axis=1).all():
-        return ""
-    resolve = conventions.resolve_directions if job.task == "gaze3d" else conventions.resolve_points
-    return resolve(job.labelled.values[rows], values, clusters=job.labelled.clusters[rows]).warning
 
 
 def _each_fold(
@@ -244,7 +222,7 @@ def _each_fold(
     folds: Sequence[str],
     device: str,
     published: Path | None,
-    clock: _Clock,
+    clock: Clock,
     say: Say,
 ) -> tuple[Kind, Predictions]:
     """Train and answer fold by fold, leaving out those whose answers are here; one look at the test split for all."""
@@ -291,70 +269,6 @@ def train(module: ModuleType, job: Job) -> Kind:
     return "weights" if module.train(job) == "weights" else "trained"
 
 
-def collect(predict: Predict, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str) -> Floats:
-    """Call a predictor in batches; return (N, *shape) float64 in the pixel frame, NaN rows where it gave no answer.
-
-    Raises PluginError when an answer breaks the contract: no array, another shape, infinite or partly NaN rows.
-    """
-    from tqdm import tqdm
-
-    count = -(-len(samples) // _BATCH)
-    values = [
-        checked(predict(batch), batch, shape, blame=blame)
-        for batch in tqdm(_decoded_ahead(samples), total=count, desc="predict", unit="batch", disable=None, leave=False)
-    ]
-    return np.concatenate(values) if values else np.empty((0, *shape))
-
-
-def _decoded_ahead(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
-    """Yield batches, the first pictures of each decoded while the batch before is predicted.
-
-    A method that looks at no picture costs no decoding: after a batch of which none was asked for, none is made ahead.
-    """
-    asked = threading.Event()
-
-    def decoding(sample: Sample, pool: ThreadPoolExecutor, ahead: bool) -> Sample:
-        made = pool.submit(sample.pixels) if ahead else None
-
-        def pixels() -> Bytes:
-            asked.set()
-            return made.result() if made else sample.pixels()
-
-        return replace(sample, pixels=pixels)
-
-    with ThreadPoolExecutor() as pool:
-        try:
-            following: list[Sample] = []
-            for start in range(0, len(samples), _BATCH):
-                batch = following or [decoding(sample, pool, False) for sample in samples[start : start + _BATCH]]
-                ahead = asked.is_set()
-                asked.clear()
-                later = samples[start + _BATCH : start + 2 * _BATCH] if ahead else ()
-                following = [decoding(sample, pool, place < _AHEAD) for place, sample in enumerate(later)]
-                yield batch
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def checked(answer: Any, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str) -> Floats:
-    """Hold one answer of a predictor against the contract; return it as float64."""
-    wanted = (len(samples), *shape)
-    contract = f"method {blame!r}: predictor(weights, device)(samples) must return a NumPy array of floats {wanted}"
-    if not isinstance(answer, np.ndarray):
-        raise PluginError(f"{contract}, not {type(answer).__name__}")
-    if answer.shape != wanted:
-        raise PluginError(f"{contract}, not {answer.shape}")
-    if answer.dtype.kind != "f":
-        raise PluginError(f"{contract}, not {answer.dtype}")
-    flat = answer.reshape(len(samples), -1)
-    empty = np.isnan(flat)
-    broken = np.isinf(flat).any(axis=1) | (empty.any(axis=1) & ~empty.all(axis=1))
-    if broken.any():
-        name = samples[int(np.argmax(broken))].id
-        raise PluginError(f"{contract}; {broken.sum()} rows are infinite or partly NaN, the first for {name}")
-    return answer.astype(np.float64)
-
-
 def derive(place: Path, protocol: Protocol, truth: Truth, data: Mapping[str, Any], method: str, kind: Kind) -> Scored:
     """Score a run folder from its predictions file alone, and store the result."""
     answers = predictions.read(store.predictions_file(place), truth, protocol=protocol.name)
@@ -373,107 +287,6 @@ def command(request: Request) -> str:
     words += [f"--protocol {request.protocol}", f"--seed {request.seed}", f"--budget {request.budget}"]
     words += [f"--set {key}={value}" for key, value in sorted(request.overrides.items())]
     return " ".join(words)
-
-
-# --- score a file ------------------------------------------------------------------------------------------------
-
-
-def score_file(
-    file: Path, protocol_name: str, method: str, data: Path, results: Path | None = None, say: Say = _silent
-) -> Scored:
-    """Score external predictions, or a run's own again, from annotations alone.
-
-    Writes nothing unless `results` is given: then the predictions become a run of kind `submitted` there.
-    """
-    protocol = protocols.load(protocol_name)
-    plugins.check_name(method)
-    if not file.is_file():
-        raise ResultError(f"{file}: no such predictions file")
-    index = open_index(protocol, data, pixels=False)
-    truth = splits.truth(protocol, index)
-    record = splits.record(protocol, index)
-    for note in record.notes:
-        say(f"note: {note}")
-    answers = predictions.read(file, truth, protocol=protocol.name, suggest=_suggest(protocol))
-    if results is None:
-        scores = scoring.score(protocol, truth, answers)
-        kind, variant = _origin(file, protocol, method)
-        document = scoring.to_json(
-            scores, protocol=protocol, data=asdict(record), method=method, variant=variant, kind=kind
-        )
-        return Scored(protocol, scores, document)
-    data_facts = {**asdict(record), "truth": record.fingerprint}
-    return _submit(file, protocol, method, truth, data_facts, answers, results)
-
-
-def _submit(
-    file: Path,
-    protocol: Protocol,
-    method: str,
-    truth: Truth,
-    data: Mapping[str, Any],
-    answers: Predictions,
-    results: Path,
-) -> Scored:
-    place = store.folder(results, protocol.name, method, plugins.SUBMITTED, 0)
-    source = store.sha256(file)
-    with store.claim(place):
-        if store.finished(place):
-            raise ResultError(
-                f"{place}: holds submitted predictions of {method!r}; another --method name, or delete it"
-            )
-        store.begin(place, {"source": source}, fresh=True)
-        clock, started = _Clock(), datetime.now(UTC)
-        predictions.write(store.predictions_file(place), answers)
-        with clock("score"):
-            scored = derive(place, protocol, truth, data, method, "submitted")
-        record = {
-            "kind": "submitted",
-            "method": method,
-            "variant": plugins.SUBMITTED,
-            "overrides": {},
-            "params": {},
-            **_protocol_facts(protocol, data),
-            "seed": None,
-            "budget": None,
-            "command": f"benchbox score {file.name} --protocol {protocol.name} --method {method}",
-            "code": provenance.code(""),
-            "environment": provenance.environment("cpu"),
-            "started": f"{started:%Y-%m-%dT%H:%M:%SZ}",
-            "seconds": clock.seconds,
-            "training": {},
-            "test_looks": store.look(place),
-            "digests": {**store.digests(place), "source": source},
-        }
-        store.finish(place, record)
-    return scored
-
-
-def _origin(file: Path, protocol: Protocol, method: str) -> tuple[Kind, str]:
-    """Return kind and variant: those of the run whose predictions these are, else a submission's."""
-    if store.finished(file.parent) and file == store.predictions_file(file.parent):
-        run = store.read(file.parent)
-        if (run.protocol, run.method) == (protocol.name, method):
-            return run.record["kind"], run.variant
-    return "submitted", plugins.SUBMITTED
-
-
-def _suggest(protocol: Protocol) -> predictions.Suggest:
-    """Make the advice for ids that do not fit: the smallest protocol whose test parts cover all of them."""
-
-    def advice(ids: frozenset[str]) -> str:
-        fitting = []
-        for other in protocols.scan()[0]:  # advice only; `benchbox list protocols` reports a broken card
-            parts = selection.parts(member for members in other.groups.values() for member in members)
-            if ids and all(key.startswith(tuple(f"{part}/" for part in parts)) for key in ids):
-                fitting.append((len(parts), other.name))
-        best = min(fitting, default=(0, protocol.name))[1]
-        return "" if best == protocol.name else f"they look like those of {best}; try --protocol {best}"
-
-    return advice
-
-
-# --- parts -------------------------------------------------------------------------------------------------------
 
 
 def open_index(protocol: Protocol, root: Path, *, pixels: bool = True) -> Index:
@@ -559,7 +372,7 @@ def _record(todo: Plan, kind: Kind, device: str, data: Mapping[str, Any], line: 
         "variant": todo.variant,
         "overrides": dict(todo.overrides),
         "params": dict(todo.params),
-        **_protocol_facts(todo.protocol, data),
+        **protocol_facts(todo.protocol, data),
         "seed": todo.seed,
         "budget": todo.budget,
         "command": line,
@@ -568,11 +381,12 @@ def _record(todo: Plan, kind: Kind, device: str, data: Mapping[str, Any], line: 
     }
 
 
-def _protocol_facts(protocol: Protocol, data: Mapping[str, Any]) -> dict[str, Any]:
+def protocol_facts(protocol: Protocol, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a record says of protocol and data."""
     return {"protocol": protocol.name, "card": protocol.card, "box": protocol.box, "data": dict(data)}
 
 
-class _Clock:
+class Clock:
     """Seconds by name, as `with clock("train"):` measures them."""
 
     def __init__(self) -> None:
@@ -580,6 +394,7 @@ class _Clock:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
+        """Add what happens inside to the seconds of `name`."""
         start = time.perf_counter()
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)

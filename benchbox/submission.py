@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import pipeline, plugins, predictions, store
+from . import inference, plugins, predictions, store
 from . import protocol as protocols
 from .datasets import eth_xgaze
 from .errors import ResultError
@@ -53,7 +53,7 @@ def _of_run(source: Path, samples: Sequence[Sample], device: str, methods: Seque
     runtime.prepare(chosen, 0)
     card = plugins.card(run.method, methods)
     predict = plugins.load(card).predictor(store.work(source).absolute(), chosen)
-    values = pipeline.collect(predict, samples, (3,), blame=run.method)
+    values = inference.collect(predict, samples, (3,), blame=run.method)
     return Predictions(ids=_ids(samples), values=values, failed=np.isnan(values[:, 0]))
 
 

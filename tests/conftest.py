@@ -63,6 +63,13 @@ class World:
         """The ids of the test faces, in their order."""
         return list(TESTED)
 
+    @property
+    def truth(self) -> np.ndarray:
+        """The points (6, 68, 2) of the test faces, in their order."""
+        lines = (self.data / "ytf68" / "training_frames_keypoints.csv").read_text().splitlines()[1:]
+        rows = [line.split(",") for line in lines if line.startswith("A") and "Train" not in line]
+        return np.array([row[1:] for row in rows], dtype=float).reshape(-1, 68, 2)
+
     def method(self, name: str, code: str, card: str = "") -> Path:
         """Write a method folder; `card` adds to the least that a card needs."""
         folder = self.methods / name.replace("-", "_")

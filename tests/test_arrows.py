@@ -38,20 +38,27 @@ ARROWS = {
     "kit": {"types", "errors", "geometry", "layouts"},
     "pipeline": {
         "types", "errors", "datasets", "protocol", "score", "store", "plugins", "predictions", "layouts", "provenance",
-        "kit", "version", "selection", "metrics",
+        "kit", "version", "inference",
+    },
+    "inference": {"types", "errors", "metrics"},
+    "external": {
+        "types", "errors", "datasets", "protocol", "score", "store", "plugins", "predictions", "provenance",
+        "selection", "pipeline",
     },
     "doctor": {"types", "errors", "datasets", "layouts", "geometry", "selection"},
     "conformance": {
         "types", "errors", "kit", "datasets", "protocol", "plugins", "pipeline", "layouts", "predictions", "selection",
+        "inference",
     },
     "scaffold": {"types", "errors", "plugins"},
     "submission": {
         "types", "errors", "geometry", "datasets", "kit", "pipeline", "plugins", "predictions", "protocol", "store",
+        "inference",
     },
     "profile": {"types", "errors", "plugins", "layouts", "kit", "provenance"},
     "lint": {"types", "references"},
     "claims": {"errors", "discovery"},
-    "baseline": {"types", "errors", "store", "protocol", "metrics", "pipeline"},
+    "baseline": {"types", "errors", "store", "protocol", "metrics", "external"},
     "check": {
         "types", "errors", "store", "protocol", "metrics", "references", "claims", "compare", "plugins", "profile",
     },
@@ -60,8 +67,8 @@ ARROWS = {
         "check",
     },
     "cli": {
-        "types", "errors", "pipeline", "report", "plugins", "protocol", "store", "datasets", "conformance", "scaffold",
-        "doctor",
+        "types", "errors", "pipeline", "external", "report", "plugins", "protocol", "store", "datasets", "conformance",
+        "scaffold", "doctor",
         "compare", "explain", "profile", "check", "baseline",
         "score", "predictions", "layouts", "submission",
     },

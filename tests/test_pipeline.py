@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchbox import geometry, pipeline, plugins, store
+from benchbox import external, pipeline, plugins, store
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
-from benchbox.types import Examples, Job, Run, Sample
 
 # Answers with the centre of the box at every point: its predictions and errors are known.
 CENTRE = """
@@ -65,12 +64,6 @@ def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def truth(world) -> np.ndarray:
-    lines = (world.data / "ytf68" / "training_frames_keypoints.csv").read_text().splitlines()[1:]
-    rows = [line.split(",") for line in lines if line.startswith("A") and "Train" not in line]
-    return np.array([row[1:] for row in rows], dtype=float).reshape(-1, 68, 2)
-
-
 def test_a_run_leaves_its_facts_and_the_score_worked_out_by_hand(world, request_for):
     world.method("stages", STAGES, "[params]\nrate = 0.5\n[budgets.smoke]\nrate = 0.1\n")
     outcome = pipeline.run(request_for("stages"))
@@ -79,7 +72,7 @@ def test_a_run_leaves_its_facts_and_the_score_worked_out_by_hand(world, request_
     kept = [name for name in files(place) if not name.startswith("work/")]
     assert kept == ["errors.npy", "log.csv", "predictions.npz", "run.json", "scores.json"]
 
-    points = truth(world)
+    points = world.truth
     centre = (points.min(axis=1) + points.max(axis=1)) / 2
     distance = np.linalg.norm(points - centre[:, None], axis=2).mean(axis=1)
     expected = 100 * np.mean(distance / np.linalg.norm(points[:, 36] - points[:, 45], axis=1))
@@ -119,7 +112,7 @@ def test_scoring_again_from_the_predictions_alone_is_bit_equal(world, request_fo
     outcome = pipeline.run(request_for("centre"))
     assert {name: (place / name).read_bytes() for name in before} == before
     assert outcome.scored.document == json.loads(before["scores.json"])
-    again = pipeline.score_file(place / "predictions.npz", "tiny", "centre", world.data)
+    again = external.score_file(place / "predictions.npz", "tiny", "centre", world.data)
     assert again.document["scores"] == outcome.scored.document["scores"]
     assert (again.document["kind"], again.document["variant"]) == ("weights", "v+budget=smoke")
 
@@ -207,42 +200,6 @@ def test_a_row_of_nan_is_a_failed_face_and_counts_as_one(world, request_for):
     assert (document["n"], document["failed"]) == (6, 1)
 
 
-def test_batches_cover_every_sample_in_order():
-    samples = [Sample(id=str(k), box=np.zeros(4), pixels=lambda: np.zeros((1, 1, 3), np.uint8)) for k in range(70)]
-    sizes = []
-
-    def predict(batch):
-        sizes.append(len(batch))
-        return np.array([[[float(one.id), 0.0]] for one in batch], dtype=np.float32)
-
-    values = pipeline.collect(predict, samples, (1, 2), blame="m")
-    assert values[:, 0, 0].tolist() == list(range(70))
-    assert values.dtype == np.float64
-    assert sum(sizes) == 70
-    assert len(sizes) > 1
-
-
-def test_pictures_are_decoded_ahead_once_each_and_not_for_a_method_that_is_blind():
-    """Decoding overlaps prediction; it must neither mix up pictures nor decode what nobody looks at."""
-    decoded = []
-
-    def pixels(k):
-        decoded.append(k)
-        return np.full((1, 1, 3), k, np.uint8)
-
-    samples = [Sample(id=str(k), box=np.zeros(4), pixels=lambda k=k: pixels(k)) for k in range(100)]
-
-    def seeing(batch):
-        return np.array([[[float(one.pixels()[0, 0, 0]), 0.0]] for one in batch])
-
-    values = pipeline.collect(seeing, samples, (1, 2), blame="m")
-    assert values[:, 0, 0].tolist() == list(range(100))
-    assert sorted(decoded) == list(range(100))
-    decoded.clear()
-    pipeline.collect(lambda batch: np.zeros((len(batch), 1, 2)), samples, (1, 2), blame="m")
-    assert decoded == []
-
-
 def test_what_is_unknown_or_missing_is_told_before_anything_is_written(world, request_for, tmp_path):
     world.method("centre", CENTRE)
     with pytest.raises(ProtocolError, match="no protocol is called 'tinny'"):
@@ -274,49 +231,6 @@ def test_a_method_of_another_task_is_refused(world, request_for):
     card.write_text(card.read_text().replace('task = ["landmarks"]', 'task = ["gaze3d"]'))
     with pytest.raises(PluginError, match="'gaze' does gaze3d; tiny is landmarks"):
         pipeline.run(request_for("gaze"))
-
-
-# --- external predictions ----------------------------------------------------------------------------------------
-
-
-def external(world, folder: Path) -> Path:
-    points = truth(world)
-    np.savez(folder / "mine.npz", ids=np.array(world.tested)[::-1], values=points[::-1] + np.array([3.0, 4.0]))
-    return folder / "mine.npz"
-
-
-def test_external_predictions_are_scored_without_pictures_and_nothing_is_written(world, tmp_path):
-    """A shift by (3, 4) px is an error of exactly 5 px at every point."""
-    file = external(world, tmp_path)
-    for picture in (world.data / "ytf68" / "training").iterdir():
-        picture.unlink()
-    before = files(tmp_path)
-    found = pipeline.score_file(file, "tiny", "mine", world.data)
-    points = truth(world)
-    expected = 100 * np.mean(5 / np.linalg.norm(points[:, 36] - points[:, 45], axis=1))
-    assert found.document["scores"]["unseen"]["nme_inter_ocular"]["value"] == pytest.approx(expected, rel=1e-9)
-    assert found.document["kind"] == "submitted"
-    assert files(tmp_path) == before
-
-
-def test_external_predictions_become_a_submitted_run_when_asked(world, tmp_path):
-    file = external(world, tmp_path)
-    found = pipeline.score_file(file, "tiny", "mine", world.data, world.results)
-    (run,) = store.runs(world.results)
-    assert isinstance(run, Run)
-    assert (run.record["kind"], run.variant, run.record["seed"]) == ("submitted", "submitted", None)
-    assert store.scores(run) == found.document
-    assert run.record["digests"]["source"] == store.sha256(file)
-    with pytest.raises(ResultError, match="holds submitted predictions of 'mine'"):
-        pipeline.score_file(file, "tiny", "mine", world.data, world.results)
-    with pytest.raises(PluginError, match="it names a folder of results"):
-        pipeline.score_file(file, "tiny", "../mine", world.data, world.results)
-
-
-def test_ids_of_another_protocol_are_recognised(world, tmp_path):
-    np.savez(tmp_path / "p.npz", ids=np.array(["ibug/image_003_1"]), values=np.zeros((1, 68, 2)))
-    with pytest.raises(ResultError, match=r"unknown to tiny: they look like those of 300w-challenging; try --protocol"):
-        pipeline.score_file(tmp_path / "p.npz", "tiny", "mine", world.data)
 
 
 def test_the_command_names_no_folder_of_this_machine():
@@ -356,44 +270,3 @@ def test_published_weights_are_named_under_the_data_root_and_make_a_row_of_their
 def test_weights_lie_under_the_data_root(tmp_path, name):
     with pytest.raises(DataError, match="must be a path under the data root"):
         pipeline.weights({"weights": name}, tmp_path)
-
-
-# --- gaze conventions --------------------------------------------------------------------------------------------
-
-
-def looking(task, width, count=300):
-    """A job whose labelled items are told apart by their ids; labels as a gaze set has them."""
-    rng = np.random.default_rng(0)
-    values = rng.uniform([-2, -9], [6, -1], (count, 2))
-    if width == 3:
-        values = geometry.angles_to_vectors(rng.uniform([-0.5, -0.4], [0.2, 0.6], (count, 2)))
-    samples = [Sample(str(row), np.zeros(4), lambda: np.zeros((2, 2, 3), np.uint8)) for row in range(count)]
-    people = np.array([f"p{row % 20}" for row in range(count)])
-    return Job(task, None, Examples(samples, values, people), (), None, Path(), 0, "cpu", "smoke", {})
-
-
-@pytest.mark.parametrize(
-    ("task", "width", "spoil", "said"),
-    [
-        ("gaze3d", 3, lambda v: v * [-1, 1, 1], "yaw reversed"),
-        ("gaze2d", 2, lambda v: v[:, ::-1], "x and y exchanged"),
-        ("gaze3d", 3, lambda v: v, ""),
-        ("gaze2d", 2, lambda v: v, ""),
-        ("gaze2d", 2, lambda v: v * np.nan, ""),
-    ],
-)
-def test_a_run_says_when_answers_and_training_labels_disagree_by_a_convention(task, width, spoil, said):
-    """Trap: a sign or an order that differs between a recipe's labels and its answers scores as a bad method."""
-    job = looking(task, width)
-    asked = []
-
-    def predict(samples):
-        asked.extend(sample.id for sample in samples)
-        rows = [int(sample.id) for sample in samples]
-        return spoil(job.labelled.values[rows] + np.random.default_rng(1).normal(0, 0.01, (len(rows), width)))
-
-    warning = pipeline.convention_warning(predict, job, blame="m")
-    assert said in warning
-    assert bool(warning) == bool(said)
-    assert len(asked) == 256
-    assert pipeline.convention_warning(predict, replace(job, task="landmarks"), blame="m") == ""

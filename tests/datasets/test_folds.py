@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchbox import pipeline, report, store
+from benchbox import external, pipeline, report, store
 from benchbox import protocol as protocols
 from benchbox.datasets import mpiigaze_small, split
 from benchbox.errors import DataError, ProtocolError
@@ -166,7 +166,7 @@ def test_a_finished_run_on_folds_is_scored_again_from_its_file(world, request_fo
     place = outcome.run.folder
     (place / "scores.json").unlink()
     assert pipeline.run(request_for()).scored.document["scores"] == outcome.scored.document["scores"]
-    again = pipeline.score_file(place / "predictions.npz", "tiny-folds", "mean", world.data)
+    again = external.score_file(place / "predictions.npz", "tiny-folds", "mean", world.data)
     assert again.document["scores"] == outcome.scored.document["scores"]
 
 

@@ -1,0 +1,102 @@
+"""What a predictor is asked and answers: in batches, pictures decoded ahead, held against the contract."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .errors import PluginError
+from .metrics import conventions
+from .types import Job, Predict, Sample
+
+if TYPE_CHECKING:
+    from .types import Bytes, Floats
+
+_READ = 256  # training items on which a gaze method's convention is looked at
+_BATCH = 32
+_AHEAD = 16  # pictures decoded ahead: originals take up to 40 MB each
+
+
+def collect(predict: Predict, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str) -> Floats:
+    """Call a predictor in batches; return (N, *shape) float64 in the pixel frame, NaN rows where it gave no answer.
+
+    Raises PluginError when an answer breaks the contract: no array, another shape, infinite or partly NaN rows.
+    """
+    from tqdm import tqdm
+
+    count = -(-len(samples) // _BATCH)
+    values = [
+        checked(predict(batch), batch, shape, blame=blame)
+        for batch in tqdm(_decoded_ahead(samples), total=count, desc="predict", unit="batch", disable=None, leave=False)
+    ]
+    return np.concatenate(values) if values else np.empty((0, *shape))
+
+
+def _decoded_ahead(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
+    """Yield batches, the first pictures of each decoded while the batch before is predicted.
+
+    A method that looks at no picture costs no decoding: after a batch of which none was asked for, none is made ahead.
+    """
+    asked = threading.Event()
+
+    def decoding(sample: Sample, pool: ThreadPoolExecutor, ahead: bool) -> Sample:
+        made = pool.submit(sample.pixels) if ahead else None
+
+        def pixels() -> Bytes:
+            asked.set()
+            return made.result() if made else sample.pixels()
+
+        return replace(sample, pixels=pixels)
+
+    with ThreadPoolExecutor() as pool:
+        try:
+            following: list[Sample] = []
+            for start in range(0, len(samples), _BATCH):
+                batch = following or [decoding(sample, pool, False) for sample in samples[start : start + _BATCH]]
+                ahead = asked.is_set()
+                asked.clear()
+                later = samples[start + _BATCH : start + 2 * _BATCH] if ahead else ()
+                following = [decoding(sample, pool, place < _AHEAD) for place, sample in enumerate(later)]
+                yield batch
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def checked(answer: Any, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str) -> Floats:
+    """Hold one answer of a predictor against the contract; return it as float64."""
+    wanted = (len(samples), *shape)
+    contract = f"method {blame!r}: predictor(weights, device)(samples) must return a NumPy array of floats {wanted}"
+    if not isinstance(answer, np.ndarray):
+        raise PluginError(f"{contract}, not {type(answer).__name__}")
+    if answer.shape != wanted:
+        raise PluginError(f"{contract}, not {answer.shape}")
+    if answer.dtype.kind != "f":
+        raise PluginError(f"{contract}, not {answer.dtype}")
+    flat = answer.reshape(len(samples), -1)
+    empty = np.isnan(flat)
+    broken = np.isinf(flat).any(axis=1) | (empty.any(axis=1) & ~empty.all(axis=1))
+    if broken.any():
+        name = samples[int(np.argmax(broken))].id
+        raise PluginError(f"{contract}; {broken.sum()} rows are infinite or partly NaN, the first for {name}")
+    return answer.astype(np.float64)
+
+
+def convention_warning(predict: Predict, job: Job, *, blame: str) -> str:
+    """Say whether another reading of a gaze method's answers agrees far better with its own training labels, else "".
+
+    Signs, order and axes are looked at on up to `_READ` training items; no test item is.
+    """
+    count = len(job.labelled)
+    if job.task == "landmarks" or count == 0:
+        return ""
+    rows = np.arange(0, count, max(1, count // _READ))[:_READ]
+    values = collect(predict, [job.labelled.samples[row] for row in rows], job.labelled.values.shape[1:], blame=blame)
+    if np.isnan(values).any(axis=1).all():
+        return ""
+    resolve = conventions.resolve_directions if job.task == "gaze3d" else conventions.resolve_points
+    return resolve(job.labelled.values[rows], values, clusters=job.labelled.clusters[rows]).warning
