@@ -244,9 +244,8 @@ def fact(claim: Fact) -> Verdict:
         counted = float(getattr(profile.count(method, variant), claim.quantity))
     except BenchboxError as fault:
         return _fact(claim, None, "not measured", (str(fault),))
-    met = abs(counted - claim.value) <= claim.half_digit
-    off = f"{100 * (counted / claim.value - 1):+.2f} %"
-    return _fact(claim, counted, "met" if met else "not met", () if met else tuple(filter(None, (off, claim.why))))
+    met, off = claim.beside(counted)
+    return _fact(claim, counted, "met" if met else "not met", () if met else tuple(off.split("; ", 1)))
 
 
 def _fact(claim: Fact, counted: float | None, verdict: str, reasons: tuple[str, ...]) -> Verdict:

@@ -62,6 +62,12 @@ class Fact:
         number, scale = self._parts()
         return 0.5 * 10.0 ** -len(number.partition(".")[2]) * _SCALE[scale]
 
+    def beside(self, counted: float) -> tuple[bool, str]:
+        """Tell whether a count is the printed number to its digits; if not, by how much it is off and what is known."""
+        if abs(counted - self.value) <= self.half_digit:
+            return True, ""
+        return False, "; ".join(filter(None, (f"{100 * (counted / self.value - 1):+.2f} %", self.why)))
+
     def _parts(self) -> tuple[str, str]:
         match = _PRINTED.fullmatch(self.printed)
         assert match

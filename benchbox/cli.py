@@ -617,13 +617,29 @@ def data_submission(source: Path, out: Path, device: str, data: Path | None, met
 @click.option("--variant", default="", metavar="V", help="A variant of it; its card's default if not given.")
 @click.option("--layout", default="ibug68", show_default=True, metavar="NAME", help="Landmark scheme; gaze has none.")
 @click.option("--budget", type=click.Choice(plugins.BUDGETS), default="paper", show_default=True, help="Whose sizes.")
+@click.option("--save", is_flag=True, help="Keep it under the results, where `benchbox report` reads it.")
 @_methods_option
+@_results_option
 @_json_option
-def profile(method: str, variant: str, layout: str, budget: str, methods: tuple[Path, ...], as_json: bool) -> None:
+def profile(
+    method: str,
+    variant: str,
+    layout: str,
+    budget: str,
+    save: bool,
+    methods: tuple[Path, ...],
+    results: Path,
+    as_json: bool,
+) -> None:
     """Count parameters and MACs of a method's networks and time them; needs neither data nor weights."""
     from . import profile as profiling
+    from . import store
 
+    if save:
+        profiling.require_kept(layout, budget)
     document = profiling.profile(method, variant, layout=layout, budget=budget, methods=methods, say=_say)
+    if save:
+        _say(f"wrote {store.save_profile(results, document)}")
     if as_json:
         _print_json(document)
     else:

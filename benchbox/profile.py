@@ -1,6 +1,7 @@
 """Profile a method: parameters, multiply-accumulates, size, latency; from its networks alone, no weights, no data.
 
 What is not there to measure (a GPU, a compiler, ONNX Runtime) is said to be "not measured", never copied or guessed.
+What was counted stands first and is the same wherever it is counted; what was measured, and where, stands at the end.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import layouts, plugins, provenance
-from .errors import PluginError
+from . import claims, layouts, plugins, provenance
+from .errors import PluginError, ResultError
 from .types import Layout, MethodCard
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 BATCHES = (1, 32)
 NOT_MEASURED = "not measured"
+LAYOUT, BUDGET = "ibug68", "paper"  # what papers print sizes of, and what is kept under results/
 
 Say = Callable[[str], None]
 
@@ -31,8 +33,8 @@ def profile(
     name: str,
     variant: str = "",
     *,
-    layout: str = "ibug68",
-    budget: str = "paper",
+    layout: str = LAYOUT,
+    budget: str = BUDGET,
     methods: Sequence[Path] = (),
     say: Say = _silent,
 ) -> dict[str, Any]:
@@ -47,7 +49,8 @@ def profile(
     from .kit import profile as counting
     from .kit import runtime
 
-    found = counting.count_all(networks)
+    found, layers = counting.examine(networks)
+    comparable = budget == BUDGET and layout == LAYOUT
     return {
         "schema": 1,
         "method": card.name,
@@ -56,22 +59,56 @@ def profile(
         "points": scheme.count if scheme else None,
         **asdict(found),
         "size_mb": round(4 * found.params / 1e6, 3),
+        "claimed": _claimed(card.name, variant, found) if comparable else [],
         "networks": [
             {"name": title, "input": [list(tensor.shape) for tensor in example]}
             for title, (_, example) in networks.items()
         ],
+        "layers": [asdict(layer) for layer in layers],
         "latency_ms": _latencies(networks, say),
-        "environment": provenance.environment(runtime.choose_device("auto")),
+        "code": provenance.code(plugins.digest(card)),
+        "environment": {
+            **provenance.environment(runtime.choose_device("auto")),
+            "onnxruntime": provenance.installed("onnxruntime"),
+            "threads": runtime.threads(),
+        },
     }
 
 
-def count(name: str, variant: str, *, layout: str = "ibug68", budget: str = "paper") -> Count:
+def require_kept(layout: str, budget: str) -> None:
+    """Raise ResultError for sizes that are not kept under `results/`."""
+    if (layout, budget) != (LAYOUT, BUDGET):
+        raise ResultError(f"only profiles at the {BUDGET} sizes, landmarks as {LAYOUT}, are kept; leave --save out")
+
+
+def count(name: str, variant: str, *, layout: str = LAYOUT, budget: str = BUDGET) -> Count:
     """Count a variant's networks without timing them; raises PluginError as `profile`."""
     card = plugins.card(name)
     networks = _networks(card, variant, budget, _layout(card, layout))
     from .kit import profile as counting
 
-    return counting.count_all(networks)
+    return counting.examine(networks)[0]
+
+
+def _claimed(method: str, variant: str, found: Count) -> list[dict[str, Any]]:
+    """Hold a count against what papers print of this variant: every difference, and what is known about it."""
+    said = []
+    for fact in claims.load().facts:
+        if fact.system == f"{method}/{variant}":
+            counted = getattr(found, fact.quantity)
+            met, why = fact.beside(counted)
+            said.append(
+                {
+                    "paper": fact.paper,
+                    "table": fact.table,
+                    "quantity": fact.quantity,
+                    "printed": fact.printed,
+                    "counted": counted,
+                    "met": met,
+                    "why": why,
+                }
+            )
+    return said
 
 
 def _networks(card: MethodCard, variant: str, budget: str, layout: Layout | None) -> Networks:
@@ -98,12 +135,19 @@ def format_table(document: Mapping[str, Any]) -> str:
         f"  MACs             {document['macs']:,} ({document['macs_plus_bias']:,} with biases)",
         f"  size             {document['size_mb']:g} MB (float32, 10⁶ bytes)",
     ]
+    for claim in document["claimed"]:
+        beside = "met" if claim["met"] else f"not met: {claim['why']}"
+        counted = f"{claim['quantity']} {claim['counted']:,}"
+        lines.append(f"  claimed          {claim['printed']} ({claim['paper']}, {claim['table']}); {counted}: {beside}")
     for device, engines in document["latency_ms"].items():
         for engine, parts in _rows(engines):
             cells = [f"batch {batch}: {_shown(value)}" for batch, value in parts.items()]
             lines.append(f"  {device:<5}{engine:<22}{'; '.join(cells)}")
     facts = document["environment"]
-    lines.append(f"  on {facts['cpu']}, {facts['cores']} cores" + (f", {facts['gpu']}" if facts["gpu"] else ""))
+    lines.append(
+        f"  on {facts['cpu']}, {facts['threads']} threads of {facts['cores']} cores"
+        + (f", {facts['gpu']}" if facts["gpu"] else "")
+    )
     return "\n".join(lines)
 
 

@@ -21,7 +21,7 @@ def code(method_digest: str) -> dict[str, Any]:
     commit = _git(package, "rev-parse", "HEAD") if tracked else None
     status = _git(package.parent, "status", "--porcelain", "--", *_SOURCES) if tracked else None
     return {
-        "benchbox": _version("benchbox"),
+        "benchbox": installed("benchbox"),
         "commit": commit,
         "dirty": None if status is None else bool(status),
         "method": method_digest,
@@ -32,7 +32,7 @@ def environment(device: str) -> dict[str, Any]:
     """Name the interpreter, the libraries and the hardware."""
     return {
         "python": platform.python_version(),
-        **{key: _version(package) for key, package in _PACKAGES.items()},
+        **{key: installed(package) for key, package in _PACKAGES.items()},
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu": _field(Path("/proc/cpuinfo"), "model name") or platform.processor() or None,
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -41,7 +41,8 @@ def environment(device: str) -> dict[str, Any]:
     }
 
 
-def _version(package: str) -> str | None:
+def installed(package: str) -> str | None:
+    """Return the version of a package, None where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -3,6 +3,7 @@
 `results/<protocol>/<method>/<variant>[+key=value…]/<seed>/` holds facts (`run.json`, `predictions.npz`, `log.csv`),
 what is derived from them (`scores.json`, `errors.npy`) and `work/`, where the recipe keeps weights and checkpoints.
 With folds each has its own `work/fold-<name>/`, and `work/fold-<name>.npz` holds its answers when it is done.
+`results/profiles/<method>/<variant>.json` is what `benchbox profile --save` found.
 Files appear whole or not at all; `run.json` is written last and once, so its presence means that the run is finished.
 """
 
@@ -38,6 +39,7 @@ _RUN, _PREDICTIONS, _SCORES, _ERRORS, _LOG, _WORK = (
 )
 _JOB, _TRAINING, _LOCK = "job.json", "training.json", ".lock"
 _ANSWERS = ".npz"  # of one fold
+_PROFILES = "profiles"
 _MAX_JSON_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 30
 _MAX_FOLDER_CHARS = 160
 _KINDS = ("weights", "trained", "submitted")
@@ -329,6 +331,33 @@ def log(run: Run) -> str:
     if path.stat().st_size > _MAX_JSON_BYTES:
         raise ResultError(f"{path}: larger than {_MAX_JSON_BYTES} bytes: not a training log")
     return path.read_text(encoding="utf-8")
+
+
+# --- profiles ----------------------------------------------------------------------------------------------------
+
+
+def save_profile(results: Path, document: Mapping[str, Any]) -> Path:
+    """Write what `benchbox profile --json` says of a variant; return the file. Raises ResultError as `write_json`."""
+    path = results / _PROFILES / str(document["method"]) / f"{document['variant']}.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise ResultError(f"{path}: cannot be written: {fault.strerror or fault}; choose --results DIR") from fault
+    write_json(path, document)
+    return path
+
+
+def profiles(results: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return every saved profile by (method, variant), in a fixed order; raises ResultError for a damaged one."""
+    found = {}
+    for path in sorted((results / _PROFILES).glob("*/*.json")):
+        document = _versioned(path)
+        if (document.get("method"), document.get("variant")) != (path.parent.name, path.stem):
+            raise ResultError(
+                f"{path}: is the profile of another variant; put it back, or run `benchbox profile --save`"
+            )
+        found[path.parent.name, path.stem] = document
+    return found
 
 
 def _versioned(path: Path) -> dict[str, Any]:

@@ -55,7 +55,7 @@ ARROWS = {
         "types", "errors", "geometry", "datasets", "kit", "pipeline", "plugins", "predictions", "protocol", "store",
         "inference",
     },
-    "profile": {"types", "errors", "plugins", "layouts", "kit", "provenance"},
+    "profile": {"types", "errors", "plugins", "layouts", "kit", "provenance", "claims"},
     "lint": {"types", "references"},
     "claims": {"errors", "discovery"},
     "baseline": {"types", "errors", "store", "protocol", "metrics", "external"},

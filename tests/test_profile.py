@@ -5,10 +5,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from benchbox import plugins
+from benchbox import check, plugins, store
 from benchbox import profile as module
 from benchbox.cli import main
-from benchbox.errors import PluginError
+from benchbox.errors import PluginError, ResultError
 from benchbox.kit.latency import Latency
 
 
@@ -64,6 +64,68 @@ def test_the_document_has_the_fixed_keys_and_says_what_was_not_measured(quick):
 
     if not torch.cuda.is_available():
         assert document["latency_ms"]["cuda"] == "not measured"
+
+
+def test_a_saved_profile_is_the_document_counted_parts_first(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_latencies", lambda networks, say: {"cpu": "not measured", "cuda": "not measured"})
+    words = ["profile", "--method", "glsr", "--variant", "b1", "--json", "--save", "--results", str(tmp_path)]
+    result = CliRunner().invoke(main, words)
+    assert result.exit_code == 0, result.output
+    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()] == ["profiles/glsr/b1.json"]
+    document = json.loads((tmp_path / "profiles/glsr/b1.json").read_text())
+    assert document == json.loads(result.stdout)
+    assert store.profiles(tmp_path) == {("glsr", "b1"): document}
+    assert list(document)[-4:] == ["layers", "latency_ms", "code", "environment"]
+    assert sum(layer["params"] for layer in document["layers"]) == document["params"] == 478_168
+    assert sum(layer["macs"] for layer in document["layers"]) == document["macs"] == 48_496_768
+    assert document["layers"][0]["output"] == [1, 8, 128, 128]
+    assert document["environment"]["threads"] >= 1
+
+
+def test_saved_profiles_are_no_runs_and_disturb_no_check(tmp_path):
+    store.save_profile(tmp_path, {"schema": 1, "method": "glsr", "variant": "b1"})
+    assert list(store.runs(tmp_path)) == []
+    assert {verdict.verdict for verdict in check.check(tmp_path)} <= {"not measured"}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"), [("{", "cannot be read"), ('{"schema": 2}', "schema 2"), ("{}", "schema None")]
+)
+def test_a_damaged_profile_is_named(tmp_path, text, why):
+    path = tmp_path / "profiles/glsr/b1.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    with pytest.raises(ResultError, match=f"b1.json: .*{why}"):
+        store.profiles(tmp_path)
+
+
+def test_a_profile_in_another_variant_s_place_is_refused(tmp_path):
+    store.save_profile(tmp_path, {"schema": 1, "method": "glsr", "variant": "b1"})
+    (tmp_path / "profiles/glsr/b1.json").rename(tmp_path / "profiles/glsr/gsr.json")
+    with pytest.raises(ResultError, match="profile of another variant"):
+        store.profiles(tmp_path)
+
+
+@pytest.mark.parametrize("words", [["--budget", "smoke"], ["--layout", "wflw98"]])
+def test_other_sizes_are_not_kept(tmp_path, words):
+    """The trap: a smoke network's 2 ms beside the paper's parameters."""
+    arguments = ["profile", "--method", "glsr", "--variant", "b1", *words, "--save", "--results", str(tmp_path)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "only profiles at the paper sizes, landmarks as ibug68, are kept" in result.output
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_printed_sizes_stand_beside_the_counted_ones(monkeypatch):
+    monkeypatch.setattr(module, "_latencies", lambda networks, say: {})
+    document = module.profile("glsr", "b1")
+    macs, params = document["claimed"]
+    assert (macs["quantity"], macs["printed"], macs["counted"], macs["met"]) == ("macs", "48.5 M", 48_496_768, True)
+    assert (params["printed"], params["counted"], params["met"]) == ("335.4 K", 478_168, False)
+    assert params["why"].startswith("+42.57 %; Table 2 taken literally")
+    text = module.format_table(document)
+    assert "claimed          335.4 K (glsr, Table 7); params 478,168: not met: +42.57 %; Table 2" in text
+    assert module.profile("glsr", "b1", budget="smoke")["claimed"] == []  # printed of other sizes
 
 
 def test_the_table_names_the_machine_and_both_counts(quick):

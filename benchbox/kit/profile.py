@@ -31,33 +31,83 @@ class Count:
     macs_plus_bias: int
 
 
+@dataclass
+class Layer:
+    """One layer in the order of running, with all its calls that give the same shape."""
+
+    name: str  # "network.layer", by the title that a method gives the network
+    type: str
+    output: tuple[int, ...] | None  # of batch 1; None for what a prediction does not run, or that gives no one tensor
+    calls: int
+    params: int  # trainable ones of its own; once, however often it runs
+    macs: int  # of all calls
+    biases: int  # biased outputs of all calls: what `macs_plus_bias` adds
+
+
 def count(module: nn.Module, *shapes: Sequence[int]) -> Count:
     """Run a module once on zeros of the given shapes (batch included) and count what its layers do."""
-    return count_all({"": (module, tuple(torch.zeros(*shape) for shape in shapes))})
+    return examine({"": (module, tuple(torch.zeros(*shape) for shape in shapes))})[0]
 
 
-def count_all(networks: Networks) -> Count:
-    """Run every network once on its example and count; one that is listed twice has its parameters counted once."""
-    tally = _Tally()
+def examine(networks: Networks) -> tuple[Count, list[Layer]]:
+    """Run every network once on its example and count; one that is listed twice has its parameters counted once.
+
+    A layer is a module without modules inside, or one with parameters of its own. What a network computes between its
+    modules (sums, samplings) has no row and, as in papers, no count. The rows add up to the whole.
+    """
+    tally = _run(networks)
+    rows = list(tally.rows.values())
+    params, macs = sum(row.params for row in rows), sum(row.macs for row in rows)
+    return Count(params, params - tally.folded(), macs, macs + sum(row.biases for row in rows)), rows
+
+
+def _run(networks: Networks) -> _Tally:
+    names: dict[nn.Module, str] = {}
+    for title, (module, _) in networks.items():
+        for name, layer in module.named_modules():
+            names.setdefault(layer, ".".join(filter(None, (title, name))))
+    tally = _Tally(names)
     for module, example in networks.values():
         with evaluating(module), _hooked(module, tally), torch.inference_mode():
             module(*example)
-    modules = nn.ModuleList(dict.fromkeys(module for module, _ in networks.values()))
-    params = sum(p.numel() for p in modules.parameters() if p.requires_grad)
-    return Count(params, params - tally.folded(), tally.macs, tally.macs + tally.biases)
+    for layer in names:  # used in training alone
+        if layer not in tally.counted and _own_params(layer):
+            tally.row(layer, None)
+    return tally
+
+
+def _own_params(layer: nn.Module) -> list[nn.Parameter]:
+    return [p for p in layer.parameters(recurse=False) if p.requires_grad]
 
 
 class _Tally:
     """What the layers of running networks do, noted by forward hooks."""
 
-    def __init__(self) -> None:
-        self.macs = self.biases = 0
+    def __init__(self, names: Mapping[nn.Module, str]) -> None:
+        self.names = names
+        self.rows: dict[tuple[nn.Module, tuple[int, ...] | None], Layer] = {}
+        self.counted: set[nn.Module] = set()  # layers with a row
+        self.shared: set[nn.Parameter] = set()  # parameters that a row has
         self.made: dict[int, tuple[nn.Module, Tensor]] = {}  # output's id → its layer; the tensor keeps the id taken
         self.pairs: dict[nn.Module, nn.Module] = {}  # batch norm → the layer before it
+
+    def row(self, layer: nn.Module, shape: tuple[int, ...] | None) -> Layer:
+        """Return the row of a layer and output shape, made at its first call."""
+        if (layer, shape) not in self.rows:
+            fresh = [p for p in _own_params(layer) if p not in self.shared]
+            self.shared.update(fresh)
+            self.counted.add(layer)
+            name, params = self.names[layer], sum(p.numel() for p in fresh)
+            self.rows[layer, shape] = Layer(name, type(layer).__name__, shape, 0, params, 0, 0)
+        return self.rows[layer, shape]
 
     def note(self, layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         if isinstance(layer, _NORMS) and id(inputs[0]) in self.made:
             self.pairs[layer] = self.made[id(inputs[0])][0]
+        if next(layer.children(), None) is not None and not _own_params(layer):
+            return
+        row = self.row(layer, tuple(output.shape) if isinstance(output, Tensor) else None)
+        row.calls += 1
         if isinstance(layer, nn.Conv2d):
             height, width = layer.kernel_size
             per_output = layer.in_channels // layer.groups * height * width
@@ -65,8 +115,8 @@ class _Tally:
             per_output = layer.in_features
         else:
             return
-        self.macs += output.numel() * per_output
-        self.biases += output.numel() if layer.bias is not None else 0
+        row.macs += output.numel() * per_output
+        row.biases += output.numel() if layer.bias is not None else 0
         self.made[id(output)] = layer, output
 
     def folded(self) -> int:

@@ -56,6 +56,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def threads() -> int:
+    """Return how many threads torch computes with."""
+    return torch.get_num_threads()
+
+
 def prepare(device: str, seed: int) -> None:
     """Make the process ready to train or predict on a device: allocator, seeds, float32 precision.
 

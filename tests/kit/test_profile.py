@@ -6,7 +6,7 @@ from torch import nn
 
 from benchbox.kit.engines import compiled, eager
 from benchbox.kit.latency import measure
-from benchbox.kit.profile import count, count_all
+from benchbox.kit.profile import Layer, count, examine
 
 
 def test_a_convolution_and_a_linear_layer_by_hand():
@@ -39,9 +39,41 @@ def test_a_batch_norm_before_a_convolution_stays():
 
 def test_what_runs_twice_has_its_parameters_once_and_its_macs_twice():
     net, seen = nn.Linear(10, 4), (torch.zeros(1, 10),)
-    once, twice = count_all({"a": (net, seen)}), count_all({"a": (net, seen), "b": (net, seen)})
+    once, twice = examine({"a": (net, seen)})[0], examine({"a": (net, seen), "b": (net, seen)})[0]
     assert (twice.params, twice.macs) == (once.params, 2 * once.macs)
-    assert count_all({}).params == 0
+    assert examine({})[0].params == 0
+
+
+def test_layers_stand_in_the_order_of_running_and_add_up():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last = nn.Linear(4, 2)  # defined first, run last
+            self.first = nn.Conv2d(3, 4, 3, padding=1)
+            self.act = nn.ReLU()
+            self.scale = nn.Parameter(torch.ones(5))
+            self.training_only = nn.Linear(7, 1)
+
+        def forward(self, x):
+            return self.last(self.act(self.act(self.first(x))).mean((2, 3)))
+
+    net, seen = Net(), (torch.zeros(1, 3, 6, 6),)
+    total, found = examine({"a": (net, seen), "b": (net, seen)})
+    conv, linear = Layer("a.first", "Conv2d", (1, 4, 6, 6), 2, 112, 2 * 3888, 288), ("a.last", 2, 10, 16)
+    act, whole, unused = found[1], found[3], found[4]
+    assert found[0] == conv
+    assert (act.name, act.calls, act.params, act.macs) == ("a.act", 4, 0, 0)
+    assert (found[2].name, found[2].calls, found[2].params, found[2].macs) == linear
+    assert (whole.name, whole.type, whole.params) == ("a", "Net", 5)  # a parameter of its own, outside any layer
+    assert (unused.name, unused.output, unused.calls, unused.params) == ("a.training_only", None, 0, 8)
+    assert (sum(row.params for row in found), sum(row.macs for row in found)) == (total.params, total.macs)
+    assert total.params == sum(p.numel() for p in net.parameters())
+
+
+def test_a_parameter_that_two_layers_share_is_counted_once():
+    one, two = nn.Linear(3, 3), nn.Linear(3, 3)
+    two.weight = one.weight
+    assert count(nn.Sequential(one, two), (1, 3)).params == 9 + 3 + 3
 
 
 def test_counting_leaves_a_network_as_it_was():
