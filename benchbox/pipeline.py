@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import inference, layouts, plugins, predictions, provenance, store
+from . import inference, layouts, plugins, predictions, provenance, pseudo_labels, store
 from . import protocol as protocols
 from . import score as scoring
 from .datasets import joined
@@ -148,6 +148,7 @@ def run(request: Request, say: Say = silent) -> Outcome:
         else:
             job = _job(todo, split, store.work(todo.place), device, published)
             kind, answers = _train_and_answer(todo, module, job, split, index.origin, clock, say=say)
+            _keep_pseudo_labels(todo, index)
         predictions.write(store.predictions_file(todo.place), _ordered(truth, answers))
         with clock("score"):
             scored = derive(todo.place, todo.protocol, truth, data, todo.method.name, kind)
@@ -161,6 +162,14 @@ def run(request: Request, say: Say = silent) -> Outcome:
             "digests": store.digests(todo.place),
         }
         return Outcome(store.finish(todo.place, record), scored)
+
+
+def _keep_pseudo_labels(todo: Plan, index: Index) -> None:
+    """Keep what the training thought of faces without labels; their points only where every picture is our own."""
+    ours = all(name.startswith("synth-") for name in joined.needed(todo.protocol))  # a person's own files are not
+    found = pseudo_labels.gather(store.pseudo_labels_folder(todo.place), todo.protocol, index, ours=ours)
+    if found:
+        pseudo_labels.write(store.pseudo_labels_file(todo.place), found)
 
 
 def _tell(protocol: Protocol, split: splits.Split, folds: int, tested: int, say: Say) -> None:

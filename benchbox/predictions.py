@@ -16,7 +16,7 @@ import io
 import os
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -115,6 +115,11 @@ def write(path: Path, predictions: Predictions) -> None:
         "values": np.asarray(predictions.values, dtype="<f4"),
         "failed": np.asarray(predictions.failed, dtype=np.bool_),
     }
+    write_arrays(path, columns)
+
+
+def write_arrays(path: Path, columns: Mapping[str, np.ndarray]) -> None:
+    """Write an `.npz` atomically, with bytes that depend on nothing but the arrays; raises ResultError as `write`."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         # Stored, not deflated: compressed bytes differ between zlib builds. np.savez would stamp nothing better.

@@ -2,6 +2,7 @@
 
 `results/<protocol>/<method>/<variant>[+key=value…]/<seed>/` holds facts (`run.json`, `predictions.npz`, `log.csv`),
 what is derived from them (`scores.json`, `errors.npy`) and `work/`, where the recipe keeps weights and checkpoints.
+A training that labelled faces itself leaves `pseudo_labels.npz`, too: what it was sure of (`pseudo_labels`).
 With folds each has its own `work/fold-<name>/`, and `work/fold-<name>.npz` holds its answers when it is done.
 `results/profiles/<method>/<variant>.json` is what `benchbox profile --save` found.
 Files appear whole or not at all; `run.json` is written last and once, so its presence means that the run is finished.
@@ -40,6 +41,7 @@ _RUN, _PREDICTIONS, _SCORES, _ERRORS, _LOG, _WORK = (
 _JOB, _TRAINING, _LOCK = "job.json", "training.json", ".lock"
 _ANSWERS = ".npz"  # of one fold
 _PROFILES = "profiles"
+_PSEUDO = "pseudo_labels"
 _MAX_JSON_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 30
 _MAX_FOLDER_CHARS = 160
 _KINDS = ("weights", "trained", "submitted")
@@ -91,6 +93,16 @@ def fold_answers(run: Path, fold: str) -> Path:
 def predictions_file(run: Path) -> Path:
     """Return where a run keeps its predictions."""
     return run / _PREDICTIONS
+
+
+def pseudo_labels_folder(run: Path) -> Path:
+    """Return where a recipe leaves what it thinks of faces without labels, one file per choice."""
+    return work(run) / _PSEUDO
+
+
+def pseudo_labels_file(run: Path) -> Path:
+    """Return where that is kept, put together, beside the predictions; most runs have none."""
+    return run / f"{_PSEUDO}.npz"
 
 
 def variant_of(run: Path) -> str:
@@ -218,14 +230,16 @@ def training(run: Path) -> dict[str, Any]:
 
 
 def digests(run: Path) -> dict[str, Any]:
-    """Hash the predictions and the weights; weights are `.safetensors` files, else what lies in `work/`."""
+    """Hash predictions, pseudo-labels and weights; weights are `.safetensors` files, else what lies in `work/`."""
     root = work(run)
     kept = (_JOB, _TRAINING, _LOG, _LOCK)
     answers = {path.name for path in root.glob(f"fold-*{_ANSWERS}")}
     others = sorted(p for p in (*root.glob("*"), *root.glob("fold-*/*")) if p.name not in {*kept, *answers})
     weights = sorted(root.rglob("*.safetensors")) or others
     files = {p.relative_to(root).as_posix(): sha256(p) for p in weights if p.is_file() and not p.is_symlink()}
-    return {_PREDICTIONS: sha256(run / _PREDICTIONS), "weights": files}
+    labels = pseudo_labels_file(run)
+    found = {_PREDICTIONS: sha256(run / _PREDICTIONS)} | ({labels.name: sha256(labels)} if labels.is_file() else {})
+    return {**found, "weights": files}
 
 
 def save_scores(run: Path, document: Mapping[str, Any], errors: np.ndarray) -> None:
@@ -417,7 +431,7 @@ def _prune(run: Path) -> None:
 
 def _clear(run: Path) -> None:
     """Delete a run, its record first, so that a half-deleted one is never taken for finished; the lock stays."""
-    for name in (_RUN, _SCORES, _ERRORS, _PREDICTIONS, _LOG):
+    for name in (_RUN, _SCORES, _ERRORS, _PREDICTIONS, _LOG, pseudo_labels_file(run).name):
         (run / name).unlink(missing_ok=True)
     for path in work(run).iterdir():
         if path.name == _LOCK:

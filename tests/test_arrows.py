@@ -25,6 +25,7 @@ ARROWS = {
     "references": {"types", "errors", "discovery", "protocol"},
     "predictions": {"types", "errors", "geometry"},
     "provenance": {"types", "errors"},
+    "pseudo_labels": {"types", "errors", "predictions", "layouts", "metrics"},
     "store": {"types", "errors", "predictions"},
     "items": {"types", "errors", "metrics", "layouts"},
     "score": {"types", "errors", "metrics", "items"},
@@ -38,7 +39,7 @@ ARROWS = {
     "kit": {"types", "errors", "geometry", "layouts"},
     "pipeline": {
         "types", "errors", "datasets", "protocol", "score", "store", "plugins", "predictions", "layouts", "provenance",
-        "kit", "version", "inference",
+        "kit", "version", "inference", "pseudo_labels",
     },
     "inference": {"types", "errors", "metrics"},
     "external": {
@@ -64,7 +65,7 @@ ARROWS = {
     },
     "report": {
         "faceworld", "types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts", "lint",
-        "check",
+        "check", "pseudo_labels",
     },
     "cli": {
         "types", "errors", "pipeline", "external", "report", "plugins", "protocol", "store", "datasets", "conformance",

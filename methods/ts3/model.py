@@ -6,7 +6,7 @@ those of maps and pictures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import torch
@@ -60,9 +60,7 @@ class Cpm(nn.Module):
                     nn.init.normal_(module.weight, std=0.01)
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
-        for stage in self.stages:  # answers start near zero
-            assert isinstance(stage, nn.Sequential)
-            nn.init.normal_(stage[-1].weight, std=0.01)
+        _near_zero(stage[-1] for stage in self.stages if isinstance(stage, nn.Sequential))
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Answer pictures (n, 3, side, side) with a map per stage."""
@@ -71,6 +69,15 @@ class Cpm(nn.Module):
         for stage in list(self.stages)[1:]:
             found.append(stage(torch.cat([features, found[-1]], dim=1)))
         return found
+
+
+def _near_zero(answers: Iterable[nn.Module]) -> None:
+    """Let the layers that answer with maps start at N(0, 0.01): most cells of a target are empty."""
+    for layer in answers:
+        assert isinstance(layer, nn.Conv2d)
+        assert layer.bias is not None
+        nn.init.normal_(layer.weight, std=0.01)
+        nn.init.zeros_(layer.bias)
 
 
 class Residual(nn.Module):
@@ -140,6 +147,7 @@ class Stacked(nn.Module):
         self.answers = nn.ModuleList(nn.Conv2d(c, maps, 1) for _ in range(STACKS))
         self.hand_on = nn.ModuleList(nn.Conv2d(c, c, 1) for _ in range(STACKS - 1))
         self.hand_map = nn.ModuleList(nn.Conv2d(maps, c, 1) for _ in range(STACKS - 1))
+        _near_zero(self.answers)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Answer pictures (n, 3, side, side) with a map per stack."""

@@ -1,7 +1,7 @@
 """Algorithm 1: students learn from the labelled faces, then in turn from what the teacher lets through.
 
 Each training is a stage that a killed run finds done: `round2.hg.safetensors` is the hourglass after round 2,
-`pseudo.round2.hg.npz` what it was trained on. The weights of a student replace those of the round before.
+`pseudo_labels/round2.hg.npz` what it was trained on. The weights of a student replace those of the round before.
 """
 
 from __future__ import annotations
@@ -113,11 +113,11 @@ class Loop:
     def _pseudo(self, number: int, name: str) -> Mapping[int, Tensor]:
         """Return the pseudo-maps of the faces that are let through, by row; their file tells all scores."""
         found = self._maps(name, self.unlabelled)
-        path = self.job.out / f"pseudo.round{number}.{name}.npz"
+        path = self.job.out / "pseudo_labels" / f"round{number}.{name}.npz"
         once(path, self._pick, number, name, found)
         self._teacher(number, name).unlink(missing_ok=True)
         with np.load(path, allow_pickle=False) as kept:
-            picked = np.flatnonzero(kept["selected"])
+            picked = np.flatnonzero(kept["accepted"])
         if self.params["pseudo"] == "points":
             known = students.decode(found[picked], self.layout.count, self.params["radius"])
             found = teacher.ideal(known, students.STRIDE, self.params).half()
@@ -125,18 +125,19 @@ class Loop:
         return {int(self.unlabelled[k]): found[k] for k in picked}
 
     def _pick(self, path: Path, number: int, name: str, maps: Tensor) -> None:
-        """Score every pseudo-label and write ids, scores, which ones are picked and the points, px of the pictures."""
+        """Score every pseudo-label and write what `benchbox run` keeps of it: scores, who is accepted, the points."""
         scores = self._scores(number, name, maps)
         count = teacher.quota(self.params["ratio"], number, len(maps))
-        selected = np.zeros(len(maps), bool)
-        selected[teacher.best(scores, count)] = True
+        accepted = np.zeros(len(maps), bool)
+        accepted[teacher.best(scores, count)] = True
         points = np.full((len(self.points), self.layout.count, 2), np.nan)
         decoded = students.decode(maps, self.layout.count, self.params["radius"])
         points[self.unlabelled] = decoded.double().numpy()
         inside = self.faces.to_pictures(points)[self.unlabelled]
         ids = np.array([one.id for one in self.job.unlabelled], dtype=np.str_)
         with path.open("wb") as file:
-            np.savez_compressed(file, ids=ids, scores=scores, selected=selected, points=inside)
+            about = {"ids": ids, "round": np.array(number), "student": np.array(name)}
+            np.savez_compressed(file, **about, scores=scores, accepted=accepted, points=inside)
 
     def _maps(self, name: str, rows: np.ndarray) -> Tensor:
         """Label faces by all students together; SPL's students label for themselves."""

@@ -122,10 +122,11 @@ def test_a_whole_run_writes_scores_keeps_labels_and_predicts(tmp_path):
     assert np.array_equal(known.values, before)
     for number, quota in ((1, 3), (2, 6)):
         for name in ("cpm", "hg"):
-            with np.load(tmp_path / f"pseudo.round{number}.{name}.npz", allow_pickle=False) as kept:
+            with np.load(tmp_path / f"pseudo_labels/round{number}.{name}.npz", allow_pickle=False) as kept:
                 assert kept["ids"].tolist() == [str(100 + k) for k in range(10)]
-                assert kept["selected"].sum() == quota
-                assert kept["scores"][kept["selected"]].min() >= kept["scores"][~kept["selected"]].max()
+                assert (kept["round"], kept["student"]) == (number, name)
+                assert kept["accepted"].sum() == quota
+                assert kept["scores"][kept["accepted"]].min() >= kept["scores"][~kept["accepted"]].max()
                 assert kept["points"].shape == (10, 68, 2)
     found = MODULE.predictor(tmp_path, "cpu")(others.samples)
     assert found.shape == (10, 68, 2)
@@ -163,7 +164,8 @@ def test_each_step_replaces_one_student_and_the_second_sees_the_first(tmp_path, 
         ("round2.cpm", 2),
         ("round2.hg", 2),
     ]
-    with np.load(tmp_path / "pseudo.round1.cpm.npz") as first, np.load(tmp_path / "pseudo.round1.hg.npz") as second:
+    folder = tmp_path / "pseudo_labels"
+    with np.load(folder / "round1.cpm.npz") as first, np.load(folder / "round1.hg.npz") as second:
         assert not np.array_equal(first["points"], second["points"])  # CPM was another one by then
 
 
@@ -228,7 +230,7 @@ def test_with_nothing_unlabelled_it_is_the_supervised_training(tmp_path):
     for place, rounds in (("all", 2), ("none", 0)):
         (tmp_path / place).mkdir()
         MODULE.train(job(tmp_path / place, known, (), rounds=rounds))
-        assert not list((tmp_path / place).glob("pseudo*"))
+        assert not list((tmp_path / place).glob("pseudo*/*"))
         found.append(load_weights(tmp_path / place / "ts3.safetensors"))
     assert all(torch.equal(found[0][key], found[1][key]) for key in found[1])
 
@@ -237,7 +239,7 @@ def test_with_nothing_unlabelled_it_is_the_supervised_training(tmp_path):
 @pytest.mark.usefixtures("small")
 def test_self_paced_curricula_run_without_a_teacher(tmp_path, selection):
     MODULE.train(job(tmp_path, examples(4), examples(5, 100).samples, selection=selection, pseudo="points"))
-    assert len(list(tmp_path.glob("pseudo*.npz"))) == 4
+    assert len(list(tmp_path.glob("pseudo_labels/*.npz"))) == 4
     assert "teacher" not in (tmp_path / "log.csv").read_text()
 
 
