@@ -151,6 +151,62 @@ def run(
 
 
 @main.command()
+@click.option(
+    "--methods", "names", required=True, metavar="M,…", help="Methods: NAME, NAME:VARIANT, or NAME:* for all variants."
+)
+@click.option("--protocols", required=True, metavar="P,…", help="Protocols; a method runs on those of its task.")
+@click.option("--seeds", default="0", show_default=True, metavar="N,…", help="Seeds: 1,2,3 or 1-3.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--budget", type=click.Choice(plugins.BUDGETS), default="quick", show_default=True)
+@click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Print the commands; run none.")
+@_data_option
+@_results_option
+@click.option("--methods-from", "methods", type=_FOLDER, metavar="DIR", multiple=True, help="As --methods of `run`.")
+@_json_option
+def sweep(
+    names: str,
+    protocols: str,
+    seeds: str,
+    device: str,
+    budget: str,
+    executor: str,
+    dry_run: bool,
+    data: Path | None,
+    results: Path,
+    methods: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Run methods on protocols with seeds; what is finished stays, what fails does not stop the others."""
+    from . import pipeline
+    from . import sweep as sweeping
+
+    like = pipeline.Request(
+        method="", protocol="", device=device, budget=budget, data=_data(data), results=results, methods=methods
+    )
+    todo = sweeping.requests(names.split(","), protocols.split(","), sweeping.seeds(seeds), like, _say)
+    if dry_run:
+        for request in todo:
+            click.echo(pipeline.command(request))
+        return
+    ended: list[tuple[pipeline.Request, int]] = []
+    try:
+        for request, code in sweeping.EXECUTORS[executor](todo):
+            ended.append((request, code))
+            _say(f"[{len(ended)}/{len(todo)}] {pipeline.command(request)}: {sweeping.outcome(code)}")
+    except KeyboardInterrupt:
+        _say(f"interrupted after {len(ended)} of {len(todo)}; the same command goes on from here")
+        raise click.exceptions.Exit(130) from None
+    rows = [sweeping.row(request, code) for request, code in ended]
+    if as_json:
+        _print_json(rows)
+    else:
+        _columns([tuple(str(value) for value in row.values()) for row in rows])
+    if any(code for _, code in ended):
+        _fail()
+
+
+@main.command()
 @click.argument("predictions", type=_FOLDER)
 @click.option("--protocol", required=True, metavar="NAME", help="What to score against.")
 @click.option("--method", required=True, metavar="NAME", help="The name to score under.")

@@ -121,7 +121,7 @@ def run(request: Request, say: Say = silent) -> Outcome:
     todo = plan(request)
     if store.finished(todo.place) and not request.fresh:
         return _reuse(todo, request.data)
-    _demand(todo.protocol, request.data)
+    demand(todo.protocol, request.data)
     published = weights(todo.params, request.data)
     store.check_writable(todo.place)
     from .kit import runtime  # seconds: after the faults that can be told at once
@@ -300,11 +300,12 @@ def command(request: Request) -> str:
 
 def open_index(protocol: Protocol, root: Path, *, pixels: bool = True) -> Index:
     """Read a protocol's dataset; raises DataError saying what is missing, where it is had and what runs without it."""
-    _demand(protocol, root, training=pixels)
+    demand(protocol, root, training=pixels)
     return joined.opened(protocol, root, pixels=pixels, training=pixels)
 
 
-def _demand(protocol: Protocol, root: Path, *, training: bool = True) -> None:
+def demand(protocol: Protocol, root: Path, *, training: bool = True) -> None:
+    """Raise DataError unless the folders that a protocol needs are there, saying where they are had."""
     for name, module in joined.needed(protocol, training=training).items():
         access = module.ACCESS
         if access.folder and not (root / access.folder).is_dir():

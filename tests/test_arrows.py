@@ -67,7 +67,9 @@ ARROWS = {
         "faceworld", "types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts", "lint",
         "check", "pseudo_labels",
     },
+    "sweep": {"types", "errors", "pipeline", "plugins", "protocol"},
     "cli": {
+        "sweep",
         "types", "errors", "pipeline", "external", "report", "plugins", "protocol", "store", "datasets", "conformance",
         "scaffold", "doctor",
         "compare", "explain", "profile", "check", "baseline",

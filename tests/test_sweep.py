@@ -1,0 +1,134 @@
+"""Many runs from one command: what is told before, what goes on, what stays."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from benchbox import pipeline, store, sweep
+from benchbox.cli import main
+from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
+
+CENTRE = """
+import numpy as np
+def predictor(weights, device):
+    def predict(samples):
+        boxes = np.stack([s.box for s in samples])
+        return np.repeat((boxes[:, None, :2] + boxes[:, None, 2:]) / 2, 68, axis=1)
+    return predict
+"""
+
+
+@pytest.fixture
+def like(world):
+    world.method("centre", CENTRE, '\n[variants.other]\ntitle = "O"\n')
+    return pipeline.Request(
+        "", "", device="cpu", budget="smoke", data=world.data, results=world.results, methods=(world.methods,)
+    )
+
+
+@pytest.mark.parametrize(("text", "found"), [("3", [3]), ("1,3,5-7", [1, 3, 5, 6, 7]), ("0-2,1", [0, 1, 2])])
+def test_seeds_are_numbers_and_spans(text, found):
+    assert sweep.seeds(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "a", "1,,2", "-1", "3-1", "0-5000", "1.5", "١"])
+def test_what_is_no_seed_is_refused(text):
+    with pytest.raises(ResultError, match="--seeds"):
+        sweep.seeds(text)
+
+
+def test_every_method_of_a_seed_comes_before_the_next_seed(like):
+    todo = sweep.requests(["centre:*"], ["tiny", "tiny"], [1, 2], like)
+    assert [(one.variant, one.seed) for one in todo] == [("other", 1), ("v", 1), ("other", 2), ("v", 2)]
+
+
+def test_a_pair_of_other_tasks_is_left_out_and_named(like):
+    said = []
+    todo = sweep.requests(["centre", "mean-gaze"], ["tiny"], [0], like, said.append)
+    assert [one.method for one in todo] == ["centre"]
+    assert said == ["note: left out: mean-gaze does not do the task of tiny"]
+    with pytest.raises(PluginError, match="no method here does the task"):
+        sweep.requests(["mean-gaze"], ["tiny"], [0], like)
+
+
+def test_what_cannot_work_is_told_before_anything_runs(like):
+    """Trap: a typing error in the last name, or a missing set, found out after hours."""
+    for methods, cards, kind in [
+        (["centre", "nobody"], ["tiny"], PluginError),
+        (["centre:nothing"], ["tiny"], PluginError),
+        (["centre"], ["tiny", "nowhere"], ProtocolError),
+        (["centre"], ["tiny", "300w-full"], DataError),
+    ]:
+        with pytest.raises(kind):
+            sweep.requests(methods, cards, [0], like)
+    assert not list(store.runs(like.results))
+
+
+def words(world, *more: str) -> list[str]:
+    folders = ["--data", str(world.data), "--results", str(world.results), "--methods-from", str(world.methods)]
+    return ["sweep", "--protocols", "tiny", "--budget", "smoke", "--device", "cpu", *folders, *more]
+
+
+def test_one_that_fails_stops_no_other_and_what_is_finished_stays(world, like):
+    world.method("broken", "def predictor(weights, device):\n    return lambda samples: None\n")
+    line = words(world, "--methods", "broken,centre", "--seeds", "0-1", "--json")
+    found = CliRunner().invoke(main, line)
+    assert found.exit_code == 1
+    rows = json.loads(found.stdout)
+    assert [(row["method"], row["seed"], row["outcome"]) for row in rows] == [
+        ("broken", 0, "refused, see its error above"),
+        ("centre", 0, "done"),
+        ("broken", 1, "refused, see its error above"),
+        ("centre", 1, "done"),
+    ]
+    kept = {run.folder: (Path(run.folder) / "run.json").stat().st_mtime_ns for run in store.runs(world.results)}
+    assert len(kept) == 2
+    again = CliRunner().invoke(main, words(world, "--methods", "centre", "--seeds", "0-1"))
+    assert again.exit_code == 0
+    assert {folder: (Path(folder) / "run.json").stat().st_mtime_ns for folder in kept} == kept
+
+
+def test_a_dry_run_prints_the_commands_and_runs_none(world, like):
+    found = CliRunner().invoke(main, words(world, "--methods", "centre", "--seeds", "4", "--dry-run"))
+    assert found.stdout == "benchbox run --method centre --variant v --protocol tiny --seed 4 --budget smoke\n"
+    assert not list(store.runs(world.results))
+
+
+def test_ctrl_c_waits_for_the_run_under_way_and_starts_no_other(world, like, monkeypatch):
+    """The child is asked once, so that it can leave what resumes; no second run begins."""
+    asked = []
+
+    class Child:
+        def __init__(self, words, **_):
+            asked.append(words[words.index("--seed") + 1])
+            self.waits = 0
+
+        def wait(self):
+            self.waits += 1
+            if self.waits == 1:
+                raise KeyboardInterrupt
+            asked.append("waited")
+
+        def send_signal(self, signal):
+            asked.append(signal.name)
+
+    monkeypatch.setattr(sweep.subprocess, "Popen", Child)
+    found = CliRunner().invoke(main, words(world, "--methods", "centre", "--seeds", "7-9"))
+    assert (found.exit_code, asked) == (130, ["7", "SIGINT", "waited"])
+    assert "interrupted after 0 of 3; the same command goes on from here" in found.stderr
+
+
+def test_ray_is_asked_for_by_name_where_it_is_missing(monkeypatch, like):
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(PluginError, match=r"pip install 'benchbox\[ray\]'"):
+        next(sweep.on_ray([like]))
+
+
+@pytest.mark.slow
+def test_a_sweep_runs_on_ray(world, like):
+    pytest.importorskip("ray")
+    todo = sweep.requests(["centre"], ["tiny"], [1, 2], like)
+    assert sorted((request.seed, code) for request, code in sweep.on_ray(todo)) == [(1, 0), (2, 0)]
+    assert len(list(store.runs(world.results))) == 2
