@@ -17,7 +17,7 @@ import numpy as np
 
 from .errors import DataError, ProtocolError, ResultError
 from .layouts import LAYOUTS
-from .metrics import gaze, landmarks, stats, video
+from .metrics import gaze, landmarks, points, stats, video
 from .metrics.terms import BY_SEQUENCE
 
 if TYPE_CHECKING:
@@ -60,6 +60,21 @@ def table(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndar
     for name, column in columns.items():
         rows[name] = column
     return rows
+
+
+def by_point(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndarray | None:
+    """Return what is known of each landmark over whole groups (`metrics.points`), by the card's first normaliser.
+
+    None where nothing is: no landmarks, no normaliser, too few faces. Raises what `table` raises.
+    """
+    if protocol.task != "landmarks" or not protocol.normalisers:
+        return None
+    _require_shape(protocol, truth)
+    layout = _layout(protocol)
+    values, failed = _in_order(protocol, truth, predictions)
+    scale = landmarks.normaliser(protocol.normalisers[0], truth.values, layout, truth.boxes, truth.ids)
+    found = points.statistics(truth.values, values, scale, layout, truth.groups, failed)
+    return found if len(found) else None
 
 
 def error_names(protocol: Protocol) -> Iterator[tuple[str, str, int | None]]:

@@ -284,7 +284,7 @@ def derive(place: Path, protocol: Protocol, truth: Truth, data: Mapping[str, Any
     scores = scoring.score(protocol, truth, answers)
     variant = store.variant_of(place)
     document = scoring.to_json(scores, protocol=protocol, data=data, method=method, variant=variant, kind=kind)
-    store.save_scores(place, document, scores.errors)
+    store.save_scores(place, document, scores.errors, scoring.by_point(protocol, truth, answers))
     return Scored(protocol, scores, document)
 
 
@@ -355,7 +355,25 @@ def _reuse(todo: Plan, data: Path) -> Outcome:
             raise ResultError(f"{todo.place}: its scores are gone and {data} holds other annotations than it saw")
         truth = splits.truth(todo.protocol, index)
         derive(todo.place, todo.protocol, truth, found.record["data"], todo.method.name, found.record["kind"])
+    elif todo.protocol.task == "landmarks" and not store.has_points(found):
+        notes += _points_again(todo, found, data)
     return Outcome(found, _stored(todo.protocol, found), tuple(notes))
+
+
+def _points_again(todo: Plan, found: Run, data: Path) -> list[str]:
+    """Add the statistics of each landmark to a run that was scored without; return what to say where that fails."""
+    try:
+        index = open_index(todo.protocol, data, pixels=False)
+    except DataError:
+        return ["no statistics of single landmarks: they need the annotations, which are not here"]
+    if splits.record(todo.protocol, index).fingerprint != found.record["data"].get("truth"):
+        return ["no statistics of single landmarks: the annotations here are not those that it was scored with"]
+    truth = splits.truth(todo.protocol, index)
+    answers = predictions.read(store.predictions_file(todo.place), truth, protocol=todo.protocol.name)
+    points = scoring.by_point(todo.protocol, truth, answers)
+    if points is not None:
+        store.save_points(todo.place, points)
+    return []
 
 
 def _stored(protocol: Protocol, found: Run) -> Scored:

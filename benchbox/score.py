@@ -44,6 +44,11 @@ def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
     )
 
 
+def by_point(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndarray | None:
+    """Return the statistics of each landmark per group, None where there are none; see `metrics.points`."""
+    return items.by_point(protocol, truth, predictions)
+
+
 def to_json(
     scores: Scores, *, protocol: Protocol, data: Mapping[str, Any], method: str, variant: str | None, kind: Kind
 ) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Runs on disk; the only module that knows how `results/` is laid out.
 
 `results/<protocol>/<method>/<variant>[+key=value…]/<seed>/` holds facts (`run.json`, `predictions.npz`, `log.csv`),
-what is derived from them (`scores.json`, `errors.npy`) and `work/`, where the recipe keeps weights and checkpoints.
+what is derived from them (`scores.json`, `errors.npy`, for landmarks `points.npy`) and `work/`, where the recipe keeps
+weights and checkpoints.
 A training that labelled faces itself leaves `pseudo_labels.npz`, too: what it was sure of (`pseudo_labels`).
 With folds each has its own `work/fold-<name>/`, and `work/fold-<name>.npz` holds its answers when it is done.
 `results/profiles/<method>/<variant>.json` is what `benchbox profile --save` found.
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 
-_RUN, _PREDICTIONS, _SCORES, _ERRORS, _LOG, _WORK = (
+_RUN, _PREDICTIONS, _SCORES, _ERRORS, _POINTS, _LOG, _WORK = (
     "run.json",
     "predictions.npz",
     "scores.json",
     "errors.npy",
+    "points.npy",
     "log.csv",
     "work",
 )
@@ -242,13 +244,29 @@ def digests(run: Path) -> dict[str, Any]:
     return {**found, "weights": files}
 
 
-def save_scores(run: Path, document: Mapping[str, Any], errors: np.ndarray) -> None:
-    """Write what is derived from the predictions: `scores.json` and the per-face `errors.npy`."""
+def save_scores(run: Path, document: Mapping[str, Any], errors: np.ndarray, points: np.ndarray | None = None) -> None:
+    """Write what is derived from the predictions: `scores.json`, the per-face `errors.npy`, the per-point `points.npy`.
+
+    What an earlier derivation left of points is removed where there are none now.
+    """
+    _save_table(run / _ERRORS, errors)
+    if points is None:
+        (run / _POINTS).unlink(missing_ok=True)
+    else:
+        save_points(run, points)
+    write_json(run / _SCORES, document)
+
+
+def save_points(run: Path, points: np.ndarray) -> None:
+    """Write the statistics of each landmark, `points.npy`, beside scores that are there."""
+    _save_table(run / _POINTS, points)
+
+
+def _save_table(path: Path, table: np.ndarray) -> None:
     import numpy as np
 
-    with _replacing(run / _ERRORS) as beside, beside.open("wb") as stream:
-        np.save(stream, errors, allow_pickle=False)
-    write_json(run / _SCORES, document)
+    with _replacing(path) as beside, beside.open("wb") as stream:
+        np.save(stream, table, allow_pickle=False)
 
 
 def finish(run: Path, record: Mapping[str, Any]) -> Run:
@@ -317,23 +335,34 @@ def has_scores(run: Run) -> bool:
     return (run.folder / _SCORES).is_file() and (run.folder / _ERRORS).is_file()
 
 
+def has_points(run: Run) -> bool:
+    """Tell whether the statistics of each landmark are there."""
+    return (run.folder / _POINTS).is_file()
+
+
 def errors(run: Run) -> np.ndarray:
     """Return a run's per-face errors (N,), a structured array; raises ResultError when missing or damaged."""
+    return _table(run.folder / _ERRORS, "per-face errors")
+
+
+def points(run: Run) -> np.ndarray:
+    """Return the statistics of each landmark (`metrics.points`); raises ResultError when missing or damaged."""
+    return _table(run.folder / _POINTS, "statistics of points")
+
+
+def _table(path: Path, what: str) -> np.ndarray:
     import numpy as np
 
-    path = run.folder / _ERRORS
     try:
         if path.stat().st_size > _MAX_ARRAY_BYTES:
-            raise ResultError(f"{path}: larger than {_MAX_ARRAY_BYTES} bytes: not per-face errors")
+            raise ResultError(f"{path}: larger than {_MAX_ARRAY_BYTES} bytes: not {what}")
         array: np.ndarray = np.load(path, allow_pickle=False)
     except FileNotFoundError as fault:
         raise ResultError(f"{path}: missing; the same `benchbox run` derives it again") from fault
     except (OSError, ValueError, EOFError) as fault:
         raise ResultError(f"{path}: no array that may be read: {fault}") from fault
     if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype.names is None:
-        raise ResultError(
-            f"{path}: not a table of per-face errors; delete it, the same `benchbox run` derives it again"
-        )
+        raise ResultError(f"{path}: not a table of {what}; delete it, the same `benchbox run` derives it again")
     return array
 
 
@@ -431,7 +460,7 @@ def _prune(run: Path) -> None:
 
 def _clear(run: Path) -> None:
     """Delete a run, its record first, so that a half-deleted one is never taken for finished; the lock stays."""
-    for name in (_RUN, _SCORES, _ERRORS, _PREDICTIONS, _LOG, pseudo_labels_file(run).name):
+    for name in (_RUN, _SCORES, _ERRORS, _POINTS, _PREDICTIONS, _LOG, pseudo_labels_file(run).name):
         (run / name).unlink(missing_ok=True)
     for path in work(run).iterdir():
         if path.name == _LOCK:

@@ -9,6 +9,7 @@ import pytest
 
 from benchbox import external, pipeline, plugins, store
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
+from benchbox.metrics import points
 
 # Answers with the centre of the box at every point: its predictions and errors are known.
 CENTRE = """
@@ -115,6 +116,30 @@ def test_scoring_again_from_the_predictions_alone_is_bit_equal(world, request_fo
     again = external.score_file(place / "predictions.npz", "tiny", "centre", world.data)
     assert again.document["scores"] == outcome.scored.document["scores"]
     assert (again.document["kind"], again.document["variant"]) == ("weights", "v+budget=smoke")
+
+
+def test_statistics_of_points_are_derived_with_the_scores_and_once_more_where_they_are_gone(
+    world, request_for, monkeypatch
+):
+    world.method("centre", CENTRE)
+    place = pipeline.run(request_for("centre")).run.folder
+    assert not (place / "points.npy").exists(), "six faces are too few"
+    monkeypatch.setattr(points, "LEAST", 6)
+    again = pipeline.run(request_for("centre"))
+    table = store.points(again.run)
+    errors = store.errors(again.run)
+    assert len(table) == 68 * len(set(table["group"]))
+    for group in set(table["group"]):
+        mean = errors["nme_inter_ocular"][errors[f"in_{group}"]].mean()
+        assert table["error"][table["group"] == group].mean() == pytest.approx(mean, rel=1e-6)
+    before = (place / "points.npy").read_bytes()
+    (place / "scores.json").unlink()
+    pipeline.run(request_for("centre"))
+    assert (place / "points.npy").read_bytes() == before
+    (place / "points.npy").unlink()
+    notes = pipeline.run(request_for("centre", data=world.data / "nowhere")).notes
+    assert "they need the annotations, which are not here" in notes[-1]
+    assert not (place / "points.npy").exists()
 
 
 def test_a_method_without_training_is_a_row_of_weights(world, request_for):
