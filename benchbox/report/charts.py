@@ -47,6 +47,8 @@ class Series:
     text_y: float  # where its label stands; label == "" has none
     shown: bool = True  # at first
     page: str = ""  # what the legend leads to
+    filled: bool = False  # closed shapes instead of a curve
+    values: tuple[str, ...] = ()  # what is read off under the pointer, one for each of the chart's places
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,16 @@ class Mark:
     label: str = ""
     text_y: float = 0.0
     hollow: bool = False
+    say: str = ""  # what is read off under the pointer
+
+
+@dataclass(frozen=True)
+class Values:
+    """The numbers behind a chart, for those who read rather than look."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -75,9 +87,15 @@ class Chart:
     bands: tuple[Tick, ...]  # where a stage of training begins
     series: tuple[Series, ...]
     marks: tuple[Mark, ...] = ()
-    legend: bool = False  # curves may be switched on and off, and are read off under the pointer
+    legend: bool = False  # curves may be switched on and off
+    hover: str = ""  # what is read off under the pointer: stairs, marks, points
     x_scale: float = 0.0  # what the right end of the x axis stands for, where it starts at zero
     unit: str = ""
+    note: str = ""  # what a reader must know beside title and axes
+    outline: str = ""  # a path behind the curves
+    places: tuple[tuple[float, float], ...] = ()  # points of the outline that have names and values
+    names: tuple[str, ...] = ()
+    values: Values | None = None
     left: int = _LEFT
     top: int = _TOP
     right: int = _LEFT + _WIDTH
@@ -112,7 +130,7 @@ def ced(
     return Chart(
         name=name,
         title=title,
-        summary=f"Cumulative error distribution of {what}: {_listing([c.label for c in curves[:CURVES]])}.",
+        summary=f"Cumulative error distribution of {what}: {listing([c.label for c in curves[:CURVES]])}.",
         x_title=x_title,
         y_title=f"share of {items}",
         x_ticks=tuple(Tick(_round(_LEFT + t / end * _WIDTH), f"{t:g}") for t in _steps(end)),
@@ -120,6 +138,7 @@ def ced(
         bands=(),
         series=(*_spread(series[:SERIES]), *series[SERIES:]),
         legend=True,
+        hover="stairs",
         x_scale=end,
         unit=unit,
     )
@@ -157,7 +176,7 @@ def groups(name: str, title: str, names: Sequence[str], profiles: Sequence[Profi
     return Chart(
         name=name,
         title=title,
-        summary=f"{title}, by {_listing(names)}: {_listing([s.label for s in series])}.",
+        summary=f"{title}, by {listing(names)}: {listing([s.label for s in series])}.",
         x_title="",
         y_title=y_title,
         x_ticks=tuple(Tick(_round(_LEFT + (k + 0.5) * step), text) for k, text in enumerate(names)),
@@ -199,7 +218,7 @@ def costs(name: str, title: str, points: Sequence[Priced], *, x_title: str, y_ti
     return Chart(
         name=name,
         title=title,
-        summary=f"{title}. Not beaten by anything cheaper: {_listing([p.label for p in best])}.",
+        summary=f"{title}. Not beaten by anything cheaper: {listing([p.label for p in best])}.",
         x_title=x_title,
         y_title=y_title,
         x_ticks=tuple(
@@ -241,7 +260,7 @@ def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
     return Chart(
         name=name,
         title=title,
-        summary=f"Training loss over {int(last):,} steps in {len(stages)} stages: {_listing(names)}.",
+        summary=f"Training loss over {int(last):,} steps in {len(stages)} stages: {listing(names)}.",
         x_title="step",
         y_title="loss (logarithmic scale)" if logarithmic else "loss",
         x_ticks=tuple(Tick(along(t), f"{t:,.0f}") for t in _steps(last)),
@@ -348,7 +367,8 @@ def _thousands(value: float) -> str:
     return f"{value:g}"
 
 
-def _listing(names: Sequence[str]) -> str:
+def listing(names: Sequence[str]) -> str:
+    """Name what a chart shows, in its summary."""
     return "; ".join(names) if names else "none"
 
 

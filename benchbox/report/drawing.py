@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from benchbox.errors import ResultError
+from benchbox.layouts import LAYOUTS
 from benchbox.types import MethodCard, Protocol
 
-from . import charts, measures, results, rows, samples
+from . import charts, measures, pointmap, results, rows, samples
 from .charts import Chart, Curve, Priced, Profile
 from .measures import Metric
+from .pointmap import Layer
 from .results import Problem, Result
 from .rows import Row, Table
 
@@ -45,7 +47,44 @@ def board(
     priced = [row for row in beside if row.cost.macs]
     if len(priced) > 1:
         drawn.append(_costs(table, metric, priced, labels))
-    return tuple(drawn), problems
+    faces, more = _pointmap(protocol, table, found, varied, labels)
+    return (*drawn, *faces), [*problems, *more]
+
+
+def _pointmap(
+    protocol: Protocol, table: Table, found: Mapping[str, Result], varied: Sequence[Row], labels: Mapping[str, str]
+) -> tuple[list[Chart], list[Problem]]:
+    """Draw where the points of the best rows go wrong, on the page of the convention that they are known under."""
+    if protocol.normalisers[:1] != (table.convention,) or protocol.layout not in LAYOUTS:
+        return [], []
+    layers: list[Layer] = []
+    problems = []
+    for row in varied:
+        if len(layers) == pointmap.LAYERS:
+            break
+        try:
+            known = results.points(found[row.page], LAYOUTS[protocol.layout].count).get(protocol.overall)
+        except ResultError as fault:
+            problems.append(results.problem(found[row.page], fault))
+            continue
+        if known:
+            layers.append(Layer(labels[row.page], *known, row.page))
+    return [
+        points_chart(protocol, layers, f"the group {protocol.overall} of {protocol.name}")
+    ] if layers else [], problems
+
+
+def points_chart(protocol: Protocol, layers: Sequence[Layer], what: str, *, at_first: int = 2) -> Chart:
+    """Draw where points go wrong under a protocol; `at_first` layers are shown before any is chosen."""
+    return pointmap.chart(
+        "points",
+        "Error of each point",
+        layers,
+        protocol.layout,
+        normaliser=measures.short(protocol.normalisers[0]),
+        what=what,
+        at_first=at_first,
+    )
 
 
 def _errors(result: Result, metric: Metric, group: str) -> Floats:

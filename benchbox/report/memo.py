@@ -18,7 +18,7 @@ from pathlib import Path
 
 _FOLDER, _FILE = ".cache", "pages.json"
 _PACKAGE = Path(__file__).parents[1]
-_CODE = {".py", ".html", ".css", ".js", ".svg", ".md"}
+_CODE = {".py", ".html", ".css", ".js", ".svg", ".md", ".csv"}
 _LIBRARIES = ("jinja2", "markupsafe", "numpy")
 
 Noted = tuple[str, str]  # digest of a page's inputs, digest of its bytes

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LOG_LINES = 500_000
 _FAR_PX = 1e6
+_FAR = 1e3  # normalisers: no error of a face is so large
 
 
 @dataclass(frozen=True)
@@ -283,8 +284,27 @@ def terms(table: np.ndarray, metric: Metric) -> tuple[Floats, Floats]:
     return found.values, found.counts
 
 
-def _column(table: np.ndarray, name: str, kind: str) -> np.ndarray:
+def points(result: Result, count: int) -> dict[str, tuple[Floats, Floats, Floats]]:
+    """Return group → error (K,), bias (K, 2), covariance (K, 3) of `count` points; empty where there are none.
+
+    Raises ResultError when they are there and cannot be used.
+    """
+    import numpy
+
+    if not store.has_points(result.run):
+        return {}
+    table = store.points(result.run)
+    names = ("error", "bias_x", "bias_y", "var_x", "var_y", "cov_xy")
+    found = numpy.stack([_column(table, name, "f", "points.npy") for name in names], axis=1).astype("f8")
+    groups, order = _column(table, "group", "U", "points.npy"), _column(table, "point", "i", "points.npy")
+    if len(table) % count or not (order == numpy.arange(len(table)) % count).all() or not (abs(found) < _FAR).all():
+        raise ResultError(f"points.npy: no statistics of {count} points; delete it, the same run derives it again")
+    parts = found.reshape(-1, count, len(names))
+    return {str(g): (p[:, 0], p[:, 1:3], p[:, 3:]) for g, p in zip(groups[::count], parts, strict=True)}
+
+
+def _column(table: np.ndarray, name: str, kind: str, file: str = "errors.npy") -> np.ndarray:
     if name not in (table.dtype.names or ()) or table.dtype[name].kind != kind or table.dtype[name].shape:
-        raise ResultError(f"errors.npy: no column {name!r} of the right type; delete it and score again")
+        raise ResultError(f"{file}: no column {name!r} of the right type; delete it and score again")
     column: np.ndarray = table[name]
     return column

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from benchbox import store
 from benchbox.errors import ResultError
+from benchbox.layouts import LAYOUTS
 from benchbox.types import MethodCard, Protocol
 
 from . import atlas, charts, compare, drawing, measures, portraits, results, rows
 from .charts import Chart, Curve
 from .faces import Face
 from .measures import Metric
+from .pointmap import Layer
 from .results import Result
 from .rows import Cell
 
@@ -173,7 +175,21 @@ def _examined(
         items="faces" if landmarks else "samples",
         what="this run by group",
     )
-    return [chart], hardest, drawn, faults
+    mapped, more = _points(result, protocol)
+    return [chart, *mapped], hardest, drawn, [*faults, *more]
+
+
+def _points(result: Result, protocol: Protocol) -> tuple[list[Chart], list[str]]:
+    """Draw where this run's points go wrong, the overall group first."""
+    if protocol.layout not in LAYOUTS or not protocol.normalisers:
+        return [], []
+    try:
+        known = results.points(result, LAYOUTS[protocol.layout].count)
+    except ResultError as fault:
+        return [], [results.without(result.run.folder, str(fault))]
+    order = sorted(protocol.groups, key=lambda name: name != protocol.overall)[: charts.SERIES]
+    layers = [Layer(group, *known[group]) for group in order if group in known]
+    return ([drawing.points_chart(protocol, layers, "this run by group", at_first=1)] if layers else []), []
 
 
 def _portraits(result: Result, protocol: Protocol, metric: Metric, values: Floats) -> tuple[Drawn, list[str]]:

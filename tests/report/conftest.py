@@ -69,6 +69,20 @@ def invented(level: float, failed: int = 0) -> np.ndarray:
     return table
 
 
+def invented_points(level: float) -> np.ndarray:
+    """Statistics of 68 points in every group: errors that grow along the layout, leaning to the right."""
+    names = ("error", "bias_x", "bias_y", "var_x", "var_y", "cov_xy")
+    table = np.zeros(
+        68 * len(DEMO.groups),
+        [("group", "<U11"), ("point", "<i4"), ("count", "<i4"), *((name, "<f4") for name in names)],
+    )
+    table["group"], table["point"] = np.repeat(list(DEMO.groups), 68), np.tile(np.arange(68), len(DEMO.groups))
+    grows = level * (0.5 + table["point"] / 67) * (1 + (table["group"] == "challenging"))
+    table["count"], table["error"], table["bias_x"] = 30, grows, grows / 4
+    table["var_x"], table["var_y"], table["cov_xy"] = grows**2, grows**2 / 4, grows**2 / 8
+    return table
+
+
 def summary(errors: np.ndarray) -> dict[str, dict[str, Any]]:
     """Scores of invented errors in the fixed format; the intervals are invented too."""
     groups: dict[str, dict[str, Any]] = {}
@@ -165,7 +179,7 @@ def write_run(
         "scores": summary(errors),
         **(scores or {}),
     }
-    store.save_scores(folder, derived, errors)
+    store.save_scores(folder, derived, errors, invented_points(level))
     return store.finish(folder, {"protocol": protocol, "method": method, **document})
 
 

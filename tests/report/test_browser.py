@@ -195,6 +195,25 @@ def test_a_curve_is_switched_off_and_on_and_read_off(open_page):
     assert 0 < error < 8
 
 
+def test_points_are_read_off_for_the_layers_that_are_shown(open_page):
+    driver = open_page(BOARD)
+    chart = driver.find_element(By.CSS_SELECTOR, "figure[data-chart=points]")
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart)
+    buttons = chart.find_elements(By.CSS_SELECTOR, ".legend button")
+    assert [button.get_attribute("aria-pressed") for button in buttons[:3]] == ["true", "true", "false"]
+    buttons[2].send_keys(Keys.ENTER)
+    assert buttons[2].get_attribute("aria-pressed") == "true"
+    svg = chart.find_element(By.TAG_NAME, "svg")
+    ActionChains(driver).move_to_element(svg).perform()
+    lines = [part.text for part in chart.find_elements(By.CSS_SELECTOR, ".cursor tspan")]
+    assert re.fullmatch(r"(nose|mouth), point \d+", lines[0])
+    assert len(lines) == 4
+    place = int(lines[0].split()[-1]) - 1
+    first = buttons[0].text.strip()
+    level = 0.04  # of the best run: its invented errors grow along the layout
+    assert lines[1] == f"{first}: {100 * level * (0.5 + place / 67):.1f} %"
+
+
 def test_a_run_is_opened_from_its_row(open_page):
     driver = open_page(BOARD)
     driver.find_element(By.CSS_SELECTOR, 'tbody tr[data-kind="trained"] .name a').click()
