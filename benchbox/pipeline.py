@@ -158,6 +158,7 @@ def run(request: Request, say: Say = silent) -> Outcome:
             "sessions": notes["sessions"],  # the seconds are those of the last one
             "seconds": clock.seconds,
             "training": store.training(todo.place),
+            **_sizes(todo, module),
             "test_looks": store.looks(todo.place),
             "digests": store.digests(todo.place),
         }
@@ -170,6 +171,16 @@ def _keep_pseudo_labels(todo: Plan, index: Index) -> None:
     found = pseudo_labels.gather(store.pseudo_labels_folder(todo.place), todo.protocol, index, ours=ours)
     if found:
         pseudo_labels.write(store.pseudo_labels_file(todo.place), found)
+
+
+def _sizes(todo: Plan, module: ModuleType) -> dict[str, Any]:
+    """Count the networks at the sizes of this run, where the method lists those that answer this task."""
+    if not hasattr(module, "networks") or todo.protocol.task != todo.method.task[0]:
+        return {}
+    from .kit import profile
+
+    networks = module.networks(todo.params, layouts.LAYOUTS.get(todo.protocol.layout))
+    return {"profile": asdict(profile.examine(networks)[0])} if networks else {}
 
 
 def _tell(protocol: Protocol, split: splits.Split, folds: int, tested: int, say: Say) -> None:

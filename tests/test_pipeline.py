@@ -142,6 +142,25 @@ def test_statistics_of_points_are_derived_with_the_scores_and_once_more_where_th
     assert not (place / "points.npy").exists()
 
 
+NETWORKS = (
+    CENTRE
+    + """
+def networks(params, layout):
+    import torch
+    return {"line": (torch.nn.Linear(params["width"], 2 * layout.count), (torch.zeros(1, params["width"]),))}
+"""
+)
+
+
+def test_a_run_records_the_size_of_its_own_networks_not_of_the_papers(world, request_for):
+    world.method("sized", NETWORKS, "[params]\nwidth = 10\n[budgets.smoke]\nwidth = 3\n")
+    record = pipeline.run(request_for("sized")).run.record
+    assert record["profile"] == {
+        **{"params": 4 * 136, "params_bn_folded": 4 * 136},
+        **{"macs": 3 * 136, "macs_plus_bias": 4 * 136},
+    }
+
+
 def test_a_method_without_training_is_a_row_of_weights(world, request_for):
     world.method("centre", CENTRE)
     assert pipeline.run(request_for("centre")).run.record["kind"] == "weights"
