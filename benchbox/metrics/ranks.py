@@ -12,6 +12,10 @@ That is the cluster-robust paired t-test: the two methods saw the same faces, so
 all M(M − 1)/2 pairs are corrected together (Holm), so that the chance of any false "better" on the board stays below
 1 − level.
 
+**Seeds.** A method that was trained several times is one contestant: R and z are the means over its S seeds, and the
+variance of that mean between seeds, s²/S, is added to SE². The degrees of freedom are then Welch and Satterthwaite's:
+two seeds that disagree say little. A method with one seed adds nothing, because nothing is known.
+
 **Ties.** Methods are walked from the best value down. The first one leads rank 1; whoever is not demonstrably worse
 than the leader of a rank shares it; the first who is leads the next rank. A rank is one more than the number of methods
 in better ranks (1, 1, 3). A tie means "this test set cannot tell", not "equal".
@@ -23,7 +27,8 @@ faces.
 
 Limits
 ------
-* It covers the choice of test faces, not the randomness of training.
+* It covers the choice of test faces; the randomness of training only where a method has several seeds. What a test set
+  can resolve is about its faces alone.
 * With fewer than two clusters nothing can be told apart: one rank, no resolvable difference. Below some 20 clusters the
   t-distribution is an approximation.
 * Failed faces: each value is the one that the board prints. A method that leaves out hard faces looks better in a mean;
@@ -32,6 +37,7 @@ Limits
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -48,11 +54,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Ranks in the order of the columns; 0 for a method without a value."""
+    """Ranks in the order of the contestants; 0 for one without a value."""
 
     ranks: tuple[int, ...]
     resolvable: float | None  # smallest difference that can be told apart, in the unit of the values
-    pairs: int  # pairs of methods that `resolvable` rests on; 0: one method, taken as unrelated to the next
+    pairs: int  # pairs of contestants that `resolvable` rests on; 0: one, taken as unrelated to the next
+
+
+@dataclass(frozen=True, eq=False)
+class _Contestants:
+    """What is known of M methods: the mean over the seeds of each."""
+
+    known: Bools  # (M,) has a value
+    values: Floats  # (M,)
+    influence: Floats  # (K, M) of each cluster
+    between: Floats  # (M,) variance of the mean between seeds, 0 for one seed
+    seeds: Floats  # (M,)
 
 
 def ties(
@@ -60,31 +77,73 @@ def ties(
     denominators: Floats,
     clusters: npt.NDArray[Any],
     *,
+    owners: Sequence[int] | None = None,
     falls: bool = True,
     level: float = 0.95,
     power: float = 0.8,
 ) -> Ranking:
-    """Rank M methods by numerators and denominators (N, M) of one score and cluster labels (N,).
+    """Rank M methods by numerators and denominators (N, C) of one score and cluster labels (N,).
 
-    Every row is one test item, the same for all columns; a method to which the item does not count has two zeros there.
+    Every row is one test item, the same for all columns; a run to which the item does not count has two zeros there.
+    `owners` (C,) says which method, 0 … M - 1, a column is a seed of; without it each column is a method of its own.
     `falls`: smaller is better. Raises ValueError for shapes that differ, numbers that are not finite, or a level or
     power outside (0, 1).
     """
+    found = _contestants(numerators, denominators, clusters, owners)
+    errors = _pair_errors(found.influence)
+    order = np.argsort(found.values if falls else -found.values, kind="stable")
+    worse = _holm_matrix(found, errors) < 1 - _checked(level, power)
+    ranks = np.zeros(len(found.known), int)
+    ranks[np.flatnonzero(found.known)[order]] = _walk(order, worse)
+    return Ranking(tuple(ranks.tolist()), *_resolvable(errors, found.influence, level, power))
+
+
+def resolvable(
+    numerators: Floats,
+    denominators: Floats,
+    clusters: npt.NDArray[Any],
+    *,
+    owners: Sequence[int] | None = None,
+    level: float = 0.95,
+    power: float = 0.8,
+) -> float | None:
+    """Return the smallest difference that the test set tells apart, None with fewer than two clusters; as `ties`."""
+    _checked(level, power)
+    influence = _contestants(numerators, denominators, clusters, owners).influence
+    return _resolvable(_pair_errors(influence), influence, level, power)[0]
+
+
+def _checked(level: float, power: float) -> float:
     if not (0 < level < 1 and 0 < power < 1):
         raise ValueError(f"level and power must lie between 0 and 1, got {level} and {power}")
-    above, below = cluster_sums(numerators, denominators, clusters)
-    known = below.sum(axis=0) > 0
-    values, influence = _linear(above[:, known], below[:, known])
-    order = np.argsort(values if falls else -values, kind="stable")
-    errors = _pair_errors(influence)
-    worse = _holm_matrix(values, errors, len(above)) < 1 - level
-    ranks = np.zeros(len(known), int)
-    ranks[np.flatnonzero(known)[order]] = _walk(order, worse)
-    return Ranking(tuple(ranks.tolist()), *_resolvable(errors, influence, level, power))
+    return level
+
+
+def _contestants(
+    above: Floats, below: Floats, clusters: npt.NDArray[Any], owners: Sequence[int] | None
+) -> _Contestants:
+    """Sum within clusters and average over seeds; a method has a value where all of its seeds have one."""
+    above, below = cluster_sums(above, below, clusters)
+    columns = np.arange(above.shape[1]) if owners is None else np.asarray(owners, np.intp)
+    if columns.shape != above.shape[1:]:
+        raise ValueError(f"owners {columns.shape} must name one method for each of {above.shape[1]} columns")
+    there = below.sum(axis=0) > 0
+    known = np.ones(int(columns.max(initial=-1)) + 1, bool)
+    known[columns[~there]] = False
+    used = known[columns] if len(columns) else there
+    values, influence = _linear(above[:, used], below[:, used])
+    place = np.cumsum(known)[columns[used]] - 1  # of each column among the known methods
+    seeds = np.bincount(place, minlength=int(known.sum())).astype(np.float64)
+    share = np.zeros((len(place), len(seeds)))
+    share[np.arange(len(place)), place] = 1 / seeds[place]
+    means = values @ share
+    spread = ((values - means[place]) ** 2) @ share  # over S, so that s² / S is this over S - 1
+    between = np.divide(spread, seeds - 1, out=np.zeros_like(spread), where=seeds > 1)
+    return _Contestants(known, means, influence @ share, between, seeds)
 
 
 def _linear(above: Floats, below: Floats) -> tuple[Floats, Floats]:
-    """Return scores (M,) and the influence (K, M) of each cluster on them."""
+    """Return scores (C,) and the influence (K, C) of each cluster on them."""
     total = below.sum(axis=0)
     values = above.sum(axis=0) / total
     return values, (above - values * below) / total
@@ -101,19 +160,22 @@ def _pair_errors(influence: Floats) -> Floats:
     return errors
 
 
-def _holm_matrix(values: Floats, errors: Floats, count: int) -> Floats:
+def _holm_matrix(found: _Contestants, errors: Floats) -> Floats:
     """Return the corrected two-sided p (M, M) of every pair; 1 on the diagonal and where nothing can be told."""
     from scipy.special import stdtr
 
-    methods = len(values)
+    count, methods = found.influence.shape
     corrected = np.ones((methods, methods))
     first, second = np.triu_indices(methods, 1)
     if count < 2 or not len(first):
         return corrected
-    gap, error = np.abs(values[first] - values[second]), errors[first, second]
+    gap = np.abs(found.values[first] - found.values[second])
+    parts = np.stack([errors[first, second] ** 2, found.between[first], found.between[second]])
+    freedom = np.stack([np.full(len(first), count - 1.0), found.seeds[first] - 1, found.seeds[second] - 1])
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(gap == 0, 0.0, gap / error)  # no spread and a gap: certain; no gap: none
-    p = holm(2 * stdtr(count - 1, -t))
+        t = np.where(gap == 0, 0.0, gap / np.sqrt(parts.sum(axis=0)))  # no spread and a gap: certain; no gap: none
+        degrees = parts.sum(axis=0) ** 2 / np.where(parts > 0, parts**2 / freedom, 0.0).sum(axis=0)
+    p = holm(2 * stdtr(np.where(np.isfinite(degrees), degrees, count - 1), -t))
     corrected[first, second] = corrected[second, first] = p
     return corrected
 

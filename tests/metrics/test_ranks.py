@@ -145,3 +145,56 @@ def test_order_unit_and_offset_do_not_matter(order, scale, shift):
 def test_bad_levels_are_refused():
     with pytest.raises(ValueError, match="between 0 and 1"):
         ties(board(0.1, 0.2), level=95)
+
+
+# --- several seeds -----------------------------------------------------------------------------------------------
+
+
+def test_seeds_of_one_method_are_one_contestant():
+    values = board(0.1, 0.3, 0.11)
+    got = ties(values, owners=[0, 1, 0])
+    mean = np.stack([values[:, [0, 2]].mean(axis=1), values[:, 1]], axis=1)
+    assert got.ranks == ties(mean).ranks == (1, 2)
+    assert got.resolvable == pytest.approx(ties(mean).resolvable, rel=1e-12)
+
+
+def test_training_noise_does_not_make_false_ranks():
+    """Trap: two equal methods, three seeds each; the test set tells seeds apart, and so it would their means."""
+    rng = np.random.default_rng(7)
+    alarms = {"with": 0, "without": 0}
+    for _ in range(200):
+        training = rng.normal(0, 0.1, 6)
+        values = rng.gamma(4, 1, (200, 1)) + training + rng.normal(0, 0.1, (200, 6))
+        owners = np.repeat([0, 1], 3)
+        alarms["with"] += max(ties(values, owners=owners).ranks) > 1
+        means = np.stack([values[:, :3].mean(axis=1), values[:, 3:].mean(axis=1)], axis=1)
+        alarms["without"] += max(ties(means).ranks) > 1
+    assert alarms["with"] / 200 <= 0.08
+    assert alarms["without"] / 200 > 0.5
+
+
+def test_seeds_alone_are_welchs_test():
+    """Every face is shifted alike: all of the variance lies between seeds."""
+    shifts = np.array([0.10, 0.14, 0.12, 0.20, 0.28, 0.25, 0.22])
+    values = board(0.0, spread=0.0) + shifts
+    p = reference.ttest_ind(shifts[:3], shifts[3:], equal_var=False).pvalue
+    owners = [0, 0, 0, 1, 1, 1, 1]
+    assert ties(values, owners=owners, level=1 - 1.01 * p).ranks == (1, 2)
+    assert ties(values, owners=owners, level=1 - 0.99 * p).ranks == (1, 1)
+
+
+def test_a_seed_without_a_value_leaves_its_method_without_a_rank():
+    values = board(0.2, 0.1, 0.0)
+    counts = np.ones_like(values)
+    values[:, 2] = counts[:, 2] = 0
+    assert ranks.ties(values, counts, np.arange(400), owners=[0, 1, 1]).ranks == (1, 0)
+
+
+def test_what_a_test_set_resolves_is_about_its_faces_alone():
+    values = board(0.1, 0.3)
+    shifted = np.concatenate([values, values[:, :1] + 5.0], axis=1)
+    labels = np.arange(len(values))
+    got = ranks.resolvable(shifted, np.ones_like(shifted), labels, owners=[0, 1, 0])
+    assert got == pytest.approx(ties(values).resolvable, rel=1e-9)
+    with pytest.raises(ValueError, match="must name one method for each of 3 columns"):
+        ranks.resolvable(shifted, np.ones_like(shifted), labels, owners=[0, 1])
