@@ -22,7 +22,8 @@ year        of the method, where it is not the paper's: collections of other peo
 protocols   names of the cards that the row belongs to, blank-separated; "" for a row that no card covers
 group       the group of those cards; "" with no protocol
 metric      the metric that the number **is**, which may contradict `normaliser`; then `apart` says why
-apart       why the row must not stand beside ours, in words; "" where its convention matches the card's
+apart       why the row must not stand beside ours, in words; "" where its convention matches the card's; a part that
+            begins with "trained with" or "trained on" names training data beside the card's
 note        what else a reader should know
 ==========  =======================================================================================================
 
@@ -59,6 +60,7 @@ _SHAPES = {
     "year": (_YEAR, "is not a year"),
     "protocols": (_PROTOCOLS, "holds what is no protocol name"),
 }
+_EXTRA = ("trained with ", "trained on ")
 _METRIC = re.compile(r"(nme|auc|fr|error|msd|jitter)_[a-z0-9_.]+")
 
 
@@ -100,6 +102,11 @@ class ReferenceRow:
     apart: str
     note: str
     year: int | None = None  # of the method, where it is not the paper's
+
+    @property
+    def extra(self) -> bool:
+        """Tell whether it was trained on more than the card's training set."""
+        return any(part.startswith(_EXTRA) for part in self.apart.split("; "))
 
 
 @dataclass(frozen=True)

@@ -297,6 +297,7 @@ class Score:
     unit: str
     low: float | None = None
     high: float | None = None
+    std: float | None = None  # between seeds, where the number is their mean
 
 
 @dataclass(frozen=True, eq=False)

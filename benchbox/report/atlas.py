@@ -65,8 +65,8 @@ def page(
     protocol: Protocol, samples: Samples | None, methods: Mapping[str, MethodCard], problems: Sequence[Problem]
 ) -> AtlasPage:
     """Lay out the atlas of a protocol; a run whose predictions cannot be used is left out and named."""
-    found = {column.row.page: column.result for column in samples.columns} if samples else {}
-    names = drawing.names([column.row for column in samples.columns], found, methods) if samples else []
+    columns = samples.columns if samples else ()
+    names = drawing.names([(column.row, column.result) for column in columns], methods)
     faults = list(problems)
     answers: list[tuple[int, str, Floats]] = []
     for place, name in enumerate(names):

@@ -55,8 +55,7 @@ def page(
     if samples is None:
         return ComparePage(path(protocol.name), protocol, board_path(protocol.name), "", (), 1, "", problems)
     metric = samples.metric
-    found = {column.row.page: column.result for column in samples.columns}
-    names = drawing.names([column.row for column in samples.columns], found, methods)
+    names = drawing.names([(column.row, column.result) for column in samples.columns], methods)
     thinned = -(-len(samples.ids) // _ITEMS)
     return ComparePage(
         path=path(protocol.name),
@@ -91,7 +90,11 @@ def _data(protocol: Protocol, samples: Samples, names: list[str], thinned: int) 
         if samples.metric.unit == "%"
         else drawing.tail([column.errors for column in samples.columns]),
         "runs": [
-            {"name": name, "page": column.row.page, "errors": [_count(value) for value in column.errors[kept].tolist()]}
+            {
+                "name": name,
+                "page": column.result.page + ".html",
+                "errors": [_count(value) for value in column.errors[kept].tolist()],
+            }
             for name, column in zip(names, samples.columns, strict=True)
         ],
     }

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from . import measures, rows
 from .rows import Board, Table
 
-_FILTERS = (("kind", "Kind"), ("budget", "Budget"), ("year", "Year"))
+_FILTERS = (
+    ("kind", "Kind"),
+    ("budget", "Budget"),
+    ("data", "Data"),
+    ("extra", "Extra training data"),
+    ("year", "Year"),
+)
 
 
 @dataclass(frozen=True)

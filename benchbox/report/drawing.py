@@ -27,9 +27,11 @@ def board(
     protocol: Protocol, table: Table, found: Mapping[str, Result], methods: Mapping[str, MethodCard]
 ) -> tuple[tuple[Chart, ...], list[Problem]]:
     """Draw what is known of the best measured rows and say whose errors could not be used."""
-    shown = [row for row in rows.every(table) if row.page in found and row.cells[table.key]]
-    varied = samples.varied(shown, found)[: charts.CURVES]
-    labels = dict(zip([row.page for row in varied], names(varied, found, methods), strict=True))
+    shown = [row for row in rows.every(table) if row.cells[table.key]]
+    pairs = [(row, result) for row, result in samples.varied(shown, found) if result.page + ".html" == row.page]
+    pairs = pairs[: charts.CURVES]  # a curve is a run's: the first seed stands for its row
+    varied = [row for row, _ in pairs]
+    labels = dict(zip([row.page for row in varied], names(pairs, methods), strict=True))
     drawn, problems = [], []
     curves = []
     metric, group = table.columns[table.key].metric, table.columns[table.key].group
@@ -146,12 +148,12 @@ def _costs(table: Table, metric: Metric, shown: Sequence[Row], labels: Mapping[s
     )
 
 
-def names(shown: Sequence[Row], found: Mapping[str, Result], methods: Mapping[str, MethodCard]) -> list[str]:
+def names(shown: Sequence[tuple[Row, Result]], methods: Mapping[str, MethodCard]) -> list[str]:
     """Name curves as shortly as tells them apart: method, what is not its default, seed; a star stands apart."""
-    measured = [found[row.page] for row in shown]
+    measured = [result for _, result in shown]
     words = [_cut(rows.title(result.run.method, methods) + _variant(result, methods)) for result in measured]
     seeds = [f", seed {r.run.seed}" if words.count(word) > 1 else "" for word, r in zip(words, measured, strict=True)]
-    stars = [" *" if row.apart else "" for row in shown]
+    stars = [" *" if row.apart else "" for row, _ in shown]
     return [word + seed + star for word, seed, star in zip(words, seeds, stars, strict=True)]
 
 

@@ -175,6 +175,11 @@ def interval(score: Score) -> str:
     return f"{number(score.low, score.unit)}–{number(score.high, score.unit)}"
 
 
+def items(protocol: Protocol | None) -> str:
+    """Name what a protocol tests on, in the plural; one face has one gaze, but a gaze is asked of many frames."""
+    return {"landmarks": "faces", "gaze2d": "frames", "gaze3d": "samples"}[protocol.task] if protocol else "items"
+
+
 def scale(unit: str) -> float:
     """Return what turns a stored error into the number that is printed: fractions become per cent."""
     return 100.0 if unit == "%" else 1.0

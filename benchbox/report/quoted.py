@@ -30,6 +30,7 @@ class Line:
     notes: tuple[str, ...]
     year: str = ""
     details: tuple[str, ...] = ()  # what tells it from another line of the same name
+    extra: bool = False  # trained on more than the card's training set
 
 
 def lines(protocol: Protocol, references: References) -> list[Line]:
@@ -54,6 +55,7 @@ def lines(protocol: Protocol, references: References) -> list[Line]:
             notes=tuple(dict.fromkeys(row.note for row in rows if row.note)),
             year=str(rows[0].year or paper.year),
             details=(rows[0].setting,) if rows[0].setting else (),
+            extra=rows[0].extra,
         )
         _join(found, line)
     return _named(found)

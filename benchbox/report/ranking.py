@@ -1,11 +1,12 @@
 """Ranks of a leaderboard: rows that the test set cannot tell apart share one (`benchbox.metrics.ranks`).
 
-Only what was measured here on the same items is ranked; a paper's number, of which no errors are known, is not.
+A row of several seeds is ranked as their mean. Only what was measured here on the same items is ranked; a paper's
+number, of which no errors are known, is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,12 @@ from benchbox.types import Protocol
 
 from . import results
 from .results import Problem, Result
-from .rows import Board, Row, Table
+from .rows import Board, Column, Row, Table
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
+
+_BEST = 24  # rows that say what a test set resolves: those that a new one would be held against
 
 
 @dataclass(frozen=True)
@@ -33,30 +36,97 @@ class Ranked:
 
 
 def ranked(table: Table, protocol: Protocol, found: Mapping[str, Result]) -> tuple[Table, list[Problem]]:
-    """Rank the rows of a table by the errors of their runs (page → run), and say whose errors could not be used."""
-    column = table.columns[table.key]
-    rows = [row for row in table.rows if row.page in found and row.cells[table.key]]
-    kept: list[Row] = []
-    terms: list[tuple[Floats, Floats]] = []
+    """Rank the rows of a table by the errors of their runs (page → run), and say what its test set can resolve.
+
+    Runs whose errors cannot be used are named and their rows not ranked. Where nothing is ranked, rows that stand apart
+    under the same card say what the set resolves.
+    """
     problems: list[Problem] = []
-    first: np.ndarray | None = None
-    for row in rows:
-        try:
-            errors = results.errors(found[row.page])
-            errors = errors[results.members(errors, column.group)]
-            clusters = results.clusters(errors)
-            if first is not None and not np.array_equal(first, clusters):
-                raise ResultError("errors.npy: its clusters are not those of the other runs; score it again")
-            terms.append(results.terms(errors, column.metric))
-        except ResultError as fault:
-            problems.append(results.problem(found[row.page], fault))
+    column = table.columns[table.key]
+    peers = _peers(table.rows, table, found, problems)
+    places: dict[int, int] = {}
+    if peers:
+        terms, owners, clusters = _joined(peers, column, [part for peer in peers for part in peer.terms])
+        ranking = ranks.ties(*terms, clusters, owners=owners, falls=column.metric.falls, level=protocol.interval)
+        places = {id(peer.row): place for peer, place in zip(peers, ranking.ranks, strict=True) if place}
+    else:
+        apart = [row for part in table.apart for row in part.rows]
+        held = {page: result for page, result in found.items() if result.card == protocol.card}
+        peers = _peers(apart, table, held, problems)
+    finished = tuple(replace(row, rank=places.get(id(row))) for row in table.rows)
+    return replace(table, rows=finished, reach=_reach(table, protocol, peers[:_BEST], problems)), problems
+
+
+@dataclass(frozen=True, eq=False)
+class _Peer:
+    """A row, the errors of its runs, all on the same items, and what the ranking column is made of."""
+
+    row: Row
+    result: Result  # the first of its runs
+    errors: tuple[np.ndarray, ...]
+    terms: tuple[tuple[Floats, Floats], ...]
+
+
+def _peers(among: Sequence[Row], table: Table, found: Mapping[str, Result], problems: list[Problem]) -> list[_Peer]:
+    """Read the errors of rows that have a value in the ranking column."""
+    column = table.columns[table.key]
+    groups = dict.fromkeys(c.group for c in table.columns)
+    peers: list[_Peer] = []
+    for row in among:
+        if not row.cells[table.key] or not row.pages or any(page not in found for page in row.pages):
             continue
-        first = clusters
-        kept.append(row)
-    if first is None:
-        return table, problems
-    values, counts = (np.stack(parts, axis=1) for parts in zip(*terms, strict=True))
-    ranking = ranks.ties(values, counts, first, falls=column.metric.falls, level=protocol.interval)
-    places = {id(row): place for row, place in zip(kept, ranking.ranks, strict=True) if place}
-    rows_ranked = tuple(replace(row, rank=places.get(id(row))) for row in table.rows)
-    return replace(table, rows=rows_ranked, resolvable=ranking.resolvable), problems
+        runs = [found[page] for page in row.pages]
+        read = []
+        for result in runs:
+            try:
+                read.append(_read(result, column, groups, peers[0].errors[0] if peers else None))
+            except ResultError as fault:
+                problems.append(results.problem(result, fault))
+        if len(read) == len(runs):
+            peers.append(_Peer(row, runs[0], *map(tuple, zip(*read, strict=True))))
+    return peers
+
+
+def _read(
+    result: Result, column: Column, groups: Iterable[str], first: np.ndarray | None
+) -> tuple[np.ndarray, tuple[Floats, Floats]]:
+    """Return a run's errors, and what they give for a column; raises ResultError unless they fit the first ones."""
+    errors = results.errors(result)
+    groups = {f"in_{group}": results.members(errors, group) for group in groups}
+    for name, labels in {"cluster": results.clusters(errors), **groups}.items():
+        if first is not None and not np.array_equal(first[name], labels):
+            what = "clusters" if name == "cluster" else "groups"
+            raise ResultError(f"errors.npy: its {what} are not those of the other runs; score it again")
+    return errors, _terms(errors, column)
+
+
+def _terms(errors: np.ndarray, column: Column) -> tuple[Floats, Floats]:
+    return results.terms(errors[results.members(errors, column.group)], column.metric)
+
+
+def _joined(
+    peers: Sequence[_Peer], column: Column, parts: Sequence[tuple[Floats, Floats]]
+) -> tuple[tuple[Floats, Floats], list[int], np.ndarray]:
+    """Put the terms of all runs side by side, (N, C) each, with the peer of every run and the clusters (N,)."""
+    above, below = (np.stack(side, axis=1) for side in zip(*parts, strict=True))
+    owners = [owner for owner, peer in enumerate(peers) for _ in peer.errors]
+    first = peers[0].errors[0]
+    return (above, below), owners, results.clusters(first)[results.members(first, column.group)]
+
+
+def _reach(
+    table: Table, protocol: Protocol, peers: Sequence[_Peer], problems: list[Problem]
+) -> tuple[float | None, ...]:
+    """Return the smallest difference that the test set can tell in each column, among its best rows."""
+    found: list[float | None] = []
+    for column in table.columns if peers else ():
+        try:
+            parts = [_terms(errors, column) for peer in peers for errors in peer.errors]
+        except ResultError as fault:
+            fresh = results.problem(peers[0].result, fault)
+            problems += [] if fresh in problems else [fresh]
+            found.append(None)
+            continue
+        terms, owners, clusters = _joined(peers, column, parts)
+        found.append(ranks.resolvable(*terms, clusters, owners=owners, level=protocol.interval))
+    return tuple(found)

@@ -12,6 +12,7 @@ from . import measures
 from .measures import Metric
 from .quoted import Source
 from .results import Result, slug
+from .seeds import Family
 
 _OFFICIAL = ("complete", "original annotations")  # pieces of a data variant's name that say: nothing unusual
 KINDS: tuple[Kind, ...] = ("paper", "weights", "trained", "submitted")
@@ -33,6 +34,8 @@ class Cell:
     value: float
     interval: str = ""
     ends: tuple[float, ...] = ()  # low and high, () where there is no interval
+    std: float | None = None  # between seeds, where the value is their mean
+    spread: str = ""  # that as printed
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,20 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Seed:
+    """One run of a row that was trained."""
+
+    name: str
+    page: str
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of a leaderboard."""
 
     kind: Kind
     name: str
-    page: str  # inside the site, "" for a paper's row
+    page: str  # inside the site, of the first seed; "" for a paper's row
     details: tuple[str, ...]
     sources: tuple[Source, ...]
     cells: tuple[Cell | None, ...]
@@ -73,7 +84,22 @@ class Row:
     marks: tuple[int, ...] = ()  # numbers of its footnotes
     year: str = ""  # of the publication
     budget: str = ""
+    data: str = ""  # named data variant, "" for a paper's row
+    extra: str = ""  # "some" or "none": training data beside the card's
+    seeds: tuple[Seed, ...] = ()  # () where nothing was trained
     cost: Cost = Cost()
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """Return the pages of its runs."""
+        return tuple(seed.page for seed in self.seeds) or ((self.page,) if self.page else ())
+
+    @property
+    def seeded(self) -> str:
+        """Say how many seeds it rests on and which."""
+        count = len(self.seeds)
+        lead = {0: "", 1: "one seed: "}.get(count, f"mean of {count} seeds: ")
+        return lead + ", ".join(seed.name for seed in self.seeds)
 
 
 @dataclass(frozen=True)
@@ -96,7 +122,7 @@ class Table:
     footnotes: tuple[str, ...]
     scale: tuple[float, float]  # ends of the common scale of the spots, which is logarithmic
     hidden: int = 0  # measured rows that the page has no room for: the weakest
-    resolvable: float | None = None  # smallest difference in the ranking column that the test set can tell
+    reach: tuple[float | None, ...] = ()  # smallest difference in each column that the test set can tell; () unknown
 
     @cached_property
     def costs(self) -> bool:
@@ -172,7 +198,7 @@ def apart(result: Result, protocol: Protocol) -> str:
     if result.card != protocol.card:
         reasons.append(f"scored under another version of the card, {_hash(result.card)}; now {_hash(protocol.card)}")
     if protocol.test_expected and result.n != protocol.test_expected:
-        reasons.append(f"tested on {result.n:,} of {protocol.test_expected:,} faces")
+        reasons.append(f"tested on {result.n:,} of {protocol.test_expected:,} {measures.items(protocol)}")
     if data := _other_data(result):
         reasons.append(f"other data than the complete official set: {data}")
     if result.overrides:
@@ -200,32 +226,45 @@ def title(method: str, methods: Mapping[str, MethodCard]) -> str:
 
 
 def details(result: Result) -> tuple[str, ...]:
-    """Say what a row is beside its name: variant, budget, seed, data other than the official set, failures."""
-    facts = []
-    if result.kind != "submitted":
-        facts = [f"variant {result.variant}"]
-    if result.kind == "trained":
-        facts += [f"budget {result.budget}", f"seed {result.run.seed}"]
-    if data := _other_data(result):
-        facts.append(f"data {data}")
-    if result.failed:
-        facts.append(f"{result.failed:,} of {result.n:,} without an answer")
-    return tuple(facts)
+    """Say what a run is beside its name: variant, budget, seed, data other than the official set, failures."""
+    seed = [f"seed {result.run.seed}"] if result.kind == "trained" else []
+    return (*_setting(result), *seed, *_flaws((result,)))
 
 
-def measured(result: Result, protocol: Protocol, methods: Mapping[str, MethodCard]) -> Row:
-    """Say everything about a run but its numbers, which differ from table to table."""
+def _shared(family: Family) -> tuple[str, ...]:
+    """Say what a row is beside its name and its seeds."""
+    return (*_setting(family[0]), *_flaws(family))
+
+
+def _setting(result: Result) -> list[str]:
+    variant = [f"variant {result.variant}"] if result.kind != "submitted" else []
+    return [*variant, *([f"budget {result.budget}"] if result.kind == "trained" else [])]
+
+
+def _flaws(family: Family) -> list[str]:
+    data, failed = _other_data(family[0]), sum(result.failed for result in family)
+    total = sum(result.n for result in family)
+    facts = [f"data {data}"] if data else []
+    return facts + ([f"{failed:,} of {total:,} without an answer"] if failed else [])
+
+
+def measured(family: Family, protocol: Protocol, methods: Mapping[str, MethodCard]) -> Row:
+    """Say everything about a run, or several that differ in their seed only, but the numbers of a table."""
+    first = family[0]
     return Row(
-        kind=result.kind,
-        name=title(result.run.method, methods),
-        page=result.page + ".html",
-        details=details(result),
+        kind=first.kind,
+        name=title(first.run.method, methods),
+        page=first.page + ".html",
+        details=_shared(family),
         sources=(),
         cells=(),
-        apart=apart(result, protocol),
-        year=methods[result.run.method].paper.get("year", "") if result.run.method in methods else "",
-        budget=result.budget,
-        cost=cost(result),
+        apart=apart(first, protocol),
+        year=methods[first.run.method].paper.get("year", "") if first.run.method in methods else "",
+        budget=first.budget,
+        data=first.data or "not recorded",
+        extra="some" if protocol.extra else "none",
+        seeds=tuple(Seed(r.run.seed, r.page + ".html") for r in family if r.kind == "trained"),
+        cost=cost(first),
     )
 
 
@@ -245,7 +284,10 @@ def cell(score: Score | None) -> Cell | None:
     if score is None or score.value is None:
         return None
     ends = () if score.low is None or score.high is None else (score.low, score.high)
-    return Cell(measures.number(score.value, score.unit), score.value, measures.interval(score), ends)
+    spread = "" if score.std is None else measures.number(score.std, score.unit)
+    return Cell(
+        measures.number(score.value, score.unit), score.value, measures.interval(score), ends, score.std, spread
+    )
 
 
 def order(row: Row, score: Score | Cell | None, falls: bool) -> tuple[bool, float, str, tuple[str, ...]]:

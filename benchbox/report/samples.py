@@ -26,7 +26,7 @@ _RUNS = 24
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One run's errors (N,) in the printed unit, infinite where it has no answer."""
+    """One run's errors (N,) in the printed unit, infinite where it has no answer; `row` may hold further seeds."""
 
     row: Row
     result: Result
@@ -58,10 +58,9 @@ def gather(protocol: Protocol, table: Table, found: Mapping[str, Result]) -> tup
     problems: list[Problem] = []
     columns: list[Column] = []
     first: tuple[Strings, np.ndarray] | None = None
-    for row in varied([row for row in rows.every(table) if row.page in found and row.cells[table.key]], found):
+    for row, result in varied([row for row in rows.every(table) if row.cells[table.key]], found):
         if len(columns) == _RUNS:
             break
-        result = found[row.page]
         try:
             errors, ids = results.errors(result), results.ids(result.run, result.n)
             values = results.values(errors, metric.column) * measures.scale(metric.unit)
@@ -81,14 +80,15 @@ def gather(protocol: Protocol, table: Table, found: Mapping[str, Result]) -> tup
     return Samples(metric, first[0], results.clusters(first[1]).astype(np.int64), groups, tuple(columns)), problems
 
 
-def varied(shown: Sequence[Row], found: Mapping[str, Result]) -> list[Row]:
-    """Put the best run of every variant first, then further seeds; each part in the order of the table."""
+def varied(shown: Sequence[Row], found: Mapping[str, Result]) -> list[tuple[Row, Result]]:
+    """Put the first seed of the best row of every variant first, then the other rows, then further seeds."""
+    order: dict[tuple[int, int], list[tuple[Row, Result]]] = {}
     seen: set[tuple[str, str]] = set()
-    firsts: list[Row] = []
     for row in shown:
-        key = found[row.page].run.method, found[row.page].run.variant
-        if key not in seen:
+        for place, page in enumerate(row.pages):
+            if page not in found:
+                continue
+            key = found[page].run.method, found[page].run.variant
+            order.setdefault((place, key in seen and place == 0), []).append((row, found[page]))
             seen.add(key)
-            firsts.append(row)
-    chosen = {row.page for row in firsts}
-    return [*firsts, *(row for row in shown if row.page not in chosen)]
+    return [pair for part in sorted(order) for pair in order[part]]

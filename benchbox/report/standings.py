@@ -2,6 +2,7 @@
 
 Beside each other stand only rows of the same card, measured on the whole test set, trained on the complete data with
 the variant's own parameters; budget, interval and seed are shown. Every other row stands apart with its reason.
+Runs that differ in their seed only are one row (`seeds`).
 Papers' numbers are placed among ours by value and keep their source. Rows are sorted by their scores and printed only
 where they are shown; `ranking` gives them their ranks.
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from benchbox.references import References
 from benchbox.types import MethodCard, Protocol, Score
 
-from . import measures, quoted, rows
+from . import measures, quoted, rows, seeds
 from .quoted import Line
 from .results import Result
 from .rows import KINDS, Board, Cell, Column, Part, Row, Spot, Table
@@ -30,16 +31,17 @@ def board(
     """Lay out the leaderboard of one protocol; `results` are the runs of this protocol."""
     lines = quoted.lines(protocol, references)
     names = _names(results, lines)
-    measured = [(result, rows.measured(result, protocol, methods)) for result in results]
+    families = seeds.families(results)
+    measured = [(seeds.scores(family), rows.measured(family, protocol, methods)) for family in families]
     drafts = []
     for convention, metrics in measures.ordered(names, protocol).items():
         columns = tuple(Column(metric, group) for metric in metrics for group in protocol.groups)
-        entries = [_Entry(row, _scores(result, columns)) for result, row in measured]
+        entries = [_Entry(row, _scores(scores, columns)) for scores, row in measured]
         entries += [_quoted(line, columns) for line in lines if measures.parse(line.metric).convention == convention]
         if draft := _draft(convention, columns, [entry for entry in entries if any(entry.scores)], protocol):
             drafts.append(draft)
     tables = [_table(draft, _LINES) for draft in drafts]
-    counts = {str(kind): sum(result.kind == kind for result in results) for kind in KINDS} | {"paper": len(lines)}
+    counts = {str(kind): sum(row.kind == kind for _, row in measured) for kind in KINDS} | {"paper": len(lines)}
     days = [str(result.run.record.get("started", ""))[:10] for result in results]
     return Board(protocol, tuple(tables), counts, max(days, default=""))
 
@@ -76,15 +78,19 @@ class _Draft:
     entries: Sequence[_Entry]  # in order
 
 
-def _scores(result: Result, columns: Sequence[Column]) -> tuple[Score | None, ...]:
-    scores = [result.scores.get(column.group, {}).get(column.metric.name) for column in columns]
+def _scores(groups: Mapping[str, Mapping[str, Score]], columns: Sequence[Column]) -> tuple[Score | None, ...]:
+    scores = [groups.get(column.group, {}).get(column.metric.name) for column in columns]
     return tuple(score if score and score.value is not None else None for score in scores)
 
 
 def _quoted(line: Line, columns: Sequence[Column]) -> _Entry:
     found = [line.cells.get(c.group) if c.metric.name == line.metric else None for c in columns]
     cells = tuple(Cell(row.printed, row.value) if row and row.value is not None else None for row in found)
-    row = Row("paper", line.method, "", line.details, line.sources, cells, line.notes, line.apart, year=line.year)
+    row = Row(
+        *("paper", line.method, "", line.details, line.sources, cells, line.notes, line.apart),
+        year=line.year,
+        extra="some" if line.extra else "none",
+    )
     return _Entry(row, tuple(Score(cell.value, "") if cell else None for cell in cells))
 
 

@@ -1,0 +1,58 @@
+"""Several seeds of one variant as one row: who belongs together, and what they score between them.
+
+One family are trained runs that differ in nothing but their seed: variant with its overrides, budget, card and data.
+Its score is the mean over the seeds and its `std` their standard deviation (n − 1), which is how much training alone
+moves the number. The ends of its interval are the means of the seeds' ends: that interval is about the choice of test
+faces, and no narrower than one of the mean, because all seeds stumble on much the same faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from benchbox.metrics import stats
+from benchbox.types import Score
+
+from .results import Result
+
+Family = tuple[Result, ...]  # by seed
+
+
+def families(found: Sequence[Result]) -> list[Family]:
+    """Gather runs that differ in their seed only, in the order of the first of each."""
+    gathered: dict[tuple[object, ...], list[Result]] = {}
+    for place, result in enumerate(found):
+        alone = place if result.kind != "trained" else -1  # what is not trained has no seed
+        key = (alone, result.run.protocol, result.run.method, result.run.variant, result.card, result.data, result.n)
+        gathered.setdefault((*key, result.fingerprint), []).append(result)
+    return [tuple(sorted(family, key=_order)) for family in gathered.values()]
+
+
+def _order(result: Result) -> tuple[int, str]:
+    seed = result.run.seed
+    return (int(seed) if seed.isascii() and seed.isdigit() else -1, seed)
+
+
+def scores(family: Family) -> Mapping[str, Mapping[str, Score]]:
+    """Return the scores of a family: those of its only run, or the means over its seeds."""
+    first, *others = family
+    if not others:
+        return first.scores
+    return {
+        group: {name: _mean([result.scores.get(group, {}).get(name) for result in family]) for name in metrics}
+        for group, metrics in first.scores.items()
+    }
+
+
+def _mean(parts: Sequence[Score | None]) -> Score:
+    """Average one score over seeds; without a value where a seed has none, without an interval likewise."""
+    unit = next(part.unit for part in parts if part)
+    values = [part.value for part in parts if part and part.value is not None]
+    if len(values) < len(parts):
+        return Score(None, unit)
+    mean, std = stats.between_seeds(values)
+    lows = [part.low for part in parts if part and part.low is not None]
+    highs = [part.high for part in parts if part and part.high is not None]
+    if len(lows) < len(parts) or len(highs) < len(parts):
+        return Score(mean, unit, std=std)
+    return Score(mean, unit, stats.between_seeds(lows)[0], stats.between_seeds(highs)[0], std)
