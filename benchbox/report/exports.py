@@ -1,6 +1,7 @@
 """A leaderboard as a file for other programs and papers: CSV, Markdown, LaTeX, JSON, BibTeX.
 
-Each holds what the page shows, in its order: ranks, intervals, sources, and the rows that stand apart with the reason.
+Each holds what the page shows, in its order: ranks, intervals, seeds with the spread between them, sources, the rows
+that stand apart with the reason, and (but for CSV, whose lines are rows) what the test set can tell in each column.
 """
 
 from __future__ import annotations
@@ -21,7 +22,15 @@ from .rows import Cell, Column, Row, Table
 
 _TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _TEX |= {letter: "\\" + letter for letter in "&%$#_{}"}
-_TEX |= {"ω": r"$\omega$", "θ": r"$\theta$", "±": r"$\pm$", "×": r"$\times$", "→": r"$\to$", "≤": r"$\leq$"}
+_TEX |= {
+    "σ": r"$\sigma$",
+    "ω": r"$\omega$",
+    "θ": r"$\theta$",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "→": r"$\to$",
+    "≤": r"$\leq$",
+}
 
 
 def as_csv(protocol: Protocol, table: Table) -> str:
@@ -29,12 +38,13 @@ def as_csv(protocol: Protocol, table: Table) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     names = [_column(column) for column in table.columns]
-    head = ["rank", "name", "kind", "details", "sources", "apart", "params", "macs", "latency_ms"]
-    writer.writerow([*head, *(f"{name}{end}" for name in names for end in ("", ".low", ".high"))])
+    head = ["rank", "name", "kind", "details", "seeds", "sources", "apart", "params", "macs", "latency_ms"]
+    writer.writerow([*head, *(f"{name}{end}" for name in names for end in ("", ".low", ".high", ".std"))])
     for row in rows.every(table):
         numbers = [value for cell in row.cells for value in _numbers(cell)]
         cost = [row.cost.params, row.cost.macs, row.cost.latency_ms]
-        words = [row.rank, _safe(row.name), row.kind, "; ".join(row.details), _sources(row), row.apart]
+        words = [row.rank, _safe(row.name), row.kind, "; ".join(row.details)]
+        words += [" ".join(seed.name for seed in row.seeds), _sources(row), row.apart]
         writer.writerow(["" if value is None else value for value in (*words, *cost, *numbers)])
     del protocol  # its name is the file's
     return stream.getvalue()
@@ -53,6 +63,7 @@ def as_json(protocol: Protocol, table: Table) -> str:
         "card": protocol.card,
         "convention": table.convention,
         "ranked_by": _column(table.columns[table.key]),
+        "can_tell_from": {_column(c): reach for c, reach in zip(table.columns, table.reach, strict=False)},
         "rows": [_row(row, table.columns) for row in rows.every(table)],
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
@@ -63,9 +74,11 @@ def _row(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     for column, cell in zip(columns, row.cells, strict=True):
         if cell:
             ends = dict(zip(("low", "high"), cell.ends, strict=False))
-            score = {"value": cell.value, **ends, "unit": column.metric.unit}
+            spread = {} if cell.std is None else {"std": cell.std}
+            score = {"value": cell.value, **ends, **spread, "unit": column.metric.unit}
             scores.setdefault(column.group, {})[column.metric.name] = score
     words = {"rank": row.rank, "name": row.name, "kind": row.kind, "details": list(row.details)}
+    words["seeds"] = [seed.name for seed in row.seeds]
     notes = {"sources": [source.text for source in row.sources], "notes": list(row.notes), "apart": row.apart}
     cost = {"params": row.cost.params, "macs": row.cost.macs, "latency_ms": row.cost.latency_ms}
     given = {**words, **notes, **cost}
@@ -78,6 +91,8 @@ def as_markdown(protocol: Protocol, table: Table) -> str:
     rule = ["--:", "---", "---", *("--:" for _ in table.columns)]
     lines = [f"{protocol.title}; {measures.words(table.convention)}", "", _piped(head), _piped(rule)]
     lines += [_piped(_words(row)) for row in table.rows]
+    if table.reach:
+        lines.append(_piped(["", "*can tell from*", "", *_reached(table)]))
     for part in table.apart:
         lines += [
             "",
@@ -93,9 +108,20 @@ def as_markdown(protocol: Protocol, table: Table) -> str:
 
 def _words(row: Row) -> list[str]:
     marks = "".join(f" ({mark})" for mark in row.marks)
-    more = "; ".join((*row.details, *(source.text for source in row.sources)))
-    cells = [f"{cell.text}{f' ({cell.interval})' if cell.interval else ''}" if cell else "" for cell in row.cells]
+    more = "; ".join((*row.details, *filter(None, [row.seeded]), *(source.text for source in row.sources)))
+    cells = [_number(cell) if cell else "" for cell in row.cells]
     return [str(row.rank or ""), _inline(row.name) + marks + (f" ({_inline(more)})" if more else ""), row.kind, *cells]
+
+
+def _number(cell: Cell) -> str:
+    spread = f" ± {cell.spread}" if cell.spread else ""
+    return cell.text + spread + (f" ({cell.interval})" if cell.interval else "")
+
+
+def _reached(table: Table) -> list[str]:
+    """Print the smallest difference that the test set can tell in each column."""
+    pairs = zip(table.columns, table.reach, strict=True)
+    return ["" if reach is None else measures.number(reach, column.metric.unit) for column, reach in pairs]
 
 
 def _inline(text: str) -> str:
@@ -107,7 +133,7 @@ def _piped(cells: Iterable[str]) -> str:
 
 
 def as_latex(protocol: Protocol, table: Table) -> str:
-    """Write a booktabs table of the rows beside each other: best bold, second underlined, ± half an interval."""
+    """Write a booktabs table of the rows beside each other: best bold, second underlined, ± half an interval, σ."""
     first = {"", *table.thresholds[:1]}
     places = [i for i, column in enumerate(table.columns) if column.metric.threshold in first]
     columns = [table.columns[i] for i in places]
@@ -120,10 +146,15 @@ def as_latex(protocol: Protocol, table: Table) -> str:
     for line, row in enumerate(table.rows):
         marks = f"$^{{{','.join(map(str, row.marks))}}}$" if row.marks else ""
         cells = [_tex_cell(row.cells[i], style[line]) for i, style in zip(places, styles, strict=True)]
-        more = "; ".join(source.text for source in row.sources) or ", ".join(row.details)
+        more = "; ".join(source.text for source in row.sources) or ", ".join(filter(None, [*row.details, row.seeded]))
         body.append(" & ".join([str(row.rank or ""), f"{_tex(row.name)}{marks}", _tex(more), *cells]) + r" \\")
     notes = [rf"\par $^{{{n}}}$ {_tex(note)}" for n, note in enumerate(table.footnotes, start=1)]
+    if table.reach:
+        reached = _reached(table)
+        body += [r"\midrule", " & ".join(["", "can tell from", "", *(reached[i] for i in places)]) + r" \\"]
     caption = f"{protocol.title}; {measures.words(table.convention)}. Equal ranks: the test set cannot tell."
+    caption += f" ±: half the {protocol.interval:.0%} interval over {protocol.cluster}s."
+    caption += " σ: standard deviation between seeds." if table.seeded else ""
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}",
@@ -155,10 +186,11 @@ def _tex_cell(cell: Cell | None, command: str) -> str:
     if cell is None:
         return "--"
     text = f"{command}{{{cell.text}}}" if command else cell.text
+    spread = rf" ($\sigma$ {cell.spread})" if cell.spread else ""
     if not cell.ends:
-        return text
+        return text + spread
     digits = len(cell.text.partition(".")[2])
-    return rf"{text} $\pm$ {(cell.ends[1] - cell.ends[0]) / 2:.{digits}f}"
+    return rf"{text} $\pm$ {(cell.ends[1] - cell.ends[0]) / 2:.{digits}f}{spread}"
 
 
 def _tex(text: str) -> str:
@@ -217,8 +249,8 @@ def _column(column: Column) -> str:
 
 def _numbers(cell: Cell | None) -> tuple[float | None, ...]:
     if cell is None:
-        return (None, None, None)
-    return (cell.value, *(cell.ends or (None, None)))
+        return (None,) * 4
+    return (cell.value, *(cell.ends or (None, None)), cell.std)
 
 
 def _unit(column: Column) -> str:

@@ -163,11 +163,6 @@ def milliseconds(value: float | None) -> str:
     return "–" if value is None else f"{value:.3g}"
 
 
-def resolved(value: float, unit: str) -> str:
-    """Print the smallest difference that a test set resolves, with its unit."""
-    return number(value, unit) + ("" if unit in ("", "1") else f" {'points of %' if unit == '%' else unit}")
-
-
 def interval(score: Score) -> str:
     """Print a score's interval, "" where there is none."""
     if score.low is None or score.high is None:

@@ -76,10 +76,11 @@ def _peers(among: Sequence[Row], table: Table, found: Mapping[str, Result], prob
         if not row.cells[table.key] or not row.pages or any(page not in found for page in row.pages):
             continue
         runs = [found[page] for page in row.pages]
-        read = []
+        read: list[tuple[np.ndarray, tuple[Floats, Floats]]] = []
         for result in runs:
+            first = peers[0].errors[0] if peers else read[0][0] if read else None
             try:
-                read.append(_read(result, column, groups, peers[0].errors[0] if peers else None))
+                read.append(_read(result, column, groups, first))
             except ResultError as fault:
                 problems.append(results.problem(result, fault))
         if len(read) == len(runs):
@@ -92,8 +93,8 @@ def _read(
 ) -> tuple[np.ndarray, tuple[Floats, Floats]]:
     """Return a run's errors, and what they give for a column; raises ResultError unless they fit the first ones."""
     errors = results.errors(result)
-    groups = {f"in_{group}": results.members(errors, group) for group in groups}
-    for name, labels in {"cluster": results.clusters(errors), **groups}.items():
+    inside = {f"in_{group}": results.members(errors, group) for group in groups}
+    for name, labels in {"cluster": results.clusters(errors), **inside}.items():
         if first is not None and not np.array_equal(first[name], labels):
             what = "clusters" if name == "cluster" else "groups"
             raise ResultError(f"errors.npy: its {what} are not those of the other runs; score it again")

@@ -130,6 +130,11 @@ class Table:
         return any(row.cost for row in every(self))
 
     @cached_property
+    def seeded(self) -> bool:
+        """Tell whether any row is a mean over seeds."""
+        return any(len(row.seeds) > 1 for row in every(self))
+
+    @cached_property
     def thresholds(self) -> tuple[str, ...]:
         """Return the thresholds of its AUC and failure rates."""
         return tuple(dict.fromkeys(column.metric.threshold for column in self.columns if column.metric.threshold))

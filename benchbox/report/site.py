@@ -189,7 +189,7 @@ def _environment() -> Environment:
         "capitalise": _capitalise,
         "whole": _whole,
     }
-    environment.filters |= {"size": measures.size, "milliseconds": measures.milliseconds, "resolved": measures.resolved}
+    environment.filters |= {"size": measures.size, "milliseconds": measures.milliseconds, "printed": measures.number}
     environment.globals |= {"colours": COLOURS, "dashes": DASHES}
     return environment
 

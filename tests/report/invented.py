@@ -16,11 +16,11 @@ MOLDS = 24  # different sets of per-face errors; runs share their files, so that
 STEPS = 400  # lines of a training log
 
 
-def fabricate(results: Path, runs: int, protocols: tuple[Protocol, ...] = ()) -> None:
-    """Store `runs` invented runs: every protocol, then methods, variants, budgets and seeds."""
+def fabricate(results: Path, runs: int, protocols: tuple[Protocol, ...] = (), seeds: int = 5) -> None:
+    """Store `runs` invented runs: every protocol, then methods, variants, budgets and `seeds` of each."""
     cards = protocols or tuple(protocol.cards())
     molds = {card.name: [_mold(results.parent / "molds", card, k) for k in range(MOLDS)] for card in cards}
-    for number, (card, method, variant, seed) in enumerate(islice(_places(cards), runs)):
+    for number, (card, method, variant, seed) in enumerate(islice(_places(cards, seeds), runs)):
         mold, scores = molds[card.name][number % MOLDS]
         budget = ("quick", "paper")[variant % 2]
         name = f"v{variant}" + ("+budget=paper" if variant % 2 else "")
@@ -33,9 +33,9 @@ def fabricate(results: Path, runs: int, protocols: tuple[Protocol, ...] = ()) ->
         (folder / "run.json").write_text(json.dumps(run, indent=1))
 
 
-def _places(cards: tuple[Protocol, ...]) -> Iterator[tuple[Protocol, int, int, int]]:
+def _places(cards: tuple[Protocol, ...], seeds: int) -> Iterator[tuple[Protocol, int, int, int]]:
     for method, variant, seed, card in (
-        (m, v, s, c) for m in count() for v, s, c in product(range(4), range(5), cards)
+        (m, v, s, c) for m in count() for v, s, c in product(range(4), range(seeds), cards)
     ):
         yield card, method, variant, seed
 

@@ -222,7 +222,7 @@ def test_a_run_is_opened_from_its_row(open_page):
 
 
 def test_five_hundred_rows_are_sorted_without_a_hitch(browser, tmp_path):
-    fabricate(tmp_path / "results", 500, (protocol.load("300w-full"),))
+    fabricate(tmp_path / "results", 500, (protocol.load("300w-full"),), seeds=1)
     site.render(tmp_path / "results", tmp_path / "site")
     browser.get(f"{(tmp_path / 'site').as_uri()}/protocol/300w-full.html")
     taken = browser.execute_script(

@@ -27,7 +27,10 @@ def test_csv_has_a_line_for_every_row_with_value_and_ends(demo, table):
     second = lines[1]
     assert (second["rank"], second["name"], second["kind"]) == ("1", "demo-a", "trained")
     value = float(second["nme_inter_ocular.full"])
-    assert f"{value:.2f}" == "4.87"
+    assert f"{value:.2f}" == "4.99"
+    assert second["seeds"] == "0 1"
+    assert float(second["nme_inter_ocular.full.std"]) == pytest.approx(0.05 * value / 1.025 / 2**0.5, rel=1e-4)
+    assert lines[2]["nme_inter_ocular.full.std"] == "", "one seed has no spread"
     assert float(second["nme_inter_ocular.full.low"]) == pytest.approx(0.95 * value, rel=1e-5)
     assert second["auc_0.08_inter_ocular.full.low"] == ""
     assert lines[0]["sources"] == "Paper X, Table 1; Paper X, Table 2"
@@ -50,6 +53,11 @@ def test_json_says_what_the_page_says(demo, table):
     assert score["low"] < score["value"] < score["high"]
     assert score["unit"] == "%"
     assert "rank" not in document["rows"][0]
+    assert row["seeds"] == ["0", "1"]
+    assert score["std"] > 0
+    reach = document["can_tell_from"]
+    assert set(reach) == {f"{m}.{g}" for g in demo.groups for m in row["scores"]["full"]}
+    assert 0 < reach["nme_inter_ocular.common"] < reach["nme_inter_ocular.challenging"], "ten faces tell less"
 
 
 def test_markdown_escapes_and_keeps_columns(demo, table):
@@ -59,13 +67,18 @@ def test_markdown_escapes_and_keeps_columns(demo, table):
     piped = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.replace(r"\|", "").count("|") for line in piped}) == 1
     assert "Apart: parameters changed by hand: loss = l1" in text
+    assert "4.99 ± 0.17 (4.74–5.29)" in text
+    assert "mean of 2 seeds: 0, 1" in text
 
 
 def test_latex_marks_the_best_and_the_second_of_what_stands_beside_each_other(demo, table):
     text = exports.as_latex(demo, table)
     rows = [line for line in text.splitlines() if line.endswith(r"\\") and ("demo" in line or "Alpha" in line)]
     assert r"\textbf{4.10}" in rows[0], "the paper's value is the best of the ranking column"
-    assert r"\underline{4.87} $\pm$ 0.27" in rows[1]
+    assert r"\underline{4.99} $\pm$ 0.27 ($\sigma$ 0.17)" in rows[1]
+    assert "mean of 2 seeds: 0, 1" in rows[1]
+    assert "variant wide, budget paper, 2 of 40 without an answer, one seed: 0" in text
+    assert "can tell from" in text
     assert not any("demo-e" in row for row in rows), "a row that stands apart is not in the table"
     assert {row.count("&") for row in rows} == {2 + 9}
     assert text.count(r"\textbf{") >= 9, "one for each column, more where the best is printed twice"

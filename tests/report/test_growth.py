@@ -197,7 +197,7 @@ def test_work_grows_in_a_straight_line(tmp_path, small):
 
 def test_a_board_of_five_hundred_runs_weighs_less_than_a_megabyte(tmp_path):
     card = protocol.load("300w-full")
-    fabricate(tmp_path / "results", 500, (card,))
+    fabricate(tmp_path / "results", 500, (card,), seeds=1)
     planned = site.planned(site.gather(tmp_path / "results"))
     board = planned["protocol/300w-full.html"].content()
     assert len(board) < 1_000_000
@@ -213,7 +213,7 @@ def test_a_board_of_five_hundred_runs_weighs_less_than_a_megabyte(tmp_path):
 
 def test_rows_that_a_page_has_no_room_for_are_counted(tmp_path, monkeypatch):
     monkeypatch.setattr(standings, "_LINES", 30)
-    fabricate(tmp_path / "results", 40, (protocol.load("300w-challenging"),))
+    fabricate(tmp_path / "results", 40, (protocol.load("300w-challenging"),), seeds=1)
     planned = site.planned(site.gather(tmp_path / "results"))
     text = planned["protocol/300w-challenging.html"].content().decode()
     assert "10 weaker rows have no room here" in text

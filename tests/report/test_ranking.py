@@ -35,8 +35,10 @@ def test_rows_that_cannot_be_told_apart_share_a_rank(make, ranked):
     table, problems = ranked()
     assert [(row.name, row.rank) for row in table.rows] == [("demo-a", 1), ("demo-b", 1), ("demo-c", 3)]
     assert problems == []
-    assert table.resolvable is not None
-    assert 0.3 < table.resolvable < 3  # %
+    assert len(table.reach) == len(table.columns)
+    common, challenging, full = (table.reach[i] for i in range(3))
+    assert 0.3 < full < 3  # %
+    assert max(common, full) < challenging, "thirty, forty, ten faces"
 
 
 def test_a_small_difference_on_every_face_is_told_apart(make, ranked):

@@ -25,7 +25,6 @@ def test_only_like_stands_beside_like(board):
     assert [(row.name, row.kind) for row in table.rows] == [
         ("Alpha", "paper"),
         ("demo-a", "trained"),
-        ("demo-a", "trained"),
         ("Demo B", "trained"),
         ("demo-d", "submitted"),
     ]
@@ -44,14 +43,16 @@ def test_rows_that_differ_stand_apart_with_the_reason(board):
 def test_the_best_row_apart_never_leads(board):
     """The trap: demo-e has the smallest error, under another card."""
     assert board.leader is not None
-    assert (board.leader.name, board.leader.cells[2].text) == ("demo-a", "4.87")
-    assert board.counts == {"paper": 3, "weights": 0, "trained": 7, "submitted": 1}
+    assert (board.leader.name, board.leader.cells[2].text) == ("demo-a", "4.99")
+    assert board.counts == {"paper": 3, "weights": 0, "trained": 6, "submitted": 1}, "two seeds are one row"
 
 
 def test_details_name_budget_data_seed_and_failures(board):
-    third = board.tables[0].rows[3]
-    assert third.details == ("variant wide", "budget paper", "seed 0", "2 of 40 without an answer")
-    assert board.tables[0].rows[4].details == ()
+    third = board.tables[0].rows[2]
+    assert third.details == ("variant wide", "budget paper", "2 of 40 without an answer")
+    assert third.seeded == "one seed: 0"
+    last = board.tables[0].rows[3]
+    assert (last.details, last.seeded) == ((), ""), "nothing was trained"
 
 
 def test_a_short_test_set_stands_apart(make, demo, tmp_path):
