@@ -10,17 +10,17 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import discovery
 from .errors import DataError
 
-QUANTITIES = ("params", "macs", "macs_plus_bias")
+QUANTITIES = ("params", "macs", "macs_plus_bias", "bytes")
 _LARGEST = 1_000_000  # bytes
 _SYSTEM = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*")
-_PRINTED = re.compile(r"(\d+(?:\.\d+)?) ?([KMG]?)")
+_PRINTED = re.compile(r"(\d+(?:\.\d+)?) ?([KMG]?)B?")
 _SCALE = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}
 
 
@@ -48,7 +48,8 @@ class Fact:
     system: str
     quantity: str  # one of QUANTITIES
     printed: str
-    why: str = ""  # what is known about a print that no network meets
+    why: str = ""  # what is known about a print that the variant does not meet
+    settings: Mapping[str, str] = field(default_factory=dict)  # as of --set: with them it is met
 
     @property
     def value(self) -> float:
@@ -154,6 +155,12 @@ def _order(value: Any) -> tuple[str, ...]:
     return tuple(map(_system, value))
 
 
+def _settings(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(isinstance(word, str) for word in value.values()):
+        raise ValueError('a table: parameter = "value", as --set takes it')
+    return {_text(key): _text(word) for key, word in value.items()}
+
+
 def _switch(value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError("true | false")
@@ -190,8 +197,9 @@ _FACT: Mapping[str, Callable[[Any], Any]] = {
     "quantity": _quantity,
     "printed": _printed,
     "why": _text,
+    "settings": _settings,
 }
-_OPTIONAL = {"or_equal", "why"}
+_OPTIONAL = {"or_equal", "why", "settings"}
 
 
 def _entries(

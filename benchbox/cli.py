@@ -673,6 +673,7 @@ def data_submission(source: Path, out: Path, device: str, data: Path | None, met
 @click.option("--variant", default="", metavar="V", help="A variant of it; its card's default if not given.")
 @click.option("--layout", default="ibug68", show_default=True, metavar="NAME", help="Landmark scheme; gaze has none.")
 @click.option("--budget", type=click.Choice(plugins.BUDGETS), default="paper", show_default=True, help="Whose sizes.")
+@click.option("--set", "overrides", multiple=True, metavar="K=V", help="Change a parameter.")
 @click.option("--save", is_flag=True, help="Keep it under the results, where `benchbox report` reads it.")
 @_methods_option
 @_results_option
@@ -682,6 +683,7 @@ def profile(
     variant: str,
     layout: str,
     budget: str,
+    overrides: tuple[str, ...],
     save: bool,
     methods: tuple[Path, ...],
     results: Path,
@@ -691,9 +693,12 @@ def profile(
     from . import profile as profiling
     from . import store
 
+    changes = dict(_pair(text) for text in overrides)
     if save:
-        profiling.require_kept(layout, budget)
-    document = profiling.profile(method, variant, layout=layout, budget=budget, methods=methods, say=_say)
+        profiling.require_kept(layout, budget, changes)
+    document = profiling.profile(
+        method, variant, layout=layout, budget=budget, overrides=changes, methods=methods, say=_say
+    )
     if save:
         _say(f"wrote {store.save_profile(results, document)}")
     if as_json:

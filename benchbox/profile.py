@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from . import claims, layouts, plugins, provenance
@@ -35,17 +37,18 @@ def profile(
     *,
     layout: str = LAYOUT,
     budget: str = BUDGET,
+    overrides: Mapping[str, str] = MappingProxyType({}),
     methods: Sequence[Path] = (),
     say: Say = _silent,
 ) -> dict[str, Any]:
     """Return the document of `benchbox profile --json`, latencies in milliseconds.
 
-    Raises PluginError for an unknown method, variant or layout, or a method that does not list its networks.
+    Raises PluginError for an unknown method, variant, layout or override, or a method that does not list its networks.
     """
     card = plugins.card(name, methods)
     variant = variant or card.default
     scheme = _layout(card, layout)
-    networks = _networks(card, variant, budget, scheme)
+    networks = _networks(card, variant, budget, scheme, overrides)
     from .kit import profile as counting
     from .kit import runtime
 
@@ -56,10 +59,11 @@ def profile(
         "method": card.name,
         "variant": variant,
         "budget": budget,
+        "overrides": dict(overrides),
         "points": scheme.count if scheme else None,
         **asdict(found),
         "size_mb": round(4 * found.params / 1e6, 3),
-        "claimed": _claimed(card.name, variant, found) if comparable else [],
+        "claimed": _claimed(card, variant, found, overrides) if comparable else [],
         "networks": [
             {"name": title, "input": [list(tensor.shape) for tensor in example]}
             for title, (_, example) in networks.items()
@@ -75,44 +79,69 @@ def profile(
     }
 
 
-def require_kept(layout: str, budget: str) -> None:
+def require_kept(layout: str, budget: str, overrides: Mapping[str, str] = MappingProxyType({})) -> None:
     """Raise ResultError for sizes that are not kept under `results/`."""
     if (layout, budget) != (LAYOUT, BUDGET):
         raise ResultError(f"only profiles at the {BUDGET} sizes, landmarks as {LAYOUT}, are kept; leave --save out")
+    if overrides:
+        raise ResultError("only profiles of variants as they stand are kept, nothing --set; leave --save out")
 
 
-def count(name: str, variant: str, *, layout: str = LAYOUT, budget: str = BUDGET) -> Count:
-    """Count a variant's networks without timing them; raises PluginError as `profile`."""
-    card = plugins.card(name)
-    networks = _networks(card, variant, budget, _layout(card, layout))
+def count(
+    name: str,
+    variant: str,
+    *,
+    layout: str = LAYOUT,
+    budget: str = BUDGET,
+    overrides: Mapping[str, str] = MappingProxyType({}),
+) -> Count:
+    """Count a variant's networks without timing them, once per process; raises PluginError as `profile`."""
+    return _counted(name, variant, layout, budget, tuple(overrides.items()))
+
+
+@cache  # papers print several sizes of one network
+def _counted(name: str, variant: str, layout: str, budget: str, overrides: tuple[tuple[str, str], ...]) -> Count:
+    return _count(plugins.card(name), variant, layout, budget, dict(overrides))
+
+
+def _count(card: MethodCard, variant: str, layout: str, budget: str, overrides: Mapping[str, str]) -> Count:
+    networks = _networks(card, variant, budget, _layout(card, layout), overrides)
     from .kit import profile as counting
 
     return counting.examine(networks)[0]
 
 
-def _claimed(method: str, variant: str, found: Count) -> list[dict[str, Any]]:
-    """Hold a count against what papers print of this variant: every difference, and what is known about it."""
+def _claimed(card: MethodCard, variant: str, found: Count, overrides: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Hold a count against what papers print of this variant: every difference, and what is known about it.
+
+    Where other settings meet the print, their count stands there, too; other overrides than those meet no claim.
+    """
     said = []
     for fact in claims.load().facts:
-        if fact.system == f"{method}/{variant}":
-            counted = getattr(found, fact.quantity)
-            met, why = fact.beside(counted)
-            said.append(
-                {
-                    "paper": fact.paper,
-                    "table": fact.table,
-                    "quantity": fact.quantity,
-                    "printed": fact.printed,
-                    "counted": counted,
-                    "met": met,
-                    "why": why,
-                }
-            )
+        if fact.system != f"{card.name}/{variant}" or (overrides and dict(overrides) != dict(fact.settings)):
+            continue
+        counted = getattr(found, fact.quantity)
+        met, why = fact.beside(counted)
+        entry = {
+            "paper": fact.paper,
+            "table": fact.table,
+            "quantity": fact.quantity,
+            "printed": fact.printed,
+            "counted": counted,
+            "met": met,
+            "why": why,
+        }
+        if fact.settings and not overrides:
+            other = getattr(_count(card, variant, LAYOUT, BUDGET, fact.settings), fact.quantity)
+            entry["instead"] = {"settings": dict(fact.settings), "counted": other, "met": fact.beside(other)[0]}
+        said.append(entry)
     return said
 
 
-def _networks(card: MethodCard, variant: str, budget: str, layout: Layout | None) -> Networks:
-    params = plugins.settings(card, variant, budget)
+def _networks(
+    card: MethodCard, variant: str, budget: str, layout: Layout | None, overrides: Mapping[str, str]
+) -> Networks:
+    params = plugins.settings(card, variant, budget, overrides)
     module = plugins.load(card)
     if not hasattr(module, "networks"):
         raise PluginError(
@@ -129,14 +158,18 @@ def _networks(card: MethodCard, variant: str, budget: str, layout: Layout | None
 def format_table(document: Mapping[str, Any]) -> str:
     """Write a profile as aligned text."""
     points = f", {document['points']} points" if document["points"] else ""
+    changed = "".join(f", {key}={value}" for key, value in document["overrides"].items())
     lines = [
-        f"{document['method']} {document['variant']} ({document['budget']} sizes{points})",
+        f"{document['method']} {document['variant']}{changed} ({document['budget']} sizes{points})",
         f"  parameters       {document['params']:,} ({document['params_bn_folded']:,} with batch norms folded)",
         f"  MACs             {document['macs']:,} ({document['macs_plus_bias']:,} with biases)",
         f"  size             {document['size_mb']:g} MB (float32, 10⁶ bytes)",
     ]
     for claim in document["claimed"]:
         beside = "met" if claim["met"] else f"not met: {claim['why']}"
+        if instead := claim.get("instead"):
+            settings = " ".join(f"{key}={value}" for key, value in instead["settings"].items())
+            beside += f"; with --set {settings} {instead['counted']:,}: {'met' if instead['met'] else 'not met'}"
         counted = f"{claim['quantity']} {claim['counted']:,}"
         lines.append(f"  claimed          {claim['printed']} ({claim['paper']}, {claim['table']}); {counted}: {beside}")
     for device, engines in document["latency_ms"].items():

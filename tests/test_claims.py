@@ -27,7 +27,13 @@ def read(tmp_path, text):
 
 @pytest.mark.parametrize(
     ("printed", "value", "half"),
-    [("48.5 M", 48.5e6, 5e4), ("335.4 K", 335_400, 50), ("5.28 G", 5.28e9, 5e6), ("257828", 257_828, 0.5)],
+    [
+        ("48.5 M", 48.5e6, 5e4),
+        ("335.4 K", 335_400, 50),
+        ("5.28 G", 5.28e9, 5e6),
+        ("257828", 257_828, 0.5),
+        ("407.4 MB", 407.4e6, 5e4),
+    ],
 )
 def test_a_printed_size_keeps_its_digits(tmp_path, printed, value, half):
     (fact,) = read(tmp_path, FACT.replace("48.5 M", printed)).facts
@@ -50,6 +56,13 @@ def test_a_printed_size_keeps_its_digits(tmp_path, printed, value, half):
 def test_a_wrong_entry_is_refused_by_key(tmp_path, old, new, message):
     with pytest.raises(DataError, match=message):
         read(tmp_path, ORDERING.replace(old, new))
+
+
+def test_settings_are_texts_as_set_takes_them(tmp_path):
+    (fact,) = read(tmp_path, FACT + 'settings = { background = "off" }\n').facts
+    assert fact.settings == {"background": "off"}
+    with pytest.raises(DataError, match=r"settings: .* as --set takes it"):
+        read(tmp_path, FACT + "settings = { background = false }\n")
 
 
 def test_two_orderings_of_one_name_are_refused(tmp_path):

@@ -23,20 +23,86 @@ def quick(monkeypatch):
     monkeypatch.setattr("benchbox.kit.engines.compiled", without)
 
 
-FACTS = {  # parameters, MACs: reproduced from the papers, 68 points
-    ("glsr", "b1"): (478_168, 48_496_768),
-    ("glsr", "gsr"): (735_996, 52_638_592),
-    ("glsr", "glsr"): (1_972_498, 57_674_496),
-    ("sir", "sir"): (3_719_872, 4 * 340_895_424),  # one network, run four times
+# F1 to F18 of the reproduction's fact sheet at 68 points: parameters, MACs, MACs with bias additions. Printed are
+# F1, F2: 16.70 M, 1720.98 M; F3, F4: 24.97 M, 1600.85 M; F5, F6, F7: 3.72 M, 14.88 M, 3.72 M; F8: 48.5 M;
+# F9, F10: 2.91 M, 0.27 G; F11: 24.39 M; F12: 2.74 G, 407.4 MB; F15: 52.6 M; F16: 57.7 M; F17: 1.83 M;
+# F18: 335.4 K, 593.2 K.
+FACTS = {
+    ("ts3", "cpm", "background=off"): (16_703_372, 1_719_664_640, 1_720_980_224),  # F1, F2
+    ("ts3", "cpm", ""): (16_716_687, 1_720_516_608, 1_721_832_384),  # with the background map
+    ("ts3", "hg", "background=off"): (24_965_648, 1_596_260_352, 1_600_847_872),  # F3, F4
+    ("ts3", "hg", ""): (24_967_444, 1_596_719_104, 1_601_307_648),
+    ("sir", "sir", ""): (3_719_872, 4 * 340_895_424, 4 * 340_895_424),  # F5: one network, run four times
+    ("sir", "sir", "fc_bias=on"): (3_720_264, 4 * 340_895_424, 4 * 340_895_816),
+    ("sir", "cr", ""): (14_879_488, 4 * 340_895_424, 4 * 340_895_424),  # F6
+    ("sir", "sir-stack", ""): (3_719_872, 803_904_256, 803_904_256),  # F7
+    ("glsr", "b1", ""): (478_168, 48_496_768, 48_497_416),  # F8
+    ("glsr", "m", ""): (2_911_468, 272_519_936, 272_579_086),  # F9, F10
+    ("glsr", "l", ""): (24_391_148, 5_343_066_880, 5_343_126_030),  # F11
+    ("glsr", "tsr", ""): (101_839_082, 2_744_673_460, 2_747_035_320),  # F12: 407.356 MB
+    ("glsr", "gsr", ""): (735_996, 52_638_592, 52_697_742),  # F15
+    ("glsr", "glsr", ""): (1_972_498, 57_674_496, 57_736_076),  # F16
+    ("glsr", "glsr-lite", ""): (1_831_250, 57_533_696, 57_594_828),  # F17
+    ("glsr", "b1-lite", ""): (336_920, 48_355_968, 48_356_168),  # F18
+    ("glsr", "gsr-lite", ""): (594_748, 52_497_792, 52_556_494),  # F18
+    ("glsr", "release", ""): (478_090 + 44_909, 53_789_216, 53_852_494),
 }
 
 
-@pytest.mark.parametrize(("method", "variant"), FACTS)
-def test_a_profile_counts_what_the_paper_counts(method, variant, monkeypatch):
+@pytest.fixture
+def untimed(monkeypatch):
     monkeypatch.setattr(module, "_latencies", lambda networks, say: {})
-    document = module.profile(method, variant)
-    assert (document["params"], document["macs"]) == FACTS[method, variant]
+
+
+@pytest.mark.parametrize(("method", "variant", "change"), FACTS)
+@pytest.mark.usefixtures("untimed")
+def test_a_profile_counts_what_the_paper_counts(method, variant, change):
+    overrides = dict([change.split("=")]) if change else {}
+    document = module.profile(method, variant, overrides=overrides)
+    assert (document["params"], document["macs"], document["macs_plus_bias"]) == FACTS[method, variant, change]
     assert document["size_mb"] == round(4 * document["params"] / 1e6, 3)
+    assert document["overrides"] == overrides
+
+
+@pytest.mark.usefixtures("untimed")
+def test_a_profile_counts_the_parts_of_glsr():
+    """F13 and F14: the localisation network and the local stage of four parts, from the rows of their layers."""
+    layers = module.profile("glsr")["layers"]
+    counted = {
+        part: [sum(row[key] for row in layers if row["name"].startswith(part)) for key in ("params", "macs", "biases")]
+        for part in ("global reinitialisation", "local re")
+    }
+    assert counted == {
+        "global reinitialisation": [257_828, 4_141_824, 58_502],  # F13: 257.8 K, 4.1 M
+        "local re": [1_236_502, 5_035_904, 2_430],  # F14: about 1.237 M, 5.1 M
+    }
+
+
+@pytest.mark.usefixtures("untimed")
+def test_the_release_has_its_own_count_for_98_points():
+    assert module.profile("glsr", "release", layout="wflw98")["params"] == 493_510 + 44_909
+
+
+@pytest.mark.usefixtures("untimed")
+def test_a_print_that_other_settings_meet_names_them(tmp_path):
+    """TS3 prints the counts of 68 maps and writes of a background map: both counts stand there, and by how much."""
+    by_quantity = {claim["quantity"]: claim for claim in module.profile("ts3", "cpm")["claimed"]}
+    params = by_quantity["params"]
+    assert (params["counted"], params["met"]) == (16_716_687, False)
+    assert params["why"].startswith("+0.10 %; the printed counts are those of 68 maps")
+    assert params["instead"] == {"settings": {"background": "off"}, "counted": 16_703_372, "met": True}
+    with_them = module.profile("ts3", "cpm", overrides={"background": "off"})["claimed"]
+    assert [claim["met"] for claim in with_them] == [True, True]
+    assert module.profile("ts3", "cpm", overrides={"side": "128"})["claimed"] == []  # no paper prints that
+    text = CliRunner().invoke(main, ["profile", "--method", "ts3", "--variant", "cpm"]).stdout
+    assert "with --set background=off 16,703,372: met" in text
+    text = (
+        CliRunner().invoke(main, ["profile", "--method", "ts3", "--variant", "cpm", "--set", "background=off"]).stdout
+    )
+    assert text.startswith("ts3 cpm, background=off (paper sizes, 68 points)")
+    saved = ["profile", "--method", "ts3", "--set", "background=off", "--save", "--results", str(tmp_path)]
+    assert "nothing --set" in CliRunner().invoke(main, saved).output
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("card", plugins.cards(), ids=lambda card: card.name)

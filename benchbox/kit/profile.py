@@ -30,6 +30,11 @@ class Count:
     macs: int
     macs_plus_bias: int
 
+    @property
+    def bytes(self) -> int:
+        """Return the size of the parameters as float32."""
+        return 4 * self.params
+
 
 @dataclass
 class Layer:
