@@ -22,7 +22,7 @@ from .metrics import stats, terms
 from .types import Score, Scores
 
 if TYPE_CHECKING:
-    from .types import Kind, Predictions, Protocol, Truth
+    from .types import Floats, Kind, Predictions, Protocol, Truth
 
 SCORER = 1  # raise when the same predictions would get another number
 _SEED = 0  # of the bootstrap: fixed, so that scoring again gives the same bytes
@@ -35,8 +35,16 @@ def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
     Raises what `items.table` raises for a card, truth or predictions that do not fit together.
     """
     rows = items.table(protocol, truth, predictions)
+    columns = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or () if rows[name].dtype != bool}
+    found, totals = {}, {}
+    for group, inside in truth.groups.items():
+        found[group], totals[group] = _summary(protocol, _within(columns, inside))
+    resampled = stats.resample_tables(list(totals.values()), resamples=protocol.resamples, seed=_SEED)
     return Scores(
-        groups={group: _summary(protocol, rows[inside]) for group, inside in truth.groups.items()},
+        groups={
+            group: _bounded(found[group], scores, protocol.interval)
+            for group, scores in zip(found, resampled, strict=True)
+        },
         count=len(rows),
         failed=int(rows["failed"].sum()),
         errors=rows,
@@ -136,25 +144,35 @@ def _interval_line(scores: Scores, protocol: Protocol) -> list[str]:
 # --- summaries ---------------------------------------------------------------------------------------------------
 
 
-def _summary(protocol: Protocol, rows: np.ndarray) -> dict[str, Score]:
-    """Return every metric over the rows of one group, all intervals from the same resamples.
+def _within(columns: Mapping[str, np.ndarray], inside: np.ndarray) -> Mapping[str, np.ndarray]:
+    """Return the columns of one group, as they are where everything is in it."""
+    return columns if inside.all() else {name: column[inside] for name, column in columns.items()}
+
+
+def _summary(protocol: Protocol, columns: Mapping[str, np.ndarray]) -> tuple[dict[str, Score], Floats]:
+    """Return every metric over the rows of one group, and its terms summed by what is resampled together, (K, 2M).
 
     One metric's terms are held at a time, so that memory does not grow with the number of metrics.
     """
-    units = stats.bins(rows["cluster"], _SEED)
-    count = int(units.max(initial=-1)) + 1
     names = metric_names(protocol)
-    totals, found = np.empty((count, 2 * len(names))), []
+    units = stats.bins(columns["cluster"], _SEED) if protocol.resamples else np.empty(0, np.intp)
+    count = int(units.max(initial=-1)) + 1
+    totals, found = np.empty((count, 2 * len(names))), {}
     for place, name in enumerate(names):
-        one = terms.of(name, rows)
-        found.append(Score(one.score, one.unit))
-        for column, values in ((place, one.values), (place + len(names), one.counts)):
-            totals[:, column] = np.bincount(units, weights=values, minlength=count)
-    scores = stats.resample_sums(totals, resamples=protocol.resamples, seed=_SEED)
-    bounds = stats.percentiles(scores, protocol.interval)
+        one = terms.of(name, columns)
+        found[name] = Score(one.score, one.unit)
+        if count:
+            for column, values in ((place, one.values), (place + len(names), one.counts)):
+                totals[:, column] = np.bincount(units, weights=values, minlength=count)
+    return found, totals
+
+
+def _bounded(found: Mapping[str, Score], resampled: Floats, level: float) -> dict[str, Score]:
+    """Return the scores of a group with their intervals, all from the same resamples (R, M)."""
+    bounds = stats.percentiles(resampled, level)
     return {
         name: score if bound is None else replace(score, low=bound[0], high=bound[1])
-        for name, score, bound in zip(names, found, bounds, strict=True)
+        for (name, score), bound in zip(found.items(), bounds, strict=True)
     }
 
 

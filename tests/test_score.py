@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchbox import datasets, predictions, protocol, score
+from benchbox import datasets, items, predictions, protocol, score
 from benchbox.datasets import split
 from benchbox.errors import DataError, ProtocolError, ResultError
 from benchbox.layouts import IBUG68
@@ -321,6 +321,26 @@ def test_doubled_ids_of_the_truth_are_blamed_on_the_data():
     truth = toy_truth(ids=np.array(["toy/0", "toy/1", "toy/1", "toy/3"]))
     with pytest.raises(DataError, match="toy: 1 ids of the truth are doubled"):
         score.score(CARD, truth, answers(truth, [1] * 4))
+
+
+@pytest.mark.parametrize("ids", [["a", "b"], ["face/1", "face/10", "face/1 "], [f"helen/{k}" for k in range(9000)]])
+def test_distinct_ids_are_told_apart_without_a_table_of_them(ids):
+    assert items._told_apart(np.array(ids))
+    assert not items._told_apart(np.array([*ids, ids[0]]))
+    assert not items._told_apart(np.array(ids).astype(">U20"))  # another byte order: left to the slow way
+    assert not items._told_apart(np.array([], str))
+
+
+def test_a_group_is_scored_as_if_it_stood_alone():
+    """Columns of a group, chosen once, give what its rows give; every kind of metric, in and out of order."""
+    truth = toy_truth()
+    rows = score.score(CARD, truth, answers(truth, [1, 2, 3, 4])).errors
+    inside = np.array([True, False, True, True])
+    columns = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names}
+    for name in score.metric_names(CARD):
+        one, other = terms.of(name, rows[inside]), terms.of(name, score._within(columns, inside))
+        np.testing.assert_array_equal(one.values, other.values)
+        assert one.score == other.score
 
 
 def test_shapes_that_do_not_fit_are_refused():

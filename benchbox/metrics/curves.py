@@ -77,7 +77,9 @@ def ced_steps(errors: Floats, limit: float) -> tuple[Floats, Floats]:
 
 def auc_terms(errors: Floats, threshold: float) -> Floats:
     """Return each face's share (N,) of AUC@T, 1 − min(e, T)/T: AUC is their mean, over any subset or resample."""
-    return 1 - np.minimum(_require(errors, threshold), threshold) / threshold
+    shares = np.minimum(_require(errors, threshold), threshold)
+    shares /= threshold
+    return np.subtract(1, shares, out=shares)
 
 
 def auc(errors: Floats, threshold: float) -> float:
@@ -239,7 +241,7 @@ def _ced_open(errors: Floats, grid: Floats) -> Floats:
 def _require(errors: Floats, threshold: float = 1.0) -> Floats:
     """Return errors as float64 or raise ValueError: a silent NaN would read as a success or vanish."""
     errors = np.asarray(errors, np.float64)
-    if errors.ndim != 1 or len(errors) == 0 or np.isnan(errors).any() or (errors < 0).any():
+    if errors.ndim != 1 or len(errors) == 0 or not errors.min() >= 0:  # NaN is the least
         raise ValueError(f"errors must be one or more numbers ≥ 0, inf for a failed face; got shape {errors.shape}")
     if not 0 < threshold < np.inf:
         raise ValueError(f"threshold must be positive and finite, got {threshold}")

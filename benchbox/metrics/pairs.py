@@ -51,10 +51,11 @@ def sign_flip(differences: Floats, clusters: npt.NDArray[Any], *, flips: int = 1
     total, hits = (2**count if exact else flips), np.zeros(sums.shape[1])
     rows = max(1, stats.CHUNK // count)
     source = np.random.PCG64(seed)
-    for done in range(0, total, rows):
-        many = min(rows, total - done)
-        signs = _patterns(done, many, count) if exact else _random_signs(source, many, count)
-        hits += (np.abs(signs @ sums) >= wanted).sum(axis=0)
+    with stats.one_thread():
+        for done in range(0, total, rows):
+            many = min(rows, total - done)
+            signs = _patterns(done, many, count) if exact else _random_signs(source, many, count)
+            hits += (np.abs(signs @ sums) >= wanted).sum(axis=0)
     return hits / total if exact else (1 + hits) / (1 + total)
 
 

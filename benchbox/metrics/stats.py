@@ -30,9 +30,12 @@ Limits
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 _PACKED_CHARS = 8  # one byte each in 64 bits
+_NAMES = 4096  # looked at at a time
 UNITS = 5_000
 CHUNK = 160_000  # draws at a time: a few MB of working memory, whatever the number of resamples
 
@@ -98,17 +102,38 @@ def resample_sums(totals: Floats, *, resamples: int = 10_000, seed: int = 0) -> 
 
     R is 0 with fewer than two units. For sets too large to hold all their terms: sum metric by metric over `bins`.
     """
-    count = len(totals)
-    if count < 2 or resamples < 1:
-        return np.empty((0, totals.shape[1] // 2))
-    source = np.random.PCG64(seed)
-    rows = max(1, CHUNK // count)
-    sums = np.concatenate(
-        [_weights(source, min(rows, resamples - done), count) @ totals for done in range(0, resamples, rows)]
-    )
-    above, below = np.hsplit(sums, 2)
-    ratios: Floats = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
-    return ratios
+    return resample_tables([totals], resamples=resamples, seed=seed)[0]
+
+
+def resample_tables(tables: Sequence[Floats], *, resamples: int = 10_000, seed: int = 0) -> list[Floats]:
+    """Return `resample_sums` of each of some tables of totals; those of equally many units share their draws."""
+    found = [np.empty((0, totals.shape[1] // 2)) for totals in tables]
+    for count in {len(totals) for totals in tables} if resamples > 0 else ():
+        if count < 2:
+            continue
+        places = [place for place, totals in enumerate(tables) if len(totals) == count]
+        sums = {place: np.empty((resamples, tables[place].shape[1])) for place in places}
+        source, rows = np.random.PCG64(seed), max(1, CHUNK // count)
+        with one_thread():
+            for done in range(0, resamples, rows):
+                weights = _weights(source, min(rows, resamples - done), count)
+                for place in places:
+                    np.matmul(weights, tables[place], out=sums[place][done : done + rows])
+        for place in places:
+            above, below = np.hsplit(sums[place], 2)
+            found[place] = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
+    return found
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Hold matrix products to one thread: those of small ones mostly wait for each other on a busy machine."""
+    held: AbstractContextManager[object] = _pools().limit(limits=1, user_api="blas")
+    return held
+
+
+@cache
+def _pools() -> ThreadpoolController:  # looking for the libraries takes milliseconds
+    return ThreadpoolController()
 
 
 def between_seeds(scores: Sequence[float]) -> tuple[float | None, float | None]:
@@ -164,15 +189,20 @@ def _packed(names: npt.NDArray[Any]) -> npt.NDArray[np.uint64] | None:
     if names.dtype.kind != "U" or not names.dtype.isnative or names.size == 0 or names.itemsize == 0:
         return None
     points = np.ascontiguousarray(names).view(np.uint32).reshape(len(names), -1)
-    packed, used = np.zeros(len(names), np.uint64), 0
-    for column in points.T:
-        low, high = column.min(), column.max()
-        if low == high:  # the same in every name: says nothing of their order
-            continue
-        used += 1
-        if used > _PACKED_CHARS or high > 255:
-            return None
-        packed = packed << np.uint64(8) | column
+    chunks = [slice(start, start + _NAMES) for start in range(0, len(points), _NAMES)]
+    low, high = points[0].copy(), points[0].copy()
+    for rows in chunks:
+        columns = np.ascontiguousarray(points[rows].T)
+        np.minimum(low, columns.min(axis=1), out=low)
+        np.maximum(high, columns.max(axis=1), out=high)
+    telling = np.flatnonzero(low != high)  # the others are the same in every name and say nothing of their order
+    if len(telling) > _PACKED_CHARS or high[telling].max(initial=0) > 255:
+        return None
+    packed = np.zeros(len(names), np.uint64)
+    for rows in chunks:
+        for column in telling:
+            packed[rows] <<= np.uint64(8)
+            packed[rows] |= points[rows, column]
     return packed
 
 
@@ -192,10 +222,17 @@ def _bins(codes: npt.NDArray[np.intp], seed: int) -> npt.NDArray[np.intp]:
     count = int(codes.max(initial=-1)) + 1
     if count <= UNITS:
         return codes
-    order = np.argsort(np.random.PCG64(seed + 1).random_raw(count), kind="stable")
+    order = _order(np.random.PCG64(seed + 1).random_raw(count))
     dealt = np.empty(count, np.intp)
     dealt[order] = np.arange(count) % UNITS
     return dealt[codes]
+
+
+def _order(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
+    """Return the stable order of numbers of which hardly any two are equal, by the faster sort."""
+    order = np.argsort(numbers)
+    ordered = numbers[order]
+    return order if (ordered[1:] != ordered[:-1]).all() else np.argsort(numbers, kind="stable")
 
 
 def _sums_by(units: npt.NDArray[np.intp], count: int, values: Floats) -> Floats:

@@ -17,12 +17,13 @@ metric                                value and count of an item
 ====================================  ==================================================================================
 
 Counts are taken among the rows that are given: choose the rows first (a group, what two methods both answered), then
-ask for terms.
+ask for terms. Rows are a structured array or columns by name, which are faster where many metrics read the same.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ from . import curves
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats
+
+    Rows = np.ndarray | Mapping[str, np.ndarray]
 
 BY_PERSON = "_person"
 BY_SEQUENCE = ("error_cm_dot", "msd_cm", "jitter_px", "bias_px")
@@ -51,6 +54,8 @@ class Terms:
     @property
     def score(self) -> float | None:
         """Return the score, None where no item counts."""
+        if len(self.counts) and self.counts.min() == 1 == self.counts.max():  # all count, the usual case
+            return float(self.values.mean())
         inside = self.counts > 0
         if not inside.any():
             return None
@@ -75,32 +80,34 @@ def falls(metric: str) -> bool:
     return not metric.startswith("auc_")
 
 
-def of(metric: str, rows: np.ndarray) -> Terms:
+def of(metric: str, rows: Rows) -> Terms:
     """Return the terms of a metric over rows (N,) of a table of errors.
 
     Raises KeyError for a metric that the table has no column for.
     """
     values, counts = _terms(metric, rows)
     counts = np.asarray(counts, np.float64)
-    return Terms(metric, unit(metric), falls(metric), np.where(counts > 0, values, 0.0), counts)
+    kept = values if len(counts) and counts.min() > 0 else np.where(counts > 0, values, 0.0)
+    return Terms(metric, unit(metric), falls(metric), kept, counts)
 
 
-def answered(metric: str, rows: np.ndarray) -> Bools:
+def answered(metric: str, rows: Rows) -> Bools:
     """Return the rows (N,) that count for a metric: for a mean, those with an answer; for AUC and FR, all."""
     counts: Bools = np.asarray(_terms(metric, rows)[1]).astype(bool)
     return counts
 
 
-def _terms(metric: str, rows: np.ndarray) -> tuple[Floats, Floats | Bools]:
+def _terms(metric: str, rows: Rows) -> tuple[Floats, Floats | Bools]:
     if match := _LANDMARKS.fullmatch(metric):
         measure, threshold, convention = match.groups()
         errors = rows[f"nme_{convention}"]
         if measure == "nme":
-            return 100 * np.nan_to_num(errors, posinf=0.0), np.isfinite(errors)
+            known = np.isfinite(errors)
+            return 100 * (errors if known.all() else np.where(known, errors, 0.0)), known
         if measure == "auc":
-            shares = curves.auc_terms(errors, float(threshold)) if len(rows) else np.empty(0)
-            return shares, np.ones(len(rows), bool)
-        return 100 * (errors > float(threshold)).astype(np.float64), np.ones(len(rows), bool)
+            shares = curves.auc_terms(errors, float(threshold)) if len(errors) else np.empty(0)
+            return shares, np.ones(len(errors))
+        return np.where(errors > float(threshold), 100.0, 0.0), np.ones(len(errors))
     if metric in BY_SEQUENCE:
         return _shared(rows[metric], rows["sequence"])
     if metric.endswith(BY_PERSON):

@@ -6,6 +6,7 @@ from itertools import combinations_with_replacement
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from benchbox.metrics import stats, terms
 
@@ -144,6 +145,36 @@ def test_scores_share_their_resamples():
         np.testing.assert_allclose(together[:, [column]], alone, rtol=1e-13)
 
 
+def test_tables_share_their_draws_to_the_bit():
+    """Groups of one score: the same weights, drawn once where they have equally many units."""
+    rng = np.random.default_rng(4)
+    tables = [rng.random((count, width)) for count, width in ((30, 4), (30, 4), (12, 4), (1, 6), (0, 2), (30, 2))]
+    together = stats.resample_tables(tables, resamples=6000, seed=3)
+    for totals, found in zip(tables, together, strict=True):
+        np.testing.assert_array_equal(found, stats.resample_sums(totals, resamples=6000, seed=3))
+    assert [len(found) for found in together] == [6000, 6000, 6000, 0, 0, 6000]
+    assert [found.shape for found in stats.resample_tables(tables[:1], resamples=0)] == [(0, 2)]
+
+
+def test_products_are_held_to_one_thread_for_a_while():
+    """The trap: two threads of a busy machine spun 16 seconds on a second's work."""
+
+    def threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    before = threads()
+    with stats.one_thread():
+        assert threads() <= {1}
+    assert threads() == before
+
+
+def test_equal_random_numbers_keep_their_order():
+    numbers = np.random.default_rng(5).integers(0, 50, 3000).astype(np.uint64)
+    np.testing.assert_array_equal(stats._order(numbers), np.argsort(numbers, kind="stable"))
+    apart = np.random.default_rng(5).permutation(3000).astype(np.uint64)
+    np.testing.assert_array_equal(stats._order(apart), np.argsort(apart))
+
+
 def test_order_of_faces_and_kind_of_label_do_not_matter():
     rng = np.random.default_rng(3)
     values, labels = rng.random(80), rng.integers(0, 9, 80)
@@ -224,6 +255,7 @@ def test_clusters_are_numbered_in_their_order_without_sorting(kind):
         ["视频1", "a", "视频0"],  # too wide for a byte
         ["abcdefghi", "bcdefghij", "abcdefghk"],  # nine characters differ
         ["same", "same"],
+        [f"face/{k % 7001}" for k in range(9000)],  # more than are looked at at a time
         ["", ""],
     ],
 )
