@@ -46,7 +46,7 @@ def board(
     groups = [column.group for column in table.columns if column.metric == metric]
     if len(groups) > 1 and beside:
         drawn.append(_groups(table, metric, groups, beside, labels))
-    priced = [row for row in beside if row.cost.macs]
+    priced = [row for row in beside if row.cost.macs and not row.cost.paper]  # counts of the network that was measured
     if len(priced) > 1:
         drawn.append(_costs(table, metric, priced, labels))
     faces, more = _pointmap(protocol, table, found, varied, labels)

@@ -80,7 +80,8 @@ def _row(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     words = {"rank": row.rank, "name": row.name, "kind": row.kind, "details": list(row.details)}
     words["seeds"] = [seed.name for seed in row.seeds]
     notes = {"sources": [source.text for source in row.sources], "notes": list(row.notes), "apart": row.apart}
-    cost = {"params": row.cost.params, "macs": row.cost.macs, "latency_ms": row.cost.latency_ms}
+    cost: dict[str, Any] = {"params": row.cost.params, "macs": row.cost.macs, "latency_ms": row.cost.latency_ms}
+    cost |= {"cost_at": "the paper's sizes" if row.cost.paper else None, "latency_on": row.cost.machine}
     given = {**words, **notes, **cost}
     return {key: value for key, value in given.items() if value not in (None, "", [])} | {"scores": scores}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
@@ -17,6 +17,7 @@ from .atlas import AtlasPage
 from .charts import Chart
 from .compare import ComparePage
 from .controls import Filter, Switch
+from .costs import Profiles
 from .guide import GuidePage
 from .ranking import Ranked
 from .results import Problem, Result
@@ -36,6 +37,7 @@ class Sources:
     references: References
     results: tuple[Result, ...]
     problems: tuple[Problem, ...]
+    profiles: Profiles = field(default_factory=dict)  # what `benchbox profile --save` has kept
     verdicts: Callable[[], tuple[Verdict, ...]] = tuple  # asked for by the pages of methods alone
 
 

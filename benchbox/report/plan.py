@@ -183,7 +183,9 @@ class _Plan:
     def _board(self, protocol: Protocol) -> Board:
         if protocol.name not in self._boards:
             own = self.by_protocol.get(protocol.name, [])
-            self._boards[protocol.name] = standings.board(protocol, own, self.sources.references, self.methods)
+            self._boards[protocol.name] = standings.board(
+                protocol, own, self.sources.references, self.methods, self.sources.profiles
+            )
         return self._boards[protocol.name]
 
     def _board_inputs(self, protocol: Protocol) -> str:
@@ -194,7 +196,7 @@ class _Plan:
 
     @cached_property
     def _common(self) -> str:
-        return _digest(self.sources.references, self.sources.methods, self.sources.problems)
+        return _digest(self.sources.references, self.sources.methods, self.sources.problems, self.sources.profiles)
 
     def _all_inputs(self, results: Iterable[Result]) -> list[str]:
         return [self._run_inputs(result) for result in results]

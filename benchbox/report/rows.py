@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 
 from benchbox.types import Kind, MethodCard, Protocol, Score
 
-from . import measures
+from . import costs, measures
+from .costs import NO_COST, Cost, Profiles
 from .measures import Metric
 from .quoted import Source
 from .results import Result, slug
@@ -48,18 +50,6 @@ class Spot:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a network weighs and takes; None where it was not measured."""
-
-    params: float | None = None
-    macs: float | None = None
-    latency_ms: float | None = None
-
-    def __bool__(self) -> bool:
-        return self != Cost()
-
-
-@dataclass(frozen=True)
 class Seed:
     """One run of a row that was trained."""
 
@@ -87,7 +77,7 @@ class Row:
     data: str = ""  # named data variant, "" for a paper's row
     extra: str = ""  # "some" or "none": training data beside the card's
     seeds: tuple[Seed, ...] = ()  # () where nothing was trained
-    cost: Cost = Cost()
+    cost: Cost = NO_COST
 
     @property
     def pages(self) -> tuple[str, ...]:
@@ -126,8 +116,13 @@ class Table:
 
     @cached_property
     def costs(self) -> bool:
-        """Tell whether any row knows what its network weighs."""
-        return any(row.cost for row in every(self))
+        """Tell whether it has columns of what networks weigh: wherever anything was measured here."""
+        return any(row.kind != "paper" for row in every(self))
+
+    @cached_property
+    def machines(self) -> tuple[str, ...]:
+        """Name where its latencies were taken."""
+        return tuple(sorted({row.cost.machine for row in every(self)} - {""}))
 
     @cached_property
     def seeded(self) -> bool:
@@ -253,7 +248,9 @@ def _flaws(family: Family) -> list[str]:
     return facts + ([f"{failed:,} of {total:,} without an answer"] if failed else [])
 
 
-def measured(family: Family, protocol: Protocol, methods: Mapping[str, MethodCard]) -> Row:
+def measured(
+    family: Family, protocol: Protocol, methods: Mapping[str, MethodCard], profiles: Profiles = MappingProxyType({})
+) -> Row:
     """Say everything about a run, or several that differ in their seed only, but the numbers of a table."""
     first = family[0]
     return Row(
@@ -269,19 +266,8 @@ def measured(family: Family, protocol: Protocol, methods: Mapping[str, MethodCar
         data=first.data or "not recorded",
         extra="some" if protocol.extra else "none",
         seeds=tuple(Seed(r.run.seed, r.page + ".html") for r in family if r.kind == "trained"),
-        cost=cost(first),
+        cost=costs.cost(first, profiles),
     )
-
-
-def cost(result: Result) -> Cost:
-    """Read what the run's record says about its network; anything that is no positive number was not measured."""
-    table = result.run.record.get("profile")
-    found = {}
-    for key in ("params", "macs", "latency_ms"):
-        value = table.get(key) if isinstance(table, dict) else None
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf"):
-            found[key] = float(value)
-    return Cost(**found)
 
 
 def cell(score: Score | None) -> Cell | None:

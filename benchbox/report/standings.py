@@ -12,11 +12,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from benchbox.references import References
 from benchbox.types import MethodCard, Protocol, Score
 
 from . import measures, quoted, rows, seeds
+from .costs import Profiles
 from .quoted import Line
 from .results import Result
 from .rows import KINDS, Board, Cell, Column, Part, Row, Spot, Table
@@ -26,13 +28,17 @@ _LINES = 500  # measured lines that one page shows: two thirds of a megabyte
 
 
 def board(
-    protocol: Protocol, results: Sequence[Result], references: References, methods: Mapping[str, MethodCard]
+    protocol: Protocol,
+    results: Sequence[Result],
+    references: References,
+    methods: Mapping[str, MethodCard],
+    profiles: Profiles = MappingProxyType({}),
 ) -> Board:
     """Lay out the leaderboard of one protocol; `results` are the runs of this protocol."""
     lines = quoted.lines(protocol, references)
     names = _names(results, lines)
     families = seeds.families(results)
-    measured = [(seeds.scores(family), rows.measured(family, protocol, methods)) for family in families]
+    measured = [(seeds.scores(family), rows.measured(family, protocol, methods, profiles)) for family in families]
     drafts = []
     for convention, metrics in measures.ordered(names, protocol).items():
         columns = tuple(Column(metric, group) for metric in metrics for group in protocol.groups)

@@ -11,7 +11,7 @@ import pytest
 import benchbox.report
 from benchbox.errors import DataError
 from benchbox.references import References
-from benchbox.report import atlas, faces, samples, site, standings
+from benchbox.report import atlas, faces, folder, samples, site, standings
 from benchbox.report import results as stored
 from benchbox.report.pages import Sources
 
@@ -124,7 +124,7 @@ def test_no_licensed_pixel_can_reach_the_site():
         if "imencode" in names:
             makers.add(path.name)
     assert makers == {"faces.py"}
-    assert site._PICTURE == ".jpg"
+    assert folder.PICTURE == ".jpg"
 
 
 def test_a_picture_put_into_the_site_by_hand_is_found(demo, laid, tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ import pytest
 
 import benchbox
 from benchbox import protocol, references, report
-from benchbox.report import memo, site, standings
+from benchbox.report import folder, memo, printing, site, standings
 from benchbox.types import Protocol
 
 from .invented import fabricate
@@ -32,13 +32,13 @@ def small() -> tuple[Protocol, ...]:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of all pages that are laid out and printed from now on."""
     paths: list[str] = []
-    real = site._html
+    real = printing.html
 
     def noted(environment: Any, page: Any) -> bytes:
         paths.append(page.path)
         return real(environment, page)
 
-    monkeypatch.setattr(site, "_html", noted)
+    monkeypatch.setattr(printing, "html", noted)
     return paths
 
 
@@ -118,11 +118,11 @@ def test_a_forged_memo_and_manifest_do_not_hide_an_edit(tmp_path, small):
     fabricate(results, 4, small)
     report.render(results, out)
     page = out / "protocol" / "300w-challenging.html"
-    before = site._digest(page.read_bytes())
+    before = folder.digest(page.read_bytes())
     page.write_text(page.read_text().replace("method-000", "method-001"))
     for path in (out / "manifest.json", out / ".cache" / "pages.json"):
         assert before in path.read_text()
-        path.write_text(path.read_text().replace(before, site._digest(page.read_bytes())))
+        path.write_text(path.read_text().replace(before, folder.digest(page.read_bytes())))
     assert "protocol/300w-challenging.html: differs" in report.stale(results, out)
 
 

@@ -12,8 +12,8 @@ import pytest
 
 from benchbox import protocol, report
 from benchbox.errors import ResultError
+from benchbox.report import folder, site
 from benchbox.report import results as stored
-from benchbox.report import site
 from benchbox.report.pages import Sources
 
 VOID = {"meta", "link", "br", "img", "hr", "input", "circle", "rect"}
@@ -288,7 +288,7 @@ def test_an_unwritable_site_is_one_clear_line(results, tmp_path):
 
 def test_an_interrupted_first_rendering_can_be_done_again(results, tmp_path, monkeypatch):
     out = tmp_path / "site"
-    real, written = site._replace, []
+    real, written = folder._replace, []
 
     def stop(path: Path, content: bytes) -> None:
         real(path, content)
@@ -296,9 +296,9 @@ def test_an_interrupted_first_rendering_can_be_done_again(results, tmp_path, mon
         if len(written) == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(site, "_replace", stop)
+    monkeypatch.setattr(folder, "_replace", stop)
     with pytest.raises(KeyboardInterrupt):
         report.render(results, out)
-    monkeypatch.setattr(site, "_replace", real)
+    monkeypatch.setattr(folder, "_replace", real)
     report.render(results, out)
     assert report.stale(results, out) == []

@@ -1,0 +1,74 @@
+"""Pages printed: the templates, what they may call, and which one prints which page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from . import measures
+from .atlas import AtlasPage
+from .compare import ComparePage
+from .guide import GuidePage
+from .pages import BoardPage, IndexPage, MethodPage, Page
+from .plan import Draft
+from .runs import RunPage
+
+COLOURS = ("#0072b2", "#c44e00", "#007a5a", "#a3337a", "#4a4a4a", "#8a6a00", "#2f7fc9", "#6d48c4")
+DASHES = ("", "", "7 3", "", "2 3", "9 3 2 3", "5 2", "1 3", *("6 2 1 2",) * 8, *("12 4",) * 8)
+_TEMPLATES: Mapping[type, str] = {
+    IndexPage: "index.html",
+    BoardPage: "board.html",
+    MethodPage: "method.html",
+    RunPage: "run.html",
+    ComparePage: "compare.html",
+    AtlasPage: "atlas.html",
+    GuidePage: "guide.html",
+}
+_TEMPLATES_FOLDER = Path(__file__).parent / "templates"
+_WHOLE = 28  # characters
+
+
+def environment() -> Environment:
+    """Return the templates with all that they may call; whatever they print is escaped."""
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES_FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters |= {
+        "words": measures.words,
+        "short": measures.short,
+        "capitalise": _capitalise,
+        "whole": _whole,
+    }
+    made.filters |= {"size": measures.size, "milliseconds": measures.milliseconds, "printed": measures.number}
+    made.globals |= {"colours": COLOURS, "dashes": DASHES}
+    return made
+
+
+def _capitalise(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _whole(text: str) -> str:
+    """Keep a few words on one line."""
+    return text.replace(" ", "\u00a0") if len(text) < _WHOLE else text
+
+
+def html(environment: Environment, page: Page) -> bytes:
+    """Print a page."""
+    template = environment.get_template(_TEMPLATES[type(page)])
+    return template.render(page=page, root="../" * page.path.count("/")).encode()
+
+
+def printed(environment: Environment, draft: Draft) -> bytes:
+    """Lay out and print a page, or return what a file holds."""
+    made = draft.content()
+    if isinstance(made, bytes):
+        return made
+    return made.encode() if isinstance(made, str) else html(environment, made)
