@@ -91,6 +91,7 @@ def test_only_commands_that_exist_are_offered():
         "run",
         "score",
         "show",
+        "sweep",
         "test",
     ]
 

@@ -1,0 +1,90 @@
+"""Commands for who writes a method: profile, new, test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benchbox import plugins
+
+from .shell import FOLDER, fail, json_option, main, methods_option, pair, print_json, results_option, say
+
+
+@main.command()
+@click.option("--method", required=True, metavar="NAME", help="A method; `benchbox list methods` names them.")
+@click.option("--variant", default="", metavar="V", help="A variant of it; its card's default if not given.")
+@click.option("--layout", default="ibug68", show_default=True, metavar="NAME", help="Landmark scheme; gaze has none.")
+@click.option("--budget", type=click.Choice(plugins.BUDGETS), default="paper", show_default=True, help="Whose sizes.")
+@click.option("--set", "overrides", multiple=True, metavar="K=V", help="Change a parameter.")
+@click.option("--save", is_flag=True, help="Keep it under the results, where `benchbox report` reads it.")
+@methods_option
+@results_option
+@json_option
+def profile(
+    method: str,
+    variant: str,
+    layout: str,
+    budget: str,
+    overrides: tuple[str, ...],
+    save: bool,
+    methods: tuple[Path, ...],
+    results: Path,
+    as_json: bool,
+) -> None:
+    """Count parameters and MACs of a method's networks and time them; needs neither data nor weights."""
+    from benchbox import profile as profiling
+    from benchbox import store
+
+    changes = dict(pair(text) for text in overrides)
+    if save:
+        profiling.require_kept(layout, budget, changes)
+    document = profiling.profile(
+        method, variant, layout=layout, budget=budget, overrides=changes, methods=methods, say=say
+    )
+    if save:
+        say(f"wrote {store.save_profile(results, document)}")
+    if as_json:
+        print_json(document)
+    else:
+        click.echo(profiling.format_table(document))
+
+
+@main.group()
+def new() -> None:
+    """Start something of your own."""
+
+
+@new.command(name="method")
+@click.argument("name")
+@click.option("--methods", type=FOLDER, metavar="DIR", default=Path("methods"), show_default=True, help="Where to.")
+def new_method(name: str, methods: Path) -> None:
+    """Write a small working method folder to start from."""
+    from benchbox import scaffold
+
+    folder = scaffold.new_method(name, methods)
+    click.echo(f"wrote {folder}")
+    click.echo(f"next: benchbox test method {name} --methods {methods}")
+    click.echo(f"      benchbox run --method {name} --methods {methods} --protocol synth-300w-full")
+
+
+@main.group(name="test")
+def test_() -> None:
+    """Try whether something keeps its contract."""
+
+
+@test_.command(name="method")
+@click.argument("name")
+@click.option("--variant", default="", metavar="V", help="A variant of it; its card's default if not given.")
+@methods_option
+def test_method(name: str, variant: str, methods: tuple[Path, ...]) -> None:
+    """Train and try a method on a few synthetic faces; exit 1 and say what to change if it breaks the contract."""
+    card = plugins.card(name, methods)
+    plugins.settings(card, variant, "smoke")
+    from benchbox import conformance
+
+    checks = conformance.check(card, variant=variant)
+    for check in checks:
+        click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}")
+    if not all(check.ok for check in checks):
+        fail()

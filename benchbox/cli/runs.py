@@ -1,0 +1,156 @@
+"""Commands that make runs: run, sweep, score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benchbox import plugins
+
+from .shell import (
+    FOLDER,
+    columns,
+    data_option,
+    data_root,
+    fail,
+    json_option,
+    main,
+    methods_option,
+    pair,
+    print_json,
+    results_option,
+    say,
+)
+
+
+@main.command()
+@click.option("--method", required=True, metavar="NAME", help="A method; `benchbox list methods` names them.")
+@click.option("--variant", default="", metavar="V", help="A variant of it; its card's default if not given.")
+@click.option("--protocol", required=True, metavar="NAME", help="A protocol, options appended: 300w-full+box=….")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--budget", type=click.Choice(plugins.BUDGETS), default="quick", show_default=True)
+@click.option("--set", "overrides", multiple=True, metavar="K=V", help="Change a parameter; such a row is not ranked.")
+@data_option
+@results_option
+@methods_option
+@click.option("--resume/--fresh", default=True, help="Go on with what is there (default), or delete it first.")
+def run(
+    method: str,
+    variant: str,
+    protocol: str,
+    seed: int,
+    device: str,
+    budget: str,
+    overrides: tuple[str, ...],
+    data: Path | None,
+    results: Path,
+    methods: tuple[Path, ...],
+    resume: bool,
+) -> None:
+    """Train a method, predict the test faces, score, and leave a record."""
+    changes = dict(pair(text) for text in overrides)
+    from benchbox import pipeline, score
+
+    request = pipeline.Request(
+        method=method,
+        protocol=protocol,
+        variant=variant,
+        seed=seed,
+        device=device,
+        budget=budget,
+        overrides=changes,
+        data=data_root(data),
+        results=results,
+        methods=methods,
+        fresh=not resume,
+    )
+    try:
+        outcome = pipeline.run(request, say)
+    except KeyboardInterrupt:
+        say("interrupted; the same command goes on from here" + ("" if resume else " (without --fresh)"))
+        raise click.exceptions.Exit(130) from None
+    for note in outcome.notes:
+        say(f"note: {note}")
+    click.echo(score.format_table(outcome.scored.scores, outcome.scored.protocol))
+    click.echo(f"run:  {outcome.run.folder}")
+    away = "" if results == Path("results") else f" --results {results}"
+    click.echo(f"next: benchbox report{away}")
+
+
+@main.command()
+@click.option(
+    "--methods", "names", required=True, metavar="M,…", help="Methods: NAME, NAME:VARIANT, or NAME:* for all variants."
+)
+@click.option("--protocols", required=True, metavar="P,…", help="Protocols; a method runs on those of its task.")
+@click.option("--seeds", default="0", show_default=True, metavar="N,…", help="Seeds: 1,2,3 or 1-3.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--budget", type=click.Choice(plugins.BUDGETS), default="quick", show_default=True)
+@click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Print the commands; run none.")
+@data_option
+@results_option
+@click.option("--methods-from", "methods", type=FOLDER, metavar="DIR", multiple=True, help="As --methods of `run`.")
+@json_option
+def sweep(
+    names: str,
+    protocols: str,
+    seeds: str,
+    device: str,
+    budget: str,
+    executor: str,
+    dry_run: bool,
+    data: Path | None,
+    results: Path,
+    methods: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Run methods on protocols with seeds; what is finished stays, what fails does not stop the others."""
+    from benchbox import pipeline
+    from benchbox import sweep as sweeping
+
+    like = pipeline.Request(
+        method="", protocol="", device=device, budget=budget, data=data_root(data), results=results, methods=methods
+    )
+    todo = sweeping.requests(names.split(","), protocols.split(","), sweeping.seeds(seeds), like, say)
+    if dry_run:
+        for request in todo:
+            click.echo(pipeline.command(request))
+        return
+    ended: list[tuple[pipeline.Request, int]] = []
+    try:
+        for request, code in sweeping.EXECUTORS[executor](todo):
+            ended.append((request, code))
+            say(f"[{len(ended)}/{len(todo)}] {pipeline.command(request)}: {sweeping.outcome(code)}")
+    except KeyboardInterrupt:
+        say(f"interrupted after {len(ended)} of {len(todo)}; the same command goes on from here")
+        raise click.exceptions.Exit(130) from None
+    rows = [sweeping.row(request, code) for request, code in ended]
+    if as_json:
+        print_json(rows)
+    else:
+        columns([tuple(str(value) for value in row.values()) for row in rows])
+    if any(code for _, code in ended):
+        fail()
+
+
+@main.command()
+@click.argument("predictions", type=FOLDER)
+@click.option("--protocol", required=True, metavar="NAME", help="What to score against.")
+@click.option("--method", required=True, metavar="NAME", help="The name to score under.")
+@data_option
+@click.option("--results", type=FOLDER, metavar="DIR", help="Keep them as a submitted run in this folder.")
+@json_option
+def score(
+    predictions: Path, protocol: str, method: str, data: Path | None, results: Path | None, as_json: bool
+) -> None:
+    """Score a file of PREDICTIONS (.npz, .csv, or the .txt of COFW-68); needs annotations, no pictures."""
+    from benchbox import external
+    from benchbox import score as scoring
+
+    scored = external.score_file(predictions, protocol, method, data_root(data), results, say)
+    if as_json:
+        print_json(scored.document)
+    else:
+        click.echo(scoring.format_table(scored.scores, scored.protocol))

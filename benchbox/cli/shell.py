@@ -1,0 +1,106 @@
+"""What all commands share: the group, how faults end, options, and how things are printed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from benchbox import __version__
+from benchbox.errors import BenchboxError
+
+Command = Callable[..., Any]
+
+
+class Fault(click.ClickException):
+    """A BenchboxError on its way out: one line, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        """Print it."""
+        click.echo(f"error: {' '.join(self.format_message().split())}", err=True, file=file)
+
+
+class Benchbox(click.Group):
+    """The command group: faults that the user can mend end as one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; end what a user can mend, and Ctrl-C, in one line."""
+        try:
+            return super().invoke(ctx)
+        except BenchboxError as fault:
+            raise Fault(str(fault)) from fault
+        except click.UsageError as fault:
+            if "\n" in fault.message:  # a group without a command: its help
+                raise
+            where = fault.ctx.command_path if fault.ctx else ctx.command_path
+            raise Fault(f"{fault.format_message().rstrip('.')}; `{where} --help` says how it is used") from fault
+        except KeyboardInterrupt:
+            say("interrupted")
+            raise click.exceptions.Exit(130) from None
+
+
+def say(line: str) -> None:
+    """Print progress or a note: on stderr."""
+    click.echo(line, err=True)
+
+
+def print_json(document: Any) -> None:
+    """Print the one document of `--json`."""
+    click.echo(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def fail() -> NoReturn:
+    """End with exit code 1: a check failed."""
+    raise click.exceptions.Exit(1)
+
+
+def data_root(given: Path | None) -> Path:
+    """Return the data root: as given, else `BENCHBOX_DATA`, else `./data`."""
+    return given or Path(os.environ.get("BENCHBOX_DATA") or "data")
+
+
+FOLDER = click.Path(path_type=Path)
+data_option = click.option("--data", type=FOLDER, metavar="ROOT", help="Data root; else BENCHBOX_DATA, else ./data.")
+results_option = click.option(
+    "--results", type=FOLDER, metavar="DIR", default=Path("results"), show_default=True, help="Where runs are kept."
+)
+methods_option = click.option(
+    "--methods",
+    type=FOLDER,
+    metavar="DIR",
+    multiple=True,
+    help="A method's folder, or a folder of them, for this call.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group(
+    "benchbox", cls=Benchbox, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="benchbox")
+def main() -> None:
+    """Benchmark suite and leaderboard for facial landmarks and gaze.
+
+    Start with `benchbox run --method glsr --protocol synth-300w-full`; it needs no data.
+    """
+
+
+def columns(rows: list[tuple[str, ...]]) -> None:
+    """Print rows in aligned columns."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    for row in rows:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Read `key=value` of --set."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise click.UsageError(f"--set {text}: write key=value")
+    return key.strip(), value.strip()
