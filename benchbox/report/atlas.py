@@ -66,7 +66,7 @@ def page(
 ) -> AtlasPage:
     """Lay out the atlas of a protocol; a run whose predictions cannot be used is left out and named."""
     columns = samples.columns if samples else ()
-    names = drawing.names([(column.row, column.result) for column in columns], methods)
+    names = drawing.names([(bool(column.row.apart), column.result) for column in columns], methods)
     faults = list(problems)
     answers: list[tuple[int, str, Floats]] = []
     for place, name in enumerate(names):

@@ -55,7 +55,7 @@ def page(
     if samples is None:
         return ComparePage(path(protocol.name), protocol, board_path(protocol.name), "", (), 1, "", problems)
     metric = samples.metric
-    names = drawing.names([(column.row, column.result) for column in samples.columns], methods)
+    names = drawing.names([(bool(column.row.apart), column.result) for column in samples.columns], methods)
     thinned = -(-len(samples.ids) // _ITEMS)
     return ComparePage(
         path=path(protocol.name),

@@ -31,7 +31,13 @@ def board(
     pairs = [(row, result) for row, result in samples.varied(shown, found) if result.page + ".html" == row.page]
     pairs = pairs[: charts.CURVES]  # a curve is a run's: the first seed stands for its row
     varied = [row for row, _ in pairs]
-    labels = dict(zip([row.page for row in varied], names(pairs, methods), strict=True))
+    labels = dict(
+        zip(
+            [row.page for row in varied],
+            names([(bool(row.apart), result) for row, result in pairs], methods),
+            strict=True,
+        )
+    )
     drawn, problems = [], []
     curves = []
     metric, group = table.columns[table.key].metric, table.columns[table.key].group
@@ -148,12 +154,15 @@ def _costs(table: Table, metric: Metric, shown: Sequence[Row], labels: Mapping[s
     )
 
 
-def names(shown: Sequence[tuple[Row, Result]], methods: Mapping[str, MethodCard]) -> list[str]:
-    """Name curves as shortly as tells them apart: method, what is not its default, seed; a star stands apart."""
+def names(shown: Sequence[tuple[bool, Result]], methods: Mapping[str, MethodCard]) -> list[str]:
+    """Name runs as shortly as tells them apart: method, what is not its default, seed; a star where one stands apart.
+
+    `shown` says of each run whether it stands apart.
+    """
     measured = [result for _, result in shown]
     words = [_cut(rows.title(result.run.method, methods) + _variant(result, methods)) for result in measured]
     seeds = [f", seed {r.run.seed}" if words.count(word) > 1 else "" for word, r in zip(words, measured, strict=True)]
-    stars = [" *" if row.apart else "" for row, _ in shown]
+    stars = [" *" if apart else "" for apart, _ in shown]
     return [word + seed + star for word, seed, star in zip(words, seeds, stars, strict=True)]
 
 

@@ -171,8 +171,13 @@ def interval(score: Score) -> str:
 
 
 def items(protocol: Protocol | None) -> str:
-    """Name what a protocol tests on, in the plural; one face has one gaze, but a gaze is asked of many frames."""
+    """Name what a protocol tests on, in the plural: one face of a gaze set is in many frames."""
     return {"landmarks": "faces", "gaze2d": "frames", "gaze3d": "samples"}[protocol.task] if protocol else "items"
+
+
+def item(protocol: Protocol) -> str:
+    """Name one of what a protocol tests on."""
+    return items(protocol).removesuffix("s")
 
 
 def scale(unit: str) -> float:

@@ -26,6 +26,7 @@ from .runs import RunPage
 
 Fact = tuple[str, str]
 _README_CHARS = 200_000
+_RENDERED = "synth-"
 
 
 @dataclass(frozen=True)
@@ -138,11 +139,15 @@ def index_page(
     )
 
 
-def _place(board: Board) -> tuple[int, bool, str, int, str]:
-    """Order the index: by task, what has rows first, by data set, and in a data set the card with the most groups."""
+def _place(board: Board) -> tuple[int, int, bool, str, int, str]:
+    """Order the index: by task, what was measured first, then what is printed, photographs before rendered twins.
+
+    In a data set the card with the most groups comes first.
+    """
     order = ("landmarks", "gaze2d", "gaze3d")
     card = board.protocol
-    return order.index(card.task), not board.tables, card.dataset, -len(card.groups), card.name
+    known = 0 if board.measured else 1 if board.tables else 2
+    return order.index(card.task), known, card.dataset.startswith(_RENDERED), card.dataset, -len(card.groups), card.name
 
 
 def board_page(ranked: Ranked, own: Sequence[Result], sources: Sources, methods: Mapping[str, MethodCard]) -> BoardPage:
@@ -190,12 +195,12 @@ def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:
         ("Task", protocol.task),
         ("Data", protocol.dataset),
         (
-            "Training faces",
+            f"Training {measures.items(protocol)}",
             f"{protocol.train_expected:,}"
             if protocol.train_expected
             else f"{protocol.train_clusters} {protocol.cluster}s",
         ),
-        ("Test faces", test),
+        (f"Test {measures.items(protocol)}", test),
         ("Box", f"{protocol.box.replace('_', ' ')}, side × {protocol.box_expansion:g}"),
         ("Interval", f"{protocol.interval:.0%}, {protocol.resamples:,} resamples of whole {protocol.cluster}s"),
         ("Card", f"version {protocol.version}, {protocol.card}"),

@@ -15,8 +15,9 @@ from benchbox import check, store
 from benchbox.check import Verdict
 from benchbox.types import Protocol
 
-from . import atlas, compare, exports, faces, guide, pages, ranking, rows, runs, samples, standings
+from . import atlas, compare, exports, extremes, faces, guide, pages, ranking, rows, runs, samples, standings
 from .atlas import AtlasPage
+from .extremes import Rivals
 from .pages import Page, Sources
 from .ranking import Ranked
 from .results import Problem, Result
@@ -63,6 +64,8 @@ class _Plan:
         self._boards: dict[str, Board] = {}
         self._boards_inputs: dict[str, str] = {}
         self._inputs: dict[Result, str] = {}
+        self._chosen_runs: dict[str, list[Result]] = {}
+        self._held: tuple[str, Rivals | None] = "", None
 
     def boards(self, protocol: Protocol) -> list[Draft]:
         """Plan a page and its exports for every convention, the first one under the protocol's own address."""
@@ -162,9 +165,25 @@ class _Plan:
         several = compare.comparable(self.by_protocol[result.run.protocol])
         return Draft(
             result.page + ".html",
-            lambda: _digest(self._run_inputs(result), several),
-            lambda: runs.page(result, protocol, self.methods, several=several),
+            lambda: _digest(self._run_inputs(result), several, *self._all_inputs(self._chosen(result.run.protocol))),
+            lambda: runs.page(
+                result, protocol, self.methods, several=several, rivals=self._rivals(result.run.protocol)
+            ),
         )
+
+    def _chosen(self, name: str) -> list[Result]:
+        """Choose the runs of a protocol that the pages of the others are held against."""
+        if name not in self._chosen_runs:
+            protocol = self.protocols.get(name)
+            self._chosen_runs[name] = extremes.choose(self.by_protocol[name], protocol) if protocol else []
+        return self._chosen_runs[name]
+
+    def _rivals(self, name: str) -> Rivals | None:
+        """Read them; those of one protocol are held at a time, and the pages of runs come by protocol."""
+        if self._held[0] != name:
+            protocol = self.protocols.get(name)
+            self._held = name, extremes.read(self._chosen(name), protocol) if protocol else None
+        return self._held[1]
 
     def guide_page(self, name: str) -> Draft:
         listed = self.sources.protocols

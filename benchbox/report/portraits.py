@@ -1,7 +1,8 @@
-"""The faces that one run got most wrong and most right, drawn as its own points on grey."""
+"""The faces that one run got most wrong and most right, and those it disputes with the best other one, on grey."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,20 +21,46 @@ _FACES = 6
 
 
 def portraits(
-    result: Result, protocol: Protocol, metric: Metric, values: Floats
+    result: Result,
+    protocol: Protocol,
+    metric: Metric,
+    values: Floats,
+    disputed: Sequence[int] = (),
+    rival: tuple[str, Floats, Floats] | None = None,
 ) -> tuple[tuple[str, tuple[Face, ...]], ...]:
-    """Draw the worst and the best faces by errors (N,); raises ResultError when the predictions cannot be used."""
+    """Draw the worst, the best and the disputed faces (rows) by errors (N,).
+
+    `rival` is another run: its name, its points (N, K, 2) and errors (N,), which disputed faces show, too. Raises
+    ResultError when the predictions cannot be used.
+    """
     points = results.answers(result, protocol)
     ids = results.ids(result.run, result.n)
     usable = np.flatnonzero(np.isfinite(values) & ~np.isnan(points).any(axis=(1, 2)))
     order = usable[np.argsort(-values[usable], kind="stable")]
 
-    def drawn(row: int) -> Face:
+    def drawn(row: int, *others: Answer) -> Face:
         where = faces.frame(points[row])
-        error = measures.number(float(values[row]) * measures.scale(metric.unit), metric.unit)
-        answer = Answer(1, "this run", error, faces.dots(points[row], where))
-        return Face(str(ids[row]), (), "", "", faces.whole(where), (answer,))
+        answer = Answer(1, "this run", _error(values[row], metric), faces.dots(points[row], where))
+        return Face(str(ids[row]), (), "", "", faces.whole(where), (answer, *others))
+
+    def beside(row: int) -> Face:
+        if rival is None:
+            return drawn(row)
+        name, theirs, errors = rival
+        where = faces.frame(points[row])
+        path = "" if np.isnan(theirs[row]).any() else faces.dots(theirs[row], where)
+        return drawn(row, Answer(2, name, _error(errors[row], metric), path))
 
     worst, best = order[:_FACES].tolist(), order[_FACES:][::-1][:_FACES].tolist()
-    sections = (("Worst", worst), ("Best", best))
-    return tuple((title, tuple(map(drawn, rows))) for title, rows in sections if rows)
+    there = set(order.tolist())
+    argued = [row for row in disputed if row in there][:_FACES]
+    sections = (
+        ("Worst", tuple(map(drawn, worst))),
+        ("Best", tuple(map(drawn, best))),
+        ("Most disputed", tuple(map(beside, argued))),
+    )
+    return tuple((title, shown) for title, shown in sections if shown)
+
+
+def _error(value: float, metric: Metric) -> str:
+    return measures.number(float(value) * measures.scale(metric.unit), metric.unit)

@@ -46,7 +46,12 @@ def environment() -> Environment:
         "capitalise": _capitalise,
         "whole": _whole,
     }
-    made.filters |= {"size": measures.size, "milliseconds": measures.milliseconds, "printed": measures.number}
+    made.filters |= {
+        "size": measures.size,
+        "milliseconds": measures.milliseconds,
+        "printed": measures.number,
+        "one": measures.item,
+    }
     made.globals |= {"colours": COLOURS, "dashes": DASHES}
     return made
 

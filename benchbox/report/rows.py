@@ -168,6 +168,21 @@ class Board:
         return None
 
     @property
+    def measured(self) -> bool:
+        """Tell whether anything was measured here."""
+        return any(count for kind, count in self.counts.items() if kind != "paper")
+
+    @property
+    def printed(self) -> Row | None:
+        """Return the best row that papers print under the first convention, beside the card or apart from it."""
+        for table in self.tables[:1]:
+            falls = table.columns[table.key].metric.falls
+            found = [row for row in table.rows if row.kind == "paper" and row.cells[table.key]]
+            found = found or [row for row in every(table) if row.kind == "paper" and row.cells[table.key]]
+            return min(found, key=lambda row: order(row, row.cells[table.key], falls), default=None)
+        return None
+
+    @property
     def leader(self) -> Row | None:
         """Return the best row that we measured ourselves, under the first convention; None where there is none."""
         rows = (row for table in self.tables[:1] for row in table.rows if row.kind != "paper" and row.cells[table.key])

@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchbox import store
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
 from benchbox.types import MethodCard, Protocol
 
-from . import atlas, charts, compare, drawing, measures, portraits, results, rows
+from . import atlas, charts, compare, drawing, extremes, measures, results, rows
 from .charts import Chart, Curve
-from .faces import Face
+from .extremes import Rivals, Singled
 from .measures import Metric
 from .pointmap import Layer
 from .results import Result
 from .rows import Cell
 
-if TYPE_CHECKING:
-    from benchbox.types import Bools, Floats, Strings
-
 Fact = tuple[str, str]
-Drawn = tuple[tuple[str, tuple[Face, ...]], ...]  # title, faces
-_HARDEST = 12
-
-
-@dataclass(frozen=True)
-class Hard:
-    """One face that a run got wrong."""
-
-    id: str
-    error: str
-    groups: str
 
 
 @dataclass(frozen=True)
@@ -63,9 +48,9 @@ class RunPage:
     scores: tuple[ScoreRow, ...]
     facts: tuple[tuple[str, tuple[Fact, ...]], ...]
     charts: tuple[Chart, ...]
-    hardest: tuple[Hard, ...]
-    hardest_by: str
-    drawn: Drawn  # title, faces: the worst and the best, as landmarks on grey
+    items: str  # what was tested on, in the plural
+    singled: Singled
+    singled_by: str  # measure
     atlas: str  # page, "" where there is none
     compare: str  # page, "" where there is none
     record: str
@@ -76,13 +61,21 @@ class RunPage:
 
 
 def page(
-    result: Result, protocol: Protocol | None, methods: Mapping[str, MethodCard], *, several: bool = False
+    result: Result,
+    protocol: Protocol | None,
+    methods: Mapping[str, MethodCard],
+    *,
+    several: bool = False,
+    rivals: Rivals | None = None,
 ) -> RunPage:
-    """Lay out the page of one run; `protocol` is None where its card is not installed, `several` has a compare page."""
+    """Lay out the page of one run beside its rivals.
+
+    `protocol` is None where its card is not installed; `several`: the protocol has a compare page.
+    """
     run = result.run
     metrics = _metrics({name for scores in result.scores.values() for name in scores}, protocol)
     training, faults = _training(result)
-    curves, hardest, drawn, more = _examined(result, metrics, protocol)
+    curves, singled, more = _examined(result, metrics, protocol, rivals, _titles_of(rivals, methods))
     landmarks = protocol is not None and protocol.task == "landmarks"
     return RunPage(
         path=result.page + ".html",
@@ -95,16 +88,22 @@ def page(
         command=str(run.record.get("command", "")),
         heads=_heads(metrics),
         scores=tuple(_score_rows(result, metrics, _groups(result, protocol))),
-        facts=_run_facts(result),
+        facts=_run_facts(result, protocol),
         charts=(*curves, *training),
-        hardest=tuple(hardest),
-        hardest_by=f"{metrics[0].title}, {measures.short(metrics[0].convention)}" if metrics else "",
-        drawn=drawn,
+        items=measures.items(protocol),
+        singled=singled,
+        singled_by=f"{metrics[0].title}, {measures.short(metrics[0].convention)}" if metrics else "",
         atlas=atlas.path(run.protocol) if landmarks else "",
         compare=compare.path(run.protocol) if protocol and several else "",
         record=store.text(run),
         problems=(*faults, *more),
     )
+
+
+def _titles_of(rivals: Rivals | None, methods: Mapping[str, MethodCard]) -> dict[str, str]:
+    """Name rivals as the charts do: page → name."""
+    runs = rivals.runs if rivals else ()
+    return dict(zip([run.page for run in runs], drawing.names([(False, run) for run in runs], methods), strict=True))
 
 
 def _metrics(names: Iterable[str], protocol: Protocol | None) -> list[Metric]:
@@ -148,20 +147,23 @@ def _training(result: Result) -> tuple[list[Chart], list[str]]:
 
 
 def _examined(
-    result: Result, metrics: Sequence[Metric], protocol: Protocol | None
-) -> tuple[list[Chart], list[Hard], Drawn, list[str]]:
-    """Draw the errors by group, list the hardest faces and draw some, or say why that cannot be done."""
+    result: Result,
+    metrics: Sequence[Metric],
+    protocol: Protocol | None,
+    rivals: Rivals | None,
+    titles: Mapping[str, str],
+) -> tuple[list[Chart], Singled, list[str]]:
+    """Draw the errors by group and pick out single items, or say why that cannot be done."""
     if protocol is None or not metrics:
-        return [], [], (), []
+        return [], Singled(), []
     try:
         table = results.errors(result)
         values = results.values(table, metrics[0].column)
         groups = {group: results.members(table, group) for group in protocol.groups}
         parts = {group: mask for group, mask in groups.items() if group != protocol.overall or len(groups) == 1}
-        hardest = _hardest(results.ids(result.run, result.n), values, parts, metrics[0])
+        singled, faults = extremes.single_out(result, protocol, metrics[0], values, parts, rivals, titles)
     except ResultError as fault:
-        return [], [], (), [results.without(result.run.folder, str(fault))]
-    drawn, faults = _portraits(result, protocol, metrics[0], values)
+        return [], Singled(), [results.without(result.run.folder, str(fault))]
     metric, scale = metrics[0], measures.scale(metrics[0].unit)
     curves = [Curve(group, values[mask] * scale) for group, mask in groups.items()]
     landmarks = metric.unit == "%"
@@ -172,11 +174,11 @@ def _examined(
         end=measures.curve_end(protocol) * 100 if landmarks else drawing.tail([curve.errors for curve in curves]),
         x_title=f"error in % of {measures.short(metric.convention)}" if landmarks else f"error in {metric.unit}",
         unit=metric.unit,
-        items="faces" if landmarks else "samples",
+        items=measures.items(protocol),
         what="this run by group",
     )
     mapped, more = _points(result, protocol)
-    return [chart, *mapped], hardest, drawn, [*faults, *more]
+    return [chart, *mapped], singled, [*faults, *more]
 
 
 def _points(result: Result, protocol: Protocol) -> tuple[list[Chart], list[str]]:
@@ -192,30 +194,7 @@ def _points(result: Result, protocol: Protocol) -> tuple[list[Chart], list[str]]
     return ([drawing.points_chart(protocol, layers, "this run by group", at_first=1)] if layers else []), []
 
 
-def _portraits(result: Result, protocol: Protocol, metric: Metric, values: Floats) -> tuple[Drawn, list[str]]:
-    if protocol.task != "landmarks":
-        return (), []
-    try:
-        return portraits.portraits(result, protocol, metric, values), []
-    except ResultError as fault:
-        return (), [results.without(result.run.folder, str(fault))]
-
-
-def _hardest(ids: Strings, values: Floats, groups: Mapping[str, Bools], metric: Metric) -> list[Hard]:
-    """List the faces with the largest errors, those without an answer first."""
-    scale, hard = measures.scale(metric.unit), []
-    values = values.copy()
-    values[~(values >= 0)] = -1.0  # a face that has no error at all is not hard
-    least = values[values.argpartition(-_HARDEST)[-_HARDEST]] if len(values) > _HARDEST else 0.0
-    near = (values >= max(least, 0.0)).nonzero()[0].tolist()  # all that could be among them: only these are sorted
-    for place in sorted(near, key=lambda i: (-values[i], ids[i]))[:_HARDEST]:
-        value = float(values[place]) * scale
-        text = measures.number(value, metric.unit) if math.isfinite(value) else "no answer"
-        hard.append(Hard(str(ids[place]), text, ", ".join(group for group, mask in groups.items() if mask[place])))
-    return hard
-
-
-def _run_facts(result: Result) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
+def _run_facts(result: Result, protocol: Protocol | None) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
     record = result.run.record
     data = record["data"]
     run = [
@@ -231,8 +210,8 @@ def _run_facts(result: Result) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
         ("Data set", str(data.get("dataset", ""))),
         ("Data variant", result.data),
         ("Fingerprint", result.fingerprint),
-        ("Training faces", f"{result.train:,}"),
-        ("Test faces", f"{result.n:,}, {result.failed:,} without an answer"),
+        (f"Training {measures.items(protocol)}", f"{result.train:,}"),
+        (f"Test {measures.items(protocol)}", f"{result.n:,}, {result.failed:,} without an answer"),
         ("Card", result.card),
         *(("Note", str(note)) for note in _list(data.get("notes"))),
     ]

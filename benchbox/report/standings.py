@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from benchbox.references import References
+from benchbox.references import ReferenceRow, References
 from benchbox.types import MethodCard, Protocol, Score
 
 from . import measures, quoted, rows, seeds
@@ -91,13 +91,20 @@ def _scores(groups: Mapping[str, Mapping[str, Score]], columns: Sequence[Column]
 
 def _quoted(line: Line, columns: Sequence[Column]) -> _Entry:
     found = [line.cells.get(c.group) if c.metric.name == line.metric else None for c in columns]
-    cells = tuple(Cell(row.printed, row.value) if row and row.value is not None else None for row in found)
+    cells = tuple(Cell(_as_printed(row), row.value) if row and row.value is not None else None for row in found)
     row = Row(
         *("paper", line.method, "", line.details, line.sources, cells, line.notes, line.apart),
         year=line.year,
         extra="some" if line.extra else "none",
     )
     return _Entry(row, tuple(Score(cell.value, "") if cell else None for cell in cells))
+
+
+def _as_printed(row: ReferenceRow) -> str:
+    """Return what a paper prints in the unit of our column: an AUC in per cent becomes the fraction, digits kept."""
+    if row.value is None or not row.metric.startswith("auc_") or row.unit != "%":
+        return row.printed
+    return f"{row.value:.{len(row.printed.partition('.')[2]) + 2}f}"
 
 
 def _draft(convention: str, columns: Sequence[Column], entries: Sequence[_Entry], protocol: Protocol) -> _Draft | None:

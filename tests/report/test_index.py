@@ -1,0 +1,59 @@
+"""The way in: what was measured comes first, what is only printed after it, and gaze has no faces to count."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from benchbox.report import measures, site
+from benchbox.report import results as stored
+from benchbox.report.pages import Sources
+
+
+@pytest.fixture
+def index(make, demo, demo_references, tmp_path):
+    """The index of three cards of one task: only printed, measured, neither; their names would sort otherwise."""
+    make("demo-a", 0.04, protocol="demo-measured")
+    make("demo-a", 0.05, protocol="demo-measured", seed=1)
+    rows = tuple(replace(row, protocols=("demo-a-printed",)) for row in demo_references.rows)
+    cards = [replace(demo, name=name, title=name) for name in ("demo-0-neither", "demo-a-printed", "demo-measured")]
+    found, problems = stored.read(tmp_path / "results")
+    sources = Sources(tuple(cards), (), replace(demo_references, rows=rows), tuple(found), tuple(problems))
+    return site.files(sources)["index.html"].decode()
+
+
+def test_measured_cards_stand_before_printed_ones_before_empty_ones(index):
+    places = [
+        index.index(f'href="protocol/{name}.html"') for name in ("demo-measured", "demo-a-printed", "demo-0-neither")
+    ]
+    assert places == sorted(places)
+    assert index.index("Printed in papers, not measured here yet") < places[1]
+    assert index.index("Neither printed nor measured yet") < places[2]
+
+
+def test_a_card_says_its_leader_its_rows_and_its_last_change(index):
+    card = re.sub(r"<[^>]+>", "", index[index.index('<li class="card"') : index.index("Printed in papers")])
+    assert "Leader: demo-a, full, ± 0.86 over 2 seeds" in card
+    assert "trained 1" in card, "two seeds are one row"
+    assert "last change 2020-01-01" in card
+
+
+def test_a_printed_card_names_its_best_number(index):
+    text = re.sub(r"<[^>]+>", "", index[index.index("Printed in papers") :])
+    assert "best in print 1.00 % (Delta, NME, inter-ocular, full)" in text
+
+
+@pytest.mark.parametrize(("task", "word"), [("landmarks", "faces"), ("gaze2d", "frames"), ("gaze3d", "samples")])
+def test_items_have_the_name_of_their_task(demo, task, word):
+    assert measures.items(replace(demo, task=task)) == word
+    assert measures.item(replace(demo, task=task)) == word[:-1]
+
+
+def test_an_auc_printed_in_per_cent_stands_in_the_column_as_a_fraction(demo, demo_references):
+    """The trap: 59.65 in a column of 0.6, sorted to the top."""
+    row = replace(
+        demo_references.rows[0], printed="59.65", value=0.5965, unit="%", metric="auc_0.08_inter_ocular", measure="AUC"
+    )
+    made = site.files(Sources((demo,), (), replace(demo_references, rows=(row,)), (), ()))
+    assert ">0.5965</td>" in made["protocol/demo-full.html"].decode()
+    assert "59.65" not in made["export/demo-full/inter_ocular.md"].decode()
