@@ -12,8 +12,11 @@ from . import bank
 _LOW = 160  # px, side at which backgrounds are drawn; most are out of focus anyway
 
 
-def draw(rng: np.random.Generator, size: int, *, hard: bool) -> Any:
-    """Draw a background (size, size, 3), linear float32."""
+def draw(rng: np.random.Generator, size: int, *, hard: bool, plain: bool = False) -> Any:
+    """Draw a background (size, size, 3), linear float32; a plain one is the dim wall of a laboratory."""
+    if plain:
+        linear = np.square(_wall(rng).astype(np.float32) / np.float32(255)) * np.float32(rng.uniform(0.05, 0.3))
+        return cv2.resize(linear, (size, size), interpolation=cv2.INTER_LINEAR)
     kind = rng.choice(6, p=[0.12, 0.38, 0.12, 0.12, 0.16, 0.10] if hard else [0.24, 0.28, 0.12, 0.12, 0.14, 0.10])
     picture = (_wall, _clutter, _lamps, _bricks, _foliage, _stripes)[kind](rng)
     if rng.random() < 0.16:

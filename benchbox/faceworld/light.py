@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -26,6 +26,10 @@ class Light:
     hard: float  # 0 soft … 1 crisp shadows
     rim: Floats  # (3,) direction
     rim_colour: Floats  # (3,)
+
+    def seen(self, turn: Floats) -> Light:
+        """Return the same light in other axes; `turn` (3, 3) takes directions there."""
+        return replace(self, slope=turn @ self.slope, key=turn @ self.key, rim=turn @ self.rim)
 
 
 def draw(rng: np.random.Generator, *, hard: bool, harsh: bool = False) -> Light:

@@ -20,7 +20,7 @@ from .detector import detect
 from .eyes import gaze_direction
 from .head import EXPRESSION, Shape, eyeballs
 from .model import Points, corners, points68
-from .scene import CANVAS, SIZE, Scene, Trial, identity, stream
+from .scene import CANVAS, SIZE, Room, Scene, Trial, identity, stream
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -54,6 +54,7 @@ class View:
     canvas: int = CANVAS
     look_key: tuple[int, ...] = ()
     frame_key: tuple[int, ...] = ()
+    room: Room | None = None
 
 
 @lru_cache(maxsize=256)
@@ -136,6 +137,7 @@ def watch(who: Onlooker, view: View, target: Floats, rng: np.random.Generator, l
         view.frame_key,
         axes=axes,
         changes=who.changes,
+        room=view.room,
         settled=True,
         size=view.size,
         canvas=view.canvas,

@@ -38,9 +38,9 @@ def picture(scene: Scene) -> Picture:
     made = _settled(scene) if scene.settled else _made(scene)
     who = made.look
     rng, trial, side = scene.look_rng(), scene.trial, scene.canvas
-    lamp = light.draw(rng, hard=trial.light, harsh=trial.harsh)
+    lamp = _lamp(scene, rng)
     camera = scene.camera.resized(side / scene.size)
-    canvas = backdrop.draw(rng, side, hard=trial.light).reshape(-1, 3)
+    canvas = backdrop.draw(rng, side, hard=trial.light, plain=scene.room is not None).reshape(-1, 3)
     near = np.full(side * side, 1e6, np.float32)
     balls = eyeballs(corners(), scene.shape)
     face = _draw_person(canvas, near, scene, made, lamp, balls, camera, rng)
@@ -52,6 +52,14 @@ def picture(scene: Scene) -> Picture:
         rng, small * exposure, hard=trial.lens, sharp=trial.sharp, blur_px=trial.blur_px, grain=scene.grain_rng()
     )
     return Picture(pixels, _visible(scene, camera, near.reshape(side, side), hidden))
+
+
+def _lamp(scene: Scene, rng: np.random.Generator) -> Light:
+    """Return the light in the camera's axes: the picture's own, or that of the room."""
+    trial, room = scene.trial, scene.room
+    source = rng if room is None else stream(*room.light_key)
+    lamp = light.draw(source, hard=trial.light, harsh=trial.harsh)
+    return lamp if room is None else lamp.seen(room.turn)
 
 
 @dataclass(frozen=True, eq=False)

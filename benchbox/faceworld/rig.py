@@ -16,7 +16,7 @@ import numpy as np
 from .camera import Camera, Pose, place, rotation
 from .eyes import gaze_direction
 from .onlookers import Onlooker, View, ahead, eyes_at, facing, mood, onlooker, watch
-from .scene import Scene, Trial, stream
+from .scene import Room, Scene, Trial, stream
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats
@@ -45,7 +45,8 @@ class Rig:
     parts: tuple[tuple[str, int], ...]
     frames: int  # patches per person
     eyes: bool = False  # patches of single eyes instead of faces
-    cameras: int = 1  # 1: a camera above the screen; else the rig's
+    cameras: int = 1  # 1: a camera above the screen; else the rig's, in a laboratory: plain wall, light of the moment
+    version: int = RIG_VERSION  # raised for a change that moves this set alone
 
     def sizes(self) -> tuple[tuple[str, int], ...]:
         """Return the parts with their numbers of patches."""
@@ -89,13 +90,15 @@ def _attention(rig: Rig, key: tuple[int, ...], frame: int) -> tuple[Floats, Floa
 
 def _seen_from(camera: int, cameras: int, direction: Floats) -> Floats:
     """Return a direction (3,) in the axes of a camera that looks at the person."""
-    if cameras == 1:
-        return direction
+    return direction if cameras == 1 else _turn(camera) @ direction
+
+
+def _turn(camera: int) -> Floats:
+    """Return the rotation (3, 3) from the person's axes to those of one of the rig's cameras."""
     z = gaze_direction(*np.radians(CAMERAS[camera]))
     x = np.cross([0.0, 1.0, 0.0], z)
     x /= np.linalg.norm(x)
-    seen: Floats = np.stack([x, np.cross(z, x), z]) @ direction
-    return seen
+    return np.stack([x, np.cross(z, x), z])
 
 
 def _within_reach(pose: Pose, line: Floats) -> Floats:
@@ -122,15 +125,27 @@ def patch(rig: Rig, part: str, number: int) -> Patch:
     side = shown % 2 if rig.eyes else -1
     middle = _middle(who, pose, face, side)
     target = middle + _within_reach(pose, line) * rng.uniform(550, 950)
-    lit = (*key, _LIGHT, frame, camera)
-    chance = stream(*lit, 1).random(2)
-    trial = Trial(light=bool(chance[0] < 0.4), sharp=bool(chance[1] < 0.8), cover="nothing")
-    size = EYE_PX[1] if rig.eyes else FACE_PX
-    view = View(pose, _normalised(middle, size, rig, rng), face, jaw, trial, size, 2 * size, lit, (*key, _GRAIN, shown))
+    trial, lit, room = _conditions(rig, key, frame, camera)
+    size, grain = EYE_PX[1] if rig.eyes else FACE_PX, (*key, _GRAIN, shown)
+    view = View(pose, _normalised(middle, size, rig, rng), face, jaw, trial, size, 2 * size, lit, grain, room)
     scene = watch(who, view, target, rng)
     flip = np.array([-1.0 if side == 0 else 1.0, 1.0, 1.0])  # the subject's right eye is in the picture's left
     gaze = (target - middle) / np.linalg.norm(target - middle)
     return Patch(scene, f"{part}-{person:03d}", camera, side == 0, flip * _flipped(gaze), flip * _flipped(ahead(pose)))
+
+
+def _conditions(rig: Rig, key: tuple[int, ...], frame: int, camera: int) -> tuple[Trial, tuple[int, ...], Room | None]:
+    """Return what a picture looks like, the stream of the rest of its look, and the room where there is one.
+
+    Before a notebook every moment has its own surroundings. In a laboratory a person sits before one wall, the light
+    changes from moment to moment, and eighteen good cameras see both.
+    """
+    if rig.cameras > 1:
+        room = Room((*key, _LIGHT, frame), _turn(camera))
+        return Trial(sharp=True, cover="nothing"), (*key, _LIGHT), room
+    lit = (*key, _LIGHT, frame, camera)
+    chance = stream(*lit, 1).random(2)
+    return Trial(light=bool(chance[0] < 0.4), sharp=bool(chance[1] < 0.8), cover="nothing"), lit, None
 
 
 def _middle(who: Onlooker, pose: Pose, face: dict[str, float], side: int) -> Floats:

@@ -47,6 +47,14 @@ class Trial:
 
 
 @dataclass(frozen=True, eq=False)
+class Room:
+    """A laboratory: its light belongs to a moment, whichever camera looks, and there is a plain wall behind."""
+
+    light_key: tuple[int, ...]  # stream of random numbers
+    turn: Floats  # (3, 3) from the room's axes to the camera's
+
+
+@dataclass(frozen=True, eq=False)
 class Scene:
     """Everything that the picture is a function of."""
 
@@ -64,6 +72,7 @@ class Scene:
     axes: Floats = field(default_factory=lambda: np.zeros((2, 3)))  # where the eyeballs point, head's frame
     changes: Mapping[str, Any] = field(default_factory=dict)  # fields of the person's look that differ here
     further: Floats = field(default_factory=lambda: np.zeros((0, 3)))  # (M, 3) mm, points of another layout
+    room: Room | None = None  # light and wall of a laboratory, where several cameras see the same moment
     settled: bool = False  # skin and hair are made once per person, not per picture: for many pictures of few persons
     size: int = SIZE  # px, side of the picture
     canvas: int = CANVAS  # px, side of the picture while it is made

@@ -188,10 +188,10 @@ def _rig(study: rig.Rig) -> Set:
         "right": ("?", ()),
         "person": (_WORD, ()),
     }
-    return Set(rig.RIG_VERSION, study.sizes(), columns, ("pixels",), partial(_patches, study))
+    return Set(study.version, study.sizes(), columns, ("pixels",), partial(_patches, study))
 
 
-ETH_XGAZE = rig.Rig("eth-xgaze", (("train", 40), ("validation", 8)), frames=72, cameras=18)
+ETH_XGAZE = rig.Rig("eth-xgaze", (("train", 100), ("validation", 20)), frames=54, cameras=18, version=2)
 MPIIGAZE = rig.Rig("mpiigaze", (("eyes", 15),), frames=200, eyes=True)
 MPIIFACEGAZE = rig.Rig("mpiifacegaze", (("faces", 15),), frames=120)
 

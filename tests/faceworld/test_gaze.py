@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from benchbox.faceworld import desk, onlookers, rig, screens, sets
+from benchbox.faceworld import desk, light, onlookers, rig, screens, sets
 from benchbox.faceworld.camera import rotation
 from benchbox.faceworld.eyes import gaze_direction
+from benchbox.faceworld.render import picture
+from benchbox.faceworld.scene import stream
 from benchbox.geometry import angles_to_vectors
 
 
@@ -138,3 +140,19 @@ def test_cameras_see_one_moment_from_eighteen_sides():
     assert np.ptp(heads[:, 1]) > np.radians(70)
     assert np.ptp(heads[:, 0]) > np.radians(30)
     assert len({p.person for p in patches}) == 1
+
+
+def test_a_laboratory_has_one_wall_and_the_light_of_the_moment():
+    """A wall, a grade and a light of its own would tell each picture from all others without a look at the face."""
+    n = sets.ETH_XGAZE.frames
+    scenes = [rig.patch(sets.ETH_XGAZE, "train", k).scene for k in (0, 3, 18, n)]
+    assert scenes[0].look_key == scenes[1].look_key == scenes[2].look_key != scenes[3].look_key
+    assert scenes[0].room.light_key == scenes[1].room.light_key != scenes[2].room.light_key
+    assert len({scene.grain_key for scene in scenes}) == 4  # the noise is each picture's own
+    lamps = [light.draw(stream(*s.room.light_key), hard=False).seen(s.room.turn) for s in scenes[:2]]
+    keys = [s.room.turn.T @ lamp.key for s, lamp in zip(scenes[:2], lamps, strict=True)]
+    np.testing.assert_allclose(keys[0], keys[1], atol=1e-12)  # one lamp in the room ...
+    assert np.degrees(np.arccos(lamps[0].key @ lamps[1].key)) > 40  # ... seen from two sides
+    walls = [picture(s).pixels[:6, :6].reshape(-1, 3).mean(axis=0) for s in scenes[:2]]
+    np.testing.assert_allclose(walls[0], walls[1], atol=25)
+    assert rig.patch(sets.MPIIGAZE, "eyes", 0).scene.room is None

@@ -21,7 +21,7 @@ LANDMARKS = {
 TILES = {
     "WFLW": [165, 127, 119, 168, 157, 120, 99, 134, 157, 124, 113, 169, 168, 130, 96, 161],
     "GAZECAPTURE": [70, 54, 93, 111, 112, 102, 105, 88, 91, 109, 110, 133, 112, 89, 98, 130],
-    "ETH_XGAZE": [55, 91, 133, 64, 78, 80, 112, 80, 67, 72, 107, 60, 57, 69, 104, 36],
+    "ETH_XGAZE": [100, 142, 140, 72, 138, 126, 134, 87, 127, 130, 127, 70, 113, 127, 115, 48],
     "MPIIGAZE": [78, 81, 97, 93, 60, 82, 83, 106, 62, 75, 83, 114, 59, 55, 70, 77],
     "VIDEOS": [201, 104, 77, 146, 239, 135, 166, 172, 245, 162, 155, 193, 238, 209, 144, 184],
 }
@@ -29,6 +29,7 @@ TILES = {
 
 def test_versions_belong_to_the_pins_below():
     assert (portraits.PORTRAIT_VERSION, desk.DESK_VERSION, rig.RIG_VERSION) == (1, 1, 1)
+    assert [study.version for study in (sets.ETH_XGAZE, sets.MPIIGAZE, sets.MPIIFACEGAZE)] == [2, 1, 1]
 
 
 @pytest.mark.parametrize("face", LANDMARKS)

@@ -11,7 +11,7 @@ from benchbox.types import Finding, Index
 from . import patches, rendered
 
 PLAN = cache.plan(ETH_XGAZE.name)
-ACCESS = rendered.access("Synthetic twin of ETH-XGaze", PLAN.kind, 100)
+ACCESS = rendered.access("Synthetic twin of ETH-XGaze", PLAN.kind, 190)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
