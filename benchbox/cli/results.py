@@ -13,20 +13,30 @@ from .shell import FOLDER, data_option, data_root, fail, json_option, main, prin
 
 @main.command()
 @results_option
-@click.option("--out", type=FOLDER, metavar="DIR", default=Path("site"), show_default=True, help="Where pages go.")
+@click.option("--out", type=FOLDER, metavar="DIR", help="Where pages (site) or pdf and png (figures) go.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the pages are stale.")
-@click.option("--format", "suffix", type=click.Choice(["csv", "md", "tex", "json", "bib"]), help="Print one table.")
+@click.option(
+    "--format",
+    "suffix",
+    type=click.Choice(["csv", "md", "tex", "json", "bib", "pdf", "png"]),
+    help="Print one table; write its charts as pdf or png.",
+)
 @click.option("--protocol", default="", metavar="NAME", help="With --format: the leaderboard to print.")
 @click.option("--convention", default="", metavar="C", help="With --format: inter_pupil, inter_ocular_51, …")
-def report(results: Path, out: Path, check: bool, suffix: str | None, protocol: str, convention: str) -> None:
-    """Render the pages: leaderboards, curves, methods, runs; or print one table with --format."""
+def report(results: Path, out: Path | None, check: bool, suffix: str | None, protocol: str, convention: str) -> None:
+    """Render the pages: leaderboards, curves, methods, runs; or one table or its charts with --format."""
     if bool(suffix) != bool(protocol) or (convention and not suffix):
         raise click.UsageError("--format and --protocol go together; --convention needs both")
     from benchbox import report as pages
 
+    if suffix in ("pdf", "png"):
+        for file in pages.save_figures(results, protocol, suffix, out or Path("figures"), convention):
+            click.echo(file)
+        return
     if suffix:
         click.echo(pages.export(results, protocol, suffix, convention), nl=False)
         return
+    out = out or Path("site")
     if check:
         stale = pages.stale(results, out)
         for name in stale:

@@ -19,11 +19,14 @@ from .results import Stage
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
+COLOURS = ("#0072b2", "#c44e00", "#007a5a", "#a3337a", "#4a4a4a", "#8a6a00", "#2f7fc9", "#6d48c4")
+DASHES = ("", "", "7 3", "", "2 3", "9 3 2 3", "5 2", "1 3", *("6 2 1 2",) * 8, *("12 4",) * 8)
+LABELS = 16  # names that the space beside a plot has room for
 SERIES = 8  # curves that one chart can tell apart at once, labelled at their ends
 CURVES = 24  # curves that a chart may hold; those beyond the first eight wait in its legend
-_LEFT, _TOP, _WIDTH, _HEIGHT, _BOTTOM = 52, 34, 470, 300, 44
+LEFT, TOP, WIDTH, HEIGHT, _BOTTOM = 52, 34, 470, 300, 44
 _LABEL_GAP, _LABEL_ROOM = 17, 238
-_WIDE = _WIDTH + _LABEL_ROOM - 20  # of a plot without labels beside it
+_WIDE = WIDTH + _LABEL_ROOM - 20  # of a plot without labels beside it
 _POINTS = 235  # one for two pixels of a plot's width
 
 
@@ -96,12 +99,12 @@ class Chart:
     places: tuple[tuple[float, float], ...] = ()  # points of the outline that have names and values
     names: tuple[str, ...] = ()
     values: Values | None = None
-    left: int = _LEFT
-    top: int = _TOP
-    right: int = _LEFT + _WIDTH
-    bottom: int = _TOP + _HEIGHT
-    width: int = _LEFT + _WIDTH + _LABEL_ROOM
-    height: int = _TOP + _HEIGHT + _BOTTOM
+    left: int = LEFT
+    top: int = TOP
+    right: int = LEFT + WIDTH
+    bottom: int = TOP + HEIGHT
+    width: int = LEFT + WIDTH + _LABEL_ROOM
+    height: int = TOP + HEIGHT + _BOTTOM
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,7 @@ def ced(
     for style, curve in enumerate(curves[:CURVES], start=1):
         errors = np.sort(curve.errors[~np.isnan(curve.errors)])
         share = np.searchsorted(errors, grid, side="right") / max(len(errors), 1)
-        stairs = _stairs(curve.label, _LEFT + grid / end * _WIDTH, _TOP + (1 - share) * _HEIGHT, style)
+        stairs = _stairs(curve.label, LEFT + grid / end * WIDTH, TOP + (1 - share) * HEIGHT, style)
         series.append(replace(stairs, shown=style <= SERIES, page=curve.page))
     return Chart(
         name=name,
@@ -133,10 +136,10 @@ def ced(
         summary=f"Cumulative error distribution of {what}: {listing([c.label for c in curves[:CURVES]])}.",
         x_title=x_title,
         y_title=f"share of {items}",
-        x_ticks=tuple(Tick(_round(_LEFT + t / end * _WIDTH), f"{t:g}") for t in _steps(end)),
-        y_ticks=tuple(Tick(_round(_TOP + (1 - t / 100) * _HEIGHT), f"{t} %") for t in range(0, 101, 20)),
+        x_ticks=tuple(Tick(px(LEFT + t / end * WIDTH), f"{t:g}") for t in _steps(end)),
+        y_ticks=tuple(Tick(px(TOP + (1 - t / 100) * HEIGHT), f"{t} %") for t in range(0, 101, 20)),
         bands=(),
-        series=(*_spread(series[:SERIES]), *series[SERIES:]),
+        series=(*spread(series[:SERIES]), *series[SERIES:]),
         legend=True,
         hover="stairs",
         x_scale=end,
@@ -152,25 +155,31 @@ class Profile:
     values: tuple[tuple[float, tuple[float, ...]] | None, ...]
 
 
-def groups(name: str, title: str, names: Sequence[str], profiles: Sequence[Profile], *, y_title: str) -> Chart:
+def groups(
+    name: str, title: str, names: Sequence[str], profiles: Sequence[Profile], *, y_title: str, unit: str
+) -> Chart:
     """Draw one line per method over the groups, with its intervals as upright strokes; the scale is logarithmic."""
     ends = [end for p in profiles for v in p.values if v for end in (v[0], *v[1]) if end > 0]
     low, high = min(ends) / 1.06, max(ends) * 1.06
 
     def height(value: float) -> float:
-        return _round(_TOP + (1 - math.log(max(value, low) / low) / math.log(high / low)) * _HEIGHT)
+        return px(TOP + (1 - math.log(max(value, low) / low) / math.log(high / low)) * HEIGHT)
 
-    step = _WIDTH / len(names)
+    step = WIDTH / len(names)
     series, marks = [], []
     for style, profile in enumerate(profiles[:SERIES], start=1):
         shift = (style - (min(len(profiles), SERIES) + 1) / 2) * min(9.0, step / 12)
-        places = [_round(_LEFT + (k + 0.5) * step + shift) for k in range(len(names))]
+        places = [px(LEFT + (k + 0.5) * step + shift) for k in range(len(names))]
         known = [(x, v) for x, v in zip(places, profile.values, strict=True) if v]
         if not known:
             continue
         path = "M" + "L".join(f"{x:g} {height(v[0]):g}" for x, v in known)
         path += "".join(f"M{x:g} {height(v[1][0]):g}V{height(v[1][1]):g}" for x, v in known if v[1])
-        marks += [Mark(x, height(v[0]), style) for x, v in known]
+        marks += [
+            Mark(x, height(v[0]), style, say=f"{profile.label}: {v[0]:.2f} {unit} ({group})")
+            for x, v, group in zip(places, profile.values, names, strict=True)
+            if v
+        ]
         last = (known[-1][0], height(known[-1][1][0]))
         series.append(Series(profile.label, path, style, last, last[1]))
     return Chart(
@@ -179,11 +188,13 @@ def groups(name: str, title: str, names: Sequence[str], profiles: Sequence[Profi
         summary=f"{title}, by {listing(names)}: {listing([s.label for s in series])}.",
         x_title="",
         y_title=y_title,
-        x_ticks=tuple(Tick(_round(_LEFT + (k + 0.5) * step), text) for k, text in enumerate(names)),
-        y_ticks=tuple(Tick(height(t), f"{t:g}") for t in _ladder(low, high)),
+        x_ticks=tuple(Tick(px(LEFT + (k + 0.5) * step), text) for k, text in enumerate(names)),
+        y_ticks=tuple(Tick(height(t), f"{t:g}") for t in ladder(low, high)),
         bands=(),
-        series=_spread(series),
+        series=spread(series),
         marks=tuple(marks),
+        legend=True,
+        hover="marks",
     )
 
 
@@ -198,23 +209,26 @@ class Priced:
 
 def costs(name: str, title: str, points: Sequence[Priced], *, x_title: str, y_title: str, falls: bool) -> Chart:
     """Draw error (y) over cost (x, logarithmic) and the line of those that nothing cheaper beats."""
+    points = points[:LABELS]
     low, high = min(p.x for p in points) / 1.5, max(p.x for p in points) * 1.5
-    ticks = _steps_between(min(p.y for p in points) * 0.98, max(p.y for p in points))
+    ticks = round_numbers(min(p.y for p in points) * 0.98, max(p.y for p in points))
     bottom, top = ticks[0], ticks[-1]
 
     def place(point: Priced) -> tuple[float, float]:
-        x = _LEFT + math.log(point.x / low) / math.log(high / low) * _WIDTH
-        return _round(x), _round(_TOP + (1 - (point.y - bottom) / (top - bottom)) * _HEIGHT)
+        x = LEFT + math.log(point.x / low) / math.log(high / low) * WIDTH
+        return px(x), px(TOP + (1 - (point.y - bottom) / (top - bottom)) * HEIGHT)
 
     best: list[Priced] = []
     for point in sorted(points, key=lambda p: (p.x, p.y if falls else -p.y)):
         if not best or (point.y < best[-1].y if falls else point.y > best[-1].y):
             best.append(point)
     line = "M" + "L".join(f"{x:g} {y:g}" for x, y in map(place, best))
-    marks = []
+    series, marks = [], []
     for style, point in enumerate(points, start=1):
         x, y = place(point)
-        marks.append(Mark(x, y, (style - 1) % SERIES + 1, point.label, y, hollow=point not in best))
+        say = f"{point.label}: {point.y:.2f} for {thousands(point.x)}"
+        marks.append(Mark(x, y, style, hollow=point not in best, say=say))
+        series.append(Series(point.label, "", style, (x, y), y))
     return Chart(
         name=name,
         title=title,
@@ -222,13 +236,15 @@ def costs(name: str, title: str, points: Sequence[Priced], *, x_title: str, y_ti
         x_title=x_title,
         y_title=y_title,
         x_ticks=tuple(
-            Tick(_round(_LEFT + math.log(t / low) / math.log(high / low) * _WIDTH), _thousands(t))
-            for t in _ladder(low, high)
+            Tick(px(LEFT + math.log(t / low) / math.log(high / low) * WIDTH), thousands(t)) for t in ladder(low, high)
         ),
-        y_ticks=tuple(Tick(_round(_TOP + (1 - (t - bottom) / (top - bottom)) * _HEIGHT), f"{t:g}") for t in ticks),
+        y_ticks=tuple(Tick(px(TOP + (1 - (t - bottom) / (top - bottom)) * HEIGHT), f"{t:g}") for t in ticks),
         bands=(),
-        series=(Series("", line, 5, place(best[-1]), 0.0),),
+        series=(*spread(series), Series("", line, 0, (0.0, 0.0), 0.0)),
         marks=tuple(marks),
+        legend=True,
+        hover="marks",
+        note="Hollow marks are beaten by something cheaper; the grey line joins the others.",
     )
 
 
@@ -236,24 +252,24 @@ def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
     """Draw loss (y) over optimiser steps (x), stage after stage; the scale is logarithmic where losses span decades."""
     xs, ys, starts = _joined(stages)
     logarithmic = min(ys) > 0 and max(ys) / min(ys) > 20
-    ticks = _decades(min(ys), max(ys)) if logarithmic else _steps_between(0.0 if min(ys) >= 0 else min(ys), max(ys))
+    ticks = _decades(min(ys), max(ys)) if logarithmic else round_numbers(0.0 if min(ys) >= 0 else min(ys), max(ys))
     low, high = ticks[0], ticks[-1]
 
     a, b = (math.log(low), math.log(high)) if logarithmic else (low, high)
 
     def height(value: float) -> float:
         v = math.log(value) if logarithmic else value
-        return _TOP + (1 - (v - a) / (b - a)) * _HEIGHT
+        return TOP + (1 - (v - a) / (b - a)) * HEIGHT
 
     last = max(xs[-1], 1.0)
 
     def along(step: float) -> float:
-        return _round(_LEFT + step / last * _WIDE)
+        return px(LEFT + step / last * _WIDE)
 
     series = []
     for style, (start, stop) in enumerate(zip(starts, [*starts[1:], len(xs)], strict=True)):
         x, y = _thinned(xs[start:stop], ys[start:stop], max(2, _POINTS * (stop - start) // len(xs)))
-        places = _texts([_LEFT + step / last * _WIDE for step in x]), _texts([height(loss) for loss in y])
+        places = _texts([LEFT + step / last * _WIDE for step in x]), _texts([height(loss) for loss in y])
         path = "M" + "L".join(map(" ".join, zip(*places, strict=True)))
         series.append(Series("", path, style % SERIES + 1, (float(places[0][-1]), float(places[1][-1])), 0.0))
     names = [stage.name or "training" for stage in stages]
@@ -264,10 +280,10 @@ def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
         x_title="step",
         y_title="loss (logarithmic scale)" if logarithmic else "loss",
         x_ticks=tuple(Tick(along(t), f"{t:,.0f}") for t in _steps(last)),
-        y_ticks=tuple(Tick(_round(height(t)), f"{t:g}") for t in ticks),
+        y_ticks=tuple(Tick(px(height(t)), f"{t:g}") for t in ticks),
         bands=_bands([(along(xs[start]), text) for start, text in zip(starts, names, strict=True)]),
         series=tuple(series),
-        right=_LEFT + _WIDE,
+        right=LEFT + _WIDE,
     )
 
 
@@ -293,18 +309,18 @@ def _stairs(label: str, xs: Floats, ys: Floats, style: int) -> Series:
     return Series(label, "".join(strokes), style, (float(end), float(level)), float(level))
 
 
-def _spread(series: Sequence[Series]) -> tuple[Series, ...]:
+def spread(series: Sequence[Series]) -> tuple[Series, ...]:
     """Move labels apart so that none covers another; the curves keep their order of height."""
     order = sorted(range(len(series)), key=lambda i: (series[i].end[1], i))
     places: list[float] = []
     for i in order:
-        places.append(max(series[i].end[1], places[-1] + _LABEL_GAP if places else _TOP + 4.0))
-    floor = float(_TOP + _HEIGHT)
+        places.append(max(series[i].end[1], places[-1] + _LABEL_GAP if places else TOP + 4.0))
+    floor = float(TOP + HEIGHT)
     for k in range(len(places) - 1, -1, -1):
         places[k] = min(places[k], floor)
         floor = places[k] - _LABEL_GAP
     moved = dict(zip(order, places, strict=True))
-    return tuple(replace(s, text_y=_round(moved[i])) for i, s in enumerate(series))
+    return tuple(replace(s, text_y=px(moved[i])) for i, s in enumerate(series))
 
 
 def _joined(stages: Sequence[Stage]) -> tuple[list[float], list[float], list[int]]:
@@ -330,10 +346,10 @@ def _thinned(xs: Sequence[float], ys: Sequence[float], count: int) -> tuple[list
 
 
 def _steps(end: float) -> list[float]:
-    return _steps_between(0.0, end, cover=False)
+    return round_numbers(0.0, end, cover=False)
 
 
-def _steps_between(low: float, high: float, *, cover: bool = True) -> list[float]:
+def round_numbers(low: float, high: float, *, cover: bool = True) -> list[float]:
     """Return round numbers from `low` to `high`, five or so; `cover` makes the last one reach `high`."""
     span = max(high - low, 1e-9)
     raw = span / 5
@@ -350,7 +366,7 @@ def _decades(low: float, high: float) -> list[float]:
     return [10.0**k for k in range(first, max(last, first + 1) + 1)]
 
 
-def _ladder(low: float, high: float) -> list[float]:
+def ladder(low: float, high: float) -> list[float]:
     """Return 1, 2, 5, 10 … between two positive numbers, more of them where they span less than a decade."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps: tuple[float, ...] = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)
@@ -359,11 +375,11 @@ def _ladder(low: float, high: float) -> list[float]:
     return [round(m * 10.0**k, 12) for k in range(first, last + 1) for m in steps if low <= m * 10.0**k <= high]
 
 
-def _thousands(value: float) -> str:
+def thousands(value: float) -> str:
     """Write a count in thousands, millions and billions."""
     for size, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= size:
-            return f"{value / size:g}{letter}"
+            return f"{value / size:.3g}{letter}"
     return f"{value:g}"
 
 
@@ -377,5 +393,6 @@ def _texts(values: Sequence[float]) -> list[str]:
     return ("%.1f\n" * len(values) % tuple(values)).replace(".0\n", "\n").split()
 
 
-def _round(value: float) -> float:
+def px(value: float) -> float:
+    """Round to a tenth of a pixel, so that equal numbers give equal bytes."""
     return round(float(value), 1) + 0.0

@@ -135,7 +135,14 @@ def _groups(
         cells = [row.cells[i] for i in places]
         profiles.append(Profile(labels[row.page], tuple((c.value, c.ends) if c else None for c in cells)))
     unit = f", {metric.unit}" if metric.unit not in ("", "1") else ""
-    return charts.groups("groups", "Error by group", groups, profiles, y_title=f"{metric.title}{unit} (log scale)")
+    return charts.groups(
+        "groups",
+        "Error by group",
+        groups,
+        profiles,
+        y_title=f"{metric.title}{unit} (log scale)",
+        unit=measures.unit_word(metric.unit),
+    )
 
 
 def _costs(table: Table, metric: Metric, shown: Sequence[Row], labels: Mapping[str, str]) -> Chart:

@@ -91,9 +91,14 @@ def _refreshed(path: Path, file: File, before: memo.Noted | None) -> memo.Noted:
     if before and before[0] == inputs and path.is_file() and digest(path.read_bytes()) == before[1]:
         return before
     content = file.content()
+    save(path, content)
+    return inputs, digest(content)
+
+
+def save(path: Path, content: bytes) -> None:
+    """Write one file whole; raises ResultError when it cannot be written."""
     with _explained(path):
         _replace(path, content)
-    return inputs, digest(content)
 
 
 @contextmanager

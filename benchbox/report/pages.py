@@ -12,7 +12,7 @@ from benchbox.check import Verdict
 from benchbox.references import Paper, References
 from benchbox.types import MethodCard, Protocol
 
-from . import atlas, compare, controls, drawing, exports, measures, prose, rows
+from . import atlas, compare, controls, disturbed, drawing, exports, measures, prose, robustness, rows
 from .atlas import AtlasPage
 from .charts import Chart
 from .compare import ComparePage
@@ -40,6 +40,7 @@ class Sources:
     problems: tuple[Problem, ...]
     profiles: Profiles = field(default_factory=dict)  # what `benchbox profile --save` has kept
     verdicts: Callable[[], tuple[Verdict, ...]] = tuple  # asked for by the pages of methods alone
+    systems: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (paper, label) → "method/variant"
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ class MethodPage:
     readme: Markup
     rows: tuple[MethodRow, ...]
     verdicts: tuple[Verdict, ...]  # on what papers claim of it, where something was measured
+    charts: tuple[Chart, ...]
 
 
 Page = IndexPage | BoardPage | MethodPage | RunPage | ComparePage | AtlasPage | GuidePage
@@ -150,8 +152,14 @@ def _place(board: Board) -> tuple[int, int, bool, str, int, str]:
     return order.index(card.task), known, card.dataset.startswith(_RENDERED), card.dataset, -len(card.groups), card.name
 
 
-def board_page(ranked: Ranked, own: Sequence[Result], sources: Sources, methods: Mapping[str, MethodCard]) -> BoardPage:
-    """Lay out a leaderboard under one convention; `own` are the runs of its protocol."""
+def board_page(
+    ranked: Ranked,
+    own: Sequence[Result],
+    sources: Sources,
+    methods: Mapping[str, MethodCard],
+    near: Mapping[str, Sequence[Result]],
+) -> BoardPage:
+    """Lay out a leaderboard under one convention; `own` are its runs, `near` those that its charts show, too."""
     board, table = ranked.board, ranked.table
     name = board.protocol.name
     problems = [problem for problem in sources.problems if problem.protocol == name]
@@ -159,6 +167,7 @@ def board_page(ranked: Ranked, own: Sequence[Result], sources: Sources, methods:
     if table:
         drawn, more = drawing.board(board.protocol, table, {result.page + ".html": result for result in own}, methods)
         problems += [fault for fault in dict.fromkeys((*ranked.problems, *more)) if fault not in problems]
+    drawn += _further_charts(ranked, sources, methods, near)
     quoted = quoted_papers(table)
     return BoardPage(
         path=controls.page(board, table.convention) if table else rows.board_path(name),
@@ -179,6 +188,25 @@ def board_page(ranked: Ranked, own: Sequence[Result], sources: Sources, methods:
         words=cards.describe(board.protocol),
         papers=tuple(paper for key, paper in sources.references.papers.items() if key in quoted),
         problems=tuple(problems),
+    )
+
+
+def _further_charts(
+    ranked: Ranked, sources: Sources, methods: Mapping[str, MethodCard], near: Mapping[str, Sequence[Result]]
+) -> tuple[Chart, ...]:
+    """Draw what more than one card tells: disturbances, and accuracy against robustness."""
+    protocol, table = ranked.board.protocol, ranked.table
+    if table is None:
+        return ()
+    metric = table.columns[table.key].metric
+    partner = robustness.partner(protocol, sources.protocols)
+    return (
+        *disturbed.board(protocol, metric, near, sources.references, methods),
+        *(
+            robustness.board(protocol, partner, near, sources.references, methods)
+            if robustness.SPREAD in protocol.metrics
+            else ()
+        ),
     )
 
 
@@ -214,11 +242,14 @@ def method_page(
     name: str,
     card: MethodCard | None,
     own: Sequence[Result],
-    protocols: Mapping[str, Protocol],
+    sources: Sources,
+    methods: Mapping[str, MethodCard],
     verdicts: Sequence[Verdict] = (),
 ) -> MethodPage:
     """Lay out the page of a method; `own` are its runs, `verdicts` those on its claims."""
+    protocols = {protocol.name: protocol for protocol in sources.protocols}
     url = card.paper.get("url", "") if card else ""
+    known = name, sources.protocols, own, sources.references, sources.systems, methods
     return MethodPage(
         path=rows.method_path(name),
         name=name,
@@ -228,6 +259,7 @@ def method_page(
         readme=prose.html(readme(card)),
         rows=tuple(_method_row(result, protocols.get(result.run.protocol)) for result in own),
         verdicts=tuple(verdicts),
+        charts=(*disturbed.of_method(*known), *robustness.of_method(*known)),
     )
 
 

@@ -7,7 +7,7 @@ and the templates are no part of these digests: `memo` holds them against all pa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -15,7 +15,22 @@ from benchbox import check, store
 from benchbox.check import Verdict
 from benchbox.types import Protocol
 
-from . import atlas, compare, exports, extremes, faces, guide, pages, ranking, rows, runs, samples, standings
+from . import (
+    atlas,
+    compare,
+    disturbed,
+    exports,
+    extremes,
+    faces,
+    guide,
+    pages,
+    ranking,
+    robustness,
+    rows,
+    runs,
+    samples,
+    standings,
+)
 from .atlas import AtlasPage
 from .extremes import Rivals
 from .pages import Page, Sources
@@ -75,7 +90,9 @@ class _Plan:
             return self._board_draft(
                 path,
                 protocol,
-                lambda: pages.board_page(self._ranked(protocol, convention), own, self.sources, self.methods),
+                lambda: pages.board_page(
+                    self._ranked(protocol, convention), own, self.sources, self.methods, self._near(protocol)
+                ),
             )
 
         def export(convention: str, suffix: str) -> Draft:
@@ -151,9 +168,14 @@ class _Plan:
         return Draft(
             rows.method_path(name),
             lambda: _digest(
-                card, pages.readme(card), self.sources.protocols, self._verdicts(name), *self._all_inputs(own)
+                card,
+                pages.readme(card),
+                self.sources.protocols,
+                self._common,
+                self._verdicts(name),
+                *self._all_inputs(own),
             ),
-            lambda: pages.method_page(name, card, own, self.protocols, self._verdicts(name)),
+            lambda: pages.method_page(name, card, own, self.sources, self.methods, self._verdicts(name)),
         )
 
     def _verdicts(self, method: str) -> list[Verdict]:
@@ -207,10 +229,23 @@ class _Plan:
             )
         return self._boards[protocol.name]
 
+    def _near(self, protocol: Protocol) -> Mapping[str, Sequence[Result]]:
+        """Return the results that a board's charts show, by protocol: its own, its options', its partner's."""
+        partner = robustness.partner(protocol, self.sources.protocols)
+        names = [protocol.name, *self._options.get(protocol.name, ()), *([partner.name] if partner else ())]
+        return {name: self.by_protocol[name] for name in names if name in self.by_protocol}
+
+    @cached_property
+    def _options(self) -> Mapping[str, Sequence[str]]:
+        found: dict[str, list[str]] = {}
+        for name in self.by_protocol:
+            found.setdefault(disturbed.base_of(name), []).append(name)
+        return found
+
     def _board_inputs(self, protocol: Protocol) -> str:
         if protocol.name not in self._boards_inputs:
-            own = self.by_protocol.get(protocol.name, [])
-            self._boards_inputs[protocol.name] = _digest(protocol, self._common, *self._all_inputs(own))
+            near = [result for results in self._near(protocol).values() for result in results]
+            self._boards_inputs[protocol.name] = _digest(protocol, self._common, *self._all_inputs(near))
         return self._boards_inputs[protocol.name]
 
     @cached_property

@@ -9,14 +9,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from . import measures
 from .atlas import AtlasPage
+from .charts import COLOURS, DASHES
 from .compare import ComparePage
 from .guide import GuidePage
 from .pages import BoardPage, IndexPage, MethodPage, Page
 from .plan import Draft
 from .runs import RunPage
 
-COLOURS = ("#0072b2", "#c44e00", "#007a5a", "#a3337a", "#4a4a4a", "#8a6a00", "#2f7fc9", "#6d48c4")
-DASHES = ("", "", "7 3", "", "2 3", "9 3 2 3", "5 2", "1 3", *("6 2 1 2",) * 8, *("12 4",) * 8)
 _TEMPLATES: Mapping[type, str] = {
     IndexPage: "index.html",
     BoardPage: "board.html",

@@ -7,14 +7,14 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from benchbox import check, lint, plugins, protocol, references, store
+from benchbox import check, claims, lint, plugins, protocol, references, store
 from benchbox.check import Verdict
 from benchbox.errors import ProtocolError, ResultError
 from benchbox.types import Protocol
 
-from . import costs, exports, folder, plan, printing, results, standings
+from . import costs, exports, folder, plan, printing, results, rows, standings
 from .folder import File
-from .pages import Sources
+from .pages import BoardPage, Sources
 from .results import Problem, Result
 
 ASSETS = ("atlas.js", "chart.js", "compare.js", "mark.svg", "search.js", "site.css", "table.js")
@@ -52,6 +52,7 @@ def gather(results_folder: Path) -> Sources:
         profiles=_profiles(results_folder, problems),
         problems=tuple(problems),
         verdicts=cache(lambda: _verdicts(found, results_folder)),
+        systems=claims.load().systems,
     )
 
 
@@ -71,6 +72,29 @@ def _verdicts(found: Iterable[Result], results_folder: Path) -> tuple[Verdict, .
     return tuple(replace(one, reasons=tuple(r.replace(inside, "results/") for r in one.reasons)) for one in held)
 
 
+def save_figures(results_folder: Path, name: str, suffix: str, out: Path, convention: str = "") -> list[Path]:
+    """Write every chart of a leaderboard as pdf or png below `out`, for papers; return the files.
+
+    Raises as `export`, and ResultError where matplotlib is not installed, nothing is drawn or `out` cannot be written.
+    """
+    from . import figures
+
+    sources = gather(results_folder)
+    offered = _offered(sources, name)
+    wanted = convention or next(iter(offered), "")
+    _demand(name, wanted, offered)
+    path = rows.board_path(name, "" if wanted == offered[0] else wanted)
+    (page,) = [draft.content() for draft in plan.drafts(sources) if draft.path == path]
+    if not isinstance(page, BoardPage) or not page.charts:
+        raise ResultError(f"{name}: nothing to draw under {wanted}; `benchbox run --protocol {name} …` makes a result")
+    written = []
+    for chart in page.charts:
+        file = out / f"{results.slug(name)}-{wanted}-{chart.name}.{suffix}"
+        folder.save(file, figures.draw(chart, suffix))
+        written.append(file)
+    return written
+
+
 def _add_protocol(known: dict[str, Protocol], name: str, problems: list[Problem]) -> None:
     """Load the card of a protocol that has results, with its options, or say that there is none."""
     try:
@@ -85,15 +109,24 @@ def export(results_folder: Path, name: str, suffix: str, convention: str = "") -
 
     Raises ProtocolError for an unknown protocol, ResultError where nothing is known under it or the convention.
     """
-    card, sources = protocol.load(name), gather(results_folder)
-    own = [result for result in sources.results if result.run.protocol == name]
-    offered = standings.conventions(card, own, sources.references)
+    sources = gather(results_folder)
+    offered = _offered(sources, name)
     wanted = convention or next(iter(offered), "")
+    _demand(name, wanted, offered)
+    path = exports.path(name, "" if suffix == "bib" else wanted, suffix)
+    return planned(sources)[path].content().decode()
+
+
+def _offered(sources: Sources, name: str) -> list[str]:
+    """Return the conventions under which anything is known of a protocol; raises ProtocolError for an unknown one."""
+    own = [result for result in sources.results if result.run.protocol == name]
+    return standings.conventions(protocol.load(name), own, sources.references)
+
+
+def _demand(name: str, wanted: str, offered: list[str]) -> None:
     if wanted not in offered:
         known = ", ".join(offered) or "nothing yet"
         raise ResultError(f"{name}: nothing is known under {wanted or 'any convention'}; there is {known}")
-    path = exports.path(name, "" if suffix == "bib" else wanted, suffix)
-    return planned(sources)[path].content().decode()
 
 
 def planned(sources: Sources) -> dict[str, File]:

@@ -62,7 +62,7 @@ def test_eight_curves_are_shown_and_the_others_wait_each_with_its_own_style():
 def test_groups_stand_in_order_with_their_intervals():
     """Twice the error is the same step up wherever it stands: the scale is logarithmic."""
     profiles = [charts.Profile("a", ((2.0, (1.0, 4.0)), (4.0, ()), None))]
-    chart = charts.groups("g", "G", ["x", "y", "z"], profiles, y_title="e")
+    chart = charts.groups("g", "G", ["x", "y", "z"], profiles, y_title="e", unit="%")
     heights = [mark.y for mark in chart.marks]
     assert len(heights) == 2
     low, high = map(float, re.findall(r"M[\d.]+ ([\d.]+)V([\d.]+)", chart.series[0].path)[0])
@@ -74,7 +74,7 @@ def test_groups_stand_in_order_with_their_intervals():
 def test_the_pareto_line_joins_what_nothing_cheaper_beats():
     points = [charts.Priced(*p) for p in (("a", 1e6, 5.0), ("b", 2e6, 6.0), ("c", 4e6, 4.0), ("d", 8e6, 4.5))]
     chart = charts.costs("c", "C", points, x_title="x", y_title="y", falls=True)
-    assert [mark.label for mark in chart.marks if not mark.hollow] == ["a", "c"]
+    assert [mark.say.split(":")[0] for mark in chart.marks if not mark.hollow] == ["a", "c"]
     assert chart.series[0].path.count("L") == 1
     rising = charts.costs("c", "C", points, x_title="x", y_title="y", falls=False)
     assert [mark.label for mark in rising.marks if not mark.hollow] == ["a", "b"]

@@ -20,7 +20,7 @@ function curvesOf(figure) {
   const curves = [...svg.querySelectorAll(".series")].map((group) => {
     const key = group.dataset.series;
     const button = legend && legend.querySelector(`button[data-series="${key}"]`);
-    const parts = [group, ...svg.querySelectorAll(`.point[data-mark="${key}"]`)];
+    const parts = [group, ...svg.querySelectorAll(`.marked[data-mark="${key}"]`)];
     return { group, parts, button, label: button ? button.textContent.trim() : "" };
   });
   const stress = (chosen) => {
@@ -93,7 +93,7 @@ function nearest(places, x, y, reach) {
 }
 
 function readMarks(figure, curves) {
-  const marks = [...figure.querySelectorAll(".point[data-say]")].map((point) => {
+  const marks = [...figure.querySelectorAll(".marked[data-say]")].map((point) => {
     const circle = point.querySelector("circle");
     const curve = curves.find((one) => one.parts.includes(point));
     return { point, curve, x: Number(circle.getAttribute("cx")), y: Number(circle.getAttribute("cy")) };
