@@ -65,7 +65,7 @@ ARROWS = {
     },
     "report": {
         "faceworld", "types", "errors", "store", "metrics", "plugins", "protocol", "references", "layouts", "lint",
-        "check", "claims", "pseudo_labels", "pseudo_labels",
+        "check", "claims", "pseudo_labels",
     },
     "sweep": {"types", "errors", "pipeline", "plugins", "protocol"},
     "cli": {
