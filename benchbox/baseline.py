@@ -44,7 +44,12 @@ def changes(results: Path, file: Path) -> list[Change]:
     """Return what differs from a baseline; raises ResultError for a file that is none."""
     before = _read(file)
     now = {_place(run): run for run in _runs(results)}
-    found = [Change(place, "was in the baseline and is gone", True) for place in before if place not in now]
+    lost = _unreadable(results)
+    found = [
+        Change(place, f"cannot be read: {lost[place]}" if place in lost else "was in the baseline and is gone", True)
+        for place in before
+        if place not in now
+    ]
     for place, run in now.items():
         if place not in before:
             found.append(Change(place, "is new", False))
@@ -81,6 +86,11 @@ def rescored(results: Path, data: Path) -> tuple[list[Change], list[str]]:
 
 def _runs(results: Path) -> Iterator[Run]:
     return (run for run in store.runs(results) if isinstance(run, Run) and store.has_scores(run))
+
+
+def _unreadable(results: Path) -> dict[str, str]:
+    """Return why runs cannot be read, by place."""
+    return {"/".join(item.folder.parts[-4:]): item.reason for item in store.runs(results) if not isinstance(item, Run)}
 
 
 def _place(run: Run) -> str:

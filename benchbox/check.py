@@ -2,9 +2,9 @@
 
 A **cell** is a reference row whose label is one of our variants. Where a run of that variant stands under the row's
 protocol and may be compared, the claim is *reproduced* when it lies in the measured interval, widened by half a unit
-of its last printed digit and by the spread between seeds; else the measurement is *better* or *worse*. Where it may
-not (another variant of the data, a smaller budget, another box or normaliser, a changed card), the verdict is *not
-comparable*, with every reason, and both numbers stand there all the same.
+of its last printed digit and, in quadrature, by twice the standard deviation between seeds; else the measurement is
+*better* or *worse*. Where it may not (another variant of the data, a smaller budget, another box or normaliser, a
+changed card), the verdict is *not comparable*, with every reason, and both numbers stand there all the same.
 
 An **ordering** is tried on every protocol that it names and that has runs of all its variants of one budget on one
 set of data: it *holds* when every neighbouring pair is apart in the claimed direction by the paired test, is *too
@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from math import hypot
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -36,6 +37,7 @@ VERDICTS = (
     *("met", "not met"),  # facts
     "not measured",
 )
+_OFFICIAL = ("complete", "original annotations")  # pieces of a data variant's name that say: nothing unusual
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,10 @@ def _entry(run: Run, group: str, metric: str) -> Mapping[str, Any] | None:
 
 
 def _interval(entries: Sequence[Mapping[str, Any]]) -> tuple[float | None, float | None]:
-    """Return the widest interval of the seeds around their mean, and twice their spread around that."""
+    """Return the mean of the seeds, less and more: their widest interval and twice their spread, in quadrature.
+
+    Test faces and training are two independent reasons why a number may come out otherwise.
+    """
     bounded = [entry for entry in entries if entry.get("low") is not None]
     if not bounded:
         return None, None
@@ -142,21 +147,27 @@ def _interval(entries: Sequence[Mapping[str, Any]]) -> tuple[float | None, float
     spread = 2 * stdev(entry["value"] for entry in entries) if len(entries) > 1 else 0.0
     below = max(entry["value"] - entry["low"] for entry in bounded)
     above = max(entry["high"] - entry["value"] for entry in bounded)
-    return middle - max(below, spread), middle + max(above, spread)
+    return middle - hypot(below, spread), middle + hypot(above, spread)
 
 
 def _reasons(run: Run) -> list[str]:
     """Say why a run must not be held against a printed number."""
     found = []
-    variant = run.record["data"].get("variant")
-    if variant != "complete":
-        found.append(f"other data: {variant}")
+    if other := other_data(run.record["data"].get("variant") or "", run.record["kind"]):
+        found.append(f"other data: {other}")
     if run.record.get("budget") != "paper" and run.record["kind"] == "trained":
         found.append(f"smaller budget: {run.record.get('budget')}")
     card = _card(run.protocol)
     if card != run.record.get("card"):
         found.append("the card has changed since this run")
     return found
+
+
+def other_data(variant: str, kind: str) -> str:
+    """Return what a named data variant has that the official set has not; training data bind only who trained."""
+    pieces = variant.split(", ") if variant else ["not recorded"]
+    named = [piece for piece in pieces if piece not in _OFFICIAL]
+    return ", ".join(piece for piece in named if kind == "trained" or not piece.startswith("train "))
 
 
 def _card(name: str) -> str | None:
@@ -201,7 +212,10 @@ def _ordered(ordering: Ordering, name: str, budget: str, folders: Sequence[Path]
             found = compare.compare([str(better), str(worse)], results, [ordering.metric])
         except ResultError as fault:
             return _verdict(ordering, name, "not comparable", (*said, str(fault)))
-        (gap,) = [d for d in found.differences if d.group == ordering.group and d.metric == ordering.metric]
+        gaps = [d for d in found.differences if d.group == ordering.group and d.metric == ordering.metric]
+        if not gaps:
+            return _verdict(ordering, name, "not measured", (*said, f"{ordering.group} has no answered item"))
+        (gap,) = gaps
         p = 1.0 if gap.p is None else gap.p
         sign = 0 if p >= 1 - found.level else (1 if (gap.difference > 0) == gap.falls else -1)
         apart.append(sign)

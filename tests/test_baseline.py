@@ -83,6 +83,14 @@ def test_a_run_that_is_gone_is_a_regression_and_a_new_one_is_not(results, file, 
     ]
 
 
+def test_a_run_that_cannot_be_read_is_not_said_to_be_gone(results, file):
+    (place,) = results.rglob("run.json")
+    place.write_text("{")
+    (change,) = baseline.changes(results, file)
+    assert change.regression
+    assert change.text.startswith(f"cannot be read: {place}")
+
+
 def test_a_deliberate_change_of_the_normaliser_fails_with_a_sentence(results, file, world, monkeypatch):
     """A newcomer edits the card: the gate names the protocol's key, what it was and what it is."""
     card = world.site / "tiny_cards" / "tiny.toml"

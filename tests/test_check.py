@@ -90,10 +90,25 @@ def test_a_cell_is_held_against_the_interval(tmp_path, make, measured, low, high
 
 def test_seeds_widen_the_interval_by_their_spread(tmp_path, make):
     for seed, nme in enumerate((4.1, 4.3, 4.5)):  # mean 4.3, standard deviation 0.2
-        make("m/a", nme, seed, budget="paper")
+        make("m/a", nme, seed, budget="paper", low=nme - 0.3, high=nme + 0.3)
     (found,) = verdicts(tmp_path)
-    assert (found.measured, found.low, found.high) == (pytest.approx(4.3), pytest.approx(3.9), pytest.approx(4.7))
+    assert (found.measured, found.low, found.high) == (pytest.approx(4.3), pytest.approx(3.8), pytest.approx(4.8))
     assert found.verdict == "reproduced"
+
+
+@pytest.mark.parametrize(
+    ("variant", "kind", "other"),
+    [
+        ("complete", "trained", ""),
+        ("complete, original annotations", "trained", ""),
+        ("train 2012 of 3148, moved annotations", "trained", "train 2012 of 3148, moved annotations"),
+        ("train 0 of 100, complete", "weights", ""),
+        ("", "trained", "not recorded"),
+    ],
+)
+def test_a_check_and_a_leaderboard_know_the_same_official_set(variant, kind, other):
+    """The trap: "original annotations" stood beside the papers on the board and was "other data" to check."""
+    assert check.other_data(variant, kind) == other
 
 
 @pytest.mark.parametrize(
@@ -212,9 +227,18 @@ def test_the_command_prints_one_document(tmp_path, make, monkeypatch):
 
 
 def test_no_results_is_no_fault(tmp_path):
-    done = CliRunner().invoke(main, ["check", "--results", str(tmp_path / "none")])
+    done = CliRunner().invoke(main, ["check", "--results", str(tmp_path)])
     assert done.exit_code == 0
     assert "not measured" in done.stdout
+
+
+def test_a_run_that_cannot_be_read_is_named(tmp_path, make):
+    make("m/a", 4.05, budget="paper")
+    (place,) = tmp_path.rglob("run.json")
+    place.write_text("{")
+    done = CliRunner().invoke(main, ["check", "--results", str(tmp_path)])
+    assert done.exit_code == 0
+    assert f"note: left out, as it cannot be read: {place}" in done.stderr
 
 
 def test_the_names_that_the_module_needs_exist():

@@ -335,6 +335,8 @@ def test_wrong_use_is_one_line_and_groups_without_a_command_help(world):
     one_line_fault(call(*run_words(world, "centre", "--budget", "huge")), "'huge' is not one of 'smoke', 'quick', 'pap")
     one_line_fault(call(*run_words(world, "centre", "--set", "rate")), "--set rate: write key=value")
     one_line_fault(call("lits"), "No such command 'lits'")
+    one_line_fault(call("--nope"), "No such option '--nope'; `benchbox --help`")
+    one_line_fault(call("data", "--nope"), "No such option '--nope'; `benchbox data --help`")
     assert "Usage: benchbox data" in call("data").output
 
 
@@ -343,3 +345,11 @@ def test_pages_of_a_results_folder_that_is_not_there_are_refused(world, tmp_path
     out = tmp_path / "pages"
     one_line_fault(call("report", "--results", missing, "--out", out), "no such folder of results")
     assert not out.exists()
+
+
+def test_results_that_are_not_there_are_not_checked(world, tmp_path):
+    """The trap: a slip in a path, "0 regressions" or a baseline of nothing."""
+    missing, baseline = tmp_path / "reslts", tmp_path / "baseline.json"
+    one_line_fault(call("check", "--results", missing), "reslts: no such folder of results")
+    one_line_fault(call("check", "--results", missing, "--write-baseline", baseline), "no such folder of results")
+    assert not baseline.exists()

@@ -6,9 +6,18 @@ from pathlib import Path
 
 import click
 
-from benchbox.errors import DataError
-
-from .shell import FOLDER, data_option, data_root, fail, json_option, main, print_json, results_option, say
+from .shell import (
+    FOLDER,
+    data_option,
+    data_root,
+    fail,
+    json_option,
+    main,
+    print_json,
+    require_results,
+    results_option,
+    say,
+)
 
 
 @main.command()
@@ -46,8 +55,8 @@ def report(results: Path, out: Path | None, check: bool, suffix: str | None, pro
             fail()
         click.echo(f"{out} is up to date")
         return
-    if results != Path("results") and not results.is_dir():
-        raise DataError(f"{results}: no such folder of results; `benchbox run --results {results} …` makes one")
+    if results != Path("results"):
+        require_results(results)
     written = pages.render(results, out)
     click.echo(f"{len(written)} files in {out}; open {out / 'index.html'}")
 
@@ -92,12 +101,17 @@ def check(
     """Hold results against the claims of papers, and against a baseline; exit 1 on a regression."""
     from benchbox import baseline as gate
     from benchbox import check as checking
+    from benchbox import store
 
+    require_results(results)
     if write_baseline is not None:
         count = gate.write(results, write_baseline)
         click.echo(f"{write_baseline}: a baseline of {count} runs")
         return
     verdicts = checking.check(results, facts=facts)
+    for item in store.runs(results):
+        if isinstance(item, store.Unreadable):
+            say(f"note: left out, as it cannot be read: {item.reason}")
     changes = gate.changes(results, baseline) if baseline else []
     if rescore:
         again, left = gate.rescored(results, data_root(data))

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from benchbox import __version__
-from benchbox.errors import BenchboxError
+from benchbox.errors import BenchboxError, DataError
 
 Command = Callable[..., Any]
 
@@ -29,6 +29,15 @@ class Fault(click.ClickException):
 class Benchbox(click.Group):
     """The command group: faults that the user can mend end as one line."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Read the options before a command; wrong use of them ends in one line, too."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as fault:
+            raise _explained(fault, "benchbox") from fault
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; end what a user can mend, and Ctrl-C, in one line."""
         try:
@@ -36,13 +45,24 @@ class Benchbox(click.Group):
         except BenchboxError as fault:
             raise Fault(str(fault)) from fault
         except click.UsageError as fault:
-            if "\n" in fault.message:  # a group without a command: its help
-                raise
-            where = fault.ctx.command_path if fault.ctx else ctx.command_path
-            raise Fault(f"{fault.format_message().rstrip('.')}; `{where} --help` says how it is used") from fault
+            raise _explained(fault, ctx.command_path) from fault
         except KeyboardInterrupt:
             say("interrupted")
             raise click.exceptions.Exit(130) from None
+
+
+def _explained(fault: click.UsageError, where: str) -> click.ClickException:
+    """Say in one line what was used wrongly and who tells how; a group without a command keeps its help."""
+    if "\n" in fault.message:
+        return fault
+    where = fault.ctx.command_path if fault.ctx else where
+    return Fault(f"{fault.format_message().rstrip('.')}; `{where} --help` says how it is used")
+
+
+def require_results(results: Path) -> None:
+    """Raise DataError for a folder of results that is not there."""
+    if not results.is_dir():
+        raise DataError(f"{results}: no such folder of results; `benchbox run --results {results} …` makes one")
 
 
 def say(line: str) -> None:

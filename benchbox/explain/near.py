@@ -19,6 +19,7 @@ Variants = Callable[[str, str], Sequence[Variant]]  # metric, group → every va
 Key = tuple[str, str, str, str, str]  # paper, table, method, setting, metric
 
 _NEAREST = 3
+_NEAR = 0.05  # mean gap over the printed number: what is farther away is not called near
 BEST = "offset best"  # the name of the variant that adds the best constant shift
 
 
@@ -54,6 +55,8 @@ class Neighbour:
     metric: str
     cells: tuple[Cell, ...]
     namesake: bool  # the row bears the name of the file
+    distance: float  # mean gap over the printed number, over its groups
+    near: bool
     why: tuple[str, ...]  # why it is not equal, in sentences
 
 
@@ -64,7 +67,10 @@ def neighbours(
     name: str,
     variants: Variants | None,
 ) -> list[Neighbour]:
-    """Return the rows that bear the name of the file, then those whose overall number is nearest to ours."""
+    """Return the rows that bear the name of the file, then the nearest ones.
+
+    These are near to ours, or where none is the nearest one alone, which then says how far away it is.
+    """
     base = protocol.name.partition("+")[0]
     rows: dict[Key, list[ReferenceRow]] = {}
     for row in references.rows:
@@ -73,10 +79,11 @@ def neighbours(
     keys = _without_repeats(rows)
     named = [key for key in keys if _same(key[2], name)]
     distance = {key: _distance(rows[key], scores, protocol) for key in keys if key not in named}
-    near = [key for key in sorted(distance, key=lambda key: distance[key]) if distance[key] < float("inf")]
+    order = [key for key in sorted(distance, key=lambda key: distance[key]) if distance[key] < float("inf")]
+    near = [key for key in order[:_NEAREST] if distance[key] <= _NEAR] or order[:1]
     return [
         _neighbour(references, rows[key], scores, key in named, variants if key in named else None)
-        for key in [*named, *near[:_NEAREST]]
+        for key in [*named, *near]
     ]
 
 
@@ -105,6 +112,7 @@ def _neighbour(
         ours = scores[row.group][row.metric]
         if ours.value is not None:
             cells.append(Cell(row.group, row.printed, ours.value, ours.low, ours.high))
+    distance = sum(abs(cell.gap) / float(cell.printed) for cell in cells) / len(cells) if cells else float("inf")
     return Neighbour(
         paper=references.papers[first.paper].short,
         table=first.table,
@@ -113,6 +121,8 @@ def _neighbour(
         metric=first.metric,
         cells=tuple(cells),
         namesake=namesake,
+        distance=distance,
+        near=distance <= _NEAR,
         why=tuple(_why(first, cells, variants)),
     )
 

@@ -135,7 +135,10 @@ def _offset(offset: Offset) -> list[str]:
 
 
 def _neighbour(neighbour: Neighbour) -> list[str]:
-    kind = "bears the same name" if neighbour.namesake else "is near"
+    away = f"{100 * neighbour.distance:.0f} % away"
+    kind = "is near" if neighbour.near else f"is the nearest that is printed, {away}"
+    if neighbour.namesake:
+        kind = "bears the same name" + (" and is near" if neighbour.near else f", {away}")
     setting = f" ({neighbour.setting})" if neighbour.setting else ""
     lines = [f"{neighbour.method} in {neighbour.paper}, {neighbour.table}{setting} {kind}; {neighbour.metric}:"]
     for cell in neighbour.cells:
@@ -176,6 +179,8 @@ def _neighbour_json(neighbour: Neighbour) -> dict[str, Any]:
         "setting": neighbour.setting,
         "metric": neighbour.metric,
         "namesake": neighbour.namesake,
+        "distance": neighbour.distance,
+        "near": neighbour.near,
         "cells": [
             {"group": c.group, "printed": c.printed, "measured": c.measured, "gap": c.gap, "inside": c.inside}
             for c in neighbour.cells

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
+from benchbox import check
 from benchbox.types import Kind, MethodCard, Protocol, Score
 
 from . import costs, measures
@@ -16,7 +17,6 @@ from .quoted import Source
 from .results import Result, slug
 from .seeds import Family
 
-_OFFICIAL = ("complete", "original annotations")  # pieces of a data variant's name that say: nothing unusual
 KINDS: tuple[Kind, ...] = ("paper", "weights", "trained", "submitted")
 
 
@@ -214,7 +214,7 @@ def apart(result: Result, protocol: Protocol) -> str:
         reasons.append(f"scored under another version of the card, {_hash(result.card)}; now {_hash(protocol.card)}")
     if protocol.test_expected and result.n != protocol.test_expected:
         reasons.append(f"tested on {result.n:,} of {protocol.test_expected:,} {measures.items(protocol)}")
-    if data := _other_data(result):
+    if data := check.other_data(result.data, result.kind):
         reasons.append(f"other data than the complete official set: {data}")
     if result.overrides:
         changed = ", ".join(f"{key} = {value}" for key, value in result.overrides.items())
@@ -222,13 +222,6 @@ def apart(result: Result, protocol: Protocol) -> str:
     if result.budget == "smoke":
         reasons.append("budget smoke: shows that the code runs, not how well it does")
     return "; ".join(reasons)
-
-
-def _other_data(result: Result) -> str:
-    """Return what the named data variant has that the official set has not; training data bind only who trained."""
-    pieces = result.data.split(", ") if result.data else ["not recorded"]
-    named = [piece for piece in pieces if piece not in _OFFICIAL]
-    return ", ".join(piece for piece in named if result.kind == "trained" or not piece.startswith("train "))
 
 
 def _hash(card: str) -> str:
@@ -257,7 +250,7 @@ def _setting(result: Result) -> list[str]:
 
 
 def _flaws(family: Family) -> list[str]:
-    data, failed = _other_data(family[0]), sum(result.failed for result in family)
+    data, failed = check.other_data(family[0].data, family[0].kind), sum(result.failed for result in family)
     total = sum(result.n for result in family)
     facts = [f"data {data}"] if data else []
     return facts + ([f"{failed:,} of {total:,} without an answer"] if failed else [])

@@ -10,7 +10,7 @@ from benchbox import explain
 from benchbox import protocol as protocols
 from benchbox.cli import main
 from benchbox.errors import ResultError
-from benchbox.explain import grid, near
+from benchbox.explain import grid, near, words
 from benchbox.references import Paper, ReferenceRow, References
 from benchbox.types import Score
 
@@ -70,12 +70,22 @@ def test_namesakes_come_first_and_quotations_once():
     assert [(n.method, n.table, n.namesake) for n in found] == [
         ("CFSS", "Table 8", True),
         ("LBF", "Table 8", False),
-        ("ESR", "Table 8", False),
-    ]
+    ], "ESR is 33 % away: not near, and not the nearest either"
     assert [(c.group, c.gap) for c in found[0].cells] == [
         ("full", pytest.approx(0.24)),
         ("common", pytest.approx(0.27)),
     ]
+
+
+def test_only_what_is_near_is_called_near():
+    """The trap: three rows are always nearest; 5.72 was called near to 7.03."""
+    near, far = looked_up([row("full", "6.05", "LBF")])[0], looked_up([row("full", "7.1", "LBF")])[0]
+    assert (near.near, far.near) == (True, False)
+    assert far.distance == pytest.approx(1.1 / 7.1)
+    assert "LBF in P, Table 8 is near;" in words._neighbour(near)[0]
+    assert "is the nearest that is printed, 15 % away;" in words._neighbour(far)[0]
+    named = looked_up([row("full", "7.1")])[0]
+    assert "bears the same name, 15 % away;" in words._neighbour(named)[0]
 
 
 def test_the_interval_says_whether_other_faces_could_make_the_gap():
