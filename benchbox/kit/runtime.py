@@ -1,7 +1,8 @@
 """Set up a process for training: allocator, seeds, device.
 
 Small networks on a CPU spend most of a step in page faults, because glibc hands every large tensor back to the kernel
-and asks for it again. Told to keep its memory, the same step runs about four times as fast.
+and asks for it again. Told to keep its memory, and in huge pages where the kernel gives them on request, the same step
+runs about four times as fast.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import ctypes
 import os
 import random
 import sys
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,19 +20,51 @@ from benchbox.errors import BenchboxError
 
 # malloc.h: mallopt's parameters
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
-_KEEP_BYTES = 2**31 - 1
+_NEVER = -1
 _TOP_PAD_BYTES = 256 * 2**20
+# sys/mman.h
+_MADV_HUGEPAGE = 14
+_HUGE_BYTES = 2 * 2**20
+_THP, _OVERCOMMIT = Path("/sys/kernel/mm/transparent_hugepage/enabled"), Path("/proc/sys/vm/overcommit_memory")
+_STRICT = "2"  # addresses are counted as memory
+_kept: list[bool] = []  # what `keep_memory` found; a process is set up once
 
 
 def keep_memory() -> bool:
-    """Tell glibc to serve large blocks from the heap and keep them; False where there is no glibc."""
-    if not sys.platform.startswith("linux"):
-        return False
+    """Tell glibc to serve large blocks from one heap and keep them; False where there is no glibc."""
+    if not _kept:
+        _kept.append(sys.platform.startswith("linux") and _keep())
+    return _kept[0]
+
+
+def _keep() -> bool:
     try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        libc = ctypes.CDLL("libc.so.6", use_errno=True)
+        mallopt = libc.mallopt
     except (OSError, AttributeError):
         return False
-    return all((mallopt(_M_MMAP_MAX, 0), mallopt(_M_TRIM_THRESHOLD, _KEEP_BYTES), mallopt(_M_TOP_PAD, _TOP_PAD_BYTES)))
+    options = (_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _NEVER), (_M_TOP_PAD, _TOP_PAD_BYTES)
+    kept = all(mallopt(*option) for option in options)
+    if kept and _THP.is_file() and "[madvise]" in _THP.read_text() and _OVERCOMMIT.read_text().strip() != _STRICT:
+        _ask_for_huge_pages(libc)
+    return kept
+
+
+def _ask_for_huge_pages(libc: ctypes.CDLL) -> None:
+    """Grow the heap by addresses alone, mark them for huge pages and give them back to it; memory comes when used.
+
+    Without the addresses, or where the kernel declines, pages stay as they are.
+    """
+    libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+    libc.free.argtypes = [ctypes.c_void_p]
+    libc.madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    place = libc.malloc(size)
+    if not place:
+        return
+    first = -(-place // _HUGE_BYTES) * _HUGE_BYTES
+    libc.madvise(first, (place + size - first) // _HUGE_BYTES * _HUGE_BYTES, _MADV_HUGEPAGE)
+    libc.free(place)
 
 
 def choose_device(wanted: str) -> str:

@@ -1,6 +1,6 @@
-"""Train the small backbone of G&LSR for a few steps in a process of its own and print what each step took, as JSON.
+"""Train a backbone of G&LSR for a few steps in a process of its own and print what each step took, as JSON.
 
-    python step.py VARIANT BATCH STEPS
+    python step.py small|medium VARIANT BATCH STEPS
 
 A step is: a batch of 256-px views with colour-free augmentation from stored crops, forward, l1 loss, backward, SGD.
 `plain` is how papers write it: OpenCV per sample, stacked floats, eager PyTorch as it comes. The allocator can be set
@@ -27,19 +27,23 @@ VARIANTS = {  # keep memory, channels last, the kit's Views and Step, precision
     "plain": (False, False, False, "float32"),
     "kept memory": (True, False, False, "float32"),
     "kept memory, channels last": (True, True, False, "float32"),
-    "ours, float32": (True, True, True, "float32"),
-    "ours": (True, True, True, "auto"),
+    "ours": (True, True, True, "float32"),
+    "ours, bfloat16": (True, True, True, "auto"),
 }
 
 
-def main(variant: str, batch: int, steps: int) -> None:
+def main(network: str, variant: str, batch: int, steps: int) -> None:
     keep, last, kit, precision = VARIANTS[variant]
     if keep:
         runtime.prepare("cpu", 0)
     torch.manual_seed(0)
     card = plugins.card("glsr")
     plugins.load(card)
-    net = import_module(f"{card.module}.model").Backbone(68, SIDE, "table")
+    net = (
+        import_module(f"{card.module}.model").Backbone(68, SIDE, "table")
+        if network == "small"
+        else import_module(f"{card.module}.backbones").MobileNetV2(68)
+    )
     net = net.to(memory_format=torch.channels_last) if last else net
     if kit:
         optim = optimise.optimiser("sgd", net.parameters(), 0.01, 2e-4)
@@ -109,4 +113,4 @@ def per_sample(images: np.ndarray, rows: np.ndarray, maps: np.ndarray) -> torch.
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

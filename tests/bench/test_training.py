@@ -13,12 +13,16 @@ BATCH, STEPS = pick((2, 2), (64, 9))
 PROGRAM = Path(__file__).with_name("step.py")
 
 
+NETWORKS = {"small": "G&LSR's small backbone", "medium": "MobileNetV2"}
+
+
 @pytest.mark.parametrize(
-    "variant", pick(("ours", "plain"), ("ours", "ours, float32", "kept memory, channels last", "kept memory", "plain"))
+    "variant", pick(("ours", "plain"), ("ours", "ours, bfloat16", "kept memory, channels last", "kept memory", "plain"))
 )
-def test_step(variant, benchmark, table):
+@pytest.mark.parametrize("network", pick(("small",), ("small", "medium")))
+def test_step(network, variant, benchmark, table):
     def run():
-        command = [sys.executable, PROGRAM, variant, str(BATCH), str(STEPS)]
+        command = [sys.executable, PROGRAM, network, variant, str(BATCH), str(STEPS)]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     found = json.loads(benchmark.pedantic(run, rounds=1))
@@ -26,7 +30,7 @@ def test_step(variant, benchmark, table):
     assert len(found["seconds"]) == STEPS
     assert 0 < found["loss"] < 10
     table.add(
-        f"training step, G&LSR's small backbone, 256 px, batch {BATCH}, all cores",
+        f"training step, {NETWORKS[network]}, 256 px, batch {BATCH}, all cores",
         "eager PyTorch as it comes" if variant == "plain" else variant,
         found["seconds"],
         BATCH,

@@ -1,5 +1,6 @@
 """Devices that are not there, and a process made ready."""
 
+import subprocess
 import sys
 
 import pytest
@@ -31,3 +32,31 @@ def test_a_seed_decides_torchs_numbers():
 def test_glibc_takes_the_settings():
     """The settings are most of the speed on a CPU; a glibc that refuses them should be noticed."""
     assert runtime.keep_memory()
+
+
+KEPT = """
+import resource, numpy
+from benchbox.kit import runtime
+assert runtime.keep_memory() and runtime.keep_memory()
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    numpy.ones(100 * 2**20, numpy.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+faults()
+print(faults())
+heap = open("/proc/self/smaps").read().split("[heap]")[1:]
+print(any(" hg" in part.split("VmFlags:")[1].split("\\n")[0] for part in heap))
+print(runtime._THP.is_file() and "[madvise]" in runtime._THP.read_text())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt is glibc's")
+def test_memory_is_asked_for_once():
+    """The trap: 25,600 page faults for 100 MB that were there a moment ago; a step asks for gigabytes."""
+    done = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
+    faults, marked, on_request = done.stdout.split()
+    assert int(faults) < 100
+    if runtime._OVERCOMMIT.read_text().strip() != runtime._STRICT:
+        assert marked == on_request
