@@ -143,6 +143,8 @@ def run(request: Request, say: Say = silent) -> Outcome:
         notes = store.begin(todo.place, todo.identity(split.data.fingerprint), fresh=request.fresh)
         if notes["sessions"] > 1:
             say("going on with the interrupted run that is here")
+        else:
+            _take_over(todo, split.data.fingerprint, device, say)
         if todo.protocol.folds:
             kind, answers = _each_fold(todo, module, index, folds, device, published, clock, say)
         else:
@@ -163,6 +165,31 @@ def run(request: Request, say: Say = silent) -> Outcome:
             "digests": store.digests(todo.place),
         }
         return Outcome(store.finish(todo.place, record), scored)
+
+
+def _take_over(todo: Plan, fingerprint: str, device: str, say: Say) -> None:
+    """Take over the training that a variant shares with another one, if that one's finished run is like it in the rest.
+
+    Only what was trained by the same code, on the same data and device, with the same seed, budget and parameters.
+    """
+    shares = todo.method.variants[todo.variant].shares
+    if shares is None or todo.overrides or todo.protocol.folds:
+        return
+    place = store.beside(todo.place, store.variant_folder(shares.variant, todo.budget))
+    if not store.finished(place):
+        return
+    other = store.read(place)
+    wanted = todo.identity(fingerprint)
+    record = {**other.record, "method": other.record["code"].get("method"), "data": other.record["data"]["fingerprint"]}
+    mine, theirs = dict(wanted.pop("params")), dict(record["params"])
+    same = all(record.get(key) == value for key, value in wanted.items())
+    same &= {k: v for k, v in mine.items() if k not in shares.apart} == {
+        k: v for k, v in theirs.items() if k not in shares.apart
+    }
+    if not same or other.record["environment"].get("device") != device:
+        return
+    if files := store.take_over(todo.place, other, shares.files):
+        say(f"taken over from variant {shares.variant}, which trains the same: {', '.join(files)}")
 
 
 def _keep_pseudo_labels(todo: Plan, index: Index) -> None:

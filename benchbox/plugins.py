@@ -21,7 +21,7 @@ from typing import Any, get_args
 
 from . import discovery
 from .errors import PluginError
-from .types import MethodCard, Task, Variant
+from .types import MethodCard, Shared, Task, Variant
 
 GROUP = "benchbox.methods"
 CARD = "method.toml"
@@ -225,7 +225,7 @@ def _variants(doc: Mapping[str, Any], params: Mapping[str, Any], file: Path) -> 
         where = f"variants.{key}."
         if not isinstance(body, dict):
             raise PluginError(f"{file}: variants.{key} must be a table, [variants.{key}]")
-        _known(body, ("title", "params", "budgets"), file, where)
+        _known(body, ("title", "params", "budgets", "shares"), file, where)
         if _name(key, "variant", file) == SUBMITTED:
             raise PluginError(f"{file}: a variant may not be called {SUBMITTED!r}: kept for external predictions")
         changes = _changes(_table(body, "params", file, where), params, file, f"{where}params.")
@@ -235,10 +235,28 @@ def _variants(doc: Mapping[str, Any], params: Mapping[str, Any], file: Path) -> 
             budget: _changes(_table(budgets, budget, file, f"{where}budgets."), params, file, f"{where}{budget}.")
             for budget in budgets
         }
-        variants[key] = Variant(key, _text(body, "title", file, where), changes, own)
+        shares = _shares(_table(body, "shares", file, where), params, file, f"{where}shares.")
+        variants[key] = Variant(key, _text(body, "title", file, where), changes, own, shares)
     if not variants:
         raise PluginError(f'{file}: no variant: write at least [variants.NAME] with title = "…"')
+    for key, variant in variants.items():
+        if variant.shares and (variant.shares.variant not in variants or variant.shares.variant == key):
+            raise PluginError(
+                f"{file}: variants.{key}.shares.variant = {variant.shares.variant!r}: must be another one"
+            )
     return variants
+
+
+def _shares(body: dict[str, Any], params: Mapping[str, Any], file: Path, where: str) -> Shared | None:
+    if not body:
+        return None
+    _known(body, ("variant", "files", "apart"), file, where)
+    files, apart = _text(body, "files", file, where), body.get("apart", [])
+    if "/" in files or files.startswith("."):
+        raise PluginError(f"{file}: {where}files = {files!r}: must be names in the work folder")
+    if not isinstance(apart, list) or any(key not in params for key in apart):
+        raise PluginError(f"{file}: {where}apart = {apart!r}: a list of parameters")
+    return Shared(_text(body, "variant", file, where), files, tuple(apart))
 
 
 def _default(value: Any, key: str, file: Path) -> Any:

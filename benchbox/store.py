@@ -193,6 +193,28 @@ def begin(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> dic
     return notes
 
 
+def beside(run: Path, variant: str) -> Path:
+    """Return the folder of another variant's run with the same protocol, method and seed; `variant` as it is named."""
+    return run.parent.parent / variant / run.name
+
+
+def take_over(run: Path, other: Run, pattern: str) -> list[str]:
+    """Copy what another run's training left in `work/`, with its log and its notes, which then name their origin.
+
+    Returns the names of the files, none where that run's work folder has been cleared away.
+    """
+    files = sorted(p for p in work(other.folder).glob(pattern) if p.is_file() and not p.is_symlink())
+    for path in [*files, *([work(other.folder) / _LOG] if files else [])]:
+        if path.is_file():
+            with _replacing(work(run) / path.name) as copy:
+                shutil.copyfile(path, copy)
+    if files:
+        origin = {"variant": other.record["variant"], "commit": other.record["code"].get("commit")}
+        origin["files"] = {path.name: sha256(path) for path in files}
+        write_json(work(run) / _TRAINING, {**other.record.get("training", {}), "taken_over": origin})
+    return [path.name for path in files]
+
+
 def look(run: Path) -> int:
     """Count one look at the test split and return how many there were, this one included."""
     path = work(run) / _JOB

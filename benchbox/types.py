@@ -237,6 +237,15 @@ class Method(Interface):
 
 
 @dataclass(frozen=True)
+class Shared:
+    """A training that one variant has in common with another, whose finished run on this machine saves it."""
+
+    variant: str  # the other one
+    files: str  # pattern of the names of what it leaves in its work folder: "regressor*.safetensors"
+    apart: tuple[str, ...] = ()  # parameters that may differ because they do not enter that training
+
+
+@dataclass(frozen=True)
 class Variant:
     """A named row of a paper's table: the parameters that it changes."""
 
@@ -244,6 +253,7 @@ class Variant:
     title: str
     params: Mapping[str, Any]
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # budget → what it changes in this variant
+    shares: Shared | None = None
 
 
 @dataclass(frozen=True)

@@ -314,3 +314,85 @@ def test_published_weights_are_named_under_the_data_root_and_make_a_row_of_their
 def test_weights_lie_under_the_data_root(tmp_path, name):
     with pytest.raises(DataError, match="must be a path under the data root"):
         pipeline.weights({"weights": name}, tmp_path)
+
+
+# --- a training that two variants share --------------------------------------------------------------------------
+
+SHARED = (
+    CENTRE
+    + """
+def train(job):
+    stage = job.out / "stage1.safetensors"
+    if not stage.exists():
+        stage.write_bytes(f"{job.params['rate']} {job.seed}".encode())
+        (job.out / "log.csv").write_text("stage,step,epoch,loss,samples_per_s,seconds\\nstage1,1,1,0.5,10,1\\n")
+        (job.out / "training.json").write_text('{"samples": 12}')
+    (job.out / "w.safetensors").write_bytes(stage.read_bytes() + str(job.params["asked"]).encode())
+"""
+)
+SHARED_CARD = """
+[params]
+rate = 0.5
+asked = 4
+[variants.twice]
+title = "Asked twice"
+params = { asked = 2 }
+shares = { variant = "v", files = "stage*.safetensors", apart = ["asked"] }
+"""
+
+
+def test_a_variant_takes_over_the_training_it_shares_and_says_so(world, request_for):
+    """The same code, data, seed, budget and parameters but the one that does not enter the training."""
+    world.method("shared", SHARED, SHARED_CARD)
+    first = pipeline.run(request_for("shared")).run
+    said: list[str] = []
+    second = pipeline.run(request_for("shared", variant="twice"), said.append).run
+    assert "taken over from variant v, which trains the same: stage1.safetensors" in said
+    origin = second.record["training"]["taken_over"]
+    stage = first.record["digests"]["weights"]["stage1.safetensors"]
+    assert (origin["variant"], origin["files"]) == ("v", {"stage1.safetensors": stage})
+    assert second.record["training"]["samples"] == 12
+    assert store.log(second) == store.log(first) != ""
+    weights = [run.record["digests"]["weights"]["w.safetensors"] for run in (first, second)]
+    assert weights[0] != weights[1]  # the rest of the training is its own
+
+
+@pytest.mark.parametrize(
+    ("changes", "moved"),
+    [({"seed": 1}, False), ({"overrides": {"asked": "3"}}, False), ({"budget": "quick"}, False), ({}, True)],
+)
+def test_a_training_that_differs_is_not_taken_over(world, request_for, changes, moved):
+    """The trap: weights of another seed, budget, parameter or code under this variant's name."""
+    folder = world.method("shared", SHARED, SHARED_CARD)
+    pipeline.run(request_for("shared"))
+    if moved:  # the code of the method changed since
+        (folder / "__init__.py").write_text(SHARED + "# another version\n")
+    said: list[str] = []
+    record = pipeline.run(request_for("shared", variant="twice", **changes), said.append).run.record
+    assert "taken_over" not in record["training"]
+    assert not any("taken over" in line for line in said)
+
+
+def test_without_the_other_work_folder_a_variant_trains_by_itself(world, request_for):
+    world.method("shared", SHARED, SHARED_CARD)
+    store.work(pipeline.run(request_for("shared")).run.folder).rename(world.results / "away")
+    assert "taken_over" not in pipeline.run(request_for("shared", variant="twice")).run.record["training"]
+
+
+def test_iterations_of_sir_share_their_weights_and_a_shorter_cascade_is_the_start_of_a_longer_one(world):
+    """As methods/sir/README.md says: what is taken over is what the variant would have trained, to the byte."""
+
+    def stages(results, variant):
+        request = pipeline.Request("sir", "tiny", variant=variant, budget="smoke", data=world.data, results=results)
+        record = pipeline.run(replace(request, device="cpu")).run.record
+        digests = record["digests"]["weights"]
+        digests.pop("sir.safetensors")  # the order of the facts in its header is chance
+        return "taken_over" in record["training"], digests | {"": record["digests"]["predictions.npz"]}
+
+    for first, then in (("sir", "iters-2"), ("cr", "cr-iters-2"), ("cr", "cr-iters-5")):
+        together = world.results / "together"
+        stages(together, first)
+        taken, shared = stages(together, then)
+        alone, own = stages(world.results / "alone", then)
+        assert (taken, alone) == (True, False)
+        assert shared == own

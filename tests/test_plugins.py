@@ -179,6 +179,22 @@ def test_a_variants_budget_is_read_as_strictly_as_any(world, line, match):
         plugins.card("mine", [world.methods])
 
 
+@pytest.mark.parametrize(
+    ("line", "match"),
+    [
+        ('shares = { variant = "w", files = "a*" }', "shares.variant = 'w': must be another one"),
+        ('shares = { variant = "u", files = "a*" }', "shares.variant = 'u': must be another one"),
+        ('shares = { variant = "v", files = "../a*" }', "must be names in the work folder"),
+        ('shares = { variant = "v", files = "a*", apart = ["x"] }', r"apart = \['x'\]: a list of parameters"),
+        ('shares = { variant = "v" }', "files is missing"),
+    ],
+)
+def test_what_a_variant_shares_is_read_strictly(world, line, match):
+    world.method("m", GOOD, f'{PARAMS}[variants.u]\ntitle = "U"\n{line}\n')
+    with pytest.raises(PluginError, match=match):
+        plugins.card("m", [world.methods])
+
+
 def test_a_folder_without_a_card_is_refused(tmp_path):
     with pytest.raises(PluginError, match=r"--methods .*: no method\.toml in it"):
         plugins.cards([tmp_path])

@@ -7,16 +7,12 @@ strides in the 3x3 convolutions, as its public weights were trained.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from benchbox.errors import DataError
+from benchbox.kit.published import pixel_map, take_over
 
 from .model import mlp
 
@@ -24,8 +20,6 @@ MEDIUM = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3,
 MEDIUM_OUT = 1280
 LARGE = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
 LARGE_OUT = 2048
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in 0 … 1
-_LARGEST_FILE = 1 << 30  # bytes
 
 
 def _conv_bn_relu6(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
@@ -80,7 +74,7 @@ class MobileNetV2(nn.Module):
         nn.init.dirac_(self.features[1].conv[0][0].weight)
         expansion = self.features[1].conv[0].state_dict(prefix="features.1.conv.0.")
         renamed.update(expansion)
-        _take_over(self, renamed, "features.", where)
+        take_over(self, renamed, "features.", where)
         _adapt_input(self.features[0][0], self.features[0][1])
 
 
@@ -139,48 +133,14 @@ class ResNet50(nn.Module):
 
     def load_trunk(self, tensors: Mapping[str, Tensor], where: str) -> None:
         """Take over the convolutions of a public state dict."""
-        _take_over(self, tensors, ("conv1.", "bn1.", "layer"), where)
+        take_over(self, tensors, ("conv1.", "bn1.", "layer"), where)
         _adapt_input(self.conv1, self.bn1)
-
-
-# --- ImageNet weights --------------------------------------------------------------------------------------------
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a state dict (.safetensors, or a file of torch.save that holds tensors only); raises DataError."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such weights file; --set weights=FILE names one under the data root")
-    if path.stat().st_size > _LARGEST_FILE:
-        raise DataError(f"{path}: larger than {_LARGEST_FILE} bytes: not the weights of such a network")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as fault:
-        raise DataError(f"{path}: not readable as weights ({type(fault).__name__}); a state dict is needed") from fault
-    found = found.get("state_dict", found) if isinstance(found, dict) else found
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise DataError(f"{path}: holds no state dict (names → tensors)")
-    return {str(key).removeprefix("module."): value for key, value in found.items()}
-
-
-def _take_over(module: nn.Module, tensors: Mapping[str, Tensor], kept: str | tuple[str, ...], where: str) -> None:
-    """Copy every tensor whose name begins so; raises DataError naming the first that is missing or does not fit."""
-    own = module.state_dict()
-    for key, mine in own.items():
-        if not key.startswith(kept) or key.endswith("num_batches_tracked"):
-            continue
-        if key not in tensors or tensors[key].shape != mine.shape:
-            found = tuple(tensors[key].shape) if key in tensors else "nothing"
-            raise DataError(f"{where}: {key} must be {tuple(mine.shape)}, is {found}: weights of another network")
-        mine.copy_(tensors[key])
 
 
 @torch.no_grad()
 def _adapt_input(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> None:
     """Let a first layer trained on ImageNet's normalised pixels see [-1, 1]; exact but for the padded border."""
-    scale = torch.tensor([0.5 / d for d in _DEVIATION])
-    offset = torch.tensor([(0.5 - m) / d for m, d in zip(_MEAN, _DEVIATION, strict=True)])
+    scale, offset = pixel_map()
     assert bn.running_mean is not None
     bn.running_mean -= (conv.weight * offset[:, None, None]).sum(dim=(1, 2, 3))
     conv.weight *= scale[:, None, None]

@@ -20,9 +20,9 @@ from benchbox.errors import PluginError
 from benchbox.kit.checkpoint import Checkpoint, load_into, load_weights, once, save_weights
 from benchbox.kit.meter import Meter
 from benchbox.kit.optimise import Average, optimiser, rate
+from benchbox.kit.published import read_weights
 from benchbox.types import Job, Kind, Layout
 
-from .backbones import read_weights
 from .draws import Batch, Draws
 from .frames import compose, invert, supervised_theta, transform, upright_box
 from .losses import shape_loss, theta_loss

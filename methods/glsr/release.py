@@ -26,9 +26,9 @@ from torch import Tensor, nn
 
 from benchbox import geometry
 from benchbox.errors import DataError
+from benchbox.kit.published import read_weights
 from benchbox.types import Sample
 
-from .backbones import read_weights
 from .model import SMALL, SMALL_TAIL, STEM, TRUNK_OUT, start_at_identity
 
 CROP_SIDE, FACE_SIDE = 128, 256

@@ -31,12 +31,14 @@ def train(job: Job) -> None:
     system = Sir(job.layout.count, job.params).to(job.device)
     draws = Draws(job.labelled, job.layout, job.params, job.seed, job.device)
     system.start.copy_(draws.start())
+    for path in (job.out / f"regressor{n}.safetensors" for n in range(len(system.regressors) + 1, 100)):
+        path.unlink(missing_ok=True)  # taken over from a longer cascade
     for number in range(len(system.regressors)):
         # Each stage starts from the same seed whether the ones before it were trained now or read from disk.
         torch.manual_seed(job.seed + number)
         path = job.out / f"regressor{number + 1}.safetensors"
         once(path, fit, job, number, system, draws)
-        load_into(system, "system", load_weights(path))
+        load_into(system.regressors[number], "regressor", load_weights(path))
     facts = {key: str(job.params[key]) for key in FACTS}
     save_weights(job.out / WEIGHTS, {"system": system}, facts | {"layout": job.layout.name})
 
@@ -50,7 +52,7 @@ def loss(system: Sir, number: int, batch: Batch) -> Tensor:
 
 
 def fit(path: Path, job: Job, number: int, system: Sir, draws: Draws) -> None:
-    """Train one regressor, with checkpoints, and write the whole system's weights to `path`."""
+    """Train one regressor, with checkpoints, and write its weights to `path`: a longer cascade begins with the same."""
     params, regressor = job.params, system.regressors[number]
     name = f"regressor{number + 1}"
     steps = max(1, _draws(params) // params["batch"])
@@ -73,7 +75,7 @@ def fit(path: Path, job: Job, number: int, system: Sir, draws: Draws) -> None:
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
     average.apply()
-    save_weights(path, {"system": system}, {"stage": name})
+    save_weights(path, {"regressor": regressor}, {"stage": name})
     checkpoint.remove()
 
 

@@ -6,12 +6,14 @@ those of maps and pictures.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from benchbox.kit.published import pixel_map, take_over
 
 STAGES, STACKS, DEPTH, MODULES = 3, 4, 4, 2
 
@@ -61,6 +63,21 @@ class Cpm(nn.Module):
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
         _near_zero(stage[-1] for stage in self.stages if isinstance(stage, nn.Sequential))
+
+    @torch.no_grad()
+    def load_trunk(self, tensors: Mapping[str, Tensor], where: str) -> None:
+        """Take over conv1_1 to conv4_3 of VGG-16 from a public state dict (`features.0.weight` to `features.21.bias`).
+
+        Its pixels are ImageNet's normalised ones; the first layer learns to see ours, exact but for the padded border.
+        Raises DataError naming the first tensor that does not fit: such weights need the full `width`.
+        """
+        take_over(nn.ModuleDict({"features": self.trunk}), tensors, "features.", where)
+        first = self.trunk[0]
+        assert isinstance(first, nn.Conv2d)
+        assert first.bias is not None
+        scale, offset = pixel_map()
+        first.bias += (first.weight * offset[:, None, None]).sum(dim=(1, 2, 3))
+        first.weight *= scale[:, None, None]
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Answer pictures (n, 3, side, side) with a map per stage."""

@@ -17,13 +17,15 @@ from torch import Tensor
 from benchbox import geometry
 from benchbox.errors import PluginError
 from benchbox.kit.checkpoint import load_into, load_weights, once, save_weights
+from benchbox.kit.published import read_weights
 from benchbox.types import Job
 
 from . import students, teacher
 from .draws import Draws, Faces
-from .model import Teacher
+from .model import Cpm, Teacher
 
 WEIGHTS = "ts3.safetensors"
+SCRATCH = "scratch"  # as `weights`: nothing to begin from
 FACTS = ("students", "background", "width", "side", "crop_side", "expansion", "radius")
 SELECTIONS = ("teacher", "own", "other")
 
@@ -73,6 +75,7 @@ class Loop:
         self.points = np.full((len(samples), job.layout.count, 2), np.nan)
         first = self.faces.to_crop[: len(job.labelled)]
         self.points[self.labelled] = geometry.transform(first, job.labelled.values)
+        self.public = _public(job)
         self.students = {name: students.make(name, job.layout.count, job.params) for name in self.names}
 
     # --- one student ---------------------------------------------------------------------------------------------
@@ -90,7 +93,7 @@ class Loop:
         job, path = self.job, self.weights(number, name)
         if self.latest(name) < number:
             self._seed(number, name)
-            self.students[name] = students.make(name, self.layout.count, self.params)
+            self.students[name] = self._untrained(name)
             rows = np.concatenate([self.labelled, np.array(sorted(maps), np.int64)])
             seed = self._stage(number, name)
             draws = Draws(self.faces, self.points, rows, maps, seed, self.params["flip"], self.params["batch"])
@@ -100,6 +103,13 @@ class Loop:
             self.students[name].to(job.device).eval()
         if number and path.exists():
             self.weights(number - 1, name).unlink(missing_ok=True)
+
+    def _untrained(self, name: str) -> students.Student:
+        """Make a student as each training starts it: CPM's trunk from public VGG-16 weights where a file is named."""
+        made = students.make(name, self.layout.count, self.params)
+        if self.public and isinstance(made, Cpm):
+            made.load_trunk(self.public, str(self.params["weights"]))
+        return made
 
     # --- one step of a round -------------------------------------------------------------------------------------
 
@@ -175,3 +185,14 @@ class Loop:
         """Each training starts from the same seed whether the ones before it were made now or read from disk."""
         _, _, place = self._stage(number, name)
         torch.manual_seed(((self.job.seed * 100 + number) * 2 + place) * 2 + part)
+
+
+def _public(job: Job) -> Mapping[str, Tensor]:
+    """Read the public weights that `weights` names; none for "scratch"."""
+    if job.params["weights"] == SCRATCH:
+        return {}
+    if job.weights is None:
+        raise PluginError(f"weights = {job.params['weights']!r} but the job was given no such file")
+    if "cpm" not in students.names(job.params):
+        raise PluginError(f"weights = {job.params['weights']!r}: the hourglass has no public weights, only CPM's trunk")
+    return read_weights(job.weights)

@@ -97,7 +97,7 @@ def fit(path: Path, job: Job, stage: str, name: str, student: Student, draws: Dr
     student.to(job.device).train()
     optim = _optimiser(student, params)
     start = [group["lr"] for group in optim.param_groups]
-    total = steps(draws, params[f"epochs_{name}"], params["most_draws"])
+    total = steps(draws, params[f"epochs_{name}"], params[f"most_draws_{name}"])
     checkpoint = Checkpoint(job.out / f"{stage}.checkpoint", student=student, optimiser=optim)
     done = checkpoint.load()
     with Meter(job.out, stage, total, draws.size, len(draws), done) as meter:
@@ -116,13 +116,13 @@ def fit(path: Path, job: Job, stage: str, name: str, student: Student, draws: Dr
 
 
 def _optimiser(student: Student, params: Mapping[str, Any]) -> torch.optim.Optimizer:
+    lr = params["lr_hg" if isinstance(student, Stacked) else "lr_cpm"]
     if params["optimiser"] == "adamw":
-        return optimiser("adamw", student.parameters(), params["lr"], 0.0005)
+        return optimiser("adamw", student.parameters(), lr, 0.0005)
     if params["optimiser"] != "paper":
         raise PluginError(f"optimiser = {params['optimiser']!r}: must be paper or adamw")
     if isinstance(student, Stacked):
-        return torch.optim.RMSprop(student.parameters(), params["lr_hg"], alpha=0.99)
-    lr = params["lr_cpm"]
+        return torch.optim.RMSprop(student.parameters(), lr, alpha=0.99)
     groups = [
         {"params": [p for key, p in student.named_parameters() if key.startswith("stages") == late and _bias(key) == b]}
         | {"lr": lr * (4 if late else 1) * (2 if b else 1), "weight_decay": 0.0 if b else 0.0005}

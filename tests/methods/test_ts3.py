@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from benchbox import geometry, plugins
+from benchbox.errors import DataError, PluginError
 from benchbox.kit import heatmaps
 from benchbox.kit.profile import count
 from benchbox.layouts import IBUG68, LAYOUTS
@@ -102,6 +103,55 @@ def test_a_variant_learns_from_one_batch(variant):
         found.backward()
         assert torch.isfinite(found)
         assert all(p.grad is not None for p in student.parameters())
+
+
+# --- public weights ----------------------------------------------------------------------------------------------
+
+
+def vgg16() -> torch.nn.Sequential:
+    """Build VGG-16 up to conv4_3 as public code does: its state dict is `features.0.weight` … `features.21.bias`."""
+    layers: list[torch.nn.Module] = []
+    before = 3
+    for width, repeats in ((64, 2), (128, 2), (256, 3), (512, 3)):
+        for _ in range(repeats):
+            layers += [torch.nn.Conv2d(before, width, 3, padding=1), torch.nn.ReLU(inplace=True)]
+            before = width
+        layers.append(torch.nn.MaxPool2d(2))
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def test_cpm_begins_from_public_weights_and_sees_their_pixels(tmp_path):
+    """The trunk gives what VGG-16 gives on ImageNet's normalised pixels, but near the border, where ours pads grey."""
+    torch.manual_seed(0)
+    theirs = vgg16().eval()
+    tensors = {f"features.{key}": value for key, value in theirs.state_dict().items()}
+    torch.save(tensors | {"classifier.0.weight": torch.zeros(2, 2)}, tmp_path / "vgg16.pth")
+    params = PAPER | {"weights": "vgg16.pth"}
+    made = Job("landmarks", IBUG68, examples(2), (), None, tmp_path, 0, "cpu", "paper", params, tmp_path / "vgg16.pth")
+    ours = recipe.Loop(made)._untrained("cpm").eval()
+    pixels = torch.rand(1, 3, 128, 128)
+    mean, deviation = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    with torch.inference_mode():
+        expected, found = theirs((pixels - mean) / deviation), ours.trunk(pixels * 2 - 1)
+    inner = slice(6, 10)
+    assert found[..., inner, inner].numpy() == pytest.approx(expected[..., inner, inner].numpy(), abs=1e-4)
+    assert expected[..., inner, inner].abs().max() > 0.01
+
+
+def test_public_weights_that_cannot_serve_are_refused(tmp_path):
+    torch.save({f"features.{key}": value for key, value in vgg16().state_dict().items()}, tmp_path / "vgg16.pth")
+
+    def loop(**changes):
+        file = changes.pop("file", tmp_path / "vgg16.pth")
+        params = SMOKE | {"weights": "vgg16.pth"} | changes
+        return recipe.Loop(Job("landmarks", IBUG68, examples(2), (), None, tmp_path, 0, "cpu", "smoke", params, file))
+
+    with pytest.raises(DataError, match=r"vgg16.pth: features.0.weight must be \(4, 3, 3, 3\), is \(64, 3, 3, 3\)"):
+        loop()._untrained("cpm")
+    with pytest.raises(PluginError, match="the hourglass has no public weights"):
+        loop(students="hg")
+    with pytest.raises(PluginError, match="was given no such file"):
+        loop(file=None)
 
 
 # --- the loop ----------------------------------------------------------------------------------------------------

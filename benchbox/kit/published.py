@@ -1,0 +1,58 @@
+"""Public weights from a local file: read with suspicion, taken over tensor by tensor, seen through our own pixels.
+
+Nothing is downloaded: a person puts a file under the data root and names it by the parameter `weights` of a method.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from benchbox.errors import DataError
+
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in 0 … 1
+_LARGEST_FILE = 1 << 30  # bytes
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read a state dict (.safetensors, or a file of torch.save that holds tensors only); raises DataError."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such weights file; --set weights=FILE names one under the data root")
+    if path.stat().st_size > _LARGEST_FILE:
+        raise DataError(f"{path}: larger than {_LARGEST_FILE} bytes: not the weights of such a network")
+    try:
+        if path.suffix == ".safetensors":
+            tensors: dict[str, Tensor] = load_file(path)
+            return tensors
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as fault:
+        raise DataError(f"{path}: not readable as weights ({type(fault).__name__}); a state dict is needed") from fault
+    found = found.get("state_dict", found) if isinstance(found, dict) else found
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise DataError(f"{path}: holds no state dict (names → tensors)")
+    return {str(key).removeprefix("module."): value for key, value in found.items()}
+
+
+def pixel_map() -> tuple[Tensor, Tensor]:
+    """Return scale and offset (3,) with which pixels in [-1, 1] become ImageNet's normalised ones."""
+    scale = torch.tensor([0.5 / d for d in _DEVIATION])
+    return scale, torch.tensor([(0.5 - m) / d for m, d in zip(_MEAN, _DEVIATION, strict=True)])
+
+
+@torch.no_grad()
+def take_over(module: nn.Module, tensors: Mapping[str, Tensor], kept: str | tuple[str, ...], where: str) -> None:
+    """Copy every tensor whose name begins so; raises DataError naming the first that is missing or does not fit."""
+    own = module.state_dict()
+    for key, mine in own.items():
+        if not key.startswith(kept) or key.endswith("num_batches_tracked"):
+            continue
+        if key not in tensors or tensors[key].shape != mine.shape:
+            found = tuple(tensors[key].shape) if key in tensors else "nothing"
+            raise DataError(f"{where}: {key} must be {tuple(mine.shape)}, is {found}: weights of another network")
+        mine.copy_(tensors[key])
