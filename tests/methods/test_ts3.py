@@ -11,6 +11,7 @@ from benchbox import geometry, plugins
 from benchbox.errors import DataError, PluginError
 from benchbox.kit import heatmaps
 from benchbox.kit.profile import count
+from benchbox.kit.published import read_weights
 from benchbox.layouts import IBUG68, LAYOUTS
 from benchbox.types import Examples, Job, Sample
 
@@ -126,9 +127,8 @@ def test_cpm_begins_from_public_weights_and_sees_their_pixels(tmp_path):
     theirs = vgg16().eval()
     tensors = {f"features.{key}": value for key, value in theirs.state_dict().items()}
     torch.save(tensors | {"classifier.0.weight": torch.zeros(2, 2)}, tmp_path / "vgg16.pth")
-    params = PAPER | {"weights": "vgg16.pth"}
-    made = Job("landmarks", IBUG68, examples(2), (), None, tmp_path, 0, "cpu", "paper", params, tmp_path / "vgg16.pth")
-    ours = recipe.Loop(made)._untrained("cpm").eval()
+    ours = model.Cpm(5).eval()
+    ours.load_trunk(read_weights(tmp_path / "vgg16.pth"), "vgg16.pth")
     pixels = torch.rand(1, 3, 128, 128)
     mean, deviation = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
     with torch.inference_mode():
