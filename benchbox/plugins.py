@@ -124,6 +124,23 @@ def check_name(name: str) -> None:
         raise PluginError(f"method name {name!r}: {_NAME_RULE}")
 
 
+def notes(method: MethodCard) -> str:
+    """Return what a method's README says of its paper, the sections "What is stated …", "What was chosen …"; or "".
+
+    Raises PluginError for a README that is no text or larger than a card may be.
+    """
+    file = method.folder / "README.md"
+    if not file.is_file():
+        return ""
+    try:
+        if file.stat().st_size > _MAX_BYTES:
+            raise PluginError(f"{file}: larger than {_MAX_BYTES} bytes: not notes on a method")
+        sections = re.split(r"^(?=## )", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    except (OSError, UnicodeDecodeError) as fault:
+        raise PluginError(f"{file}: cannot be read: {fault}") from fault
+    return "\n".join(section.strip() + "\n" for section in sections if section.startswith("## What "))
+
+
 def digest(method: MethodCard) -> str:
     """Hash the code of a method: every file of its folder but notes, caches and hidden files."""
     total = hashlib.sha256()
@@ -164,7 +181,7 @@ def read(folder: Path, *, module: str = "", source: str = "") -> MethodCard:
         title=_text(doc, "title", file),
         task=_tasks(doc, file),
         summary=_text(doc, "summary", file),
-        paper={key: str(value) for key, value in paper.items()},
+        paper={key: _joined(value) for key, value in paper.items()},
         default=default,
         variants=variants,
         params=params,
@@ -175,6 +192,10 @@ def read(folder: Path, *, module: str = "", source: str = "") -> MethodCard:
         module=module,
         source=source or f"folder {folder.name}",
     )
+
+
+def _joined(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _toml(file: Path) -> dict[str, Any]:

@@ -212,6 +212,25 @@ def test_a_local_folder_is_imported_with_its_relative_imports_and_its_faults_nam
         plugins.load(plugins.card("wrong", [world.methods]))
 
 
+def test_notes_are_what_the_readme_says_of_the_paper(world):
+    folder = world.method("m", GOOD)
+    card = plugins.card("m", [world.methods])
+    assert plugins.notes(card) == ""
+    stated, chosen = "## What is stated, and met\n\nfour stages\n", "## What was chosen\n\nfive epochs\n"
+    (folder / "README.md").write_text(f"# M\n\n{stated}\n## Budgets\n\nquick\n\n{chosen}")
+    assert plugins.notes(card) == f"{stated}\n{chosen}"
+    (folder / "README.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(PluginError, match=r"README.md: cannot be read"):
+        plugins.notes(card)
+
+
+def test_every_shipped_method_of_a_paper_says_what_was_stated_and_chosen():
+    for card in plugins.cards():
+        if card.source.startswith("benchbox ") and card.paper:
+            assert "## What was chosen" in plugins.notes(card), card.name
+            assert "[" not in card.paper.get("authors", ""), card.name  # a list is joined, not printed as Python
+
+
 def test_the_digest_follows_code_and_card_but_not_notes(world):
     folder = world.method("mine", GOOD)
     card = plugins.read(folder)

@@ -143,7 +143,7 @@ def show() -> None:
 @click.argument("name")
 @methods_option
 def show_method(name: str, methods: tuple[Path, ...]) -> None:
-    """Show a method's card: what it is, its variants, its parameters."""
+    """Show a method's card: what it is, its variants, its parameters; what its paper states and what was chosen."""
     card = plugins.card(name, methods)
     click.echo(f"{card.name}: {card.title}\n  {card.summary}")
     lines = [("task", ", ".join(card.task)), ("from", card.source)]
@@ -157,6 +157,8 @@ def show_method(name: str, methods: tuple[Path, ...]) -> None:
         click.echo(f"  budget    {budget}{_listed(params)}")
     for key, value in card.params.items():
         click.echo(f"  --set     {key}={_written(value)}")
+    if said := plugins.notes(card):
+        click.echo(f"\n{said}", nl=False)
 
 
 def _paper_order(key: str) -> int:
