@@ -51,6 +51,12 @@ class Plan:
         """Pictures in all."""
         return sum(n for _, n in self.parts)
 
+    @property
+    def gigabytes(self) -> float:
+        """Room that the set takes on disk."""
+        sizes = (np.dtype(kind).itemsize * int(np.prod(shape, dtype=int)) for kind, shape in self.set.columns.values())
+        return self.count * sum(sizes) / 1e9
+
     def chunks(self) -> list[tuple[str, int, int, int]]:
         """List the work: part, first number, count, first row."""
         found, row = [], 0
@@ -104,7 +110,7 @@ def load(plan: Plan, *, workers: int | None = None) -> dict[str, np.ndarray[Any,
     Raises DataError when the cache folder cannot be written or has no room.
     """
     at = folder(plan)
-    with _explained(at):
+    with _explained(plan, at):
         if whole(plan):
             _make(plan, at, min(workers or os.cpu_count() or 1, len(plan.chunks())))
         return {name: np.load(path, mmap_mode="r") for name, path in _paths(plan, at).items()}
@@ -123,13 +129,13 @@ def read(plan: Plan, *, pixels: bool) -> dict[str, np.ndarray[Any, Any]]:
 
 
 @contextmanager
-def _explained(at: Path) -> Iterator[None]:
+def _explained(plan: Plan, at: Path) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
         raise DataError(
             f"cannot keep the synthetic faces in {at}: {fault.strerror or fault}; "
-            "set BENCHBOX_CACHE to a folder that can be written and has 1 GB of room"
+            f"set BENCHBOX_CACHE to a folder that can be written and has {plan.gigabytes:.1f} GB of room"
         ) from fault
 
 

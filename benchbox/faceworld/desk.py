@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 
     from .screens import Device
 
-DESK_VERSION = 1  # raise it with every change that moves a pixel or a label of these sets
+DESK_VERSION = 2  # raise it with every change that moves a pixel or a label of these sets
 SIDE = 288  # px, side of the square that is rendered; frames are its middle, 3 : 4
 GRID = 25  # cells on a side of the face grid
-_TURNS = {"phone": (1, 1, 3, 4), "tablet": (1, 2, 3, 4)}  # how a device is held, an equal number of dots each
+_TURNS = {"phone": (1, 1, 1, 1, 3, 4), "tablet": (1, 2, 3, 4)}  # how a device is held, an equal number of dots each
+_TABLET_OF = 7  # persons: one of them holds a tablet
 _HOLD, _SESSION, _DOT, _FRAME, _GRAIN, _PATH, _MOOD, _LIGHT = range(8)
 
 
@@ -42,13 +43,18 @@ class Study:
     parts: tuple[tuple[str, int], ...]
     dots: int
     frames: int
-    tablets: bool = True  # every fifth person holds a tablet
+    single: tuple[str, ...] = ()  # parts with one frame per dot and as many dots more: nothing is learned twice
+    tablets: bool = True  # every seventh person holds a tablet
     upright: bool = False  # the device is only held upright
     sway: float = 1.0  # how much heads move while a dot is looked at
 
     def sizes(self) -> tuple[tuple[str, int], ...]:
         """Return the parts with their numbers of frames."""
         return tuple((part, persons * self.dots * self.frames) for part, persons in self.parts)
+
+    def shown(self, part: str) -> tuple[int, int]:
+        """Return the dots that a person of a part is shown, and the frames taken of each."""
+        return (self.dots * self.frames, 1) if part in self.single else (self.dots, self.frames)
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +90,11 @@ def face_grid(faces: Floats, orientations: npt.NDArray[np.int64]) -> Floats:
     return cells
 
 
-def place_of(study: Study, number: int) -> tuple[int, int, int]:
+def place_of(study: Study, part: str, number: int) -> tuple[int, int, int]:
     """Return person, dot and frame of frame `number` of a part."""
-    person, rest = divmod(number, study.dots * study.frames)
-    return person, *divmod(rest, study.frames)
+    dots, frames = study.shown(part)
+    person, rest = divmod(number, dots * frames)
+    return person, *divmod(rest, frames)
 
 
 def _key(study: Study, part: str, person: int) -> tuple[int, ...]:
@@ -96,11 +103,11 @@ def _key(study: Study, part: str, person: int) -> tuple[int, ...]:
 
 def held(study: Study, part: str, person: int, dot: int) -> tuple[Device, int]:
     """Return the device of a person and how it is held while a dot is shown."""
-    kind = "tablet" if study.tablets and person % 5 == 4 else "phone"
+    kind = "tablet" if study.tablets and person % _TABLET_OF == _TABLET_OF - 1 else "phone"
     kinds = [d for d in screens.DEVICES if d.kind == kind]
     device = kinds[int(stream(*_key(study, part, person), _HOLD).integers(len(kinds)))]
     turns = (1,) if study.upright else _TURNS[kind]
-    return device, turns[dot * len(turns) // study.dots]
+    return device, turns[dot * len(turns) // study.shown(part)[0]]
 
 
 @lru_cache(maxsize=64)
@@ -121,7 +128,7 @@ def _hold(study: Study, part: str, person: int, dot: int, frame: int) -> Floats:
     always = stream(*key, _HOLD, 1).normal(0, spread)
     session = stream(*key, _SESSION, orientation).normal(0, 0.6 * spread)
     moment = stream(*key, _DOT, dot).normal(0, np.array([4.0, 4.0, 9.0, *np.radians([1.4, 1.4, 1.0]), 0.0, 0.0]))
-    wander = _path((*key, _DOT, dot), study.frames)[frame] * study.sway
+    wander = _path((*key, _DOT, dot), study.shown(part)[1])[frame] * study.sway
     wander = wander * np.array([1.2, 1.2, 2.0, *np.radians([0.7, 0.7, 0.5]), 0.9, 0.9])
     near = 310.0 if device.kind == "phone" else 420.0
     whole: Floats = always + session + moment + wander + np.array([0.0, 4.0, near, 0.0, 0.0, 0.0, 0.0, 0.0])
@@ -132,7 +139,7 @@ def _hold(study: Study, part: str, person: int, dot: int, frame: int) -> Floats:
 
 def shot(study: Study, part: str, number: int) -> Shot:
     """Draw frame `number` of a part: geometry and labels, no pixel yet."""
-    person, dot, frame = place_of(study, number)
+    person, dot, frame = place_of(study, part, number)
     key = _key(study, part, person)
     device, orientation = held(study, part, person, dot)
     target_cm = screens.dot_cm(device, orientation, stream(*key, _DOT, dot, 1))

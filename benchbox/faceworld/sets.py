@@ -157,9 +157,9 @@ def _desk(study: desk.Study) -> Set:
     return Set(desk.DESK_VERSION, study.sizes(), {**own, **boxes, **words}, ("pixels",), partial(_shots, study))
 
 
-GAZECAPTURE = desk.Study("gazecapture", (("train", 100), ("val", 10), ("test", 20)), dots=12, frames=2)
-GAZECN = desk.Study("gazecn", (("train", 90), ("test", 16)), dots=12, frames=2, tablets=False, upright=True)
-GAZESTARE = desk.Study("gazestare", (("stare", 6),), dots=4, frames=60, tablets=False, upright=True, sway=0.6)
+GAZECAPTURE = desk.Study("gazecapture", (("train", 400), ("val", 14), ("test", 42)), 12, 2, single=("train",))
+GAZECN = desk.Study("gazecn", (("train", 240), ("test", 20)), 12, 2, single=("train",), tablets=False, upright=True)
+GAZESTARE = desk.Study("gazestare", (("stare", 14),), 4, 30, tablets=False, upright=True, sway=0.6)
 
 
 # --- normalised patches ------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+_FLAT = 0.05  # deviation of a picture of [-1, 1] below which it counts as flat: its noise is not blown up
 PAIRS = ((32, 64), (64, 128), (96, 192), (128, 256), (160, 320))
 FEATURES = 128
 
@@ -51,11 +52,15 @@ class CasiaNet(nn.Module):
     """Streams side by side → 128 features → one linear layer: `outputs` logits, or the axes themselves.
 
     `inputs` is how many patches the forward pass takes; with `share_eyes` every patch after the first goes through the
-    same stream. One patch alone, the adaptation to sets without eye boxes, keeps the layer after it.
+    same stream. One patch alone, the adaptation to sets without eye boxes, keeps the layer after it. With `standardise`
+    each patch is brought to mean 0 and deviation 1 first, so that a stream need not learn what light and skin are.
     """
 
-    def __init__(self, outputs: int, inputs: int = 3, pools: int = 4, *, share_eyes: bool = False) -> None:
+    def __init__(
+        self, outputs: int, inputs: int = 3, pools: int = 4, *, share_eyes: bool = False, standardise: bool = False
+    ) -> None:
         super().__init__()
+        self.standardise = standardise
         self.which = tuple(min(k, 1) for k in range(inputs)) if share_eyes else tuple(range(inputs))
         self.streams = nn.ModuleList(Stream(pools) for _ in range(max(self.which) + 1))
         self.join = nn.Linear(FEATURES * inputs, FEATURES)
@@ -63,13 +68,20 @@ class CasiaNet(nn.Module):
 
     def features(self, *patches: Tensor) -> Tensor:
         """Return the final features z (n, 128) of patches (n, 3, h, w)."""
-        found = [self.streams[k](patch) for k, patch in zip(self.which, patches, strict=True)]
+        seen = [standardised(patch) for patch in patches] if self.standardise else patches
+        found = [self.streams[k](patch) for k, patch in zip(self.which, seen, strict=True)]
         return torch.relu(self.join(torch.relu(torch.cat(found, dim=1))))
 
     def forward(self, *patches: Tensor) -> Tensor:
         """Return logits or axes (n, outputs)."""
         found: Tensor = self.head(self.features(*patches))
         return found
+
+
+def standardised(pictures: Tensor) -> Tensor:
+    """Bring each of some pictures (n, 3, h, w) to mean 0 and deviation 1, over its pixels and channels together."""
+    deviation, mean = torch.std_mean(pictures, dim=(1, 2, 3), correction=0, keepdim=True)
+    return (pictures - mean) / (deviation + _FLAT)
 
 
 def conv_layers(network: nn.Module) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]]:

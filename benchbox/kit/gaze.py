@@ -45,14 +45,14 @@ class Form:
 
     @classmethod
     def of(cls, samples: Sequence[Sample], side: int, face_side: int) -> Form:
-        """Choose by the first sample: three squares of `side`, one of `face_side`, or a strip `side` / 2 wide."""
+        """Choose by the first sample: three squares of `side`, one of `face_side`, or a strip of `side` / 2 or more."""
         first = samples[0]
         if all(name in first.boxes for name in EYES):
             return cls(("", *EYES), side, side, 4)
         size = first.box[2:] - first.box[:2]
         if size.max() > _TINY_PX:
             return cls(("",), face_side, face_side, 4)
-        half = side // 2
+        half = max(side // 2, int(np.ceil(size.max() / 4)) * 4)  # enlarged, never shrunk
         rows = int(np.ceil(half * size[1] / size.max() / 4)) * 4
         return cls(("",), min(half, rows), half, 3)
 

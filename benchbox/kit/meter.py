@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from tqdm import tqdm
@@ -72,21 +72,41 @@ class Meter:
         path = self.out / "training.json"
         record = json.loads(path.read_text()) if path.exists() else {"stages": {}}
         before = record["stages"].get(self.stage, {"samples": 0, "seconds": 0.0, "waited_s": 0.0})
-        stage = {
+        record["stages"][self.stage] = {
             "samples": before["samples"] + done * self.batch,
             "seconds": round(before["seconds"] + seconds, 3),
             "waited_s": round(before["waited_s"] + waited_s() - self.before_s, 3),
         }
-        record["stages"][self.stage] = stage
-        totals = record["stages"].values()
-        record["samples"] = sum(s["samples"] for s in totals)
-        record["seconds"] = round(sum(s["seconds"] for s in totals), 3)
-        record["samples_per_s"] = round(record["samples"] / max(record["seconds"], 1e-9), 1)
-        record["waiting_share"] = round(sum(s["waited_s"] for s in totals) / max(record["seconds"], 1e-9), 4)
+        _total(record)
         record["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             record["peak_gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
         _write(path, record)
+
+
+def stage(out: Path, name: str) -> dict[str, Any]:
+    """Return what `training.json` holds about a stage: samples, seconds, waited_s; nothing when it is not there."""
+    path = out / "training.json"
+    found: dict[str, Any] = json.loads(path.read_text())["stages"].get(name, {}) if path.exists() else {}
+    return found
+
+
+def taken_over(out: Path, name: str, totals: Mapping[str, Any]) -> None:
+    """Count a stage that was trained before, elsewhere, with what it took there, unless it is counted already."""
+    path = out / "training.json"
+    record = json.loads(path.read_text()) if path.exists() else {"stages": {}}
+    if name not in record["stages"]:
+        record["stages"][name] = dict(totals)
+        _total(record)
+        _write(path, record)
+
+
+def _total(record: dict[str, Any]) -> None:
+    totals = record["stages"].values()
+    record["samples"] = sum(s["samples"] for s in totals)
+    record["seconds"] = round(sum(s["seconds"] for s in totals), 3)
+    record["samples_per_s"] = round(record["samples"] / max(record["seconds"], 1e-9), 1)
+    record["waiting_share"] = round(sum(s["waited_s"] for s in totals) / max(record["seconds"], 1e-9), 4)
 
 
 def note(out: Path, **facts: object) -> None:

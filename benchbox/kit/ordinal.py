@@ -71,14 +71,18 @@ class Ordinal:
         return cls(offset, size, tuple(int(word) for word in facts["ordinal_bins"].split()))
 
 
-def start_at_shares(head: nn.Linear, codes: Tensor) -> None:
-    """Let a last layer begin at the training set's share of each bin, codes (n, ΣB), instead of at one half.
+def start_alike(head: nn.Linear, codes: Tensor, bins: Sequence[int]) -> None:
+    """Let a last layer begin as one number per axis against thresholds: `codes` (n, ΣB) of the training set.
 
-    Else a short training spends its steps on the biases: over 266 bins they must travel to ± 4 first.
+    The bins of an axis begin with one row of weights, the first one's, and with biases at the training set's share of
+    each bin. Else a short training is spent on them: biases must travel to ± 4, and as the bins pull at the features
+    along as many random directions as there are bins, what they agree on is lost in the noise of the rest.
     """
     shares = codes.mean(dim=0).clamp(0.02, 0.98)
     with torch.no_grad():
         head.bias.copy_(torch.logit(shares))
+        for rows in torch.split(head.weight, list(bins)):
+            rows.copy_(rows[:1].clone().expand_as(rows))
 
 
 def ordinal_loss(logits: Tensor, codes: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -16,7 +16,8 @@ from benchbox.kit.checkpoint import Checkpoint, once, save_weights
 from benchbox.kit.gaze import Form, Gazes, Jitter, epoch_rows
 from benchbox.kit.meter import Meter
 from benchbox.kit.optimise import optimiser, rate
-from benchbox.kit.ordinal import Ordinal, ordinal_loss, start_at_shares
+from benchbox.kit.ordinal import Ordinal, ordinal_loss, start_alike
+from benchbox.kit.step import autocast
 from benchbox.types import Job
 
 from .attack import perturb
@@ -93,9 +94,13 @@ def _fit(path: Path, job: Job, course: Course) -> None:
     params = job.params
     torch.manual_seed(job.seed)
     network = CasiaNet(
-        sum(course.code.bins), len(course.form.sources), course.form.pools, share_eyes=params["share_eyes"]
+        sum(course.code.bins),
+        len(course.form.sources),
+        course.form.pools,
+        share_eyes=params["share_eyes"],
+        standardise=params["standardise"],
     )
-    start_at_shares(network.head, course.codes)
+    start_alike(network.head, course.codes, course.code.bins)
     network = network.to(job.device, memory_format=torch.channels_last)
     parameters = list(network.parameters())
     optim = optimiser(params["optimiser"], parameters, params["lr"], params["weight_decay"])
@@ -110,7 +115,9 @@ def _fit(path: Path, job: Job, course: Course) -> None:
                 group["lr"] = params["lr"] * rate(params["schedule"], step, steps, per_epoch * params["warmup_epochs"])
             patches, codes, turned = course.batch(params, job.seed, step)
             patches = mixed(network, patches, codes, turned, course, params)
-            loss = ordinal_loss(network(*patches), codes)
+            with autocast(job.device, params["precision"]):
+                logits = network(*patches)
+            loss = ordinal_loss(logits.float(), codes)
             optim.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, params["clip"])
@@ -118,7 +125,8 @@ def _fit(path: Path, job: Job, course: Course) -> None:
             meter.step(step + 1, loss.detach())
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
-    facts = {"task": job.task, "share_eyes": str(params["share_eyes"])} | course.form.facts() | course.code.facts()
+    facts = {"task": job.task} | {name: str(params[name]) for name in ("share_eyes", "standardise")}
+    facts |= course.form.facts() | course.code.facts()
     save_weights(path, {"network": network}, facts)
 
 

@@ -1,12 +1,15 @@
 """Train by mini-generations (Algorithm 1): each ends in a snapshot, which teaches those after it.
 
 Generation k starts from the snapshot of k - 1 with its most redundant filters born again. Every snapshot is a file that
-appears whole, so a killed run goes on inside the generation where it stopped. Plain training is one generation without
-teachers, mixing and pruning.
+appears whole, so a killed run goes on inside the generation where it stopped. Snapshots of another run may be put there
+where both runs are one up to that generation: each says what it was made of, and one of another course is refused.
+Plain training is one generation without teachers, mixing and pruning.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchbox.errors import PluginError
+from benchbox.errors import PluginError, ResultError
 from benchbox.kit.checkpoint import Checkpoint, load_facts, once
 from benchbox.kit.gaze import Form, Gazes, Jitter, epoch_rows, held_out
-from benchbox.kit.meter import Meter, note
+from benchbox.kit.meter import Meter, note, stage, taken_over
 from benchbox.kit.optimise import optimiser, rate
-from benchbox.kit.ordinal import start_at_shares
+from benchbox.kit.ordinal import start_alike
+from benchbox.kit.step import autocast
 from benchbox.types import Job
 
 from . import system, targets, teachers
@@ -29,6 +33,7 @@ from .rebirth import rebirth
 from .system import System
 
 WEIGHTS = "tat.safetensors"
+_LATER = ("teacher", "tolerance", "weight_teach", "prune", "prune_share", "prune_cap", "init")  # after generation 0
 
 
 def train(job: Job) -> None:
@@ -37,11 +42,21 @@ def train(job: Job) -> None:
     snapshots: list[Path] = []
     for number in range(job.params["generations"]):
         path = job.out / f"mg{number}.safetensors"
+        if path.exists():
+            _take_over(path, job, course, number)
         once(path, _generation, job, course, number, tuple(snapshots))
         snapshots.append(path)
         note(job.out, generations=[_facts(snapshot) for snapshot in snapshots])
     last = system.load(snapshots[-1], job.device)
     once(job.out / WEIGHTS, last.save)
+
+
+def _take_over(path: Path, job: Job, course: Course, number: int) -> None:
+    """Accept a snapshot that is there, of this run or of another with the same beginning; ResultError for any other."""
+    facts = load_facts(path)
+    if facts.get("course") != course.digest(job, number):
+        raise ResultError(f"{path}: a snapshot of other data, parameters or seed; delete it, or run again with --fresh")
+    taken_over(job.out, f"mg{number}", json.loads(facts["stage"]))
 
 
 def _facts(snapshot: Path) -> dict[str, Any]:
@@ -59,6 +74,15 @@ class Course:
     training: Gazes
     validation: Gazes
     codes: Tensor  # (n, outputs) of the training gazes
+
+    def digest(self, job: Job, number: int) -> str:
+        """Name all that decides the snapshot of generation `number`: data, seed, parameters that matter up to it."""
+        idle = {"generations", "save_every", *(_LATER if number == 0 else ())}
+        params = {key: value for key, value in job.params.items() if key not in idle}
+        found = hashlib.sha256(json.dumps([params, job.seed, job.task, number], sort_keys=True).encode())
+        for gazes in (self.training, self.validation):
+            found.update("".join(f"{sample.id}\n" for sample in gazes.patches.samples).encode() + gazes.axes.tobytes())
+        return found.hexdigest()[:32]
 
     @classmethod
     def of(cls, job: Job) -> Course:
@@ -107,6 +131,8 @@ def _generation(path: Path, job: Job, course: Course, number: int, earlier: Sequ
     _fit(job, course, net, number, [[able[k] for k in who] for who in taught], per_epoch, warm)
     net.save(
         path,
+        course=course.digest(job, number),
+        stage=json.dumps(stage(job.out, f"mg{number}")),
         epochs=str(epochs),
         taught_by=" ".join("+".join(map(str, who)) or "-" for who in taught),
         train_error=repr(net.error(_some(course.training, params["validation_most"]))),
@@ -120,7 +146,7 @@ def _start(job: Job, course: Course, number: int, earlier: Sequence[Path]) -> Sy
     params = job.params
     net = system.build(params, job.task, course.form, course.target, job.device)
     if params["network"] == "casia" and params["loss"] == "ordinal":
-        start_at_shares(net.network.head, course.codes)
+        start_alike(net.network.head, course.codes, params["bins"])
     if earlier:
         net.network.load_state_dict(system.load(earlier[-1], job.device).network.state_dict())
         generator = torch.Generator().manual_seed(job.seed * 1000 + number)
@@ -143,8 +169,9 @@ def _fit(
             for group in optim.param_groups:
                 group["lr"] = params["lr"] * rate(params["schedule"], step, steps, warm)
             inputs, codes = course.batch(net, params, seed, step)
-            word = teacher_word(taught[step // per_epoch], inputs)
-            loss = objective(net, inputs, codes, word, params, np.random.default_rng([*seed, 4, step]))
+            with autocast(job.device, params["precision"]):
+                word = teacher_word(taught[step // per_epoch], inputs)
+                loss = objective(net, inputs, codes, word, params, np.random.default_rng([*seed, 4, step]))
             optim.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(parameters, params["clip"])
@@ -159,7 +186,7 @@ def teacher_word(who: Sequence[System], inputs: tuple[Tensor, ...]) -> Tensor | 
     """Return the mean answer of some teachers as a soft code (n, outputs); None without teachers."""
     if not who:
         return None
-    return torch.stack([one.target.soft(one.network(*inputs)) for one in who]).mean(dim=0)
+    return torch.stack([one.target.soft(one.network(*inputs).float()) for one in who]).mean(dim=0)
 
 
 def objective(
@@ -174,9 +201,9 @@ def objective(
     mix, network = params["mix"], net.network
     if mix == "feature":
         z = network.features(*inputs)
-        found = network.head(z)
+        found = network.head(z).float()
     else:
-        found = network(*inputs)
+        found = network(*inputs).float()
     loss = params["weight_hard"] * net.target.loss(found, codes)
     if mix in ("feature", "input"):
         n = len(codes)
@@ -188,7 +215,7 @@ def objective(
             return part * x + (1 - part) * x[other]
 
         mixed = network.head(blend(z)) if mix == "feature" else network(*(blend(x) for x in inputs))
-        loss = loss + params["weight_mix"] * net.target.loss(mixed, blend(codes))
+        loss = loss + params["weight_mix"] * net.target.loss(mixed.float(), blend(codes))
     elif mix != "off":
         raise PluginError(f"mix = {mix!r}: must be feature, input or off")
     if word is not None:

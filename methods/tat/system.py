@@ -33,6 +33,7 @@ class System:
     target: targets.Target
     network: nn.Module
     share_eyes: bool
+    standardise: bool
 
     def inputs(self, patches: Patches, rows: np.ndarray, jitter: Jitter | None = None) -> tuple[Tensor, ...]:
         """Return what the network takes for some rows: patches, and the face grid for iTracker."""
@@ -59,6 +60,7 @@ class System:
     def save(self, path: Path, **more: str) -> None:
         """Write weights and all that is needed to use them."""
         facts = {"kind": self.kind, "task": self.task, "share_eyes": str(self.share_eyes)}
+        facts |= {"standardise": str(self.standardise)}
         facts |= self.form.facts() | self.target.facts() | more
         save_weights(path, {"network": self.network}, facts)
 
@@ -71,7 +73,7 @@ def form(params: Mapping[str, Any], samples: Sequence[Sample]) -> Form:
 
 def build(params: Mapping[str, Any], task: Task, form: Form, target: targets.Target, device: str) -> System:
     """Make the untrained system that a set of parameters names."""
-    return _system(params["network"], task, form, target, params["share_eyes"], device)
+    return _system(params["network"], task, form, target, params["share_eyes"], params["standardise"], device)
 
 
 def load(path: Path, device: str) -> System:
@@ -80,21 +82,27 @@ def load(path: Path, device: str) -> System:
     target = targets.from_facts(facts).to(device)
     task: Task = "gaze3d" if facts["task"] == "gaze3d" else "gaze2d"
     form = Form.from_facts(facts)
-    found = _system(facts["kind"], task, form, target, facts["share_eyes"] == "True", device)
+    share_eyes, standardise = (facts[name] == "True" for name in ("share_eyes", "standardise"))
+    found = _system(facts["kind"], task, form, target, share_eyes, standardise, device)
     load_into(found.network, "network", load_weights(path))
     found.network.eval()
     return found
 
 
-def _system(kind: str, task: Task, form: Form, target: targets.Target, share_eyes: bool, device: str) -> System:
+def _system(
+    kind: str, task: Task, form: Form, target: targets.Target, share_eyes: bool, standardise: bool, device: str
+) -> System:
     network: nn.Module
     if kind == "casia":
-        network = CasiaNet(target.outputs, len(form.sources), form.pools, share_eyes=share_eyes)
+        network = CasiaNet(
+            target.outputs, len(form.sources), form.pools, share_eyes=share_eyes, standardise=standardise
+        )
     elif kind == "itracker":
         network = ITracker(target.outputs) if len(form.sources) == 3 else FacePath(target.outputs)
     else:
         raise PluginError(f"network = {kind!r}: must be casia or itracker")
-    return System(kind, task, form, target, network.to(device, memory_format=torch.channels_last), share_eyes)
+    network = network.to(device, memory_format=torch.channels_last)
+    return System(kind, task, form, target, network, share_eyes, standardise)
 
 
 def networks(params: Mapping[str, Any]) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:

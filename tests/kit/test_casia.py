@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchbox.kit.casia import CasiaNet, Stream, conv_layers
+from benchbox.kit.casia import CasiaNet, Stream, conv_layers, standardised
 from benchbox.kit.profile import count
 
 PATCH = (1, 3, 64, 64)
@@ -65,6 +65,21 @@ def test_fewer_pools_keep_every_weight(pools):
         k: v.shape for k, v in CasiaNet(266, inputs=1).state_dict().items()
     }
     assert small(torch.zeros(2, 3, 20, 32)).shape == (2, 266)
+
+
+def test_a_standardised_network_does_not_see_light_nor_contrast_but_flat_pictures_stay_flat():
+    torch.manual_seed(0)
+    picture = torch.rand(2, 3, 16, 16) * torch.tensor([0.2, 2.0]).view(2, 1, 1, 1)
+    seen = standardised(picture)
+    assert seen.mean(dim=(1, 2, 3)).tolist() == pytest.approx([0, 0], abs=1e-6)
+    spread = picture.std(dim=(1, 2, 3), correction=0)
+    assert seen.std(dim=(1, 2, 3), correction=0).tolist() == pytest.approx((spread / (spread + 0.05)).tolist())
+    assert standardised(torch.full((1, 3, 4, 4), 0.7)).abs().max() < 1e-5
+    net = CasiaNet(6, standardise=True).eval()
+    with torch.inference_mode():
+        plain = net(*(0.5 * picture[1:] for _ in range(3)))
+        lit = net(*(picture[1:] - 0.3 for _ in range(3)))
+    assert torch.allclose(plain, lit, atol=0.1 * plain.std().item())
 
 
 def test_the_head_is_linear_in_the_mixed_features():

@@ -32,6 +32,7 @@ def test_three_patches_where_there_are_eyes_one_where_not_and_a_strip_for_tiny_p
     assert Form.of([phone()], 64, 112) == Form(("", "left_eye", "right_eye"), 64, 64, 4)
     assert Form.of([one], 64, 112) == Form(("",), 112, 112, 4)
     assert Form.of([tiny], 64, 112) == Form(("",), 20, 32, 3)
+    assert Form.of([tiny], 24, 112) == Form(("",), 12, 16, 3)  # 9 x 15 px are not shrunk to 8 x 12
 
 
 def test_a_form_survives_its_weights_file():

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchbox.kit.ordinal import Ordinal, ordinal_loss, start_at_shares
+from benchbox.kit.ordinal import Ordinal, ordinal_loss, start_alike
 
 ONE = Ordinal(torch.tensor([0.0]), torch.tensor([1.0]), (4,))
 
@@ -98,8 +98,13 @@ def test_an_axis_that_never_moves_is_still_a_number():
     assert code.decode(logits(code.encode(torch.tensor([[2.0]])))).item() == pytest.approx(2.5)
 
 
-def test_a_head_that_starts_at_the_shares_answers_them_before_it_has_learned():
-    head = torch.nn.Linear(4, 3)
-    torch.nn.init.zeros_(head.weight)
-    start_at_shares(head, torch.tensor([[1.0, 1, 0], [1, 0, 0], [1, 0, 0], [1, 0, 0]]))
-    assert head(torch.rand(1, 4)).sigmoid()[0].tolist() == pytest.approx([0.98, 0.25, 0.02], abs=1e-6)
+def test_a_head_begins_at_the_shares_of_its_bins_and_as_one_number_per_axis():
+    """Before it has learned it answers the shares; one feature then moves all bins of an axis by the same logit."""
+    head = torch.nn.Linear(4, 5)
+    codes = torch.tensor([[1.0, 1, 0, 1, 0], [1, 0, 0, 1, 0], [1, 0, 0, 0, 0], [1, 0, 0, 0, 0]])
+    start_alike(head, codes, (3, 2))
+    assert head(torch.zeros(1, 4)).sigmoid()[0].tolist() == pytest.approx([0.98, 0.25, 0.02, 0.5, 0.02], abs=1e-6)
+    moved = (head(torch.rand(1, 4)) - head.bias)[0]
+    assert moved[:3].tolist() == pytest.approx([moved[0].item()] * 3)
+    assert moved[3:].tolist() == pytest.approx([moved[3].item()] * 2)
+    assert abs(moved[0].item() - moved[3].item()) > 1e-3

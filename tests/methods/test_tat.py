@@ -1,6 +1,8 @@
 """TAT: which filters die, as what they are born again, who teaches; numbers from the paper's Algorithm 1 and tables."""
 
 import itertools
+import json
+import shutil
 from importlib import import_module
 from types import ModuleType
 
@@ -10,7 +12,7 @@ import torch
 from torch import nn
 
 from benchbox import plugins
-from benchbox.errors import DataError, PluginError
+from benchbox.errors import DataError, PluginError, ResultError
 from benchbox.kit.casia import CasiaNet, conv_layers
 from benchbox.kit.checkpoint import load_facts, load_weights
 from benchbox.kit.profile import count
@@ -300,6 +302,33 @@ def test_mg1_is_the_prefix_of_tat_bit_by_bit(tmp_path):
     METHOD.train(job(CARD, tmp_path / "long", variant="mg2", **TINY))
     short, long = (load_weights(tmp_path / name / "mg1.safetensors") for name in ("short", "long"))
     assert all(torch.equal(short[key], long[key]) for key in short)
+
+
+def test_a_snapshot_of_another_run_is_taken_over_with_what_it_took_and_one_of_another_course_is_refused(tmp_path):
+    """MG.0 has neither teacher nor pruning, so all rows of Tables 2-4 share it; from MG.1 on they part."""
+    full, short, other = (tmp_path / name for name in ("full", "short", "other"))
+    for folder in (full, short, other):
+        folder.mkdir()
+    METHOD.train(job(CARD, full, variant="mg1", **TINY))
+    spent = json.loads((full / "training.json").read_text())
+    shutil.copy(full / "mg0.safetensors", short)
+    METHOD.train(job(CARD, short, variant="mg0", **TINY))
+    found = json.loads((short / "training.json").read_text())
+    assert found["stages"] == {"mg0": spent["stages"]["mg0"]}
+    assert found["samples"] == spent["stages"]["mg0"]["samples"] > 0
+    assert found["generations"] == spent["generations"][:1]
+    first, taken = load_weights(full / "mg0.safetensors"), load_weights(short / "tat.safetensors")
+    assert all(torch.equal(first[key], taken[key]) for key in first)
+    shutil.copy(full / "mg0.safetensors", other)
+    METHOD.train(job(CARD, other, variant="finetune", **TINY, generations=1))  # the same beginning
+    shutil.copy(full / "mg1.safetensors", other)
+    with pytest.raises(ResultError, match=r"mg1\.safetensors: a snapshot of other data, parameters or seed"):
+        METHOD.train(job(CARD, other, variant="finetune", **TINY, generations=2))
+    shutil.rmtree(short)
+    short.mkdir()
+    shutil.copy(full / "mg0.safetensors", short)
+    with pytest.raises(ResultError, match="other data, parameters or seed"):
+        METHOD.train(job(CARD, short, variant="mg0", **TINY, lr=0.5))
 
 
 def test_plain_training_lasts_as_long_as_tat():

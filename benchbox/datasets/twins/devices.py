@@ -1,7 +1,7 @@
 """From columns of a study with phones and tablets to an index in the shape of GazeCapture's.
 
 Parts are splits of persons; attributes `phone`, `tablet`, `orientation_1` … `orientation_4`; a dot is a sequence, its
-frames in the order of time; values are cm from the camera. Frames are 256 x 192 px, or 192 x 256 held on the side.
+frames in the order of time; values are cm from the camera. Frames are 216 x 288 px, or 288 x 216 held on the side.
 """
 
 from __future__ import annotations
@@ -31,15 +31,17 @@ def whole(dataset: str, plan: Plan, *, pixels: bool) -> Index:
 
 
 def tiny(dataset: str, plan: Plan, study: desk.Study, chosen: Mapping[str, Sequence[int]], frames: int) -> Index:
-    """Return some persons of each part, rendered in memory: of four dots each the first frames."""
-    each, dots = study.dots * study.frames, range(0, study.dots, max(study.dots // 4, 1))
-    picked = {
-        part: [p * each + dot * study.frames + k for p in persons for dot in dots for k in range(frames)]
-        for part, persons in chosen.items()
-    }
+    """Return some persons of each part, rendered in memory: of four dots each the first frames, at most `frames`."""
+    picked = {part: [n for p in persons for n in _first(study, part, p, frames)] for part, persons in chosen.items()}
     parts, numbers, columns = rendered.some(plan, picked)
     small = to_index(dataset, plan, parts, numbers, columns)
     return rendered.named(small, f"tiny: {len(numbers)} frames")
+
+
+def _first(study: desk.Study, part: str, person: int, most: int) -> list[int]:
+    dots, frames = study.shown(part)
+    begin = person * dots * frames
+    return [begin + dot * frames + k for dot in range(0, dots, max(dots // 4, 1)) for k in range(min(most, frames))]
 
 
 def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Columns) -> Index:

@@ -11,7 +11,7 @@ from benchbox.types import Finding, Index
 from . import devices, rendered
 
 PLAN = cache.plan(GAZECAPTURE.name)
-ACCESS = rendered.access("Synthetic twin of GazeCapture", PLAN.kind, 590)
+ACCESS = rendered.access("Synthetic twin of GazeCapture", PLAN.kind, 2050)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
@@ -23,7 +23,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 def tiny() -> Index:
     """Return a few persons of each part, rendered in memory: for tests and first steps."""
     return devices.tiny(
-        "synth-gazecapture", PLAN, GAZECAPTURE, {"train": (0, 4), "val": (1,), "test": (0, 4)}, frames=2
+        "synth-gazecapture", PLAN, GAZECAPTURE, {"train": (0, 6), "val": (1,), "test": (0, 6)}, frames=2
     )
 
 

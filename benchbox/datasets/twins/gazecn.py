@@ -11,7 +11,7 @@ from benchbox.types import Finding, Index
 from . import devices, rendered
 
 PLAN = cache.plan(GAZECN.name)
-ACCESS = rendered.access("Synthetic twin of GazeCN", PLAN.kind, 400)
+ACCESS = rendered.access("Synthetic twin of GazeCN", PLAN.kind, 1170)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:

@@ -1,4 +1,4 @@
-"""`synth-gazestare`: persons who stare at one point for sixty frames; what is trained on is `synth-gazecn`.
+"""`synth-gazestare`: persons who stare at one point for thirty frames; what is trained on is `synth-gazecn`.
 
 Parts are `gazecn/train`, `gazecn/test` and `stare`, as in the real set; each stare is a sequence.
 """
@@ -18,7 +18,7 @@ from benchbox.types import Finding, Index
 from . import devices, gazecn, rendered
 
 PLAN = cache.plan(GAZESTARE.name)
-ACCESS = rendered.access("Synthetic twin of GazeStare", PLAN.kind, 210)
+ACCESS = rendered.access("Synthetic twin of GazeStare", PLAN.kind, 320)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
