@@ -33,7 +33,16 @@ from .rebirth import rebirth
 from .system import System
 
 WEIGHTS = "tat.safetensors"
-_LATER = ("teacher", "tolerance", "weight_teach", "prune", "prune_share", "prune_cap", "init")  # after generation 0
+_LATER = (
+    "restart",
+    "teacher",
+    "tolerance",
+    "weight_teach",
+    "prune",
+    "prune_share",
+    "prune_cap",
+    "init",
+)  # after generation 0
 
 
 def train(job: Job) -> None:
@@ -119,7 +128,7 @@ def _generation(path: Path, job: Job, course: Course, number: int, earlier: Sequ
     net = _start(job, course, number, earlier)
     able = [system.load(snapshot, job.device) for snapshot in earlier] if params["teacher"] != "none" else []
     errors = [float(load_facts(snapshot)["validation_error"]) for snapshot in earlier]
-    epochs = params["epochs"] + (params["warmup_epochs"] if number == 0 else 0)
+    epochs = params["epochs"] + (params["warmup_epochs"] + params["head_start"] if number == 0 else 0)
     per_epoch = max(1, (params["epoch_draws"] or len(course.training)) // params["batch"])
     taught = [
         teachers.pick(
@@ -160,14 +169,15 @@ def _fit(
     """Train one generation with checkpoints; `taught` names the teachers of each epoch."""
     params, seed = job.params, (job.seed, number)
     parameters = list(net.network.parameters())
-    optim = optimiser(params["optimiser"], parameters, params["lr"], params["weight_decay"])
+    peak = params["lr"] * (params["restart"] if number else 1.0)
+    optim = optimiser(params["optimiser"], parameters, peak, params["weight_decay"])
     checkpoint = Checkpoint(_checkpoint_file(job, number), network=net.network, optimiser=optim)
     done, steps = checkpoint.load(), per_epoch * len(taught)
     net.network.train()
     with Meter(job.out, f"mg{number}", steps, params["batch"], len(course.training), done) as meter:
         for step in range(done, steps):
             for group in optim.param_groups:
-                group["lr"] = params["lr"] * rate(params["schedule"], step, steps, warm)
+                group["lr"] = peak * rate(params["schedule"], step, steps, warm)
             inputs, codes = course.batch(net, params, seed, step)
             with autocast(job.device, params["precision"]):
                 word = teacher_word(taught[step // per_epoch], inputs)

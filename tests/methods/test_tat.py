@@ -332,11 +332,21 @@ def test_a_snapshot_of_another_run_is_taken_over_with_what_it_took_and_one_of_an
 
 
 def test_plain_training_lasts_as_long_as_tat():
-    tat = plugins.settings(CARD, "tat", "paper")
+    def length(variant, budget):
+        params = plugins.settings(CARD, variant, budget)
+        epochs = params["generations"] * params["epochs"] + params["warmup_epochs"] + params["head_start"]
+        return epochs, params["epoch_draws"]
+
+    assert length("tat", "paper") == (36, 0)
     for name in ("ordinal", "l2", "itracker"):
-        plain = plugins.settings(CARD, name, "paper")
-        assert plain["generations"] * plain["epochs"] + plain["warmup_epochs"] == 36
-    assert tat["generations"] * tat["epochs"] + tat["warmup_epochs"] == 36
+        assert length(name, "paper") == (36, 0)
+    assert length("ordinal", "quick") == length("l2", "quick") == length("tat", "quick")
+
+
+def test_a_head_start_lengthens_the_first_generation_alone(tmp_path):
+    METHOD.train(job(CARD, tmp_path, variant="mg1", **TINY, head_start=3))
+    facts = [load_facts(tmp_path / f"mg{k}.safetensors") for k in range(2)]
+    assert [int(fact["epochs"]) for fact in facts] == [1 + 1 + 3, 1]
 
 
 # --- iTracker ----------------------------------------------------------------------------------------------------
