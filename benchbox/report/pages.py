@@ -9,10 +9,12 @@ from markupsafe import Markup
 
 from benchbox import protocol as cards
 from benchbox.check import Verdict
+from benchbox.claims import Fact as PrintedSize
 from benchbox.references import Paper, References
 from benchbox.types import MethodCard, Protocol
 
-from . import atlas, compare, controls, disturbed, drawing, exports, measures, prose, robustness, rows
+from . import anatomy, atlas, compare, controls, disturbed, drawing, exports, measures, prose, robustness, rows
+from .anatomy import Anatomy
 from .atlas import AtlasPage
 from .charts import Chart
 from .compare import ComparePage
@@ -40,6 +42,7 @@ class Sources:
     problems: tuple[Problem, ...]
     profiles: Profiles = field(default_factory=dict)  # what `benchbox profile --save` has kept
     verdicts: Callable[[], tuple[Verdict, ...]] = tuple  # asked for by the pages of methods alone
+    facts: tuple[PrintedSize, ...] = ()  # sizes of networks that papers print
     systems: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (paper, label) → "method/variant"
 
 
@@ -117,6 +120,7 @@ class MethodPage:
     rows: tuple[MethodRow, ...]
     verdicts: tuple[Verdict, ...]  # on what papers claim of it, where something was measured
     charts: tuple[Chart, ...]
+    anatomy: Anatomy
 
 
 Page = IndexPage | BoardPage | MethodPage | RunPage | ComparePage | AtlasPage | GuidePage
@@ -260,6 +264,7 @@ def method_page(
         rows=tuple(_method_row(result, protocols.get(result.run.protocol)) for result in own),
         verdicts=tuple(verdicts),
         charts=(*disturbed.of_method(*known), *robustness.of_method(*known)),
+        anatomy=anatomy.anatomy(name, card, sources.profiles, sources.facts),
     )
 
 

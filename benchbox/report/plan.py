@@ -250,7 +250,10 @@ class _Plan:
 
     @cached_property
     def _common(self) -> str:
-        return _digest(self.sources.references, self.sources.methods, self.sources.problems, self.sources.profiles)
+        sources = self.sources
+        return _digest(
+            sources.references, sources.methods, sources.problems, sources.profiles, sources.facts, sources.systems
+        )
 
     def _all_inputs(self, results: Iterable[Result]) -> list[str]:
         return [self._run_inputs(result) for result in results]

@@ -44,6 +44,7 @@ def gather(results_folder: Path) -> Sources:
     known = {card.name: card for card in protocol.cards()}
     for name in dict.fromkeys(result.run.protocol for result in found):
         _add_protocol(known, name, problems)
+    claimed = claims.load()
     return Sources(
         protocols=tuple(known[name] for name in sorted(known)),
         methods=tuple(sorted(plugins.cards(), key=lambda card: card.name)),
@@ -52,7 +53,8 @@ def gather(results_folder: Path) -> Sources:
         profiles=_profiles(results_folder, problems),
         problems=tuple(problems),
         verdicts=cache(lambda: _verdicts(found, results_folder)),
-        systems=claims.load().systems,
+        systems=claimed.systems,
+        facts=claimed.facts,
     )
 
 
