@@ -19,3 +19,24 @@ def test_the_method_keeps_the_contract(folder):
     (card,) = [card for card in plugins.cards() if card.folder.name == folder]
     broken = [f"{check.name}: {check.detail}" for check in conformance.check(card) if not check.ok]
     assert broken == []
+
+
+VARIANTS = [
+    (card.name, variant)
+    for card in plugins.cards()
+    if card.source.startswith("benchbox ")
+    for variant in card.variants
+    if variant != card.default
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "variant"), VARIANTS)
+def test_every_variant_keeps_the_contract(method, variant):
+    """The others than the default, which the quick suite tries; each learns from one batch there, too."""
+    broken = [
+        f"{check.name}: {check.detail}"
+        for check in conformance.check(plugins.card(method), variant=variant)
+        if not check.ok
+    ]
+    assert broken == []
