@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +70,25 @@ def together(students: Sequence[Student], images: Tensor) -> Tensor:
     return torch.stack(found).mean(dim=0)
 
 
-@torch.inference_mode()
 def predict_maps(students: Sequence[Student], faces: Faces, rows: np.ndarray) -> Tensor:
-    """Return the maps (n, maps, h, w) of faces in their upright views, half precision, in memory of the host."""
+    """Return what students together see (n, maps, h, w) in upright views, in half precision on the host."""
+    return torch.cat([maps.half().cpu() for maps in _asked(students, faces, rows)])
+
+
+def predict_points(students: Sequence[Student], faces: Faces, rows: np.ndarray, points: int, radius: int) -> Tensor:
+    """Return the points (n, K, 2) px that students together see in upright views.
+
+    Decoded in full precision: a map that is nearly flat has its highest cell where rounding puts it.
+    """
+    return torch.cat([decode(maps, points, radius).cpu() for maps in _asked(students, faces, rows)])
+
+
+@torch.inference_mode()
+def _asked(students: Sequence[Student], faces: Faces, rows: np.ndarray) -> Iterator[Tensor]:
     for student in students:
         student.eval()
-    parts = [rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK)]
-    return torch.cat([together(students, faces.upright(part)).half().cpu() for part in parts])
+    for first in range(0, len(rows), CHUNK):
+        yield together(students, faces.upright(rows[first : first + CHUNK]))
 
 
 def decode(maps: Tensor, points: int, radius: int) -> Tensor:
