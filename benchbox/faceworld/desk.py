@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .screens import Device
 
-DESK_VERSION = 2  # raise it with every change that moves a pixel or a label of these sets
+DESK_VERSION = 3  # raise it with every change that moves a pixel or a label of these sets
 SIDE = 288  # px, side of the square that is rendered; frames are its middle, 3 : 4
 GRID = 25  # cells on a side of the face grid
 _TURNS = {"phone": (1, 1, 1, 1, 3, 4), "tablet": (1, 2, 3, 4)}  # how a device is held, an equal number of dots each

@@ -95,7 +95,7 @@ def gaze(columns: int = 10) -> Bytes:
     """Return the sheet of gaze: phones and tablets, a rig's cameras, persons before notebooks, single eyes."""
     study = sets.GAZECAPTURE
     dots, frames = study.shown("train")
-    numbers = [(person * dots + dot) * frames for person in (0, 2, 6, 13) for dot in (0, 6, 11, 16, 20)]
+    numbers = [(person * dots + dot) * frames for person in (0, 2, 6, 13) for dot in (0, 3, 6, 9, 11)]
     rows = _rows([framed(desk.shot(study, "train", number)) for number in numbers], columns)
     seen = [k * sets.ETH_XGAZE.frames + camera for k in (0, 3) for camera in (2, 5, 6, 8, 9, 11, 13, 14, 15, 17)]
     rows += _rows([pointed(rig.patch(sets.ETH_XGAZE, "train", number)) for number in seen], columns)

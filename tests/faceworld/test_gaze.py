@@ -102,14 +102,14 @@ def test_a_stare_keeps_its_dot_while_the_head_moves_a_little_from_frame_to_frame
 def test_a_part_of_single_frames_shows_as_many_frames_each_of_a_dot_of_its_own():
     """What is learned from is never shown twice; what is tested on has several frames of each dot."""
     study = sets.GAZECAPTURE
-    assert (study.shown("train"), study.shown("test")) == ((24, 1), (12, 2))
-    assert dict(study.sizes())["test"] == 42 * 24
-    assert desk.place_of(study, "train", 24 * 5 + 7) == (5, 7, 0)
-    assert desk.place_of(study, "test", 24 * 5 + 7) == (5, 3, 1)
-    dots = {part: [desk.shot(study, part, n).dot for n in range(24)] for part in ("train", "test")}
-    assert [len(set(dots[part])) for part in ("train", "test")] == [24, 12]
-    turns = [desk.shot(study, "train", n).orientation for n in range(24)]
-    assert turns == sorted(turns) == [1] * 16 + [3] * 4 + [4] * 4
+    assert (study.shown("train"), study.shown("test")) == ((12, 1), (6, 2))
+    assert dict(study.sizes())["test"] == 84 * 12
+    assert desk.place_of(study, "train", 12 * 5 + 7) == (5, 7, 0)
+    assert desk.place_of(study, "test", 12 * 5 + 7) == (5, 3, 1)
+    dots = {part: [desk.shot(study, part, n).dot for n in range(12)] for part in ("train", "test")}
+    assert [len(set(dots[part])) for part in ("train", "test")] == [12, 6]
+    turns = [desk.shot(study, "train", n).orientation for n in range(12)]
+    assert turns == sorted(turns) == [1] * 8 + [3] * 2 + [4] * 2
 
 
 # --- normalised patches ------------------------------------------------------------------------------------------

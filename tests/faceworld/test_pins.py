@@ -20,7 +20,7 @@ LANDMARKS = {
 }
 TILES = {
     "WFLW": [165, 127, 119, 168, 157, 120, 99, 134, 157, 124, 113, 169, 168, 130, 96, 161],
-    "GAZECAPTURE": [115, 114, 107, 114, 109, 146, 123, 114, 105, 117, 104, 114, 125, 136, 124, 120],
+    "GAZECAPTURE": [37, 134, 107, 116, 63, 115, 86, 96, 79, 124, 90, 47, 73, 117, 74, 47],
     "ETH_XGAZE": [100, 142, 140, 72, 138, 126, 134, 87, 127, 130, 127, 70, 113, 127, 115, 48],
     "MPIIGAZE": [78, 81, 97, 93, 60, 82, 83, 106, 62, 75, 83, 114, 59, 55, 70, 77],
     "VIDEOS": [201, 104, 77, 146, 239, 135, 166, 172, 245, 162, 155, 193, 238, 209, 144, 184],
@@ -28,7 +28,7 @@ TILES = {
 
 
 def test_versions_belong_to_the_pins_below():
-    assert (portraits.PORTRAIT_VERSION, desk.DESK_VERSION, rig.RIG_VERSION) == (1, 2, 1)
+    assert (portraits.PORTRAIT_VERSION, desk.DESK_VERSION, rig.RIG_VERSION) == (1, 3, 1)
     assert [study.version for study in (sets.ETH_XGAZE, sets.MPIIGAZE, sets.MPIIFACEGAZE)] == [2, 1, 1]
 
 
@@ -41,10 +41,10 @@ def test_landmarks_are_pinned(face):
 
 def test_labels_of_devices_are_pinned():
     shots = [desk.shot(sets.GAZECAPTURE, "test", 99), desk.shot(sets.GAZECN, "test", 5)]
-    np.testing.assert_allclose([s.target_cm for s in shots], [(2.1689, -2.2134), (2.1759, -4.4449)], atol=1e-3)
+    np.testing.assert_allclose([s.target_cm for s in shots], [(2.1977, -8.5158), (-0.5583, -4.7622)], atol=1e-3)
     stare = desk.shot(sets.GAZESTARE, "stare", 70)
-    np.testing.assert_allclose(stare.target_cm, (-0.9036, -6.2204), atol=1e-3)
-    np.testing.assert_allclose(stare.scene.landmarks[30], (145.382, 165.543), atol=0.01)
+    np.testing.assert_allclose(stare.target_cm, (0.1268, -9.268), atol=1e-3)
+    np.testing.assert_allclose(stare.scene.landmarks[30], (168.697, 201.981), atol=0.01)
 
 
 def test_labels_of_patches_are_pinned():
