@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import zipfile
@@ -16,6 +17,8 @@ from torch import Tensor, nn
 
 from benchbox.errors import ResultError
 
+_FACTS = "facts"
+
 
 def once(path: Path, make: Callable[..., None], *args: Any) -> Path:
     """Return `path` if it is there; else call `make(beside, *args)`, which writes a file beside it, and rename."""
@@ -28,14 +31,17 @@ def once(path: Path, make: Callable[..., None], *args: Any) -> Path:
 
 
 def save_weights(path: Path, modules: Mapping[str, nn.Module], facts: Mapping[str, str]) -> None:
-    """Write the modules' tensors and a few facts about them as one safetensors file, atomically."""
+    """Write the modules' tensors and a few facts about them as one safetensors file, atomically.
+
+    The facts are one entry of its header: several would stand in an order of chance, and equal weights differ in bytes.
+    """
     tensors = {
         f"{name}.{key}": value.detach().cpu().contiguous()
         for name, module in modules.items()
         for key, value in module.state_dict().items()
     }
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, beside, metadata=dict(facts))
+    save_file(tensors, beside, metadata={_FACTS: json.dumps(dict(facts), sort_keys=True)})
     os.replace(beside, path)
 
 
@@ -54,10 +60,11 @@ def load_facts(path: Path) -> dict[str, str]:
     """Read the facts saved with the weights; raises ResultError as `load_weights`."""
     try:
         with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
+            held: dict[str, str] = dict(file.metadata() or {})
+            return json.loads(held[_FACTS]) if _FACTS in held else held  # files made before had one entry per fact
     except FileNotFoundError:
         raise ResultError(f"{path}: no weights here; train first (benchbox run)") from None
-    except (SafetensorError, OSError) as fault:
+    except (SafetensorError, OSError, ValueError) as fault:
         raise ResultError(f"{path}: unreadable weights ({fault}); run again with --fresh") from fault
 
 

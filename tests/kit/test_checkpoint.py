@@ -42,6 +42,16 @@ def test_weights_and_facts_come_back(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["w.safetensors"]
 
 
+def test_equal_weights_are_equal_bytes(tmp_path):
+    """Digests of records can be compared: several entries of a header would stand in an order of chance."""
+    torch.manual_seed(0)
+    net, facts = nn.Linear(3, 2), dict.fromkeys(("side", "patch", "network", "cascade", "layout"), "1")
+    files = [tmp_path / f"{number}.safetensors" for number in range(6)]
+    for file in files:
+        save_weights(file, {"net": net}, facts)
+    assert len({file.read_bytes() for file in files}) == 1
+
+
 @pytest.mark.parametrize("read", [load_weights, load_facts])
 def test_missing_and_damaged_weights_are_one_line(tmp_path, read):
     with pytest.raises(ResultError, match="no weights here; train first"):
