@@ -180,7 +180,7 @@ def single_out(
     drawn: Drawn = ()
     if protocol.task == "landmarks":
         try:
-            drawn = portraits.portraits(result, protocol, metric, values, argued, _best(beside, titles))
+            drawn = portraits.portraits(result, protocol, metric, values, ids, argued, _best(beside, titles))
         except ResultError as fault:
             faults.append(results.without(result.run.folder, str(fault)))
     return Singled(

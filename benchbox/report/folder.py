@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from benchbox.errors import ResultError
 
-from . import faces, memo
+from . import faces, memo, spread
 
 MANIFEST = "manifest.json"
 PICTURE = ".jpg"  # drawn here; another JPEG library may write other bytes for it
@@ -26,6 +26,8 @@ class File:
 
     inputs: Callable[[], str]  # digest of what it is made from, the code and templates aside
     content: Callable[[], bytes]
+    near: str = ""  # files of one group read much the same
+    work: float = 1.0  # about how much it is to make it; a run's page is 1
 
 
 def write(wanted: Mapping[str, File], out: Path) -> list[Path]:
@@ -39,7 +41,7 @@ def write(wanted: Mapping[str, File], out: Path) -> list[Path]:
             out.mkdir(parents=True, exist_ok=True)
             _replace(out / MANIFEST, manifest(dict.fromkeys(sorted(before | wanted.keys()), "")))
     known = memo.load(out)
-    made = {name: _refreshed(out / name, file, known.get(name)) for name, file in wanted.items()}
+    made = spread.over(wanted, lambda name, file: _refreshed(out / name, file, known.get(name)))
     with _explained(out):
         known_as = {name: "drawn" if name.endswith(PICTURE) else digest for name, (_, digest) in made.items()}
         _replace(out / MANIFEST, manifest(known_as))
@@ -52,11 +54,14 @@ def write(wanted: Mapping[str, File], out: Path) -> list[Path]:
 
 def differences(wanted: Mapping[str, File], out: Path) -> list[str]:
     """Render every file of a site and say where the one below `out` differs; nothing beside the files is believed."""
-    faults, digests = [], {}
-    for name, file in wanted.items():
+
+    def compared(name: str, file: File) -> tuple[str, list[str]]:
         content = file.content()
-        digests[name] = noted(name, content)
-        faults += _difference(out, name, content)
+        return noted(name, content), _difference(out, name, content)
+
+    made = spread.over(wanted, compared)
+    digests = {name: digest for name, (digest, _) in made.items()}
+    faults = [fault for _, found in made.values() for fault in found]
     faults += _difference(out, MANIFEST, manifest(digests))
     faults += [f"{name}: left over" for name in _written(out) if name not in wanted and (out / name).is_file()]
     return sorted(faults)

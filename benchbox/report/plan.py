@@ -39,6 +39,9 @@ from .results import Problem, Result
 from .rows import Board, Table
 from .samples import Samples
 
+_TOGETHER = 100  # pages of runs
+_RUNS = 16  # of a protocol make a file of its board as much work again as a run's page
+
 
 @dataclass(frozen=True)
 class Draft:
@@ -47,6 +50,8 @@ class Draft:
     path: str
     inputs: Callable[[], str]  # digest of all that the page is made from
     content: Callable[[], Page | str | bytes]  # a page's values, or what a file holds
+    near: str = ""  # see `folder.File`
+    work: float = 1.0
 
 
 def drafts(sources: Sources) -> list[Draft]:
@@ -56,7 +61,7 @@ def drafts(sources: Sources) -> list[Draft]:
     return [
         *(draft for protocol in sources.protocols for draft in plan.boards(protocol)),
         *map(plan.method_page, names),
-        *map(plan.run_page, sources.results),
+        *(plan.run_page(result, place // _TOGETHER) for place, result in enumerate(sources.results)),
         plan.index_page(names),
         *map(plan.guide_page, guide.GUIDES),
     ]
@@ -137,7 +142,8 @@ class _Plan:
         return samples.gather(protocol, self._table(protocol, convention), found)
 
     def _board_draft(self, path: str, protocol: Protocol, content: Callable[[], Page | str | bytes]) -> Draft:
-        return Draft(path, lambda: self._board_inputs(protocol), content)
+        runs = len(self.by_protocol.get(protocol.name, []))
+        return Draft(path, lambda: self._board_inputs(protocol), content, f"board {protocol.name}", 1 + runs / _RUNS)
 
     def _ranked(self, protocol: Protocol, convention: str) -> Ranked:
         if (protocol.name, convention) not in self._rankings:
@@ -182,7 +188,7 @@ class _Plan:
         found = check.methods_of(self.sources.verdicts(), method)
         return [verdict for verdict in found if verdict.verdict != "not measured"]
 
-    def run_page(self, result: Result) -> Draft:
+    def run_page(self, result: Result, near: int) -> Draft:
         protocol = self.protocols.get(result.run.protocol)
         several = compare.comparable(self.by_protocol[result.run.protocol])
         return Draft(
@@ -191,6 +197,7 @@ class _Plan:
             lambda: runs.page(
                 result, protocol, self.methods, several=several, rivals=self._rivals(result.run.protocol)
             ),
+            f"runs {near}",
         )
 
     def _chosen(self, name: str) -> list[Result]:

@@ -15,7 +15,7 @@ from .measures import Metric
 from .results import Result
 
 if TYPE_CHECKING:
-    from benchbox.types import Floats
+    from benchbox.types import Floats, Strings
 
 _FACES = 6
 
@@ -25,16 +25,16 @@ def portraits(
     protocol: Protocol,
     metric: Metric,
     values: Floats,
+    ids: Strings,
     disputed: Sequence[int] = (),
     rival: tuple[str, Floats, Floats] | None = None,
 ) -> tuple[tuple[str, tuple[Face, ...]], ...]:
-    """Draw the worst, the best and the disputed faces (rows) by errors (N,).
+    """Draw the worst, the best and the disputed faces (rows) by errors (N,) and ids (N,).
 
     `rival` is another run: its name, its points (N, K, 2) and errors (N,), which disputed faces show, too. Raises
     ResultError when the predictions cannot be used.
     """
     points = results.answers(result, protocol)
-    ids = results.ids(result.run, result.n)
     usable = np.flatnonzero(np.isfinite(values) & ~np.isnan(points).any(axis=(1, 2)))
     order = usable[np.argsort(-values[usable], kind="stable")]
 

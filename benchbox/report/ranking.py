@@ -120,9 +120,13 @@ def _reach(
 ) -> tuple[float | None, ...]:
     """Return the smallest difference that the test set can tell in each column, among its best rows."""
     found: list[float | None] = []
+    inside: dict[str, list[np.ndarray]] = {}  # the rows of a group serve many columns
     for column in table.columns if peers else ():
         try:
-            parts = [_terms(errors, column) for peer in peers for errors in peer.errors]
+            if column.group not in inside:
+                held = [errors for peer in peers for errors in peer.errors]
+                inside = {column.group: [errors[results.members(errors, column.group)] for errors in held]}
+            parts = [results.terms(errors, column.metric) for errors in inside[column.group]]
         except ResultError as fault:
             fresh = results.problem(peers[0].result, fault)
             problems += [] if fresh in problems else [fresh]

@@ -136,7 +136,7 @@ def planned(sources: Sources) -> dict[str, File]:
     environment = printing.environment()
     made = {f"assets/{name}": File(str, (_HERE / "assets" / name).read_bytes) for name in ASSETS}
     for draft in plan.drafts(sources):
-        made[draft.path] = File(draft.inputs, partial(printing.printed, environment, draft))
+        made[draft.path] = File(draft.inputs, partial(printing.printed, environment, draft), draft.near, draft.work)
     return dict(sorted(made.items()))
 
 

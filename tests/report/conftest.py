@@ -9,10 +9,18 @@ import pytest
 
 from benchbox import predictions, store
 from benchbox.references import Paper, ReferenceRow, References
+from benchbox.report import spread
 from benchbox.types import MethodCard, Predictions, Protocol, Run, Variant
 
 COMMON, FACES = 30, 40  # the others are challenging
 CARD = "sha256:" + "ab" * 32
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process makes all pages, so that tests see what it does."""
+    monkeypatch.setattr(spread, "_MOST", 1)
+
 
 DEMO = Protocol(
     name="demo-full",
