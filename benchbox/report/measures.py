@@ -21,6 +21,7 @@ _WORDS = {"nme": "NME", "auc": "AUC", "fr": "Failure rate", "error": "Error", "m
 _WORDS |= {"jitter": "Jitter", "bias": "Bias"}
 _BY = {"dot": "per dot", "person": "mean of persons"}
 
+TASKS = {"landmarks": "Facial landmarks", "gaze2d": "Gaze on the screen", "gaze3d": "Gaze direction"}
 NORMALISERS = {
     "inter_ocular": "inter-ocular distance (outer eye corners)",
     "inter_pupil": "inter-pupil distance (centres of the eyes)",

@@ -224,7 +224,7 @@ def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:
         f"{protocol.test_expected:,}" if protocol.test_expected else f"{protocol.test_clusters} {protocol.cluster}s"
     ) + (f" in {', '.join(protocol.groups)}" if len(protocol.groups) > 1 else "")
     return (
-        ("Task", protocol.task),
+        ("Task", measures.TASKS[protocol.task]),
         ("Data", protocol.dataset),
         (
             f"Training {measures.items(protocol)}",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from . import measures
+from . import measures, prose
 from .atlas import AtlasPage
 from .charts import COLOURS, DASHES
 from .compare import ComparePage
@@ -50,8 +50,9 @@ def environment() -> Environment:
         "milliseconds": measures.milliseconds,
         "printed": measures.number,
         "one": measures.item,
+        "inline": prose.inline,
     }
-    made.globals |= {"colours": COLOURS, "dashes": DASHES}
+    made.globals |= {"colours": COLOURS, "dashes": DASHES, "tasks": measures.TASKS}
     return made
 
 

@@ -23,7 +23,7 @@ from .rows import Board, Column, Row, Table
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
-_BEST = 24  # rows that say what a test set resolves: those that a new one would be held against
+_BEST = 12  # rows that say what a test set resolves: those that a new one would be held against
 
 
 @dataclass(frozen=True)

@@ -115,9 +115,10 @@ class Table:
     reach: tuple[float | None, ...] = ()  # smallest difference in each column that the test set can tell; () unknown
 
     @cached_property
-    def costs(self) -> bool:
-        """Tell whether it has columns of what networks weigh: wherever anything was measured here."""
-        return any(row.kind != "paper" for row in every(self))
+    def costs(self) -> tuple[bool, bool]:
+        """Tell of the rows beside each other, and of those apart, whether any was measured here."""
+        apart = any(row.kind != "paper" for part in self.apart for row in part.rows)
+        return any(row.kind != "paper" for row in self.rows), apart
 
     @cached_property
     def machines(self) -> tuple[str, ...]:

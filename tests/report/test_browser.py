@@ -164,6 +164,42 @@ def test_filters_hide_rows_and_say_how_many_are_left(open_page):
     assert not seen(driver, "table.board small")
 
 
+def test_filters_for_the_named_data_variant_and_extra_training_data(open_page):
+    driver = open_page(BOARD)
+    Select(driver.find_element(By.NAME, "data")).select_by_visible_text("train 60 of 100")
+    assert [row.find_element(By.CSS_SELECTOR, ".name").text for row in seen(driver, "tbody tr[data-kind]")] == [
+        "demo-c"
+    ]
+    assert not driver.find_elements(By.NAME, "extra"), "no row of this board was trained on more"
+
+
+def test_two_seeds_are_one_row_with_their_spread_and_a_link_to_each(open_page):
+    driver = open_page(BOARD)
+    row = next(row for row in seen(driver, "tbody tr[data-kind]") if "mean of 2 seeds" in row.text)
+    assert re.search(r"4\.99 ± 0\.17", row.text)
+    link = row.find_element(By.CSS_SELECTOR, '.seeds a[aria-label="Seed 1"]')
+    link.click()
+    assert driver.current_url.endswith("run/demo-full/demo-a/base/1.html")
+    assert "seed 1" in driver.find_element(By.CSS_SELECTOR, ".lead").text
+    assert "Most disputed" in [title.text for title in driver.find_elements(By.TAG_NAME, "h3")]
+
+
+def test_what_can_be_told_stays_on_top_under_its_columns(open_page):
+    driver = open_page(BOARD)
+    head(driver, 0).click()
+    cells = driver.find_elements(By.CSS_SELECTOR, "tr.reach > *")
+    heads = driver.find_elements(By.CSS_SELECTOR, "table.board:not(.apart) thead tr:nth-child(2) th")
+    numbers = [cell for cell in cells if re.fullmatch(r"[\d.]+", cell.text)]
+    assert len(numbers) == 9, "three measures of three groups"
+    for cell, column in zip(numbers, heads, strict=False):
+        assert cell.rect["x"] + cell.rect["width"] == pytest.approx(column.rect["x"] + column.rect["width"], abs=1)
+
+
+def test_ranks_are_seen_on_a_telephone(open_page):
+    driver = open_page(BOARD, 360)
+    assert [cell.text for cell in seen(driver, "table.board:not(.apart) tbody td.rank")][:2] == ["", "1"]
+
+
 def test_the_convention_switch_rescores_every_row_and_keeps_the_filters(open_page, place):
     driver = open_page(BOARD)
     driver.find_element(By.NAME, "find").send_keys("demo-a")

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchbox.references import References
 from benchbox.report import measures, site
 from benchbox.report import results as stored
 from benchbox.report.pages import Sources
@@ -57,3 +58,17 @@ def test_an_auc_printed_in_per_cent_stands_in_the_column_as_a_fraction(demo, dem
     made = site.files(Sources((demo,), (), replace(demo_references, rows=(row,)), (), ()))
     assert ">0.5965</td>" in made["protocol/demo-full.html"].decode()
     assert "59.65" not in made["export/demo-full/inter_ocular.md"].decode()
+
+
+def test_no_page_of_gaze_counts_faces(make, demo, tmp_path):
+    make("demo-a", 0.04)
+    make("demo-b", 0.05)
+    found, problems = stored.read(tmp_path / "results")
+    card = replace(demo, task="gaze3d", title="Demo", dataset="eth-xgaze", notes=(), layout="", metrics=("error_deg",))
+    made = site.files(Sources((card,), (), References({}, ()), tuple(found), tuple(problems)))
+    pages = [name for name in made if name.startswith(("protocol/", "run/", "compare/")) and name.endswith(".html")]
+    assert len(pages) == 6, "three conventions, two runs, one comparison"
+    for name in pages:
+        text = re.sub(r"<pre.*?</pre>|<[^>]+>|demo/face_\d\d", " ", made[name].decode(), flags=re.S)
+        assert not re.findall(r".{20}\bfaces?\b.{20}", text, re.I), name
+        assert "sample" in text
