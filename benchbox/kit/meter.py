@@ -8,7 +8,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -99,6 +99,21 @@ def taken_over(out: Path, name: str, totals: Mapping[str, Any]) -> None:
         record["stages"][name] = dict(totals)
         _total(record)
         _write(path, record)
+
+
+def keep_of_taken_over(out: Path, stages: Collection[str]) -> None:
+    """Of a training that was copied here from another run keep some stages alone, in notes and log; only once."""
+    path, log = out / "training.json", out / "log.csv"
+    record = json.loads(path.read_text()) if path.exists() else {}
+    if "stages" in record.get("taken_over", {"stages": ()}):
+        return
+    record["taken_over"]["stages"] = sorted(stages)
+    record["stages"] = {name: totals for name, totals in record["stages"].items() if name in stages}
+    _total(record)
+    if log.exists():
+        head, *rows = log.read_text().splitlines(keepends=True)
+        log.write_text("".join([head, *(row for row in rows if row.partition(",")[0] in stages)]))
+    _write(path, record)
 
 
 def _total(record: dict[str, Any]) -> None:

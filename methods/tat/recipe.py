@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from benchbox.errors import PluginError, ResultError
 from benchbox.kit.checkpoint import Checkpoint, load_facts, once
 from benchbox.kit.gaze import Form, Gazes, Jitter, epoch_rows, held_out
-from benchbox.kit.meter import Meter, note, stage, taken_over
+from benchbox.kit.meter import Meter, keep_of_taken_over, note, stage, taken_over
 from benchbox.kit.optimise import optimiser, rate
 from benchbox.kit.ordinal import start_alike
 from benchbox.kit.step import autocast
@@ -49,8 +49,9 @@ def train(job: Job) -> None:
     """Run all mini-generations; leave the last snapshot, before any pruning, as the weights."""
     course = Course.of(job)
     snapshots: list[Path] = []
-    for number in range(job.params["generations"]):
-        path = job.out / f"mg{number}.safetensors"
+    paths = [job.out / f"mg{number}.safetensors" for number in range(job.params["generations"])]
+    keep_of_taken_over(job.out, [path.stem for path in paths if path.exists()])
+    for number, path in enumerate(paths):
         if path.exists():
             _take_over(path, job, course, number)
         once(path, _generation, job, course, number, tuple(snapshots))

@@ -4,7 +4,7 @@ import csv
 import json
 import time
 
-from benchbox.kit.meter import Meter
+from benchbox.kit.meter import Meter, keep_of_taken_over, note, stage, taken_over
 
 
 def rows_of(folder):
@@ -65,3 +65,26 @@ def test_time_spent_waiting_is_a_share(tmp_path):
 def test_batches_go_on_where_the_stage_was_left(tmp_path):
     with Meter(tmp_path, "one", steps=5, batch=1, examples=1, start=3) as meter:
         assert [step for step, _ in meter.batches(lambda step: None)] == [3, 4]
+
+
+def test_of_a_training_taken_over_only_the_stages_in_common_are_counted_and_only_once(tmp_path):
+    """Else a row that shares the first of two stages with another would count the other's second as its own."""
+    for name, steps in (("one", 4), ("two", 6)):
+        with Meter(tmp_path, name, steps, 10, 100) as meter:
+            for number in range(steps):
+                meter.step(number + 1, 1.0)
+    keep_of_taken_over(tmp_path, ["one"])
+    assert stage(tmp_path, "two")["samples"] == 60  # its own training: nothing is forgotten
+    note(tmp_path, taken_over={"variant": "other"})
+    keep_of_taken_over(tmp_path, ["one"])
+    record = json.loads((tmp_path / "training.json").read_text())
+    assert (list(record["stages"]), record["samples"]) == (["one"], 40)
+    assert record["taken_over"] == {"variant": "other", "stages": ["one"]}
+    assert {row.partition(",")[0] for row in (tmp_path / "log.csv").read_text().splitlines()} == {"stage", "one"}
+    with Meter(tmp_path, "two", 2, 10, 100) as meter:
+        meter.step(2, 1.0)
+    keep_of_taken_over(tmp_path, ["one"])  # the run went on, and was begun again
+    assert stage(tmp_path, "two")["samples"] == 20
+    taken_over(tmp_path, "two", {"samples": 7, "seconds": 1.0, "waited_s": 0.0})
+    taken_over(tmp_path, "zero", {"samples": 5, "seconds": 1.0, "waited_s": 0.0})
+    assert json.loads((tmp_path / "training.json").read_text())["samples"] == 65

@@ -175,6 +175,13 @@ def test_only_chosen_samples_are_replaced_in_all_three_patches(tmp_path):
 ROWS = sorted(set(CARD.variants) - {"ctr-8", "t1", "org90"})
 
 
+def test_rows_that_are_dwo_itself_take_over_its_training():
+    for name in ("ctr-8", "t1", "org90"):
+        assert plugins.settings(CARD, name, "quick") == plugins.settings(CARD, "dwo", "quick")
+        assert CARD.variants[name].shares.files == "dwo.safetensors"
+    assert sum(variant.shares is not None for variant in CARD.variants.values()) == 3
+
+
 def test_table_5_is_complete():
     """Nine rows and the baseline; three names of the recommended row are one run."""
     settings = {name: plugins.settings(CARD, name, "paper") for name in CARD.variants}

@@ -1,5 +1,6 @@
 """TAT: which filters die, as what they are born again, who teaches; numbers from the paper's Algorithm 1 and tables."""
 
+import fnmatch
 import itertools
 import json
 import shutil
@@ -329,6 +330,20 @@ def test_a_snapshot_of_another_run_is_taken_over_with_what_it_took_and_one_of_an
     shutil.copy(full / "mg0.safetensors", short)
     with pytest.raises(ResultError, match="other data, parameters or seed"):
         METHOD.train(job(CARD, short, variant="mg0", **TINY, lr=0.5))
+
+
+def test_rows_take_over_no_more_than_they_have_in_common():
+    """What differs from `tat` enters after the generations that are taken over, and is named."""
+    sharing = {name: variant.shares for name, variant in CARD.variants.items() if variant.shares}
+    assert set(CARD.variants) - set(sharing) == {"tat", "ordinal", "l2", "itracker"}
+    tat = plugins.settings(CARD, "tat", "quick")
+    for name, shares in sharing.items():
+        own = plugins.settings(CARD, name, "quick")
+        assert {key for key in tat if own[key] != tat[key]} == set(shares.apart), name
+        taken = [k for k in range(5) if fnmatch.fnmatch(f"mg{k}.safetensors", shares.files)]
+        later = set(shares.apart) - {"generations"}
+        assert later <= set(recipe._LATER)
+        assert taken == ([0] if later else list(range(own["generations"]))), name
 
 
 def test_plain_training_lasts_as_long_as_tat():
