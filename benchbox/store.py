@@ -391,7 +391,7 @@ def _table(path: Path, what: str) -> np.ndarray:
 
 
 def _array(content: bytes) -> np.ndarray:
-    """Return the array of a `.npy` file, read-only; raises ValueError for what is none, or holds Python objects."""
+    """Return the array of a `.npy` file; raises ValueError for what is none, or holds Python objects."""
     import numpy as np
 
     if content[: len(_NPY)] != _NPY:
@@ -400,7 +400,7 @@ def _array(content: bytes) -> np.ndarray:
     shape, in_columns, dtype = _described(content[len(_NPY) : start])
     if dtype.hasobject or (in_columns and len(shape) > 1):
         raise ValueError("holds Python objects, or columns")
-    return np.frombuffer(content, dtype, math.prod(shape), start).reshape(shape)
+    return np.frombuffer(bytearray(content), dtype, math.prod(shape), start).reshape(shape)
 
 
 @lru_cache(maxsize=256)
