@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import ResultError
+from benchbox.layouts import LAYOUTS
+from benchbox.metrics import landmarks
 from benchbox.types import MethodCard, Protocol
 
-from . import drawing, faces, measures, results
+from . import drawing, faces, measures, ours, results
 from .faces import Answer, Face
+from .measures import Metric
 from .results import Problem
 from .rows import board_path
 from .samples import Samples
@@ -21,8 +24,8 @@ from .samples import Samples
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
-_METHODS = 6
-_FACES = 12
+METHODS = 6
+FACES = 8  # of a section
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class AtlasPage:
     poses: tuple[str, ...]
     sections: tuple[Section, ...]
     shown: bool  # pictures may be shown
+    true: bool  # and so may what is true of them
     problems: tuple[Problem, ...]
 
     @property
@@ -70,25 +74,38 @@ def page(
     faults = list(problems)
     answers: list[tuple[int, str, Floats]] = []
     for place, name in enumerate(names):
-        if samples is None or len(answers) == _METHODS:
+        if samples is None or len(answers) == METHODS:
             break
         try:
             answers.append((place, name, results.answers(samples.columns[place].result, protocol)))
         except ResultError as fault:
             faults.append(results.problem(samples.columns[place].result, fault))
     sections = _sections(protocol, samples, answers) if samples and answers else ()
+    named = [(style, name) for style, (_, name, _) in enumerate(answers, start=1)]
+    return laid(protocol, samples.metric if samples else None, named, sections, faults)
+
+
+def laid(
+    protocol: Protocol,
+    metric: Metric | None,
+    methods: Sequence[tuple[int, str]],
+    sections: Sequence[Section],
+    problems: Sequence[Problem],
+) -> AtlasPage:
+    """Put finished sections on a page, with what they may be filtered by."""
     shown = [face for section in sections for face in section.faces]
     return AtlasPage(
         path=path(protocol.name),
         protocol=protocol,
         board=board_path(protocol.name),
-        measure=f"{samples.metric.title}, {measures.short(samples.metric.convention)}" if samples else "",
-        methods=tuple((style, name) for style, (_, name, _) in enumerate(answers, start=1)),
+        measure=f"{metric.title}, {measures.short(metric.convention)}" if metric else "",
+        methods=tuple(methods),
         groups=tuple(dict.fromkeys(group for face in shown for group in face.groups)),
         poses=tuple(pose for pose in ("frontal", "turned left", "turned right") if pose in {f.pose for f in shown}),
-        sections=sections,
-        shown=protocol.dataset == faces.SHOWN,
-        problems=tuple(faults),
+        sections=tuple(sections),
+        shown=any(face.picture for face in shown),
+        true=any(face.truth for face in shown),
+        problems=tuple(problems),
     )
 
 
@@ -109,7 +126,7 @@ def _sections(protocol: Protocol, samples: Samples, answers: Sequence[tuple[int,
     return tuple(
         Section(name, title, words, tuple(_face(protocol, samples, answers, values, row) for row in chosen))
         for name, title, words, order in orders
-        if (chosen := faces.first(order, _FACES, taken))
+        if (chosen := faces.first(order, FACES, taken))
     )
 
 
@@ -125,6 +142,11 @@ def _face(
     middle = np.median(known, axis=0)
     where = faces.frame(middle)
     name = str(samples.ids[row])
+    item = ours.item("" if protocol.rotation else protocol.dataset, name)  # a turned picture is another one
+    truth = _truth(item, protocol) if item else None
+    errors = [float(samples.columns[place].errors[row]) for place, _, _ in answers]
+    if truth is not None and not _fits(protocol, samples.metric, truth, points, errors):
+        item, truth = None, None  # scored on another version of the rendered set: its picture is not this one
     drawn = []
     for style, (place, label, _) in enumerate(answers, start=1):
         error = samples.columns[place].errors[row]
@@ -134,8 +156,29 @@ def _face(
     return Face(
         id=name,
         groups=faces.listing(samples.groups, protocol.overall, row),
-        pose=faces.pose(middle, protocol.layout),
-        picture=faces.picture_file(protocol.dataset, name),
+        pose=faces.pose(middle if truth is None else truth, protocol.layout),
+        picture=item.file if item else "",
         box=faces.whole(where),
         answers=tuple(drawn),
+        truth="" if truth is None else faces.dots(truth, where),
     )
+
+
+def _truth(item: ours.Item, protocol: Protocol) -> Floats | None:
+    """Return the true points (K, 2) of one of our own faces, None where it has none of this layout."""
+    facts, count = ours.facts(item), LAYOUTS[protocol.layout].count
+    return next((facts[key] for key in ("values", "values68") if len(facts.get(key, ())) == count), None)
+
+
+def _fits(protocol: Protocol, metric: Metric, truth: Floats, points: Floats, errors: Sequence[float]) -> bool:
+    """Tell whether answers (M, K, 2) and what is true now give the errors (M,) that were scored, where that is known.
+
+    Errors over another size than a distance between points, or over a part of them, are not made again here.
+    """
+    normaliser, subset, visible = measures.split(metric.convention)
+    if normaliser not in ("inter_ocular", "inter_pupil") or subset or visible:
+        return True
+    known = ~np.isnan(points).any(axis=(1, 2))
+    scale = landmarks.normaliser(normaliser, truth[None], LAYOUTS[protocol.layout])
+    again = landmarks.mean_errors(np.repeat(truth[None], len(points), axis=0), points) / scale * 100
+    return bool(np.allclose(again[known], np.array(errors)[known], rtol=0.002, atol=0.01))

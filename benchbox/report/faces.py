@@ -6,7 +6,6 @@ is in its reach. Faces of every other set are landmarks on grey.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,15 +15,15 @@ import numpy as np
 from benchbox.errors import DataError
 from benchbox.layouts import LAYOUTS
 
-if TYPE_CHECKING:
-    from benchbox.types import Bytes, Floats
+from . import ours
 
-SHOWN = "synth-300w"  # the data set whose pictures may be shown: our own
+if TYPE_CHECKING:
+    from benchbox.types import Floats
+
 SIDE = 200  # of a drawing, in its own units
 QUALITY = 82
 PICTURE_PX = 256
 TOLERANCE = 3.0  # grey levels, on average: what another JPEG library may round otherwise
-_ID = re.compile(r"(common|challenging)/(\d{5})")
 _MARGIN = 0.16
 
 
@@ -36,6 +35,7 @@ class Answer:
     label: str
     error: str
     path: str
+    ray: str = ""  # of gaze: a line that leads to the answer
 
 
 @dataclass(frozen=True)
@@ -48,30 +48,36 @@ class Face:
     picture: str  # file inside the site, "" for landmarks on grey
     box: tuple[float, float, float, float]  # of the picture in the drawing: x, y, width, height
     answers: tuple[Answer, ...]
+    truth: str = ""  # path of what is true, where it is ours to show
+    plot: Plot | None = None  # of gaze: beside the picture, not over it
 
 
-def picture_file(dataset: str, face: str) -> str:
-    """Return where a face's picture stands inside the site, "" where it must not be shown."""
-    match = _ID.fullmatch(face)
-    return f"face/{match[1]}-{match[2]}.jpg" if dataset == SHOWN and match else ""
+@dataclass(frozen=True)
+class Plot:
+    """Where a gaze may go, in a drawing's own units."""
+
+    outline: str  # the edge of a screen, or rings of equal angles
+    solid: bool  # the outline is a thing
+    camera: tuple[float, float] | None
+    words: str  # "phone-small, upright"
 
 
-def picture(face: str) -> bytes:
-    """Draw a face of the synthetic world and return it as JPEG; raises DataError for any other name."""
+def picture_file(dataset: str, name: str) -> str:
+    """Return where an item's picture stands inside the site, "" where it must not be shown."""
+    found = ours.item(dataset, name)
+    return found.file if found else ""
+
+
+def picture(path: str) -> bytes:
+    """Draw the picture that a path inside the site names, as JPEG; raises DataError for any that is not our own."""
     import cv2
 
-    _, encoded = cv2.imencode(".jpg", pixels(face)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    found = ours.of_file(path)
+    if found is None:
+        raise DataError(f"{path!r} is no picture of our own making; only those may be shown")
+    quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    _, encoded = cv2.imencode(".jpg", np.ascontiguousarray(ours.pixels(found)[:, :, ::-1]), quality)
     return encoded.tobytes()
-
-
-def pixels(face: str) -> Bytes:
-    """Draw a face of the synthetic world, RGB (256, 256, 3); raises DataError for any other name."""
-    from benchbox.faceworld import render, scene
-
-    match = _ID.fullmatch(face)
-    if not match:
-        raise DataError(f"{face!r} is no face of our own making; only those may be shown")
-    return render.picture(scene.sample(match[1], int(match[2]))).pixels
 
 
 def alike(one: bytes, other: bytes) -> bool:

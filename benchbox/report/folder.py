@@ -41,7 +41,8 @@ def write(wanted: Mapping[str, File], out: Path) -> list[Path]:
             out.mkdir(parents=True, exist_ok=True)
             _replace(out / MANIFEST, manifest(dict.fromkeys(sorted(before | wanted.keys()), "")))
     known = memo.load(out)
-    made = spread.over(wanted, lambda name, file: _refreshed(out / name, file, known.get(name)))
+    came = {name for name in before if name.endswith(PICTURE)}
+    made = spread.over(wanted, lambda name, file: _refreshed(out / name, file, known.get(name), drawn=name in came))
     with _explained(out):
         known_as = {name: "drawn" if name.endswith(PICTURE) else digest for name, (_, digest) in made.items()}
         _replace(out / MANIFEST, manifest(known_as))
@@ -90,9 +91,15 @@ def manifest(digests: Mapping[str, str]) -> bytes:
     return (json.dumps({"schema": 1, "made_by": _MAKER, "files": digests}, indent=1) + "\n").encode()
 
 
-def _refreshed(path: Path, file: File, before: memo.Noted | None) -> memo.Noted:
-    """Render one file unless it was rendered from the same inputs and nobody has touched it since."""
+def _refreshed(path: Path, file: File, before: memo.Noted | None, *, drawn: bool) -> memo.Noted:
+    """Render one file unless it was rendered from the same inputs and nobody has touched it since.
+
+    A picture that was `drawn` on another machine and came along stays: its name says what it shows and which generator
+    drew it. `differences` draws it again and tells.
+    """
     inputs = file.inputs()
+    if drawn and before is None and path.is_file():
+        return inputs, digest(path.read_bytes())
     if before and before[0] == inputs and path.is_file() and digest(path.read_bytes()) == before[1]:
         return before
     content = file.content()

@@ -177,7 +177,7 @@ def board_page(
         path=controls.page(board, table.convention) if table else rows.board_path(name),
         board=board,
         table=table,
-        atlas=atlas.path(name) if table and own and board.protocol.task == "landmarks" else "",
+        atlas=atlas.path(name) if table and own else "",
         compare=compare.path(name) if table and compare.comparable(own) else "",
         exports=tuple(
             [(suffix, exports.path(name, table.convention, suffix)) for suffix in exports.FORMATS]

@@ -22,7 +22,9 @@ from . import (
     exports,
     extremes,
     faces,
+    gazes,
     guide,
+    ours,
     pages,
     ranking,
     robustness,
@@ -113,21 +115,22 @@ class _Plan:
             *(export(convention, suffix) for convention in found for suffix in exports.FORMATS),
             self._board_draft(exports.path(name, "", "bib"), protocol, lambda: self._bibtex(protocol, found)),
             *([self._compare_page(protocol, found[0])] if compare.comparable(own) else []),
-            *(self._atlas(protocol, found[0]) if own and protocol.task == "landmarks" else []),
+            *(self._atlas(protocol, found[0]) if own else []),
         ]
 
     def _atlas(self, protocol: Protocol, convention: str) -> list[Draft]:
-        """Plan the atlas of landmarks and, where they may be shown, the pictures that it shows."""
+        """Plan the atlas and, where they may be shown, the pictures that it shows."""
 
         def page() -> AtlasPage:
             if protocol.name not in self._atlases:
                 held, problems = self._samples(protocol, convention)
-                self._atlases[protocol.name] = atlas.page(protocol, held, self.methods, problems)
+                lay = atlas.page if protocol.task == "landmarks" else gazes.page
+                self._atlases[protocol.name] = lay(protocol, held, self.methods, problems)
             return self._atlases[protocol.name]
 
         drafts = [self._board_draft(atlas.path(protocol.name), protocol, page)]
-        if protocol.dataset == faces.SHOWN:  # only then the page must be known to know its pictures
-            drafts += [Draft(name, partial(_digest, name), partial(_drawn, name)) for name in page().pictures]
+        if ours.known(protocol.dataset):  # only then the page must be known to know its pictures
+            drafts += [Draft(name, partial(_digest, name), partial(faces.picture, name)) for name in page().pictures]
         return drafts
 
     def _compare_page(self, protocol: Protocol, convention: str) -> Draft:
@@ -270,12 +273,6 @@ class _Plan:
             protocol, card = self.protocols.get(result.run.protocol), self.methods.get(result.run.method)
             self._inputs[result] = _digest(result, protocol, card and card.title, *_files(result))
         return self._inputs[result]
-
-
-def _drawn(path: str) -> bytes:
-    """Draw the picture that a path inside the site names."""
-    part, _, number = path.removeprefix("face/").removesuffix(".jpg").rpartition("-")
-    return faces.picture(f"{part}/{number}")
 
 
 def _files(result: Result) -> list[tuple[str, str]]:

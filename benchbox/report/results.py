@@ -192,6 +192,16 @@ def answers(result: Result, protocol: Protocol) -> Floats:
 
     Raises ResultError when there are none, or none that a drawing can use.
     """
+    layout = LAYOUTS.get(protocol.layout)
+    return _answers(result, (layout.count, 2) if layout else ())
+
+
+def gazes(result: Result, width: int) -> Floats:
+    """Return a run's gaze (N, `width`) in the order of its errors, NaN where it has no answer; raises as `answers`."""
+    return _answers(result, (width,))
+
+
+def _answers(result: Result, shape: tuple[int, ...]) -> Floats:
     import numpy
 
     path = store.predictions_file(result.run.folder)
@@ -200,12 +210,12 @@ def answers(result: Result, protocol: Protocol) -> Floats:
             values, failed = archive["values"], archive["failed"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
         raise ResultError(f"{path.name}: no predictions can be read: {fault}") from fault
-    layout = LAYOUTS.get(protocol.layout)
-    if layout is None or values.shape != (result.n, layout.count, 2) or values.dtype.kind != "f":
-        raise ResultError(f"{path.name}: {values.shape} are no points of this protocol; score it again")
-    points: Floats = values.astype("f8")
-    points[failed.astype(bool) | (numpy.abs(points) > _FAR_PX).any(axis=(1, 2))] = numpy.nan
-    return points
+    if not shape or values.shape != (result.n, *shape) or values.dtype.kind != "f":
+        raise ResultError(f"{path.name}: {values.shape} are no answers to this protocol; score it again")
+    given: Floats = values.astype("f8")
+    far = (numpy.abs(given) > _FAR_PX).reshape(result.n, -1).any(axis=1)
+    given[failed.astype(bool) | far] = numpy.nan
+    return given
 
 
 def stages(run: Run) -> tuple[Stage, ...]:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 import benchbox.report
+from benchbox import datasets
 from benchbox.errors import DataError
 from benchbox.references import References
-from benchbox.report import atlas, faces, folder, samples, site, standings
+from benchbox.report import atlas, faces, folder, measures, ours, samples, site, standings
 from benchbox.report import results as stored
 from benchbox.report.pages import Sources
 
@@ -48,7 +49,7 @@ def test_sections_hold_the_faces_that_they_name(laid):
     assert [answer.label for answer in hardest.faces[0].answers] == ["demo-0 base", "demo-1 base", "demo-2 base"]
     assert hardest.faces[0].groups == ("challenging",)
     shown = [face.id for section in page.sections for face in section.faces]
-    assert len(shown) == len(set(shown)) == 36
+    assert len(shown) == len(set(shown)) == 24
     assert float(easiest.faces[0].answers[0].error) < float(hardest.faces[0].answers[0].error)
 
 
@@ -92,17 +93,76 @@ def test_a_licensed_set_is_points_on_grey_even_when_its_ids_look_like_ours(demo,
     assert [faces.picture_file(name, "common/00001") for name in ("300w", "wflw", "cofw")] == [""] * 3
 
 
-def test_our_own_faces_are_shown(demo, laid):
-    page = laid(demo, np.array([f"common/{k:05d}" for k in range(40)]))
-    assert len(list(page.pictures)) == 36
-    assert all(re.fullmatch(r"face/common-\d{5}\.jpg", name) for name in page.pictures)
+OURS = np.array([f"common/{k:05d}" for k in range(40)])
+
+
+def test_our_own_faces_are_shown(demo, laid, monkeypatch):
+    monkeypatch.setattr(atlas, "_fits", lambda *_: True)
+    page = laid(demo, OURS)
+    assert len(list(page.pictures)) == 24
+    assert all(re.fullmatch(r"face/300w-v\d+-common-\d{5}\.jpg", name) for name in page.pictures)
+    assert page.true
+
+
+def test_no_face_is_shown_whose_scores_are_of_another_rendering(demo, laid):
+    assert not laid(demo, OURS).shown, "invented errors are none of these faces"
+
+
+def test_a_turned_picture_is_another_one(demo, laid, monkeypatch):
+    monkeypatch.setattr(atlas, "_fits", lambda *_: True)
+    assert not laid(replace(demo, rotation=15.0), OURS).shown
+
+
+def test_what_fits_gives_the_error_that_was_scored(demo):
+    truth = np.array(ours.facts(ours.item("synth-300w", "common/00003"))["values"])
+    points = np.stack([truth + np.array([3.0, 4.0]), np.full_like(truth, np.nan)])
+    width = float(np.hypot(*(truth[45] - truth[36])))
+    metric = measures.parse("nme_inter_ocular")
+    assert atlas._fits(demo, metric, truth, points, [500 / width, float("inf")])
+    assert not atlas._fits(demo, metric, truth, points, [510 / width, float("inf")])
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name", "shape"),
+    [
+        ("synth-300w", "challenging/00134", (256, 256, 3)),
+        ("synth-wflw", "test/wflw-00007", (256, 256, 3)),
+        ("synth-cofw68", "test/cofw-00007", (256, 256, 3)),
+        ("synth-gazecn", "test-003/00074", (288, 216, 3)),
+        ("synth-mpiigaze", "eyes-002/00405", (36, 60, 3)),
+    ],
+)
+def test_every_rendered_set_knows_its_items_and_nobody_elses(dataset, name, shape):
+    found = ours.item(dataset, name)
+    assert ours.pixels(found).shape == shape
+    assert ours.of_file(found.file) == found
+    assert ours.item(dataset.removeprefix("synth-"), name) is None
+    part = name.split("/")[0]
+    assert ours.item(dataset, f"{part}/99999") is None, "there is no such item"
+    assert ours.of_file(found.file.replace("-v", "-v9")) is None, "another version of the generator"
+
+
+@pytest.mark.parametrize(
+    "dataset", ["synth-300w", "synth-300w-private", "synth-300vw", "synth-aflw", "synth-gazestare"]
+)
+def test_names_are_those_that_the_readers_give(dataset):
+    """Rendered in memory, some items of each set: what is true of an item by its name is what the reader says."""
+    index = datasets.open(dataset).tiny()
+    rows = [row for row, name in enumerate(index.ids) if "gazecn" not in str(name)]
+    for row in (rows[0], rows[-1]):
+        found = ours.item(dataset, str(index.ids[row]))
+        facts = ours.facts(found)
+        true = facts["values"] if "values" in facts else facts["values68"]
+        np.testing.assert_array_equal(true, index.values[row])
+        np.testing.assert_array_equal(ours.pixels(found), index.read(row))
 
 
 @pytest.mark.parametrize("name", ["helen/testset/1_1", "../common/00001", "common/1", "ibug/image_003_1"])
 def test_nothing_but_the_face_world_is_drawn(name):
     assert faces.picture_file("synth-300w", name) == ""
-    with pytest.raises(DataError, match="no face of our own making"):
-        faces.picture(name)
+    for path in (name, f"face/{name}.jpg", f"face/300w-v1-{name.replace('/', '-')}.jpg"):
+        with pytest.raises(DataError, match="no picture of our own making"):
+            faces.picture(path)
 
 
 def test_no_licensed_pixel_can_reach_the_site():
@@ -128,11 +188,12 @@ def test_no_licensed_pixel_can_reach_the_site():
 
 
 def test_a_picture_put_into_the_site_by_hand_is_found(demo, laid, tmp_path, monkeypatch):
+    monkeypatch.setattr(atlas, "_fits", lambda *_: True)
     laid(demo, np.array([f"common/{k:05d}" for k in range(40)]))
     found, problems = stored.read(tmp_path / "results")
     sources = Sources((demo,), (), References({}, ()), tuple(found), tuple(problems))
     monkeypatch.setattr(site, "gather", lambda folder: sources)
-    drawn = faces.picture("common/00000"), faces.picture("common/00001")
+    drawn = tuple(faces.picture(ours.item("synth-300w", f"common/0000{k}").file) for k in (0, 1))
     monkeypatch.setattr(faces, "picture", lambda name: drawn[0])
     site.render(tmp_path / "results", tmp_path / "site")
     assert site.stale(tmp_path / "results", tmp_path / "site") == []
@@ -146,8 +207,8 @@ def test_a_picture_put_into_the_site_by_hand_is_found(demo, laid, tmp_path, monk
 def test_another_jpeg_of_the_same_picture_is_the_same():
     import cv2
 
-    pixels = faces.pixels("challenging/00003")
-    assert pixels.shape == (256, 256, 3)
+    item = ours.item("synth-300w", "challenging/00003")
+    pixels = ours.pixels(item)
     _, other = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
-    assert other.tobytes() != faces.picture("challenging/00003")
-    assert faces.alike(other.tobytes(), faces.picture("challenging/00003"))
+    assert other.tobytes() != faces.picture(item.file)
+    assert faces.alike(other.tobytes(), faces.picture(item.file))

@@ -1,0 +1,120 @@
+"""Our own rendered items by the names that data sets give them: what may be shown, and what is true of them.
+
+Everything here comes out of the face world. A name of any other data set is nobody's: it has no picture and no truth.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchbox.types import Bytes
+
+    Facts = Mapping[str, Any]
+
+_KINDS = {
+    "synth-300w": "300w",
+    "synth-300w-private": "300w-private",
+    "synth-300vw": "300vw",
+    "synth-wflw": "wflw",
+    "synth-cofw": "cofw",
+    "synth-cofw68": "cofw",
+    "synth-aflw": "aflw",
+    "synth-gazecapture": "gazecapture",
+    "synth-gazecn": "gazecn",
+    "synth-gazestare": "gazestare",
+    "synth-eth-xgaze": "eth-xgaze",
+    "synth-mpiigaze": "mpiigaze",
+    "synth-mpiifacegaze": "mpiifacegaze",
+}
+_FIRST = re.compile(r"(?P<part>train|common|challenging)/(?P<number>\d{5})")  # of 300w
+_NAMES = (
+    re.compile(r"(?P<part>[a-z]+)/(?P<kind>[a-z0-9-]+)-(?P<number>\d{5})"),  # of the other sets of landmarks
+    re.compile(r"(?P<part>[a-z]+)-\d{3}/(?P<number>\d{5})"),  # of gaze: the person stands before the number
+)
+_FILE = re.compile(r"face/([a-z0-9-]+)-v(\d+)-([a-z]+)-(\d{5})\.jpg")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of a rendered set."""
+
+    kind: str  # a key of faceworld's SETS
+    part: str
+    number: int
+
+    @property
+    def file(self) -> str:
+        """Name its picture inside the site; another version of the generator gives another name."""
+        from benchbox.faceworld.sets import SETS
+
+        return f"face/{self.kind}-v{SETS[self.kind].version}-{self.part}-{self.number:05d}.jpg"
+
+
+def known(dataset: str) -> bool:
+    """Tell whether a data set is our own rendering."""
+    return dataset in _KINDS
+
+
+def item(dataset: str, name: str) -> Item | None:
+    """Find the item of a data set by its id; None for every set that is not our own, or an id that names nothing."""
+    kind = _KINDS.get(dataset)
+    if kind is None:
+        return None
+    for pattern in (_FIRST,) if kind == "300w" else _NAMES:
+        match = pattern.fullmatch(name)
+        if match and match.groupdict().get("kind", kind) == kind:
+            return _checked(Item(kind, match["part"], int(match["number"])))
+    return None
+
+
+def of_file(path: str) -> Item | None:
+    """Find the item whose picture a path inside the site names; None for any other path."""
+    match = _FILE.fullmatch(path)
+    found = _checked(Item(match[1], match[3], int(match[4]))) if match else None
+    return found if found and found.file == path else None
+
+
+def _checked(found: Item) -> Item | None:
+    from benchbox.faceworld.sets import SETS
+
+    sizes = dict(SETS[found.kind].parts) if found.kind in SETS else {}
+    return found if found.number < sizes.get(found.part, 0) else None
+
+
+def facts(found: Item) -> Facts:
+    """Return what is true of an item, without drawing it: one value for each column of its set."""
+    from benchbox.faceworld.sets import SETS
+
+    rows = SETS[found.kind].rows(found.part, [found.number], pixels=False)
+    return {name: column[0] for name, column in rows.items()}
+
+
+def pixels(found: Item) -> Bytes:
+    """Draw an item, RGB (H, W, 3)."""
+    from benchbox.faceworld import desk
+    from benchbox.faceworld.sets import SETS
+
+    rows = SETS[found.kind].rows(found.part, [found.number])
+    drawn: Bytes = rows["pixels"][0]
+    if drawn.ndim == 1:  # frames of phones and tablets, upright or not
+        high, wide = desk.crop(int(rows["orientation"][0]))
+        drawn = drawn.reshape(high.stop - high.start, wide.stop - wide.start, 3)
+    return drawn
+
+
+def turn_deg(found: Item) -> float | None:
+    """Return by how much the head of a gaze item is turned to the picture's right, in degrees; None for other sets."""
+    from benchbox.faceworld import desk, sets
+
+    studies = {study.name: study for study in (sets.GAZECAPTURE, sets.GAZECN, sets.GAZESTARE)}
+    if found.kind in studies:
+        return math.degrees(desk.shot(studies[found.kind], found.part, found.number).scene.pose.yaw)
+    if "head_pose" in sets.SETS[found.kind].columns:
+        return -math.degrees(facts(found)["head_pose"][1])  # yaw to the picture's left is positive there
+    return None
