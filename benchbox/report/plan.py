@@ -42,6 +42,7 @@ from .rows import Board, Table
 from .samples import Samples
 
 _TOGETHER = 100  # pages of runs
+_DRAWN = 8.0  # times the work of a run's page: a picture that is drawn
 _RUNS = 16  # of a protocol make a file of its board as much work again as a run's page
 
 
@@ -130,7 +131,10 @@ class _Plan:
 
         drafts = [self._board_draft(atlas.path(protocol.name), protocol, page)]
         if ours.known(protocol.dataset):  # only then the page must be known to know its pictures
-            drafts += [Draft(name, partial(_digest, name), partial(faces.picture, name)) for name in page().pictures]
+            drafts += [
+                Draft(name, partial(_digest, name), partial(faces.picture, name), name, _DRAWN)
+                for name in page().pictures
+            ]
         return drafts
 
     def _compare_page(self, protocol: Protocol, convention: str) -> Draft:
