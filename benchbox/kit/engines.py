@@ -77,6 +77,7 @@ def onnx(networks: Networks, batch: int, device: str) -> Run:
         raise ImportError(f"this onnxruntime has no {wanted}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # idle threads would hold up the next network
     ready = []
     for module, example in networks.values():
         inputs = tuple(tensor.repeat(batch, *[1] * (tensor.ndim - 1)) for tensor in example)
