@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from . import charts
 from .charts import Chart, Mark, Series, Tick, Values
 
+_TICKS = 10  # that a plot's width has room for
 MOST = 16  # lines or points that the space beside a plot has names for
 
 
@@ -44,13 +45,18 @@ class Point:
 
 
 def over(name: str, title: str, lines: Sequence[Line], *, x_title: str, y_title: str, unit: str, note: str) -> Chart:
-    """Draw each line's values (y, logarithmic) over the size (x, from 0); hollow marks are printed numbers."""
+    """Draw each line's values (y, logarithmic) over the size (x); hollow marks are printed numbers.
+
+    The axis begins at the smallest size.
+    """
     shown = lines[:MOST]
     values = [v for line in shown for stop in line.stops for v in (stop.value, *stop.ends) if v > 0]
-    low, high, last = min(values) / 1.05, max(values) * 1.05, max(stop.at for line in shown for stop in line.stops)
+    low, high = min(values) / 1.05, max(values) * 1.05
+    sizes = sorted({stop.at for line in shown for stop in line.stops})
+    first = sizes[0] if len(sizes) > 1 else sizes[0] - 1
 
     def along(at: float) -> float:
-        return charts.px(charts.LEFT + (at / last * 0.96 + 0.02) * charts.WIDTH)
+        return charts.px(charts.LEFT + ((at - first) / (sizes[-1] - first) * 0.96 + 0.02) * charts.WIDTH)
 
     def height(value: float) -> float:
         share = math.log(max(value, low) / low) / math.log(high / low)
@@ -65,14 +71,13 @@ def over(name: str, title: str, lines: Sequence[Line], *, x_title: str, y_title:
             marks.append(Mark(along(s.at), height(s.value), style, hollow=line.printed, say=say))
         end = line.stops[-1]
         series.append(Series(line.label, path, style, (along(end.at), height(end.value)), height(end.value)))
-    sizes = sorted({stop.at for line in shown for stop in line.stops})
     return Chart(
         name=name,
         title=title,
         summary=f"{y_title} over {x_title}: {charts.listing([line.label for line in shown])}.",
         x_title=x_title,
         y_title=y_title,
-        x_ticks=tuple(Tick(along(at), f"{at:g}") for at in sizes),
+        x_ticks=tuple(Tick(along(at), f"{at:g}") for at in sizes[:: -(-len(sizes) // _TICKS)]),
         y_ticks=tuple(Tick(height(t), f"{t:g}") for t in _log_ticks(low, high)),
         bands=(),
         series=charts.spread(series),

@@ -21,6 +21,7 @@ from .compare import ComparePage
 from .controls import Filter, Switch
 from .costs import Profiles
 from .guide import GuidePage
+from .labels import LabelsPage
 from .ranking import Ranked
 from .results import Problem, Result
 from .rows import Board, Cell, Table
@@ -123,7 +124,7 @@ class MethodPage:
     anatomy: Anatomy
 
 
-Page = IndexPage | BoardPage | MethodPage | RunPage | ComparePage | AtlasPage | GuidePage
+Page = IndexPage | BoardPage | MethodPage | RunPage | ComparePage | AtlasPage | GuidePage | LabelsPage
 
 
 # --- index and leaderboards --------------------------------------------------------------------------------------

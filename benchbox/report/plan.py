@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 
 from benchbox import check, store
 from benchbox.check import Verdict
@@ -24,6 +24,7 @@ from . import (
     faces,
     gazes,
     guide,
+    labels,
     ours,
     pages,
     ranking,
@@ -65,6 +66,7 @@ def drafts(sources: Sources) -> list[Draft]:
         *(draft for protocol in sources.protocols for draft in plan.boards(protocol)),
         *map(plan.method_page, names),
         *(plan.run_page(result, place // _TOGETHER) for place, result in enumerate(sources.results)),
+        *(draft for result in sources.results if labels.kept(result) for draft in plan.labels(result)),
         plan.index_page(names),
         *map(plan.guide_page, guide.GUIDES),
     ]
@@ -131,10 +133,7 @@ class _Plan:
 
         drafts = [self._board_draft(atlas.path(protocol.name), protocol, page)]
         if ours.known(protocol.dataset):  # only then the page must be known to know its pictures
-            drafts += [
-                Draft(name, partial(_digest, name), partial(faces.picture, name), name, _DRAWN)
-                for name in page().pictures
-            ]
+            drafts += map(_picture, page().pictures)
         return drafts
 
     def _compare_page(self, protocol: Protocol, convention: str) -> Draft:
@@ -207,6 +206,16 @@ class _Plan:
             f"runs {near}",
         )
 
+    def labels(self, result: Result) -> list[Draft]:
+        """Plan the page of a run's pseudo-labels and the pictures that it shows."""
+        protocol = self.protocols.get(result.run.protocol)
+        if protocol is None:
+            return []
+        page = cache(lambda: labels.page(result, protocol, self.methods))
+        page_draft = Draft(labels.path(result), lambda: _digest(self._run_inputs(result)), page, result.page)
+        names = dict.fromkeys(page().pictures)
+        return [page_draft, *(_picture(name) for name in names)]
+
     def _chosen(self, name: str) -> list[Result]:
         """Choose the runs of a protocol that the pages of the others are held against."""
         if name not in self._chosen_runs:
@@ -277,6 +286,11 @@ class _Plan:
             protocol, card = self.protocols.get(result.run.protocol), self.methods.get(result.run.method)
             self._inputs[result] = _digest(result, protocol, card and card.title, *_files(result))
         return self._inputs[result]
+
+
+def _picture(path: str) -> Draft:
+    """Plan a picture; its name says all that it is made from."""
+    return Draft(path, partial(_digest, path), partial(faces.picture, path), path, _DRAWN)
 
 
 def _files(result: Result) -> list[tuple[str, str]]:

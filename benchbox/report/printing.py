@@ -12,6 +12,7 @@ from .atlas import AtlasPage
 from .charts import COLOURS, DASHES
 from .compare import ComparePage
 from .guide import GuidePage
+from .labels import LabelsPage
 from .pages import BoardPage, IndexPage, MethodPage, Page
 from .plan import Draft
 from .runs import RunPage
@@ -24,6 +25,7 @@ _TEMPLATES: Mapping[type, str] = {
     ComparePage: "compare.html",
     AtlasPage: "atlas.html",
     GuidePage: "guide.html",
+    LabelsPage: "labels.html",
 }
 _TEMPLATES_FOLDER = Path(__file__).parent / "templates"
 _WHOLE = 28  # characters

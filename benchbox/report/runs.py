@@ -12,7 +12,7 @@ from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
 from benchbox.types import MethodCard, Protocol
 
-from . import atlas, charts, compare, drawing, extremes, measures, results, rows
+from . import atlas, charts, compare, drawing, extremes, labels, measures, results, rows
 from .charts import Chart, Curve
 from .extremes import Rivals, Singled
 from .measures import Metric
@@ -52,6 +52,7 @@ class RunPage:
     singled: Singled
     singled_by: str  # measure
     atlas: str  # page, "" where there is none
+    labels: str  # page of its pseudo-labels, "" where it kept none
     compare: str  # page, "" where there is none
     record: str
     problems: tuple[str, ...]
@@ -94,6 +95,7 @@ def page(
         singled=singled,
         singled_by=f"{metrics[0].title}, {measures.short(metrics[0].convention)}" if metrics else "",
         atlas=atlas.path(run.protocol) if landmarks else "",
+        labels=labels.path(result) if protocol and labels.kept(result) else "",
         compare=compare.path(run.protocol) if protocol and several else "",
         record=store.text(run),
         problems=(*faults, *more),
