@@ -29,6 +29,7 @@ Limits
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cache
@@ -141,10 +142,13 @@ def between_seeds(scores: Sequence[float]) -> tuple[float | None, float | None]:
 
     This is how much training alone moves the number; an interval is how much the choice of test items does.
     """
-    values = np.asarray(scores, np.float64)
-    if len(values) == 0:
+    count = len(scores)
+    if count == 0:
         return None, None
-    return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else None
+    mean = math.fsum(scores) / count  # a handful of numbers: arrays would cost twenty times as much
+    if count == 1:
+        return mean, None
+    return mean, math.sqrt(math.fsum((score - mean) ** 2 for score in scores) / (count - 1))
 
 
 def cluster_sums(numerators: Floats, denominators: Floats, clusters: npt.NDArray[Any]) -> tuple[Floats, Floats]:

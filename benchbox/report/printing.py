@@ -28,7 +28,7 @@ _TEMPLATES: Mapping[type, str] = {
     LabelsPage: "labels.html",
 }
 _TEMPLATES_FOLDER = Path(__file__).parent / "templates"
-_WHOLE = 28  # characters
+_WHOLE = 22  # characters
 
 
 def environment() -> Environment:

@@ -59,7 +59,7 @@ def ranked(table: Table, protocol: Protocol, found: Mapping[str, Result]) -> tup
 
 @dataclass(frozen=True, eq=False)
 class _Peer:
-    """A row, the errors of its runs, all on the same items, and what the ranking column is made of."""
+    """A row, its runs' errors on the same items, of the best rows alone, and what the ranking column is made of."""
 
     row: Row
     result: Result  # the first of its runs
@@ -84,7 +84,8 @@ def _peers(among: Sequence[Row], table: Table, found: Mapping[str, Result], prob
             except ResultError as fault:
                 problems.append(results.problem(result, fault))
         if len(read) == len(runs):
-            peers.append(_Peer(row, runs[0], *map(tuple, zip(*read, strict=True))))
+            errors, terms = map(tuple, zip(*read, strict=True))
+            peers.append(_Peer(row, runs[0], errors if len(peers) < _BEST else (), terms))
     return peers
 
 
@@ -110,7 +111,7 @@ def _joined(
 ) -> tuple[tuple[Floats, Floats], list[int], np.ndarray]:
     """Put the terms of all runs side by side, (N, C) each, with the peer of every run and the clusters (N,)."""
     above, below = (np.stack(side, axis=1) for side in zip(*parts, strict=True))
-    owners = [owner for owner, peer in enumerate(peers) for _ in peer.errors]
+    owners = [owner for owner, peer in enumerate(peers) for _ in peer.terms]
     first = peers[0].errors[0]
     return (above, below), owners, results.clusters(first)[results.members(first, column.group)]
 

@@ -9,6 +9,7 @@ faces, and no narrower than one of the mean, because all seeds stumble on much t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import fsum
 
 from benchbox.metrics import stats
 from benchbox.types import Score
@@ -55,4 +56,4 @@ def _mean(parts: Sequence[Score | None]) -> Score:
     highs = [part.high for part in parts if part and part.high is not None]
     if len(lows) < len(parts) or len(highs) < len(parts):
         return Score(mean, unit, std=std)
-    return Score(mean, unit, stats.between_seeds(lows)[0], stats.between_seeds(highs)[0], std)
+    return Score(mean, unit, fsum(lows) / len(lows), fsum(highs) / len(highs), std)

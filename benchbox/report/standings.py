@@ -24,7 +24,9 @@ from .results import Result
 from .rows import KINDS, Board, Cell, Column, Part, Row, Spot, Table
 
 _FAR = 3.0  # times the best value: where the scale of the spots ends
-_LINES = 500  # measured lines that one page shows: two thirds of a megabyte
+_LINES = 500  # measured lines that one page shows, at most …
+_ROOM = 720_000  # … and their bytes: with papers' rows and charts a page stays below a megabyte
+_LINE, _CELL, _SEED, _SPREAD = 350, 57, 50, 20  # bytes of a line, of each cell, of each of several seeds, of a ±
 
 
 def board(
@@ -46,7 +48,7 @@ def board(
         entries += [_quoted(line, columns) for line in lines if measures.parse(line.metric).convention == convention]
         if draft := _draft(convention, columns, [entry for entry in entries if any(entry.scores)], protocol):
             drafts.append(draft)
-    tables = [_table(draft, _LINES) for draft in drafts]
+    tables = [_table(draft, _room(draft)) for draft in drafts]
     counts = {str(kind): sum(row.kind == kind for _, row in measured) for kind in KINDS} | {"paper": len(lines)}
     days = [str(result.run.record.get("started", ""))[:10] for result in results]
     return Board(protocol, tuple(tables), counts, max(days, default=""))
@@ -124,6 +126,17 @@ def _draft(convention: str, columns: Sequence[Column], entries: Sequence[_Entry]
     ]
     falls = kept[key].metric.falls
     return _Draft(convention, kept, key, sorted(entries, key=lambda e: rows.order(e.row, e.scores[key], falls)))
+
+
+def _room(draft: _Draft) -> int:
+    """Return how many measured rows a page has room for."""
+    cells = len(draft.columns)
+    bytes_of = [
+        _LINE + _CELL * cells + (_SEED * count + _SPREAD * cells if (count := len(entry.row.seeds)) > 1 else 0)
+        for entry in draft.entries
+        if entry.row.kind != "paper"
+    ]
+    return min(_LINES, int(_ROOM * len(bytes_of) / sum(bytes_of))) if bytes_of else _LINES
 
 
 def _table(draft: _Draft, room: int) -> Table:

@@ -211,6 +211,15 @@ def test_a_board_of_five_hundred_runs_weighs_less_than_a_megabyte(tmp_path):
     assert all(rank in (ranks[place - 1], place + 1) for place, rank in enumerate(ranks) if place)
 
 
+@pytest.mark.parametrize("name", ["300w-full", "wflw"])
+def test_rows_of_many_seeds_and_many_groups_stay_below_a_megabyte(tmp_path, name):
+    """The trap: 500 rows that are each twice as long; the weakest give way, and their number is said."""
+    fabricate(tmp_path / "results", 1500, (protocol.load(name),), seeds=3)
+    board = site.planned(site.gather(tmp_path / "results"))[f"protocol/{name}.html"].content()
+    assert 600_000 < len(board) < 1_000_000
+    assert b"weaker rows have no room here" in board
+
+
 def test_rows_that_a_page_has_no_room_for_are_counted(tmp_path, monkeypatch):
     monkeypatch.setattr(standings, "_LINES", 30)
     fabricate(tmp_path / "results", 40, (protocol.load("300w-challenging"),), seeds=1)
