@@ -9,11 +9,12 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pytest
 
-from benchbox import protocol
+from benchbox import protocol, pseudo_labels, store
 from benchbox.report import results as stored
 from benchbox.report import site
 from benchbox.report.pages import Sources
 
+from . import test_gazes, test_labels
 from .conftest import DEMO, every_sort, method_card, quoted_rows, write_run
 from .invented import fabricate
 
@@ -44,6 +45,8 @@ KINDS = (
     "method/demo-b.html",
     "compare/demo-full.html",
     "atlas/demo-full.html",
+    "atlas/synth-mpiigaze.html",
+    "labels/demo-full/demo-a/base/0.html",
     "docs/faq.html",
     "docs/metrics.html",
 )
@@ -58,9 +61,15 @@ def place(tmp_path_factory) -> Path:
         return write_run(folder / "results", method, level, **options)
 
     every_sort(make)
+    run = folder / "results" / "demo-full" / "demo-a" / "base" / "0"
+    pseudo_labels.write(store.pseudo_labels_file(run), test_labels.invented())
+    eyes = [f"eyes-00{k % 5}/{200 * (k % 5) + k:05d}" for k in range(30)]
+    test_gazes.lay(folder, "synth-mpiigaze", eyes, [0.1, 0.05, 0.0])
     found, problems = stored.read(folder / "results")
     card = method_card(folder)
-    made = site.files(Sources((DEMO,), (card,), quoted_rows(), tuple(found), tuple(problems)))
+    made = site.files(
+        Sources((DEMO, protocol.load("synth-mpiigaze")), (card,), quoted_rows(), tuple(found), tuple(problems))
+    )
     for name, content in made.items():
         (folder / "site" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "site" / name).write_bytes(content)
@@ -320,6 +329,36 @@ def test_an_atlas_is_filtered_by_group_and_method(open_page):
     assert dots == len(left)
     driver.find_element(By.CSS_SELECTOR, "input[name=method][value='1']").click()
     assert not seen(driver, ".face dl .m1")
+
+
+def test_an_atlas_of_gaze_is_filtered_and_stripped_of_truth_and_pictures(open_page):
+    driver = open_page("atlas/synth-mpiigaze.html")
+    assert len(seen(driver, ".gaze img")) == len(seen(driver, ".face"))
+    assert all(
+        driver.execute_script("return arguments[0].complete && arguments[0].naturalWidth", picture) == 60
+        for picture in seen(driver, ".gaze img")[:2]
+    )
+    assert seen(driver, ".plot .truth")
+    driver.find_element(By.NAME, "truth").click()
+    assert not seen(driver, ".plot .truth")
+    driver.find_element(By.NAME, "pictures").click()
+    assert not seen(driver, ".gaze img")
+    Select(driver.find_element(By.NAME, "group")).select_by_visible_text("left")
+    assert all("left" in face.text for face in seen(driver, ".face"))
+
+
+def test_marks_are_read_off_and_leave_with_their_line(open_page):
+    driver = open_page("labels/demo-full/demo-a/base/0.html")
+    chart = driver.find_elements(By.CSS_SELECTOR, "figure[data-chart=marks]")[1]
+    driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart)
+    mark = seen(chart, ".marked")[0]
+    ActionChains(driver).move_to_element(mark).perform()
+    assert chart.find_element(By.CSS_SELECTOR, ".cursor tspan").text == mark.get_attribute("data-say")
+    before = len(seen(chart, ".marked"))
+    chart.find_element(By.CSS_SELECTOR, ".legend button").send_keys(Keys.SPACE)
+    assert len(seen(chart, ".marked")) == before - 10
+    chart.find_element(By.CSS_SELECTOR, ".numbers summary").click()
+    assert seen(chart, ".numbers tbody tr")
 
 
 # --- every page --------------------------------------------------------------------------------------------------
