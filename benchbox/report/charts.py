@@ -288,11 +288,14 @@ def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
 
 
 def _bands(starts: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
-    """Name the stages above the plot, in the second row where a name would run into the one before."""
+    """Name the stages above the plot in two rows; one that has room in neither keeps its line alone."""
     bands: list[Tick] = []
+    ends = [0.0, 0.0]
     for at, text in starts:
-        near = bool(bands) and bands[-1].row == 0 and at - bands[-1].at < 7 * len(bands[-1].text) + 8
-        bands.append(Tick(at, text, int(near)))
+        row = next((row for row, end in enumerate(ends) if at >= end), None)
+        bands.append(Tick(at, text if row is not None else "", row or 0))
+        if row is not None:
+            ends[row] = at + 7 * len(text) + 8
     return tuple(bands)
 
 

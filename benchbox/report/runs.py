@@ -77,7 +77,6 @@ def page(
     metrics = _metrics({name for scores in result.scores.values() for name in scores}, protocol)
     training, faults = _training(result)
     curves, singled, more = _examined(result, metrics, protocol, rivals, _titles_of(rivals, methods))
-    landmarks = protocol is not None and protocol.task == "landmarks"
     return RunPage(
         path=result.page + ".html",
         title=rows.title(run.method, methods),
@@ -94,7 +93,7 @@ def page(
         items=measures.items(protocol),
         singled=singled,
         singled_by=f"{metrics[0].title}, {measures.short(metrics[0].convention)}" if metrics else "",
-        atlas=atlas.path(run.protocol) if landmarks else "",
+        atlas=atlas.path(run.protocol) if protocol else "",
         labels=labels.path(result) if protocol and labels.kept(result) else "",
         compare=compare.path(run.protocol) if protocol and several else "",
         record=store.text(run),

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -78,6 +79,15 @@ def test_the_pareto_line_joins_what_nothing_cheaper_beats():
     assert [series.path.count("L") for series in chart.series if series.style == 0] == [1]
     rising = charts.costs("c", "C", points, x_title="x", y_title="y", falls=False)
     assert [mark.say.split(":")[0] for mark in rising.marks if not mark.hollow] == ["a", "b"]
+
+
+def test_names_of_many_stages_never_cover_each_other():
+    chart = charts.training("t", "T", [Stage(f"p{k:02d}/pretrain", (1, 2), (1.0, 0.9)) for k in range(30)])
+    assert len(chart.bands) == 30
+    for row in (0, 1):
+        told = [band for band in chart.bands if band.text and band.row == row]
+        assert len(told) > 1
+        assert all(b.at - a.at >= 7 * len(a.text) for a, b in pairwise(told))
 
 
 def test_an_empty_group_is_a_level_line():
