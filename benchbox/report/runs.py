@@ -92,13 +92,18 @@ def page(
         charts=(*curves, *training),
         items=measures.items(protocol),
         singled=singled,
-        singled_by=f"{metrics[0].title}, {measures.short(metrics[0].convention)}" if metrics else "",
+        singled_by=_measured_by(metrics[0]) if metrics else "",
         atlas=atlas.path(run.protocol) if protocol else "",
         labels=labels.path(result) if protocol and labels.kept(result) else "",
         compare=compare.path(run.protocol) if protocol and several else "",
         record=store.text(run),
         problems=(*faults, *more),
     )
+
+
+def _measured_by(metric: Metric) -> str:
+    word = measures.short(metric.convention)
+    return f"{metric.title}, {word}" if metric.unit == "%" else f"in {word}"
 
 
 def _titles_of(rivals: Rivals | None, methods: Mapping[str, MethodCard]) -> dict[str, str]:
