@@ -240,11 +240,6 @@ def details(result: Result) -> tuple[str, ...]:
     return (*_setting(result), *seed, *_flaws((result,)))
 
 
-def _shared(family: Family) -> tuple[str, ...]:
-    """Say what a row is beside its name and its seeds."""
-    return (*_setting(family[0]), *_flaws(family))
-
-
 def _setting(result: Result) -> list[str]:
     variant = [f"variant {result.variant}"] if result.kind != "submitted" else []
     return [*variant, *([f"budget {result.budget}"] if result.kind == "trained" else [])]
@@ -258,15 +253,22 @@ def _flaws(family: Family) -> list[str]:
 
 
 def measured(
-    family: Family, protocol: Protocol, methods: Mapping[str, MethodCard], profiles: Profiles = MappingProxyType({})
+    family: Family,
+    protocol: Protocol,
+    methods: Mapping[str, MethodCard],
+    profiles: Profiles = MappingProxyType({}),
+    differing: tuple[str, ...] = (),
 ) -> Row:
-    """Say everything about a run, or several that differ in their seed only, but the numbers of a table."""
+    """Say everything about a run, or several that differ in their seed only, but the numbers of a table.
+
+    `differing` names the parameters that tell it from another row of the same variant.
+    """
     first = family[0]
     return Row(
         kind=first.kind,
         name=title(first.run.method, methods),
         page=first.page + ".html",
-        details=_shared(family),
+        details=(*_setting(first), *differing, *_flaws(family)),
         sources=(),
         cells=(),
         apart=apart(first, protocol),

@@ -1,6 +1,7 @@
 """Several seeds of one variant as one row: who belongs together, and what they score between them.
 
-One family are trained runs that differ in nothing but their seed: variant with its overrides, budget, card and data.
+One family are trained runs that differ in nothing but their seed: variant and overrides, all parameters, budget, card
+and data. A variant whose parameters have changed since an older run makes two rows, which name the difference.
 Its score is the mean over the seeds and its `std` their standard deviation (n − 1), which is how much training alone
 moves the number. The ends of its interval are the means of the seeds' ends: that interval is about the choice of test
 faces, and no narrower than one of the mean, because all seeds stumble on much the same faces.
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import fsum
+from typing import Any
 
 from benchbox.metrics import stats
 from benchbox.types import Score
@@ -17,6 +19,7 @@ from benchbox.types import Score
 from .results import Result
 
 Family = tuple[Result, ...]  # by seed
+_NAMED = 3  # parameters that a row names
 
 
 def families(found: Sequence[Result]) -> list[Family]:
@@ -25,8 +28,23 @@ def families(found: Sequence[Result]) -> list[Family]:
     for place, result in enumerate(found):
         alone = place if result.kind != "trained" else -1  # what is not trained has no seed
         key = (alone, result.run.protocol, result.run.method, result.run.variant, result.card, result.data, result.n)
-        gathered.setdefault((*key, result.fingerprint), []).append(result)
+        params = repr(sorted(result.run.record["params"].items()))
+        gathered.setdefault((*key, result.fingerprint, params), []).append(result)
     return [tuple(sorted(family, key=_order)) for family in gathered.values()]
+
+
+def differing(gathered: Sequence[Family]) -> list[tuple[str, ...]]:
+    """Say for each family which parameters tell it from others of the same variant, () where there is none."""
+    alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for first, *_ in gathered:
+        alike.setdefault((first.run.method, first.run.variant), []).append(first.run.record["params"])
+    said = []
+    for first, *_ in gathered:
+        mine, others = first.run.record["params"], alike[first.run.method, first.run.variant]
+        keys = sorted({key for other in others for key in {*mine, *other} if mine.get(key) != other.get(key)})
+        words = tuple(f"{key} = {mine.get(key, 'none')}" for key in keys[:_NAMED])
+        said.append((*words, *([f"{len(keys) - _NAMED} more"] if len(keys) > _NAMED else [])))
+    return said
 
 
 def _order(result: Result) -> tuple[int, str]:

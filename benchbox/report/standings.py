@@ -40,7 +40,10 @@ def board(
     lines = quoted.lines(protocol, references)
     names = _names(results, lines)
     families = seeds.families(results)
-    measured = [(seeds.scores(family), rows.measured(family, protocol, methods, profiles)) for family in families]
+    measured = [
+        (seeds.scores(family), rows.measured(family, protocol, methods, profiles, differing))
+        for family, differing in zip(families, seeds.differing(families), strict=True)
+    ]
     drafts = []
     for convention, metrics in measures.ordered(names, protocol).items():
         columns = tuple(Column(metric, group) for metric in metrics for group in protocol.groups)

@@ -34,6 +34,16 @@ def test_only_the_seed_may_differ(make, read):
     assert [result.run.seed for result in family] == ["1", "2", "10"], "in the order of numbers"
 
 
+def test_a_variant_whose_parameters_have_changed_makes_two_rows(make, read, demo):
+    """The trap: seed 1 of last month's recipe and seed 2 of today's, averaged as if they were one."""
+    make("demo-a", 0.04, seed=1)
+    make("demo-a", 0.05, seed=2, params={"width": 16})
+    assert [row.details for row in table_of(read(), demo)[0].rows] == [
+        ("variant base", "budget quick", "width = 8"),
+        ("variant base", "budget quick", "width = 16"),
+    ]
+
+
 def test_the_row_is_the_mean_with_the_spread_of_its_seeds(make, read, demo):
     for seed, level in enumerate((0.040, 0.042, 0.047)):
         make("demo-a", level, seed=seed)
