@@ -37,6 +37,7 @@ class Tick:
     at: float
     text: str
     row: int = 0  # of two rows of text, so that neighbours do not touch
+    shift: float = 0.0  # of the text, so that it ends inside the drawing
 
 
 @dataclass(frozen=True)
@@ -290,12 +291,14 @@ def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
 def _bands(starts: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
     """Name the stages above the plot in two rows; one that has room in neither keeps its line alone."""
     bands: list[Tick] = []
-    ends = [0.0, 0.0]
+    ends, edge = [0.0, 0.0], LEFT + WIDTH + _LABEL_ROOM - 4.0
     for at, text in starts:
-        row = next((row for row, end in enumerate(ends) if at >= end), None)
-        bands.append(Tick(at, text if row is not None else "", row or 0))
+        wide = 7.0 * len(text)
+        shift = min(edge - at - wide, 0.0)
+        row = next((row for row, end in enumerate(ends) if at + shift >= end), None)
+        bands.append(Tick(at, text, row, shift) if row is not None else Tick(at, ""))
         if row is not None:
-            ends[row] = at + 7 * len(text) + 8
+            ends[row] = at + shift + wide + 8
     return tuple(bands)
 
 

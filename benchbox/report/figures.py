@@ -70,7 +70,7 @@ def _draw(axes: Any, chart: Chart) -> None:
         _text(axes, tick.at, chart.bottom + 14, tick.text, _MUTED, 12, "center", "center")
     for band in chart.bands:
         _line(axes, [(band.at, chart.top - 5), (band.at, chart.bottom)], _MUTED, 0.6, "2 3")
-        _text(axes, band.at, chart.top - 8 - band.row * 14, band.text, _MUTED, 12, "left", "bottom")
+        _text(axes, band.at + band.shift, chart.top - 8 - band.row * 14, band.text, _MUTED, 12, "left", "bottom")
     if chart.y_ticks:
         _line(axes, [(chart.left, chart.bottom), (chart.right, chart.bottom)], _MUTED, 0.8)
         _text(axes, 0, 4, chart.y_title, _MUTED, 12, "left", "top")

@@ -87,7 +87,8 @@ def test_names_of_many_stages_never_cover_each_other():
     for row in (0, 1):
         told = [band for band in chart.bands if band.text and band.row == row]
         assert len(told) > 1
-        assert all(b.at - a.at >= 7 * len(a.text) for a, b in pairwise(told))
+        assert all(b.at + b.shift - a.at - a.shift >= 7 * len(a.text) for a, b in pairwise(told))
+        assert all(band.at + band.shift + 7 * len(band.text) <= chart.width for band in told)
 
 
 def test_an_empty_group_is_a_level_line():

@@ -117,6 +117,8 @@ def test_dwo_is_drawn_as_table_5_prints_it(printed):
     assert told["Baseline, TAT"] == ("1.15", "0.42", "yes")
     assert told["DwO ctr=8 T=1 org=90%, TAT"] == ("1.18", "0.34", "yes")
     assert told["DwO ctr=16 T=1 org=90%, TAT"] == ("1.20", "0.34", "")
+    assert told["DwO ctr=8 T=1 org=0%, TAT"] == ("1.44", "0.27", "yes")
+    assert len(told) == 10, "every row of the table"
     assert chart.title == "Accuracy against robustness, gazestare"
 
 
