@@ -54,7 +54,7 @@ def board(
         drawn.append(_groups(table, metric, groups, beside, labels))
     priced = [row for row in beside if row.cost.macs and not row.cost.paper]  # counts of the network that was measured
     if len(priced) > 1:
-        drawn.append(_costs(table, metric, priced, labels))
+        drawn.append(_costs(protocol, table, metric, priced, labels))
     faces, more = _pointmap(protocol, table, found, varied, labels)
     return (*drawn, *faces), [*problems, *more]
 
@@ -145,7 +145,7 @@ def _groups(
     )
 
 
-def _costs(table: Table, metric: Metric, shown: Sequence[Row], labels: Mapping[str, str]) -> Chart:
+def _costs(protocol: Protocol, table: Table, metric: Metric, shown: Sequence[Row], labels: Mapping[str, str]) -> Chart:
     points = []
     for row in shown:
         cell = row.cells[table.key]
@@ -155,7 +155,7 @@ def _costs(table: Table, metric: Metric, shown: Sequence[Row], labels: Mapping[s
         "cost",
         "Accuracy against cost",
         points,
-        x_title="multiply-accumulates per face",
+        x_title=f"multiply-accumulates per {measures.item(protocol)}",
         y_title=f"{metric.title}, {table.columns[table.key].group}",
         falls=metric.falls,
     )
