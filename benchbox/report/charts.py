@@ -9,12 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-
-from .results import Stage
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -25,9 +22,8 @@ LABELS = 16  # names that the space beside a plot has room for
 SERIES = 8  # curves that one chart can tell apart at once, labelled at their ends
 CURVES = 24  # curves that a chart may hold; those beyond the first eight wait in its legend
 LEFT, TOP, WIDTH, HEIGHT, _BOTTOM = 52, 34, 470, 300, 44
-_LABEL_GAP, _LABEL_ROOM = 17, 238
-_WIDE = WIDTH + _LABEL_ROOM - 20  # of a plot without labels beside it
-_POINTS = 235  # one for two pixels of a plot's width
+_LABEL_GAP, LABEL_ROOM = 17, 238
+POINTS = 235  # one for two pixels of a plot's width
 
 
 @dataclass(frozen=True)
@@ -104,7 +100,7 @@ class Chart:
     top: int = TOP
     right: int = LEFT + WIDTH
     bottom: int = TOP + HEIGHT
-    width: int = LEFT + WIDTH + _LABEL_ROOM
+    width: int = LEFT + WIDTH + LABEL_ROOM
     height: int = TOP + HEIGHT + _BOTTOM
 
 
@@ -124,7 +120,7 @@ def ced(
     name: str, title: str, curves: Sequence[Curve], *, end: float, x_title: str, unit: str, items: str, what: str
 ) -> Chart:
     """Draw the share of `items` (y) whose error is at most x, for x from 0 to `end`, in the printed unit."""
-    grid = np.linspace(0.0, end, _POINTS + 1)
+    grid = np.linspace(0.0, end, POINTS + 1)
     series = []
     for style, curve in enumerate(curves[:CURVES], start=1):
         errors = np.sort(curve.errors[~np.isnan(curve.errors)])
@@ -137,7 +133,7 @@ def ced(
         summary=f"Cumulative error distribution of {what}: {listing([c.label for c in curves[:CURVES]])}.",
         x_title=x_title,
         y_title=f"share of {items}",
-        x_ticks=tuple(Tick(px(LEFT + t / end * WIDTH), f"{t:g}") for t in _steps(end)),
+        x_ticks=tuple(Tick(px(LEFT + t / end * WIDTH), f"{t:g}") for t in steps(end)),
         y_ticks=tuple(Tick(px(TOP + (1 - t / 100) * HEIGHT), f"{t} %") for t in range(0, 101, 20)),
         bands=(),
         series=(*spread(series[:SERIES]), *series[SERIES:]),
@@ -249,63 +245,10 @@ def costs(name: str, title: str, points: Sequence[Priced], *, x_title: str, y_ti
     )
 
 
-def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
-    """Draw loss (y) over optimiser steps (x), stage after stage; the scale is logarithmic where losses span decades."""
-    xs, ys, starts = _joined(stages)
-    logarithmic = min(ys) > 0 and max(ys) / min(ys) > 20
-    ticks = _decades(min(ys), max(ys)) if logarithmic else round_numbers(0.0 if min(ys) >= 0 else min(ys), max(ys))
-    low, high = ticks[0], ticks[-1]
-
-    a, b = (math.log(low), math.log(high)) if logarithmic else (low, high)
-
-    def height(value: float) -> float:
-        v = math.log(value) if logarithmic else value
-        return TOP + (1 - (v - a) / (b - a)) * HEIGHT
-
-    last = max(xs[-1], 1.0)
-
-    def along(step: float) -> float:
-        return px(LEFT + step / last * _WIDE)
-
-    series = []
-    for style, (start, stop) in enumerate(zip(starts, [*starts[1:], len(xs)], strict=True)):
-        x, y = _thinned(xs[start:stop], ys[start:stop], max(2, _POINTS * (stop - start) // len(xs)))
-        places = _texts([LEFT + step / last * _WIDE for step in x]), _texts([height(loss) for loss in y])
-        path = "M" + "L".join(map(" ".join, zip(*places, strict=True)))
-        series.append(Series("", path, style % SERIES + 1, (float(places[0][-1]), float(places[1][-1])), 0.0))
-    names = [stage.name or "training" for stage in stages]
-    return Chart(
-        name=name,
-        title=title,
-        summary=f"Training loss over {int(last):,} steps in {len(stages)} stages: {listing(names)}.",
-        x_title="step",
-        y_title="loss (logarithmic scale)" if logarithmic else "loss",
-        x_ticks=tuple(Tick(along(t), f"{t:,.0f}") for t in _steps(last)),
-        y_ticks=tuple(Tick(px(height(t)), f"{t:g}") for t in ticks),
-        bands=_bands([(along(xs[start]), text) for start, text in zip(starts, names, strict=True)]),
-        series=tuple(series),
-        right=LEFT + _WIDE,
-    )
-
-
-def _bands(starts: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
-    """Name the stages above the plot in two rows; one that has room in neither keeps its line alone."""
-    bands: list[Tick] = []
-    ends, edge = [0.0, 0.0], LEFT + WIDTH + _LABEL_ROOM - 4.0
-    for at, text in starts:
-        wide = 7.0 * len(text)
-        shift = min(edge - at - wide, 0.0)
-        row = next((row for row, end in enumerate(ends) if at + shift >= end), None)
-        bands.append(Tick(at, text, row, shift) if row is not None else Tick(at, ""))
-        if row is not None:
-            ends[row] = at + shift + wide + 8
-    return tuple(bands)
-
-
 def _stairs(label: str, xs: Floats, ys: Floats, style: int) -> Series:
     """Write a distribution as a path of level and upright strokes."""
     corners = np.flatnonzero(ys[1:] != ys[:-1]) + 1
-    (level, *heights), (start, *places, end) = _texts([ys[0], *ys[corners]]), _texts([xs[0], *xs[corners], xs[-1]])
+    (level, *heights), (start, *places, end) = texts([ys[0], *ys[corners]]), texts([xs[0], *xs[corners], xs[-1]])
     strokes = [f"M{start} {level}"]
     for x, y in zip(places, heights, strict=True):
         if y != level:  # too small a climb is not seen
@@ -329,29 +272,8 @@ def spread(series: Sequence[Series]) -> tuple[Series, ...]:
     return tuple(replace(s, text_y=px(moved[i])) for i, s in enumerate(series))
 
 
-def _joined(stages: Sequence[Stage]) -> tuple[list[float], list[float], list[int]]:
-    """Put the stages one after the other; a stage that counts from its own start goes on where the last one ended."""
-    xs: list[float] = []
-    ys: list[float] = []
-    starts = []
-    for stage in stages:
-        offset = xs[-1] if xs and stage.steps[0] <= xs[-1] else 0.0
-        starts.append(len(xs))
-        xs += [offset + step for step in stage.steps]
-        ys += stage.losses
-    return xs, ys, starts
-
-
-def _thinned(xs: Sequence[float], ys: Sequence[float], count: int) -> tuple[list[float], list[float]]:
-    """Replace a long curve by the means of `count` equal stretches."""
-    if len(xs) <= count:
-        return list(xs), list(ys)
-    edges = [round(k * len(xs) / count) for k in range(count + 1)]
-    pairs = list(pairwise(edges))
-    return [sum(xs[a:b]) / (b - a) for a, b in pairs], [sum(ys[a:b]) / (b - a) for a, b in pairs]
-
-
-def _steps(end: float) -> list[float]:
+def steps(end: float) -> list[float]:
+    """Return round numbers from zero to `end`, five or so."""
     return round_numbers(0.0, end, cover=False)
 
 
@@ -364,12 +286,6 @@ def round_numbers(low: float, high: float, *, cover: bool = True) -> list[float]
     first = math.floor(low / step)
     last = math.ceil(high / step - 1e-9) if cover else math.floor(high / step + 1e-9)
     return [round(k * step, 12) for k in range(first, max(last, first + 1) + 1)]
-
-
-def _decades(low: float, high: float) -> list[float]:
-    """Return powers of ten around a span of positive numbers."""
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    return [10.0**k for k in range(first, max(last, first + 1) + 1)]
 
 
 def ladder(low: float, high: float) -> list[float]:
@@ -394,7 +310,7 @@ def listing(names: Sequence[str]) -> str:
     return "; ".join(names) if names else "none"
 
 
-def _texts(values: Sequence[float]) -> list[str]:
+def texts(values: Sequence[float]) -> list[str]:
     """Write pixels with one decimal, none where it is zero; one call for a whole curve."""
     return ("%.1f\n" * len(values) % tuple(values)).replace(".0\n", "\n").split()
 

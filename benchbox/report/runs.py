@@ -12,7 +12,7 @@ from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
 from benchbox.types import MethodCard, Protocol
 
-from . import atlas, charts, compare, drawing, extremes, labels, measures, results, rows
+from . import atlas, charts, compare, drawing, extremes, labels, learning, measures, results, rows
 from .charts import Chart, Curve
 from .extremes import Rivals, Singled
 from .measures import Metric
@@ -149,7 +149,7 @@ def _training(result: Result) -> tuple[list[Chart], list[str]]:
     except ResultError as fault:
         return [], [results.without(result.run.folder, str(fault))]
     steps = sum(len(stage.steps) for stage in log)
-    return ([charts.training("training", "Training loss", log)] if steps > 1 else []), []
+    return ([learning.training("training", "Training loss", log)] if steps > 1 else []), []
 
 
 def _examined(

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from benchbox.report import charts
+from benchbox.report import charts, learning
 from benchbox.report.results import Stage
 
 
@@ -82,7 +82,7 @@ def test_the_pareto_line_joins_what_nothing_cheaper_beats():
 
 
 def test_names_of_many_stages_never_cover_each_other():
-    chart = charts.training("t", "T", [Stage(f"p{k:02d}/pretrain", (1, 2), (1.0, 0.9)) for k in range(30)])
+    chart = learning.training("t", "T", [Stage(f"p{k:02d}/pretrain", (1, 2), (1.0, 0.9)) for k in range(30)])
     assert len(chart.bands) == 30
     for row in (0, 1):
         told = [band for band in chart.bands if band.text and band.row == row]
@@ -96,7 +96,7 @@ def test_an_empty_group_is_a_level_line():
 
 
 def test_stages_follow_one_another_and_wide_losses_get_a_logarithm():
-    chart = charts.training("t", "T", [Stage("a", (1, 2, 3), (10.0, 1.0, 0.5)), Stage("b", (1, 2), (0.1, 0.05))])
+    chart = learning.training("t", "T", [Stage("a", (1, 2, 3), (10.0, 1.0, 0.5)), Stage("b", (1, 2), (0.1, 0.05))])
     assert chart.y_title == "loss (logarithmic scale)"
     assert [tick.text for tick in chart.y_ticks] == ["0.01", "0.1", "1", "10"]
     assert [band.text for band in chart.bands] == ["a", "b"]
@@ -105,7 +105,7 @@ def test_stages_follow_one_another_and_wide_losses_get_a_logarithm():
 
 
 def test_even_losses_stay_linear_from_zero():
-    chart = charts.training("t", "T", [Stage("", (1, 2), (1.0, 0.9))])
+    chart = learning.training("t", "T", [Stage("", (1, 2), (1.0, 0.9))])
     assert chart.y_title == "loss"
     assert chart.y_ticks[0].text == "0"
     assert chart.bands[0].text == "training"
@@ -113,7 +113,7 @@ def test_even_losses_stay_linear_from_zero():
 
 def test_a_long_log_is_thinned_to_means():
     steps = tuple(float(k) for k in range(100_000))
-    chart = charts.training("t", "T", [Stage("a", steps, tuple(1.0 + (k % 2) for k in range(100_000)))])
+    chart = learning.training("t", "T", [Stage("a", steps, tuple(1.0 + (k % 2) for k in range(100_000)))])
     points = chart.series[0].path.count("L") + 1
     assert 200 < points < 300
     heights = {point.split()[1] for point in chart.series[0].path[1:].split("L")}
@@ -122,6 +122,6 @@ def test_a_long_log_is_thinned_to_means():
 
 @pytest.mark.parametrize("losses", [(0.0, 0.0), (1.0, 1.0), (-1.0, 2.0)])
 def test_flat_and_negative_losses_have_an_axis(losses):
-    chart = charts.training("t", "T", [Stage("a", (0.0, 0.0), losses)])
+    chart = learning.training("t", "T", [Stage("a", (0.0, 0.0), losses)])
     assert len(chart.y_ticks) >= 2
     assert "nan" not in chart.series[0].path
