@@ -39,9 +39,10 @@ def profile(
     budget: str = BUDGET,
     overrides: Mapping[str, str] = MappingProxyType({}),
     methods: Sequence[Path] = (),
+    timed: bool = True,
     say: Say = _silent,
 ) -> dict[str, Any]:
-    """Return the document of `benchbox profile --json`, latencies in milliseconds.
+    """Return the document of `benchbox profile --json`, latencies in milliseconds; not `timed`: none is measured.
 
     Raises PluginError for an unknown method, variant, layout or override, or a method that does not list its networks.
     """
@@ -69,7 +70,7 @@ def profile(
             for title, (_, example) in networks.items()
         ],
         "layers": [asdict(layer) for layer in layers],
-        "latency_ms": _latencies(networks, say),
+        "latency_ms": _latencies(networks, say) if timed else {"cpu": NOT_MEASURED, "cuda": NOT_MEASURED},
         "code": provenance.code(plugins.digest(card)),
         "environment": {
             **provenance.environment(runtime.choose_device("auto")),

@@ -148,6 +148,13 @@ def test_a_saved_profile_is_the_document_counted_parts_first(monkeypatch, tmp_pa
     assert document["environment"]["threads"] >= 1
 
 
+def test_counting_alone_says_that_nothing_was_timed():
+    words = ["profile", "--method", "glsr", "--variant", "b1", "--count-only", "--json"]
+    document = json.loads(CliRunner().invoke(main, words).stdout)
+    assert document["latency_ms"] == {"cpu": "not measured", "cuda": "not measured"}
+    assert document["macs"] == 48_496_768
+
+
 def test_saved_profiles_are_no_runs_and_disturb_no_check(tmp_path):
     store.save_profile(tmp_path, {"schema": 1, "method": "glsr", "variant": "b1"})
     assert list(store.runs(tmp_path)) == []

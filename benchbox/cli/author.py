@@ -17,6 +17,7 @@ from .shell import FOLDER, fail, json_option, main, methods_option, pair, print_
 @click.option("--layout", default="ibug68", show_default=True, metavar="NAME", help="Landmark scheme; gaze has none.")
 @click.option("--budget", type=click.Choice(plugins.BUDGETS), default="paper", show_default=True, help="Whose sizes.")
 @click.option("--set", "overrides", multiple=True, metavar="K=V", help="Change a parameter.")
+@click.option("--count-only", is_flag=True, help="Time nothing: a busy machine has no latencies worth keeping.")
 @click.option("--save", is_flag=True, help="Keep it under the results, where `benchbox report` reads it.")
 @methods_option
 @results_option
