@@ -28,6 +28,7 @@ def profile(
     layout: str,
     budget: str,
     overrides: tuple[str, ...],
+    count_only: bool,
     save: bool,
     methods: tuple[Path, ...],
     results: Path,
@@ -41,7 +42,14 @@ def profile(
     if save:
         profiling.require_kept(layout, budget, changes)
     document = profiling.profile(
-        method, variant, layout=layout, budget=budget, overrides=changes, methods=methods, say=say
+        method,
+        variant,
+        layout=layout,
+        budget=budget,
+        overrides=changes,
+        methods=methods,
+        timed=not count_only,
+        say=say,
     )
     if save:
         say(f"wrote {store.save_profile(results, document)}")
