@@ -8,8 +8,10 @@ for (const form of document.querySelectorAll("form[data-atlas]")) {
     for (const box of form.querySelectorAll("input[name=method]")) {
       main.classList.toggle(`off-${box.value}`, !box.checked);
     }
-    const pictures = form.elements.namedItem("pictures");
-    main.classList.toggle("off-pictures", Boolean(pictures) && !pictures.checked);
+    for (const name of ["pictures", "truth"]) {
+      const box = form.elements.namedItem(name);
+      main.classList.toggle(`off-${name}`, Boolean(box) && !box.checked);
+    }
     for (const face of document.querySelectorAll(".face")) {
       const group = value("group");
       const pose = value("pose");

@@ -53,7 +53,7 @@ for (const table of document.querySelectorAll("table[data-sortable]")) {
 
 // --- filters ---
 
-const PROPERTIES = ["kind", "budget", "year"];
+const PROPERTIES = ["kind", "budget", "data", "extra", "year"];
 
 function fits(row, form, words) {
   for (const name of PROPERTIES) {
