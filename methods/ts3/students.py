@@ -25,6 +25,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {"both": ("cpm", "hg"), "cpm": ("cpm",), 
 # Share of a training after which the rate is halved: epochs 20, 25, 30, 40 of 50; 50, 70, 90, 100 of 110.
 HALVED = {"cpm": (20 / 50, 25 / 50, 30 / 50, 40 / 50), "hg": (50 / 110, 70 / 110, 90 / 110, 100 / 110)}
 CHUNK = 32  # faces per prediction
+LEVELS = 2.0**16  # of a map whose peaks are 1
 
 Student = Cpm | Stacked
 
@@ -78,7 +79,7 @@ def predict_maps(students: Sequence[Student], faces: Faces, rows: np.ndarray) ->
 def predict_points(students: Sequence[Student], faces: Faces, rows: np.ndarray, points: int, radius: int) -> Tensor:
     """Return the points (n, K, 2) px that students together see in upright views.
 
-    Decoded in full precision: a map that is nearly flat has its highest cell where rounding puts it.
+    Decoded in full precision: halves would move nearly flat maps.
     """
     return torch.cat([decode(maps, points, radius).cpu() for maps in _asked(students, faces, rows)])
 
@@ -92,8 +93,13 @@ def _asked(students: Sequence[Student], faces: Faces, rows: np.ndarray) -> Itera
 
 
 def decode(maps: Tensor, points: int, radius: int) -> Tensor:
-    """Return the points (n, K, 2) px of the view: the centroid around the highest cell; the background is left out."""
-    cells, _ = heatmaps.centroid(maps[:, :points].float(), radius)
+    """Return the points (n, K, 2) px of the view: the centroid around the highest cell; the background is left out.
+
+    Heights are told apart from 2⁻¹⁶ on: a student that has learned little answers with plateaus, whose highest cell
+    would be where the rounding of this batch size put it.
+    """
+    level = (maps[:, :points].float() * LEVELS).round() / LEVELS
+    cells, _ = heatmaps.centroid(level, radius)
     return heatmaps.to_px(cells, STRIDE)
 
 
