@@ -21,7 +21,7 @@ ACCESS = rendered.access("Synthetic twin of AFLW", PLAN.kind, 670)
 def index(root: Path, *, pixels: bool = True) -> Index:
     """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
     del root
-    return faces.whole("synth-aflw", PLAN, _fields, pixels=pixels)
+    return faces.whole("synth-aflw", PLAN, _fields, pixels=pixels, seen=True)
 
 
 def tiny() -> Index:

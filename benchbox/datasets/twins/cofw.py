@@ -21,7 +21,7 @@ ACCESS = rendered.access("Synthetic twin of COFW", PLAN.kind, 380)
 def index(root: Path, *, pixels: bool = True) -> Index:
     """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
     del root
-    return faces.whole("synth-cofw", PLAN, _fields, pixels=pixels)
+    return faces.whole("synth-cofw", PLAN, _fields, pixels=pixels, seen=True)
 
 
 def tiny() -> Index:

@@ -19,7 +19,7 @@ ACCESS = rendered.access("Synthetic twin of COFW-68", PLAN.kind, 380)
 def index(root: Path, *, pixels: bool = True) -> Index:
     """Return the set; renders `synth-cofw` into the cache first when pixels are asked for and not there yet."""
     del root
-    return faces.only(faces.whole("synth-cofw68", PLAN, _fields, pixels=pixels), "test")
+    return faces.only(faces.whole("synth-cofw68", PLAN, _fields, pixels=pixels, seen=True), "test")
 
 
 def tiny() -> Index:

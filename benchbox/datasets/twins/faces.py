@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 Fields = Callable[["Columns"], Mapping[str, Any]]  # columns → fields of Index that a set has beside the usual ones
 
 
-def whole(dataset: str, plan: Plan, fields: Fields, *, pixels: bool) -> Index:
-    """Return the index of a whole set; with pixels it is rendered first where it is not yet."""
+def whole(dataset: str, plan: Plan, fields: Fields, *, pixels: bool, seen: bool = False) -> Index:
+    """Return the index of a whole set; with pixels it is rendered first where it is not yet.
+
+    `seen` is for a set whose labels say what can be seen: only a picture tells, so it is rendered without pixels, too.
+    """
     parts, numbers = rendered.rows_of(plan)
-    return to_index(dataset, plan, parts, numbers, cache.read(plan, pixels=pixels), fields)
+    return to_index(dataset, plan, parts, numbers, cache.read(plan, pixels=pixels or seen), fields)
 
 
 def tiny(dataset: str, plan: Plan, fields: Fields, chosen: Mapping[str, Sequence[int]]) -> Index:
