@@ -1,6 +1,7 @@
 """Many runs from one command: what is told before, what goes on, what stays."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,7 @@ def test_ctrl_c_waits_for_the_run_under_way_and_starts_no_other(world, like, mon
 
 
 def test_ray_is_asked_for_by_name_where_it_is_missing(monkeypatch, like):
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(PluginError, match=r"pip install 'benchbox\[ray\]'"):
         next(sweep.on_ray([like]))
 

@@ -9,7 +9,18 @@ import click
 
 from benchbox.errors import BenchboxError, DataError
 
-from .shell import FOLDER, columns, data_option, data_root, fail, json_option, main, methods_option, print_json
+from .shell import (
+    FOLDER,
+    columns,
+    data_option,
+    data_root,
+    device_option,
+    fail,
+    json_option,
+    main,
+    methods_option,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from benchbox.types import Dataset, Protocol
@@ -126,7 +137,7 @@ def _demand(module: Dataset, root: Path, name: str) -> None:
 @data.command(name="submission")
 @click.argument("source", type=FOLDER)
 @click.option("--out", type=FOLDER, metavar="FILE", default=Path("test_results.txt"), show_default=True)
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@device_option
 @data_option
 @methods_option
 def data_submission(source: Path, out: Path, device: str, data: Path | None, methods: tuple[Path, ...]) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from benchbox import plugins
-
 from .shell import (
     FOLDER,
+    budget_option,
     columns,
     data_option,
     data_root,
+    device_option,
     fail,
     json_option,
     main,
@@ -29,8 +29,8 @@ from .shell import (
 @click.option("--variant", default="", metavar="V", help="A variant of it; its card's default if not given.")
 @click.option("--protocol", required=True, metavar="NAME", help="A protocol, options appended: 300w-full+box=….")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--budget", type=click.Choice(plugins.BUDGETS), default="quick", show_default=True)
+@device_option
+@budget_option
 @click.option("--set", "overrides", multiple=True, metavar="K=V", help="Change a parameter; such a row is not ranked.")
 @data_option
 @results_option
@@ -85,8 +85,8 @@ def run(
 )
 @click.option("--protocols", required=True, metavar="P,…", help="Protocols; a method runs on those of its task.")
 @click.option("--seeds", default="0", show_default=True, metavar="N,…", help="Seeds: 1,2,3 or 1-3.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-@click.option("--budget", type=click.Choice(plugins.BUDGETS), default="quick", show_default=True)
+@device_option
+@budget_option
 @click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Print the commands; run none.")
 @data_option

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from benchbox import __version__
+from benchbox import __version__, plugins
 from benchbox.errors import BenchboxError, DataError
 
 Command = Callable[..., Any]
@@ -97,6 +97,8 @@ methods_option = click.option(
     multiple=True,
     help="A method's folder, or a folder of them, for this call.",
 )
+device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+budget_option = click.option("--budget", type=click.Choice(plugins.BUDGETS), default="quick", show_default=True)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -112,21 +112,42 @@ def laid(
 def _sections(protocol: Protocol, samples: Samples, answers: Sequence[tuple[int, str, Floats]]) -> tuple[Section, ...]:
     values = np.stack([answer for _, _, answer in answers])
     errors = np.stack([samples.columns[place].errors for place, _, _ in answers], axis=1)
-    usable = np.flatnonzero(~np.isnan(values).all(axis=(0, 2, 3)))
-    middle, apart = np.median(errors, axis=1), faces.spread(values)
+    return sections(
+        errors,
+        faces.spread(values),
+        np.flatnonzero(~np.isnan(values).all(axis=(0, 2, 3))),
+        "points",
+        lambda order, taken: faces.first(order, FACES, taken),
+        lambda row: _face(protocol, samples, answers, values, row),
+    )
+
+
+def sections(
+    errors: Floats,
+    apart: Floats,
+    usable: np.ndarray,
+    answers: str,
+    take: Callable[[Sequence[int], set[int]], Sequence[int]],
+    show: Callable[[int], Face],
+) -> tuple[Section, ...]:
+    """Choose the hardest, most disputed and easiest of the `usable` rows, by errors (N, M) and spread of answers (N,).
+
+    `take` chooses from rows in an order, and notes what it took; `answers` is what a method gives, in a word.
+    """
+    middle = np.median(errors, axis=1)
     by_error = usable[np.argsort(-middle[usable], kind="stable")].tolist()
     known = usable[~np.isnan(apart[usable])]
     by_spread = known[np.argsort(-apart[known], kind="stable")].tolist()
     taken: set[int] = set()
     orders = (
         ("hardest", "Hardest for all", "The largest errors of the median method.", by_error),
-        ("disputed", "Most disputed", "The methods’ points lie farthest apart.", by_spread),
+        ("disputed", "Most disputed", f"The methods’ {answers} lie farthest apart.", by_spread),
         ("easiest", "Easiest", "The smallest errors of the median method.", by_error[::-1]),
     )
     return tuple(
-        Section(name, title, words, tuple(_face(protocol, samples, answers, values, row) for row in chosen))
+        Section(name, title, words, tuple(show(row) for row in chosen))
         for name, title, words, order in orders
-        if (chosen := faces.first(order, FACES, taken))
+        if (chosen := take(order, taken))
     )
 
 

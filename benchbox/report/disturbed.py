@@ -14,7 +14,7 @@ from statistics import fmean
 from benchbox.references import ReferenceRow, References
 from benchbox.types import MethodCard, Protocol
 
-from . import lines, measures, rows
+from . import lines, measures, results, rows
 from .charts import Chart
 from .lines import Line, Stop
 from .measures import Metric
@@ -61,9 +61,7 @@ def of_method(
     methods: Mapping[str, MethodCard],
 ) -> list[Chart]:
     """Draw a method under every card that disturbs: its runs, and what papers print of its variants."""
-    found: dict[str, list[Result]] = {}
-    for result in own:
-        found.setdefault(result.run.protocol, []).append(result)
+    found = results.by_protocol(own)
 
     def its(row: ReferenceRow) -> bool:
         return systems.get((row.paper, row.method), "").partition("/")[0] == name
@@ -122,14 +120,14 @@ def _measured(
     """Put every variant's runs in a line, seeds as their mean; hand-changed and trial runs are left out."""
     values: dict[tuple[str, str], dict[float, list[Stop]]] = {}
     apart: set[tuple[str, str]] = set()
-    for name, results in found.items():
+    for name, runs in found.items():
         if name != protocol.name and base_of(name) != protocol.name:
             continue
         match = _NAME.fullmatch(name)
         if match and match[2] != option:
             continue
         at = float(match[3]) if match else 0.0
-        for result in results:
+        for result in runs:
             score = result.scores.get(protocol.overall, {}).get(metric.name)
             if result.overrides or result.budget == "smoke" or score is None or score.value is None:
                 continue

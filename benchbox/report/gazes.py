@@ -76,22 +76,14 @@ def _asked(
 
 
 def _sections(protocol: Protocol, samples: Samples, asked: Sequence[_Asked]) -> tuple[Section, ...]:
-    values, errors = np.stack([one.values for one in asked]), np.stack([one.errors for one in asked], axis=1)
-    middle, apart = np.median(errors, axis=1), _spread(values)
-    usable = np.flatnonzero(np.isfinite(errors).any(axis=1))
-    by_error = usable[np.argsort(-middle[usable], kind="stable")].tolist()
-    known = usable[~np.isnan(apart[usable])]
-    by_spread = known[np.argsort(-apart[known], kind="stable")].tolist()
-    taken: set[int] = set()
-    orders = (
-        ("hardest", "Hardest for all", "The largest errors of the median method.", by_error),
-        ("disputed", "Most disputed", "The methods’ answers lie farthest apart.", by_spread),
-        ("easiest", "Easiest", "The smallest errors of the median method.", by_error[::-1]),
-    )
-    return tuple(
-        Section(name, title, words, tuple(_item(protocol, samples, asked, row) for row in chosen))
-        for name, title, words, order in orders
-        if (chosen := _varied(order, samples, taken))
+    errors = np.stack([one.errors for one in asked], axis=1)
+    return atlas.sections(
+        errors,
+        _spread(np.stack([one.values for one in asked])),
+        np.flatnonzero(np.isfinite(errors).any(axis=1)),
+        "answers",
+        lambda order, taken: _varied(order, samples, taken),
+        lambda row: _item(protocol, samples, asked, row),
     )
 
 

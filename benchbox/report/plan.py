@@ -28,6 +28,7 @@ from . import (
     ours,
     pages,
     ranking,
+    results,
     robustness,
     rows,
     runs,
@@ -79,10 +80,9 @@ class _Plan:
         self.sources = sources
         self.methods = {card.name: card for card in sources.methods}
         self.protocols = {protocol.name: protocol for protocol in sources.protocols}
-        self.by_protocol: dict[str, list[Result]] = {}
+        self.by_protocol = results.by_protocol(sources.results)
         self.by_method: dict[str, list[Result]] = {}
         for result in sources.results:
-            self.by_protocol.setdefault(result.run.protocol, []).append(result)
             self.by_method.setdefault(result.run.method, []).append(result)
         self._rankings: dict[tuple[str, str], Ranked] = {}
         self._atlases: dict[str, AtlasPage] = {}

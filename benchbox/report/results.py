@@ -10,7 +10,7 @@ import hashlib
 import math
 import re
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,6 +94,14 @@ def read(results: Path) -> tuple[list[Result], list[Problem]]:
         except ResultError as fault:
             problems.append(_problem(results, item.folder, str(fault)))
     return found, problems
+
+
+def by_protocol(found: Iterable[Result]) -> dict[str, list[Result]]:
+    """Sort results by the protocol of their run, each in the order given."""
+    grouped: dict[str, list[Result]] = {}
+    for result in found:
+        grouped.setdefault(result.run.protocol, []).append(result)
+    return grouped
 
 
 def problem(result: Result, fault: ResultError) -> Problem:

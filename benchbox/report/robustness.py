@@ -12,7 +12,7 @@ from dataclasses import replace
 from benchbox.references import References
 from benchbox.types import MethodCard, Protocol
 
-from . import lines, rows
+from . import lines, results, rows
 from .charts import Chart
 from .lines import Point
 from .results import Result
@@ -78,9 +78,7 @@ def of_method(
     methods: Mapping[str, MethodCard],
 ) -> list[Chart]:
     """Draw a method's variants on every pair of cards that has two of them."""
-    found: dict[str, list[Result]] = {}
-    for result in own:
-        found.setdefault(result.run.protocol, []).append(result)
+    found = results.by_protocol(own)
     drawn = []
     for steady in protocols:
         error = partner(steady, protocols)
