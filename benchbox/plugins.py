@@ -29,7 +29,7 @@ BUDGETS = ("smoke", "quick", "paper")
 SUBMITTED = "submitted"  # the variant folder of external predictions; no card may claim it
 
 _TASKS: tuple[Task, ...] = get_args(Task)
-_KEYS = ("name", "title", "task", "summary", "default", "paper", "params", "budgets", "variants")
+_KEYS = ("name", "title", "task", "summary", "default", "paper", "params", "before", "budgets", "variants")
 _PAPER_KEYS = ("title", "authors", "venue", "year", "url")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # becomes a folder of results/
 _NAME_RULE = "up to 64 small letters, digits, '.', '_' and '-', a letter or digit first; it names a folder of results"
@@ -191,6 +191,7 @@ def read(folder: Path, *, module: str = "", source: str = "") -> MethodCard:
         folder=folder,
         module=module,
         source=source or f"folder {folder.name}",
+        before=_changes(_table(doc, "before", file), params, file, "before."),
     )
 
 

@@ -272,6 +272,9 @@ class MethodCard:
     folder: Path
     module: str  # importable name, "benchbox_methods.glsr"; "" when given with --methods
     source: str  # the distribution or folder that it comes from
+    before: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # what was so before a parameter was there: older records lack it
 
 
 # --- what comes out ----------------------------------------------------------------------------------------------

@@ -75,6 +75,7 @@ def test_the_same_folder_given_twice_is_no_clash(world):
         ("[budgets.tiny]\n", r"unknown key 'budgets\.tiny'; allowed: smoke, quick, paper"),
         ("[params]\na = 1\n[budgets.smoke]\na = 2.5\n", r"budgets\.smoke\.a = 2\.5: must be int as in \[params\]"),
         ("[params]\na = 1\n[budgets.smoke]\na = true\n", r"budgets\.smoke\.a = True: must be int"),
+        ("[params]\na = 1\n[before]\nb = 2\n", r"unknown key 'before\.b'; allowed: a"),
         ("[params]\na = {b = 1}\n", r"params\.a: a small_letter_name = a bool"),
         (
             '[variants.w]\ntitle = "W"\n[variants.w.params]\nq = 1\n',

@@ -24,12 +24,24 @@ def waited_s() -> float:
 
 @contextmanager
 def waiting() -> Iterator[None]:
-    """Count the time inside as waiting for data; what runs ahead in another thread does not hold a step up."""
-    start = time.perf_counter()
+    """Count the time inside as waiting for data, once; what runs ahead in another thread does not hold a step up."""
+    before, start = waited_s(), time.perf_counter()
     try:
         yield
     finally:
-        _waited.seconds = waited_s() + time.perf_counter() - start
+        _waited.seconds = before + time.perf_counter() - start
+
+
+def in_turn(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[int, T]]:
+    """Yield (step, make(step)), each made when it is asked for: where a step keeps all cores busy by itself.
+
+    A second thread that calls into torch has a team of OpenMP threads of its own. With more of them than cores, libgomp
+    lets all of them sleep between operations, and the many small ones of a small network take half as long again.
+    """
+    for step in steps:
+        with waiting():
+            made = make(step)
+        yield step, made
 
 
 def ahead(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[int, T]]:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 from tqdm import tqdm
 
-from .ahead import ahead, waited_s
+from .ahead import ahead, in_turn, waited_s
 
 T = TypeVar("T")
 
@@ -31,8 +31,11 @@ class Meter:
     The share of the time that steps stand still for data is recorded: for `batches`, and for the views of a CPU.
     """
 
-    def __init__(self, out: Path, stage: str, steps: int, batch: int, examples: int, start: int = 0) -> None:
+    def __init__(
+        self, out: Path, stage: str, steps: int, batch: int, examples: int, start: int = 0, device: str = "cpu"
+    ) -> None:
         self.out, self.stage, self.steps, self.batch, self.examples = out, stage, steps, batch, examples
+        self.device = device
         self.every = max(1, steps // _LINES_PER_STAGE)
         self.before_s = waited_s()
         self.first, self.start_s = start, time.perf_counter()
@@ -44,8 +47,8 @@ class Meter:
         return self
 
     def batches(self, make: Callable[[int], T]) -> Iterator[tuple[int, T]]:
-        """Yield (step, make(step)) for the steps that are left, counted from 0, made ahead by another thread."""
-        return ahead(make, range(self.first, self.steps))
+        """Yield (step, make(step)) for the steps that are left, counted from 0; for a GPU made ahead, by a thread."""
+        return (ahead if self.device == "cuda" else in_turn)(make, range(self.first, self.steps))
 
     def step(self, number: int, loss: object) -> None:
         """Note that step `number` (from 1) is done."""

@@ -22,8 +22,8 @@ def gather(images: Tensor, centres: Tensor, side: int) -> Tensor:
     pad, (height, width) = side + 1, images.shape[2:]
     corner = centres - (side - 1) / 2 + pad
     whole = corner.detach().floor()
-    inside = torch.tensor([width, height], device=images.device) + pad  # beyond it lies padding only
-    left, top = whole.long().clamp(min=torch.zeros_like(inside), max=inside).unbind(-1)
+    left, top = whole.long().unbind(-1)
+    left, top = left.clamp(0, width + pad), top.clamp(0, height + pad)  # beyond lies padding only
     windows = F.pad(images, (pad, pad, pad, pad)).unfold(2, side + 1, 1).unfold(3, side + 1, 1)
     patches = windows[torch.arange(len(images), device=images.device)[:, None], :, top, left]
     patches = patches if patches.is_floating_point() else patches.float()

@@ -7,10 +7,10 @@ by the map from its own pixels to the pixels of the stored crop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Protocol
 
 import cv2
@@ -148,12 +148,11 @@ class Views:
                 if not maps.requires_grad:
                     with waiting():
                         return warp_normalised(images, places, self._pixel_maps(maps, side), side, colour, touch)
-                return _sampled(torch.from_numpy(images[places]), maps, side, colour, touch)
+                return _sampled(_floats(torch.from_numpy(images[places])), maps, side, colour, touch)
 
             return view
 
-        fetch = self._fetch(rows)
-        return lambda maps, side: _sampled(fetch(), maps, side, colour, touch)
+        return Look(self._fetch(rows), colour, touch)
 
     def _fetch(self, rows: np.ndarray) -> Callable[[], Tensor]:
         """Return what gives the rows (n, S, S, 3) uint8 on the device; copies that must travel start now."""
@@ -168,6 +167,36 @@ class Views:
         into = geometry.invert(geometry.unit_to_crop(side))
         out = geometry.unit_to_crop(self.stored.side)
         return geometry.compose(out, geometry.compose(maps.detach().double().numpy(), into))
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What `Views.look` returns on a GPU. Without a touch it is all tensors, and a CUDA graph can follow it."""
+
+    fetch: Callable[[], Tensor]  # (n, S, S, 3) uint8
+    colour: Tensor | None
+    touch: Touch | None
+
+    def __call__(self, maps: Tensor, side: int) -> Tensor:
+        """Sample views (n, 3, side, side) through maps (n, 2, 3) view → crop."""
+        return _sampled(self._pictures, maps, side, self.colour, self.touch)
+
+    @cached_property
+    def _pictures(self) -> Tensor:
+        return _floats(self.fetch())
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Yield pictures and colour; raises RuntimeError for a touch, which brings kernels from the host."""
+        if self.touch is not None:
+            raise RuntimeError("retouched views come from the host; draw them before the step")
+        yield self.fetch()
+        if self.colour is not None:
+            yield self.colour
+
+    def of(self, tensors: Iterator[Tensor]) -> Look:
+        """Return a look at other pictures."""
+        pictures = next(tensors)
+        return Look(lambda: pictures, None if self.colour is None else next(tensors), None)
 
 
 def _resident(stored: Source, device: str) -> Tensor | None:
@@ -282,9 +311,14 @@ def sample(images: Tensor, theta: Tensor, size: int) -> Tensor:
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
+def _floats(images: Tensor) -> Tensor:
+    """Turn (n, S, S, 3) uint8 into (n, 3, S, S) of the same values."""
+    return images.permute(0, 3, 1, 2).to(torch.float32)
+
+
 def _sampled(images: Tensor, maps: Tensor, side: int, colour: Tensor | None, touch: Touch | None) -> Tensor:
-    """Sample views of (n, S, S, 3) uint8, retouched and normalised: the tensor twin of `warp_normalised`."""
-    batch = sample(images.permute(0, 3, 1, 2).to(torch.float32), maps, side)
+    """Sample views of (n, 3, S, S) of values 0 … 255, retouched and normalised: the twin of `warp_normalised`."""
+    batch = sample(images, maps, side)
     batch = (batch if touch is None else touch.on_tensor(batch)).mul(1 / 127.5).sub_(1)
     if colour is not None:
         batch = torch.addcmul(colour[:, 1, :, None, None], batch, colour[:, 0, :, None, None])

@@ -6,12 +6,15 @@ Nothing in a step waits for the device: the loss comes back as a tensor there, a
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+B = TypeVar("B")
 
 _WARM_UP = 3  # steps that run eagerly before one is captured: kernels are chosen, the optimiser's state is made
 
@@ -29,12 +32,13 @@ def autocast(device: str, precision: str = "auto") -> AbstractContextManager[obj
     return nullcontext() if kind is None else torch.autocast(device, kind)
 
 
-class Step:
-    """Call it with a batch's tensors: one update is made, and the loss comes back detached, on the device.
+class Step(Generic[B]):
+    """Call it with a batch: one update is made, and the loss comes back detached, on the device.
 
-    `loss(*tensors)` must read nothing that changes from step to step but its arguments, or say so in `key`: each key
-    has a CUDA graph of its own. A GPU replays the graph; a CPU, a loss that cannot be captured (the reason is printed
-    once) and batches of another shape run eagerly, with the same result. The learning rate is `rate`'s to set.
+    `loss(batch, *constants)` must read nothing that changes from step to step but these two. A batch is a tensor, or a
+    tuple, mapping or dataclass of such; constants are few and hashable. A GPU replays a CUDA graph, one for each set of
+    constants; a CPU, a loss that cannot be captured (the reason is printed once) and batches of another shape run
+    eagerly, with the same result.
     """
 
     def __init__(
@@ -50,44 +54,50 @@ class Step:
     ) -> None:
         self.loss, self.parameters, self.optimiser, self.device = loss, list(parameters), optimiser, device
         self.clip, self.precision = clip, precision
-        self.graphs = graphs and device == "cuda"
+        self.rates = [float(group["lr"]) for group in optimiser.param_groups]
         self.captured: dict[Hashable, _Graph] = {}
-        self.count = 0
+        self.seen: dict[Hashable, int] = {}
         half = device == "cuda" and precision == "auto" and low_precision(device) == torch.float16
         self.scaler = torch.amp.GradScaler(device, enabled=half)
-        if self.graphs:
-            for group in optimiser.param_groups:  # a graph reads the rate from the device
-                group["lr"] = torch.tensor(float(group["lr"]), device=device)
+        self.graphs = graphs and device == "cuda" and not half  # a scaler decides on the host whether to step
+
+    def rate(self, factor: float) -> None:
+        """Set every group's learning rate to `factor` x the one it had when the step was made."""
+        for group, first in zip(self.optimiser.param_groups, self.rates, strict=True):
+            lr = factor * first
+            if not self.graphs:
+                group["lr"] = lr
+            elif isinstance(group["lr"], Tensor) and group["lr"].is_cuda:
+                group["lr"].fill_(lr)
+            else:  # a graph reads it from the device; a checkpoint may have put another one here
+                group["lr"] = torch.tensor(lr, device=self.device)
                 group["capturable"] = True
 
-    def rate(self, lr: float) -> None:
-        """Set the learning rate of every group."""
-        for group in self.optimiser.param_groups:
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(lr)
-            else:
-                group["lr"] = lr
-
-    def __call__(self, *tensors: Tensor, key: Hashable = None) -> Tensor:
+    def __call__(self, batch: B, *constants: Hashable) -> Tensor:
         """Make one update; returns the loss before it."""
-        self.count += 1
-        if not self.graphs or self.scaler.is_enabled() or self.count <= _WARM_UP:
-            return self._eager(*tensors)
-        name = key, tuple(t.shape for t in tensors)
-        if name not in self.captured:
-            try:
-                self.captured[name] = _capture(self._eager, tensors)
-            except RuntimeError as fault:
-                print(f"note: no CUDA graph, steps run one kernel at a time: {fault}", file=sys.stderr)
-                torch.cuda.synchronize()
-                self.graphs = False
-                return self._eager(*tensors)
-        return self.captured[name].replay(tensors)
+        graph = self._graph(batch, constants) if self.graphs else None
+        return self._eager(batch, *constants) if graph is None else graph.replay(batch)
 
-    def _eager(self, *tensors: Tensor) -> Tensor:
+    def _graph(self, batch: B, constants: tuple[Hashable, ...]) -> _Graph | None:
+        """Return the graph of such a step, captured when it is needed first; None while or where there is none."""
+        try:
+            name = constants, tuple(tensor.shape for tensor in tensors(batch))
+            self.seen[name] = self.seen.get(name, 0) + 1
+            if self.seen[name] <= _WARM_UP:
+                return None
+            if name not in self.captured:
+                self.captured[name] = _capture(self._eager, batch, constants)
+            return self.captured[name]
+        except RuntimeError as fault:
+            print(f"note: no CUDA graph, steps run one kernel at a time: {fault}", file=sys.stderr)
+            torch.cuda.synchronize()
+            self.graphs = False
+            return None
+
+    def _eager(self, batch: B, *constants: Hashable) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
         with autocast(self.device, self.precision):
-            loss = self.loss(*tensors)
+            loss = self.loss(batch, *constants)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self.clip:
             self.scaler.unscale_(self.optimiser)
@@ -95,6 +105,52 @@ class Step:
         self.scaler.step(self.optimiser)
         self.scaler.update()
         return loss.detach()
+
+
+# --- graphs ------------------------------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class Held(Protocol):
+    """A part of a batch that is more than its tensors: `pixels.Look`."""
+
+    def tensors(self) -> Iterable[Tensor]:
+        """Return its tensors, ready to be read on this stream."""
+
+    def of(self, tensors: Iterator[Tensor]) -> Any:
+        """Return the same with other tensors."""
+
+
+def tensors(part: object) -> Iterator[Tensor]:
+    """Yield the tensors of a batch in a fixed order; raises RuntimeError for what a graph would take for a constant."""
+    if isinstance(part, Tensor):
+        yield part
+    elif isinstance(part, Held):
+        yield from part.tensors()
+    elif isinstance(part, tuple):
+        for inner in part:
+            yield from tensors(inner)
+    elif isinstance(part, Mapping):
+        yield from tensors(tuple(part.values()))
+    elif is_dataclass(part):
+        yield from tensors(tuple(getattr(part, field.name) for field in fields(part)))
+    elif part is not None:
+        raise RuntimeError(f"a batch holds a {type(part).__name__}; only tensors can change from step to step")
+
+
+def refill(part: Any, held: Iterator[Tensor]) -> Any:
+    """Return a batch like `part` with other tensors, in the order of `tensors`."""
+    if isinstance(part, Tensor):
+        return next(held)
+    if isinstance(part, Held):
+        return part.of(held)
+    if isinstance(part, tuple):
+        return tuple(refill(inner, held) for inner in part)
+    if isinstance(part, Mapping):
+        return {name: refill(inner, held) for name, inner in part.items()}
+    if is_dataclass(part) and not isinstance(part, type):
+        return replace(part, **{field.name: refill(getattr(part, field.name), held) for field in fields(part)})
+    return part
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,17 +161,17 @@ class _Graph:
     inputs: tuple[Tensor, ...]
     loss: Tensor
 
-    def replay(self, tensors: tuple[Tensor, ...]) -> Tensor:
-        for place, tensor in zip(self.inputs, tensors, strict=True):
+    def replay(self, batch: object) -> Tensor:
+        for place, tensor in zip(self.inputs, tensors(batch), strict=True):
             place.copy_(tensor, non_blocking=True)
         self.graph.replay()
         return self.loss.clone()  # the next replay overwrites it
 
 
-def _capture(step: Callable[..., Tensor], tensors: tuple[Tensor, ...]) -> _Graph:
+def _capture(step: Callable[..., Tensor], batch: B, constants: tuple[Hashable, ...]) -> _Graph:
     """Capture one step; nothing is computed yet."""
-    inputs = tuple(tensor.clone() for tensor in tensors)
-    graph = torch.cuda.CUDAGraph()
+    inputs = tuple(tensor.clone() for tensor in tensors(batch))
+    held, graph = refill(batch, iter(inputs)), torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # another thread may be making the next batch
-        loss = step(*inputs)
+        loss = step(held, *constants)
     return _Graph(graph, inputs, loss)

@@ -14,7 +14,7 @@ from math import fsum
 from typing import Any
 
 from benchbox.metrics import stats
-from benchbox.types import Score
+from benchbox.types import MethodCard, Score
 
 from .results import Result
 
@@ -22,29 +22,35 @@ Family = tuple[Result, ...]  # by seed
 _NAMED = 3  # parameters that a row names
 
 
-def families(found: Sequence[Result]) -> list[Family]:
+def families(found: Sequence[Result], methods: Mapping[str, MethodCard]) -> list[Family]:
     """Gather runs that differ in their seed only, in the order of the first of each."""
     gathered: dict[tuple[object, ...], list[Result]] = {}
     for place, result in enumerate(found):
         alone = place if result.kind != "trained" else -1  # what is not trained has no seed
         key = (alone, result.run.protocol, result.run.method, result.run.variant, result.card, result.data, result.n)
-        params = repr(sorted(result.run.record["params"].items()))
+        params = repr(sorted(_params(result, methods).items()))
         gathered.setdefault((*key, result.fingerprint, params), []).append(result)
     return [tuple(sorted(family, key=_order)) for family in gathered.values()]
 
 
-def differing(gathered: Sequence[Family]) -> list[tuple[str, ...]]:
+def differing(gathered: Sequence[Family], methods: Mapping[str, MethodCard]) -> list[tuple[str, ...]]:
     """Say for each family which parameters tell it from others of the same variant, () where there is none."""
     alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for first, *_ in gathered:
-        alike.setdefault((first.run.method, first.run.variant), []).append(first.run.record["params"])
+        alike.setdefault((first.run.method, first.run.variant), []).append(_params(first, methods))
     said = []
     for first, *_ in gathered:
-        mine, others = first.run.record["params"], alike[first.run.method, first.run.variant]
+        mine, others = _params(first, methods), alike[first.run.method, first.run.variant]
         keys = sorted({key for other in others for key in {*mine, *other} if mine.get(key) != other.get(key)})
         words = tuple(f"{key} = {mine.get(key, 'none')}" for key in keys[:_NAMED])
         said.append((*words, *([f"{len(keys) - _NAMED} more"] if len(keys) > _NAMED else [])))
     return said
+
+
+def _params(result: Result, methods: Mapping[str, MethodCard]) -> dict[str, Any]:
+    """Return a run's parameters, with those that its method had no name for yet when it was recorded."""
+    card = methods.get(result.run.method)
+    return {**(card.before if card else {}), **result.run.record["params"]}
 
 
 def _order(result: Result) -> tuple[int, str]:

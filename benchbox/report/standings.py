@@ -39,10 +39,10 @@ def board(
     """Lay out the leaderboard of one protocol; `results` are the runs of this protocol."""
     lines = quoted.lines(protocol, references)
     names = _names(results, lines)
-    families = seeds.families(results)
+    families = seeds.families(results, methods)
     measured = [
         (seeds.scores(family), rows.measured(family, protocol, methods, profiles, differing))
-        for family, differing in zip(families, seeds.differing(families), strict=True)
+        for family, differing in zip(families, seeds.differing(families, methods), strict=True)
     ]
     drafts = []
     for convention, metrics in measures.ordered(names, protocol).items():

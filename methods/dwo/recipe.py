@@ -17,7 +17,8 @@ from benchbox.kit.gaze import Form, Gazes, Jitter, epoch_rows
 from benchbox.kit.meter import Meter
 from benchbox.kit.optimise import optimiser, rate
 from benchbox.kit.ordinal import Ordinal, ordinal_loss, start_alike
-from benchbox.kit.step import autocast
+from benchbox.kit.step import Step
+from benchbox.kit.transfer import upload
 from benchbox.types import Job
 
 from .attack import perturb
@@ -61,7 +62,7 @@ class Course:
             rng, size, len(self.form.sources), shift=params["shift"], scale=params["scale"], colour=params["colour"]
         )
         patches = self.gazes.patches.batch(rows, jitter)
-        return patches, self.codes[torch.from_numpy(rows).to(self.codes.device)], torch.from_numpy(turned)
+        return patches, self.codes[upload(rows, str(self.codes.device))], torch.from_numpy(turned)
 
 
 def mixed(
@@ -72,10 +73,11 @@ def mixed(
     course: Course,
     params: Mapping[str, Any],
 ) -> tuple[Tensor, ...]:
-    """Replace the chosen samples by their adversarial versions; all patches of a sample together."""
-    rows = torch.nonzero(turned.to(codes.device))[:, 0]
-    if not len(rows) or not params["steps"]:
+    """Replace samples that are `turned` (n,), on the host, by adversarial ones; all patches of a sample together."""
+    chosen = torch.nonzero(turned)[:, 0]
+    if not len(chosen) or not params["steps"]:
         return patches
+    rows = upload(chosen.numpy(), str(codes.device))
     moved = perturb(
         network,
         tuple(patch[rows] for patch in patches),
@@ -100,7 +102,8 @@ def _fit(path: Path, job: Job, course: Course) -> None:
         share_eyes=params["share_eyes"],
         standardise=params["standardise"],
     )
-    start_alike(network.head, course.codes, course.code.bins)
+    if params["start_alike"]:
+        start_alike(network.head, course.codes, course.code.bins)
     network = network.to(job.device, memory_format=torch.channels_last)
     parameters = list(network.parameters())
     optim = optimiser(params["optimiser"], parameters, params["lr"], params["weight_decay"])
@@ -108,21 +111,20 @@ def _fit(path: Path, job: Job, course: Course) -> None:
     steps = per_epoch * params["epochs"]
     checkpoint = Checkpoint(_checkpoint_file(job), network=network, optimiser=optim)
     done = checkpoint.load()
+
+    def loss(batch: tuple[tuple[Tensor, ...], Tensor]) -> Tensor:
+        seen, codes = batch
+        return ordinal_loss(network(*seen).float(), codes)
+
+    update: Step[tuple[tuple[Tensor, ...], Tensor]] = Step(
+        loss, parameters, optim, job.device, clip=params["clip"], precision=params["precision"]
+    )
     network.train()
-    with Meter(job.out, "dwo", steps, params["batch"], len(course.gazes), done) as meter:
-        for step in range(done, steps):
-            for group in optim.param_groups:
-                group["lr"] = params["lr"] * rate(params["schedule"], step, steps, per_epoch * params["warmup_epochs"])
-            patches, codes, turned = course.batch(params, job.seed, step)
-            patches = mixed(network, patches, codes, turned, course, params)
-            with autocast(job.device, params["precision"]):
-                logits = network(*patches)
-            loss = ordinal_loss(logits.float(), codes)
-            optim.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, params["clip"])
-            optim.step()
-            meter.step(step + 1, loss.detach())
+    with Meter(job.out, "dwo", steps, params["batch"], len(course.gazes), done, job.device) as meter:
+        for step, (patches, codes, turned) in meter.batches(lambda step: course.batch(params, job.seed, step)):
+            update.rate(rate(params["schedule"], step, steps, per_epoch * params["warmup_epochs"]))
+            seen = mixed(network, patches, codes, turned, course, params)
+            meter.step(step + 1, update((seen, codes)))
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
     facts = {"task": job.task} | {name: str(params[name]) for name in ("share_eyes", "standardise")}

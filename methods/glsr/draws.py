@@ -13,6 +13,7 @@ from torch import Tensor
 from benchbox import geometry
 from benchbox.kit.pixels import Views
 from benchbox.kit.stored import stored
+from benchbox.kit.transfer import upload
 from benchbox.types import Examples, Layout
 
 from .frames import BoxErrors, box_frame, mean_shape
@@ -83,4 +84,4 @@ class Draws:
         return self._tensor(np.stack([gain, offset], axis=1))
 
     def _tensor(self, array: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).float().to(self.device)
+        return upload(array.astype(np.float32), self.device)

@@ -85,9 +85,14 @@ def compose(outer: Tensor, inner: Tensor) -> Tensor:
 
 def invert(maps: Tensor) -> Tensor:
     """Invert maps (n, 2, 3) in closed form."""
-    a, b, c, d = maps[:, 0, 0], maps[:, 0, 1], maps[:, 1, 0], maps[:, 1, 1]
-    linear = torch.stack([d, -b, -c, a], dim=1).view(-1, 2, 2) / (a * d - b * c).view(-1, 1, 1)
+    linear = _inverse(maps[:, :, :2])
     return torch.cat([linear, -linear @ maps[:, :, 2:]], dim=2)
+
+
+def _inverse(linear: Tensor) -> Tensor:
+    """Invert (n, 2, 2) in closed form; a solver would have a GPU's host wait to hear whether it could."""
+    a, b, c, d = linear.flatten(1).unbind(1)
+    return torch.stack([d, -b, -c, a], dim=1).view(-1, 2, 2) / (a * d - b * c).view(-1, 1, 1)
 
 
 def identity(count: int, like: Tensor) -> Tensor:
@@ -97,9 +102,10 @@ def identity(count: int, like: Tensor) -> Tensor:
 
 def fit_affine(source: Tensor, target: Tensor) -> Tensor:
     """Fit the least-squares maps (n, 2, 3) from source points (n, k, 2) to target points (k, 2)."""
-    design = torch.cat([source, torch.ones_like(source[..., :1])], dim=2)
-    transposed = design.transpose(1, 2)
-    return torch.linalg.solve(transposed @ design, transposed @ target.expand_as(source)).transpose(1, 2)
+    from_centre, to_centre = source.mean(dim=1, keepdim=True), target.mean(dim=0, keepdim=True)
+    spread = source - from_centre
+    linear = (target - to_centre).T @ spread @ _inverse(spread.transpose(1, 2) @ spread)
+    return torch.cat([linear, to_centre.T - linear @ from_centre.transpose(1, 2)], dim=2)
 
 
 def supervised_theta(shapes: Tensor, reference: Tensor, margin: float = 1.0) -> Tensor:

@@ -21,6 +21,7 @@ from benchbox.kit.checkpoint import Checkpoint, load_into, load_weights, once, s
 from benchbox.kit.meter import Meter
 from benchbox.kit.optimise import Average, optimiser, rate
 from benchbox.kit.published import read_weights
+from benchbox.kit.step import Step
 from benchbox.types import Job, Kind, Layout
 
 from .draws import Batch, Draws
@@ -52,7 +53,7 @@ def train(job: Job) -> Kind:
         # Each stage starts from the same seed whether the ones before it were trained now or read from disk.
         torch.manual_seed(job.seed + stage.number)
         path = job.out / f"step{stage.number}-{stage.name}.safetensors"
-        once(path, fit, job, stage, system, draws)
+        once(path, fit, job, stage, objective, draws)
         load_into(system, "system", load_weights(path))
     kept = json.dumps({key: params[key] for key in (*STRUCTURE, "crop_side")})
     save_weights(job.out / WEIGHTS, {"system": system}, {"frames": "ours", "layout": job.layout.name, "params": kept})
@@ -86,13 +87,13 @@ def adopt(job: Job, layout: Layout) -> Kind:
 
 @dataclass(frozen=True)
 class Stage:
-    """One of the four steps: its loss of a batch at a share of the stage's way, and what it trains."""
+    """One of the four steps: its loss of a batch, with the kind of shape loss it is in, and what it trains."""
 
     number: int
     name: str
     draws: int
     lr: float
-    loss: Callable[[Batch, float], Tensor]
+    loss: Callable[[Batch, str], Tensor]
     trains: Sequence[nn.Module]
 
 
@@ -118,10 +119,17 @@ def stages(system: System, objective: Objective, params: Mapping[str, Any]) -> l
 
 
 class Objective:
-    """The loss of each step; `share` is how much of the stage is done, 0 … 1."""
+    """The loss of each step, in one of the kinds of `losses.shape_loss`."""
 
     def __init__(self, system: System, reference: Tensor, layout: Layout, params: Mapping[str, Any]) -> None:
         self.system, self.reference, self.eyes, self.params = system, reference, layout.eye_corners, params
+
+    def kind(self, share: float) -> str:
+        """Return the kind of shape loss when `share` of a stage, 0 … 1, is done."""
+        kind: str = self.params["loss"]
+        if kind == "weighted" and share < self.params["l1_share"]:
+            return "l1"  # far from the solution σ is large and every weight would vanish
+        return kind
 
     def start(self, draws: Draws) -> None:
         """Set S_g0 to the mean true shape of the normalised face, and each θ_l to its mean true value.
@@ -140,30 +148,30 @@ class Objective:
             theta = supervised_theta(shapes[:, points], self.reference[points], LOCAL_MARGIN)
             local_reinit.fc[-1].bias.data.copy_(theta.mean(dim=0).flatten())
 
-    def reinit(self, batch: Batch, share: float) -> Tensor:
+    def reinit(self, batch: Batch, kind: str) -> Tensor:
         """Step 1: ‖θ_g - θ_g*‖²."""
-        del share
+        del kind
         target = supervised_theta(batch.shape, self.reference, self.params["global_margin"])
         return theta_loss(self.system.global_theta(batch.look, batch.frame), target)
 
-    def first_shape(self, batch: Batch, share: float) -> Tensor:
+    def first_shape(self, batch: Batch, kind: str) -> Tensor:
         """B2's first network: the shape loss in F0."""
         shape = self.system.first_shape(batch.look, batch.frame)
-        return self._shape_loss(shape, batch.shape, self._distance(batch.shape), share)
+        return self._shape_loss(shape, batch.shape, self._distance(batch.shape), kind)
 
-    def plain_transformer(self, batch: Batch, share: float) -> Tensor:
+    def plain_transformer(self, batch: Batch, kind: str) -> Tensor:
         """Do steps 1 and 2 as one, without θ_g*: the shape loss alone moves θ_g; in F0, as in step 4."""
-        return self._global_in_f0(batch, share)[0]
+        return self._global_in_f0(batch, kind)[0]
 
-    def global_shape(self, batch: Batch, share: float) -> Tensor:
+    def global_shape(self, batch: Batch, kind: str) -> Tensor:
         """Step 2: the shape loss of S_g, behind a frozen θ_g."""
         with torch.no_grad():
             theta = self.system.global_theta(batch.look, batch.frame)
         target = transform(invert(theta), batch.shape)
         shape = self.system.global_shape(batch.look, compose(batch.frame, theta))
-        return self._shape_loss(shape, target, self._distance(target), share)
+        return self._shape_loss(shape, target, self._distance(target), kind)
 
-    def local(self, batch: Batch, share: float) -> Tensor:
+    def local(self, batch: Batch, kind: str) -> Tensor:
         """Step 3: the shape loss of every part and ‖θ_l - θ_l*‖², behind a frozen global stage."""
         system = self.system
         with torch.no_grad():
@@ -171,77 +179,72 @@ class Objective:
             to_crop = compose(batch.frame, theta)
             shape = system.global_shape(batch.look, to_crop)
         target = transform(invert(theta), batch.shape)
-        return self._parts_loss(batch, to_crop, shape, target, share)
+        return self._parts_loss(batch, to_crop, shape, target, kind)
 
-    def joint(self, batch: Batch, share: float) -> Tensor:
+    def joint(self, batch: Batch, kind: str) -> Tensor:
         """Step 4: all shape losses end to end, without the θ losses, measured in F0.
 
         In F_g, whose frame θ_g may now move, the loss can fall while the error does not: stretching the face along the
         eye line makes d larger.
         """
-        del share
-        system, distance = self.system, self._distance(batch.shape)
-        loss, theta, to_crop, shape = self._global_in_f0(batch, 1.0)
+        del kind
+        system, distance, last = self.system, self._distance(batch.shape), self.kind(1.0)
+        loss, theta, to_crop, shape = self._global_in_f0(batch, last)
         for part, points in enumerate(system.parts):
             local = system.local_theta(part, shape)
             found = system.local_shape(part, batch.look, to_crop, local, shape)
             found = transform(compose(theta, local), found)
-            loss = loss + self._shape_loss(found, batch.shape[:, points], distance, 1.0) / len(system.parts)
+            loss = loss + self._shape_loss(found, batch.shape[:, points], distance, last) / len(system.parts)
         return loss
 
-    def _global_in_f0(self, batch: Batch, share: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _global_in_f0(self, batch: Batch, kind: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the shape loss of the global stage in F0, with θ_g, F_g → stored crop and S_g, for gradients."""
         theta = self.system.global_theta(batch.look, batch.frame)
         to_crop = compose(batch.frame, theta)
         shape = self.system.global_shape(batch.look, to_crop)
-        loss = self._shape_loss(transform(theta, shape), batch.shape, self._distance(batch.shape), share)
+        loss = self._shape_loss(transform(theta, shape), batch.shape, self._distance(batch.shape), kind)
         return loss, theta, to_crop, shape
 
-    def _parts_loss(self, batch: Batch, to_crop: Tensor, shape: Tensor, target: Tensor, share: float) -> Tensor:
+    def _parts_loss(self, batch: Batch, to_crop: Tensor, shape: Tensor, target: Tensor, kind: str) -> Tensor:
         system, total = self.system, shape.new_zeros(())
         for part, points in enumerate(system.parts):
             theta = system.local_theta(part, shape)
             found = system.local_shape(part, batch.look, to_crop, theta, shape)
             wanted = transform(invert(theta), target[:, points])
-            total = total + self._shape_loss(found, wanted, torch.ones_like(wanted[:, 0, 0]), share)
+            total = total + self._shape_loss(found, wanted, torch.ones_like(wanted[:, 0, 0]), kind)
             if len(system.local_reinit) and self.params["theta_loss"]:
                 ideal = supervised_theta(target[:, points], self.reference[points], LOCAL_MARGIN)
                 total = total + self.params["theta_weight"] * theta_loss(theta, ideal)
         return total
 
-    def _shape_loss(self, shape: Tensor, target: Tensor, distance: Tensor, share: float) -> Tensor:
-        kind = self.params["loss"]
-        if kind == "weighted" and share < self.params["l1_share"]:
-            kind = "l1"  # far from the solution σ is large and every weight would vanish
+    def _shape_loss(self, shape: Tensor, target: Tensor, distance: Tensor, kind: str) -> Tensor:
         return shape_loss(shape, target, distance, kind, self.params["z_px"])
 
     def _distance(self, shape: Tensor) -> Tensor:
         return (shape[:, self.eyes[0]] - shape[:, self.eyes[1]]).norm(dim=1)
 
 
-def fit(path: Path, job: Job, stage: Stage, system: System, draws: Draws) -> None:
+def fit(path: Path, job: Job, stage: Stage, objective: Objective, draws: Draws) -> None:
     """Train one stage, with checkpoints, and write the whole system's weights to `path`."""
-    params = job.params
+    params, system = job.params, objective.system
     steps = max(1, stage.draws // params["batch"])
     parameters = [p for module in stage.trains for p in module.parameters()]
     optim = optimiser(params["optimiser"], parameters, stage.lr, params["weight_decay"])
+    update: Step[Batch] = Step(
+        stage.loss, parameters, optim, job.device, clip=params["clip"], precision=params["precision"]
+    )
     average = Average(stage.trains, params["average"])
     checkpoint = Checkpoint(job.out / f"{stage.name}.checkpoint", system=system, optimiser=optim, average=average)
     done = checkpoint.load()
     system.eval()
     for module in stage.trains:
         module.train()
-    with Meter(job.out, stage.name, steps, params["batch"], len(draws), done) as meter:
+    with Meter(job.out, stage.name, steps, params["batch"], len(draws), done, job.device) as meter:
         for step, batch in meter.batches(lambda step: draws.batch(stage.number, step)):
-            for group in optim.param_groups:
-                group["lr"] = stage.lr * rate(params["schedule"], step, steps, params["warmup"])
-            loss = stage.loss(batch, step / steps)
-            optim.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, params["clip"])
-            optim.step()
+            update.rate(rate(params["schedule"], step, steps, params["warmup"]))
+            loss = update(batch, objective.kind(step / steps))
             average.update()
-            meter.step(step + 1, loss.detach())
+            meter.step(step + 1, loss)
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
     average.apply()

@@ -102,14 +102,21 @@ class System(nn.Module):
         self.backbone = made.backbone(points, params)
         self.register_buffer("start", torch.zeros(points, 2))  # S_g0: mean of the training shapes in F_g (b1: in F0)
         parts = glsr_parts(layout.parts) if params["local"] else []
-        self.parts = [torch.as_tensor(list(part)) for part in parts]
-        local_reinit = self.parts if params["local_reinit"] else []
+        self.part_names = [f"part{number + 1}" for number in range(len(parts))]
+        for name, part in zip(self.part_names, parts, strict=True):
+            self.register_buffer(name, torch.as_tensor(part), persistent=False)
+        local_reinit = parts if params["local_reinit"] else []
         self.local_reinit = nn.ModuleList(made.local_reinit(len(part)) for part in local_reinit)
-        self.local_regression = nn.ModuleList(made.local_regression(len(part)) for part in self.parts)
+        self.local_regression = nn.ModuleList(made.local_regression(len(part)) for part in parts)
         self.first: nn.Module | None = None
         if params["cascade"]:
             self.first = made.backbone(points, params)
             self.register_buffer("first_start", torch.zeros(points, 2))  # mean of the training shapes in F0
+
+    @property
+    def parts(self) -> list[Tensor]:
+        """List the points of each local part, as indices on the device."""
+        return [self.get_buffer(name) for name in self.part_names]
 
     def global_theta(self, look: Look, frame: Tensor) -> Tensor:
         """Estimate θ_g (n, 2, 3), F_g → F0; the identity where the variant has no global reinitialisation."""

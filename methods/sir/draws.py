@@ -15,6 +15,7 @@ from torch import Tensor
 
 from benchbox import geometry
 from benchbox.kit.pixels import crops
+from benchbox.kit.transfer import upload
 from benchbox.types import Examples, Layout, Sample
 
 from .shape import Floats, ShapeModel
@@ -62,11 +63,11 @@ class Draws:
         size = self.params["batch"]
         rows = self._rows(stage, step * size, size)
         rng = np.random.default_rng([self.seed, stage, step])
-        images, target = self.images[torch.from_numpy(rows).to(self.device)], self.shapes[rows]
+        images, target = self.images[upload(rows, self.device)], self.shapes[rows]
         if self.params["flip"]:
             mirrored = rng.random(size) < 0.5
             target = np.where(mirrored[:, None, None], self._mirror(target), target)
-            chosen = torch.from_numpy(mirrored).to(self.device)[:, None, None, None]
+            chosen = upload(mirrored, self.device)[:, None, None, None]
             images = torch.where(chosen, images.flip(-1), images)
         theta = self.model.sample(target, self.params["sigma"], around_truth, rng)
         return Batch(images, self._tensor(theta), self._tensor(target))
@@ -84,4 +85,4 @@ class Draws:
         return rows
 
     def _tensor(self, array: Floats) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).float().to(self.device)
+        return upload(array.astype(np.float32), self.device)

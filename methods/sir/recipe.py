@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchbox.kit.checkpoint import Checkpoint, load_into, load_weights, once, save_weights
 from benchbox.kit.meter import Meter
 from benchbox.kit.optimise import Average, optimiser, rate
+from benchbox.kit.step import Step
 from benchbox.types import Job
 
 from .draws import Batch, Draws
@@ -58,20 +59,23 @@ def fit(path: Path, job: Job, number: int, system: Sir, draws: Draws) -> None:
     steps = max(1, _draws(params) // params["batch"])
     parameters = list(regressor.parameters())
     optim = optimiser(params["optimiser"], parameters, params["lr"], params["weight_decay"])
+    update: Step[Batch] = Step(
+        lambda batch: loss(system, number, batch),
+        parameters,
+        optim,
+        job.device,
+        clip=params["clip"],
+        precision=params["precision"],
+    )
     average = Average([regressor], params["average"])
     checkpoint = Checkpoint(job.out / f"{name}.checkpoint", system=system, optimiser=optim, average=average)
     done = checkpoint.load()
-    with Meter(job.out, name, steps, params["batch"], len(draws), done) as meter:
+    with Meter(job.out, name, steps, params["batch"], len(draws), done, job.device) as meter:
         for step, batch in meter.batches(lambda step: draws.batch(number, step, _around_truth(params))):
-            for group in optim.param_groups:
-                group["lr"] = params["lr"] * rate(params["schedule"], step, steps, params["warmup"])
-            found = loss(system, number, batch)
-            optim.zero_grad(set_to_none=True)
-            found.backward()
-            nn.utils.clip_grad_norm_(parameters, params["clip"])
-            optim.step()
+            update.rate(rate(params["schedule"], step, steps, params["warmup"]))
+            found = update(batch)
             average.update()
-            meter.step(step + 1, found.detach())
+            meter.step(step + 1, found)
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
     average.apply()

@@ -16,6 +16,8 @@ from benchbox.kit.checkpoint import Checkpoint, load_into, load_weights, once, s
 from benchbox.kit.gaze import Form, Gazes, Jitter, epoch_rows
 from benchbox.kit.meter import Meter
 from benchbox.kit.optimise import optimiser, rate
+from benchbox.kit.step import Step
+from benchbox.kit.transfer import upload
 from benchbox.types import Job, Sample
 
 from .losses import barlow, invariance, redundancy
@@ -23,6 +25,7 @@ from .model import GazeNet, projection
 from .views import Pool, form
 
 WEIGHTS = "sscr.safetensors"
+Batch = tuple[Tensor, ...]
 
 
 def train(job: Job) -> None:
@@ -77,12 +80,16 @@ def _pretrain(path: Path, job: Job, net: GazeNet, shape: Form) -> None:
     head = projection(net.encoder.features).to(job.device)
     both = nn.ModuleList([net.encoder, head]).train()
 
-    def loss(step: int) -> Tensor:
+    def views(step: int) -> Batch:
         rows = epoch_rows([job.seed, 1], len(pool), step * params["batch"], params["batch"])
-        z1, z2 = (head(net.encoder(pool.view(rows, job.seed, 2 * step + k))) for k in (0, 1))
+        return tuple(pool.view(rows, job.seed, 2 * step + k) for k in (0, 1))
+
+    def loss(batch: Batch) -> Tensor:
+        z1, z2 = (head(net.encoder(view)).float() for view in batch)
         return objective(z1, z2, params)
 
-    _descend(job, "pretrain", both, loss, params["lr"], params["pretrain_epochs"], params["batch"], len(pool))
+    epochs, size = params["pretrain_epochs"], params["batch"]
+    _descend(job, "pretrain", both, views, loss, params["lr"], epochs, size, len(pool))
     save_weights(path, {"encoder": net.encoder}, {"stage": "pretrain"})
 
 
@@ -102,23 +109,26 @@ def _tune(path: Path, job: Job, net: GazeNet, shape: Form) -> None:
     frozen = params["tune"] == "frozen"
     features = _features(net, gazes) if frozen else None
 
-    def loss(step: int) -> Tensor:
-        size = min(params["tune_batch"], len(gazes))
+    size = min(params["tune_batch"], len(gazes))
+
+    def drawn(step: int) -> Batch:
         rows = epoch_rows([job.seed, 2], len(gazes), step * size, size)
-        places = torch.from_numpy(rows).to(job.device)
+        places = upload(rows, job.device)
         if features is not None:
-            found = net.read(features[places])
-        else:
-            draw = np.random.default_rng([job.seed, 3, step])
-            jitter = Jitter.draw(draw, size, 1, shift=0.02, scale=0.03, colour=0.1)
-            found = net(*gazes.patches.batch(rows, jitter))
-        return ((found - axes[places]) / net.deviation).abs().sum(dim=1).mean()
+            return axes[places], features[places]
+        draw = np.random.default_rng([job.seed, 3, step])
+        jitter = Jitter.draw(draw, size, 1, shift=0.02, scale=0.03, colour=0.1)
+        return axes[places], *gazes.patches.batch(rows, jitter)
+
+    def loss(batch: Batch) -> Tensor:
+        wanted, *seen = batch
+        found = net.read(*seen) if frozen else net(*seen)
+        return ((found.float() - wanted) / net.deviation).abs().sum(dim=1).mean()
 
     trained: nn.Module = net.regressor if frozen else net
     net.eval()
     trained.train()
-    size = min(params["tune_batch"], len(gazes))
-    _descend(job, "tune", trained, loss, params["tune_lr"], params["tune_epochs"], size, len(gazes))
+    _descend(job, "tune", trained, drawn, loss, params["tune_lr"], params["tune_epochs"], size, len(gazes))
     facts = {"channels": str(params["width"]), "dilated": str(params["dilated"]), "flatten": str(params["flatten"])}
     save_weights(path, {"network": net}, facts | shape.facts())
 
@@ -139,28 +149,24 @@ def _descend(
     job: Job,
     stage: str,
     module: nn.Module,
-    loss_of: Callable[[int], Tensor],
+    batch_of: Callable[[int], Batch],
+    loss: Callable[[Batch], Tensor],
     lr: float,
     epochs: int,
     batch: int,
     count: int,
 ) -> None:
-    """Minimise a loss of the step over `epochs`, with checkpoints; an epoch is `<stage>_draws` samples, or all."""
+    """Minimise the loss of each step's batch over `epochs`, with checkpoints; an epoch is `<stage>_draws`, or all."""
     params = job.params
     steps = epochs * max(1, (params[f"{stage}_draws"] or count) // batch)
-    parameters = list(module.parameters())
-    optim = optimiser("adamw", parameters, lr, params["weight_decay"])
+    optim = optimiser("adamw", module.parameters(), lr, params["weight_decay"])
+    update: Step[Batch] = Step(loss, module.parameters(), optim, job.device, precision=params["precision"])
     checkpoint = Checkpoint(job.out / f"{stage}.checkpoint", module=module, optimiser=optim)
     done = checkpoint.load()
-    with Meter(job.out, stage, steps, batch, count, done) as meter:
-        for step in range(done, steps):
-            for group in optim.param_groups:
-                group["lr"] = lr * rate("cosine", step, steps, steps // 20)
-            loss = loss_of(step)
-            optim.zero_grad(set_to_none=True)
-            loss.backward()
-            optim.step()
-            meter.step(step + 1, loss.detach())
+    with Meter(job.out, stage, steps, batch, count, done, job.device) as meter:
+        for step, one in meter.batches(batch_of):
+            update.rate(rate("cosine", step, steps, steps // 20))
+            meter.step(step + 1, update(one))
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
     checkpoint.remove()

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchbox.errors import PluginError, ResultError
 from benchbox.kit.checkpoint import Checkpoint, load_facts, once
@@ -25,7 +25,8 @@ from benchbox.kit.gaze import Form, Gazes, Jitter, epoch_rows, held_out
 from benchbox.kit.meter import Meter, keep_of_taken_over, note, stage, taken_over
 from benchbox.kit.optimise import optimiser, rate
 from benchbox.kit.ordinal import start_alike
-from benchbox.kit.step import autocast
+from benchbox.kit.step import Step
+from benchbox.kit.transfer import upload
 from benchbox.types import Job
 
 from . import system, targets, teachers
@@ -76,6 +77,34 @@ def _facts(snapshot: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, eq=False)
+class Mixing:
+    """Which sample of the batch each is mixed with, and how much of itself it keeps: both (n,)."""
+
+    share: Tensor
+    other: Tensor
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator, n: int, device: str) -> Mixing:
+        """Draw shares of U(0, 1) and a permutation."""
+        share = rng.uniform(0, 1, n).astype(np.float32)
+        return cls(upload(share, device), upload(rng.permutation(n), device))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Mix the rows of x (n, …)."""
+        share = self.share.view(-1, *[1] * (x.dim() - 1))
+        return share * x + (1 - share) * x[self.other]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What the network takes of n samples, their codes (n, outputs), and how they are mixed."""
+
+    inputs: tuple[Tensor, ...]
+    codes: Tensor
+    mixing: Mixing
+
+
+@dataclass(frozen=True, eq=False)
 class Course:
     """What every generation learns from: training and validation gazes, never a test item, and their codes."""
 
@@ -108,18 +137,17 @@ class Course:
         target = targets.fit(params["loss"], axes, params["bins"])
         return cls(form, target, training, checked, target.encode(axes))
 
-    def batch(
-        self, net: System, params: Mapping[str, Any], seed: Sequence[int], step: int
-    ) -> tuple[tuple[Tensor, ...], Tensor]:
-        """Draw batch `step` of a generation again or for the first time: inputs and codes."""
+    def batch(self, net: System, params: Mapping[str, Any], seed: Sequence[int], step: int) -> Batch:
+        """Draw batch `step` of a generation again or for the first time."""
         size = params["batch"]
         rows = epoch_rows(seed, len(self.training), step * size, size)
         rng = np.random.default_rng([*seed, 2, step])
         jitter = Jitter.draw(
             rng, size, len(self.form.sources), shift=params["shift"], scale=params["scale"], colour=params["colour"]
         )
-        inputs = net.inputs(self.training.patches, rows, jitter)
-        return inputs, self.codes[torch.from_numpy(rows).to(self.codes.device)]
+        inputs, device = net.inputs(self.training.patches, rows, jitter), str(self.codes.device)
+        mixing = Mixing.draw(np.random.default_rng([*seed, 4, step]), size, device)
+        return Batch(inputs, self.codes[upload(rows, device)], mixing)
 
 
 def _generation(path: Path, job: Job, course: Course, number: int, earlier: Sequence[Path]) -> None:
@@ -131,14 +159,10 @@ def _generation(path: Path, job: Job, course: Course, number: int, earlier: Sequ
     errors = [float(load_facts(snapshot)["validation_error"]) for snapshot in earlier]
     epochs = params["epochs"] + (params["warmup_epochs"] + params["head_start"] if number == 0 else 0)
     per_epoch = max(1, (params["epoch_draws"] or len(course.training)) // params["batch"])
-    taught = [
-        teachers.pick(
-            params["teacher"], errors, params["tolerance"], np.random.default_rng([job.seed, number, 3, epoch])
-        )
-        for epoch in range(epochs)
-    ]
+    draws = [np.random.default_rng([job.seed, number, 3, epoch]) for epoch in range(epochs)]
+    taught = [tuple(teachers.pick(params["teacher"], errors, params["tolerance"], rng)) for rng in draws]
     warm = per_epoch * params["warmup_epochs"] if number == 0 else 0
-    _fit(job, course, net, number, [[able[k] for k in who] for who in taught], per_epoch, warm)
+    _fit(job, course, net, number, able, taught, per_epoch, warm)
     net.save(
         path,
         course=course.digest(job, number),
@@ -155,7 +179,7 @@ def _start(job: Job, course: Course, number: int, earlier: Sequence[Path]) -> Sy
     """Return the network that a generation begins with: fresh, or the last snapshot with filters born again."""
     params = job.params
     net = system.build(params, job.task, course.form, course.target, job.device)
-    if params["network"] == "casia" and params["loss"] == "ordinal":
+    if params["network"] == "casia" and params["loss"] == "ordinal" and params["start_alike"]:
         start_alike(net.network.head, course.codes, params["bins"])
     if earlier:
         net.network.load_state_dict(system.load(earlier[-1], job.device).network.state_dict())
@@ -165,29 +189,33 @@ def _start(job: Job, course: Course, number: int, earlier: Sequence[Path]) -> Sy
 
 
 def _fit(
-    job: Job, course: Course, net: System, number: int, taught: Sequence[Sequence[System]], per_epoch: int, warm: int
+    job: Job,
+    course: Course,
+    net: System,
+    number: int,
+    able: Sequence[System],
+    taught: Sequence[tuple[int, ...]],
+    per_epoch: int,
+    warm: int,
 ) -> None:
-    """Train one generation with checkpoints; `taught` names the teachers of each epoch."""
+    """Train one generation with checkpoints; `taught` names the teachers of each epoch, of those who are able."""
     params, seed = job.params, (job.seed, number)
     parameters = list(net.network.parameters())
     peak = params["lr"] * (params["restart"] if number else 1.0)
     optim = optimiser(params["optimiser"], parameters, peak, params["weight_decay"])
     checkpoint = Checkpoint(_checkpoint_file(job, number), network=net.network, optimiser=optim)
     done, steps = checkpoint.load(), per_epoch * len(taught)
+
+    def loss(batch: Batch, who: tuple[int, ...]) -> Tensor:
+        word = teacher_word([able[k] for k in who], batch.inputs)
+        return objective(net, batch.inputs, batch.codes, word, batch.mixing, params)
+
+    update: Step[Batch] = Step(loss, parameters, optim, job.device, clip=params["clip"], precision=params["precision"])
     net.network.train()
-    with Meter(job.out, f"mg{number}", steps, params["batch"], len(course.training), done) as meter:
-        for step in range(done, steps):
-            for group in optim.param_groups:
-                group["lr"] = peak * rate(params["schedule"], step, steps, warm)
-            inputs, codes = course.batch(net, params, seed, step)
-            with autocast(job.device, params["precision"]):
-                word = teacher_word(taught[step // per_epoch], inputs)
-                loss = objective(net, inputs, codes, word, params, np.random.default_rng([*seed, 4, step]))
-            optim.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, params["clip"])
-            optim.step()
-            meter.step(step + 1, loss.detach())
+    with Meter(job.out, f"mg{number}", steps, params["batch"], len(course.training), done, job.device) as meter:
+        for step, batch in meter.batches(lambda step: course.batch(net, params, seed, step)):
+            update.rate(rate(params["schedule"], step, steps, warm))
+            meter.step(step + 1, update(batch, taught[step // per_epoch]))
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
 
@@ -205,8 +233,8 @@ def objective(
     inputs: tuple[Tensor, ...],
     codes: Tensor,
     word: Tensor | None,
+    mixing: Mixing,
     params: Mapping[str, Any],
-    rng: np.random.Generator,
 ) -> Tensor:
     """Equation 9: λ_hard · hard + λ_mix · mixed + λ_teach · the teacher's word, where there is a teacher."""
     mix, network = params["mix"], net.network
@@ -217,16 +245,8 @@ def objective(
         found = network(*inputs).float()
     loss = params["weight_hard"] * net.target.loss(found, codes)
     if mix in ("feature", "input"):
-        n = len(codes)
-        share = torch.from_numpy(rng.uniform(0, 1, n)).float().to(codes.device)
-        other = torch.from_numpy(rng.permutation(n)).to(codes.device)
-
-        def blend(x: Tensor) -> Tensor:
-            part = share.view(-1, *[1] * (x.dim() - 1))
-            return part * x + (1 - part) * x[other]
-
-        mixed = network.head(blend(z)) if mix == "feature" else network(*(blend(x) for x in inputs))
-        loss = loss + params["weight_mix"] * net.target.loss(mixed.float(), blend(codes))
+        mixed = network.head(mixing(z)) if mix == "feature" else network(*map(mixing, inputs))
+        loss = loss + params["weight_mix"] * net.target.loss(mixed.float(), mixing(codes))
     elif mix != "off":
         raise PluginError(f"mix = {mix!r}: must be feature, input or off")
     if word is not None:

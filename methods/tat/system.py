@@ -15,6 +15,7 @@ from benchbox.errors import PluginError
 from benchbox.kit.casia import CasiaNet
 from benchbox.kit.checkpoint import load_facts, load_into, load_weights, save_weights
 from benchbox.kit.gaze import Form, Gazes, Jitter, Patches, distances
+from benchbox.kit.transfer import upload
 from benchbox.types import Sample, Task
 
 from . import targets
@@ -41,7 +42,7 @@ class System:
         if self.kind != "itracker" or len(found) == 1:
             return found
         grid = face_grid([patches.samples[int(row)] for row in rows])
-        return (*found, torch.from_numpy(grid).to(patches.device))
+        return (*found, upload(grid, patches.device))
 
     @torch.inference_mode()
     def answer(self, patches: Patches) -> np.ndarray:

@@ -19,6 +19,7 @@ from benchbox import geometry
 from benchbox.kit import heatmaps
 from benchbox.kit.pixels import Views, sample
 from benchbox.kit.stored import stored
+from benchbox.kit.transfer import upload
 from benchbox.types import Layout, Sample
 
 # The stored square over the protocol's box: room for the upright view's x1.4, its rotation, growth and shift.
@@ -33,6 +34,13 @@ class Batch:
     images: Tensor
     maps: Mapping[int, Tensor]
     known: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A batch and how it was drawn: which faces, through which views."""
+
+    batch: Batch
     rows: np.ndarray
     views: Tensor  # (n, 2, 3), view → upright view
     mirrored: Tensor  # (n,)
@@ -105,30 +113,34 @@ class Draws:
         return len(self.rows)
 
     def batch(self, step: int) -> Batch:
+        """Draw batch `step` alone."""
+        return self.draw(step).batch
+
+    def draw(self, step: int) -> Drawn:
         """Draw batch `step`; each epoch visits every face once, in an order of its own."""
         faces, size = self.faces, self.size
         rows = self.rows[self._places(step * size, size)]
         rng = np.random.default_rng([*self.seed, step])
         views, mirrored = faces.random_views(rng, size, self.flip)
-        tensor = torch.from_numpy(views).float().to(faces.device)
+        tensor = upload(views.astype(np.float32), faces.device)
         images = faces.views.look(rows)(tensor * faces.zoom, faces.params["side"])
         frames = geometry.invert(views * faces.zoom)
-        points = torch.from_numpy(faces.px(geometry.transform(frames, self.points[rows]))).float().to(faces.device)
-        chosen = torch.from_numpy(mirrored).to(faces.device)
+        seen = faces.px(geometry.transform(frames, self.points[rows]))
+        points, chosen = upload(seen.astype(np.float32), faces.device), upload(mirrored, faces.device)
         points = torch.where(chosen[:, None, None], points[:, faces.flip], points)
         known = torch.isfinite(points).all(dim=2)
         background = faces.params["background"]
         if background:
             known = torch.cat([known, torch.ones_like(known[:, :1])], dim=1)
         made = {stride: ideal(points, stride, faces.params) for stride in (4, 8)}
-        for place, row in enumerate(rows):
-            if int(row) in self.maps:
-                mine = self.maps[int(row)][None].to(faces.device, torch.float32)
-                one = slice(place, place + 1)
-                for stride, maps in made.items():
-                    maps[one] = follow(mine, tensor[one], chosen[one], faces, faces.params["side"] // stride)
-                known[place] = True
-        return Batch(images, made, known, rows, tensor, chosen)
+        taught = np.array([place for place, row in enumerate(rows) if int(row) in self.maps], np.int64)
+        if len(taught):
+            mine = torch.stack([self.maps[int(row)] for row in rows[taught]]).to(faces.device, torch.float32)
+            at = upload(taught, faces.device)
+            for stride, maps in made.items():
+                maps[at] = follow(mine, tensor[at], chosen[at], faces, faces.params["side"] // stride)
+            known[at] = True
+        return Drawn(Batch(images, made, known), rows, tensor, chosen)
 
     def _places(self, first: int, count: int) -> np.ndarray:
         places = np.arange(first, first + count)

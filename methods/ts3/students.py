@@ -16,6 +16,7 @@ from benchbox.kit import heatmaps
 from benchbox.kit.checkpoint import Checkpoint, save_weights
 from benchbox.kit.meter import Meter
 from benchbox.kit.optimise import optimiser
+from benchbox.kit.step import Step
 from benchbox.types import Job
 
 from .draws import STRIDE, Batch, Draws, Faces
@@ -114,19 +115,16 @@ def fit(path: Path, job: Job, stage: str, name: str, student: Student, draws: Dr
     params = job.params
     student.to(job.device).train()
     optim = _optimiser(student, params)
-    start = [group["lr"] for group in optim.param_groups]
+    update: Step[Batch] = Step(
+        lambda batch: loss(student, batch), student.parameters(), optim, job.device, precision=params["precision"]
+    )
     total = steps(draws, params[f"epochs_{name}"], params[f"most_draws_{name}"])
     checkpoint = Checkpoint(job.out / f"{stage}.checkpoint", student=student, optimiser=optim)
     done = checkpoint.load()
-    with Meter(job.out, stage, total, draws.size, len(draws), done) as meter:
+    with Meter(job.out, stage, total, draws.size, len(draws), done, job.device) as meter:
         for step, batch in meter.batches(draws.batch):
-            for group, lr in zip(optim.param_groups, start, strict=True):
-                group["lr"] = lr * 0.5 ** sum(step >= share * total for share in HALVED[name])
-            found = loss(student, batch)
-            optim.zero_grad(set_to_none=True)
-            found.backward()
-            optim.step()
-            meter.step(step + 1, found.detach())
+            update.rate(0.5 ** sum(step >= share * total for share in HALVED[name]))
+            meter.step(step + 1, update(batch))
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
     save_weights(path, {name: student}, {"stage": stage})
@@ -147,7 +145,7 @@ def _optimiser(student: Student, params: Mapping[str, Any]) -> torch.optim.Optim
         for late in (False, True)
         for b in (False, True)
     ]
-    return torch.optim.SGD(groups, lr, momentum=0.9)
+    return torch.optim.SGD(groups, lr, momentum=0.9, fused=True)
 
 
 def _bias(key: str) -> bool:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchbox.kit.checkpoint import Checkpoint, save_weights
 from benchbox.kit.meter import Meter
+from benchbox.kit.step import Step
 from benchbox.types import Job
 
-from .draws import STRIDE, Batch, Draws, Faces, follow, ideal
+from .draws import STRIDE, Drawn, Draws, Faces, follow, ideal
 from .model import Teacher
 from .students import CHUNK, decode, steps
 
@@ -30,32 +32,48 @@ def fit(path: Path, job: Job, stage: str, teacher: Teacher, draws: Draws, maps: 
     """Train a teacher on the faces of `draws` and the students' `maps` (rows, …) of them; write its weights."""
     params = job.params
     teacher.to(job.device).train()
-    optim = torch.optim.Adam(teacher.parameters(), params["lr_teacher"])
+    optim = torch.optim.Adam(teacher.parameters(), params["lr_teacher"], fused=True)
+    update: Step[Example] = Step(
+        lambda example: loss(teacher, example),
+        teacher.parameters(),
+        optim,
+        job.device,
+        clip=params["clip_teacher"],
+        precision=params["precision"],
+    )
     total = steps(draws, params["epochs_teacher"], params["most_draws_teacher"])
     checkpoint = Checkpoint(job.out / f"{stage}.checkpoint", teacher=teacher, optimiser=optim)
     done = checkpoint.load()
-    with Meter(job.out, stage, total, draws.size, len(draws), done) as meter:
-        for step, batch in meter.batches(draws.batch):
-            for group in optim.param_groups:
-                group["lr"] = params["lr_teacher"] * 0.1 ** sum(step >= share * total for share in FALLS)
-            found = loss(teacher, batch, maps, draws.faces)
-            optim.zero_grad(set_to_none=True)
-            found.backward()
-            nn.utils.clip_grad_norm_(teacher.parameters(), params["clip_teacher"])
-            optim.step()
-            meter.step(step + 1, found.detach())
+    with Meter(job.out, stage, total, draws.size, len(draws), done, job.device) as meter:
+        for step, example in meter.batches(lambda step: examples(draws.draw(step), maps, draws.faces)):
+            update.rate(0.1 ** sum(step >= share * total for share in FALLS))
+            meter.step(step + 1, update(example))
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
     save_weights(path, {"teacher": teacher}, {"stage": stage})
     checkpoint.remove()
 
 
-def loss(teacher: Teacher, batch: Batch, maps: Tensor, faces: Faces) -> Tensor:
-    """Equation 4: |q - q*|, mean over faces; maps follow the random view, and so does what they are held against."""
-    mine = maps[torch.from_numpy(batch.rows)].to(batch.images.device, torch.float32)
-    seen = follow(mine, batch.views, batch.mirrored, faces, faces.params["side"] // STRIDE)
-    target = quality(seen, batch.maps[STRIDE], batch.known)
-    return (teacher(batch.images, seen) - target).abs().mean()
+@dataclass(frozen=True, eq=False)
+class Example:
+    """Pictures (n, 3, side, side), maps that students made of them (n, maps, h, w), and how good these are (n,)."""
+
+    images: Tensor
+    maps: Tensor
+    quality: Tensor
+
+
+def examples(drawn: Drawn, maps: Tensor, faces: Faces) -> Example:
+    """Let the students' `maps` (rows, …) follow the random views, and so what they are held against."""
+    batch = drawn.batch
+    mine = maps[torch.from_numpy(drawn.rows)].to(batch.images.device, torch.float32)
+    seen = follow(mine, drawn.views, drawn.mirrored, faces, faces.params["side"] // STRIDE)
+    return Example(batch.images, seen, quality(seen, batch.maps[STRIDE], batch.known))
+
+
+def loss(teacher: Teacher, example: Example) -> Tensor:
+    """Equation 4: |q - q*|, mean over faces."""
+    return (teacher(example.images, example.maps) - example.quality).abs().mean()
 
 
 @torch.inference_mode()

@@ -110,12 +110,12 @@ def training(device: str, batch: int, side: int) -> Iterator[Row]:
         net = backbone(68, side).to(device=device, memory_format=torch.channels_last)
         optim = optimise.optimiser("sgd", net.parameters(), 0.01, 2e-4)
 
-        def loss(x: torch.Tensor, y: torch.Tensor, net: torch.nn.Module = net) -> torch.Tensor:
-            return (net(x).float() - y).abs().mean()
+        def loss(pair: tuple[torch.Tensor, torch.Tensor], net: torch.nn.Module = net) -> torch.Tensor:
+            return (net(pair[0]).float() - pair[1]).abs().mean()
 
         step = Step(loss, net.parameters(), optim, device, clip=5.0, precision=precision, graphs=graphs)
         name = f"training step, batch {batch}, {precision}{', CUDA graph' if graphs else ''}"
-        yield name, batch, "samples", lambda step=step: step(inputs, target)
+        yield name, batch, "samples", lambda step=step: step((inputs, target))
     net.eval()
 
     @torch.inference_mode()

@@ -48,7 +48,11 @@ def main(network: str, variant: str, batch: int, steps: int) -> None:
     if kit:
         optim = optimise.optimiser("sgd", net.parameters(), 0.01, 2e-4)
         update = Step(
-            lambda x, y: (net(x).float() - y).abs().mean(), net.parameters(), optim, "cpu", precision=precision
+            lambda pair: (net(pair[0]).float() - pair[1]).abs().mean(),
+            net.parameters(),
+            optim,
+            "cpu",
+            precision=precision,
         )
     else:
         optim = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, weight_decay=2e-4)
@@ -63,7 +67,7 @@ def main(network: str, variant: str, batch: int, steps: int) -> None:
         before, start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
         inputs = look(source, rng.integers(0, CROPS, batch), frames(rng, batch))
         waited.append(time.perf_counter() - start)
-        loss = update(inputs, target)
+        loss = update((inputs, target))
         seconds.append(time.perf_counter() - start)
         faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     found = {
@@ -79,7 +83,8 @@ def main(network: str, variant: str, batch: int, steps: int) -> None:
 def plain(net: torch.nn.Module, optim: torch.optim.Optimizer) -> Callable[..., torch.Tensor]:
     """The usual lines."""
 
-    def update(inputs: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    def update(pair: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        inputs, target = pair
         loss = (net(inputs) - target).abs().mean()
         optim.zero_grad()
         loss.backward()

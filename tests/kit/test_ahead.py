@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from benchbox.kit.ahead import AHEAD, ahead, waited_s, waiting
+from benchbox.kit.ahead import AHEAD, ahead, in_turn, waited_s, waiting
 
 
 def test_batches_come_in_order_and_no_further_ahead_than_said():
@@ -56,3 +56,21 @@ def test_waiting_counts_on_its_own_thread_only():
     thread.start()
     thread.join()
     assert waited_s() == middle
+
+
+def test_batches_in_turn_are_made_by_the_thread_that_asks_and_waited_for_once():
+    """A second thread that calls into torch halves the speed of a small network on two cores."""
+    before, threads = waited_s(), []
+
+    def make(step):
+        threads.append(threading.current_thread())
+        with waiting():  # as views do inside
+            time.sleep(0.02)
+        return 10 * step
+
+    batches = in_turn(make, range(3, 6))
+    assert next(batches) == (3, 30)
+    assert len(threads) == 1, "none is made before it is asked for"
+    assert list(batches) == [(4, 40), (5, 50)]
+    assert set(threads) == {threading.main_thread()}
+    assert 0.06 <= waited_s() - before < 0.11

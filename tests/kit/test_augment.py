@@ -6,7 +6,7 @@ import torch
 
 from benchbox import geometry
 from benchbox.kit.augment import Augment, seeds, uniforms
-from benchbox.kit.pixels import Crops, Views, _sampled
+from benchbox.kit.pixels import Crops, Look, Views
 from benchbox.layouts import IBUG68
 
 EVERYTHING = Augment(
@@ -31,7 +31,7 @@ def test_cpu_and_tensor_path_see_the_same_augmentation(faces):
     draw = EVERYTHING.draw(seeds(7, 3, rows))
     maps, colour = torch.from_numpy(0.7 * draw.maps).float(), draw.colour("cpu")
     bytes_path = Views(faces, "cpu").look(rows, colour, draw)(maps, VIEW)
-    tensor_path = _sampled(torch.from_numpy(faces.images[rows]), maps, VIEW, colour, draw)
+    tensor_path = Look(lambda: torch.from_numpy(faces.images[rows]), colour, draw)(maps, VIEW)
     difference = (bytes_path - tensor_path).abs() * 127.5 / draw.colour("cpu")[:, 0, :, None, None]
     assert difference.mean() < 0.6  # of 255; two roundings of half a level each
     assert difference.quantile(0.999) < 5

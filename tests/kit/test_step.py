@@ -1,13 +1,16 @@
 """A step is what four lines of PyTorch are; low precision and graphs must not change what is learnt."""
 
-import copy
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from benchbox.kit.augment import Augment, seeds
 from benchbox.kit.optimise import optimiser
-from benchbox.kit.step import Step, autocast, low_precision
+from benchbox.kit.pixels import Look
+from benchbox.kit.step import Step, autocast, low_precision, refill, tensors
 
 GEN = torch.Generator().manual_seed(0)
 INPUTS, TARGETS = torch.randn(8, 5, generator=GEN), torch.randn(8, 2, generator=GEN)
@@ -19,14 +22,18 @@ def fresh(kind="sgd"):
     return net, optimiser(kind, net.parameters(), 0.1, 0.01)
 
 
+def mse(net, pair):
+    return (net(pair[0]).float() - pair[1]).square().mean()
+
+
 @pytest.mark.parametrize("kind", ["sgd", "adamw"])
 def test_a_step_equals_the_plain_lines(kind):
     net, optim = fresh(kind)
     twin, plain = fresh(kind)
-    step = Step(lambda x, y: (net(x) - y).square().mean(), net.parameters(), optim, "cpu", clip=0.05)
+    step = Step(lambda pair: mse(net, pair), net.parameters(), optim, "cpu", clip=0.05)
     for number in range(5):
-        step.rate(0.1 / (number + 1))
-        found = step(INPUTS, TARGETS)
+        step.rate(1 / (number + 1))
+        found = step((INPUTS, TARGETS))
         plain.param_groups[0]["lr"] = 0.1 / (number + 1)
         loss = (twin(INPUTS) - TARGETS).square().mean()
         plain.zero_grad()
@@ -40,24 +47,19 @@ def test_a_step_equals_the_plain_lines(kind):
 
 def test_without_a_clip_gradients_are_left_alone():
     net, optim = fresh()
-    Step(lambda x, y: 1e3 * (net(x) - y).square().mean(), net.parameters(), optim, "cpu")(INPUTS, TARGETS)
+    Step(lambda pair: 1e3 * mse(net, pair), net.parameters(), optim, "cpu")((INPUTS, TARGETS))
     assert torch.cat([p.grad.flatten() for p in net.parameters()]).norm() > 10
 
 
 def test_low_precision_is_asked_for_and_learns_the_same():
     """float32 is the default: a published number must not move because a processor can do bfloat16."""
-    net, optim = fresh()
-    seen = []
-    net[0].register_forward_hook(lambda layer, inputs, output: seen.append(output.dtype))
-    losses = {}
-    start = copy.deepcopy(net.state_dict())
+    seen, losses = [], {}
     for precision in ("float32", "auto"):
-        net.load_state_dict(start)
-        step = Step(
-            lambda x, y: (net(x).float() - y).square().mean(), net.parameters(), optim, "cpu", precision=precision
-        )
-        step.rate(0.05)
-        losses[precision] = [step(INPUTS, TARGETS).item() for _ in range(30)][-1]
+        net, optim = fresh()
+        net[0].register_forward_hook(lambda layer, inputs, output: seen.append(output.dtype))
+        step = Step(lambda pair, net=net: mse(net, pair), net.parameters(), optim, "cpu", precision=precision)
+        step.rate(0.5)
+        losses[precision] = [step((INPUTS, TARGETS)).item() for _ in range(30)][-1]
     assert seen[0] == torch.float32
     assert seen[-1] == (low_precision("cpu") or torch.float32)
     assert losses["auto"] == pytest.approx(losses["float32"], rel=0.1)
@@ -70,6 +72,40 @@ def test_autocast_by_name():
         assert torch.is_autocast_enabled("cpu") == (low_precision("cpu") is not None)
 
 
+@dataclass(frozen=True)
+class Nested:
+    pictures: tuple[torch.Tensor, ...]
+    by_stride: dict[int, torch.Tensor]
+    look: Look
+    nothing: None = None
+
+
+def test_a_batch_of_any_shape_is_taken_apart_and_put_together():
+    """A graph reads its inputs at fixed places: what is left out there would stay the first batch's for ever."""
+    one, two, three, four, five = (torch.full((1, 2, 2, 3), float(k)) for k in range(5))
+    batch = Nested((one, two), {4: three}, Look(lambda: four, five, None))
+    assert [t.mean().item() for t in tensors(batch)] == [0, 1, 2, 3, 4]
+    other = refill(batch, iter([t + 10 for t in tensors(batch)]))
+    assert [t.mean().item() for t in tensors(other)] == [10, 11, 12, 13, 14]
+    assert isinstance(other, Nested)
+    assert other.look.fetch().mean() == 13
+
+
+def test_what_a_graph_would_take_for_a_constant_is_refused():
+    with pytest.raises(RuntimeError, match=r"a batch holds a ndarray; only tensors can change"):
+        list(tensors((INPUTS, np.zeros(3))))
+    with pytest.raises(RuntimeError, match="draw them before the step"):
+        list(tensors(Look(lambda: INPUTS, None, Augment(blur=1.0).draw(seeds(0, 0, np.arange(2))))))
+
+
+def test_the_rate_follows_a_checkpoint_that_put_another_one_there():
+    net, optim = fresh()
+    step = Step(lambda pair: mse(net, pair), net.parameters(), optim, "cpu")
+    optim.param_groups[0]["lr"] = 7.0
+    step.rate(0.25)
+    assert optim.param_groups[0]["lr"] == pytest.approx(0.025)
+
+
 @pytest.mark.gpu
 def test_a_captured_step_learns_what_an_eager_one_does():
     found = {}
@@ -77,13 +113,11 @@ def test_a_captured_step_learns_what_an_eager_one_does():
         net, _ = fresh()
         net = net.cuda()
         optim = optimiser("sgd", net.parameters(), 0.1, 0.01)
-        step = Step(
-            lambda x, y, net=net: (net(x) - y).square().mean(), net.parameters(), optim, "cuda", clip=1.0, graphs=graphs
-        )
+        step = Step(lambda pair, net=net: mse(net, pair), net.parameters(), optim, "cuda", clip=1.0, graphs=graphs)
         losses = []
         for number in range(12):
-            step.rate(0.1 / (number + 1))
-            losses.append(step(INPUTS.cuda() + 0.01 * number, TARGETS.cuda()))
+            step.rate(1 / (number + 1))
+            losses.append(step((INPUTS.cuda() + 0.01 * number, TARGETS.cuda())))
         assert bool(step.captured) == graphs
         found[graphs] = torch.stack(losses)
     torch.testing.assert_close(found[True], found[False], rtol=1e-4, atol=1e-6)

@@ -244,14 +244,15 @@ def test_equation_9_by_hand():
         j = torch.from_numpy(draw.permutation(4))
         mixed = net.network.head(a * z + (1 - a) * z[j])
         expected = 0.2 * target.loss(out, codes) + 0.4 * target.loss(mixed, a * codes + (1 - a) * codes[j])
-        found = recipe.objective(net, inputs, codes, None, params, np.random.default_rng(7))
+        mixing = recipe.Mixing.draw(np.random.default_rng(7), 4, "cpu")
+        found = recipe.objective(net, inputs, codes, None, mixing, params)
         assert found.item() == pytest.approx(expected.item(), rel=1e-6)
-        taught = recipe.objective(net, inputs, codes, word, params, np.random.default_rng(7))
+        taught = recipe.objective(net, inputs, codes, word, mixing, params)
         assert taught.item() == pytest.approx(expected.item() + 0.6 * target.loss(out, word).item(), rel=1e-6)
-        plain = recipe.objective(net, inputs, codes, None, params | {"mix": "off"}, np.random.default_rng(7))
+        plain = recipe.objective(net, inputs, codes, None, mixing, params | {"mix": "off"})
         assert plain.item() == pytest.approx(0.2 * target.loss(out, codes).item(), rel=1e-6)
     with pytest.raises(PluginError, match="mix = 'both'"):
-        recipe.objective(net, inputs, codes, None, params | {"mix": "both"}, np.random.default_rng(7))
+        recipe.objective(net, inputs, codes, None, mixing, params | {"mix": "both"})
 
 
 def test_l2_targets_come_back_in_cm():

@@ -13,7 +13,9 @@ from benchbox.kit import heatmaps
 from benchbox.kit.profile import count
 from benchbox.kit.published import read_weights
 from benchbox.layouts import IBUG68, LAYOUTS
-from benchbox.types import Examples, Job, Sample
+from benchbox.types import Examples, Job
+
+from .landmark_job import examples
 
 CARD = plugins.card("ts3")
 MODULE = plugins.load(CARD)
@@ -26,17 +28,6 @@ def part(name: str) -> ModuleType:
 
 
 draws, model, recipe, students, teacher = (part(name) for name in ("draws", "model", "recipe", "students", "teacher"))
-
-
-def examples(number: int, first: int = 0) -> Examples:
-    """Grey noise with 68 points each."""
-    rng = np.random.default_rng(first)
-    base = np.random.default_rng(99).uniform(50, 150, (68, 2))
-    values = base + rng.normal(0, 4, (number, 1, 2)) + rng.normal(0, 1, (number, 68, 2))
-    pictures = rng.integers(0, 255, (number, 200, 200, 3), dtype=np.uint8)
-    boxes = geometry.tight_box(values)
-    samples = [Sample(str(first + k), boxes[k], lambda k=k: pictures[k]) for k in range(number)]
-    return Examples(samples, values, np.array([str(first + k) for k in range(number)]))
 
 
 def job(out, labelled: Examples, unlabelled, **changes: object) -> Job:
@@ -302,13 +293,14 @@ def test_maps_follow_a_view_to_where_its_points_are(mirror):
     known = examples(6)
     faces = draws.Faces(known.samples, IBUG68, PAPER, "cpu")
     points = geometry.transform(faces.to_crop, known.values)
-    batch = draws.Draws(faces, points, np.arange(6), {}, [3], mirror, 6).batch(0)
-    upright = torch.from_numpy(faces.px(points[batch.rows] / faces.zoom)).float()
+    drawn = draws.Draws(faces, points, np.arange(6), {}, [3], mirror, 6).draw(0)
+    batch = drawn.batch
+    upright = torch.from_numpy(faces.px(points[drawn.rows] / faces.zoom)).float()
     maps = draws.ideal(upright, 4, PAPER)
-    seen = draws.follow(maps, batch.views, batch.mirrored, faces, 16)
+    seen = draws.follow(maps, drawn.views, drawn.mirrored, faces, 16)
     clear = (batch.maps[4][:, :-1].amax(dim=(2, 3)) > 0.85) & (upright > 8).all(2) & (upright < 56).all(2)
     found, truth = (students.decode(one, 68, 2) for one in (seen, batch.maps[4]))
-    assert batch.mirrored.any() == mirror
+    assert drawn.mirrored.any() == mirror
     assert clear.sum() > 100
     assert (found - truth).norm(dim=-1)[clear].mean() < 0.6  # px of 64
 

@@ -1,8 +1,11 @@
 """Seeds of one variant are one row: mean and spread, and nothing that differs in anything else is drawn in."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from benchbox import plugins
 from benchbox.references import References
 from benchbox.report import ranking, seeds, standings
 from benchbox.report import results as stored
@@ -28,9 +31,9 @@ def test_only_the_seed_may_differ(make, read):
     make("demo-a", 0.04, seed=6, data={"variant": "train 9 of 100", "fingerprint": "sha256:0", "train": 9})
     make("demo-s", 0.04, kind="submitted", variant="submitted", budget=None)
     make("demo-s", 0.05, kind="submitted", variant="submitted", budget=None, seed=1)
-    sizes = sorted(len(family) for family in seeds.families(read()))
+    sizes = sorted(len(family) for family in seeds.families(read(), {}))
     assert sizes == [1, 1, 1, 1, 1, 1, 3], "two files that were handed in are two answers, not two seeds"
-    (family,) = [family for family in seeds.families(read()) if len(family) == 3]
+    (family,) = [family for family in seeds.families(read(), {}) if len(family) == 3]
     assert [result.run.seed for result in family] == ["1", "2", "10"], "in the order of numbers"
 
 
@@ -42,6 +45,18 @@ def test_a_variant_whose_parameters_have_changed_makes_two_rows(make, read, demo
         ("variant base", "budget quick", "width = 8"),
         ("variant base", "budget quick", "width = 16"),
     ]
+
+
+def test_a_parameter_that_older_records_lack_had_the_value_that_the_card_says(make, read):
+    """The trap: a new switch, off as ever, would part the seeds of before from those of after."""
+    make("demo-a", 0.04, seed=1)
+    make("demo-a", 0.05, seed=2, params={"width": 8, "fast": False})
+    make("demo-a", 0.05, seed=3, params={"width": 8, "fast": True})
+    card = replace(plugins.card("mean-shape"), name="demo-a", before={"fast": False})
+    (old, *_), (new,) = families = seeds.families(read(), {"demo-a": card})
+    assert [len(family) for family in families] == [2, 1]
+    assert seeds.differing(families, {"demo-a": card}) == [("fast = False",), ("fast = True",)]
+    assert (old.run.seed, new.run.seed) == ("1", "3")
 
 
 def test_the_row_is_the_mean_with_the_spread_of_its_seeds(make, read, demo):
@@ -70,7 +85,7 @@ def test_a_value_that_one_seed_lacks_is_no_mean(make, read, demo):
     make("demo-a", 0.042, seed=1)
     text = (run.folder / "scores.json").read_text()
     (run.folder / "scores.json").write_text(text.replace("nme_inter_ocular_51", "nme_inter_ocular_50"))
-    family = seeds.families(read())[0]
+    family = seeds.families(read(), {})[0]
     assert seeds.scores(family)["full"]["nme_inter_ocular_50"].value is None
     assert "nme_inter_ocular_51" not in seeds.scores(family)["full"]
 
