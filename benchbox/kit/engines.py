@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from benchbox.types import Sample
 
+from . import patches
 from .pixels import Views, crops
 from .profile import Networks, evaluating
 
 _PICTURE_PX = 512  # the decoded picture that `eager_with_crop` cuts its faces from
+_PATCHED_PX = 256  # side of the picture that patches are gathered from
 _BOX = (128.0, 128.0, 384.0, 384.0)
 _EXPANSION = 1.2
 
@@ -36,18 +38,29 @@ def eager(networks: Networks, batch: int, device: str) -> Run:
 
 
 def eager_with_crop(networks: Networks, batch: int, device: str) -> Run:
-    """Cut every picture that a network is shown from a decoded one, then run the networks as `eager`."""
-    sides = [tensor.shape[-1] for _, example in networks.values() for tensor in example if tensor.ndim == 4]
-    if not sides:
+    """Cut what a network is shown from a decoded picture, then run the networks as `eager`.
+
+    A network that is shown patches (1, k, 3, side, side) has them gathered from the picture of the box, each time.
+    """
+    shown = [tensor.shape for _, example in networks.values() for tensor in example]
+    sides, patched = ([shape for shape in shown if len(shape) == n] for n in (4, 5))
+    if not sides and not patched:
         raise ValueError("none of its networks is shown a picture")
     picture = np.random.default_rng(0).integers(0, 256, (_PICTURE_PX, _PICTURE_PX, 3), dtype=np.uint8)
     samples = [Sample(str(row), np.array(_BOX), lambda: picture) for row in range(batch)]
     run, maps = eager(networks, batch, device), torch.eye(2, 3).expand(batch, 2, 3).to(device)
+    widest = max([shape[-1] for shape in sides] + [_PATCHED_PX] * bool(patched))
+    centres = [(torch.rand(batch, shape[1], 2) * widest).to(device) for shape in patched]
 
     def whole() -> None:
-        look = Views(crops(samples, max(sides), _EXPANSION), device).look(np.arange(batch))
-        for side in sides:
-            look(maps, side)
+        stored = crops(samples, widest, _EXPANSION)
+        look = Views(stored, device).look(np.arange(batch))
+        for shape in sides:
+            look(maps, shape[-1])
+        pictures = torch.from_numpy(stored.images).to(device).permute(0, 3, 1, 2).contiguous() if patched else None
+        for shape, places in zip(patched, centres, strict=True):
+            assert pictures is not None
+            patches.gather(pictures, places, shape[-1])
         run()
 
     return whole

@@ -155,17 +155,6 @@ def _same(pixels: Bytes) -> Bytes:
     return pixels
 
 
-def epoch_rows(seed: Sequence[int], count: int, first: int, number: int) -> np.ndarray:
-    """Return `number` of `count` rows from place `first` of an endless series of shuffled passes over all of them."""
-    places = np.arange(first, first + number)
-    rows = np.empty(number, np.int64)
-    for turn in np.unique(places // count):
-        order = np.random.default_rng([*seed, int(turn)]).permutation(count)
-        inside = places // count == turn
-        rows[inside] = order[places[inside] % count]
-    return rows
-
-
 @dataclass(frozen=True, eq=False)
 class Gazes:
     """Samples ready for training or validation: their patches and their axes (n, 2)."""

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats, Sample
 
 
+_CHUNK = 256  # crops copied to a device at a time
+
+
 # --- crops -------------------------------------------------------------------------------------------------------
 
 
@@ -203,7 +206,10 @@ def _resident(stored: Source, device: str) -> Tensor | None:
     free, _ = torch.cuda.mem_get_info(device)
     if not isinstance(stored, Crops) or stored.images.nbytes > free // 2:
         return None
-    return torch.from_numpy(stored.images).to(device)
+    held = torch.empty(stored.images.shape, dtype=torch.uint8, device=device)
+    for first in range(0, len(held), _CHUNK):  # from a file that is mapped, part by part
+        held[first : first + _CHUNK].copy_(torch.from_numpy(stored.images[first : first + _CHUNK].copy()))
+    return held
 
 
 # --- warping bytes -----------------------------------------------------------------------------------------------

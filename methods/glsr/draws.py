@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from benchbox import geometry
+from benchbox.kit.epochs import epoch_rows
 from benchbox.kit.pixels import Views
 from benchbox.kit.stored import stored
 from benchbox.kit.transfer import upload
@@ -48,10 +49,15 @@ class Draws:
     def __len__(self) -> int:
         return len(self.points)
 
+    def rows(self, stage: int, step: int) -> np.ndarray:
+        """Return the faces (n,) of batch `step` of a stage; each epoch visits all once, in an order of its own."""
+        size = self.params["batch"]
+        return epoch_rows([self.seed, stage], len(self), step * size, size, after=[1])
+
     def batch(self, stage: int, step: int) -> Batch:
-        """Draw batch `step` of a stage; each epoch visits every face once, in an order of its own."""
+        """Draw batch `step` of a stage."""
         size, params = self.params["batch"], self.params
-        rows = self._rows(stage, step * size, size)
+        rows = self.rows(stage, step)
         rng = np.random.default_rng([self.seed, stage, step])
         frame, mirrored = self.errors.perturb(
             self.points[rows], rng, params["rotation_deg"], params["expansion"], params["flip"]
@@ -65,15 +71,6 @@ class Draws:
         """Return the true shapes (N, K, 2) in the F0 of the protocol's own boxes."""
         frames = box_frame(self.boxes, self.params["expansion"])
         return self._tensor(geometry.transform(geometry.invert(frames), self.points))
-
-    def _rows(self, stage: int, first: int, count: int) -> np.ndarray:
-        places = np.arange(first, first + count)
-        rows = np.empty(count, np.int64)
-        for epoch in np.unique(places // len(self)):
-            order = np.random.default_rng([self.seed, stage, int(epoch), 1]).permutation(len(self))
-            inside = places // len(self) == epoch
-            rows[inside] = order[places[inside] % len(self)]
-        return rows
 
     def _colour(self, rng: np.random.Generator, size: int) -> Tensor | None:
         strength = self.params["colour"]

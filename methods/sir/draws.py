@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from benchbox import geometry
+from benchbox.kit.epochs import epoch_rows
 from benchbox.kit.pixels import crops
 from benchbox.kit.transfer import upload
 from benchbox.types import Examples, Layout, Sample
@@ -58,10 +59,15 @@ class Draws:
         """Return θ(S_0) (K, 2)."""
         return self._tensor(self.model.mean + self.model.centre)
 
-    def batch(self, stage: int, step: int, around_truth: float) -> Batch:
-        """Draw batch `step` of a stage; each epoch visits every face once, in an order of its own."""
+    def rows(self, stage: int, step: int) -> np.ndarray:
+        """Return the faces (n,) of batch `step` of a stage; each epoch visits all once, in an order of its own."""
         size = self.params["batch"]
-        rows = self._rows(stage, step * size, size)
+        return epoch_rows([self.seed, stage], len(self), step * size, size, after=[1])
+
+    def batch(self, stage: int, step: int, around_truth: float) -> Batch:
+        """Draw batch `step` of a stage."""
+        size = self.params["batch"]
+        rows = self.rows(stage, step)
         rng = np.random.default_rng([self.seed, stage, step])
         images, target = self.images[upload(rows, self.device)], self.shapes[rows]
         if self.params["flip"]:
@@ -74,15 +80,6 @@ class Draws:
 
     def _mirror(self, shapes: Floats) -> Floats:
         return (shapes * [-1, 1])[:, self.order]
-
-    def _rows(self, stage: int, first: int, count: int) -> np.ndarray:
-        places = np.arange(first, first + count)
-        rows = np.empty(count, np.int64)
-        for epoch in np.unique(places // len(self)):
-            order = np.random.default_rng([self.seed, stage, int(epoch), 1]).permutation(len(self))
-            inside = places // len(self) == epoch
-            rows[inside] = order[places[inside] % len(self)]
-        return rows
 
     def _tensor(self, array: Floats) -> Tensor:
         return upload(array.astype(np.float32), self.device)

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from benchbox.errors import PluginError
 from benchbox.kit.checkpoint import Checkpoint, load_into, load_weights, once, save_weights
-from benchbox.kit.gaze import Form, Gazes, Jitter, epoch_rows
+from benchbox.kit.epochs import epoch_rows
+from benchbox.kit.gaze import Form, Gazes, Jitter
 from benchbox.kit.meter import Meter
 from benchbox.kit.optimise import optimiser, rate
 from benchbox.kit.step import Step

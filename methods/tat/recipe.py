@@ -21,7 +21,8 @@ from torch import Tensor
 
 from benchbox.errors import PluginError, ResultError
 from benchbox.kit.checkpoint import Checkpoint, load_facts, once
-from benchbox.kit.gaze import Form, Gazes, Jitter, epoch_rows, held_out
+from benchbox.kit.epochs import epoch_rows
+from benchbox.kit.gaze import Form, Gazes, Jitter, held_out
 from benchbox.kit.meter import Meter, keep_of_taken_over, note, stage, taken_over
 from benchbox.kit.optimise import optimiser, rate
 from benchbox.kit.ordinal import start_alike

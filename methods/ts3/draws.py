@@ -17,6 +17,7 @@ from torch import Tensor
 
 from benchbox import geometry
 from benchbox.kit import heatmaps
+from benchbox.kit.epochs import epoch_rows
 from benchbox.kit.pixels import Views, sample
 from benchbox.kit.stored import stored
 from benchbox.kit.transfer import upload
@@ -119,7 +120,7 @@ class Draws:
     def draw(self, step: int) -> Drawn:
         """Draw batch `step`; each epoch visits every face once, in an order of its own."""
         faces, size = self.faces, self.size
-        rows = self.rows[self._places(step * size, size)]
+        rows = self.rows[epoch_rows(self.seed, len(self), step * size, size, after=[1])]
         rng = np.random.default_rng([*self.seed, step])
         views, mirrored = faces.random_views(rng, size, self.flip)
         tensor = upload(views.astype(np.float32), faces.device)
@@ -141,15 +142,6 @@ class Draws:
                 maps[at] = follow(mine, tensor[at], chosen[at], faces, faces.params["side"] // stride)
             known[at] = True
         return Drawn(Batch(images, made, known), rows, tensor, chosen)
-
-    def _places(self, first: int, count: int) -> np.ndarray:
-        places = np.arange(first, first + count)
-        found = np.empty(count, np.int64)
-        for epoch in np.unique(places // len(self)):
-            order = np.random.default_rng([*self.seed, int(epoch), 1]).permutation(len(self))
-            inside = places // len(self) == epoch
-            found[inside] = order[places[inside] % len(self)]
-        return found
 
 
 def ideal(points: Tensor, stride: int, params: Mapping[str, Any]) -> Tensor:

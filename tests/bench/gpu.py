@@ -3,29 +3,36 @@
     python tests/bench/gpu.py
 
 Views (held on the device, and through pinned memory), augmentation, heat maps, patches, the training step of G&LSR's
-small backbone by precision and with CUDA graphs, and its prediction. `--device cpu --tiny` tries the program out.
+small backbone by precision and with CUDA graphs, its prediction, and every method's own training at paper sizes on
+invented pictures, batches drawn and all. `--device cpu --tiny` tries the program out.
 """
 
 import argparse
+import json
 import platform
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from benchbox import plugins
+from benchbox import geometry, plugins
 from benchbox.kit import heatmaps, optimise, patches, pixels, runtime, transfer
 from benchbox.kit.ahead import ahead
 from benchbox.kit.augment import Augment, seeds
 from benchbox.kit.step import Step
+from benchbox.layouts import IBUG68
+from benchbox.types import Examples, Job, Sample, Task
 
 AUGMENT = Augment(rotation_deg=30, scale=0.25, flip=0.5, gain=0.2, offset=0.2, blur=0.5, hole=0.5)
-Task = Callable[[], object]
-Row = tuple[str, int, str, Task]  # name, items of one call, unit, what to time
+Call = Callable[[], object]
+Row = tuple[str, int, str, Call]  # name, items of one call, unit, what to time
 
 
 def main() -> None:
@@ -41,11 +48,16 @@ def main() -> None:
     for title, count, unit, run in rows(device, given.tiny):
         seconds = timed(run, device, 2 if given.tiny else 30)
         print(f"| {title} | {count / seconds:,.0f} {unit} | {1000 * seconds:.3f} |", flush=True)
+    print("\n| training, at paper sizes | samples/s | waiting for data |\n|---|--:|--:|")
+    for title, found in trainings(device, given.tiny):
+        for stage, totals in found["stages"].items():
+            rate, share = totals["samples"] / totals["seconds"], totals["waited_s"] / totals["seconds"]
+            print(f"| {title}, {stage} | {rate:,.0f} | {100 * share:.0f} % |", flush=True)
     if device == "cuda":
         print(f"\npeak memory on the device: {torch.cuda.max_memory_allocated() / 2**20:,.0f} MB")
 
 
-def timed(run: Task, device: str, rounds: int) -> float:
+def timed(run: Call, device: str, rounds: int) -> float:
     """Return the median seconds of a call after three that do not count; the device is waited for."""
     wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     times = []
@@ -123,6 +135,50 @@ def training(device: str, batch: int, side: int) -> Iterator[Row]:
         return net(inputs)
 
     yield f"forward, batch {batch}, float32", batch, "samples", forward
+
+
+# Enough of each training to tell how fast it goes: G&LSR's whole paper budget is 9,444,000 samples in each step.
+SOME = {
+    "glsr": dict.fromkeys(("draws_reinit", "draws_global", "draws_local", "draws_joint"), 64_000),
+    "sir": {"draws": 32_000},
+    "ts3": {"most_draws_cpm": 8_000, "most_draws_hg": 8_000, "most_draws_teacher": 32_000, "rounds": 1},
+    "tat": {"epoch_draws": 32_000, "epochs": 1, "warmup_epochs": 0, "generations": 2},
+    "dwo": {"epoch_draws": 32_000, "epochs": 1, "warmup_epochs": 0},
+    "sscr": {"pretrain_draws": 32_000, "pretrain_epochs": 1, "tune_draws": 16_000, "tune_epochs": 1},
+}
+
+
+def trainings(device: str, tiny: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Train every method for a while as `benchbox run` does; yields its title and what its meter noted."""
+    auto = SOME["glsr"] | {"precision": "auto"}
+    for name, some, aside in [*((name, some, "") for name, some in SOME.items()), ("glsr", auto, " in low precision")]:
+        card = plugins.card(name)
+        params = plugins.settings(card, budget="smoke" if tiny else "paper")
+        params |= {key: value for key, value in some.items() if not tiny or key == "precision"}
+        count = 16 if tiny else 1_024
+        with tempfile.TemporaryDirectory() as out:
+            job = invented(card.task[-1], count, Path(out), device, params)
+            plugins.load(card).train(job)
+            yield card.title + aside, json.loads((Path(out) / "training.json").read_text())
+
+
+def invented(task: Task, count: int, out: Path, device: str, params: Mapping[str, Any]) -> Job:
+    """Return a job on noise: sixteen pictures of 480 px shared by `count` faces with points, or eyes and gaze."""
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (16, 480, 480, 3), dtype=np.uint8)
+    points = np.random.default_rng(1).uniform(120, 360, (68, 2)) + rng.normal(0, 8, (count, 1, 2))
+    points += rng.normal(0, 2, points.shape)
+    eyes = {"left_eye": np.array([250.0, 180, 330, 260]), "right_eye": np.array([150.0, 180, 230, 260])}
+    angles = rng.uniform(-0.3, 0.3, (count, 2))
+    values = {"landmarks": points, "gaze2d": 10 * angles, "gaze3d": geometry.angles_to_vectors(angles)}[task]
+    samples = [
+        Sample(str(row), box, lambda row=row: pictures[row % 16], {} if task == "landmarks" else eyes)
+        for row, box in enumerate(geometry.tight_box(points))
+    ]
+    half, clusters = count // 2, np.array([str(row % 8) for row in range(count)])
+    labelled = Examples(samples[:half], values[:half], clusters[:half])
+    layout = IBUG68 if task == "landmarks" else None
+    return Job(task, layout, labelled, samples[half:], None, out, 0, device, "paper", params)
 
 
 if __name__ == "__main__":

@@ -126,12 +126,6 @@ def test_coloured_views_are_still_pictures():
 # --- rows --------------------------------------------------------------------------------------------------------
 
 
-def test_each_pass_visits_every_row_once_and_can_be_drawn_again():
-    rows = np.concatenate([gaze.epoch_rows([3, 1], 7, first, 3) for first in (0, 3, 6, 9, 12)])
-    assert sorted(rows[:7]) == sorted(rows[7:14]) == list(range(7))
-    assert list(gaze.epoch_rows([3, 1], 7, 5, 4)) == list(rows[5:9])
-
-
 def test_whole_persons_are_held_out():
     clusters = [person for person in "abcdefghij" for _ in range(3)]
     kept, out = gaze.held_out(examples([phone(str(k)) for k in range(30)], clusters), 0.2, np.random.default_rng(0))

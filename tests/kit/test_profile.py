@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchbox.kit import engines
 from benchbox.kit.engines import compiled, eager
 from benchbox.kit.latency import measure
 from benchbox.kit.profile import Layer, count, examine
@@ -94,6 +95,18 @@ def test_engines_run_a_batch_of_the_example():
 
     eager({"a": (Net(), (torch.zeros(1, 3, 8, 8), torch.zeros(1, 5, 2)))}, 32, "cpu")()
     assert seen == [((32, 3, 8, 8), True, (32, 5, 2))]
+
+
+def test_patches_are_gathered_for_every_network_that_is_shown_some(monkeypatch):
+    """Four iterations of SIR cut four times; latency with the crop is the whole price of a face."""
+    gathered = []
+    real = engines.patches.gather
+    monkeypatch.setattr(engines.patches, "gather", lambda *args: gathered.append(args[2]) or real(*args))
+    shown = (torch.zeros(1, 5, 3, 7, 7),)
+    engines.eager_with_crop({"1": (nn.Flatten(), shown), "2": (nn.Flatten(), shown)}, 2, "cpu")()
+    assert gathered == [7, 7]
+    with pytest.raises(ValueError, match="none of its networks is shown a picture"):
+        engines.eager_with_crop({"1": (nn.Flatten(), (torch.zeros(1, 5, 2),))}, 2, "cpu")
 
 
 @pytest.mark.slow

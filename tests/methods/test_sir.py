@@ -274,7 +274,7 @@ def test_a_batch_shows_the_true_points_where_it_says_they_are(flip):
     centres = (batch.target + 1) * 80 - 0.5
     seen = patches.gather(batch.images, centres, 1)[:, :, :2, 0, 0].numpy()
     mirrored = 0
-    for place, row in enumerate(drawn._rows(0, 0, 6)):
+    for place, row in enumerate(drawn.rows(0, 0)):
         truth = examples().values[row]
         gaps = [np.abs(seen[place] - points).max() for points in (truth, truth[list(IBUG68.flip)])]
         assert min(gaps) < 1.1  # one rounding to bytes
