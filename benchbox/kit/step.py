@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
+
+from .depthwise import FastDepthwise
 
 B = TypeVar("B")
 
@@ -26,10 +28,15 @@ def low_precision(device: str) -> torch.dtype | None:
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else None
 
 
-def autocast(device: str, precision: str = "auto") -> AbstractContextManager[object]:
-    """Return a context: `float32` leaves arithmetic alone, `auto` runs convolutions and products in `low_precision`."""
+@contextmanager
+def autocast(device: str, precision: str = "auto") -> Iterator[None]:
+    """Give a context: `float32` leaves arithmetic alone, `auto` runs convolutions and products in `low_precision`."""
     kind = low_precision(device) if precision == "auto" else None
-    return nullcontext() if kind is None else torch.autocast(device, kind)
+    if kind is None:
+        yield
+    else:
+        with torch.autocast(device, kind), FastDepthwise() if device == "cpu" else nullcontext():
+            yield
 
 
 class Step(Generic[B]):
