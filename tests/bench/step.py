@@ -22,7 +22,7 @@ from benchbox import geometry, plugins
 from benchbox.kit import optimise, pixels, runtime
 from benchbox.kit.step import Step
 
-SIDE, CROP, CROPS, WARM_UP = 256, 448, 256, 2
+SIDE, CROP, CROPS = 256, 448, 256
 VARIANTS = {  # keep memory, channels last, the kit's Views and Step, precision
     "plain": (False, False, False, "float32"),
     "kept memory": (True, False, False, "float32"),
@@ -63,7 +63,8 @@ def main(network: str, variant: str, batch: int, steps: int) -> None:
     source = pixels.Views(pixels.Crops(images, np.zeros((CROPS, 2, 3))), "cpu") if kit else images
     target = torch.zeros(batch, 136)
     seconds, waited, faults = [], [], []
-    for _ in range(WARM_UP + steps):
+    warm_up = 12 if keep and steps > 2 else 2  # a kept heap takes ten steps to find its shape
+    for _ in range(warm_up + steps):
         before, start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
         inputs = look(source, rng.integers(0, CROPS, batch), frames(rng, batch))
         waited.append(time.perf_counter() - start)
@@ -71,9 +72,9 @@ def main(network: str, variant: str, batch: int, steps: int) -> None:
         seconds.append(time.perf_counter() - start)
         faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     found = {
-        "seconds": seconds[WARM_UP:],
-        "input_share": sum(waited[WARM_UP:]) / sum(seconds[WARM_UP:]),
-        "faults": sorted(faults[WARM_UP:])[steps // 2],
+        "seconds": seconds[warm_up:],
+        "input_share": sum(waited[warm_up:]) / sum(seconds[warm_up:]),
+        "faults": sorted(faults[warm_up:])[steps // 2],
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "loss": float(loss.detach()),
     }
@@ -114,7 +115,8 @@ def per_sample(images: np.ndarray, rows: np.ndarray, maps: np.ndarray) -> torch.
     for row, matrix in zip(rows, maps, strict=True):
         view = cv2.warpAffine(images[row], matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
         views.append(((view.astype(np.float32) / 255 - 0.5) / 0.5).transpose(2, 0, 1))
-    return torch.from_numpy(np.stack(views))
+    # Stacked as they are, transposed pictures stay channels last in memory, and so does all that follows: not plain.
+    return torch.from_numpy(np.ascontiguousarray(np.stack(views)))
 
 
 if __name__ == "__main__":
