@@ -67,6 +67,8 @@ class Step(Generic[B]):
         half = device == "cuda" and precision == "auto" and low_precision(device) == torch.float16
         self.scaler = torch.amp.GradScaler(device, enabled=half)
         self.graphs = graphs and device == "cuda" and not half  # a scaler decides on the host whether to step
+        if self.graphs:  # torch would warn that a capturable optimiser runs eagerly, as it does while warming up
+            setattr(optimiser, "_warned_capturable_if_run_uncaptured", True)  # noqa: B010 - not among its annotations
 
     def rate(self, factor: float) -> None:
         """Set every group's learning rate to `factor` x the one it had when the step was made."""
@@ -82,24 +84,23 @@ class Step(Generic[B]):
 
     def __call__(self, batch: B, *constants: Hashable) -> Tensor:
         """Make one update; returns the loss before it."""
-        graph = self._graph(batch, constants) if self.graphs else None
-        return self._eager(batch, *constants) if graph is None else graph.replay(batch)
+        given, graph = self._graph(batch, constants) if self.graphs else ((), None)
+        return self._eager(batch, *constants) if graph is None else graph.replay(given)
 
-    def _graph(self, batch: B, constants: tuple[Hashable, ...]) -> _Graph | None:
-        """Return the graph of such a step, captured when it is needed first; None while or where there is none."""
+    def _graph(self, batch: B, constants: tuple[Hashable, ...]) -> tuple[tuple[Tensor, ...], _Graph | None]:
+        """Return a batch's tensors and the graph of such a step, made when needed first; None where there is none."""
         try:
-            name = constants, tuple(tensor.shape for tensor in tensors(batch))
+            given = tuple(tensors(batch))
+            name = constants, tuple(tensor.shape for tensor in given)
             self.seen[name] = self.seen.get(name, 0) + 1
-            if self.seen[name] <= _WARM_UP:
-                return None
-            if name not in self.captured:
-                self.captured[name] = _capture(self._eager, batch, constants)
-            return self.captured[name]
+            if self.seen[name] > _WARM_UP and name not in self.captured:
+                self.captured[name] = _capture(self._eager, batch, given, constants)
+            return given, self.captured.get(name)
         except RuntimeError as fault:
             print(f"note: no CUDA graph, steps run one kernel at a time: {fault}", file=sys.stderr)
             torch.cuda.synchronize()
             self.graphs = False
-            return None
+            return (), None
 
     def _eager(self, batch: B, *constants: Hashable) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
@@ -168,16 +169,18 @@ class _Graph:
     inputs: tuple[Tensor, ...]
     loss: Tensor
 
-    def replay(self, batch: object) -> Tensor:
-        for place, tensor in zip(self.inputs, tensors(batch), strict=True):
+    def replay(self, given: tuple[Tensor, ...]) -> Tensor:
+        for place, tensor in zip(self.inputs, given, strict=True):
             place.copy_(tensor, non_blocking=True)
         self.graph.replay()
         return self.loss.clone()  # the next replay overwrites it
 
 
-def _capture(step: Callable[..., Tensor], batch: B, constants: tuple[Hashable, ...]) -> _Graph:
-    """Capture one step; nothing is computed yet."""
-    inputs = tuple(tensor.clone() for tensor in tensors(batch))
+def _capture(
+    step: Callable[..., Tensor], batch: B, given: tuple[Tensor, ...], constants: tuple[Hashable, ...]
+) -> _Graph:
+    """Capture one step on copies of the tensors given, those of the batch; nothing is computed yet."""
+    inputs = tuple(tensor.clone() for tensor in given)
     held, graph = refill(batch, iter(inputs)), torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # another thread may be making the next batch
         loss = step(held, *constants)

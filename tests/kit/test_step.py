@@ -106,6 +106,55 @@ def test_the_rate_follows_a_checkpoint_that_put_another_one_there():
     assert optim.param_groups[0]["lr"] == pytest.approx(0.025)
 
 
+class FakeGraph:
+    """Counts what it is given to replay."""
+
+    def __init__(self):
+        self.given = []
+
+    def replay(self, given):
+        self.given.append(given)
+        return torch.tensor(-1.0)
+
+
+def graphed(monkeypatch, capture):
+    """A step that believes in graphs, on a CPU."""
+    net, optim = fresh()
+    seen = []
+
+    def loss(pair, word):
+        seen.append(word)
+        return mse(net, pair)
+
+    step = Step(loss, net.parameters(), optim, "cpu")
+    step.graphs = True
+    monkeypatch.setattr("benchbox.kit.step._capture", capture)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    return step, seen
+
+
+def test_each_set_of_constants_warms_up_and_gets_a_graph_of_its_own(monkeypatch):
+    """Trap: a loss that changes its kind half-way would go on as the kind it was captured in."""
+    made = []
+    step, seen = graphed(monkeypatch, lambda *args: made.append((args[3], FakeGraph())) or made[-1][1])
+    for word in ("l1",) * 5 + ("weighted",) * 5 + ("l1",):
+        step((INPUTS, TARGETS), word)
+    assert seen == ["l1"] * 3 + ["weighted"] * 3
+    assert [(constants, len(graph.given)) for constants, graph in made] == [(("l1",), 3), (("weighted",), 2)]
+    assert made[0][1].given[0][0] is INPUTS
+
+
+def test_a_loss_that_cannot_be_captured_runs_eagerly_ever_after_and_says_so_once(monkeypatch, capsys):
+    def capture(*args):
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    step, seen = graphed(monkeypatch, capture)
+    losses = [step((INPUTS, TARGETS), "l1").item() for _ in range(6)]
+    assert len(seen) == 6
+    assert losses[-1] < losses[0]
+    assert capsys.readouterr().err.count("note: no CUDA graph") == 1
+
+
 @pytest.mark.gpu
 def test_a_captured_step_learns_what_an_eager_one_does():
     found = {}
