@@ -8,7 +8,8 @@ changed card), the verdict is *not comparable*, with every reason, and both numb
 
 An **ordering** is tried on every protocol that it names and that has runs of all its variants of one budget on one
 set of data: it *holds* when every neighbouring pair is apart in the claimed direction by the paired test, is *too
-close to tell* when no pair contradicts it, and *does not hold* when one is apart the other way.
+close to tell* when no pair contradicts it, and *does not hold* when one is apart the other way. Neighbours are compared
+over the seeds that both have; with several, apart is only what is larger than interval and spread of seeds together.
 
 A **fact** is met when the printed number is ours, rounded to its digits. Where other settings than a variant's own
 meet it, the claim names them, and the count of the variant as it stands is given, too.
@@ -209,22 +210,63 @@ def _ordered(ordering: Ordering, name: str, budget: str, folders: Sequence[Path]
     said, apart = [f"budget {budget}"], []
     for better, worse in pairwise(folders):
         try:
-            found = compare.compare([str(better), str(worse)], results, [ordering.metric])
+            gap = _gap(ordering, better, worse, results)
         except ResultError as fault:
             return _verdict(ordering, name, "not comparable", (*said, str(fault)))
-        gaps = [d for d in found.differences if d.group == ordering.group and d.metric == ordering.metric]
-        if not gaps:
+        if gap is None:
             return _verdict(ordering, name, "not measured", (*said, f"{ordering.group} has no answered item"))
-        (gap,) = gaps
-        p = 1.0 if gap.p is None else gap.p
-        sign = 0 if p >= 1 - found.level else (1 if (gap.difference > 0) == gap.falls else -1)
-        apart.append(sign)
-        bounds = "" if gap.low is None else f" [{gap.low:+.3g}, {gap.high:+.3g}]"
-        said.append(f"{worse.name} - {better.name}: {gap.difference:+.3g}{bounds} {gap.unit}".replace("+-", "-"))
+        apart.append(gap.sign)
+        said.append(f"{worse.name} - {better.name}: {gap.words}")
     if -1 in apart:
         return _verdict(ordering, name, "does not hold", tuple(said))
     holds = all(apart) or (ordering.or_equal and any(apart))
     return _verdict(ordering, name, "holds" if holds else "too close to tell", tuple(said))
+
+
+@dataclass(frozen=True)
+class _Gap:
+    """Whether a variant is better than its neighbour, 1, worse, -1, or neither, 0, and the difference in words."""
+
+    sign: int
+    words: str
+
+
+def _gap(ordering: Ordering, better: Path, worse: Path, results: Path) -> _Gap | None:
+    """Compare two variants over the seeds that both have, or over all where they share none.
+
+    Seeds of one number were trained alike. Three seeds of one side against one of the other would take what that one
+    seed happened to be for a difference.
+    """
+    shared = sorted({run.name for run in _finished(better)} & {run.name for run in _finished(worse)})
+    sides = [compare.contestant(str(folder), results, shared) for folder in (better, worse)]
+    found = compare.between(sides, [ordering.metric])
+    gap = _of_group(found, ordering)
+    if gap is None:
+        return None
+    alone = [
+        compare.between([compare.contestant(str(side / seed), results) for side in (better, worse)], [ordering.metric])
+        for seed in (shared if len(shared) > 1 else ())
+    ]
+    each = [one.difference for one in (_of_group(part, ordering) for part in alone) if one is not None]
+    words = f"{gap.difference:+.3g}"
+    p, spread = 1.0 if gap.p is None else gap.p, 2 * stdev(each) / len(each) ** 0.5 if len(each) > 1 else 0.0
+    apart = p < 1 - found.level
+    if gap.low is not None and gap.high is not None:
+        half = hypot((gap.high - gap.low) / 2, spread)
+        apart &= not spread or abs(gap.difference) > half
+        low, high = (gap.difference - half, gap.difference + half) if spread else (gap.low, gap.high)
+        words += f" [{low:+.3g}, {high:+.3g}]"
+    words += f" {gap.unit}" + (f" (seeds {', '.join(shared)})" if len(shared) > 1 else " (one seed)" if shared else "")
+    sign = (1 if (gap.difference > 0) == gap.falls else -1) if apart else 0
+    return _Gap(sign, words.replace("+-", "-"))
+
+
+def _finished(folder: Path) -> list[Path]:
+    return [run for run in folder.iterdir() if store.finished(run)]
+
+
+def _of_group(found: compare.Comparison, ordering: Ordering) -> compare.Difference | None:
+    return next((d for d in found.differences if (d.group, d.metric) == (ordering.group, ordering.metric)), None)
 
 
 def _verdict(ordering: Ordering, name: str, verdict: str, reasons: tuple[str, ...]) -> Verdict:

@@ -11,7 +11,7 @@ Unlike things are refused, with the reason: another card, other test data, anoth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -105,9 +105,13 @@ def compare(
     `metrics` names what is compared; without it, the metrics of the card's first convention, with `everything` all.
     Raises ResultError for what is no run, for unlike runs, and for a metric that they do not have.
     """
-    contestants = [_contestant(argument, results) for argument in arguments]
-    if len(contestants) < 2:
+    if len(arguments) < 2:
         raise ResultError("compare needs two runs or more: benchbox compare RUN RUN…")
+    return between([contestant(argument, results) for argument in arguments], metrics, everything=everything)
+
+
+def between(contestants: Sequence[Contestant], metrics: Sequence[str] = (), *, everything: bool = False) -> Comparison:
+    """Compare contestants with the first of them; otherwise as `compare`."""
     _require_like([run for contestant in contestants for run in contestant.runs])
     contestants = _distinct(contestants)
     baseline, *others = contestants
@@ -155,13 +159,14 @@ def format_table(comparison: Comparison) -> str:
 # --- what is compared --------------------------------------------------------------------------------------------
 
 
-def _contestant(argument: str, results: Path) -> Contestant:
-    """Find the runs that an argument names."""
+def contestant(argument: str, results: Path, only: Collection[str] = ()) -> Contestant:
+    """Find the runs that an argument names, `only` some of the seeds where told; raises ResultError for none."""
     for place in (Path(argument), results / argument):
         if store.finished(place):
             run = store.read(place)
             return Contestant(f"{run.method}/{run.variant} seed {run.seed}", (run,), (store.errors(run),))
         seeds = sorted(path for path in place.glob("*") if store.finished(path)) if place.is_dir() else []
+        seeds = [path for path in seeds if not only or path.name in only]
         if seeds:
             runs = tuple(store.read(path) for path in seeds)
             return Contestant(f"{runs[0].method}/{runs[0].variant}", runs, tuple(map(store.errors, runs)))

@@ -1,6 +1,7 @@
 """check: a verdict for every kind of claim, computed by hand, and the reason where two numbers may not be compared."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,8 +127,6 @@ def test_what_may_not_be_compared_says_why(tmp_path, make, facts, reason):
 
 
 def test_a_row_that_stands_apart_is_never_reproduced(tmp_path, make):
-    from dataclasses import replace
-
     make("m/a", 4.0, budget="paper")
     (found,) = verdicts(tmp_path, replace(ROW, apart="trained on more"))
     assert (found.verdict, found.reasons) == ("not comparable", ("trained on more",))
@@ -159,9 +158,32 @@ def test_an_ordering_is_tried_pair_by_pair(tmp_path, make, shift, verdict):
     assert ordered(tmp_path).verdict == verdict
 
 
-def test_one_wrong_pair_is_enough(tmp_path, make):
-    from dataclasses import replace
+def test_an_ordering_is_tried_over_the_seeds_that_both_have(tmp_path, make):
+    """The trap: the same training, once with three seeds and once with one, was "better" than itself."""
+    for seed, level in enumerate((4.0, 3.8, 3.7)):
+        make("m/a", level, seed=seed)
+    make("m/b", 4.0, seed=0)
+    found = ordered(tmp_path)
+    assert found.verdict == "too close to tell"
+    assert found.reasons[1].endswith("(one seed)")
+    assert "b - a: +0 " in found.reasons[1]
 
+
+def test_the_spread_of_seeds_widens_an_ordering(tmp_path, make):
+    """Faces alone would tell these apart; two trainings of one variant differ by more."""
+    for seed, (better, worse) in enumerate(((0.0, 0.004), (0.0, -0.002))):
+        make("m/a", 4.0, seed=seed, shift=better)
+        make("m/b", 4.0, seed=seed, shift=worse + np.random.default_rng(seed).normal(0, 1e-4, FACES))
+    found = ordered(tmp_path)
+    assert found.verdict == "too close to tell"
+    assert "[-0.501, +0.7]" in found.reasons[1]
+    assert found.reasons[1].endswith("% (seeds 0, 1)")
+    for seed in (0, 1):
+        make("m/c", 4.0, seed=seed, shift=0.004 + np.random.default_rng(seed).normal(0, 1e-4, FACES))
+    assert ordered(tmp_path, replace(ORDER, order=("m/a", "m/c"))).verdict == "holds"
+
+
+def test_one_wrong_pair_is_enough(tmp_path, make):
     make("m/a", 4.0)
     make("m/b", 4.0, shift=0.002)
     make("m/c", 4.0, shift=0.001)
