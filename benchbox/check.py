@@ -235,38 +235,42 @@ def _gap(ordering: Ordering, better: Path, worse: Path, results: Path) -> _Gap |
     """Compare two variants over the seeds that both have, or over all where they share none.
 
     Seeds of one number were trained alike. Three seeds of one side against one of the other would take what that one
-    seed happened to be for a difference.
+    seed happened to be for a difference. With several, the interval is widened by twice the standard error between
+    them, in quadrature.
     """
     shared = sorted({run.name for run in _finished(better)} & {run.name for run in _finished(worse)})
-    sides = [compare.contestant(str(folder), results, shared) for folder in (better, worse)]
-    found = compare.between(sides, [ordering.metric])
-    gap = _of_group(found, ordering)
+    gap, level = _difference(ordering, [compare.contestant(str(side), results, shared) for side in (better, worse)])
     if gap is None:
         return None
-    alone = [
-        compare.between([compare.contestant(str(side / seed), results) for side in (better, worse)], [ordering.metric])
-        for seed in (shared if len(shared) > 1 else ())
-    ]
-    each = [one.difference for one in (_of_group(part, ordering) for part in alone) if one is not None]
-    words = f"{gap.difference:+.3g}"
-    p, spread = 1.0 if gap.p is None else gap.p, 2 * stdev(each) / len(each) ** 0.5 if len(each) > 1 else 0.0
-    apart = p < 1 - found.level
-    if gap.low is not None and gap.high is not None:
-        half = hypot((gap.high - gap.low) / 2, spread)
-        apart &= not spread or abs(gap.difference) > half
-        low, high = (gap.difference - half, gap.difference + half) if spread else (gap.low, gap.high)
-        words += f" [{low:+.3g}, {high:+.3g}]"
-    words += f" {gap.unit}" + (f" (seeds {', '.join(shared)})" if len(shared) > 1 else " (one seed)" if shared else "")
-    sign = (1 if (gap.difference > 0) == gap.falls else -1) if apart else 0
-    return _Gap(sign, words.replace("+-", "-"))
+    apart = gap.p is not None and gap.p < 1 - level
+    low, high = gap.low, gap.high
+    if low is not None and high is not None and len(shared) > 1:
+        half = hypot((high - low) / 2, _spread(ordering, better, worse, shared, results))
+        apart, low, high = apart and abs(gap.difference) > half, gap.difference - half, gap.difference + half
+    bounds = "" if low is None or high is None else f" [{low:+.3g}, {high:+.3g}]"
+    seeds = {0: "", 1: " (one seed)"}.get(len(shared), f" (seeds {', '.join(shared)})")
+    words = f"{gap.difference:+.3g}{bounds} {gap.unit}{seeds}".replace("+-", "-")
+    return _Gap((1 if (gap.difference > 0) == gap.falls else -1) if apart else 0, words)
+
+
+def _spread(ordering: Ordering, better: Path, worse: Path, shared: Sequence[str], results: Path) -> float:
+    """Return twice the standard error of the difference between seeds, each compared alone."""
+    found = []
+    for seed in shared:
+        gap, _ = _difference(ordering, [compare.contestant(str(side / seed), results) for side in (better, worse)])
+        found += [gap.difference] if gap else []
+    return 2 * stdev(found) / len(found) ** 0.5 if len(found) > 1 else 0.0
+
+
+def _difference(ordering: Ordering, sides: Sequence[compare.Contestant]) -> tuple[compare.Difference | None, float]:
+    """Return what an ordering's metric differs by on its group, None where no item counts, and the level."""
+    found = compare.between(sides, [ordering.metric])
+    wanted = ordering.group, ordering.metric
+    return next((d for d in found.differences if (d.group, d.metric) == wanted), None), found.level
 
 
 def _finished(folder: Path) -> list[Path]:
     return [run for run in folder.iterdir() if store.finished(run)]
-
-
-def _of_group(found: compare.Comparison, ordering: Ordering) -> compare.Difference | None:
-    return next((d for d in found.differences if (d.group, d.metric) == (ordering.group, ordering.metric)), None)
 
 
 def _verdict(ordering: Ordering, name: str, verdict: str, reasons: tuple[str, ...]) -> Verdict:

@@ -272,9 +272,7 @@ class MethodCard:
     folder: Path
     module: str  # importable name, "benchbox_methods.glsr"; "" when given with --methods
     source: str  # the distribution or folder that it comes from
-    before: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # what was so before a parameter was there: older records lack it
+    before: Mapping[str, Any] = field(default_factory=dict)  # of params that older records lack: what was so then
 
 
 # --- what comes out ----------------------------------------------------------------------------------------------
