@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 CHUNK = 64  # rows in memory at a time while a set is written
 _LIMIT_GB = 64.0
-_FREE = 0.1  # of a disk stays free
+_FREE, _FREE_BYTES = 0.1, 2e9  # of a disk stays free: the smaller of the two
 
 
 class Streamed:
@@ -167,15 +167,20 @@ def _make_room(place: Path, needed: int) -> None:
     others = [path for path in place.parent.glob("*.[np]*") if path.stem != place.stem]
     sets = sorted(others, key=lambda path: path.stat().st_mtime)
     sizes = [path.stat().st_size for path in sets]
-    disk = shutil.disk_usage(place.parent)
-    over = max(sum(sizes) + needed - limit_bytes(), int(needed + _FREE * disk.total - disk.free))
+    spare = _spare_bytes(place.parent)
+    over = max(sum(sizes) + needed - limit_bytes(), needed - spare)
     if over > sum(sizes):
-        raise OSError(f"{needed / 1e9:.1f} GB are needed, and the disk has {disk.free / 1e9:.1f} GB free")
+        raise OSError(f"{needed / 1e6:,.1f} MB are needed, and the disk has {max(spare, 0) / 1e6:,.1f} MB to spare")
     for path, size in zip(sets, sizes, strict=True):
         if over <= 0:
             break
         path.unlink(missing_ok=True)
         over -= size
+
+
+def _spare_bytes(folder: Path) -> int:
+    disk = shutil.disk_usage(folder)
+    return int(disk.free - min(_FREE * disk.total, _FREE_BYTES))
 
 
 def _memory_bytes() -> int:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -20,7 +21,9 @@ RAMP = np.stack(np.broadcast_arrays(np.arange(90)[None, :], np.arange(80)[:, Non
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
+    """An empty cache on a disk with room, however full this machine's is."""
     monkeypatch.setenv("BENCHBOX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "_spare_bytes", lambda folder: 10**9)
     return tmp_path / "cache" / "crops-v1"
 
 
@@ -109,8 +112,10 @@ def test_a_damaged_set_is_made_again(cache):
 _CHILD = """
 import os, time
 import numpy as np
-from benchbox.kit.stored import stored
+from benchbox.kit import stored as module
 from benchbox.types import Sample
+
+module._spare_bytes = lambda folder: 10**9
 
 def pixels():
     os.write(1, b"decoded\\n")  # one write: threads do not cut lines
@@ -118,7 +123,7 @@ def pixels():
     return np.full((64, 64, 3), 9, np.uint8)
 
 samples = [Sample(str(k), np.array([10.0, 10, 40, 40]), pixels, stamp=lambda: "s") for k in range(40)]
-print(int(stored(samples, 16, 1.0).images.sum()))
+print(int(module.stored(samples, 16, 1.0).images.sum()))
 """
 
 
@@ -145,6 +150,28 @@ def test_the_folder_stays_below_its_limit(cache, monkeypatch):
     names = {path.stem for path in cache.glob("*.npy")}
     assert names == {key(Decoder().samples(10, stamp), SIZE, 1.5) for stamp in ("kept", "new")}
     np.testing.assert_array_equal(old.images, kept.images)
+
+
+def test_a_full_disk_costs_the_sets_not_used_for_longest_then_the_cache(cache, monkeypatch, capsys):
+    row_bytes = SIZE * SIZE * 3
+    stored(Decoder().samples(10, "old"), SIZE, 1.5)
+    monkeypatch.setattr(module, "_spare_bytes", lambda folder: 2 * row_bytes)
+    stored(Decoder().samples(10, "new"), SIZE, 1.5)  # fits once the old set is gone
+    assert [path.stem for path in cache.glob("*.npy")] == [key(Decoder().samples(10, "new"), SIZE, 1.5)]
+    assert "not kept" not in capsys.readouterr().err
+    assert len(stored(Decoder().samples(30), SIZE, 1.5)) == 30  # does not fit whatever goes, so nothing goes
+    assert [path.stem for path in cache.glob("*.npy")] == [key(Decoder().samples(10, "new"), SIZE, 1.5)]
+    assert "0.1 MB are needed, and the disk has 0.0 MB to spare" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "spare"),
+    [(250e9, 24e9, 22e9), (4e12, 200e9, 198e9), (10e9, 1.5e9, 0.5e9), (10e9, 0.4e9, -0.6e9)],
+)
+def test_a_tenth_of_a_small_disk_and_two_gigabytes_of_a_large_one_stay_free(monkeypatch, tmp_path, total, free, spare):
+    """A tenth of a large disk is more than the cache itself: 24 GB free, and not a megabyte was kept."""
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: SimpleNamespace(total=total, free=free))
+    assert module._spare_bytes(tmp_path) == pytest.approx(spare)
 
 
 def test_what_is_too_large_is_streamed_with_the_same_pixels(cache, monkeypatch):
