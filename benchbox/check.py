@@ -9,7 +9,7 @@ changed card), the verdict is *not comparable*, with every reason, and both numb
 An **ordering** is tried on every protocol that it names and that has runs of all its variants of one budget on one
 set of data: it *holds* when every neighbouring pair is apart in the claimed direction by the paired test, is *too
 close to tell* when no pair contradicts it, and *does not hold* when one is apart the other way. Neighbours are compared
-over the seeds that both have; with several, apart is only what is larger than interval and spread of seeds together.
+as by `benchbox compare`: over the seeds that both have, apart from their spread.
 
 A **fact** is met when the printed number is ours, rounded to its digits. Where other settings than a variant's own
 meet it, the claim names them, and the count of the variant as it stands is given, too.
@@ -232,34 +232,15 @@ class _Gap:
 
 
 def _gap(ordering: Ordering, better: Path, worse: Path, results: Path) -> _Gap | None:
-    """Compare two variants over the seeds that both have, or over all where they share none.
-
-    Seeds of one number were trained alike. Three seeds of one side against one of the other would take what that one
-    seed happened to be for a difference. With several, the interval is widened by twice the standard error between
-    them, in quadrature.
-    """
-    shared = sorted({run.name for run in _finished(better)} & {run.name for run in _finished(worse)})
-    gap, level = _difference(ordering, [compare.contestant(str(side), results, shared) for side in (better, worse)])
+    """Compare two variants; `compare` says over which seeds."""
+    gap, level = _difference(ordering, [compare.contestant(str(side), results) for side in (better, worse)])
     if gap is None:
         return None
     apart = gap.p is not None and gap.p < 1 - level
-    low, high = gap.low, gap.high
-    if low is not None and high is not None and len(shared) > 1:
-        half = hypot((high - low) / 2, _spread(ordering, better, worse, shared, results))
-        apart, low, high = apart and abs(gap.difference) > half, gap.difference - half, gap.difference + half
-    bounds = "" if low is None or high is None else f" [{low:+.3g}, {high:+.3g}]"
-    seeds = {0: "", 1: " (one seed)"}.get(len(shared), f" (seeds {', '.join(shared)})")
+    bounds = "" if gap.low is None or gap.high is None else f" [{gap.low:+.3g}, {gap.high:+.3g}]"
+    seeds = {0: "", 1: " (one seed)"}.get(len(gap.seeds), f" (seeds {', '.join(gap.seeds)})")
     words = f"{gap.difference:+.3g}{bounds} {gap.unit}{seeds}".replace("+-", "-")
     return _Gap((1 if (gap.difference > 0) == gap.falls else -1) if apart else 0, words)
-
-
-def _spread(ordering: Ordering, better: Path, worse: Path, shared: Sequence[str], results: Path) -> float:
-    """Return twice the standard error of the difference between seeds, each compared alone."""
-    found = []
-    for seed in shared:
-        gap, _ = _difference(ordering, [compare.contestant(str(side / seed), results) for side in (better, worse)])
-        found += [gap.difference] if gap else []
-    return 2 * stdev(found) / len(found) ** 0.5 if len(found) > 1 else 0.0
 
 
 def _difference(ordering: Ordering, sides: Sequence[compare.Contestant]) -> tuple[compare.Difference | None, float]:
@@ -267,10 +248,6 @@ def _difference(ordering: Ordering, sides: Sequence[compare.Contestant]) -> tupl
     found = compare.between(sides, [ordering.metric])
     wanted = ordering.group, ordering.metric
     return next((d for d in found.differences if (d.group, d.metric) == wanted), None), found.level
-
-
-def _finished(folder: Path) -> list[Path]:
-    return [run for run in folder.iterdir() if store.finished(run)]
 
 
 def _verdict(ordering: Ordering, name: str, verdict: str, reasons: tuple[str, ...]) -> Verdict:

@@ -1,17 +1,19 @@
 """Runs against a baseline on the same test items: paired differences, their intervals, and p-values kept honest.
 
 Compared are **contestants**: a single run, or all seeds of one variant, whose errors are averaged face by face before
-anything else; the spread between the seeds is told beside. For every group and metric: the difference from the
-baseline over the items that every run of both answered, its cluster-bootstrap interval, the p of the sign-flip test by
-cluster (`metrics.pairs`), and that p corrected for everything that the table shows (Holm). AUC and FR count items
-without an answer; a mean cannot, and says how many it left out.
+anything else. Two of them are compared over the seeds that both have, over all where they share none: three seeds of
+one side against one of the other would take what that one seed happened to be for a difference. For every group and
+metric: the difference from the baseline over the items that every run of both answered, its cluster-bootstrap interval,
+the p of the sign-flip test by cluster, both widened by what several seeds vary by (`metrics.pairs`), and that p
+corrected for everything that the table shows (Holm). AUC and FR count items without an answer; a mean cannot, and says
+how many it left out.
 
 Unlike things are refused, with the reason: another card, other test data, another scorer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +66,7 @@ class Difference:
     baseline: float
     other: float
     name: str  # of the other contestant
+    seeds: tuple[str, ...]  # that both have; empty: all of either side
     baseline_std: float | None  # between seeds; None for a single run
     other_std: float | None
     difference: float
@@ -95,6 +98,10 @@ class Comparison:
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
 
+    def seeds(self, name: str) -> tuple[str, ...]:
+        """Return the seeds that a contestant and the baseline were compared over; empty: all of either side."""
+        return next((d.seeds for d in self.differences if d.name == name), ())
+
 
 def compare(
     arguments: Sequence[str], results: Path, metrics: Sequence[str] = (), *, everything: bool = False
@@ -118,7 +125,7 @@ def between(contestants: Sequence[Contestant], metrics: Sequence[str] = (), *, e
     first = baseline.runs[0]
     level, cluster = _convention(first)
     chosen = _chosen(store.scores(first), metrics, everything)
-    found = [_differences(baseline, other, chosen, level) for other in others]
+    found = [_differences(*_paired(baseline, other), chosen, level) for other in others]
     return Comparison(
         protocol=first.protocol,
         card=str(first.record.get("card")),
@@ -146,10 +153,12 @@ def format_table(comparison: Comparison) -> str:
     lines = [f"baseline: {comparison.contestants[0]['name']} on {comparison.protocol}"]
     for contestant in comparison.contestants[1:]:
         rows = [_row(d, level) for d in comparison.differences if d.name == contestant["name"]]
-        lines += ["", f"{contestant['name']} against the baseline", *_aligned([head, *rows])]
+        shared = comparison.seeds(str(contestant["name"]))
+        over = f", seeds {', '.join(shared)} of both" if len(shared) > 1 else ""
+        lines += ["", f"{contestant['name']} against the baseline{over}", *_aligned([head, *rows])]
     lines += [
         "",
-        f"interval and p from whole clusters ({comparison.cluster}); p (Holm) allows for all "
+        f"interval and p from whole clusters ({comparison.cluster}) and the spread of seeds; p (Holm) allows for all "
         f"{len(comparison.differences)} comparisons shown",
         '"can tell from": the smallest difference that this test set shows in 80 of 100 cases',
     ]
@@ -159,14 +168,13 @@ def format_table(comparison: Comparison) -> str:
 # --- what is compared --------------------------------------------------------------------------------------------
 
 
-def contestant(argument: str, results: Path, only: Collection[str] = ()) -> Contestant:
-    """Find the runs that an argument names, `only` some of the seeds where told; raises ResultError for none."""
+def contestant(argument: str, results: Path) -> Contestant:
+    """Find the runs that an argument names; raises ResultError for none."""
     for place in (Path(argument), results / argument):
         if store.finished(place):
             run = store.read(place)
             return Contestant(f"{run.method}/{run.variant} seed {run.seed}", (run,), (store.errors(run),))
         seeds = sorted(path for path in place.glob("*") if store.finished(path)) if place.is_dir() else []
-        seeds = [path for path in seeds if not only or path.name in only]
         if seeds:
             runs = tuple(store.read(path) for path in seeds)
             return Contestant(f"{runs[0].method}/{runs[0].variant}", runs, tuple(map(store.errors, runs)))
@@ -177,6 +185,22 @@ def contestant(argument: str, results: Path, only: Collection[str] = ()) -> Cont
         f"{argument}: no finished run, and no variant's folder with runs in it, here or below {results}; "
         "`benchbox list results` names them: PROTOCOL/METHOD/VARIANT[/SEED]"
     )
+
+
+def _paired(baseline: Contestant, other: Contestant) -> tuple[Contestant, Contestant, tuple[str, ...]]:
+    """Keep the seeds that both have, in one order; all, and no seed named, where they share none."""
+    sides = [
+        dict(zip([run.seed for run in side.runs], zip(side.runs, side.tables, strict=True), strict=True))
+        for side in (baseline, other)
+    ]
+    shared = tuple(sorted(sides[0].keys() & sides[1].keys()))
+    if not shared:
+        return baseline, other, ()
+    first, second = (
+        Contestant(side.name, *map(tuple, zip(*(there[seed] for seed in shared), strict=True)))
+        for side, there in zip((baseline, other), sides, strict=True)
+    )
+    return first, second, shared
 
 
 def _distinct(contestants: Sequence[Contestant]) -> list[Contestant]:
@@ -259,7 +283,7 @@ def _convention(run: Run) -> tuple[float, str]:
 
 
 def _differences(
-    baseline: Contestant, other: Contestant, chosen: Mapping[str, Sequence[str]], level: float
+    baseline: Contestant, other: Contestant, seeds: tuple[str, ...], chosen: Mapping[str, Sequence[str]], level: float
 ) -> list[Difference]:
     _require_rows([*baseline.tables, *other.tables], [run.folder for run in (*baseline.runs, *other.runs)])
     found: list[Difference] = []
@@ -270,7 +294,7 @@ def _differences(
         columns = [_column(metric, *sides) for metric in metrics]
         columns = [column for column in columns if column.counts.any()]
         if columns:
-            found += _group(group, columns, clusters, other.name, level)
+            found += _group(group, columns, clusters, level, name=other.name, seeds=seeds)
     return found
 
 
@@ -302,18 +326,28 @@ def _column(metric: str, baseline: Sequence[np.ndarray], other: Sequence[np.ndar
     )
 
 
+def _spreads(sides: tuple[Sequence[float], Sequence[float]], *, paired: bool) -> list[tuple[float, float]]:
+    """Return what several seeds vary a difference by: variances of means with their degrees of freedom."""
+    several = [np.subtract(sides[1], sides[0])] if paired else [np.asarray(side) for side in sides]
+    return [(float(scores.var(ddof=1)) / len(scores), len(scores) - 1.0) for scores in several if len(scores) > 1]
+
+
 def _group(
-    group: str, columns: Sequence[_Column], clusters: np.ndarray, name: str, level: float
+    group: str, columns: Sequence[_Column], clusters: np.ndarray, level: float, *, name: str, seeds: tuple[str, ...]
 ) -> Iterable[Difference]:
     """Return the differences of one group; all intervals and p from the same resamples and flips."""
     gaps = np.stack([column.other - column.baseline for column in columns], axis=1)
     counts = np.stack([column.counts for column in columns], axis=1)
     bounds = stats.intervals(gaps, counts, clusters, level=level, resamples=RESAMPLES)
     p_values = pairs.sign_flip(gaps, clusters)
-    for place, (column, bound, p) in enumerate(zip(columns, bounds, p_values, strict=True)):
+    for place, (column, bound) in enumerate(zip(columns, bounds, strict=True)):
         total = counts[:, place].sum()
         both = np.stack([column.baseline, column.other], axis=1)
-        low, high = (None, None) if bound is None else bound
+        gap, groups = float(gaps[:, place].sum() / total), len(np.unique(clusters[column.counts > 0]))
+        (low, high), p = bound or (None, None), float(p_values[place])
+        if low is not None and high is not None:
+            spreads = _spreads(column.seeds, paired=bool(seeds))
+            low, high, p = pairs.with_seeds(gap, (low, high), p, groups, spreads, level)
         yield Difference(
             group=group,
             metric=column.metric,
@@ -322,16 +356,17 @@ def _group(
             baseline=float(column.baseline.sum() / total),
             other=float(column.other.sum() / total),
             name=name,
+            seeds=seeds,
             baseline_std=stats.between_seeds(column.seeds[0])[1],
             other_std=stats.between_seeds(column.seeds[1])[1],
-            difference=float(gaps[:, place].sum() / total),
+            difference=gap,
             low=low,
             high=high,
-            p=None if np.isnan(p) else float(p),
+            p=None if np.isnan(p) else p,
             p_holm=None,
             items=int((column.counts > 0).sum()),
             left_out=int((column.counts == 0).sum()),
-            clusters=len(np.unique(clusters[column.counts > 0])),
+            clusters=groups,
             resolvable=ranks.ties(both, np.stack([column.counts] * 2, axis=1), clusters, level=level).resolvable,
         )
 
@@ -372,6 +407,12 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
                     f"{other.name} has another {word} ({there}; baseline: {here}): the difference is not the "
                     "method's alone"
                 )
+        shared = {run.seed for run in baseline.runs} & {run.seed for run in other.runs}
+        if shared and {run.seed for run in (*baseline.runs, *other.runs)} != shared:
+            notes.append(
+                f"{baseline.name} and {other.name} are compared over the seeds that both have: "
+                f"{', '.join(sorted(shared))}"
+            )
     single = [c.name for c in (baseline, *others) if len(c.runs) == 1 and c.facts["kind"] == "trained"]
     if single:
         notes.append(

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 from click.testing import CliRunner
 
 from benchbox import compare, store
@@ -120,16 +121,39 @@ def test_many_comparisons_are_corrected_together(make, tmp_path):
 def test_a_variant_stands_for_all_its_seeds(make, tmp_path):
     for seed in range(3):
         make("a", faces() + 0.001 * seed, seed=seed)
-    b = make("b", faces() + 0.004)
-    found = compare.compare(["toy/a/v", b], tmp_path)
+        make("b", faces() + 0.004 + 0.002 * seed, seed=seed + 10)  # none in common
+    found = compare.compare(["toy/a/v", "toy/b/v"], tmp_path)
     nme = by_name(found)
     assert nme.baseline == pytest.approx(100 * faces().mean() + 0.1)
-    assert nme.baseline_std == pytest.approx(0.1)
-    assert nme.other_std is None
-    assert nme.difference == pytest.approx(0.3)
+    assert (nme.baseline_std, nme.other_std) == (pytest.approx(0.1), pytest.approx(0.2))
+    assert nme.difference == pytest.approx(0.5)
+    assert nme.seeds == ()
+    # Faces add nothing; means of three vary by 0.1²/3 and 0.2²/3, with 0.05² / (0.01²/2 + 0.04²/2) = 2.941 degrees.
+    assert nme.high - nme.difference == pytest.approx(scipy.stats.t.ppf(0.975, 50 / 17) * (0.05 / 3) ** 0.5, rel=1e-6)
     assert found.contestants[0]["seeds"] == ["0", "1", "2"]
-    assert any("one seed only of b/v seed 0" in note for note in found.notes)
     assert "± 0.100" in compare.format_table(found)
+
+
+def test_only_the_seeds_that_both_have_are_compared(make, tmp_path):
+    """Trap: one training with three seeds is "better" than itself with one of them."""
+    for seed, level in enumerate((0.0, -0.004, -0.006)):
+        make("a", faces() + level, seed=seed)
+    b = make("b", faces())
+    nme = by_name(found := compare.compare(["toy/a/v", b], tmp_path))
+    assert (nme.seeds, nme.difference, nme.verdict(0.95)) == (("0",), 0, "cannot tell")
+    assert "a/v and b/v seed 0 are compared over the seeds that both have: 0" in found.notes
+    assert any("one seed only of b/v seed 0" in note for note in found.notes)
+
+
+def test_seeds_of_one_number_are_a_pair_and_their_spread_counts(make, tmp_path):
+    """0.4, 0.5 and 0.6 % apart: 0.5 ± 4.303 · 0.1/√3. What both seeds share, 3 % of it, cancels."""
+    for seed in range(3):
+        make("a", faces() + 0.03 * seed, seed=seed)
+        make("b", faces() + 0.03 * seed + 0.004 + 0.001 * seed, seed=seed)
+    nme = by_name(compare.compare(["toy/a/v", "toy/b/v"], tmp_path))
+    assert nme.seeds == ("0", "1", "2")
+    assert (nme.low, nme.high) == (pytest.approx(0.2516, abs=1e-4), pytest.approx(0.7484, abs=1e-4))
+    assert nme.p == pytest.approx(0.0131, abs=1e-4)
 
 
 def test_stares_and_dots_are_compared_by_sequence_and_person(tmp_path):

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -123,3 +124,29 @@ def test_holm_keeps_order_and_only_raises(p):
 def test_what_would_spread_silently_is_refused():
     with pytest.raises(ValueError, match="must be finite"):
         pairs.sign_flip(np.array([[math.inf], [1.0]]), np.arange(2))
+
+
+def test_seeds_add_their_variance_by_hand():
+    """SE of the items 1 (29 degrees), of two seeds 1 (1 degree): 2 = √2², degrees 4 / (1/29 + 1) = 3.867."""
+    bounds = (3 - 2.0452296, 3 + 2.0452296)
+    low, high, p = pairs.with_seeds(3.0, bounds, 0.001, 30, [(1.0, 1.0)], 0.95)
+    t = scipy.stats.t(4 / (1 / 29 + 1))
+    assert (low, high) == (pytest.approx(3 - 2**0.5 * t.ppf(0.975)), pytest.approx(3 + 2**0.5 * t.ppf(0.975)))
+    assert p == pytest.approx(2 * t.sf(3 / 2**0.5))
+    assert pairs.with_seeds(3.0, bounds, 0.001, 30, [], 0.95) == (*bounds, 0.001)
+    assert pairs.with_seeds(3.0, bounds, 0.001, 30, [(0.0, 2.0)], 0.95) == (*bounds, 0.001)
+
+
+@pytest.mark.parametrize(("seeds", "most"), [(2, 0.14), (3, 0.08), (10, 0.06)])
+def test_equal_methods_of_few_seeds_are_seldom_told_apart(seeds, most):
+    """Half of the noise hides in two seeds: the limit that the module's head tells."""
+    rng = np.random.default_rng(seeds)
+    wrong = 0
+    for _ in range(4000):
+        trained = rng.normal(0, 1, seeds)
+        gap = trained.mean() + rng.normal(0, 0.1)
+        spread = (trained.var(ddof=1) / seeds, seeds - 1.0)
+        low, high, p = pairs.with_seeds(gap, (gap - 0.196, gap + 0.196), 0.0, 1000, [spread], 0.95)
+        wrong += p < 0.05
+        assert (p < 0.05) == (not low < 0 < high)
+    assert 0.03 < wrong / 4000 < most
