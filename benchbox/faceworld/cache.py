@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
@@ -124,6 +125,12 @@ def read(plan: Plan, *, pixels: bool) -> dict[str, np.ndarray[Any, Any]]:
     if pixels or not whole(plan):
         columns = load(plan)
         return {name: column if name == "pixels" else np.array(column) for name, column in columns.items()}
+    return {name: column.copy() for name, column in _geometry(plan).items()}
+
+
+@lru_cache(maxsize=4)
+def _geometry(plan: Plan) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the columns that take no picture: seconds of work, which scoring many runs would spend once per run."""
     parts = [plan.set.rows(part, range(size), pixels=False) for part, size in plan.parts]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
