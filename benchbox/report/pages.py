@@ -13,7 +13,7 @@ from benchbox.claims import Fact as PrintedSize
 from benchbox.references import Paper, References
 from benchbox.types import MethodCard, Protocol
 
-from . import anatomy, atlas, compare, controls, disturbed, drawing, exports, measures, prose, robustness, rows
+from . import anatomy, atlas, compare, controls, disturbed, drawing, exports, measures, prose, robustness, rows, seeds
 from .anatomy import Anatomy
 from .atlas import AtlasPage
 from .charts import Chart
@@ -24,8 +24,9 @@ from .guide import GuidePage
 from .labels import LabelsPage
 from .ranking import Ranked
 from .results import Problem, Result
-from .rows import Board, Cell, Table
+from .rows import Board, Cell, Seed, Table
 from .runs import RunPage
+from .seeds import Family
 
 Fact = tuple[str, str]
 _README_CHARS = 200_000
@@ -96,11 +97,12 @@ class BoardPage:
 
 @dataclass(frozen=True)
 class MethodRow:
-    """One run on its method's page."""
+    """One run on its method's page, or all seeds of one variant."""
 
     protocol: str
     board: str  # page
-    run: str  # page
+    name: str
+    seeds: tuple[Seed, ...]  # every run with its page; one without a name where nothing was trained
     kind: str
     details: tuple[str, ...]
     metric: str  # in words
@@ -122,6 +124,11 @@ class MethodPage:
     verdicts: tuple[Verdict, ...]  # on what papers claim of it, where something was measured
     charts: tuple[Chart, ...]
     anatomy: Anatomy
+
+    @property
+    def seeded(self) -> bool:
+        """Tell whether any row is a mean over seeds."""
+        return any(len(row.seeds) > 1 for row in self.rows)
 
 
 Page = IndexPage | BoardPage | MethodPage | RunPage | ComparePage | AtlasPage | GuidePage | LabelsPage
@@ -254,6 +261,7 @@ def method_page(
     """Lay out the page of a method; `own` are its runs, `verdicts` those on its claims."""
     protocols = {protocol.name: protocol for protocol in sources.protocols}
     url = card.paper.get("url", "") if card else ""
+    families = seeds.families(own, methods)
     known = name, sources.protocols, own, sources.references, sources.systems, methods
     return MethodPage(
         path=rows.method_path(name),
@@ -262,7 +270,10 @@ def method_page(
         title=card.title if card else name,
         link=url if url.startswith(("https://", "http://")) else "",
         readme=prose.html(readme(card)),
-        rows=tuple(_method_row(result, protocols.get(result.run.protocol)) for result in own),
+        rows=tuple(
+            _method_row(family, protocols.get(family[0].run.protocol), apart)
+            for family, apart in zip(families, seeds.differing(families, methods), strict=True)
+        ),
         verdicts=tuple(verdicts),
         charts=(*disturbed.of_method(*known), *robustness.of_method(*known)),
         anatomy=anatomy.anatomy(name, card, sources.profiles, sources.facts),
@@ -278,21 +289,22 @@ def readme(card: MethodCard | None) -> str:
         return stream.read(_README_CHARS)
 
 
-def _method_row(result: Result, protocol: Protocol | None) -> MethodRow:
-    metric, cell = None, None
+def _method_row(family: Family, protocol: Protocol | None, differing: tuple[str, ...]) -> MethodRow:
+    metric, cell, first = None, None, family[0]
     if protocol:
-        overall = result.scores.get(protocol.overall, {})
+        overall = seeds.scores(family).get(protocol.overall, {})
         ordered = measures.ordered(overall, protocol)
         metric = next(iter(ordered.values()))[0] if ordered else None
         cell = rows.cell(overall.get(metric.name)) if metric else None
     words = f"{metric.title}, {measures.short(metric.convention)}" if metric else ""
     return MethodRow(
-        protocol=protocol.title if protocol else result.run.protocol,
-        board=rows.board_path(result.run.protocol) if protocol else "",
-        run=result.page + ".html",
-        kind=result.kind,
-        details=rows.details(result),
+        protocol=protocol.title if protocol else first.run.protocol,
+        board=rows.board_path(first.run.protocol) if protocol else "",
+        name="predictions" if first.kind == "submitted" else f"variant {first.variant}",
+        seeds=rows.seeds(family) or (Seed("", first.page + ".html"),),
+        kind=first.kind,
+        details=rows.details(family, differing),
         metric=words + (f" ({protocol.overall}), {metric.unit}" if metric and protocol and metric.unit == "%" else ""),
         cell=cell,
-        apart=rows.apart(result, protocol) if protocol else "no card of this protocol is installed",
+        apart=rows.apart(first, protocol) if protocol else "no card of this protocol is installed",
     )

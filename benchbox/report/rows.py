@@ -234,15 +234,18 @@ def title(method: str, methods: Mapping[str, MethodCard]) -> str:
     return methods[method].title if method in methods else method
 
 
-def details(result: Result) -> tuple[str, ...]:
-    """Say what a run is beside its name: variant, budget, seed, data other than the official set, failures."""
-    seed = [f"seed {result.run.seed}"] if result.kind == "trained" else []
-    return (*_setting(result), *seed, *_flaws((result,)))
+def details(family: Family, differing: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Say what a row is beside variant and seeds: budget, data other than the official set, failures.
+
+    `differing` names the parameters that tell it from another row of the same variant.
+    """
+    budget = [f"budget {family[0].budget}"] if family[0].kind == "trained" else []
+    return (*budget, *differing, *_flaws(family))
 
 
-def _setting(result: Result) -> list[str]:
-    variant = [f"variant {result.variant}"] if result.kind != "submitted" else []
-    return [*variant, *([f"budget {result.budget}"] if result.kind == "trained" else [])]
+def seeds(family: Family) -> tuple[Seed, ...]:
+    """List the runs of a row that was trained, () of any other."""
+    return tuple(Seed(r.run.seed, r.page + ".html") for r in family if r.kind == "trained")
 
 
 def _flaws(family: Family) -> list[str]:
@@ -261,14 +264,14 @@ def measured(
 ) -> Row:
     """Say everything about a run, or several that differ in their seed only, but the numbers of a table.
 
-    `differing` names the parameters that tell it from another row of the same variant.
+    `differing` is as in `details`.
     """
     first = family[0]
     return Row(
         kind=first.kind,
         name=title(first.run.method, methods),
         page=first.page + ".html",
-        details=(*_setting(first), *differing, *_flaws(family)),
+        details=((f"variant {first.variant}",) if first.kind != "submitted" else ()) + details(family, differing),
         sources=(),
         cells=(),
         apart=apart(first, protocol),
@@ -276,7 +279,7 @@ def measured(
         budget=first.budget,
         data=first.data or "not recorded",
         extra="some" if protocol.extra else "none",
-        seeds=tuple(Seed(r.run.seed, r.page + ".html") for r in family if r.kind == "trained"),
+        seeds=seeds(family),
         cost=costs.cost(first, profiles),
     )
 

@@ -7,7 +7,7 @@ import pytest
 
 from benchbox import plugins
 from benchbox.references import References
-from benchbox.report import ranking, seeds, standings
+from benchbox.report import pages, ranking, seeds, standings
 from benchbox.report import results as stored
 
 
@@ -70,6 +70,20 @@ def test_the_row_is_the_mean_with_the_spread_of_its_seeds(make, read, demo):
     assert cell.ends == pytest.approx((0.95 * np.mean(values), 1.06 * np.mean(values)), rel=1e-6)
     assert row.seeded == "mean of 3 seeds: 0, 1, 2"
     assert row.pages == tuple(f"run/demo-full/demo-a/base/{seed}.html" for seed in range(3))
+
+
+def test_the_page_of_a_method_has_the_same_row(make, read, demo):
+    for seed, level in enumerate((0.040, 0.042, 0.047)):
+        make("demo-a", level, seed=seed)
+    make("demo-a", 0.05, budget="paper")
+    sources = pages.Sources((demo,), (), References({}, ()), tuple(read()), ())
+    page = pages.method_page("demo-a", None, read(), sources, {})
+    paper, quick = sorted(page.rows, key=lambda row: len(row.seeds))
+    (board,) = (row for row in table_of(read(), demo)[0].rows if len(row.seeds) == 3)
+    assert quick.cell == board.cells[2]
+    assert [seed.page for seed in quick.seeds] == list(board.pages)
+    assert (quick.name, quick.details, paper.details) == ("variant base", ("budget quick",), ("budget paper",))
+    assert page.seeded
 
 
 def test_a_single_seed_says_so(make, read, demo):
