@@ -67,14 +67,16 @@ class Loop:
         assert job.layout is not None
         self.job, self.params, self.layout = job, job.params, job.layout
         self.names = students.names(job.params)
-        self.labelled = np.arange(len(job.labelled))
+        self.known = np.arange(len(job.labelled))
         self.unlabelled = len(job.labelled) + np.arange(len(job.unlabelled))
         self.rounds = job.params["rounds"] if len(job.unlabelled) else 0
+        held_out = _held_out(job.labelled.clusters, job.params["held_out"] if self.rounds else 0.0, job.seed)
+        self.learned = np.flatnonzero(~held_out)  # by the students
+        self.judged = np.flatnonzero(held_out) if held_out.any() else self.learned  # what the teacher learns on
         samples = [*job.labelled.samples, *(job.unlabelled if self.rounds else ())]
         self.faces = Faces(samples, job.layout, job.params, job.device)
         self.points = np.full((len(samples), job.layout.count, 2), np.nan)
-        first = self.faces.to_crop[: len(job.labelled)]
-        self.points[self.labelled] = geometry.transform(first, job.labelled.values)
+        self.points[self.known] = geometry.transform(self.faces.to_crop[self.known], job.labelled.values)
         self.public = _public(job)
         self.students = {name: students.make(name, job.layout.count, job.params) for name in self.names}
 
@@ -89,12 +91,12 @@ class Loop:
         return max((k for k in range(self.rounds + 1) if self.weights(k, name).exists()), default=-1)
 
     def retrain(self, number: int, name: str, maps: Mapping[int, Tensor]) -> None:
-        """Train a student from scratch on the labelled faces and those with maps, unless that was done before."""
+        """Train a student from scratch on its labelled faces and those with maps, unless that was done before."""
         job, path = self.job, self.weights(number, name)
         if self.latest(name) < number:
             self._seed(number, name)
             self.students[name] = self._untrained(name)
-            rows = np.concatenate([self.labelled, np.array(sorted(maps), np.int64)])
+            rows = np.concatenate([self.learned, np.array(sorted(maps), np.int64)])
             seed = self._stage(number, name)
             draws = Draws(self.faces, self.points, rows, maps, seed, self.params["flip"], self.params["batch"])
             once(path, students.fit, job, f"round{number}.{name}", name, self.students[name], draws)
@@ -164,14 +166,14 @@ class Loop:
         return teacher.agreement(maps, judging, self.layout.count, self.faces)
 
     def _taught(self, number: int, name: str, maps: Tensor) -> np.ndarray:
-        """Train a teacher from scratch on the labelled faces, then let it judge."""
+        """Train a teacher from scratch on labelled faces, then let it judge."""
         path = self._teacher(number, name)
         self._seed(number, name, 1)
         made = Teacher(maps.shape[1], self.params["width"])
-        size = min(self.params["batch_teacher"], len(self.labelled))
+        size = min(self.params["batch_teacher"], len(self.judged))
         seed = [*self._stage(number, name), 1]
-        draws = Draws(self.faces, self.points, self.labelled, {}, seed, True, size)
-        once(path, teacher.fit, self.job, path.stem, made, draws, self._maps(name, self.labelled))
+        draws = Draws(self.faces, self.points, self.judged, {}, seed, True, size)
+        once(path, teacher.fit, self.job, path.stem, made, draws, self._maps(name, self.known))
         load_into(made, "teacher", load_weights(path))
         return teacher.judge(made.to(self.job.device), self.faces, self.unlabelled, maps)
 
@@ -185,6 +187,19 @@ class Loop:
         """Each training starts from the same seed whether the ones before it were made now or read from disk."""
         _, _, place = self._stage(number, name)
         torch.manual_seed(((self.job.seed * 100 + number) * 2 + place) * 2 + part)
+
+
+def _held_out(clusters: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Choose labelled faces (n,) that students do not learn from: whole clusters, until they hold that share of all."""
+    if not 0 <= share < 1:
+        raise PluginError(f"held_out = {share}: must be a share from 0 up to, not including, 1")
+    names, sizes = np.unique(clusters, return_counts=True)
+    order = np.random.default_rng([seed, 3]).permutation(len(names))
+    before = np.cumsum(sizes[order]) - sizes[order]  # faces of the clusters before each
+    found: np.ndarray = np.isin(clusters, names[order[before < share * len(clusters)]])
+    if found.all():
+        raise PluginError(f"held_out = {share}: leaves the students none of the {len(found)} labelled faces")
+    return found
 
 
 def _public(job: Job) -> Mapping[str, Tensor]:

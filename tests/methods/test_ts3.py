@@ -225,6 +225,35 @@ def test_an_oracle_teacher_picks_the_faces_it_scores_highest(tmp_path, monkeypat
     assert np.isnan(loop.points[4:]).all()
 
 
+@pytest.mark.usefixtures("small")
+def test_a_teacher_may_learn_on_faces_that_no_student_has_seen(tmp_path, monkeypatch):
+    """Section 3.4: on faces that the students know by heart it sees good maps only. Whole clusters are held out."""
+    known = examples(10)
+    known = Examples(known.samples, known.values, np.array(list("aabbccddee")))
+    seen: dict[str, set[int]] = {}
+    for module in (students, teacher):
+        fit = module.fit
+
+        def noted(*args, fit=fit):
+            drawn = next(arg for arg in args if isinstance(arg, draws.Draws))
+            seen[args[2]] = {int(row) for row in drawn.rows if row < 10}
+            fit(*args)
+
+        monkeypatch.setattr(module, "fit", noted)
+    changes = {"held_out": 0.25, "rounds": 1, "students": "hg"}
+    MODULE.train(job(tmp_path, known, examples(6, 100).samples, **changes))
+    assert seen["round0.hg"] == seen["round1.hg"]
+    assert seen["round1.hg.teacher"] == set(range(10)) - seen["round0.hg"]
+    assert len(seen["round1.hg.teacher"]) == 4  # two clusters of two reach the quarter
+    assert {row // 2 for row in seen["round0.hg"]}.isdisjoint({row // 2 for row in seen["round1.hg.teacher"]})
+
+
+@pytest.mark.parametrize(("share", "said"), [(-0.1, "must be a share"), (1.0, "must be a share"), (0.9, "leaves the")])
+def test_a_share_that_leaves_no_face_is_refused(tmp_path, share, said):
+    with pytest.raises(PluginError, match=f"held_out = {share}: {said}"):
+        MODULE.train(job(tmp_path, examples(4), examples(4, 100).samples, held_out=share))
+
+
 def trained(out, known: Examples, others) -> list[np.ndarray]:
     """Train to the end and return the weights."""
     from benchbox.kit.checkpoint import load_weights
