@@ -9,7 +9,7 @@ changed card), the verdict is *not comparable*, with every reason, and both numb
 An **ordering** is tried on every protocol that it names and that has runs of all its variants of one budget on one
 set of data: it *holds* when every neighbouring pair is apart in the claimed direction by the paired test, is *too
 close to tell* when no pair contradicts it, and *does not hold* when one is apart the other way. Neighbours are compared
-as by `benchbox compare`: over the seeds that both have, apart from their spread.
+as by `benchbox compare`, over the seeds that both have; what several seeds vary by counts, too.
 
 A **fact** is met when the printed number is ours, rounded to its digits. Where other settings than a variant's own
 meet it, the claim names them, and the count of the variant as it stands is given, too.
@@ -232,22 +232,17 @@ class _Gap:
 
 
 def _gap(ordering: Ordering, better: Path, worse: Path, results: Path) -> _Gap | None:
-    """Compare two variants; `compare` says over which seeds."""
-    gap, level = _difference(ordering, [compare.contestant(str(side), results) for side in (better, worse)])
+    """Compare two variants by an ordering's metric on its group; None where no item counts."""
+    found = compare.compare([str(better), str(worse)], results, [ordering.metric])
+    wanted = ordering.group, ordering.metric
+    gap = next((d for d in found.differences if (d.group, d.metric) == wanted), None)
     if gap is None:
         return None
-    apart = gap.p is not None and gap.p < 1 - level
+    apart = gap.p is not None and gap.p < 1 - found.level
     bounds = "" if gap.low is None or gap.high is None else f" [{gap.low:+.3g}, {gap.high:+.3g}]"
     seeds = {0: "", 1: " (one seed)"}.get(len(gap.seeds), f" (seeds {', '.join(gap.seeds)})")
     words = f"{gap.difference:+.3g}{bounds} {gap.unit}{seeds}".replace("+-", "-")
     return _Gap((1 if (gap.difference > 0) == gap.falls else -1) if apart else 0, words)
-
-
-def _difference(ordering: Ordering, sides: Sequence[compare.Contestant]) -> tuple[compare.Difference | None, float]:
-    """Return what an ordering's metric differs by on its group, None where no item counts, and the level."""
-    found = compare.between(sides, [ordering.metric])
-    wanted = ordering.group, ordering.metric
-    return next((d for d in found.differences if (d.group, d.metric) == wanted), None), found.level
 
 
 def _verdict(ordering: Ordering, name: str, verdict: str, reasons: tuple[str, ...]) -> Verdict:

@@ -98,10 +98,6 @@ class Comparison:
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
 
-    def seeds(self, name: str) -> tuple[str, ...]:
-        """Return the seeds that a contestant and the baseline were compared over; empty: all of either side."""
-        return next((d.seeds for d in self.differences if d.name == name), ())
-
 
 def compare(
     arguments: Sequence[str], results: Path, metrics: Sequence[str] = (), *, everything: bool = False
@@ -112,13 +108,9 @@ def compare(
     `metrics` names what is compared; without it, the metrics of the card's first convention, with `everything` all.
     Raises ResultError for what is no run, for unlike runs, and for a metric that they do not have.
     """
-    if len(arguments) < 2:
+    contestants = [_contestant(argument, results) for argument in arguments]
+    if len(contestants) < 2:
         raise ResultError("compare needs two runs or more: benchbox compare RUN RUN…")
-    return between([contestant(argument, results) for argument in arguments], metrics, everything=everything)
-
-
-def between(contestants: Sequence[Contestant], metrics: Sequence[str] = (), *, everything: bool = False) -> Comparison:
-    """Compare contestants with the first of them; otherwise as `compare`."""
     _require_like([run for contestant in contestants for run in contestant.runs])
     contestants = _distinct(contestants)
     baseline, *others = contestants
@@ -152,13 +144,14 @@ def format_table(comparison: Comparison) -> str:
     head = (*first, "is", "can tell from")
     lines = [f"baseline: {comparison.contestants[0]['name']} on {comparison.protocol}"]
     for contestant in comparison.contestants[1:]:
-        rows = [_row(d, level) for d in comparison.differences if d.name == contestant["name"]]
-        shared = comparison.seeds(str(contestant["name"]))
-        over = f", seeds {', '.join(shared)} of both" if len(shared) > 1 else ""
+        own = [d for d in comparison.differences if d.name == contestant["name"]]
+        over = f", seeds {', '.join(own[0].seeds)} of both" if own and len(own[0].seeds) > 1 else ""
+        rows = [_row(d, level) for d in own]
         lines += ["", f"{contestant['name']} against the baseline{over}", *_aligned([head, *rows])]
     lines += [
         "",
-        f"interval and p from whole clusters ({comparison.cluster}) and the spread of seeds; p (Holm) allows for all "
+        f"interval and p from whole clusters ({comparison.cluster}), with several seeds from their spread, too; "
+        "p (Holm) allows for all "
         f"{len(comparison.differences)} comparisons shown",
         '"can tell from": the smallest difference that this test set shows in 80 of 100 cases',
     ]
@@ -168,7 +161,7 @@ def format_table(comparison: Comparison) -> str:
 # --- what is compared --------------------------------------------------------------------------------------------
 
 
-def contestant(argument: str, results: Path) -> Contestant:
+def _contestant(argument: str, results: Path) -> Contestant:
     """Find the runs that an argument names; raises ResultError for none."""
     for place in (Path(argument), results / argument):
         if store.finished(place):
@@ -189,18 +182,20 @@ def contestant(argument: str, results: Path) -> Contestant:
 
 def _paired(baseline: Contestant, other: Contestant) -> tuple[Contestant, Contestant, tuple[str, ...]]:
     """Keep the seeds that both have, in one order; all, and no seed named, where they share none."""
-    sides = [
-        dict(zip([run.seed for run in side.runs], zip(side.runs, side.tables, strict=True), strict=True))
-        for side in (baseline, other)
-    ]
-    shared = tuple(sorted(sides[0].keys() & sides[1].keys()))
+    shared = _shared(baseline, other)
     if not shared:
         return baseline, other, ()
-    first, second = (
-        Contestant(side.name, *map(tuple, zip(*(there[seed] for seed in shared), strict=True)))
-        for side, there in zip((baseline, other), sides, strict=True)
-    )
-    return first, second, shared
+    return _only(baseline, shared), _only(other, shared), shared
+
+
+def _shared(baseline: Contestant, other: Contestant) -> tuple[str, ...]:
+    return tuple(sorted({run.seed for run in baseline.runs} & {run.seed for run in other.runs}))
+
+
+def _only(side: Contestant, seeds: Sequence[str]) -> Contestant:
+    there = {run.seed: (run, table) for run, table in zip(side.runs, side.tables, strict=True)}
+    runs, tables = zip(*(there[seed] for seed in seeds), strict=True)
+    return Contestant(side.name, runs, tables)
 
 
 def _distinct(contestants: Sequence[Contestant]) -> list[Contestant]:
@@ -407,11 +402,10 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
                     f"{other.name} has another {word} ({there}; baseline: {here}): the difference is not the "
                     "method's alone"
                 )
-        shared = {run.seed for run in baseline.runs} & {run.seed for run in other.runs}
-        if shared and {run.seed for run in (*baseline.runs, *other.runs)} != shared:
+        shared = _shared(baseline, other)
+        if shared and max(len(baseline.runs), len(other.runs)) > len(shared):
             notes.append(
-                f"{baseline.name} and {other.name} are compared over the seeds that both have: "
-                f"{', '.join(sorted(shared))}"
+                f"{baseline.name} and {other.name} are compared over the seeds that both have: {', '.join(shared)}"
             )
     single = [c.name for c in (baseline, *others) if len(c.runs) == 1 and c.facts["kind"] == "trained"]
     if single:

@@ -102,7 +102,8 @@ class MethodRow:
     protocol: str
     board: str  # page
     name: str
-    seeds: tuple[Seed, ...]  # every run with its page; one without a name where nothing was trained
+    page: str  # of the first run
+    seeds: tuple[Seed, ...]  # () where nothing was trained
     kind: str
     details: tuple[str, ...]
     metric: str  # in words
@@ -300,8 +301,9 @@ def _method_row(family: Family, protocol: Protocol | None, differing: tuple[str,
     return MethodRow(
         protocol=protocol.title if protocol else first.run.protocol,
         board=rows.board_path(first.run.protocol) if protocol else "",
-        name="predictions" if first.kind == "submitted" else f"variant {first.variant}",
-        seeds=rows.seeds(family) or (Seed("", first.page + ".html"),),
+        name=rows.named(first) or "predictions",
+        page=first.page + ".html",
+        seeds=rows.seeds(family),
         kind=first.kind,
         details=rows.details(family, differing),
         metric=words + (f" ({protocol.overall}), {metric.unit}" if metric and protocol and metric.unit == "%" else ""),

@@ -234,6 +234,11 @@ def title(method: str, methods: Mapping[str, MethodCard]) -> str:
     return methods[method].title if method in methods else method
 
 
+def named(result: Result) -> str:
+    """Name a run's variant, "" where it was handed in."""
+    return f"variant {result.variant}" if result.kind != "submitted" else ""
+
+
 def details(family: Family, differing: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Say what a row is beside variant and seeds: budget, data other than the official set, failures.
 
@@ -271,7 +276,7 @@ def measured(
         kind=first.kind,
         name=title(first.run.method, methods),
         page=first.page + ".html",
-        details=((f"variant {first.variant}",) if first.kind != "submitted" else ()) + details(family, differing),
+        details=(*filter(None, [named(first)]), *details(family, differing)),
         sources=(),
         cells=(),
         apart=apart(first, protocol),
