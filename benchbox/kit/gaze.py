@@ -20,6 +20,7 @@ from torch import Tensor
 from benchbox import geometry
 from benchbox.errors import DataError
 
+from .clusters import whole_clusters
 from .pixels import Views, crops
 from .stored import stored
 
@@ -183,13 +184,8 @@ class Gazes:
 
 
 def held_out(examples: Examples, share: float, rng: np.random.Generator) -> tuple[Examples, Examples]:
-    """Split off whole persons (clusters): about `share` of them, one at least; rows where there is one person only."""
-    names = np.unique(examples.clusters)
-    if len(names) > 1:
-        chosen = rng.choice(names, max(1, round(share * len(names))), replace=False)
-        out = np.isin(examples.clusters, chosen)
-    else:
-        out = rng.permutation(len(examples)) < max(1, round(share * len(examples)))
+    """Split off whole persons (clusters): what stays and what is held out, as `whole_clusters` chooses."""
+    out = whole_clusters(examples.clusters, share, rng)
     return _rows(examples, ~out), _rows(examples, out)
 
 

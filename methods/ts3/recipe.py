@@ -17,6 +17,7 @@ from torch import Tensor
 from benchbox import geometry
 from benchbox.errors import PluginError
 from benchbox.kit.checkpoint import load_into, load_weights, once, save_weights
+from benchbox.kit.clusters import whole_clusters
 from benchbox.kit.published import read_weights
 from benchbox.types import Job
 
@@ -27,6 +28,7 @@ from .model import Cpm, Teacher
 WEIGHTS = "ts3.safetensors"
 SCRATCH = "scratch"  # as `weights`: nothing to begin from
 FACTS = ("students", "background", "width", "side", "crop_side", "expansion", "radius")
+HELD_OUT = 3  # of the seeds: which labelled faces are held out
 SELECTIONS = ("teacher", "own", "other")
 
 
@@ -70,9 +72,9 @@ class Loop:
         self.known = np.arange(len(job.labelled))
         self.unlabelled = len(job.labelled) + np.arange(len(job.unlabelled))
         self.rounds = job.params["rounds"] if len(job.unlabelled) else 0
-        held_out = _held_out(job.labelled.clusters, job.params["held_out"] if self.rounds else 0.0, job.seed)
-        self.learned = np.flatnonzero(~held_out)  # by the students
-        self.judged = np.flatnonzero(held_out) if held_out.any() else self.learned  # what the teacher learns on
+        apart = _held_out(job) if self.rounds else np.zeros(len(job.labelled), bool)  # without rounds, no teacher
+        self.learned = np.flatnonzero(~apart)  # by the students
+        self.judged = np.flatnonzero(apart) if apart.any() else self.learned  # what the teacher learns on
         samples = [*job.labelled.samples, *(job.unlabelled if self.rounds else ())]
         self.faces = Faces(samples, job.layout, job.params, job.device)
         self.points = np.full((len(samples), job.layout.count, 2), np.nan)
@@ -189,16 +191,16 @@ class Loop:
         torch.manual_seed(((self.job.seed * 100 + number) * 2 + place) * 2 + part)
 
 
-def _held_out(clusters: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Choose labelled faces (n,) that students do not learn from: whole clusters, until they hold that share of all."""
+def _held_out(job: Job) -> np.ndarray:
+    """Choose the labelled faces (n,) that students do not learn from, none where the share is 0."""
+    share, count = job.params["held_out"], len(job.labelled)
     if not 0 <= share < 1:
         raise PluginError(f"held_out = {share}: must be a share from 0 up to, not including, 1")
-    names, sizes = np.unique(clusters, return_counts=True)
-    order = np.random.default_rng([seed, 3]).permutation(len(names))
-    before = np.cumsum(sizes[order]) - sizes[order]  # faces of the clusters before each
-    found: np.ndarray = np.isin(clusters, names[order[before < share * len(clusters)]])
+    if not share:
+        return np.zeros(count, bool)
+    found = whole_clusters(job.labelled.clusters, share, np.random.default_rng([job.seed, HELD_OUT]))
     if found.all():
-        raise PluginError(f"held_out = {share}: leaves the students none of the {len(found)} labelled faces")
+        raise PluginError(f"held_out = {share}: leaves the students none of the {count} labelled faces")
     return found
 
 
