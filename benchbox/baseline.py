@@ -16,7 +16,7 @@ from typing import Any
 
 from . import external, protocol, store
 from .errors import BenchboxError, DataError, ResultError
-from .metrics import terms
+from .metrics import aggregate
 from .types import Run
 
 SCHEMA = 1
@@ -165,7 +165,7 @@ def _values(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple
                 if old != new:
                     yield f"{group} {name} was {old}, is {new}", True
             elif abs(new - old) > _RELATIVE * max(abs(old), 1e-3):
-                worse = (new > old) == terms.falls(name)
-                unit = terms.unit(name)
+                worse = (new > old) == aggregate.falls(name)
+                unit = aggregate.unit(name)
                 sign = "worse" if worse else "better"
                 yield f"{group} {name} was {old:.4g}, is {new:.4g} {unit} ({sign})".replace(" 1 (", " ("), worse

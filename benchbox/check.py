@@ -28,7 +28,7 @@ from typing import Any
 from . import claims, compare, plugins, protocol, references, store
 from .claims import Claims, Fact, Ordering
 from .errors import BenchboxError, ProtocolError, ResultError
-from .metrics import terms
+from .metrics import aggregate
 from .references import ReferenceRow, References
 from .types import Run
 
@@ -125,7 +125,7 @@ def _cell(row: ReferenceRow, system: str, name: str, seeds: Sequence[Run]) -> Ve
         measured=measured,
         low=low,
         high=high,
-        unit=terms.unit(row.metric),
+        unit=aggregate.unit(row.metric),
         verdict=verdict,
         reasons=tuple(reasons),
     )
@@ -184,7 +184,7 @@ def _beside(row: ReferenceRow, measured: float, low: float | None, high: float |
     half /= 100 if row.metric.startswith("auc_") and row.unit == "%" else 1
     if (low if low is not None else measured) - half <= row.value <= (high if high is not None else measured) + half:
         return "reproduced"
-    return "better" if (measured < row.value) == terms.falls(row.metric) else "worse"
+    return "better" if (measured < row.value) == aggregate.falls(row.metric) else "worse"
 
 
 # --- orderings ---------------------------------------------------------------------------------------------------

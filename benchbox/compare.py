@@ -4,7 +4,7 @@ Compared are **contestants**: a single run, or all seeds of one variant, whose e
 anything else. Two of them are compared over the seeds that both have, over all where they share none: three seeds of
 one side against one of the other would take what that one seed happened to be for a difference. For every group and
 metric: the difference from the baseline over the items that every run of both answered, its cluster-bootstrap interval,
-the p of the sign-flip test by cluster, both widened by what several seeds vary by (`metrics.pairs`), and that p
+the p of the sign-flip test by cluster, both widened by what several seeds vary by (`metrics.paired_tests`), and that p
 corrected for everything that the table shows (Holm). AUC and FR count items without an answer; a mean cannot, and says
 how many it left out.
 
@@ -23,7 +23,7 @@ import numpy as np
 from . import protocol as protocols
 from . import store
 from .errors import ProtocolError, ResultError
-from .metrics import pairs, ranks, stats, terms
+from .metrics import aggregate, bootstrap, paired_tests, ranks
 from .types import Run
 
 if TYPE_CHECKING:
@@ -306,12 +306,12 @@ class _Column:
 
 def _column(metric: str, baseline: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> _Column:
     tables = [*baseline, *other]
-    both: Bools = np.logical_and.reduce([terms.answered(metric, table) for table in tables])
+    both: Bools = np.logical_and.reduce([aggregate.answered(metric, table) for table in tables])
     counts = np.zeros(len(both))
     values = np.zeros((len(tables), len(both)))
     scores = []
     for place, table in enumerate(tables):
-        found = terms.of(metric, table[both])
+        found = aggregate.of(metric, table[both])
         values[place, both], counts[both] = found.values, found.counts
         scores.append(found.score)
     known = tuple(score for score in scores if score is not None)
@@ -333,8 +333,8 @@ def _group(
     """Return the differences of one group; all intervals and p from the same resamples and flips."""
     gaps = np.stack([column.other - column.baseline for column in columns], axis=1)
     counts = np.stack([column.counts for column in columns], axis=1)
-    bounds = stats.intervals(gaps, counts, clusters, level=level, resamples=RESAMPLES)
-    p_values = pairs.sign_flip(gaps, clusters)
+    bounds = bootstrap.intervals(gaps, counts, clusters, level=level, resamples=RESAMPLES)
+    p_values = paired_tests.sign_flip(gaps, clusters)
     for place, (column, bound) in enumerate(zip(columns, bounds, strict=True)):
         total = counts[:, place].sum()
         both = np.stack([column.baseline, column.other], axis=1)
@@ -342,18 +342,18 @@ def _group(
         (low, high), p = bound or (None, None), float(p_values[place])
         if low is not None and high is not None:
             spreads = _spreads(column.seeds, paired=bool(seeds))
-            low, high, p = pairs.with_seeds(gap, (low, high), p, groups, spreads, level)
+            low, high, p = paired_tests.with_seeds(gap, (low, high), p, groups, spreads, level)
         yield Difference(
             group=group,
             metric=column.metric,
-            unit=terms.unit(column.metric),
-            falls=terms.falls(column.metric),
+            unit=aggregate.unit(column.metric),
+            falls=aggregate.falls(column.metric),
             baseline=float(column.baseline.sum() / total),
             other=float(column.other.sum() / total),
             name=name,
             seeds=seeds,
-            baseline_std=stats.between_seeds(column.seeds[0])[1],
-            other_std=stats.between_seeds(column.seeds[1])[1],
+            baseline_std=bootstrap.between_seeds(column.seeds[0])[1],
+            other_std=bootstrap.between_seeds(column.seeds[1])[1],
             difference=gap,
             low=low,
             high=high,
@@ -369,7 +369,7 @@ def _group(
 def _corrected(differences: Sequence[Difference]) -> list[Difference]:
     """Correct every p for all that is shown."""
     raw = np.array([np.nan if d.p is None else d.p for d in differences])
-    corrected = pairs.holm(raw)
+    corrected = paired_tests.holm(raw)
     return [replace(d, p_holm=None if np.isnan(p) else float(p)) for d, p in zip(differences, corrected, strict=True)]
 
 

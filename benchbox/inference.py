@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import PluginError
-from .metrics import conventions
+from .metrics import gaze_convention_search
 from .types import Job, Predict, Sample
 
 if TYPE_CHECKING:
@@ -98,5 +98,7 @@ def convention_warning(predict: Predict, job: Job, *, blame: str) -> str:
     values = collect(predict, [job.labelled.samples[row] for row in rows], job.labelled.values.shape[1:], blame=blame)
     if np.isnan(values).any(axis=1).all():
         return ""
-    resolve = conventions.resolve_directions if job.task == "gaze3d" else conventions.resolve_points
+    resolve = (
+        gaze_convention_search.resolve_directions if job.task == "gaze3d" else gaze_convention_search.resolve_points
+    )
     return resolve(job.labelled.values[rows], values, clusters=job.labelled.clusters[rows]).warning

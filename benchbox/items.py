@@ -2,7 +2,7 @@
 
 One row per item in the order of the truth: an error per convention (infinite where the item has no answer, NaN where
 the error does not exist for it), the value of its sequence where the card asks for one, `failed`, `cluster`,
-`sequence` (below 0: in none) and `in_<group>`. Every score is a ratio of sums over these rows (`metrics.terms`), so the
+`sequence` (below 0: in none) and `in_<group>`. Every score is a ratio of sums over these rows (`metrics.aggregate`), so the
 table alone is enough for intervals, paired tests and ranks. It holds no truth and no prediction, and neither can be
 had back from it.
 """
@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbox.metrics.aggregate import BY_SEQUENCE
+
 from .errors import DataError, ProtocolError, ResultError
 from .layouts import LAYOUTS
-from .metrics import gaze, landmarks, points, stats, video
-from .metrics.terms import BY_SEQUENCE
+from .metrics import bootstrap, gaze, jitter, landmarks, per_point
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -54,7 +55,7 @@ def table(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndar
     told = [name for name in protocol.metrics if name in BY_SEQUENCE]
     if told:
         columns |= _sequences(protocol, told, truth, values, failed)
-    codes = stats.numbered(truth.clusters).astype(np.int32)
+    codes = bootstrap.numbered(truth.clusters).astype(np.int32)
     columns |= {"failed": failed, "cluster": codes}
     columns |= {f"in_{group}": inside for group, inside in truth.groups.items()}
     rows = np.empty(len(failed), [(name, column.dtype) for name, column in columns.items()])
@@ -64,7 +65,7 @@ def table(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndar
 
 
 def by_point(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndarray | None:
-    """Return what is known of each landmark over whole groups (`metrics.points`), by the card's first normaliser.
+    """Return what is known of each landmark over whole groups (`metrics.per_point`), by the card's first normaliser.
 
     None where nothing is: no landmarks, no normaliser, too few faces. Raises what `table` raises.
     """
@@ -74,7 +75,7 @@ def by_point(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.n
     layout = _layout(protocol)
     values, failed = _in_order(protocol, truth, predictions)
     scale = landmarks.normaliser(protocol.normalisers[0], truth.values, layout, truth.boxes, truth.ids)
-    found = points.statistics(truth.values, values, scale, layout, truth.groups, failed)
+    found = per_point.statistics(truth.values, values, scale, layout, truth.groups, failed)
     return found if len(found) else None
 
 
@@ -256,7 +257,7 @@ def _sequences(
     found: dict[str, np.ndarray] = {"sequence": codes}
     for name in names:
         if name == "jitter_px":
-            told = video.jitter_px(*of, _frame_numbers(truth.ids[rows], codes[rows]))
+            told = jitter.jitter_px(*of, _frame_numbers(truth.ids[rows], codes[rows]))
         else:
             told = _OF_SEQUENCE[name](*of)
         found[name] = np.where((codes >= 0) & ~failed, told[codes], np.nan)
@@ -266,7 +267,7 @@ def _sequences(
 _OF_SEQUENCE: Mapping[str, Callable[[Floats, Floats, npt.NDArray[np.int32], int], Floats]] = {
     "error_cm_dot": gaze.dot_cm,
     "msd_cm": lambda truth, predictions, codes, count: gaze.msd(predictions, codes, count),  # noqa: ARG005
-    "bias_px": video.bias_px,
+    "bias_px": jitter.bias_px,
 }
 
 

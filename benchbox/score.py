@@ -18,7 +18,7 @@ import numpy as np
 
 from . import items
 from .errors import ResultError
-from .metrics import stats, terms
+from .metrics import aggregate, bootstrap
 from .types import Score, Scores
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
     found, totals = {}, {}
     for group, inside in truth.groups.items():
         found[group], totals[group] = _summary(protocol, _within(columns, inside))
-    resampled = stats.resample_tables(list(totals.values()), resamples=protocol.resamples, seed=_SEED)
+    resampled = bootstrap.resample_tables(list(totals.values()), resamples=protocol.resamples, seed=_SEED)
     return Scores(
         groups={
             group: _bounded(found[group], scores, protocol.interval)
@@ -53,7 +53,7 @@ def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
 
 
 def by_point(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndarray | None:
-    """Return the statistics of each landmark per group, None where there are none; see `metrics.points`."""
+    """Return the statistics of each landmark per group, None where there are none; see `metrics.per_point`."""
     return items.by_point(protocol, truth, predictions)
 
 
@@ -126,7 +126,7 @@ def format_table(scores: Scores, protocol: Protocol) -> str:
 
 
 def _gaze_table(scores: Scores, protocol: Protocol) -> list[str]:
-    rows = [("group", "n", "failed", *(f"{name} ({terms.unit(name)})" for name in protocol.metrics))]
+    rows = [("group", "n", "failed", *(f"{name} ({aggregate.unit(name)})" for name in protocol.metrics))]
     for group, metrics in scores.groups.items():
         inside = scores.errors[f"in_{group}"]
         counts = (str(int(inside.sum())), str(int((inside & scores.errors["failed"]).sum())))
@@ -155,11 +155,11 @@ def _summary(protocol: Protocol, columns: Mapping[str, np.ndarray]) -> tuple[dic
     One metric's terms are held at a time, so that memory does not grow with the number of metrics.
     """
     names = metric_names(protocol)
-    units = stats.bins(columns["cluster"], _SEED) if protocol.resamples else np.empty(0, np.intp)
+    units = bootstrap.bins(columns["cluster"], _SEED) if protocol.resamples else np.empty(0, np.intp)
     count = int(units.max(initial=-1)) + 1
     totals, found = np.empty((count, 2 * len(names))), {}
     for place, name in enumerate(names):
-        one = terms.of(name, columns)
+        one = aggregate.of(name, columns)
         found[name] = Score(one.score, one.unit)
         if count:
             for column, values in ((place, one.values), (place + len(names), one.counts)):
@@ -169,7 +169,7 @@ def _summary(protocol: Protocol, columns: Mapping[str, np.ndarray]) -> tuple[dic
 
 def _bounded(found: Mapping[str, Score], resampled: Floats, level: float) -> dict[str, Score]:
     """Return the scores of a group with their intervals, all from the same resamples (R, M)."""
-    bounds = stats.percentiles(resampled, level)
+    bounds = bootstrap.percentiles(resampled, level)
     return {
         name: score if bound is None else replace(score, low=bound[0], high=bound[1])
         for (name, score), bound in zip(found.items(), bounds, strict=True)

@@ -372,7 +372,7 @@ def errors(run: Run) -> np.ndarray:
 
 
 def points(run: Run) -> np.ndarray:
-    """Return the statistics of each landmark (`metrics.points`); raises ResultError when missing or damaged."""
+    """Return the statistics of each landmark (`metrics.per_point`); raises ResultError when missing or damaged."""
     return _table(run.folder / _POINTS, "statistics of points")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from benchbox import external, pipeline, plugins, store
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
-from benchbox.metrics import points
+from benchbox.metrics import per_point
 
 # Answers with the centre of the box at every point: its predictions and errors are known.
 CENTRE = """
@@ -124,7 +124,7 @@ def test_statistics_of_points_are_derived_with_the_scores_and_once_more_where_th
     world.method("centre", CENTRE)
     place = pipeline.run(request_for("centre")).run.folder
     assert not (place / "points.npy").exists(), "six faces are too few"
-    monkeypatch.setattr(points, "LEAST", 6)
+    monkeypatch.setattr(per_point, "LEAST", 6)
     again = pipeline.run(request_for("centre"))
     table = store.points(again.run)
     errors = store.errors(again.run)

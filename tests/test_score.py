@@ -13,7 +13,7 @@ from benchbox import datasets, items, predictions, protocol, score
 from benchbox.datasets import split
 from benchbox.errors import DataError, ProtocolError, ResultError
 from benchbox.layouts import IBUG68
-from benchbox.metrics import terms
+from benchbox.metrics import aggregate
 from benchbox.types import Predictions, Protocol, Truth
 
 CARD = Protocol(
@@ -338,7 +338,7 @@ def test_a_group_is_scored_as_if_it_stood_alone():
     inside = np.array([True, False, True, True])
     columns = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names}
     for name in score.metric_names(CARD):
-        one, other = terms.of(name, rows[inside]), terms.of(name, score._within(columns, inside))
+        one, other = aggregate.of(name, rows[inside]), aggregate.of(name, score._within(columns, inside))
         np.testing.assert_array_equal(one.values, other.values)
         assert one.score == other.score
 
@@ -552,7 +552,7 @@ def test_errors_keep_what_intervals_and_comparisons_need_and_no_truth():
     for group, metrics in found.groups.items():
         rows = found.errors[found.errors[f"in_{group}"]]
         for name, entry in metrics.items():
-            assert terms.of(name, rows).score == pytest.approx(entry.value, rel=1e-14)
+            assert aggregate.of(name, rows).score == pytest.approx(entry.value, rel=1e-14)
 
 
 def test_stares_are_resampled_by_person():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox.metrics import conventions, gaze, terms
+from benchbox.metrics import aggregate, gaze, gaze_convention_search
 
 from .grid import Axes, Choice, Measure
 
@@ -52,7 +52,7 @@ def axes(protocol: Protocol, truth: Truth, predictions: Predictions, metric: str
         "rule": (next(iter(rules)), rules),
         "average": (own, averages),
         "middle": ("mean", _MIDDLES),
-        "unit": (terms.unit(metric), units),
+        "unit": (aggregate.unit(metric), units),
         "group": (group, {name: f"only the items of {name}" for name in truth.groups}),
     }
     return {
@@ -96,7 +96,11 @@ def measure(protocol: Protocol, truth: Truth, predictions: Predictions) -> Measu
 def warnings(protocol: Protocol, truth: Truth, predictions: Predictions) -> tuple[str, ...]:
     """Say which reading of the predictions would agree far better with the labels, if one does."""
     given = np.where(predictions.failed[:, None], np.nan, predictions.values)
-    resolve = conventions.resolve_directions if protocol.task == "gaze3d" else conventions.resolve_points
+    resolve = (
+        gaze_convention_search.resolve_directions
+        if protocol.task == "gaze3d"
+        else gaze_convention_search.resolve_points
+    )
     said = resolve(truth.values, given, clusters=truth.clusters).warning
     return (said,) if said else ()
 
@@ -122,12 +126,12 @@ def _readings(protocol: Protocol, wanted: Floats, given: Floats) -> Iterator[tup
     """Yield the readings of the predictions; general permutations of axes are left to the resolver's warning."""
     if protocol.task == "gaze2d":
         known = np.isfinite(given).all(axis=1)
-        for name, means, values in conventions.points(wanted[known], given[known]):
+        for name, means, values in gaze_convention_search.points(wanted[known], given[known]):
             whole = np.full(given.shape, np.nan)
             whole[known] = values
             yield name, means, whole
         return
-    for name, means, values in conventions.directions(given):
+    for name, means, values in gaze_convention_search.directions(given):
         if not name.startswith("axes") or name in ("axes (-x, -y, -z)", "axes (x, y, -z)"):
             yield name, means, values
 

@@ -43,8 +43,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .pairs import holm
-from .stats import cluster_sums
+from .bootstrap import cluster_sums
+from .paired_tests import holm
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchbox.claims import Fact
+from benchbox.metrics import metric_names
 from benchbox.types import MethodCard
-
-from . import measures
 
 NOT_MEASURED = "not measured"
 _LAYERS = 600  # rows of one table: beyond that nobody reads
@@ -110,7 +109,7 @@ def _cells(document: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         *(NOT_MEASURED if count is None else f"{count:,}" for count in counts),
         NOT_MEASURED if megabytes is None else f"{megabytes:.2f}",
-        NOT_MEASURED if latency is None else measures.milliseconds(latency),
+        NOT_MEASURED if latency is None else metric_names.milliseconds(latency),
     )
 
 

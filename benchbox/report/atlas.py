@@ -11,12 +11,12 @@ import numpy as np
 
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
-from benchbox.metrics import landmarks
+from benchbox.metrics import landmarks, metric_names
+from benchbox.metrics.metric_names import Metric
 from benchbox.types import MethodCard, Protocol
 
-from . import drawing, faces, measures, ours, results
+from . import drawing, faces, ours, results
 from .faces import Answer, Face
-from .measures import Metric
 from .results import Problem
 from .rows import board_path
 from .samples import Samples
@@ -98,7 +98,7 @@ def laid(
         path=path(protocol.name),
         protocol=protocol,
         board=board_path(protocol.name),
-        measure=f"{metric.title}, {measures.short(metric.convention)}" if metric else "",
+        measure=f"{metric.title}, {metric_names.short(metric.convention)}" if metric else "",
         methods=tuple(methods),
         groups=tuple(dict.fromkeys(group for face in shown for group in face.groups)),
         poses=tuple(pose for pose in ("frontal", "turned left", "turned right") if pose in {f.pose for f in shown}),
@@ -171,7 +171,7 @@ def _face(
     drawn = []
     for style, (place, label, _) in enumerate(answers, start=1):
         error = samples.columns[place].errors[row]
-        text = measures.number(float(error), samples.metric.unit) if math.isfinite(error) else "no answer"
+        text = metric_names.number(float(error), samples.metric.unit) if math.isfinite(error) else "no answer"
         path = "" if np.isnan(points[style - 1]).any() else faces.dots(points[style - 1], where)
         drawn.append(Answer(style, label, text, path))
     return Face(
@@ -196,7 +196,7 @@ def _fits(protocol: Protocol, metric: Metric, truth: Floats, points: Floats, err
 
     Errors over another size than a distance between points, or over a part of them, are not made again here.
     """
-    normaliser, subset, visible = measures.split(metric.convention)
+    normaliser, subset, visible = metric_names.split(metric.convention)
     if normaliser not in ("inter_ocular", "inter_pupil") or subset or visible:
         return True
     known = ~np.isnan(points).any(axis=(1, 2))

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from benchbox.metrics import metric_names
 from benchbox.types import MethodCard, Protocol
 
-from . import drawing, measures
+from . import drawing
 from .results import Problem, Result
 from .rows import board_path
 from .samples import Samples
@@ -61,7 +62,7 @@ def page(
         path=path(protocol.name),
         protocol=protocol,
         board=board_path(protocol.name),
-        measure=f"{metric.title}, {measures.short(metric.convention)}",
+        measure=f"{metric.title}, {metric_names.short(metric.convention)}",
         names=tuple(names),
         thinned=thinned,
         data=json.dumps(_data(protocol, samples, names, thinned), separators=(",", ":")).replace("<", "\\u003c"),
@@ -86,7 +87,7 @@ def _data(protocol: Protocol, samples: Samples, names: list[str], thinned: int) 
         "clusters": clusters.tolist(),
         "groups": groups,
         "overall": protocol.overall,
-        "end": measures.curve_end(protocol) * 100
+        "end": metric_names.curve_end(protocol) * 100
         if samples.metric.unit == "%"
         else drawing.tail([column.errors for column in samples.columns]),
         "runs": [

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from . import measures, rows
+from benchbox.metrics import metric_names
+
+from . import rows
 from .rows import Board, Table
 
 _FILTERS = (
@@ -44,7 +46,7 @@ class Filter:
 
 def switches(board: Board, table: Table) -> tuple[Switch, ...]:
     """Ask for normaliser, points and visibility one by one; each answer changes nothing else where it can."""
-    known = {t.convention: measures.split(t.convention) for t in board.tables}
+    known = {t.convention: metric_names.split(t.convention) for t in board.tables}
     here = known[table.convention]
     found = []
     for part, title in enumerate(("Error over", "Points", "Which points")):
@@ -70,7 +72,7 @@ def page(board: Board, convention: str) -> str:
 
 def _text(part: int, answer: str | int | bool) -> str:
     if part == 0:
-        return measures.SHORT.get(str(answer), str(answer))
+        return metric_names.SHORT.get(str(answer), str(answer))
     if part == 1:
         return str(answer) if answer else "all"
     return "visible only" if answer else "all"

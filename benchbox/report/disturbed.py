@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 
+from benchbox.metrics import metric_names
+from benchbox.metrics.metric_names import Metric
 from benchbox.references import ReferenceRow, References
 from benchbox.types import MethodCard, Protocol
 
-from . import lines, measures, results, rows
+from . import lines, results, rows
 from .charts import Chart
 from .lines import Line, Stop
-from .measures import Metric
 from .results import Result
 
 OPTIONS = {
@@ -72,7 +73,7 @@ def of_method(
             continue
         told = [row for row in references.rows if its(row) and protocol.name in map(base_of, row.protocols)]
         names = [row.metric for row in told] or [f"nme_{protocol.normalisers[0]}"]
-        metric = measures.parse(names[0])
+        metric = metric_names.parse(names[0])
         drawn += [
             replace(chart, name=f"{chart.name}-{protocol.name}", title=f"{chart.title}, {protocol.title}")
             for chart in _charts(
@@ -100,7 +101,7 @@ def _charts(protocol: Protocol, metric: Metric, known: Callable[[str], list[Line
                 title,
                 sorted(told, key=lambda line: (line.stops[-1].value, line.label)),
                 x_title=words,
-                y_title=f"{metric.title} of {measures.short(metric.convention)}, {protocol.overall}, % (log scale)",
+                y_title=f"{metric.title} of {metric_names.short(metric.convention)}, {protocol.overall}, % (log scale)",
                 unit=metric.unit,
                 note="Trained without disturbance."
                 + (" Hollow marks are printed by a paper." if printed else "")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
+from benchbox.metrics import metric_names
+from benchbox.metrics.metric_names import Metric
 from benchbox.types import MethodCard, Protocol
 
-from . import charts, measures, pointmap, results, rows, samples
+from . import charts, pointmap, results, rows, samples
 from .charts import Chart, Curve, Priced, Profile
-from .measures import Metric
 from .pointmap import Layer
 from .results import Problem, Result
 from .rows import Row, Table
@@ -89,7 +90,7 @@ def points_chart(protocol: Protocol, layers: Sequence[Layer], what: str, *, at_f
         "Error of each point",
         layers,
         protocol.layout,
-        normaliser=measures.short(protocol.normalisers[0]),
+        normaliser=metric_names.short(protocol.normalisers[0]),
         what=what,
         at_first=at_first,
     )
@@ -97,18 +98,20 @@ def points_chart(protocol: Protocol, layers: Sequence[Layer], what: str, *, at_f
 
 def _errors(result: Result, metric: Metric, group: str) -> Floats:
     table = results.errors(result)
-    values: Floats = results.values(table, metric.column)[results.members(table, group)] * measures.scale(metric.unit)
+    values: Floats = results.values(table, metric.column)[results.members(table, group)] * metric_names.scale(
+        metric.unit
+    )
     return values
 
 
 def _ced(protocol: Protocol, metric: Metric, group: str, curves: Sequence[Curve]) -> Chart:
     landmarks = metric.unit == "%"
-    word = measures.short(metric.convention)
+    word = metric_names.short(metric.convention)
     return charts.ced(
         f"ced-{metric.convention}",
         f"Cumulative error distribution, {group}",
         curves,
-        end=measures.curve_end(protocol) * 100 if landmarks else tail([curve.errors for curve in curves]),
+        end=metric_names.curve_end(protocol) * 100 if landmarks else tail([curve.errors for curve in curves]),
         x_title=f"error in % of {word}" if landmarks else f"error in {metric.unit}",
         unit=metric.unit,
         items="faces" if landmarks else "samples",
@@ -141,7 +144,7 @@ def _groups(
         groups,
         profiles,
         y_title=f"{metric.title}{unit} (log scale)",
-        unit=measures.unit_word(metric.unit),
+        unit=metric_names.unit_word(metric.unit),
     )
 
 
@@ -155,7 +158,7 @@ def _costs(protocol: Protocol, table: Table, metric: Metric, shown: Sequence[Row
         "cost",
         "Accuracy against cost",
         points,
-        x_title=f"multiply-accumulates per {measures.item(protocol)}",
+        x_title=f"multiply-accumulates per {metric_names.item(protocol)}",
         y_title=f"{metric.title}, {table.columns[table.key].group}",
         falls=metric.falls,
     )

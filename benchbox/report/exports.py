@@ -13,10 +13,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from benchbox.metrics import metric_names
 from benchbox.references import Paper
 from benchbox.types import MethodCard, Protocol
 
-from . import measures, rows
+from . import rows
 from .results import slug
 from .rows import Cell, Column, Row, Table
 
@@ -90,7 +91,7 @@ def as_markdown(protocol: Protocol, table: Table) -> str:
     """Write a pipe table; rows that stand apart follow in one of their own for each reason."""
     head = ["#", "method", "kind", *(f"{c.metric.title}, {c.group}{_unit(c)}" for c in table.columns)]
     rule = ["--:", "---", "---", *("--:" for _ in table.columns)]
-    lines = [f"{protocol.title}; {measures.words(table.convention)}", "", _piped(head), _piped(rule)]
+    lines = [f"{protocol.title}; {metric_names.words(table.convention)}", "", _piped(head), _piped(rule)]
     lines += [_piped(_words(row)) for row in table.rows]
     if table.reach:
         lines.append(_piped(["", "*can tell from*", "", *_reached(table)]))
@@ -122,7 +123,7 @@ def _number(cell: Cell) -> str:
 def _reached(table: Table) -> list[str]:
     """Print the smallest difference that the test set can tell in each column."""
     pairs = zip(table.columns, table.reach, strict=True)
-    return ["" if reach is None else measures.number(reach, column.metric.unit) for column, reach in pairs]
+    return ["" if reach is None else metric_names.number(reach, column.metric.unit) for column, reach in pairs]
 
 
 def _inline(text: str) -> str:
@@ -153,7 +154,7 @@ def as_latex(protocol: Protocol, table: Table) -> str:
     if table.reach:
         reached = _reached(table)
         body += [r"\midrule", " & ".join(["", "can tell from", "", *(reached[i] for i in places)]) + r" \\"]
-    caption = f"{protocol.title}; {measures.words(table.convention)}. Equal ranks: the test set cannot tell."
+    caption = f"{protocol.title}; {metric_names.words(table.convention)}. Equal ranks: the test set cannot tell."
     caption += f" ±: half the {protocol.interval:.0%} interval over {protocol.cluster}s."
     caption += " σ: standard deviation between seeds." if table.seeded else ""
     return "\n".join(
@@ -255,7 +256,7 @@ def _numbers(cell: Cell | None) -> tuple[float | None, ...]:
 
 
 def _unit(column: Column) -> str:
-    word = measures.unit_word(column.metric.unit)
+    word = metric_names.unit_word(column.metric.unit)
     return f" ({word})" if word else ""
 
 

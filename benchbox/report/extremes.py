@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import ResultError
+from benchbox.metrics import metric_names
+from benchbox.metrics.metric_names import Metric
 from benchbox.types import Protocol
 
-from . import measures, portraits, results
+from . import portraits, results
 from .faces import Face
-from .measures import Metric
 from .results import Result
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def choose(own: Sequence[Result], protocol: Protocol) -> list[Result]:
     best: dict[tuple[str, str], tuple[float, str, Result]] = {}
     for result in own:
         scores = result.scores.get(protocol.overall, {})
-        ordered = measures.ordered(scores, protocol)
+        ordered = metric_names.ordered(scores, protocol)
         metric = next(iter(ordered.values()))[0] if ordered else None
         value = scores[metric.name].value if metric else None
         if metric is None or value is None or result.card != protocol.card:
@@ -95,7 +96,7 @@ def read(chosen: Sequence[Result], protocol: Protocol) -> Rivals | None:
     columns: list[Floats] = []
     first: Strings | None = None
     for result in chosen:
-        metric = next(iter(measures.ordered(result.scores[protocol.overall], protocol).values()))[0]
+        metric = next(iter(metric_names.ordered(result.scores[protocol.overall], protocol).values()))[0]
         try:
             errors, ids = results.errors(result), results.ids(result.run, result.n)
             values = results.values(errors, metric.column)
@@ -157,7 +158,7 @@ def _within(groups: Mapping[str, Bools], row: int) -> str:
 def _printed(value: float, metric: Metric) -> str:
     if not math.isfinite(value):
         return "no answer"
-    return measures.number(float(value) * measures.scale(metric.unit), metric.unit)
+    return metric_names.number(float(value) * metric_names.scale(metric.unit), metric.unit)
 
 
 def single_out(

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import ResultError
-from benchbox.metrics import gaze
+from benchbox.metrics import gaze, metric_names
 from benchbox.types import MethodCard, Protocol
 
-from . import atlas, drawing, faces, measures, ours, results
+from . import atlas, drawing, faces, ours, results
 from .atlas import AtlasPage, Section
 from .faces import Answer, Face, Plot
 from .results import Problem
@@ -53,7 +53,7 @@ def page(
     faults = list(problems)
     asked = _asked(protocol, samples, methods, faults) if samples else []
     sections = _sections(protocol, samples, asked) if samples and asked else ()
-    metric = measures.parse(_ERROR[protocol.task])
+    metric = metric_names.parse(_ERROR[protocol.task])
     return atlas.laid(protocol, metric, [(one.style, one.label) for one in asked], sections, faults)
 
 
@@ -116,7 +116,7 @@ def _spread(values: Floats) -> Floats:
 
 
 def _item(protocol: Protocol, samples: Samples, asked: Sequence[_Asked], row: int) -> Face:
-    name, unit = str(samples.ids[row]), measures.parse(_ERROR[protocol.task]).unit
+    name, unit = str(samples.ids[row]), metric_names.parse(_ERROR[protocol.task]).unit
     item = ours.item(protocol.dataset, name)
     facts = ours.facts(item) if item else {}
     if facts and not all(_fits(protocol, facts, one.values[row], float(one.errors[row])) for one in asked):
@@ -127,7 +127,7 @@ def _item(protocol: Protocol, samples: Samples, asked: Sequence[_Asked], row: in
     drawn = []
     for one, value in answers:
         error = float(one.errors[row])
-        text = measures.number(error, unit) if math.isfinite(error) else "no answer"
+        text = metric_names.number(error, unit) if math.isfinite(error) else "no answer"
         spot = None if np.isnan(value).any() else place(value)
         start = truth if protocol.task == "gaze2d" else (_MIDDLE, _MIDDLE)
         drawn.append(

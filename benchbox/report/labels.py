@@ -16,9 +16,10 @@ import numpy as np
 
 from benchbox import pseudo_labels, store
 from benchbox.errors import ResultError
+from benchbox.metrics import metric_names
 from benchbox.types import MethodCard, Protocol
 
-from . import faces, lines, measures, ours, results, rows
+from . import faces, lines, ours, results, rows
 from .charts import Chart
 from .faces import Answer, Face
 from .lines import Line, Stop
@@ -85,7 +86,7 @@ def page(result: Result, protocol: Protocol, methods: Mapping[str, MethodCard]) 
         found = pseudo_labels.read(store.pseudo_labels_file(result.run.folder))
     except ResultError as fault:
         problems = (results.without(result.run.folder, str(fault)),)
-    metric = measures.parse(found.metric if found else f"nme_{protocol.normalisers[0]}")
+    metric = metric_names.parse(found.metric if found else f"nme_{protocol.normalisers[0]}")
     return LabelsPage(
         path=path(result),
         title=rows.title(result.run.method, methods),
@@ -93,7 +94,7 @@ def page(result: Result, protocol: Protocol, methods: Mapping[str, MethodCard]) 
         run=result.page + ".html",
         board=rows.board_path(result.run.protocol),
         protocol=protocol.title,
-        measure=f"{metric.title}, {measures.short(metric.convention)}, %",
+        measure=f"{metric.title}, {metric_names.short(metric.convention)}, %",
         total=found.total if found else 0,
         kept=len(found.ids) if found else 0,
         charts=tuple(_charts(found)) if found else (),

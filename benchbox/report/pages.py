@@ -10,10 +10,11 @@ from markupsafe import Markup
 from benchbox import protocol as cards
 from benchbox.check import Verdict
 from benchbox.claims import Fact as PrintedSize
+from benchbox.metrics import metric_names
 from benchbox.references import Paper, References
 from benchbox.types import MethodCard, Protocol
 
-from . import anatomy, atlas, compare, controls, disturbed, drawing, exports, measures, prose, robustness, rows, seeds
+from . import anatomy, atlas, compare, controls, disturbed, drawing, exports, prose, robustness, rows, seeds
 from .anatomy import Anatomy
 from .atlas import AtlasPage
 from .charts import Chart
@@ -233,15 +234,15 @@ def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:
         f"{protocol.test_expected:,}" if protocol.test_expected else f"{protocol.test_clusters} {protocol.cluster}s"
     ) + (f" in {', '.join(protocol.groups)}" if len(protocol.groups) > 1 else "")
     return (
-        ("Task", measures.TASKS[protocol.task]),
+        ("Task", metric_names.TASKS[protocol.task]),
         ("Data", protocol.dataset),
         (
-            f"Training {measures.items(protocol)}",
+            f"Training {metric_names.items(protocol)}",
             f"{protocol.train_expected:,}"
             if protocol.train_expected
             else f"{protocol.train_clusters} {protocol.cluster}s",
         ),
-        (f"Test {measures.items(protocol)}", test),
+        (f"Test {metric_names.items(protocol)}", test),
         ("Box", f"{protocol.box.replace('_', ' ')}, side × {protocol.box_expansion:g}"),
         ("Interval", f"{protocol.interval:.0%}, {protocol.resamples:,} resamples of whole {protocol.cluster}s"),
         ("Card", f"version {protocol.version}, {protocol.card}"),
@@ -294,10 +295,10 @@ def _method_row(family: Family, protocol: Protocol | None, differing: tuple[str,
     metric, cell, first = None, None, family[0]
     if protocol:
         overall = seeds.scores(family).get(protocol.overall, {})
-        ordered = measures.ordered(overall, protocol)
+        ordered = metric_names.ordered(overall, protocol)
         metric = next(iter(ordered.values()))[0] if ordered else None
         cell = rows.cell(overall.get(metric.name)) if metric else None
-    words = f"{metric.title}, {measures.short(metric.convention)}" if metric else ""
+    words = f"{metric.title}, {metric_names.short(metric.convention)}" if metric else ""
     return MethodRow(
         protocol=protocol.title if protocol else first.run.protocol,
         board=rows.board_path(first.run.protocol) if protocol else "",

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbox.metrics import metric_names
+from benchbox.metrics.metric_names import Metric
 from benchbox.types import Protocol
 
-from . import faces, measures, results
+from . import faces, results
 from .faces import Answer, Face
-from .measures import Metric
 from .results import Result
 
 if TYPE_CHECKING:
@@ -63,4 +64,4 @@ def portraits(
 
 
 def _error(value: float, metric: Metric) -> str:
-    return measures.number(float(value) * measures.scale(metric.unit), metric.unit)
+    return metric_names.number(float(value) * metric_names.scale(metric.unit), metric.unit)

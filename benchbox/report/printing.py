@@ -7,7 +7,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from . import measures, prose
+from benchbox.metrics import metric_names
+
+from . import prose
 from .atlas import AtlasPage
 from .charts import COLOURS, DASHES
 from .compare import ComparePage
@@ -42,19 +44,19 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters |= {
-        "words": measures.words,
-        "short": measures.short,
+        "words": metric_names.words,
+        "short": metric_names.short,
         "capitalise": _capitalise,
         "whole": _whole,
     }
     made.filters |= {
-        "size": measures.size,
-        "milliseconds": measures.milliseconds,
-        "printed": measures.number,
-        "one": measures.item,
+        "size": metric_names.size,
+        "milliseconds": metric_names.milliseconds,
+        "printed": metric_names.number,
+        "one": metric_names.item,
         "inline": prose.inline,
     }
-    made.globals |= {"colours": COLOURS, "dashes": DASHES, "tasks": measures.TASKS}
+    made.globals |= {"colours": COLOURS, "dashes": DASHES, "tasks": metric_names.TASKS}
     return made
 
 

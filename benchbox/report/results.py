@@ -23,9 +23,8 @@ from benchbox.types import Kind, Protocol, Run, Score
 if TYPE_CHECKING:
     import numpy as np
 
+    from benchbox.metrics.metric_names import Metric
     from benchbox.types import Bools, Floats, Strings
-
-    from .measures import Metric
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LOG_LINES = 500_000
@@ -290,7 +289,7 @@ def terms(table: np.ndarray, metric: Metric) -> tuple[Floats, Floats]:
     """Return values and counts (N,) whose ratio of sums is the metric; raises ResultError when they are not there."""
     import numpy
 
-    from benchbox.metrics import terms as metrics
+    from benchbox.metrics import aggregate as metrics
 
     values(table, metric.column)
     try:

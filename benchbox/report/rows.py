@@ -8,11 +8,12 @@ from functools import cached_property
 from types import MappingProxyType
 
 from benchbox import check
+from benchbox.metrics import metric_names
+from benchbox.metrics.metric_names import Metric
 from benchbox.types import Kind, MethodCard, Protocol, Score
 
-from . import costs, measures
+from . import costs
 from .costs import NO_COST, Cost, Profiles
-from .measures import Metric
 from .quoted import Source
 from .results import Result, slug
 from .seeds import Family
@@ -214,7 +215,7 @@ def apart(result: Result, protocol: Protocol) -> str:
     if result.card != protocol.card:
         reasons.append(f"scored under another version of the card, {_hash(result.card)}; now {_hash(protocol.card)}")
     if protocol.test_expected and result.n != protocol.test_expected:
-        reasons.append(f"tested on {result.n:,} of {protocol.test_expected:,} {measures.items(protocol)}")
+        reasons.append(f"tested on {result.n:,} of {protocol.test_expected:,} {metric_names.items(protocol)}")
     if data := check.other_data(result.data, result.kind):
         reasons.append(f"other data than the complete official set: {data}")
     if result.overrides:
@@ -294,9 +295,9 @@ def cell(score: Score | None) -> Cell | None:
     if score is None or score.value is None:
         return None
     ends = () if score.low is None or score.high is None else (score.low, score.high)
-    spread = "" if score.std is None else measures.number(score.std, score.unit)
+    spread = "" if score.std is None else metric_names.number(score.std, score.unit)
     return Cell(
-        measures.number(score.value, score.unit), score.value, measures.interval(score), ends, score.std, spread
+        metric_names.number(score.value, score.unit), score.value, metric_names.interval(score), ends, score.std, spread
     )
 
 

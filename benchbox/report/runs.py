@@ -10,12 +10,13 @@ from typing import Any
 from benchbox import store
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
+from benchbox.metrics import metric_names
+from benchbox.metrics.metric_names import Metric
 from benchbox.types import MethodCard, Protocol
 
-from . import atlas, charts, compare, drawing, extremes, labels, learning, measures, results, rows
+from . import atlas, charts, compare, drawing, extremes, labels, learning, results, rows
 from .charts import Chart, Curve
 from .extremes import Rivals, Singled
-from .measures import Metric
 from .pointmap import Layer
 from .results import Result
 from .rows import Cell
@@ -90,7 +91,7 @@ def page(
         scores=tuple(_score_rows(result, metrics, _groups(result, protocol))),
         facts=_run_facts(result, protocol),
         charts=(*curves, *training),
-        items=measures.items(protocol),
+        items=metric_names.items(protocol),
         singled=singled,
         singled_by=_measured_by(metrics[0]) if metrics else "",
         atlas=atlas.path(run.protocol) if protocol else "",
@@ -102,7 +103,7 @@ def page(
 
 
 def _measured_by(metric: Metric) -> str:
-    word = measures.short(metric.convention)
+    word = metric_names.short(metric.convention)
     return f"{metric.title}, {word}" if metric.unit == "%" else f"in {word}"
 
 
@@ -114,8 +115,8 @@ def _titles_of(rivals: Rivals | None, methods: Mapping[str, MethodCard]) -> dict
 
 def _metrics(names: Iterable[str], protocol: Protocol | None) -> list[Metric]:
     if protocol is None:
-        return [measures.parse(name) for name in sorted(names)]
-    return [metric for metrics in measures.ordered(names, protocol).values() for metric in metrics]
+        return [metric_names.parse(name) for name in sorted(names)]
+    return [metric for metrics in metric_names.ordered(names, protocol).values() for metric in metrics]
 
 
 def _heads(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
@@ -170,17 +171,17 @@ def _examined(
         singled, faults = extremes.single_out(result, protocol, metrics[0], values, parts, rivals, titles)
     except ResultError as fault:
         return [], Singled(), [results.without(result.run.folder, str(fault))]
-    metric, scale = metrics[0], measures.scale(metrics[0].unit)
+    metric, scale = metrics[0], metric_names.scale(metrics[0].unit)
     curves = [Curve(group, values[mask] * scale) for group, mask in groups.items()]
     landmarks = metric.unit == "%"
     chart = charts.ced(
         "ced",
         "Cumulative error distribution",
         curves,
-        end=measures.curve_end(protocol) * 100 if landmarks else drawing.tail([curve.errors for curve in curves]),
-        x_title=f"error in % of {measures.short(metric.convention)}" if landmarks else f"error in {metric.unit}",
+        end=metric_names.curve_end(protocol) * 100 if landmarks else drawing.tail([curve.errors for curve in curves]),
+        x_title=f"error in % of {metric_names.short(metric.convention)}" if landmarks else f"error in {metric.unit}",
         unit=metric.unit,
-        items=measures.items(protocol),
+        items=metric_names.items(protocol),
         what="this run by group",
     )
     mapped, more = _points(result, protocol)
@@ -216,8 +217,8 @@ def _run_facts(result: Result, protocol: Protocol | None) -> tuple[tuple[str, tu
         ("Data set", str(data.get("dataset", ""))),
         ("Data variant", result.data),
         ("Fingerprint", result.fingerprint),
-        (f"Training {measures.items(protocol)}", f"{result.train:,}"),
-        (f"Test {measures.items(protocol)}", f"{result.n:,}, {result.failed:,} without an answer"),
+        (f"Training {metric_names.items(protocol)}", f"{result.train:,}"),
+        (f"Test {metric_names.items(protocol)}", f"{result.n:,}, {result.failed:,} without an answer"),
         ("Card", result.card),
         *(("Note", str(note)) for note in _list(data.get("notes"))),
     ]

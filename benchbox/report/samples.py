@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import ResultError
+from benchbox.metrics import metric_names
+from benchbox.metrics.metric_names import Metric
 from benchbox.types import Protocol
 
-from . import measures, results, rows
-from .measures import Metric
+from . import results, rows
 from .results import Problem, Result
 from .rows import Row, Table
 
@@ -63,7 +64,7 @@ def gather(protocol: Protocol, table: Table, found: Mapping[str, Result]) -> tup
             break
         try:
             errors, ids = results.errors(result), results.ids(result.run, result.n)
-            values = results.values(errors, metric.column) * measures.scale(metric.unit)
+            values = results.values(errors, metric.column) * metric_names.scale(metric.unit)
             results.clusters(errors)
             for group in protocol.groups:
                 results.members(errors, group)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from math import fsum
 from typing import Any
 
-from benchbox.metrics import stats
+from benchbox.metrics import bootstrap
 from benchbox.types import MethodCard, Score
 
 from .results import Result
@@ -75,7 +75,7 @@ def _mean(parts: Sequence[Score | None]) -> Score:
     values = [part.value for part in parts if part and part.value is not None]
     if len(values) < len(parts):
         return Score(None, unit)
-    mean, std = stats.between_seeds(values)
+    mean, std = bootstrap.between_seeds(values)
     lows = [part.low for part in parts if part and part.low is not None]
     highs = [part.high for part in parts if part and part.high is not None]
     if len(lows) < len(parts) or len(highs) < len(parts):

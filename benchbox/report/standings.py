@@ -14,10 +14,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from benchbox.metrics import metric_names
 from benchbox.references import ReferenceRow, References
 from benchbox.types import MethodCard, Protocol, Score
 
-from . import measures, quoted, rows, seeds
+from . import quoted, rows, seeds
 from .costs import Profiles
 from .quoted import Line
 from .results import Result
@@ -45,10 +46,12 @@ def board(
         for family, differing in zip(families, seeds.differing(families, methods), strict=True)
     ]
     drafts = []
-    for convention, metrics in measures.ordered(names, protocol).items():
+    for convention, metrics in metric_names.ordered(names, protocol).items():
         columns = tuple(Column(metric, group) for metric in metrics for group in protocol.groups)
         entries = [_Entry(row, _scores(scores, columns)) for scores, row in measured]
-        entries += [_quoted(line, columns) for line in lines if measures.parse(line.metric).convention == convention]
+        entries += [
+            _quoted(line, columns) for line in lines if metric_names.parse(line.metric).convention == convention
+        ]
         if draft := _draft(convention, columns, [entry for entry in entries if any(entry.scores)], protocol):
             drafts.append(draft)
     tables = [_table(draft, _room(draft)) for draft in drafts]
@@ -64,7 +67,7 @@ def conventions(protocol: Protocol, results: Sequence[Result], references: Refer
     for result in results:
         for group in protocol.groups:
             valued |= {name for name, score in result.scores.get(group, {}).items() if score.value is not None}
-    return list(measures.ordered(valued, protocol))
+    return list(metric_names.ordered(valued, protocol))
 
 
 def _names(results: Sequence[Result], lines: Sequence[Line]) -> set[str]:

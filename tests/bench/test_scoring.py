@@ -10,7 +10,7 @@ import torch
 
 from benchbox import protocol
 from benchbox.layouts import IBUG68
-from benchbox.metrics import curves, landmarks, pairs, ranks, stats
+from benchbox.metrics import bootstrap, curves, landmarks, paired_tests, ranks
 from benchbox.score import score
 from benchbox.types import Predictions, Truth
 
@@ -187,7 +187,7 @@ def test_score_of_many_faces_with_all_groups(resamples, measure):
 
 
 def clustered(terms, clusters):
-    return stats.intervals(terms, np.ones_like(terms), clusters, resamples=RESAMPLES)[0]
+    return bootstrap.intervals(terms, np.ones_like(terms), clusters, resamples=RESAMPLES)[0]
 
 
 def face_by_face(terms, clusters):
@@ -213,7 +213,7 @@ def test_bootstrap(name, rule, measure):
 
 
 def flips(terms, clusters):
-    return pairs.sign_flip(terms, clusters, flips=RESAMPLES)[0]
+    return paired_tests.sign_flip(terms, clusters, flips=RESAMPLES)[0]
 
 
 def flip_by_flip(terms, clusters):

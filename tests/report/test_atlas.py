@@ -11,8 +11,9 @@ import pytest
 import benchbox.report
 from benchbox import datasets
 from benchbox.errors import DataError
+from benchbox.metrics import metric_names
 from benchbox.references import References
-from benchbox.report import atlas, faces, folder, measures, ours, samples, site, standings
+from benchbox.report import atlas, faces, folder, ours, samples, site, standings
 from benchbox.report import results as stored
 from benchbox.report.pages import Sources
 
@@ -117,7 +118,7 @@ def test_what_fits_gives_the_error_that_was_scored(demo):
     truth = np.array(ours.facts(ours.item("synth-300w", "common/00003"))["values"])
     points = np.stack([truth + np.array([3.0, 4.0]), np.full_like(truth, np.nan)])
     width = float(np.hypot(*(truth[45] - truth[36])))
-    metric = measures.parse("nme_inter_ocular")
+    metric = metric_names.parse("nme_inter_ocular")
     assert atlas._fits(demo, metric, truth, points, [500 / width, float("inf")])
     assert not atlas._fits(demo, metric, truth, points, [510 / width, float("inf")])
 

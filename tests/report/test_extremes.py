@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from benchbox.report import extremes, measures, runs
+from benchbox.metrics import metric_names
+from benchbox.report import extremes, runs
 from benchbox.report import results as stored
 
-NME = measures.parse("nme_inter_ocular")
+NME = metric_names.parse("nme_inter_ocular")
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_a_damaged_memo_costs_time_only(tmp_path, small, made, text):
     ("file", "old", "new"),
     [
         ("report/templates/run.html", "Make it again", "Once more"),
-        ("report/measures.py", "digits = 3 if", "digits = 4 if"),
+        ("metrics/metric_names.py", "digits = 3 if", "digits = 4 if"),
         ("described.py", "faces that fail", "failing faces"),
     ],
 )

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from benchbox.metrics import metric_names
 from benchbox.references import References
-from benchbox.report import measures, site
 from benchbox.report import results as stored
+from benchbox.report import site
 from benchbox.report.pages import Sources
 
 
@@ -46,8 +47,8 @@ def test_a_printed_card_names_its_best_number(index):
 
 @pytest.mark.parametrize(("task", "word"), [("landmarks", "faces"), ("gaze2d", "frames"), ("gaze3d", "samples")])
 def test_items_have_the_name_of_their_task(demo, task, word):
-    assert measures.items(replace(demo, task=task)) == word
-    assert measures.item(replace(demo, task=task)) == word[:-1]
+    assert metric_names.items(replace(demo, task=task)) == word
+    assert metric_names.item(replace(demo, task=task)) == word[:-1]
 
 
 def test_an_auc_printed_in_per_cent_stands_in_the_column_as_a_fraction(demo, demo_references):

@@ -6,12 +6,13 @@ import pytest
 
 from benchbox import protocol, references
 from benchbox.claims import load as claims
-from benchbox.report import disturbed, lines, measures, results, robustness
+from benchbox.metrics import metric_names
+from benchbox.report import disturbed, lines, results, robustness
 from benchbox.report.lines import Line, Point, Stop
 
 from .conftest import invented, record, summary, write_run
 
-NME = measures.parse("nme_inter_pupil")
+NME = metric_names.parse("nme_inter_pupil")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def test_the_table_of_the_paper_is_drawn_with_its_undisturbed_numbers_at_zero(pr
 
 
 def test_numbers_of_another_normaliser_are_not_drawn(printed):
-    assert disturbed.board(protocol.load("300w-full"), measures.parse("nme_inter_ocular"), {}, printed, {}) == []
+    assert disturbed.board(protocol.load("300w-full"), metric_names.parse("nme_inter_ocular"), {}, printed, {}) == []
 
 
 def test_a_method_is_drawn_with_what_papers_print_of_its_own_variants(printed):
@@ -57,17 +58,19 @@ def test_runs_join_by_variant_seeds_as_their_mean_and_changed_ones_stay_out(tmp_
         "demo-full+scale=0.3": [one(0.06, protocol="demo-full+scale=0.3")],
         "demo-full+translation=0.1": [one(0.07, protocol="demo-full+translation=0.1")],
     }
-    (chart,) = disturbed.board(card, measures.parse("nme_inter_ocular"), found, printed, {})
+    (chart,) = disturbed.board(card, metric_names.parse("nme_inter_ocular"), found, printed, {})
     at = [summary(invented(level))["full"]["nme_inter_ocular"]["value"] for level in (0.04, 0.05, 0.06)]
     assert numbers(chart) == {"demo-a base": (f"{(at[0] + at[1]) / 2:.2f}", f"{at[2]:.2f}")}
     partial = {**record()["data"], "variant": "train 60 of 100"}
     for name in ("demo-full", "demo-full+scale=0.3"):
         found[name].append(results.result(write_run(tmp_path, "demo-b", 0.05, protocol=name, data=partial)))
-    (chart,) = disturbed.board(card, measures.parse("nme_inter_ocular"), found, printed, {})
+    (chart,) = disturbed.board(card, metric_names.parse("nme_inter_ocular"), found, printed, {})
     assert "demo-b base *" in numbers(chart)
     assert "A star: other data than the official set." in chart.note
     alone = {"demo-full": found["demo-full"]}
-    assert disturbed.board(card, measures.parse("nme_inter_ocular"), alone, printed, {}) == [], "one point is no line"
+    assert disturbed.board(card, metric_names.parse("nme_inter_ocular"), alone, printed, {}) == [], (
+        "one point is no line"
+    )
 
 
 def test_places_of_a_line_by_hand():

@@ -34,7 +34,7 @@ import numpy as np
 
 from benchbox import geometry
 
-from . import gaze, pairs
+from . import gaze, paired_tests
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -220,7 +220,7 @@ def _ranked(unit: str, found: list[tuple[str, str, Floats]], clusters: npt.NDArr
 
 def _beyond_chance(own: Floats, best: Floats, clusters: npt.NDArray[Any], readings: int) -> bool:
     """Tell whether a reading is better by more than the best of so many readings of noise would be."""
-    p = float(pairs.sign_flip((own - best)[:, None], clusters, flips=_FLIPS)[0])
+    p = float(paired_tests.sign_flip((own - best)[:, None], clusters, flips=_FLIPS)[0])
     if p * readings < _LEVEL:
         return True
     # Too few people for any p to be small: all of them agree, and most of the error goes.

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchbox.metrics import video
+from benchbox.metrics import jitter
 
 
 def still(count, points=3):
@@ -38,22 +38,22 @@ def slow(truth, predictions, codes, count, frames):
 def test_a_constant_offset_is_bias_and_no_jitter():
     truth = still(5)
     codes = np.zeros(5, int)
-    assert video.jitter_px(truth, truth + np.array([3, 4]), codes, 1)[0] == 0
-    assert video.bias_px(truth, truth + np.array([3, 4]), codes, 1)[0] == 5
+    assert jitter.jitter_px(truth, truth + np.array([3, 4]), codes, 1)[0] == 0
+    assert jitter.bias_px(truth, truth + np.array([3, 4]), codes, 1)[0] == 5
 
 
 def test_trembling_about_the_truth_is_jitter_and_no_bias():
     truth = still(4)
     predictions = truth + np.array([1.0, -1.0, 1.0, -1.0])[:, None, None] * [1, 0]
     codes = np.zeros(4, int)
-    assert video.jitter_px(truth, predictions, codes, 1)[0] == 2
-    assert video.bias_px(truth, predictions, codes, 1)[0] == 0
+    assert jitter.jitter_px(truth, predictions, codes, 1)[0] == 2
+    assert jitter.bias_px(truth, predictions, codes, 1)[0] == 0
 
 
 def test_a_frozen_answer_is_not_steady():
     """Trap: measured on predictions alone, a method that never moves is the best; the face walks one pixel a frame."""
     truth = still(6)
-    assert video.jitter_px(truth, np.repeat(truth[:1], 6, axis=0), np.zeros(6, int), 1)[0] == 1
+    assert jitter.jitter_px(truth, np.repeat(truth[:1], 6, axis=0), np.zeros(6, int), 1)[0] == 1
 
 
 def test_a_gap_is_no_step():
@@ -61,8 +61,8 @@ def test_a_gap_is_no_step():
     truth = still(4)
     predictions = truth + np.array([0.0, 0.5, 6.5, 7.0])[:, None, None] * [1, 0]
     codes = np.zeros(4, int)
-    assert video.jitter_px(truth, predictions, codes, 1, np.array([0, 1, 7, 8]))[0] == 0.5
-    assert video.jitter_px(truth, predictions, codes, 1)[0] == pytest.approx(7 / 3)
+    assert jitter.jitter_px(truth, predictions, codes, 1, np.array([0, 1, 7, 8]))[0] == 0.5
+    assert jitter.jitter_px(truth, predictions, codes, 1)[0] == pytest.approx(7 / 3)
 
 
 def test_a_missing_answer_ends_the_stretch():
@@ -70,23 +70,23 @@ def test_a_missing_answer_ends_the_stretch():
     predictions = truth + np.array([0.0, 1.0, 0.0, 9.0, 10.0])[:, None, None] * [0, 1]
     predictions[2] = np.nan
     codes = np.zeros(5, int)
-    assert video.jitter_px(truth, predictions, codes, 1)[0] == 1
-    assert video.bias_px(truth, predictions, codes, 1)[0] == 5
+    assert jitter.jitter_px(truth, predictions, codes, 1)[0] == 1
+    assert jitter.bias_px(truth, predictions, codes, 1)[0] == 5
 
 
 def test_sequences_may_be_interleaved_and_never_mix():
     truth = np.zeros((6, 1, 2))
     predictions = np.array([0.0, 100.0, 1.0, 103.0, 2.0, 106.0])[:, None, None] * [1, 0]
     codes = np.array([0, 1, 0, 1, 0, 1])
-    np.testing.assert_array_equal(video.jitter_px(truth, predictions, codes, 2), [1, 3])
-    np.testing.assert_array_equal(video.bias_px(truth, predictions, codes, 2), [1, 103])
+    np.testing.assert_array_equal(jitter.jitter_px(truth, predictions, codes, 2), [1, 3])
+    np.testing.assert_array_equal(jitter.bias_px(truth, predictions, codes, 2), [1, 103])
 
 
 def test_one_frame_has_no_jitter_and_rows_outside_sequences_count_nowhere():
     truth = np.zeros((3, 2, 2))
     codes = np.array([0, -1, -1])
-    assert np.isnan(video.jitter_px(truth, truth + 1, codes, 2)).all()
-    bias = video.bias_px(truth, truth + 1, codes, 2)
+    assert np.isnan(jitter.jitter_px(truth, truth + 1, codes, 2)).all()
+    bias = jitter.bias_px(truth, truth + 1, codes, 2)
     assert bias[0] == pytest.approx(math.sqrt(2))
     assert np.isnan(bias[1])
 
@@ -100,18 +100,18 @@ def test_both_equal_a_slow_loop(seed, count):
     codes = rng.integers(-1, 3, count)
     frames = np.cumsum(rng.integers(1, 3, count))
     jitter, bias = slow(truth, predictions, codes, 3, frames)
-    np.testing.assert_allclose(video.jitter_px(truth, predictions, codes, 3, frames), jitter, rtol=1e-12)
-    np.testing.assert_allclose(video.bias_px(truth, predictions, codes, 3), bias, rtol=1e-12)
+    np.testing.assert_allclose(jitter.jitter_px(truth, predictions, codes, 3, frames), jitter, rtol=1e-12)
+    np.testing.assert_allclose(jitter.bias_px(truth, predictions, codes, 3), bias, rtol=1e-12)
 
 
 def test_chunks_do_not_show(monkeypatch):
     rng = np.random.default_rng(1)
     truth, predictions = rng.normal(0, 10, (2, 50, 3, 2))
     codes = np.arange(50) // 7
-    expected = video.jitter_px(truth, predictions, codes, 8), video.bias_px(truth, predictions, codes, 8)
-    monkeypatch.setattr(video, "ROWS", 4)
-    np.testing.assert_allclose(video.jitter_px(truth, predictions, codes, 8), expected[0], rtol=1e-13)
-    np.testing.assert_allclose(video.bias_px(truth, predictions, codes, 8), expected[1], rtol=1e-13)
+    expected = jitter.jitter_px(truth, predictions, codes, 8), jitter.bias_px(truth, predictions, codes, 8)
+    monkeypatch.setattr(jitter, "ROWS", 4)
+    np.testing.assert_allclose(jitter.jitter_px(truth, predictions, codes, 8), expected[0], rtol=1e-13)
+    np.testing.assert_allclose(jitter.bias_px(truth, predictions, codes, 8), expected[1], rtol=1e-13)
 
 
 @settings(max_examples=20, deadline=None)
@@ -119,17 +119,19 @@ def test_chunks_do_not_show(monkeypatch):
 def test_a_shift_moves_bias_only_and_scale_scales_both(shift, scale):
     truth, predictions = np.random.default_rng(2).normal(0, 3, (2, 9, 2, 2))
     codes = np.zeros(9, int)
-    jitter = video.jitter_px(truth, predictions, codes, 1)
-    np.testing.assert_allclose(video.jitter_px(truth, predictions + shift, codes, 1), jitter, rtol=1e-9)
-    np.testing.assert_allclose(video.jitter_px(truth * scale, predictions * scale, codes, 1), jitter * scale, rtol=1e-9)
+    wobble = jitter.jitter_px(truth, predictions, codes, 1)
+    np.testing.assert_allclose(jitter.jitter_px(truth, predictions + shift, codes, 1), wobble, rtol=1e-9)
+    np.testing.assert_allclose(
+        jitter.jitter_px(truth * scale, predictions * scale, codes, 1), wobble * scale, rtol=1e-9
+    )
 
 
 def test_time_runs_forward():
     truth = np.zeros((2, 1, 2))
     with pytest.raises(ValueError, match="row 1: its frame number does not rise"):
-        video.jitter_px(truth, truth, np.zeros(2, int), 1, np.array([5, 5]))
+        jitter.jitter_px(truth, truth, np.zeros(2, int), 1, np.array([5, 5]))
 
 
 def test_shapes_are_checked():
     with pytest.raises(ValueError, match="must both be"):
-        video.bias_px(np.zeros((2, 1, 2)), np.zeros((2, 1, 3)), np.zeros(2, int), 1)
+        jitter.bias_px(np.zeros((2, 1, 2)), np.zeros((2, 1, 3)), np.zeros(2, int), 1)

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import stats
+from . import bootstrap
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,16 +50,16 @@ def sign_flip(differences: Floats, clusters: npt.NDArray[Any], *, flips: int = 1
     NaN with fewer than two clusters or no flips; 1 where the methods nowhere differ. Raises ValueError for shapes that
     do not fit or numbers that are not finite.
     """
-    sums = stats.unit_sums(differences, clusters, seed)
+    sums = bootstrap.unit_sums(differences, clusters, seed)
     count = len(sums)
     if count < 2 or flips < 1:
         return np.full(differences.shape[1], np.nan)
     wanted = np.abs(sums.sum(axis=0)) * (1 - _SLACK)
     exact = count < 60 and 2**count <= flips
     total, hits = (2**count if exact else flips), np.zeros(sums.shape[1])
-    rows = max(1, stats.CHUNK // count)
+    rows = max(1, bootstrap.CHUNK // count)
     source = np.random.PCG64(seed)
-    with stats.one_thread():
+    with bootstrap.one_thread():
         for done in range(0, total, rows):
             many = min(rows, total - done)
             signs = _patterns(done, many, count) if exact else _random_signs(source, many, count)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from benchbox.metrics import terms
+from benchbox.metrics import aggregate
 
 
 def table(**columns):
@@ -44,7 +44,7 @@ GAZE = table(
     ],
 )
 def test_landmarks_by_hand(metric, unit, falls, score):
-    got = terms.of(metric, LANDMARKS)
+    got = aggregate.of(metric, LANDMARKS)
     assert (got.unit, got.falls) == (unit, falls)
     assert got.score == pytest.approx(score, rel=1e-14)
     assert np.isfinite(got.values).all()
@@ -60,7 +60,7 @@ def test_landmarks_by_hand(metric, unit, falls, score):
     ],
 )
 def test_gaze_by_hand(metric, unit, score):
-    got = terms.of(metric, GAZE)
+    got = aggregate.of(metric, GAZE)
     assert (got.unit, got.falls) == (unit, True)
     assert got.score == pytest.approx(score, rel=1e-14)
 
@@ -68,32 +68,32 @@ def test_gaze_by_hand(metric, unit, score):
 def test_a_mean_of_persons_is_no_mean_of_frames():
     """Trap: 'average error' of leave-one-person-out sets weighs persons alike, whatever their number of frames."""
     rows = table(error_deg=[1.0, 1.0, 1.0, 9.0], cluster=np.array([0, 0, 0, 1], np.int32))
-    assert terms.of("error_deg", rows).score == 3.0
-    assert terms.of("error_deg_person", rows).score == 5.0
+    assert aggregate.of("error_deg", rows).score == 3.0
+    assert aggregate.of("error_deg_person", rows).score == 5.0
 
 
 def test_counts_are_taken_among_the_rows_that_are_given():
     first = GAZE["cluster"] == 1
-    got = terms.of("error_cm_person", GAZE[first])
+    got = aggregate.of("error_cm_person", GAZE[first])
     assert got.score == 3.5
     assert got.counts.sum() == pytest.approx(1.0)
     half = GAZE[[0, 4]]  # one frame of a sequence stands for it
-    assert terms.of("msd_cm", half).score == 1.0
+    assert aggregate.of("msd_cm", half).score == 1.0
 
 
 def test_who_counts():
-    assert terms.answered("nme_inter_ocular", LANDMARKS).tolist() == [True, True, True, False]
-    assert terms.answered("nme_inter_ocular_visible", LANDMARKS).tolist() == [True, False, True, False]
-    assert terms.answered("fr_0.08_inter_ocular", LANDMARKS).all()
-    assert terms.answered("error_cm", GAZE).tolist() == [True, True, True, False, True]
+    assert aggregate.answered("nme_inter_ocular", LANDMARKS).tolist() == [True, True, True, False]
+    assert aggregate.answered("nme_inter_ocular_visible", LANDMARKS).tolist() == [True, False, True, False]
+    assert aggregate.answered("fr_0.08_inter_ocular", LANDMARKS).all()
+    assert aggregate.answered("error_cm", GAZE).tolist() == [True, True, True, False, True]
 
 
 def test_nobody_is_none():
-    assert terms.of("nme_inter_ocular", LANDMARKS[3:]).score is None
-    assert terms.of("msd_cm", GAZE[2:]).score is None
+    assert aggregate.of("nme_inter_ocular", LANDMARKS[3:]).score is None
+    assert aggregate.of("msd_cm", GAZE[2:]).score is None
 
 
 @pytest.mark.parametrize("metric", ["nme_inter_pupil", "wit", "msd_cm"])
 def test_a_metric_without_a_column_is_refused(metric):
     with pytest.raises((KeyError, ValueError), match=metric.removeprefix("nme_")):
-        terms.of(metric, LANDMARKS)
+        aggregate.of(metric, LANDMARKS)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchbox import geometry
-from benchbox.metrics import conventions
+from benchbox.metrics import gaze_convention_search
 
 
 def labels(count=400, seed=0):
@@ -30,7 +30,7 @@ SLIPS = {
 def test_every_slip_of_direction_is_named(name):
     wanted = labels()
     given = SLIPS[name](geometry.angles_to_vectors(learnt(wanted)))
-    found = conventions.resolve_directions(wanted, given)
+    found = gaze_convention_search.resolve_directions(wanted, given)
     assert found.best.name == name
     assert found.certain
     assert found.best.error == pytest.approx(4.3, abs=0.5)
@@ -41,7 +41,7 @@ def test_every_slip_of_direction_is_named(name):
 
 def test_nothing_is_warned_of_where_nothing_is_wrong():
     wanted = labels()
-    found = conventions.resolve_directions(wanted, learnt(wanted))
+    found = gaze_convention_search.resolve_directions(wanted, learnt(wanted))
     assert (found.best.name, found.warning, found.certain) == ("as given", "", False)
 
 
@@ -50,13 +50,13 @@ def test_a_method_that_has_learnt_nothing_is_not_blamed():
     rng = np.random.default_rng(3)
     for seed in range(5):
         wanted = rng.normal(0, 0.05, (60, 2))
-        found = conventions.resolve_directions(wanted, np.random.default_rng(seed).normal(0, 0.05, (60, 2)))
+        found = gaze_convention_search.resolve_directions(wanted, np.random.default_rng(seed).normal(0, 0.05, (60, 2)))
         assert not found.certain
 
 
 def test_degrees_taken_for_radians():
     wanted = labels()
-    found = conventions.resolve_directions(wanted, np.degrees(learnt(wanted)))
+    found = gaze_convention_search.resolve_directions(wanted, np.degrees(learnt(wanted)))
     assert found.best.name == "degrees"
     assert found.certain
 
@@ -68,8 +68,8 @@ def test_the_heads_frame_is_found_with_the_rotations():
     turns *= np.sign(np.linalg.det(turns))[:, None, None]
     wanted = geometry.angles_to_vectors(labels())
     given = np.einsum("nji,nj->ni", turns, geometry.angles_to_vectors(learnt(labels())))
-    assert not conventions.resolve_directions(wanted, given).best.error < 8
-    found = conventions.resolve_directions(wanted, given, rotations=turns)
+    assert not gaze_convention_search.resolve_directions(wanted, given).best.error < 8
+    found = gaze_convention_search.resolve_directions(wanted, given, rotations=turns)
     assert found.best.name == "turned into the head's frame"
     assert "labels are in the head's frame" in found.best.means
 
@@ -86,7 +86,7 @@ POINT_SLIPS = {
 @pytest.mark.parametrize("name", POINT_SLIPS)
 def test_every_slip_of_points_is_named(name):
     wanted = np.random.default_rng(5).uniform([-2, -9], [6, -1], (300, 2))
-    found = conventions.resolve_points(wanted, POINT_SLIPS[name](learnt(wanted, off_rad=1.0)))
+    found = gaze_convention_search.resolve_points(wanted, POINT_SLIPS[name](learnt(wanted, off_rad=1.0)))
     assert found.best.name == name
     assert found.certain
     assert found.unit == "cm"
@@ -94,7 +94,7 @@ def test_every_slip_of_points_is_named(name):
 
 def test_another_origin_is_named_with_its_shift():
     wanted = np.random.default_rng(6).uniform(-5, 5, (300, 2))
-    found = conventions.resolve_points(wanted, learnt(wanted, off_rad=0.5) - [3.0, -1.0])
+    found = gaze_convention_search.resolve_points(wanted, learnt(wanted, off_rad=0.5) - [3.0, -1.0])
     assert found.best.name.startswith("moved by (+3.0")
     assert "different origins" in found.best.means
 
@@ -104,32 +104,32 @@ def test_frames_of_few_people_leave_doubt():
     wanted = np.repeat([[0.0, 0.02], [0.0, -0.01]], 60, axis=0)
     given = np.repeat([[0.0, -0.02], [0.0, -0.012]], 60, axis=0)
     people = np.repeat([0, 1], 60)
-    assert not conventions.resolve_directions(wanted, given, clusters=people).certain
+    assert not gaze_convention_search.resolve_directions(wanted, given, clusters=people).certain
 
 
 def test_a_reversal_shows_with_a_single_person():
     wanted = labels()
     given = -geometry.angles_to_vectors(learnt(wanted))
-    assert conventions.resolve_directions(wanted, given, clusters=np.zeros(len(wanted))).certain
+    assert gaze_convention_search.resolve_directions(wanted, given, clusters=np.zeros(len(wanted))).certain
 
 
 @pytest.mark.parametrize("people", [3, 6, 10, 15, 40])
 def test_a_reversal_is_certain_with_any_number_of_people(people):
     wanted = labels()
     given = learnt(wanted)[:, ::-1]
-    assert conventions.resolve_directions(wanted, given, clusters=np.arange(len(wanted)) % people).certain
+    assert gaze_convention_search.resolve_directions(wanted, given, clusters=np.arange(len(wanted)) % people).certain
 
 
 def test_rows_without_an_answer_are_left_out():
     wanted = labels()
     given = learnt(wanted)
     given[::3] = np.nan
-    assert conventions.resolve_directions(wanted, given).best.name == "as given"
+    assert gaze_convention_search.resolve_directions(wanted, given).best.name == "as given"
     with pytest.raises(ValueError, match="no row has both"):
-        conventions.resolve_directions(wanted, np.full_like(wanted, np.nan))
+        gaze_convention_search.resolve_directions(wanted, np.full_like(wanted, np.nan))
 
 
 def test_large_sets_are_thinned(monkeypatch):
-    monkeypatch.setattr(conventions, "ROWS", 50)
+    monkeypatch.setattr(gaze_convention_search, "ROWS", 50)
     wanted = labels(1000)
-    assert conventions.resolve_directions(wanted, -geometry.angles_to_vectors(learnt(wanted))).certain
+    assert gaze_convention_search.resolve_directions(wanted, -geometry.angles_to_vectors(learnt(wanted))).certain

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchbox.report import measures
+from benchbox.metrics import metric_names
 from benchbox.types import Score
 
 
@@ -26,14 +26,14 @@ from benchbox.types import Score
     ],
 )
 def test_a_metric_name_is_taken_apart(name, measure, threshold, convention, unit):
-    metric = measures.parse(name)
+    metric = metric_names.parse(name)
     assert (metric.measure, metric.threshold, metric.convention, metric.unit) == (measure, threshold, convention, unit)
 
 
 def test_conventions_follow_the_card_and_all_points_come_first(demo):
     names = ["fr_0.1_inter_ocular", "auc_0.1_inter_ocular", "fr_0.08_inter_ocular", "nme_inter_ocular_51"]
     names += ["auc_0.08_inter_ocular", "nme_inter_pupil", "nme_inter_ocular"]
-    ordered = measures.ordered(names, demo)
+    ordered = metric_names.ordered(names, demo)
     assert list(ordered) == ["inter_ocular", "inter_pupil", "inter_ocular_51"]
     assert [metric.title for metric in ordered["inter_ocular"]] == [
         "NME",
@@ -42,43 +42,43 @@ def test_conventions_follow_the_card_and_all_points_come_first(demo):
         "AUC @ 0.1",
         "Failure rate @ 0.1",
     ]
-    assert next(iter(measures.ordered(names, replace(demo, normalisers=("inter_pupil",))))) == "inter_pupil"
+    assert next(iter(metric_names.ordered(names, replace(demo, normalisers=("inter_pupil",))))) == "inter_pupil"
 
 
 def test_smaller_is_better_except_for_auc():
-    assert measures.parse("nme_inter_ocular").falls
-    assert not measures.parse("auc_0.08_inter_ocular").falls
+    assert metric_names.parse("nme_inter_ocular").falls
+    assert not metric_names.parse("auc_0.08_inter_ocular").falls
 
 
 def test_words():
-    assert measures.words("inter_pupil_51") == "error over inter-pupil distance (centres of the eyes), 51 points"
-    assert measures.short("inter_ocular") == "inter-ocular"
-    assert measures.words("cm") == "error in centimetres"
+    assert metric_names.words("inter_pupil_51") == "error over inter-pupil distance (centres of the eyes), 51 points"
+    assert metric_names.short("inter_ocular") == "inter-ocular"
+    assert metric_names.words("cm") == "error in centimetres"
 
 
 def test_numbers():
-    assert measures.number(3.414, "%") == "3.41"
-    assert measures.number(0.62149, "1") == "0.621"
-    assert measures.number(-1e-17, "1") == "0.000"  # the trap: an AUC of minus zero
-    assert measures.number(None, "%") == "–"
-    assert measures.number(float("inf"), "%") == "–"
-    assert measures.interval(Score(3.0, "%", 2.5, 3.5)) == "2.50–3.50"
-    assert measures.interval(Score(3.0, "%")) == ""
+    assert metric_names.number(3.414, "%") == "3.41"
+    assert metric_names.number(0.62149, "1") == "0.621"
+    assert metric_names.number(-1e-17, "1") == "0.000"  # the trap: an AUC of minus zero
+    assert metric_names.number(None, "%") == "–"
+    assert metric_names.number(float("inf"), "%") == "–"
+    assert metric_names.interval(Score(3.0, "%", 2.5, 3.5)) == "2.50–3.50"
+    assert metric_names.interval(Score(3.0, "%")) == ""
 
 
 def test_a_curve_ends_at_the_largest_threshold(demo):
-    assert measures.curve_end(demo) == 0.08
-    assert measures.curve_end(replace(demo, auc=(), fr=(0.1,))) == 0.1
+    assert metric_names.curve_end(demo) == 0.08
+    assert metric_names.curve_end(replace(demo, auc=(), fr=(0.1,))) == 0.1
 
 
 def test_a_measure_names_the_errors_that_it_is_made_of():
     columns = {"auc_0.08_inter_ocular_51": "nme_inter_ocular_51", "error_deg_person": "error_deg", "msd_cm": "msd_cm"}
-    assert {name: measures.parse(name).column for name in columns} == columns
-    assert measures.parse("error_deg_person").title == "Error, mean of persons"
+    assert {name: metric_names.parse(name).column for name in columns} == columns
+    assert metric_names.parse("error_deg_person").title == "Error, mean of persons"
 
 
 def test_sizes():
-    assert [measures.size(n) for n in (None, 950, 257_828, 48_496_768, 4.4e9)] == [
+    assert [metric_names.size(n) for n in (None, 950, 257_828, 48_496_768, 4.4e9)] == [
         "–",
         "950",
         "258 k",

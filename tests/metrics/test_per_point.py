@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchbox.layouts import AFLW19, IBUG68
-from benchbox.metrics import landmarks, points
+from benchbox.metrics import landmarks, per_point
 
 COUNT = 40
 
@@ -33,7 +33,7 @@ def test_by_hand():
     predictions[::2, 30] += (6.0, 0.0)  # every other face is 6 px off to the right, the others 2 px down
     predictions[1::2, 30] += (0.0, 2.0)
     everyone = np.ones(COUNT, bool)
-    table = points.statistics(truth, predictions, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone)
+    table = per_point.statistics(truth, predictions, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone)
     (nose,) = table[table["point"] == 30]
     assert nose["count"] == COUNT
     assert nose["error"] == pytest.approx(0.04)
@@ -50,7 +50,7 @@ def test_equals_numpy_on_both_sides_of_a_chunk_and_the_mean_over_points_is_the_n
     easy, failed = np.arange(count) < 300, np.arange(count) % 50 == 0
     predictions[failed] = np.nan
     groups = {"easy": easy, "hard": ~easy}
-    table = points.statistics(truth, predictions, scale, IBUG68, groups, failed)
+    table = per_point.statistics(truth, predictions, scale, IBUG68, groups, failed)
     for group, inside in groups.items():
         u = ((predictions - truth) / scale[:, None, None])[inside & ~failed]
         assert (column(table, group, "count") == len(u)).all()
@@ -69,23 +69,23 @@ def test_a_rolled_head_gives_what_the_upright_one_gives():
     everyone = np.ones(COUNT, bool)
     angles = np.random.default_rng(3).uniform(-3, 3, COUNT)
     rolled = [np.stack([turned(f, a) for f, a in zip(v, angles, strict=True)]) for v in (truth, predictions)]
-    upright = points.statistics(truth, predictions, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone)
-    other = points.statistics(*rolled, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone)
+    upright = per_point.statistics(truth, predictions, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone)
+    other = per_point.statistics(*rolled, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone)
     for name in ("error", "bias_x", "bias_y", "var_x", "var_y", "cov_xy"):
         np.testing.assert_allclose(other[name], upright[name], atol=1e-6)
 
 
 def test_a_small_group_has_none_because_a_mean_over_few_faces_gives_annotations_away():
     truth = faces()
-    small = np.arange(COUNT) < points.LEAST
+    small = np.arange(COUNT) < per_point.LEAST
     failed = np.arange(COUNT) == 0
     groups = {"all": np.ones(COUNT, bool), "few": small}
-    table = points.statistics(truth, truth + 1, np.full(COUNT, 100.0), IBUG68, groups, failed)
+    table = per_point.statistics(truth, truth + 1, np.full(COUNT, 100.0), IBUG68, groups, failed)
     assert set(table["group"]) == {"all"}
     assert len(table) == 68
-    assert len(points.statistics(truth, truth, np.full(COUNT, 1.0), IBUG68, {"few": small}, failed)) == 0
+    assert len(per_point.statistics(truth, truth, np.full(COUNT, 1.0), IBUG68, {"few": small}, failed)) == 0
 
 
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match=r"must be \(N, 19, 2\)"):
-        points.statistics(faces(), faces(), np.ones(COUNT), AFLW19, {}, np.zeros(COUNT, bool))
+        per_point.statistics(faces(), faces(), np.ones(COUNT), AFLW19, {}, np.zeros(COUNT, bool))
