@@ -25,10 +25,11 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from . import claims, compare, plugins, protocol, references, store
+from . import claims, compare, protocol, references, store
 from .claims import Claims, Fact, Ordering
 from .errors import BenchboxError, ProtocolError, ResultError
 from .metrics import aggregate
+from .plugins import method_card
 from .references import ReferenceRow, References
 from .types import Run
 
@@ -353,7 +354,7 @@ def unknown_systems() -> list[str]:
     """Name variants that claims speak of and no installed method has."""
     known = claims.load()
     named = {*known.systems.values(), *(f.system for f in known.facts), *(s for o in known.orderings for s in o.order)}
-    cards = {card.name: card for card in plugins.cards()}
+    cards = {card.name: card for card in method_card.cards()}
     return sorted(
         system
         for system in named

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import inference, layouts, pipeline, plugins, selection
+from . import inference, layouts, pipeline, selection
 from .errors import BenchboxError
+from .plugins import method_card
 from .types import Examples, Index, Job, MethodCard, Protocol, Sample, Task
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class _Trial:
 
     def __init__(self, method: MethodCard, variant: str, root: Path, job: Job, test: Sequence[Sample]) -> None:
         self.method, self.root, self.test = method, root, test
-        params = plugins.settings(method, variant, "smoke")
+        params = method_card.settings(method, variant, "smoke")
         if "weights" in params:
             params["weights"] = pipeline.SCRATCH  # a trial has no data root, so no published weights either
         self.job = replace(job, params=params)
@@ -112,7 +113,7 @@ class _Trial:
         from .kit import runtime
 
         runtime.prepare("cpu", self.job.seed)
-        module = plugins.load(self.method)
+        module = method_card.load(self.method)
         yield Check("loads", True, "predictor found" + (", train found" if hasattr(module, "train") else ""))
         trains = hasattr(module, "train")
 
@@ -318,7 +319,7 @@ def _train(method: MethodCard, job: Job, ready: Connection) -> None:
 
     # A progress bar's lock between processes would be reported as leaked when this one is killed.
     tqdm.set_lock(threading.RLock())
-    module = plugins.load(method)
+    module = method_card.load(method)
     runtime.prepare("cpu", job.seed)
     ready.send("begins")
     module.train(job)

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import pipeline, plugins, predictions, provenance, selection, store
+from . import pipeline, predictions, provenance, selection, store
 from . import protocol as protocols
 from . import score as scoring
 from .datasets import split as splits
 from .errors import ResultError
+from .plugins import method_card
 from .types import Kind, Predictions, Protocol, Truth
 
 
@@ -29,7 +30,7 @@ def score_file(
     Writes nothing unless `results` is given: then the predictions become a run of kind `submitted` there.
     """
     protocol = protocols.load(protocol_name)
-    plugins.check_name(method)
+    method_card.check_name(method)
     if not file.is_file():
         raise ResultError(f"{file}: no such predictions file")
     index = pipeline.open_index(protocol, data, pixels=False)
@@ -58,7 +59,7 @@ def _submit(
     answers: Predictions,
     results: Path,
 ) -> pipeline.Scored:
-    place = store.folder(results, protocol.name, method, plugins.SUBMITTED, 0)
+    place = store.folder(results, protocol.name, method, method_card.SUBMITTED, 0)
     source = store.sha256(file)
     with store.claim(place):
         if store.finished(place):
@@ -73,7 +74,7 @@ def _submit(
         record = {
             "kind": "submitted",
             "method": method,
-            "variant": plugins.SUBMITTED,
+            "variant": method_card.SUBMITTED,
             "overrides": {},
             "params": {},
             **pipeline.protocol_facts(protocol, data),
@@ -98,7 +99,7 @@ def _origin(file: Path, protocol: Protocol, method: str) -> tuple[Kind, str]:
         run = store.read(file.parent)
         if (run.protocol, run.method) == (protocol.name, method):
             return run.record["kind"], run.variant
-    return "submitted", plugins.SUBMITTED
+    return "submitted", method_card.SUBMITTED
 
 
 def _suggest(protocol: Protocol) -> predictions.Suggest:

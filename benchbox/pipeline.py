@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import inference, layouts, plugins, predictions, provenance, pseudo_labels, store
+from . import inference, layouts, predictions, provenance, pseudo_labels, store
 from . import protocol as protocols
 from . import score as scoring
 from .datasets import joined
 from .datasets import split as splits
 from .errors import DataError, PluginError, ProtocolError, ResultError
+from .plugins import method_card
 from .types import Index, Job, Kind, MethodCard, Predictions, Protocol, Run, Score, Scores, Truth
 
 if TYPE_CHECKING:
@@ -100,16 +101,16 @@ class Plan:
 def plan(request: Request) -> Plan:
     """Resolve a request; raises ProtocolError or PluginError for what is unknown or does not fit together."""
     protocol = protocols.load(request.protocol)
-    method = plugins.card(request.method, request.methods)
+    method = method_card.card(request.method, request.methods)
     if protocol.task not in method.task:
         raise PluginError(f"method {method.name!r} does {', '.join(method.task)}; {protocol.name} is {protocol.task}")
     variant = request.variant or method.default
-    standard = plugins.settings(method, variant, request.budget)
-    params = plugins.settings(method, variant, request.budget, request.overrides)
+    standard = method_card.settings(method, variant, request.budget)
+    params = method_card.settings(method, variant, request.budget, request.overrides)
     overrides = {key: params[key] for key in request.overrides if params[key] != standard[key]}
     folder = store.variant_folder(variant, request.budget, overrides)
     place = store.folder(request.results, protocol.name, method.name, folder, request.seed)
-    code = plugins.digest(method)
+    code = method_card.digest(method)
     return Plan(protocol, method, variant, request.budget, request.seed, params, overrides, code, place)
 
 
@@ -129,7 +130,7 @@ def run(request: Request, say: Say = silent) -> Outcome:
     device = runtime.choose_device(request.device)
     started, clock = datetime.now(UTC), Clock()
     runtime.prepare(device, request.seed)
-    module = plugins.load(todo.method)
+    module = method_card.load(todo.method)
     if not todo.protocol.train_parts and hasattr(module, "train") and published is None:
         raise ProtocolError(f"{todo.protocol.name} has nothing to train on: it takes variants with published weights")
     with clock("data"):

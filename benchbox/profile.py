@@ -13,8 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from . import claims, layouts, plugins, provenance
+from . import claims, layouts, provenance
 from .errors import PluginError, ResultError
+from .plugins import method_card
 from .types import Layout, MethodCard
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def profile(
 
     Raises PluginError for an unknown method, variant, layout or override, or a method that does not list its networks.
     """
-    card = plugins.card(name, methods)
+    card = method_card.card(name, methods)
     variant = variant or card.default
     scheme = _layout(card, layout)
     networks = _networks(card, variant, budget, scheme, overrides)
@@ -71,7 +72,7 @@ def profile(
         ],
         "layers": [asdict(layer) for layer in layers],
         "latency_ms": _latencies(networks, say) if timed else {"cpu": NOT_MEASURED, "cuda": NOT_MEASURED},
-        "code": provenance.code(plugins.digest(card)),
+        "code": provenance.code(method_card.digest(card)),
         "environment": {
             **provenance.environment(runtime.choose_device("auto")),
             "onnxruntime": provenance.installed("onnxruntime"),
@@ -102,7 +103,7 @@ def count(
 
 @cache  # papers print several sizes of one network
 def _counted(name: str, variant: str, layout: str, budget: str, overrides: tuple[tuple[str, str], ...]) -> Count:
-    return _count(plugins.card(name), variant, layout, budget, dict(overrides))
+    return _count(method_card.card(name), variant, layout, budget, dict(overrides))
 
 
 def _count(card: MethodCard, variant: str, layout: str, budget: str, overrides: Mapping[str, str]) -> Count:
@@ -142,8 +143,8 @@ def _claimed(card: MethodCard, variant: str, found: Count, overrides: Mapping[st
 def _networks(
     card: MethodCard, variant: str, budget: str, layout: Layout | None, overrides: Mapping[str, str]
 ) -> Networks:
-    params = plugins.settings(card, variant, budget, overrides)
-    module = plugins.load(card)
+    params = method_card.settings(card, variant, budget, overrides)
+    module = method_card.load(card)
     if not hasattr(module, "networks"):
         raise PluginError(
             f"method {card.name!r} does not list its networks: define `networks(params, layout)` in "

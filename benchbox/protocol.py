@@ -17,9 +17,10 @@ from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+from benchbox.plugins.discovery import collections
+
 from . import options, schema
 from .described import amount, describe
-from .discovery import collections
 from .errors import ProtocolError
 from .types import Protocol
 

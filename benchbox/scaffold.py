@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import plugins
 from .errors import PluginError
+from .plugins import method_card
 
 _CARD = """name = "{name}"
 title = "{title}"
@@ -55,8 +55,8 @@ What it does, whose idea it is, what it was trained on.
 
 def new_method(name: str, methods: Path) -> Path:
     """Write a working method folder below `methods`; raises PluginError when the name is no name or is taken."""
-    plugins.check_name(name)
-    taken = next((card.source for card in plugins.cards() if card.name == name), "")
+    method_card.check_name(name)
+    taken = next((card.source for card in method_card.cards() if card.name == name), "")
     if taken:
         raise PluginError(f"a method {name!r} is there already, in {taken}; choose another name")
     folder = methods / name.replace("-", "_").replace(".", "_")

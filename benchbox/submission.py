@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import inference, plugins, predictions, store
+from . import inference, predictions, store
 from . import protocol as protocols
 from .datasets import eth_xgaze
 from .errors import ResultError
 from .geometry import vectors_to_angles
+from .plugins import method_card
 from .types import Predictions, Sample, Truth
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ def _of_run(source: Path, samples: Sequence[Sample], device: str, methods: Seque
         )
     chosen = runtime.choose_device(device)
     runtime.prepare(chosen, 0)
-    card = plugins.card(run.method, methods)
-    predict = plugins.load(card).predictor(store.work(source).absolute(), chosen)
+    card = method_card.card(run.method, methods)
+    predict = method_card.load(card).predictor(store.work(source).absolute(), chosen)
     values = inference.collect(predict, samples, (3,), blame=run.method)
     return Predictions(ids=_ids(samples), values=values, failed=np.isnan(values[:, 0]))
 

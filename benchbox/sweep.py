@@ -13,10 +13,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from . import pipeline, plugins
+from . import pipeline
 from . import protocol as protocols
 from .errors import PluginError, ResultError
 from .pipeline import Request
+from .plugins import method_card
 
 Executor = Callable[[Sequence[Request]], Iterator[tuple[Request, int]]]  # request and exit code, as they end
 
@@ -59,7 +60,7 @@ def requests(
         (card, method, variant)
         for card in opened
         for method, variant in wanted
-        if card.task in plugins.card(method, like.methods).task
+        if card.task in method_card.card(method, like.methods).task
     ]
     if not fitting:
         raise PluginError("no method here does the task of any protocol here; `benchbox list methods` names tasks")
@@ -82,7 +83,7 @@ def requests(
 
 def _variants(text: str, like: Request) -> list[tuple[str, str]]:
     name, _, variant = text.partition(":")
-    card = plugins.card(name, like.methods)
+    card = method_card.card(name, like.methods)
     return [(name, each) for each in (card.variants if variant == ALL else (variant or card.default,))]
 
 

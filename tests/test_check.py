@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchbox import check, claims, compare, plugins, protocol, references, store
+from benchbox import check, claims, compare, protocol, references, store
 from benchbox.claims import Claims, Fact, Ordering
 from benchbox.cli import main
+from benchbox.plugins import method_card
 from benchbox.references import ReferenceRow, References
 
 CARD = protocol.load("300w-full")
@@ -266,4 +267,4 @@ def test_a_run_that_cannot_be_read_is_named(tmp_path, make):
 def test_the_names_that_the_module_needs_exist():
     """check asks compare and plugins for what they hold; a renamed field would only show on a full results folder."""
     assert {"low", "high", "p", "difference", "falls"} <= set(compare.Difference.__dataclass_fields__)
-    assert plugins.cards()
+    assert method_card.cards()

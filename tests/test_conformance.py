@@ -3,10 +3,11 @@
 import pytest
 from click.testing import CliRunner
 
-from benchbox import conformance, plugins
+from benchbox import conformance
 from benchbox import protocol as protocols
 from benchbox.cli import main
 from benchbox.datasets import ytf68
+from benchbox.plugins import method_card
 
 GOOD = """
 import numpy as np
@@ -39,7 +40,7 @@ def check(world):
     def run(code: str, card: str = "") -> dict[str, conformance.Check]:
         world.method("mine", code, card)
         checks = conformance.check(
-            plugins.card("mine", [world.methods]),
+            method_card.card("mine", [world.methods]),
             protocol=protocols.load("tiny"),
             index=ytf68.index(world.data),
         )
@@ -155,7 +156,7 @@ def gaze_method(world):
     def make(name: str, tasks: str, code: str = GAZE) -> list[conformance.Check]:
         card = world.method(name, code) / "method.toml"
         card.write_text(card.read_text().replace('["landmarks"]', tasks))
-        return conformance.check(plugins.card(name, [world.methods]))
+        return conformance.check(method_card.card(name, [world.methods]))
 
     return make
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchbox import external, pipeline, plugins, store
+from benchbox import external, pipeline, store
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
 from benchbox.metrics import per_point
+from benchbox.plugins import method_card
 
 # Answers with the centre of the box at every point: its predictions and errors are known.
 CENTRE = """
@@ -283,7 +284,7 @@ def test_the_command_names_no_folder_of_this_machine():
     )
     line = "benchbox run --method m --variant v --protocol p --seed 3 --budget quick --set a=1 --set b=2"
     assert pipeline.command(request) == line
-    assert plugins.BUDGETS[1] == request.budget
+    assert method_card.BUDGETS[1] == request.budget
 
 
 ADOPTS = (

@@ -5,11 +5,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from benchbox import check, plugins, store
+from benchbox import check, store
 from benchbox import profile as module
 from benchbox.cli import main
 from benchbox.errors import PluginError, ResultError
 from benchbox.kit.latency import Latency
+from benchbox.plugins import method_card
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_a_print_that_other_settings_meet_names_them(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("card", plugins.cards(), ids=lambda card: card.name)
+@pytest.mark.parametrize("card", method_card.cards(), ids=lambda card: card.name)
 def test_every_shipped_method_can_be_profiled(card, monkeypatch):
     monkeypatch.setattr(module, "_latencies", lambda networks, say: {})
     document = module.profile(card.name)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchbox import protocol
-from benchbox.discovery import Collection
 from benchbox.errors import ProtocolError
+from benchbox.plugins.discovery import Collection
 from benchbox.types import Protocol
 
 SHIPPED = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchbox import plugins
+from benchbox.plugins import method_card
 
 from .shell import FOLDER, fail, json_option, main, methods_option, pair, print_json, results_option, say
 
@@ -15,7 +15,9 @@ from .shell import FOLDER, fail, json_option, main, methods_option, pair, print_
 @click.option("--method", required=True, metavar="NAME", help="A method; `benchbox list methods` names them.")
 @click.option("--variant", default="", metavar="V", help="A variant of it; its card's default if not given.")
 @click.option("--layout", default="ibug68", show_default=True, metavar="NAME", help="Landmark scheme; gaze has none.")
-@click.option("--budget", type=click.Choice(plugins.BUDGETS), default="paper", show_default=True, help="Whose sizes.")
+@click.option(
+    "--budget", type=click.Choice(method_card.BUDGETS), default="paper", show_default=True, help="Whose sizes."
+)
 @click.option("--set", "overrides", multiple=True, metavar="K=V", help="Change a parameter.")
 @click.option("--count-only", is_flag=True, help="Time nothing: a busy machine has no latencies worth keeping.")
 @click.option("--save", is_flag=True, help="Keep it under the results, where `benchbox report` reads it.")
@@ -88,8 +90,8 @@ def test_() -> None:
 @methods_option
 def test_method(name: str, variant: str, methods: tuple[Path, ...]) -> None:
     """Train and try a method on a few synthetic faces; exit 1 and say what to change if it breaks the contract."""
-    card = plugins.card(name, methods)
-    plugins.settings(card, variant, "smoke")
+    card = method_card.card(name, methods)
+    method_card.settings(card, variant, "smoke")
     from benchbox import conformance
 
     checks = conformance.check(card, variant=variant)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchbox import plugins
+from benchbox.plugins import method_card
 
 from .shell import columns, json_option, main, methods_option, print_json, results_option, say
 
@@ -25,7 +25,7 @@ def list_() -> None:
 @json_option
 def list_methods(methods: tuple[Path, ...], as_json: bool) -> None:
     """List the methods that are installed."""
-    cards, faults = plugins.scan(methods)
+    cards, faults = method_card.scan(methods)
     for fault in faults:
         say(f"broken: {fault.error}")
     if as_json:
@@ -144,7 +144,7 @@ def show() -> None:
 @methods_option
 def show_method(name: str, methods: tuple[Path, ...]) -> None:
     """Show a method's card: what it is, its variants, its parameters; what its paper states and what was chosen."""
-    card = plugins.card(name, methods)
+    card = method_card.card(name, methods)
     click.echo(f"{card.name}: {card.title}\n  {card.summary}")
     lines = [("task", ", ".join(card.task)), ("from", card.source)]
     if card.paper:
@@ -157,7 +157,7 @@ def show_method(name: str, methods: tuple[Path, ...]) -> None:
         click.echo(f"  budget    {budget}{_listed(params)}")
     for key, value in card.params.items():
         click.echo(f"  --set     {key}={_written(value)}")
-    if said := plugins.notes(card):
+    if said := method_card.notes(card):
         click.echo(f"\n{said}", nl=False)
 
 

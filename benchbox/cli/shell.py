@@ -10,8 +10,9 @@ from typing import Any, NoReturn
 
 import click
 
-from benchbox import __version__, plugins
+from benchbox import __version__
 from benchbox.errors import BenchboxError, DataError
+from benchbox.plugins import method_card
 
 Command = Callable[..., Any]
 
@@ -98,7 +99,7 @@ methods_option = click.option(
     help="A method's folder, or a folder of them, for this call.",
 )
 device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-budget_option = click.option("--budget", type=click.Choice(plugins.BUDGETS), default="quick", show_default=True)
+budget_option = click.option("--budget", type=click.Choice(method_card.BUDGETS), default="quick", show_default=True)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 

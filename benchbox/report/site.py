@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from benchbox import check, claims, lint, plugins, protocol, references, store
+from benchbox import check, claims, lint, protocol, references, store
 from benchbox.check import Verdict
 from benchbox.errors import ProtocolError, ResultError
+from benchbox.plugins import method_card
 from benchbox.types import Protocol
 
 from . import costs, exports, folder, plan, printing, results, rows, standings
@@ -47,7 +48,7 @@ def gather(results_folder: Path) -> Sources:
     claimed = claims.load()
     return Sources(
         protocols=tuple(known[name] for name in sorted(known)),
-        methods=tuple(sorted(plugins.cards(), key=lambda card: card.name)),
+        methods=tuple(sorted(method_card.cards(), key=lambda card: card.name)),
         references=lint.annotated(references.load(), known.values()),
         results=tuple(found),
         profiles=_profiles(results_folder, problems),

@@ -22,12 +22,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchbox import geometry, plugins
+from benchbox import geometry
 from benchbox.kit import heatmaps, optimise, patches, pixels, runtime, transfer
 from benchbox.kit.ahead import ahead
 from benchbox.kit.augment import Augment, seeds
 from benchbox.kit.step import Step
 from benchbox.layouts import IBUG68
+from benchbox.plugins import method_card
 from benchbox.types import Examples, Job, Sample, Task
 
 AUGMENT = Augment(rotation_deg=30, scale=0.25, flip=0.5, gain=0.2, offset=0.2, blur=0.5, hole=0.5)
@@ -113,8 +114,8 @@ def views(source: pixels.Views, title: str, batch: int, side: int) -> Iterator[R
 
 def training(device: str, batch: int, side: int) -> Iterator[Row]:
     """One step of G&LSR's small backbone on inputs that are there already, and its forward pass."""
-    card = plugins.card("glsr")
-    plugins.load(card)
+    card = method_card.card("glsr")
+    method_card.load(card)
     backbone = import_module(f"{card.module}.model").Backbone
     inputs = torch.randn(batch, 3, side, side, device=device).contiguous(memory_format=torch.channels_last)
     target = torch.zeros(batch, 136, device=device)
@@ -152,13 +153,13 @@ def trainings(device: str, tiny: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """Train every method for a while as `benchbox run` does; yields its title and what its meter noted."""
     auto = SOME["glsr"] | {"precision": "auto"}
     for name, some, aside in [*((name, some, "") for name, some in SOME.items()), ("glsr", auto, " in low precision")]:
-        card = plugins.card(name)
-        params = plugins.settings(card, budget="smoke" if tiny else "paper")
+        card = method_card.card(name)
+        params = method_card.settings(card, budget="smoke" if tiny else "paper")
         params |= {key: value for key, value in some.items() if not tiny or key == "precision"}
         count = 16 if tiny else 1_024
         with tempfile.TemporaryDirectory() as out:
             job = invented(card.task[-1], count, Path(out), device, params)
-            plugins.load(card).train(job)
+            method_card.load(card).train(job)
             yield card.title + aside, json.loads((Path(out) / "training.json").read_text())
 
 

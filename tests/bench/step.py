@@ -18,9 +18,10 @@ import cv2
 import numpy as np
 import torch
 
-from benchbox import geometry, plugins
+from benchbox import geometry
 from benchbox.kit import optimise, pixels, runtime
 from benchbox.kit.step import Step
+from benchbox.plugins import method_card
 
 SIDE, CROP, CROPS = 256, 448, 256
 VARIANTS = {  # keep memory, channels last, the kit's Views and Step, precision
@@ -37,8 +38,8 @@ def main(network: str, variant: str, batch: int, steps: int) -> None:
     if keep:
         runtime.prepare("cpu", 0)
     torch.manual_seed(0)
-    card = plugins.card("glsr")
-    plugins.load(card)
+    card = method_card.card("glsr")
+    method_card.load(card)
     net = (
         import_module(f"{card.module}.model").Backbone(68, SIDE, "table")
         if network == "small"

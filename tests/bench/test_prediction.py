@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from benchbox import plugins
 from benchbox.kit import runtime
 from benchbox.kit.checkpoint import save_weights
 from benchbox.layouts import IBUG68
+from benchbox.plugins import method_card
 
 from . import pictures as files
 from .sizes import pick
 
 COUNT = pick(4, 256)
-CARD = plugins.card("glsr")
+CARD = method_card.card("glsr")
 PARAMS = {**CARD.params, **CARD.variants["glsr"].params}  # the paper's sizes: 256 px, global and local stage
 
 
@@ -29,7 +29,7 @@ def samples(tmp_path_factory):
 def predict(tmp_path_factory):
     """An untrained G&LSR: as fast as a trained one."""
     runtime.prepare("cpu", 0)
-    method = plugins.load(CARD)
+    method = method_card.load(CARD)
     recipe = import_module(f"{CARD.module}.recipe")
     folder = tmp_path_factory.mktemp("weights")
     system = import_module(f"{CARD.module}.system").System(IBUG68, PARAMS)
@@ -55,7 +55,7 @@ def test_prediction_from_files(batch, samples, predict, measure):
 def test_forward_of_the_backbone_alone(last, measure):
     """What the largest network takes by itself, batch 32: neither crop nor other stages."""
     runtime.prepare("cpu", 0)
-    plugins.load(CARD)
+    method_card.load(CARD)
     net = import_module(f"{CARD.module}.model").Backbone(68, 256, "table").eval()
     inputs = torch.zeros(pick(2, 32), 3, 256, 256)
     if last:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchbox import plugins
+from benchbox.plugins import method_card
 from benchbox.types import Examples, Job, MethodCard, Sample
 
 
@@ -32,7 +32,7 @@ def job(
     card: MethodCard, out: Path, task: str = "gaze2d", variant: str = "", *, eyes: bool = True, **params: object
 ) -> Job:
     """A job at smoke budget, with some parameters changed."""
-    settings = plugins.settings(card, variant, "smoke") | params
+    settings = method_card.settings(card, variant, "smoke") | params
     labelled = examples(task, eyes=eyes)
     rest = examples(task, 12, eyes=eyes, seed=1).samples
     return Job(task, None, labelled, rest, None, out, 0, "cpu", "smoke", settings)

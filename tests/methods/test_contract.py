@@ -4,26 +4,27 @@ from pathlib import Path
 
 import pytest
 
-from benchbox import conformance, plugins
+from benchbox import conformance
+from benchbox.plugins import method_card
 
 SHIPPED = sorted(path.parent.name for path in (Path(__file__).parents[2] / "methods").glob("*/method.toml"))
 
 
 def test_every_folder_of_methods_is_installed_under_its_own_card():
-    folders = {card.folder.name for card in plugins.cards() if card.source.startswith("benchbox ")}
+    folders = {card.folder.name for card in method_card.cards() if card.source.startswith("benchbox ")}
     assert folders == set(SHIPPED)
 
 
 @pytest.mark.parametrize("folder", SHIPPED)
 def test_the_method_keeps_the_contract(folder):
-    (card,) = [card for card in plugins.cards() if card.folder.name == folder]
+    (card,) = [card for card in method_card.cards() if card.folder.name == folder]
     broken = [f"{check.name}: {check.detail}" for check in conformance.check(card) if not check.ok]
     assert broken == []
 
 
 VARIANTS = [
     (card.name, variant)
-    for card in plugins.cards()
+    for card in method_card.cards()
     if card.source.startswith("benchbox ")
     for variant in card.variants
     if variant != card.default
@@ -36,7 +37,7 @@ def test_every_variant_keeps_the_contract(method, variant):
     """The others than the default, which the quick suite tries; each learns from one batch there, too."""
     broken = [
         f"{check.name}: {check.detail}"
-        for check in conformance.check(plugins.card(method), variant=variant)
+        for check in conformance.check(method_card.card(method), variant=variant)
         if not check.ok
     ]
     assert broken == []

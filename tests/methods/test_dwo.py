@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import nn
 
-from benchbox import plugins
 from benchbox.kit.checkpoint import load_weights
 from benchbox.kit.ordinal import ordinal_loss
+from benchbox.plugins import method_card
 
 from .gaze_job import examples, job
 
-CARD = plugins.card("dwo")
-METHOD = plugins.load(CARD)
+CARD = method_card.card("dwo")
+METHOD = method_card.load(CARD)
 TINY = {"side": 16, "face_side": 16, "bins": [20, 20]}
 
 
@@ -177,14 +177,14 @@ ROWS = sorted(set(CARD.variants) - {"ctr-8", "t1", "org90"})
 
 def test_rows_that_are_dwo_itself_take_over_its_training():
     for name in ("ctr-8", "t1", "org90"):
-        assert plugins.settings(CARD, name, "quick") == plugins.settings(CARD, "dwo", "quick")
+        assert method_card.settings(CARD, name, "quick") == method_card.settings(CARD, "dwo", "quick")
         assert CARD.variants[name].shares.files == "dwo.safetensors"
     assert sum(variant.shares is not None for variant in CARD.variants.values()) == 3
 
 
 def test_table_5_is_complete():
     """Nine rows and the baseline; three names of the recommended row are one run."""
-    settings = {name: plugins.settings(CARD, name, "paper") for name in CARD.variants}
+    settings = {name: method_card.settings(CARD, name, "paper") for name in CARD.variants}
     rows = {(s["centre_bins"], s["steps"], s["original"]) for s in settings.values()}
     assert rows == {
         (8, 0, 1.0), (0, 1, 0.9), (32, 1, 0.9), (16, 1, 0.9), (8, 1, 0.9), (8, 2, 0.9), (8, 3, 0.9),

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from benchbox import geometry, plugins
+from benchbox import geometry
 from benchbox.kit.pixels import sample
 from benchbox.kit.profile import count
 from benchbox.layouts import IBUG68
+from benchbox.plugins import method_card
 from benchbox.types import Examples, Sample
 
-CARD = plugins.card("glsr")
-plugins.load(CARD)
+CARD = method_card.card("glsr")
+method_card.load(CARD)
 
 
 def part(name: str) -> ModuleType:
@@ -312,6 +313,6 @@ def test_an_untrained_system_returns_its_start():
 
 
 def test_the_card_names_every_parameter_the_recipe_reads():
-    settings = plugins.settings(CARD, CARD.default, "quick", {})
+    settings = method_card.settings(CARD, CARD.default, "quick", {})
     assert set(settings) == set(CARD.params)
     assert dataclasses.is_dataclass(CARD)

@@ -16,16 +16,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchbox import pipeline, plugins
+from benchbox import pipeline
 from benchbox import protocol as protocols
 from benchbox.datasets import glsr_release, split
 from benchbox.errors import DataError, ProtocolError
 from benchbox.kit.profile import count
 from benchbox.layouts import LAYOUTS
+from benchbox.plugins import method_card
 from benchbox.types import Job, Sample
 
-CARD = plugins.card("glsr")
-MODULE = plugins.load(CARD)
+CARD = method_card.card("glsr")
+MODULE = method_card.load(CARD)
 
 
 def part(name: str) -> ModuleType:
@@ -154,7 +155,7 @@ def picture(seed: int, height: int, width: int) -> np.ndarray:
 
 
 def adopted(out: Path, weights: Path) -> object:
-    params = plugins.settings(CARD, "release", "quick")
+    params = method_card.settings(CARD, "release", "quick")
     job = Job("landmarks", LAYOUTS["wflw98"], None, (), None, out, 0, "cpu", "quick", params, weights)  # type: ignore[arg-type]
     assert MODULE.train(job) == "weights"
     return MODULE.predictor(out, "cpu")

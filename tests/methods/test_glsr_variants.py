@@ -9,15 +9,16 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchbox import geometry, plugins
+from benchbox import geometry
 from benchbox.errors import DataError, PluginError
 from benchbox.kit.profile import count
 from benchbox.kit.published import read_weights
 from benchbox.layouts import IBUG68, LAYOUTS
+from benchbox.plugins import method_card
 from benchbox.types import Examples, Job, Sample
 
-CARD = plugins.card("glsr")
-MODULE = plugins.load(CARD)
+CARD = method_card.card("glsr")
+MODULE = method_card.load(CARD)
 
 
 def part(name: str) -> ModuleType:
@@ -28,7 +29,7 @@ backbones, draws, recipe, system, tsr = (part(name) for name in ("backbones", "d
 
 
 def settings(variant: str, budget: str = "smoke", **changes: object) -> dict[str, object]:
-    return plugins.settings(CARD, variant, budget) | changes
+    return method_card.settings(CARD, variant, budget) | changes
 
 
 def examples(number: int = 6) -> Examples:

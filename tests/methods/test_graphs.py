@@ -13,10 +13,10 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benchbox import plugins
 from benchbox.kit import pixels
 from benchbox.kit import step as steps
 from benchbox.layouts import IBUG68
+from benchbox.plugins import method_card
 from benchbox.types import Job
 
 from . import gaze_job, landmark_job
@@ -140,18 +140,18 @@ GAZE = [
 
 @pytest.mark.parametrize(("method", "variant"), LANDMARKS)
 def test_steps_of_landmark_methods(method, variant, watched, tmp_path):
-    card = plugins.card(method)
-    params = plugins.settings(card, variant, "smoke")
+    card = method_card.card(method)
+    params = method_card.settings(card, variant, "smoke")
     known, rest = landmark_job.examples(8), landmark_job.examples(4, first=8).samples
-    plugins.load(card).train(Job("landmarks", IBUG68, known, rest, None, tmp_path, 0, "cpu", "smoke", params))
+    method_card.load(card).train(Job("landmarks", IBUG68, known, rest, None, tmp_path, 0, "cpu", "smoke", params))
     check(watched, {(68, 2)} if method == "glsr" else set())
 
 
 @pytest.mark.parametrize(("method", "variant", "task"), GAZE)
 def test_steps_of_gaze_methods(method, variant, task, watched, tmp_path):
-    card = plugins.card(method)
+    card = method_card.card(method)
     eyes = task == "gaze2d"
-    plugins.load(card).train(gaze_job.job(card, tmp_path, task, variant, eyes=eyes))
+    method_card.load(card).train(gaze_job.job(card, tmp_path, task, variant, eyes=eyes))
     check(watched, set())
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchbox import plugins
 from benchbox.errors import DataError, ResultError
+from benchbox.plugins import method_card
 from benchbox.types import Examples, Job, Sample
 
 
@@ -25,7 +25,7 @@ def job(out: Path, samples: list[Sample], values: list[list[float]], by: list[st
 
 @pytest.fixture
 def method():
-    return plugins.load(plugins.card("mean-gaze"))
+    return method_card.load(method_card.card("mean-gaze"))
 
 
 PHONE, TABLET = {"device": "iPhone 6", "orientation": 1}, {"device": "iPad 2", "orientation": np.int64(1)}

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchbox import plugins
 from benchbox.errors import ResultError
 from benchbox.layouts import IBUG68
+from benchbox.plugins import method_card
 from benchbox.types import Examples, Job, Sample
 
 
@@ -25,7 +25,7 @@ def job(out: Path, samples: list[Sample], values: list[list[list[float]]]) -> Jo
 
 
 def test_shapes_are_averaged_in_their_boxes_and_placed_in_another(tmp_path):
-    method = plugins.load(plugins.card("mean-shape"))
+    method = method_card.load(method_card.card("mean-shape"))
     # Relative to their boxes the point lies at (0.25, 0.5) and (0.75, 0.5): on average in the middle.
     samples = [sample("a", [0, 0, 100, 100]), sample("b", [100, 0, 120, 40])]
     method.train(job(tmp_path, samples, [[[25, 50]], [[115, 20]]]))
@@ -35,7 +35,7 @@ def test_shapes_are_averaged_in_their_boxes_and_placed_in_another(tmp_path):
 
 
 def test_equal_training_gives_equal_bytes(tmp_path):
-    method = plugins.load(plugins.card("mean-shape"))
+    method = method_card.load(method_card.card("mean-shape"))
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         method.train(job(tmp_path / name, [sample("a", [0, 0, 3, 7])], [[[1, 2], [2, 5]]]))
@@ -44,7 +44,7 @@ def test_equal_training_gives_equal_bytes(tmp_path):
 
 
 def test_missing_and_damaged_weights_are_named(tmp_path):
-    method = plugins.load(plugins.card("mean-shape"))
+    method = method_card.load(method_card.card("mean-shape"))
     with pytest.raises(ResultError, match=r"no trained mean shape .*--fresh"):
         method.predictor(tmp_path, "cpu")
     (tmp_path / "mean_shape.safetensors").write_bytes(b"words")

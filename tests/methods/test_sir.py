@@ -8,16 +8,17 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from benchbox import geometry, plugins
+from benchbox import geometry
 from benchbox.errors import PluginError
 from benchbox.kit.profile import count
 from benchbox.layouts import IBUG68, LAYOUTS
+from benchbox.plugins import method_card
 from benchbox.types import Examples, Sample
 
-CARD = plugins.card("sir")
-MODULE = plugins.load(CARD)
-SMOKE = plugins.settings(CARD, "sir", "smoke")
-PAPER = plugins.settings(CARD, "sir", "paper")
+CARD = method_card.card("sir")
+MODULE = method_card.load(CARD)
+SMOKE = method_card.settings(CARD, "sir", "smoke")
+PAPER = method_card.settings(CARD, "sir", "paper")
 
 
 def part(name: str) -> ModuleType:
@@ -42,7 +43,7 @@ def faces(number: int, seed: int = 0) -> np.ndarray:
 
 
 def counted(variant: str, points: int = 68, **changes: object) -> list[tuple[int, int, int]]:
-    params = plugins.settings(CARD, variant, "paper") | changes
+    params = method_card.settings(CARD, variant, "paper") | changes
     made = system.Sir(points, params)
     patches = (1, points, 3, params["patch"], params["patch"])
     found = [count(network, patches) for network in made.regressors]
@@ -75,7 +76,7 @@ def test_every_layout_has_one_subnetwork_per_point(points):
 
 def test_profile_is_told_every_run_of_every_network():
     """SIR runs one network four times, the cascade four networks once each."""
-    sir, cr = (MODULE.networks(plugins.settings(CARD, v, "paper"), IBUG68) for v in ("sir", "cr"))
+    sir, cr = (MODULE.networks(method_card.settings(CARD, v, "paper"), IBUG68) for v in ("sir", "cr"))
     assert (len(sir), len({id(network) for network, _ in sir.values()})) == (4, 1)
     assert (len(cr), len({id(network) for network, _ in cr.values()})) == (4, 4)
     for network, inputs in (*sir.values(), *cr.values()):
@@ -241,7 +242,7 @@ def test_sir_calls_one_network_and_the_cascade_each_of_its_own():
             return torch.zeros(len(patches), patches.shape[1], 2)
 
     for variant in ("sir", "cr"):
-        made = system.Sir(2, plugins.settings(CARD, variant, "smoke"))
+        made = system.Sir(2, method_card.settings(CARD, variant, "smoke"))
         for k in range(len(made.regressors)):
             made.regressors[k] = Noted(k)
         made(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
@@ -290,7 +291,7 @@ def test_any_batch_can_be_drawn_again():
 
 
 def test_the_card_names_every_parameter_that_is_read():
-    assert set(plugins.settings(CARD, "sir", "quick")) == set(CARD.params)
+    assert set(method_card.settings(CARD, "sir", "quick")) == set(CARD.params)
 
 
 # --- every variant -----------------------------------------------------------------------------------------------
@@ -299,7 +300,7 @@ def test_the_card_names_every_parameter_that_is_read():
 @pytest.mark.parametrize("variant", CARD.variants)
 def test_a_variant_learns_from_one_batch(variant):
     """Build, forward, backward: every regressor gets a gradient, and an untrained one has the loss of its draws."""
-    params = plugins.settings(CARD, variant, "smoke")
+    params = method_card.settings(CARD, variant, "smoke")
     torch.manual_seed(0)
     drawn = draws.Draws(examples(), IBUG68, params, seed=0, device="cpu")
     made = system.Sir(68, params)
@@ -316,7 +317,7 @@ def test_a_variant_learns_from_one_batch(variant):
 
 def test_cascades_start_from_the_mean_face_and_sir_from_both():
     def around(variant: str) -> float:
-        return recipe._around_truth(plugins.settings(CARD, variant, "paper"))
+        return recipe._around_truth(method_card.settings(CARD, variant, "paper"))
 
     assert [around(v) for v in ("sir", "cr", "gt-only", "mean-only")] == [0.5, 0.0, 1.0, 0.0]
 

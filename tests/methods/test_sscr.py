@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch import nn
 
-from benchbox import plugins
 from benchbox.errors import PluginError
 from benchbox.kit.checkpoint import load_weights
 from benchbox.kit.gaze import Form
+from benchbox.plugins import method_card
 from benchbox.types import Sample
 
 from .gaze_job import examples, job
 
-CARD = plugins.card("sscr")
-METHOD = plugins.load(CARD)
+CARD = method_card.card("sscr")
+METHOD = method_card.load(CARD)
 
 
 def part(name: str) -> ModuleType:
@@ -83,14 +83,14 @@ def test_barlow_by_hand():
 def test_gamma_zero_is_simclr_and_its_weight_is_linear():
     z1, z2 = random_pair()
     params = dict(CARD.params)
-    simclr = plugins.settings(CARD, "simclr", "quick")
+    simclr = method_card.settings(CARD, "simclr", "quick")
     assert recipe.objective(z1, z2, params | {"gamma": 0.0}) == losses.invariance(z1, z2, 0.1)
     assert recipe.objective(z1, z2, simclr) == losses.invariance(z1, z2, 0.1)
     more = recipe.objective(z1, z2, params | {"gamma": 0.01}) - losses.invariance(z1, z2, 0.1)
     assert more.item() == pytest.approx(0.01 * losses.redundancy(z1, z2).item())
-    alone = recipe.objective(z1, z2, plugins.settings(CARD, "redundancy-only", "quick"))
+    alone = recipe.objective(z1, z2, method_card.settings(CARD, "redundancy-only", "quick"))
     assert alone.item() == pytest.approx(losses.redundancy(z1, z2).item())
-    assert recipe.objective(z1, z2, plugins.settings(CARD, "barlow", "quick")) == losses.barlow(z1, z2, 0.005)
+    assert recipe.objective(z1, z2, method_card.settings(CARD, "barlow", "quick")) == losses.barlow(z1, z2, 0.005)
     with pytest.raises(PluginError, match="loss = 'triplet'"):
         recipe.objective(z1, z2, params | {"loss": "triplet"})
 
@@ -203,5 +203,5 @@ def test_names_of_one_run_have_one_set_of_parameters():
 
 
 def test_the_profile_counts_what_answers():
-    ((net, inputs),) = METHOD.networks(plugins.settings(CARD, "sscr", "quick"), None).values()
+    ((net, inputs),) = METHOD.networks(method_card.settings(CARD, "sscr", "quick"), None).values()
     assert net.eval()(*inputs).shape == (1, 2)

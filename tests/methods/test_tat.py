@@ -12,17 +12,17 @@ import pytest
 import torch
 from torch import nn
 
-from benchbox import plugins
 from benchbox.errors import DataError, PluginError, ResultError
 from benchbox.kit.casia import CasiaNet, conv_layers
 from benchbox.kit.checkpoint import load_facts, load_weights
 from benchbox.kit.profile import count
+from benchbox.plugins import method_card
 from benchbox.types import Sample
 
 from .gaze_job import examples, job
 
-CARD = plugins.card("tat")
-METHOD = plugins.load(CARD)
+CARD = method_card.card("tat")
+METHOD = method_card.load(CARD)
 
 
 def part(name: str) -> ModuleType:
@@ -337,9 +337,9 @@ def test_rows_take_over_no_more_than_they_have_in_common():
     """What differs from `tat` enters after the generations that are taken over, and is named."""
     sharing = {name: variant.shares for name, variant in CARD.variants.items() if variant.shares}
     assert set(CARD.variants) - set(sharing) == {"tat", "ordinal", "l2", "itracker"}
-    tat = plugins.settings(CARD, "tat", "quick")
+    tat = method_card.settings(CARD, "tat", "quick")
     for name, shares in sharing.items():
-        own = plugins.settings(CARD, name, "quick")
+        own = method_card.settings(CARD, name, "quick")
         assert {key for key in tat if own[key] != tat[key]} == set(shares.apart), name
         taken = [k for k in range(5) if fnmatch.fnmatch(f"mg{k}.safetensors", shares.files)]
         later = set(shares.apart) - {"generations"}
@@ -349,7 +349,7 @@ def test_rows_take_over_no_more_than_they_have_in_common():
 
 def test_plain_training_lasts_as_long_as_tat():
     def length(variant, budget):
-        params = plugins.settings(CARD, variant, budget)
+        params = method_card.settings(CARD, variant, budget)
         epochs = params["generations"] * params["epochs"] + params["warmup_epochs"] + params["head_start"]
         return epochs, params["epoch_draws"]
 
@@ -397,7 +397,7 @@ def test_itracker_without_eyes_is_its_face_path(tmp_path):
 
 def test_networks_for_the_profile_are_those_of_the_paper():
     for variant, params in (("tat", 5_471_210), ("itracker", 6_286_274), ("l2", 5_471_210 - 264 * 129)):
-        found = METHOD.networks(plugins.settings(CARD, variant, "paper"), None)
+        found = METHOD.networks(method_card.settings(CARD, variant, "paper"), None)
         ((net, inputs),) = found.values()
         assert count(net, *(x.shape for x in inputs)).params == params
 
@@ -434,6 +434,6 @@ def test_the_ordinal_network_learns_the_toy_gaze(tmp_path):
 
 
 def test_the_card_names_every_parameter():
-    assert set(plugins.settings(CARD, CARD.default, "quick", {})) == set(CARD.params)
+    assert set(method_card.settings(CARD, CARD.default, "quick", {})) == set(CARD.params)
     for alias in ("random", "csp", "aoi"):
         assert CARD.variants[alias].params == CARD.variants["tat"].params

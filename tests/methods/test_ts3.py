@@ -7,20 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from benchbox import geometry, plugins
+from benchbox import geometry
 from benchbox.errors import DataError, PluginError
 from benchbox.kit import heatmaps
 from benchbox.kit.profile import count
 from benchbox.kit.published import read_weights
 from benchbox.layouts import IBUG68, LAYOUTS
+from benchbox.plugins import method_card
 from benchbox.types import Examples, Job
 
 from .landmark_job import examples
 
-CARD = plugins.card("ts3")
-MODULE = plugins.load(CARD)
-SMOKE = plugins.settings(CARD, "ts3", "smoke")
-PAPER = plugins.settings(CARD, "ts3", "paper")
+CARD = method_card.card("ts3")
+MODULE = method_card.load(CARD)
+SMOKE = method_card.settings(CARD, "ts3", "smoke")
+PAPER = method_card.settings(CARD, "ts3", "paper")
 
 
 def part(name: str) -> ModuleType:
@@ -84,7 +85,7 @@ def test_perfect_maps_decode_to_the_floor(stride, floor_px, peak):
 
 @pytest.mark.parametrize("variant", CARD.variants)
 def test_a_variant_learns_from_one_batch(variant):
-    params = plugins.settings(CARD, variant, "smoke")
+    params = method_card.settings(CARD, variant, "smoke")
     known = examples(4)
     faces = draws.Faces(known.samples, IBUG68, params, "cpu")
     points = geometry.transform(faces.to_crop, known.values)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchbox import plugins
+from benchbox.plugins import method_card
 from benchbox.references import References
 from benchbox.report import pages, ranking, seeds, standings
 from benchbox.report import results as stored
@@ -52,7 +52,7 @@ def test_a_parameter_that_older_records_lack_had_the_value_that_the_card_says(ma
     make("demo-a", 0.04, seed=1)
     make("demo-a", 0.05, seed=2, params={"width": 8, "fast": False})
     make("demo-a", 0.05, seed=3, params={"width": 8, "fast": True})
-    card = replace(plugins.card("mean-shape"), name="demo-a", before={"fast": False})
+    card = replace(method_card.card("mean-shape"), name="demo-a", before={"fast": False})
     (old, *_), (new,) = families = seeds.families(read(), {"demo-a": card})
     assert [len(family) for family in families] == [2, 1]
     assert seeds.differing(families, {"demo-a": card}) == [("fast = False",), ("fast = True",)]

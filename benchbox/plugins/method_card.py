@@ -19,9 +19,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args
 
+from benchbox.errors import PluginError
+from benchbox.types import MethodCard, Shared, Task, Variant
+
 from . import discovery
-from .errors import PluginError
-from .types import MethodCard, Shared, Task, Variant
 
 GROUP = "benchbox.methods"
 CARD = "method.toml"
