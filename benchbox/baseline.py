@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import external, protocol, store
+from . import external, store
 from .errors import BenchboxError, DataError, ResultError
 from .metrics import aggregate
+from .protocols import protocol_card
 from .types import Run
 
 SCHEMA = 1
@@ -65,7 +66,7 @@ def rescored(results: Path, data: Path) -> tuple[list[Change], list[str]]:
     for run in _runs(results):
         place = _place(run)
         try:
-            card = protocol.load(run.protocol)
+            card = protocol_card.load(run.protocol)
             if card.card != run.record.get("card"):
                 found.append(Change(place, f"the card of {run.protocol} has changed since this run was made", True))
                 continue
@@ -111,7 +112,7 @@ def _facts(run: Run) -> dict[str, Any]:
 
 def _content(name: str) -> dict[str, Any] | None:
     try:
-        return dict(json.loads(protocol.canonical(protocol.load(name))))
+        return dict(json.loads(protocol_card.canonical(protocol_card.load(name))))
     except BenchboxError:
         return None
 

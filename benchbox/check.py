@@ -25,11 +25,12 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from . import claims, compare, protocol, references, store
+from . import claims, compare, references, store
 from .claims import Claims, Fact, Ordering
 from .errors import BenchboxError, ProtocolError, ResultError
 from .metrics import aggregate
 from .plugins import method_card
+from .protocols import protocol_card
 from .references import ReferenceRow, References
 from .types import Run
 
@@ -51,7 +52,7 @@ class Verdict:
     table: str
     claim: str  # in words
     system: str  # "method/variant"; the first of an ordering
-    protocol: str
+    protocol_card: str
     group: str
     metric: str
     claimed: str  # as printed
@@ -174,7 +175,7 @@ def other_data(variant: str, kind: str) -> str:
 
 def _card(name: str) -> str | None:
     try:
-        return protocol.load(name).card
+        return protocol_card.load(name).card
     except ProtocolError:
         return None
 

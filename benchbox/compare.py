@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import protocol as protocols
 from . import store
 from .errors import ProtocolError, ResultError
 from .metrics import aggregate, bootstrap, paired_tests, ranks
+from .protocols import protocol_card as protocols
 from .types import Run
 
 if TYPE_CHECKING:

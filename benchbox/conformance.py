@@ -242,8 +242,8 @@ def _faces(task: Task, protocol: Protocol | None, index: Index | None) -> tuple[
 
 def _tiny(task: Task) -> tuple[Protocol, Index]:
     """Return the protocol and the tiny set that a task is tried on."""
-    from . import protocol as protocols
     from .datasets import drawn_eyes, synthetic
+    from .protocols import protocol_card as protocols
 
     if task == "landmarks":
         return protocols.load("synth-300w-full"), synthetic.tiny(train=16, test=6)

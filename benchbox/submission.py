@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import inference, predictions, store
-from . import protocol as protocols
 from .datasets import eth_xgaze
 from .errors import ResultError
 from .geometry import vectors_to_angles
 from .plugins import method_card
+from .protocols import protocol_card as protocols
 from .types import Predictions, Sample, Truth
 
 if TYPE_CHECKING:

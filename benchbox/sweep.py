@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from . import pipeline
-from . import protocol as protocols
 from .errors import PluginError, ResultError
 from .pipeline import Request
 from .plugins import method_card
+from .protocols import protocol_card as protocols
 
 Executor = Callable[[Sequence[Request]], Iterator[tuple[Request, int]]]  # request and exit code, as they end
 

@@ -1,1 +1,1 @@
-"""Protocol cards and published numbers shipped with benchbox; read through benchbox.protocol."""
+"""Protocol cards and published numbers shipped with benchbox; read through benchbox.protocols.protocol_card."""

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchbox import check, claims, compare, protocol, references, store
+from benchbox import check, claims, compare, references, store
 from benchbox.claims import Claims, Fact, Ordering
 from benchbox.cli import main
 from benchbox.plugins import method_card
+from benchbox.protocols import protocol_card
 from benchbox.references import ReferenceRow, References
 
-CARD = protocol.load("300w-full")
+CARD = protocol_card.load("300w-full")
 FACES = CARD.test_expected
 METRIC = "nme_inter_ocular"
 ROW = ReferenceRow(

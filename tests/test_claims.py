@@ -2,8 +2,9 @@
 
 import pytest
 
-from benchbox import check, claims, protocol, references
+from benchbox import check, claims, references
 from benchbox.errors import DataError
+from benchbox.protocols import protocol_card
 
 ORDERING = """
 [[orderings]]
@@ -83,4 +84,4 @@ def test_every_claim_speaks_of_a_variant_and_a_protocol_that_exist():
     assert check.unknown_systems() == []
     for ordering in claims.load().orderings:
         for name in ordering.protocols:
-            assert ordering.group in protocol.load(name).groups, (ordering.id, name)
+            assert ordering.group in protocol_card.load(name).groups, (ordering.id, name)

@@ -4,10 +4,10 @@ import pytest
 from click.testing import CliRunner
 
 from benchbox import conformance
-from benchbox import protocol as protocols
 from benchbox.cli import main
 from benchbox.datasets import ytf68
 from benchbox.plugins import method_card
+from benchbox.protocols import protocol_card as protocols
 
 GOOD = """
 import numpy as np

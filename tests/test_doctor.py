@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchbox import cli, datasets, doctor, protocol
+from benchbox import cli, datasets, doctor
 from benchbox.datasets import split
 from benchbox.errors import DataError
+from benchbox.protocols import protocol_card
 from benchbox.types import Finding
 
 K = 68
@@ -57,7 +58,7 @@ def world(root, turn=lambda box: box):
         with (root / "mine" / f"{part}.csv").open("w", newline="") as stream:
             csv.writer(stream).writerows([header, *lines])
     (root / "mine.toml").write_text(CARD)
-    return protocol.load(str(root / "mine.toml"))
+    return protocol_card.load(str(root / "mine.toml"))
 
 
 def found(root, card):
@@ -173,7 +174,7 @@ def test_published_json_samples_are_examined_through_a_card(data_root, tmp_path,
     )
     text = text.replace('images = "mine"', f'images = "coco-json-samples/{name}"')
     (tmp_path / "mine.toml").write_text(text)
-    findings = found(data_root, protocol.load(str(tmp_path / "mine.toml")))
+    findings = found(data_root, protocol_card.load(str(tmp_path / "mine.toml")))
     assert said(findings, "wrong") == []
     assert f"{4 if name == 'wflw' else 2} pictures are whole and hold their points" in said(findings, "ok")
 
@@ -182,7 +183,7 @@ def test_published_json_samples_are_examined_through_a_card(data_root, tmp_path,
 def test_three_photographs_of_lfpw_are_in_both_official_splits(data_root):
     """Found by the doctor in the samples: same photographs under other numbers, cropped and graded differently."""
     module = datasets.open("300w")
-    cards = [protocol.load("300w-common")]
+    cards = [protocol_card.load("300w-common")]
     notes = said(list(doctor.examine("300w", module, data_root, cards)), "note")
     (alike,) = [note for note in notes if "same picture" in note]
     for pair in (("0862", "0007"), ("0215", "0066"), ("0828", "0096")):
@@ -211,6 +212,6 @@ def test_a_wrong_count_in_a_card_of_ones_own_says_what_to_correct(tmp_path):
     world(tmp_path)
     text = (tmp_path / "mine.toml").read_text()
     (tmp_path / "mine.toml").write_text(re.sub(r"(test = .*expected = )\d+", r"\g<1>500", text))
-    card = protocol.load(str(tmp_path / "mine.toml"))
+    card = protocol_card.load(str(tmp_path / "mine.toml"))
     with pytest.raises(DataError, match=r"needs 500 test items, this copy has \d+ .*; correct `expected` in the card"):
         split.split(card, datasets.of(card).index(tmp_path))

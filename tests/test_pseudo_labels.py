@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchbox import pipeline, protocol, pseudo_labels, store
+from benchbox import pipeline, pseudo_labels, store
 from benchbox.datasets import synthetic
 from benchbox.errors import PluginError, ResultError
+from benchbox.protocols import protocol_card
 
-CARD = protocol.load("synth-300w-full+labelled=0.1")
+CARD = protocol_card.load("synth-300w-full+labelled=0.1")
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from benchbox import protocol, references, score
+from benchbox import references, score
 from benchbox.errors import DataError
+from benchbox.protocols import protocol_card
 from benchbox.references import COLUMNS, PAPER_COLUMNS, ReferenceRow, read
 
 PAPERS = f"{','.join(PAPER_COLUMNS)}\ndemo,Demo,A title,A. Author,Venue,2020,https://example.org/p\n"
@@ -162,7 +163,7 @@ def test_part_labels_and_unverified_normalisers_stand_apart():
 
 def test_every_tied_row_names_cards_groups_and_metrics_that_exist():
     """The trap: a row tied to a group or an option that a card does not have would silently vanish from its page."""
-    cards = {name: protocol.load(name) for row in references.load().rows for name in row.protocols}
+    cards = {name: protocol_card.load(name) for row in references.load().rows for name in row.protocols}
     metrics = {name: set(score.metric_names(card)) for name, card in cards.items()}
     for row in references.load().rows:
         for name in row.protocols:

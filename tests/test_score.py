@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchbox import datasets, items, predictions, protocol, score
+from benchbox import datasets, items, predictions, score
 from benchbox.datasets import split
 from benchbox.errors import DataError, ProtocolError, ResultError
 from benchbox.layouts import IBUG68
 from benchbox.metrics import aggregate
+from benchbox.protocols import protocol_card
 from benchbox.types import Predictions, Protocol, Truth
 
 CARD = Protocol(
@@ -422,7 +423,7 @@ def full(data_root):
     root = data_root / "300w-published"
     if not root.is_dir():
         pytest.skip("the published predictions for 300-W are not here")
-    chosen = protocol.load("300w-full")
+    chosen = protocol_card.load("300w-full")
     index = datasets.open("300w").index(root / "annotations", pixels=False)
     return root / "predictions", chosen, split.truth(chosen, index)
 

@@ -70,7 +70,7 @@ def data_where(dataset: str, data: Path | None) -> None:
 def data_verify(dataset: str, data: Path | None, as_json: bool) -> None:
     """Say what of a DATASET (or of a card's own files) is complete, partial, missing or wrong; exit 1 unless whole."""
     from benchbox import datasets, doctor
-    from benchbox import protocol as protocols
+    from benchbox.protocols import protocol_card as protocols
 
     root = data_root(data)
     cards = [protocols.load(dataset)] if dataset.endswith(".toml") else _cards_of(dataset)
@@ -89,7 +89,7 @@ def data_verify(dataset: str, data: Path | None, as_json: bool) -> None:
 
 def _cards_of(dataset: str) -> list[Protocol]:
     """Return the cards that test on a dataset; a broken one is another command's business."""
-    from benchbox import protocol as protocols
+    from benchbox.protocols import protocol_card as protocols
 
     found = []
     for name in protocols.names():
@@ -109,8 +109,8 @@ def _cards_of(dataset: str) -> list[Protocol]:
 def data_ids(protocol: str, which: str, data: Path | None) -> None:
     """Print the ids that a protocol gives a method, one a line: the lists that draws are kept by."""
     from benchbox import pipeline
-    from benchbox import protocol as protocols
     from benchbox.datasets import split
+    from benchbox.protocols import protocol_card as protocols
 
     card = protocols.load(protocol)
     found = split.split(card, pipeline.open_index(card, data_root(data)))

@@ -50,7 +50,7 @@ def _method_row(card: MethodCard) -> dict[str, Any]:
 @json_option
 def list_protocols(as_json: bool) -> None:
     """List the protocols that are installed."""
-    from benchbox import protocol as protocols
+    from benchbox.protocols import protocol_card as protocols
 
     found, faults = protocols.scan()
     for fault in faults:
@@ -179,6 +179,6 @@ def _written(value: Any) -> str:
 @click.argument("name")
 def show_protocol(name: str) -> None:
     """Show what a protocol fixes, in words."""
-    from benchbox import protocol as protocols
+    from benchbox.protocols import protocol_card as protocols
 
     click.echo(protocols.describe(protocols.load(name)))

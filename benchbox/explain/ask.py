@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox import pipeline, predictions, references, score
-from benchbox import protocol as protocols
 from benchbox.datasets import split as splits
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
 from benchbox.metrics import landmarks as errors_of
+from benchbox.protocols import protocol_card as protocols
 from benchbox.types import Predictions, Protocol, Score
 
 from . import gaze, grid, landmarks, near, offset

@@ -15,7 +15,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from benchbox import metrics
-from benchbox import protocol as cards
+from benchbox.protocols import protocol_card as cards
 from benchbox.types import Protocol
 
 from . import prose

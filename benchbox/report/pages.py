@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from benchbox import protocol as cards
 from benchbox.check import Verdict
 from benchbox.claims import Fact as PrintedSize
 from benchbox.metrics import metric_names
+from benchbox.protocols import protocol_card as cards
 from benchbox.references import Paper, References
 from benchbox.types import MethodCard, Protocol
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from benchbox import check, claims, lint, protocol, references, store
+from benchbox import check, claims, lint, references, store
 from benchbox.check import Verdict
 from benchbox.errors import ProtocolError, ResultError
 from benchbox.plugins import method_card
+from benchbox.protocols import protocol_card
 from benchbox.types import Protocol
 
 from . import costs, exports, folder, plan, printing, results, rows, standings
@@ -42,7 +43,7 @@ def stale(results_folder: Path, out: Path) -> list[str]:
 def gather(results_folder: Path) -> Sources:
     """Read everything that the pages are made from: cards, references, runs."""
     found, problems = results.read(results_folder)
-    known = {card.name: card for card in protocol.cards()}
+    known = {card.name: card for card in protocol_card.cards()}
     for name in dict.fromkeys(result.run.protocol for result in found):
         _add_protocol(known, name, problems)
     claimed = claims.load()
@@ -102,7 +103,7 @@ def _add_protocol(known: dict[str, Protocol], name: str, problems: list[Problem]
     """Load the card of a protocol that has results, with its options, or say that there is none."""
     try:
         if name not in known:
-            known[name] = protocol.load(name)
+            known[name] = protocol_card.load(name)
     except ProtocolError as fault:
         problems.append(Problem(f"results/{name}", name, f"has no leaderboard: {fault}"))
 
@@ -123,7 +124,7 @@ def export(results_folder: Path, name: str, suffix: str, convention: str = "") -
 def _offered(sources: Sources, name: str) -> list[str]:
     """Return the conventions under which anything is known of a protocol; raises ProtocolError for an unknown one."""
     own = [result for result in sources.results if result.run.protocol == name]
-    return standings.conventions(protocol.load(name), own, sources.references)
+    return standings.conventions(protocol_card.load(name), own, sources.references)
 
 
 def _demand(name: str, wanted: str, offered: list[str]) -> None:

@@ -37,7 +37,7 @@ def score(size: int) -> Callable[[], Any]:
     """All metrics and groups of 300w-full; intervals take the same time for every set above `stats.UNITS` faces."""
     import dataclasses
 
-    from benchbox import protocol
+    from benchbox.protocols import protocol_card
     from benchbox.score import score as score_faces
     from benchbox.types import Predictions, Truth
 
@@ -47,7 +47,7 @@ def score(size: int) -> Callable[[], Any]:
     ids = np.char.add("face/", np.arange(size).astype(str))
     common = np.arange(size) % 5 != 0
     groups = {"common": common, "challenging": ~common, "full": np.ones(size, bool)}
-    card = dataclasses.replace(protocol.load("300w-full"), resamples=0)
+    card = dataclasses.replace(protocol_card.load("300w-full"), resamples=0)
     wanted = Truth(ids, truth, groups, clusters=ids)
     return lambda: score_faces(card, wanted, Predictions(ids, values, np.zeros(size, bool)))
 

@@ -16,7 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 
 from invented import fabricate  # a program, not a module of the suite
 
-from benchbox import protocol, report
+from benchbox import report
+from benchbox.protocols import protocol_card
 
 CARDS = [f"{family}-{part}" for family in ("300w", "synth-300w") for part in ("common", "challenging", "full")]
 
@@ -36,7 +37,7 @@ def main(sizes: list[int]) -> None:
 def _measure(size: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         results, out = Path(place, "results"), Path(place, "site")
-        fabricate(results, size, tuple(map(protocol.load, CARDS)))
+        fabricate(results, size, tuple(map(protocol_card.load, CARDS)))
 
         def timed(call: Callable[..., Any]) -> str:
             wall, processor = time.perf_counter(), time.process_time()

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchbox import predictions, protocol, store
+from benchbox import predictions, store
+from benchbox.protocols import protocol_card
 from benchbox.score import score, to_json
 from benchbox.types import Predictions, Truth
 
@@ -20,7 +21,7 @@ DATA = {"dataset": "synth-300w", "variant": "complete", "fingerprint": "sha256:"
 
 def fabricate(results: Path, count: int) -> None:
     """Store `count` runs of methods that do not exist, three seeds each, every one with its own NME."""
-    card = dataclasses.replace(protocol.load(CARD), resamples=200)
+    card = dataclasses.replace(protocol_card.load(CARD), resamples=200)
     rng = np.random.default_rng(0)
     truth = rng.uniform(0, 256, (FACES, 68, 2))
     ids = np.char.add("face/", np.arange(FACES).astype(str))

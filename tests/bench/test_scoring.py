@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchbox import protocol
 from benchbox.layouts import IBUG68
 from benchbox.metrics import bootstrap, curves, landmarks, paired_tests, ranks
+from benchbox.protocols import protocol_card
 from benchbox.score import score
 from benchbox.types import Predictions, Truth
 
@@ -162,7 +162,7 @@ def test_auc_and_fr(name, rule, measure):
 @pytest.mark.parametrize("resamples", [0, RESAMPLES], ids=["values", "intervals"])
 def test_score_of_many_faces_with_all_groups(resamples, measure):
     """Everything that 300w-full reports: two normalisers, three point sets, three groups, AUC, FR, a row per face."""
-    card = dataclasses.replace(protocol.load("300w-full"), resamples=resamples)
+    card = dataclasses.replace(protocol_card.load("300w-full"), resamples=resamples)
     truth, values = drawn(MANY)
     ids = np.char.add("face/", np.arange(MANY).astype(str))
     common = np.arange(MANY) % 5 != 0
@@ -257,7 +257,9 @@ FRAMES = pick(5_000, 180_000)
 
 def test_score_of_gaze_with_dots_people_and_stares(measure):
     """As many frames as GazeCapture tests on: per frame, dot, person and stare, by device, with intervals."""
-    card = dataclasses.replace(protocol.load("gazecapture"), metrics=("error_cm", "error_cm_dot", "error_cm_person"))
+    card = dataclasses.replace(
+        protocol_card.load("gazecapture"), metrics=("error_cm", "error_cm_dot", "error_cm_person")
+    )
     card = dataclasses.replace(card, resamples=RESAMPLES)
     rng = np.random.default_rng(5)
     dots = np.arange(FRAMES) // 15

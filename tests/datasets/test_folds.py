@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from benchbox import external, pipeline, report, store
-from benchbox import protocol as protocols
 from benchbox.datasets import mpiigaze_small, split
 from benchbox.errors import DataError, ProtocolError
+from benchbox.protocols import protocol_card as protocols
 
 from .gaze_folders import small_person
 

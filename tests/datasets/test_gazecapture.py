@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchbox import datasets, protocol
+from benchbox import datasets
 from benchbox.datasets import apple_devices, gazecapture, recordings, split
 from benchbox.errors import DataError
+from benchbox.protocols import protocol_card
 
 from .gaze_folders import recording
 
@@ -61,7 +62,7 @@ def test_itrackers_preparation_comes_whole_as_an_option_of_the_card(tmp_path):
     recording(tmp_path / "gazecapture", "00004", split="test")
     index = gazecapture.index(tmp_path)
     for name, left in (("gazecapture", [210.5, 180.25]), ("gazecapture+box=itracker_face", [209, 178])):
-        card = replace(protocol.load(name), test_expected=12)
+        card = replace(protocol_card.load(name), test_expected=12)
         sample = split.split(card, index).labelled.samples[0]
         assert set(sample.boxes) == {"left_eye", "right_eye"}
         assert (sample.boxes["left_eye"][:2] + 0.5).tolist() == left
@@ -70,7 +71,7 @@ def test_itrackers_preparation_comes_whole_as_an_option_of_the_card(tmp_path):
 def test_the_official_validation_people_are_neither_trained_nor_tested_on(tmp_path):
     for name, part in (("00002", "train"), ("00003", "val"), ("00004", "test"), ("00005", "test")):
         recording(tmp_path / "gazecapture", name, split=part, device="iPad 2" if name == "00005" else "iPhone 6")
-    got = split.split(replace(protocol.load("gazecapture"), test_expected=12), gazecapture.index(tmp_path))
+    got = split.split(replace(protocol_card.load("gazecapture"), test_expected=12), gazecapture.index(tmp_path))
     assert got.validation is not None
     people = [set(part.clusters.tolist()) for part in (got.labelled, got.validation, got.truth)]
     assert people == [{"00002"}, {"00003"}, {"00004", "00005"}]

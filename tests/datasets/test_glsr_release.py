@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from benchbox import protocol as protocols
 from benchbox.datasets import glsr_release, split
 from benchbox.errors import DataError
+from benchbox.protocols import protocol_card as protocols
 
 
 def write(folder: Path, name: str, seed: int) -> np.ndarray:

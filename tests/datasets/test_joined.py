@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchbox import protocol
 from benchbox.datasets import joined, split
 from benchbox.errors import DataError
+from benchbox.protocols import protocol_card
 from benchbox.types import Access, Index
 
-PRIVATE = replace(protocol.load("300w-private"), train_parts=("afw",), train_expected=6, test_expected=3, resamples=100)
+PRIVATE = replace(
+    protocol_card.load("300w-private"), train_parts=("afw",), train_expected=6, test_expected=3, resamples=100
+)
 
 
 def index(dataset, parts, origin, count=68, boxes=("ground_truth",), start=0):
@@ -94,7 +96,7 @@ def test_extras_join_without_labels_whatever_points_they_have(sets, tmp_path):
 
 def test_an_extra_may_be_the_tested_datasets_own_training_part(sets, tmp_path):
     card = replace(
-        protocol.load("300vw-c"),
+        protocol_card.load("300vw-c"),
         train_parts=("afw",),
         train_expected=6,
         test_clusters=1,

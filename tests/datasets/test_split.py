@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchbox import protocol
 from benchbox.datasets import ibug300w, split, ytf68
 from benchbox.errors import DataError
+from benchbox.protocols import protocol_card
 from benchbox.types import Index
 
 CARD = replace(
-    protocol.load("300w-full"),
+    protocol_card.load("300w-full"),
     train_parts=("afw", "helen/trainset"),
     train_expected=40,
     groups={"full": ("helen/testset", "ibug"), "challenging": ("ibug",)},
@@ -224,9 +224,9 @@ def test_too_many_test_items_are_refused_too():
 
 def test_an_absent_dataset_names_its_folder(tmp_path):
     with pytest.raises(DataError, match=rf"this copy has 0 .*there is no folder .*300w; {WHERE}"):
-        split.split(protocol.load("300w-full"), ibug300w.index(tmp_path))
+        split.split(protocol_card.load("300w-full"), ibug300w.index(tmp_path))
     with pytest.raises(DataError, match=r"training_frames_keypoints\.csv; get YouTube Faces .*synth-300w-common needs"):
-        split.split(protocol.load("ytf68"), ytf68.index(tmp_path))
+        split.split(protocol_card.load("ytf68"), ytf68.index(tmp_path))
 
 
 def test_nothing_to_train_on_is_refused_but_can_be_scored():
@@ -329,7 +329,7 @@ def test_the_fingerprint_of_a_score_does_not_hang_on_training_or_boxes():
 @pytest.mark.data
 def test_the_samples_run_common_under_their_own_name(data_root):
     index = ibug300w.index(data_root)
-    got = split.split(protocol.load("300w-common"), index)
+    got = split.split(protocol_card.load("300w-common"), index)
     assert got.data.variant == "train 2012 of 3148, moved annotations"
     assert (got.data.train, got.data.test) == (2012, 554)
     assert len(got.labelled) == 2012  # the papers train on everything, so the card holds nothing out
@@ -340,24 +340,24 @@ def test_the_samples_run_common_under_their_own_name(data_root):
     assert (inside > 0).all()
     assert (inside < [width, height]).all()
     with pytest.raises(DataError, match=r"300w-full needs 689 test items, this copy has 554 .*ibug 0"):
-        split.split(protocol.load("300w-full"), index)
+        split.split(protocol_card.load("300w-full"), index)
 
 
 @pytest.mark.data
 def test_the_published_annotations_score_all_689(data_root):
     index = ibug300w.index(data_root / "300w-published" / "annotations", pixels=False)
-    truth = split.truth(protocol.load("300w-full"), index)
+    truth = split.truth(protocol_card.load("300w-full"), index)
     assert {group: int(rows.sum()) for group, rows in truth.groups.items()} == {
         "full": 689,
         "common": 554,
         "challenging": 135,
     }
-    assert split.record(protocol.load("300w-full"), index).variant == "original annotations"
+    assert split.record(protocol_card.load("300w-full"), index).variant == "original annotations"
 
 
 @pytest.mark.data
 def test_ytf68_holds_people_out(data_root):
-    got = split.split(protocol.load("ytf68"), ytf68.index(data_root))
+    got = split.split(protocol_card.load("ytf68"), ytf68.index(data_root))
     assert got.data.variant == "complete"
     assert (got.data.train, got.data.test) == (2991, 471)
     trained = set(got.labelled.clusters)

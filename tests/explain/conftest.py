@@ -30,7 +30,7 @@ class Case:
 @pytest.fixture
 def case() -> Case:
     """Forty faces of different size; eyes where eyes belong."""
-    from benchbox import protocol as protocols
+    from benchbox.protocols import protocol_card as protocols
 
     rng = np.random.default_rng(0)
     size = rng.uniform(0.5, 2, FACES)

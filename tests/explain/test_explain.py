@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 from benchbox import explain
-from benchbox import protocol as protocols
 from benchbox.cli import main
 from benchbox.errors import ResultError
 from benchbox.explain import grid, near, words
+from benchbox.protocols import protocol_card as protocols
 from benchbox.references import Paper, ReferenceRow, References
 from benchbox.types import Score
 

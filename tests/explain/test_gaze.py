@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from benchbox import explain, geometry, score
-from benchbox import protocol as protocols
 from benchbox.explain import gaze, grid
 from benchbox.metrics import gaze as errors_of
+from benchbox.protocols import protocol_card as protocols
 from benchbox.types import Predictions, Truth
 
 PEOPLE, DOTS, FRAMES = 6, 3, 4

@@ -17,12 +17,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchbox import pipeline
-from benchbox import protocol as protocols
 from benchbox.datasets import glsr_release, split
 from benchbox.errors import DataError, ProtocolError
 from benchbox.kit.profile import count
 from benchbox.layouts import LAYOUTS
 from benchbox.plugins import method_card
+from benchbox.protocols import protocol_card as protocols
 from benchbox.types import Job, Sample
 
 CARD = method_card.card("glsr")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchbox import protocol
+from benchbox.protocols import protocol_card
 from benchbox.types import Protocol
 
 MOLDS = 24  # different sets of per-face errors; runs share their files, so that a large folder is made in seconds
@@ -18,7 +18,7 @@ STEPS = 400  # lines of a training log
 
 def fabricate(results: Path, runs: int, protocols: tuple[Protocol, ...] = (), seeds: int = 5) -> None:
     """Store `runs` invented runs: every protocol, then methods, variants, budgets and `seeds` of each."""
-    cards = protocols or tuple(protocol.cards())
+    cards = protocols or tuple(protocol_card.cards())
     molds = {card.name: [_mold(results.parent / "molds", card, k) for k in range(MOLDS)] for card in cards}
     for number, (card, method, variant, seed) in enumerate(islice(_places(cards, seeds), runs)):
         mold, scores = molds[card.name][number % MOLDS]

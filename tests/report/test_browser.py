@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pytest
 
-from benchbox import protocol, pseudo_labels, store
+from benchbox import pseudo_labels, store
+from benchbox.protocols import protocol_card
 from benchbox.report import results as stored
 from benchbox.report import site
 from benchbox.report.pages import Sources
@@ -68,7 +69,7 @@ def place(tmp_path_factory) -> Path:
     found, problems = stored.read(folder / "results")
     card = method_card(folder)
     made = site.files(
-        Sources((DEMO, protocol.load("synth-mpiigaze")), (card,), quoted_rows(), tuple(found), tuple(problems))
+        Sources((DEMO, protocol_card.load("synth-mpiigaze")), (card,), quoted_rows(), tuple(found), tuple(problems))
     )
     for name, content in made.items():
         (folder / "site" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -268,7 +269,7 @@ def test_a_run_is_opened_from_its_row(open_page):
 
 
 def test_five_hundred_rows_are_sorted_without_a_hitch(browser, tmp_path):
-    fabricate(tmp_path / "results", 500, (protocol.load("300w-full"),), seeds=1)
+    fabricate(tmp_path / "results", 500, (protocol_card.load("300w-full"),), seeds=1)
     site.render(tmp_path / "results", tmp_path / "site")
     browser.get(f"{(tmp_path / 'site').as_uri()}/protocol/300w-full.html")
     taken = browser.execute_script(

@@ -6,9 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from benchbox import predictions, protocol, store
+from benchbox import predictions, store
 from benchbox.datasets import split
 from benchbox.faceworld import screens
+from benchbox.protocols import protocol_card
 from benchbox.references import References
 from benchbox.report import gazes, ours, samples, site, standings
 from benchbox.report import results as stored
@@ -23,7 +24,7 @@ ITEMS = 40
 
 def lay(folder, name, items, off, seeds=2):
     """Score some answers on some items of a rendered set, as the scorer does, and lay out the atlas."""
-    card = protocol.load(name)
+    card = protocol_card.load(name)
     found = [ours.item(card.dataset, item) for item in items]
     true = np.stack([np.asarray(ours.facts(item)["values"]) for item in found])
     people = np.array([item.split("/")[0] for item in items])
@@ -111,7 +112,7 @@ def test_scores_of_another_rendering_bring_neither_picture_nor_truth(tmp_path):
         table = np.load(path)
         table["error_cm"] += 0.5
         np.save(path, table)
-    page = made(tmp_path, protocol.load("synth-gazecn"))
+    page = made(tmp_path, protocol_card.load("synth-gazecn"))
     assert page.sections
     assert not page.shown
     assert not page.true
@@ -119,7 +120,7 @@ def test_scores_of_another_rendering_bring_neither_picture_nor_truth(tmp_path):
 
 def test_a_licensed_set_shows_answers_alone(tmp_path, monkeypatch):
     lay(tmp_path, "synth-gazecn", phones(), [1.5, 0.0])
-    card = protocol.load("synth-gazecn")
+    card = protocol_card.load("synth-gazecn")
     licensed = type(card)(**{**card.__dict__, "dataset": "gazecn"})
     page = made(tmp_path, licensed)
     assert page.sections
@@ -132,7 +133,7 @@ def test_a_licensed_set_shows_answers_alone(tmp_path, monkeypatch):
 def test_the_pictures_of_an_atlas_are_written_and_known(tmp_path, monkeypatch):
     lay(tmp_path, "synth-mpiigaze", [f"eyes-000/{k:05d}" for k in range(12)], [0.1, 0.0, 0.0], seeds=1)
     found, problems = stored.read(tmp_path / "results")
-    card = protocol.load("synth-mpiigaze")
+    card = protocol_card.load("synth-mpiigaze")
     sources = Sources((card,), (), References({}, ()), tuple(found), tuple(problems))
     monkeypatch.setattr(site, "gather", lambda folder: sources)
     site.render(tmp_path / "results", tmp_path / "site")
@@ -145,7 +146,7 @@ def test_the_pictures_of_an_atlas_are_written_and_known(tmp_path, monkeypatch):
 def test_pictures_that_came_along_are_not_drawn_again(tmp_path, monkeypatch):
     lay(tmp_path, "synth-mpiigaze", [f"eyes-000/{k:05d}" for k in range(12)], [0.1, 0.0, 0.0], seeds=1)
     found, problems = stored.read(tmp_path / "results")
-    sources = Sources((protocol.load("synth-mpiigaze"),), (), References({}, ()), tuple(found), tuple(problems))
+    sources = Sources((protocol_card.load("synth-mpiigaze"),), (), References({}, ()), tuple(found), tuple(problems))
     monkeypatch.setattr(site, "gather", lambda folder: sources)
     site.render(tmp_path / "results", tmp_path / "site")
     for path in (tmp_path / "site" / ".cache").iterdir():

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 import benchbox
-from benchbox import protocol, references, report
+from benchbox import references, report
+from benchbox.protocols import protocol_card
 from benchbox.report import folder, memo, printing, site, standings
 from benchbox.types import Protocol
 
@@ -25,7 +26,7 @@ from .invented import fabricate
 
 @pytest.fixture
 def small() -> tuple[Protocol, ...]:
-    return protocol.load("300w-challenging"), protocol.load("synth-300w-challenging")
+    return protocol_card.load("300w-challenging"), protocol_card.load("synth-300w-challenging")
 
 
 @pytest.fixture
@@ -84,13 +85,13 @@ def test_changed_references_and_cards_make_their_pages_anew(tmp_path, small, mad
     monkeypatch.setattr(references, "load", lambda: none)
     report.render(results, out)
     assert {path for path in made if path.startswith("protocol/") and path.count("/") < 2} == {
-        f"protocol/{name}.html" for name in protocol.names()
+        f"protocol/{name}.html" for name in protocol_card.names()
     }
     told = ("protocol/", "compare/", "atlas/", "method/", "index")  # charts of methods show printed numbers
     assert all(path.startswith(told) for path in made)
     made.clear()
-    cards = [replace(card, title="Another") if card == small[0] else card for card in protocol.cards()]
-    monkeypatch.setattr(protocol, "cards", lambda: cards)
+    cards = [replace(card, title="Another") if card == small[0] else card for card in protocol_card.cards()]
+    monkeypatch.setattr(protocol_card, "cards", lambda: cards)
     report.render(results, out)
     assert {path for path in made if path.startswith("run/")} == {
         f"run/300w-challenging/method-000/v0/{seed}.html" for seed in (0, 1)
@@ -197,7 +198,7 @@ def test_work_grows_in_a_straight_line(tmp_path, small):
 
 
 def test_a_board_of_five_hundred_runs_weighs_less_than_a_megabyte(tmp_path):
-    card = protocol.load("300w-full")
+    card = protocol_card.load("300w-full")
     fabricate(tmp_path / "results", 500, (card,), seeds=1)
     planned = site.planned(site.gather(tmp_path / "results"))
     board = planned["protocol/300w-full.html"].content()
@@ -215,7 +216,7 @@ def test_a_board_of_five_hundred_runs_weighs_less_than_a_megabyte(tmp_path):
 @pytest.mark.parametrize("name", ["300w-full", "wflw"])
 def test_rows_of_many_seeds_and_many_groups_stay_below_a_megabyte(tmp_path, name):
     """The trap: 500 rows that are each twice as long; the weakest give way, and their number is said."""
-    fabricate(tmp_path / "results", 1500, (protocol.load(name),), seeds=3)
+    fabricate(tmp_path / "results", 1500, (protocol_card.load(name),), seeds=3)
     board = site.planned(site.gather(tmp_path / "results"))[f"protocol/{name}.html"].content()
     assert 600_000 < len(board) < 1_000_000
     assert b"weaker rows have no room here" in board
@@ -223,7 +224,7 @@ def test_rows_of_many_seeds_and_many_groups_stay_below_a_megabyte(tmp_path, name
 
 def test_rows_that_a_page_has_no_room_for_are_counted(tmp_path, monkeypatch):
     monkeypatch.setattr(standings, "_LINES", 30)
-    fabricate(tmp_path / "results", 40, (protocol.load("300w-challenging"),), seeds=1)
+    fabricate(tmp_path / "results", 40, (protocol_card.load("300w-challenging"),), seeds=1)
     planned = site.planned(site.gather(tmp_path / "results"))
     text = planned["protocol/300w-challenging.html"].content().decode()
     assert "10 weaker rows have no room here" in text
@@ -233,7 +234,7 @@ def test_rows_that_a_page_has_no_room_for_are_counted(tmp_path, monkeypatch):
 
 def test_a_chart_shows_variants_before_seeds(tmp_path):
     """Forty runs, five seeds of each variant: eight curves are eight variants, each with its best seed."""
-    fabricate(tmp_path / "results", 40, (protocol.load("300w-challenging"),))
+    fabricate(tmp_path / "results", 40, (protocol_card.load("300w-challenging"),))
     text = site.planned(site.gather(tmp_path / "results"))["protocol/300w-challenging.html"].content().decode()
     chart = re.findall(r'<text class="label[^>]*>([^<]+)</text>', text[: text.index("<figcaption>")])
     assert len(chart) == 8

@@ -2,7 +2,7 @@
 
 import re
 
-from benchbox import protocol
+from benchbox.protocols import protocol_card
 from benchbox.report import guide
 
 
@@ -26,11 +26,11 @@ def test_metrics_are_defined_by_the_modules_that_compute_them():
 
 
 def test_every_card_stands_in_words():
-    cards = protocol.cards()
+    cards = protocol_card.cards()
     page = guide.page("protocols", cards)
     assert [name for _, _, name in page.sections] == [card.name for card in cards]
     assert len(page.bodies) == len(cards)
-    assert protocol.describe(cards[0]).splitlines()[0].split(":")[0] in page.bodies[0]
+    assert protocol_card.describe(cards[0]).splitlines()[0].split(":")[0] in page.bodies[0]
 
 
 def test_every_guide_is_there_and_names_real_commands():

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from benchbox import protocol, references
+from benchbox import references
 from benchbox.claims import load as claims
 from benchbox.metrics import metric_names
+from benchbox.protocols import protocol_card
 from benchbox.report import disturbed, lines, results, robustness
 from benchbox.report.lines import Line, Point, Stop
 
@@ -25,7 +26,7 @@ def numbers(chart):
 
 
 def test_the_table_of_the_paper_is_drawn_with_its_undisturbed_numbers_at_zero(printed):
-    larger, moved, turned = disturbed.board(protocol.load("300w-full"), NME, {}, printed, {})
+    larger, moved, turned = disturbed.board(protocol_card.load("300w-full"), NME, {}, printed, {})
     assert numbers(larger)["B1, G&LSR"] == ("5.72", "5.75", "6.36", "8.15", "10.93", "15.72")
     assert numbers(larger)["GSR, G&LSR"] == ("5.52", "5.51", "5.60", "5.74", "6.03", "6.67")
     assert moved.values.columns == ("", "0", "0.05", "0.1", "0.15", "0.2", "0.25")
@@ -35,15 +36,17 @@ def test_the_table_of_the_paper_is_drawn_with_its_undisturbed_numbers_at_zero(pr
 
 
 def test_numbers_of_another_normaliser_are_not_drawn(printed):
-    assert disturbed.board(protocol.load("300w-full"), metric_names.parse("nme_inter_ocular"), {}, printed, {}) == []
+    assert (
+        disturbed.board(protocol_card.load("300w-full"), metric_names.parse("nme_inter_ocular"), {}, printed, {}) == []
+    )
 
 
 def test_a_method_is_drawn_with_what_papers_print_of_its_own_variants(printed):
-    drawn = disturbed.of_method("glsr", protocol.cards(), [], printed, claims().systems, {})
+    drawn = disturbed.of_method("glsr", protocol_card.cards(), [], printed, claims().systems, {})
     assert [chart.title for chart in drawn] == [
         f"{title}, 300-W, full public test set" for title in ("Larger boxes", "Moved boxes", "Turned pictures")
     ]
-    assert disturbed.of_method("sir", protocol.cards(), [], printed, claims().systems, {}) == []
+    assert disturbed.of_method("sir", protocol_card.cards(), [], printed, claims().systems, {}) == []
     assert len({chart.name for chart in drawn}) == 3, "ids are unique in a page"
 
 
@@ -107,15 +110,15 @@ def test_a_single_value_has_an_axis():
 
 @pytest.mark.parametrize(("steady", "error"), [("gazestare", "gazecn"), ("synth-gazestare", "synth-gazecn")])
 def test_the_error_of_a_card_of_stares_is_that_of_the_set_it_trains_on(steady, error):
-    cards = protocol.cards()
-    found = robustness.partner(protocol.load(steady), cards)
+    cards = protocol_card.cards()
+    found = robustness.partner(protocol_card.load(steady), cards)
     assert found is not None
     assert found.name == error
-    assert robustness.partner(protocol.load(error), cards) is None
+    assert robustness.partner(protocol_card.load(error), cards) is None
 
 
 def test_dwo_is_drawn_as_table_5_prints_it(printed):
-    (chart,) = robustness.of_method("dwo", protocol.cards(), [], printed, claims().systems, {})
+    (chart,) = robustness.of_method("dwo", protocol_card.cards(), [], printed, claims().systems, {})
     told = numbers(chart)
     assert told["Baseline, TAT"] == ("1.15", "0.42", "yes")
     assert told["DwO ctr=8 T=1 org=90%, TAT"] == ("1.18", "0.34", "yes")
@@ -126,7 +129,7 @@ def test_dwo_is_drawn_as_table_5_prints_it(printed):
 
 
 def test_a_runs_two_numbers_meet_over_two_cards_by_variant_and_seed(tmp_path, printed):
-    steady, error = protocol.load("synth-gazestare"), protocol.load("synth-gazecn")
+    steady, error = protocol_card.load("synth-gazestare"), protocol_card.load("synth-gazecn")
 
     def one(card, metric, value, seed):
         scores = {"scores": {"total": {metric: {"value": value, "unit": "cm"}}}, "n": card.test_expected}

@@ -10,8 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from benchbox import protocol, report
+from benchbox import report
 from benchbox.errors import ResultError
+from benchbox.protocols import protocol_card
 from benchbox.report import folder, site
 from benchbox.report import results as stored
 from benchbox.report.pages import Sources
@@ -227,7 +228,7 @@ def test_two_renderings_are_equal_and_a_second_one_touches_nothing(results, tmp_
 
 def test_an_empty_results_folder_still_has_an_index_and_all_cards(tmp_path):
     report.render(tmp_path / "results", tmp_path / "site")
-    for name in protocol.names():
+    for name in protocol_card.names():
         assert (tmp_path / "site" / "protocol" / f"{name}.html").is_file()
     board = (tmp_path / "site" / "protocol" / "300w-full" / "inter_pupil.html").read_text()
     assert "G&amp;LSR_ω" in board

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchbox import check, claims, protocol, references, report
+from benchbox import check, claims, references, report
 from benchbox.claims import Claims
+from benchbox.protocols import protocol_card
 from benchbox.references import References
 from benchbox.report import site
 
@@ -36,7 +37,7 @@ def claimed(monkeypatch, demo_references):
 
 def test_a_method_page_says_what_check_says_and_follows_the_claim(tmp_path, claimed):
     results, out = tmp_path / "results", tmp_path / "site"
-    fabricate(results, 4, (protocol.load("300w-challenging"),))
+    fabricate(results, 4, (protocol_card.load("300w-challenging"),))
     claimed("7.77")
     report.render(results, out)
     page = out / "method" / "method-000.html"
@@ -56,7 +57,7 @@ def test_a_method_page_says_what_check_says_and_follows_the_claim(tmp_path, clai
 
 def test_the_page_of_a_method_that_no_paper_speaks_of_has_no_such_table(tmp_path, claimed, monkeypatch):
     results, out = tmp_path / "results", tmp_path / "site"
-    fabricate(results, 4, (protocol.load("300w-challenging"),))
+    fabricate(results, 4, (protocol_card.load("300w-challenging"),))
     claimed("7.77")
     monkeypatch.setattr(claims, "load", lambda: Claims({}, (), ()))
     report.render(results, out)
@@ -66,6 +67,6 @@ def test_the_page_of_a_method_that_no_paper_speaks_of_has_no_such_table(tmp_path
 def test_a_table_of_one_protocol_asks_for_no_verdict(tmp_path, claimed, monkeypatch):
     """Comparing runs takes seconds; `report --format` shows none of it."""
     results = tmp_path / "results"
-    fabricate(results, 2, (protocol.load("300w-challenging"),))
+    fabricate(results, 2, (protocol_card.load("300w-challenging"),))
     monkeypatch.setattr(check, "held", lambda *_: pytest.fail("verdicts were asked for"))
     assert "method-000" in site.export(results, "300w-challenging", "csv")

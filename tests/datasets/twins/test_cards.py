@@ -6,15 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchbox import datasets, protocol, selection
+from benchbox import datasets, selection
 from benchbox.datasets import joined, split
 from benchbox.datasets.twins import gazecapture
 from benchbox.faceworld import desk, sets
+from benchbox.protocols import protocol_card
 
 CARDS = {
-    card.name: card for card in protocol.cards() if card.dataset.startswith("synth-") and card.dataset != "synth-300w"
+    card.name: card
+    for card in protocol_card.cards()
+    if card.dataset.startswith("synth-") and card.dataset != "synth-300w"
 }
-TWINS = [c for c in protocol.cards() if c.twin and not c.dataset.startswith("synth-") and c.dataset != "ytf68"]
+TWINS = [c for c in protocol_card.cards() if c.twin and not c.dataset.startswith("synth-") and c.dataset != "ytf68"]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def small():
 @pytest.mark.parametrize("name", [*CARDS, "synth-cofw68+extra=300vw", "synth-300w-full+extra=aflw"])
 def test_a_tiny_set_goes_through_its_card(name, small):
     """Every group has faces, every box is there, nothing is trained and tested on at once."""
-    card = protocol.load(name)
+    card = protocol_card.load(name)
     index = joined.opened(card, Path())
     count = int(selection.rows(index, card.groups[card.overall]).sum())
     assert count
@@ -85,7 +88,7 @@ def test_phones_held_upright_are_counted_by_the_frame():
 
 @pytest.mark.parametrize("card", TWINS, ids=lambda card: card.name)
 def test_a_twin_has_the_shape_of_its_card(card):
-    twin = protocol.load(card.twin)
+    twin = protocol_card.load(card.twin)
     assert (twin.task, twin.layout, twin.folds, twin.metrics) == (card.task, card.layout, card.folds, card.metrics)
     assert twin.extra_boxes == card.extra_boxes
     assert (twin.normalisers, twin.auc, twin.fr, twin.masked) == (card.normalisers, card.auc, card.fr, card.masked)

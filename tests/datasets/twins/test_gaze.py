@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from benchbox import protocol
 from benchbox.datasets import split, synthetic
 from benchbox.datasets.twins import devices, eth_xgaze, gazecapture, gazecn, gazestare, mpiifacegaze, mpiigaze
 from benchbox.faceworld import cache
 from benchbox.faceworld.sets import ETH_XGAZE
 from benchbox.geometry import vectors_to_angles
+from benchbox.protocols import protocol_card
 
 DEVICES = {"gazecapture": gazecapture, "gazecn": gazecn, "gazestare": gazestare}
 PATCHES = {"eth-xgaze": eth_xgaze, "mpiigaze": mpiigaze, "mpiifacegaze": mpiifacegaze}
@@ -98,7 +98,7 @@ def test_xgaze_and_mpiigaze_name_their_parts_as_the_real_ones(tiny):
 @pytest.mark.parametrize(("share", "people"), [(0.01, 1), (0.05, 5), (0.1, 10), (0.2, 20)])
 def test_each_share_of_labels_is_one_of_whole_people(share, people):
     """Persons in both shares would make the few labels look better than they are."""
-    card = protocol.load(f"synth-eth-xgaze+labelled={share}")
+    card = protocol_card.load(f"synth-eth-xgaze+labelled={share}")
     persons = np.repeat([f"train-{k:03d}" for k in range(100)], ETH_XGAZE.frames)
     labelled, validation, unlabelled = split._divide(card, persons)
     assert card.train_expected == len(persons)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import selection
-from .datasets import DATASETS
-from .errors import ProtocolError
-from .layouts import LAYOUTS
-from .types import Extra, Protocol, Source
+from benchbox import selection
+from benchbox.datasets import DATASETS
+from benchbox.errors import ProtocolError
+from benchbox.layouts import LAYOUTS
+from benchbox.types import Extra, Protocol, Source
 
 NORMALISERS = ("inter_ocular", "inter_pupil", "face_size", "diagonal", "height")
 TASKS = ("landmarks", "gaze2d", "gaze3d")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from benchbox.layouts import LAYOUTS
+from benchbox.types import Protocol
+
 from . import options
-from .layouts import LAYOUTS
-from .types import Protocol
 
 _MEANING = {
     "inter_ocular": "the distance between the outer corners of the eyes",

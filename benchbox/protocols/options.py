@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .errors import ProtocolError
-from .types import Protocol
+from benchbox.errors import ProtocolError
+from benchbox.types import Protocol
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Protocol cards: TOML files read into frozen values, checked key by key, hashed by content.
 
 A card is `<name>.toml` in the folder of any package registered under the entry-point group `benchbox.protocols`.
-Every key is listed in `benchbox.schema`; a key that is unknown, missing, of the wrong type or out of range is a
+Every key is listed in `benchbox.protocols.schema`; a key that is unknown, missing, of the wrong type or out of range is a
 ProtocolError that names the file, the key and what is allowed there. `card` is the SHA-256 of everything that decides
 a number; titles, notes, the list of choices and the twin may be reworded without moving it.
 """
@@ -17,12 +17,12 @@ from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
+from benchbox.errors import ProtocolError
 from benchbox.plugins.discovery import collections
+from benchbox.types import Protocol
 
 from . import options, schema
-from .described import amount, describe
-from .errors import ProtocolError
-from .types import Protocol
+from .describe import amount, describe
 
 __all__ = ["FOLDERS", "GROUP", "amount", "canonical", "cards", "describe", "load", "names", "read", "scan"]
 GROUP = "benchbox.protocols"
@@ -103,7 +103,9 @@ def read(path: Path) -> Protocol:
     try:
         protocol = replace(protocol, options=options.offered(protocol, choices))
     except ValueError as error:
-        raise ProtocolError(f"{path}: options.{error}: a value is not allowed; see `benchbox.options`") from error
+        raise ProtocolError(
+            f"{path}: options.{error}: a value is not allowed; see `benchbox.protocols.options`"
+        ) from error
     if "rotation" in protocol.options and not set(protocol.normalisers) <= _UPRIGHT:
         raise ProtocolError(
             f"{path}: options.rotation: goes with normalisers that do not turn: {', '.join(sorted(_UPRIGHT))}"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from benchbox import protocol
 from benchbox.datasets import aflw, cofw, cofw68, ibug300vw, ibug300w_private, wflw
 from benchbox.errors import ProtocolError
-from benchbox.protocol import describe, load
+from benchbox.protocols import protocol_card
+from benchbox.protocols.protocol_card import describe, load
 
 W = (("afw", "helen/trainset", "lfpw/trainset"), 3148)
 
@@ -72,7 +72,7 @@ def test_wflw_has_its_six_groups_from_the_flags():
 
 
 def test_a_named_twin_exists():
-    cards = {card.name: card for card in protocol.cards()}
+    cards = {card.name: card for card in protocol_card.cards()}
     for card in cards.values():
         assert not card.twin or card.twin in cards, f"{card.name}: its twin {card.twin} is no card"
         if card.twin:
@@ -92,7 +92,7 @@ def test_a_real_card_and_its_twin_have_the_same_groups_and_points(name):
 
 
 def test_an_extra_never_shares_a_part_with_the_test():
-    for card in protocol.cards():
+    for card in protocol_card.cards():
         for extra in card.extras.values():
             tested = {member.partition(" ")[0] for members in card.groups.values() for member in members}
             assert extra.dataset != card.dataset or not tested & set(extra.parts), card.name
