@@ -25,13 +25,15 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from . import claims, compare, references, store
-from .claims import Claims, Fact, Ordering
+from benchbox.papers.claims import Claims, Fact, Ordering
+from benchbox.papers.reference_rows import ReferenceRow, References
+
+from . import compare, store
 from .errors import BenchboxError, ProtocolError, ResultError
 from .metrics import aggregate
+from .papers import claims, reference_rows
 from .plugins import method_card
 from .protocols import protocol_card
-from .references import ReferenceRow, References
 from .types import Run
 
 VERDICTS = (
@@ -72,7 +74,7 @@ def check(results: Path, *, facts: bool = False) -> list[Verdict]:
 
 def held(stored: Iterable[Run | store.Unreadable], results: Path) -> list[Verdict]:
     """Hold these runs of a results folder against every cell and ordering that papers claim."""
-    known, rows, runs = claims.load(), references.load(), _by_system(stored)
+    known, rows, runs = claims.load(), reference_rows.load(), _by_system(stored)
     return [*cells(runs, rows, known), *(v for o in known.orderings for v in orderings(o, runs, results))]
 
 

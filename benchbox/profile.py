@@ -13,8 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from . import claims, layouts, provenance
+from . import layouts, provenance
 from .errors import PluginError, ResultError
+from .papers import claims
 from .plugins import method_card
 from .types import Layout, MethodCard
 

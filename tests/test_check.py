@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchbox import check, claims, compare, references, store
-from benchbox.claims import Claims, Fact, Ordering
+from benchbox import check, compare, store
 from benchbox.cli import main
+from benchbox.papers import claims, reference_rows
+from benchbox.papers.claims import Claims, Fact, Ordering
+from benchbox.papers.reference_rows import ReferenceRow, References
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
-from benchbox.references import ReferenceRow, References
 
 CARD = protocol_card.load("300w-full")
 FACES = CARD.test_expected
@@ -236,7 +237,7 @@ def test_every_fact_of_the_papers_is_met_or_says_why():
 
 def test_the_command_prints_one_document(tmp_path, make, monkeypatch):
     monkeypatch.setattr(claims, "load", lambda: KNOWN)
-    monkeypatch.setattr(references, "load", lambda: References({}, (ROW,)))
+    monkeypatch.setattr(reference_rows, "load", lambda: References({}, (ROW,)))
     make("m/a", 4.05, budget="paper")
     done = CliRunner().invoke(main, ["check", "--results", str(tmp_path), "--json"])
     assert done.exit_code == 0, done.output

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox import pipeline, predictions, references, score
+from benchbox import pipeline, predictions, score
 from benchbox.datasets import split as splits
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
 from benchbox.metrics import landmarks as errors_of
+from benchbox.papers import reference_rows
 from benchbox.protocols import protocol_card as protocols
 from benchbox.types import Predictions, Protocol, Score
 
@@ -121,7 +122,7 @@ def _landmarks(
         offset=best(normaliser),
         parts={part: float(100 * np.mean(errors)) for part, errors in parts.items()},
         points=tuple(None if np.isnan(error) else float(100 * error) for error in points),
-        neighbours=tuple(near.neighbours(references.load(), protocol, scores, name, variants)),
+        neighbours=tuple(near.neighbours(reference_rows.load(), protocol, scores, name, variants)),
         warnings=landmarks.warnings(found) if metric.startswith("nme_") else (),
     )
 
@@ -158,7 +159,7 @@ def _gaze(
         offset=None,
         parts={},
         points=(),
-        neighbours=tuple(near.neighbours(references.load(), protocol, scores, name, variants)),
+        neighbours=tuple(near.neighbours(reference_rows.load(), protocol, scores, name, variants)),
         warnings=gaze.warnings(protocol, truth, answers),
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchbox.references import ReferenceRow, References
+from benchbox.papers.reference_rows import ReferenceRow, References
 
 from .grid import Claim, Variant
 

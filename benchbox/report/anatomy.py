@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchbox.claims import Fact
 from benchbox.metrics import metric_names
+from benchbox.papers.claims import Fact
 from benchbox.types import MethodCard
 
 NOT_MEASURED = "not measured"

@@ -13,7 +13,7 @@ from statistics import fmean
 
 from benchbox.metrics import metric_names
 from benchbox.metrics.metric_names import Metric
-from benchbox.references import ReferenceRow, References
+from benchbox.papers.reference_rows import ReferenceRow, References
 from benchbox.types import MethodCard, Protocol
 
 from . import lines, results, rows

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from benchbox.metrics import metric_names
-from benchbox.references import Paper
+from benchbox.papers.reference_rows import Paper
 from benchbox.types import MethodCard, Protocol
 
 from . import rows

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from benchbox.check import Verdict
-from benchbox.claims import Fact as PrintedSize
 from benchbox.metrics import metric_names
+from benchbox.papers.claims import Fact as PrintedSize
+from benchbox.papers.reference_rows import Paper, References
 from benchbox.protocols import protocol_card as cards
-from benchbox.references import Paper, References
 from benchbox.types import MethodCard, Protocol
 
 from . import anatomy, atlas, compare, controls, disturbed, drawing, exports, prose, robustness, rows, seeds

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from benchbox.references import ReferenceRow, References
+from benchbox.papers.reference_rows import ReferenceRow, References
 from benchbox.types import Protocol
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from benchbox.references import References
+from benchbox.papers.reference_rows import References
 from benchbox.types import MethodCard, Protocol
 
 from . import lines, results, rows

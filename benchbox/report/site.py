@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from benchbox import check, claims, lint, references, store
+from benchbox import check, store
 from benchbox.check import Verdict
 from benchbox.errors import ProtocolError, ResultError
+from benchbox.papers import claims, contradictions, reference_rows
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
 from benchbox.types import Protocol
@@ -50,7 +51,7 @@ def gather(results_folder: Path) -> Sources:
     return Sources(
         protocols=tuple(known[name] for name in sorted(known)),
         methods=tuple(sorted(method_card.cards(), key=lambda card: card.name)),
-        references=lint.annotated(references.load(), known.values()),
+        references=contradictions.annotated(reference_rows.load(), known.values()),
         results=tuple(found),
         profiles=_profiles(results_folder, problems),
         problems=tuple(problems),

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from benchbox.metrics import metric_names
-from benchbox.references import ReferenceRow, References
+from benchbox.papers.reference_rows import ReferenceRow, References
 from benchbox.types import MethodCard, Protocol, Score
 
 from . import quoted, rows, seeds

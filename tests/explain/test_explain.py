@@ -10,8 +10,8 @@ from benchbox import explain
 from benchbox.cli import main
 from benchbox.errors import ResultError
 from benchbox.explain import grid, near, words
+from benchbox.papers.reference_rows import Paper, ReferenceRow, References
 from benchbox.protocols import protocol_card as protocols
-from benchbox.references import Paper, ReferenceRow, References
 from benchbox.types import Score
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchbox import predictions, store
-from benchbox.references import Paper, ReferenceRow, References
+from benchbox.papers.reference_rows import Paper, ReferenceRow, References
 from benchbox.report import spread
 from benchbox.types import MethodCard, Predictions, Protocol, Run, Variant
 

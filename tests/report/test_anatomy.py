@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchbox.claims import Fact
+from benchbox.papers.claims import Fact
 from benchbox.report.anatomy import NOT_MEASURED, anatomy
 
 FACTS = (

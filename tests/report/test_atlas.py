@@ -12,7 +12,7 @@ import benchbox.report
 from benchbox import datasets
 from benchbox.errors import DataError
 from benchbox.metrics import metric_names
-from benchbox.references import References
+from benchbox.papers.reference_rows import References
 from benchbox.report import atlas, faces, folder, ours, samples, site, standings
 from benchbox.report import results as stored
 from benchbox.report.pages import Sources

@@ -9,7 +9,7 @@ import pytest
 
 from benchbox import report
 from benchbox.errors import ProtocolError, ResultError
-from benchbox.references import Paper
+from benchbox.papers.reference_rows import Paper
 from benchbox.report import exports, ranking, standings
 from benchbox.report import results as stored
 

@@ -9,8 +9,8 @@ import pytest
 from benchbox import predictions, store
 from benchbox.datasets import split
 from benchbox.faceworld import screens
+from benchbox.papers.reference_rows import References
 from benchbox.protocols import protocol_card
-from benchbox.references import References
 from benchbox.report import gazes, ours, samples, site, standings
 from benchbox.report import results as stored
 from benchbox.report.pages import Sources

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchbox.references import References
+from benchbox.papers.reference_rows import References
 from benchbox.report import pages, results, site
 from benchbox.report.pages import Sources
 from benchbox.types import MethodCard, Protocol

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 import benchbox
-from benchbox import references, report
+from benchbox import report
+from benchbox.papers import reference_rows
 from benchbox.protocols import protocol_card
 from benchbox.report import folder, memo, printing, site, standings
 from benchbox.types import Protocol
@@ -81,8 +82,8 @@ def test_changed_references_and_cards_make_their_pages_anew(tmp_path, small, mad
     fabricate(results, 4, small)
     report.render(results, out)
     made.clear()
-    none = references.References({}, ())
-    monkeypatch.setattr(references, "load", lambda: none)
+    none = reference_rows.References({}, ())
+    monkeypatch.setattr(reference_rows, "load", lambda: none)
     report.render(results, out)
     assert {path for path in made if path.startswith("protocol/") and path.count("/") < 2} == {
         f"protocol/{name}.html" for name in protocol_card.names()

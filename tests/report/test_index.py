@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from benchbox.metrics import metric_names
-from benchbox.references import References
+from benchbox.papers.reference_rows import References
 from benchbox.report import results as stored
 from benchbox.report import site
 from benchbox.report.pages import Sources

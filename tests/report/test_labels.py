@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from benchbox import pseudo_labels, store
+from benchbox.papers.reference_rows import References
 from benchbox.pseudo_labels import PseudoLabels
-from benchbox.references import References
 from benchbox.report import labels, ours, site
 from benchbox.report import results as stored
 from benchbox.report.pages import Sources

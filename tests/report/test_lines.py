@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchbox import references
-from benchbox.claims import load as claims
 from benchbox.metrics import metric_names
+from benchbox.papers import reference_rows
+from benchbox.papers.claims import load as claims
 from benchbox.protocols import protocol_card
 from benchbox.report import disturbed, lines, results, robustness
 from benchbox.report.lines import Line, Point, Stop
@@ -18,7 +18,7 @@ NME = metric_names.parse("nme_inter_pupil")
 
 @pytest.fixture(scope="module")
 def printed():
-    return references.load()
+    return reference_rows.load()
 
 
 def numbers(chart):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchbox.references import References
+from benchbox.papers.reference_rows import References
 from benchbox.report import ranking, standings
 from benchbox.report import results as stored
 

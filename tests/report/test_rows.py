@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchbox.references import References
+from benchbox.papers.reference_rows import References
 from benchbox.report import quoted, rows, standings
 from benchbox.report import results as stored
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchbox.papers.reference_rows import References
 from benchbox.plugins import method_card
-from benchbox.references import References
 from benchbox.report import pages, ranking, seeds, standings
 from benchbox.report import results as stored
 

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchbox import check, claims, references, report
-from benchbox.claims import Claims
+from benchbox import check, report
+from benchbox.papers import claims, reference_rows
+from benchbox.papers.claims import Claims
+from benchbox.papers.reference_rows import References
 from benchbox.protocols import protocol_card
-from benchbox.references import References
 from benchbox.report import site
 
 from .invented import fabricate
@@ -29,7 +30,7 @@ def claimed(monkeypatch, demo_references):
             value=float(printed),
         )
         known = References(demo_references.papers, (row,))
-        monkeypatch.setattr(references, "load", lambda: known)
+        monkeypatch.setattr(reference_rows, "load", lambda: known)
         monkeypatch.setattr(claims, "load", lambda: Claims({(row.paper, row.method): SYSTEM}, (), ()))
 
     return say

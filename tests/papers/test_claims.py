@@ -2,8 +2,9 @@
 
 import pytest
 
-from benchbox import check, claims, references
+from benchbox import check
 from benchbox.errors import DataError
+from benchbox.papers import claims, reference_rows
 from benchbox.protocols import protocol_card
 
 ORDERING = """
@@ -76,7 +77,7 @@ def test_two_orderings_of_one_name_are_refused(tmp_path):
 
 def test_every_label_is_printed_somewhere():
     """The trap: a label spelled otherwise than in the table would claim nothing, silently."""
-    printed = {(row.paper, row.method) for row in references.load().rows}
+    printed = {(row.paper, row.method) for row in reference_rows.load().rows}
     assert set(claims.load().systems) <= printed
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import DataError
-from .plugins import discovery
+from benchbox.errors import DataError
+from benchbox.plugins import discovery
 
 QUANTITIES = ("params", "macs", "macs_plus_bias", "bytes")
 _LARGEST = 1_000_000  # bytes

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from benchbox import references, score
+from benchbox import score
 from benchbox.errors import DataError
+from benchbox.papers import reference_rows
+from benchbox.papers.reference_rows import COLUMNS, PAPER_COLUMNS, ReferenceRow, read
 from benchbox.protocols import protocol_card
-from benchbox.references import COLUMNS, PAPER_COLUMNS, ReferenceRow, read
 
 PAPERS = f"{','.join(PAPER_COLUMNS)}\ndemo,Demo,A title,A. Author,Venue,2020,https://example.org/p\n"
 ROW = {
@@ -36,7 +37,7 @@ def folder(tmp_path: Path, *rows: dict[str, str], papers: str = PAPERS) -> Path:
 
 
 def committed(paper: str, table: str, method: str) -> list[ReferenceRow]:
-    rows = references.load().rows
+    rows = reference_rows.load().rows
     return [r for r in rows if (r.paper, r.table, r.method) == (paper, table, method)]
 
 
@@ -121,7 +122,7 @@ def test_wrong_columns_and_wrong_bytes_are_refused(tmp_path):
 
 def test_committed_rows_hold_what_the_papers_print():
     """651 cells of the five papers, and newer figures that other people list."""
-    counts = Counter(row.paper for row in references.load().rows)
+    counts = Counter(row.paper for row in reference_rows.load().rows)
     assert counts == {"glsr": 383, "ts3": 89, "sir": 91, "tat": 85, "sscr": 3, "newer": 1114}
     ours = {r.group: r.printed for r in committed("glsr", "Table 8", "G&LSR_ω")}
     assert ours == {"common": "4.52", "challenging": "7.82", "full": "5.17"}
@@ -145,7 +146,7 @@ def test_an_auc_in_percent_is_a_fraction_beside_ours():
 
 
 def test_newer_figures_stand_apart_for_their_unknown_boxes():
-    rows = [r for r in references.load().rows if r.paper == "newer" and r.metric.startswith(("nme", "auc", "fr"))]
+    rows = [r for r in reference_rows.load().rows if r.paper == "newer" and r.metric.startswith(("nme", "auc", "fr"))]
     assert len(rows) > 1000
     assert all("face box not stated" in r.apart for r in rows)
     assert all(r.year is None or 2012 <= r.year <= 2026 for r in rows)
@@ -153,7 +154,7 @@ def test_newer_figures_stand_apart_for_their_unknown_boxes():
 
 def test_part_labels_and_unverified_normalisers_stand_apart():
     """Trained with 10 % of the labels is the card's option of that name, never the plain card."""
-    for row in references.load().rows:
+    for row in reference_rows.load().rows:
         share = re.search(r"labels used: ([125]0?)%", row.setting)
         if row.protocols and share:
             assert all(f"+labelled={int(share[1]) / 100:g}" in name for name in row.protocols)
@@ -163,9 +164,9 @@ def test_part_labels_and_unverified_normalisers_stand_apart():
 
 def test_every_tied_row_names_cards_groups_and_metrics_that_exist():
     """The trap: a row tied to a group or an option that a card does not have would silently vanish from its page."""
-    cards = {name: protocol_card.load(name) for row in references.load().rows for name in row.protocols}
+    cards = {name: protocol_card.load(name) for row in reference_rows.load().rows for name in row.protocols}
     metrics = {name: set(score.metric_names(card)) for name, card in cards.items()}
-    for row in references.load().rows:
+    for row in reference_rows.load().rows:
         for name in row.protocols:
             assert row.group in cards[name].groups, (row.paper, row.line)
             assert row.metric in metrics[name], (row.paper, row.line)

@@ -38,8 +38,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import DataError
-from .plugins import discovery
+from benchbox.errors import DataError
+from benchbox.plugins import discovery
 
 NORMALISERS = ("", "inter_ocular", "inter_pupil", "face_size", "diagonal", "height")
 UNITS = ("", "%", "1", "cm", "deg", "px", "K", "M", "MB", "G", "fps")

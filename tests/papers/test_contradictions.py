@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from benchbox import lint, references
+from benchbox.papers import contradictions, reference_rows
+from benchbox.papers.reference_rows import ReferenceRow, References
 from benchbox.protocols import protocol_card
-from benchbox.references import ReferenceRow, References
 
 ROW = ReferenceRow(
     paper="demo",
@@ -40,7 +40,7 @@ def row(printed: str, **changes) -> ReferenceRow:
 
 def found(*rows: ReferenceRow) -> list[str]:
     numbered = tuple(dataclasses.replace(one, line=line) for line, one in enumerate(rows, start=2))
-    return [doubt.rule for doubt in lint.doubts(References({}, numbered), protocol_card.cards())]
+    return [doubt.rule for doubt in contradictions.doubts(References({}, numbered), protocol_card.cards())]
 
 
 def three(common: str, challenging: str, full: str) -> list[ReferenceRow]:
@@ -106,7 +106,7 @@ def test_printed_twice():
 
 @pytest.fixture(scope="module")
 def papers() -> set[tuple[str, str, str, str]]:
-    doubts = lint.doubts(references.load(), protocol_card.cards())
+    doubts = contradictions.doubts(reference_rows.load(), protocol_card.cards())
     return {(doubt.rule, one.paper, one.method, one.printed) for doubt in doubts for one in doubt.rows}
 
 
@@ -129,7 +129,7 @@ def test_the_known_rows_whose_parts_do_not_make_the_whole_are_found(papers, pape
 
 
 def test_exactly_these_rows_of_the_five_papers_violate_the_weights():
-    doubts = lint.doubts(references.load(), protocol_card.cards())
+    doubts = contradictions.doubts(reference_rows.load(), protocol_card.cards())
     wholes = {
         (d.rows[-1].paper, d.rows[-1].printed) for d in doubts if d.rule == "parts" and d.rows[0].paper != "newer"
     }
@@ -149,16 +149,18 @@ def test_mdm_is_printed_as_5_88_and_as_5_61(papers):
 
 
 def test_notes_are_found_by_line():
-    doubts = lint.doubts(references.load(), protocol_card.cards())
-    texts = lint.notes(doubts)
-    (ssst,) = [r for r in references.load().rows if (r.paper, r.method, r.printed) == ("glsr", "SSST", "4.54")]
+    doubts = contradictions.doubts(reference_rows.load(), protocol_card.cards())
+    texts = contradictions.notes(doubts)
+    (ssst,) = [r for r in reference_rows.load().rows if (r.paper, r.method, r.printed) == ("glsr", "SSST", "4.54")]
     assert texts["glsr", ssst.line] == ("full is printed as 4.54, common 3.98 and challenging 7.21 give 4.61",)
 
 
 def test_doubts_become_notes_of_their_rows():
     cards = protocol_card.cards()
-    noted = {(r.paper, r.line): r.note for r in lint.annotated(references.load(), cards).rows}
+    noted = {(r.paper, r.line): r.note for r in contradictions.annotated(reference_rows.load(), cards).rows}
     (mdm,) = [
-        r for r in references.load().rows if (r.paper, r.table, r.method, r.group) == ("sir", "Table 4", "MDM", "full")
+        r
+        for r in reference_rows.load().rows
+        if (r.paper, r.table, r.method, r.group) == ("sir", "Table 4", "MDM", "full")
     ]
     assert noted["sir", mdm.line].endswith("printed as 5.88 in glsr, Table 8; printed as 5.88 in sir, Table 2")

@@ -18,8 +18,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from .references import ReferenceRow, References
-from .types import Protocol
+from benchbox.types import Protocol
+
+from .reference_rows import ReferenceRow, References
 
 _COMMON, _CHALLENGING = 554, 135  # faces of 300-W's public test sets
 _RATIO = (1.28, 1.61)  # of inter-pupil to inter-ocular NME, per face

@@ -1,0 +1,1 @@
+"""What papers print: rows (`reference_rows`), claims (`claims`), contradictions within them (`contradictions`)."""
