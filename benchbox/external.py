@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from . import pipeline, predictions, provenance, selection, store
-from . import score as scoring
 from .datasets import split as splits
 from .errors import ResultError
 from .plugins import method_card
 from .protocols import protocol_card as protocols
+from .scoring import score as scoring
 from .types import Kind, Predictions, Protocol, Truth
 
 

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import inference, layouts, predictions, provenance, pseudo_labels, store
-from . import score as scoring
 from .datasets import joined
 from .datasets import split as splits
 from .errors import DataError, PluginError, ProtocolError, ResultError
 from .plugins import method_card
 from .protocols import protocol_card as protocols
+from .scoring import score as scoring
 from .types import Index, Job, Kind, MethodCard, Predictions, Protocol, Run, Score, Scores, Truth
 
 if TYPE_CHECKING:

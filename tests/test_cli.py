@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from benchbox import score
 from benchbox.cli import main
 from benchbox.protocols import protocol_card as protocols
+from benchbox.scoring import score
 
 CENTRE = """
 import numpy as np

@@ -51,7 +51,8 @@ def run(
 ) -> None:
     """Train a method, predict the test faces, score, and leave a record."""
     changes = dict(pair(text) for text in overrides)
-    from benchbox import pipeline, score
+    from benchbox import pipeline
+    from benchbox.scoring import score
 
     request = pipeline.Request(
         method=method,
@@ -147,7 +148,7 @@ def score(
 ) -> None:
     """Score a file of PREDICTIONS (.npz, .csv, or the .txt of COFW-68); needs annotations, no pictures."""
     from benchbox import external
-    from benchbox import score as scoring
+    from benchbox.scoring import score as scoring
 
     scored = external.score_file(predictions, protocol, method, data_root(data), results, say)
     if as_json:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox import pipeline, predictions, score
+from benchbox import pipeline, predictions
 from benchbox.datasets import split as splits
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
 from benchbox.metrics import landmarks as errors_of
 from benchbox.papers import reference_rows
 from benchbox.protocols import protocol_card as protocols
+from benchbox.scoring import score
 from benchbox.types import Predictions, Protocol, Score
 
 from . import gaze, grid, landmarks, near, offset

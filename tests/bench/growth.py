@@ -38,7 +38,7 @@ def score(size: int) -> Callable[[], Any]:
     import dataclasses
 
     from benchbox.protocols import protocol_card
-    from benchbox.score import score as score_faces
+    from benchbox.scoring.score import score as score_faces
     from benchbox.types import Predictions, Truth
 
     truth = np.random.default_rng(0).random((size, 68, 2))

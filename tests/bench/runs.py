@@ -10,7 +10,7 @@ import numpy as np
 
 from benchbox import predictions, store
 from benchbox.protocols import protocol_card
-from benchbox.score import score, to_json
+from benchbox.scoring.score import score, to_json
 from benchbox.types import Predictions, Truth
 
 CARD = "synth-300w-full"

@@ -11,7 +11,7 @@ import torch
 from benchbox.layouts import IBUG68
 from benchbox.metrics import bootstrap, curves, landmarks, paired_tests, ranks
 from benchbox.protocols import protocol_card
-from benchbox.score import score
+from benchbox.scoring.score import score
 from benchbox.types import Predictions, Truth
 
 from . import pipelines

@@ -6,10 +6,11 @@ import math
 import numpy as np
 import pytest
 
-from benchbox import explain, geometry, score
+from benchbox import explain, geometry
 from benchbox.explain import gaze, grid
 from benchbox.metrics import gaze as errors_of
 from benchbox.protocols import protocol_card as protocols
+from benchbox.scoring import score
 from benchbox.types import Predictions, Truth
 
 PEOPLE, DOTS, FRAMES = 6, 3, 4

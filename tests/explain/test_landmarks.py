@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from benchbox import score
 from benchbox.explain import grid, landmarks, offset
 from benchbox.layouts import IBUG68
 from benchbox.metrics import curves
 from benchbox.metrics import landmarks as errors_of
+from benchbox.scoring import score
 
 
 def explained(case, answers, claimed, metric="nme_inter_ocular", group="full"):

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from benchbox import score
 from benchbox.errors import DataError
 from benchbox.papers import reference_rows
 from benchbox.papers.reference_rows import COLUMNS, PAPER_COLUMNS, ReferenceRow, read
 from benchbox.protocols import protocol_card
+from benchbox.scoring import score
 
 PAPERS = f"{','.join(PAPER_COLUMNS)}\ndemo,Demo,A title,A. Author,Venue,2020,https://example.org/p\n"
 ROW = {

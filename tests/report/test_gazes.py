@@ -14,7 +14,7 @@ from benchbox.protocols import protocol_card
 from benchbox.report import gazes, ours, samples, site, standings
 from benchbox.report import results as stored
 from benchbox.report.pages import Sources
-from benchbox.score import score, to_json
+from benchbox.scoring.score import score, to_json
 from benchbox.types import Predictions
 
 from .conftest import record

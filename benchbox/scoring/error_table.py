@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbox.errors import DataError, ProtocolError, ResultError
+from benchbox.layouts import LAYOUTS
+from benchbox.metrics import bootstrap, gaze, jitter, landmarks, per_point
 from benchbox.metrics.aggregate import BY_SEQUENCE
-
-from .errors import DataError, ProtocolError, ResultError
-from .layouts import LAYOUTS
-from .metrics import bootstrap, gaze, jitter, landmarks, per_point
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .types import Bools, Floats, Layout, Predictions, Protocol, Strings, Truth
+    from benchbox.types import Bools, Floats, Layout, Predictions, Protocol, Strings, Truth
 
 _NUMBERED = re.compile(r"(\d{1,18})$")
 _HASHED = 4096  # ids at a time

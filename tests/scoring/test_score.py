@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchbox import datasets, items, predictions, score
+from benchbox import datasets, predictions
 from benchbox.datasets import split
 from benchbox.errors import DataError, ProtocolError, ResultError
 from benchbox.layouts import IBUG68
 from benchbox.metrics import aggregate
 from benchbox.protocols import protocol_card
+from benchbox.scoring import error_table, score
 from benchbox.types import Predictions, Protocol, Truth
 
 CARD = Protocol(
@@ -326,10 +327,10 @@ def test_doubled_ids_of_the_truth_are_blamed_on_the_data():
 
 @pytest.mark.parametrize("ids", [["a", "b"], ["face/1", "face/10", "face/1 "], [f"helen/{k}" for k in range(9000)]])
 def test_distinct_ids_are_told_apart_without_a_table_of_them(ids):
-    assert items._told_apart(np.array(ids))
-    assert not items._told_apart(np.array([*ids, ids[0]]))
-    assert not items._told_apart(np.array(ids).astype(">U20"))  # another byte order: left to the slow way
-    assert not items._told_apart(np.array([], str))
+    assert error_table._told_apart(np.array(ids))
+    assert not error_table._told_apart(np.array([*ids, ids[0]]))
+    assert not error_table._told_apart(np.array(ids).astype(">U20"))  # another byte order: left to the slow way
+    assert not error_table._told_apart(np.array([], str))
 
 
 def test_a_group_is_scored_as_if_it_stood_alone():

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import items
-from .errors import ResultError
-from .metrics import aggregate, bootstrap
-from .types import Score, Scores
+from benchbox.errors import ResultError
+from benchbox.metrics import aggregate, bootstrap
+from benchbox.types import Score, Scores
+
+from . import error_table
 
 if TYPE_CHECKING:
-    from .types import Floats, Kind, Predictions, Protocol, Truth
+    from benchbox.types import Floats, Kind, Predictions, Protocol, Truth
 
 SCORER = 1  # raise when the same predictions would get another number
 _SEED = 0  # of the bootstrap: fixed, so that scoring again gives the same bytes
@@ -34,7 +35,7 @@ def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
 
     Raises what `items.table` raises for a card, truth or predictions that do not fit together.
     """
-    rows = items.table(protocol, truth, predictions)
+    rows = error_table.table(protocol, truth, predictions)
     columns = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or () if rows[name].dtype != bool}
     found, totals = {}, {}
     for group, inside in truth.groups.items():
@@ -54,7 +55,7 @@ def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
 
 def by_point(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndarray | None:
     """Return the statistics of each landmark per group, None where there are none; see `metrics.per_point`."""
-    return items.by_point(protocol, truth, predictions)
+    return error_table.by_point(protocol, truth, predictions)
 
 
 def to_json(
@@ -86,7 +87,7 @@ def to_json(
 def metric_names(protocol: Protocol) -> list[str]:
     """Name every metric of a protocol, in the order in which each group reports them."""
     names = []
-    for error, _, _ in items.error_names(protocol):
+    for error, _, _ in error_table.error_names(protocol):
         names += [f"nme_{error}", *([f"nme_{error}_visible"] if protocol.masked else [])]
         names += [f"auc_{threshold_name(t)}_{error}" for t in protocol.auc]
         names += [f"fr_{threshold_name(t)}_{error}" for t in protocol.fr]
@@ -108,7 +109,7 @@ def format_table(scores: Scores, protocol: Protocol) -> str:
     for group, metrics in scores.groups.items():
         inside = scores.errors[f"in_{group}"]
         counts = (str(int(inside.sum())), str(int((inside & scores.errors["failed"]).sum())))
-        for error, _, _ in items.error_names(protocol):
+        for error, _, _ in error_table.error_names(protocol):
             cells = [_with_interval(metrics[f"nme_{error}"])]
             cells += [_plain(metrics[f"fr_{t}_{error}"].value, 2) for t in fr]
             cells += [_plain(metrics[f"auc_{t}_{error}"].value, 4) for t in auc]
