@@ -110,9 +110,9 @@ class _Trial:
         self.allowed = _TOLERANCES[job.task]
 
     def run(self) -> Iterator[Check]:
-        from .kit import runtime
+        from .training import process_setup
 
-        runtime.prepare("cpu", self.job.seed)
+        process_setup.prepare("cpu", self.job.seed)
         module = method_card.load(self.method)
         yield Check("loads", True, "predictor found" + (", train found" if hasattr(module, "train") else ""))
         trains = hasattr(module, "train")
@@ -121,7 +121,7 @@ class _Trial:
         start, start_cpu = time.perf_counter(), time.process_time()
         with self._watched(first) as strays:
             if trains:
-                runtime.prepare("cpu", self.job.seed)
+                process_setup.prepare("cpu", self.job.seed)
                 module.train(replace(self.job, out=first))
             train_s = time.perf_counter() - start
             predict = module.predictor(first, "cpu")
@@ -315,11 +315,11 @@ def _train_elsewhere(method: MethodCard, job: Job, kill_after_s: float | None = 
 def _train(method: MethodCard, job: Job, ready: Connection) -> None:
     from tqdm import tqdm
 
-    from .kit import runtime
+    from .training import process_setup
 
     # A progress bar's lock between processes would be reported as leaked when this one is killed.
     tqdm.set_lock(threading.RLock())
     module = method_card.load(method)
-    runtime.prepare("cpu", job.seed)
+    process_setup.prepare("cpu", job.seed)
     ready.send("begins")
     module.train(job)

@@ -125,11 +125,11 @@ def run(request: Request, say: Say = silent) -> Outcome:
     demand(todo.protocol, request.data)
     published = weights(todo.params, request.data)
     store.check_writable(todo.place)
-    from .kit import runtime  # seconds: after the faults that can be told at once
+    from .training import process_setup  # seconds: after the faults that can be told at once
 
-    device = runtime.choose_device(request.device)
+    device = process_setup.choose_device(request.device)
     started, clock = datetime.now(UTC), Clock()
-    runtime.prepare(device, request.seed)
+    process_setup.prepare(device, request.seed)
     module = method_card.load(todo.method)
     if not todo.protocol.train_parts and hasattr(module, "train") and published is None:
         raise ProtocolError(f"{todo.protocol.name} has nothing to train on: it takes variants with published weights")
@@ -205,10 +205,10 @@ def _sizes(todo: Plan, module: ModuleType) -> dict[str, Any]:
     """Count the networks at the sizes of this run, where the method lists those that answer this task."""
     if not hasattr(module, "networks") or todo.protocol.task != todo.method.task[0]:
         return {}
-    from .kit import profile
+    from .costs import op_count
 
     networks = module.networks(todo.params, layouts.LAYOUTS.get(todo.protocol.layout))
-    return {"profile": asdict(profile.examine(networks)[0])} if networks else {}
+    return {"profile": asdict(op_count.examine(networks)[0])} if networks else {}
 
 
 def _tell(protocol: Protocol, split: splits.Split, folds: int, tested: int, say: Say) -> None:
@@ -274,7 +274,7 @@ def _each_fold(
     say: Say,
 ) -> tuple[Kind, Predictions]:
     """Train and answer fold by fold, leaving out those whose answers are here; one look at the test split for all."""
-    from .kit import runtime
+    from .training import process_setup
 
     kind: Kind = "trained" if hasattr(module, "train") else "weights"
     parts, looked = [], False
@@ -285,7 +285,7 @@ def _each_fold(
         if not kept.is_file():
             say(f"fold {number} of {len(folds)}: {fold}, {len(split.labelled)} labelled items to train on")
             out.mkdir(exist_ok=True)
-            runtime.prepare(device, todo.seed)  # every fold begins alike, whether or not one came before it
+            process_setup.prepare(device, todo.seed)  # every fold begins alike, whether or not one came before it
             job = _job(todo, split, out, device, published)
             kind, answers = _train_and_answer(
                 todo, module, job, split, index.origin, clock, look=not looked, say=say if number == 1 else None

@@ -20,7 +20,7 @@ from .plugins import method_card
 from .types import Layout, MethodCard
 
 if TYPE_CHECKING:
-    from .kit.profile import Count, Networks
+    from benchbox.costs.op_count import Count, Networks
 
 BATCHES = (1, 32)
 NOT_MEASURED = "not measured"
@@ -52,8 +52,8 @@ def profile(
     variant = variant or card.default
     scheme = _layout(card, layout)
     networks = _networks(card, variant, budget, scheme, overrides)
-    from .kit import profile as counting
-    from .kit import runtime
+    from .costs import op_count as counting
+    from .training import process_setup
 
     found, layers = counting.examine(networks)
     comparable = budget == BUDGET and layout == LAYOUT
@@ -75,9 +75,9 @@ def profile(
         "latency_ms": _latencies(networks, say) if timed else {"cpu": NOT_MEASURED, "cuda": NOT_MEASURED},
         "code": provenance.code(method_card.digest(card)),
         "environment": {
-            **provenance.environment(runtime.choose_device("auto")),
+            **provenance.environment(process_setup.choose_device("auto")),
             "onnxruntime": provenance.installed("onnxruntime"),
-            "threads": runtime.threads(),
+            "threads": process_setup.threads(),
         },
     }
 
@@ -109,7 +109,7 @@ def _counted(name: str, variant: str, layout: str, budget: str, overrides: tuple
 
 def _count(card: MethodCard, variant: str, layout: str, budget: str, overrides: Mapping[str, str]) -> Count:
     networks = _networks(card, variant, budget, _layout(card, layout), overrides)
-    from .kit import profile as counting
+    from .costs import op_count as counting
 
     return counting.examine(networks)[0]
 
@@ -151,9 +151,9 @@ def _networks(
             f"method {card.name!r} does not list its networks: define `networks(params, layout)` in "
             f"{card.folder.name}/__init__.py (CONTRIBUTING.md)"
         )
-    from .kit import runtime
+    from .training import process_setup
 
-    runtime.prepare("cpu", 0)
+    process_setup.prepare("cpu", 0)
     networks: Networks = module.networks(params, layout)
     return networks
 
@@ -213,26 +213,27 @@ def _layout(card: MethodCard, name: str) -> Layout | None:
 
 
 def _latencies(networks: Networks, say: Say) -> dict[str, Any]:
-    from .kit import runtime
+    from .training import process_setup
 
     found: dict[str, Any] = {"cpu": _on("cpu", networks, say), "cuda": NOT_MEASURED}
-    if runtime.choose_device("auto") == "cuda":
+    if process_setup.choose_device("auto") == "cuda":
         found["cuda"] = _on("cuda", networks, say)
     return found
 
 
 def _on(device: str, networks: Networks, say: Say) -> Any:
     """Measure every engine at every batch size; one that cannot be had here says why, once, and is not measured."""
-    from .kit import engines
-    from .kit.latency import measure
+    from benchbox.costs.latency import measure
+
+    from .costs import inference_backends
 
     if not networks:
         return NOT_MEASURED
     ways = {
-        "eager": engines.eager,
-        "eager_with_crop": engines.eager_with_crop,
-        "compiled": engines.compiled,
-        "onnx": engines.onnx,
+        "eager": inference_backends.eager,
+        "eager_with_crop": inference_backends.eager_with_crop,
+        "compiled": inference_backends.compiled,
+        "onnx": inference_backends.onnx,
     }
     found: dict[str, Any] = {}
     for title, make in ways.items():

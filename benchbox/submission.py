@@ -42,7 +42,7 @@ def write(source: Path, data: Path, out: Path, *, device: str = "auto", methods:
 
 
 def _of_run(source: Path, samples: Sequence[Sample], device: str, methods: Sequence[Path]) -> Predictions:
-    from .kit import runtime
+    from .training import process_setup
 
     run = store.read(source)
     protocol = protocols.load(run.protocol)
@@ -50,8 +50,8 @@ def _of_run(source: Path, samples: Sequence[Sample], device: str, methods: Seque
         raise ResultError(
             f"{source}: a run on {protocol.dataset}; a submission wants one that was trained on eth-xgaze"
         )
-    chosen = runtime.choose_device(device)
-    runtime.prepare(chosen, 0)
+    chosen = process_setup.choose_device(device)
+    process_setup.prepare(chosen, 0)
     card = method_card.card(run.method, methods)
     predict = method_card.load(card).predictor(store.work(source).absolute(), chosen)
     values = inference.collect(predict, samples, (3,), blame=run.method)

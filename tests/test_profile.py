@@ -8,20 +8,20 @@ from click.testing import CliRunner
 from benchbox import check, store
 from benchbox import profile as module
 from benchbox.cli import main
+from benchbox.costs.latency import Latency
 from benchbox.errors import PluginError, ResultError
-from benchbox.kit.latency import Latency
 from benchbox.plugins import method_card
 
 
 @pytest.fixture
 def quick(monkeypatch):
     """Latency is measured by running once; compilers take too long for a test."""
-    monkeypatch.setattr("benchbox.kit.latency.measure", lambda run, device: run() or Latency(1.5, 1.25, 1.75, 5))
+    monkeypatch.setattr("benchbox.costs.latency.measure", lambda run, device: run() or Latency(1.5, 1.25, 1.75, 5))
 
     def without(networks, batch, device):
         raise RuntimeError("no compiler here\nand a long story")
 
-    monkeypatch.setattr("benchbox.kit.engines.compiled", without)
+    monkeypatch.setattr("benchbox.costs.inference_backends.compiled", without)
 
 
 # F1 to F18 of the reproduction's fact sheet at 68 points: parameters, MACs, MACs with bias additions. Printed are

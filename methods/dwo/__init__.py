@@ -32,7 +32,7 @@ def networks(params: Mapping[str, Any], layout: Layout | None) -> Mapping[str, t
     """Return the network, as it stands in the paper, with example inputs of batch 1."""
     import torch
 
-    from benchbox.kit.casia import CasiaNet
+    from benchbox.training.casia_net import CasiaNet
 
     del layout  # gaze has none
     patch = torch.zeros(1, 3, params["side"], params["side"])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from benchbox.kit.ordinal import ordinal_loss
+from benchbox.training.ordinal_coding import ordinal_loss
 
 GREY_LEVEL = 2 / 255  # in inputs of [-1, 1]
 

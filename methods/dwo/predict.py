@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchbox.kit.casia import CasiaNet
-from benchbox.kit.checkpoint import load_facts, load_into, load_weights
-from benchbox.kit.gaze import Form, Patches, from_axes, usable
-from benchbox.kit.ordinal import Ordinal
+from benchbox.training.casia_net import CasiaNet
+from benchbox.training.checkpoint import load_facts, load_into, load_weights
+from benchbox.training.gaze_inputs import Form, Patches, from_axes, usable
+from benchbox.training.ordinal_coding import Ordinal
 from benchbox.types import Predict, Sample, Task
 
 from .recipe import WEIGHTS

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchbox.kit.casia import CasiaNet
-from benchbox.kit.checkpoint import Checkpoint, once, save_weights
-from benchbox.kit.epochs import epoch_rows
-from benchbox.kit.gaze import Form, Gazes, Jitter
-from benchbox.kit.meter import Meter
-from benchbox.kit.optimise import optimiser, rate
-from benchbox.kit.ordinal import Ordinal, ordinal_loss, start_alike
-from benchbox.kit.step import Step
-from benchbox.kit.transfer import upload
+from benchbox.training.casia_net import CasiaNet
+from benchbox.training.checkpoint import Checkpoint, once, save_weights
+from benchbox.training.gaze_inputs import Form, Gazes, Jitter
+from benchbox.training.host_to_device import upload
+from benchbox.training.optim import optimiser, rate
+from benchbox.training.ordinal_coding import Ordinal, ordinal_loss, start_alike
+from benchbox.training.sampler import epoch_rows
+from benchbox.training.train_log import Meter
+from benchbox.training.train_step import Step
 from benchbox.types import Job
 
 from .attack import perturb

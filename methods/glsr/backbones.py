@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from benchbox.kit.published import pixel_map, take_over
+from benchbox.training.pretrained import pixel_map, take_over
 
 from .model import mlp
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from benchbox import geometry
-from benchbox.kit.epochs import epoch_rows
-from benchbox.kit.pixels import Views
-from benchbox.kit.stored import stored
-from benchbox.kit.transfer import upload
+from benchbox.training.crop_cache import stored
+from benchbox.training.crops import Views
+from benchbox.training.host_to_device import upload
+from benchbox.training.sampler import epoch_rows
 from benchbox.types import Examples, Layout
 
 from .frames import BoxErrors, box_frame, mean_shape

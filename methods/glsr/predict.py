@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from benchbox import geometry
-from benchbox.kit.checkpoint import load_facts, load_into, load_weights
-from benchbox.kit.pixels import Views, crops
 from benchbox.layouts import LAYOUTS
+from benchbox.training.checkpoint import load_facts, load_into, load_weights
+from benchbox.training.crops import Views, crops
 from benchbox.types import Predict, Sample
 
 from .draws import STORED

@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from benchbox.errors import PluginError
-from benchbox.kit.checkpoint import Checkpoint, load_into, load_weights, once, save_weights
-from benchbox.kit.meter import Meter
-from benchbox.kit.optimise import Average, optimiser, rate
-from benchbox.kit.published import read_weights
-from benchbox.kit.step import Step
+from benchbox.training.checkpoint import Checkpoint, load_into, load_weights, once, save_weights
+from benchbox.training.optim import Average, optimiser, rate
+from benchbox.training.pretrained import read_weights
+from benchbox.training.train_log import Meter
+from benchbox.training.train_step import Step
 from benchbox.types import Job, Kind, Layout
 
 from .draws import Batch, Draws

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from benchbox import geometry
 from benchbox.errors import DataError
-from benchbox.kit.published import read_weights
+from benchbox.training.pretrained import read_weights
 from benchbox.types import Sample
 
 from .model import SMALL, SMALL_TAIL, STEM, TRUNK_OUT, start_at_identity

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from benchbox import geometry
-from benchbox.kit.epochs import epoch_rows
-from benchbox.kit.pixels import crops
-from benchbox.kit.transfer import upload
+from benchbox.training.crops import crops
+from benchbox.training.host_to_device import upload
+from benchbox.training.sampler import epoch_rows
 from benchbox.types import Examples, Layout, Sample
 
 from .shape import Floats, ShapeModel

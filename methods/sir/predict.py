@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from benchbox import geometry
-from benchbox.kit.checkpoint import load_facts, load_into, load_weights
 from benchbox.layouts import LAYOUTS
+from benchbox.training.checkpoint import load_facts, load_into, load_weights
 from benchbox.types import Predict, Sample
 
 from .draws import box_frames, pictures

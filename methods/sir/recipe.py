@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchbox.kit.checkpoint import Checkpoint, load_into, load_weights, once, save_weights
-from benchbox.kit.meter import Meter
-from benchbox.kit.optimise import Average, optimiser, rate
-from benchbox.kit.step import Step
+from benchbox.training.checkpoint import Checkpoint, load_into, load_weights, once, save_weights
+from benchbox.training.optim import Average, optimiser, rate
+from benchbox.training.train_log import Meter
+from benchbox.training.train_step import Step
 from benchbox.types import Job
 
 from .draws import Batch, Draws

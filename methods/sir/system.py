@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchbox.errors import PluginError
-from benchbox.kit import patches
+from benchbox.training import point_patches
 
 from .model import Lan, Stack
 
@@ -37,7 +37,7 @@ class Sir(nn.Module):
         `images` (n, 3, side, side) are bytes; beyond them patches are black.
         """
         centres = (theta + 1) * (self.side / 2) - 0.5
-        around = patches.gather(images, centres, self.patch).mul_(1 / 127.5).sub_(1)
+        around = point_patches.gather(images, centres, self.patch).mul_(1 / 127.5).sub_(1)
         moved: Tensor = self.regressors[number](around)
         return moved * self.unit
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from benchbox.kit.checkpoint import load_facts, load_into, load_weights
-from benchbox.kit.gaze import Form, Patches, from_axes
+from benchbox.training.checkpoint import load_facts, load_into, load_weights
+from benchbox.training.gaze_inputs import Form, Patches, from_axes
 from benchbox.types import Predict, Sample
 
 from .recipe import WEIGHTS, build

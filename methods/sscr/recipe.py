@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from benchbox.errors import PluginError
-from benchbox.kit.checkpoint import Checkpoint, load_into, load_weights, once, save_weights
-from benchbox.kit.epochs import epoch_rows
-from benchbox.kit.gaze import Form, Gazes, Jitter
-from benchbox.kit.meter import Meter
-from benchbox.kit.optimise import optimiser, rate
-from benchbox.kit.step import Step
-from benchbox.kit.transfer import upload
+from benchbox.training.checkpoint import Checkpoint, load_into, load_weights, once, save_weights
+from benchbox.training.gaze_inputs import Form, Gazes, Jitter
+from benchbox.training.host_to_device import upload
+from benchbox.training.optim import optimiser, rate
+from benchbox.training.sampler import epoch_rows
+from benchbox.training.train_log import Meter
+from benchbox.training.train_step import Step
 from benchbox.types import Job, Sample
 
 from .losses import barlow, invariance, redundancy

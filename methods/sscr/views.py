@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from benchbox.errors import PluginError
-from benchbox.kit.augment import Augment, seeds
-from benchbox.kit.gaze import MARGIN, Form, Patches
+from benchbox.training.augment import Augment, seeds
+from benchbox.training.gaze_inputs import MARGIN, Form, Patches
 from benchbox.types import Sample
 
 # Mirroring and rotation would change the gaze: neither strength has them.

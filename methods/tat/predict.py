@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchbox.kit.gaze import Patches, from_axes, usable
+from benchbox.training.gaze_inputs import Patches, from_axes, usable
 from benchbox.types import Predict, Sample
 
 from . import system

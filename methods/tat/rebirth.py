@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchbox.errors import PluginError
-from benchbox.kit.casia import conv_layers
+from benchbox.training.casia_net import conv_layers
 
 INITS = ("aoi", "orth", "uniform")
 

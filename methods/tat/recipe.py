@@ -20,14 +20,14 @@ import torch
 from torch import Tensor
 
 from benchbox.errors import PluginError, ResultError
-from benchbox.kit.checkpoint import Checkpoint, load_facts, once
-from benchbox.kit.epochs import epoch_rows
-from benchbox.kit.gaze import Form, Gazes, Jitter, held_out
-from benchbox.kit.meter import Meter, keep_of_taken_over, note, stage, taken_over
-from benchbox.kit.optimise import optimiser, rate
-from benchbox.kit.ordinal import start_alike
-from benchbox.kit.step import Step
-from benchbox.kit.transfer import upload
+from benchbox.training.checkpoint import Checkpoint, load_facts, once
+from benchbox.training.gaze_inputs import Form, Gazes, Jitter, held_out
+from benchbox.training.host_to_device import upload
+from benchbox.training.optim import optimiser, rate
+from benchbox.training.ordinal_coding import start_alike
+from benchbox.training.sampler import epoch_rows
+from benchbox.training.train_log import Meter, keep_of_taken_over, note, stage, taken_over
+from benchbox.training.train_step import Step
 from benchbox.types import Job
 
 from . import system, targets, teachers

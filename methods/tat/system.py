@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from benchbox.errors import PluginError
-from benchbox.kit.casia import CasiaNet
-from benchbox.kit.checkpoint import load_facts, load_into, load_weights, save_weights
-from benchbox.kit.gaze import Form, Gazes, Jitter, Patches, distances
-from benchbox.kit.transfer import upload
+from benchbox.training.casia_net import CasiaNet
+from benchbox.training.checkpoint import load_facts, load_into, load_weights, save_weights
+from benchbox.training.gaze_inputs import Form, Gazes, Jitter, Patches, distances
+from benchbox.training.host_to_device import upload
 from benchbox.types import Sample, Task
 
 from . import targets

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from benchbox.errors import PluginError
-from benchbox.kit.ordinal import Ordinal, ordinal_loss
+from benchbox.training.ordinal_coding import Ordinal, ordinal_loss
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from benchbox import geometry
-from benchbox.kit import heatmaps
-from benchbox.kit.epochs import epoch_rows
-from benchbox.kit.pixels import Views, sample
-from benchbox.kit.stored import stored
-from benchbox.kit.transfer import upload
+from benchbox.training import heatmaps
+from benchbox.training.crop_cache import stored
+from benchbox.training.crops import Views, sample
+from benchbox.training.host_to_device import upload
+from benchbox.training.sampler import epoch_rows
 from benchbox.types import Layout, Sample
 
 # The stored square over the protocol's box: room for the upright view's x1.4, its rotation, growth and shift.

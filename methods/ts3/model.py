@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchbox.kit.published import pixel_map, take_over
+from benchbox.training.pretrained import pixel_map, take_over
 
 STAGES, STACKS, DEPTH, MODULES = 3, 4, 4, 2
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchbox.kit.checkpoint import load_facts, load_into, load_weights
 from benchbox.layouts import LAYOUTS
+from benchbox.training.checkpoint import load_facts, load_into, load_weights
 from benchbox.types import Predict, Sample
 
 from . import students

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from benchbox import geometry
 from benchbox.errors import PluginError
-from benchbox.kit.checkpoint import load_into, load_weights, once, save_weights
-from benchbox.kit.clusters import whole_clusters
-from benchbox.kit.published import read_weights
+from benchbox.training.checkpoint import load_into, load_weights, once, save_weights
+from benchbox.training.holdout import whole_clusters
+from benchbox.training.pretrained import read_weights
 from benchbox.types import Job
 
 from . import students, teacher

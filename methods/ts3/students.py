@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchbox.errors import PluginError
-from benchbox.kit import heatmaps
-from benchbox.kit.checkpoint import Checkpoint, save_weights
-from benchbox.kit.meter import Meter
-from benchbox.kit.optimise import optimiser
-from benchbox.kit.step import Step
+from benchbox.training import heatmaps
+from benchbox.training.checkpoint import Checkpoint, save_weights
+from benchbox.training.optim import optimiser
+from benchbox.training.train_log import Meter
+from benchbox.training.train_step import Step
 from benchbox.types import Job
 
 from .draws import STRIDE, Batch, Draws, Faces

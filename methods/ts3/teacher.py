@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchbox.kit.checkpoint import Checkpoint, save_weights
-from benchbox.kit.meter import Meter
-from benchbox.kit.step import Step
+from benchbox.training.checkpoint import Checkpoint, save_weights
+from benchbox.training.train_log import Meter
+from benchbox.training.train_step import Step
 from benchbox.types import Job
 
 from .draws import STRIDE, Drawn, Draws, Faces, follow, ideal

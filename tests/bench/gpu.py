@@ -23,12 +23,12 @@ import numpy as np
 import torch
 
 from benchbox import geometry
-from benchbox.kit import heatmaps, optimise, patches, pixels, runtime, transfer
-from benchbox.kit.ahead import ahead
-from benchbox.kit.augment import Augment, seeds
-from benchbox.kit.step import Step
 from benchbox.layouts import IBUG68
 from benchbox.plugins import method_card
+from benchbox.training import crops, heatmaps, host_to_device, optim, point_patches, process_setup
+from benchbox.training.augment import Augment, seeds
+from benchbox.training.prefetch import ahead
+from benchbox.training.train_step import Step
 from benchbox.types import Examples, Job, Sample, Task
 
 AUGMENT = Augment(rotation_deg=30, scale=0.25, flip=0.5, gain=0.2, offset=0.2, blur=0.5, hole=0.5)
@@ -41,8 +41,8 @@ def main() -> None:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--tiny", action="store_true")
     given = parser.parse_args()
-    device = runtime.choose_device(given.device)
-    runtime.prepare(device, 0)
+    device = process_setup.choose_device(given.device)
+    process_setup.prepare(device, 0)
     name = torch.cuda.get_device_name() if device == "cuda" else platform.processor() or "CPU"
     print(f"{name}, torch {torch.__version__}\n")
     print("| what | per second | ms per call |\n|---|--:|--:|")
@@ -76,11 +76,11 @@ def rows(device: str, tiny: bool) -> Iterator[Row]:
     held, batch, side = (8, 4, 64) if tiny else (2_048, 512, 256)
     rng = np.random.default_rng(0)
     crop = 2 * side - 64 if not tiny else side
-    stored = pixels.Crops(rng.integers(0, 256, (held, crop, crop, 3), dtype=np.uint8), np.zeros((held, 2, 3)))
-    yield from views(pixels.Views(stored, device), "held on the device", batch, side)
+    stored = crops.Crops(rng.integers(0, 256, (held, crop, crop, 3), dtype=np.uint8), np.zeros((held, 2, 3)))
+    yield from views(crops.Views(stored, device), "held on the device", batch, side)
     if device == "cuda":
-        travelling = pixels.Views(stored, device)
-        travelling.images, travelling.ring = None, transfer.Ring(device)
+        travelling = crops.Views(stored, device)
+        travelling.images, travelling.ring = None, host_to_device.Ring(device)
         yield from views(travelling, "through pinned memory, ahead", batch, side)
     points = torch.rand(batch, 68, 2, device=device) * side
     size = (side // 4, side // 4)
@@ -89,20 +89,20 @@ def rows(device: str, tiny: bool) -> Iterator[Row]:
     yield "their decoding (centroid)", batch, "faces", lambda: heatmaps.centroid(maps)
     faces = torch.rand(4 if tiny else 64, 3, 256, 256, device=device)
     centres = torch.rand(len(faces), 68, 2, device=device) * 256
-    yield "68 patches of 57 px", len(faces), "faces", lambda: patches.gather(faces, centres, 57)
+    yield "68 patches of 57 px", len(faces), "faces", lambda: point_patches.gather(faces, centres, 57)
     yield from training(device, 2 if tiny else 64, 128 if tiny else 256)
     if not tiny:
         yield from training(device, 512, 256)
 
 
-def views(source: pixels.Views, title: str, batch: int, side: int) -> Iterator[Row]:
+def views(source: crops.Views, title: str, batch: int, side: int) -> Iterator[Row]:
     """Views of random rows: bare, and with all that `Augment` does; made ahead as training does."""
 
     def make(step: int, touched: bool) -> Callable[[], torch.Tensor]:
         chosen = np.random.default_rng(step).integers(0, len(source.stored), batch)
         draw = AUGMENT.draw(seeds(0, step, chosen))
         colour, touch = (draw.colour(source.device), draw) if touched else (None, None)
-        maps = transfer.upload((0.6 * draw.maps).astype(np.float32), source.device)
+        maps = host_to_device.upload((0.6 * draw.maps).astype(np.float32), source.device)
         look = source.look(chosen, colour, touch)
         return lambda: look(maps, side)
 
@@ -121,7 +121,7 @@ def training(device: str, batch: int, side: int) -> Iterator[Row]:
     target = torch.zeros(batch, 136, device=device)
     for precision, graphs in (("float32", False), ("auto", False), ("auto", True)):
         net = backbone(68, side).to(device=device, memory_format=torch.channels_last)
-        optim = optimise.optimiser("sgd", net.parameters(), 0.01, 2e-4)
+        optim = optim.optimiser("sgd", net.parameters(), 0.01, 2e-4)
 
         def loss(pair: tuple[torch.Tensor, torch.Tensor], net: torch.nn.Module = net) -> torch.Tensor:
             return (net(pair[0]).float() - pair[1]).abs().mean()

@@ -56,7 +56,7 @@ def cache(size: int) -> Callable[[], Any]:
     """Decode 300-px faces into the store on disk; rendered or real, the same few files again and again."""
     from pictures import SMALL_PX, make  # a program, not a module of the suite
 
-    from benchbox.kit import stored
+    from benchbox.training import crop_cache
 
     with tempfile.TemporaryDirectory() as folder:
         made = make(Path(folder), 8, SMALL_PX)
@@ -75,7 +75,7 @@ def cache(size: int) -> Callable[[], Any]:
     def run() -> None:
         os.environ["BENCHBOX_CACHE"] = folder.name
         with folder:
-            stored.stored(samples, 256, 2.0)
+            crop_cache.stored(samples, 256, 2.0)
 
     return run
 

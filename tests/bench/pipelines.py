@@ -19,8 +19,8 @@ import torch
 from torch.utils.data import default_collate
 
 from benchbox import geometry
-from benchbox.kit import pixels
 from benchbox.layouts import IBUG68
+from benchbox.training import crops
 
 from .pictures import Pictures
 
@@ -39,20 +39,20 @@ Epoch = Callable[[], Batches]
 
 def ours(pictures: Pictures) -> Epoch:
     """Later epochs: the crops are stored."""
-    return _views(pictures, pixels.crops(pictures.samples(), CROP, STORED))
+    return _views(pictures, crops.crops(pictures.samples(), CROP, STORED))
 
 
 def ours_first(pictures: Pictures) -> Epoch:
     """The first epoch: decode, store, then as later."""
 
     def epoch() -> Batches:
-        yield from _views(pictures, pixels.crops(pictures.samples(), CROP, STORED))()
+        yield from _views(pictures, crops.crops(pictures.samples(), CROP, STORED))()
 
     return epoch
 
 
-def _views(pictures: Pictures, stored: pixels.Crops) -> Epoch:
-    views, rng = pixels.Views(stored, "cpu"), np.random.default_rng(0)
+def _views(pictures: Pictures, stored: crops.Crops) -> Epoch:
+    views, rng = crops.Views(stored, "cpu"), np.random.default_rng(0)
     to_crop = geometry.box_to_unit(geometry.square(pictures.boxes, STORED))
     points = geometry.transform(to_crop, pictures.points)
 

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 from benchbox import geometry
-from benchbox.kit import optimise, pixels, runtime
-from benchbox.kit.step import Step
 from benchbox.plugins import method_card
+from benchbox.training import crops, optim, process_setup
+from benchbox.training.train_step import Step
 
 SIDE, CROP, CROPS = 256, 448, 256
 VARIANTS = {  # keep memory, channels last, the kit's Views and Step, precision
@@ -36,7 +36,7 @@ VARIANTS = {  # keep memory, channels last, the kit's Views and Step, precision
 def main(network: str, variant: str, batch: int, steps: int) -> None:
     keep, last, kit, precision = VARIANTS[variant]
     if keep:
-        runtime.prepare("cpu", 0)
+        process_setup.prepare("cpu", 0)
     torch.manual_seed(0)
     card = method_card.card("glsr")
     method_card.load(card)
@@ -47,7 +47,7 @@ def main(network: str, variant: str, batch: int, steps: int) -> None:
     )
     net = net.to(memory_format=torch.channels_last) if last else net
     if kit:
-        optim = optimise.optimiser("sgd", net.parameters(), 0.01, 2e-4)
+        optim = optim.optimiser("sgd", net.parameters(), 0.01, 2e-4)
         update = Step(
             lambda pair: (net(pair[0]).float() - pair[1]).abs().mean(),
             net.parameters(),
@@ -61,7 +61,7 @@ def main(network: str, variant: str, batch: int, steps: int) -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (CROPS, CROP, CROP, 3), dtype=np.uint8)  # what a picture shows costs nothing
     look = through_views if kit else per_sample
-    source = pixels.Views(pixels.Crops(images, np.zeros((CROPS, 2, 3))), "cpu") if kit else images
+    source = crops.Views(crops.Crops(images, np.zeros((CROPS, 2, 3))), "cpu") if kit else images
     target = torch.zeros(batch, 136)
     seconds, waited, faults = [], [], []
     warm_up = 12 if keep and steps > 2 else 2  # a kept heap takes ten steps to find its shape
@@ -103,7 +103,7 @@ def frames(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.stack([np.stack([cos, -sin, zero], -1), np.stack([sin, cos, zero], -1)], axis=1)
 
 
-def through_views(views: pixels.Views, rows: np.ndarray, maps: np.ndarray) -> torch.Tensor:
+def through_views(views: crops.Views, rows: np.ndarray, maps: np.ndarray) -> torch.Tensor:
     """Ours."""
     return views.look(rows)(torch.from_numpy(maps), SIDE)
 

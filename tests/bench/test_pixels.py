@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchbox.kit import runtime
+from benchbox.training import process_setup
 
 from . import pictures as files
 from . import pipelines
@@ -54,7 +54,7 @@ def last(epoch):
 @pytest.mark.parametrize("name", PIPELINES)
 def test_pipeline(name, pictures, measure):
     require(name)
-    runtime.keep_memory()  # a gift to the peers: without it all of them are slower
+    process_setup.keep_memory()  # a gift to the peers: without it all of them are slower
     epoch = PIPELINES[name](pictures)
     slow = pictures.side == files.LARGE_PX or not name.startswith("ours")
     images, _ = measure(

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchbox.kit import runtime
-from benchbox.kit.checkpoint import save_weights
 from benchbox.layouts import IBUG68
 from benchbox.plugins import method_card
+from benchbox.training import process_setup
+from benchbox.training.checkpoint import save_weights
 
 from . import pictures as files
 from .sizes import pick
@@ -28,7 +28,7 @@ def samples(tmp_path_factory):
 @pytest.fixture(scope="module")
 def predict(tmp_path_factory):
     """An untrained G&LSR: as fast as a trained one."""
-    runtime.prepare("cpu", 0)
+    process_setup.prepare("cpu", 0)
     method = method_card.load(CARD)
     recipe = import_module(f"{CARD.module}.recipe")
     folder = tmp_path_factory.mktemp("weights")
@@ -54,7 +54,7 @@ def test_prediction_from_files(batch, samples, predict, measure):
 @pytest.mark.parametrize("last", [True, False], ids=["channels-last", "plain"])
 def test_forward_of_the_backbone_alone(last, measure):
     """What the largest network takes by itself, batch 32: neither crop nor other stages."""
-    runtime.prepare("cpu", 0)
+    process_setup.prepare("cpu", 0)
     method_card.load(CARD)
     net = import_module(f"{CARD.module}.model").Backbone(68, 256, "table").eval()
     inputs = torch.zeros(pick(2, 32), 3, 256, 256)

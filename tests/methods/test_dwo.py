@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from benchbox.kit.checkpoint import load_weights
-from benchbox.kit.ordinal import ordinal_loss
 from benchbox.plugins import method_card
+from benchbox.training.checkpoint import load_weights
+from benchbox.training.ordinal_coding import ordinal_loss
 
 from .gaze_job import examples, job
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from benchbox import geometry
-from benchbox.kit.pixels import sample
-from benchbox.kit.profile import count
+from benchbox.costs.op_count import count
 from benchbox.layouts import IBUG68
 from benchbox.plugins import method_card
+from benchbox.training.crops import sample
 from benchbox.types import Examples, Sample
 
 CARD = method_card.card("glsr")

@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchbox import pipeline
+from benchbox.costs.op_count import count
 from benchbox.datasets import glsr_release, split
 from benchbox.errors import DataError, ProtocolError
-from benchbox.kit.profile import count
 from benchbox.layouts import LAYOUTS
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols

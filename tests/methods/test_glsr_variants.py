@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import save_file
 
 from benchbox import geometry
+from benchbox.costs.op_count import count
 from benchbox.errors import DataError, PluginError
-from benchbox.kit.profile import count
-from benchbox.kit.published import read_weights
 from benchbox.layouts import IBUG68, LAYOUTS
 from benchbox.plugins import method_card
+from benchbox.training.pretrained import read_weights
 from benchbox.types import Examples, Job, Sample
 
 CARD = method_card.card("glsr")

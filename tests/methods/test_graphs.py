@@ -13,10 +13,10 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from benchbox.kit import pixels
-from benchbox.kit import step as steps
 from benchbox.layouts import IBUG68
 from benchbox.plugins import method_card
+from benchbox.training import crops
+from benchbox.training import train_step as steps
 from benchbox.types import Job
 
 from . import gaze_job, landmark_job
@@ -104,7 +104,7 @@ def watched(monkeypatch):
 
     def look(views, rows, colour=None, touch=None):
         pictures = torch.from_numpy(views.stored.take(rows))
-        return pixels.Look(lambda: pictures, colour, touch)
+        return crops.Look(lambda: pictures, colour, touch)
 
     def watch_one(self, batch, *constants):
         given = {place(tensor) for tensor in steps.tensors(batch)}
@@ -118,7 +118,7 @@ def watched(monkeypatch):
         assert strange == kept.strange
         return loss
 
-    monkeypatch.setattr(pixels.Views, "look", look)
+    monkeypatch.setattr(crops.Views, "look", look)
     monkeypatch.setattr(steps.Step, "_eager", watch_one)
     return found
 

@@ -9,8 +9,8 @@ import torch
 from torch.nn import functional as F
 
 from benchbox import geometry
+from benchbox.costs.op_count import count
 from benchbox.errors import PluginError
-from benchbox.kit.profile import count
 from benchbox.layouts import IBUG68, LAYOUTS
 from benchbox.plugins import method_card
 from benchbox.types import Examples, Sample
@@ -267,13 +267,13 @@ def examples(number: int = 6) -> Examples:
 @pytest.mark.parametrize("flip", [False, True])
 def test_a_batch_shows_the_true_points_where_it_says_they_are(flip):
     """Crop, frame and mirror image: red and green under the target are the coordinates of the true points."""
-    from benchbox.kit import patches
+    from benchbox.training import point_patches
 
     params = SMOKE | {"side": 160, "flip": flip, "batch": 6}
     drawn = draws.Draws(examples(), IBUG68, params, seed=0, device="cpu")
     batch = drawn.batch(0, 0, 0.5)
     centres = (batch.target + 1) * 80 - 0.5
-    seen = patches.gather(batch.images, centres, 1)[:, :, :2, 0, 0].numpy()
+    seen = point_patches.gather(batch.images, centres, 1)[:, :, :2, 0, 0].numpy()
     mirrored = 0
     for place, row in enumerate(drawn.rows(0, 0)):
         truth = examples().values[row]

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from benchbox.errors import PluginError
-from benchbox.kit.checkpoint import load_weights
-from benchbox.kit.gaze import Form
 from benchbox.plugins import method_card
+from benchbox.training.checkpoint import load_weights
+from benchbox.training.gaze_inputs import Form
 from benchbox.types import Sample
 
 from .gaze_job import examples, job

@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import nn
 
+from benchbox.costs.op_count import count
 from benchbox.errors import DataError, PluginError, ResultError
-from benchbox.kit.casia import CasiaNet, conv_layers
-from benchbox.kit.checkpoint import load_facts, load_weights
-from benchbox.kit.profile import count
 from benchbox.plugins import method_card
+from benchbox.training.casia_net import CasiaNet, conv_layers
+from benchbox.training.checkpoint import load_facts, load_weights
 from benchbox.types import Sample
 
 from .gaze_job import examples, job

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from benchbox import geometry
+from benchbox.costs.op_count import count
 from benchbox.errors import DataError, PluginError
-from benchbox.kit import heatmaps
-from benchbox.kit.profile import count
-from benchbox.kit.published import read_weights
 from benchbox.layouts import IBUG68, LAYOUTS
 from benchbox.plugins import method_card
+from benchbox.training import heatmaps
+from benchbox.training.pretrained import read_weights
 from benchbox.types import Examples, Job
 
 from .landmark_job import examples
@@ -257,7 +257,7 @@ def test_a_share_that_leaves_no_face_is_refused(tmp_path, share, said):
 
 def trained(out, known: Examples, others) -> list[np.ndarray]:
     """Train to the end and return the weights."""
-    from benchbox.kit.checkpoint import load_weights
+    from benchbox.training.checkpoint import load_weights
 
     MODULE.train(job(out, known, others))
     return [value.numpy() for _, value in sorted(load_weights(out / "ts3.safetensors").items())]
@@ -295,7 +295,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(tmp_path, monkeypatch, stop):
 @pytest.mark.usefixtures("small")
 def test_with_nothing_unlabelled_it_is_the_supervised_training(tmp_path):
     """At 100 % labels a round has nothing to choose from: the same weights as variant `supervised`."""
-    from benchbox.kit.checkpoint import load_weights
+    from benchbox.training.checkpoint import load_weights
 
     known, found = examples(4), []
     for place, rounds in (("all", 2), ("none", 0)):

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from benchbox import geometry
-from benchbox.kit.augment import Augment, seeds, uniforms
-from benchbox.kit.pixels import Crops, Look, Views
 from benchbox.layouts import IBUG68
+from benchbox.training.augment import Augment, seeds, uniforms
+from benchbox.training.crops import Crops, Look, Views
 
 EVERYTHING = Augment(
     rotation_deg=30, scale=0.25, shift=0.1, flip=0.5, gain=0.3, offset=0.2, blur=0.7, blur_px=2.0, hole=0.7

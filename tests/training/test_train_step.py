@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from benchbox.kit.augment import Augment, seeds
-from benchbox.kit.optimise import optimiser
-from benchbox.kit.pixels import Look
-from benchbox.kit.step import Step, autocast, low_precision, refill, tensors
+from benchbox.training.augment import Augment, seeds
+from benchbox.training.crops import Look
+from benchbox.training.optim import optimiser
+from benchbox.training.train_step import Step, autocast, low_precision, refill, tensors
 
 GEN = torch.Generator().manual_seed(0)
 INPUTS, TARGETS = torch.randn(8, 5, generator=GEN), torch.randn(8, 2, generator=GEN)
@@ -128,7 +128,7 @@ def graphed(monkeypatch, capture):
 
     step = Step(loss, net.parameters(), optim, "cpu")
     step.graphs = True
-    monkeypatch.setattr("benchbox.kit.step._capture", capture)
+    monkeypatch.setattr("benchbox.training.train_step._capture", capture)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
     return step, seen
 

@@ -14,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from .depthwise import FastDepthwise
+from .depthwise_conv import FastDepthwise
 
 B = TypeVar("B")
 

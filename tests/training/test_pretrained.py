@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from benchbox.errors import DataError
-from benchbox.kit.published import pixel_map, read_weights, take_over
+from benchbox.training.pretrained import pixel_map, read_weights, take_over
 
 
 def test_what_is_no_state_dict_is_refused(tmp_path):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from benchbox.errors import DataError
-from benchbox.kit import gaze
-from benchbox.kit.gaze import Form, Gazes, Jitter, Patches
+from benchbox.training import gaze_inputs
+from benchbox.training.gaze_inputs import Form, Gazes, Jitter, Patches
 from benchbox.types import Examples, Sample
 
 RAMP = np.stack(np.broadcast_arrays(np.arange(200)[None, :], np.arange(200)[:, None], 7), axis=-1).astype(np.uint8)
@@ -43,7 +43,7 @@ def test_a_form_survives_its_weights_file():
 def test_a_network_of_three_patches_refuses_a_card_without_eyes():
     form = Form(("", "left_eye", "right_eye"), 64, 64, 4)
     with pytest.raises(DataError, match=r"no box left_eye, right_eye.*also"):
-        gaze.boxes([Sample("b", np.array([0.0, 0, 9, 9]), lambda: RAMP)], form)
+        gaze_inputs.boxes([Sample("b", np.array([0.0, 0, 9, 9]), lambda: RAMP)], form)
 
 
 # --- patches -----------------------------------------------------------------------------------------------------
@@ -128,7 +128,9 @@ def test_coloured_views_are_still_pictures():
 
 def test_whole_persons_are_held_out():
     clusters = [person for person in "abcdefghij" for _ in range(3)]
-    kept, out = gaze.held_out(examples([phone(str(k)) for k in range(30)], clusters), 0.2, np.random.default_rng(0))
+    kept, out = gaze_inputs.held_out(
+        examples([phone(str(k)) for k in range(30)], clusters), 0.2, np.random.default_rng(0)
+    )
     assert len(set(out.clusters)) == 2
     assert len(out) == 6
     assert not set(kept.clusters) & set(out.clusters)
@@ -159,16 +161,16 @@ def test_most_limits_what_is_decoded():
 
 
 def test_axes_are_cm_as_they_are_and_pitch_and_yaw_in_degrees():
-    assert gaze.to_axes("gaze2d", np.array([[1.0, -2]])).tolist() == [[1, -2]]
+    assert gaze_inputs.to_axes("gaze2d", np.array([[1.0, -2]])).tolist() == [[1, -2]]
     down = np.array([[0, -np.sin(np.radians(10)), np.cos(np.radians(10))]])
-    assert gaze.to_axes("gaze3d", down) == pytest.approx(np.array([[-10.0, 0]]))
+    assert gaze_inputs.to_axes("gaze3d", down) == pytest.approx(np.array([[-10.0, 0]]))
     aside = np.array([[np.sin(np.radians(20)), 0, np.cos(np.radians(20))]])
-    assert gaze.to_axes("gaze3d", aside) == pytest.approx(np.array([[0, 20.0]]))
-    assert gaze.from_axes("gaze3d", np.array([[0, 20.0]])) == pytest.approx(aside)
+    assert gaze_inputs.to_axes("gaze3d", aside) == pytest.approx(np.array([[0, 20.0]]))
+    assert gaze_inputs.from_axes("gaze3d", np.array([[0, 20.0]])) == pytest.approx(aside)
 
 
 def test_distances_by_hand():
-    assert gaze.distances("gaze2d", np.array([[0.0, 0]]), np.array([[3.0, -4]])).tolist() == [5]
+    assert gaze_inputs.distances("gaze2d", np.array([[0.0, 0]]), np.array([[3.0, -4]])).tolist() == [5]
     # at 60° of pitch a yaw of 90° is not 90° apart: cos = sin²60
-    found = gaze.distances("gaze3d", np.array([[60.0, 0], [0, 0]]), np.array([[60.0, 90], [0, 7]]))
+    found = gaze_inputs.distances("gaze3d", np.array([[60.0, 0], [0, 0]]), np.array([[60.0, 90], [0, 7]]))
     assert found == pytest.approx([np.degrees(np.arccos(0.75)), 7])

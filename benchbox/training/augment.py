@@ -19,7 +19,7 @@ from torch import Tensor
 
 from benchbox import geometry
 
-from .transfer import upload
+from .host_to_device import upload
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchbox.kit.epochs import epoch_rows
+from benchbox.training.sampler import epoch_rows
 
 
 def test_each_pass_visits_every_row_once_and_can_be_drawn_again():

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchbox.kit.ordinal import Ordinal, ordinal_loss, start_alike
+from benchbox.training.ordinal_coding import Ordinal, ordinal_loss, start_alike
 
 ONE = Ordinal(torch.tensor([0.0]), torch.tensor([1.0]), (4,))
 

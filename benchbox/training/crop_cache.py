@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from benchbox.errors import BenchboxError
 
-from .pixels import Crops, crop_maps, crops, fill
+from .crops import Crops, crop_maps, crops, fill
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats, Sample

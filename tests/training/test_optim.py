@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from benchbox.errors import PluginError
-from benchbox.kit.optimise import Average, optimiser, rate
+from benchbox.training.optim import Average, optimiser, rate
 
 
 def test_schedules_by_hand():

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from benchbox.kit import engines
-from benchbox.kit.engines import compiled, eager
-from benchbox.kit.latency import measure
-from benchbox.kit.profile import Layer, count, examine
+from benchbox.costs import inference_backends
+from benchbox.costs.inference_backends import compiled, eager
+from benchbox.costs.latency import measure
+from benchbox.costs.op_count import Layer, count, examine
 
 
 def test_a_convolution_and_a_linear_layer_by_hand():
@@ -100,13 +100,13 @@ def test_engines_run_a_batch_of_the_example():
 def test_patches_are_gathered_for_every_network_that_is_shown_some(monkeypatch):
     """Four iterations of SIR cut four times; latency with the crop is the whole price of a face."""
     gathered = []
-    real = engines.patches.gather
-    monkeypatch.setattr(engines.patches, "gather", lambda *args: gathered.append(args[2]) or real(*args))
+    real = inference_backends.patches.gather
+    monkeypatch.setattr(inference_backends.patches, "gather", lambda *args: gathered.append(args[2]) or real(*args))
     shown = (torch.zeros(1, 5, 3, 7, 7),)
-    engines.eager_with_crop({"1": (nn.Flatten(), shown), "2": (nn.Flatten(), shown)}, 2, "cpu")()
+    inference_backends.eager_with_crop({"1": (nn.Flatten(), shown), "2": (nn.Flatten(), shown)}, 2, "cpu")()
     assert gathered == [7, 7]
     with pytest.raises(ValueError, match="none of its networks is shown a picture"):
-        engines.eager_with_crop({"1": (nn.Flatten(), (torch.zeros(1, 5, 2),))}, 2, "cpu")
+        inference_backends.eager_with_crop({"1": (nn.Flatten(), (torch.zeros(1, 5, 2),))}, 2, "cpu")
 
 
 @pytest.mark.slow
@@ -116,7 +116,7 @@ def test_the_compiled_engine_runs():
 
 def test_latency_is_a_median_between_quartiles_after_a_warm_up(monkeypatch):
     calls = []
-    monkeypatch.setattr("benchbox.kit.latency._BUDGET_S", 0.0)
+    monkeypatch.setattr("benchbox.costs.latency._BUDGET_S", 0.0)
     found = measure(lambda: calls.append(0), warm_up=4)
     assert len(calls) == 4 + found.rounds == 9
     assert 0 <= found.low <= found.median <= found.high < 100

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchbox.kit import heatmaps
+from benchbox.training import heatmaps
 
 SIDE, SIGMA = 64, 3.0
 

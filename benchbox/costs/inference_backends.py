@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchbox.training import point_patches
+from benchbox.training.crops import Views, crops
 from benchbox.types import Sample
 
-from . import patches
-from .pixels import Views, crops
-from .profile import Networks, evaluating
+from .op_count import Networks, evaluating
 
 _PICTURE_PX = 512  # the decoded picture that `eager_with_crop` cuts its faces from
 _PATCHED_PX = 256  # side of the picture that patches are gathered from
@@ -60,7 +60,7 @@ def eager_with_crop(networks: Networks, batch: int, device: str) -> Run:
         pictures = torch.from_numpy(stored.images).to(device).permute(0, 3, 1, 2).contiguous() if patched else None
         for shape, places in zip(patched, centres, strict=True):
             assert pictures is not None
-            patches.gather(pictures, places, shape[-1])
+            point_patches.gather(pictures, places, shape[-1])
         run()
 
     return whole

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from benchbox.errors import BenchboxError
-from benchbox.kit import stored as module
-from benchbox.kit.pixels import Crops, Views, crops
-from benchbox.kit.stored import Streamed, key, stored
+from benchbox.training import crop_cache as module
+from benchbox.training.crop_cache import Streamed, key, stored
+from benchbox.training.crops import Crops, Views, crops
 from benchbox.types import Sample
 
 SIZE = 24

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from benchbox import geometry
 
-from .ahead import waiting
-from .runtime import cores
-from .transfer import Ring, upload
+from .host_to_device import Ring, upload
+from .prefetch import waiting
+from .process_setup import cores
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats, Sample

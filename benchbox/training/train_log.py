@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 from tqdm import tqdm
 
-from .ahead import ahead, in_turn, waited_s
+from .prefetch import ahead, in_turn, waited_s
 
 T = TypeVar("T")
 

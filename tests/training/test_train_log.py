@@ -4,7 +4,7 @@ import csv
 import json
 import time
 
-from benchbox.kit.meter import Meter, keep_of_taken_over, note, stage, taken_over
+from benchbox.training.train_log import Meter, keep_of_taken_over, note, stage, taken_over
 
 
 def rows_of(folder):

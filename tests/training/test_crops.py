@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from benchbox import geometry
-from benchbox.kit.pixels import Views, crops, to_input, warp
+from benchbox.training.crops import Views, crops, to_input, warp
 from benchbox.types import Sample
 
 RAMP = np.stack(np.broadcast_arrays(np.arange(240)[None, :], np.arange(200)[:, None], 9), axis=-1).astype(np.uint8)

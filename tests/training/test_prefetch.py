@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from benchbox.kit.ahead import AHEAD, ahead, in_turn, waited_s, waiting
+from benchbox.training.prefetch import AHEAD, ahead, in_turn, waited_s, waiting
 
 
 def test_batches_come_in_order_and_no_further_ahead_than_said():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchbox.kit.depthwise import FastDepthwise, strided
+from benchbox.training.depthwise_conv import FastDepthwise, strided
 
 
 @pytest.mark.parametrize(("kernel", "padding"), [(3, 1), (3, 0), (5, 2), (4, 1)])

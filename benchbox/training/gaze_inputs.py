@@ -20,9 +20,9 @@ from torch import Tensor
 from benchbox import geometry
 from benchbox.errors import DataError
 
-from .clusters import whole_clusters
-from .pixels import Views, crops
-from .stored import stored
+from .crop_cache import stored
+from .crops import Views, crops
+from .holdout import whole_clusters
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Bytes, Examples, Floats, Sample, Task

@@ -8,8 +8,8 @@ from safetensors import safe_open
 from torch import nn
 
 from benchbox.errors import ResultError
-from benchbox.kit.checkpoint import Checkpoint, load_facts, load_into, load_weights, once, save_weights
-from benchbox.kit.optimise import Average
+from benchbox.training.checkpoint import Checkpoint, load_facts, load_into, load_weights, once, save_weights
+from benchbox.training.optim import Average
 
 
 def test_once_makes_a_file_one_time_and_never_a_half_one(tmp_path):

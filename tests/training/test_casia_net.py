@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchbox.kit.casia import CasiaNet, Stream, conv_layers, standardised
-from benchbox.kit.profile import count
+from benchbox.costs.op_count import count
+from benchbox.training.casia_net import CasiaNet, Stream, conv_layers, standardised
 
 PATCH = (1, 3, 64, 64)
 WEIGHTS = [864, 18_432, 36_864, 73_728, 110_592, 165_888, 221_184, 294_912, 368_640, 460_800]
