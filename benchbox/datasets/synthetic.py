@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.faceworld import GENERATOR_VERSION, cache
-from benchbox.faceworld.render import picture
-from benchbox.faceworld.scene import Scene, person_name, sample
-from benchbox.faceworld.sets import FACES
+from benchbox.face_renderer import GENERATOR_VERSION, cache
+from benchbox.face_renderer.image_sets import FACES
+from benchbox.face_renderer.render import picture
+from benchbox.face_renderer.scenes.scene import Scene, person_name, sample
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
 

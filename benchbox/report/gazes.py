@@ -194,17 +194,17 @@ def _on_screen(facts: Mapping[str, Any], answers: Sequence[Floats]) -> tuple[Plo
 
 
 def _screen(facts: Mapping[str, Any]) -> tuple[list[Floats], str]:
-    from benchbox.faceworld import screens
+    from benchbox.face_renderer.scenes import device_screens
 
-    device = screens.DEVICE.get(str(facts.get("device", "")))
+    device = device_screens.DEVICE.get(str(facts.get("device", "")))
     if device is None:
         return [], ""
     held = int(facts["orientation"])
-    wide, tall = screens.extent_mm(device, held)
+    wide, tall = device_screens.extent_mm(device, held)
     places = ((0.0, 0.0), (wide, 0.0), (wide, tall), (0.0, tall))
     kind, size = device.name.split("-", 1)
     words = f"{size} {kind}, {_HELD[held]}"
-    return [screens.from_camera_cm(device, held, x, y) for x, y in places], words
+    return [device_screens.from_camera_cm(device, held, x, y) for x, y in places], words
 
 
 def _as_direction(facts: Mapping[str, Any], answers: Sequence[Floats]) -> tuple[Plot, Any, tuple[float, float] | None]:

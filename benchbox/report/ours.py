@@ -51,7 +51,7 @@ class Item:
     @property
     def file(self) -> str:
         """Name its picture inside the site; another version of the generator gives another name."""
-        from benchbox.faceworld.sets import SETS
+        from benchbox.face_renderer.image_sets import SETS
 
         return f"face/{self.kind}-v{SETS[self.kind].version}-{self.part}-{self.number:05d}.jpg"
 
@@ -81,7 +81,7 @@ def of_file(path: str) -> Item | None:
 
 
 def _checked(found: Item) -> Item | None:
-    from benchbox.faceworld.sets import SETS
+    from benchbox.face_renderer.image_sets import SETS
 
     sizes = dict(SETS[found.kind].parts) if found.kind in SETS else {}
     return found if found.number < sizes.get(found.part, 0) else None
@@ -89,7 +89,7 @@ def _checked(found: Item) -> Item | None:
 
 def facts(found: Item) -> Facts:
     """Return what is true of an item, without drawing it: one value for each column of its set."""
-    from benchbox.faceworld.sets import SETS
+    from benchbox.face_renderer.image_sets import SETS
 
     rows = SETS[found.kind].rows(found.part, [found.number], pixels=False)
     return {name: column[0] for name, column in rows.items()}
@@ -97,24 +97,25 @@ def facts(found: Item) -> Facts:
 
 def pixels(found: Item) -> Bytes:
     """Draw an item, RGB (H, W, 3)."""
-    from benchbox.faceworld import desk
-    from benchbox.faceworld.sets import SETS
+    from benchbox.face_renderer.image_sets import SETS
+    from benchbox.face_renderer.scenes import phone_and_tablet
 
     rows = SETS[found.kind].rows(found.part, [found.number])
     drawn: Bytes = rows["pixels"][0]
     if drawn.ndim == 1:  # frames of phones and tablets, upright or not
-        high, wide = desk.crop(int(rows["orientation"][0]))
+        high, wide = phone_and_tablet.crop(int(rows["orientation"][0]))
         drawn = drawn.reshape(high.stop - high.start, wide.stop - wide.start, 3)
     return drawn
 
 
 def turn_deg(found: Item) -> float | None:
     """Return by how much the head of a gaze item is turned to the picture's right, in degrees; None for other sets."""
-    from benchbox.faceworld import desk, sets
+    from benchbox.face_renderer import image_sets
+    from benchbox.face_renderer.scenes import phone_and_tablet
 
-    studies = {study.name: study for study in (sets.GAZECAPTURE, sets.GAZECN, sets.GAZESTARE)}
+    studies = {study.name: study for study in (image_sets.GAZECAPTURE, image_sets.GAZECN, image_sets.GAZESTARE)}
     if found.kind in studies:
-        return math.degrees(desk.shot(studies[found.kind], found.part, found.number).scene.pose.yaw)
-    if "head_pose" in sets.SETS[found.kind].columns:
+        return math.degrees(phone_and_tablet.shot(studies[found.kind], found.part, found.number).scene.pose.yaw)
+    if "head_pose" in image_sets.SETS[found.kind].columns:
         return -math.degrees(facts(found)["head_pose"][1])  # yaw to the picture's left is positive there
     return None

@@ -14,7 +14,7 @@ import pytest
 
 from benchbox.datasets import synthetic
 from benchbox.errors import DataError
-from benchbox.faceworld import GENERATOR_VERSION, cache
+from benchbox.face_renderer import GENERATOR_VERSION, cache
 from benchbox.geometry import tight_box
 
 SMALL = cache.Plan("small", (("train", 5), ("common", 3)))
@@ -206,7 +206,7 @@ def test_chunks_that_a_killed_maker_finished_are_kept(cache_folder, monkeypatch)
 
 
 def test_a_killed_process_leaves_nothing_that_is_trusted(cache_folder, tmp_path):
-    code = "from benchbox.faceworld import cache\ncache.load(cache.Plan('small', (('train', 400),)), workers=1)"
+    code = "from benchbox.face_renderer import cache\ncache.load(cache.Plan('small', (('train', 400),)), workers=1)"
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, start_new_session=True)
     partial = cache_folder / "small.partial" / "done"
     for _ in range(400):

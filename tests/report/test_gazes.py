@@ -8,7 +8,7 @@ import pytest
 
 from benchbox import predictions, store
 from benchbox.datasets import split
-from benchbox.faceworld import screens
+from benchbox.face_renderer.scenes import device_screens
 from benchbox.papers.reference_rows import References
 from benchbox.protocols import protocol_card
 from benchbox.report import gazes, ours, samples, site, standings
@@ -66,7 +66,7 @@ def test_truth_and_answers_lie_where_they_are_on_the_screen(tmp_path):
     page = lay(tmp_path, "synth-gazecn", phones(), [1.5, 0.0])
     face = next(face for section in page.sections for face in section.faces)
     facts = ours.facts(ours.item("synth-gazecn", face.id))
-    device = screens.DEVICE[str(facts["device"])]
+    device = device_screens.DEVICE[str(facts["device"])]
     corners = [tuple(map(float, p.split())) for p in face.plot.outline[1:-1].split("L")]
     scale = (corners[1][0] - corners[0][0]) / (device.wide_mm / 10)  # px per cm
     x, y = facts["values"]

@@ -7,8 +7,8 @@ import pytest
 
 from benchbox import store
 from benchbox.errors import ResultError
-from benchbox.faceworld import model
-from benchbox.faceworld.head import Shape
+from benchbox.face_renderer.head import model
+from benchbox.face_renderer.head.deformation import Shape
 from benchbox.layouts import LAYOUTS
 from benchbox.report import pointmap, results
 from benchbox.report.pointmap import Layer

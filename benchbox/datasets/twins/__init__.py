@@ -1,1 +1,1 @@
-"""Synthetic twins: rendered sets in the shape of the real ones, one module each; see `benchbox.faceworld`."""
+"""Synthetic twins: rendered sets in the shape of the real ones, one module each; see `benchbox.face_renderer`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbox.faceworld import cache
-from benchbox.faceworld.sets import AFLW
+from benchbox.face_renderer import cache
+from benchbox.face_renderer.image_sets import AFLW
 from benchbox.types import Finding, Index
 
 from . import faces, rendered

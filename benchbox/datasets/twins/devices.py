@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.faceworld import cache, desk
-from benchbox.faceworld.cache import Plan
+from benchbox.face_renderer import cache
+from benchbox.face_renderer.cache import Plan
+from benchbox.face_renderer.scenes import phone_and_tablet
 from benchbox.types import Index
 
 from . import rendered
@@ -30,7 +31,9 @@ def whole(dataset: str, plan: Plan, *, pixels: bool) -> Index:
     return to_index(dataset, plan, parts, numbers, columns)
 
 
-def tiny(dataset: str, plan: Plan, study: desk.Study, chosen: Mapping[str, Sequence[int]], frames: int) -> Index:
+def tiny(
+    dataset: str, plan: Plan, study: phone_and_tablet.Study, chosen: Mapping[str, Sequence[int]], frames: int
+) -> Index:
     """Return some persons of each part, rendered in memory: of four dots each the first frames, at most `frames`."""
     picked = {part: [n for p in persons for n in _first(study, part, p, frames)] for part, persons in chosen.items()}
     parts, numbers, columns = rendered.some(plan, picked)
@@ -38,7 +41,7 @@ def tiny(dataset: str, plan: Plan, study: desk.Study, chosen: Mapping[str, Seque
     return rendered.named(small, f"tiny: {len(numbers)} frames")
 
 
-def _first(study: desk.Study, part: str, person: int, most: int) -> list[int]:
+def _first(study: phone_and_tablet.Study, part: str, person: int, most: int) -> list[int]:
     dots, frames = study.shown(part)
     begin = person * dots * frames
     return [begin + dot * frames + k for dot in range(0, dots, max(dots // 4, 1)) for k in range(min(most, frames))]
@@ -51,7 +54,7 @@ def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Column
 
     def read(row: int) -> Bytes:
         flat = columns["pixels"] if "pixels" in columns else cache.load(plan)["pixels"]
-        rows, wide = desk.crop(int(orientation[row]))
+        rows, wide = phone_and_tablet.crop(int(orientation[row]))
         return np.array(flat[row]).reshape(rows.stop - rows.start, wide.stop - wide.start, 3)
 
     return Index(
@@ -71,7 +74,7 @@ def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Column
         meta={
             "device": columns["device"],
             "orientation": orientation,
-            "face_grid": desk.face_grid(columns["face"], orientation),
+            "face_grid": phone_and_tablet.face_grid(columns["face"], orientation),
         },
         notes=(rendered.note(plan),),
         stamp=rendered.stamps(plan, parts, numbers),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchbox.faceworld import cache
-from benchbox.faceworld.sets import ETH_XGAZE
+from benchbox.face_renderer import cache
+from benchbox.face_renderer.image_sets import ETH_XGAZE
 from benchbox.types import Finding, Index
 
 from . import patches, rendered

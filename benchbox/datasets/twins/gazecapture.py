@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchbox.faceworld import cache
-from benchbox.faceworld.sets import GAZECAPTURE
+from benchbox.face_renderer import cache
+from benchbox.face_renderer.image_sets import GAZECAPTURE
 from benchbox.types import Finding, Index
 
 from . import devices, rendered

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from benchbox.faceworld import cache
-from benchbox.faceworld.sets import GAZESTARE
+from benchbox.face_renderer import cache
+from benchbox.face_renderer.image_sets import GAZESTARE
 from benchbox.types import Finding, Index
 
 from . import devices, gazecn, rendered

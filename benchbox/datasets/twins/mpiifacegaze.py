@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchbox.faceworld import cache
-from benchbox.faceworld.sets import MPIIFACEGAZE
+from benchbox.face_renderer import cache
+from benchbox.face_renderer.image_sets import MPIIFACEGAZE
 from benchbox.types import Finding, Index
 
 from . import patches, rendered

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.faceworld import cache, rig
-from benchbox.faceworld.cache import Plan
+from benchbox.face_renderer import cache
+from benchbox.face_renderer.cache import Plan
+from benchbox.face_renderer.scenes import multi_camera
 from benchbox.types import Index
 
 from . import rendered
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from .rendered import Columns
 
 
-def whole(dataset: str, plan: Plan, study: rig.Rig, *, pixels: bool) -> Index:
+def whole(dataset: str, plan: Plan, study: multi_camera.Rig, *, pixels: bool) -> Index:
     """Return the index of a whole set; with pixels it is rendered first where it is not yet."""
     parts, numbers = rendered.rows_of(plan)
     return to_index(dataset, plan, study, parts, numbers, cache.read(plan, pixels=pixels))
 
 
-def tiny(dataset: str, plan: Plan, study: rig.Rig, chosen: Mapping[str, Sequence[int]], count: int) -> Index:
+def tiny(dataset: str, plan: Plan, study: multi_camera.Rig, chosen: Mapping[str, Sequence[int]], count: int) -> Index:
     """Return some persons of each part, rendered in memory: patches that lie apart in each person's series."""
     apart = max(study.frames // count - 1, 1) | 1  # odd: both eyes, and all cameras in time
     picked = {
@@ -39,13 +40,13 @@ def tiny(dataset: str, plan: Plan, study: rig.Rig, chosen: Mapping[str, Sequence
     return rendered.named(to_index(dataset, plan, study, parts, numbers, columns), f"tiny: {len(numbers)} patches")
 
 
-def to_index(dataset: str, plan: Plan, study: rig.Rig, parts: Any, numbers: Any, columns: Columns) -> Index:
+def to_index(dataset: str, plan: Plan, study: multi_camera.Rig, parts: Any, numbers: Any, columns: Columns) -> Index:
     """Put columns into an index."""
 
     def read(row: int) -> Bytes:
         return np.array((columns if "pixels" in columns else cache.load(plan))["pixels"][row])
 
-    high, wide = rig.shape(study)
+    high, wide = multi_camera.shape(study)
     right = columns["right"]
     meta = {"head_pose": columns["head_pose"]}
     return Index(

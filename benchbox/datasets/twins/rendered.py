@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.faceworld import cache
-from benchbox.faceworld.cache import Plan
+from benchbox.face_renderer import cache
+from benchbox.face_renderer.cache import Plan
 from benchbox.types import Access, Finding, Index
 
 if TYPE_CHECKING:

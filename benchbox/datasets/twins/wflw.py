@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbox.faceworld import cache
-from benchbox.faceworld.portraits import ATTRIBUTES
-from benchbox.faceworld.sets import WFLW
+from benchbox.face_renderer import cache
+from benchbox.face_renderer.image_sets import WFLW
+from benchbox.face_renderer.scenes.portraits import ATTRIBUTES
 from benchbox.types import Finding, Index
 
 from . import faces, rendered

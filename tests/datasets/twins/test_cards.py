@@ -9,7 +9,8 @@ import pytest
 from benchbox import datasets, selection
 from benchbox.datasets import joined, split
 from benchbox.datasets.twins import gazecapture
-from benchbox.faceworld import desk, sets
+from benchbox.face_renderer import image_sets
+from benchbox.face_renderer.scenes import phone_and_tablet
 from benchbox.protocols import protocol_card
 
 CARDS = {
@@ -71,11 +72,11 @@ def test_the_card_counts_what_the_set_holds(name):
 
 def test_phones_held_upright_are_counted_by_the_frame():
     """By who holds what, not by the frames' geometry, which takes a minute; a few frames show that both agree."""
-    card, study = CARDS["synth-gazecapture-iphone-o1"], sets.GAZECAPTURE
+    card, study = CARDS["synth-gazecapture-iphone-o1"], image_sets.GAZECAPTURE
     counts = {}
     for part, persons in study.parts:
         dots, frames = study.shown(part)
-        holds = [desk.held(study, part, person, dot) for person in range(persons) for dot in range(dots)]
+        holds = [phone_and_tablet.held(study, part, person, dot) for person in range(persons) for dot in range(dots)]
         counts[part] = frames * sum(device.kind == "phone" and turn == 1 for device, turn in holds)
     assert (counts["train"], counts["test"]) == (card.train_expected, card.test_expected)
     assert counts["val"] > 100

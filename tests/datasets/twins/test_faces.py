@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchbox.datasets.twins import aflw, cofw, cofw68, faces, ibug300vw, ibug300w_private, wflw
-from benchbox.faceworld.portraits import ATTRIBUTES
+from benchbox.face_renderer.scenes.portraits import ATTRIBUTES
 from benchbox.geometry import tight_box
 
 POINTS = {wflw: 98, cofw: 29, cofw68: 68, aflw: 19, ibug300w_private: 68, ibug300vw: 68}

@@ -5,8 +5,8 @@ import pytest
 
 from benchbox.datasets import split, synthetic
 from benchbox.datasets.twins import devices, eth_xgaze, gazecapture, gazecn, gazestare, mpiifacegaze, mpiigaze
-from benchbox.faceworld import cache
-from benchbox.faceworld.sets import ETH_XGAZE
+from benchbox.face_renderer import cache
+from benchbox.face_renderer.image_sets import ETH_XGAZE
 from benchbox.geometry import vectors_to_angles
 from benchbox.protocols import protocol_card
 

@@ -1,0 +1,1 @@
+"""The head itself: shape, expression, lids, skin, hair, and its landmarks in every layout."""

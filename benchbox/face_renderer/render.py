@@ -1,0 +1,292 @@
+"""From a scene to its picture."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from benchbox.face_renderer.head.appearance import Look
+from benchbox.face_renderer.head.deformation import Shape, deform, eyeballs
+from benchbox.face_renderer.head.landmarks import eye_spans, mouth_span
+from benchbox.face_renderer.head.model import corners, mesh
+from benchbox.face_renderer.head.surface import surface
+from benchbox.face_renderer.image.point_grid import Patch, dot, halfway, openness, patch, towards_camera, unit
+from benchbox.face_renderer.image.raster import Fragments
+from benchbox.face_renderer.scenes.scene import Scene, stream
+
+from . import light
+from .camera import Camera, place, rotation
+from .head import appearance, ears, eyes, hair, skin
+from .image import backdrop, lens, occluders
+from .light import Light
+
+if TYPE_CHECKING:
+    from benchbox.types import Bools, Bytes, Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """What comes out of the camera."""
+
+    pixels: Bytes  # (size, size, 3) RGB
+    visible: Bools  # (68 + M,) landmarks, then further points, that nothing hides
+
+
+def picture(scene: Scene) -> Picture:
+    """Photograph a scene."""
+    made = _settled(scene) if scene.settled else _made(scene)
+    who = made.look
+    rng, trial, side = scene.look_rng(), scene.trial, scene.canvas
+    lamp = _lamp(scene, rng)
+    camera = scene.camera.resized(side / scene.size)
+    canvas = backdrop.draw(rng, side, hard=trial.light, plain=scene.room is not None).reshape(-1, 3)
+    near = np.full(side * side, 1e6, np.float32)
+    balls = eyeballs(corners(), scene.shape)
+    face = _draw_person(canvas, near, scene, made, lamp, balls, camera, rng)
+    exposure = lens.expose(rng, canvas[face], hard=trial.light)  # metered on the face, not on what is held before it
+    canvas = canvas.reshape(side, side, 3)
+    hidden = _draw_occluders(canvas, near.reshape(side, side), scene, who, lamp, balls, camera, rng)
+    small = cv2.resize(canvas, (scene.size, scene.size), interpolation=cv2.INTER_AREA)
+    pixels = lens.develop(
+        rng, small * exposure, hard=trial.lens, sharp=trial.sharp, blur_px=trial.blur_px, grain=scene.grain_rng()
+    )
+    return Picture(pixels, _visible(scene, camera, near.reshape(side, side), hidden))
+
+
+def _lamp(scene: Scene, rng: np.random.Generator) -> Light:
+    """Return the light in the camera's axes: the picture's own, or that of the room."""
+    trial, room = scene.trial, scene.room
+    source = rng if room is None else stream(*room.light_key)
+    lamp = light.draw(source, hard=trial.light, harsh=trial.harsh)
+    return lamp if room is None else lamp.seen(room.turn)
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """A person's look, hair, and skin where it is not painted anew for every picture."""
+
+    appearance: Look
+    cover: hair.Cover | None
+    skin: Any = None
+
+
+def _made(scene: Scene) -> _Made:
+    person = scene.person_rng()
+    who = replace(appearance.draw(person, child=scene.shape.identity["length"] < -1.5), **scene.changes)
+    return _Made(who, hair.grow(who, scene.shape, person))
+
+
+_KEPT: OrderedDict[tuple[int, ...], _Made] = OrderedDict()
+_MOST_KEPT = 24  # persons, 2 MB each
+
+
+def _settled(scene: Scene) -> _Made:
+    """Return what was made of a person before, or make it with a face at rest: a function of the person alone."""
+    if scene.person_key not in _KEPT:
+        rest = replace(scene, shape=Shape(scene.shape.identity))
+        made = _made(rest)
+        _KEPT[scene.person_key] = replace(made, skin=skin.paint(made.look, rest.shape, stream(*scene.person_key, 1)))
+        if len(_KEPT) > _MOST_KEPT:
+            _KEPT.popitem(last=False)
+    return _KEPT[scene.person_key]
+
+
+def _draw_person(
+    canvas: Any,
+    near: Any,
+    scene: Scene,
+    made: _Made,
+    lamp: Light,
+    balls: Floats,
+    camera: Camera,
+    rng: np.random.Generator,
+) -> Any:
+    """Draw head, ears, hair and shoulders; return the pixels of the head."""
+    body, who, cover = mesh(), made.look, made.cover
+    head = patch(place(deform(body, scene.shape, balls), body.body, scene.pose), surface().shape, camera)
+    wig = None
+    casters = head.points[:, ::2, ::2].reshape(3, -1)
+    if cover is not None:
+        share = hair.shell().body.body
+        wig = patch(place(cover.points.reshape(-1, 3), share, scene.pose), hair.shell().shape, camera)
+        if cover.hangs:
+            lining = wig.seen(scene.canvas, facing=-1)
+            inside = lining.read(cover.texture, hair.SCALE)
+            lining.put(canvas, inside[:, :3] * (0.25 * lamp.ambient).astype(np.float32), inside[:, 3])
+        opaque = cover.texture[:: hair.SCALE, :: 2 * hair.SCALE, 3] > 0.5
+        casters = np.concatenate([casters, wig.points[:, :, ::2][:, opaque]], axis=1)
+    seen = _draw_head(canvas, near, scene, head, casters, made, lamp, balls, rng, camera)
+    for side in (-1, 1):
+        if scene.pose.yaw * side > 0.4 or (cover is not None and cover.ears):
+            continue
+        _draw_ear(canvas, near, scene, side, who, lamp, camera)
+    if wig is not None and cover is not None:
+        _draw_cover(canvas, near, scene, wig, cover, casters, lamp)
+    return seen.pixels[seen.row < surface().mouth_rows[1] + 14]
+
+
+def _draw_occluders(
+    canvas: Any,
+    near: Any,
+    scene: Scene,
+    who: Look,
+    lamp: Light,
+    balls: Floats,
+    camera: Camera,
+    rng: np.random.Generator,
+) -> Any:
+    """Put things before the face; return the mask (canvas, canvas) of what they hide."""
+    mm = camera.scale / camera.distance_mm
+    hidden = np.zeros((scene.canvas, scene.canvas), np.float32)
+    if who.glasses:
+        curves = {
+            name: [camera.project(place(c, np.zeros(len(c)), scene.pose)) for c in lines]
+            for name, lines in occluders.glasses_curves(who, balls).items()
+        }
+        hidden = occluders.wear_glasses(canvas, near, curves, mm, who, lamp, rng.uniform(0.0, 0.06, 3))
+    flat = (scene.landmarks + 0.5) * (scene.canvas / scene.size) - 0.5
+    target = flat[rng.integers(len(flat))]
+    draw = rng.random(4)
+    cover = scene.trial.cover or _chance(draw, scene.trial.often)
+    if cover == "hand":
+        hidden = np.maximum(hidden, occluders.hand(canvas, rng, target, mm, who, lamp))
+    elif cover == "thing":
+        hidden = np.maximum(hidden, occluders.thing(canvas, rng, target, mm, lamp))
+    elif cover == "foreground":
+        hidden = np.maximum(hidden, occluders.foreground(canvas, rng, target, flat.mean(0)))
+    if draw[3] < 0.12 and who.style in ("long", "medium", "fringe"):
+        occluders.strands(canvas, rng, target, mm, who, lamp)
+    return hidden
+
+
+def _chance(draw: Floats, often: float) -> str:
+    """Return what comes before a face, given even draws: most often nothing."""
+    kinds = (("hand", 0.20), ("thing", 0.16), ("foreground", 0.08))
+    return next((kind for at, (kind, share) in zip(draw, kinds, strict=False) if at < share * often), "nothing")
+
+
+def _visible(scene: Scene, camera: Camera, near: Any, hidden: Any) -> Bools:
+    """Say which landmarks the picture shows: on the near side and behind nothing."""
+    flat, depth = camera.project(np.concatenate([scene.points, scene.further]))
+    at = np.clip(np.round(flat), 0, scene.canvas - 1).astype(int)
+    # The nearest depth around the point, so that a landmark on the silhouette does not fall off its edge.
+    around = cv2.dilate(np.where(near < 1e5, near, 0).astype(np.float32), np.ones((5, 5), np.uint8))
+    shown: Bools = (depth < around[at[:, 1], at[:, 0]] + 4.0) & (hidden[at[:, 1], at[:, 0]] < 0.5)
+    return shown
+
+
+def _draw_head(
+    canvas: Any,
+    near: Any,
+    scene: Scene,
+    head: Patch,
+    casters: Any,
+    made: _Made,
+    lamp: Light,
+    balls: Floats,
+    rng: np.random.Generator,
+    camera: Camera,
+) -> Fragments:
+    shape, who = head.depth.shape, made.look
+    lit = cv2.blur(light.cast_shadows(head.points, casters, lamp), (3, 3))
+    open_ = openness(head)
+    glow = light.diffuse(head.normal, open_, lit * np.minimum(open_, 1), lamp)
+    glow *= skin.blotches(shape, rng)
+    facing = dot(head.normal, halfway(head, camera, lamp))
+    gleam = 0.055 * light.glint(facing, lit, 9) + 0.085 * light.glint(facing, lit, 38)
+    seen = head.seen(scene.canvas)
+    read = seen.read(cv2.merge([*cv2.split(glow), head.depth]))
+    painted = skin.paint(who, scene.shape, rng) if made.skin is None else made.skin
+    colour = seen.read(painted, skin.SCALE)
+    colour *= read[:, :3]
+    colour += seen.read(gleam)[:, None] * (who.shine * lamp.colour).astype(np.float32)
+    canvas[seen.pixels] = colour
+    near[seen.pixels] = read[:, 3]
+    _draw_eyes(canvas, scene, seen, who, lamp, balls, camera)
+    _draw_mouth(canvas, scene, seen, lamp, camera)
+    return seen
+
+
+def _rays(scene: Scene, camera: Camera, pixels: Any) -> tuple[Any, Any]:
+    """Return the camera's place and rays (P, 3) through pixels, in the head's frame."""
+    y, x = np.divmod(pixels, scene.canvas)
+    rays = np.stack([(x - camera.shift[0]) / camera.scale, (y - camera.shift[1]) / camera.scale, -np.ones(len(x))], -1)
+    rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+    turn = rotation(scene.pose)
+    # The head's frame is moved by `place`; its origin is found by placing it.
+    zero = place(np.zeros((1, 3)), np.zeros(1), scene.pose)[0]
+    return turn.T @ (camera.place - zero), rays @ turn
+
+
+def _slit(seen: Fragments, rows: tuple[int, int], *spans: tuple[float, float]) -> list[Fragments]:
+    """Return the pixels between two rows of the grid, one part per span of columns."""
+    within = seen.where(np.flatnonzero((seen.row > rows[0]) & (seen.row < rows[1])))
+    return [within.where(np.flatnonzero((within.column > low) & (within.column < high))) for low, high in spans]
+
+
+def _draw_eyes(
+    canvas: Any, scene: Scene, seen: Fragments, who: Look, lamp: Light, balls: Floats, camera: Camera
+) -> None:
+    key = rotation(scene.pose).T @ lamp.key
+    rows = surface().eye_rows
+    for side, (centre, part) in enumerate(zip(balls, _slit(seen, rows, *eye_spans()), strict=True)):
+        if len(part.pixels):
+            origin, rays = _rays(scene, camera, part.pixels)
+            gaze = scene.axes[side]
+            canvas[part.pixels] = eyes.eyeball(origin, rays, centre, gaze, key, part.row - rows[0], who, lamp)
+
+
+def _draw_mouth(canvas: Any, scene: Scene, seen: Fragments, lamp: Light, camera: Camera) -> None:
+    rows = surface().mouth_rows
+    (part,) = _slit(seen, rows, mouth_span())
+    if len(part.pixels):
+        origin, rays = _rays(scene, camera, part.pixels)
+        drop = 95 * np.sin(scene.shape.jaw)
+        lip_z = 103 + 2.2 * scene.shape.identity.get("mouth_forward", 0.0)
+        colour = eyes.mouth(origin, rays, lip_z, drop, part.row - rows[0], lamp, 1.0)
+        canvas[part.pixels] = colour
+
+
+def _draw_ear(canvas: Any, near: Any, scene: Scene, side: int, who: Look, lamp: Light, camera: Camera) -> None:
+    part = ears.ear(side)
+    points = deform(part.body, scene.shape, np.zeros((2, 3)) + 1e4)
+    sheet = patch(place(points, part.body.body, scene.pose), part.shape, camera)
+    seen = sheet.seen(scene.canvas, facing=0)
+    normal = sheet.normal * np.sign(dot(sheet.normal, towards_camera(sheet, camera)))  # both sides are seen
+    lit = np.full(part.shape, 0.85, np.float32)  # small and at the side: shadows barely tell
+    glow = light.diffuse(normal, part.shade.astype(np.float32), lit, lamp)
+    colour = glow * (who.skin * np.array([1.0, 0.82, 0.8])).astype(np.float32)
+    depth = seen.read(sheet.depth)
+    front = np.flatnonzero(depth < near[seen.pixels])
+    part_seen = seen.where(front)
+    canvas[part_seen.pixels] = part_seen.read(colour)
+    near[part_seen.pixels] = depth[front]
+
+
+def _draw_cover(canvas: Any, near: Any, scene: Scene, wig: Patch, cover: hair.Cover, casters: Any, lamp: Light) -> None:
+    shape = wig.depth.shape
+    seen = wig.seen(scene.canvas)
+    lit = light.cast_shadows(wig.points, casters, lamp)
+    glow = light.diffuse(wig.normal, np.ones(shape, np.float32), lit, lamp)
+    gleam = np.zeros(shape, np.float32)
+    if cover.combed:
+        tangent = unit(np.gradient(wig.points, axis=1))
+        half = lamp.key.astype(np.float32) + np.array([0, 0, 1], np.float32)
+        along = dot(tangent, half / np.linalg.norm(half))
+        gleam = np.maximum(1 - along**2, 0) ** np.float32(22) * lit
+    depth, clear = seen.read(wig.depth), seen.read(cover.texture[..., 3], hair.SCALE)
+    shown = np.flatnonzero((depth < near[seen.pixels] + 2.0) & (clear > 0.01))
+    seen, depth, clear = seen.where(shown), depth[shown], clear[shown]
+    read = seen.read(cv2.merge([*cv2.split(glow), gleam]))
+    colour = seen.read(cover.texture, hair.SCALE)[:, :3]
+    sheen = np.sqrt(colour)
+    sheen *= np.float32(0.05)
+    sheen += colour * (np.float32(1.3) * lamp.colour.astype(np.float32))
+    sheen *= read[:, 3:]
+    seen.put(canvas, colour * read[:, :3] + sheen, clear)
+    solid = clear > 0.5
+    near[seen.pixels[solid]] = depth[solid]

@@ -1,0 +1,145 @@
+"""People who look at a known point: eyeballs turn until their lines of sight meet there.
+
+The line of sight is not the eyeball's axis: it leaves the eye a few degrees towards the nose, by an amount that differs
+from person to person (the angle kappa). A picture shows the axis, a label names the line of sight, so no method that
+has not met a person can be exact, as in life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbox.face_renderer.camera import Camera, Pose, place, rotation
+from benchbox.face_renderer.head import appearance
+from benchbox.face_renderer.head.deformation import EXPRESSION, Shape, eyeballs
+from benchbox.face_renderer.head.eyes import gaze_direction
+from benchbox.face_renderer.head.model import Points, corners, points68
+from benchbox.face_renderer.image.simulated_detector import detect
+
+from .scene import CANVAS, SIZE, Room, Scene, Trial, identity, stream
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats
+
+_KAPPA_NASAL_DEG, _KAPPA_UP_DEG, _KAPPA_SPREAD_DEG = 2.5, 0.5, 0.4
+_WHO, _LOOK, _KAPPA = range(3)
+REACH = (0.75, 0.6)  # rad, how far an eye turns to a side, and up or down
+
+
+@dataclass(frozen=True, eq=False)
+class Onlooker:
+    """What stays with a person."""
+
+    name: str
+    key: tuple[int, ...]
+    identity: Mapping[str, float]
+    kappa: Floats  # (2, 2) rad: per eye, picture left first, the line of sight's yaw and pitch against the axis
+    changes: Mapping[str, Any]  # nothing that hides the eyes
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """How a camera and a moment see a person."""
+
+    pose: Pose
+    camera: Camera
+    mood: Mapping[str, float] = field(default_factory=dict)  # expression
+    jaw: float = 0.0
+    trial: Trial = field(default_factory=Trial)
+    size: int = SIZE
+    canvas: int = CANVAS
+    look_key: tuple[int, ...] = ()
+    frame_key: tuple[int, ...] = ()
+    room: Room | None = None
+
+
+@lru_cache(maxsize=256)
+def onlooker(*key: int) -> Onlooker:
+    """Draw the person that belongs to a key."""
+    who = identity(stream(*key, _WHO))
+    appearance = appearance.draw(stream(*key, _LOOK), child=who["length"] < -1.5)
+    rng = stream(*key, _KAPPA)
+    spread = np.radians(_KAPPA_SPREAD_DEG)
+    nasal = np.radians(_KAPPA_NASAL_DEG) + rng.normal(0, spread, 2).clip(-2 * spread, 2 * spread)
+    up = np.radians(_KAPPA_UP_DEG) + rng.normal(0, spread) + rng.normal(0, spread / 3, 2)
+    changes = {
+        "fringe": False,
+        "part": 0.2 * appearance.part,
+        "style": "short" if appearance.style == "fringe" else appearance.style,
+        "glasses": 1 if appearance.glasses == 4 else appearance.glasses,
+    }
+    return Onlooker("", key, who, np.stack([nasal * [1, -1], -up], axis=1), changes)
+
+
+def mood(rng: np.random.Generator) -> tuple[dict[str, float], float]:
+    """Draw the face of someone who attends to a screen: calm, now and then a smile or parted lips."""
+    face = {name: rng.normal(0, 0.12) for name in EXPRESSION}
+    face["closed"] = rng.uniform(0.85, 1.0)
+    if rng.random() < 0.2:
+        face["smile"] += rng.uniform(0.3, 1.0)
+        face["cheeks_up"] += rng.uniform(0.1, 0.5)
+    if rng.random() < 0.15:
+        face["closed"] = rng.uniform(0.2, 0.7)
+        return face, rng.uniform(0.0, 0.05)
+    return face, 0.0
+
+
+def eyes_at(who: Onlooker, pose: Pose, face: Mapping[str, float]) -> Floats:
+    """Return where the eyeballs' centres are (2, 3) mm in the camera's axes, picture left first."""
+    return place(eyeballs(corners(), Shape(who.identity, face)), np.zeros(2), pose)
+
+
+def facing(direction: Floats) -> Pose:
+    """Return the pose, without roll, of a head whose nose points along a direction (3,) of the camera's axes."""
+    x, y, z = direction / np.linalg.norm(direction)
+    return Pose(float(np.arcsin(np.clip(x, -1, 1))), float(np.arctan2(y, z)), 0.0)
+
+
+def ahead(pose: Pose) -> Floats:
+    """Return where a head's nose points: a unit vector (3,) in the camera's axes."""
+    forward: Floats = rotation(pose)[:, 2]
+    return forward
+
+
+def turn_eyes(who: Onlooker, pose: Pose, lines: Floats) -> tuple[Floats, float]:
+    """Return the eyeballs' axes (2, 3), head's frame, for lines of sight (2, 3), camera's axes; and the mean pitch."""
+    sight = (lines / np.linalg.norm(lines, axis=1, keepdims=True)) @ rotation(pose)
+    yaw, pitch = np.arctan2(sight[:, 0], sight[:, 2]), np.arcsin(np.clip(sight[:, 1], -1, 1))
+    yaw, pitch = yaw - who.kappa[:, 0], pitch - who.kappa[:, 1]
+    return np.stack([gaze_direction(a, b) for a, b in zip(yaw, pitch, strict=True)]), float(pitch.mean())
+
+
+def watch(who: Onlooker, view: View, target: Floats, rng: np.random.Generator, layout: Points | None = None) -> Scene:
+    """Return the scene of a person who looks at a point (3,) mm in the camera's axes, origin in the head's middle."""
+    lines = target - eyes_at(who, view.pose, view.mood)
+    axes, pitch = turn_eyes(who, view.pose, lines)
+    squint = 0.10 * max(view.mood.get("smile", 0.0), 0.0)
+    shut = float(np.clip(-0.06 + rng.normal(0, 0.04) + 0.62 * max(pitch, -0.3) + squint, -0.28, 0.62))
+    shape = Shape(who.identity, view.mood, view.jaw, (shut, shut))
+    layout = layout or points68()
+    points = place(layout.of(shape), layout.share, view.pose)
+    flat = view.camera.project(points)[0]
+    return Scene(
+        who.name,
+        shape,
+        view.pose,
+        view.camera,
+        points,
+        flat,
+        detect(flat, rng, hard=False),
+        view.trial,
+        (*who.key, _LOOK),
+        view.look_key,
+        view.frame_key,
+        axes=axes,
+        changes=who.changes,
+        room=view.room,
+        settled=True,
+        size=view.size,
+        canvas=view.canvas,
+    )

@@ -1,0 +1,191 @@
+"""Studies with phones and tablets: a person holds a device, dots appear on its screen, its camera takes frames.
+
+Geometry is exact: the camera stands in the plane of the screen, a dot is so many centimetres from it, and both eyes are
+turned to that point in space. How large and where in the frame the face is follows from where the device is held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+import numpy as np
+
+from benchbox.face_renderer.camera import Camera, Pose
+from benchbox.geometry import square
+
+from . import device_screens
+from .gaze_targets import View, facing, mood, onlooker, watch
+from .scene import Scene, Trial, stream
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from benchbox.types import Floats
+
+    from .device_screens import Device
+
+DESK_VERSION = 3  # raise it with every change that moves a pixel or a label of these sets
+SIDE = 288  # px, side of the square that is rendered; frames are its middle, 3 : 4
+GRID = 25  # cells on a side of the face grid
+_TURNS = {"phone": (1, 1, 1, 1, 3, 4), "tablet": (1, 2, 3, 4)}  # how a device is held, an equal number of dots each
+_TABLET_OF = 7  # persons: one of them holds a tablet
+_HOLD, _SESSION, _DOT, _FRAME, _GRAIN, _PATH, _MOOD, _LIGHT = range(8)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Who takes part and what is recorded: parts with their numbers of persons, dots per person, frames per dot."""
+
+    name: str
+    parts: tuple[tuple[str, int], ...]
+    dots: int
+    frames: int
+    single: tuple[str, ...] = ()  # parts with one frame per dot and as many dots more: nothing is learned twice
+    tablets: bool = True  # every seventh person holds a tablet
+    upright: bool = False  # the device is only held upright
+    sway: float = 1.0  # how much heads move while a dot is looked at
+
+    def sizes(self) -> tuple[tuple[str, int], ...]:
+        """Return the parts with their numbers of frames."""
+        return tuple((part, persons * self.dots * self.frames) for part, persons in self.parts)
+
+    def shown(self, part: str) -> tuple[int, int]:
+        """Return the dots that a person of a part is shown, and the frames taken of each."""
+        return (self.dots * self.frames, 1) if part in self.single else (self.dots, self.frames)
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """A frame and all that is known about it; boxes and scene in px of the frame."""
+
+    scene: Scene
+    person: str
+    dot: str
+    device: Device
+    orientation: int
+    target_cm: Floats  # (2,) from the camera
+    face: Floats  # (4,)
+    left_eye: Floats  # (4,) the subject's own left, in the picture's right
+    right_eye: Floats  # (4,)
+
+
+def crop(orientation: int) -> tuple[slice, slice]:
+    """Return rows and columns of the square that a frame shows: upright frames are tall, others wide."""
+    rim = slice(SIDE // 8, SIDE - SIDE // 8)
+    whole = slice(0, SIDE)
+    return (whole, rim) if orientation in (1, 2) else (rim, whole)
+
+
+def face_grid(faces: Floats, orientations: npt.NDArray[np.int64]) -> Floats:
+    """Return the cells (N, 4) that face boxes (N, 4) cover: column and row from 0, width, height.
+
+    As in GazeCapture's files the grid lies over the square around the frame, not over the frame.
+    """
+    corners = np.array([[part.start for part in crop(int(o))[::-1]] for o in orientations], float)
+    cells: Floats = np.round((faces + 0.5 + np.tile(corners, 2)) / SIDE * GRID)
+    cells[:, 2:] = np.round((faces[:, 2:] - faces[:, :2]) / SIDE * GRID)
+    return cells
+
+
+def place_of(study: Study, part: str, number: int) -> tuple[int, int, int]:
+    """Return person, dot and frame of frame `number` of a part."""
+    dots, frames = study.shown(part)
+    person, rest = divmod(number, dots * frames)
+    return person, *divmod(rest, frames)
+
+
+def _key(study: Study, part: str, person: int) -> tuple[int, ...]:
+    return (crc32(f"desk-{DESK_VERSION}".encode()), crc32(study.name.encode()), crc32(part.encode()), person)
+
+
+def held(study: Study, part: str, person: int, dot: int) -> tuple[Device, int]:
+    """Return the device of a person and how it is held while a dot is shown."""
+    kind = "tablet" if study.tablets and person % _TABLET_OF == _TABLET_OF - 1 else "phone"
+    kinds = [d for d in device_screens.DEVICES if d.kind == kind]
+    device = kinds[int(stream(*_key(study, part, person), _HOLD).integers(len(kinds)))]
+    turns = (1,) if study.upright else _TURNS[kind]
+    return device, turns[dot * len(turns) // study.shown(part)[0]]
+
+
+@lru_cache(maxsize=64)
+def _path(key: tuple[int, ...], frames: int) -> Floats:
+    """Return a smooth wander (frames, 8) of about unit spread: neighbouring frames are alike."""
+    rng = stream(*key, _PATH)
+    steps = rng.normal(0, 1, (frames, 8))
+    for k in range(1, frames):
+        steps[k] = 0.92 * steps[k - 1] + np.sqrt(1 - 0.92**2) * steps[k]
+    return steps
+
+
+def _hold(study: Study, part: str, person: int, dot: int, frame: int) -> Floats:
+    """Return where head and camera are: aside x, y, distance mm; yaw, pitch, roll rad off; aim x, y mm."""
+    device, orientation = held(study, part, person, dot)
+    key = _key(study, part, person)
+    spread = np.array([8.0, 8.0, 26.0, *np.radians([2.5, 3.0, 2.5]), 0.0, 0.0])
+    always = stream(*key, _HOLD, 1).normal(0, spread)
+    session = stream(*key, _SESSION, orientation).normal(0, 0.6 * spread)
+    moment = stream(*key, _DOT, dot).normal(0, np.array([4.0, 4.0, 9.0, *np.radians([1.4, 1.4, 1.0]), 0.0, 0.0]))
+    wander = _path((*key, _DOT, dot), study.shown(part)[1])[frame] * study.sway
+    wander = wander * np.array([1.2, 1.2, 2.0, *np.radians([0.7, 0.7, 0.5]), 0.9, 0.9])
+    near = 310.0 if device.kind == "phone" else 420.0
+    whole: Floats = always + session + moment + wander + np.array([0.0, 4.0, near, 0.0, 0.0, 0.0, 0.0, 0.0])
+    whole[:2] = whole[:2].clip(-18, 22)
+    whole[2] = whole[2].clip(0.8 * near, 1.35 * near)
+    return whole
+
+
+def shot(study: Study, part: str, number: int) -> Shot:
+    """Draw frame `number` of a part: geometry and labels, no pixel yet."""
+    person, dot, frame = place_of(study, part, number)
+    key = _key(study, part, person)
+    device, orientation = held(study, part, person, dot)
+    target_cm = device_screens.dot_cm(device, orientation, stream(*key, _DOT, dot, 1))
+    middle_cm = device_screens.middle_cm(device, orientation)
+    x, y, distance, yaw, pitch, roll, aim_x, aim_y = _hold(study, part, person, dot, frame)
+    lens = Camera(distance, device.focal * SIDE, np.full(2, (SIDE - 1) / 2), (x, y))
+    centre = _in_space(lens, middle_cm + 0.3 * (target_cm - middle_cm))
+    way = facing(centre)
+    pose = Pose(way.yaw + yaw, way.pitch + pitch, roll)
+    face, jaw = mood(stream(*key, _MOOD, dot))
+    lit = (*key, _LIGHT, orientation)
+    chance = stream(*lit, 1).random(2)
+    trial = Trial(light=bool(chance[0] < 0.2), sharp=bool(chance[1] < 0.8), cover="nothing")
+    view = View(pose, lens, face, jaw, trial, SIDE, SIDE * 9 // 8, lit, (*key, _GRAIN, dot, frame))
+    looked_at = _in_space(lens, target_cm) + np.array([aim_x, aim_y, 0.0])
+    scene = watch(onlooker(*key), view, looked_at, stream(*key, _FRAME, dot, frame))
+    name = f"{part}-{person:03d}"
+    return _framed(scene, name, f"{name}-{dot:02d}", device, orientation, target_cm)
+
+
+def _in_space(lens: Camera, place_cm: Floats) -> Floats:
+    """Return a point of the screen (3,) mm in the camera's axes: the user's right is the picture's left."""
+    point: Floats = lens.place + 10 * np.array([-place_cm[0], -place_cm[1], 0.0])
+    return point
+
+
+def _framed(scene: Scene, person: str, dot: str, device: Device, orientation: int, target_cm: Floats) -> Shot:
+    rows, columns = crop(orientation)
+    corner = np.array([columns.start, rows.start], float)
+    flat = scene.landmarks - corner
+    face = square(scene.detected - np.tile(corner, 2), 1.05)
+    return Shot(
+        scene,
+        person,
+        dot,
+        device,
+        orientation,
+        target_cm,
+        face,
+        _eye(flat[42:48], face),
+        _eye(flat[36:42], face),
+    )
+
+
+def _eye(lids: Floats, face: Floats) -> Floats:
+    """Return the square about an eye (6 lid points) as a detector has it: its side is a share of the face's."""
+    half = 0.15 * (face[2] - face[0])
+    middle = (lids.min(0) + lids.max(0)) / 2
+    return np.concatenate([middle - half, middle + half])

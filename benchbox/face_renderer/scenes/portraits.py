@@ -1,0 +1,194 @@
+"""Single faces for the twins of WFLW, COFW, AFLW and the 300-W challenge: what makes each hard is chosen, then drawn.
+
+As in `scene` a person, a moment and a look have streams of their own. What an attribute names (a large pose, an
+expression, light, make-up, something before the face, blur) is decided first, and the rest of the picture is kept
+mild, so that a group means what its name says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import numpy as np
+
+from benchbox.face_renderer.camera import Pose, aim, place
+from benchbox.face_renderer.head import appearance
+from benchbox.face_renderer.head.model import points, points68
+from benchbox.face_renderer.head.surface import EYE
+from benchbox.face_renderer.image.simulated_detector import detect
+
+from .scene import CANVAS, SIZE, Scene, Trial, draw_pose, draw_shape, identity, parallel, stream
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchbox.types import Floats
+
+PORTRAIT_VERSION = 1  # raise it with every change that moves a landmark or a pixel of these sets
+ATTRIBUTES = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
+_SHARES = (0.14, 0.13, 0.28, 0.09, 0.29, 0.30)  # of faces that have each attribute in WFLW, about
+_WHO, _LOOK, _MOMENT, _PICTURE, _DETECTOR, _TRAITS = range(6)
+_CALM = (0.50, 0.22, 0.13, 0.15, 0.0, 0.0, 0.0)  # shares of the kinds of expression, see `scene.draw_shape`
+_LIVELY = (0.0, 0.0, 0.0, 0.0, 0.45, 0.25, 0.30)
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """A face, the further points that its set is annotated with, and what its picture is marked as."""
+
+    scene: Scene
+    traits: Mapping[str, bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """A set of single faces: parts with their sizes, the layout beside the 68 points, how faces are made hard."""
+
+    name: str
+    parts: tuple[tuple[str, int], ...]
+    layout: str
+    kind: str  # "attributes", "occluded", "turned", "places"
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How one face is to be."""
+
+    pose: Pose
+    hard: bool
+    trial: Trial
+    kinds: tuple[float, ...] | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
+    traits: dict[str, bool] = field(default_factory=dict)
+
+
+def portrait(gallery: Gallery, part: str, number: int) -> Portrait:
+    """Draw face `number` of a part."""
+    key = (crc32(f"{gallery.name}-{PORTRAIT_VERSION}".encode()), crc32(part.encode()), number)
+    who = identity(stream(*key, _WHO))
+    child = who["length"] < -1.5
+    usual = appearance.draw(stream(*key, _LOOK), child=child)
+    rng = stream(*key, _MOMENT)
+    traits = stream(*key, _TRAITS)
+    plan = {"attributes": _attributes, "occluded": _occluded, "turned": _turned, "places": _places}[gallery.kind](
+        traits, usual, part
+    )
+    shape = draw_shape(rng, who, plan.pose, plan.hard, plan.kinds)
+    axes = parallel(*shape.gaze)
+    on68 = points68().at(shape, plan.pose, axes)
+    distance = float(np.exp(rng.uniform(np.log(420 if plan.hard else 600), np.log(2600))))
+    camera = aim(on68, distance, *_frame(rng))
+    flat = camera.project(on68)[0]
+    scene = Scene(
+        f"{part}-{number:05d}",
+        shape,
+        plan.pose,
+        camera,
+        on68,
+        flat,
+        detect(flat, stream(*key, _DETECTOR), hard=plan.hard),
+        plan.trial,
+        (*key, _LOOK),
+        (*key, _PICTURE),
+        axes=axes,
+        changes=plan.changes,
+        further=points(gallery.layout).at(shape, plan.pose, axes) if gallery.layout != "ibug68" else np.zeros((0, 3)),
+        canvas=CANVAS,
+    )
+    return Portrait(scene, plan.traits)
+
+
+def _frame(rng: np.random.Generator) -> tuple[float, Floats]:
+    """Draw how large a face is in its picture, and where (2,) px."""
+    side = rng.uniform(0.45, 0.65) * SIZE
+    room = SIZE / 2 - side / 2 - 5
+    return side, (SIZE - 1) / 2 + np.array([0, 10.0]) + rng.normal(0, 10, 2).clip(-room, room)
+
+
+def rect(scene: Scene) -> Floats:
+    """Return a face box (4,) px as AFLW computes them: a square some eye distances wide, its middle below the eyes.
+
+    It follows from where the head is and how large, not from where its points are, and may leave the picture. Our
+    heads are a little longer than AFLW's model, so the square is 2.95 instead of 2.56 eye distances wide.
+    """
+    apart = 2 * float(EYE[0])
+    middle = place(np.array([[0.0, EYE[1] + 0.62 * apart, EYE[2]]]), np.zeros(1), scene.pose)
+    flat, depth = scene.camera.project(middle)
+    half = 0.5 * 2.95 * apart * scene.camera.scale / depth[0]
+    return np.concatenate([flat[0] - half, flat[0] + half])
+
+
+# --- WFLW: six attributes ----------------------------------------------------------------------------------------
+
+
+def _attributes(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
+    del part
+    large, lively, lit, painted, covered, blurred = (bool(rng.random() < share) for share in _SHARES)
+    cover = str(rng.choice(["hand", "thing", "foreground", "sunglasses"], p=[0.4, 0.3, 0.15, 0.15]))
+    changes: dict[str, Any] = {
+        "fringe": covered,
+        "glasses": 4 if covered and cover == "sunglasses" else usual.glasses % 4,
+    }
+    changes |= _paint(rng, usual, painted)
+    cover = cover if covered and cover != "sunglasses" else "nothing"
+    blur_px = float(rng.uniform(1.8, 3.6)) if blurred else 0.0
+    trial = Trial(light=lit, lens=blurred, often=0.0, cover=cover, blur_px=blur_px, harsh=lit)
+    traits = dict(zip(ATTRIBUTES, (large, lively, lit, painted, covered, blurred), strict=True))
+    return _Plan(_large(rng) if large else _mild(rng), lively, trial, _LIVELY if lively else _CALM, changes, traits)
+
+
+def _paint(rng: np.random.Generator, usual: appearance.Look, painted: bool) -> dict[str, Any]:
+    """Return what make-up changes: thick and on a shaven face, or next to none."""
+    if not painted:
+        return {"makeup": 0.25 * usual.makeup}
+    return {"makeup": float(rng.uniform(0.75, 1.0)), "beard": 0.0, "moustache": 0.0, "goatee": 0.0}
+
+
+def _large(rng: np.random.Generator) -> Pose:
+    yaw = float(rng.choice([-1, 1]) * rng.uniform(38, 78))
+    pitch, roll = float(rng.normal(2, 10)), float(rng.normal(0, 14))
+    if rng.random() < 0.2:
+        yaw, pitch = 0.3 * yaw, float(rng.choice([-1, 1]) * rng.uniform(24, 34))
+    return Pose(*np.radians([yaw, np.clip(pitch, -34, 34), np.clip(roll, -40, 40)]))
+
+
+def _mild(rng: np.random.Generator) -> Pose:
+    spread = np.array([13.0, 7.0, 7.0])
+    return Pose(*np.radians(spread * rng.normal(0, 1, 3).clip(-2, 2)))
+
+
+# --- COFW: something before most faces ---------------------------------------------------------------------------
+
+
+def _occluded(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
+    often = 0.82 if part == "test" else 0.72
+    kinds = ["hand", "thing", "foreground", "nothing"]
+    cover = str(rng.choice(kinds, p=[0.45 * often, 0.38 * often, 0.17 * often, 1 - often]))
+    pose = draw_pose(rng, hard=bool(rng.random() < 0.35))
+    glasses = 4 if rng.random() < 0.12 else usual.glasses
+    hard = bool(rng.random() < 0.4)
+    return _Plan(pose, hard, Trial(hard, hard, often=0.0, cover=cover), changes={"glasses": glasses})
+
+
+# --- AFLW: heads turned to any side ------------------------------------------------------------------------------
+
+
+def _turned(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
+    del usual, part
+    yaw = rng.normal(0, 12) if rng.random() < 0.4 else rng.choice([-1, 1]) * rng.uniform(10, 85)
+    pitch, roll = np.clip(rng.normal(0, 11), -30, 30), np.clip(rng.normal(0, 11), -40, 40)
+    hard = bool(rng.random() < 0.4)
+    return _Plan(Pose(*np.radians([yaw, pitch, roll])), hard, Trial(hard, hard, often=0.3))
+
+
+# --- the 300-W challenge: indoors and outdoors -------------------------------------------------------------------
+
+
+def _places(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
+    del usual
+    hard = bool(rng.random() < 0.45)
+    outside = part == "outdoor"
+    trial = Trial(outside or hard, hard, often=0.5, harsh=outside and bool(rng.random() < 0.4))
+    return _Plan(draw_pose(rng, hard), hard, trial)

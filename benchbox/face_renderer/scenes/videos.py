@@ -1,0 +1,105 @@
+"""Videos: one person before one camera, who moves, speaks and looks about without a jump from frame to frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+import numpy as np
+
+from benchbox.face_renderer.camera import Camera, Pose, aim
+from benchbox.face_renderer.head.deformation import Shape
+from benchbox.face_renderer.head.model import points68
+from benchbox.face_renderer.image.simulated_detector import detect
+
+from .portraits import PORTRAIT_VERSION
+from .scene import SIZE, Scene, Trial, draw_pose, draw_shape, identity, parallel, stream
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats
+
+_WHO, _LOOK, _MOMENT, _PICTURE, _DETECTOR, _GRAIN, _HARD = range(7)
+_HARD_SHARES = {"a": 0.0, "b": 0.3}  # of videos with large poses, poor light and poor cameras; 300-VW's categories
+_BEAT = 12  # frames from one drawn moment to the next; between them all is blended
+
+
+@dataclass(frozen=True)
+class Reel:
+    """A set of videos: parts with their numbers of videos, frames per video."""
+
+    name: str
+    parts: tuple[tuple[str, int], ...]
+    frames: int
+
+    def sizes(self) -> tuple[tuple[str, int], ...]:
+        """Return the parts with their numbers of frames."""
+        return tuple((part, videos * self.frames) for part, videos in self.parts)
+
+
+def frame(reel: Reel, part: str, number: int) -> Scene:
+    """Draw frame `number` of a part; a video's frames follow each other."""
+    video, at = divmod(number, reel.frames)
+    key = (crc32(f"{reel.name}-{PORTRAIT_VERSION}".encode()), crc32(part.encode()), video)
+    hard = bool(stream(*key, _HARD).random() < _HARD_SHARES.get(part, 0.5))
+    pose, shape = _blend(key, at, hard)
+    axes = parallel(*shape.gaze)
+    on68 = points68().at(shape, pose, axes)
+    camera = _camera(key, hard)
+    flat = camera.project(on68)[0]
+    return Scene(
+        f"{part}-{video:03d}",
+        shape,
+        pose,
+        camera,
+        on68,
+        flat,
+        detect(flat, stream(*key, _DETECTOR, at), hard=hard),
+        Trial.of(hard),
+        (*key, _LOOK),
+        (*key, _PICTURE),
+        (*key, _GRAIN, at),
+        axes=axes,
+    )
+
+
+@lru_cache(maxsize=64)
+def _beat(key: tuple[int, ...], beat: int, hard: bool) -> tuple[Pose, Shape]:
+    """Draw the moment that a video passes through at a beat: near the video's own pose, of any expression."""
+    home, rng = draw_pose(stream(*key, _MOMENT), hard), stream(*key, _MOMENT, beat + 1)
+    yaw, pitch, roll = np.radians([11.0, 6.0, 5.0]) * rng.normal(0, 1, 3).clip(-2, 2)
+    pose = Pose(0.8 * home.yaw + float(yaw), 0.8 * home.pitch + float(pitch), 0.8 * home.roll + float(roll))
+    return pose, draw_shape(rng, identity(stream(*key, _WHO)), pose, hard)
+
+
+def _blend(key: tuple[int, ...], at: int, hard: bool) -> tuple[Pose, Shape]:
+    """Blend the moments before and after a frame, at rest at each."""
+    beat, step = divmod(at, _BEAT)
+    (pose, shape), (later, next_) = _beat(key, beat, hard), _beat(key, beat + 1, hard)
+    t = step / _BEAT
+    t = t * t * (3 - 2 * t)
+
+    def mix(a: float, b: float) -> float:
+        return float(a + (b - a) * t)
+
+    return (
+        Pose(mix(pose.yaw, later.yaw), mix(pose.pitch, later.pitch), mix(pose.roll, later.roll)),
+        Shape(
+            shape.identity,
+            {name: mix(value, next_.expression[name]) for name, value in shape.expression.items()},
+            mix(shape.jaw, next_.jaw),
+            (mix(shape.lids[0], next_.lids[0]), mix(shape.lids[1], next_.lids[1])),
+            (mix(shape.gaze[0], next_.gaze[0]), mix(shape.gaze[1], next_.gaze[1])),
+        ),
+    )
+
+
+@lru_cache(maxsize=64)
+def _camera(key: tuple[int, ...], hard: bool) -> Camera:
+    """Set up a video's camera by its first frame; then it stands still."""
+    pose, shape = _beat(key, 0, hard)
+    rng = stream(*key, _MOMENT, 0)
+    distance = float(np.exp(rng.uniform(np.log(500), np.log(2200))))
+    centre: Floats = (SIZE - 1) / 2 + np.array([0, 10.0]) + rng.normal(0, 5, 2)
+    return aim(points68().at(shape, pose, parallel(*shape.gaze)), distance, rng.uniform(0.42, 0.54) * SIZE, centre)
