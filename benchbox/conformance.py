@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import inference, layouts, pipeline, selection
+from . import inference, layouts, pipeline
+from .datasets import select
 from .errors import BenchboxError
 from .plugins import method_card
 from .types import Examples, Index, Job, MethodCard, Protocol, Sample, Task
@@ -222,7 +223,7 @@ def _faces(task: Task, protocol: Protocol | None, index: Index | None) -> tuple[
 
     if protocol is None or index is None:
         protocol, index = _tiny(task)
-    test = int(selection.rows(index, protocol.groups[protocol.overall]).sum())
+    test = int(select.rows(index, protocol.groups[protocol.overall]).sum())
     small = replace(protocol, test_expected=test, test_clusters=0)
     parts = splits.split(small, index)
     job = Job(
@@ -242,12 +243,13 @@ def _faces(task: Task, protocol: Protocol | None, index: Index | None) -> tuple[
 
 def _tiny(task: Task) -> tuple[Protocol, Index]:
     """Return the protocol and the tiny set that a task is tried on."""
-    from .datasets import drawn_eyes, synthetic
+    from benchbox.datasets.synthetic import ibug300w, toy_gaze
+
     from .protocols import protocol_card as protocols
 
     if task == "landmarks":
-        return protocols.load("synth-300w-full"), synthetic.tiny(train=16, test=6)
-    return protocols.load("gazecapture" if task == "gaze2d" else "eth-xgaze"), drawn_eyes.tiny(task)
+        return protocols.load("synth-300w-full"), ibug300w.tiny(train=16, test=6)
+    return protocols.load("gazecapture" if task == "gaze2d" else "eth-xgaze"), toy_gaze.tiny(task)
 
 
 def _held(examples: Examples) -> Examples:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import pipeline, predictions, provenance, selection, store
+from . import pipeline, predictions, provenance, store
+from .datasets import select
 from .datasets import split as splits
 from .errors import ResultError
 from .plugins import method_card
@@ -108,7 +109,7 @@ def _suggest(protocol: Protocol) -> predictions.Suggest:
     def advice(ids: frozenset[str]) -> str:
         fitting = []
         for other in protocols.scan()[0]:  # advice only; `benchbox list protocols` reports a broken card
-            parts = selection.parts(member for members in other.groups.values() for member in members)
+            parts = select.parts(member for members in other.groups.values() for member in members)
             if ids and all(key.startswith(tuple(f"{part}/" for part in parts)) for key in ids):
                 fitting.append((len(parts), other.name))
         best = min(fitting, default=(0, protocol.name))[1]

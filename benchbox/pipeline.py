@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import inference, layouts, predictions, provenance, pseudo_labels, store
-from .datasets import joined
+from .datasets import assemble
 from .datasets import split as splits
 from .errors import DataError, PluginError, ProtocolError, ResultError
 from .plugins import method_card
@@ -195,7 +195,7 @@ def _take_over(todo: Plan, fingerprint: str, device: str, say: Say) -> None:
 
 def _keep_pseudo_labels(todo: Plan, index: Index) -> None:
     """Keep what the training thought of faces without labels; their points only where every picture is our own."""
-    ours = all(name.startswith("synth-") for name in joined.needed(todo.protocol))  # a person's own files are not
+    ours = all(name.startswith("synth-") for name in assemble.needed(todo.protocol))  # a person's own files are not
     found = pseudo_labels.gather(store.pseudo_labels_folder(todo.place), todo.protocol, index, ours=ours)
     if found:
         pseudo_labels.write(store.pseudo_labels_file(todo.place), found)
@@ -340,12 +340,12 @@ def command(request: Request) -> str:
 def open_index(protocol: Protocol, root: Path, *, pixels: bool = True) -> Index:
     """Read a protocol's dataset; raises DataError saying what is missing, where it is had and what runs without it."""
     demand(protocol, root, training=pixels)
-    return joined.opened(protocol, root, pixels=pixels, training=pixels)
+    return assemble.opened(protocol, root, pixels=pixels, training=pixels)
 
 
 def demand(protocol: Protocol, root: Path, *, training: bool = True) -> None:
     """Raise DataError unless the folders that a protocol needs are there, saying where they are had."""
-    for name, module in joined.needed(protocol, training=training).items():
+    for name, module in assemble.needed(protocol, training=training).items():
         access = module.ACCESS
         if access.folder and not (root / access.folder).is_dir():
             twin = f"; without it, --protocol {protocol.twin} runs now on synthetic faces" if protocol.twin else ""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbox.datasets.gaze import eth_xgaze
+
 from . import inference, predictions, store
-from .datasets import eth_xgaze
 from .errors import ResultError
 from .geometry import vectors_to_angles
 from .plugins import method_card

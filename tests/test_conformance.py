@@ -5,7 +5,7 @@ from click.testing import CliRunner
 
 from benchbox import conformance
 from benchbox.cli import main
-from benchbox.datasets import ytf68
+from benchbox.datasets.landmarks import ytf68
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchbox import pipeline, pseudo_labels, store
-from benchbox.datasets import synthetic
+from benchbox.datasets.synthetic import ibug300w
 from benchbox.errors import PluginError, ResultError
 from benchbox.protocols import protocol_card
 
@@ -15,7 +15,7 @@ CARD = protocol_card.load("synth-300w-full+labelled=0.1")
 
 @pytest.fixture(scope="module")
 def index():
-    return synthetic.tiny(train=16, test=2)
+    return ibug300w.tiny(train=16, test=2)
 
 
 def left(folder, index, name="round1.cpm", shift_px=3.0, **changes):

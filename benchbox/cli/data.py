@@ -69,7 +69,8 @@ def data_where(dataset: str, data: Path | None) -> None:
 @json_option
 def data_verify(dataset: str, data: Path | None, as_json: bool) -> None:
     """Say what of a DATASET (or of a card's own files) is complete, partial, missing or wrong; exit 1 unless whole."""
-    from benchbox import datasets, doctor
+    from benchbox import datasets
+    from benchbox.datasets import verify
     from benchbox.protocols import protocol_card as protocols
 
     root = data_root(data)
@@ -77,7 +78,7 @@ def data_verify(dataset: str, data: Path | None, as_json: bool) -> None:
     module = datasets.of(cards[0]) if dataset.endswith(".toml") else datasets.open(dataset)
     _demand(module, root, dataset)
     findings = []
-    for finding in doctor.examine(cards[0].dataset if cards else dataset, module, root, cards):
+    for finding in verify.examine(cards[0].dataset if cards else dataset, module, root, cards):
         findings.append(finding)
         if not as_json:
             click.echo(f"{finding.level:<8}{finding.what}")

@@ -12,36 +12,36 @@ if TYPE_CHECKING:
     from benchbox.types import Dataset, Protocol
 
 DATASETS = {
-    "300vw": "ibug300vw",
-    "300w": "ibug300w",
-    "300w-private": "ibug300w_private",
-    "aflw": "aflw",
-    "cofw": "cofw",
-    "cofw68": "cofw68",
-    "eth-xgaze": "eth_xgaze",
-    "files": "own",
-    "gazecapture": "gazecapture",
-    "gazecn": "gazecn",
-    "gazestare": "gazestare",
-    "glsr-release": "glsr_release",
-    "mpiifacegaze": "mpiifacegaze",
-    "mpiigaze": "mpiigaze",
-    "mpiigaze-small": "mpiigaze_small",
-    "synth-300vw": "twins.ibug300vw",
-    "synth-300w": "synthetic",
-    "synth-300w-private": "twins.ibug300w_private",
-    "synth-aflw": "twins.aflw",
-    "synth-cofw": "twins.cofw",
-    "synth-cofw68": "twins.cofw68",
-    "synth-eth-xgaze": "twins.eth_xgaze",
-    "synth-gazecapture": "twins.gazecapture",
-    "synth-gazecn": "twins.gazecn",
-    "synth-gazestare": "twins.gazestare",
-    "synth-mpiifacegaze": "twins.mpiifacegaze",
-    "synth-mpiigaze": "twins.mpiigaze",
-    "synth-wflw": "twins.wflw",
-    "wflw": "wflw",
-    "ytf68": "ytf68",
+    "300vw": "landmarks.ibug300vw",
+    "300w": "landmarks.ibug300w",
+    "300w-private": "landmarks.ibug300w_private",
+    "aflw": "landmarks.aflw",
+    "cofw": "landmarks.cofw",
+    "cofw68": "landmarks.cofw68",
+    "eth-xgaze": "gaze.eth_xgaze",
+    "files": "custom",
+    "gazecapture": "gaze.gazecapture",
+    "gazecn": "gaze.gazecn",
+    "gazestare": "gaze.gazestare",
+    "glsr-release": "landmarks.glsr_release",
+    "mpiifacegaze": "gaze.mpiifacegaze",
+    "mpiigaze": "gaze.mpiigaze",
+    "mpiigaze-small": "gaze.mpiigaze_small",
+    "synth-300vw": "synthetic.ibug300vw",
+    "synth-300w": "synthetic.ibug300w",
+    "synth-300w-private": "synthetic.ibug300w_private",
+    "synth-aflw": "synthetic.aflw",
+    "synth-cofw": "synthetic.cofw",
+    "synth-cofw68": "synthetic.cofw68",
+    "synth-eth-xgaze": "synthetic.eth_xgaze",
+    "synth-gazecapture": "synthetic.gazecapture",
+    "synth-gazecn": "synthetic.gazecn",
+    "synth-gazestare": "synthetic.gazestare",
+    "synth-mpiifacegaze": "synthetic.mpiifacegaze",
+    "synth-mpiigaze": "synthetic.mpiigaze",
+    "synth-wflw": "synthetic.wflw",
+    "wflw": "landmarks.wflw",
+    "ytf68": "landmarks.ytf68",
 }
 
 
@@ -66,6 +66,6 @@ def of(protocol: Protocol) -> Dataset:
         return open(protocol.dataset)
     from benchbox.layouts import LAYOUTS
 
-    from .own import Files
+    from .custom import Files
 
     return Files(protocol.name.partition("+")[0], protocol.source, LAYOUTS[protocol.layout].count)

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from benchbox import geometry, selection
+from benchbox import geometry
 from benchbox.errors import DataError
 from benchbox.types import Examples, Index, Protocol, Sample, Truth
 
-from . import DATASETS, of
-from .joined import EXTRA
+from . import DATASETS, of, select
+from .assemble import EXTRA
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Strings
@@ -117,7 +117,7 @@ def record(protocol: Protocol, index: Index) -> DataRecord:
 def _rows(protocol: Protocol, index: Index) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows to train and to test on; with folds they are the same, and a card may have none to train on."""
     test = _test_rows(protocol, index)
-    train = np.flatnonzero(selection.rows(index, protocol.train_parts))
+    train = np.flatnonzero(select.rows(index, protocol.train_parts))
     if protocol.train_parts and not len(train):
         raise _short(protocol, index, f"needs training faces ({', '.join(protocol.train_parts)}), this copy has none")
     return train, test
@@ -125,7 +125,7 @@ def _rows(protocol: Protocol, index: Index) -> tuple[np.ndarray, np.ndarray]:
 
 def _validation_rows(protocol: Protocol, index: Index) -> np.ndarray:
     """Return the rows of the dataset's own validation set, if the card names it; a partial copy may have none."""
-    return np.flatnonzero(selection.rows(index, protocol.validation_parts))
+    return np.flatnonzero(select.rows(index, protocol.validation_parts))
 
 
 def _folds(protocol: Protocol, clusters: Strings) -> Strings:
@@ -146,13 +146,13 @@ def _test_rows(protocol: Protocol, index: Index) -> np.ndarray:
     if (counts > 1).any():
         raise DataError(f"{index.dataset}: {str(names[counts > 1][0])!r} is there twice; an id names one item")
     members = protocol.groups[protocol.overall]
-    rows = np.flatnonzero(selection.rows(index, members))
+    rows = np.flatnonzero(select.rows(index, members))
     people = len(np.unique(index.clusters[rows]))
     if protocol.test_clusters and people != protocol.test_clusters:
         what = f"needs {protocol.test_clusters} {protocol.cluster}s to test on, this copy has {people}"
         raise _short(protocol, index, what)
     if protocol.test_expected and len(rows) != protocol.test_expected:
-        has = ", ".join(f"{member} {int(selection.rows(index, [member]).sum())}" for member in members)
+        has = ", ".join(f"{member} {int(select.rows(index, [member]).sum())}" for member in members)
         raise _short(protocol, index, f"needs {protocol.test_expected} test items, this copy has {len(rows)} ({has})")
     return rows
 
@@ -289,7 +289,7 @@ def _examples(index: Index, boxes: _Boxes, rows: np.ndarray) -> Examples:
 
 def _truth(protocol: Protocol, index: Index, rows: np.ndarray, whole: np.ndarray) -> Truth:
     """Return the truth of some test rows; `whole` are all of them."""
-    groups = {group: selection.rows(index, members) for group, members in protocol.groups.items()}
+    groups = {group: select.rows(index, members) for group, members in protocol.groups.items()}
     for group, inside in groups.items():
         if inside.sum() != inside[whole].sum() or not inside.any():
             what = "is empty" if not inside.any() else f"has items outside the overall group {protocol.overall!r}"

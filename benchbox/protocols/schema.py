@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchbox import selection
-from benchbox.datasets import DATASETS
+from benchbox.datasets import DATASETS, select
 from benchbox.errors import ProtocolError
 from benchbox.layouts import LAYOUTS
 from benchbox.types import Extra, Protocol, Source
@@ -96,7 +95,7 @@ def _list(parse: Callable[[Any], Any], least: int = 0) -> Callable[[Any], tuple[
 
 
 def _member(value: Any) -> str:
-    selection.parse(_text(value))
+    select.parse(_text(value))
     return str(value)
 
 
@@ -265,7 +264,7 @@ def checked(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
 def consistent(protocol: Protocol, path: Path) -> None:
     """Check what one key says about another."""
     p = protocol
-    tested = selection.parts(member for members in p.groups.values() for member in members)
+    tested = select.parts(member for members in p.groups.values() for member in members)
     layout = LAYOUTS.get(p.layout)
     subsets = tuple(layout.subsets) if layout else ()
     faults = {
@@ -278,13 +277,13 @@ def consistent(protocol: Protocol, path: Path) -> None:
         ),
         "test.overall": (p.overall not in p.groups, " | ".join(p.groups)),
         "test.groups": (
-            p.overall in p.groups and selection.parts(p.groups[p.overall]) != tested,
+            p.overall in p.groups and select.parts(p.groups[p.overall]) != tested,
             f"groups whose parts are all in the overall group {p.overall!r}",
         ),
         "train.parts": (
             p.train_parts != p.groups.get(p.overall)
             if p.folds
-            else not p.train_dataset and bool(tested & selection.parts(p.train_parts)),
+            else not p.train_dataset and bool(tested & select.parts(p.train_parts)),
             "with folds the members of the overall group" if p.folds else "parts that are not tested on",
         ),
         "train.validation_parts": (
@@ -312,6 +311,6 @@ def consistent(protocol: Protocol, path: Path) -> None:
 
 def _overlaps(p: Protocol) -> bool:
     """Say whether the validation parts are trained or tested on."""
-    held_out = selection.parts(p.validation_parts)
+    held_out = select.parts(p.validation_parts)
     members = [*p.train_parts, *(member for members in p.groups.values() for member in members)]
-    return bool(held_out & selection.parts(members))
+    return bool(held_out & select.parts(members))

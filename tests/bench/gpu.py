@@ -121,12 +121,12 @@ def training(device: str, batch: int, side: int) -> Iterator[Row]:
     target = torch.zeros(batch, 136, device=device)
     for precision, graphs in (("float32", False), ("auto", False), ("auto", True)):
         net = backbone(68, side).to(device=device, memory_format=torch.channels_last)
-        optim = optim.optimiser("sgd", net.parameters(), 0.01, 2e-4)
+        optimiser = optim.optimiser("sgd", net.parameters(), 0.01, 2e-4)
 
         def loss(pair: tuple[torch.Tensor, torch.Tensor], net: torch.nn.Module = net) -> torch.Tensor:
             return (net(pair[0]).float() - pair[1]).abs().mean()
 
-        step = Step(loss, net.parameters(), optim, device, clip=5.0, precision=precision, graphs=graphs)
+        step = Step(loss, net.parameters(), optimiser, device, clip=5.0, precision=precision, graphs=graphs)
         name = f"training step, batch {batch}, {precision}{', CUDA graph' if graphs else ''}"
         yield name, batch, "samples", lambda step=step: step((inputs, target))
     net.eval()

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from benchbox import datasets, geometry
-from benchbox.datasets import images, synthetic
+from benchbox.datasets.formats import images
+from benchbox.datasets.synthetic import ibug300w
 from benchbox.types import Sample
 
 SMALL_PX, LARGE_PX = 300, 1000  # longer side; 1 Mpx is as much to decode as an original
@@ -74,6 +75,6 @@ def _real(count: int) -> tuple[list[np.ndarray], np.ndarray, str] | None:
 
 def _rendered(count: int) -> tuple[list[np.ndarray], np.ndarray, str]:
     different = min(count, 32)  # rendering takes longer than the benchmark; each file still has its own grain
-    faces = synthetic.faces("train", different)
+    faces = ibug300w.faces("train", different)
     rows = np.arange(count) % different
     return [faces.images[row] for row in rows], faces.values[rows], "rendered faces"

@@ -47,17 +47,17 @@ def main(network: str, variant: str, batch: int, steps: int) -> None:
     )
     net = net.to(memory_format=torch.channels_last) if last else net
     if kit:
-        optim = optim.optimiser("sgd", net.parameters(), 0.01, 2e-4)
+        optimiser = optim.optimiser("sgd", net.parameters(), 0.01, 2e-4)
         update = Step(
             lambda pair: (net(pair[0]).float() - pair[1]).abs().mean(),
             net.parameters(),
-            optim,
+            optimiser,
             "cpu",
             precision=precision,
         )
     else:
-        optim = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, weight_decay=2e-4)
-        update = plain(net, optim)
+        optimiser = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, weight_decay=2e-4)
+        update = plain(net, optimiser)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (CROPS, CROP, CROP, 3), dtype=np.uint8)  # what a picture shows costs nothing
     look = through_views if kit else per_sample

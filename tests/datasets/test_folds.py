@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from benchbox import external, pipeline, report, store
-from benchbox.datasets import mpiigaze_small, split
+from benchbox.datasets import split
+from benchbox.datasets.gaze import mpiigaze_small
 from benchbox.errors import DataError, ProtocolError
 from benchbox.protocols import protocol_card as protocols
-
-from .gaze_folders import small_person
+from tests.datasets.gaze.gaze_folders import small_person
 
 CARD = """
 name = "tiny-folds"

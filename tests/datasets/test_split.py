@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchbox.datasets import ibug300w, split, ytf68
+from benchbox.datasets import split
+from benchbox.datasets.landmarks import ibug300w, ytf68
 from benchbox.errors import DataError
 from benchbox.protocols import protocol_card
 from benchbox.types import Index

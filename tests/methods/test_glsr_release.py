@@ -18,7 +18,8 @@ from torch.nn import functional as F
 
 from benchbox import pipeline
 from benchbox.costs.op_count import count
-from benchbox.datasets import glsr_release, split
+from benchbox.datasets import split
+from benchbox.datasets.landmarks import glsr_release
 from benchbox.errors import DataError, ProtocolError
 from benchbox.layouts import LAYOUTS
 from benchbox.plugins import method_card

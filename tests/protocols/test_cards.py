@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchbox.datasets import aflw, cofw, cofw68, ibug300vw, ibug300w_private, wflw
+from benchbox.datasets.landmarks import aflw, cofw, cofw68, ibug300vw, ibug300w_private, wflw
 from benchbox.errors import ProtocolError
 from benchbox.protocols import protocol_card
 from benchbox.protocols.protocol_card import describe, load

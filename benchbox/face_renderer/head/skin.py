@@ -219,18 +219,18 @@ def _hairs(texture: Any, base: Atlas, look: Look, rng: np.random.Generator) -> N
     """Grow brows and beard into the texture."""
     high, wide = base.brow.shape
     rows = slice(*_rows(base.places, -34, -2))
-    noise = noise.cut(noise.strands(), rng, wide, high)[:, rows].T  # brow hairs lie along the brow
+    strands = noise.cut(noise.strands(), rng, wide, high)[:, rows].T  # brow hairs lie along the brow
     reach = (base.brow[rows] - 1) / np.float32(look.brow_thick) + 1
     dense = np.clip(reach * 1.7, 0, 1) * np.float32(0.35 + 0.75 * look.brow)
-    _blend(texture[rows], np.clip((dense - noise * 0.75) * 3.0, 0, 0.92), look.hair * 0.8 + 0.004)
+    _blend(texture[rows], np.clip((dense - strands * 0.75) * 3.0, 0, 0.92), look.hair * 0.8 + 0.004)
     if look.beard or look.moustache or look.goatee:
         rows = slice(*_rows(base.places, 0, 135))
-        noise = noise.cut(noise.bristles(), rng, high, wide)[rows]
+        bristles = noise.cut(noise.bristles(), rng, high, wide)[rows]
         for mask, amount in ((base.beard, look.beard), (base.moustache, look.moustache), (base.goatee, look.goatee)):
             if amount:
                 soft = mask[rows]
                 even = soft * np.float32(min(amount * 1.1, 0.5))
-                tuft = np.clip((soft * np.float32(0.25 + amount) - noise) * 2.5, 0, 0.95) * min(amount * 2, 1)
+                tuft = np.clip((soft * np.float32(0.25 + amount) - bristles) * 2.5, 0, 0.95) * min(amount * 2, 1)
                 _blend(texture[rows], np.maximum(even, tuft), look.hair * 0.9 + 0.006)
 
 

@@ -62,16 +62,16 @@ class View:
 def onlooker(*key: int) -> Onlooker:
     """Draw the person that belongs to a key."""
     who = identity(stream(*key, _WHO))
-    appearance = appearance.draw(stream(*key, _LOOK), child=who["length"] < -1.5)
+    looks = appearance.draw(stream(*key, _LOOK), child=who["length"] < -1.5)
     rng = stream(*key, _KAPPA)
     spread = np.radians(_KAPPA_SPREAD_DEG)
     nasal = np.radians(_KAPPA_NASAL_DEG) + rng.normal(0, spread, 2).clip(-2 * spread, 2 * spread)
     up = np.radians(_KAPPA_UP_DEG) + rng.normal(0, spread) + rng.normal(0, spread / 3, 2)
     changes = {
         "fringe": False,
-        "part": 0.2 * appearance.part,
-        "style": "short" if appearance.style == "fringe" else appearance.style,
-        "glasses": 1 if appearance.glasses == 4 else appearance.glasses,
+        "part": 0.2 * looks.part,
+        "style": "short" if looks.style == "fringe" else looks.style,
+        "glasses": 1 if looks.glasses == 4 else looks.glasses,
     }
     return Onlooker("", key, who, np.stack([nasal * [1, -1], -up], axis=1), changes)
 

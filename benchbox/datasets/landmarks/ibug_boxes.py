@@ -1,0 +1,59 @@
+"""The official `bounding_boxes_*.mat` files of 300-W: a cell array of structs imgName, bb_detector, bb_ground_truth.
+
+Rows are found by name, never by position: the iBUG file carries 202 rows of AFW besides its own 135. SciPy returns
+whatever type MATLAB happened to store, uint8 and int16 included, in which differences wrap: cast to float64 at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbox.datasets.formats import matlab
+from benchbox.errors import DataError
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats
+
+_VARIABLE = "bounding_boxes"
+_LARGEST_FILE = 32 * 1024 * 1024  # bytes; the largest official file takes 1 MiB
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """The two boxes of one face, corners in the frame of the `.pts` files."""
+
+    detector: Floats  # (4,)
+    ground_truth: Floats  # (4,)
+
+
+def key(name: str) -> str:
+    """Return what a picture and its row share: no suffix, no blank (`image_092 _01` is spelt both ways)."""
+    return Path(name).stem.replace(" ", "")
+
+
+def read(path: Path) -> Mapping[str, Boxes]:
+    """Read one file: key of the picture's name → boxes; raises DataError naming the file and the row."""
+    found: dict[str, Boxes] = {}
+    for number, cell in enumerate(matlab.v5(path, [_VARIABLE], _LARGEST_FILE)[_VARIABLE].ravel(), start=1):
+        try:
+            row = cell[0, 0]
+            name = str(row["imgName"].ravel()[0])
+            boxes = Boxes(_box(row["bb_detector"]), _box(row["bb_ground_truth"]))
+        except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"{path}: row {number} is not imgName, bb_detector, bb_ground_truth ({error})") from error
+        earlier = found.setdefault(key(name), boxes)
+        if not np.array_equal(earlier.detector, boxes.detector):
+            raise DataError(f"{path}: row {number}: {name!r} is there twice with different boxes")
+    return found
+
+
+def _box(value: Any) -> Floats:
+    box = np.asarray(value).astype(np.float64).ravel()
+    if box.shape != (4,) or not np.isfinite(box).all() or not (box[2:] > box[:2]).all():
+        raise ValueError(f"{box} are not corners x0 y0 x1 y1")
+    return box

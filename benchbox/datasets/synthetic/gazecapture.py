@@ -1,0 +1,33 @@
+"""`synth-gazecapture`: persons who look at dots on phones and tablets that they hold in any orientation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchbox.face_renderer import cache
+from benchbox.face_renderer.image_sets import GAZECAPTURE
+from benchbox.types import Finding, Index
+
+from . import from_renderer, gazecapture_index
+
+PLAN = cache.plan(GAZECAPTURE.name)
+ACCESS = from_renderer.access("Synthetic twin of GazeCapture", PLAN.kind, 2050)
+
+
+def index(root: Path, *, pixels: bool = True) -> Index:
+    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    del root
+    return gazecapture_index.whole("synth-gazecapture", PLAN, pixels=pixels)
+
+
+def tiny() -> Index:
+    """Return a few persons of each part, rendered in memory: for tests and first steps."""
+    return gazecapture_index.tiny(
+        "synth-gazecapture", PLAN, GAZECAPTURE, {"train": (0, 6), "val": (1,), "test": (0, 6)}, frames=2
+    )
+
+
+def verify(root: Path) -> list[Finding]:
+    """Say whether the rendered set is in the cache and whole."""
+    del root
+    return from_renderer.examine(PLAN)

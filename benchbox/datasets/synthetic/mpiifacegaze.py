@@ -1,0 +1,31 @@
+"""`synth-mpiifacegaze`: normalised faces of fifteen persons before a notebook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchbox.face_renderer import cache
+from benchbox.face_renderer.image_sets import MPIIFACEGAZE
+from benchbox.types import Finding, Index
+
+from . import from_renderer, normalised_patch_index
+
+PLAN = cache.plan(MPIIFACEGAZE.name)
+ACCESS = from_renderer.access("Synthetic twin of MPIIFaceGaze", PLAN.kind, 50)
+
+
+def index(root: Path, *, pixels: bool = True) -> Index:
+    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    del root
+    return normalised_patch_index.whole("synth-mpiifacegaze", PLAN, MPIIFACEGAZE, pixels=pixels)
+
+
+def tiny() -> Index:
+    """Return a few persons of each part, rendered in memory: for tests and first steps."""
+    return normalised_patch_index.tiny("synth-mpiifacegaze", PLAN, MPIIFACEGAZE, {"faces": (0, 1, 2)}, count=6)
+
+
+def verify(root: Path) -> list[Finding]:
+    """Say whether the rendered set is in the cache and whole."""
+    del root
+    return from_renderer.examine(PLAN)

@@ -1,0 +1,31 @@
+"""`synth-mpiigaze`: single eyes of fifteen persons before a notebook, 60 x 36 px; right eyes are mirrored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchbox.face_renderer import cache
+from benchbox.face_renderer.image_sets import MPIIGAZE
+from benchbox.types import Finding, Index
+
+from . import from_renderer, normalised_patch_index
+
+PLAN = cache.plan(MPIIGAZE.name)
+ACCESS = from_renderer.access("Synthetic twin of MPIIGaze", PLAN.kind, 20)
+
+
+def index(root: Path, *, pixels: bool = True) -> Index:
+    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    del root
+    return normalised_patch_index.whole("synth-mpiigaze", PLAN, MPIIGAZE, pixels=pixels)
+
+
+def tiny() -> Index:
+    """Return a few persons of each part, rendered in memory: for tests and first steps."""
+    return normalised_patch_index.tiny("synth-mpiigaze", PLAN, MPIIGAZE, {"eyes": (0, 1, 2)}, count=8)
+
+
+def verify(root: Path) -> list[Finding]:
+    """Say whether the rendered set is in the cache and whole."""
+    del root
+    return from_renderer.examine(PLAN)

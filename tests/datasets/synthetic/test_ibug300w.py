@@ -1,0 +1,228 @@
+"""The synthetic data set: shape of 300-W, and a cache that is never trusted when it is not whole."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchbox.datasets.synthetic import ibug300w
+from benchbox.errors import DataError
+from benchbox.face_renderer import GENERATOR_VERSION, cache
+from benchbox.geometry import tight_box
+
+SMALL = cache.Plan("small", (("train", 5), ("common", 3)))
+
+
+@pytest.fixture(autouse=True)
+def one_worker(monkeypatch):
+    """Start one process instead of one per core: a start costs a second, eight faces do not."""
+    monkeypatch.setattr(cache.os, "cpu_count", lambda: 1)
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory):
+    """Eight faces in a cache, rendered once for the tests that look at a finished one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BENCHBOX_CACHE", str(tmp_path_factory.mktemp("cache")))
+        cache.load(SMALL, workers=1)
+        return cache.folder(SMALL)
+
+
+@pytest.fixture(scope="module")
+def annotations(tmp_path_factory):
+    """The whole data set without pixels: geometry alone, a second or two."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("none")
+        patch.setenv("BENCHBOX_CACHE", str(folder))
+        index = ibug300w.index(Path(), pixels=False)
+        assert not any(folder.iterdir())
+        return index
+
+
+@pytest.fixture
+def cache_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("BENCHBOX_CACHE", str(tmp_path))
+    return tmp_path / f"faceworld-v{GENERATOR_VERSION}"
+
+
+@pytest.fixture
+def small_plan(monkeypatch):
+    """Let the data set be eight faces, so that the whole path runs in a second or two."""
+    monkeypatch.setattr(ibug300w, "PLAN", SMALL)
+    monkeypatch.setattr(ibug300w, "SIZES", dict(SMALL.parts))
+
+
+def test_annotations_have_the_shape_of_300w_and_need_no_picture(annotations):
+    index = annotations
+    assert index.values.shape == (3148 + 554 + 135, 68, 2)
+    assert index.values.dtype == np.float64
+    assert {p: int((index.parts == p).sum()) for p in ibug300w.SIZES} == {
+        "train": 3148,
+        "common": 554,
+        "challenging": 135,
+    }
+    assert index.ids[3148 + 17] == "common/00017"
+    assert len(set(index.ids)) == len(index.ids)
+    assert index.origin == 0.0
+    assert set(index.boxes) == {"detector", "ground_truth"}
+    np.testing.assert_allclose(index.boxes["ground_truth"], tight_box(index.values))
+    # A person of the training set is never in a test set; some persons have several training faces.
+    train, test = index.clusters[index.parts == "train"], index.clusters[index.parts != "train"]
+    assert not set(train) & set(test)
+    assert 1500 < len(set(train)) < 3148
+
+
+def test_detector_boxes_err_as_the_official_300w_boxes_do(annotations):
+    """datasets.md 1.4: mean IoU of official detector boxes with tight ones .867 (LFPW), .854 (iBUG)."""
+    index = annotations
+    a, b = index.boxes["detector"], index.boxes["ground_truth"]
+    sides = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None)
+    shared = sides.prod(1)
+    union = (a[:, 2:] - a[:, :2]).prod(1) + (b[:, 2:] - b[:, :2]).prod(1) - shared
+    overlap = shared / union
+    assert overlap[index.parts == "common"].mean() == pytest.approx(0.867, abs=0.02)
+    assert overlap[index.parts == "challenging"].mean() == pytest.approx(0.854, abs=0.03)
+    assert overlap.min() > 0.4
+
+
+def test_the_mean_shape_is_far_off_and_farther_on_challenging(annotations):
+    """Hard enough that methods differ: the mean shape in the box errs by 12-20 % on common, well more on the rest."""
+    index = annotations
+    box = index.boxes["detector"]
+    low, size = box[:, None, :2], (box[:, 2:] - box[:, :2])[:, None]
+    mean = ((index.values - low) / size)[index.parts == "train"].mean(0)
+    apart = np.linalg.norm(index.values[:, 36] - index.values[:, 45], axis=1)
+    error = np.linalg.norm(mean * size + low - index.values, axis=2).mean(1) / apart
+    common, hard = (error[index.parts == part].mean() for part in ("common", "challenging"))
+    assert 0.12 < common < 0.20
+    assert 1.5 * common < hard < 0.5
+
+
+def test_tiny_is_the_same_faces_as_the_whole_set():
+    index = ibug300w.tiny(train=2, test=1)
+    assert list(index.ids) == ["train/00000", "train/00001", "common/00000", "challenging/00000"]
+    assert list(index.parts) == ["train", "train", "common", "challenging"]
+    faces = ibug300w.faces("train", 1, start=1)
+    np.testing.assert_array_equal(index.read(1), faces.images[0])
+    np.testing.assert_array_equal(index.values[1], faces.values[0])
+    np.testing.assert_array_equal(index.boxes["detector"][1], faces.boxes[0])
+    assert index.read(3).shape == (256, 256, 3)
+    assert index.read(3).dtype == np.uint8
+    assert faces.visible.shape == (1, 68)
+
+
+def test_what_is_read_may_be_written_to_without_harm():
+    index = ibug300w.tiny(train=1, test=1)
+    index.read(0)[:] = 0
+    assert index.read(0).any()
+
+
+def test_the_cache_holds_the_same_faces_whoever_rendered_them(cache_folder, small_plan, capfd):
+    index = ibug300w.index(Path())
+    assert "rendering small" in capfd.readouterr().err  # progress is shown, and not on standard output
+    faces = ibug300w.faces("common", 3)
+    for row in range(3):
+        np.testing.assert_array_equal(index.read(5 + row), faces.images[row])
+    np.testing.assert_array_equal(index.values[5:], faces.values)
+    assert sorted(p.name for p in cache_folder.iterdir()) == ["small"]
+    assert [f.level for f in ibug300w.verify(Path())] == ["ok", "ok"]
+    without = ibug300w.index(Path(), pixels=False)
+    np.testing.assert_array_equal(without.values, index.values)
+    ibug300w.index(Path())
+    assert "rendering" not in capfd.readouterr().err  # the second time nothing is rendered
+
+
+def test_values_are_the_same_with_and_without_pixels(cache_folder, small_plan, rendered):
+    bare = ibug300w.index(Path(), pixels=False)
+    assert not cache_folder.exists()
+    np.testing.assert_array_equal(bare.values, np.load(rendered / "values.npy"))
+    np.testing.assert_array_equal(bare.boxes["detector"], np.load(rendered / "detected.npy"))
+
+
+@pytest.mark.parametrize("name", ["pixels.npy", "values.npy", "detected.npy", "visible.npy", "manifest.json"])
+def test_a_truncated_cache_is_seen(cache_folder, small_plan, rendered, name):
+    shutil.copytree(rendered, cache_folder / "small")
+    assert ibug300w.verify(Path())[0].level == "ok"
+    path = cache_folder / "small" / name
+    os.truncate(path, path.stat().st_size // 2)
+    found = ibug300w.verify(Path())
+    assert found[0].level == "wrong"
+    assert name in found[0].what
+
+
+def test_a_truncated_cache_is_made_again(cache_folder, small_plan, rendered):
+    shutil.copytree(rendered, cache_folder / "small")
+    os.truncate(cache_folder / "small" / "pixels.npy", 1000)
+    np.testing.assert_array_equal(ibug300w.index(Path()).read(4), np.load(rendered / "pixels.npy")[4])
+    assert ibug300w.verify(Path())[0].level == "ok"
+    assert sorted(p.name for p in cache_folder.iterdir()) == ["small"]
+
+
+def test_nothing_rendered_yet_is_reported_as_missing(cache_folder, small_plan):
+    found = ibug300w.verify(Path())
+    assert [f.level for f in found] == ["missing"]
+    assert "the first run renders it" in found[0].what
+
+
+def test_a_cache_folder_that_cannot_be_made_is_one_clear_line(tmp_path, small_plan, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("BENCHBOX_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(DataError, match="set BENCHBOX_CACHE to a folder that can be written"):
+        ibug300w.index(Path())
+
+
+def test_chunks_that_a_killed_maker_finished_are_kept(cache_folder, monkeypatch):
+    """A marker says that a chunk is done; only a chunk with its marker is taken over."""
+    monkeypatch.setattr(cache, "CHUNK", 2)
+    asked = []
+    real = cache._ask
+
+    def stop_after_two(process, line):
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        asked.append(line)
+        real(process, line)
+
+    monkeypatch.setattr(cache, "_ask", stop_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        cache.load(SMALL, workers=1)
+    assert not (cache_folder / "small").exists()
+    assert len(list((cache_folder / "small.partial" / "done").iterdir())) == 2
+    again = []
+    monkeypatch.setattr(cache, "_ask", lambda process, line: (again.append(line), real(process, line)))
+    columns = cache.load(SMALL, workers=1)
+    assert len(again) == len(SMALL.chunks()) - 2
+    assert not set(again) & set(asked)
+    for part, start in (("train", 0), ("common", 5)):
+        count = dict(SMALL.parts)[part]
+        np.testing.assert_array_equal(columns["pixels"][start : start + count], ibug300w.faces(part, count).images)
+
+
+def test_a_killed_process_leaves_nothing_that_is_trusted(cache_folder, tmp_path):
+    code = "from benchbox.face_renderer import cache\ncache.load(cache.Plan('small', (('train', 400),)), workers=1)"
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, start_new_session=True)
+    partial = cache_folder / "small.partial" / "done"
+    for _ in range(400):
+        if partial.is_dir() and any(partial.iterdir()):
+            break
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (cache_folder / "small").exists()
+    assert cache.whole(cache.Plan("small", (("train", 400),))) == "not rendered yet"
+
+
+def test_two_makers_at_once_both_get_the_whole_set(cache_folder):
+    """Threads here; processes share nothing but the folder either."""
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: cache.load(SMALL, workers=1), range(2))
+    np.testing.assert_array_equal(first["pixels"], second["pixels"])
+    np.testing.assert_array_equal(first["pixels"][5:], ibug300w.faces("common", 3).images)
+    assert cache.whole(SMALL) == ""

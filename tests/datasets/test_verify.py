@@ -1,0 +1,217 @@
+"""The doctor: look-alikes across splits under another crop and grading, boxes in a wrong order, one fingerprint."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from benchbox import cli, datasets
+from benchbox.datasets import split, verify
+from benchbox.errors import DataError
+from benchbox.protocols import protocol_card
+from benchbox.types import Finding
+
+K = 68
+CARD = """\
+name = "mine"
+title = "My faces"
+dataset = "files"
+layout = "ibug68"
+source = {images = "mine", parts = {train = "mine/train.csv", test = "mine/test.csv"}}
+train = {parts = ["train"], expected = 5}
+test = {overall = "all", expected = 3, groups = {all = ["test"]}}
+box = {source = "bbox", choices = ["bbox", "ground_truth"]}
+score = {normalisers = ["inter_ocular"]}
+"""
+
+
+def face(seed):
+    """A smooth random picture of 240 x 240 and 68 points in its middle."""
+    rng = np.random.default_rng(seed)
+    grey = cv2.resize(rng.uniform(0, 255, (9, 9)).astype(np.float32), (240, 240), interpolation=cv2.INTER_CUBIC)
+    return np.clip(grey, 0, 255), rng.uniform(70, 170, (K, 2))
+
+
+def world(root, turn=lambda box: box):
+    """Five faces to train and three to test; the third tested one is the first trained one, cropped and darkened."""
+    rows = {"train": [], "test": []}
+    for part, seeds in (("train", range(5)), ("test", (10, 11, 0))):
+        for number, seed in enumerate(seeds):
+            grey, points = face(seed)
+            if part == "test" and seed == 0:
+                grey, points = 255 * (grey[40:220, 50:230] / 255) ** 1.6, points - [50, 40]
+                grey, points = cv2.resize(grey, None, fx=0.8, fy=0.8), (points + 0.5) * 0.8 - 0.5
+            path = root / "mine" / f"{part}{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), grey.astype(np.uint8))
+            box = turn([*points.min(axis=0), *points.max(axis=0)])
+            rows[part].append([path.name, *points.ravel(), *box])
+    header = ["image", *(f"{a}{k}" for k in range(K) for a in "xy"), "box_x0", "box_y0", "box_x1", "box_y1"]
+    for part, lines in rows.items():
+        with (root / "mine" / f"{part}.csv").open("w", newline="") as stream:
+            csv.writer(stream).writerows([header, *lines])
+    (root / "mine.toml").write_text(CARD)
+    return protocol_card.load(str(root / "mine.toml"))
+
+
+def found(root, card):
+    return list(verify.examine(card.dataset, datasets.of(card), root, [card]))
+
+
+def said(findings, level):
+    return [finding.what for finding in findings if finding.level == level]
+
+
+def test_a_trained_face_is_known_again_in_the_test_under_another_crop_and_grading(tmp_path):
+    """Trap: file digests, and hashes of whole pictures, take a cropped copy for another photograph."""
+    notes = said(found(tmp_path, world(tmp_path)), "note")
+    (alike,) = [note for note in notes if "same picture" in note]
+    assert alike.startswith("1 faces are the same picture in train and in test")
+    assert alike.endswith("train/00001 = test/00003")
+
+
+def test_faces_of_different_people_do_not_look_alike(tmp_path):
+    card = world(tmp_path)
+    (tmp_path / "mine/test2.png").write_bytes((tmp_path / "mine/test1.png").read_bytes())
+    findings = found(tmp_path, card)
+    assert any(text.startswith("no face looks like one of the other set: 5 faces") for text in said(findings, "ok"))
+
+
+def test_boxes_that_do_not_lie_about_their_points_are_wrong(tmp_path):
+    findings = found(tmp_path, world(tmp_path, lambda box: [v + 400 for v in box]))
+    assert any("bbox: most boxes hardly touch their points" in text for text in said(findings, "wrong"))
+
+
+def test_the_fingerprint_knows_values_and_not_the_order_of_rows(tmp_path):
+    index = datasets.of(world(tmp_path)).index(tmp_path)
+    rows = np.random.default_rng(0).permutation(len(index.ids))
+    shuffled = replace(index, ids=index.ids[rows], parts=index.parts[rows], values=index.values[rows])
+    assert verify.fingerprint(shuffled) == verify.fingerprint(index)
+    moved = index.values.copy()
+    moved[0, 0, 0] += 1e-6
+    assert verify.fingerprint(replace(index, values=moved)) != verify.fingerprint(index)
+
+
+def test_the_range_of_points_and_coinciding_eyes_are_said(tmp_path):
+    card = world(tmp_path)
+    lines = (tmp_path / "mine/test.csv").read_text().splitlines()
+    cells = lines[1].split(",")
+    cells[1 + 2 * 45 : 3 + 2 * 45] = cells[1 + 2 * 36 : 3 + 2 * 36]  # the outer corners of both eyes
+    (tmp_path / "mine/test.csv").write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]) + "\n")
+    findings = found(tmp_path, card)
+    assert any("1 faces have both eye corners in one place; first test/00001" in t for t in said(findings, "wrong"))
+    assert any(text.startswith("points span x ") for text in said(findings, "note"))
+
+
+def test_each_card_says_whether_it_runs_and_as_what(tmp_path):
+    card = world(tmp_path)
+    notes = said(found(tmp_path, card), "note")
+    assert any(note.startswith("mine runs here, as 'complete', fingerprint sha256:") for note in notes)
+    (tmp_path / "mine/test0.png").unlink()
+    notes = said(found(tmp_path, card), "note")
+    assert "mine does not run here: mine needs 3 test items, this copy has 2 (test 2)" in notes
+
+
+def test_without_the_extra_the_search_is_said_to_be_left_out(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imagehash", None)
+    notes = said(found(tmp_path, world(tmp_path)), "note")
+    assert any("look-alikes were not searched" in note for note in notes)
+
+
+def test_the_command_examines_a_cards_own_files_and_prints_json(tmp_path):
+    world(tmp_path)
+    arguments = ["data", "verify", str(tmp_path / "mine.toml"), "--data", str(tmp_path)]
+    plain = CliRunner().invoke(cli.main, arguments)
+    assert plain.exit_code == 0, plain.output
+    assert "same picture in train and in test" in plain.output
+    document = json.loads(CliRunner().invoke(cli.main, [*arguments, "--json"]).stdout)
+    assert {entry["level"] for entry in document} == {"ok", "note"}
+
+
+def test_a_card_of_ones_own_runs_from_its_path(tmp_path):
+    """Ten lines and a folder of pictures: everything from training to scores."""
+    world(tmp_path)
+    command = [
+        sys.executable, "-m", "benchbox", "run", "--method", "mean-shape", "--protocol", str(tmp_path / "mine.toml"),
+        "--data", str(tmp_path), "--results", str(tmp_path / "results"),
+    ]  # fmt: skip
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    record = json.loads(next((tmp_path / "results/mine/mean-shape").rglob("run.json")).read_text())
+    assert (record["protocol"], record["data"]["dataset"], record["data"]["train"]) == ("mine", "files", 5)
+    listed = CliRunner().invoke(
+        cli.main, ["data", "ids", "--protocol", str(tmp_path / "mine.toml"), "--of", "test", "--data", str(tmp_path)]
+    )
+    assert listed.output.split() == ["test/00001", "test/00002", "test/00003"]
+
+
+def test_a_card_without_training_faces_is_examined_all_the_same(tmp_path):
+    """Trap: a copy that holds the test alone has nothing to compare with."""
+    card = world(tmp_path)
+    (tmp_path / "mine/train.csv").unlink()
+    findings = found(tmp_path, card)
+    assert not any("face" in text and "looks like" in text for text in said(findings, "ok"))
+    assert any(note.startswith("mine does not run here: mine needs training faces") for note in said(findings, "note"))
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["wflw", "300w", "cofw", "aflw"])
+def test_published_json_samples_are_examined_through_a_card(data_root, tmp_path, name):
+    if not (data_root / "coco-json-samples" / name).is_dir():
+        pytest.skip("no coco-json-samples under the data root")
+    layout = {"wflw": "wflw98", "300w": "ibug68", "cofw": "cofw29", "aflw": "aflw19"}[name]
+    normaliser = "face_size" if name == "aflw" else "inter_ocular"
+    text = CARD.replace("ibug68", layout).replace("inter_ocular", normaliser)
+    text = text.replace('"mine/train.csv"', '"none.csv"').replace(
+        '"mine/test.csv"', f'"coco-json-samples/{name}/test_{name}.json"'
+    )
+    text = text.replace('images = "mine"', f'images = "coco-json-samples/{name}"')
+    (tmp_path / "mine.toml").write_text(text)
+    findings = found(data_root, protocol_card.load(str(tmp_path / "mine.toml")))
+    assert said(findings, "wrong") == []
+    assert f"{4 if name == 'wflw' else 2} pictures are whole and hold their points" in said(findings, "ok")
+
+
+@pytest.mark.data
+def test_three_photographs_of_lfpw_are_in_both_official_splits(data_root):
+    """Found by the doctor in the samples: same photographs under other numbers, cropped and graded differently."""
+    module = datasets.open("300w")
+    cards = [protocol_card.load("300w-common")]
+    notes = said(list(verify.examine("300w", module, data_root, cards)), "note")
+    (alike,) = [note for note in notes if "same picture" in note]
+    for pair in (("0862", "0007"), ("0215", "0066"), ("0828", "0096")):
+        assert f"lfpw/trainset/image_{pair[0]} = lfpw/testset/image_{pair[1]}" in alike
+    assert alike.startswith("3 faces")
+
+
+def test_a_set_with_losses_is_not_called_complete(tmp_path):
+    """`data verify gazecapture` on one recording of 1,474 named all findings partial, and the variant complete."""
+    card = world(tmp_path)
+    whole = datasets.of(card)
+
+    class Torn:
+        index = staticmethod(whole.index)
+
+        @staticmethod
+        def verify(root):
+            return [Finding("missing", "test: 3 of 500 faces")]
+
+    for module, variant in ((whole, "complete"), (Torn, "partial")):
+        notes = said(list(verify.examine(card.dataset, module, tmp_path, [])), "note")
+        assert sum(note.endswith(f"variant: {variant}") for note in notes) == 1
+
+
+def test_a_wrong_count_in_a_card_of_ones_own_says_what_to_correct(tmp_path):
+    world(tmp_path)
+    text = (tmp_path / "mine.toml").read_text()
+    (tmp_path / "mine.toml").write_text(re.sub(r"(test = .*expected = )\d+", r"\g<1>500", text))
+    card = protocol_card.load(str(tmp_path / "mine.toml"))
+    with pytest.raises(DataError, match=r"needs 500 test items, this copy has \d+ .*; correct `expected` in the card"):
+        split.split(card, datasets.of(card).index(tmp_path))
