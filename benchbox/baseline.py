@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import external, store
 from .errors import BenchboxError, DataError, ResultError
 from .metrics import aggregate
 from .protocols import protocol_card
+from .runs import run_folders, score_file
 from .types import Run
 
 SCHEMA = 1
@@ -37,7 +37,7 @@ class Change:
 def write(results: Path, file: Path) -> int:
     """Write the baseline of every readable run below `results`; return how many there are."""
     runs = {_place(run): _facts(run) for run in _runs(results)}
-    store.write_json(file, {"schema": SCHEMA, "runs": runs})
+    run_folders.write_json(file, {"schema": SCHEMA, "runs": runs})
     return len(runs)
 
 
@@ -70,14 +70,16 @@ def rescored(results: Path, data: Path) -> tuple[list[Change], list[str]]:
             if card.card != run.record.get("card"):
                 found.append(Change(place, f"the card of {run.protocol} has changed since this run was made", True))
                 continue
-            again = external.score_file(store.predictions_file(run.folder), run.protocol, run.method, data).document
+            again = score_file.score_file(
+                run_folders.predictions_file(run.folder), run.protocol, run.method, data
+            ).document
         except DataError as fault:
             left.append(f"{place}: not scored again: {fault}")
             continue
         except BenchboxError as fault:
             found.append(Change(place, str(fault), True))
             continue
-        said = _scores(store.scores(run)["scores"], again["scores"])
+        said = _scores(run_folders.scores(run)["scores"], again["scores"])
         found += [Change(place, f"scored again from its predictions, {text}", True) for text, _ in said]
     return found, left
 
@@ -86,12 +88,14 @@ def rescored(results: Path, data: Path) -> tuple[list[Change], list[str]]:
 
 
 def _runs(results: Path) -> Iterator[Run]:
-    return (run for run in store.runs(results) if isinstance(run, Run) and store.has_scores(run))
+    return (run for run in run_folders.runs(results) if isinstance(run, Run) and run_folders.has_scores(run))
 
 
 def _unreadable(results: Path) -> dict[str, str]:
     """Return why runs cannot be read, by place."""
-    return {"/".join(item.folder.parts[-4:]): item.reason for item in store.runs(results) if not isinstance(item, Run)}
+    return {
+        "/".join(item.folder.parts[-4:]): item.reason for item in run_folders.runs(results) if not isinstance(item, Run)
+    }
 
 
 def _place(run: Run) -> str:
@@ -99,7 +103,7 @@ def _place(run: Run) -> str:
 
 
 def _facts(run: Run) -> dict[str, Any]:
-    scores = store.scores(run)["scores"]
+    scores = run_folders.scores(run)["scores"]
     return {
         "card": run.record.get("card"),
         "content": _content(run.protocol),

@@ -28,12 +28,13 @@ from typing import Any
 from benchbox.papers.claims import Claims, Fact, Ordering
 from benchbox.papers.reference_rows import ReferenceRow, References
 
-from . import compare, store
+from . import compare
 from .errors import BenchboxError, ProtocolError, ResultError
 from .metrics import aggregate
 from .papers import claims, reference_rows
 from .plugins import method_card
 from .protocols import protocol_card
+from .runs import run_folders
 from .types import Run
 
 VERDICTS = (
@@ -68,17 +69,17 @@ class Verdict:
 
 def check(results: Path, *, facts: bool = False) -> list[Verdict]:
     """Hold every stored run against every claim; `facts` counts networks, too, for which torch is loaded."""
-    found = held(store.runs(results), results)
+    found = held(run_folders.runs(results), results)
     return found + [fact(one) for one in claims.load().facts] if facts else found
 
 
-def held(stored: Iterable[Run | store.Unreadable], results: Path) -> list[Verdict]:
+def held(stored: Iterable[Run | run_folders.Unreadable], results: Path) -> list[Verdict]:
     """Hold these runs of a results folder against every cell and ordering that papers claim."""
     known, rows, runs = claims.load(), reference_rows.load(), _by_system(stored)
     return [*cells(runs, rows, known), *(v for o in known.orderings for v in orderings(o, runs, results))]
 
 
-def _by_system(runs: Iterable[Run | store.Unreadable]) -> dict[tuple[str, str], list[Run]]:
+def _by_system(runs: Iterable[Run | run_folders.Unreadable]) -> dict[tuple[str, str], list[Run]]:
     """Gather finished runs without overrides by (protocol, "method/variant"), all budgets together."""
     found: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
@@ -136,7 +137,7 @@ def _cell(row: ReferenceRow, system: str, name: str, seeds: Sequence[Run]) -> Ve
 
 
 def _entry(run: Run, group: str, metric: str) -> Mapping[str, Any] | None:
-    entry = store.scores(run)["scores"].get(group, {}).get(metric)
+    entry = run_folders.scores(run)["scores"].get(group, {}).get(metric)
     return entry if entry is not None and entry["value"] is not None else None
 
 

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import store
 from .errors import ProtocolError, ResultError
 from .metrics import aggregate, bootstrap, paired_tests, ranks
 from .protocols import protocol_card as protocols
+from .runs import run_folders
 from .types import Run
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def compare(
     baseline, *others = contestants
     first = baseline.runs[0]
     level, cluster = _convention(first)
-    chosen = _chosen(store.scores(first), metrics, everything)
+    chosen = _chosen(run_folders.scores(first), metrics, everything)
     found = [_differences(*_paired(baseline, other), chosen, level) for other in others]
     return Comparison(
         protocol=first.protocol,
@@ -164,13 +164,13 @@ def format_table(comparison: Comparison) -> str:
 def _contestant(argument: str, results: Path) -> Contestant:
     """Find the runs that an argument names; raises ResultError for none."""
     for place in (Path(argument), results / argument):
-        if store.finished(place):
-            run = store.read(place)
-            return Contestant(f"{run.method}/{run.variant} seed {run.seed}", (run,), (store.errors(run),))
-        seeds = sorted(path for path in place.glob("*") if store.finished(path)) if place.is_dir() else []
+        if run_folders.finished(place):
+            run = run_folders.read(place)
+            return Contestant(f"{run.method}/{run.variant} seed {run.seed}", (run,), (run_folders.errors(run),))
+        seeds = sorted(path for path in place.glob("*") if run_folders.finished(path)) if place.is_dir() else []
         if seeds:
-            runs = tuple(store.read(path) for path in seeds)
-            return Contestant(f"{runs[0].method}/{runs[0].variant}", runs, tuple(map(store.errors, runs)))
+            runs = tuple(run_folders.read(path) for path in seeds)
+            return Contestant(f"{runs[0].method}/{runs[0].variant}", runs, tuple(map(run_folders.errors, runs)))
         inside = sorted({path.parent.parent.name for path in place.glob("*/*/run.json")})
         if inside:
             raise ResultError(f"{argument}: holds the variants {', '.join(inside)}; name one: {argument}/{inside[0]}")
@@ -229,7 +229,7 @@ def _identity(run: Run) -> dict[str, str]:
         "protocol": run.protocol,
         "card": str(run.record.get("card")),
         "test data": str(run.record["data"].get("truth")),
-        "scorer": str(store.scores(run).get("scorer", 1)),
+        "scorer": str(run_folders.scores(run).get("scorer", 1)),
     }
 
 

@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import inference, layouts, pipeline
+from . import layouts
 from .datasets import select
 from .errors import BenchboxError
 from .plugins import method_card
+from .runs import execute, inference
 from .types import Examples, Index, Job, MethodCard, Protocol, Sample, Task
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ class _Trial:
         self.method, self.root, self.test = method, root, test
         params = method_card.settings(method, variant, "smoke")
         if "weights" in params:
-            params["weights"] = pipeline.SCRATCH  # a trial has no data root, so no published weights either
+            params["weights"] = execute.SCRATCH  # a trial has no data root, so no published weights either
         self.job = replace(job, params=params)
         self.shape = job.labelled.values.shape[1:]
         self.allowed = _TOLERANCES[job.task]

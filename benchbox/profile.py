@@ -13,10 +13,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from . import layouts, provenance
+from . import layouts
 from .errors import PluginError, ResultError
 from .papers import claims
 from .plugins import method_card
+from .runs import provenance
 from .types import Layout, MethodCard
 
 if TYPE_CHECKING:

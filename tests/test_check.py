@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchbox import check, compare, store
+from benchbox import check, compare
 from benchbox.cli import main
 from benchbox.papers import claims, reference_rows
 from benchbox.papers.claims import Claims, Fact, Ordering
 from benchbox.papers.reference_rows import ReferenceRow, References
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
+from benchbox.runs import run_folders
 
 CARD = protocol_card.load("300w-full")
 FACES = CARD.test_expected
@@ -49,8 +50,8 @@ def make(tmp_path):
 
     def write(system, nme, seed=0, low=None, high=None, shift=None, **facts):
         method, _, variant = system.partition("/")
-        folder = store.variant_folder(variant, facts.get("budget", "quick"), facts.get("overrides"))
-        run = store.folder(tmp_path, "300w-full", method, folder, seed)
+        folder = run_folders.variant_folder(variant, facts.get("budget", "quick"), facts.get("overrides"))
+        run = run_folders.folder(tmp_path, "300w-full", method, folder, seed)
         errors = np.random.default_rng(0).gamma(4, 0.25, FACES)
         errors *= nme / 100 / errors.mean()
         if shift is not None:
@@ -63,16 +64,16 @@ def make(tmp_path):
         record = {key: {} for key in ("digests", "environment", "code", "seconds", "params")}
         record |= {"protocol": "300w-full", "method": method, "kind": "trained", "card": CARD.card, "budget": "quick"}
         record |= {"data": {"truth": "sha256:t", "variant": "complete", "fingerprint": "sha256:f"}, "overrides": {}}
-        with store.claim(run):
-            store.begin(run, {})
-            store.save_scores(run, {"schema": 1, "n": FACES, "failed": 0, "scores": scores}, table)
-            store.finish(run, record | {"seed": seed} | facts)
+        with run_folders.claim(run):
+            run_folders.begin(run, {})
+            run_folders.save_scores(run, {"schema": 1, "n": FACES, "failed": 0, "scores": scores}, table)
+            run_folders.finish(run, record | {"seed": seed} | facts)
 
     return write
 
 
 def verdicts(tmp_path, row=ROW):
-    runs = check._by_system(store.runs(tmp_path))
+    runs = check._by_system(run_folders.runs(tmp_path))
     return check.cells(runs, References({}, (row,)), KNOWN)
 
 
@@ -147,7 +148,7 @@ ORDER = Ordering("o", "demo", "Table 1", "a beats b", ("m/a", "m/b"), METRIC, "f
 
 
 def ordered(tmp_path, ordering=ORDER):
-    (found,) = check.orderings(ordering, check._by_system(store.runs(tmp_path)), tmp_path)
+    (found,) = check.orderings(ordering, check._by_system(run_folders.runs(tmp_path)), tmp_path)
     return found
 
 

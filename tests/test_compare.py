@@ -8,9 +8,10 @@ import pytest
 import scipy.stats
 from click.testing import CliRunner
 
-from benchbox import compare, store
+from benchbox import compare
 from benchbox.cli import main
 from benchbox.errors import ResultError
+from benchbox.runs import run_folders
 
 FACES = 60
 HARD = np.arange(FACES) >= 40
@@ -21,7 +22,7 @@ def make(tmp_path):
     """Write a finished run whose NME per face is given as fractions."""
 
     def write(method, errors, seed=0, card="sha256:a", truth="sha256:t", clusters=None, protocol="toy", **facts):
-        run = store.folder(tmp_path, protocol, method, "v", seed)
+        run = run_folders.folder(tmp_path, protocol, method, "v", seed)
         errors = np.asarray(errors, float)
         numbers = [(name, "<f8") for name in ("nme_inter_ocular", "nme_inter_pupil")]
         flags = [(name, "?") for name in ("failed", "in_full", "in_hard")]
@@ -36,10 +37,10 @@ def make(tmp_path):
         record = {key: {} for key in ("digests", "environment", "code", "seconds", "overrides", "params")}
         record |= {"protocol": protocol, "method": method, "kind": "trained", "card": card, "budget": "quick"}
         record |= {"data": {"truth": truth, "variant": "complete"}, "seed": seed} | facts
-        with store.claim(run):
-            store.begin(run, {})
-            store.save_scores(run, {"schema": 1, "n": len(errors), "failed": 0, "scores": scores}, table)
-            store.finish(run, record)
+        with run_folders.claim(run):
+            run_folders.begin(run, {})
+            run_folders.save_scores(run, {"schema": 1, "n": len(errors), "failed": 0, "scores": scores}, table)
+            run_folders.finish(run, record)
         return str(run.relative_to(tmp_path))
 
     return write
@@ -169,14 +170,14 @@ def test_stares_and_dots_are_compared_by_sequence_and_person(tmp_path):
             table[name] = 1 + stares / 12 + extra
         table["error_cm"][0] = np.inf if method == "b" else table["error_cm"][0]
         table["msd_cm"][0] = np.nan if method == "b" else table["msd_cm"][0]
-        run = store.folder(tmp_path, "toy", method, "v", 0)
+        run = run_folders.folder(tmp_path, "toy", method, "v", 0)
         record = {key: {} for key in ("digests", "environment", "code", "seconds", "overrides", "params")}
         record |= {"protocol": "toy", "method": method, "kind": "submitted", "card": "sha256:a", "data": {"truth": "t"}}
-        with store.claim(run):
-            store.begin(run, {})
+        with run_folders.claim(run):
+            run_folders.begin(run, {})
             scores = {"total": {name: {"value": 1.0, "unit": "cm"} for name in names}}
-            store.save_scores(run, {"schema": 1, "n": 24, "failed": 0, "scores": scores}, table)
-            store.finish(run, record)
+            run_folders.save_scores(run, {"schema": 1, "n": 24, "failed": 0, "scores": scores}, table)
+            run_folders.finish(run, record)
     found = compare.compare(["toy/a/v", "toy/b/v"], tmp_path)
     assert [d.metric for d in found.differences] == list(names)
     for d in found.differences:

@@ -5,12 +5,13 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from benchbox import check, store
+from benchbox import check
 from benchbox import profile as module
 from benchbox.cli import main
 from benchbox.costs.latency import Latency
 from benchbox.errors import PluginError, ResultError
 from benchbox.plugins import method_card
+from benchbox.runs import run_folders
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ def test_a_saved_profile_is_the_document_counted_parts_first(monkeypatch, tmp_pa
     assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()] == ["profiles/glsr/b1.json"]
     document = json.loads((tmp_path / "profiles/glsr/b1.json").read_text())
     assert document == json.loads(result.stdout)
-    assert store.profiles(tmp_path) == {("glsr", "b1"): document}
+    assert run_folders.profiles(tmp_path) == {("glsr", "b1"): document}
     assert list(document)[-4:] == ["layers", "latency_ms", "code", "environment"]
     assert sum(layer["params"] for layer in document["layers"]) == document["params"] == 478_168
     assert sum(layer["macs"] for layer in document["layers"]) == document["macs"] == 48_496_768
@@ -157,8 +158,8 @@ def test_counting_alone_says_that_nothing_was_timed():
 
 
 def test_saved_profiles_are_no_runs_and_disturb_no_check(tmp_path):
-    store.save_profile(tmp_path, {"schema": 1, "method": "glsr", "variant": "b1"})
-    assert list(store.runs(tmp_path)) == []
+    run_folders.save_profile(tmp_path, {"schema": 1, "method": "glsr", "variant": "b1"})
+    assert list(run_folders.runs(tmp_path)) == []
     assert {verdict.verdict for verdict in check.check(tmp_path)} <= {"not measured"}
 
 
@@ -170,14 +171,14 @@ def test_a_damaged_profile_is_named(tmp_path, text, why):
     path.parent.mkdir(parents=True)
     path.write_text(text)
     with pytest.raises(ResultError, match=f"b1.json: .*{why}"):
-        store.profiles(tmp_path)
+        run_folders.profiles(tmp_path)
 
 
 def test_a_profile_in_another_variant_s_place_is_refused(tmp_path):
-    store.save_profile(tmp_path, {"schema": 1, "method": "glsr", "variant": "b1"})
+    run_folders.save_profile(tmp_path, {"schema": 1, "method": "glsr", "variant": "b1"})
     (tmp_path / "profiles/glsr/b1.json").rename(tmp_path / "profiles/glsr/gsr.json")
     with pytest.raises(ResultError, match="profile of another variant"):
-        store.profiles(tmp_path)
+        run_folders.profiles(tmp_path)
 
 
 @pytest.mark.parametrize("words", [["--budget", "smoke"], ["--layout", "wflw98"]])

@@ -38,7 +38,7 @@ def profile(
 ) -> None:
     """Count parameters and MACs of a method's networks and time them; needs neither data nor weights."""
     from benchbox import profile as profiling
-    from benchbox import store
+    from benchbox.runs import run_folders
 
     changes = dict(pair(text) for text in overrides)
     if save:
@@ -54,7 +54,7 @@ def profile(
         say=say,
     )
     if save:
-        say(f"wrote {store.save_profile(results, document)}")
+        say(f"wrote {run_folders.save_profile(results, document)}")
     if as_json:
         print_json(document)
     else:

@@ -109,12 +109,12 @@ def _cards_of(dataset: str) -> list[Protocol]:
 @data_option
 def data_ids(protocol: str, which: str, data: Path | None) -> None:
     """Print the ids that a protocol gives a method, one a line: the lists that draws are kept by."""
-    from benchbox import pipeline
     from benchbox.datasets import split
     from benchbox.protocols import protocol_card as protocols
+    from benchbox.runs import execute
 
     card = protocols.load(protocol)
-    found = split.split(card, pipeline.open_index(card, data_root(data)))
+    found = split.split(card, execute.open_index(card, data_root(data)))
     held_out = found.validation.samples if found.validation else ()
     sets = {
         "labelled": found.labelled.samples,
@@ -143,7 +143,7 @@ def _demand(module: Dataset, root: Path, name: str) -> None:
 @methods_option
 def data_submission(source: Path, out: Path, device: str, data: Path | None, methods: tuple[Path, ...]) -> None:
     """Write the answer file that ETH-XGaze's authors score, from SOURCE: a run's folder or a predictions file."""
-    from benchbox import submission
+    from benchbox.runs import eth_xgaze_submission
 
-    count = submission.write(source, data_root(data), out, device=device, methods=methods)
+    count = eth_xgaze_submission.write(source, data_root(data), out, device=device, methods=methods)
     click.echo(f"{out}: {count} lines of pitch,yaw in radians, in the order of the official list")

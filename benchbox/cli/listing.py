@@ -106,11 +106,11 @@ def _metrics(protocol: Protocol) -> list[str]:
 @json_option
 def list_results(results: Path, as_json: bool) -> None:
     """List the finished runs."""
-    from benchbox import store
+    from benchbox.runs import run_folders
 
     rows = []
-    for run in store.runs(results):
-        if isinstance(run, store.Unreadable):
+    for run in run_folders.runs(results):
+        if isinstance(run, run_folders.Unreadable):
             say(f"unreadable: {run.reason}")
             continue
         record = run.record

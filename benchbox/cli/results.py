@@ -101,7 +101,7 @@ def check(
     """Hold results against the claims of papers, and against a baseline; exit 1 on a regression."""
     from benchbox import baseline as gate
     from benchbox import check as checking
-    from benchbox import store
+    from benchbox.runs import run_folders
 
     require_results(results)
     if write_baseline is not None:
@@ -109,8 +109,8 @@ def check(
         click.echo(f"{write_baseline}: a baseline of {count} runs")
         return
     verdicts = checking.check(results, facts=facts)
-    for item in store.runs(results):
-        if isinstance(item, store.Unreadable):
+    for item in run_folders.runs(results):
+        if isinstance(item, run_folders.Unreadable):
             say(f"note: left out, as it cannot be read: {item.reason}")
     changes = gate.changes(results, baseline) if baseline else []
     if rescore:

@@ -51,10 +51,10 @@ def run(
 ) -> None:
     """Train a method, predict the test faces, score, and leave a record."""
     changes = dict(pair(text) for text in overrides)
-    from benchbox import pipeline
+    from benchbox.runs import execute
     from benchbox.scoring import score
 
-    request = pipeline.Request(
+    request = execute.Request(
         method=method,
         protocol=protocol,
         variant=variant,
@@ -68,7 +68,7 @@ def run(
         fresh=not resume,
     )
     try:
-        outcome = pipeline.run(request, say)
+        outcome = execute.run(request, say)
     except KeyboardInterrupt:
         say("interrupted; the same command goes on from here" + ("" if resume else " (without --fresh)"))
         raise click.exceptions.Exit(130) from None
@@ -108,22 +108,22 @@ def sweep(
     as_json: bool,
 ) -> None:
     """Run methods on protocols with seeds; what is finished stays, what fails does not stop the others."""
-    from benchbox import pipeline
-    from benchbox import sweep as sweeping
+    from benchbox.runs import execute
+    from benchbox.runs import sweep as sweeping
 
-    like = pipeline.Request(
+    like = execute.Request(
         method="", protocol="", device=device, budget=budget, data=data_root(data), results=results, methods=methods
     )
     todo = sweeping.requests(names.split(","), protocols.split(","), sweeping.seeds(seeds), like, say)
     if dry_run:
         for request in todo:
-            click.echo(pipeline.command(request))
+            click.echo(execute.command(request))
         return
-    ended: list[tuple[pipeline.Request, int]] = []
+    ended: list[tuple[execute.Request, int]] = []
     try:
         for request, code in sweeping.EXECUTORS[executor](todo):
             ended.append((request, code))
-            say(f"[{len(ended)}/{len(todo)}] {pipeline.command(request)}: {sweeping.outcome(code)}")
+            say(f"[{len(ended)}/{len(todo)}] {execute.command(request)}: {sweeping.outcome(code)}")
     except KeyboardInterrupt:
         say(f"interrupted after {len(ended)} of {len(todo)}; the same command goes on from here")
         raise click.exceptions.Exit(130) from None
@@ -147,10 +147,10 @@ def score(
     predictions: Path, protocol: str, method: str, data: Path | None, results: Path | None, as_json: bool
 ) -> None:
     """Score a file of PREDICTIONS (.npz, .csv, or the .txt of COFW-68); needs annotations, no pictures."""
-    from benchbox import external
+    from benchbox.runs import score_file
     from benchbox.scoring import score as scoring
 
-    scored = external.score_file(predictions, protocol, method, data_root(data), results, say)
+    scored = score_file.score_file(predictions, protocol, method, data_root(data), results, say)
     if as_json:
         print_json(scored.document)
     else:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox import pipeline, predictions
 from benchbox.datasets import split as splits
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
 from benchbox.metrics import landmarks as errors_of
 from benchbox.papers import reference_rows
 from benchbox.protocols import protocol_card as protocols
+from benchbox.runs import execute, prediction_files
 from benchbox.scoring import score
 from benchbox.types import Predictions, Protocol, Score
 
@@ -68,9 +68,9 @@ def explain(
             raise ResultError(f"{protocol.name} has no {word} {given!r}; it has {', '.join(allowed)}")
     if not file.is_file():
         raise ResultError(f"{file}: no such predictions file")
-    index = pipeline.open_index(protocol, data, pixels=False)
+    index = execute.open_index(protocol, data, pixels=False)
     truth = splits.truth(protocol, index)
-    answers = predictions.read(file, truth, protocol=protocol.name)
+    answers = prediction_files.read(file, truth, protocol=protocol.name)
     scores = score.score(protocol, truth, answers).groups
     measured = scores[group][metric]
     if measured.value is None:

@@ -1,6 +1,6 @@
 """What a training made of faces without labels: which of its own answers it trusted, and how right it was.
 
-For any run that kept pseudo-labels (`benchbox.pseudo_labels`): per round the error of what was accepted and what was
+For any run that kept pseudo-labels (`benchbox.runs.pseudo_labels`): per round the error of what was accepted and what was
 not, how well scores sort faces by error, and examples. Pictures and points are those of our own rendering; of every
 other set there are ids, scores and errors alone.
 """
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox import pseudo_labels, store
 from benchbox.errors import ResultError
 from benchbox.metrics import metric_names
+from benchbox.runs import pseudo_labels, run_folders
 from benchbox.types import MethodCard, Protocol
 
 from . import faces, lines, ours, results, rows
@@ -26,7 +26,7 @@ from .lines import Line, Stop
 from .results import Result
 
 if TYPE_CHECKING:
-    from benchbox.pseudo_labels import PseudoLabels
+    from benchbox.runs.pseudo_labels import PseudoLabels
     from benchbox.types import Floats
 
 _EACH = 2  # examples of best and last accepted, best and last rejected
@@ -70,7 +70,7 @@ class LabelsPage:
 
 def kept(result: Result) -> bool:
     """Tell whether a run kept pseudo-labels."""
-    return store.pseudo_labels_file(result.run.folder).is_file()
+    return run_folders.pseudo_labels_file(result.run.folder).is_file()
 
 
 def path(result: Result) -> str:
@@ -83,7 +83,7 @@ def page(result: Result, protocol: Protocol, methods: Mapping[str, MethodCard]) 
     problems: tuple[str, ...] = ()
     found = None
     try:
-        found = pseudo_labels.read(store.pseudo_labels_file(result.run.folder))
+        found = pseudo_labels.read(run_folders.pseudo_labels_file(result.run.folder))
     except ResultError as fault:
         problems = (results.without(result.run.folder, str(fault)),)
     metric = metric_names.parse(found.metric if found else f"nme_{protocol.normalisers[0]}")

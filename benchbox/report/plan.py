@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 
-from benchbox import check, store
+from benchbox import check
 from benchbox.check import Verdict
+from benchbox.runs import run_folders
 from benchbox.types import Protocol
 
 from . import (
@@ -301,7 +302,7 @@ def _files(result: Result) -> list[tuple[str, str]]:
     found = []
     try:
         for path in sorted(result.run.folder.iterdir()):
-            found += [(path.name, store.sha256(path))] if path.is_file() else []
+            found += [(path.name, run_folders.sha256(path))] if path.is_file() else []
     except OSError as fault:
         found.append(("", str(fault)))  # the page says so too
     return found

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbox import store
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
+from benchbox.runs import run_folders
 from benchbox.types import Kind, Protocol, Run, Score
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ def read(results: Path) -> tuple[list[Result], list[Problem]]:
     """Read every run below a results folder, in the store's order, and what is wrong with the others."""
     found: list[Result] = []
     problems: list[Problem] = []
-    for item in store.runs(results):
+    for item in run_folders.runs(results):
         try:
-            if isinstance(item, store.Unreadable):
+            if isinstance(item, run_folders.Unreadable):
                 raise ResultError(item.reason)
             found.append(result(item))
         except ResultError as fault:
@@ -124,7 +124,7 @@ def without(folder: Path, text: str) -> str:
 
 def result(run: Run) -> Result:
     """Check a run's record and scores; raises ResultError naming file and key."""
-    record, document = run.record, store.scores(run)
+    record, document = run.record, run_folders.scores(run)
     data = record["data"]
     return Result(
         run=run,
@@ -183,7 +183,7 @@ def ids(run: Run, count: int) -> Strings:
     """Return the ids (N,) of a run's faces in the order of its errors; raises ResultError when they do not fit."""
     import numpy
 
-    path = store.predictions_file(run.folder)
+    path = run_folders.predictions_file(run.folder)
     try:
         with path.open("rb") as stream, numpy.load(stream, allow_pickle=False) as archive:
             names: Strings = archive["ids"]
@@ -211,7 +211,7 @@ def gazes(result: Result, width: int) -> Floats:
 def _answers(result: Result, shape: tuple[int, ...]) -> Floats:
     import numpy
 
-    path = store.predictions_file(result.run.folder)
+    path = run_folders.predictions_file(result.run.folder)
     try:
         with path.open("rb") as stream, numpy.load(stream, allow_pickle=False) as archive:
             values, failed = archive["values"], archive["failed"]
@@ -228,7 +228,7 @@ def _answers(result: Result, shape: tuple[int, ...]) -> Floats:
 def stages(run: Run) -> tuple[Stage, ...]:
     """Return the training log by stage, in its order; raises ResultError naming the line that is wrong."""
     try:
-        lines = store.log(run).splitlines()
+        lines = run_folders.log(run).splitlines()
     except UnicodeDecodeError as fault:
         raise ResultError(f"log.csv: not UTF-8 at byte {fault.start}") from fault
     if len(lines) > _LOG_LINES:
@@ -260,7 +260,7 @@ def _columns(lines: Sequence[str], names: Sequence[str]) -> list[list[str]]:
 
 def errors(result: Result) -> np.ndarray:
     """Return the per-face errors (N,) of a run as a structured array; raises ResultError when they do not fit."""
-    table = store.errors(result.run)
+    table = run_folders.errors(result.run)
     if len(table) != result.n:
         raise ResultError(f"errors.npy: {len(table)} rows, scores.json counts {result.n}; delete both and score again")
     return table
@@ -308,9 +308,9 @@ def points(result: Result, count: int) -> dict[str, tuple[Floats, Floats, Floats
     """
     import numpy
 
-    if not store.has_points(result.run):
+    if not run_folders.has_points(result.run):
         return {}
-    table = store.points(result.run)
+    table = run_folders.points(result.run)
     names = ("error", "bias_x", "bias_y", "var_x", "var_y", "cov_xy")
     found = numpy.stack([_column(table, name, "f", "points.npy") for name in names], axis=1).astype("f8")
     groups, order = _column(table, "group", "U", "points.npy"), _column(table, "point", "i", "points.npy")

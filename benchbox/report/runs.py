@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchbox import store
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
 from benchbox.metrics import metric_names
 from benchbox.metrics.metric_names import Metric
+from benchbox.runs import run_folders
 from benchbox.types import MethodCard, Protocol
 
 from . import atlas, charts, compare, drawing, extremes, labels, learning, results, rows
@@ -97,7 +97,7 @@ def page(
         atlas=atlas.path(run.protocol) if protocol else "",
         labels=labels.path(result) if protocol and labels.kept(result) else "",
         compare=compare.path(run.protocol) if protocol and several else "",
-        record=store.text(run),
+        record=run_folders.text(run),
         problems=(*faults, *more),
     )
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from benchbox import check, store
+from benchbox import check
 from benchbox.check import Verdict
 from benchbox.errors import ProtocolError, ResultError
 from benchbox.papers import claims, contradictions, reference_rows
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
+from benchbox.runs import run_folders
 from benchbox.types import Protocol
 
 from . import costs, exports, folder, plan, printing, results, rows, standings
@@ -64,7 +65,7 @@ def gather(results_folder: Path) -> Sources:
 def _profiles(results_folder: Path, problems: list[Problem]) -> costs.Profiles:
     """Read what was saved of networks, or say why it cannot be used."""
     try:
-        return store.profiles(results_folder)
+        return run_folders.profiles(results_folder)
     except ResultError as fault:
         problems.append(Problem("results/profiles", "", str(fault).replace(f"{results_folder}/", "")))
         return {}

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchbox import predictions, store
 from benchbox.protocols import protocol_card
+from benchbox.runs import prediction_files, run_folders
 from benchbox.scoring.score import score, to_json
 from benchbox.types import Predictions, Truth
 
@@ -31,20 +31,20 @@ def fabricate(results: Path, count: int) -> None:
     scores = score(card, Truth(ids, truth, groups, clusters=ids), given)
     shared = results / "predictions.npz"
     results.mkdir(parents=True)
-    predictions.write(shared, given)
+    prediction_files.write(shared, given)
     for number in range(count):
         method, seed = f"invented-{number // SEEDS:05d}", number % SEEDS
-        folder = store.folder(results, CARD, method, "base", seed)
-        store.work(folder).mkdir(parents=True)
-        os.link(shared, store.predictions_file(folder))  # one answer serves all runs
+        folder = run_folders.folder(results, CARD, method, "base", seed)
+        run_folders.work(folder).mkdir(parents=True)
+        os.link(shared, run_folders.predictions_file(folder))  # one answer serves all runs
         document = to_json(scores, protocol=card, data=DATA, method=method, variant="base", kind="trained")
         errors = scores.errors.copy()
         factor = 1 + 0.001 * number
         errors["nme_inter_ocular"] *= factor
         for metrics in document["scores"].values():
             metrics["nme_inter_ocular"]["value"] *= factor
-        store.save_scores(folder, json.loads(json.dumps(document)), errors)
-        store.finish(folder, record(method, seed, card.card))
+        run_folders.save_scores(folder, json.loads(json.dumps(document)), errors)
+        run_folders.finish(folder, record(method, seed, card.card))
 
 
 def record(method: str, seed: int, card: str) -> dict[str, Any]:

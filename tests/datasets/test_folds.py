@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchbox import external, pipeline, report, store
+from benchbox import report
 from benchbox.datasets import split
 from benchbox.datasets.gaze import mpiigaze_small
 from benchbox.errors import DataError, ProtocolError
 from benchbox.protocols import protocol_card as protocols
+from benchbox.runs import execute, run_folders, score_file
 from tests.datasets.gaze.gaze_folders import small_person
 
 CARD = """
@@ -71,8 +72,8 @@ def request_for(world):
     card = folder / "method.toml"
     card.write_text(card.read_text().replace('["landmarks"]', '["gaze3d"]'))
 
-    def make(**changes: object) -> pipeline.Request:
-        standard = pipeline.Request(
+    def make(**changes: object) -> execute.Request:
+        standard = execute.Request(
             method="mean", protocol="tiny-folds", budget="smoke", device="cpu", data=world.data, results=world.results,
             methods=(world.methods,),
         )  # fmt: skip
@@ -98,7 +99,7 @@ def test_every_fold_leaves_one_person_out_and_tests_on_that_one(world, request_f
 
 
 def test_a_run_trains_one_model_per_person_and_scores_each(world, request_for):
-    outcome = pipeline.run(request_for())
+    outcome = execute.run(request_for())
     place = outcome.run.folder
     index = mpiigaze_small.index(world.data)
     for person in PEOPLE:
@@ -121,7 +122,7 @@ def test_a_run_trains_one_model_per_person_and_scores_each(world, request_for):
 
 
 def test_the_page_of_a_run_has_a_row_for_each_person(world, request_for, tmp_path):
-    scores = pipeline.run(request_for()).scored.document["scores"]
+    scores = execute.run(request_for()).scored.document["scores"]
     report.render(world.results, tmp_path / "site")
     (page,) = (tmp_path / "site" / "run" / "tiny-folds").rglob("*.html")
     text = page.read_text()
@@ -131,7 +132,7 @@ def test_the_page_of_a_run_has_a_row_for_each_person(world, request_for, tmp_pat
 
 
 def test_the_record_of_a_run_on_folds_is_one(request_for):
-    run = pipeline.run(request_for()).run
+    run = execute.run(request_for()).run
     record = json.loads((run.folder / "run.json").read_text())
     assert record["training"] == {"folds": {person: {"samples": 12} for person in PEOPLE}}
     assert record["test_looks"] == 1
@@ -145,16 +146,16 @@ def test_the_record_of_a_run_on_folds_is_one(request_for):
 
 
 def test_a_kill_goes_on_at_the_fold_where_it_came_and_the_outcome_is_the_same(world, request_for):
-    undisturbed = pipeline.run(request_for(results=world.results / "other")).run
+    undisturbed = execute.run(request_for(results=world.results / "other")).run
     Path("calls").unlink()
     Path("stop").touch()
     with pytest.raises(KeyboardInterrupt):
-        pipeline.run(request_for())
+        execute.run(request_for())
     work = world.results / "tiny-folds" / "mean" / "v+budget=smoke" / "0" / "work"
     assert sorted(path.name for path in work.glob("fold-*.npz")) == ["fold-p00.npz", "fold-p01.npz"]
-    assert not list(store.runs(world.results / "tiny-folds"))
+    assert not list(run_folders.runs(world.results / "tiny-folds"))
     Path("stop").unlink()
-    outcome = pipeline.run(request_for())
+    outcome = execute.run(request_for())
     assert Path("calls").read_text().split() == ["p01p02", "p00p02", "p00p01", "p00p01"]
     assert outcome.run.record["sessions"] == 2
     same = [(run.folder / "predictions.npz").read_bytes() for run in (undisturbed, outcome.run)]
@@ -162,11 +163,11 @@ def test_a_kill_goes_on_at_the_fold_where_it_came_and_the_outcome_is_the_same(wo
 
 
 def test_a_finished_run_on_folds_is_scored_again_from_its_file(world, request_for):
-    outcome = pipeline.run(request_for())
+    outcome = execute.run(request_for())
     place = outcome.run.folder
     (place / "scores.json").unlink()
-    assert pipeline.run(request_for()).scored.document["scores"] == outcome.scored.document["scores"]
-    again = external.score_file(place / "predictions.npz", "tiny-folds", "mean", world.data)
+    assert execute.run(request_for()).scored.document["scores"] == outcome.scored.document["scores"]
+    again = score_file.score_file(place / "predictions.npz", "tiny-folds", "mean", world.data)
     assert again.document["scores"] == outcome.scored.document["scores"]
 
 
@@ -174,7 +175,7 @@ def test_a_fault_in_the_first_fold_leaves_no_folder(world, request_for):
     code = world.methods / "mean" / "__init__.py"
     code.write_text(MEAN.replace("    seen =", "    raise ValueError('no')\n    seen ="))
     with pytest.raises(ValueError, match="no"):
-        pipeline.run(request_for())
+        execute.run(request_for())
     assert not world.results.exists()
 
 
@@ -197,8 +198,8 @@ def test_a_card_with_folds_trains_on_what_it_tests(world, tmp_path):
 @pytest.mark.data
 def test_the_mean_gaze_on_the_real_eyes(data_root, tmp_path):
     """Fifteen people, each answered by the mean direction of the fourteen others; worked out again with plain NumPy."""
-    request = pipeline.Request("mean-gaze", "mpiigaze-small", device="cpu", data=data_root, results=tmp_path)
-    scores = pipeline.run(request).scored.document["scores"]
+    request = execute.Request("mean-gaze", "mpiigaze-small", device="cpu", data=data_root, results=tmp_path)
+    scores = execute.run(request).scored.document["scores"]
     index = mpiigaze_small.index(data_root)
     means = []
     for person in np.unique(index.clusters):
@@ -226,7 +227,7 @@ def test_fewer_folds_keep_people_whole_and_have_a_name_of_their_own(world, reque
         assert not set(one.labelled.clusters.tolist()) & set(one.truth.clusters.tolist())
         tested += one.truth.ids.tolist()
     assert sorted(tested) == sorted(index.ids.tolist())
-    outcome = pipeline.run(request_for(protocol="tiny-folds+folds=2"))
+    outcome = execute.run(request_for(protocol="tiny-folds+folds=2"))
     assert outcome.run.folder.parts[-4] == "tiny-folds+folds=2"
     assert set(PEOPLE) < set(outcome.scored.document["scores"])
     with pytest.raises(ProtocolError, match=r"no option '\+folds=7'; allowed: \+folds=cluster, \+folds=2"):

@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchbox import pipeline
 from benchbox.costs.op_count import count
 from benchbox.datasets import split
 from benchbox.datasets.landmarks import glsr_release
@@ -24,6 +23,7 @@ from benchbox.errors import DataError, ProtocolError
 from benchbox.layouts import LAYOUTS
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
+from benchbox.runs import execute
 from benchbox.types import Job, Sample
 
 CARD = method_card.card("glsr")
@@ -229,9 +229,9 @@ def test_the_release_is_a_row_of_published_weights_near_its_printed_error(data_r
     """Printed for the 2,500 test faces: 5.35 %. Five faces can only say that nothing is broken."""
     if not (data_root / "glsr-release").is_dir():
         pytest.skip("the release is not under the data root")
-    request = pipeline.Request("glsr", "glsr-release", "release", data=data_root, results=tmp_path, device="cpu")
-    outcome = pipeline.run(request)
+    request = execute.Request("glsr", "glsr-release", "release", data=data_root, results=tmp_path, device="cpu")
+    outcome = execute.run(request)
     assert outcome.run.record["kind"] == "weights"
     assert outcome.scored.scores.groups["test"]["nme_inter_ocular"].value == pytest.approx(5.18, abs=0.02)
     with pytest.raises(ProtocolError, match="has nothing to train on"):
-        pipeline.run(pipeline.Request("glsr", "glsr-release", "b1", data=data_root, results=tmp_path, device="cpu"))
+        execute.run(execute.Request("glsr", "glsr-release", "b1", data=data_root, results=tmp_path, device="cpu"))

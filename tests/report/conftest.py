@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchbox import predictions, store
 from benchbox.papers.reference_rows import Paper, ReferenceRow, References
 from benchbox.report import spread
+from benchbox.runs import prediction_files, run_folders
 from benchbox.types import MethodCard, Predictions, Protocol, Run, Variant
 
 COMMON, FACES = 30, 40  # the others are challenging
@@ -165,15 +165,17 @@ def write_run(
 ) -> Run:
     """Store one invented run and return it."""
     document = record(**{"seed": seed, **changes})
-    variant = store.variant_folder(document["variant"], document["budget"] or "quick", document["overrides"])
-    folder = store.folder(results, protocol, method, variant, seed)
-    store.work(folder).mkdir(parents=True)
-    (store.work(folder) / "log.csv").write_text(LOG)
+    variant = run_folders.variant_folder(document["variant"], document["budget"] or "quick", document["overrides"])
+    folder = run_folders.folder(results, protocol, method, variant, seed)
+    run_folders.work(folder).mkdir(parents=True)
+    (run_folders.work(folder) / "log.csv").write_text(LOG)
     errors = invented(level, failed)
     ids = np.array([f"demo/face_{k:02d}" for k in range(FACES)])
     values = np.zeros((FACES, 68, 2))
     values[errors["failed"]] = np.nan
-    predictions.write(store.predictions_file(folder), Predictions(ids=ids, values=values, failed=errors["failed"]))
+    prediction_files.write(
+        run_folders.predictions_file(folder), Predictions(ids=ids, values=values, failed=errors["failed"])
+    )
     derived = {
         "schema": 1,
         "protocol": protocol,
@@ -187,8 +189,8 @@ def write_run(
         "scores": summary(errors),
         **(scores or {}),
     }
-    store.save_scores(folder, derived, errors, invented_points(level))
-    return store.finish(folder, {"protocol": protocol, "method": method, **document})
+    run_folders.save_scores(folder, derived, errors, invented_points(level))
+    return run_folders.finish(folder, {"protocol": protocol, "method": method, **document})
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import pytest
 
-from benchbox import pseudo_labels, store
 from benchbox.protocols import protocol_card
 from benchbox.report import results as stored
 from benchbox.report import site
 from benchbox.report.pages import Sources
+from benchbox.runs import pseudo_labels, run_folders
 
 from . import test_gazes, test_labels
 from .conftest import DEMO, every_sort, method_card, quoted_rows, write_run
@@ -63,7 +63,7 @@ def place(tmp_path_factory) -> Path:
 
     every_sort(make)
     run = folder / "results" / "demo-full" / "demo-a" / "base" / "0"
-    pseudo_labels.write(store.pseudo_labels_file(run), test_labels.invented())
+    pseudo_labels.write(run_folders.pseudo_labels_file(run), test_labels.invented())
     eyes = [f"eyes-00{k % 5}/{200 * (k % 5) + k:05d}" for k in range(30)]
     test_gazes.lay(folder, "synth-mpiigaze", eyes, [0.1, 0.05, 0.0])
     found, problems = stored.read(folder / "results")

@@ -6,7 +6,6 @@ import math
 import numpy as np
 import pytest
 
-from benchbox import predictions, store
 from benchbox.datasets import split
 from benchbox.face_renderer.scenes import device_screens
 from benchbox.papers.reference_rows import References
@@ -14,6 +13,7 @@ from benchbox.protocols import protocol_card
 from benchbox.report import gazes, ours, samples, site, standings
 from benchbox.report import results as stored
 from benchbox.report.pages import Sources
+from benchbox.runs import prediction_files, run_folders
 from benchbox.scoring.score import score, to_json
 from benchbox.types import Predictions
 
@@ -29,12 +29,12 @@ def lay(folder, name, items, off, seeds=2):
     true = np.stack([np.asarray(ours.facts(item)["values"]) for item in found])
     people = np.array([item.split("/")[0] for item in items])
     for seed in range(seeds):
-        place = store.folder(folder / "results", name, "demo-a", f"v{seed}", 0)
-        store.work(place).mkdir(parents=True)
+        place = run_folders.folder(folder / "results", name, "demo-a", f"v{seed}", 0)
+        run_folders.work(place).mkdir(parents=True)
         values = true + np.asarray(off) * (seed + 1)
         values[0] = np.nan
         failed = np.arange(len(items)) == 0
-        predictions.write(store.predictions_file(place), Predictions(np.array(items), values, failed))
+        prediction_files.write(run_folders.predictions_file(place), Predictions(np.array(items), values, failed))
         truth = split.Truth(
             np.array(items),
             true,
@@ -42,12 +42,12 @@ def lay(folder, name, items, off, seeds=2):
             people,
             sequences=people,
         )
-        scores = score(card, truth, predictions.read(store.predictions_file(place), truth, protocol=name))
+        scores = score(card, truth, prediction_files.read(run_folders.predictions_file(place), truth, protocol=name))
         data = {**record()["data"], "dataset": card.dataset}
         document = to_json(scores, protocol=card, data=data, method="demo-a", variant=f"v{seed}", kind="trained")
-        store.save_scores(place, json.loads(json.dumps(document)), scores.errors)
+        run_folders.save_scores(place, json.loads(json.dumps(document)), scores.errors)
         facts = record(variant=f"v{seed}", card=card.card, data=data)
-        store.finish(place, {"protocol": name, "method": "demo-a", **facts})
+        run_folders.finish(place, {"protocol": name, "method": "demo-a", **facts})
     return made(folder, card)
 
 

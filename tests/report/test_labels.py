@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from benchbox import pseudo_labels, store
 from benchbox.papers.reference_rows import References
-from benchbox.pseudo_labels import PseudoLabels
 from benchbox.report import labels, ours, site
 from benchbox.report import results as stored
 from benchbox.report.pages import Sources
+from benchbox.runs import pseudo_labels, run_folders
+from benchbox.runs.pseudo_labels import PseudoLabels
 
 FACES, ROUNDS = 60, (1, 2, 2)
 
@@ -46,7 +46,7 @@ def invented(*, shown: bool = True) -> PseudoLabels:
 def laid(make, demo):
     def lay(found):
         run = make("demo-a", 0.04)
-        pseudo_labels.write(store.pseudo_labels_file(run.folder), found)
+        pseudo_labels.write(run_folders.pseudo_labels_file(run.folder), found)
         return labels.page(stored.result(run), demo, {})
 
     return lay
@@ -106,7 +106,7 @@ def test_of_other_peoples_faces_there_are_ids_scores_and_errors(laid):
 
 def test_a_damaged_file_is_told(laid, make, demo):
     run = make("demo-b", 0.04)
-    store.pseudo_labels_file(run.folder).write_bytes(b"no archive")
+    run_folders.pseudo_labels_file(run.folder).write_bytes(b"no archive")
     page = labels.page(stored.result(run), demo, {})
     assert page.choices == ()
     assert "pseudo_labels.npz" in page.problems[0]

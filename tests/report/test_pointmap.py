@@ -5,13 +5,13 @@ import re
 import numpy as np
 import pytest
 
-from benchbox import store
 from benchbox.errors import ResultError
 from benchbox.face_renderer.head import model
 from benchbox.face_renderer.head.deformation import Shape
 from benchbox.layouts import LAYOUTS
 from benchbox.report import pointmap, results
 from benchbox.report.pointmap import Layer
+from benchbox.runs import run_folders
 
 
 def layer(deviation: float = 0.02, count: int = 68) -> Layer:
@@ -66,11 +66,11 @@ def test_what_waits_in_the_legend_does_not_decide_the_size_and_parts_stand_in_nu
 
 def test_damaged_statistics_are_told_and_never_drawn(make):
     run = make("demo-a", 0.04)
-    table = store.points(run)
+    table = run_folders.points(run)
     broken = table.copy()
     broken["error"][3] = np.inf
     for bad in (broken, table[:-1], table[["group", "point", "error"]].copy()):
-        store.save_points(run.folder, bad)
+        run_folders.save_points(run.folder, bad)
         with pytest.raises(ResultError, match=r"points\.npy"):
             results.points(results.result(run), 68)
     (run.folder / "points.npy").unlink()

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchbox import datasets, predictions
+from benchbox import datasets
 from benchbox.datasets import split
 from benchbox.errors import DataError, ProtocolError, ResultError
 from benchbox.layouts import IBUG68
 from benchbox.metrics import aggregate
 from benchbox.protocols import protocol_card
+from benchbox.runs import prediction_files
 from benchbox.scoring import error_table, score
 from benchbox.types import Predictions, Protocol, Truth
 
@@ -433,7 +434,7 @@ def full(data_root):
 @pytest.mark.parametrize("method", ["CE-CLM_general", "CFAN", "CFSS", "CLM", "CLNF_general", "TCDCN"])
 def test_published_predictions_score_as_a_slow_loop_says(full, method):
     folder, chosen, truth = full
-    given_ = predictions.read(folder / f"{method}.npz", truth)
+    given_ = prediction_files.read(folder / f"{method}.npz", truth)
     scores = score.score(dataclasses.replace(chosen, resamples=0), truth, given_)
     for group, inside in truth.groups.items():
         errors = []
@@ -454,7 +455,7 @@ def test_published_predictions_score_as_a_slow_loop_says(full, method):
 def test_cfss_on_300w_stays_where_it_was_measured(full):
     """Pinned end to end: reader, origin, ids, normaliser and mean. The paper prints 4.73 / 9.98 / 5.76 by pupils."""
     folder, chosen, truth = full
-    scores = score.score(chosen, truth, predictions.read(folder / "CFSS.npz", truth))
+    scores = score.score(chosen, truth, prediction_files.read(folder / "CFSS.npz", truth))
     got = {group: values_of(scores, group)["nme_inter_ocular"] for group in ("common", "challenging", "full")}
     assert got == pytest.approx({"common": 3.6484, "challenging": 8.9989, "full": 4.6968}, abs=1e-4)
     assert got["full"] == pytest.approx((554 * got["common"] + 135 * got["challenging"]) / 689)

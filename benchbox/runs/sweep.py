@@ -13,11 +13,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from . import pipeline
-from .errors import PluginError, ResultError
-from .pipeline import Request
-from .plugins import method_card
-from .protocols import protocol_card as protocols
+from benchbox.errors import PluginError, ResultError
+from benchbox.plugins import method_card
+from benchbox.protocols import protocol_card as protocols
+
+from . import execute
+from .execute import Request
 
 Executor = Callable[[Sequence[Request]], Iterator[tuple[Request, int]]]  # request and exit code, as they end
 
@@ -46,7 +47,7 @@ def requests(
     cards: Iterable[str],
     numbers: Iterable[int],
     like: Request,
-    say: pipeline.Say = pipeline.silent,
+    say: execute.Say = execute.silent,
 ) -> list[Request]:
     """Return a request per seed, protocol and method whose tasks agree; `like` gives the rest.
 
@@ -70,14 +71,14 @@ def requests(
     for name, method in sorted(left_out):
         say(f"note: left out: {method} does not do the task of {name}")
     for card, _, _ in fitting:
-        pipeline.demand(card, like.data)
+        execute.demand(card, like.data)
     made = [
         replace(like, method=method, variant=variant, protocol=card.name, seed=seed)
         for seed in numbers
         for card, method, variant in fitting
     ]
     for request in made:
-        pipeline.plan(request)
+        execute.plan(request)
     return made
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from benchbox import pipeline, store, sweep
 from benchbox.cli import main
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
+from benchbox.runs import execute, run_folders, sweep
 
 CENTRE = """
 import numpy as np
@@ -24,7 +24,7 @@ def predictor(weights, device):
 @pytest.fixture
 def like(world):
     world.method("centre", CENTRE, '\n[variants.other]\ntitle = "O"\n')
-    return pipeline.Request(
+    return execute.Request(
         "", "", device="cpu", budget="smoke", data=world.data, results=world.results, methods=(world.methods,)
     )
 
@@ -64,7 +64,7 @@ def test_what_cannot_work_is_told_before_anything_runs(like):
     ]:
         with pytest.raises(kind):
             sweep.requests(methods, cards, [0], like)
-    assert not list(store.runs(like.results))
+    assert not list(run_folders.runs(like.results))
 
 
 def words(world, *more: str) -> list[str]:
@@ -84,7 +84,7 @@ def test_one_that_fails_stops_no_other_and_what_is_finished_stays(world, like):
         ("broken", 1, "refused, see its error above"),
         ("centre", 1, "done"),
     ]
-    kept = {run.folder: (Path(run.folder) / "run.json").stat().st_mtime_ns for run in store.runs(world.results)}
+    kept = {run.folder: (Path(run.folder) / "run.json").stat().st_mtime_ns for run in run_folders.runs(world.results)}
     assert len(kept) == 2
     again = CliRunner().invoke(main, words(world, "--methods", "centre", "--seeds", "0-1"))
     assert again.exit_code == 0
@@ -94,7 +94,7 @@ def test_one_that_fails_stops_no_other_and_what_is_finished_stays(world, like):
 def test_a_dry_run_prints_the_commands_and_runs_none(world, like):
     found = CliRunner().invoke(main, words(world, "--methods", "centre", "--seeds", "4", "--dry-run"))
     assert found.stdout == "benchbox run --method centre --variant v --protocol tiny --seed 4 --budget smoke\n"
-    assert not list(store.runs(world.results))
+    assert not list(run_folders.runs(world.results))
 
 
 def test_ctrl_c_waits_for_the_run_under_way_and_starts_no_other(world, like, monkeypatch):
@@ -132,4 +132,4 @@ def test_a_sweep_runs_on_ray(world, like):
     pytest.importorskip("ray")
     todo = sweep.requests(["centre"], ["tiny"], [1, 2], like)
     assert sorted((request.seed, code) for request, code in sweep.on_ray(todo)) == [(1, 0), (2, 0)]
-    assert len(list(store.runs(world.results))) == 2
+    assert len(list(run_folders.runs(world.results))) == 2

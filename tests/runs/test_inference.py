@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchbox import geometry, inference
+from benchbox import geometry
+from benchbox.runs import inference
 from benchbox.types import Examples, Job, Sample
 
 

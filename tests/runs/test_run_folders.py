@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchbox import store
 from benchbox.errors import ResultError
+from benchbox.runs import run_folders
 from benchbox.types import Run
 
 ERRORS = np.array([(0.1, False)], dtype=[("nme_inter_ocular", "<f8"), ("failed", "?")])
@@ -22,32 +22,34 @@ def record(**changes: object) -> dict[str, object]:
 
 
 def place(tmp_path: Path, variant: str = "v", seed: int = 0) -> Path:
-    return store.folder(tmp_path / "results", "p", "m", variant, seed)
+    return run_folders.folder(tmp_path / "results", "p", "m", variant, seed)
 
 
 def finished(tmp_path: Path, **where: object) -> Run:
     run = place(tmp_path, **where)  # type: ignore[arg-type]
-    with store.claim(run):
-        store.begin(run, {"card": "c"})
-        store.look(run)
-        store.save_scores(run, {"schema": 1, "n": 1}, ERRORS)
-        return store.finish(run, record())
+    with run_folders.claim(run):
+        run_folders.begin(run, {"card": "c"})
+        run_folders.look(run)
+        run_folders.save_scores(run, {"schema": 1, "n": 1}, ERRORS)
+        return run_folders.finish(run, record())
 
 
 # --- names -------------------------------------------------------------------------------------------------------
 
 
 def test_the_standard_run_has_a_plain_name_and_every_change_is_named_in_order():
-    assert store.variant_folder("glsr") == "glsr"
+    assert run_folders.variant_folder("glsr") == "glsr"
     changes = {"loss": "l1", "flip": False, "sides": [4, 8], "rate": 0.5}
-    assert store.variant_folder("glsr", "smoke", changes) == "glsr+budget=smoke+flip=off+loss=l1+rate=0.5+sides=4,8"
+    assert (
+        run_folders.variant_folder("glsr", "smoke", changes) == "glsr+budget=smoke+flip=off+loss=l1+rate=0.5+sides=4,8"
+    )
 
 
 def test_no_value_leaves_the_folder_or_imitates_another_name():
-    name = store.variant_folder("v", "quick", {"net": "../../etc/passwd", "a": "x+loss=l1"})
+    name = run_folders.variant_folder("v", "quick", {"net": "../../etc/passwd", "a": "x+loss=l1"})
     assert "/" not in name
     assert name.count("+") == 2
-    long = [store.variant_folder("v", "quick", {"net": "x" * 300 + end}) for end in "ab"]
+    long = [run_folders.variant_folder("v", "quick", {"net": "x" * 300 + end}) for end in "ab"]
     assert long[0] != long[1]
     assert all(len(name) <= 160 for name in long)
 
@@ -57,7 +59,7 @@ def test_runs_lie_where_the_design_says(tmp_path):
     assert run.folder == tmp_path / "results" / "p" / "m" / "v" / "0"
     assert (run.folder / "run.json").is_file()
     assert (run.protocol, run.method, run.variant, run.seed) == ("p", "m", "v", "0")
-    assert store.variant_of(run.folder) == "v"
+    assert run_folders.variant_of(run.folder) == "v"
 
 
 # --- making a run ------------------------------------------------------------------------------------------------
@@ -66,41 +68,41 @@ def test_runs_lie_where_the_design_says(tmp_path):
 def test_a_record_is_written_once(tmp_path):
     run = finished(tmp_path)
     before = (run.folder / "run.json").read_bytes()
-    with store.claim(run.folder), pytest.raises(ResultError, match="a record is written once; --fresh"):
-        store.finish(run.folder, record(seed=1))
+    with run_folders.claim(run.folder), pytest.raises(ResultError, match="a record is written once; --fresh"):
+        run_folders.finish(run.folder, record(seed=1))
     assert (run.folder / "run.json").read_bytes() == before
 
 
 def test_an_interrupted_job_goes_on_only_as_the_same_job(tmp_path):
     run = place(tmp_path)
-    with store.claim(run):
-        assert store.begin(run, {"card": "c", "params": {"a": 1}})["sessions"] == 1
-        (store.work(run) / "half").write_text("weights")
-    with store.claim(run):
-        assert store.begin(run, {"card": "c", "params": {"a": 1}})["sessions"] == 2
-    with pytest.raises(ResultError, match="interrupted job with other params; --fresh"), store.claim(run):
-        store.begin(run, {"card": "c", "params": {"a": 2}})
-    assert (store.work(run) / "half").exists()
-    with store.claim(run):
-        assert store.begin(run, {"card": "c", "params": {"a": 2}}, fresh=True)["sessions"] == 1
-    assert not (store.work(run) / "half").exists()
+    with run_folders.claim(run):
+        assert run_folders.begin(run, {"card": "c", "params": {"a": 1}})["sessions"] == 1
+        (run_folders.work(run) / "half").write_text("weights")
+    with run_folders.claim(run):
+        assert run_folders.begin(run, {"card": "c", "params": {"a": 1}})["sessions"] == 2
+    with pytest.raises(ResultError, match="interrupted job with other params; --fresh"), run_folders.claim(run):
+        run_folders.begin(run, {"card": "c", "params": {"a": 2}})
+    assert (run_folders.work(run) / "half").exists()
+    with run_folders.claim(run):
+        assert run_folders.begin(run, {"card": "c", "params": {"a": 2}}, fresh=True)["sessions"] == 1
+    assert not (run_folders.work(run) / "half").exists()
 
 
 def test_looks_at_the_test_split_are_counted_across_fresh_starts(tmp_path):
     run = finished(tmp_path).folder
-    with store.claim(run):
-        store.begin(run, {"card": "d"}, fresh=True)
-        assert not store.finished(run)
-        assert store.look(run) == 2
-        assert store.look(run) == 3
+    with run_folders.claim(run):
+        run_folders.begin(run, {"card": "d"}, fresh=True)
+        assert not run_folders.finished(run)
+        assert run_folders.look(run) == 2
+        assert run_folders.look(run) == 3
 
 
 def test_fresh_is_a_way_out_of_damaged_notes(tmp_path):
     run = finished(tmp_path).folder
     (run / "run.json").write_text("{")
-    (store.work(run) / "job.json").write_text("[]")
-    with store.claim(run):
-        store.begin(run, {"card": "c"}, fresh=True)
+    (run_folders.work(run) / "job.json").write_text("[]")
+    with run_folders.claim(run):
+        run_folders.begin(run, {"card": "c"}, fresh=True)
     assert not (run / "run.json").exists()
 
 
@@ -108,8 +110,8 @@ def test_a_fault_before_anything_was_made_leaves_no_folder(tmp_path):
     run = place(tmp_path)
 
     def work() -> None:
-        with store.claim(run):
-            store.begin(run, {})
+        with run_folders.claim(run):
+            run_folders.begin(run, {})
             raise RuntimeError("no picture")
 
     with pytest.raises(RuntimeError, match="no picture"):
@@ -121,60 +123,60 @@ def test_a_fault_after_a_checkpoint_keeps_it(tmp_path):
     run = place(tmp_path)
 
     def work() -> None:
-        with store.claim(run):
-            store.begin(run, {})
-            (store.work(run) / "step1.safetensors").write_bytes(b"w")
+        with run_folders.claim(run):
+            run_folders.begin(run, {})
+            (run_folders.work(run) / "step1.safetensors").write_bytes(b"w")
             raise RuntimeError("later")
 
     with pytest.raises(RuntimeError, match="later"):
         work()
-    assert (store.work(run) / "step1.safetensors").exists()
+    assert (run_folders.work(run) / "step1.safetensors").exists()
 
 
 def test_a_place_that_cannot_be_written_is_told_before_and_while_claiming(tmp_path):
     (tmp_path / "results").write_text("a file")
     with pytest.raises(ResultError, match="no folder that can be written to; choose --results DIR"):
-        store.check_writable(place(tmp_path))
-    with pytest.raises(ResultError, match="cannot be written"), store.claim(place(tmp_path)):
+        run_folders.check_writable(place(tmp_path))
+    with pytest.raises(ResultError, match="cannot be written"), run_folders.claim(place(tmp_path)):
         pass
-    store.check_writable(tmp_path / "other" / "p")
+    run_folders.check_writable(tmp_path / "other" / "p")
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
 
 
 def test_two_processes_never_share_a_run_and_a_killed_one_frees_it(tmp_path):
     """The trap: a lock file that outlives its process would block the folder for ever."""
     run = place(tmp_path)
-    code = "import sys, time, pathlib, benchbox.store as s\nwith s.claim(pathlib.Path(sys.argv[1])):\n"
+    code = "import sys, time, pathlib, benchbox.runs.run_folders as s\nwith s.claim(pathlib.Path(sys.argv[1])):\n"
     code += " print('held', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", code, str(run)], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "held\n"
-        with pytest.raises(ResultError, match=rf"process {child.pid} works here"), store.claim(run):
+        with pytest.raises(ResultError, match=rf"process {child.pid} works here"), run_folders.claim(run):
             pass
         child.kill()
-    with store.claim(run):
+    with run_folders.claim(run):
         pass
 
 
 def test_the_training_log_is_copied_beside_the_record(tmp_path):
     run = place(tmp_path)
-    with store.claim(run):
-        store.begin(run, {})
-        (store.work(run) / "log.csv").write_text("stage,step,epoch,loss,samples_per_s,seconds\n")
-        found = store.finish(run, record())
-    assert store.log(found).startswith("stage,step")
-    assert store.log(finished(tmp_path, seed=1)) == ""
+    with run_folders.claim(run):
+        run_folders.begin(run, {})
+        (run_folders.work(run) / "log.csv").write_text("stage,step,epoch,loss,samples_per_s,seconds\n")
+        found = run_folders.finish(run, record())
+    assert run_folders.log(found).startswith("stage,step")
+    assert run_folders.log(finished(tmp_path, seed=1)) == ""
 
 
 def test_digests_name_the_weights_and_nothing_else(tmp_path):
     run = place(tmp_path)
-    with store.claim(run):
-        store.begin(run, {})
+    with run_folders.claim(run):
+        run_folders.begin(run, {})
         (run / "predictions.npz").write_bytes(b"p")
-        (store.work(run) / "notes.npy").write_bytes(b"n")
-        assert list(store.digests(run)["weights"]) == ["notes.npy"]
-        (store.work(run) / "w.safetensors").write_bytes(b"")
-        assert store.digests(run) == {
+        (run_folders.work(run) / "notes.npy").write_bytes(b"n")
+        assert list(run_folders.digests(run)["weights"]) == ["notes.npy"]
+        (run_folders.work(run) / "w.safetensors").write_bytes(b"")
+        assert run_folders.digests(run) == {
             "predictions.npz": "sha256:148de9c5a7a44d19e56cd9ae1a554bf67847afb0c58f6e12fa29ac7ddfca9940",
             "weights": {"w.safetensors": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
         }
@@ -191,9 +193,9 @@ def test_a_broken_record_does_not_end_the_listing(tmp_path):
     (runs / "2" / "run.json").write_text(json.dumps({**record(), "schema": 99}))
     (runs / "3" / "run.json").write_text(json.dumps({**record(protocol="q"), "schema": 1}))
     (runs / "4" / "run.json").write_text(json.dumps({**record(digests=None), "schema": 1}))
-    found = list(store.runs(tmp_path / "results"))
+    found = list(run_folders.runs(tmp_path / "results"))
     assert isinstance(found[0], Run)
-    reasons = [item.reason for item in found[1:] if isinstance(item, store.Unreadable)]
+    reasons = [item.reason for item in found[1:] if isinstance(item, run_folders.Unreadable)]
     assert [
         word in reason
         for word, reason in zip(("cannot be read", "schema 99", "'q'", "'digests'"), reasons, strict=True)
@@ -204,28 +206,28 @@ def test_a_broken_record_does_not_end_the_listing(tmp_path):
 
 def test_errors_are_read_without_pickles_and_only_as_a_table(tmp_path):
     run = finished(tmp_path)
-    np.testing.assert_array_equal(store.errors(run), ERRORS)
+    np.testing.assert_array_equal(run_folders.errors(run), ERRORS)
     np.save(run.folder / "errors.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(ResultError, match="no array that may be read"):
-        store.errors(run)
+        run_folders.errors(run)
     np.save(run.folder / "errors.npy", np.zeros(3))
     with pytest.raises(ResultError, match="not a table of per-face errors"):
-        store.errors(run)
+        run_folders.errors(run)
     (run.folder / "errors.npy").unlink()
     with pytest.raises(ResultError, match="missing; the same `benchbox run` derives it again"):
-        store.errors(run)
-    assert not store.has_scores(run)
+        run_folders.errors(run)
+    assert not run_folders.has_scores(run)
 
 
 def test_scores_of_another_schema_are_refused(tmp_path):
     run = finished(tmp_path)
-    assert store.scores(run)["n"] == 1
+    assert run_folders.scores(run)["n"] == 1
     (run.folder / "scores.json").write_text('{"schema": 2}')
     with pytest.raises(ResultError, match=r"scores\.json: schema 2, this benchbox reads 1"):
-        store.scores(run)
+        run_folders.scores(run)
 
 
 def test_a_number_that_is_none_is_never_written(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
-        store.write_json(tmp_path / "x.json", {"value": float("nan")})
+        run_folders.write_json(tmp_path / "x.json", {"value": float("nan")})
     assert list(tmp_path.iterdir()) == []

@@ -26,8 +26,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from .errors import ResultError
-from .types import Run
+from benchbox.errors import ResultError
+from benchbox.types import Run
 
 if TYPE_CHECKING:
     import numpy as np

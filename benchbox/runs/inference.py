@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import PluginError
-from .metrics import gaze_convention_search
-from .types import Job, Predict, Sample
+from benchbox.errors import PluginError
+from benchbox.metrics import gaze_convention_search
+from benchbox.types import Job, Predict, Sample
 
 if TYPE_CHECKING:
-    from .types import Bytes, Floats
+    from benchbox.types import Bytes, Floats
 
 _READ = 256  # training items on which a gaze method's convention is looked at
 _BATCH = 32

@@ -19,17 +19,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import inference, layouts, predictions, provenance, pseudo_labels, store
-from .datasets import assemble
-from .datasets import split as splits
-from .errors import DataError, PluginError, ProtocolError, ResultError
-from .plugins import method_card
-from .protocols import protocol_card as protocols
-from .scoring import score as scoring
-from .types import Index, Job, Kind, MethodCard, Predictions, Protocol, Run, Score, Scores, Truth
+from benchbox import layouts
+from benchbox.datasets import assemble
+from benchbox.datasets import split as splits
+from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
+from benchbox.plugins import method_card
+from benchbox.protocols import protocol_card as protocols
+from benchbox.scoring import score as scoring
+from benchbox.types import Index, Job, Kind, MethodCard, Predictions, Protocol, Run, Score, Scores, Truth
+
+from . import inference, prediction_files, provenance, pseudo_labels, run_folders
 
 if TYPE_CHECKING:
-    from .types import Floats
+    from benchbox.types import Floats
 
 Say = Callable[[str], None]
 
@@ -108,8 +110,8 @@ def plan(request: Request) -> Plan:
     standard = method_card.settings(method, variant, request.budget)
     params = method_card.settings(method, variant, request.budget, request.overrides)
     overrides = {key: params[key] for key in request.overrides if params[key] != standard[key]}
-    folder = store.variant_folder(variant, request.budget, overrides)
-    place = store.folder(request.results, protocol.name, method.name, folder, request.seed)
+    folder = run_folders.variant_folder(variant, request.budget, overrides)
+    place = run_folders.folder(request.results, protocol.name, method.name, folder, request.seed)
     code = method_card.digest(method)
     return Plan(protocol, method, variant, request.budget, request.seed, params, overrides, code, place)
 
@@ -120,12 +122,12 @@ def run(request: Request, say: Say = silent) -> Outcome:
     An interrupted one goes on where its recipe left off. Raises BenchboxError for what the user can mend.
     """
     todo = plan(request)
-    if store.finished(todo.place) and not request.fresh:
+    if run_folders.finished(todo.place) and not request.fresh:
         return _reuse(todo, request.data)
     demand(todo.protocol, request.data)
     published = weights(todo.params, request.data)
-    store.check_writable(todo.place)
-    from .training import process_setup  # seconds: after the faults that can be told at once
+    run_folders.check_writable(todo.place)
+    from benchbox.training import process_setup  # seconds: after the faults that can be told at once
 
     device = process_setup.choose_device(request.device)
     started, clock = datetime.now(UTC), Clock()
@@ -140,8 +142,8 @@ def run(request: Request, say: Say = silent) -> Outcome:
         truth = splits.truth(todo.protocol, index)
     data = {**asdict(split.data), "truth": splits.record(todo.protocol, index).fingerprint}
     _tell(todo.protocol, split, len(folds), len(truth.ids), say)
-    with store.claim(todo.place):
-        notes = store.begin(todo.place, todo.identity(split.data.fingerprint), fresh=request.fresh)
+    with run_folders.claim(todo.place):
+        notes = run_folders.begin(todo.place, todo.identity(split.data.fingerprint), fresh=request.fresh)
         if notes["sessions"] > 1:
             say("going on with the interrupted run that is here")
         else:
@@ -149,10 +151,10 @@ def run(request: Request, say: Say = silent) -> Outcome:
         if todo.protocol.folds:
             kind, answers = _each_fold(todo, module, index, folds, device, published, clock, say)
         else:
-            job = _job(todo, split, store.work(todo.place), device, published)
+            job = _job(todo, split, run_folders.work(todo.place), device, published)
             kind, answers = _train_and_answer(todo, module, job, split, index.origin, clock, say=say)
             _keep_pseudo_labels(todo, index)
-        predictions.write(store.predictions_file(todo.place), _ordered(truth, answers))
+        prediction_files.write(run_folders.predictions_file(todo.place), _ordered(truth, answers))
         with clock("score"):
             scored = derive(todo.place, todo.protocol, truth, data, todo.method.name, kind)
         record = {
@@ -160,12 +162,12 @@ def run(request: Request, say: Say = silent) -> Outcome:
             "started": f"{started:%Y-%m-%dT%H:%M:%SZ}",
             "sessions": notes["sessions"],  # the seconds are those of the last one
             "seconds": clock.seconds,
-            "training": store.training(todo.place),
+            "training": run_folders.training(todo.place),
             **_sizes(todo, module),
-            "test_looks": store.looks(todo.place),
-            "digests": store.digests(todo.place),
+            "test_looks": run_folders.looks(todo.place),
+            "digests": run_folders.digests(todo.place),
         }
-        return Outcome(store.finish(todo.place, record), scored)
+        return Outcome(run_folders.finish(todo.place, record), scored)
 
 
 def _take_over(todo: Plan, fingerprint: str, device: str, say: Say) -> None:
@@ -176,10 +178,10 @@ def _take_over(todo: Plan, fingerprint: str, device: str, say: Say) -> None:
     shares = todo.method.variants[todo.variant].shares
     if shares is None or todo.overrides or todo.protocol.folds:
         return
-    place = store.beside(todo.place, store.variant_folder(shares.variant, todo.budget))
-    if not store.finished(place):
+    place = run_folders.beside(todo.place, run_folders.variant_folder(shares.variant, todo.budget))
+    if not run_folders.finished(place):
         return
-    other = store.read(place)
+    other = run_folders.read(place)
     wanted = todo.identity(fingerprint)
     record = {**other.record, "method": other.record["code"].get("method"), "data": other.record["data"]["fingerprint"]}
     mine, theirs = dict(wanted.pop("params")), dict(record["params"])
@@ -189,23 +191,23 @@ def _take_over(todo: Plan, fingerprint: str, device: str, say: Say) -> None:
     }
     if not same or other.record["environment"].get("device") != device:
         return
-    if files := store.take_over(todo.place, other, shares.files):
+    if files := run_folders.take_over(todo.place, other, shares.files):
         say(f"taken over from variant {shares.variant}, which trains the same: {', '.join(files)}")
 
 
 def _keep_pseudo_labels(todo: Plan, index: Index) -> None:
     """Keep what the training thought of faces without labels; their points only where every picture is our own."""
     ours = all(name.startswith("synth-") for name in assemble.needed(todo.protocol))  # a person's own files are not
-    found = pseudo_labels.gather(store.pseudo_labels_folder(todo.place), todo.protocol, index, ours=ours)
+    found = pseudo_labels.gather(run_folders.pseudo_labels_folder(todo.place), todo.protocol, index, ours=ours)
     if found:
-        pseudo_labels.write(store.pseudo_labels_file(todo.place), found)
+        pseudo_labels.write(run_folders.pseudo_labels_file(todo.place), found)
 
 
 def _sizes(todo: Plan, module: ModuleType) -> dict[str, Any]:
     """Count the networks at the sizes of this run, where the method lists those that answer this task."""
     if not hasattr(module, "networks") or todo.protocol.task != todo.method.task[0]:
         return {}
-    from .costs import op_count
+    from benchbox.costs import op_count
 
     networks = module.networks(todo.params, layouts.LAYOUTS.get(todo.protocol.layout))
     return {"profile": asdict(op_count.examine(networks)[0])} if networks else {}
@@ -258,7 +260,7 @@ def _train_and_answer(
         if say and (warning := inference.convention_warning(predict, job, blame=todo.method.name)):
             say(f"warning: {warning}")
         if look:
-            store.look(todo.place)
+            run_folders.look(todo.place)
         values = inference.collect(predict, split.test, split.truth.values.shape[1:], blame=todo.method.name)
         return kind, _answers(split.truth, values, origin)
 
@@ -274,12 +276,12 @@ def _each_fold(
     say: Say,
 ) -> tuple[Kind, Predictions]:
     """Train and answer fold by fold, leaving out those whose answers are here; one look at the test split for all."""
-    from .training import process_setup
+    from benchbox.training import process_setup
 
     kind: Kind = "trained" if hasattr(module, "train") else "weights"
     parts, looked = [], False
     for number, fold in enumerate(folds, start=1):
-        out, kept = store.fold_work(todo.place, fold), store.fold_answers(todo.place, fold)
+        out, kept = run_folders.fold_work(todo.place, fold), run_folders.fold_answers(todo.place, fold)
         with clock("data"):
             split = splits.split(todo.protocol, index, fold)
         if not kept.is_file():
@@ -290,10 +292,10 @@ def _each_fold(
             kind, answers = _train_and_answer(
                 todo, module, job, split, index.origin, clock, look=not looked, say=say if number == 1 else None
             )
-            predictions.write(kept, answers)
+            prediction_files.write(kept, answers)
             looked = True
-        parts.append(predictions.read(kept, split.truth, protocol=f"{todo.protocol.name}, fold {fold}"))
-    store.gather_folds(todo.place, folds)
+        parts.append(prediction_files.read(kept, split.truth, protocol=f"{todo.protocol.name}, fold {fold}"))
+    run_folders.gather_folds(todo.place, folds)
     return kind, Predictions(
         ids=np.concatenate([part.ids for part in parts]),
         values=np.concatenate([part.values for part in parts]),
@@ -319,11 +321,11 @@ def train(module: ModuleType, job: Job) -> Kind:
 
 def derive(place: Path, protocol: Protocol, truth: Truth, data: Mapping[str, Any], method: str, kind: Kind) -> Scored:
     """Score a run folder from its predictions file alone, and store the result."""
-    answers = predictions.read(store.predictions_file(place), truth, protocol=protocol.name)
+    answers = prediction_files.read(run_folders.predictions_file(place), truth, protocol=protocol.name)
     scores = scoring.score(protocol, truth, answers)
-    variant = store.variant_of(place)
+    variant = run_folders.variant_of(place)
     document = scoring.to_json(scores, protocol=protocol, data=data, method=method, variant=variant, kind=kind)
-    store.save_scores(place, document, scores.errors, scoring.by_point(protocol, truth, answers))
+    run_folders.save_scores(place, document, scores.errors, scoring.by_point(protocol, truth, answers))
     return Scored(protocol, scores, document)
 
 
@@ -380,7 +382,7 @@ def _answers(truth: Truth, values: Floats, origin: float) -> Predictions:
 
 def _reuse(todo: Plan, data: Path) -> Outcome:
     """Return the finished run that is in the place of a planned one, if it is the same experiment."""
-    found = store.read(todo.place)
+    found = run_folders.read(todo.place)
     same = todo.identity()
     changed = [key for key in same if found.record.get(key) != same[key]]
     if changed:
@@ -388,13 +390,13 @@ def _reuse(todo: Plan, data: Path) -> Outcome:
     notes = [f"finished before, on {found.record['data'].get('variant')}; not run again, --fresh redoes it"]
     if found.record["code"].get("method") != todo.code:
         notes.append("the method's code has changed since that run")
-    if not store.has_scores(found):
+    if not run_folders.has_scores(found):
         index = open_index(todo.protocol, data, pixels=False)
         if splits.record(todo.protocol, index).fingerprint != found.record["data"].get("truth"):
             raise ResultError(f"{todo.place}: its scores are gone and {data} holds other annotations than it saw")
         truth = splits.truth(todo.protocol, index)
         derive(todo.place, todo.protocol, truth, found.record["data"], todo.method.name, found.record["kind"])
-    elif todo.protocol.task == "landmarks" and not store.has_points(found):
+    elif todo.protocol.task == "landmarks" and not run_folders.has_points(found):
         notes += _points_again(todo, found, data)
     return Outcome(found, _stored(todo.protocol, found), tuple(notes))
 
@@ -408,16 +410,16 @@ def _points_again(todo: Plan, found: Run, data: Path) -> list[str]:
     if splits.record(todo.protocol, index).fingerprint != found.record["data"].get("truth"):
         return ["no statistics of single landmarks: the annotations here are not those that it was scored with"]
     truth = splits.truth(todo.protocol, index)
-    answers = predictions.read(store.predictions_file(todo.place), truth, protocol=todo.protocol.name)
+    answers = prediction_files.read(run_folders.predictions_file(todo.place), truth, protocol=todo.protocol.name)
     points = scoring.by_point(todo.protocol, truth, answers)
     if points is not None:
-        store.save_points(todo.place, points)
+        run_folders.save_points(todo.place, points)
     return []
 
 
 def _stored(protocol: Protocol, found: Run) -> Scored:
     """Read a run's scores back; raises ResultError when the document is damaged."""
-    document, errors = store.scores(found), store.errors(found)
+    document, errors = run_folders.scores(found), run_folders.errors(found)
     try:
         groups = {
             group: {

@@ -26,16 +26,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import predictions
-from .errors import PluginError, ResultError
-from .layouts import LAYOUTS
-from .metrics import landmarks
-from .types import Index, Protocol
+from benchbox.errors import PluginError, ResultError
+from benchbox.layouts import LAYOUTS
+from benchbox.metrics import landmarks
+from benchbox.types import Index, Protocol
+
+from . import prediction_files
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from .types import Bools, Floats, Strings
+    from benchbox.types import Bools, Floats, Strings
 
 MOST_FACES = 20_000
 EXAMPLES = 6  # of each kind: best and last accepted, best and last rejected
@@ -120,7 +121,7 @@ def write(path: Path, labels: PseudoLabels) -> None:
     for name, column in (("points", labels.points), ("truth", labels.truth)):
         if column is not None:
             columns[name] = column.astype("<f4")
-    predictions.write_arrays(path, columns)
+    prediction_files.write_arrays(path, columns)
 
 
 def read(path: Path) -> PseudoLabels:
@@ -172,7 +173,9 @@ def _raw(path: Path) -> dict[str, np.ndarray]:
         and found["points"].ndim == 3
     )
     if not fits or not np.isfinite(found["scores"]).all():
-        raise PluginError(f"{path.name}: its arrays are not as benchbox.pseudo_labels says, or a score is no number")
+        raise PluginError(
+            f"{path.name}: its arrays are not as benchbox.runs.pseudo_labels says, or a score is no number"
+        )
     return found
 
 

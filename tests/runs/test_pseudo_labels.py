@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchbox import pipeline, pseudo_labels, store
 from benchbox.datasets.synthetic import ibug300w
 from benchbox.errors import PluginError, ResultError
 from benchbox.protocols import protocol_card
+from benchbox.runs import execute, pseudo_labels, run_folders
 
 CARD = protocol_card.load("synth-300w-full+labelled=0.1")
 
@@ -168,16 +168,16 @@ def test_a_run_keeps_them_beside_its_predictions_and_in_its_digests(world):
     card = world.site / "tiny_cards" / "tiny.toml"
     card.write_text(card.read_text().replace("labelled = 1.0", "labelled = 0.5"))
     world.method("labelling", LABELLING)
-    asked = pipeline.Request(
+    asked = execute.Request(
         method="labelling", protocol="tiny", budget="smoke", device="cpu", data=world.data,
         results=world.results, methods=(world.methods,),
     )  # fmt: skip
-    place = pipeline.run(asked).run.folder
-    found = pseudo_labels.read(store.pseudo_labels_file(place))
+    place = execute.run(asked).run.folder
+    found = pseudo_labels.read(run_folders.pseudo_labels_file(place))
     assert (found.total, found.accepted.sum()) == (6, 4)
     assert np.isfinite(found.errors).all()
     assert found.points is None
-    record = store.read(place).record
-    assert record["digests"]["pseudo_labels.npz"] == store.sha256(place / "pseudo_labels.npz")
-    again = pipeline.run(replace(asked, fresh=True)).run
+    record = run_folders.read(place).record
+    assert record["digests"]["pseudo_labels.npz"] == run_folders.sha256(place / "pseudo_labels.npz")
+    again = execute.run(replace(asked, fresh=True)).run
     assert again.record["digests"]["pseudo_labels.npz"] == record["digests"]["pseudo_labels.npz"]

@@ -23,12 +23,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import ResultError
-from .geometry import angles_to_vectors
-from .types import Predictions, Truth
+from benchbox.errors import ResultError
+from benchbox.geometry import angles_to_vectors
+from benchbox.types import Predictions, Truth
 
 if TYPE_CHECKING:
-    from .types import Floats
+    from benchbox.types import Floats
 
 Suggest = Callable[[frozenset[str]], str]  # the ids of a file that does not fit → advice, or ""
 

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.datasets.gaze import eth_xgaze
+from benchbox.errors import ResultError
+from benchbox.geometry import vectors_to_angles
+from benchbox.plugins import method_card
+from benchbox.protocols import protocol_card as protocols
+from benchbox.types import Predictions, Sample, Truth
 
-from . import inference, predictions, store
-from .errors import ResultError
-from .geometry import vectors_to_angles
-from .plugins import method_card
-from .protocols import protocol_card as protocols
-from .types import Predictions, Sample, Truth
+from . import inference, prediction_files, run_folders
 
 if TYPE_CHECKING:
-    from .types import Floats
+    from benchbox.types import Floats
 
 
 def write(source: Path, data: Path, out: Path, *, device: str = "auto", methods: Sequence[Path] = ()) -> int:
@@ -34,7 +34,7 @@ def write(source: Path, data: Path, out: Path, *, device: str = "auto", methods:
     if source.is_dir():
         answers = _of_run(source, samples, device, methods)
     else:
-        answers = predictions.read(source, _unknown(samples), protocol="the official test set of ETH-XGaze")
+        answers = prediction_files.read(source, _unknown(samples), protocol="the official test set of ETH-XGaze")
     if answers.failed.any():
         first, count = str(answers.ids[int(np.argmax(answers.failed))]), int(answers.failed.sum())
         raise ResultError(f"{source}: {count} pictures have no answer, the first {first}; a submission answers for all")
@@ -43,9 +43,9 @@ def write(source: Path, data: Path, out: Path, *, device: str = "auto", methods:
 
 
 def _of_run(source: Path, samples: Sequence[Sample], device: str, methods: Sequence[Path]) -> Predictions:
-    from .training import process_setup
+    from benchbox.training import process_setup
 
-    run = store.read(source)
+    run = run_folders.read(source)
     protocol = protocols.load(run.protocol)
     if protocol.dataset != "eth-xgaze":
         raise ResultError(
@@ -54,7 +54,7 @@ def _of_run(source: Path, samples: Sequence[Sample], device: str, methods: Seque
     chosen = process_setup.choose_device(device)
     process_setup.prepare(chosen, 0)
     card = method_card.card(run.method, methods)
-    predict = method_card.load(card).predictor(store.work(source).absolute(), chosen)
+    predict = method_card.load(card).predictor(run_folders.work(source).absolute(), chosen)
     values = inference.collect(predict, samples, (3,), blame=run.method)
     return Predictions(ids=_ids(samples), values=values, failed=np.isnan(values[:, 0]))
 
