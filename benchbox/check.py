@@ -275,12 +275,12 @@ def _verdict(ordering: Ordering, name: str, verdict: str, reasons: tuple[str, ..
 
 def fact(claim: Fact) -> Verdict:
     """Count a network at the paper's sizes and hold it against the printed number."""
-    from . import profile
+    from .authoring import profile_method
 
     method, _, variant = claim.system.partition("/")
     try:
-        counted = float(getattr(profile.count(method, variant, overrides=claim.settings), claim.quantity))
-        standing = float(getattr(profile.count(method, variant), claim.quantity)) if claim.settings else counted
+        counted = float(getattr(profile_method.count(method, variant, overrides=claim.settings), claim.quantity))
+        standing = float(getattr(profile_method.count(method, variant), claim.quantity)) if claim.settings else counted
     except BenchboxError as fault:
         return _fact(claim, None, "not measured", (str(fault),))
     met, off = claim.beside(counted)

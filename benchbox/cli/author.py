@@ -37,7 +37,7 @@ def profile(
     as_json: bool,
 ) -> None:
     """Count parameters and MACs of a method's networks and time them; needs neither data nor weights."""
-    from benchbox import profile as profiling
+    from benchbox.authoring import profile_method as profiling
     from benchbox.runs import run_folders
 
     changes = dict(pair(text) for text in overrides)
@@ -71,7 +71,7 @@ def new() -> None:
 @click.option("--methods", type=FOLDER, metavar="DIR", default=Path("methods"), show_default=True, help="Where to.")
 def new_method(name: str, methods: Path) -> None:
     """Write a small working method folder to start from."""
-    from benchbox import scaffold
+    from benchbox.authoring import scaffold
 
     folder = scaffold.new_method(name, methods)
     click.echo(f"wrote {folder}")
@@ -92,7 +92,7 @@ def test_method(name: str, variant: str, methods: tuple[Path, ...]) -> None:
     """Train and try a method on a few synthetic faces; exit 1 and say what to change if it breaks the contract."""
     card = method_card.card(name, methods)
     method_card.settings(card, variant, "smoke")
-    from benchbox import conformance
+    from benchbox.authoring import conformance
 
     checks = conformance.check(card, variant=variant)
     for check in checks:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchbox import conformance
+from benchbox.authoring import conformance
 from benchbox.plugins import method_card
 
 SHIPPED = sorted(path.parent.name for path in (Path(__file__).parents[2] / "methods").glob("*/method.toml"))

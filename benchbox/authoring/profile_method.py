@@ -13,12 +13,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from . import layouts
-from .errors import PluginError, ResultError
-from .papers import claims
-from .plugins import method_card
-from .runs import provenance
-from .types import Layout, MethodCard
+from benchbox import layouts
+from benchbox.errors import PluginError, ResultError
+from benchbox.papers import claims
+from benchbox.plugins import method_card
+from benchbox.runs import provenance
+from benchbox.types import Layout, MethodCard
 
 if TYPE_CHECKING:
     from benchbox.costs.op_count import Count, Networks
@@ -53,8 +53,8 @@ def profile(
     variant = variant or card.default
     scheme = _layout(card, layout)
     networks = _networks(card, variant, budget, scheme, overrides)
-    from .costs import op_count as counting
-    from .training import process_setup
+    from benchbox.costs import op_count as counting
+    from benchbox.training import process_setup
 
     found, layers = counting.examine(networks)
     comparable = budget == BUDGET and layout == LAYOUT
@@ -110,7 +110,7 @@ def _counted(name: str, variant: str, layout: str, budget: str, overrides: tuple
 
 def _count(card: MethodCard, variant: str, layout: str, budget: str, overrides: Mapping[str, str]) -> Count:
     networks = _networks(card, variant, budget, _layout(card, layout), overrides)
-    from .costs import op_count as counting
+    from benchbox.costs import op_count as counting
 
     return counting.examine(networks)[0]
 
@@ -152,7 +152,7 @@ def _networks(
             f"method {card.name!r} does not list its networks: define `networks(params, layout)` in "
             f"{card.folder.name}/__init__.py (CONTRIBUTING.md)"
         )
-    from .training import process_setup
+    from benchbox.training import process_setup
 
     process_setup.prepare("cpu", 0)
     networks: Networks = module.networks(params, layout)
@@ -214,7 +214,7 @@ def _layout(card: MethodCard, name: str) -> Layout | None:
 
 
 def _latencies(networks: Networks, say: Say) -> dict[str, Any]:
-    from .training import process_setup
+    from benchbox.training import process_setup
 
     found: dict[str, Any] = {"cpu": _on("cpu", networks, say), "cuda": NOT_MEASURED}
     if process_setup.choose_device("auto") == "cuda":
@@ -224,9 +224,8 @@ def _latencies(networks: Networks, say: Say) -> dict[str, Any]:
 
 def _on(device: str, networks: Networks, say: Say) -> Any:
     """Measure every engine at every batch size; one that cannot be had here says why, once, and is not measured."""
+    from benchbox.costs import inference_backends
     from benchbox.costs.latency import measure
-
-    from .costs import inference_backends
 
     if not networks:
         return NOT_MEASURED

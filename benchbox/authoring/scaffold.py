@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .errors import PluginError
-from .plugins import method_card
+from benchbox.errors import PluginError
+from benchbox.plugins import method_card
 
 _CARD = """name = "{name}"
 title = "{title}"

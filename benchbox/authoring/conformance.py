@@ -25,17 +25,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import layouts
-from .datasets import select
-from .errors import BenchboxError
-from .plugins import method_card
-from .runs import execute, inference
-from .types import Examples, Index, Job, MethodCard, Protocol, Sample, Task
+from benchbox import layouts
+from benchbox.datasets import select
+from benchbox.errors import BenchboxError
+from benchbox.plugins import method_card
+from benchbox.runs import execute, inference
+from benchbox.types import Examples, Index, Job, MethodCard, Protocol, Sample, Task
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from .types import Bytes, Floats
+    from benchbox.types import Bytes, Floats
 
 SECONDS = 60.0
 _START_S = 120.0  # for a child to import torch on a busy machine
@@ -112,7 +112,7 @@ class _Trial:
         self.allowed = _TOLERANCES[job.task]
 
     def run(self) -> Iterator[Check]:
-        from .training import process_setup
+        from benchbox.training import process_setup
 
         process_setup.prepare("cpu", self.job.seed)
         module = method_card.load(self.method)
@@ -220,7 +220,7 @@ class _Trial:
 
 def _faces(task: Task, protocol: Protocol | None, index: Index | None) -> tuple[Job, tuple[Sample, ...]]:
     """Return a job and the test samples, pictures decoded: they travel to other processes."""
-    from .datasets import split as splits
+    from benchbox.datasets import split as splits
 
     if protocol is None or index is None:
         protocol, index = _tiny(task)
@@ -245,8 +245,7 @@ def _faces(task: Task, protocol: Protocol | None, index: Index | None) -> tuple[
 def _tiny(task: Task) -> tuple[Protocol, Index]:
     """Return the protocol and the tiny set that a task is tried on."""
     from benchbox.datasets.synthetic import ibug300w, toy_gaze
-
-    from .protocols import protocol_card as protocols
+    from benchbox.protocols import protocol_card as protocols
 
     if task == "landmarks":
         return protocols.load("synth-300w-full"), ibug300w.tiny(train=16, test=6)
@@ -318,7 +317,7 @@ def _train_elsewhere(method: MethodCard, job: Job, kill_after_s: float | None = 
 def _train(method: MethodCard, job: Job, ready: Connection) -> None:
     from tqdm import tqdm
 
-    from .training import process_setup
+    from benchbox.training import process_setup
 
     # A progress bar's lock between processes would be reported as leaked when this one is killed.
     tqdm.set_lock(threading.RLock())

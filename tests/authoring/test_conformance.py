@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from benchbox import conformance
+from benchbox.authoring import conformance
 from benchbox.cli import main
 from benchbox.datasets.landmarks import ytf68
 from benchbox.plugins import method_card

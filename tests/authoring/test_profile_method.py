@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchbox import check
-from benchbox import profile as module
+from benchbox.authoring import profile_method as module
 from benchbox.cli import main
 from benchbox.costs.latency import Latency
 from benchbox.errors import PluginError, ResultError
