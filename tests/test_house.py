@@ -75,11 +75,11 @@ def test_the_committed_results_are_no_worse_than_their_baseline():
 
     Runs on rendered faces are scored again from their predictions; the others where the licensed annotations are.
     """
-    from benchbox import baseline
+    from benchbox.analysis import regression_gate
 
     results = TOP / "results"
-    assert [change for change in baseline.changes(results, results / "baseline.json") if change.regression] == []
-    again, left = baseline.rescored(results, Path(os.environ.get("BENCHBOX_DATA", TOP / "data")))
+    assert [change for change in regression_gate.changes(results, results / "baseline.json") if change.regression] == []
+    again, left = regression_gate.rescored(results, Path(os.environ.get("BENCHBOX_DATA", TOP / "data")))
     assert again == []
     sets = {line.partition("/")[0].partition("+")[0] for line in left}  # without the options of a card
     assert sets <= LICENSED

@@ -72,7 +72,7 @@ def compare(runs: tuple[str, ...], metrics: tuple[str, ...], everything: bool, r
 
     RUN is a run's folder, or a variant's folder for all its seeds: PROTOCOL/METHOD/VARIANT[/SEED].
     """
-    from benchbox import compare as comparing
+    from benchbox.analysis import compare as comparing
 
     found = comparing.compare(runs, results, metrics, everything=everything)
     if as_json:
@@ -99,8 +99,8 @@ def check(
     as_json: bool,
 ) -> None:
     """Hold results against the claims of papers, and against a baseline; exit 1 on a regression."""
-    from benchbox import baseline as gate
-    from benchbox import check as checking
+    from benchbox.analysis import check_papers as checking
+    from benchbox.analysis import regression_gate as gate
     from benchbox.runs import run_folders
 
     require_results(results)
@@ -154,7 +154,7 @@ def explain(
     With a file of PREDICTIONS, known conventions are tried on it; without --claimed, its constant offset and the
     reference rows that it approaches are told.
     """
-    from benchbox import explain as explaining
+    from benchbox.analysis import explain as explaining
 
     if predictions is None:
         if measured is None or claimed is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-from benchbox.check import Verdict
+from benchbox.analysis.check_papers import Verdict
 from benchbox.metrics import metric_names
 from benchbox.papers.claims import Fact as PrintedSize
 from benchbox.papers.reference_rows import Paper, References

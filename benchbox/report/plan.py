@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 
-from benchbox import check
-from benchbox.check import Verdict
+from benchbox.analysis import check_papers
+from benchbox.analysis.check_papers import Verdict
 from benchbox.runs import run_folders
 from benchbox.types import Protocol
 
@@ -192,7 +192,7 @@ class _Plan:
         )
 
     def _verdicts(self, method: str) -> list[Verdict]:
-        found = check.methods_of(self.sources.verdicts(), method)
+        found = check_papers.methods_of(self.sources.verdicts(), method)
         return [verdict for verdict in found if verdict.verdict != "not measured"]
 
     def run_page(self, result: Result, near: int) -> Draft:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-from benchbox import check
+from benchbox.analysis import check_papers
 from benchbox.metrics import metric_names
 from benchbox.metrics.metric_names import Metric
 from benchbox.types import Kind, MethodCard, Protocol, Score
@@ -216,7 +216,7 @@ def apart(result: Result, protocol: Protocol) -> str:
         reasons.append(f"scored under another version of the card, {_hash(result.card)}; now {_hash(protocol.card)}")
     if protocol.test_expected and result.n != protocol.test_expected:
         reasons.append(f"tested on {result.n:,} of {protocol.test_expected:,} {metric_names.items(protocol)}")
-    if data := check.other_data(result.data, result.kind):
+    if data := check_papers.other_data(result.data, result.kind):
         reasons.append(f"other data than the complete official set: {data}")
     if result.overrides:
         changed = ", ".join(f"{key} = {value}" for key, value in result.overrides.items())
@@ -255,7 +255,7 @@ def seeds(family: Family) -> tuple[Seed, ...]:
 
 
 def _flaws(family: Family) -> list[str]:
-    data, failed = check.other_data(family[0].data, family[0].kind), sum(result.failed for result in family)
+    data, failed = check_papers.other_data(family[0].data, family[0].kind), sum(result.failed for result in family)
     total = sum(result.n for result in family)
     facts = [f"data {data}"] if data else []
     return facts + ([f"{failed:,} of {total:,} without an answer"] if failed else [])

@@ -7,8 +7,8 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from benchbox import check
-from benchbox.check import Verdict
+from benchbox.analysis import check_papers
+from benchbox.analysis.check_papers import Verdict
 from benchbox.errors import ProtocolError, ResultError
 from benchbox.papers import claims, contradictions, reference_rows
 from benchbox.plugins import method_card
@@ -73,7 +73,7 @@ def _profiles(results_folder: Path, problems: list[Problem]) -> costs.Profiles:
 
 def _verdicts(found: Iterable[Result], results_folder: Path) -> tuple[Verdict, ...]:
     """Hold the readable runs against papers' claims; reasons name places inside the results folder."""
-    held = check.held([result.run for result in found], results_folder)
+    held = check_papers.held([result.run for result in found], results_folder)
     inside = f"{results_folder}/"
     return tuple(replace(one, reasons=tuple(r.replace(inside, "results/") for r in one.reasons)) for one in held)
 

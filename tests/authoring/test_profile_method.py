@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from benchbox import check
+from benchbox.analysis import check_papers
 from benchbox.authoring import profile_method as module
 from benchbox.cli import main
 from benchbox.costs.latency import Latency
@@ -160,7 +160,7 @@ def test_counting_alone_says_that_nothing_was_timed():
 def test_saved_profiles_are_no_runs_and_disturb_no_check(tmp_path):
     run_folders.save_profile(tmp_path, {"schema": 1, "method": "glsr", "variant": "b1"})
     assert list(run_folders.runs(tmp_path)) == []
-    assert {verdict.verdict for verdict in check.check(tmp_path)} <= {"not measured"}
+    assert {verdict.verdict for verdict in check_papers.check(tmp_path)} <= {"not measured"}
 
 
 @pytest.mark.parametrize(

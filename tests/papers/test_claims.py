@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchbox import check
+from benchbox.analysis import check_papers
 from benchbox.errors import DataError
 from benchbox.papers import claims, reference_rows
 from benchbox.protocols import protocol_card
@@ -82,7 +82,7 @@ def test_every_label_is_printed_somewhere():
 
 
 def test_every_claim_speaks_of_a_variant_and_a_protocol_that_exist():
-    assert check.unknown_systems() == []
+    assert check_papers.unknown_systems() == []
     for ordering in claims.load().orderings:
         for name in ordering.protocols:
             assert ordering.group in protocol_card.load(name).groups, (ordering.id, name)

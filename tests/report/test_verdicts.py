@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchbox import check, report
+from benchbox import report
+from benchbox.analysis import check_papers
 from benchbox.papers import claims, reference_rows
 from benchbox.papers.claims import Claims
 from benchbox.papers.reference_rows import References
@@ -42,7 +43,7 @@ def test_a_method_page_says_what_check_says_and_follows_the_claim(tmp_path, clai
     claimed("7.77")
     report.render(results, out)
     page = out / "method" / "method-000.html"
-    (verdict,) = check.check(results)
+    (verdict,) = check_papers.check(results)
     text = page.read_text()
     assert "&lt;Ours&gt;: challenging" in text
     assert f"<td>{verdict.claimed}</td>" in text
@@ -69,5 +70,5 @@ def test_a_table_of_one_protocol_asks_for_no_verdict(tmp_path, claimed, monkeypa
     """Comparing runs takes seconds; `report --format` shows none of it."""
     results = tmp_path / "results"
     fabricate(results, 2, (protocol_card.load("300w-challenging"),))
-    monkeypatch.setattr(check, "held", lambda *_: pytest.fail("verdicts were asked for"))
+    monkeypatch.setattr(check_papers, "held", lambda *_: pytest.fail("verdicts were asked for"))
     assert "method-000" in site.export(results, "300w-challenging", "csv")

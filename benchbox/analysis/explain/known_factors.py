@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .grid import Claim
+from .convention_grid import Claim
 
 
 @dataclass(frozen=True)

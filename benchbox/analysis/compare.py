@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import ProtocolError, ResultError
-from .metrics import aggregate, bootstrap, paired_tests, ranks
-from .protocols import protocol_card as protocols
-from .runs import run_folders
-from .types import Run
+from benchbox.errors import ProtocolError, ResultError
+from benchbox.metrics import aggregate, bootstrap, paired_tests, ranks
+from benchbox.protocols import protocol_card as protocols
+from benchbox.runs import run_folders
+from benchbox.types import Run
 
 if TYPE_CHECKING:
-    from .types import Bools, Floats
+    from benchbox.types import Bools, Floats
 
 LEVEL, RESAMPLES = 0.95, 10_000
 

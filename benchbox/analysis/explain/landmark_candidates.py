@@ -12,8 +12,8 @@ from benchbox.geometry import tight_box
 from benchbox.layouts import LAYOUTS
 from benchbox.metrics import curves, landmarks
 
-from . import offset as offsets
-from .grid import Axes, Choice, Measure, Variant
+from . import pixel_offset as offsets
+from .convention_grid import Axes, Choice, Measure, Variant
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Index, Layout, Predictions, Protocol, Truth

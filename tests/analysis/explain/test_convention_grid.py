@@ -2,8 +2,8 @@
 
 import pytest
 
+from benchbox.analysis.explain.convention_grid import Choice, Claim, by_chance, nearest, variants
 from benchbox.errors import ResultError
-from benchbox.explain.grid import Choice, Claim, by_chance, nearest, variants
 
 AXES = {
     "base": [Choice("base", "two", ""), Choice("base", "three", "")],

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import BenchboxError, DataError, ResultError
-from .metrics import aggregate
-from .protocols import protocol_card
-from .runs import run_folders, score_file
-from .types import Run
+from benchbox.errors import BenchboxError, DataError, ResultError
+from benchbox.metrics import aggregate
+from benchbox.protocols import protocol_card
+from benchbox.runs import run_folders, score_file
+from benchbox.types import Run
 
 SCHEMA = 1
 _RELATIVE = 1e-6  # between machines the last bits differ

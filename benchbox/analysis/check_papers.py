@@ -25,17 +25,17 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+from benchbox.errors import BenchboxError, ProtocolError, ResultError
+from benchbox.metrics import aggregate
+from benchbox.papers import claims, reference_rows
 from benchbox.papers.claims import Claims, Fact, Ordering
 from benchbox.papers.reference_rows import ReferenceRow, References
+from benchbox.plugins import method_card
+from benchbox.protocols import protocol_card
+from benchbox.runs import run_folders
+from benchbox.types import Run
 
 from . import compare
-from .errors import BenchboxError, ProtocolError, ResultError
-from .metrics import aggregate
-from .papers import claims, reference_rows
-from .plugins import method_card
-from .protocols import protocol_card
-from .runs import run_folders
-from .types import Run
 
 VERDICTS = (
     *("reproduced", "better", "worse", "not comparable"),  # cells
@@ -275,7 +275,7 @@ def _verdict(ordering: Ordering, name: str, verdict: str, reasons: tuple[str, ..
 
 def fact(claim: Fact) -> Verdict:
     """Count a network at the paper's sizes and hold it against the printed number."""
-    from .authoring import profile_method
+    from benchbox.authoring import profile_method
 
     method, _, variant = claim.system.partition("/")
     try:

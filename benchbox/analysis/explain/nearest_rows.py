@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchbox.papers.reference_rows import ReferenceRow, References
 
-from .grid import Claim, Variant
+from .convention_grid import Claim, Variant
 
 if TYPE_CHECKING:
     from benchbox.types import Protocol, Score

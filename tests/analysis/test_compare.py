@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 from click.testing import CliRunner
 
-from benchbox import compare
+from benchbox.analysis import compare
 from benchbox.cli import main
 from benchbox.errors import ResultError
 from benchbox.runs import run_folders

@@ -7,9 +7,9 @@ fits best, the error by part of the face, and the reference rows that the predic
 are not equal. Nothing here becomes a score.
 """
 
-from .ask import Explanation, explain
-from .grid import Claim
-from .numbers import guesses
-from .words import format_guesses, format_text, to_json
+from .convention_grid import Claim
+from .explain_number import Explanation, explain
+from .known_factors import guesses
+from .text_and_json import format_guesses, format_text, to_json
 
 __all__ = ["Claim", "Explanation", "explain", "format_guesses", "format_text", "guesses", "to_json"]

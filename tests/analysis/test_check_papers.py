@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchbox import check, compare
+from benchbox.analysis import check_papers, compare
 from benchbox.cli import main
 from benchbox.papers import claims, reference_rows
 from benchbox.papers.claims import Claims, Fact, Ordering
@@ -73,8 +73,8 @@ def make(tmp_path):
 
 
 def verdicts(tmp_path, row=ROW):
-    runs = check._by_system(run_folders.runs(tmp_path))
-    return check.cells(runs, References({}, (row,)), KNOWN)
+    runs = check_papers._by_system(run_folders.runs(tmp_path))
+    return check_papers.cells(runs, References({}, (row,)), KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_seeds_widen_the_interval_by_their_spread(tmp_path, make):
 )
 def test_a_check_and_a_leaderboard_know_the_same_official_set(variant, kind, other):
     """The trap: "original annotations" stood beside the papers on the board and was "other data" to check."""
-    assert check.other_data(variant, kind) == other
+    assert check_papers.other_data(variant, kind) == other
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ ORDER = Ordering("o", "demo", "Table 1", "a beats b", ("m/a", "m/b"), METRIC, "f
 
 
 def ordered(tmp_path, ordering=ORDER):
-    (found,) = check.orderings(ordering, check._by_system(run_folders.runs(tmp_path)), tmp_path)
+    (found,) = check_papers.orderings(ordering, check_papers._by_system(run_folders.runs(tmp_path)), tmp_path)
     return found
 
 
@@ -208,26 +208,26 @@ def test_runs_of_unlike_budgets_prove_no_ordering(tmp_path, make):
 
 def test_facts_of_networks_are_counted():
     met = Fact("sir", "Table 4", "sir/sir", "params", "3.72 M")
-    assert (check.fact(met).verdict, check.fact(met).measured) == ("met", 3_719_872)
-    off = check.fact(Fact("glsr", "Table 7", "glsr/b1", "params", "335.4 K", "the head is another"))
+    assert (check_papers.fact(met).verdict, check_papers.fact(met).measured) == ("met", 3_719_872)
+    off = check_papers.fact(Fact("glsr", "Table 7", "glsr/b1", "params", "335.4 K", "the head is another"))
     assert (off.verdict, off.reasons) == ("not met", ("+42.57 %", "the head is another"))
-    assert check.fact(Fact("x", "T", "nobody/x", "params", "1 M")).verdict == "not measured"
-    size = check.fact(Fact("glsr", "Table 7", "glsr/tsr", "bytes", "407.4 MB"))
+    assert check_papers.fact(Fact("x", "T", "nobody/x", "params", "1 M")).verdict == "not measured"
+    size = check_papers.fact(Fact("glsr", "Table 7", "glsr/tsr", "bytes", "407.4 MB"))
     assert (size.verdict, size.measured) == ("met", 407_356_328)
 
 
 def test_a_fact_that_other_settings_meet_gives_both_counts():
     claim = Fact("ts3", "T", "ts3/cpm", "params", "16.70 M", "there are 69 maps", {"background": "off"})
-    found = check.fact(claim)
+    found = check_papers.fact(claim)
     assert (found.verdict, found.measured) == ("met", 16_703_372)
     assert found.reasons == ("with background = off", "as the variant stands 16,716,687", "+0.10 %; there are 69 maps")
-    too = check.fact(Fact("ts3", "T", "ts3/hg", "params", "24.97 M", "", {"background": "off"}))
+    too = check_papers.fact(Fact("ts3", "T", "ts3/hg", "params", "24.97 M", "", {"background": "off"}))
     assert too.reasons == ("with background = off", "as the variant stands 24,967,444", "met, too")
 
 
 def test_every_fact_of_the_papers_is_met_or_says_why():
     """The committed claims: 16 of 26 are met, and no other lacks a reason."""
-    found = [check.fact(one) for one in claims.load().facts]
+    found = [check_papers.fact(one) for one in claims.load().facts]
     assert {one.verdict for one in found} == {"met", "not met"}
     assert sum(one.verdict == "met" for one in found) == 16
     assert all(len(one.reasons) == 2 and one.reasons[1] for one in found if one.verdict == "not met")

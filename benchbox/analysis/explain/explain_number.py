@@ -20,10 +20,10 @@ from benchbox.runs import execute, prediction_files
 from benchbox.scoring import score
 from benchbox.types import Predictions, Protocol, Score
 
-from . import gaze, grid, landmarks, near, offset
-from .grid import Claim, Variant
-from .near import Neighbour
-from .offset import Offset
+from . import convention_grid, gaze_candidates, landmark_candidates, nearest_rows, pixel_offset
+from .convention_grid import Claim, Variant
+from .nearest_rows import Neighbour
+from .pixel_offset import Offset
 
 if TYPE_CHECKING:
     from benchbox.types import Index, Truth
@@ -43,7 +43,7 @@ class Explanation:
     by_chance: float | None  # variants that would land on a number that means nothing
     landing: tuple[Variant, ...]
     nearest: tuple[Variant, ...]  # without a claim: what each single change would give
-    offset: Offset | None
+    pixel_offset: Offset | None
     parts: Mapping[str, float]  # error by part of the face, in the metric's normaliser, %
     points: tuple[float | None, ...]  # error of each point, %
     neighbours: tuple[Neighbour, ...]
@@ -94,17 +94,21 @@ def _landmarks(
 ) -> Explanation:
     @cache
     def best(normaliser: str) -> Offset:
-        return offset.fit(truth.values, answers.values, _scale(protocol, truth, normaliser))
+        return pixel_offset.fit(truth.values, answers.values, _scale(protocol, truth, normaliser))
 
     @cache
     def variants(metric: str, group: str) -> Sequence[Variant]:
-        normaliser = landmarks.take_apart(metric)[2][0]
-        axes = landmarks.axes(protocol, index, truth, answers, metric, group)
-        return grid.variants(axes, landmarks.measure(protocol, index, truth, answers, metric, best(normaliser)))
+        normaliser = landmark_candidates.take_apart(metric)[2][0]
+        axes = landmark_candidates.axes(protocol, index, truth, answers, metric, group)
+        return convention_grid.variants(
+            axes, landmark_candidates.measure(protocol, index, truth, answers, metric, best(normaliser))
+        )
 
-    normaliser = landmarks.take_apart(metric)[2][0]
+    normaliser = landmark_candidates.take_apart(metric)[2][0]
     found = variants(metric, group)
-    landing, nearest = grid.nearest(found, claim) if claim else ([], [v for v in found if len(v.changes) == 1])
+    landing, nearest = (
+        convention_grid.nearest(found, claim) if claim else ([], [v for v in found if len(v.changes) == 1])
+    )
     inside = truth.groups[group] & ~answers.failed
     shown = truth.values[inside], answers.values[inside], _scale(protocol, truth, normaliser)[inside]
     parts = errors_of.nme_by_part(*shown, LAYOUTS[protocol.layout])
@@ -117,14 +121,14 @@ def _landmarks(
         measured=scores[group][metric],
         claim=claim,
         tried=len(found),
-        by_chance=grid.by_chance(found, claim) if claim else None,
+        by_chance=convention_grid.by_chance(found, claim) if claim else None,
         landing=tuple(landing),
         nearest=tuple(nearest),
         offset=best(normaliser),
         parts={part: float(100 * np.mean(errors)) for part, errors in parts.items()},
         points=tuple(None if np.isnan(error) else float(100 * error) for error in points),
-        neighbours=tuple(near.neighbours(reference_rows.load(), protocol, scores, name, variants)),
-        warnings=landmarks.warnings(found) if metric.startswith("nme_") else (),
+        neighbours=tuple(nearest_rows.neighbours(reference_rows.load(), protocol, scores, name, variants)),
+        warnings=landmark_candidates.warnings(found) if metric.startswith("nme_") else (),
     )
 
 
@@ -138,14 +142,16 @@ def _gaze(
     claim: Claim | None,
     name: str,
 ) -> Explanation:
-    measure = gaze.measure(protocol, truth, answers)
+    measure = gaze_candidates.measure(protocol, truth, answers)
 
     @cache
     def variants(metric: str, group: str) -> Sequence[Variant]:
-        return grid.variants(gaze.axes(protocol, truth, answers, metric, group), measure)
+        return convention_grid.variants(gaze_candidates.axes(protocol, truth, answers, metric, group), measure)
 
     found = variants(metric, group)
-    landing, nearest = grid.nearest(found, claim) if claim else ([], [v for v in found if len(v.changes) == 1])
+    landing, nearest = (
+        convention_grid.nearest(found, claim) if claim else ([], [v for v in found if len(v.changes) == 1])
+    )
     return Explanation(
         protocol=protocol,
         name=name,
@@ -154,14 +160,14 @@ def _gaze(
         measured=scores[group][metric],
         claim=claim,
         tried=len(found),
-        by_chance=grid.by_chance(found, claim) if claim else None,
+        by_chance=convention_grid.by_chance(found, claim) if claim else None,
         landing=tuple(landing),
         nearest=tuple(nearest),
         offset=None,
         parts={},
         points=(),
-        neighbours=tuple(near.neighbours(reference_rows.load(), protocol, scores, name, variants)),
-        warnings=gaze.warnings(protocol, truth, answers),
+        neighbours=tuple(nearest_rows.neighbours(reference_rows.load(), protocol, scores, name, variants)),
+        warnings=gaze_candidates.warnings(protocol, truth, answers),
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .ask import Explanation
-from .grid import Claim, Variant
-from .near import Neighbour
-from .numbers import Guess
-from .offset import NAMED, Offset
+from .convention_grid import Claim, Variant
+from .explain_number import Explanation
+from .known_factors import Guess
+from .nearest_rows import Neighbour
+from .pixel_offset import NAMED, Offset
 
 _WORST = 5  # points that are named
 _BARELY = 0.02  # share of the error below which an offset is not worth a sentence of its own

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchbox import explain
+from benchbox.analysis import explain
+from benchbox.analysis.explain import convention_grid, nearest_rows, text_and_json
 from benchbox.cli import main
 from benchbox.errors import ResultError
-from benchbox.explain import grid, near, words
 from benchbox.papers.reference_rows import Paper, ReferenceRow, References
 from benchbox.protocols import protocol_card as protocols
 from benchbox.types import Score
@@ -58,7 +58,7 @@ OURS = {
 
 
 def looked_up(rows, name="cfss_v2", variants=None):
-    return near.neighbours(References(PAPERS, tuple(rows)), protocols.load("300w-full"), OURS, name, variants)
+    return nearest_rows.neighbours(References(PAPERS, tuple(rows)), protocols.load("300w-full"), OURS, name, variants)
 
 
 def test_namesakes_come_first_and_quotations_once():
@@ -82,10 +82,10 @@ def test_only_what_is_near_is_called_near():
     near, far = looked_up([row("full", "6.05", "LBF")])[0], looked_up([row("full", "7.1", "LBF")])[0]
     assert (near.near, far.near) == (True, False)
     assert far.distance == pytest.approx(1.1 / 7.1)
-    assert "LBF in P, Table 8 is near;" in words._neighbour(near)[0]
-    assert "is the nearest that is printed, 15 % away;" in words._neighbour(far)[0]
+    assert "LBF in P, Table 8 is near;" in text_and_json._neighbour(near)[0]
+    assert "is the nearest that is printed, 15 % away;" in text_and_json._neighbour(far)[0]
     named = looked_up([row("full", "7.1")])[0]
-    assert "bears the same name, 15 % away;" in words._neighbour(named)[0]
+    assert "bears the same name, 15 % away;" in text_and_json._neighbour(named)[0]
 
 
 def test_the_interval_says_whether_other_faces_could_make_the_gap():
@@ -96,18 +96,26 @@ def test_the_interval_says_whether_other_faces_could_make_the_gap():
 
 def test_one_convention_must_fit_all_groups_at_once():
     """Trap: with hundreds of combinations one of them lands on any single number."""
-    pupil = grid.Choice("normaliser", "inter_pupil", "")
-    other = grid.Choice("points", "mouth", "")
-    best = grid.Choice("offset", "best", "")
+    pupil = convention_grid.Choice("normaliser", "inter_pupil", "")
+    other = convention_grid.Choice("points", "mouth", "")
+    best = convention_grid.Choice("offset", "best", "")
     table = {
-        "full": [grid.Variant((pupil,), 5.763), grid.Variant((other,), 5.76), grid.Variant((best,), 5.9)],
-        "common": [grid.Variant((pupil,), 4.731), grid.Variant((other,), 2.2), grid.Variant((best,), 4.9)],
+        "full": [
+            convention_grid.Variant((pupil,), 5.763),
+            convention_grid.Variant((other,), 5.76),
+            convention_grid.Variant((best,), 5.9),
+        ],
+        "common": [
+            convention_grid.Variant((pupil,), 4.731),
+            convention_grid.Variant((other,), 2.2),
+            convention_grid.Variant((best,), 4.9),
+        ],
     }
     rows = [row("full", "5.76"), row("common", "4.73")]
     why = looked_up(rows, variants=lambda metric, group: table[group])[0].why
     assert "with the best constant offset on full / common: 5.90 / 4.90 against 5.76 / 4.73" in why
     assert why[-1] == "measured with normaliser inter_pupil it is equal on full / common: 5.76 / 4.73"
-    table["common"][0] = grid.Variant((pupil,), 4.8)
+    table["common"][0] = convention_grid.Variant((pupil,), 4.8)
     why = looked_up(rows, variants=lambda metric, group: table[group])[0].why
     assert "no convention makes it equal on full / common at once; nearest is normaliser inter_pupil" in why[-2]
     alone = looked_up(rows[:1], variants=lambda metric, group: table[group])[0].why

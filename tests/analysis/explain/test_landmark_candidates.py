@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from benchbox.explain import grid, landmarks, offset
+from benchbox.analysis.explain import convention_grid, landmark_candidates, pixel_offset
 from benchbox.layouts import IBUG68
 from benchbox.metrics import curves
 from benchbox.metrics import landmarks as errors_of
@@ -14,11 +14,13 @@ from benchbox.scoring import score
 
 def explained(case, answers, claimed, metric="nme_inter_ocular", group="full"):
     """Names of the variants that land on a number, claimed with four digits."""
-    scale = errors_of.normaliser(landmarks.take_apart(metric)[2][0], case.truth.values, IBUG68)
-    best = offset.fit(case.truth.values, answers.values, scale)
-    axes = landmarks.axes(case.protocol, case.index, case.truth, answers, metric, group)
-    found = grid.variants(axes, landmarks.measure(case.protocol, case.index, case.truth, answers, metric, best))
-    landing, _ = grid.nearest(found, grid.Claim.read(f"{claimed:.6f}"))
+    scale = errors_of.normaliser(landmark_candidates.take_apart(metric)[2][0], case.truth.values, IBUG68)
+    best = pixel_offset.fit(case.truth.values, answers.values, scale)
+    axes = landmark_candidates.axes(case.protocol, case.index, case.truth, answers, metric, group)
+    found = convention_grid.variants(
+        axes, landmark_candidates.measure(case.protocol, case.index, case.truth, answers, metric, best)
+    )
+    landing, _ = convention_grid.nearest(found, convention_grid.Claim.read(f"{claimed:.6f}"))
     return [variant.name for variant in landing]
 
 
@@ -106,7 +108,7 @@ def test_a_spoilt_file_is_mended_by_its_name(case, name, undo):
     clean = case.noisy()
     claimed = slow(case, clean, corners)
     if name == "offset best":  # the best shift also mends the noise's own mean
-        best = offset.fit(case.truth.values, clean, np.array([corners(g, 0) for g in case.truth.values]))
+        best = pixel_offset.fit(case.truth.values, clean, np.array([corners(g, 0) for g in case.truth.values]))
         claimed = best.after
     names = explained(case, case.answer(undo(clean)), claimed)
     assert name in names
@@ -125,10 +127,10 @@ def test_a_slip_that_makes_most_of_the_error_is_warned_of(case, name, undo):
     small = case.truth.values + 0.05 * (case.noisy() - case.truth.values)
     for values, said in ((undo(small), True), (small, False)):
         answers = case.answer(values)
-        best = offset.fit(case.truth.values, answers.values, np.array([corners(g, 0) for g in case.truth.values]))
-        axes = landmarks.axes(case.protocol, case.index, case.truth, answers, "nme_inter_ocular", "full")
-        measure = landmarks.measure(case.protocol, case.index, case.truth, answers, "nme_inter_ocular", best)
-        warned = landmarks.warnings(grid.variants(axes, measure, most=1))
+        best = pixel_offset.fit(case.truth.values, answers.values, np.array([corners(g, 0) for g in case.truth.values]))
+        axes = landmark_candidates.axes(case.protocol, case.index, case.truth, answers, "nme_inter_ocular", "full")
+        measure = landmark_candidates.measure(case.protocol, case.index, case.truth, answers, "nme_inter_ocular", best)
+        warned = landmark_candidates.warnings(convention_grid.variants(axes, measure, most=1))
         assert bool(warned) == said
         if said:
             assert name in warned[0] or "offset best" in warned[0]
@@ -164,7 +166,9 @@ def test_two_slips_at_once(case):
 
 
 def test_every_choice_says_what_it_means(case):
-    axes = landmarks.axes(case.protocol, case.index, case.truth, case.answer(case.noisy()), "nme_inter_ocular", "full")
+    axes = landmark_candidates.axes(
+        case.protocol, case.index, case.truth, case.answer(case.noisy()), "nme_inter_ocular", "full"
+    )
     for choices in axes.values():
         assert all(choice.means for choice in choices[1:])
 
@@ -178,4 +182,4 @@ def test_every_choice_says_what_it_means(case):
     ],
 )
 def test_names_are_taken_apart(metric, parts):
-    assert landmarks.take_apart(metric) == parts
+    assert landmark_candidates.take_apart(metric) == parts

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchbox.metrics import aggregate, gaze, gaze_convention_search
 
-from .grid import Axes, Choice, Measure
+from .convention_grid import Axes, Choice, Measure
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Predictions, Protocol, Truth

@@ -6,8 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from benchbox import explain, geometry
-from benchbox.explain import gaze, grid
+from benchbox import geometry
+from benchbox.analysis import explain
+from benchbox.analysis.explain import convention_grid, gaze_candidates
 from benchbox.metrics import gaze as errors_of
 from benchbox.protocols import protocol_card as protocols
 from benchbox.scoring import score
@@ -60,8 +61,10 @@ def fair(truth, off, seed=2):
 
 def landing(case, answers, claimed, metric, group):
     protocol, truth = case
-    found = grid.variants(gaze.axes(protocol, truth, answers, metric, group), gaze.measure(protocol, truth, answers))
-    return [variant.name for variant in grid.nearest(found, grid.Claim.read(f"{claimed:.8f}"))[0]]
+    found = convention_grid.variants(
+        gaze_candidates.axes(protocol, truth, answers, metric, group), gaze_candidates.measure(protocol, truth, answers)
+    )
+    return [variant.name for variant in convention_grid.nearest(found, convention_grid.Claim.read(f"{claimed:.8f}"))[0]]
 
 
 @pytest.mark.parametrize("metric", ["error_cm", "error_cm_dot", "error_cm_person", "msd_cm"])
@@ -116,7 +119,7 @@ def test_a_spoilt_screen_is_mended_and_warned_of(screen, name, undo):
     mean = float(errors_of.distance_cm(truth.values, clean).mean())
     answers = answer(truth, undo(clean))
     assert landing(screen, answers, mean, "error_cm", "total")[0] == name
-    assert name.removeprefix("reading ") in gaze.warnings(protocol, truth, answers)[0]
+    assert name.removeprefix("reading ") in gaze_candidates.warnings(protocol, truth, answers)[0]
 
 
 def test_swapped_angles_are_found_in_space(sight):
@@ -127,8 +130,8 @@ def test_swapped_angles_are_found_in_space(sight):
     answers = answer(truth, geometry.angles_to_vectors(angles[:, ::-1]))
     claimed = float(errors_of.angle_deg(truth.values, clean).mean())
     assert landing(sight, answers, claimed, "error_deg", "unseen")[0] == "reading pitch and yaw exchanged"
-    assert "pitch and yaw exchanged" in gaze.warnings(protocol, truth, answers)[0]
-    assert gaze.warnings(protocol, truth, answer(truth, clean)) == ()
+    assert "pitch and yaw exchanged" in gaze_candidates.warnings(protocol, truth, answers)[0]
+    assert gaze_candidates.warnings(protocol, truth, answer(truth, clean)) == ()
 
 
 def test_radians_and_rules_of_other_code_in_space(sight):
@@ -143,7 +146,7 @@ def test_radians_and_rules_of_other_code_in_space(sight):
 
 def test_every_choice_says_what_it_means(screen, sight):
     for (protocol, truth), metric, group in ((screen, "error_cm", "total"), (sight, "error_deg", "unseen")):
-        axes = gaze.axes(protocol, truth, answer(truth, fair(truth, 0.1)), metric, group)
+        axes = gaze_candidates.axes(protocol, truth, answer(truth, fair(truth, 0.1)), metric, group)
         assert all(choice.means for choices in axes.values() for choice in choices[1:])
 
 
