@@ -6,6 +6,6 @@ Scores and reference rows become values (`rows`, `runs`, `charts`), values becom
 then templates print them (`site`). Nothing here trains, predicts or scores, and no picture of any dataset is read.
 """
 
-from .site import export, render, save_figures, stale
+from benchbox.report.site_build.site import export, render, save_figures, stale
 
 __all__ = ["export", "render", "save_figures", "stale"]

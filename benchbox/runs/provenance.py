@@ -15,7 +15,7 @@ _PACKAGES = {"torch": "torch", "numpy": "numpy", "opencv": "opencv-python-headle
 
 def code(method_digest: str) -> dict[str, Any]:
     """Name the code that ran: version, commit and whether the sources differ from it (None outside a checkout)."""
-    package = Path(__file__).parent
+    package = Path(__file__).parents[1]
     # Tracked, not merely inside some repository: a virtual environment often lies in somebody else's checkout.
     tracked = _git(package, "ls-files", "--error-unmatch", "__init__.py") is not None
     commit = _git(package, "rev-parse", "HEAD") if tracked else None

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchbox.papers.reference_rows import Paper, ReferenceRow, References
-from benchbox.report import spread
+from benchbox.report.site_build import parallel
 from benchbox.runs import prediction_files, run_folders
 from benchbox.types import MethodCard, Predictions, Protocol, Run, Variant
 
@@ -19,7 +19,7 @@ CARD = "sha256:" + "ab" * 32
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """One process makes all pages, so that tests see what it does."""
-    monkeypatch.setattr(spread, "_MOST", 1)
+    monkeypatch.setattr(parallel, "_MOST", 1)
 
 
 DEMO = Protocol(

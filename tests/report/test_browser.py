@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from benchbox.protocols import protocol_card
-from benchbox.report import results as stored
-from benchbox.report import site
-from benchbox.report.pages import Sources
+from benchbox.report.inputs import results as stored
+from benchbox.report.pages.page_types import Sources
+from benchbox.report.site_build import site
 from benchbox.runs import pseudo_labels, run_folders
 
-from . import test_gazes, test_labels
 from .conftest import DEMO, every_sort, method_card, quoted_rows, write_run
 from .invented import fabricate
+from .pages import test_gaze_atlas, test_pseudo_label_page
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra test)")
 from selenium.webdriver.chrome.options import Options  # noqa: E402
@@ -63,9 +63,9 @@ def place(tmp_path_factory) -> Path:
 
     every_sort(make)
     run = folder / "results" / "demo-full" / "demo-a" / "base" / "0"
-    pseudo_labels.write(run_folders.pseudo_labels_file(run), test_labels.invented())
+    pseudo_labels.write(run_folders.pseudo_labels_file(run), test_pseudo_label_page.invented())
     eyes = [f"eyes-00{k % 5}/{200 * (k % 5) + k:05d}" for k in range(30)]
-    test_gazes.lay(folder, "synth-mpiigaze", eyes, [0.1, 0.05, 0.0])
+    test_gaze_atlas.lay(folder, "synth-mpiigaze", eyes, [0.1, 0.05, 0.0])
     found, problems = stored.read(folder / "results")
     card = method_card(folder)
     made = site.files(

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from benchbox.papers.reference_rows import References
-from benchbox.report import pages, results, site
-from benchbox.report.pages import Sources
+from benchbox.report.inputs import results
+from benchbox.report.pages import page_types
+from benchbox.report.pages.page_types import Sources
+from benchbox.report.site_build import site
 from benchbox.types import MethodCard, Protocol
 
 GOLD = Path(__file__).parent / "gold"
@@ -27,7 +29,7 @@ PAGES = {
 def made(
     results: Path, demo: Protocol, demo_card: MethodCard, demo_references: References, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, bytes]:
-    monkeypatch.setattr(pages.cards, "describe", lambda protocol: f"{protocol.name} in words")
+    monkeypatch.setattr(page_types.cards, "describe", lambda protocol: f"{protocol.name} in words")
     return site.files(sources(results, demo, demo_card, demo_references))
 
 

@@ -19,7 +19,8 @@ import benchbox
 from benchbox import report
 from benchbox.papers import reference_rows
 from benchbox.protocols import protocol_card
-from benchbox.report import folder, memo, printing, site, standings
+from benchbox.report.site_build import cache, output, site, templates
+from benchbox.report.tables import leaderboard
 from benchbox.types import Protocol
 
 from .invented import fabricate
@@ -34,13 +35,13 @@ def small() -> tuple[Protocol, ...]:
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of all pages that are laid out and printed from now on."""
     paths: list[str] = []
-    real = printing.html
+    real = templates.html
 
     def noted(environment: Any, page: Any) -> bytes:
         paths.append(page.path)
         return real(environment, page)
 
-    monkeypatch.setattr(printing, "html", noted)
+    monkeypatch.setattr(templates, "html", noted)
     return paths
 
 
@@ -121,11 +122,11 @@ def test_a_forged_memo_and_manifest_do_not_hide_an_edit(tmp_path, small):
     fabricate(results, 4, small)
     report.render(results, out)
     page = out / "protocol" / "300w-challenging.html"
-    before = folder.digest(page.read_bytes())
+    before = output.digest(page.read_bytes())
     page.write_text(page.read_text().replace("method-000", "method-001"))
     for path in (out / "manifest.json", out / ".cache" / "pages.json"):
         assert before in path.read_text()
-        path.write_text(path.read_text().replace(before, folder.digest(page.read_bytes())))
+        path.write_text(path.read_text().replace(before, output.digest(page.read_bytes())))
     assert "protocol/300w-challenging.html: differs" in report.stale(results, out)
 
 
@@ -134,7 +135,7 @@ def test_a_damaged_memo_costs_time_only(tmp_path, small, made, text):
     results, out = tmp_path / "results", tmp_path / "site"
     fabricate(results, 2, small)
     files = report.render(results, out)
-    (out / ".cache" / "pages.json").write_text(text.replace("@", memo.generator()))
+    (out / ".cache" / "pages.json").write_text(text.replace("@", cache.generator()))
     made.clear()
     assert report.render(results, out) == files
     assert "index.html" in made
@@ -179,7 +180,7 @@ def test_checking_pages_does_not_load_torch(tmp_path, small):
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "benchbox.report.site" in loaded
+    assert "benchbox.report.site_build.site" in loaded
     assert not {name.partition(".")[0] for name in loaded} & {"torch", "cv2", "pandas", "matplotlib"}
 
 
@@ -224,7 +225,7 @@ def test_rows_of_many_seeds_and_many_groups_stay_below_a_megabyte(tmp_path, name
 
 
 def test_rows_that_a_page_has_no_room_for_are_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(standings, "_LINES", 30)
+    monkeypatch.setattr(leaderboard, "_LINES", 30)
     fabricate(tmp_path / "results", 40, (protocol_card.load("300w-challenging"),), seeds=1)
     planned = site.planned(site.gather(tmp_path / "results"))
     text = planned["protocol/300w-challenging.html"].content().decode()

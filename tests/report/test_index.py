@@ -7,9 +7,9 @@ import pytest
 
 from benchbox.metrics import metric_names
 from benchbox.papers.reference_rows import References
-from benchbox.report import results as stored
-from benchbox.report import site
-from benchbox.report.pages import Sources
+from benchbox.report.inputs import results as stored
+from benchbox.report.pages.page_types import Sources
+from benchbox.report.site_build import site
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from benchbox.papers import claims, reference_rows
 from benchbox.papers.claims import Claims
 from benchbox.papers.reference_rows import References
 from benchbox.protocols import protocol_card
-from benchbox.report import site
+from benchbox.report.site_build import site
 
 from .invented import fabricate
 

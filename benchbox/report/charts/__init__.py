@@ -1,0 +1,1 @@
+"""Charts: numbers first (`chart_values`), then drawings; pages place them."""

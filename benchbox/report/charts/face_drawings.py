@@ -1,0 +1,156 @@
+"""Single faces as drawings: what several runs answered, over a picture only where the picture is ours to show.
+
+Pictures are drawn by the face world and by nothing else: this room never opens an image file, and no data set's reader
+is in its reach. Faces of every other set are landmarks on grey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbox.errors import DataError
+from benchbox.layouts import LAYOUTS
+from benchbox.report.inputs import synthetic_items
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats
+
+SIDE = 200  # of a drawing, in its own units
+QUALITY = 82
+PICTURE_PX = 256
+TOLERANCE = 3.0  # grey levels, on average: what another JPEG library may round otherwise
+_MARGIN = 0.16
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One run's points of one face, as a path."""
+
+    style: int
+    label: str
+    error: str
+    path: str
+    ray: str = ""  # of gaze: a line that leads to the answer
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face with the answers of some runs."""
+
+    id: str
+    groups: tuple[str, ...]
+    pose: str
+    picture: str  # file inside the site, "" for landmarks on grey
+    box: tuple[float, float, float, float]  # of the picture in the drawing: x, y, width, height
+    answers: tuple[Answer, ...]
+    truth: str = ""  # path of what is true, where it is ours to show
+    plot: Plot | None = None  # of gaze: beside the picture, not over it
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Where a gaze may go, in a drawing's own units."""
+
+    outline: str  # the edge of a screen, or rings of equal angles
+    solid: bool  # the outline is a thing
+    camera: tuple[float, float] | None
+    words: str  # "phone-small, upright"
+
+
+def picture_file(dataset: str, name: str) -> str:
+    """Return where an item's picture stands inside the site, "" where it must not be shown."""
+    found = synthetic_items.item(dataset, name)
+    return found.file if found else ""
+
+
+def picture(path: str) -> bytes:
+    """Draw the picture that a path inside the site names, as JPEG; raises DataError for any that is not our own."""
+    import cv2
+
+    found = synthetic_items.of_file(path)
+    if found is None:
+        raise DataError(f"{path!r} is no picture of our own making; only those may be shown")
+    quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
+    _, encoded = cv2.imencode(".jpg", np.ascontiguousarray(synthetic_items.pixels(found)[:, :, ::-1]), quality)
+    return encoded.tobytes()
+
+
+def alike(one: bytes, other: bytes) -> bool:
+    """Tell whether two JPEG files show the same; different libraries may write the same picture otherwise."""
+    import cv2
+
+    a, b = (cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) for content in (one, other))
+    if a is None or b is None or a.shape != b.shape:
+        return False
+    return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean()) <= TOLERANCE
+
+
+def frame(points: Floats) -> tuple[float, float, float]:
+    """Return the square, x, y and side, that holds points (M, 2) with a margin."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    side = float((high - low).max()) * (1 + 2 * _MARGIN) or 1.0
+    x, y = (low + high) / 2 - side / 2
+    return float(x), float(y), side
+
+
+def dots(points: Floats, where: tuple[float, float, float]) -> str:
+    """Write points (K, 2) as a path of dots in the drawing of a square; one far outside is left out."""
+    x, y, side = where
+    placed = (points - [x, y]) * (SIDE / side)
+    inside = ((placed > -SIDE) & (placed < 2 * SIDE)).all(axis=1)
+    return "M%.0f %.0fh0" * int(inside.sum()) % tuple(placed[inside].ravel().tolist())
+
+
+def whole(where: tuple[float, float, float], side_px: int = PICTURE_PX) -> tuple[float, float, float, float]:
+    """Return where a picture of `side_px` lies in the drawing of a square; its first pixel's centre is (0, 0)."""
+    x, y, side = where
+    scale = SIDE / side
+    return tuple(round(v, 2) for v in ((-0.5 - x) * scale, (-0.5 - y) * scale, side_px * scale, side_px * scale))  # type: ignore[return-value]
+
+
+def pose(points: Floats, layout: str) -> str:
+    """Tell from points (K, 2) whether a face is turned: the nose leaves the middle of the outer eye corners.
+
+    "" where the layout has no nose. The side is the picture's.
+    """
+    scheme = LAYOUTS.get(layout)
+    if scheme is None or not scheme.parts.get("nose"):
+        return ""
+    left, right = points[scheme.eye_corners[0]], points[scheme.eye_corners[1]]
+    along = right - left
+    width = float(np.hypot(*along)) or 1.0
+    nose = points[list(scheme.parts["nose"])].mean(axis=0)
+    shift = float((nose - (left + right) / 2) @ along) / width**2
+    if abs(shift) < 0.1:
+        return "frontal"
+    return "turned left" if shift < 0 else "turned right"
+
+
+def spread(values: Floats) -> Floats:
+    """Return how far the answers (M, N, K, 2) of M runs lie apart for each face (N,), over the size of the face.
+
+    The mean distance of the points from their median; NaN where fewer than two runs have an answer.
+    """
+    with np.errstate(invalid="ignore"):
+        middle = np.nanmedian(values, axis=0)
+        away = np.hypot(*np.moveaxis(values - middle, -1, 0)).mean(axis=2)
+        size = np.sqrt(np.prod(middle.max(axis=1) - middle.min(axis=1), axis=1))
+        known = (~np.isnan(values).any(axis=(2, 3))).sum(axis=0)
+        found: Floats = np.where(known >= 2, np.nanmean(away, axis=0) / size, np.nan)
+    return found
+
+
+def listing(groups: Mapping[str, np.ndarray], overall: str, row: int) -> tuple[str, ...]:
+    """Name the groups that a face belongs to, beside the overall one."""
+    return tuple(group for group, mask in groups.items() if mask[row] and (group != overall or len(groups) == 1))
+
+
+def first(order: Sequence[int], count: int, taken: set[int]) -> list[int]:
+    """Take the first faces of an order that no section has shown yet."""
+    chosen = [row for row in order if row not in taken][:count]
+    taken.update(chosen)
+    return chosen

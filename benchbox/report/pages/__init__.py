@@ -1,0 +1,1 @@
+"""One module per kind of page, and the dataclasses that templates print (`page_types`)."""

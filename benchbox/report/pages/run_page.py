@@ -1,0 +1,262 @@
+"""The page of one run: its scores, its whole record, how to make it again, and where it went wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchbox.errors import ResultError
+from benchbox.layouts import LAYOUTS
+from benchbox.metrics import metric_names
+from benchbox.metrics.metric_names import Metric
+from benchbox.report.charts import chart_values, leaderboard_charts, training_curve
+from benchbox.report.charts.chart_values import Chart, Curve
+from benchbox.report.charts.point_ellipses import Layer
+from benchbox.report.inputs import results
+from benchbox.report.inputs.results import Result
+from benchbox.report.tables import rows
+from benchbox.report.tables.rows import Cell
+from benchbox.runs import run_folders
+from benchbox.types import MethodCard, Protocol
+
+from . import compare_page, pseudo_label_page, sample_atlas, worst_items
+from .worst_items import Rivals, Singled
+
+Fact = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """What a run scores in one group under one convention."""
+
+    convention: str
+    group: str
+    cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """One run with its whole record."""
+
+    path: str
+    title: str
+    result: Result
+    board: str  # page
+    method: str  # page
+    protocol: str  # title
+    apart: str
+    command: str
+    heads: tuple[Metric, ...]  # one for each column of the scores; their convention is the row's
+    scores: tuple[ScoreRow, ...]
+    facts: tuple[tuple[str, tuple[Fact, ...]], ...]
+    chart_values: tuple[Chart, ...]
+    items: str  # what was tested on, in the plural
+    singled: Singled
+    singled_by: str  # measure
+    sample_atlas: str  # page, "" where there is none
+    pseudo_label_page: str  # page of its pseudo-labels, "" where it kept none
+    compare_page: str  # page, "" where there is none
+    record: str
+    problems: tuple[str, ...]
+
+
+# --- runs --------------------------------------------------------------------------------------------------------
+
+
+def page(
+    result: Result,
+    protocol: Protocol | None,
+    methods: Mapping[str, MethodCard],
+    *,
+    several: bool = False,
+    rivals: Rivals | None = None,
+) -> RunPage:
+    """Lay out the page of one run beside its rivals.
+
+    `protocol` is None where its card is not installed; `several`: the protocol has a compare page.
+    """
+    run = result.run
+    metrics = _metrics({name for scores in result.scores.values() for name in scores}, protocol)
+    training, faults = _training(result)
+    curves, singled, more = _examined(result, metrics, protocol, rivals, _titles_of(rivals, methods))
+    return RunPage(
+        path=result.page + ".html",
+        title=rows.title(run.method, methods),
+        result=result,
+        board=rows.board_path(run.protocol) if protocol else "",
+        method=rows.method_path(run.method),
+        protocol=protocol.title if protocol else run.protocol,
+        apart=rows.apart(result, protocol) if protocol else "no card of this protocol is installed",
+        command=str(run.record.get("command", "")),
+        heads=_heads(metrics),
+        scores=tuple(_score_rows(result, metrics, _groups(result, protocol))),
+        facts=_run_facts(result, protocol),
+        charts=(*curves, *training),
+        items=metric_names.items(protocol),
+        singled=singled,
+        singled_by=_measured_by(metrics[0]) if metrics else "",
+        atlas=sample_atlas.path(run.protocol) if protocol else "",
+        labels=pseudo_label_page.path(result) if protocol and pseudo_label_page.kept(result) else "",
+        compare=compare_page.path(run.protocol) if protocol and several else "",
+        record=run_folders.text(run),
+        problems=(*faults, *more),
+    )
+
+
+def _measured_by(metric: Metric) -> str:
+    word = metric_names.short(metric.convention)
+    return f"{metric.title}, {word}" if metric.unit == "%" else f"in {word}"
+
+
+def _titles_of(rivals: Rivals | None, methods: Mapping[str, MethodCard]) -> dict[str, str]:
+    """Name rivals as the charts do: page → name."""
+    runs = rivals.runs if rivals else ()
+    return dict(
+        zip([run.page for run in runs], leaderboard_charts.names([(False, run) for run in runs], methods), strict=True)
+    )
+
+
+def _metrics(names: Iterable[str], protocol: Protocol | None) -> list[Metric]:
+    if protocol is None:
+        return [metric_names.parse(name) for name in sorted(names)]
+    return [metric for metrics in metric_names.ordered(names, protocol).values() for metric in metrics]
+
+
+def _heads(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+    """Return the first metric of every measure and threshold."""
+    return tuple({metric.title: metric for metric in reversed(metrics)}[title] for title in _titles(metrics))
+
+
+def _titles(metrics: Sequence[Metric]) -> list[str]:
+    return list(dict.fromkeys(metric.title for metric in metrics))
+
+
+def _groups(result: Result, protocol: Protocol | None) -> list[str]:
+    """Name the card's groups in its order, then what else was scored: the people of a protocol with folds."""
+    return list(dict.fromkeys([*(protocol.groups if protocol else ()), *result.scores]))
+
+
+def _score_rows(result: Result, metrics: Sequence[Metric], groups: Sequence[str]) -> Iterator[ScoreRow]:
+    for convention in dict.fromkeys(metric.convention for metric in metrics):
+        names = {metric.title: metric.name for metric in metrics if metric.convention == convention}
+        for group in groups:
+            scores = result.scores.get(group, {})
+            yield ScoreRow(
+                convention, group, tuple(rows.cell(scores.get(names.get(title, ""))) for title in _titles(metrics))
+            )
+
+
+def _training(result: Result) -> tuple[list[Chart], list[str]]:
+    """Draw the training log, or say why it cannot be drawn."""
+    try:
+        log = results.stages(result.run)
+    except ResultError as fault:
+        return [], [results.without(result.run.folder, str(fault))]
+    steps = sum(len(stage.steps) for stage in log)
+    return ([training_curve.training("training", "Training loss", log)] if steps > 1 else []), []
+
+
+def _examined(
+    result: Result,
+    metrics: Sequence[Metric],
+    protocol: Protocol | None,
+    rivals: Rivals | None,
+    titles: Mapping[str, str],
+) -> tuple[list[Chart], Singled, list[str]]:
+    """Draw the errors by group and pick out single items, or say why that cannot be done."""
+    if protocol is None or not metrics:
+        return [], Singled(), []
+    try:
+        table = results.errors(result)
+        values = results.values(table, metrics[0].column)
+        groups = {group: results.members(table, group) for group in protocol.groups}
+        parts = {group: mask for group, mask in groups.items() if group != protocol.overall or len(groups) == 1}
+        singled, faults = worst_items.single_out(result, protocol, metrics[0], values, parts, rivals, titles)
+    except ResultError as fault:
+        return [], Singled(), [results.without(result.run.folder, str(fault))]
+    metric, scale = metrics[0], metric_names.scale(metrics[0].unit)
+    curves = [Curve(group, values[mask] * scale) for group, mask in groups.items()]
+    landmarks = metric.unit == "%"
+    chart = chart_values.ced(
+        "ced",
+        "Cumulative error distribution",
+        curves,
+        end=metric_names.curve_end(protocol) * 100
+        if landmarks
+        else leaderboard_charts.tail([curve.errors for curve in curves]),
+        x_title=f"error in % of {metric_names.short(metric.convention)}" if landmarks else f"error in {metric.unit}",
+        unit=metric.unit,
+        items=metric_names.items(protocol),
+        what="this run by group",
+    )
+    mapped, more = _points(result, protocol)
+    return [chart, *mapped], singled, [*faults, *more]
+
+
+def _points(result: Result, protocol: Protocol) -> tuple[list[Chart], list[str]]:
+    """Draw where this run's points go wrong, the overall group first."""
+    if protocol.layout not in LAYOUTS or not protocol.normalisers:
+        return [], []
+    try:
+        known = results.points(result, LAYOUTS[protocol.layout].count)
+    except ResultError as fault:
+        return [], [results.without(result.run.folder, str(fault))]
+    order = sorted(protocol.groups, key=lambda name: name != protocol.overall)[: chart_values.SERIES]
+    layers = [Layer(group, *known[group]) for group in order if group in known]
+    return ([leaderboard_charts.points_chart(protocol, layers, "this run by group", at_first=1)] if layers else []), []
+
+
+def _run_facts(result: Result, protocol: Protocol | None) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
+    record = result.run.record
+    data = record["data"]
+    run = [
+        ("Kind", result.kind),
+        ("Variant", result.variant),
+        ("Changed by hand", ", ".join(f"{k} = {v}" for k, v in result.overrides.items()) or "nothing"),
+        ("Budget", result.budget or "none"),
+        ("Seed", result.run.seed),
+        ("Started", str(record.get("started", ""))),
+        ("Looks at the test split", str(record.get("test_looks", ""))),
+    ]
+    kept = [
+        ("Data set", str(data.get("dataset", ""))),
+        ("Data variant", result.data),
+        ("Fingerprint", result.fingerprint),
+        (f"Training {metric_names.items(protocol)}", f"{result.train:,}"),
+        (f"Test {metric_names.items(protocol)}", f"{result.n:,}, {result.failed:,} without an answer"),
+        ("Card", result.card),
+        *(("Note", str(note)) for note in _list(data.get("notes"))),
+    ]
+    return (
+        ("Run", tuple(run)),
+        ("Data and card", tuple(kept)),
+        ("Environment", _flat({**record["environment"], **_prefixed(record["code"])})),
+        ("Seconds", _flat(record["seconds"])),
+        ("Training", _flat(record["training"]) if isinstance(record.get("training"), dict) else ()),
+    )
+
+
+def _prefixed(code: Mapping[str, Any]) -> dict[str, Any]:
+    words = {"benchbox": "benchbox", "commit": "commit", "dirty": "changes not committed"}
+    return {words.get(key, key): value for key, value in code.items()}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _flat(table: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """Turn a table of the record into facts, in the order of the record; what is not known is left out."""
+    return tuple((str(key).replace("_", " "), _word(value)) for key, value in table.items() if value is not None)
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""From page values to a folder of files: plan, parallel rendering, templates, cache, output."""

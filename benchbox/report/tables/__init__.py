@@ -1,0 +1,1 @@
+"""From results and paper rows to table values: leaderboards, ranks, costs, exports; pages print them."""

@@ -1,0 +1,157 @@
+"""The atlas of gaze: truth and pictures of our own sets alone, and only where the scores are of this rendering."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+
+from benchbox.datasets import split
+from benchbox.face_renderer.scenes import device_screens
+from benchbox.papers.reference_rows import References
+from benchbox.protocols import protocol_card
+from benchbox.report.inputs import results as stored
+from benchbox.report.inputs import synthetic_items
+from benchbox.report.pages import gaze_atlas
+from benchbox.report.pages.page_types import Sources
+from benchbox.report.site_build import site
+from benchbox.report.tables import leaderboard, per_item
+from benchbox.runs import prediction_files, run_folders
+from benchbox.scoring.score import score, to_json
+from benchbox.types import Predictions
+from tests.report.conftest import record
+
+ITEMS = 40
+
+
+def lay(folder, name, items, off, seeds=2):
+    """Score some answers on some items of a rendered set, as the scorer does, and lay out the atlas."""
+    card = protocol_card.load(name)
+    found = [synthetic_items.item(card.dataset, item) for item in items]
+    true = np.stack([np.asarray(synthetic_items.facts(item)["values"]) for item in found])
+    people = np.array([item.split("/")[0] for item in items])
+    for seed in range(seeds):
+        place = run_folders.folder(folder / "results", name, "demo-a", f"v{seed}", 0)
+        run_folders.work(place).mkdir(parents=True)
+        values = true + np.asarray(off) * (seed + 1)
+        values[0] = np.nan
+        failed = np.arange(len(items)) == 0
+        prediction_files.write(run_folders.predictions_file(place), Predictions(np.array(items), values, failed))
+        truth = split.Truth(
+            np.array(items),
+            true,
+            {group: np.ones(len(items), bool) for group in card.groups},
+            people,
+            sequences=people,
+        )
+        scores = score(card, truth, prediction_files.read(run_folders.predictions_file(place), truth, protocol=name))
+        data = {**record()["data"], "dataset": card.dataset}
+        document = to_json(scores, protocol=card, data=data, method="demo-a", variant=f"v{seed}", kind="trained")
+        run_folders.save_scores(place, json.loads(json.dumps(document)), scores.errors)
+        facts = record(variant=f"v{seed}", card=card.card, data=data)
+        run_folders.finish(place, {"protocol": name, "method": "demo-a", **facts})
+    return made(folder, card)
+
+
+def made(folder, card):
+    found, _ = stored.read(folder / "results")
+    board = leaderboard.board(card, found, References({}, ()), {}, {})
+    held, problems = per_item.gather(card, board.tables[0], {r.page + ".html": r for r in found})
+    return gaze_atlas.page(card, held, {}, problems)
+
+
+def phones(count=ITEMS):
+    return [f"test-{k % 16:03d}/{(k % 16) * 24 + k // 16:05d}" for k in range(count)]
+
+
+def test_truth_and_answers_lie_where_they_are_on_the_screen(tmp_path):
+    page = lay(tmp_path, "synth-gazecn", phones(), [1.5, 0.0])
+    face = next(face for section in page.sections for face in section.faces)
+    facts = synthetic_items.facts(synthetic_items.item("synth-gazecn", face.id))
+    device = device_screens.DEVICE[str(facts["device"])]
+    corners = [tuple(map(float, p.split())) for p in face.plot.outline[1:-1].split("L")]
+    scale = (corners[1][0] - corners[0][0]) / (device.wide_mm / 10)  # px per cm
+    x, y = facts["values"]
+    camera = face.plot.camera
+    ring = face.truth.split("a")[0][1:].split()
+    assert float(ring[0]) + 6 == pytest.approx(camera[0] + scale * x, abs=0.2)
+    assert float(ring[1]) == pytest.approx(camera[1] - scale * y, abs=0.2)
+    answer = face.answers[0].path[1:-2].split()
+    assert float(answer[0]) == pytest.approx(float(ring[0]) + 6 + 1.5 * scale, abs=0.2)
+    assert face.answers[0].error == "1.50"
+    assert face.plot.words.endswith("phone, upright")
+
+
+def test_sections_hold_many_people_and_no_item_without_an_answer(tmp_path):
+    page = lay(tmp_path, "synth-gazecn", phones(), [1.5, 0.0])
+    hardest = page.sections[0]
+    assert len({face.id.split("/")[0] for face in hardest.faces}) == len(hardest.faces) == 8
+    shown = [face.id for section in page.sections for face in section.faces]
+    assert len(shown) == len(set(shown))
+    assert phones()[0] not in shown
+    assert {face.pose for section in page.sections for face in section.faces} <= {
+        "frontal",
+        "turned left",
+        "turned right",
+    }
+
+
+def test_a_direction_is_drawn_as_the_camera_sees_it(tmp_path):
+    names = [f"faces-{k % 15:03d}/{(k % 15) * 120 + k // 15:05d}" for k in range(ITEMS)]
+    page = lay(tmp_path, "synth-mpiifacegaze", names, [0.1, 0.05, 0.0])
+    face = page.sections[0].faces[0]
+    x, y, _ = synthetic_items.facts(synthetic_items.item("synth-mpiifacegaze", face.id))["values"]
+    reach = float(face.plot.words.removeprefix("rings at ").split(", ")[-1].removesuffix("°"))
+    scale = 92 / math.sin(math.radians(reach))
+    ring = face.truth.split("a")[0][1:].split()
+    assert (float(ring[0]) + 6, float(ring[1])) == pytest.approx((100 - scale * x, 100 - scale * y), abs=0.2)
+    assert face.answers[0].ray.startswith("M100 100L")
+
+
+def test_scores_of_another_rendering_bring_neither_picture_nor_truth(tmp_path):
+    lay(tmp_path, "synth-gazecn", phones(), [1.5, 0.0])
+    for path in (tmp_path / "results").rglob("errors.npy"):
+        table = np.load(path)
+        table["error_cm"] += 0.5
+        np.save(path, table)
+    page = made(tmp_path, protocol_card.load("synth-gazecn"))
+    assert page.sections
+    assert not page.shown
+    assert not page.true
+
+
+def test_a_licensed_set_shows_answers_alone(tmp_path, monkeypatch):
+    lay(tmp_path, "synth-gazecn", phones(), [1.5, 0.0])
+    card = protocol_card.load("synth-gazecn")
+    licensed = type(card)(**{**card.__dict__, "dataset": "gazecn"})
+    page = made(tmp_path, licensed)
+    assert page.sections
+    assert list(page.pictures) == []
+    faces = [face for section in page.sections for face in section.faces]
+    assert all(face.truth == face.plot.outline == face.plot.words == "" for face in faces)
+    assert all(answer.ray == "" for face in faces for answer in face.answers), "a line from the truth would tell it"
+
+
+def test_the_pictures_of_an_atlas_are_written_and_known(tmp_path, monkeypatch):
+    lay(tmp_path, "synth-mpiigaze", [f"eyes-000/{k:05d}" for k in range(12)], [0.1, 0.0, 0.0], seeds=1)
+    found, problems = stored.read(tmp_path / "results")
+    card = protocol_card.load("synth-mpiigaze")
+    sources = Sources((card,), (), References({}, ()), tuple(found), tuple(problems))
+    monkeypatch.setattr(site, "gather", lambda folder: sources)
+    site.render(tmp_path / "results", tmp_path / "site")
+    pictures = sorted(path.name for path in (tmp_path / "site" / "face").iterdir())
+    assert pictures
+    assert all(name.startswith("mpiigaze-v") for name in pictures)
+    assert site.stale(tmp_path / "results", tmp_path / "site") == []
+
+
+def test_pictures_that_came_along_are_not_drawn_again(tmp_path, monkeypatch):
+    lay(tmp_path, "synth-mpiigaze", [f"eyes-000/{k:05d}" for k in range(12)], [0.1, 0.0, 0.0], seeds=1)
+    found, problems = stored.read(tmp_path / "results")
+    sources = Sources((protocol_card.load("synth-mpiigaze"),), (), References({}, ()), tuple(found), tuple(problems))
+    monkeypatch.setattr(site, "gather", lambda folder: sources)
+    site.render(tmp_path / "results", tmp_path / "site")
+    for path in (tmp_path / "site" / ".cache").iterdir():
+        path.unlink()
+    monkeypatch.setattr(synthetic_items, "pixels", lambda item: pytest.fail("drawn again"))
+    site.render(tmp_path / "results", tmp_path / "site")

@@ -1,0 +1,219 @@
+"""The atlas: the right faces, the right points, and no pixel of anybody else's data set."""
+
+import ast
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import benchbox.report
+from benchbox import datasets
+from benchbox.errors import DataError
+from benchbox.metrics import metric_names
+from benchbox.papers.reference_rows import References
+from benchbox.report.charts import face_drawings
+from benchbox.report.inputs import results as stored
+from benchbox.report.inputs import synthetic_items
+from benchbox.report.pages import sample_atlas
+from benchbox.report.pages.page_types import Sources
+from benchbox.report.site_build import output, site
+from benchbox.report.tables import leaderboard, per_item
+
+ROOM = Path(benchbox.report.__file__).parent
+
+
+@pytest.fixture
+def laid(demo, make, tmp_path):
+    """Three runs whose points lie apart on face 7 and whose errors are largest on face 39."""
+    x, y = np.meshgrid(np.linspace(60, 180, 17), np.linspace(70, 190, 4))
+    shape = np.stack([x.ravel(), y.ravel()], axis=1)
+
+    def lay(protocol=demo, names=None):
+        for number in range(3):
+            run = make(f"demo-{number}", 0.04 + 0.002 * number)
+            with np.load(run.folder / "predictions.npz") as kept:
+                ids, failed = kept["ids"], kept["failed"]
+            values = np.repeat(shape[None], len(ids), axis=0) + number
+            values[7] += 20.0 * number
+            np.savez(run.folder / "predictions.npz", ids=ids if names is None else names, values=values, failed=failed)
+        found, _ = stored.read(tmp_path / "results")
+        board = leaderboard.board(protocol, found, References({}, ()), {})
+        held, problems = per_item.gather(protocol, board.tables[0], {r.page + ".html": r for r in found})
+        return sample_atlas.page(protocol, held, {}, problems)
+
+    return lay
+
+
+def test_sections_hold_the_faces_that_they_name(laid):
+    page = laid()
+    hardest, disputed, easiest = page.sections
+    assert hardest.faces[0].id == "demo/face_39"
+    assert disputed.faces[0].id == "demo/face_07"
+    assert [answer.label for answer in hardest.faces[0].answers] == ["demo-0 base", "demo-1 base", "demo-2 base"]
+    assert hardest.faces[0].groups == ("challenging",)
+    shown = [face.id for section in page.sections for face in section.faces]
+    assert len(shown) == len(set(shown)) == 24
+    assert float(easiest.faces[0].answers[0].error) < float(hardest.faces[0].answers[0].error)
+
+
+def test_points_lie_where_the_run_put_them():
+    """A square of 100 px with its margin fills the drawing; the first pixel's centre is the origin."""
+    corners = np.array([[10.0, 20.0], [110.0, 120.0]])
+    where = face_drawings.frame(corners)
+    assert where == pytest.approx((-6.0, 4.0, 132.0))
+    assert face_drawings.dots(corners, where) == "M24 24h0M176 176h0"
+    assert face_drawings.whole(where) == pytest.approx(
+        ((-0.5 + 6) * 200 / 132, (-0.5 - 4) * 200 / 132, 387.88, 387.88), abs=0.01
+    )
+
+
+def test_a_turned_face_is_told_from_its_nose():
+    points = np.zeros((68, 2))
+    points[36], points[45] = (40, 50), (100, 50)
+    points[27:36] = (70, 70)
+    assert face_drawings.pose(points, "ibug68") == "frontal"
+    points[27:36] = (50, 70)
+    assert face_drawings.pose(points, "ibug68") == "turned left"
+    assert face_drawings.pose(points, "no-such") == ""
+
+
+def test_disagreement_is_measured_over_the_size_of_the_face():
+    shape = np.array([[0.0, 0.0], [100.0, 0.0], [100.0, 100.0], [0.0, 100.0]])
+    values = np.stack([np.stack([s, 2 * s]) for s in (shape, shape + np.array([3, 4]))])
+    assert face_drawings.spread(values) == pytest.approx([0.025, 0.025])
+    values[1, 0] = np.nan
+    assert np.isnan(face_drawings.spread(values)[0])
+
+
+# --- whose pictures may be seen ----------------------------------------------------------------------------------
+
+
+def test_a_licensed_set_is_points_on_grey_even_when_its_ids_look_like_ours(demo, laid):
+    names = np.array([f"common/{k:05d}" for k in range(40)])
+    page = laid(replace(demo, dataset="300w"), names)
+    assert list(page.pictures) == []
+    assert not page.shown
+    assert [face_drawings.picture_file(name, "common/00001") for name in ("300w", "wflw", "cofw")] == [""] * 3
+
+
+OURS = np.array([f"common/{k:05d}" for k in range(40)])
+
+
+def test_our_own_faces_are_shown(demo, laid, monkeypatch):
+    monkeypatch.setattr(sample_atlas, "_fits", lambda *_: True)
+    page = laid(demo, OURS)
+    assert len(list(page.pictures)) == 24
+    assert all(re.fullmatch(r"face/300w-v\d+-common-\d{5}\.jpg", name) for name in page.pictures)
+    assert page.true
+
+
+def test_no_face_is_shown_whose_scores_are_of_another_rendering(demo, laid):
+    assert not laid(demo, OURS).shown, "invented errors are none of these faces"
+
+
+def test_a_turned_picture_is_another_one(demo, laid, monkeypatch):
+    monkeypatch.setattr(sample_atlas, "_fits", lambda *_: True)
+    assert not laid(replace(demo, rotation=15.0), OURS).shown
+
+
+def test_what_fits_gives_the_error_that_was_scored(demo):
+    truth = np.array(synthetic_items.facts(synthetic_items.item("synth-300w", "common/00003"))["values"])
+    points = np.stack([truth + np.array([3.0, 4.0]), np.full_like(truth, np.nan)])
+    width = float(np.hypot(*(truth[45] - truth[36])))
+    metric = metric_names.parse("nme_inter_ocular")
+    assert sample_atlas._fits(demo, metric, truth, points, [500 / width, float("inf")])
+    assert not sample_atlas._fits(demo, metric, truth, points, [510 / width, float("inf")])
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name", "shape"),
+    [
+        ("synth-300w", "challenging/00134", (256, 256, 3)),
+        ("synth-wflw", "test/wflw-00007", (256, 256, 3)),
+        ("synth-cofw68", "test/cofw-00007", (256, 256, 3)),
+        ("synth-gazecn", "test-003/00074", (288, 216, 3)),
+        ("synth-mpiigaze", "eyes-002/00405", (36, 60, 3)),
+    ],
+)
+def test_every_rendered_set_knows_its_items_and_nobody_elses(dataset, name, shape):
+    found = synthetic_items.item(dataset, name)
+    assert synthetic_items.pixels(found).shape == shape
+    assert synthetic_items.of_file(found.file) == found
+    assert synthetic_items.item(dataset.removeprefix("synth-"), name) is None
+    part = name.split("/")[0]
+    assert synthetic_items.item(dataset, f"{part}/99999") is None, "there is no such item"
+    assert synthetic_items.of_file(found.file.replace("-v", "-v9")) is None, "another version of the generator"
+
+
+@pytest.mark.parametrize(
+    "dataset", ["synth-300w", "synth-300w-private", "synth-300vw", "synth-aflw", "synth-gazestare"]
+)
+def test_names_are_those_that_the_readers_give(dataset):
+    """Rendered in memory, some items of each set: what is true of an item by its name is what the reader says."""
+    index = datasets.open(dataset).tiny()
+    rows = [row for row, name in enumerate(index.ids) if "gazecn" not in str(name)]
+    for row in (rows[0], rows[-1]):
+        found = synthetic_items.item(dataset, str(index.ids[row]))
+        facts = synthetic_items.facts(found)
+        true = facts["values"] if "values" in facts else facts["values68"]
+        np.testing.assert_array_equal(true, index.values[row])
+        np.testing.assert_array_equal(synthetic_items.pixels(found), index.read(row))
+
+
+@pytest.mark.parametrize("name", ["helen/testset/1_1", "../common/00001", "common/1", "ibug/image_003_1"])
+def test_nothing_but_the_face_world_is_drawn(name):
+    assert face_drawings.picture_file("synth-300w", name) == ""
+    for path in (name, f"face/{name}.jpg", f"face/300w-v1-{name.replace('/', '-')}.jpg"):
+        with pytest.raises(DataError, match="no picture of our own making"):
+            face_drawings.picture(path)
+
+
+def test_no_licensed_pixel_can_reach_the_site():
+    """The proof by construction: one function makes pictures, from the face world; nothing here can open an image."""
+    makers = set()
+    for path in sorted(ROOM.rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not names & {"imread", "imreadmulti", "VideoCapture", "Image"}, path
+        modules = {
+            f"{node.module}.{alias.name}" if isinstance(node, ast.ImportFrom) else alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        assert not any(
+            "datasets" in module or module.startswith(("PIL", "imageio", "skimage")) for module in modules
+        ), path
+        if "imencode" in names:
+            makers.add(path.name)
+    assert makers == {"faces.py"}
+    assert output.PICTURE == ".jpg"
+
+
+def test_a_picture_put_into_the_site_by_hand_is_found(demo, laid, tmp_path, monkeypatch):
+    monkeypatch.setattr(sample_atlas, "_fits", lambda *_: True)
+    laid(demo, np.array([f"common/{k:05d}" for k in range(40)]))
+    found, problems = stored.read(tmp_path / "results")
+    sources = Sources((demo,), (), References({}, ()), tuple(found), tuple(problems))
+    monkeypatch.setattr(site, "gather", lambda folder: sources)
+    drawn = tuple(face_drawings.picture(synthetic_items.item("synth-300w", f"common/0000{k}").file) for k in (0, 1))
+    monkeypatch.setattr(face_drawings, "picture", lambda name: drawn[0])
+    site.render(tmp_path / "results", tmp_path / "site")
+    assert site.stale(tmp_path / "results", tmp_path / "site") == []
+    picture = min((tmp_path / "site" / "face").iterdir())
+    picture.write_bytes(drawn[1])
+    assert site.stale(tmp_path / "results", tmp_path / "site") == [f"face/{picture.name}: differs"]
+    picture.write_bytes(b"no picture")
+    assert site.stale(tmp_path / "results", tmp_path / "site") == [f"face/{picture.name}: differs"]
+
+
+def test_another_jpeg_of_the_same_picture_is_the_same():
+    import cv2
+
+    item = synthetic_items.item("synth-300w", "challenging/00003")
+    pixels = synthetic_items.pixels(item)
+    _, other = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
+    assert other.tobytes() != face_drawings.picture(item.file)
+    assert face_drawings.alike(other.tobytes(), face_drawings.picture(item.file))

@@ -1,0 +1,305 @@
+"""The written site: deterministic, self-contained, escaped, and careful with other people's files."""
+
+import itertools
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from benchbox import report
+from benchbox.errors import ResultError
+from benchbox.protocols import protocol_card
+from benchbox.report.inputs import results as stored
+from benchbox.report.pages.page_types import Sources
+from benchbox.report.site_build import output, site
+
+VOID = {"meta", "link", "br", "img", "hr", "input", "circle", "rect"}
+
+
+class Page(HTMLParser):
+    """What a test asks of a page: its tags, ids and links; complains about tags that do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.ids: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        given = {key: value or "" for key, value in attrs}
+        assert len(given) == len(attrs), f"an attribute twice in {tag}"
+        self.tags.append((tag, given))
+        self.ids += [given["id"]] if "id" in given else []
+        if tag not in VOID and tag != "path":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open, tag
+        assert self.open.pop() == tag
+
+    def all(self, *tags: str) -> list[dict[str, str]]:
+        return [attributes for tag, attributes in self.tags if tag in tags]
+
+
+@pytest.fixture
+def made(results, demo, demo_card, demo_references) -> dict[str, bytes]:
+    found, problems = stored.read(results)
+    return site.files(Sources((demo,), (demo_card,), demo_references, tuple(found), tuple(problems)))
+
+
+def pages(made: dict[str, bytes]) -> dict[str, Page]:
+    return {path: Page(content.decode()) for path, content in made.items() if path.endswith(".html")}
+
+
+# --- what a page holds -------------------------------------------------------------------------------------------
+
+
+def test_every_page_is_well_formed_with_one_heading_and_unique_ids(made):
+    for path, page in pages(made).items():
+        assert len(page.all("h1")) == 1, path
+        assert len(page.ids) == len(set(page.ids)), path
+        assert page.all("html")[0]["lang"] == "en"
+        assert page.all("a")[0] == {"class": "skip", "href": "#main"}
+        assert len(page.all("table")) == len(page.all("caption")), f"{path}: a table without a caption"
+
+
+def test_headings_skip_no_level(made):
+    for path, page in pages(made).items():
+        levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+        assert all(b <= a + 1 for a, b in itertools.pairwise(levels)), (path, levels)
+
+
+def test_every_link_inside_the_site_leads_somewhere(made):
+    parsed = pages(made)
+    for path, page in parsed.items():
+        for tag in page.all("a", "link", "script"):
+            if tag.get("type") == "application/json":
+                continue
+            address = urlsplit(tag.get("href") or tag.get("src") or "")
+            if address.scheme:
+                continue
+            target = path
+            if address.path:
+                parts: list[str] = []
+                for part in (PurePosixPath(path).parent / unquote(address.path)).parts:
+                    parts = parts[:-1] if part == ".." else [*parts, part]
+                target = "/".join(parts)
+            assert target in made, (path, address)
+            if address.fragment:
+                assert address.fragment in parsed[target].ids, (path, address)
+
+
+def test_nothing_is_loaded_from_elsewhere_and_the_policy_forbids_it(made):
+    for path, page in pages(made).items():
+        for tag in page.all("link", "script", "img", "image", "use", "iframe", "source", "object", "embed"):
+            for key in ("src", "href", "data", "srcset"):
+                assert "//" not in tag.get(key, ""), path
+        policies = [tag for tag in page.all("meta") if tag.get("http-equiv") == "Content-Security-Policy"]
+        assert len(policies) == 1
+        assert policies[0]["content"].startswith("default-src 'none'; style-src 'self'; script-src 'self'")
+        assert page.tags.index(("meta", policies[0])) < page.tags.index(("link", page.all("link")[0]))
+        inline = [tag for tag in page.all("script") if "src" not in tag]
+        assert all(tag.get("type") == "application/json" for tag in inline), "a script that the policy would block"
+        assert not page.all("style")
+        assert not any("style" in tag or any(key.startswith("on") for key in tag) for _, tag in page.tags)
+    css = made["assets/site.css"].decode()
+    assert not re.search(r"@import|url\(", css)
+
+
+def test_only_text_formats_are_written(made):
+    """No page embeds a picture; those of our own making are files (test_atlas)."""
+    assert {PurePosixPath(path).suffix for path in made} <= {
+        *(".html", ".css", ".js", ".svg", ".json"),
+        *(".csv", ".md", ".tex", ".bib"),
+    }
+    for path, page in pages(made).items():
+        assert not page.all("img", "image", "picture", "video", "canvas"), path
+        assert all(re.fullmatch(r"(\.\./)*face/[a-z]+-\d{5}\.jpg", tag["href"]) for tag in page.all("image")), path
+    assert not any(b"data:image" in content or b"\x89PNG" in content for content in made.values())
+
+
+def test_everything_from_results_is_escaped(make, demo, demo_references, tmp_path):
+    evil = '<script>alert("x")<&script>'
+    make(evil, 0.04, variant=f"{evil}v", command=f"benchbox {evil}", data={"variant": evil, "fingerprint": evil})
+    found, problems = stored.read(tmp_path / "results")
+    assert len(found) == 1
+    rows = tuple(replace(row, method=evil, note=evil, apart=evil) for row in demo_references.rows)
+    made = site.files(Sources((demo,), (), replace(demo_references, rows=rows), tuple(found), tuple(problems)))
+    assert b"alert" in b"".join(made.values())
+    for path, content in made.items():
+        assert re.fullmatch(r"[a-z0-9._/-]+", path)
+        if path.startswith("export/"):  # text for other programs, which a browser does not run
+            continue
+        assert b"<script>" not in content
+        assert b'"x"' not in content or path.endswith(".js")
+    pages(made)
+
+
+def test_a_paper_link_is_followed_only_to_the_web(results, demo, demo_card, demo_references):
+    card = replace(demo_card, paper={**demo_card.paper, "url": "javascript:alert(1)"})
+    made = site.files(Sources((demo,), (card,), demo_references, (), ()))
+    assert b"javascript:" not in made["method/demo-b.html"]
+
+
+def test_paper_rows_carry_their_source(made):
+    text = made["protocol/demo-full.html"].decode() + made["protocol/demo-full/inter_pupil.html"].decode()
+    rows = re.findall(r'<tr class="row-paper".*?</tr>', text, re.DOTALL)
+    assert len(rows) == 3
+    assert all("Paper X, Table" in row and "kind-paper" in row for row in rows)
+    assert 'id="paper-paper-x"' in text
+    assert "https://example.org/x" in text
+
+
+def test_a_run_page_holds_the_record_the_command_and_the_worst_faces(made, demo):
+    text = made["run/demo-full/demo-a/base/0.html"].decode()
+    assert "benchbox run --method demo-a --protocol demo-full" in text
+    assert "sha256:" + "cd" * 32 in text
+    assert "0123456789abcdef0123456789abcdef01234567" in text
+    assert "samples_per_s" in text
+    blocks = re.split(r'<tr class="reason">', text)
+    assert re.findall(r'<th scope="row">(\w+)</th>', blocks[1]) == list(demo.groups)
+    assert "inter-pupil distance" in blocks[2]
+    assert ">6.82<" in blocks[2], "the inter-pupil NME on full stands under its own heading"
+    worst = re.findall(r"<code>(demo/face_\d+)</code>", text)
+    assert worst[:2] == ["demo/face_39", "demo/face_38"]
+    assert "Training loss" in text
+    assert "Cumulative error distribution" in text
+
+
+# --- what cannot be read -----------------------------------------------------------------------------------------
+
+
+def test_an_unreadable_run_is_named_and_the_rest_renders(results, demo, demo_card, demo_references):
+    (results / "demo-full" / "demo-a" / "base" / "0" / "run.json").write_text("{")
+    (results / "demo-full" / "demo-a" / "base" / "1" / "scores.json").unlink()
+    (results / "demo-full" / "demo-c" / "base" / "0" / "errors.npy").write_bytes(b"no array")
+    (results / "demo-full" / "demo-d" / "submitted" / "0" / "log.csv").write_text("stage,step\na,b\n")
+    found, problems = stored.read(results)
+    made = site.files(Sources((demo,), (demo_card,), demo_references, tuple(found), tuple(problems)))
+    board = made["protocol/demo-full.html"].decode()
+    assert "results/demo-full/demo-a/base/0" in board
+    assert "run.json: cannot be read" in board
+    assert "scores.json: cannot be read" in board
+    assert "errors.npy: no array" in board
+    assert "Could not be read" in made["index.html"].decode()
+    assert "errors.npy" in made["run/demo-full/demo-c/base/0.html"].decode()
+    log = made[next(path for path in made if "demo-d" in path and path.startswith("run/"))].decode()
+    assert "log.csv, line 2" in log
+    assert "Demo B" in board
+    assert not any(str(results).encode() in content for content in made.values()), "a path of this machine"
+
+
+def test_results_of_an_unknown_protocol_are_named(results, tmp_path):
+    report.render(results, tmp_path / "site")
+    index = (tmp_path / "site" / "index.html").read_text()
+    assert "results/demo-full" in index
+    assert "has no leaderboard" in index
+    assert (tmp_path / "site" / "run" / "demo-full" / "demo-a" / "base" / "0.html").is_file()
+
+
+# --- files -------------------------------------------------------------------------------------------------------
+
+
+def test_two_renderings_are_equal_and_a_second_one_touches_nothing(results, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    files = report.render(results, first)
+    report.render(results, second)
+    assert {path.relative_to(first): path.read_bytes() for path in files} == {
+        path.relative_to(second): path.read_bytes()
+        for path in second.rglob("*")
+        if path.is_file() and ".cache" not in path.parts
+    }
+    before = {path: path.stat().st_mtime_ns for path in files}
+    report.render(results, first)
+    assert before == {path: path.stat().st_mtime_ns for path in files}
+    assert report.stale(results, first) == []
+
+
+def test_an_empty_results_folder_still_has_an_index_and_all_cards(tmp_path):
+    report.render(tmp_path / "results", tmp_path / "site")
+    for name in protocol_card.names():
+        assert (tmp_path / "site" / "protocol" / f"{name}.html").is_file()
+    board = (tmp_path / "site" / "protocol" / "300w-full" / "inter_pupil.html").read_text()
+    assert "G&amp;LSR_ω" in board
+    assert "G&amp;LSR, Table 8" in board
+
+
+def test_stale_names_what_differs(results, tmp_path, make):
+    out = tmp_path / "site"
+    assert report.stale(results, out)[0].endswith("missing")
+    report.render(results, out)
+    (out / "index.html").write_text("edited by hand")
+    (out / "assets" / "site.css").unlink()
+    assert report.stale(results, out) == ["assets/site.css: missing", "index.html: differs"]
+    report.render(results, out)
+    make("demo-new", 0.05)
+    assert "run/demo-full/demo-new/base/0.html: missing" in report.stale(results, out)
+
+
+def test_pages_of_removed_runs_go_and_other_files_stay(results, tmp_path):
+    out = tmp_path / "site"
+    report.render(results, out)
+    (out / "CNAME").write_text("example.org")
+    (out / "run" / "notes.txt").write_text("mine")
+    old = results / "demo-full" / "demo-c" / "base" / "0" / "run.json"
+    old.unlink()
+    assert "run/demo-full/demo-c/base/0.html: left over" in report.stale(results, out)
+    report.render(results, out)
+    assert not (out / "run" / "demo-full" / "demo-c").exists()
+    assert (out / "CNAME").read_text() == "example.org"
+    assert (out / "run" / "notes.txt").read_text() == "mine"
+
+
+def test_a_foreign_file_in_the_way_is_never_overwritten(results, tmp_path):
+    out = tmp_path / "homepage"
+    out.mkdir()
+    (out / "index.html").write_text("my homepage")
+    with pytest.raises(ResultError, match=r"index\.html: was not written by benchbox report; choose another"):
+        report.render(results, out)
+    assert [path.name for path in out.iterdir()] == ["index.html"]
+
+
+@pytest.mark.parametrize("name", ["../outside.html", "/etc/outside.html", "notes.txt", "a/../../outside.html"])
+def test_a_manifest_that_points_elsewhere_is_refused(results, tmp_path, name):
+    out = tmp_path / "site"
+    out.mkdir()
+    (out / "manifest.json").write_text(json.dumps({"made_by": "benchbox report", "files": {name: ""}}))
+    (tmp_path / "outside.html").write_text("mine")
+    with pytest.raises(ResultError, match="no manifest of benchbox report"):
+        report.render(results, out)
+    assert (tmp_path / "outside.html").read_text() == "mine"
+
+
+def test_an_unwritable_site_is_one_clear_line(results, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultError, match=r"cannot be written.*--out"):
+        report.render(results, tmp_path / "file" / "site")
+
+
+def test_an_interrupted_first_rendering_can_be_done_again(results, tmp_path, monkeypatch):
+    out = tmp_path / "site"
+    real, written = output._replace, []
+
+    def stop(path: Path, content: bytes) -> None:
+        real(path, content)
+        written.append(path)
+        if len(written) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(output, "_replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        report.render(results, out)
+    monkeypatch.setattr(output, "_replace", real)
+    report.render(results, out)
+    assert report.stale(results, out) == []

@@ -1,0 +1,115 @@
+"""Tables for other programs: every format says what the page says."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+
+from benchbox import report
+from benchbox.errors import ProtocolError, ResultError
+from benchbox.papers.reference_rows import Paper
+from benchbox.report.inputs import results as stored
+from benchbox.report.tables import exports, leaderboard, ranked_rows
+
+
+@pytest.fixture
+def table(results, demo, demo_card, demo_references):
+    found, _ = stored.read(results)
+    first = leaderboard.board(demo, found, demo_references, {demo_card.name: demo_card}).tables[0]
+    return ranked_rows.ranked(first, demo, {result.page + ".html": result for result in found})[0]
+
+
+def test_csv_has_a_line_for_every_row_with_value_and_ends(demo, table):
+    lines = list(csv.DictReader(io.StringIO(exports.as_csv(demo, table))))
+    assert len(lines) == len(table.rows) + sum(len(part.rows) for part in table.apart)
+    second = lines[1]
+    assert (second["rank"], second["name"], second["kind"]) == ("1", "demo-a", "trained")
+    value = float(second["nme_inter_ocular.full"])
+    assert f"{value:.2f}" == "4.99"
+    assert second["seeds"] == "0 1"
+    assert float(second["nme_inter_ocular.full.std"]) == pytest.approx(0.05 * value / 1.025 / 2**0.5, rel=1e-4)
+    assert lines[2]["nme_inter_ocular.full.std"] == "", "one seed has no spread"
+    assert float(second["nme_inter_ocular.full.low"]) == pytest.approx(0.95 * value, rel=1e-5)
+    assert second["auc_0.08_inter_ocular.full.low"] == ""
+    assert lines[0]["sources"] == "Paper X, Table 1; Paper X, Table 2"
+    assert lines[-1]["apart"] == "reported under demo-full+box=ground_truth"
+
+
+def test_a_name_is_no_formula(demo, table):
+    """The trap: a spreadsheet runs what begins with =."""
+    evil = replace(table, rows=(replace(table.rows[0], name="=1+1"),), apart=())
+    assert next(csv.DictReader(io.StringIO(exports.as_csv(demo, evil))))["name"] == "'=1+1"
+
+
+def test_json_says_what_the_page_says(demo, table):
+    document = json.loads(exports.as_json(demo, table))
+    assert (document["protocol"], document["card"], document["convention"]) == ("demo-full", demo.card, "inter_ocular")
+    row = document["rows"][1]
+    assert row["rank"] == 1
+    assert set(row["scores"]) == {"common", "challenging", "full"}
+    score = row["scores"]["full"]["nme_inter_ocular"]
+    assert score["low"] < score["value"] < score["high"]
+    assert score["unit"] == "%"
+    assert "rank" not in document["rows"][0]
+    assert row["seeds"] == ["0", "1"]
+    assert score["std"] > 0
+    reach = document["can_tell_from"]
+    assert set(reach) == {f"{m}.{g}" for g in demo.groups for m in row["scores"]["full"]}
+    assert 0 < reach["nme_inter_ocular.common"] < reach["nme_inter_ocular.challenging"], "ten faces tell less"
+
+
+def test_markdown_escapes_and_keeps_columns(demo, table):
+    evil = replace(table, rows=(replace(table.rows[1], name="a|b*c*<i>"),))
+    text = exports.as_markdown(demo, evil)
+    assert r"a\|b\*c\*\<i\>" in text
+    piped = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.replace(r"\|", "").count("|") for line in piped}) == 1
+    assert "Apart: parameters changed by hand: loss = l1" in text
+    assert "4.99 ± 0.17 (4.74–5.29)" in text
+    assert "mean of 2 seeds: 0, 1" in text
+
+
+def test_latex_marks_the_best_and_the_second_of_what_stands_beside_each_other(demo, table):
+    text = exports.as_latex(demo, table)
+    rows = [line for line in text.splitlines() if line.endswith(r"\\") and ("demo" in line or "Alpha" in line)]
+    assert r"\textbf{4.10}" in rows[0], "the paper's value is the best of the ranking column"
+    assert r"\underline{4.99} $\pm$ 0.27 ($\sigma$ 0.17)" in rows[1]
+    assert "mean of 2 seeds: 0, 1" in rows[1]
+    assert "variant wide, budget paper, 2 of 40 without an answer, one seed: 0" in text
+    assert "can tell from" in text
+    assert not any("demo-e" in row for row in rows), "a row that stands apart is not in the table"
+    assert {row.count("&") for row in rows} == {2 + 9}
+    assert text.count(r"\textbf{") >= 9, "one for each column, more where the best is printed twice"
+    best = max(float(row.cells[5].text) for row in table.rows if row.cells[5])
+    assert rf"\textbf{{{best:.3f}}}" in text, "the largest AUC is the best"
+    assert "$^{1}$" in rows[0]
+    assert r"\par $^{1}$ a note" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("a_b & 50 %", r"a\_b \& 50 \%"), ("\\x{}", r"\textbackslash{}x\{\}"), ("G&LSR_ω", r"G\&LSR\_$\omega$")],
+)
+def test_latex_escapes(text, wanted):
+    assert exports._tex(text) == wanted
+
+
+def test_bibtex_holds_papers_and_methods(demo_card):
+    paper = Paper("paper-x", "X", "100 % & more", "A. One, B. Two", "Venue", 2020, "https://example.org/x")
+    text = exports.as_bibtex([paper], [demo_card])
+    assert text.count("@inproceedings{") == 2
+    assert "author = {A. One and B. Two}" in text
+    assert r"title = {{100 \% \& more}}" in text
+    assert "@inproceedings{demo-b," in text
+
+
+def test_one_table_is_had_without_a_site(tmp_path):
+    text = report.export(tmp_path / "results", "300w-full", "csv", "inter_pupil")
+    assert "G&LSR_ω" in text
+    assert "@inproceedings{glsr," in report.export(tmp_path / "results", "300w-full", "bib")
+    with pytest.raises(ResultError, match="nothing is known under face_size; there is inter_"):
+        report.export(tmp_path / "results", "300w-full", "csv", "face_size")
+    with pytest.raises(ProtocolError):
+        report.export(tmp_path / "results", "no-such", "csv")

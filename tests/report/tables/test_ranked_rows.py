@@ -1,0 +1,74 @@
+"""Ranks: what the test set cannot tell apart shares one, and only what was measured on the same faces is ranked."""
+
+import numpy as np
+import pytest
+
+from benchbox.papers.reference_rows import References
+from benchbox.report.inputs import results as stored
+from benchbox.report.tables import leaderboard, ranked_rows
+
+
+@pytest.fixture
+def ranked(demo, tmp_path):
+    """Return a function that ranks what is stored below tmp_path/results."""
+
+    def rank():
+        found, _ = stored.read(tmp_path / "results")
+        table = leaderboard.board(demo, found, References({}, ()), {}).tables[0]
+        return ranked_rows.ranked(table, demo, {result.page + ".html": result for result in found})
+
+    return rank
+
+
+def noisy(run, spread, seed):
+    """Move every face's error by chance, the same on average."""
+    table = np.load(run.folder / "errors.npy")
+    table["nme_inter_ocular"] *= np.random.default_rng(seed).lognormal(-(spread**2) / 2, spread, len(table))
+    np.save(run.folder / "errors.npy", table)
+
+
+def test_rows_that_cannot_be_told_apart_share_a_rank(make, ranked):
+    """The trap: 4.87 before 4.92 looks like an order; the noise of forty faces is ten times as large."""
+    noisy(make("demo-a", 0.0400), 0.3, 1)
+    noisy(make("demo-b", 0.0404), 0.3, 2)
+    noisy(make("demo-c", 0.0800), 0.3, 3)
+    table, problems = ranked()
+    assert [(row.name, row.rank) for row in table.rows] == [("demo-a", 1), ("demo-b", 1), ("demo-c", 3)]
+    assert problems == []
+    assert len(table.reach) == len(table.columns)
+    common, challenging, full = (table.reach[i] for i in range(3))
+    assert 0.3 < full < 3  # %
+    assert max(common, full) < challenging, "thirty, forty, ten faces"
+
+
+def test_a_small_difference_on_every_face_is_told_apart(make, ranked):
+    """Paired: what is hard is hard for both, so intervals may overlap and the order still be certain."""
+    make("demo-a", 0.0400)
+    make("demo-b", 0.0404)
+    table, _ = ranked()
+    first, second = table.rows
+    assert first.cells[table.key].ends[1] > second.cells[table.key].ends[0]
+    assert [first.rank, second.rank] == [1, 2]
+
+
+def test_a_run_without_errors_or_with_other_clusters_is_named_and_not_ranked(make, ranked):
+    make("demo-a", 0.04)
+    (make("demo-b", 0.05).folder / "errors.npy").unlink()
+    odd = make("demo-c", 0.06).folder / "errors.npy"
+    table = np.load(odd)
+    table["cluster"] = 0
+    np.save(odd, table)
+    table, problems = ranked()
+    assert [row.rank for row in table.rows] == [1, None, None]
+    assert ["errors.npy: missing" in problems[0].reason, "clusters are not those" in problems[1].reason] == [True, True]
+    assert problems[1].place == "results/demo-full/demo-c/base/0"
+
+
+def test_errors_that_are_no_numbers_give_no_rank(make, ranked):
+    path = make("demo-a", 0.04).folder / "errors.npy"
+    table = np.load(path)
+    table["nme_inter_ocular"][3] = -0.1
+    np.save(path, table)
+    table, problems = ranked()
+    assert table.rows[0].rank is None
+    assert "no errors" in problems[0].reason
