@@ -55,7 +55,7 @@ class Verdict:
     table: str
     claim: str  # in words
     system: str  # "method/variant"; the first of an ordering
-    protocol_card: str
+    protocol: str
     group: str
     metric: str
     claimed: str  # as printed

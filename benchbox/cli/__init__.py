@@ -5,6 +5,6 @@ is a bug and keeps its traceback. `--json` prints one document on stdout; progre
 """
 
 from . import author, data, listing, results, runs
-from .shell import main
+from .common import main
 
 __all__ = ["author", "data", "listing", "main", "results", "runs"]

@@ -8,7 +8,7 @@ import click
 
 from benchbox.plugins import method_card
 
-from .shell import FOLDER, fail, json_option, main, methods_option, pair, print_json, results_option, say
+from .common import FOLDER, fail, json_option, main, methods_option, pair, print_json, results_option, say
 
 
 @main.command()

@@ -9,7 +9,7 @@ import click
 
 from benchbox.errors import BenchboxError, DataError
 
-from .shell import (
+from .common import (
     FOLDER,
     columns,
     data_option,

@@ -9,7 +9,7 @@ import click
 
 from benchbox.plugins import method_card
 
-from .shell import columns, json_option, main, methods_option, print_json, results_option, say
+from .common import columns, json_option, main, methods_option, print_json, results_option, say
 
 if TYPE_CHECKING:
     from benchbox.types import MethodCard, Protocol

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .shell import (
+from .common import (
     FOLDER,
     budget_option,
     columns,

@@ -1,6 +1,6 @@
 """Rendered sets on disk: made once by several processes, resumable, safe against a second maker and against a kill.
 
-`<cache>/faceworld-v<version>/<set>.partial/` holds columns of full length that workers fill in place, chunk by chunk,
+`<cache>/face-renderer-v<version>/<set>.partial/` holds columns of full length that workers fill in place, chunk by chunk,
 with a marker per finished chunk. When every marker is there the manifest is written and the folder takes its final
 name. Two makers write the same bytes to the same places, so neither harms the other.
 """
@@ -75,7 +75,7 @@ def root() -> Path:
 
 def folder(plan: Plan) -> Path:
     """Return where a finished set lies."""
-    return root() / f"faceworld-v{GENERATOR_VERSION}" / plan.name
+    return root() / f"face-renderer-v{GENERATOR_VERSION}" / plan.name
 
 
 def plan(kind: str) -> Plan:

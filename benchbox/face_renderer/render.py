@@ -69,7 +69,7 @@ def _lamp(scene: Scene, rng: np.random.Generator) -> Light:
 class _Made:
     """A person's look, hair, and skin where it is not painted anew for every picture."""
 
-    appearance: Look
+    look: Look
     cover: hair.Cover | None
     skin: Any = None
 

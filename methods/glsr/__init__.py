@@ -29,6 +29,6 @@ def predictor(weights: Path, device: str) -> Predict:
 
 def networks(params: Mapping[str, Any], layout: Layout) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """List the networks of a variant, each with an input of batch 1, in the order in which a prediction runs them."""
-    from .system import System
+    from .detector import System
 
     return System(layout, params).listed()

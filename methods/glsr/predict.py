@@ -15,11 +15,11 @@ from benchbox.training.checkpoint import load_facts, load_into, load_weights
 from benchbox.training.crops import Views, crops
 from benchbox.types import Predict, Sample
 
-from .draws import STORED
+from .detector import System
 from .frames import box_frame
 from .recipe import WEIGHTS
 from .release import Release
-from .system import System
+from .training_samples import STORED
 
 
 def predictor(weights: Path, device: str) -> Predict:

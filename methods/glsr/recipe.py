@@ -24,11 +24,11 @@ from benchbox.training.train_log import Meter
 from benchbox.training.train_step import Step
 from benchbox.types import Job, Kind, Layout
 
-from .draws import Batch, Draws
+from .detector import STRUCTURE, System
 from .frames import compose, invert, supervised_theta, transform, upright_box
 from .losses import shape_loss, theta_loss
 from .release import Release
-from .system import STRUCTURE, System
+from .training_samples import Batch, Draws
 
 WEIGHTS = "glsr.safetensors"
 SCRATCH = "scratch"  # as `weights`: nothing to begin from

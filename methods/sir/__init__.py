@@ -29,6 +29,6 @@ def predictor(weights: Path, device: str) -> Predict:
 
 def networks(params: Mapping[str, Any], layout: Layout) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """List the networks of a variant, each with an input of batch 1, as often as a prediction runs them."""
-    from . import system
+    from . import detector
 
-    return system.networks(params, layout.count)
+    return detector.networks(params, layout.count)

@@ -13,9 +13,9 @@ from benchbox.layouts import LAYOUTS
 from benchbox.training.checkpoint import load_facts, load_into, load_weights
 from benchbox.types import Predict, Sample
 
-from .draws import box_frames, pictures
+from .detector import Sir
 from .recipe import WEIGHTS
-from .system import Sir
+from .training_samples import box_frames, pictures
 
 
 def predictor(weights: Path, device: str) -> Predict:

@@ -19,8 +19,8 @@ from benchbox.training.train_log import Meter
 from benchbox.training.train_step import Step
 from benchbox.types import Job
 
-from .draws import Batch, Draws
-from .system import Sir
+from .detector import Sir
+from .training_samples import Batch, Draws
 
 WEIGHTS = "sir.safetensors"
 FACTS = ("side", "patch", "iterations", "cascade", "network", "fc_bias", "expansion")

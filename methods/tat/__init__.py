@@ -30,7 +30,7 @@ def predictor(weights: Path, device: str) -> Predict:
 
 def networks(params: Mapping[str, Any], layout: Layout | None) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """Return the variant's network, as it stands in the paper, with example inputs of batch 1."""
-    from . import system
+    from . import gaze_network
 
     del layout  # gaze has none
-    return system.networks(params)
+    return gaze_network.networks(params)

@@ -10,13 +10,13 @@ import numpy as np
 from benchbox.training.gaze_inputs import Patches, from_axes, usable
 from benchbox.types import Predict, Sample
 
-from . import system
+from . import gaze_network
 from .recipe import WEIGHTS
 
 
 def predictor(weights: Path, device: str) -> Predict:
     """Return a callable: samples → (n, 2) cm or (n, 3) unit vectors; NaN where an eye has no box."""
-    net = system.load(weights / WEIGHTS, device)
+    net = gaze_network.load(weights / WEIGHTS, device)
 
     def predict(samples: Sequence[Sample]) -> np.ndarray:
         able = usable(samples, net.form)

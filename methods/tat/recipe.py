@@ -30,9 +30,9 @@ from benchbox.training.train_log import Meter, keep_of_taken_over, note, stage, 
 from benchbox.training.train_step import Step
 from benchbox.types import Job
 
-from . import system, targets, teachers
-from .rebirth import rebirth
-from .system import System
+from . import gaze_network, targets, teachers
+from .filter_pruning import rebirth
+from .gaze_network import System
 
 WEIGHTS = "tat.safetensors"
 _LATER = (
@@ -59,7 +59,7 @@ def train(job: Job) -> None:
         once(path, _generation, job, course, number, tuple(snapshots))
         snapshots.append(path)
         note(job.out, generations=[_facts(snapshot) for snapshot in snapshots])
-    last = system.load(snapshots[-1], job.device)
+    last = gaze_network.load(snapshots[-1], job.device)
     once(job.out / WEIGHTS, last.save)
 
 
@@ -131,7 +131,7 @@ class Course:
         labelled, validation = job.labelled, job.validation
         if validation is None or not len(validation):
             labelled, validation = held_out(labelled, params["held_out"], rng)
-        form = system.form(params, labelled.samples)
+        form = gaze_network.form(params, labelled.samples)
         training = Gazes.of(labelled, form, job.task, job.device, rng, params["samples_most"])
         checked = Gazes.of(validation, form, job.task, job.device, rng, params["validation_most"])
         axes = torch.from_numpy(training.axes).float().to(job.device)
@@ -156,7 +156,7 @@ def _generation(path: Path, job: Job, course: Course, number: int, earlier: Sequ
     params = job.params
     torch.manual_seed(job.seed * 1000 + number)
     net = _start(job, course, number, earlier)
-    able = [system.load(snapshot, job.device) for snapshot in earlier] if params["teacher"] != "none" else []
+    able = [gaze_network.load(snapshot, job.device) for snapshot in earlier] if params["teacher"] != "none" else []
     errors = [float(load_facts(snapshot)["validation_error"]) for snapshot in earlier]
     epochs = params["epochs"] + (params["warmup_epochs"] + params["head_start"] if number == 0 else 0)
     per_epoch = max(1, (params["epoch_draws"] or len(course.training)) // params["batch"])
@@ -179,11 +179,11 @@ def _generation(path: Path, job: Job, course: Course, number: int, earlier: Sequ
 def _start(job: Job, course: Course, number: int, earlier: Sequence[Path]) -> System:
     """Return the network that a generation begins with: fresh, or the last snapshot with filters born again."""
     params = job.params
-    net = system.build(params, job.task, course.form, course.target, job.device)
+    net = gaze_network.build(params, job.task, course.form, course.target, job.device)
     if params["network"] == "casia" and params["loss"] == "ordinal" and params["start_alike"]:
         start_alike(net.network.head, course.codes, params["bins"])
     if earlier:
-        net.network.load_state_dict(system.load(earlier[-1], job.device).network.state_dict())
+        net.network.load_state_dict(gaze_network.load(earlier[-1], job.device).network.state_dict())
         generator = torch.Generator().manual_seed(job.seed * 1000 + number)
         rebirth(net.network, params["prune"], params["init"], params["prune_share"], params["prune_cap"], generator)
     return net

@@ -12,7 +12,7 @@ from benchbox.training.checkpoint import load_facts, load_into, load_weights
 from benchbox.types import Predict, Sample
 
 from . import students
-from .draws import Faces
+from .random_views import Faces
 from .recipe import WEIGHTS
 
 

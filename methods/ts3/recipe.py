@@ -22,8 +22,8 @@ from benchbox.training.pretrained import read_weights
 from benchbox.types import Job
 
 from . import students, teacher
-from .draws import Draws, Faces
 from .model import Cpm, Teacher
+from .random_views import Draws, Faces
 
 WEIGHTS = "ts3.safetensors"
 SCRATCH = "scratch"  # as `weights`: nothing to begin from

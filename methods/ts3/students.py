@@ -19,8 +19,8 @@ from benchbox.training.train_log import Meter
 from benchbox.training.train_step import Step
 from benchbox.types import Job
 
-from .draws import STRIDE, Batch, Draws, Faces
 from .model import Cpm, Stacked
+from .random_views import STRIDE, Batch, Draws, Faces
 
 NAMES: Mapping[str, tuple[str, ...]] = {"both": ("cpm", "hg"), "cpm": ("cpm",), "hg": ("hg",)}
 # Share of a training after which the rate is halved: epochs 20, 25, 30, 40 of 50; 50, 70, 90, 100 of 110.

@@ -15,8 +15,8 @@ from benchbox.training.train_log import Meter
 from benchbox.training.train_step import Step
 from benchbox.types import Job
 
-from .draws import STRIDE, Drawn, Draws, Faces, follow, ideal
 from .model import Teacher
+from .random_views import STRIDE, Drawn, Draws, Faces, follow, ideal
 from .students import CHUNK, decode, steps
 
 FALLS = (0.5, 0.75)  # shares of a training after which the rate falls to a tenth: epochs 30 and 45 of 60

@@ -32,7 +32,7 @@ def predict(tmp_path_factory):
     method = method_card.load(CARD)
     recipe = import_module(f"{CARD.module}.recipe")
     folder = tmp_path_factory.mktemp("weights")
-    system = import_module(f"{CARD.module}.system").System(IBUG68, PARAMS)
+    system = import_module(f"{CARD.module}.detector").System(IBUG68, PARAMS)
     facts = {"frames": "ours", "layout": IBUG68.name, "params": json.dumps(PARAMS)}
     save_weights(folder / recipe.WEIGHTS, {"system": system}, facts)
     return method.predictor(folder, "cpu")

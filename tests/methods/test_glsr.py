@@ -26,7 +26,9 @@ def part(name: str) -> ModuleType:
     return import_module(f"{CARD.module}.{name}")
 
 
-draws, frames, losses, model, system = (part(name) for name in ("draws", "frames", "losses", "model", "system"))
+training_samples, frames, losses, model, detector = (
+    part(name) for name in ("training_samples", "frames", "losses", "model", "detector")
+)
 
 
 def shapes(number: int, seed: int = 0) -> torch.Tensor:
@@ -65,7 +67,7 @@ def test_localisation_net_counts():
 
 def test_local_stage_counts_over_four_parts():
     params = macs = 0
-    for points in system.glsr_parts(IBUG68.parts):
+    for points in detector.glsr_parts(IBUG68.parts):
         regression = count(model.LocalRegression(len(points)), (1, 3, 64, 64))
         reinit = count(model.LocalReinit(len(points)), (1, len(points), 2))
         params += regression.params + reinit.params
@@ -81,7 +83,7 @@ def test_a_side_of_144_keeps_every_weight_of_the_256_px_network():
 
 
 def test_the_parts_cover_all_but_the_contour_once():
-    parts = system.glsr_parts(IBUG68.parts)
+    parts = detector.glsr_parts(IBUG68.parts)
     assert [len(points) for points in parts] == [11, 11, 9, 20]
     assert sorted(k for points in parts for k in points) == list(range(17, 68))
 
@@ -163,7 +165,7 @@ def test_a_shape_that_goes_through_all_frames_comes_back():
     reference = torch.from_numpy(frames.mean_shape(truth.numpy(), IBUG68.flip))
     theta_g = frames.supervised_theta(truth, reference)
     global_shape = frames.transform(frames.invert(theta_g), truth)
-    for points in system.glsr_parts(IBUG68.parts):
+    for points in detector.glsr_parts(IBUG68.parts):
         part_shape = global_shape[:, points]
         for theta_l in (frames.supervised_theta(part_shape, reference[points], 1.4), frames.part_box(part_shape)):
             local_shape = frames.transform(frames.invert(theta_l), part_shape)
@@ -254,7 +256,7 @@ PARAMS = dict(CARD.params) | dict(CARD.budgets["smoke"]) | {"crop_side": 200, "c
 
 def test_a_view_shows_the_true_points_where_the_batch_says_they_are():
     """The whole pixel path: stored crop → perturbed, rotated, mirrored box → view; a slip of half a pixel shows."""
-    drawn = draws.Draws(examples(), IBUG68, PARAMS, seed=0, device="cpu")
+    drawn = training_samples.Draws(examples(), IBUG68, PARAMS, seed=0, device="cpu")
     batch = drawn.batch(stage=2, step=0)
     picture = batch.look(batch.frame, 400)
     grid = batch.shape[:, :, None, :]
@@ -274,7 +276,7 @@ def test_a_view_shows_the_true_points_where_the_batch_says_they_are():
 
 
 def test_plain_and_differentiable_views_agree():
-    drawn = draws.Draws(examples(), IBUG68, PARAMS, seed=0, device="cpu")
+    drawn = training_samples.Draws(examples(), IBUG68, PARAMS, seed=0, device="cpu")
     batch = drawn.batch(stage=2, step=0)
     plain = batch.look(batch.frame, 96)
     differentiable = batch.look(batch.frame.clone().requires_grad_(), 96)
@@ -284,14 +286,14 @@ def test_plain_and_differentiable_views_agree():
 
 
 def test_any_batch_can_be_drawn_again():
-    first, second = (draws.Draws(examples(), IBUG68, PARAMS, seed=3, device="cpu") for _ in range(2))
+    first, second = (training_samples.Draws(examples(), IBUG68, PARAMS, seed=3, device="cpu") for _ in range(2))
     first.batch(2, 0)
     assert torch.equal(first.batch(2, 5).shape, second.batch(2, 5).shape)
     assert not torch.equal(first.batch(2, 5).shape, first.batch(3, 5).shape)
 
 
 def test_each_epoch_visits_every_face_once():
-    drawn = draws.Draws(examples(), IBUG68, PARAMS | {"batch": 4}, seed=0, device="cpu")
+    drawn = training_samples.Draws(examples(), IBUG68, PARAMS | {"batch": 4}, seed=0, device="cpu")
     rows = np.concatenate([drawn.rows(2, step) for step in range(3)])
     assert sorted(rows[:6]) == sorted(rows[6:]) == list(range(6))
 
@@ -299,12 +301,12 @@ def test_each_epoch_visits_every_face_once():
 def test_an_untrained_system_returns_its_start():
     """With θ at the identity and no offsets the prediction is S_g0, through all stages and back."""
     torch.manual_seed(0)
-    net = system.System(IBUG68, PARAMS).eval()
+    net = detector.System(IBUG68, PARAMS).eval()
     for layer in [net.backbone.head[-1], *(local.head[-1] for local in net.local_regression)]:
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.zeros_(layer.bias)
     net.start.copy_(shapes(1)[0].float())
-    drawn = draws.Draws(examples(), IBUG68, PARAMS, seed=0, device="cpu")
+    drawn = training_samples.Draws(examples(), IBUG68, PARAMS, seed=0, device="cpu")
     batch = drawn.batch(2, 0)
     with torch.inference_mode():
         found = net(batch.look, batch.frame)

@@ -25,7 +25,9 @@ def part(name: str) -> ModuleType:
     return import_module(f"{CARD.module}.{name}")
 
 
-backbones, draws, recipe, system, tsr = (part(name) for name in ("backbones", "draws", "recipe", "system", "tsr"))
+backbones, training_samples, recipe, detector, transformer_shape_regressor = (
+    part(name) for name in ("backbones", "training_samples", "recipe", "detector", "transformer_shape_regressor")
+)
 
 
 def settings(variant: str, budget: str = "smoke", **changes: object) -> dict[str, object]:
@@ -83,7 +85,7 @@ def test_networks_for_profile_run_on_their_own_inputs_for_every_variant_and_layo
 
 def test_an_unknown_backbone_is_told_what_there_is():
     with pytest.raises(PluginError, match="must be one of small, medium, large, vgg-s, release"):
-        system.System(IBUG68, settings("b1", backbone="huge"))
+        detector.System(IBUG68, settings("b1", backbone="huge"))
 
 
 # --- stages ------------------------------------------------------------------------------------------------------
@@ -104,8 +106,8 @@ STAGES = {
 def prepared(variant: str, **changes: object) -> tuple[object, list[object], object]:
     params = settings(variant, crop_side=200, **changes)
     torch.manual_seed(0)
-    made = system.System(IBUG68, params).to(memory_format=torch.channels_last)
-    drawn = draws.Draws(examples(), IBUG68, params, seed=0, device="cpu")
+    made = detector.System(IBUG68, params).to(memory_format=torch.channels_last)
+    drawn = training_samples.Draws(examples(), IBUG68, params, seed=0, device="cpu")
     objective = recipe.Objective(made, drawn.reference, IBUG68, params)
     objective.start(drawn)
     return made, recipe.stages(made, objective, params), drawn
@@ -229,7 +231,7 @@ def job(variant: str, file: Path | None) -> Job:
 
 
 def test_a_backbone_without_public_weights_says_so(tmp_path):
-    made = system.System(IBUG68, settings("b1"))
+    made = detector.System(IBUG68, settings("b1"))
     with pytest.raises(PluginError, match="no ImageNet weights exist for the small backbone"):
         recipe.begin(made, job("b1", tmp_path / "x.pth"))
     with pytest.raises(PluginError, match="was given no such file"):
@@ -240,6 +242,6 @@ def test_training_begins_from_public_weights(tmp_path):
     torch.manual_seed(1)
     source = backbones.MobileNetV2(68)
     save_file(public_names(source), tmp_path / "m.safetensors")
-    made = system.System(IBUG68, settings("m"))
+    made = detector.System(IBUG68, settings("m"))
     recipe.begin(made, job("m", tmp_path / "m.safetensors"))
     assert torch.equal(made.backbone.features[5].conv[2].weight, source.features[5].conv[2].weight)

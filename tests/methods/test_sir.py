@@ -25,7 +25,9 @@ def part(name: str) -> ModuleType:
     return import_module(f"{CARD.module}.{name}")
 
 
-draws, model, recipe, shape, system = (part(name) for name in ("draws", "model", "recipe", "shape", "system"))
+training_samples, model, recipe, shape, detector = (
+    part(name) for name in ("training_samples", "model", "recipe", "shape", "detector")
+)
 
 
 def faces(number: int, seed: int = 0) -> np.ndarray:
@@ -44,7 +46,7 @@ def faces(number: int, seed: int = 0) -> np.ndarray:
 
 def counted(variant: str, points: int = 68, **changes: object) -> list[tuple[int, int, int]]:
     params = method_card.settings(CARD, variant, "paper") | changes
-    made = system.Sir(points, params)
+    made = detector.Sir(points, params)
     patches = (1, points, 3, params["patch"], params["patch"])
     found = [count(network, patches) for network in made.regressors]
     return [(one.params, one.macs, one.macs_plus_bias) for one in found]
@@ -220,7 +222,7 @@ def dots(points: torch.Tensor, side: int) -> torch.Tensor:
 
 def test_an_exact_regressor_converges_in_one_iteration_and_stays():
     """The whole frame path: unit frame → pixels → patch → patch sides → unit frame; half a pixel would show."""
-    made = system.Sir(1, PAPER)
+    made = detector.Sir(1, PAPER)
     made.regressors[0] = Oracle()
     truth = torch.tensor([[[0.11, -0.07]], [[-0.05, 0.093]]])
     images = dots(truth, 256)
@@ -242,7 +244,7 @@ def test_sir_calls_one_network_and_the_cascade_each_of_its_own():
             return torch.zeros(len(patches), patches.shape[1], 2)
 
     for variant in ("sir", "cr"):
-        made = system.Sir(2, method_card.settings(CARD, variant, "smoke"))
+        made = detector.Sir(2, method_card.settings(CARD, variant, "smoke"))
         for k in range(len(made.regressors)):
             made.regressors[k] = Noted(k)
         made(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
@@ -251,7 +253,7 @@ def test_sir_calls_one_network_and_the_cascade_each_of_its_own():
 
 def test_an_unknown_network_is_told_what_there_is():
     with pytest.raises(PluginError, match="must be lan or stack"):
-        system.Sir(3, SMOKE | {"network": "resnet"})
+        detector.Sir(3, SMOKE | {"network": "resnet"})
 
 
 def examples(number: int = 6) -> Examples:
@@ -270,7 +272,7 @@ def test_a_batch_shows_the_true_points_where_it_says_they_are(flip):
     from benchbox.training import point_patches
 
     params = SMOKE | {"side": 160, "flip": flip, "batch": 6}
-    drawn = draws.Draws(examples(), IBUG68, params, seed=0, device="cpu")
+    drawn = training_samples.Draws(examples(), IBUG68, params, seed=0, device="cpu")
     batch = drawn.batch(0, 0, 0.5)
     centres = (batch.target + 1) * 80 - 0.5
     seen = point_patches.gather(batch.images, centres, 1)[:, :, :2, 0, 0].numpy()
@@ -284,7 +286,7 @@ def test_a_batch_shows_the_true_points_where_it_says_they_are(flip):
 
 
 def test_any_batch_can_be_drawn_again():
-    first, second = (draws.Draws(examples(), IBUG68, SMOKE, seed=3, device="cpu") for _ in range(2))
+    first, second = (training_samples.Draws(examples(), IBUG68, SMOKE, seed=3, device="cpu") for _ in range(2))
     first.batch(0, 0, 0.5)
     assert torch.equal(first.batch(0, 5, 0.5).theta, second.batch(0, 5, 0.5).theta)
     assert not torch.equal(first.batch(0, 5, 0.5).theta, first.batch(1, 5, 0.5).theta)
@@ -302,8 +304,8 @@ def test_a_variant_learns_from_one_batch(variant):
     """Build, forward, backward: every regressor gets a gradient, and an untrained one has the loss of its draws."""
     params = method_card.settings(CARD, variant, "smoke")
     torch.manual_seed(0)
-    drawn = draws.Draws(examples(), IBUG68, params, seed=0, device="cpu")
-    made = system.Sir(68, params)
+    drawn = training_samples.Draws(examples(), IBUG68, params, seed=0, device="cpu")
+    made = detector.Sir(68, params)
     made.start.copy_(drawn.start())
     number = len(made.regressors) - 1
     batch = drawn.batch(number, 0, recipe._around_truth(params))

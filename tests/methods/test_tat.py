@@ -29,8 +29,8 @@ def part(name: str) -> ModuleType:
     return import_module(f"{CARD.module}.{name}")
 
 
-itracker, rebirth, recipe, system, targets, teachers = (
-    part(name) for name in ("itracker", "rebirth", "recipe", "system", "targets", "teachers")
+itracker, filter_pruning, recipe, gaze_network, targets, teachers = (
+    part(name) for name in ("itracker", "filter_pruning", "recipe", "gaze_network", "targets", "teachers")
 )
 TINY = {"side": 16, "face_side": 16, "bins": [20, 20]}
 
@@ -45,7 +45,7 @@ def generator(seed: int = 0) -> torch.Generator:
 def test_similarity_by_hand():
     """Equation 5: (0 + 1/√2)/3, (0 + 1/√2)/3 and √2/3; the lengths of the filters do not matter."""
     weight = torch.tensor([[2.0, 0], [0, 5], [3, 3]]).view(3, 2, 1, 1)
-    assert rebirth.similarity(weight).tolist() == pytest.approx([0.5**0.5 / 3, 0.5**0.5 / 3, 2**0.5 / 3])
+    assert filter_pruning.similarity(weight).tolist() == pytest.approx([0.5**0.5 / 3, 0.5**0.5 / 3, 2**0.5 / 3])
 
 
 def test_a_doubled_filter_is_pruned_first_and_an_opposite_pair_last():
@@ -53,11 +53,11 @@ def test_a_doubled_filter_is_pruned_first_and_an_opposite_pair_last():
     basis = torch.eye(8)
     doubled = torch.cat([basis[:4], basis[:1] * 3]).view(5, 8, 1, 1)
     opposite = torch.cat([basis[:3], -basis[2:3]]).view(4, 8, 1, 1)
-    (first, second) = rebirth.choose([doubled, opposite], 2 / 9, 1.0)
+    (first, second) = filter_pruning.choose([doubled, opposite], 2 / 9, 1.0)
     assert (first.tolist(), second.tolist()) == ([0, 4], [])
-    scores = torch.cat([rebirth.similarity(doubled), rebirth.similarity(opposite)])
+    scores = torch.cat([filter_pruning.similarity(doubled), filter_pruning.similarity(opposite)])
     assert sorted(scores.argsort()[:2].tolist()) == [5 + 2, 5 + 3]
-    (first, second) = rebirth.choose([doubled, opposite], 2 / 9, 1.0, absolute=True)
+    (first, second) = filter_pruning.choose([doubled, opposite], 2 / 9, 1.0, absolute=True)
     assert (first.tolist(), second.tolist()) == ([], [2, 3])
 
 
@@ -67,9 +67,9 @@ def test_no_layer_gives_up_more_than_its_cap_and_the_next_in_rank_steps_in():
         10, 9, 1, 1
     )  # all but equal: every one ranks before the others
     apart = torch.randn(30, 50, 1, 1)
-    chosen = rebirth.choose([alike, apart], 0.2, 0.5)
+    chosen = filter_pruning.choose([alike, apart], 0.2, 0.5)
     assert [len(rows) for rows in chosen] == [5, 3]
-    uncapped = rebirth.choose([alike, apart], 0.2, 1.0)
+    uncapped = filter_pruning.choose([alike, apart], 0.2, 1.0)
     assert [len(rows) for rows in uncapped] == [8, 0]
 
 
@@ -77,7 +77,7 @@ def test_no_layer_gives_up_more_than_its_cap_and_the_next_in_rank_steps_in():
 def test_a_fifth_of_all_filters_is_pruned(share_eyes, pruned):
     torch.manual_seed(0)
     weights = [conv.weight for conv, _ in conv_layers(CasiaNet(10, share_eyes=share_eyes))]
-    chosen = rebirth.choose(weights, 0.2, 0.5)
+    chosen = filter_pruning.choose(weights, 0.2, 0.5)
     assert sum(len(rows) for rows in chosen) == pruned
     assert all(len(rows) <= len(weight) // 2 for rows, weight in zip(chosen, weights, strict=True))
 
@@ -104,7 +104,7 @@ def reborn_rows(before: nn.Conv2d, after: nn.Conv2d) -> torch.Tensor:
 
 def test_the_filters_kept_are_bit_identical_and_the_norms_of_the_others_neutral():
     net, before = trained(), trained()
-    rebirth.rebirth(net, "csp", "aoi", 0.2, 0.5, generator())
+    filter_pruning.rebirth(net, "csp", "aoi", 0.2, 0.5, generator())
     total = 0
     for (conv, norm), (old, old_norm) in zip(conv_layers(net), conv_layers(before), strict=True):
         new = reborn_rows(old, conv)
@@ -119,7 +119,7 @@ def test_the_filters_kept_are_bit_identical_and_the_norms_of_the_others_neutral(
 
 def test_new_filters_are_orthogonal_to_each_other_and_to_the_kept_ones():
     net, before = trained(), trained()
-    rebirth.rebirth(net, "csp", "aoi", 0.2, 0.5, generator())
+    filter_pruning.rebirth(net, "csp", "aoi", 0.2, 0.5, generator())
     checked = 0
     for (conv, _), (old, _) in zip(conv_layers(net), conv_layers(before), strict=True):
         new = reborn_rows(old, conv)
@@ -136,7 +136,7 @@ def test_new_filters_are_orthogonal_to_each_other_and_to_the_kept_ones():
 def test_conv11_has_no_room_for_32_orthogonal_filters_of_27_weights():
     """There the new rows are orthogonal to each other only; asking for more would not be possible."""
     kept = torch.randn(20, 27, generator=generator())
-    rows = rebirth.orthonormal(kept, 12, generator())
+    rows = filter_pruning.orthonormal(kept, 12, generator())
     assert (rows @ rows.T).numpy() == pytest.approx(np.eye(12), abs=1e-12)
     assert (rows @ kept.T.double()).abs().max() > 0.1
 
@@ -144,7 +144,7 @@ def test_conv11_has_no_room_for_32_orthogonal_filters_of_27_weights():
 def test_new_norms_lie_between_the_adjusted_norms_of_the_pruned():
     """Equations 6 and 7: ‖w‖ · |scale| / √var, before pruning, sets the range; |scale|, as a norm has no sign."""
     net, before = trained(), trained()
-    rebirth.rebirth(net, "csp", "aoi", 0.2, 0.5, generator())
+    filter_pruning.rebirth(net, "csp", "aoi", 0.2, 0.5, generator())
     spread = 0
     for (conv, _), (old, norm) in zip(conv_layers(net), conv_layers(before), strict=True):
         new = reborn_rows(old, conv)
@@ -162,7 +162,7 @@ def test_new_norms_lie_between_the_adjusted_norms_of_the_pruned():
 def test_orth_has_unit_norms_and_uniform_the_frameworks_bound():
     for init in ("orth", "uniform"):
         net, before = trained(), trained()
-        rebirth.rebirth(net, "csp", init, 0.2, 0.5, generator())
+        filter_pruning.rebirth(net, "csp", init, 0.2, 0.5, generator())
         for (conv, _), (old, _) in zip(conv_layers(net), conv_layers(before), strict=True):
             new = reborn_rows(old, conv)
             rows = conv.weight.detach().flatten(1)[new]
@@ -175,14 +175,14 @@ def test_orth_has_unit_norms_and_uniform_the_frameworks_bound():
 
 def test_scratch_keeps_nothing_none_keeps_all_and_another_word_is_refused():
     net, before = trained(), trained()
-    rebirth.rebirth(net, "none", "aoi", 0.2, 0.5, generator())
+    filter_pruning.rebirth(net, "none", "aoi", 0.2, 0.5, generator())
     assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), before.state_dict().values(), strict=True))
-    rebirth.rebirth(net, "scratch", "aoi", 0.2, 0.5, generator())
+    filter_pruning.rebirth(net, "scratch", "aoi", 0.2, 0.5, generator())
     was = before.state_dict()
     same = [k for k, v in net.state_dict().items() if torch.equal(v, was[k]) and "tracked" not in k]
     assert same == []
     with pytest.raises(PluginError, match=r"prune = 'l1'"):
-        rebirth.rebirth(net, "l1", "aoi", 0.2, 0.5, generator())
+        filter_pruning.rebirth(net, "l1", "aoi", 0.2, 0.5, generator())
 
 
 # --- teachers ----------------------------------------------------------------------------------------------------
@@ -211,7 +211,7 @@ def test_random_teachers_are_drawn_evenly_among_the_admitted():
 
 def test_a_teacher_speaks_in_evaluation_mode_and_the_mean_is_of_probabilities(tmp_path):
     METHOD.train(job(CARD, tmp_path, variant="mg1", **TINY))
-    one, two = (system.load(tmp_path / f"mg{k}.safetensors", "cpu") for k in (0, 1))
+    one, two = (gaze_network.load(tmp_path / f"mg{k}.safetensors", "cpu") for k in (0, 1))
     inputs = tuple(torch.rand(3, 3, 16, 16) for _ in range(3))
     word = recipe.teacher_word([one, two], inputs)
     with torch.inference_mode():
@@ -231,8 +231,8 @@ def test_equation_9_by_hand():
     torch.manual_seed(0)
     params = dict(CARD.params)
     target = targets.fit("ordinal", torch.tensor([[0.0, 0], [9, 9]]), (5, 5))
-    form = part("system").Form(("",), 16, 16, 4)
-    net = system.build(params, "gaze2d", form, target, "cpu")
+    form = part("gaze_network").Form(("",), 16, 16, 4)
+    net = gaze_network.build(params, "gaze2d", form, target, "cpu")
     net.network.eval()
     inputs, codes = (torch.rand(4, 3, 16, 16),), target.encode(torch.rand(4, 2) * 9)
     word = torch.rand(4, 10)

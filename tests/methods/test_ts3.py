@@ -28,7 +28,9 @@ def part(name: str) -> ModuleType:
     return import_module(f"{CARD.module}.{name}")
 
 
-draws, model, recipe, students, teacher = (part(name) for name in ("draws", "model", "recipe", "students", "teacher"))
+random_views, model, recipe, students, teacher = (
+    part(name) for name in ("random_views", "model", "recipe", "students", "teacher")
+)
 
 
 def job(out, labelled: Examples, unlabelled, **changes: object) -> Job:
@@ -75,21 +77,21 @@ def test_every_layout_has_a_map_per_point_and_the_background(points):
 @pytest.mark.parametrize(("stride", "floor_px", "peak"), [(8, 0.9, 0.17), (4, 0.05, 0.65)])
 def test_perfect_maps_decode_to_the_floor(stride, floor_px, peak):
     points = torch.rand(8, 200, 2, generator=torch.Generator().manual_seed(0)) * 40 + 12
-    maps = draws.ideal(points, stride, PAPER)
+    maps = random_views.ideal(points, stride, PAPER)
     cells, height = heatmaps.centroid(maps[:, :-1], PAPER["radius"])
     assert (heatmaps.to_px(cells, stride) - points).norm(dim=-1).mean().item() < floor_px
     assert height.min().item() > peak
     assert torch.equal(maps[:, -1], 1 - maps[:, :-1].amax(dim=1))
-    assert draws.ideal(points, stride, PAPER | {"background": False}).shape[1] == 200
+    assert random_views.ideal(points, stride, PAPER | {"background": False}).shape[1] == 200
 
 
 @pytest.mark.parametrize("variant", CARD.variants)
 def test_a_variant_learns_from_one_batch(variant):
     params = method_card.settings(CARD, variant, "smoke")
     known = examples(4)
-    faces = draws.Faces(known.samples, IBUG68, params, "cpu")
+    faces = random_views.Faces(known.samples, IBUG68, params, "cpu")
     points = geometry.transform(faces.to_crop, known.values)
-    batch = draws.Draws(faces, points, np.arange(4), {}, [0], True, 4).batch(0)
+    batch = random_views.Draws(faces, points, np.arange(4), {}, [0], True, 4).batch(0)
     for name in students.names(params):
         student = students.make(name, 68, params)
         found = students.loss(student, batch)
@@ -236,7 +238,7 @@ def test_a_teacher_may_learn_on_faces_that_no_student_has_seen(tmp_path, monkeyp
         fit = module.fit
 
         def noted(*args, fit=fit):
-            drawn = next(arg for arg in args if isinstance(arg, draws.Draws))
+            drawn = next(arg for arg in args if isinstance(arg, random_views.Draws))
             seen[args[2]] = {int(row) for row in drawn.rows if row < 10}
             fit(*args)
 
@@ -321,13 +323,13 @@ def test_self_paced_curricula_run_without_a_teacher(tmp_path, selection):
 def test_maps_follow_a_view_to_where_its_points_are(mirror):
     """A pseudo-map turned with the picture peaks where the true points of that view do; left stays left."""
     known = examples(6)
-    faces = draws.Faces(known.samples, IBUG68, PAPER, "cpu")
+    faces = random_views.Faces(known.samples, IBUG68, PAPER, "cpu")
     points = geometry.transform(faces.to_crop, known.values)
-    drawn = draws.Draws(faces, points, np.arange(6), {}, [3], mirror, 6).draw(0)
+    drawn = random_views.Draws(faces, points, np.arange(6), {}, [3], mirror, 6).draw(0)
     batch = drawn.batch
     upright = torch.from_numpy(faces.px(points[drawn.rows] / faces.zoom)).float()
-    maps = draws.ideal(upright, 4, PAPER)
-    seen = draws.follow(maps, drawn.views, drawn.mirrored, faces, 16)
+    maps = random_views.ideal(upright, 4, PAPER)
+    seen = random_views.follow(maps, drawn.views, drawn.mirrored, faces, 16)
     clear = (batch.maps[4][:, :-1].amax(dim=(2, 3)) > 0.85) & (upright > 8).all(2) & (upright < 56).all(2)
     found, truth = (students.decode(one, 68, 2) for one in (seen, batch.maps[4]))
     assert drawn.mirrored.any() == mirror
@@ -346,17 +348,17 @@ def test_the_highest_cell_of_a_plateau_does_not_hang_on_rounding():
 
 def test_decoded_points_come_back_to_the_picture():
     known = examples(3)
-    faces = draws.Faces(known.samples, IBUG68, PAPER, "cpu")
+    faces = random_views.Faces(known.samples, IBUG68, PAPER, "cpu")
     upright = faces.px(geometry.transform(faces.to_crop, known.values) / faces.zoom)
     assert faces.to_pictures(upright) == pytest.approx(known.values, abs=1e-9)
 
 
 def test_a_point_that_is_not_annotated_costs_nothing():
     known = examples(4)
-    faces = draws.Faces(known.samples, IBUG68, SMOKE, "cpu")
+    faces = random_views.Faces(known.samples, IBUG68, SMOKE, "cpu")
     points = geometry.transform(faces.to_crop, known.values)
     points[:, 5] = np.nan
-    batch = draws.Draws(faces, points, np.arange(4), {}, [0], False, 4).batch(0)
+    batch = random_views.Draws(faces, points, np.arange(4), {}, [0], False, 4).batch(0)
     assert not batch.known[:, 5].any()
     assert batch.known.sum() == 4 * 68  # 67 points and the background
 
@@ -383,8 +385,8 @@ def test_a_teacher_ranks_maps_by_how_far_they_were_moved(tmp_path):
         true = torch.from_numpy(rng.uniform(16, 48, (number, 3, 2))).float()
         moved_px, angle = rng.uniform(0, 8, number), rng.uniform(0, 2 * np.pi, number)
         shift = torch.from_numpy(np.stack([np.cos(angle), np.sin(angle)], 1) * moved_px[:, None]).float()
-        ideal = draws.ideal(true, 4, params)
-        seen = draws.ideal(true + shift[:, None], 4, params)
+        ideal = random_views.ideal(true, 4, params)
+        seen = random_views.ideal(true + shift[:, None], 4, params)
         pictures = torch.nn.functional.interpolate(ideal, size=(64, 64), mode="bilinear") * 2 - 1
         return pictures, seen, teacher.quality(seen, ideal, torch.ones(number, 3)), moved_px
 

@@ -112,7 +112,7 @@ def test_a_damaged_set_is_made_again(cache):
 _CHILD = """
 import os, time
 import numpy as np
-from benchbox.kit import stored as module
+from benchbox.training import crop_cache as module
 from benchbox.types import Sample
 
 module._spare_bytes = lambda folder: 10**9

@@ -36,8 +36,8 @@ def test_glibc_takes_the_settings():
 
 KEPT = """
 import resource, numpy
-from benchbox.kit import runtime
-assert runtime.keep_memory() and runtime.keep_memory()
+from benchbox.training import process_setup
+assert process_setup.keep_memory() and process_setup.keep_memory()
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

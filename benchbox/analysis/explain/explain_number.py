@@ -43,7 +43,7 @@ class Explanation:
     by_chance: float | None  # variants that would land on a number that means nothing
     landing: tuple[Variant, ...]
     nearest: tuple[Variant, ...]  # without a claim: what each single change would give
-    pixel_offset: Offset | None
+    offset: Offset | None
     parts: Mapping[str, float]  # error by part of the face, in the metric's normaliser, %
     points: tuple[float | None, ...]  # error of each point, %
     neighbours: tuple[Neighbour, ...]

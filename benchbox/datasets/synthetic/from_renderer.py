@@ -24,7 +24,7 @@ def access(title: str, kind: str, megabytes: int) -> Access:
         where=f"nowhere to go: benchbox renders it when it is first used (about {megabytes} MB in the cache folder)",
         terms="MIT, as benchbox itself; no real person is shown",
         citation="benchbox face world",
-        layout=f"kept under BENCHBOX_CACHE, else in the user's cache folder: faceworld-v<version>/{kind}/*.npy",
+        layout=f"kept under BENCHBOX_CACHE, else in the user's cache folder: face-renderer-v<version>/{kind}/*.npy",
     )
 
 

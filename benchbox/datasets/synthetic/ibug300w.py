@@ -32,7 +32,7 @@ ACCESS = Access(
     where="nowhere to go: benchbox renders it the first time it is used (about 0.8 GB in the cache folder)",
     terms="MIT, as benchbox itself; no real person is shown",
     citation="benchbox face world",
-    layout="kept under BENCHBOX_CACHE, else in the user's cache folder: faceworld-v<version>/300w/*.npy",
+    layout="kept under BENCHBOX_CACHE, else in the user's cache folder: face-renderer-v<version>/300w/*.npy",
 )
 
 

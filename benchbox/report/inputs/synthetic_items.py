@@ -44,7 +44,7 @@ _FILE = re.compile(r"face/([a-z0-9-]+)-v(\d+)-([a-z]+)-(\d{5})\.jpg")
 class Item:
     """One item of a rendered set."""
 
-    kind: str  # a key of faceworld's SETS
+    kind: str  # a key of image_sets.SETS
     part: str
     number: int
 

@@ -21,7 +21,7 @@ from benchbox.types import Protocol
 from . import markdown
 
 _FOLDER = Path(__file__).parents[1] / "site_text"
-_METRICS = ("landmarks", "gaze", "video", "curves", "stats", "ranks", "pairs")
+_METRICS = ("landmarks", "gaze", "jitter", "curves", "bootstrap", "ranks", "paired_tests")
 GUIDES = {  # name → title, in the order of the menu
     "protocols": "Protocol cards in words",
     "metrics": "What the numbers mean",

@@ -87,8 +87,8 @@ class BoardPage:
     path: str
     board: Board
     table: Table | None
-    sample_atlas: str  # page, "" where there are no points to draw
-    compare_page: str  # page, "" where there are not two runs
+    atlas: str  # page, "" where there are no points to draw
+    compare: str  # page, "" where there are not two runs
     exports: tuple[tuple[str, str], ...]  # format, file
     switches: tuple[Switch, ...]
     filters: tuple[Filter, ...]
@@ -107,7 +107,7 @@ class MethodRow:
     board: str  # page
     name: str
     page: str  # of the first run
-    group_by_seed: tuple[Seed, ...]  # () where nothing was trained
+    seeds: tuple[Seed, ...]  # () where nothing was trained
     kind: str
     details: tuple[str, ...]
     metric: str  # in words
@@ -128,7 +128,7 @@ class MethodPage:
     rows: tuple[MethodRow, ...]
     verdicts: tuple[Verdict, ...]  # on what papers claim of it, where something was measured
     charts: tuple[Chart, ...]
-    network_table: Anatomy
+    anatomy: Anatomy
 
     @property
     def seeded(self) -> bool:

@@ -51,13 +51,13 @@ class RunPage:
     heads: tuple[Metric, ...]  # one for each column of the scores; their convention is the row's
     scores: tuple[ScoreRow, ...]
     facts: tuple[tuple[str, tuple[Fact, ...]], ...]
-    chart_values: tuple[Chart, ...]
+    charts: tuple[Chart, ...]
     items: str  # what was tested on, in the plural
     singled: Singled
     singled_by: str  # measure
-    sample_atlas: str  # page, "" where there is none
-    pseudo_label_page: str  # page of its pseudo-labels, "" where it kept none
-    compare_page: str  # page, "" where there is none
+    atlas: str  # page, "" where there is none
+    labels: str  # page of its pseudo-labels, "" where it kept none
+    compare: str  # page, "" where there is none
     record: str
     problems: tuple[str, ...]
 

@@ -35,7 +35,7 @@ class Section:
     name: str
     title: str
     words: str
-    face_drawings: tuple[Face, ...]
+    faces: tuple[Face, ...]
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def annotations(tmp_path_factory):
 @pytest.fixture
 def cache_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("BENCHBOX_CACHE", str(tmp_path))
-    return tmp_path / f"faceworld-v{GENERATOR_VERSION}"
+    return tmp_path / f"face-renderer-v{GENERATOR_VERSION}"
 
 
 @pytest.fixture

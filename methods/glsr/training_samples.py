@@ -17,8 +17,8 @@ from benchbox.training.host_to_device import upload
 from benchbox.training.sampler import epoch_rows
 from benchbox.types import Examples, Layout
 
+from .detector import Look
 from .frames import BoxErrors, box_frame, mean_shape
-from .system import Look
 
 # The stored square over the protocol's box: room for perturbed boxes x1.2, their rotation, and θ_g beyond them.
 STORED = 2.0

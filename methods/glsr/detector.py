@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from benchbox.errors import PluginError
 from benchbox.types import Layout
 
-from . import backbones, release, tsr
+from . import backbones, release, transformer_shape_regressor
 from .frames import compose, identity, invert, part_box, transform, upright_box
 from .model import Backbone, GlobalReinit, LocalRegression, LocalReinit
 
@@ -45,7 +45,7 @@ def _pooled_side(params: Mapping[str, Any]) -> int:
 
 
 def _tsr_side(params: Mapping[str, Any]) -> int:
-    return int(params["side"]) * tsr.FACE_SIDE // 256
+    return int(params["side"]) * transformer_shape_regressor.FACE_SIDE // 256
 
 
 def _small(points: int, params: Mapping[str, Any]) -> nn.Module:
@@ -63,7 +63,7 @@ def _large(points: int, params: Mapping[str, Any]) -> nn.Module:
 
 
 def _vgg_s(points: int, params: Mapping[str, Any]) -> nn.Module:
-    return tsr.VggS(points, _tsr_side(params))
+    return transformer_shape_regressor.VggS(points, _tsr_side(params))
 
 
 def _release(points: int, params: Mapping[str, Any]) -> nn.Module:
@@ -75,13 +75,13 @@ NETWORKS: Mapping[str, Networks] = {
     "medium": Networks(GlobalReinit, _medium, _pooled_side),
     "large": Networks(GlobalReinit, _large, _pooled_side),
     "vgg-s": Networks(
-        tsr.TsrReinit,
+        transformer_shape_regressor.TsrReinit,
         _vgg_s,
         _tsr_side,
-        tsr.TsrLocalReinit,
-        tsr.TsrLocalRegression,
-        f0_side=tsr.F0_SIDE,
-        patch_side=tsr.PATCH_SIDE,
+        transformer_shape_regressor.TsrLocalReinit,
+        transformer_shape_regressor.TsrLocalRegression,
+        f0_side=transformer_shape_regressor.F0_SIDE,
+        patch_side=transformer_shape_regressor.PATCH_SIDE,
     ),
     "release": Networks(release.ReleaseReinit, _release, _face_side),
 }
