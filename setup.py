@@ -1,4 +1,7 @@
-"""Map the plugin folders beside the package to importable names; everything else is in pyproject.toml."""
+"""Map the plugin folders beside the package to importable names.
+
+Everything else is in pyproject.toml.
+"""
 
 from setuptools import find_packages, setup
 

@@ -1,4 +1,6 @@
-"""The faults that benchbox explains to its user in one line; anything else is a bug and keeps its traceback.
+"""The faults that benchbox explains to its user in one line.
+
+Anything else is a bug and keeps its traceback.
 
 A message says what is wrong, where (file, line, id) and what to do about it.
 """

@@ -1,7 +1,8 @@
 """Boxes, affine maps of the plane and directions of gaze, as arrays.
 
-A map is a 2x3 matrix `M`: a point p goes to `M[:, :2] @ p + M[:, 2]`. Batches carry leading axes. Boxes are corners
-`x0 y0 x1 y1`; width is `x1 - x0`. Pixel coordinates name pixel centres, so a picture of width W spans -0.5 … W-0.5.
+A map is a 2x3 matrix `M`: a point p goes to `M[:, :2] @ p + M[:, 2]`. Batches carry leading axes.
+Boxes are corners `x0 y0 x1 y1`; width is `x1 - x0`. Pixel coordinates name pixel centres, so a
+picture of width W spans -0.5 … W-0.5.
 """
 
 from __future__ import annotations
@@ -100,10 +101,15 @@ def box_to_crop(boxes: Floats, size: int) -> Floats:
 def angles_to_vectors(angles_rad: Floats) -> Floats:
     """Turn (pitch, yaw) in radians (…, 2) into unit vectors (…, 3): (cos p sin y, sin p, cos p cos y)."""
     pitch, yaw = angles_rad[..., 0], angles_rad[..., 1]
-    return np.stack([np.cos(pitch) * np.sin(yaw), np.sin(pitch), np.cos(pitch) * np.cos(yaw)], axis=-1)
+    return np.stack(
+        [np.cos(pitch) * np.sin(yaw), np.sin(pitch), np.cos(pitch) * np.cos(yaw)], axis=-1
+    )
 
 
 def vectors_to_angles(vectors: Floats) -> Floats:
-    """Turn vectors (…, 3) of any length into (pitch, yaw) in radians (…, 2); the inverse of `angles_to_vectors`."""
+    """Turn vectors (…, 3) of any length into (pitch, yaw) in radians (…, 2).
+
+    The inverse of `angles_to_vectors`.
+    """
     x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
     return np.stack([np.arctan2(y, np.hypot(x, z)), np.arctan2(x, z)], axis=-1)

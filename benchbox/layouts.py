@@ -1,8 +1,9 @@
 """Landmark schemes as facts: what each index means, which points swap in a mirrored picture, where the eyes are.
 
-Left and right are the picture's: point 36 of the 68 is the outer corner of the eye on the image's left, which is the
-subject's right. Sources: iBUG 300-W mark-up (the 51, 49 and 66 subsets are those of the 300-W and 300-VW challenges);
-WFLW's 98 points; COFW's 29; the 19 points that AFLW keeps when its two ears are dropped.
+Left and right are the picture's: point 36 of the 68 is the outer corner of the eye on the image's
+left, which is the subject's right. Sources: iBUG 300-W mark-up (the 51, 49 and 66 subsets are those
+of the 300-W and 300-VW challenges); WFLW's 98 points; COFW's 29; the 19 points that AFLW keeps when
+its two ears are dropped.
 
 98 points have no standard reduction to 68: `CONVERSIONS` names the three that are in use, and `convert` applies one.
 """
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from .types import Floats
 
 
-def _flip(count: int, *runs: tuple[range | tuple[int, ...], range | tuple[int, ...]]) -> tuple[int, ...]:
+def _flip(
+    count: int, *runs: tuple[range | tuple[int, ...], range | tuple[int, ...]]
+) -> tuple[int, ...]:
     """Build a flip table from runs of swapping points; points in no run map to themselves."""
     table = list(range(count))
     for left, right in runs:
@@ -133,9 +136,10 @@ AFLW19 = Layout(
 LAYOUTS = {layout.name: layout for layout in (IBUG68, WFLW98, COFW29, AFLW19)}
 
 
-# --- from 98 points to 68 ----------------------------------------------------------------------------------------
+# --- from 98 points to 68 -------------------------------------------------------------------------
 
-Terms = tuple[tuple[int, float], ...]  # a coordinate as a weighted sum: (point of the source, weight) …
+# a coordinate as a weighted sum: (point of the source, weight) …
+Terms = tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)
@@ -170,13 +174,26 @@ def convert(points: Floats, conversion: Conversion) -> Floats:
 
 
 _UPPER_BROWS = (*range(33, 38), *range(42, 47))
-_LOWER_BROWS = (None, 41, 40, 39, 38, 50, 49, 48, 47, None)  # PIPNet leaves the brows' outer ends where they are
-_LIDS = ((37, 61, 62), (38, 63, 62), (40, 65, 66), (41, 67, 66), (43, 69, 70), (44, 71, 70), (46, 73, 74), (47, 75, 74))
+# PIPNet leaves the brows' outer ends where they are
+_LOWER_BROWS = (None, 41, 40, 39, 38, 50, 49, 48, 47, None)
+_LIDS = (
+    (37, 61, 62),
+    (38, 63, 62),
+    (40, 65, 66),
+    (41, 67, 66),
+    (43, 69, 70),
+    (44, 71, 70),
+    (46, 73, 74),
+    (47, 75, 74),
+)
 _CORNERS = ((36, 60), (39, 64), (42, 68), (45, 72))
 
 
 def _reduction(name: str, lids: Mapping[int, Terms], *, brows_in_the_middle: bool) -> Conversion:
-    """Build a conversion: contour, nose, mouth and eye corners are common to all; brows and lids differ."""
+    """Build a conversion: contour, nose, mouth and eye corners are common to all.
+
+    Brows and lids differ.
+    """
     rows: dict[int, Terms] = {target: ((2 * target, 1.0),) for target in range(17)}
     rows |= {27 + k: ((51 + k, 1.0),) for k in range(9)}
     rows |= {48 + k: ((76 + k, 1.0),) for k in range(20)}
@@ -206,8 +223,8 @@ def _midpoints() -> dict[int, Terms]:
 CONVERSIONS = {
     conversion.name: conversion
     for conversion in (
-        # PIPNet: brows half-way down (y only), lids two thirds of the way; its weights sum to 0.999, which pulls those
-        # eight points a thousandth of the way to the picture's corner.
+        # PIPNet: brows half-way down (y only), lids two thirds of the way; its weights sum to
+        # 0.999, which pulls those eight points a thousandth of the way to the picture's corner.
         _reduction(
             "pipnet",
             {target: ((near, 0.666), (mid, 0.333)) for target, near, mid in _LIDS},
@@ -215,7 +232,12 @@ CONVERSIONS = {
         ),
         # PFLD_68points_Pytorch: upper brow edge as it is, lids at plain midpoints.
         _reduction("pfld68", _midpoints(), brows_in_the_middle=False),
-        # The mapping of indices that most scripts copy (WFLW_98_TO_DLIB_68): no arithmetic, the nearest lid points.
-        _reduction("dlib68", {target: ((near, 1.0),) for target, near, _ in _LIDS}, brows_in_the_middle=False),
+        # The mapping of indices that most scripts copy (WFLW_98_TO_DLIB_68): no arithmetic, the
+        # nearest lid points.
+        _reduction(
+            "dlib68",
+            {target: ((near, 1.0),) for target, near, _ in _LIDS},
+            brows_in_the_middle=False,
+        ),
     )
 }

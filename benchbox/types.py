@@ -2,13 +2,15 @@
 
 Two coordinate frames exist and never mix:
 
-* the **dataset's own frame**: what its annotation files say (iBUG `.pts`: the first pixel's centre is (1, 1)).
-  `Index`, `Truth` and `Predictions` live here, so a stored prediction compares with the official files as it is;
-* the **pixel frame**: the first pixel's centre is (0, 0), as arrays are indexed. `Sample`, `Examples` and everything
-  that a method sees or returns live here.
+* the **dataset's own frame**: what its annotation files say (iBUG `.pts`: the first pixel's centre
+  is (1, 1)). `Index`, `Truth` and `Predictions` live here, so a stored prediction compares with the
+  official files as it is;
+* the **pixel frame**: the first pixel's centre is (0, 0), as arrays are indexed. `Sample`,
+  `Examples` and everything that a method sees or returns live here.
 
-`Index.origin` is the difference; `datasets.split` and `pipeline` are the only places that add or subtract it.
-Boxes are corners `x0 y0 x1 y1`, width `x1 - x0`. Importing this module loads neither NumPy nor torch.
+`Index.origin` is the difference; `datasets.split` and `pipeline` are the only places that add or
+subtract it. Boxes are corners `x0 y0 x1 y1`, width `x1 - x0`. Importing this module loads neither
+NumPy nor torch.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ Task = Literal["landmarks", "gaze2d", "gaze3d"]
 Kind = Literal["paper", "weights", "trained", "submitted"]
 
 
-# --- what a dataset is -------------------------------------------------------------------------------------------
+# --- what a dataset is ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,10 @@ class Layout:
     count: int
     flip: tuple[int, ...]  # flip[k] is the point that k becomes in a mirrored picture
     eye_corners: tuple[int, int]  # outer corners, image-left first: the inter-ocular distance
-    eyes: tuple[tuple[int, ...], tuple[int, ...]]  # points whose means are the eye centres: the inter-pupil distance
-    parts: Mapping[str, tuple[int, ...]]  # contour, brows, eyes, nose, mouth …: per-part errors, local stages
+    # points whose means are the eye centres: the inter-pupil distance
+    eyes: tuple[tuple[int, ...], tuple[int, ...]]
+    # contour, brows, eyes, nose, mouth …: per-part errors, local stages
+    parts: Mapping[str, tuple[int, ...]]
     subsets: Mapping[int, tuple[int, ...]]  # 51, 49, 66 …: indices into this layout
 
 
@@ -68,25 +72,32 @@ class Index:
     ids: Strings  # (N,) unique
     parts: Strings  # (N,) "helen/trainset", "common" …: what cards build splits and groups from
     values: Floats  # (N, K, 2) px | (N, 2) cm | (N, 3), in the dataset's own frame
-    boxes: Mapping[str, Floats]  # box source → (N, 4) in the dataset's own frame; NaN where there is none
+    # box source → (N, 4) in the dataset's own frame; NaN where there is none
+    boxes: Mapping[str, Floats]
     clusters: Strings  # (N,) photo, person or video: what is resampled together
     read: Callable[[int], Bytes]  # row → RGB (H, W, 3) uint8, decoded when called
     origin: float = 0.0  # coordinate of the first pixel's centre in the dataset's own frame
     visible: Bools | None = None  # (N, K)
-    attributes: Mapping[str, Bools] = field(default_factory=dict)  # further groups that the annotations carry
-    sequences: Strings | None = None  # (N,) video, dot or stare, "" in none; its rows stand in the order of time
-    meta: Mapping[str, np.ndarray] = field(default_factory=dict)  # (N, …) what a running system knows: orientation …
-    scale_boxes: Floats | None = None  # (N, 4) the dataset's own face boxes, for the face-size normaliser
+    # further groups that the annotations carry
+    attributes: Mapping[str, Bools] = field(default_factory=dict)
+    # (N,) video, dot or stare, "" in none; its rows stand in the order of time
+    sequences: Strings | None = None
+    # (N, …) what a running system knows: orientation …
+    meta: Mapping[str, np.ndarray] = field(default_factory=dict)
+    # (N, 4) the dataset's own face boxes, for the face-size normaliser
+    scale_boxes: Floats | None = None
     notes: tuple[str, ...] = ()  # what is partial or unusual in this copy, in words
     variant: str = "complete"  # named variant of the data, e.g. "train 2,012 of 3,148"
-    stamp: Callable[[int], str] | None = None  # row → what changes when its picture's file does (`images.stamp`)
+    # row → what changes when its picture's file does (`images.stamp`)
+    stamp: Callable[[int], str] | None = None
 
 
 @dataclass(frozen=True)
 class Finding:
     """One line of a dataset's examination."""
 
-    level: Literal["ok", "note", "partial", "missing", "wrong"]  # a note is worth knowing and no fault
+    # a note is worth knowing and no fault
+    level: Literal["ok", "note", "partial", "missing", "wrong"]
     what: str  # "helen/trainset: 870 of 2,000 faces"
 
 
@@ -96,23 +107,30 @@ class Dataset(Interface):
     ACCESS: Access
 
     def index(self, root: Path, *, pixels: bool = True) -> Index:
-        """Read the annotations under a data root; `pixels=False` asks for no image to be present."""
+        """Read the annotations under a data root.
+
+        `pixels=False` asks for no image to be present.
+        """
 
     def verify(self, root: Path) -> list[Finding]:
         """Say what is complete, partial, missing or wrong."""
 
 
-# --- what a protocol fixes ---------------------------------------------------------------------------------------
+# --- what a protocol fixes ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Source:
-    """A card's own files: what `dataset = "files"` reads. Paths lie below the data root and decide no number."""
+    """A card's own files: what `dataset = "files"` reads.
+
+    Paths lie below the data root and decide no number.
+    """
 
     images: str  # folder of the pictures
     parts: Mapping[str, str]  # part → CSV or json
     origin: float = 0.0  # coordinate of the first pixel's centre in those files
-    visible: Literal["", "coco"] = ""  # "coco": the third number of a keypoint is 2 visible, 1 hidden
+    # "coco": the third number of a keypoint is 2 visible, 1 hidden
+    visible: Literal["", "coco"] = ""
 
 
 @dataclass(frozen=True)
@@ -127,7 +145,10 @@ class Extra:
 
 @dataclass(frozen=True)
 class Protocol:
-    """One evaluation protocol, read from its TOML card; `card` is the hash of everything that decides a number."""
+    """One evaluation protocol, read from its TOML card.
+
+    `card` is the hash of everything that decides a number.
+    """
 
     name: str
     title: str
@@ -144,38 +165,48 @@ class Protocol:
     test_expected: int  # items; 0: see test_clusters
     box: str  # box source
     box_expansion: float  # side of the box that a method is given over the side of the source's box
-    options: Mapping[str, tuple[str, ...]]  # what `name+key=value` may change, e.g. box → detector, ground_truth
+    # what `name+key=value` may change, e.g. box → detector, ground_truth
+    options: Mapping[str, tuple[str, ...]]
     normalisers: tuple[str, ...]
     auc: tuple[float, ...]
     fr: tuple[float, ...]
     points: tuple[int, ...]  # further point subsets scored beside the layout's own, e.g. (51,)
-    average: Literal["macro"]  # mean over points, then over items; a metric that averages otherwise says so in its name
-    failed: Literal["infinite"]  # a failed face: infinite error in FR, AUC and CED, left out of the mean
+    # mean over points, then over items; a metric that averages otherwise says so in its name
+    average: Literal["macro"]
+    # a failed face: infinite error in FR, AUC and CED, left out of the mean
+    failed: Literal["infinite"]
     cluster: str  # what `clusters` holds, in a word: photo, person
     interval: float  # 0.95
     resamples: int
     twin: str  # the synthetic protocol of the same shape, "" where there is none
     notes: tuple[str, ...]
     card: str  # "sha256:…"
-    extra_boxes: tuple[str, ...] = ()  # further box sources that a method is given, e.g. ("left_eye", "right_eye")
-    metrics: tuple[str, ...] = ()  # gaze: what is reported, the first ranks; landmarks report by normaliser
+    # further box sources that a method is given, e.g. ("left_eye", "right_eye")
+    extra_boxes: tuple[str, ...] = ()
+    # gaze: what is reported, the first ranks; landmarks report by normaliser
+    metrics: tuple[str, ...] = ()
     masked: bool = False  # NME again over visible points only, as `nme_<normaliser>_visible`
     train_dataset: str = ""  # "": train on the dataset that is tested on
     source: Source | None = None  # the card's own files, for the dataset "files"
     extras: Mapping[str, Extra] = field(default_factory=dict)  # what +extra= may add
     extra: str = ""  # key of `extras`
     draw: int = 0  # which draw of the labelled share
-    scale: float = 0.0  # test boxes extended by this ratio; this and the next three: `datasets.disturb`
+    # test boxes extended by this ratio; this and the next three: `datasets.disturb`
+    scale: float = 0.0
     translation: float = 0.0  # test boxes moved by this share of their size
     rotation: float = 0.0  # test pictures turned by so many degrees
     noise: float = 0.0  # px on a 256-px face by which training points are moved at most
-    folds: str = ""  # "cluster": leave one cluster out; "3": three folds of whole clusters; every item is tested once
-    validation_parts: tuple[str, ...] = ()  # the dataset's own validation set, as members; else a share is drawn
-    train_clusters: int = 0  # clusters in the complete training set, where nobody published its items
+    # "cluster": leave one cluster out; "3": three folds of whole clusters; every item is tested
+    # once
+    folds: str = ""
+    # the dataset's own validation set, as members; else a share is drawn
+    validation_parts: tuple[str, ...] = ()
+    # clusters in the complete training set, where nobody published its items
+    train_clusters: int = 0
     test_clusters: int = 0
 
 
-# --- what a method sees ------------------------------------------------------------------------------------------
+# --- what a method sees ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,9 +216,11 @@ class Sample:
     id: str
     box: Floats  # (4,) the protocol's box
     pixels: Callable[[], Bytes]  # decodes RGB (H, W, 3) uint8 when called
-    boxes: Mapping[str, Floats] = field(default_factory=dict)  # the card's further boxes, e.g. left_eye; NaN: none
+    # the card's further boxes, e.g. left_eye; NaN: none
+    boxes: Mapping[str, Floats] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)  # this row of Index.meta
-    stamp: Callable[[], str] | None = None  # names the picture's bytes when called, for caches of decoded pixels
+    # names the picture's bytes when called, for caches of decoded pixels
+    stamp: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +250,8 @@ class Job:
     device: str  # "cpu", "cuda"
     budget: str  # "smoke", "quick", "paper"
     params: Mapping[str, Any]  # card defaults ← budget ← variant ← overrides
-    weights: Path | None = None  # what params["weights"] names under the data root; None: start from scratch
+    # what params["weights"] names under the data root; None: start from scratch
+    weights: Path | None = None
 
 
 Predict = Callable[[Sequence[Sample]], "np.ndarray"]
@@ -233,7 +267,10 @@ class Method(Interface):
         """
 
     def predictor(self, weights: Path, device: str) -> Predict:
-        """Return a callable: samples → (n, K, 2) px in the pixel frame | (n, 2) cm | (n, 3); a NaN row is no answer."""
+        """Return a callable: samples → (n, K, 2) px in the pixel frame | (n, 2) cm | (n, 3).
+
+        A NaN row is no answer.
+        """
 
 
 @dataclass(frozen=True)
@@ -241,8 +278,10 @@ class Shared:
     """A training that one variant has in common with another, whose finished run on this machine saves it."""
 
     variant: str  # the other one
-    files: str  # pattern of the names of what it leaves in its work folder: "regressor*.safetensors"
-    apart: tuple[str, ...] = ()  # parameters that may differ because they do not enter that training
+    # pattern of the names of what it leaves in its work folder: "regressor*.safetensors"
+    files: str
+    # parameters that may differ because they do not enter that training
+    apart: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -252,7 +291,8 @@ class Variant:
     name: str
     title: str
     params: Mapping[str, Any]
-    budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # budget → what it changes in this variant
+    # budget → what it changes in this variant
+    budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     shares: Shared | None = None
 
 
@@ -272,10 +312,11 @@ class MethodCard:
     folder: Path
     module: str  # importable name, "benchbox_methods.glsr"; "" when given with --methods
     source: str  # the distribution or folder that it comes from
-    before: Mapping[str, Any] = field(default_factory=dict)  # of params that older records lack: what was so then
+    # of params that older records lack: what was so then
+    before: Mapping[str, Any] = field(default_factory=dict)
 
 
-# --- what comes out ----------------------------------------------------------------------------------------------
+# --- what comes out -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,7 +328,8 @@ class Truth:
     groups: Mapping[str, Bools]  # group → (N,)
     clusters: Strings  # (N,)
     visible: Bools | None = None
-    boxes: Floats | None = None  # (N, 4) the dataset's face box for the face-size normaliser; None: tight box of points
+    # (N, 4) the dataset's face box for the face-size normaliser; None: tight box of points
+    boxes: Floats | None = None
     sequences: Strings | None = None  # (N,) as Index.sequences
 
 
@@ -318,13 +360,17 @@ class Scores:
     groups: Mapping[str, Mapping[str, Score]]
     count: int
     failed: int
-    errors: np.ndarray  # structured (N,): one float field per error, `failed`, `cluster` and `in_<group>`
+    # structured (N,): one float field per error, `failed`, `cluster` and `in_<group>`
+    errors: np.ndarray
     scorer: int = 1  # version of the scoring code
 
 
 @dataclass(frozen=True)
 class Run:
-    """The record of one run, written once beside its predictions; `record` is run.json as it stands on disk."""
+    """The record of one run, written once beside its predictions.
+
+    `record` is run.json as it stands on disk.
+    """
 
     protocol: str
     method: str

@@ -1,1 +1,4 @@
-"""Protocol cards and published numbers shipped with benchbox; read through benchbox.protocols.protocol_card."""
+"""Protocol cards and published numbers shipped with benchbox.
+
+Read through benchbox.protocols.protocol_card.
+"""

@@ -94,7 +94,10 @@ class World:
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Lay out the small world and put its collection on the module path; the working folder is empty."""
+    """Lay out the small world and put its collection on the module path.
+
+    The working folder is empty.
+    """
     made = World(tmp_path / "data", tmp_path / "methods", tmp_path / "results", tmp_path / "site")
     (made.collection("benchbox.protocols", "tiny_cards") / "tiny.toml").write_text(_TINY)
     _write_faces(made.data / "ytf68")
@@ -112,7 +115,12 @@ def _write_faces(folder: Path) -> None:
     (folder / "training").mkdir(parents=True)
     header = ["", *(str(column) for column in range(136))]
     lines = [",".join(header)]
-    trained = [f"{person}_Train_{video}{frame}" for person in ("Anna", "Berta") for video in "01" for frame in "012"]
+    trained = [
+        f"{person}_Train_{video}{frame}"
+        for person in ("Anna", "Berta")
+        for video in "01"
+        for frame in "012"
+    ]
     for name in (f"{stem}.jpg" for stem in (*trained, *TESTED)):
         points = rng.integers(10, 86, size=136)
         lines.append(",".join([name, *map(str, points)]))

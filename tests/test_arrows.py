@@ -20,7 +20,8 @@ ARROWS = {
     "options": {"types", "errors"},
     "described": {"types", "layouts", "options"},
     "schema": {"types", "errors", "layouts", "datasets", "selection"},
-    "protocol": {"types", "errors", "discovery", "described", "options", "schema"},  # datasets: only names
+    # datasets: only names
+    "protocol": {"types", "errors", "discovery", "described", "options", "schema"},
     "plugins": {"types", "errors", "discovery"},
     "references": {"types", "errors", "discovery", "protocol"},
     "predictions": {"types", "errors", "geometry"},
@@ -96,7 +97,10 @@ LIGHT_ROOMS = {
 
 
 def imports(path: Path, *, only_top_level: bool = False) -> set[str]:
-    """Dotted names that a file imports outside `if TYPE_CHECKING`; relative ones resolved from its place."""
+    """Dotted names that a file imports outside `if TYPE_CHECKING`.
+
+    Relative ones resolved from its place.
+    """
     tree = ast.parse(path.read_text())
     package = path.relative_to(TOP).with_suffix("").parts[:-1]
     found: set[str] = set()
@@ -124,7 +128,9 @@ def room(path: Path) -> str:
 
 def rooms(names: set[str]) -> set[str]:
     known = {p.stem for p in PACKAGE.iterdir()}
-    return {n.split(".")[1] for n in names if n.startswith("benchbox.") and n.split(".")[1] in known}
+    return {
+        n.split(".")[1] for n in names if n.startswith("benchbox.") and n.split(".")[1] in known
+    }
 
 
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -137,7 +143,9 @@ def test_every_import_follows_an_arrow(path):
         return
     assert here in ARROWS, f"{here} is a new room: give it its arrows"
     wrong = rooms(imports(path)) - ARROWS[here] - {here}
-    assert not wrong, f"{path.name} imports {sorted(wrong)}; {here} may import {sorted(ARROWS[here])}"
+    assert not wrong, (
+        f"{path.name} imports {sorted(wrong)}; {here} may import {sorted(ARROWS[here])}"
+    )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -145,27 +153,41 @@ def test_torch_lives_in_the_kit_and_nothing_else_is_heavy(path):
     heavy = {name.split(".")[0] for name in imports(path)} & HEAVY
     if path == PACKAGE / "report" / "figures.py":
         assert heavy == {"matplotlib"}
-        assert not {name for name in imports(path, only_top_level=True) if name.startswith("matplotlib")}
+        assert not {
+            name for name in imports(path, only_top_level=True) if name.startswith("matplotlib")
+        }
     elif room(path) != "kit":
         assert not heavy
     if room(path) in LIGHT_ROOMS:
         light = imports(path, only_top_level=True)
-        assert not {name.split(".")[0] for name in light} & {"numpy", "scipy", "cv2", "jinja2", "tqdm"}
+        assert not {name.split(".")[0] for name in light} & {
+            "numpy",
+            "scipy",
+            "cv2",
+            "jinja2",
+            "tqdm",
+        }
 
 
-@pytest.mark.parametrize("path", sorted((TOP / "methods").rglob("*.py")), ids=lambda p: str(p.relative_to(TOP)))
+@pytest.mark.parametrize(
+    "path", sorted((TOP / "methods").rglob("*.py")), ids=lambda p: str(p.relative_to(TOP))
+)
 def test_a_method_stays_in_its_folder(path):
     names = imports(path)
     assert rooms(names) <= PLUGIN_MAY
     own = ".".join(path.relative_to(TOP).parts[:2])
-    others = {n for n in names if n.startswith(("methods.", "benchbox_methods")) and not n.startswith(own)}
+    others = {
+        n for n in names if n.startswith(("methods.", "benchbox_methods")) and not n.startswith(own)
+    }
     assert not others, "a plugin imports another plugin"
 
 
 def test_nothing_imports_a_plugin_by_name():
     for path in FILES:
         assert not {
-            n for n in imports(path) if n.split(".")[0] in ("methods", "benchbox_methods", "benchbox_protocols")
+            n
+            for n in imports(path)
+            if n.split(".")[0] in ("methods", "benchbox_methods", "benchbox_protocols")
         }
 
 

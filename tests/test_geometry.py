@@ -32,8 +32,12 @@ def cloud(seed, count=12, offset=300.0):
 
 def test_transform_by_hand():
     stretch = np.array([[2.0, 0.0, 5.0], [0.0, 3.0, -1.0]])
-    np.testing.assert_array_equal(geometry.transform(stretch, np.array([[1.0, 1.0], [0.0, 2.0]])), [[7, 2], [5, 5]])
-    np.testing.assert_array_equal(geometry.transform(QUARTER, np.array([[1.0, 0.0], [0.0, 1.0]])), [[0, 1], [-1, 0]])
+    np.testing.assert_array_equal(
+        geometry.transform(stretch, np.array([[1.0, 1.0], [0.0, 2.0]])), [[7, 2], [5, 5]]
+    )
+    np.testing.assert_array_equal(
+        geometry.transform(QUARTER, np.array([[1.0, 0.0], [0.0, 1.0]])), [[0, 1], [-1, 0]]
+    )
 
 
 def test_a_batch_of_maps_meets_its_own_points():
@@ -44,11 +48,18 @@ def test_a_batch_of_maps_meets_its_own_points():
 
 
 def test_compose_applies_the_inner_map_first():
-    """Trap: the other order is another map; a shift by (1, 0) then a quarter turn ends at (0, 1)."""
+    """Trap: the other order is another map.
+
+    A shift by (1, 0) then a quarter turn ends at (0, 1).
+    """
     shift = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
     origin = np.zeros((1, 2))
-    np.testing.assert_array_equal(geometry.transform(geometry.compose(QUARTER, shift), origin), [[0, 1]])
-    np.testing.assert_array_equal(geometry.transform(geometry.compose(shift, QUARTER), origin), [[1, 0]])
+    np.testing.assert_array_equal(
+        geometry.transform(geometry.compose(QUARTER, shift), origin), [[0, 1]]
+    )
+    np.testing.assert_array_equal(
+        geometry.transform(geometry.compose(shift, QUARTER), origin), [[1, 0]]
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -56,7 +67,9 @@ def test_compose_applies_the_inner_map_first():
 def test_composition_is_application_one_after_the_other(outer, inner):
     points = cloud(0)
     step = geometry.transform(outer, geometry.transform(inner, points))
-    np.testing.assert_allclose(geometry.transform(geometry.compose(outer, inner), points), step, atol=1e-8)
+    np.testing.assert_allclose(
+        geometry.transform(geometry.compose(outer, inner), points), step, atol=1e-8
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -70,7 +83,9 @@ def test_inverse_undoes_on_either_side(forward):
 
 def test_inverse_by_hand_and_of_nothing():
     np.testing.assert_allclose(
-        geometry.invert(np.array([[2.0, 0.0, 6.0], [0.0, 4.0, -4.0]])), [[0.5, 0, -3], [0, 0.25, 1]], rtol=1e-15
+        geometry.invert(np.array([[2.0, 0.0, 6.0], [0.0, 4.0, -4.0]])),
+        [[0.5, 0, -3], [0, 0.25, 1]],
+        rtol=1e-15,
     )
     with pytest.raises(np.linalg.LinAlgError, match="Singular"):
         geometry.invert(np.zeros((2, 3)))
@@ -80,7 +95,9 @@ def test_inverse_by_hand_and_of_nothing():
 @given(forward=affine_maps(), seed=st.integers(0, 1000))
 def test_fit_affine_finds_the_map_that_made_the_points(forward, seed):
     points = cloud(seed)
-    np.testing.assert_allclose(geometry.fit_affine(points, geometry.transform(forward, points)), forward, atol=1e-5)
+    np.testing.assert_allclose(
+        geometry.fit_affine(points, geometry.transform(forward, points)), forward, atol=1e-5
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -88,12 +105,19 @@ def test_fit_affine_finds_the_map_that_made_the_points(forward, seed):
 def test_fit_similarity_finds_the_map_that_made_the_points(angle, scale, x, y):
     forward = np.concatenate([scale * turn(angle), [[x], [y]]], axis=1)
     points = cloud(3)
-    np.testing.assert_allclose(geometry.fit_similarity(points, geometry.transform(forward, points)), forward, atol=1e-8)
+    np.testing.assert_allclose(
+        geometry.fit_similarity(points, geometry.transform(forward, points)), forward, atol=1e-8
+    )
 
 
 def test_fits_take_batches_and_broadcast_one_template():
     template = cloud(1)
-    maps = np.stack([np.array([[1.1, 0.2, 5.0], [-0.2, 1.1, 9.0]]), np.array([[0.5, -0.1, 0.0], [0.1, 0.5, -3.0]])])
+    maps = np.stack(
+        [
+            np.array([[1.1, 0.2, 5.0], [-0.2, 1.1, 9.0]]),
+            np.array([[0.5, -0.1, 0.0], [0.1, 0.5, -3.0]]),
+        ]
+    )
     targets = geometry.transform(maps, template)
     for fit in (geometry.fit_affine, geometry.fit_similarity):
         np.testing.assert_allclose(fit(template, targets), maps, atol=1e-6)
@@ -118,7 +142,10 @@ def test_fit_similarity_is_the_best_of_its_kind_and_affine_no_worse():
 
 
 def test_fit_similarity_does_not_mirror():
-    """Trap: swapped eyes would be fitted perfectly by a reflection; no face is its own mirror image."""
+    """Trap: swapped eyes would be fitted perfectly by a reflection.
+
+    No face is its own mirror image.
+    """
     source = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
     fitted = geometry.fit_similarity(source, source * [-1, 1])
     assert np.linalg.det(fitted[:, :2]) > 0
@@ -127,7 +154,9 @@ def test_fit_similarity_does_not_mirror():
 def test_boxes_by_hand():
     points = np.array([[3.0, 9.0], [1.0, 5.0], [2.0, 4.0]])
     np.testing.assert_array_equal(geometry.tight_box(points), [1, 4, 3, 9])
-    np.testing.assert_array_equal(geometry.tight_box(np.stack([points, points + 1])), [[1, 4, 3, 9], [2, 5, 4, 10]])
+    np.testing.assert_array_equal(
+        geometry.tight_box(np.stack([points, points + 1])), [[1, 4, 3, 9], [2, 5, 4, 10]]
+    )
     box = np.array([0.0, 0.0, 10.0, 4.0])
     np.testing.assert_array_equal(geometry.square(box), [0, -3, 10, 7])
     np.testing.assert_array_equal(geometry.square(box, 2.0), [-5, -8, 15, 12])
@@ -139,25 +168,40 @@ def test_box_to_unit_puts_corners_on_corners():
     boxes = np.array([[10.0, 20.0, 30.0, 60.0], [-5.0, -5.0, 5.0, 5.0]])
     maps = geometry.box_to_unit(boxes)
     corners = np.stack([boxes[:, :2], boxes[:, 2:], (boxes[:, :2] + boxes[:, 2:]) / 2], axis=1)
-    np.testing.assert_allclose(geometry.transform(maps, corners), [[[-1, -1], [1, 1], [0, 0]]] * 2, atol=1e-15)
+    np.testing.assert_allclose(
+        geometry.transform(maps, corners), [[[-1, -1], [1, 1], [0, 0]]] * 2, atol=1e-15
+    )
 
 
 def test_a_crop_of_the_whole_picture_is_the_picture():
-    """Trap: edges lie half a pixel outside the outer centres; corners on centres would stretch by size / (size - 1)."""
+    """Trap: edges lie half a pixel outside the outer centres.
+
+    Corners on centres would stretch by size / (size - 1).
+    """
     whole = np.array([-0.5, -0.5, 63.5, 63.5])
     np.testing.assert_allclose(geometry.box_to_crop(whole, 64), np.eye(2, 3), atol=1e-14)
     half = geometry.box_to_crop(whole, 32)
-    np.testing.assert_allclose(geometry.transform(half, np.array([[0.5, 0.5], [62.5, 62.5]])), [[0, 0], [31, 31]])
+    np.testing.assert_allclose(
+        geometry.transform(half, np.array([[0.5, 0.5], [62.5, 62.5]])), [[0, 0], [31, 31]]
+    )
 
 
 @settings(max_examples=50, deadline=None)
-@given(x=coordinates, y=coordinates, width=st.floats(5, 400), height=st.floats(5, 400), size=st.integers(16, 512))
+@given(
+    x=coordinates,
+    y=coordinates,
+    width=st.floats(5, 400),
+    height=st.floats(5, 400),
+    size=st.integers(16, 512),
+)
 def test_crop_round_trip(x, y, width, height, size):
     box = np.array([x, y, x + width, y + height])
     into = geometry.box_to_crop(box, size)
     edges = geometry.transform(into, box.reshape(2, 2))
     np.testing.assert_allclose(edges, [[-0.5, -0.5], [size - 0.5, size - 0.5]], atol=1e-8)
-    np.testing.assert_allclose(geometry.transform(geometry.invert(into), edges), box.reshape(2, 2), atol=1e-8)
+    np.testing.assert_allclose(
+        geometry.transform(geometry.invert(into), edges), box.reshape(2, 2), atol=1e-8
+    )
 
 
 def test_directions_and_angles_are_each_others_inverse():

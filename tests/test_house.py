@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[1]
-LICENSED = {"300w-common", "ytf68", "glsr-release", "mpiigaze-small"}  # committed runs whose truth is not ours to give
+# committed runs whose truth is not ours to give
+LICENSED = {"300w-common", "ytf68", "glsr-release", "mpiigaze-small"}
 README = (TOP / "README.md").read_text()
 
 
@@ -54,7 +55,9 @@ def tracked() -> list[Path]:
     git = shutil.which("git")
     if git is None or not (TOP / ".git").exists():
         pytest.skip("not a git checkout")
-    listing = subprocess.run([git, "ls-files", "-z"], cwd=TOP, capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(
+        [git, "ls-files", "-z"], cwd=TOP, capture_output=True, text=True, check=True
+    ).stdout
     return [TOP / name for name in listing.split("\0") if name]
 
 
@@ -63,7 +66,11 @@ def test_the_committed_site_is_what_the_committed_results_render():
 
     git = shutil.which("git")
     own = subprocess.run(
-        [git or "true", "status", "--porcelain", "results"], cwd=TOP, capture_output=True, text=True, check=False
+        [git or "true", "status", "--porcelain", "results"],
+        cwd=TOP,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if own.stdout.strip():
         pytest.skip("results/ holds runs that are not committed")
@@ -73,23 +80,41 @@ def test_the_committed_site_is_what_the_committed_results_render():
 def test_the_committed_results_are_no_worse_than_their_baseline():
     """The regression gate, as `benchbox check --baseline results/baseline.json --rescore` is: cards, data and scores.
 
-    Runs on rendered faces are scored again from their predictions; the others where the licensed annotations are.
+    Runs on rendered faces are scored again from their predictions; the others where the licensed
+    annotations are.
     """
     from benchbox.analysis import regression_gate
 
     results = TOP / "results"
-    assert [change for change in regression_gate.changes(results, results / "baseline.json") if change.regression] == []
-    again, left = regression_gate.rescored(results, Path(os.environ.get("BENCHBOX_DATA", TOP / "data")))
+    assert [
+        change
+        for change in regression_gate.changes(results, results / "baseline.json")
+        if change.regression
+    ] == []
+    again, left = regression_gate.rescored(
+        results, Path(os.environ.get("BENCHBOX_DATA", TOP / "data"))
+    )
     assert again == []
-    sets = {line.partition("/")[0].partition("+")[0] for line in left}  # without the options of a card
+    # without the options of a card
+    sets = {line.partition("/")[0].partition("+")[0] for line in left}
     assert sets <= LICENSED
 
 
 def test_no_dataset_file_is_tracked():
     """Public data keep their own terms: no photograph, annotation or weights file of others is in the tree."""
-    own_pictures = {TOP / "docs", TOP / "site" / "face"}  # drawn by the face world; `report --check` draws them again
+    # drawn by the face world; `report --check` draws them again
+    own_pictures = {TOP / "docs", TOP / "site" / "face"}
     for path in tracked():
-        assert path.suffix not in {".pts", ".mat", ".h5", ".hdf5", ".pth", ".tar", ".safetensors", ".pkl"}, path
+        assert path.suffix not in {
+            ".pts",
+            ".mat",
+            ".h5",
+            ".hdf5",
+            ".pth",
+            ".tar",
+            ".safetensors",
+            ".pkl",
+        }, path
         if path.suffix in {".jpg", ".jpeg", ".png"}:
             assert path.parent in own_pictures, path
 
@@ -97,9 +122,15 @@ def test_no_dataset_file_is_tracked():
 def test_no_path_of_a_machine_is_tracked():
     pattern = re.compile(rb"/(home|root|work|Users)/[A-Za-z]")
     for path in tracked():
-        if path.is_file() and path != Path(__file__) and path.suffix not in {".png", ".jpg", ".npz", ".npy"}:
+        if (
+            path.is_file()
+            and path != Path(__file__)
+            and path.suffix not in {".png", ".jpg", ".npz", ".npy"}
+        ):
             found = pattern.search(path.read_bytes())
-            assert not found, f"{path.relative_to(TOP)} holds a path of a machine: {found and found[0]!r}"
+            assert not found, (
+                f"{path.relative_to(TOP)} holds a path of a machine: {found and found[0]!r}"
+            )
 
 
 def test_the_version_is_said_once():

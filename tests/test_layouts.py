@@ -72,9 +72,40 @@ def pairs(layout):
 
 def test_flip_pairs_of_the_98_points():
     expected = {(i, 32 - i) for i in range(16)}
-    expected |= {(33, 46), (34, 45), (35, 44), (36, 43), (37, 42), (38, 50), (39, 49), (40, 48), (41, 47)}
-    expected |= {(55, 59), (56, 58), (60, 72), (61, 71), (62, 70), (63, 69), (64, 68), (65, 75), (66, 74), (67, 73)}
-    expected |= {(76, 82), (77, 81), (78, 80), (83, 87), (84, 86), (88, 92), (89, 91), (93, 95), (96, 97)}
+    expected |= {
+        (33, 46),
+        (34, 45),
+        (35, 44),
+        (36, 43),
+        (37, 42),
+        (38, 50),
+        (39, 49),
+        (40, 48),
+        (41, 47),
+    }
+    expected |= {
+        (55, 59),
+        (56, 58),
+        (60, 72),
+        (61, 71),
+        (62, 70),
+        (63, 69),
+        (64, 68),
+        (65, 75),
+        (66, 74),
+        (67, 73),
+    }
+    expected |= {
+        (76, 82),
+        (77, 81),
+        (78, 80),
+        (83, 87),
+        (84, 86),
+        (88, 92),
+        (89, 91),
+        (93, 95),
+        (96, 97),
+    }
     assert pairs(WFLW98) == expected
     assert (WFLW98.eye_corners, WFLW98.eyes) == ((60, 72), ((96,), (97,)))
 
@@ -83,7 +114,8 @@ def test_flip_pairs_of_the_29_points():
     assert pairs(COFW29) == {
         (0, 1), (2, 3), (4, 6), (5, 7), (8, 9), (10, 11), (12, 14), (13, 15), (16, 17), (18, 19), (22, 23)
     }  # fmt: skip
-    assert (COFW29.eye_corners, COFW29.eyes) == ((8, 9), ((16,), (17,)))  # trap: corners and pupils differ by 1.44
+    # trap: corners and pupils differ by 1.44
+    assert (COFW29.eye_corners, COFW29.eyes) == ((8, 9), ((16,), (17,)))
 
 
 def test_flip_pairs_of_the_19_points():
@@ -97,7 +129,9 @@ def test_a_conversion_keeps_what_all_of_them_agree_on(conversion):
     found = convert(points, conversion)
     assert found.shape == (2, 68, 2)
     same = (
-        [(k, 2 * k) for k in range(17)] + [(27 + k, 51 + k) for k in range(9)] + [(48 + k, 76 + k) for k in range(20)]
+        [(k, 2 * k) for k in range(17)]
+        + [(27 + k, 51 + k) for k in range(9)]
+        + [(48 + k, 76 + k) for k in range(20)]
     )
     for target, source in [*same, (36, 60), (39, 64), (42, 68), (45, 72), (17, 33), (26, 46)]:
         np.testing.assert_allclose(found[:, target], points[:, source])
@@ -108,19 +142,26 @@ def test_converting_a_mirrored_face_mirrors_the_converted_one(conversion):
     points = np.random.default_rng(4).uniform(-100, 100, (98, 2))
     mirror = np.array([-1.0, 1.0])
     flipped = convert(points[list(WFLW98.flip)] * mirror, conversion)
-    np.testing.assert_allclose(flipped, convert(points, conversion)[list(IBUG68.flip)] * mirror, atol=1e-9)
+    np.testing.assert_allclose(
+        flipped, convert(points, conversion)[list(IBUG68.flip)] * mirror, atol=1e-9
+    )
 
 
 def test_three_reductions_to_68_points_differ_where_they_are_known_to():
     """Trap: 98 to 68 is no standard; a number on converted points says by which rule."""
     points = np.random.default_rng(5).uniform(100, 200, (98, 2))
-    pipnet, pfld, dlib = (convert(points, CONVERSIONS[name]) for name in ("pipnet", "pfld68", "dlib68"))
-    assert pipnet[18].tolist() == pytest.approx([points[34, 0], (points[34, 1] + points[41, 1]) / 2])
+    pipnet, pfld, dlib = (
+        convert(points, CONVERSIONS[name]) for name in ("pipnet", "pfld68", "dlib68")
+    )
+    assert pipnet[18].tolist() == pytest.approx(
+        [points[34, 0], (points[34, 1] + points[41, 1]) / 2]
+    )
     assert pfld[18].tolist() == dlib[18].tolist() == points[34].tolist()
     np.testing.assert_allclose(pipnet[37], 0.666 * points[61] + 0.333 * points[62])
     np.testing.assert_allclose(pfld[37], (points[60] + points[62]) / 2)
     np.testing.assert_allclose(dlib[37], points[61])
-    assert np.linalg.norm(pipnet[37] - (2 * points[61] + points[62]) / 3) > 0.05  # the weights sum to 0.999
+    # the weights sum to 0.999
+    assert np.linalg.norm(pipnet[37] - (2 * points[61] + points[62]) / 3) > 0.05
 
 
 def test_a_conversion_refuses_another_layout():

@@ -18,7 +18,10 @@ TOP = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory) -> Path:
-    """The interpreter of a new environment that holds the wheel; dependencies are borrowed from this one."""
+    """The interpreter of a new environment that holds the wheel.
+
+    Dependencies are borrowed from this one.
+    """
     place = tmp_path_factory.mktemp("wheel")
     env = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     built = subprocess.run(
@@ -37,7 +40,8 @@ def python(tmp_path_factory) -> Path:
         [interpreter, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
-    # A .pth line adds this environment's packages behind the wheel's, without running its own .pth files.
+    # A .pth line adds this environment's packages behind the wheel's, without running its own .pth
+    # files.
     (Path(packages) / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return interpreter
 
@@ -49,7 +53,9 @@ def benchbox(python: Path, folder: Path, *arguments: str) -> subprocess.Complete
 
 def test_the_wheel_lists_every_shipped_method_and_protocol(python, tmp_path):
     methods = json.loads(benchbox(python, tmp_path, "list", "methods", "--json").stdout)
-    assert {m["name"].replace("-", "_") for m in methods} == {p.parent.name for p in TOP.glob("methods/*/method.toml")}
+    assert {m["name"].replace("-", "_") for m in methods} == {
+        p.parent.name for p in TOP.glob("methods/*/method.toml")
+    }
     protocols = json.loads(benchbox(python, tmp_path, "list", "protocols", "--json").stdout)
     assert {p["name"] for p in protocols} == {p.stem for p in TOP.glob("protocols/*.toml")}
 
@@ -64,7 +70,17 @@ def test_the_wheel_is_what_runs(python, tmp_path):
 
 def test_the_wheel_runs_the_main_job_and_its_pages(python, tmp_path):
     """At smoke budget: install, run, report, from a folder that has nothing."""
-    ran = benchbox(python, tmp_path, "run", "--method", "glsr", "--protocol", "synth-300w-full", "--budget", "smoke")
+    ran = benchbox(
+        python,
+        tmp_path,
+        "run",
+        "--method",
+        "glsr",
+        "--protocol",
+        "synth-300w-full",
+        "--budget",
+        "smoke",
+    )
     assert ran.returncode == 0, ran.stderr[-2000:]
     assert "nme_inter_ocular" in ran.stdout or "inter_ocular" in ran.stdout
     reported = benchbox(python, tmp_path, "report")

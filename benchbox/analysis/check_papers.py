@@ -1,18 +1,22 @@
-"""Results against what papers claim: cells, orderings, sizes of networks; a verdict for each, and the reason.
+"""Results against what papers claim: cells, orderings, sizes of networks.
 
-A **cell** is a reference row whose label is one of our variants. Where a run of that variant stands under the row's
-protocol and may be compared, the claim is *reproduced* when it lies in the measured interval, widened by half a unit
-of its last printed digit and, in quadrature, by twice the standard deviation between seeds; else the measurement is
-*better* or *worse*. Where it may not (another variant of the data, a smaller budget, another box or normaliser, a
-changed card), the verdict is *not comparable*, with every reason, and both numbers stand there all the same.
+A verdict for each, and the reason.
+
+A **cell** is a reference row whose label is one of our variants. Where a run of that variant stands
+under the row's protocol and may be compared, the claim is *reproduced* when it lies in the measured
+interval, widened by half a unit of its last printed digit and, in quadrature, by twice the standard
+deviation between seeds; else the measurement is *better* or *worse*. Where it may not (another
+variant of the data, a smaller budget, another box or normaliser, a changed card), the verdict is
+*not comparable*, with every reason, and both numbers stand there all the same.
 
 An **ordering** is tried on every protocol that it names and that has runs of all its variants of one budget on one
 set of data: it *holds* when every neighbouring pair is apart in the claimed direction by the paired test, is *too
 close to tell* when no pair contradicts it, and *does not hold* when one is apart the other way. Neighbours are compared
 as by `benchbox compare`, over the seeds that both have; what several seeds vary by counts, too.
 
-A **fact** is met when the printed number is ours, rounded to its digits. Where other settings than a variant's own
-meet it, the claim names them, and the count of the variant as it stands is given, too.
+A **fact** is met when the printed number is ours, rounded to its digits. Where other settings than
+a variant's own meet it, the claim names them, and the count of the variant as it stands is given,
+too.
 """
 
 from __future__ import annotations
@@ -43,7 +47,8 @@ VERDICTS = (
     *("met", "not met"),  # facts
     "not measured",
 )
-_OFFICIAL = ("complete", "original annotations")  # pieces of a data variant's name that say: nothing unusual
+# pieces of a data variant's name that say: nothing unusual
+_OFFICIAL = ("complete", "original annotations")
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,10 @@ class Verdict:
 
 
 def check(results: Path, *, facts: bool = False) -> list[Verdict]:
-    """Hold every stored run against every claim; `facts` counts networks, too, for which torch is loaded."""
+    """Hold every stored run against every claim.
+
+    `facts` counts networks, too, for which torch is loaded.
+    """
     found = held(run_folders.runs(results), results)
     return found + [fact(one) for one in claims.load().facts] if facts else found
 
@@ -76,23 +84,32 @@ def check(results: Path, *, facts: bool = False) -> list[Verdict]:
 def held(stored: Iterable[Run | run_folders.Unreadable], results: Path) -> list[Verdict]:
     """Hold these runs of a results folder against every cell and ordering that papers claim."""
     known, rows, runs = claims.load(), reference_rows.load(), _by_system(stored)
-    return [*cells(runs, rows, known), *(v for o in known.orderings for v in orderings(o, runs, results))]
+    return [
+        *cells(runs, rows, known),
+        *(v for o in known.orderings for v in orderings(o, runs, results)),
+    ]
 
 
 def _by_system(runs: Iterable[Run | run_folders.Unreadable]) -> dict[tuple[str, str], list[Run]]:
     """Gather finished runs without overrides by (protocol, "method/variant"), all budgets together."""
     found: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
-        if isinstance(run, Run) and run.record["kind"] != "submitted" and not run.record.get("overrides"):
+        if (
+            isinstance(run, Run)
+            and run.record["kind"] != "submitted"
+            and not run.record.get("overrides")
+        ):
             system = f"{run.method}/{run.variant.partition('+')[0]}"
             found.setdefault((run.protocol, system), []).append(run)
     return found
 
 
-# --- cells -------------------------------------------------------------------------------------------------------
+# --- cells ----------------------------------------------------------------------------------------
 
 
-def cells(runs: Mapping[tuple[str, str], Sequence[Run]], rows: References, known: Claims) -> list[Verdict]:
+def cells(
+    runs: Mapping[tuple[str, str], Sequence[Run]], rows: References, known: Claims
+) -> list[Verdict]:
     """Return a verdict for every claimed cell that a run stands beside."""
     found = []
     for row in rows.rows:
@@ -170,10 +187,15 @@ def _reasons(run: Run) -> list[str]:
 
 
 def other_data(variant: str, kind: str) -> str:
-    """Return what a named data variant has that the official set has not; training data bind only who trained."""
+    """Return what a named data variant has that the official set has not.
+
+    Training data bind only who trained.
+    """
     pieces = variant.split(", ") if variant else ["not recorded"]
     named = [piece for piece in pieces if piece not in _OFFICIAL]
-    return ", ".join(piece for piece in named if kind == "trained" or not piece.startswith("train "))
+    return ", ".join(
+        piece for piece in named if kind == "trained" or not piece.startswith("train ")
+    )
 
 
 def _card(name: str) -> str | None:
@@ -187,23 +209,33 @@ def _beside(row: ReferenceRow, measured: float, low: float | None, high: float |
     assert row.value is not None
     half = 0.5 * 10.0 ** -len(row.printed.partition(".")[2])
     half /= 100 if row.metric.startswith("auc_") and row.unit == "%" else 1
-    if (low if low is not None else measured) - half <= row.value <= (high if high is not None else measured) + half:
+    if (
+        (low if low is not None else measured) - half
+        <= row.value
+        <= (high if high is not None else measured) + half
+    ):
         return "reproduced"
     return "better" if (measured < row.value) == aggregate.falls(row.metric) else "worse"
 
 
-# --- orderings ---------------------------------------------------------------------------------------------------
+# --- orderings ------------------------------------------------------------------------------------
 
 
-def orderings(ordering: Ordering, runs: Mapping[tuple[str, str], Sequence[Run]], results: Path) -> list[Verdict]:
+def orderings(
+    ordering: Ordering, runs: Mapping[tuple[str, str], Sequence[Run]], results: Path
+) -> list[Verdict]:
     """Return a verdict for every protocol of an ordering that has runs of its variants, one where none has."""
     tried = []
     for name in ordering.protocols:
         folders = [_folders(runs.get((name, system), ())) for system in ordering.order]
         for budget in sorted(set().union(*folders)):
             if all(budget in there for there in folders):
-                tried.append(_ordered(ordering, name, budget, [there[budget] for there in folders], results))
-    return tried or [_verdict(ordering, "", "not measured", ("no protocol has runs of all these variants",))]
+                tried.append(
+                    _ordered(ordering, name, budget, [there[budget] for there in folders], results)
+                )
+    return tried or [
+        _verdict(ordering, "", "not measured", ("no protocol has runs of all these variants",))
+    ]
 
 
 def _folders(runs: Sequence[Run]) -> dict[str, Path]:
@@ -211,7 +243,9 @@ def _folders(runs: Sequence[Run]) -> dict[str, Path]:
     return {str(run.record.get("budget")): run.folder.parent for run in runs}
 
 
-def _ordered(ordering: Ordering, name: str, budget: str, folders: Sequence[Path], results: Path) -> Verdict:
+def _ordered(
+    ordering: Ordering, name: str, budget: str, folders: Sequence[Path], results: Path
+) -> Verdict:
     said, apart = [f"budget {budget}"], []
     for better, worse in pairwise(folders):
         try:
@@ -219,7 +253,9 @@ def _ordered(ordering: Ordering, name: str, budget: str, folders: Sequence[Path]
         except ResultError as fault:
             return _verdict(ordering, name, "not comparable", (*said, str(fault)))
         if gap is None:
-            return _verdict(ordering, name, "not measured", (*said, f"{ordering.group} has no answered item"))
+            return _verdict(
+                ordering, name, "not measured", (*said, f"{ordering.group} has no answered item")
+            )
         apart.append(gap.sign)
         said.append(f"{worse.name} - {better.name}: {gap.words}")
     if -1 in apart:
@@ -270,7 +306,7 @@ def _verdict(ordering: Ordering, name: str, verdict: str, reasons: tuple[str, ..
     )
 
 
-# --- facts -------------------------------------------------------------------------------------------------------
+# --- facts ----------------------------------------------------------------------------------------
 
 
 def fact(claim: Fact) -> Verdict:
@@ -279,17 +315,29 @@ def fact(claim: Fact) -> Verdict:
 
     method, _, variant = claim.system.partition("/")
     try:
-        counted = float(getattr(profile_method.count(method, variant, overrides=claim.settings), claim.quantity))
-        standing = float(getattr(profile_method.count(method, variant), claim.quantity)) if claim.settings else counted
+        counted = float(
+            getattr(profile_method.count(method, variant, overrides=claim.settings), claim.quantity)
+        )
+        standing = (
+            float(getattr(profile_method.count(method, variant), claim.quantity))
+            if claim.settings
+            else counted
+        )
     except BenchboxError as fault:
         return _fact(claim, None, "not measured", (str(fault),))
     met, off = claim.beside(counted)
     if met and claim.settings:  # the print is met by other settings than the variant's own
         with_them = ", ".join(f"{key} = {value}" for key, value in claim.settings.items())
         too, off = claim.beside(standing)
-        said = (f"with {with_them}", f"as the variant stands {standing:,.0f}", "met, too" if too else off)
+        said = (
+            f"with {with_them}",
+            f"as the variant stands {standing:,.0f}",
+            "met, too" if too else off,
+        )
         return _fact(claim, counted, "met", said)
-    return _fact(claim, counted, "met" if met else "not met", () if met else tuple(off.split("; ", 1)))
+    return _fact(
+        claim, counted, "met" if met else "not met", () if met else tuple(off.split("; ", 1))
+    )
 
 
 def _fact(claim: Fact, counted: float | None, verdict: str, reasons: tuple[str, ...]) -> Verdict:
@@ -312,12 +360,16 @@ def _fact(claim: Fact, counted: float | None, verdict: str, reasons: tuple[str, 
     )
 
 
-# --- words -------------------------------------------------------------------------------------------------------
+# --- words ----------------------------------------------------------------------------------------
 
 
 def to_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Return the document of `benchbox check --json`."""
-    return {"schema": 1, "summary": summary(verdicts), "verdicts": [asdict(verdict) for verdict in verdicts]}
+    return {
+        "schema": 1,
+        "summary": summary(verdicts),
+        "verdicts": [asdict(verdict) for verdict in verdicts],
+    }
 
 
 def summary(verdicts: Sequence[Verdict]) -> dict[str, int]:
@@ -335,10 +387,17 @@ def format_text(verdicts: Sequence[Verdict]) -> str:
         where = f" on {v.protocol}" if v.protocol else ""
         number = "" if v.measured is None else f", measured {_number(v)}"
         why = f" ({'; '.join(v.reasons)})" if v.reasons else ""
-        lines.append(f"{v.verdict:<18}{v.paper}, {v.table}: {v.claim}{where}: claimed {v.claimed}{number}{why}")
+        lines.append(
+            f"{v.verdict:<18}{v.paper}, {v.table}: {v.claim}{where}: claimed {v.claimed}{number}{why}"
+        )
     counted = ", ".join(f"{count} {name}" for name, count in summary(verdicts).items())
     return "\n".join(
-        [*lines, f"{len(verdicts)} claims: {counted}" if verdicts else "no claim has anything to stand on"]
+        [
+            *lines,
+            f"{len(verdicts)} claims: {counted}"
+            if verdicts
+            else "no claim has anything to stand on",
+        ]
     )
 
 
@@ -357,10 +416,15 @@ def methods_of(verdicts: Iterable[Verdict], method: str) -> list[Verdict]:
 def unknown_systems() -> list[str]:
     """Name variants that claims speak of and no installed method has."""
     known = claims.load()
-    named = {*known.systems.values(), *(f.system for f in known.facts), *(s for o in known.orderings for s in o.order)}
+    named = {
+        *known.systems.values(),
+        *(f.system for f in known.facts),
+        *(s for o in known.orderings for s in o.order),
+    }
     cards = {card.name: card for card in method_card.cards()}
     return sorted(
         system
         for system in named
-        if (method := system.partition("/")[0]) not in cards or system.partition("/")[2] not in cards[method].variants
+        if (method := system.partition("/")[0]) not in cards
+        or system.partition("/")[2] not in cards[method].variants
     )

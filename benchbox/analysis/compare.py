@@ -77,7 +77,8 @@ class Difference:
     items: int  # test items that the difference rests on
     left_out: int  # items that one of the runs did not answer
     clusters: int
-    resolvable: float | None  # smallest difference that this test set tells apart in 80 of 100 cases
+    # smallest difference that this test set tells apart in 80 of 100 cases
+    resolvable: float | None
 
     def verdict(self, level: float) -> str:
         """Say who is better, or that it cannot be told."""
@@ -100,13 +101,18 @@ class Comparison:
 
 
 def compare(
-    arguments: Sequence[str], results: Path, metrics: Sequence[str] = (), *, everything: bool = False
+    arguments: Sequence[str],
+    results: Path,
+    metrics: Sequence[str] = (),
+    *,
+    everything: bool = False,
 ) -> Comparison:
     """Compare runs with the first of them.
 
-    An argument is a run's folder, or the folder of a variant for all its seeds, as it stands or below `results`.
-    `metrics` names what is compared; without it, the metrics of the card's first convention, with `everything` all.
-    Raises ResultError for what is no run, for unlike runs, and for a metric that they do not have.
+    An argument is a run's folder, or the folder of a variant for all its seeds, as it stands or
+    below `results`. `metrics` names what is compared; without it, the metrics of the card's first
+    convention, with `everything` all. Raises ResultError for what is no run, for unlike runs, and
+    for a metric that they do not have.
     """
     contestants = [_contestant(argument, results) for argument in arguments]
     if len(contestants) < 2:
@@ -140,7 +146,16 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
 def format_table(comparison: Comparison) -> str:
     """Return the comparison as aligned text, best read from the last column."""
     level = comparison.level
-    first = ("group", "metric", "baseline", "other", "difference", f"{100 * level:g} % interval", "p", "p (Holm)")
+    first = (
+        "group",
+        "metric",
+        "baseline",
+        "other",
+        "difference",
+        f"{100 * level:g} % interval",
+        "p",
+        "p (Holm)",
+    )
     head = (*first, "is", "can tell from")
     lines = [f"baseline: {comparison.contestants[0]['name']} on {comparison.protocol}"]
     for contestant in comparison.contestants[1:]:
@@ -158,7 +173,7 @@ def format_table(comparison: Comparison) -> str:
     return "\n".join([*lines, *(f"note: {note}" for note in comparison.notes)])
 
 
-# --- what is compared --------------------------------------------------------------------------------------------
+# --- what is compared -----------------------------------------------------------------------------
 
 
 def _contestant(argument: str, results: Path) -> Contestant:
@@ -166,22 +181,37 @@ def _contestant(argument: str, results: Path) -> Contestant:
     for place in (Path(argument), results / argument):
         if run_folders.finished(place):
             run = run_folders.read(place)
-            return Contestant(f"{run.method}/{run.variant} seed {run.seed}", (run,), (run_folders.errors(run),))
-        seeds = sorted(path for path in place.glob("*") if run_folders.finished(path)) if place.is_dir() else []
+            return Contestant(
+                f"{run.method}/{run.variant} seed {run.seed}", (run,), (run_folders.errors(run),)
+            )
+        seeds = (
+            sorted(path for path in place.glob("*") if run_folders.finished(path))
+            if place.is_dir()
+            else []
+        )
         if seeds:
             runs = tuple(run_folders.read(path) for path in seeds)
-            return Contestant(f"{runs[0].method}/{runs[0].variant}", runs, tuple(map(run_folders.errors, runs)))
+            return Contestant(
+                f"{runs[0].method}/{runs[0].variant}", runs, tuple(map(run_folders.errors, runs))
+            )
         inside = sorted({path.parent.parent.name for path in place.glob("*/*/run.json")})
         if inside:
-            raise ResultError(f"{argument}: holds the variants {', '.join(inside)}; name one: {argument}/{inside[0]}")
+            raise ResultError(
+                f"{argument}: holds the variants {', '.join(inside)}; name one: {argument}/{inside[0]}"
+            )
     raise ResultError(
         f"{argument}: no finished run, and no variant's folder with runs in it, here or below {results}; "
         "`benchbox list results` names them: PROTOCOL/METHOD/VARIANT[/SEED]"
     )
 
 
-def _paired(baseline: Contestant, other: Contestant) -> tuple[Contestant, Contestant, tuple[str, ...]]:
-    """Keep the seeds that both have, in one order; all, and no seed named, where they share none."""
+def _paired(
+    baseline: Contestant, other: Contestant
+) -> tuple[Contestant, Contestant, tuple[str, ...]]:
+    """Keep the seeds that both have, in one order.
+
+    All, and no seed named, where they share none.
+    """
     shared = _shared(baseline, other)
     if not shared:
         return baseline, other, ()
@@ -207,7 +237,9 @@ def _distinct(contestants: Sequence[Contestant]) -> list[Contestant]:
         seen.add(run.folder.resolve())
     names = [contestant.name for contestant in contestants]
     return [
-        c if names.count(c.name) == 1 else Contestant(f"{c.name} ({c.runs[0].folder})", c.runs, c.tables)
+        c
+        if names.count(c.name) == 1
+        else Contestant(f"{c.name} ({c.runs[0].folder})", c.runs, c.tables)
         for c in contestants
     ]
 
@@ -242,7 +274,9 @@ def _remedy(word: str) -> str:
     }[word]
 
 
-def _chosen(document: Mapping[str, Any], metrics: Sequence[str], everything: bool) -> dict[str, list[str]]:
+def _chosen(
+    document: Mapping[str, Any], metrics: Sequence[str], everything: bool
+) -> dict[str, list[str]]:
     """Return the metrics to compare, by group."""
     groups = {group: list(scores) for group, scores in document["scores"].items()}
     known = list(dict.fromkeys(name for names in groups.values() for name in names))
@@ -274,13 +308,19 @@ def _convention(run: Run) -> tuple[float, str]:
     return card.interval, card.cluster
 
 
-# --- differences -------------------------------------------------------------------------------------------------
+# --- differences ----------------------------------------------------------------------------------
 
 
 def _differences(
-    baseline: Contestant, other: Contestant, seeds: tuple[str, ...], chosen: Mapping[str, Sequence[str]], level: float
+    baseline: Contestant,
+    other: Contestant,
+    seeds: tuple[str, ...],
+    chosen: Mapping[str, Sequence[str]],
+    level: float,
 ) -> list[Difference]:
-    _require_rows([*baseline.tables, *other.tables], [run.folder for run in (*baseline.runs, *other.runs)])
+    _require_rows(
+        [*baseline.tables, *other.tables], [run.folder for run in (*baseline.runs, *other.runs)]
+    )
     found: list[Difference] = []
     for group, metrics in chosen.items():
         inside = baseline.tables[0][f"in_{group}"]
@@ -317,20 +357,39 @@ def _column(metric: str, baseline: Sequence[np.ndarray], other: Sequence[np.ndar
     known = tuple(score for score in scores if score is not None)
     split = len(baseline)
     return _Column(
-        metric, values[:split].mean(axis=0), values[split:].mean(axis=0), counts, (known[:split], known[split:])
+        metric,
+        values[:split].mean(axis=0),
+        values[split:].mean(axis=0),
+        counts,
+        (known[:split], known[split:]),
     )
 
 
-def _spreads(sides: tuple[Sequence[float], Sequence[float]], *, paired: bool) -> list[tuple[float, float]]:
+def _spreads(
+    sides: tuple[Sequence[float], Sequence[float]], *, paired: bool
+) -> list[tuple[float, float]]:
     """Return what several seeds vary a difference by: variances of means with their degrees of freedom."""
     several = [np.subtract(sides[1], sides[0])] if paired else [np.asarray(side) for side in sides]
-    return [(float(scores.var(ddof=1)) / len(scores), len(scores) - 1.0) for scores in several if len(scores) > 1]
+    return [
+        (float(scores.var(ddof=1)) / len(scores), len(scores) - 1.0)
+        for scores in several
+        if len(scores) > 1
+    ]
 
 
 def _group(
-    group: str, columns: Sequence[_Column], clusters: np.ndarray, level: float, *, name: str, seeds: tuple[str, ...]
+    group: str,
+    columns: Sequence[_Column],
+    clusters: np.ndarray,
+    level: float,
+    *,
+    name: str,
+    seeds: tuple[str, ...],
 ) -> Iterable[Difference]:
-    """Return the differences of one group; all intervals and p from the same resamples and flips."""
+    """Return the differences of one group.
+
+    All intervals and p from the same resamples and flips.
+    """
     gaps = np.stack([column.other - column.baseline for column in columns], axis=1)
     counts = np.stack([column.counts for column in columns], axis=1)
     bounds = bootstrap.intervals(gaps, counts, clusters, level=level, resamples=RESAMPLES)
@@ -338,7 +397,10 @@ def _group(
     for place, (column, bound) in enumerate(zip(columns, bounds, strict=True)):
         total = counts[:, place].sum()
         both = np.stack([column.baseline, column.other], axis=1)
-        gap, groups = float(gaps[:, place].sum() / total), len(np.unique(clusters[column.counts > 0]))
+        gap, groups = (
+            float(gaps[:, place].sum() / total),
+            len(np.unique(clusters[column.counts > 0])),
+        )
         (low, high), p = bound or (None, None), float(p_values[place])
         if low is not None and high is not None:
             spreads = _spreads(column.seeds, paired=bool(seeds))
@@ -362,7 +424,9 @@ def _group(
             items=int((column.counts > 0).sum()),
             left_out=int((column.counts == 0).sum()),
             clusters=groups,
-            resolvable=ranks.ties(both, np.stack([column.counts] * 2, axis=1), clusters, level=level).resolvable,
+            resolvable=ranks.ties(
+                both, np.stack([column.counts] * 2, axis=1), clusters, level=level
+            ).resolvable,
         )
 
 
@@ -370,25 +434,32 @@ def _corrected(differences: Sequence[Difference]) -> list[Difference]:
     """Correct every p for all that is shown."""
     raw = np.array([np.nan if d.p is None else d.p for d in differences])
     corrected = paired_tests.holm(raw)
-    return [replace(d, p_holm=None if np.isnan(p) else float(p)) for d, p in zip(differences, corrected, strict=True)]
+    return [
+        replace(d, p_holm=None if np.isnan(p) else float(p))
+        for d, p in zip(differences, corrected, strict=True)
+    ]
 
 
 def _require_rows(tables: Sequence[np.ndarray], folders: Sequence[Path]) -> None:
     """Raise ResultError unless the tables' rows are the same items in the same order."""
     first = tables[0]
-    names = [name for name in first.dtype.names or () if name == "cluster" or name.startswith("in_")]
+    names = [
+        name for name in first.dtype.names or () if name == "cluster" or name.startswith("in_")
+    ]
     for table, folder in zip(tables[1:], folders[1:], strict=True):
         if len(table) != len(first):
             raise ResultError(f"{folder}: {len(table)} test items, {folders[0]} has {len(first)}")
         for name in names:
-            if name not in (table.dtype.names or ()) or not np.array_equal(table[name], first[name]):
+            if name not in (table.dtype.names or ()) or not np.array_equal(
+                table[name], first[name]
+            ):
                 raise ResultError(
                     f"{folder}: its errors.npy stands in another order than that of {folders[0]} (column {name}); "
                     "delete it, the same `benchbox run` derives it again"
                 )
 
 
-# --- words -------------------------------------------------------------------------------------------------------
+# --- words ----------------------------------------------------------------------------------------
 
 
 def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
@@ -407,7 +478,9 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
             notes.append(
                 f"{baseline.name} and {other.name} are compared over the seeds that both have: {', '.join(shared)}"
             )
-    single = [c.name for c in (baseline, *others) if len(c.runs) == 1 and c.facts["kind"] == "trained"]
+    single = [
+        c.name for c in (baseline, *others) if len(c.runs) == 1 and c.facts["kind"] == "trained"
+    ]
     if single:
         notes.append(
             f"one seed only of {', '.join(single)}: interval and p cover the choice of test items, not of seeds"
@@ -417,7 +490,9 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
 
 def _row(d: Difference, level: float) -> tuple[str, ...]:
     digits = 4 if d.unit == "1" else 3
-    interval = "–" if d.low is None or d.high is None else f"[{d.low:+.{digits}f}, {d.high:+.{digits}f}]"
+    interval = (
+        "–" if d.low is None or d.high is None else f"[{d.low:+.{digits}f}, {d.high:+.{digits}f}]"
+    )
     return (
         d.group,
         f"{d.metric} ({d.unit})" if d.unit != "1" else d.metric,
@@ -438,4 +513,7 @@ def _value(value: float, std: float | None, digits: int) -> str:
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]

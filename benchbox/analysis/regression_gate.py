@@ -47,7 +47,13 @@ def changes(results: Path, file: Path) -> list[Change]:
     now = {_place(run): run for run in _runs(results)}
     lost = _unreadable(results)
     found = [
-        Change(place, f"cannot be read: {lost[place]}" if place in lost else "was in the baseline and is gone", True)
+        Change(
+            place,
+            f"cannot be read: {lost[place]}"
+            if place in lost
+            else "was in the baseline and is gone",
+            True,
+        )
         for place in before
         if place not in now
     ]
@@ -55,12 +61,18 @@ def changes(results: Path, file: Path) -> list[Change]:
         if place not in before:
             found.append(Change(place, "is new", False))
         else:
-            found += [Change(place, text, worse) for text, worse in _differences(before[place], _facts(run))]
+            found += [
+                Change(place, text, worse)
+                for text, worse in _differences(before[place], _facts(run))
+            ]
     return found
 
 
 def rescored(results: Path, data: Path) -> tuple[list[Change], list[str]]:
-    """Score every run again from its predictions; return what differs from its stored scores, and what was left out."""
+    """Score every run again from its predictions.
+
+    Return what differs from its stored scores, and what was left out.
+    """
     found: list[Change] = []
     left: list[str] = []
     for run in _runs(results):
@@ -68,7 +80,13 @@ def rescored(results: Path, data: Path) -> tuple[list[Change], list[str]]:
         try:
             card = protocol_card.load(run.protocol)
             if card.card != run.record.get("card"):
-                found.append(Change(place, f"the card of {run.protocol} has changed since this run was made", True))
+                found.append(
+                    Change(
+                        place,
+                        f"the card of {run.protocol} has changed since this run was made",
+                        True,
+                    )
+                )
                 continue
             again = score_file.score_file(
                 run_folders.predictions_file(run.folder), run.protocol, run.method, data
@@ -80,21 +98,29 @@ def rescored(results: Path, data: Path) -> tuple[list[Change], list[str]]:
             found.append(Change(place, str(fault), True))
             continue
         said = _scores(run_folders.scores(run)["scores"], again["scores"])
-        found += [Change(place, f"scored again from its predictions, {text}", True) for text, _ in said]
+        found += [
+            Change(place, f"scored again from its predictions, {text}", True) for text, _ in said
+        ]
     return found, left
 
 
-# --- parts -------------------------------------------------------------------------------------------------------
+# --- parts ----------------------------------------------------------------------------------------
 
 
 def _runs(results: Path) -> Iterator[Run]:
-    return (run for run in run_folders.runs(results) if isinstance(run, Run) and run_folders.has_scores(run))
+    return (
+        run
+        for run in run_folders.runs(results)
+        if isinstance(run, Run) and run_folders.has_scores(run)
+    )
 
 
 def _unreadable(results: Path) -> dict[str, str]:
     """Return why runs cannot be read, by place."""
     return {
-        "/".join(item.folder.parts[-4:]): item.reason for item in run_folders.runs(results) if not isinstance(item, Run)
+        "/".join(item.folder.parts[-4:]): item.reason
+        for item in run_folders.runs(results)
+        if not isinstance(item, Run)
     }
 
 
@@ -109,7 +135,8 @@ def _facts(run: Run) -> dict[str, Any]:
         "content": _content(run.protocol),
         "data": run.record["data"].get("fingerprint"),
         "scores": {
-            group: {name: entry["value"] for name, entry in metrics.items()} for group, metrics in scores.items()
+            group: {name: entry["value"] for name, entry in metrics.items()}
+            for group, metrics in scores.items()
         },
     }
 
@@ -127,19 +154,31 @@ def _read(file: Path) -> Mapping[str, Any]:
             raise ResultError(f"{file}: larger than {_LARGEST:,} bytes; no baseline")
         document = json.loads(file.read_text(encoding="utf-8"))
     except OSError as fault:
-        raise ResultError(f"{file}: cannot be read ({fault.strerror}); --write-baseline makes one") from fault
+        raise ResultError(
+            f"{file}: cannot be read ({fault.strerror}); --write-baseline makes one"
+        ) from fault
     except ValueError as fault:
         raise ResultError(f"{file}: is not JSON: {fault}") from fault
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA or not isinstance(document.get("runs"), dict):
+    if (
+        not isinstance(document, dict)
+        or document.get("schema") != SCHEMA
+        or not isinstance(document.get("runs"), dict)
+    ):
         raise ResultError(f"{file}: is no baseline of schema {SCHEMA}; --write-baseline makes one")
     return dict(document["runs"])
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     if before["content"] != now["content"]:
-        yield f"the protocol now decides numbers otherwise: {_changed_keys(before['content'], now['content'])}", True
+        yield (
+            f"the protocol now decides numbers otherwise: {_changed_keys(before['content'], now['content'])}",
+            True,
+        )
     elif before["card"] != now["card"]:
-        yield f"was made under another card ({str(now['card'])[:19]} instead of {str(before['card'])[:19]})", True
+        yield (
+            f"was made under another card ({str(now['card'])[:19]} instead of {str(before['card'])[:19]})",
+            True,
+        )
     if before["data"] != now["data"]:
         yield "was made on other data (another fingerprint)", True
     yield from _values(before["scores"], now["scores"])
@@ -150,13 +189,18 @@ def _changed_keys(before: Mapping[str, Any] | None, now: Mapping[str, Any] | Non
         return "its card " + ("is gone" if now is None else "is new")
     keys = sorted({*before, *now})
     return "; ".join(
-        f"{key} was {before.get(key)}, is {now.get(key)}" for key in keys if before.get(key) != now.get(key)
+        f"{key} was {before.get(key)}, is {now.get(key)}"
+        for key in keys
+        if before.get(key) != now.get(key)
     )
 
 
 def _scores(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
     plain = [
-        {group: {name: entry["value"] for name, entry in metrics.items()} for group, metrics in scores.items()}
+        {
+            group: {name: entry["value"] for name, entry in metrics.items()}
+            for group, metrics in scores.items()
+        }
         for scores in (before, now)
     ]
     return _values(*plain)
@@ -173,4 +217,9 @@ def _values(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple
                 worse = (new > old) == aggregate.falls(name)
                 unit = aggregate.unit(name)
                 sign = "worse" if worse else "better"
-                yield f"{group} {name} was {old:.4g}, is {new:.4g} {unit} ({sign})".replace(" 1 (", " ("), worse
+                yield (
+                    f"{group} {name} was {old:.4g}, is {new:.4g} {unit} ({sign})".replace(
+                        " 1 (", " ("
+                    ),
+                    worse,
+                )

@@ -47,7 +47,8 @@ class _Tolerance:
 
     unit: str
     repeat: float  # two trainings of one seed
-    batch: float  # one sample alone or among others: other kernels sum in another order, nothing more
+    # one sample alone or among others: other kernels sum in another order, nothing more
+    batch: float
 
 
 _TOLERANCES = {
@@ -67,9 +68,16 @@ class Check:
 
 
 def check(
-    method: MethodCard, *, variant: str = "", protocol: Protocol | None = None, index: Index | None = None
+    method: MethodCard,
+    *,
+    variant: str = "",
+    protocol: Protocol | None = None,
+    index: Index | None = None,
 ) -> list[Check]:
-    """Try a method; without a protocol and an index on a tiny set of each of its tasks, named where there are several.
+    """Try a method.
+
+    Without a protocol and an index on a tiny set of each of its tasks, named where there are
+    several.
 
     Stops at the first fault that ends a trial.
     """
@@ -83,7 +91,9 @@ def check(
     ]
 
 
-def _tried(method: MethodCard, variant: str, task: Task, protocol: Protocol | None, index: Index | None) -> list[Check]:
+def _tried(
+    method: MethodCard, variant: str, task: Task, protocol: Protocol | None, index: Index | None
+) -> list[Check]:
     checks: list[Check] = []
     with tempfile.TemporaryDirectory(prefix="benchbox-") as folder:
         trial = _Trial(method, variant, Path(folder), *_faces(task, protocol, index))
@@ -102,11 +112,14 @@ def _tried(method: MethodCard, variant: str, task: Task, protocol: Protocol | No
 class _Trial:
     """One method being tried in a temporary folder."""
 
-    def __init__(self, method: MethodCard, variant: str, root: Path, job: Job, test: Sequence[Sample]) -> None:
+    def __init__(
+        self, method: MethodCard, variant: str, root: Path, job: Job, test: Sequence[Sample]
+    ) -> None:
         self.method, self.root, self.test = method, root, test
         params = method_card.settings(method, variant, "smoke")
         if "weights" in params:
-            params["weights"] = execute.SCRATCH  # a trial has no data root, so no published weights either
+            # a trial has no data root, so no published weights either
+            params["weights"] = execute.SCRATCH
         self.job = replace(job, params=params)
         self.shape = job.labelled.values.shape[1:]
         self.allowed = _TOLERANCES[job.task]
@@ -116,7 +129,9 @@ class _Trial:
 
         process_setup.prepare("cpu", self.job.seed)
         module = method_card.load(self.method)
-        yield Check("loads", True, "predictor found" + (", train found" if hasattr(module, "train") else ""))
+        yield Check(
+            "loads", True, "predictor found" + (", train found" if hasattr(module, "train") else "")
+        )
         trains = hasattr(module, "train")
 
         first = self._out("first")
@@ -127,37 +142,52 @@ class _Trial:
                 module.train(replace(self.job, out=first))
             train_s = time.perf_counter() - start
             predict = module.predictor(first, "cpu")
-            together = inference.checked(predict(self.test), self.test, self.shape, blame=self.method.name)
-        # A busy machine stretches the wall clock, many threads the CPU's; the smaller of the two is the method's own.
+            together = inference.checked(
+                predict(self.test), self.test, self.shape, blame=self.method.name
+            )
+        # A busy machine stretches the wall clock, many threads the CPU's; the smaller of the two is
+        # the method's own.
         seconds = min(time.perf_counter() - start, time.process_time() - start_cpu)
         yield from self._answers(predict, together)
         yield Check(
             "writes only under job.out",
             not strays,
-            f"it wrote {', '.join(strays[:3])}: put every file under job.out" if strays else "nothing elsewhere",
+            f"it wrote {', '.join(strays[:3])}: put every file under job.out"
+            if strays
+            else "nothing elsewhere",
         )
         yield Check(
             f"under {SECONDS:.0f} s",
             seconds < SECONDS,
-            f"{seconds:.1f} s" + ("" if seconds < SECONDS else ": shrink [budgets.smoke] in method.toml"),
+            f"{seconds:.1f} s"
+            + ("" if seconds < SECONDS else ": shrink [budgets.smoke] in method.toml"),
         )
         if trains:
             yield from self._repeats(module, together, train_s)
 
-    def _answers(self, predict: Callable[[Sequence[Sample]], Any], together: Floats) -> Iterator[Check]:
+    def _answers(
+        self, predict: Callable[[Sequence[Sample]], Any], together: Floats
+    ) -> Iterator[Check]:
         blame = self.method.name
         yield Check("shape and type", True, f"{together.shape} floats")
         answered = np.isfinite(together.reshape(len(together), -1)).all(axis=1, keepdims=True)
         yield Check(
             "answers",
             bool(answered.any()),
-            f"{answered.sum()} of {len(together)} samples" + ("" if answered.any() else ": every row is NaN"),
+            f"{answered.sum()} of {len(together)} samples"
+            + ("" if answered.any() else ": every row is NaN"),
         )
-        alone = [inference.checked(predict([one]), [one], self.shape, blame=blame) for one in self.test]
-        yield self._close("batch size", together, np.concatenate(alone), "call eval() and use no batch statistics")
+        alone = [
+            inference.checked(predict([one]), [one], self.shape, blame=blame) for one in self.test
+        ]
+        yield self._close(
+            "batch size", together, np.concatenate(alone), "call eval() and use no batch statistics"
+        )
         turned = list(reversed(self.test))
         back = inference.checked(predict(turned), turned, self.shape, blame=blame)[::-1]
-        yield self._close("order of samples", together, back, "return one row per sample, in the order given")
+        yield self._close(
+            "order of samples", together, back, "return one row per sample, in the order given"
+        )
 
     def _repeats(self, module: Any, first: Floats, train_s: float) -> Iterator[Check]:
         """Kill a training half-way, start it again, and hold what it learned against the undisturbed one."""
@@ -166,7 +196,11 @@ class _Trial:
         killed = _train_elsewhere(self.method, job, kill_after_s=train_s / 2)
         _train_elsewhere(self.method, job)
         resumed = self._predicted(module, out)
-        how = "killed half-way and started again" if killed else "too quick to kill, so trained again on its own output"
+        how = (
+            "killed half-way and started again"
+            if killed
+            else "too quick to kill, so trained again on its own output"
+        )
         gap = _gap(first, resumed)
         if gap <= self.allowed.repeat:
             yield Check("same seed, same output", True, f"within {gap:.1g} {self.allowed.unit}")
@@ -184,12 +218,16 @@ class _Trial:
         advice = "save the state and the generators' states with kit.checkpoint, or finish whole stages with once"
         yield self._close("goes on after a kill", first, resumed, f"{how}; {advice}", repeat=True)
 
-    def _close(self, name: str, first: Floats, second: Floats, advice: str, *, repeat: bool = False) -> Check:
+    def _close(
+        self, name: str, first: Floats, second: Floats, advice: str, *, repeat: bool = False
+    ) -> Check:
         gap, unit = _gap(first, second), self.allowed.unit
         tolerance = self.allowed.repeat if repeat else self.allowed.batch
         if gap <= tolerance:
             return Check(name, True, f"within {gap:.1g} {unit}")
-        return Check(name, False, f"answers move by {gap:.3g} {unit} (allowed {tolerance:g}): {advice}")
+        return Check(
+            name, False, f"answers move by {gap:.3g} {unit} (allowed {tolerance:g}): {advice}"
+        )
 
     def _predicted(self, module: Any, out: Path) -> Floats:
         answer = module.predictor(out, "cpu")(self.test)
@@ -215,10 +253,16 @@ class _Trial:
             os.chdir(here)
         for folder, old in zip(watched, before, strict=True):
             now = _tree(folder)
-            strays += [name for name in now if old.get(name) != now[name] and not name.startswith(str(mine))]
+            strays += [
+                name
+                for name in now
+                if old.get(name) != now[name] and not name.startswith(str(mine))
+            ]
 
 
-def _faces(task: Task, protocol: Protocol | None, index: Index | None) -> tuple[Job, tuple[Sample, ...]]:
+def _faces(
+    task: Task, protocol: Protocol | None, index: Index | None
+) -> tuple[Job, tuple[Sample, ...]]:
     """Return a job and the test samples, pictures decoded: they travel to other processes."""
     from benchbox.datasets import split as splits
 
@@ -257,14 +301,16 @@ def _held(examples: Examples) -> Examples:
 
 
 def _decoded(samples: Sequence[Sample]) -> tuple[Sample, ...]:
-    return tuple(replace(sample, pixels=partial(_same, sample.pixels()), stamp=None) for sample in samples)
+    return tuple(
+        replace(sample, pixels=partial(_same, sample.pixels()), stamp=None) for sample in samples
+    )
 
 
 def _same(pixels: Bytes) -> Bytes:
     return pixels
 
 
-# --- comparing ---------------------------------------------------------------------------------------------------
+# --- comparing ------------------------------------------------------------------------------------
 
 
 def _gap(first: Floats, second: Floats) -> float:
@@ -286,11 +332,14 @@ def _tree(folder: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-# --- another process ---------------------------------------------------------------------------------------------
+# --- another process ------------------------------------------------------------------------------
 
 
 def _train_elsewhere(method: MethodCard, job: Job, kill_after_s: float | None = None) -> bool:
-    """Train in a process of its own, killing it some time after training began; return whether it was killed."""
+    """Train in a process of its own, killing it some time after training began.
+
+    Return whether it was killed.
+    """
     context = multiprocessing.get_context("spawn")
     near, far = context.Pipe(duplex=False)
     child = context.Process(target=_train, args=(method, job, far))
@@ -298,7 +347,9 @@ def _train_elsewhere(method: MethodCard, job: Job, kill_after_s: float | None = 
     far.close()
     if not near.poll(_START_S):
         child.kill()
-        raise BenchboxError(f"method {method.name!r}: a training process did not start within {_START_S:.0f} s")
+        raise BenchboxError(
+            f"method {method.name!r}: a training process did not start within {_START_S:.0f} s"
+        )
     with suppress(EOFError):  # it died before it began; its exit code says so below
         near.recv()
     if kill_after_s is not None:
@@ -311,7 +362,9 @@ def _train_elsewhere(method: MethodCard, job: Job, kill_after_s: float | None = 
         return False
     if kill_after_s is not None and child.exitcode == -signal.SIGKILL:
         return True
-    raise BenchboxError(f"method {method.name!r}: training ended with {child.exitcode}; its traceback is above")
+    raise BenchboxError(
+        f"method {method.name!r}: training ended with {child.exitcode}; its traceback is above"
+    )
 
 
 def _train(method: MethodCard, job: Job, ready: Connection) -> None:

@@ -1,7 +1,10 @@
-"""Profile a method: parameters, multiply-accumulates, size, latency; from its networks alone, no weights, no data.
+"""Profile a method: parameters, multiply-accumulates, size, latency.
 
-What is not there to measure (a GPU, a compiler, ONNX Runtime) is said to be "not measured", never copied or guessed.
-What was counted stands first and is the same wherever it is counted; what was measured, and where, stands at the end.
+From its networks alone, no weights, no data.
+
+What is not there to measure (a GPU, a compiler, ONNX Runtime) is said to be "not measured", never
+copied or guessed. What was counted stands first and is the same wherever it is counted; what was
+measured, and where, stands at the end.
 """
 
 from __future__ import annotations
@@ -45,9 +48,12 @@ def profile(
     timed: bool = True,
     say: Say = _silent,
 ) -> dict[str, Any]:
-    """Return the document of `benchbox profile --json`, latencies in milliseconds; not `timed`: none is measured.
+    """Return the document of `benchbox profile --json`, latencies in milliseconds.
 
-    Raises PluginError for an unknown method, variant, layout or override, or a method that does not list its networks.
+    Not `timed`: none is measured.
+
+    Raises PluginError for an unknown method, variant, layout or override, or a method that does not
+    list its networks.
     """
     card = method_card.card(name, methods)
     variant = variant or card.default
@@ -73,7 +79,9 @@ def profile(
             for title, (_, example) in networks.items()
         ],
         "layers": [asdict(layer) for layer in layers],
-        "latency_ms": _latencies(networks, say) if timed else {"cpu": NOT_MEASURED, "cuda": NOT_MEASURED},
+        "latency_ms": _latencies(networks, say)
+        if timed
+        else {"cpu": NOT_MEASURED, "cuda": NOT_MEASURED},
         "code": provenance.code(method_card.digest(card)),
         "environment": {
             **provenance.environment(process_setup.choose_device("auto")),
@@ -83,12 +91,18 @@ def profile(
     }
 
 
-def require_kept(layout: str, budget: str, overrides: Mapping[str, str] = MappingProxyType({})) -> None:
+def require_kept(
+    layout: str, budget: str, overrides: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Raise ResultError for sizes that are not kept under `results/`."""
     if (layout, budget) != (LAYOUT, BUDGET):
-        raise ResultError(f"only profiles at the {BUDGET} sizes, landmarks as {LAYOUT}, are kept; leave --save out")
+        raise ResultError(
+            f"only profiles at the {BUDGET} sizes, landmarks as {LAYOUT}, are kept; leave --save out"
+        )
     if overrides:
-        raise ResultError("only profiles of variants as they stand are kept, nothing --set; leave --save out")
+        raise ResultError(
+            "only profiles of variants as they stand are kept, nothing --set; leave --save out"
+        )
 
 
 def count(
@@ -99,30 +113,42 @@ def count(
     budget: str = BUDGET,
     overrides: Mapping[str, str] = MappingProxyType({}),
 ) -> Count:
-    """Count a variant's networks without timing them, once per process; raises PluginError as `profile`."""
+    """Count a variant's networks without timing them, once per process.
+
+    Raises PluginError as `profile`.
+    """
     return _counted(name, variant, layout, budget, tuple(overrides.items()))
 
 
 @cache  # papers print several sizes of one network
-def _counted(name: str, variant: str, layout: str, budget: str, overrides: tuple[tuple[str, str], ...]) -> Count:
+def _counted(
+    name: str, variant: str, layout: str, budget: str, overrides: tuple[tuple[str, str], ...]
+) -> Count:
     return _count(method_card.card(name), variant, layout, budget, dict(overrides))
 
 
-def _count(card: MethodCard, variant: str, layout: str, budget: str, overrides: Mapping[str, str]) -> Count:
+def _count(
+    card: MethodCard, variant: str, layout: str, budget: str, overrides: Mapping[str, str]
+) -> Count:
     networks = _networks(card, variant, budget, _layout(card, layout), overrides)
     from benchbox.costs import op_count as counting
 
     return counting.examine(networks)[0]
 
 
-def _claimed(card: MethodCard, variant: str, found: Count, overrides: Mapping[str, str]) -> list[dict[str, Any]]:
+def _claimed(
+    card: MethodCard, variant: str, found: Count, overrides: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Hold a count against what papers print of this variant: every difference, and what is known about it.
 
-    Where other settings meet the print, their count stands there, too; other overrides than those meet no claim.
+    Where other settings meet the print, their count stands there, too; other overrides than those
+    meet no claim.
     """
     said = []
     for fact in claims.load().facts:
-        if fact.system != f"{card.name}/{variant}" or (overrides and dict(overrides) != dict(fact.settings)):
+        if fact.system != f"{card.name}/{variant}" or (
+            overrides and dict(overrides) != dict(fact.settings)
+        ):
             continue
         counted = getattr(found, fact.quantity)
         met, why = fact.beside(counted)
@@ -137,7 +163,11 @@ def _claimed(card: MethodCard, variant: str, found: Count, overrides: Mapping[st
         }
         if fact.settings and not overrides:
             other = getattr(_count(card, variant, LAYOUT, BUDGET, fact.settings), fact.quantity)
-            entry["instead"] = {"settings": dict(fact.settings), "counted": other, "met": fact.beside(other)[0]}
+            entry["instead"] = {
+                "settings": dict(fact.settings),
+                "counted": other,
+                "met": fact.beside(other)[0],
+            }
         said.append(entry)
     return said
 
@@ -175,7 +205,9 @@ def format_table(document: Mapping[str, Any]) -> str:
             settings = " ".join(f"{key}={value}" for key, value in instead["settings"].items())
             beside += f"; with --set {settings} {instead['counted']:,}: {'met' if instead['met'] else 'not met'}"
         counted = f"{claim['quantity']} {claim['counted']:,}"
-        lines.append(f"  claimed          {claim['printed']} ({claim['paper']}, {claim['table']}); {counted}: {beside}")
+        lines.append(
+            f"  claimed          {claim['printed']} ({claim['paper']}, {claim['table']}); {counted}: {beside}"
+        )
     for device, engines in document["latency_ms"].items():
         for engine, parts in _rows(engines):
             cells = [f"batch {batch}: {_shown(value)}" for batch, value in parts.items()]
@@ -210,7 +242,7 @@ def _layout(card: MethodCard, name: str) -> Layout | None:
     return layouts.LAYOUTS[name]
 
 
-# --- latency -----------------------------------------------------------------------------------------------------
+# --- latency --------------------------------------------------------------------------------------
 
 
 def _latencies(networks: Networks, say: Say) -> dict[str, Any]:
@@ -223,7 +255,10 @@ def _latencies(networks: Networks, say: Say) -> dict[str, Any]:
 
 
 def _on(device: str, networks: Networks, say: Say) -> Any:
-    """Measure every engine at every batch size; one that cannot be had here says why, once, and is not measured."""
+    """Measure every engine at every batch size.
+
+    One that cannot be had here says why, once, and is not measured.
+    """
     from benchbox.costs import inference_backends
     from benchbox.costs.latency import measure
 

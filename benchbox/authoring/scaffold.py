@@ -54,7 +54,10 @@ What it does, whose idea it is, what it was trained on.
 
 
 def new_method(name: str, methods: Path) -> Path:
-    """Write a working method folder below `methods`; raises PluginError when the name is no name or is taken."""
+    """Write a working method folder below `methods`.
+
+    Raises PluginError when the name is no name or is taken.
+    """
     method_card.check_name(name)
     taken = next((card.source for card in method_card.cards() if card.name == name), "")
     if taken:
@@ -69,5 +72,7 @@ def new_method(name: str, methods: Path) -> Path:
     except FileExistsError as fault:
         raise PluginError(f"{folder} exists; choose another name or delete it") from fault
     except OSError as fault:
-        raise PluginError(f"{folder}: cannot be written: {fault.strerror or fault}; choose --methods DIR") from fault
+        raise PluginError(
+            f"{folder}: cannot be written: {fault.strerror or fault}; choose --methods DIR"
+        ) from fault
     return folder

@@ -8,19 +8,49 @@ import click
 
 from benchbox.plugins import method_card
 
-from .common import FOLDER, fail, json_option, main, methods_option, pair, print_json, results_option, say
+from .common import (
+    FOLDER,
+    fail,
+    json_option,
+    main,
+    methods_option,
+    pair,
+    print_json,
+    results_option,
+    say,
+)
 
 
 @main.command()
-@click.option("--method", required=True, metavar="NAME", help="A method; `benchbox list methods` names them.")
-@click.option("--variant", default="", metavar="V", help="A variant of it; its card's default if not given.")
-@click.option("--layout", default="ibug68", show_default=True, metavar="NAME", help="Landmark scheme; gaze has none.")
 @click.option(
-    "--budget", type=click.Choice(method_card.BUDGETS), default="paper", show_default=True, help="Whose sizes."
+    "--method", required=True, metavar="NAME", help="A method; `benchbox list methods` names them."
+)
+@click.option(
+    "--variant", default="", metavar="V", help="A variant of it; its card's default if not given."
+)
+@click.option(
+    "--layout",
+    default="ibug68",
+    show_default=True,
+    metavar="NAME",
+    help="Landmark scheme; gaze has none.",
+)
+@click.option(
+    "--budget",
+    type=click.Choice(method_card.BUDGETS),
+    default="paper",
+    show_default=True,
+    help="Whose sizes.",
 )
 @click.option("--set", "overrides", multiple=True, metavar="K=V", help="Change a parameter.")
-@click.option("--count-only", is_flag=True, help="Time nothing: a busy machine has no latencies worth keeping.")
-@click.option("--save", is_flag=True, help="Keep it under the results, where `benchbox report` reads it.")
+@click.option(
+    "--count-only",
+    is_flag=True,
+    help="Time nothing: a busy machine has no latencies worth keeping.",
+)
+@click.option(
+    "--save", is_flag=True, help="Keep it under the results, where `benchbox report` reads it."
+)
 @methods_option
 @results_option
 @json_option
@@ -36,7 +66,10 @@ def profile(
     results: Path,
     as_json: bool,
 ) -> None:
-    """Count parameters and MACs of a method's networks and time them; needs neither data nor weights."""
+    """Count parameters and MACs of a method's networks and time them.
+
+    Needs neither data nor weights.
+    """
     from benchbox.authoring import profile_method as profiling
     from benchbox.runs import run_folders
 
@@ -68,7 +101,14 @@ def new() -> None:
 
 @new.command(name="method")
 @click.argument("name")
-@click.option("--methods", type=FOLDER, metavar="DIR", default=Path("methods"), show_default=True, help="Where to.")
+@click.option(
+    "--methods",
+    type=FOLDER,
+    metavar="DIR",
+    default=Path("methods"),
+    show_default=True,
+    help="Where to.",
+)
 def new_method(name: str, methods: Path) -> None:
     """Write a small working method folder to start from."""
     from benchbox.authoring import scaffold
@@ -86,10 +126,15 @@ def test_() -> None:
 
 @test_.command(name="method")
 @click.argument("name")
-@click.option("--variant", default="", metavar="V", help="A variant of it; its card's default if not given.")
+@click.option(
+    "--variant", default="", metavar="V", help="A variant of it; its card's default if not given."
+)
 @methods_option
 def test_method(name: str, variant: str, methods: tuple[Path, ...]) -> None:
-    """Train and try a method on a few synthetic faces; exit 1 and say what to change if it breaks the contract."""
+    """Train and try a method on a few synthetic faces.
+
+    Exit 1 and say what to change if it breaks the contract.
+    """
     card = method_card.card(name, methods)
     method_card.settings(card, variant, "smoke")
     from benchbox.authoring import conformance

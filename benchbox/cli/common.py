@@ -31,7 +31,11 @@ class Benchbox(click.Group):
     """The command group: faults that the user can mend end as one line."""
 
     def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
     ) -> click.Context:
         """Read the options before a command; wrong use of them ends in one line, too."""
         try:
@@ -53,7 +57,10 @@ class Benchbox(click.Group):
 
 
 def _explained(fault: click.UsageError, where: str) -> click.ClickException:
-    """Say in one line what was used wrongly and who tells how; a group without a command keeps its help."""
+    """Say in one line what was used wrongly and who tells how.
+
+    A group without a command keeps its help.
+    """
     if "\n" in fault.message:
         return fault
     where = fault.ctx.command_path if fault.ctx else where
@@ -63,7 +70,9 @@ def _explained(fault: click.UsageError, where: str) -> click.ClickException:
 def require_results(results: Path) -> None:
     """Raise DataError for a folder of results that is not there."""
     if not results.is_dir():
-        raise DataError(f"{results}: no such folder of results; `benchbox run --results {results} …` makes one")
+        raise DataError(
+            f"{results}: no such folder of results; `benchbox run --results {results} …` makes one"
+        )
 
 
 def say(line: str) -> None:
@@ -87,9 +96,16 @@ def data_root(given: Path | None) -> Path:
 
 
 FOLDER = click.Path(path_type=Path)
-data_option = click.option("--data", type=FOLDER, metavar="ROOT", help="Data root; else BENCHBOX_DATA, else ./data.")
+data_option = click.option(
+    "--data", type=FOLDER, metavar="ROOT", help="Data root; else BENCHBOX_DATA, else ./data."
+)
 results_option = click.option(
-    "--results", type=FOLDER, metavar="DIR", default=Path("results"), show_default=True, help="Where runs are kept."
+    "--results",
+    type=FOLDER,
+    metavar="DIR",
+    default=Path("results"),
+    show_default=True,
+    help="Where runs are kept.",
 )
 methods_option = click.option(
     "--methods",
@@ -98,13 +114,19 @@ methods_option = click.option(
     multiple=True,
     help="A method's folder, or a folder of them, for this call.",
 )
-device_option = click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
-budget_option = click.option("--budget", type=click.Choice(method_card.BUDGETS), default="quick", show_default=True)
+device_option = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+)
+budget_option = click.option(
+    "--budget", type=click.Choice(method_card.BUDGETS), default="quick", show_default=True
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 @click.group(
-    "benchbox", cls=Benchbox, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    "benchbox",
+    cls=Benchbox,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="benchbox")
 def main() -> None:
@@ -116,9 +138,13 @@ def main() -> None:
 
 def columns(rows: list[tuple[str, ...]]) -> None:
     """Print rows in aligned columns."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    widths = (
+        [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    )
     for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        click.echo(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
 
 
 def pair(text: str) -> tuple[str, str]:

@@ -42,7 +42,9 @@ def data_list(data: Path | None) -> None:
     for name in datasets.DATASETS:
         access = datasets.open(name).ACCESS
         made = "named by a card" if name == "files" else "made by benchbox"
-        here = made if not access.folder else "here" if (root / access.folder).is_dir() else "not here"
+        here = (
+            made if not access.folder else "here" if (root / access.folder).is_dir() else "not here"
+        )
         rows.append((name, access.title, here, access.terms))
     columns(rows)
 
@@ -57,7 +59,12 @@ def data_where(dataset: str, data: Path | None) -> None:
     access = datasets.open(dataset).ACCESS
     place = data_root(data) / access.folder if access.folder else "made by benchbox when needed"
     click.echo(f"{dataset}: {access.title}")
-    for key, text in (("from", access.where), ("terms", access.terms), ("cite", access.citation), ("folder", place)):
+    for key, text in (
+        ("from", access.where),
+        ("terms", access.terms),
+        ("cite", access.citation),
+        ("folder", place),
+    ):
         click.echo(f"  {key:<8}{text}")
     for line in access.layout.splitlines():
         click.echo(f"    {line}")
@@ -68,7 +75,10 @@ def data_where(dataset: str, data: Path | None) -> None:
 @data_option
 @json_option
 def data_verify(dataset: str, data: Path | None, as_json: bool) -> None:
-    """Say what of a DATASET (or of a card's own files) is complete, partial, missing or wrong; exit 1 unless whole."""
+    """Say what of a DATASET (or of a card's own files) is complete, partial, missing or wrong.
+
+    Exit 1 unless whole.
+    """
     from benchbox import datasets
     from benchbox.datasets import verify
     from benchbox.protocols import protocol_card as protocols
@@ -104,8 +114,18 @@ def _cards_of(dataset: str) -> list[Protocol]:
 
 
 @data.command(name="ids")
-@click.option("--protocol", required=True, metavar="NAME", help="A protocol, options appended: 300w-full+labelled=0.1.")
-@click.option("--of", "which", type=click.Choice(["labelled", "validation", "unlabelled", "test"]), default="labelled")
+@click.option(
+    "--protocol",
+    required=True,
+    metavar="NAME",
+    help="A protocol, options appended: 300w-full+labelled=0.1.",
+)
+@click.option(
+    "--of",
+    "which",
+    type=click.Choice(["labelled", "validation", "unlabelled", "test"]),
+    default="labelled",
+)
 @data_option
 def data_ids(protocol: str, which: str, data: Path | None) -> None:
     """Print the ids that a protocol gives a method, one a line: the lists that draws are kept by."""
@@ -137,11 +157,15 @@ def _demand(module: Dataset, root: Path, name: str) -> None:
 
 @data.command(name="submission")
 @click.argument("source", type=FOLDER)
-@click.option("--out", type=FOLDER, metavar="FILE", default=Path("test_results.txt"), show_default=True)
+@click.option(
+    "--out", type=FOLDER, metavar="FILE", default=Path("test_results.txt"), show_default=True
+)
 @device_option
 @data_option
 @methods_option
-def data_submission(source: Path, out: Path, device: str, data: Path | None, methods: tuple[Path, ...]) -> None:
+def data_submission(
+    source: Path, out: Path, device: str, data: Path | None, methods: tuple[Path, ...]
+) -> None:
     """Write the answer file that ETH-XGaze's authors score, from SOURCE: a run's folder or a predictions file."""
     from benchbox.runs import eth_xgaze_submission
 

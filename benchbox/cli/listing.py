@@ -31,7 +31,12 @@ def list_methods(methods: tuple[Path, ...], as_json: bool) -> None:
     if as_json:
         print_json([_method_row(card) for card in cards])
         return
-    columns([(card.name, card.title, "variants " + ", ".join(card.variants), card.source) for card in cards])
+    columns(
+        [
+            (card.name, card.title, "variants " + ", ".join(card.variants), card.source)
+            for card in cards
+        ]
+    )
 
 
 def _method_row(card: MethodCard) -> dict[str, Any]:
@@ -39,7 +44,9 @@ def _method_row(card: MethodCard) -> dict[str, Any]:
         "name": card.name,
         "title": card.title,
         "task": list(card.task),
-        "variants": [{"name": variant.name, "title": variant.title} for variant in card.variants.values()],
+        "variants": [
+            {"name": variant.name, "title": variant.title} for variant in card.variants.values()
+        ],
         "budgets": list(card.budgets),
         "paper": dict(card.paper),
         "source": card.source,
@@ -143,12 +150,17 @@ def show() -> None:
 @click.argument("name")
 @methods_option
 def show_method(name: str, methods: tuple[Path, ...]) -> None:
-    """Show a method's card: what it is, its variants, its parameters; what its paper states and what was chosen."""
+    """Show a method's card: what it is, its variants, its parameters.
+
+    What its paper states and what was chosen.
+    """
     card = method_card.card(name, methods)
     click.echo(f"{card.name}: {card.title}\n  {card.summary}")
     lines = [("task", ", ".join(card.task)), ("from", card.source)]
     if card.paper:
-        lines.append(("paper", ", ".join(card.paper[key] for key in sorted(card.paper, key=_paper_order))))
+        lines.append(
+            ("paper", ", ".join(card.paper[key] for key in sorted(card.paper, key=_paper_order)))
+        )
     click.echo("\n".join(f"  {key:<10}{text}" for key, text in lines))
     for variant in card.variants.values():
         mark = " (default)" if variant.name == card.default else ""

@@ -22,7 +22,9 @@ from .common import (
 
 @main.command()
 @results_option
-@click.option("--out", type=FOLDER, metavar="DIR", help="Where pages (site) or pdf and png (figures) go.")
+@click.option(
+    "--out", type=FOLDER, metavar="DIR", help="Where pages (site) or pdf and png (figures) go."
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if the pages are stale.")
 @click.option(
     "--format",
@@ -30,16 +32,27 @@ from .common import (
     type=click.Choice(["csv", "md", "tex", "json", "bib", "pdf", "png"]),
     help="Print one table; write its charts as pdf or png.",
 )
-@click.option("--protocol", default="", metavar="NAME", help="With --format: the leaderboard to print.")
-@click.option("--convention", default="", metavar="C", help="With --format: inter_pupil, inter_ocular_51, …")
-def report(results: Path, out: Path | None, check: bool, suffix: str | None, protocol: str, convention: str) -> None:
-    """Render the pages: leaderboards, curves, methods, runs; or one table or its charts with --format."""
+@click.option(
+    "--protocol", default="", metavar="NAME", help="With --format: the leaderboard to print."
+)
+@click.option(
+    "--convention", default="", metavar="C", help="With --format: inter_pupil, inter_ocular_51, …"
+)
+def report(
+    results: Path, out: Path | None, check: bool, suffix: str | None, protocol: str, convention: str
+) -> None:
+    """Render the pages: leaderboards, curves, methods, runs.
+
+    Or one table or its charts with --format.
+    """
     if bool(suffix) != bool(protocol) or (convention and not suffix):
         raise click.UsageError("--format and --protocol go together; --convention needs both")
     from benchbox import report as pages
 
     if suffix in ("pdf", "png"):
-        for file in pages.save_figures(results, protocol, suffix, out or Path("figures"), convention):
+        for file in pages.save_figures(
+            results, protocol, suffix, out or Path("figures"), convention
+        ):
             click.echo(file)
         return
     if suffix:
@@ -63,11 +76,24 @@ def report(results: Path, out: Path | None, check: bool, suffix: str | None, pro
 
 @main.command()
 @click.argument("runs", metavar="RUN RUN…", nargs=-1, required=True)
-@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Compare this metric; may be repeated.")
-@click.option("--all", "everything", is_flag=True, help="Compare all metrics, not the first convention's alone.")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="Compare this metric; may be repeated.",
+)
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Compare all metrics, not the first convention's alone.",
+)
 @results_option
 @json_option
-def compare(runs: tuple[str, ...], metrics: tuple[str, ...], everything: bool, results: Path, as_json: bool) -> None:
+def compare(
+    runs: tuple[str, ...], metrics: tuple[str, ...], everything: bool, results: Path, as_json: bool
+) -> None:
     """Compare runs with the first one: paired differences, intervals, p-values.
 
     RUN is a run's folder, or a variant's folder for all its seeds: PROTOCOL/METHOD/VARIANT[/SEED].
@@ -86,8 +112,18 @@ def compare(runs: tuple[str, ...], metrics: tuple[str, ...], everything: bool, r
 @data_option
 @click.option("--facts/--no-facts", default=False, help="Count networks, too (loads torch).")
 @click.option("--rescore", is_flag=True, help="Derive every score again from its predictions.")
-@click.option("--baseline", type=FOLDER, metavar="FILE", help="Fail where results got worse than in this file.")
-@click.option("--write-baseline", type=FOLDER, metavar="FILE", help="Write such a file from the results as they are.")
+@click.option(
+    "--baseline",
+    type=FOLDER,
+    metavar="FILE",
+    help="Fail where results got worse than in this file.",
+)
+@click.option(
+    "--write-baseline",
+    type=FOLDER,
+    metavar="FILE",
+    help="Write such a file from the results as they are.",
+)
 @json_option
 def check(
     results: Path,
@@ -124,7 +160,9 @@ def check(
     else:
         click.echo(checking.format_text(verdicts))
         for change in changes:
-            click.echo(f"{'REGRESSION' if change.regression else 'changed':<12}{change.place}: {change.text}")
+            click.echo(
+                f"{'REGRESSION' if change.regression else 'changed':<12}{change.place}: {change.text}"
+            )
     if any(change.regression for change in changes):
         say("results got worse; if that is meant, say so in CHANGELOG.md and write a new baseline")
         fail()
@@ -134,9 +172,21 @@ def check(
 @click.argument("predictions", type=FOLDER, required=False)
 @click.option("--protocol", metavar="NAME", help="What the number was measured against.")
 @click.option("--claimed", metavar="X", help="The number as it is printed.")
-@click.option("--measured", type=float, metavar="Y", help="Instead of PREDICTIONS: the number that came out.")
-@click.option("--metric", default="", metavar="NAME", help="What X claims to be; the card's first metric if not given.")
-@click.option("--group", default="", metavar="NAME", help="Which faces; the card's overall group if not given.")
+@click.option(
+    "--measured", type=float, metavar="Y", help="Instead of PREDICTIONS: the number that came out."
+)
+@click.option(
+    "--metric",
+    default="",
+    metavar="NAME",
+    help="What X claims to be; the card's first metric if not given.",
+)
+@click.option(
+    "--group",
+    default="",
+    metavar="NAME",
+    help="Which faces; the card's overall group if not given.",
+)
 @data_option
 @json_option
 def explain(
@@ -151,18 +201,25 @@ def explain(
 ) -> None:
     """Say which convention would give a claimed number.
 
-    With a file of PREDICTIONS, known conventions are tried on it; without --claimed, its constant offset and the
-    reference rows that it approaches are told.
+    With a file of PREDICTIONS, known conventions are tried on it; without --claimed, its constant
+    offset and the reference rows that it approaches are told.
     """
     from benchbox.analysis import explain as explaining
 
     if predictions is None:
         if measured is None or claimed is None:
-            raise click.UsageError("give a file of PREDICTIONS with --protocol, or --claimed X with --measured Y")
+            raise click.UsageError(
+                "give a file of PREDICTIONS with --protocol, or --claimed X with --measured Y"
+            )
         claim = explaining.Claim.read(claimed)
         guesses = explaining.guesses(claim, measured)
         if as_json:
-            print_json([{"factor": guess.factor, "means": guess.means, "exact": guess.exact} for guess in guesses])
+            print_json(
+                [
+                    {"factor": guess.factor, "means": guess.means, "exact": guess.exact}
+                    for guess in guesses
+                ]
+            )
         else:
             click.echo(explaining.format_guesses(claim, measured, guesses))
         return

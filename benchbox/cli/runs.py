@@ -25,17 +25,34 @@ from .common import (
 
 
 @main.command()
-@click.option("--method", required=True, metavar="NAME", help="A method; `benchbox list methods` names them.")
-@click.option("--variant", default="", metavar="V", help="A variant of it; its card's default if not given.")
-@click.option("--protocol", required=True, metavar="NAME", help="A protocol, options appended: 300w-full+box=….")
+@click.option(
+    "--method", required=True, metavar="NAME", help="A method; `benchbox list methods` names them."
+)
+@click.option(
+    "--variant", default="", metavar="V", help="A variant of it; its card's default if not given."
+)
+@click.option(
+    "--protocol",
+    required=True,
+    metavar="NAME",
+    help="A protocol, options appended: 300w-full+box=….",
+)
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
 @device_option
 @budget_option
-@click.option("--set", "overrides", multiple=True, metavar="K=V", help="Change a parameter; such a row is not ranked.")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="K=V",
+    help="Change a parameter; such a row is not ranked.",
+)
 @data_option
 @results_option
 @methods_option
-@click.option("--resume/--fresh", default=True, help="Go on with what is there (default), or delete it first.")
+@click.option(
+    "--resume/--fresh", default=True, help="Go on with what is there (default), or delete it first."
+)
 def run(
     method: str,
     variant: str,
@@ -70,7 +87,10 @@ def run(
     try:
         outcome = execute.run(request, say)
     except KeyboardInterrupt:
-        say("interrupted; the same command goes on from here" + ("" if resume else " (without --fresh)"))
+        say(
+            "interrupted; the same command goes on from here"
+            + ("" if resume else " (without --fresh)")
+        )
         raise click.exceptions.Exit(130) from None
     for note in outcome.notes:
         say(f"note: {note}")
@@ -82,9 +102,18 @@ def run(
 
 @main.command()
 @click.option(
-    "--methods", "names", required=True, metavar="M,…", help="Methods: NAME, NAME:VARIANT, or NAME:* for all variants."
+    "--methods",
+    "names",
+    required=True,
+    metavar="M,…",
+    help="Methods: NAME, NAME:VARIANT, or NAME:* for all variants.",
 )
-@click.option("--protocols", required=True, metavar="P,…", help="Protocols; a method runs on those of its task.")
+@click.option(
+    "--protocols",
+    required=True,
+    metavar="P,…",
+    help="Protocols; a method runs on those of its task.",
+)
 @click.option("--seeds", default="0", show_default=True, metavar="N,…", help="Seeds: 1,2,3 or 1-3.")
 @device_option
 @budget_option
@@ -92,7 +121,14 @@ def run(
 @click.option("--dry-run", is_flag=True, help="Print the commands; run none.")
 @data_option
 @results_option
-@click.option("--methods-from", "methods", type=FOLDER, metavar="DIR", multiple=True, help="As --methods of `run`.")
+@click.option(
+    "--methods-from",
+    "methods",
+    type=FOLDER,
+    metavar="DIR",
+    multiple=True,
+    help="As --methods of `run`.",
+)
 @json_option
 def sweep(
     names: str,
@@ -107,14 +143,25 @@ def sweep(
     methods: tuple[Path, ...],
     as_json: bool,
 ) -> None:
-    """Run methods on protocols with seeds; what is finished stays, what fails does not stop the others."""
+    """Run methods on protocols with seeds.
+
+    What is finished stays, what fails does not stop the others.
+    """
     from benchbox.runs import execute
     from benchbox.runs import sweep as sweeping
 
     like = execute.Request(
-        method="", protocol="", device=device, budget=budget, data=data_root(data), results=results, methods=methods
+        method="",
+        protocol="",
+        device=device,
+        budget=budget,
+        data=data_root(data),
+        results=results,
+        methods=methods,
     )
-    todo = sweeping.requests(names.split(","), protocols.split(","), sweeping.seeds(seeds), like, say)
+    todo = sweeping.requests(
+        names.split(","), protocols.split(","), sweeping.seeds(seeds), like, say
+    )
     if dry_run:
         for request in todo:
             click.echo(execute.command(request))
@@ -141,12 +188,22 @@ def sweep(
 @click.option("--protocol", required=True, metavar="NAME", help="What to score against.")
 @click.option("--method", required=True, metavar="NAME", help="The name to score under.")
 @data_option
-@click.option("--results", type=FOLDER, metavar="DIR", help="Keep them as a submitted run in this folder.")
+@click.option(
+    "--results", type=FOLDER, metavar="DIR", help="Keep them as a submitted run in this folder."
+)
 @json_option
 def score(
-    predictions: Path, protocol: str, method: str, data: Path | None, results: Path | None, as_json: bool
+    predictions: Path,
+    protocol: str,
+    method: str,
+    data: Path | None,
+    results: Path | None,
+    as_json: bool,
 ) -> None:
-    """Score a file of PREDICTIONS (.npz, .csv, or the .txt of COFW-68); needs annotations, no pictures."""
+    """Score a file of PREDICTIONS (.npz, .csv, or the .txt of COFW-68).
+
+    Needs annotations, no pictures.
+    """
     from benchbox.runs import score_file
     from benchbox.scoring import score as scoring
 

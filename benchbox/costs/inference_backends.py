@@ -40,13 +40,16 @@ def eager(networks: Networks, batch: int, device: str) -> Run:
 def eager_with_crop(networks: Networks, batch: int, device: str) -> Run:
     """Cut what a network is shown from a decoded picture, then run the networks as `eager`.
 
-    A network that is shown patches (1, k, 3, side, side) has them gathered from the picture of the box, each time.
+    A network that is shown patches (1, k, 3, side, side) has them gathered from the picture of the
+    box, each time.
     """
     shown = [tensor.shape for _, example in networks.values() for tensor in example]
     sides, patched = ([shape for shape in shown if len(shape) == n] for n in (4, 5))
     if not sides and not patched:
         raise ValueError("none of its networks is shown a picture")
-    picture = np.random.default_rng(0).integers(0, 256, (_PICTURE_PX, _PICTURE_PX, 3), dtype=np.uint8)
+    picture = np.random.default_rng(0).integers(
+        0, 256, (_PICTURE_PX, _PICTURE_PX, 3), dtype=np.uint8
+    )
     samples = [Sample(str(row), np.array(_BOX), lambda: picture) for row in range(batch)]
     run, maps = eager(networks, batch, device), torch.eye(2, 3).expand(batch, 2, 3).to(device)
     widest = max([shape[-1] for shape in sides] + [_PATCHED_PX] * bool(patched))
@@ -57,7 +60,11 @@ def eager_with_crop(networks: Networks, batch: int, device: str) -> Run:
         look = Views(stored, device).look(np.arange(batch))
         for shape in sides:
             look(maps, shape[-1])
-        pictures = torch.from_numpy(stored.images).to(device).permute(0, 3, 1, 2).contiguous() if patched else None
+        pictures = (
+            torch.from_numpy(stored.images).to(device).permute(0, 3, 1, 2).contiguous()
+            if patched
+            else None
+        )
         for shape, places in zip(patched, centres, strict=True):
             assert pictures is not None
             point_patches.gather(pictures, places, shape[-1])
@@ -67,10 +74,18 @@ def eager_with_crop(networks: Networks, batch: int, device: str) -> Run:
 
 
 def compiled(networks: Networks, batch: int, device: str) -> Run:
-    """Run the networks as `torch.compile` makes them, CUDA graphs included on a GPU; raises what the compiler does."""
+    """Run the networks as `torch.compile` makes them, CUDA graphs included on a GPU.
+
+    Raises what the compiler does.
+    """
     mode = "reduce-overhead" if device == "cuda" else "default"
-    made: dict[nn.Module, Any] = {module: torch.compile(module, mode=mode) for module, _ in networks.values()}
-    ready = [(made[module], _placed(module, example, batch, device)[1]) for module, example in networks.values()]
+    made: dict[nn.Module, Any] = {
+        module: torch.compile(module, mode=mode) for module, _ in networks.values()
+    }
+    ready = [
+        (made[module], _placed(module, example, batch, device)[1])
+        for module, example in networks.values()
+    ]
 
     def run() -> None:
         with torch.no_grad():
@@ -82,7 +97,10 @@ def compiled(networks: Networks, batch: int, device: str) -> Run:
 
 
 def onnx(networks: Networks, batch: int, device: str) -> Run:
-    """Run the networks in ONNX Runtime; raises ImportError without it, and what the exporter raises."""
+    """Run the networks in ONNX Runtime.
+
+    Raises ImportError without it, and what the exporter raises.
+    """
     import onnxruntime
 
     wanted = "CUDAExecutionProvider" if device == "cuda" else "CPUExecutionProvider"
@@ -90,16 +108,24 @@ def onnx(networks: Networks, batch: int, device: str) -> Run:
         raise ImportError(f"this onnxruntime has no {wanted}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.add_session_config_entry("session.force_spinning_stop", "1")  # idle threads would hold up the next network
+    # idle threads would hold up the next network
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     ready = []
     for module, example in networks.values():
         inputs = tuple(tensor.repeat(batch, *[1] * (tensor.ndim - 1)) for tensor in example)
         names = [f"input{k}" for k in range(len(inputs))]
-        with evaluating(module), tempfile.NamedTemporaryFile(suffix=".onnx") as file, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the exporter that needs onnx alone is called old; the new one needs more
+        with (
+            evaluating(module),
+            tempfile.NamedTemporaryFile(suffix=".onnx") as file,
+            warnings.catch_warnings(),
+        ):
+            # the exporter that needs onnx alone is called old; the new one needs more
+            warnings.simplefilter("ignore")
             torch.onnx.export(module.cpu(), inputs, file.name, input_names=names, dynamo=False)
             session = onnxruntime.InferenceSession(file.name, options, providers=[wanted])
-        ready.append((session, {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)}))
+        ready.append(
+            (session, {name: tensor.numpy() for name, tensor in zip(names, inputs, strict=True)})
+        )
 
     def run() -> None:
         for session, feed in ready:
@@ -113,6 +139,8 @@ def _placed(
 ) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """Put a module and a batch of its example on a device, pictures channels last."""
     inputs = tuple(tensor.repeat(batch, *[1] * (tensor.ndim - 1)).to(device) for tensor in example)
-    inputs = tuple(t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for t in inputs)
+    inputs = tuple(
+        t.contiguous(memory_format=torch.channels_last) if t.ndim == 4 else t for t in inputs
+    )
     placed: nn.Module = module.to(device=device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     return placed, inputs

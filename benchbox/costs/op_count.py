@@ -1,9 +1,10 @@
 """Count parameters and multiply-accumulates, by the conventions that papers use.
 
-`macs` counts convolutions and linear layers, biases free (G&LSR); `macs_plus_bias` adds one operation per biased output
-(TS3). `params` are trainable tensors, batch-norm scale and shift included, running statistics excluded;
-`params_bn_folded` lets every batch norm that takes its input from a convolution or linear layer vanish into it, which
-leaves that layer with a bias. What runs twice is counted twice in MACs and once in parameters.
+`macs` counts convolutions and linear layers, biases free (G&LSR); `macs_plus_bias` adds one
+operation per biased output (TS3). `params` are trainable tensors, batch-norm scale and shift
+included, running statistics excluded; `params_bn_folded` lets every batch norm that takes its input
+from a convolution or linear layer vanish into it, which leaves that layer with a bias. What runs
+twice is counted twice in MACs and once in parameters.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-Networks = Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]  # as a method module's `networks` returns them
+# as a method module's `networks` returns them
+Networks = Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
@@ -42,7 +44,8 @@ class Layer:
 
     name: str  # "network.layer", by the title that a method gives the network
     type: str
-    output: tuple[int, ...] | None  # of batch 1; None for what a prediction does not run, or that gives no one tensor
+    # of batch 1; None for what a prediction does not run, or that gives no one tensor
+    output: tuple[int, ...] | None
     calls: int
     params: int  # trainable ones of its own; once, however often it runs
     macs: int  # of all calls
@@ -55,15 +58,20 @@ def count(module: nn.Module, *shapes: Sequence[int]) -> Count:
 
 
 def examine(networks: Networks) -> tuple[Count, list[Layer]]:
-    """Run every network once on its example and count; one that is listed twice has its parameters counted once.
+    """Run every network once on its example and count.
 
-    A layer is a module without modules inside, or one with parameters of its own. What a network computes between its
-    modules (sums, samplings) has no row and, as in papers, no count. The rows add up to the whole.
+    One that is listed twice has its parameters counted once.
+
+    A layer is a module without modules inside, or one with parameters of its own. What a network
+    computes between its modules (sums, samplings) has no row and, as in papers, no count. The rows
+    add up to the whole.
     """
     tally = _run(networks)
     rows = list(tally.rows.values())
     params, macs = sum(row.params for row in rows), sum(row.macs for row in rows)
-    return Count(params, params - tally.folded(), macs, macs + sum(row.biases for row in rows)), rows
+    return Count(
+        params, params - tally.folded(), macs, macs + sum(row.biases for row in rows)
+    ), rows
 
 
 def _run(networks: Networks) -> _Tally:
@@ -93,7 +101,8 @@ class _Tally:
         self.rows: dict[tuple[nn.Module, tuple[int, ...] | None], Layer] = {}
         self.counted: set[nn.Module] = set()  # layers with a row
         self.shared: set[nn.Parameter] = set()  # parameters that a row has
-        self.made: dict[int, tuple[nn.Module, Tensor]] = {}  # output's id → its layer; the tensor keeps the id taken
+        # output's id → its layer; the tensor keeps the id taken
+        self.made: dict[int, tuple[nn.Module, Tensor]] = {}
         self.pairs: dict[nn.Module, nn.Module] = {}  # batch norm → the layer before it
 
     def row(self, layer: nn.Module, shape: tuple[int, ...] | None) -> Layer:

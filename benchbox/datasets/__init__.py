@@ -1,4 +1,7 @@
-"""Datasets by name; each module is imported when it is first asked for, so listing them costs nothing."""
+"""Datasets by name.
+
+Each module is imported when it is first asked for, so listing them costs nothing.
+"""
 
 from __future__ import annotations
 
@@ -56,12 +59,17 @@ def open(name: str) -> Dataset:  # noqa: A001 - reads as datasets.open(name)
     if name not in DATASETS:
         near = difflib.get_close_matches(name, DATASETS, n=3, cutoff=0.4)
         meant = f"did you mean {' or '.join(near)}? " if near else ""
-        raise DataError(f"no dataset is called {name!r}; {meant}there are {', '.join(sorted(DATASETS))}")
+        raise DataError(
+            f"no dataset is called {name!r}; {meant}there are {', '.join(sorted(DATASETS))}"
+        )
     return cast("Dataset", import_module(f".{DATASETS[name]}", __name__))
 
 
 def of(protocol: Protocol) -> Dataset:
-    """Return the reader of a protocol's dataset; for a card of one's own files, one made from its source."""
+    """Return the reader of a protocol's dataset.
+
+    For a card of one's own files, one made from its source.
+    """
     if protocol.source is None:
         return open(protocol.dataset)
     from benchbox.layouts import LAYOUTS

@@ -1,8 +1,9 @@
 """All that a protocol needs as one index: the tested dataset, another one that is trained on, unlabelled extras.
 
-Rows of another dataset come after those of the tested one, their points and boxes moved into its frame. Unlabelled
-extras are the part `EXTRA`; their points are NaN here, so that no label of theirs can reach a method. Boxes of a
-detector of one's own are added from `boxes/<name>.csv`, and what the card's options disturb is disturbed.
+Rows of another dataset come after those of the tested one, their points and boxes moved into its
+frame. Unlabelled extras are the part `EXTRA`; their points are NaN here, so that no label of theirs
+can reach a method. Boxes of a detector of one's own are added from `boxes/<name>.csv`, and what the
+card's options disturb is disturbed.
 """
 
 from __future__ import annotations
@@ -49,32 +50,48 @@ def opened(
 ) -> Index:
     """Read a protocol's data under a root; with `training=False` the tested dataset alone.
 
-    `known` are indices by dataset that were read before and are not read again. Raises DataError for malformed files
-    and for a box source that neither the dataset nor a file has.
+    `known` are indices by dataset that were read before and are not read again. Raises DataError
+    for malformed files and for a box source that neither the dataset nor a file has.
     """
     indices = {
-        name: _with_boxes(protocol, known.get(name) or module.index(root, pixels=pixels), root / module.ACCESS.folder)
+        name: _with_boxes(
+            protocol,
+            known.get(name) or module.index(root, pixels=pixels),
+            root / module.ACCESS.folder,
+        )
         for name, module in needed(protocol, training=training).items()
     }
     index = indices[protocol.dataset]
     if training and protocol.train_dataset:
         index = _appended(
-            index, _chosen(indices[protocol.train_dataset], (*protocol.train_parts, *protocol.validation_parts))
+            index,
+            _chosen(
+                indices[protocol.train_dataset], (*protocol.train_parts, *protocol.validation_parts)
+            ),
         )
     if training and protocol.extra:
         extra = protocol.extras[protocol.extra]
         if extra.dataset == protocol.dataset:
             index = _without_labels(index, extra, protocol.box)
         else:
-            index = _appended(index, _unlabelled(_chosen(indices[extra.dataset], extra.parts), extra.box, protocol.box))
+            index = _appended(
+                index,
+                _unlabelled(_chosen(indices[extra.dataset], extra.parts), extra.box, protocol.box),
+            )
     # A scorer meets the turned pictures' truth; boxes and training labels are not its business.
-    return perturb.applied(protocol if training else replace(protocol, scale=0.0, translation=0.0, noise=0.0), index)
+    return perturb.applied(
+        protocol if training else replace(protocol, scale=0.0, translation=0.0, noise=0.0), index
+    )
 
 
 def _with_boxes(protocol: Protocol, index: Index, folder: Path) -> Index:
     found = box_csv.added(index, folder, protocol.box)
     offered = protocol.options.get("box", ())
-    if protocol.box not in found.boxes and protocol.box in offered and index.dataset == protocol.dataset:
+    if (
+        protocol.box not in found.boxes
+        and protocol.box in offered
+        and index.dataset == protocol.dataset
+    ):
         path = box_csv.place(folder, protocol.box)
         raise DataError(
             f"{protocol.name}: there is no file {path}; run the detector on the pictures and write id,x0,y0,x1,y1 in "
@@ -115,7 +132,9 @@ def _stamp(stamp: Callable[[int], Any] | None, rows: np.ndarray) -> Callable[[in
 def _without_labels(index: Index, extra: Extra, name: str) -> Index:
     """Turn rows of the tested dataset itself into extras, where they stand."""
     if extra.box not in index.boxes:
-        raise DataError(f"{index.dataset} has no {extra.box!r} boxes, only {', '.join(index.boxes)}")
+        raise DataError(
+            f"{index.dataset} has no {extra.box!r} boxes, only {', '.join(index.boxes)}"
+        )
     rows = select.rows(index, extra.parts)
     boxes = np.where(rows[:, None], index.boxes[extra.box], index.boxes[name])
     values = np.where(rows[:, None, None], np.nan, index.values)
@@ -146,9 +165,13 @@ def _appended(first: Index, second: Index) -> Index:
     if first.values.shape[1:] == second.values.shape[1:]:
         values = second.values + (shift if first.values.ndim == 3 else 0.0)
     elif not np.isnan(second.values).all():
-        raise DataError(f"{second.dataset} has other points than {first.dataset}: it cannot be trained on for it")
+        raise DataError(
+            f"{second.dataset} has other points than {first.dataset}: it cannot be trained on for it"
+        )
     if set(first.parts.tolist()) & set(second.parts.tolist()):
-        raise DataError(f"{first.dataset} and {second.dataset} share the name of a part; mend the card")
+        raise DataError(
+            f"{first.dataset} and {second.dataset} share the name of a part; mend the card"
+        )
 
     def column(a: Any, b: Any, absent: Callable[[int], Any]) -> Any:
         if a is None and b is None:
@@ -161,16 +184,25 @@ def _appended(first: Index, second: Index) -> Index:
         parts=np.concatenate([first.parts, second.parts]),
         values=np.concatenate([first.values, values]),
         boxes={
-            source: column(first.boxes.get(source), _moved(second.boxes.get(source), shift), _no_boxes)
+            source: column(
+                first.boxes.get(source), _moved(second.boxes.get(source), shift), _no_boxes
+            )
             for source in {**first.boxes, **second.boxes}
         },
         clusters=np.concatenate([first.clusters, second.clusters]),
         read=_either(first.read, second.read, one),
-        visible=column(first.visible, second.visible, lambda n: np.ones((n, first.values.shape[1]), bool)),
-        attributes={key: np.concatenate([flags, np.zeros(two, bool)]) for key, flags in first.attributes.items()},
+        visible=column(
+            first.visible, second.visible, lambda n: np.ones((n, first.values.shape[1]), bool)
+        ),
+        attributes={
+            key: np.concatenate([flags, np.zeros(two, bool)])
+            for key, flags in first.attributes.items()
+        },
         sequences=column(first.sequences, second.sequences, lambda n: np.array([""] * n, np.str_)),
         meta={
-            key: np.concatenate([values, second.meta[key]]) for key, values in first.meta.items() if key in second.meta
+            key: np.concatenate([values, second.meta[key]])
+            for key, values in first.meta.items()
+            if key in second.meta
         },
         scale_boxes=column(first.scale_boxes, _moved(second.scale_boxes, shift), _no_boxes),
         stamp=_either(first.stamp, second.stamp, one) if first.stamp and second.stamp else None,
@@ -195,5 +227,7 @@ def _moved(boxes: Floats | None, shift: float) -> Floats | None:
     return None if boxes is None else boxes + shift
 
 
-def _either(first: Callable[[int], Any], second: Callable[[int], Any], size: int) -> Callable[[int], Any]:
+def _either(
+    first: Callable[[int], Any], second: Callable[[int], Any], size: int
+) -> Callable[[int], Any]:
     return lambda row: first(row) if row < size else second(row - size)

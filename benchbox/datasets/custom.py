@@ -1,17 +1,19 @@
 """Your own faces: CSV or COCO-style json beside a folder of pictures, named by the card itself.
 
-    dataset = "files"
-    source = {images = "mine/pictures", parts = {train = "mine/train.csv", test = "mine/test.json"}, origin = 0}
+    dataset = "files" source = {images = "mine/pictures", parts = {train = "mine/train.csv", test =
+    "mine/test.json"}, origin = 0}
 
-Paths lie below the data root. A CSV has a header: `image`, then `x0, y0, x1, y1, …`; where there are any: `id`,
-`cluster` (person, photo or video), `box_x0, box_y0, box_x1, box_y1`, `v0, v1, …` (1 visible, 0 hidden) and attributes
-`is_<name>` (0 or 1). The columns of HRNet's lists (`image_name`, `original_0_x`, `original_0_y`, …) are known too;
-their scale and centre are not used. A json holds `images` (id, file_name) and `annotations` (id, image_id, keypoints
-x y v …, bbox x y width height); `box_size` (AFLW as MMPose writes it) becomes the box of `face_size`.
+Paths lie below the data root. A CSV has a header: `image`, then `x0, y0, x1, y1, …`; where there
+are any: `id`, `cluster` (person, photo or video), `box_x0, box_y0, box_x1, box_y1`, `v0, v1, …` (1
+visible, 0 hidden) and attributes `is_<name>` (0 or 1). The columns of HRNet's lists (`image_name`,
+`original_0_x`, `original_0_y`, …) are known too; their scale and centre are not used. A json holds
+`images` (id, file_name) and `annotations` (id, image_id, keypoints x y v …, bbox x y width height);
+`box_size` (AFLW as MMPose writes it) becomes the box of `face_size`.
 
-`origin` is the coordinate of the first pixel's centre, 0 or 1: MMPose's and HRNet's copies of iBUG's sets keep 1.
-`visible = "coco"` reads the third number of a json's keypoints as COCO means it (2 visible, 1 hidden); by default it is
-not looked at, since many converters write 1 throughout. A point that is not marked (v = 0) is refused either way.
+`origin` is the coordinate of the first pixel's centre, 0 or 1: MMPose's and HRNet's copies of
+iBUG's sets keep 1. `visible = "coco"` reads the third number of a json's keypoints as COCO means it
+(2 visible, 1 hidden); by default it is not looked at, since many converters write 1 throughout. A
+point that is not marked (v = 0) is refused either way.
 """
 
 from __future__ import annotations
@@ -77,7 +79,10 @@ class Files:
             terms="yours to say",
             citation="yours to say",
             layout="\n".join(
-                [*(f"{path}    part {part}" for part, path in source.parts.items()), f"{source.images}/    pictures"]
+                [
+                    *(f"{path}    part {part}" for part, path in source.parts.items()),
+                    f"{source.images}/    pictures",
+                ]
             ),
         )
 
@@ -88,13 +93,19 @@ class Files:
         if pixels:
             kept = [k for k, row in enumerate(rows) if (folder / row.image).is_file()]
             if len(kept) < len(rows):
-                notes.append(f"{len(rows) - len(kept)} of {len(rows)} faces have no picture in {folder}, left out")
+                notes.append(
+                    f"{len(rows) - len(kept)} of {len(rows)} faces have no picture in {folder}, left out"
+                )
             rows, parts = [rows[k] for k in kept], [parts[k] for k in kept]
         values = np.array([row.points for row in rows], np.float64).reshape(-1, self._count, 2)
         boxes = {"ground_truth": tight_box(values) if rows else np.empty((0, 4))}
         if any(row.box for row in rows):
             boxes = {"bbox": _filled([row.box for row in rows]), **boxes}
-        scale = _filled([row.scale_box for row in rows]) if rows and all(row.scale_box for row in rows) else None
+        scale = (
+            _filled([row.scale_box for row in rows])
+            if rows and all(row.scale_box for row in rows)
+            else None
+        )
         seen = bool(rows) and all(row.visible for row in rows)
         flags = sorted({key for row in rows for key in row.attributes})
         return Index(
@@ -104,11 +115,16 @@ class Files:
             values=values,
             boxes=boxes,
             clusters=np.array([row.cluster for row in rows], np.str_),
-            read=partial(_picture, folder, tuple(row.image for row in rows), values, self._source.origin),
+            read=partial(
+                _picture, folder, tuple(row.image for row in rows), values, self._source.origin
+            ),
             stamp=lambda row: images.stamp(folder / rows[row].image),
             origin=self._source.origin,
             visible=np.array([row.visible for row in rows], bool) if seen else None,
-            attributes={key: np.array([row.attributes.get(key, False) for row in rows], bool) for key in flags},
+            attributes={
+                key: np.array([row.attributes.get(key, False) for row in rows], bool)
+                for key in flags
+            },
             notes=tuple(notes),
             scale_boxes=scale,
         )
@@ -121,11 +137,16 @@ class Files:
             return [Finding("wrong", str(error))]
         findings = [
             Finding("ok" if count else "missing", f"{part}: {count} faces")
-            for part, count in ((part, int((found.parts == part).sum())) for part in self._source.parts)
+            for part, count in (
+                (part, int((found.parts == part).sum())) for part in self._source.parts
+            )
         ]
         there = self.pictures(root)
         paths = [there.get(str(name)) for name in found.ids]
-        return [*findings, *sample_checks.pictures(found.ids.tolist(), paths, found.values - found.origin)]
+        return [
+            *findings,
+            *sample_checks.pictures(found.ids.tolist(), paths, found.values - found.origin),
+        ]
 
     def pictures(self, root: Path) -> dict[str, Path]:
         """Map ids to picture files, for the examination."""
@@ -143,7 +164,11 @@ class Files:
             if not path.is_file():
                 notes.append(f"there is no file {path}")
                 continue
-            found = _json(path, part, self._count, self._source) if path.suffix.lower() == ".json" else None
+            found = (
+                _json(path, part, self._count, self._source)
+                if path.suffix.lower() == ".json"
+                else None
+            )
             rows += found if found is not None else _csv(path, part, self._count)
             parts += [part] * (len(rows) - len(parts))
         return rows, parts, notes
@@ -152,7 +177,9 @@ class Files:
 def index(root: Path, *, pixels: bool = True) -> Index:
     """Refuse: which files belong together is said by a card, see `datasets.of`."""
     del root, pixels
-    raise DataError("the dataset 'files' is read through a card that names them: [source] images, parts")
+    raise DataError(
+        "the dataset 'files' is read through a card that names them: [source] images, parts"
+    )
 
 
 def verify(root: Path) -> list[Finding]:
@@ -184,7 +211,9 @@ def _number(value: Any, where: str) -> float:
 
 def _box(corners: Sequence[float], where: str) -> tuple[float, ...]:
     if not (corners[2] > corners[0] and corners[3] > corners[1]):
-        raise DataError(f"{where}: the box {[round(c, 1) for c in corners]} has no area; corners x0 y0 x1 y1")
+        raise DataError(
+            f"{where}: the box {[round(c, 1) for c in corners]} has no area; corners x0 y0 x1 y1"
+        )
     return tuple(corners)
 
 
@@ -193,7 +222,7 @@ def _bounded(path: Path) -> None:
         raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; split it into parts")
 
 
-# --- csv ---------------------------------------------------------------------------------------------------------
+# --- csv ------------------------------------------------------------------------------------------
 
 
 def _csv(path: Path, part: str, count: int) -> list[_Row]:
@@ -211,7 +240,12 @@ def _csv(path: Path, part: str, count: int) -> list[_Row]:
                 if len(cells) != len(header):
                     raise DataError(f"{where}: {len(cells)} cells, the header names {len(header)}")
                 rows.append(
-                    _csv_row(dict(zip(header, cells, strict=True)), places, f"{part}/{len(rows) + 1:05d}", where)
+                    _csv_row(
+                        dict(zip(header, cells, strict=True)),
+                        places,
+                        f"{part}/{len(rows) + 1:05d}",
+                        where,
+                    )
                 )
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is not a CSV file in UTF-8 ({error})") from error
@@ -221,7 +255,10 @@ def _csv(path: Path, part: str, count: int) -> list[_Row]:
 
 
 def _points(header: Sequence[str], count: int, where: str) -> list[str]:
-    """Return the columns of the points in order x0, y0, x1, …; raises DataError unless all of them are there once."""
+    """Return the columns of the points in order x0, y0, x1, ….
+
+    Raises DataError unless all of them are there once.
+    """
     found: dict[tuple[int, str], str] = {}
     for name in header:
         match = _POINT.fullmatch(name)
@@ -231,7 +268,9 @@ def _points(header: Sequence[str], count: int, where: str) -> list[str]:
     wanted = [(number, axis) for number in range(count) for axis in "xy"]
     if sorted(found) != sorted(wanted) or len(set(header)) < len(header):
         what = f"{len(found)} point columns, {len(wanted)} are needed"
-        raise DataError(f"{where}: {what}: x0,y0 … x{count - 1},y{count - 1}, each once (or original_0_x, …)")
+        raise DataError(
+            f"{where}: {what}: x0,y0 … x{count - 1},y{count - 1}, each once (or original_0_x, …)"
+        )
     if "image" not in header and "image_name" not in header:
         raise DataError(f"{where}: there is no column 'image'")
     return [found[key] for key in wanted]
@@ -249,8 +288,12 @@ def _csv_row(cells: Mapping[str, str], places: Sequence[str], number: str, where
         points=[_number(cells[key], where) for key in places],
         cluster=cells.get("cluster", "").strip() or image,
         box=box,
-        visible=tuple(_flag(cells[key], where) for key in shown) if all(key in cells for key in shown) else (),
-        attributes={key[3:]: _flag(value, where) for key, value in cells.items() if key.startswith("is_")},
+        visible=tuple(_flag(cells[key], where) for key in shown)
+        if all(key in cells for key in shown)
+        else (),
+        attributes={
+            key[3:]: _flag(value, where) for key, value in cells.items() if key.startswith("is_")
+        },
     )
 
 
@@ -260,7 +303,7 @@ def _flag(text: str, where: str) -> bool:
     return text.strip() == "1"
 
 
-# --- json --------------------------------------------------------------------------------------------------------
+# --- json -----------------------------------------------------------------------------------------
 
 
 def _json(path: Path, part: str, count: int, source: Source) -> list[_Row]:
@@ -271,8 +314,12 @@ def _json(path: Path, part: str, count: int, source: Source) -> list[_Row]:
         raise DataError(f"{path}: is not a json file ({error})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    tables = [content.get(key) if isinstance(content, dict) else None for key in ("images", "annotations")]
-    if not all(isinstance(table, list) and all(isinstance(row, dict) for row in table) for table in tables):
+    tables = [
+        content.get(key) if isinstance(content, dict) else None for key in ("images", "annotations")
+    ]
+    if not all(
+        isinstance(table, list) and all(isinstance(row, dict) for row in table) for table in tables
+    ):
         raise DataError(f"{path}: holds no lists 'images' and 'annotations' as COCO has them")
     pictures, annotations = tables
     assert pictures is not None
@@ -282,7 +329,8 @@ def _json(path: Path, part: str, count: int, source: Source) -> list[_Row]:
         where = f"{path}: image {number}"
         names[_key(picture, "id", where)] = paths.inside(str(picture.get("file_name", "")), where)
     return [
-        _json_row(row, names, part, count, source, f"{path}: annotation {k}") for k, row in enumerate(annotations, 1)
+        _json_row(row, names, part, count, source, f"{path}: annotation {k}")
+        for k, row in enumerate(annotations, 1)
     ]
 
 
@@ -294,7 +342,12 @@ def _key(row: Mapping[str, Any], key: str, where: str) -> Any:
 
 
 def _json_row(
-    row: Mapping[str, Any], names: Mapping[Any, str], part: str, count: int, source: Source, where: str
+    row: Mapping[str, Any],
+    names: Mapping[Any, str],
+    part: str,
+    count: int,
+    source: Source,
+    where: str,
 ) -> _Row:
     where = f"{where} (id {row.get('id')})"
     image = names.get(_key(row, "image_id", where))
@@ -303,11 +356,15 @@ def _json_row(
     keypoints = row.get("keypoints")
     if not isinstance(keypoints, list) or len(keypoints) != 3 * count:
         has = len(keypoints) if isinstance(keypoints, list) else keypoints
-        raise DataError(f"{where}: keypoints has {has} numbers, {count} points x y v make {3 * count}")
+        raise DataError(
+            f"{where}: keypoints has {has} numbers, {count} points x y v make {3 * count}"
+        )
     numbers = [_number(value, where) for value in keypoints]
     marks = numbers[2::3]
     if 0 in marks:
-        raise DataError(f"{where}: point {marks.index(0)} is not marked (v = 0); every point of the layout is needed")
+        raise DataError(
+            f"{where}: point {marks.index(0)} is not marked (v = 0); every point of the layout is needed"
+        )
     box: tuple[float, ...] = ()
     if row.get("bbox") is not None:
         box = _corners(row["bbox"], where)

@@ -1,18 +1,24 @@
-"""What a card's options disturb on purpose: test boxes, test pictures, training labels; the same way for everybody.
+"""What a card's options disturb on purpose: test boxes, test pictures, training labels.
+
+The same way for everybody.
 
 The sweeps of G&LSR (TPAMI 2021), whose text leaves the details open; what was chosen is said here.
 
-* `scale=r` (Table 4a, 0.1 … 0.5): "extend the face bounding boxes by a set of ratios": the box of every test face is
-  scaled about its centre by 1 + r.
-* `translation=r` (Table 4b, 0.05 … 0.25): "random ratios of face box size": every test box moves by r of its width and
-  height in a direction drawn per face, uniformly on the circle: (r·w·cos a, r·h·sin a).
-* `rotation=d` (Table 4c, 5 … 25 degrees): every test picture turns about the centre of its box by d degrees, to the
-  left or to the right as drawn per face. Box and picture size stay; what leaves the picture is lost, what comes in is
-  black. The true points turn along, so predictions are in the frame of the turned picture.
-* `noise=d` (Table 1, 3, 5, 10 px): "within a radius range δ", faces resized to 256 x 256: every training point moves by
-  a vector drawn uniformly from the disc of radius d, in a frame in which the face's box is 256 x 256. Test labels stay.
+* `scale=r` (Table 4a, 0.1 … 0.5): "extend the face bounding boxes by a set of ratios": the box of
+  every test face is scaled about its centre by 1 + r.
+* `translation=r` (Table 4b, 0.05 … 0.25): "random ratios of face box size": every test box moves by
+  r of its width and height in a direction drawn per face, uniformly on the circle: (r·w·cos a,
+  r·h·sin a).
+* `rotation=d` (Table 4c, 5 … 25 degrees): every test picture turns about the centre of its box by d
+  degrees, to the left or to the right as drawn per face. Box and picture size stay; what leaves the
+  picture is lost, what comes in is black. The true points turn along, so predictions are in the
+  frame of the turned picture.
+* `noise=d` (Table 1, 3, 5, 10 px): "within a radius range δ", faces resized to 256 x 256: every
+  training point moves by a vector drawn uniformly from the disc of radius d, in a frame in which
+  the face's box is 256 x 256. Test labels stay.
 
-Draws depend on nothing but the face's id (blanks left out) and the option, so they are equal on every machine.
+Draws depend on nothing but the face's id (blanks left out) and the option, so they are equal on
+every machine.
 """
 
 from __future__ import annotations
@@ -38,7 +44,10 @@ FACE_PX = 256  # side of the resized face that noise is measured on
 
 
 def applied(protocol: Protocol, index: Index) -> Index:
-    """Disturb what a protocol's options say; without any, return the index as it is. Raises DataError without a box."""
+    """Disturb what a protocol's options say; without any, return the index as it is.
+
+    Raises DataError without a box.
+    """
     if not (protocol.scale or protocol.translation or protocol.rotation or protocol.noise):
         return index
     if protocol.box not in index.boxes:
@@ -49,14 +58,18 @@ def applied(protocol: Protocol, index: Index) -> Index:
     for rows in ([test] if protocol.rotation else []) + ([train] if protocol.noise else []):
         lacking = rows[~np.isfinite(boxes[rows]).all(axis=1)]
         if len(lacking):
-            raise DataError(f"{protocol.name}: {str(index.ids[lacking[0]])!r} has no {protocol.box} box to go by")
+            raise DataError(
+                f"{protocol.name}: {str(index.ids[lacking[0]])!r} has no {protocol.box} box to go by"
+            )
     if protocol.noise:
         values = index.values.copy()
         values[train] = noisy(index.values[train], boxes[train], index.ids[train], protocol.noise)
         index = replace(index, values=values)
     if protocol.rotation:
         index = turned(index, test, boxes, protocol.rotation)
-    boxes[test] = moved(extended(boxes[test], protocol.scale), index.ids[test], protocol.translation)
+    boxes[test] = moved(
+        extended(boxes[test], protocol.scale), index.ids[test], protocol.translation
+    )
     return replace(index, boxes={**index.boxes, protocol.box: boxes})
 
 
@@ -73,7 +86,9 @@ def extended(boxes: Floats, ratio: float) -> Floats:
 def moved(boxes: Floats, ids: np.ndarray, ratio: float) -> Floats:
     """Move boxes (N, 4) by a share of their own width and height, each in its own direction."""
     angles = np.array([_draws(str(name), "translation").uniform(0, 2 * math.pi) for name in ids])
-    shift = ratio * (boxes[:, 2:] - boxes[:, :2]) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    shift = (
+        ratio * (boxes[:, 2:] - boxes[:, :2]) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    )
     return np.asarray(boxes + np.concatenate([shift, shift], axis=1), np.float64)
 
 
@@ -85,22 +100,33 @@ def noisy(values: Floats, boxes: Floats, ids: np.ndarray, radius_px: float) -> F
         draws = _draws(str(name), "noise")
         angles = draws.uniform(0, 2 * math.pi, values.shape[1])
         distances = radius_px * np.sqrt(draws.uniform(0, 1, values.shape[1]))
-        result[row] += np.stack([distances * np.cos(angles), distances * np.sin(angles)], axis=1) * unit[row]
+        result[row] += (
+            np.stack([distances * np.cos(angles), distances * np.sin(angles)], axis=1) * unit[row]
+        )
     return result
 
 
 def turned(index: Index, rows: np.ndarray, boxes: Floats, degrees: float) -> Index:
     """Turn pictures and points of some rows about the centres of `boxes` (N, 4, of every row, in the index's frame).
 
-    Boxes of the index are left alone; positive angles turn the picture's content clockwise, as y points down.
+    Boxes of the index are left alone; positive angles turn the picture's content clockwise, as y
+    points down.
     """
     signs = [1 if _draws(str(index.ids[row]), "rotation").uniform() < 0.5 else -1 for row in rows]
     centres = (boxes[rows, :2] + boxes[rows, 2:]) / 2
-    maps = np.stack([_about(c, math.radians(s * degrees)) for c, s in zip(centres, signs, strict=True)])
+    maps = np.stack(
+        [_about(c, math.radians(s * degrees)) for c, s in zip(centres, signs, strict=True)]
+    )
     values = index.values.copy()
     values[rows] = geometry.transform(maps, index.values[rows])
-    # No stamp: crops that were kept of the upright pictures must not be taken for those of the turned ones.
-    return replace(index, values=values, read=_reader(index, dict(zip(rows.tolist(), maps, strict=True))), stamp=None)
+    # No stamp: crops that were kept of the upright pictures must not be taken for those of the
+    # turned ones.
+    return replace(
+        index,
+        values=values,
+        read=_reader(index, dict(zip(rows.tolist(), maps, strict=True))),
+        stamp=None,
+    )
 
 
 def _about(centre: Floats, radians: float) -> Floats:

@@ -29,7 +29,10 @@ def count(what: str, found: int, expected: int, noun: str) -> Finding:
 
 
 def outside(points: Floats, size: tuple[int, int]) -> int:
-    """Count the points (K, 2), pixel frame, that lie outside a picture of (width, height); NaN lies nowhere."""
+    """Count the points (K, 2), pixel frame, that lie outside a picture of (width, height).
+
+    NaN lies nowhere.
+    """
     return int(((points < -0.5) | (points > np.array(size) - 0.5)).any(axis=1).sum())
 
 
@@ -72,13 +75,21 @@ def pictures(ids: Sequence[str], paths: Sequence[Path | None], values: Floats) -
             beyond += off
     findings = []
     if lacking:
-        findings.append(Finding("missing", f"{len(lacking)} items have no picture; first {lacking[0]}"))
+        findings.append(
+            Finding("missing", f"{len(lacking)} items have no picture; first {lacking[0]}")
+        )
     if broken:
-        findings.append(Finding("wrong", f"{len(broken)} pictures cannot be read; first {broken[0]}"))
+        findings.append(
+            Finding("wrong", f"{len(broken)} pictures cannot be read; first {broken[0]}")
+        )
     if misfits:
-        findings.append(Finding("wrong", f"{len(misfits)} pictures do not fit their points; first {misfits[0]}"))
+        findings.append(
+            Finding("wrong", f"{len(misfits)} pictures do not fit their points; first {misfits[0]}")
+        )
     good = len(ids) - len(lacking) - len(broken) - len(misfits)
-    findings.append(Finding("ok" if good else "missing", f"{good} pictures are whole and hold their points"))
+    findings.append(
+        Finding("ok" if good else "missing", f"{good} pictures are whole and hold their points")
+    )
     if beyond:
         findings.append(Finding("ok", f"{beyond} points lie outside their picture and are kept"))
     return findings
@@ -89,16 +100,23 @@ def decoded(found: Index) -> list[Finding]:
     from tqdm import tqdm
 
     broken = []
-    for row in tqdm(range(len(found.ids)), desc="decode", unit="picture", disable=None, leave=False):
+    for row in tqdm(
+        range(len(found.ids)), desc="decode", unit="picture", disable=None, leave=False
+    ):
         try:
             found.read(row)
         except DataError as error:
             broken.append(str(error))
     findings = (
-        [Finding("wrong", f"{len(broken)} pictures are broken or do not fit; first {broken[0]}")] if broken else []
+        [Finding("wrong", f"{len(broken)} pictures are broken or do not fit; first {broken[0]}")]
+        if broken
+        else []
     )
     good = len(found.ids) - len(broken)
-    return [*findings, Finding("ok" if good else "missing", f"{good} pictures are whole and hold their points")]
+    return [
+        *findings,
+        Finding("ok" if good else "missing", f"{good} pictures are whole and hold their points"),
+    ]
 
 
 def doubles(train: Sequence[tuple[str, Path]], test: Sequence[tuple[str, Path]]) -> list[Finding]:
@@ -109,7 +127,12 @@ def doubles(train: Sequence[tuple[str, Path]], test: Sequence[tuple[str, Path]])
     known = {_digest(path): name for name, path in train if path.stat().st_size in wanted}
     same = [(known[found], name) for name, path in candidates if (found := _digest(path)) in known]
     if same:
-        return [Finding("wrong", f"{len(same)} pictures are in train and in test; first {same[0][0]} = {same[0][1]}")]
+        return [
+            Finding(
+                "wrong",
+                f"{len(same)} pictures are in train and in test; first {same[0][0]} = {same[0][1]}",
+            )
+        ]
     return [Finding("ok", "no picture file is in train and in test")]
 
 

@@ -42,7 +42,10 @@ def parts(members: Iterable[str]) -> set[str]:
 
 
 def rows(index: Index, members: Iterable[str]) -> Bools:
-    """Mark the rows (N,) that any of the members chooses; raises DataError for an attribute that the dataset lacks."""
+    """Mark the rows (N,) that any of the members chooses.
+
+    Raises DataError for an attribute that the dataset lacks.
+    """
     import numpy as np
 
     chosen: Bools = np.zeros(len(index.ids), bool)
@@ -52,7 +55,11 @@ def rows(index: Index, members: Iterable[str]) -> Bools:
         for name in (*selection.having, *selection.lacking):
             if name not in index.attributes:
                 known = ", ".join(index.attributes) or "none"
-                raise DataError(f"{index.dataset}: {member!r} asks for the attribute {name!r}, there are {known}")
-            inside = inside & (index.attributes[name] if name in selection.having else ~index.attributes[name])
+                raise DataError(
+                    f"{index.dataset}: {member!r} asks for the attribute {name!r}, there are {known}"
+                )
+            inside = inside & (
+                index.attributes[name] if name in selection.having else ~index.attributes[name]
+            )
         chosen |= inside
     return chosen

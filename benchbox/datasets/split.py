@@ -1,8 +1,9 @@
 """From a dataset's index and a protocol to what a method sees and what the scorer compares with.
 
-This is where the dataset's own frame ends: boxes and values of samples leave here with `Index.origin` subtracted,
-truth keeps the frame of the annotation files. It is also where completeness is enforced: a test set is whole or the
-protocol refuses to run, a training set may be partial and then gives the data a name of their own.
+This is where the dataset's own frame ends: boxes and values of samples leave here with
+`Index.origin` subtracted, truth keeps the frame of the annotation files. It is also where
+completeness is enforced: a test set is whole or the protocol refuses to run, a training set may be
+partial and then gives the data a name of their own.
 
 With folds the same items are trained and tested on, never by one model: each fold leaves out whole clusters, trains on
 all the others, and is tested on those that it left out. The data of a protocol with folds are described as a whole.
@@ -54,27 +55,33 @@ class Split:
 
 
 def folds(protocol: Protocol, index: Index) -> tuple[str, ...]:
-    """Name the folds of a protocol, "" alone where it has none; raises DataError when the test set is not whole."""
+    """Name the folds of a protocol, "" alone where it has none.
+
+    Raises DataError when the test set is not whole.
+    """
     if not protocol.folds:
         return ("",)
     found = _folds(protocol, index.clusters[_test_rows(protocol, index)])
     names = tuple(str(name) for name in np.unique(found))
     if len(names) < 2:
-        raise _short(protocol, index, f"needs two folds or more, this copy has one {protocol.cluster}")
+        raise _short(
+            protocol, index, f"needs two folds or more, this copy has one {protocol.cluster}"
+        )
     return names
 
 
 def split(protocol: Protocol, index: Index, fold: str = "") -> Split:
     """Divide an index as a protocol's card says, for one of its folds; touches no pixel.
 
-    The labelled share is drawn first and the validation share from it, both by whole clusters in the order of a hash,
-    so protocols with the same training parts share one division and a partial copy keeps the order of the whole one.
+    The labelled share is drawn first and the validation share from it, both by whole clusters in
+    the order of a hash, so protocols with the same training parts share one division and a partial
+    copy keeps the order of the whole one.
 
     Raises
     ------
     DataError
-        The test set is not whole, nothing is left to train on, an item is doubled, or a box is missing; says where
-        the data are had, under which terms, and what runs without them.
+        The test set is not whole, nothing is left to train on, an item is doubled, or a box is
+        missing; says where the data are had, under which terms, and what runs without them.
     """
     train, test = everything, whole = _rows(protocol, index)
     if protocol.folds:
@@ -94,12 +101,17 @@ def split(protocol: Protocol, index: Index, fold: str = "") -> Split:
         unlabelled=Samples(index, boxes, np.concatenate([train[unlabelled], extra])),
         test=Samples(index, boxes, test),
         truth=_truth(protocol, index, test, whole),
-        data=_unlabelled(protocol, index, _record(protocol, index, everything, whole), train[~unlabelled], extra),
+        data=_unlabelled(
+            protocol, index, _record(protocol, index, everything, whole), train[~unlabelled], extra
+        ),
     )
 
 
 def truth(protocol: Protocol, index: Index) -> Truth:
-    """Return what the scorer compares with; needs annotations only. Raises DataError when the test set is not whole."""
+    """Return what the scorer compares with; needs annotations only.
+
+    Raises DataError when the test set is not whole.
+    """
     rows = _test_rows(protocol, index)
     return _truth(protocol, index, rows, rows)
 
@@ -108,23 +120,35 @@ def record(protocol: Protocol, index: Index) -> DataRecord:
     """Describe the data of a score that involves no training: test annotations only, boxes left out."""
     test = _test_rows(protocol, index)
     variant = index.variant
-    return DataRecord(index.dataset, variant, _fingerprint(index, (test,), None), index.notes, 0, len(test))
+    return DataRecord(
+        index.dataset, variant, _fingerprint(index, (test,), None), index.notes, 0, len(test)
+    )
 
 
-# --- rows --------------------------------------------------------------------------------------------------------
+# --- rows -----------------------------------------------------------------------------------------
 
 
 def _rows(protocol: Protocol, index: Index) -> tuple[np.ndarray, np.ndarray]:
-    """Return the rows to train and to test on; with folds they are the same, and a card may have none to train on."""
+    """Return the rows to train and to test on.
+
+    With folds they are the same, and a card may have none to train on.
+    """
     test = _test_rows(protocol, index)
     train = np.flatnonzero(select.rows(index, protocol.train_parts))
     if protocol.train_parts and not len(train):
-        raise _short(protocol, index, f"needs training faces ({', '.join(protocol.train_parts)}), this copy has none")
+        raise _short(
+            protocol,
+            index,
+            f"needs training faces ({', '.join(protocol.train_parts)}), this copy has none",
+        )
     return train, test
 
 
 def _validation_rows(protocol: Protocol, index: Index) -> np.ndarray:
-    """Return the rows of the dataset's own validation set, if the card names it; a partial copy may have none."""
+    """Return the rows of the dataset's own validation set, if the card names it.
+
+    A partial copy may have none.
+    """
     return np.flatnonzero(select.rows(index, protocol.validation_parts))
 
 
@@ -141,26 +165,39 @@ def _folds(protocol: Protocol, clusters: Strings) -> Strings:
 
 
 def _test_rows(protocol: Protocol, index: Index) -> np.ndarray:
-    """Return the rows of the test set, in the order of the index; raises DataError unless it is whole."""
+    """Return the rows of the test set, in the order of the index.
+
+    Raises DataError unless it is whole.
+    """
     names, counts = np.unique(index.ids, return_counts=True)
     if (counts > 1).any():
-        raise DataError(f"{index.dataset}: {str(names[counts > 1][0])!r} is there twice; an id names one item")
+        raise DataError(
+            f"{index.dataset}: {str(names[counts > 1][0])!r} is there twice; an id names one item"
+        )
     members = protocol.groups[protocol.overall]
     rows = np.flatnonzero(select.rows(index, members))
     people = len(np.unique(index.clusters[rows]))
     if protocol.test_clusters and people != protocol.test_clusters:
-        what = f"needs {protocol.test_clusters} {protocol.cluster}s to test on, this copy has {people}"
+        what = (
+            f"needs {protocol.test_clusters} {protocol.cluster}s to test on, this copy has {people}"
+        )
         raise _short(protocol, index, what)
     if protocol.test_expected and len(rows) != protocol.test_expected:
         has = ", ".join(f"{member} {int(select.rows(index, [member]).sum())}" for member in members)
-        raise _short(protocol, index, f"needs {protocol.test_expected} test items, this copy has {len(rows)} ({has})")
+        raise _short(
+            protocol,
+            index,
+            f"needs {protocol.test_expected} test items, this copy has {len(rows)} ({has})",
+        )
     return rows
 
 
 def _check_apart(protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarray) -> None:
     both = np.intersect1d(train, test)
     if len(both):
-        raise DataError(f"{protocol.name}: {str(index.ids[both[0]])!r} would be trained and tested on; mend the card")
+        raise DataError(
+            f"{protocol.name}: {str(index.ids[both[0]])!r} would be trained and tested on; mend the card"
+        )
 
 
 def _shared(index: Index, train: np.ndarray, test: np.ndarray) -> list[str]:
@@ -168,7 +205,10 @@ def _shared(index: Index, train: np.ndarray, test: np.ndarray) -> list[str]:
 
 
 def _boxes(protocol: Protocol, index: Index, rows: np.ndarray) -> Floats:
-    """Return the boxes (N, 4) that methods are given, pixel frame; raises DataError when one of the rows has none."""
+    """Return the boxes (N, 4) that methods are given, pixel frame.
+
+    Raises DataError when one of the rows has none.
+    """
     if protocol.box not in index.boxes:
         raise DataError(
             f"{protocol.name}: {index.dataset} has no {protocol.box!r} boxes, only {', '.join(index.boxes)}"
@@ -176,7 +216,9 @@ def _boxes(protocol: Protocol, index: Index, rows: np.ndarray) -> Floats:
     boxes = index.boxes[protocol.box]
     absent = rows[~np.isfinite(boxes[rows]).all(axis=1)]
     if len(absent):
-        others = [f"+box={choice}" for choice in protocol.options.get("box", ()) if choice != protocol.box]
+        others = [
+            f"+box={choice}" for choice in protocol.options.get("box", ()) if choice != protocol.box
+        ]
         instead = f"; or add {' or '.join(others)} to the protocol's name" if others else ""
         parts = ", ".join(np.unique(index.parts[absent]))
         first = f"first {str(index.ids[absent[0]])!r}"
@@ -195,7 +237,9 @@ def _extra_boxes(protocol: Protocol, index: Index) -> dict[str, Floats]:
     for name in protocol.extra_boxes:
         source = preparation + name
         if source not in index.boxes:
-            raise DataError(f"{protocol.name}: {index.dataset} has no {source!r} boxes, only {', '.join(index.boxes)}")
+            raise DataError(
+                f"{protocol.name}: {index.dataset} has no {source!r} boxes, only {', '.join(index.boxes)}"
+            )
         boxes[name] = index.boxes[source] - index.origin
     return boxes
 
@@ -207,8 +251,12 @@ def _divide(protocol: Protocol, clusters: Strings) -> tuple[Bools, Bools, Bools]
     with_labels = everything
     if protocol.labelled < 1:
         again = f":{protocol.draw}" if protocol.draw else ""
-        with_labels = _draw(everything, clusters, _quota(protocol.labelled, everything), f"{salt}:labelled{again}")
-    validation = _draw(with_labels, clusters, _quota(protocol.validation, with_labels), f"{salt}:validation")
+        with_labels = _draw(
+            everything, clusters, _quota(protocol.labelled, everything), f"{salt}:labelled{again}"
+        )
+    validation = _draw(
+        with_labels, clusters, _quota(protocol.validation, with_labels), f"{salt}:validation"
+    )
     return with_labels & ~validation, validation, ~with_labels
 
 
@@ -233,10 +281,12 @@ def _draw(among: Bools, clusters: Strings, quota: int, salt: str) -> Bools:
 
 def _drawn(names: Strings, salt: str) -> list[int]:
     """Return the places of names in the order of a salted hash."""
-    return sorted(range(len(names)), key=lambda k: hashlib.sha256(f"{salt}:{names[k]}".encode()).digest())
+    return sorted(
+        range(len(names)), key=lambda k: hashlib.sha256(f"{salt}:{names[k]}".encode()).digest()
+    )
 
 
-# --- values ------------------------------------------------------------------------------------------------------
+# --- values ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,10 +342,20 @@ def _truth(protocol: Protocol, index: Index, rows: np.ndarray, whole: np.ndarray
     groups = {group: select.rows(index, members) for group, members in protocol.groups.items()}
     for group, inside in groups.items():
         if inside.sum() != inside[whole].sum() or not inside.any():
-            what = "is empty" if not inside.any() else f"has items outside the overall group {protocol.overall!r}"
-            raise DataError(f"{protocol.name}: the group {group!r} {what}; mend the card or the copy of the data")
+            what = (
+                "is empty"
+                if not inside.any()
+                else f"has items outside the overall group {protocol.overall!r}"
+            )
+            raise DataError(
+                f"{protocol.name}: the group {group!r} {what}; mend the card or the copy of the data"
+            )
     if protocol.folds:  # what each left-out cluster scored
-        groups |= {str(name): index.clusters == name for name in np.unique(index.clusters[rows]) if name not in groups}
+        groups |= {
+            str(name): index.clusters == name
+            for name in np.unique(index.clusters[rows])
+            if name not in groups
+        }
     return Truth(
         ids=index.ids[rows],
         values=index.values[rows],
@@ -307,7 +367,7 @@ def _truth(protocol: Protocol, index: Index, rows: np.ndarray, whole: np.ndarray
     )
 
 
-# --- words -------------------------------------------------------------------------------------------------------
+# --- words ----------------------------------------------------------------------------------------
 
 
 def _record(protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarray) -> DataRecord:
@@ -317,9 +377,13 @@ def _record(protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarra
     notes = list(index.notes)
     shared = [] if protocol.folds else _shared(index, train, test)
     if shared:
-        notes.append(f"trained and tested on items of {len(shared)} {protocol.cluster} ({', '.join(shared[:3])})")
+        notes.append(
+            f"trained and tested on items of {len(shared)} {protocol.cluster} ({', '.join(shared[:3])})"
+        )
     fingerprint = _fingerprint(index, (test,) if protocol.folds else (train, test), protocol.box)
-    return DataRecord(index.dataset, ", ".join(named), fingerprint, tuple(notes), len(train), len(test))
+    return DataRecord(
+        index.dataset, ", ".join(named), fingerprint, tuple(notes), len(train), len(test)
+    )
 
 
 def _unlabelled(
@@ -330,24 +394,41 @@ def _unlabelled(
     if protocol.labelled < 1:
         ids = "\n".join(sorted(str(name).replace(" ", "") for name in index.ids[labelled]))
         digest = hashlib.sha256(ids.encode()).hexdigest()
-        notes.append(f"draw {protocol.draw}: {len(labelled)} items keep their labels, sha256 of their ids {digest}")
+        notes.append(
+            f"draw {protocol.draw}: {len(labelled)} items keep their labels, sha256 of their ids {digest}"
+        )
     if protocol.extra:
         whole = protocol.extras[protocol.extra].expected
         fingerprint = _fingerprint(index, (extra,), protocol.box, fingerprint)
         notes.append(f"{len(extra)} pictures of {protocol.extra} join without labels")
         variant += "" if len(extra) == whole else f", {protocol.extra} {len(extra)} of {whole}"
-    return replace(data, notes=tuple(notes), variant=variant, fingerprint=fingerprint, train=data.train + len(extra))
+    return replace(
+        data,
+        notes=tuple(notes),
+        variant=variant,
+        fingerprint=fingerprint,
+        train=data.train + len(extra),
+    )
 
 
 def _completeness(protocol: Protocol, index: Index, train: np.ndarray) -> str:
     if protocol.train_clusters:
         people, whole = len(np.unique(index.clusters[train])), protocol.train_clusters
         return "complete" if people == whole else f"train {people} of {whole} {protocol.cluster}s"
-    return "complete" if len(train) == protocol.train_expected else f"train {len(train)} of {protocol.train_expected}"
+    return (
+        "complete"
+        if len(train) == protocol.train_expected
+        else f"train {len(train)} of {protocol.train_expected}"
+    )
 
 
-def _fingerprint(index: Index, sets: Sequence[np.ndarray], box: str | None, before: str = "") -> str:
-    """Hash ids, values and boxes of sets of rows. Blanks in ids are left out: copies spell one 300-W name both ways."""
+def _fingerprint(
+    index: Index, sets: Sequence[np.ndarray], box: str | None, before: str = ""
+) -> str:
+    """Hash ids, values and boxes of sets of rows.
+
+    Blanks in ids are left out: copies spell one 300-W name both ways.
+    """
     digest = hashlib.sha256(before.encode())
     for rows in sets:
         ids = "\n".join(str(name).replace(" ", "") for name in index.ids[rows])

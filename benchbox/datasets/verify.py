@@ -1,13 +1,14 @@
 """The examination of a dataset: what its own reader finds, then what is asked of every set of landmarks.
 
-Counts, pictures and known traps are the reader's (`verify`). Here come the ranges of points, how boxes lie about them,
-faces of the training set that come back in a test set, the fingerprint of the copy, and for each card whether it runs
-on this copy and what the run will be called.
+Counts, pictures and known traps are the reader's (`verify`). Here come the ranges of points, how
+boxes lie about them, faces of the training set that come back in a test set, the fingerprint of the
+copy, and for each card whether it runs on this copy and what the run will be called.
 
-Look-alikes are found by perceptual hash (64 bits) of the *face*, cut out by its points at 1.3 times their box: so one
-photograph is known again under another crop, size or grading, which hashes of whole pictures miss. Two faces look alike
-if at most 6 bits differ and their 32 x 32 greys correlate above 0.95; on 300-W, what lies below that are other people.
-One face is decoded at a time and 1 KiB of it is kept. From videos one frame of each is taken.
+Look-alikes are found by perceptual hash (64 bits) of the *face*, cut out by its points at 1.3 times
+their box: so one photograph is known again under another crop, size or grading, which hashes of
+whole pictures miss. Two faces look alike if at most 6 bits differ and their 32 x 32 greys correlate
+above 0.95; on 300-W, what lies below that are other people. One face is decoded at a time and 1 KiB
+of it is kept. From videos one frame of each is taken.
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ _CHUNK = 256  # test faces compared at a time
 
 
 def examine(name: str, module: Dataset, root: Path, cards: Sequence[Protocol]) -> Iterator[Finding]:
-    """Yield what is found out about a dataset under a root, as it is found; `cards` are those that test on it."""
+    """Yield what is found out about a dataset under a root, as it is found.
+
+    `cards` are those that test on it.
+    """
     whole = True
     for finding in module.verify(root):
         whole = whole and finding.level in ("ok", "note")
@@ -57,7 +61,9 @@ def examine(name: str, module: Dataset, root: Path, cards: Sequence[Protocol]) -
         yield from _points(found, cards)
         yield from _boxes(found)
     variant = "partial" if found.variant == "complete" and not whole else found.variant
-    yield Finding("note", f"fingerprint {fingerprint(found)} over ids, values and parts; variant: {variant}")
+    yield Finding(
+        "note", f"fingerprint {fingerprint(found)} over ids, values and parts; variant: {variant}"
+    )
     yield from (Finding("note", note) for note in dict.fromkeys((*found.notes, *seen.notes)))
     known = {name: seen}
     if found.values.ndim == 3 and not name.startswith("synth-"):
@@ -77,7 +83,7 @@ def fingerprint(index: Index) -> str:
     return "sha256:" + digest.hexdigest()
 
 
-# --- points and boxes --------------------------------------------------------------------------------------------
+# --- points and boxes -----------------------------------------------------------------------------
 
 
 def _points(found: Index, cards: Sequence[Protocol]) -> Iterator[Finding]:
@@ -86,17 +92,28 @@ def _points(found: Index, cards: Sequence[Protocol]) -> Iterator[Finding]:
     finite = np.isfinite(values).all(axis=(1, 2))
     if not finite.all():
         first = found.ids[np.argmin(finite)]
-        yield Finding("wrong", f"{int((~finite).sum())} faces have a point that is not a number; first {first}")
+        yield Finding(
+            "wrong",
+            f"{int((~finite).sum())} faces have a point that is not a number; first {first}",
+        )
     (left, top), (right, bottom) = values[finite].min(axis=(0, 1)), values[finite].max(axis=(0, 1))
-    yield Finding("note", f"points span x {left:.1f} … {right:.1f}, y {top:.1f} … {bottom:.1f} px, counted from 0")
+    yield Finding(
+        "note",
+        f"points span x {left:.1f} … {right:.1f}, y {top:.1f} … {bottom:.1f} px, counted from 0",
+    )
     for layout in {card.layout for card in cards}:
         a, b = LAYOUTS[layout].eye_corners
         apart = np.linalg.norm(values[finite][:, a] - values[finite][:, b], axis=1)
         flat = np.flatnonzero(apart <= 0)
         if len(flat):
             first = found.ids[finite][flat[0]]
-            yield Finding("wrong", f"{len(flat)} faces have both eye corners in one place; first {first}")
-        yield Finding("note", f"eye corners are {np.median(apart):.1f} px apart (median; smallest {apart.min():.1f})")
+            yield Finding(
+                "wrong", f"{len(flat)} faces have both eye corners in one place; first {first}"
+            )
+        yield Finding(
+            "note",
+            f"eye corners are {np.median(apart):.1f} px apart (median; smallest {apart.min():.1f})",
+        )
 
 
 def _boxes(found: Index) -> Iterator[Finding]:
@@ -108,14 +125,21 @@ def _boxes(found: Index) -> Iterator[Finding]:
             continue
         size = boxes[there, 2:] - boxes[there, :2]
         if not (size > 0).all():
-            yield Finding("wrong", f"{source}: {int((size <= 0).any(axis=1).sum())} boxes have no area")
+            yield Finding(
+                "wrong", f"{source}: {int((size <= 0).any(axis=1).sum())} boxes have no area"
+            )
             continue
         overlap = _overlap(boxes[there], tight[there])
         worst = found.ids[there][np.argmin(overlap)]
         text = f"{source}: {int(there.sum())} of {len(boxes)} boxes; they share {np.median(overlap):.2f} of their area"
-        yield Finding("note", f"{text} with that of the points (median; least {overlap.min():.2f}, {worst})")
+        yield Finding(
+            "note", f"{text} with that of the points (median; least {overlap.min():.2f}, {worst})"
+        )
         if np.median(overlap) < 0.2:
-            yield Finding("wrong", f"{source}: most boxes hardly touch their points; other order, unit or copy?")
+            yield Finding(
+                "wrong",
+                f"{source}: most boxes hardly touch their points; other order, unit or copy?",
+            )
 
 
 def _overlap(a: Floats, b: Floats) -> Floats:
@@ -126,7 +150,7 @@ def _overlap(a: Floats, b: Floats) -> Floats:
     return np.asarray(common / np.maximum(areas - common, 1e-9))
 
 
-# --- look-alikes -------------------------------------------------------------------------------------------------
+# --- look-alikes ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,8 +167,14 @@ def _look_alikes(
 ) -> Iterator[Finding]:
     """Compare each training set that is here with what is tested: within the set, and across where cards cross."""
     (name,) = modules
-    tested = {part for card in cards for members in card.groups.values() for part in select.parts(members)}
-    sources = {(card.train_dataset or name): select.parts(card.train_parts) for card in cards if not card.folds}
+    tested = {
+        part for card in cards for members in card.groups.values() for part in select.parts(members)
+    }
+    sources = {
+        (card.train_dataset or name): select.parts(card.train_parts)
+        for card in cards
+        if not card.folds
+    }
     if not tested or not sources:
         return
     try:
@@ -159,7 +189,10 @@ def _look_alikes(
             if len(trains.ids) and len(tests.ids):
                 yield _compared(source, trains, tests)
     except ImportError:
-        yield Finding("note", "look-alikes were not searched: pip install 'benchbox[data]' brings what it takes")
+        yield Finding(
+            "note",
+            "look-alikes were not searched: pip install 'benchbox[data]' brings what it takes",
+        )
 
 
 def _compared(source: str, trains: _Looks, tests: _Looks) -> Finding:
@@ -168,15 +201,22 @@ def _compared(source: str, trains: _Looks, tests: _Looks) -> Finding:
     if not pairs:
         return Finding("ok", f"no face looks like one of the other set: {seen}")
     shown = ", ".join(f"{a} = {b}" for a, b in pairs[:12]) + (", …" if len(pairs) > 12 else "")
-    return Finding("note", f"{len(pairs)} faces are the same picture in train and in test, of {seen}: {shown}")
+    return Finding(
+        "note", f"{len(pairs)} faces are the same picture in train and in test, of {seen}: {shown}"
+    )
 
 
 def _pairs(trains: _Looks, tests: _Looks) -> Iterator[tuple[str, str]]:
-    """Yield (train id, test id) of faces that look alike; memory is bounded by a chunk of the test."""
+    """Yield (train id, test id) of faces that look alike.
+
+    Memory is bounded by a chunk of the test.
+    """
     bits = np.array([number.bit_count() for number in range(1 << 16)], np.uint8)
     for start in range(0, len(tests.ids), _CHUNK):
         rows = slice(start, start + _CHUNK)
-        differing = np.ascontiguousarray(tests.hashes[rows, None] ^ trains.hashes[None]).view(np.uint16)
+        differing = np.ascontiguousarray(tests.hashes[rows, None] ^ trains.hashes[None]).view(
+            np.uint16
+        )
         distance = bits[differing.reshape(-1, len(trains.ids), 4)].sum(axis=-1)
         for test, train in np.argwhere(distance <= _BITS):
             if tests.greys[start + test] @ trains.greys[train] > _ALIKE:
@@ -184,11 +224,16 @@ def _pairs(trains: _Looks, tests: _Looks) -> Iterator[tuple[str, str]]:
 
 
 def _looks(module: Dataset, index: Index, parts: set[str], root: Path) -> _Looks:
-    """Look at the faces of some parts, on all cores; a face that cannot be read is left to the reader's findings."""
+    """Look at the faces of some parts, on all cores.
+
+    A face that cannot be read is left to the reader's findings.
+    """
     import imagehash  # noqa: F401 - said at once if it is not there
     from tqdm import tqdm
 
-    rows = np.flatnonzero(np.isin(index.parts, sorted(parts)) & np.isfinite(index.values).all(axis=(1, 2)))
+    rows = np.flatnonzero(
+        np.isin(index.parts, sorted(parts)) & np.isfinite(index.values).all(axis=(1, 2))
+    )
     if index.sequences is not None:
         rows = rows[np.unique(index.sequences[rows], return_index=True)[1]]
     find = getattr(module, "pictures", None)
@@ -196,7 +241,14 @@ def _looks(module: Dataset, index: Index, parts: set[str], root: Path) -> _Looks
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         looks = pool.map(lambda row: _look(index, int(row), paths.get(str(index.ids[row]))), rows)
         seen = list(
-            tqdm(looks, total=len(rows), desc=f"faces of {index.dataset}", unit="face", disable=None, leave=False)
+            tqdm(
+                looks,
+                total=len(rows),
+                desc=f"faces of {index.dataset}",
+                unit="face",
+                disable=None,
+                leave=False,
+            )
         )
     kept = [(row, look) for row, look in zip(rows, seen, strict=True) if look is not None]
     greys = np.array([grey for _, (_, grey) in kept], np.float64).reshape(len(kept), 32 * 32)
@@ -228,19 +280,30 @@ def _look(index: Index, row: int, path: Path | None) -> tuple[int, np.ndarray] |
     own[:, 2] += zoom * (shrink - 1) / 2
     if zoom * shrink < 1:
         grey = cv2.GaussianBlur(grey, (0, 0), 0.5 / (zoom * shrink))
-    face = cv2.warpAffine(grey, own, (_FACE_PX, _FACE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    face = cv2.warpAffine(
+        grey, own, (_FACE_PX, _FACE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     digest = np.packbits(imagehash.phash(Image.fromarray(face)).hash)
-    return int.from_bytes(digest.tobytes(), "big"), cv2.resize(face, (32, 32), interpolation=cv2.INTER_AREA).ravel()
+    return int.from_bytes(digest.tobytes(), "big"), cv2.resize(
+        face, (32, 32), interpolation=cv2.INTER_AREA
+    ).ravel()
 
 
 def _grey(index: Index, row: int, path: Path | None, side: float) -> tuple[Any, float]:
-    """Decode a picture in grey, no larger than its face needs; return it and how often it was halved, as a factor."""
+    """Decode a picture in grey, no larger than its face needs.
+
+    Return it and how often it was halved, as a factor.
+    """
     import cv2
 
     if path is None:
         return cv2.cvtColor(index.read(row), cv2.COLOR_RGB2GRAY), 1.0
     shrink = next((k for k in (8, 4, 2) if side / k >= 1.5 * _FACE_PX), 1)
-    modes = {1: cv2.IMREAD_GRAYSCALE, 2: cv2.IMREAD_REDUCED_GRAYSCALE_2, 4: cv2.IMREAD_REDUCED_GRAYSCALE_4}
+    modes = {
+        1: cv2.IMREAD_GRAYSCALE,
+        2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+        4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+    }
     width, height = images.size(path)
     if width * height > images.LARGEST_PICTURE or path.stat().st_size > images.LARGEST_FILE:
         raise DataError(f"{path}: too large a picture")
@@ -251,7 +314,7 @@ def _grey(index: Index, row: int, path: Path | None, side: float) -> tuple[Any, 
     return grey, float(shrink)
 
 
-# --- protocols ---------------------------------------------------------------------------------------------------
+# --- protocols ------------------------------------------------------------------------------------
 
 
 def _runs(card: Protocol, root: Path, known: Mapping[str, Index]) -> Finding:
@@ -262,4 +325,6 @@ def _runs(card: Protocol, root: Path, known: Mapping[str, Index]) -> Finding:
         data = split.split(card, index, fold).data
     except DataError as fault:
         return Finding("note", f"{card.name} does not run here: {str(fault).split('; ')[0]}")
-    return Finding("note", f"{card.name} runs here, as {data.variant!r}, fingerprint {data.fingerprint}")
+    return Finding(
+        "note", f"{card.name} runs here, as {data.variant!r}, fingerprint {data.fingerprint}"
+    )

@@ -1,8 +1,9 @@
 """Rendered sets on disk: made once by several processes, resumable, safe against a second maker and against a kill.
 
-`<cache>/face-renderer-v<version>/<set>.partial/` holds columns of full length that workers fill in place, chunk by chunk,
-with a marker per finished chunk. When every marker is there the manifest is written and the folder takes its final
-name. Two makers write the same bytes to the same places, so neither harms the other.
+`<cache>/face-renderer-v<version>/<set>.partial/` holds columns of full length that workers fill in
+place, chunk by chunk, with a marker per finished chunk. When every marker is there the manifest is
+written and the folder takes its final name. Two makers write the same bytes to the same places, so
+neither harms the other.
 """
 
 from __future__ import annotations
@@ -55,7 +56,10 @@ class Plan:
     @property
     def gigabytes(self) -> float:
         """Room that the set takes on disk."""
-        sizes = (np.dtype(kind).itemsize * int(np.prod(shape, dtype=int)) for kind, shape in self.set.columns.values())
+        sizes = (
+            np.dtype(kind).itemsize * int(np.prod(shape, dtype=int))
+            for kind, shape in self.set.columns.values()
+        )
         return self.count * sum(sizes) / 1e9
 
     def chunks(self) -> list[tuple[str, int, int, int]]:
@@ -96,7 +100,9 @@ def whole(plan: Plan, at: Path | None = None) -> str:
         manifest = json.loads((at / "manifest.json").read_text("utf-8"))
     except (OSError, ValueError):
         return "manifest.json is missing or unreadable"
-    if manifest.get("version") != plan.set.version or manifest.get("parts") != [list(p) for p in plan.parts]:
+    if manifest.get("version") != plan.set.version or manifest.get("parts") != [
+        list(p) for p in plan.parts
+    ]:
         return "manifest.json describes another set"
     for name, path in _paths(plan, at).items():
         size = path.stat().st_size if path.is_file() else -1
@@ -118,13 +124,18 @@ def load(plan: Plan, *, workers: int | None = None) -> dict[str, np.ndarray[Any,
 
 
 def read(plan: Plan, *, pixels: bool) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the columns of a set; without pixels it renders nothing: columns that take a picture may be absent.
+    """Return the columns of a set.
+
+    Without pixels it renders nothing: columns that take a picture may be absent.
 
     Raises DataError as `load` does.
     """
     if pixels or not whole(plan):
         columns = load(plan)
-        return {name: column if name == "pixels" else np.array(column) for name, column in columns.items()}
+        return {
+            name: column if name == "pixels" else np.array(column)
+            for name, column in columns.items()
+        }
     return {name: column.copy() for name, column in _geometry(plan).items()}
 
 
@@ -165,7 +176,10 @@ def _make(plan: Plan, at: Path, workers: int) -> None:
 
 
 def _discard(plan: Plan, at: Path) -> None:
-    """Move a broken set out of the way in one step, then delete it; put it back if it turns out to be whole."""
+    """Move a broken set out of the way in one step, then delete it.
+
+    Put it back if it turns out to be whole.
+    """
     grave = Path(tempfile.mkdtemp(prefix=f"{at.name}.broken-", dir=at.parent))
     at.rename(grave / at.name)
     if not whole(plan, grave / at.name):  # another process repaired it since it was looked at
@@ -185,10 +199,13 @@ def _begin(plan: Plan, partial: Path) -> None:
     (fresh / "done").mkdir()
     for name, path in _paths(plan, fresh).items():
         kind, shape = plan.set.columns[name]
-        column = np.lib.format.open_memmap(path, mode="w+", dtype=np.dtype(kind), shape=(plan.count, *shape))
+        column = np.lib.format.open_memmap(
+            path, mode="w+", dtype=np.dtype(kind), shape=(plan.count, *shape)
+        )
         offset, size = int(column.offset), column.nbytes
         del column
-        if hasattr(os, "posix_fallocate"):  # find out now that the disk is full, not by a crash later
+        # find out now that the disk is full, not by a crash later
+        if hasattr(os, "posix_fallocate"):
             with path.open("r+b") as file:
                 os.posix_fallocate(file.fileno(), offset, size)
     try:
@@ -201,10 +218,14 @@ def _begin(plan: Plan, partial: Path) -> None:
 
 def _laid_out(plan: Plan, partial: Path) -> bool:
     try:
-        shapes = {name: np.load(path, mmap_mode="r").shape for name, path in _paths(plan, partial).items()}
+        shapes = {
+            name: np.load(path, mmap_mode="r").shape for name, path in _paths(plan, partial).items()
+        }
     except (OSError, ValueError):
         return False
-    fits = all(shapes[name] == (plan.count, *shape) for name, (_, shape) in plan.set.columns.items())
+    fits = all(
+        shapes[name] == (plan.count, *shape) for name, (_, shape) in plan.set.columns.items()
+    )
     return fits and (partial / "done").is_dir()
 
 
@@ -212,15 +233,23 @@ def _render(plan: Plan, partial: Path, workers: int) -> None:
     queue: Queue[tuple[str, int, int, int]] = Queue()
     for chunk in plan.chunks():
         queue.put(chunk)
-    pause_s = 0.5 if sys.stderr.isatty() else 15.0  # a log file wants a line now and then, not a moving bar
-    bar = tqdm(total=plan.count, desc=f"rendering {plan.name}", unit="picture", file=sys.stderr, mininterval=pause_s)
+    # a log file wants a line now and then, not a moving bar
+    pause_s = 0.5 if sys.stderr.isatty() else 15.0
+    bar = tqdm(
+        total=plan.count,
+        desc=f"rendering {plan.name}",
+        unit="picture",
+        file=sys.stderr,
+        mininterval=pause_s,
+    )
     with bar, ThreadPoolExecutor(workers) as pool:
         jobs = [pool.submit(_drive, plan, queue, partial, bar) for _ in range(workers)]
         try:
             for job in jobs:
                 job.result()
         finally:
-            with suppress(Empty):  # after a fault or Ctrl-C the other workers find nothing more to do
+            # after a fault or Ctrl-C the other workers find nothing more to do
+            with suppress(Empty):
                 while True:
                     queue.get_nowait()
 
@@ -284,7 +313,9 @@ def _write(path: Path, text: str) -> None:
 def put(partial: Path, name: str, row: int, rows: np.ndarray[Any, Any]) -> None:
     """Write rows of a column in place; plain writes report a full disk, memory maps crash."""
     column = np.load(partial / f"{name}.npy", mmap_mode="r")
-    offset = int(column.offset) + row * int(np.prod(column.shape[1:], dtype=int)) * column.dtype.itemsize
+    offset = (
+        int(column.offset) + row * int(np.prod(column.shape[1:], dtype=int)) * column.dtype.itemsize
+    )
     with (partial / f"{name}.npy").open("r+b") as file:
         file.seek(offset)
         file.write(np.ascontiguousarray(rows, dtype=column.dtype).tobytes())

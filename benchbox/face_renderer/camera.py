@@ -1,6 +1,7 @@
 """Pose and perspective: from the head's frame to pixels.
 
-The head turns about the neck, the shoulders follow in part. The camera looks along -z; a picture's frame has y down.
+The head turns about the neck, the shoulders follow in part. The camera looks along -z; a picture's
+frame has y down.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Camera:
 
     def resized(self, factor: float) -> Camera:
         """Return the camera of the same picture at another size, pixel centres at integers in both."""
-        return Camera(self.distance_mm, self.scale * factor, (self.shift + 0.5) * factor - 0.5, self.aside_mm)
+        return Camera(
+            self.distance_mm, self.scale * factor, (self.shift + 0.5) * factor - 0.5, self.aside_mm
+        )
 
 
 def rotation(pose: Pose) -> Floats:
@@ -67,7 +70,10 @@ def shoulders(pose: Pose) -> Pose:
 
 
 def place(points: Floats, body: Floats, pose: Pose) -> Floats:
-    """Turn points (V, 3) of the head's frame; `body` (V,) is each point's share of the shoulders' pose."""
+    """Turn points (V, 3) of the head's frame.
+
+    `body` (V,) is each point's share of the shoulders' pose.
+    """
     arm = points - PIVOT
     head = arm @ rotation(pose).T
     trunk = arm @ rotation(shoulders(pose)).T

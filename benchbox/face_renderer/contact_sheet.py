@@ -1,6 +1,7 @@
 """A contact sheet: rows of faces as the world makes them, with or without their landmarks.
 
-`python -m benchbox.face_renderer.contact_sheet OUT.png` writes four rows of common faces above four of challenging ones.
+`python -m benchbox.face_renderer.contact_sheet OUT.png` writes four rows of common faces above four
+of challenging ones.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def _mark(pixels: Bytes, landmarks: Floats, visible: Sequence[bool]) -> None:
     scale = pixels.shape[0] / SIZE
     for (x, y), shown in zip((landmarks + 0.5) * scale - 0.5, visible, strict=True):
         place = (round(x * 16), round(y * 16))
-        cv2.circle(pixels, place, round(1.1 * scale * 16), _SHOWN if shown else _HIDDEN, -1, cv2.LINE_AA, 4)
+        cv2.circle(
+            pixels, place, round(1.1 * scale * 16), _SHOWN if shown else _HIDDEN, -1, cv2.LINE_AA, 4
+        )
 
 
 def contact_sheet(
@@ -53,7 +56,9 @@ def contact_sheet(
             scene = sample(part, number)
             shot = picture(scene)
             fit = cv2.INTER_AREA if size < SIZE else cv2.INTER_CUBIC
-            cell = np.asarray(cv2.resize(shot.pixels, (size, size), interpolation=fit), dtype=np.uint8)
+            cell = np.asarray(
+                cv2.resize(shot.pixels, (size, size), interpolation=fit), dtype=np.uint8
+            )
             if landmarks:
                 _mark(cell, scene.landmarks, shot.visible.tolist())
             line.append(cell)
@@ -65,7 +70,10 @@ def main(arguments: Sequence[str]) -> int:
     """Write the sheet to the file named on the command line; `--landmarks` draws the points."""
     names = [a for a in arguments if not a.startswith("-")]
     if len(names) != 1:
-        print("usage: python -m benchbox.face_renderer.contact_sheet [--landmarks] OUT.png|OUT.jpg", file=sys.stderr)
+        print(
+            "usage: python -m benchbox.face_renderer.contact_sheet [--landmarks] OUT.png|OUT.jpg",
+            file=sys.stderr,
+        )
         return 2
     sheet = contact_sheet(landmarks="--landmarks" in arguments)
     path = Path(names[0])

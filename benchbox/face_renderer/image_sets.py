@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Set:
-    """A rendered set. `rows(part, numbers, pixels=…)` returns its columns; without pixels those that geometry gives."""
+    """A rendered set. `rows(part, numbers, pixels=…)` returns its columns.
+
+    Without pixels those that geometry gives.
+    """
 
     version: int
     parts: tuple[tuple[str, int], ...]  # parts with their sizes, rows in this order
@@ -37,11 +40,17 @@ _WORD = "<U24"
 
 def _faces(part: str, numbers: Sequence[int], *, pixels: bool = True) -> Rows:
     scenes = [sample(part, number) for number in numbers]
-    known = {"values": np.stack([s.landmarks for s in scenes]), "detected": np.stack([s.detected for s in scenes])}
+    known = {
+        "values": np.stack([s.landmarks for s in scenes]),
+        "detected": np.stack([s.detected for s in scenes]),
+    }
     if not pixels:
         return known
     pictures = [picture(scene) for scene in scenes]
-    seen = {"pixels": np.stack([p.pixels for p in pictures]), "visible": np.stack([p.visible for p in pictures])}
+    seen = {
+        "pixels": np.stack([p.pixels for p in pictures]),
+        "visible": np.stack([p.visible for p in pictures]),
+    }
     return {**known, **seen}
 
 
@@ -59,13 +68,18 @@ FACES = Set(
 )
 
 
-# --- single faces of other sets ----------------------------------------------------------------------------------
+# --- single faces of other sets -------------------------------------------------------------------
 
 
-def _portraits(gallery: portraits.Gallery, part: str, numbers: Sequence[int], *, pixels: bool = True) -> Rows:
+def _portraits(
+    gallery: portraits.Gallery, part: str, numbers: Sequence[int], *, pixels: bool = True
+) -> Rows:
     drawn = [portraits.portrait(gallery, part, number) for number in numbers]
     scenes = [p.scene for p in drawn]
-    known = {"values68": np.stack([s.landmarks for s in scenes]), "detected": np.stack([s.detected for s in scenes])}
+    known = {
+        "values68": np.stack([s.landmarks for s in scenes]),
+        "detected": np.stack([s.detected for s in scenes]),
+    }
     if gallery.layout != "ibug68":
         known["values"] = np.stack([s.camera.project(s.further)[0] for s in scenes])
     if gallery.kind == "attributes":
@@ -75,7 +89,10 @@ def _portraits(gallery: portraits.Gallery, part: str, numbers: Sequence[int], *,
     if not pixels:
         return known
     pictures = [picture(scene) for scene in scenes]
-    seen = {"pixels": np.stack([p.pixels for p in pictures]), "visible68": np.stack([p.visible[:68] for p in pictures])}
+    seen = {
+        "pixels": np.stack([p.pixels for p in pictures]),
+        "visible68": np.stack([p.visible[:68] for p in pictures]),
+    }
     if gallery.layout != "ibug68":
         seen["visible"] = np.stack([p.visible[68:] for p in pictures])
     return {**known, **seen}
@@ -96,7 +113,9 @@ def _gallery(gallery: portraits.Gallery) -> Set:
     if gallery.kind == "turned":
         columns["rect"] = ("f8", (4,))
     drawn = tuple(name for name in columns if name == "pixels" or name.startswith("visible"))
-    return Set(portraits.PORTRAIT_VERSION, gallery.parts, columns, drawn, partial(_portraits, gallery))
+    return Set(
+        portraits.PORTRAIT_VERSION, gallery.parts, columns, drawn, partial(_portraits, gallery)
+    )
 
 
 WFLW = portraits.Gallery("wflw", (("train", 2000), ("test", 1000)), "wflw98", "attributes")
@@ -112,7 +131,11 @@ def _footage(reel: videos.Reel, part: str, numbers: Sequence[int], *, pixels: bo
         "detected": np.stack([s.detected for s in scenes]),
         "video": np.array([s.person for s in scenes]),
     }
-    return known if not pixels else {**known, "pixels": np.stack([picture(scene).pixels for scene in scenes])}
+    return (
+        known
+        if not pixels
+        else {**known, "pixels": np.stack([picture(scene).pixels for scene in scenes])}
+    )
 
 
 def _reel(reel: videos.Reel) -> Set:
@@ -122,18 +145,22 @@ def _reel(reel: videos.Reel) -> Set:
         "detected": ("f8", (4,)),
         "video": (_WORD, ()),
     }
-    return Set(portraits.PORTRAIT_VERSION, reel.sizes(), columns, ("pixels",), partial(_footage, reel))
+    return Set(
+        portraits.PORTRAIT_VERSION, reel.sizes(), columns, ("pixels",), partial(_footage, reel)
+    )
 
 
 VIDEOS = videos.Reel("300vw", (("videos", 20), ("a", 8), ("b", 8), ("c", 14)), frames=48)
 
 
-# --- phones and tablets ------------------------------------------------------------------------------------------
+# --- phones and tablets ---------------------------------------------------------------------------
 
 _FRAME_BYTES = phone_and_tablet.SIDE * phone_and_tablet.SIDE * 3 * 3 // 4
 
 
-def _shots(study: phone_and_tablet.Study, part: str, numbers: Sequence[int], *, pixels: bool = True) -> Rows:
+def _shots(
+    study: phone_and_tablet.Study, part: str, numbers: Sequence[int], *, pixels: bool = True
+) -> Rows:
     shots = [phone_and_tablet.shot(study, part, number) for number in numbers]
     known = {
         "values": np.stack([s.target_cm for s in shots]),
@@ -152,28 +179,43 @@ def _shots(study: phone_and_tablet.Study, part: str, numbers: Sequence[int], *, 
 
 
 def _desk(study: phone_and_tablet.Study) -> Set:
-    boxes: dict[str, Column] = dict.fromkeys(("face", "left_eye", "right_eye", "face_grid"), ("f8", (4,)))
+    boxes: dict[str, Column] = dict.fromkeys(
+        ("face", "left_eye", "right_eye", "face_grid"), ("f8", (4,))
+    )
     words: dict[str, Column] = dict.fromkeys(("device", "person", "dot"), (_WORD, ()))
-    own: dict[str, Column] = {"pixels": ("u1", (_FRAME_BYTES,)), "values": ("f8", (2,)), "orientation": ("i8", ())}
+    own: dict[str, Column] = {
+        "pixels": ("u1", (_FRAME_BYTES,)),
+        "values": ("f8", (2,)),
+        "orientation": ("i8", ()),
+    }
     return Set(
-        phone_and_tablet.DESK_VERSION, study.sizes(), {**own, **boxes, **words}, ("pixels",), partial(_shots, study)
+        phone_and_tablet.DESK_VERSION,
+        study.sizes(),
+        {**own, **boxes, **words},
+        ("pixels",),
+        partial(_shots, study),
     )
 
 
-# Many persons and few frames of each: what keeps a short training from new people is their faces, not their frames.
+# Many persons and few frames of each: what keeps a short training from new people is their faces,
+# not their frames.
 GAZECAPTURE = phone_and_tablet.Study(
     "gazecapture", (("train", 800), ("val", 28), ("test", 84)), 6, 2, single=("train",)
 )
 GAZECN = phone_and_tablet.Study(
     "gazecn", (("train", 480), ("test", 40)), 6, 2, single=("train",), tablets=False, upright=True
 )
-GAZESTARE = phone_and_tablet.Study("gazestare", (("stare", 14),), 4, 30, tablets=False, upright=True, sway=0.6)
+GAZESTARE = phone_and_tablet.Study(
+    "gazestare", (("stare", 14),), 4, 30, tablets=False, upright=True, sway=0.6
+)
 
 
-# --- normalised patches ------------------------------------------------------------------------------------------
+# --- normalised patches ---------------------------------------------------------------------------
 
 
-def _patches(study: multi_camera.Rig, part: str, numbers: Sequence[int], *, pixels: bool = True) -> Rows:
+def _patches(
+    study: multi_camera.Rig, part: str, numbers: Sequence[int], *, pixels: bool = True
+) -> Rows:
     patches = [multi_camera.patch(study, part, number) for number in numbers]
     known = {
         "values": np.stack([p.gaze for p in patches]),
@@ -184,7 +226,10 @@ def _patches(study: multi_camera.Rig, part: str, numbers: Sequence[int], *, pixe
     }
     if not pixels:
         return known
-    return {**known, "pixels": np.stack([multi_camera.cut(p, picture(p.scene).pixels) for p in patches])}
+    return {
+        **known,
+        "pixels": np.stack([multi_camera.cut(p, picture(p.scene).pixels) for p in patches]),
+    }
 
 
 def _rig(study: multi_camera.Rig) -> Set:
@@ -199,7 +244,9 @@ def _rig(study: multi_camera.Rig) -> Set:
     return Set(study.version, study.sizes(), columns, ("pixels",), partial(_patches, study))
 
 
-ETH_XGAZE = multi_camera.Rig("eth-xgaze", (("train", 100), ("validation", 20)), frames=54, cameras=18, version=2)
+ETH_XGAZE = multi_camera.Rig(
+    "eth-xgaze", (("train", 100), ("validation", 20)), frames=54, cameras=18, version=2
+)
 MPIIGAZE = multi_camera.Rig("mpiigaze", (("eyes", 15),), frames=200, eyes=True)
 MPIIFACEGAZE = multi_camera.Rig("mpiifacegaze", (("faces", 15),), frames=120)
 

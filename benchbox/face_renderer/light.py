@@ -1,4 +1,7 @@
-"""Light: an ambient field, a key light with cast shadows, a rim light; evaluated at the points of a mesh."""
+"""Light: an ambient field, a key light with cast shadows, a rim light.
+
+Evaluated at the points of a mesh.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
-_WRAP = np.array([0.38, 0.20, 0.14])  # red light travels further under skin and softens the shadow's edge
+# red light travels further under skin and softens the shadow's edge
+_WRAP = np.array([0.38, 0.20, 0.14])
 _CELL = 4.0  # mm, a cell of the shadow map
 
 
@@ -41,17 +45,32 @@ def draw(rng: np.random.Generator, *, hard: bool, harsh: bool = False) -> Light:
     height = rng.normal((25, 38, 35, 10)[kind], 18)
     a, h = np.radians(azimuth), np.radians(np.clip(height, -35, 80))
     key = np.array([np.sin(a) * np.cos(h), -np.sin(h), np.cos(a) * np.cos(h)])
-    share = (rng.uniform(0.35, 0.6), rng.uniform(0.5, 0.75), rng.uniform(0.7, 0.92), rng.uniform(0.4, 0.9))[kind]
+    share = (
+        rng.uniform(0.35, 0.6),
+        rng.uniform(0.5, 0.75),
+        rng.uniform(0.7, 0.92),
+        rng.uniform(0.4, 0.9),
+    )[kind]
     warm = np.exp(rng.normal(0.03, 0.12 if hard else 0.06) * np.array([1.0, 0.1, -1.0]))
     sky = np.exp(rng.normal(0, 0.07) * np.array([-1.0, 0, 1.0]))
     total = rng.uniform(0.9, 1.5)
     ambient = total * (1 - share) * sky
-    slope = np.outer([rng.normal(0, 0.25), -abs(rng.normal(0.3, 0.15)), rng.normal(0.15, 0.1)], np.ones(3))
+    slope = np.outer(
+        [rng.normal(0, 0.25), -abs(rng.normal(0.3, 0.15)), rng.normal(0.15, 0.1)], np.ones(3)
+    )
     slope = slope + rng.normal(0, 0.04, (3, 3))
     rim_side = rng.choice([-1.0, 1.0])
     rim = np.array([rim_side * 0.85, -0.4, -0.35])
     rim_colour = rng.uniform(0, 0.9) * float(rng.random() < 0.35) * np.exp(rng.normal(0, 0.2, 3))
-    return Light(ambient, slope * ambient, key, total * share * 1.35 * warm, rng.uniform(0, 1), rim, rim_colour)
+    return Light(
+        ambient,
+        slope * ambient,
+        key,
+        total * share * 1.35 * warm,
+        rng.uniform(0, 1),
+        rim,
+        rim_colour,
+    )
 
 
 def cast_shadows(points: Any, casters: Any, light: Light) -> Any:
@@ -68,14 +87,19 @@ def cast_shadows(points: Any, casters: Any, light: Light) -> Any:
     raised = cv2.blur(raised, (3, 3))
     p = (frame @ points.reshape(3, -1)).reshape(points.shape)
     u, v = p[:2] / np.float32(_CELL) + np.float32(side / 2 - 0.5)
-    gap = cv2.remap(raised, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) - p[2] - np.float32(5)
+    gap = (
+        cv2.remap(raised, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        - p[2]
+        - np.float32(5)
+    )
     return 1 - np.clip(gap / np.float32(4 + 8 * (1 - light.hard)), 0, 1)
 
 
 def diffuse(normal: Any, open_: Any, lit: Any, light: Light) -> Any:
     """Return the light (R, C, 3) that skin scatters back.
 
-    `normal` (3, R, C), `open_` (R, C) the share of the sky that is seen, `lit` (R, C) the share of the key light.
+    `normal` (3, R, C), `open_` (R, C) the share of the sky that is seen, `lit` (R, C) the share of
+    the key light.
     """
     flat = normal.reshape(3, -1)
     slope, key, rim = (a.astype(np.float32) for a in (light.slope, light.key, light.rim))
@@ -97,6 +121,7 @@ def diffuse(normal: Any, open_: Any, lit: Any, light: Light) -> Any:
 def glint(facing: Any, lit: Any, sharp: float) -> Any:
     """Return mirrored key light (R, C) off a surface of a given sharpness.
 
-    `facing` (R, C) is the cosine between the normal and the direction half-way between eye and light.
+    `facing` (R, C) is the cosine between the normal and the direction half-way between eye and
+    light.
     """
     return np.maximum(facing, 0) ** np.float32(sharp) * lit * np.float32(0.6)

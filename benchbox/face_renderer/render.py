@@ -14,7 +14,15 @@ from benchbox.face_renderer.head.deformation import Shape, deform, eyeballs
 from benchbox.face_renderer.head.landmarks import eye_spans, mouth_span
 from benchbox.face_renderer.head.model import corners, mesh
 from benchbox.face_renderer.head.surface import surface
-from benchbox.face_renderer.image.point_grid import Patch, dot, halfway, openness, patch, towards_camera, unit
+from benchbox.face_renderer.image.point_grid import (
+    Patch,
+    dot,
+    halfway,
+    openness,
+    patch,
+    towards_camera,
+    unit,
+)
 from benchbox.face_renderer.image.raster import Fragments
 from benchbox.face_renderer.scenes.scene import Scene, stream
 
@@ -47,12 +55,18 @@ def picture(scene: Scene) -> Picture:
     near = np.full(side * side, 1e6, np.float32)
     balls = eyeballs(corners(), scene.shape)
     face = _draw_person(canvas, near, scene, made, lamp, balls, camera, rng)
-    exposure = lens.expose(rng, canvas[face], hard=trial.light)  # metered on the face, not on what is held before it
+    # metered on the face, not on what is held before it
+    exposure = lens.expose(rng, canvas[face], hard=trial.light)
     canvas = canvas.reshape(side, side, 3)
     hidden = _draw_occluders(canvas, near.reshape(side, side), scene, who, lamp, balls, camera, rng)
     small = cv2.resize(canvas, (scene.size, scene.size), interpolation=cv2.INTER_AREA)
     pixels = lens.develop(
-        rng, small * exposure, hard=trial.lens, sharp=trial.sharp, blur_px=trial.blur_px, grain=scene.grain_rng()
+        rng,
+        small * exposure,
+        hard=trial.lens,
+        sharp=trial.sharp,
+        blur_px=trial.blur_px,
+        grain=scene.grain_rng(),
     )
     return Picture(pixels, _visible(scene, camera, near.reshape(side, side), hidden))
 
@@ -76,7 +90,9 @@ class _Made:
 
 def _made(scene: Scene) -> _Made:
     person = scene.person_rng()
-    who = replace(appearance.draw(person, child=scene.shape.identity["length"] < -1.5), **scene.changes)
+    who = replace(
+        appearance.draw(person, child=scene.shape.identity["length"] < -1.5), **scene.changes
+    )
     return _Made(who, hair.grow(who, scene.shape, person))
 
 
@@ -89,7 +105,9 @@ def _settled(scene: Scene) -> _Made:
     if scene.person_key not in _KEPT:
         rest = replace(scene, shape=Shape(scene.shape.identity))
         made = _made(rest)
-        _KEPT[scene.person_key] = replace(made, skin=skin.paint(made.look, rest.shape, stream(*scene.person_key, 1)))
+        _KEPT[scene.person_key] = replace(
+            made, skin=skin.paint(made.look, rest.shape, stream(*scene.person_key, 1))
+        )
         if len(_KEPT) > _MOST_KEPT:
             _KEPT.popitem(last=False)
     return _KEPT[scene.person_key]
@@ -107,16 +125,22 @@ def _draw_person(
 ) -> Any:
     """Draw head, ears, hair and shoulders; return the pixels of the head."""
     body, who, cover = mesh(), made.look, made.cover
-    head = patch(place(deform(body, scene.shape, balls), body.body, scene.pose), surface().shape, camera)
+    head = patch(
+        place(deform(body, scene.shape, balls), body.body, scene.pose), surface().shape, camera
+    )
     wig = None
     casters = head.points[:, ::2, ::2].reshape(3, -1)
     if cover is not None:
         share = hair.shell().body.body
-        wig = patch(place(cover.points.reshape(-1, 3), share, scene.pose), hair.shell().shape, camera)
+        wig = patch(
+            place(cover.points.reshape(-1, 3), share, scene.pose), hair.shell().shape, camera
+        )
         if cover.hangs:
             lining = wig.seen(scene.canvas, facing=-1)
             inside = lining.read(cover.texture, hair.SCALE)
-            lining.put(canvas, inside[:, :3] * (0.25 * lamp.ambient).astype(np.float32), inside[:, 3])
+            lining.put(
+                canvas, inside[:, :3] * (0.25 * lamp.ambient).astype(np.float32), inside[:, 3]
+            )
         opaque = cover.texture[:: hair.SCALE, :: 2 * hair.SCALE, 3] > 0.5
         casters = np.concatenate([casters, wig.points[:, :, ::2][:, opaque]], axis=1)
     seen = _draw_head(canvas, near, scene, head, casters, made, lamp, balls, rng, camera)
@@ -147,7 +171,9 @@ def _draw_occluders(
             name: [camera.project(place(c, np.zeros(len(c)), scene.pose)) for c in lines]
             for name, lines in occluders.glasses_curves(who, balls).items()
         }
-        hidden = occluders.wear_glasses(canvas, near, curves, mm, who, lamp, rng.uniform(0.0, 0.06, 3))
+        hidden = occluders.wear_glasses(
+            canvas, near, curves, mm, who, lamp, rng.uniform(0.0, 0.06, 3)
+        )
     flat = (scene.landmarks + 0.5) * (scene.canvas / scene.size) - 0.5
     target = flat[rng.integers(len(flat))]
     draw = rng.random(4)
@@ -166,14 +192,18 @@ def _draw_occluders(
 def _chance(draw: Floats, often: float) -> str:
     """Return what comes before a face, given even draws: most often nothing."""
     kinds = (("hand", 0.20), ("thing", 0.16), ("foreground", 0.08))
-    return next((kind for at, (kind, share) in zip(draw, kinds, strict=False) if at < share * often), "nothing")
+    return next(
+        (kind for at, (kind, share) in zip(draw, kinds, strict=False) if at < share * often),
+        "nothing",
+    )
 
 
 def _visible(scene: Scene, camera: Camera, near: Any, hidden: Any) -> Bools:
     """Say which landmarks the picture shows: on the near side and behind nothing."""
     flat, depth = camera.project(np.concatenate([scene.points, scene.further]))
     at = np.clip(np.round(flat), 0, scene.canvas - 1).astype(int)
-    # The nearest depth around the point, so that a landmark on the silhouette does not fall off its edge.
+    # The nearest depth around the point, so that a landmark on the silhouette does not fall off its
+    # edge.
     around = cv2.dilate(np.where(near < 1e5, near, 0).astype(np.float32), np.ones((5, 5), np.uint8))
     shown: Bools = (depth < around[at[:, 1], at[:, 0]] + 4.0) & (hidden[at[:, 1], at[:, 0]] < 0.5)
     return shown
@@ -214,7 +244,14 @@ def _draw_head(
 def _rays(scene: Scene, camera: Camera, pixels: Any) -> tuple[Any, Any]:
     """Return the camera's place and rays (P, 3) through pixels, in the head's frame."""
     y, x = np.divmod(pixels, scene.canvas)
-    rays = np.stack([(x - camera.shift[0]) / camera.scale, (y - camera.shift[1]) / camera.scale, -np.ones(len(x))], -1)
+    rays = np.stack(
+        [
+            (x - camera.shift[0]) / camera.scale,
+            (y - camera.shift[1]) / camera.scale,
+            -np.ones(len(x)),
+        ],
+        -1,
+    )
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
     turn = rotation(scene.pose)
     # The head's frame is moved by `place`; its origin is found by placing it.
@@ -225,11 +262,20 @@ def _rays(scene: Scene, camera: Camera, pixels: Any) -> tuple[Any, Any]:
 def _slit(seen: Fragments, rows: tuple[int, int], *spans: tuple[float, float]) -> list[Fragments]:
     """Return the pixels between two rows of the grid, one part per span of columns."""
     within = seen.where(np.flatnonzero((seen.row > rows[0]) & (seen.row < rows[1])))
-    return [within.where(np.flatnonzero((within.column > low) & (within.column < high))) for low, high in spans]
+    return [
+        within.where(np.flatnonzero((within.column > low) & (within.column < high)))
+        for low, high in spans
+    ]
 
 
 def _draw_eyes(
-    canvas: Any, scene: Scene, seen: Fragments, who: Look, lamp: Light, balls: Floats, camera: Camera
+    canvas: Any,
+    scene: Scene,
+    seen: Fragments,
+    who: Look,
+    lamp: Light,
+    balls: Floats,
+    camera: Camera,
 ) -> None:
     key = rotation(scene.pose).T @ lamp.key
     rows = surface().eye_rows
@@ -237,7 +283,9 @@ def _draw_eyes(
         if len(part.pixels):
             origin, rays = _rays(scene, camera, part.pixels)
             gaze = scene.axes[side]
-            canvas[part.pixels] = eyes.eyeball(origin, rays, centre, gaze, key, part.row - rows[0], who, lamp)
+            canvas[part.pixels] = eyes.eyeball(
+                origin, rays, centre, gaze, key, part.row - rows[0], who, lamp
+            )
 
 
 def _draw_mouth(canvas: Any, scene: Scene, seen: Fragments, lamp: Light, camera: Camera) -> None:
@@ -251,12 +299,15 @@ def _draw_mouth(canvas: Any, scene: Scene, seen: Fragments, lamp: Light, camera:
         canvas[part.pixels] = colour
 
 
-def _draw_ear(canvas: Any, near: Any, scene: Scene, side: int, who: Look, lamp: Light, camera: Camera) -> None:
+def _draw_ear(
+    canvas: Any, near: Any, scene: Scene, side: int, who: Look, lamp: Light, camera: Camera
+) -> None:
     part = ears.ear(side)
     points = deform(part.body, scene.shape, np.zeros((2, 3)) + 1e4)
     sheet = patch(place(points, part.body.body, scene.pose), part.shape, camera)
     seen = sheet.seen(scene.canvas, facing=0)
-    normal = sheet.normal * np.sign(dot(sheet.normal, towards_camera(sheet, camera)))  # both sides are seen
+    # both sides are seen
+    normal = sheet.normal * np.sign(dot(sheet.normal, towards_camera(sheet, camera)))
     lit = np.full(part.shape, 0.85, np.float32)  # small and at the side: shadows barely tell
     glow = light.diffuse(normal, part.shade.astype(np.float32), lit, lamp)
     colour = glow * (who.skin * np.array([1.0, 0.82, 0.8])).astype(np.float32)
@@ -267,7 +318,9 @@ def _draw_ear(canvas: Any, near: Any, scene: Scene, side: int, who: Look, lamp: 
     near[part_seen.pixels] = depth[front]
 
 
-def _draw_cover(canvas: Any, near: Any, scene: Scene, wig: Patch, cover: hair.Cover, casters: Any, lamp: Light) -> None:
+def _draw_cover(
+    canvas: Any, near: Any, scene: Scene, wig: Patch, cover: hair.Cover, casters: Any, lamp: Light
+) -> None:
     shape = wig.depth.shape
     seen = wig.seen(scene.canvas)
     lit = light.cast_shadows(wig.points, casters, lamp)

@@ -1,6 +1,7 @@
 """Contact sheets of the twins: single faces with their mark-ups, a video, frames of devices, patches with directions.
 
-`python -m benchbox.face_renderer.twin_contact_sheets marks|gaze OUT.jpg` writes the sheet that the README shows.
+`python -m benchbox.face_renderer.twin_contact_sheets marks|gaze OUT.jpg` writes the sheet that the
+README shows.
 """
 
 from __future__ import annotations
@@ -35,7 +36,13 @@ def _sub(place: Floats) -> tuple[int, int]:
 def _fit(pixels: Bytes, high: int, wide: int) -> Bytes:
     """Scale a picture to fill a cell's height, or its width, the rest black."""
     scale = min(high / pixels.shape[0], wide / pixels.shape[1])
-    small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    small = cv2.resize(
+        pixels,
+        None,
+        fx=scale,
+        fy=scale,
+        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC,
+    )
     cell = np.zeros((high, wide, 3), np.uint8)
     left = (wide - small.shape[1]) // 2
     cell[: small.shape[0], left : left + small.shape[1]] = small[:high, :wide]
@@ -43,7 +50,10 @@ def _fit(pixels: Bytes, high: int, wide: int) -> Bytes:
 
 
 def marked(scene: Scene, cell: int = _CELL) -> Bytes:
-    """Return a scene's picture (cell, cell, 3) with its landmarks; hidden ones in another colour."""
+    """Return a scene's picture (cell, cell, 3) with its landmarks.
+
+    Hidden ones in another colour.
+    """
     shot = picture(scene)
     scale = cell / scene.size
     shown = _fit(shot.pixels, cell, cell)
@@ -61,7 +71,8 @@ def framed(shot: phone_and_tablet.Shot, cell: int = _CELL) -> Bytes:
     for box, colour in ((shot.face, _FACE), (shot.left_eye, _LEFT), (shot.right_eye, _RIGHT)):
         cv2.rectangle(frame, _sub(box[:2]), _sub(box[2:]), colour, 1, cv2.LINE_AA, 4)
     high, wide = frame.shape[:2]
-    # The dot as a way from the frame's middle, 5 px a centimetre: what is right of the person is left in the picture.
+    # The dot as a way from the frame's middle, 5 px a centimetre: what is right of the person is
+    # left in the picture.
     place = np.array([wide / 2 - 5 * shot.target_cm[0], high / 2 - 5 * shot.target_cm[1]])
     cv2.circle(frame, _sub(place), 56, _DOT, -1, cv2.LINE_AA, 4)
     return _fit(frame, cell, cell)
@@ -90,9 +101,15 @@ def marks(columns: int = 10) -> Bytes:
     )
     rows: list[Any] = []
     for gallery, part, lines in several:
-        cells = [marked(portraits.portrait(gallery, part, number).scene) for number in range(lines * columns)]
+        cells = [
+            marked(portraits.portrait(gallery, part, number).scene)
+            for number in range(lines * columns)
+        ]
         rows += _rows(cells, columns)
-    rows += _rows([marked(videos.frame(image_sets.VIDEOS, "c", 3 * number)) for number in range(columns)], columns)
+    rows += _rows(
+        [marked(videos.frame(image_sets.VIDEOS, "c", 3 * number)) for number in range(columns)],
+        columns,
+    )
     return np.vstack(rows)
 
 
@@ -100,15 +117,33 @@ def gaze(columns: int = 10) -> Bytes:
     """Return the sheet of gaze: phones and tablets, a rig's cameras, persons before notebooks, single eyes."""
     study = image_sets.GAZECAPTURE
     dots, frames = study.shown("train")
-    numbers = [(person * dots + dot) * frames for person in (0, 2, 6, 13) for dot in (0, 3, 6, 9, 11)]
-    rows = _rows([framed(phone_and_tablet.shot(study, "train", number)) for number in numbers], columns)
-    seen = [k * image_sets.ETH_XGAZE.frames + camera for k in (0, 3) for camera in (2, 5, 6, 8, 9, 11, 13, 14, 15, 17)]
-    rows += _rows([pointed(multi_camera.patch(image_sets.ETH_XGAZE, "train", number)) for number in seen], columns)
+    numbers = [
+        (person * dots + dot) * frames for person in (0, 2, 6, 13) for dot in (0, 3, 6, 9, 11)
+    ]
+    rows = _rows(
+        [framed(phone_and_tablet.shot(study, "train", number)) for number in numbers], columns
+    )
+    seen = [
+        k * image_sets.ETH_XGAZE.frames + camera
+        for k in (0, 3)
+        for camera in (2, 5, 6, 8, 9, 11, 13, 14, 15, 17)
+    ]
+    rows += _rows(
+        [pointed(multi_camera.patch(image_sets.ETH_XGAZE, "train", number)) for number in seen],
+        columns,
+    )
     faces = [k * image_sets.MPIIFACEGAZE.frames + 5 * k for k in range(columns)]
-    rows += _rows([pointed(multi_camera.patch(image_sets.MPIIFACEGAZE, "faces", number)) for number in faces], columns)
+    rows += _rows(
+        [pointed(multi_camera.patch(image_sets.MPIIFACEGAZE, "faces", number)) for number in faces],
+        columns,
+    )
     eyes = [k % 15 * image_sets.MPIIGAZE.frames + 7 * k for k in range(2 * columns)]
     rows += _rows(
-        [pointed(multi_camera.patch(image_sets.MPIIGAZE, "eyes", number), _CELL * 3 // 5) for number in eyes], columns
+        [
+            pointed(multi_camera.patch(image_sets.MPIIGAZE, "eyes", number), _CELL * 3 // 5)
+            for number in eyes
+        ],
+        columns,
     )
     return np.vstack(rows)
 
@@ -118,9 +153,14 @@ SHEETS: dict[str, Callable[[], Bytes]] = {"marks": marks, "gaze": gaze}
 
 def main(arguments: Sequence[str]) -> int:
     """Write the sheet that is named to the file that is named."""
-    if len(arguments) != 2 or arguments[0] not in SHEETS or Path(arguments[1]).suffix.lower() != ".jpg":
+    if (
+        len(arguments) != 2
+        or arguments[0] not in SHEETS
+        or Path(arguments[1]).suffix.lower() != ".jpg"
+    ):
         print(
-            f"usage: python -m benchbox.face_renderer.twin_contact_sheets {'|'.join(SHEETS)} OUT.jpg", file=sys.stderr
+            f"usage: python -m benchbox.face_renderer.twin_contact_sheets {'|'.join(SHEETS)} OUT.jpg",
+            file=sys.stderr,
         )
         return 2
     packed = cv2.imencode(".jpg", SHEETS[arguments[0]]()[..., ::-1], _QUALITY)[1]

@@ -29,10 +29,14 @@ def main(kind: str, folder: str) -> None:
         try:
             chunk(SETS[kind], partial, part, *(int(n) for n in numbers))
         except OSError as fault:
-            if partial.exists() or not partial.with_name(partial.name.removesuffix(".partial")).exists():
+            if (
+                partial.exists()
+                or not partial.with_name(partial.name.removesuffix(".partial")).exists()
+            ):
                 print(f"{fault.strerror or fault}", flush=True)
                 continue
-            # Another process finished the set and gave the folder its final name: nothing is left to do.
+            # Another process finished the set and gave the folder its final name: nothing is left
+            # to do.
         print("ok", flush=True)
 
 

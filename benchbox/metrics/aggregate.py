@@ -1,8 +1,8 @@
 """From a table of errors and a metric's name to terms whose ratio of sums is the score, over any items or resample.
 
-`errors.npy` holds one row per test item: an error per convention, `failed`, `cluster` and, where there are videos or
-stares, `sequence`. Every number that benchbox prints is Σ values / Σ counts of such rows, which is all that intervals
-(`stats`), paired tests (`pairs`) and ranks (`ranks`) need:
+`errors.npy` holds one row per test item: an error per convention, `failed`, `cluster` and, where
+there are videos or stares, `sequence`. Every number that benchbox prints is Σ values / Σ counts of
+such rows, which is all that intervals (`stats`), paired tests (`pairs`) and ranks (`ranks`) need:
 
 ====================================  ==================================================================================
 metric                                value and count of an item
@@ -54,7 +54,8 @@ class Terms:
     @property
     def score(self) -> float | None:
         """Return the score, None where no item counts."""
-        if len(self.counts) and self.counts.min() == 1 == self.counts.max():  # all count, the usual case
+        # all count, the usual case
+        if len(self.counts) and self.counts.min() == 1 == self.counts.max():
             return float(self.values.mean())
         inside = self.counts > 0
         if not inside.any():
@@ -65,7 +66,10 @@ class Terms:
 
 
 def unit(metric: str) -> str:
-    """Return a metric's unit as scores carry it: %, 1 for a fraction, cm, deg, px; raises KeyError if unknown."""
+    """Return a metric's unit as scores carry it: %, 1 for a fraction, cm, deg, px.
+
+    Raises KeyError if unknown.
+    """
     measure = metric.partition("_")[0]
     if measure in ("nme", "fr", "auc"):
         return "1" if measure == "auc" else "%"
@@ -92,7 +96,10 @@ def of(metric: str, rows: Rows) -> Terms:
 
 
 def answered(metric: str, rows: Rows) -> Bools:
-    """Return the rows (N,) that count for a metric: for a mean, those with an answer; for AUC and FR, all."""
+    """Return the rows (N,) that count for a metric: for a mean, those with an answer.
+
+    For AUC and FR, all.
+    """
     counts: Bools = np.asarray(_terms(metric, rows)[1]).astype(bool)
     return counts
 

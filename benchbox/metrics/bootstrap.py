@@ -16,15 +16,17 @@ from the PCG64 bit stream, which NumPy promises not to change: same seed, same i
 
 Limits
 ------
-* One cluster says nothing about other clusters: no interval. A handful give one that is too short: a percentile
-  interval over C clusters is narrower than it should be by about √((C - 1)/C), and more in the tails; below some 20
-  clusters read it as a lower bound of the uncertainty.
-* It covers the choice of test faces, not the randomness of training: that is what several seeds are for.
-* A score on its edge (FR 0 %) resamples to itself: the interval [0, 0] does not mean certainty. With n faces and no
-  failure, the rate may well be 3/n.
+* One cluster says nothing about other clusters: no interval. A handful give one that is too short:
+  a percentile interval over C clusters is narrower than it should be by about √((C - 1)/C), and
+  more in the tails; below some 20 clusters read it as a lower bound of the uncertainty.
+* It covers the choice of test faces, not the randomness of training: that is what several seeds are
+  for.
+* A score on its edge (FR 0 %) resamples to itself: the interval [0, 0] does not mean certainty.
+  With n faces and no failure, the rate may well be 3/n.
 * A resample in which no face counts (every drawn face failed) is left out.
-* More than `UNITS` clusters are first dealt at random, in equal numbers, into `UNITS` bins that are then resampled as
-  clusters: the spread stays right (its own error is below 1 %) and the time stays bounded.
+* More than `UNITS` clusters are first dealt at random, in equal numbers, into `UNITS` bins that are
+  then resampled as clusters: the spread stays right (its own error is below 1 %) and the time stays
+  bounded.
 """
 
 from __future__ import annotations
@@ -86,28 +88,42 @@ def percentiles(scores: Floats, level: float) -> list[tuple[float, float] | None
 
 
 def resample(
-    numerators: Floats, denominators: Floats, clusters: npt.NDArray[Any], *, resamples: int = 10_000, seed: int = 0
+    numerators: Floats,
+    denominators: Floats,
+    clusters: npt.NDArray[Any],
+    *,
+    resamples: int = 10_000,
+    seed: int = 0,
 ) -> Floats:
     """Return the scores of cluster resamples, (R, M), for numerators and denominators (N, M) and labels (N,).
 
-    NaN where no face of a resample counts. R is 0 with fewer than two clusters. Raises ValueError as `intervals`.
+    NaN where no face of a resample counts. R is 0 with fewer than two clusters. Raises ValueError
+    as `intervals`.
     """
     _require(numerators, denominators, clusters)
     units = bins(clusters, seed)
     both = np.concatenate([numerators, denominators], axis=1)
-    return resample_sums(_sums_by(units, int(units.max(initial=-1)) + 1, both), resamples=resamples, seed=seed)
+    return resample_sums(
+        _sums_by(units, int(units.max(initial=-1)) + 1, both), resamples=resamples, seed=seed
+    )
 
 
 def resample_sums(totals: Floats, *, resamples: int = 10_000, seed: int = 0) -> Floats:
     """Return the scores (R, M) of resamples of K units whose numerators and denominators are summed, totals (K, 2M).
 
-    R is 0 with fewer than two units. For sets too large to hold all their terms: sum metric by metric over `bins`.
+    R is 0 with fewer than two units. For sets too large to hold all their terms: sum metric by
+    metric over `bins`.
     """
     return resample_tables([totals], resamples=resamples, seed=seed)[0]
 
 
-def resample_tables(tables: Sequence[Floats], *, resamples: int = 10_000, seed: int = 0) -> list[Floats]:
-    """Return `resample_sums` of each of some tables of totals; those of equally many units share their draws."""
+def resample_tables(
+    tables: Sequence[Floats], *, resamples: int = 10_000, seed: int = 0
+) -> list[Floats]:
+    """Return `resample_sums` of each of some tables of totals.
+
+    Those of equally many units share their draws.
+    """
     found = [np.empty((0, totals.shape[1] // 2)) for totals in tables]
     for count in {len(totals) for totals in tables} if resamples > 0 else ():
         if count < 2:
@@ -138,9 +154,12 @@ def _pools() -> ThreadpoolController:  # looking for the libraries takes millise
 
 
 def between_seeds(scores: Sequence[float]) -> tuple[float | None, float | None]:
-    """Return mean and standard deviation (n − 1) of one score over several seeds; None where there are too few.
+    """Return mean and standard deviation (n − 1) of one score over several seeds.
 
-    This is how much training alone moves the number; an interval is how much the choice of test items does.
+    None where there are too few.
+
+    This is how much training alone moves the number; an interval is how much the choice of test
+    items does.
     """
     count = len(scores)
     if count == 0:
@@ -151,7 +170,9 @@ def between_seeds(scores: Sequence[float]) -> tuple[float | None, float | None]:
     return mean, math.sqrt(math.fsum((score - mean) ** 2 for score in scores) / (count - 1))
 
 
-def cluster_sums(numerators: Floats, denominators: Floats, clusters: npt.NDArray[Any]) -> tuple[Floats, Floats]:
+def cluster_sums(
+    numerators: Floats, denominators: Floats, clusters: npt.NDArray[Any]
+) -> tuple[Floats, Floats]:
     """Return numerators and denominators (N, M) summed within each of K clusters, (K, M) each.
 
     Raises ValueError for shapes that differ or numbers that are not finite.
@@ -179,7 +200,12 @@ def bins(clusters: npt.NDArray[Any], seed: int = 0) -> npt.NDArray[np.intp]:
 
 def numbered(clusters: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
     """Return the inverse that `np.unique` gives, without sorting text or small whole numbers where that can be."""
-    if clusters.dtype.kind in "iu" and len(clusters) and clusters.min() >= 0 and clusters.max() < 4 * len(clusters):
+    if (
+        clusters.dtype.kind in "iu"
+        and len(clusters)
+        and clusters.min() >= 0
+        and clusters.max() < 4 * len(clusters)
+    ):
         there = np.zeros(int(clusters.max()) + 1, bool)
         there[clusters] = True
         numbers: npt.NDArray[np.intp] = (np.cumsum(there) - 1)[clusters]
@@ -189,8 +215,16 @@ def numbered(clusters: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
 
 
 def _packed(names: npt.NDArray[Any]) -> npt.NDArray[np.uint64] | None:
-    """Return whole numbers that sort as the names (N,) do; None where more than eight characters tell them apart."""
-    if names.dtype.kind != "U" or not names.dtype.isnative or names.size == 0 or names.itemsize == 0:
+    """Return whole numbers that sort as the names (N,) do.
+
+    None where more than eight characters tell them apart.
+    """
+    if (
+        names.dtype.kind != "U"
+        or not names.dtype.isnative
+        or names.size == 0
+        or names.itemsize == 0
+    ):
         return None
     points = np.ascontiguousarray(names).view(np.uint32).reshape(len(names), -1)
     chunks = [slice(start, start + _NAMES) for start in range(0, len(points), _NAMES)]
@@ -199,7 +233,8 @@ def _packed(names: npt.NDArray[Any]) -> npt.NDArray[np.uint64] | None:
         columns = np.ascontiguousarray(points[rows].T)
         np.minimum(low, columns.min(axis=1), out=low)
         np.maximum(high, columns.max(axis=1), out=high)
-    telling = np.flatnonzero(low != high)  # the others are the same in every name and say nothing of their order
+    # the others are the same in every name and say nothing of their order
+    telling = np.flatnonzero(low != high)
     if len(telling) > _PACKED_CHARS or high[telling].max(initial=0) > 255:
         return None
     packed = np.zeros(len(names), np.uint64)
@@ -211,13 +246,18 @@ def _packed(names: npt.NDArray[Any]) -> npt.NDArray[np.uint64] | None:
 
 
 def _weights(source: np.random.PCG64, rows: int, count: int) -> Floats:
-    """Draw `count` clusters of `count` with replacement, `rows` times; return how often each came, (rows, count)."""
+    """Draw `count` clusters of `count` with replacement, `rows` times.
+
+    Return how often each came, (rows, count).
+    """
     draws = rows * count
     # 32 random bits times count, upper half: uniform on 0 … count - 1 up to a bias of count / 2³².
     bits = source.random_raw((draws + 1) // 2).view(np.uint32)[:draws].astype(np.uint64)
     drawn = (bits * np.uint64(count) >> np.uint64(32)).astype(np.int64).reshape(rows, count)
     drawn += count * np.arange(rows)[:, None]
-    weights: Floats = np.bincount(drawn.ravel(), minlength=draws).reshape(rows, count).astype(np.float64)
+    weights: Floats = (
+        np.bincount(drawn.ravel(), minlength=draws).reshape(rows, count).astype(np.float64)
+    )
     return weights
 
 
@@ -240,14 +280,22 @@ def _order(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
 
 
 def _sums_by(units: npt.NDArray[np.intp], count: int, values: Floats) -> Floats:
-    return np.stack([np.bincount(units, weights=column, minlength=count) for column in values.T], axis=1)
+    return np.stack(
+        [np.bincount(units, weights=column, minlength=count) for column in values.T], axis=1
+    )
 
 
 def _require(numerators: Floats, denominators: Floats, clusters: npt.NDArray[Any]) -> None:
-    if numerators.ndim != 2 or numerators.shape != denominators.shape or clusters.shape != numerators.shape[:1]:
+    if (
+        numerators.ndim != 2
+        or numerators.shape != denominators.shape
+        or clusters.shape != numerators.shape[:1]
+    ):
         raise ValueError(
             f"numerators {numerators.shape}, denominators {denominators.shape} and clusters {clusters.shape} "
             "must be (N, M), (N, M) and (N,)"
         )
     if not (np.isfinite(numerators).all() and np.isfinite(denominators).all()):
-        raise ValueError("numerators and denominators must be finite: give a face that does not count two zeros")
+        raise ValueError(
+            "numerators and denominators must be finite: give a face that does not count two zeros"
+        )

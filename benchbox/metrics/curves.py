@@ -40,10 +40,11 @@ scfa       20 points from T/20 to T, e ≤ x,       -0.0002 …         -0.0011 
 mdm        the share of e < T, no area            +0.28 … +0.51     +0.27 … +0.52       +0.24 … +0.50
 =========  =====================================  ================  ==================  ================
 
-Simpson on an even number of samples (T = 0.05, 0.07 under `dan`) depends on the SciPy version; so does its AUC. The FR
-of `dan` is read where its grid ends: 0.0501 for T = 0.05 and 0.0701 for 0.07, up to 0.003 (two faces) lower; that of
-`spiga` at the end of the bin that holds T, up to one face lower. `dxy` and `mdm` count e = T as a failure.
-MenpoBenchmark draws e < x at steps of 0.0005 and prints no area; HRNet prints FR alone, e > T.
+Simpson on an even number of samples (T = 0.05, 0.07 under `dan`) depends on the SciPy version; so
+does its AUC. The FR of `dan` is read where its grid ends: 0.0501 for T = 0.05 and 0.0701 for 0.07,
+up to 0.003 (two faces) lower; that of `spiga` at the end of the bin that holds T, up to one face
+lower. `dxy` and `mdm` count e = T as a failure. MenpoBenchmark draws e < x at steps of 0.0005 and
+prints no area; HRNet prints FR alone, e > T.
 """
 
 from __future__ import annotations
@@ -67,8 +68,8 @@ def ced(errors: Floats, grid: Floats) -> Floats:
 def ced_steps(errors: Floats, limit: float) -> tuple[Floats, Floats]:
     """Return the CED's exact steps up to `limit`: x (S,) where it jumps, y (S,) its value from there on.
 
-    The first step is (0, share of errors that are 0) and the last (limit, CED(limit)), so the pair draws as a staircase
-    ("post" steps) without further care.
+    The first step is (0, share of errors that are 0) and the last (limit, CED(limit)), so the pair
+    draws as a staircase ("post" steps) without further care.
     """
     ordered = np.sort(_require(errors))
     x = np.unique(np.concatenate([[0.0], ordered[ordered <= limit], [limit]]))
@@ -104,10 +105,10 @@ class Rule:
 def dan_auc(errors: Floats, threshold: float) -> float:
     """Integrate the CED (e ≤ x) at steps of 1e-4 by Simpson's rule, over T, as DAN and menpofit do.
 
-    Unbiased at T = 0.08 and 0.10 (within 0.00002 of exact). `arange(0, T + 1e-4, 1e-4)` overshoots for some T: its last
-    value is 0.0501 for T = 0.05 and 0.0701 for 0.07, one step more than belongs there, worth CED(T)·1e-4/T: +0.0010 to
-    +0.0016. An even number of samples, as there, also makes Simpson's rule depend on the SciPy version; ours is the one
-    since SciPy 1.11.
+    Unbiased at T = 0.08 and 0.10 (within 0.00002 of exact). `arange(0, T + 1e-4, 1e-4)` overshoots
+    for some T: its last value is 0.0501 for T = 0.05 and 0.0701 for 0.07, one step more than
+    belongs there, worth CED(T)·1e-4/T: +0.0010 to +0.0016. An even number of samples, as there,
+    also makes Simpson's rule depend on the SciPy version; ours is the one since SciPy 1.11.
     """
     from scipy.integrate import simpson  # 0.3 s of start-up, and needed here only
 
@@ -148,9 +149,9 @@ def pyhowfar_auc(errors: Floats, threshold: float) -> float:
 def spiga_auc(errors: Floats, threshold: float) -> float:
     """Integrate a histogram of the errors' own range, 10,000 bins, cumulated at the bins' left ends, as SPIGA does.
 
-    Higher than exact by up to one bin, (max − min)/10,000/T times the share of faces that succeed, so one wild error
-    moves the AUC of all others. Simpson's rule on however many bins lie below T. SPIGA has no failed faces; here they
-    are infinite and beyond every bin.
+    Higher than exact by up to one bin, (max − min)/10,000/T times the share of faces that succeed,
+    so one wild error moves the AUC of all others. Simpson's rule on however many bins lie below T.
+    SPIGA has no failed faces; here they are infinite and beyond every bin.
     """
     from scipy.integrate import simpson
 
@@ -188,8 +189,8 @@ def luvli_auc(errors: Floats, threshold: float) -> float:
 def scfa_auc(errors: Floats, threshold: float) -> float:
     """Integrate the CED (e ≤ x) at 20 points from T/20 to T by trapezoids, over T, as SCFA does for WFLW (T = 0.1).
 
-    The stretch from 0 to T/20 is left out and the steps are coarse: within 0.001 of exact for methods without errors
-    below T/20, lower by up to 0.05 for a perfect one.
+    The stretch from 0 to T/20 is left out and the steps are coarse: within 0.001 of exact for
+    methods without errors below T/20, lower by up to 0.05 for a perfect one.
     """
     grid = np.linspace(threshold / 20, threshold, 20)
     curve = ced(errors, grid)
@@ -212,8 +213,12 @@ PARITY_RULES: Mapping[str, Rule] = {
     "pyhowfar": Rule("pyhowfar, FAN", pyhowfar_auc, failure_rate),
     "spiga": Rule("SPIGA", spiga_auc, spiga_failure_rate),
     "luvli": Rule("LUVLi", luvli_auc, failure_rate),
-    "scfa": Rule("SCFA (BeierZhu/Sturcture-Coherency-Face-Alignment, on WFLW)", scfa_auc, failure_rate),
-    "mdm": Rule("mdm_eval.py of MDM (the share that succeeds, printed as AUC)", mdm_auc, dxy_failure_rate),
+    "scfa": Rule(
+        "SCFA (BeierZhu/Sturcture-Coherency-Face-Alignment, on WFLW)", scfa_auc, failure_rate
+    ),
+    "mdm": Rule(
+        "mdm_eval.py of MDM (the share that succeeds, printed as AUC)", mdm_auc, dxy_failure_rate
+    ),
 }
 
 
@@ -242,7 +247,9 @@ def _require(errors: Floats, threshold: float = 1.0) -> Floats:
     """Return errors as float64 or raise ValueError: a silent NaN would read as a success or vanish."""
     errors = np.asarray(errors, np.float64)
     if errors.ndim != 1 or len(errors) == 0 or not errors.min() >= 0:  # NaN is the least
-        raise ValueError(f"errors must be one or more numbers ≥ 0, inf for a failed face; got shape {errors.shape}")
+        raise ValueError(
+            f"errors must be one or more numbers ≥ 0, inf for a failed face; got shape {errors.shape}"
+        )
     if not 0 < threshold < np.inf:
         raise ValueError(f"threshold must be positive and finite, got {threshold}")
     return errors

@@ -36,11 +36,13 @@ mean_axis      (|Δpitch| + |Δyaw|)/2 in degrees                          -3.27
 plane          √(Δpitch² + Δyaw²) in degrees, as if angles were a plane  +0.08°            0
 =============  ========================================================  ================  ==========================
 
-1. *Order*: (yaw, pitch) read as (pitch, yaw) trains normally and shows as some 20° on ETH-XGaze (`conventions`).
-2. *Average*: leave-one-person-out sets print the mean of people's means, ETH-XGaze and Gaze360 the mean of frames; they
-   are equal only where everybody has as many frames (MPIIGaze's subset: 3,000 each).
-3. *Dot error*: GazeCapture's paper prints both; averaging frames first can only help, since a mean of vectors is never
-   longer than the mean of their lengths.
+1. *Order*: (yaw, pitch) read as (pitch, yaw) trains normally and shows as some 20° on ETH-XGaze
+   (`conventions`).
+2. *Average*: leave-one-person-out sets print the mean of people's means, ETH-XGaze and Gaze360 the
+   mean of frames; they are equal only where everybody has as many frames (MPIIGaze's subset: 3,000
+   each).
+3. *Dot error*: GazeCapture's paper prints both; averaging frames first can only help, since a mean
+   of vectors is never longer than the mean of their lengths.
 4. *MSD with 1/(M − 1)*: larger by √(M/(M − 1)): 0.2 % at 210 frames, 41 % at two.
 """
 
@@ -61,14 +63,19 @@ if TYPE_CHECKING:
 
 
 def distance_cm(truth: Floats, predictions: Floats) -> Floats:
-    """Return the distance (N,) cm of truth and predictions (N, 2) cm; raises ValueError for other shapes."""
+    """Return the distance (N,) cm of truth and predictions (N, 2) cm.
+
+    Raises ValueError for other shapes.
+    """
     _require(truth, predictions, 2)
     difference = np.subtract(truth, predictions, dtype=np.float64)
     return np.hypot(difference[:, 0], difference[:, 1])
 
 
 def angle_deg(truth: Floats, predictions: Floats) -> Floats:
-    """Return the angle (N,) in degrees between vectors (N, 3), any length; raises ValueError for other shapes.
+    """Return the angle (N,) in degrees between vectors (N, 3), any length.
+
+    Raises ValueError for other shapes.
 
     A vector of length 0 has no direction: NaN.
     """
@@ -82,25 +89,36 @@ def angle_deg(truth: Floats, predictions: Floats) -> Floats:
 def angle_between_deg(truth_rad: Floats, predictions_rad: Floats) -> Floats:
     """Return the angle (N,) in degrees between directions given as (pitch, yaw) (N, 2) in radians."""
     _require(truth_rad, predictions_rad, 2)
-    vectors = [geometry.angles_to_vectors(np.asarray(angles, np.float64)) for angles in (truth_rad, predictions_rad)]
+    vectors = [
+        geometry.angles_to_vectors(np.asarray(angles, np.float64))
+        for angles in (truth_rad, predictions_rad)
+    ]
     return angle_deg(vectors[0], vectors[1])
 
 
 def means(values: Floats, codes: npt.NDArray[np.integer[Any]], count: int) -> Floats:
-    """Return the mean (count, D) of values (N, D) by code (N,), below 0 none; NaN for a code without rows.
+    """Return the mean (count, D) of values (N, D) by code (N,), below 0 none.
+
+    NaN for a code without rows.
 
     A row with a NaN is left out.
     """
     known = (codes >= 0) & np.isfinite(values).all(axis=1)
     codes, values = codes[known], values[known]
     sizes = np.bincount(codes, minlength=count)[:, None]
-    sums = np.stack([np.bincount(codes, weights=column, minlength=count) for column in values.T], axis=1)
+    sums = np.stack(
+        [np.bincount(codes, weights=column, minlength=count) for column in values.T], axis=1
+    )
     found: Floats = np.divide(sums, sizes, out=np.full(sums.shape, np.nan), where=sizes > 0)
     return found
 
 
-def dot_cm(truth: Floats, predictions: Floats, codes: npt.NDArray[np.integer[Any]], count: int) -> Floats:
-    """Return the distance (count,) cm of the mean prediction from the mean truth of each sequence; both (N, 2) cm.
+def dot_cm(
+    truth: Floats, predictions: Floats, codes: npt.NDArray[np.integer[Any]], count: int
+) -> Floats:
+    """Return the distance (count,) cm of the mean prediction from the mean truth of each sequence.
+
+    Both (N, 2) cm.
 
     Truth is averaged over the answered frames, as the prediction is.
     """
@@ -121,7 +139,7 @@ def msd(predictions: Floats, codes: npt.NDArray[np.integer[Any]], count: int) ->
     return found
 
 
-# --- rules of other code -----------------------------------------------------------------------------------------
+# --- rules of other code --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -176,4 +194,6 @@ PARITY_RULES: Mapping[str, Rule] = {
 
 def _require(truth: Floats, predictions: Floats, width: int) -> None:
     if truth.shape != predictions.shape or truth.ndim != 2 or truth.shape[1] != width:
-        raise ValueError(f"truth {truth.shape} and predictions {predictions.shape} must both be (N, {width})")
+        raise ValueError(
+            f"truth {truth.shape} and predictions {predictions.shape} must both be (N, {width})"
+        )

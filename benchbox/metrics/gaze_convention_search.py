@@ -95,28 +95,41 @@ def resolve_directions(
 ) -> Resolution:
     """Find the reading of predicted directions that agrees best with the labels.
 
-    `rotations` (N, 3, 3) turn camera vectors into head (or normalised) ones; with them the frame is tried as well.
-    `clusters` (N,) name persons. Raises ValueError for shapes that do not fit or when no row can be used.
+    `rotations` (N, 3, 3) turn camera vectors into head (or normalised) ones; with them the frame is
+    tried as well. `clusters` (N,) name persons. Raises ValueError for shapes that do not fit or
+    when no row can be used.
     """
     rows = _rows(labels, predictions)
     wanted, given = _vectors(labels[rows]), _vectors(predictions[rows])
     turns = None if rotations is None else np.asarray(rotations, np.float64)[rows]
     raw = np.asarray(predictions, np.float64)[rows] if predictions.shape[1] == 2 else None
-    found = [(name, means, gaze.angle_deg(wanted, vectors)) for name, means, vectors in directions(given, raw, turns)]
+    found = [
+        (name, means, gaze.angle_deg(wanted, vectors))
+        for name, means, vectors in directions(given, raw, turns)
+    ]
     return _ranked("deg", found, None if clusters is None else np.asarray(clusters)[rows])
 
 
-def resolve_points(labels: Floats, predictions: Floats, *, clusters: npt.NDArray[Any] | None = None) -> Resolution:
-    """Find the reading of predicted points (N, 2) cm that agrees best with the labels; as `resolve_directions`."""
+def resolve_points(
+    labels: Floats, predictions: Floats, *, clusters: npt.NDArray[Any] | None = None
+) -> Resolution:
+    """Find the reading of predicted points (N, 2) cm that agrees best with the labels.
+
+    As `resolve_directions`.
+    """
     rows = _rows(labels, predictions)
     if labels.shape[1] != 2 or predictions.shape[1] != 2:
-        raise ValueError(f"labels {labels.shape} and predictions {predictions.shape} must be (N, 2) cm")
+        raise ValueError(
+            f"labels {labels.shape} and predictions {predictions.shape} must be (N, 2) cm"
+        )
     wanted, given = (np.asarray(values, np.float64)[rows] for values in (labels, predictions))
-    found = [(name, means, gaze.distance_cm(wanted, read)) for name, means, read in points(wanted, given)]
+    found = [
+        (name, means, gaze.distance_cm(wanted, read)) for name, means, read in points(wanted, given)
+    ]
     return _ranked("cm", found, None if clusters is None else np.asarray(clusters)[rows])
 
 
-# --- readings ----------------------------------------------------------------------------------------------------
+# --- readings -------------------------------------------------------------------------------------
 
 
 def directions(
@@ -124,7 +137,8 @@ def directions(
 ) -> Iterator[tuple[str, str, Floats]]:
     """Yield name, meaning and vectors (N, 3) of every reading of unit vectors (N, 3), the identity first.
 
-    `raw` (N, 2) are the predicted angles where there were angles, `turns` (N, 3, 3) as `rotations` above.
+    `raw` (N, 2) are the predicted angles where there were angles, `turns` (N, 3, 3) as `rotations`
+    above.
     """
     yield "as given", "predictions and labels share one convention", given
     frames = [("", "", given)]
@@ -141,12 +155,20 @@ def directions(
                 yield ", ".join(filter(None, (frame, name))), (words + means).rstrip("; "), read
     for name, means, read in _axes(given):
         yield name, means, read
-    if raw is not None and np.abs(raw).max() > np.pi:  # else it would shrink every guess towards 0, which often pays
-        yield "degrees", "the predicted angles are in degrees, not radians", geometry.angles_to_vectors(np.radians(raw))
+    # else it would shrink every guess towards 0, which often pays
+    if raw is not None and np.abs(raw).max() > np.pi:
+        yield (
+            "degrees",
+            "the predicted angles are in degrees, not radians",
+            geometry.angles_to_vectors(np.radians(raw)),
+        )
 
 
 def _signs_and_order(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
-    """Yield the eight readings of (pitch, yaw): each sign, and the two exchanged; the empty name is none of these."""
+    """Yield the eight readings of (pitch, yaw): each sign, and the two exchanged.
+
+    The empty name is none of these.
+    """
     angles = geometry.vectors_to_angles(vectors)
     for swapped, pitch, yaw in product((False, True), (1, -1), (1, -1)):
         names = [
@@ -155,10 +177,21 @@ def _signs_and_order(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
             *(["yaw reversed"] if yaw < 0 else []),
         ]
         means = {
-            (False, 1, -1): "left and right are mirrored: another axis convention, or flipped pictures with old labels",
+            (
+                False,
+                1,
+                -1,
+            ): "left and right are mirrored: another axis convention, or flipped pictures with old labels",
             (False, -1, 1): "up and down are mirrored: y points down in one of them",
-            (False, -1, -1): "both angles are reversed, as where the vector points from the target to the eye",
-        }.get((swapped, pitch, yaw), "one is (pitch, yaw) and the other (yaw, pitch)" if swapped else "")
+            (
+                False,
+                -1,
+                -1,
+            ): "both angles are reversed, as where the vector points from the target to the eye",
+        }.get(
+            (swapped, pitch, yaw),
+            "one is (pitch, yaw) and the other (yaw, pitch)" if swapped else "",
+        )
         order = angles[:, ::-1] if swapped else angles
         yield ", ".join(names), means, geometry.angles_to_vectors(order * np.array([pitch, yaw]))
 
@@ -170,7 +203,10 @@ def _axes(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
         for signs in product((1, -1), repeat=3):
             if order == (0, 1, 2) and signs == (1, 1, 1):
                 continue
-            name = ", ".join(("-" if sign < 0 else "") + letters[axis] for axis, sign in zip(order, signs, strict=True))
+            name = ", ".join(
+                ("-" if sign < 0 else "") + letters[axis]
+                for axis, sign in zip(order, signs, strict=True)
+            )
             if order == (0, 1, 2) and signs == (-1, -1, -1):
                 means = "the vector points the other way: from the eye to the target against from the target to the eye"
             else:
@@ -189,7 +225,11 @@ def points(wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Floats]]:
         ]
         if names:
             means = "the device was held in another orientation, or an axis points the other way (y down on screens)"
-            yield ", ".join(names), means, (given[:, ::-1] if swapped else given) * np.array([sx, sy])
+            yield (
+                ", ".join(names),
+                means,
+                (given[:, ::-1] if swapped else given) * np.array([sx, sy]),
+            )
     spread = np.abs(given).mean() / np.abs(wanted).mean()
     for name, (factor, means) in _UNITS_CM.items():
         if 1 / 3 < spread * factor < 3:  # as `degrees`
@@ -202,19 +242,26 @@ def points(wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Floats]]:
     )
 
 
-# --- ranking -----------------------------------------------------------------------------------------------------
+# --- ranking --------------------------------------------------------------------------------------
 
 
-def _ranked(unit: str, found: list[tuple[str, str, Floats]], clusters: npt.NDArray[Any] | None) -> Resolution:
+def _ranked(
+    unit: str, found: list[tuple[str, str, Floats]], clusters: npt.NDArray[Any] | None
+) -> Resolution:
     readings: dict[float, int] = {}
     for place, (_, _, errors) in enumerate(found):
-        readings.setdefault(round(float(errors.mean()), 9), place)  # equal readings once, under the simplest name
+        # equal readings once, under the simplest name
+        readings.setdefault(round(float(errors.mean()), 9), place)
     order = [readings[error] for error in sorted(readings)]
-    named = tuple(Reading(found[place][0], found[place][1], float(found[place][2].mean())) for place in order)
+    named = tuple(
+        Reading(found[place][0], found[place][1], float(found[place][2].mean())) for place in order
+    )
     own, best = found[0][2], found[order[0]][2]
     identity = Reading(found[0][0], found[0][1], float(own.mean()))
     labels = np.arange(len(own)) if clusters is None else clusters
-    certain = bool(best.mean() < (1 - MARGIN) * own.mean()) and _beyond_chance(own, best, labels, len(found))
+    certain = bool(best.mean() < (1 - MARGIN) * own.mean()) and _beyond_chance(
+        own, best, labels, len(found)
+    )
     return Resolution(unit, identity, named, certain)
 
 
@@ -232,7 +279,9 @@ def _beyond_chance(own: Floats, best: Floats, clusters: npt.NDArray[Any], readin
 def _rows(labels: Floats, predictions: Floats) -> npt.NDArray[np.intp]:
     """Return the rows that can be used, at most `ROWS` of them."""
     if labels.ndim != 2 or predictions.ndim != 2 or len(labels) != len(predictions):
-        raise ValueError(f"labels {labels.shape} and predictions {predictions.shape} must be (N, 2) or (N, 3)")
+        raise ValueError(
+            f"labels {labels.shape} and predictions {predictions.shape} must be (N, 2) or (N, 3)"
+        )
     rows = np.flatnonzero(np.isfinite(labels).all(axis=1) & np.isfinite(predictions).all(axis=1))
     if len(rows) == 0:
         raise ValueError("no row has both a label and a prediction")

@@ -48,8 +48,9 @@ def jitter_px(
 ) -> Floats:
     """Return the jitter (count,) px of each sequence of truth and predictions (N, K, 2).
 
-    `codes` (N,) in 0 … count - 1 name the sequence of a row, below 0 none. A row of NaN is no answer. Raises ValueError
-    for shapes that do not fit and for frame numbers that do not rise within a sequence.
+    `codes` (N,) in 0 … count - 1 name the sequence of a row, below 0 none. A row of NaN is no
+    answer. Raises ValueError for shapes that do not fit and for frame numbers that do not rise
+    within a sequence.
     """
     _require(truth, predictions, codes)
     order = np.argsort(codes, kind="stable")
@@ -71,7 +72,9 @@ def jitter_px(
     return _means(moves[known], codes[first][known], count)
 
 
-def bias_px(truth: Floats, predictions: Floats, codes: npt.NDArray[np.integer[Any]], count: int) -> Floats:
+def bias_px(
+    truth: Floats, predictions: Floats, codes: npt.NDArray[np.integer[Any]], count: int
+) -> Floats:
     """Return the bias (count,) px of each sequence; arguments and errors as `jitter_px`."""
     _require(truth, predictions, codes)
     sums, sizes = np.zeros((count, *truth.shape[1:])), np.zeros(count)
@@ -100,7 +103,12 @@ def _means(values: Floats, codes: npt.NDArray[np.integer[Any]], count: int) -> F
 
 
 def _require(truth: Floats, predictions: Floats, codes: npt.NDArray[Any]) -> None:
-    if truth.ndim != 3 or truth.shape[-1] != 2 or truth.shape != predictions.shape or codes.shape != truth.shape[:1]:
+    if (
+        truth.ndim != 3
+        or truth.shape[-1] != 2
+        or truth.shape != predictions.shape
+        or codes.shape != truth.shape[:1]
+    ):
         raise ValueError(
             f"truth {truth.shape} and predictions {predictions.shape} must both be (N, K, 2), codes {codes.shape} (N,)"
         )

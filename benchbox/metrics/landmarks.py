@@ -6,11 +6,14 @@ For face i with true points g, predicted points p and K points scored::
 
     e_i = mean_j ‖p_ij − g_ij‖ / d_i          NME of a set = mean_i e_i
 
-Normalisers d_i (`NORMALISERS`), always from the true points of the *full* layout, also when a subset is scored:
+Normalisers d_i (`NORMALISERS`), always from the true points of the *full* layout, also when a
+subset is scored:
 
 * `inter_ocular`: distance of the outer eye corners (68 points: 36 and 45; "ION", "corners").
-* `inter_pupil`: distance of the eye centres, each the plain mean of the eye's points (68: 36-41, 42-47; "IPN").
-* `face_size`: √(w·h) of the face box that the dataset fixes, of the tight box of the points where it fixes none.
+* `inter_pupil`: distance of the eye centres, each the plain mean of the eye's points (68: 36-41,
+  42-47; "IPN").
+* `face_size`: √(w·h) of the face box that the dataset fixes, of the tight box of the points where
+  it fixes none.
 * `diagonal`: √(w² + h²) of the tight box of the points (Menpo).
 * `height`: h of the tight box of the points.
 
@@ -25,20 +28,24 @@ Known differences of other code, with sign and size
 ---------------------------------------------------
 Measured over the 689 test faces of 300-W; predictions are six published sets (CFSS, TCDCN, CFAN, CLM, CLNF, CE-CLM).
 
-1. *Normaliser mix-up.* inter-pupil NME is larger than inter-ocular NME: d differs per face by a factor of 1.28 to 1.61,
-   mean 1.397, so no constant converts one into the other. Some tables mix the two; "pupil" in 3FabRec is the mean of
-   the inner-corner and the outer-corner distance (4.233 % where the eye centres give 4.203 %).
-2. *Ratio of sums* (Σ pixel errors / Σ d) weighs faces by their size and comes out lower where small faces are hard:
-   CFSS 4.04 % instead of 4.70 %, CFAN 2.65 % instead of 4.96 %.
-3. *Pooling points* (one mean over all valid face-point pairs, MMPose's `keypoint_nme`): equal to ours when every point
-   counts; with visibility masks, faces with few visible points lose weight. MMPose also drops a face whose normaliser
-   is not positive; here that is an error, because it means that the annotation is broken.
-4. *Origin.* iBUG files are 1-based. Predictions in a 0-based frame compared with raw files are off by (1, 1) px: an
-   error of 1.14 points of inter-ocular NME for a perfect method; for real ones between 0.1 and 0.5 points up or down
-   (six sets, shifted by +1 and by -1), because it may cancel another offset.
-5. *Dividing by all points* when some are masked (SPIGA on MERL-RAV divides by 68): lower, by the share of masked
-   points.
-6. *Box with "+ 1"* (w = x1 - x0 + 1): d larger by about 1 px, so NME lower by about 1/d of its value.
+1. *Normaliser mix-up.* inter-pupil NME is larger than inter-ocular NME: d differs per face by a
+   factor of 1.28 to 1.61, mean 1.397, so no constant converts one into the other. Some tables mix
+   the two; "pupil" in 3FabRec is the mean of the inner-corner and the outer-corner distance
+   (4.233 % where the eye centres give 4.203 %).
+2. *Ratio of sums* (Σ pixel errors / Σ d) weighs faces by their size and comes out lower where small
+   faces are hard: CFSS 4.04 % instead of 4.70 %, CFAN 2.65 % instead of 4.96 %.
+3. *Pooling points* (one mean over all valid face-point pairs, MMPose's `keypoint_nme`): equal to
+   ours when every point counts; with visibility masks, faces with few visible points lose weight.
+   MMPose also drops a face whose normaliser is not positive; here that is an error, because it
+   means that the annotation is broken.
+4. *Origin.* iBUG files are 1-based. Predictions in a 0-based frame compared with raw files are off
+   by (1, 1) px: an error of 1.14 points of inter-ocular NME for a perfect method; for real ones
+   between 0.1 and 0.5 points up or down (six sets, shifted by +1 and by -1), because it may cancel
+   another offset.
+5. *Dividing by all points* when some are masked (SPIGA on MERL-RAV divides by 68): lower, by the
+   share of masked points.
+6. *Box with "+ 1"* (w = x1 - x0 + 1): d larger by about 1 px, so NME lower by about 1/d of its
+   value.
 """
 
 from __future__ import annotations
@@ -54,14 +61,15 @@ from benchbox.geometry import tight_box
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Layout, Strings
 
-ROWS = 512  # faces per chunk: the working arrays stay in the cache and memory does not grow with the set
+# faces per chunk: the working arrays stay in the cache and memory does not grow with the set
+ROWS = 512
 
 
 def point_errors(truth: Floats, predictions: Floats) -> Floats:
     """Return the distance of every point, (N, K) px float64, of (N, K, 2) truth and predictions.
 
-    Raises ValueError when the shapes differ or are not (N, K, 2). The result holds N·K numbers; `mean_errors` and `nme`
-    never hold more than a chunk of it.
+    Raises ValueError when the shapes differ or are not (N, K, 2). The result holds N·K numbers;
+    `mean_errors` and `nme` never hold more than a chunk of it.
     """
     _require_points(truth, predictions)
     difference = np.subtract(truth, predictions, dtype=np.float64)
@@ -71,23 +79,35 @@ def point_errors(truth: Floats, predictions: Floats) -> Floats:
 
 
 def mean_errors(
-    truth: Floats, predictions: Floats, points: Sequence[int] | None = None, visible: Bools | None = None
+    truth: Floats,
+    predictions: Floats,
+    points: Sequence[int] | None = None,
+    visible: Bools | None = None,
 ) -> Floats:
     """Return each face's mean distance, (N,) px, over `points` (indices; default all) that are `visible` (N, K).
 
-    A face without a visible point among `points` gives NaN. Coordinates of points that are not visible are never used,
-    so they may be NaN. Raises ValueError for shapes that do not fit. Memory is bounded: chunks of `ROWS` faces.
+    A face without a visible point among `points` gives NaN. Coordinates of points that are not
+    visible are never used, so they may be NaN. Raises ValueError for shapes that do not fit. Memory
+    is bounded: chunks of `ROWS` faces.
     """
     return mean_errors_of(truth, predictions, [points], visible)[0]
 
 
 def mean_errors_of(
-    truth: Floats, predictions: Floats, subsets: Sequence[Sequence[int] | None], visible: Bools | None = None
+    truth: Floats,
+    predictions: Floats,
+    subsets: Sequence[Sequence[int] | None],
+    visible: Bools | None = None,
 ) -> list[Floats]:
-    """Return `mean_errors` for each of some sets of points (None: all); every distance is computed once."""
+    """Return `mean_errors` for each of some sets of points (None: all).
+
+    Every distance is computed once.
+    """
     _require_points(truth, predictions)
     if visible is not None and visible.shape != truth.shape[:2]:
-        raise ValueError(f"visible is {visible.shape}, truth has {truth.shape[:2]} faces and points")
+        raise ValueError(
+            f"visible is {visible.shape}, truth has {truth.shape[:2]} faces and points"
+        )
     chosen = [_selection(points, truth.shape[1]) for points in subsets]
     results = [np.empty(len(truth)) for _ in subsets]
     for start in range(0, len(truth), ROWS):
@@ -117,14 +137,23 @@ def nme_by_part(
 ) -> dict[str, Floats]:
     """Return each face's error (N,) over the points of each part of the layout (contour, nose …), as fractions.
 
-    Each part is divided by the same normaliser of the whole face, as papers do. A face without a visible point of a
-    part is NaN there. The mean over points weighted by the parts' sizes is the NME of the whole.
+    Each part is divided by the same normaliser of the whole face, as papers do. A face without a
+    visible point of a part is NaN there. The mean over points weighted by the parts' sizes is the
+    NME of the whole.
     """
-    return {name: nme(truth, predictions, scale, points, visible) for name, points in layout.parts.items()}
+    return {
+        name: nme(truth, predictions, scale, points, visible)
+        for name, points in layout.parts.items()
+    }
 
 
-def nme_by_point(truth: Floats, predictions: Floats, scale: Floats, visible: Bools | None = None) -> Floats:
-    """Return each point's error (K,), the mean over the faces that have an answer and show it; NaN where none does."""
+def nme_by_point(
+    truth: Floats, predictions: Floats, scale: Floats, visible: Bools | None = None
+) -> Floats:
+    """Return each point's error (K,), the mean over the faces that have an answer and show it.
+
+    NaN where none does.
+    """
     _require_points(truth, predictions)
     sums, sizes = np.zeros(truth.shape[1]), np.zeros(truth.shape[1])
     for start in range(0, len(truth), ROWS):
@@ -138,20 +167,29 @@ def nme_by_point(truth: Floats, predictions: Floats, scale: Floats, visible: Boo
 
 
 def normaliser(
-    name: str, truth: Floats, layout: Layout, boxes: Floats | None = None, ids: Strings | None = None
+    name: str,
+    truth: Floats,
+    layout: Layout,
+    boxes: Floats | None = None,
+    ids: Strings | None = None,
 ) -> Floats:
     """Return each face's normaliser (N,) px from true points (N, K, 2) of the full layout.
 
-    `boxes` (N, 4) are the dataset's own face boxes and matter to `face_size` only; `ids` (N,) serve the message. Raises
-    DataError naming the first face whose normaliser is zero, negative or NaN (coinciding eye corners, a box turned
-    inside out, a missing point), KeyError for an unknown name, ValueError for points that do not fit the layout.
+    `boxes` (N, 4) are the dataset's own face boxes and matter to `face_size` only; `ids` (N,) serve
+    the message. Raises DataError naming the first face whose normaliser is zero, negative or NaN
+    (coinciding eye corners, a box turned inside out, a missing point), KeyError for an unknown
+    name, ValueError for points that do not fit the layout.
     """
     if truth.ndim != 3 or truth.shape[1:] != (layout.count, 2):
-        raise ValueError(f"truth is {truth.shape}, layout {layout.name} needs (N, {layout.count}, 2)")
+        raise ValueError(
+            f"truth is {truth.shape}, layout {layout.name} needs (N, {layout.count}, 2)"
+        )
     measure, scale = NORMALISERS[name], np.empty(len(truth))
     for start in range(0, len(truth), ROWS):  # a million float32 faces are never copied at once
         rows = slice(start, start + ROWS)
-        scale[rows] = measure(np.asarray(truth[rows], np.float64), layout, None if boxes is None else boxes[rows])
+        scale[rows] = measure(
+            np.asarray(truth[rows], np.float64), layout, None if boxes is None else boxes[rows]
+        )
     bad = np.flatnonzero(~(scale > 0) | np.isinf(scale))
     if len(bad):
         where = f"row {bad[0]}" if ids is None else str(ids[bad[0]])
@@ -175,7 +213,9 @@ def _inter_pupil(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:
 def _face_size(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
     width, height = _sides(tight_box(truth) if boxes is None else np.asarray(boxes, np.float64))
     # The product of two negative sides is positive: a box turned inside out must not pass.
-    return np.where((width > 0) & (height > 0), np.sqrt(np.abs(width * height)), np.minimum(width, height))
+    return np.where(
+        (width > 0) & (height > 0), np.sqrt(np.abs(width * height)), np.minimum(width, height)
+    )
 
 
 def _diagonal(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
@@ -223,4 +263,6 @@ def _selection(points: Sequence[int] | None, count: int) -> slice | list[int]:
 
 def _require_points(truth: Floats, predictions: Floats) -> None:
     if truth.ndim != 3 or truth.shape[-1] != 2 or truth.shape != predictions.shape:
-        raise ValueError(f"truth {truth.shape} and predictions {predictions.shape} must both be (N, K, 2)")
+        raise ValueError(
+            f"truth {truth.shape} and predictions {predictions.shape} must both be (N, K, 2)"
+        )

@@ -1,7 +1,8 @@
 """Metric names in words, and numbers as the pages print them.
 
-A metric name says everything (`nme_inter_ocular_51`, `auc_0.08_inter_pupil`); here it is taken apart so that a
-leaderboard can show one **convention** (a normaliser and a set of points) at a time, its measures as column groups.
+A metric name says everything (`nme_inter_ocular_51`, `auc_0.08_inter_pupil`); here it is taken
+apart so that a leaderboard can show one **convention** (a normaliser and a set of points) at a
+time, its measures as column groups.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ _WORDS = {"nme": "NME", "auc": "AUC", "fr": "Failure rate", "error": "Error", "m
 _WORDS |= {"jitter": "Jitter", "bias": "Bias"}
 _BY = {"dot": "per dot", "person": "mean of persons"}
 
-TASKS = {"landmarks": "Facial landmarks", "gaze2d": "Gaze on the screen", "gaze3d": "Gaze direction"}
+TASKS = {
+    "landmarks": "Facial landmarks",
+    "gaze2d": "Gaze on the screen",
+    "gaze3d": "Gaze direction",
+}
 NORMALISERS = {
     "inter_ocular": "inter-ocular distance (outer eye corners)",
     "inter_pupil": "inter-pupil distance (centres of the eyes)",
@@ -46,7 +51,8 @@ class Metric:
     """A metric name taken apart."""
 
     name: str
-    measure: str  # nme, auc, fr, error, msd, jitter, bias; the whole name where it follows no known pattern
+    # nme, auc, fr, error, msd, jitter, bias; the whole name where it follows no known pattern
+    measure: str
     threshold: str  # "0.08", "" where there is none
     convention: str  # "inter_ocular_51", "cm"
     unit: str
@@ -55,7 +61,9 @@ class Metric:
     @cached_property
     def title(self) -> str:
         """Name the measure in a column head."""
-        text = _WORDS.get(self.measure, self.name) + (f" @ {self.threshold}" if self.threshold else "")
+        text = _WORDS.get(self.measure, self.name) + (
+            f" @ {self.threshold}" if self.threshold else ""
+        )
         return f"{text}, {_BY.get(self.by, self.by)}" if self.by else text
 
     @property
@@ -95,7 +103,9 @@ def _ordered(names: frozenset[str], known: tuple[str, ...]) -> Mapping[str, tupl
         groups.setdefault(metric.convention, []).append(metric)
     return {
         convention: tuple(sorted(groups[convention], key=_measure_order))
-        for convention in sorted(groups, key=lambda convention: _convention_order(convention, known))
+        for convention in sorted(
+            groups, key=lambda convention: _convention_order(convention, known)
+        )
     }
 
 
@@ -142,7 +152,10 @@ def unit_word(unit: str) -> str:
 
 
 def number(value: float | None, unit: str) -> str:
-    """Print a measured value: two digits, three for a fraction; a value that does not exist is a dash."""
+    """Print a measured value: two digits, three for a fraction.
+
+    A value that does not exist is a dash.
+    """
     if value is None or not math.isfinite(value):
         return "–"
     digits = 3 if unit == "1" else 2
@@ -173,7 +186,11 @@ def interval(score: Score) -> str:
 
 def items(protocol: Protocol | None) -> str:
     """Name what a protocol tests on, in the plural: one face of a gaze set is in many frames."""
-    return {"landmarks": "faces", "gaze2d": "frames", "gaze3d": "samples"}[protocol.task] if protocol else "items"
+    return (
+        {"landmarks": "faces", "gaze2d": "frames", "gaze3d": "samples"}[protocol.task]
+        if protocol
+        else "items"
+    )
 
 
 def item(protocol: Protocol) -> str:

@@ -7,23 +7,26 @@ T = Σ_k D_k. If the methods were interchangeable, the names on the two answers 
 changing anything, so every T* = Σ_k ±D_k would be as likely as T. **p** is the share of sign patterns with |T*| ≥ |T|:
 all 2^K of them where they are few, else `flips` random ones, with (1 + hits)/(1 + flips), which is never 0.
 
-No distribution is assumed, and the same p holds for a mean, an AUC or a failure rate. It answers "any difference at
-all?"; how large the difference is, is told by its interval (`stats.intervals` over d).
+No distribution is assumed, and the same p holds for a mean, an AUC or a failure rate. It answers
+"any difference at all?"; how large the difference is, is told by its interval (`stats.intervals`
+over d).
 
-**Holm**: among m comparisons the smallest p is multiplied by m, the next by m − 1, and so on, never below one before
-it. Whoever calls what stays below 5 % different is wrong about *any* of them in at most 5 of 100 such tables, however
-the comparisons depend on each other.
+**Holm**: among m comparisons the smallest p is multiplied by m, the next by m − 1, and so on, never
+below one before it. Whoever calls what stays below 5 % different is wrong about *any* of them in at
+most 5 of 100 such tables, however the comparisons depend on each other.
 
-**Seeds.** Interval and p above cover the choice of test items. Where several trainings of both methods are there, what
-they vary by between themselves is added (`with_seeds`): variances add up, the degrees of freedom are Welch and
-Satterthwaite's, as in `ranks`.
+**Seeds.** Interval and p above cover the choice of test items. Where several trainings of both
+methods are there, what they vary by between themselves is added (`with_seeds`): variances add up,
+the degrees of freedom are Welch and Satterthwaite's, as in `ranks`.
 
 Limits
 ------
 * A p of K clusters cannot fall below 2/2^K: with four videos nothing is ever significant at 5 %.
-* With three seeds and more, equal methods whose trainings vary more than the faces do are called different in at most 8
-  of 100 cases, with two seeds in 12: now and then two trainings agree by chance.
-* More than `stats.UNITS` clusters are dealt into as many bins, which are flipped whole; the test stays exact.
+* With three seeds and more, equal methods whose trainings vary more than the faces do are called
+  different in at most 8 of 100 cases, with two seeds in 12: now and then two trainings agree by
+  chance.
+* More than `stats.UNITS` clusters are dealt into as many bins, which are flipped whole; the test
+  stays exact.
 """
 
 from __future__ import annotations
@@ -44,11 +47,13 @@ if TYPE_CHECKING:
 _SLACK = 1e-9  # relative: patterns that tie with the observed one up to rounding count as hits
 
 
-def sign_flip(differences: Floats, clusters: npt.NDArray[Any], *, flips: int = 10_000, seed: int = 0) -> Floats:
+def sign_flip(
+    differences: Floats, clusters: npt.NDArray[Any], *, flips: int = 10_000, seed: int = 0
+) -> Floats:
     """Return the two-sided p (M,) of M differences (N, M) with cluster labels (N,).
 
-    NaN with fewer than two clusters or no flips; 1 where the methods nowhere differ. Raises ValueError for shapes that
-    do not fit or numbers that are not finite.
+    NaN with fewer than two clusters or no flips; 1 where the methods nowhere differ. Raises
+    ValueError for shapes that do not fit or numbers that are not finite.
     """
     sums = bootstrap.unit_sums(differences, clusters, seed)
     count = len(sums)
@@ -68,7 +73,10 @@ def sign_flip(differences: Floats, clusters: npt.NDArray[Any], *, flips: int = 1
 
 
 def holm(p: Floats) -> Floats:
-    """Return p-values (M,) corrected for M comparisons by Holm's step-down rule; NaN stays NaN and counts as none."""
+    """Return p-values (M,) corrected for M comparisons by Holm's step-down rule.
+
+    NaN stays NaN and counts as none.
+    """
     adjusted = np.full(len(p), np.nan)
     known = np.flatnonzero(~np.isnan(p))
     order = known[np.argsort(p[known], kind="stable")]
@@ -87,8 +95,9 @@ def with_seeds(
 ) -> tuple[float, float, float]:
     """Return interval and p of a difference with what trainings vary by: low, high, p.
 
-    `bounds` and `p` are those of the test items in so many clusters, at least 2. `spreads` are variances of the
-    difference's parts between seeds, each with its degrees of freedom; without any, nothing changes.
+    `bounds` and `p` are those of the test items in so many clusters, at least 2. `spreads` are
+    variances of the difference's parts between seeds, each with its degrees of freedom; without
+    any, nothing changes.
     """
     from scipy.special import stdtr, stdtrit
 
@@ -100,7 +109,11 @@ def with_seeds(
     total = sum(variance for variance, _ in parts)
     freedom = total**2 / sum(variance**2 / degrees for variance, degrees in parts)
     half = float(stdtrit(freedom, (1 + level) / 2)) * sqrt(total)
-    return difference - half, difference + half, max(p, 2 * float(stdtr(freedom, -abs(difference) / sqrt(total))))
+    return (
+        difference - half,
+        difference + half,
+        max(p, 2 * float(stdtr(freedom, -abs(difference) / sqrt(total)))),
+    )
 
 
 def _random_signs(source: np.random.PCG64, rows: int, count: int) -> Floats:

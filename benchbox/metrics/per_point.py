@@ -39,27 +39,41 @@ _SUMS = ("error", "x", "y", "xx", "yy", "xy")
 
 
 def statistics(
-    truth: Floats, predictions: Floats, scale: Floats, layout: Layout, groups: Mapping[str, Bools], failed: Bools
+    truth: Floats,
+    predictions: Floats,
+    scale: Floats,
+    layout: Layout,
+    groups: Mapping[str, Bools],
+    failed: Bools,
 ) -> np.ndarray:
     """Return one row per group and point: group, point, count, error, bias_x, bias_y, var_x, var_y, cov_xy.
 
-    Truth and predictions (N, K, 2) px, scale (N,) px, groups → (N,), failed (N,). Values are fractions in float32:
-    below its digits machines differ. Raises ValueError for shapes that do not fit.
+    Truth and predictions (N, K, 2) px, scale (N,) px, groups → (N,), failed (N,). Values are
+    fractions in float32: below its digits machines differ. Raises ValueError for shapes that do not
+    fit.
     """
     if truth.shape != predictions.shape or truth.shape[1:] != (layout.count, 2):
-        raise ValueError(f"truth {truth.shape} and predictions {predictions.shape}, must be (N, {layout.count}, 2)")
-    masks = np.array([inside & ~failed for inside in groups.values()]).reshape(len(groups), len(truth))
+        raise ValueError(
+            f"truth {truth.shape} and predictions {predictions.shape}, must be (N, {layout.count}, 2)"
+        )
+    masks = np.array([inside & ~failed for inside in groups.values()]).reshape(
+        len(groups), len(truth)
+    )
     counts = masks.sum(axis=1)
     sums = np.zeros((len(_SUMS), len(groups), layout.count))
     for start in range(0, len(truth), ROWS):
         rows = slice(start, start + ROWS)
         answered = np.flatnonzero(~failed[rows])
-        u = _own_axes(truth[rows][answered], predictions[rows][answered], scale[rows][answered], layout)
+        u = _own_axes(
+            truth[rows][answered], predictions[rows][answered], scale[rows][answered], layout
+        )
         x, y = u[..., 0], u[..., 1]
         inside = masks[:, rows][:, answered].astype(np.float64)
         for place, values in enumerate((np.hypot(x, y), x, y, x * x, y * y, x * y)):
             sums[place] += inside @ values
-    return _rows([name for name, count in zip(groups, counts, strict=True) if count >= LEAST], counts, sums)
+    return _rows(
+        [name for name, count in zip(groups, counts, strict=True) if count >= LEAST], counts, sums
+    )
 
 
 def _own_axes(truth: Floats, predictions: Floats, scale: Floats, layout: Layout) -> Floats:
@@ -80,7 +94,12 @@ def _rows(kept: list[str], counts: np.ndarray, sums: Floats) -> np.ndarray:
     fields = ("error", "bias_x", "bias_y", "var_x", "var_y", "cov_xy")
     table = np.zeros(
         len(kept) * size,
-        [("group", f"<U{width}"), ("point", "<i4"), ("count", "<i4"), *((name, "<f4") for name in fields)],
+        [
+            ("group", f"<U{width}"),
+            ("point", "<i4"),
+            ("count", "<i4"),
+            *((name, "<f4") for name in fields),
+        ],
     )
     error, x, y, xx, yy, xy = sums[:, enough] / counts[enough][:, None]
     columns = (error, x, y, np.maximum(xx - x * x, 0), np.maximum(yy - y * y, 0), xy - x * y)

@@ -8,31 +8,33 @@ a and b over test sets like this one, shared clusters included, is::
 
     SE² = K/(K − 1) · Σ_k (z_ak − z_bk)²          t = (R_a − R_b) / SE with K − 1 degrees of freedom
 
-That is the cluster-robust paired t-test: the two methods saw the same faces, so what is hard for both cancels. The p of
-all M(M − 1)/2 pairs are corrected together (Holm), so that the chance of any false "better" on the board stays below
-1 − level.
+That is the cluster-robust paired t-test: the two methods saw the same faces, so what is hard for
+both cancels. The p of all M(M − 1)/2 pairs are corrected together (Holm), so that the chance of any
+false "better" on the board stays below 1 − level.
 
-**Seeds.** A method that was trained several times is one contestant: R and z are the means over its S seeds, and the
-variance of that mean between seeds, s²/S, is added to SE². The degrees of freedom are then Welch and Satterthwaite's:
-two seeds that disagree say little. A method with one seed adds nothing, because nothing is known.
+**Seeds.** A method that was trained several times is one contestant: R and z are the means over its
+S seeds, and the variance of that mean between seeds, s²/S, is added to SE². The degrees of freedom
+are then Welch and Satterthwaite's: two seeds that disagree say little. A method with one seed adds
+nothing, because nothing is known.
 
-**Ties.** Methods are walked from the best value down. The first one leads rank 1; whoever is not demonstrably worse
-than the leader of a rank shares it; the first who is leads the next rank. A rank is one more than the number of methods
-in better ranks (1, 1, 3). A tie means "this test set cannot tell", not "equal".
+**Ties.** Methods are walked from the best value down. The first one leads rank 1; whoever is not
+demonstrably worse than the leader of a rank shares it; the first who is leads the next rank. A rank
+is one more than the number of methods in better ranks (1, 1, 3). A tie means "this test set cannot
+tell", not "equal".
 
-**The smallest resolvable difference** is what a new method must differ by to be told apart in 80 of 100 such test sets:
-(t_{1−α/2} + t_{power}) · SE, with the median SE over the pairs of the board. It needs two methods; for a single one the
-SE of two unrelated methods, √2 times its own, is taken instead, which is too careful: methods stumble on the same
-faces.
+**The smallest resolvable difference** is what a new method must differ by to be told apart in 80 of
+100 such test sets: (t_{1−α/2} + t_{power}) · SE, with the median SE over the pairs of the board. It
+needs two methods; for a single one the SE of two unrelated methods, √2 times its own, is taken
+instead, which is too careful: methods stumble on the same faces.
 
 Limits
 ------
-* It covers the choice of test faces; the randomness of training only where a method has several seeds. What a test set
-  can resolve is about its faces alone.
-* With fewer than two clusters nothing can be told apart: one rank, no resolvable difference. Below some 20 clusters the
-  t-distribution is an approximation.
-* Failed faces: each value is the one that the board prints. A method that leaves out hard faces looks better in a mean;
-  FR and AUC count them.
+* It covers the choice of test faces; the randomness of training only where a method has several
+  seeds. What a test set can resolve is about its faces alone.
+* With fewer than two clusters nothing can be told apart: one rank, no resolvable difference. Below
+  some 20 clusters the t-distribution is an approximation.
+* Failed faces: each value is the one that the board prints. A method that leaves out hard faces
+  looks better in a mean; FR and AUC count them.
 """
 
 from __future__ import annotations
@@ -57,8 +59,10 @@ class Ranking:
     """Ranks in the order of the contestants; 0 for one without a value."""
 
     ranks: tuple[int, ...]
-    resolvable: float | None  # smallest difference that can be told apart, in the unit of the values
-    pairs: int  # pairs of contestants that `resolvable` rests on; 0: one, taken as unrelated to the next
+    # smallest difference that can be told apart, in the unit of the values
+    resolvable: float | None
+    # pairs of contestants that `resolvable` rests on; 0: one, taken as unrelated to the next
+    pairs: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,10 +88,10 @@ def ties(
 ) -> Ranking:
     """Rank M methods by numerators and denominators (N, C) of one score and cluster labels (N,).
 
-    Every row is one test item, the same for all columns; a run to which the item does not count has two zeros there.
-    `owners` (C,) says which method, 0 … M - 1, a column is a seed of; without it each column is a method of its own.
-    `falls`: smaller is better. Raises ValueError for shapes that differ, numbers that are not finite, or a level or
-    power outside (0, 1).
+    Every row is one test item, the same for all columns; a run to which the item does not count has
+    two zeros there. `owners` (C,) says which method, 0 … M - 1, a column is a seed of; without it
+    each column is a method of its own. `falls`: smaller is better. Raises ValueError for shapes
+    that differ, numbers that are not finite, or a level or power outside (0, 1).
     """
     found = _contestants(numerators, denominators, clusters, owners)
     errors = _pair_errors(found.influence)
@@ -122,11 +126,16 @@ def _checked(level: float, power: float) -> float:
 def _contestants(
     above: Floats, below: Floats, clusters: npt.NDArray[Any], owners: Sequence[int] | None
 ) -> _Contestants:
-    """Sum within clusters and average over seeds; a method has a value where all of its seeds have one."""
+    """Sum within clusters and average over seeds.
+
+    A method has a value where all of its seeds have one.
+    """
     above, below = cluster_sums(above, below, clusters)
     columns = np.arange(above.shape[1]) if owners is None else np.asarray(owners, np.intp)
     if columns.shape != above.shape[1:]:
-        raise ValueError(f"owners {columns.shape} must name one method for each of {above.shape[1]} columns")
+        raise ValueError(
+            f"owners {columns.shape} must name one method for each of {above.shape[1]} columns"
+        )
     there = below.sum(axis=0) > 0
     known = np.ones(int(columns.max(initial=-1)) + 1, bool)
     known[columns[~there]] = False
@@ -155,13 +164,19 @@ def _pair_errors(influence: Floats) -> Floats:
     if count < 2:
         return np.full((methods, methods), np.nan)
     errors = np.empty((methods, methods))
-    for row in range(methods):  # one column at a time: a Gram matrix would cancel where two methods nearly agree
-        errors[row] = np.sqrt(((influence - influence[:, [row]]) ** 2).sum(axis=0) * count / (count - 1))
+    # one column at a time: a Gram matrix would cancel where two methods nearly agree
+    for row in range(methods):
+        errors[row] = np.sqrt(
+            ((influence - influence[:, [row]]) ** 2).sum(axis=0) * count / (count - 1)
+        )
     return errors
 
 
 def _holm_matrix(found: _Contestants, errors: Floats) -> Floats:
-    """Return the corrected two-sided p (M, M) of every pair; 1 on the diagonal and where nothing can be told."""
+    """Return the corrected two-sided p (M, M) of every pair.
+
+    1 on the diagonal and where nothing can be told.
+    """
     from scipy.special import stdtr
 
     count, methods = found.influence.shape
@@ -171,9 +186,12 @@ def _holm_matrix(found: _Contestants, errors: Floats) -> Floats:
         return corrected
     gap = np.abs(found.values[first] - found.values[second])
     parts = np.stack([errors[first, second] ** 2, found.between[first], found.between[second]])
-    freedom = np.stack([np.full(len(first), count - 1.0), found.seeds[first] - 1, found.seeds[second] - 1])
+    freedom = np.stack(
+        [np.full(len(first), count - 1.0), found.seeds[first] - 1, found.seeds[second] - 1]
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(gap == 0, 0.0, gap / np.sqrt(parts.sum(axis=0)))  # no spread and a gap: certain; no gap: none
+        # no spread and a gap: certain; no gap: none
+        t = np.where(gap == 0, 0.0, gap / np.sqrt(parts.sum(axis=0)))
         degrees = parts.sum(axis=0) ** 2 / np.where(parts > 0, parts**2 / freedom, 0.0).sum(axis=0)
     p = holm(2 * stdtr(np.where(np.isfinite(degrees), degrees, count - 1), -t))
     corrected[first, second] = corrected[second, first] = p
@@ -193,7 +211,9 @@ def _walk(order: npt.NDArray[np.intp], worse: Bools) -> list[int]:
     return ranks
 
 
-def _resolvable(errors: Floats, influence: Floats, level: float, power: float) -> tuple[float | None, int]:
+def _resolvable(
+    errors: Floats, influence: Floats, level: float, power: float
+) -> tuple[float | None, int]:
     from scipy.special import stdtrit
 
     count, methods = influence.shape

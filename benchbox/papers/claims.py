@@ -1,7 +1,9 @@
 """What papers claim beyond single cells: `references/claims.toml` of every collection of protocols, read strictly.
 
-* `[[systems]]`: which printed label is which variant, so that every reference row of that label is a claim about it.
-* `[[orderings]]`: variants from best to worst under a metric and group, and the protocols that can show it.
+* `[[systems]]`: which printed label is which variant, so that every reference row of that label is
+  a claim about it.
+* `[[orderings]]`: variants from best to worst under a metric and group, and the protocols that can
+  show it.
 * `[[facts]]`: parameters and multiply-accumulates as printed.
 """
 
@@ -64,10 +66,15 @@ class Fact:
         return 0.5 * 10.0 ** -len(number.partition(".")[2]) * _SCALE[scale]
 
     def beside(self, counted: float) -> tuple[bool, str]:
-        """Tell whether a count is the printed number to its digits; if not, by how much it is off and what is known."""
+        """Tell whether a count is the printed number to its digits.
+
+        If not, by how much it is off and what is known.
+        """
         if abs(counted - self.value) <= self.half_digit:
             return True, ""
-        return False, "; ".join(filter(None, (f"{100 * (counted / self.value - 1):+.2f} %", self.why)))
+        return False, "; ".join(
+            filter(None, (f"{100 * (counted / self.value - 1):+.2f} %", self.why))
+        )
 
     def _parts(self) -> tuple[str, str]:
         match = _PRINTED.fullmatch(self.printed)
@@ -86,8 +93,13 @@ class Claims:
 
 def load() -> Claims:
     """Read the claims of every installed collection; raises DataError naming file and key."""
-    folders = [collection.folder / "references" for collection in discovery.collections("benchbox.protocols")]
-    return read(*(folder / "claims.toml" for folder in folders if (folder / "claims.toml").is_file()))
+    folders = [
+        collection.folder / "references"
+        for collection in discovery.collections("benchbox.protocols")
+    ]
+    return read(
+        *(folder / "claims.toml" for folder in folders if (folder / "claims.toml").is_file())
+    )
 
 
 def read(*files: Path) -> Claims:
@@ -98,20 +110,28 @@ def read(*files: Path) -> Claims:
     for file in files:
         content = _toml(file)
         for entry in _entries(content, "systems", file, {"paper": _text, "labels": _labels}):
-            systems |= {(entry["paper"], label): system for label, system in entry["labels"].items()}
-        orderings += [Ordering(**entry) for entry in _entries(content, "orderings", file, _ORDERING)]
+            systems |= {
+                (entry["paper"], label): system for label, system in entry["labels"].items()
+            }
+        orderings += [
+            Ordering(**entry) for entry in _entries(content, "orderings", file, _ORDERING)
+        ]
         facts += [Fact(**entry) for entry in _entries(content, "facts", file, _FACT)]
         unknown = sorted(set(content) - {"systems", "orderings", "facts"})
         if unknown:
-            raise DataError(f"references/{file.name}: no such table [[{unknown[0]}]]; systems, orderings, facts")
+            raise DataError(
+                f"references/{file.name}: no such table [[{unknown[0]}]]; systems, orderings, facts"
+            )
     ids = [ordering.id for ordering in orderings]
     doubled = {name for name in ids if ids.count(name) > 1}
     if doubled:
-        raise DataError(f"references/claims.toml: two orderings are called {min(doubled)!r}; rename one")
+        raise DataError(
+            f"references/claims.toml: two orderings are called {min(doubled)!r}; rename one"
+        )
     return Claims(systems, tuple(orderings), tuple(facts))
 
 
-# --- schema ------------------------------------------------------------------------------------------------------
+# --- schema ---------------------------------------------------------------------------------------
 
 
 def _toml(file: Path) -> dict[str, Any]:
@@ -223,6 +243,8 @@ def _entries(
             try:
                 values[key] = parse(entry[key])
             except ValueError as fault:
-                raise DataError(f"{where}: {key}: {entry[key]!r} is not allowed; allowed: {fault}") from fault
+                raise DataError(
+                    f"{where}: {key}: {entry[key]!r} is not allowed; allowed: {fault}"
+                ) from fault
         found.append(values)
     return found

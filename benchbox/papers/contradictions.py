@@ -3,11 +3,12 @@
 Every rule is an identity or a bound, so a doubt is about the print and never about a method:
 
 * **parts**: 300-W full = (554 · common + 135 · challenging) / 689, within rounding.
-* **bounds**: 1 − NME/T ≤ AUC@T ≤ 1 − FR@T and FR@T ≤ NME/T (Markov) for one system, group and normaliser.
+* **bounds**: 1 − NME/T ≤ AUC@T ≤ 1 − FR@T and FR@T ≤ NME/T (Markov) for one system, group and
+  normaliser.
 * **steps**: a failure rate over n faces is k/n for a whole k, within rounding.
 * **units**: a fraction above 1, an NME of a face below 0.2 %, an AUC in % below 1.
-* **normalisers**: inter-pupil over inter-ocular NME of one system lies between 1.28 and 1.61, the smallest and largest
-  ratio of the two distances of any test face of 300-W.
+* **normalisers**: inter-pupil over inter-ocular NME of one system lies between 1.28 and 1.61, the
+  smallest and largest ratio of the two distances of any test face of 300-W.
 * **twice**: one system's number printed twice with two values.
 """
 
@@ -25,7 +26,8 @@ from .reference_rows import ReferenceRow, References
 _COMMON, _CHALLENGING = 554, 135  # faces of 300-W's public test sets
 _RATIO = (1.28, 1.61)  # of inter-pupil to inter-ocular NME, per face
 _CURVE = re.compile(r"(auc|fr)_(0\.\d+)_(.+)")
-_COLLECTED = "newer"  # other people's figures from many sources: alike names there are not one system
+# other people's figures from many sources: alike names there are not one system
+_COLLECTED = "newer"
 
 
 @dataclass(frozen=True)
@@ -59,23 +61,33 @@ def annotated(references: References, protocols: Iterable[Protocol]) -> Referenc
     """Return the references with every doubt added to the notes of its rows."""
     texts = notes(doubts(references, protocols))
     rows = [
-        replace(row, note="; ".join(filter(None, (row.note, *texts.get((row.paper, row.line), ())))))
+        replace(
+            row, note="; ".join(filter(None, (row.note, *texts.get((row.paper, row.line), ()))))
+        )
         for row in references.rows
     ]
     return References(references.papers, tuple(rows))
 
 
-# --- rules -------------------------------------------------------------------------------------------------------
+# --- rules ----------------------------------------------------------------------------------------
 
 
 def _parts(rows: Sequence[ReferenceRow]) -> Iterator[Doubt]:
     for members in _systems(rows).values():
-        cells = {row.group: row for row in members if row.metric.startswith("nme_") and "300w-" in row.protocols[0]}
+        cells = {
+            row.group: row
+            for row in members
+            if row.metric.startswith("nme_") and "300w-" in row.protocols[0]
+        }
         if not {"full", "common", "challenging"} <= set(cells):
             continue
         common, challenging, full = (cells[group] for group in ("common", "challenging", "full"))
-        weighted = (_COMMON * _value(common) + _CHALLENGING * _value(challenging)) / (_COMMON + _CHALLENGING)
-        if abs(weighted - _value(full)) > _half_digit(full) + max(_half_digit(common), _half_digit(challenging)):
+        weighted = (_COMMON * _value(common) + _CHALLENGING * _value(challenging)) / (
+            _COMMON + _CHALLENGING
+        )
+        if abs(weighted - _value(full)) > _half_digit(full) + max(
+            _half_digit(common), _half_digit(challenging)
+        ):
             text = f"full is printed as {full.printed}, common {common.printed} and challenging {challenging.printed}"
             yield Doubt("parts", (common, challenging, full), f"{text} give {weighted:.2f}")
 
@@ -95,14 +107,24 @@ def _bounds(rows: Sequence[ReferenceRow]) -> Iterator[Doubt]:
                 limit = _value(nme) / 100 / threshold
                 room = slack + _half_digit(nme) / 100 / threshold
                 if kind == "auc" and share < 1 - limit - room:
-                    yield Doubt("bounds", (row, nme), f"an AUC below 1 - NME/T = {1 - limit:.4f} is impossible")
+                    yield Doubt(
+                        "bounds",
+                        (row, nme),
+                        f"an AUC below 1 - NME/T = {1 - limit:.4f} is impossible",
+                    )
                 if kind == "fr" and share > limit + room:
-                    yield Doubt("bounds", (row, nme), f"a failure rate above NME/T = {100 * limit:.2f} % is impossible")
+                    yield Doubt(
+                        "bounds",
+                        (row, nme),
+                        f"a failure rate above NME/T = {100 * limit:.2f} % is impossible",
+                    )
             rate = by_metric.get(f"fr_{match[2]}_{rest}")
             if kind == "auc" and rate is not None:
                 ceiling = 1 - _value(rate) / 100
                 if share > ceiling + slack + _share_slack(rate, "fr"):
-                    yield Doubt("bounds", (row, rate), f"an AUC above 1 - FR = {ceiling:.4f} is impossible")
+                    yield Doubt(
+                        "bounds", (row, rate), f"an AUC above 1 - FR = {ceiling:.4f} is impossible"
+                    )
 
 
 def _steps(rows: Sequence[ReferenceRow], sizes: Mapping[tuple[str, str], int]) -> Iterator[Doubt]:
@@ -114,7 +136,11 @@ def _steps(rows: Sequence[ReferenceRow], sizes: Mapping[tuple[str, str], int]) -
         nearest = round(faces)
         if abs(100 * nearest / size - _value(row)) > _half_digit(row) + 1e-9:
             steps = f"{100 * nearest / size:.3f} %"
-            yield Doubt("steps", (row,), f"no whole number of {size} faces is {row.printed} %; the nearest is {steps}")
+            yield Doubt(
+                "steps",
+                (row,),
+                f"no whole number of {size} faces is {row.printed} %; the nearest is {steps}",
+            )
 
 
 def _units(rows: Sequence[ReferenceRow]) -> Iterator[Doubt]:
@@ -140,23 +166,37 @@ def _normalisers(rows: Sequence[ReferenceRow]) -> Iterator[Doubt]:
                 ratio = _value(centre) / _value(corner)
                 if not _RATIO[0] <= ratio <= _RATIO[1]:
                     text = f"{centre.printed} said to be inter-pupil over {corner.printed} said to be inter-ocular is"
-                    yield Doubt("normalisers", (corner, centre), f"{text} {ratio:.2f}, possible are 1.28 to 1.61")
+                    yield Doubt(
+                        "normalisers",
+                        (corner, centre),
+                        f"{text} {ratio:.2f}, possible are 1.28 to 1.61",
+                    )
 
 
 def _twice(rows: Sequence[ReferenceRow]) -> Iterator[Doubt]:
     for members in _named(rows).values():
         for first, second in combinations(members, 2):
-            alike = first.normaliser == second.normaliser and (first.paper, first.table) != (second.paper, second.table)
-            if alike and abs(_value(first) - _value(second)) > _half_digit(first) + _half_digit(second):
-                places = f"{second.printed} in {_place(second)}", f"{first.printed} in {_place(first)}"
+            alike = first.normaliser == second.normaliser and (first.paper, first.table) != (
+                second.paper,
+                second.table,
+            )
+            if alike and abs(_value(first) - _value(second)) > _half_digit(first) + _half_digit(
+                second
+            ):
+                places = (
+                    f"{second.printed} in {_place(second)}",
+                    f"{first.printed} in {_place(first)}",
+                )
                 yield Doubt("twice", (first,), f"printed as {places[0]}")
                 yield Doubt("twice", (second,), f"printed as {places[1]}")
 
 
-# --- rows that belong together -----------------------------------------------------------------------------------
+# --- rows that belong together --------------------------------------------------------------------
 
 
-def _systems(rows: Sequence[ReferenceRow], *, by_group: bool = False) -> dict[tuple[str, ...], list[ReferenceRow]]:
+def _systems(
+    rows: Sequence[ReferenceRow], *, by_group: bool = False
+) -> dict[tuple[str, ...], list[ReferenceRow]]:
     """Gather the cells of one line of one table; group by group where asked."""
     found: dict[tuple[str, ...], list[ReferenceRow]] = {}
     for row in rows:
@@ -167,7 +207,10 @@ def _systems(rows: Sequence[ReferenceRow], *, by_group: bool = False) -> dict[tu
 
 
 def _named(rows: Sequence[ReferenceRow]) -> dict[tuple[str, ...], list[ReferenceRow]]:
-    """Gather what papers print of a method they quote: by name, group and card; a paper's own ablations are apart."""
+    """Gather what papers print of a method they quote: by name, group and card.
+
+    A paper's own ablations are apart.
+    """
     found: dict[tuple[str, ...], list[ReferenceRow]] = {}
     for row in rows:
         if row.metric.startswith("nme_") and row.cites:

@@ -1,7 +1,8 @@
 """What papers report: CSV rows beside the protocol cards, read strictly, each with its source.
 
-A collection of protocols may hold a folder `references` with `papers.csv` (one line per publication) and one
-`<paper>.csv` for each of them (one line per printed cell). Conventions are properties of a row, never guessed:
+A collection of protocols may hold a folder `references` with `papers.csv` (one line per
+publication) and one `<paper>.csv` for each of them (one line per printed cell). Conventions are
+properties of a row, never guessed:
 
 ==========  =======================================================================================================
 column      meaning
@@ -45,7 +46,17 @@ NORMALISERS = ("", "inter_ocular", "inter_pupil", "face_size", "diagonal", "heig
 UNITS = ("", "%", "1", "cm", "deg", "px", "K", "M", "MB", "G", "fps")
 PAPER_COLUMNS = ("key", "short", "title", "authors", "venue", "year", "url")
 COLUMNS = (
-    *("table", "method", "cites", "setting", "dataset", "subset", "measure", "normaliser", "threshold"),
+    *(
+        "table",
+        "method",
+        "cites",
+        "setting",
+        "dataset",
+        "subset",
+        "measure",
+        "normaliser",
+        "threshold",
+    ),
     *("value", "unit", "own", "year", "protocols", "group", "metric", "apart", "note"),
 )
 _CELL = COLUMNS[:9]  # what makes a printed cell the same one
@@ -118,8 +129,14 @@ class References:
 
 
 def load() -> References:
-    """Read the references of every installed collection of protocols; raise DataError naming file, line and column."""
-    folders = [collection.folder / "references" for collection in discovery.collections("benchbox.protocols")]
+    """Read the references of every installed collection of protocols.
+
+    Raise DataError naming file, line and column.
+    """
+    folders = [
+        collection.folder / "references"
+        for collection in discovery.collections("benchbox.protocols")
+    ]
     return read(*[folder for folder in folders if folder.is_dir()])
 
 
@@ -129,18 +146,24 @@ def read(*folders: Path) -> References:
     rows: list[ReferenceRow] = []
     for folder in folders:
         if not (folder / "papers.csv").is_file():
-            raise DataError(f"{_where(folder / 'papers.csv')}: missing; it must describe each paper of the folder")
+            raise DataError(
+                f"{_where(folder / 'papers.csv')}: missing; it must describe each paper of the folder"
+            )
         here = _papers(folder / "papers.csv")
         for key in sorted(here):
             if key in papers:
-                raise DataError(f"{_where(folder / 'papers.csv')}: paper {key!r} is described by another collection")
+                raise DataError(
+                    f"{_where(folder / 'papers.csv')}: paper {key!r} is described by another collection"
+                )
         papers |= here
         for file in sorted(folder.glob("*.csv")):
             if file.name == "papers.csv":
                 continue
             if file.stem not in here:
                 known = ", ".join(sorted(here))
-                raise DataError(f"{_where(file)}: papers.csv does not describe {file.stem!r}; it has {known}")
+                raise DataError(
+                    f"{_where(file)}: papers.csv does not describe {file.stem!r}; it has {known}"
+                )
             rows += _rows(file)
     return References(papers, tuple(rows))
 
@@ -158,18 +181,26 @@ def _table(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as fault:
-        raise DataError(f"{_where(file)}: not UTF-8 at byte {fault.start}; save it as UTF-8") from fault
+        raise DataError(
+            f"{_where(file)}: not UTF-8 at byte {fault.start}; save it as UTF-8"
+        ) from fault
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     try:
         header = next(reader, [])
         if tuple(header) != columns:
-            raise DataError(f"{_where(file, 1)}: the columns must be {','.join(columns)}; found {','.join(header)}")
+            raise DataError(
+                f"{_where(file, 1)}: the columns must be {','.join(columns)}; found {','.join(header)}"
+            )
         for fields in reader:
             if len(fields) != len(columns):
-                raise DataError(f"{_where(file, reader.line_num)}: {len(fields)} fields, expected {len(columns)}")
+                raise DataError(
+                    f"{_where(file, reader.line_num)}: {len(fields)} fields, expected {len(columns)}"
+                )
             yield reader.line_num, dict(zip(columns, fields, strict=True))
     except csv.Error as fault:
-        raise DataError(f"{_where(file, reader.line_num)}: {fault}; quote fields as RFC 4180 says") from fault
+        raise DataError(
+            f"{_where(file, reader.line_num)}: {fault}; quote fields as RFC 4180 says"
+        ) from fault
 
 
 def _papers(file: Path) -> dict[str, Paper]:
@@ -177,16 +208,22 @@ def _papers(file: Path) -> dict[str, Paper]:
     for line, row in _table(file, PAPER_COLUMNS):
         key = row["key"]
         if not re.fullmatch(r"[a-z0-9-]+", key) or key in papers:
-            raise DataError(f"{_where(file, line, 'key')}: {key!r} must be new and made of a-z, 0-9 and -")
+            raise DataError(
+                f"{_where(file, line, 'key')}: {key!r} must be new and made of a-z, 0-9 and -"
+            )
         if not _YEAR.fullmatch(row["year"]):
             raise DataError(f"{_where(file, line, 'year')}: {row['year']!r} is not a year")
         if row["url"] and not row["url"].startswith("https://"):
-            raise DataError(f"{_where(file, line, 'url')}: {row['url']!r} must be empty or start with https://")
+            raise DataError(
+                f"{_where(file, line, 'url')}: {row['url']!r} must be empty or start with https://"
+            )
         for column in ("short", "title", "authors", "venue"):
             if not row[column].strip():
                 raise DataError(f"{_where(file, line, column)}: empty")
         year = int(row["year"])
-        papers[key] = Paper(key, row["short"], row["title"], row["authors"], row["venue"], year, row["url"])
+        papers[key] = Paper(
+            key, row["short"], row["title"], row["authors"], row["venue"], year, row["url"]
+        )
     return papers
 
 
@@ -197,10 +234,17 @@ def _rows(file: Path) -> list[ReferenceRow]:
         _check(file, line, row)
         cell = tuple(row[name] for name in _CELL)
         if cell in seen:
-            raise DataError(f"{_where(file, line)}: the cell of line {seen[cell]} again; remove one of them")
+            raise DataError(
+                f"{_where(file, line)}: the cell of line {seen[cell]} again; remove one of them"
+            )
         seen[cell] = line
         year = int(row["year"]) if row["year"] else None
-        facts = {**row, "own": row["own"] == "1", "year": year, "protocols": tuple(row["protocols"].split())}
+        facts = {
+            **row,
+            "own": row["own"] == "1",
+            "year": year,
+            "protocols": tuple(row["protocols"].split()),
+        }
         printed = str(facts.pop("value"))
         value = float(printed) if printed else None
         if value is not None and row["metric"].startswith("auc_") and row["unit"] == "%":
@@ -223,7 +267,9 @@ def _check(file: Path, line: int, row: Mapping[str, str]) -> None:
     allowed = {"normaliser": NORMALISERS, "unit": UNITS, "own": ("0", "1")}
     for column, values in allowed.items():
         if row[column] not in values:
-            refuse(column, f"{row[column]!r} is none of {', '.join(repr(value) for value in values)}")
+            refuse(
+                column, f"{row[column]!r} is none of {', '.join(repr(value) for value in values)}"
+            )
     for column, (pattern, why) in _SHAPES.items():
         if row[column] and not pattern.fullmatch(row[column]):
             refuse(column, f"{row[column]!r} {why}")
@@ -242,6 +288,9 @@ def _check_metric(refuse: Callable[[str, str], None], row: Mapping[str, str]) ->
         refuse("metric", f"{row['metric']!r} is no metric name; for example nme_inter_ocular")
     stated = row["normaliser"]
     if stated and stated not in row["metric"] and not row["apart"]:
-        refuse("metric", f"{row['metric']} contradicts the stated normaliser {stated}; say why in column apart")
+        refuse(
+            "metric",
+            f"{row['metric']} contradicts the stated normaliser {stated}; say why in column apart",
+        )
     if row["metric"].startswith("nme_") and (row["unit"] != "%" or float(row["value"] or 0) >= 100):
         refuse("value", f"{row['value']} {row['unit']} is no NME in %")

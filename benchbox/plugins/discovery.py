@@ -1,7 +1,8 @@
 """Find the folders of plugin collections without importing anything.
 
-One mechanism for our collections and for everybody else's: an entry point in the group `benchbox.methods` or
-`benchbox.protocols` whose value is a package; the folders of that package hold the cards.
+One mechanism for our collections and for everybody else's: an entry point in the group
+`benchbox.methods` or `benchbox.protocols` whose value is a package; the folders of that package
+hold the cards.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def collections(group: str) -> list[Collection]:
     found = []
     for point in sorted(entry_points(group=group), key=lambda p: (p.name != "benchbox", p.name)):
         source = f"{point.dist.name} {point.dist.version}" if point.dist else point.name
-        # A top-level package's spec is found without running its code, so a broken one cannot break a listing.
+        # A top-level package's spec is found without running its code, so a broken one cannot break
+        # a listing.
         spec = find_spec(point.value.partition(".")[0])
         for place in (spec.submodule_search_locations or []) if spec else []:
             folder = Path(place).joinpath(*point.value.split(".")[1:])

@@ -1,7 +1,8 @@
 """Methods as folders: every `method.toml` is read without importing anything, and one plugin is imported on demand.
 
-Cards come from the collections installed under the entry-point group `benchbox.methods` and from folders given for one
-call (`--methods DIR`). A card that cannot be read never hides the others: `scan` returns the cards and the faults.
+Cards come from the collections installed under the entry-point group `benchbox.methods` and from
+folders given for one call (`--methods DIR`). A card that cannot be read never hides the others:
+`scan` returns the cards and the faults.
 """
 
 from __future__ import annotations
@@ -30,25 +31,50 @@ BUDGETS = ("smoke", "quick", "paper")
 SUBMITTED = "submitted"  # the variant folder of external predictions; no card may claim it
 
 _TASKS: tuple[Task, ...] = get_args(Task)
-_KEYS = ("name", "title", "task", "summary", "default", "paper", "params", "before", "budgets", "variants")
+_KEYS = (
+    "name",
+    "title",
+    "task",
+    "summary",
+    "default",
+    "paper",
+    "params",
+    "before",
+    "budgets",
+    "variants",
+)
 _PAPER_KEYS = ("title", "authors", "venue", "year", "url")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # becomes a folder of results/
 _NAME_RULE = "up to 64 small letters, digits, '.', '_' and '-', a letter or digit first; it names a folder of results"
 _PARAM = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MAX_BYTES = 1 << 20
-_WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
+_WORDS = {
+    "on": True,
+    "true": True,
+    "yes": True,
+    "1": True,
+    "off": False,
+    "false": False,
+    "no": False,
+    "0": False,
+}
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A card that could not be used; `names` are the method names that it would have answered to."""
+    """A card that could not be used.
+
+    `names` are the method names that it would have answered to.
+    """
 
     names: tuple[str, ...]
     error: PluginError
 
 
 def scan(extra: Sequence[Path] = ()) -> tuple[list[MethodCard], list[Fault]]:
-    """Read all cards, installed ones first, then those of the `extra` folders; return the good ones and the faults.
+    """Read all cards, installed ones first, then those of the `extra` folders.
+
+    Return the good ones and the faults.
 
     Raises PluginError only when an extra folder itself is missing or holds no card.
     """
@@ -56,7 +82,8 @@ def scan(extra: Sequence[Path] = ()) -> tuple[list[MethodCard], list[Fault]]:
     faults: list[Fault] = []
     seen: set[Path] = set()
     for folder, module, source in _places(extra):
-        if folder.resolve() in seen:  # `--methods methods` in a checkout names the installed collection again
+        # `--methods methods` in a checkout names the installed collection again
+        if folder.resolve() in seen:
             continue
         seen.add(folder.resolve())
         try:
@@ -72,7 +99,10 @@ def cards(extra: Sequence[Path] = ()) -> list[MethodCard]:
 
 
 def card(name: str, extra: Sequence[Path] = ()) -> MethodCard:
-    """Return the card of one method; raises PluginError when it is unknown, unreadable or claimed twice."""
+    """Return the card of one method.
+
+    Raises PluginError when it is unknown, unreadable or claimed twice.
+    """
     found, faults = scan(extra)
     for candidate in found:
         if candidate.name == name:
@@ -84,28 +114,46 @@ def card(name: str, extra: Sequence[Path] = ()) -> MethodCard:
 
 
 def load(method: MethodCard) -> ModuleType:
-    """Import one plugin and check that it offers `predictor`; every fault names the distribution and the folder."""
+    """Import one plugin and check that it offers `predictor`.
+
+    Every fault names the distribution and the folder.
+    """
     blame = f"method {method.name!r} of {method.source} ({method.folder.name}/)"
     try:
-        module = importlib.import_module(method.module) if method.module else _import_folder(method.folder)
+        module = (
+            importlib.import_module(method.module)
+            if method.module
+            else _import_folder(method.folder)
+        )
     except Exception as fault:  # a stranger's module can raise anything; the cause is kept
         raise PluginError(f"{blame} cannot be imported: {type(fault).__name__}: {fault}") from fault
     for verb in ("predictor", "train"):
-        if not callable(getattr(module, verb, None)) and (verb == "predictor" or hasattr(module, verb)):
-            raise PluginError(f"{blame} has no function `{verb}`: define it in {method.folder.name}/__init__.py")
+        if not callable(getattr(module, verb, None)) and (
+            verb == "predictor" or hasattr(module, verb)
+        ):
+            raise PluginError(
+                f"{blame} has no function `{verb}`: define it in {method.folder.name}/__init__.py"
+            )
     return module
 
 
 def settings(
-    method: MethodCard, variant: str = "", budget: str = "quick", overrides: Mapping[str, str] | None = None
+    method: MethodCard,
+    variant: str = "",
+    budget: str = "quick",
+    overrides: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Merge defaults ← budget ← variant ← the variant's budget ← overrides; texts take the type of the default.
+    """Merge defaults ← budget ← variant ← the variant's budget ← overrides.
+
+    Texts take the type of the default.
 
     Raises PluginError for an unknown variant, budget or key and for a value of the wrong type.
     """
     variant = variant or method.default
     if variant not in method.variants:
-        raise PluginError(f"method {method.name!r} has no variant {variant!r}; {hint(variant, method.variants)}")
+        raise PluginError(
+            f"method {method.name!r} has no variant {variant!r}; {hint(variant, method.variants)}"
+        )
     if budget not in BUDGETS:
         raise PluginError(f"unknown budget {budget!r}: one of {', '.join(BUDGETS)}")
     params = dict(method.params)
@@ -114,7 +162,9 @@ def settings(
     params.update(method.variants[variant].budgets.get(budget, {}))
     for key, text in (overrides or {}).items():
         if key not in params:
-            raise PluginError(f"method {method.name!r} has no parameter {key!r}; {hint(key, params)}")
+            raise PluginError(
+                f"method {method.name!r} has no parameter {key!r}; {hint(key, params)}"
+            )
         params[key] = _parsed(text, method.params[key], f"--set {key}={text}")
     return params
 
@@ -139,7 +189,9 @@ def notes(method: MethodCard) -> str:
         sections = re.split(r"^(?=## )", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
     except (OSError, UnicodeDecodeError) as fault:
         raise PluginError(f"{file}: cannot be read: {fault}") from fault
-    return "\n".join(section.strip() + "\n" for section in sections if section.startswith("## What "))
+    return "\n".join(
+        section.strip() + "\n" for section in sections if section.startswith("## What ")
+    )
 
 
 def digest(method: MethodCard) -> str:
@@ -149,17 +201,21 @@ def digest(method: MethodCard) -> str:
         inner = path.relative_to(method.folder)
         hidden = any(part.startswith(".") or part == "__pycache__" for part in inner.parts)
         if path.is_file() and not hidden and path.suffix not in (".md", ".pyc"):
-            total.update(f"{inner.as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+            total.update(
+                f"{inner.as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+            )
     return f"sha256:{total.hexdigest()}"
 
 
 def hint(word: str, allowed: Sequence[str] | Mapping[str, Any]) -> str:
     """Say what could have been meant: the nearest name, else all of them."""
     near = get_close_matches(word, list(allowed), n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(allowed)) or 'none'}"
+    return (
+        f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(allowed)) or 'none'}"
+    )
 
 
-# --- reading a card ----------------------------------------------------------------------------------------------
+# --- reading a card -------------------------------------------------------------------------------
 
 
 def read(folder: Path, *, module: str = "", source: str = "") -> MethodCard:
@@ -174,7 +230,9 @@ def read(folder: Path, *, module: str = "", source: str = "") -> MethodCard:
     variants = _variants(doc, params, file)
     default = _text(doc, "default", file)
     if default not in variants:
-        raise PluginError(f"{file}: default = {default!r} is no variant; known: {', '.join(variants)}")
+        raise PluginError(
+            f"{file}: default = {default!r} is no variant; known: {', '.join(variants)}"
+        )
     paper = _table(doc, "paper", file)
     _known(paper, _PAPER_KEYS, file, "paper.")
     return MethodCard(
@@ -187,7 +245,8 @@ def read(folder: Path, *, module: str = "", source: str = "") -> MethodCard:
         variants=variants,
         params=params,
         budgets={
-            key: _changes(_table(budgets, key, file, "budgets."), params, file, f"budgets.{key}.") for key in BUDGETS
+            key: _changes(_table(budgets, key, file, "budgets."), params, file, f"budgets.{key}.")
+            for key in BUDGETS
         },
         folder=folder,
         module=module,
@@ -209,10 +268,14 @@ def _toml(file: Path) -> dict[str, Any]:
         raise PluginError(f"{file}: cannot be read as TOML: {fault}") from fault
 
 
-def _known(table: Mapping[str, Any], allowed: Sequence[str] | Mapping[str, Any], file: Path, where: str) -> None:
+def _known(
+    table: Mapping[str, Any], allowed: Sequence[str] | Mapping[str, Any], file: Path, where: str
+) -> None:
     for key in table:
         if key not in allowed:
-            raise PluginError(f"{file}: unknown key {where + key!r}; allowed: {', '.join(allowed) or 'none'}")
+            raise PluginError(
+                f"{file}: unknown key {where + key!r}; allowed: {', '.join(allowed) or 'none'}"
+            )
 
 
 def _table(doc: Mapping[str, Any], key: str, file: Path, where: str = "") -> dict[str, Any]:
@@ -250,12 +313,16 @@ def _variants(doc: Mapping[str, Any], params: Mapping[str, Any], file: Path) -> 
             raise PluginError(f"{file}: variants.{key} must be a table, [variants.{key}]")
         _known(body, ("title", "params", "budgets", "shares"), file, where)
         if _name(key, "variant", file) == SUBMITTED:
-            raise PluginError(f"{file}: a variant may not be called {SUBMITTED!r}: kept for external predictions")
+            raise PluginError(
+                f"{file}: a variant may not be called {SUBMITTED!r}: kept for external predictions"
+            )
         changes = _changes(_table(body, "params", file, where), params, file, f"{where}params.")
         budgets = _table(body, "budgets", file, where)
         _known(budgets, BUDGETS, file, f"{where}budgets.")
         own = {
-            budget: _changes(_table(budgets, budget, file, f"{where}budgets."), params, file, f"{where}{budget}.")
+            budget: _changes(
+                _table(budgets, budget, file, f"{where}budgets."), params, file, f"{where}{budget}."
+            )
             for budget in budgets
         }
         shares = _shares(_table(body, "shares", file, where), params, file, f"{where}shares.")
@@ -263,14 +330,18 @@ def _variants(doc: Mapping[str, Any], params: Mapping[str, Any], file: Path) -> 
     if not variants:
         raise PluginError(f'{file}: no variant: write at least [variants.NAME] with title = "…"')
     for key, variant in variants.items():
-        if variant.shares and (variant.shares.variant not in variants or variant.shares.variant == key):
+        if variant.shares and (
+            variant.shares.variant not in variants or variant.shares.variant == key
+        ):
             raise PluginError(
                 f"{file}: variants.{key}.shares.variant = {variant.shares.variant!r}: must be another one"
             )
     return variants
 
 
-def _shares(body: dict[str, Any], params: Mapping[str, Any], file: Path, where: str) -> Shared | None:
+def _shares(
+    body: dict[str, Any], params: Mapping[str, Any], file: Path, where: str
+) -> Shared | None:
     if not body:
         return None
     _known(body, ("variant", "files", "apart"), file, where)
@@ -284,12 +355,18 @@ def _shares(body: dict[str, Any], params: Mapping[str, Any], file: Path, where: 
 
 def _default(value: Any, key: str, file: Path) -> Any:
     flat = value if isinstance(value, list) else [value]
-    if not _PARAM.fullmatch(key) or not all(isinstance(item, bool | int | float | str) for item in flat):
-        raise PluginError(f"{file}: params.{key}: a small_letter_name = a bool, int, float, text or a list of them")
+    if not _PARAM.fullmatch(key) or not all(
+        isinstance(item, bool | int | float | str) for item in flat
+    ):
+        raise PluginError(
+            f"{file}: params.{key}: a small_letter_name = a bool, int, float, text or a list of them"
+        )
     return value
 
 
-def _changes(table: Mapping[str, Any], params: Mapping[str, Any], file: Path, where: str) -> dict[str, Any]:
+def _changes(
+    table: Mapping[str, Any], params: Mapping[str, Any], file: Path, where: str
+) -> dict[str, Any]:
     """Check that every key is a declared parameter and every value of its type (an int may stand for a float)."""
     _known(table, params, file, where)
     changes = {}
@@ -297,7 +374,9 @@ def _changes(table: Mapping[str, Any], params: Mapping[str, Any], file: Path, wh
         kind = type(params[key])
         changes[key] = float(value) if kind is float and type(value) is int else value
         if type(changes[key]) is not kind:
-            raise PluginError(f"{file}: {where}{key} = {value!r}: must be {kind.__name__} as in [params]")
+            raise PluginError(
+                f"{file}: {where}{key} = {value!r}: must be {kind.__name__} as in [params]"
+            )
     return changes
 
 
@@ -316,7 +395,7 @@ def _parsed(text: str, default: Any, where: str) -> Any:
         raise PluginError(f"{where}: must be {type(default).__name__}, like {default!r}") from fault
 
 
-# --- places ------------------------------------------------------------------------------------------------------
+# --- places ---------------------------------------------------------------------------------------
 
 
 def _places(extra: Sequence[Path]) -> Iterator[tuple[Path, str, str]]:
@@ -334,7 +413,9 @@ def _places(extra: Sequence[Path]) -> Iterator[tuple[Path, str, str]]:
             yield file.parent, "", f"--methods {folder}"
 
 
-def _without_clashes(cards: list[MethodCard], faults: list[Fault]) -> tuple[list[MethodCard], list[Fault]]:
+def _without_clashes(
+    cards: list[MethodCard], faults: list[Fault]
+) -> tuple[list[MethodCard], list[Fault]]:
     """Turn names that two folders claim into faults: neither wins, or a result would not say whose it is."""
     claims: dict[str, list[MethodCard]] = {}
     for candidate in cards:
@@ -342,7 +423,11 @@ def _without_clashes(cards: list[MethodCard], faults: list[Fault]) -> tuple[list
     for name, claimants in claims.items():
         if len(claimants) > 1:
             places = " and ".join(f"{c.source} ({c.folder})" for c in claimants)
-            faults.append(Fault((name,), PluginError(f"method {name!r} exists twice, in {places}: rename one")))
+            faults.append(
+                Fault(
+                    (name,), PluginError(f"method {name!r} exists twice, in {places}: rename one")
+                )
+            )
     return [c for c in cards if len(claims[c.name]) == 1], faults
 
 
@@ -352,7 +437,9 @@ def _import_folder(folder: Path) -> ModuleType:
     name = f"benchbox_local_{hashlib.sha256(str(place).encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, place / "__init__.py", submodule_search_locations=[str(place)])
+    spec = importlib.util.spec_from_file_location(
+        name, place / "__init__.py", submodule_search_locations=[str(place)]
+    )
     if spec is None or spec.loader is None:
         raise ImportError(f"no __init__.py in {folder}")
     module = importlib.util.module_from_spec(spec)

@@ -54,7 +54,9 @@ def describe(protocol: Protocol) -> str:
         f"  interval    {p.interval:.0%}, {p.resamples} resamples of whole {p.cluster}s",
     ]
     if p.twin:
-        lines.append(f"  no data?    --protocol {p.twin} has the same shape and renders its own faces")
+        lines.append(
+            f"  no data?    --protocol {p.twin} has the same shape and renders its own faces"
+        )
     return "\n".join([*lines, *(f"  note        {note}" for note in p.notes)])
 
 
@@ -66,24 +68,35 @@ def amount(protocol: Protocol, items: int, clusters: int) -> str:
 def _disturbed(p: Protocol) -> list[str]:
     """Say what the chosen options do to boxes, pictures and labels."""
     keys = [key for key in ("scale", "translation", "rotation", "noise") if getattr(p, key)]
-    return [f"    {key:<10}{options.written(getattr(p, key))}: {options.OPTIONS[key].meaning}" for key in keys]
+    return [
+        f"    {key:<10}{options.written(getattr(p, key))}: {options.OPTIONS[key].meaning}"
+        for key in keys
+    ]
 
 
 def _training(p: Protocol) -> list[str]:
     if not p.train_parts:
         return ["  train on    nothing: for published weights and predictions from elsewhere"]
     complete = amount(p, p.train_expected, p.train_clusters)
-    lines = [f"  train on    {p.train_dataset or p.dataset}: {', '.join(p.train_parts)}; {complete} when complete"]
+    lines = [
+        f"  train on    {p.train_dataset or p.dataset}: {', '.join(p.train_parts)}; {complete} when complete"
+    ]
     if p.folds:
-        many = f"one per {p.cluster}" if p.folds == "cluster" else f"{p.folds}, by whole {p.cluster}s"
-        lines.append(f"    folds     {many}: each is tested by a model that was trained on all the others")
+        many = (
+            f"one per {p.cluster}" if p.folds == "cluster" else f"{p.folds}, by whole {p.cluster}s"
+        )
+        lines.append(
+            f"    folds     {many}: each is tested by a model that was trained on all the others"
+        )
     return lines
 
 
 def _shares(p: Protocol) -> list[str]:
     lines = []
     if p.labelled < 1:
-        lines.append(f"    labelled  {p.labelled:.0%} of them; the others come without labels (draw {p.draw})")
+        lines.append(
+            f"    labelled  {p.labelled:.0%} of them; the others come without labels (draw {p.draw})"
+        )
     if p.extra:
         extra = p.extras[p.extra]
         parts = ", ".join(extra.parts)
@@ -91,9 +104,13 @@ def _shares(p: Protocol) -> list[str]:
             f"    and       {extra.expected} pictures of {extra.dataset} ({parts}; {extra.box} boxes), no labels"
         )
     if p.validation:
-        lines.append(f"    held out  {p.validation:.0%} of the labelled ones for validation, by whole {p.cluster}s")
+        lines.append(
+            f"    held out  {p.validation:.0%} of the labelled ones for validation, by whole {p.cluster}s"
+        )
     if p.validation_parts:
-        lines.append(f"    beside    {', '.join(p.validation_parts)} for validation, as the dataset has it")
+        lines.append(
+            f"    beside    {', '.join(p.validation_parts)} for validation, as the dataset has it"
+        )
     return lines
 
 
@@ -102,14 +119,20 @@ def _scoring(p: Protocol) -> list[str]:
         first, *others = [f"{name}: {_MEASURED[name]}" for name in p.metrics]
         return [f"  error       {first}", *(f"    and       {other}" for other in others)]
     points = "".join(f", again on {count}" for count in p.points)
-    lines = [f"  error       mean distance over the {LAYOUTS[p.layout].count} points{points}, divided by"]
+    lines = [
+        f"  error       mean distance over the {LAYOUTS[p.layout].count} points{points}, divided by"
+    ]
     lines += [f"    {normaliser:<14}{_MEANING[normaliser]}" for normaliser in p.normalisers]
     if p.masked:
         lines.append("    and again over the visible points only")
     lines += [f"  and         {name}: {_MEASURED[name]}" for name in p.metrics]
     if p.auc:
         ends = " and ".join(f"{end:g}" for end in p.auc)
-        lines.append(f"  AUC up to   {ends}: area under the curve of faces with a smaller error, 1 is perfect")
+        lines.append(
+            f"  AUC up to   {ends}: area under the curve of faces with a smaller error, 1 is perfect"
+        )
     if p.fr:
-        lines.append(f"  FR above    {' and '.join(f'{end:g}' for end in p.fr)}: share of faces that fail")
+        lines.append(
+            f"  FR above    {' and '.join(f'{end:g}' for end in p.fr)}: share of faces that fail"
+        )
     return lines

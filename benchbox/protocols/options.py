@@ -1,7 +1,8 @@
 """What may follow a protocol's name after plus signs: `300w-full+box=ground_truth`, `300w-full+draw=1+labelled=0.1`.
 
-A card offers values for keys; a chosen value is a field of the protocol, so it is part of the card's hash and of the
-name under which results are kept. A value that is the card's own changes nothing, not even the name.
+A card offers values for keys; a chosen value is a field of the protocol, so it is part of the
+card's hash and of the name under which results are kept. A value that is the card's own changes
+nothing, not even the name.
 """
 
 from __future__ import annotations
@@ -40,14 +41,22 @@ OPTIONS: Mapping[str, Option] = {
         lambda v: v == "cluster" or v in map(str, range(2, 100)),
         "so many folds of whole clusters, for quick trials",
     ),
-    "labelled": Option(_number, lambda v: 0 < v <= 1, "this share of the training set keeps its labels"),
-    "noise": Option(
-        _number, lambda v: 0 <= v <= 64, "training points moved at random, up to so many px on a 256-px face"
+    "labelled": Option(
+        _number, lambda v: 0 < v <= 1, "this share of the training set keeps its labels"
     ),
-    "rotation": Option(_number, lambda v: 0 <= v <= 180, "test pictures turned by so many degrees, left or right"),
+    "noise": Option(
+        _number,
+        lambda v: 0 <= v <= 64,
+        "training points moved at random, up to so many px on a 256-px face",
+    ),
+    "rotation": Option(
+        _number, lambda v: 0 <= v <= 180, "test pictures turned by so many degrees, left or right"
+    ),
     "scale": Option(_number, lambda v: 0 <= v <= 4, "test boxes extended by this ratio"),
     "translation": Option(
-        _number, lambda v: 0 <= v <= 1, "test boxes moved by this share of their size, in any direction"
+        _number,
+        lambda v: 0 <= v <= 1,
+        "test boxes moved by this share of their size, in any direction",
     ),
 }
 
@@ -58,7 +67,10 @@ def written(value: Any) -> str:
 
 
 def offered(protocol: Protocol, choices: Mapping[str, Sequence[Any]]) -> dict[str, tuple[str, ...]]:
-    """Return key → values as names write them, the card's own among them; raises ValueError for a value not allowed."""
+    """Return key → values as names write them, the card's own among them.
+
+    Raises ValueError for a value not allowed.
+    """
     found = {}
     for key, values in choices.items():
         texts = [written(value) for value in values]
@@ -74,9 +86,12 @@ def offered(protocol: Protocol, choices: Mapping[str, Sequence[Any]]) -> dict[st
 
 
 def choose(protocol: Protocol, options: Sequence[str]) -> Protocol:
-    """Apply `key=value` options; each changed one is appended to the name, in the order of their keys.
+    """Apply `key=value` options.
 
-    The card's hash is left to the caller. Raises ProtocolError for what is not offered or makes no sense.
+    Each changed one is appended to the name, in the order of their keys.
+
+    The card's hash is left to the caller. Raises ProtocolError for what is not offered or makes no
+    sense.
     """
     chosen: dict[str, Any] = {}
     for option in options:
@@ -90,7 +105,9 @@ def choose(protocol: Protocol, options: Sequence[str]) -> Protocol:
         if key in chosen:
             raise ProtocolError(f"{protocol.name}: the option {key!r} is given twice")
         chosen[key] = OPTIONS[key].parse(value)
-    changed = {key: value for key, value in sorted(chosen.items()) if getattr(protocol, key) != value}
+    changed = {
+        key: value for key, value in sorted(chosen.items()) if getattr(protocol, key) != value
+    }
     if changed.get("draw") and changed.get("labelled", protocol.labelled) == 1:
         raise ProtocolError(
             f"{protocol.name}: +draw= needs +labelled=: there is nothing to draw where all are labelled"

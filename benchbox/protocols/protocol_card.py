@@ -1,9 +1,10 @@
 """Protocol cards: TOML files read into frozen values, checked key by key, hashed by content.
 
-A card is `<name>.toml` in the folder of any package registered under the entry-point group `benchbox.protocols`.
-Every key is listed in `benchbox.protocols.schema`; a key that is unknown, missing, of the wrong type or out of range is a
-ProtocolError that names the file, the key and what is allowed there. `card` is the SHA-256 of everything that decides
-a number; titles, notes, the list of choices and the twin may be reworded without moving it.
+A card is `<name>.toml` in the folder of any package registered under the entry-point group
+`benchbox.protocols`. Every key is listed in `benchbox.protocols.schema`; a key that is unknown,
+missing, of the wrong type or out of range is a ProtocolError that names the file, the key and what
+is allowed there. `card` is the SHA-256 of everything that decides a number; titles, notes, the list
+of choices and the twin may be reworded without moving it.
 """
 
 from __future__ import annotations
@@ -24,22 +25,38 @@ from benchbox.types import Protocol
 from . import options, schema
 from .describe import amount, describe
 
-__all__ = ["FOLDERS", "GROUP", "amount", "canonical", "cards", "describe", "load", "names", "read", "scan"]
+__all__ = [
+    "FOLDERS",
+    "GROUP",
+    "amount",
+    "canonical",
+    "cards",
+    "describe",
+    "load",
+    "names",
+    "read",
+    "scan",
+]
 GROUP = "benchbox.protocols"
 _LARGEST_CARD = 64 * 1024  # bytes
-# These decide no number, so are no part of the hash; of `extras` the chosen one is, of `source` all but its paths.
+# These decide no number, so are no part of the hash; of `extras` the chosen one is, of `source` all
+# but its paths.
 _WORDS = ("name", "title", "notes", "twin", "options", "card", "extras")
 _UPRIGHT = {"inter_ocular", "inter_pupil"}  # equal in a turned picture
 FOLDERS = "BENCHBOX_PROTOCOLS"  # environment: folders of cards that join the installed ones
-# Keys that came later are part of the hash where they are used only: a card that does not know them keeps its own.
+# Keys that came later are part of the hash where they are used only: a card that does not know them
+# keeps its own.
 _LATER = {field.name: field.default for field in fields(Protocol) if field.default is not MISSING}
 
 
-# --- reading -----------------------------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------------
 
 
 def names() -> list[str]:
-    """Name every installed card, without reading any; raises ProtocolError when two collections share a name."""
+    """Name every installed card, without reading any.
+
+    Raises ProtocolError when two collections share a name.
+    """
     return list(_paths())
 
 
@@ -62,20 +79,23 @@ def scan() -> tuple[list[Protocol], list[ProtocolError]]:
 def load(name: str) -> Protocol:
     """Read the card of a protocol, with options after plus signs: `300w-full+box=ground_truth`.
 
-    `mine/card.toml` (a path with its suffix) is read as it stands. An option that is the card's own choice changes
-    nothing, not even the name.
+    `mine/card.toml` (a path with its suffix) is read as it stands. An option that is the card's own
+    choice changes nothing, not even the name.
 
     Raises
     ------
     ProtocolError
-        The protocol is unknown (with the nearest names), its card is wrong, or an option is not offered.
+        The protocol is unknown (with the nearest names), its card is wrong, or an option is not
+        offered.
     """
     base, *chosen = name.split("+")
     paths = {base: Path(base)} if base.endswith(".toml") else _paths()
     if base not in paths:
         near = difflib.get_close_matches(base, paths, n=3, cutoff=0.4)
         meant = f"did you mean {' or '.join(near)}? " if near else ""
-        raise ProtocolError(f"no protocol is called {base!r}; {meant}`benchbox list protocols` names them all")
+        raise ProtocolError(
+            f"no protocol is called {base!r}; {meant}`benchbox list protocols` names them all"
+        )
     found = read(paths[base])
     other = options.choose(found, chosen)
     return found if other is found else replace(other, card=_digest(other))
@@ -120,22 +140,37 @@ def _paths() -> dict[str, Path]:
     for folder in folders:
         for path in sorted(folder.glob("*.toml")):
             if path.stem in found:
-                raise ProtocolError(f"two cards are called {path.stem!r}: {found[path.stem]} and {path}; rename one")
+                raise ProtocolError(
+                    f"two cards are called {path.stem!r}: {found[path.stem]} and {path}; rename one"
+                )
             found[path.stem] = path
     return found
 
 
 def canonical(protocol: Protocol) -> str:
-    """Return everything that decides a number under a protocol, as JSON; its SHA-256 is the card's hash."""
-    content: dict[str, Any] = {f.name: getattr(protocol, f.name) for f in fields(Protocol) if f.name not in _WORDS}
-    content = {key: value for key, value in content.items() if key not in _LATER or value != _LATER[key]}
+    """Return everything that decides a number under a protocol, as JSON.
+
+    Its SHA-256 is the card's hash.
+    """
+    content: dict[str, Any] = {
+        f.name: getattr(protocol, f.name) for f in fields(Protocol) if f.name not in _WORDS
+    }
+    content = {
+        key: value for key, value in content.items() if key not in _LATER or value != _LATER[key]
+    }
     content["groups"] = dict(protocol.groups)
     if protocol.extra:
         content["extra"] = {"name": protocol.extra, **asdict(protocol.extras[protocol.extra])}
     if protocol.source:
         source = protocol.source
-        content["source"] = {"parts": sorted(source.parts), "origin": source.origin, "visible": source.visible}
-    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        content["source"] = {
+            "parts": sorted(source.parts),
+            "origin": source.origin,
+            "visible": source.visible,
+        }
+    return json.dumps(
+        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
 
 
 def _digest(protocol: Protocol) -> str:

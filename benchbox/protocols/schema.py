@@ -24,7 +24,8 @@ METRICS = {  # beside the errors of landmarks, and all that gaze has
 }
 _FOLDS = tuple(map(str, range(2, 100)))
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-CHOICES = ("draw", "folds", "labelled", "noise", "rotation", "scale", "translation")  # keys of [options]
+# keys of [options]
+CHOICES = ("draw", "folds", "labelled", "noise", "rotation", "scale", "translation")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,12 @@ def _name_or_none(value: Any) -> str:
 def _number(test: Callable[[float], bool]) -> Callable[[Any], float]:
     def parse(value: Any) -> float:
         # bool is an int to Python, not to the writer of a card.
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or not test(value):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+            or not test(value)
+        ):
             raise ValueError
         return float(value)
 
@@ -122,7 +128,9 @@ def _source(value: Any) -> Source | None:
         raise ValueError
     visible = _choice("", "coco")(value.get("visible", ""))
     texts = {_text(part): _text(path) for part, path in parts.items()}
-    return Source(_text(value["images"]), texts, float(value.get("origin", 0)), "coco" if visible else "")
+    return Source(
+        _text(value["images"]), texts, float(value.get("origin", 0)), "coco" if visible else ""
+    )
 
 
 def _extras(value: Any) -> dict[str, Extra]:
@@ -134,7 +142,9 @@ def _extras(value: Any) -> dict[str, Extra]:
             raise ValueError
         parts = _list(_member, least=1)(table["parts"])
         dataset = _choice(*DATASETS)(table["dataset"])
-        found[_name(name)] = Extra(dataset, parts, _text(table["box"]), _integer(1)(table["expected"]))
+        found[_name(name)] = Extra(
+            dataset, parts, _text(table["box"]), _integer(1)(table["expected"])
+        )
     return found
 
 
@@ -152,15 +162,51 @@ _FIELDS = (
     _Field("task", _choice(*TASKS), " | ".join(TASKS)),
     _Field("dataset", _choice(*DATASETS), " | ".join(DATASETS)),
     _Field("layout", _choice("", *LAYOUTS), " | ".join(LAYOUTS) + ' | "" for gaze'),
-    _Field("source", _source, '{images = "folder", parts = {part = "file.csv"}, origin = 0}, for "files"', default={}),
-    _Field("twin", _name_or_none, 'the name of a synthetic protocol of the same shape, or ""', default=""),
-    _Field("notes", _list(_text), "a list of sentences", default=[]),
-    _Field("train.dataset", _choice("", *DATASETS), "another dataset to train on", "train_dataset", default=""),
-    _Field("train.extra", _extras, "a table: name = {dataset, parts, box, expected}", "extras", default={}),
-    _Field("train.parts", _list(_member), 'a list of parts, each once: "part & attribute"', "train_parts"),
-    _Field("train.expected", _integer(0), "a whole number of items, 0 with train.clusters", "train_expected"),
     _Field(
-        "train.clusters", _integer(0), "a whole number of clusters, 0 with train.expected", "train_clusters", default=0
+        "source",
+        _source,
+        '{images = "folder", parts = {part = "file.csv"}, origin = 0}, for "files"',
+        default={},
+    ),
+    _Field(
+        "twin",
+        _name_or_none,
+        'the name of a synthetic protocol of the same shape, or ""',
+        default="",
+    ),
+    _Field("notes", _list(_text), "a list of sentences", default=[]),
+    _Field(
+        "train.dataset",
+        _choice("", *DATASETS),
+        "another dataset to train on",
+        "train_dataset",
+        default="",
+    ),
+    _Field(
+        "train.extra",
+        _extras,
+        "a table: name = {dataset, parts, box, expected}",
+        "extras",
+        default={},
+    ),
+    _Field(
+        "train.parts",
+        _list(_member),
+        'a list of parts, each once: "part & attribute"',
+        "train_parts",
+    ),
+    _Field(
+        "train.expected",
+        _integer(0),
+        "a whole number of items, 0 with train.clusters",
+        "train_expected",
+    ),
+    _Field(
+        "train.clusters",
+        _integer(0),
+        "a whole number of clusters, 0 with train.expected",
+        "train_clusters",
+        default=0,
     ),
     _Field("train.labelled", _number(lambda v: 0 < v <= 1), "a share above 0 and up to 1"),
     _Field("train.validation", _number(lambda v: 0 <= v < 1), "a share from 0 and below 1"),
@@ -172,25 +218,58 @@ _FIELDS = (
         default=[],
     ),
     _Field("test.overall", _name, "the name of one of [test.groups]"),
-    _Field("test.expected", _integer(0), "a whole number of items, 0 with test.clusters", "test_expected"),
     _Field(
-        "test.clusters", _integer(0), "a whole number of clusters, 0 with test.expected", "test_clusters", default=0
+        "test.expected",
+        _integer(0),
+        "a whole number of items, 0 with test.clusters",
+        "test_expected",
+    ),
+    _Field(
+        "test.clusters",
+        _integer(0),
+        "a whole number of clusters, 0 with test.expected",
+        "test_clusters",
+        default=0,
     ),
     _Field("test.groups", _groups, 'a table: group = ["part", "part & attribute & !attribute", …]'),
     _Field(
-        "test.folds", _choice("", "cluster", *_FOLDS), '"" | cluster: leave one cluster out | "3": so many', default=""
+        "test.folds",
+        _choice("", "cluster", *_FOLDS),
+        '"" | cluster: leave one cluster out | "3": so many',
+        default="",
     ),
     _Field("box.source", _text, "a box source of the dataset", "box"),
-    _Field("box.choices", _list(_text), "a list of box sources, [box] source among them", default=[]),
-    _Field("box.also", _list(_text), "a list of further box sources of the dataset", "extra_boxes", default=[]),
-    _Field("box.expansion", _number(lambda v: 0 < v <= 10), "a number above 0 and up to 10", "box_expansion"),
+    _Field(
+        "box.choices", _list(_text), "a list of box sources, [box] source among them", default=[]
+    ),
+    _Field(
+        "box.also",
+        _list(_text),
+        "a list of further box sources of the dataset",
+        "extra_boxes",
+        default=[],
+    ),
+    _Field(
+        "box.expansion",
+        _number(lambda v: 0 < v <= 10),
+        "a number above 0 and up to 10",
+        "box_expansion",
+    ),
     *(
-        _Field(f"options.{key}", _list(_any_number), "a list of numbers", f"{key}_choices", default=[])
+        _Field(
+            f"options.{key}", _list(_any_number), "a list of numbers", f"{key}_choices", default=[]
+        )
         for key in CHOICES
     ),
-    _Field("score.normalisers", _list(_choice(*NORMALISERS)), "a list of " + " | ".join(NORMALISERS)),
-    _Field("score.auc", _list(_number(lambda v: 0 < v <= 1)), "a list of fractions above 0 and up to 1"),
-    _Field("score.fr", _list(_number(lambda v: 0 < v <= 1)), "a list of fractions above 0 and up to 1"),
+    _Field(
+        "score.normalisers", _list(_choice(*NORMALISERS)), "a list of " + " | ".join(NORMALISERS)
+    ),
+    _Field(
+        "score.auc", _list(_number(lambda v: 0 < v <= 1)), "a list of fractions above 0 and up to 1"
+    ),
+    _Field(
+        "score.fr", _list(_number(lambda v: 0 < v <= 1)), "a list of fractions above 0 and up to 1"
+    ),
     _Field("score.points", _list(_integer(1)), "a list of the layout's point subsets"),
     _Field(
         "score.metrics",
@@ -235,7 +314,9 @@ def _flat(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
         elif isinstance(value, dict):
             flat.update({f"{key}.{inner}": item for inner, item in value.items()})
         else:
-            raise ProtocolError(f"{path}: {key}: {value!r} is not a section; allowed: a table [{key}]")
+            raise ProtocolError(
+                f"{path}: {key}: {value!r} is not a section; allowed: a table [{key}]"
+            )
     return flat
 
 
@@ -250,14 +331,18 @@ def checked(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
             raise ProtocolError(f"{path}: {key}: no such key; {meant}allowed: {', '.join(known)}")
     values = {}
     for field in _FIELDS:
-        default = _OWN.get(field.key, field.default) if flat.get("dataset") == "files" else field.default
+        default = (
+            _OWN.get(field.key, field.default) if flat.get("dataset") == "files" else field.default
+        )
         if field.key not in flat and default is None:
             raise ProtocolError(f"{path}: {field.key}: is missing; allowed: {field.allowed}")
         value = flat.get(field.key, default)
         try:
             values[field.target or field.key.rpartition(".")[2]] = field.parse(value)
         except ValueError as error:
-            raise ProtocolError(f"{path}: {field.key}: {value!r} is not allowed; allowed: {field.allowed}") from error
+            raise ProtocolError(
+                f"{path}: {field.key}: {value!r} is not allowed; allowed: {field.allowed}"
+            ) from error
     return values
 
 
@@ -269,8 +354,14 @@ def consistent(protocol: Protocol, path: Path) -> None:
     subsets = tuple(layout.subsets) if layout else ()
     faults = {
         "name": (p.name != path.stem, f"{path.stem}, as the file is called"),
-        "layout": ((p.task == "landmarks") != bool(layout), " | ".join(LAYOUTS) + ' for landmarks, "" for gaze'),
-        "source": ((p.dataset == "files") != bool(p.source), 'a table for the dataset "files", none for others'),
+        "layout": (
+            (p.task == "landmarks") != bool(layout),
+            " | ".join(LAYOUTS) + ' for landmarks, "" for gaze',
+        ),
+        "source": (
+            (p.dataset == "files") != bool(p.source),
+            'a table for the dataset "files", none for others',
+        ),
         "train.dataset": (
             bool(p.train_dataset) and (p.dataset in (p.train_dataset, "files") or bool(p.folds)),
             "a dataset other than the one that is tested on",
@@ -284,7 +375,9 @@ def consistent(protocol: Protocol, path: Path) -> None:
             p.train_parts != p.groups.get(p.overall)
             if p.folds
             else not p.train_dataset and bool(tested & select.parts(p.train_parts)),
-            "with folds the members of the overall group" if p.folds else "parts that are not tested on",
+            "with folds the members of the overall group"
+            if p.folds
+            else "parts that are not tested on",
         ),
         "train.validation_parts": (
             bool(p.validation_parts) and (p.validation > 0 or p.folds != "" or _overlaps(p)),
@@ -294,19 +387,30 @@ def consistent(protocol: Protocol, path: Path) -> None:
             bool(p.train_expected) + bool(p.train_clusters) != bool(p.train_parts),
             "either train.expected or train.clusters; 0 both without train.parts",
         ),
-        "test.clusters": (bool(p.test_expected) == bool(p.test_clusters), "either test.expected or test.clusters"),
+        "test.clusters": (
+            bool(p.test_expected) == bool(p.test_clusters),
+            "either test.expected or test.clusters",
+        ),
         "box.choices": (p.box not in p.options["box"], f"a list with {p.box!r} in it"),
-        "score.points": (not set(p.points) <= set(subsets), ", ".join(map(str, subsets)) or "none for gaze"),
+        "score.points": (
+            not set(p.points) <= set(subsets),
+            ", ".join(map(str, subsets)) or "none for gaze",
+        ),
         "score.metrics": (
             not set(p.metrics) <= set(METRICS[p.task]) or (p.task != "landmarks" and not p.metrics),
             " | ".join(METRICS[p.task]),
         ),
         "score.masked": (p.masked and p.task != "landmarks", "false for gaze"),
-        "score.normalisers": ((p.task == "landmarks") != bool(p.normalisers), "one or more for landmarks, [] for gaze"),
+        "score.normalisers": (
+            (p.task == "landmarks") != bool(p.normalisers),
+            "one or more for landmarks, [] for gaze",
+        ),
     }
     for key, (wrong, allowed) in faults.items():
         if wrong:
-            raise ProtocolError(f"{path}: {key}: does not fit the rest of the card; allowed: {allowed}")
+            raise ProtocolError(
+                f"{path}: {key}: does not fit the rest of the card; allowed: {allowed}"
+            )
 
 
 def _overlaps(p: Protocol) -> bool:

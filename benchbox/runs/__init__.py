@@ -1,1 +1,4 @@
-"""From a job to a stored record: execute, predict, store, score files of others; on disk in `run_folders`."""
+"""From a job to a stored record: execute, predict, store, score files of others.
+
+On disk in `run_folders`.
+"""

@@ -23,26 +23,35 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 
-def write(source: Path, data: Path, out: Path, *, device: str = "auto", methods: Sequence[Path] = ()) -> int:
+def write(
+    source: Path, data: Path, out: Path, *, device: str = "auto", methods: Sequence[Path] = ()
+) -> int:
     """Write the submission of a finished run, or of a predictions file; return its number of lines.
 
-    A run's method answers for the official test pictures with the weights that the run left; a predictions file has
-    their ids, `test/subject0001/000000` and so on. Raises DataError when the test pictures are not whole, ResultError
-    for a run on other data, a picture without an answer, or a file that cannot be written.
+    A run's method answers for the official test pictures with the weights that the run left; a
+    predictions file has their ids, `test/subject0001/000000` and so on. Raises DataError when the
+    test pictures are not whole, ResultError for a run on other data, a picture without an answer,
+    or a file that cannot be written.
     """
     samples = eth_xgaze.official(data)
     if source.is_dir():
         answers = _of_run(source, samples, device, methods)
     else:
-        answers = prediction_files.read(source, _unknown(samples), protocol="the official test set of ETH-XGaze")
+        answers = prediction_files.read(
+            source, _unknown(samples), protocol="the official test set of ETH-XGaze"
+        )
     if answers.failed.any():
         first, count = str(answers.ids[int(np.argmax(answers.failed))]), int(answers.failed.sum())
-        raise ResultError(f"{source}: {count} pictures have no answer, the first {first}; a submission answers for all")
+        raise ResultError(
+            f"{source}: {count} pictures have no answer, the first {first}; a submission answers for all"
+        )
     _write(out, vectors_to_angles(answers.values))
     return len(samples)
 
 
-def _of_run(source: Path, samples: Sequence[Sample], device: str, methods: Sequence[Path]) -> Predictions:
+def _of_run(
+    source: Path, samples: Sequence[Sample], device: str, methods: Sequence[Path]
+) -> Predictions:
     from benchbox.training import process_setup
 
     run = run_folders.read(source)
@@ -72,7 +81,9 @@ def _ids(samples: Sequence[Sample]) -> np.ndarray:
 def _write(out: Path, angles_rad: Floats) -> None:
     beside = out.with_name(f".{out.name}.{os.getpid()}")
     try:
-        beside.write_text("".join(f"{pitch:.9f},{yaw:.9f}\n" for pitch, yaw in angles_rad), encoding="ascii")
+        beside.write_text(
+            "".join(f"{pitch:.9f},{yaw:.9f}\n" for pitch, yaw in angles_rad), encoding="ascii"
+        )
         beside.replace(out)
     except OSError as fault:
         raise ResultError(f"{out}: cannot be written: {fault.strerror or fault}") from fault

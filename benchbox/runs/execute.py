@@ -26,7 +26,18 @@ from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
 from benchbox.scoring import score as scoring
-from benchbox.types import Index, Job, Kind, MethodCard, Predictions, Protocol, Run, Score, Scores, Truth
+from benchbox.types import (
+    Index,
+    Job,
+    Kind,
+    MethodCard,
+    Predictions,
+    Protocol,
+    Run,
+    Score,
+    Scores,
+    Truth,
+)
 
 from . import inference, prediction_files, provenance, pseudo_labels, run_folders
 
@@ -92,20 +103,33 @@ class Plan:
     place: Path
 
     def identity(self, fingerprint: str | None = None) -> dict[str, Any]:
-        """Return what must be equal for a job to be continued; without the data where they are not at hand."""
-        facts = {"card": self.protocol.card, "params": dict(self.params), "seed": self.seed, "budget": self.budget}
+        """Return what must be equal for a job to be continued.
+
+        Without the data where they are not at hand.
+        """
+        facts = {
+            "card": self.protocol.card,
+            "params": dict(self.params),
+            "seed": self.seed,
+            "budget": self.budget,
+        }
         return {**facts, "method": self.code, "data": fingerprint} if fingerprint else facts
 
 
-# --- run ---------------------------------------------------------------------------------------------------------
+# --- run ------------------------------------------------------------------------------------------
 
 
 def plan(request: Request) -> Plan:
-    """Resolve a request; raises ProtocolError or PluginError for what is unknown or does not fit together."""
+    """Resolve a request.
+
+    Raises ProtocolError or PluginError for what is unknown or does not fit together.
+    """
     protocol = protocols.load(request.protocol)
     method = method_card.card(request.method, request.methods)
     if protocol.task not in method.task:
-        raise PluginError(f"method {method.name!r} does {', '.join(method.task)}; {protocol.name} is {protocol.task}")
+        raise PluginError(
+            f"method {method.name!r} does {', '.join(method.task)}; {protocol.name} is {protocol.task}"
+        )
     variant = request.variant or method.default
     standard = method_card.settings(method, variant, request.budget)
     params = method_card.settings(method, variant, request.budget, request.overrides)
@@ -113,13 +137,18 @@ def plan(request: Request) -> Plan:
     folder = run_folders.variant_folder(variant, request.budget, overrides)
     place = run_folders.folder(request.results, protocol.name, method.name, folder, request.seed)
     code = method_card.digest(method)
-    return Plan(protocol, method, variant, request.budget, request.seed, params, overrides, code, place)
+    return Plan(
+        protocol, method, variant, request.budget, request.seed, params, overrides, code, place
+    )
 
 
 def run(request: Request, say: Say = silent) -> Outcome:
-    """Train, predict, store and score one method on one protocol; a finished run is returned as it stands.
+    """Train, predict, store and score one method on one protocol.
 
-    An interrupted one goes on where its recipe left off. Raises BenchboxError for what the user can mend.
+    A finished run is returned as it stands.
+
+    An interrupted one goes on where its recipe left off. Raises BenchboxError for what the user can
+    mend.
     """
     todo = plan(request)
     if run_folders.finished(todo.place) and not request.fresh:
@@ -127,14 +156,17 @@ def run(request: Request, say: Say = silent) -> Outcome:
     demand(todo.protocol, request.data)
     published = weights(todo.params, request.data)
     run_folders.check_writable(todo.place)
-    from benchbox.training import process_setup  # seconds: after the faults that can be told at once
+    # seconds: after the faults that can be told at once
+    from benchbox.training import process_setup
 
     device = process_setup.choose_device(request.device)
     started, clock = datetime.now(UTC), Clock()
     process_setup.prepare(device, request.seed)
     module = method_card.load(todo.method)
     if not todo.protocol.train_parts and hasattr(module, "train") and published is None:
-        raise ProtocolError(f"{todo.protocol.name} has nothing to train on: it takes variants with published weights")
+        raise ProtocolError(
+            f"{todo.protocol.name} has nothing to train on: it takes variants with published weights"
+        )
     with clock("data"):
         index = open_index(todo.protocol, request.data)
         folds = splits.folds(todo.protocol, index)
@@ -143,7 +175,9 @@ def run(request: Request, say: Say = silent) -> Outcome:
     data = {**asdict(split.data), "truth": splits.record(todo.protocol, index).fingerprint}
     _tell(todo.protocol, split, len(folds), len(truth.ids), say)
     with run_folders.claim(todo.place):
-        notes = run_folders.begin(todo.place, todo.identity(split.data.fingerprint), fresh=request.fresh)
+        notes = run_folders.begin(
+            todo.place, todo.identity(split.data.fingerprint), fresh=request.fresh
+        )
         if notes["sessions"] > 1:
             say("going on with the interrupted run that is here")
         else:
@@ -152,7 +186,9 @@ def run(request: Request, say: Say = silent) -> Outcome:
             kind, answers = _each_fold(todo, module, index, folds, device, published, clock, say)
         else:
             job = _job(todo, split, run_folders.work(todo.place), device, published)
-            kind, answers = _train_and_answer(todo, module, job, split, index.origin, clock, say=say)
+            kind, answers = _train_and_answer(
+                todo, module, job, split, index.origin, clock, say=say
+            )
             _keep_pseudo_labels(todo, index)
         prediction_files.write(run_folders.predictions_file(todo.place), _ordered(truth, answers))
         with clock("score"):
@@ -173,7 +209,8 @@ def run(request: Request, say: Say = silent) -> Outcome:
 def _take_over(todo: Plan, fingerprint: str, device: str, say: Say) -> None:
     """Take over the training that a variant shares with another one, if that one's finished run is like it in the rest.
 
-    Only what was trained by the same code, on the same data and device, with the same seed, budget and parameters.
+    Only what was trained by the same code, on the same data and device, with the same seed, budget
+    and parameters.
     """
     shares = todo.method.variants[todo.variant].shares
     if shares is None or todo.overrides or todo.protocol.folds:
@@ -183,7 +220,11 @@ def _take_over(todo: Plan, fingerprint: str, device: str, say: Say) -> None:
         return
     other = run_folders.read(place)
     wanted = todo.identity(fingerprint)
-    record = {**other.record, "method": other.record["code"].get("method"), "data": other.record["data"]["fingerprint"]}
+    record = {
+        **other.record,
+        "method": other.record["code"].get("method"),
+        "data": other.record["data"]["fingerprint"],
+    }
     mine, theirs = dict(wanted.pop("params")), dict(record["params"])
     same = all(record.get(key) == value for key, value in wanted.items())
     same &= {k: v for k, v in mine.items() if k not in shares.apart} == {
@@ -196,9 +237,15 @@ def _take_over(todo: Plan, fingerprint: str, device: str, say: Say) -> None:
 
 
 def _keep_pseudo_labels(todo: Plan, index: Index) -> None:
-    """Keep what the training thought of faces without labels; their points only where every picture is our own."""
-    ours = all(name.startswith("synth-") for name in assemble.needed(todo.protocol))  # a person's own files are not
-    found = pseudo_labels.gather(run_folders.pseudo_labels_folder(todo.place), todo.protocol, index, ours=ours)
+    """Keep what the training thought of faces without labels.
+
+    Their points only where every picture is our own.
+    """
+    # a person's own files are not
+    ours = all(name.startswith("synth-") for name in assemble.needed(todo.protocol))
+    found = pseudo_labels.gather(
+        run_folders.pseudo_labels_folder(todo.place), todo.protocol, index, ours=ours
+    )
     if found:
         pseudo_labels.write(run_folders.pseudo_labels_file(todo.place), found)
 
@@ -215,9 +262,13 @@ def _sizes(todo: Plan, module: ModuleType) -> dict[str, Any]:
 
 def _tell(protocol: Protocol, split: splits.Split, folds: int, tested: int, say: Say) -> None:
     if protocol.folds:
-        say(f"{protocol.name}: {folds} folds, each of {tested} items tested by the model that has not seen its cluster")
+        say(
+            f"{protocol.name}: {folds} folds, each of {tested} items tested by the model that has not seen its cluster"
+        )
     else:
-        say(f"{protocol.name}: {len(split.labelled)} labelled faces to train on, {tested} to test on")
+        say(
+            f"{protocol.name}: {len(split.labelled)} labelled faces to train on, {tested} to test on"
+        )
     for note in split.data.notes:
         say(f"note: {note}")
 
@@ -249,9 +300,12 @@ def _train_and_answer(
     look: bool = True,
     say: Say | None = None,
 ) -> tuple[Kind, Predictions]:
-    """Train, then answer the split's test items in the dataset's own frame; `look` counts as one at the test split.
+    """Train, then answer the split's test items in the dataset's own frame.
 
-    `say` is told when a gaze method's answers disagree with its own training labels by a convention.
+    `look` counts as one at the test split.
+
+    `say` is told when a gaze method's answers disagree with its own training labels by a
+    convention.
     """
     with clock("train"):
         kind = train(module, job)
@@ -261,7 +315,9 @@ def _train_and_answer(
             say(f"warning: {warning}")
         if look:
             run_folders.look(todo.place)
-        values = inference.collect(predict, split.test, split.truth.values.shape[1:], blame=todo.method.name)
+        values = inference.collect(
+            predict, split.test, split.truth.values.shape[1:], blame=todo.method.name
+        )
         return kind, _answers(split.truth, values, origin)
 
 
@@ -275,26 +331,44 @@ def _each_fold(
     clock: Clock,
     say: Say,
 ) -> tuple[Kind, Predictions]:
-    """Train and answer fold by fold, leaving out those whose answers are here; one look at the test split for all."""
+    """Train and answer fold by fold, leaving out those whose answers are here.
+
+    One look at the test split for all.
+    """
     from benchbox.training import process_setup
 
     kind: Kind = "trained" if hasattr(module, "train") else "weights"
     parts, looked = [], False
     for number, fold in enumerate(folds, start=1):
-        out, kept = run_folders.fold_work(todo.place, fold), run_folders.fold_answers(todo.place, fold)
+        out, kept = (
+            run_folders.fold_work(todo.place, fold),
+            run_folders.fold_answers(todo.place, fold),
+        )
         with clock("data"):
             split = splits.split(todo.protocol, index, fold)
         if not kept.is_file():
-            say(f"fold {number} of {len(folds)}: {fold}, {len(split.labelled)} labelled items to train on")
+            say(
+                f"fold {number} of {len(folds)}: {fold}, {len(split.labelled)} labelled items to train on"
+            )
             out.mkdir(exist_ok=True)
-            process_setup.prepare(device, todo.seed)  # every fold begins alike, whether or not one came before it
+            # every fold begins alike, whether or not one came before it
+            process_setup.prepare(device, todo.seed)
             job = _job(todo, split, out, device, published)
             kind, answers = _train_and_answer(
-                todo, module, job, split, index.origin, clock, look=not looked, say=say if number == 1 else None
+                todo,
+                module,
+                job,
+                split,
+                index.origin,
+                clock,
+                look=not looked,
+                say=say if number == 1 else None,
             )
             prediction_files.write(kept, answers)
             looked = True
-        parts.append(prediction_files.read(kept, split.truth, protocol=f"{todo.protocol.name}, fold {fold}"))
+        parts.append(
+            prediction_files.read(kept, split.truth, protocol=f"{todo.protocol.name}, fold {fold}")
+        )
     run_folders.gather_folds(todo.place, folds)
     return kind, Predictions(
         ids=np.concatenate([part.ids for part in parts]),
@@ -307,7 +381,9 @@ def _ordered(truth: Truth, answers: Predictions) -> Predictions:
     """Put answers into the order of the truth; every test item has exactly one."""
     place = {str(name): row for row, name in enumerate(answers.ids)}
     if len(place) != len(truth.ids) or len(answers.ids) != len(truth.ids):
-        raise ResultError(f"{len(answers.ids)} answers for {len(truth.ids)} test items; report this as a bug")
+        raise ResultError(
+            f"{len(answers.ids)} answers for {len(truth.ids)} test items; report this as a bug"
+        )
     rows = np.array([place[str(name)] for name in truth.ids], np.intp)
     return Predictions(ids=truth.ids, values=answers.values[rows], failed=answers.failed[rows])
 
@@ -319,13 +395,21 @@ def train(module: ModuleType, job: Job) -> Kind:
     return "weights" if module.train(job) == "weights" else "trained"
 
 
-def derive(place: Path, protocol: Protocol, truth: Truth, data: Mapping[str, Any], method: str, kind: Kind) -> Scored:
+def derive(
+    place: Path, protocol: Protocol, truth: Truth, data: Mapping[str, Any], method: str, kind: Kind
+) -> Scored:
     """Score a run folder from its predictions file alone, and store the result."""
-    answers = prediction_files.read(run_folders.predictions_file(place), truth, protocol=protocol.name)
+    answers = prediction_files.read(
+        run_folders.predictions_file(place), truth, protocol=protocol.name
+    )
     scores = scoring.score(protocol, truth, answers)
     variant = run_folders.variant_of(place)
-    document = scoring.to_json(scores, protocol=protocol, data=data, method=method, variant=variant, kind=kind)
-    run_folders.save_scores(place, document, scores.errors, scoring.by_point(protocol, truth, answers))
+    document = scoring.to_json(
+        scores, protocol=protocol, data=data, method=method, variant=variant, kind=kind
+    )
+    run_folders.save_scores(
+        place, document, scores.errors, scoring.by_point(protocol, truth, answers)
+    )
     return Scored(protocol, scores, document)
 
 
@@ -334,13 +418,20 @@ def command(request: Request) -> str:
     words = ["benchbox run", f"--method {request.method}"]
     if request.variant:
         words.append(f"--variant {request.variant}")
-    words += [f"--protocol {request.protocol}", f"--seed {request.seed}", f"--budget {request.budget}"]
+    words += [
+        f"--protocol {request.protocol}",
+        f"--seed {request.seed}",
+        f"--budget {request.budget}",
+    ]
     words += [f"--set {key}={value}" for key, value in sorted(request.overrides.items())]
     return " ".join(words)
 
 
 def open_index(protocol: Protocol, root: Path, *, pixels: bool = True) -> Index:
-    """Read a protocol's dataset; raises DataError saying what is missing, where it is had and what runs without it."""
+    """Read a protocol's dataset.
+
+    Raises DataError saying what is missing, where it is had and what runs without it.
+    """
     demand(protocol, root, training=pixels)
     return assemble.opened(protocol, root, pixels=pixels, training=pixels)
 
@@ -350,7 +441,11 @@ def demand(protocol: Protocol, root: Path, *, training: bool = True) -> None:
     for name, module in assemble.needed(protocol, training=training).items():
         access = module.ACCESS
         if access.folder and not (root / access.folder).is_dir():
-            twin = f"; without it, --protocol {protocol.twin} runs now on synthetic faces" if protocol.twin else ""
+            twin = (
+                f"; without it, --protocol {protocol.twin} runs now on synthetic faces"
+                if protocol.twin
+                else ""
+            )
             raise DataError(
                 f"{access.title} is missing: no folder {root / access.folder}; get it at {access.where} "
                 f"({access.terms}), `benchbox data where {name}` shows how it must lie{twin}"
@@ -358,7 +453,9 @@ def demand(protocol: Protocol, root: Path, *, training: bool = True) -> None:
 
 
 def weights(params: Mapping[str, Any], root: Path) -> Path | None:
-    """Return the file or folder that the parameter `weights` names under the data root; None for "scratch" or none.
+    """Return the file or folder that the parameter `weights` names under the data root.
+
+    None for "scratch" or none.
 
     Raises DataError when it is not there or lies elsewhere: a path of this machine has no place in a record.
     """
@@ -367,9 +464,13 @@ def weights(params: Mapping[str, Any], root: Path) -> Path | None:
         return None
     path = Path(str(name))
     if path.is_absolute() or ".." in path.parts:
-        raise DataError(f"weights = {name!r}: must be a path under the data root {root}, or {SCRATCH}")
+        raise DataError(
+            f"weights = {name!r}: must be a path under the data root {root}, or {SCRATCH}"
+        )
     if not (root / path).exists():
-        raise DataError(f"{root / path}: no such weights; put them there, or --set weights={SCRATCH} to begin without")
+        raise DataError(
+            f"{root / path}: no such weights; put them there, or --set weights={SCRATCH} to begin without"
+        )
     return (root / path).absolute()
 
 
@@ -386,31 +487,51 @@ def _reuse(todo: Plan, data: Path) -> Outcome:
     same = todo.identity()
     changed = [key for key in same if found.record.get(key) != same[key]]
     if changed:
-        raise ResultError(f"{todo.place}: a finished run with other {', '.join(changed)} is here; --fresh redoes it")
-    notes = [f"finished before, on {found.record['data'].get('variant')}; not run again, --fresh redoes it"]
+        raise ResultError(
+            f"{todo.place}: a finished run with other {', '.join(changed)} is here; --fresh redoes it"
+        )
+    notes = [
+        f"finished before, on {found.record['data'].get('variant')}; not run again, --fresh redoes it"
+    ]
     if found.record["code"].get("method") != todo.code:
         notes.append("the method's code has changed since that run")
     if not run_folders.has_scores(found):
         index = open_index(todo.protocol, data, pixels=False)
         if splits.record(todo.protocol, index).fingerprint != found.record["data"].get("truth"):
-            raise ResultError(f"{todo.place}: its scores are gone and {data} holds other annotations than it saw")
+            raise ResultError(
+                f"{todo.place}: its scores are gone and {data} holds other annotations than it saw"
+            )
         truth = splits.truth(todo.protocol, index)
-        derive(todo.place, todo.protocol, truth, found.record["data"], todo.method.name, found.record["kind"])
+        derive(
+            todo.place,
+            todo.protocol,
+            truth,
+            found.record["data"],
+            todo.method.name,
+            found.record["kind"],
+        )
     elif todo.protocol.task == "landmarks" and not run_folders.has_points(found):
         notes += _points_again(todo, found, data)
     return Outcome(found, _stored(todo.protocol, found), tuple(notes))
 
 
 def _points_again(todo: Plan, found: Run, data: Path) -> list[str]:
-    """Add the statistics of each landmark to a run that was scored without; return what to say where that fails."""
+    """Add the statistics of each landmark to a run that was scored without.
+
+    Return what to say where that fails.
+    """
     try:
         index = open_index(todo.protocol, data, pixels=False)
     except DataError:
         return ["no statistics of single landmarks: they need the annotations, which are not here"]
     if splits.record(todo.protocol, index).fingerprint != found.record["data"].get("truth"):
-        return ["no statistics of single landmarks: the annotations here are not those that it was scored with"]
+        return [
+            "no statistics of single landmarks: the annotations here are not those that it was scored with"
+        ]
     truth = splits.truth(todo.protocol, index)
-    answers = prediction_files.read(run_folders.predictions_file(todo.place), truth, protocol=todo.protocol.name)
+    answers = prediction_files.read(
+        run_folders.predictions_file(todo.place), truth, protocol=todo.protocol.name
+    )
     points = scoring.by_point(todo.protocol, truth, answers)
     if points is not None:
         run_folders.save_points(todo.place, points)
@@ -428,13 +549,19 @@ def _stored(protocol: Protocol, found: Run) -> Scored:
             }
             for group, metrics in document["scores"].items()
         }
-        scores = Scores(groups, document["n"], document["failed"], errors, document.get("scorer", 1))
+        scores = Scores(
+            groups, document["n"], document["failed"], errors, document.get("scorer", 1)
+        )
     except (KeyError, TypeError, AttributeError) as fault:
-        raise ResultError(f"{found.folder}: damaged scores; delete scores.json, the same command derives it") from fault
+        raise ResultError(
+            f"{found.folder}: damaged scores; delete scores.json, the same command derives it"
+        ) from fault
     return Scored(protocol, scores, document)
 
 
-def _record(todo: Plan, kind: Kind, device: str, data: Mapping[str, Any], line: str) -> dict[str, Any]:
+def _record(
+    todo: Plan, kind: Kind, device: str, data: Mapping[str, Any], line: str
+) -> dict[str, Any]:
     return {
         "kind": kind,
         "method": todo.method.name,
@@ -452,7 +579,12 @@ def _record(todo: Plan, kind: Kind, device: str, data: Mapping[str, Any], line: 
 
 def protocol_facts(protocol: Protocol, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a record says of protocol and data."""
-    return {"protocol": protocol.name, "card": protocol.card, "box": protocol.box, "data": dict(data)}
+    return {
+        "protocol": protocol.name,
+        "card": protocol.card,
+        "box": protocol.box,
+        "data": dict(data),
+    }
 
 
 class Clock:

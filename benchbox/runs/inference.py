@@ -22,8 +22,12 @@ _BATCH = 32
 _AHEAD = 16  # pictures decoded ahead: originals take up to 40 MB each
 
 
-def collect(predict: Predict, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str) -> Floats:
-    """Call a predictor in batches; return (N, *shape) float64 in the pixel frame, NaN rows where it gave no answer.
+def collect(
+    predict: Predict, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str
+) -> Floats:
+    """Call a predictor in batches.
+
+    Return (N, *shape) float64 in the pixel frame, NaN rows where it gave no answer.
 
     Raises PluginError when an answer breaks the contract: no array, another shape, infinite or partly NaN rows.
     """
@@ -32,7 +36,14 @@ def collect(predict: Predict, samples: Sequence[Sample], shape: tuple[int, ...],
     count = -(-len(samples) // _BATCH)
     values = [
         checked(predict(batch), batch, shape, blame=blame)
-        for batch in tqdm(_decoded_ahead(samples), total=count, desc="predict", unit="batch", disable=None, leave=False)
+        for batch in tqdm(
+            _decoded_ahead(samples),
+            total=count,
+            desc="predict",
+            unit="batch",
+            disable=None,
+            leave=False,
+        )
     ]
     return np.concatenate(values) if values else np.empty((0, *shape))
 
@@ -57,17 +68,23 @@ def _decoded_ahead(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
         try:
             following: list[Sample] = []
             for start in range(0, len(samples), _BATCH):
-                batch = following or [decoding(sample, pool, False) for sample in samples[start : start + _BATCH]]
+                batch = following or [
+                    decoding(sample, pool, False) for sample in samples[start : start + _BATCH]
+                ]
                 ahead = asked.is_set()
                 asked.clear()
                 later = samples[start + _BATCH : start + 2 * _BATCH] if ahead else ()
-                following = [decoding(sample, pool, place < _AHEAD) for place, sample in enumerate(later)]
+                following = [
+                    decoding(sample, pool, place < _AHEAD) for place, sample in enumerate(later)
+                ]
                 yield batch
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def checked(answer: Any, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str) -> Floats:
+def checked(
+    answer: Any, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str
+) -> Floats:
     """Hold one answer of a predictor against the contract; return it as float64."""
     wanted = (len(samples), *shape)
     contract = f"method {blame!r}: predictor(weights, device)(samples) must return a NumPy array of floats {wanted}"
@@ -82,7 +99,9 @@ def checked(answer: Any, samples: Sequence[Sample], shape: tuple[int, ...], *, b
     broken = np.isinf(flat).any(axis=1) | (empty.any(axis=1) & ~empty.all(axis=1))
     if broken.any():
         name = samples[int(np.argmax(broken))].id
-        raise PluginError(f"{contract}; {broken.sum()} rows are infinite or partly NaN, the first for {name}")
+        raise PluginError(
+            f"{contract}; {broken.sum()} rows are infinite or partly NaN, the first for {name}"
+        )
     return answer.astype(np.float64)
 
 
@@ -95,10 +114,17 @@ def convention_warning(predict: Predict, job: Job, *, blame: str) -> str:
     if job.task == "landmarks" or count == 0:
         return ""
     rows = np.arange(0, count, max(1, count // _READ))[:_READ]
-    values = collect(predict, [job.labelled.samples[row] for row in rows], job.labelled.values.shape[1:], blame=blame)
+    values = collect(
+        predict,
+        [job.labelled.samples[row] for row in rows],
+        job.labelled.values.shape[1:],
+        blame=blame,
+    )
     if np.isnan(values).any(axis=1).all():
         return ""
     resolve = (
-        gaze_convention_search.resolve_directions if job.task == "gaze3d" else gaze_convention_search.resolve_points
+        gaze_convention_search.resolve_directions
+        if job.task == "gaze3d"
+        else gaze_convention_search.resolve_points
     )
     return resolve(job.labelled.values[rows], values, clusters=job.labelled.clusters[rows]).warning

@@ -1,12 +1,12 @@
 """Predictions on disk: external npz, CSV and text formats, read with suspicion and written with reproducible bytes.
 
-`.npz`: `ids` (N texts), `values` (N, K, 2) px | (N, 2) cm | (N, 3) unit vectors, optional `failed` (N bools).
-`.csv`: a header, first column `id`, then `x0,y0,x1,y1,…`, `x,y` or `x,y,z`. Values are in the dataset's own frame.
-`.txt`: the result format of the COFW-68 benchmark, four lines per face: its number from 1 (`test/0001` and so on, in
-any order), all x, all y, all occlusion flags, which are not scored.
-Directions may be given as angles in radians instead, (N, 2) pitch, yaw or the columns `pitch,yaw`; they become the
-vectors (cos p sin y, sin p, cos p cos y).
-A row that is wholly NaN (in CSV: empty) or flagged is a failed sample; a row that is partly NaN is an error.
+`.npz`: `ids` (N texts), `values` (N, K, 2) px | (N, 2) cm | (N, 3) unit vectors, optional `failed`
+(N bools). `.csv`: a header, first column `id`, then `x0,y0,x1,y1,…`, `x,y` or `x,y,z`. Values are
+in the dataset's own frame. `.txt`: the result format of the COFW-68 benchmark, four lines per face:
+its number from 1 (`test/0001` and so on, in any order), all x, all y, all occlusion flags, which
+are not scored. Directions may be given as angles in radians instead, (N, 2) pitch, yaw or the
+columns `pitch,yaw`; they become the vectors (cos p sin y, sin p, cos p cos y). A row that is wholly
+NaN (in CSV: empty) or flagged is a failed sample; a row that is partly NaN is an error.
 """
 
 from __future__ import annotations
@@ -39,11 +39,13 @@ _SLACK_RAD = 1e-3
 _ANGLES = ["pitch", "yaw"]
 
 
-def read(path: Path, truth: Truth, *, protocol: str = "the protocol", suggest: Suggest | None = None) -> Predictions:
+def read(
+    path: Path, truth: Truth, *, protocol: str = "the protocol", suggest: Suggest | None = None
+) -> Predictions:
     """Read an `.npz`, `.csv` or `.txt` file and return its rows in the order of the truth.
 
-    Raises ResultError for an unreadable file, a pickle, ids that are missing, doubled or unknown, a wrong shape, an
-    infinite value and a row that is partly NaN.
+    Raises ResultError for an unreadable file, a pickle, ids that are missing, doubled or unknown, a
+    wrong shape, an infinite value and a row that is partly NaN.
     """
     readers = {".npz": _read_npz, ".csv": _read_csv, ".txt": _read_text}
     if path.suffix.lower() not in readers:
@@ -51,10 +53,17 @@ def read(path: Path, truth: Truth, *, protocol: str = "the protocol", suggest: S
     try:
         size = path.stat().st_size
         if size > _MAX_BYTES:
-            raise ResultError(f"{path.name}: {size} bytes, more than the {_MAX_BYTES} that predictions may have")
+            raise ResultError(
+                f"{path.name}: {size} bytes, more than the {_MAX_BYTES} that predictions may have"
+            )
         ids, values, failed = readers[path.suffix.lower()](path)
-        if path.suffix.lower() == ".csv" and (values.shape[1:], truth.values.shape[1:]) == ((2,), (3,)):
-            raise ResultError(f"{path.name}: x,y are no directions: {protocol} wants pitch,yaw in radians or x,y,z")
+        if path.suffix.lower() == ".csv" and (values.shape[1:], truth.values.shape[1:]) == (
+            (2,),
+            (3,),
+        ):
+            raise ResultError(
+                f"{path.name}: x,y are no directions: {protocol} wants pitch,yaw in radians or x,y,z"
+            )
     except FileNotFoundError as fault:
         raise ResultError(f"{path}: no such predictions file") from fault
     except OSError as fault:
@@ -72,7 +81,9 @@ def fit(
     protocol: str = "the protocol",
     suggest: Suggest | None = None,
 ) -> Predictions:
-    """Check rows (N ids, values as `Truth.values`, optional flags) against the truth; return them in its order.
+    """Check rows (N ids, values as `Truth.values`, optional flags) against the truth.
+
+    Return them in its order.
 
     Raises ResultError; `where` names the file in its message.
     """
@@ -98,15 +109,21 @@ def fit(
             f"{where}: {_some(truth.ids[infinite])} infinite: write NaN throughout where there is no answer"
         )
     flags |= empty.all(axis=1)
-    nowhere = ~flags & ~values.any(axis=1) if values.shape[1:] == (3,) else np.zeros(len(order), bool)
+    nowhere = (
+        ~flags & ~values.any(axis=1) if values.shape[1:] == (3,) else np.zeros(len(order), bool)
+    )
     if nowhere.any():
-        raise ResultError(f"{where}: {_some(truth.ids[nowhere])} a vector of length 0, which has no direction")
+        raise ResultError(
+            f"{where}: {_some(truth.ids[nowhere])} a vector of length 0, which has no direction"
+        )
     values[flags] = np.nan
     return Predictions(ids=truth.ids, values=values, failed=flags)
 
 
 def write(path: Path, predictions: Predictions) -> None:
-    """Write an `.npz` atomically: equal predictions give equal bytes on every machine; values are kept as float32.
+    """Write an `.npz` atomically: equal predictions give equal bytes on every machine.
+
+    Values are kept as float32.
 
     Raises ResultError when the folder cannot be written.
     """
@@ -119,10 +136,14 @@ def write(path: Path, predictions: Predictions) -> None:
 
 
 def write_arrays(path: Path, columns: Mapping[str, np.ndarray]) -> None:
-    """Write an `.npz` atomically, with bytes that depend on nothing but the arrays; raises ResultError as `write`."""
+    """Write an `.npz` atomically, with bytes that depend on nothing but the arrays.
+
+    Raises ResultError as `write`.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        # Stored, not deflated: compressed bytes differ between zlib builds. np.savez would stamp nothing better.
+        # Stored, not deflated: compressed bytes differ between zlib builds. np.savez would stamp
+        # nothing better.
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_STORED) as archive:
             for name, column in columns.items():
                 member = zipfile.ZipInfo(f"{name}.npy", date_time=_EPOCH)
@@ -138,7 +159,7 @@ def write_arrays(path: Path, columns: Mapping[str, np.ndarray]) -> None:
             beside.unlink()
 
 
-# --- checks ------------------------------------------------------------------------------------------------------
+# --- checks ---------------------------------------------------------------------------------------
 
 
 def _some(ids: Iterable[str]) -> str:
@@ -155,7 +176,9 @@ def _spelled_alike(ids: list[str], expected: list[str]) -> list[str]:
     return [key if key in known else without.get(key.replace(" ", ""), key) for key in ids]
 
 
-def _check_ids(ids: list[str], expected: list[str], where: str, protocol: str, suggest: Suggest | None) -> None:
+def _check_ids(
+    ids: list[str], expected: list[str], where: str, protocol: str, suggest: Suggest | None
+) -> None:
     doubled = [key for key, count in Counter(ids).items() if count > 1]
     if doubled:
         raise ResultError(f"{where}: {_some(doubled)} there more than once: keep one row per id")
@@ -168,24 +191,35 @@ def _check_ids(ids: list[str], expected: list[str], where: str, protocol: str, s
         raise ResultError(f"{where}: {_some(unknown)} unknown to {protocol}: {advice}")
     if missing:
         advice = advice or "give each its row; NaN throughout where there is no answer"
-        raise ResultError(f"{where}: {_some(missing)} missing of the {len(expected)} of {protocol}: {advice}")
+        raise ResultError(
+            f"{where}: {_some(missing)} missing of the {len(expected)} of {protocol}: {advice}"
+        )
 
 
 def _check_shape(values: Floats, like: Floats, count: int, where: str, protocol: str) -> None:
     wanted = (count, *like.shape[1:])
     if values.shape != wanted:
-        raise ResultError(f"{where}: values have the shape {values.shape}, {protocol} wants {wanted}")
+        raise ResultError(
+            f"{where}: values have the shape {values.shape}, {protocol} wants {wanted}"
+        )
 
 
 def _vectors(angles_rad: Floats, ids: list[str], where: str) -> Floats:
-    """Turn (pitch, yaw) (N, 2) into vectors (N, 3), NaN staying NaN; raises ResultError for what is no radians."""
-    wrong = (np.abs(angles_rad) > np.pi + _SLACK_RAD).any(axis=1) & np.isfinite(angles_rad).all(axis=1)
+    """Turn (pitch, yaw) (N, 2) into vectors (N, 3), NaN staying NaN.
+
+    Raises ResultError for what is no radians.
+    """
+    wrong = (np.abs(angles_rad) > np.pi + _SLACK_RAD).any(axis=1) & np.isfinite(angles_rad).all(
+        axis=1
+    )
     if wrong.any():
         row = int(np.argmax(wrong))
         raise ResultError(
             f"{where}: {_some(np.array(ids)[wrong])} no (pitch, yaw) in radians: {angles_rad[row].tolist()}; degrees?"
         )
-    vectors = angles_to_vectors(np.where(np.isfinite(angles_rad), angles_rad, 0.0).astype(np.float64))
+    vectors = angles_to_vectors(
+        np.where(np.isfinite(angles_rad), angles_rad, 0.0).astype(np.float64)
+    )
     # Gaps stay what they are for the checks to come: wholly NaN, partly NaN, infinite.
     vectors[np.isnan(angles_rad).any(axis=1), 0] = np.nan
     vectors[np.isnan(angles_rad).all(axis=1)] = np.nan
@@ -194,12 +228,16 @@ def _vectors(angles_rad: Floats, ids: list[str], where: str) -> Floats:
 
 
 def _flags(failed: np.ndarray, count: int, where: str) -> np.ndarray:
-    if failed.shape != (count,) or failed.dtype.kind not in "bui" or not np.isin(failed, (0, 1)).all():
+    if (
+        failed.shape != (count,)
+        or failed.dtype.kind not in "bui"
+        or not np.isin(failed, (0, 1)).all()
+    ):
         raise ResultError(f"{where}: failed must hold {count} bools, one per id")
     return failed.astype(bool)
 
 
-# --- npz ---------------------------------------------------------------------------------------------------------
+# --- npz ------------------------------------------------------------------------------------------
 
 
 def _read_npz(path: Path) -> tuple[list[str], Floats, np.ndarray | None]:
@@ -208,13 +246,26 @@ def _read_npz(path: Path) -> tuple[list[str], Floats, np.ndarray | None]:
             members = {info.filename: info for info in archive.infolist()}
             for needed in ("ids.npy", "values.npy"):
                 if needed not in members:
-                    raise ResultError(f"{path.name}: has no array {needed[:-4]!r}: np.savez(file, ids=…, values=…)")
-            ids, values = (_member(archive, members[f"{name}.npy"], path) for name in ("ids", "values"))
-            failed = _member(archive, members["failed.npy"], path) if "failed.npy" in members else None
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as fault:  # no zip, odd packing, password
+                    raise ResultError(
+                        f"{path.name}: has no array {needed[:-4]!r}: np.savez(file, ids=…, values=…)"
+                    )
+            ids, values = (
+                _member(archive, members[f"{name}.npy"], path) for name in ("ids", "values")
+            )
+            failed = (
+                _member(archive, members["failed.npy"], path) if "failed.npy" in members else None
+            )
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        RuntimeError,
+        EOFError,
+    ) as fault:  # no zip, odd packing, password
         raise ResultError(f"{path.name}: not a whole .npz file: {fault}") from fault
     if ids.ndim != 1 or ids.dtype.kind not in "US":
-        raise ResultError(f"{path.name}: ids must be a row of texts, np.array(ids, dtype=str), not {ids.dtype}")
+        raise ResultError(
+            f"{path.name}: ids must be a row of texts, np.array(ids, dtype=str), not {ids.dtype}"
+        )
     if values.dtype.kind not in "fiu":
         raise ResultError(f"{path.name}: values must be real numbers, not {values.dtype}")
     return [_decoded(key, path) for key in ids.tolist()], values, failed
@@ -235,7 +286,9 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np
     with archive.open(member) as stream:
         shape, dtype = _header(stream, where)
     if dtype.hasobject:
-        raise ResultError(f"{where} holds pickled objects, which are refused: save plain numbers and texts")
+        raise ResultError(
+            f"{where} holds pickled objects, which are refused: save plain numbers and texts"
+        )
     if int(np.prod(shape, dtype=object)) * dtype.itemsize > member.file_size:
         raise ResultError(f"{where} is shorter than its header says: the file is damaged")
     with archive.open(member) as stream:
@@ -249,7 +302,10 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np
 def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     try:
         version = np.lib.format.read_magic(stream)
-        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+        readers = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }
         if version not in readers:
             raise ResultError(f"{where} is in .npy version {version}: save it with np.savez")
         shape, _, dtype = readers[version](stream, max_header_size=_MAX_HEADER_BYTES)
@@ -258,7 +314,7 @@ def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype[An
     return shape, dtype
 
 
-# --- csv ---------------------------------------------------------------------------------------------------------
+# --- csv ------------------------------------------------------------------------------------------
 
 
 def _read_csv(path: Path) -> tuple[list[str], Floats, None]:
@@ -283,7 +339,11 @@ def _columns(header: list[str], path: Path) -> list[str]:
     """Return the value columns of a header; landmarks are numbered: x0, y0, x1, y1 and so on."""
     names = header[1:]
     points = [f"{axis}{point}" for point in range(len(names) // 2) for axis in "xy"]
-    if header[:1] != ["id"] or not names or names not in (points, ["x", "y"], ["x", "y", "z"], _ANGLES):
+    if (
+        header[:1] != ["id"]
+        or not names
+        or names not in (points, ["x", "y"], ["x", "y", "z"], _ANGLES)
+    ):
         shown = ",".join(header[:5])
         allowed = "id,x0,y0,x1,y1,… (or id,x,y or id,pitch,yaw or id,x,y,z)"
         raise ResultError(f"{path.name} line 1: the header must be {allowed}, not {shown[:80]!r}")
@@ -299,30 +359,40 @@ def _numbers(cells: list[str], count: int, where: str) -> list[float]:
         raise ResultError(f"{where}: {fault}") from fault
 
 
-# --- text of the COFW-68 benchmark -------------------------------------------------------------------------------
+# --- text of the COFW-68 benchmark ----------------------------------------------------------------
 
 
 def _read_text(path: Path) -> tuple[list[str], Floats, None]:
-    """Read four lines per face: number, x …, y …, occluded …; blanks at the end of a line and empty lines are usual."""
+    """Read four lines per face: number, x …, y …, occluded ….
+
+    Blanks at the end of a line and empty lines are usual.
+    """
     try:
         lines = [
-            (number, line.split()) for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), start=1)
+            (number, line.split())
+            for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), start=1)
         ]
     except UnicodeDecodeError as fault:
         raise ResultError(f"{path.name}: not a text file in UTF-8: {fault}") from fault
     lines = [(number, words) for number, words in lines if words]
     if not lines or len(lines) % 4:
-        raise ResultError(f"{path.name}: {len(lines)} lines with text; the COFW-68 format has four for each face")
+        raise ResultError(
+            f"{path.name}: {len(lines)} lines with text; the COFW-68 format has four for each face"
+        )
     ids, rows = [], []
     for start in range(0, len(lines), 4):
         (place, head), *body = lines[start : start + 4]
         if len(head) != 1 or not head[0].isdecimal() or int(head[0]) < 1:
-            raise ResultError(f"{path.name} line {place}: {' '.join(head)[:40]!r} is not the number of a face, from 1")
+            raise ResultError(
+                f"{path.name} line {place}: {' '.join(head)[:40]!r} is not the number of a face, from 1"
+            )
         ids.append(f"test/{int(head[0]):04d}")
         rows.append(_axes(body, path))
     counts = {len(row) for row in rows}
     if len(counts) > 1:
-        raise ResultError(f"{path.name}: faces have {min(counts)} and {max(counts)} points; all must have as many")
+        raise ResultError(
+            f"{path.name}: faces have {min(counts)} and {max(counts)} points; all must have as many"
+        )
     return ids, np.array(rows, np.float64), None
 
 
@@ -331,7 +401,9 @@ def _axes(body: list[tuple[int, list[str]]], path: Path) -> list[tuple[float, fl
     (first, xs), (second, ys), (third, flags) = body
     if not len(xs) == len(ys) == len(flags):
         where = f"{path.name} lines {first}, {second}, {third}"
-        raise ResultError(f"{where}: {len(xs)} x, {len(ys)} y and {len(flags)} flags; there must be as many of each")
+        raise ResultError(
+            f"{where}: {len(xs)} x, {len(ys)} y and {len(flags)} flags; there must be as many of each"
+        )
     if not set(flags) <= {"0", "1"}:
         raise ResultError(f"{path.name} line {third}: an occlusion flag is neither 0 nor 1")
     try:

@@ -16,7 +16,8 @@ _PACKAGES = {"torch": "torch", "numpy": "numpy", "opencv": "opencv-python-headle
 def code(method_digest: str) -> dict[str, Any]:
     """Name the code that ran: version, commit and whether the sources differ from it (None outside a checkout)."""
     package = Path(__file__).parents[1]
-    # Tracked, not merely inside some repository: a virtual environment often lies in somebody else's checkout.
+    # Tracked, not merely inside some repository: a virtual environment often lies in somebody
+    # else's checkout.
     tracked = _git(package, "ls-files", "--error-unmatch", "__init__.py") is not None
     commit = _git(package, "rev-parse", "HEAD") if tracked else None
     status = _git(package.parent, "status", "--porcelain", "--", *_SOURCES) if tracked else None
@@ -35,7 +36,9 @@ def environment(device: str) -> dict[str, Any]:
         **{key: installed(package) for key, package in _PACKAGES.items()},
         "platform": f"{platform.system()} {platform.machine()}",
         "cpu": _field(Path("/proc/cpuinfo"), "model name") or platform.processor() or None,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "gpu": _gpu() if device.startswith("cuda") else None,
         "device": device,
     }
@@ -52,7 +55,9 @@ def installed(package: str) -> str | None:
 def _git(folder: Path, *words: str) -> str | None:
     """Return what git says, or None when there is no git, no repository or no such file."""
     try:
-        done = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(
+            ["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

@@ -1,7 +1,7 @@
 """What a training made of faces without labels: scores and points of its pseudo-labels, kept beside the run.
 
-A recipe that labels faces itself leaves one file per choice it made, `pseudo_labels/<name>.npz` under its job's folder,
-in the order of their names within a round:
+A recipe that labels faces itself leaves one file per choice it made, `pseudo_labels/<name>.npz`
+under its job's folder, in the order of their names within a round:
 
     ids       (U,)      texts: faces of `job.unlabelled`, the same in every file
     round     ()        whole number, from 1
@@ -43,7 +43,13 @@ EXAMPLES = 6  # of each kind: best and last accepted, best and last rejected
 _MAX_BYTES = 1 << 28
 _RAW = ("ids", "round", "student", "scores", "accepted", "points")
 _KEPT = {
-    **{"ids": ("U", 1), "rounds": ("i", 1), "students": ("U", 1), "scores": ("f", 2), "accepted": ("b", 2)},
+    **{
+        "ids": ("U", 1),
+        "rounds": ("i", 1),
+        "students": ("U", 1),
+        "scores": ("f", 2),
+        "accepted": ("b", 2),
+    },
     **{"errors": ("f", 2), "metric": ("U", 0), "total": ("i", 0), "shown": ("i", 2)},
 }
 
@@ -66,7 +72,9 @@ class PseudoLabels:
 
 
 def gather(folder: Path, protocol: Protocol, index: Index, *, ours: bool) -> PseudoLabels | None:
-    """Put together what a recipe left in a folder, None where there is none; `ours`: points may be published.
+    """Put together what a recipe left in a folder, None where there is none.
+
+    `ours`: points may be published.
 
     Raises PluginError naming file and fault for a file that is not as described above.
     """
@@ -76,18 +84,26 @@ def gather(folder: Path, protocol: Protocol, index: Index, *, ours: bool) -> Pse
     steps.sort(key=lambda step: int(step["round"]))
     ids = steps[0]["ids"]
     if any(not np.array_equal(step["ids"], ids) for step in steps):
-        raise PluginError(f"{folder.name}: its files are about different faces; each must list all of job.unlabelled")
+        raise PluginError(
+            f"{folder.name}: its files are about different faces; each must list all of job.unlabelled"
+        )
     place = {str(name): row for row, name in enumerate(index.ids)}
     lost = [str(name) for name in ids if str(name) not in place]
     if lost:
-        raise PluginError(f"{folder.name}: {lost[0]!r} is no face of {protocol.name}; keep the ids of job.unlabelled")
+        raise PluginError(
+            f"{folder.name}: {lost[0]!r} is no face of {protocol.name}; keep the ids of job.unlabelled"
+        )
     rows = np.array([place[str(name)] for name in ids])
     name = protocol.normalisers[0]
     truth = index.values[rows].astype(np.float64)
     points = np.stack([step["points"] + index.origin for step in steps])
     scores, accepted = (np.stack([step[key] for step in steps]) for key in ("scores", "accepted"))
-    kept = np.unique(np.linspace(0, len(ids) - 1, min(len(ids), MOST_FACES)).round().astype(np.int64))
-    shown = np.stack([_examples(*step) for step in zip(scores[:, kept], accepted[:, kept], strict=True)])
+    kept = np.unique(
+        np.linspace(0, len(ids) - 1, min(len(ids), MOST_FACES)).round().astype(np.int64)
+    )
+    shown = np.stack(
+        [_examples(*step) for step in zip(scores[:, kept], accepted[:, kept], strict=True)]
+    )
     chosen = np.arange(len(steps))[:, None], kept[shown]
     known = np.where((shown >= 0)[..., None, None], truth[chosen[1]], np.nan)
     return PseudoLabels(
@@ -106,7 +122,10 @@ def gather(folder: Path, protocol: Protocol, index: Index, *, ours: bool) -> Pse
 
 
 def write(path: Path, labels: PseudoLabels) -> None:
-    """Write atomically, with bytes that depend on nothing but the labels; raises ResultError as `predictions.write`."""
+    """Write atomically, with bytes that depend on nothing but the labels.
+
+    Raises ResultError as `predictions.write`.
+    """
     columns: dict[str, np.ndarray] = {
         "ids": labels.ids,
         "rounds": labels.rounds.astype("<i4"),
@@ -129,15 +148,25 @@ def read(path: Path) -> PseudoLabels:
     found = _arrays(path, ResultError)
     for key, (kind, axes) in _KEPT.items():
         if key not in found or found[key].dtype.kind != kind or found[key].ndim != axes:
-            raise ResultError(f"{path}: {key} is missing or not as benchbox writes it; run again with --fresh")
+            raise ResultError(
+                f"{path}: {key} is missing or not as benchbox writes it; run again with --fresh"
+            )
     size, steps = len(found["ids"]), len(found["rounds"])
     shown = found["shown"]
-    fits = len(found["students"]) == steps == len(shown) and shown.max(initial=-1) < size and shown.min(initial=0) >= -1
-    if not fits or any(found[key].shape != (steps, size) for key in ("scores", "accepted", "errors")):
+    fits = (
+        len(found["students"]) == steps == len(shown)
+        and shown.max(initial=-1) < size
+        and shown.min(initial=0) >= -1
+    )
+    if not fits or any(
+        found[key].shape != (steps, size) for key in ("scores", "accepted", "errors")
+    ):
         raise ResultError(f"{path}: its arrays do not fit each other; run again with --fresh")
     drawn = {key: found.get(key) for key in ("points", "truth")}
     for key, column in drawn.items():
-        if column is not None and (column.dtype.kind != "f" or column.shape[:2] != shown.shape or column.ndim != 4):
+        if column is not None and (
+            column.dtype.kind != "f" or column.shape[:2] != shown.shape or column.ndim != 4
+        ):
             raise ResultError(f"{path}: {key} does not fit; run again with --fresh")
     return PseudoLabels(
         ids=found["ids"],
@@ -154,7 +183,7 @@ def read(path: Path) -> PseudoLabels:
     )
 
 
-# --- parts -------------------------------------------------------------------------------------------------------
+# --- parts ----------------------------------------------------------------------------------------
 
 
 def _raw(path: Path) -> dict[str, np.ndarray]:
@@ -190,12 +219,21 @@ def _arrays(path: Path, fault: type[Exception]) -> dict[str, np.ndarray]:
         raise fault(f"{path}: no file of pseudo-labels that can be read: {reason}") from reason
 
 
-def _errors(protocol: Protocol, index: Index, rows: np.ndarray, truth: Floats, points: Floats) -> Floats:
-    """Return the errors (S, U) of pseudo-labels (S, U, K, 2), fractions; NaN where a face has no whole truth."""
+def _errors(
+    protocol: Protocol, index: Index, rows: np.ndarray, truth: Floats, points: Floats
+) -> Floats:
+    """Return the errors (S, U) of pseudo-labels (S, U, K, 2), fractions.
+
+    NaN where a face has no whole truth.
+    """
     known = np.isfinite(truth).all(axis=(1, 2))
     boxes = None if index.scale_boxes is None else index.scale_boxes[rows][known]
     scale = landmarks.normaliser(
-        protocol.normalisers[0], truth[known], LAYOUTS[protocol.layout], boxes, index.ids[rows][known]
+        protocol.normalisers[0],
+        truth[known],
+        LAYOUTS[protocol.layout],
+        boxes,
+        index.ids[rows][known],
     )
     found = np.full(points.shape[:2], np.nan)
     for step, mine in enumerate(points):

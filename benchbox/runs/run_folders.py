@@ -1,12 +1,13 @@
 """Runs on disk; the only module that knows how `results/` is laid out.
 
-`results/<protocol>/<method>/<variant>[+key=value…]/<seed>/` holds facts (`run.json`, `predictions.npz`, `log.csv`),
-what is derived from them (`scores.json`, `errors.npy`, for landmarks `points.npy`) and `work/`, where the recipe keeps
-weights and checkpoints.
-A training that labelled faces itself leaves `pseudo_labels.npz`, too: what it was sure of (`pseudo_labels`).
-With folds each has its own `work/fold-<name>/`, and `work/fold-<name>.npz` holds its answers when it is done.
-`results/profiles/<method>/<variant>.json` is what `benchbox profile --save` found.
-Files appear whole or not at all; `run.json` is written last and once, so its presence means that the run is finished.
+`results/<protocol>/<method>/<variant>[+key=value…]/<seed>/` holds facts (`run.json`,
+`predictions.npz`, `log.csv`), what is derived from them (`scores.json`, `errors.npy`, for landmarks
+`points.npy`) and `work/`, where the recipe keeps weights and checkpoints. A training that labelled
+faces itself leaves `pseudo_labels.npz`, too: what it was sure of (`pseudo_labels`). With folds each
+has its own `work/fold-<name>/`, and `work/fold-<name>.npz` holds its answers when it is done.
+`results/profiles/<method>/<variant>.json` is what `benchbox profile --save` found. Files appear
+whole or not at all; `run.json` is written last and once, so its presence means that the run is
+finished.
 """
 
 from __future__ import annotations
@@ -61,11 +62,16 @@ class Unreadable:
     reason: str
 
 
-# --- names -------------------------------------------------------------------------------------------------------
+# --- names ----------------------------------------------------------------------------------------
 
 
-def variant_folder(variant: str, budget: str = "quick", overrides: Mapping[str, Any] | None = None) -> str:
-    """Name a variant's folder; a budget other than quick and every override join it: `glsr+budget=smoke+loss=l1`."""
+def variant_folder(
+    variant: str, budget: str = "quick", overrides: Mapping[str, Any] | None = None
+) -> str:
+    """Name a variant's folder.
+
+    A budget other than quick and every override join it: `glsr+budget=smoke+loss=l1`.
+    """
     changes = {key: _word(value) for key, value in (overrides or {}).items()}
     if budget != "quick":
         changes["budget"] = budget
@@ -91,7 +97,10 @@ def fold_work(run: Path, fold: str) -> Path:
 
 
 def fold_answers(run: Path, fold: str) -> Path:
-    """Return where the predictions of one fold are kept; the file is there when the fold is done."""
+    """Return where the predictions of one fold are kept.
+
+    The file is there when the fold is done.
+    """
     place = fold_work(run, fold)
     return place.with_name(place.name + _ANSWERS)
 
@@ -129,7 +138,7 @@ def _word(value: Any) -> str:
     return quote(str(value), safe=",")  # a value never adds a folder level, a + or a =
 
 
-# --- one run being made ------------------------------------------------------------------------------------------
+# --- one run being made ---------------------------------------------------------------------------
 
 
 def check_writable(run: Path) -> None:
@@ -138,12 +147,16 @@ def check_writable(run: Path) -> None:
     while not place.exists() and place != place.parent:
         place = place.parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        raise ResultError(f"{run}: {place} is no folder that can be written to; choose --results DIR")
+        raise ResultError(
+            f"{run}: {place} is no folder that can be written to; choose --results DIR"
+        )
 
 
 @contextmanager
 def claim(run: Path) -> Iterator[None]:
-    """Make the run folder and hold it against other processes; a killed process leaves nothing held.
+    """Make the run folder and hold it against other processes.
+
+    A killed process leaves nothing held.
 
     A fault before anything of worth was made leaves no folder behind.
 
@@ -154,13 +167,17 @@ def claim(run: Path) -> Iterator[None]:
         lock.parent.mkdir(parents=True, exist_ok=True)
         stream = lock.open("a+")
     except OSError as fault:
-        raise ResultError(f"{run}: cannot be written: {fault.strerror or fault}; choose --results DIR") from fault
+        raise ResultError(
+            f"{run}: cannot be written: {fault.strerror or fault}; choose --results DIR"
+        ) from fault
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as fault:
             stream.seek(0)
-            raise ResultError(f"{run}: process {stream.read(20).strip() or '?'} works here; wait for it") from fault
+            raise ResultError(
+                f"{run}: process {stream.read(20).strip() or '?'} works here; wait for it"
+            ) from fault
         stream.truncate(0)
         stream.write(f"{os.getpid()}\n")
         stream.flush()
@@ -174,8 +191,9 @@ def claim(run: Path) -> Iterator[None]:
 def begin(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> dict[str, Any]:
     """Open the job of a claimed folder: go on with an interrupted one of the same identity, or start one.
 
-    `fresh` deletes what is there first. Returns the job's notes: `sessions` (how often it was started) and
-    `test_looks`, which outlives `fresh`. Raises ResultError when the work is another job's.
+    `fresh` deletes what is there first. Returns the job's notes: `sessions` (how often it was
+    started) and `test_looks`, which outlives `fresh`. Raises ResultError when the work is another
+    job's.
     """
     path, looks = work(run) / _JOB, _looks(run)
     try:
@@ -184,7 +202,9 @@ def begin(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> dic
         notes = {"sessions": 0, "test_looks": looks}
         if path.is_file():
             held = _json(path)
-            changed = [key for key in identity if held.get("identity", {}).get(key) != identity[key]]
+            changed = [
+                key for key in identity if held.get("identity", {}).get(key) != identity[key]
+            ]
             if changed:
                 raise ResultError(
                     f"{run}: interrupted job with other {', '.join(changed)}; --fresh deletes it and starts over"
@@ -193,12 +213,17 @@ def begin(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> dic
         notes["sessions"] += 1
         write_json(path, {"schema": SCHEMA, "identity": dict(identity), **notes})
     except OSError as fault:
-        raise ResultError(f"{run}: cannot be written: {fault.strerror or fault}; choose --results DIR") from fault
+        raise ResultError(
+            f"{run}: cannot be written: {fault.strerror or fault}; choose --results DIR"
+        ) from fault
     return notes
 
 
 def beside(run: Path, variant: str) -> Path:
-    """Return the folder of another variant's run with the same protocol, method and seed; `variant` as it is named."""
+    """Return the folder of another variant's run with the same protocol, method and seed.
+
+    `variant` as it is named.
+    """
     return run.parent.parent / variant / run.name
 
 
@@ -207,7 +232,9 @@ def take_over(run: Path, other: Run, pattern: str) -> list[str]:
 
     Returns the names of the files, none where that run's work folder has been cleared away.
     """
-    files = sorted(p for p in work(other.folder).glob(pattern) if p.is_file() and not p.is_symlink())
+    files = sorted(
+        p for p in work(other.folder).glob(pattern) if p.is_file() and not p.is_symlink()
+    )
     for path in [*files, *([work(other.folder) / _LOG] if files else [])]:
         if path.is_file():
             with _replacing(work(run) / path.name) as copy:
@@ -215,7 +242,9 @@ def take_over(run: Path, other: Run, pattern: str) -> list[str]:
     if files:
         origin = {"variant": other.record["variant"], "commit": other.record["code"].get("commit")}
         origin["files"] = {path.name: sha256(path) for path in files}
-        write_json(work(run) / _TRAINING, {**other.record.get("training", {}), "taken_over": origin})
+        write_json(
+            work(run) / _TRAINING, {**other.record.get("training", {}), "taken_over": origin}
+        )
     return [path.name for path in files]
 
 
@@ -258,19 +287,32 @@ def training(run: Path) -> dict[str, Any]:
 
 
 def digests(run: Path) -> dict[str, Any]:
-    """Hash predictions, pseudo-labels and weights; weights are `.safetensors` files, else what lies in `work/`."""
+    """Hash predictions, pseudo-labels and weights.
+
+    Weights are `.safetensors` files, else what lies in `work/`.
+    """
     root = work(run)
     kept = (_JOB, _TRAINING, _LOG, _LOCK)
     answers = {path.name for path in root.glob(f"fold-*{_ANSWERS}")}
-    others = sorted(p for p in (*root.glob("*"), *root.glob("fold-*/*")) if p.name not in {*kept, *answers})
+    others = sorted(
+        p for p in (*root.glob("*"), *root.glob("fold-*/*")) if p.name not in {*kept, *answers}
+    )
     weights = sorted(root.rglob("*.safetensors")) or others
-    files = {p.relative_to(root).as_posix(): sha256(p) for p in weights if p.is_file() and not p.is_symlink()}
+    files = {
+        p.relative_to(root).as_posix(): sha256(p)
+        for p in weights
+        if p.is_file() and not p.is_symlink()
+    }
     labels = pseudo_labels_file(run)
-    found = {_PREDICTIONS: sha256(run / _PREDICTIONS)} | ({labels.name: sha256(labels)} if labels.is_file() else {})
+    found = {_PREDICTIONS: sha256(run / _PREDICTIONS)} | (
+        {labels.name: sha256(labels)} if labels.is_file() else {}
+    )
     return {**found, "weights": files}
 
 
-def save_scores(run: Path, document: Mapping[str, Any], errors: np.ndarray, points: np.ndarray | None = None) -> None:
+def save_scores(
+    run: Path, document: Mapping[str, Any], errors: np.ndarray, points: np.ndarray | None = None
+) -> None:
     """Write what is derived from the predictions: `scores.json`, the per-face `errors.npy`, the per-point `points.npy`.
 
     What an earlier derivation left of points is removed where there are none now.
@@ -296,9 +338,14 @@ def _save_table(path: Path, table: np.ndarray) -> None:
 
 
 def finish(run: Path, record: Mapping[str, Any]) -> Run:
-    """Copy the training log out of `work/` and write `run.json`; raises ResultError when there is one already."""
+    """Copy the training log out of `work/` and write `run.json`.
+
+    Raises ResultError when there is one already.
+    """
     if finished(run):
-        raise ResultError(f"{run}: holds a finished run, and a record is written once; --fresh makes a new one")
+        raise ResultError(
+            f"{run}: holds a finished run, and a record is written once; --fresh makes a new one"
+        )
     log = work(run) / _LOG
     if log.is_file():
         with _replacing(run / _LOG) as beside:
@@ -310,7 +357,10 @@ def finish(run: Path, record: Mapping[str, Any]) -> Run:
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """Write JSON beside and rename; raises ResultError when the folder cannot be written."""
     with _replacing(path) as beside:
-        beside.write_text(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        beside.write_text(
+            json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+            encoding="utf-8",
+        )
 
 
 def sha256(path: Path) -> str:
@@ -319,11 +369,14 @@ def sha256(path: Path) -> str:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
 
 
-# --- runs that are there -----------------------------------------------------------------------------------------
+# --- runs that are there --------------------------------------------------------------------------
 
 
 def runs(results: Path) -> Iterator[Run | Unreadable]:
-    """Yield every finished run below a results folder in a fixed order; a broken one does not end the listing."""
+    """Yield every finished run below a results folder in a fixed order.
+
+    A broken one does not end the listing.
+    """
     for path in sorted(results.glob(f"*/*/*/*/{_RUN}")):
         try:
             yield read(path.parent)
@@ -332,18 +385,29 @@ def runs(results: Path) -> Iterator[Run | Unreadable]:
 
 
 def read(run: Path) -> Run:
-    """Read the record of one run; raises ResultError for an unknown schema or a record that is not this folder's."""
+    """Read the record of one run.
+
+    Raises ResultError for an unknown schema or a record that is not this folder's.
+    """
     record = _versioned(run / _RUN)
     protocol, method, variant, seed = run.absolute().parts[-4:]
     for key, place in (("protocol", protocol), ("method", method)):
         if record.get(key) != place:
-            raise ResultError(f"{run / _RUN}: {key} = {record.get(key)!r} does not fit its folder; put it back")
+            raise ResultError(
+                f"{run / _RUN}: {key} = {record.get(key)!r} does not fit its folder; put it back"
+            )
     if record.get("kind") not in _KINDS:
-        raise ResultError(f"{run / _RUN}: kind = {record.get('kind')!r}; known: {', '.join(_KINDS)}")
+        raise ResultError(
+            f"{run / _RUN}: kind = {record.get('kind')!r}; known: {', '.join(_KINDS)}"
+        )
     for key in ("data", "digests", "environment", "code", "seconds", "overrides", "params"):
         if not isinstance(record.get(key), dict):
-            raise ResultError(f"{run / _RUN}: {key!r} is missing or no table; run it again with --fresh")
-    return Run(protocol=protocol, method=method, variant=variant, seed=seed, folder=run, record=record)
+            raise ResultError(
+                f"{run / _RUN}: {key!r} is missing or no table; run it again with --fresh"
+            )
+    return Run(
+        protocol=protocol, method=method, variant=variant, seed=seed, folder=run, record=record
+    )
 
 
 def text(run: Run) -> str:
@@ -352,7 +416,10 @@ def text(run: Run) -> str:
 
 
 def scores(run: Run) -> dict[str, Any]:
-    """Return a run's `scores.json`; raises ResultError when it is missing or of an unknown schema."""
+    """Return a run's `scores.json`.
+
+    Raises ResultError when it is missing or of an unknown schema.
+    """
     return _versioned(run.folder / _SCORES)
 
 
@@ -367,12 +434,18 @@ def has_points(run: Run) -> bool:
 
 
 def errors(run: Run) -> np.ndarray:
-    """Return a run's per-face errors (N,), a structured array; raises ResultError when missing or damaged."""
+    """Return a run's per-face errors (N,), a structured array.
+
+    Raises ResultError when missing or damaged.
+    """
     return _table(run.folder / _ERRORS, "per-face errors")
 
 
 def points(run: Run) -> np.ndarray:
-    """Return the statistics of each landmark (`metrics.per_point`); raises ResultError when missing or damaged."""
+    """Return the statistics of each landmark (`metrics.per_point`).
+
+    Raises ResultError when missing or damaged.
+    """
     return _table(run.folder / _POINTS, "statistics of points")
 
 
@@ -386,12 +459,17 @@ def _table(path: Path, what: str) -> np.ndarray:
     except (OSError, ValueError, EOFError) as fault:
         raise ResultError(f"{path}: no array that may be read: {fault}") from fault
     if array.ndim != 1 or array.dtype.names is None:
-        raise ResultError(f"{path}: not a table of {what}; delete it, the same `benchbox run` derives it again")
+        raise ResultError(
+            f"{path}: not a table of {what}; delete it, the same `benchbox run` derives it again"
+        )
     return array
 
 
 def _array(content: bytes) -> np.ndarray:
-    """Return the array of a `.npy` file; raises ValueError for what is none, or holds Python objects."""
+    """Return the array of a `.npy` file.
+
+    Raises ValueError for what is none, or holds Python objects.
+    """
     import numpy as np
 
     if content[: len(_NPY)] != _NPY:
@@ -405,7 +483,10 @@ def _array(content: bytes) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def _described(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Read the header of a `.npy` file; runs of one protocol share theirs, and reading it is most of the work."""
+    """Read the header of a `.npy` file.
+
+    Runs of one protocol share theirs, and reading it is most of the work.
+    """
     import numpy as np
 
     shape, in_columns, dtype = np.lib.format.read_array_header_1_0(BytesIO(header))
@@ -413,7 +494,10 @@ def _described(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 
 def log(run: Run) -> str:
-    """Return a run's training log as text, header `stage,step,epoch,loss,samples_per_s,seconds`; "" without one."""
+    """Return a run's training log as text, header `stage,step,epoch,loss,samples_per_s,seconds`.
+
+    "" without one.
+    """
     path = run.folder / _LOG
     if not path.is_file():
         return ""
@@ -422,22 +506,30 @@ def log(run: Run) -> str:
     return path.read_text(encoding="utf-8")
 
 
-# --- profiles ----------------------------------------------------------------------------------------------------
+# --- profiles -------------------------------------------------------------------------------------
 
 
 def save_profile(results: Path, document: Mapping[str, Any]) -> Path:
-    """Write what `benchbox profile --json` says of a variant; return the file. Raises ResultError as `write_json`."""
+    """Write what `benchbox profile --json` says of a variant; return the file.
+
+    Raises ResultError as `write_json`.
+    """
     path = results / _PROFILES / str(document["method"]) / f"{document['variant']}.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
-        raise ResultError(f"{path}: cannot be written: {fault.strerror or fault}; choose --results DIR") from fault
+        raise ResultError(
+            f"{path}: cannot be written: {fault.strerror or fault}; choose --results DIR"
+        ) from fault
     write_json(path, document)
     return path
 
 
 def profiles(results: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return every saved profile by (method, variant), in a fixed order; raises ResultError for a damaged one."""
+    """Return every saved profile by (method, variant), in a fixed order.
+
+    Raises ResultError for a damaged one.
+    """
     found = {}
     for path in sorted((results / _PROFILES).glob("*/*.json")):
         document = _versioned(path)
@@ -496,7 +588,9 @@ def _looks(run: Path) -> int:
 def _prune(run: Path) -> None:
     """Remove a run folder that holds nothing but its job's notes, with the empty folders above it."""
     made = [*run.iterdir(), *work(run).iterdir()]
-    kept = {path.name for path in made if not path.is_dir() or path == work(run) or any(path.iterdir())}
+    kept = {
+        path.name for path in made if not path.is_dir() or path == work(run) or any(path.iterdir())
+    }
     if kept <= {_WORK, _LOCK, _JOB} and not _looks(run):
         shutil.rmtree(run, ignore_errors=True)
         with suppress(OSError):  # the first folder that is not empty ends it
@@ -505,7 +599,10 @@ def _prune(run: Path) -> None:
 
 
 def _clear(run: Path) -> None:
-    """Delete a run, its record first, so that a half-deleted one is never taken for finished; the lock stays."""
+    """Delete a run, its record first, so that a half-deleted one is never taken for finished.
+
+    The lock stays.
+    """
     for name in (_RUN, _SCORES, _ERRORS, _POINTS, _PREDICTIONS, _LOG, pseudo_labels_file(run).name):
         (run / name).unlink(missing_ok=True)
     for path in work(run).iterdir():

@@ -29,7 +29,8 @@ def score_file(
 ) -> execute.Scored:
     """Score external predictions, or a run's own again, from annotations alone.
 
-    Writes nothing unless `results` is given: then the predictions become a run of kind `submitted` there.
+    Writes nothing unless `results` is given: then the predictions become a run of kind `submitted`
+    there.
     """
     protocol = protocols.load(protocol_name)
     method_card.check_name(method)
@@ -45,7 +46,12 @@ def score_file(
         scores = scoring.score(protocol, truth, answers)
         kind, variant = _origin(file, protocol, method)
         document = scoring.to_json(
-            scores, protocol=protocol, data=asdict(record), method=method, variant=variant, kind=kind
+            scores,
+            protocol=protocol,
+            data=asdict(record),
+            method=method,
+            variant=variant,
+            kind=kind,
         )
         return execute.Scored(protocol, scores, document)
     data_facts = {**asdict(record), "truth": record.fingerprint}
@@ -109,11 +115,16 @@ def _suggest(protocol: Protocol) -> prediction_files.Suggest:
 
     def advice(ids: frozenset[str]) -> str:
         fitting = []
-        for other in protocols.scan()[0]:  # advice only; `benchbox list protocols` reports a broken card
+        # advice only; `benchbox list protocols` reports a broken card
+        for other in protocols.scan()[0]:
             parts = select.parts(member for members in other.groups.values() for member in members)
             if ids and all(key.startswith(tuple(f"{part}/" for part in parts)) for key in ids):
                 fitting.append((len(parts), other.name))
         best = min(fitting, default=(0, protocol.name))[1]
-        return "" if best == protocol.name else f"they look like those of {best}; try --protocol {best}"
+        return (
+            ""
+            if best == protocol.name
+            else f"they look like those of {best}; try --protocol {best}"
+        )
 
     return advice

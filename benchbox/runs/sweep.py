@@ -20,7 +20,8 @@ from benchbox.protocols import protocol_card as protocols
 from . import execute
 from .execute import Request
 
-Executor = Callable[[Sequence[Request]], Iterator[tuple[Request, int]]]  # request and exit code, as they end
+# request and exit code, as they end
+Executor = Callable[[Sequence[Request]], Iterator[tuple[Request, int]]]
 
 ALL = "*"
 _STDERR = 2  # what a run prints is progress here
@@ -37,7 +38,9 @@ def seeds(text: str) -> list[int]:
             raise ResultError(f"--seeds {text}: {part.strip()!r} is no seed; write 1,2,3 or 1-3")
         first, last = int(match[1]), int(match[2] or match[1])
         if not first <= last < first + _SEEDS_MOST:
-            raise ResultError(f"--seeds {text}: {part.strip()} must rise, by fewer than {_SEEDS_MOST}")
+            raise ResultError(
+                f"--seeds {text}: {part.strip()} must rise, by fewer than {_SEEDS_MOST}"
+            )
         found += range(first, last + 1)
     return list(dict.fromkeys(found))
 
@@ -51,9 +54,10 @@ def requests(
 ) -> list[Request]:
     """Return a request per seed, protocol and method whose tasks agree; `like` gives the rest.
 
-    A method is `NAME`, `NAME:VARIANT` or `NAME:*`. All methods of one seed come before the next seed, so that a sweep
-    that is cut short has something to compare. `say` is told what is left out. Raises BenchboxError for an unknown
-    name, for missing data, and when no method does the task of any protocol.
+    A method is `NAME`, `NAME:VARIANT` or `NAME:*`. All methods of one seed come before the next
+    seed, so that a sweep that is cut short has something to compare. `say` is told what is left
+    out. Raises BenchboxError for an unknown name, for missing data, and when no method does the
+    task of any protocol.
     """
     wanted = dict.fromkeys(pair for text in methods for pair in _variants(text, like))
     opened = [protocols.load(name) for name in dict.fromkeys(cards)]
@@ -64,7 +68,9 @@ def requests(
         if card.task in method_card.card(method, like.methods).task
     ]
     if not fitting:
-        raise PluginError("no method here does the task of any protocol here; `benchbox list methods` names tasks")
+        raise PluginError(
+            "no method here does the task of any protocol here; `benchbox list methods` names tasks"
+        )
     left_out = {(card.name, method) for card in opened for method, _ in wanted} - {
         (card.name, method) for card, method, _ in fitting
     }
@@ -85,13 +91,31 @@ def requests(
 def _variants(text: str, like: Request) -> list[tuple[str, str]]:
     name, _, variant = text.partition(":")
     card = method_card.card(name, like.methods)
-    return [(name, each) for each in (card.variants if variant == ALL else (variant or card.default,))]
+    return [
+        (name, each) for each in (card.variants if variant == ALL else (variant or card.default,))
+    ]
 
 
 def command(request: Request) -> list[str]:
     """Return the words that run a request in a process of its own."""
-    words = [sys.executable, "-m", "benchbox", "run", "--method", request.method, "--variant", request.variant]
-    words += ["--protocol", request.protocol, "--seed", str(request.seed), "--device", request.device]
+    words = [
+        sys.executable,
+        "-m",
+        "benchbox",
+        "run",
+        "--method",
+        request.method,
+        "--variant",
+        request.variant,
+    ]
+    words += [
+        "--protocol",
+        request.protocol,
+        "--seed",
+        str(request.seed),
+        "--device",
+        request.device,
+    ]
     words += ["--budget", request.budget]
     folders = [
         ("--data", request.data),
@@ -102,9 +126,13 @@ def command(request: Request) -> list[str]:
 
 
 def one_by_one(todo: Sequence[Request]) -> Iterator[tuple[Request, int]]:
-    """Run here, one after the other; on Ctrl-C the run that is under way is asked to stop and waited for."""
+    """Run here, one after the other.
+
+    On Ctrl-C the run that is under way is asked to stop and waited for.
+    """
     for request in todo:
-        # A session of its own: Ctrl-C reaches the child once, through us, and never while it is already stopping.
+        # A session of its own: Ctrl-C reaches the child once, through us, and never while it is
+        # already stopping.
         child = subprocess.Popen(command(request), stdout=_STDERR, start_new_session=True)
         try:
             code = child.wait()
@@ -118,7 +146,8 @@ def one_by_one(todo: Sequence[Request]) -> Iterator[tuple[Request, int]]:
 def on_ray(todo: Sequence[Request]) -> Iterator[tuple[Request, int]]:
     """Run on a Ray cluster (`RAY_ADDRESS`, else this machine), one GPU a run where there are GPUs.
 
-    Data, results and this installation must be at the same paths on every node. Raises PluginError without Ray.
+    Data, results and this installation must be at the same paths on every node. Raises PluginError
+    without Ray.
     """
     try:
         import ray
@@ -138,7 +167,9 @@ def on_ray(todo: Sequence[Request]) -> Iterator[tuple[Request, int]]:
 
 def outcome(code: int) -> str:
     """Say what an exit code of a run means."""
-    return {0: "done", 2: "refused, see its error above", 130: "interrupted"}.get(code, f"failed, exit code {code}")
+    return {0: "done", 2: "refused, see its error above", 130: "interrupted"}.get(
+        code, f"failed, exit code {code}"
+    )
 
 
 def row(request: Request, code: int) -> dict[str, str | int]:

@@ -1,1 +1,4 @@
-"""Predictions and ground truth to numbers: errors per item (`error_table`), then scores (`score`); metrics are next door."""
+"""Predictions and ground truth to numbers: errors per item (`error_table`), then scores (`score`).
+
+Metrics are next door.
+"""

@@ -36,13 +36,14 @@ def table(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndar
     Raises
     ------
     ProtocolError
-        The protocol names a layout, normaliser or point subset that does not exist, or a measure over sequences of
-        items that are in none.
+        The protocol names a layout, normaliser or point subset that does not exist, or a measure
+        over sequences of items that are in none.
     ResultError
-        Ids that are missing, doubled or unknown; another shape than the truth; an item that is not failed but has a
-        coordinate that is not a usable number. The id is named.
+        Ids that are missing, doubled or unknown; another shape than the truth; an item that is not
+        failed but has a coordinate that is not a usable number. The id is named.
     DataError
-        The truth does not fit the layout, has a coordinate that is not a number, or a face without a normaliser.
+        The truth does not fit the layout, has a coordinate that is not a number, or a face without
+        a normaliser.
     """
     _require_shape(protocol, truth)
     values, failed = _in_order(protocol, truth, predictions)
@@ -73,7 +74,9 @@ def by_point(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.n
     _require_shape(protocol, truth)
     layout = _layout(protocol)
     values, failed = _in_order(protocol, truth, predictions)
-    scale = landmarks.normaliser(protocol.normalisers[0], truth.values, layout, truth.boxes, truth.ids)
+    scale = landmarks.normaliser(
+        protocol.normalisers[0], truth.values, layout, truth.boxes, truth.ids
+    )
     found = per_point.statistics(truth.values, values, scale, layout, truth.groups, failed)
     return found if len(found) else None
 
@@ -85,7 +88,7 @@ def error_names(protocol: Protocol) -> Iterator[tuple[str, str, int | None]]:
             yield (name if count is None else f"{name}_{count}"), name, count
 
 
-# --- matching ----------------------------------------------------------------------------------------------------
+# --- matching -------------------------------------------------------------------------------------
 
 
 def _require_shape(protocol: Protocol, truth: Truth) -> None:
@@ -104,12 +107,16 @@ def _require_shape(protocol: Protocol, truth: Truth) -> None:
 
 def _layout(protocol: Protocol) -> Layout:
     if protocol.layout not in LAYOUTS:
-        raise ProtocolError(f"{protocol.name}: layout {protocol.layout!r} is unknown, use {', '.join(LAYOUTS)}")
+        raise ProtocolError(
+            f"{protocol.name}: layout {protocol.layout!r} is unknown, use {', '.join(LAYOUTS)}"
+        )
     layout = LAYOUTS[protocol.layout]
     for count in protocol.points:
         if count not in layout.subsets:
             allowed = ", ".join(map(str, layout.subsets))
-            raise ProtocolError(f"{protocol.name}: {layout.name} has no subset of {count} points, only {allowed}")
+            raise ProtocolError(
+                f"{protocol.name}: {layout.name} has no subset of {count} points, only {allowed}"
+            )
     for name in protocol.normalisers:
         if name not in landmarks.NORMALISERS:
             allowed = ", ".join(landmarks.NORMALISERS)
@@ -120,7 +127,11 @@ def _layout(protocol: Protocol) -> Layout:
 def _in_order(protocol: Protocol, truth: Truth, predictions: Predictions) -> tuple[Floats, Bools]:
     """Return values and failed flags in the order of the truth."""
     shapes = len(predictions.ids), predictions.values.shape, predictions.failed.shape
-    expected = len(predictions.ids), (len(predictions.ids), *truth.values.shape[1:]), (len(predictions.ids),)
+    expected = (
+        len(predictions.ids),
+        (len(predictions.ids), *truth.values.shape[1:]),
+        (len(predictions.ids),),
+    )
     if shapes != expected:
         raise ResultError(
             f"predictions for {protocol.name}: {shapes[0]} ids with values {shapes[1]} and failed {shapes[2]}, "
@@ -138,7 +149,9 @@ def _match(protocol: Protocol, wanted: Strings, given: Strings) -> npt.NDArray[n
         return None
     expected = dict.fromkeys(wanted.tolist())
     if len(expected) != len(wanted):
-        raise DataError(f"{protocol.name}: {len(wanted) - len(expected)} ids of the truth are doubled")
+        raise DataError(
+            f"{protocol.name}: {len(wanted) - len(expected)} ids of the truth are doubled"
+        )
     if np.array_equal(wanted, given):
         return None
     names = given.tolist()
@@ -150,7 +163,9 @@ def _match(protocol: Protocol, wanted: Strings, given: Strings) -> npt.NDArray[n
     }
     said = [f"{len(ids)} {fault} (first: {ids[0]})" for fault, ids in faults.items() if ids]
     if said:
-        raise ResultError(f"predictions do not fit {protocol.name}: ids {', '.join(said)}; give each test id one row")
+        raise ResultError(
+            f"predictions do not fit {protocol.name}: ids {', '.join(said)}; give each test id one row"
+        )
     return np.array([place[name] for name in expected], np.intp)
 
 
@@ -168,19 +183,25 @@ def _told_apart(ids: Strings) -> bool:
     return bool((hashes[1:] != hashes[:-1]).all())
 
 
-# --- errors ------------------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 
-def _landmarks(protocol: Protocol, layout: Layout, truth: Truth, values: Floats, failed: Bools) -> dict[str, Floats]:
+def _landmarks(
+    protocol: Protocol, layout: Layout, truth: Truth, values: Floats, failed: Bools
+) -> dict[str, Floats]:
     """Return one error (N,) per normaliser and point set, by name; infinite where the face failed.
 
     A masked card has each again over the visible points, NaN for a face that shows none of them.
     """
     scales = {
-        name: landmarks.normaliser(name, truth.values, layout, truth.boxes, truth.ids) for name in protocol.normalisers
+        name: landmarks.normaliser(name, truth.values, layout, truth.boxes, truth.ids)
+        for name in protocol.normalisers
     }
-    subsets = {count: layout.subsets[count] if count else None for count in (None, *protocol.points)}
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows or is NaN is named just below
+    subsets = {
+        count: layout.subsets[count] if count else None for count in (None, *protocol.points)
+    }
+    # what overflows or is NaN is named just below
+    with np.errstate(over="ignore", invalid="ignore"):
         found_means = landmarks.mean_errors_of(truth.values, values, list(subsets.values()))
     means = dict(zip(subsets, found_means, strict=True))
     _require_finite(protocol, truth, means[None], failed)  # covers the points of every subset
@@ -194,13 +215,22 @@ def _landmarks(protocol: Protocol, layout: Layout, truth: Truth, values: Floats,
 
 
 def _visible(
-    protocol: Protocol, layout: Layout, truth: Truth, values: Floats, failed: Bools, scales: Mapping[str, Floats]
+    protocol: Protocol,
+    layout: Layout,
+    truth: Truth,
+    values: Floats,
+    failed: Bools,
+    scales: Mapping[str, Floats],
 ) -> dict[str, Floats]:
     """Return the errors over visible points only."""
     if truth.visible is None:
-        raise ProtocolError(f"{protocol.name}: masked = true, but {protocol.dataset} says of no point what is visible")
+        raise ProtocolError(
+            f"{protocol.name}: masked = true, but {protocol.dataset} says of no point what is visible"
+        )
     means = {
-        count: landmarks.mean_errors(truth.values, values, layout.subsets[count] if count else None, truth.visible)
+        count: landmarks.mean_errors(
+            truth.values, values, layout.subsets[count] if count else None, truth.visible
+        )
         for count in (None, *protocol.points)
     }
     return {
@@ -213,7 +243,9 @@ def _require_finite(protocol: Protocol, truth: Truth, errors_px: Floats, failed:
     """Blame the truth for its own gaps, failed face or not, and the predictions for the others."""
     for row in np.flatnonzero(~np.isfinite(errors_px)):
         if not np.isfinite(truth.values[row]).all():
-            raise DataError(f"{protocol.name}: {truth.ids[row]}: a true point is not a number; check the annotation")
+            raise DataError(
+                f"{protocol.name}: {truth.ids[row]}: a true point is not a number; check the annotation"
+            )
         if not failed[row]:
             raise ResultError(
                 f"predictions for {protocol.name}: {truth.ids[row]}: a coordinate is NaN, infinite or absurdly large; "
@@ -225,7 +257,9 @@ def _gaze(protocol: Protocol, truth: Truth, values: Floats, failed: Bools) -> Fl
     """Return the error (N,) of every frame in cm or degrees; infinite where it failed."""
     measure = gaze.distance_cm if protocol.task == "gaze2d" else gaze.angle_deg
     lengths = np.linalg.norm(values, axis=1)
-    broken = ~failed & (~np.isfinite(lengths) | ((lengths == 0) if protocol.task == "gaze3d" else False))
+    broken = ~failed & (
+        ~np.isfinite(lengths) | ((lengths == 0) if protocol.task == "gaze3d" else False)
+    )
     if broken.any():
         raise ResultError(
             f"predictions for {protocol.name}: {truth.ids[np.argmax(broken)]}: is NaN, infinite or a vector without "
@@ -233,25 +267,32 @@ def _gaze(protocol: Protocol, truth: Truth, values: Floats, failed: Bools) -> Fl
         )
     if not np.isfinite(truth.values).all():
         row = int(np.argmax(~np.isfinite(truth.values).all(axis=1)))
-        raise DataError(f"{protocol.name}: {truth.ids[row]}: the label is not a number; check the annotation")
+        raise DataError(
+            f"{protocol.name}: {truth.ids[row]}: the label is not a number; check the annotation"
+        )
     return np.where(failed, np.inf, measure(truth.values, values))
 
 
 def _sequences(
     protocol: Protocol, names: list[str], truth: Truth, values: Floats, failed: Bools
 ) -> dict[str, np.ndarray]:
-    """Return the code of each item's sequence and, by metric, the value of its sequence; NaN for an item in none.
+    """Return the code of each item's sequence and, by metric, the value of its sequence.
+
+    NaN for an item in none.
 
     A sequence has one value, over all its answered rows, whichever group they are in.
     """
     if truth.sequences is None or not (truth.sequences != "").any():
-        raise ProtocolError(f"{protocol.name}: {names[0]} needs sequences, {protocol.dataset} has none; mend the card")
+        raise ProtocolError(
+            f"{protocol.name}: {names[0]} needs sequences, {protocol.dataset} has none; mend the card"
+        )
     known, codes = np.unique(truth.sequences, return_inverse=True)
     codes = (codes - (known[0] == "")).astype(np.int32)
     count = int(codes.max()) + 1
     rows = np.flatnonzero(codes >= 0)
     given = np.array(values[rows], np.float64)
-    given[failed[rows]] = np.nan  # stays in its place: a frame without an answer ends a stretch of video
+    # stays in its place: a frame without an answer ends a stretch of video
+    given[failed[rows]] = np.nan
     of = truth.values[rows], given, codes[rows], count
     found: dict[str, np.ndarray] = {"sequence": codes}
     for name in names:
@@ -273,7 +314,8 @@ _OF_SEQUENCE: Mapping[str, Callable[[Floats, Floats, npt.NDArray[np.int32], int]
 def _frame_numbers(ids: Strings, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int64] | None:
     """Return the numbers (N,) that ids of frames end with (`001/000123`), None where they do not rise with time.
 
-    A card may leave frames out (those that 300-VW marks as broken): what stands before and after is no pair then.
+    A card may leave frames out (those that 300-VW marks as broken): what stands before and after is
+    no pair then.
     """
     ends = [_NUMBERED.search(name) for name in ids.tolist()]
     if not all(ends):

@@ -1,10 +1,11 @@
 """From predictions to scores: pure, the same bits every time, and all that a published number goes through.
 
-`score` matches rows by id, computes the errors of every item, and summarises every group of the protocol, each number
-with a cluster-bootstrap interval. Landmarks: one error per face, normaliser and point set; mean (NME), area under the
-curve (AUC), failure rate (FR). Gaze: the distance in cm or the angle in degrees, per frame, per dot or per person, and
-the spread of stares (MSD). A failed item is an infinite error in FR, AUC and curves and is left out of means, beside
-which it is counted. Metric definitions and their differences from other code: `benchbox.metrics`.
+`score` matches rows by id, computes the errors of every item, and summarises every group of the
+protocol, each number with a cluster-bootstrap interval. Landmarks: one error per face, normaliser
+and point set; mean (NME), area under the curve (AUC), failure rate (FR). Gaze: the distance in cm
+or the angle in degrees, per frame, per dot or per person, and the spread of stares (MSD). A failed
+item is an infinite error in FR, AUC and curves and is left out of means, beside which it is
+counted. Metric definitions and their differences from other code: `benchbox.metrics`.
 """
 
 from __future__ import annotations
@@ -36,11 +37,17 @@ def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
     Raises what `items.table` raises for a card, truth or predictions that do not fit together.
     """
     rows = error_table.table(protocol, truth, predictions)
-    columns = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or () if rows[name].dtype != bool}
+    columns = {
+        name: np.ascontiguousarray(rows[name])
+        for name in rows.dtype.names or ()
+        if rows[name].dtype != bool
+    }
     found, totals = {}, {}
     for group, inside in truth.groups.items():
         found[group], totals[group] = _summary(protocol, _within(columns, inside))
-    resampled = bootstrap.resample_tables(list(totals.values()), resamples=protocol.resamples, seed=_SEED)
+    resampled = bootstrap.resample_tables(
+        list(totals.values()), resamples=protocol.resamples, seed=_SEED
+    )
     return Scores(
         groups={
             group: _bounded(found[group], scores, protocol.interval)
@@ -54,17 +61,26 @@ def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
 
 
 def by_point(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndarray | None:
-    """Return the statistics of each landmark per group, None where there are none; see `metrics.per_point`."""
+    """Return the statistics of each landmark per group, None where there are none.
+
+    See `metrics.per_point`.
+    """
     return error_table.by_point(protocol, truth, predictions)
 
 
 def to_json(
-    scores: Scores, *, protocol: Protocol, data: Mapping[str, Any], method: str, variant: str | None, kind: Kind
+    scores: Scores,
+    *,
+    protocol: Protocol,
+    data: Mapping[str, Any],
+    method: str,
+    variant: str | None,
+    kind: Kind,
 ) -> dict[str, Any]:
     """Return the document of `scores.json` and `benchbox score --json`: plain values, no NaN, no infinity.
 
-    `data` needs the keys `variant` and `fingerprint`. `low` and `high` are there where an interval was computed; a
-    score that no face counts for has the value None.
+    `data` needs the keys `variant` and `fingerprint`. `low` and `high` are there where an interval
+    was computed; a score that no face counts for has the value None.
     """
     return {
         "schema": 1,
@@ -105,7 +121,17 @@ def format_table(scores: Scores, protocol: Protocol) -> str:
         return "\n".join(_gaze_table(scores, protocol))
     fr = [threshold_name(t) for t in protocol.fr]
     auc = [threshold_name(t) for t in protocol.auc]
-    rows = [("group", "n", "failed", "error", "NME %", *(f"FR@{t} %" for t in fr), *(f"AUC@{t}" for t in auc))]
+    rows = [
+        (
+            "group",
+            "n",
+            "failed",
+            "error",
+            "NME %",
+            *(f"FR@{t} %" for t in fr),
+            *(f"AUC@{t}" for t in auc),
+        )
+    ]
     for group, metrics in scores.groups.items():
         inside = scores.errors[f"in_{group}"]
         counts = (str(int(inside.sum())), str(int((inside & scores.errors["failed"]).sum())))
@@ -127,22 +153,30 @@ def format_table(scores: Scores, protocol: Protocol) -> str:
 
 
 def _gaze_table(scores: Scores, protocol: Protocol) -> list[str]:
-    rows = [("group", "n", "failed", *(f"{name} ({aggregate.unit(name)})" for name in protocol.metrics))]
+    rows = [
+        ("group", "n", "failed", *(f"{name} ({aggregate.unit(name)})" for name in protocol.metrics))
+    ]
     for group, metrics in scores.groups.items():
         inside = scores.errors[f"in_{group}"]
         counts = (str(int(inside.sum())), str(int((inside & scores.errors["failed"]).sum())))
         rows.append((group, *counts, *(_with_interval(metrics[name]) for name in protocol.metrics)))
-    lines = _aligned(rows, words={0, *range(3, 3 + len(protocol.metrics))}) + _interval_line(scores, protocol)
+    lines = _aligned(rows, words={0, *range(3, 3 + len(protocol.metrics))}) + _interval_line(
+        scores, protocol
+    )
     return [*lines, "failed items are left out of the means"] if scores.failed else lines
 
 
 def _interval_line(scores: Scores, protocol: Protocol) -> list[str]:
-    if any(value.low is not None for metrics in scores.groups.values() for value in metrics.values()):
-        return [f"[low, high]: {100 * protocol.interval:g} % interval from resampling by {protocol.cluster}"]
+    if any(
+        value.low is not None for metrics in scores.groups.values() for value in metrics.values()
+    ):
+        return [
+            f"[low, high]: {100 * protocol.interval:g} % interval from resampling by {protocol.cluster}"
+        ]
     return []
 
 
-# --- summaries ---------------------------------------------------------------------------------------------------
+# --- summaries ------------------------------------------------------------------------------------
 
 
 def _within(columns: Mapping[str, np.ndarray], inside: np.ndarray) -> Mapping[str, np.ndarray]:
@@ -150,13 +184,17 @@ def _within(columns: Mapping[str, np.ndarray], inside: np.ndarray) -> Mapping[st
     return columns if inside.all() else {name: column[inside] for name, column in columns.items()}
 
 
-def _summary(protocol: Protocol, columns: Mapping[str, np.ndarray]) -> tuple[dict[str, Score], Floats]:
+def _summary(
+    protocol: Protocol, columns: Mapping[str, np.ndarray]
+) -> tuple[dict[str, Score], Floats]:
     """Return every metric over the rows of one group, and its terms summed by what is resampled together, (K, 2M).
 
     One metric's terms are held at a time, so that memory does not grow with the number of metrics.
     """
     names = metric_names(protocol)
-    units = bootstrap.bins(columns["cluster"], _SEED) if protocol.resamples else np.empty(0, np.intp)
+    units = (
+        bootstrap.bins(columns["cluster"], _SEED) if protocol.resamples else np.empty(0, np.intp)
+    )
     count = int(units.max(initial=-1)) + 1
     totals, found = np.empty((count, 2 * len(names))), {}
     for place, name in enumerate(names):
@@ -177,7 +215,7 @@ def _bounded(found: Mapping[str, Score], resampled: Floats, level: float) -> dic
     }
 
 
-# --- words -------------------------------------------------------------------------------------------------------
+# --- words ----------------------------------------------------------------------------------------
 
 
 def _score_json(value: Score) -> dict[str, Any]:
@@ -189,7 +227,9 @@ def _score_json(value: Score) -> dict[str, Any]:
 
 def _number(value: float) -> float:
     if not math.isfinite(value):
-        raise ResultError(f"a score is {value}, which JSON cannot hold; a face without an answer is flagged as failed")
+        raise ResultError(
+            f"a score is {value}, which JSON cannot hold; a face without an answer is flagged as failed"
+        )
     return round(value, _DIGITS)
 
 

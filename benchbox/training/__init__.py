@@ -1,1 +1,4 @@
-"""Torch tools for recipes: pixels, runtime, checkpoints, meters. Tools, never a loop of their own."""
+"""Torch tools for recipes: pixels, runtime, checkpoints, meters.
+
+Tools, never a loop of their own.
+"""

@@ -51,7 +51,10 @@ def _mix(z: Seeds) -> Seeds:
 
 @dataclass(frozen=True)
 class Augment:
-    """How far each change may go; 0, the default, is never. Uniform and symmetric unless said otherwise."""
+    """How far each change may go; 0, the default, is never.
+
+    Uniform and symmetric unless said otherwise.
+    """
 
     rotation_deg: float = 0.0
     scale: float = 0.0  # share of the side
@@ -72,21 +75,30 @@ class Augment:
         cos, sin, sign = np.cos(angle) * size, np.sin(angle) * size, np.where(mirrored, -1.0, 1.0)
         shift = 2 * self.shift * s[:, 2:4]  # a side is 2 long
         maps = np.stack(
-            [np.stack([cos * sign, -sin, shift[:, 0]], -1), np.stack([sin * sign, cos, shift[:, 1]], -1)], 1
+            [
+                np.stack([cos * sign, -sin, shift[:, 0]], -1),
+                np.stack([sin * sign, cos, shift[:, 1]], -1),
+            ],
+            1,
         )
         gain = 1 + self.gain * (s[:, 5:6] + 0.5 * s[:, 6:9])
         colour = np.stack([gain, np.repeat(self.offset * s[:, 9:10], 3, axis=1)], axis=1)
         sigma = np.where(u[:, 10] < self.blur, self.blur_px * u[:, 11], 0.0)
         sides = _HOLE[0] + (_HOLE[1] - _HOLE[0]) * u[:, 13:15]
         corner = (1 - sides) * np.stack([u[:, 15], u[:, 16]], 1)
-        holes = np.where(u[:, 12:13] < self.hole, np.concatenate([corner, corner + sides], axis=1), 0.0)
+        holes = np.where(
+            u[:, 12:13] < self.hole, np.concatenate([corner, corner + sides], axis=1), 0.0
+        )
         paint = np.floor(256 * uniforms(given ^ np.uint64(1 << 63), 3))
         return Draw(maps, mirrored, colour, sigma, holes, paint, self.blur_px if self.blur else 0.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Draw:
-    """What happens to n samples: affine map, mirroring, colour, blur, hole. A `pixels.Touch` of their views."""
+    """What happens to n samples: affine map, mirroring, colour, blur, hole.
+
+    A `pixels.Touch` of their views.
+    """
 
     maps: Floats  # (n, 2, 3) from the view to the frame it is drawn around, both [-1, 1]²
     mirrored: Bools  # (n,)
@@ -119,9 +131,13 @@ class Draw:
         count, channels, side, _ = views.shape
         device = str(views.device)
         if self.largest_px:
-            kernels = upload(self._kernels(self.sigma_px), device).repeat_interleave(channels, dim=0)
+            kernels = upload(self._kernels(self.sigma_px), device).repeat_interleave(
+                channels, dim=0
+            )
             radius = kernels.shape[1] // 2
-            wide = F.pad(views.reshape(1, count * channels, side, side), [radius] * 4, mode="reflect")
+            wide = F.pad(
+                views.reshape(1, count * channels, side, side), [radius] * 4, mode="reflect"
+            )
             wide = F.conv2d(wide, kernels[:, None, :, None], groups=count * channels)
             wide = F.conv2d(wide, kernels[:, None, None, :], groups=count * channels)
             views = wide.view(count, channels, side, side)
@@ -134,11 +150,16 @@ class Draw:
         return views
 
     def _kernels(self, sigma_px: Floats) -> npt.NDArray[np.float32]:
-        """Return Gaussian kernels (n, 2r + 1) of one width; a sigma of 0 leaves the middle alone."""
+        """Return Gaussian kernels (n, 2r + 1) of one width.
+
+        A sigma of 0 leaves the middle alone.
+        """
         radius = math.ceil(3 * self.largest_px)
         steps = np.arange(-radius, radius + 1)
         bell = np.exp(-0.5 * (steps / np.maximum(sigma_px, 1e-3)[:, None]) ** 2)
-        kernels: npt.NDArray[np.float32] = (bell / bell.sum(axis=1, keepdims=True)).astype(np.float32)
+        kernels: npt.NDArray[np.float32] = (bell / bell.sum(axis=1, keepdims=True)).astype(
+            np.float32
+        )
         return kernels
 
 

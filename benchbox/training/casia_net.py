@@ -1,8 +1,9 @@
 """The network of TAT and DwO: one ten-convolution stream per patch, joined by fully connected layers.
 
-The stream is the network of Yi et al., "Learning face representation from scratch" (CASIA-Net), as the papers cite it,
-with batch normalisation after each convolution, which TAT's equation 6 needs; its layers are called Conv11 … Conv52
-there. Layer table: 309.4 M multiply-accumulates and 1,795,872 parameters per 64-px stream.
+The stream is the network of Yi et al., "Learning face representation from scratch" (CASIA-Net), as
+the papers cite it, with batch normalisation after each convolution, which TAT's equation 6 needs;
+its layers are called Conv11 … Conv52 there. Layer table: 309.4 M multiply-accumulates and 1,795,872
+parameters per 64-px stream.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-_FLAT = 0.05  # deviation of a picture of [-1, 1] below which it counts as flat: its noise is not blown up
+# deviation of a picture of [-1, 1] below which it counts as flat: its noise is not blown up
+_FLAT = 0.05
 PAIRS = ((32, 64), (64, 128), (96, 192), (128, 256), (160, 320))
 FEATURES = 128
 
@@ -21,7 +23,8 @@ FEATURES = 128
 class Stream(nn.Module):
     """(n, 3, h, w) → (n, 128): five pairs of 3x3 convolutions, the first `pools` of them followed by 2x2 max-pooling.
 
-    Four pools are the original; small pictures take fewer, with the same weights. Conv52 has no ReLU, as in the source.
+    Four pools are the original; small pictures take fewer, with the same weights. Conv52 has no
+    ReLU, as in the source.
     """
 
     def __init__(self, pools: int = 4) -> None:
@@ -51,13 +54,20 @@ class Stream(nn.Module):
 class CasiaNet(nn.Module):
     """Streams side by side → 128 features → one linear layer: `outputs` logits, or the axes themselves.
 
-    `inputs` is how many patches the forward pass takes; with `share_eyes` every patch after the first goes through the
-    same stream. One patch alone, the adaptation to sets without eye boxes, keeps the layer after it. With `standardise`
-    each patch is brought to mean 0 and deviation 1 first, so that a stream need not learn what light and skin are.
+    `inputs` is how many patches the forward pass takes; with `share_eyes` every patch after the
+    first goes through the same stream. One patch alone, the adaptation to sets without eye boxes,
+    keeps the layer after it. With `standardise` each patch is brought to mean 0 and deviation 1
+    first, so that a stream need not learn what light and skin are.
     """
 
     def __init__(
-        self, outputs: int, inputs: int = 3, pools: int = 4, *, share_eyes: bool = False, standardise: bool = False
+        self,
+        outputs: int,
+        inputs: int = 3,
+        pools: int = 4,
+        *,
+        share_eyes: bool = False,
+        standardise: bool = False,
     ) -> None:
         super().__init__()
         self.standardise = standardise

@@ -21,7 +21,10 @@ _FACTS = "facts"
 
 
 def once(path: Path, make: Callable[..., None], *args: Any) -> Path:
-    """Return `path` if it is there; else call `make(beside, *args)`, which writes a file beside it, and rename."""
+    """Return `path` if it is there.
+
+    Else call `make(beside, *args)`, which writes a file beside it, and rename.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -52,7 +55,9 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise ResultError(f"{path}: no weights here; train first (benchbox run)") from None
     except (SafetensorError, OSError) as fault:
-        raise ResultError(f"{path}: unreadable weights ({fault}); run again with --fresh") from fault
+        raise ResultError(
+            f"{path}: unreadable weights ({fault}); run again with --fresh"
+        ) from fault
     return tensors
 
 
@@ -61,23 +66,32 @@ def load_facts(path: Path) -> dict[str, str]:
     try:
         with safe_open(path, framework="pt") as file:
             held: dict[str, str] = dict(file.metadata() or {})
-            return json.loads(held[_FACTS]) if _FACTS in held else held  # files made before had one entry per fact
+            # files made before had one entry per fact
+            return json.loads(held[_FACTS]) if _FACTS in held else held
     except FileNotFoundError:
         raise ResultError(f"{path}: no weights here; train first (benchbox run)") from None
     except (SafetensorError, OSError, ValueError) as fault:
-        raise ResultError(f"{path}: unreadable weights ({fault}); run again with --fresh") from fault
+        raise ResultError(
+            f"{path}: unreadable weights ({fault}); run again with --fresh"
+        ) from fault
 
 
 def load_into(module: nn.Module, name: str, tensors: Mapping[str, Tensor]) -> None:
-    """Load the tensors saved under `name` into a module; raises RuntimeError when they do not fit."""
+    """Load the tensors saved under `name` into a module.
+
+    Raises RuntimeError when they do not fit.
+    """
     prefix = f"{name}."
-    module.load_state_dict({k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)})
+    module.load_state_dict(
+        {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    )
 
 
 class Checkpoint:
     """The state inside a stage, saved now and then so that a killed run goes on where it stopped.
 
-    `parts` are objects with `state_dict` and `load_state_dict`; the step count and torch's generators go with them.
+    `parts` are objects with `state_dict` and `load_state_dict`; the step count and torch's
+    generators go with them.
     """
 
     def __init__(self, path: Path, **parts: Any) -> None:
@@ -85,7 +99,10 @@ class Checkpoint:
         self.parts = parts
 
     def load(self) -> int:
-        """Restore the last saved state and return its step; 0 when there is none or it is damaged."""
+        """Restore the last saved state and return its step.
+
+        0 when there is none or it is damaged.
+        """
         if not zipfile.is_zipfile(self.path):  # not there, or cut short
             return 0
         try:

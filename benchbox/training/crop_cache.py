@@ -1,11 +1,13 @@
 """Crops that are decoded once and kept: memory-mapped, addressed by what they were made from, bounded, removable.
 
-`<cache>/crops-v1/<key>.npy` holds one set; `<cache>` is BENCHBOX_CACHE, else the user's cache folder. The key hashes
-the size and, of each sample, its id, its box and the stamp of its picture (file size and time of change), so a changed
-picture or another box makes another set and nothing is ever updated in place. A set is written row by row into a
-`.partial` file that takes its final name when it is whole: a kill costs no decoded row, a second process waits for the
-first and then maps the same bytes. The folder may be deleted at any time. It is held below BENCHBOX_CACHE_GB (64) by
-deleting the sets that were not used for longest; processes that map a deleted set keep it until they end.
+`<cache>/crops-v1/<key>.npy` holds one set; `<cache>` is BENCHBOX_CACHE, else the user's cache
+folder. The key hashes the size and, of each sample, its id, its box and the stamp of its picture
+(file size and time of change), so a changed picture or another box makes another set and nothing is
+ever updated in place. A set is written row by row into a `.partial` file that takes its final name
+when it is whole: a kill costs no decoded row, a second process waits for the first and then maps
+the same bytes. The folder may be deleted at any time. It is held below BENCHBOX_CACHE_GB (64) by
+deleting the sets that were not used for longest; processes that map a deleted set keep it until
+they end.
 
 A set that may not or cannot be kept is held in memory when it is small, and decoded on demand otherwise: `Streamed`.
 """
@@ -39,7 +41,10 @@ _FREE, _FREE_BYTES = 0.1, 2e9  # of a disk stays free: the smaller of the two
 
 
 class Streamed:
-    """Crops of a set that is too large to keep: decoded when asked for, by several threads; nothing is held."""
+    """Crops of a set that is too large to keep: decoded when asked for, by several threads.
+
+    Nothing is held.
+    """
 
     def __init__(self, samples: Sequence[Sample], size: int, expansion: float) -> None:
         self.samples, self._side = samples, size
@@ -83,12 +88,17 @@ def folder() -> Path:
 
 
 def limit_bytes() -> int:
-    """Return how large the folder may grow; raises BenchboxError when BENCHBOX_CACHE_GB is not a number."""
+    """Return how large the folder may grow.
+
+    Raises BenchboxError when BENCHBOX_CACHE_GB is not a number.
+    """
     given = os.environ.get("BENCHBOX_CACHE_GB") or _LIMIT_GB
     try:
         return int(float(given) * 1e9)
     except (ValueError, OverflowError):
-        raise BenchboxError(f"BENCHBOX_CACHE_GB={given}: must be a number of gigabytes, such as 64") from None
+        raise BenchboxError(
+            f"BENCHBOX_CACHE_GB={given}: must be a number of gigabytes, such as 64"
+        ) from None
 
 
 def key(samples: Sequence[Sample], size: int, expansion: float) -> str:
@@ -120,7 +130,8 @@ def _kept(place: Path, samples: Sequence[Sample], maps: Floats, size: int) -> By
 
 def _mapped(place: Path, shape: tuple[int, ...]) -> Bytes | None:
     try:
-        found: Bytes = np.load(place, mmap_mode="c", allow_pickle=False)  # "c": a stray write stays in this process
+        # "c": a stray write stays in this process
+        found: Bytes = np.load(place, mmap_mode="c", allow_pickle=False)
     except (FileNotFoundError, ValueError, EOFError):
         return None
     return found if found.shape == shape and found.dtype == np.uint8 else None
@@ -132,7 +143,9 @@ def _write(place: Path, samples: Sequence[Sample], maps: Floats, shape: tuple[in
     row_bytes = int(np.prod(shape[1:]))
     with partial.open("ab") as file:
         if not file.tell():
-            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
+            np.lib.format.write_array_header_1_0(
+                file, {"descr": "|u1", "fortran_order": False, "shape": shape}
+            )
             head = file.tell()
         else:
             with partial.open("rb") as start:
@@ -143,7 +156,9 @@ def _write(place: Path, samples: Sequence[Sample], maps: Floats, shape: tuple[in
         file.truncate(head + done * row_bytes)
         pause_s = 0.5 if sys.stderr.isatty() else 15.0
         buffer = np.empty((min(CHUNK, shape[0]), *shape[1:]), np.uint8)
-        with tqdm(total=len(samples), initial=done, desc="decoding", unit="face", mininterval=pause_s) as bar:
+        with tqdm(
+            total=len(samples), initial=done, desc="decoding", unit="face", mininterval=pause_s
+        ) as bar:
             for first in range(done, len(samples), CHUNK):
                 chunk = samples[first : first + CHUNK]
                 fill(buffer[: len(chunk)], chunk, maps[first : first + CHUNK])
@@ -163,14 +178,19 @@ def _alone(lock: Path) -> Iterator[None]:
 
 
 def _make_room(place: Path, needed: int) -> None:
-    """Delete the sets not used for longest until a new one fits; raises OSError when the disk has no room for it."""
+    """Delete the sets not used for longest until a new one fits.
+
+    Raises OSError when the disk has no room for it.
+    """
     others = [path for path in place.parent.glob("*.[np]*") if path.stem != place.stem]
     sets = sorted(others, key=lambda path: path.stat().st_mtime)
     sizes = [path.stat().st_size for path in sets]
     spare = _spare_bytes(place.parent)
     over = max(sum(sizes) + needed - limit_bytes(), needed - spare)
     if over > sum(sizes):
-        raise OSError(f"{needed / 1e6:,.1f} MB are needed, and the disk has {max(spare, 0) / 1e6:,.1f} MB to spare")
+        raise OSError(
+            f"{needed / 1e6:,.1f} MB are needed, and the disk has {max(spare, 0) / 1e6:,.1f} MB to spare"
+        )
     for path, size in zip(sets, sizes, strict=True):
         if over <= 0:
             break

@@ -1,8 +1,9 @@
 """From pictures to network inputs: decode each picture once, then warp, retouch and normalise in batches.
 
-`crops` cuts a generous square around every face and keeps it as uint8 (`stored.stored` keeps it on disk); all later
-views (box crops, perturbed boxes, normalised faces, patches of parts) are affine warps of that square. A view is named
-by the map from its own pixels to the pixels of the stored crop.
+`crops` cuts a generous square around every face and keeps it as uint8 (`stored.stored` keeps it on
+disk); all later views (box crops, perturbed boxes, normalised faces, patches of parts) are affine
+warps of that square. A view is named by the map from its own pixels to the pixels of the stored
+crop.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 _CHUNK = 256  # crops copied to a device at a time
 
 
-# --- crops -------------------------------------------------------------------------------------------------------
+# --- crops ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +84,19 @@ def crop_maps(samples: Sequence[Sample], size: int, expansion: float) -> Floats:
 
 
 def crops(samples: Sequence[Sample], size: int, expansion: float) -> Crops:
-    """Cut a square of `expansion` x the longer box side around each sample's box, `size` px wide; black outside."""
+    """Cut a square of `expansion` x the longer box side around each sample's box, `size` px wide.
+
+    Black outside.
+    """
     maps = crop_maps(samples, size, expansion)
     return Crops(fill(np.empty((len(samples), size, size, 3), np.uint8), samples, maps), maps)
 
 
 def fill(out: Bytes, samples: Sequence[Sample], maps: Floats) -> Bytes:
-    """Decode and cut samples into `out` (n, S, S, 3), on all cores; the pictures live for a moment each."""
+    """Decode and cut samples into `out` (n, S, S, 3), on all cores.
+
+    The pictures live for a moment each.
+    """
     with ThreadPoolExecutor(cores()) as pool:
         for _ in pool.map(_cut, samples, maps, out):
             pass
@@ -98,7 +105,8 @@ def fill(out: Bytes, samples: Sequence[Sample], maps: Floats) -> Bytes:
 
 def _cut(sample: Sample, matrix: Floats, out: Bytes) -> None:
     picture = sample.pixels()
-    # Shrinking by more than two aliases under bilinear sampling: average first, keeping pixel centres aligned.
+    # Shrinking by more than two aliases under bilinear sampling: average first, keeping pixel
+    # centres aligned.
     factor = int(1 / max(float(np.hypot(*matrix[:, 0])), 1e-6))
     if factor >= 2:
         height, width = (side // factor * factor for side in picture.shape[:2])
@@ -109,7 +117,7 @@ def _cut(sample: Sample, matrix: Floats, out: Bytes) -> None:
     _Warp(len(out))(picture, geometry.invert(matrix), out)
 
 
-# --- views -------------------------------------------------------------------------------------------------------
+# --- views ----------------------------------------------------------------------------------------
 
 
 class Touch(Protocol):
@@ -125,10 +133,11 @@ class Touch(Protocol):
 class Views:
     """Views of stored crops on a device, each named by its map to the crop; frames are [-1, 1]².
 
-    On a CPU a view that needs no gradient is warped as uint8 and normalised while it is in the cache, several times as
-    fast as sampling floats; on a GPU, and where a gradient must reach the map, crops are sampled as tensors. Both are
-    bilinear and black outside. A GPU holds the crops itself where half of its free memory has room for them; else each
-    batch travels through pinned memory on a stream of its own.
+    On a CPU a view that needs no gradient is warped as uint8 and normalised while it is in the
+    cache, several times as fast as sampling floats; on a GPU, and where a gradient must reach the
+    map, crops are sampled as tensors. Both are bilinear and black outside. A GPU holds the crops
+    itself where half of its free memory has room for them; else each batch travels through pinned
+    memory on a stream of its own.
     """
 
     def __init__(self, stored: Source, device: str) -> None:
@@ -141,24 +150,36 @@ class Views:
     ) -> Callable[[Tensor, int], Tensor]:
         """Return a function (maps (n, 2, 3) view → crop, side) → (n, 3, side, side) in [-1, 1] for stored rows (n,).
 
-        `colour` (n, 2, 3) is a gain and an offset per channel, applied to [-1, 1] values after `touch`.
+        `colour` (n, 2, 3) is a gain and an offset per channel, applied to [-1, 1] values after
+        `touch`.
         """
         if self.device == "cpu":
             held = self.stored
-            images, places = (held.images, rows) if isinstance(held, Crops) else (held.take(rows), np.arange(len(rows)))
+            images, places = (
+                (held.images, rows)
+                if isinstance(held, Crops)
+                else (held.take(rows), np.arange(len(rows)))
+            )
 
             def view(maps: Tensor, side: int) -> Tensor:
                 if not maps.requires_grad:
                     with waiting():
-                        return warp_normalised(images, places, self._pixel_maps(maps, side), side, colour, touch)
-                return _sampled(_floats(torch.from_numpy(images[places])), maps, side, colour, touch)
+                        return warp_normalised(
+                            images, places, self._pixel_maps(maps, side), side, colour, touch
+                        )
+                return _sampled(
+                    _floats(torch.from_numpy(images[places])), maps, side, colour, touch
+                )
 
             return view
 
         return Look(self._fetch(rows), colour, touch)
 
     def _fetch(self, rows: np.ndarray) -> Callable[[], Tensor]:
-        """Return what gives the rows (n, S, S, 3) uint8 on the device; copies that must travel start now."""
+        """Return what gives the rows (n, S, S, 3) uint8 on the device.
+
+        Copies that must travel start now.
+        """
         if self.images is not None:
             images, places = self.images, upload(rows, self.device)
             return lambda: images[places]
@@ -174,7 +195,10 @@ class Views:
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """What `Views.look` returns on a GPU. Without a touch it is all tensors, and a CUDA graph can follow it."""
+    """What `Views.look` returns on a GPU.
+
+    Without a touch it is all tensors, and a CUDA graph can follow it.
+    """
 
     fetch: Callable[[], Tensor]  # (n, S, S, 3) uint8
     colour: Tensor | None
@@ -189,7 +213,10 @@ class Look:
         return _floats(self.fetch())
 
     def tensors(self) -> Iterator[Tensor]:
-        """Yield pictures and colour; raises RuntimeError for a touch, which brings kernels from the host."""
+        """Yield pictures and colour.
+
+        Raises RuntimeError for a touch, which brings kernels from the host.
+        """
         if self.touch is not None:
             raise RuntimeError("retouched views come from the host; draw them before the step")
         yield self.fetch()
@@ -208,11 +235,13 @@ def _resident(stored: Source, device: str) -> Tensor | None:
         return None
     held = torch.empty(stored.images.shape, dtype=torch.uint8, device=device)
     for first in range(0, len(held), _CHUNK):  # from a file that is mapped, part by part
-        held[first : first + _CHUNK].copy_(torch.from_numpy(stored.images[first : first + _CHUNK].copy()))
+        held[first : first + _CHUNK].copy_(
+            torch.from_numpy(stored.images[first : first + _CHUNK].copy())
+        )
     return held
 
 
-# --- warping bytes -----------------------------------------------------------------------------------------------
+# --- warping bytes --------------------------------------------------------------------------------
 
 
 class _Warp:
@@ -227,18 +256,31 @@ class _Warp:
         self.copy = np.empty(0, np.uint8)
 
     def __call__(self, image: Bytes, matrix: Floats, out: Bytes) -> None:
-        """Sample `image` (h, w, 3) into `out` (size, size, 3); `matrix` (2, 3) takes px of `out` to px of `image`."""
+        """Sample `image` (h, w, 3) into `out` (size, size, 3).
+
+        `matrix` (2, 3) takes px of `out` to px of `image`.
+        """
         height, width = image.shape[:2]
         if len(self.copy) < height * width * 4:
             self.copy = np.empty(height * width * 4, np.uint8)
         copy = self.copy[: height * width * 4].reshape(height, width, 4)
         cv2.cvtColor(image, cv2.COLOR_RGB2RGBA, dst=copy)
-        cv2.warpAffine(copy, matrix, self.size, dst=self.wide, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        cv2.warpAffine(
+            copy, matrix, self.size, dst=self.wide, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        )
         cv2.cvtColor(self.wide, cv2.COLOR_RGBA2RGB, dst=out)
 
 
-def warp(images: Bytes, rows: Sequence[int] | np.ndarray, maps: Floats, size: int, out: Bytes | None = None) -> Bytes:
-    """Sample one size x size view per row of stored crops; `maps` (n, 2, 3) take view pixels to crop pixels.
+def warp(
+    images: Bytes,
+    rows: Sequence[int] | np.ndarray,
+    maps: Floats,
+    size: int,
+    out: Bytes | None = None,
+) -> Bytes:
+    """Sample one size x size view per row of stored crops.
+
+    `maps` (n, 2, 3) take view pixels to crop pixels.
 
     Bilinear, black outside. Returns (n, size, size, 3) uint8, written into `out` when given.
     """
@@ -258,9 +300,12 @@ def warp_normalised(
     colour: Tensor | None = None,
     touch: Touch | None = None,
 ) -> Tensor:
-    """Warp as `warp` and normalise as `to_input`, face by face; (n, 3, size, size) float32, channels last in memory.
+    """Warp as `warp` and normalise as `to_input`, face by face.
 
-    Each view goes through all steps while the core's cache holds it, so the batch is written to memory once.
+    (n, 3, size, size) float32, channels last in memory.
+
+    Each view goes through all steps while the core's cache holds it, so the batch is written to
+    memory once.
     """
     batch = torch.empty(len(rows), size, size, 3)
     places, mixing = batch.numpy(), _mixing(len(rows), colour)
@@ -280,7 +325,11 @@ def warp_normalised(
 
 def _mixing(count: int, colour: Tensor | None) -> Floats:
     """Return the matrices (n, 3, 4) byte → gain · (byte / 127.5 - 1) + offset, channel by channel."""
-    gain, offset = (np.ones((count, 3)), np.zeros((count, 3))) if colour is None else colour.numpy().swapaxes(0, 1)
+    gain, offset = (
+        (np.ones((count, 3)), np.zeros((count, 3)))
+        if colour is None
+        else colour.numpy().swapaxes(0, 1)
+    )
     mixing = np.zeros((count, 3, 4))
     mixing[:, range(3), range(3)] = gain / 127.5
     mixing[:, :, 3] = offset - gain
@@ -302,7 +351,7 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(cores(), "views")
 
 
-# --- tensors -----------------------------------------------------------------------------------------------------
+# --- tensors --------------------------------------------------------------------------------------
 
 
 def to_input(batch: Bytes | Tensor, device: str = "cpu") -> Tensor:
@@ -312,7 +361,10 @@ def to_input(batch: Bytes | Tensor, device: str = "cpu") -> Tensor:
 
 
 def sample(images: Tensor, theta: Tensor, size: int) -> Tensor:
-    """Sample (n, c, h, w) bilinearly through θ (n, 2, 3), target → source in [-1, 1]² frames; differentiable."""
+    """Sample (n, c, h, w) bilinearly through θ (n, 2, 3), target → source in [-1, 1]² frames.
+
+    Differentiable.
+    """
     grid = F.affine_grid(theta, [len(images), images.shape[1], size, size], align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
@@ -322,7 +374,9 @@ def _floats(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).to(torch.float32)
 
 
-def _sampled(images: Tensor, maps: Tensor, side: int, colour: Tensor | None, touch: Touch | None) -> Tensor:
+def _sampled(
+    images: Tensor, maps: Tensor, side: int, colour: Tensor | None, touch: Touch | None
+) -> Tensor:
     """Sample views of (n, 3, S, S) of values 0 … 255, retouched and normalised: the twin of `warp_normalised`."""
     batch = sample(images, maps, side)
     batch = (batch if touch is None else touch.on_tensor(batch)).mul(1 / 127.5).sub_(1)

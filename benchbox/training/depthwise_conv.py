@@ -1,7 +1,8 @@
 """Strided depthwise convolutions in bfloat16 on a CPU, with an input gradient that does not take twenty times as long.
 
-oneDNN (of PyTorch 2.13) computes it without vectors: 92 ms where float32 takes 8 (64 x 48 x 128 x 128, stride 2). The
-same gradient is a convolution of stride 1, with the kernel turned round, of the output's gradient with zeros between.
+oneDNN (of PyTorch 2.13) computes it without vectors: 92 ms where float32 takes 8 (64 x 48 x 128 x
+128, stride 2). The same gradient is a convolution of stride 1, with the kernel turned round, of the
+output's gradient with zeros between.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from torch.overrides import TorchFunctionMode
 
 
 class FastDepthwise(TorchFunctionMode):
-    """While active, strided depthwise convolutions run in bfloat16 through `strided`; all else stays as it is."""
+    """While active, strided depthwise convolutions run in bfloat16 through `strided`.
+
+    All else stays as it is.
+    """
 
     def __torch_function__(
         self,
@@ -27,12 +31,20 @@ class FastDepthwise(TorchFunctionMode):
         del types
         if func is torch.conv2d and not kwargs and len(args) == 7 and _meant(*args):
             images, weight, _, stride, padding, *_ = args
-            return strided(images.to(torch.bfloat16), weight.to(torch.bfloat16), tuple(stride), tuple(padding))
+            return strided(
+                images.to(torch.bfloat16), weight.to(torch.bfloat16), tuple(stride), tuple(padding)
+            )
         return func(*args, **(kwargs or {}))
 
 
 def _meant(
-    x: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: int
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    groups: int,
 ) -> bool:
     depthwise = groups > 1 and groups == x.shape[1] == weight.shape[0]
     plain = bias is None and max(dilation) == 1 and not isinstance(padding, str)
@@ -47,7 +59,9 @@ def strided(x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[i
 
 class _Strided(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]
+    ) -> Tensor:
         ctx.save_for_backward(x, weight)
         ctx.stride, ctx.padding = stride, padding
         return torch.conv2d(x, weight, None, stride, padding, 1, len(weight))
@@ -60,7 +74,9 @@ class _Strided(torch.autograd.Function):
             to_x = _input_gradient(grad, x, weight, ctx.stride, ctx.padding)
         if ctx.needs_input_grad[1]:
             fixed = (None, list(ctx.stride), list(ctx.padding), [1, 1], False, [0, 0], len(weight))
-            to_weight = torch.ops.aten.convolution_backward(grad, x, weight, *fixed, [False, True, False])[1]
+            to_weight = torch.ops.aten.convolution_backward(
+                grad, x, weight, *fixed, [False, True, False]
+            )[1]
         return to_x, to_weight, None, None
 
 
@@ -68,8 +84,12 @@ def _input_gradient(
     grad: Tensor, x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]
 ) -> Tensor:
     kernel = weight.shape[2:]
-    sides = [side + 2 * pad - k + 1 for side, pad, k in zip(x.shape[2:], padding, kernel, strict=True)]
-    spread = grad.new_zeros(len(x), len(weight), *sides).contiguous(memory_format=torch.channels_last)
+    sides = [
+        side + 2 * pad - k + 1 for side, pad, k in zip(x.shape[2:], padding, kernel, strict=True)
+    ]
+    spread = grad.new_zeros(len(x), len(weight), *sides).contiguous(
+        memory_format=torch.channels_last
+    )
     spread[:, :, :: stride[0], :: stride[1]] = grad
     pads = [k - 1 - pad for pad, k in zip(padding, kernel, strict=True)]
     return torch.conv2d(spread, weight.flip(2, 3), None, 1, pads, 1, len(weight))

@@ -65,7 +65,12 @@ class Form:
     @classmethod
     def from_facts(cls, facts: Mapping[str, str]) -> Form:
         """Read a form back from a weights file's facts."""
-        return cls(("", *facts["sources"].split()), int(facts["height"]), int(facts["width"]), int(facts["pools"]))
+        return cls(
+            ("", *facts["sources"].split()),
+            int(facts["height"]),
+            int(facts["width"]),
+            int(facts["pools"]),
+        )
 
 
 def boxes(samples: Sequence[Sample], form: Form) -> Floats:
@@ -90,17 +95,25 @@ def usable(samples: Sequence[Sample], form: Form) -> Bools:
 class Patches:
     """The patches of many samples as squares of uint8; views of them are drawn per batch.
 
-    `keep` asks for the store of decoded pictures (`stored.stored`), for a training set; a few samples to be answered
-    are decoded and cut here and now.
+    `keep` asks for the store of decoded pictures (`stored.stored`), for a training set; a few
+    samples to be answered are decoded and cut here and now.
     """
 
-    def __init__(self, samples: Sequence[Sample], form: Form, device: str, *, keep: bool = False) -> None:
+    def __init__(
+        self, samples: Sequence[Sample], form: Form, device: str, *, keep: bool = False
+    ) -> None:
         self.samples, self.form, self.device, self.count = samples, form, device, len(samples)
         at, side = boxes(samples, form), round(form.width * MARGIN)
-        seen = samples if keep else [replace(sample, pixels=partial(_same, sample.pixels())) for sample in samples]
+        seen = (
+            samples
+            if keep
+            else [replace(sample, pixels=partial(_same, sample.pixels())) for sample in samples]
+        )
         self.views = []
         for place in range(len(form.sources)):
-            shown = [replace(sample, box=box) for sample, box in zip(seen, at[:, place], strict=True)]
+            shown = [
+                replace(sample, box=box) for sample, box in zip(seen, at[:, place], strict=True)
+            ]
             held = stored(shown, side, MARGIN) if keep else crops(shown, side, MARGIN)
             self.views.append(Views(held, device))
 
@@ -133,7 +146,8 @@ class Patches:
 class Jitter:
     """Changes that leave the gaze as it is: no mirroring and no rotation, which would turn it.
 
-    `maps` (n, S, 2, 3) move each patch in its own [-1, 1]² frame; `colour` (n, 2, 3) is gain and offset per channel.
+    `maps` (n, S, 2, 3) move each patch in its own [-1, 1]² frame; `colour` (n, 2, 3) is gain and
+    offset per channel.
     """
 
     maps: Floats
@@ -141,7 +155,14 @@ class Jitter:
 
     @classmethod
     def draw(
-        cls, rng: np.random.Generator, n: int, sources: int, *, shift: float, scale: float, colour: float
+        cls,
+        rng: np.random.Generator,
+        n: int,
+        sources: int,
+        *,
+        shift: float,
+        scale: float,
+        colour: float,
     ) -> Jitter:
         """Draw shifts up to `shift` of the side, scales up to 1 ± `scale`, gains and offsets up to ± `colour`."""
         maps = np.zeros((n, sources, 2, 3))
@@ -167,11 +188,21 @@ class Gazes:
         return len(self.axes)
 
     @classmethod
-    def of(cls, examples: Examples, form: Form, task: Task, device: str, rng: np.random.Generator, most: int) -> Gazes:
+    def of(
+        cls,
+        examples: Examples,
+        form: Form,
+        task: Task,
+        device: str,
+        rng: np.random.Generator,
+        most: int,
+    ) -> Gazes:
         """Cut the patches of the usable examples, of `most` drawn among them when there are more (0: of all)."""
         rows = np.flatnonzero(usable(examples.samples, form))
         if not len(rows):
-            raise DataError(f"{examples.samples[0].id} and {len(examples) - 1} others: none has all its boxes")
+            raise DataError(
+                f"{examples.samples[0].id} and {len(examples) - 1} others: none has all its boxes"
+            )
         if most and len(rows) > most:
             rows = np.sort(rng.choice(rows, most, replace=False))
         samples = [examples.samples[int(row)] for row in rows]
@@ -183,7 +214,9 @@ class Gazes:
         return Gazes(self.patches.first(number), self.axes[:number])
 
 
-def held_out(examples: Examples, share: float, rng: np.random.Generator) -> tuple[Examples, Examples]:
+def held_out(
+    examples: Examples, share: float, rng: np.random.Generator
+) -> tuple[Examples, Examples]:
     """Split off whole persons (clusters): what stays and what is held out, as `whole_clusters` chooses."""
     out = whole_clusters(examples.clusters, share, rng)
     return _rows(examples, ~out), _rows(examples, out)
@@ -191,10 +224,15 @@ def held_out(examples: Examples, share: float, rng: np.random.Generator) -> tupl
 
 def _rows(examples: Examples, chosen: Bools) -> Examples:
     samples = [sample for sample, here in zip(examples.samples, chosen, strict=True) if here]
-    return replace(examples, samples=samples, values=examples.values[chosen], clusters=examples.clusters[chosen])
+    return replace(
+        examples,
+        samples=samples,
+        values=examples.values[chosen],
+        clusters=examples.clusters[chosen],
+    )
 
 
-# --- targets -----------------------------------------------------------------------------------------------------
+# --- targets --------------------------------------------------------------------------------------
 
 
 def to_axes(task: Task, values: Floats) -> Floats:

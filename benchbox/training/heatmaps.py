@@ -1,12 +1,12 @@
 """Heat maps of points: Gaussian targets and sub-pixel decoding, a batch at a time, on any device.
 
-A map of stride s covers a picture of side x s pixels; its cell i is centred on pixel s·i + s/2 - 0.5 (pixel centres at
-whole numbers, so a cell's centre is the mean of its pixels). Points are (n, k, 2) px of the picture, maps are
-(n, k, h, w), coordinates are (x, y).
+A map of stride s covers a picture of side x s pixels; its cell i is centred on pixel s·i + s/2 -
+0.5 (pixel centres at whole numbers, so a cell's centre is the mean of its pixels). Points are (n,
+k, 2) px of the picture, maps are (n, k, h, w), coordinates are (x, y).
 
-Decoding rules differ by more than most methods do. Mean distance in px over perfect maps of random points (64-px
-pictures, Gaussian of 3 px, stride 8 | stride 4): `argmax` 3.0 | 1.6, `quarter` 1.6 | 0.8, `centroid` of radius 4 cells
-0.8 | 0.03.
+Decoding rules differ by more than most methods do. Mean distance in px over perfect maps of random
+points (64-px pictures, Gaussian of 3 px, stride 8 | stride 4): `argmax` 3.0 | 1.6, `quarter` 1.6 |
+0.8, `centroid` of radius 4 cells 0.8 | 0.03.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ import torch
 from torch import Tensor
 
 
-def gaussian(points: Tensor, size: tuple[int, int], stride: float, sigma_px: float, threshold: float = 0.01) -> Tensor:
+def gaussian(
+    points: Tensor, size: tuple[int, int], stride: float, sigma_px: float, threshold: float = 0.01
+) -> Tensor:
     """Return maps (n, k, *size) of exp(-d² / 2σ²), d the distance in px from each point (n, k, 2) to the cell's centre.
 
-    Values below `threshold` become 0. A point outside leaves what of its bell lies inside; a point that is NaN (not
-    annotated) leaves a map of zeros. Made where the points are: targets cost no transfer.
+    Values below `threshold` become 0. A point outside leaves what of its bell lies inside; a point
+    that is NaN (not annotated) leaves a map of zeros. Made where the points are: targets cost no
+    transfer.
     """
     height, width = size
     across = _bell(points[..., 0], width, stride, sigma_px)
@@ -29,7 +32,10 @@ def gaussian(points: Tensor, size: tuple[int, int], stride: float, sigma_px: flo
 
 
 def with_background(maps: Tensor) -> Tensor:
-    """Append the background, 1 - the largest of the maps (n, k, h, w) at each cell; (n, k + 1, h, w)."""
+    """Append the background, 1 - the largest of the maps (n, k, h, w) at each cell.
+
+    (n, k + 1, h, w).
+    """
     return torch.cat([maps, 1 - maps.amax(dim=1, keepdim=True)], dim=1)
 
 
@@ -41,7 +47,10 @@ def argmax(maps: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def quarter(maps: Tensor) -> tuple[Tensor, Tensor]:
-    """Move the highest cell a quarter of a cell towards its higher neighbour, per axis; as `argmax`."""
+    """Move the highest cell a quarter of a cell towards its higher neighbour, per axis.
+
+    As `argmax`.
+    """
     cells, height = argmax(maps)
     last = cells.new_tensor([maps.shape[3] - 1, maps.shape[2] - 1])
     steps = cells.new_tensor([[1, 0], [-1, 0], [0, 1], [0, -1]])
@@ -51,26 +60,33 @@ def quarter(maps: Tensor) -> tuple[Tensor, Tensor]:
     around = maps.flatten(2).gather(2, y * maps.shape[3] + x)
     right, left, below, above = around.unbind(-1)
     shift = torch.stack([right - left, below - above], dim=2).sign() / 4
-    both = inside.view(*inside.shape[:2], 2, 2).all(dim=-1)  # at the rim there is no pair to compare
+    # at the rim there is no pair to compare
+    both = inside.view(*inside.shape[:2], 2, 2).all(dim=-1)
     return cells + torch.where(both, shift, 0.0), height
 
 
 def centroid(maps: Tensor, radius: int = 4) -> tuple[Tensor, Tensor]:
-    """Return the centre of mass of the cells within `radius` of the highest one, per axis; as `argmax`.
+    """Return the centre of mass of the cells within `radius` of the highest one, per axis.
 
-    Values up to 1e-6 have no mass; a map without any keeps its highest cell. Gradients reach the maps' values.
+    As `argmax`.
+
+    Values up to 1e-6 have no mass; a map without any keeps its highest cell. Gradients reach the
+    maps' values.
     """
     cells, height = argmax(maps)
     mass = torch.where(maps > 1e-6, maps, 0.0)
     columns, rows = (
-        torch.arange(size, device=maps.device, dtype=maps.dtype) for size in (maps.shape[3], maps.shape[2])
+        torch.arange(size, device=maps.device, dtype=maps.dtype)
+        for size in (maps.shape[3], maps.shape[2])
     )
     near_x = ((columns - cells[..., :1]).abs() <= radius).to(maps.dtype)  # (n, k, w)
     near_y = ((rows - cells[..., 1:]).abs() <= radius).to(maps.dtype)
     by_column = torch.einsum("nkhw,nkh->nkw", mass, near_y) * near_x
     by_row = torch.einsum("nkhw,nkw->nkh", mass, near_x) * near_y
     total = by_column.sum(dim=2)
-    found = torch.stack([by_column @ columns, by_row @ rows], dim=2) / total.clamp(min=1e-12)[..., None]
+    found = (
+        torch.stack([by_column @ columns, by_row @ rows], dim=2) / total.clamp(min=1e-12)[..., None]
+    )
     return torch.where((total > 0)[..., None], found, cells), height
 
 

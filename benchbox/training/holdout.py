@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def whole_clusters(clusters: Strings, share: float, rng: np.random.Generator) -> Bools:
-    """Choose items (n,): about `share` of the clusters, one at least; of the items where there is one cluster only."""
+    """Choose items (n,): about `share` of the clusters, one at least.
+
+    Of the items where there is one cluster only.
+    """
     names = np.unique(clusters)
     if len(names) > 1:
         chosen = rng.choice(names, max(1, round(share * len(names))), replace=False)

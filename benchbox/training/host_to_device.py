@@ -21,8 +21,9 @@ def upload(array: np.ndarray, device: str) -> Tensor:
 class Ring:
     """Buffers in turn, pinned on the host and on the device, filled on a copy stream.
 
-    A buffer is used again `SLOTS` batches later. The copy then waits for all that the compute stream was given until
-    now, which holds every use of the older batch as long as no more than `SLOTS - 1` batches are asked for ahead.
+    A buffer is used again `SLOTS` batches later. The copy then waits for all that the compute
+    stream was given until now, which holds every use of the older batch as long as no more than
+    `SLOTS - 1` batches are asked for ahead.
     """
 
     def __init__(self, device: str) -> None:
@@ -30,12 +31,19 @@ class Ring:
         self.copies = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self.slots: list[dict[str, Any]] = [{} for _ in range(SLOTS)]
 
-    def send(self, shape: tuple[int, ...], write: Callable[[np.ndarray], object]) -> Callable[[], Tensor]:
-        """Let `write` fill a host buffer (uint8) and start its copy; return what gives the tensor on the device."""
+    def send(
+        self, shape: tuple[int, ...], write: Callable[[np.ndarray], object]
+    ) -> Callable[[], Tensor]:
+        """Let `write` fill a host buffer (uint8) and start its copy.
+
+        Return what gives the tensor on the device.
+        """
         slot = self.slots[self.count % SLOTS]
         self.count += 1
         if slot.get("shape") != shape:
-            slot.update(shape=shape, host=torch.empty(shape, dtype=torch.uint8, pin_memory=True), ready=None)
+            slot.update(
+                shape=shape, host=torch.empty(shape, dtype=torch.uint8, pin_memory=True), ready=None
+            )
             slot["there"] = torch.empty(shape, dtype=torch.uint8, device=self.device)
         elif slot["ready"] is not None:
             slot["ready"].synchronize()  # the copy before has left the host buffer, long ago

@@ -12,8 +12,13 @@ from torch import Tensor, nn
 from benchbox.errors import PluginError
 
 
-def optimiser(kind: str, parameters: Iterable[Tensor], lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """Make `sgd` (momentum 0.9), `adamw`, both fused, or `adadelta`; raises PluginError for another name."""
+def optimiser(
+    kind: str, parameters: Iterable[Tensor], lr: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """Make `sgd` (momentum 0.9), `adamw`, both fused, or `adadelta`.
+
+    Raises PluginError for another name.
+    """
     if kind == "sgd":
         return torch.optim.SGD(parameters, lr, momentum=0.9, weight_decay=weight_decay, fused=True)
     if kind == "adamw":
@@ -54,7 +59,9 @@ class Average:
         """Move the average towards the live weights."""
         self.count += 1
         weight = 1 - min(self.decay, self.count / (9 + self.count))
-        torch._foreach_lerp_([self.mean[k] for k in self.floats], [self.live[k] for k in self.floats], weight)
+        torch._foreach_lerp_(
+            [self.mean[k] for k in self.floats], [self.live[k] for k in self.floats], weight
+        )
 
     @torch.no_grad()
     def apply(self) -> None:

@@ -29,7 +29,10 @@ class Ordinal:
 
     @classmethod
     def fit(cls, values: Tensor, bins: Sequence[int]) -> Ordinal:
-        """Choose offset and bin size from training values (n, A); axes that never move get bins of width 1."""
+        """Choose offset and bin size from training values (n, A).
+
+        Axes that never move get bins of width 1.
+        """
         low, high = values.amin(dim=0), values.amax(dim=0)
         count = torch.tensor(bins, dtype=values.dtype, device=values.device)
         size = (high - low) / (count + 1)
@@ -39,13 +42,21 @@ class Ordinal:
         """Turn values (n, A) into codes (n, ΣB) of zeros and ones (equation 1)."""
         codes = []
         for axis, count in enumerate(self.bins):
-            edges = torch.arange(1, count + 1, device=values.device, dtype=values.dtype) * self.size[axis]
+            edges = (
+                torch.arange(1, count + 1, device=values.device, dtype=values.dtype)
+                * self.size[axis]
+            )
             codes.append(edges <= (values[:, axis, None] - self.offset[axis]))
         return torch.cat(codes, dim=1).to(torch.float32)
 
     def counts(self, logits: Tensor) -> Tensor:
-        """Count the bins of each axis with P ≥ 1/2, from logits (n, ΣB); returns (n, A) integers."""
-        return torch.stack([part.ge(0).sum(dim=1) for part in torch.split(logits, list(self.bins), dim=1)], dim=1)
+        """Count the bins of each axis with P ≥ 1/2, from logits (n, ΣB).
+
+        Returns (n, A) integers.
+        """
+        return torch.stack(
+            [part.ge(0).sum(dim=1) for part in torch.split(logits, list(self.bins), dim=1)], dim=1
+        )
 
     def decode(self, logits: Tensor) -> Tensor:
         """Turn logits (n, ΣB) into values (n, A) (equation 3)."""
@@ -56,9 +67,15 @@ class Ordinal:
         return Ordinal(self.offset.to(device), self.size.to(device), self.bins)
 
     def facts(self) -> dict[str, str]:
-        """Describe the code in words that a weights file can hold; `from_facts` reads them back exactly."""
+        """Describe the code in words that a weights file can hold.
+
+        `from_facts` reads them back exactly.
+        """
         exact = {"offset": self.offset, "size": self.size}
-        words = {f"ordinal_{name}": " ".join(value.hex() for value in t.tolist()) for name, t in exact.items()}
+        words = {
+            f"ordinal_{name}": " ".join(value.hex() for value in t.tolist())
+            for name, t in exact.items()
+        }
         return words | {"ordinal_bins": " ".join(map(str, self.bins))}
 
     @classmethod
@@ -74,9 +91,10 @@ class Ordinal:
 def start_alike(head: nn.Linear, codes: Tensor, bins: Sequence[int]) -> None:
     """Let a last layer begin as one number per axis against thresholds: `codes` (n, ΣB) of the training set.
 
-    The bins of an axis begin with one row of weights, the first one's, and with biases at the training set's share of
-    each bin. Else a short training is spent on them: biases must travel to ± 4, and as the bins pull at the features
-    along as many random directions as there are bins, what they agree on is lost in the noise of the rest.
+    The bins of an axis begin with one row of weights, the first one's, and with biases at the
+    training set's share of each bin. Else a short training is spent on them: biases must travel to
+    ± 4, and as the bins pull at the features along as many random directions as there are bins,
+    what they agree on is lost in the noise of the rest.
     """
     shares = codes.mean(dim=0).clamp(0.02, 0.98)
     with torch.no_grad():
@@ -90,4 +108,6 @@ def ordinal_loss(logits: Tensor, codes: Tensor, weight: Tensor | None = None) ->
 
     `weight` (n, ΣB) switches bins on and off.
     """
-    return F.binary_cross_entropy_with_logits(logits, codes, weight=weight, reduction="sum") / len(logits)
+    return F.binary_cross_entropy_with_logits(logits, codes, weight=weight, reduction="sum") / len(
+        logits
+    )

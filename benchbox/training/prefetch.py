@@ -24,7 +24,10 @@ def waited_s() -> float:
 
 @contextmanager
 def waiting() -> Iterator[None]:
-    """Count the time inside as waiting for data, once; what runs ahead in another thread does not hold a step up."""
+    """Count the time inside as waiting for data, once.
+
+    What runs ahead in another thread does not hold a step up.
+    """
     before, start = waited_s(), time.perf_counter()
     try:
         yield
@@ -35,8 +38,9 @@ def waiting() -> Iterator[None]:
 def in_turn(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[int, T]]:
     """Yield (step, make(step)), each made when it is asked for: where a step keeps all cores busy by itself.
 
-    A second thread that calls into torch has a team of OpenMP threads of its own. With more of them than cores, libgomp
-    lets all of them sleep between operations, and the many small ones of a small network take half as long again.
+    A second thread that calls into torch has a team of OpenMP threads of its own. With more of them
+    than cores, libgomp lets all of them sleep between operations, and the many small ones of a
+    small network take half as long again.
     """
     for step in steps:
         with waiting():
@@ -47,8 +51,8 @@ def in_turn(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[in
 def ahead(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[int, T]]:
     """Yield (step, make(step)) in order, made by one thread up to `AHEAD` steps before they are asked for.
 
-    `make` must follow from the step alone. What it raises is raised here, at its step; no more is made after that, or
-    when the caller stops.
+    `make` must follow from the step alone. What it raises is raised here, at its step; no more is
+    made after that, or when the caller stops.
     """
     queue: deque[tuple[int, Future[T]]] = deque()
     pool = ThreadPoolExecutor(1, "ahead")

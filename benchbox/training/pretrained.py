@@ -21,20 +21,38 @@ _LARGEST_FILE = 1 << 30  # bytes
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read a state dict (.safetensors, or a file of torch.save that holds tensors only); raises DataError."""
+    """Read a state dict (.safetensors, or a file of torch.save that holds tensors only).
+
+    Raises DataError.
+    """
     if not path.is_file():
-        raise DataError(f"{path}: no such weights file; --set weights=FILE names one under the data root")
+        raise DataError(
+            f"{path}: no such weights file; --set weights=FILE names one under the data root"
+        )
     if path.stat().st_size > _LARGEST_FILE:
-        raise DataError(f"{path}: larger than {_LARGEST_FILE} bytes: not the weights of such a network")
+        raise DataError(
+            f"{path}: larger than {_LARGEST_FILE} bytes: not the weights of such a network"
+        )
     try:
         if path.suffix == ".safetensors":
             tensors: dict[str, Tensor] = load_file(path)
             return tensors
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as fault:
-        raise DataError(f"{path}: not readable as weights ({type(fault).__name__}); a state dict is needed") from fault
+    except (
+        SafetensorError,
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        OSError,
+        ValueError,
+    ) as fault:
+        raise DataError(
+            f"{path}: not readable as weights ({type(fault).__name__}); a state dict is needed"
+        ) from fault
     found = found.get("state_dict", found) if isinstance(found, dict) else found
-    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+    if not isinstance(found, dict) or not all(
+        isinstance(value, Tensor) for value in found.values()
+    ):
         raise DataError(f"{path}: holds no state dict (names → tensors)")
     return {str(key).removeprefix("module."): value for key, value in found.items()}
 
@@ -46,13 +64,20 @@ def pixel_map() -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def take_over(module: nn.Module, tensors: Mapping[str, Tensor], kept: str | tuple[str, ...], where: str) -> None:
-    """Copy every tensor whose name begins so; raises DataError naming the first that is missing or does not fit."""
+def take_over(
+    module: nn.Module, tensors: Mapping[str, Tensor], kept: str | tuple[str, ...], where: str
+) -> None:
+    """Copy every tensor whose name begins so.
+
+    Raises DataError naming the first that is missing or does not fit.
+    """
     own = module.state_dict()
     for key, mine in own.items():
         if not key.startswith(kept) or key.endswith("num_batches_tracked"):
             continue
         if key not in tensors or tensors[key].shape != mine.shape:
             found = tuple(tensors[key].shape) if key in tensors else "nothing"
-            raise DataError(f"{where}: {key} must be {tuple(mine.shape)}, is {found}: weights of another network")
+            raise DataError(
+                f"{where}: {key} must be {tuple(mine.shape)}, is {found}: weights of another network"
+            )
         mine.copy_(tensors[key])

@@ -1,8 +1,8 @@
 """Set up a process for training: allocator, seeds, device.
 
-Small networks on a CPU spend most of a step in page faults, because glibc hands every large tensor back to the kernel
-and asks for it again. Told to keep its memory, and in huge pages where the kernel gives them on request, the same step
-runs about four times as fast.
+Small networks on a CPU spend most of a step in page faults, because glibc hands every large tensor
+back to the kernel and asks for it again. Told to keep its memory, and in huge pages where the
+kernel gives them on request, the same step runs about four times as fast.
 """
 
 from __future__ import annotations
@@ -25,13 +25,19 @@ _TOP_PAD_BYTES = 256 * 2**20
 # sys/mman.h
 _MADV_HUGEPAGE = 14
 _HUGE_BYTES = 2 * 2**20
-_THP, _OVERCOMMIT = Path("/sys/kernel/mm/transparent_hugepage/enabled"), Path("/proc/sys/vm/overcommit_memory")
+_THP, _OVERCOMMIT = (
+    Path("/sys/kernel/mm/transparent_hugepage/enabled"),
+    Path("/proc/sys/vm/overcommit_memory"),
+)
 _STRICT = "2"  # addresses are counted as memory
 _kept: list[bool] = []  # what `keep_memory` found; a process is set up once
 
 
 def keep_memory() -> bool:
-    """Tell glibc to serve large blocks from one heap and keep them; False where there is no glibc."""
+    """Tell glibc to serve large blocks from one heap and keep them.
+
+    False where there is no glibc.
+    """
     if not _kept:
         _kept.append(sys.platform.startswith("linux") and _keep())
     return _kept[0]
@@ -45,13 +51,20 @@ def _keep() -> bool:
         return False
     options = (_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, _NEVER), (_M_TOP_PAD, _TOP_PAD_BYTES)
     kept = all(mallopt(*option) for option in options)
-    if kept and _THP.is_file() and "[madvise]" in _THP.read_text() and _OVERCOMMIT.read_text().strip() != _STRICT:
+    if (
+        kept
+        and _THP.is_file()
+        and "[madvise]" in _THP.read_text()
+        and _OVERCOMMIT.read_text().strip() != _STRICT
+    ):
         _ask_for_huge_pages(libc)
     return kept
 
 
 def _ask_for_huge_pages(libc: ctypes.CDLL) -> None:
-    """Grow the heap by addresses alone, mark them for huge pages and give them back to it; memory comes when used.
+    """Grow the heap by addresses alone, mark them for huge pages and give them back to it.
+
+    Memory comes when used.
 
     Without the addresses, or where the kernel declines, pages stay as they are.
     """
@@ -68,7 +81,10 @@ def _ask_for_huge_pages(libc: ctypes.CDLL) -> None:
 
 
 def choose_device(wanted: str) -> str:
-    """Turn auto | cpu | cuda into cpu or cuda; raises BenchboxError when cuda is asked for and absent."""
+    """Turn auto | cpu | cuda into cpu or cuda.
+
+    Raises BenchboxError when cuda is asked for and absent.
+    """
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wanted == "cuda" and not torch.cuda.is_available():
@@ -79,7 +95,10 @@ def choose_device(wanted: str) -> str:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy's legacy generator and torch; recipes draw from generators of their own beside these."""
+    """Seed Python, NumPy's legacy generator and torch.
+
+    Recipes draw from generators of their own beside these.
+    """
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - third-party code in a plugin may use it
     torch.manual_seed(seed)

@@ -8,10 +8,13 @@ from functools import lru_cache
 import numpy as np
 
 
-def epoch_rows(seed: Sequence[int], count: int, first: int, number: int, after: Sequence[int] = ()) -> np.ndarray:
+def epoch_rows(
+    seed: Sequence[int], count: int, first: int, number: int, after: Sequence[int] = ()
+) -> np.ndarray:
     """Return `number` of `count` rows from place `first` of an endless series of shuffled passes over all of them.
 
-    The order of a pass follows from `seed`, the number of the pass and `after` alone, so any batch can be drawn again.
+    The order of a pass follows from `seed`, the number of the pass and `after` alone, so any batch
+    can be drawn again.
     """
     places = np.arange(first, first + number)
     rows = np.empty(number, np.int64)

@@ -32,22 +32,45 @@ class Meter:
     """
 
     def __init__(
-        self, out: Path, stage: str, steps: int, batch: int, examples: int, start: int = 0, device: str = "cpu"
+        self,
+        out: Path,
+        stage: str,
+        steps: int,
+        batch: int,
+        examples: int,
+        start: int = 0,
+        device: str = "cpu",
     ) -> None:
-        self.out, self.stage, self.steps, self.batch, self.examples = out, stage, steps, batch, examples
+        self.out, self.stage, self.steps, self.batch, self.examples = (
+            out,
+            stage,
+            steps,
+            batch,
+            examples,
+        )
         self.device = device
         self.every = max(1, steps // _LINES_PER_STAGE)
         self.before_s = waited_s()
         self.first, self.start_s = start, time.perf_counter()
         # A log file wants a line now and then, not a moving bar.
         pause_s = 1.0 if sys.stderr.isatty() else 15.0
-        self.bar = tqdm(total=steps, initial=start, desc=stage, unit="step", mininterval=pause_s, dynamic_ncols=True)
+        self.bar = tqdm(
+            total=steps,
+            initial=start,
+            desc=stage,
+            unit="step",
+            mininterval=pause_s,
+            dynamic_ncols=True,
+        )
 
     def __enter__(self) -> Meter:
         return self
 
     def batches(self, make: Callable[[int], T]) -> Iterator[tuple[int, T]]:
-        """Yield (step, make(step)) for the steps that are left, counted from 0; for a GPU made ahead, by a thread."""
+        """Yield (step, make(step)) for the steps that are left, counted from 0.
+
+        For a GPU made ahead, by a thread.
+        """
         return (ahead if self.device == "cuda" else in_turn)(make, range(self.first, self.steps))
 
     def step(self, number: int, loss: object) -> None:
@@ -59,16 +82,32 @@ class Meter:
         rate = (number - self.first) * self.batch / elapsed
         epoch = number * self.batch / max(1, self.examples)
         value = float(loss)  # type: ignore[arg-type]
-        self.bar.set_postfix_str(f"epoch {epoch:.1f}, loss {value:.4f}, {rate:.0f} images/s", refresh=False)
+        self.bar.set_postfix_str(
+            f"epoch {epoch:.1f}, loss {value:.4f}, {rate:.0f} images/s", refresh=False
+        )
         log = self.out / "log.csv"
         fresh = not log.exists()
         with log.open("a", newline="") as file:
             writer = csv.writer(file)
             if fresh:
                 writer.writerow(_COLUMNS)
-            writer.writerow([self.stage, number, f"{epoch:.3f}", f"{value:.6g}", f"{rate:.1f}", f"{elapsed:.2f}"])
+            writer.writerow(
+                [
+                    self.stage,
+                    number,
+                    f"{epoch:.3f}",
+                    f"{value:.6g}",
+                    f"{rate:.1f}",
+                    f"{elapsed:.2f}",
+                ]
+            )
 
-    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.bar.close()
         seconds = time.perf_counter() - self.start_s
         done = self.bar.n - self.first
@@ -88,9 +127,14 @@ class Meter:
 
 
 def stage(out: Path, name: str) -> dict[str, Any]:
-    """Return what `training.json` holds about a stage: samples, seconds, waited_s; nothing when it is not there."""
+    """Return what `training.json` holds about a stage: samples, seconds, waited_s.
+
+    Nothing when it is not there.
+    """
     path = out / "training.json"
-    found: dict[str, Any] = json.loads(path.read_text())["stages"].get(name, {}) if path.exists() else {}
+    found: dict[str, Any] = (
+        json.loads(path.read_text())["stages"].get(name, {}) if path.exists() else {}
+    )
     return found
 
 
@@ -105,7 +149,10 @@ def taken_over(out: Path, name: str, totals: Mapping[str, Any]) -> None:
 
 
 def keep_of_taken_over(out: Path, stages: Collection[str]) -> None:
-    """Of a training that was copied here from another run keep some stages alone, in notes and log; only once."""
+    """Of a training that was copied here from another run keep some stages alone, in notes and log.
+
+    Only once.
+    """
     path, log = out / "training.json", out / "log.csv"
     record = json.loads(path.read_text()) if path.exists() else {}
     if "stages" in record.get("taken_over", {"stages": ()}):
@@ -124,7 +171,9 @@ def _total(record: dict[str, Any]) -> None:
     record["samples"] = sum(s["samples"] for s in totals)
     record["seconds"] = round(sum(s["seconds"] for s in totals), 3)
     record["samples_per_s"] = round(record["samples"] / max(record["seconds"], 1e-9), 1)
-    record["waiting_share"] = round(sum(s["waited_s"] for s in totals) / max(record["seconds"], 1e-9), 4)
+    record["waiting_share"] = round(
+        sum(s["waited_s"] for s in totals) / max(record["seconds"], 1e-9), 4
+    )
 
 
 def note(out: Path, **facts: object) -> None:

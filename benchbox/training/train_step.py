@@ -1,4 +1,6 @@
-"""One training step: loss, backward, clipping, optimiser; in low precision and as a CUDA graph where that pays.
+"""One training step: loss, backward, clipping, optimiser.
+
+In low precision and as a CUDA graph where that pays.
 
 Nothing in a step waits for the device: the loss comes back as a tensor there, and `Meter` reads it now and then.
 """
@@ -18,13 +20,18 @@ from .depthwise_conv import FastDepthwise
 
 B = TypeVar("B")
 
-_WARM_UP = 3  # steps that run eagerly before one is captured: kernels are chosen, the optimiser's state is made
+# steps that run eagerly before one is captured: kernels are chosen, the optimiser's state is made
+_WARM_UP = 3
 
 
 def low_precision(device: str) -> torch.dtype | None:
     """Return the type that networks run fastest in: bfloat16 where the hardware has it, float16 on older GPUs."""
     if device == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        return (
+            torch.bfloat16
+            if torch.cuda.is_bf16_supported(including_emulation=False)
+            else torch.float16
+        )
     return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else None
 
 
@@ -42,10 +49,10 @@ def autocast(device: str, precision: str = "auto") -> Iterator[None]:
 class Step(Generic[B]):
     """Call it with a batch: one update is made, and the loss comes back detached, on the device.
 
-    `loss(batch, *constants)` must read nothing that changes from step to step but these two. A batch is a tensor, or a
-    tuple, mapping or dataclass of such; constants are few and hashable. A GPU replays a CUDA graph, one for each set of
-    constants; a CPU, a loss that cannot be captured (the reason is printed once) and batches of another shape run
-    eagerly, with the same result.
+    `loss(batch, *constants)` must read nothing that changes from step to step but these two. A
+    batch is a tensor, or a tuple, mapping or dataclass of such; constants are few and hashable. A
+    GPU replays a CUDA graph, one for each set of constants; a CPU, a loss that cannot be captured
+    (the reason is printed once) and batches of another shape run eagerly, with the same result.
     """
 
     def __init__(
@@ -59,15 +66,22 @@ class Step(Generic[B]):
         precision: str = "float32",
         graphs: bool = True,
     ) -> None:
-        self.loss, self.parameters, self.optimiser, self.device = loss, list(parameters), optimiser, device
+        self.loss, self.parameters, self.optimiser, self.device = (
+            loss,
+            list(parameters),
+            optimiser,
+            device,
+        )
         self.clip, self.precision = clip, precision
         self.rates = [float(group["lr"]) for group in optimiser.param_groups]
         self.captured: dict[Hashable, _Graph] = {}
         self.seen: dict[Hashable, int] = {}
         half = device == "cuda" and precision == "auto" and low_precision(device) == torch.float16
         self.scaler = torch.amp.GradScaler(device, enabled=half)
-        self.graphs = graphs and device == "cuda" and not half  # a scaler decides on the host whether to step
-        if self.graphs:  # torch would warn that a capturable optimiser runs eagerly, as it does while warming up
+        # a scaler decides on the host whether to step
+        self.graphs = graphs and device == "cuda" and not half
+        # torch would warn that a capturable optimiser runs eagerly, as it does while warming up
+        if self.graphs:
             setattr(optimiser, "_warned_capturable_if_run_uncaptured", True)  # noqa: B010 - not among its annotations
 
     def rate(self, factor: float) -> None:
@@ -87,8 +101,13 @@ class Step(Generic[B]):
         given, graph = self._graph(batch, constants) if self.graphs else ((), None)
         return self._eager(batch, *constants) if graph is None else graph.replay(given)
 
-    def _graph(self, batch: B, constants: tuple[Hashable, ...]) -> tuple[tuple[Tensor, ...], _Graph | None]:
-        """Return a batch's tensors and the graph of such a step, made when needed first; None where there is none."""
+    def _graph(
+        self, batch: B, constants: tuple[Hashable, ...]
+    ) -> tuple[tuple[Tensor, ...], _Graph | None]:
+        """Return a batch's tensors and the graph of such a step, made when needed first.
+
+        None where there is none.
+        """
         try:
             given = tuple(tensors(batch))
             name = constants, tuple(tensor.shape for tensor in given)
@@ -115,7 +134,7 @@ class Step(Generic[B]):
         return loss.detach()
 
 
-# --- graphs ------------------------------------------------------------------------------------------------------
+# --- graphs ---------------------------------------------------------------------------------------
 
 
 @runtime_checkable
@@ -130,7 +149,10 @@ class Held(Protocol):
 
 
 def tensors(part: object) -> Iterator[Tensor]:
-    """Yield the tensors of a batch in a fixed order; raises RuntimeError for what a graph would take for a constant."""
+    """Yield the tensors of a batch in a fixed order.
+
+    Raises RuntimeError for what a graph would take for a constant.
+    """
     if isinstance(part, Tensor):
         yield part
     elif isinstance(part, Held):
@@ -143,7 +165,9 @@ def tensors(part: object) -> Iterator[Tensor]:
     elif is_dataclass(part):
         yield from tensors(tuple(getattr(part, field.name) for field in fields(part)))
     elif part is not None:
-        raise RuntimeError(f"a batch holds a {type(part).__name__}; only tensors can change from step to step")
+        raise RuntimeError(
+            f"a batch holds a {type(part).__name__}; only tensors can change from step to step"
+        )
 
 
 def refill(part: Any, held: Iterator[Tensor]) -> Any:
@@ -157,7 +181,9 @@ def refill(part: Any, held: Iterator[Tensor]) -> Any:
     if isinstance(part, Mapping):
         return {name: refill(inner, held) for name, inner in part.items()}
     if is_dataclass(part) and not isinstance(part, type):
-        return replace(part, **{field.name: refill(getattr(part, field.name), held) for field in fields(part)})
+        return replace(
+            part, **{field.name: refill(getattr(part, field.name), held) for field in fields(part)}
+        )
     return part
 
 
@@ -177,11 +203,18 @@ class _Graph:
 
 
 def _capture(
-    step: Callable[..., Tensor], batch: B, given: tuple[Tensor, ...], constants: tuple[Hashable, ...]
+    step: Callable[..., Tensor],
+    batch: B,
+    given: tuple[Tensor, ...],
+    constants: tuple[Hashable, ...],
 ) -> _Graph:
-    """Capture one step on copies of the tensors given, those of the batch; nothing is computed yet."""
+    """Capture one step on copies of the tensors given, those of the batch.
+
+    Nothing is computed yet.
+    """
     inputs = tuple(tensor.clone() for tensor in given)
     held, graph = refill(batch, iter(inputs)), torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):  # another thread may be making the next batch
+    # another thread may be making the next batch
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         loss = step(held, *constants)
     return _Graph(graph, inputs, loss)

@@ -1,4 +1,7 @@
-"""DwO: adversarial training on the centre bins of an ordinal code; heavy imports happen inside the functions."""
+"""DwO: adversarial training on the centre bins of an ordinal code.
+
+Heavy imports happen inside the functions.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,9 @@ def predictor(weights: Path, device: str) -> Predict:
     return predict.predictor(weights, device)
 
 
-def networks(params: Mapping[str, Any], layout: Layout | None) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+def networks(
+    params: Mapping[str, Any], layout: Layout | None
+) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """Return the network, as it stands in the paper, with example inputs of batch 1."""
     import torch
 
@@ -36,4 +41,9 @@ def networks(params: Mapping[str, Any], layout: Layout | None) -> Mapping[str, t
 
     del layout  # gaze has none
     patch = torch.zeros(1, 3, params["side"], params["side"])
-    return {"casia": (CasiaNet(sum(params["bins"]), share_eyes=params["share_eyes"]), (patch, patch, patch))}
+    return {
+        "casia": (
+            CasiaNet(sum(params["bins"]), share_eyes=params["share_eyes"]),
+            (patch, patch, patch),
+        )
+    }

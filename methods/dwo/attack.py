@@ -16,7 +16,9 @@ GREY_LEVEL = 2 / 255  # in inputs of [-1, 1]
 
 
 def centre_bins(logits: Tensor, bins: Sequence[int], centre: int) -> Tensor:
-    """Mark the `centre` = 2k bins around each axis' prediction; logits (n, ΣB) → ones and zeros (n, ΣB).
+    """Mark the `centre` = 2k bins around each axis' prediction.
+
+    Logits (n, ΣB) → ones and zeros (n, ΣB).
 
     With c bins reached they are c - k + 1 … c + k, clipped to 1 … B; 0 marks every bin.
     """
@@ -41,10 +43,12 @@ def perturb(
     gamma: float,
     epsilon: float,
 ) -> tuple[Tensor, ...]:
-    """Take `steps` steps of γ grey levels up the loss of the centre bins; each patch stays within ε and [-1, 1].
+    """Take `steps` steps of γ grey levels up the loss of the centre bins.
 
-    The network answers in evaluation mode, so that adversarial samples do not depend on their batch, and is left as it
-    was, without gradients.
+    Each patch stays within ε and [-1, 1].
+
+    The network answers in evaluation mode, so that adversarial samples do not depend on their
+    batch, and is left as it was, without gradients.
     """
     start, moved = patches, tuple(patch.detach().clone() for patch in patches)
     was_training = network.training

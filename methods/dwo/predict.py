@@ -18,12 +18,21 @@ from .recipe import WEIGHTS
 
 
 def predictor(weights: Path, device: str) -> Predict:
-    """Return a callable: samples → (n, 2) cm or (n, 3) unit vectors; NaN where an eye has no box."""
+    """Return a callable: samples → (n, 2) cm or (n, 3) unit vectors.
+
+    NaN where an eye has no box.
+    """
     facts = load_facts(weights / WEIGHTS)
     form, code = Form.from_facts(facts), Ordinal.from_facts(facts).to(device)
     task: Task = "gaze3d" if facts["task"] == "gaze3d" else "gaze2d"
     share_eyes, standardise = (facts[name] == "True" for name in ("share_eyes", "standardise"))
-    network = CasiaNet(sum(code.bins), len(form.sources), form.pools, share_eyes=share_eyes, standardise=standardise)
+    network = CasiaNet(
+        sum(code.bins),
+        len(form.sources),
+        form.pools,
+        share_eyes=share_eyes,
+        standardise=standardise,
+    )
     load_into(network, "network", load_weights(weights / WEIGHTS))
     network = network.to(device, memory_format=torch.channels_last).eval()
 

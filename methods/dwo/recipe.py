@@ -52,15 +52,23 @@ class Course:
         code = Ordinal.fit(axes, params["bins"])
         return cls(form, gazes, code, code.encode(axes))
 
-    def batch(self, params: Mapping[str, Any], seed: int, step: int) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+    def batch(
+        self, params: Mapping[str, Any], seed: int, step: int
+    ) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
         """Draw batch `step`: patches, codes, and which samples are to be made adversarial (n,)."""
         size = params["batch"]
         rows = epoch_rows([seed], len(self.gazes), step * size, size)
         rng = np.random.default_rng([seed, 2, step])
-        # Drawn first and always, so that every Org % sees the same pictures, and each the adversarial ones of a larger.
+        # Drawn first and always, so that every Org % sees the same pictures, and each the
+        # adversarial ones of a larger.
         turned = rng.uniform(0, 1, size) >= params["original"]
         jitter = Jitter.draw(
-            rng, size, len(self.form.sources), shift=params["shift"], scale=params["scale"], colour=params["colour"]
+            rng,
+            size,
+            len(self.form.sources),
+            shift=params["shift"],
+            scale=params["scale"],
+            colour=params["colour"],
         )
         patches = self.gazes.patches.batch(rows, jitter)
         return patches, self.codes[upload(rows, str(self.codes.device))], torch.from_numpy(turned)
@@ -74,7 +82,10 @@ def mixed(
     course: Course,
     params: Mapping[str, Any],
 ) -> tuple[Tensor, ...]:
-    """Replace samples that are `turned` (n,), on the host, by adversarial ones; all patches of a sample together."""
+    """Replace samples that are `turned` (n,), on the host, by adversarial ones.
+
+    All patches of a sample together.
+    """
     chosen = torch.nonzero(turned)[:, 0]
     if not len(chosen) or not params["steps"]:
         return patches
@@ -121,8 +132,12 @@ def _fit(path: Path, job: Job, course: Course) -> None:
         loss, parameters, optim, job.device, clip=params["clip"], precision=params["precision"]
     )
     network.train()
-    with Meter(job.out, "dwo", steps, params["batch"], len(course.gazes), done, job.device) as meter:
-        for step, (patches, codes, turned) in meter.batches(lambda step: course.batch(params, job.seed, step)):
+    with Meter(
+        job.out, "dwo", steps, params["batch"], len(course.gazes), done, job.device
+    ) as meter:
+        for step, (patches, codes, turned) in meter.batches(
+            lambda step: course.batch(params, job.seed, step)
+        ):
             update.rate(rate(params["schedule"], step, steps, per_epoch * params["warmup_epochs"]))
             seen = mixed(network, patches, codes, turned, course, params)
             meter.step(step + 1, update((seen, codes)))

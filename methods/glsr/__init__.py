@@ -1,4 +1,7 @@
-"""G&LSR: global and local shape reinitialisation; heavy imports happen inside the contract's functions."""
+"""G&LSR: global and local shape reinitialisation.
+
+Heavy imports happen inside the contract's functions.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ def predictor(weights: Path, device: str) -> Predict:
     return predict.predictor(weights, device)
 
 
-def networks(params: Mapping[str, Any], layout: Layout) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+def networks(
+    params: Mapping[str, Any], layout: Layout
+) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """List the networks of a variant, each with an input of batch 1, in the order in which a prediction runs them."""
     from .detector import System
 

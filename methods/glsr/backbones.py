@@ -1,8 +1,9 @@
 """The larger backbones of G&LSR: MobileNetV2 (/M) and ResNet-50 (/L), with the names of their public ImageNet weights.
 
-Both end in a global average and FC 256-256-2n, so any side that leaves a map will do. MobileNetV2 keeps its 1x1
-expansion in the first block and has stride 2 in the sixth stage, which the printed counts demand; ResNet-50 has its
-strides in the 3x3 convolutions, as its public weights were trained.
+Both end in a global average and FC 256-256-2n, so any side that leaves a map will do. MobileNetV2
+keeps its 1x1 expansion in the first block and has stride 2 in the sixth stage, which the printed
+counts demand; ResNet-50 has its strides in the 3x3 convolutions, as its public weights were
+trained.
 """
 
 from __future__ import annotations
@@ -16,13 +17,23 @@ from benchbox.training.pretrained import pixel_map, take_over
 
 from .model import mlp
 
-MEDIUM = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 2), (6, 160, 3, 2), (6, 320, 1, 1))
+MEDIUM = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 2),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 MEDIUM_OUT = 1280
 LARGE = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
 LARGE_OUT = 2048
 
 
-def _conv_bn_relu6(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+def _conv_bn_relu6(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+) -> nn.Sequential:
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU6(inplace=True))
 
@@ -55,7 +66,9 @@ class MobileNetV2(nn.Module):
         channels = 32
         for expansion, outputs, repeats, stride in MEDIUM:
             for repeat in range(repeats):
-                layers.append(InvertedResidual(channels, outputs, expansion, stride if repeat == 0 else 1))
+                layers.append(
+                    InvertedResidual(channels, outputs, expansion, stride if repeat == 0 else 1)
+                )
                 channels = outputs
         layers.append(_conv_bn_relu6(channels, MEDIUM_OUT, 1))
         self.features = nn.Sequential(*layers)
@@ -70,7 +83,11 @@ class MobileNetV2(nn.Module):
 
         The first block there has no expansion: ours becomes the identity, which changes nothing on what ReLU6 leaves.
         """
-        renamed = {_first_block(key): value for key, value in tensors.items() if key.startswith("features.")}
+        renamed = {
+            _first_block(key): value
+            for key, value in tensors.items()
+            if key.startswith("features.")
+        }
         nn.init.dirac_(self.features[1].conv[0][0].weight)
         expansion = self.features[1].conv[0].state_dict(prefix="features.1.conv.0.")
         renamed.update(expansion)
@@ -93,7 +110,10 @@ class BottleneckV15(nn.Module):
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
         self.conv1, self.bn1 = nn.Conv2d(inputs, width, 1, bias=False), nn.BatchNorm2d(width)
-        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = (
+            nn.Conv2d(width, width, 3, stride, 1, bias=False),
+            nn.BatchNorm2d(width),
+        )
         self.conv3, self.bn3 = nn.Conv2d(width, 4 * width, 1, bias=False), nn.BatchNorm2d(4 * width)
         self.downsample: nn.Module | None = None
         if stride != 1 or inputs != 4 * width:
@@ -139,7 +159,10 @@ class ResNet50(nn.Module):
 
 @torch.no_grad()
 def _adapt_input(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> None:
-    """Let a first layer trained on ImageNet's normalised pixels see [-1, 1]; exact but for the padded border."""
+    """Let a first layer trained on ImageNet's normalised pixels see [-1, 1].
+
+    Exact but for the padded border.
+    """
     scale, offset = pixel_map()
     assert bn.running_mean is not None
     bn.running_mean -= (conv.weight * offset[:, None, None]).sum(dim=(1, 2, 3))

@@ -20,7 +20,17 @@ from .model import Backbone, GlobalReinit, LocalRegression, LocalReinit
 Look = Callable[[Tensor, int], Tensor]
 
 # What decides the networks and the frames of a system.
-STRUCTURE = ("backbone", "head", "side", "side_pooled", "reinit", "cascade", "local", "local_reinit", "expansion")
+STRUCTURE = (
+    "backbone",
+    "head",
+    "side",
+    "side_pooled",
+    "reinit",
+    "cascade",
+    "local",
+    "local_reinit",
+    "expansion",
+)
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,9 @@ NETWORKS: Mapping[str, Networks] = {
 
 
 class System(nn.Module):
-    """Global reinitialisation, global regression and the local stage; the parts a variant lacks are None or empty.
+    """Global reinitialisation, global regression and the local stage.
+
+    The parts a variant lacks are None or empty.
 
     `first` is the first of B2's two networks: its shape gives the crop that the second one sees.
     """
@@ -97,10 +109,15 @@ class System(nn.Module):
         super().__init__()
         self.networks = made = _networks(params["backbone"])
         points = layout.count
-        self.side, self.eyes, self.expansion = made.side(params), layout.eye_corners, params["expansion"]
+        self.side, self.eyes, self.expansion = (
+            made.side(params),
+            layout.eye_corners,
+            params["expansion"],
+        )
         self.reinit = made.reinit() if params["reinit"] and not params["cascade"] else None
         self.backbone = made.backbone(points, params)
-        self.register_buffer("start", torch.zeros(points, 2))  # S_g0: mean of the training shapes in F_g (b1: in F0)
+        # S_g0: mean of the training shapes in F_g (b1: in F0)
+        self.register_buffer("start", torch.zeros(points, 2))
         parts = glsr_parts(layout.parts) if params["local"] else []
         self.part_names = [f"part{number + 1}" for number in range(len(parts))]
         for name, part in zip(self.part_names, parts, strict=True):
@@ -111,7 +128,8 @@ class System(nn.Module):
         self.first: nn.Module | None = None
         if params["cascade"]:
             self.first = made.backbone(points, params)
-            self.register_buffer("first_start", torch.zeros(points, 2))  # mean of the training shapes in F0
+            # mean of the training shapes in F0
+            self.register_buffer("first_start", torch.zeros(points, 2))
 
     @property
     def parts(self) -> list[Tensor]:
@@ -119,7 +137,10 @@ class System(nn.Module):
         return [self.get_buffer(name) for name in self.part_names]
 
     def global_theta(self, look: Look, frame: Tensor) -> Tensor:
-        """Estimate θ_g (n, 2, 3), F_g → F0; the identity where the variant has no global reinitialisation."""
+        """Estimate θ_g (n, 2, 3), F_g → F0.
+
+        The identity where the variant has no global reinitialisation.
+        """
         if self.first is not None:
             return upright_box(self.first_shape(look, frame).detach(), self.eyes, self.expansion)
         if self.reinit is None:
@@ -137,11 +158,18 @@ class System(nn.Module):
         return self.start + offsets.view(-1, *self.start.shape)
 
     def local_theta(self, part: int, shape: Tensor) -> Tensor:
-        """Estimate θ_l (n, 2, 3), patch → F_g, from the part's points of S_g; G&LSR* takes their upright box."""
-        points = shape[:, self.parts[part]]
-        return self.local_reinit[part](points) if len(self.local_reinit) else part_box(points.detach())
+        """Estimate θ_l (n, 2, 3), patch → F_g, from the part's points of S_g.
 
-    def local_shape(self, part: int, look: Look, to_crop: Tensor, theta: Tensor, shape: Tensor) -> Tensor:
+        G&LSR* takes their upright box.
+        """
+        points = shape[:, self.parts[part]]
+        return (
+            self.local_reinit[part](points) if len(self.local_reinit) else part_box(points.detach())
+        )
+
+    def local_shape(
+        self, part: int, look: Look, to_crop: Tensor, theta: Tensor, shape: Tensor
+    ) -> Tensor:
         """Refine the part's points (n, k, 2) in the patch's frame, starting from S_g seen there."""
         patch = look(compose(to_crop, theta), self.networks.patch_side)
         start = transform(invert(theta), shape[:, self.parts[part]])
@@ -160,7 +188,9 @@ class System(nn.Module):
     def listed(self) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
         """List the networks that a prediction runs, each with an input of batch 1."""
         found: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {}
-        face, patch = (torch.zeros(1, 3, side, side) for side in (self.side, self.networks.patch_side))
+        face, patch = (
+            torch.zeros(1, 3, side, side) for side in (self.side, self.networks.patch_side)
+        )
         if self.first is not None:
             found["first regression"] = (self.first, (face,))
         if self.reinit is not None:
@@ -184,7 +214,10 @@ def _networks(name: str) -> Networks:
 
 
 def glsr_parts(parts: Mapping[str, Sequence[int]]) -> list[list[int]]:
-    """List the four local parts of the paper: each eye with its brow, nose, mouth; the contour stays global."""
+    """List the four local parts of the paper: each eye with its brow, nose, mouth.
+
+    The contour stays global.
+    """
     return [
         [*parts["left_brow"], *parts["left_eye"]],
         [*parts["right_brow"], *parts["right_eye"]],

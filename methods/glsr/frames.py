@@ -1,7 +1,8 @@
 """The frames of G&LSR and the maps between them.
 
-Every frame is [-1, 1]²: the stored crop, the box crop F0, the normalised face F_g, the patch of a part. A map θ takes
-target points to source points, so shapes travel through its inverse (paper, section 3.1).
+Every frame is [-1, 1]²: the stored crop, the box crop F0, the normalised face F_g, the patch of a
+part. A map θ takes target points to source points, so shapes travel through its inverse (paper,
+section 3.1).
 """
 
 from __future__ import annotations
@@ -52,11 +53,17 @@ class BoxErrors:
         return BoxErrors(np.concatenate([shift, ratio[:, None]], axis=1))
 
     def perturb(
-        self, points: Floats, rng: np.random.Generator, rotation_deg: float, expansion: float, flip: bool
+        self,
+        points: Floats,
+        rng: np.random.Generator,
+        rotation_deg: float,
+        expansion: float,
+        flip: bool,
     ) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Draw one box per face (n, K, 2): its tight box, another face's box error, and a rotation.
 
-        Returns the maps (n, 2, 3) from F0 to the frame of the points, and which faces (n,) are mirrored.
+        Returns the maps (n, 2, 3) from F0 to the frame of the points, and which faces (n,) are
+        mirrored.
         """
         count = len(points)
         tight = geometry.square(geometry.tight_box(points))
@@ -68,7 +75,10 @@ class BoxErrors:
         mirrored = rng.random(count) < (0.5 if flip else 0.0)
         sign = np.where(mirrored, -1.0, 1.0)
         cos, sin = np.cos(angle) * half, np.sin(angle) * half
-        rows = [np.stack([cos * sign, -sin, centre[:, 0]], -1), np.stack([sin * sign, cos, centre[:, 1]], -1)]
+        rows = [
+            np.stack([cos * sign, -sin, centre[:, 0]], -1),
+            np.stack([sin * sign, cos, centre[:, 1]], -1),
+        ]
         return np.stack(rows, axis=1), mirrored
 
 
@@ -90,7 +100,10 @@ def invert(maps: Tensor) -> Tensor:
 
 
 def _inverse(linear: Tensor) -> Tensor:
-    """Invert (n, 2, 2) in closed form; a solver would have a GPU's host wait to hear whether it could."""
+    """Invert (n, 2, 2) in closed form.
+
+    A solver would have a GPU's host wait to hear whether it could.
+    """
     a, b, c, d = linear.flatten(1).unbind(1)
     return torch.stack([d, -b, -c, a], dim=1).view(-1, 2, 2) / (a * d - b * c).view(-1, 1, 1)
 
@@ -111,8 +124,9 @@ def fit_affine(source: Tensor, target: Tensor) -> Tensor:
 def supervised_theta(shapes: Tensor, reference: Tensor, margin: float = 1.0) -> Tensor:
     """Return θ* (n, 2, 3) of Algorithm 1 for shapes (n, k, 2) and a reference (k, 2).
 
-    A is the least-squares affine map shape → reference, B takes the tight box (x `margin`) of A(shape) to [-1, 1]²;
-    θ* = (B A)⁻¹ exactly, so its inverse puts the shape's tight box on the middle 1 / margin of the frame.
+    A is the least-squares affine map shape → reference, B takes the tight box (x `margin`) of
+    A(shape) to [-1, 1]²; θ* = (B A)⁻¹ exactly, so its inverse puts the shape's tight box on the
+    middle 1 / margin of the frame.
     """
     upright = fit_affine(shapes, reference)
     moved = transform(upright, shapes)
@@ -138,7 +152,8 @@ def part_box(points: Tensor, margin: float = 0.25) -> Tensor:
 def upright_box(shape: Tensor, eyes: tuple[int, int], expansion: float) -> Tensor:
     """Return the maps (n, 2, 3) from a square about shapes (n, K, 2), turned so that the eye line is level.
 
-    The square is `expansion` x the longer side of the turned shape's tight box: the second crop of B2.
+    The square is `expansion` x the longer side of the turned shape's tight box: the second crop of
+    B2.
     """
     line = shape[:, eyes[1]] - shape[:, eyes[0]]
     along = line / line.norm(dim=1, keepdim=True).clamp(min=1e-6)

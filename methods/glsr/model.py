@@ -13,19 +13,32 @@ import torch
 from torch import Tensor, nn
 
 # Table 2 with its printing slips mended: expansion, channels, repeats, stride of the first repeat.
-SMALL = ((1, 8, 1, 1), (6, 12, 2, 2), (6, 16, 2, 2), (6, 24, 3, 2), (6, 32, 3, 2), (6, 48, 3, 2), (6, 64, 2, 2))
+SMALL = (
+    (1, 8, 1, 1),
+    (6, 12, 2, 2),
+    (6, 16, 2, 2),
+    (6, 24, 3, 2),
+    (6, 32, 3, 2),
+    (6, 48, 3, 2),
+    (6, 64, 2, 2),
+)
 SMALL_TAIL = (6, 80, 1, 1)
 STEM = 8
 TRUNK_OUT = 64
 
 
-def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+def _conv_bn(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1
+) -> list[nn.Module]:
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
     return [conv, nn.BatchNorm2d(outputs)]
 
 
 class Bottleneck(nn.Module):
-    """Inverted residual of MobileNetV2; keeps its 1x1 expansion even at t = 1, which Table 2's MACs demand."""
+    """Inverted residual of MobileNetV2.
+
+    Keeps its 1x1 expansion even at t = 1, which Table 2's MACs demand.
+    """
 
     def __init__(self, inputs: int, outputs: int, expansion: int, stride: int) -> None:
         super().__init__()
@@ -57,12 +70,16 @@ class Backbone(nn.Module):
         channels = STEM
         for expansion, outputs, repeats, stride in (*SMALL, SMALL_TAIL):
             for repeat in range(repeats):
-                layers.append(Bottleneck(channels, outputs, expansion, stride if repeat == 0 else 1))
+                layers.append(
+                    Bottleneck(channels, outputs, expansion, stride if repeat == 0 else 1)
+                )
                 channels = outputs
         layers += [*_conv_bn(channels, TRUNK_OUT, 1), nn.ReLU(inplace=True), nn.Flatten()]
         self.trunk = nn.Sequential(*layers)
         features = TRUNK_OUT * math.ceil(side / 128) ** 2
-        widths = {"table": (features, 256, 256, 2 * points), "lite": (features, 64, 2 * points)}[head]
+        widths = {"table": (features, 256, 256, 2 * points), "lite": (features, 64, 2 * points)}[
+            head
+        ]
         self.head = mlp(widths, nn.ReLU)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -94,7 +111,9 @@ class BasicBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            *_conv_bn(inputs, outputs, 3, stride), nn.ReLU(inplace=True), *_conv_bn(outputs, outputs, 3)
+            *_conv_bn(inputs, outputs, 3, stride),
+            nn.ReLU(inplace=True),
+            *_conv_bn(outputs, outputs, 3),
         )
         same = stride == 1 and inputs == outputs
         self.skip = nn.Identity() if same else nn.Sequential(*_conv_bn(inputs, outputs, 1, stride))

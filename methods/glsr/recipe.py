@@ -1,8 +1,9 @@
 """Train G&LSR in the four steps of the paper (section 3.4), each resumable.
 
-Step 1 learns the global reinitialisation, step 2 the global regression behind the frozen step 1, step 3 the local
-stage behind the frozen global one, step 4 everything end to end without the θ losses. `b1` is step 2 alone; `b2` trains
-its first network (step 5 by number) before it. Without θ losses, a plain STN, steps 1 and 2 are one.
+Step 1 learns the global reinitialisation, step 2 the global regression behind the frozen step 1,
+step 3 the local stage behind the frozen global one, step 4 everything end to end without the θ
+losses. `b1` is step 2 alone; `b2` trains its first network (step 5 by number) before it. Without θ
+losses, a plain STN, steps 1 and 2 are one.
 """
 
 from __future__ import annotations
@@ -50,13 +51,18 @@ def train(job: Job) -> Kind:
     objective = Objective(system, draws.reference, job.layout, params)
     objective.start(draws)
     for stage in stages(system, objective, params):
-        # Each stage starts from the same seed whether the ones before it were trained now or read from disk.
+        # Each stage starts from the same seed whether the ones before it were trained now or read
+        # from disk.
         torch.manual_seed(job.seed + stage.number)
         path = job.out / f"step{stage.number}-{stage.name}.safetensors"
         once(path, fit, job, stage, objective, draws)
         load_into(system, "system", load_weights(path))
     kept = json.dumps({key: params[key] for key in (*STRUCTURE, "crop_side")})
-    save_weights(job.out / WEIGHTS, {"system": system}, {"frames": "ours", "layout": job.layout.name, "params": kept})
+    save_weights(
+        job.out / WEIGHTS,
+        {"system": system},
+        {"frames": "ours", "layout": job.layout.name, "params": kept},
+    )
     return "trained"
 
 
@@ -68,7 +74,9 @@ def begin(system: System, job: Job) -> None:
         raise PluginError(f"weights = {job.params['weights']!r} but the job was given no such file")
     kind = job.params["backbone"]
     if kind not in ("medium", "large"):
-        raise PluginError(f"weights = {job.params['weights']!r}: no ImageNet weights exist for the {kind} backbone")
+        raise PluginError(
+            f"weights = {job.params['weights']!r}: no ImageNet weights exist for the {kind} backbone"
+        )
     tensors = read_weights(job.weights)
     for backbone in (system.backbone, system.first):
         if backbone is not None:
@@ -78,10 +86,14 @@ def begin(system: System, job: Job) -> None:
 def adopt(job: Job, layout: Layout) -> Kind:
     """Put the authors' published networks under the job's folder, as one file."""
     if job.weights is None:
-        raise PluginError(f"weights = {job.params['weights']!r} but the job was given no such folder")
+        raise PluginError(
+            f"weights = {job.params['weights']!r} but the job was given no such folder"
+        )
     system = Release(layout.count)
     system.load_published(job.weights)
-    save_weights(job.out / WEIGHTS, {"system": system}, {"frames": "release", "layout": layout.name})
+    save_weights(
+        job.out / WEIGHTS, {"system": system}, {"frames": "release", "layout": layout.name}
+    )
     return "weights"
 
 
@@ -102,14 +114,24 @@ def stages(system: System, objective: Objective, params: Mapping[str, Any]) -> l
     lr, fine = params["lr"], params["lr_joint"]
     found = []
     if system.first is not None:
-        found.append(Stage(5, "first", params["draws_first"], lr, objective.first_shape, [system.first]))
+        found.append(
+            Stage(5, "first", params["draws_first"], lr, objective.first_shape, [system.first])
+        )
     if system.reinit is not None and not params["theta_loss"]:
         both = [system.reinit, system.backbone]
-        found.append(Stage(2, "global", params["draws_global"], lr, objective.plain_transformer, both))
+        found.append(
+            Stage(2, "global", params["draws_global"], lr, objective.plain_transformer, both)
+        )
     else:
         if system.reinit is not None:
-            found.append(Stage(1, "reinit", params["draws_reinit"], lr, objective.reinit, [system.reinit]))
-        found.append(Stage(2, "global", params["draws_global"], lr, objective.global_shape, [system.backbone]))
+            found.append(
+                Stage(1, "reinit", params["draws_reinit"], lr, objective.reinit, [system.reinit])
+            )
+        found.append(
+            Stage(
+                2, "global", params["draws_global"], lr, objective.global_shape, [system.backbone]
+            )
+        )
     if system.parts:
         local = [system.local_reinit, system.local_regression]
         found.append(Stage(3, "local", params["draws_local"], lr, objective.local, local))
@@ -121,8 +143,15 @@ def stages(system: System, objective: Objective, params: Mapping[str, Any]) -> l
 class Objective:
     """The loss of each step, in one of the kinds of `losses.shape_loss`."""
 
-    def __init__(self, system: System, reference: Tensor, layout: Layout, params: Mapping[str, Any]) -> None:
-        self.system, self.reference, self.eyes, self.params = system, reference, layout.eye_corners, params
+    def __init__(
+        self, system: System, reference: Tensor, layout: Layout, params: Mapping[str, Any]
+    ) -> None:
+        self.system, self.reference, self.eyes, self.params = (
+            system,
+            reference,
+            layout.eye_corners,
+            params,
+        )
 
     def kind(self, share: float) -> str:
         """Return the kind of shape loss when `share` of a stage, 0 … 1, is done."""
@@ -139,12 +168,15 @@ class Objective:
         shapes, system = draws.upright(), self.system
         if system.first is not None:
             system.first_start.copy_(shapes.mean(dim=0))
-            shapes = transform(invert(upright_box(shapes, self.eyes, self.params["expansion"])), shapes)
+            shapes = transform(
+                invert(upright_box(shapes, self.eyes, self.params["expansion"])), shapes
+            )
         elif system.reinit is not None and self.params["theta_loss"]:
             theta = supervised_theta(shapes, self.reference, self.params["global_margin"])
             shapes = transform(invert(theta), shapes)
         system.start.copy_(shapes.mean(dim=0))
-        for local_reinit, points in zip(system.local_reinit, system.parts, strict=False):  # G&LSR* has none
+        # G&LSR* has none
+        for local_reinit, points in zip(system.local_reinit, system.parts, strict=False):
             theta = supervised_theta(shapes[:, points], self.reference[points], LOCAL_MARGIN)
             local_reinit.fc[-1].bias.data.copy_(theta.mean(dim=0).flatten())
 
@@ -160,7 +192,10 @@ class Objective:
         return self._shape_loss(shape, batch.shape, self._distance(batch.shape), kind)
 
     def plain_transformer(self, batch: Batch, kind: str) -> Tensor:
-        """Do steps 1 and 2 as one, without θ_g*: the shape loss alone moves θ_g; in F0, as in step 4."""
+        """Do steps 1 and 2 as one, without θ_g*: the shape loss alone moves θ_g.
+
+        In F0, as in step 4.
+        """
         return self._global_in_f0(batch, kind)[0]
 
     def global_shape(self, batch: Batch, kind: str) -> Tensor:
@@ -194,7 +229,9 @@ class Objective:
             local = system.local_theta(part, shape)
             found = system.local_shape(part, batch.look, to_crop, local, shape)
             found = transform(compose(theta, local), found)
-            loss = loss + self._shape_loss(found, batch.shape[:, points], distance, last) / len(system.parts)
+            loss = loss + self._shape_loss(found, batch.shape[:, points], distance, last) / len(
+                system.parts
+            )
         return loss
 
     def _global_in_f0(self, batch: Batch, kind: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -202,10 +239,14 @@ class Objective:
         theta = self.system.global_theta(batch.look, batch.frame)
         to_crop = compose(batch.frame, theta)
         shape = self.system.global_shape(batch.look, to_crop)
-        loss = self._shape_loss(transform(theta, shape), batch.shape, self._distance(batch.shape), kind)
+        loss = self._shape_loss(
+            transform(theta, shape), batch.shape, self._distance(batch.shape), kind
+        )
         return loss, theta, to_crop, shape
 
-    def _parts_loss(self, batch: Batch, to_crop: Tensor, shape: Tensor, target: Tensor, kind: str) -> Tensor:
+    def _parts_loss(
+        self, batch: Batch, to_crop: Tensor, shape: Tensor, target: Tensor, kind: str
+    ) -> Tensor:
         system, total = self.system, shape.new_zeros(())
         for part, points in enumerate(system.parts):
             theta = system.local_theta(part, shape)
@@ -231,10 +272,17 @@ def fit(path: Path, job: Job, stage: Stage, objective: Objective, draws: Draws) 
     parameters = [p for module in stage.trains for p in module.parameters()]
     optim = optimiser(params["optimiser"], parameters, stage.lr, params["weight_decay"])
     update: Step[Batch] = Step(
-        stage.loss, parameters, optim, job.device, clip=params["clip"], precision=params["precision"]
+        stage.loss,
+        parameters,
+        optim,
+        job.device,
+        clip=params["clip"],
+        precision=params["precision"],
     )
     average = Average(stage.trains, params["average"])
-    checkpoint = Checkpoint(job.out / f"{stage.name}.checkpoint", system=system, optimiser=optim, average=average)
+    checkpoint = Checkpoint(
+        job.out / f"{stage.name}.checkpoint", system=system, optimiser=optim, average=average
+    )
     done = checkpoint.load()
     system.eval()
     for module in stage.trains:

@@ -1,16 +1,19 @@
 """GSR as its authors released it in 2021 (98 points): their networks, and predicting in their frames.
 
-The released networks differ from the paper's tables, and so does the path of a picture, which must be followed to a
-fraction of a pixel or their weights see something else than they learned:
+The released networks differ from the paper's tables, and so does the path of a picture, which must
+be followed to a fraction of a pixel or their weights see something else than they learned:
 
-1. the box, already enlarged, goes to 128x128 px by the affine map of its corners, edges on pixel centres 0 and 127;
+1. the box, already enlarged, goes to 128x128 px by the affine map of its corners, edges on pixel
+   centres 0 and 127;
 2. pixels in BGR order, in [-1, 1];
-3. the localisation net answers a map from that crop forward to the normalised face, its shift in units of 128 px;
+3. the localisation net answers a map from that crop forward to the normalised face, its shift in
+   units of 128 px;
 4. the normalised face of 256 px is sampled from the picture itself, not from the crop;
-5. points are (out / 2 + mean) 256 px there, x and y interleaved, and return through the inverse map.
+5. points are (out / 2 + mean) 256 px there, x and y interleaved, and return through the inverse
+   map.
 
-Outside the picture is black. Under `--set weights=scratch` the same networks are trained by this method's own recipe,
-in its own frames.
+Outside the picture is black. Under `--set weights=scratch` the same networks are trained by this
+method's own recipe, in its own frames.
 """
 
 from __future__ import annotations
@@ -72,10 +75,16 @@ class _Block(nn.Module):
         self.residual = stride == 1 and inputs == outputs
         layers: list[nn.Module] = []
         if expansion > 1:
-            layers += [nn.Conv2d(inputs, hidden, 1, bias=False), nn.BatchNorm2d(hidden), nn.ReLU(inplace=True)]
+            layers += [
+                nn.Conv2d(inputs, hidden, 1, bias=False),
+                nn.BatchNorm2d(hidden),
+                nn.ReLU(inplace=True),
+            ]
         depthwise = nn.Conv2d(hidden, hidden, 3, stride, 1, groups=hidden, bias=False)
         layers += [depthwise, nn.BatchNorm2d(hidden), nn.ReLU(inplace=True)]
-        self.conv = nn.Sequential(*layers, nn.Conv2d(hidden, outputs, 1, bias=False), nn.BatchNorm2d(outputs))
+        self.conv = nn.Sequential(
+            *layers, nn.Conv2d(hidden, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform (n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
@@ -96,7 +105,13 @@ class ReleaseBackbone(nn.Module):
         self.features = nn.Sequential(*layers, _conv(channels, TRUNK_OUT, 1, 1))
         seen = TRUNK_OUT * math.ceil(side / 128) ** 2
         self.pts_net = nn.Sequential(
-            *[nn.Linear(seen, 256), nn.PReLU(), nn.Linear(256, 256), nn.PReLU(), nn.Linear(256, 2 * points)]
+            *[
+                nn.Linear(seen, 256),
+                nn.PReLU(),
+                nn.Linear(256, 256),
+                nn.PReLU(),
+                nn.Linear(256, 2 * points),
+            ]
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -118,14 +133,19 @@ class Release(nn.Module):
         self.register_buffer("mean", torch.zeros(points, 2))
 
     def load_published(self, folder: Path) -> None:
-        """Load the authors' files; raises DataError naming the file that is missing or of another network."""
+        """Load the authors' files.
+
+        Raises DataError naming the file that is missing or of another network.
+        """
         points = len(self.mean)
         for part, name in ((self.reinit, REINIT), (self.backbone, REGRESSION)):
             path = folder / name.format(points)
             try:
                 part.load_state_dict(read_weights(path))
             except RuntimeError as fault:
-                raise DataError(f"{path}: weights of another network ({str(fault).splitlines()[-1].strip()})") from None
+                raise DataError(
+                    f"{path}: weights of another network ({str(fault).splitlines()[-1].strip()})"
+                ) from None
         self.mean.copy_(_mean_face(folder / MEAN.format(points), points))
 
     @torch.inference_mode()
@@ -151,7 +171,10 @@ def corner_maps(boxes: np.ndarray) -> np.ndarray:
 
 
 def _inputs(pictures: Sequence[np.ndarray], maps: np.ndarray, side: int, device: str) -> Tensor:
-    """Warp BGR pictures through maps picture → view, bilinear, black outside; (n, 3, side, side) in [-1, 1]."""
+    """Warp BGR pictures through maps picture → view, bilinear, black outside.
+
+    (n, 3, side, side) in [-1, 1].
+    """
     views = [
         cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR)
         for picture, matrix in zip(pictures, maps, strict=True)

@@ -20,7 +20,8 @@ from benchbox.types import Examples, Layout
 from .detector import Look
 from .frames import BoxErrors, box_frame, mean_shape
 
-# The stored square over the protocol's box: room for perturbed boxes x1.2, their rotation, and θ_g beyond them.
+# The stored square over the protocol's box: room for perturbed boxes x1.2, their rotation, and θ_g
+# beyond them.
 STORED = 2.0
 
 
@@ -34,9 +35,14 @@ class Batch:
 
 
 class Draws:
-    """Perturbed boxes of the labelled faces; all that is random about a batch comes from (seed, stage, step)."""
+    """Perturbed boxes of the labelled faces.
 
-    def __init__(self, examples: Examples, layout: Layout, params: Mapping[str, Any], seed: int, device: str) -> None:
+    All that is random about a batch comes from (seed, stage, step).
+    """
+
+    def __init__(
+        self, examples: Examples, layout: Layout, params: Mapping[str, Any], seed: int, device: str
+    ) -> None:
         self.params, self.seed, self.device, self.flip = params, seed, device, list(layout.flip)
         self.views = Views(stored(examples.samples, params["crop_side"], STORED), device)
         boxes = np.stack([sample.box for sample in examples.samples])
@@ -50,7 +56,10 @@ class Draws:
         return len(self.points)
 
     def rows(self, stage: int, step: int) -> np.ndarray:
-        """Return the faces (n,) of batch `step` of a stage; each epoch visits all once, in an order of its own."""
+        """Return the faces (n,) of batch `step` of a stage.
+
+        Each epoch visits all once, in an order of its own.
+        """
         size = self.params["batch"]
         return epoch_rows([self.seed, stage], len(self), step * size, size, after=[1])
 

@@ -16,7 +16,8 @@ from .model import start_at_identity
 F0_SIDE = 60
 PATCH_SIDE = 60
 FACE_SIDE = 224
-_VGG = ((96, 7, 2, 0), (256, 5, 1, 0), (512, 3, 1, 1), (512, 3, 1, 1), (512, 3, 1, 1))  # channels, kernel, stride, pad
+# channels, kernel, stride, pad
+_VGG = ((96, 7, 2, 0), (256, 5, 1, 0), (512, 3, 1, 1), (512, 3, 1, 1), (512, 3, 1, 1))
 _POOLS = {0: (3, 3), 1: (2, 2), 4: (3, 3)}  # after which convolution: kernel, stride
 
 
@@ -72,7 +73,10 @@ class TsrLocalRegression(nn.Module):
 
 
 class VggS(nn.Module):
-    """VGG-S; at 224 px its last map is 6x6, and a smaller side gives a smaller first fully connected layer."""
+    """VGG-S.
+
+    At 224 px its last map is 6x6, and a smaller side gives a smaller first fully connected layer.
+    """
 
     def __init__(self, points: int, side: int = FACE_SIDE) -> None:
         super().__init__()

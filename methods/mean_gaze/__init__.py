@@ -24,8 +24,14 @@ def train(job: Job) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 
-    known = [name for name in job.params["by"] if name in (job.labelled.samples[0].meta if job.labelled else {})]
-    names, group = np.unique([_group(sample, known) for sample in job.labelled.samples], return_inverse=True)
+    known = [
+        name
+        for name in job.params["by"]
+        if name in (job.labelled.samples[0].meta if job.labelled else {})
+    ]
+    names, group = np.unique(
+        [_group(sample, known) for sample in job.labelled.samples], return_inverse=True
+    )
     means = [
         job.labelled.values.mean(axis=0),
         *(job.labelled.values[group == k].mean(axis=0) for k in range(len(names))),
@@ -39,7 +45,10 @@ def train(job: Job) -> None:
 
 
 def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean needs no device
-    """Return samples → (n, 2) cm or (n, 3) unit vectors; raises ResultError when the means are missing or damaged."""
+    """Return samples → (n, 2) cm or (n, 3) unit vectors.
+
+    Raises ResultError when the means are missing or damaged.
+    """
     import numpy as np
     from safetensors import SafetensorError, safe_open
 
@@ -47,9 +56,14 @@ def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean n
         with safe_open(weights / WEIGHTS, framework="np") as file:
             said = file.metadata()
             overall, means = file.get_tensor("overall"), file.get_tensor("means")
-        known, place = json.loads(said["by"]), {name: k for k, name in enumerate(json.loads(said["groups"]))}
+        known, place = (
+            json.loads(said["by"]),
+            {name: k for k, name in enumerate(json.loads(said["groups"]))},
+        )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as fault:
-        raise ResultError(f"{weights / WEIGHTS}: no trained mean gaze ({fault}); run again with --fresh") from fault
+        raise ResultError(
+            f"{weights / WEIGHTS}: no trained mean gaze ({fault}); run again with --fresh"
+        ) from fault
 
     def predict(samples: Sequence[Sample]) -> Floats:
         rows = [place.get(_group(sample, known)) for sample in samples]
@@ -72,5 +86,7 @@ def _unit(mean: np.ndarray) -> np.ndarray:
 
     length = float(np.linalg.norm(mean))
     if length < 1e-9:
-        raise DataError("the training directions cancel out, so they have no mean direction; check the labels")
+        raise DataError(
+            "the training directions cancel out, so they have no mean direction; check the labels"
+        )
     return np.asarray(mean / length)

@@ -17,7 +17,10 @@ WEIGHTS = "mean_shape.safetensors"
 
 
 def train(job: Job) -> None:
-    """Average the labelled shapes (N, K, 2) px after each box was mapped to [-1, 1]²; leave (K, 2) under `job.out`."""
+    """Average the labelled shapes (N, K, 2) px after each box was mapped to [-1, 1]².
+
+    Leave (K, 2) under `job.out`.
+    """
     from safetensors.numpy import save_file
 
     from benchbox import geometry
@@ -30,7 +33,10 @@ def train(job: Job) -> None:
 
 
 def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean needs no device
-    """Return samples → (n, K, 2) px; raises ResultError when the trained shape is missing or damaged."""
+    """Return samples → (n, K, 2) px.
+
+    Raises ResultError when the trained shape is missing or damaged.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -39,10 +45,14 @@ def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean n
     try:
         shape = load_file(weights / WEIGHTS)["shape"]
     except (OSError, SafetensorError, KeyError) as fault:
-        raise ResultError(f"{weights / WEIGHTS}: no trained mean shape ({fault}); run again with --fresh") from fault
+        raise ResultError(
+            f"{weights / WEIGHTS}: no trained mean shape ({fault}); run again with --fresh"
+        ) from fault
 
     def predict(samples: Sequence[Sample]) -> Floats:
-        placed: Floats = geometry.transform(geometry.invert(geometry.box_to_unit(_boxes(samples))), shape)
+        placed: Floats = geometry.transform(
+            geometry.invert(geometry.box_to_unit(_boxes(samples))), shape
+        )
         return placed
 
     return predict

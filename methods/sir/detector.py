@@ -1,7 +1,7 @@
 """SIR as one module: a start shape and the regressors that move it, patch by patch (Algorithm 2).
 
-Shapes are (n, K, 2) in the [-1, 1]² frame of the box crop. One regressor called again and again is SIR; as many
-regressors as iterations are the cascade that the paper compares it with.
+Shapes are (n, K, 2) in the [-1, 1]² frame of the box crop. One regressor called again and again is
+SIR; as many regressors as iterations are the cascade that the paper compares it with.
 """
 
 from __future__ import annotations
@@ -25,10 +25,16 @@ class Sir(nn.Module):
 
     def __init__(self, points: int, params: Mapping[str, Any]) -> None:
         super().__init__()
-        self.side, self.patch, self.iterations = params["side"], params["patch"], params["iterations"]
+        self.side, self.patch, self.iterations = (
+            params["side"],
+            params["patch"],
+            params["iterations"],
+        )
         number = self.iterations if params["cascade"] else 1
         network = _network(params["network"])
-        self.regressors = nn.ModuleList(network(points, self.patch, params["fc_bias"]) for _ in range(number))
+        self.regressors = nn.ModuleList(
+            network(points, self.patch, params["fc_bias"]) for _ in range(number)
+        )
         self.register_buffer("start", torch.zeros(points, 2))  # θ(S_0): the mean face in the box
 
     def increment(self, number: int, images: Tensor, theta: Tensor) -> Tensor:
@@ -63,9 +69,17 @@ def _network(name: str) -> type[Lan | Stack]:
     return NETWORKS[name]
 
 
-def networks(params: Mapping[str, Any], points: int) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
-    """List the regressors that a prediction runs, in order; SIR runs one network again and again."""
+def networks(
+    params: Mapping[str, Any], points: int
+) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+    """List the regressors that a prediction runs, in order.
+
+    SIR runs one network again and again.
+    """
     system = Sir(points, params)
     seen = (torch.zeros(1, points, 3, params["patch"], params["patch"]),)
     last = len(system.regressors) - 1
-    return {f"iteration {k + 1}": (system.regressors[min(k, last)], seen) for k in range(system.iterations)}
+    return {
+        f"iteration {k + 1}": (system.regressors[min(k, last)], seen)
+        for k in range(system.iterations)
+    }

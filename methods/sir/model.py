@@ -44,13 +44,18 @@ def _features(inputs: int, channels: tuple[int, ...], groups: int) -> nn.Sequent
 
 
 class Lan(nn.Module):
-    """One small network of its own per landmark, as groups of one convolution; two layers join what they saw."""
+    """One small network of its own per landmark, as groups of one convolution.
+
+    Two layers join what they saw.
+    """
 
     def __init__(self, points: int, side: int = PATCH, bias: bool = False) -> None:
         super().__init__()
         self.features = _features(3, LAN_CHANNELS, points)
         last = LAN_CHANNELS[-1]
-        self.fc1 = nn.Conv2d(last * points, LAN_FEATURES * points, pooled(side), groups=points, bias=False)
+        self.fc1 = nn.Conv2d(
+            last * points, LAN_FEATURES * points, pooled(side), groups=points, bias=False
+        )
         self.fc2 = nn.Linear(LAN_FEATURES * points, LAN_HIDDEN, bias)
         self.fc3 = nn.Linear(LAN_HIDDEN, 2 * points, bias)
         _start(self, self.fc3)
@@ -62,7 +67,9 @@ class Lan(nn.Module):
 
     def landmark_features(self, patches: Tensor) -> Tensor:
         """Return what each landmark's network saw, (n, K, 10): the k-th depends on the k-th patch alone."""
-        return F.relu(self.fc1(self.features(_side_by_side(patches)))).view(len(patches), -1, LAN_FEATURES)
+        return F.relu(self.fc1(self.features(_side_by_side(patches)))).view(
+            len(patches), -1, LAN_FEATURES
+        )
 
 
 class Stack(nn.Module):

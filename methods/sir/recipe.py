@@ -1,7 +1,8 @@
 """Train SIR (Algorithm 1 and equation 6), or the cascade it is compared with (equation 1): each regressor one stage.
 
-The single regressor of SIR learns from shapes drawn around the mean face and around the truth. Regressor k of the
-cascade learns from where the regressors before it, trained and frozen, have moved shapes drawn around the mean face.
+The single regressor of SIR learns from shapes drawn around the mean face and around the truth.
+Regressor k of the cascade learns from where the regressors before it, trained and frozen, have
+moved shapes drawn around the mean face.
 """
 
 from __future__ import annotations
@@ -32,10 +33,13 @@ def train(job: Job) -> None:
     system = Sir(job.layout.count, job.params).to(job.device)
     draws = Draws(job.labelled, job.layout, job.params, job.seed, job.device)
     system.start.copy_(draws.start())
-    for path in (job.out / f"regressor{n}.safetensors" for n in range(len(system.regressors) + 1, 100)):
+    for path in (
+        job.out / f"regressor{n}.safetensors" for n in range(len(system.regressors) + 1, 100)
+    ):
         path.unlink(missing_ok=True)  # taken over from a longer cascade
     for number in range(len(system.regressors)):
-        # Each stage starts from the same seed whether the ones before it were trained now or read from disk.
+        # Each stage starts from the same seed whether the ones before it were trained now or read
+        # from disk.
         torch.manual_seed(job.seed + number)
         path = job.out / f"regressor{number + 1}.safetensors"
         once(path, fit, job, number, system, draws)
@@ -45,7 +49,10 @@ def train(job: Job) -> None:
 
 
 def loss(system: Sir, number: int, batch: Batch) -> Tensor:
-    """‖(θ* - θ) - R(θ)‖² in patch sides, mean over coordinates; the regressors before `number` move θ first."""
+    """‖(θ* - θ) - R(θ)‖² in patch sides, mean over coordinates.
+
+    The regressors before `number` move θ first.
+    """
     with torch.no_grad():
         theta = system.descend(batch.images, batch.theta, number)
     moved = system.increment(number, batch.images, theta)
@@ -68,10 +75,14 @@ def fit(path: Path, job: Job, number: int, system: Sir, draws: Draws) -> None:
         precision=params["precision"],
     )
     average = Average([regressor], params["average"])
-    checkpoint = Checkpoint(job.out / f"{name}.checkpoint", system=system, optimiser=optim, average=average)
+    checkpoint = Checkpoint(
+        job.out / f"{name}.checkpoint", system=system, optimiser=optim, average=average
+    )
     done = checkpoint.load()
     with Meter(job.out, name, steps, params["batch"], len(draws), done, job.device) as meter:
-        for step, batch in meter.batches(lambda step: draws.batch(number, step, _around_truth(params))):
+        for step, batch in meter.batches(
+            lambda step: draws.batch(number, step, _around_truth(params))
+        ):
             update.rate(rate(params["schedule"], step, steps, params["warmup"]))
             found = update(batch)
             average.update()
@@ -88,5 +99,8 @@ def _draws(params: Mapping[str, Any]) -> int:
 
 
 def _around_truth(params: Mapping[str, Any]) -> float:
-    """Return the share of shapes drawn around the truth; a cascade starts from the mean face only."""
+    """Return the share of shapes drawn around the truth.
+
+    A cascade starts from the mean face only.
+    """
     return 0.0 if params["cascade"] else float(params["around_truth"])

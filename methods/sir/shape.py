@@ -43,7 +43,8 @@ class ShapeModel:
     def fit(shapes: Floats, variance: float, shift_unit: str = "face") -> ShapeModel:
         """Fit to shapes (N, K, 2), keeping the fewest axes that explain the given share of the variance.
 
-        `shift_unit` is face (radii of the mean face) or box (sides of the box); raises PluginError for another.
+        `shift_unit` is face (radii of the mean face) or box (sides of the box); raises PluginError
+        for another.
         """
         mean = shapes.mean(axis=0)
         centre, mean = mean.mean(axis=0), mean - mean.mean(axis=0)
@@ -77,9 +78,14 @@ class ShapeModel:
         return turned + self.centre + self.unit * shift[:, None]
 
     def parameters(self, shapes: Floats) -> Floats:
-        """Return S (n, size) of shapes (n, K, 2), least squares; what the axes do not span is left out."""
+        """Return S (n, size) of shapes (n, K, 2), least squares.
+
+        What the axes do not span is left out.
+        """
         pose = geometry.fit_similarity(np.broadcast_to(self.mean, shapes.shape), shapes)
-        residuals = (geometry.transform(geometry.invert(pose), shapes) - self.mean).reshape(len(shapes), -1)
+        residuals = (geometry.transform(geometry.invert(pose), shapes) - self.mean).reshape(
+            len(shapes), -1
+        )
         axes = self.axes.reshape(len(self.axes), -1)
         alpha = residuals @ axes.T / (axes**2).sum(axis=1)
         shift = (pose[:, :, 2] - self.centre) / self.unit
@@ -87,7 +93,9 @@ class ShapeModel:
         log_f = np.log(np.hypot(pose[:, 0, 0], pose[:, 1, 0]))
         return np.concatenate([alpha, shift, beta[:, None], log_f[:, None]], axis=1)
 
-    def sample(self, shapes: Floats, sigma: float, around_truth: float, rng: np.random.Generator) -> Floats:
+    def sample(
+        self, shapes: Floats, sigma: float, around_truth: float, rng: np.random.Generator
+    ) -> Floats:
         """Draw one θ (n, K, 2) per true shape from N(S_gt, σ), with probability `around_truth`, or N(S_0, σ)."""
         centred = self.parameters(shapes) * (rng.random((len(shapes), 1)) < around_truth)
         return self.shapes(centred + sigma * rng.standard_normal((len(shapes), self.size)))

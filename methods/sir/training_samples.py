@@ -33,7 +33,9 @@ class Batch:
 
 def box_frames(samples: Sequence[Sample], expansion: float) -> Floats:
     """Return the maps (N, 2, 3) from picture pixels to the [-1, 1]² frame of the boxes."""
-    return geometry.box_to_unit(geometry.square(np.stack([sample.box for sample in samples]), expansion))
+    return geometry.box_to_unit(
+        geometry.square(np.stack([sample.box for sample in samples]), expansion)
+    )
 
 
 def pictures(samples: Sequence[Sample], params: Mapping[str, Any], device: str) -> Tensor:
@@ -43,13 +45,24 @@ def pictures(samples: Sequence[Sample], params: Mapping[str, Any], device: str) 
 
 
 class Draws:
-    """Shapes to train on; `model` is fitted to the labelled shapes, and to their mirror images if those are used."""
+    """Shapes to train on.
 
-    def __init__(self, examples: Examples, layout: Layout, params: Mapping[str, Any], seed: int, device: str) -> None:
+    `model` is fitted to the labelled shapes, and to their mirror images if those are used.
+    """
+
+    def __init__(
+        self, examples: Examples, layout: Layout, params: Mapping[str, Any], seed: int, device: str
+    ) -> None:
         self.params, self.seed, self.device, self.order = params, seed, device, list(layout.flip)
         self.images = pictures(examples.samples, params, device)
-        self.shapes = geometry.transform(box_frames(examples.samples, params["expansion"]), examples.values)
-        known = np.concatenate([self.shapes, self._mirror(self.shapes)]) if params["flip"] else self.shapes
+        self.shapes = geometry.transform(
+            box_frames(examples.samples, params["expansion"]), examples.values
+        )
+        known = (
+            np.concatenate([self.shapes, self._mirror(self.shapes)])
+            if params["flip"]
+            else self.shapes
+        )
         self.model = ShapeModel.fit(known, params["variance"], params["shift_unit"])
 
     def __len__(self) -> int:
@@ -60,7 +73,10 @@ class Draws:
         return self._tensor(self.model.mean + self.model.centre)
 
     def rows(self, stage: int, step: int) -> np.ndarray:
-        """Return the faces (n,) of batch `step` of a stage; each epoch visits all once, in an order of its own."""
+        """Return the faces (n,) of batch `step` of a stage.
+
+        Each epoch visits all once, in an order of its own.
+        """
         size = self.params["batch"]
         return epoch_rows([self.seed, stage], len(self), step * size, size, after=[1])
 

@@ -1,4 +1,7 @@
-"""SSCR: contrastive pre-training for gaze regression; heavy imports happen inside the contract's functions."""
+"""SSCR: contrastive pre-training for gaze regression.
+
+Heavy imports happen inside the contract's functions.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +31,16 @@ def predictor(weights: Path, device: str) -> Predict:
     return predict.predictor(weights, device)
 
 
-def networks(params: Mapping[str, Any], layout: Layout | None) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+def networks(
+    params: Mapping[str, Any], layout: Layout | None
+) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """Return the network that answers, encoder and regressor, with example inputs of batch 1."""
     import torch
 
     from . import model
 
     del layout  # gaze has none
-    net = model.GazeNet(params["width"], params["side"], params["side"], params["dilated"], params["flatten"])
+    net = model.GazeNet(
+        params["width"], params["side"], params["side"], params["dilated"], params["flatten"]
+    )
     return {"encoder and regressor": (net, (torch.zeros(1, 3, params["side"], params["side"]),))}

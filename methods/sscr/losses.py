@@ -1,7 +1,8 @@
 """What pre-training minimises: agreement of two views, and redundancy between the dimensions of an embedding.
 
-`invariance` is NT-Xent (SimCLR), `redundancy` the off-diagonal term of Barlow Twins, which SSCR adds with weight γ;
-`barlow` is the loss of Barlow Twins whole, which it compares with. Embeddings z1, z2 (n, D) are of the same n pictures.
+`invariance` is NT-Xent (SimCLR), `redundancy` the off-diagonal term of Barlow Twins, which SSCR
+adds with weight γ; `barlow` is the loss of Barlow Twins whole, which it compares with. Embeddings
+z1, z2 (n, D) are of the same n pictures.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Encoder with dilated convolutions, projection head, gaze regressor; chosen, since no layer of the paper is known.
+"""Encoder with dilated convolutions, projection head, gaze regressor.
+
+Chosen, since no layer of the paper is known.
 
 3x3/2 stem, then four residual stages of `width` x 1, 2, 4, 8 channels, the side halved between stages. A block holds
 three 3x3 convolutions with dilations 1, 2 and 5: pairwise coprime, so no pixel is skipped (gridding).
@@ -37,7 +39,9 @@ class DilatedBlock(nn.Module):
         self.skip = (
             nn.Identity()
             if same
-            else nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+            else nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -48,7 +52,9 @@ class DilatedBlock(nn.Module):
 class Encoder(nn.Module):
     """(n, 3, height, width) → (n, features): the last map averaged, or flattened."""
 
-    def __init__(self, width: int, height_px: int, width_px: int, *, dilated: bool, flatten: bool) -> None:
+    def __init__(
+        self, width: int, height_px: int, width_px: int, *, dilated: bool, flatten: bool
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = [
             nn.Conv2d(3, width, 3, 2, padding=1, bias=False),
@@ -82,11 +88,14 @@ def projection(features: int) -> nn.Sequential:
 class GazeNet(nn.Module):
     """Encoder and regressor: (n, 3, height, width) → pitch and yaw (n, 2), in degrees about their training mean."""
 
-    def __init__(self, width: int, height_px: int, width_px: int, dilated: bool, flatten: bool) -> None:
+    def __init__(
+        self, width: int, height_px: int, width_px: int, dilated: bool, flatten: bool
+    ) -> None:
         super().__init__()
         self.encoder = Encoder(width, height_px, width_px, dilated=dilated, flatten=flatten)
         self.regressor = nn.Sequential(
-            nn.BatchNorm1d(self.encoder.features),  # encoders differ in scale, and the regressor should not care
+            # encoders differ in scale, and the regressor should not care
+            nn.BatchNorm1d(self.encoder.features),
             nn.Linear(self.encoder.features, 128),
             nn.ReLU(inplace=True),
             nn.Linear(128, 2),

@@ -61,7 +61,7 @@ def objective(z1: Tensor, z2: Tensor, params: Mapping[str, Any]) -> Tensor:
     return total
 
 
-# --- first stage -------------------------------------------------------------------------------------------------
+# --- first stage ----------------------------------------------------------------------------------
 
 
 def unlabelled(job: Job) -> list[Sample]:
@@ -94,7 +94,7 @@ def _pretrain(path: Path, job: Job, net: GazeNet, shape: Form) -> None:
     save_weights(path, {"encoder": net.encoder}, {"stage": "pretrain"})
 
 
-# --- second stage ------------------------------------------------------------------------------------------------
+# --- second stage ---------------------------------------------------------------------------------
 
 
 def _tune(path: Path, job: Job, net: GazeNet, shape: Form) -> None:
@@ -102,7 +102,9 @@ def _tune(path: Path, job: Job, net: GazeNet, shape: Form) -> None:
     params, rng = job.params, np.random.default_rng([job.seed, 2])
     if params["tune"] not in ("frozen", "full"):
         raise PluginError(f"tune = {params['tune']!r}: must be frozen or full")
-    labelled = replace(job.labelled, samples=[replace(sample, boxes={}) for sample in job.labelled.samples])
+    labelled = replace(
+        job.labelled, samples=[replace(sample, boxes={}) for sample in job.labelled.samples]
+    )
     gazes = Gazes.of(labelled, shape, job.task, job.device, rng, params["labelled_most"])
     axes = torch.from_numpy(gazes.axes).float().to(job.device)
     net.mean.copy_(axes.mean(dim=0))
@@ -129,8 +131,22 @@ def _tune(path: Path, job: Job, net: GazeNet, shape: Form) -> None:
     trained: nn.Module = net.regressor if frozen else net
     net.eval()
     trained.train()
-    _descend(job, "tune", trained, drawn, loss, params["tune_lr"], params["tune_epochs"], size, len(gazes))
-    facts = {"channels": str(params["width"]), "dilated": str(params["dilated"]), "flatten": str(params["flatten"])}
+    _descend(
+        job,
+        "tune",
+        trained,
+        drawn,
+        loss,
+        params["tune_lr"],
+        params["tune_epochs"],
+        size,
+        len(gazes),
+    )
+    facts = {
+        "channels": str(params["width"]),
+        "dilated": str(params["dilated"]),
+        "flatten": str(params["flatten"]),
+    }
     save_weights(path, {"network": net}, facts | shape.facts())
 
 
@@ -139,11 +155,14 @@ def _features(net: GazeNet, gazes: Gazes) -> Tensor:
     """Encode all labelled samples once, in evaluation mode: a frozen encoder has nothing else to say."""
     net.eval()
     rows = np.arange(len(gazes))
-    found = [net.encoder(*gazes.patches.batch(rows[start : start + 64])) for start in range(0, len(rows), 64)]
+    found = [
+        net.encoder(*gazes.patches.batch(rows[start : start + 64]))
+        for start in range(0, len(rows), 64)
+    ]
     return torch.cat(found).clone()
 
 
-# --- both --------------------------------------------------------------------------------------------------------
+# --- both -----------------------------------------------------------------------------------------
 
 
 def _descend(
@@ -157,11 +176,16 @@ def _descend(
     batch: int,
     count: int,
 ) -> None:
-    """Minimise the loss of each step's batch over `epochs`, with checkpoints; an epoch is `<stage>_draws`, or all."""
+    """Minimise the loss of each step's batch over `epochs`, with checkpoints.
+
+    An epoch is `<stage>_draws`, or all.
+    """
     params = job.params
     steps = epochs * max(1, (params[f"{stage}_draws"] or count) // batch)
     optim = optimiser("adamw", module.parameters(), lr, params["weight_decay"])
-    update: Step[Batch] = Step(loss, module.parameters(), optim, job.device, precision=params["precision"])
+    update: Step[Batch] = Step(
+        loss, module.parameters(), optim, job.device, precision=params["precision"]
+    )
     checkpoint = Checkpoint(job.out / f"{stage}.checkpoint", module=module, optimiser=optim)
     done = checkpoint.load()
     with Meter(job.out, stage, steps, batch, count, done, job.device) as meter:

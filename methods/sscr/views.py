@@ -1,4 +1,7 @@
-"""Views of one picture that show the same gaze: moved, recoloured, blurred, noisy; never mirrored or turned."""
+"""Views of one picture that show the same gaze: moved, recoloured, blurred, noisy.
+
+Never mirrored or turned.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,11 @@ from benchbox.types import Sample
 # Mirroring and rotation would change the gaze: neither strength has them.
 STRENGTHS = {
     "weak": (Augment(scale=0.03, shift=0.02, gain=0.1, offset=0.1), 0.0, 0.0),
-    "strong": (Augment(scale=0.06, shift=0.04, gain=0.35, offset=0.35, blur=0.5, blur_px=1.0), 0.2, 0.05),
+    "strong": (
+        Augment(scale=0.06, shift=0.04, gain=0.35, offset=0.35, blur=0.5, blur_px=1.0),
+        0.2,
+        0.05,
+    ),
 }
 
 
@@ -39,7 +46,10 @@ class Pool:
         return len(self.patches)
 
     def view(self, rows: np.ndarray, seed: int, number: int) -> Tensor:
-        """Return one view (n, 3, height, width) per row; `number` tells the views of a picture apart."""
+        """Return one view (n, 3, height, width) per row.
+
+        `number` tells the views of a picture apart.
+        """
         given = seeds(seed, number, rows)
         draw, shape, device = self.augment.draw(given), self.patches.form, self.patches.device
         look = self.patches.views[0].look(rows, draw.colour(device), draw)
@@ -48,7 +58,9 @@ class Pool:
         found = square[:, :, top : top + shape.height]
         if self.grey or self.noise:
             rng = np.random.default_rng([seed, number, 5])
-            pale = torch.from_numpy(rng.uniform(size=len(rows)) < self.grey).to(device)[:, None, None, None]
+            pale = torch.from_numpy(rng.uniform(size=len(rows)) < self.grey).to(device)[
+                :, None, None, None
+            ]
             found = torch.where(pale, found.mean(dim=1, keepdim=True), found)
             grain = rng.standard_normal((len(rows), *found.shape[1:]), dtype=np.float32)
             found = found + self.noise * torch.from_numpy(grain).to(device)

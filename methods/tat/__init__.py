@@ -1,4 +1,7 @@
-"""TAT: tolerant and talented training of a gaze network; heavy imports happen inside the contract's functions."""
+"""TAT: tolerant and talented training of a gaze network.
+
+Heavy imports happen inside the contract's functions.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,9 @@ def predictor(weights: Path, device: str) -> Predict:
     return predict.predictor(weights, device)
 
 
-def networks(params: Mapping[str, Any], layout: Layout | None) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+def networks(
+    params: Mapping[str, Any], layout: Layout | None
+) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """Return the variant's network, as it stands in the paper, with example inputs of batch 1."""
     from . import gaze_network
 

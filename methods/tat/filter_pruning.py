@@ -29,11 +29,13 @@ def similarity(weight: Tensor, *, absolute: bool = False) -> Tensor:
     return cosine.fill_diagonal_(0).sum(dim=1) / len(rows)
 
 
-def choose(weights: Sequence[Tensor], share: float, cap: float, *, absolute: bool = False) -> list[Tensor]:
+def choose(
+    weights: Sequence[Tensor], share: float, cap: float, *, absolute: bool = False
+) -> list[Tensor]:
     """Return the rows to prune in each layer: the `share` of all filters that are most similar to their neighbours.
 
-    All filters of the network are ranked together; a layer gives up at most `cap` of its own, and where it has, the
-    next filter in the ranking steps in.
+    All filters of the network are ranked together; a layer gives up at most `cap` of its own, and
+    where it has, the next filter in the ranking steps in.
     """
     scores = torch.cat([similarity(weight, absolute=absolute).cpu() for weight in weights])
     layer = torch.cat([torch.full((len(weight),), k) for k, weight in enumerate(weights)]).tolist()
@@ -53,7 +55,8 @@ def choose(weights: Sequence[Tensor], share: float, cap: float, *, absolute: boo
 def orthonormal(kept: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Return `count` rows of unit norm, orthogonal to each other and to the `kept` rows (m, d), by QR of both.
 
-    Where d has no room for all of them (Conv11: 32 filters of 27 weights) the new rows are so to each other only.
+    Where d has no room for all of them (Conv11: 32 filters of 27 weights) the new rows are so to
+    each other only.
     """
     width = kept.shape[1]
     fresh = torch.randn(count, width, dtype=torch.float64, generator=generator)
@@ -68,16 +71,22 @@ def aligned_norms(conv: nn.Conv2d, norm: nn.BatchNorm2d, rows: Tensor) -> Tensor
     """Return ‖W_adj‖ of some filters (equation 6): their norms times batch-norm scale over running deviation."""
     assert norm.running_var is not None
     length = conv.weight.detach()[rows].flatten(1).double().norm(dim=1)
-    scale = norm.weight.detach()[rows].double().abs() / (norm.running_var[rows].double() + norm.eps).sqrt()
+    scale = (
+        norm.weight.detach()[rows].double().abs()
+        / (norm.running_var[rows].double() + norm.eps).sqrt()
+    )
     return (length * scale).cpu()
 
 
 @torch.no_grad()
-def rebirth(network: nn.Module, prune: str, init: str, share: float, cap: float, generator: torch.Generator) -> None:
+def rebirth(
+    network: nn.Module, prune: str, init: str, share: float, cap: float, generator: torch.Generator
+) -> None:
     """Prune by `csp` or `repr` and give the pruned filters new weights by `aoi`, `orth` or `uniform`.
 
-    `scratch` re-initialises the whole network, `none` nothing. The batch normalisation of a filter born again is
-    neutral (scale 1, bias 0, mean 0, variance 1), so that its norm is the aligned one.
+    `scratch` re-initialises the whole network, `none` nothing. The batch normalisation of a filter
+    born again is neutral (scale 1, bias 0, mean 0, variance 1), so that its norm is the aligned
+    one.
     """
     if prune == "none":
         return
@@ -85,7 +94,9 @@ def rebirth(network: nn.Module, prune: str, init: str, share: float, cap: float,
         _restart(network, generator)
         return
     if prune not in ("csp", "repr") or init not in INITS:
-        raise PluginError(f"prune = {prune!r}, init = {init!r}: csp | repr | scratch | none and {' | '.join(INITS)}")
+        raise PluginError(
+            f"prune = {prune!r}, init = {init!r}: csp | repr | scratch | none and {' | '.join(INITS)}"
+        )
     layers = list(conv_layers(network))
     absolute = prune == "repr"
     weights = [conv.weight for conv, _ in layers]
@@ -98,7 +109,9 @@ def rebirth(network: nn.Module, prune: str, init: str, share: float, cap: float,
             _neutral(norm, place)
 
 
-def _reborn(conv: nn.Conv2d, norm: nn.BatchNorm2d, rows: Tensor, init: str, generator: torch.Generator) -> Tensor:
+def _reborn(
+    conv: nn.Conv2d, norm: nn.BatchNorm2d, rows: Tensor, init: str, generator: torch.Generator
+) -> Tensor:
     flat = conv.weight.detach().flatten(1).cpu()
     if init == "uniform":
         bound = 1 / math.sqrt(flat.shape[1])  # what the framework gives a new convolution

@@ -36,7 +36,9 @@ class System:
     share_eyes: bool
     standardise: bool
 
-    def inputs(self, patches: Patches, rows: np.ndarray, jitter: Jitter | None = None) -> tuple[Tensor, ...]:
+    def inputs(
+        self, patches: Patches, rows: np.ndarray, jitter: Jitter | None = None
+    ) -> tuple[Tensor, ...]:
         """Return what the network takes for some rows: patches, and the face grid for iTracker."""
         found = patches.batch(rows, jitter)
         if self.kind != "itracker" or len(found) == 1:
@@ -51,7 +53,9 @@ class System:
         found = []
         for start in range(0, len(patches), _BATCH):
             rows = np.arange(start, min(start + _BATCH, len(patches)))
-            found.append(self.target.decode(self.network(*self.inputs(patches, rows))).double().cpu())
+            found.append(
+                self.target.decode(self.network(*self.inputs(patches, rows))).double().cpu()
+            )
         return torch.cat(found).numpy()
 
     def error(self, gazes: Gazes) -> float:
@@ -69,12 +73,18 @@ class System:
 def form(params: Mapping[str, Any], samples: Sequence[Sample]) -> Form:
     """Choose what is cut out of the pictures; iTracker's layers fit one size only."""
     found = Form.of(samples, params["side"], params["face_side"])
-    return replace(found, height=SIDE_PX, width=SIDE_PX) if params["network"] == "itracker" else found
+    return (
+        replace(found, height=SIDE_PX, width=SIDE_PX) if params["network"] == "itracker" else found
+    )
 
 
-def build(params: Mapping[str, Any], task: Task, form: Form, target: targets.Target, device: str) -> System:
+def build(
+    params: Mapping[str, Any], task: Task, form: Form, target: targets.Target, device: str
+) -> System:
     """Make the untrained system that a set of parameters names."""
-    return _system(params["network"], task, form, target, params["share_eyes"], params["standardise"], device)
+    return _system(
+        params["network"], task, form, target, params["share_eyes"], params["standardise"], device
+    )
 
 
 def load(path: Path, device: str) -> System:
@@ -91,12 +101,22 @@ def load(path: Path, device: str) -> System:
 
 
 def _system(
-    kind: str, task: Task, form: Form, target: targets.Target, share_eyes: bool, standardise: bool, device: str
+    kind: str,
+    task: Task,
+    form: Form,
+    target: targets.Target,
+    share_eyes: bool,
+    standardise: bool,
+    device: str,
 ) -> System:
     network: nn.Module
     if kind == "casia":
         network = CasiaNet(
-            target.outputs, len(form.sources), form.pools, share_eyes=share_eyes, standardise=standardise
+            target.outputs,
+            len(form.sources),
+            form.pools,
+            share_eyes=share_eyes,
+            standardise=standardise,
         )
     elif kind == "itracker":
         network = ITracker(target.outputs) if len(form.sources) == 3 else FacePath(target.outputs)

@@ -60,7 +60,9 @@ class ITracker(nn.Module):
     def forward(self, face: Tensor, left: Tensor, right: Tensor, grid: Tensor) -> Tensor:
         """Return (n, outputs)."""
         eyes = self.eyes_fc(torch.cat([self.eye(left), self.eye(right)], dim=1))
-        return self.head(torch.cat([eyes, self.face_fc(self.face(face)), self.grid_fc(grid)], dim=1))
+        return self.head(
+            torch.cat([eyes, self.face_fc(self.face(face)), self.grid_fc(grid)], dim=1)
+        )
 
 
 class FacePath(nn.Module):
@@ -79,13 +81,15 @@ class FacePath(nn.Module):
 def face_grid(samples: Sequence[Sample]) -> np.ndarray:
     """Mark the cells that the face covers of a 25 x 25 grid over the picture, by `meta["face_grid"]`; (n, 625) float32.
 
-    GazeCapture's four numbers are x, y, width and height in cells, the first cell is 1; rows of the result are y.
-    Raises DataError for a sample without them.
+    GazeCapture's four numbers are x, y, width and height in cells, the first cell is 1; rows of the
+    result are y. Raises DataError for a sample without them.
     """
     cells = np.zeros((len(samples), GRID, GRID), np.float32)
     for place, sample in zip(cells, samples, strict=True):
         if "face_grid" not in sample.meta:
-            raise DataError(f"{sample.id}: no face grid in meta; itracker needs where in the picture the face is")
+            raise DataError(
+                f"{sample.id}: no face grid in meta; itracker needs where in the picture the face is"
+            )
         x, y, width, height = (int(number) for number in np.rint(sample.meta["face_grid"]))
         place[max(y - 1, 0) : max(y - 1 + height, 0), max(x - 1, 0) : max(x - 1 + width, 0)] = 1
     return cells.reshape(len(samples), -1)

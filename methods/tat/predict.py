@@ -15,7 +15,10 @@ from .recipe import WEIGHTS
 
 
 def predictor(weights: Path, device: str) -> Predict:
-    """Return a callable: samples → (n, 2) cm or (n, 3) unit vectors; NaN where an eye has no box."""
+    """Return a callable: samples → (n, 2) cm or (n, 3) unit vectors.
+
+    NaN where an eye has no box.
+    """
     net = gaze_network.load(weights / WEIGHTS, device)
 
     def predict(samples: Sequence[Sample]) -> np.ndarray:

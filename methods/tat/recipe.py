@@ -64,10 +64,15 @@ def train(job: Job) -> None:
 
 
 def _take_over(path: Path, job: Job, course: Course, number: int) -> None:
-    """Accept a snapshot that is there, of this run or of another with the same beginning; ResultError for any other."""
+    """Accept a snapshot that is there, of this run or of another with the same beginning.
+
+    ResultError for any other.
+    """
     facts = load_facts(path)
     if facts.get("course") != course.digest(job, number):
-        raise ResultError(f"{path}: a snapshot of other data, parameters or seed; delete it, or run again with --fresh")
+        raise ResultError(
+            f"{path}: a snapshot of other data, parameters or seed; delete it, or run again with --fresh"
+        )
     taken_over(job.out, f"mg{number}", json.loads(facts["stage"]))
 
 
@@ -119,14 +124,22 @@ class Course:
         """Name all that decides the snapshot of generation `number`: data, seed, parameters that matter up to it."""
         idle = {"generations", "save_every", *(_LATER if number == 0 else ())}
         params = {key: value for key, value in job.params.items() if key not in idle}
-        found = hashlib.sha256(json.dumps([params, job.seed, job.task, number], sort_keys=True).encode())
+        found = hashlib.sha256(
+            json.dumps([params, job.seed, job.task, number], sort_keys=True).encode()
+        )
         for gazes in (self.training, self.validation):
-            found.update("".join(f"{sample.id}\n" for sample in gazes.patches.samples).encode() + gazes.axes.tobytes())
+            found.update(
+                "".join(f"{sample.id}\n" for sample in gazes.patches.samples).encode()
+                + gazes.axes.tobytes()
+            )
         return found.hexdigest()[:32]
 
     @classmethod
     def of(cls, job: Job) -> Course:
-        """Cut the patches; persons for validation are held out of the training set where the card holds none out."""
+        """Cut the patches.
+
+        Persons for validation are held out of the training set where the card holds none out.
+        """
         params, rng = job.params, np.random.default_rng([job.seed, 1])
         labelled, validation = job.labelled, job.validation
         if validation is None or not len(validation):
@@ -138,13 +151,20 @@ class Course:
         target = targets.fit(params["loss"], axes, params["bins"])
         return cls(form, target, training, checked, target.encode(axes))
 
-    def batch(self, net: System, params: Mapping[str, Any], seed: Sequence[int], step: int) -> Batch:
+    def batch(
+        self, net: System, params: Mapping[str, Any], seed: Sequence[int], step: int
+    ) -> Batch:
         """Draw batch `step` of a generation again or for the first time."""
         size = params["batch"]
         rows = epoch_rows(seed, len(self.training), step * size, size)
         rng = np.random.default_rng([*seed, 2, step])
         jitter = Jitter.draw(
-            rng, size, len(self.form.sources), shift=params["shift"], scale=params["scale"], colour=params["colour"]
+            rng,
+            size,
+            len(self.form.sources),
+            shift=params["shift"],
+            scale=params["scale"],
+            colour=params["colour"],
         )
         inputs, device = net.inputs(self.training.patches, rows, jitter), str(self.codes.device)
         mixing = Mixing.draw(np.random.default_rng([*seed, 4, step]), size, device)
@@ -156,12 +176,20 @@ def _generation(path: Path, job: Job, course: Course, number: int, earlier: Sequ
     params = job.params
     torch.manual_seed(job.seed * 1000 + number)
     net = _start(job, course, number, earlier)
-    able = [gaze_network.load(snapshot, job.device) for snapshot in earlier] if params["teacher"] != "none" else []
+    able = (
+        [gaze_network.load(snapshot, job.device) for snapshot in earlier]
+        if params["teacher"] != "none"
+        else []
+    )
     errors = [float(load_facts(snapshot)["validation_error"]) for snapshot in earlier]
-    epochs = params["epochs"] + (params["warmup_epochs"] + params["head_start"] if number == 0 else 0)
+    epochs = params["epochs"] + (
+        params["warmup_epochs"] + params["head_start"] if number == 0 else 0
+    )
     per_epoch = max(1, (params["epoch_draws"] or len(course.training)) // params["batch"])
     draws = [np.random.default_rng([job.seed, number, 3, epoch]) for epoch in range(epochs)]
-    taught = [tuple(teachers.pick(params["teacher"], errors, params["tolerance"], rng)) for rng in draws]
+    taught = [
+        tuple(teachers.pick(params["teacher"], errors, params["tolerance"], rng)) for rng in draws
+    ]
     warm = per_epoch * params["warmup_epochs"] if number == 0 else 0
     _fit(job, course, net, number, able, taught, per_epoch, warm)
     net.save(
@@ -185,7 +213,14 @@ def _start(job: Job, course: Course, number: int, earlier: Sequence[Path]) -> Sy
     if earlier:
         net.network.load_state_dict(gaze_network.load(earlier[-1], job.device).network.state_dict())
         generator = torch.Generator().manual_seed(job.seed * 1000 + number)
-        rebirth(net.network, params["prune"], params["init"], params["prune_share"], params["prune_cap"], generator)
+        rebirth(
+            net.network,
+            params["prune"],
+            params["init"],
+            params["prune_share"],
+            params["prune_cap"],
+            generator,
+        )
     return net
 
 
@@ -199,7 +234,10 @@ def _fit(
     per_epoch: int,
     warm: int,
 ) -> None:
-    """Train one generation with checkpoints; `taught` names the teachers of each epoch, of those who are able."""
+    """Train one generation with checkpoints.
+
+    `taught` names the teachers of each epoch, of those who are able.
+    """
     params, seed = job.params, (job.seed, number)
     parameters = list(net.network.parameters())
     peak = params["lr"] * (params["restart"] if number else 1.0)
@@ -211,9 +249,13 @@ def _fit(
         word = teacher_word([able[k] for k in who], batch.inputs)
         return objective(net, batch.inputs, batch.codes, word, batch.mixing, params)
 
-    update: Step[Batch] = Step(loss, parameters, optim, job.device, clip=params["clip"], precision=params["precision"])
+    update: Step[Batch] = Step(
+        loss, parameters, optim, job.device, clip=params["clip"], precision=params["precision"]
+    )
     net.network.train()
-    with Meter(job.out, f"mg{number}", steps, params["batch"], len(course.training), done, job.device) as meter:
+    with Meter(
+        job.out, f"mg{number}", steps, params["batch"], len(course.training), done, job.device
+    ) as meter:
         for step, batch in meter.batches(lambda step: course.batch(net, params, seed, step)):
             update.rate(rate(params["schedule"], step, steps, warm))
             meter.step(step + 1, update(batch, taught[step // per_epoch]))
@@ -223,7 +265,10 @@ def _fit(
 
 @torch.no_grad()
 def teacher_word(who: Sequence[System], inputs: tuple[Tensor, ...]) -> Tensor | None:
-    """Return the mean answer of some teachers as a soft code (n, outputs); None without teachers."""
+    """Return the mean answer of some teachers as a soft code (n, outputs).
+
+    None without teachers.
+    """
     if not who:
         return None
     return torch.stack([one.target.soft(one.network(*inputs).float()) for one in who]).mean(dim=0)

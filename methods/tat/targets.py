@@ -50,7 +50,10 @@ class OrdinalTarget:
 
 @dataclass(frozen=True, eq=False)
 class PlainTarget:
-    """Axes less their training mean, over one deviation for both; squared error, summed over axes."""
+    """Axes less their training mean, over one deviation for both.
+
+    Squared error, summed over axes.
+    """
 
     mean: Tensor  # (A,)
     deviation: Tensor  # ()
@@ -90,7 +93,10 @@ Target = OrdinalTarget | PlainTarget
 
 
 def fit(loss: str, axes: Tensor, bins: Sequence[int]) -> Target:
-    """Choose offset, scale and bins from training axes (n, A); raises PluginError for an unknown loss."""
+    """Choose offset, scale and bins from training axes (n, A).
+
+    Raises PluginError for an unknown loss.
+    """
     if loss == "ordinal":
         return OrdinalTarget(Ordinal.fit(axes, bins))
     if loss == "l2":

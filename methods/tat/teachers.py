@@ -19,10 +19,13 @@ def admitted(errors: Sequence[float], tolerance: float) -> list[int]:
     return [k for k, error in enumerate(errors) if error <= tolerance * best]
 
 
-def pick(kind: str, errors: Sequence[float], tolerance: float, rng: np.random.Generator) -> list[int]:
+def pick(
+    kind: str, errors: Sequence[float], tolerance: float, rng: np.random.Generator
+) -> list[int]:
     """Return the generations that teach one epoch: none, one, or for `mean` all that are admitted.
 
-    `errors` are the validation errors of the generations so far; `last` and `none` do not look at them.
+    `errors` are the validation errors of the generations so far; `last` and `none` do not look at
+    them.
     """
     if kind not in KINDS:
         raise PluginError(f"teacher = {kind!r}: one of {', '.join(KINDS)}")

@@ -27,7 +27,9 @@ def predictor(weights: Path, device: str) -> Predict:
     return predict.predictor(weights, device)
 
 
-def networks(params: Mapping[str, Any], layout: Layout) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+def networks(
+    params: Mapping[str, Any], layout: Layout
+) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """List the students that a prediction runs, each with an input of batch 1."""
     from . import students
 

@@ -1,7 +1,7 @@
 """The two students, convolutional pose machine and stacked hourglass, and their teacher (reproduction spec, section 5).
 
-A student answers one map (n, maps, h, w) per stage. CPM's stride is 8, HG's 4. `width` scales every channel count but
-those of maps and pictures.
+A student answers one map (n, maps, h, w) per stage. CPM's stride is 8, HG's 4. `width` scales every
+channel count but those of maps and pictures.
 """
 
 from __future__ import annotations
@@ -45,11 +45,15 @@ class Cpm(nn.Module):
         )
         self.features = nn.Sequential(*_convs((d, c, b), 3))
         self.stages = nn.ModuleList()
-        first = nn.Sequential(*_convs((b, b, b, b, b), 3), *_convs((b, d), 1), nn.Conv2d(d, maps, 1))
+        first = nn.Sequential(
+            *_convs((b, b, b, b, b), 3), *_convs((b, d), 1), nn.Conv2d(d, maps, 1)
+        )
         self.stages.append(first)
         for _ in range(1, STAGES):
             wide, narrow = _convs((b + maps, b, b, b), 7), _convs((b, b, b, b, b), 3)
-            self.stages.append(nn.Sequential(*wide, *narrow, *_convs((b, b), 1), nn.Conv2d(b, maps, 1)))
+            self.stages.append(
+                nn.Sequential(*wide, *narrow, *_convs((b, b), 1), nn.Conv2d(b, maps, 1))
+            )
         self._start(trunk)
 
     def _start(self, trunk: str) -> None:
@@ -115,7 +119,11 @@ class Residual(nn.Module):
 
 
 def _pre(before: int, after: int, kernel: int) -> list[nn.Module]:
-    return [nn.BatchNorm2d(before), nn.ReLU(), nn.Conv2d(before, after, kernel, padding=kernel // 2)]
+    return [
+        nn.BatchNorm2d(before),
+        nn.ReLU(),
+        nn.Conv2d(before, after, kernel, padding=kernel // 2),
+    ]
 
 
 def _modules(channels: int) -> nn.Sequential:
@@ -156,7 +164,11 @@ class Stacked(nn.Module):
         )
         head = [
             nn.Sequential(
-                Hourglass(DEPTH, c), _modules(c), nn.Conv2d(c, c, 1), nn.BatchNorm2d(c), nn.ReLU(inplace=True)
+                Hourglass(DEPTH, c),
+                _modules(c),
+                nn.Conv2d(c, c, 1),
+                nn.BatchNorm2d(c),
+                nn.ReLU(inplace=True),
             )
             for _ in range(STACKS)
         ]
@@ -178,7 +190,10 @@ class Stacked(nn.Module):
 
 
 class Teacher(nn.Module):
-    """PatchGAN discriminator of three layers on a picture and its maps, enlarged; its mean is the quality."""
+    """PatchGAN discriminator of three layers on a picture and its maps, enlarged.
+
+    Its mean is the quality.
+    """
 
     def __init__(self, maps: int, width: float = 1.0) -> None:
         super().__init__()

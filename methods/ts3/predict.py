@@ -36,7 +36,9 @@ def predictor(weights: Path, device: str) -> Predict:
 
     def predict(samples: Sequence[Sample]) -> np.ndarray:
         faces = Faces(samples, layout, params, device)
-        points = students.predict_points(made, faces, np.arange(len(samples)), layout.count, params["radius"])
+        points = students.predict_points(
+            made, faces, np.arange(len(samples)), layout.count, params["radius"]
+        )
         return faces.to_pictures(points.double().numpy())
 
     return predict

@@ -1,8 +1,9 @@
 """Faces as the networks see them: stored crops, random views, heat maps that follow the view.
 
-Frames are [-1, 1]². A view is a map (2, 3) from its frame to the frame of the stored crop. Labels are points in the
-frame of the crop, or maps that were predicted in the upright view (the box enlarged, nothing turned), which a random
-view samples through the map between the two. All that is random about a batch comes from (seed, stage, step).
+Frames are [-1, 1]². A view is a map (2, 3) from its frame to the frame of the stored crop. Labels
+are points in the frame of the crop, or maps that were predicted in the upright view (the box
+enlarged, nothing turned), which a random view samples through the map between the two. All that is
+random about a batch comes from (seed, stage, step).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from benchbox.training.host_to_device import upload
 from benchbox.training.sampler import epoch_rows
 from benchbox.types import Layout, Sample
 
-# The stored square over the protocol's box: room for the upright view's x1.4, its rotation, growth and shift.
+# The stored square over the protocol's box: room for the upright view's x1.4, its rotation, growth
+# and shift.
 STORED = 2.0
 STRIDE = 4  # of the maps that students share: the finer one's
 
@@ -50,7 +52,9 @@ class Drawn:
 class Faces:
     """A list of faces, labelled or not, ready to be looked at."""
 
-    def __init__(self, samples: Sequence[Sample], layout: Layout, params: Mapping[str, Any], device: str) -> None:
+    def __init__(
+        self, samples: Sequence[Sample], layout: Layout, params: Mapping[str, Any], device: str
+    ) -> None:
         self.params, self.device, self.count = params, device, len(samples)
         self.views = Views(stored(samples, params["crop_side"], STORED), device)
         boxes = np.stack([one.box for one in samples])
@@ -66,7 +70,9 @@ class Faces:
         frame = torch.eye(2, 3).mul(self.zoom).repeat(len(rows), 1, 1).to(self.device)
         return self.views.look(rows)(frame, self.params["side"])
 
-    def random_views(self, rng: np.random.Generator, count: int, flip: bool) -> tuple[np.ndarray, np.ndarray]:
+    def random_views(
+        self, rng: np.random.Generator, count: int, flip: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Draw maps (n, 2, 3) view → upright view and whether each is mirrored."""
         p = self.params
         grow = 1 / rng.uniform(1 - p["scale"], 1 + p["scale"], count)
@@ -93,8 +99,8 @@ class Faces:
 class Draws:
     """Batches of faces with labels: true points for the first ones, then pseudo-labels of chosen ones.
 
-    `points` (N, K, 2) are in the frame of the stored crop, NaN where nothing is known; `rows` are those to train on;
-    `maps` gives the pseudo-maps of the rows that have them instead, by row.
+    `points` (N, K, 2) are in the frame of the stored crop, NaN where nothing is known; `rows` are
+    those to train on; `maps` gives the pseudo-maps of the rows that have them instead, by row.
     """
 
     def __init__(
@@ -127,19 +133,28 @@ class Draws:
         images = faces.views.look(rows)(tensor * faces.zoom, faces.params["side"])
         frames = geometry.invert(views * faces.zoom)
         seen = faces.px(geometry.transform(frames, self.points[rows]))
-        points, chosen = upload(seen.astype(np.float32), faces.device), upload(mirrored, faces.device)
+        points, chosen = (
+            upload(seen.astype(np.float32), faces.device),
+            upload(mirrored, faces.device),
+        )
         points = torch.where(chosen[:, None, None], points[:, faces.flip], points)
         known = torch.isfinite(points).all(dim=2)
         background = faces.params["background"]
         if background:
             known = torch.cat([known, torch.ones_like(known[:, :1])], dim=1)
         made = {stride: ideal(points, stride, faces.params) for stride in (4, 8)}
-        taught = np.array([place for place, row in enumerate(rows) if int(row) in self.maps], np.int64)
+        taught = np.array(
+            [place for place, row in enumerate(rows) if int(row) in self.maps], np.int64
+        )
         if len(taught):
-            mine = torch.stack([self.maps[int(row)] for row in rows[taught]]).to(faces.device, torch.float32)
+            mine = torch.stack([self.maps[int(row)] for row in rows[taught]]).to(
+                faces.device, torch.float32
+            )
             at = upload(taught, faces.device)
             for stride, maps in made.items():
-                maps[at] = follow(mine, tensor[at], chosen[at], faces, faces.params["side"] // stride)
+                maps[at] = follow(
+                    mine, tensor[at], chosen[at], faces, faces.params["side"] // stride
+                )
             known[at] = True
         return Drawn(Batch(images, made, known), rows, tensor, chosen)
 

@@ -39,7 +39,9 @@ def train(job: Job) -> None:
     """
     assert job.layout is not None
     if job.params["selection"] not in SELECTIONS:
-        raise PluginError(f"selection = {job.params['selection']!r}: must be {', '.join(SELECTIONS)}")
+        raise PluginError(
+            f"selection = {job.params['selection']!r}: must be {', '.join(SELECTIONS)}"
+        )
     if (job.out / WEIGHTS).exists():
         return
     loop = Loop(job)
@@ -72,25 +74,36 @@ class Loop:
         self.known = np.arange(len(job.labelled))
         self.unlabelled = len(job.labelled) + np.arange(len(job.unlabelled))
         self.rounds = job.params["rounds"] if len(job.unlabelled) else 0
-        apart = _held_out(job) if self.rounds else np.zeros(len(job.labelled), bool)  # without rounds, no teacher
+        # without rounds, no teacher
+        apart = _held_out(job) if self.rounds else np.zeros(len(job.labelled), bool)
         self.learned = np.flatnonzero(~apart)  # by the students
-        self.judged = np.flatnonzero(apart) if apart.any() else self.learned  # what the teacher learns on
+        # what the teacher learns on
+        self.judged = np.flatnonzero(apart) if apart.any() else self.learned
         samples = [*job.labelled.samples, *(job.unlabelled if self.rounds else ())]
         self.faces = Faces(samples, job.layout, job.params, job.device)
         self.points = np.full((len(samples), job.layout.count, 2), np.nan)
-        self.points[self.known] = geometry.transform(self.faces.to_crop[self.known], job.labelled.values)
+        self.points[self.known] = geometry.transform(
+            self.faces.to_crop[self.known], job.labelled.values
+        )
         self.public = _public(job)
-        self.students = {name: students.make(name, job.layout.count, job.params) for name in self.names}
+        self.students = {
+            name: students.make(name, job.layout.count, job.params) for name in self.names
+        }
 
-    # --- one student ---------------------------------------------------------------------------------------------
+    # --- one student ------------------------------------------------------------------------------
 
     def weights(self, number: int, name: str) -> Path:
         """Return where a student's weights lie after a round."""
         return self.job.out / f"round{number}.{name}.safetensors"
 
     def latest(self, name: str) -> int:
-        """Return the last round whose weights of a student are there; -1 before the first training."""
-        return max((k for k in range(self.rounds + 1) if self.weights(k, name).exists()), default=-1)
+        """Return the last round whose weights of a student are there.
+
+        -1 before the first training.
+        """
+        return max(
+            (k for k in range(self.rounds + 1) if self.weights(k, name).exists()), default=-1
+        )
 
     def retrain(self, number: int, name: str, maps: Mapping[int, Tensor]) -> None:
         """Train a student from scratch on its labelled faces and those with maps, unless that was done before."""
@@ -100,7 +113,9 @@ class Loop:
             self.students[name] = self._untrained(name)
             rows = np.concatenate([self.learned, np.array(sorted(maps), np.int64)])
             seed = self._stage(number, name)
-            draws = Draws(self.faces, self.points, rows, maps, seed, self.params["flip"], self.params["batch"])
+            draws = Draws(
+                self.faces, self.points, rows, maps, seed, self.params["flip"], self.params["batch"]
+            )
             once(path, students.fit, job, f"round{number}.{name}", name, self.students[name], draws)
         if self.latest(name) == number:
             load_into(self.students[name], name, load_weights(path))
@@ -115,7 +130,7 @@ class Loop:
             made.load_trunk(self.public, str(self.params["weights"]))
         return made
 
-    # --- one step of a round -------------------------------------------------------------------------------------
+    # --- one step of a round ----------------------------------------------------------------------
 
     def update(self, number: int, name: str) -> None:
         """Label, judge, pick and retrain one student; the other one stays as it is."""
@@ -125,7 +140,10 @@ class Loop:
         self.retrain(number, name, maps)
 
     def _pseudo(self, number: int, name: str) -> Mapping[int, Tensor]:
-        """Return the pseudo-maps of the faces that are let through, by row; their file tells all scores."""
+        """Return the pseudo-maps of the faces that are let through, by row.
+
+        Their file tells all scores.
+        """
         found = self._maps(name, self.unlabelled)
         path = self.job.out / "pseudo_labels" / f"round{number}.{name}.npz"
         once(path, self._pick, number, name, found)
@@ -164,7 +182,9 @@ class Loop:
             return self._taught(number, name, maps)
         others = [one for one in self.names if one != name] or [name]
         by = [name] if self.params["selection"] == "own" else others
-        judging = students.predict_maps([self.students[one] for one in by], self.faces, self.unlabelled)
+        judging = students.predict_maps(
+            [self.students[one] for one in by], self.faces, self.unlabelled
+        )
         return teacher.agreement(maps, judging, self.layout.count, self.faces)
 
     def _taught(self, number: int, name: str, maps: Tensor) -> np.ndarray:
@@ -198,9 +218,13 @@ def _held_out(job: Job) -> np.ndarray:
         raise PluginError(f"held_out = {share}: must be a share from 0 up to, not including, 1")
     if not share:
         return np.zeros(count, bool)
-    found = whole_clusters(job.labelled.clusters, share, np.random.default_rng([job.seed, HELD_OUT]))
+    found = whole_clusters(
+        job.labelled.clusters, share, np.random.default_rng([job.seed, HELD_OUT])
+    )
     if found.all():
-        raise PluginError(f"held_out = {share}: leaves the students none of the {count} labelled faces")
+        raise PluginError(
+            f"held_out = {share}: leaves the students none of the {count} labelled faces"
+        )
     return found
 
 
@@ -211,5 +235,7 @@ def _public(job: Job) -> Mapping[str, Tensor]:
     if job.weights is None:
         raise PluginError(f"weights = {job.params['weights']!r} but the job was given no such file")
     if "cpm" not in students.names(job.params):
-        raise PluginError(f"weights = {job.params['weights']!r}: the hourglass has no public weights, only CPM's trunk")
+        raise PluginError(
+            f"weights = {job.params['weights']!r}: the hourglass has no public weights, only CPM's trunk"
+        )
     return read_weights(job.weights)

@@ -23,8 +23,12 @@ from .model import Cpm, Stacked
 from .random_views import STRIDE, Batch, Draws, Faces
 
 NAMES: Mapping[str, tuple[str, ...]] = {"both": ("cpm", "hg"), "cpm": ("cpm",), "hg": ("hg",)}
-# Share of a training after which the rate is halved: epochs 20, 25, 30, 40 of 50; 50, 70, 90, 100 of 110.
-HALVED = {"cpm": (20 / 50, 25 / 50, 30 / 50, 40 / 50), "hg": (50 / 110, 70 / 110, 90 / 110, 100 / 110)}
+# Share of a training after which the rate is halved: epochs 20, 25, 30, 40 of 50; 50, 70, 90, 100
+# of 110.
+HALVED = {
+    "cpm": (20 / 50, 25 / 50, 30 / 50, 40 / 50),
+    "hg": (50 / 110, 70 / 110, 90 / 110, 100 / 110),
+}
 CHUNK = 32  # faces per prediction
 LEVELS = 2.0**16  # of a map whose peaks are 1
 
@@ -43,18 +47,27 @@ def make(name: str, points: int, params: Mapping[str, Any]) -> Student:
     if params["trunk"] not in ("he", "small"):
         raise PluginError(f"trunk = {params['trunk']!r}: must be he or small")
     maps = points + bool(params["background"])
-    made: Student = Cpm(maps, params["width"], params["trunk"]) if name == "cpm" else Stacked(maps, params["width"])
+    made: Student = (
+        Cpm(maps, params["width"], params["trunk"])
+        if name == "cpm"
+        else Stacked(maps, params["width"])
+    )
     return made.to(memory_format=torch.channels_last)  # a third faster on a CPU
 
 
-def networks(params: Mapping[str, Any], points: int) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+def networks(
+    params: Mapping[str, Any], points: int
+) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """List the students that a prediction runs."""
     seen = (torch.zeros(1, 3, params["side"], params["side"]),)
     return {name: (make(name, points, params), seen) for name in names(params)}
 
 
 def loss(student: Student, batch: Batch) -> Tensor:
-    """Equation 2: ‖H - H*‖² summed over stages, maps and cells, mean over faces; unknown points do not count."""
+    """Equation 2: ‖H - H*‖² summed over stages, maps and cells, mean over faces.
+
+    Unknown points do not count.
+    """
     target, known = batch.maps[student.stride], batch.known[:, :, None, None]
     squares = [((maps - target) * known).square().sum() for maps in student(batch.images)]
     return torch.stack(squares).sum() / len(target)
@@ -77,7 +90,9 @@ def predict_maps(students: Sequence[Student], faces: Faces, rows: np.ndarray) ->
     return torch.cat([maps.half().cpu() for maps in _asked(students, faces, rows)])
 
 
-def predict_points(students: Sequence[Student], faces: Faces, rows: np.ndarray, points: int, radius: int) -> Tensor:
+def predict_points(
+    students: Sequence[Student], faces: Faces, rows: np.ndarray, points: int, radius: int
+) -> Tensor:
     """Return the points (n, K, 2) px that students together see in upright views.
 
     Decoded in full precision: halves would move nearly flat maps.
@@ -94,10 +109,12 @@ def _asked(students: Sequence[Student], faces: Faces, rows: np.ndarray) -> Itera
 
 
 def decode(maps: Tensor, points: int, radius: int) -> Tensor:
-    """Return the points (n, K, 2) px of the view: the centroid around the highest cell; the background is left out.
+    """Return the points (n, K, 2) px of the view: the centroid around the highest cell.
 
-    Heights are told apart from 2⁻¹⁶ on: a student that has learned little answers with plateaus, whose highest cell
-    would be where the rounding of this batch size put it.
+    The background is left out.
+
+    Heights are told apart from 2⁻¹⁶ on: a student that has learned little answers with plateaus,
+    whose highest cell would be where the rounding of this batch size put it.
     """
     level = (maps[:, :points].float() * LEVELS).round() / LEVELS
     cells, _ = heatmaps.centroid(level, radius)
@@ -116,7 +133,11 @@ def fit(path: Path, job: Job, stage: str, name: str, student: Student, draws: Dr
     student.to(job.device).train()
     optim = _optimiser(student, params)
     update: Step[Batch] = Step(
-        lambda batch: loss(student, batch), student.parameters(), optim, job.device, precision=params["precision"]
+        lambda batch: loss(student, batch),
+        student.parameters(),
+        optim,
+        job.device,
+        precision=params["precision"],
     )
     total = steps(draws, params[f"epochs_{name}"], params[f"most_draws_{name}"])
     checkpoint = Checkpoint(job.out / f"{stage}.checkpoint", student=student, optimiser=optim)
@@ -140,7 +161,13 @@ def _optimiser(student: Student, params: Mapping[str, Any]) -> torch.optim.Optim
     if isinstance(student, Stacked):
         return torch.optim.RMSprop(student.parameters(), lr, alpha=0.99)
     groups = [
-        {"params": [p for key, p in student.named_parameters() if key.startswith("stages") == late and _bias(key) == b]}
+        {
+            "params": [
+                p
+                for key, p in student.named_parameters()
+                if key.startswith("stages") == late and _bias(key) == b
+            ]
+        }
         | {"lr": lr * (4 if late else 1) * (2 if b else 1), "weight_decay": 0.0 if b else 0.0005}
         for late in (False, True)
         for b in (False, True)

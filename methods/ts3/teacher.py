@@ -19,7 +19,8 @@ from .model import Teacher
 from .random_views import STRIDE, Drawn, Draws, Faces, follow, ideal
 from .students import CHUNK, decode, steps
 
-FALLS = (0.5, 0.75)  # shares of a training after which the rate falls to a tenth: epochs 30 and 45 of 60
+# shares of a training after which the rate falls to a tenth: epochs 30 and 45 of 60
+FALLS = (0.5, 0.75)
 
 
 def quality(maps: Tensor, target: Tensor, known: Tensor) -> Tensor:
@@ -29,7 +30,10 @@ def quality(maps: Tensor, target: Tensor, known: Tensor) -> Tensor:
 
 
 def fit(path: Path, job: Job, stage: str, teacher: Teacher, draws: Draws, maps: Tensor) -> None:
-    """Train a teacher on the faces of `draws` and the students' `maps` (rows, …) of them; write its weights."""
+    """Train a teacher on the faces of `draws` and the students' `maps` (rows, …) of them.
+
+    Write its weights.
+    """
     params = job.params
     teacher.to(job.device).train()
     optim = torch.optim.Adam(teacher.parameters(), params["lr_teacher"], fused=True)
@@ -45,7 +49,9 @@ def fit(path: Path, job: Job, stage: str, teacher: Teacher, draws: Draws, maps: 
     checkpoint = Checkpoint(job.out / f"{stage}.checkpoint", teacher=teacher, optimiser=optim)
     done = checkpoint.load()
     with Meter(job.out, stage, total, draws.size, len(draws), done, job.device) as meter:
-        for step, example in meter.batches(lambda step: examples(draws.draw(step), maps, draws.faces)):
+        for step, example in meter.batches(
+            lambda step: examples(draws.draw(step), maps, draws.faces)
+        ):
             update.rate(0.1 ** sum(step >= share * total for share in FALLS))
             meter.step(step + 1, update(example))
             if (step + 1) % params["save_every"] == 0:
@@ -83,7 +89,9 @@ def judge(teacher: Teacher, faces: Faces, rows: np.ndarray, maps: Tensor) -> np.
     found = []
     for first in range(0, len(rows), CHUNK):
         part = slice(first, first + CHUNK)
-        found.append(teacher(faces.upright(rows[part]), maps[part].to(faces.device, torch.float32)).cpu())
+        found.append(
+            teacher(faces.upright(rows[part]), maps[part].to(faces.device, torch.float32)).cpu()
+        )
     scores: np.ndarray = torch.cat(found).numpy()
     return scores
 

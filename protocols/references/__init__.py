@@ -1,1 +1,4 @@
-"""What papers report, row by row; `benchbox.papers.reference_rows` documents the columns and checks the files."""
+"""What papers report, row by row.
+
+`benchbox.papers.reference_rows` documents the columns and checks the files.
+"""

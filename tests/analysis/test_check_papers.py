@@ -50,7 +50,9 @@ def make(tmp_path):
 
     def write(system, nme, seed=0, low=None, high=None, shift=None, **facts):
         method, _, variant = system.partition("/")
-        folder = run_folders.variant_folder(variant, facts.get("budget", "quick"), facts.get("overrides"))
+        folder = run_folders.variant_folder(
+            variant, facts.get("budget", "quick"), facts.get("overrides")
+        )
         run = run_folders.folder(tmp_path, "300w-full", method, folder, seed)
         errors = np.random.default_rng(0).gamma(4, 0.25, FACES)
         errors *= nme / 100 / errors.mean()
@@ -59,14 +61,28 @@ def make(tmp_path):
         fields = [(METRIC, "<f8"), ("failed", "?"), ("in_full", "?"), ("cluster", "<i4")]
         table = np.zeros(FACES, fields)
         table[METRIC], table["in_full"], table["cluster"] = errors, True, np.arange(FACES)
-        bounds = {"low": nme - 0.1 if low is None else low, "high": nme + 0.1 if high is None else high}
+        bounds = {
+            "low": nme - 0.1 if low is None else low,
+            "high": nme + 0.1 if high is None else high,
+        }
         scores = {"full": {METRIC: {"value": nme, "unit": "%", **bounds}}}
         record = {key: {} for key in ("digests", "environment", "code", "seconds", "params")}
-        record |= {"protocol": "300w-full", "method": method, "kind": "trained", "card": CARD.card, "budget": "quick"}
-        record |= {"data": {"truth": "sha256:t", "variant": "complete", "fingerprint": "sha256:f"}, "overrides": {}}
+        record |= {
+            "protocol": "300w-full",
+            "method": method,
+            "kind": "trained",
+            "card": CARD.card,
+            "budget": "quick",
+        }
+        record |= {
+            "data": {"truth": "sha256:t", "variant": "complete", "fingerprint": "sha256:f"},
+            "overrides": {},
+        }
         with run_folders.claim(run):
             run_folders.begin(run, {})
-            run_folders.save_scores(run, {"schema": 1, "n": FACES, "failed": 0, "scores": scores}, table)
+            run_folders.save_scores(
+                run, {"schema": 1, "n": FACES, "failed": 0, "scores": scores}, table
+            )
             run_folders.finish(run, record | {"seed": seed} | facts)
 
     return write
@@ -97,7 +113,11 @@ def test_seeds_widen_the_interval_by_their_spread(tmp_path, make):
     for seed, nme in enumerate((4.1, 4.3, 4.5)):  # mean 4.3, standard deviation 0.2
         make("m/a", nme, seed, budget="paper", low=nme - 0.3, high=nme + 0.3)
     (found,) = verdicts(tmp_path)
-    assert (found.measured, found.low, found.high) == (pytest.approx(4.3), pytest.approx(3.8), pytest.approx(4.8))
+    assert (found.measured, found.low, found.high) == (
+        pytest.approx(4.3),
+        pytest.approx(3.8),
+        pytest.approx(4.8),
+    )
     assert found.verdict == "reproduced"
 
 
@@ -106,7 +126,11 @@ def test_seeds_widen_the_interval_by_their_spread(tmp_path, make):
     [
         ("complete", "trained", ""),
         ("complete, original annotations", "trained", ""),
-        ("train 2012 of 3148, moved annotations", "trained", "train 2012 of 3148, moved annotations"),
+        (
+            "train 2012 of 3148, moved annotations",
+            "trained",
+            "train 2012 of 3148, moved annotations",
+        ),
         ("train 0 of 100, complete", "weights", ""),
         ("", "trained", "not recorded"),
     ],
@@ -120,7 +144,10 @@ def test_a_check_and_a_leaderboard_know_the_same_official_set(variant, kind, oth
     ("facts", "reason"),
     [
         ({"budget": "quick"}, "smaller budget: quick"),
-        ({"data": {"truth": "t", "variant": "train 2012 of 3148"}}, "other data: train 2012 of 3148"),
+        (
+            {"data": {"truth": "t", "variant": "train 2012 of 3148"}},
+            "other data: train 2012 of 3148",
+        ),
         ({"card": "sha256:old"}, "the card has changed since this run"),
     ],
 )
@@ -142,13 +169,17 @@ def test_overridden_and_submitted_rows_are_no_evidence(tmp_path, make):
     assert verdicts(tmp_path) == []
 
 
-# --- orderings ---------------------------------------------------------------------------------------------------
+# --- orderings ------------------------------------------------------------------------------------
 
-ORDER = Ordering("o", "demo", "Table 1", "a beats b", ("m/a", "m/b"), METRIC, "full", ("300w-full",))
+ORDER = Ordering(
+    "o", "demo", "Table 1", "a beats b", ("m/a", "m/b"), METRIC, "full", ("300w-full",)
+)
 
 
 def ordered(tmp_path, ordering=ORDER):
-    (found,) = check_papers.orderings(ordering, check_papers._by_system(run_folders.runs(tmp_path)), tmp_path)
+    (found,) = check_papers.orderings(
+        ordering, check_papers._by_system(run_folders.runs(tmp_path)), tmp_path
+    )
     return found
 
 
@@ -174,16 +205,23 @@ def test_an_ordering_is_tried_over_the_seeds_that_both_have(tmp_path, make):
 
 
 def test_the_spread_of_seeds_widens_an_ordering(tmp_path, make):
-    """Faces alone would tell these apart; two trainings differ by +0.4 and -0.2: 0.1 ± 12.7 · 0.3."""
+    """Faces alone would tell these apart.
+
+    Two trainings differ by +0.4 and -0.2: 0.1 ± 12.7 · 0.3.
+    """
     for seed, (better, worse) in enumerate(((0.0, 0.004), (0.0, -0.002))):
         make("m/a", 4.0, seed=seed, shift=better)
-        make("m/b", 4.0, seed=seed, shift=worse + np.random.default_rng(seed).normal(0, 1e-4, FACES))
+        make(
+            "m/b", 4.0, seed=seed, shift=worse + np.random.default_rng(seed).normal(0, 1e-4, FACES)
+        )
     found = ordered(tmp_path)
     assert found.verdict == "too close to tell"
     assert "[-3.71, +3.91]" in found.reasons[1]
     assert found.reasons[1].endswith("% (seeds 0, 1)")
     for seed in (0, 1):
-        make("m/c", 4.0, seed=seed, shift=0.004 + np.random.default_rng(seed).normal(0, 1e-4, FACES))
+        make(
+            "m/c", 4.0, seed=seed, shift=0.004 + np.random.default_rng(seed).normal(0, 1e-4, FACES)
+        )
     assert ordered(tmp_path, replace(ORDER, order=("m/a", "m/c"))).verdict == "holds"
 
 
@@ -203,13 +241,15 @@ def test_runs_of_unlike_budgets_prove_no_ordering(tmp_path, make):
     assert ordered(tmp_path).verdict == "not measured"
 
 
-# --- facts -------------------------------------------------------------------------------------------------------
+# --- facts ----------------------------------------------------------------------------------------
 
 
 def test_facts_of_networks_are_counted():
     met = Fact("sir", "Table 4", "sir/sir", "params", "3.72 M")
     assert (check_papers.fact(met).verdict, check_papers.fact(met).measured) == ("met", 3_719_872)
-    off = check_papers.fact(Fact("glsr", "Table 7", "glsr/b1", "params", "335.4 K", "the head is another"))
+    off = check_papers.fact(
+        Fact("glsr", "Table 7", "glsr/b1", "params", "335.4 K", "the head is another")
+    )
     assert (off.verdict, off.reasons) == ("not met", ("+42.57 %", "the head is another"))
     assert check_papers.fact(Fact("x", "T", "nobody/x", "params", "1 M")).verdict == "not measured"
     size = check_papers.fact(Fact("glsr", "Table 7", "glsr/tsr", "bytes", "407.4 MB"))
@@ -217,11 +257,19 @@ def test_facts_of_networks_are_counted():
 
 
 def test_a_fact_that_other_settings_meet_gives_both_counts():
-    claim = Fact("ts3", "T", "ts3/cpm", "params", "16.70 M", "there are 69 maps", {"background": "off"})
+    claim = Fact(
+        "ts3", "T", "ts3/cpm", "params", "16.70 M", "there are 69 maps", {"background": "off"}
+    )
     found = check_papers.fact(claim)
     assert (found.verdict, found.measured) == ("met", 16_703_372)
-    assert found.reasons == ("with background = off", "as the variant stands 16,716,687", "+0.10 %; there are 69 maps")
-    too = check_papers.fact(Fact("ts3", "T", "ts3/hg", "params", "24.97 M", "", {"background": "off"}))
+    assert found.reasons == (
+        "with background = off",
+        "as the variant stands 16,716,687",
+        "+0.10 %; there are 69 maps",
+    )
+    too = check_papers.fact(
+        Fact("ts3", "T", "ts3/hg", "params", "24.97 M", "", {"background": "off"})
+    )
     assert too.reasons == ("with background = off", "as the variant stands 24,967,444", "met, too")
 
 
@@ -230,10 +278,12 @@ def test_every_fact_of_the_papers_is_met_or_says_why():
     found = [check_papers.fact(one) for one in claims.load().facts]
     assert {one.verdict for one in found} == {"met", "not met"}
     assert sum(one.verdict == "met" for one in found) == 16
-    assert all(len(one.reasons) == 2 and one.reasons[1] for one in found if one.verdict == "not met")
+    assert all(
+        len(one.reasons) == 2 and one.reasons[1] for one in found if one.verdict == "not met"
+    )
 
 
-# --- the command -------------------------------------------------------------------------------------------------
+# --- the command ----------------------------------------------------------------------------------
 
 
 def test_the_command_prints_one_document(tmp_path, make, monkeypatch):
@@ -247,7 +297,8 @@ def test_the_command_prints_one_document(tmp_path, make, monkeypatch):
     assert document["changes"] == []
     text = CliRunner().invoke(main, ["check", "--results", str(tmp_path)]).stdout
     assert (
-        "reproduced        demo, Table 1: Ours: full nme_inter_ocular on 300w-full: claimed 4.00, measured 4.05" in text
+        "reproduced        demo, Table 1: Ours: full nme_inter_ocular on 300w-full: claimed 4.00, measured 4.05"
+        in text
     )
     assert "1 claims: 1 reproduced" in text
 
@@ -268,6 +319,11 @@ def test_a_run_that_cannot_be_read_is_named(tmp_path, make):
 
 
 def test_the_names_that_the_module_needs_exist():
-    """check asks compare and plugins for what they hold; a renamed field would only show on a full results folder."""
-    assert {"low", "high", "p", "difference", "falls"} <= set(compare.Difference.__dataclass_fields__)
+    """check asks compare and plugins for what they hold.
+
+    A renamed field would only show on a full results folder.
+    """
+    assert {"low", "high", "p", "difference", "falls"} <= set(
+        compare.Difference.__dataclass_fields__
+    )
     assert method_card.cards()

@@ -21,7 +21,16 @@ HARD = np.arange(FACES) >= 40
 def make(tmp_path):
     """Write a finished run whose NME per face is given as fractions."""
 
-    def write(method, errors, seed=0, card="sha256:a", truth="sha256:t", clusters=None, protocol="toy", **facts):
+    def write(
+        method,
+        errors,
+        seed=0,
+        card="sha256:a",
+        truth="sha256:t",
+        clusters=None,
+        protocol="toy",
+        **facts,
+    ):
         run = run_folders.folder(tmp_path, protocol, method, "v", seed)
         errors = np.asarray(errors, float)
         numbers = [(name, "<f8") for name in ("nme_inter_ocular", "nme_inter_pupil")]
@@ -31,15 +40,29 @@ def make(tmp_path):
         table["failed"] = np.isinf(errors)
         table["cluster"] = np.arange(len(errors)) if clusters is None else clusters
         table["in_full"], table["in_hard"] = True, HARD[: len(errors)]
-        names = [f"{name}_{by}" for by in ("inter_ocular", "inter_pupil") for name in ("nme", "auc_0.08", "fr_0.08")]
+        names = [
+            f"{name}_{by}"
+            for by in ("inter_ocular", "inter_pupil")
+            for name in ("nme", "auc_0.08", "fr_0.08")
+        ]
         entry = {"value": 1.0, "unit": "%"}
         scores = {"full": dict.fromkeys(names, entry), "hard": dict.fromkeys(names, entry)}
-        record = {key: {} for key in ("digests", "environment", "code", "seconds", "overrides", "params")}
-        record |= {"protocol": protocol, "method": method, "kind": "trained", "card": card, "budget": "quick"}
+        record = {
+            key: {} for key in ("digests", "environment", "code", "seconds", "overrides", "params")
+        }
+        record |= {
+            "protocol": protocol,
+            "method": method,
+            "kind": "trained",
+            "card": card,
+            "budget": "quick",
+        }
         record |= {"data": {"truth": truth, "variant": "complete"}, "seed": seed} | facts
         with run_folders.claim(run):
             run_folders.begin(run, {})
-            run_folders.save_scores(run, {"schema": 1, "n": len(errors), "failed": 0, "scores": scores}, table)
+            run_folders.save_scores(
+                run, {"schema": 1, "n": len(errors), "failed": 0, "scores": scores}, table
+            )
             run_folders.finish(run, record)
         return str(run.relative_to(tmp_path))
 
@@ -63,7 +86,8 @@ def test_a_difference_by_hand(make, tmp_path):
     assert hard.difference == pytest.approx(3.0)
     assert full.baseline == pytest.approx(100 * base.mean())
     assert full.other == pytest.approx(full.baseline + 1.0)
-    assert (hard.low, hard.high) == (pytest.approx(3.0), pytest.approx(3.0))  # the same for every face
+    # the same for every face
+    assert (hard.low, hard.high) == (pytest.approx(3.0), pytest.approx(3.0))
     assert (full.items, hard.items, full.left_out, full.clusters) == (60, 20, 0, 60)
     assert full.low < 1.0 < full.high
     assert hard.p == pytest.approx(1 / 10_001)
@@ -82,8 +106,14 @@ def test_the_reverse_is_the_mirror_image(make, tmp_path):
 
 
 def test_pairing_sees_what_two_intervals_hide(make, tmp_path):
-    """Trap: means 4.0 and 4.2 with intervals ± 0.5 look equal; face by face the second is always worse."""
-    a, b = make("a", faces()), make("b", faces() + 0.002 + np.random.default_rng(2).normal(0, 0.001, FACES))
+    """Trap: means 4.0 and 4.2 with intervals ± 0.5 look equal.
+
+    Face by face the second is always worse.
+    """
+    a, b = (
+        make("a", faces()),
+        make("b", faces() + 0.002 + np.random.default_rng(2).normal(0, 0.001, FACES)),
+    )
     found = by_name(compare.compare([a, b], tmp_path))
     assert found.high - found.low < 0.1
     assert found.verdict(0.95) == "worse"
@@ -97,7 +127,10 @@ def test_frames_of_three_videos_prove_nothing(make, tmp_path):
 
 
 def test_a_mean_rests_on_what_both_answered_and_failures_count_elsewhere(make, tmp_path):
-    """Trap: b leaves out the hard faces; its mean over its own answers would look better than a's."""
+    """Trap: b leaves out the hard faces.
+
+    Its mean over its own answers would look better than a's.
+    """
     base = faces() + np.where(HARD, 0.1, 0.0)
     a, b = make("a", base), make("b", np.where(HARD, math.inf, base + 0.001))
     found = compare.compare([a, b], tmp_path)
@@ -129,8 +162,11 @@ def test_a_variant_stands_for_all_its_seeds(make, tmp_path):
     assert (nme.baseline_std, nme.other_std) == (pytest.approx(0.1), pytest.approx(0.2))
     assert nme.difference == pytest.approx(0.5)
     assert nme.seeds == ()
-    # Faces add nothing; means of three vary by 0.1²/3 and 0.2²/3, with 0.05² / (0.01²/2 + 0.04²/2) = 2.941 degrees.
-    assert nme.high - nme.difference == pytest.approx(scipy.stats.t.ppf(0.975, 50 / 17) * (0.05 / 3) ** 0.5, rel=1e-6)
+    # Faces add nothing; means of three vary by 0.1²/3 and 0.2²/3, with 0.05² / (0.01²/2 + 0.04²/2)
+    # = 2.941 degrees.
+    assert nme.high - nme.difference == pytest.approx(
+        scipy.stats.t.ppf(0.975, 50 / 17) * (0.05 / 3) ** 0.5, rel=1e-6
+    )
     assert found.contestants[0]["seeds"] == ["0", "1", "2"]
     assert "± 0.100" in compare.format_table(found)
 
@@ -158,12 +194,21 @@ def test_seeds_of_one_number_are_a_pair_and_their_spread_counts(make, tmp_path):
 
 
 def test_stares_and_dots_are_compared_by_sequence_and_person(tmp_path):
-    """Trap: 24 frames are 12 stares of three people; a difference in all stares is a difference of three people."""
+    """Trap: 24 frames are 12 stares of three people.
+
+    A difference in all stares is a difference of three people.
+    """
     people, stares = np.repeat(np.arange(3), 8), np.repeat(np.arange(12), 2)
     names = ("error_cm", "error_cm_dot", "msd_cm", "error_cm_person")
     for method, extra in (("a", 0.0), ("b", 0.5)):
         table = np.zeros(
-            24, [*((name, "<f8") for name in names[:3]), ("sequence", "<i4"), ("cluster", "<i4"), ("in_total", "?")]
+            24,
+            [
+                *((name, "<f8") for name in names[:3]),
+                ("sequence", "<i4"),
+                ("cluster", "<i4"),
+                ("in_total", "?"),
+            ],
         )
         table["sequence"], table["cluster"], table["in_total"] = stares, people, True
         for name in names[:3]:
@@ -171,12 +216,22 @@ def test_stares_and_dots_are_compared_by_sequence_and_person(tmp_path):
         table["error_cm"][0] = np.inf if method == "b" else table["error_cm"][0]
         table["msd_cm"][0] = np.nan if method == "b" else table["msd_cm"][0]
         run = run_folders.folder(tmp_path, "toy", method, "v", 0)
-        record = {key: {} for key in ("digests", "environment", "code", "seconds", "overrides", "params")}
-        record |= {"protocol": "toy", "method": method, "kind": "submitted", "card": "sha256:a", "data": {"truth": "t"}}
+        record = {
+            key: {} for key in ("digests", "environment", "code", "seconds", "overrides", "params")
+        }
+        record |= {
+            "protocol": "toy",
+            "method": method,
+            "kind": "submitted",
+            "card": "sha256:a",
+            "data": {"truth": "t"},
+        }
         with run_folders.claim(run):
             run_folders.begin(run, {})
             scores = {"total": {name: {"value": 1.0, "unit": "cm"} for name in names}}
-            run_folders.save_scores(run, {"schema": 1, "n": 24, "failed": 0, "scores": scores}, table)
+            run_folders.save_scores(
+                run, {"schema": 1, "n": 24, "failed": 0, "scores": scores}, table
+            )
             run_folders.finish(run, record)
     found = compare.compare(["toy/a/v", "toy/b/v"], tmp_path)
     assert [d.metric for d in found.differences] == list(names)
@@ -184,7 +239,8 @@ def test_stares_and_dots_are_compared_by_sequence_and_person(tmp_path):
         assert d.difference == pytest.approx(0.5)
         assert (d.p, d.clusters, d.unit) == (0.25, 3, "cm")
         assert d.left_out == (0 if d.metric == "error_cm_dot" else 1)
-    assert found.differences[2].baseline == pytest.approx(1 + 5.5 / 12)  # a stare counts once, with one frame or two
+    # a stare counts once, with one frame or two
+    assert found.differences[2].baseline == pytest.approx(1 + 5.5 / 12)
 
 
 @pytest.mark.parametrize(

@@ -91,19 +91,29 @@ def test_a_run_that_cannot_be_read_is_not_said_to_be_gone(results, file):
     assert change.text.startswith(f"cannot be read: {place}")
 
 
-def test_a_deliberate_change_of_the_normaliser_fails_with_a_sentence(results, file, world, monkeypatch):
+def test_a_deliberate_change_of_the_normaliser_fails_with_a_sentence(
+    results, file, world, monkeypatch
+):
     """A newcomer edits the card: the gate names the protocol's key, what it was and what it is."""
     card = world.site / "tiny_cards" / "tiny.toml"
     card.write_text(card.read_text().replace('["inter_ocular", "inter_pupil"]', '["inter_pupil"]'))
     done = CliRunner().invoke(main, ["check", "--results", str(results), "--baseline", str(file)])
     assert done.exit_code == 1
     said = "normalisers was ['inter_ocular', 'inter_pupil'], is ['inter_pupil']"
-    assert f"REGRESSION  tiny/mine/v/0: the protocol now decides numbers otherwise: {said}" in done.stdout
+    assert (
+        f"REGRESSION  tiny/mine/v/0: the protocol now decides numbers otherwise: {said}"
+        in done.stdout
+    )
     assert "results got worse; if that is meant, say so in CHANGELOG.md" in done.stderr
 
 
-def test_a_normaliser_that_computes_otherwise_is_caught_by_scoring_again(results, world, monkeypatch):
-    """The trap: the card's words stay, the code under them moves; stored scores would go on looking right."""
+def test_a_normaliser_that_computes_otherwise_is_caught_by_scoring_again(
+    results, world, monkeypatch
+):
+    """The trap: the card's words stay, the code under them moves.
+
+    Stored scores would go on looking right.
+    """
     real = landmarks.NORMALISERS
     found, left = regression_gate.rescored(results, world.data)
     assert (found, left) == ([], [])
@@ -112,7 +122,10 @@ def test_a_normaliser_that_computes_otherwise_is_caught_by_scoring_again(results
     found, _ = regression_gate.rescored(results, world.data)
     assert found
     assert all(change.regression for change in found)
-    assert any("scored again from its predictions, unseen nme_inter_ocular was" in change.text for change in found)
+    assert any(
+        "scored again from its predictions, unseen nme_inter_ocular was" in change.text
+        for change in found
+    )
 
 
 def test_predictions_without_their_data_are_left_out_and_said(results, tmp_path):
@@ -122,7 +135,9 @@ def test_predictions_without_their_data_are_left_out_and_said(results, tmp_path)
     assert line.startswith("tiny/mine/v/0: not scored again: ")
 
 
-@pytest.mark.parametrize(("text", "said"), [("{", "is not JSON"), ("[]", "no baseline of schema 1")])
+@pytest.mark.parametrize(
+    ("text", "said"), [("{", "is not JSON"), ("[]", "no baseline of schema 1")]
+)
 def test_a_file_that_is_no_baseline_is_refused(results, file, text, said):
     file.write_text(text)
     with pytest.raises(ResultError, match=said):

@@ -58,10 +58,26 @@ def test_what_keeps_the_contract_passes_every_check(check):
 @pytest.mark.parametrize(
     ("old", "new", "advice"),
     [
-        (").astype(np.float32)", ").tolist()", "must return a NumPy array of floats (6, 68, 2), not list"),
-        ("shape for s in samples]", "shape for s in samples[:1]]", "floats (6, 68, 2), not (1, 68, 2)"),
-        ("import numpy as np\n", "import nothing_of_the_kind\n", "cannot be imported: ModuleNotFoundError"),
-        ("    rng =", "    raise ValueError('no good')\n    rng =", "ValueError at __init__.py:5: no good"),
+        (
+            ").astype(np.float32)",
+            ").tolist()",
+            "must return a NumPy array of floats (6, 68, 2), not list",
+        ),
+        (
+            "shape for s in samples]",
+            "shape for s in samples[:1]]",
+            "floats (6, 68, 2), not (1, 68, 2)",
+        ),
+        (
+            "import numpy as np\n",
+            "import nothing_of_the_kind\n",
+            "cannot be imported: ModuleNotFoundError",
+        ),
+        (
+            "    rng =",
+            "    raise ValueError('no good')\n    rng =",
+            "ValueError at __init__.py:5: no good",
+        ),
     ],
 )
 def test_what_cannot_be_tried_further_ends_with_its_reason(check, old, new, advice):
@@ -74,7 +90,10 @@ def test_what_cannot_be_tried_further_ends_with_its_reason(check, old, new, advi
 def test_broken_promises_are_each_named_with_what_to_change(check):
     code = GOOD.replace("default_rng(job.seed)", "default_rng()")
     code = code.replace("    rng =", "    open('stray.txt', 'w').close()\n    rng =")
-    code = code.replace("shape for s in samples]", "shape + len(samples) for s in sorted(samples, key=lambda s: s.id)]")
+    code = code.replace(
+        "shape for s in samples]",
+        "shape + len(samples) for s in sorted(samples, key=lambda s: s.id)]",
+    )
     found = check(code)
     assert {name: one.detail for name, one in found.items() if not one.ok}.keys() == {
         "batch size",
@@ -114,19 +133,26 @@ def test_a_method_without_training_is_tried_without_it(check):
 
 
 def test_the_smoke_budget_is_what_is_tried(check):
-    code = GOOD.replace("    rng =", "    assert job.params['steps'] == 1 and job.budget == 'smoke'\n    rng =")
+    code = GOOD.replace(
+        "    rng =", "    assert job.params['steps'] == 1 and job.budget == 'smoke'\n    rng ="
+    )
     found = check(code, "[params]\nsteps = 9\n[budgets.smoke]\nsteps = 1\n")
     assert all(one.ok for one in found.values()), [one for one in found.values() if not one.ok]
 
 
 def test_the_command_tries_a_new_method_on_synthetic_faces_and_passes(world):
     runner = CliRunner()
-    assert runner.invoke(main, ["new", "method", "mine", "--methods", str(world.methods)]).exit_code == 0
+    assert (
+        runner.invoke(main, ["new", "method", "mine", "--methods", str(world.methods)]).exit_code
+        == 0
+    )
     result = runner.invoke(main, ["test", "method", "mine", "--methods", str(world.methods)])
     assert result.exit_code == 0, result.output
     assert [line[:2] for line in result.stdout.splitlines()] == ["ok"] * 9
     code = world.methods / "mine" / "__init__.py"
-    code.write_text(code.read_text().replace("return geometry", "return 1 * len(samples) + geometry"))
+    code.write_text(
+        code.read_text().replace("return geometry", "return 1 * len(samples) + geometry")
+    )
 
 
 def test_the_command_exits_with_1_when_a_promise_is_broken(world):
@@ -167,12 +193,18 @@ def test_gaze_methods_are_tried_on_drawn_eyes_in_their_own_unit(gaze_method, tas
     assert [one.name for one in found] == NAMES
     assert all(one.ok for one in found), found
     code = GAZE.partition("def train")[0] + GAZE[GAZE.index("def predictor") :]
-    code = code.replace('np.load(weights / "w.npy")', f"np.arange({2 if task == 'gaze2d' else 3}) + 1.0")
-    broken = gaze_method("bad", f'["{task}"]', code.replace("mean + 1e-6", "mean + len(samples) + 1e-6"))
+    code = code.replace(
+        'np.load(weights / "w.npy")', f"np.arange({2 if task == 'gaze2d' else 3}) + 1.0"
+    )
+    broken = gaze_method(
+        "bad", f'["{task}"]', code.replace("mean + 1e-6", "mean + len(samples) + 1e-6")
+    )
     assert f"{unit} (allowed" in next(one.detail for one in broken if not one.ok)
 
 
 def test_a_method_of_two_tasks_is_tried_on_each(gaze_method):
     found = gaze_method("mine", '["gaze2d", "gaze3d"]')
-    assert [one.name for one in found] == [f"{task}: {name}" for task in ("gaze2d", "gaze3d") for name in NAMES]
+    assert [one.name for one in found] == [
+        f"{task}: {name}" for task in ("gaze2d", "gaze3d") for name in NAMES
+    ]
     assert all(one.ok for one in found), found

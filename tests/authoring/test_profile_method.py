@@ -17,7 +17,9 @@ from benchbox.runs import run_folders
 @pytest.fixture
 def quick(monkeypatch):
     """Latency is measured by running once; compilers take too long for a test."""
-    monkeypatch.setattr("benchbox.costs.latency.measure", lambda run, device: run() or Latency(1.5, 1.25, 1.75, 5))
+    monkeypatch.setattr(
+        "benchbox.costs.latency.measure", lambda run, device: run() or Latency(1.5, 1.25, 1.75, 5)
+    )
 
     def without(networks, batch, device):
         raise RuntimeError("no compiler here\nand a long story")
@@ -25,16 +27,17 @@ def quick(monkeypatch):
     monkeypatch.setattr("benchbox.costs.inference_backends.compiled", without)
 
 
-# F1 to F18 of the reproduction's fact sheet at 68 points: parameters, MACs, MACs with bias additions. Printed are
-# F1, F2: 16.70 M, 1720.98 M; F3, F4: 24.97 M, 1600.85 M; F5, F6, F7: 3.72 M, 14.88 M, 3.72 M; F8: 48.5 M;
-# F9, F10: 2.91 M, 0.27 G; F11: 24.39 M; F12: 2.74 G, 407.4 MB; F15: 52.6 M; F16: 57.7 M; F17: 1.83 M;
-# F18: 335.4 K, 593.2 K.
+# F1 to F18 of the reproduction's fact sheet at 68 points: parameters, MACs, MACs with bias
+# additions. Printed are F1, F2: 16.70 M, 1720.98 M; F3, F4: 24.97 M, 1600.85 M; F5, F6, F7: 3.72 M,
+# 14.88 M, 3.72 M; F8: 48.5 M; F9, F10: 2.91 M, 0.27 G; F11: 24.39 M; F12: 2.74 G, 407.4 MB; F15:
+# 52.6 M; F16: 57.7 M; F17: 1.83 M; F18: 335.4 K, 593.2 K.
 FACTS = {
     ("ts3", "cpm", "background=off"): (16_703_372, 1_719_664_640, 1_720_980_224),  # F1, F2
     ("ts3", "cpm", ""): (16_716_687, 1_720_516_608, 1_721_832_384),  # with the background map
     ("ts3", "hg", "background=off"): (24_965_648, 1_596_260_352, 1_600_847_872),  # F3, F4
     ("ts3", "hg", ""): (24_967_444, 1_596_719_104, 1_601_307_648),
-    ("sir", "sir", ""): (3_719_872, 4 * 340_895_424, 4 * 340_895_424),  # F5: one network, run four times
+    # F5: one network, run four times
+    ("sir", "sir", ""): (3_719_872, 4 * 340_895_424, 4 * 340_895_424),
     ("sir", "sir", "fc_bias=on"): (3_720_264, 4 * 340_895_424, 4 * 340_895_816),
     ("sir", "cr", ""): (14_879_488, 4 * 340_895_424, 4 * 340_895_424),  # F6
     ("sir", "sir-stack", ""): (3_719_872, 803_904_256, 803_904_256),  # F7
@@ -61,7 +64,9 @@ def untimed(monkeypatch):
 def test_a_profile_counts_what_the_paper_counts(method, variant, change):
     overrides = dict([change.split("=")]) if change else {}
     document = module.profile(method, variant, overrides=overrides)
-    assert (document["params"], document["macs"], document["macs_plus_bias"]) == FACTS[method, variant, change]
+    assert (document["params"], document["macs"], document["macs_plus_bias"]) == FACTS[
+        method, variant, change
+    ]
     assert document["size_mb"] == round(4 * document["params"] / 1e6, 3)
     assert document["overrides"] == overrides
 
@@ -71,7 +76,10 @@ def test_a_profile_counts_the_parts_of_glsr():
     """F13 and F14: the localisation network and the local stage of four parts, from the rows of their layers."""
     layers = module.profile("glsr")["layers"]
     counted = {
-        part: [sum(row[key] for row in layers if row["name"].startswith(part)) for key in ("params", "macs", "biases")]
+        part: [
+            sum(row[key] for row in layers if row["name"].startswith(part))
+            for key in ("params", "macs", "biases")
+        ]
         for part in ("global reinitialisation", "local re")
     }
     assert counted == {
@@ -92,17 +100,33 @@ def test_a_print_that_other_settings_meet_names_them(tmp_path):
     params = by_quantity["params"]
     assert (params["counted"], params["met"]) == (16_716_687, False)
     assert params["why"].startswith("+0.10 %; the printed counts are those of 68 maps")
-    assert params["instead"] == {"settings": {"background": "off"}, "counted": 16_703_372, "met": True}
+    assert params["instead"] == {
+        "settings": {"background": "off"},
+        "counted": 16_703_372,
+        "met": True,
+    }
     with_them = module.profile("ts3", "cpm", overrides={"background": "off"})["claimed"]
     assert [claim["met"] for claim in with_them] == [True, True]
-    assert module.profile("ts3", "cpm", overrides={"side": "128"})["claimed"] == []  # no paper prints that
+    # no paper prints that
+    assert module.profile("ts3", "cpm", overrides={"side": "128"})["claimed"] == []
     text = CliRunner().invoke(main, ["profile", "--method", "ts3", "--variant", "cpm"]).stdout
     assert "with --set background=off 16,703,372: met" in text
     text = (
-        CliRunner().invoke(main, ["profile", "--method", "ts3", "--variant", "cpm", "--set", "background=off"]).stdout
+        CliRunner()
+        .invoke(main, ["profile", "--method", "ts3", "--variant", "cpm", "--set", "background=off"])
+        .stdout
     )
     assert text.startswith("ts3 cpm, background=off (paper sizes, 68 points)")
-    saved = ["profile", "--method", "ts3", "--set", "background=off", "--save", "--results", str(tmp_path)]
+    saved = [
+        "profile",
+        "--method",
+        "ts3",
+        "--set",
+        "background=off",
+        "--save",
+        "--results",
+        str(tmp_path),
+    ]
     assert "nothing --set" in CliRunner().invoke(main, saved).output
     assert not list(tmp_path.iterdir())
 
@@ -117,17 +141,30 @@ def test_every_shipped_method_can_be_profiled(card, monkeypatch):
 
 
 def test_the_document_has_the_fixed_keys_and_says_what_was_not_measured(quick):
-    result = CliRunner().invoke(main, ["profile", "--method", "glsr", "--variant", "b1", "--json", "--budget", "smoke"])
+    result = CliRunner().invoke(
+        main, ["profile", "--method", "glsr", "--variant", "b1", "--json", "--budget", "smoke"]
+    )
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
-    fixed = {"method", "variant", "points", "params", "params_bn_folded", "macs", "macs_plus_bias", "size_mb"}
+    fixed = {
+        "method",
+        "variant",
+        "points",
+        "params",
+        "params_bn_folded",
+        "macs",
+        "macs_plus_bias",
+        "size_mb",
+    }
     assert fixed | {"latency_ms"} <= set(document)
     assert document["points"] == 68
     cpu = document["latency_ms"]["cpu"]
     assert set(cpu) == {"eager", "eager_with_crop", "compiled", "onnx"}
     assert cpu["eager_with_crop"]["32"] == {"median": 1.5, "low": 1.25, "high": 1.75, "rounds": 5}
     assert cpu["compiled"] == {"1": "not measured", "32": "not measured"}
-    assert "compiled on cpu, batch 1: not measured (RuntimeError: no compiler here)" in result.stderr
+    assert (
+        "compiled on cpu, batch 1: not measured (RuntimeError: no compiler here)" in result.stderr
+    )
     import torch
 
     if not torch.cuda.is_available():
@@ -135,11 +172,25 @@ def test_the_document_has_the_fixed_keys_and_says_what_was_not_measured(quick):
 
 
 def test_a_saved_profile_is_the_document_counted_parts_first(monkeypatch, tmp_path):
-    monkeypatch.setattr(module, "_latencies", lambda networks, say: {"cpu": "not measured", "cuda": "not measured"})
-    words = ["profile", "--method", "glsr", "--variant", "b1", "--json", "--save", "--results", str(tmp_path)]
+    monkeypatch.setattr(
+        module, "_latencies", lambda networks, say: {"cpu": "not measured", "cuda": "not measured"}
+    )
+    words = [
+        "profile",
+        "--method",
+        "glsr",
+        "--variant",
+        "b1",
+        "--json",
+        "--save",
+        "--results",
+        str(tmp_path),
+    ]
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
-    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()] == ["profiles/glsr/b1.json"]
+    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()] == [
+        "profiles/glsr/b1.json"
+    ]
     document = json.loads((tmp_path / "profiles/glsr/b1.json").read_text())
     assert document == json.loads(result.stdout)
     assert run_folders.profiles(tmp_path) == {("glsr", "b1"): document}
@@ -184,7 +235,17 @@ def test_a_profile_in_another_variant_s_place_is_refused(tmp_path):
 @pytest.mark.parametrize("words", [["--budget", "smoke"], ["--layout", "wflw98"]])
 def test_other_sizes_are_not_kept(tmp_path, words):
     """The trap: a smoke network's 2 ms beside the paper's parameters."""
-    arguments = ["profile", "--method", "glsr", "--variant", "b1", *words, "--save", "--results", str(tmp_path)]
+    arguments = [
+        "profile",
+        "--method",
+        "glsr",
+        "--variant",
+        "b1",
+        *words,
+        "--save",
+        "--results",
+        str(tmp_path),
+    ]
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 2
     assert "only profiles at the paper sizes, landmarks as ibug68, are kept" in result.output
@@ -195,11 +256,19 @@ def test_the_printed_sizes_stand_beside_the_counted_ones(monkeypatch):
     monkeypatch.setattr(module, "_latencies", lambda networks, say: {})
     document = module.profile("glsr", "b1")
     macs, params = document["claimed"]
-    assert (macs["quantity"], macs["printed"], macs["counted"], macs["met"]) == ("macs", "48.5 M", 48_496_768, True)
+    assert (macs["quantity"], macs["printed"], macs["counted"], macs["met"]) == (
+        "macs",
+        "48.5 M",
+        48_496_768,
+        True,
+    )
     assert (params["printed"], params["counted"], params["met"]) == ("335.4 K", 478_168, False)
     assert params["why"].startswith("+42.57 %; Table 2 taken literally")
     text = module.format_table(document)
-    assert "claimed          335.4 K (glsr, Table 7); params 478,168: not met: +42.57 %; Table 2" in text
+    assert (
+        "claimed          335.4 K (glsr, Table 7); params 478,168: not met: +42.57 %; Table 2"
+        in text
+    )
     assert module.profile("glsr", "b1", budget="smoke")["claimed"] == []  # printed of other sizes
 
 
@@ -212,12 +281,18 @@ def test_the_table_names_the_machine_and_both_counts(quick):
 
 def test_a_method_without_networks_has_nothing_to_time():
     document = module.profile("mean-shape")
-    assert (document["params"], document["macs"], document["latency_ms"]["cpu"]) == (0, 0, "not measured")
+    assert (document["params"], document["macs"], document["latency_ms"]["cpu"]) == (
+        0,
+        0,
+        "not measured",
+    )
 
 
 def test_a_method_that_lists_none_says_what_to_define(world):
     world.method("centre", "def predictor(weights, device): ...\n")
-    with pytest.raises(PluginError, match=r"define `networks\(params, layout\)` in centre/__init__.py"):
+    with pytest.raises(
+        PluginError, match=r"define `networks\(params, layout\)` in centre/__init__.py"
+    ):
         module.profile("centre", methods=(world.methods,))
     with pytest.raises(PluginError, match=r"no layout 'ibug86'; known: .*ibug68"):
         module.profile("glsr", layout="ibug86")

@@ -15,7 +15,11 @@ SIZES = {
     "cache": ("faces", (500, 1_000, 2_000, 4_000)),
     "pages": ("runs", (300, 1_000, 3_000)),
 }
-TITLES = {"score": "scoring, all metrics and groups", "cache": "caching, 300-px JPEG", "pages": "rendering pages"}
+TITLES = {
+    "score": "scoring, all metrics and groups",
+    "cache": "caching, 300-px JPEG",
+    "pages": "rendering pages",
+}
 BEGIN, END = "<!-- growth -->", "<!-- /growth -->"
 WIDTH, HEIGHT, GAP = 240, 170, 60
 
@@ -36,7 +40,11 @@ def measure(what: str, size: int) -> tuple[int, float, float]:
     runs = []
     for _ in range(2):
         command = [sys.executable, str(HERE / "growth.py"), what, str(size)]
-        runs.append(json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout))
+        runs.append(
+            json.loads(
+                subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+            )
+        )
     best = min(runs, key=lambda run: run["seconds"])
     print(f"{what} {size:,}: {best['seconds']:.2f} s, {best['mb']:,.0f} MB", file=sys.stderr)
     return size, best["seconds"], best["mb"]
@@ -44,11 +52,16 @@ def measure(what: str, size: int) -> tuple[int, float, float]:
 
 def table(found: Found) -> str:
     """Lay the figures out as Markdown."""
-    lines = ["| what | size | seconds | per second | MB beyond the inputs |", "|---|--:|--:|--:|--:|"]
+    lines = [
+        "| what | size | seconds | per second | MB beyond the inputs |",
+        "|---|--:|--:|--:|--:|",
+    ]
     for what, rows in found.items():
         unit = SIZES[what][0]
         for size, seconds, mb in rows:
-            lines.append(f"| {TITLES[what]} | {size:,} {unit} | {seconds:.2f} | {size / seconds:,.0f} | {mb:,.0f} |")
+            lines.append(
+                f"| {TITLES[what]} | {size:,} {unit} | {seconds:.2f} | {size / seconds:,.0f} | {mb:,.0f} |"
+            )
     return "\n".join(lines)
 
 
@@ -63,7 +76,10 @@ def svg(found: Found) -> str:
     for place, (what, rows) in enumerate(found.items()):
         left, top = GAP + place * (WIDTH + GAP), 40
         most, longest = rows[-1][0], max(seconds for _, seconds, _ in rows)
-        at = [(left + WIDTH * n / most, top + HEIGHT * (1 - s / longest)) for n, s, _ in [(0, 0.0, 0), *rows]]
+        at = [
+            (left + WIDTH * n / most, top + HEIGHT * (1 - s / longest))
+            for n, s, _ in [(0, 0.0, 0), *rows]
+        ]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
         parts += [
             f'<text x="{left}" y="{top - 16}" font-weight="bold">{TITLES[what]}</text>',

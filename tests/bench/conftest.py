@@ -117,7 +117,7 @@ def one_core() -> Iterator[None]:
     cv2.setNumThreads(threads[1])
 
 
-# --- the table ---------------------------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -126,7 +126,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         return
     write = terminalreporter.write_line
     terminalreporter.section("speed: ratios in this run")
-    write(f"{machine()}; {'full' if FULL else 'tiny'} size" + ("" if FULL else " (BENCHBOX_BENCH=full measures)"))
+    write(
+        f"{machine()}; {'full' if FULL else 'tiny'} size"
+        + ("" if FULL else " (BENCHBOX_BENCH=full measures)")
+    )
     for group in dict.fromkeys(row.group for row in rows):
         inside = [row for row in rows if row.group == group]
         write("")
@@ -135,7 +138,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def lines(group: str, rows: Sequence[Row]) -> list[str]:
-    """Lay out one group as a Markdown table; `ours is` says how many times as fast as the row ours is."""
+    """Lay out one group as a Markdown table.
+
+    `ours is` says how many times as fast as the row ours is.
+    """
     base = next((row for row in rows if row.ours), None)
     cells = [(group, rows[0].unit, "spread", *(["ours is"] if base else []))]
     for row in rows:
@@ -144,7 +150,12 @@ def lines(group: str, rows: Sequence[Row]) -> list[str]:
     names, *figures = [max(map(len, column)) for column in zip(*cells, strict=True)]
     rule = "|".join(["-" * (names + 2), *("-" * (width + 1) + ":" for width in figures)])
     shown = [
-        " | ".join([name.ljust(names), *(text.rjust(width) for text, width in zip(rest, figures, strict=True))])
+        " | ".join(
+            [
+                name.ljust(names),
+                *(text.rjust(width) for text, width in zip(rest, figures, strict=True)),
+            ]
+        )
         for name, *rest in cells
     ]
     return [f"| {shown[0]} |", f"|{rule}|", *(f"| {line} |" for line in shown[1:])]
@@ -156,11 +167,20 @@ def machine() -> str:
     info = Path("/proc/cpuinfo")
     if info.is_file():
         named = [
-            line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+            line.partition(":")[2].strip()
+            for line in info.read_text().splitlines()
+            if line.startswith("model name")
         ]
         cpu = named[0] if named else cpu
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    packages = ("numpy", "opencv-python-headless", "torch", "albumentations", "torchmetrics", "mmpose")
+    packages = (
+        "numpy",
+        "opencv-python-headless",
+        "torch",
+        "albumentations",
+        "torchmetrics",
+        "mmpose",
+    )
     return f"{cpu}, {cores} cores, Python {platform.python_version()}, " + ", ".join(
         filter(None, map(_version, packages))
     )

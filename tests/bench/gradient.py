@@ -15,7 +15,11 @@ from benchbox.training import depthwise_conv, process_setup
 def main(how: str, batch: int, channels: int, side: int, rounds: int) -> None:
     process_setup.prepare("cpu", 0)  # kept memory: fresh pages would cost more than the gradient
     dtype = torch.float32 if how.endswith("float32") else torch.bfloat16
-    images = torch.randn(batch, channels, side, side).to(dtype, memory_format=torch.channels_last).requires_grad_()
+    images = (
+        torch.randn(batch, channels, side, side)
+        .to(dtype, memory_format=torch.channels_last)
+        .requires_grad_()
+    )
     weight = torch.randn(channels, 1, 3, 3).to(dtype)
     if how.startswith("ours"):
         made = depthwise_conv.strided(images, weight, (2, 2), (1, 1))

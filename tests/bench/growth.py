@@ -34,7 +34,10 @@ def peak_mb() -> float:
 
 
 def score(size: int) -> Callable[[], Any]:
-    """All metrics and groups of 300w-full; intervals take the same time for every set above `stats.UNITS` faces."""
+    """All metrics and groups of 300w-full.
+
+    Intervals take the same time for every set above `stats.UNITS` faces.
+    """
     import dataclasses
 
     from benchbox.protocols import protocol_card
@@ -53,7 +56,10 @@ def score(size: int) -> Callable[[], Any]:
 
 
 def cache(size: int) -> Callable[[], Any]:
-    """Decode 300-px faces into the store on disk; rendered or real, the same few files again and again."""
+    """Decode 300-px faces into the store on disk.
+
+    Rendered or real, the same few files again and again.
+    """
     from pictures import SMALL_PX, make  # a program, not a module of the suite
 
     from benchbox.training import crop_cache
@@ -69,7 +75,9 @@ def cache(size: int) -> Callable[[], Any]:
 
     from benchbox.types import Sample
 
-    samples = [Sample(str(row), few[row % 8].box, read(row), stamp=lambda: "growth") for row in range(size)]
+    samples = [
+        Sample(str(row), few[row % 8].box, read(row), stamp=lambda: "growth") for row in range(size)
+    ]
     folder = tempfile.TemporaryDirectory()
 
     def run() -> None:

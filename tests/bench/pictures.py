@@ -1,7 +1,8 @@
 """JPEG files with faces to measure on: small ones as 300-W's after cropping, and large ones as its originals.
 
-They come from 300-W itself where the licensed samples are at hand (BENCHBOX_DATA), from the face world otherwise. Large
-ones are enlarged small ones with fresh grain, so that a JPEG decoder has as much to do as in a photograph.
+They come from 300-W itself where the licensed samples are at hand (BENCHBOX_DATA), from the face
+world otherwise. Large ones are enlarged small ones with fresh grain, so that a JPEG decoder has as
+much to do as in a photograph.
 """
 
 from __future__ import annotations
@@ -63,7 +64,9 @@ def make(folder: Path, count: int, side: int) -> Pictures:
 
 
 def _real(count: int) -> tuple[list[np.ndarray], np.ndarray, str] | None:
-    root = Path(os.environ.get("BENCHBOX_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+    root = Path(
+        os.environ.get("BENCHBOX_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
+    )
     if not (root / "300w").is_dir():
         return None
     index = datasets.open("300w").index(root)
@@ -74,7 +77,8 @@ def _real(count: int) -> tuple[list[np.ndarray], np.ndarray, str] | None:
 
 
 def _rendered(count: int) -> tuple[list[np.ndarray], np.ndarray, str]:
-    different = min(count, 32)  # rendering takes longer than the benchmark; each file still has its own grain
+    # rendering takes longer than the benchmark; each file still has its own grain
+    different = min(count, 32)
     faces = ibug300w.faces("train", different)
     rows = np.arange(count) % different
     return [faces.images[row] for row in rows], faces.values[rows], "rendered faces"

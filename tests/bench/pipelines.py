@@ -34,7 +34,7 @@ Batches = Iterator[tuple[torch.Tensor, Any]]
 Epoch = Callable[[], Batches]
 
 
-# --- ours --------------------------------------------------------------------------------------------------------
+# --- ours -----------------------------------------------------------------------------------------
 
 
 def ours(pictures: Pictures) -> Epoch:
@@ -73,12 +73,17 @@ def _frames(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarra
     half = EXPANSION / STORED * rng.uniform(1 - SCALE, 1 + SCALE, count)
     angle = np.deg2rad(rng.uniform(-ROTATION_DEG, ROTATION_DEG, count))
     mirrored = rng.random(count) < 0.5
-    sign, cos, sin, zero = np.where(mirrored, -1.0, 1.0), np.cos(angle) * half, np.sin(angle) * half, np.zeros(count)
+    sign, cos, sin, zero = (
+        np.where(mirrored, -1.0, 1.0),
+        np.cos(angle) * half,
+        np.sin(angle) * half,
+        np.zeros(count),
+    )
     rows = [np.stack([cos * sign, -sin, zero], -1), np.stack([sin * sign, cos, zero], -1)]
     return np.stack(rows, axis=1), mirrored
 
 
-# --- peers -------------------------------------------------------------------------------------------------------
+# --- peers ----------------------------------------------------------------------------------------
 
 
 def _collated(pictures: Pictures, one: Callable[[int], tuple[Any, ...]]) -> Epoch:
@@ -88,7 +93,9 @@ def _collated(pictures: Pictures, one: Callable[[int], tuple[Any, ...]]) -> Epoc
     def epoch() -> Batches:
         order = rng.permutation(len(pictures))
         for first in range(0, len(order), BATCH):
-            images, *targets = default_collate([one(int(row)) for row in order[first : first + BATCH]])
+            images, *targets = default_collate(
+                [one(int(row)) for row in order[first : first + BATCH]]
+            )
             yield images, targets
 
     return epoch
@@ -102,8 +109,16 @@ def albumentations(pictures: Pictures) -> Epoch:
         from albumentations.pytorch import ToTensorV2
 
         limits = {"rotate": (-ROTATION_DEG, ROTATION_DEG), "scale": (1 - SCALE, 1 + SCALE)}
-        steps = [A.Resize(SIDE, SIDE), A.HorizontalFlip(p=0.5), A.Affine(**limits, p=1.0), A.Normalize(), ToTensorV2()]
-        compose = A.Compose(steps, keypoint_params=A.KeypointParams("xy", remove_invisible=False), seed=0)
+        steps = [
+            A.Resize(SIDE, SIDE),
+            A.HorizontalFlip(p=0.5),
+            A.Affine(**limits, p=1.0),
+            A.Normalize(),
+            ToTensorV2(),
+        ]
+        compose = A.Compose(
+            steps, keypoint_params=A.KeypointParams("xy", remove_invisible=False), seed=0
+        )
     boxes = geometry.square(pictures.boxes, EXPANSION).round().astype(int)
 
     def one(row: int) -> tuple[Any, ...]:
@@ -122,7 +137,9 @@ def hrnet_style(pictures: Pictures, heat_maps: bool = True) -> Epoch:
     boxes = geometry.square(pictures.boxes, EXPANSION)
 
     def one(row: int) -> tuple[Any, ...]:
-        image = cv2.cvtColor(cv2.imread(str(pictures.paths[row])), cv2.COLOR_BGR2RGB).astype(np.float32)
+        image = cv2.cvtColor(cv2.imread(str(pictures.paths[row])), cv2.COLOR_BGR2RGB).astype(
+            np.float32
+        )
         points, (x0, y0, x1, y1) = pictures.points[row], boxes[row]
         centre = np.array([(x0 + x1) / 2, (y0 + y1) / 2])
         if rng.random() < 0.5:
@@ -130,9 +147,13 @@ def hrnet_style(pictures: Pictures, heat_maps: bool = True) -> Epoch:
             points = (points * [-1, 1] + [image.shape[1] - 1, 0])[FLIP]
             centre[0] = image.shape[1] - 1 - centre[0]
         scale = SIDE / ((x1 - x0) * rng.uniform(1 - SCALE, 1 + SCALE))
-        matrix = cv2.getRotationMatrix2D(tuple(centre), rng.uniform(-ROTATION_DEG, ROTATION_DEG), scale)
+        matrix = cv2.getRotationMatrix2D(
+            tuple(centre), rng.uniform(-ROTATION_DEG, ROTATION_DEG), scale
+        )
         matrix[:, 2] += SIDE / 2 - centre
-        image = cv2.warpAffine(np.ascontiguousarray(image), matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR)
+        image = cv2.warpAffine(
+            np.ascontiguousarray(image), matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR
+        )
         points = geometry.transform(matrix, points)
         image = ((image / 255.0 - MEAN) / STD).transpose(2, 0, 1)
         targets = (_heat_maps(points * HEAT / SIDE),) if heat_maps else ()
@@ -157,7 +178,9 @@ def _heat_maps(points: np.ndarray) -> np.ndarray:
         if left >= HEAT or top >= HEAT or right <= 0 or low <= 0:
             continue
         across, down = slice(max(left, 0), min(right, HEAT)), slice(max(top, 0), min(low, HEAT))
-        target[down, across] = patch[down.start - top : down.stop - top, across.start - left : across.stop - left]
+        target[down, across] = patch[
+            down.start - top : down.stop - top, across.start - left : across.stop - left
+        ]
     return maps
 
 
@@ -175,7 +198,9 @@ def mmpose(pictures: Pictures, heat_maps: bool = True) -> Epoch:
             T.LoadImage(),
             T.GetBBoxCenterScale(),
             T.RandomFlip(direction="horizontal"),
-            T.RandomBBoxTransform(shift_prob=0, rotate_factor=2 * ROTATION_DEG, scale_factor=(1 - SCALE, 1 + SCALE)),
+            T.RandomBBoxTransform(
+                shift_prob=0, rotate_factor=2 * ROTATION_DEG, scale_factor=(1 - SCALE, 1 + SCALE)
+            ),
             T.TopdownAffine(input_size=(SIDE, SIDE)),
             T.GenerateTarget(encoder={**codec, "input_size": (SIDE, SIDE)}),
             T.PackPoseInputs(),
@@ -200,7 +225,10 @@ def mmpose(pictures: Pictures, heat_maps: bool = True) -> Epoch:
         order = rng.permutation(len(pictures))
         for first in range(0, len(order), BATCH):
             made = [one(int(row)) for row in order[first : first + BATCH]]
-            yield normalise({"inputs": [m["inputs"] for m in made]})["inputs"], [m["data_samples"] for m in made]
+            yield (
+                normalise({"inputs": [m["inputs"] for m in made]})["inputs"],
+                [m["data_samples"] for m in made],
+            )
 
     return epoch
 
@@ -221,7 +249,7 @@ def without_coco() -> None:
             sys.modules[name] = absent
 
 
-# --- limits ------------------------------------------------------------------------------------------------------
+# --- limits ---------------------------------------------------------------------------------------
 
 
 def bare_decode(pictures: Pictures) -> Epoch:
@@ -246,7 +274,9 @@ def bare_warp(pictures: Pictures) -> Epoch:
 
     def epoch() -> Batches:
         for image, matrix in zip(decoded, maps, strict=True):
-            cv2.warpAffine(image, matrix, (SIDE, SIDE), dst=out, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+            cv2.warpAffine(
+                image, matrix, (SIDE, SIDE), dst=out, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            )
             yield out, None
 
     return epoch

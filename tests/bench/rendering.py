@@ -1,6 +1,7 @@
 """Time and memory of the pages against the number of results, with one run changed in between: straight lines.
 
-`python tests/bench/rendering.py 1000 10000` invents that many runs in a temporary folder and prints a table.
+`python tests/bench/rendering.py 1000 10000` invents that many runs in a temporary folder and prints
+a table.
 """
 
 import os
@@ -19,7 +20,11 @@ from invented import fabricate  # a program, not a module of the suite
 from benchbox import report
 from benchbox.protocols import protocol_card
 
-CARDS = [f"{family}-{part}" for family in ("300w", "synth-300w") for part in ("common", "challenging", "full")]
+CARDS = [
+    f"{family}-{part}"
+    for family in ("300w", "synth-300w")
+    for part in ("common", "challenging", "full")
+]
 
 
 def main(sizes: list[int]) -> None:

@@ -16,7 +16,12 @@ from benchbox.types import Predictions, Truth
 CARD = "synth-300w-full"
 FACES = 689
 SEEDS = 3
-DATA = {"dataset": "synth-300w", "variant": "complete", "fingerprint": "sha256:" + "00" * 32, "notes": []}
+DATA = {
+    "dataset": "synth-300w",
+    "variant": "complete",
+    "fingerprint": "sha256:" + "00" * 32,
+    "notes": [],
+}
 
 
 def fabricate(results: Path, count: int) -> None:
@@ -37,7 +42,9 @@ def fabricate(results: Path, count: int) -> None:
         folder = run_folders.folder(results, CARD, method, "base", seed)
         run_folders.work(folder).mkdir(parents=True)
         os.link(shared, run_folders.predictions_file(folder))  # one answer serves all runs
-        document = to_json(scores, protocol=card, data=DATA, method=method, variant="base", kind="trained")
+        document = to_json(
+            scores, protocol=card, data=DATA, method=method, variant="base", kind="trained"
+        )
         errors = scores.errors.copy()
         factor = 1 + 0.001 * number
         errors["nme_inter_ocular"] *= factor

@@ -59,7 +59,8 @@ def main(network: str, variant: str, batch: int, steps: int) -> None:
         optimiser = torch.optim.SGD(net.parameters(), 0.01, momentum=0.9, weight_decay=2e-4)
         update = plain(net, optimiser)
     rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (CROPS, CROP, CROP, 3), dtype=np.uint8)  # what a picture shows costs nothing
+    # what a picture shows costs nothing
+    images = rng.integers(0, 256, (CROPS, CROP, CROP, 3), dtype=np.uint8)
     look = through_views if kit else per_sample
     source = crops.Views(crops.Crops(images, np.zeros((CROPS, 2, 3))), "cpu") if kit else images
     target = torch.zeros(batch, 136)
@@ -114,9 +115,12 @@ def per_sample(images: np.ndarray, rows: np.ndarray, maps: np.ndarray) -> torch.
     maps = geometry.compose(geometry.unit_to_crop(CROP), geometry.compose(maps, into))
     views = []
     for row, matrix in zip(rows, maps, strict=True):
-        view = cv2.warpAffine(images[row], matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+        view = cv2.warpAffine(
+            images[row], matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        )
         views.append(((view.astype(np.float32) / 255 - 0.5) / 0.5).transpose(2, 0, 1))
-    # Stacked as they are, transposed pictures stay channels last in memory, and so does all that follows: not plain.
+    # Stacked as they are, transposed pictures stay channels last in memory, and so does all that
+    # follows: not plain.
     return torch.from_numpy(np.ascontiguousarray(np.stack(views)))
 
 

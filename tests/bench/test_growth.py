@@ -17,7 +17,9 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize(("what", "size"), [(what, size) for what in SIZES for size in SIZES[what][1]])
+@pytest.mark.parametrize(
+    ("what", "size"), [(what, size) for what in SIZES for size in SIZES[what][1]]
+)
 def test_growth(what, size, benchmark, table):
     def run():
         command = [sys.executable, PROGRAM, what, str(size)]

@@ -26,7 +26,9 @@ def test_copying_memory(cores, measure, request):
         request.getfixturevalue("one_core")
     source = torch.zeros(MEGABYTES * 2**20, dtype=torch.uint8)
     target = torch.ones_like(source)
-    measure(lambda: target.copy_(source), "copying memory", cores, 2 * MEGABYTES * 2**20 / 1e9, "GB/s")
+    measure(
+        lambda: target.copy_(source), "copying memory", cores, 2 * MEGABYTES * 2**20 / 1e9, "GB/s"
+    )
     assert torch.equal(target, source)
 
 
@@ -38,13 +40,18 @@ def test_the_input_gradient_of_a_strided_depthwise_convolution(how, benchmark, t
 
     found = json.loads(benchmark.pedantic(run, rounds=1))
     batch, channels, side = SIZES
-    group = f"input gradient of a strided depthwise convolution, {batch} x {channels} x {side} x {side}"
+    group = (
+        f"input gradient of a strided depthwise convolution, {batch} x {channels} x {side} x {side}"
+    )
     table.add(group, how, found["seconds"], 1, "ms", ours=how.startswith("ours"))
     torch.manual_seed(0)  # as the program does
     torch.randn(batch, channels, side, side)
     taps = torch.randn(channels, 1, 3, 3).sum(dim=(0, 1))
-    inside = torch.tensor([side // 2 - 1, side // 2, side // 2]).float()  # outputs whose tap lies on the picture
-    assert found["mean"] == pytest.approx((inside @ taps @ inside).item() / channels / side**2, abs=0.003)
+    # outputs whose tap lies on the picture
+    inside = torch.tensor([side // 2 - 1, side // 2, side // 2]).float()
+    assert found["mean"] == pytest.approx(
+        (inside @ taps @ inside).item() / channels / side**2, abs=0.003
+    )
 
 
 def test_drawing_a_batch(measure):
@@ -58,7 +65,11 @@ def test_drawing_a_batch(measure):
     spread = errors.measure(boxes, points)
 
     def draw():
-        return spread.perturb(points, rng, params["rotation_deg"], params["expansion"], params["flip"])
+        return spread.perturb(
+            points, rng, params["rotation_deg"], params["expansion"], params["flip"]
+        )
 
-    frame, _ = measure(draw, "drawing a batch of G&LSR's boxes, on the host", "ours", params["batch"], "samples/s")
+    frame, _ = measure(
+        draw, "drawing a batch of G&LSR's boxes, on the host", "ours", params["batch"], "samples/s"
+    )
     assert frame.shape == (params["batch"], 2, 3)

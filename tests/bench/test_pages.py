@@ -25,16 +25,32 @@ def site(tmp_path_factory):
 
 def test_render(results, site, measure):
     made = measure(
-        lambda: report.render(results, site), GROUP, "render", COUNT, "runs/s", ours=True, rounds=1, warmup=0
+        lambda: report.render(results, site),
+        GROUP,
+        "render",
+        COUNT,
+        "runs/s",
+        ours=True,
+        rounds=1,
+        warmup=0,
     )
     assert len(made) > COUNT
 
 
 def test_render_again(results, site, measure):
-    made = measure(lambda: report.render(results, site), GROUP, "again, nothing changed", COUNT, "runs/s", rounds=1)
+    made = measure(
+        lambda: report.render(results, site),
+        GROUP,
+        "again, nothing changed",
+        COUNT,
+        "runs/s",
+        rounds=1,
+    )
     assert len(made) > COUNT
 
 
 def test_check(results, site, measure):
-    stale = measure(lambda: report.stale(results, site), GROUP, "check", COUNT, "runs/s", rounds=1, warmup=0)
+    stale = measure(
+        lambda: report.stale(results, site), GROUP, "check", COUNT, "runs/s", rounds=1, warmup=0
+    )
     assert stale == []

@@ -23,7 +23,10 @@ PIPELINES = {
     "HRNet-style class, points": pipelines.hrnet_style_points,
     "HRNet-style class, heat maps": pipelines.hrnet_style,
 }
-LIMITS = {"limit: decode alone": pipelines.bare_decode, "limit: warp alone, decoded": pipelines.bare_warp}
+LIMITS = {
+    "limit: decode alone": pipelines.bare_decode,
+    "limit: warp alone, decoded": pipelines.bare_warp,
+}
 NEEDS = {"albumentations": ("albumentations",), "MMPose": ("mmpose", "mmengine", "mmcv")}
 
 
@@ -40,7 +43,9 @@ def group(pictures):
 def require(name):
     for package in NEEDS.get(name.split()[0], ()):
         if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed here; docs/performance.md says how to get the peers")
+            pytest.skip(
+                f"{package} is not installed here; docs/performance.md says how to get the peers"
+            )
 
 
 def last(epoch):
@@ -99,7 +104,8 @@ def test_pipelines_that_are_compared_warp_picture_and_points_alike(name, tmp_pat
     """A pipeline that forgets half of the turn would be fast: the eyes must lie where the points say."""
     require(name)
     made = files.make(tmp_path, 4, files.SMALL_PX)
-    for path, points in zip(made.paths, made.points, strict=True):  # white dots on black at two eye corners
+    # white dots on black at two eye corners
+    for path, points in zip(made.paths, made.points, strict=True):
         dots = np.zeros((files.SMALL_PX, files.SMALL_PX, 3), np.uint8)
         for x, y in points[[36, 45]]:
             cv2.circle(dots, (round(x), round(y)), 5, (255, 255, 255), -1)

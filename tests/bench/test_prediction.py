@@ -17,7 +17,8 @@ from .sizes import pick
 
 COUNT = pick(4, 256)
 CARD = method_card.card("glsr")
-PARAMS = {**CARD.params, **CARD.variants["glsr"].params}  # the paper's sizes: 256 px, global and local stage
+# the paper's sizes: 256 px, global and local stage
+PARAMS = {**CARD.params, **CARD.variants["glsr"].params}
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +42,19 @@ def predict(tmp_path_factory):
 @pytest.mark.parametrize("batch", pick((1, 4), (1, 32)))
 def test_prediction_from_files(batch, samples, predict, measure):
     def run():
-        return np.concatenate([predict(samples[k : k + batch]) for k in range(0, len(samples), batch)])
+        return np.concatenate(
+            [predict(samples[k : k + batch]) for k in range(0, len(samples), batch)]
+        )
 
     name = f"G&LSR from JPEG files, batch {batch}"
     found = measure(
-        run, "prediction, 300-px JPEG, all cores", name, COUNT, "images/s", ours=batch > 1, rounds=pick(1, 5)
+        run,
+        "prediction, 300-px JPEG, all cores",
+        name,
+        COUNT,
+        "images/s",
+        ours=batch > 1,
+        rounds=pick(1, 5),
     )
     assert found.shape == (COUNT, 68, 2)
     assert np.isfinite(found).all()
@@ -60,7 +69,9 @@ def test_forward_of_the_backbone_alone(last, measure):
     inputs = torch.zeros(pick(2, 32), 3, 256, 256)
     if last:
         net, inputs = (thing.to(memory_format=torch.channels_last) for thing in (net, inputs))
-    name = f"limit: backbone alone, batch {len(inputs)}, " + ("channels last" if last else "plain layout")
+    name = f"limit: backbone alone, batch {len(inputs)}, " + (
+        "channels last" if last else "plain layout"
+    )
 
     def run():
         with torch.inference_mode():

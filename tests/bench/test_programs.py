@@ -20,7 +20,14 @@ def test_the_gpu_program_prints_a_row_for_every_figure():
     ):
         assert what in out
     assert out.count("training step") == 3
-    for stage in ("G&LSR, joint", "SIR, regressor1", "TS3, round1.hg", "TAT, mg0", "DwO, dwo", "SSCR, pretrain"):
+    for stage in (
+        "G&LSR, joint",
+        "SIR, regressor1",
+        "TS3, round1.hg",
+        "TAT, mg0",
+        "DwO, dwo",
+        "SSCR, pretrain",
+    ):
         assert f"| {stage} | " in out
 
 

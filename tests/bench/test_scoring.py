@@ -36,11 +36,13 @@ def drawn(count):
     return truth, truth + rng.normal(0, 2, truth.shape)
 
 
-# --- NME, from arrays of points to one number --------------------------------------------------------------------
+# --- NME, from arrays of points to one number -----------------------------------------------------
 
 
 def ours(truth, predictions):
-    return lambda: landmarks.nme(truth, predictions, landmarks.normaliser("inter_ocular", truth, IBUG68)).mean()
+    return lambda: landmarks.nme(
+        truth, predictions, landmarks.normaliser("inter_ocular", truth, IBUG68)
+    ).mean()
 
 
 def hrnet_style(truth, predictions):
@@ -50,14 +52,19 @@ def hrnet_style(truth, predictions):
         errors = np.zeros(len(truth))
         for i in range(len(truth)):
             interocular = np.linalg.norm(truth[i, 36] - truth[i, 45])
-            errors[i] = np.sum(np.linalg.norm(predictions[i] - truth[i], axis=1)) / (interocular * truth.shape[1])
+            errors[i] = np.sum(np.linalg.norm(predictions[i] - truth[i], axis=1)) / (
+                interocular * truth.shape[1]
+            )
         return errors.mean()
 
     return compute
 
 
 def mmpose(truth, predictions):
-    """MMPose's NME class, batches of 64 through `process`; the dictionaries that a runner hands it are made before."""
+    """MMPose's NME class, batches of 64 through `process`.
+
+    The dictionaries that a runner hands it are made before.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pipelines.without_coco()
@@ -66,7 +73,10 @@ def mmpose(truth, predictions):
     MMLogger.get_current_instance().setLevel("ERROR")
     visible = np.ones((1, 68), np.float32)
     samples = [
-        {"pred_instances": {"keypoints": p[None]}, "gt_instances": {"keypoints": t[None], "keypoints_visible": visible}}
+        {
+            "pred_instances": {"keypoints": p[None]},
+            "gt_instances": {"keypoints": t[None], "keypoints_visible": visible},
+        }
         for t, p in zip(truth, predictions, strict=True)
     ]
 
@@ -81,7 +91,10 @@ def mmpose(truth, predictions):
 
 
 def torchmetrics(truth, predictions):
-    """NME as a torchmetrics class keeps it: batches of 64 tensors, two sums; torchmetrics has none of its own."""
+    """NME as a torchmetrics class keeps it: batches of 64 tensors, two sums.
+
+    Torchmetrics has none of its own.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from torchmetrics import Metric
@@ -117,7 +130,10 @@ METRICS = {
     "torchmetrics class": torchmetrics,
     "HRNet-style loop": hrnet_style,
 }
-NEEDS = {"MMPose metric class": ("mmpose", "mmengine", "mmcv"), "torchmetrics class": ("torchmetrics",)}
+NEEDS = {
+    "MMPose metric class": ("mmpose", "mmengine", "mmcv"),
+    "torchmetrics class": ("torchmetrics",),
+}
 
 
 @pytest.mark.usefixtures("one_core")
@@ -125,15 +141,18 @@ NEEDS = {"MMPose metric class": ("mmpose", "mmengine", "mmcv"), "torchmetrics cl
 def test_nme(name, faces, measure):
     for package in NEEDS.get(name, ()):
         if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed here; docs/performance.md says how to get the peers")
+            pytest.skip(
+                f"{package} is not installed here; docs/performance.md says how to get the peers"
+            )
     compute = METRICS[name](*faces)
     group = f"mean NME of {FACES:,} faces x 68 points, one core"
     found = measure(compute, group, name, FACES, "faces/s", ours=name == "ours", rounds=5)
-    expected = 2 * np.sqrt(np.pi / 2) / np.sqrt(2 * 100**2)  # the mean of a Rayleigh variable over the eye distance
+    # the mean of a Rayleigh variable over the eye distance
+    expected = 2 * np.sqrt(np.pi / 2) / np.sqrt(2 * 100**2)
     assert found == pytest.approx(expected, rel=0.01)
 
 
-# --- AUC and FR --------------------------------------------------------------------------------------------------
+# --- AUC and FR -----------------------------------------------------------------------------------
 
 
 def exact(errors):
@@ -147,7 +166,9 @@ def sampled(errors):
     return np.trapezoid(curve, grid) / 0.08, 1 - curve[-1]
 
 
-@pytest.mark.parametrize(("name", "rule"), [("ours, exact", exact), ("801 thresholds, one by one", sampled)])
+@pytest.mark.parametrize(
+    ("name", "rule"), [("ours, exact", exact), ("801 thresholds, one by one", sampled)]
+)
 def test_auc_and_fr(name, rule, measure):
     errors = np.random.default_rng(1).gamma(4, 0.01, FACES)
     group = f"AUC and FR at 0.08 of {FACES:,} errors"
@@ -156,7 +177,7 @@ def test_auc_and_fr(name, rule, measure):
     assert rate == pytest.approx(curves.failure_rate(errors, 0.08), abs=2e-3)
 
 
-# --- a whole score -----------------------------------------------------------------------------------------------
+# --- a whole score --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("resamples", [0, RESAMPLES], ids=["values", "intervals"])
@@ -183,7 +204,7 @@ def test_score_of_many_faces_with_all_groups(resamples, measure):
     assert found.groups["full"]["nme_inter_ocular"].value == pytest.approx(1.77, rel=0.01)
 
 
-# --- intervals ---------------------------------------------------------------------------------------------------
+# --- intervals ------------------------------------------------------------------------------------
 
 
 def clustered(terms, clusters):
@@ -199,17 +220,20 @@ def face_by_face(terms, clusters):
 
 @pytest.mark.usefixtures("one_core")
 @pytest.mark.parametrize(
-    ("name", "rule"), [("ours, clusters", clustered), ("loop over resamples of faces", face_by_face)]
+    ("name", "rule"),
+    [("ours, clusters", clustered), ("loop over resamples of faces", face_by_face)],
 )
 def test_bootstrap(name, rule, measure):
     rng = np.random.default_rng(2)
     terms, clusters = rng.random((RESAMPLED, 12)), rng.integers(0, int(0.9 * RESAMPLED), RESAMPLED)
     group = f"95 % intervals of 12 metrics, {RESAMPLED:,} faces, {RESAMPLES:,} resamples"
-    low, high = measure(lambda: rule(terms, clusters), group, name, ours=rule is clustered, rounds=pick(2, 5))
+    low, high = measure(
+        lambda: rule(terms, clusters), group, name, ours=rule is clustered, rounds=pick(2, 5)
+    )
     assert low < terms[:, 0].mean() < high
 
 
-# --- paired tests and ranks --------------------------------------------------------------------------------------
+# --- paired tests and ranks -----------------------------------------------------------------------
 
 
 def flips(terms, clusters):
@@ -223,7 +247,10 @@ def flip_by_flip(terms, clusters):
     wanted = np.abs(terms.sum(axis=0))
     hits = np.zeros(terms.shape[1])
     for _ in range(RESAMPLES):
-        hits += np.abs((terms * rng.choice([-1, 1], codes.max() + 1)[codes, None]).sum(axis=0)) >= wanted
+        hits += (
+            np.abs((terms * rng.choice([-1, 1], codes.max() + 1)[codes, None]).sum(axis=0))
+            >= wanted
+        )
     return (1 + hits[0]) / (1 + RESAMPLES)
 
 
@@ -231,7 +258,10 @@ def flip_by_flip(terms, clusters):
 @pytest.mark.parametrize(("name", "rule"), [("ours", flips), ("loop over flips", flip_by_flip)])
 def test_sign_flips(name, rule, measure):
     rng = np.random.default_rng(3)
-    terms, clusters = rng.normal(0.02, 1, (RESAMPLED, 12)), rng.integers(0, int(0.9 * RESAMPLED), RESAMPLED)
+    terms, clusters = (
+        rng.normal(0.02, 1, (RESAMPLED, 12)),
+        rng.integers(0, int(0.9 * RESAMPLED), RESAMPLED),
+    )
     group = f"paired p of 12 metrics, {RESAMPLED:,} faces, {RESAMPLES:,} sign flips by cluster"
     p = measure(lambda: rule(terms, clusters), group, name, ours=rule is flips, rounds=pick(2, 3))
     assert 0 < p <= 1
@@ -243,10 +273,17 @@ METHODS = pick(5, 60)
 def test_ranks_of_a_board(measure):
     """All pairs of a board, tested and corrected together."""
     rng = np.random.default_rng(4)
-    values = rng.gamma(4, 1, (RESAMPLED, 1)) + rng.normal(0, 0.3, (RESAMPLED, METHODS)) + 0.1 * np.arange(METHODS)
+    values = (
+        rng.gamma(4, 1, (RESAMPLED, 1))
+        + rng.normal(0, 0.3, (RESAMPLED, METHODS))
+        + 0.1 * np.arange(METHODS)
+    )
     group = f"ranks with ties of {METHODS} methods on {RESAMPLED:,} faces"
     found = measure(
-        lambda: ranks.ties(values, np.ones_like(values), np.arange(RESAMPLED)), group, "ours, all pairs", ours=True
+        lambda: ranks.ties(values, np.ones_like(values), np.arange(RESAMPLED)),
+        group,
+        "ours, all pairs",
+        ours=True,
     )
     assert found.ranks[0] == 1
     assert found.ranks[-1] > 1
@@ -270,6 +307,16 @@ def test_score_of_gaze_with_dots_people_and_stares(measure):
     wanted = Truth(ids, truth, groups, people, sequences=np.char.add("d", dots.astype(str)))
     given = Predictions(ids, truth + rng.normal(0, 2, truth.shape), np.zeros(FRAMES, bool))
     group = f"score of {FRAMES:,} gaze frames, {RESAMPLES:,} resamples by person"
-    found = measure(lambda: score(card, wanted, given), group, "ours", FRAMES, "frames/s", ours=True, rounds=pick(2, 3))
-    assert found.groups["total"]["error_cm"].value == pytest.approx(2 * np.sqrt(np.pi / 2), rel=0.05)
+    found = measure(
+        lambda: score(card, wanted, given),
+        group,
+        "ours",
+        FRAMES,
+        "frames/s",
+        ours=True,
+        rounds=pick(2, 3),
+    )
+    assert found.groups["total"]["error_cm"].value == pytest.approx(
+        2 * np.sqrt(np.pi / 2), rel=0.05
+    )
     assert found.groups["total"]["error_cm_dot"].value < 1

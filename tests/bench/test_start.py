@@ -25,5 +25,13 @@ def test_start(name, measure):
         command = [sys.executable, *COMMANDS[name]]
         return subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
 
-    done = measure(run, "start-up", name, ours=name == "benchbox list methods", rounds=pick(1, 11), warmup=pick(0, 2))
-    assert done.returncode == 0 or "stale" in done.stderr, done.stderr  # a checkout may hold runs not yet rendered
+    done = measure(
+        run,
+        "start-up",
+        name,
+        ours=name == "benchbox list methods",
+        rounds=pick(1, 11),
+        warmup=pick(0, 2),
+    )
+    # a checkout may hold runs not yet rendered
+    assert done.returncode == 0 or "stale" in done.stderr, done.stderr

@@ -17,7 +17,11 @@ NETWORKS = {"small": "G&LSR's small backbone", "medium": "MobileNetV2"}
 
 
 @pytest.mark.parametrize(
-    "variant", pick(("ours", "plain"), ("ours", "ours, bfloat16", "kept memory, channels last", "kept memory", "plain"))
+    "variant",
+    pick(
+        ("ours", "plain"),
+        ("ours", "ours, bfloat16", "kept memory, channels last", "kept memory", "plain"),
+    ),
 )
 @pytest.mark.parametrize("network", pick(("small",), ("small", "medium")))
 def test_step(network, variant, benchmark, table):

@@ -42,20 +42,33 @@ def call(*words: object) -> Result:
 def run_words(world, method: str, *more: object) -> list[object]:
     folder = ["--methods", world.methods] if world.methods.is_dir() else []
     places = ["--data", world.data, "--results", world.results]
-    return ["run", "--method", method, "--protocol", "tiny", "--device", "cpu", *folder, *places, *more]
+    return [
+        "run",
+        "--method",
+        method,
+        "--protocol",
+        "tiny",
+        "--device",
+        "cpu",
+        *folder,
+        *places,
+        *more,
+    ]
 
 
 def one_line_fault(result: Result, pattern: str) -> None:
     """The contract of a fault that the user can mend: exit 2, one line on stderr, nothing on stdout."""
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
-    said = [line for line in result.stderr.splitlines() if not line.startswith(("tiny: ", "note: "))]
+    said = [
+        line for line in result.stderr.splitlines() if not line.startswith(("tiny: ", "note: "))
+    ]
     assert len(said) == 1
     assert said[0].startswith("error: ")
     assert re.search(pattern, said[0]), said[0]
 
 
-# --- starting ----------------------------------------------------------------------------------------------------
+# --- starting -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -74,7 +87,9 @@ def test_help_and_listings_load_nothing_heavy(words):
 
 
 def test_the_module_starts_the_command_too():
-    done = subprocess.run([sys.executable, "-m", "benchbox", "--version"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchbox", "--version"], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout.split()[0]) == (0, "benchbox,")
 
 
@@ -96,7 +111,7 @@ def test_only_commands_that_exist_are_offered():
     ]
 
 
-# --- run ---------------------------------------------------------------------------------------------------------
+# --- run ------------------------------------------------------------------------------------------
 
 
 def test_run_ends_with_the_table_the_folder_and_the_next_command(world):
@@ -118,8 +133,11 @@ def test_run_ends_with_the_table_the_folder_and_the_next_command(world):
 def test_a_stopped_run_goes_on_with_the_same_command(world, stop):
     world.method("slow", SLOW)
     command = [sys.executable, "-m", "benchbox", *map(str, run_words(world, "slow"))]
-    kept = signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background inherits "ignore"
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+    # a suite in the background inherits "ignore"
+    kept = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
         signal.signal(signal.SIGINT, kept)
         assert child.stdout is not None
         assert child.stdout.readline() == "stage1\n"
@@ -138,24 +156,41 @@ def test_a_stopped_run_goes_on_with_the_same_command(world, stop):
     assert (work / "stage2.npy").exists()
 
 
-# --- faults ------------------------------------------------------------------------------------------------------
+# --- faults ---------------------------------------------------------------------------------------
 
 
 def test_bad_input_to_run_is_one_line_and_writes_nothing(world, tmp_path):
     world.method("centre", CENTRE, "[params]\nrate = 1\n")
     csv = world.data / "ytf68" / "training_frames_keypoints.csv"
-    one_line_fault(call(*run_words(world, "center")), "unknown method 'center'; did you mean 'centre'")
-    one_line_fault(call(*run_words(world, "centre", "--protocol", "tyni")), "no protocol is called 'tyni'")
-    one_line_fault(call(*run_words(world, "centre", "--variant", "w")), "no variant 'w'; known: v")
-    one_line_fault(call(*run_words(world, "centre", "--set", "rat=2")), "no parameter 'rat'; did you mean 'rate'")
-    one_line_fault(call(*run_words(world, "centre", "--set", "rate=x")), "--set rate=x: must be int")
-    one_line_fault(call(*run_words(world, "centre", "--data", tmp_path / "no")), "missing: no folder .* get it at http")
-    one_line_fault(call(*run_words(world, "centre", "--results", csv)), "no folder that can be written to")
     one_line_fault(
-        call(*run_words(world, "centre", "--methods", tmp_path / "no")), "--methods .*: no method.toml in it"
+        call(*run_words(world, "center")), "unknown method 'center'; did you mean 'centre'"
+    )
+    one_line_fault(
+        call(*run_words(world, "centre", "--protocol", "tyni")), "no protocol is called 'tyni'"
+    )
+    one_line_fault(call(*run_words(world, "centre", "--variant", "w")), "no variant 'w'; known: v")
+    one_line_fault(
+        call(*run_words(world, "centre", "--set", "rat=2")),
+        "no parameter 'rat'; did you mean 'rate'",
+    )
+    one_line_fault(
+        call(*run_words(world, "centre", "--set", "rate=x")), "--set rate=x: must be int"
+    )
+    one_line_fault(
+        call(*run_words(world, "centre", "--data", tmp_path / "no")),
+        "missing: no folder .* get it at http",
+    )
+    one_line_fault(
+        call(*run_words(world, "centre", "--results", csv)), "no folder that can be written to"
+    )
+    one_line_fault(
+        call(*run_words(world, "centre", "--methods", tmp_path / "no")),
+        "--methods .*: no method.toml in it",
     )
     csv.write_text(csv.read_text().rpartition(",")[0] + "\n")
-    one_line_fault(call(*run_words(world, "centre")), r"keypoints\.csv:19: 136 columns, 137 are needed")
+    one_line_fault(
+        call(*run_words(world, "centre")), r"keypoints\.csv:19: 136 columns, 137 are needed"
+    )
     assert not world.results.exists()
 
 
@@ -165,23 +200,46 @@ def test_bad_predictions_are_one_line_and_write_nothing(world, tmp_path):
     partly = values.copy()
     partly[2, 5, 0] = np.nan
     cases = {
-        "67 points": ({"ids": ids, "values": values[:, :67]}, r"shape \(6, 67, 2\), tiny wants \(6, 68, 2\)"),
+        "67 points": (
+            {"ids": ids, "values": values[:, :67]},
+            r"shape \(6, 67, 2\), tiny wants \(6, 68, 2\)",
+        ),
         "partly NaN": ({"ids": ids, "values": partly}, r"1 row \(Abdullah_Gul_02\) is partly NaN"),
         "missing": ({"ids": ids[1:], "values": values[1:]}, "1 row .* is missing of the 6 of tiny"),
         "doubled": ({"ids": ids[[0, 0, 2, 3, 4, 5]], "values": values}, "there more than once"),
-        "unknown": ({"ids": np.char.add(ids, "x"), "values": values}, "6 rows .* are unknown to tiny"),
+        "unknown": (
+            {"ids": np.char.add(ids, "x"), "values": values},
+            "6 rows .* are unknown to tiny",
+        ),
         "pickle": ({"ids": ids.astype(object), "values": values}, "holds pickled objects"),
     }
     for columns, pattern in cases.values():
         np.savez(tmp_path / "p.npz", **columns)
-        words = ["score", tmp_path / "p.npz", "--protocol", "tiny", "--method", "mine", "--data", world.data]
+        words = [
+            "score",
+            tmp_path / "p.npz",
+            "--protocol",
+            "tiny",
+            "--method",
+            "mine",
+            "--data",
+            world.data,
+        ]
         one_line_fault(call(*words, "--results", world.results), pattern)
-    one_line_fault(call("score", "no.npz", "--protocol", "tiny", "--method", "m", "--data", world.data), "no such")
+    one_line_fault(
+        call("score", "no.npz", "--protocol", "tiny", "--method", "m", "--data", world.data),
+        "no such",
+    )
     assert not world.results.exists()
 
 
 def test_wrong_use_exits_with_2():
-    for words in (["run"], ["run", "--method", "m", "--protocol", "p", "--set", "x"], ["lst"], ["run", "--seed", "-1"]):
+    for words in (
+        ["run"],
+        ["run", "--method", "m", "--protocol", "p", "--set", "x"],
+        ["lst"],
+        ["run", "--seed", "-1"],
+    ):
         assert call(*words).exit_code == 2
 
 
@@ -191,13 +249,22 @@ def test_a_bug_keeps_its_traceback(world):
         CliRunner().invoke(main, list(map(str, run_words(world, "buggy"))), catch_exceptions=False)
 
 
-# --- score -------------------------------------------------------------------------------------------------------
+# --- score ----------------------------------------------------------------------------------------
 
 
 def test_score_prints_one_json_document_or_a_table(world, tmp_path):
     ids = np.array(world.tested)
     np.savez(tmp_path / "p.npz", ids=ids, values=np.full((6, 68, 2), 48.0))
-    words = ["score", tmp_path / "p.npz", "--protocol", "tiny", "--method", "mine", "--data", world.data]
+    words = [
+        "score",
+        tmp_path / "p.npz",
+        "--protocol",
+        "tiny",
+        "--method",
+        "mine",
+        "--data",
+        world.data,
+    ]
     document = json.loads(call(*words, "--json").stdout)
     assert document["schema"] == 1
     assert (document["protocol"], document["method"], document["kind"], document["n"]) == (
@@ -212,7 +279,7 @@ def test_score_prints_one_json_document_or_a_table(world, tmp_path):
     assert not list(Path.cwd().iterdir())
 
 
-# --- listing and showing -----------------------------------------------------------------------------------------
+# --- listing and showing --------------------------------------------------------------------------
 
 
 def test_methods_are_listed_in_the_fixed_json_and_a_broken_one_hides_none(world):
@@ -240,9 +307,14 @@ def test_protocols_are_listed_with_the_metrics_that_scores_have(world):
     assert {"300w-common", "300w-full", "ytf68", "synth-300w-full", "tiny"} <= set(rows)
     for name, row in rows.items():
         assert sorted(row["metrics"]) == sorted(score.metric_names(protocols.load(name)))
-        assert set(row) >= {"name", "title", "task", "dataset", "card", "groups", "metrics", "twin"}  # fixed
+        # fixed
+        assert set(row) >= {"name", "title", "task", "dataset", "card", "groups", "metrics", "twin"}
         card = protocols.load(name)
-        assert (row["normalisers"], row["auc"], row["fr"]) == (list(card.normalisers), list(card.auc), list(card.fr))
+        assert (row["normalisers"], row["auc"], row["fr"]) == (
+            list(card.normalisers),
+            list(card.auc),
+            list(card.fr),
+        )
 
 
 def test_a_broken_protocol_card_hides_no_other(world):
@@ -272,16 +344,23 @@ def test_results_are_listed_and_broken_ones_named(world):
 
 def test_show_prints_a_card_in_words(world):
     world.method(
-        "centre", CENTRE, '[params]\nflip = true\n[budgets.smoke]\nflip = false\n[paper]\nurl = "u"\nauthors = "A"\n'
+        "centre",
+        CENTRE,
+        '[params]\nflip = true\n[budgets.smoke]\nflip = false\n[paper]\nurl = "u"\nauthors = "A"\n',
     )
     text = call("show", "method", "centre", "--methods", world.methods).stdout
-    for line in ("paper     A, u", "variant   v (default): V", "budget    smoke, flip=off", "--set     flip=on"):
+    for line in (
+        "paper     A, u",
+        "variant   v (default): V",
+        "budget    smoke, flip=off",
+        "--set     flip=on",
+    ):
         assert f"  {line}\n" in text
     assert "6 items, ranked by the group 'unseen'" in call("show", "protocol", "tiny").stdout
     one_line_fault(call("show", "protocol", "nope"), "no protocol is called 'nope'")
 
 
-# --- data --------------------------------------------------------------------------------------------------------
+# --- data -----------------------------------------------------------------------------------------
 
 
 def test_data_commands_say_where_and_whether(world):
@@ -297,7 +376,8 @@ def test_data_commands_say_where_and_whether(world):
     assert partial.exit_code == 1
     assert re.search(r"partial +.*18 of 3,?462 frames", partial.stdout)
     one_line_fault(
-        call("data", "verify", "300w", "--data", world.data), "300-W is missing: no folder .*300w; get it at"
+        call("data", "verify", "300w", "--data", world.data),
+        "300-W is missing: no folder .*300w; get it at",
     )
     one_line_fault(call("data", "where", "300v"), "no dataset is called '300v'")
 
@@ -310,7 +390,7 @@ def test_the_data_root_is_the_option_else_the_variable_else_data(world, monkeypa
     assert "folder  data/ytf68" in call("data", "where", "ytf68").stdout
 
 
-# --- new ---------------------------------------------------------------------------------------------------------
+# --- new ------------------------------------------------------------------------------------------
 
 
 def test_a_new_method_runs_as_it_is_written(world):
@@ -318,22 +398,38 @@ def test_a_new_method_runs_as_it_is_written(world):
     assert result.exit_code == 0
     assert f"next: benchbox test method my-idea --methods {world.methods}" in result.stdout
     folder = world.methods / "my_idea"
-    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "__init__.py", "method.toml"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "README.md",
+        "__init__.py",
+        "method.toml",
+    ]
     assert call(*run_words(world, "my-idea")).exit_code == 0
-    one_line_fault(call("new", "method", "my-idea", "--methods", world.methods), "exists; choose another name")
-    one_line_fault(call("new", "method", "../x", "--methods", world.methods), "it names a folder of results")
+    one_line_fault(
+        call("new", "method", "my-idea", "--methods", world.methods), "exists; choose another name"
+    )
+    one_line_fault(
+        call("new", "method", "../x", "--methods", world.methods), "it names a folder of results"
+    )
 
 
 def test_a_new_method_takes_no_name_of_an_installed_one(world):
     """It would be claimed twice, and then neither could be run."""
-    one_line_fault(call("new", "method", "mean-shape", "--methods", world.methods), "'mean-shape' is there already")
+    one_line_fault(
+        call("new", "method", "mean-shape", "--methods", world.methods),
+        "'mean-shape' is there already",
+    )
     assert not (world.methods / "mean_shape").exists()
 
 
 def test_wrong_use_is_one_line_and_groups_without_a_command_help(world):
     one_line_fault(call("profile"), "Missing option '--method'; `benchbox profile --help`")
-    one_line_fault(call(*run_words(world, "centre", "--budget", "huge")), "'huge' is not one of 'smoke', 'quick', 'pap")
-    one_line_fault(call(*run_words(world, "centre", "--set", "rate")), "--set rate: write key=value")
+    one_line_fault(
+        call(*run_words(world, "centre", "--budget", "huge")),
+        "'huge' is not one of 'smoke', 'quick', 'pap",
+    )
+    one_line_fault(
+        call(*run_words(world, "centre", "--set", "rate")), "--set rate: write key=value"
+    )
     one_line_fault(call("lits"), "No such command 'lits'")
     one_line_fault(call("--nope"), "No such option '--nope'; `benchbox --help`")
     one_line_fault(call("data", "--nope"), "No such option '--nope'; `benchbox data --help`")
@@ -351,5 +447,8 @@ def test_results_that_are_not_there_are_not_checked(world, tmp_path):
     """The trap: a slip in a path, "0 regressions" or a baseline of nothing."""
     missing, baseline = tmp_path / "reslts", tmp_path / "baseline.json"
     one_line_fault(call("check", "--results", missing), "reslts: no such folder of results")
-    one_line_fault(call("check", "--results", missing, "--write-baseline", baseline), "no such folder of results")
+    one_line_fault(
+        call("check", "--results", missing, "--write-baseline", baseline),
+        "no such folder of results",
+    )
     assert not baseline.exists()

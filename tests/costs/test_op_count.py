@@ -11,7 +11,9 @@ from benchbox.costs.op_count import Layer, count, examine
 
 
 def test_a_convolution_and_a_linear_layer_by_hand():
-    net = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 16, 5, bias=False))
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 16, 5, bias=False)
+    )
     found = count(net, (1, 3, 8, 8))
     assert found.params == 3 * 8 * 9 + 8 + 128 * 5
     assert found.macs == 4 * 4 * 8 * 27 + 128 * 5
@@ -60,14 +62,26 @@ def test_layers_stand_in_the_order_of_running_and_add_up():
 
     net, seen = Net(), (torch.zeros(1, 3, 6, 6),)
     total, found = examine({"a": (net, seen), "b": (net, seen)})
-    conv, linear = Layer("a.first", "Conv2d", (1, 4, 6, 6), 2, 112, 2 * 3888, 288), ("a.last", 2, 10, 16)
+    conv, linear = (
+        Layer("a.first", "Conv2d", (1, 4, 6, 6), 2, 112, 2 * 3888, 288),
+        ("a.last", 2, 10, 16),
+    )
     act, whole, unused = found[1], found[3], found[4]
     assert found[0] == conv
     assert (act.name, act.calls, act.params, act.macs) == ("a.act", 4, 0, 0)
     assert (found[2].name, found[2].calls, found[2].params, found[2].macs) == linear
-    assert (whole.name, whole.type, whole.params) == ("a", "Net", 5)  # a parameter of its own, outside any layer
-    assert (unused.name, unused.output, unused.calls, unused.params) == ("a.training_only", None, 0, 8)
-    assert (sum(row.params for row in found), sum(row.macs for row in found)) == (total.params, total.macs)
+    # a parameter of its own, outside any layer
+    assert (whole.name, whole.type, whole.params) == ("a", "Net", 5)
+    assert (unused.name, unused.output, unused.calls, unused.params) == (
+        "a.training_only",
+        None,
+        0,
+        8,
+    )
+    assert (sum(row.params for row in found), sum(row.macs for row in found)) == (
+        total.params,
+        total.macs,
+    )
     assert total.params == sum(p.numel() for p in net.parameters())
 
 
@@ -91,7 +105,13 @@ def test_engines_run_a_batch_of_the_example():
 
     class Net(nn.Module):
         def forward(self, picture, shape):
-            seen.append((picture.shape, picture.is_contiguous(memory_format=torch.channels_last), shape.shape))
+            seen.append(
+                (
+                    picture.shape,
+                    picture.is_contiguous(memory_format=torch.channels_last),
+                    shape.shape,
+                )
+            )
 
     eager({"a": (Net(), (torch.zeros(1, 3, 8, 8), torch.zeros(1, 5, 2)))}, 32, "cpu")()
     assert seen == [((32, 3, 8, 8), True, (32, 5, 2))]
@@ -101,9 +121,13 @@ def test_patches_are_gathered_for_every_network_that_is_shown_some(monkeypatch):
     """Four iterations of SIR cut four times; latency with the crop is the whole price of a face."""
     gathered = []
     real = inference_backends.patches.gather
-    monkeypatch.setattr(inference_backends.patches, "gather", lambda *args: gathered.append(args[2]) or real(*args))
+    monkeypatch.setattr(
+        inference_backends.patches, "gather", lambda *args: gathered.append(args[2]) or real(*args)
+    )
     shown = (torch.zeros(1, 5, 3, 7, 7),)
-    inference_backends.eager_with_crop({"1": (nn.Flatten(), shown), "2": (nn.Flatten(), shown)}, 2, "cpu")()
+    inference_backends.eager_with_crop(
+        {"1": (nn.Flatten(), shown), "2": (nn.Flatten(), shown)}, 2, "cpu"
+    )()
     assert gathered == [7, 7]
     with pytest.raises(ValueError, match="none of its networks is shown a picture"):
         inference_backends.eager_with_crop({"1": (nn.Flatten(), (torch.zeros(1, 5, 2),))}, 2, "cpu")

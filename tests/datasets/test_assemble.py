@@ -11,7 +11,11 @@ from benchbox.protocols import protocol_card
 from benchbox.types import Access, Index
 
 PRIVATE = replace(
-    protocol_card.load("300w-private"), train_parts=("afw",), train_expected=6, test_expected=3, resamples=100
+    protocol_card.load("300w-private"),
+    train_parts=("afw",),
+    train_expected=6,
+    test_expected=3,
+    resamples=100,
 )
 
 
@@ -48,7 +52,9 @@ class Fake:
 def sets(monkeypatch):
     made = {
         "300w-private": Fake(index("300w-private", ["indoor"] * 2 + ["outdoor"], 1.0)),
-        "300w": Fake(index("300w", ["afw"] * 6 + ["ibug"], 0.0, boxes=("detector", "ground_truth"), start=50)),
+        "300w": Fake(
+            index("300w", ["afw"] * 6 + ["ibug"], 0.0, boxes=("detector", "ground_truth"), start=50)
+        ),
         "aflw": Fake(index("aflw", ["train"] * 4 + ["test"], 0.0, 19, ("rect",), start=90)),
         "300vw": Fake(index("300vw", ["train"] * 2 + ["c"], 1.0, start=20)),
     }
@@ -58,12 +64,18 @@ def sets(monkeypatch):
 
 
 def test_training_rows_of_another_dataset_come_into_the_frame_of_the_tested_one(sets, tmp_path):
-    """Trap: 300-W counts from 1 here and the other from 0; unmoved, every training point is off by one."""
+    """Trap: 300-W counts from 1 here and the other from 0.
+
+    Unmoved, every training point is off by one.
+    """
     got = assemble.opened(PRIVATE, tmp_path)
-    assert got.parts.tolist() == ["indoor", "indoor", "outdoor", *["afw"] * 6]  # ibug is not asked for
+    # ibug is not asked for
+    assert got.parts.tolist() == ["indoor", "indoor", "outdoor", *["afw"] * 6]
     other = sets["300w"].found
     np.testing.assert_array_equal(got.values[3:], other.values[:6] + 1.0)
-    np.testing.assert_array_equal(got.boxes["ground_truth"][3:], other.boxes["ground_truth"][:6] + 1.0)
+    np.testing.assert_array_equal(
+        got.boxes["ground_truth"][3:], other.boxes["ground_truth"][:6] + 1.0
+    )
     assert np.isnan(got.boxes["detector"][:3]).all()  # no box is made up
     assert (got.read(2)[0, 0, 0], got.read(3)[0, 0, 0]) == (2, 50)
     assert got.variant == "300w 300w odd"
@@ -83,15 +95,25 @@ def test_extras_join_without_labels_whatever_points_they_have(sets, tmp_path):
     card = replace(PRIVATE, extra="aflw")
     got = assemble.opened(card, tmp_path)
     parts = split.split(card, got)
-    assert [sample.id for sample in parts.unlabelled] == ["train/90", "train/91", "train/92", "train/93"]
-    assert np.isnan(got.values[got.parts == assemble.EXTRA]).all()  # 19 points, and nobody may see them
+    assert [sample.id for sample in parts.unlabelled] == [
+        "train/90",
+        "train/91",
+        "train/92",
+        "train/93",
+    ]
+    # 19 points, and nobody may see them
+    assert np.isnan(got.values[got.parts == assemble.EXTRA]).all()
     assert len(parts.labelled) == 6
-    np.testing.assert_array_equal(parts.unlabelled[0].box, [100, 100, 180, 180])  # aflw's rect, pixel frame
+    # aflw's rect, pixel frame
+    np.testing.assert_array_equal(parts.unlabelled[0].box, [100, 100, 180, 180])
     assert parts.unlabelled[1].pixels()[0, 0, 0] == 91
     assert "4 pictures of aflw join without labels" in parts.data.notes
     assert parts.data.variant.endswith("aflw 4 of 20000")
     assert parts.data.train == 10
-    assert parts.data.fingerprint != split.split(PRIVATE, assemble.opened(PRIVATE, tmp_path)).data.fingerprint
+    assert (
+        parts.data.fingerprint
+        != split.split(PRIVATE, assemble.opened(PRIVATE, tmp_path)).data.fingerprint
+    )
 
 
 def test_an_extra_may_be_the_tested_datasets_own_training_part(sets, tmp_path):
@@ -111,7 +133,9 @@ def test_an_extra_may_be_the_tested_datasets_own_training_part(sets, tmp_path):
 
 def test_a_box_source_that_is_a_file_must_be_there(sets, tmp_path):
     card = replace(PRIVATE, box="mtcnn")
-    with pytest.raises(DataError, match=r"there is no file .*300w-private/boxes/mtcnn\.csv; run the detector"):
+    with pytest.raises(
+        DataError, match=r"there is no file .*300w-private/boxes/mtcnn\.csv; run the detector"
+    ):
         assemble.opened(card, tmp_path)
     for name in ("300w-private", "300w"):
         path = tmp_path / name / "boxes/mtcnn.csv"
@@ -120,7 +144,8 @@ def test_a_box_source_that_is_a_file_must_be_there(sets, tmp_path):
         path.write_text("id,x0,y0,x1,y1\n" + "".join(f"{key},1,2,30,40\n" for key in found.ids))
     parts = split.split(card, assemble.opened(card, tmp_path))
     assert parts.test[0].box.tolist() == [0, 1, 29, 39]  # counted from 1 in the file
-    assert parts.labelled.samples[0].box.tolist() == [1, 2, 30, 40]  # from 0 in that of the other dataset
+    # from 0 in that of the other dataset
+    assert parts.labelled.samples[0].box.tolist() == [1, 2, 30, 40]
     assert any("mtcnn boxes from boxes/mtcnn.csv, sha256:" in note for note in parts.data.notes)
 
 
@@ -130,7 +155,7 @@ def test_points_of_another_layout_are_never_trained_on(sets, tmp_path):
         assemble.opened(card, tmp_path)
 
 
-# --- disturbances through a card ---------------------------------------------------------------------------------
+# --- disturbances through a card ------------------------------------------------------------------
 
 
 def test_scale_and_translation_touch_test_boxes_only(sets, tmp_path):
@@ -175,13 +200,15 @@ def test_rotation_turns_truth_and_picture_of_the_test_and_scoring_agrees(sets, t
     corners = (36, 45)
     for row in range(3):
         before, after = plain.values[row, corners, :], got.truth.values[row, corners, :]
-        assert np.linalg.norm(before[0] - before[1]) == pytest.approx(np.linalg.norm(after[0] - after[1]))
+        assert np.linalg.norm(before[0] - before[1]) == pytest.approx(
+            np.linalg.norm(after[0] - after[1])
+        )
         assert not np.allclose(before, after)
     np.testing.assert_allclose(got.labelled.values, sets["300w"].found.values[:6])
     assert got.test[0].stamp is None  # crops kept of the upright pictures are not taken for these
 
 
-# --- labelled shares ---------------------------------------------------------------------------------------------
+# --- labelled shares ------------------------------------------------------------------------------
 
 
 def test_draws_are_kept_and_differ_and_are_recorded():
@@ -194,6 +221,9 @@ def test_draws_are_kept_and_differ_and_are_recorded():
         assert (len(got.labelled), len(got.unlabelled)) == (20, 180)
         again = split.split(card, whole)
         assert [s.id for s in got.labelled.samples] == [s.id for s in again.labelled.samples]
-        assert any(note.startswith(f"draw {draw}: 20 items keep their labels, sha256") for note in got.data.notes)
+        assert any(
+            note.startswith(f"draw {draw}: 20 items keep their labels, sha256")
+            for note in got.data.notes
+        )
         drawn.append({sample.id for sample in got.labelled.samples})
     assert len(drawn[0] | drawn[1] | drawn[2]) > 45

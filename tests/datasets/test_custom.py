@@ -24,7 +24,9 @@ def picture(path):
 
 
 def reader(origin=0.0, visible="", **parts):
-    return Files("mine", Source("mine/pictures", parts or {"test": "mine/test.csv"}, origin, visible), K)
+    return Files(
+        "mine", Source("mine/pictures", parts or {"test": "mine/test.csv"}, origin, visible), K
+    )
 
 
 def table(root, rows, header=None, name="test.csv"):
@@ -42,7 +44,8 @@ def rows(count=3):
 
 def coco(root, change=lambda content: content, name="test.json"):
     marks = [
-        [number for k, p in enumerate(points(row).tolist()) for number in (*p, 1 + (k + row) % 2)] for row in range(2)
+        [number for k, p in enumerate(points(row).tolist()) for number in (*p, 1 + (k + row) % 2)]
+        for row in range(2)
     ]
     content = {
         "images": [{"id": 5, "file_name": "a/p0.jpg"}, {"id": 6, "file_name": "p1.jpg"}],
@@ -58,7 +61,7 @@ def coco(root, change=lambda content: content, name="test.json"):
     return root
 
 
-# --- csv ---------------------------------------------------------------------------------------------------------
+# --- csv ------------------------------------------------------------------------------------------
 
 
 def test_a_csv_of_names_and_points_is_enough(tmp_path):
@@ -68,16 +71,29 @@ def test_a_csv_of_names_and_points_is_enough(tmp_path):
     index = reader().index(tmp_path)
     assert index.ids.tolist() == ["test/00001", "test/00002", "test/00003"]
     np.testing.assert_array_equal(index.values, [points(row) for row in range(3)])
-    assert index.clusters.tolist() == ["p0.png", "p0.png", "p1.png"]  # faces of one picture belong together
+    # faces of one picture belong together
+    assert index.clusters.tolist() == ["p0.png", "p0.png", "p1.png"]
     assert set(index.boxes) == {"ground_truth"}
     assert index.read(2).shape == (45, 50, 3)
     assert index.stamp(2)
 
 
 def test_every_further_column_is_read(tmp_path):
-    extra = ["id", "cluster", "box_x0", "box_y0", "box_x1", "box_y1", *(f"v{k}" for k in range(K)), "is_hard"]
+    extra = [
+        "id",
+        "cluster",
+        "box_x0",
+        "box_y0",
+        "box_x1",
+        "box_y1",
+        *(f"v{k}" for k in range(K)),
+        "is_hard",
+    ]
     header = ["image", *(f"{axis}{k}" for k in range(K) for axis in "xy"), *extra]
-    more = [["one", "ann", 1, 2, 41, 42, 0, *[1] * (K - 1), 1], ["two", "bob", "", "", "", "", *[1] * K, 0]]
+    more = [
+        ["one", "ann", 1, 2, 41, 42, 0, *[1] * (K - 1), 1],
+        ["two", "bob", "", "", "", "", *[1] * K, 0],
+    ]
     table(tmp_path, [[*row, *m] for row, m in zip(rows(2), more, strict=True)], header)
     index = reader(origin=1.0).index(tmp_path, pixels=False)
     assert (index.ids.tolist(), index.clusters.tolist()) == (["one", "two"], ["ann", "bob"])
@@ -90,7 +106,13 @@ def test_every_further_column_is_read(tmp_path):
 
 
 def test_the_columns_of_hrnets_lists_are_known(tmp_path):
-    header = ["image_name", "scale", "center_w", "center_h", *(f"original_{k}_{a}" for k in range(K) for a in "xy")]
+    header = [
+        "image_name",
+        "scale",
+        "center_w",
+        "center_h",
+        *(f"original_{k}_{a}" for k in range(K) for a in "xy"),
+    ]
     table(tmp_path, [["a/b.jpg", 1.5, 20, 21, *points(4).ravel()]], header)
     index = reader(origin=1.0).index(tmp_path, pixels=False)  # raw iBUG numbers: they count from 1
     np.testing.assert_array_equal(index.values[0], points(4))
@@ -103,9 +125,17 @@ def test_the_columns_of_hrnets_lists_are_known(tmp_path):
         (lambda r: [r[0][:-1]], None, r"test\.csv:2: 38 cells, the header names 39"),
         (lambda r: [[*r[0][:-1], "x"]], None, r"test\.csv:2: 'x' is not a number"),
         (lambda r: [[*r[0][:-1], "nan"]], None, r"test\.csv:2: 'nan' is no coordinate"),
-        (lambda r: [["../a.png", *r[0][1:]]], None, r"test\.csv:2: '\.\./a\.png' is not the name of a file inside"),
+        (
+            lambda r: [["../a.png", *r[0][1:]]],
+            None,
+            r"test\.csv:2: '\.\./a\.png' is not the name of a file inside",
+        ),
         (lambda r: r, ["image", *"ab"], r"test\.csv:1: 0 point columns, 38 are needed"),
-        (lambda r: r, [*(f"{a}{k}" for k in range(K) for a in "xy"), "z"], r"test\.csv:1: there is no column 'image'"),
+        (
+            lambda r: r,
+            [*(f"{a}{k}" for k in range(K) for a in "xy"), "z"],
+            r"test\.csv:1: there is no column 'image'",
+        ),
     ],
 )
 def test_a_malformed_csv_is_refused_by_line(tmp_path, change, header, message):
@@ -114,7 +144,7 @@ def test_a_malformed_csv_is_refused_by_line(tmp_path, change, header, message):
         reader().index(tmp_path, pixels=False)
 
 
-# --- json --------------------------------------------------------------------------------------------------------
+# --- json -----------------------------------------------------------------------------------------
 
 
 def test_a_json_of_images_and_annotations(tmp_path):
@@ -149,11 +179,23 @@ def test_box_size_scales_the_face_where_all_have_it(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c["annotations"][1].update(image_id=9), r"annotation 2 \(id 12\): its image 9 is not in 'images'"),
-        (lambda c: c["annotations"][0]["keypoints"].pop(), r"annotation 1 \(id 11\): keypoints has 56 numbers"),
-        (lambda c: c["annotations"][0]["keypoints"].__setitem__(5, 0), r"point 1 is not marked \(v = 0\)"),
+        (
+            lambda c: c["annotations"][1].update(image_id=9),
+            r"annotation 2 \(id 12\): its image 9 is not in 'images'",
+        ),
+        (
+            lambda c: c["annotations"][0]["keypoints"].pop(),
+            r"annotation 1 \(id 11\): keypoints has 56 numbers",
+        ),
+        (
+            lambda c: c["annotations"][0]["keypoints"].__setitem__(5, 0),
+            r"point 1 is not marked \(v = 0\)",
+        ),
         (lambda c: c["annotations"][0].update(bbox=[1, 2, 0, 4]), r"the box .* has no area"),
-        (lambda c: c["images"][0].update(file_name="/etc/passwd"), r"image 1: '/etc/passwd' is not the name"),
+        (
+            lambda c: c["images"][0].update(file_name="/etc/passwd"),
+            r"image 1: '/etc/passwd' is not the name",
+        ),
         (lambda c: c.pop("images"), r"holds no lists 'images' and 'annotations'"),
     ],
 )
@@ -166,7 +208,9 @@ def test_a_malformed_json_is_refused(tmp_path, change, message):
 def test_parts_may_mix_both_kinds_and_an_absent_file_is_noted(tmp_path):
     table(tmp_path, rows(2), name="train.csv")
     coco(tmp_path)
-    index = reader(train="mine/train.csv", test="mine/test.json", more="mine/more.csv").index(tmp_path, pixels=False)
+    index = reader(train="mine/train.csv", test="mine/test.json", more="mine/more.csv").index(
+        tmp_path, pixels=False
+    )
     assert index.parts.tolist() == ["train", "train", "test", "test"]
     assert "there is no file" in index.notes[0]
 
@@ -181,7 +225,7 @@ def test_verify_counts_and_looks_at_the_pictures(tmp_path):
     ]
 
 
-# --- the published samples ---------------------------------------------------------------------------------------
+# --- the published samples ------------------------------------------------------------------------
 
 
 @pytest.mark.data
@@ -193,7 +237,11 @@ def test_samples_as_mmpose_writes_them(data_root, name, count, faces, visible):
     folder = f"coco-json-samples/{name}"
     if not (data_root / folder).is_dir():
         pytest.skip(f"no {folder} under the data root")
-    own = Files(name, Source(folder, {"test": f"{folder}/test_{name}.json"}, float(name == "300w"), visible), count)
+    own = Files(
+        name,
+        Source(folder, {"test": f"{folder}/test_{name}.json"}, float(name == "300w"), visible),
+        count,
+    )
     index = own.index(data_root)
     assert index.values.shape == (faces, count, 2)
     assert (index.scale_boxes is not None) == (name == "aflw")

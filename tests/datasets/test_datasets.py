@@ -18,5 +18,7 @@ def test_every_dataset_fulfils_the_interface(name):
 def test_an_unknown_dataset_is_refused_with_advice():
     with pytest.raises(DataError, match=r"no dataset is called '300-w'; did you mean 300w"):
         datasets.open("300-w")
-    with pytest.raises(DataError, match=r"no dataset is called 'os'; there are .*300w, .*synth-300w, .*ytf68"):
+    with pytest.raises(
+        DataError, match=r"no dataset is called 'os'; there are .*300w, .*synth-300w, .*ytf68"
+    ):
         datasets.open("os")

@@ -39,8 +39,8 @@ interval = 0.95
 resamples = 100
 """
 PEOPLE = ("p00", "p01", "p02")
-# Answers with the mean of its training labels and a draw of its seed; keeps whom it saw. The third training of a
-# session breaks off half-way as long as the file `stop` is there.
+# Answers with the mean of its training labels and a draw of its seed; keeps whom it saw. The third
+# training of a session breaks off half-way as long as the file `stop` is there.
 MEAN = """
 import json
 import numpy as np
@@ -89,7 +89,9 @@ def test_every_fold_leaves_one_person_out_and_tests_on_that_one(world, request_f
     for person in PEOPLE:
         one = split.split(protocol, index, person)
         assert {sample.id[:3] for sample in one.labelled.samples} == set(PEOPLE) - {person}
-        assert {sample.id[:3] for sample in one.test} == set(one.truth.clusters.tolist()) == {person}
+        assert (
+            {sample.id[:3] for sample in one.test} == set(one.truth.clusters.tolist()) == {person}
+        )
         tested += [sample.id for sample in one.test]
     assert sorted(tested) == sorted(index.ids.tolist())  # every item once
     assert len({split.split(protocol, index, person).data.fingerprint for person in PEOPLE}) == 1
@@ -117,7 +119,9 @@ def test_a_run_trains_one_model_per_person_and_scores_each(world, request_for):
         assert scores[person]["error_deg"]["value"] == pytest.approx(expected[person], abs=0.2)
     mean_of_means = np.mean([scores[person]["error_deg"]["value"] for person in PEOPLE])
     assert scores["total"]["error_deg_person"]["value"] == pytest.approx(mean_of_means, abs=1e-6)
-    assert scores["total"]["error_deg_person"]["value"] == pytest.approx(np.mean(list(expected.values())), abs=0.2)
+    assert scores["total"]["error_deg_person"]["value"] == pytest.approx(
+        np.mean(list(expected.values())), abs=0.2
+    )
     assert outcome.scored.document["n"] == 18
 
 
@@ -137,7 +141,9 @@ def test_the_record_of_a_run_on_folds_is_one(request_for):
     assert record["training"] == {"folds": {person: {"samples": 12} for person in PEOPLE}}
     assert record["test_looks"] == 1
     weights = record["digests"]["weights"]
-    assert [name for name in weights if name.endswith("w.npy")] == [f"fold-{person}/w.npy" for person in PEOPLE]
+    assert [name for name in weights if name.endswith("w.npy")] == [
+        f"fold-{person}/w.npy" for person in PEOPLE
+    ]
     assert not [name for name in weights if name.endswith(".npz")]
     log = (run.folder / "log.csv").read_text().splitlines()
     assert log[0] == "stage,step,epoch,loss,samples_per_s,seconds"
@@ -197,15 +203,22 @@ def test_a_card_with_folds_trains_on_what_it_tests(world, tmp_path):
 
 @pytest.mark.data
 def test_the_mean_gaze_on_the_real_eyes(data_root, tmp_path):
-    """Fifteen people, each answered by the mean direction of the fourteen others; worked out again with plain NumPy."""
-    request = execute.Request("mean-gaze", "mpiigaze-small", device="cpu", data=data_root, results=tmp_path)
+    """Fifteen people, each answered by the mean direction of the fourteen others.
+
+    Worked out again with plain NumPy.
+    """
+    request = execute.Request(
+        "mean-gaze", "mpiigaze-small", device="cpu", data=data_root, results=tmp_path
+    )
     scores = execute.run(request).scored.document["scores"]
     index = mpiigaze_small.index(data_root)
     means = []
     for person in np.unique(index.clusters):
         mine = index.clusters == person
         mean = index.values[~mine].mean(axis=0)
-        errors = np.degrees(np.arccos(np.clip(index.values[mine] @ mean / np.linalg.norm(mean), -1, 1)))
+        errors = np.degrees(
+            np.arccos(np.clip(index.values[mine] @ mean / np.linalg.norm(mean), -1, 1))
+        )
         assert scores[str(person)]["error_deg"]["value"] == pytest.approx(errors.mean(), abs=1e-3)
         means.append(errors.mean())
     assert scores["total"]["error_deg_person"]["value"] == pytest.approx(np.mean(means), abs=1e-3)
@@ -230,5 +243,7 @@ def test_fewer_folds_keep_people_whole_and_have_a_name_of_their_own(world, reque
     outcome = execute.run(request_for(protocol="tiny-folds+folds=2"))
     assert outcome.run.folder.parts[-4] == "tiny-folds+folds=2"
     assert set(PEOPLE) < set(outcome.scored.document["scores"])
-    with pytest.raises(ProtocolError, match=r"no option '\+folds=7'; allowed: \+folds=cluster, \+folds=2"):
+    with pytest.raises(
+        ProtocolError, match=r"no option '\+folds=7'; allowed: \+folds=cluster, \+folds=2"
+    ):
         protocols.load("tiny-folds+folds=7")

@@ -28,12 +28,16 @@ def test_a_box_moves_by_the_stated_share_of_its_own_sides_in_all_directions():
 def test_draws_depend_on_the_id_alone():
     """Trap: a draw by row would differ between a partial and a whole copy."""
     some = [7, 3, 200]
-    np.testing.assert_array_equal(perturb.moved(BOXES[some], IDS[some], 0.1), perturb.moved(BOXES, IDS, 0.1)[some])
+    np.testing.assert_array_equal(
+        perturb.moved(BOXES[some], IDS[some], 0.1), perturb.moved(BOXES, IDS, 0.1)[some]
+    )
     blank = np.array(["ibug/image_092 _01"]), np.array(["ibug/image_092_01"])
     np.testing.assert_array_equal(*(perturb.moved(BOXES[:1], name, 0.1) for name in blank))
     # Pinned: a change of these would silently make another test set.
     np.testing.assert_allclose(
-        perturb.moved(BOXES[:1], IDS[:1], 0.1)[0] - BOXES[0], [-9.982171337, 0.298435675] * 2, atol=1e-8
+        perturb.moved(BOXES[:1], IDS[:1], 0.1)[0] - BOXES[0],
+        [-9.982171337, 0.298435675] * 2,
+        atol=1e-8,
     )
 
 
@@ -61,7 +65,14 @@ def test_a_turned_picture_carries_its_points_along(origin):
         cv2.circle(picture, (x, y), 2, (255, 255, 255), -1)
     boxes = np.tile([30.0, 30, 90, 90], (4, 1)) + origin
     index = Index(
-        "300w", IDS[:4], np.full(4, "a"), np.tile(spots + origin, (4, 1, 1)), {}, IDS[:4], lambda row: picture, origin
+        "300w",
+        IDS[:4],
+        np.full(4, "a"),
+        np.tile(spots + origin, (4, 1, 1)),
+        {},
+        IDS[:4],
+        lambda row: picture,
+        origin,
     )
     found = perturb.turned(index, rows, boxes, 25)
     np.testing.assert_array_equal(found.values[0], index.values[0])  # a row that was not asked for
@@ -76,7 +87,9 @@ def test_a_turned_picture_carries_its_points_along(origin):
             assert np.abs(centre - [y, x]).max() < 0.25
         fitted = geometry.fit_similarity(index.values[row], found.values[row])
         angles.add(round(float(np.degrees(np.arctan2(fitted[1, 0], fitted[0, 0])))))
-        np.testing.assert_allclose(geometry.transform(fitted, np.array([[60.0, 60]]) + origin), [[60 + origin] * 2])
+        np.testing.assert_allclose(
+            geometry.transform(fitted, np.array([[60.0, 60]]) + origin), [[60 + origin] * 2]
+        )
     assert angles <= {25, -25}
 
 

@@ -16,7 +16,10 @@ INDEX = Index(
     boxes={},
     clusters=np.array(["A", "A", "B", "B"]),
     read=lambda row: np.zeros((1, 1, 3), np.uint8),
-    attributes={"phone": np.array([True, True, False, True]), "dark": np.array([True, False, False, False])},
+    attributes={
+        "phone": np.array([True, True, False, True]),
+        "dark": np.array([True, False, False, False]),
+    },
 )
 
 
@@ -35,7 +38,9 @@ def test_members_choose_rows(members, rows):
 
 
 def test_an_attribute_that_the_dataset_lacks_is_no_empty_group():
-    with pytest.raises(DataError, match="'test & tablet' asks for the attribute 'tablet', there are phone, dark"):
+    with pytest.raises(
+        DataError, match="'test & tablet' asks for the attribute 'tablet', there are phone, dark"
+    ):
         select.rows(INDEX, ["test & tablet"])
 
 

@@ -22,7 +22,8 @@ CARD = replace(
 
 
 def make(train=40, test=3, hard=2, **changes):
-    parts = ["ibug"] * hard + ["afw"] * train + ["helen/testset"] * test  # test rows before and after training rows
+    # test rows before and after training rows
+    parts = ["ibug"] * hard + ["afw"] * train + ["helen/testset"] * test
     count = len(parts)
     values = np.random.default_rng(0).uniform(10, 90, (count, 68, 2))
     columns = {
@@ -35,14 +36,16 @@ def make(train=40, test=3, hard=2, **changes):
             "ground_truth": np.tile([1.0, 1.0, 3.0, 3.0], (count, 1)),
         },
         # Pairs of neighbours share a photo.
-        "clusters": np.array([f"{part}/photo{row // 2}" for row, part in enumerate(parts)], np.str_),
+        "clusters": np.array(
+            [f"{part}/photo{row // 2}" for row, part in enumerate(parts)], np.str_
+        ),
         "read": lambda row: np.full((4, 4, 3), row, np.uint8),
         "origin": 1.0,
     }
     return Index(**{**columns, **changes})
 
 
-# --- frames and boxes --------------------------------------------------------------------------------------------
+# --- frames and boxes -----------------------------------------------------------------------------
 
 
 def test_samples_leave_the_datasets_frame_and_truth_stays_in_it():
@@ -67,7 +70,9 @@ def test_a_sample_of_the_test_set_holds_nothing_of_its_truth():
 def test_gaze_has_no_origin_to_subtract():
     index = make(values=np.arange(90, dtype=float).reshape(45, 2))
     got = split.split(CARD, index)
-    np.testing.assert_array_equal(got.labelled.values, index.values[[int(s.id[4:]) for s in got.labelled.samples]])
+    np.testing.assert_array_equal(
+        got.labelled.values, index.values[[int(s.id[4:]) for s in got.labelled.samples]]
+    )
 
 
 def test_the_box_is_the_cards_and_grows_about_its_centre():
@@ -103,7 +108,13 @@ def test_truth_groups_and_clusters_are_in_the_order_of_the_test_samples():
     index = make()
     got = split.split(CARD, index)
     assert got.truth.ids.tolist() == [sample.id for sample in got.test]
-    assert got.truth.ids.tolist() == ["ibug/0", "ibug/1", "helen/testset/42", "helen/testset/43", "helen/testset/44"]
+    assert got.truth.ids.tolist() == [
+        "ibug/0",
+        "ibug/1",
+        "helen/testset/42",
+        "helen/testset/43",
+        "helen/testset/44",
+    ]
     assert got.truth.groups["full"].all()
     assert got.truth.groups["challenging"].tolist() == [True, True, False, False, False]
     assert got.truth.clusters.tolist()[:2] == ["ibug/photo0", "ibug/photo0"]
@@ -118,11 +129,13 @@ def test_visibility_travels_along():
     assert got.labelled.visible.shape == (len(got.labelled), 68)
 
 
-# --- who trains and who is tested --------------------------------------------------------------------------------
+# --- who trains and who is tested -----------------------------------------------------------------
 
 
 def names(examples):
-    return {sample.id for sample in (examples.samples if hasattr(examples, "samples") else examples)}
+    return {
+        sample.id for sample in (examples.samples if hasattr(examples, "samples") else examples)
+    }
 
 
 def test_training_validation_and_test_are_apart_and_whole_together():
@@ -144,23 +157,34 @@ def test_the_labelled_share_is_drawn_first_and_holds_the_validation():
     got = split.split(replace(CARD, labelled=0.5, validation=0.2), make())
     assert (len(got.labelled), len(got.validation), len(got.unlabelled)) == (16, 4, 20)
     assert len(names(got.labelled) | names(got.validation) | names(got.unlabelled)) == 40
-    outside = {str(c) for c, name in zip(make().clusters, make().ids, strict=True) if name in names(got.unlabelled)}
+    outside = {
+        str(c)
+        for c, name in zip(make().clusters, make().ids, strict=True)
+        if name in names(got.unlabelled)
+    }
     assert not outside & (set(got.labelled.clusters) | set(got.validation.clusters))
 
 
 def test_ten_per_cent_of_3148_are_314():
     # The count that TS3 states; single faces per cluster leave no remainder.
     clusters = np.array([f"lfpw/{k}" for k in range(3148)], np.str_)
-    labelled, validation, unlabelled = split._divide(replace(CARD, labelled=0.1, validation=0.0), clusters)
+    labelled, validation, unlabelled = split._divide(
+        replace(CARD, labelled=0.1, validation=0.0), clusters
+    )
     assert (labelled.sum(), validation.sum(), unlabelled.sum()) == (314, 0, 2834)
 
 
 def test_protocols_with_one_training_set_share_one_division():
     # So that one training serves 300w-full, -common and -challenging, boxes aside.
     base = names(split.split(CARD, make()).validation)
-    other = replace(CARD, name="other", groups={"full": ("ibug",)}, test_expected=2, box="ground_truth")
+    other = replace(
+        CARD, name="other", groups={"full": ("ibug",)}, test_expected=2, box="ground_truth"
+    )
     assert names(split.split(other, make()).validation) == base
-    assert names(split.split(replace(CARD, train_parts=("helen/trainset", "afw")), make()).validation) == base
+    assert (
+        names(split.split(replace(CARD, train_parts=("helen/trainset", "afw")), make()).validation)
+        == base
+    )
 
 
 def test_the_division_does_not_hang_on_the_order_of_the_rows():
@@ -199,11 +223,9 @@ def test_a_photo_with_faces_in_train_and_test_is_noted_and_kept():
     assert (got.data.train, got.data.test) == (40, 5)
 
 
-# --- completeness ------------------------------------------------------------------------------------------------
+# --- completeness ---------------------------------------------------------------------------------
 
-WHERE = (
-    r"get 300-W at https://ibug\.doc\.ic\.ac\.uk/\S+ \(research only, .*\); --protocol synth-300w-full needs no data"
-)
+WHERE = r"get 300-W at https://ibug\.doc\.ic\.ac\.uk/\S+ \(research only, .*\); --protocol synth-300w-full needs no data"
 
 
 def test_an_incomplete_test_set_is_refused_in_one_line_with_a_way_out():
@@ -226,13 +248,19 @@ def test_too_many_test_items_are_refused_too():
 def test_an_absent_dataset_names_its_folder(tmp_path):
     with pytest.raises(DataError, match=rf"this copy has 0 .*there is no folder .*300w; {WHERE}"):
         split.split(protocol_card.load("300w-full"), ibug300w.index(tmp_path))
-    with pytest.raises(DataError, match=r"training_frames_keypoints\.csv; get YouTube Faces .*synth-300w-common needs"):
+    with pytest.raises(
+        DataError,
+        match=r"training_frames_keypoints\.csv; get YouTube Faces .*synth-300w-common needs",
+    ):
         split.split(protocol_card.load("ytf68"), ytf68.index(tmp_path))
 
 
 def test_nothing_to_train_on_is_refused_but_can_be_scored():
     index = make(train=0)
-    with pytest.raises(DataError, match=rf"needs training faces \(afw, helen/trainset\), this copy has none; {WHERE}"):
+    with pytest.raises(
+        DataError,
+        match=rf"needs training faces \(afw, helen/trainset\), this copy has none; {WHERE}",
+    ):
         split.split(CARD, index)
     assert len(split.truth(CARD, index).ids) == 5
 
@@ -270,7 +298,7 @@ def test_an_unknown_box_source_is_refused():
         split.split(replace(CARD, box="mtcnn"), make())
 
 
-# --- fingerprint -------------------------------------------------------------------------------------------------
+# --- fingerprint ----------------------------------------------------------------------------------
 
 
 def fingerprint(index, card=CARD):
@@ -324,7 +352,7 @@ def test_the_fingerprint_of_a_score_does_not_hang_on_training_or_boxes():
     assert split.record(CARD, index).fingerprint != base
 
 
-# --- the licensed samples ----------------------------------------------------------------------------------------
+# --- the licensed samples -------------------------------------------------------------------------
 
 
 @pytest.mark.data
@@ -333,14 +361,17 @@ def test_the_samples_run_common_under_their_own_name(data_root):
     got = split.split(protocol_card.load("300w-common"), index)
     assert got.data.variant == "train 2012 of 3148, moved annotations"
     assert (got.data.train, got.data.test) == (2012, 554)
-    assert len(got.labelled) == 2012  # the papers train on everything, so the card holds nothing out
+    # the papers train on everything, so the card holds nothing out
+    assert len(got.labelled) == 2012
     assert got.validation is None
     sample = next(s for s in got.test if s.id == "helen/testset/296814969_3")
     inside = got.truth.values[got.truth.ids == sample.id][0] - index.origin
     height, width, _ = sample.pixels().shape
     assert (inside > 0).all()
     assert (inside < [width, height]).all()
-    with pytest.raises(DataError, match=r"300w-full needs 689 test items, this copy has 554 .*ibug 0"):
+    with pytest.raises(
+        DataError, match=r"300w-full needs 689 test items, this copy has 554 .*ibug 0"
+    ):
         split.split(protocol_card.load("300w-full"), index)
 
 

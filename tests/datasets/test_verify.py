@@ -35,12 +35,17 @@ score = {normalisers = ["inter_ocular"]}
 def face(seed):
     """A smooth random picture of 240 x 240 and 68 points in its middle."""
     rng = np.random.default_rng(seed)
-    grey = cv2.resize(rng.uniform(0, 255, (9, 9)).astype(np.float32), (240, 240), interpolation=cv2.INTER_CUBIC)
+    grey = cv2.resize(
+        rng.uniform(0, 255, (9, 9)).astype(np.float32), (240, 240), interpolation=cv2.INTER_CUBIC
+    )
     return np.clip(grey, 0, 255), rng.uniform(70, 170, (K, 2))
 
 
 def world(root, turn=lambda box: box):
-    """Five faces to train and three to test; the third tested one is the first trained one, cropped and darkened."""
+    """Five faces to train and three to test.
+
+    The third tested one is the first trained one, cropped and darkened.
+    """
     rows = {"train": [], "test": []}
     for part, seeds in (("train", range(5)), ("test", (10, 11, 0))):
         for number, seed in enumerate(seeds):
@@ -53,7 +58,14 @@ def world(root, turn=lambda box: box):
             cv2.imwrite(str(path), grey.astype(np.uint8))
             box = turn([*points.min(axis=0), *points.max(axis=0)])
             rows[part].append([path.name, *points.ravel(), *box])
-    header = ["image", *(f"{a}{k}" for k in range(K) for a in "xy"), "box_x0", "box_y0", "box_x1", "box_y1"]
+    header = [
+        "image",
+        *(f"{a}{k}" for k in range(K) for a in "xy"),
+        "box_x0",
+        "box_y0",
+        "box_x1",
+        "box_y1",
+    ]
     for part, lines in rows.items():
         with (root / "mine" / f"{part}.csv").open("w", newline="") as stream:
             csv.writer(stream).writerows([header, *lines])
@@ -81,18 +93,25 @@ def test_faces_of_different_people_do_not_look_alike(tmp_path):
     card = world(tmp_path)
     (tmp_path / "mine/test2.png").write_bytes((tmp_path / "mine/test1.png").read_bytes())
     findings = found(tmp_path, card)
-    assert any(text.startswith("no face looks like one of the other set: 5 faces") for text in said(findings, "ok"))
+    assert any(
+        text.startswith("no face looks like one of the other set: 5 faces")
+        for text in said(findings, "ok")
+    )
 
 
 def test_boxes_that_do_not_lie_about_their_points_are_wrong(tmp_path):
     findings = found(tmp_path, world(tmp_path, lambda box: [v + 400 for v in box]))
-    assert any("bbox: most boxes hardly touch their points" in text for text in said(findings, "wrong"))
+    assert any(
+        "bbox: most boxes hardly touch their points" in text for text in said(findings, "wrong")
+    )
 
 
 def test_the_fingerprint_knows_values_and_not_the_order_of_rows(tmp_path):
     index = datasets.of(world(tmp_path)).index(tmp_path)
     rows = np.random.default_rng(0).permutation(len(index.ids))
-    shuffled = replace(index, ids=index.ids[rows], parts=index.parts[rows], values=index.values[rows])
+    shuffled = replace(
+        index, ids=index.ids[rows], parts=index.parts[rows], values=index.values[rows]
+    )
     assert verify.fingerprint(shuffled) == verify.fingerprint(index)
     moved = index.values.copy()
     moved[0, 0, 0] += 1e-6
@@ -103,17 +122,25 @@ def test_the_range_of_points_and_coinciding_eyes_are_said(tmp_path):
     card = world(tmp_path)
     lines = (tmp_path / "mine/test.csv").read_text().splitlines()
     cells = lines[1].split(",")
-    cells[1 + 2 * 45 : 3 + 2 * 45] = cells[1 + 2 * 36 : 3 + 2 * 36]  # the outer corners of both eyes
-    (tmp_path / "mine/test.csv").write_text("\n".join([lines[0], ",".join(cells), *lines[2:]]) + "\n")
+    # the outer corners of both eyes
+    cells[1 + 2 * 45 : 3 + 2 * 45] = cells[1 + 2 * 36 : 3 + 2 * 36]
+    (tmp_path / "mine/test.csv").write_text(
+        "\n".join([lines[0], ",".join(cells), *lines[2:]]) + "\n"
+    )
     findings = found(tmp_path, card)
-    assert any("1 faces have both eye corners in one place; first test/00001" in t for t in said(findings, "wrong"))
+    assert any(
+        "1 faces have both eye corners in one place; first test/00001" in t
+        for t in said(findings, "wrong")
+    )
     assert any(text.startswith("points span x ") for text in said(findings, "note"))
 
 
 def test_each_card_says_whether_it_runs_and_as_what(tmp_path):
     card = world(tmp_path)
     notes = said(found(tmp_path, card), "note")
-    assert any(note.startswith("mine runs here, as 'complete', fingerprint sha256:") for note in notes)
+    assert any(
+        note.startswith("mine runs here, as 'complete', fingerprint sha256:") for note in notes
+    )
     (tmp_path / "mine/test0.png").unlink()
     notes = said(found(tmp_path, card), "note")
     assert "mine does not run here: mine needs 3 test items, this copy has 2 (test 2)" in notes
@@ -145,9 +172,23 @@ def test_a_card_of_ones_own_runs_from_its_path(tmp_path):
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     record = json.loads(next((tmp_path / "results/mine/mean-shape").rglob("run.json")).read_text())
-    assert (record["protocol"], record["data"]["dataset"], record["data"]["train"]) == ("mine", "files", 5)
+    assert (record["protocol"], record["data"]["dataset"], record["data"]["train"]) == (
+        "mine",
+        "files",
+        5,
+    )
     listed = CliRunner().invoke(
-        cli.main, ["data", "ids", "--protocol", str(tmp_path / "mine.toml"), "--of", "test", "--data", str(tmp_path)]
+        cli.main,
+        [
+            "data",
+            "ids",
+            "--protocol",
+            str(tmp_path / "mine.toml"),
+            "--of",
+            "test",
+            "--data",
+            str(tmp_path),
+        ],
     )
     assert listed.output.split() == ["test/00001", "test/00002", "test/00003"]
 
@@ -158,7 +199,10 @@ def test_a_card_without_training_faces_is_examined_all_the_same(tmp_path):
     (tmp_path / "mine/train.csv").unlink()
     findings = found(tmp_path, card)
     assert not any("face" in text and "looks like" in text for text in said(findings, "ok"))
-    assert any(note.startswith("mine does not run here: mine needs training faces") for note in said(findings, "note"))
+    assert any(
+        note.startswith("mine does not run here: mine needs training faces")
+        for note in said(findings, "note")
+    )
 
 
 @pytest.mark.data
@@ -176,7 +220,9 @@ def test_published_json_samples_are_examined_through_a_card(data_root, tmp_path,
     (tmp_path / "mine.toml").write_text(text)
     findings = found(data_root, protocol_card.load(str(tmp_path / "mine.toml")))
     assert said(findings, "wrong") == []
-    assert f"{4 if name == 'wflw' else 2} pictures are whole and hold their points" in said(findings, "ok")
+    assert f"{4 if name == 'wflw' else 2} pictures are whole and hold their points" in said(
+        findings, "ok"
+    )
 
 
 @pytest.mark.data
@@ -213,5 +259,8 @@ def test_a_wrong_count_in_a_card_of_ones_own_says_what_to_correct(tmp_path):
     text = (tmp_path / "mine.toml").read_text()
     (tmp_path / "mine.toml").write_text(re.sub(r"(test = .*expected = )\d+", r"\g<1>500", text))
     card = protocol_card.load(str(tmp_path / "mine.toml"))
-    with pytest.raises(DataError, match=r"needs 500 test items, this copy has \d+ .*; correct `expected` in the card"):
+    with pytest.raises(
+        DataError,
+        match=r"needs 500 test items, this copy has \d+ .*; correct `expected` in the card",
+    ):
         split.split(card, datasets.of(card).index(tmp_path))

@@ -7,7 +7,12 @@ from benchbox.face_renderer import image_sets, light
 from benchbox.face_renderer.camera import rotation
 from benchbox.face_renderer.head.eyes import gaze_direction
 from benchbox.face_renderer.render import picture
-from benchbox.face_renderer.scenes import device_screens, gaze_targets, multi_camera, phone_and_tablet
+from benchbox.face_renderer.scenes import (
+    device_screens,
+    gaze_targets,
+    multi_camera,
+    phone_and_tablet,
+)
 from benchbox.face_renderer.scenes.scene import stream
 from benchbox.geometry import angles_to_vectors
 
@@ -18,7 +23,9 @@ from benchbox.geometry import angles_to_vectors
 )
 def test_a_point_of_the_screen_lies_where_gazecapture_says(orientation, expected_cm):
     """By hand, from GazeCapture's rules, for a screen of 58.5 x 104 mm: camera 18.6 right of its corner, 8 above."""
-    at = device_screens.from_camera_cm(device_screens.DEVICE["phone-middle"], orientation, 10.0, 20.0)
+    at = device_screens.from_camera_cm(
+        device_screens.DEVICE["phone-middle"], orientation, 10.0, 20.0
+    )
     np.testing.assert_allclose(at, expected_cm)
 
 
@@ -34,7 +41,8 @@ def test_upright_screens_hang_below_their_camera_and_upside_down_ones_rise_above
         assert all(device_screens.dot_cm(device, 1, rng)[1] < 0 for _ in range(9))
         assert all(device_screens.dot_cm(device, 2, rng)[1] > 0 for _ in range(9))
         assert all(
-            device_screens.dot_cm(device, 3, rng)[0] > 0 > device_screens.dot_cm(device, 4, rng)[0] for _ in range(9)
+            device_screens.dot_cm(device, 3, rng)[0] > 0 > device_screens.dot_cm(device, 4, rng)[0]
+            for _ in range(9)
         )
 
 
@@ -50,7 +58,8 @@ def test_both_lines_of_sight_meet_the_dot(number):
         yaw, pitch = np.arctan2(axis[0], axis[2]) + kappa_yaw, np.arcsin(axis[1]) + kappa_pitch
         line = rotation(scene.pose) @ gaze_direction(yaw, pitch)
         reach = (dot[2] - eye[2]) / line[2]
-        np.testing.assert_allclose(eye + reach * line, dot, atol=4.0)  # where an eye rests wanders by a millimetre
+        # where an eye rests wanders by a millimetre
+        np.testing.assert_allclose(eye + reach * line, dot, atol=4.0)
 
 
 def test_pupils_in_the_picture_move_against_xcam_and_down_with_minus_ycam():
@@ -84,18 +93,24 @@ def test_eye_boxes_hold_the_eyes_and_left_is_the_subjects_own_left():
 
 def test_the_face_grid_lies_over_the_square_around_the_frame():
     """Checked on a real recording: a face 13.4 cells of the square wide, 17.9 of the frame, is said to be 13 wide."""
-    faces = np.array([[40.0, 100.0, 172.0, 232.0], [100.0, 40.0, 232.0, 172.0]])  # 132 px in 216 x 288 and 288 x 216
+    # 132 px in 216 x 288 and 288 x 216
+    faces = np.array([[40.0, 100.0, 172.0, 232.0], [100.0, 40.0, 232.0, 172.0]])
     grid = phone_and_tablet.face_grid(faces, np.array([1, 3]))
     side = 132 / 288 * 25
-    expected = [[(40.5 + 36) / 288 * 25, 100.5 / 288 * 25, side, side], [100.5 / 288 * 25, 76.5 / 288 * 25, side, side]]
+    expected = [
+        [(40.5 + 36) / 288 * 25, 100.5 / 288 * 25, side, side],
+        [100.5 / 288 * 25, 76.5 / 288 * 25, side, side],
+    ]
     np.testing.assert_array_equal(grid, np.round(expected))
-    assert (grid[:, 2] == grid[:, 3]).all()  # a square face is square on the grid, however the device is held
+    # a square face is square on the grid, however the device is held
+    assert (grid[:, 2] == grid[:, 3]).all()
 
 
 def test_a_stare_keeps_its_dot_while_the_head_moves_a_little_from_frame_to_frame():
     first = 2 * image_sets.GAZESTARE.frames
     shots = [
-        phone_and_tablet.shot(image_sets.GAZESTARE, "stare", first + k) for k in range(image_sets.GAZESTARE.frames)
+        phone_and_tablet.shot(image_sets.GAZESTARE, "stare", first + k)
+        for k in range(image_sets.GAZESTARE.frames)
     ]
     assert len({shot.dot for shot in shots}) == 1
     assert np.ptp([shot.target_cm for shot in shots], axis=0).max() == 0
@@ -105,19 +120,25 @@ def test_a_stare_keeps_its_dot_while_the_head_moves_a_little_from_frame_to_frame
 
 
 def test_a_part_of_single_frames_shows_as_many_frames_each_of_a_dot_of_its_own():
-    """What is learned from is never shown twice; what is tested on has several frames of each dot."""
+    """What is learned from is never shown twice.
+
+    What is tested on has several frames of each dot.
+    """
     study = image_sets.GAZECAPTURE
     assert (study.shown("train"), study.shown("test")) == ((12, 1), (6, 2))
     assert dict(study.sizes())["test"] == 84 * 12
     assert phone_and_tablet.place_of(study, "train", 12 * 5 + 7) == (5, 7, 0)
     assert phone_and_tablet.place_of(study, "test", 12 * 5 + 7) == (5, 3, 1)
-    dots = {part: [phone_and_tablet.shot(study, part, n).dot for n in range(12)] for part in ("train", "test")}
+    dots = {
+        part: [phone_and_tablet.shot(study, part, n).dot for n in range(12)]
+        for part in ("train", "test")
+    }
     assert [len(set(dots[part])) for part in ("train", "test")] == [12, 6]
     turns = [phone_and_tablet.shot(study, "train", n).orientation for n in range(12)]
     assert turns == sorted(turns) == [1] * 8 + [3] * 2 + [4] * 2
 
 
-# --- normalised patches ------------------------------------------------------------------------------------------
+# --- normalised patches ---------------------------------------------------------------------------
 
 
 def test_directions_follow_the_one_formula_and_agree_with_the_scene():
@@ -125,7 +146,9 @@ def test_directions_follow_the_one_formula_and_agree_with_the_scene():
     for number in (0, 7, 100):
         patch = multi_camera.patch(image_sets.ETH_XGAZE, "train", number)
         assert np.linalg.norm(patch.gaze) == pytest.approx(1)
-        np.testing.assert_allclose(angles_to_vectors(multi_camera.pitch_yaw(patch.head)), patch.head, atol=1e-12)
+        np.testing.assert_allclose(
+            angles_to_vectors(multi_camera.pitch_yaw(patch.head)), patch.head, atol=1e-12
+        )
         forward = rotation(patch.scene.pose)[:, 2]
         np.testing.assert_allclose(patch.head, forward * [-1, -1, 1])
         turned = np.degrees(np.arccos(np.clip(patch.head @ patch.gaze, -1, 1)))
@@ -135,20 +158,30 @@ def test_directions_follow_the_one_formula_and_agree_with_the_scene():
 def test_notebook_users_look_below_the_camera_and_to_both_sides_alike():
     """What the readers of MPIIGaze hold every copy against: mean pitch negative, and by more than yaw is off 0."""
     for study, part in ((image_sets.MPIIGAZE, "eyes"), (image_sets.MPIIFACEGAZE, "faces")):
-        angles = np.array([multi_camera.pitch_yaw(multi_camera.patch(study, part, n).gaze) for n in range(0, 1500, 7)])
+        angles = np.array(
+            [
+                multi_camera.pitch_yaw(multi_camera.patch(study, part, n).gaze)
+                for n in range(0, 1500, 7)
+            ]
+        )
         pitch, yaw = angles.mean(0)
         assert pitch < -0.08
         assert abs(yaw) < abs(pitch) / 2
 
 
 def test_right_eyes_are_mirrored_with_their_directions():
-    """Eyes take turns; unmirrored, the middle yaw of right and left eyes would have opposite signs for a near point."""
+    """Eyes take turns.
+
+    Unmirrored, the middle yaw of right and left eyes would have opposite signs for a near point.
+    """
     patches = [multi_camera.patch(image_sets.MPIIGAZE, "eyes", n) for n in range(4)]
     assert [p.mirrored for p in patches] == [True, False, True, False]
     shown = patches[0]
     plain = multi_camera.cut(shown, np.arange(60 * 60 * 3, dtype=np.uint8).reshape(60, 60, 3))
     assert plain.shape == (36, 60, 3)
-    np.testing.assert_array_equal(plain[:, ::-1], np.arange(10800, dtype=np.uint8).reshape(60, 60, 3)[12:48])
+    np.testing.assert_array_equal(
+        plain[:, ::-1], np.arange(10800, dtype=np.uint8).reshape(60, 60, 3)[12:48]
+    )
 
 
 def test_cameras_see_one_moment_from_eighteen_sides():
@@ -167,7 +200,9 @@ def test_a_laboratory_has_one_wall_and_the_light_of_the_moment():
     assert scenes[0].look_key == scenes[1].look_key == scenes[2].look_key != scenes[3].look_key
     assert scenes[0].room.light_key == scenes[1].room.light_key != scenes[2].room.light_key
     assert len({scene.grain_key for scene in scenes}) == 4  # the noise is each picture's own
-    lamps = [light.draw(stream(*s.room.light_key), hard=False).seen(s.room.turn) for s in scenes[:2]]
+    lamps = [
+        light.draw(stream(*s.room.light_key), hard=False).seen(s.room.turn) for s in scenes[:2]
+    ]
     keys = [s.room.turn.T @ lamp.key for s, lamp in zip(scenes[:2], lamps, strict=True)]
     np.testing.assert_allclose(keys[0], keys[1], atol=1e-12)  # one lamp in the room ...
     assert np.degrees(np.arccos(lamps[0].key @ lamps[1].key)) > 40  # ... seen from two sides

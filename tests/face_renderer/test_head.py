@@ -6,7 +6,13 @@ import pytest
 from benchbox.face_renderer import camera
 from benchbox.face_renderer.head import deformation, landmarks, model
 from benchbox.face_renderer.head.deformation import Shape
-from benchbox.face_renderer.head.surface import EYE_INNER, EYE_OUTER, EYE_RADIUS, MOUTH_HALF, surface
+from benchbox.face_renderer.head.surface import (
+    EYE_INNER,
+    EYE_OUTER,
+    EYE_RADIUS,
+    MOUTH_HALF,
+    surface,
+)
 from benchbox.layouts import IBUG68
 
 
@@ -17,13 +23,22 @@ def points(shape=None):
 def test_neutral_landmarks_lie_where_the_mark_up_puts_them():
     p = points()
     assert p.shape == (68, 3)
-    # Eye corners on the slit's ends; outer corner first on the picture's left, inner first on its right.
-    np.testing.assert_allclose(np.abs(p[[36, 39, 42, 45], 0]), [EYE_OUTER, EYE_INNER, EYE_INNER, EYE_OUTER], atol=0.6)
+    # Eye corners on the slit's ends; outer corner first on the picture's left, inner first on its
+    # right.
+    np.testing.assert_allclose(
+        np.abs(p[[36, 39, 42, 45], 0]), [EYE_OUTER, EYE_INNER, EYE_INNER, EYE_OUTER], atol=0.6
+    )
     assert p[36, 0] < p[39, 0] < 0 < p[42, 0] < p[45, 0]
     assert p[30, 2] == p[:, 2].max()  # the tip of the nose is the foremost point
     np.testing.assert_allclose(np.abs(p[[48, 54], 0]), MOUTH_HALF, atol=0.6)
     # Down the face: brows, lids, nose, lips, chin.
-    assert p[17:27, 1].max() < p[[37, 38, 43, 44], 1].max() < p[[40, 41, 46, 47], 1].min() < p[33, 1] < p[51, 1]
+    assert (
+        p[17:27, 1].max()
+        < p[[37, 38, 43, 44], 1].max()
+        < p[[40, 41, 46, 47], 1].min()
+        < p[33, 1]
+        < p[51, 1]
+    )
     assert p[51, 1] < p[62, 1] < p[66, 1] < p[57, 1] < p[8, 1]
     assert p[8, 1] == p[:, 1].max()
 
@@ -34,8 +49,13 @@ def test_the_neutral_head_is_symmetric_under_the_layouts_flip():
 
 
 def test_landmarks_lie_on_the_deformed_mesh():
-    """The few carried vertices and the whole mesh go through the same code; a split between them would show here."""
-    shape = Shape({"nose_length": 1.5, "eye_apart": -1.0}, {"smile": 1.0, "closed": 0.9}, 0.2, (0.6, -0.2))
+    """The few carried vertices and the whole mesh go through the same code.
+
+    A split between them would show here.
+    """
+    shape = Shape(
+        {"nose_length": 1.5, "eye_apart": -1.0}, {"smile": 1.0, "closed": 0.9}, 0.2, (0.6, -0.2)
+    )
     balls = deformation.eyeballs(model.corners(), shape)
     whole = deformation.deform(model.mesh(), shape, balls)
     np.testing.assert_allclose(landmarks.ibug68().of(whole), points(shape), atol=1e-4)
@@ -47,13 +67,17 @@ def test_a_closed_lid_meets_the_lower_one_and_stays_on_the_eyeball():
     gap_after = closed[[40, 41], 1] - closed[[38, 37], 1]
     assert (gap_before > 7).all()
     assert (np.abs(gap_after) < 1.6).all()
-    np.testing.assert_allclose(closed[42:48], opened[42:48], atol=1e-9)  # the other eye does not move
+    # the other eye does not move
+    np.testing.assert_allclose(closed[42:48], opened[42:48], atol=1e-9)
     middle = deformation.eyeballs(model.corners(), Shape())[0]
     assert (np.linalg.norm(closed[36:42] - middle, axis=1) >= EYE_RADIUS - 0.2).all()
 
 
 def test_an_open_jaw_lowers_the_lower_lip_and_the_chin_but_not_the_upper_lip():
-    shut, wide = points(Shape(expression={"closed": 1.0})), points(Shape(expression={"closed": 1.0}, jaw=0.3))
+    shut, wide = (
+        points(Shape(expression={"closed": 1.0})),
+        points(Shape(expression={"closed": 1.0}, jaw=0.3)),
+    )
     moved = wide - shut
     assert moved[66, 1] > 20
     assert moved[8, 1] > 18
@@ -92,7 +116,8 @@ def test_lids_and_lips_part_without_folding_the_surface():
 def test_projection_agrees_with_a_pinhole_worked_out_by_hand(yaw):
     pose = camera.Pose(yaw, 0.0, 0.0)
     turned = camera.place(np.array([[0.0, 30.0, 0.0], [10.0, 30.0, 0.0]]), np.zeros(2), pose)
-    np.testing.assert_allclose(turned[0], 0, atol=1e-12)  # the middle of the head stays before the camera
+    # the middle of the head stays before the camera
+    np.testing.assert_allclose(turned[0], 0, atol=1e-12)
     np.testing.assert_allclose(turned[1], [10 * np.cos(yaw), 0, -10 * np.sin(yaw)], atol=1e-12)
     lens = camera.Camera(500.0, 1000.0, np.array([127.5, 127.5]))
     flat, depth = lens.project(turned)

@@ -15,7 +15,9 @@ REST = Shape(expression={"closed": 0.9})
 
 
 def at(layout, shape=REST, axes=None):
-    return model.points(layout).at(shape, Pose(0.0, 0.0, 0.0), parallel(0, 0) if axes is None else axes)
+    return model.points(layout).at(
+        shape, Pose(0.0, 0.0, 0.0), parallel(0, 0) if axes is None else axes
+    )
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -51,7 +53,15 @@ def test_upper_rims_lie_above_lower_ones_and_lids_go_around_the_eye():
     assert (wflw[[34, 35, 36, 37], 1] < wflw[[41, 40, 39, 38], 1] - 2).all()
     assert (wflw[[61, 62, 63], 1] < wflw[[67, 66, 65], 1] - 4).all()
     assert (np.diff(wflw[60:65, 0]) > 0).all()  # from the outer corner to the inner one
-    assert cofw[4, 1] < cofw[5, 1] < cofw[12, 1] < cofw[16, 1] < cofw[13, 1] < cofw[20, 1] < cofw[24, 1]
+    assert (
+        cofw[4, 1]
+        < cofw[5, 1]
+        < cofw[12, 1]
+        < cofw[16, 1]
+        < cofw[13, 1]
+        < cofw[20, 1]
+        < cofw[24, 1]
+    )
     assert (np.diff(cofw[24:29, 1]) > 0).all()  # down the lips to the chin
     assert at("aflw19")[16, 0] == pytest.approx(0, abs=1e-9)
 

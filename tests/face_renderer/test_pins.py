@@ -29,8 +29,15 @@ TILES = {
 
 
 def test_versions_belong_to_the_pins_below():
-    assert (portraits.PORTRAIT_VERSION, phone_and_tablet.DESK_VERSION, multi_camera.RIG_VERSION) == (1, 3, 1)
-    assert [study.version for study in (image_sets.ETH_XGAZE, image_sets.MPIIGAZE, image_sets.MPIIFACEGAZE)] == [
+    assert (
+        portraits.PORTRAIT_VERSION,
+        phone_and_tablet.DESK_VERSION,
+        multi_camera.RIG_VERSION,
+    ) == (1, 3, 1)
+    assert [
+        study.version
+        for study in (image_sets.ETH_XGAZE, image_sets.MPIIGAZE, image_sets.MPIIFACEGAZE)
+    ] == [
         2,
         1,
         1,
@@ -49,7 +56,9 @@ def test_labels_of_devices_are_pinned():
         phone_and_tablet.shot(image_sets.GAZECAPTURE, "test", 99),
         phone_and_tablet.shot(image_sets.GAZECN, "test", 5),
     ]
-    np.testing.assert_allclose([s.target_cm for s in shots], [(2.1977, -8.5158), (-0.5583, -4.7622)], atol=1e-3)
+    np.testing.assert_allclose(
+        [s.target_cm for s in shots], [(2.1977, -8.5158), (-0.5583, -4.7622)], atol=1e-3
+    )
     stare = phone_and_tablet.shot(image_sets.GAZESTARE, "stare", 70)
     np.testing.assert_allclose(stare.target_cm, (0.1268, -9.268), atol=1e-3)
     np.testing.assert_allclose(stare.scene.landmarks[30], (168.697, 201.981), atol=0.01)
@@ -61,7 +70,9 @@ def test_labels_of_patches_are_pinned():
         multi_camera.patch(image_sets.MPIIGAZE, "eyes", 3),
     ]
     np.testing.assert_allclose(
-        [p.gaze for p in patches], [(-0.42128, 0.3348, 0.84287), (-0.19933, -0.06068, 0.97805)], atol=1e-4
+        [p.gaze for p in patches],
+        [(-0.42128, 0.3348, 0.84287), (-0.19933, -0.06068, 0.97805)],
+        atol=1e-4,
     )
     face = multi_camera.patch(image_sets.MPIIFACEGAZE, "faces", 130)
     np.testing.assert_allclose(face.head, (-0.2057, -0.2879, 0.93531), atol=1e-4)
@@ -86,7 +97,9 @@ def test_a_picture_of_a_settled_person_is_the_same_whoever_was_pictured_before()
     """Skin and hair are kept per person: what is kept must not depend on the frame that it was made for."""
     from benchbox.face_renderer import render
 
-    first, later = (phone_and_tablet.shot(image_sets.GAZECN, "train", number).scene for number in (0, 17))
+    first, later = (
+        phone_and_tablet.shot(image_sets.GAZECN, "train", number).scene for number in (0, 17)
+    )
     render._KEPT.clear()
     alone = hashlib.sha256(picture(later).pixels.tobytes()).hexdigest()
     render._KEPT.clear()

@@ -28,7 +28,10 @@ def test_each_attribute_is_as_common_as_in_wflw(faces):
 
 
 def test_attributes_are_what_the_scene_is_made_with(faces):
-    turn = {v: [max(abs(s.pose.yaw), abs(s.pose.pitch)) for s in having(faces, "largepose", v)] for v in (True, False)}
+    turn = {
+        v: [max(abs(s.pose.yaw), abs(s.pose.pitch)) for s in having(faces, "largepose", v)]
+        for v in (True, False)
+    }
     assert np.degrees(min(turn[True])) > 20
     assert np.degrees(max(turn[False])) < 30
     jaw = {v: np.mean([s.shape.jaw for s in having(faces, "expression", v)]) for v in (True, False)}
@@ -48,12 +51,16 @@ def test_attributes_are_what_the_scene_is_made_with(faces):
 def test_what_comes_before_a_face_hides_points_and_blur_takes_detail_away(faces):
     calm = [p for p in faces if not p.traits["largepose"]]
     hidden = {
-        v: np.mean([~picture(s).visible[17:68] for s in having(calm, "occlusion", v)[:12]]) for v in (True, False)
+        v: np.mean([~picture(s).visible[17:68] for s in having(calm, "occlusion", v)[:12]])
+        for v in (True, False)
     }
     assert hidden[True] > 0.08 > 4 * hidden[False]
     detail = {
         v: np.median(
-            [np.abs(np.diff(picture(s).pixels.astype(float), axis=0)).mean() for s in having(calm, "blur", v)[:12]]
+            [
+                np.abs(np.diff(picture(s).pixels.astype(float), axis=0)).mean()
+                for s in having(calm, "blur", v)[:12]
+            ]
         )
         for v in (True, False)
     }
@@ -67,7 +74,9 @@ def test_cofw_hides_about_a_quarter_of_the_points():
 
 
 def test_aflw_turns_to_profiles():
-    yaws = np.degrees([abs(portrait(image_sets.AFLW, "train", n).scene.pose.yaw) for n in range(100)])
+    yaws = np.degrees(
+        [abs(portrait(image_sets.AFLW, "train", n).scene.pose.yaw) for n in range(100)]
+    )
     assert (yaws > 60).mean() > 0.1
     assert (yaws < 20).mean() > 0.2
 
@@ -79,11 +88,13 @@ def test_the_person_of_a_face_is_its_own():
     assert not np.allclose(one.skin, other.skin)
 
 
-# --- videos ------------------------------------------------------------------------------------------------------
+# --- videos ---------------------------------------------------------------------------------------
 
 
 def test_a_video_is_one_person_before_one_camera_and_moves_without_a_jump():
-    scenes = [videos.frame(image_sets.VIDEOS, "c", number) for number in range(image_sets.VIDEOS.frames)]
+    scenes = [
+        videos.frame(image_sets.VIDEOS, "c", number) for number in range(image_sets.VIDEOS.frames)
+    ]
     assert len({scene.person for scene in scenes}) == 1
     assert len({scene.look_key for scene in scenes}) == 1
     assert len({scene.grain_key for scene in scenes}) == len(scenes)
@@ -96,6 +107,7 @@ def test_a_video_is_one_person_before_one_camera_and_moves_without_a_jump():
 
 def test_frames_of_a_video_differ_by_motion_and_noise_alone():
     a, b, c = (
-        picture(videos.frame(image_sets.VIDEOS, "c", n)).pixels.astype(float) for n in (0, 1, image_sets.VIDEOS.frames)
+        picture(videos.frame(image_sets.VIDEOS, "c", n)).pixels.astype(float)
+        for n in (0, 1, image_sets.VIDEOS.frames)
     )
     assert np.abs(a - b).mean() < 0.4 * np.abs(a - c).mean()

@@ -23,7 +23,8 @@ def brute(points, depth, size):
                 for y in range(size):
                     for x in range(size):
                         w = np.linalg.solve(matrix, [x, y, 1.0])
-                        # The painter's order is that of whole triangles, by the sum of their corners' depths.
+                        # The painter's order is that of whole triangles, by the sum of their
+                        # corners' depths.
                         if w.min() >= 0 and z[list(tri)].sum() < nearest[y, x]:
                             nearest[y, x], seen[y, x] = z[list(tri)].sum(), w @ place[list(tri)]
     return seen.reshape(-1, 2)
@@ -49,8 +50,15 @@ def test_shows_what_a_brute_force_depth_buffer_shows():
 def test_the_nearer_sheet_hides_the_farther_one_wherever_they_overlap():
     """Guards the painter's order: one grid folded over itself, near half last in memory or first."""
     for near_first in (True, False):
-        x = np.array([2.0, 20.0, 20.0, 2.0])[:, None] if near_first else np.array([2.0, 20.0, 20.0, 2.0])[::-1][:, None]
-        points = np.stack([np.tile([2.0, 20.0], (4, 1)), np.array([2, 20, 20.0, 2.0])[:, None] * np.ones((4, 2))], -1)
+        x = (
+            np.array([2.0, 20.0, 20.0, 2.0])[:, None]
+            if near_first
+            else np.array([2.0, 20.0, 20.0, 2.0])[::-1][:, None]
+        )
+        points = np.stack(
+            [np.tile([2.0, 20.0], (4, 1)), np.array([2, 20, 20.0, 2.0])[:, None] * np.ones((4, 2))],
+            -1,
+        )
         depth = np.array([[10.0] * 2, [10.0] * 2, [50.0] * 2, [50.0] * 2])
         if not near_first:
             depth = depth[::-1].copy()

@@ -28,11 +28,14 @@ def test_landmarks_are_pinned_to_the_generators_version():
     """A change that moves a landmark without a new version would leave stale caches and wrong comparisons behind."""
     assert GENERATOR_VERSION == 4, "bump: render again, look at the sheet, then pin the new values"
     for (part, number), expected in PINNED.items():
-        np.testing.assert_allclose(sample(part, number).landmarks[[30, 36, 45]], expected, atol=0.01)
+        np.testing.assert_allclose(
+            sample(part, number).landmarks[[30, 36, 45]], expected, atol=0.01
+        )
 
 
-# Means of 4 x 4 tiles of the grey picture. Exact bytes differ by a grey level or two between builds of OpenCV and
-# kinds of processor (and a pixel on an edge by more), so tiles are pinned to 1.5 grey levels.
+# Means of 4 x 4 tiles of the grey picture. Exact bytes differ by a grey level or two between builds
+# of OpenCV and kinds of processor (and a pixel on an edge by more), so tiles are pinned to 1.5 grey
+# levels.
 TILES = {
     ("train", 1): [94, 137, 149, 113, 70, 90, 89, 87, 61, 86, 85, 69, 56, 53, 61, 58],
     ("common", 0): [15, 89, 139, 52, 17, 102, 121, 44, 23, 83, 84, 34, 71, 134, 111, 45],
@@ -79,9 +82,16 @@ def test_faces_stay_inside_the_picture_with_context_around():
 
 
 def test_challenging_is_harder_than_common_in_pose_and_in_what_is_hidden():
-    turns = {p: np.abs([sample(p, n).pose.yaw for n in range(120)]) for p in ("common", "challenging")}
-    assert np.degrees(np.median(turns["challenging"])) > 1.8 * np.degrees(np.median(turns["common"]))
-    hidden = {p: np.mean([~picture(sample(p, n)).visible for n in range(14)]) for p in ("common", "challenging")}
+    turns = {
+        p: np.abs([sample(p, n).pose.yaw for n in range(120)]) for p in ("common", "challenging")
+    }
+    assert np.degrees(np.median(turns["challenging"])) > 1.8 * np.degrees(
+        np.median(turns["common"])
+    )
+    hidden = {
+        p: np.mean([~picture(sample(p, n)).visible for n in range(14)])
+        for p in ("common", "challenging")
+    }
     assert hidden["challenging"] > hidden["common"]
 
 
@@ -104,7 +114,16 @@ def test_the_iris_is_where_the_gaze_points():
     centre = np.zeros(3)
     for yaw, pitch in ((0.0, 0.0), (0.35, 0.0), (0.0, 0.25)):
         gaze = eyes.gaze_direction(yaw, pitch)
-        seen = eyes.eyeball(np.array([0, 0, 800.0]), rays, centre, gaze, light.key, np.full(x.size, 0.5), look, light)
+        seen = eyes.eyeball(
+            np.array([0, 0, 800.0]),
+            rays,
+            centre,
+            gaze,
+            light.key,
+            np.full(x.size, 0.5),
+            look,
+            light,
+        )
         dark = seen.mean(1) < 0.15
         middle = np.array([x.ravel()[dark].mean(), y.ravel()[dark].mean()])
         np.testing.assert_allclose(middle, 12.4 * gaze[:2], atol=1.0)
@@ -120,7 +139,9 @@ def _plain():
     from dataclasses import replace
 
     dark = replace(who, iris=np.array([0.03, 0.02, 0.01]))
-    return dark, replace(lamp, key=np.array([0.0, -0.6, 0.8]), ambient=np.full(3, 0.5), colour=np.full(3, 0.5))
+    return dark, replace(
+        lamp, key=np.array([0.0, -0.6, 0.8]), ambient=np.full(3, 0.5), colour=np.full(3, 0.5)
+    )
 
 
 def test_every_point_of_an_eye_lies_at_the_edge_of_the_rendered_eye():
@@ -134,8 +155,12 @@ def test_every_point_of_an_eye_lies_at_the_edge_of_the_rendered_eye():
         grey = cv2.cvtColor(shown.pixels, cv2.COLOR_RGB2GRAY).astype(float)
         p = s.landmarks
         side = (p[36] + p[37] + p[41]) / 3 * 0.5 + p[36] * 0.5
-        inside = cv2.getRectSubPix(grey.astype(np.float32), (1, 1), tuple(side.astype(np.float32)))[0, 0]
-        lash = cv2.getRectSubPix(grey.astype(np.float32), (1, 1), tuple((p[37] - [0, 1]).astype(np.float32)))[0, 0]
+        inside = cv2.getRectSubPix(grey.astype(np.float32), (1, 1), tuple(side.astype(np.float32)))[
+            0, 0
+        ]
+        lash = cv2.getRectSubPix(
+            grey.astype(np.float32), (1, 1), tuple((p[37] - [0, 1]).astype(np.float32))
+        )[0, 0]
         brighter += 1 if inside > lash else -1
     assert brighter >= 3
 

@@ -17,19 +17,36 @@ def picture(gaze: np.ndarray) -> np.ndarray:
     return found
 
 
-def examples(task: str, number: int = 24, *, eyes: bool = True, seed: int = 0, persons: int = 6) -> Examples:
+def examples(
+    task: str, number: int = 24, *, eyes: bool = True, seed: int = 0, persons: int = 6
+) -> Examples:
     """Gaze within ±5 cm, or 20 degrees a side; persons of equal numbers of frames."""
     gaze = np.random.default_rng(seed).uniform(-5, 5, (number, 2))
-    boxes = {"left_eye": np.array([60.0, 30, 80, 50]), "right_eye": np.array([20.0, 30, 40, 50])} if eyes else {}
-    samples = [Sample(f"{k}", np.array([5.0, 5, 95, 95]), lambda g=g: picture(g), boxes) for k, g in enumerate(gaze)]
+    boxes = (
+        {"left_eye": np.array([60.0, 30, 80, 50]), "right_eye": np.array([20.0, 30, 40, 50])}
+        if eyes
+        else {}
+    )
+    samples = [
+        Sample(f"{k}", np.array([5.0, 5, 95, 95]), lambda g=g: picture(g), boxes)
+        for k, g in enumerate(gaze)
+    ]
     pitch, yaw = np.radians(4 * gaze).T
-    vectors = np.stack([np.cos(pitch) * np.sin(yaw), np.sin(pitch), np.cos(pitch) * np.cos(yaw)], axis=1)
+    vectors = np.stack(
+        [np.cos(pitch) * np.sin(yaw), np.sin(pitch), np.cos(pitch) * np.cos(yaw)], axis=1
+    )
     clusters = np.array([f"p{k % persons}" for k in range(number)])
     return Examples(samples, gaze if task == "gaze2d" else vectors, clusters)
 
 
 def job(
-    card: MethodCard, out: Path, task: str = "gaze2d", variant: str = "", *, eyes: bool = True, **params: object
+    card: MethodCard,
+    out: Path,
+    task: str = "gaze2d",
+    variant: str = "",
+    *,
+    eyes: bool = True,
+    **params: object,
 ) -> Job:
     """A job at smoke budget, with some parameters changed."""
     settings = method_card.settings(card, variant, "smoke") | params

@@ -7,11 +7,15 @@ import pytest
 from benchbox.authoring import conformance
 from benchbox.plugins import method_card
 
-SHIPPED = sorted(path.parent.name for path in (Path(__file__).parents[2] / "methods").glob("*/method.toml"))
+SHIPPED = sorted(
+    path.parent.name for path in (Path(__file__).parents[2] / "methods").glob("*/method.toml")
+)
 
 
 def test_every_folder_of_methods_is_installed_under_its_own_card():
-    folders = {card.folder.name for card in method_card.cards() if card.source.startswith("benchbox ")}
+    folders = {
+        card.folder.name for card in method_card.cards() if card.source.startswith("benchbox ")
+    }
     assert folders == set(SHIPPED)
 
 
@@ -34,7 +38,10 @@ VARIANTS = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "variant"), VARIANTS)
 def test_every_variant_keeps_the_contract(method, variant):
-    """The others than the default, which the quick suite tries; each learns from one batch there, too."""
+    """The others than the default, which the quick suite tries.
+
+    Each learns from one batch there, too.
+    """
     broken = [
         f"{check.name}: {check.detail}"
         for check in conformance.check(method_card.card(method), variant=variant)

@@ -1,4 +1,7 @@
-"""DwO: the bounds of its disturbance, the bins that make it, the mix; equations 13 and 14 and Table 5."""
+"""DwO: the bounds of its disturbance, the bins that make it, the mix.
+
+Equations 13 and 14 and Table 5.
+"""
 
 from dataclasses import replace
 from importlib import import_module
@@ -39,7 +42,7 @@ class Toy(nn.Module):
         return self.slopes * (10 * x - torch.arange(10.0))
 
 
-# --- centre bins -------------------------------------------------------------------------------------------------
+# --- centre bins ----------------------------------------------------------------------------------
 
 
 def reached(number: int, bins: int = 10) -> torch.Tensor:
@@ -47,7 +50,8 @@ def reached(number: int, bins: int = 10) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(
-    ("number", "marked"), [(5, [4, 5, 6, 7]), (0, [1, 2]), (1, [1, 2, 3]), (9, [8, 9, 10]), (10, [9, 10])]
+    ("number", "marked"),
+    [(5, [4, 5, 6, 7]), (0, [1, 2]), (1, [1, 2, 3]), (9, [8, 9, 10]), (10, [9, 10])],
 )
 def test_2k_bins_around_the_prediction_clipped_at_both_ends(number, marked):
     """2k = 4: with c bins reached they are c - 1 … c + 2, as many reached as not."""
@@ -62,37 +66,52 @@ def test_each_axis_has_its_own_centre_and_zero_means_all():
     assert attack.centre_bins(logits, (6, 12), 0).sum() == 18
 
 
-# --- disturbance -------------------------------------------------------------------------------------------------
+# --- disturbance ----------------------------------------------------------------------------------
 
 
-def disturbed(net: nn.Module, patches: tuple[torch.Tensor, ...], codes: torch.Tensor, **settings: float) -> tuple:
+def disturbed(
+    net: nn.Module, patches: tuple[torch.Tensor, ...], codes: torch.Tensor, **settings: float
+) -> tuple:
     given = {"centre": 4, "steps": 1, "gamma": 1.0, "epsilon": 3.0} | settings
     return attack.perturb(net, patches, codes, (10,), **given)
 
 
-@pytest.mark.parametrize(("steps", "gamma", "epsilon"), [(1, 1.0, 3.0), (3, 1.0, 3.0), (5, 1.0, 3.0), (2, 2.0, 3.0)])
+@pytest.mark.parametrize(
+    ("steps", "gamma", "epsilon"), [(1, 1.0, 3.0), (3, 1.0, 3.0), (5, 1.0, 3.0), (2, 2.0, 3.0)]
+)
 def test_no_pixel_moves_further_than_epsilon_nor_than_all_steps(steps, gamma, epsilon):
     torch.manual_seed(0)
     patches = tuple(torch.rand(6, 1, 1, 1) for _ in range(2))
-    moved = disturbed(Toy(), patches, torch.rand(6, 10).round(), steps=steps, gamma=gamma, epsilon=epsilon)
-    reach = max((new - old).abs().max().item() for new, old in zip(moved, patches, strict=True)) / attack.GREY_LEVEL
+    moved = disturbed(
+        Toy(), patches, torch.rand(6, 10).round(), steps=steps, gamma=gamma, epsilon=epsilon
+    )
+    reach = (
+        max((new - old).abs().max().item() for new, old in zip(moved, patches, strict=True))
+        / attack.GREY_LEVEL
+    )
     assert reach <= min(epsilon, steps * gamma) + 1e-4
     assert reach == pytest.approx(min(epsilon, steps * gamma), abs=1e-3)  # and the bound is reached
 
 
 def test_pixels_stay_pixels():
-    moved = disturbed(Toy(), (torch.ones(3, 1, 1, 1), -torch.ones(3, 1, 1, 1)), torch.zeros(3, 10), steps=3)
+    moved = disturbed(
+        Toy(), (torch.ones(3, 1, 1, 1), -torch.ones(3, 1, 1, 1)), torch.zeros(3, 10), steps=3
+    )
     assert max(patch.abs().max().item() for patch in moved) <= 1
 
 
 def test_a_step_goes_up_the_loss_of_the_centre_bins():
-    """By hand: at 0.45 bins 1-5 are reached; truth 0 makes every centre bin push down the loss's hill, x up."""
+    """By hand: at 0.45 bins 1-5 are reached.
+
+    Truth 0 makes every centre bin push down the loss's hill, x up.
+    """
     net = Toy()
     patches = (torch.full((1, 1, 1, 1), 0.45), torch.zeros(1, 1, 1, 1))
     for truth, sign in ((torch.zeros(1, 10), 1), (torch.ones(1, 10), -1)):
         first, second = disturbed(net, patches, truth)
         assert (first.item() - 0.45) / attack.GREY_LEVEL == pytest.approx(sign, abs=1e-4)
-        assert second.item() / attack.GREY_LEVEL == pytest.approx(sign, abs=1e-4)  # every patch is disturbed
+        # every patch is disturbed
+        assert second.item() / attack.GREY_LEVEL == pytest.approx(sign, abs=1e-4)
 
 
 def test_bins_outside_the_centre_give_no_gradient():
@@ -117,7 +136,9 @@ def test_all_bins_are_plain_pgd():
     net, codes = Toy(), torch.rand(5, 10).round()
     patches = tuple(torch.rand(5, 1, 1, 1) for _ in range(2))
     expected = [patch.clone().requires_grad_() for patch in patches]
-    nn.functional.binary_cross_entropy_with_logits(net(*expected), codes, reduction="sum").backward()
+    nn.functional.binary_cross_entropy_with_logits(
+        net(*expected), codes, reduction="sum"
+    ).backward()
     for found, old in zip(disturbed(net, patches, codes, centre=0), expected, strict=True):
         plain = (old + attack.GREY_LEVEL * old.grad.sign()).clamp(-1, 1)
         assert torch.allclose(found, plain)
@@ -127,13 +148,22 @@ def test_the_network_is_left_as_it_was():
     """It answers in evaluation mode: running statistics must not see adversarial samples, nor weights a slope."""
     net = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3), nn.Linear(3, 10)).train()
     before = {key: value.clone() for key, value in net.state_dict().items()}
-    attack.perturb(net, (torch.rand(4, 3, 1, 1),), torch.zeros(4, 10), (10,), centre=4, steps=2, gamma=1.0, epsilon=3.0)
+    attack.perturb(
+        net,
+        (torch.rand(4, 3, 1, 1),),
+        torch.zeros(4, 10),
+        (10,),
+        centre=4,
+        steps=2,
+        gamma=1.0,
+        epsilon=3.0,
+    )
     assert net.training
     assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
     assert all(p.grad is None for p in net.parameters())
 
 
-# --- the mix -----------------------------------------------------------------------------------------------------
+# --- the mix --------------------------------------------------------------------------------------
 
 
 def course(tmp_path, **params):
@@ -164,20 +194,24 @@ def test_only_chosen_samples_are_replaced_in_all_three_patches(tmp_path):
     net = part("recipe").CasiaNet(40)
     patches, codes, _ = made.batch(todo.params, 0, 0)
     turned = torch.tensor([False, True, False, True])
-    for old, new in zip(patches, recipe.mixed(net, patches, codes, turned, made, todo.params), strict=True):
+    for old, new in zip(
+        patches, recipe.mixed(net, patches, codes, turned, made, todo.params), strict=True
+    ):
         moved = (old != new).flatten(1).any(dim=1)
         assert moved.tolist() == turned.tolist()
         assert (old - new).abs().max().item() <= attack.GREY_LEVEL * 1.01
 
 
-# --- whole ways --------------------------------------------------------------------------------------------------
+# --- whole ways -----------------------------------------------------------------------------------
 
 ROWS = sorted(set(CARD.variants) - {"ctr-8", "t1", "org90"})
 
 
 def test_rows_that_are_dwo_itself_take_over_its_training():
     for name in ("ctr-8", "t1", "org90"):
-        assert method_card.settings(CARD, name, "quick") == method_card.settings(CARD, "dwo", "quick")
+        assert method_card.settings(CARD, name, "quick") == method_card.settings(
+            CARD, "dwo", "quick"
+        )
         assert CARD.variants[name].shares.files == "dwo.safetensors"
     assert sum(variant.shares is not None for variant in CARD.variants.values()) == 3
 

@@ -1,4 +1,6 @@
-"""G&LSR: layer counts, frames, losses, draws. Numbers: the paper's tables and the reproduction spec's F8, F13-F18.
+"""G&LSR: layer counts, frames, losses, draws.
+
+Numbers: the paper's tables and the reproduction spec's F8, F13-F18.
 
 Variants, their stages and their counts: `test_glsr_variants.py`; the authors' release: `test_glsr_release.py`.
 """
@@ -35,15 +37,21 @@ def shapes(number: int, seed: int = 0) -> torch.Tensor:
     """One random layout under random scales and noise, as (n, 68, 2)."""
     rng = np.random.default_rng(seed)
     base = rng.uniform(-1, 1, (68, 2))
-    return torch.from_numpy(base * rng.uniform(0.4, 0.8, (number, 1, 1)) + rng.normal(0, 0.05, (number, 68, 2)))
+    return torch.from_numpy(
+        base * rng.uniform(0.4, 0.8, (number, 1, 1)) + rng.normal(0, 0.05, (number, 68, 2))
+    )
 
 
-# --- counts (Tables 2 and 7) -------------------------------------------------------------------------------------
+# --- counts (Tables 2 and 7) ----------------------------------------------------------------------
 
 
 def test_small_backbone_meets_the_papers_48_5_m_flops_exactly():
     found = count(model.Backbone(68, 256, "table"), (1, 3, 256, 256))
-    assert (found.params, found.macs, found.macs_plus_bias) == (478_168, 48_496_768, 48_496_768 + 256 + 256 + 136)
+    assert (found.params, found.macs, found.macs_plus_bias) == (
+        478_168,
+        48_496_768,
+        48_496_768 + 256 + 256 + 136,
+    )
 
 
 def test_lite_head_counts():
@@ -88,7 +96,7 @@ def test_the_parts_cover_all_but_the_contour_once():
     assert sorted(k for points in parts for k in points) == list(range(17, 68))
 
 
-# --- frames ------------------------------------------------------------------------------------------------------
+# --- frames ---------------------------------------------------------------------------------------
 
 
 def test_theta_star_puts_the_tight_box_on_the_unit_square():
@@ -107,9 +115,12 @@ def test_theta_star_straightens_a_rotated_face():
     truth = shapes(1)
     reference = torch.from_numpy(frames.mean_shape(truth.numpy(), IBUG68.flip))
     angle = torch.tensor(0.3, dtype=torch.float64)
-    turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
+    turn = torch.stack(
+        [torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])]
+    )
     upright, turned = (
-        frames.transform(frames.invert(frames.supervised_theta(s, reference)), s) for s in (truth, truth @ turn.T)
+        frames.transform(frames.invert(frames.supervised_theta(s, reference)), s)
+        for s in (truth, truth @ turn.T)
     )
     assert turned.numpy() == pytest.approx(upright.numpy(), abs=1e-9)
 
@@ -126,7 +137,9 @@ def test_maps_agree_with_geometry():
     outer, inner = np.eye(2, 3) + rng.normal(size=(2, 4, 2, 3))
     points = rng.normal(size=(4, 7, 2))
     torch_outer, torch_inner = torch.from_numpy(outer), torch.from_numpy(inner)
-    assert frames.compose(torch_outer, torch_inner).numpy() == pytest.approx(geometry.compose(outer, inner))
+    assert frames.compose(torch_outer, torch_inner).numpy() == pytest.approx(
+        geometry.compose(outer, inner)
+    )
     assert frames.invert(torch_outer).numpy() == pytest.approx(geometry.invert(outer))
     assert frames.transform(torch_outer, torch.from_numpy(points)).numpy() == pytest.approx(
         geometry.transform(outer, points)
@@ -142,7 +155,10 @@ def test_the_mean_shape_is_symmetric_and_tight():
 
 
 def test_a_box_without_errors_is_drawn_back_exactly():
-    """Perturbation draws other faces' box errors; where the boxes are the tight boxes there is nothing to draw."""
+    """Perturbation draws other faces' box errors.
+
+    Where the boxes are the tight boxes there is nothing to draw.
+    """
     truth = shapes(6).numpy()
     errors = frames.BoxErrors.measure(geometry.tight_box(truth), truth)
     assert errors.rows == pytest.approx(np.zeros((6, 3)), abs=1e-12)
@@ -152,10 +168,15 @@ def test_a_box_without_errors_is_drawn_back_exactly():
 
 
 def test_identity_reproduces_a_bilinear_resize():
-    """θ = identity: the sampler is a plain resize; with corners aligned instead of edges it would be up to 1 px off."""
+    """θ = identity: the sampler is a plain resize.
+
+    With corners aligned instead of edges it would be up to 1 px off.
+    """
     pictures = torch.rand(2, 3, 40, 40, generator=torch.Generator().manual_seed(0))
     seen = sample(pictures, frames.identity(2, pictures), 20)
-    resized = torch.nn.functional.interpolate(pictures, size=20, mode="bilinear", align_corners=False)
+    resized = torch.nn.functional.interpolate(
+        pictures, size=20, mode="bilinear", align_corners=False
+    )
     assert seen.numpy() == pytest.approx(resized.numpy(), abs=1e-6)
 
 
@@ -167,7 +188,10 @@ def test_a_shape_that_goes_through_all_frames_comes_back():
     global_shape = frames.transform(frames.invert(theta_g), truth)
     for points in detector.glsr_parts(IBUG68.parts):
         part_shape = global_shape[:, points]
-        for theta_l in (frames.supervised_theta(part_shape, reference[points], 1.4), frames.part_box(part_shape)):
+        for theta_l in (
+            frames.supervised_theta(part_shape, reference[points], 1.4),
+            frames.part_box(part_shape),
+        ):
             local_shape = frames.transform(frames.invert(theta_l), part_shape)
             back = frames.transform(frames.compose(theta_g, theta_l), local_shape)
             assert back.numpy() == pytest.approx(truth[:, points].numpy(), abs=1e-9)
@@ -176,27 +200,34 @@ def test_a_shape_that_goes_through_all_frames_comes_back():
 def test_an_upright_part_box_has_a_quarter_of_margin_on_each_side():
     points = torch.tensor([[[0.0, 0.1], [0.4, 0.1], [0.2, 0.3]]])
     moved = frames.transform(frames.invert(frames.part_box(points)), points)
-    assert moved[0].tolist() == pytest.approx(np.array([[-2 / 3, -1 / 3], [2 / 3, -1 / 3], [0, 1 / 3]]), abs=1e-6)
+    assert moved[0].tolist() == pytest.approx(
+        np.array([[-2 / 3, -1 / 3], [2 / 3, -1 / 3], [0, 1 / 3]]), abs=1e-6
+    )
 
 
 def test_the_second_crop_of_b2_levels_the_eyes_and_holds_the_face():
     """A turned face comes upright, its tight box's longer side at 1 / 1.2 of the frame, nothing sheared."""
     truth = shapes(3)
     angle = torch.tensor(0.4, dtype=torch.float64)
-    turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
+    turn = torch.stack(
+        [torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])]
+    )
     upright, turned = (
-        frames.transform(frames.invert(frames.upright_box(s, (36, 45), 1.2)), s) for s in (truth, truth @ turn.T)
+        frames.transform(frames.invert(frames.upright_box(s, (36, 45), 1.2)), s)
+        for s in (truth, truth @ turn.T)
     )
     assert turned.numpy() == pytest.approx(upright.numpy(), abs=1e-9)
     assert (turned[:, 36, 1] - turned[:, 45, 1]).numpy() == pytest.approx(np.zeros(3), abs=1e-9)
     assert turned.abs().amax(dim=(1, 2)).numpy() == pytest.approx(np.full(3, 1 / 1.2), abs=1e-9)
 
 
-# --- losses ------------------------------------------------------------------------------------------------------
+# --- losses ---------------------------------------------------------------------------------------
 
 
 def test_equal_errors_weigh_one():
-    assert losses.coordinate_weights(torch.full((8, 68, 2), 3.0)) == pytest.approx(np.ones((8, 68, 2)))
+    assert losses.coordinate_weights(torch.full((8, 68, 2), 3.0)) == pytest.approx(
+        np.ones((8, 68, 2))
+    )
 
 
 def test_weights_by_hand():
@@ -211,7 +242,10 @@ def test_the_weighted_loss_tends_to_l1_in_unit_coordinates_and_to_nothing_in_256
     error = torch.randn(512, 68, 2, generator=generator) * 0.03
     zero, one = torch.zeros_like(error), torch.ones(512)
     l1 = losses.shape_loss(error, zero, one, "l1").item()
-    weighted = {unit: losses.shape_loss(error, zero, one, "weighted", unit).item() / l1 for unit in (2, 64, 256)}
+    weighted = {
+        unit: losses.shape_loss(error, zero, one, "weighted", unit).item() / l1
+        for unit in (2, 64, 256)
+    }
     assert weighted[2] == pytest.approx(1, abs=0.01)
     assert 0.3 < weighted[64] < 0.6
     assert weighted[256] < 0.02
@@ -222,52 +256,73 @@ def test_without_spread_the_weighted_loss_is_l1():
     error = torch.randn(64, 68, 2, generator=torch.Generator().manual_seed(0)) * 1e-4
     zero, one = torch.zeros_like(error), torch.ones(64)
     l1 = losses.shape_loss(error, zero, one, "l1")
-    assert losses.shape_loss(error, zero, one, "weighted", 64).item() == pytest.approx(l1.item(), rel=1e-4)
+    assert losses.shape_loss(error, zero, one, "weighted", 64).item() == pytest.approx(
+        l1.item(), rel=1e-4
+    )
 
 
 def test_no_gradient_flows_through_the_weights():
     error = torch.tensor([0.5, -0.25]).view(2, 1, 1).requires_grad_()
     losses.shape_loss(error, torch.zeros_like(error), torch.ones(2), "weighted", 2).backward()
     weights = losses.coordinate_weights(error.detach())
-    assert error.grad.flatten().tolist() == pytest.approx((weights * error.detach().sign() / 2).flatten().tolist())
+    assert error.grad.flatten().tolist() == pytest.approx(
+        (weights * error.detach().sign() / 2).flatten().tolist()
+    )
 
 
 def test_l1_and_l2_by_hand():
     error, zero = torch.tensor([[[3.0, -1.0]]]), torch.zeros(1, 1, 2)
     assert losses.shape_loss(error, zero, torch.tensor([2.0]), "l1").item() == pytest.approx(1.0)
-    assert losses.shape_loss(error, zero, torch.tensor([2.0]), "l2").item() == pytest.approx((2.25 + 0.25) / 2)
+    assert losses.shape_loss(error, zero, torch.tensor([2.0]), "l2").item() == pytest.approx(
+        (2.25 + 0.25) / 2
+    )
 
 
-# --- system and draws --------------------------------------------------------------------------------------------
+# --- system and draws -----------------------------------------------------------------------------
 
 
 def examples(number: int = 6) -> Examples:
     """Pictures that encode position: red grows with x, green with y."""
     ramp = np.arange(200, dtype=np.uint8)
-    picture = np.stack(np.broadcast_arrays(ramp[None, :], ramp[:, None], np.uint8(7)), axis=-1).copy()
+    picture = np.stack(
+        np.broadcast_arrays(ramp[None, :], ramp[:, None], np.uint8(7)), axis=-1
+    ).copy()
     values = shapes(number).numpy() * 50 + 100
     boxes = geometry.tight_box(values)
     samples = [Sample(str(k), boxes[k], lambda: picture) for k in range(number)]
     return Examples(samples, values, np.array([str(k) for k in range(number)]))
 
 
-PARAMS = dict(CARD.params) | dict(CARD.budgets["smoke"]) | {"crop_side": 200, "colour": 0.0, "batch": 6, "flip": True}
+PARAMS = (
+    dict(CARD.params)
+    | dict(CARD.budgets["smoke"])
+    | {"crop_side": 200, "colour": 0.0, "batch": 6, "flip": True}
+)
 
 
 def test_a_view_shows_the_true_points_where_the_batch_says_they_are():
-    """The whole pixel path: stored crop → perturbed, rotated, mirrored box → view; a slip of half a pixel shows."""
+    """The whole pixel path: stored crop → perturbed, rotated, mirrored box → view.
+
+    A slip of half a pixel shows.
+    """
     drawn = training_samples.Draws(examples(), IBUG68, PARAMS, seed=0, device="cpu")
     batch = drawn.batch(stage=2, step=0)
     picture = batch.look(batch.frame, 400)
     grid = batch.shape[:, :, None, :]
-    seen = torch.nn.functional.grid_sample(picture, grid, align_corners=False)[..., 0].transpose(1, 2)
+    seen = torch.nn.functional.grid_sample(picture, grid, align_corners=False)[..., 0].transpose(
+        1, 2
+    )
     rows = drawn.rows(2, 0)
     for place, row in enumerate(rows):
         truth = examples().values[row]
         red_green = (seen[place, :, :2].numpy() + 1) * 127.5
         # A mirrored view shows the points in mirrored order.
-        expected = min(truth, truth[list(IBUG68.flip)], key=lambda points: np.abs(red_green - points).mean())
-        inside = ((expected > 5) & (expected < 194)).all(axis=1) & (batch.shape[place].abs() < 0.95).all(1).numpy()
+        expected = min(
+            truth, truth[list(IBUG68.flip)], key=lambda points: np.abs(red_green - points).mean()
+        )
+        inside = ((expected > 5) & (expected < 194)).all(axis=1) & (
+            batch.shape[place].abs() < 0.95
+        ).all(1).numpy()
         assert inside.sum() > 10
         # Two roundings to uint8 leave up to a grey level on a point and no offset on the mean.
         assert np.abs(red_green - expected)[inside].max() < 1.1
@@ -280,13 +335,18 @@ def test_plain_and_differentiable_views_agree():
     batch = drawn.batch(stage=2, step=0)
     plain = batch.look(batch.frame, 96)
     differentiable = batch.look(batch.frame.clone().requires_grad_(), 96)
-    # uint8 rounding and OpenCV's 1/32-px interpolation table: two grey levels of 255 at most on this ramp
-    inside = (differentiable > -0.99).all(dim=1, keepdim=True) & (plain > -0.99).all(dim=1, keepdim=True)
+    # uint8 rounding and OpenCV's 1/32-px interpolation table: two grey levels of 255 at most on
+    # this ramp
+    inside = (differentiable > -0.99).all(dim=1, keepdim=True) & (plain > -0.99).all(
+        dim=1, keepdim=True
+    )
     assert ((plain - differentiable.detach()).abs() * inside).max().item() < 2.1 / 127.5
 
 
 def test_any_batch_can_be_drawn_again():
-    first, second = (training_samples.Draws(examples(), IBUG68, PARAMS, seed=3, device="cpu") for _ in range(2))
+    first, second = (
+        training_samples.Draws(examples(), IBUG68, PARAMS, seed=3, device="cpu") for _ in range(2)
+    )
     first.batch(2, 0)
     assert torch.equal(first.batch(2, 5).shape, second.batch(2, 5).shape)
     assert not torch.equal(first.batch(2, 5).shape, first.batch(3, 5).shape)

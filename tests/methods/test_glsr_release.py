@@ -37,7 +37,7 @@ def part(name: str) -> ModuleType:
 release = part("release")
 
 
-# --- the second implementation -----------------------------------------------------------------------------------
+# --- the second implementation --------------------------------------------------------------------
 
 
 def localise(w: dict[str, Tensor], x: Tensor) -> Tensor:
@@ -63,7 +63,12 @@ def regress(w: dict[str, Tensor], x: Tensor) -> Tensor:
     def conv_bn(x: Tensor, conv: str, bn: str, stride: int = 1, groups: int = 1) -> Tensor:
         kernel = w[f"{conv}.weight"]
         x = F.conv2d(x, kernel, None, stride, kernel.shape[-1] // 2, 1, groups)
-        stats = (w[f"{bn}.running_mean"], w[f"{bn}.running_var"], w[f"{bn}.weight"], w[f"{bn}.bias"])
+        stats = (
+            w[f"{bn}.running_mean"],
+            w[f"{bn}.running_var"],
+            w[f"{bn}.weight"],
+            w[f"{bn}.bias"],
+        )
         return F.batch_norm(x, *stats)
 
     x = F.relu(conv_bn(x, "features.0.0", "features.0.1", 2))
@@ -78,7 +83,8 @@ def regress(w: dict[str, Tensor], x: Tensor) -> Tensor:
     x = F.relu(conv_bn(x, "features.18.0", "features.18.1")).flatten(1)
     for linear, slope in ((0, 1), (2, 3)):
         x = F.prelu(
-            F.linear(x, w[f"pts_net.{linear}.weight"], w[f"pts_net.{linear}.bias"]), w[f"pts_net.{slope}.weight"]
+            F.linear(x, w[f"pts_net.{linear}.weight"], w[f"pts_net.{linear}.bias"]),
+            w[f"pts_net.{slope}.weight"],
         )
     return F.linear(x, w["pts_net.4.weight"], w["pts_net.4.bias"])
 
@@ -98,7 +104,9 @@ def exactly(picture: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
     return F.grid_sample(image, grid, align_corners=False)[0].permute(1, 2, 0).numpy()
 
 
-def second(weights: tuple[dict[str, Tensor], dict[str, Tensor], np.ndarray], picture, box, warp) -> np.ndarray:
+def second(
+    weights: tuple[dict[str, Tensor], dict[str, Tensor], np.ndarray], picture, box, warp
+) -> np.ndarray:
     """Locate the points of one RGB picture (h, w, 3)."""
     reinit, regression, mean = weights
     bgr = picture[:, :, ::-1].copy()
@@ -111,13 +119,15 @@ def second(weights: tuple[dict[str, Tensor], dict[str, Tensor], np.ndarray], pic
 
     theta = localise(reinit, tensor(warp(bgr, to_crop, 128))).reshape(2, 3).double().numpy().copy()
     theta[:, 2] *= 128
-    square = np.diag([2.0, 2.0, 1.0]) @ np.vstack([theta, [0, 0, 1]]) @ np.vstack([to_crop, [0, 0, 1]])
+    square = (
+        np.diag([2.0, 2.0, 1.0]) @ np.vstack([theta, [0, 0, 1]]) @ np.vstack([to_crop, [0, 0, 1]])
+    )
     out = regress(regression, tensor(warp(bgr, square[:2], 256)))[0].double().numpy()
     points = (out * 0.5 + mean).reshape(-1, 2) * 256
     return (np.linalg.inv(square) @ np.c_[points, np.ones(len(points))].T)[:2].T
 
 
-# --- counts ------------------------------------------------------------------------------------------------------
+# --- counts ---------------------------------------------------------------------------------------
 
 
 def test_counts_of_the_release():
@@ -126,7 +136,7 @@ def test_counts_of_the_release():
     assert count(release.ReleaseBackbone(98), (1, 3, 256, 256)).params == 493_510
 
 
-# --- made weights ------------------------------------------------------------------------------------------------
+# --- made weights ---------------------------------------------------------------------------------
 
 
 def made_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], np.ndarray]:
@@ -157,7 +167,9 @@ def picture(seed: int, height: int, width: int) -> np.ndarray:
 
 def adopted(out: Path, weights: Path) -> object:
     params = method_card.settings(CARD, "release", "quick")
-    job = Job("landmarks", LAYOUTS["wflw98"], None, (), None, out, 0, "cpu", "quick", params, weights)  # type: ignore[arg-type]
+    job = Job(
+        "landmarks", LAYOUTS["wflw98"], None, (), None, out, 0, "cpu", "quick", params, weights
+    )  # type: ignore[arg-type]
     assert MODULE.train(job) == "weights"
     return MODULE.predictor(out, "cpu")
 
@@ -173,7 +185,9 @@ def test_a_second_implementation_puts_every_point_in_the_same_place(tmp_path):
     predict = adopted(tmp_path, tmp_path / "weights")
     boxes = [[31.0, 20.0, 131.0, 155.0], [60.5, 40.25, 140.0, 121.5], [-20.0, 90.0, 90.0, 230.0]]
     pictures = [picture(seed, 184, 200) for seed in range(3)]
-    samples = [Sample(str(k), np.array(box), lambda k=k: pictures[k]) for k, box in enumerate(boxes)]
+    samples = [
+        Sample(str(k), np.array(box), lambda k=k: pictures[k]) for k, box in enumerate(boxes)
+    ]
     found = predict(samples)
     assert found.shape == (3, 98, 2)
     for row in range(3):
@@ -190,20 +204,26 @@ def test_files_of_another_network_are_named(tmp_path):
         release.Release(98).load_published(tmp_path)
     made_weights(tmp_path)
     torch.save({"module.x": torch.zeros(1)}, tmp_path / "98_points_global_reinit.pth.tar")
-    with pytest.raises(DataError, match=r"98_points_global_reinit.pth.tar: weights of another network"):
+    with pytest.raises(
+        DataError, match=r"98_points_global_reinit.pth.tar: weights of another network"
+    ):
         release.Release(98).load_published(tmp_path)
     with pytest.raises(DataError, match=r"68_points_global_reinit.pth.tar: no such weights file"):
         release.Release(68).load_published(tmp_path)
 
 
-# --- published weights -------------------------------------------------------------------------------------------
+# --- published weights ----------------------------------------------------------------------------
 
 
 def published(folder: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], np.ndarray]:
     states = []
     for name in ("reinit", "regress"):
-        found = torch.load(folder / f"98_points_global_{name}.pth.tar", map_location="cpu", weights_only=True)
-        states.append({key.removeprefix("module."): value for key, value in found["state_dict"].items()})
+        found = torch.load(
+            folder / f"98_points_global_{name}.pth.tar", map_location="cpu", weights_only=True
+        )
+        states.append(
+            {key.removeprefix("module."): value for key, value in found["state_dict"].items()}
+        )
     return states[0], states[1], np.load(folder / "mean_98_face.npy", allow_pickle=False)
 
 
@@ -220,8 +240,14 @@ def test_the_published_weights_answer_as_the_published_code_does(data_root, tmp_
     for row in range(5):
         expected = second(weights, index.read(row), index.boxes["rct"][row], through_opencv)
         assert np.abs(found[row] - expected).max() < 0.01, index.ids[row]  # px
-        # OpenCV rounds positions to 1/32 px and views to bytes; without that the points stay where they are.
-        assert np.abs(found[row] - second(weights, index.read(row), index.boxes["rct"][row], exactly)).max() < 0.15
+        # OpenCV rounds positions to 1/32 px and views to bytes; without that the points stay where
+        # they are.
+        assert (
+            np.abs(
+                found[row] - second(weights, index.read(row), index.boxes["rct"][row], exactly)
+            ).max()
+            < 0.15
+        )
 
 
 @pytest.mark.data
@@ -229,9 +255,17 @@ def test_the_release_is_a_row_of_published_weights_near_its_printed_error(data_r
     """Printed for the 2,500 test faces: 5.35 %. Five faces can only say that nothing is broken."""
     if not (data_root / "glsr-release").is_dir():
         pytest.skip("the release is not under the data root")
-    request = execute.Request("glsr", "glsr-release", "release", data=data_root, results=tmp_path, device="cpu")
+    request = execute.Request(
+        "glsr", "glsr-release", "release", data=data_root, results=tmp_path, device="cpu"
+    )
     outcome = execute.run(request)
     assert outcome.run.record["kind"] == "weights"
-    assert outcome.scored.scores.groups["test"]["nme_inter_ocular"].value == pytest.approx(5.18, abs=0.02)
+    assert outcome.scored.scores.groups["test"]["nme_inter_ocular"].value == pytest.approx(
+        5.18, abs=0.02
+    )
     with pytest.raises(ProtocolError, match="has nothing to train on"):
-        execute.run(execute.Request("glsr", "glsr-release", "b1", data=data_root, results=tmp_path, device="cpu"))
+        execute.run(
+            execute.Request(
+                "glsr", "glsr-release", "b1", data=data_root, results=tmp_path, device="cpu"
+            )
+        )

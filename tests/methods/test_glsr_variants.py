@@ -26,7 +26,14 @@ def part(name: str) -> ModuleType:
 
 
 backbones, training_samples, recipe, detector, transformer_shape_regressor = (
-    part(name) for name in ("backbones", "training_samples", "recipe", "detector", "transformer_shape_regressor")
+    part(name)
+    for name in (
+        "backbones",
+        "training_samples",
+        "recipe",
+        "detector",
+        "transformer_shape_regressor",
+    )
 )
 
 
@@ -37,15 +44,21 @@ def settings(variant: str, budget: str = "smoke", **changes: object) -> dict[str
 def examples(number: int = 6) -> Examples:
     """Pictures that encode position: red grows with x, green with y."""
     ramp = np.arange(200, dtype=np.uint8)
-    picture = np.stack(np.broadcast_arrays(ramp[None, :], ramp[:, None], np.uint8(7)), axis=-1).copy()
+    picture = np.stack(
+        np.broadcast_arrays(ramp[None, :], ramp[:, None], np.uint8(7)), axis=-1
+    ).copy()
     rng = np.random.default_rng(0)
-    values = rng.uniform(-1, 1, (68, 2)) * rng.uniform(20, 40, (number, 1, 1)) + rng.normal(0, 2, (number, 68, 2)) + 100
+    values = (
+        rng.uniform(-1, 1, (68, 2)) * rng.uniform(20, 40, (number, 1, 1))
+        + rng.normal(0, 2, (number, 68, 2))
+        + 100
+    )
     boxes = geometry.tight_box(values)
     samples = [Sample(str(k), boxes[k], lambda: picture) for k in range(number)]
     return Examples(samples, values, np.array([str(k) for k in range(number)]))
 
 
-# --- counts (Table 7) --------------------------------------------------------------------------------------------
+# --- counts (Table 7) -----------------------------------------------------------------------------
 
 
 def counted(variant: str, **changes: object) -> tuple[int, int]:
@@ -88,7 +101,7 @@ def test_an_unknown_backbone_is_told_what_there_is():
         detector.System(IBUG68, settings("b1", backbone="huge"))
 
 
-# --- stages ------------------------------------------------------------------------------------------------------
+# --- stages ---------------------------------------------------------------------------------------
 
 PINNED = [0.18604, 0.207899, 0.714124, 0.00613321, 4.14711, 0.0490012]
 STAGES = {
@@ -132,8 +145,14 @@ def test_every_stage_of_a_variant_learns_from_one_batch(variant):
         assert torch.isfinite(loss)
         for module in stage.trains:
             for network in module if isinstance(module, torch.nn.ModuleList) else [module]:
-                assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters()), stage.name
-        frozen = [p for p in made.parameters() if all(p is not q for m in stage.trains for q in m.parameters())]
+                assert any(
+                    p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters()
+                ), stage.name
+        frozen = [
+            p
+            for p in made.parameters()
+            if all(p is not q for m in stage.trains for q in m.parameters())
+        ]
         assert all(p.grad is None for p in frozen), stage.name
     with torch.inference_mode():
         batch = drawn.batch(2, 0)
@@ -143,12 +162,17 @@ def test_every_stage_of_a_variant_learns_from_one_batch(variant):
 def test_the_first_losses_of_a_smoke_run_are_pinned(tmp_path):
     """Any change of what the default variant draws, sees or learns shows here first."""
     torch.manual_seed(0)
-    params = settings("glsr", draws_reinit=8, draws_global=8, draws_local=4, draws_joint=4, crop_side=200)
-    MODULE.train(Job("landmarks", IBUG68, examples(), (), None, tmp_path, 0, "cpu", "smoke", params))
+    params = settings(
+        "glsr", draws_reinit=8, draws_global=8, draws_local=4, draws_joint=4, crop_side=200
+    )
+    MODULE.train(
+        Job("landmarks", IBUG68, examples(), (), None, tmp_path, 0, "cpu", "smoke", params)
+    )
     rows = [row.split(",") for row in (tmp_path / "log.csv").read_text().splitlines()[1:]]
     assert [row[0] for row in rows] == ["reinit", "reinit", "global", "global", "local", "joint"]
     losses = [float(row[3]) for row in rows]
-    # Before a stage's first step only rounding differs between machines; a step on four faces then magnifies it.
+    # Before a stage's first step only rounding differs between machines; a step on four faces then
+    # magnifies it.
     assert (losses[0], losses[2]) == pytest.approx((PINNED[0], PINNED[2]), rel=1e-3)
     assert losses == pytest.approx(PINNED, rel=0.5)
 
@@ -172,7 +196,7 @@ def test_b2_sees_its_first_networks_shape():
     assert level.abs().max().item() == pytest.approx(1 / 1.2, abs=1e-5)
 
 
-# --- ImageNet weights --------------------------------------------------------------------------------------------
+# --- ImageNet weights -----------------------------------------------------------------------------
 
 
 def public_names(backbone: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -201,7 +225,10 @@ def test_public_weights_see_the_pixels_they_were_trained_on(make, tmp_path):
     normalised = (pixels - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor(
         [0.229, 0.224, 0.225]
     ).view(3, 1, 1)
-    first = [m.features[0] if hasattr(m, "features") else torch.nn.Sequential(m.conv1, m.bn1) for m in (source, ours)]
+    first = [
+        m.features[0] if hasattr(m, "features") else torch.nn.Sequential(m.conv1, m.bn1)
+        for m in (source, ours)
+    ]
     with torch.inference_mode():
         theirs, mine = first[0](normalised), first[1](pixels * 2 - 1)
     assert mine[..., 2:-2, 2:-2].numpy() == pytest.approx(theirs[..., 2:-2, 2:-2].numpy(), abs=1e-4)
@@ -213,14 +240,17 @@ def test_the_added_expansion_of_the_first_block_changes_nothing():
     ours.load_trunk(public_names(backbones.MobileNetV2(5)), "public")
     seen = torch.rand(1, 32, 8, 8) * 5
     with torch.inference_mode():
-        assert ours.eval().features[1].conv[0](seen).numpy() == pytest.approx(seen.numpy(), rel=1e-4)
+        assert ours.eval().features[1].conv[0](seen).numpy() == pytest.approx(
+            seen.numpy(), rel=1e-4
+        )
 
 
 def test_weights_of_another_network_are_refused(tmp_path):
     file = tmp_path / "other.safetensors"
     save_file({"conv1.weight": torch.zeros(64, 3, 3, 3)}, file)
     with pytest.raises(
-        DataError, match=r"conv1.weight must be \(64, 3, 7, 7\), is \(64, 3, 3, 3\): weights of another"
+        DataError,
+        match=r"conv1.weight must be \(64, 3, 7, 7\), is \(64, 3, 3, 3\): weights of another",
     ):
         backbones.ResNet50(5).load_trunk(read_weights(file), str(file))
 

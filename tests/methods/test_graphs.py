@@ -22,7 +22,14 @@ from benchbox.types import Job
 from . import gaze_job, landmark_job
 
 # The host hears from the device, sends it numbers of its own, or checks whether a solver could.
-WAITS = {"_local_scalar_dense", "nonzero", "masked_select", "lift_fresh", "_linalg_check_errors", "_linalg_solve_ex"}
+WAITS = {
+    "_local_scalar_dense",
+    "nonzero",
+    "masked_select",
+    "lift_fresh",
+    "_linalg_check_errors",
+    "_linalg_solve_ex",
+}
 
 
 class Watch(TorchDispatchMode):
@@ -41,7 +48,9 @@ class Watch(TorchDispatchMode):
                 self.read[place(leaf)] = leaf
         name = func.overloadpacket.__name__
         masked = name in ("index", "index_put_", "index_put") and any(
-            leaf.dtype == torch.bool for leaf in tree_leaves(args[1]) if isinstance(leaf, torch.Tensor)
+            leaf.dtype == torch.bool
+            for leaf in tree_leaves(args[1])
+            if isinstance(leaf, torch.Tensor)
         )
         if name in WAITS or masked:
             self.waits.append(name)
@@ -83,13 +92,21 @@ def owned(update):
     """Places of the networks' parameters and buffers, and of the optimiser's state."""
     modules = [thing for thing in gc.get_objects() if issubclass(type(thing), nn.Module)]
     tensors = [t for module in modules for t in (*module.parameters(False), *module.buffers(False))]
-    states = [t for state in update.optimiser.state.values() for t in state.values() if isinstance(t, torch.Tensor)]
+    states = [
+        t
+        for state in update.optimiser.state.values()
+        for t in state.values()
+        if isinstance(t, torch.Tensor)
+    ]
     return {place(t) for t in [*tensors, *states]}
 
 
 @dataclass
 class Kept:
-    """What the steps of one kind read from elsewhere; the step is held, so that no other gets its id."""
+    """What the steps of one kind read from elsewhere.
+
+    The step is held, so that no other gets its id.
+    """
 
     step: steps.Step
     strange: set[int]
@@ -99,7 +116,10 @@ class Kept:
 
 @pytest.fixture
 def watched(monkeypatch):
-    """Watch every step that is made, on views as a GPU makes them; returns what was found by step and constants."""
+    """Watch every step that is made, on views as a GPU makes them.
+
+    Returns what was found by step and constants.
+    """
     eager, found = steps.Step._eager, {}
 
     def look(views, rows, colour=None, touch=None):
@@ -143,7 +163,9 @@ def test_steps_of_landmark_methods(method, variant, watched, tmp_path):
     card = method_card.card(method)
     params = method_card.settings(card, variant, "smoke")
     known, rest = landmark_job.examples(8), landmark_job.examples(4, first=8).samples
-    method_card.load(card).train(Job("landmarks", IBUG68, known, rest, None, tmp_path, 0, "cpu", "smoke", params))
+    method_card.load(card).train(
+        Job("landmarks", IBUG68, known, rest, None, tmp_path, 0, "cpu", "smoke", params)
+    )
     check(watched, {(68, 2)} if method == "glsr" else set())
 
 

@@ -18,7 +18,9 @@ def sample(**meta: object) -> Sample:
 
 
 def job(out: Path, samples: list[Sample], values: list[list[float]], by: list[str]) -> Job:
-    examples = Examples(samples, np.array(values, dtype=np.float64), np.array([str(k) for k in range(len(samples))]))
+    examples = Examples(
+        samples, np.array(values, dtype=np.float64), np.array([str(k) for k in range(len(samples))])
+    )
     task = "gaze2d" if len(values[0]) == 2 else "gaze3d"
     return Job(task, None, examples, (), None, out, 0, "cpu", "smoke", {"by": by})
 
@@ -28,7 +30,10 @@ def method():
     return method_card.load(method_card.card("mean-gaze"))
 
 
-PHONE, TABLET = {"device": "iPhone 6", "orientation": 1}, {"device": "iPad 2", "orientation": np.int64(1)}
+PHONE, TABLET = (
+    {"device": "iPhone 6", "orientation": 1},
+    {"device": "iPad 2", "orientation": np.int64(1)},
+)
 
 
 def test_each_device_has_its_own_mean_and_an_unknown_one_gets_the_overall(method, tmp_path):
@@ -36,12 +41,16 @@ def test_each_device_has_its_own_mean_and_an_unknown_one_gets_the_overall(method
     method.train(job(tmp_path, samples, [[0, -2], [2, -4], [7, -9]], ["device", "orientation"]))
     predict = method.predictor(tmp_path, "cpu")
     turned = sample(device="iPhone 6", orientation=3)
-    np.testing.assert_allclose(predict([samples[2], samples[0], turned]), [[7, -9], [1, -3], [3, -5]])
+    np.testing.assert_allclose(
+        predict([samples[2], samples[0], turned]), [[7, -9], [1, -3], [3, -5]]
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["mean_gaze.safetensors"]
 
 
 def test_the_variant_overall_and_data_without_devices_have_one_mean(method, tmp_path):
-    for k, (samples, by) in enumerate([([sample(**PHONE), sample(**TABLET)], []), ([sample(), sample()], ["device"])]):
+    for k, (samples, by) in enumerate(
+        [([sample(**PHONE), sample(**TABLET)], []), ([sample(), sample()], ["device"])]
+    ):
         out = tmp_path / str(k)
         out.mkdir()
         method.train(job(out, samples, [[0, -2], [4, -4]], by))
@@ -50,7 +59,9 @@ def test_the_variant_overall_and_data_without_devices_have_one_mean(method, tmp_
 
 def test_a_mean_direction_is_a_unit_vector(method, tmp_path):
     method.train(job(tmp_path, [sample(), sample()], [[1, 0, 0], [0, 0, 1]], ["device"]))
-    np.testing.assert_allclose(method.predictor(tmp_path, "cpu")([sample()]), [[np.sqrt(0.5), 0, np.sqrt(0.5)]])
+    np.testing.assert_allclose(
+        method.predictor(tmp_path, "cpu")([sample()]), [[np.sqrt(0.5), 0, np.sqrt(0.5)]]
+    )
     with pytest.raises(DataError, match="directions cancel out"):
         method.train(job(tmp_path, [sample(), sample()], [[0, 0, -1], [0, 0, 1]], ["device"]))
 

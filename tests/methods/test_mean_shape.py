@@ -26,7 +26,8 @@ def job(out: Path, samples: list[Sample], values: list[list[list[float]]]) -> Jo
 
 def test_shapes_are_averaged_in_their_boxes_and_placed_in_another(tmp_path):
     method = method_card.load(method_card.card("mean-shape"))
-    # Relative to their boxes the point lies at (0.25, 0.5) and (0.75, 0.5): on average in the middle.
+    # Relative to their boxes the point lies at (0.25, 0.5) and (0.75, 0.5): on average in the
+    # middle.
     samples = [sample("a", [0, 0, 100, 100]), sample("b", [100, 0, 120, 40])]
     method.train(job(tmp_path, samples, [[[25, 50]], [[115, 20]]]))
     predict = method.predictor(tmp_path, "cpu")
@@ -39,7 +40,9 @@ def test_equal_training_gives_equal_bytes(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         method.train(job(tmp_path / name, [sample("a", [0, 0, 3, 7])], [[[1, 2], [2, 5]]]))
-    one, two = ((tmp_path / name / "mean_shape.safetensors").read_bytes() for name in ("one", "two"))
+    one, two = (
+        (tmp_path / name / "mean_shape.safetensors").read_bytes() for name in ("one", "two")
+    )
     assert one == two
 
 

@@ -37,11 +37,17 @@ def faces(number: int, seed: int = 0) -> np.ndarray:
     bent = base + np.tensordot(rng.normal(size=(number, 3)), ways, axes=1)
     angle, size = rng.normal(0, 0.2, number), rng.uniform(0.8, 1.2, number)
     cos, sin = np.cos(angle) * size, np.sin(angle) * size
-    maps = np.stack([np.stack([cos, -sin, rng.normal(0.1, 0.05, number)], -1), np.stack([sin, cos, sin * 0], -1)], 1)
+    maps = np.stack(
+        [
+            np.stack([cos, -sin, rng.normal(0.1, 0.05, number)], -1),
+            np.stack([sin, cos, sin * 0], -1),
+        ],
+        1,
+    )
     return geometry.transform(maps, bent)
 
 
-# --- counts (section 1.1) ----------------------------------------------------------------------------------------
+# --- counts (section 1.1) -------------------------------------------------------------------------
 
 
 def counted(variant: str, points: int = 68, **changes: object) -> list[tuple[int, int, int]]:
@@ -78,21 +84,25 @@ def test_every_layout_has_one_subnetwork_per_point(points):
 
 def test_profile_is_told_every_run_of_every_network():
     """SIR runs one network four times, the cascade four networks once each."""
-    sir, cr = (MODULE.networks(method_card.settings(CARD, v, "paper"), IBUG68) for v in ("sir", "cr"))
+    sir, cr = (
+        MODULE.networks(method_card.settings(CARD, v, "paper"), IBUG68) for v in ("sir", "cr")
+    )
     assert (len(sir), len({id(network) for network, _ in sir.values()})) == (4, 1)
     assert (len(cr), len({id(network) for network, _ in cr.values()})) == (4, 4)
     for network, inputs in (*sir.values(), *cr.values()):
         assert network(*inputs).shape == (1, 68, 2)
 
 
-# --- the landmarks-attention network -----------------------------------------------------------------------------
+# --- the landmarks-attention network --------------------------------------------------------------
 
 
 def test_maps_have_the_sides_of_table_1():
     """57 → 29 → 15 → 8: pooling rounds up and the 2x2 convolutions keep the side."""
     lan, sides = model.Lan(2), []
     for layer in lan.features:
-        layer.register_forward_hook(lambda _, inputs, output: sides.append((inputs[0].shape[-1], output.shape[-1])))
+        layer.register_forward_hook(
+            lambda _, inputs, output: sides.append((inputs[0].shape[-1], output.shape[-1]))
+        )
     lan(torch.zeros(1, 2, 3, 57, 57))
     assert sides[::3] == [(57, 57), (29, 29), (15, 15)]  # convolutions
     assert sides[2::3] == [(57, 29), (29, 15), (15, 8)]  # poolings
@@ -117,7 +127,9 @@ def test_groups_agree_with_a_loop_over_landmarks():
     convs = [layer for layer in lan.features if isinstance(layer, torch.nn.Conv2d)]
     for k in range(5):
         x = patches[:, k]
-        for conv, (kernel, pad) in zip(convs, ((3, (1, 1, 1, 1)), (2, (0, 1, 0, 1)), (2, (0, 1, 0, 1))), strict=True):
+        for conv, (kernel, pad) in zip(
+            convs, ((3, (1, 1, 1, 1)), (2, (0, 1, 0, 1)), (2, (0, 1, 0, 1))), strict=True
+        ):
             own = conv.weight.chunk(5)[k]
             assert own.shape[-1] == kernel
             x = F.max_pool2d(F.relu(F.conv2d(F.pad(x, pad), own)), 2, ceil_mode=True)
@@ -132,12 +144,14 @@ def test_an_untrained_network_moves_nothing(network):
     assert not network(3, 15)(torch.rand(2, 3, 3, 15, 15)).any()
 
 
-# --- the shape model ---------------------------------------------------------------------------------------------
+# --- the shape model ------------------------------------------------------------------------------
 
 
 def test_zero_parameters_are_the_mean_face():
     found = shape.ShapeModel.fit(faces(200), 0.98)
-    assert found.shapes(np.zeros((1, found.size)))[0] == pytest.approx(found.mean + found.centre, abs=1e-12)
+    assert found.shapes(np.zeros((1, found.size)))[0] == pytest.approx(
+        found.mean + found.centre, abs=1e-12
+    )
     assert found.mean.mean(axis=0) == pytest.approx(np.zeros(2), abs=1e-12)
     assert found.centre == pytest.approx(faces(200).mean(axis=(0, 1)))
 
@@ -185,10 +199,14 @@ def test_a_set_of_one_shape_has_no_axes():
 def test_draws_spread_by_sigma_in_every_unit(around_truth):
     """N(S_0, σ) or N(S_gt, σ): the same σ for α in deviations, t in box sides, β in radians and log f."""
     found, truth = shape.ShapeModel.fit(faces(200), 0.98), faces(1, seed=0)
-    drawn = found.sample(np.repeat(truth, 40_000, axis=0), 0.2, around_truth, np.random.default_rng(2))
+    drawn = found.sample(
+        np.repeat(truth, 40_000, axis=0), 0.2, around_truth, np.random.default_rng(2)
+    )
     parameters = found.parameters(drawn)
     assert parameters.std(axis=0) == pytest.approx(np.full(found.size, 0.2), rel=0.02)
-    assert parameters.mean(axis=0) == pytest.approx(around_truth * found.parameters(truth)[0], abs=0.005)
+    assert parameters.mean(axis=0) == pytest.approx(
+        around_truth * found.parameters(truth)[0], abs=0.005
+    )
 
 
 def test_half_of_the_shapes_are_drawn_around_the_truth():
@@ -198,7 +216,7 @@ def test_half_of_the_shapes_are_drawn_around_the_truth():
     assert near.mean() == pytest.approx(0.5, abs=0.03)
 
 
-# --- the system --------------------------------------------------------------------------------------------------
+# --- the system -----------------------------------------------------------------------------------
 
 
 class Oracle(torch.nn.Module):
@@ -209,7 +227,12 @@ class Oracle(torch.nn.Module):
         weight = weight / weight.sum(dim=(2, 3), keepdim=True)
         side = patches.shape[-1]
         offset = torch.arange(side, dtype=torch.float32) - (side - 1) / 2
-        return torch.stack([(weight.sum(2) * offset).sum(-1), (weight.sum(3) * offset).sum(-1)], dim=-1) / side
+        return (
+            torch.stack(
+                [(weight.sum(2) * offset).sum(-1), (weight.sum(3) * offset).sum(-1)], dim=-1
+            )
+            / side
+        )
 
 
 def dots(points: torch.Tensor, side: int) -> torch.Tensor:
@@ -221,7 +244,10 @@ def dots(points: torch.Tensor, side: int) -> torch.Tensor:
 
 
 def test_an_exact_regressor_converges_in_one_iteration_and_stays():
-    """The whole frame path: unit frame → pixels → patch → patch sides → unit frame; half a pixel would show."""
+    """The whole frame path: unit frame → pixels → patch → patch sides → unit frame.
+
+    Half a pixel would show.
+    """
     made = detector.Sir(1, PAPER)
     made.regressors[0] = Oracle()
     truth = torch.tensor([[[0.11, -0.07]], [[-0.05, 0.093]]])
@@ -259,7 +285,9 @@ def test_an_unknown_network_is_told_what_there_is():
 def examples(number: int = 6) -> Examples:
     """Pictures that encode position: red grows with x, green with y."""
     ramp = np.arange(200, dtype=np.uint8)
-    picture = np.stack(np.broadcast_arrays(ramp[None, :], ramp[:, None], np.uint8(7)), axis=-1).copy()
+    picture = np.stack(
+        np.broadcast_arrays(ramp[None, :], ramp[:, None], np.uint8(7)), axis=-1
+    ).copy()
     values = faces(number) * 40 + 100
     boxes = geometry.tight_box(values)
     samples = [Sample(str(k), boxes[k], lambda: picture) for k in range(number)]
@@ -286,7 +314,9 @@ def test_a_batch_shows_the_true_points_where_it_says_they_are(flip):
 
 
 def test_any_batch_can_be_drawn_again():
-    first, second = (training_samples.Draws(examples(), IBUG68, SMOKE, seed=3, device="cpu") for _ in range(2))
+    first, second = (
+        training_samples.Draws(examples(), IBUG68, SMOKE, seed=3, device="cpu") for _ in range(2)
+    )
     first.batch(0, 0, 0.5)
     assert torch.equal(first.batch(0, 5, 0.5).theta, second.batch(0, 5, 0.5).theta)
     assert not torch.equal(first.batch(0, 5, 0.5).theta, first.batch(1, 5, 0.5).theta)
@@ -296,7 +326,7 @@ def test_the_card_names_every_parameter_that_is_read():
     assert set(method_card.settings(CARD, "sir", "quick")) == set(CARD.params)
 
 
-# --- every variant -----------------------------------------------------------------------------------------------
+# --- every variant --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("variant", CARD.variants)
@@ -310,8 +340,11 @@ def test_a_variant_learns_from_one_batch(variant):
     number = len(made.regressors) - 1
     batch = drawn.batch(number, 0, recipe._around_truth(params))
     found = recipe.loss(made, number, batch)
-    # Nothing is moved before training, so the loss is the mean square of what is missing, in patch sides.
-    assert found.item() == pytest.approx(((batch.target - batch.theta) / made.unit).square().mean().item(), rel=1e-5)
+    # Nothing is moved before training, so the loss is the mean square of what is missing, in patch
+    # sides.
+    assert found.item() == pytest.approx(
+        ((batch.target - batch.theta) / made.unit).square().mean().item(), rel=1e-5
+    )
     found.backward()
     assert made.regressors[number].fc3.weight.grad.abs().sum() > 0
     assert torch.isfinite(made(batch.images)).all()
@@ -333,4 +366,6 @@ def test_the_first_losses_of_a_smoke_run_are_pinned(tmp_path):
     torch.manual_seed(0)
     MODULE.train(job)
     rows = (tmp_path / "log.csv").read_text().splitlines()[1:]
-    assert [float(row.split(",")[3]) for row in rows] == pytest.approx([0.173617, 0.197942, 0.140559], rel=1e-3)
+    assert [float(row.split(",")[3]) for row in rows] == pytest.approx(
+        [0.173617, 0.197942, 0.140559], rel=1e-3
+    )

@@ -34,7 +34,7 @@ def random_pair(n: int = 16, d: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
     return z, z + 0.5 * torch.randn(n, d, generator=generator, dtype=torch.float64)
 
 
-# --- losses ------------------------------------------------------------------------------------------------------
+# --- losses ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("tau", [0.1, 0.5, 1.0])
@@ -65,7 +65,10 @@ def test_redundancy_is_zero_for_whitened_identical_views():
 
 
 def test_redundancy_by_hand():
-    """Two dimensions that say the same: C is all ones, so two off-diagonal ones; opposite signs count alike."""
+    """Two dimensions that say the same: C is all ones, so two off-diagonal ones.
+
+    Opposite signs count alike.
+    """
     z = torch.tensor([[1.0, 2], [3, 4], [2, 3]], dtype=torch.float64)
     assert losses.redundancy(z, z).item() == pytest.approx(2, abs=1e-6)
     assert losses.redundancy(z * torch.tensor([1.0, -1]), z).item() == pytest.approx(2, abs=1e-6)
@@ -90,18 +93,22 @@ def test_gamma_zero_is_simclr_and_its_weight_is_linear():
     assert more.item() == pytest.approx(0.01 * losses.redundancy(z1, z2).item())
     alone = recipe.objective(z1, z2, method_card.settings(CARD, "redundancy-only", "quick"))
     assert alone.item() == pytest.approx(losses.redundancy(z1, z2).item())
-    assert recipe.objective(z1, z2, method_card.settings(CARD, "barlow", "quick")) == losses.barlow(z1, z2, 0.005)
+    assert recipe.objective(z1, z2, method_card.settings(CARD, "barlow", "quick")) == losses.barlow(
+        z1, z2, 0.005
+    )
     with pytest.raises(PluginError, match="loss = 'triplet'"):
         recipe.objective(z1, z2, params | {"loss": "triplet"})
 
 
-# --- views -------------------------------------------------------------------------------------------------------
+# --- views ----------------------------------------------------------------------------------------
 
 
 def wedge() -> Sample:
     """Brighter to the right and darker downwards: a mirrored or turned view shows at once."""
     x = np.linspace(40, 200, 120)
-    picture = np.broadcast_to((0.7 * x[None, :] - 0.2 * x[:, None] + 60)[..., None], (120, 120, 3)).astype(np.uint8)
+    picture = np.broadcast_to(
+        (0.7 * x[None, :] - 0.2 * x[:, None] + 60)[..., None], (120, 120, 3)
+    ).astype(np.uint8)
     return Sample("w", np.array([20.0, 20, 100, 100]), lambda: picture)
 
 
@@ -129,13 +136,19 @@ def test_two_views_differ_and_each_can_be_drawn_again():
         views.Pool([wedge()], Form(("",), 32, 32, 4), "cpu", "mild")
 
 
-# --- encoder -----------------------------------------------------------------------------------------------------
+# --- encoder --------------------------------------------------------------------------------------
 
 
 def test_dilation_changes_reach_and_no_weight():
-    wide, narrow = (model.Encoder(8, 64, 64, dilated=dilated, flatten=False) for dilated in (True, False))
-    assert {k: v.shape for k, v in wide.state_dict().items()} == {k: v.shape for k, v in narrow.state_dict().items()}
-    assert [layer.dilation[0] for layer in wide.modules() if isinstance(layer, nn.Conv2d)].count(5) == 4
+    wide, narrow = (
+        model.Encoder(8, 64, 64, dilated=dilated, flatten=False) for dilated in (True, False)
+    )
+    assert {k: v.shape for k, v in wide.state_dict().items()} == {
+        k: v.shape for k, v in narrow.state_dict().items()
+    }
+    assert [layer.dilation[0] for layer in wide.modules() if isinstance(layer, nn.Conv2d)].count(
+        5
+    ) == 4
 
     for encoder in (wide, narrow):
         for layer in encoder.modules():
@@ -163,7 +176,7 @@ def test_flatten_keeps_every_cell_of_the_last_map(height, width):
     assert flat.features == 32 * math.ceil(height / 16) * math.ceil(width / 16)
 
 
-# --- stages ------------------------------------------------------------------------------------------------------
+# --- stages ---------------------------------------------------------------------------------------
 
 
 def test_a_frozen_encoder_is_the_pretrained_one_and_a_full_one_is_not(tmp_path):
@@ -171,12 +184,17 @@ def test_a_frozen_encoder_is_the_pretrained_one_and_a_full_one_is_not(tmp_path):
         out = tmp_path / variant
         out.mkdir()
         METHOD.train(job(CARD, out, "gaze3d", variant, eyes=False))
-        before, after = load_weights(out / "encoder.safetensors"), load_weights(out / "sscr.safetensors")
+        before, after = (
+            load_weights(out / "encoder.safetensors"),
+            load_weights(out / "sscr.safetensors"),
+        )
         kept = [torch.equal(value, after[f"network.{key}"]) for key, value in before.items()]
         assert all(kept) is same
 
 
-def test_pretraining_sees_all_pictures_of_the_training_set_and_fine_tuning_the_labelled_only(tmp_path):
+def test_pretraining_sees_all_pictures_of_the_training_set_and_fine_tuning_the_labelled_only(
+    tmp_path,
+):
     todo = job(CARD, tmp_path, "gaze3d", eyes=False)
     pool = recipe.unlabelled(todo)
     assert len(pool) == len(todo.unlabelled) + len(todo.labelled)
@@ -189,7 +207,9 @@ def test_scratch_does_not_pretrain(tmp_path):
     assert (tmp_path / "sscr.safetensors").exists()
 
 
-@pytest.mark.parametrize("variant", sorted(set(CARD.variants) - {"gap", "strong", "frozen", "no-redundancy"}))
+@pytest.mark.parametrize(
+    "variant", sorted(set(CARD.variants) - {"gap", "strong", "frozen", "no-redundancy"})
+)
 def test_every_variant_trains_and_answers(variant, tmp_path):
     METHOD.train(job(CARD, tmp_path, "gaze3d", variant, eyes=False))
     answers = METHOD.predictor(tmp_path, "cpu")(examples("gaze3d", 5, seed=9, eyes=False).samples)

@@ -1,4 +1,7 @@
-"""TAT: which filters die, as what they are born again, who teaches; numbers from the paper's Algorithm 1 and tables."""
+"""TAT: which filters die, as what they are born again, who teaches.
+
+Numbers from the paper's Algorithm 1 and tables.
+"""
 
 import fnmatch
 import itertools
@@ -30,7 +33,8 @@ def part(name: str) -> ModuleType:
 
 
 itracker, filter_pruning, recipe, gaze_network, targets, teachers = (
-    part(name) for name in ("itracker", "filter_pruning", "recipe", "gaze_network", "targets", "teachers")
+    part(name)
+    for name in ("itracker", "filter_pruning", "recipe", "gaze_network", "targets", "teachers")
 )
 TINY = {"side": 16, "face_side": 16, "bins": [20, 20]}
 
@@ -39,13 +43,15 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-# --- CSP: cosine-similarity pruning ------------------------------------------------------------------------------
+# --- CSP: cosine-similarity pruning ---------------------------------------------------------------
 
 
 def test_similarity_by_hand():
     """Equation 5: (0 + 1/√2)/3, (0 + 1/√2)/3 and √2/3; the lengths of the filters do not matter."""
     weight = torch.tensor([[2.0, 0], [0, 5], [3, 3]]).view(3, 2, 1, 1)
-    assert filter_pruning.similarity(weight).tolist() == pytest.approx([0.5**0.5 / 3, 0.5**0.5 / 3, 2**0.5 / 3])
+    assert filter_pruning.similarity(weight).tolist() == pytest.approx(
+        [0.5**0.5 / 3, 0.5**0.5 / 3, 2**0.5 / 3]
+    )
 
 
 def test_a_doubled_filter_is_pruned_first_and_an_opposite_pair_last():
@@ -82,7 +88,7 @@ def test_a_fifth_of_all_filters_is_pruned(share_eyes, pruned):
     assert all(len(rows) <= len(weight) // 2 for rows, weight in zip(chosen, weights, strict=True))
 
 
-# --- AOI: aligned orthogonal initialisation ----------------------------------------------------------------------
+# --- AOI: aligned orthogonal initialisation -------------------------------------------------------
 
 
 def trained(seed: int = 0) -> CasiaNet:
@@ -109,7 +115,12 @@ def test_the_filters_kept_are_bit_identical_and_the_norms_of_the_others_neutral(
     for (conv, norm), (old, old_norm) in zip(conv_layers(net), conv_layers(before), strict=True):
         new = reborn_rows(old, conv)
         total += int(new.sum())
-        for name, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
+        for name, value in (
+            ("weight", 1.0),
+            ("bias", 0.0),
+            ("running_mean", 0.0),
+            ("running_var", 1.0),
+        ):
             now, then = getattr(norm, name), getattr(old_norm, name)
             assert (now[new] == value).all(), name
             assert torch.equal(now[~new], then[~new]), name
@@ -134,7 +145,10 @@ def test_new_filters_are_orthogonal_to_each_other_and_to_the_kept_ones():
 
 
 def test_conv11_has_no_room_for_32_orthogonal_filters_of_27_weights():
-    """There the new rows are orthogonal to each other only; asking for more would not be possible."""
+    """There the new rows are orthogonal to each other only.
+
+    Asking for more would not be possible.
+    """
     kept = torch.randn(20, 27, generator=generator())
     rows = filter_pruning.orthonormal(kept, 12, generator())
     assert (rows @ rows.T).numpy() == pytest.approx(np.eye(12), abs=1e-12)
@@ -142,7 +156,10 @@ def test_conv11_has_no_room_for_32_orthogonal_filters_of_27_weights():
 
 
 def test_new_norms_lie_between_the_adjusted_norms_of_the_pruned():
-    """Equations 6 and 7: ‖w‖ · |scale| / √var, before pruning, sets the range; |scale|, as a norm has no sign."""
+    """Equations 6 and 7: ‖w‖ · |scale| / √var, before pruning, sets the range.
+
+    |scale|, as a norm has no sign.
+    """
     net, before = trained(), trained()
     filter_pruning.rebirth(net, "csp", "aoi", 0.2, 0.5, generator())
     spread = 0
@@ -150,7 +167,11 @@ def test_new_norms_lie_between_the_adjusted_norms_of_the_pruned():
         new = reborn_rows(old, conv)
         if not new.any():
             continue
-        adjusted = old.weight.detach().flatten(1).norm(dim=1) * norm.weight.detach().abs() / norm.running_var.sqrt()
+        adjusted = (
+            old.weight.detach().flatten(1).norm(dim=1)
+            * norm.weight.detach().abs()
+            / norm.running_var.sqrt()
+        )
         found = conv.weight.detach().flatten(1).norm(dim=1)[new]
         low, high = adjusted[new].min().item(), adjusted[new].max().item()
         assert found.min().item() >= low * (1 - 1e-3)
@@ -176,7 +197,10 @@ def test_orth_has_unit_norms_and_uniform_the_frameworks_bound():
 def test_scratch_keeps_nothing_none_keeps_all_and_another_word_is_refused():
     net, before = trained(), trained()
     filter_pruning.rebirth(net, "none", "aoi", 0.2, 0.5, generator())
-    assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), before.state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(net.state_dict().values(), before.state_dict().values(), strict=True)
+    )
     filter_pruning.rebirth(net, "scratch", "aoi", 0.2, 0.5, generator())
     was = before.state_dict()
     same = [k for k, v in net.state_dict().items() if torch.equal(v, was[k]) and "tracked" not in k]
@@ -185,7 +209,7 @@ def test_scratch_keeps_nothing_none_keeps_all_and_another_word_is_refused():
         filter_pruning.rebirth(net, "l1", "aoi", 0.2, 0.5, generator())
 
 
-# --- teachers ----------------------------------------------------------------------------------------------------
+# --- teachers -------------------------------------------------------------------------------------
 
 
 def rng() -> np.random.Generator:
@@ -219,11 +243,12 @@ def test_a_teacher_speaks_in_evaluation_mode_and_the_mean_is_of_probabilities(tm
     assert torch.allclose(word, expected)
     assert not word.requires_grad
     alone = recipe.teacher_word([one], tuple(x[:1] for x in inputs))
-    assert torch.allclose(alone, recipe.teacher_word([one], inputs)[:1], atol=1e-5)  # no batch statistics
+    # no batch statistics
+    assert torch.allclose(alone, recipe.teacher_word([one], inputs)[:1], atol=1e-5)
     assert recipe.teacher_word([], inputs) is None
 
 
-# --- objective ---------------------------------------------------------------------------------------------------
+# --- objective ------------------------------------------------------------------------------------
 
 
 def test_equation_9_by_hand():
@@ -243,12 +268,16 @@ def test_equation_9_by_hand():
         a = torch.from_numpy(draw.uniform(0, 1, 4)).float()[:, None]
         j = torch.from_numpy(draw.permutation(4))
         mixed = net.network.head(a * z + (1 - a) * z[j])
-        expected = 0.2 * target.loss(out, codes) + 0.4 * target.loss(mixed, a * codes + (1 - a) * codes[j])
+        expected = 0.2 * target.loss(out, codes) + 0.4 * target.loss(
+            mixed, a * codes + (1 - a) * codes[j]
+        )
         mixing = recipe.Mixing.draw(np.random.default_rng(7), 4, "cpu")
         found = recipe.objective(net, inputs, codes, None, mixing, params)
         assert found.item() == pytest.approx(expected.item(), rel=1e-6)
         taught = recipe.objective(net, inputs, codes, word, mixing, params)
-        assert taught.item() == pytest.approx(expected.item() + 0.6 * target.loss(out, word).item(), rel=1e-6)
+        assert taught.item() == pytest.approx(
+            expected.item() + 0.6 * target.loss(out, word).item(), rel=1e-6
+        )
         plain = recipe.objective(net, inputs, codes, None, mixing, params | {"mix": "off"})
         assert plain.item() == pytest.approx(0.2 * target.loss(out, codes).item(), rel=1e-6)
     with pytest.raises(PluginError, match="mix = 'both'"):
@@ -260,17 +289,24 @@ def test_l2_targets_come_back_in_cm():
     target = targets.fit("l2", axes, (5, 5))
     assert target.decode(target.encode(axes)).numpy() == pytest.approx(axes.numpy(), abs=1e-5)
     assert target.encode(axes).square().mean().item() == pytest.approx(1)
-    assert target.loss(torch.tensor([[1.0, 2], [0, 0]]), torch.zeros(2, 2)).item() == pytest.approx(2.5)
+    assert target.loss(torch.tensor([[1.0, 2], [0, 0]]), torch.zeros(2, 2)).item() == pytest.approx(
+        2.5
+    )
     back = targets.from_facts(target.facts())
     assert torch.equal(back.mean, target.mean)
     assert torch.equal(back.deviation, target.deviation)
 
 
-# --- bookkeeping -------------------------------------------------------------------------------------------------
+# --- bookkeeping ----------------------------------------------------------------------------------
 
 
-def test_five_generations_are_36_epochs_with_0_to_4_teachers_and_the_last_snapshot_is_returned(tmp_path):
-    """The paper's Algorithm 1 would prune once more after the last generation; the weights returned are not pruned."""
+def test_five_generations_are_36_epochs_with_0_to_4_teachers_and_the_last_snapshot_is_returned(
+    tmp_path,
+):
+    """The paper's Algorithm 1 would prune once more after the last generation.
+
+    The weights returned are not pruned.
+    """
     paper = {key: CARD.params[key] for key in ("generations", "epochs", "warmup_epochs")}
     METHOD.train(job(CARD, tmp_path, **TINY, **paper, epoch_draws=4, tolerance=100.0))
     facts = [load_facts(tmp_path / f"mg{k}.safetensors") for k in range(5)]
@@ -282,7 +318,10 @@ def test_five_generations_are_36_epochs_with_0_to_4_teachers_and_the_last_snapsh
         assert set(who) <= {str(k) for k in range(number)}
         assert len(who) == 7
     assert len(set(itertools.chain(*taught[3:]))) > 2  # teachers differ from epoch to epoch
-    last, final = load_weights(tmp_path / "mg4.safetensors"), load_weights(tmp_path / "tat.safetensors")
+    last, final = (
+        load_weights(tmp_path / "mg4.safetensors"),
+        load_weights(tmp_path / "tat.safetensors"),
+    )
     assert all(torch.equal(last[key], final[key]) for key in last)
     assert len(last) == len(final)
     assert not list(tmp_path.glob("*.checkpoint"))
@@ -306,8 +345,13 @@ def test_mg1_is_the_prefix_of_tat_bit_by_bit(tmp_path):
     assert all(torch.equal(short[key], long[key]) for key in short)
 
 
-def test_a_snapshot_of_another_run_is_taken_over_with_what_it_took_and_one_of_another_course_is_refused(tmp_path):
-    """MG.0 has neither teacher nor pruning, so all rows of Tables 2-4 share it; from MG.1 on they part."""
+def test_a_snapshot_of_another_run_is_taken_over_with_what_it_took_and_one_of_another_course_is_refused(
+    tmp_path,
+):
+    """MG.0 has neither teacher nor pruning, so all rows of Tables 2-4 share it.
+
+    From MG.1 on they part.
+    """
     full, short, other = (tmp_path / name for name in ("full", "short", "other"))
     for folder in (full, short, other):
         folder.mkdir()
@@ -324,7 +368,9 @@ def test_a_snapshot_of_another_run_is_taken_over_with_what_it_took_and_one_of_an
     shutil.copy(full / "mg0.safetensors", other)
     METHOD.train(job(CARD, other, variant="finetune", **TINY, generations=1))  # the same beginning
     shutil.copy(full / "mg1.safetensors", other)
-    with pytest.raises(ResultError, match=r"mg1\.safetensors: a snapshot of other data, parameters or seed"):
+    with pytest.raises(
+        ResultError, match=r"mg1\.safetensors: a snapshot of other data, parameters or seed"
+    ):
         METHOD.train(job(CARD, other, variant="finetune", **TINY, generations=2))
     shutil.rmtree(short)
     short.mkdir()
@@ -350,7 +396,11 @@ def test_rows_take_over_no_more_than_they_have_in_common():
 def test_plain_training_lasts_as_long_as_tat():
     def length(variant, budget):
         params = method_card.settings(CARD, variant, budget)
-        epochs = params["generations"] * params["epochs"] + params["warmup_epochs"] + params["head_start"]
+        epochs = (
+            params["generations"] * params["epochs"]
+            + params["warmup_epochs"]
+            + params["head_start"]
+        )
         return epochs, params["epoch_draws"]
 
     assert length("tat", "paper") == (36, 0)
@@ -365,7 +415,7 @@ def test_a_head_start_lengthens_the_first_generation_alone(tmp_path):
     assert [int(fact["epochs"]) for fact in facts] == [1 + 1 + 3, 1]
 
 
-# --- iTracker ----------------------------------------------------------------------------------------------------
+# --- iTracker -------------------------------------------------------------------------------------
 
 
 def test_itracker_counts():
@@ -377,11 +427,22 @@ def test_itracker_counts():
 
 def test_the_face_grid_by_hand():
     """x, y, width, height count cells from 1: columns 3-5 of rows 1-2, and rows of the grid are y."""
-    sample = Sample("a", np.zeros(4), lambda: np.zeros((1, 1, 3), np.uint8), {}, {"face_grid": np.array([3, 1, 3, 2])})
+    sample = Sample(
+        "a",
+        np.zeros(4),
+        lambda: np.zeros((1, 1, 3), np.uint8),
+        {},
+        {"face_grid": np.array([3, 1, 3, 2])},
+    )
     grid = itracker.face_grid([sample])[0].reshape(25, 25)
     assert np.argwhere(grid).tolist() == [[0, 2], [0, 3], [0, 4], [1, 2], [1, 3], [1, 4]]
     off = Sample("b", np.zeros(4), sample.pixels, {}, {"face_grid": np.array([-2, 24, 5, 9])})
-    assert np.argwhere(itracker.face_grid([off])[0].reshape(25, 25)).tolist() == [[23, 0], [23, 1], [24, 0], [24, 1]]
+    assert np.argwhere(itracker.face_grid([off])[0].reshape(25, 25)).tolist() == [
+        [23, 0],
+        [23, 1],
+        [24, 0],
+        [24, 1],
+    ]
     with pytest.raises(DataError, match="no face grid"):
         itracker.face_grid([Sample("c", np.zeros(4), sample.pixels)])
 
@@ -389,26 +450,39 @@ def test_the_face_grid_by_hand():
 def test_itracker_without_eyes_is_its_face_path(tmp_path):
     """The adaptation to sets of one patch: the face's convolutions and layers keep their shapes."""
     face, whole = itracker.FacePath().state_dict(), itracker.ITracker().state_dict()
-    assert all(value.shape == whole[key].shape for key, value in face.items() if key.startswith("face"))
-    METHOD.train(job(CARD, tmp_path, "gaze3d", "itracker", eyes=False, epochs=1, batch=2, epoch_draws=2))
+    assert all(
+        value.shape == whole[key].shape for key, value in face.items() if key.startswith("face")
+    )
+    METHOD.train(
+        job(CARD, tmp_path, "gaze3d", "itracker", eyes=False, epochs=1, batch=2, epoch_draws=2)
+    )
     answers = METHOD.predictor(tmp_path, "cpu")(examples("gaze3d", 2, eyes=False, seed=9).samples)
     assert np.linalg.norm(answers, axis=1) == pytest.approx(np.ones(2))
 
 
 def test_networks_for_the_profile_are_those_of_the_paper():
-    for variant, params in (("tat", 5_471_210), ("itracker", 6_286_274), ("l2", 5_471_210 - 264 * 129)):
+    for variant, params in (
+        ("tat", 5_471_210),
+        ("itracker", 6_286_274),
+        ("l2", 5_471_210 - 264 * 129),
+    ):
         found = METHOD.networks(method_card.settings(CARD, variant, "paper"), None)
         ((net, inputs),) = found.values()
         assert count(net, *(x.shape for x in inputs)).params == params
 
 
-# --- whole ways --------------------------------------------------------------------------------------------------
+# --- whole ways -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("variant", sorted(set(CARD.variants) - {"itracker", "random", "csp", "aoi"}))
+@pytest.mark.parametrize(
+    "variant", sorted(set(CARD.variants) - {"itracker", "random", "csp", "aoi"})
+)
 def test_every_variant_trains_and_answers(variant, tmp_path):
     generations = min(
-        2, CARD.params["generations"] if variant == "tat" else CARD.variants[variant].params.get("generations", 2)
+        2,
+        CARD.params["generations"]
+        if variant == "tat"
+        else CARD.variants[variant].params.get("generations", 2),
     )
     METHOD.train(job(CARD, tmp_path, variant=variant, **TINY, epochs=1, generations=generations))
     answers = METHOD.predictor(tmp_path, "cpu")(examples("gaze2d", 5, seed=9).samples)
@@ -425,7 +499,17 @@ def test_unit_vectors_from_one_patch(tmp_path):
 def test_the_ordinal_network_learns_the_toy_gaze(tmp_path):
     """30 short epochs bring the error well below that of the mean, on other frames."""
     METHOD.train(
-        job(CARD, tmp_path, variant="ordinal", side=16, bins=[40, 40], epochs=30, epoch_draws=16, batch=8, lr=0.003)
+        job(
+            CARD,
+            tmp_path,
+            variant="ordinal",
+            side=16,
+            bins=[40, 40],
+            epochs=30,
+            epoch_draws=16,
+            batch=8,
+            lr=0.003,
+        )
     )
     test = examples("gaze2d", 40, seed=9)
     answers = METHOD.predictor(tmp_path, "cpu")(test.samples)

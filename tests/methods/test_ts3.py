@@ -34,7 +34,9 @@ random_views, model, recipe, students, teacher = (
 
 
 def job(out, labelled: Examples, unlabelled, **changes: object) -> Job:
-    return Job("landmarks", IBUG68, labelled, unlabelled, None, out, 0, "cpu", "smoke", SMOKE | changes)
+    return Job(
+        "landmarks", IBUG68, labelled, unlabelled, None, out, 0, "cpu", "smoke", SMOKE | changes
+    )
 
 
 @pytest.fixture
@@ -44,12 +46,15 @@ def small(monkeypatch):
     monkeypatch.setattr(model, "DEPTH", 1)
 
 
-# --- counts ------------------------------------------------------------------------------------------------------
+# --- counts ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("name", "params", "macs", "with_bias"),
-    [("cpm", 16_703_372, 1_719_664_640, 1_720_980_224), ("hg", 24_965_648, 1_596_260_352, 1_600_847_872)],
+    [
+        ("cpm", 16_703_372, 1_719_664_640, 1_720_980_224),
+        ("hg", 24_965_648, 1_596_260_352, 1_600_847_872),
+    ],
 )
 def test_students_have_the_printed_counts_without_a_background_map(name, params, macs, with_bias):
     """F1-F4: printed are 16.70 and 24.97 millions, and 1720.98 and 1600.85 millions of operations, biases added."""
@@ -68,10 +73,12 @@ def test_the_teacher_is_a_patch_gan_of_six_by_six(maps, params):
 def test_every_layout_has_a_map_per_point_and_the_background(points):
     for name, sides in (("cpm", [8] * 3), ("hg", [16] * 4)):
         found = students.make(name, points, SMOKE).eval()(torch.zeros(1, 3, 64, 64))
-        assert [tuple(maps.shape) for maps in found] == [(1, points + 1, side, side) for side in sides]
+        assert [tuple(maps.shape) for maps in found] == [
+            (1, points + 1, side, side) for side in sides
+        ]
 
 
-# --- maps --------------------------------------------------------------------------------------------------------
+# --- maps -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("stride", "floor_px", "peak"), [(8, 0.9, 0.17), (4, 0.05, 0.65)])
@@ -100,7 +107,7 @@ def test_a_variant_learns_from_one_batch(variant):
         assert all(p.grad is not None for p in student.parameters())
 
 
-# --- public weights ----------------------------------------------------------------------------------------------
+# --- public weights -------------------------------------------------------------------------------
 
 
 def vgg16() -> torch.nn.Sequential:
@@ -124,23 +131,46 @@ def test_cpm_begins_from_public_weights_and_sees_their_pixels(tmp_path):
     ours = model.Cpm(5).eval()
     ours.load_trunk(read_weights(tmp_path / "vgg16.pth"), "vgg16.pth")
     pixels = torch.rand(1, 3, 128, 128)
-    mean, deviation = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    mean, deviation = (
+        torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
     with torch.inference_mode():
         expected, found = theirs((pixels - mean) / deviation), ours.trunk(pixels * 2 - 1)
     inner = slice(6, 10)
-    assert found[..., inner, inner].numpy() == pytest.approx(expected[..., inner, inner].numpy(), abs=1e-4)
+    assert found[..., inner, inner].numpy() == pytest.approx(
+        expected[..., inner, inner].numpy(), abs=1e-4
+    )
     assert expected[..., inner, inner].abs().max() > 0.01
 
 
 def test_public_weights_that_cannot_serve_are_refused(tmp_path):
-    torch.save({f"features.{key}": value for key, value in vgg16().state_dict().items()}, tmp_path / "vgg16.pth")
+    torch.save(
+        {f"features.{key}": value for key, value in vgg16().state_dict().items()},
+        tmp_path / "vgg16.pth",
+    )
 
     def loop(**changes):
         file = changes.pop("file", tmp_path / "vgg16.pth")
         params = SMOKE | {"weights": "vgg16.pth"} | changes
-        return recipe.Loop(Job("landmarks", IBUG68, examples(2), (), None, tmp_path, 0, "cpu", "smoke", params, file))
+        return recipe.Loop(
+            Job(
+                "landmarks",
+                IBUG68,
+                examples(2),
+                (),
+                None,
+                tmp_path,
+                0,
+                "cpu",
+                "smoke",
+                params,
+                file,
+            )
+        )
 
-    with pytest.raises(DataError, match=r"vgg16.pth: features.0.weight must be \(4, 3, 3, 3\), is \(64, 3, 3, 3\)"):
+    with pytest.raises(
+        DataError, match=r"vgg16.pth: features.0.weight must be \(4, 3, 3, 3\), is \(64, 3, 3, 3\)"
+    ):
         loop()._untrained("cpm")
     with pytest.raises(PluginError, match="the hourglass has no public weights"):
         loop(students="hg")
@@ -148,10 +178,12 @@ def test_public_weights_that_cannot_serve_are_refused(tmp_path):
         loop(file=None)
 
 
-# --- the loop ----------------------------------------------------------------------------------------------------
+# --- the loop -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("of", "quotas"), [(2834, [283, 566, 850, 1133, 1417, 1700]), (10, [1, 2, 3, 4, 5, 6])])
+@pytest.mark.parametrize(
+    ("of", "quotas"), [(2834, [283, 566, 850, 1133, 1417, 1700]), (10, [1, 2, 3, 4, 5, 6])]
+)
 def test_quotas_grow_by_a_tenth(of, quotas):
     assert [teacher.quota(0.1, k, of) for k in range(1, 7)] == quotas
 
@@ -166,11 +198,16 @@ def test_a_whole_run_writes_scores_keeps_labels_and_predicts(tmp_path):
     assert np.array_equal(known.values, before)
     for number, quota in ((1, 3), (2, 6)):
         for name in ("cpm", "hg"):
-            with np.load(tmp_path / f"pseudo_labels/round{number}.{name}.npz", allow_pickle=False) as kept:
+            with np.load(
+                tmp_path / f"pseudo_labels/round{number}.{name}.npz", allow_pickle=False
+            ) as kept:
                 assert kept["ids"].tolist() == [str(100 + k) for k in range(10)]
                 assert (kept["round"], kept["student"]) == (number, name)
                 assert kept["accepted"].sum() == quota
-                assert kept["scores"][kept["accepted"]].min() >= kept["scores"][~kept["accepted"]].max()
+                assert (
+                    kept["scores"][kept["accepted"]].min()
+                    >= kept["scores"][~kept["accepted"]].max()
+                )
                 assert kept["points"].shape == (10, 68, 2)
     found = MODULE.predictor(tmp_path, "cpu")(others.samples)
     assert found.shape == (10, 68, 2)
@@ -180,17 +217,28 @@ def test_a_whole_run_writes_scores_keeps_labels_and_predicts(tmp_path):
 
 @pytest.mark.usefixtures("small")
 def test_each_step_replaces_one_student_and_the_second_sees_the_first(tmp_path, monkeypatch):
-    """Algorithm 1: round i retrains CPM, then labels anew for HG; the other one stays bit for bit."""
+    """Algorithm 1: round i retrains CPM, then labels anew for HG.
+
+    The other one stays bit for bit.
+    """
     seen = []
     fit = students.fit
 
     def noted(path, job, stage, name, student, drawn):
         before = {
-            k: v.clone() for other, s in loop.students.items() if other != name for k, v in s.state_dict().items()
+            k: v.clone()
+            for other, s in loop.students.items()
+            if other != name
+            for k, v in s.state_dict().items()
         }
         seen.append((stage, len(drawn.rows) - 4))
         fit(path, job, stage, name, student, drawn)
-        after = {k: v for other, s in loop.students.items() if other != name for k, v in s.state_dict().items()}
+        after = {
+            k: v
+            for other, s in loop.students.items()
+            if other != name
+            for k, v in s.state_dict().items()
+        }
         assert all(torch.equal(before[k], after[k]) for k in before)
 
     monkeypatch.setattr(students, "fit", noted)
@@ -215,10 +263,17 @@ def test_each_step_replaces_one_student_and_the_second_sees_the_first(tmp_path, 
 
 @pytest.mark.usefixtures("small")
 def test_an_oracle_teacher_picks_the_faces_it_scores_highest(tmp_path, monkeypatch):
-    """Quotas of 10, 20, … 60 %, chosen anew each round, from the top; true labels stay as they are."""
+    """Quotas of 10, 20, … 60 %, chosen anew each round, from the top.
+
+    True labels stay as they are.
+    """
     truth = np.arange(10, dtype=np.float32)[::-1].copy()
-    monkeypatch.setattr(recipe.Loop, "_taught", lambda self, number, name, maps: np.roll(truth, number))
-    loop = recipe.Loop(job(tmp_path, examples(4), examples(10, 100).samples, students="cpm", rounds=6, ratio=0.1))
+    monkeypatch.setattr(
+        recipe.Loop, "_taught", lambda self, number, name, maps: np.roll(truth, number)
+    )
+    loop = recipe.Loop(
+        job(tmp_path, examples(4), examples(10, 100).samples, students="cpm", rounds=6, ratio=0.1)
+    )
     points = loop.points[:4].copy()
     loop.retrain(0, "cpm", {})
     for number in range(1, 7):
@@ -230,7 +285,10 @@ def test_an_oracle_teacher_picks_the_faces_it_scores_highest(tmp_path, monkeypat
 
 @pytest.mark.usefixtures("small")
 def test_a_teacher_may_learn_on_faces_that_no_student_has_seen(tmp_path, monkeypatch):
-    """Section 3.4: on faces that the students know by heart it sees good maps only. Whole clusters are held out."""
+    """Section 3.4: on faces that the students know by heart it sees good maps only.
+
+    Whole clusters are held out.
+    """
     known = examples(10)
     known = Examples(known.samples, known.values, np.array(list("aabbccddee")))
     seen: dict[str, set[int]] = {}
@@ -248,10 +306,14 @@ def test_a_teacher_may_learn_on_faces_that_no_student_has_seen(tmp_path, monkeyp
     assert seen["round0.hg"] == seen["round1.hg"]
     assert seen["round1.hg.teacher"] == set(range(10)) - seen["round0.hg"]
     assert len(seen["round1.hg.teacher"]) == 4  # two clusters of five
-    assert {row // 2 for row in seen["round0.hg"]}.isdisjoint({row // 2 for row in seen["round1.hg.teacher"]})
+    assert {row // 2 for row in seen["round0.hg"]}.isdisjoint(
+        {row // 2 for row in seen["round1.hg.teacher"]}
+    )
 
 
-@pytest.mark.parametrize(("share", "said"), [(-0.1, "must be a share"), (1.0, "must be a share"), (0.9, "leaves the")])
+@pytest.mark.parametrize(
+    ("share", "said"), [(-0.1, "must be a share"), (1.0, "must be a share"), (0.9, "leaves the")]
+)
 def test_a_share_that_leaves_no_face_is_refused(tmp_path, share, said):
     with pytest.raises(PluginError, match=f"held_out = {share}: {said}"):
         MODULE.train(job(tmp_path, examples(4), examples(4, 100).samples, held_out=share))
@@ -311,17 +373,22 @@ def test_with_nothing_unlabelled_it_is_the_supervised_training(tmp_path):
 @pytest.mark.parametrize("selection", ["own", "other"])
 @pytest.mark.usefixtures("small")
 def test_self_paced_curricula_run_without_a_teacher(tmp_path, selection):
-    MODULE.train(job(tmp_path, examples(4), examples(5, 100).samples, selection=selection, pseudo="points"))
+    MODULE.train(
+        job(tmp_path, examples(4), examples(5, 100).samples, selection=selection, pseudo="points")
+    )
     assert len(list(tmp_path.glob("pseudo_labels/*.npz"))) == 4
     assert "teacher" not in (tmp_path / "log.csv").read_text()
 
 
-# --- views -------------------------------------------------------------------------------------------------------
+# --- views ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mirror", [False, True])
 def test_maps_follow_a_view_to_where_its_points_are(mirror):
-    """A pseudo-map turned with the picture peaks where the true points of that view do; left stays left."""
+    """A pseudo-map turned with the picture peaks where the true points of that view do.
+
+    Left stays left.
+    """
     known = examples(6)
     faces = random_views.Faces(known.samples, IBUG68, PAPER, "cpu")
     points = geometry.transform(faces.to_crop, known.values)
@@ -330,7 +397,11 @@ def test_maps_follow_a_view_to_where_its_points_are(mirror):
     upright = torch.from_numpy(faces.px(points[drawn.rows] / faces.zoom)).float()
     maps = random_views.ideal(upright, 4, PAPER)
     seen = random_views.follow(maps, drawn.views, drawn.mirrored, faces, 16)
-    clear = (batch.maps[4][:, :-1].amax(dim=(2, 3)) > 0.85) & (upright > 8).all(2) & (upright < 56).all(2)
+    clear = (
+        (batch.maps[4][:, :-1].amax(dim=(2, 3)) > 0.85)
+        & (upright > 8).all(2)
+        & (upright < 56).all(2)
+    )
     found, truth = (students.decode(one, 68, 2) for one in (seen, batch.maps[4]))
     assert drawn.mirrored.any() == mirror
     assert clear.sum() > 100
@@ -373,7 +444,7 @@ def test_a_point_that_is_not_annotated_costs_nothing():
     assert students.loss(Fixed(), batch).item() == 0
 
 
-# --- the teacher -------------------------------------------------------------------------------------------------
+# --- the teacher ----------------------------------------------------------------------------------
 
 
 def test_a_teacher_ranks_maps_by_how_far_they_were_moved(tmp_path):
@@ -384,7 +455,9 @@ def test_a_teacher_ranks_maps_by_how_far_they_were_moved(tmp_path):
     def corrupted(number: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, np.ndarray]:
         true = torch.from_numpy(rng.uniform(16, 48, (number, 3, 2))).float()
         moved_px, angle = rng.uniform(0, 8, number), rng.uniform(0, 2 * np.pi, number)
-        shift = torch.from_numpy(np.stack([np.cos(angle), np.sin(angle)], 1) * moved_px[:, None]).float()
+        shift = torch.from_numpy(
+            np.stack([np.cos(angle), np.sin(angle)], 1) * moved_px[:, None]
+        ).float()
         ideal = random_views.ideal(true, 4, params)
         seen = random_views.ideal(true + shift[:, None], 4, params)
         pictures = torch.nn.functional.interpolate(ideal, size=(64, 64), mode="bilinear") * 2 - 1

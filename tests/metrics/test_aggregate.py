@@ -10,7 +10,9 @@ from benchbox.metrics import aggregate
 
 def table(**columns):
     arrays = {name: np.asarray(column) for name, column in columns.items()}
-    rows = np.empty(len(next(iter(arrays.values()))), [(name, column.dtype) for name, column in arrays.items()])
+    rows = np.empty(
+        len(next(iter(arrays.values()))), [(name, column.dtype) for name, column in arrays.items()]
+    )
     for name, column in arrays.items():
         rows[name] = column
     return rows
@@ -83,7 +85,12 @@ def test_counts_are_taken_among_the_rows_that_are_given():
 
 def test_who_counts():
     assert aggregate.answered("nme_inter_ocular", LANDMARKS).tolist() == [True, True, True, False]
-    assert aggregate.answered("nme_inter_ocular_visible", LANDMARKS).tolist() == [True, False, True, False]
+    assert aggregate.answered("nme_inter_ocular_visible", LANDMARKS).tolist() == [
+        True,
+        False,
+        True,
+        False,
+    ]
     assert aggregate.answered("fr_0.08_inter_ocular", LANDMARKS).all()
     assert aggregate.answered("error_cm", GAZE).tolist() == [True, True, True, False, True]
 

@@ -21,7 +21,10 @@ def means(values, clusters, **options):
 
 
 def test_resamples_of_three_clusters_are_the_multinomial_ones():
-    """Every ratio of sums that can come up does, as often as it should; whole clusters of unequal size are drawn."""
+    """Every ratio of sums that can come up does, as often as it should.
+
+    Whole clusters of unequal size are drawn.
+    """
     values = np.array([1.0, 2.0, 10.0, 20.0, 30.0, 100.0])
     counts = np.array([1.0, 1.0, 1.0, 0.0, 1.0, 1.0])  # the fourth face does not count
     values[3] = 0.0
@@ -53,7 +56,9 @@ def test_copies_in_one_cluster_add_nothing():
     """Trap: ten frames of one video are not ten times the evidence."""
     values = np.random.default_rng(1).normal(0, 1, 60)
     one = means(values, np.arange(60))
-    assert means(np.repeat(values, 10), np.repeat(np.arange(60), 10)) == pytest.approx(one, rel=1e-12)
+    assert means(np.repeat(values, 10), np.repeat(np.arange(60), 10)) == pytest.approx(
+        one, rel=1e-12
+    )
     naive = means(np.repeat(values, 10), np.arange(600))
     assert (one[1] - one[0]) / (naive[1] - naive[0]) == pytest.approx(math.sqrt(10), rel=0.05)
 
@@ -71,7 +76,10 @@ def simulate(clustered):
 
 
 def test_intervals_cover_at_their_rate_with_clusters_and_not_without():
-    """Binomial noise of 300 trials is 0.013; frames taken as independent would be trusted far too much."""
+    """Binomial noise of 300 trials is 0.013.
+
+    Frames taken as independent would be trusted far too much.
+    """
     assert 0.90 <= simulate(clustered=True) <= 0.98
     assert simulate(clustered=False) < 0.75
 
@@ -93,16 +101,26 @@ def coverage(make, metric, clustered, trials, resamples=300):
 
 
 def videos(rng, count=40, frames=8):
-    """Errors of videos of which some are harder than others, per frame; a stare's spread per sequence."""
+    """Errors of videos of which some are harder than others, per frame.
+
+    A stare's spread per sequence.
+    """
     rows = np.zeros(
         count * frames,
-        [("nme_x", "<f8"), ("error_cm", "<f8"), ("msd_cm", "<f8"), ("sequence", "<i4"), ("cluster", "<i4")],
+        [
+            ("nme_x", "<f8"),
+            ("error_cm", "<f8"),
+            ("msd_cm", "<f8"),
+            ("sequence", "<i4"),
+            ("cluster", "<i4"),
+        ],
     )
     video = np.repeat(np.arange(count), frames)
     hard = rng.gamma(4, 0.01, count)[video]
     rows["nme_x"] = hard * rng.gamma(6, 1 / 6, len(rows))
     rows["error_cm"] = 100 * rows["nme_x"]
-    rows["cluster"], rows["sequence"] = video, np.arange(len(rows)) // 2  # four stares a person, two frames each
+    # four stares a person, two frames each
+    rows["cluster"], rows["sequence"] = video, np.arange(len(rows)) // 2
     rows["msd_cm"] = (100 * hard * np.repeat(rng.gamma(9, 1 / 9, len(rows) // 2), 2)).round(9)
     return rows
 
@@ -112,7 +130,10 @@ COVERED = ["nme_x", "auc_0.08_x", "fr_0.05_x", "error_cm_person", "msd_cm"]
 
 @pytest.mark.parametrize("metric", COVERED)
 def test_every_kind_of_metric_covers_with_clusters_and_not_without(metric):
-    """Binomial noise of 150 trials is 0.018; what was taken as independent is trusted far too much."""
+    """Binomial noise of 150 trials is 0.018.
+
+    What was taken as independent is trusted far too much.
+    """
     assert 0.87 <= coverage(videos, metric, clustered=True, trials=150) <= 0.99
     assert coverage(videos, metric, clustered=False, trials=150) < 0.82
 
@@ -125,7 +146,10 @@ def test_every_kind_of_metric_covers_closely(metric):
 
 
 def test_the_same_seed_gives_the_same_bits_for_ever():
-    """Pinned: the draws are the raw PCG64 stream, which NumPy guarantees; a change here moves every stored interval."""
+    """Pinned: the draws are the raw PCG64 stream, which NumPy guarantees.
+
+    A change here moves every stored interval.
+    """
     values, labels = (np.arange(1.0, 8.0) ** 2)[:, None], np.array([0, 0, 1, 2, 3, 3, 4])
     counts = np.ones_like(values)
     first = bootstrap.resample(values, counts, labels, resamples=5)
@@ -148,10 +172,15 @@ def test_scores_share_their_resamples():
 def test_tables_share_their_draws_to_the_bit():
     """Groups of one score: the same weights, drawn once where they have equally many units."""
     rng = np.random.default_rng(4)
-    tables = [rng.random((count, width)) for count, width in ((30, 4), (30, 4), (12, 4), (1, 6), (0, 2), (30, 2))]
+    tables = [
+        rng.random((count, width))
+        for count, width in ((30, 4), (30, 4), (12, 4), (1, 6), (0, 2), (30, 2))
+    ]
     together = bootstrap.resample_tables(tables, resamples=6000, seed=3)
     for totals, found in zip(tables, together, strict=True):
-        np.testing.assert_array_equal(found, bootstrap.resample_sums(totals, resamples=6000, seed=3))
+        np.testing.assert_array_equal(
+            found, bootstrap.resample_sums(totals, resamples=6000, seed=3)
+        )
     assert [len(found) for found in together] == [6000, 6000, 6000, 0, 0, 6000]
     assert [found.shape for found in bootstrap.resample_tables(tables[:1], resamples=0)] == [(0, 2)]
 
@@ -216,7 +245,8 @@ def test_resamples_in_which_nobody_counts_are_left_out():
 def test_very_many_clusters_are_dealt_into_bins_without_changing_the_spread(monkeypatch):
     monkeypatch.setattr(bootstrap, "UNITS", 800)
     rng = np.random.default_rng(4)
-    values = np.repeat(rng.normal(0, 1, 10_000), 2)  # pairs: a bin that split them would halve the variance
+    # pairs: a bin that split them would halve the variance
+    values = np.repeat(rng.normal(0, 1, 10_000), 2)
     low, high = means(values, np.repeat(np.arange(10_000), 2), resamples=2000)
     assert high - low == pytest.approx(2 * 1.96 / math.sqrt(10_000), rel=0.1)
     assert low < values.mean() < high
@@ -240,9 +270,16 @@ def test_what_would_spread_silently_is_refused():
 def test_clusters_are_numbered_in_their_order_without_sorting(kind):
     """The draws go by the number: another numbering would move every published interval."""
     rng = np.random.default_rng(0)
-    for few in (rng.integers(3, 200, 500), rng.integers(0, 5, 40), np.array([7]), np.array([], int)):
+    for few in (
+        rng.integers(3, 200, 500),
+        rng.integers(0, 5, 40),
+        np.array([7]),
+        np.array([], int),
+    ):
         clusters = few.astype(kind)
-        np.testing.assert_array_equal(bootstrap.numbered(clusters), np.unique(clusters, return_inverse=True)[1])
+        np.testing.assert_array_equal(
+            bootstrap.numbered(clusters), np.unique(clusters, return_inverse=True)[1]
+        )
     negative = np.array([-3, 5, -3, 10**9])
     np.testing.assert_array_equal(bootstrap.numbered(negative), [0, 1, 0, 2])
 
@@ -250,7 +287,8 @@ def test_clusters_are_numbered_in_their_order_without_sorting(kind):
 @pytest.mark.parametrize(
     "names",
     [
-        ["face/10", "face/9", "face/1", "face/10", "face/"],  # a short name is before its longer one
+        # a short name is before its longer one
+        ["face/10", "face/9", "face/1", "face/10", "face/"],
         ["é/2", "e/2", "é/1"],
         ["视频1", "a", "视频0"],  # too wide for a byte
         ["abcdefghi", "bcdefghij", "abcdefghk"],  # nine characters differ
@@ -262,6 +300,10 @@ def test_clusters_are_numbered_in_their_order_without_sorting(kind):
 def test_names_are_numbered_in_their_order(names):
     """Another order would deal clusters into other bins: the same predictions, other intervals."""
     clusters = np.array(names)
-    np.testing.assert_array_equal(bootstrap.numbered(clusters), np.unique(clusters, return_inverse=True)[1])
+    np.testing.assert_array_equal(
+        bootstrap.numbered(clusters), np.unique(clusters, return_inverse=True)[1]
+    )
     swapped = clusters.astype(clusters.dtype.newbyteorder())
-    np.testing.assert_array_equal(bootstrap.numbered(swapped), np.unique(clusters, return_inverse=True)[1])
+    np.testing.assert_array_equal(
+        bootstrap.numbered(swapped), np.unique(clusters, return_inverse=True)[1]
+    )

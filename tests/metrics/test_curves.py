@@ -48,9 +48,14 @@ def slow_spiga(errors, threshold):
     answered = [e for e in errors if e < math.inf]
     low, width = min(answered), (max(answered) - min(answered)) / 10_000
     ends = [low + k * width for k in range(10_000) if low + k * width < threshold]
-    curve = [sum(e < low + (k + 1) * width for e in answered) / len(errors) for k in range(len(ends))]
-    pairs = [(curve[k] + 4 * curve[k + 1] + curve[k + 2]) / 3 * width for k in range(0, len(ends) - 2, 2)]
-    if len(ends) % 2 == 0:  # one interval too many for Simpson's rule: a parabola through the last three
+    curve = [
+        sum(e < low + (k + 1) * width for e in answered) / len(errors) for k in range(len(ends))
+    ]
+    pairs = [
+        (curve[k] + 4 * curve[k + 1] + curve[k + 2]) / 3 * width for k in range(0, len(ends) - 2, 2)
+    ]
+    # one interval too many for Simpson's rule: a parabola through the last three
+    if len(ends) % 2 == 0:
         pairs.append(width * (5 * curve[-1] + 8 * curve[-2] - curve[-3]) / 12)
     return sum(pairs) / threshold
 
@@ -110,7 +115,9 @@ def test_ced_steps_by_hand():
 @given(errors=some_errors, threshold=thresholds)
 def test_the_staircase_holds_exactly_the_area_that_auc_states(errors, threshold):
     x, y = curves.ced_steps(errors, threshold)
-    assert float((np.diff(x) * y[:-1]).sum() / threshold) == pytest.approx(curves.auc(errors, threshold), abs=1e-12)
+    assert float((np.diff(x) * y[:-1]).sum() / threshold) == pytest.approx(
+        curves.auc(errors, threshold), abs=1e-12
+    )
     assert slow_exact(errors, threshold) == pytest.approx(curves.auc(errors, threshold), abs=1e-12)
 
 
@@ -150,14 +157,18 @@ def test_order_does_not_matter_and_worse_is_never_better(errors, threshold, data
 def test_every_rule_equals_its_slow_loop(name, slow, threshold):
     errors = np.random.default_rng(5).gamma(3, 0.02, 60)
     errors[3] = math.inf
-    assert curves.PARITY_RULES[name].auc(errors, threshold) == pytest.approx(slow(errors, threshold), abs=1e-12)
+    assert curves.PARITY_RULES[name].auc(errors, threshold) == pytest.approx(
+        slow(errors, threshold), abs=1e-12
+    )
 
 
 def test_rules_part_from_exact_as_their_docstrings_say():
     errors = np.random.default_rng(6).gamma(4, 0.01, 20_000)  # all but a few below 0.08
     for threshold in (0.05, 0.07, 0.08, 0.1):
         exact = curves.auc(errors, threshold)
-        by = {name: rule.auc(errors, threshold) - exact for name, rule in curves.PARITY_RULES.items()}
+        by = {
+            name: rule.auc(errors, threshold) - exact for name, rule in curves.PARITY_RULES.items()
+        }
         assert abs(by["dxy"]) < 1e-5
         succeed = 1 - curves.failure_rate(errors, threshold)
         assert by["pyhowfar"] == pytest.approx(-succeed / (2000 * threshold), rel=0.15)
@@ -215,7 +226,12 @@ def test_every_rule_takes_failed_faces(rule):
 @pytest.mark.parametrize("bad", [[], [math.nan, 0.1], [-0.1], [[0.1]]])
 def test_what_is_no_error_is_refused(bad):
     """Trap: NaN compares as false, so a face without an answer would count as a success in FR."""
-    for metric in (curves.auc, curves.failure_rate, lambda e, t: curves.ced(e, np.array([t])), curves.ced_steps):
+    for metric in (
+        curves.auc,
+        curves.failure_rate,
+        lambda e, t: curves.ced(e, np.array([t])),
+        curves.ced_steps,
+    ):
         with pytest.raises(ValueError, match="errors must be one or more numbers"):
             metric(np.array(bad, float), 0.08)
 

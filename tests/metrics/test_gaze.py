@@ -15,12 +15,16 @@ angles = st.tuples(st.floats(-1.4, 1.4), st.floats(-3, 3))
 
 def slow_angle(a, b):
     """The law of cosines on unit vectors: 2·asin(|a − b|/2), from angles by their formula."""
-    vectors = [(math.cos(p) * math.sin(y), math.sin(p), math.cos(p) * math.cos(y)) for p, y in (a, b)]
+    vectors = [
+        (math.cos(p) * math.sin(y), math.sin(p), math.cos(p) * math.cos(y)) for p, y in (a, b)
+    ]
     return math.degrees(2 * math.asin(min(1.0, math.dist(*vectors) / 2)))
 
 
 def test_centimetres_by_hand():
-    np.testing.assert_array_equal(gaze.distance_cm(np.array([[0, 0], [1, 1]]), np.array([[3, 4], [1, 0]])), [5, 1])
+    np.testing.assert_array_equal(
+        gaze.distance_cm(np.array([[0, 0], [1, 1]]), np.array([[3, 4], [1, 0]])), [5, 1]
+    )
 
 
 def test_degrees_by_hand():
@@ -44,7 +48,9 @@ def test_there_is_no_floor(tiny):
 @given(a=angles, b=angles, length=st.floats(0.01, 100))
 def test_angles_equal_a_slow_formula_at_any_length(a, b, length):
     expected = slow_angle(a, b)
-    assert gaze.angle_between_deg(np.array([a]), np.array([b]))[0] == pytest.approx(expected, abs=1e-6)
+    assert gaze.angle_between_deg(np.array([a]), np.array([b]))[0] == pytest.approx(
+        expected, abs=1e-6
+    )
     vectors = [geometry.angles_to_vectors(np.array([pair])) for pair in (a, b)]
     assert gaze.angle_deg(vectors[0] * length, vectors[1])[0] == pytest.approx(expected, abs=1e-6)
 
@@ -66,7 +72,7 @@ def test_swapped_order_shows_as_a_large_error():
     assert gaze.angle_between_deg(truth, truth[:, ::-1])[0] == pytest.approx(27.99, abs=0.01)
 
 
-# --- sequences ---------------------------------------------------------------------------------------------------
+# --- sequences ------------------------------------------------------------------------------------
 
 
 def test_msd_of_a_constant_answer_is_zero_and_of_one_cm_is_one():
@@ -109,7 +115,9 @@ def test_sequences_equal_slow_loops(seed, count):
     codes = rng.integers(-1, 4, count)
     dots, spreads = gaze.dot_cm(truth, given_, codes, 4), gaze.msd(given_, codes, 4)
     for code in range(4):
-        rows = [row for row in range(count) if codes[row] == code and not math.isnan(given_[row, 0])]
+        rows = [
+            row for row in range(count) if codes[row] == code and not math.isnan(given_[row, 0])
+        ]
         if not rows:
             assert math.isnan(dots[code])
             continue
@@ -117,7 +125,9 @@ def test_sequences_equal_slow_loops(seed, count):
         wanted = [sum(truth[row, axis] for row in rows) / len(rows) for axis in (0, 1)]
         assert dots[code] == pytest.approx(math.dist(mean, wanted), abs=1e-12)
         spread = math.sqrt(sum(math.dist(given_[row], mean) ** 2 for row in rows) / len(rows))
-        assert spreads[code] == pytest.approx(spread if len(rows) > 1 else math.nan, abs=1e-12, nan_ok=True)
+        assert spreads[code] == pytest.approx(
+            spread if len(rows) > 1 else math.nan, abs=1e-12, nan_ok=True
+        )
 
 
 @settings(max_examples=30, deadline=None)
@@ -126,7 +136,9 @@ def test_msd_survives_a_shift_and_scales(shift, scale):
     given_ = np.random.default_rng(0).normal(0, 3, (12, 2))
     codes = np.arange(12) // 4
     expected = gaze.msd(given_, codes, 3)
-    np.testing.assert_allclose(gaze.msd(given_ * scale + shift, codes, 3), expected * scale, rtol=1e-9)
+    np.testing.assert_allclose(
+        gaze.msd(given_ * scale + shift, codes, 3), expected * scale, rtol=1e-9
+    )
 
 
 def test_averaging_a_dot_never_hurts():
@@ -134,19 +146,26 @@ def test_averaging_a_dot_never_hurts():
     truth = np.repeat(rng.normal(0, 5, (6, 2)), 5, axis=0)
     given_ = truth + rng.normal(0, 2, truth.shape)
     codes = np.arange(30) // 5
-    assert (gaze.dot_cm(truth, given_, codes, 6) <= gaze.distance_cm(truth, given_).reshape(6, 5).mean(axis=1)).all()
+    assert (
+        gaze.dot_cm(truth, given_, codes, 6)
+        <= gaze.distance_cm(truth, given_).reshape(6, 5).mean(axis=1)
+    ).all()
 
 
-# --- rules of other code -----------------------------------------------------------------------------------------
+# --- rules of other code --------------------------------------------------------------------------
 
 
 def vectors(count=200, off_rad=0.1):
     rng = np.random.default_rng(2)
     truth = rng.uniform(-0.4, 0.4, (count, 2))
-    return geometry.angles_to_vectors(truth), geometry.angles_to_vectors(truth + rng.normal(0, off_rad, truth.shape))
+    return geometry.angles_to_vectors(truth), geometry.angles_to_vectors(
+        truth + rng.normal(0, off_rad, truth.shape)
+    )
 
 
-@pytest.mark.parametrize(("rule", "floor"), [("faze", 0.08103), ("gazetr", 0.02562), ("eth_xgaze", 0.0)])
+@pytest.mark.parametrize(
+    ("rule", "floor"), [("faze", 0.08103), ("gazetr", 0.02562), ("eth_xgaze", 0.0)]
+)
 def test_clips_have_the_floors_that_the_table_says(rule, floor):
     truth, _ = vectors()
     assert gaze.PARITY_RULES[rule].error(truth, truth).mean() == pytest.approx(floor, abs=2e-5)
@@ -157,7 +176,9 @@ def test_away_from_zero_they_agree(rule):
     truth, given_ = vectors()
     apart = gaze.angle_deg(truth, given_) > 1
     np.testing.assert_allclose(
-        gaze.PARITY_RULES[rule].error(truth, given_)[apart], gaze.angle_deg(truth, given_)[apart], atol=1e-5
+        gaze.PARITY_RULES[rule].error(truth, given_)[apart],
+        gaze.angle_deg(truth, given_)[apart],
+        atol=1e-5,
     )
 
 
@@ -171,7 +192,9 @@ def test_the_mean_of_two_axes_is_no_angle():
 
 
 def test_yaw_goes_the_short_way_round():
-    truth, given_ = (geometry.angles_to_vectors(np.radians([[0.0, yaw]])) for yaw in (179.0, -179.0))
+    truth, given_ = (
+        geometry.angles_to_vectors(np.radians([[0.0, yaw]])) for yaw in (179.0, -179.0)
+    )
     assert gaze.plane_deg(truth, given_)[0] == pytest.approx(2)
 
 

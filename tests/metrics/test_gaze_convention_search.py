@@ -1,4 +1,7 @@
-"""The convention resolver: each known slip is made on purpose and named; nothing is named where nothing is wrong."""
+"""The convention resolver: each known slip is made on purpose and named.
+
+Nothing is named where nothing is wrong.
+"""
 
 import numpy as np
 import pytest
@@ -17,7 +20,9 @@ def learnt(angles, seed=1, off_rad=0.06):
 
 
 SLIPS = {
-    "pitch and yaw exchanged": lambda v: geometry.angles_to_vectors(geometry.vectors_to_angles(v)[:, ::-1]),
+    "pitch and yaw exchanged": lambda v: geometry.angles_to_vectors(
+        geometry.vectors_to_angles(v)[:, ::-1]
+    ),
     "yaw reversed": lambda v: v * [-1, 1, 1],
     "pitch reversed": lambda v: v * [1, -1, 1],
     "pitch reversed, yaw reversed": lambda v: v * [-1, -1, 1],
@@ -50,7 +55,9 @@ def test_a_method_that_has_learnt_nothing_is_not_blamed():
     rng = np.random.default_rng(3)
     for seed in range(5):
         wanted = rng.normal(0, 0.05, (60, 2))
-        found = gaze_convention_search.resolve_directions(wanted, np.random.default_rng(seed).normal(0, 0.05, (60, 2)))
+        found = gaze_convention_search.resolve_directions(
+            wanted, np.random.default_rng(seed).normal(0, 0.05, (60, 2))
+        )
         assert not found.certain
 
 
@@ -86,7 +93,9 @@ POINT_SLIPS = {
 @pytest.mark.parametrize("name", POINT_SLIPS)
 def test_every_slip_of_points_is_named(name):
     wanted = np.random.default_rng(5).uniform([-2, -9], [6, -1], (300, 2))
-    found = gaze_convention_search.resolve_points(wanted, POINT_SLIPS[name](learnt(wanted, off_rad=1.0)))
+    found = gaze_convention_search.resolve_points(
+        wanted, POINT_SLIPS[name](learnt(wanted, off_rad=1.0))
+    )
     assert found.best.name == name
     assert found.certain
     assert found.unit == "cm"
@@ -110,14 +119,18 @@ def test_frames_of_few_people_leave_doubt():
 def test_a_reversal_shows_with_a_single_person():
     wanted = labels()
     given = -geometry.angles_to_vectors(learnt(wanted))
-    assert gaze_convention_search.resolve_directions(wanted, given, clusters=np.zeros(len(wanted))).certain
+    assert gaze_convention_search.resolve_directions(
+        wanted, given, clusters=np.zeros(len(wanted))
+    ).certain
 
 
 @pytest.mark.parametrize("people", [3, 6, 10, 15, 40])
 def test_a_reversal_is_certain_with_any_number_of_people(people):
     wanted = labels()
     given = learnt(wanted)[:, ::-1]
-    assert gaze_convention_search.resolve_directions(wanted, given, clusters=np.arange(len(wanted)) % people).certain
+    assert gaze_convention_search.resolve_directions(
+        wanted, given, clusters=np.arange(len(wanted)) % people
+    ).certain
 
 
 def test_rows_without_an_answer_are_left_out():
@@ -132,4 +145,6 @@ def test_rows_without_an_answer_are_left_out():
 def test_large_sets_are_thinned(monkeypatch):
     monkeypatch.setattr(gaze_convention_search, "ROWS", 50)
     wanted = labels(1000)
-    assert gaze_convention_search.resolve_directions(wanted, -geometry.angles_to_vectors(learnt(wanted))).certain
+    assert gaze_convention_search.resolve_directions(
+        wanted, -geometry.angles_to_vectors(learnt(wanted))
+    ).certain

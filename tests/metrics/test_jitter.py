@@ -12,7 +12,9 @@ from benchbox.metrics import jitter
 
 def still(count, points=3):
     """A face that walks one pixel a frame."""
-    return np.arange(count)[:, None, None] * np.array([1.0, 0.0]) + np.arange(points)[:, None] * 10.0
+    return (
+        np.arange(count)[:, None, None] * np.array([1.0, 0.0]) + np.arange(points)[:, None] * 10.0
+    )
 
 
 def slow(truth, predictions, codes, count, frames):
@@ -51,7 +53,10 @@ def test_trembling_about_the_truth_is_jitter_and_no_bias():
 
 
 def test_a_frozen_answer_is_not_steady():
-    """Trap: measured on predictions alone, a method that never moves is the best; the face walks one pixel a frame."""
+    """Trap: measured on predictions alone, a method that never moves is the best.
+
+    The face walks one pixel a frame.
+    """
     truth = still(6)
     assert jitter.jitter_px(truth, np.repeat(truth[:1], 6, axis=0), np.zeros(6, int), 1)[0] == 1
 
@@ -100,7 +105,9 @@ def test_both_equal_a_slow_loop(seed, count):
     codes = rng.integers(-1, 3, count)
     frames = np.cumsum(rng.integers(1, 3, count))
     jitter, bias = slow(truth, predictions, codes, 3, frames)
-    np.testing.assert_allclose(jitter.jitter_px(truth, predictions, codes, 3, frames), jitter, rtol=1e-12)
+    np.testing.assert_allclose(
+        jitter.jitter_px(truth, predictions, codes, 3, frames), jitter, rtol=1e-12
+    )
     np.testing.assert_allclose(jitter.bias_px(truth, predictions, codes, 3), bias, rtol=1e-12)
 
 
@@ -108,10 +115,17 @@ def test_chunks_do_not_show(monkeypatch):
     rng = np.random.default_rng(1)
     truth, predictions = rng.normal(0, 10, (2, 50, 3, 2))
     codes = np.arange(50) // 7
-    expected = jitter.jitter_px(truth, predictions, codes, 8), jitter.bias_px(truth, predictions, codes, 8)
+    expected = (
+        jitter.jitter_px(truth, predictions, codes, 8),
+        jitter.bias_px(truth, predictions, codes, 8),
+    )
     monkeypatch.setattr(jitter, "ROWS", 4)
-    np.testing.assert_allclose(jitter.jitter_px(truth, predictions, codes, 8), expected[0], rtol=1e-13)
-    np.testing.assert_allclose(jitter.bias_px(truth, predictions, codes, 8), expected[1], rtol=1e-13)
+    np.testing.assert_allclose(
+        jitter.jitter_px(truth, predictions, codes, 8), expected[0], rtol=1e-13
+    )
+    np.testing.assert_allclose(
+        jitter.bias_px(truth, predictions, codes, 8), expected[1], rtol=1e-13
+    )
 
 
 @settings(max_examples=20, deadline=None)
@@ -120,7 +134,9 @@ def test_a_shift_moves_bias_only_and_scale_scales_both(shift, scale):
     truth, predictions = np.random.default_rng(2).normal(0, 3, (2, 9, 2, 2))
     codes = np.zeros(9, int)
     wobble = jitter.jitter_px(truth, predictions, codes, 1)
-    np.testing.assert_allclose(jitter.jitter_px(truth, predictions + shift, codes, 1), wobble, rtol=1e-9)
+    np.testing.assert_allclose(
+        jitter.jitter_px(truth, predictions + shift, codes, 1), wobble, rtol=1e-9
+    )
     np.testing.assert_allclose(
         jitter.jitter_px(truth * scale, predictions * scale, codes, 1), wobble * scale, rtol=1e-9
     )

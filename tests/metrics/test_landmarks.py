@@ -46,7 +46,9 @@ def test_nme_by_hand():
     truth = np.zeros((2, 2, 2))
     predictions = np.array([[[3.0, 4.0], [0.0, 1.0]], [[0.0, 0.0], [6.0, 8.0]]])
     # (5 + 1) / 2 / 30 and (0 + 10) / 2 / 50
-    np.testing.assert_allclose(landmarks.nme(truth, predictions, np.array([30.0, 50.0])), [0.1, 0.1], rtol=1e-15)
+    np.testing.assert_allclose(
+        landmarks.nme(truth, predictions, np.array([30.0, 50.0])), [0.1, 0.1], rtol=1e-15
+    )
 
 
 @pytest.mark.parametrize("count", [1, landmarks.ROWS - 1, landmarks.ROWS, landmarks.ROWS + 3])
@@ -56,13 +58,16 @@ def test_nme_equals_a_slow_loop_on_both_sides_of_a_chunk(count, points):
     truth, predictions = rng.normal(100, 40, (2, count, 5, 2))
     scale = rng.uniform(50, 90, count)
     expected = slow_nme(truth, predictions, scale, points)
-    np.testing.assert_allclose(landmarks.nme(truth, predictions, scale, points), expected, rtol=1e-13)
+    np.testing.assert_allclose(
+        landmarks.nme(truth, predictions, scale, points), expected, rtol=1e-13
+    )
 
 
 def test_all_points_is_the_default():
     truth, predictions = faces(4), faces(4, seed=1)
     np.testing.assert_array_equal(
-        landmarks.mean_errors(truth, predictions), landmarks.mean_errors(truth, predictions, range(68))
+        landmarks.mean_errors(truth, predictions),
+        landmarks.mean_errors(truth, predictions, range(68)),
     )
 
 
@@ -80,9 +85,12 @@ def test_float32_predictions_give_float64_errors():
     single = landmarks.mean_errors(truth, predictions.astype(np.float32))
     assert single.dtype == np.float64
     np.testing.assert_allclose(single, landmarks.mean_errors(truth, predictions), rtol=1e-6)
-    # The difference itself is taken in float64: far from the origin float32 would lose the third digit.
+    # The difference itself is taken in float64: far from the origin float32 would lose the third
+    # digit.
     near = np.full((1, 1, 2), 100_000.0)
-    assert landmarks.mean_errors(near, (near + 0.25).astype(np.float32))[0] == pytest.approx(0.25 * math.sqrt(2))
+    assert landmarks.mean_errors(near, (near + 0.25).astype(np.float32))[0] == pytest.approx(
+        0.25 * math.sqrt(2)
+    )
 
 
 def test_unsigned_annotations_do_not_wrap_around():
@@ -100,7 +108,9 @@ def test_unsigned_annotations_do_not_wrap_around():
 )
 def test_nme_by_eyes_survives_any_similarity(angle, scale, shift, name):
     truth, predictions = faces(3), faces(3, seed=1)
-    turn = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    turn = scale * np.array(
+        [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]
+    )
 
     def error(points):
         moved = points @ turn.T + shift, predictions @ turn.T + shift
@@ -117,7 +127,9 @@ def test_nme_by_box_survives_scale_and_shift(scale, shift):
     for name in BY_BOX:
         before = landmarks.nme(truth, predictions, landmarks.normaliser(name, truth, IBUG68))
         moved = truth * scale + shift
-        after = landmarks.nme(moved, predictions * scale + shift, landmarks.normaliser(name, moved, IBUG68))
+        after = landmarks.nme(
+            moved, predictions * scale + shift, landmarks.normaliser(name, moved, IBUG68)
+        )
         np.testing.assert_allclose(after, before, rtol=1e-7)
 
 
@@ -127,7 +139,9 @@ def test_a_face_does_not_depend_on_its_neighbours():
     truth, predictions = faces(count), faces(count, seed=1)
     order = np.random.default_rng(2).permutation(count)
     every = landmarks.mean_errors(truth, predictions)
-    np.testing.assert_array_equal(landmarks.mean_errors(truth[order], predictions[order]), every[order])
+    np.testing.assert_array_equal(
+        landmarks.mean_errors(truth[order], predictions[order]), every[order]
+    )
     np.testing.assert_array_equal(landmarks.mean_errors(truth[7:8], predictions[7:8]), every[7:8])
 
 
@@ -190,7 +204,9 @@ def test_points_equal_a_slow_loop(count):
         for k in range(5):
             rows = [i for i in range(count) if i != 1 and (mask is None or mask[i, k])]
             each = [math.dist(truth[i, k], predictions[i, k]) / scale[i] for i in rows]
-            assert got[k] == pytest.approx(sum(each) / len(each) if each else math.nan, rel=1e-12, nan_ok=True)
+            assert got[k] == pytest.approx(
+                sum(each) / len(each) if each else math.nan, rel=1e-12, nan_ok=True
+            )
 
 
 def plain_face() -> np.ndarray:
@@ -221,7 +237,9 @@ def test_pupil_is_the_mean_of_all_six_points_of_an_eye():
     """Trap: the mean of the two corners is another point as soon as a lid is open more above than below."""
     face = plain_face()
     face[0, 37] = (40.0, 62.0)  # moves the left centre by (0, 2); its corners stay
-    assert landmarks.normaliser("inter_pupil", face, IBUG68)[0] == pytest.approx(math.hypot(60, 2), rel=1e-15)
+    assert landmarks.normaliser("inter_pupil", face, IBUG68)[0] == pytest.approx(
+        math.hypot(60, 2), rel=1e-15
+    )
 
 
 def test_the_dataset_box_matters_to_face_size_only():
@@ -229,7 +247,9 @@ def test_the_dataset_box_matters_to_face_size_only():
     assert landmarks.normaliser("face_size", plain_face(), IBUG68, boxes)[0] == 60.0
     for name in (*BY_POINTS, "diagonal", "height"):
         without = landmarks.normaliser(name, plain_face(), IBUG68)
-        np.testing.assert_array_equal(landmarks.normaliser(name, plain_face(), IBUG68, boxes), without)
+        np.testing.assert_array_equal(
+            landmarks.normaliser(name, plain_face(), IBUG68, boxes), without
+        )
 
 
 def test_coinciding_eye_corners_are_named():
@@ -238,7 +258,9 @@ def test_coinciding_eye_corners_are_named():
     with pytest.raises(DataError, match=r"row 2: normaliser inter_ocular is 0 px.*1 of 3 faces"):
         landmarks.normaliser("inter_ocular", truth, IBUG68)
     with pytest.raises(DataError, match=r"^helen/testset/7_1: "):
-        landmarks.normaliser("inter_ocular", truth, IBUG68, ids=np.array(["a", "b", "helen/testset/7_1"]))
+        landmarks.normaliser(
+            "inter_ocular", truth, IBUG68, ids=np.array(["a", "b", "helen/testset/7_1"])
+        )
 
 
 @pytest.mark.parametrize("name", BY_POINTS + BY_BOX)
@@ -249,7 +271,9 @@ def test_a_missing_true_point_is_no_normaliser(name):
         landmarks.normaliser(name, truth, IBUG68)
 
 
-@pytest.mark.parametrize("box", [(10, 10, 10, 50), (50, 50, 10, 10), (50, 10, 10, 50), (0, 0, np.inf, 5)])
+@pytest.mark.parametrize(
+    "box", [(10, 10, 10, 50), (50, 50, 10, 10), (50, 10, 10, 50), (0, 0, np.inf, 5)]
+)
 def test_an_inverted_or_flat_box_is_no_face_size(box):
     """Trap: two negative sides have a positive product."""
     with pytest.raises(DataError, match="row 0: normaliser face_size"):
@@ -284,17 +308,28 @@ def published_truth(data_root):
 
 @pytest.mark.data
 def test_no_constant_turns_inter_ocular_into_inter_pupil(data_root):
-    """Trap: tables mix the two. The ratio over the 689 test faces of 300-W, as datasets.md has it."""
+    """Trap: tables mix the two.
+
+    The ratio over the 689 test faces of 300-W, as datasets.md has it.
+    """
     _, truth = published_truth(data_root)
-    ratio = landmarks.normaliser("inter_ocular", truth, IBUG68) / landmarks.normaliser("inter_pupil", truth, IBUG68)
+    ratio = landmarks.normaliser("inter_ocular", truth, IBUG68) / landmarks.normaliser(
+        "inter_pupil", truth, IBUG68
+    )
     assert len(ratio) == 689
     assert ratio.mean() == pytest.approx(1.397, abs=5e-4)
-    assert (ratio.min(), ratio.max()) == (pytest.approx(1.28, abs=5e-3), pytest.approx(1.61, abs=5e-3))
+    assert (ratio.min(), ratio.max()) == (
+        pytest.approx(1.28, abs=5e-3),
+        pytest.approx(1.61, abs=5e-3),
+    )
 
 
 @pytest.mark.data
 def test_a_shift_of_one_pixel_costs_more_than_a_hundredth(data_root):
-    """Trap: 0-based predictions against 1-based files. 0.0114 of inter-ocular distance, even for a perfect method."""
+    """Trap: 0-based predictions against 1-based files.
+
+    0.0114 of inter-ocular distance, even for a perfect method.
+    """
     _, truth = published_truth(data_root)
     error = landmarks.nme(truth, truth + 1, landmarks.normaliser("inter_ocular", truth, IBUG68))
     assert error.mean() == pytest.approx(0.0114, abs=5e-5)
@@ -320,7 +355,9 @@ def test_normalisers_do_not_show_their_chunks(name):
     boxes = np.tile([0.0, 0.0, 1.0, 1.0], (count, 1)) * np.arange(1, count + 1)[:, None]
     whole = landmarks.normaliser(name, truth, IBUG68, boxes)
     for rows in (slice(0, 2), slice(landmarks.ROWS - 1, count)):
-        np.testing.assert_array_equal(landmarks.normaliser(name, truth[rows], IBUG68, boxes[rows]), whole[rows])
+        np.testing.assert_array_equal(
+            landmarks.normaliser(name, truth[rows], IBUG68, boxes[rows]), whole[rows]
+        )
 
 
 def test_several_sets_of_points_at_once_are_each_alone():
@@ -335,6 +372,10 @@ def test_several_sets_of_points_at_once_are_each_alone():
         for points, errors in zip(subsets, found, strict=True):
             rows = slice(None) if points is None else list(points)
             distance = np.sqrt(((truth[:, rows] - guess[:, rows]) ** 2).sum(axis=-1))
-            wanted = distance.mean(axis=1) if seen is None else np.ma.array(distance, mask=~seen[:, rows]).mean(axis=1)
+            wanted = (
+                distance.mean(axis=1)
+                if seen is None
+                else np.ma.array(distance, mask=~seen[:, rows]).mean(axis=1)
+            )
             np.testing.assert_allclose(errors, wanted, rtol=1e-12)
             np.testing.assert_array_equal(errors, landmarks.mean_errors(truth, guess, points, seen))

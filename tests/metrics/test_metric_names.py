@@ -27,11 +27,21 @@ from benchbox.types import Score
 )
 def test_a_metric_name_is_taken_apart(name, measure, threshold, convention, unit):
     metric = metric_names.parse(name)
-    assert (metric.measure, metric.threshold, metric.convention, metric.unit) == (measure, threshold, convention, unit)
+    assert (metric.measure, metric.threshold, metric.convention, metric.unit) == (
+        measure,
+        threshold,
+        convention,
+        unit,
+    )
 
 
 def test_conventions_follow_the_card_and_all_points_come_first(demo):
-    names = ["fr_0.1_inter_ocular", "auc_0.1_inter_ocular", "fr_0.08_inter_ocular", "nme_inter_ocular_51"]
+    names = [
+        "fr_0.1_inter_ocular",
+        "auc_0.1_inter_ocular",
+        "fr_0.08_inter_ocular",
+        "nme_inter_ocular_51",
+    ]
     names += ["auc_0.08_inter_ocular", "nme_inter_pupil", "nme_inter_ocular"]
     ordered = metric_names.ordered(names, demo)
     assert list(ordered) == ["inter_ocular", "inter_pupil", "inter_ocular_51"]
@@ -42,7 +52,10 @@ def test_conventions_follow_the_card_and_all_points_come_first(demo):
         "AUC @ 0.1",
         "Failure rate @ 0.1",
     ]
-    assert next(iter(metric_names.ordered(names, replace(demo, normalisers=("inter_pupil",))))) == "inter_pupil"
+    assert (
+        next(iter(metric_names.ordered(names, replace(demo, normalisers=("inter_pupil",)))))
+        == "inter_pupil"
+    )
 
 
 def test_smaller_is_better_except_for_auc():
@@ -51,7 +64,10 @@ def test_smaller_is_better_except_for_auc():
 
 
 def test_words():
-    assert metric_names.words("inter_pupil_51") == "error over inter-pupil distance (centres of the eyes), 51 points"
+    assert (
+        metric_names.words("inter_pupil_51")
+        == "error over inter-pupil distance (centres of the eyes), 51 points"
+    )
     assert metric_names.short("inter_ocular") == "inter-ocular"
     assert metric_names.words("cm") == "error in centimetres"
 
@@ -72,7 +88,11 @@ def test_a_curve_ends_at_the_largest_threshold(demo):
 
 
 def test_a_measure_names_the_errors_that_it_is_made_of():
-    columns = {"auc_0.08_inter_ocular_51": "nme_inter_ocular_51", "error_deg_person": "error_deg", "msd_cm": "msd_cm"}
+    columns = {
+        "auc_0.08_inter_ocular_51": "nme_inter_ocular_51",
+        "error_deg_person": "error_deg",
+        "msd_cm": "msd_cm",
+    }
     assert {name: metric_names.parse(name).column for name in columns} == columns
     assert metric_names.parse("error_deg_person").title == "Error, mean of persons"
 

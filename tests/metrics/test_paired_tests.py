@@ -18,12 +18,19 @@ def slow_p(sums):
     """Every sign pattern, one by one."""
     wanted = abs(sum(sums))
     patterns = list(itertools.product((1, -1), repeat=len(sums)))
-    hits = sum(abs(sum(s * d for s, d in zip(signs, sums, strict=True))) >= wanted - 1e-12 for signs in patterns)
+    hits = sum(
+        abs(sum(s * d for s, d in zip(signs, sums, strict=True))) >= wanted - 1e-12
+        for signs in patterns
+    )
     return hits / len(patterns)
 
 
 def p_of(values, clusters, **options):
-    return float(paired_tests.sign_flip(np.asarray(values, float)[:, None], np.asarray(clusters), **options)[0])
+    return float(
+        paired_tests.sign_flip(np.asarray(values, float)[:, None], np.asarray(clusters), **options)[
+            0
+        ]
+    )
 
 
 def test_three_clusters_by_hand():
@@ -100,14 +107,20 @@ def test_very_many_clusters_are_flipped_in_bins(monkeypatch):
 
 def test_the_same_seed_gives_the_same_bits_for_ever():
     """Pinned: the signs are the raw PCG64 stream; a change here moves every published p."""
-    values = np.stack([np.arange(50.0) % 7 - 2.5, np.arange(50.0) % 11 - 4.4, np.arange(50.0) % 5 - 1.9], axis=1)
+    values = np.stack(
+        [np.arange(50.0) % 7 - 2.5, np.arange(50.0) % 11 - 4.4, np.arange(50.0) % 5 - 1.9], axis=1
+    )
     assert paired_tests.sign_flip(values, np.arange(50), flips=999).tolist() == PINNED
 
 
 def test_holm_by_hand():
     # 0.01 x 4, 0.02 x 3, 0.03 x 2, 0.5 x 1; never below the one before
-    np.testing.assert_allclose(paired_tests.holm(np.array([0.5, 0.01, 0.03, 0.02])), [0.5, 0.04, 0.06, 0.06])
-    np.testing.assert_allclose(paired_tests.holm(np.array([0.6, math.nan, 0.7])), [1.0, math.nan, 1.0])
+    np.testing.assert_allclose(
+        paired_tests.holm(np.array([0.5, 0.01, 0.03, 0.02])), [0.5, 0.04, 0.06, 0.06]
+    )
+    np.testing.assert_allclose(
+        paired_tests.holm(np.array([0.6, math.nan, 0.7])), [1.0, math.nan, 1.0]
+    )
     assert len(paired_tests.holm(np.empty(0))) == 0
 
 
@@ -117,7 +130,8 @@ def test_holm_keeps_order_and_only_raises(p):
     raw = np.array(p)
     adjusted = paired_tests.holm(raw)
     assert (adjusted >= raw).all()
-    assert (adjusted <= np.minimum(1, raw * len(raw)) + 1e-15).all()  # never stricter than Bonferroni
+    # never stricter than Bonferroni
+    assert (adjusted <= np.minimum(1, raw * len(raw)) + 1e-15).all()
     assert (np.diff(adjusted[np.argsort(raw, kind="stable")]) >= 0).all()
 
 
@@ -131,7 +145,10 @@ def test_seeds_add_their_variance_by_hand():
     bounds = (3 - 2.0452296, 3 + 2.0452296)
     low, high, p = paired_tests.with_seeds(3.0, bounds, 0.001, 30, [(1.0, 1.0)], 0.95)
     t = scipy.stats.t(4 / (1 / 29 + 1))
-    assert (low, high) == (pytest.approx(3 - 2**0.5 * t.ppf(0.975)), pytest.approx(3 + 2**0.5 * t.ppf(0.975)))
+    assert (low, high) == (
+        pytest.approx(3 - 2**0.5 * t.ppf(0.975)),
+        pytest.approx(3 + 2**0.5 * t.ppf(0.975)),
+    )
     assert p == pytest.approx(2 * t.sf(3 / 2**0.5))
     assert paired_tests.with_seeds(3.0, bounds, 0.001, 30, [], 0.95) == (*bounds, 0.001)
     assert paired_tests.with_seeds(3.0, bounds, 0.001, 30, [(0.0, 2.0)], 0.95) == (*bounds, 0.001)
@@ -146,7 +163,9 @@ def test_equal_methods_of_few_seeds_are_seldom_told_apart(seeds, most):
         trained = rng.normal(0, 1, seeds)
         gap = trained.mean() + rng.normal(0, 0.1)
         spread = (trained.var(ddof=1) / seeds, seeds - 1.0)
-        low, high, p = paired_tests.with_seeds(gap, (gap - 0.196, gap + 0.196), 0.0, 1000, [spread], 0.95)
+        low, high, p = paired_tests.with_seeds(
+            gap, (gap - 0.196, gap + 0.196), 0.0, 1000, [spread], 0.95
+        )
         wrong += p < 0.05
         assert (p < 0.05) == (not low < 0 < high)
     assert 0.03 < wrong / 4000 < most

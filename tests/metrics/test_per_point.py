@@ -30,10 +30,13 @@ def turned(values: np.ndarray, angle: float) -> np.ndarray:
 def test_by_hand():
     truth = faces()
     predictions = truth.copy()
-    predictions[::2, 30] += (6.0, 0.0)  # every other face is 6 px off to the right, the others 2 px down
+    # every other face is 6 px off to the right, the others 2 px down
+    predictions[::2, 30] += (6.0, 0.0)
     predictions[1::2, 30] += (0.0, 2.0)
     everyone = np.ones(COUNT, bool)
-    table = per_point.statistics(truth, predictions, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone)
+    table = per_point.statistics(
+        truth, predictions, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone
+    )
     (nose,) = table[table["point"] == 30]
     assert nose["count"] == COUNT
     assert nose["error"] == pytest.approx(0.04)
@@ -54,7 +57,9 @@ def test_equals_numpy_on_both_sides_of_a_chunk_and_the_mean_over_points_is_the_n
     for group, inside in groups.items():
         u = ((predictions - truth) / scale[:, None, None])[inside & ~failed]
         assert (column(table, group, "count") == len(u)).all()
-        np.testing.assert_allclose(column(table, group, "bias_x"), u[..., 0].mean(axis=0), atol=1e-6)
+        np.testing.assert_allclose(
+            column(table, group, "bias_x"), u[..., 0].mean(axis=0), atol=1e-6
+        )
         np.testing.assert_allclose(column(table, group, "var_y"), u[..., 1].var(axis=0), rtol=1e-4)
         expected = [np.cov(u[:, k].T, bias=True)[0, 1] for k in range(68)]
         np.testing.assert_allclose(column(table, group, "cov_xy"), expected, atol=1e-7)
@@ -68,9 +73,16 @@ def test_a_rolled_head_gives_what_the_upright_one_gives():
     predictions = truth + rng.normal(3, 5, truth.shape)
     everyone = np.ones(COUNT, bool)
     angles = np.random.default_rng(3).uniform(-3, 3, COUNT)
-    rolled = [np.stack([turned(f, a) for f, a in zip(v, angles, strict=True)]) for v in (truth, predictions)]
-    upright = per_point.statistics(truth, predictions, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone)
-    other = per_point.statistics(*rolled, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone)
+    rolled = [
+        np.stack([turned(f, a) for f, a in zip(v, angles, strict=True)])
+        for v in (truth, predictions)
+    ]
+    upright = per_point.statistics(
+        truth, predictions, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone
+    )
+    other = per_point.statistics(
+        *rolled, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone
+    )
     for name in ("error", "bias_x", "bias_y", "var_x", "var_y", "cov_xy"):
         np.testing.assert_allclose(other[name], upright[name], atol=1e-6)
 
@@ -83,7 +95,10 @@ def test_a_small_group_has_none_because_a_mean_over_few_faces_gives_annotations_
     table = per_point.statistics(truth, truth + 1, np.full(COUNT, 100.0), IBUG68, groups, failed)
     assert set(table["group"]) == {"all"}
     assert len(table) == 68
-    assert len(per_point.statistics(truth, truth, np.full(COUNT, 1.0), IBUG68, {"few": small}, failed)) == 0
+    assert (
+        len(per_point.statistics(truth, truth, np.full(COUNT, 1.0), IBUG68, {"few": small}, failed))
+        == 0
+    )
 
 
 def test_other_shapes_are_refused():

@@ -20,7 +20,9 @@ def ties(values, clusters=None, **options):
 def board(*means, count=400, spread=0.1, seed=0):
     """Methods that see the same hard and easy faces and differ by little noise of their own."""
     rng = np.random.default_rng(seed)
-    return rng.gamma(4, 1, (count, 1)) + np.array(means) + rng.normal(0, spread, (count, len(means)))
+    return (
+        rng.gamma(4, 1, (count, 1)) + np.array(means) + rng.normal(0, spread, (count, len(means)))
+    )
 
 
 def test_methods_that_the_set_tells_apart_have_ranks_of_their_own():
@@ -48,7 +50,10 @@ def test_pairing_resolves_what_separate_intervals_cannot():
 
 
 def test_frames_of_few_videos_do_not_separate_what_videos_do_not():
-    """Trap: 100 frames each of eight videos; method 1 is better in five and worse in three of them."""
+    """Trap: 100 frames each of eight videos.
+
+    Method 1 is better in five and worse in three of them.
+    """
     rng = np.random.default_rng(1)
     difference = np.repeat([0.3, 0.2, 0.4, -0.2, 0.3, -0.3, 0.2, -0.1], 100)
     values = np.stack([np.zeros(800), difference], axis=1) + rng.normal(0, 0.1, (800, 2))
@@ -65,7 +70,10 @@ def test_a_pair_is_the_paired_t_test():
 
 
 def test_many_methods_are_corrected_together():
-    """Of 20 equal methods the best and the worst look different; a board without correction would say so."""
+    """Of 20 equal methods the best and the worst look different.
+
+    A board without correction would say so.
+    """
     values = board(*[0.0] * 20, count=100, seed=1)
     order = np.argsort(values.mean(axis=0))
     assert reference.ttest_rel(values[:, order[0]], values[:, order[-1]]).pvalue < 0.05
@@ -73,7 +81,10 @@ def test_many_methods_are_corrected_together():
 
 
 def test_false_ranks_come_at_their_rate():
-    """Six equal methods on 25 clusters of 4: any rank above 1 is a false one. Noise of 300 boards is 0.013."""
+    """Six equal methods on 25 clusters of 4: any rank above 1 is a false one.
+
+    Noise of 300 boards is 0.013.
+    """
     rng = np.random.default_rng(5)
     labels = np.repeat(np.arange(25), 4)
     alarms = 0
@@ -86,7 +97,8 @@ def test_false_ranks_come_at_their_rate():
 def test_the_resolvable_difference_is_found_in_80_of_100_sets():
     rng = np.random.default_rng(6)
     found = 0
-    step = ties(rng.normal(0, 1, (200_000, 2)), np.arange(200_000) % 60).resolvable  # spread of the mean, 60 clusters
+    # spread of the mean, 60 clusters
+    step = ties(rng.normal(0, 1, (200_000, 2)), np.arange(200_000) % 60).resolvable
     step *= math.sqrt(200_000 / 240)  # to sets of 240
     for _ in range(400):
         values = rng.normal(0, 1, (240, 2)) + np.array([0, step])
@@ -147,7 +159,7 @@ def test_bad_levels_are_refused():
         ties(board(0.1, 0.2), level=95)
 
 
-# --- several seeds -----------------------------------------------------------------------------------------------
+# --- several seeds --------------------------------------------------------------------------------
 
 
 def test_seeds_of_one_method_are_one_contestant():
@@ -159,7 +171,10 @@ def test_seeds_of_one_method_are_one_contestant():
 
 
 def test_training_noise_does_not_make_false_ranks():
-    """Trap: two equal methods, three seeds each; the test set tells seeds apart, and so it would their means."""
+    """Trap: two equal methods, three seeds each.
+
+    The test set tells seeds apart, and so it would their means.
+    """
     rng = np.random.default_rng(7)
     alarms = {"with": 0, "without": 0}
     for _ in range(200):

@@ -72,7 +72,7 @@ def test_two_orderings_of_one_name_are_refused(tmp_path):
         read(tmp_path, ORDERING + ORDERING)
 
 
-# --- the committed file ------------------------------------------------------------------------------------------
+# --- the committed file ---------------------------------------------------------------------------
 
 
 def test_every_label_is_printed_somewhere():

@@ -34,13 +34,18 @@ ROW = ReferenceRow(
 
 
 def row(printed: str, **changes) -> ReferenceRow:
-    value = float(printed) / (100 if changes.get("metric", "").startswith("auc") and changes.get("unit") == "%" else 1)
+    value = float(printed) / (
+        100 if changes.get("metric", "").startswith("auc") and changes.get("unit") == "%" else 1
+    )
     return dataclasses.replace(ROW, printed=printed, value=value, **changes)
 
 
 def found(*rows: ReferenceRow) -> list[str]:
     numbered = tuple(dataclasses.replace(one, line=line) for line, one in enumerate(rows, start=2))
-    return [doubt.rule for doubt in contradictions.doubts(References({}, numbered), protocol_card.cards())]
+    return [
+        doubt.rule
+        for doubt in contradictions.doubts(References({}, numbered), protocol_card.cards())
+    ]
 
 
 def three(common: str, challenging: str, full: str) -> list[ReferenceRow]:
@@ -75,7 +80,9 @@ def test_auc_and_failure_rate_have_bounds(metric, printed, unit, doubted):
 def test_no_auc_exceeds_one_minus_the_failure_rate():
     rate = row("20.00", group="common", metric="fr_0.08_inter_ocular")
     assert found(rate, row("0.80", group="common", metric="auc_0.08_inter_ocular", unit="1")) == []
-    assert found(rate, row("0.82", group="common", metric="auc_0.08_inter_ocular", unit="1")) == ["bounds"]
+    assert found(rate, row("0.82", group="common", metric="auc_0.08_inter_ocular", unit="1")) == [
+        "bounds"
+    ]
 
 
 def test_a_failure_rate_counts_whole_faces():
@@ -101,13 +108,15 @@ def test_printed_twice():
     assert found(row("4.00"), row("4.0", table="Table 2")) == []
 
 
-# --- the papers --------------------------------------------------------------------------------------------------
+# --- the papers -----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def papers() -> set[tuple[str, str, str, str]]:
     doubts = contradictions.doubts(reference_rows.load(), protocol_card.cards())
-    return {(doubt.rule, one.paper, one.method, one.printed) for doubt in doubts for one in doubt.rows}
+    return {
+        (doubt.rule, one.paper, one.method, one.printed) for doubt in doubts for one in doubt.rows
+    }
 
 
 @pytest.mark.parametrize(
@@ -131,7 +140,9 @@ def test_the_known_rows_whose_parts_do_not_make_the_whole_are_found(papers, pape
 def test_exactly_these_rows_of_the_five_papers_violate_the_weights():
     doubts = contradictions.doubts(reference_rows.load(), protocol_card.cards())
     wholes = {
-        (d.rows[-1].paper, d.rows[-1].printed) for d in doubts if d.rule == "parts" and d.rows[0].paper != "newer"
+        (d.rows[-1].paper, d.rows[-1].printed)
+        for d in doubts
+        if d.rule == "parts" and d.rows[0].paper != "newer"
     }
     in_ts3 = {("ts3", printed) for printed in ("4.10", "5.64", "3.78", "8.28", "6.25", "6.68")}
     assert wholes == in_ts3 | {("glsr", printed) for printed in ("4.54", "6.31", "3.95", "4.10")}
@@ -151,16 +162,27 @@ def test_mdm_is_printed_as_5_88_and_as_5_61(papers):
 def test_notes_are_found_by_line():
     doubts = contradictions.doubts(reference_rows.load(), protocol_card.cards())
     texts = contradictions.notes(doubts)
-    (ssst,) = [r for r in reference_rows.load().rows if (r.paper, r.method, r.printed) == ("glsr", "SSST", "4.54")]
-    assert texts["glsr", ssst.line] == ("full is printed as 4.54, common 3.98 and challenging 7.21 give 4.61",)
+    (ssst,) = [
+        r
+        for r in reference_rows.load().rows
+        if (r.paper, r.method, r.printed) == ("glsr", "SSST", "4.54")
+    ]
+    assert texts["glsr", ssst.line] == (
+        "full is printed as 4.54, common 3.98 and challenging 7.21 give 4.61",
+    )
 
 
 def test_doubts_become_notes_of_their_rows():
     cards = protocol_card.cards()
-    noted = {(r.paper, r.line): r.note for r in contradictions.annotated(reference_rows.load(), cards).rows}
+    noted = {
+        (r.paper, r.line): r.note
+        for r in contradictions.annotated(reference_rows.load(), cards).rows
+    }
     (mdm,) = [
         r
         for r in reference_rows.load().rows
         if (r.paper, r.table, r.method, r.group) == ("sir", "Table 4", "MDM", "full")
     ]
-    assert noted["sir", mdm.line].endswith("printed as 5.88 in glsr, Table 8; printed as 5.88 in sir, Table 2")
+    assert noted["sir", mdm.line].endswith(
+        "printed as 5.88 in glsr, Table 8; printed as 5.88 in sir, Table 2"
+    )

@@ -12,7 +12,9 @@ from benchbox.papers.reference_rows import COLUMNS, PAPER_COLUMNS, ReferenceRow,
 from benchbox.protocols import protocol_card
 from benchbox.scoring import score
 
-PAPERS = f"{','.join(PAPER_COLUMNS)}\ndemo,Demo,A title,A. Author,Venue,2020,https://example.org/p\n"
+PAPERS = (
+    f"{','.join(PAPER_COLUMNS)}\ndemo,Demo,A title,A. Author,Venue,2020,https://example.org/p\n"
+)
 ROW = {
     "table": "Table 1",
     "method": "M",
@@ -30,7 +32,9 @@ ROW = {
 
 
 def folder(tmp_path: Path, *rows: dict[str, str], papers: str = PAPERS) -> Path:
-    lines = [",".join(COLUMNS)] + [",".join((ROW | row).get(name, "") for name in COLUMNS) for row in rows]
+    lines = [",".join(COLUMNS)] + [
+        ",".join((ROW | row).get(name, "") for name in COLUMNS) for row in rows
+    ]
     (tmp_path / "papers.csv").write_text(papers)
     (tmp_path / "demo.csv").write_text("\n".join(lines) + "\n")
     return tmp_path
@@ -80,7 +84,9 @@ def test_a_wrong_row_names_line_and_column(tmp_path, change, message):
 
 
 def test_a_contradicted_normaliser_is_allowed_with_its_reason(tmp_path):
-    row = read(folder(tmp_path, {"metric": "nme_inter_pupil", "apart": "the table is wrong"})).rows[0]
+    row = read(folder(tmp_path, {"metric": "nme_inter_pupil", "apart": "the table is wrong"})).rows[
+        0
+    ]
     assert row.normaliser == "inter_ocular"
     assert row.metric == "nme_inter_pupil"
 
@@ -97,7 +103,11 @@ def test_a_paper_without_description_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
-    [("2020", "MMXX", "column year"), ("https:", "javascript:", "column url"), ("A title", "", "column title")],
+    [
+        ("2020", "MMXX", "column year"),
+        ("https:", "javascript:", "column url"),
+        ("A title", "", "column title"),
+    ],
 )
 def test_a_wrong_paper_is_refused(tmp_path, old, new, message):
     with pytest.raises(DataError, match=message):
@@ -117,7 +127,7 @@ def test_wrong_columns_and_wrong_bytes_are_refused(tmp_path):
         read(place)
 
 
-# --- the committed files -----------------------------------------------------------------------------------------
+# --- the committed files --------------------------------------------------------------------------
 
 
 def test_committed_rows_hold_what_the_papers_print():
@@ -127,7 +137,9 @@ def test_committed_rows_hold_what_the_papers_print():
     ours = {r.group: r.printed for r in committed("glsr", "Table 8", "G&LSR_ω")}
     assert ours == {"common": "4.52", "challenging": "7.82", "full": "5.17"}
     assert {r.printed for r in committed("sir", "Table 2", "SIR")} == {"4.29", "8.14", "5.04"}
-    boxes = {r.protocols for r in committed("glsr", "Table 3", "B1") if r.group == "full" and not r.apart}
+    boxes = {
+        r.protocols for r in committed("glsr", "Table 3", "B1") if r.group == "full" and not r.apart
+    }
     assert boxes == {("300w-full",), ("300w-full+box=ground_truth",)}
 
 
@@ -146,7 +158,11 @@ def test_an_auc_in_percent_is_a_fraction_beside_ours():
 
 
 def test_newer_figures_stand_apart_for_their_unknown_boxes():
-    rows = [r for r in reference_rows.load().rows if r.paper == "newer" and r.metric.startswith(("nme", "auc", "fr"))]
+    rows = [
+        r
+        for r in reference_rows.load().rows
+        if r.paper == "newer" and r.metric.startswith(("nme", "auc", "fr"))
+    ]
     assert len(rows) > 1000
     assert all("face box not stated" in r.apart for r in rows)
     assert all(r.year is None or 2012 <= r.year <= 2026 for r in rows)
@@ -164,7 +180,11 @@ def test_part_labels_and_unverified_normalisers_stand_apart():
 
 def test_every_tied_row_names_cards_groups_and_metrics_that_exist():
     """The trap: a row tied to a group or an option that a card does not have would silently vanish from its page."""
-    cards = {name: protocol_card.load(name) for row in reference_rows.load().rows for name in row.protocols}
+    cards = {
+        name: protocol_card.load(name)
+        for row in reference_rows.load().rows
+        for name in row.protocols
+    }
     metrics = {name: set(score.metric_names(card)) for name, card in cards.items()}
     for row in reference_rows.load().rows:
         for name in row.protocols:

@@ -1,4 +1,7 @@
-"""Cards are read strictly and without running anybody's code; overrides keep the type of the default."""
+"""Cards are read strictly and without running anybody's code.
+
+Overrides keep the type of the default.
+"""
 
 import subprocess
 import sys
@@ -38,7 +41,8 @@ def test_a_vendor_whose_package_raises_is_listed_and_fails_only_when_loaded(worl
     assert {"mean-shape", "theirs"} <= {card.name for card in cards}
     assert faults == []
     with pytest.raises(
-        PluginError, match=r"vendor_faces 1\.0 \(theirs/\) cannot be imported: RuntimeError: no licence"
+        PluginError,
+        match=r"vendor_faces 1\.0 \(theirs/\) cannot be imported: RuntimeError: no licence",
     ):
         method_card.load(method_card.card("theirs"))
 
@@ -56,7 +60,9 @@ def test_a_broken_card_hides_no_other_and_is_blamed_when_asked_for(world):
 
 def test_two_folders_of_one_name_are_refused_naming_both(world):
     world.method("mean-shape", GOOD)
-    with pytest.raises(PluginError, match=r"'mean-shape' exists twice, in benchbox .* and --methods .*: rename one"):
+    with pytest.raises(
+        PluginError, match=r"'mean-shape' exists twice, in benchbox .* and --methods .*: rename one"
+    ):
         method_card.card("mean-shape", [world.methods])
     assert "mean-shape" not in {card.name for card in method_card.cards([world.methods])}
 
@@ -71,9 +77,15 @@ def test_the_same_folder_given_twice_is_no_clash(world):
     [
         ("speed = 1\n", r"unknown key 'speed'; allowed: name, title"),
         ('[paper]\nyaer = "1"\n', r"unknown key 'paper\.yaer'; allowed: title, authors"),
-        ("[params]\na = 1\n[budgets.smoke]\nb = 2\n", r"unknown key 'budgets\.smoke\.b'; allowed: a"),
+        (
+            "[params]\na = 1\n[budgets.smoke]\nb = 2\n",
+            r"unknown key 'budgets\.smoke\.b'; allowed: a",
+        ),
         ("[budgets.tiny]\n", r"unknown key 'budgets\.tiny'; allowed: smoke, quick, paper"),
-        ("[params]\na = 1\n[budgets.smoke]\na = 2.5\n", r"budgets\.smoke\.a = 2\.5: must be int as in \[params\]"),
+        (
+            "[params]\na = 1\n[budgets.smoke]\na = 2.5\n",
+            r"budgets\.smoke\.a = 2\.5: must be int as in \[params\]",
+        ),
         ("[params]\na = 1\n[budgets.smoke]\na = true\n", r"budgets\.smoke\.a = True: must be int"),
         ("[params]\na = 1\n[before]\nb = 2\n", r"unknown key 'before\.b'; allowed: a"),
         ("[params]\na = {b = 1}\n", r"params\.a: a small_letter_name = a bool"),
@@ -95,7 +107,11 @@ def test_a_wrong_card_names_file_key_and_what_is_allowed(world, extra, message):
     ("old", "new", "message"),
     [
         ('name = "mine"', 'name = "../mine"', r"name '\.\./mine': up to 64 small letters"),
-        ('task = ["landmarks"]', 'task = ["lips"]', r"task = \['lips'\]: a list out of landmarks, gaze2d, gaze3d"),
+        (
+            'task = ["landmarks"]',
+            'task = ["lips"]',
+            r"task = \['lips'\]: a list out of landmarks, gaze2d, gaze3d",
+        ),
         ('title = "T"', "title = 3", r"title is missing or no text"),
         ('default = "v"', 'default = "w"', r"default = 'w' is no variant; known: v"),
     ],
@@ -110,12 +126,21 @@ def test_a_wrong_head_of_a_card_is_named(world, old, new, message):
 
 def test_settings_merge_defaults_budget_variant_overrides_in_this_order(world):
     folder = world.method(
-        "mine", GOOD, PARAMS + '[variants.w]\ntitle = "W"\n[variants.w.params]\nsteps = 5\nloss = "l1"\n'
+        "mine",
+        GOOD,
+        PARAMS + '[variants.w]\ntitle = "W"\n[variants.w.params]\nsteps = 5\nloss = "l1"\n',
     )
     card = method_card.read(folder)
-    assert method_card.settings(card) == {"rate": 0.1, "steps": 10, "flip": True, "loss": "l2", "sides": [4, 8]}
+    assert method_card.settings(card) == {
+        "rate": 0.1,
+        "steps": 10,
+        "flip": True,
+        "loss": "l2",
+        "sides": [4, 8],
+    }
     assert method_card.settings(card, budget="smoke")["steps"] == 1
-    assert method_card.settings(card, "w", "smoke")["steps"] == 5  # a variant is what it says at every budget
+    # a variant is what it says at every budget
+    assert method_card.settings(card, "w", "smoke")["steps"] == 5
     assert method_card.settings(card, "w", "smoke", {"steps": "7"})["steps"] == 7
 
 
@@ -147,7 +172,9 @@ def test_wrong_overrides_are_refused(world, given, message):
 
 
 def test_unknown_names_say_what_was_meant():
-    with pytest.raises(PluginError, match=r"unknown method 'mean-shap'; did you mean 'mean-shape'\?"):
+    with pytest.raises(
+        PluginError, match=r"unknown method 'mean-shap'; did you mean 'mean-shape'\?"
+    ):
         method_card.card("mean-shap")
     with pytest.raises(PluginError, match=r"has no variant 'b7'; known: mean-shape"):
         method_card.settings(method_card.card("mean-shape"), "b7")
@@ -160,7 +187,9 @@ def test_a_variant_changes_what_a_budget_set(world):
     variants = '[variants.big]\ntitle = "B"\nparams = {rate = 0.5}\nbudgets.quick = {steps = 3}\n'
     world.method("mine", GOOD, PARAMS + variants)
     card = method_card.card("mine", [world.methods])
-    found = [method_card.settings(card, "big", budget)["steps"] for budget in ("smoke", "quick", "paper")]
+    found = [
+        method_card.settings(card, "big", budget)["steps"] for budget in ("smoke", "quick", "paper")
+    ]
     assert found == [1, 3, 10]
     assert method_card.settings(card, "big", "quick", {"steps": "7"})["steps"] == 7
     assert method_card.settings(card, "v", "quick")["steps"] == 10
@@ -169,7 +198,10 @@ def test_a_variant_changes_what_a_budget_set(world):
 @pytest.mark.parametrize(
     ("line", "match"),
     [
-        ("budgets.swift = {steps = 3}", r"unknown key 'variants.big.budgets.swift'; allowed: smoke, quick, paper"),
+        (
+            "budgets.swift = {steps = 3}",
+            r"unknown key 'variants.big.budgets.swift'; allowed: smoke, quick, paper",
+        ),
         ("budgets.quick = {stepz = 3}", r"unknown key 'variants.big.quick.stepz'"),
         ("budgets.quick = {steps = 'three'}", r"variants.big.quick.steps = 'three': must be int"),
     ],
@@ -186,7 +218,10 @@ def test_a_variants_budget_is_read_as_strictly_as_any(world, line, match):
         ('shares = { variant = "w", files = "a*" }', "shares.variant = 'w': must be another one"),
         ('shares = { variant = "u", files = "a*" }', "shares.variant = 'u': must be another one"),
         ('shares = { variant = "v", files = "../a*" }', "must be names in the work folder"),
-        ('shares = { variant = "v", files = "a*", apart = ["x"] }', r"apart = \['x'\]: a list of parameters"),
+        (
+            'shares = { variant = "v", files = "a*", apart = ["x"] }',
+            r"apart = \['x'\]: a list of parameters",
+        ),
         ('shares = { variant = "v" }', "files is missing"),
     ],
 )
@@ -217,7 +252,10 @@ def test_notes_are_what_the_readme_says_of_the_paper(world):
     folder = world.method("m", GOOD)
     card = method_card.card("m", [world.methods])
     assert method_card.notes(card) == ""
-    stated, chosen = "## What is stated, and met\n\nfour stages\n", "## What was chosen\n\nfive epochs\n"
+    stated, chosen = (
+        "## What is stated, and met\n\nfour stages\n",
+        "## What was chosen\n\nfive epochs\n",
+    )
     (folder / "README.md").write_text(f"# M\n\n{stated}\n## Budgets\n\nquick\n\n{chosen}")
     assert method_card.notes(card) == f"{stated}\n{chosen}"
     (folder / "README.md").write_bytes(b"\xff\xfe")
@@ -229,7 +267,8 @@ def test_every_shipped_method_of_a_paper_says_what_was_stated_and_chosen():
     for card in method_card.cards():
         if card.source.startswith("benchbox ") and card.paper:
             assert "## What was chosen" in method_card.notes(card), card.name
-            assert "[" not in card.paper.get("authors", ""), card.name  # a list is joined, not printed as Python
+            # a list is joined, not printed as Python
+            assert "[" not in card.paper.get("authors", ""), card.name
 
 
 def test_the_digest_follows_code_and_card_but_not_notes(world):

@@ -20,7 +20,11 @@ def test_300w_private_is_trained_on_300w_and_scored_at_8_percent_on_68_and_51_po
         (0.08,),
         (51,),
     )
-    assert dict(card.groups) == {"all": ("indoor", "outdoor"), "indoor": ("indoor",), "outdoor": ("outdoor",)}
+    assert dict(card.groups) == {
+        "all": ("indoor", "outdoor"),
+        "indoor": ("indoor",),
+        "outdoor": ("outdoor",),
+    }
     assert (card.normalisers[0], card.box) == ("inter_ocular", "ground_truth")
 
 
@@ -29,16 +33,30 @@ def test_300vw_drops_known_bad_frames_or_keeps_them_by_name(category):
     card, kept = load(f"300vw-{category}"), load(f"300vw-{category}-all")
     assert (card.groups["all"], kept.groups["all"]) == ((f"{category} & !broken",), (category,))
     assert card.test_clusters == kept.test_clusters == len(ibug300vw.PARTS[category])
-    assert (card.points, card.auc, card.cluster, card.train_dataset) == ((49,), (0.08,), "video", "300w")
+    assert (card.points, card.auc, card.cluster, card.train_dataset) == (
+        (49,),
+        (0.08,),
+        "video",
+        "300w",
+    )
     assert card.card != kept.card
 
 
 def test_aflw_has_three_sizes_and_the_face_box_as_scale():
     """Trap: 1,314, 1,211 and 1,165 are all called AFLW-Frontal."""
     full, frontal, inside = load("aflw-full"), load("aflw-frontal"), load("aflw-frontal-1211")
-    assert [c.test_expected for c in (full, frontal, inside)] == [aflw.FACES - aflw.TRAINED, 1314, 1211]
+    assert [c.test_expected for c in (full, frontal, inside)] == [
+        aflw.FACES - aflw.TRAINED,
+        1314,
+        1211,
+    ]
     for card in (full, frontal, inside):
-        assert (card.normalisers, card.masked, card.box, card.layout) == (("face_size",), True, "rect", "aflw19")
+        assert (card.normalisers, card.masked, card.box, card.layout) == (
+            ("face_size",),
+            True,
+            "rect",
+            "aflw19",
+        )
         assert card.train_expected == aflw.TRAINED
     assert "1,165" in describe(frontal)
 
@@ -46,20 +64,36 @@ def test_aflw_has_three_sizes_and_the_face_box_as_scale():
 def test_cofw_is_scored_by_corners_and_by_pupils():
     card = load("cofw")
     assert (card.train_expected, card.test_expected) == tuple(cofw.FACES.values())
-    assert (card.normalisers, card.fr, card.masked) == (("inter_ocular", "inter_pupil"), (0.1,), True)
+    assert (card.normalisers, card.fr, card.masked) == (
+        ("inter_ocular", "inter_pupil"),
+        (0.1,),
+        True,
+    )
 
 
 def test_cofw68_crosses_datasets():
     card = load("cofw68")
     assert (card.train_dataset, card.train_parts, card.train_expected) == ("300w", *W)
-    assert (card.test_expected, card.fr, card.masked, card.layout) == (cofw68.FACES, (0.1,), True, "ibug68")
+    assert (card.test_expected, card.fr, card.masked, card.layout) == (
+        cofw68.FACES,
+        (0.1,),
+        True,
+        "ibug68",
+    )
 
 
 def test_wflw_has_its_six_groups_from_the_flags():
     card = load("wflw")
     assert (card.train_expected, card.test_expected) == tuple(wflw.FACES.values())
-    assert dict(card.groups) == {"test": ("test",)} | {name: (f"test & {name}",) for name in wflw.ATTRIBUTES}
-    assert (card.auc, card.fr, card.normalisers[0], card.layout) == ((0.1,), (0.1,), "inter_ocular", "wflw98")
+    assert dict(card.groups) == {"test": ("test",)} | {
+        name: (f"test & {name}",) for name in wflw.ATTRIBUTES
+    }
+    assert (card.auc, card.fr, card.normalisers[0], card.layout) == (
+        (0.1,),
+        (0.1,),
+        "inter_ocular",
+        "wflw98",
+    )
     text = describe(card)
     for words in (
         "2500 items",
@@ -81,20 +115,28 @@ def test_a_named_twin_exists():
             assert set(twin.normalisers) == set(card.normalisers)
 
 
-@pytest.mark.parametrize("name", ["300w-private", "300vw-c", "aflw-full", "aflw-frontal", "cofw", "cofw68", "wflw"])
+@pytest.mark.parametrize(
+    "name", ["300w-private", "300vw-c", "aflw-full", "aflw-frontal", "cofw", "cofw68", "wflw"]
+)
 def test_a_real_card_and_its_twin_have_the_same_groups_and_points(name):
     card = load(name)
     twin = load(card.twin)
     assert card.twin == f"synth-{name}"
     assert (set(twin.groups), twin.overall) == (set(card.groups), card.overall)
-    assert (twin.normalisers, twin.points, twin.masked) == (card.normalisers, card.points, card.masked)
+    assert (twin.normalisers, twin.points, twin.masked) == (
+        card.normalisers,
+        card.points,
+        card.masked,
+    )
     assert (twin.auc, twin.fr, twin.box) == (card.auc, card.fr, card.box)
 
 
 def test_an_extra_never_shares_a_part_with_the_test():
     for card in protocol_card.cards():
         for extra in card.extras.values():
-            tested = {member.partition(" ")[0] for members in card.groups.values() for member in members}
+            tested = {
+                member.partition(" ")[0] for members in card.groups.values() for member in members
+            }
             assert extra.dataset != card.dataset or not tested & set(extra.parts), card.name
 
 

@@ -1,4 +1,7 @@
-"""Options: they enter name and hash, in one order; what is not offered or makes no sense is refused."""
+"""Options: they enter name and hash, in one order.
+
+What is not offered or makes no sense is refused.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +42,8 @@ def test_every_setting_of_the_papers_tables_is_a_name():
             assert getattr(other, key) == value
             assert other.name == f"300w-full+{key}={options.written(value)}"
             hashes.add(other.card)
-    assert len(hashes) == 1 + sum(map(len, sweeps.values()))  # no two of them may be ranked together
+    # no two of them may be ranked together
+    assert len(hashes) == 1 + sum(map(len, sweeps.values()))
 
 
 def test_options_stand_in_the_order_of_their_keys_and_own_values_vanish():
@@ -57,7 +61,10 @@ def test_offering_an_option_moves_no_hash():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("300w-full+labelled=0.3", r"no option '\+labelled=0\.3'; allowed: \+labelled=1, \+labelled=0\.05"),
+        (
+            "300w-full+labelled=0.3",
+            r"no option '\+labelled=0\.3'; allowed: \+labelled=1, \+labelled=0\.05",
+        ),
         ("300w-full+draw=1", r"\+draw= needs \+labelled="),
         ("300w-full+extra=wflw", r"allowed: \+extra=aflw, \+extra=300vw"),
         ("ytf68+noise=3", r"no option 'noise=3'; allowed: \+box="),
@@ -75,7 +82,10 @@ def test_what_is_not_offered_is_refused(name, message):
         ("[options]\nlabelled = [1.5]\n", r"options\.labelled: a value is not allowed"),
         ("[options]\nscale = [true]\n", r"options\.scale: \[True\] is not allowed"),
         ("[options]\nsize = [1]\n", r"options\.size: no such key"),
-        ("[train.extra.aflw]\ndataset = 'aflw'\n", r"train\.extra: .* is not allowed; allowed: a table: name"),
+        (
+            "[train.extra.aflw]\ndataset = 'aflw'\n",
+            r"train\.extra: .* is not allowed; allowed: a table: name",
+        ),
     ],
 )
 def test_a_card_that_offers_nonsense_is_refused(tmp_path, text, message):
@@ -91,14 +101,20 @@ def tables(text: str) -> str:
     )
 
 
-# --- one's own files ---------------------------------------------------------------------------------------------
+# --- one's own files ------------------------------------------------------------------------------
 
 
 def test_nine_lines_make_a_card_and_a_path_names_it(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(CARD)
     card = protocol_card.load(str(path))
-    assert (card.name, card.task, card.version, card.labelled, card.cluster) == ("mine", "landmarks", 1, 1.0, "photo")
+    assert (card.name, card.task, card.version, card.labelled, card.cluster) == (
+        "mine",
+        "landmarks",
+        1,
+        1.0,
+        "photo",
+    )
     assert card.source is not None
     assert (card.source.origin, dict(card.source.parts)["test"]) == (1.0, "mine/test.json")
     assert CARD.count("\n") == 9
@@ -110,7 +126,10 @@ def test_paths_decide_no_number_but_the_origin_does(tmp_path):
         return protocol_card.read(tmp_path / "mine.toml").card
 
     before = hash_of(CARD)
-    assert hash_of(CARD.replace("mine/pictures", "elsewhere").replace("mine/train.csv", "t.csv")) == before
+    assert (
+        hash_of(CARD.replace("mine/pictures", "elsewhere").replace("mine/train.csv", "t.csv"))
+        == before
+    )
     assert hash_of(CARD.replace("origin = 1", "origin = 0")) != before
     assert hash_of(CARD.replace("origin = 1", 'origin = 1, visible = "coco"')) != before
 

@@ -97,9 +97,21 @@ def test_every_twin_has_the_shape_of_its_card():
         real = protocol_card.load(f"300w-{name}")
         twin = protocol_card.load(real.twin)
         assert twin.name == f"synth-300w-{name}"
-        assert (set(real.groups), real.overall, real.layout) == (set(twin.groups), twin.overall, twin.layout)
-        assert (real.normalisers, real.auc, real.fr, real.points) == (twin.normalisers, twin.auc, twin.fr, twin.points)
-        assert (real.train_expected, real.test_expected) == (twin.train_expected, twin.test_expected)
+        assert (set(real.groups), real.overall, real.layout) == (
+            set(twin.groups),
+            twin.overall,
+            twin.layout,
+        )
+        assert (real.normalisers, real.auc, real.fr, real.points) == (
+            twin.normalisers,
+            twin.auc,
+            twin.fr,
+            twin.points,
+        )
+        assert (real.train_expected, real.test_expected) == (
+            twin.train_expected,
+            twin.test_expected,
+        )
 
 
 def test_an_option_makes_another_protocol_with_another_hash():
@@ -120,7 +132,10 @@ def test_an_option_that_changes_nothing_does_not_fork_the_name():
         ("300w-ful", r"no protocol is called '300w-ful'; did you mean 300w-full"),
         ("qqqqqq", r"no protocol is called 'qqqqqq'; `benchbox list protocols`"),
         ("../300w-full", r"no protocol is called '\.\./300w-full'"),
-        ("300w-full+box=yolo", r"300w-full: no option '\+box=yolo'; allowed: \+box=detector, \+box=ground_truth"),
+        (
+            "300w-full+box=yolo",
+            r"300w-full: no option '\+box=yolo'; allowed: \+box=detector, \+box=ground_truth",
+        ),
         ("300w-full+size=2", r"300w-full: no option 'size=2'; allowed: \+box="),
         ("300w-full+box", r"no option 'box'; allowed: \+box="),
         ("300w-full+", r"no option ''"),
@@ -143,40 +158,104 @@ def test_a_sound_card_is_read_as_written(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('cluster = "photo"\n', 'cluster = "photo"\nresample = 3\n', r"score\.resample: no such key; did you mean sco"),
+        (
+            'cluster = "photo"\n',
+            'cluster = "photo"\nresample = 3\n',
+            r"score\.resample: no such key; did you mean sco",
+        ),
         ("[train]", 'colour = "red"\n[train]', r"colour: no such key; allowed: name, title"),
-        ("resamples = 1000\n", "", r"score\.resamples: is missing; allowed: a whole number from 100"),
+        (
+            "resamples = 1000\n",
+            "",
+            r"score\.resamples: is missing; allowed: a whole number from 100",
+        ),
         ("version = 1\n", "", r"version: is missing"),
-        ("version = 1", 'version = "1"', r"version: '1' is not allowed; allowed: a whole number from 1"),
+        (
+            "version = 1",
+            'version = "1"',
+            r"version: '1' is not allowed; allowed: a whole number from 1",
+        ),
         ("version = 1", "version = true", r"version: True is not allowed"),
-        ("expected = 337", "expected = 337.0", r"train\.expected: 337\.0 is not allowed; allowed: a whole number"),
+        (
+            "expected = 337",
+            "expected = 337.0",
+            r"train\.expected: 337\.0 is not allowed; allowed: a whole number",
+        ),
         ("expected = 337", "expected = -1", r"train\.expected: -1 is not allowed"),
-        ("labelled = 1.0", "labelled = 0", r"train\.labelled: 0 is not allowed; allowed: a share above 0"),
+        (
+            "labelled = 1.0",
+            "labelled = 0",
+            r"train\.labelled: 0 is not allowed; allowed: a share above 0",
+        ),
         ("validation = 0.0", "validation = 1", r"train\.validation: 1 is not allowed"),
-        ('task = "landmarks"', 'task = "gaze"', r"task: 'gaze' is not allowed; allowed: landmarks \| gaze2d \| gaze3d"),
-        ('dataset = "300w"', 'dataset = "300-W"', r"dataset: '300-W' is not allowed; allowed: .*300w .*synth-300w"),
+        (
+            'task = "landmarks"',
+            'task = "gaze"',
+            r"task: 'gaze' is not allowed; allowed: landmarks \| gaze2d \| gaze3d",
+        ),
+        (
+            'dataset = "300w"',
+            'dataset = "300-W"',
+            r"dataset: '300-W' is not allowed; allowed: .*300w .*synth-300w",
+        ),
         ('layout = "ibug68"', 'layout = "68"', r"layout: '68' is not allowed; allowed: ibug68"),
         (
             'layout = "ibug68"',
             'layout = ""',
             r"layout: does not fit the rest of the card; allowed: ibug68 .* for landm",
         ),
-        ('"inter_ocular"', '"interocular"', r"score\.normalisers: .*allowed: a list of inter_ocular \| inter_pupil"),
-        ('normalisers = ["inter_ocular"]', "normalisers = []", r"score\.normalisers: .*one or more for landmarks"),
-        ("auc = [0.08]", "auc = 0.08", r"score\.auc: 0\.08 is not allowed; allowed: a list of fractions"),
+        (
+            '"inter_ocular"',
+            '"interocular"',
+            r"score\.normalisers: .*allowed: a list of inter_ocular \| inter_pupil",
+        ),
+        (
+            'normalisers = ["inter_ocular"]',
+            "normalisers = []",
+            r"score\.normalisers: .*one or more for landmarks",
+        ),
+        (
+            "auc = [0.08]",
+            "auc = 0.08",
+            r"score\.auc: 0\.08 is not allowed; allowed: a list of fractions",
+        ),
         ("auc = [0.08]", "auc = [8]", r"score\.auc: \[8\] is not allowed"),
         ("auc = [0.08]", "auc = [nan]", r"score\.auc: \[nan\] is not allowed"),
         ("auc = [0.08]", "auc = [0.08, 0.08]", r"score\.auc: \[0\.08, 0\.08\] is not allowed"),
         ("points = [51]", "points = [50]", r"score\.points: does not fit.*allowed: 66, 51, 49"),
-        ('average = "macro"', 'average = "micro"', r"score\.average: 'micro' is not allowed; allowed: macro"),
-        ('failed = "infinite"', 'failed = "zero"', r"score\.failed: 'zero' is not allowed; allowed: infinite"),
+        (
+            'average = "macro"',
+            'average = "micro"',
+            r"score\.average: 'micro' is not allowed; allowed: macro",
+        ),
+        (
+            'failed = "infinite"',
+            'failed = "zero"',
+            r"score\.failed: 'zero' is not allowed; allowed: infinite",
+        ),
         ('source = "detector"', 'source = "mtcnn"', r"box\.choices: does not fit"),
         ("expansion = 1.0", "expansion = 0", r"box\.expansion: 0 is not allowed"),
-        ('overall = "all"', 'overall = "full"', r"test\.overall: does not fit.*allowed: all \| hard"),
-        ('overall = "all"', 'overall = "hard"', r"test\.groups: does not fit.*overall group 'hard'"),
-        ('parts = ["afw"]', 'parts = ["afw", "ibug"]', r"train\.parts: does not fit.*not tested on"),
+        (
+            'overall = "all"',
+            'overall = "full"',
+            r"test\.overall: does not fit.*allowed: all \| hard",
+        ),
+        (
+            'overall = "all"',
+            'overall = "hard"',
+            r"test\.groups: does not fit.*overall group 'hard'",
+        ),
+        (
+            'parts = ["afw"]',
+            'parts = ["afw", "ibug"]',
+            r"train\.parts: does not fit.*not tested on",
+        ),
         ('hard = ["ibug"]', "hard = []", r"test\.groups: .* is not allowed; allowed: a table"),
-        ('name = "tiny"', 'name = "small"', r"name: does not fit.*allowed: tiny, as the file is called"),
+        (
+            'name = "tiny"',
+            'name = "small"',
+            r"name: does not fit.*allowed: tiny, as the file is called",
+        ),
         ('name = "tiny"', 'name = "Tiny"', r"name: 'Tiny' is not allowed; allowed: small letters"),
         ("[box]", "[[box]]", r"box: .* is not a section; allowed: a table \[box\]"),
         ("[box]", "[box", r"is not TOML: .*line 22"),
@@ -203,8 +282,11 @@ def test_the_hash_is_that_of_the_canonical_content(tmp_path):
     card = protocol_card.read(write(tmp_path))
     words = {"name", "title", "notes", "twin", "options", "card"}
     words |= {"extras"}
-    later = {f.name for f in fields(Protocol) if f.default is not MISSING}  # unused here: they move no older card
-    content = {f.name: getattr(card, f.name) for f in fields(Protocol) if f.name not in words | later}
+    # unused here: they move no older card
+    later = {f.name for f in fields(Protocol) if f.default is not MISSING}
+    content = {
+        f.name: getattr(card, f.name) for f in fields(Protocol) if f.name not in words | later
+    }
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     assert card.card == "sha256:" + hashlib.sha256(text.encode()).hexdigest()
     assert '"groups":{"all":["ibug","lfpw/testset"],"hard":["ibug"]}' in text
@@ -238,9 +320,12 @@ def test_whatever_decides_a_number_moves_the_hash(tmp_path, old, new):
 
 def test_words_and_order_of_keys_do_not_move_the_hash(tmp_path):
     before = protocol_card.read(write(tmp_path)).card
-    text = CARD.replace("A tiny card", "Another title").replace("version = 1", 'version = 1\ntwin = "x"\nnotes = ["n"]')
+    text = CARD.replace("A tiny card", "Another title").replace(
+        "version = 1", 'version = 1\ntwin = "x"\nnotes = ["n"]'
+    )
     text = text.replace(
-        'all = ["ibug", "lfpw/testset"]\nhard = ["ibug"]', 'hard = ["ibug"]\nall = ["ibug", "lfpw/testset"]'
+        'all = ["ibug", "lfpw/testset"]\nhard = ["ibug"]',
+        'hard = ["ibug"]\nall = ["ibug", "lfpw/testset"]',
     )
     text = text.replace("labelled = 1.0", "labelled = 1")
     assert protocol_card.read(write(tmp_path, text)).card == before
@@ -252,14 +337,18 @@ def test_two_collections_may_not_share_a_name(tmp_path, monkeypatch):
         write(tmp_path / folder)
     found = [Collection(name, name, tmp_path / name) for name in ("ours", "theirs")]
     monkeypatch.setattr(protocol_card, "collections", lambda group: found)
-    with pytest.raises(ProtocolError, match=r"two cards are called 'tiny': .*ours.* and .*theirs.*; rename one"):
+    with pytest.raises(
+        ProtocolError, match=r"two cards are called 'tiny': .*ours.* and .*theirs.*; rename one"
+    ):
         protocol_card.names()
 
 
 def test_a_broken_card_does_not_hide_the_others(tmp_path, monkeypatch):
     write(tmp_path)
     write(tmp_path, "name = 1", "broken")
-    monkeypatch.setattr(protocol_card, "collections", lambda group: [Collection("acme 1", "acme", tmp_path)])
+    monkeypatch.setattr(
+        protocol_card, "collections", lambda group: [Collection("acme 1", "acme", tmp_path)]
+    )
     assert protocol_card.names() == ["broken", "tiny"]
     assert protocol_card.load("tiny").name == "tiny"
     with pytest.raises(ProtocolError, match=r"broken\.toml: name: 1 is not allowed"):
@@ -268,7 +357,13 @@ def test_a_broken_card_does_not_hide_the_others(tmp_path, monkeypatch):
 
 def test_a_newcomer_is_told_what_the_numbers_mean():
     text = protocol_card.describe(protocol_card.load("300w-full+box=ground_truth"))
-    for words in ("689 items", "outer corners of the eyes", "easier than life", "synth-300w-full", "+box=detector"):
+    for words in (
+        "689 items",
+        "outer corners of the eyes",
+        "easier than life",
+        "synth-300w-full",
+        "+box=detector",
+    ):
         assert words in text
     text = protocol_card.describe(replace(protocol_card.load("300w-full"), labelled=0.1))
     assert "10% of them; the others come without labels" in text
@@ -295,10 +390,16 @@ GAZE = {
 
 def test_gaze_cards_say_what_they_must():
     cards = {name: protocol_card.load(name) for name in GAZE}
-    assert {name: (c.task, c.test_expected, c.folds, c.metrics) for name, c in cards.items()} == GAZE
+    assert {
+        name: (c.task, c.test_expected, c.folds, c.metrics) for name, c in cards.items()
+    } == GAZE
     assert {c.cluster for c in cards.values()} == {"person"}
     capture = cards["gazecapture"]
-    assert capture.groups == {"total": ("test",), "phone": ("test & phone",), "tablet": ("test & tablet",)}
+    assert capture.groups == {
+        "total": ("test",),
+        "phone": ("test & phone",),
+        "tablet": ("test & tablet",),
+    }
     assert (capture.train_expected, capture.validation_parts) == (1251983, ("val",))
     assert (capture.box, capture.extra_boxes) == ("face", ("left_eye", "right_eye"))
     assert (cards["eth-xgaze"].train_clusters, cards["eth-xgaze"].test_clusters) == (70, 10)
@@ -310,9 +411,21 @@ def test_gaze_cards_say_what_they_must():
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("labelled = 1.0", 'labelled = 1.0, validation_parts = ["ibug"]', r"train\.validation_parts: does not fit"),
-        ("labelled = 1.0", 'labelled = 1.0, validation_parts = ["afw"]', r"train\.validation_parts: does not fit"),
-        ("expected = 359", "expected = 0", r"test\.clusters: does not fit.*either test\.expected or test\.clusters"),
+        (
+            "labelled = 1.0",
+            'labelled = 1.0, validation_parts = ["ibug"]',
+            r"train\.validation_parts: does not fit",
+        ),
+        (
+            "labelled = 1.0",
+            'labelled = 1.0, validation_parts = ["afw"]',
+            r"train\.validation_parts: does not fit",
+        ),
+        (
+            "expected = 359",
+            "expected = 0",
+            r"test\.clusters: does not fit.*either test\.expected or test\.clusters",
+        ),
         ("expected = 359", "expected = 359, clusters = 2", r"test\.clusters: does not fit"),
     ],
 )

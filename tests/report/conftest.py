@@ -73,7 +73,11 @@ def invented(level: float, failed: int = 0) -> np.ndarray:
     for name, factor in names.items():
         table[name] = np.where(table["failed"], np.inf, errors * factor)
     table["cluster"] = place
-    table["in_common"], table["in_challenging"], table["in_full"] = place < COMMON, place >= COMMON, True
+    table["in_common"], table["in_challenging"], table["in_full"] = (
+        place < COMMON,
+        place >= COMMON,
+        True,
+    )
     return table
 
 
@@ -84,7 +88,10 @@ def invented_points(level: float) -> np.ndarray:
         68 * len(DEMO.groups),
         [("group", "<U11"), ("point", "<i4"), ("count", "<i4"), *((name, "<f4") for name in names)],
     )
-    table["group"], table["point"] = np.repeat(list(DEMO.groups), 68), np.tile(np.arange(68), len(DEMO.groups))
+    table["group"], table["point"] = (
+        np.repeat(list(DEMO.groups), 68),
+        np.tile(np.arange(68), len(DEMO.groups)),
+    )
     grows = level * (0.5 + table["point"] / 67) * (1 + (table["group"] == "challenging"))
     table["count"], table["error"], table["bias_x"] = 30, grows, grows / 4
     table["var_x"], table["var_y"], table["cov_xy"] = grows**2, grows**2 / 4, grows**2 / 8
@@ -98,7 +105,8 @@ def summary(errors: np.ndarray) -> dict[str, dict[str, Any]]:
         groups[group] = {}
         for name in ("nme_inter_ocular", "nme_inter_pupil", "nme_inter_ocular_51"):
             values = errors[name][errors[f"in_{group}"]]
-            mean = round(float(values[np.isfinite(values)].mean()) * 100, 6)  # equal bytes on every machine
+            # equal bytes on every machine
+            mean = round(float(values[np.isfinite(values)].mean()) * 100, 6)
             groups[group][name] = {
                 "value": mean,
                 "low": round(mean * 0.95, 6),
@@ -108,7 +116,10 @@ def summary(errors: np.ndarray) -> dict[str, dict[str, Any]]:
             rest = name.removeprefix("nme_")
             area = round(float(1 - np.minimum(values, 0.08).mean() / 0.08), 6)
             groups[group][f"auc_0.08_{rest}"] = {"value": area, "unit": "1"}
-            groups[group][f"fr_0.08_{rest}"] = {"value": round(float((values > 0.08).mean()) * 100, 6), "unit": "%"}
+            groups[group][f"fr_0.08_{rest}"] = {
+                "value": round(float((values > 0.08).mean()) * 100, 6),
+                "unit": "%",
+            }
     return groups
 
 
@@ -132,8 +143,18 @@ def record(**changes: Any) -> dict[str, Any]:
         "seed": 0,
         "budget": "quick",
         "command": "benchbox run --method demo-a --protocol demo-full",
-        "code": {"benchbox": "0.1.0", "commit": "0123456789abcdef0123456789abcdef01234567", "dirty": False},
-        "environment": {"python": "3.11.2", "torch": "2.13.0", "cpu": "invented", "cores": 2, "gpu": None},
+        "code": {
+            "benchbox": "0.1.0",
+            "commit": "0123456789abcdef0123456789abcdef01234567",
+            "dirty": False,
+        },
+        "environment": {
+            "python": "3.11.2",
+            "torch": "2.13.0",
+            "cpu": "invented",
+            "cores": 2,
+            "gpu": None,
+        },
         "started": "2020-01-01T00:00:00Z",
         "seconds": {"data": 1.5, "train": 60.25, "predict": 2.0, "score": 0.5},
         "training": {"samples": 1000, "samples_per_s": 16.6},
@@ -165,7 +186,9 @@ def write_run(
 ) -> Run:
     """Store one invented run and return it."""
     document = record(**{"seed": seed, **changes})
-    variant = run_folders.variant_folder(document["variant"], document["budget"] or "quick", document["overrides"])
+    variant = run_folders.variant_folder(
+        document["variant"], document["budget"] or "quick", document["overrides"]
+    )
     folder = run_folders.folder(results, protocol, method, variant, seed)
     run_folders.work(folder).mkdir(parents=True)
     (run_folders.work(folder) / "log.csv").write_text(LOG)
@@ -174,13 +197,17 @@ def write_run(
     values = np.zeros((FACES, 68, 2))
     values[errors["failed"]] = np.nan
     prediction_files.write(
-        run_folders.predictions_file(folder), Predictions(ids=ids, values=values, failed=errors["failed"])
+        run_folders.predictions_file(folder),
+        Predictions(ids=ids, values=values, failed=errors["failed"]),
     )
     derived = {
         "schema": 1,
         "protocol": protocol,
         "card": document["card"],
-        "data": {"variant": document["data"]["variant"], "fingerprint": document["data"]["fingerprint"]},
+        "data": {
+            "variant": document["data"]["variant"],
+            "fingerprint": document["data"]["fingerprint"],
+        },
         "method": method,
         "variant": document["variant"],
         "kind": document["kind"],
@@ -223,7 +250,14 @@ def every_sort(make: Make) -> None:
     make("demo-b", 0.045, variant="wide", overrides={"loss": "l1"})
     make("demo-a", 0.090, budget="smoke")
     make("demo-c", 0.060, data={**record()["data"], "variant": "train 60 of 100", "train": 60})
-    make("demo-d", 0.055, kind="submitted", variant="submitted", budget=None, command="benchbox score demo-d.npz")
+    make(
+        "demo-d",
+        0.055,
+        kind="submitted",
+        variant="submitted",
+        budget=None,
+        command="benchbox score demo-d.npz",
+    )
     make("demo-e", 0.035, card="sha256:" + "00" * 32)
 
 
@@ -237,7 +271,9 @@ def method_card(place: Path) -> MethodCard:
     """Write a README below `place` and return the card beside it."""
     folder = place / "demo_b"
     folder.mkdir()
-    (folder / "README.md").write_text("# Demo B\n\nIt is *invented* & does `a < b`.\n\n- one\n- two\n")
+    (folder / "README.md").write_text(
+        "# Demo B\n\nIt is *invented* & does `a < b`.\n\n- one\n- two\n"
+    )
     return MethodCard(
         name="demo-b",
         title="Demo B",
@@ -272,8 +308,26 @@ def quoted_rows() -> References:
         ("Table 1", "Alpha", "demo-full", "full", "4.10", "nme_inter_ocular", "", "a note"),
         ("Table 1", "Alpha", "demo-full", "common", "3.20", "nme_inter_ocular", "", ""),
         ("Table 2", "Alpha", "demo-full", "full", "4.1", "nme_inter_ocular", "", ""),
-        ("Table 1", "Beta", "demo-full+box=ground_truth", "full", "3.00", "nme_inter_ocular", "", ""),
-        ("Table 1", "Gamma", "demo-full", "full", "3.50", "nme_inter_pupil", "inter-pupil, though the table says", ""),
+        (
+            "Table 1",
+            "Beta",
+            "demo-full+box=ground_truth",
+            "full",
+            "3.00",
+            "nme_inter_ocular",
+            "",
+            "",
+        ),
+        (
+            "Table 1",
+            "Gamma",
+            "demo-full",
+            "full",
+            "3.50",
+            "nme_inter_pupil",
+            "inter-pupil, though the table says",
+            "",
+        ),
         ("Table 1", "Delta", "other", "full", "1.00", "nme_inter_ocular", "", ""),
         ("Table 3", "Epsilon", "demo-full", "full", "", "nme_inter_ocular", "", ""),
     ]
@@ -300,7 +354,17 @@ def quoted_rows() -> References:
             apart=apart,
             note=note,
         )
-        for number, (table, method, protocol, group, printed, metric, apart, note) in enumerate(cells, start=2)
+        for number, (table, method, protocol, group, printed, metric, apart, note) in enumerate(
+            cells, start=2
+        )
     )
-    paper = Paper("paper-x", "Paper X", "Invented numbers", "A. Author", "Venue", 2020, "https://example.org/x")
+    paper = Paper(
+        "paper-x",
+        "Paper X",
+        "Invented numbers",
+        "A. Author",
+        "Venue",
+        2020,
+        "https://example.org/x",
+    )
     return References({"paper-x": paper}, rows)

@@ -1,4 +1,7 @@
-"""A large results folder of invented runs; files are shared between runs, so that thousands are made in seconds."""
+"""A large results folder of invented runs.
+
+Files are shared between runs, so that thousands are made in seconds.
+"""
 
 import json
 import os
@@ -12,14 +15,21 @@ import numpy as np
 from benchbox.protocols import protocol_card
 from benchbox.types import Protocol
 
-MOLDS = 24  # different sets of per-face errors; runs share their files, so that a large folder is made in seconds
+# different sets of per-face errors; runs share their files, so that a large folder is made in
+# seconds
+MOLDS = 24
 STEPS = 400  # lines of a training log
 
 
-def fabricate(results: Path, runs: int, protocols: tuple[Protocol, ...] = (), seeds: int = 5) -> None:
+def fabricate(
+    results: Path, runs: int, protocols: tuple[Protocol, ...] = (), seeds: int = 5
+) -> None:
     """Store `runs` invented runs: every protocol, then methods, variants, budgets and `seeds` of each."""
     cards = protocols or tuple(protocol_card.cards())
-    molds = {card.name: [_mold(results.parent / "molds", card, k) for k in range(MOLDS)] for card in cards}
+    molds = {
+        card.name: [_mold(results.parent / "molds", card, k) for k in range(MOLDS)]
+        for card in cards
+    }
     for number, (card, method, variant, seed) in enumerate(islice(_places(cards, seeds), runs)):
         mold, scores = molds[card.name][number % MOLDS]
         budget = ("quick", "paper")[variant % 2]
@@ -29,7 +39,9 @@ def fabricate(results: Path, runs: int, protocols: tuple[Protocol, ...] = (), se
         for file in mold.iterdir():
             os.link(file, folder / file.name)
         run = _record(card, f"method-{method:03d}", f"v{variant}", budget, seed)
-        (folder / "scores.json").write_text(scores.replace("@card", card.card).replace("@method", run["method"]))
+        (folder / "scores.json").write_text(
+            scores.replace("@card", card.card).replace("@method", run["method"])
+        )
         (folder / "run.json").write_text(json.dumps(run, indent=1))
 
 
@@ -50,18 +62,27 @@ def _mold(folder: Path, card: Protocol, number: int) -> tuple[Path, str]:
     for name in metrics:
         table[name] = 0.03 * (1 + number / MOLDS) * random.lognormal(0, 0.5, n)
     for k, group in enumerate(card.groups):
-        table[f"in_{group}"] = True if group == card.overall else np.arange(n) % len(card.groups) == k
+        table[f"in_{group}"] = (
+            True if group == card.overall else np.arange(n) % len(card.groups) == k
+        )
     place = folder / card.name / str(number)
     place.mkdir(parents=True)
     np.save(place / "errors.npy", table)
     ids = np.array([f"part/of/the/testset/face_{k:05d}" for k in range(n)])
-    np.savez(place / "predictions.npz", ids=ids, values=np.zeros((n, 68, 2), "<f4"), failed=table["failed"])
+    np.savez(
+        place / "predictions.npz",
+        ids=ids,
+        values=np.zeros((n, 68, 2), "<f4"),
+        failed=table["failed"],
+    )
     lines = (
         f"stage{s},{k},{k // 9},{2.0 * 0.99**k + random.random():.6f},101.5,{k}"
         for s in (1, 2)
         for k in range(STEPS // 2)
     )
-    (place / "log.csv").write_text("stage,step,epoch,loss,samples_per_s,seconds\n" + "\n".join(lines) + "\n")
+    (place / "log.csv").write_text(
+        "stage,step,epoch,loss,samples_per_s,seconds\n" + "\n".join(lines) + "\n"
+    )
     scores: dict[str, Any] = {}
     for group in card.groups:
         scores[group] = {}
@@ -69,15 +90,31 @@ def _mold(folder: Path, card: Protocol, number: int) -> tuple[Path, str]:
             values, rest = table[name][table[f"in_{group}"]], name.removeprefix("nme_")
             scores[group][name] = _score(float(values.mean() * 100), "%")
             for end in card.auc:
-                scores[group][f"auc_{end:g}_{rest}"] = _score(float(1 - np.minimum(values, end).mean() / end), "1")
+                scores[group][f"auc_{end:g}_{rest}"] = _score(
+                    float(1 - np.minimum(values, end).mean() / end), "1"
+                )
             for end in card.fr:
-                scores[group][f"fr_{end:g}_{rest}"] = _score(float((values > end).mean() * 100), "%")
-    head = {"schema": 1, "protocol": card.name, "card": "@card", "method": "@method", "n": n, "failed": 0}
+                scores[group][f"fr_{end:g}_{rest}"] = _score(
+                    float((values > end).mean() * 100), "%"
+                )
+    head = {
+        "schema": 1,
+        "protocol": card.name,
+        "card": "@card",
+        "method": "@method",
+        "n": n,
+        "failed": 0,
+    }
     return place, json.dumps({**head, "scores": scores}, indent=1)
 
 
 def _score(value: float, unit: str) -> dict[str, Any]:
-    return {"value": round(value, 10), "low": round(value * 0.95, 10), "high": round(value * 1.06, 10), "unit": unit}
+    return {
+        "value": round(value, 10),
+        "low": round(value * 0.95, 10),
+        "high": round(value * 1.06, 10),
+        "unit": unit,
+    }
 
 
 def _record(card: Protocol, method: str, variant: str, budget: str, seed: int) -> dict[str, Any]:
@@ -85,15 +122,45 @@ def _record(card: Protocol, method: str, variant: str, budget: str, seed: int) -
     params = {f"parameter_{k}": k / 7 for k in range(30)}
     return {
         "schema": 1,
-        **{"kind": "trained", "method": method, "variant": variant, "overrides": {}, "params": params},
-        **{"protocol": card.name, "card": card.card, "box": card.box, "seed": seed, "budget": budget},
-        "data": {"dataset": card.dataset, "variant": "complete", "fingerprint": "sha256:" + "cd" * 32, "notes": []},
+        **{
+            "kind": "trained",
+            "method": method,
+            "variant": variant,
+            "overrides": {},
+            "params": params,
+        },
+        **{
+            "protocol": card.name,
+            "card": card.card,
+            "box": card.box,
+            "seed": seed,
+            "budget": budget,
+        },
+        "data": {
+            "dataset": card.dataset,
+            "variant": "complete",
+            "fingerprint": "sha256:" + "cd" * 32,
+            "notes": [],
+        },
         "command": f"benchbox run --method {method} --variant {variant} --protocol {card.name} --seed {seed}",
-        "code": {"benchbox": "0.1.0", "commit": "0123456789abcdef0123456789abcdef01234567", "dirty": False},
-        "environment": {"python": "3.11.2", "torch": "2.13.0", "cpu": "invented", "cores": 2, "gpu": None},
+        "code": {
+            "benchbox": "0.1.0",
+            "commit": "0123456789abcdef0123456789abcdef01234567",
+            "dirty": False,
+        },
+        "environment": {
+            "python": "3.11.2",
+            "torch": "2.13.0",
+            "cpu": "invented",
+            "cores": 2,
+            "gpu": None,
+        },
         "started": "2020-01-01T00:00:00Z",
         "seconds": {"data": 1.5, "train": 60.25, "predict": 2.0, "score": 0.5},
         "training": {"samples": 1000, "samples_per_s": 16.6},
         "test_looks": 1,
-        "digests": {"predictions.npz": "sha256:" + "ef" * 32, "weights": {"w.safetensors": "sha256:" + "ab" * 32}},
+        "digests": {
+            "predictions.npz": "sha256:" + "ef" * 32,
+            "weights": {"w.safetensors": "sha256:" + "ab" * 32},
+        },
     }

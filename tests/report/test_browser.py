@@ -1,4 +1,7 @@
-"""The pages as a reader uses them, in headless Chromium; skipped where no browser or driver is installed."""
+"""The pages as a reader uses them, in headless Chromium.
+
+Skipped where no browser or driver is installed.
+"""
 
 import json
 import re
@@ -19,7 +22,9 @@ from .conftest import DEMO, every_sort, method_card, quoted_rows, write_run
 from .invented import fabricate
 from .pages import test_gaze_atlas, test_pseudo_label_page
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra test)")
+webdriver = pytest.importorskip(
+    "selenium.webdriver", reason="selenium is not installed (extra test)"
+)
 from selenium.webdriver.chrome.options import Options  # noqa: E402
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
@@ -27,14 +32,25 @@ from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select  # noqa: E402
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+BROWSER = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 DRIVER = shutil.which("chromedriver")
 pytestmark = [
-    pytest.mark.skipif(not BROWSER or not DRIVER, reason="no chromium with chromedriver (Debian: chromium-driver)"),
+    pytest.mark.skipif(
+        not BROWSER or not DRIVER, reason="no chromium with chromedriver (Debian: chromium-driver)"
+    ),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of selenium's own sockets
 ]
 FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *(
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-sync",
+    ),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
 )
 BOARD = "protocol/demo-full.html"
@@ -69,7 +85,13 @@ def place(tmp_path_factory) -> Path:
     found, problems = stored.read(folder / "results")
     card = method_card(folder)
     made = site.files(
-        Sources((DEMO, protocol_card.load("synth-mpiigaze")), (card,), quoted_rows(), tuple(found), tuple(problems))
+        Sources(
+            (DEMO, protocol_card.load("synth-mpiigaze")),
+            (card,),
+            quoted_rows(),
+            tuple(found),
+            tuple(problems),
+        )
     )
     for name, content in made.items():
         (folder / "site" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -81,7 +103,11 @@ def place(tmp_path_factory) -> Path:
 def browser(tmp_path_factory):
     options = Options()
     options.binary_location = BROWSER
-    for flag in (*FLAGS, "--window-size=1280,900", f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+    for flag in (
+        *FLAGS,
+        "--window-size=1280,900",
+        f"--user-data-dir={tmp_path_factory.mktemp('profile')}",
+    ):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(DRIVER))
@@ -91,7 +117,10 @@ def browser(tmp_path_factory):
 
 @pytest.fixture
 def open_page(browser, place):
-    """Return a function that opens a page; afterwards nothing may stand in the console or have left the folder."""
+    """Return a function that opens a page.
+
+    Afterwards nothing may stand in the console or have left the folder.
+    """
 
     def go(page: str, width: int = 1280, dark: bool = False):
         look = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
@@ -114,7 +143,11 @@ def open_page(browser, place):
 
 
 def seen(driver, selector):
-    return [element for element in driver.find_elements(By.CSS_SELECTOR, selector) if element.is_displayed()]
+    return [
+        element
+        for element in driver.find_elements(By.CSS_SELECTOR, selector)
+        if element.is_displayed()
+    ]
 
 
 def first_column(driver, column):
@@ -124,11 +157,13 @@ def first_column(driver, column):
     return [float(text.split()[0]) for text in texts if re.match(r"\d", text)]
 
 
-# --- the leaderboard ---------------------------------------------------------------------------------------------
+# --- the leaderboard ------------------------------------------------------------------------------
 
 
 def head(driver, column):
-    return driver.find_elements(By.CSS_SELECTOR, "table.board:not(.apart) thead tr:nth-child(2) th button")[column]
+    return driver.find_elements(
+        By.CSS_SELECTOR, "table.board:not(.apart) thead tr:nth-child(2) th button"
+    )[column]
 
 
 def test_a_click_sorts_and_another_one_turns_it_round(open_page):
@@ -138,7 +173,9 @@ def test_a_click_sorts_and_another_one_turns_it_round(open_page):
     assert first_column(driver, 2) == sorted(before)
     head(driver, 0).click()
     assert first_column(driver, 2) == sorted(before, reverse=True)
-    column = driver.find_elements(By.CSS_SELECTOR, "table.board:not(.apart) thead tr:nth-child(2) th")[0]
+    column = driver.find_elements(
+        By.CSS_SELECTOR, "table.board:not(.apart) thead tr:nth-child(2) th"
+    )[0]
     assert column.get_attribute("aria-sort") == "descending"
 
 
@@ -163,9 +200,10 @@ def test_filters_hide_rows_and_say_how_many_are_left(open_page):
     driver = open_page(BOARD)
     assert driver.find_element(By.CSS_SELECTOR, ".filters output").text == "9 rows"
     Select(driver.find_element(By.NAME, "kind")).select_by_visible_text("submitted")
-    assert [row.find_element(By.CSS_SELECTOR, ".name").text for row in seen(driver, "tbody tr[data-kind]")] == [
-        "demo-d"
-    ]
+    assert [
+        row.find_element(By.CSS_SELECTOR, ".name").text
+        for row in seen(driver, "tbody tr[data-kind]")
+    ] == ["demo-d"]
     assert driver.find_element(By.CSS_SELECTOR, ".filters output").text == "1 of 9 rows"
     Select(driver.find_element(By.NAME, "kind")).select_by_visible_text("all")
     driver.find_element(By.NAME, "find").send_keys("DEMO Wide")
@@ -177,9 +215,10 @@ def test_filters_hide_rows_and_say_how_many_are_left(open_page):
 def test_filters_for_the_named_data_variant_and_extra_training_data(open_page):
     driver = open_page(BOARD)
     Select(driver.find_element(By.NAME, "data")).select_by_visible_text("train 60 of 100")
-    assert [row.find_element(By.CSS_SELECTOR, ".name").text for row in seen(driver, "tbody tr[data-kind]")] == [
-        "demo-c"
-    ]
+    assert [
+        row.find_element(By.CSS_SELECTOR, ".name").text
+        for row in seen(driver, "tbody tr[data-kind]")
+    ] == ["demo-c"]
     assert not driver.find_elements(By.NAME, "extra"), "no row of this board was trained on more"
 
 
@@ -199,16 +238,23 @@ def test_what_can_be_told_stays_on_top_under_its_columns(open_page):
     driver = open_page(BOARD)
     head(driver, 0).click()
     cells = driver.find_elements(By.CSS_SELECTOR, "tr.reach > *")
-    heads = driver.find_elements(By.CSS_SELECTOR, "table.board:not(.apart) thead tr:nth-child(2) th")
+    heads = driver.find_elements(
+        By.CSS_SELECTOR, "table.board:not(.apart) thead tr:nth-child(2) th"
+    )
     numbers = [cell for cell in cells if re.fullmatch(r"[\d.]+", cell.text)]
     assert len(numbers) == 9, "three measures of three groups"
     for cell, column in zip(numbers, heads, strict=False):
-        assert cell.rect["x"] + cell.rect["width"] == pytest.approx(column.rect["x"] + column.rect["width"], abs=1)
+        assert cell.rect["x"] + cell.rect["width"] == pytest.approx(
+            column.rect["x"] + column.rect["width"], abs=1
+        )
 
 
 def test_ranks_are_seen_on_a_telephone(open_page):
     driver = open_page(BOARD, 360)
-    assert [cell.text for cell in seen(driver, "table.board:not(.apart) tbody td.rank")][:2] == ["", "1"]
+    assert [cell.text for cell in seen(driver, "table.board:not(.apart) tbody td.rank")][:2] == [
+        "",
+        "1",
+    ]
 
 
 def test_the_convention_switch_rescores_every_row_and_keeps_the_filters(open_page, place):
@@ -226,9 +272,13 @@ def test_the_convention_switch_rescores_every_row_and_keeps_the_filters(open_pag
 def test_a_curve_is_switched_off_and_on_and_read_off(open_page):
     driver = open_page(BOARD)
     chart = driver.find_element(By.CSS_SELECTOR, "figure[data-chart]")
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart)
+    driver.execute_script(
+        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart
+    )
     button = chart.find_elements(By.CSS_SELECTOR, ".legend button")[0]
-    curve = chart.find_element(By.CSS_SELECTOR, f'g[data-series="{button.get_attribute("data-series")}"]')
+    curve = chart.find_element(
+        By.CSS_SELECTOR, f'g[data-series="{button.get_attribute("data-series")}"]'
+    )
     button.click()
     assert button.get_attribute("aria-pressed") == "false"
     assert not curve.is_displayed()
@@ -245,9 +295,15 @@ def test_a_curve_is_switched_off_and_on_and_read_off(open_page):
 def test_points_are_read_off_for_the_layers_that_are_shown(open_page):
     driver = open_page(BOARD)
     chart = driver.find_element(By.CSS_SELECTOR, "figure[data-chart=points]")
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart)
+    driver.execute_script(
+        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart
+    )
     buttons = chart.find_elements(By.CSS_SELECTOR, ".legend button")
-    assert [button.get_attribute("aria-pressed") for button in buttons[:3]] == ["true", "true", "false"]
+    assert [button.get_attribute("aria-pressed") for button in buttons[:3]] == [
+        "true",
+        "true",
+        "false",
+    ]
     buttons[2].send_keys(Keys.ENTER)
     assert buttons[2].get_attribute("aria-pressed") == "true"
     svg = chart.find_element(By.TAG_NAME, "svg")
@@ -291,7 +347,7 @@ def test_the_index_finds_by_words(open_page):
     assert not seen(driver, "[data-entry]")
 
 
-# --- comparing ---------------------------------------------------------------------------------------------------
+# --- comparing ------------------------------------------------------------------------------------
 
 
 def test_two_rows_are_compared_as_a_paired_test_would(open_page, place):
@@ -303,20 +359,28 @@ def test_two_rows_are_compared_as_a_paired_test_would(open_page, place):
         if box.is_enabled() and box.is_selected() != (box.get_attribute("value") == str(other)):
             box.click()
     folder = place.parent / "results" / "demo-full" / "demo-a" / "base"
-    first, second = (100 * np.load(folder / seed / "errors.npy")["nme_inter_ocular"] for seed in "01")
+    first, second = (
+        100 * np.load(folder / seed / "errors.npy")["nme_inter_ocular"] for seed in "01"
+    )
     difference = second - first  # one face per cluster
     half = 2.022691 * difference.std(ddof=1) / np.sqrt(len(difference))  # t, 39 degrees of freedom
-    cell = driver.find_elements(By.CSS_SELECTOR, ".differences tbody td")[list(DEMO.groups).index("full")]
+    cell = driver.find_elements(By.CSS_SELECTOR, ".differences tbody td")[
+        list(DEMO.groups).index("full")
+    ]
     text = cell.text.replace("\u2212", "-").replace("\n", " ")
-    mean, low, high = map(float, re.match(r"([+-][\d.]+) ([+-][\d.]+) to ([+-][\d.]+)", text).groups())
+    mean, low, high = map(
+        float, re.match(r"([+-][\d.]+) ([+-][\d.]+) to ([+-][\d.]+)", text).groups()
+    )
     assert mean == pytest.approx(difference.mean(), abs=0.006)
-    assert (low, high) == pytest.approx((difference.mean() - half, difference.mean() + half), abs=0.006)
+    assert (low, high) == pytest.approx(
+        (difference.mean() - half, difference.mean() + half), abs=0.006
+    )
     assert len(seen(driver, "svg[data-scatter] circle")) == len(difference)
     assert len(seen(driver, ".extremes tbody tr")) == 10
     assert driver.current_url.endswith(f"#a={one}&b={other}")
 
 
-# --- single faces ------------------------------------------------------------------------------------------------
+# --- single faces ---------------------------------------------------------------------------------
 
 
 def test_an_atlas_is_filtered_by_group_and_method(open_page):
@@ -336,7 +400,8 @@ def test_an_atlas_of_gaze_is_filtered_and_stripped_of_truth_and_pictures(open_pa
     driver = open_page("atlas/synth-mpiigaze.html")
     assert len(seen(driver, ".gaze img")) == len(seen(driver, ".face"))
     assert all(
-        driver.execute_script("return arguments[0].complete && arguments[0].naturalWidth", picture) == 60
+        driver.execute_script("return arguments[0].complete && arguments[0].naturalWidth", picture)
+        == 60
         for picture in seen(driver, ".gaze img")[:2]
     )
     assert seen(driver, ".plot .truth")
@@ -351,10 +416,14 @@ def test_an_atlas_of_gaze_is_filtered_and_stripped_of_truth_and_pictures(open_pa
 def test_marks_are_read_off_and_leave_with_their_line(open_page):
     driver = open_page("labels/demo-full/demo-a/base/0.html")
     chart = driver.find_elements(By.CSS_SELECTOR, "figure[data-chart=marks]")[1]
-    driver.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart)
+    driver.execute_script(
+        "arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart
+    )
     mark = seen(chart, ".marked")[0]
     ActionChains(driver).move_to_element(mark).perform()
-    assert chart.find_element(By.CSS_SELECTOR, ".cursor tspan").text == mark.get_attribute("data-say")
+    assert chart.find_element(By.CSS_SELECTOR, ".cursor tspan").text == mark.get_attribute(
+        "data-say"
+    )
     before = len(seen(chart, ".marked"))
     chart.find_element(By.CSS_SELECTOR, ".legend button").send_keys(Keys.SPACE)
     assert len(seen(chart, ".marked")) == before - 10
@@ -362,7 +431,7 @@ def test_marks_are_read_off_and_leave_with_their_line(open_page):
     assert seen(chart, ".numbers tbody tr")
 
 
-# --- every page --------------------------------------------------------------------------------------------------
+# --- every page -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("width", [360, 2560])
@@ -385,12 +454,20 @@ def test_dark_mode_is_dark(open_page):
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("page", KINDS)
 def test_axe_finds_nothing_serious(open_page, page, dark):
-    axe = pytest.importorskip("axe_core_python", reason="axe-core-python is not installed (extra test)")
+    axe = pytest.importorskip(
+        "axe_core_python", reason="axe-core-python is not installed (extra test)"
+    )
     driver = open_page(page, dark=dark)
     driver.execute_script((Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
     found = driver.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
-    grave = [violation for violation in found["violations"] if violation["impact"] in ("serious", "critical")]
-    assert not grave, json.dumps([[v["id"], [n["html"] for n in v["nodes"][:3]]] for v in grave], indent=1)
+    grave = [
+        violation
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+    assert not grave, json.dumps(
+        [[v["id"], [n["html"] for n in v["nodes"][:3]]] for v in grave], indent=1
+    )
 
 
 def test_the_first_tab_stop_skips_to_the_content(open_page):

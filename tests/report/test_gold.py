@@ -1,7 +1,7 @@
 """Gold pages: one page of each kind, byte for byte.
 
-After a wanted change, look at the pages and write them anew with
-`BENCHBOX_GOLD=update python -m pytest tests/report/test_gold.py`, then read the diff before committing it.
+After a wanted change, look at the pages and write them anew with `BENCHBOX_GOLD=update python -m
+pytest tests/report/test_gold.py`, then read the diff before committing it.
 """
 
 import os
@@ -27,13 +27,19 @@ PAGES = {
 
 @pytest.fixture
 def made(
-    results: Path, demo: Protocol, demo_card: MethodCard, demo_references: References, monkeypatch: pytest.MonkeyPatch
+    results: Path,
+    demo: Protocol,
+    demo_card: MethodCard,
+    demo_references: References,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, bytes]:
     monkeypatch.setattr(page_types.cards, "describe", lambda protocol: f"{protocol.name} in words")
     return site.files(sources(results, demo, demo_card, demo_references))
 
 
-def sources(folder: Path, demo: Protocol, demo_card: MethodCard, demo_references: References) -> Sources:
+def sources(
+    folder: Path, demo: Protocol, demo_card: MethodCard, demo_references: References
+) -> Sources:
     (folder / "demo-full" / "demo-z" / "base" / "0").mkdir(parents=True)
     (folder / "demo-full" / "demo-z" / "base" / "0" / "run.json").write_text("{")
     found, problems = results.read(folder)
@@ -48,4 +54,6 @@ def test_page_is_the_gold_page(made, tmp_path, pattern, name):
         (GOLD / name).write_bytes(made[path])
     actual = tmp_path / name
     actual.write_bytes(made[path])
-    assert made[path].decode() == (GOLD / name).read_text(encoding="utf-8"), f"differs; compare with {actual}"
+    assert made[path].decode() == (GOLD / name).read_text(encoding="utf-8"), (
+        f"differs; compare with {actual}"
+    )

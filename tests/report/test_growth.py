@@ -57,7 +57,9 @@ def test_a_second_rendering_makes_no_page(tmp_path, small, made):
     assert made == []
 
 
-@pytest.mark.parametrize("name", ["scores.json", "run.json", "errors.npy", "predictions.npz", "log.csv"])
+@pytest.mark.parametrize(
+    "name", ["scores.json", "run.json", "errors.npy", "predictions.npz", "log.csv"]
+)
 def test_a_changed_file_of_a_run_makes_its_own_pages_anew(tmp_path, small, made, name):
     results, out = tmp_path / "results", tmp_path / "site"
     fabricate(results, 20, small)
@@ -66,7 +68,11 @@ def test_a_changed_file_of_a_run_makes_its_own_pages_anew(tmp_path, small, made,
     path = results / "300w-challenging" / "method-000" / "v0" / "3" / name
     content = path.read_bytes()
     path.unlink()  # the runs share their files
-    changed = content.replace(b'"schema": 1', b'"schema": 1, "note": 1') if name.endswith(".json") else content[:-9]
+    changed = (
+        content.replace(b'"schema": 1', b'"schema": 1, "note": 1')
+        if name.endswith(".json")
+        else content[:-9]
+    )
     assert changed != content
     path.write_bytes(changed)
     report.render(results, out)
@@ -89,10 +95,14 @@ def test_changed_references_and_cards_make_their_pages_anew(tmp_path, small, mad
     assert {path for path in made if path.startswith("protocol/") and path.count("/") < 2} == {
         f"protocol/{name}.html" for name in protocol_card.names()
     }
-    told = ("protocol/", "compare/", "atlas/", "method/", "index")  # charts of methods show printed numbers
+    # charts of methods show printed numbers
+    told = ("protocol/", "compare/", "atlas/", "method/", "index")
     assert all(path.startswith(told) for path in made)
     made.clear()
-    cards = [replace(card, title="Another") if card == small[0] else card for card in protocol_card.cards()]
+    cards = [
+        replace(card, title="Another") if card == small[0] else card
+        for card in protocol_card.cards()
+    ]
     monkeypatch.setattr(protocol_card, "cards", lambda: cards)
     report.render(results, out)
     assert {path for path in made if path.startswith("run/")} == {
@@ -130,7 +140,9 @@ def test_a_forged_memo_and_manifest_do_not_hide_an_edit(tmp_path, small):
     assert "protocol/300w-challenging.html: differs" in report.stale(results, out)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"generator": "@", "pages": {"index.html": 3}}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"generator": "@", "pages": {"index.html": 3}}', "[" * 100_000]
+)
 def test_a_damaged_memo_costs_time_only(tmp_path, small, made, text):
     results, out = tmp_path / "results", tmp_path / "site"
     fabricate(results, 2, small)
@@ -161,9 +173,21 @@ def test_a_changed_generator_is_found_and_makes_all_pages_anew(tmp_path, small, 
     changed.write_text(changed.read_text().replace(old, new))
 
     def command(*options: str) -> subprocess.CompletedProcess[str]:
-        words = [sys.executable, "-m", "benchbox", "report", "--results", str(results), "--out", str(out), *options]
+        words = [
+            sys.executable,
+            "-m",
+            "benchbox",
+            "report",
+            "--results",
+            str(results),
+            "--out",
+            str(out),
+            *options,
+        ]
         surroundings = {**os.environ, "PYTHONPATH": str(tmp_path / "code")}
-        return subprocess.run(words, cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            words, cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False
+        )
 
     stale = command("--check")
     assert stale.returncode == 1, stale.stderr
@@ -181,7 +205,12 @@ def test_checking_pages_does_not_load_torch(tmp_path, small):
     assert done.returncode == 0, done.stdout
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "benchbox.report.site_build.site" in loaded
-    assert not {name.partition(".")[0] for name in loaded} & {"torch", "cv2", "pandas", "matplotlib"}
+    assert not {name.partition(".")[0] for name in loaded} & {
+        "torch",
+        "cv2",
+        "pandas",
+        "matplotlib",
+    }
 
 
 def test_work_grows_in_a_straight_line(tmp_path, small):
@@ -217,7 +246,10 @@ def test_a_board_of_five_hundred_runs_weighs_less_than_a_megabyte(tmp_path):
 
 @pytest.mark.parametrize("name", ["300w-full", "wflw"])
 def test_rows_of_many_seeds_and_many_groups_stay_below_a_megabyte(tmp_path, name):
-    """The trap: 500 rows that are each twice as long; the weakest give way, and their number is said."""
+    """The trap: 500 rows that are each twice as long.
+
+    The weakest give way, and their number is said.
+    """
     fabricate(tmp_path / "results", 1500, (protocol_card.load(name),), seeds=3)
     board = site.planned(site.gather(tmp_path / "results"))[f"protocol/{name}.html"].content()
     assert 600_000 < len(board) < 1_000_000
@@ -230,14 +262,22 @@ def test_rows_that_a_page_has_no_room_for_are_counted(tmp_path, monkeypatch):
     planned = site.planned(site.gather(tmp_path / "results"))
     text = planned["protocol/300w-challenging.html"].content().decode()
     assert "10 weaker rows have no room here" in text
-    methods = b"".join(file.content() for name, file in planned.items() if name.startswith("method/"))
+    methods = b"".join(
+        file.content() for name, file in planned.items() if name.startswith("method/")
+    )
     assert methods.count(b"run/300w-challenging/") == 40
 
 
 def test_a_chart_shows_variants_before_seeds(tmp_path):
     """Forty runs, five seeds of each variant: eight curves are eight variants, each with its best seed."""
     fabricate(tmp_path / "results", 40, (protocol_card.load("300w-challenging"),))
-    text = site.planned(site.gather(tmp_path / "results"))["protocol/300w-challenging.html"].content().decode()
-    chart = re.findall(r'<text class="label[^>]*>([^<]+)</text>', text[: text.index("<figcaption>")])
+    text = (
+        site.planned(site.gather(tmp_path / "results"))["protocol/300w-challenging.html"]
+        .content()
+        .decode()
+    )
+    chart = re.findall(
+        r'<text class="label[^>]*>([^<]+)</text>', text[: text.index("<figcaption>")]
+    )
     assert len(chart) == 8
     assert len({label.partition(", seed")[0] for label in chart}) == 8

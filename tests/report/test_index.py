@@ -14,19 +14,28 @@ from benchbox.report.site_build import site
 
 @pytest.fixture
 def index(make, demo, demo_references, tmp_path):
-    """The index of three cards of one task: only printed, measured, neither; their names would sort otherwise."""
+    """The index of three cards of one task: only printed, measured, neither.
+
+    Their names would sort otherwise.
+    """
     make("demo-a", 0.04, protocol="demo-measured")
     make("demo-a", 0.05, protocol="demo-measured", seed=1)
     rows = tuple(replace(row, protocols=("demo-a-printed",)) for row in demo_references.rows)
-    cards = [replace(demo, name=name, title=name) for name in ("demo-0-neither", "demo-a-printed", "demo-measured")]
+    cards = [
+        replace(demo, name=name, title=name)
+        for name in ("demo-0-neither", "demo-a-printed", "demo-measured")
+    ]
     found, problems = stored.read(tmp_path / "results")
-    sources = Sources(tuple(cards), (), replace(demo_references, rows=rows), tuple(found), tuple(problems))
+    sources = Sources(
+        tuple(cards), (), replace(demo_references, rows=rows), tuple(found), tuple(problems)
+    )
     return site.files(sources)["index.html"].decode()
 
 
 def test_measured_cards_stand_before_printed_ones_before_empty_ones(index):
     places = [
-        index.index(f'href="protocol/{name}.html"') for name in ("demo-measured", "demo-a-printed", "demo-0-neither")
+        index.index(f'href="protocol/{name}.html"')
+        for name in ("demo-measured", "demo-a-printed", "demo-0-neither")
     ]
     assert places == sorted(places)
     assert index.index("Printed in papers, not measured here yet") < places[1]
@@ -34,7 +43,9 @@ def test_measured_cards_stand_before_printed_ones_before_empty_ones(index):
 
 
 def test_a_card_says_its_leader_its_rows_and_its_last_change(index):
-    card = re.sub(r"<[^>]+>", "", index[index.index('<li class="card"') : index.index("Printed in papers")])
+    card = re.sub(
+        r"<[^>]+>", "", index[index.index('<li class="card"') : index.index("Printed in papers")]
+    )
     assert "Leader: demo-a, full, ± 0.86 over 2 seeds" in card
     assert "trained 1" in card, "two seeds are one row"
     assert "last change 2020-01-01" in card
@@ -45,7 +56,9 @@ def test_a_printed_card_names_its_best_number(index):
     assert "best in print 1.00 % (Delta, NME, inter-ocular, full)" in text
 
 
-@pytest.mark.parametrize(("task", "word"), [("landmarks", "faces"), ("gaze2d", "frames"), ("gaze3d", "samples")])
+@pytest.mark.parametrize(
+    ("task", "word"), [("landmarks", "faces"), ("gaze2d", "frames"), ("gaze3d", "samples")]
+)
 def test_items_have_the_name_of_their_task(demo, task, word):
     assert metric_names.items(replace(demo, task=task)) == word
     assert metric_names.item(replace(demo, task=task)) == word[:-1]
@@ -54,7 +67,12 @@ def test_items_have_the_name_of_their_task(demo, task, word):
 def test_an_auc_printed_in_per_cent_stands_in_the_column_as_a_fraction(demo, demo_references):
     """The trap: 59.65 in a column of 0.6, sorted to the top."""
     row = replace(
-        demo_references.rows[0], printed="59.65", value=0.5965, unit="%", metric="auc_0.08_inter_ocular", measure="AUC"
+        demo_references.rows[0],
+        printed="59.65",
+        value=0.5965,
+        unit="%",
+        metric="auc_0.08_inter_ocular",
+        measure="AUC",
     )
     made = site.files(Sources((demo,), (), replace(demo_references, rows=(row,)), (), ()))
     assert ">0.5965</td>" in made["protocol/demo-full.html"].decode()
@@ -65,9 +83,21 @@ def test_no_page_of_gaze_counts_faces(make, demo, tmp_path):
     make("demo-a", 0.04)
     make("demo-b", 0.05)
     found, problems = stored.read(tmp_path / "results")
-    card = replace(demo, task="gaze3d", title="Demo", dataset="eth-xgaze", notes=(), layout="", metrics=("error_deg",))
+    card = replace(
+        demo,
+        task="gaze3d",
+        title="Demo",
+        dataset="eth-xgaze",
+        notes=(),
+        layout="",
+        metrics=("error_deg",),
+    )
     made = site.files(Sources((card,), (), References({}, ()), tuple(found), tuple(problems)))
-    pages = [name for name in made if name.startswith(("protocol/", "run/", "compare/")) and name.endswith(".html")]
+    pages = [
+        name
+        for name in made
+        if name.startswith(("protocol/", "run/", "compare/")) and name.endswith(".html")
+    ]
     assert len(pages) == 6, "three conventions, two runs, one comparison"
     for name in pages:
         text = re.sub(r"<pre.*?</pre>|<[^>]+>|demo/face_\d\d", " ", made[name].decode(), flags=re.S)

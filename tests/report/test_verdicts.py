@@ -32,7 +32,9 @@ def claimed(monkeypatch, demo_references):
         )
         known = References(demo_references.papers, (row,))
         monkeypatch.setattr(reference_rows, "load", lambda: known)
-        monkeypatch.setattr(claims, "load", lambda: Claims({(row.paper, row.method): SYSTEM}, (), ()))
+        monkeypatch.setattr(
+            claims, "load", lambda: Claims({(row.paper, row.method): SYSTEM}, (), ())
+        )
 
     return say
 
@@ -57,7 +59,9 @@ def test_a_method_page_says_what_check_says_and_follows_the_claim(tmp_path, clai
     assert report.stale(results, out) == []
 
 
-def test_the_page_of_a_method_that_no_paper_speaks_of_has_no_such_table(tmp_path, claimed, monkeypatch):
+def test_the_page_of_a_method_that_no_paper_speaks_of_has_no_such_table(
+    tmp_path, claimed, monkeypatch
+):
     results, out = tmp_path / "results", tmp_path / "site"
     fabricate(results, 4, (protocol_card.load("300w-challenging"),))
     claimed("7.77")

@@ -46,7 +46,9 @@ def test_a_predictions_file_is_put_into_the_official_order(tmp_path):
     assert ids[0] == "test/subject0020/000000"
     angles = np.stack([np.arange(8) / 100, -np.arange(8) / 50], axis=1)
     np.savez(tmp_path / "p.npz", ids=ids[::-1], values=angles[::-1])
-    assert eth_xgaze_submission.write(tmp_path / "p.npz", tmp_path, tmp_path / "test_results.txt") == 8
+    assert (
+        eth_xgaze_submission.write(tmp_path / "p.npz", tmp_path, tmp_path / "test_results.txt") == 8
+    )
     np.testing.assert_allclose(read(tmp_path / "test_results.txt"), angles, atol=1e-8)
     assert (tmp_path / "test_results.txt").read_text().splitlines()[1] == "0.010000000,-0.020000000"
 
@@ -57,7 +59,9 @@ def test_a_picture_without_an_answer_and_a_wrong_set_are_refused(tmp_path):
     values = np.zeros((8, 2))
     values[2] = np.nan
     np.savez(tmp_path / "p.npz", ids=ids, values=values)
-    with pytest.raises(ResultError, match=r"1 pictures have no answer, the first test/subject0020/000002"):
+    with pytest.raises(
+        ResultError, match=r"1 pictures have no answer, the first test/subject0020/000002"
+    ):
         eth_xgaze_submission.write(tmp_path / "p.npz", tmp_path, tmp_path / "out.txt")
     np.savez(tmp_path / "p.npz", ids=ids[:7], values=np.zeros((7, 2)))
     with pytest.raises(ResultError, match=r"missing of the 8 of the official test set"):
@@ -74,12 +78,23 @@ def test_a_run_answers_for_the_official_pictures(world, tmp_path):
     card.write_text(card.read_text().replace('["landmarks"]', '["gaze3d"]'))
     common = ["--data", str(world.data), "--methods", str(world.methods)]
     runner = CliRunner()
-    chosen = ["--method", "sees", "--protocol", "tiny-xgaze", "--device", "cpu", "--results", str(world.results)]
+    chosen = [
+        "--method",
+        "sees",
+        "--protocol",
+        "tiny-xgaze",
+        "--device",
+        "cpu",
+        "--results",
+        str(world.results),
+    ]
     ran = runner.invoke(main, ["run", *chosen, *common])
     assert ran.exit_code == 0, ran.output
     out = tmp_path / "test_results.txt"
     place = world.results / "tiny-xgaze" / "sees" / "v" / "0"
-    wrote = runner.invoke(main, ["data", "submission", str(place), "--out", str(out), "--device", "cpu", *common])
+    wrote = runner.invoke(
+        main, ["data", "submission", str(place), "--out", str(out), "--device", "cpu", *common]
+    )
     assert wrote.exit_code == 0, wrote.output
     assert "8 lines of pitch,yaw in radians" in wrote.output
     red = np.array([3, 4, 5, 6] * 2) / 100  # what the first pixels of both people hold
@@ -87,10 +102,17 @@ def test_a_run_answers_for_the_official_pictures(world, tmp_path):
 
 
 def test_a_run_on_other_data_is_refused(world):
-    world.method("centre", "import numpy as np\ndef predictor(w, d):\n    return lambda s: np.zeros((len(s), 68, 2))\n")
+    world.method(
+        "centre",
+        "import numpy as np\ndef predictor(w, d):\n    return lambda s: np.zeros((len(s), 68, 2))\n",
+    )
     arguments = ["run", "--method", "centre", "--protocol", "tiny", "--results", str(world.results)]
     arguments += ["--data", str(world.data), "--methods", str(world.methods), "--device", "cpu"]
     assert CliRunner().invoke(main, arguments).exit_code == 0
     xgaze(world.data)
-    with pytest.raises(ResultError, match=r"a run on ytf68; a submission wants one that was trained on eth-xgaze"):
-        eth_xgaze_submission.write(world.results / "tiny" / "centre" / "v" / "0", world.data, world.data / "out.txt")
+    with pytest.raises(
+        ResultError, match=r"a run on ytf68; a submission wants one that was trained on eth-xgaze"
+    ):
+        eth_xgaze_submission.write(
+            world.results / "tiny" / "centre" / "v" / "0", world.data, world.data / "out.txt"
+        )

@@ -22,7 +22,8 @@ def predictor(weights, device):
         return np.repeat(centre[:, None], 68, axis=1)
     return predict
 """
-# Trains in two stages, writes what it saw, and breaks off after the first stage as long as the file `stop` is there.
+# Trains in two stages, writes what it saw, and breaks off after the first stage as long as the file
+# `stop` is there.
 STAGES = (
     CENTRE
     + """
@@ -63,7 +64,9 @@ def request_for(world):
 
 
 def files(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
 
 
 def test_a_run_leaves_its_facts_and_the_score_worked_out_by_hand(world, request_for):
@@ -90,7 +93,9 @@ def test_a_run_leaves_its_facts_and_the_score_worked_out_by_hand(world, request_
     assert list(record["digests"]["weights"]) == ["stage1.safetensors", "w.safetensors"]
     assert record["digests"]["predictions.npz"] == run_folders.sha256(place / "predictions.npz")
     assert (record["data"]["train"], record["data"]["test"]) == (12, 6)
-    assert record["command"] == "benchbox run --method stages --protocol tiny --seed 0 --budget smoke"
+    assert (
+        record["command"] == "benchbox run --method stages --protocol tiny --seed 0 --budget smoke"
+    )
 
 
 def test_no_test_item_and_no_path_of_this_machine_gets_out(world, request_for, tmp_path):
@@ -106,7 +111,9 @@ def test_no_test_item_and_no_path_of_this_machine_gets_out(world, request_for, t
 def test_scoring_again_from_the_predictions_alone_is_bit_equal(world, request_for):
     world.method("centre", CENTRE)
     place = execute.run(request_for("centre")).run.folder
-    before = {name: (place / name).read_bytes() for name in ("scores.json", "errors.npy", "run.json")}
+    before = {
+        name: (place / name).read_bytes() for name in ("scores.json", "errors.npy", "run.json")
+    }
     (place / "scores.json").unlink()
     (place / "errors.npy").unlink()
     for picture in (world.data / "ytf68" / "training").iterdir():
@@ -176,7 +183,10 @@ def test_a_finished_run_is_returned_and_fresh_redoes_it(world, request_for):
     assert "not run again, --fresh redoes it" in again.notes[0]
     assert again.scored.scores.groups["unseen"]["nme_inter_ocular"].value is not None
     (folder / "__init__.py").write_text(STAGES + "# edited\n")
-    assert execute.run(request_for("stages")).notes[1] == "the method's code has changed since that run"
+    assert (
+        execute.run(request_for("stages")).notes[1]
+        == "the method's code has changed since that run"
+    )
     redone = execute.run(request_for("stages", fresh=True))
     assert redone.notes == ()
     assert redone.run.record["test_looks"] == 2
@@ -187,7 +197,9 @@ def test_a_finished_run_of_another_card_is_not_passed_off_as_this_one(world, req
     execute.run(request_for("stages"))
     card = folder / "method.toml"
     card.write_text(card.read_text().replace("0.5", "0.7"))
-    with pytest.raises(ResultError, match="a finished run with other params is here; --fresh redoes it"):
+    with pytest.raises(
+        ResultError, match="a finished run with other params is here; --fresh redoes it"
+    ):
         execute.run(request_for("stages"))
 
 
@@ -211,7 +223,10 @@ def test_an_interrupted_run_goes_on_where_its_recipe_stopped(world, request_for)
 
 def test_overrides_get_a_folder_of_their_own_unless_they_change_nothing(world, request_for):
     world.method("stages", STAGES, "[params]\nrate = 0.5\n")
-    assert execute.plan(request_for("stages", overrides={"rate": "0.50"})).place.parent.name == "v+budget=smoke"
+    assert (
+        execute.plan(request_for("stages", overrides={"rate": "0.50"})).place.parent.name
+        == "v+budget=smoke"
+    )
     changed = execute.run(request_for("stages", overrides={"rate": "0.7"})).run
     assert changed.variant == "v+budget=smoke+rate=0.7"
     assert changed.record["overrides"] == {"rate": 0.7}
@@ -224,7 +239,10 @@ def test_overrides_get_a_folder_of_their_own_unless_they_change_nothing(world, r
         ("[[0.0, 0.0]]", r"must return a NumPy array of floats \(6, 68, 2\), not list"),
         ("np.zeros((1, 68, 2))", r"floats \(6, 68, 2\), not \(1, 68, 2\)"),
         ("np.zeros((len(samples), 68, 2), int)", r"floats \(6, 68, 2\), not int64"),
-        ("np.full((len(samples), 68, 2), np.inf)", r"6 rows are infinite or partly NaN, the first for Abdullah_Gul_00"),
+        (
+            "np.full((len(samples), 68, 2), np.inf)",
+            r"6 rows are infinite or partly NaN, the first for Abdullah_Gul_00",
+        ),
         (
             "np.where(np.arange(68)[:, None] == 3, np.nan, np.zeros((len(samples), 68, 2)))",
             r"6 rows are infinite or partly",
@@ -245,24 +263,29 @@ def test_a_row_of_nan_is_a_failed_face_and_counts_as_one(world, request_for):
     assert (document["n"], document["failed"]) == (6, 1)
 
 
-def test_what_is_unknown_or_missing_is_told_before_anything_is_written(world, request_for, tmp_path):
+def test_what_is_unknown_or_missing_is_told_before_anything_is_written(
+    world, request_for, tmp_path
+):
     world.method("centre", CENTRE)
     with pytest.raises(ProtocolError, match="no protocol is called 'tinny'"):
         execute.run(request_for("centre", protocol="tinny"))
     with pytest.raises(PluginError, match="unknown method 'center'"):
         execute.run(request_for("center"))
-    missing = (
-        r"YouTube Faces .* missing: no folder .*; get it at https.* \(.*\), .*--protocol synth-300w-common runs now"
-    )
+    missing = r"YouTube Faces .* missing: no folder .*; get it at https.* \(.*\), .*--protocol synth-300w-common runs now"
     with pytest.raises(DataError, match=missing):
         execute.run(request_for("centre", data=tmp_path / "nowhere"))
     with pytest.raises(ResultError, match="no folder that can be written to"):
-        execute.run(request_for("centre", results=world.data / "ytf68" / "training_frames_keypoints.csv"))
+        execute.run(
+            request_for("centre", results=world.data / "ytf68" / "training_frames_keypoints.csv")
+        )
     assert not world.results.exists()
 
 
 def test_a_picture_that_is_none_stops_the_run_and_leaves_nothing(world, request_for):
-    world.method("looks", CENTRE + "def train(job):\n    [sample.pixels() for sample in job.labelled.samples]\n")
+    world.method(
+        "looks",
+        CENTRE + "def train(job):\n    [sample.pixels() for sample in job.labelled.samples]\n",
+    )
     broken = world.data / "ytf68" / "training" / "Anna_Train_01.jpg"
     broken.write_bytes(b"words")
     with pytest.raises(DataError, match=r"Anna_Train_01\.jpg"):
@@ -280,7 +303,13 @@ def test_a_method_of_another_task_is_refused(world, request_for):
 
 def test_the_command_names_no_folder_of_this_machine():
     request = execute.Request(
-        "m", "p", variant="v", seed=3, overrides={"b": "2", "a": "1"}, data=Path("/secret"), results=Path("/secret")
+        "m",
+        "p",
+        variant="v",
+        seed=3,
+        overrides={"b": "2", "a": "1"},
+        data=Path("/secret"),
+        results=Path("/secret"),
     )
     line = "benchbox run --method m --variant v --protocol p --seed 3 --budget quick --set a=1 --set b=2"
     assert execute.command(request) == line
@@ -297,10 +326,17 @@ def train(job):
 )
 
 
-def test_published_weights_are_named_under_the_data_root_and_make_a_row_of_their_own_kind(world, request_for):
-    """A record says which weights, never where on this machine; without them the same method trains."""
+def test_published_weights_are_named_under_the_data_root_and_make_a_row_of_their_own_kind(
+    world, request_for
+):
+    """A record says which weights, never where on this machine.
+
+    Without them the same method trains.
+    """
     world.method("adopts", ADOPTS, '[params]\nweights = "theirs/net.pth"\n')
-    with pytest.raises(DataError, match=r"theirs/net.pth: no such weights; .* --set weights=scratch"):
+    with pytest.raises(
+        DataError, match=r"theirs/net.pth: no such weights; .* --set weights=scratch"
+    ):
         execute.run(request_for("adopts"))
     (world.data / "theirs").mkdir()
     (world.data / "theirs" / "net.pth").write_bytes(b"published")
@@ -317,7 +353,7 @@ def test_weights_lie_under_the_data_root(tmp_path, name):
         execute.weights({"weights": name}, tmp_path)
 
 
-# --- a training that two variants share --------------------------------------------------------------------------
+# --- a training that two variants share -----------------------------------------------------------
 
 SHARED = (
     CENTRE
@@ -360,7 +396,12 @@ def test_a_variant_takes_over_the_training_it_shares_and_says_so(world, request_
 
 @pytest.mark.parametrize(
     ("changes", "moved"),
-    [({"seed": 1}, False), ({"overrides": {"asked": "3"}}, False), ({"budget": "quick"}, False), ({}, True)],
+    [
+        ({"seed": 1}, False),
+        ({"overrides": {"asked": "3"}}, False),
+        ({"budget": "quick"}, False),
+        ({}, True),
+    ],
 )
 def test_a_training_that_differs_is_not_taken_over(world, request_for, changes, moved):
     """The trap: weights of another seed, budget, parameter or code under this variant's name."""
@@ -377,17 +418,26 @@ def test_a_training_that_differs_is_not_taken_over(world, request_for, changes, 
 def test_without_the_other_work_folder_a_variant_trains_by_itself(world, request_for):
     world.method("shared", SHARED, SHARED_CARD)
     run_folders.work(execute.run(request_for("shared")).run.folder).rename(world.results / "away")
-    assert "taken_over" not in execute.run(request_for("shared", variant="twice")).run.record["training"]
+    assert (
+        "taken_over"
+        not in execute.run(request_for("shared", variant="twice")).run.record["training"]
+    )
 
 
-def test_iterations_of_sir_share_their_weights_and_a_shorter_cascade_is_the_start_of_a_longer_one(world):
+def test_iterations_of_sir_share_their_weights_and_a_shorter_cascade_is_the_start_of_a_longer_one(
+    world,
+):
     """As methods/sir/README.md says: what is taken over is what the variant would have trained, to the byte."""
 
     def stages(results, variant):
-        request = execute.Request("sir", "tiny", variant=variant, budget="smoke", data=world.data, results=results)
+        request = execute.Request(
+            "sir", "tiny", variant=variant, budget="smoke", data=world.data, results=results
+        )
         record = execute.run(replace(request, device="cpu")).run.record
         digests = record["digests"]["weights"]
-        return "taken_over" in record["training"], digests | {"": record["digests"]["predictions.npz"]}
+        return "taken_over" in record["training"], digests | {
+            "": record["digests"]["predictions.npz"]
+        }
 
     for first, then in (("sir", "iters-2"), ("cr", "cr-iters-2"), ("cr", "cr-iters-5")):
         together = world.results / "together"

@@ -12,7 +12,10 @@ from benchbox.types import Examples, Job, Sample
 
 
 def test_batches_cover_every_sample_in_order():
-    samples = [Sample(id=str(k), box=np.zeros(4), pixels=lambda: np.zeros((1, 1, 3), np.uint8)) for k in range(70)]
+    samples = [
+        Sample(id=str(k), box=np.zeros(4), pixels=lambda: np.zeros((1, 1, 3), np.uint8))
+        for k in range(70)
+    ]
     sizes = []
 
     def predict(batch):
@@ -27,7 +30,10 @@ def test_batches_cover_every_sample_in_order():
 
 
 def test_pictures_are_decoded_ahead_once_each_and_not_for_a_method_that_is_blind():
-    """Decoding overlaps prediction; it must neither mix up pictures nor decode what nobody looks at."""
+    """Decoding overlaps prediction.
+
+    It must neither mix up pictures nor decode what nobody looks at.
+    """
     decoded = []
 
     def pixels(k):
@@ -53,9 +59,13 @@ def looking(task, width, count=300):
     values = rng.uniform([-2, -9], [6, -1], (count, 2))
     if width == 3:
         values = geometry.angles_to_vectors(rng.uniform([-0.5, -0.4], [0.2, 0.6], (count, 2)))
-    samples = [Sample(str(row), np.zeros(4), lambda: np.zeros((2, 2, 3), np.uint8)) for row in range(count)]
+    samples = [
+        Sample(str(row), np.zeros(4), lambda: np.zeros((2, 2, 3), np.uint8)) for row in range(count)
+    ]
     people = np.array([f"p{row % 20}" for row in range(count)])
-    return Job(task, None, Examples(samples, values, people), (), None, Path(), 0, "cpu", "smoke", {})
+    return Job(
+        task, None, Examples(samples, values, people), (), None, Path(), 0, "cpu", "smoke", {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,7 +78,9 @@ def looking(task, width, count=300):
         ("gaze2d", 2, lambda v: v * np.nan, ""),
     ],
 )
-def test_a_run_says_when_answers_and_training_labels_disagree_by_a_convention(task, width, spoil, said):
+def test_a_run_says_when_answers_and_training_labels_disagree_by_a_convention(
+    task, width, spoil, said
+):
     """Trap: a sign or an order that differs between a recipe's labels and its answers scores as a bad method."""
     job = looking(task, width)
     asked = []
@@ -76,7 +88,9 @@ def test_a_run_says_when_answers_and_training_labels_disagree_by_a_convention(ta
     def predict(samples):
         asked.extend(sample.id for sample in samples)
         rows = [int(sample.id) for sample in samples]
-        return spoil(job.labelled.values[rows] + np.random.default_rng(1).normal(0, 0.01, (len(rows), width)))
+        return spoil(
+            job.labelled.values[rows] + np.random.default_rng(1).normal(0, 0.01, (len(rows), width))
+        )
 
     warning = inference.convention_warning(predict, job, blame="m")
     assert said in warning

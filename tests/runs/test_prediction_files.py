@@ -17,7 +17,9 @@ VALUES = np.arange(12, dtype=np.float64).reshape(3, 2, 2)
 
 @pytest.fixture
 def truth() -> Truth:
-    return Truth(ids=IDS, values=np.zeros((3, 2, 2)), groups={"all": np.ones(3, bool)}, clusters=IDS)
+    return Truth(
+        ids=IDS, values=np.zeros((3, 2, 2)), groups={"all": np.ones(3, bool)}, clusters=IDS
+    )
 
 
 def npz(folder: Path, **columns: np.ndarray) -> Path:
@@ -32,7 +34,9 @@ def text(folder: Path, *lines: str) -> Path:
 
 def test_rows_are_put_into_the_order_of_the_truth(tmp_path, truth):
     order = [2, 0, 1]
-    found = prediction_files.read(npz(tmp_path, ids=IDS[order], values=VALUES[order].astype(np.float32)), truth)
+    found = prediction_files.read(
+        npz(tmp_path, ids=IDS[order], values=VALUES[order].astype(np.float32)), truth
+    )
     assert found.ids.tolist() == IDS.tolist()
     np.testing.assert_array_equal(found.values, VALUES)
     assert found.values.dtype == np.float64
@@ -71,11 +75,20 @@ def test_csv_is_read_as_points_and_as_plain_columns(tmp_path, truth):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"ids": np.array(["a/1", "a/2", "a/2"])}, r"1 row \(a/2\) is there more than once: keep one row per id"),
-        ({"ids": np.array(["a/1", "a/2", "c/9"])}, r"1 row \(c/9\) is unknown to tiny: tiny has ids like a/1"),
+        (
+            {"ids": np.array(["a/1", "a/2", "a/2"])},
+            r"1 row \(a/2\) is there more than once: keep one row per id",
+        ),
+        (
+            {"ids": np.array(["a/1", "a/2", "c/9"])},
+            r"1 row \(c/9\) is unknown to tiny: tiny has ids like a/1",
+        ),
         ({"ids": IDS[:2], "values": VALUES[:2]}, r"1 row \(b/1\) is missing of the 3 of tiny"),
         ({"values": VALUES[:2]}, r"values have the shape \(2, 2, 2\), tiny wants \(3, 2, 2\)"),
-        ({"values": VALUES.reshape(3, 4)}, r"values have the shape \(3, 4\), tiny wants \(3, 2, 2\)"),
+        (
+            {"values": VALUES.reshape(3, 4)},
+            r"values have the shape \(3, 4\), tiny wants \(3, 2, 2\)",
+        ),
         ({"values": np.where(VALUES == 5, np.nan, VALUES)}, r"1 row \(a/2\) is partly NaN"),
         ({"values": np.where(VALUES == 5, np.inf, VALUES)}, r"1 row \(a/2\) is infinite"),
         ({"values": VALUES.astype(complex)}, r"values must be real numbers, not complex128"),
@@ -94,7 +107,9 @@ def test_what_does_not_fit_is_one_clear_line(tmp_path, truth, columns, message):
 def test_a_failed_row_may_be_partly_nan_but_an_answered_one_may_not(tmp_path, truth):
     values = VALUES.copy()
     values[0, 0, 0] = np.nan
-    assert prediction_files.read(npz(tmp_path, values=values, failed=IDS == "a/1"), truth).failed.tolist() == [
+    assert prediction_files.read(
+        npz(tmp_path, values=values, failed=IDS == "a/1"), truth
+    ).failed.tolist() == [
         True,
         False,
         False,
@@ -106,7 +121,9 @@ def test_a_failed_row_may_be_partly_nan_but_an_answered_one_may_not(tmp_path, tr
 def test_many_ids_are_counted_and_a_few_named():
     ids = [f"x/{number}" for number in range(9)]
     truth = Truth(ids=np.array(ids), values=np.zeros((9, 1, 2)), groups={}, clusters=np.array(ids))
-    with pytest.raises(ResultError, match=r"f: 9 rows \(y/0, y/1, y/2, …\) are unknown to P: try --protocol q$"):
+    with pytest.raises(
+        ResultError, match=r"f: 9 rows \(y/0, y/1, y/2, …\) are unknown to P: try --protocol q$"
+    ):
         prediction_files.fit(
             [f"y/{number}" for number in range(9)],
             np.zeros((9, 1, 2)),
@@ -173,7 +190,10 @@ def test_damaged_and_foreign_files_are_named(tmp_path, truth):
         (["id,x0,y0,x2,y2", "a/1,1,2,3,4"], r"line 1: the header must be"),
         (["id,x0,y0,x1", "a/1,1,2,3"], r"line 1: the header must be"),
         (["id,yaw,pitch", "a/1,1,2"], r"line 1: the header must be .*id,pitch,yaw"),
-        (["id,pitch,yaw", "a/1,0.1,0.2", "a/2,0,0", "b/1,0,0"], r"have the shape \(3, 3\), .* wants \(3, 2, 2\)"),
+        (
+            ["id,pitch,yaw", "a/1,0.1,0.2", "a/2,0,0", "b/1,0,0"],
+            r"have the shape \(3, 3\), .* wants \(3, 2, 2\)",
+        ),
         (["id,x0,y0,x1,y1", "a/1,1,2,3"], r"p\.csv line 2: 4 cells, the header names 5"),
         (["id,x0,y0,x1,y1", "a/1,1,2,3,4", "a/2,1,2,3,four"], r"p\.csv line 3: could not convert"),
         (["id,x0,y0", 'a/1,"1'], r"not a CSV file"),
@@ -192,7 +212,8 @@ def test_equal_predictions_give_equal_bytes_and_read_back(tmp_path, truth):
     made = Predictions(ids=IDS, values=values, failed=np.array([False, True, False]))
     prediction_files.write(tmp_path / "one.npz", made)
     prediction_files.write(
-        tmp_path / "two.npz", Predictions(IDS.astype("<U40").astype("<U3"), values.copy(), made.failed)
+        tmp_path / "two.npz",
+        Predictions(IDS.astype("<U40").astype("<U3"), values.copy(), made.failed),
     )
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     found = prediction_files.read(tmp_path / "one.npz", truth)
@@ -200,16 +221,19 @@ def test_equal_predictions_give_equal_bytes_and_read_back(tmp_path, truth):
     assert found.failed.tolist() == [False, True, False]
     with zipfile.ZipFile(tmp_path / "one.npz") as archive:
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.npz", "two.npz"]  # nothing left beside
+    # nothing left beside
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.npz", "two.npz"]
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultError, match="cannot be written"):
-        prediction_files.write(tmp_path / "file" / "p.npz", Predictions(IDS, VALUES, np.zeros(3, bool)))
+        prediction_files.write(
+            tmp_path / "file" / "p.npz", Predictions(IDS, VALUES, np.zeros(3, bool))
+        )
 
 
-# --- the text format of the COFW-68 benchmark --------------------------------------------------------------------
+# --- the text format of the COFW-68 benchmark -----------------------------------------------------
 
 
 def cofw_text(folder: Path, *lines: str) -> Path:
@@ -220,11 +244,15 @@ def cofw_text(folder: Path, *lines: str) -> Path:
 @pytest.fixture
 def cofw() -> Truth:
     ids = np.array(["test/0001", "test/0002"])
-    return Truth(ids=ids, values=np.zeros((2, 3, 2)), groups={"all": np.ones(2, bool)}, clusters=ids)
+    return Truth(
+        ids=ids, values=np.zeros((2, 3, 2)), groups={"all": np.ones(2, bool)}, clusters=ids
+    )
 
 
 def test_four_lines_per_face_in_any_order(tmp_path, cofw):
-    file = cofw_text(tmp_path, "2 ", "1 2 3 ", "4 5 6 ", "0 1 0 ", "", "1", "7.5 8 9", "-1 0 1e1", "0 0 0")
+    file = cofw_text(
+        tmp_path, "2 ", "1 2 3 ", "4 5 6 ", "0 1 0 ", "", "1", "7.5 8 9", "-1 0 1e1", "0 0 0"
+    )
     found = prediction_files.read(file, cofw)
     assert found.values[1].tolist() == [[1, 4], [2, 5], [3, 6]]
     assert found.values[0].tolist() == [[7.5, -1], [8, 0], [9, 10]]
@@ -235,7 +263,10 @@ def test_four_lines_per_face_in_any_order(tmp_path, cofw):
     ("lines", "message"),
     [
         (("1", "1 2 3", "4 5 6"), r"p\.txt: 3 lines with text; .* four for each face"),
-        (("0", "1 2 3", "4 5 6", "0 0 0"), r"p\.txt line 1: '0' is not the number of a face, from 1"),
+        (
+            ("0", "1 2 3", "4 5 6", "0 0 0"),
+            r"p\.txt line 1: '0' is not the number of a face, from 1",
+        ),
         (("1", "1 2 3", "4 5", "0 0 0"), r"p\.txt lines 2, 3, 4: 3 x, 2 y and 3 flags"),
         (("1", "1 2 x", "4 5 6", "0 0 0"), r"p\.txt lines 2, 3: could not convert"),
         (("1", "1 2 3", "4 5 6", "0 0 7"), r"p\.txt line 4: an occlusion flag is neither 0 nor 1"),
@@ -251,11 +282,19 @@ def test_a_text_file_that_deviates_is_refused_by_line(tmp_path, cofw, lines, mes
 
 @pytest.fixture
 def gaze() -> Truth:
-    return Truth(ids=IDS, values=np.tile([0.0, 0.0, 1.0], (3, 1)), groups={"all": np.ones(3, bool)}, clusters=IDS)
+    return Truth(
+        ids=IDS,
+        values=np.tile([0.0, 0.0, 1.0], (3, 1)),
+        groups={"all": np.ones(3, bool)},
+        clusters=IDS,
+    )
 
 
 def test_angles_become_vectors_one_axis_at_a_time(tmp_path, gaze):
-    """The trap: swapped, both axes still look like angles. (cos p sin y, sin p, cos p cos y), pitch first."""
+    """The trap: swapped, both axes still look like angles.
+
+    (cos p sin y, sin p, cos p cos y), pitch first.
+    """
     expected = [[0, np.sin(0.3), np.cos(0.3)], [np.sin(0.3), 0, np.cos(0.3)], [np.nan] * 3]
     written = npz(tmp_path, values=np.array([[0.3, 0.0], [0.0, 0.3], [np.nan, np.nan]]))
     lines = ("id,pitch,yaw", "a/1,0.3,0", "a/2,0,0.3", "b/1,,")
@@ -263,18 +302,26 @@ def test_angles_become_vectors_one_axis_at_a_time(tmp_path, gaze):
         found = prediction_files.read(file, gaze)
         np.testing.assert_allclose(found.values, expected)
         assert found.failed.tolist() == [False, False, True]
-    vectors = prediction_files.read(text(tmp_path, "id,x,y,z", "a/1,0,0,2", "a/2,1,0,0", "b/1,,,"), gaze)
+    vectors = prediction_files.read(
+        text(tmp_path, "id,x,y,z", "a/1,0,0,2", "a/2,1,0,0", "b/1,,,"), gaze
+    )
     np.testing.assert_array_equal(vectors.values[:2], [[0, 0, 2], [1, 0, 0]])
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ([[0.3, 0.0], [17.0, -20.0], [0.0, 0.0]], r"1 row \(a/2\) is no \(pitch, yaw\) in radians: .*; degrees\?"),
+        (
+            [[0.3, 0.0], [17.0, -20.0], [0.0, 0.0]],
+            r"1 row \(a/2\) is no \(pitch, yaw\) in radians: .*; degrees\?",
+        ),
         ([[0.3, 0.0], [np.nan, 0.1], [0.0, 0.0]], r"1 row \(a/2\) is partly NaN"),
         ([[0.3, 0.0], [0.1, np.nan], [0.0, 0.0]], r"1 row \(a/2\) is partly NaN"),
         ([[0.3, 0.0], [np.inf, 0.1], [0.0, 0.0]], r"1 row \(a/2\) is infinite"),
-        ([[0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]], r"1 row \(a/2\) is a vector of length 0"),
+        (
+            [[0.0, 0.0, 1.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]],
+            r"1 row \(a/2\) is a vector of length 0",
+        ),
         ([[0.0], [0.0], [0.0]], r"have the shape \(3, 1\), tiny wants \(3, 3\)"),
     ],
 )
@@ -284,5 +331,9 @@ def test_directions_that_are_none_are_named(tmp_path, gaze, values, message):
 
 
 def test_points_on_a_screen_are_not_taken_for_angles(tmp_path, gaze):
-    with pytest.raises(ResultError, match="x,y are no directions: tiny wants pitch,yaw in radians or x,y,z"):
-        prediction_files.read(text(tmp_path, "id,x,y", "a/1,0.3,0", "a/2,0,1", "b/1,0,0"), gaze, protocol="tiny")
+    with pytest.raises(
+        ResultError, match="x,y are no directions: tiny wants pitch,yaw in radians or x,y,z"
+    ):
+        prediction_files.read(
+            text(tmp_path, "id,x,y", "a/1,0.3,0", "a/2,0,1", "b/1,0,0"), gaze, protocol="tiny"
+        )

@@ -19,7 +19,10 @@ def index():
 
 
 def left(folder, index, name="round1.cpm", shift_px=3.0, **changes):
-    """Write a recipe's file: the training faces' true points, moved; the first half of the scores is the best."""
+    """Write a recipe's file: the training faces' true points, moved.
+
+    The first half of the scores is the best.
+    """
     rows = np.flatnonzero(index.parts == "train")
     held = {
         "ids": index.ids[rows],
@@ -30,7 +33,9 @@ def left(folder, index, name="round1.cpm", shift_px=3.0, **changes):
         "points": index.values[rows] - index.origin + [shift_px, 0.0],
     } | changes
     folder.mkdir(exist_ok=True)
-    np.savez_compressed(folder / f"{name}.npz", **{key: value for key, value in held.items() if value is not None})
+    np.savez_compressed(
+        folder / f"{name}.npz", **{key: value for key, value in held.items() if value is not None}
+    )
     return rows
 
 
@@ -39,7 +44,8 @@ def test_errors_are_those_of_the_moved_points_over_the_eyes(tmp_path, index):
     left(tmp_path / "raw", index, "round10.hg", 5.0, round=np.array(10), student=np.array("hg"))
     left(tmp_path / "raw", index, "round2.hg", 4.0, round=np.array(2), student=np.array("hg"))
     found = pseudo_labels.gather(tmp_path / "raw", CARD, index, ours=True)
-    assert (found.rounds.tolist(), found.students.tolist()) == ([1, 2, 10], ["cpm", "hg", "hg"])  # not as texts sort
+    # not as texts sort
+    assert (found.rounds.tolist(), found.students.tolist()) == ([1, 2, 10], ["cpm", "hg", "hg"])
     eyes = np.linalg.norm(index.values[rows, 36] - index.values[rows, 45], axis=1)
     assert found.errors == pytest.approx(np.array([3.0, 4.0, 5.0])[:, None] / eyes, rel=1e-6)
     assert found.metric == "nme_inter_ocular"
@@ -48,7 +54,10 @@ def test_errors_are_those_of_the_moved_points_over_the_eyes(tmp_path, index):
 
 
 def test_points_come_back_in_the_frame_of_the_data_set(tmp_path, index):
-    """Recipes work in the pixel frame; 300-W counts from 1. An origin forgotten is an error of 1.14 points of NME."""
+    """Recipes work in the pixel frame; 300-W counts from 1.
+
+    An origin forgotten is an error of 1.14 points of NME.
+    """
     counted = replace(index, values=index.values + 1, origin=1.0)
     left(tmp_path / "raw", counted, shift_px=0.0)
     found = pseudo_labels.gather(tmp_path / "raw", CARD, counted, ours=True)
@@ -113,7 +122,10 @@ def test_what_is_written_is_read_back_and_has_the_same_bytes_each_time(tmp_path,
         ({"accepted": None}, "accepted is missing; it must hold ids, round"),
         ({"scores": np.full(16, np.nan)}, "a score is no number"),
         ({"scores": np.zeros(3)}, "arrays are not as"),
-        ({"ids": np.array([f"face {k}" for k in range(16)])}, "'face 0' is no face of synth-300w-full"),
+        (
+            {"ids": np.array([f"face {k}" for k in range(16)])},
+            "'face 0' is no face of synth-300w-full",
+        ),
         ({"ids": np.array([object()] * 16)}, "can be read: Object arrays cannot be loaded"),
     ],
 )
@@ -131,14 +143,24 @@ def test_files_about_different_faces_are_refused(tmp_path, index):
 
 
 @pytest.mark.parametrize(
-    "damage", [{"accepted": np.zeros((1, 3), bool)}, {"shown": np.full((1, 24), 99)}, {"metric": None}, {"truth": 1.0}]
+    "damage",
+    [
+        {"accepted": np.zeros((1, 3), bool)},
+        {"shown": np.full((1, 24), 99)},
+        {"metric": None},
+        {"truth": 1.0},
+    ],
 )
 def test_a_damaged_file_is_no_number(tmp_path, index, damage):
     left(tmp_path / "raw", index)
-    pseudo_labels.write(tmp_path / "a.npz", pseudo_labels.gather(tmp_path / "raw", CARD, index, ours=True))
+    pseudo_labels.write(
+        tmp_path / "a.npz", pseudo_labels.gather(tmp_path / "raw", CARD, index, ours=True)
+    )
     with np.load(tmp_path / "a.npz") as held:
         arrays = dict(held) | damage
-    np.savez(tmp_path / "b.npz", **{key: value for key, value in arrays.items() if value is not None})
+    np.savez(
+        tmp_path / "b.npz", **{key: value for key, value in arrays.items() if value is not None}
+    )
     with pytest.raises(ResultError, match="run again with --fresh"):
         pseudo_labels.read(tmp_path / "b.npz")
 
@@ -164,7 +186,10 @@ def predictor(weights, device):
 
 
 def test_a_run_keeps_them_beside_its_predictions_and_in_its_digests(world):
-    """ytf68 is other people's: scores and errors are kept, points are not; `--fresh` takes them away with the rest."""
+    """ytf68 is other people's: scores and errors are kept, points are not.
+
+    `--fresh` takes them away with the rest.
+    """
     card = world.site / "tiny_cards" / "tiny.toml"
     card.write_text(card.read_text().replace("labelled = 1.0", "labelled = 0.5"))
     world.method("labelling", LABELLING)

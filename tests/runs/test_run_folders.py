@@ -16,8 +16,17 @@ ERRORS = np.array([(0.1, False)], dtype=[("nme_inter_ocular", "<f8"), ("failed",
 
 
 def record(**changes: object) -> dict[str, object]:
-    empty: dict[str, object] = {key: {} for key in ("data", "digests", "environment", "code", "seconds")}
-    facts = {"protocol": "p", "method": "m", "kind": "trained", "overrides": {}, "params": {}, "test_looks": 1}
+    empty: dict[str, object] = {
+        key: {} for key in ("data", "digests", "environment", "code", "seconds")
+    }
+    facts = {
+        "protocol": "p",
+        "method": "m",
+        "kind": "trained",
+        "overrides": {},
+        "params": {},
+        "test_looks": 1,
+    }
     return empty | facts | changes
 
 
@@ -34,14 +43,15 @@ def finished(tmp_path: Path, **where: object) -> Run:
         return run_folders.finish(run, record())
 
 
-# --- names -------------------------------------------------------------------------------------------------------
+# --- names ----------------------------------------------------------------------------------------
 
 
 def test_the_standard_run_has_a_plain_name_and_every_change_is_named_in_order():
     assert run_folders.variant_folder("glsr") == "glsr"
     changes = {"loss": "l1", "flip": False, "sides": [4, 8], "rate": 0.5}
     assert (
-        run_folders.variant_folder("glsr", "smoke", changes) == "glsr+budget=smoke+flip=off+loss=l1+rate=0.5+sides=4,8"
+        run_folders.variant_folder("glsr", "smoke", changes)
+        == "glsr+budget=smoke+flip=off+loss=l1+rate=0.5+sides=4,8"
     )
 
 
@@ -62,13 +72,16 @@ def test_runs_lie_where_the_design_says(tmp_path):
     assert run_folders.variant_of(run.folder) == "v"
 
 
-# --- making a run ------------------------------------------------------------------------------------------------
+# --- making a run ---------------------------------------------------------------------------------
 
 
 def test_a_record_is_written_once(tmp_path):
     run = finished(tmp_path)
     before = (run.folder / "run.json").read_bytes()
-    with run_folders.claim(run.folder), pytest.raises(ResultError, match="a record is written once; --fresh"):
+    with (
+        run_folders.claim(run.folder),
+        pytest.raises(ResultError, match="a record is written once; --fresh"),
+    ):
         run_folders.finish(run.folder, record(seed=1))
     assert (run.folder / "run.json").read_bytes() == before
 
@@ -80,11 +93,16 @@ def test_an_interrupted_job_goes_on_only_as_the_same_job(tmp_path):
         (run_folders.work(run) / "half").write_text("weights")
     with run_folders.claim(run):
         assert run_folders.begin(run, {"card": "c", "params": {"a": 1}})["sessions"] == 2
-    with pytest.raises(ResultError, match="interrupted job with other params; --fresh"), run_folders.claim(run):
+    with (
+        pytest.raises(ResultError, match="interrupted job with other params; --fresh"),
+        run_folders.claim(run),
+    ):
         run_folders.begin(run, {"card": "c", "params": {"a": 2}})
     assert (run_folders.work(run) / "half").exists()
     with run_folders.claim(run):
-        assert run_folders.begin(run, {"card": "c", "params": {"a": 2}}, fresh=True)["sessions"] == 1
+        assert (
+            run_folders.begin(run, {"card": "c", "params": {"a": 2}}, fresh=True)["sessions"] == 1
+        )
     assert not (run_folders.work(run) / "half").exists()
 
 
@@ -148,10 +166,15 @@ def test_two_processes_never_share_a_run_and_a_killed_one_frees_it(tmp_path):
     run = place(tmp_path)
     code = "import sys, time, pathlib, benchbox.runs.run_folders as s\nwith s.claim(pathlib.Path(sys.argv[1])):\n"
     code += " print('held', flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", code, str(run)], stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(run)], stdout=subprocess.PIPE, text=True
+    ) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "held\n"
-        with pytest.raises(ResultError, match=rf"process {child.pid} works here"), run_folders.claim(run):
+        with (
+            pytest.raises(ResultError, match=rf"process {child.pid} works here"),
+            run_folders.claim(run),
+        ):
             pass
         child.kill()
     with run_folders.claim(run):
@@ -162,7 +185,9 @@ def test_the_training_log_is_copied_beside_the_record(tmp_path):
     run = place(tmp_path)
     with run_folders.claim(run):
         run_folders.begin(run, {})
-        (run_folders.work(run) / "log.csv").write_text("stage,step,epoch,loss,samples_per_s,seconds\n")
+        (run_folders.work(run) / "log.csv").write_text(
+            "stage,step,epoch,loss,samples_per_s,seconds\n"
+        )
         found = run_folders.finish(run, record())
     assert run_folders.log(found).startswith("stage,step")
     assert run_folders.log(finished(tmp_path, seed=1)) == ""
@@ -178,11 +203,13 @@ def test_digests_name_the_weights_and_nothing_else(tmp_path):
         (run_folders.work(run) / "w.safetensors").write_bytes(b"")
         assert run_folders.digests(run) == {
             "predictions.npz": "sha256:148de9c5a7a44d19e56cd9ae1a554bf67847afb0c58f6e12fa29ac7ddfca9940",
-            "weights": {"w.safetensors": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+            "weights": {
+                "w.safetensors": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+            },
         }
 
 
-# --- reading runs ------------------------------------------------------------------------------------------------
+# --- reading runs ---------------------------------------------------------------------------------
 
 
 def test_a_broken_record_does_not_end_the_listing(tmp_path):
@@ -198,7 +225,9 @@ def test_a_broken_record_does_not_end_the_listing(tmp_path):
     reasons = [item.reason for item in found[1:] if isinstance(item, run_folders.Unreadable)]
     assert [
         word in reason
-        for word, reason in zip(("cannot be read", "schema 99", "'q'", "'digests'"), reasons, strict=True)
+        for word, reason in zip(
+            ("cannot be read", "schema 99", "'q'", "'digests'"), reasons, strict=True
+        )
     ]
     assert "schema 99, this benchbox reads 1" in reasons[1]
     assert "protocol = 'q' does not fit its folder" in reasons[2]

@@ -12,7 +12,11 @@ from benchbox.types import Run
 
 def shifted(world, folder: Path) -> Path:
     points = world.truth
-    np.savez(folder / "mine.npz", ids=np.array(world.tested)[::-1], values=points[::-1] + np.array([3.0, 4.0]))
+    np.savez(
+        folder / "mine.npz",
+        ids=np.array(world.tested)[::-1],
+        values=points[::-1] + np.array([3.0, 4.0]),
+    )
     return folder / "mine.npz"
 
 
@@ -25,7 +29,9 @@ def test_external_predictions_are_scored_without_pictures_and_nothing_is_written
     found = score_file.score_file(file, "tiny", "mine", world.data)
     points = world.truth
     expected = 100 * np.mean(5 / np.linalg.norm(points[:, 36] - points[:, 45], axis=1))
-    assert found.document["scores"]["unseen"]["nme_inter_ocular"]["value"] == pytest.approx(expected, rel=1e-9)
+    assert found.document["scores"]["unseen"]["nme_inter_ocular"]["value"] == pytest.approx(
+        expected, rel=1e-9
+    )
     assert found.document["kind"] == "submitted"
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -46,5 +52,8 @@ def test_external_predictions_become_a_submitted_run_when_asked(world, tmp_path)
 
 def test_ids_of_another_protocol_are_recognised(world, tmp_path):
     np.savez(tmp_path / "p.npz", ids=np.array(["ibug/image_003_1"]), values=np.zeros((1, 68, 2)))
-    with pytest.raises(ResultError, match=r"unknown to tiny: they look like those of 300w-challenging; try --protocol"):
+    with pytest.raises(
+        ResultError,
+        match=r"unknown to tiny: they look like those of 300w-challenging; try --protocol",
+    ):
         score_file.score_file(tmp_path / "p.npz", "tiny", "mine", world.data)

@@ -25,11 +25,19 @@ def predictor(weights, device):
 def like(world):
     world.method("centre", CENTRE, '\n[variants.other]\ntitle = "O"\n')
     return execute.Request(
-        "", "", device="cpu", budget="smoke", data=world.data, results=world.results, methods=(world.methods,)
+        "",
+        "",
+        device="cpu",
+        budget="smoke",
+        data=world.data,
+        results=world.results,
+        methods=(world.methods,),
     )
 
 
-@pytest.mark.parametrize(("text", "found"), [("3", [3]), ("1,3,5-7", [1, 3, 5, 6, 7]), ("0-2,1", [0, 1, 2])])
+@pytest.mark.parametrize(
+    ("text", "found"), [("3", [3]), ("1,3,5-7", [1, 3, 5, 6, 7]), ("0-2,1", [0, 1, 2])]
+)
 def test_seeds_are_numbers_and_spans(text, found):
     assert sweep.seeds(text) == found
 
@@ -42,7 +50,12 @@ def test_what_is_no_seed_is_refused(text):
 
 def test_every_method_of_a_seed_comes_before_the_next_seed(like):
     todo = sweep.requests(["centre:*"], ["tiny", "tiny"], [1, 2], like)
-    assert [(one.variant, one.seed) for one in todo] == [("other", 1), ("v", 1), ("other", 2), ("v", 2)]
+    assert [(one.variant, one.seed) for one in todo] == [
+        ("other", 1),
+        ("v", 1),
+        ("other", 2),
+        ("v", 2),
+    ]
 
 
 def test_a_pair_of_other_tasks_is_left_out_and_named(like):
@@ -68,7 +81,14 @@ def test_what_cannot_work_is_told_before_anything_runs(like):
 
 
 def words(world, *more: str) -> list[str]:
-    folders = ["--data", str(world.data), "--results", str(world.results), "--methods-from", str(world.methods)]
+    folders = [
+        "--data",
+        str(world.data),
+        "--results",
+        str(world.results),
+        "--methods-from",
+        str(world.methods),
+    ]
     return ["sweep", "--protocols", "tiny", "--budget", "smoke", "--device", "cpu", *folders, *more]
 
 
@@ -84,7 +104,10 @@ def test_one_that_fails_stops_no_other_and_what_is_finished_stays(world, like):
         ("broken", 1, "refused, see its error above"),
         ("centre", 1, "done"),
     ]
-    kept = {run.folder: (Path(run.folder) / "run.json").stat().st_mtime_ns for run in run_folders.runs(world.results)}
+    kept = {
+        run.folder: (Path(run.folder) / "run.json").stat().st_mtime_ns
+        for run in run_folders.runs(world.results)
+    }
     assert len(kept) == 2
     again = CliRunner().invoke(main, words(world, "--methods", "centre", "--seeds", "0-1"))
     assert again.exit_code == 0
@@ -92,8 +115,13 @@ def test_one_that_fails_stops_no_other_and_what_is_finished_stays(world, like):
 
 
 def test_a_dry_run_prints_the_commands_and_runs_none(world, like):
-    found = CliRunner().invoke(main, words(world, "--methods", "centre", "--seeds", "4", "--dry-run"))
-    assert found.stdout == "benchbox run --method centre --variant v --protocol tiny --seed 4 --budget smoke\n"
+    found = CliRunner().invoke(
+        main, words(world, "--methods", "centre", "--seeds", "4", "--dry-run")
+    )
+    assert (
+        found.stdout
+        == "benchbox run --method centre --variant v --protocol tiny --seed 4 --budget smoke\n"
+    )
     assert not list(run_folders.runs(world.results))
 
 

@@ -60,7 +60,12 @@ def face() -> np.ndarray:
     """Eye corners 100 px apart, eye centres 60, so that errors in px read as per cent."""
     points = np.random.default_rng(0).uniform(0, 150, (68, 2))
     points[36:42], points[42:48] = (60.0, 50.0), (120.0, 50.0)
-    points[36], points[39], points[42], points[45] = (40.0, 50.0), (80.0, 50.0), (100.0, 50.0), (140.0, 50.0)
+    points[36], points[39], points[42], points[45] = (
+        (40.0, 50.0),
+        (80.0, 50.0),
+        (100.0, 50.0),
+        (140.0, 50.0),
+    )
     return points
 
 
@@ -88,15 +93,25 @@ def values_of(scores, group):
 
 
 def document(scores, protocol=CARD):
-    return score.to_json(scores, protocol=protocol, data=DATA, method="mine", variant=None, kind="submitted")
+    return score.to_json(
+        scores, protocol=protocol, data=DATA, method="mine", variant=None, kind="submitted"
+    )
 
 
 def test_four_faces_by_hand():
     truth = toy_truth()
     scores = score.score(CARD, truth, answers(truth, [2, 4, 6, 12]))
     # AUC terms at 8 %: 0.75, 0.5, 0.25, 0
-    for group, nme, auc, fr in [("all", 6, 0.375, 25), ("easy", 3, 0.625, 0), ("hard", 9, 0.125, 50)]:
-        expected = {"nme_inter_ocular": nme, "auc_0.08_inter_ocular": auc, "fr_0.08_inter_ocular": fr}
+    for group, nme, auc, fr in [
+        ("all", 6, 0.375, 25),
+        ("easy", 3, 0.625, 0),
+        ("hard", 9, 0.125, 50),
+    ]:
+        expected = {
+            "nme_inter_ocular": nme,
+            "auc_0.08_inter_ocular": auc,
+            "fr_0.08_inter_ocular": fr,
+        }
         assert values_of(scores, group) == pytest.approx(expected, rel=1e-12)
     assert [entry.unit for entry in scores.groups["all"].values()] == ["%", "1", "%"]
     assert (scores.count, scores.failed, scores.scorer) == (4, 0, score.SCORER)
@@ -187,7 +202,10 @@ def test_scoring_again_gives_the_same_bytes():
 def test_the_fixed_json():
     truth = toy_truth()
     got = document(score.score(CARD, truth, answers(truth, [2, 4, 6, 12])))
-    head = {key: got[key] for key in ("schema", "protocol", "card", "data", "method", "kind", "n", "failed")}
+    head = {
+        key: got[key]
+        for key in ("schema", "protocol", "card", "data", "method", "kind", "n", "failed")
+    }
     assert head == {
         "schema": 1,
         "protocol": "toy",
@@ -243,12 +261,28 @@ def test_clusters_widen_the_interval():
 
 
 def test_names_follow_the_card_and_thresholds_print_short():
-    assert [score.threshold_name(t) for t in (0.08, 0.1, 0.10, 0.05, 1.0)] == ["0.08", "0.1", "0.1", "0.05", "1"]
+    assert [score.threshold_name(t) for t in (0.08, 0.1, 0.10, 0.05, 1.0)] == [
+        "0.08",
+        "0.1",
+        "0.1",
+        "0.05",
+        "1",
+    ]
     full = card(normalisers=("inter_ocular", "height"), auc=(0.08,), fr=(0.08, 0.1), points=(51,))
     assert score.metric_names(full) == [
-        *("nme_inter_ocular", "auc_0.08_inter_ocular", "fr_0.08_inter_ocular", "fr_0.1_inter_ocular"),
+        *(
+            "nme_inter_ocular",
+            "auc_0.08_inter_ocular",
+            "fr_0.08_inter_ocular",
+            "fr_0.1_inter_ocular",
+        ),
         *("nme_height", "auc_0.08_height", "fr_0.08_height", "fr_0.1_height"),
-        *("nme_inter_ocular_51", "auc_0.08_inter_ocular_51", "fr_0.08_inter_ocular_51", "fr_0.1_inter_ocular_51"),
+        *(
+            "nme_inter_ocular_51",
+            "auc_0.08_inter_ocular_51",
+            "fr_0.08_inter_ocular_51",
+            "fr_0.1_inter_ocular_51",
+        ),
         *("nme_height_51", "auc_0.08_height_51", "fr_0.08_height_51", "fr_0.1_height_51"),
     ]
     truth = toy_truth()
@@ -274,7 +308,10 @@ def test_every_normaliser_by_hand():
 
 
 def test_a_subset_keeps_the_normaliser_of_the_whole_face():
-    """Trap: 36 and 45 taken from the 51 points are lips. Errors of the jaw vanish, the others stay in per cent."""
+    """Trap: 36 and 45 taken from the 51 points are lips.
+
+    Errors of the jaw vanish, the others stay in per cent.
+    """
     truth = toy_truth()
     given_ = answers(truth, [5] * 4)
     given_.values[:, :17] += 1000
@@ -285,13 +322,21 @@ def test_a_subset_keeps_the_normaliser_of_the_whole_face():
 
 def test_scores_can_be_recomputed_from_the_errors_alone():
     truth = toy_truth(50, clusters=np.repeat(np.arange(25), 2).astype(str))
-    scores = score.score(CARD, truth, answers(truth, np.random.default_rng(5).uniform(0, 15, 50), failed=[4]))
+    scores = score.score(
+        CARD, truth, answers(truth, np.random.default_rng(5).uniform(0, 15, 50), failed=[4])
+    )
     for group, metrics in scores.groups.items():
         rows = scores.errors[scores.errors[f"in_{group}"]]
         e = rows["nme_inter_ocular"]
-        assert metrics["nme_inter_ocular"].value == pytest.approx(100 * e[~rows["failed"]].mean(), rel=1e-13)
-        assert metrics["fr_0.08_inter_ocular"].value == pytest.approx(100 * (e > 0.08).mean(), rel=1e-13)
-        assert metrics["auc_0.08_inter_ocular"].value == pytest.approx(1 - (np.minimum(e, 0.08) / 0.08).mean())
+        assert metrics["nme_inter_ocular"].value == pytest.approx(
+            100 * e[~rows["failed"]].mean(), rel=1e-13
+        )
+        assert metrics["fr_0.08_inter_ocular"].value == pytest.approx(
+            100 * (e > 0.08).mean(), rel=1e-13
+        )
+        assert metrics["auc_0.08_inter_ocular"].value == pytest.approx(
+            1 - (np.minimum(e, 0.08) / 0.08).mean()
+        )
 
 
 @settings(max_examples=30, deadline=None)
@@ -299,7 +344,11 @@ def test_scores_can_be_recomputed_from_the_errors_alone():
 def test_nme_auc_and_fr_bound_each_other(off):
     truth = toy_truth()
     got = values_of(score.score(card(resamples=0), truth, answers(truth, off)), "all")
-    nme, auc, fr = got["nme_inter_ocular"] / 100, got["auc_0.08_inter_ocular"], got["fr_0.08_inter_ocular"] / 100
+    nme, auc, fr = (
+        got["nme_inter_ocular"] / 100,
+        got["auc_0.08_inter_ocular"],
+        got["fr_0.08_inter_ocular"] / 100,
+    )
     assert 1 - nme / 0.08 <= auc + 1e-9
     assert auc <= 1 - fr + 1e-9
     assert fr <= nme / 0.08 + 1e-9
@@ -309,14 +358,19 @@ def test_nme_auc_and_fr_bound_each_other(off):
     ("ids", "said"),
     [
         (["toy/0", "toy/1", "toy/2"], r"1 missing \(first: toy/3\)"),
-        (["toy/0", "toy/1", "toy/2", "toy/2"], r"1 doubled \(first: toy/2\), 1 missing \(first: toy/3\)"),
+        (
+            ["toy/0", "toy/1", "toy/2", "toy/2"],
+            r"1 doubled \(first: toy/2\), 1 missing \(first: toy/3\)",
+        ),
         (["toy/0", "toy/1", "toy/2", "toy/3", "x"], r"1 unknown \(first: x\)"),
         ([], r"4 missing \(first: toy/0\)"),
     ],
 )
 def test_ids_that_do_not_fit_are_refused(ids, said):
     rows = Predictions(np.array(ids, str), np.zeros((len(ids), 68, 2)), np.zeros(len(ids), bool))
-    with pytest.raises(ResultError, match=f"predictions do not fit toy: ids {said}; give each test id one row"):
+    with pytest.raises(
+        ResultError, match=f"predictions do not fit toy: ids {said}; give each test id one row"
+    ):
         score.score(CARD, toy_truth(), rows)
 
 
@@ -326,22 +380,31 @@ def test_doubled_ids_of_the_truth_are_blamed_on_the_data():
         score.score(CARD, truth, answers(truth, [1] * 4))
 
 
-@pytest.mark.parametrize("ids", [["a", "b"], ["face/1", "face/10", "face/1 "], [f"helen/{k}" for k in range(9000)]])
+@pytest.mark.parametrize(
+    "ids", [["a", "b"], ["face/1", "face/10", "face/1 "], [f"helen/{k}" for k in range(9000)]]
+)
 def test_distinct_ids_are_told_apart_without_a_table_of_them(ids):
     assert error_table._told_apart(np.array(ids))
     assert not error_table._told_apart(np.array([*ids, ids[0]]))
-    assert not error_table._told_apart(np.array(ids).astype(">U20"))  # another byte order: left to the slow way
+    # another byte order: left to the slow way
+    assert not error_table._told_apart(np.array(ids).astype(">U20"))
     assert not error_table._told_apart(np.array([], str))
 
 
 def test_a_group_is_scored_as_if_it_stood_alone():
-    """Columns of a group, chosen once, give what its rows give; every kind of metric, in and out of order."""
+    """Columns of a group, chosen once, give what its rows give.
+
+    Every kind of metric, in and out of order.
+    """
     truth = toy_truth()
     rows = score.score(CARD, truth, answers(truth, [1, 2, 3, 4])).errors
     inside = np.array([True, False, True, True])
     columns = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names}
     for name in score.metric_names(CARD):
-        one, other = aggregate.of(name, rows[inside]), aggregate.of(name, score._within(columns, inside))
+        one, other = (
+            aggregate.of(name, rows[inside]),
+            aggregate.of(name, score._within(columns, inside)),
+        )
         np.testing.assert_array_equal(one.values, other.values)
         assert one.score == other.score
 
@@ -394,7 +457,9 @@ def test_a_card_that_cannot_be_scored_says_why(changes, said):
 def test_table_for_the_terminal():
     truth = toy_truth(clusters=np.array(["v"] * 4))
     both = card(normalisers=("inter_ocular", "inter_pupil"))
-    table = score.format_table(score.score(both, truth, answers(truth, [2, 4, 6, 12], failed=[3])), both)
+    table = score.format_table(
+        score.score(both, truth, answers(truth, [2, 4, 6, 12], failed=[3])), both
+    )
     assert table.splitlines() == [
         "group  n  failed  error         NME %  FR@0.08 %  AUC@0.08",
         "all    4       1  inter_ocular  4.00       25.00    0.3750",
@@ -417,7 +482,7 @@ def test_table_shows_intervals_in_line():
     assert len({line.rindex(".") for line in lines[1:4]}) == 1  # the last column is aligned
 
 
-# --- the published predictions for 300-W -------------------------------------------------------------------------
+# --- the published predictions for 300-W ----------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -431,7 +496,9 @@ def full(data_root):
 
 
 @pytest.mark.data
-@pytest.mark.parametrize("method", ["CE-CLM_general", "CFAN", "CFSS", "CLM", "CLNF_general", "TCDCN"])
+@pytest.mark.parametrize(
+    "method", ["CE-CLM_general", "CFAN", "CFSS", "CLM", "CLNF_general", "TCDCN"]
+)
 def test_published_predictions_score_as_a_slow_loop_says(full, method):
     folder, chosen, truth = full
     given_ = prediction_files.read(folder / f"{method}.npz", truth)
@@ -439,24 +506,37 @@ def test_published_predictions_score_as_a_slow_loop_says(full, method):
     for group, inside in truth.groups.items():
         errors = []
         for g, p in zip(truth.values[inside].tolist(), given_.values[inside].tolist(), strict=True):
-            eyes = [[sum(g[k][a] for k in eye) / 6 for a in (0, 1)] for eye in (range(36, 42), range(42, 48))]
+            eyes = [
+                [sum(g[k][a] for k in eye) / 6 for a in (0, 1)]
+                for eye in (range(36, 42), range(42, 48))
+            ]
             distance = sum(math.dist(a, b) for a, b in zip(g, p, strict=True)) / 68
             errors.append((distance / math.dist(g[36], g[45]), distance / math.dist(*eyes)))
         for place, name in enumerate(("inter_ocular", "inter_pupil")):
             column = [pair[place] for pair in errors]
             got = values_of(scores, group)
-            assert got[f"nme_{name}"] == pytest.approx(100 * math.fsum(column) / len(column), rel=1e-12)
-            assert got[f"fr_0.08_{name}"] == pytest.approx(100 * sum(e > 0.08 for e in column) / len(column))
+            assert got[f"nme_{name}"] == pytest.approx(
+                100 * math.fsum(column) / len(column), rel=1e-12
+            )
+            assert got[f"fr_0.08_{name}"] == pytest.approx(
+                100 * sum(e > 0.08 for e in column) / len(column)
+            )
             auc = math.fsum(max(0.0, 1 - e / 0.08) for e in column) / len(column)
             assert got[f"auc_0.08_{name}"] == pytest.approx(auc, rel=1e-11)
 
 
 @pytest.mark.data
 def test_cfss_on_300w_stays_where_it_was_measured(full):
-    """Pinned end to end: reader, origin, ids, normaliser and mean. The paper prints 4.73 / 9.98 / 5.76 by pupils."""
+    """Pinned end to end: reader, origin, ids, normaliser and mean.
+
+    The paper prints 4.73 / 9.98 / 5.76 by pupils.
+    """
     folder, chosen, truth = full
     scores = score.score(chosen, truth, prediction_files.read(folder / "CFSS.npz", truth))
-    got = {group: values_of(scores, group)["nme_inter_ocular"] for group in ("common", "challenging", "full")}
+    got = {
+        group: values_of(scores, group)["nme_inter_ocular"]
+        for group in ("common", "challenging", "full")
+    }
     assert got == pytest.approx({"common": 3.6484, "challenging": 8.9989, "full": 4.6968}, abs=1e-4)
     assert got["full"] == pytest.approx((554 * got["common"] + 135 * got["challenging"]) / 689)
     entry = scores.groups["full"]["nme_inter_ocular"]
@@ -468,7 +548,7 @@ def test_layout_of_the_toy_is_the_real_one():
     assert math.dist(*corners) == 100.0
 
 
-# --- gaze --------------------------------------------------------------------------------------------------------
+# --- gaze -----------------------------------------------------------------------------------------
 
 GAZE = card(
     task="gaze2d",
@@ -482,7 +562,10 @@ GAZE = card(
 
 
 def stares(**changes) -> Truth:
-    """A looks at one dot in frames 0-1 and at another in 2-3; B at one in frames 4-5 that are in no sequence."""
+    """A looks at one dot in frames 0-1 and at another in 2-3.
+
+    B at one in frames 4-5 that are in no sequence.
+    """
     fields = {
         "ids": np.array([f"toy/{row}" for row in range(6)]),
         "values": np.array([[0, 0], [0, 0], [4, 0], [4, 0], [0, -8], [0, -8]], float),
@@ -497,7 +580,9 @@ def test_gaze_is_scored_per_frame_dot_person_and_stare():
     truth = stares()
     # A: one cm left and right of the first dot (mean on it), 3 cm above the second; B: 6 cm off
     given = Predictions(
-        truth.ids, np.array([[-1, 0], [1, 0], [4, 3], [4, 3], [0, -2], [6, -8]], float), np.zeros(6, bool)
+        truth.ids,
+        np.array([[-1, 0], [1, 0], [4, 3], [4, 3], [0, -2], [6, -8]], float),
+        np.zeros(6, bool),
     )
     found = score.score(GAZE, truth, given)
     values = {name: entry.value for name, entry in found.groups["all"].items()}
@@ -513,7 +598,8 @@ def test_gaze_is_scored_per_frame_dot_person_and_stare():
         {"error_cm": 2, "error_cm_dot": 1.5, "error_cm_person": 2, "msd_cm": 0.5}
     )
     assert found.errors["error_cm"].tolist() == [1, 1, 3, 3, 6, 6]
-    assert found.groups["all"]["error_cm_person"].low == pytest.approx(2)  # one of two people, drawn twice
+    # one of two people, drawn twice
+    assert found.groups["all"]["error_cm_person"].low == pytest.approx(2)
     assert found.groups["all"]["error_cm_person"].unit == "cm"
 
 
@@ -523,17 +609,33 @@ def test_a_failed_frame_leaves_its_dot_and_its_person():
     found = score.score(GAZE, truth, Predictions(truth.ids, values, np.isnan(values[:, 0])))
     told = {name: entry.value for name, entry in found.groups["all"].items()}
     assert told == pytest.approx(
-        {"error_cm": 19 / 5, "error_cm_dot": (1 + 3) / 2, "error_cm_person": (7 / 3 + 6) / 2, "msd_cm": 0}
+        {
+            "error_cm": 19 / 5,
+            "error_cm_dot": (1 + 3) / 2,
+            "error_cm_person": (7 / 3 + 6) / 2,
+            "msd_cm": 0,
+        }
     )
     assert found.failed == 1
 
 
 def test_angles_have_no_floor_and_any_length():
     truth = Truth(
-        np.array(["a", "b"]), np.array([[0, 0, 1], [0, 0, 1]], float), {"all": np.ones(2, bool)}, np.array(["A", "B"])
+        np.array(["a", "b"]),
+        np.array([[0, 0, 1], [0, 0, 1]], float),
+        {"all": np.ones(2, bool)},
+        np.array(["A", "B"]),
     )
     tilted = np.array([[0, 0, 2], [0, np.tan(1e-6), 1]])
-    toy = card(task="gaze3d", layout="", normalisers=(), auc=(), fr=(), metrics=("error_deg",), groups={"all": ("t",)})
+    toy = card(
+        task="gaze3d",
+        layout="",
+        normalisers=(),
+        auc=(),
+        fr=(),
+        metrics=("error_deg",),
+        groups={"all": ("t",)},
+    )
     found = score.score(toy, truth, Predictions(truth.ids, tilted, np.zeros(2, bool)))
     assert found.errors["error_deg"] == pytest.approx([0, np.degrees(1e-6)], rel=1e-9)
     with pytest.raises(ResultError, match="a vector without a direction"):
@@ -544,11 +646,22 @@ def test_errors_keep_what_intervals_and_comparisons_need_and_no_truth():
     """Trap: a table that held offsets would publish the annotations of a licensed set."""
     truth = stares()
     given = Predictions(
-        truth.ids, np.array([[-1, 0], [1, 0], [4, 3], [4, 3], [0, -2], [6, -8]], float), np.zeros(6, bool)
+        truth.ids,
+        np.array([[-1, 0], [1, 0], [4, 3], [4, 3], [0, -2], [6, -8]], float),
+        np.zeros(6, bool),
     )
     found = score.score(GAZE, truth, given)
     assert found.errors.dtype.names == (
-        *("error_cm", "sequence", "error_cm_dot", "msd_cm", "failed", "cluster", "in_all", "in_phone"),
+        *(
+            "error_cm",
+            "sequence",
+            "error_cm_dot",
+            "msd_cm",
+            "failed",
+            "cluster",
+            "in_all",
+            "in_phone",
+        ),
     )
     assert found.errors["sequence"].tolist() == [0, 0, 1, 1, -1, -1]
     np.testing.assert_array_equal(found.errors["msd_cm"], [1, 1, 0, 0, np.nan, np.nan])
@@ -572,11 +685,23 @@ def test_stares_are_resampled_by_person():
         np.repeat([*"abcd"], 2 * each),
         sequences=names,
     )
-    stare = card(task="gaze2d", layout="", normalisers=(), auc=(), fr=(), metrics=("msd_cm",), groups={"all": ("t",)})
-    entry = score.score(stare, truth, Predictions(truth.ids, values, np.zeros(80, bool))).groups["all"]["msd_cm"]
+    stare = card(
+        task="gaze2d",
+        layout="",
+        normalisers=(),
+        auc=(),
+        fr=(),
+        metrics=("msd_cm",),
+        groups={"all": ("t",)},
+    )
+    entry = score.score(stare, truth, Predictions(truth.ids, values, np.zeros(80, bool))).groups[
+        "all"
+    ]["msd_cm"]
     assert entry.value == pytest.approx(own.mean())
     alone = dataclasses.replace(truth, clusters=names)
-    naive = score.score(stare, alone, Predictions(truth.ids, values, np.zeros(80, bool))).groups["all"]["msd_cm"]
+    naive = score.score(stare, alone, Predictions(truth.ids, values, np.zeros(80, bool))).groups[
+        "all"
+    ]["msd_cm"]
     assert naive.value == entry.value
     assert entry.high - entry.low > 2.5 * (naive.high - naive.low)
 
@@ -608,7 +733,9 @@ def test_jitter_and_bias_of_a_video():
     broken = values_of(score.score(video, truth, answers(truth, [2, 4, 6, 12], failed=[2])), "all")
     assert broken["jitter_px"] == pytest.approx(2)
     assert broken["bias_px"] == pytest.approx(6)
-    assert "jitter_px" in score.format_table(score.score(video, truth, answers(truth, [2, 4, 6, 12])), video)
+    assert "jitter_px" in score.format_table(
+        score.score(video, truth, answers(truth, [2, 4, 6, 12])), video
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""`benchbox score` takes the COFW-68 benchmark's text files as they are; annotations alone are enough."""
+"""`benchbox score` takes the COFW-68 benchmark's text files as they are.
+
+Annotations alone are enough.
+"""
 
 import json
 
@@ -28,12 +31,19 @@ def root(tmp_path_factory):
 
 
 def answers(root, shift):
-    """Write the benchmark's four lines per face, in another order; every point is off by `shift`, one by 100 more."""
+    """Write the benchmark's four lines per face, in another order.
+
+    Every point is off by `shift`, one by 100 more.
+    """
     lines = []
     for number in np.random.default_rng(0).permutation(np.arange(1, 508)):
         found = points(number) + shift
         found[5, 0] += 100  # the occluded point
-        lines += [f"{number} ", *(" ".join(f"{v:.6f}" for v in found[:, axis]) + " " for axis in (0, 1)), "0 " * 68]
+        lines += [
+            f"{number} ",
+            *(" ".join(f"{v:.6f}" for v in found[:, axis]) + " " for axis in (0, 1)),
+            "0 " * 68,
+        ]
     path = root / "results.txt"
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -41,7 +51,16 @@ def answers(root, shift):
 
 def test_text_files_of_the_benchmark_are_scored_as_they_are(root):
     file = answers(root, np.array([3.0, 4.0]))  # 5 px
-    arguments = ["score", str(file), "--protocol", "cofw68", "--method", "occlusion-coherence", "--data", str(root)]
+    arguments = [
+        "score",
+        str(file),
+        "--protocol",
+        "cofw68",
+        "--method",
+        "occlusion-coherence",
+        "--data",
+        str(root),
+    ]
     ran = CliRunner().invoke(cli.main, [*arguments, "--json"])
     assert ran.exit_code == 0, ran.output
     scores = json.loads(ran.stdout)["scores"]["test"]
@@ -49,8 +68,12 @@ def test_text_files_of_the_benchmark_are_scored_as_they_are(root):
     occluded = np.hypot(103, 4)
     everything = 100 * np.mean((67 * 5 + occluded) / 68 / corners)
     assert scores["nme_inter_ocular"]["value"] == pytest.approx(everything, rel=1e-4)
-    assert scores["nme_inter_ocular_visible"]["value"] == pytest.approx(100 * np.mean(5 / corners), rel=1e-4)
-    centres = [np.linalg.norm(points(n)[36:42].mean(0) - points(n)[42:48].mean(0)) for n in range(1, 508)]
+    assert scores["nme_inter_ocular_visible"]["value"] == pytest.approx(
+        100 * np.mean(5 / corners), rel=1e-4
+    )
+    centres = [
+        np.linalg.norm(points(n)[36:42].mean(0) - points(n)[42:48].mean(0)) for n in range(1, 508)
+    ]
     failed = 100 * np.mean((67 * 5 + occluded) / 68 / np.array(centres) > 0.1)
     assert scores["fr_0.1_inter_pupil"]["value"] == pytest.approx(failed, abs=1e-6)
 

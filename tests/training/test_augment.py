@@ -10,7 +10,15 @@ from benchbox.training.augment import Augment, seeds, uniforms
 from benchbox.training.crops import Crops, Look, Views
 
 EVERYTHING = Augment(
-    rotation_deg=30, scale=0.25, shift=0.1, flip=0.5, gain=0.3, offset=0.2, blur=0.7, blur_px=2.0, hole=0.7
+    rotation_deg=30,
+    scale=0.25,
+    shift=0.1,
+    flip=0.5,
+    gain=0.3,
+    offset=0.2,
+    blur=0.7,
+    blur_px=2.0,
+    hole=0.7,
 )
 SIDE, VIEW, COUNT = 96, 64, 24
 
@@ -19,7 +27,10 @@ SIDE, VIEW, COUNT = 96, 64, 24
 def faces():
     """Smooth pictures with an edge: (24, 96, 96, 3)."""
     rng = np.random.default_rng(0)
-    waves = np.sin(np.linspace(0, 6, SIDE)[None, :, None] * rng.uniform(0.5, 2, (COUNT, 1, 3)) + rng.uniform(0, 6))
+    waves = np.sin(
+        np.linspace(0, 6, SIDE)[None, :, None] * rng.uniform(0.5, 2, (COUNT, 1, 3))
+        + rng.uniform(0, 6)
+    )
     images = 127.5 + 100 * waves[:, None] * np.cos(np.linspace(0, 5, SIDE))[None, :, None, None]
     images[:, 30:34] = 255
     return Crops(images.clip(0, 255).astype(np.uint8), np.zeros((COUNT, 2, 3)))
@@ -68,7 +79,9 @@ def test_uniforms_are_uniform_and_independent():
     np.testing.assert_allclose(u.var(axis=0), 1 / 12, atol=0.002)
     assert np.abs(np.corrcoef(u.T) - np.eye(8)).max() < 0.03
     # Pinned: a change of the generator would change every training.
-    np.testing.assert_allclose(uniforms(np.array([0], np.uint64), 2)[0], [0.8833108082136426, 0.43152799704850997])
+    np.testing.assert_allclose(
+        uniforms(np.array([0], np.uint64), 2)[0], [0.8833108082136426, 0.43152799704850997]
+    )
 
 
 def test_points_follow_the_picture():
@@ -78,7 +91,9 @@ def test_points_follow_the_picture():
     images = np.zeros((COUNT, SIDE, SIDE, 3), np.uint8)
     for image, (x, y) in zip(images, dots[:, 0].astype(int), strict=True):
         image[y - 2 : y + 3, x - 2 : x + 3] = 255
-    draw = Augment(rotation_deg=30, scale=0.2, shift=0.05, flip=0.5).draw(seeds(0, 0, np.arange(COUNT)))
+    draw = Augment(rotation_deg=30, scale=0.2, shift=0.05, flip=0.5).draw(
+        seeds(0, 0, np.arange(COUNT))
+    )
     assert 4 < draw.mirrored.sum() < 20
     unit = geometry.invert(geometry.unit_to_crop(SIDE))
     found = draw.points(geometry.transform(unit, dots), (0,))
@@ -87,7 +102,9 @@ def test_points_follow_the_picture():
     seen = (views(torch.from_numpy(draw.maps).float(), VIEW)[:, 0] + 1) / 2
     steps = torch.arange(VIEW, dtype=torch.float32)
     mass = seen.sum(dim=(1, 2))
-    centre = torch.stack([(seen.sum(1) * steps).sum(1) / mass, (seen.sum(2) * steps).sum(1) / mass], 1)
+    centre = torch.stack(
+        [(seen.sum(1) * steps).sum(1) / mass, (seen.sum(2) * steps).sum(1) / mass], 1
+    )
     np.testing.assert_allclose(centre, places, atol=0.2)
 
 

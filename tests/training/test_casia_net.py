@@ -20,7 +20,8 @@ def test_one_stream_counts():
 def test_layers_in_order():
     layers = [conv for conv, _ in conv_layers(Stream())]
     assert [conv.weight.numel() for conv in layers] == WEIGHTS
-    assert sum(WEIGHTS) - 864 * 2 // 3 == 1_751_328  # one input channel, as the source's table counts
+    # one input channel, as the source's table counts
+    assert sum(WEIGHTS) - 864 * 2 // 3 == 1_751_328
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,9 @@ def test_three_streams_count(bins, share_eyes, params):
 def test_filters():
     """4,320 filters that pruning can choose from; 2,880 with shared eyes."""
     assert sum(conv.out_channels for conv, _ in conv_layers(CasiaNet(266))) == 4_320
-    assert sum(conv.out_channels for conv, _ in conv_layers(CasiaNet(266, share_eyes=True))) == 2_880
+    assert (
+        sum(conv.out_channels for conv, _ in conv_layers(CasiaNet(266, share_eyes=True))) == 2_880
+    )
 
 
 def test_every_convolution_is_paired_with_its_own_norm():
@@ -73,7 +76,9 @@ def test_a_standardised_network_does_not_see_light_nor_contrast_but_flat_picture
     seen = standardised(picture)
     assert seen.mean(dim=(1, 2, 3)).tolist() == pytest.approx([0, 0], abs=1e-6)
     spread = picture.std(dim=(1, 2, 3), correction=0)
-    assert seen.std(dim=(1, 2, 3), correction=0).tolist() == pytest.approx((spread / (spread + 0.05)).tolist())
+    assert seen.std(dim=(1, 2, 3), correction=0).tolist() == pytest.approx(
+        (spread / (spread + 0.05)).tolist()
+    )
     assert standardised(torch.full((1, 3, 4, 4), 0.7)).abs().max() < 1e-5
     net = CasiaNet(6, standardise=True).eval()
     with torch.inference_mode():
@@ -88,4 +93,6 @@ def test_the_head_is_linear_in_the_mixed_features():
     x, y = (tuple(torch.randn(2, 3, 64, 64) for _ in range(3)) for _ in range(2))
     with torch.inference_mode():
         z, other = net.features(*x), net.features(*y)
-        assert torch.allclose(net.head(0.3 * z + 0.7 * other), 0.3 * net(*x) + 0.7 * net(*y), atol=1e-6)
+        assert torch.allclose(
+            net.head(0.3 * z + 0.7 * other), 0.3 * net(*x) + 0.7 * net(*y), atol=1e-6
+        )

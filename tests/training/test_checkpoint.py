@@ -8,7 +8,14 @@ from safetensors import safe_open
 from torch import nn
 
 from benchbox.errors import ResultError
-from benchbox.training.checkpoint import Checkpoint, load_facts, load_into, load_weights, once, save_weights
+from benchbox.training.checkpoint import (
+    Checkpoint,
+    load_facts,
+    load_into,
+    load_weights,
+    once,
+    save_weights,
+)
 from benchbox.training.optim import Average
 
 
@@ -45,7 +52,10 @@ def test_weights_and_facts_come_back(tmp_path):
 def test_equal_weights_are_equal_bytes(tmp_path):
     """Digests of records can be compared: several entries of a header would stand in an order of chance."""
     torch.manual_seed(0)
-    net, facts = nn.Linear(3, 2), dict.fromkeys(("side", "patch", "network", "cascade", "layout"), "1")
+    net, facts = (
+        nn.Linear(3, 2),
+        dict.fromkeys(("side", "patch", "network", "cascade", "layout"), "1"),
+    )
     files = [tmp_path / f"{number}.safetensors" for number in range(6)]
     for file in files:
         save_weights(file, {"net": net}, facts)

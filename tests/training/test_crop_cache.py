@@ -1,4 +1,7 @@
-"""Crops kept on disk: decoded once, never stale, whole or not there, bounded; what cannot be kept is streamed."""
+"""Crops kept on disk: decoded once, never stale, whole or not there, bounded.
+
+What cannot be kept is streamed.
+"""
 
 import os
 import subprocess
@@ -16,7 +19,9 @@ from benchbox.training.crops import Crops, Views, crops
 from benchbox.types import Sample
 
 SIZE = 24
-RAMP = np.stack(np.broadcast_arrays(np.arange(90)[None, :], np.arange(80)[:, None], 9), axis=-1).astype(np.uint8)
+RAMP = np.stack(
+    np.broadcast_arrays(np.arange(90)[None, :], np.arange(80)[:, None], 9), axis=-1
+).astype(np.uint8)
 
 
 @pytest.fixture
@@ -42,7 +47,9 @@ class Decoder:
 
         boxes = [np.array([10.0 + k % 7, 12, 50 + k % 7, 60]) for k in range(count)]
         return [
-            Sample(f"a/{k}", boxes[k], lambda k=k: pixels(k), stamp=lambda k=k: stamp and f"{stamp}{k}")
+            Sample(
+                f"a/{k}", boxes[k], lambda k=k: pixels(k), stamp=lambda k=k: stamp and f"{stamp}{k}"
+            )
             for k in range(count)
         ]
 
@@ -66,10 +73,15 @@ def test_pictures_are_decoded_once_and_the_crops_are_the_same(cache):
 def test_another_picture_box_id_or_size_is_another_set():
     """A stale crop would be a wrong number that nobody sees."""
     samples = Decoder().samples(3)
-    moved = [Sample(s.id, s.box + np.array([0, 0, 0, 1e-9]), s.pixels, stamp=s.stamp) for s in samples]
+    moved = [
+        Sample(s.id, s.box + np.array([0, 0, 0, 1e-9]), s.pixels, stamp=s.stamp) for s in samples
+    ]
     renamed = [Sample(f"b{s.id}", s.box, s.pixels, stamp=s.stamp) for s in samples]
     others = [Decoder().samples(3, "t"), moved, renamed, samples[:2], samples[::-1]]
-    keys = {key(some, SIZE, 1.5) for some in (samples, *others)} | {key(samples, 25, 1.5), key(samples, SIZE, 1.4)}
+    keys = {key(some, SIZE, 1.5) for some in (samples, *others)} | {
+        key(samples, 25, 1.5),
+        key(samples, SIZE, 1.4),
+    }
     assert len(keys) == 8
     assert key(Decoder().samples(3), SIZE, 1.5) == key(samples, SIZE, 1.5)
 
@@ -77,7 +89,9 @@ def test_another_picture_box_id_or_size_is_another_set():
 def test_a_stray_write_does_not_reach_the_file(cache):
     samples = Decoder().samples(3)
     stored(samples, SIZE, 1.5).images[:] = 7
-    np.testing.assert_array_equal(stored(samples, SIZE, 1.5).images, crops(samples, SIZE, 1.5).images)
+    np.testing.assert_array_equal(
+        stored(samples, SIZE, 1.5).images, crops(samples, SIZE, 1.5).images
+    )
 
 
 def test_a_kill_costs_no_decoded_row(cache, monkeypatch):
@@ -104,7 +118,8 @@ def test_a_damaged_set_is_made_again(cache):
         path.write_bytes(damage)
         decoder.count = 0
         np.testing.assert_array_equal(
-            stored(decoder.samples(9), SIZE, 1.5).images, crops(Decoder().samples(9), SIZE, 1.5).images
+            stored(decoder.samples(9), SIZE, 1.5).images,
+            crops(Decoder().samples(9), SIZE, 1.5).images,
         )
         assert decoder.count == 9
 
@@ -131,7 +146,8 @@ def test_two_processes_make_one_set(cache):
     """The second waits for the first and maps its bytes; neither reads a half-written row."""
     command = [sys.executable, "-c", _CHILD]
     children = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) for _ in range(2)
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        for _ in range(2)
     ]
     lines = [line for child in children for line in child.communicate(timeout=120)[0].split()]
     assert lines.count("decoded") == 40
@@ -139,10 +155,16 @@ def test_two_processes_make_one_set(cache):
 
 
 def test_the_folder_stays_below_its_limit(cache, monkeypatch):
-    """The set that was not used for longest goes; one that is mapped stays readable until it is let go."""
+    """The set that was not used for longest goes.
+
+    One that is mapped stays readable until it is let go.
+    """
     row_mb = SIZE * SIZE * 3 / 1e6
     monkeypatch.setenv("BENCHBOX_CACHE_GB", str(25 * row_mb / 1e3))
-    old, kept = stored(Decoder().samples(10, "old"), SIZE, 1.5), stored(Decoder().samples(10, "kept"), SIZE, 1.5)
+    old, kept = (
+        stored(Decoder().samples(10, "old"), SIZE, 1.5),
+        stored(Decoder().samples(10, "kept"), SIZE, 1.5),
+    )
     for age, samples in ((200, Decoder().samples(10, "old")), (100, Decoder().samples(10, "kept"))):
         path = cache / f"{key(samples, SIZE, 1.5)}.npy"
         os.utime(path, (path.stat().st_atime - age, path.stat().st_mtime - age))
@@ -157,10 +179,15 @@ def test_a_full_disk_costs_the_sets_not_used_for_longest_then_the_cache(cache, m
     stored(Decoder().samples(10, "old"), SIZE, 1.5)
     monkeypatch.setattr(module, "_spare_bytes", lambda folder: 2 * row_bytes)
     stored(Decoder().samples(10, "new"), SIZE, 1.5)  # fits once the old set is gone
-    assert [path.stem for path in cache.glob("*.npy")] == [key(Decoder().samples(10, "new"), SIZE, 1.5)]
+    assert [path.stem for path in cache.glob("*.npy")] == [
+        key(Decoder().samples(10, "new"), SIZE, 1.5)
+    ]
     assert "not kept" not in capsys.readouterr().err
-    assert len(stored(Decoder().samples(30), SIZE, 1.5)) == 30  # does not fit whatever goes, so nothing goes
-    assert [path.stem for path in cache.glob("*.npy")] == [key(Decoder().samples(10, "new"), SIZE, 1.5)]
+    # does not fit whatever goes, so nothing goes
+    assert len(stored(Decoder().samples(30), SIZE, 1.5)) == 30
+    assert [path.stem for path in cache.glob("*.npy")] == [
+        key(Decoder().samples(10, "new"), SIZE, 1.5)
+    ]
     assert "0.1 MB are needed, and the disk has 0.0 MB to spare" in capsys.readouterr().err
 
 
@@ -168,9 +195,13 @@ def test_a_full_disk_costs_the_sets_not_used_for_longest_then_the_cache(cache, m
     ("total", "free", "spare"),
     [(250e9, 24e9, 22e9), (4e12, 200e9, 198e9), (10e9, 1.5e9, 0.5e9), (10e9, 0.4e9, -0.6e9)],
 )
-def test_a_tenth_of_a_small_disk_and_two_gigabytes_of_a_large_one_stay_free(monkeypatch, tmp_path, total, free, spare):
+def test_a_tenth_of_a_small_disk_and_two_gigabytes_of_a_large_one_stay_free(
+    monkeypatch, tmp_path, total, free, spare
+):
     """A tenth of a large disk is more than the cache itself: 24 GB free, and not a megabyte was kept."""
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda folder: SimpleNamespace(total=total, free=free))
+    monkeypatch.setattr(
+        module.shutil, "disk_usage", lambda folder: SimpleNamespace(total=total, free=free)
+    )
     assert module._spare_bytes(tmp_path) == pytest.approx(spare)
 
 
@@ -186,7 +217,9 @@ def test_what_is_too_large_is_streamed_with_the_same_pixels(cache, monkeypatch):
     import torch
 
     maps = torch.eye(2, 3).expand(3, 2, 3)
-    assert torch.equal(Views(found, "cpu").look(rows)(maps, 16), Views(wanted, "cpu").look(rows)(maps, 16))
+    assert torch.equal(
+        Views(found, "cpu").look(rows)(maps, 16), Views(wanted, "cpu").look(rows)(maps, 16)
+    )
 
 
 def test_pictures_without_a_stamp_are_not_kept(cache):
@@ -204,7 +237,9 @@ def test_a_folder_that_cannot_be_written_costs_the_cache_only(tmp_path, monkeypa
 
 def test_a_limit_that_is_no_number_is_named(cache, monkeypatch):
     monkeypatch.setenv("BENCHBOX_CACHE_GB", "lots")
-    with pytest.raises(BenchboxError, match="BENCHBOX_CACHE_GB=lots: must be a number of gigabytes"):
+    with pytest.raises(
+        BenchboxError, match="BENCHBOX_CACHE_GB=lots: must be a number of gigabytes"
+    ):
         stored(Decoder().samples(2), SIZE, 1.5)
 
 

@@ -8,7 +8,9 @@ from benchbox import geometry
 from benchbox.training.crops import Views, crops, to_input, warp
 from benchbox.types import Sample
 
-RAMP = np.stack(np.broadcast_arrays(np.arange(240)[None, :], np.arange(200)[:, None], 9), axis=-1).astype(np.uint8)
+RAMP = np.stack(
+    np.broadcast_arrays(np.arange(240)[None, :], np.arange(200)[:, None], 9), axis=-1
+).astype(np.uint8)
 
 
 def sample(box) -> Sample:
@@ -19,7 +21,9 @@ def test_a_crop_of_its_own_size_moves_whole_pixels():
     """A 40-px box cut to 40 px is a slice: pixel centres stay pixel centres."""
     stored = crops([sample([49.5, 59.5, 89.5, 99.5])], 40, 1.0)
     np.testing.assert_array_equal(stored.images[0], RAMP[60:100, 50:90])
-    assert geometry.transform(stored.maps[0], np.array([[50.0, 60.0]])) == pytest.approx(np.zeros((1, 2)))
+    assert geometry.transform(stored.maps[0], np.array([[50.0, 60.0]])) == pytest.approx(
+        np.zeros((1, 2))
+    )
 
 
 def test_outside_the_picture_is_black():
@@ -30,13 +34,17 @@ def test_outside_the_picture_is_black():
 
 @pytest.mark.parametrize("size", [80, 40, 25])
 def test_shrinking_averages_and_does_not_shift(size):
-    """Shrunk by more than two, pixels are averaged first; the ramp's values still sit where the map says."""
+    """Shrunk by more than two, pixels are averaged first.
+
+    The ramp's values still sit where the map says.
+    """
     stored = crops([sample([19.5, 9.5, 199.5, 189.5])], size, 1.0)
     inside = np.mgrid[2 : size - 2, 2 : size - 2].reshape(2, -1).T[:, ::-1].astype(float)
     where = geometry.transform(geometry.invert(stored.maps[0]), inside)
     seen = stored.images[0][inside[:, 1].astype(int), inside[:, 0].astype(int), :2]
     assert np.abs(seen - where).max() < 1.1
-    assert np.abs((seen - where).mean(axis=0)).max() < 0.51  # all places may end on .5 and round up; a slip is over 1
+    # all places may end on .5 and round up; a slip is over 1
+    assert np.abs((seen - where).mean(axis=0)).max() < 0.51
 
 
 def test_a_far_picture_shrinks_without_aliasing():
@@ -76,6 +84,7 @@ def test_a_gradient_reaches_the_map():
     stored = crops([sample([20, 30, 120, 130])], 64, 1.0)
     theta = torch.eye(2, 3)[None].clone().requires_grad_()
     Views(stored, "cpu").look(np.array([0]))(theta, 32)[:, 0].mean().backward()
-    # Red grows with x by one level a pixel: moving the view right by 2 units (64 px of the crop, 100 of the picture).
+    # Red grows with x by one level a pixel: moving the view right by 2 units (64 px of the crop,
+    # 100 of the picture).
     assert theta.grad[0, 0, 2].item() == pytest.approx(50 / 127.5, rel=0.06)
     assert abs(theta.grad[0, 1, 2].item()) < 0.01

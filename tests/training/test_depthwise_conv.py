@@ -12,7 +12,10 @@ from benchbox.training.depthwise_conv import FastDepthwise, strided
 @pytest.mark.parametrize("stride", [(2, 2), (3, 1)])
 def test_gradients_are_those_of_the_convolution(kernel, padding, side, stride):
     torch.manual_seed(0)
-    x, weight = torch.randn(2, 6, side, side, dtype=torch.float64), torch.randn(6, 1, kernel, kernel).double()
+    x, weight = (
+        torch.randn(2, 6, side, side, dtype=torch.float64),
+        torch.randn(6, 1, kernel, kernel).double(),
+    )
     plain = torch.conv2d(x.requires_grad_(), weight.requires_grad_(), None, stride, padding, 1, 6)
     given = torch.randn_like(plain)
     wanted = torch.autograd.grad(plain, (x, weight), given)

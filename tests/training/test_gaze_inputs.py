@@ -8,12 +8,17 @@ from benchbox.training import gaze_inputs
 from benchbox.training.gaze_inputs import Form, Gazes, Jitter, Patches
 from benchbox.types import Examples, Sample
 
-RAMP = np.stack(np.broadcast_arrays(np.arange(200)[None, :], np.arange(200)[:, None], 7), axis=-1).astype(np.uint8)
+RAMP = np.stack(
+    np.broadcast_arrays(np.arange(200)[None, :], np.arange(200)[:, None], 7), axis=-1
+).astype(np.uint8)
 
 
 def phone(name: str = "a", *, eye: float = 80.0) -> Sample:
     """A picture whose red is x and whose green is y, with a face and two eyes."""
-    boxes = {"left_eye": np.array([120, 60, 150, 90.0]), "right_eye": np.array([eye, 60, eye + 30, 90.0])}
+    boxes = {
+        "left_eye": np.array([120, 60, 150, 90.0]),
+        "right_eye": np.array([eye, 60, eye + 30, 90.0]),
+    }
     return Sample(name, np.array([60.0, 50, 160, 150]), lambda: RAMP, boxes)
 
 
@@ -23,7 +28,7 @@ def examples(samples, clusters=None) -> Examples:
     return Examples(samples, values, np.array(clusters or [str(k) for k in range(n)]))
 
 
-# --- forms -------------------------------------------------------------------------------------------------------
+# --- forms ----------------------------------------------------------------------------------------
 
 
 def test_three_patches_where_there_are_eyes_one_where_not_and_a_strip_for_tiny_pictures():
@@ -46,7 +51,7 @@ def test_a_network_of_three_patches_refuses_a_card_without_eyes():
         gaze_inputs.boxes([Sample("b", np.array([0.0, 0, 9, 9]), lambda: RAMP)], form)
 
 
-# --- patches -----------------------------------------------------------------------------------------------------
+# --- patches --------------------------------------------------------------------------------------
 
 
 def test_patches_show_their_own_boxes_centred():
@@ -64,7 +69,10 @@ def test_patches_show_their_own_boxes_centred():
 def test_a_patch_spans_its_box():
     samples = [phone()]
     (face, left, _) = Patches(samples, Form.of(samples, 60, 112), "cpu").batch(np.array([0]))
-    for view, (first, last) in ((face, (60 + 5 / 6, 160 - 5 / 6)), (left, (120 + 1 / 4, 150 - 1 / 4))):
+    for view, (first, last) in (
+        (face, (60 + 5 / 6, 160 - 5 / 6)),
+        (left, (120 + 1 / 4, 150 - 1 / 4)),
+    ):
         row = (view[0, 0, 30].numpy() + 1) * 127.5
         assert (row[0], row[-1]) == pytest.approx((first, last), abs=0.6)
 
@@ -109,7 +117,9 @@ def test_still_and_jittered_views_agree_when_nothing_moves():
     samples = [phone()]
     patches = Patches(samples, Form.of(samples, 64, 112), "cpu")
     none = Jitter.draw(np.random.default_rng(0), 1, 3, shift=0, scale=0, colour=0)
-    for still, moved in zip(patches.batch(np.array([0])), patches.batch(np.array([0]), none), strict=True):
+    for still, moved in zip(
+        patches.batch(np.array([0])), patches.batch(np.array([0]), none), strict=True
+    ):
         assert np.allclose(still, moved, atol=1e-6)
 
 
@@ -123,7 +133,7 @@ def test_coloured_views_are_still_pictures():
     assert min(view.min().item() for view in views) == -1
 
 
-# --- rows --------------------------------------------------------------------------------------------------------
+# --- rows -----------------------------------------------------------------------------------------
 
 
 def test_whole_persons_are_held_out():
@@ -144,7 +154,9 @@ def test_samples_without_an_eye_are_left_out_of_training():
     assert gazes.axes.tolist() == [[0, 0], [2, -2]]
     assert len(gazes.patches) == len(gazes) == 2
     with pytest.raises(DataError, match="none has all its boxes"):
-        Gazes.of(examples([phone("b", eye=np.nan)]), form, "gaze2d", "cpu", np.random.default_rng(0), 0)
+        Gazes.of(
+            examples([phone("b", eye=np.nan)]), form, "gaze2d", "cpu", np.random.default_rng(0), 0
+        )
 
 
 def test_most_limits_what_is_decoded():
@@ -157,7 +169,7 @@ def test_most_limits_what_is_decoded():
     assert len(gazes.first(2).patches) == 2
 
 
-# --- axes --------------------------------------------------------------------------------------------------------
+# --- axes -----------------------------------------------------------------------------------------
 
 
 def test_axes_are_cm_as_they_are_and_pitch_and_yaw_in_degrees():
@@ -170,7 +182,11 @@ def test_axes_are_cm_as_they_are_and_pitch_and_yaw_in_degrees():
 
 
 def test_distances_by_hand():
-    assert gaze_inputs.distances("gaze2d", np.array([[0.0, 0]]), np.array([[3.0, -4]])).tolist() == [5]
+    assert gaze_inputs.distances(
+        "gaze2d", np.array([[0.0, 0]]), np.array([[3.0, -4]])
+    ).tolist() == [5]
     # at 60° of pitch a yaw of 90° is not 90° apart: cos = sin²60
-    found = gaze_inputs.distances("gaze3d", np.array([[60.0, 0], [0, 0]]), np.array([[60.0, 90], [0, 7]]))
+    found = gaze_inputs.distances(
+        "gaze3d", np.array([[60.0, 0], [0, 0]]), np.array([[60.0, 90], [0, 7]])
+    )
     assert found == pytest.approx([np.degrees(np.arccos(0.75)), 7])

@@ -46,7 +46,10 @@ FLOORS = {  # mean distance in px of a perfect network, over random points: repr
 
 @pytest.mark.parametrize(("rule", "stride"), FLOORS)
 def test_each_rule_has_its_floor(rule, stride):
-    """A plain argmax costs three pixels of a 64-px face; a slip of half a cell would move every figure."""
+    """A plain argmax costs three pixels of a 64-px face.
+
+    A slip of half a cell would move every figure.
+    """
     points = 10 + 44 * torch.rand(400, 20, 2, generator=torch.Generator().manual_seed(0))
     maps = heatmaps.gaussian(points, (SIDE // stride, SIDE // stride), stride, SIGMA)
     cells, _ = getattr(heatmaps, rule)(maps)

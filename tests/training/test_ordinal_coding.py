@@ -35,7 +35,8 @@ def test_equation_3_by_hand_and_a_half_counts_as_reached():
 
 
 @given(
-    st.lists(st.tuples(st.floats(-9, 9), st.floats(-14, 3)), min_size=2, max_size=20), st.sampled_from([72, 98, 133])
+    st.lists(st.tuples(st.floats(-9, 9), st.floats(-14, 3)), min_size=2, max_size=20),
+    st.sampled_from([72, 98, 133]),
 )
 def test_a_round_trip_is_off_by_half_a_bin_at_most(values, bins):
     target = torch.tensor(values, dtype=torch.float64)
@@ -64,7 +65,10 @@ def test_the_axes_keep_their_own_bins():
 def test_the_loss_grows_with_the_distance():
     code = Ordinal.fit(torch.tensor([[0.0], [10.0]]), (133,))
     truth = code.encode(torch.tensor([[4.0]]))
-    steps = [ordinal_loss(logits(code.encode(torch.tensor([[g]]))), truth).item() for g in (4, 4.5, 5, 6, 8, 10)]
+    steps = [
+        ordinal_loss(logits(code.encode(torch.tensor([[g]]))), truth).item()
+        for g in (4, 4.5, 5, 6, 8, 10)
+    ]
     assert steps == sorted(steps)
     assert steps[0] < steps[1]
     # each wrong bin costs its 20 nats: 0.5 cm are 6 or 7 bins
@@ -82,11 +86,15 @@ def test_the_loss_by_hand():
 def test_a_soft_code_is_best_met_by_itself():
     word = torch.tensor([[0.9, 0.4]])
     best = ordinal_loss(torch.logit(word), word)
-    assert all(ordinal_loss(torch.logit(torch.tensor([[a, 0.4]])), word) > best for a in (0.8, 0.99))
+    assert all(
+        ordinal_loss(torch.logit(torch.tensor([[a, 0.4]])), word) > best for a in (0.8, 0.99)
+    )
 
 
 def test_a_code_survives_its_weights_file_bit_by_bit():
-    code = Ordinal.fit(torch.rand(50, 2, generator=torch.Generator().manual_seed(0)) * 3.3, (72, 98))
+    code = Ordinal.fit(
+        torch.rand(50, 2, generator=torch.Generator().manual_seed(0)) * 3.3, (72, 98)
+    )
     back = Ordinal.from_facts(code.facts())
     assert torch.equal(back.offset, code.offset)
     assert torch.equal(back.size, code.size)
@@ -99,12 +107,17 @@ def test_an_axis_that_never_moves_is_still_a_number():
 
 
 def test_a_head_begins_at_the_shares_of_its_bins_and_as_one_number_per_axis():
-    """Before it has learned it answers the shares; one feature then moves all bins of an axis by the same logit."""
+    """Before it has learned it answers the shares.
+
+    One feature then moves all bins of an axis by the same logit.
+    """
     torch.manual_seed(0)
     head = torch.nn.Linear(4, 5)
     codes = torch.tensor([[1.0, 1, 0, 1, 0], [1, 0, 0, 1, 0], [1, 0, 0, 0, 0], [1, 0, 0, 0, 0]])
     start_alike(head, codes, (3, 2))
-    assert head(torch.zeros(1, 4)).sigmoid()[0].tolist() == pytest.approx([0.98, 0.25, 0.02, 0.5, 0.02], abs=1e-6)
+    assert head(torch.zeros(1, 4)).sigmoid()[0].tolist() == pytest.approx(
+        [0.98, 0.25, 0.02, 0.5, 0.02], abs=1e-6
+    )
     moved = (head(torch.rand(1, 4)) - head.bias)[0]
     assert moved[:3].tolist() == pytest.approx([moved[0].item()] * 3, abs=1e-6)
     assert moved[3:].tolist() == pytest.approx([moved[3].item()] * 2, abs=1e-6)

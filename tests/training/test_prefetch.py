@@ -38,7 +38,11 @@ def test_a_fault_is_raised_at_its_step_and_ends_the_making():
 def test_a_caller_that_stops_leaves_no_thread():
     for _ in ahead(lambda step: step, range(100)):
         break
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead") and thread.is_alive()]
+    assert not [
+        thread
+        for thread in threading.enumerate()
+        if thread.name.startswith("ahead") and thread.is_alive()
+    ]
 
 
 def test_waiting_counts_on_its_own_thread_only():

@@ -39,7 +39,10 @@ def test_a_pickle_runs_nothing(tmp_path, monkeypatch):
 def test_both_kinds_of_file_give_the_same_tensors(tmp_path):
     tensors = {"a.weight": torch.arange(6.0).view(2, 3)}
     save_file(tensors, tmp_path / "a.safetensors")
-    torch.save({"state_dict": {f"module.{key}": value for key, value in tensors.items()}}, tmp_path / "a.pth")
+    torch.save(
+        {"state_dict": {f"module.{key}": value for key, value in tensors.items()}},
+        tmp_path / "a.pth",
+    )
     for name in ("a.safetensors", "a.pth"):
         assert torch.equal(read_weights(tmp_path / name)["a.weight"], tensors["a.weight"])
 
@@ -48,12 +51,16 @@ def test_a_tensor_that_is_missing_or_does_not_fit_is_named():
     layer = torch.nn.Linear(3, 2)
     take_over(layer, {"weight": torch.ones(2, 3)}, "weight", "file")
     assert torch.equal(layer.weight, torch.ones(2, 3))
-    with pytest.raises(DataError, match=r"file: bias must be \(2,\), is nothing: weights of another network"):
+    with pytest.raises(
+        DataError, match=r"file: bias must be \(2,\), is nothing: weights of another network"
+    ):
         take_over(layer, {"weight": torch.ones(2, 3)}, ("weight", "bias"), "file")
 
 
 def test_our_pixels_become_imagenets():
     scale, offset = pixel_map()
     black, white = -scale + offset, scale + offset
-    assert black.tolist() == pytest.approx([-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225], rel=1e-5)
+    assert black.tolist() == pytest.approx(
+        [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225], rel=1e-5
+    )
     assert white.tolist() == pytest.approx([0.515 / 0.229, 0.544 / 0.224, 0.594 / 0.225], rel=1e-5)

@@ -54,7 +54,10 @@ print(runtime._THP.is_file() and "[madvise]" in runtime._THP.read_text())
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="mallopt is glibc's")
 def test_memory_is_asked_for_once():
-    """The trap: 25,600 page faults for 100 MB that were there a moment ago; a step asks for gigabytes."""
+    """The trap: 25,600 page faults for 100 MB that were there a moment ago.
+
+    A step asks for gigabytes.
+    """
     done = subprocess.run([sys.executable, "-c", KEPT], capture_output=True, text=True, check=True)
     faults, marked, on_request = done.stdout.split()
     assert int(faults) < 100

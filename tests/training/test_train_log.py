@@ -57,7 +57,10 @@ def test_time_spent_waiting_is_a_share(tmp_path):
             for step, batch in meter.batches(make):
                 assert step == batch
                 meter.step(step + 1, 0.0)
-    shares = {k: json.loads((tmp_path / k / "training.json").read_text())["waiting_share"] for k in ("slow", "fast")}
+    shares = {
+        k: json.loads((tmp_path / k / "training.json").read_text())["waiting_share"]
+        for k in ("slow", "fast")
+    }
     assert shares["slow"] > 0.6
     assert shares["fast"] < shares["slow"]
 
@@ -80,7 +83,10 @@ def test_of_a_training_taken_over_only_the_stages_in_common_are_counted_and_only
     record = json.loads((tmp_path / "training.json").read_text())
     assert (list(record["stages"]), record["samples"]) == (["one"], 40)
     assert record["taken_over"] == {"variant": "other", "stages": ["one"]}
-    assert {row.partition(",")[0] for row in (tmp_path / "log.csv").read_text().splitlines()} == {"stage", "one"}
+    assert {row.partition(",")[0] for row in (tmp_path / "log.csv").read_text().splitlines()} == {
+        "stage",
+        "one",
+    }
     with Meter(tmp_path, "two", 2, 10, 100) as meter:
         meter.step(2, 1.0)
     keep_of_taken_over(tmp_path, ["one"])  # the run went on, and was begun again

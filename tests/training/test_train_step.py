@@ -1,4 +1,7 @@
-"""A step is what four lines of PyTorch are; low precision and graphs must not change what is learnt."""
+"""A step is what four lines of PyTorch are.
+
+Low precision and graphs must not change what is learnt.
+"""
 
 from dataclasses import dataclass
 
@@ -57,7 +60,13 @@ def test_low_precision_is_asked_for_and_learns_the_same():
     for precision in ("float32", "auto"):
         net, optim = fresh()
         net[0].register_forward_hook(lambda layer, inputs, output: seen.append(output.dtype))
-        step = Step(lambda pair, net=net: mse(net, pair), net.parameters(), optim, "cpu", precision=precision)
+        step = Step(
+            lambda pair, net=net: mse(net, pair),
+            net.parameters(),
+            optim,
+            "cpu",
+            precision=precision,
+        )
         step.rate(0.5)
         losses[precision] = [step((INPUTS, TARGETS)).item() for _ in range(30)][-1]
     assert seen[0] == torch.float32
@@ -136,15 +145,22 @@ def graphed(monkeypatch, capture):
 def test_each_set_of_constants_warms_up_and_gets_a_graph_of_its_own(monkeypatch):
     """Trap: a loss that changes its kind half-way would go on as the kind it was captured in."""
     made = []
-    step, seen = graphed(monkeypatch, lambda *args: made.append((args[3], FakeGraph())) or made[-1][1])
+    step, seen = graphed(
+        monkeypatch, lambda *args: made.append((args[3], FakeGraph())) or made[-1][1]
+    )
     for word in ("l1",) * 5 + ("weighted",) * 5 + ("l1",):
         step((INPUTS, TARGETS), word)
     assert seen == ["l1"] * 3 + ["weighted"] * 3
-    assert [(constants, len(graph.given)) for constants, graph in made] == [(("l1",), 3), (("weighted",), 2)]
+    assert [(constants, len(graph.given)) for constants, graph in made] == [
+        (("l1",), 3),
+        (("weighted",), 2),
+    ]
     assert made[0][1].given[0][0] is INPUTS
 
 
-def test_a_loss_that_cannot_be_captured_runs_eagerly_ever_after_and_says_so_once(monkeypatch, capsys):
+def test_a_loss_that_cannot_be_captured_runs_eagerly_ever_after_and_says_so_once(
+    monkeypatch, capsys
+):
     def capture(*args):
         raise RuntimeError("operation not permitted when stream is capturing")
 
@@ -162,7 +178,14 @@ def test_a_captured_step_learns_what_an_eager_one_does():
         net, _ = fresh()
         net = net.cuda()
         optim = optimiser("sgd", net.parameters(), 0.1, 0.01)
-        step = Step(lambda pair, net=net: mse(net, pair), net.parameters(), optim, "cuda", clip=1.0, graphs=graphs)
+        step = Step(
+            lambda pair, net=net: mse(net, pair),
+            net.parameters(),
+            optim,
+            "cuda",
+            clip=1.0,
+            graphs=graphs,
+        )
         losses = []
         for number in range(12):
             step.rate(1 / (number + 1))

@@ -30,7 +30,10 @@ class Variant:
     @property
     def name(self) -> str:
         """Name the changes; the card's own measure has none."""
-        return " + ".join(f"{choice.axis} {choice.name}" for choice in self.changes) or "as the card says"
+        return (
+            " + ".join(f"{choice.axis} {choice.name}" for choice in self.changes)
+            or "as the card says"
+        )
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,13 @@ class Claim:
         try:
             value = float(text)
         except ValueError as fault:
-            raise ResultError(f"--claimed {text}: write a plain number as it is printed, such as 3.49") from fault
+            raise ResultError(
+                f"--claimed {text}: write a plain number as it is printed, such as 3.49"
+            ) from fault
         if not 0 <= value < 1e6 or not text.replace(".", "", 1).isdigit():
-            raise ResultError(f"--claimed {text}: write a plain number as it is printed, such as 3.49")
+            raise ResultError(
+                f"--claimed {text}: write a plain number as it is printed, such as 3.49"
+            )
         return cls(text, value, 0.5 * 10.0 ** -len(text.partition(".")[2]))
 
     def hits(self, value: float) -> bool:
@@ -58,7 +65,8 @@ class Claim:
 
 
 Axes = Mapping[str, Sequence[Choice]]  # the first choice of an axis is the card's own
-Measure = Callable[[Mapping[str, str]], float | None]  # axis → name of a choice; None where it does not apply
+# axis → name of a choice; None where it does not apply
+Measure = Callable[[Mapping[str, str]], float | None]
 
 
 def variants(axes: Axes, measure: Measure, most: int = MOST) -> list[Variant]:
@@ -86,20 +94,29 @@ def _changes(axes: Axes, most: int) -> Iterator[tuple[Choice, ...]]:
             yield from product(*(axes[axis][1:] for axis in chosen))
 
 
-def nearest(found: Sequence[Variant], claim: Claim, count: int = 5) -> tuple[list[Variant], list[Variant]]:
+def nearest(
+    found: Sequence[Variant], claim: Claim, count: int = 5
+) -> tuple[list[Variant], list[Variant]]:
     """Return the variants that land on the claim, fewest changes first, and the nearest of those that do not.
 
     One that lands is left out where a part of its changes lands already: the rest of them explains nothing.
     """
-    by_distance = sorted(found, key=lambda variant: (abs(variant.value - claim.value), len(variant.changes)))
+    by_distance = sorted(
+        found, key=lambda variant: (abs(variant.value - claim.value), len(variant.changes))
+    )
     landing = [variant for variant in by_distance if claim.hits(variant.value)]
     landing.sort(key=lambda variant: len(variant.changes))  # stable: the nearest first among equals
     told = [set(variant.changes) for variant in landing]
-    landing = [variant for variant in landing if not any(less < set(variant.changes) for less in told)]
+    landing = [
+        variant for variant in landing if not any(less < set(variant.changes) for less in told)
+    ]
     return landing, [variant for variant in by_distance if not claim.hits(variant.value)][:count]
 
 
 def by_chance(found: Sequence[Variant], claim: Claim, width: int = 20) -> float:
     """Estimate how many variants would land on a number that means nothing, from their density around the claim."""
-    around = sum(claim.tolerance < abs(variant.value - claim.value) <= width * claim.tolerance for variant in found)
+    around = sum(
+        claim.tolerance < abs(variant.value - claim.value) <= width * claim.tolerance
+        for variant in found
+    )
     return around / (width - 1)

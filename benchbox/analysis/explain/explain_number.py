@@ -51,21 +51,31 @@ class Explanation:
 
 
 def explain(
-    file: Path, protocol_name: str, data: Path, claimed: str | None = None, metric: str = "", group: str = ""
+    file: Path,
+    protocol_name: str,
+    data: Path,
+    claimed: str | None = None,
+    metric: str = "",
+    group: str = "",
 ) -> Explanation:
     """Explain the difference between a claimed number and what a file of predictions measures.
 
-    Without `metric` and `group`: the card's first metric over its overall group. Without a claim, the measure under
-    every single convention. Raises BenchboxError for what the user can mend.
+    Without `metric` and `group`: the card's first metric over its overall group. Without a claim,
+    the measure under every single convention. Raises BenchboxError for what the user can mend.
     """
     claim = None if claimed is None else Claim.read(claimed)
     protocol = protocols.load(protocol_name)
     group = group or protocol.overall
     known = score.metric_names(protocol)
     metric = metric or known[0]
-    for given, allowed, word in ((metric, known, "metric"), (group, list(protocol.groups), "group")):
+    for given, allowed, word in (
+        (metric, known, "metric"),
+        (group, list(protocol.groups), "group"),
+    ):
         if given not in allowed:
-            raise ResultError(f"{protocol.name} has no {word} {given!r}; it has {', '.join(allowed)}")
+            raise ResultError(
+                f"{protocol.name} has no {word} {given!r}; it has {', '.join(allowed)}"
+            )
     if not file.is_file():
         raise ResultError(f"{file}: no such predictions file")
     index = execute.open_index(protocol, data, pixels=False)
@@ -74,7 +84,9 @@ def explain(
     scores = score.score(protocol, truth, answers).groups
     measured = scores[group][metric]
     if measured.value is None:
-        raise ResultError(f"{file.name}: no item of {group!r} has an answer; there is nothing to explain")
+        raise ResultError(
+            f"{file.name}: no item of {group!r} has an answer; there is nothing to explain"
+        )
     name = file.stem if file.name != "predictions.npz" else file.absolute().parents[2].name
     if protocol.task == "landmarks":
         return _landmarks(protocol, index, truth, answers, scores, metric, group, claim, name)
@@ -101,16 +113,23 @@ def _landmarks(
         normaliser = landmark_candidates.take_apart(metric)[2][0]
         axes = landmark_candidates.axes(protocol, index, truth, answers, metric, group)
         return convention_grid.variants(
-            axes, landmark_candidates.measure(protocol, index, truth, answers, metric, best(normaliser))
+            axes,
+            landmark_candidates.measure(protocol, index, truth, answers, metric, best(normaliser)),
         )
 
     normaliser = landmark_candidates.take_apart(metric)[2][0]
     found = variants(metric, group)
     landing, nearest = (
-        convention_grid.nearest(found, claim) if claim else ([], [v for v in found if len(v.changes) == 1])
+        convention_grid.nearest(found, claim)
+        if claim
+        else ([], [v for v in found if len(v.changes) == 1])
     )
     inside = truth.groups[group] & ~answers.failed
-    shown = truth.values[inside], answers.values[inside], _scale(protocol, truth, normaliser)[inside]
+    shown = (
+        truth.values[inside],
+        answers.values[inside],
+        _scale(protocol, truth, normaliser)[inside],
+    )
     parts = errors_of.nme_by_part(*shown, LAYOUTS[protocol.layout])
     points = errors_of.nme_by_point(*shown)
     return Explanation(
@@ -127,7 +146,9 @@ def _landmarks(
         offset=best(normaliser),
         parts={part: float(100 * np.mean(errors)) for part, errors in parts.items()},
         points=tuple(None if np.isnan(error) else float(100 * error) for error in points),
-        neighbours=tuple(nearest_rows.neighbours(reference_rows.load(), protocol, scores, name, variants)),
+        neighbours=tuple(
+            nearest_rows.neighbours(reference_rows.load(), protocol, scores, name, variants)
+        ),
         warnings=landmark_candidates.warnings(found) if metric.startswith("nme_") else (),
     )
 
@@ -146,11 +167,15 @@ def _gaze(
 
     @cache
     def variants(metric: str, group: str) -> Sequence[Variant]:
-        return convention_grid.variants(gaze_candidates.axes(protocol, truth, answers, metric, group), measure)
+        return convention_grid.variants(
+            gaze_candidates.axes(protocol, truth, answers, metric, group), measure
+        )
 
     found = variants(metric, group)
     landing, nearest = (
-        convention_grid.nearest(found, claim) if claim else ([], [v for v in found if len(v.changes) == 1])
+        convention_grid.nearest(found, claim)
+        if claim
+        else ([], [v for v in found if len(v.changes) == 1])
     )
     return Explanation(
         protocol=protocol,
@@ -166,10 +191,14 @@ def _gaze(
         offset=None,
         parts={},
         points=(),
-        neighbours=tuple(nearest_rows.neighbours(reference_rows.load(), protocol, scores, name, variants)),
+        neighbours=tuple(
+            nearest_rows.neighbours(reference_rows.load(), protocol, scores, name, variants)
+        ),
         warnings=gaze_candidates.warnings(protocol, truth, answers),
     )
 
 
 def _scale(protocol: Protocol, truth: Truth, normaliser: str) -> np.ndarray:
-    return errors_of.normaliser(normaliser, truth.values, LAYOUTS[protocol.layout], truth.boxes, truth.ids)
+    return errors_of.normaliser(
+        normaliser, truth.values, LAYOUTS[protocol.layout], truth.boxes, truth.ids
+    )

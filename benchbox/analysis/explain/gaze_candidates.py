@@ -34,15 +34,26 @@ _PLANE: Mapping[str, tuple[str, Callable[[Floats], Floats]]] = {
 }
 _UNITS: Mapping[str, Mapping[str, tuple[str, float]]] = {
     "gaze2d": {"mm": ("printed in millimetres", 10.0), "inch": ("printed in inches", 1 / 2.54)},
-    "gaze3d": {"rad": ("printed in radians", float(np.pi / 180)), "half": ("the mean of two axes", 0.5)},
+    "gaze3d": {
+        "rad": ("printed in radians", float(np.pi / 180)),
+        "half": ("the mean of two axes", 0.5),
+    },
 }
 
 
-def axes(protocol: Protocol, truth: Truth, predictions: Predictions, metric: str, group: str) -> Axes:
+def axes(
+    protocol: Protocol, truth: Truth, predictions: Predictions, metric: str, group: str
+) -> Axes:
     """Return the axes for a metric of a group; the first choice of each is the card's own."""
     own = _own_average(metric)
-    averages = {name: words for name, words in _AVERAGES.items() if name == own or _possible(name, protocol, truth)}
-    readings = {name: means for name, means, _ in _readings(protocol, truth.values, predictions.values)}
+    averages = {
+        name: words
+        for name, words in _AVERAGES.items()
+        if name == own or _possible(name, protocol, truth)
+    }
+    readings = {
+        name: means for name, means, _ in _readings(protocol, truth.values, predictions.values)
+    }
     rules = {name: words for name, (words, _) in _PLANE.items()}
     if protocol.task == "gaze3d":
         rules = {name: f"by the rule of {rule.used_by}" for name, rule in gaze.PARITY_RULES.items()}
@@ -80,7 +91,9 @@ def measure(protocol: Protocol, truth: Truth, predictions: Predictions) -> Measu
         if per in ("dot", "msd"):
             if dots is None:
                 return None
-            told = _told(protocol, per, choice["rule"], truth.values, read[choice["reading"]], dots, inside)
+            told = _told(
+                protocol, per, choice["rule"], truth.values, read[choice["reading"]], dots, inside
+            )
         else:
             told = errors(choice["reading"], choice["rule"])[inside]
             if per == "person":
@@ -88,7 +101,10 @@ def measure(protocol: Protocol, truth: Truth, predictions: Predictions) -> Measu
         told = told[np.isfinite(told)]
         if not len(told):
             return None
-        return _middle(choice["middle"], told) * _UNITS[protocol.task].get(choice["unit"], ("", 1.0))[1]
+        return (
+            _middle(choice["middle"], told)
+            * _UNITS[protocol.task].get(choice["unit"], ("", 1.0))[1]
+        )
 
     return value
 
@@ -105,7 +121,7 @@ def warnings(protocol: Protocol, truth: Truth, predictions: Predictions) -> tupl
     return (said,) if said else ()
 
 
-# --- numbers -----------------------------------------------------------------------------------------------------
+# --- numbers --------------------------------------------------------------------------------------
 
 
 def _own_average(metric: str) -> str:
@@ -122,8 +138,13 @@ def _possible(average: str, protocol: Protocol, truth: Truth) -> bool:
     return average == "frame" or len(np.unique(truth.clusters)) > 1
 
 
-def _readings(protocol: Protocol, wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Floats]]:
-    """Yield the readings of the predictions; general permutations of axes are left to the resolver's warning."""
+def _readings(
+    protocol: Protocol, wanted: Floats, given: Floats
+) -> Iterator[tuple[str, str, Floats]]:
+    """Yield the readings of the predictions.
+
+    General permutations of axes are left to the resolver's warning.
+    """
     if protocol.task == "gaze2d":
         known = np.isfinite(given).all(axis=1)
         for name, means, values in gaze_convention_search.points(wanted[known], given[known]):
@@ -144,7 +165,13 @@ def _codes(truth: Truth) -> np.ndarray | None:
 
 
 def _told(
-    protocol: Protocol, per: str, rule: str, wanted: Floats, given: Floats, codes: np.ndarray, inside: Bools
+    protocol: Protocol,
+    per: str,
+    rule: str,
+    wanted: Floats,
+    given: Floats,
+    codes: np.ndarray,
+    inside: Bools,
 ) -> Floats:
     """Return the value of every sequence that has rows inside."""
     count = int(codes.max()) + 1

@@ -37,11 +37,15 @@ class Guess:
 
     factor: float
     means: str
-    exact: bool  # the factor is a constant and fits within the printed digits; else a range that holds it
+    # the factor is a constant and fits within the printed digits; else a range that holds it
+    exact: bool
 
 
 def guesses(claim: Claim, measured: float) -> list[Guess]:
-    """Return the known factors, either way round, that lead from the measured number to the claim; constants first."""
+    """Return the known factors, either way round, that lead from the measured number to the claim.
+
+    Constants first.
+    """
     if measured <= 0 or claim.value <= 0:
         return []
     ratio = claim.value / measured

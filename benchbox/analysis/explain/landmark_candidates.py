@@ -42,10 +42,20 @@ _ORDERS = {
 }
 _MOST = 0.7  # share of the error that a slip must leave to be warned of
 _THRESHOLDS = ("0.05", "0.07", "0.08", "0.1")
-_SCALES = {"half": (0.5, "predictions are in a frame twice as large"), "double": (2.0, "in a frame half as large")}
+_SCALES = {
+    "half": (0.5, "predictions are in a frame twice as large"),
+    "double": (2.0, "in a frame half as large"),
+}
 
 
-def axes(protocol: Protocol, index: Index, truth: Truth, predictions: Predictions, metric: str, group: str) -> Axes:
+def axes(
+    protocol: Protocol,
+    index: Index,
+    truth: Truth,
+    predictions: Predictions,
+    metric: str,
+    group: str,
+) -> Axes:
     """Return the axes for a metric of a group; the first choice of each is the card's own."""
     measure, threshold, convention = take_apart(metric)
     normaliser, points, visible = convention
@@ -55,20 +65,37 @@ def axes(protocol: Protocol, index: Index, truth: Truth, predictions: Prediction
         "normaliser": (normaliser, {**_NORMALISERS, **_boxes(index)}),
         "points": (points, _point_sets(layout)),
         "visible": ("visible" if visible else "all", _visible_words(partly)),
-        "offset": ("none", {**_SHIFTS, "best": "the constant shift that fits best is added to all predicted points"}),
+        "offset": (
+            "none",
+            {
+                **_SHIFTS,
+                "best": "the constant shift that fits best is added to all predicted points",
+            },
+        ),
         "order": ("as_given", _ORDERS),
         "scale": ("one", {name: words for name, (_, words) in _SCALES.items()}),
-        "group": (group, {name: f"only the faces of {name}" for name in (*truth.groups, *_parts(index, truth))}),
+        "group": (
+            group,
+            {name: f"only the faces of {name}" for name in (*truth.groups, *_parts(index, truth))},
+        ),
     }
     if predictions.failed.any():
-        words = {"as_100": "faces without an answer counted as 100 % wrong in the mean, which leaves them out here"}
+        words = {
+            "as_100": "faces without an answer counted as 100 % wrong in the mean, which leaves them out here"
+        }
         found["failed"] = ("left_out", words)
     if measure == "nme":
         found["average"] = ("macro", _AVERAGES)
         found["unit"] = ("percent", {"fraction": "a fraction printed where per cent is meant"})
     else:
-        found["threshold"] = (threshold, dict.fromkeys(_THRESHOLDS, "the threshold of another paper"))
-        found["rule"] = ("exact", {n: f"by the rule of {rule.used_by}" for n, rule in curves.PARITY_RULES.items()})
+        found["threshold"] = (
+            threshold,
+            dict.fromkeys(_THRESHOLDS, "the threshold of another paper"),
+        )
+        found["rule"] = (
+            "exact",
+            {n: f"by the rule of {rule.used_by}" for n, rule in curves.PARITY_RULES.items()},
+        )
         found["unit"] = ("own", {"other": "per cent and fraction exchanged"})
     return _choices(found)
 
@@ -87,9 +114,17 @@ def take_apart(metric: str) -> tuple[str, str, tuple[str, str, bool]]:
 
 
 def measure(
-    protocol: Protocol, index: Index, truth: Truth, predictions: Predictions, metric: str, best: offsets.Offset
+    protocol: Protocol,
+    index: Index,
+    truth: Truth,
+    predictions: Predictions,
+    metric: str,
+    best: offsets.Offset,
 ) -> Measure:
-    """Return the function that measures a combination of choices; `best` is the shift that fits best."""
+    """Return the function that measures a combination of choices.
+
+    `best` is the shift that fits best.
+    """
     layout, kind = LAYOUTS[protocol.layout], take_apart(metric)[0]
     inside = {**truth.groups, **_parts(index, truth)}
     failed = predictions.failed
@@ -116,7 +151,14 @@ def measure(
             return None
         errors_px = pixels(*where, choice["points"], choice["visible"])[rows]
         if kind == "nme" and choice["average"] == "pooled":
-            return _pooled(truth, moved(*where), scale, rows & ~failed, _indices(layout, choice["points"]), choice)
+            return _pooled(
+                truth,
+                moved(*where),
+                scale,
+                rows & ~failed,
+                _indices(layout, choice["points"]),
+                choice,
+            )
         return _summary(kind, errors_px, scale[rows], failed[rows], choice)
 
     return value
@@ -125,7 +167,11 @@ def measure(
 def warnings(found: Sequence[Variant]) -> tuple[str, ...]:
     """Say which single slip (order of points, axes, scale, origin) takes away most of the error, if one does."""
     measured = next((variant.value for variant in found if not variant.changes), None)
-    slips = [v for v in found if len(v.changes) == 1 and v.changes[0].axis in ("order", "scale", "offset")]
+    slips = [
+        v
+        for v in found
+        if len(v.changes) == 1 and v.changes[0].axis in ("order", "scale", "offset")
+    ]
     best = min(slips, key=lambda variant: variant.value, default=None)
     if measured is None or best is None or best.value >= _MOST * measured:
         return ()
@@ -133,10 +179,12 @@ def warnings(found: Sequence[Variant]) -> tuple[str, ...]:
     return (f"{best.name} lowers {measured:.2f} to {best.value:.2f}: {choice.means}",)
 
 
-# --- numbers -----------------------------------------------------------------------------------------------------
+# --- numbers --------------------------------------------------------------------------------------
 
 
-def _summary(kind: str, errors_px: Floats, scale: Floats, failed: Bools, choice: Mapping[str, str]) -> float | None:
+def _summary(
+    kind: str, errors_px: Floats, scale: Floats, failed: Bools, choice: Mapping[str, str]
+) -> float | None:
     errors = errors_px / scale
     if kind != "nme":
         rule, end = curves.PARITY_RULES[choice["rule"]], float(choice["threshold"])
@@ -160,19 +208,29 @@ def _summary(kind: str, errors_px: Floats, scale: Floats, failed: Bools, choice:
 
 
 def _pooled(
-    truth: Truth, values: Floats, scale: Floats, rows: Bools, points: list[int], choice: Mapping[str, str]
+    truth: Truth,
+    values: Floats,
+    scale: Floats,
+    rows: Bools,
+    points: list[int],
+    choice: Mapping[str, str],
 ) -> float | None:
     """Return one mean over all visible points of all faces."""
     if truth.visible is None or not rows.any():
         return None
-    errors = landmarks.point_errors(truth.values[rows][:, points], values[rows][:, points]) / scale[rows, None]
+    errors = (
+        landmarks.point_errors(truth.values[rows][:, points], values[rows][:, points])
+        / scale[rows, None]
+    )
     mask = truth.visible[rows][:, points]
     if not mask.any():
         return None
     return float((100 if choice["unit"] == "percent" else 1) * errors[mask].mean())
 
 
-def _moved(values: Floats, layout: Layout, shift: str, order: str, scale: str, best: offsets.Offset) -> Floats:
+def _moved(
+    values: Floats, layout: Layout, shift: str, order: str, scale: str, best: offsets.Offset
+) -> Floats:
     if order == "mirrored_names":
         values = values[:, list(layout.flip)]
     elif order == "xy_swapped":
@@ -220,11 +278,14 @@ def _inner_corners(layout: Layout, values: Floats) -> tuple[int, int]:
     return first, second
 
 
-# --- choices -----------------------------------------------------------------------------------------------------
+# --- choices --------------------------------------------------------------------------------------
 
 
 def _choices(words: Mapping[str, tuple[str, Mapping[str, str]]]) -> Axes:
-    """Return axes from axis → (the card's own choice, choice → words); the own choice comes first."""
+    """Return axes from axis → (the card's own choice, choice → words).
+
+    The own choice comes first.
+    """
     return {
         axis: [Choice(axis, name, means.get(name, "")) for name in dict.fromkeys((own, *means))]
         for axis, (own, means) in words.items()

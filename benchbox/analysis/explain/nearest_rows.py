@@ -41,7 +41,11 @@ class Cell:
     @property
     def inside(self) -> bool:
         """Tell whether the printed number lies in our interval."""
-        return self.low is not None and self.high is not None and self.low <= float(self.printed) <= self.high
+        return (
+            self.low is not None
+            and self.high is not None
+            and self.low <= float(self.printed) <= self.high
+        )
 
 
 @dataclass(frozen=True)
@@ -69,17 +73,28 @@ def neighbours(
 ) -> list[Neighbour]:
     """Return the rows that bear the name of the file, then the nearest ones.
 
-    These are near to ours, or where none is the nearest one alone, which then says how far away it is.
+    These are near to ours, or where none is the nearest one alone, which then says how far away it
+    is.
     """
     base = protocol.name.partition("+")[0]
     rows: dict[Key, list[ReferenceRow]] = {}
     for row in references.rows:
-        if base in row.protocols and row.value is not None and row.metric in scores.get(row.group, {}):
-            rows.setdefault((row.paper, row.table, row.method, row.setting, row.metric), []).append(row)
+        if (
+            base in row.protocols
+            and row.value is not None
+            and row.metric in scores.get(row.group, {})
+        ):
+            rows.setdefault((row.paper, row.table, row.method, row.setting, row.metric), []).append(
+                row
+            )
     keys = _without_repeats(rows)
     named = [key for key in keys if _same(key[2], name)]
     distance = {key: _distance(rows[key], scores, protocol) for key in keys if key not in named}
-    order = [key for key in sorted(distance, key=lambda key: distance[key]) if distance[key] < float("inf")]
+    order = [
+        key
+        for key in sorted(distance, key=lambda key: distance[key])
+        if distance[key] < float("inf")
+    ]
     near = [key for key in order[:_NEAREST] if distance[key] <= _NEAR] or order[:1]
     return [
         _neighbour(references, rows[key], scores, key in named, variants if key in named else None)
@@ -112,7 +127,11 @@ def _neighbour(
         ours = scores[row.group][row.metric]
         if ours.value is not None:
             cells.append(Cell(row.group, row.printed, ours.value, ours.low, ours.high))
-    distance = sum(abs(cell.gap) / float(cell.printed) for cell in cells) / len(cells) if cells else float("inf")
+    distance = (
+        sum(abs(cell.gap) / float(cell.printed) for cell in cells) / len(cells)
+        if cells
+        else float("inf")
+    )
     return Neighbour(
         paper=references.papers[first.paper].short,
         table=first.table,
@@ -132,10 +151,14 @@ def _why(row: ReferenceRow, cells: Sequence[Cell], variants: Variants | None) ->
     if row.apart:
         said.append(f"the printed row stands apart by itself: {row.apart}")
     if cells and all(cell.inside for cell in cells):
-        said.append("every printed number lies inside our interval: other test faces alone could make this gap")
+        said.append(
+            "every printed number lies inside our interval: other test faces alone could make this gap"
+        )
     elif cells:
         outside = [cell.group for cell in cells if not cell.inside]
-        said.append(f"outside our interval on {', '.join(outside)}: the choice of test faces does not make this gap")
+        said.append(
+            f"outside our interval on {', '.join(outside)}: the choice of test faces does not make this gap"
+        )
     if variants is not None and cells:
         said += _together(row.metric, cells, variants)
     return said
@@ -152,14 +175,21 @@ def _together(metric: str, cells: Sequence[Cell], variants: Variants) -> list[st
             if not any(choice.axis == "group" for choice in variant.changes):
                 table.setdefault(variant.name, []).append(variant.value)
     complete = {name: values for name, values in table.items() if len(values) == len(cells)}
-    groups, theirs = (" / ".join(words) for words in zip(*((c.group, c.printed) for c in cells), strict=True))
+    groups, theirs = (
+        " / ".join(words) for words in zip(*((c.group, c.printed) for c in cells), strict=True)
+    )
     said = []
     if BEST in complete:
-        said.append(f"with the best constant offset on {groups}: {_joined(complete[BEST])} against {theirs}")
+        said.append(
+            f"with the best constant offset on {groups}: {_joined(complete[BEST])} against {theirs}"
+        )
     if len(cells) < 2:
         return said
     best = min(complete, key=lambda name: _miss(complete[name], cells))
-    hits = all(Claim.read(cell.printed).hits(value) for cell, value in zip(cells, complete[best], strict=True))
+    hits = all(
+        Claim.read(cell.printed).hits(value)
+        for cell, value in zip(cells, complete[best], strict=True)
+    )
     if hits:
         return [*said, f"measured with {best} it is equal on {groups}: {_joined(complete[best])}"]
     return [
@@ -175,12 +205,17 @@ def _joined(values: Sequence[float]) -> str:
 
 def _miss(values: Sequence[float], cells: Sequence[Cell]) -> float:
     return max(
-        abs(value - float(cell.printed)) / float(cell.printed) for value, cell in zip(values, cells, strict=True)
+        abs(value - float(cell.printed)) / float(cell.printed)
+        for value, cell in zip(values, cells, strict=True)
     )
 
 
-def _distance(rows: Sequence[ReferenceRow], scores: Mapping[str, Mapping[str, Score]], protocol: Protocol) -> float:
-    """Return how far a row's numbers are from ours, the mean over its groups, relative; infinite without the overall.
+def _distance(
+    rows: Sequence[ReferenceRow], scores: Mapping[str, Mapping[str, Score]], protocol: Protocol
+) -> float:
+    """Return how far a row's numbers are from ours, the mean over its groups, relative.
+
+    Infinite without the overall.
 
     A row that stands apart for its convention is near to nothing.
     """

@@ -38,7 +38,8 @@ class Offset:
     dy: float
     before: float  # NME in %
     after: float
-    named: float | None  # the named shift (same on both axes) that takes away most, None where none helps
+    # the named shift (same on both axes) that takes away most, None where none helps
+    named: float | None
     named_after: float | None
     relative: tuple[float, float]  # best shift in % of the normaliser
     relative_after: float
@@ -55,7 +56,10 @@ class Offset:
 
 
 def fit(truth: Floats, predictions: Floats, scale: Floats) -> Offset:
-    """Fit the offset of predictions (N, K, 2) to the truth with normalisers (N,); NaN rows have no answer."""
+    """Fit the offset of predictions (N, K, 2) to the truth with normalisers (N,).
+
+    NaN rows have no answer.
+    """
     answered = np.isfinite(predictions).all(axis=(1, 2))
     truth, predictions, scale = truth[answered], predictions[answered], scale[answered]
     points = truth.shape[1]

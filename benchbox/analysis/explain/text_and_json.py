@@ -20,7 +20,9 @@ def format_text(explanation: Explanation) -> str:
     x = explanation
     value = x.measured.value or 0.0
     interval = "" if x.measured.low is None else f" [{x.measured.low:.2f}, {x.measured.high:.2f}]"
-    lines = [f"{x.name} on {x.protocol.name}, group {x.group}: {x.metric} = {value:.4g} {x.measured.unit}{interval}"]
+    lines = [
+        f"{x.name} on {x.protocol.name}, group {x.group}: {x.metric} = {value:.4g} {x.measured.unit}{interval}"
+    ]
     lines += [f"warning: {warning}" for warning in x.warnings]
     if x.claim:
         lines += ["", *_answer(x, x.claim)]
@@ -28,11 +30,16 @@ def format_text(explanation: Explanation) -> str:
         lines += ["", *_offset(x.offset)]
     if x.parts:
         worst = sorted(x.parts, key=lambda part: -x.parts[part])
-        lines += ["", "error by part: " + ", ".join(f"{part} {x.parts[part]:.2f} %" for part in worst)]
+        lines += [
+            "",
+            "error by part: " + ", ".join(f"{part} {x.parts[part]:.2f} %" for part in worst),
+        ]
     known = {place: error for place, error in enumerate(x.points) if error is not None}
     if known:
         last = sorted(known, key=lambda place: -known[place])[:_WORST]
-        lines.append("worst points: " + ", ".join(f"{place} ({known[place]:.2f} %)" for place in last))
+        lines.append(
+            "worst points: " + ", ".join(f"{place} ({known[place]:.2f} %)" for place in last)
+        )
     for neighbour in x.neighbours:
         lines += ["", *_neighbour(neighbour)]
     if not x.claim:
@@ -46,7 +53,13 @@ def format_guesses(claim: Claim, measured: float, guesses: Sequence[Guess]) -> s
     found = [f"  {'fits' if guess.exact else 'possible'}: {guess.means}" for guess in guesses]
     if not found:
         found = ["  no known factor between two conventions"]
-    return "\n".join([head, *found, "a file of predictions tells more: benchbox explain --protocol P --claimed X FILE"])
+    return "\n".join(
+        [
+            head,
+            *found,
+            "a file of predictions tells more: benchbox explain --protocol P --claimed X FILE",
+        ]
+    )
 
 
 def to_json(explanation: Explanation) -> dict[str, Any]:
@@ -65,7 +78,9 @@ def to_json(explanation: Explanation) -> dict[str, Any]:
             "high": x.measured.high,
             "unit": x.measured.unit,
         },
-        "claimed": None if x.claim is None else {"printed": x.claim.text, "tolerance": x.claim.tolerance},
+        "claimed": None
+        if x.claim is None
+        else {"printed": x.claim.text, "tolerance": x.claim.tolerance},
         "tried": x.tried,
         "by_chance": x.by_chance,
         "landing": [_variant_json(variant, x.claim) for variant in x.landing],
@@ -78,7 +93,7 @@ def to_json(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-# --- text --------------------------------------------------------------------------------------------------------
+# --- text -----------------------------------------------------------------------------------------
 
 
 def _answer(x: Explanation, claim: Claim) -> list[str]:
@@ -107,7 +122,9 @@ def _table(variants: Sequence[Variant], claim: Claim | None) -> list[str]:
             continue
         lines.append(row)
         lines += [
-            f"             {choice.axis} {choice.name}: {choice.means}" for choice in variant.changes if choice.means
+            f"             {choice.axis} {choice.name}: {choice.means}"
+            for choice in variant.changes
+            if choice.means
         ]
     return lines
 
@@ -140,14 +157,18 @@ def _neighbour(neighbour: Neighbour) -> list[str]:
     if neighbour.namesake:
         kind = "bears the same name" + (" and is near" if neighbour.near else f", {away}")
     setting = f" ({neighbour.setting})" if neighbour.setting else ""
-    lines = [f"{neighbour.method} in {neighbour.paper}, {neighbour.table}{setting} {kind}; {neighbour.metric}:"]
+    lines = [
+        f"{neighbour.method} in {neighbour.paper}, {neighbour.table}{setting} {kind}; {neighbour.metric}:"
+    ]
     for cell in neighbour.cells:
         interval = "" if cell.low is None else f" [{cell.low:.2f}, {cell.high:.2f}]"
-        lines.append(f"  {cell.group:<12} printed {cell.printed}, here {cell.measured:.2f}{interval}, {cell.gap:+.2f}")
+        lines.append(
+            f"  {cell.group:<12} printed {cell.printed}, here {cell.measured:.2f}{interval}, {cell.gap:+.2f}"
+        )
     return [*lines, *(f"  {sentence}" for sentence in neighbour.why)]
 
 
-# --- JSON --------------------------------------------------------------------------------------------------------
+# --- JSON -----------------------------------------------------------------------------------------
 
 
 def _variant_json(variant: Variant, claim: Claim | None) -> dict[str, Any]:
@@ -182,7 +203,13 @@ def _neighbour_json(neighbour: Neighbour) -> dict[str, Any]:
         "distance": neighbour.distance,
         "near": neighbour.near,
         "cells": [
-            {"group": c.group, "printed": c.printed, "measured": c.measured, "gap": c.gap, "inside": c.inside}
+            {
+                "group": c.group,
+                "printed": c.printed,
+                "measured": c.measured,
+                "gap": c.gap,
+                "inside": c.inside,
+            }
             for c in neighbour.cells
         ],
         "why": list(neighbour.why),

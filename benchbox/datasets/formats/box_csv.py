@@ -1,7 +1,7 @@
 """Boxes of a detector of your own: `boxes/<name>.csv` in a dataset's folder, `id,x0,y0,x1,y1`, in the dataset's frame.
 
-`--protocol 300w-full+box=mtcnn` reads `300w/boxes/mtcnn.csv`. Detectors differ between versions, so the file's digest
-goes into the record of the run; a face without a row has no box.
+`--protocol 300w-full+box=mtcnn` reads `300w/boxes/mtcnn.csv`. Detectors differ between versions, so
+the file's digest goes into the record of the run; a face without a row has no box.
 """
 
 from __future__ import annotations
@@ -31,9 +31,12 @@ def place(folder: Path, source: str) -> Path:
 
 
 def added(index: Index, folder: Path, source: str) -> Index:
-    """Return the index with the boxes of `boxes/<source>.csv` and a note of the file's digest; without one, unchanged.
+    """Return the index with the boxes of `boxes/<source>.csv` and a note of the file's digest.
 
-    Raises DataError for a malformed file, with its line. Rows of other items are ignored and counted.
+    Without one, unchanged.
+
+    Raises DataError for a malformed file, with its line. Rows of other items are ignored and
+    counted.
     """
     path = place(folder, source)
     if source in index.boxes or not path.is_file():
@@ -48,7 +51,8 @@ def added(index: Index, folder: Path, source: str) -> Index:
 
 
 def _read(path: Path, ids: Strings) -> tuple[Floats, int]:
-    row_of = {str(name).replace(" ", ""): row for row, name in enumerate(ids)}  # `image_092 _01` is spelt both ways
+    # `image_092 _01` is spelt both ways
+    row_of = {str(name).replace(" ", ""): row for row, name in enumerate(ids)}
     boxes = np.full((len(ids), 4), np.nan)
     strays = 0
     try:
@@ -58,7 +62,9 @@ def _read(path: Path, ids: Strings) -> tuple[Floats, int]:
             lines = csv.reader(stream, strict=True)
             header = [name.strip() for name in next(lines, [])]
             if header != _HEADER:
-                raise DataError(f"{path}:1: the header must be {','.join(_HEADER)}, not {','.join(header)[:60]!r}")
+                raise DataError(
+                    f"{path}:1: the header must be {','.join(_HEADER)}, not {','.join(header)[:60]!r}"
+                )
             for cells in lines:
                 if not cells:
                     continue
@@ -68,7 +74,9 @@ def _read(path: Path, ids: Strings) -> tuple[Floats, int]:
                 if row is None:
                     strays += 1
                 elif np.isfinite(boxes[row]).all():
-                    raise DataError(f"{where}: {cells[0][:80]!r} is there twice; keep one box per item")
+                    raise DataError(
+                        f"{where}: {cells[0][:80]!r} is there twice; keep one box per item"
+                    )
                 else:
                     boxes[row] = box
     except (UnicodeDecodeError, csv.Error) as error:

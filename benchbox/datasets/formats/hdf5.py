@@ -1,7 +1,7 @@
 """HDF5 files (`.h5`, MATLAB v7.3 `.mat`) to arrays, read with suspicion.
 
-* A dataset that keeps its values in another file (external storage, a virtual dataset, an external link) is refused:
-  a data file never names a path to read.
+* A dataset that keeps its values in another file (external storage, a virtual dataset, an external
+  link) is refused: a data file never names a path to read.
 * Type, number of axes and size are read from the header and believed before a value is.
 * MATLAB's axes come out reversed: what MATLAB calls (448, 448, 3, N) is (N, 3, 448, 448) here.
 * Open files are kept, a few per process, because pictures are read one row at a time.
@@ -31,31 +31,44 @@ _OPEN = 16  # files kept open in each process
 
 
 def column(path: Path, name: str, axes: tuple[int | None, ...]) -> np.ndarray:
-    """Read a whole dataset of numbers, `axes` its shape with None for any length; never use it for pictures.
+    """Read a whole dataset of numbers, `axes` its shape with None for any length.
 
-    Raises DataError naming file and dataset when it is absent, of another shape, no numbers or absurdly large.
+    Never use it for pictures.
+
+    Raises DataError naming file and dataset when it is absent, of another shape, no numbers or
+    absurdly large.
     """
     with _faults(path):
         found = _dataset(_opened(path), path, name)
         _check(found, path, name, axes)
         if found.size * found.dtype.itemsize > LARGEST_COLUMN:
-            raise DataError(f"{path}: {name}: more than {LARGEST_COLUMN} bytes; not the file of this dataset")
+            raise DataError(
+                f"{path}: {name}: more than {LARGEST_COLUMN} bytes; not the file of this dataset"
+            )
         values: np.ndarray = found[()]
         return values
 
 
 def rows(path: Path, name: str, axes: tuple[int | None, ...]) -> int:
-    """Return the number of rows of a dataset of pictures after checking its shape and type; reads no picture."""
+    """Return the number of rows of a dataset of pictures after checking its shape and type.
+
+    Reads no picture.
+    """
     with _faults(path):
         found = _dataset(_opened(path), path, name)
         _check(found, path, name, axes)
         if found.size > LARGEST_ROW * max(1, found.shape[0]):
-            raise DataError(f"{path}: {name}: pictures of {found.shape[1:]} are more than {LARGEST_ROW} values")
+            raise DataError(
+                f"{path}: {name}: pictures of {found.shape[1:]} are more than {LARGEST_ROW} values"
+            )
         return int(found.shape[0])
 
 
 def row(path: Path, name: str, number: int) -> np.ndarray:
-    """Read one row of a dataset that `rows` has checked; raises DataError when it cannot be read."""
+    """Read one row of a dataset that `rows` has checked.
+
+    Raises DataError when it cannot be read.
+    """
     with _faults(path):
         found = _dataset(_opened(path), path, name)
         values: np.ndarray = found[number]
@@ -69,12 +82,17 @@ def holds(path: Path, name: str) -> bool:
 
 
 def bytes_of(pixels: np.ndarray, where: str) -> np.ndarray:
-    """Return a picture as uint8; floats must hold whole numbers from 0 to 255. Raises DataError when they do not."""
+    """Return a picture as uint8; floats must hold whole numbers from 0 to 255.
+
+    Raises DataError when they do not.
+    """
     if pixels.dtype == np.uint8:
         return pixels
     whole = np.isfinite(pixels).all() and (pixels == np.rint(pixels)).all()
     if not whole or pixels.min() < 0 or pixels.max() > 255:
-        raise DataError(f"{where}: pixels are not whole numbers from 0 to 255; this copy was converted")
+        raise DataError(
+            f"{where}: pixels are not whole numbers from 0 to 255; this copy was converted"
+        )
     return pixels.astype(np.uint8)
 
 
@@ -99,7 +117,9 @@ def _kept(path: str, process: int, inode: int, changed: int) -> h5py.File:
     try:
         import h5py
     except ImportError as error:
-        raise DataError(f"{path}: reading HDF5 needs h5py; pip install 'benchbox[data]' brings it") from error
+        raise DataError(
+            f"{path}: reading HDF5 needs h5py; pip install 'benchbox[data]' brings it"
+        ) from error
     return h5py.File(path, "r", locking=False)
 
 
@@ -121,7 +141,9 @@ def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
         link = place.get(part, getlink=True) if isinstance(place, h5py.Group) else None
         if link is None:
             has = ", ".join(sorted(file)[:8])
-            raise DataError(f"{path}: has no dataset {name!r}, only {has or 'nothing'}; not the file of this dataset")
+            raise DataError(
+                f"{path}: has no dataset {name!r}, only {has or 'nothing'}; not the file of this dataset"
+            )
         if not isinstance(link, h5py.HardLink):
             raise DataError(f"{path}: {name!r} is a link to another place, which is refused")
         place = place[part]

@@ -1,10 +1,11 @@
 """Picture files to RGB arrays, with every silent conversion made explicit.
 
 * The format is what the bytes say, not what the suffix says: PNGs named .jpg occur.
-* EXIF orientation is ignored: landmarks were drawn on the pixels as stored, and a rotated picture would not fit them.
+* EXIF orientation is ignored: landmarks were drawn on the pixels as stored, and a rotated picture
+  would not fit them.
 * Grey becomes three equal channels, alpha is dropped, 16 bits become 8, and the order is RGB.
-* Width and height are read from the header first, so that a small file cannot unfold into all of the memory; a file
-  that stops early is refused, since decoders fill the rest with grey.
+* Width and height are read from the header first, so that a small file cannot unfold into all of
+  the memory; a file that stops early is refused, since decoders fill the rest with grey.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ _BARE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 
 
 def decode(path: Path) -> Bytes:
-    """Decode a PNG or JPEG file to RGB (H, W, 3) uint8, as stored; raises DataError naming the file and the reason."""
+    """Decode a PNG or JPEG file to RGB (H, W, 3) uint8, as stored.
+
+    Raises DataError naming the file and the reason.
+    """
     import cv2
 
     with _opened(path) as file:
@@ -41,11 +45,15 @@ def decode(path: Path) -> Bytes:
         raise DataError(f"{path}: more than {LARGEST_FILE} bytes; not a picture of this dataset")
     width, height = _size(io.BytesIO(raw), path)
     if width * height > LARGEST_PICTURE:
-        raise DataError(f"{path}: {width} x {height} pixels are more than {LARGEST_PICTURE}; shrink it or leave it out")
+        raise DataError(
+            f"{path}: {width} x {height} pixels are more than {LARGEST_PICTURE}; shrink it or leave it out"
+        )
     if not _whole(raw):
         raise DataError(f"{path}: the picture stops before its end marker; fetch it again")
     try:
-        picture = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        picture = cv2.imdecode(
+            np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        )
     except cv2.error as error:
         raise DataError(f"{path}: cannot be decoded ({error.err})") from error
     if picture is None or picture.shape != (height, width, 3):
@@ -55,7 +63,10 @@ def decode(path: Path) -> Bytes:
 
 
 def size(path: Path) -> tuple[int, int]:
-    """Return (width, height) from the header alone; raises DataError when the file is no PNG or JPEG."""
+    """Return (width, height) from the header alone.
+
+    Raises DataError when the file is no PNG or JPEG.
+    """
     with _opened(path) as file:
         return _size(file, path)
 
@@ -92,13 +103,17 @@ def _opened(path: Path) -> BinaryIO:
 def _whole(raw: bytes) -> bool:
     if raw.startswith(_PNG):
         return b"IEND" in raw
-    # Inside scan data 0xFF is always escaped, so the marker after the last start-of-scan is the picture's own end.
+    # Inside scan data 0xFF is always escaped, so the marker after the last start-of-scan is the
+    # picture's own end.
     return raw.rfind(b"\xff\xd9") > raw.rfind(b"\xff\xda")
 
 
 def _size(file: BinaryIO, path: Path) -> tuple[int, int]:
     start = file.read(8)
-    parsers: dict[bytes, Callable[[BinaryIO], tuple[int, int]]] = {_PNG: _png_size, _JPEG: _jpeg_size}
+    parsers: dict[bytes, Callable[[BinaryIO], tuple[int, int]]] = {
+        _PNG: _png_size,
+        _JPEG: _jpeg_size,
+    }
     for magic, parse in parsers.items():
         if start.startswith(magic):
             try:

@@ -22,19 +22,34 @@ if TYPE_CHECKING:
 
 
 def v5(path: Path, names: Sequence[str], largest_bytes: int) -> Mapping[str, Any]:
-    """Read variables of a v5 file; raises DataError when it is none, is too large, or lacks one of them."""
+    """Read variables of a v5 file.
+
+    Raises DataError when it is none, is too large, or lacks one of them.
+    """
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
 
     try:
         if path.stat().st_size > largest_bytes:
-            raise DataError(f"{path}: more than {largest_bytes} bytes; not the file of this dataset")
+            raise DataError(
+                f"{path}: more than {largest_bytes} bytes; not the file of this dataset"
+            )
         content = loadmat(path, variable_names=list(names))
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     except NotImplementedError as error:
-        raise DataError(f"{path}: is not a MATLAB v5 file (it is of version 7.3); fetch the official one") from error
-    except (MatReadError, ValueError, TypeError, KeyError, EOFError, struct.error, zlib.error) as error:
+        raise DataError(
+            f"{path}: is not a MATLAB v5 file (it is of version 7.3); fetch the official one"
+        ) from error
+    except (
+        MatReadError,
+        ValueError,
+        TypeError,
+        KeyError,
+        EOFError,
+        struct.error,
+        zlib.error,
+    ) as error:
         raise DataError(f"{path}: is not a MATLAB v5 file ({error}); fetch it again") from error
     for name in names:
         if name not in content:
@@ -44,21 +59,31 @@ def v5(path: Path, names: Sequence[str], largest_bytes: int) -> Mapping[str, Any
 
 @contextmanager
 def v73(path: Path) -> Iterator[Any]:
-    """Open a 7.3 file for reading as an `h5py.File`; raises DataError when h5py is not there or the file is none."""
+    """Open a 7.3 file for reading as an `h5py.File`.
+
+    Raises DataError when h5py is not there or the file is none.
+    """
     try:
         import h5py
     except ImportError as error:
-        raise DataError(f"{path}: is read by h5py, which is not here; pip install 'benchbox[data]'") from error
+        raise DataError(
+            f"{path}: is read by h5py, which is not here; pip install 'benchbox[data]'"
+        ) from error
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise DataError(f"{path}: is no whole MATLAB 7.3 (HDF5) file; fetch it again ({error})") from error
+        raise DataError(
+            f"{path}: is no whole MATLAB 7.3 (HDF5) file; fetch it again ({error})"
+        ) from error
     with file:
         yield file
 
 
 def columns(file: Any, path: Path, name: str) -> Floats:
-    """Return a matrix of a 7.3 file as MATLAB shows it (rows, columns), float64; raises DataError if there is none."""
+    """Return a matrix of a 7.3 file as MATLAB shows it (rows, columns), float64.
+
+    Raises DataError if there is none.
+    """
     dataset = file.get(name)
     if dataset is None or getattr(dataset, "ndim", 0) != 2 or dataset.dtype.kind not in "fiu":
         raise DataError(f"{path}: holds no matrix of numbers {name!r}; is it the official file?")
@@ -67,9 +92,14 @@ def columns(file: Any, path: Path, name: str) -> Floats:
 
 
 def numbers(value: Any, shape: tuple[int, ...], where: str) -> Floats:
-    """Return a variable as finite float64 of a shape, where -1 fits any length; raises DataError naming `where`."""
+    """Return a variable as finite float64 of a shape, where -1 fits any length.
+
+    Raises DataError naming `where`.
+    """
     array = np.asarray(value)
-    fits = array.ndim == len(shape) and all(n in (-1, m) for n, m in zip(shape, array.shape, strict=True))
+    fits = array.ndim == len(shape) and all(
+        n in (-1, m) for n, m in zip(shape, array.shape, strict=True)
+    )
     if array.dtype.kind not in "fiub" or not fits:
         wanted = " x ".join("N" if n == -1 else str(n) for n in shape)
         raise DataError(f"{where} is {array.dtype} {array.shape}, must be {wanted} numbers")

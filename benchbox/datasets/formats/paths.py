@@ -24,7 +24,10 @@ class Pair:
 
 
 def pairs(place: Path, official: str) -> list[Pair]:
-    """List the `.pts` files of a folder by stem, each with its picture; `official` is the suffix that wins."""
+    """List the `.pts` files of a folder by stem, each with its picture.
+
+    `official` is the suffix that wins.
+    """
     annotations: dict[str, Path] = {}
     pictures: dict[str, dict[str, Path]] = {}
     for path in place.iterdir() if place.is_dir() else ():
@@ -44,7 +47,10 @@ def pairs(place: Path, official: str) -> list[Pair]:
 
 
 def pictures_below(folder: Path) -> Mapping[str, Path]:
-    """Map `sub/stem` (no suffix, forward slashes) to the picture there; a png wins over a jpg; reads no file."""
+    """Map `sub/stem` (no suffix, forward slashes) to the picture there; a png wins over a jpg.
+
+    Reads no file.
+    """
     found: dict[str, Path] = {}
     for place, folders, names in os.walk(folder, followlinks=True):
         inside = Path(place).relative_to(folder)
@@ -59,9 +65,19 @@ def pictures_below(folder: Path) -> Mapping[str, Path]:
 
 
 def inside(name: str, where: str) -> str:
-    """Return a relative path that stays in its folder, forward slashes; raises DataError for any other."""
+    """Return a relative path that stays in its folder, forward slashes.
+
+    Raises DataError for any other.
+    """
     path = PurePosixPath(name)
-    if not name or path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name or ":" in name:
+    if (
+        not name
+        or path.is_absolute()
+        or ".." in path.parts
+        or "\\" in name
+        or "\0" in name
+        or ":" in name
+    ):
         raise DataError(f"{where}: {name[:80]!r} is not the name of a file inside the dataset")
     return path.as_posix()
 

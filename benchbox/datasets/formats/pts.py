@@ -1,8 +1,9 @@
 """iBUG `.pts` files: a header, then one `x y` pair per line between braces.
 
-Numbers are returned as they stand. Everything from iBUG counts pixels from 1, as MATLAB does: the reader of a dataset
-says so once, in `Index.origin`. Extra blanks, `version: 1.0` and an absent last newline occur in real copies and are
-read; anything else that deviates is refused with file and line, since a guess here would become a score.
+Numbers are returned as they stand. Everything from iBUG counts pixels from 1, as MATLAB does: the
+reader of a dataset says so once, in `Index.origin`. Extra blanks, `version: 1.0` and an absent last
+newline occur in real copies and are read; anything else that deviates is refused with file and
+line, since a guess here would become a score.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def read(path: Path, count: int = 68) -> Floats:
     Raises
     ------
     DataError
-        The file is absent, too large, no text, truncated, or has a malformed line or another number of points; names
-        the file and, where there is one, the line.
+        The file is absent, too large, no text, truncated, or has a malformed line or another number
+        of points; names the file and, where there is one, the line.
     """
     try:
         with path.open("rb") as file:
@@ -43,11 +44,15 @@ def read(path: Path, count: int = 68) -> Floats:
     try:
         lines = raw.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not a text file (byte {error.start}); a .pts file is") from error
+        raise DataError(
+            f"{path}: is not a text file (byte {error.start}); a .pts file is"
+        ) from error
     start, stated = _header(path, lines)
     points = _body(path, lines, start)
     if stated != len(points):
-        raise DataError(f"{path}: the header says n_points: {stated}, but {len(points)} points follow")
+        raise DataError(
+            f"{path}: the header says n_points: {stated}, but {len(points)} points follow"
+        )
     if len(points) != count:
         raise DataError(f"{path}: has {len(points)} points, {count} are needed")
     return np.array(points, np.float64)
@@ -66,7 +71,9 @@ def _header(path: Path, lines: list[str]) -> tuple[int, int]:
         if key == "n_points" and value.isdecimal() and len(value) < 6:
             stated = int(value)
         elif text and not (key == "version" and _VERSION.fullmatch(value)):
-            raise DataError(f"{path}:{number}: {text[:40]!r} in place of 'version: 1', 'n_points: N' or '{{'")
+            raise DataError(
+                f"{path}:{number}: {text[:40]!r} in place of 'version: 1', 'n_points: N' or '{{'"
+            )
     raise DataError(f"{path}:{len(lines)}: the file ends before the opening brace; fetch it again")
 
 
@@ -85,7 +92,9 @@ def _body(path: Path, lines: list[str], start: int) -> list[tuple[float, float]]
         if not (math.isfinite(x) and math.isfinite(y)):
             raise DataError(f"{path}:{number}: {line.strip()[:40]!r} is beyond all pictures")
         points.append((x, y))
-    raise DataError(f"{path}:{len(lines)}: the file ends without a closing brace; it is truncated, fetch it again")
+    raise DataError(
+        f"{path}:{len(lines)}: the file ends without a closing brace; it is truncated, fetch it again"
+    )
 
 
 def _end(path: Path, lines: list[str], number: int) -> None:

@@ -1,1 +1,4 @@
-"""Readers of gaze datasets, a file each; angle conventions in `angles`, screens in `apple_devices`."""
+"""Readers of gaze datasets, a file each.
+
+Angle conventions in `angles`, screens in `apple_devices`.
+"""

@@ -1,18 +1,20 @@
 """Directions of gaze as datasets write them, to the one convention of benchbox, once.
 
 A direction is the unit vector (cos p sin y, sin p, cos p cos y) of pitch p and yaw y in radians
-(`geometry.angles_to_vectors`). It points from the target towards the eye: the gaze of a camera frame (x right, y down,
-z away from the camera) with every sign turned, p = asin(-y), y = atan2(-x, -z), as ETH-XGaze and MPIIGaze count them.
+(`geometry.angles_to_vectors`). It points from the target towards the eye: the gaze of a camera
+frame (x right, y down, z away from the camera) with every sign turned, p = asin(-y), y = atan2(-x,
+-z), as ETH-XGaze and MPIIGaze count them.
 
-Order, sign and unit of two numbers cannot be read off a file, so the readers hold them against what must be true of
-the recording, and refuse a copy that cannot be right:
+Order, sign and unit of two numbers cannot be read off a file, so the readers hold them against what
+must be true of the recording, and refuse a copy that cannot be right:
 
 * pitch lies within ±90°, yaw within ±180°: larger numbers are degrees;
-* gaze follows the head: over many people yaw and the head's yaw go together. Of MPIIGaze's fifteen people 13 show it,
-  so this is a finding of `verify` about all of them and no reason to refuse one (not asked of MPIIFaceGaze, where it
-  was never measured);
-* who looks at a laptop's screen looks below its camera: pitch is negative on average, and by more than yaw is off 0.
-  Over the fifteen people of MPIIGaze the mean pitch is -0.12 … -0.18 rad and the mean yaw within ±0.01 rad.
+* gaze follows the head: over many people yaw and the head's yaw go together. Of MPIIGaze's fifteen
+  people 13 show it, so this is a finding of `verify` about all of them and no reason to refuse one
+  (not asked of MPIIFaceGaze, where it was never measured);
+* who looks at a laptop's screen looks below its camera: pitch is negative on average, and by more
+  than yaw is off 0. Over the fifteen people of MPIIGaze the mean pitch is -0.12 … -0.18 rad and the
+  mean yaw within ±0.01 rad.
 """
 
 from __future__ import annotations
@@ -33,7 +35,10 @@ _MANY_PEOPLE = 10
 
 
 def vectors(pitch_yaw_rad: Floats, where: str) -> Floats:
-    """Turn (pitch, yaw) (N, 2) into unit vectors (N, 3); raises DataError for what cannot be radians."""
+    """Turn (pitch, yaw) (N, 2) into unit vectors (N, 3).
+
+    Raises DataError for what cannot be radians.
+    """
     angles = np.asarray(pitch_yaw_rad, np.float64)
     off = ~(np.abs(angles) <= np.array([np.pi / 2, np.pi]) + _SLACK_RAD).all(axis=1)  # also NaN
     if off.any():
@@ -67,13 +72,20 @@ def with_head(values: Floats, head_rad: Floats, people: Strings) -> list[Finding
     if len(names) < _MANY_PEOPLE:
         return []
     yaw = vectors_to_angles(values)[:, 1]
-    product = np.mean([_correlation(yaw[people == name], head_rad[people == name, 1]) for name in names])
+    product = np.mean(
+        [_correlation(yaw[people == name], head_rad[people == name, 1]) for name in names]
+    )
     if product > 0:
         return [
-            Finding("ok", f"yaw goes with the head's yaw, correlation {product:.2f} on average of {len(names)} people")
+            Finding(
+                "ok",
+                f"yaw goes with the head's yaw, correlation {product:.2f} on average of {len(names)} people",
+            )
         ]
     what = f"yaw goes against the head's yaw, correlation {product:.2f} on average of {len(names)} people"
-    return [Finding("wrong", f"{what}: the sign of one of them looks turned, this copy was converted")]
+    return [
+        Finding("wrong", f"{what}: the sign of one of them looks turned, this copy was converted")
+    ]
 
 
 def _correlation(a: Floats, b: Floats) -> float:

@@ -10,8 +10,8 @@ it, whatever way the device is held):
     orientation 3, home button right       (camera_y + x,            width - camera_x - y)
     orientation 4, home button left        (-camera_y - height + x,  camera_x - y)
 
-A comment in the dataset's code says that positive x is down; its formulas, these, have it to the right. Below the
-camera y is negative, so YCam is negative in orientation 1 and positive in 2.
+A comment in the dataset's code says that positive x is down; its formulas, these, have it to the
+right. Below the camera y is negative, so YCam is negative in orientation 1 and positive in 2.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ DEVICES = {
 def from_camera_cm(device: Device, points: Floats, size: Floats, orientation: np.ndarray) -> Floats:
     """Turn points (N, 2) on a screen of `size` (N, 2), both in its points, into cm from the camera (N, 2).
 
-    `size` is width and height as held; `orientation` (N,) 1 … 4. Rows of another orientation come out as NaN.
+    `size` is width and height as held; `orientation` (N,) 1 … 4. Rows of another orientation come
+    out as NaN.
     """
     camera_x, camera_y, width, height = device
     upright = np.array([width, height])

@@ -1,4 +1,6 @@
-"""ETH-XGaze, normalised faces: 80 people with labels; 15 that everyone is compared on; 15 for calibration, not read.
+"""ETH-XGaze, normalised faces: 80 people with labels; 15 that everyone is compared on.
+
+15 for calibration, not read.
 
 What the files hold: `xgaze_files.py`. Angles are turned into the vectors of `angles.py`, whose convention is this
 dataset's own. Parts: `train` (70 people) and `validation`, the ten of the 80 that the field customarily holds out, so
@@ -50,19 +52,26 @@ HELD_OUT = ("0003", "0032", "0033", "0048", "0052", "0062", "0080", "0088", "010
 def index(root: Path, *, pixels: bool = True) -> Index:
     """Read the labels under `root/eth-xgaze`; reads no picture.
 
-    Rows without a label are left out and noted, as are absent people. Raises DataError for what is malformed.
+    Rows without a label are left out and noted, as are absent people. Raises DataError for what is
+    malformed.
     """
     del pixels  # labels and pictures share their files
     folder = eth_xgaze_files.place(root / ACCESS.folder)
-    listed = eth_xgaze_files.split(folder)["train"] if (folder / eth_xgaze_files.SPLIT).is_file() else []
-    there = [folder / "train" / name for name in sorted(listed) if (folder / "train" / name).is_file()]
+    listed = (
+        eth_xgaze_files.split(folder)["train"] if (folder / eth_xgaze_files.SPLIT).is_file() else []
+    )
+    there = [
+        folder / "train" / name for name in sorted(listed) if (folder / "train" / name).is_file()
+    ]
     trained = [eth_xgaze_files.labelled(path) for path in there]
     people = [*trained, *(eth_xgaze_files.official(folder, root / ACCESS.folder) if listed else [])]
     counts = [len(person.rows) for person in people]
     places = tuple((person.path, int(row)) for person in people for row in person.rows)
     return Index(
         dataset="eth-xgaze",
-        ids=np.array([f"{person.name}/{row:06d}" for person in people for row in person.rows], np.str_),
+        ids=np.array(
+            [f"{person.name}/{row:06d}" for person in people for row in person.rows], np.str_
+        ),
         parts=np.array([_part(person) for person in people for _ in person.rows], np.str_),
         values=np.concatenate([np.empty((0, 3)), *(person.values for person in people)]),
         boxes={"patch": _whole(np.repeat([person.side for person in people], counts))},
@@ -93,20 +102,23 @@ def _notes(folder: Path, listed: Sequence[str], trained: Sequence[Person]) -> tu
         return (f"there is no file {folder / eth_xgaze_files.SPLIT}",)
     notes = []
     if len(trained) < len(listed):
-        notes.append(f"{len(listed) - len(trained)} of {len(listed)} labelled people are not in {folder / 'train'}")
+        notes.append(
+            f"{len(listed) - len(trained)} of {len(listed)} labelled people are not in {folder / 'train'}"
+        )
     bare = sum(person.bare for person in trained)
     if bare:
         notes.append(f"{bare} pictures have no label and are left out")
     return tuple(notes)
 
 
-# --- a submission ------------------------------------------------------------------------------------------------
+# --- a submission ---------------------------------------------------------------------------------
 
 
 def official(root: Path) -> list[Sample]:
     """List the pictures of the test people in the order of a submission: the split list's, then the files' own.
 
-    Ids are `test/subject0001/000000`. Raises DataError when a person is absent: a submission answers for everyone.
+    Ids are `test/subject0001/000000`. Raises DataError when a person is absent: a submission
+    answers for everyone.
     """
     folder = eth_xgaze_files.place(root / ACCESS.folder)
     if not (folder / eth_xgaze_files.SPLIT).is_file():
@@ -114,26 +126,29 @@ def official(root: Path) -> list[Sample]:
             f"there is no file {folder / eth_xgaze_files.SPLIT}; get {ACCESS.title} at {ACCESS.where} ({ACCESS.terms})"
         )
     people = [
-        (path, eth_xgaze_files.count(path), eth_xgaze_files.side(path)) for path in eth_xgaze_files.tested(folder)
+        (path, eth_xgaze_files.count(path), eth_xgaze_files.side(path))
+        for path in eth_xgaze_files.tested(folder)
     ]
     places = [(path, row) for path, count, _ in people for row in range(count)]
     boxes = _whole(np.repeat([side for *_, side in people], [count for _, count, _ in people]))
     return [
-        Sample(f"test/{path.stem}/{number:06d}", boxes[row], partial(eth_xgaze_files.picture, places, row))
+        Sample(
+            f"test/{path.stem}/{number:06d}",
+            boxes[row],
+            partial(eth_xgaze_files.picture, places, row),
+        )
         for row, (path, number) in enumerate(places)
     ]
 
 
-# --- examination -------------------------------------------------------------------------------------------------
+# --- examination ----------------------------------------------------------------------------------
 
 
 def verify(root: Path) -> list[Finding]:
     """Examine a copy: the lists, the files that they name, labels, and that the test files carry none themselves."""
     folder = eth_xgaze_files.place(root / ACCESS.folder)
     if not (folder / eth_xgaze_files.SPLIT).is_file():
-        what = (
-            f"there is no file {folder / eth_xgaze_files.SPLIT}; get {ACCESS.title} at {ACCESS.where} ({ACCESS.terms})"
-        )
+        what = f"there is no file {folder / eth_xgaze_files.SPLIT}; get {ACCESS.title} at {ACCESS.where} ({ACCESS.terms})"
         return [Finding("missing", what)]
     try:
         lists, found = eth_xgaze_files.split(folder), index(root)
@@ -141,7 +156,11 @@ def verify(root: Path) -> list[Finding]:
         return [Finding("wrong", str(error))]
     findings = []
     for key, expected in PEOPLE.items():
-        findings.append(sample_checks.count(f"{eth_xgaze_files.SPLIT}: {key}", len(lists[key]), expected, "people"))
+        findings.append(
+            sample_checks.count(
+                f"{eth_xgaze_files.SPLIT}: {key}", len(lists[key]), expected, "people"
+            )
+        )
         there = [name for name in lists[key] if (folder / key / name).is_file()]
         findings.append(sample_checks.count(key, len(there), expected, "files"))
     here = {f"subject{number}" for number in HELD_OUT} & set(found.clusters.tolist())
@@ -149,10 +168,15 @@ def verify(root: Path) -> list[Finding]:
     test = [folder / "test" / name for name in lists["test"] if (folder / "test" / name).is_file()]
     carrying = sum(hdf5.holds(path, "face_gaze") for path in test)
     if carrying:
-        findings.append(Finding("wrong", f"{carrying} test files carry labels, which the release withholds"))
+        findings.append(
+            Finding("wrong", f"{carrying} test files carry labels, which the release withholds")
+        )
     scored = int((found.parts == "test").sum())
     findings.append(
-        Finding("ok" if scored else "missing", f"{scored} labels of test people, from {eth_xgaze_files.LABELS.parent}")
+        Finding(
+            "ok" if scored else "missing",
+            f"{scored} labels of test people, from {eth_xgaze_files.LABELS.parent}",
+        )
     )
     if len(found.ids):
         findings.append(Finding("ok", f"{len(found.ids)} labels, pitch and yaw in radians"))

@@ -1,10 +1,12 @@
 """The files of ETH-XGaze: the split list, one HDF5 file per person, and the labels of the test set where they are.
 
-`train/subject0000.h5` holds `face_patch` (N, S, S, 3) uint8 in the order blue, green, red, `face_gaze` (N, 2) and
-`face_head_pose` (N, 2) as (pitch, yaw) in radians, `cam_index` and `frame_index` (N, 1); files of `test/` lack
-`face_gaze`. The test set was scored on a server until its labels were put beside the authors' code, as two texts in
-`reference_within/`: `within_test_labels.txt`, a `pitch,yaw` per line, and `index.txt`, for each of them the row of the
-submission that it belongs to, counted from 0 over the files in the order of the split list, which is not sorted.
+`train/subject0000.h5` holds `face_patch` (N, S, S, 3) uint8 in the order blue, green, red,
+`face_gaze` (N, 2) and `face_head_pose` (N, 2) as (pitch, yaw) in radians, `cam_index` and
+`frame_index` (N, 1); files of `test/` lack `face_gaze`. The test set was scored on a server until
+its labels were put beside the authors' code, as two texts in `reference_within/`:
+`within_test_labels.txt`, a `pitch,yaw` per line, and `index.txt`, for each of them the row of the
+submission that it belongs to, counted from 0 over the files in the order of the split list, which
+is not sorted.
 """
 
 from __future__ import annotations
@@ -55,14 +57,21 @@ def place(folder: Path) -> Path:
 
 
 def split(folder: Path) -> dict[str, list[str]]:
-    """Read the official lists of files, in their own order; raises DataError for a malformed one."""
+    """Read the official lists of files, in their own order.
+
+    Raises DataError for a malformed one.
+    """
     path = folder / SPLIT
     try:
         if path.stat().st_size > _LARGEST_LIST:
-            raise DataError(f"{path}: more than {_LARGEST_LIST} bytes; not the list of this dataset")
+            raise DataError(
+                f"{path}: more than {_LARGEST_LIST} bytes; not the list of this dataset"
+            )
         content = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{error.lineno}: is no JSON ({error.msg}); fetch it again") from error
+        raise DataError(
+            f"{path}:{error.lineno}: is no JSON ({error.msg}); fetch it again"
+        ) from error
     except (OSError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read ({error}); fetch it again") from error
     lists = {}
@@ -81,8 +90,12 @@ def split(folder: Path) -> dict[str, list[str]]:
 
 
 def labelled(path: Path) -> Person:
-    """Read the labels of one file of `train/`; raises DataError for what is malformed or no radians."""
-    gaze = hdf5.column(path, "face_gaze", (None, 2)).astype(np.float64)  # (pitch, yaw), as benchbox has them
+    """Read the labels of one file of `train/`.
+
+    Raises DataError for what is malformed or no radians.
+    """
+    # (pitch, yaw), as benchbox has them
+    gaze = hdf5.column(path, "face_gaze", (None, 2)).astype(np.float64)
     if count(path) != len(gaze):
         raise DataError(f"{path}: face_patch and face_gaze have different lengths")
     rows = np.flatnonzero(np.isfinite(gaze).all(axis=1))
@@ -90,7 +103,9 @@ def labelled(path: Path) -> Person:
 
 
 def official(folder: Path, labels: Path) -> list[Person]:
-    """Read the test people with the labels that lie beside the authors' code; none where those are not.
+    """Read the test people with the labels that lie beside the authors' code.
+
+    None where those are not.
 
     Raises DataError when labels and rows do not fit each other or the files of the test people.
     """
@@ -100,9 +115,17 @@ def official(folder: Path, labels: Path) -> list[Person]:
     rows = numbers.astype(np.intp)
     counts = [count(path) for path in tested(folder)]
     if len(rows) != len(gaze):
-        raise DataError(f"{labels / ROWS}: {len(rows)} rows for {len(gaze)} labels; there must be one for each")
-    if (rows != numbers).any() or len(np.unique(rows)) < len(rows) or not ((rows >= 0) & (rows < sum(counts))).all():
-        raise DataError(f"{labels / ROWS}: rows must be whole, each once and below the {sum(counts)} test pictures")
+        raise DataError(
+            f"{labels / ROWS}: {len(rows)} rows for {len(gaze)} labels; there must be one for each"
+        )
+    if (
+        (rows != numbers).any()
+        or len(np.unique(rows)) < len(rows)
+        or not ((rows >= 0) & (rows < sum(counts))).all()
+    ):
+        raise DataError(
+            f"{labels / ROWS}: rows must be whole, each once and below the {sum(counts)} test pictures"
+        )
     vectors = angles.vectors(gaze, str(labels / LABELS))
     starts = np.cumsum([0, *counts])
     people = []
@@ -113,12 +136,17 @@ def official(folder: Path, labels: Path) -> list[Person]:
 
 
 def tested(folder: Path) -> Iterator[Path]:
-    """Yield the files of the test people in the order of a submission; raises DataError when one is absent."""
+    """Yield the files of the test people in the order of a submission.
+
+    Raises DataError when one is absent.
+    """
     names = split(folder)["test"]
     for name in names:
         path = folder / "test" / name
         if not path.is_file():
-            raise DataError(f"{path}: is not there, and a test set has all of its {len(names)} people")
+            raise DataError(
+                f"{path}: is not there, and a test set has all of its {len(names)} people"
+            )
         yield path
 
 
@@ -142,7 +170,10 @@ def count(path: Path) -> int:
 
 
 def side(path: Path) -> int:
-    """Return the side of a file's square pictures in px; raises DataError when they are not square."""
+    """Return the side of a file's square pictures in px.
+
+    Raises DataError when they are not square.
+    """
     if not count(path):
         return 0
     height, width, _ = hdf5.row(path, "face_patch", 0).shape
@@ -165,7 +196,9 @@ def _text(path: Path, width: int) -> Floats:
     try:
         values = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8")
     except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: {' '.join(str(error).split())}; must be {width} numbers a line") from error
+        raise DataError(
+            f"{path}: {' '.join(str(error).split())}; must be {width} numbers a line"
+        ) from error
     if values.shape[1:] != (width,):
         raise DataError(f"{path}: {values.shape[1]} numbers a line, must be {width}")
     return values

@@ -49,7 +49,9 @@ _MANY = 50  # recordings: from here on a bar shows
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Read all recordings under `root/gazecapture`; with `pixels`, frames without a picture are left out and noted.
+    """Read all recordings under `root/gazecapture`.
+
+    With `pixels`, frames without a picture are left out and noted.
 
     Raises DataError for the first file that is malformed; an absent folder gives an empty index.
     """
@@ -57,9 +59,14 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     found = read_all(folder)
     for one in found:
         if _kind(one.device) is None:
-            raise DataError(f"{one.folder / 'info.json'}: DeviceName {one.device!r} is no iPhone and no iPad")
+            raise DataError(
+                f"{one.folder / 'info.json'}: DeviceName {one.device!r} is no iPhone and no iPad"
+            )
     return to_index(
-        "gazecapture", found, pixels=pixels, notes=[] if folder.is_dir() else [f"there is no folder {folder}"]
+        "gazecapture",
+        found,
+        pixels=pixels,
+        notes=[] if folder.is_dir() else [f"there is no folder {folder}"],
     )
 
 
@@ -68,13 +75,25 @@ def read_all(folder: Path) -> list[Recording]:
     from tqdm import tqdm
 
     named = recording_folders.names(folder)
-    bar = tqdm(named, desc=f"read {folder.name}", unit="recording", disable=None if len(named) >= _MANY else True)
+    bar = tqdm(
+        named,
+        desc=f"read {folder.name}",
+        unit="recording",
+        disable=None if len(named) >= _MANY else True,
+    )
     return [recording_folders.read(folder / name) for name in bar]
 
 
-def to_index(dataset: str, found: Sequence[Recording], *, pixels: bool, notes: Sequence[str] = ()) -> Index:
-    """Put recordings one below the other; with `pixels`, frames without a picture are left out and noted."""
-    lacking = [_without_picture(one) if pixels else np.zeros(len(one.frames), bool) for one in found]
+def to_index(
+    dataset: str, found: Sequence[Recording], *, pixels: bool, notes: Sequence[str] = ()
+) -> Index:
+    """Put recordings one below the other.
+
+    With `pixels`, frames without a picture are left out and noted.
+    """
+    lacking = [
+        _without_picture(one) if pixels else np.zeros(len(one.frames), bool) for one in found
+    ]
     kept = [one.only(~absent) for one, absent in zip(found, lacking, strict=True)]
     counts = [len(one.frames) for one in kept]
 
@@ -88,7 +107,10 @@ def to_index(dataset: str, found: Sequence[Recording], *, pixels: bool, notes: S
     tablet = np.char.startswith(device, "iPad") if len(device) else np.empty(0, bool)
     return Index(
         dataset=dataset,
-        ids=np.array([f"{one.name}/{frame.removesuffix('.jpg')}" for one in kept for frame in one.frames], np.str_),
+        ids=np.array(
+            [f"{one.name}/{frame.removesuffix('.jpg')}" for one in kept for frame in one.frames],
+            np.str_,
+        ),
         parts=repeated([one.split for one in kept]),
         values=np.concatenate([np.empty((0, 2)), *(one.values for one in kept)]),
         boxes={
@@ -104,7 +126,9 @@ def to_index(dataset: str, found: Sequence[Recording], *, pixels: bool, notes: S
             "tablet": tablet,
             **{f"orientation_{number}": orientation == number for number in (1, 2, 3, 4)},
         },
-        sequences=np.array([f"{one.name}/{dot}" for one in kept for dot in one.dots.tolist()], np.str_),
+        sequences=np.array(
+            [f"{one.name}/{dot}" for one in kept for dot in one.dots.tolist()], np.str_
+        ),
         meta={
             "device": device,
             "orientation": orientation,
@@ -128,7 +152,9 @@ def _told(found: Sequence[Recording], lacking: Sequence[Bools]) -> list[str]:
     total, valid = sum(one.total for one in found), sum(len(one.frames) for one in found)
     notes = []
     if valid < total:
-        notes.append(f"{total - valid} of {total} frames lack a valid face, eye or grid and are left out")
+        notes.append(
+            f"{total - valid} of {total} frames lack a valid face, eye or grid and are left out"
+        )
     empty = sum(not one.frames for one in found)
     if empty:
         notes.append(f"{empty} of {len(found)} recordings have no valid frame")
@@ -148,7 +174,7 @@ def _stamp(places: tuple[tuple[Path, str], ...], row: int) -> str:
     return images.stamp(folder / "frames" / frame)
 
 
-# --- examination -------------------------------------------------------------------------------------------------
+# --- examination ----------------------------------------------------------------------------------
 
 
 def verify(root: Path) -> list[Finding]:
@@ -165,7 +191,11 @@ def verify(root: Path) -> list[Finding]:
         counted = sample_checks.count(split, len(here), expected, "recordings")
         also = f", {usable} of {WITH_VALID_FRAMES[split]} with a valid frame"
         findings.append(Finding(counted.level, counted.what + also))
-        findings.append(sample_checks.count(split, sum(len(one.frames) for one in here), FRAMES[split], "valid frames"))
+        findings.append(
+            sample_checks.count(
+                split, sum(len(one.frames) for one in here), FRAMES[split], "valid frames"
+            )
+        )
     return [*findings, *examine_recordings(found)]
 
 
@@ -178,24 +208,38 @@ def examine_recordings(found: Sequence[Recording]) -> list[Finding]:
     else:
         findings += _examine_first_frames(found)
     checked = [one for one in found if one.gap_cm is not None]
-    off = [one for one in checked if not (one.gap_cm is not None and one.gap_cm <= recording_folders.CLOSE_CM)]
+    off = [
+        one
+        for one in checked
+        if not (one.gap_cm is not None and one.gap_cm <= recording_folders.CLOSE_CM)
+    ]
     if off:
         worst = max(off, key=lambda one: one.gap_cm or 0.0)
         what = f"{len(off)} recordings have labels off their dots by more than {recording_folders.CLOSE_CM} cm"
         findings.append(Finding("wrong", f"{what}; {worst.name} by {worst.gap_cm:.3f} cm"))
     if checked and not off:
         gap = max(one.gap_cm or 0.0 for one in checked)
-        findings.append(Finding("ok", f"labels of {len(checked)} recordings lie on their dots, within {gap:.4f} cm"))
+        findings.append(
+            Finding(
+                "ok", f"labels of {len(checked)} recordings lie on their dots, within {gap:.4f} cm"
+            )
+        )
     unknown = {one.device for one in found if one.frames and one.gap_cm is None}
     if unknown:
         findings.append(
-            Finding("ok", f"labels of {', '.join(sorted(unknown))} cannot be checked: devices not in the table")
+            Finding(
+                "ok",
+                f"labels of {', '.join(sorted(unknown))} cannot be checked: devices not in the table",
+            )
         )
     return findings
 
 
 def _examine_first_frames(found: Sequence[Recording]) -> list[Finding]:
-    """Look at the first picture of each recording: whole, and its face's middle inside; there are too many for all."""
+    """Look at the first picture of each recording: whole, and its face's middle inside.
+
+    There are too many for all.
+    """
     broken, beside, seen = [], [], 0
     for one in found:
         for frame in one.frames[:1]:
@@ -203,19 +247,34 @@ def _examine_first_frames(found: Sequence[Recording]) -> list[Finding]:
             try:
                 size = images.size(path)
                 if not images.whole(path):
-                    raise DataError(f"{path}: the picture stops before its end marker; fetch it again")
+                    raise DataError(
+                        f"{path}: the picture stops before its end marker; fetch it again"
+                    )
             except DataError as error:
                 broken.append(str(error))
                 continue
             seen += 1
             middle = one.boxes["face"][0].reshape(2, 2).mean(axis=0)
             if sample_checks.outside(middle[None] - FIRST_PIXEL, size):
-                beside.append(f"{path}: the face box lies beside the {size[0]} x {size[1]} picture: rotated or resized")
+                beside.append(
+                    f"{path}: the face box lies beside the {size[0]} x {size[1]} picture: rotated or resized"
+                )
     findings = []
     if broken:
-        findings.append(Finding("wrong", f"{len(broken)} first pictures cannot be read; first {broken[0]}"))
+        findings.append(
+            Finding("wrong", f"{len(broken)} first pictures cannot be read; first {broken[0]}")
+        )
     if beside:
-        findings.append(Finding("wrong", f"{len(beside)} recordings do not fit their pictures; first {beside[0]}"))
+        findings.append(
+            Finding(
+                "wrong", f"{len(beside)} recordings do not fit their pictures; first {beside[0]}"
+            )
+        )
     if seen > len(beside):
-        findings.append(Finding("ok", f"first pictures of {seen - len(beside)} recordings are whole and hold the face"))
+        findings.append(
+            Finding(
+                "ok",
+                f"first pictures of {seen - len(beside)} recordings are whole and hold the face",
+            )
+        )
     return findings

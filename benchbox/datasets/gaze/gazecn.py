@@ -1,8 +1,11 @@
-"""GazeCN: people looking at dots on phones, 2-D gaze in cm from the camera. Private: its owners have it, no one else.
+"""GazeCN: people looking at dots on phones, 2-D gaze in cm from the camera.
 
-No layout is published, so the folder is read in the shape of GazeCapture (`recordings.py`): whoever holds the set
-writes those json files. Any `DeviceName` is allowed; labels of devices that are not in the table are not checked.
-Parts are `train`, `val`, `test` of `info.json`; the paper has 263 people to train on and 27 to test on.
+Private: its owners have it, no one else.
+
+No layout is published, so the folder is read in the shape of GazeCapture (`recordings.py`): whoever
+holds the set writes those json files. Any `DeviceName` is allowed; labels of devices that are not
+in the table are not checked. Parts are `train`, `val`, `test` of `info.json`; the paper has 263
+people to train on and 27 to test on.
 """
 
 from __future__ import annotations
@@ -33,7 +36,10 @@ FRAMES = {"train": 262_400, "test": 43_380}
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Read all recordings under `root/gazecn`; raises DataError for the first file that is malformed."""
+    """Read all recordings under `root/gazecn`.
+
+    Raises DataError for the first file that is malformed.
+    """
     folder = root / ACCESS.folder
     notes = [] if folder.is_dir() else [f"there is no folder {folder}"]
     return gazecapture.to_index("gazecn", gazecapture.read_all(folder), pixels=pixels, notes=notes)
@@ -49,5 +55,9 @@ def verify(root: Path) -> list[Finding]:
     for split, expected in PEOPLE.items():
         here = [one for one in found if one.split == split]
         findings.append(sample_checks.count(split, len(here), expected, "people"))
-        findings.append(sample_checks.count(split, sum(len(one.frames) for one in here), FRAMES[split], "valid frames"))
+        findings.append(
+            sample_checks.count(
+                split, sum(len(one.frames) for one in here), FRAMES[split], "valid frames"
+            )
+        )
     return [*findings, *gazecapture.examine_recordings(found)]

@@ -1,4 +1,6 @@
-"""GazeStare: people staring at one point for seconds, to measure how much answers shake. Private, as GazeCN.
+"""GazeStare: people staring at one point for seconds, to measure how much answers shake.
+
+Private, as GazeCN.
 
 Methods are trained on GazeCN and tested here, so the index holds both: parts `gazecn/train`, `gazecn/val`,
 `gazecn/test` from the folder `gazecn/` beside this one, and `stare`. Both are read in the shape of GazeCapture
@@ -35,10 +37,14 @@ _SHORTEST = 2  # frames: one alone has no spread
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Read `root/gazecn` and `root/gazestare`; raises DataError for the first file that is malformed."""
+    """Read `root/gazecn` and `root/gazestare`.
+
+    Raises DataError for the first file that is malformed.
+    """
     folder, beside = root / ACCESS.folder, root / gazecn.ACCESS.folder
     trained = [
-        replace(one, name=f"gazecn/{one.name}", split=f"gazecn/{one.split}") for one in gazecapture.read_all(beside)
+        replace(one, name=f"gazecn/{one.name}", split=f"gazecn/{one.split}")
+        for one in gazecapture.read_all(beside)
     ]
     stares = [replace(one, split="stare") for one in gazecapture.read_all(folder)]
     notes = [f"there is no folder {place}" for place in (folder, beside) if not place.is_dir()]
@@ -57,7 +63,11 @@ def verify(root: Path) -> list[Finding]:
     ]
     lengths = [int(n) for one in found for n in np.unique(one.dots, return_counts=True)[1]]
     short = sum(length < _SHORTEST for length in lengths)
-    findings.append(Finding("wrong" if short else "ok", f"{len(lengths)} stares, {short} of a single frame"))
+    findings.append(
+        Finding("wrong" if short else "ok", f"{len(lengths)} stares, {short} of a single frame")
+    )
     if not (root / gazecn.ACCESS.folder).is_dir():
-        findings.append(Finding("missing", "gazecn is not beside it: scoring needs it not, training does"))
+        findings.append(
+            Finding("missing", "gazecn is not beside it: scoring needs it not, training does")
+        )
     return [*findings, *gazecapture.examine_recordings(found)]

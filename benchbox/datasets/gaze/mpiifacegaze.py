@@ -1,8 +1,9 @@
 """MPIIFaceGaze, normalised release: 15 people x 3,000 faces of 448 x 448 px, one MATLAB v7.3 file per person.
 
-`p00.mat` … `p14.mat` are HDF5 files, in the archive's folder `MPIIFaceGaze_normalizad` (sic), which may be left out.
-Axes come out reversed from MATLAB's, so `Data/data` is (N, 3, 448, 448): channels first, in the order blue, green, red.
-`Data/label` is (N, 4 or more): gaze pitch and yaw, head pitch and yaw in radians; then landmarks, which are not read.
+`p00.mat` … `p14.mat` are HDF5 files, in the archive's folder `MPIIFaceGaze_normalizad` (sic), which
+may be left out. Axes come out reversed from MATLAB's, so `Data/data` is (N, 3, 448, 448): channels
+first, in the order blue, green, red. `Data/label` is (N, 4 or more): gaze pitch and yaw, head pitch
+and yaw in radians; then landmarks, which are not read.
 
 Pitch is asin(-y) and yaw atan2(-x, -z) of the normalised camera frame, as in the release's own code: no sign is turned
 here. A note elsewhere calls both signs opposite to ETH-XGaze's; a copy whose pitch is turned is refused. A picture may
@@ -48,15 +49,26 @@ _GAZE_AND_HEAD = 4
 def index(root: Path, *, pixels: bool = True) -> Index:
     """Read the labels under `root/mpiifacegaze`; reads no picture.
 
-    Raises DataError for a file that is malformed or whose labels are in another convention; absent people are noted.
+    Raises DataError for a file that is malformed or whose labels are in another convention; absent
+    people are noted.
     """
     del pixels  # labels and pictures share their files
     place = folder(root)
-    people = [_Person(path) for path in (place / f"p{person:02d}.mat" for person in range(PEOPLE)) if path.is_file()]
+    people = [
+        _Person(path)
+        for path in (place / f"p{person:02d}.mat" for person in range(PEOPLE))
+        if path.is_file()
+    ]
     counts = [len(person.values) for person in people]
-    rows = [(person.path, row) for person, n in zip(people, counts, strict=True) for row in range(n)]
-    sides = np.concatenate([np.empty(0, int), *(np.full(n, p.side) for p, n in zip(people, counts, strict=True))])
-    boxes = np.stack([np.full(len(rows), -0.5), np.full(len(rows), -0.5), sides - 0.5, sides - 0.5], axis=1)
+    rows = [
+        (person.path, row) for person, n in zip(people, counts, strict=True) for row in range(n)
+    ]
+    sides = np.concatenate(
+        [np.empty(0, int), *(np.full(n, p.side) for p, n in zip(people, counts, strict=True))]
+    )
+    boxes = np.stack(
+        [np.full(len(rows), -0.5), np.full(len(rows), -0.5), sides - 0.5, sides - 0.5], axis=1
+    )
     absent = PEOPLE - len(people)
     return Index(
         dataset="mpiifacegaze",
@@ -79,16 +91,23 @@ def folder(root: Path) -> Path:
 
 
 class _Person:
-    """The labels of one file: `values` (N, 3) unit vectors, `head` (N, 2) pitch, yaw; `side` of its pictures in px."""
+    """The labels of one file: `values` (N, 3) unit vectors, `head` (N, 2) pitch, yaw.
+
+    `side` of its pictures in px.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         labels = hdf5.column(path, "Data/label", (None, None))
         if labels.shape[1] < _GAZE_AND_HEAD:
-            raise DataError(f"{path}: Data/label: {labels.shape[1]} columns, 4 or more are needed: MATLAB's axes?")
+            raise DataError(
+                f"{path}: Data/label: {labels.shape[1]} columns, 4 or more are needed: MATLAB's axes?"
+            )
         count = hdf5.rows(path, "Data/data", (None, 3, None, None))
         if count != len(labels):
-            raise DataError(f"{path}: {count} pictures and {len(labels)} labels; there must be one for each")
+            raise DataError(
+                f"{path}: {count} pictures and {len(labels)} labels; there must be one for each"
+            )
         self.side = hdf5.row(path, "Data/data", 0).shape[-1] if count else 0
         self.values: Floats = angles.vectors(labels[:, :2], f"{path}: Data/label")
         angles.below_camera(labels[:, :2], f"{path}: Data/label")
@@ -98,10 +117,11 @@ class _Person:
 def _picture(places: tuple[tuple[Path, int], ...], row: int) -> Bytes:
     path, number = places[row]
     planes = hdf5.bytes_of(hdf5.row(path, "Data/data", number), f"{path}: Data/data row {number}")
-    return np.ascontiguousarray(planes[::-1].transpose(1, 2, 0))  # blue, green, red planes → RGB pixels
+    # blue, green, red planes → RGB pixels
+    return np.ascontiguousarray(planes[::-1].transpose(1, 2, 0))
 
 
-# --- examination -------------------------------------------------------------------------------------------------
+# --- examination ----------------------------------------------------------------------------------
 
 
 def verify(root: Path) -> list[Finding]:
@@ -118,5 +138,7 @@ def verify(root: Path) -> list[Finding]:
         if n != FACES
     ]
     if len(people):
-        findings.append(Finding("ok", "pitch is negative and yaw about 0 on average for everyone, in radians"))
+        findings.append(
+            Finding("ok", "pitch is negative and yaw about 0 on average for everyone, in radians")
+        )
     return findings

@@ -1,8 +1,9 @@
 """MPIIGaze: the 3,000 evaluation eyes of each of 15 people, grey patches of 60 x 36 px.
 
-`Data/Normalized/<person>/<day>.mat` (MATLAB v5) hold for every picture of a day both eyes: `data.left` and `data.right`
-with `image` (n, 36, 60), `gaze` (n, 3) and `pose` (n, 3), and `filenames`. The evaluation's list
-`Evaluation Subset/sample list for eye image/<person>.txt` names picture and eye: `day01/0005.jpg left`.
+`Data/Normalized/<person>/<day>.mat` (MATLAB v5) hold for every picture of a day both eyes:
+`data.left` and `data.right` with `image` (n, 36, 60), `gaze` (n, 3) and `pose` (n, 3), and
+`filenames`. The evaluation's list `Evaluation Subset/sample list for eye image/<person>.txt` names
+picture and eye: `day01/0005.jpg left`.
 
 As in that evaluation every right eye is mirrored, so its direction is too: x changes its sign. The gaze vectors point
 from the eye to the target in a camera frame (x right, y down, z away); `values` are their negatives, the vectors of
@@ -48,7 +49,8 @@ PEOPLE, EYES = 15, 3000
 HEIGHT, WIDTH = 36, 60
 _NORMALISED = Path("Data") / "Normalized"
 _LISTS = Path("Evaluation Subset") / "sample list for eye image"
-_LINE = re.compile(r"(day\d+)/(\d+)\.jpg (left|right)")  # also keeps a line from naming a file elsewhere
+# also keeps a line from naming a file elsewhere
+_LINE = re.compile(r"(day\d+)/(\d+)\.jpg (left|right)")
 _LARGEST_LIST = 4 * 1024 * 1024  # bytes
 _LARGEST_DAY = 1 << 30  # bytes
 _UNIT_SLACK = 0.05  # rounding of a unit vector's length; what remains is divided out
@@ -76,7 +78,8 @@ class _Day(NamedTuple):
 def index(root: Path, *, pixels: bool = True) -> Index:
     """Read lists and labels under `root/mpiigaze`, a day's file at a time; keeps no picture.
 
-    Eyes that a list names and no file holds are left out and noted. Raises DataError for what is malformed.
+    Eyes that a list names and no file holds are left out and noted. Raises DataError for what is
+    malformed.
     """
     del pixels  # labels and pictures share their files
     folder = root / ACCESS.folder
@@ -95,7 +98,9 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     _plausible(folder, values, people)
     lost, absent = len(listed) - len(eyes), PEOPLE - len({eye.person for eye in listed})
     notes = [f"{absent} of {PEOPLE} people have no list in {folder / _LISTS}"] if absent else []
-    notes += [f"{lost} of {len(listed)} listed eyes are in no file and are left out"] if lost else []
+    notes += (
+        [f"{lost} of {len(listed)} listed eyes are in no file and are left out"] if lost else []
+    )
     return Index(
         dataset="mpiigaze",
         ids=np.array([eye.id for eye in eyes], np.str_),
@@ -105,26 +110,35 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         clusters=people,
         read=partial(_picture, folder, tuple(eyes)),
         stamp=partial(_stamp, folder, tuple(eyes)),
-        attributes={side: np.array([eye.side == side for eye in eyes], bool) for side in ("left", "right")},
+        attributes={
+            side: np.array([eye.side == side for eye in eyes], bool) for side in ("left", "right")
+        },
         meta={"head_pose": np.array(heads, np.float64).reshape(-1, 2)},
         notes=tuple(notes),
     )
 
 
 def _listed(folder: Path, person: str) -> list[_Eye]:
-    """Return the eyes of a person's evaluation list; raises DataError with the line of what is malformed."""
+    """Return the eyes of a person's evaluation list.
+
+    Raises DataError with the line of what is malformed.
+    """
     path = folder / _LISTS / f"{person}.txt"
     if not path.is_file():
         return []
     if path.stat().st_size > _LARGEST_LIST:
         raise DataError(f"{path}: more than {_LARGEST_LIST} bytes; not the list of this dataset")
     eyes, times = [], Counter[str]()
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    for number, line in enumerate(
+        path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
+    ):
         if not line.strip():
             continue
         found = _LINE.fullmatch(line.strip())
         if not found:
-            raise DataError(f"{path}:{number}: {line[:60]!r} is not 'day01/0005.jpg left' or 'right'")
+            raise DataError(
+                f"{path}:{number}: {line[:60]!r} is not 'day01/0005.jpg left' or 'right'"
+            )
         day, picture, side = found.groups()
         name = f"{person}/{day}/{picture}/{side}"
         times[name] += 1
@@ -154,8 +168,18 @@ def _read_day(name: str, changed: int) -> _Day:
         names = [str(one) for one in np.atleast_1d(content["filenames"])]
         sides = {side: getattr(content["data"], side) for side in ("left", "right")}
         columns = {side: (held.image, held.gaze, held.pose) for side, held in sides.items()}
-    except (MatReadError, ValueError, TypeError, KeyError, AttributeError, NotImplementedError, OSError) as error:
-        raise DataError(f"{path}: is no day file of MPIIGaze ({type(error).__name__}: {error}); fetch it") from error
+    except (
+        MatReadError,
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        NotImplementedError,
+        OSError,
+    ) as error:
+        raise DataError(
+            f"{path}: is no day file of MPIIGaze ({type(error).__name__}: {error}); fetch it"
+        ) from error
     count = len(names)
     images, gaze, pose = ({}, {}, {})  # type: tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
     for side, (image, direction, head) in columns.items():
@@ -173,7 +197,9 @@ def _shaped(values: Any, shape: tuple[int, ...], path: Path, name: str) -> np.nd
     if shape[0] == 1 and array.shape == shape[1:]:
         array = array[None]
     if array.shape != shape or array.dtype.kind not in "fiu":
-        raise DataError(f"{path}: data.{name}: {array.dtype} of the shape {array.shape}, must be numbers {shape}")
+        raise DataError(
+            f"{path}: data.{name}: {array.dtype} of the shape {array.shape}, must be numbers {shape}"
+        )
     return array
 
 
@@ -184,7 +210,10 @@ def _turned(gaze: Floats, side: str) -> Floats:
 
 
 def _head(rotation: Floats, side: str) -> Floats:
-    """Turn a head's rotation vector (3,) into (pitch, yaw) of its z axis, radians; mirrored for a right eye."""
+    """Turn a head's rotation vector (3,) into (pitch, yaw) of its z axis, radians.
+
+    Mirrored for a right eye.
+    """
     from scipy.spatial.transform import Rotation
 
     axis = Rotation.from_rotvec(rotation).as_matrix()[:, 2]
@@ -213,7 +242,7 @@ def _stamp(folder: Path, eyes: tuple[_Eye, ...], row: int) -> str:
     return images.stamp(folder / _NORMALISED / eyes[row].person / f"{eyes[row].day}.mat")
 
 
-# --- examination -------------------------------------------------------------------------------------------------
+# --- examination ----------------------------------------------------------------------------------
 
 
 def verify(root: Path) -> list[Finding]:
@@ -229,8 +258,14 @@ def verify(root: Path) -> list[Finding]:
             findings.append(sample_checks.count(str(person), int(n), EYES, "eyes"))
     doubled = sum("#" in str(name) for name in found.ids)
     if doubled:
-        findings.append(Finding("ok", f"{doubled} lines name an eye a second time, and count twice"))
+        findings.append(
+            Finding("ok", f"{doubled} lines name an eye a second time, and count twice")
+        )
     if len(people):
         left, right = (int(found.attributes[side].sum()) for side in ("left", "right"))
-        findings.append(Finding("ok", f"{left} left eyes, {right} right eyes (mirrored); all look below the camera"))
+        findings.append(
+            Finding(
+                "ok", f"{left} left eyes, {right} right eyes (mirrored); all look below the camera"
+            )
+        )
     return findings + angles.with_head(found.values, found.meta["head_pose"], found.clusters)

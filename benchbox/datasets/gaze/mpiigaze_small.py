@@ -1,11 +1,12 @@
 """MPIIGaze's evaluation eyes as small grey patches: 15 people x 3,000, 9 x 15 px, one HDF5 file per person.
 
-Files `small_test_dataset_loocv<k>.h5`, k = 0 … 14: the number of the file is the person. Datasets: `data` (N, 1, 9, 15)
-uint8 grey, `gaze` (N, 2) and `headpose` (N, 2) in radians. Both have the columns (yaw, pitch) in these files; they are
-turned to (pitch, yaw) here, and a copy in the other order is refused. `nearestIDs` is not read.
+Files `small_test_dataset_loocv<k>.h5`, k = 0 … 14: the number of the file is the person. Datasets:
+`data` (N, 1, 9, 15) uint8 grey, `gaze` (N, 2) and `headpose` (N, 2) in radians. Both have the
+columns (yaw, pitch) in these files; they are turned to (pitch, yaw) here, and a copy in the other
+order is refused. `nearestIDs` is not read.
 
-Left and right eyes are mixed, the right ones mirrored, as in the evaluation of MPIIGaze. Ids are person and row:
-`p00/0000`. There is one part, `eyes`: cards leave one person out.
+Left and right eyes are mixed, the right ones mirrored, as in the evaluation of MPIIGaze. Ids are
+person and row: `p00/0000`. There is one part, `eyes`: cards leave one person out.
 """
 
 from __future__ import annotations
@@ -47,7 +48,8 @@ _PIXELS = (None, 1, HEIGHT, WIDTH)
 def index(root: Path, *, pixels: bool = True) -> Index:
     """Read the labels under `root/mpiigaze-small`; reads no picture.
 
-    Raises DataError for a file that is malformed or whose columns are in another order; absent people are noted.
+    Raises DataError for a file that is malformed or whose columns are in another order; absent
+    people are noted.
     """
     del pixels  # labels and pictures share their files
     folder = root / ACCESS.folder
@@ -55,11 +57,22 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     people = [_person(_path(folder, person)) for person in there]
     counts = [len(gaze) for gaze, _ in people]
     names = [f"p{person:02d}" for person in there]
-    places = tuple((_path(folder, person), row) for person, n in zip(there, counts, strict=True) for row in range(n))
+    places = tuple(
+        (_path(folder, person), row)
+        for person, n in zip(there, counts, strict=True)
+        for row in range(n)
+    )
     absent = PEOPLE - len(there)
     return Index(
         dataset="mpiigaze-small",
-        ids=np.array([f"{name}/{row:04d}" for name, n in zip(names, counts, strict=True) for row in range(n)], np.str_),
+        ids=np.array(
+            [
+                f"{name}/{row:04d}"
+                for name, n in zip(names, counts, strict=True)
+                for row in range(n)
+            ],
+            np.str_,
+        ),
         parts=np.full(sum(counts), "eyes"),
         values=np.concatenate([np.empty((0, 3)), *(gaze for gaze, _ in people)]),
         boxes={"patch": np.tile([-0.5, -0.5, WIDTH - 0.5, HEIGHT - 0.5], (sum(counts), 1))},
@@ -81,7 +94,9 @@ def _person(path: Path) -> tuple[Floats, Floats]:
     head = hdf5.column(path, "headpose", (None, 2))[:, ::-1]
     count = hdf5.rows(path, "data", _PIXELS)
     if not len(gaze) == len(head) == count:
-        raise DataError(f"{path}: {count} pictures, {len(gaze)} gaze and {len(head)} headpose rows; one of each a row")
+        raise DataError(
+            f"{path}: {count} pictures, {len(gaze)} gaze and {len(head)} headpose rows; one of each a row"
+        )
     values = angles.vectors(gaze, f"{path}: gaze")
     angles.below_camera(gaze, f"{path}: gaze")
     return values, np.asarray(head, np.float64)
@@ -93,7 +108,7 @@ def _picture(places: tuple[tuple[Path, int], ...], row: int) -> Bytes:
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
-# --- examination -------------------------------------------------------------------------------------------------
+# --- examination ----------------------------------------------------------------------------------
 
 
 def verify(root: Path) -> list[Finding]:
@@ -110,5 +125,7 @@ def verify(root: Path) -> list[Finding]:
         if n != EYES
     ]
     if len(people):
-        findings.append(Finding("ok", "pitch is negative and yaw about 0 on average for everyone, in radians"))
+        findings.append(
+            Finding("ok", "pitch is negative and yaw about 0 on average for everyone, in radians")
+        )
     return findings + angles.with_head(found.values, found.meta["head_pose"], found.clusters)

@@ -1,24 +1,28 @@
 """Folders in the shape of GazeCapture: one per recording, json columns beside the frames.
 
-`NNNNN/` holds `frames/00000.jpg …` and, one entry per frame, `frames.json`, `appleFace.json`, `appleLeftEye.json`,
-`appleRightEye.json`, `faceGrid.json`, `dotInfo.json`, `screen.json`; `info.json` names device and split; `motion.json`
-is a stream of its own and is not read. What the files mean, and what becomes of it:
+`NNNNN/` holds `frames/00000.jpg …` and, one entry per frame, `frames.json`, `appleFace.json`,
+`appleLeftEye.json`, `appleRightEye.json`, `faceGrid.json`, `dotInfo.json`, `screen.json`;
+`info.json` names device and split; `motion.json` is a stream of its own and is not read. What the
+files mean, and what becomes of it:
 
-* A frame counts when face, both eyes and grid are all valid; what the others hold is meaningless and never computed on.
-  `faceGrid.IsValid` alone is not the intersection of the others, whatever the README of the set says.
-* Eye boxes are relative to the face crop: they are moved into the frame here. "Left" is the person's own left.
-* Boxes are X, Y, W, H from the picture's edge, so a first pixel's centre lies at 0.5 (`Index.origin`).
-* `faceGrid` X and Y count from 1; `meta["face_grid"]` (x, y, w, h) counts cells from 0. Its 25 x 25 cells cover the
-  square about the picture, whose shorter side is padded evenly.
-* XCam, YCam are cm from the camera, x right, y up: the values. Where the device is known they are held against the dot
-  on the screen; a copy in millimetres, with swapped or turned axes is refused.
+* A frame counts when face, both eyes and grid are all valid; what the others hold is meaningless
+  and never computed on. `faceGrid.IsValid` alone is not the intersection of the others, whatever
+  the README of the set says.
+* Eye boxes are relative to the face crop: they are moved into the frame here. "Left" is the
+  person's own left.
+* Boxes are X, Y, W, H from the picture's edge, so a first pixel's centre lies at 0.5
+  (`Index.origin`).
+* `faceGrid` X and Y count from 1; `meta["face_grid"]` (x, y, w, h) counts cells from 0. Its 25 x 25
+  cells cover the square about the picture, whose shorter side is padded evenly.
+* XCam, YCam are cm from the camera, x right, y up: the values. Where the device is known they are
+  held against the dot on the screen; a copy in millimetres, with swapped or turned axes is refused.
 * A fixation dot is a sequence (`00002/3`): the frames of one `DotNum` in the order of time.
 
-iTracker's preparation reads the same files otherwise (`+box=itracker_face`). Its boxes are further sources, called
-`itracker_face`, `itracker_left_eye` and `itracker_right_eye`: everything cut to whole numbers, the face moved by
-(-1, -1) and grown by (1, 1), the eyes moved by (0, -1) and then by the moved face. It also takes the 1-based grid for
-0-based, one cell off:
-add 1 to x and y of `face_grid` to have that.
+iTracker's preparation reads the same files otherwise (`+box=itracker_face`). Its boxes are further
+sources, called `itracker_face`, `itracker_left_eye` and `itracker_right_eye`: everything cut to
+whole numbers, the face moved by (-1, -1) and grown by (1, 1), the eyes moved by (0, -1) and then by
+the moved face. It also takes the 1-based grid for 0-based, one cell off: add 1 to x and y of
+`face_grid` to have that.
 """
 
 from __future__ import annotations
@@ -46,7 +50,14 @@ _LARGEST_FILE = 64 * 1024 * 1024  # bytes
 _NAME = re.compile(r"\d{5}")
 _FRAME = re.compile(r"\d{5}\.jpg")  # also keeps an entry from naming a file elsewhere
 _BOX = ("X", "Y", "W", "H", "IsValid")
-BOXES = ("face", "left_eye", "right_eye", "itracker_face", "itracker_left_eye", "itracker_right_eye")
+BOXES = (
+    "face",
+    "left_eye",
+    "right_eye",
+    "itracker_face",
+    "itracker_left_eye",
+    "itracker_right_eye",
+)
 # Other ways to write the labels, each with the map (x, y) → cm, x right, y up.
 _CONVENTIONS = {
     "in millimetres": np.array([[0.1, 0], [0, 0.1]]),
@@ -73,7 +84,8 @@ class Recording:
     orientation: np.ndarray  # (n,) 1 … 4
     face_grid: Floats  # (n, 4) x, y, w, h in cells from 0
     boxes: Mapping[str, Floats]  # source → (n, 4) corners
-    gap_cm: float | None  # largest distance between label and dot on the screen; None: device unknown, or no frame
+    # largest distance between label and dot on the screen; None: device unknown, or no frame
+    gap_cm: float | None
 
     def only(self, keep: Bools) -> Recording:
         """Return the recording with some of its frames (n,) left out."""
@@ -96,12 +108,17 @@ def names(folder: Path) -> list[str]:
     found = [name for name in there if _NAME.fullmatch(name) and (folder / name).is_dir()]
     packed = [name for name in there if name.endswith(".tar.gz")]
     if packed and not found:
-        raise DataError(f"{folder}: {len(packed)} recordings are packed; unpack each {packed[0]} into a folder here")
+        raise DataError(
+            f"{folder}: {len(packed)} recordings are packed; unpack each {packed[0]} into a folder here"
+        )
     return found
 
 
 def read(folder: Path) -> Recording:
-    """Read one recording; raises DataError naming file and frame of what is malformed or in another convention."""
+    """Read one recording.
+
+    Raises DataError naming file and frame of what is malformed or in another convention.
+    """
     frames = _frames(folder / "frames.json")
     info = _table(folder / "info.json")
     face, left, right, grid = (
@@ -132,7 +149,7 @@ def read(folder: Path) -> Recording:
     )
 
 
-# --- boxes -------------------------------------------------------------------------------------------------------
+# --- boxes ----------------------------------------------------------------------------------------
 
 
 def _xywh(part: Mapping[str, Floats], valid: Bools) -> Floats:
@@ -144,10 +161,15 @@ def _corners(xywh: Floats) -> Floats:
 
 
 def _boxes(face: Floats, left: Floats, right: Floats) -> dict[str, Floats]:
-    """Return every box source as corners (n, 4) in the frame, from x, y, w, h; the eyes' are relative to the face's."""
+    """Return every box source as corners (n, 4) in the frame, from x, y, w, h.
+
+    The eyes' are relative to the face's.
+    """
     boxes = {"face": _corners(face)}
     for name, eye in (("left_eye", left), ("right_eye", right)):
-        boxes[name] = _corners(eye + np.concatenate([face[:, :2], np.zeros_like(face[:, :2])], axis=1))
+        boxes[name] = _corners(
+            eye + np.concatenate([face[:, :2], np.zeros_like(face[:, :2])], axis=1)
+        )
     itracker_face = np.trunc(face) + _ITRACKER_FACE
     boxes["itracker_face"] = _corners(itracker_face)
     for name, eye in (("itracker_left_eye", left), ("itracker_right_eye", right)):
@@ -157,29 +179,41 @@ def _boxes(face: Floats, left: Floats, right: Floats) -> dict[str, Floats]:
     return boxes
 
 
-# --- labels ------------------------------------------------------------------------------------------------------
+# --- labels ---------------------------------------------------------------------------------------
 
 
-def _on_screen(device: str, dot: Mapping[str, Floats], screen: Mapping[str, Floats], valid: Bools) -> Floats | None:
-    """Compute the valid frames' cm (n, 2) from the dot on the screen; None for a device that is not in the table."""
+def _on_screen(
+    device: str, dot: Mapping[str, Floats], screen: Mapping[str, Floats], valid: Bools
+) -> Floats | None:
+    """Compute the valid frames' cm (n, 2) from the dot on the screen.
+
+    None for a device that is not in the table.
+    """
     if device not in apple_devices.DEVICES or not valid.any():
         return None
     points = np.stack([dot["XPts"], dot["YPts"]], axis=1)[valid]
     size = np.stack([screen["W"], screen["H"]], axis=1)[valid]
     if not (size > 0).all():
         return None
-    return apple_devices.from_camera_cm(apple_devices.DEVICES[device], points, size, screen["Orientation"][valid])
+    return apple_devices.from_camera_cm(
+        apple_devices.DEVICES[device], points, size, screen["Orientation"][valid]
+    )
 
 
 def _gap_cm(path: Path, values: Floats, computed: Floats | None) -> float | None:
-    """Return the largest distance of labels from their dots; raises DataError for a known other convention."""
+    """Return the largest distance of labels from their dots.
+
+    Raises DataError for a known other convention.
+    """
     if computed is None:
         return None
     gap = float(np.linalg.norm(values - computed, axis=1).max())
     if gap > 10 * CLOSE_CM:
         for said, back in _CONVENTIONS.items():
             if np.abs(values @ back - computed).max() <= CLOSE_CM:
-                raise DataError(f"{path}: XCam, YCam are written {said}; they must be cm, x right, y up: mend the copy")
+                raise DataError(
+                    f"{path}: XCam, YCam are written {said}; they must be cm, x right, y up: mend the copy"
+                )
     return gap
 
 
@@ -188,18 +222,22 @@ def _check_cm(path: Path, values: Floats, frames: Sequence[str]) -> None:
     if wrong.any():
         row = int(np.argmax(wrong))
         x, y = values[row]
-        raise DataError(f"{path}: frame {frames[row]}: XCam {x:g}, YCam {y:g} are no cm from a hand-held camera")
+        raise DataError(
+            f"{path}: frame {frames[row]}: XCam {x:g}, YCam {y:g} are no cm from a hand-held camera"
+        )
 
 
 def _orientation(values: Floats, path: Path, frames: Sequence[str]) -> np.ndarray:
     wrong = ~np.isin(values, (1, 2, 3, 4))
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise DataError(f"{path}: frame {frames[row]}: Orientation {values[row]:g} is none of 1, 2, 3, 4")
+        raise DataError(
+            f"{path}: frame {frames[row]}: Orientation {values[row]:g} is none of 1, 2, 3, 4"
+        )
     return values.astype(int)
 
 
-# --- files -------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 
 def _frames(path: Path) -> list[str]:
@@ -215,7 +253,10 @@ def _frames(path: Path) -> list[str]:
 
 
 def _columns(path: Path, keys: Sequence[str], frames: Sequence[str]) -> dict[str, Floats]:
-    """Return columns (frames,) of numbers; raises DataError for a key that is absent or has another length."""
+    """Return columns (frames,) of numbers.
+
+    Raises DataError for a key that is absent or has another length.
+    """
     content = _table(path)
     columns = {}
     for key in keys:
@@ -226,10 +267,14 @@ def _columns(path: Path, keys: Sequence[str], frames: Sequence[str]) -> dict[str
         except ValueError as error:
             raise DataError(f"{path}: {key}: is no list of numbers") from error
         if column.shape != (len(frames),):
-            raise DataError(f"{path}: {key}: {len(content[key])} entries, frames.json names {len(frames)} frames")
+            raise DataError(
+                f"{path}: {key}: {len(content[key])} entries, frames.json names {len(frames)} frames"
+            )
         if len(column) and column.dtype.kind not in "iufb":
             row = next((r for r, v in enumerate(content[key]) if not isinstance(v, int | float)), 0)
-            raise DataError(f"{path}: {key}: frame {frames[row]}: {str(content[key][row])[:40]!r} is no number")
+            raise DataError(
+                f"{path}: {key}: frame {frames[row]}: {str(content[key][row])[:40]!r} is no number"
+            )
         columns[key] = column.astype(np.float64)
     return columns
 
@@ -261,7 +306,9 @@ def _json(path: Path) -> Any:
             raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; not a file of this dataset")
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        raise DataError(f"{path}:{error.lineno}: is no JSON ({error.msg}); fetch it again") from error
+        raise DataError(
+            f"{path}:{error.lineno}: is no JSON ({error.msg}); fetch it again"
+        ) from error
     except (UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path}: is no JSON ({error}); fetch it again") from error
     except OSError as error:

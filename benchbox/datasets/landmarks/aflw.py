@@ -61,9 +61,12 @@ _LARGEST_FILE = 64 * 1024 * 1024  # bytes; the original takes a few MiB
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Read `root/aflw/AFLWinfo_release.mat`; with `pixels`, faces without a picture are left out and noted.
+    """Read `root/aflw/AFLWinfo_release.mat`.
 
-    Raises DataError for a file that is not the official one in type, shape or meaning; an absent one gives no rows.
+    With `pixels`, faces without a picture are left out and noted.
+
+    Raises DataError for a file that is not the official one in type, shape or meaning; an absent
+    one gives no rows.
     """
     folder = root / ACCESS.folder
     path = folder / _INFO
@@ -71,7 +74,9 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         return _columns(folder, {}, _empty(), [], [f"there is no file {path}"])
     table = _read(path)
     there = _pictures(folder) if pixels else {}
-    rows = [row for row, name in enumerate(table["names"]) if not pixels or paths.stem(name) in there]
+    rows = [
+        row for row, name in enumerate(table["names"]) if not pixels or paths.stem(name) in there
+    ]
     notes = []
     if len(rows) < len(table["names"]):
         notes.append(
@@ -91,15 +96,25 @@ def _empty() -> dict[str, Any]:
 
 
 def _columns(
-    folder: Path, there: Mapping[str, Path], table: Mapping[str, Any], rows: Sequence[int], notes: Sequence[str]
+    folder: Path,
+    there: Mapping[str, Path],
+    table: Mapping[str, Any],
+    rows: Sequence[int],
+    notes: Sequence[str],
 ) -> Index:
     chosen = np.asarray(rows, np.intp)
     names = tuple(paths.stem(table["names"][row]) for row in rows)
-    values, boxes, visible = table["values"][chosen], table["boxes"][chosen], table["visible"][chosen]
+    values, boxes, visible = (
+        table["values"][chosen],
+        table["boxes"][chosen],
+        table["visible"][chosen],
+    )
     frontal = visible.all(axis=1)
     return Index(
         dataset="aflw",
-        ids=np.array([f"{name}-{row + 1:05d}" for name, row in zip(names, rows, strict=True)], np.str_),
+        ids=np.array(
+            [f"{name}-{row + 1:05d}" for name, row in zip(names, rows, strict=True)], np.str_
+        ),
         parts=np.where(table["trained"][chosen], "train", "test").astype(np.str_),
         values=values,
         boxes={"rect": boxes, "ground_truth": tight_box(values) if len(rows) else np.empty((0, 4))},
@@ -115,7 +130,9 @@ def _columns(
 
 def _inside(values: Floats, boxes: Floats) -> Bools:
     """Say which faces have every point (N, K, 2) strictly inside their box (N, 4)."""
-    return np.asarray(((values > boxes[:, None, :2]) & (values < boxes[:, None, 2:])).all(axis=(1, 2)))
+    return np.asarray(
+        ((values > boxes[:, None, :2]) & (values < boxes[:, None, 2:])).all(axis=(1, 2))
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -156,7 +173,9 @@ def _trained(order: Any, count: int, path: Path) -> Bools:
     """Return which rows train: the first 20,000 of the permutation `ra`, which counts from 1."""
     ra = matlab.numbers(np.asarray(order).ravel(), (-1,), f"{path}: ra")
     if not np.array_equal(np.sort(ra), np.arange(1, count + 1)):
-        raise DataError(f"{path}: ra is no permutation of 1 … {count}; without it the split is unknown")
+        raise DataError(
+            f"{path}: ra is no permutation of 1 … {count}; without it the split is unknown"
+        )
     trained = np.zeros(count, bool)
     trained[ra[:TRAINED].astype(np.intp) - 1] = True
     return trained
@@ -175,11 +194,17 @@ def _file(folder: Path, there: Mapping[str, Path], name: str) -> Path:
 
 
 def _picture(
-    folder: Path, there: Mapping[str, Path], names: Sequence[str], values: Floats, visible: Bools, row: int
+    folder: Path,
+    there: Mapping[str, Path],
+    names: Sequence[str],
+    values: Floats,
+    visible: Bools,
+    row: int,
 ) -> Bytes:
     path = _file(folder, there, names[row])
     pixels = images.decode(path)
-    seen = visible[row] if visible[row].any() else slice(None)  # inferred points may lie far outside
+    # inferred points may lie far outside
+    seen = visible[row] if visible[row].any() else slice(None)
     sample_checks.fits(path, values[row][seen], (pixels.shape[1], pixels.shape[0]))
     return pixels
 
@@ -187,11 +212,14 @@ def _picture(
 def pictures(root: Path) -> dict[str, Path]:
     """Map ids to picture files, for the examination."""
     found, there = index(root, pixels=False), _pictures(root / ACCESS.folder)
-    paths = {str(name): there.get(str(photo)) for name, photo in zip(found.ids, found.clusters, strict=True)}
+    paths = {
+        str(name): there.get(str(photo))
+        for name, photo in zip(found.ids, found.clusters, strict=True)
+    }
     return {name: path for name, path in paths.items() if path}
 
 
-# --- examination -------------------------------------------------------------------------------------------------
+# --- examination ----------------------------------------------------------------------------------
 
 
 def verify(root: Path) -> list[Finding]:
@@ -203,16 +231,24 @@ def verify(root: Path) -> list[Finding]:
     test = found.parts == "test"
     there = _pictures(root / ACCESS.folder)
     paths = [there.get(str(name)) for name in found.clusters]
-    seen = np.where(found.visible[..., None], found.values, np.nan) if found.visible is not None else found.values
+    seen = (
+        np.where(found.visible[..., None], found.values, np.nan)
+        if found.visible is not None
+        else found.values
+    )
     findings = [
         sample_checks.count(_INFO, len(found.ids), FACES, "faces"),
         sample_checks.count("test", int(test.sum()), FACES - TRAINED, "faces"),
     ]
     if len(found.ids) == FACES:
-        frontal, inside = (int(found.attributes[key][test].sum()) for key in ("frontal", "frontal_inside"))
+        frontal, inside = (
+            int(found.attributes[key][test].sum()) for key in ("frontal", "frontal_inside")
+        )
         findings += [
             sample_checks.count("test faces with all 19 points visible", frontal, FRONTAL, "faces"),
-            sample_checks.count("of these, with all points inside the box", inside, FRONTAL_INSIDE, "faces"),
+            sample_checks.count(
+                "of these, with all points inside the box", inside, FRONTAL_INSIDE, "faces"
+            ),
         ]
     hidden = int((~found.visible).sum()) if found.visible is not None else 0
     size = found.boxes["rect"][:, 2:] - found.boxes["rect"][:, :2]
@@ -223,7 +259,9 @@ def verify(root: Path) -> list[Finding]:
     oblong = int((np.abs(size[:, 0] - size[:, 1]) > 0.5).sum())
     what = f"{oblong} of {len(size)} face boxes are not square"
     if 20 * oblong > len(size):
-        findings.append(Finding("wrong", f"{what}; 8 of the release are: is bbox [left right top bottom]?"))
+        findings.append(
+            Finding("wrong", f"{what}; 8 of the release are: is bbox [left right top bottom]?")
+        )
     else:
         findings.append(Finding("ok", what))
     shared = set(found.clusters[test].tolist()) & set(found.clusters[~test].tolist())

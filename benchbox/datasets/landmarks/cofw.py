@@ -28,7 +28,9 @@ ACCESS = Access(
     folder="cofw",
     where="https://data.caltech.edu/records/bc0bf-nc666 (COFW_color.zip)",
     terms="see the record page; research use by custom",
-    citation=("X. P. Burgos-Artizzu, P. Perona, P. Dollár: Robust Face Landmark Estimation under Occlusion. ICCV 2013"),
+    citation=(
+        "X. P. Burgos-Artizzu, P. Perona, P. Dollár: Robust Face Landmark Estimation under Occlusion. ICCV 2013"
+    ),
     layout="""\
 cofw/COFW_train_color.mat    1345 faces (or the grey COFW_train.mat)
 cofw/COFW_test_color.mat      507 faces (or the grey COFW_test.mat)
@@ -41,9 +43,12 @@ LARGEST_PICTURE = 16_000_000  # pixels
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Read both files' annotations under `root/cofw`; pictures stay in them and are decoded one by one.
+    """Read both files' annotations under `root/cofw`.
 
-    Raises DataError for a file that is not the official one in type, shape or meaning; an absent one gives no rows.
+    Pictures stay in them and are decoded one by one.
+
+    Raises DataError for a file that is not the official one in type, shape or meaning; an absent
+    one gives no rows.
     """
     del pixels  # annotations and pictures are in the same files
     folder = root / ACCESS.folder
@@ -63,13 +68,18 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     values = np.stack([phis[:, :_POINTS], phis[:, _POINTS : 2 * _POINTS]], axis=-1)
     parts = [part for part, (table, _) in tables.items() for _ in range(len(table))]
     rows = [row for table, _ in tables.values() for row in range(len(table))]
-    ids = np.array([f"{part}/{row + 1:04d}" for part, row in zip(parts, rows, strict=True)], np.str_)
+    ids = np.array(
+        [f"{part}/{row + 1:04d}" for part, row in zip(parts, rows, strict=True)], np.str_
+    )
     return Index(
         dataset="cofw",
         ids=ids,
         parts=np.array(parts, np.str_),
         values=values,
-        boxes={"detector": boxes, "ground_truth": tight_box(values) if len(ids) else np.empty((0, 4))},
+        boxes={
+            "detector": boxes,
+            "ground_truth": tight_box(values) if len(ids) else np.empty((0, 4)),
+        },
         clusters=ids,
         read=partial(_picture, folder, tuple(parts), tuple(rows), values),
         stamp=partial(_stamp, folder, tuple(parts), tuple(rows)),
@@ -95,13 +105,19 @@ def _read(path: Path, part: str) -> tuple[Floats, Floats]:
     phis = matlab.numbers(phis, (-1, 3 * _POINTS), where)
     boxes = matlab.numbers(boxes, (len(phis), 4), f"{path}: bboxes{suffix}")
     if pictures != len(phis):
-        raise DataError(f"{path}: {pictures} pictures and {len(phis)} rows of points; fetch it again")
+        raise DataError(
+            f"{path}: {pictures} pictures and {len(phis)} rows of points; fetch it again"
+        )
     odd = np.flatnonzero(~np.isin(phis[:, 2 * _POINTS :], (0, 1)).all(axis=1))
     if len(odd):
-        raise DataError(f"{where} row {odd[0] + 1}: an occlusion flag is neither 0 nor 1; is it x | y | occluded?")
+        raise DataError(
+            f"{where} row {odd[0] + 1}: an occlusion flag is neither 0 nor 1; is it x | y | occluded?"
+        )
     flat = np.flatnonzero(~(boxes[:, 2:] > 0).all(axis=1))
     if len(flat):
-        raise DataError(f"{path}: bboxes{suffix} row {flat[0] + 1} {boxes[flat[0]]} is not x y width height")
+        raise DataError(
+            f"{path}: bboxes{suffix} row {flat[0] + 1} {boxes[flat[0]]} is not x y width height"
+        )
     return phis, np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
 
 
@@ -109,7 +125,9 @@ def _references(file: Any, path: Path, part: str) -> Any:
     name = f"Is{_SUFFIX[part]}"
     cells = file.get(name)
     if cells is None or not hasattr(cells, "dtype") or cells.dtype.kind != "O":
-        raise DataError(f"{path}: holds no cell array of pictures {name!r}; is it the official file?")
+        raise DataError(
+            f"{path}: holds no cell array of pictures {name!r}; is it the official file?"
+        )
     return cells[()].ravel()
 
 
@@ -131,12 +149,16 @@ def picture(path: Path, part: str, row: int) -> Bytes:
     return np.ascontiguousarray(stored)
 
 
-def _picture(folder: Path, parts: tuple[str, ...], rows: tuple[int, ...], values: Floats, row: int) -> Bytes:
+def _picture(
+    folder: Path, parts: tuple[str, ...], rows: tuple[int, ...], values: Floats, row: int
+) -> Bytes:
     path = file_of(folder, parts[row])
     if path is None:
         raise DataError(f"{folder}: the file of {parts[row]} is gone")
     pixels = picture(path, parts[row], rows[row])
-    sample_checks.fits(Path(f"{path}#{rows[row] + 1}"), values[row] - 1.0, (pixels.shape[1], pixels.shape[0]))
+    sample_checks.fits(
+        Path(f"{path}#{rows[row] + 1}"), values[row] - 1.0, (pixels.shape[1], pixels.shape[0])
+    )
     return pixels
 
 

@@ -43,9 +43,12 @@ _LARGEST_FILE = 1024 * 1024  # bytes; an annotation takes 1 KiB
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Read annotations and boxes under `root/cofw68`; with `pixels`, COFW's test file must be there too, else no rows.
+    """Read annotations and boxes under `root/cofw68`.
 
-    Raises DataError for a malformed or missing annotation in between; an absent folder gives no rows and a note.
+    With `pixels`, COFW's test file must be there too, else no rows.
+
+    Raises DataError for a malformed or missing annotation in between; an absent folder gives no
+    rows and a note.
     """
     folder = root / ACCESS.folder
     notes: list[str] = []
@@ -54,7 +57,9 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         notes.append(f"there is no <n>_points.mat in {folder / 'test_annotations'}")
     pictures = cofw.file_of(root / cofw.ACCESS.folder, "test")
     if pixels and pictures is None:
-        notes.append(f"the pictures are COFW's: there is no file {root / cofw.ACCESS.folder / 'COFW_test_color.mat'}")
+        notes.append(
+            f"the pictures are COFW's: there is no file {root / cofw.ACCESS.folder / 'COFW_test_color.mat'}"
+        )
         numbers = []
     faces = [_face(folder, number) for number in numbers]
     values = np.array([points for points, _ in faces]).reshape(-1, 68, 2)
@@ -79,7 +84,11 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 
 def _numbers(folder: Path) -> list[int]:
     place = folder / "test_annotations"
-    stems = [path.name.removesuffix("_points.mat") for path in place.glob("*_points.mat")] if place.is_dir() else []
+    stems = (
+        [path.name.removesuffix("_points.mat") for path in place.glob("*_points.mat")]
+        if place.is_dir()
+        else []
+    )
     return sorted(int(stem) for stem in stems if stem.isdecimal() and 0 < int(stem) <= FACES)
 
 
@@ -100,19 +109,26 @@ def _boxes(folder: Path, numbers: list[int], notes: list[str]) -> Floats:
         notes.append(f"there is no file {path}; +box=ground_truth needs none")
         return np.full((len(numbers), 4), np.nan)
     stored = matlab.v5(path, ("bboxes",), _LARGEST_FILE)["bboxes"]
-    boxes = matlab.numbers(stored, (FACES, 4), f"{path}: bboxes")  # int16 in the file: sums would wrap
+    # int16 in the file: sums would wrap
+    boxes = matlab.numbers(stored, (FACES, 4), f"{path}: bboxes")
     flat = np.flatnonzero(~(boxes[:, 2:] > 0).all(axis=1))
     if len(flat):
-        raise DataError(f"{path}: bboxes row {flat[0] + 1} {boxes[flat[0]]} is not x y width height")
+        raise DataError(
+            f"{path}: bboxes row {flat[0] + 1} {boxes[flat[0]]} is not x y width height"
+        )
     corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
     return corners[np.array(numbers, np.intp) - 1]
 
 
 def _picture(path: Path | None, numbers: tuple[int, ...], values: Floats, row: int) -> Bytes:
     if path is None:
-        raise DataError(f"test/{numbers[row]:04d}: COFW_test_color.mat is not under the data root's cofw/")
+        raise DataError(
+            f"test/{numbers[row]:04d}: COFW_test_color.mat is not under the data root's cofw/"
+        )
     pixels = cofw.picture(path, "test", numbers[row] - 1)
-    sample_checks.fits(Path(f"{path}#{numbers[row]}"), values[row] - 1.0, (pixels.shape[1], pixels.shape[0]))
+    sample_checks.fits(
+        Path(f"{path}#{numbers[row]}"), values[row] - 1.0, (pixels.shape[1], pixels.shape[0])
+    )
     return pixels
 
 
@@ -128,7 +144,14 @@ def verify(root: Path) -> list[Finding]:
     assert found.visible is not None
     findings.append(Finding("ok", f"{1 - found.visible.mean():.1%} of the points are occluded"))
     lacking = int(np.isnan(found.boxes["detector"][:, 0]).sum())
-    findings.append(Finding("missing" if lacking else "ok", f"{lacking} faces have no box of cofw68_test_bboxes.mat"))
+    findings.append(
+        Finding(
+            "missing" if lacking else "ok", f"{lacking} faces have no box of cofw68_test_bboxes.mat"
+        )
+    )
     if cofw.file_of(root / cofw.ACCESS.folder, "test") is None:
-        return [*findings, Finding("missing", "COFW_test_color.mat with the pictures is not in cofw/")]
+        return [
+            *findings,
+            Finding("missing", "COFW_test_color.mat with the pictures is not in cofw/"),
+        ]
     return [*findings, *sample_checks.decoded(found)]

@@ -1,8 +1,9 @@
 """The five WFLW photographs that G&LSR's authors published with their code: a row of published weights, no benchmark.
 
-Beside each `NAME.jpg` lie `NAME.rct`, the box as their networks want it (x1 y1 x2 y2), and `NAME.txt`: the number 98,
-then one line x y per point. The points are WFLW's annotation (their code measures its error against them), so counted
-from 0 like `wflw`; an id is the name. There is nothing to train on.
+Beside each `NAME.jpg` lie `NAME.rct`, the box as their networks want it (x1 y1 x2 y2), and
+`NAME.txt`: the number 98, then one line x y per point. The points are WFLW's annotation (their code
+measures its error against them), so counted from 0 like `wflw`; an id is the name. There is nothing
+to train on.
 """
 
 from __future__ import annotations
@@ -39,22 +40,32 @@ glsr-release/mean_98_face.npy                  mean face""",
 )
 FACES = 5
 POINTS = 98
-WEIGHTS = ("98_points_global_reinit.pth.tar", "98_points_global_regress.pth.tar", "mean_98_face.npy")
+WEIGHTS = (
+    "98_points_global_reinit.pth.tar",
+    "98_points_global_regress.pth.tar",
+    "mean_98_face.npy",
+)
 _LARGEST_FILE = 1 << 16  # bytes; the points take 2 KiB
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Read the annotations under `root/glsr-release`; with `pixels`, faces without a picture are left out and noted.
+    """Read the annotations under `root/glsr-release`.
+
+    With `pixels`, faces without a picture are left out and noted.
 
     Raises DataError for a malformed file, with its line; an absent folder gives an empty index.
     """
     folder = root / ACCESS.folder
     names = sorted(path.stem for path in folder.glob("*.rct")) if folder.is_dir() else []
-    notes = ["five chosen photographs: their mean says whether the weights run as published, not how good they are"]
+    notes = [
+        "five chosen photographs: their mean says whether the weights run as published, not how good they are"
+    ]
     if pixels:
         there = [name for name in names if (folder / f"{name}.jpg").is_file()]
         if len(there) < len(names):
-            notes.append(f"{len(names) - len(there)} of {len(names)} faces have no picture and are left out")
+            notes.append(
+                f"{len(names) - len(there)} of {len(names)} faces have no picture and are left out"
+            )
         names = there
     values = np.array([_points(folder / f"{name}.txt") for name in names]).reshape(-1, POINTS, 2)
     boxes = np.array([_box(folder / f"{name}.rct") for name in names]).reshape(-1, 4)
@@ -75,8 +86,12 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 def _points(path: Path) -> Floats:
     head, *lines = _lines(path)
     if head.split() != [str(POINTS)] or len(lines) != POINTS:
-        raise DataError(f"{path}:1: {head[:20]!r} and {len(lines)} lines of points; {POINTS} are needed")
-    return np.array([_numbers(line, 2, f"{path}:{number}") for number, line in enumerate(lines, start=2)])
+        raise DataError(
+            f"{path}:1: {head[:20]!r} and {len(lines)} lines of points; {POINTS} are needed"
+        )
+    return np.array(
+        [_numbers(line, 2, f"{path}:{number}") for number, line in enumerate(lines, start=2)]
+    )
 
 
 def _box(path: Path) -> Floats:
@@ -121,9 +136,14 @@ def verify(root: Path) -> list[Finding]:
         return [Finding("wrong", str(error))]
     paths = [path if (path := folder / f"{name}.jpg").is_file() else None for name in found.ids]
     findings = [sample_checks.count("photographs", len(found.ids), FACES, "faces")]
-    findings += sample_checks.pictures(found.ids.tolist(), paths, found.values) if len(found.ids) else []
+    findings += (
+        sample_checks.pictures(found.ids.tolist(), paths, found.values) if len(found.ids) else []
+    )
     absent = [name for name in WEIGHTS if not (folder / name).is_file()]
     return [
         *findings,
-        *(Finding("missing", f"{folder / name}: needed by method glsr, variant release") for name in absent),
+        *(
+            Finding("missing", f"{folder / name}: needed by method glsr, variant release")
+            for name in absent
+        ),
     ]

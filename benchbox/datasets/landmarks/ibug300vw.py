@@ -1,14 +1,16 @@
-"""300-VW: 114 videos, each frame with 68 points; 50 videos to train, 64 to test in categories A (1), B (2), C (3).
+"""300-VW: 114 videos, each frame with 68 points.
+
+50 videos to train, 64 to test in categories A (1), B (2), C (3).
 
 An id is video and frame as the annotation counts it, from 1: `410/000001`. Frame k of the decoded video belongs to
 `annot/%06d.pts` number k. Some decoders drop or double frames and the count in a video's header is not to be trusted,
 so the first use of a video decodes it once to count: another number than annotations is refused. Frames extracted
 before (`extraction/%06d.png` or `imgs/`, beside the video, counted from 1) are read instead where they are there.
 
-Points count pixels from 1 (`Index.origin`). 2,127 frames of 16 test videos are known to be annotated badly (the
-dataset's own `extra.zip`; frame numbers as two independent scripts list them): attribute `broken`. Most papers do not
-say whether they dropped them. A video is a cluster and a sequence: its frames are no independent faces. There are no
-detector boxes.
+Points count pixels from 1 (`Index.origin`). 2,127 frames of 16 test videos are known to be
+annotated badly (the dataset's own `extra.zip`; frame numbers as two independent scripts list them):
+attribute `broken`. Most papers do not say whether they dropped them. A video is a cluster and a
+sequence: its frames are no independent faces. There are no detector boxes.
 """
 
 from __future__ import annotations
@@ -65,12 +67,14 @@ _EXTRACTED = ("extraction", "imgs", "frames")
 _KEPT = 32  # decoded frames: readers on several threads ask a little out of order
 
 
-# --- which frames ------------------------------------------------------------------------------------------------
+# --- which frames ---------------------------------------------------------------------------------
 
 
 def broken_frames() -> Mapping[str, frozenset[int]]:
     """Return the frames that are known to be annotated badly: video → frames, counted from 1."""
-    text = resources(__package__).joinpath("ibug300vw_broken_frames.txt").read_text(encoding="utf-8")
+    text = (
+        resources(__package__).joinpath("ibug300vw_broken_frames.txt").read_text(encoding="utf-8")
+    )
     found = {}
     for line in text.splitlines():
         video, colon, runs = line.partition(":")
@@ -89,20 +93,27 @@ def _home(folder: Path) -> Path:
 
 
 def _frames(place: Path) -> list[Path]:
-    """List a video's annotations; raises DataError unless they are numbered 000001, 000002 and so on without a gap."""
+    """List a video's annotations.
+
+    Raises DataError unless they are numbered 000001, 000002 and so on without a gap.
+    """
     annotations = place / "annot"
     names = sorted(entry.name for entry in os.scandir(annotations) if entry.name.endswith(".pts"))
     for number, name in enumerate(names, start=1):
         if name != f"{number:06d}.pts":
-            raise DataError(f"{annotations}: {number:06d}.pts is not there ({name} is); fetch the video again")
+            raise DataError(
+                f"{annotations}: {number:06d}.pts is not there ({name} is); fetch the video again"
+            )
     return [annotations / name for name in names]
 
 
-# --- index -------------------------------------------------------------------------------------------------------
+# --- index ----------------------------------------------------------------------------------------
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Read the annotations of every video under `root/300vw`; with `pixels`, videos without a picture are left out.
+    """Read the annotations of every video under `root/300vw`.
+
+    With `pixels`, videos without a picture are left out.
 
     Raises DataError for a malformed annotation and for a gap in their numbers.
     """
@@ -112,22 +123,40 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     for part, names in PARTS.items():
         present = [video for video in names if (home / video / "annot").is_dir()]
         if len(present) < len(names):
-            notes.append(f"{part}: {len(names) - len(present)} of {len(names)} videos are not in {home}")
-        shown = [video for video in present if not pixels or _film(home / video) or _extracted(home / video)]
+            notes.append(
+                f"{part}: {len(names) - len(present)} of {len(names)} videos are not in {home}"
+            )
+        shown = [
+            video
+            for video in present
+            if not pixels or _film(home / video) or _extracted(home / video)
+        ]
         if len(shown) < len(present):
-            notes.append(f"{part}: {len(present) - len(shown)} videos have no vid.avi and no frames and are left out")
+            notes.append(
+                f"{part}: {len(present) - len(shown)} videos have no vid.avi and no frames and are left out"
+            )
         chosen += [(part, video, _frames(home / video)) for video in shown]
     values = _points([path for _, _, paths in chosen for path in paths])
     videos = np.array([video for _, video, paths in chosen for _ in paths], np.str_)
-    numbers = np.array([number for _, _, paths in chosen for number in range(1, len(paths) + 1)], np.intp)
+    numbers = np.array(
+        [number for _, _, paths in chosen for number in range(1, len(paths) + 1)], np.intp
+    )
     return Index(
         dataset="300vw",
-        ids=np.array([f"{video}/{number:06d}" for video, number in zip(videos, numbers, strict=True)], np.str_),
+        ids=np.array(
+            [f"{video}/{number:06d}" for video, number in zip(videos, numbers, strict=True)],
+            np.str_,
+        ),
         parts=np.array([part for part, _, paths in chosen for _ in paths], np.str_),
         values=values,
         boxes={"ground_truth": tight_box(values) if len(values) else np.empty((0, 4))},
         clusters=videos,
-        read=_Reader(home, videos.tolist(), numbers.tolist(), {video: len(paths) for _, video, paths in chosen}),
+        read=_Reader(
+            home,
+            videos.tolist(),
+            numbers.tolist(),
+            {video: len(paths) for _, video, paths in chosen},
+        ),
         origin=1.0,
         attributes={"broken": _broken(videos, numbers)},
         notes=tuple(notes),
@@ -154,14 +183,24 @@ def _shown(items: Sequence[Any], what: str, unit: str) -> Iterable[Any]:
 
 def _broken(videos: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     known = broken_frames()
-    return np.array([n in known.get(v, ()) for v, n in zip(videos.tolist(), numbers.tolist(), strict=True)], bool)
+    return np.array(
+        [n in known.get(v, ()) for v, n in zip(videos.tolist(), numbers.tolist(), strict=True)],
+        bool,
+    )
 
 
-# --- frames ------------------------------------------------------------------------------------------------------
+# --- frames ---------------------------------------------------------------------------------------
 
 
 def _film(place: Path) -> Path | None:
-    return next((path for path in sorted(place.glob("vid.*")) if path.suffix.lower() in (".avi", ".mp4", ".mkv")), None)
+    return next(
+        (
+            path
+            for path in sorted(place.glob("vid.*"))
+            if path.suffix.lower() in (".avi", ".mp4", ".mkv")
+        ),
+        None,
+    )
 
 
 def _extracted(place: Path) -> Path | None:
@@ -171,7 +210,9 @@ def _extracted(place: Path) -> Path | None:
 class _Reader:
     """Reads frames by row: from extracted pictures, else from the video, forwards, one video open at a time."""
 
-    def __init__(self, home: Path, videos: list[str], numbers: list[int], lengths: Mapping[str, int]) -> None:
+    def __init__(
+        self, home: Path, videos: list[str], numbers: list[int], lengths: Mapping[str, int]
+    ) -> None:
         self._home, self._videos, self._numbers, self._lengths = home, videos, numbers, lengths
         self._lock = threading.Lock()
         self._counted: set[str] = set()
@@ -206,13 +247,16 @@ class _Reader:
                 self._recent.popitem(last=False)
             if self._next > number:
                 return found
-        raise DataError(f"{path}: ends before frame {number}, though it was counted; is it being written to?")
+        raise DataError(
+            f"{path}: ends before frame {number}, though it was counted; is it being written to?"
+        )
 
 
 def _extracted_frame(folder: Path, number: int) -> Path:
     stem = folder / f"{number:06d}"
     return next(
-        (stem.with_suffix(s) for s in paths.PICTURES if stem.with_suffix(s).is_file()), stem.with_suffix(".png")
+        (stem.with_suffix(s) for s in paths.PICTURES if stem.with_suffix(s).is_file()),
+        stem.with_suffix(".png"),
     )
 
 
@@ -221,7 +265,9 @@ def _opened(path: Path) -> Any:
 
     film = cv2.VideoCapture(str(path))
     if not film.isOpened():
-        raise DataError(f"{path}: no decoder opens this video; fetch it again, or extract its frames beside it")
+        raise DataError(
+            f"{path}: no decoder opens this video; fetch it again, or extract its frames beside it"
+        )
     return film
 
 
@@ -261,7 +307,7 @@ def _check_length(path: Path, expected: int) -> None:
         )
 
 
-# --- examination -------------------------------------------------------------------------------------------------
+# --- examination ----------------------------------------------------------------------------------
 
 
 def verify(root: Path) -> list[Finding]:
@@ -272,24 +318,36 @@ def verify(root: Path) -> list[Finding]:
     except DataError as error:
         return [Finding("wrong", str(error))]
     findings = [
-        sample_checks.count(part, len(set(found.clusters[found.parts == part].tolist())), len(videos), "videos")
+        sample_checks.count(
+            part, len(set(found.clusters[found.parts == part].tolist())), len(videos), "videos"
+        )
         for part, videos in PARTS.items()
     ]
     there, counts = np.unique(found.clusters, return_counts=True)
     good = 0
-    for video, count in _shown(list(zip(there.tolist(), counts.tolist(), strict=True)), "videos", "video"):
+    for video, count in _shown(
+        list(zip(there.tolist(), counts.tolist(), strict=True)), "videos", "video"
+    ):
         fault = _fault(home / video, count)
         good += not fault
         if fault:
             findings.append(fault)
-    findings.append(Finding("ok" if good else "missing", f"{good} videos have as many frames as annotations"))
+    findings.append(
+        Finding("ok" if good else "missing", f"{good} videos have as many frames as annotations")
+    )
     for part in PARTS:
         rows = found.parts == part
         bad = int(found.attributes["broken"][rows].sum())
-        findings.append(Finding("ok", f"{part}: {int(rows.sum())} frames, {bad} of them known to be annotated badly"))
+        findings.append(
+            Finding(
+                "ok", f"{part}: {int(rows.sum())} frames, {bad} of them known to be annotated badly"
+            )
+        )
     if len(there) == sum(map(len, PARTS.values())):
         total = int(found.attributes["broken"].sum())
-        findings.append(sample_checks.count("frames known to be annotated badly", total, BROKEN, "frames"))
+        findings.append(
+            sample_checks.count("frames known to be annotated badly", total, BROKEN, "frames")
+        )
     return findings
 
 

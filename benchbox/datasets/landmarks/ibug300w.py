@@ -4,8 +4,9 @@ An id is set, split and stem: `helen/testset/296814969_3`. Stems alone clash, fo
 Annotations count pixels from 1 (`Index.origin`). HELEN and AFW name a face `<photo>_<n>`,
 iBUG `image_<photo>[_<n>]`: faces of one photograph form a cluster, across splits too.
 
-A picture is the file beside the `.pts` with the same stem, png or jpg. Where both are there, the format of the official
-archive wins (png for LFPW, jpg elsewhere), because the other one must be a copy.
+A picture is the file beside the `.pts` with the same stem, png or jpg. Where both are there, the
+format of the official archive wins (png for LFPW, jpg elsewhere), because the other one must be a
+copy.
 
 The official test annotations are recognised by their digest. A copy whose pictures were cropped or shrunk, with the
 points moved along, has the same normalised errors up to its pixels, but not the same pixels: it is named as such.
@@ -81,7 +82,10 @@ PARTS = {
         "a252ea1442edd7a1cddd7cef027609a4088fd9b201d030721273302475cfec03",
     ),
     "ibug": _Part(
-        135, "bounding_boxes_ibug.mat", ".jpg", "ef7bc4c483dba8ece3e8c5b39ac8570eca9c265be8c69c1a6391b8c1e4cedb78"
+        135,
+        "bounding_boxes_ibug.mat",
+        ".jpg",
+        "ef7bc4c483dba8ece3e8c5b39ac8570eca9c265be8c69c1a6391b8c1e4cedb78",
     ),
 }
 _TRAIN = ("afw", "helen/trainset", "lfpw/trainset")
@@ -97,13 +101,16 @@ class _Face:
     doubled: bool = False  # as png and as jpg
 
 
-# --- index -------------------------------------------------------------------------------------------------------
+# --- index ----------------------------------------------------------------------------------------
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Read all annotations and boxes under `root/300w`; with `pixels`, faces without a picture are left out and noted.
+    """Read all annotations and boxes under `root/300w`.
 
-    Raises DataError for the first annotation or box file that is malformed; an absent folder gives an empty index.
+    With `pixels`, faces without a picture are left out and noted.
+
+    Raises DataError for the first annotation or box file that is malformed; an absent folder gives
+    an empty index.
     """
     folder = root / ACCESS.folder
     notes = _absent(folder)
@@ -112,10 +119,14 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         found = _faces(folder, part)
         kept = [face for face in found if face.picture or not pixels]
         if len(kept) < len(found):
-            notes.append(f"{part}: {len(found) - len(kept)} of {len(found)} faces have no picture and are left out")
+            notes.append(
+                f"{part}: {len(found) - len(kept)} of {len(found)} faces have no picture and are left out"
+            )
         doubled = sum(face.doubled for face in kept)
         if doubled:
-            notes.append(f"{part}: {doubled} pictures are there as png and jpg; {facts.suffix} is read")
+            notes.append(
+                f"{part}: {doubled} pictures are there as png and jpg; {facts.suffix} is read"
+            )
         faces += kept
     values = np.array([pts.read(face.annotation) for face in faces]).reshape(-1, 68, 2)
     ids = np.array([face.id for face in faces], np.str_)
@@ -126,7 +137,10 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         ids=ids,
         parts=parts,
         values=values,
-        boxes={"detector": detector, "ground_truth": tight_box(values) if faces else np.empty((0, 4))},
+        boxes={
+            "detector": detector,
+            "ground_truth": tight_box(values) if faces else np.empty((0, 4)),
+        },
         clusters=np.array([photo(face.id) for face in faces], np.str_),
         read=partial(_picture, tuple(faces), values),
         origin=1.0,
@@ -150,7 +164,9 @@ def photo(face: str) -> str:
 def _absent(folder: Path) -> list[str]:
     if folder.is_dir():
         return []
-    above = "; --data names the folder that holds 300w/" if (folder.parent / "helen").is_dir() else ""
+    above = (
+        "; --data names the folder that holds 300w/" if (folder.parent / "helen").is_dir() else ""
+    )
     return [f"there is no folder {folder}{above}"]
 
 
@@ -186,7 +202,9 @@ def _picture(faces: Sequence[_Face], values: Floats, row: int) -> Bytes:
     """Decode the picture of a face; raises DataError unless its points can lie in it."""
     face = faces[row]
     if face.picture is None:
-        raise DataError(f"{face.id}: no picture beside {face.annotation}; put {face.annotation.stem}.png or .jpg there")
+        raise DataError(
+            f"{face.id}: no picture beside {face.annotation}; put {face.annotation.stem}.png or .jpg there"
+        )
     pixels = images.decode(face.picture)
     sample_checks.fits(face.picture, values[row] - 1.0, (pixels.shape[1], pixels.shape[0]))
     return pixels
@@ -203,13 +221,15 @@ def pictures(root: Path) -> dict[str, Path]:
     return {face.id: face.picture for face in faces if face.picture}
 
 
-# --- which annotations -------------------------------------------------------------------------------------------
+# --- which annotations ----------------------------------------------------------------------------
 
 
 def digest(ids: Sequence[str], values: Floats) -> str:
     """Hash annotations to a thousandth of a pixel, whatever the order, the digits or the blanks in names."""
     rows = np.rint(np.asarray(values) * 1000).astype("<i8")
-    lines = sorted((str(name).replace(" ", ""), row.tobytes()) for name, row in zip(ids, rows, strict=True))
+    lines = sorted(
+        (str(name).replace(" ", ""), row.tobytes()) for name, row in zip(ids, rows, strict=True)
+    )
     return hashlib.sha256(b"".join(name.encode() + b"\n" + row for name, row in lines)).hexdigest()
 
 
@@ -227,14 +247,19 @@ def _frame(ids: np.ndarray, parts: np.ndarray, values: Floats) -> str:
     return "partly moved annotations" if any(official) else "moved annotations"
 
 
-# --- examination -------------------------------------------------------------------------------------------------
+# --- examination ----------------------------------------------------------------------------------
 
 
 def verify(root: Path) -> list[Finding]:
     """Examine a copy: counts per set, annotations, pictures, boxes by name, doubles across train and test."""
     folder = root / ACCESS.folder
     if not folder.is_dir():
-        return [Finding("missing", f"{_absent(folder)[0]}; get {ACCESS.title} at {ACCESS.where} ({ACCESS.terms})")]
+        return [
+            Finding(
+                "missing",
+                f"{_absent(folder)[0]}; get {ACCESS.title} at {ACCESS.where} ({ACCESS.terms})",
+            )
+        ]
     findings: list[Finding] = []
     whole: list[_Face] = []
     values: list[Floats] = []
@@ -249,10 +274,16 @@ def verify(root: Path) -> list[Finding]:
             except DataError as error:
                 broken.append(str(error))
         if broken:
-            findings.append(Finding("wrong", f"{part}: {len(broken)} annotations are malformed; first {broken[0]}"))
+            findings.append(
+                Finding(
+                    "wrong", f"{part}: {len(broken)} annotations are malformed; first {broken[0]}"
+                )
+            )
     stacked = np.array(values).reshape(-1, 68, 2)
     findings += _verify_boxes(folder, whole, stacked)
-    findings += sample_checks.pictures([face.id for face in whole], [face.picture for face in whole], stacked - 1.0)
+    findings += sample_checks.pictures(
+        [face.id for face in whole], [face.picture for face in whole], stacked - 1.0
+    )
     findings += _verify_frame(whole, stacked)
     findings += _verify_apart(whole)
     return findings
@@ -273,7 +304,11 @@ def _verify_boxes(folder: Path, faces: Sequence[_Face], values: Floats) -> list[
             continue
         keys = [ibug_boxes.key(faces[row].id.rpartition("/")[2] + facts.suffix) for row in rows]
         named = [(row, known[key]) for row, key in zip(rows, keys, strict=True) if key in known]
-        off = [row for row, box in named if np.abs(box.ground_truth - tight_box(values[row])).max() > 0.01]
+        off = [
+            row
+            for row, box in named
+            if np.abs(box.ground_truth - tight_box(values[row])).max() > 0.01
+        ]
         strays = len(known) - len(named)
         text = f"{facts.boxes}: {len(named)} of {len(rows)} faces matched by name"
         findings.append(
@@ -297,7 +332,11 @@ def _verify_frame(faces: Sequence[_Face], values: Floats) -> list[Finding]:
         "partly moved annotations": "some test sets hold the official points and some do not",
         "unverified annotations": "no test set is complete, so its points were not compared with the official ones",
     }
-    return [Finding("ok" if frame == "original annotations" else "partial", f"{frame}: {meaning[frame]}")]
+    return [
+        Finding(
+            "ok" if frame == "original annotations" else "partial", f"{frame}: {meaning[frame]}"
+        )
+    ]
 
 
 def _verify_apart(faces: Sequence[_Face]) -> list[Finding]:
@@ -309,7 +348,8 @@ def _verify_apart(faces: Sequence[_Face]) -> list[Finding]:
         for name in sorted(shared & _KNOWN_OVERLAP)
     ]
     findings += [
-        Finding("wrong", f"photo {name} has faces in train and in test") for name in sorted(shared - _KNOWN_OVERLAP)
+        Finding("wrong", f"photo {name} has faces in train and in test")
+        for name in sorted(shared - _KNOWN_OVERLAP)
     ]
     return findings + sample_checks.doubles(
         [(face.id, face.picture) for face in train if face.picture],

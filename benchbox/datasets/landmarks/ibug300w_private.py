@@ -3,9 +3,9 @@
 An id is part and stem: `indoor/indoor_001`. Annotations count pixels from 1 (`Index.origin`). Copies call the folders
 `01_Indoor`, `02_Outdoor`, `01_Outdoor` or `Test/01_Indoor`: a folder is known by the end of its name, in any case.
 
-The faces come from 399 photographs, but no file says which share one, so each face is a cluster of its own here and
-intervals are a little too narrow. No detector boxes were published: the only box is the tight one around the points.
-A copy with 599 faces is in circulation; it is named as partial.
+The faces come from 399 photographs, but no file says which share one, so each face is a cluster of
+its own here and intervals are a little too narrow. No detector boxes were published: the only box
+is the tight one around the points. A copy with 599 faces is in circulation; it is named as partial.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     Raises DataError for a malformed annotation and for two folders that could be the same part.
     """
     folder = root / ACCESS.folder
-    notes = ["the faces come from 399 photographs, but nothing says which: each face is resampled alone"]
+    notes = [
+        "the faces come from 399 photographs, but nothing says which: each face is resampled alone"
+    ]
     ids: list[str] = []
     kept: list[paths.Pair] = []
     for part, place in _places(folder).items():
@@ -61,7 +63,9 @@ def index(root: Path, *, pixels: bool = True) -> Index:
             notes.append(f"there is no folder of annotations that ends in {part!r} below {folder}")
         here = [pair for pair in found if pair.picture or not pixels]
         if len(here) < len(found):
-            notes.append(f"{part}: {len(found) - len(here)} of {len(found)} faces have no picture and are left out")
+            notes.append(
+                f"{part}: {len(found) - len(here)} of {len(found)} faces have no picture and are left out"
+            )
         ids += [f"{part}/{pair.stem}" for pair in here]
         kept += here
     values = np.array([pts.read(pair.annotation) for pair in kept]).reshape(-1, 68, 2)
@@ -79,24 +83,33 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 
 
 def _places(folder: Path) -> dict[str, Path | None]:
-    """Find the folder of each part by the end of its name; only one that holds annotations counts."""
+    """Find the folder of each part by the end of its name.
+
+    Only one that holds annotations counts.
+    """
     found: dict[str, list[Path]] = {part: [] for part in PARTS}
     for place, below, names in os.walk(folder):
         if len(Path(place).relative_to(folder).parts) >= _DEEPEST:
             below.clear()
         for part in PARTS:
-            if Path(place).name.lower().endswith(part) and any(name.lower().endswith(".pts") for name in names):
+            if Path(place).name.lower().endswith(part) and any(
+                name.lower().endswith(".pts") for name in names
+            ):
                 found[part].append(Path(place))
     for part, places in found.items():
         if len(places) > 1:
-            raise DataError(f"{places[0]} and {places[1]} could both be {part!r}; leave one of them")
+            raise DataError(
+                f"{places[0]} and {places[1]} could both be {part!r}; leave one of them"
+            )
     return {part: places[0] if places else None for part, places in found.items()}
 
 
 def _picture(ids: Sequence[str], pairs: Sequence[paths.Pair], values: Floats, row: int) -> Bytes:
     pair = pairs[row]
     if pair.picture is None:
-        raise DataError(f"{ids[row]}: no picture beside {pair.annotation}; put {pair.stem}.png there")
+        raise DataError(
+            f"{ids[row]}: no picture beside {pair.annotation}; put {pair.stem}.png there"
+        )
     pixels = images.decode(pair.picture)
     sample_checks.fits(pair.picture, values[row] - 1.0, (pixels.shape[1], pixels.shape[0]))
     return pixels
@@ -119,8 +132,15 @@ def verify(root: Path) -> list[Finding]:
     except DataError as error:
         return [Finding("wrong", str(error))]
     there = pictures(root)
-    findings = [sample_checks.count(part, int((found.parts == part).sum()), FACES, "faces") for part in PARTS]
+    findings = [
+        sample_checks.count(part, int((found.parts == part).sum()), FACES, "faces")
+        for part in PARTS
+    ]
     if len(found.ids) == 2 * FACES - 1:
-        findings.append(Finding("partial", "599 faces: this is a copy with one face lost, not the official archive"))
+        findings.append(
+            Finding(
+                "partial", "599 faces: this is a copy with one face lost, not the official archive"
+            )
+        )
     paths = [there.get(str(name)) for name in found.ids]
     return [*findings, *sample_checks.pictures(found.ids.tolist(), paths, found.values - 1.0)]

@@ -37,15 +37,22 @@ def key(name: str) -> str:
 
 
 def read(path: Path) -> Mapping[str, Boxes]:
-    """Read one file: key of the picture's name → boxes; raises DataError naming the file and the row."""
+    """Read one file: key of the picture's name → boxes.
+
+    Raises DataError naming the file and the row.
+    """
     found: dict[str, Boxes] = {}
-    for number, cell in enumerate(matlab.v5(path, [_VARIABLE], _LARGEST_FILE)[_VARIABLE].ravel(), start=1):
+    for number, cell in enumerate(
+        matlab.v5(path, [_VARIABLE], _LARGEST_FILE)[_VARIABLE].ravel(), start=1
+    ):
         try:
             row = cell[0, 0]
             name = str(row["imgName"].ravel()[0])
             boxes = Boxes(_box(row["bb_detector"]), _box(row["bb_ground_truth"]))
         except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"{path}: row {number} is not imgName, bb_detector, bb_ground_truth ({error})") from error
+            raise DataError(
+                f"{path}: row {number} is not imgName, bb_detector, bb_ground_truth ({error})"
+            ) from error
         earlier = found.setdefault(key(name), boxes)
         if not np.array_equal(earlier.detector, boxes.detector):
             raise DataError(f"{path}: row {number}: {name!r} is there twice with different boxes")

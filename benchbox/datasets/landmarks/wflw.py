@@ -8,9 +8,10 @@ illumination, make-up, occlusion, blur), the photograph's path. The subsets are 
 hold the same faces and `verify` compares them. Coordinates are used as they stand and taken to count from 0, as all
 code known to us does; the authors do not say. Points outside their picture are kept.
 
-The rectangle is like a face detector's: 1.29 times as high as the box of the points, cut through by them in 2,062 test
-faces. Published numbers of the HRNet family rest on boxes around the true points instead (`ground_truth`). Some
-training rectangles lie away from their points (`misplaced_rect`); a card or `verify` may name them.
+The rectangle is like a face detector's: 1.29 times as high as the box of the points, cut through by
+them in 2,062 test faces. Published numbers of the HRNet family rest on boxes around the true points
+instead (`ground_truth`). Some training rectangles lie away from their points (`misplaced_rect`); a
+card or `verify` may name them.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ ATTRIBUTES = ("largepose", "expression", "illumination", "makeup", "occlusion", 
 TEST_SUMS = (326, 314, 698, 206, 736, 773)
 PICTURES = 6551
 TEST_PICTURES = 2118
-KNOWN_BAD = ("_12_839.jpg", "_28_959.jpg", "Group_20_118.jpg")  # reported to the authors: ends of file names
+# reported to the authors: ends of file names
+KNOWN_BAD = ("_12_839.jpg", "_28_959.jpg", "Group_20_118.jpg")
 _LISTS = "list_98pt_rect_attr_train_test"
 _WORDS = 207
 _LARGEST_FILE = 64 * 1024 * 1024  # bytes; the training list takes 23 MiB
@@ -71,19 +73,27 @@ class _Table:
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Read both lists under `root/wflw`; with `pixels`, faces without a picture are left out and noted.
+    """Read both lists under `root/wflw`.
+
+    With `pixels`, faces without a picture are left out and noted.
 
     Raises DataError for a malformed list, with its line; an absent one gives no rows and a note.
     """
     folder = root / ACCESS.folder
     notes: list[str] = []
     tables = {part: _list(folder, part, notes) for part in FACES}
-    ids = [f"{part}/{line:04d}" for part, table in tables.items() for line in range(1, len(table.pictures) + 1)]
+    ids = [
+        f"{part}/{line:04d}"
+        for part, table in tables.items()
+        for line in range(1, len(table.pictures) + 1)
+    ]
     names = [name for table in tables.values() for name in table.pictures]
     there = paths.pictures_below(folder / "WFLW_images") if pixels else {}
     rows = [row for row, name in enumerate(names) if not pixels or paths.stem(name) in there]
     if len(rows) < len(names):
-        notes.append(f"{len(names) - len(rows)} of {len(names)} faces have no picture and are left out")
+        notes.append(
+            f"{len(names) - len(rows)} of {len(names)} faces have no picture and are left out"
+        )
     values = np.concatenate([table.values for table in tables.values()])[rows]
     rects = np.concatenate([table.rects for table in tables.values()])[rows]
     flags = np.concatenate([table.flags for table in tables.values()])[rows]
@@ -135,13 +145,17 @@ def _read(path: Path) -> _Table:
         numbers.append(_numbers(words[:-1], where))
         pictures.append(paths.inside(words[-1], where))
     table = np.array(numbers, np.float64).reshape(-1, _WORDS - 1)
-    return _Table(table[:, :196].reshape(-1, 98, 2), table[:, 196:200], table[:, 200:] == 1, tuple(pictures))
+    return _Table(
+        table[:, :196].reshape(-1, 98, 2), table[:, 196:200], table[:, 200:] == 1, tuple(pictures)
+    )
 
 
 def _lines(path: Path) -> list[str]:
     try:
         if path.stat().st_size > _LARGEST_FILE:
-            raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; not the file of this dataset")
+            raise DataError(
+                f"{path}: more than {_LARGEST_FILE} bytes; not the file of this dataset"
+            )
         return path.read_text(encoding="utf-8").splitlines()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not a text file (byte {error.start})") from error
@@ -154,7 +168,9 @@ def _numbers(words: Sequence[str], where: str) -> list[float]:
         values = [float(word) for word in words]
     except ValueError as error:
         raise DataError(f"{where}: {error}; all but the path are numbers") from error
-    wrong = next((word for word, value in zip(words, values, strict=True) if not abs(value) < 1e5), None)
+    wrong = next(
+        (word for word, value in zip(words, values, strict=True) if not abs(value) < 1e5), None
+    )
     if wrong is not None or not all(map(math.isfinite, values)):
         raise DataError(f"{where}: {wrong!r} is no coordinate")
     if any(flag not in (0, 1) for flag in values[200:]):
@@ -162,7 +178,9 @@ def _numbers(words: Sequence[str], where: str) -> list[float]:
     return values
 
 
-def _picture(folder: Path, there: Mapping[str, Path], names: Sequence[str], values: Floats, row: int) -> Bytes:
+def _picture(
+    folder: Path, there: Mapping[str, Path], names: Sequence[str], values: Floats, row: int
+) -> Bytes:
     path = _file(folder, there, names[row])
     pixels = images.decode(path)
     sample_checks.fits(path, values[row], (pixels.shape[1], pixels.shape[0]))
@@ -177,11 +195,14 @@ def pictures(root: Path) -> dict[str, Path]:
     """Map ids to picture files, for the examination."""
     found = index(root, pixels=False)
     there = paths.pictures_below(root / ACCESS.folder / "WFLW_images")
-    pictures = {str(name): there.get(paths.stem(str(c))) for name, c in zip(found.ids, found.clusters, strict=True)}
+    pictures = {
+        str(name): there.get(paths.stem(str(c)))
+        for name, c in zip(found.ids, found.clusters, strict=True)
+    }
     return {name: path for name, path in pictures.items() if path}
 
 
-# --- examination -------------------------------------------------------------------------------------------------
+# --- examination ----------------------------------------------------------------------------------
 
 
 def verify(root: Path) -> list[Finding]:
@@ -205,7 +226,9 @@ def verify(root: Path) -> list[Finding]:
     findings.append(sample_checks.count("WFLW_images", len(there), PICTURES, "pictures"))
     if whole:
         findings.append(
-            sample_checks.count("photographs tested on", len(set(found.clusters[test])), TEST_PICTURES, "photos")
+            sample_checks.count(
+                "photographs tested on", len(set(found.clusters[test])), TEST_PICTURES, "photos"
+            )
         )
     pictures = [there.get(paths.stem(str(name))) for name in found.clusters]
     findings += sample_checks.pictures(found.ids.tolist(), pictures, found.values)
@@ -221,7 +244,11 @@ def _verify_subsets(folder: Path, found: Index) -> list[Finding]:
         if not path.is_file():
             continue
         try:
-            listed = {(words[-1], words[0], words[1]) for words in map(str.split, _lines(path)) if len(words) == 197}
+            listed = {
+                (words[-1], words[0], words[1])
+                for words in map(str.split, _lines(path))
+                if len(words) == 197
+            }
             listed_keys = {(p, round(float(x), 3), round(float(y), 3)) for p, x, y in listed}
         except (DataError, ValueError) as error:
             findings.append(Finding("wrong", f"{path}: {error}"))
@@ -236,7 +263,11 @@ def _verify_subsets(folder: Path, found: Index) -> list[Finding]:
             for row in rows
         }
         same = listed_keys == keys
-        what = "holds the faces that the flags name" if same else "does not hold the faces that the flags name"
+        what = (
+            "holds the faces that the flags name"
+            if same
+            else "does not hold the faces that the flags name"
+        )
         findings.append(Finding("ok" if same else "wrong", f"{path.name}: {what}"))
     return findings
 
@@ -246,12 +277,18 @@ def _verify_known(found: Index) -> list[Finding]:
     train, test = (set(found.clusters[found.parts == part].tolist()) for part in FACES)
     shared = sorted(train & test)
     if shared:
-        findings.append(Finding("ok", f"{len(shared)} photos have faces in train and in test; first {shared[0]}"))
+        findings.append(
+            Finding(
+                "ok", f"{len(shared)} photos have faces in train and in test; first {shared[0]}"
+            )
+        )
     apart = np.flatnonzero(found.attributes["misplaced_rect"])
     if len(apart):
         what = f"{len(apart)} rectangles lie away from their points, as released; first {found.ids[apart[0]]}"
         findings.append(Finding("ok", what))
-    known = [str(i) for i, c in zip(found.ids, found.clusters, strict=True) if str(c).endswith(KNOWN_BAD)]
+    known = [
+        str(i) for i, c in zip(found.ids, found.clusters, strict=True) if str(c).endswith(KNOWN_BAD)
+    ]
     if known:
         findings.append(Finding("ok", f"known bad photographs, kept: {', '.join(known[:8])}"))
     return findings

@@ -1,9 +1,10 @@
 """Frames of YouTube Faces with 68 points, as a course on computer vision published them.
 
-One CSV names 3,462 frames of 347 people, `Person_VC.jpg`: V is the video and C the frame in it; then x0, y0, x1, … as
-whole numbers that count pixels from 0. The points came out of a model and not from people's hands. The published test
-list has the same people in the same videos, so the test set here is 47 people held out (`ytf68_test_people.txt`): the
-first 47 when all names are sorted by the SHA-256 of "ytf68:" + name. Pictures are PNGs named .jpg in the original.
+One CSV names 3,462 frames of 347 people, `Person_VC.jpg`: V is the video and C the frame in it;
+then x0, y0, x1, … as whole numbers that count pixels from 0. The points came out of a model and not
+from people's hands. The published test list has the same people in the same videos, so the test set
+here is 47 people held out (`ytf68_test_people.txt`): the first 47 when all names are sorted by the
+SHA-256 of "ytf68:" + name. Pictures are PNGs named .jpg in the original.
 
 No detector boxes exist: the only box is the tight one around the true points, and cards say so.
 """
@@ -58,11 +59,15 @@ def people_held_out() -> frozenset[str]:
 
 def draw_people(people: list[str], number: int = 47) -> list[str]:
     """Draw people by the rule that made the fixed list: the first ones by the SHA-256 of "ytf68:" + name."""
-    return sorted(sorted(people, key=lambda name: hashlib.sha256(f"ytf68:{name}".encode()).digest())[:number])
+    return sorted(
+        sorted(people, key=lambda name: hashlib.sha256(f"ytf68:{name}".encode()).digest())[:number]
+    )
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Read the annotations under `root/ytf68`; with `pixels`, frames without a picture are left out and noted.
+    """Read the annotations under `root/ytf68`.
+
+    With `pixels`, frames without a picture are left out and noted.
 
     Raises DataError for a malformed CSV, with its line; an absent folder gives an empty index.
     """
@@ -77,7 +82,9 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         there = _files(folder)
         kept = [row for row, name in enumerate(names) if name in there]
         if len(kept) < len(names):
-            notes.append(f"{len(names) - len(kept)} of {len(names)} frames have no picture and are left out")
+            notes.append(
+                f"{len(names) - len(kept)} of {len(names)} frames have no picture and are left out"
+            )
         names, values = [names[row] for row in kept], values[kept]
     negative = int((values < 0).any(axis=2).sum())
     if negative:
@@ -107,7 +114,10 @@ def _files(folder: Path) -> set[str]:
 
 
 def _read(path: Path) -> tuple[list[str], Floats]:
-    """Return file names and points (N, 68, 2); raises DataError with the line of what is malformed."""
+    """Return file names and points (N, 68, 2).
+
+    Raises DataError with the line of what is malformed.
+    """
     if path.stat().st_size > _LARGEST_FILE:
         raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; not the file of this dataset")
     names: list[str] = []
@@ -117,7 +127,9 @@ def _read(path: Path) -> tuple[list[str], Floats]:
             reader = csv.reader(file)
             header = next(reader, [])
             if len(header) != _COLUMNS:
-                raise DataError(f"{path}:1: {len(header)} columns, {_COLUMNS} are needed: a name and 68 pairs x, y")
+                raise DataError(
+                    f"{path}:1: {len(header)} columns, {_COLUMNS} are needed: a name and 68 pairs x, y"
+                )
             for row in reader:
                 where = f"{path}:{reader.line_num}"
                 names.append(_checked_name(row, where))
@@ -126,7 +138,14 @@ def _read(path: Path) -> tuple[list[str], Floats]:
         raise DataError(f"{path}: is not a CSV file ({error})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    doubled = next((name for name, before in zip(sorted(names)[1:], sorted(names), strict=False) if name == before), "")
+    doubled = next(
+        (
+            name
+            for name, before in zip(sorted(names)[1:], sorted(names), strict=False)
+            if name == before
+        ),
+        "",
+    )
     if doubled:
         raise DataError(f"{path}: {doubled!r} is there twice")
     return names, np.array(rows, np.float64).reshape(-1, 68, 2)
@@ -134,9 +153,13 @@ def _read(path: Path) -> tuple[list[str], Floats]:
 
 def _checked_name(row: list[str], where: str) -> str:
     if len(row) != _COLUMNS:
-        raise DataError(f"{where}: {len(row)} columns, {_COLUMNS} are needed: a name and 68 pairs x, y")
+        raise DataError(
+            f"{where}: {len(row)} columns, {_COLUMNS} are needed: a name and 68 pairs x, y"
+        )
     if not _NAME.fullmatch(row[0]):
-        raise DataError(f"{where}: {row[0][:60]!r} is not a name 'Person_VC.jpg' (V the video, C the frame)")
+        raise DataError(
+            f"{where}: {row[0][:60]!r} is not a name 'Person_VC.jpg' (V the video, C the frame)"
+        )
     return row[0]
 
 
@@ -165,7 +188,7 @@ def pictures(root: Path) -> dict[str, Path]:
     return {Path(name).stem: folder / "training" / name for name in _files(folder)}
 
 
-# --- examination -------------------------------------------------------------------------------------------------
+# --- examination ----------------------------------------------------------------------------------
 
 
 def verify(root: Path) -> list[Finding]:
@@ -179,7 +202,10 @@ def verify(root: Path) -> list[Finding]:
     except DataError as error:
         return [Finding("wrong", str(error))]
     there = _files(folder)
-    paths = [folder / "training" / f"{name}.jpg" if f"{name}.jpg" in there else None for name in found.ids]
+    paths = [
+        folder / "training" / f"{name}.jpg" if f"{name}.jpg" in there else None
+        for name in found.ids
+    ]
     held_out = people_held_out()
     everyone = set(found.clusters.tolist())
     findings = [
@@ -192,13 +218,18 @@ def verify(root: Path) -> list[Finding]:
     fractions = int((found.values != np.rint(found.values)).any(axis=(1, 2)).sum())
     if fractions:
         findings.append(
-            Finding("wrong", f"{fractions} frames have fractions of pixels; the original has whole numbers")
+            Finding(
+                "wrong",
+                f"{fractions} frames have fractions of pixels; the original has whole numbers",
+            )
         )
     return findings
 
 
 def _doubles(ids: Strings, parts: Strings, paths: list[Path | None]) -> list[Finding]:
-    present = [(str(name), part, path) for name, part, path in zip(ids, parts, paths, strict=True) if path]
+    present = [
+        (str(name), part, path) for name, part, path in zip(ids, parts, paths, strict=True) if path
+    ]
     return sample_checks.doubles(
         [(name, path) for name, part, path in present if part == "train"],
         [(name, path) for name, part, path in present if part == "test"],

@@ -1,1 +1,4 @@
-"""Synthetic twins: rendered sets in the shape of the real ones, one module each; see `benchbox.face_renderer`."""
+"""Synthetic twins: rendered sets in the shape of the real ones, one module each.
+
+See `benchbox.face_renderer`.
+"""

@@ -1,4 +1,7 @@
-"""`synth-aflw`: 19 points on heads turned to any side; hidden points keep their coordinates, flags say which."""
+"""`synth-aflw`: 19 points on heads turned to any side.
+
+Hidden points keep their coordinates, flags say which.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ ACCESS = from_renderer.access("Synthetic twin of AFLW", PLAN.kind, 670)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    """Return the set.
+
+    Renders it into the cache first when pixels are asked for and not there yet.
+    """
     del root
     return landmark_index.whole("synth-aflw", PLAN, _fields, pixels=pixels, seen=True)
 

@@ -1,4 +1,7 @@
-"""`synth-cofw`: 29 points on faces behind hands, things and sunglasses; flags say what is hidden."""
+"""`synth-cofw`: 29 points on faces behind hands, things and sunglasses.
+
+Flags say what is hidden.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,10 @@ ACCESS = from_renderer.access("Synthetic twin of COFW", PLAN.kind, 380)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    """Return the set.
+
+    Renders it into the cache first when pixels are asked for and not there yet.
+    """
     del root
     return landmark_index.whole("synth-cofw", PLAN, _fields, pixels=pixels, seen=True)
 

@@ -17,9 +17,14 @@ ACCESS = from_renderer.access("Synthetic twin of COFW-68", PLAN.kind, 380)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return the set; renders `synth-cofw` into the cache first when pixels are asked for and not there yet."""
+    """Return the set.
+
+    Renders `synth-cofw` into the cache first when pixels are asked for and not there yet.
+    """
     del root
-    return landmark_index.only(landmark_index.whole("synth-cofw68", PLAN, _fields, pixels=pixels, seen=True), "test")
+    return landmark_index.only(
+        landmark_index.whole("synth-cofw68", PLAN, _fields, pixels=pixels, seen=True), "test"
+    )
 
 
 def tiny() -> Index:

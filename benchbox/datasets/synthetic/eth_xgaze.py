@@ -15,7 +15,10 @@ ACCESS = from_renderer.access("Synthetic twin of ETH-XGaze", PLAN.kind, 190)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    """Return the set.
+
+    Renders it into the cache first when pixels are asked for and not there yet.
+    """
     del root
     return normalised_patch_index.whole("synth-eth-xgaze", PLAN, ETH_XGAZE, pixels=pixels)
 

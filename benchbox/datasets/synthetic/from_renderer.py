@@ -37,7 +37,10 @@ def examine(plan: Plan) -> list[Finding]:
     """Say whether a rendered set is in the cache and whole."""
     fault, at = cache.whole(plan), cache.folder(plan)
     if not fault:
-        return [Finding("ok", f"{part}: {size:,} of {size:,} pictures in {at}") for part, size in plan.parts]
+        return [
+            Finding("ok", f"{part}: {size:,} of {size:,} pictures in {at}")
+            for part, size in plan.parts
+        ]
     if not at.exists():
         return [Finding("missing", f"{at}: {fault}; the first run renders it")]
     return [Finding("wrong", f"{at}: {fault}; the next run renders it again")]
@@ -49,7 +52,9 @@ def rows_of(plan: Plan) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     return names, np.concatenate([np.arange(size) for _, size in plan.parts])
 
 
-def some(plan: Plan, chosen: Mapping[str, Sequence[int]]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], Columns]:
+def some(
+    plan: Plan, chosen: Mapping[str, Sequence[int]]
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], Columns]:
     """Render some numbers of each part in memory; return their parts, numbers and columns."""
     made = [plan.set.rows(part, numbers) for part, numbers in chosen.items()]
     parts = np.concatenate([np.full(len(numbers), part) for part, numbers in chosen.items()])

@@ -15,7 +15,10 @@ ACCESS = from_renderer.access("Synthetic twin of GazeCapture", PLAN.kind, 2050)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    """Return the set.
+
+    Renders it into the cache first when pixels are asked for and not there yet.
+    """
     del root
     return gazecapture_index.whole("synth-gazecapture", PLAN, pixels=pixels)
 
@@ -23,7 +26,11 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 def tiny() -> Index:
     """Return a few persons of each part, rendered in memory: for tests and first steps."""
     return gazecapture_index.tiny(
-        "synth-gazecapture", PLAN, GAZECAPTURE, {"train": (0, 6), "val": (1,), "test": (0, 6)}, frames=2
+        "synth-gazecapture",
+        PLAN,
+        GAZECAPTURE,
+        {"train": (0, 6), "val": (1,), "test": (0, 6)},
+        frames=2,
     )
 
 

@@ -1,7 +1,8 @@
 """From columns of a study with phones and tablets to an index in the shape of GazeCapture's.
 
-Parts are splits of persons; attributes `phone`, `tablet`, `orientation_1` … `orientation_4`; a dot is a sequence, its
-frames in the order of time; values are cm from the camera. Frames are 216 x 288 px, or 288 x 216 held on the side.
+Parts are splits of persons; attributes `phone`, `tablet`, `orientation_1` … `orientation_4`; a dot
+is a sequence, its frames in the order of time; values are cm from the camera. Frames are 216 x
+288 px, or 288 x 216 held on the side.
 """
 
 from __future__ import annotations
@@ -32,10 +33,17 @@ def whole(dataset: str, plan: Plan, *, pixels: bool) -> Index:
 
 
 def tiny(
-    dataset: str, plan: Plan, study: phone_and_tablet.Study, chosen: Mapping[str, Sequence[int]], frames: int
+    dataset: str,
+    plan: Plan,
+    study: phone_and_tablet.Study,
+    chosen: Mapping[str, Sequence[int]],
+    frames: int,
 ) -> Index:
     """Return some persons of each part, rendered in memory: of four dots each the first frames, at most `frames`."""
-    picked = {part: [n for p in persons for n in _first(study, part, p, frames)] for part, persons in chosen.items()}
+    picked = {
+        part: [n for p in persons for n in _first(study, part, p, frames)]
+        for part, persons in chosen.items()
+    }
     parts, numbers, columns = from_renderer.some(plan, picked)
     small = to_index(dataset, plan, parts, numbers, columns)
     return from_renderer.named(small, f"tiny: {len(numbers)} frames")
@@ -44,7 +52,11 @@ def tiny(
 def _first(study: phone_and_tablet.Study, part: str, person: int, most: int) -> list[int]:
     dots, frames = study.shown(part)
     begin = person * dots * frames
-    return [begin + dot * frames + k for dot in range(0, dots, max(dots // 4, 1)) for k in range(min(most, frames))]
+    return [
+        begin + dot * frames + k
+        for dot in range(0, dots, max(dots // 4, 1))
+        for k in range(min(most, frames))
+    ]
 
 
 def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Columns) -> Index:
@@ -59,7 +71,12 @@ def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Column
 
     return Index(
         dataset=dataset,
-        ids=np.array([f"{person}/{number:05d}" for person, number in zip(columns["person"], numbers, strict=True)]),
+        ids=np.array(
+            [
+                f"{person}/{number:05d}"
+                for person, number in zip(columns["person"], numbers, strict=True)
+            ]
+        ),
         parts=parts,
         values=columns["values"],
         boxes={name: columns[name] for name in ("face", "left_eye", "right_eye")},

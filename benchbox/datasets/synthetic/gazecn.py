@@ -15,14 +15,19 @@ ACCESS = from_renderer.access("Synthetic twin of GazeCN", PLAN.kind, 1170)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    """Return the set.
+
+    Renders it into the cache first when pixels are asked for and not there yet.
+    """
     del root
     return gazecapture_index.whole("synth-gazecn", PLAN, pixels=pixels)
 
 
 def tiny() -> Index:
     """Return a few persons of each part, rendered in memory: for tests and first steps."""
-    return gazecapture_index.tiny("synth-gazecn", PLAN, GAZECN, {"train": (0, 1, 2), "test": (0, 1)}, frames=2)
+    return gazecapture_index.tiny(
+        "synth-gazecn", PLAN, GAZECN, {"train": (0, 1, 2), "test": (0, 1)}, frames=2
+    )
 
 
 def verify(root: Path) -> list[Finding]:

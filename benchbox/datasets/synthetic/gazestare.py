@@ -1,4 +1,6 @@
-"""`synth-gazestare`: persons who stare at one point for thirty frames; what is trained on is `synth-gazecn`.
+"""`synth-gazestare`: persons who stare at one point for thirty frames.
+
+What is trained on is `synth-gazecn`.
 
 Parts are `gazecn/train`, `gazecn/test` and `stare`, as in the real set; each stare is a sequence.
 """
@@ -22,8 +24,14 @@ ACCESS = from_renderer.access("Synthetic twin of GazeStare", PLAN.kind, 320)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return both sets; renders them into the cache first when pixels are asked for and not there yet."""
-    return _joined(gazecn.index(root, pixels=pixels), gazecapture_index.whole("synth-gazestare", PLAN, pixels=pixels))
+    """Return both sets.
+
+    Renders them into the cache first when pixels are asked for and not there yet.
+    """
+    return _joined(
+        gazecn.index(root, pixels=pixels),
+        gazecapture_index.whole("synth-gazestare", PLAN, pixels=pixels),
+    )
 
 
 def tiny() -> Index:

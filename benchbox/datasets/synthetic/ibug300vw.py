@@ -1,7 +1,7 @@
 """`synth-300vw`: short videos with 68 points a frame, in the three categories of 300-VW.
 
-Parts are `videos` (to train on), `a`, `b` and `c`; a video is a cluster and a sequence. Videos have 48 frames, where
-the real ones have some 1,900.
+Parts are `videos` (to train on), `a`, `b` and `c`; a video is a cluster and a sequence. Videos have
+48 frames, where the real ones have some 1,900.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ ACCESS = from_renderer.access("Synthetic twin of 300-VW", PLAN.kind, 480)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    """Return the set.
+
+    Renders it into the cache first when pixels are asked for and not there yet.
+    """
     del root
     return landmark_index.whole("synth-300vw", PLAN, _fields, pixels=pixels)
 
@@ -31,7 +34,9 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 def tiny() -> Index:
     """Return a few faces of each part, rendered in memory: for tests and first steps."""
     two = [video * VIDEOS.frames + at for video in (0, 1) for at in range(3)]
-    return landmark_index.tiny("synth-300vw", PLAN, _fields, {"videos": range(3), "a": two, "b": two, "c": two})
+    return landmark_index.tiny(
+        "synth-300vw", PLAN, _fields, {"videos": range(3), "a": two, "b": two, "c": two}
+    )
 
 
 def _fields(columns: Columns) -> dict[str, Any]:

@@ -1,7 +1,10 @@
-"""`synth-300w`: our own faces in the shape of 300-W; rendered on this machine the first time they are asked for.
+"""`synth-300w`: our own faces in the shape of 300-W.
 
-Parts `train` (3,148 faces), `common` (554) and `challenging` (135); ids `common/00017`; 256-px pictures; 68 points in
-the pixel frame (origin 0). All points count as visible, as in 300-W; the truth about that lies in the cache.
+Rendered on this machine the first time they are asked for.
+
+Parts `train` (3,148 faces), `common` (554) and `challenging` (135); ids `common/00017`; 256-px
+pictures; 68 points in the pixel frame (origin 0). All points count as visible, as in 300-W; the
+truth about that lies in the cache.
 """
 
 from __future__ import annotations
@@ -83,7 +86,8 @@ def tiny(train: int = 16, test: int = 6) -> Index:
 def index(root: Path, *, pixels: bool = True) -> Index:
     """Return the set; renders it into the cache first when pixels are asked for and not there yet.
 
-    `root` is not looked at: this data set needs no folder. Raises DataError when the cache cannot be written.
+    `root` is not looked at: this data set needs no folder. Raises DataError when the cache cannot
+    be written.
     """
     del root
     numbers = [(part, number) for part, size in SIZES.items() for number in range(size)]
@@ -115,7 +119,10 @@ def verify(root: Path) -> list[Finding]:
     fault = cache.whole(PLAN)
     at = cache.folder(PLAN)
     if not fault:
-        return [Finding("ok", f"{part}: {size:,} of {size:,} faces in {at}") for part, size in SIZES.items()]
+        return [
+            Finding("ok", f"{part}: {size:,} of {size:,} faces in {at}")
+            for part, size in SIZES.items()
+        ]
     if not at.exists():
         return [Finding("missing", f"{at}: {fault}; the first run renders it")]
     return [Finding("wrong", f"{at}: {fault}; the next run renders it again")]

@@ -19,14 +19,19 @@ ACCESS = from_renderer.access("Synthetic twin of the 300-W challenge's test set"
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    """Return the set.
+
+    Renders it into the cache first when pixels are asked for and not there yet.
+    """
     del root
     return landmark_index.whole("synth-300w-private", PLAN, _fields, pixels=pixels)
 
 
 def tiny() -> Index:
     """Return a few faces of each part, rendered in memory: for tests and first steps."""
-    return landmark_index.tiny("synth-300w-private", PLAN, _fields, {"indoor": range(3), "outdoor": range(3)})
+    return landmark_index.tiny(
+        "synth-300w-private", PLAN, _fields, {"indoor": range(3), "outdoor": range(3)}
+    )
 
 
 def _fields(columns: Columns) -> dict[str, Any]:

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
     from .from_renderer import Columns
 
-Fields = Callable[["Columns"], Mapping[str, Any]]  # columns → fields of Index that a set has beside the usual ones
+# columns → fields of Index that a set has beside the usual ones
+Fields = Callable[["Columns"], Mapping[str, Any]]
 
 
 def whole(dataset: str, plan: Plan, fields: Fields, *, pixels: bool, seen: bool = False) -> Index:
     """Return the index of a whole set; with pixels it is rendered first where it is not yet.
 
-    `seen` is for a set whose labels say what can be seen: only a picture tells, so it is rendered without pixels, too.
+    `seen` is for a set whose labels say what can be seen: only a picture tells, so it is rendered
+    without pixels, too.
     """
     parts, numbers = from_renderer.rows_of(plan)
     return to_index(dataset, plan, parts, numbers, cache.read(plan, pixels=pixels or seen), fields)
@@ -35,22 +37,39 @@ def whole(dataset: str, plan: Plan, fields: Fields, *, pixels: bool, seen: bool 
 def tiny(dataset: str, plan: Plan, fields: Fields, chosen: Mapping[str, Sequence[int]]) -> Index:
     """Return some faces of each part, rendered in memory."""
     parts, numbers, columns = from_renderer.some(plan, chosen)
-    return from_renderer.named(to_index(dataset, plan, parts, numbers, columns, fields), f"tiny: {len(numbers)} faces")
+    return from_renderer.named(
+        to_index(dataset, plan, parts, numbers, columns, fields), f"tiny: {len(numbers)} faces"
+    )
 
 
-def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Columns, fields: Fields) -> Index:
+def to_index(
+    dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Columns, fields: Fields
+) -> Index:
     """Put columns into an index; every face is its own cluster unless `fields` says otherwise."""
-    # The set's name is in the id, for sets may be joined: one to train on, one for its pictures alone, one to test on.
-    ids = np.array([f"{part}/{plan.kind}-{number:05d}" for part, number in zip(parts, numbers, strict=True)])
+    # The set's name is in the id, for sets may be joined: one to train on, one for its pictures
+    # alone, one to test on.
+    ids = np.array(
+        [f"{part}/{plan.kind}-{number:05d}" for part, number in zip(parts, numbers, strict=True)]
+    )
 
     def read(row: int) -> Bytes:
         return np.array((columns if "pixels" in columns else cache.load(plan))["pixels"][row])
 
-    own = {"values": columns.get("values", columns.get("values68")), "clusters": ids, **fields(columns)}
+    own = {
+        "values": columns.get("values", columns.get("values68")),
+        "clusters": ids,
+        **fields(columns),
+    }
     own["boxes"] = {**own["boxes"], "ground_truth": tight_box(own["values"])}
     stamp = from_renderer.stamps(plan, parts, numbers)
     return Index(
-        dataset=dataset, ids=ids, parts=parts, read=read, notes=(from_renderer.note(plan),), stamp=stamp, **own
+        dataset=dataset,
+        ids=ids,
+        parts=parts,
+        read=read,
+        notes=(from_renderer.note(plan),),
+        stamp=stamp,
+        **own,
     )
 
 

@@ -15,14 +15,19 @@ ACCESS = from_renderer.access("Synthetic twin of MPIIFaceGaze", PLAN.kind, 50)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    """Return the set.
+
+    Renders it into the cache first when pixels are asked for and not there yet.
+    """
     del root
     return normalised_patch_index.whole("synth-mpiifacegaze", PLAN, MPIIFACEGAZE, pixels=pixels)
 
 
 def tiny() -> Index:
     """Return a few persons of each part, rendered in memory: for tests and first steps."""
-    return normalised_patch_index.tiny("synth-mpiifacegaze", PLAN, MPIIFACEGAZE, {"faces": (0, 1, 2)}, count=6)
+    return normalised_patch_index.tiny(
+        "synth-mpiifacegaze", PLAN, MPIIFACEGAZE, {"faces": (0, 1, 2)}, count=6
+    )
 
 
 def verify(root: Path) -> list[Finding]:

@@ -1,4 +1,7 @@
-"""`synth-mpiigaze`: single eyes of fifteen persons before a notebook, 60 x 36 px; right eyes are mirrored."""
+"""`synth-mpiigaze`: single eyes of fifteen persons before a notebook, 60 x 36 px.
+
+Right eyes are mirrored.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,19 @@ ACCESS = from_renderer.access("Synthetic twin of MPIIGaze", PLAN.kind, 20)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    """Return the set.
+
+    Renders it into the cache first when pixels are asked for and not there yet.
+    """
     del root
     return normalised_patch_index.whole("synth-mpiigaze", PLAN, MPIIGAZE, pixels=pixels)
 
 
 def tiny() -> Index:
     """Return a few persons of each part, rendered in memory: for tests and first steps."""
-    return normalised_patch_index.tiny("synth-mpiigaze", PLAN, MPIIGAZE, {"eyes": (0, 1, 2)}, count=8)
+    return normalised_patch_index.tiny(
+        "synth-mpiigaze", PLAN, MPIIGAZE, {"eyes": (0, 1, 2)}, count=8
+    )
 
 
 def verify(root: Path) -> list[Finding]:

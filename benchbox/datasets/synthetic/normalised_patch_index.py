@@ -29,7 +29,13 @@ def whole(dataset: str, plan: Plan, study: multi_camera.Rig, *, pixels: bool) ->
     return to_index(dataset, plan, study, parts, numbers, cache.read(plan, pixels=pixels))
 
 
-def tiny(dataset: str, plan: Plan, study: multi_camera.Rig, chosen: Mapping[str, Sequence[int]], count: int) -> Index:
+def tiny(
+    dataset: str,
+    plan: Plan,
+    study: multi_camera.Rig,
+    chosen: Mapping[str, Sequence[int]],
+    count: int,
+) -> Index:
     """Return some persons of each part, rendered in memory: patches that lie apart in each person's series."""
     apart = max(study.frames // count - 1, 1) | 1  # odd: both eyes, and all cameras in time
     picked = {
@@ -37,10 +43,14 @@ def tiny(dataset: str, plan: Plan, study: multi_camera.Rig, chosen: Mapping[str,
         for part, persons in chosen.items()
     }
     parts, numbers, columns = from_renderer.some(plan, picked)
-    return from_renderer.named(to_index(dataset, plan, study, parts, numbers, columns), f"tiny: {len(numbers)} patches")
+    return from_renderer.named(
+        to_index(dataset, plan, study, parts, numbers, columns), f"tiny: {len(numbers)} patches"
+    )
 
 
-def to_index(dataset: str, plan: Plan, study: multi_camera.Rig, parts: Any, numbers: Any, columns: Columns) -> Index:
+def to_index(
+    dataset: str, plan: Plan, study: multi_camera.Rig, parts: Any, numbers: Any, columns: Columns
+) -> Index:
     """Put columns into an index."""
 
     def read(row: int) -> Bytes:
@@ -51,7 +61,12 @@ def to_index(dataset: str, plan: Plan, study: multi_camera.Rig, parts: Any, numb
     meta = {"head_pose": columns["head_pose"]}
     return Index(
         dataset=dataset,
-        ids=np.array([f"{person}/{number:05d}" for person, number in zip(columns["person"], numbers, strict=True)]),
+        ids=np.array(
+            [
+                f"{person}/{number:05d}"
+                for person, number in zip(columns["person"], numbers, strict=True)
+            ]
+        ),
         parts=parts,
         values=columns["values"],
         boxes={"patch": np.tile([-0.5, -0.5, wide - 0.5, high - 0.5], (len(numbers), 1))},

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats, Strings, Task
 
 _HEIGHT, _WIDTH = 72, 96
-_EYES = {"right_eye": (30.0, 32.0), "left_eye": (66.0, 32.0)}  # centres x, y; "left" is the person's own
+# centres x, y; "left" is the person's own
+_EYES = {"right_eye": (30.0, 32.0), "left_eye": (66.0, 32.0)}
 _RADIUS = 9
 _REACH = 5.0  # px that a pupil moves at the edge of where people look
 _FRAMES_PER_DOT = 2
@@ -26,11 +27,14 @@ _FRAMES_PER_DOT = 2
 def tiny(task: Task, train: int = 16, test: int = 8) -> Index:
     """Return a set of gaze2d (parts `train`, `test`) or gaze3d (`train`, `validation`), two frames a fixation.
 
-    The gaze2d set has phones and tablets, held in two ways; every fourth fixation is of another person.
+    The gaze2d set has phones and tablets, held in two ways; every fourth fixation is of another
+    person.
     """
     count = train + test
     rng = np.random.default_rng(20)
-    looks = np.repeat(rng.uniform(-1, 1, (count // _FRAMES_PER_DOT + 1, 2)), _FRAMES_PER_DOT, axis=0)[:count]
+    looks = np.repeat(
+        rng.uniform(-1, 1, (count // _FRAMES_PER_DOT + 1, 2)), _FRAMES_PER_DOT, axis=0
+    )[:count]
     pixels = np.stack([_picture(look, rng) for look in looks])
     held_out = "test" if task == "gaze2d" else "validation"
     parts = np.array(["train"] * train + [held_out] * test)
@@ -41,7 +45,9 @@ def tiny(task: Task, train: int = 16, test: int = 8) -> Index:
     return shape(ids, parts, people, dots, looks, pixels)
 
 
-def _screens(ids: Strings, parts: Strings, people: Strings, dots: np.ndarray, looks: Floats, pixels: Bytes) -> Index:
+def _screens(
+    ids: Strings, parts: Strings, people: Strings, dots: np.ndarray, looks: Floats, pixels: Bytes
+) -> Index:
     tablet = dots % 2 == 1
     orientation = np.where(dots % 4 < 2, 1, 3)
     half_cm = np.where(tablet, 7.0, 3.0)[:, None]
@@ -52,7 +58,9 @@ def _screens(ids: Strings, parts: Strings, people: Strings, dots: np.ndarray, lo
         ids=ids,
         parts=parts,
         values=looks * half_cm - np.array([0, 1]) * (half_cm + 1),
-        boxes={name: np.tile(np.array(box, np.float64), (len(ids), 1)) for name, box in boxes.items()},
+        boxes={
+            name: np.tile(np.array(box, np.float64), (len(ids), 1)) for name, box in boxes.items()
+        },
         clusters=people,
         read=lambda row: np.array(pixels[row]),
         attributes={
@@ -71,7 +79,9 @@ def _screens(ids: Strings, parts: Strings, people: Strings, dots: np.ndarray, lo
     )
 
 
-def _directions(ids: Strings, parts: Strings, people: Strings, dots: np.ndarray, looks: Floats, pixels: Bytes) -> Index:
+def _directions(
+    ids: Strings, parts: Strings, people: Strings, dots: np.ndarray, looks: Floats, pixels: Bytes
+) -> Index:
     return Index(
         dataset="eth-xgaze",
         ids=ids,

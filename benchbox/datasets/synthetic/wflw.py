@@ -20,7 +20,10 @@ ACCESS = from_renderer.access("Synthetic twin of WFLW", PLAN.kind, 610)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Return the set; renders it into the cache first when pixels are asked for and not there yet."""
+    """Return the set.
+
+    Renders it into the cache first when pixels are asked for and not there yet.
+    """
     del root
     return landmark_index.whole("synth-wflw", PLAN, _fields, pixels=pixels)
 

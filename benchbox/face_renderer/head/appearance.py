@@ -45,7 +45,19 @@ _IRIS = np.array(
         [0.2, 0.24, 0.26],
     ]
 )
-STYLES = ("bald", "buzz", "short", "swept", "fringe", "medium", "long", "afro", "beanie", "cap", "scarf")
+STYLES = (
+    "bald",
+    "buzz",
+    "short",
+    "swept",
+    "fringe",
+    "medium",
+    "long",
+    "afro",
+    "beanie",
+    "cap",
+    "scarf",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +111,17 @@ def draw(rng: np.random.Generator, *, child: bool) -> Look:
         hair = rng.uniform(0.02, 0.6, 3)
     beard, moustache, goatee = (0.0, 0.0, 0.0)
     if grown_up and not female:
-        beard = float(rng.choice([0, rng.uniform(0.08, 0.35), rng.uniform(0.45, 1)], p=[0.45, 0.3, 0.25]))
+        beard = float(
+            rng.choice([0, rng.uniform(0.08, 0.35), rng.uniform(0.45, 1)], p=[0.45, 0.3, 0.25])
+        )
         moustache = max(beard, float(rng.random() < 0.12) * rng.uniform(0.5, 1))
         goatee = max(beard, float(rng.random() < 0.08) * rng.uniform(0.5, 1))
     style = str(rng.choice(STYLES, p=_STYLE_WOMAN if female else _STYLE_MAN))
     painted = female and grown_up and rng.random() < 0.6
     glasses = (
-        int(rng.choice(5, p=[0.80, 0.06, 0.07, 0.03, 0.04])) if grown_up else int(rng.choice(3, p=[0.94, 0.03, 0.03]))
+        int(rng.choice(5, p=[0.80, 0.06, 0.07, 0.03, 0.04]))
+        if grown_up
+        else int(rng.choice(3, p=[0.94, 0.03, 0.03]))
     )
     return Look(
         tone=tone,
@@ -121,21 +137,26 @@ def draw(rng: np.random.Generator, *, child: bool) -> Look:
         strands=rng.uniform(0.5, 1.2),
         part=float(np.radians(rng.uniform(-40, 40))),
         volume=rng.uniform(0.7, 1.4),
-        iris=_along(_IRIS, rng.beta(0.7, 1.6) * (0.35 if tone > 0.45 else 1.0)) * np.exp(rng.normal(0, 0.2)),
+        iris=_along(_IRIS, rng.beta(0.7, 1.6) * (0.35 if tone > 0.45 else 1.0))
+        * np.exp(rng.normal(0, 0.2)),
         pupil=rng.uniform(1.3, 2.9),
         freckles=rng.uniform(0.2, 1) if rng.random() < 0.12 and tone < 0.5 else 0.0,
         wrinkles=rng.uniform(0.3, 1.2) if colour >= 7 else rng.uniform(0, 0.35) * grown_up,
         shine=rng.uniform(0.3, 1.3),
         makeup=rng.uniform(0.3, 1) if painted else 0.0,
-        lipstick=np.array([[0.45, 0.03, 0.05], [0.55, 0.12, 0.14], [0.30, 0.02, 0.06], [0.6, 0.2, 0.2]])[
-            rng.integers(4)
-        ],
+        lipstick=np.array(
+            [[0.45, 0.03, 0.05], [0.55, 0.12, 0.14], [0.30, 0.02, 0.06], [0.6, 0.2, 0.2]]
+        )[rng.integers(4)],
         shadow=rng.uniform(0.02, 0.35, 3),
-        cloth=np.clip(rng.uniform(0.01, 0.7, (2, 1)) * np.exp(rng.normal(0, 0.35, (2, 3))), 0.005, 0.85),
+        cloth=np.clip(
+            rng.uniform(0.01, 0.7, (2, 1)) * np.exp(rng.normal(0, 0.35, (2, 3))), 0.005, 0.85
+        ),
         collar=rng.uniform(136, 196),
         stripes=float(rng.choice([0, rng.uniform(4, 26)], p=[0.7, 0.3])),
         glasses=glasses,
-        frame=np.array([[0.02, 0.02, 0.02], [0.12, 0.06, 0.03], [0.35, 0.33, 0.3], [0.3, 0.02, 0.03]])[rng.integers(4)],
+        frame=np.array(
+            [[0.02, 0.02, 0.02], [0.12, 0.06, 0.03], [0.35, 0.33, 0.3], [0.3, 0.02, 0.03]]
+        )[rng.integers(4)],
         lens=(rng.uniform(22, 28), rng.uniform(14, 22), rng.uniform(2.0, 4.5)),
     )
 

@@ -1,6 +1,7 @@
 """How heads differ and move: identity and expression as displacement fields, then jaw and lids.
 
-Every step acts on points one by one, so that landmarks alone cost next to nothing and lie exactly on the rendered mesh.
+Every step acts on points one by one, so that landmarks alone cost next to nothing and lie exactly
+on the rendered mesh.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ NECK = np.array([0.0, 135.0, -22.0])  # the head turns about this point
 
 @dataclass(frozen=True)
 class Shape:
-    """What a head looks like and does at one moment; coefficients are in standard deviations, angles in radians."""
+    """What a head looks like and does at one moment.
+
+    Coefficients are in standard deviations, angles in radians.
+    """
 
     identity: Mapping[str, float] = field(default_factory=dict)
     expression: Mapping[str, float] = field(default_factory=dict)
@@ -54,7 +58,9 @@ def _side(p: Floats) -> Floats:
     return np.tanh(p[:, 0] / 4)
 
 
-def _move(weight: Floats, dx: Floats | float = 0.0, dy: Floats | float = 0.0, dz: Floats | float = 0.0) -> Floats:
+def _move(
+    weight: Floats, dx: Floats | float = 0.0, dy: Floats | float = 0.0, dz: Floats | float = 0.0
+) -> Floats:
     return np.stack([weight * dx, weight * dy, weight * dz], axis=-1)
 
 
@@ -72,7 +78,8 @@ IDENTITY: dict[str, Field] = {
     "length": lambda p: _move(_above_body(p) * smooth_step(0, 120, p[:, 1]), dy=5.0),
     "lower_length": lambda p: _move(_above_body(p) * smooth_step(75, 115, p[:, 1]), dy=3.5),
     "jaw_width": lambda p: _move(
-        np.exp(-(((p[:, 1] - 72) / 32) ** 2)) * smooth_step(-30, 15, p[:, 2]), dx=3.8 * np.tanh(p[:, 0] / 30)
+        np.exp(-(((p[:, 1] - 72) / 32) ** 2)) * smooth_step(-30, 15, p[:, 2]),
+        dx=3.8 * np.tanh(p[:, 0] / 30),
     ),
     "chin_width": lambda p: _move(_spot(p, 0, 104, 40, 16), dx=p[:, 0] * 0.13),
     "chin_forward": lambda p: _move(_spot(p, 0, 102, 24, 18), dz=3.2),
@@ -80,16 +87,24 @@ IDENTITY: dict[str, Field] = {
     "cheekbone": lambda p: _move(_spot(p, 52, 25, 20, 18), dx=2.6 * _side(p), dz=1.5),
     "fullness": lambda p: _move(_spot(p, 46, 58, 22, 28), dx=4.2 * _side(p), dz=2.2),
     "double_chin": lambda p: _move(
-        np.exp(-(((p[:, 1] - 122) / 14) ** 2)) * smooth_step(-40, 20, p[:, 2]), dx=p[:, 0] * 0.07, dz=3.5
+        np.exp(-(((p[:, 1] - 122) / 14) ** 2)) * smooth_step(-40, 20, p[:, 2]),
+        dx=p[:, 0] * 0.07,
+        dz=3.5,
     ),
     "forehead": lambda p: _move(smooth_step(-25, -110, p[:, 1]), dy=-7.0),
-    "forehead_slope": lambda p: _move(smooth_step(-30, -80, p[:, 1]) * smooth_step(0, 60, p[:, 2]), dz=-3.5),
-    "temple": lambda p: _move(np.exp(-(((p[:, 1] + 30) / 28) ** 2)), dx=2.6 * np.tanh(p[:, 0] / 30)),
+    "forehead_slope": lambda p: _move(
+        smooth_step(-30, -80, p[:, 1]) * smooth_step(0, 60, p[:, 2]), dz=-3.5
+    ),
+    "temple": lambda p: _move(
+        np.exp(-(((p[:, 1] + 30) / 28) ** 2)), dx=2.6 * np.tanh(p[:, 0] / 30)
+    ),
     "brow_ridge": lambda p: _move(_spot(p, 26, -14, 26, 9), dz=2.2),
     "brow_height": lambda p: _move(_spot(p, 32, -19, 26, 9), dy=-2.0),
     "brow_tilt": lambda p: _move(_spot(p, 34, -19, 26, 8), dy=-0.085 * (np.abs(p[:, 0]) - 34)),
     "eye_apart": lambda p: _move(_spot(p, 31, 0, 19, 16), dx=1.7 * _side(p)),
-    "eye_width": lambda p: _move(_spot(p, 31, 0, 19, 13), dx=0.07 * (np.abs(p[:, 0]) - 31) * _side(p)),
+    "eye_width": lambda p: _move(
+        _spot(p, 31, 0, 19, 13), dx=0.07 * (np.abs(p[:, 0]) - 31) * _side(p)
+    ),
     "eye_open": lambda p: _move(_spot(p, 31, 0, 17, 9), dy=0.13 * (p[:, 1] - EYE_Y)),
     "eye_tilt": lambda p: _move(_spot(p, 31, 0, 20, 15), dy=-0.065 * (np.abs(p[:, 0]) - 31)),
     "eye_height": lambda p: _move(_spot(p, 31, 0, 24, 18), dy=1.6),
@@ -113,7 +128,9 @@ IDENTITY: dict[str, Field] = {
     "brows_uneven": lambda p: _move(_spot(p, 33, -19, 24, 9), dy=1.0 * _side(p)),
     "mouth_uneven": lambda p: _move(_spot(p, 0, 73, 40, 16), dy=0.035 * p[:, 0]),
     "neck_width": lambda p: _move(
-        np.exp(-(((p[:, 1] - 155) / 40) ** 2)) * smooth_step(105, 135, p[:, 1]), dx=p[:, 0] * 0.09, dz=p[:, 2] * 0.06
+        np.exp(-(((p[:, 1] - 155) / 40) ** 2)) * smooth_step(105, 135, p[:, 1]),
+        dx=p[:, 0] * 0.09,
+        dz=p[:, 2] * 0.06,
     ),
     "shoulders": lambda p: _move(smooth_step(190, 260, p[:, 1]), dx=p[:, 0] * 0.08),
 }
@@ -138,22 +155,33 @@ EXPRESSION: dict[str, Field] = {
     ),
     "smile_left": lambda p: _move(_corner(p) * (p[:, 0] < 0), dx=-4.5, dy=-4.5, dz=-2.5),
     "smile_right": lambda p: _move(_corner(p) * (p[:, 0] > 0), dx=4.5, dy=-4.5, dz=-2.5),
-    "frown": lambda p: _move(_corner(p), dy=4.5, dz=-1.0) + _move(_spot(p, 0, 92, 20, 8), dy=-1.5, dz=1.0),
+    "frown": lambda p: (
+        _move(_corner(p), dy=4.5, dz=-1.0) + _move(_spot(p, 0, 92, 20, 8), dy=-1.5, dz=1.0)
+    ),
     "pucker": lambda p: _move(_spot(p, 0, 73, 30, 14), dx=-0.30 * p[:, 0], dz=5.0),
     "stretch": lambda p: _move(_corner(p), dx=5.0 * _side(p), dz=-2.5),
     "upper_lip_raise": lambda p: (
-        _move(_spot(p, 0, 69, 20, 9) * _upper(p), dy=-3.2) + _move(_spot(p, 0, 48, 22, 10), dy=-0.8, dx=p[:, 0] * 0.05)
+        _move(_spot(p, 0, 69, 20, 9) * _upper(p), dy=-3.2)
+        + _move(_spot(p, 0, 48, 22, 10), dy=-0.8, dx=p[:, 0] * 0.05)
     ),
     "lower_lip_drop": lambda p: _move(_spot(p, 0, 78, 19, 9) * (1 - _upper(p)), dy=3.0),
     "closed": lambda p: _move(
-        (4 * (np.abs(p[:, 0]) / (2 * MOUTH_HALF) + 0.5).clip(0, 1) * (0.5 - np.abs(p[:, 0]) / (2 * MOUTH_HALF)).clip(0))
+        (
+            4
+            * (np.abs(p[:, 0]) / (2 * MOUTH_HALF) + 0.5).clip(0, 1)
+            * (0.5 - np.abs(p[:, 0]) / (2 * MOUTH_HALF)).clip(0)
+        )
         ** 0.8
         * np.maximum(1 - np.abs(p[:, 3] - MOUTH_Y) / 12, 0)
         * smooth_step(40, 60, p[:, 2]),
         dy=np.where(p[:, 3] <= MOUTH_Y, 2.15, -2.15),
     ),
-    "lips_apart": lambda p: _move(_spot(p, 0, 73, 20, 7), dy=np.where(p[:, 3] <= MOUTH_Y, -1.0, 1.0)),
-    "brows_up": lambda p: _move(_spot(p, 30, -20, 32, 13), dy=-4.6) + _move(_spot(p, 30, -6, 22, 5), dy=-0.7),
+    "lips_apart": lambda p: _move(
+        _spot(p, 0, 73, 20, 7), dy=np.where(p[:, 3] <= MOUTH_Y, -1.0, 1.0)
+    ),
+    "brows_up": lambda p: (
+        _move(_spot(p, 30, -20, 32, 13), dy=-4.6) + _move(_spot(p, 30, -6, 22, 5), dy=-0.7)
+    ),
     "brows_inner_up": lambda p: _move(_spot(p, 12, -18, 15, 11), dy=-4.2),
     "brows_down": lambda p: _move(_spot(p, 17, -16, 20, 11), dx=-1.8 * _side(p), dy=3.6, dz=0.8),
     "brow_left_up": lambda p: _move(_spot(p, 33, -20, 24, 11) * (p[:, 0] < 0), dy=-4.0),
@@ -180,7 +208,11 @@ def _jaw_share(p: Floats, h: Floats) -> Floats:
     soft = 0.35 + 22 * smooth_step(23, 62, ax) + 20 * smooth_step(45, 0, p[:, 2])
     share = smooth_step(-1, 1, (h - MOUTH_Y - 0.25 * soft) / soft)
     # Towards the corners both lips move alike, so that an open mouth is round and not a drawer.
-    corner = smooth_step(4, 26, ax) * smooth_step(26, 4, np.abs(h - MOUTH_Y - 4)) * smooth_step(30, 60, p[:, 2])
+    corner = (
+        smooth_step(4, 26, ax)
+        * smooth_step(26, 4, np.abs(h - MOUTH_Y - 4))
+        * smooth_step(30, 60, p[:, 2])
+    )
     share = share + (0.42 - share) * corner
     share = share * smooth_step(170, 110, p[:, 1]) * smooth_step(-25, 25, p[:, 2])
     return np.asarray(share)
@@ -207,7 +239,9 @@ def body(points: Floats, height: Floats) -> Body:
     fields = np.stack([f(places) for f in (*IDENTITY.values(), *EXPRESSION.values())])
     near = []
     for side in (-1, 1):
-        inside = (np.abs(p[:, 0] * side - (EYE_INNER + EYE_OUTER) / 2) < 15) & (np.abs(p[:, 1] - EYE_Y) < 10)
+        inside = (np.abs(p[:, 0] * side - (EYE_INNER + EYE_OUTER) / 2) < 15) & (
+            np.abs(p[:, 1] - EYE_Y) < 10
+        )
         near.append(inside & (p[:, 2] > 60))
     return Body(
         p,
@@ -222,7 +256,8 @@ def body(points: Floats, height: Floats) -> Body:
 def coefficients(shape: Shape) -> Floats:
     """Return the weights (K,) of the fields, in their order."""
     return np.array(
-        [shape.identity.get(name, 0.0) for name in IDENTITY] + [shape.expression.get(name, 0.0) for name in EXPRESSION]
+        [shape.identity.get(name, 0.0) for name in IDENTITY]
+        + [shape.expression.get(name, 0.0) for name in EXPRESSION]
     )
 
 
@@ -234,8 +269,13 @@ def eyeballs(corners: Body, shape: Shape) -> Floats:
 
 
 def deform(part: Body, shape: Shape, eyes: Floats) -> Floats:
-    """Return the points (V, 3) in the head's frame; `eyes` (2, 3) are the centres of the eyeballs."""
-    moved = part.rest + np.tensordot(coefficients(shape).astype(part.fields.dtype), part.fields, axes=1)
+    """Return the points (V, 3) in the head's frame.
+
+    `eyes` (2, 3) are the centres of the eyeballs.
+    """
+    moved = part.rest + np.tensordot(
+        coefficients(shape).astype(part.fields.dtype), part.fields, axes=1
+    )
     for side in (0, 1):
         moved[:, 1] += part.lid[side] * shape.lids[side]
         near = np.flatnonzero(part.near_eye[side])

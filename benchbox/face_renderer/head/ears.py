@@ -30,7 +30,12 @@ def _profile(radius: Floats, angle: Floats) -> Floats:
     """Return the height in mm over the ear's plane: helix, anti-helix, concha, lobe."""
     lobe = smooth_step(0.4, 1.0, np.sin(angle))  # angle pi/2 is down
     rim = 4.2 * np.exp(-(((radius - 0.9) / 0.13) ** 2)) * (1 - 0.8 * lobe)
-    anti = 2.6 * np.exp(-(((radius - 0.56) / 0.14) ** 2)) * (1 - lobe) * smooth_step(1.0, -0.3, np.cos(angle))
+    anti = (
+        2.6
+        * np.exp(-(((radius - 0.56) / 0.14) ** 2))
+        * (1 - lobe)
+        * smooth_step(1.0, -0.3, np.cos(angle))
+    )
     concha = -6.0 * np.exp(-((radius / 0.36) ** 2))
     return rim + anti + concha + 1.5 * lobe * radius
 
@@ -38,7 +43,9 @@ def _profile(radius: Floats, angle: Floats) -> Floats:
 @lru_cache(maxsize=2)
 def ear(side: int) -> Ear:
     """Return the ear on one side, -1 the picture's left."""
-    r, a = np.meshgrid(np.linspace(0.0, 1.0, _RINGS), np.linspace(0, 2 * np.pi, _SPOKES), indexing="ij")
+    r, a = np.meshgrid(
+        np.linspace(0.0, 1.0, _RINGS), np.linspace(0, 2 * np.pi, _SPOKES), indexing="ij"
+    )
     back, down = np.cos(a), np.sin(a)
     # An egg: wide above, a lobe below; its front edge is cut straight along the cheek.
     half_back = 16.5 * (1 - 0.25 * smooth_step(0.1, 1.0, down)) * np.where(back < 0, 0.62, 1.0)
@@ -53,5 +60,9 @@ def ear(side: int) -> Ear:
     if side > 0:
         rest = rest[:, ::-1]
     shade = 0.55 + 0.45 * smooth_step(0.25, 0.75, r)
-    shade = shade * (0.75 + 0.25 * smooth_step(0.12, 0.02, np.abs(r - 0.74)) * 0 + 0.25 * smooth_step(0.6, 0.95, r))
+    shade = shade * (
+        0.75
+        + 0.25 * smooth_step(0.12, 0.02, np.abs(r - 0.74)) * 0
+        + 0.25 * smooth_step(0.6, 0.95, r)
+    )
     return Ear(body(rest.reshape(-1, 3), rest[..., 1].ravel()), (_RINGS, _SPOKES), shade)

@@ -1,6 +1,7 @@
 """What lies behind the slits: eyeballs that look somewhere, and the inside of the mouth with its teeth.
 
-Both are met by the camera's rays exactly: a sphere for the eye, the dental arch as an upright elliptic cylinder.
+Both are met by the camera's rays exactly: a sphere for the eye, the dental arch as an upright
+elliptic cylinder.
 """
 
 from __future__ import annotations
@@ -32,11 +33,19 @@ def _ease(low: float, high: float, value: Any) -> Any:
 
 
 def eyeball(
-    origin: Floats, rays: Any, centre: Floats, gaze: Floats, key: Floats, depth: Any, look: Look, light: Light
+    origin: Floats,
+    rays: Any,
+    centre: Floats,
+    gaze: Floats,
+    key: Floats,
+    depth: Any,
+    look: Look,
+    light: Light,
 ) -> Any:
     """Return the colours (P, 3) of an eyeball along rays (P, 3) from `origin`, all in the head's frame.
 
-    `key` is the key light's direction there; `depth` (P,) runs from 0 at the upper lid to 1 at the lower one.
+    `key` is the key light's direction there; `depth` (P,) runs from 0 at the upper lid to 1 at the
+    lower one.
     """
     to = origin - centre
     b = rays @ to
@@ -46,10 +55,16 @@ def eyeball(
     r = EYE_RADIUS * np.sqrt(np.maximum(1 - along**2, 0)) + 20 * (along < 0)
     side = np.cross(gaze, [0.0, 1.0, 0.0])
     angle = np.arctan2(normal @ np.cross(side, gaze), normal @ side)
-    fibre = 0.5 + 0.28 * np.sin(angle * 23 + 3 * np.sin(angle * 7)) + 0.22 * np.sin(angle * 41 + r * 2)
+    fibre = (
+        0.5 + 0.28 * np.sin(angle * 23 + 3 * np.sin(angle * 7)) + 0.22 * np.sin(angle * 41 + r * 2)
+    )
     ring = 1 - 0.75 * _ease(IRIS - 1.5, IRIS, r)
     glow = (0.55 + 0.35 * fibre) * ring
-    iris = look.iris * (0.55 + glow * 1.2)[:, None] * (1.25 - 0.35 * _ease(look.pupil, look.pupil + 1.6, r))[:, None]
+    iris = (
+        look.iris
+        * (0.55 + glow * 1.2)[:, None]
+        * (1.25 - 0.35 * _ease(look.pupil, look.pupil + 1.6, r))[:, None]
+    )
     iris = iris * _ease(look.pupil - 0.35, look.pupil + 0.35, r)[:, None] + 0.004
     vein = 0.14 + 0.10 * look.wrinkles
     away = _ease(IRIS, 11.5, r)[:, None]
@@ -59,7 +74,9 @@ def eyeball(
     shade = 0.22 + 0.78 * _ease(0.0, 0.42, depth)  # lid and lashes shade the top
     shade = shade * (0.6 + 0.4 * _ease(1.0, 0.8, depth))
     result = colour * (light.ambient * 0.9 + lit[:, None] * light.colour * 0.75) * shade[:, None]
-    return result + _catchlight(normal, rays, gaze, key, r, light) * _ease(0.05, 0.25, depth)[:, None]
+    return (
+        result + _catchlight(normal, rays, gaze, key, r, light) * _ease(0.05, 0.25, depth)[:, None]
+    )
 
 
 def _catchlight(normal: Any, rays: Any, gaze: Floats, key: Floats, r: Any, light: Light) -> Any:
@@ -73,11 +90,14 @@ def _catchlight(normal: Any, rays: Any, gaze: Floats, key: Floats, r: Any, light
     return window[:, None] * light.colour * 0.8 + 0.015
 
 
-def mouth(origin: Floats, rays: Any, lip_z: float, jaw_drop: float, edge: Any, light: Light, tilt: float) -> Any:
+def mouth(
+    origin: Floats, rays: Any, lip_z: float, jaw_drop: float, edge: Any, light: Light, tilt: float
+) -> Any:
     """Return the colours (P, 3) of the open mouth along rays (P, 3), in the head's frame.
 
-    `lip_z` is the depth of the lips, `jaw_drop` how far the lower teeth have gone down, `edge` (P,) runs from 0 at the
-    upper lip to 1 at the lower one; `tilt` in [0, 1] says how far the lower teeth show.
+    `lip_z` is the depth of the lips, `jaw_drop` how far the lower teeth have gone down, `edge` (P,)
+    runs from 0 at the upper lip to 1 at the lower one; `tilt` in [0, 1] says how far the lower
+    teeth show.
     """
     centre_z = lip_z - 8.5 - _ARCH[1]
     ox, oz = origin[0] / _ARCH[0], (origin[2] - centre_z) / _ARCH[1]

@@ -18,7 +18,17 @@ from .surface import smooth_step, surface
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
-_MOVES = ("width", "depth", "length", "forehead", "forehead_slope", "temple", "fullness", "jaw_width", "cheekbone")
+_MOVES = (
+    "width",
+    "depth",
+    "length",
+    "forehead",
+    "forehead_slope",
+    "temple",
+    "fullness",
+    "jaw_width",
+    "cheekbone",
+)
 SCALE = 4  # texels per cell
 _HAIRY = ("short", "swept", "fringe", "medium", "long", "afro")
 
@@ -49,9 +59,13 @@ class Cover:
 def shell() -> Shell:
     """Build the neutral shell once per process."""
     head = surface()
-    y = np.concatenate([[-121.2, -120, -117, -112], np.linspace(-105, 20, 26), np.linspace(28, 270, 19)])
+    y = np.concatenate(
+        [[-121.2, -120, -117, -112], np.linspace(-105, 20, 26), np.linspace(28, 270, 19)]
+    )
     azimuth = np.radians(
-        np.concatenate([np.linspace(-180, -90, 10), np.linspace(-82, 82, 34), np.linspace(90, 180, 10)])
+        np.concatenate(
+            [np.linspace(-180, -90, 10), np.linspace(-82, 82, 34), np.linspace(90, 180, 10)]
+        )
     )
     radius = np.hypot(head.points[..., 0], head.points[..., 2])
     table = np.stack([np.interp(azimuth, head.azimuth, row) for row in radius])
@@ -85,9 +99,35 @@ def _ends(look: Look, azimuth: Floats, rng: np.random.Generator) -> tuple[Floats
     line = rng.uniform(-84, -64)  # hairline in the middle of the forehead
     lift, bay = rng.uniform(-6, 6), rng.uniform(-4, 9)  # side length; how far the temples recede
     knots: dict[str, list[tuple[float, float]]] = {
-        "short": [(0, line), (20, line), (36, line + 4 - bay), (48, -62), (58, -36), (68, -8), (77, 10), (83, -10)],
-        "swept": [(0, line - 2), (20, line), (36, line + 6 - bay), (48, -56), (60, -26), (72, 8), (79, 16), (86, 2)],
-        "fringe": [(0, -30 + lift), (24, -28 + lift), (42, -18), (56, -4), (70, 14), (82, 26), (100, 30)],
+        "short": [
+            (0, line),
+            (20, line),
+            (36, line + 4 - bay),
+            (48, -62),
+            (58, -36),
+            (68, -8),
+            (77, 10),
+            (83, -10),
+        ],
+        "swept": [
+            (0, line - 2),
+            (20, line),
+            (36, line + 6 - bay),
+            (48, -56),
+            (60, -26),
+            (72, 8),
+            (79, 16),
+            (86, 2),
+        ],
+        "fringe": [
+            (0, -30 + lift),
+            (24, -28 + lift),
+            (42, -18),
+            (56, -4),
+            (70, 14),
+            (82, 26),
+            (100, 30),
+        ],
         "medium": [
             (0, line),
             (14, line + 6),
@@ -98,22 +138,45 @@ def _ends(look: Look, azimuth: Floats, rng: np.random.Generator) -> tuple[Floats
             (72, 92 + 2 * lift),
             (110, 110),
         ],
-        "long": [(0, line), (12, line + 6), (26, -58), (40, -26), (50, 24), (57, 110), (66, 190), (90, 215)],
-        "afro": [(0, line + 4), (30, line + 8), (48, -54), (62, -20), (76, 16), (90, 22), (120, 62)],
+        "long": [
+            (0, line),
+            (12, line + 6),
+            (26, -58),
+            (40, -26),
+            (50, 24),
+            (57, 110),
+            (66, 190),
+            (90, 215),
+        ],
+        "afro": [
+            (0, line + 4),
+            (30, line + 8),
+            (48, -54),
+            (62, -20),
+            (76, 16),
+            (90, 22),
+            (120, 62),
+        ],
     }
     knots["short"] += [(104, -14), (122, 40), (180, 62)]
     knots["swept"] += [(104, 0), (122, 62), (180, 76)]
     knots["fringe"] += [(125, 66), (180, 80)]
     at, end = np.array(knots[look.style]).T
     parted = look.style in ("medium", "long")
-    y = np.interp(np.degrees(np.abs(azimuth - look.part * parted * np.exp(-((a / 45) ** 2)))), at, end)
+    y = np.interp(
+        np.degrees(np.abs(azimuth - look.part * parted * np.exp(-((a / 45) ** 2)))), at, end
+    )
     if look.style in ("medium", "long", "fringe", "swept") and rng.random() < 0.45 and look.fringe:
         side = rng.choice([-1.0, 1.0])  # a side fringe falls over the brow
         y = y + rng.uniform(8, 30) * np.exp(-(((np.degrees(azimuth) - side * 26) / 18) ** 2))
-    base = {"short": 7, "swept": 12, "fringe": 9, "medium": 10, "long": 10, "afro": 30}[look.style] * look.volume
+    base = {"short": 7, "swept": 12, "fringe": 9, "medium": 10, "long": 10, "afro": 30}[
+        look.style
+    ] * look.volume
     thick = base * np.interp(a, [0, 30, 60, 80, 110, 180], [1.0, 1.0, 0.75, 0.55, 0.8, 1.0])
     if look.style == "swept":
-        thick = thick * (1 + 0.9 * np.exp(-(((np.degrees(azimuth) - np.degrees(look.part) * 0.5) / 30) ** 2)))
+        thick = thick * (
+            1 + 0.9 * np.exp(-(((np.degrees(azimuth) - np.degrees(look.part) * 0.5) / 30) ** 2))
+        )
     return y, thick
 
 
@@ -132,11 +195,14 @@ def _hair(look: Look, shape: Shape, rng: np.random.Generator) -> Cover:
     end, thick = _ends(look, whole.azimuth, rng)
     wave = noise.cut(noise.clouds()[0], rng, rows, columns) - 0.5
     below = smooth_step(-121, -95, whole.y)[:, None]
-    fade = np.clip((end[None] - whole.y[:, None] + 6) / 24, 0.05, 1)  # thin at the hairline and the tips
+    # thin at the hairline and the tips
+    fade = np.clip((end[None] - whole.y[:, None] + 6) / 24, 0.05, 1)
     if look.style in ("long", "medium", "fringe"):
         fade = np.maximum(fade, 0.55)
     lift = 1.5 + thick[None] * (0.75 + 0.25 * below) * fade
-    lift = lift + wave * (10 if look.style in ("long", "medium", "afro") else 5) * look.volume * fade
+    lift = (
+        lift + wave * (10 if look.style in ("long", "medium", "afro") else 5) * look.volume * fade
+    )
     points = _deform(whole, shape) + lift[..., None] * whole.outward
     hangs = look.style in ("medium", "long")
     return Cover(points, _hair_texture(look, whole, end, rng), combed=True, hangs=hangs, ears=hangs)
@@ -164,7 +230,9 @@ def _hair_texture(look: Look, whole: Shell, end: Floats, rng: np.random.Generato
 def _slanted(lines: Any, look: Look, rng: np.random.Generator) -> Any:
     """Comb strands sideways, more towards the tips, away from the parting."""
     high, wide = lines.shape
-    v, u = np.meshgrid(np.arange(high, dtype=np.float32), np.arange(wide, dtype=np.float32), indexing="ij")
+    v, u = np.meshgrid(
+        np.arange(high, dtype=np.float32), np.arange(wide, dtype=np.float32), indexing="ij"
+    )
     sway = rng.uniform(-0.5, 0.5)
     curl = rng.uniform(0, 5) * (look.style in ("long", "medium"))
     u = u + np.float32(sway) * v + np.float32(curl) * np.sin(v * np.float32(rng.uniform(0.06, 0.2)))
@@ -179,14 +247,20 @@ def _gear(look: Look, shape: Shape, rng: np.random.Generator) -> Cover:
     y = whole.y[:, None]
     wave = noise.cut(noise.clouds()[0], rng, rows, columns) - 0.5
     if look.style == "scarf":
-        opening = ((degrees / rng.uniform(48, 58)) ** 2 + ((y - 26) / rng.uniform(84, 94)) ** 2) ** 0.5
+        opening = (
+            (degrees / rng.uniform(48, 58)) ** 2 + ((y - 26) / rng.uniform(84, 94)) ** 2
+        ) ** 0.5
         inside = opening - 1.0
         thick = 7 + 8 * wave + 3 * np.exp(-((inside / 0.08) ** 2))
         alpha = smooth_step(-0.02, 0.02, inside) * np.ones_like(wave)
         pull = smooth_step(95, 130, y) * 0.25
     else:
         edge = rng.uniform(-58, -34)
-        low = np.interp(np.abs(degrees), [0, 50, 90, 130, 180], [edge, edge + 8, edge + 32, edge + 60, edge + 70])
+        low = np.interp(
+            np.abs(degrees),
+            [0, 50, 90, 130, 180],
+            [edge, edge + 8, edge + 32, edge + 60, edge + 70],
+        )
         brim = np.exp(-(((low - y - 8) / 9) ** 2)) * (look.style == "beanie")
         thick = 7 + 4 * wave + 4 * brim + 9 * smooth_step(-70, -121, y) * (look.style == "beanie")
         alpha = smooth_step(1.5, -1.5, y - low)
@@ -202,7 +276,9 @@ def _cloth_texture(look: Look, alpha: Floats, rng: np.random.Generator) -> Any:
     high, wide = (rows - 1) * SCALE + 1, (columns - 1) * SCALE + 1
     texture = np.empty((high, wide, 4), np.float32)
     u, v = np.meshgrid(np.arange(wide) / SCALE, np.arange(high) / SCALE)
-    texture[..., 3] = cv2.remap(alpha.astype(np.float32), u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR)
+    texture[..., 3] = cv2.remap(
+        alpha.astype(np.float32), u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR
+    )
     colours = rng.uniform(0.01, 0.7, (2, 3)) ** 1.3
     pattern = np.zeros((high, wide), np.float32)
     if rng.random() < 0.5:
@@ -212,5 +288,7 @@ def _cloth_texture(look: Look, alpha: Floats, rng: np.random.Generator) -> Any:
         pattern = (noise.cut(noise.clouds()[1], rng, high, wide) > 0.62).astype(np.float32)
     knit = 0.85 + 0.15 * np.sin(u * (9 if look.style == "beanie" else 26)).astype(np.float32)
     weave = np.exp((noise.cut(noise.pores(), rng, high, wide)) * np.float32(0.06)) * knit
-    texture[..., :3] = (colours[0] + (colours[1] - colours[0]) * pattern[..., None]) * weave[..., None]
+    texture[..., :3] = (colours[0] + (colours[1] - colours[0]) * pattern[..., None]) * weave[
+        ..., None
+    ]
     return texture

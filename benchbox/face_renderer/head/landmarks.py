@@ -29,7 +29,8 @@ _JAW_HALF = (
     (65.5, 25, 22),
     (67, 4, 20),
 )
-_BROW = ((54, -14, 60), (47, -19.6, 68), (37, -22, 77), (26, -20.6, 85), (14.5, -16.5, 92))  # outer to inner
+# outer to inner
+_BROW = ((54, -14, 60), (47, -19.6, 68), (37, -22, 77), (26, -20.6, 85), (14.5, -16.5, 92))
 _NOSE = (2.0, 15.5, 29.0, 42.5)  # y down the bridge
 _NOSTRILS = ((15.5, 52, 93), (7.5, 55, 99))
 _BASE = 56.5  # y where the nose meets the upper lip
@@ -56,7 +57,9 @@ def at_grid(shape: tuple[int, int], rows: Floats, columns: Floats) -> SurfacePoi
     fr, fc = rows - r, columns - c
     at = r * shape[1] + c
     corners = np.stack([at, at + 1, at + shape[1], at + shape[1] + 1], axis=-1)
-    return SurfacePoints(corners, np.stack([(1 - fr) * (1 - fc), (1 - fr) * fc, fr * (1 - fc), fr * fc], axis=-1))
+    return SurfacePoints(
+        corners, np.stack([(1 - fr) * (1 - fc), (1 - fr) * fc, fr * (1 - fc), fr * fc], axis=-1)
+    )
 
 
 def on_row(head: Surface, row: int, x: float) -> tuple[float, float]:
@@ -90,7 +93,14 @@ def _eye(head: Surface, side: int) -> list[tuple[float, float]]:
     """Six lid points of one eye in the order of the image-left eye: outer corner, over the top, inner, back below."""
     upper, lower = head.eye_rows
     third = (EYE_OUTER - EYE_INNER) / 3
-    xs = [EYE_OUTER, EYE_OUTER - third, EYE_INNER + third, EYE_INNER, EYE_INNER + third, EYE_OUTER - third]
+    xs = [
+        EYE_OUTER,
+        EYE_OUTER - third,
+        EYE_INNER + third,
+        EYE_INNER,
+        EYE_INNER + third,
+        EYE_OUTER - third,
+    ]
     rows = [upper, upper, upper, upper, lower, lower]
     return [on_row(head, row, side * x) for row, x in zip(rows, xs, strict=True)]
 
@@ -105,7 +115,10 @@ def _mouth(head: Surface) -> list[tuple[float, float]]:
         return nearest(head, (x, y, float(np.interp(y, column[inside, 1], column[inside, 2]))))
 
     corner = MOUTH_HALF - 0.2
-    outer = [on_row(head, upper, -corner), *(edge(x, top=True) for x in (-15.5, -4.8, 0, 4.8, 15.5))]
+    outer = [
+        on_row(head, upper, -corner),
+        *(edge(x, top=True) for x in (-15.5, -4.8, 0, 4.8, 15.5)),
+    ]
     outer += [on_row(head, upper, corner), *(edge(x, top=False) for x in (15.5, 8, 0, -8, -15.5))]
     inner = [on_row(head, upper, x) for x in (-(corner - 3), -8, 0, 8, corner - 3)]
     inner += [on_row(head, lower, x) for x in (8, 0, -8)]
@@ -117,7 +130,11 @@ def places68() -> Floats:
     """Return the places on the grid (68, 2) of the iBUG mark-up, in its order: row, column."""
     head = surface()
     middle = on_midline(head, _CHIN)
-    jaw = [*(nearest(head, t) for t in reversed(_mirror(_JAW_HALF))), middle, *(nearest(head, t) for t in _JAW_HALF)]
+    jaw = [
+        *(nearest(head, t) for t in reversed(_mirror(_JAW_HALF))),
+        middle,
+        *(nearest(head, t) for t in _JAW_HALF),
+    ]
     brows = [nearest(head, t) for t in (*_mirror(_BROW), *reversed(_BROW))]
     nose = [on_midline(head, y) for y in _NOSE] + [nearest(head, t) for t in _mirror(_NOSTRILS)]
     nose += [on_midline(head, _BASE), *(nearest(head, t) for t in reversed(_NOSTRILS))]
@@ -137,7 +154,9 @@ def ibug68() -> SurfacePoints:
 def eye_corners() -> SurfacePoints:
     """Return the four eye corners: left inner, left outer, right inner, right outer."""
     head = surface()
-    places = np.array([on_row(head, head.eye_rows[0], s * x) for s in (-1, 1) for x in (EYE_INNER, EYE_OUTER)])
+    places = np.array(
+        [on_row(head, head.eye_rows[0], s * x) for s in (-1, 1) for x in (EYE_INNER, EYE_OUTER)]
+    )
     return at_grid(head.shape, places[:, 0], places[:, 1])
 
 
@@ -145,7 +164,9 @@ def eye_corners() -> SurfacePoints:
 def eye_spans() -> tuple[tuple[float, float], tuple[float, float]]:
     """Return the columns between which the eyes' slits lie, left and right."""
     head = surface()
-    ends = [[on_row(head, head.eye_rows[0], s * x)[1] for x in (EYE_INNER, EYE_OUTER)] for s in (-1, 1)]
+    ends = [
+        [on_row(head, head.eye_rows[0], s * x)[1] for x in (EYE_INNER, EYE_OUTER)] for s in (-1, 1)
+    ]
     return (min(ends[0]), max(ends[0])), (min(ends[1]), max(ends[1]))
 
 

@@ -1,8 +1,9 @@
 """The mark-ups of WFLW (98 points), COFW (29) and AFLW (19) on the head's surface, beside iBUG's 68.
 
-Each is given for the picture's left half and the middle; the right half mirrors it, as the layout's flip table says.
-Points that mean the same are the same place in every mark-up. Pupils move with the eyes: their rows hold the middle of
-the eye's slit, and `model.Points.at` puts them where the iris is.
+Each is given for the picture's left half and the middle; the right half mirrors it, as the layout's
+flip table says. Points that mean the same are the same place in every mark-up. Pupils move with the
+eyes: their rows hold the middle of the eye's slit, and `model.Points.at` puts them where the iris
+is.
 """
 
 from __future__ import annotations
@@ -22,9 +23,15 @@ if TYPE_CHECKING:
 
     Place = tuple[float, float]  # row and column on the grid
 
-PUPILS: dict[str, tuple[int, int] | None] = {"ibug68": None, "wflw98": (96, 97), "cofw29": (16, 17), "aflw19": None}
+PUPILS: dict[str, tuple[int, int] | None] = {
+    "ibug68": None,
+    "wflw98": (96, 97),
+    "cofw29": (16, 17),
+    "aflw19": None,
+}
 _BROW_X = (54.0, 46.5, 37.0, 26.5, 15.0)  # from the outer end to the inner one
-_SPINE = ((10, 14.5, 26, 37, 47, 54, 59), (-15.6, -16.0, -19.6, -21.2, -19.0, -13.6, -9.5))  # y of a brow's middle
+# y of a brow's middle
+_SPINE = ((10, 14.5, 26, 37, 47, 54, 59), (-15.6, -16.0, -19.6, -21.2, -19.0, -13.6, -9.5))
 _HALF = ((9, 13, 18, 30, 42, 52, 58), (1.0, 3.8, 4.4, 4.0, 3.1, 1.9, 0.5))  # half its thickness
 
 
@@ -32,7 +39,9 @@ _HALF = ((9, 13, 18, 30, 42, 52, 58), (1.0, 3.8, 4.4, 4.0, 3.1, 1.9, 0.5))  # ha
 def markup(layout: str) -> SurfacePoints:
     """Return the points of a layout, in its order."""
     head = surface()
-    left = {"ibug68": _ibug68, "wflw98": _wflw98, "cofw29": _cofw29, "aflw19": _aflw19}[layout](head)
+    left = {"ibug68": _ibug68, "wflw98": _wflw98, "cofw29": _cofw29, "aflw19": _aflw19}[layout](
+        head
+    )
     flip, last = LAYOUTS[layout].flip, head.shape[1] - 1
     places = np.full((len(flip), 2), np.nan)
     for point, (row, column) in left.items():
@@ -57,7 +66,10 @@ def _row_at(head: Surface, x: float, y: float) -> int:
 
 
 def _lid(head: Surface, share: float, *, row: float) -> Place:
-    """Return the place in the left eye's slit: share 0 at the outer corner, 1 the inner; row 0 upper lid, 1 lower."""
+    """Return the place in the left eye's slit: share 0 at the outer corner, 1 the inner.
+
+    Row 0 upper lid, 1 lower.
+    """
     x = EYE_OUTER + share * (EYE_INNER - EYE_OUTER)
     upper, lower = (on_row(head, r, -x) for r in head.eye_rows)
     return upper[0] + row, upper[1] + row * (lower[1] - upper[1])
@@ -89,9 +101,20 @@ def _wflw98(head: Surface) -> dict[int, Place]:
 
 
 def _cofw29(head: Surface) -> dict[int, Place]:
-    brow = {0: _brow(head, 54, 0), 2: _brow(head, 15, 0), 4: _brow(head, 35, -1), 5: _brow(head, 35, 1)}
+    brow = {
+        0: _brow(head, 54, 0),
+        2: _brow(head, 15, 0),
+        4: _brow(head, 35, -1),
+        5: _brow(head, 35, 1),
+    }
     eye = {8: (0, 0), 10: (1, 0), 12: (0.5, 0), 13: (0.5, 1), 16: (0.5, 0.5)}
-    rest = dict(zip((18, 20, 21, 22, 24, 25, 26, 27, 28), _of68(31, 30, 33, 48, 51, 62, 66, 57, 8), strict=True))
+    rest = dict(
+        zip(
+            (18, 20, 21, 22, 24, 25, 26, 27, 28),
+            _of68(31, 30, 33, 48, 51, 62, 66, 57, 8),
+            strict=True,
+        )
+    )
     return {**brow, **{k: _lid(head, share, row=row) for k, (share, row) in eye.items()}, **rest}
 
 

@@ -37,10 +37,15 @@ class Points:
         return self.on.of(deform(self.carrier, shape, eyeballs(corners(), shape)))
 
     def at(self, shape: Shape, pose: Pose, axes: Floats) -> Floats:
-        """Return the points (K, 3) mm in the camera's axes; pupils lie where the eyes' axes (2, 3) leave them."""
+        """Return the points (K, 3) mm in the camera's axes.
+
+        Pupils lie where the eyes' axes (2, 3) leave them.
+        """
         points = place(self.of(shape), self.share, pose)
         if self.pupils is not None:
-            points[list(self.pupils)] = place(eyeballs(corners(), shape) + EYE_RADIUS * axes, np.zeros(2), pose)
+            points[list(self.pupils)] = place(
+                eyeballs(corners(), shape) + EYE_RADIUS * axes, np.zeros(2), pose
+            )
         return points
 
 

@@ -43,7 +43,8 @@ class Surface:
     """The neutral grid: positions and the coordinates that fields and textures are painted in."""
 
     points: Floats  # (R, C, 3) mm
-    height: Floats  # (R, C) mm, y of the row before the slits were opened: tells upper from lower lip
+    # (R, C) mm, y of the row before the slits were opened: tells upper from lower lip
+    height: Floats
     azimuth: Floats  # (C,) rad from the front
     eye_rows: tuple[int, int]  # rows of the upper and the lower lid margin
     mouth_rows: tuple[int, int]  # rows of the upper and the lower lip's inner edge
@@ -61,7 +62,9 @@ def smooth_step(low: float, high: float, value: Floats) -> Floats:
     return rise
 
 
-def _ellipsoid(p: Floats, centre: tuple[float, float, float], radii: tuple[float, float, float]) -> Floats:
+def _ellipsoid(
+    p: Floats, centre: tuple[float, float, float], radii: tuple[float, float, float]
+) -> Floats:
     q = (p - np.array(centre)) / np.array(radii)
     near = np.sqrt((q**2).sum(-1)) + 1e-9
     slope = np.sqrt(((q / np.array(radii)) ** 2).sum(-1)) + 1e-9
@@ -69,10 +72,14 @@ def _ellipsoid(p: Floats, centre: tuple[float, float, float], radii: tuple[float
     return distance
 
 
-def _capsule(p: Floats, a: tuple[float, float, float], b: tuple[float, float, float], ra: float, rb: float) -> Floats:
+def _capsule(
+    p: Floats, a: tuple[float, float, float], b: tuple[float, float, float], ra: float, rb: float
+) -> Floats:
     start, along = np.array(a), np.array(b) - np.array(a)
     t = np.clip(((p - start) @ along) / (along @ along), 0, 1)
-    distance: Floats = np.sqrt(((p - start - t[..., None] * along) ** 2).sum(-1)) - (ra + (rb - ra) * t)
+    distance: Floats = np.sqrt(((p - start - t[..., None] * along) ** 2).sum(-1)) - (
+        ra + (rb - ra) * t
+    )
     return distance
 
 
@@ -101,7 +108,8 @@ def solid(points: Floats) -> Floats:
     d = _union(d, _capsule(p, (0, -6, 84), (0, 36, 101), 7, 9), 14)  # bridge of the nose
     d = _union(d, _ellipsoid(p, (0, 43, 104), (10, 9, 11)), 9)  # tip
     d = _union(d, _ellipsoid(p, (11, 47.5, 95.5), (6.5, 7.5, 9.5)), 6)  # wing
-    d = _union(d, np.sqrt(((p - EYE) ** 2).sum(-1)) - (EYE_RADIUS + 0.4), 9)  # lids over the eyeball
+    # lids over the eyeball
+    d = _union(d, np.sqrt(((p - EYE) ** 2).sum(-1)) - (EYE_RADIUS + 0.4), 9)
     d = _union(d, _capsule(p, (0, 100, 62), (0, 118, 18), 12, 22), 24)  # under the chin
     d = _union(d, _capsule(p, (0, 70, -26), (0, 330, -40), 51, 56), 30)  # neck
     return _union(d, _ellipsoid(p, (0, 338, -30), (208, 166, 92)), 60)  # shoulders
@@ -115,7 +123,9 @@ def _spread(parts: tuple[tuple[float, float, int], ...]) -> Floats:
 def _shoot(azimuth: Floats, y: Floats) -> Floats:
     """Find the outermost surface points (…, 3) along horizontal rays from the axis."""
     direction = np.stack([np.sin(azimuth), np.zeros_like(azimuth), np.cos(azimuth)], axis=-1)
-    axis = np.stack([np.zeros_like(y), y, np.interp(y, [-120, 60, 110, 200], [0, 0, -12, -20])], axis=-1)
+    axis = np.stack(
+        [np.zeros_like(y), y, np.interp(y, [-120, 60, 110, 200], [0, 0, -12, -20])], axis=-1
+    )
     far = np.full(y.shape, 250.0)
     for _ in range(30):
         far = np.maximum(far - 0.95 * solid(axis + far[..., None] * direction), 0.0)
@@ -137,7 +147,10 @@ def _open(y: Floats, centre: Floats | float, up: Floats, down: Floats, reach: fl
 
 
 def _slit_rows(rows: Floats, centre: float) -> tuple[Floats, int]:
-    """Replace the row nearest to a slit by its two edges; return the rows and the index of the upper edge."""
+    """Replace the row nearest to a slit by its two edges.
+
+    Return the rows and the index of the upper edge.
+    """
     at = int(np.abs(rows - centre).argmin())
     return np.concatenate([rows[:at], [centre - _SLIT, centre + _SLIT], rows[at + 1 :]]), at
 
@@ -157,7 +170,9 @@ def lower_lid(x: Floats) -> Floats:
 def lip_edge(x: Floats, *, upper: bool) -> Floats:
     """Return the y in mm of the outer edge of a lip at |x|; both edges meet in the corner."""
     if upper:
-        return np.interp(x, [0, 4.5, 8, 15, 22, MOUTH_HALF], [65.4, 63.7, 64.4, 67.6, 71.0, MOUTH_Y])
+        return np.interp(
+            x, [0, 4.5, 8, 15, 22, MOUTH_HALF], [65.4, 63.7, 64.4, 67.6, 71.0, MOUTH_Y]
+        )
     return np.interp(x, [0, 8, 15, 22, MOUTH_HALF], [83.5, 82.7, 79.8, 75.6, MOUTH_Y])
 
 
@@ -169,9 +184,13 @@ def _lips(points: Floats) -> Floats:
     inner_top, inner_bottom = MOUTH_Y - 2 * front, MOUTH_Y + 2 * front
     up = np.clip((y - top + 2.5) / np.maximum(inner_top - top + 2.5, 1), 0, 1)
     down = np.clip((bottom + 2 - y) / np.maximum(bottom + 2 - inner_bottom, 1), 0, 1)
-    rise = 3.4 * np.sin(np.pi * up**1.3 * 0.78) * (y <= MOUTH_Y) + 4.4 * np.sin(np.pi * down * 0.8) * (y > MOUTH_Y)
+    rise = 3.4 * np.sin(np.pi * up**1.3 * 0.78) * (y <= MOUTH_Y) + 4.4 * np.sin(
+        np.pi * down * 0.8
+    ) * (y > MOUTH_Y)
     under = -2.5 * np.exp(-(((y - 88) / 4.5) ** 2) - (x / 18) ** 2)
-    ridge = (np.exp(-(((x - 4.5) / 2.0) ** 2)) - 0.9 * np.exp(-((x / 2.4) ** 2))) * np.exp(-(((y - 60) / 5.0) ** 2))
+    ridge = (np.exp(-(((x - 4.5) / 2.0) ** 2)) - 0.9 * np.exp(-((x / 2.4) ** 2))) * np.exp(
+        -(((y - 60) / 5.0) ** 2)
+    )
     raised = points.copy()
     raised[..., 2] += front * rise + (under + 0.9 * ridge) * (points[..., 2] > 40)
     return raised
@@ -194,4 +213,6 @@ def surface() -> Surface:
     left = right[:, :0:-1] * np.array([-1.0, 1.0, 1.0])
     both = np.concatenate([left, right], axis=1)
     tall = np.concatenate([height[:, :0:-1], height], axis=1)
-    return Surface(both, tall, np.concatenate([-half[:0:-1], half]), (eye, eye + 1), (mouth, mouth + 1))
+    return Surface(
+        both, tall, np.concatenate([-half[:0:-1], half]), (eye, eye + 1), (mouth, mouth + 1)
+    )

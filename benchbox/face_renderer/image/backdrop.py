@@ -13,11 +13,18 @@ _LOW = 160  # px, side at which backgrounds are drawn; most are out of focus any
 
 
 def draw(rng: np.random.Generator, size: int, *, hard: bool, plain: bool = False) -> Any:
-    """Draw a background (size, size, 3), linear float32; a plain one is the dim wall of a laboratory."""
+    """Draw a background (size, size, 3), linear float32.
+
+    A plain one is the dim wall of a laboratory.
+    """
     if plain:
-        linear = np.square(_wall(rng).astype(np.float32) / np.float32(255)) * np.float32(rng.uniform(0.05, 0.3))
+        linear = np.square(_wall(rng).astype(np.float32) / np.float32(255)) * np.float32(
+            rng.uniform(0.05, 0.3)
+        )
         return cv2.resize(linear, (size, size), interpolation=cv2.INTER_LINEAR)
-    kind = rng.choice(6, p=[0.12, 0.38, 0.12, 0.12, 0.16, 0.10] if hard else [0.24, 0.28, 0.12, 0.12, 0.14, 0.10])
+    kind = rng.choice(
+        6, p=[0.12, 0.38, 0.12, 0.12, 0.16, 0.10] if hard else [0.24, 0.28, 0.12, 0.12, 0.14, 0.10]
+    )
     picture = (_wall, _clutter, _lamps, _bricks, _foliage, _stripes)[kind](rng)
     if rng.random() < 0.16:
         _stranger(picture, rng)
@@ -54,7 +61,15 @@ def _clutter(rng: np.random.Generator) -> Any:
             cv2.rectangle(picture, (x, y), (x + w, y + h), colour, -1)
         elif shape == 1:
             cv2.ellipse(
-                picture, (x, y), (w // 2 + 1, h // 2 + 1), float(rng.uniform(0, 180)), 0, 360, colour, -1, cv2.LINE_AA
+                picture,
+                (x, y),
+                (w // 2 + 1, h // 2 + 1),
+                float(rng.uniform(0, 180)),
+                0,
+                360,
+                colour,
+                -1,
+                cv2.LINE_AA,
             )
         elif shape == 2:
             cv2.line(
@@ -66,7 +81,9 @@ def _clutter(rng: np.random.Generator) -> Any:
                 cv2.LINE_AA,
             )
         else:
-            corners = (np.array([x, y]) + rng.normal(0, 22, (int(rng.integers(3, 6)), 2))).astype(np.int32)
+            corners = (np.array([x, y]) + rng.normal(0, 22, (int(rng.integers(3, 6)), 2))).astype(
+                np.int32
+            )
             cv2.fillPoly(picture, [corners], colour, cv2.LINE_AA)
     if rng.random() < 0.3:
         cv2.putText(
@@ -106,8 +123,12 @@ def _bricks(rng: np.random.Generator) -> Any:
     for row, y in enumerate(range(0, _LOW, h)):
         for x in range(-(row % 2) * w // 2, _LOW, w):
             colour = np.clip(base + rng.normal(0, spread) + rng.normal(0, spread / 3, 3), 0, 255)
-            cv2.rectangle(picture, (x + 1, y + 1), (x + w - 2, y + h - 2), tuple(float(c) for c in colour), -1)
-    turn = cv2.getRotationMatrix2D((_LOW / 2, _LOW / 2), float(rng.normal(0, 6)), float(rng.uniform(1.1, 1.6)))
+            cv2.rectangle(
+                picture, (x + 1, y + 1), (x + w - 2, y + h - 2), tuple(float(c) for c in colour), -1
+            )
+    turn = cv2.getRotationMatrix2D(
+        (_LOW / 2, _LOW / 2), float(rng.normal(0, 6)), float(rng.uniform(1.1, 1.6))
+    )
     return cv2.warpAffine(picture, turn, (_LOW, _LOW), borderMode=cv2.BORDER_REFLECT)
 
 
@@ -116,7 +137,9 @@ def _foliage(rng: np.random.Generator) -> Any:
     near = noise.cut(noise.clouds()[1], rng, _LOW, _LOW)
     fine, far = (
         cv2.resize(
-            noise.cut(noise.clouds()[k], rng, _LOW * step, _LOW * step), (_LOW, _LOW), interpolation=cv2.INTER_AREA
+            noise.cut(noise.clouds()[k], rng, _LOW * step, _LOW * step),
+            (_LOW, _LOW),
+            interpolation=cv2.INTER_AREA,
         )
         for k in (0, 2)
     )
@@ -129,10 +152,14 @@ def _foliage(rng: np.random.Generator) -> Any:
 
 
 def _stripes(rng: np.random.Generator) -> Any:
-    v, u = np.meshgrid(np.arange(_LOW, dtype=np.float32), np.arange(_LOW, dtype=np.float32), indexing="ij")
+    v, u = np.meshgrid(
+        np.arange(_LOW, dtype=np.float32), np.arange(_LOW, dtype=np.float32), indexing="ij"
+    )
     turn = rng.choice([0.0, np.pi / 2, rng.uniform(0, np.pi)])
     phase = (u * np.cos(turn) + v * np.sin(turn)) / rng.uniform(5, 40)
-    jump = np.clip(rng.uniform(0, 255, (64, 1)) + rng.normal(0, 25, (64, 3)), 0, 255).astype(np.float32)
+    jump = np.clip(rng.uniform(0, 255, (64, 1)) + rng.normal(0, 25, (64, 3)), 0, 255).astype(
+        np.float32
+    )
     calm = rng.uniform(0, 0.8)
     jump = jump * (1 - calm) + np.array(_colour(rng), np.float32) * calm
     return jump[np.floor(phase).astype(int) % 64].astype(np.uint8)
@@ -140,15 +167,34 @@ def _stripes(rng: np.random.Generator) -> Any:
 
 def _stranger(picture: Any, rng: np.random.Generator) -> None:
     """Add somebody in the background: a head without a face worth the name."""
-    x, y = int(rng.choice([rng.integers(0, 40), rng.integers(120, 160)])), int(rng.integers(30, 110))
+    x, y = (
+        int(rng.choice([rng.integers(0, 40), rng.integers(120, 160)])),
+        int(rng.integers(30, 110)),
+    )
     r = int(rng.integers(12, 28))
     tone = np.array([215, 165, 135]) * rng.uniform(0.25, 1.0)
     skin, hair, cloth = (tuple(float(k) for k in c) for c in (tone, tone * 0.25, _colour(rng)))
-    cv2.ellipse(picture, (x, y + int(r * 2.8)), (int(r * 1.8), int(r * 1.7)), 0, 0, 360, cloth, -1, cv2.LINE_AA)
-    cv2.ellipse(picture, (x, y - r // 4), (int(r * 0.95), int(r * 1.2)), 0, 0, 360, hair, -1, cv2.LINE_AA)
+    cv2.ellipse(
+        picture,
+        (x, y + int(r * 2.8)),
+        (int(r * 1.8), int(r * 1.7)),
+        0,
+        0,
+        360,
+        cloth,
+        -1,
+        cv2.LINE_AA,
+    )
+    cv2.ellipse(
+        picture, (x, y - r // 4), (int(r * 0.95), int(r * 1.2)), 0, 0, 360, hair, -1, cv2.LINE_AA
+    )
     cv2.ellipse(picture, (x, y + r // 5), (int(r * 0.75), r), 0, 0, 360, skin, -1, cv2.LINE_AA)
     for side in (-1, 1):
         cv2.circle(picture, (x + side * r // 3, y), max(r // 9, 1), hair, -1, cv2.LINE_AA)
     cv2.line(
-        picture, (x - r // 4, y + int(r * 0.65)), (x + r // 4, y + int(r * 0.65)), (150.0, 70.0, 70.0), max(r // 9, 1)
+        picture,
+        (x - r // 4, y + int(r * 0.65)),
+        (x + r // 4, y + int(r * 0.65)),
+        (150.0, 70.0, 70.0),
+        max(r // 9, 1),
     )

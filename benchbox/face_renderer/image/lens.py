@@ -32,10 +32,11 @@ def develop(
 ) -> Bytes:
     """Turn linear light (H, W, 3) into the bytes that a dataset would hold.
 
-    `sharp` is a good camera in focus, else chance has a say; `blur_px` is blur on top of that; `grain` draws a frame's
-    own noise where `rng` belongs to a sequence.
+    `sharp` is a good camera in focus, else chance has a say; `blur_px` is blur on top of that;
+    `grain` draws a frame's own noise where `rng` belongs to a sequence.
     """
-    bright = np.maximum(linear, np.float32(0.75)) * np.float32(0.8) + np.float32(0.4)  # highlights roll off
+    # highlights roll off
+    bright = np.maximum(linear, np.float32(0.75)) * np.float32(0.8) + np.float32(0.4)
     picture = np.sqrt(np.minimum(linear / bright, 1))
     picture = _colour(rng, picture, hard)
     if not sharp:
@@ -44,10 +45,14 @@ def develop(
         picture = cv2.GaussianBlur(picture, (0, 0), blur_px)
     sigma = abs(rng.normal(0, 0.028 if hard else 0.014)) * (0.5 if sharp else 1.0)
     if sigma > 0.003:
-        picture = picture + noise.cut(noise.grain(), grain or rng, *picture.shape[:2]) * np.float32(sigma)
+        picture = picture + noise.cut(noise.grain(), grain or rng, *picture.shape[:2]) * np.float32(
+            sigma
+        )
     done = (np.clip(picture, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     quality = int(rng.integers(18, 90) if hard else rng.integers(45, 97))
-    packed = cv2.imencode(".jpg", done, [cv2.IMWRITE_JPEG_QUALITY, max(quality, 85) if sharp else quality])[1]
+    packed = cv2.imencode(
+        ".jpg", done, [cv2.IMWRITE_JPEG_QUALITY, max(quality, 85) if sharp else quality]
+    )[1]
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
@@ -57,12 +62,16 @@ def _colour(rng: np.random.Generator, picture: Any, hard: bool) -> Any:
     weights = np.array([0.3, 0.59, 0.11])
     kind = rng.random()
     vivid = rng.uniform(0.7, 1.25)
-    balance = np.exp(rng.normal(0, 0.07 if hard else 0.04) * np.array([1, 0.1, -1]) + rng.normal(0, 0.02, 3))
+    balance = np.exp(
+        rng.normal(0, 0.07 if hard else 0.04) * np.array([1, 0.1, -1]) + rng.normal(0, 0.02, 3)
+    )
     if kind < 0.09:
         vivid, balance = 0.0, np.ones(3) if kind < 0.07 else np.array([1.08, 0.95, 0.75])
     matrix = contrast * balance[:, None] * (vivid * np.eye(3) + (1 - vivid) * weights)
     shift = balance * (0.45 * (1 - contrast) + lift)
-    return cv2.transform(picture, np.concatenate([matrix, shift[:, None]], axis=1).astype(np.float32))
+    return cv2.transform(
+        picture, np.concatenate([matrix, shift[:, None]], axis=1).astype(np.float32)
+    )
 
 
 def _focus(rng: np.random.Generator, picture: Any, hard: bool) -> Any:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def _paint(canvas: Any, mask: Any, colour: Any) -> None:
-    """Lay colour (H, W, 3) or (3,) over the canvas (H, W, 3) by a mask (H, W) in [0, 1]; in place."""
+    """Lay colour (H, W, 3) or (3,) over the canvas (H, W, 3) by a mask (H, W) in [0, 1].
+
+    In place.
+    """
     canvas += mask[..., None] * (colour - canvas)
 
 
@@ -25,7 +28,7 @@ def _fixed(points: Floats) -> Any:
     return np.round(np.clip(points, -2000, 2000) * 16).astype(np.int32)
 
 
-# --- glasses -------------------------------------------------------------------------------------------------------
+# --- glasses --------------------------------------------------------------------------------------
 
 
 def glasses_curves(look: Look, balls: Floats) -> dict[str, list[Floats]]:
@@ -65,7 +68,10 @@ def wear_glasses(
     light: Light,
     tint: Floats,
 ) -> Any:
-    """Draw glasses given as projected curves (places, depths); return the mask (H, W) of what hides the face."""
+    """Draw glasses given as projected curves (places, depths).
+
+    Return the mask (H, W) of what hides the face.
+    """
     size = canvas.shape[0]
     hidden = np.zeros((size, size), np.float32)
     thick = max(round(px_per_mm * (1.1, 2.6, 0.7, 2.4)[look.glasses - 1]), 1)
@@ -79,16 +85,21 @@ def wear_glasses(
             _paint(canvas, lens * np.float32(0.94), tint.astype(np.float32))
             hidden = np.maximum(hidden, lens)
         low, high = flat.min(0), flat.max(0)
-        ramp = (np.arange(size)[None] - low[0]) / max(high[0] - low[0], 1) - (np.arange(size)[:, None] - low[1]) / max(
-            high[1] - low[1], 1
-        )
+        ramp = (np.arange(size)[None] - low[0]) / max(high[0] - low[0], 1) - (
+            np.arange(size)[:, None] - low[1]
+        ) / max(high[1] - low[1], 1)
         streak = np.exp(-(((ramp - tint[0] * 2) / 0.22) ** 2)).astype(np.float32)
         canvas += (lens * streak * np.float32(0.10))[..., None] * light.colour.astype(np.float32)
     edge = np.zeros((size, size), np.uint8)
     for name, lines in curves.items():
         for flat, depth in lines:
             _visible_line(
-                edge, near, flat, depth, thick if name != "arm" else max(thick - 1, 1), slack=6 if name == "arm" else 30
+                edge,
+                near,
+                flat,
+                depth,
+                thick if name != "arm" else max(thick - 1, 1),
+                slack=6 if name == "arm" else 30,
             )
     mask = cv2.GaussianBlur(edge, (3, 3), 0).astype(np.float32) / 255
     _paint(canvas, mask * np.float32(0.95), colour)
@@ -103,10 +114,18 @@ def _visible_line(edge: Any, near: Any, flat: Any, depth: Any, thick: int, *, sl
     places = _fixed(flat)
     for k in range(len(flat) - 1):
         if seen[k] and seen[k + 1]:
-            cv2.line(edge, tuple(places[k].tolist()), tuple(places[k + 1].tolist()), 255, thick, cv2.LINE_AA, 4)
+            cv2.line(
+                edge,
+                tuple(places[k].tolist()),
+                tuple(places[k + 1].tolist()),
+                255,
+                thick,
+                cv2.LINE_AA,
+                4,
+            )
 
 
-# --- hands and things ----------------------------------------------------------------------------------------------
+# --- hands and things -----------------------------------------------------------------------------
 
 
 def _round(mask: Any, radius: float, light: Light) -> Any:
@@ -114,7 +133,10 @@ def _round(mask: Any, radius: float, light: Light) -> Any:
     away = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
     away = np.minimum(cv2.GaussianBlur(away, (0, 0), max(radius * 0.12, 0.8)), radius)
     height = np.sqrt(np.maximum(away * (2 * radius - away), 0))
-    gx, gy = cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(height, cv2.CV_32F, 0, 1, scale=1 / 8)
+    gx, gy = (
+        cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=1 / 8),
+        cv2.Sobel(height, cv2.CV_32F, 0, 1, scale=1 / 8),
+    )
     normal = np.stack([-gx, -gy, np.ones_like(gx)], axis=-1)
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     key = normal @ light.key.astype(np.float32)
@@ -122,7 +144,14 @@ def _round(mask: Any, radius: float, light: Light) -> Any:
     return lit + (light.ambient + normal @ light.slope).astype(np.float32).clip(0.02)
 
 
-def hand(canvas: Any, rng: np.random.Generator, centre: Floats, px_per_mm: float, look: Look, light: Light) -> Any:
+def hand(
+    canvas: Any,
+    rng: np.random.Generator,
+    centre: Floats,
+    px_per_mm: float,
+    look: Look,
+    light: Light,
+) -> Any:
     """Lay a hand across `centre`; return the mask of what it hides."""
     size = canvas.shape[0]
     turn = rng.uniform(0, 2 * np.pi)
@@ -134,7 +163,14 @@ def hand(canvas: Any, rng: np.random.Generator, centre: Floats, px_per_mm: float
     curl = rng.uniform(0.55, 1.0)
     spread = rng.uniform(0.02, 0.16)
     cv2.ellipse(
-        mask, tuple(int(k) for k in palm), (int(45 * mm), int(40 * mm)), float(np.degrees(turn)), 0, 360, 255, -1
+        mask,
+        tuple(int(k) for k in palm),
+        (int(45 * mm), int(40 * mm)),
+        float(np.degrees(turn)),
+        0,
+        360,
+        255,
+        -1,
     )
     wrist = palm - ahead * mm * 180
     cv2.line(mask, tuple(int(k) for k in palm), tuple(int(k) for k in wrist), 255, int(56 * mm))
@@ -143,7 +179,9 @@ def hand(canvas: Any, rng: np.random.Generator, centre: Floats, px_per_mm: float
         way = ahead * np.cos(lean) + aside * np.sin(lean)
         root = palm + aside * mm * 18.5 * (k - 1.5) + ahead * mm * 32
         tip = root + way * mm * length * curl
-        cv2.line(mask, tuple(int(v) for v in root), tuple(int(v) for v in tip), 255, max(int(16 * mm), 2))
+        cv2.line(
+            mask, tuple(int(v) for v in root), tuple(int(v) for v in tip), 255, max(int(16 * mm), 2)
+        )
         if k:
             edge = aside * mm * -9.2
             cv2.line(
@@ -174,13 +212,21 @@ def hand(canvas: Any, rng: np.random.Generator, centre: Floats, px_per_mm: float
 def _shadow(canvas: Any, mask: Any, light: Light, mm: float) -> None:
     shift = np.array([[1, 0, -light.key[0] * 14 * mm], [0, 1, -light.key[1] * 14 * mm]], np.float32)
     cast = (
-        cv2.warpAffine(cv2.GaussianBlur(mask, (0, 0), max(4 * mm, 1)), shift, mask.shape[::-1]).astype(np.float32) / 255
+        cv2.warpAffine(
+            cv2.GaussianBlur(mask, (0, 0), max(4 * mm, 1)), shift, mask.shape[::-1]
+        ).astype(np.float32)
+        / 255
     )
     canvas *= (1 - np.float32(0.5) * cast)[..., None]
 
 
-def thing(canvas: Any, rng: np.random.Generator, centre: Floats, px_per_mm: float, light: Light) -> Any:
-    """Hold something before `centre`: a slab, a ball, a stick with a head; return the mask of what it hides."""
+def thing(
+    canvas: Any, rng: np.random.Generator, centre: Floats, px_per_mm: float, light: Light
+) -> Any:
+    """Hold something before `centre`: a slab, a ball, a stick with a head.
+
+    Return the mask of what it hides.
+    """
     size, mm = canvas.shape[0], px_per_mm
     mask = np.zeros((size, size), np.uint8)
     kind, turn = int(rng.integers(3)), float(rng.uniform(0, 180))
@@ -190,7 +236,16 @@ def thing(canvas: Any, rng: np.random.Generator, centre: Floats, px_per_mm: floa
         corners = cv2.boxPoints((tuple(float(k) for k in centre), (2 * half[0], 2 * half[1]), turn))
         cv2.fillPoly(mask, [corners.astype(np.int32)], 255)
     elif kind == 1:
-        cv2.ellipse(mask, at, (int(rng.uniform(15, 45) * mm), int(rng.uniform(15, 45) * mm)), turn, 0, 360, 255, -1)
+        cv2.ellipse(
+            mask,
+            at,
+            (int(rng.uniform(15, 45) * mm), int(rng.uniform(15, 45) * mm)),
+            turn,
+            0,
+            360,
+            255,
+            -1,
+        )
     else:
         cv2.circle(mask, at, int(rng.uniform(14, 26) * mm), 255, -1)
         far = centre + np.array([rng.normal(0, 120), 260]) * mm
@@ -205,7 +260,14 @@ def thing(canvas: Any, rng: np.random.Generator, centre: Floats, px_per_mm: floa
     return soft
 
 
-def strands(canvas: Any, rng: np.random.Generator, centre: Floats, px_per_mm: float, look: Look, light: Light) -> None:
+def strands(
+    canvas: Any,
+    rng: np.random.Generator,
+    centre: Floats,
+    px_per_mm: float,
+    look: Look,
+    light: Light,
+) -> None:
     """Blow loose strands of hair across the face; too thin to hide a landmark."""
     size = canvas.shape[0]
     mask = np.zeros((size, size), np.uint8)
@@ -221,7 +283,10 @@ def strands(canvas: Any, rng: np.random.Generator, centre: Floats, px_per_mm: fl
 
 
 def foreground(canvas: Any, rng: np.random.Generator, edge: Floats, middle: Floats) -> Any:
-    """Let something out of focus near the camera cover a side of the picture up to `edge`; return its mask."""
+    """Let something out of focus near the camera cover a side of the picture up to `edge`.
+
+    Return its mask.
+    """
     size = canvas.shape[0]
     mask = np.zeros((size, size), np.uint8)
     side = 1.0 if edge[0] > middle[0] else -1.0

@@ -1,7 +1,7 @@
 """A grid of points placed before the camera, with its normals.
 
-Arrays are planes, (3, R, C): NumPy's inner loops then run over the grid and not over three numbers, several times as
-fast at these sizes.
+Arrays are planes, (3, R, C): NumPy's inner loops then run over the grid and not over three numbers,
+several times as fast at these sizes.
 """
 
 from __future__ import annotations
@@ -43,8 +43,16 @@ def patch(points: Floats, shape: tuple[int, int], camera: Camera) -> Patch:
     np.subtract(grid[:, 2:], grid[:, :-2], out=dv[:, 1:-1])
     du[:, :, 0], du[:, :, -1] = grid[:, :, 1] - grid[:, :, 0], grid[:, :, -1] - grid[:, :, -2]
     dv[:, 0], dv[:, -1] = grid[:, 1] - grid[:, 0], grid[:, -1] - grid[:, -2]
-    normal = np.stack([du[1] * dv[2] - du[2] * dv[1], du[2] * dv[0] - du[0] * dv[2], du[0] * dv[1] - du[1] * dv[0]])
-    return Patch(grid, unit(normal), flat.reshape(*shape, 2), depth.reshape(shape).astype(np.float32))
+    normal = np.stack(
+        [
+            du[1] * dv[2] - du[2] * dv[1],
+            du[2] * dv[0] - du[0] * dv[2],
+            du[0] * dv[1] - du[1] * dv[0],
+        ]
+    )
+    return Patch(
+        grid, unit(normal), flat.reshape(*shape, 2), depth.reshape(shape).astype(np.float32)
+    )
 
 
 def unit(vectors: Any) -> Any:
@@ -62,7 +70,10 @@ def openness(part: Patch) -> Any:
     """Return the share of sky (R, C) that each point sees: hollows are dark, ridges a little brighter."""
     dark = np.zeros_like(part.depth)
     for reach, weight in ((5, 0.16), (13, 0.10)):
-        bump = dot(np.stack([cv2.blur(plane, (reach, reach)) for plane in part.points]) - part.points, part.normal)
+        bump = dot(
+            np.stack([cv2.blur(plane, (reach, reach)) for plane in part.points]) - part.points,
+            part.normal,
+        )
         dark += np.clip(bump, -1.0, 6.0) * np.float32(weight)
     return np.clip(1 - dark, 0.3, 1.08)
 

@@ -71,7 +71,11 @@ def _corners(grid: Single, chosen: npt.NDArray[np.intp]) -> tuple[Single, Single
     a = row * columns + column
     flat = grid.reshape(-1)
     right, down = flat[a + 1], flat[a + columns]
-    return flat[a + lower * (columns + 1)], np.where(lower, down, right), np.where(lower, right, down)
+    return (
+        flat[a + lower * (columns + 1)],
+        np.where(lower, down, right),
+        np.where(lower, right, down),
+    )
 
 
 def _areas(x: Single, y: Single) -> Single:
@@ -86,8 +90,8 @@ def _areas(x: Single, y: Single) -> Single:
 def rasterise(points: Any, depth: Any, size: int, *, facing: int = 1) -> Fragments:
     """Find what of a grid is seen in a size x size picture.
 
-    `points` (R, C, 2) px, `depth` (R, C) growing away from the viewer. Shows the side whose columns run rightwards as
-    rows run down (`facing` 1), the other one (-1), or both (0).
+    `points` (R, C, 2) px, `depth` (R, C) growing away from the viewer. Shows the side whose columns
+    run rightwards as rows run down (`facing` 1), the other one (-1), or both (0).
     """
     x, y = (np.ascontiguousarray(points[..., k], dtype=np.float32) for k in (0, 1))
     area = _areas(x, y)
@@ -123,12 +127,16 @@ def _paint(plane: Any, box: Ints, size: int) -> Ints:
     y0, y1 = np.maximum(box[1], 0), np.minimum(box[3], size - 1)
     tall = y1 - y0 + 1
     which = np.repeat(np.arange(len(tall), dtype=np.int32), tall)
-    y = np.arange(len(which), dtype=np.int32) - (np.cumsum(tall, dtype=np.int32) - tall - y0).take(which)
+    y = np.arange(len(which), dtype=np.int32) - (np.cumsum(tall, dtype=np.int32) - tall - y0).take(
+        which
+    )
     left, right = _span(plane, box, size, which, y.astype(np.float32))
     wide = np.maximum(right - left + 1, 0)
     # Triangles come far to near and the last write stays, so the nearest is seen.
     first = y * size + left - (np.cumsum(wide, dtype=np.int32) - wide)
-    front[np.repeat(first, wide) + np.arange(int(wide.sum()), dtype=np.int32)] = np.repeat(which, wide)
+    front[np.repeat(first, wide) + np.arange(int(wide.sum()), dtype=np.int32)] = np.repeat(
+        which, wide
+    )
     return front
 
 
@@ -144,9 +152,14 @@ def _span(plane: Any, box: Ints, size: int, which: Ints, y: Single) -> tuple[Int
     right = np.minimum(box[2], size - 1).astype(np.float32).take(which)
     count, each = a.shape[1], np.arange(a.shape[1])
     # One or two edges bound a triangle on either side; where it is one, it is taken twice.
-    for side, bound, limit in (((a > 0) & ~level, left, np.maximum), ((a < 0) & ~level, right, np.minimum)):
+    for side, bound, limit in (
+        ((a > 0) & ~level, left, np.maximum),
+        ((a < 0) & ~level, right, np.minimum),
+    ):
         for first, last in ((0, 2), (2, 0)):
-            edge = np.where(side[first], first * count, np.where(side[1], count, last * count)) + each
+            edge = (
+                np.where(side[first], first * count, np.where(side[1], count, last * count)) + each
+            )
             m, q = slope.take(edge).take(which), start.take(edge).take(which)
             m *= y
             m += q

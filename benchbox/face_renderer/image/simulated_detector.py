@@ -1,7 +1,7 @@
 """What a face detector would say: the tight box of the landmarks with errors of place, size and aspect.
 
-The spread is set to what the official 300-W detector boxes show against tight ones: a mean overlap (IoU) near 0.87,
-now and then far less.
+The spread is set to what the official 300-W detector boxes show against tight ones: a mean overlap
+(IoU) near 0.87, now and then far less.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def detect(points: Floats, rng: np.random.Generator, *, hard: bool) -> Floats:
     centre = centre + rng.normal(0, 0.028 * loose, 2).clip(-0.15, 0.15) * size
     scale = np.exp(np.clip(rng.normal(0.01, 0.048 * loose), -0.25, 0.25))
     aspect = np.exp(np.clip(rng.normal(0, 0.03 * loose), -0.15, 0.15))
-    # A detector answers nearly square boxes; a profile's narrow landmark box is widened towards that.
+    # A detector answers nearly square boxes; a profile's narrow landmark box is widened towards
+    # that.
     half = np.array([0.75 * (x1 - x0) + 0.25 * size, 0.75 * (y1 - y0) + 0.25 * size]) / 2 * scale
     half = half * np.array([aspect, 1 / aspect])
     return np.concatenate([centre - half, centre + half])

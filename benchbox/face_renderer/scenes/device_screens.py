@@ -48,11 +48,18 @@ def extent_mm(device: Device, orientation: int) -> tuple[float, float]:
 
 
 def from_camera_cm(device: Device, orientation: int, x_mm: float, y_mm: float) -> Floats:
-    """Return where a point of the screen lies (2,) cm from the camera; x right and y down from its upper left corner.
+    """Return where a point of the screen lies (2,) cm from the camera.
+
+    X right and y down from its upper left corner.
 
     Raises ValueError for an orientation that is none of 1 to 4.
     """
-    right, up, wide, tall = device.camera_right_mm, device.camera_up_mm, device.wide_mm, device.tall_mm
+    right, up, wide, tall = (
+        device.camera_right_mm,
+        device.camera_up_mm,
+        device.wide_mm,
+        device.tall_mm,
+    )
     if orientation == 1:
         place = x_mm - right, -up - y_mm
     elif orientation == 2:

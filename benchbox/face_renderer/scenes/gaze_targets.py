@@ -1,8 +1,8 @@
 """People who look at a known point: eyeballs turn until their lines of sight meet there.
 
-The line of sight is not the eyeball's axis: it leaves the eye a few degrees towards the nose, by an amount that differs
-from person to person (the angle kappa). A picture shows the axis, a label names the line of sight, so no method that
-has not met a person can be exact, as in life.
+The line of sight is not the eyeball's axis: it leaves the eye a few degrees towards the nose, by an
+amount that differs from person to person (the angle kappa). A picture shows the axis, a label names
+the line of sight, so no method that has not met a person can be exact, as in life.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Onlooker:
     name: str
     key: tuple[int, ...]
     identity: Mapping[str, float]
-    kappa: Floats  # (2, 2) rad: per eye, picture left first, the line of sight's yaw and pitch against the axis
+    # (2, 2) rad: per eye, picture left first, the line of sight's yaw and pitch against the axis
+    kappa: Floats
     changes: Mapping[str, Any]  # nothing that hides the eyes
 
 
@@ -107,19 +108,32 @@ def ahead(pose: Pose) -> Floats:
 
 
 def turn_eyes(who: Onlooker, pose: Pose, lines: Floats) -> tuple[Floats, float]:
-    """Return the eyeballs' axes (2, 3), head's frame, for lines of sight (2, 3), camera's axes; and the mean pitch."""
+    """Return the eyeballs' axes (2, 3), head's frame, for lines of sight (2, 3), camera's axes.
+
+    And the mean pitch.
+    """
     sight = (lines / np.linalg.norm(lines, axis=1, keepdims=True)) @ rotation(pose)
     yaw, pitch = np.arctan2(sight[:, 0], sight[:, 2]), np.arcsin(np.clip(sight[:, 1], -1, 1))
     yaw, pitch = yaw - who.kappa[:, 0], pitch - who.kappa[:, 1]
-    return np.stack([gaze_direction(a, b) for a, b in zip(yaw, pitch, strict=True)]), float(pitch.mean())
+    return np.stack([gaze_direction(a, b) for a, b in zip(yaw, pitch, strict=True)]), float(
+        pitch.mean()
+    )
 
 
-def watch(who: Onlooker, view: View, target: Floats, rng: np.random.Generator, layout: Points | None = None) -> Scene:
+def watch(
+    who: Onlooker,
+    view: View,
+    target: Floats,
+    rng: np.random.Generator,
+    layout: Points | None = None,
+) -> Scene:
     """Return the scene of a person who looks at a point (3,) mm in the camera's axes, origin in the head's middle."""
     lines = target - eyes_at(who, view.pose, view.mood)
     axes, pitch = turn_eyes(who, view.pose, lines)
     squint = 0.10 * max(view.mood.get("smile", 0.0), 0.0)
-    shut = float(np.clip(-0.06 + rng.normal(0, 0.04) + 0.62 * max(pitch, -0.3) + squint, -0.28, 0.62))
+    shut = float(
+        np.clip(-0.06 + rng.normal(0, 0.04) + 0.62 * max(pitch, -0.3) + squint, -0.28, 0.62)
+    )
     shape = Shape(who.identity, view.mood, view.jaw, (shut, shut))
     layout = layout or points68()
     points = place(layout.of(shape), layout.share, view.pose)

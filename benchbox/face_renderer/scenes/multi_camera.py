@@ -1,8 +1,9 @@
 """Studies with fixed cameras: patches as normalisation makes them, with head pose and gaze as directions.
 
-A normalised camera looks straight at the middle of the face (or of an eye) from a fixed distance, the head upright in
-its picture, so what is left of a pose is yaw and pitch. Directions leave here as v(pitch, yaw) = (cos p sin y, sin p,
-cos p cos y), the flipped line of sight of ETH-XGaze: pitch up and yaw to the picture's left are positive.
+A normalised camera looks straight at the middle of the face (or of an eye) from a fixed distance,
+the head upright in its picture, so what is left of a pose is yaw and pitch. Directions leave here
+as v(pitch, yaw) = (cos p sin y, sin p, cos p cos y), the flipped line of sight of ETH-XGaze: pitch
+up and yaw to the picture's left are positive.
 """
 
 from __future__ import annotations
@@ -32,9 +33,12 @@ _TURN = (0.65, 0.5)  # rad, eyes turn no further than this: the head does the re
 _IN_SIGHT = (1.15, 0.75)  # rad, a head turned further away shows no eye and no detector finds it
 _HEAD, _FRAME, _GRAIN, _MOOD, _LIGHT = range(5)
 
-# Where the eighteen cameras stand as seen by the person: degrees to the picture's right, degrees down.
+# Where the eighteen cameras stand as seen by the person: degrees to the picture's right, degrees
+# down.
 CAMERAS = tuple(
-    (x + 4.0 * (row - 1), y) for row, y in enumerate((-28.0, 0.0, 26.0)) for x in (-58, -35, -12, 12, 35, 58)
+    (x + 4.0 * (row - 1), y)
+    for row, y in enumerate((-28.0, 0.0, 26.0))
+    for x in (-58, -35, -12, 12, 35, 58)
 )
 
 
@@ -46,7 +50,8 @@ class Rig:
     parts: tuple[tuple[str, int], ...]
     frames: int  # patches per person
     eyes: bool = False  # patches of single eyes instead of faces
-    cameras: int = 1  # 1: a camera above the screen; else the rig's, in a laboratory: plain wall, light of the moment
+    # 1: a camera above the screen; else the rig's, in a laboratory: plain wall, light of the moment
+    cameras: int = 1
     version: int = RIG_VERSION  # raised for a change that moves this set alone
 
     def sizes(self) -> tuple[tuple[str, int], ...]:
@@ -61,13 +66,19 @@ class Patch:
     scene: Scene
     person: str
     camera: int
-    mirrored: bool  # a right eye, shown mirrored so that all look like left ones; directions are mirrored along
+    # a right eye, shown mirrored so that all look like left ones; directions are mirrored along
+    mirrored: bool
     gaze: Floats  # (3,)
     head: Floats  # (3,)
 
 
 def _key(rig: Rig, part: str, person: int) -> tuple[int, ...]:
-    return (crc32(f"rig-{RIG_VERSION}".encode()), crc32(rig.name.encode()), crc32(part.encode()), person)
+    return (
+        crc32(f"rig-{RIG_VERSION}".encode()),
+        crc32(rig.name.encode()),
+        crc32(part.encode()),
+        person,
+    )
 
 
 def _bell(rng: np.random.Generator, yaw: tuple[float, float], pitch: tuple[float, float]) -> Floats:
@@ -82,7 +93,11 @@ def _attention(rig: Rig, key: tuple[int, ...], frame: int) -> tuple[Floats, Floa
     habit, rng = stream(*key, _HEAD), stream(*key, _FRAME, frame)
     if rig.cameras == 1:  # a notebook: the screen hangs below its camera
         eyes = np.radians([rng.uniform(-20, 20), rng.uniform(-2, 24)])
-        head = _bell(habit, (0, 4), (6, 5)) + _bell(rng, (0, 6), (0, 4)) + 0.35 * (eyes - np.radians([0, 11]))
+        head = (
+            _bell(habit, (0, 4), (6, 5))
+            + _bell(rng, (0, 6), (0, 4))
+            + 0.35 * (eyes - np.radians([0, 11]))
+        )
     else:
         eyes = np.radians([rng.uniform(-42, 42), rng.uniform(-32, 30)])
         head = _bell(habit, (0, 3), (2, 4)) + _bell(rng, (0, 13), (0, 9)) + 0.4 * eyes
@@ -120,7 +135,10 @@ def patch(rig: Rig, part: str, number: int) -> Patch:
     rng = stream(*key, _FRAME, frame, camera + 1)
     nose, line = (_seen_from(camera, rig.cameras, way) for way in _attention(rig, key, frame))
     pose = facing(nose)
-    yaw, pitch = (float(np.clip(a, -most, most)) for a, most in zip((pose.yaw, pose.pitch), _IN_SIGHT, strict=True))
+    yaw, pitch = (
+        float(np.clip(a, -most, most))
+        for a, most in zip((pose.yaw, pose.pitch), _IN_SIGHT, strict=True)
+    )
     pose = Pose(yaw, pitch, float(rng.normal(0, 0.03)))
     face, jaw = mood(stream(*key, _MOOD, frame))
     side = shown % 2 if rig.eyes else -1
@@ -128,25 +146,50 @@ def patch(rig: Rig, part: str, number: int) -> Patch:
     target = middle + _within_reach(pose, line) * rng.uniform(550, 950)
     trial, lit, room = _conditions(rig, key, frame, camera)
     size, grain = EYE_PX[1] if rig.eyes else FACE_PX, (*key, _GRAIN, shown)
-    view = View(pose, _normalised(middle, size, rig, rng), face, jaw, trial, size, 2 * size, lit, grain, room)
+    view = View(
+        pose,
+        _normalised(middle, size, rig, rng),
+        face,
+        jaw,
+        trial,
+        size,
+        2 * size,
+        lit,
+        grain,
+        room,
+    )
     scene = watch(who, view, target, rng)
-    flip = np.array([-1.0 if side == 0 else 1.0, 1.0, 1.0])  # the subject's right eye is in the picture's left
+    # the subject's right eye is in the picture's left
+    flip = np.array([-1.0 if side == 0 else 1.0, 1.0, 1.0])
     gaze = (target - middle) / np.linalg.norm(target - middle)
-    return Patch(scene, f"{part}-{person:03d}", camera, side == 0, flip * _flipped(gaze), flip * _flipped(ahead(pose)))
+    return Patch(
+        scene,
+        f"{part}-{person:03d}",
+        camera,
+        side == 0,
+        flip * _flipped(gaze),
+        flip * _flipped(ahead(pose)),
+    )
 
 
-def _conditions(rig: Rig, key: tuple[int, ...], frame: int, camera: int) -> tuple[Trial, tuple[int, ...], Room | None]:
+def _conditions(
+    rig: Rig, key: tuple[int, ...], frame: int, camera: int
+) -> tuple[Trial, tuple[int, ...], Room | None]:
     """Return what a picture looks like, the stream of the rest of its look, and the room where there is one.
 
-    Before a notebook every moment has its own surroundings. In a laboratory a person sits before one wall, the light
-    changes from moment to moment, and eighteen good cameras see both.
+    Before a notebook every moment has its own surroundings. In a laboratory a person sits before
+    one wall, the light changes from moment to moment, and eighteen good cameras see both.
     """
     if rig.cameras > 1:
         room = Room((*key, _LIGHT, frame), _turn(camera))
         return Trial(sharp=True, cover="nothing"), (*key, _LIGHT), room
     lit = (*key, _LIGHT, frame, camera)
     chance = stream(*lit, 1).random(2)
-    return Trial(light=bool(chance[0] < 0.4), sharp=bool(chance[1] < 0.8), cover="nothing"), lit, None
+    return (
+        Trial(light=bool(chance[0] < 0.4), sharp=bool(chance[1] < 0.8), cover="nothing"),
+        lit,
+        None,
+    )
 
 
 def _middle(who: Onlooker, pose: Pose, face: dict[str, float], side: int) -> Floats:
@@ -159,7 +202,10 @@ def _middle(who: Onlooker, pose: Pose, face: dict[str, float], side: int) -> Flo
 
 
 def _normalised(middle: Floats, size: int, rig: Rig, rng: np.random.Generator) -> Camera:
-    """Return the camera that normalisation imagines; landmarks err a little, so does where it looks."""
+    """Return the camera that normalisation imagines.
+
+    Landmarks err a little, so does where it looks.
+    """
     wide = _EYE_MM if rig.eyes else _FACE_MM
     x, y, z = middle + rng.normal(0, 0.012 * wide, 3)
     return Camera(_NEAR_MM + z, size / wide * _NEAR_MM, np.full(2, (size - 1) / 2), (x, y))

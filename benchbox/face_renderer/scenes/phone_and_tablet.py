@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 DESK_VERSION = 3  # raise it with every change that moves a pixel or a label of these sets
 SIDE = 288  # px, side of the square that is rendered; frames are its middle, 3 : 4
 GRID = 25  # cells on a side of the face grid
-_TURNS = {"phone": (1, 1, 1, 1, 3, 4), "tablet": (1, 2, 3, 4)}  # how a device is held, an equal number of dots each
+# how a device is held, an equal number of dots each
+_TURNS = {"phone": (1, 1, 1, 1, 3, 4), "tablet": (1, 2, 3, 4)}
 _TABLET_OF = 7  # persons: one of them holds a tablet
 _HOLD, _SESSION, _DOT, _FRAME, _GRAIN, _PATH, _MOOD, _LIGHT = range(8)
 
@@ -43,7 +44,8 @@ class Study:
     parts: tuple[tuple[str, int], ...]
     dots: int
     frames: int
-    single: tuple[str, ...] = ()  # parts with one frame per dot and as many dots more: nothing is learned twice
+    # parts with one frame per dot and as many dots more: nothing is learned twice
+    single: tuple[str, ...] = ()
     tablets: bool = True  # every seventh person holds a tablet
     upright: bool = False  # the device is only held upright
     sway: float = 1.0  # how much heads move while a dot is looked at
@@ -98,7 +100,12 @@ def place_of(study: Study, part: str, number: int) -> tuple[int, int, int]:
 
 
 def _key(study: Study, part: str, person: int) -> tuple[int, ...]:
-    return (crc32(f"desk-{DESK_VERSION}".encode()), crc32(study.name.encode()), crc32(part.encode()), person)
+    return (
+        crc32(f"desk-{DESK_VERSION}".encode()),
+        crc32(study.name.encode()),
+        crc32(part.encode()),
+        person,
+    )
 
 
 def held(study: Study, part: str, person: int, dot: int) -> tuple[Device, int]:
@@ -121,17 +128,24 @@ def _path(key: tuple[int, ...], frames: int) -> Floats:
 
 
 def _hold(study: Study, part: str, person: int, dot: int, frame: int) -> Floats:
-    """Return where head and camera are: aside x, y, distance mm; yaw, pitch, roll rad off; aim x, y mm."""
+    """Return where head and camera are: aside x, y, distance mm; yaw, pitch, roll rad off.
+
+    Aim x, y mm.
+    """
     device, orientation = held(study, part, person, dot)
     key = _key(study, part, person)
     spread = np.array([8.0, 8.0, 26.0, *np.radians([2.5, 3.0, 2.5]), 0.0, 0.0])
     always = stream(*key, _HOLD, 1).normal(0, spread)
     session = stream(*key, _SESSION, orientation).normal(0, 0.6 * spread)
-    moment = stream(*key, _DOT, dot).normal(0, np.array([4.0, 4.0, 9.0, *np.radians([1.4, 1.4, 1.0]), 0.0, 0.0]))
+    moment = stream(*key, _DOT, dot).normal(
+        0, np.array([4.0, 4.0, 9.0, *np.radians([1.4, 1.4, 1.0]), 0.0, 0.0])
+    )
     wander = _path((*key, _DOT, dot), study.shown(part)[1])[frame] * study.sway
     wander = wander * np.array([1.2, 1.2, 2.0, *np.radians([0.7, 0.7, 0.5]), 0.9, 0.9])
     near = 310.0 if device.kind == "phone" else 420.0
-    whole: Floats = always + session + moment + wander + np.array([0.0, 4.0, near, 0.0, 0.0, 0.0, 0.0, 0.0])
+    whole: Floats = (
+        always + session + moment + wander + np.array([0.0, 4.0, near, 0.0, 0.0, 0.0, 0.0, 0.0])
+    )
     whole[:2] = whole[:2].clip(-18, 22)
     whole[2] = whole[2].clip(0.8 * near, 1.35 * near)
     return whole
@@ -166,7 +180,9 @@ def _in_space(lens: Camera, place_cm: Floats) -> Floats:
     return point
 
 
-def _framed(scene: Scene, person: str, dot: str, device: Device, orientation: int, target_cm: Floats) -> Shot:
+def _framed(
+    scene: Scene, person: str, dot: str, device: Device, orientation: int, target_cm: Floats
+) -> Shot:
     rows, columns = crop(orientation)
     corner = np.array([columns.start, rows.start], float)
     flat = scene.landmarks - corner

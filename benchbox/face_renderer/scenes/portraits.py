@@ -1,8 +1,8 @@
 """Single faces for the twins of WFLW, COFW, AFLW and the 300-W challenge: what makes each hard is chosen, then drawn.
 
-As in `scene` a person, a moment and a look have streams of their own. What an attribute names (a large pose, an
-expression, light, make-up, something before the face, blur) is decided first, and the rest of the picture is kept
-mild, so that a group means what its name says.
+As in `scene` a person, a moment and a look have streams of their own. What an attribute names (a
+large pose, an expression, light, make-up, something before the face, blur) is decided first, and
+the rest of the picture is kept mild, so that a group means what its name says.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ PORTRAIT_VERSION = 1  # raise it with every change that moves a landmark or a pi
 ATTRIBUTES = ("largepose", "expression", "illumination", "makeup", "occlusion", "blur")
 _SHARES = (0.14, 0.13, 0.28, 0.09, 0.29, 0.30)  # of faces that have each attribute in WFLW, about
 _WHO, _LOOK, _MOMENT, _PICTURE, _DETECTOR, _TRAITS = range(6)
-_CALM = (0.50, 0.22, 0.13, 0.15, 0.0, 0.0, 0.0)  # shares of the kinds of expression, see `scene.draw_shape`
+# shares of the kinds of expression, see `scene.draw_shape`
+_CALM = (0.50, 0.22, 0.13, 0.15, 0.0, 0.0, 0.0)
 _LIVELY = (0.0, 0.0, 0.0, 0.0, 0.45, 0.25, 0.30)
 
 
@@ -72,9 +73,9 @@ def portrait(gallery: Gallery, part: str, number: int) -> Portrait:
     usual = appearance.draw(stream(*key, _LOOK), child=child)
     rng = stream(*key, _MOMENT)
     traits = stream(*key, _TRAITS)
-    plan = {"attributes": _attributes, "occluded": _occluded, "turned": _turned, "places": _places}[gallery.kind](
-        traits, usual, part
-    )
+    plan = {"attributes": _attributes, "occluded": _occluded, "turned": _turned, "places": _places}[
+        gallery.kind
+    ](traits, usual, part)
     shape = draw_shape(rng, who, plan.pose, plan.hard, plan.kinds)
     axes = parallel(*shape.gaze)
     on68 = points68().at(shape, plan.pose, axes)
@@ -94,7 +95,9 @@ def portrait(gallery: Gallery, part: str, number: int) -> Portrait:
         (*key, _PICTURE),
         axes=axes,
         changes=plan.changes,
-        further=points(gallery.layout).at(shape, plan.pose, axes) if gallery.layout != "ibug68" else np.zeros((0, 3)),
+        further=points(gallery.layout).at(shape, plan.pose, axes)
+        if gallery.layout != "ibug68"
+        else np.zeros((0, 3)),
         canvas=CANVAS,
     )
     return Portrait(scene, plan.traits)
@@ -110,8 +113,9 @@ def _frame(rng: np.random.Generator) -> tuple[float, Floats]:
 def rect(scene: Scene) -> Floats:
     """Return a face box (4,) px as AFLW computes them: a square some eye distances wide, its middle below the eyes.
 
-    It follows from where the head is and how large, not from where its points are, and may leave the picture. Our
-    heads are a little longer than AFLW's model, so the square is 2.95 instead of 2.56 eye distances wide.
+    It follows from where the head is and how large, not from where its points are, and may leave
+    the picture. Our heads are a little longer than AFLW's model, so the square is 2.95 instead of
+    2.56 eye distances wide.
     """
     apart = 2 * float(EYE[0])
     middle = place(np.array([[0.0, EYE[1] + 0.62 * apart, EYE[2]]]), np.zeros(1), scene.pose)
@@ -120,12 +124,14 @@ def rect(scene: Scene) -> Floats:
     return np.concatenate([flat[0] - half, flat[0] + half])
 
 
-# --- WFLW: six attributes ----------------------------------------------------------------------------------------
+# --- WFLW: six attributes -------------------------------------------------------------------------
 
 
 def _attributes(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
     del part
-    large, lively, lit, painted, covered, blurred = (bool(rng.random() < share) for share in _SHARES)
+    large, lively, lit, painted, covered, blurred = (
+        bool(rng.random() < share) for share in _SHARES
+    )
     cover = str(rng.choice(["hand", "thing", "foreground", "sunglasses"], p=[0.4, 0.3, 0.15, 0.15]))
     changes: dict[str, Any] = {
         "fringe": covered,
@@ -136,7 +142,14 @@ def _attributes(rng: np.random.Generator, usual: appearance.Look, part: str) -> 
     blur_px = float(rng.uniform(1.8, 3.6)) if blurred else 0.0
     trial = Trial(light=lit, lens=blurred, often=0.0, cover=cover, blur_px=blur_px, harsh=lit)
     traits = dict(zip(ATTRIBUTES, (large, lively, lit, painted, covered, blurred), strict=True))
-    return _Plan(_large(rng) if large else _mild(rng), lively, trial, _LIVELY if lively else _CALM, changes, traits)
+    return _Plan(
+        _large(rng) if large else _mild(rng),
+        lively,
+        trial,
+        _LIVELY if lively else _CALM,
+        changes,
+        traits,
+    )
 
 
 def _paint(rng: np.random.Generator, usual: appearance.Look, painted: bool) -> dict[str, Any]:
@@ -159,7 +172,7 @@ def _mild(rng: np.random.Generator) -> Pose:
     return Pose(*np.radians(spread * rng.normal(0, 1, 3).clip(-2, 2)))
 
 
-# --- COFW: something before most faces ---------------------------------------------------------------------------
+# --- COFW: something before most faces ------------------------------------------------------------
 
 
 def _occluded(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
@@ -169,10 +182,12 @@ def _occluded(rng: np.random.Generator, usual: appearance.Look, part: str) -> _P
     pose = draw_pose(rng, hard=bool(rng.random() < 0.35))
     glasses = 4 if rng.random() < 0.12 else usual.glasses
     hard = bool(rng.random() < 0.4)
-    return _Plan(pose, hard, Trial(hard, hard, often=0.0, cover=cover), changes={"glasses": glasses})
+    return _Plan(
+        pose, hard, Trial(hard, hard, often=0.0, cover=cover), changes={"glasses": glasses}
+    )
 
 
-# --- AFLW: heads turned to any side ------------------------------------------------------------------------------
+# --- AFLW: heads turned to any side ---------------------------------------------------------------
 
 
 def _turned(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
@@ -183,7 +198,7 @@ def _turned(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Pla
     return _Plan(Pose(*np.radians([yaw, pitch, roll])), hard, Trial(hard, hard, often=0.3))
 
 
-# --- the 300-W challenge: indoors and outdoors -------------------------------------------------------------------
+# --- the 300-W challenge: indoors and outdoors ----------------------------------------------------
 
 
 def _places(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:

@@ -66,14 +66,21 @@ class Scene:
     landmarks: Floats  # (68, 2) px
     detected: Floats  # (4,) px
     trial: Trial
-    person_key: tuple[int, ...]  # streams of random numbers: what stays with the person (skin, hair, eyes)
+    # streams of random numbers: what stays with the person (skin, hair, eyes)
+    person_key: tuple[int, ...]
     look_key: tuple[int, ...]  # what pixels alone depend on (light, occluders, background, lens)
-    grain_key: tuple[int, ...] = ()  # a frame's own noise where the look belongs to a whole sequence
-    axes: Floats = field(default_factory=lambda: np.zeros((2, 3)))  # where the eyeballs point, head's frame
-    changes: Mapping[str, Any] = field(default_factory=dict)  # fields of the person's look that differ here
-    further: Floats = field(default_factory=lambda: np.zeros((0, 3)))  # (M, 3) mm, points of another layout
-    room: Room | None = None  # light and wall of a laboratory, where several cameras see the same moment
-    settled: bool = False  # skin and hair are made once per person, not per picture: for many pictures of few persons
+    # a frame's own noise where the look belongs to a whole sequence
+    grain_key: tuple[int, ...] = ()
+    # where the eyeballs point, head's frame
+    axes: Floats = field(default_factory=lambda: np.zeros((2, 3)))
+    # fields of the person's look that differ here
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    # (M, 3) mm, points of another layout
+    further: Floats = field(default_factory=lambda: np.zeros((0, 3)))
+    # light and wall of a laboratory, where several cameras see the same moment
+    room: Room | None = None
+    # skin and hair are made once per person, not per picture: for many pictures of few persons
+    settled: bool = False
     size: int = SIZE  # px, side of the picture
     canvas: int = CANVAS  # px, side of the picture while it is made
 
@@ -107,7 +114,9 @@ def person_name(part: str, number: int) -> str:
 
 def identity(rng: np.random.Generator) -> dict[str, float]:
     """Draw how a person's head differs from the neutral one; one of eight is a child."""
-    values = dict(zip(IDENTITY, rng.normal(0, 0.85, len(IDENTITY)).clip(-1.9, 1.9).tolist(), strict=True))
+    values = dict(
+        zip(IDENTITY, rng.normal(0, 0.85, len(IDENTITY)).clip(-1.9, 1.9).tolist(), strict=True)
+    )
     if rng.random() < 0.12:  # a child: short lower face, large eyes, small nose, full cheeks
         young = rng.uniform(0.8, 2.0)
         for name, sign in _CHILD.items():
@@ -151,9 +160,16 @@ def draw_pose(rng: np.random.Generator, hard: bool) -> Pose:
 
 
 def draw_shape(
-    rng: np.random.Generator, who: dict[str, float], pose: Pose, hard: bool, kinds: Sequence[float] | None = None
+    rng: np.random.Generator,
+    who: dict[str, float],
+    pose: Pose,
+    hard: bool,
+    kinds: Sequence[float] | None = None,
 ) -> Shape:
-    """Draw what a face does; `kinds` are the shares of the seven kinds of expression, neutral first."""
+    """Draw what a face does.
+
+    `kinds` are the shares of the seven kinds of expression, neutral first.
+    """
     face = {name: rng.normal(0, 0.16) for name in EXPRESSION}
     face["closed"] = rng.uniform(0.85, 1.0)
     jaw = 0.0
@@ -196,8 +212,12 @@ def _eyes(
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return lids and gaze; people mostly look at the camera as far as their eyes turn."""
     attention = rng.choice([1.0, 0.0], p=[0.65, 0.35])
-    yaw = float(np.clip(-attention * pose.yaw + rng.normal(0, 0.1 + 0.14 * (1 - attention)), -0.6, 0.6))
-    pitch = float(np.clip(-attention * pose.pitch + rng.normal(0, 0.06 + 0.1 * (1 - attention)), -0.45, 0.5))
+    yaw = float(
+        np.clip(-attention * pose.yaw + rng.normal(0, 0.1 + 0.14 * (1 - attention)), -0.6, 0.6)
+    )
+    pitch = float(
+        np.clip(-attention * pose.pitch + rng.normal(0, 0.06 + 0.1 * (1 - attention)), -0.45, 0.5)
+    )
     shut = -0.05 + 0.10 * rng.normal() + 0.55 * max(pitch, -0.25) + 0.10 * max(face["smile"], 0)
     if rng.random() < (0.10 if hard else 0.05):
         shut = rng.uniform(0.75, 1.0)

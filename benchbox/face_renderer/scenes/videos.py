@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 _WHO, _LOOK, _MOMENT, _PICTURE, _DETECTOR, _GRAIN, _HARD = range(7)
-_HARD_SHARES = {"a": 0.0, "b": 0.3}  # of videos with large poses, poor light and poor cameras; 300-VW's categories
+# of videos with large poses, poor light and poor cameras; 300-VW's categories
+_HARD_SHARES = {"a": 0.0, "b": 0.3}
 _BEAT = 12  # frames from one drawn moment to the next; between them all is blended
 
 
@@ -69,7 +70,9 @@ def _beat(key: tuple[int, ...], beat: int, hard: bool) -> tuple[Pose, Shape]:
     """Draw the moment that a video passes through at a beat: near the video's own pose, of any expression."""
     home, rng = draw_pose(stream(*key, _MOMENT), hard), stream(*key, _MOMENT, beat + 1)
     yaw, pitch, roll = np.radians([11.0, 6.0, 5.0]) * rng.normal(0, 1, 3).clip(-2, 2)
-    pose = Pose(0.8 * home.yaw + float(yaw), 0.8 * home.pitch + float(pitch), 0.8 * home.roll + float(roll))
+    pose = Pose(
+        0.8 * home.yaw + float(yaw), 0.8 * home.pitch + float(pitch), 0.8 * home.roll + float(roll)
+    )
     return pose, draw_shape(rng, identity(stream(*key, _WHO)), pose, hard)
 
 
@@ -102,4 +105,9 @@ def _camera(key: tuple[int, ...], hard: bool) -> Camera:
     rng = stream(*key, _MOMENT, 0)
     distance = float(np.exp(rng.uniform(np.log(500), np.log(2200))))
     centre: Floats = (SIZE - 1) / 2 + np.array([0, 10.0]) + rng.normal(0, 5, 2)
-    return aim(points68().at(shape, pose, parallel(*shape.gaze)), distance, rng.uniform(0.42, 0.54) * SIZE, centre)
+    return aim(
+        points68().at(shape, pose, parallel(*shape.gaze)),
+        distance,
+        rng.uniform(0.42, 0.54) * SIZE,
+        centre,
+    )

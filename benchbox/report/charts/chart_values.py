@@ -1,7 +1,7 @@
 """Charts as values: arrays → paths in pixels; a template prints them as inline SVG.
 
-Curves keep their order, colour and dash; every curve is labelled at its end, so that nothing hangs on colour alone.
-Coordinates have one decimal, so equal numbers give equal bytes.
+Curves keep their order, colour and dash; every curve is labelled at its end, so that nothing hangs
+on colour alone. Coordinates have one decimal, so equal numbers give equal bytes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,8 @@ class Series:
     shown: bool = True  # at first
     page: str = ""  # what the legend leads to
     filled: bool = False  # closed shapes instead of a curve
-    values: tuple[str, ...] = ()  # what is read off under the pointer, one for each of the chart's places
+    # what is read off under the pointer, one for each of the chart's places
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,15 @@ class Curve:
 
 
 def ced(
-    name: str, title: str, curves: Sequence[Curve], *, end: float, x_title: str, unit: str, items: str, what: str
+    name: str,
+    title: str,
+    curves: Sequence[Curve],
+    *,
+    end: float,
+    x_title: str,
+    unit: str,
+    items: str,
+    what: str,
 ) -> Chart:
     """Draw the share of `items` (y) whose error is at most x, for x from 0 to `end`, in the printed unit."""
     grid = np.linspace(0.0, end, POINTS + 1)
@@ -153,9 +162,18 @@ class Profile:
 
 
 def groups(
-    name: str, title: str, names: Sequence[str], profiles: Sequence[Profile], *, y_title: str, unit: str
+    name: str,
+    title: str,
+    names: Sequence[str],
+    profiles: Sequence[Profile],
+    *,
+    y_title: str,
+    unit: str,
 ) -> Chart:
-    """Draw one line per method over the groups, with its intervals as upright strokes; the scale is logarithmic."""
+    """Draw one line per method over the groups, with its intervals as upright strokes.
+
+    The scale is logarithmic.
+    """
     ends = [end for p in profiles for v in p.values if v for end in (v[0], *v[1]) if end > 0]
     low, high = min(ends) / 1.06, max(ends) * 1.06
 
@@ -204,7 +222,9 @@ class Priced:
     y: float
 
 
-def costs(name: str, title: str, points: Sequence[Priced], *, x_title: str, y_title: str, falls: bool) -> Chart:
+def costs(
+    name: str, title: str, points: Sequence[Priced], *, x_title: str, y_title: str, falls: bool
+) -> Chart:
     """Draw error (y) over cost (x, logarithmic) and the line of those that nothing cheaper beats."""
     points = points[:LABELS]
     low, high = min(p.x for p in points) / 1.5, max(p.x for p in points) * 1.5
@@ -233,9 +253,12 @@ def costs(name: str, title: str, points: Sequence[Priced], *, x_title: str, y_ti
         x_title=x_title,
         y_title=y_title,
         x_ticks=tuple(
-            Tick(px(LEFT + math.log(t / low) / math.log(high / low) * WIDTH), thousands(t)) for t in ladder(low, high)
+            Tick(px(LEFT + math.log(t / low) / math.log(high / low) * WIDTH), thousands(t))
+            for t in ladder(low, high)
         ),
-        y_ticks=tuple(Tick(px(TOP + (1 - (t - bottom) / (top - bottom)) * HEIGHT), f"{t:g}") for t in ticks),
+        y_ticks=tuple(
+            Tick(px(TOP + (1 - (t - bottom) / (top - bottom)) * HEIGHT), f"{t:g}") for t in ticks
+        ),
         bands=(),
         series=(*spread(series), Series("", line, 0, (0.0, 0.0), 0.0)),
         marks=tuple(marks),
@@ -248,7 +271,10 @@ def costs(name: str, title: str, points: Sequence[Priced], *, x_title: str, y_ti
 def _stairs(label: str, xs: Floats, ys: Floats, style: int) -> Series:
     """Write a distribution as a path of level and upright strokes."""
     corners = np.flatnonzero(ys[1:] != ys[:-1]) + 1
-    (level, *heights), (start, *places, end) = texts([ys[0], *ys[corners]]), texts([xs[0], *xs[corners], xs[-1]])
+    (level, *heights), (start, *places, end) = (
+        texts([ys[0], *ys[corners]]),
+        texts([xs[0], *xs[corners], xs[-1]]),
+    )
     strokes = [f"M{start} {level}"]
     for x, y in zip(places, heights, strict=True):
         if y != level:  # too small a climb is not seen
@@ -278,7 +304,10 @@ def steps(end: float) -> list[float]:
 
 
 def round_numbers(low: float, high: float, *, cover: bool = True) -> list[float]:
-    """Return round numbers from `low` to `high`, five or so; `cover` makes the last one reach `high`."""
+    """Return round numbers from `low` to `high`, five or so.
+
+    `cover` makes the last one reach `high`.
+    """
     span = max(high - low, 1e-9)
     raw = span / 5
     power = 10.0 ** math.floor(math.log10(raw))
@@ -294,7 +323,12 @@ def ladder(low: float, high: float) -> list[float]:
     steps: tuple[float, ...] = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)
     if high / low > 6:
         steps = (1, 2, 5) if high / low < 1e3 else (1,)
-    return [round(m * 10.0**k, 12) for k in range(first, last + 1) for m in steps if low <= m * 10.0**k <= high]
+    return [
+        round(m * 10.0**k, 12)
+        for k in range(first, last + 1)
+        for m in steps
+        if low <= m * 10.0**k <= high
+    ]
 
 
 def thousands(value: float) -> str:

@@ -1,7 +1,8 @@
 """Accuracy against robustness: the error of gaze in cm and how much answers shake on a stare (MSD, cm).
 
-Both may be measured on one card. As papers report them they are not: the error is that of the set that was trained on,
-the MSD that of a second set of stares. Then a system's two numbers are brought together over two cards.
+Both may be measured on one card. As papers report them they are not: the error is that of the set
+that was trained on, the MSD that of a second set of stares. Then a system's two numbers are brought
+together over two cards.
 """
 
 from __future__ import annotations
@@ -61,14 +62,21 @@ def pair(
     only: Mapping[tuple[str, str], str] | None = None,
     method: str = "",
 ) -> list[Chart]:
-    """Draw error on one card against MSD on another; `method` and `only`, (paper, label) → system, choose one's own."""
+    """Draw error on one card against MSD on another.
+
+    `method` and `only`, (paper, label) → system, choose one's own.
+    """
     points = _measured(error, steady, found, methods)
     for paper, label, x, y in _printed(error, steady, references):
         if only is None or only.get((paper, label), "").partition("/")[0] == method:
             points.append(Point(f"{label}, {references.papers[paper].short}", x, y, printed=True))
     if len(points) < 2:
         return []
-    return [_chart("robustness-pair", "Accuracy against robustness, two test sets", points, error, steady)]
+    return [
+        _chart(
+            "robustness-pair", "Accuracy against robustness, two test sets", points, error, steady
+        )
+    ]
 
 
 def of_method(
@@ -86,13 +94,19 @@ def of_method(
         error = partner(steady, protocols)
         if error:
             drawn += [
-                replace(chart, name=f"{chart.name}-{steady.name}", title=f"Accuracy against robustness, {steady.name}")
+                replace(
+                    chart,
+                    name=f"{chart.name}-{steady.name}",
+                    title=f"Accuracy against robustness, {steady.name}",
+                )
                 for chart in pair(steady, error, found, references, methods, systems, name)
             ]
     return drawn
 
 
-def _chart(name: str, title: str, points: Sequence[Point], error: Protocol, steady: Protocol) -> Chart:
+def _chart(
+    name: str, title: str, points: Sequence[Point], error: Protocol, steady: Protocol
+) -> Chart:
     both = error is steady
     return line_charts.tradeoff(
         name,
@@ -105,7 +119,10 @@ def _chart(name: str, title: str, points: Sequence[Point], error: Protocol, stea
 
 
 def _measured(
-    error: Protocol, steady: Protocol, found: Mapping[str, Sequence[Result]], methods: Mapping[str, MethodCard]
+    error: Protocol,
+    steady: Protocol,
+    found: Mapping[str, Sequence[Result]],
+    methods: Mapping[str, MethodCard],
 ) -> list[Point]:
     """Bring the two numbers of every variant, budget and seed together."""
     spreads = {_key(result): value for result, value in _values(steady, SPREAD, found)}
@@ -120,10 +137,17 @@ def _measured(
     ]
 
 
-def _values(protocol: Protocol, metric: str, found: Mapping[str, Sequence[Result]]) -> Iterator[tuple[Result, float]]:
+def _values(
+    protocol: Protocol, metric: str, found: Mapping[str, Sequence[Result]]
+) -> Iterator[tuple[Result, float]]:
     for result in found.get(protocol.name, ()):
         score = result.scores.get(protocol.overall, {}).get(metric)
-        if score and score.value is not None and not result.overrides and not rows.apart(result, protocol):
+        if (
+            score
+            and score.value is not None
+            and not result.overrides
+            and not rows.apart(result, protocol)
+        ):
             yield result, score.value
 
 
@@ -137,11 +161,18 @@ def _label(result: Result, methods: Mapping[str, MethodCard]) -> str:
     return rows.title(result.run.method, methods) + ("" if usual else f" {result.run.variant}")
 
 
-def _printed(error: Protocol, steady: Protocol, references: References) -> list[tuple[str, str, float, float]]:
+def _printed(
+    error: Protocol, steady: Protocol, references: References
+) -> list[tuple[str, str, float, float]]:
     """Return paper, label, error and MSD of every system that a paper prints both of."""
     told: dict[tuple[str, str], dict[str, float]] = {}
     for row in references.rows:
         for card, metric in ((error, ERROR), (steady, SPREAD)):
-            if row.value is not None and not row.apart and card.name in row.protocols and row.metric == metric:
+            if (
+                row.value is not None
+                and not row.apart
+                and card.name in row.protocols
+                and row.metric == metric
+            ):
                 told.setdefault((row.paper, row.method), {})[metric] = row.value
     return [(*key, both[ERROR], both[SPREAD]) for key, both in told.items() if len(both) == 2]

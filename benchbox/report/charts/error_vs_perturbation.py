@@ -1,7 +1,8 @@
 """Error against the size of a disturbance, as Table 4 of G&LSR: papers' numbers and our own runs under card options.
 
-A card's options `+scale=`, `+translation=` and `+rotation=` (what they do: `datasets.disturb`) are protocols of their
-own; here their numbers are put in a line with those of the undisturbed card, which stand at zero.
+A card's options `+scale=`, `+translation=` and `+rotation=` (what they do: `datasets.disturb`) are
+protocols of their own; here their numbers are put in a line with those of the undisturbed card,
+which stand at zero.
 """
 
 from __future__ import annotations
@@ -44,7 +45,10 @@ def board(
     references: References,
     methods: Mapping[str, MethodCard],
 ) -> list[Chart]:
-    """Draw what is known of a card's disturbances under one metric; `found` are results by protocol."""
+    """Draw what is known of a card's disturbances under one metric.
+
+    `found` are results by protocol.
+    """
     return _charts(
         protocol,
         metric,
@@ -73,11 +77,19 @@ def of_method(
     for protocol in protocols:
         if not OPTIONS.keys() & protocol.options.keys() or "+" in protocol.name:
             continue
-        told = [row for row in references.rows if its(row) and protocol.name in map(base_of, row.protocols)]
+        told = [
+            row
+            for row in references.rows
+            if its(row) and protocol.name in map(base_of, row.protocols)
+        ]
         names = [row.metric for row in told] or [f"nme_{protocol.normalisers[0]}"]
         metric = metric_names.parse(names[0])
         drawn += [
-            replace(chart, name=f"{chart.name}-{protocol.name}", title=f"{chart.title}, {protocol.title}")
+            replace(
+                chart,
+                name=f"{chart.name}-{protocol.name}",
+                title=f"{chart.title}, {protocol.title}",
+            )
             for chart in _charts(
                 protocol,
                 metric,
@@ -93,7 +105,11 @@ def of_method(
 def _charts(protocol: Protocol, metric: Metric, known: Callable[[str], list[Line]]) -> list[Chart]:
     drawn = []
     for option, (title, words) in OPTIONS.items():
-        told = [line for line in known(option) if len(line.stops) > 1] if option in protocol.options else []
+        told = (
+            [line for line in known(option) if len(line.stops) > 1]
+            if option in protocol.options
+            else []
+        )
         if not told:
             continue
         printed = any(line.printed for line in told)
@@ -107,7 +123,11 @@ def _charts(protocol: Protocol, metric: Metric, known: Callable[[str], list[Line
                 unit=metric.unit,
                 note="Trained without disturbance."
                 + (" Hollow marks are printed by a paper." if printed else "")
-                + (" A star: other data than the official set." if any("*" in line.label for line in told) else ""),
+                + (
+                    " A star: other data than the official set."
+                    if any("*" in line.label for line in told)
+                    else ""
+                ),
             )
         )
     return drawn
@@ -120,7 +140,10 @@ def _measured(
     found: Mapping[str, Sequence[Result]],
     methods: Mapping[str, MethodCard],
 ) -> list[Line]:
-    """Put every variant's runs in a line, seeds as their mean; hand-changed and trial runs are left out."""
+    """Put every variant's runs in a line, seeds as their mean.
+
+    Hand-changed and trial runs are left out.
+    """
     values: dict[tuple[str, str], dict[float, list[Stop]]] = {}
     apart: set[tuple[str, str]] = set()
     for name, runs in found.items():
@@ -165,16 +188,28 @@ def _printed(
     references: References,
     wanted: Callable[[ReferenceRow], bool] | None = None,
 ) -> list[Line]:
-    """Put the cells that papers print in a line; at zero stands what they print once for the undisturbed card."""
+    """Put the cells that papers print in a line.
+
+    At zero stands what they print once for the undisturbed card.
+    """
     cells: dict[tuple[str, str], dict[float, float]] = {}
     whole: dict[tuple[str, str], set[float]] = {}
     for row in references.rows:
-        if row.value is None or row.metric != metric.name or row.group != protocol.overall or row.apart:
+        if (
+            row.value is None
+            or row.metric != metric.name
+            or row.group != protocol.overall
+            or row.apart
+        ):
             continue
         key = row.paper, row.method
         for name in row.protocols:
             match = _NAME.fullmatch(name)
-            if match and (match[1], match[2]) == (protocol.name, option) and (wanted is None or wanted(row)):
+            if (
+                match
+                and (match[1], match[2]) == (protocol.name, option)
+                and (wanted is None or wanted(row))
+            ):
                 cells.setdefault(key, {})[float(match[3])] = row.value
             elif name == protocol.name:
                 whole.setdefault(key, set()).add(row.value)

@@ -68,22 +68,32 @@ def picture_file(dataset: str, name: str) -> str:
 
 
 def picture(path: str) -> bytes:
-    """Draw the picture that a path inside the site names, as JPEG; raises DataError for any that is not our own."""
+    """Draw the picture that a path inside the site names, as JPEG.
+
+    Raises DataError for any that is not our own.
+    """
     import cv2
 
     found = synthetic_items.of_file(path)
     if found is None:
         raise DataError(f"{path!r} is no picture of our own making; only those may be shown")
     quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-    _, encoded = cv2.imencode(".jpg", np.ascontiguousarray(synthetic_items.pixels(found)[:, :, ::-1]), quality)
+    _, encoded = cv2.imencode(
+        ".jpg", np.ascontiguousarray(synthetic_items.pixels(found)[:, :, ::-1]), quality
+    )
     return encoded.tobytes()
 
 
 def alike(one: bytes, other: bytes) -> bool:
-    """Tell whether two JPEG files show the same; different libraries may write the same picture otherwise."""
+    """Tell whether two JPEG files show the same.
+
+    Different libraries may write the same picture otherwise.
+    """
     import cv2
 
-    a, b = (cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) for content in (one, other))
+    a, b = (
+        cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) for content in (one, other)
+    )
     if a is None or b is None or a.shape != b.shape:
         return False
     return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean()) <= TOLERANCE
@@ -98,18 +108,29 @@ def frame(points: Floats) -> tuple[float, float, float]:
 
 
 def dots(points: Floats, where: tuple[float, float, float]) -> str:
-    """Write points (K, 2) as a path of dots in the drawing of a square; one far outside is left out."""
+    """Write points (K, 2) as a path of dots in the drawing of a square.
+
+    One far outside is left out.
+    """
     x, y, side = where
     placed = (points - [x, y]) * (SIDE / side)
     inside = ((placed > -SIDE) & (placed < 2 * SIDE)).all(axis=1)
     return "M%.0f %.0fh0" * int(inside.sum()) % tuple(placed[inside].ravel().tolist())
 
 
-def whole(where: tuple[float, float, float], side_px: int = PICTURE_PX) -> tuple[float, float, float, float]:
-    """Return where a picture of `side_px` lies in the drawing of a square; its first pixel's centre is (0, 0)."""
+def whole(
+    where: tuple[float, float, float], side_px: int = PICTURE_PX
+) -> tuple[float, float, float, float]:
+    """Return where a picture of `side_px` lies in the drawing of a square.
+
+    Its first pixel's centre is (0, 0).
+    """
     x, y, side = where
     scale = SIDE / side
-    return tuple(round(v, 2) for v in ((-0.5 - x) * scale, (-0.5 - y) * scale, side_px * scale, side_px * scale))  # type: ignore[return-value]
+    return tuple(
+        round(v, 2)
+        for v in ((-0.5 - x) * scale, (-0.5 - y) * scale, side_px * scale, side_px * scale)
+    )  # type: ignore[return-value]
 
 
 def pose(points: Floats, layout: str) -> str:
@@ -146,7 +167,11 @@ def spread(values: Floats) -> Floats:
 
 def listing(groups: Mapping[str, np.ndarray], overall: str, row: int) -> tuple[str, ...]:
     """Name the groups that a face belongs to, beside the overall one."""
-    return tuple(group for group, mask in groups.items() if mask[row] and (group != overall or len(groups) == 1))
+    return tuple(
+        group
+        for group, mask in groups.items()
+        if mask[row] and (group != overall or len(groups) == 1)
+    )
 
 
 def first(order: Sequence[int], count: int, taken: set[int]) -> list[int]:

@@ -31,7 +31,11 @@ def board(
 ) -> tuple[tuple[Chart, ...], list[Problem]]:
     """Draw what is known of the best measured rows and say whose errors could not be used."""
     shown = [row for row in rows.every(table) if row.cells[table.key]]
-    pairs = [(row, result) for row, result in per_item.varied(shown, found) if result.page + ".html" == row.page]
+    pairs = [
+        (row, result)
+        for row, result in per_item.varied(shown, found)
+        if result.page + ".html" == row.page
+    ]
     pairs = pairs[: chart_values.CURVES]  # a curve is a run's: the first seed stands for its row
     varied = [row for row, _ in pairs]
     labels = dict(
@@ -46,7 +50,9 @@ def board(
     metric, group = table.columns[table.key].metric, table.columns[table.key].group
     for row in varied:
         try:
-            curves.append(Curve(labels[row.page], _errors(found[row.page], metric, group), row.page))
+            curves.append(
+                Curve(labels[row.page], _errors(found[row.page], metric, group), row.page)
+            )
         except ResultError as fault:
             problems.append(results.problem(found[row.page], fault))
     if curves:
@@ -55,7 +61,8 @@ def board(
     groups = [column.group for column in table.columns if column.metric == metric]
     if len(groups) > 1 and beside:
         drawn.append(_groups(table, metric, groups, beside, labels))
-    priced = [row for row in beside if row.cost.macs and not row.cost.paper]  # counts of the network that was measured
+    # counts of the network that was measured
+    priced = [row for row in beside if row.cost.macs and not row.cost.paper]
     if len(priced) > 1:
         drawn.append(_costs(protocol, table, metric, priced, labels))
     faces, more = _pointmap(protocol, table, found, varied, labels)
@@ -63,7 +70,11 @@ def board(
 
 
 def _pointmap(
-    protocol: Protocol, table: Table, found: Mapping[str, Result], varied: Sequence[Row], labels: Mapping[str, str]
+    protocol: Protocol,
+    table: Table,
+    found: Mapping[str, Result],
+    varied: Sequence[Row],
+    labels: Mapping[str, str],
 ) -> tuple[list[Chart], list[Problem]]:
     """Draw where the points of the best rows go wrong, on the page of the convention that they are known under."""
     if protocol.normalisers[:1] != (table.convention,) or protocol.layout not in LAYOUTS:
@@ -74,7 +85,9 @@ def _pointmap(
         if len(layers) == point_ellipses.LAYERS:
             break
         try:
-            known = results.points(found[row.page], LAYOUTS[protocol.layout].count).get(protocol.overall)
+            known = results.points(found[row.page], LAYOUTS[protocol.layout].count).get(
+                protocol.overall
+            )
         except ResultError as fault:
             problems.append(results.problem(found[row.page], fault))
             continue
@@ -85,8 +98,13 @@ def _pointmap(
     ] if layers else [], problems
 
 
-def points_chart(protocol: Protocol, layers: Sequence[Layer], what: str, *, at_first: int = 2) -> Chart:
-    """Draw where points go wrong under a protocol; `at_first` layers are shown before any is chosen."""
+def points_chart(
+    protocol: Protocol, layers: Sequence[Layer], what: str, *, at_first: int = 2
+) -> Chart:
+    """Draw where points go wrong under a protocol.
+
+    `at_first` layers are shown before any is chosen.
+    """
     return point_ellipses.chart(
         "points",
         "Error of each point",
@@ -100,9 +118,9 @@ def points_chart(protocol: Protocol, layers: Sequence[Layer], what: str, *, at_f
 
 def _errors(result: Result, metric: Metric, group: str) -> Floats:
     table = results.errors(result)
-    values: Floats = results.values(table, metric.column)[results.members(table, group)] * metric_names.scale(
-        metric.unit
-    )
+    values: Floats = results.values(table, metric.column)[
+        results.members(table, group)
+    ] * metric_names.scale(metric.unit)
     return values
 
 
@@ -113,7 +131,9 @@ def _ced(protocol: Protocol, metric: Metric, group: str, curves: Sequence[Curve]
         f"ced-{metric.convention}",
         f"Cumulative error distribution, {group}",
         curves,
-        end=metric_names.curve_end(protocol) * 100 if landmarks else tail([curve.errors for curve in curves]),
+        end=metric_names.curve_end(protocol) * 100
+        if landmarks
+        else tail([curve.errors for curve in curves]),
         x_title=f"error in % of {word}" if landmarks else f"error in {metric.unit}",
         unit=metric.unit,
         items="faces" if landmarks else "samples",
@@ -125,20 +145,30 @@ def tail(errors: Sequence[Floats]) -> float:
     """Return a round number that most errors of the best curve stay below."""
     import numpy
 
-    ends = [float(numpy.quantile(e[numpy.isfinite(e)], _TAIL)) for e in errors if numpy.isfinite(e).any()]
+    ends = [
+        float(numpy.quantile(e[numpy.isfinite(e)], _TAIL))
+        for e in errors
+        if numpy.isfinite(e).any()
+    ]
     end = 1.25 * min(ends, default=1.0) or 1.0
     power = 10.0 ** math.floor(math.log10(end))
     return next(m * power for m in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if m * power >= end)
 
 
 def _groups(
-    table: Table, metric: Metric, groups: Sequence[str], shown: Sequence[Row], labels: Mapping[str, str]
+    table: Table,
+    metric: Metric,
+    groups: Sequence[str],
+    shown: Sequence[Row],
+    labels: Mapping[str, str],
 ) -> Chart:
     places = [i for i, column in enumerate(table.columns) if column.metric == metric]
     profiles = []
     for row in shown[: chart_values.SERIES]:
         cells = [row.cells[i] for i in places]
-        profiles.append(Profile(labels[row.page], tuple((c.value, c.ends) if c else None for c in cells)))
+        profiles.append(
+            Profile(labels[row.page], tuple((c.value, c.ends) if c else None for c in cells))
+        )
     unit = f", {metric.unit}" if metric.unit not in ("", "1") else ""
     return chart_values.groups(
         "groups",
@@ -150,7 +180,13 @@ def _groups(
     )
 
 
-def _costs(protocol: Protocol, table: Table, metric: Metric, shown: Sequence[Row], labels: Mapping[str, str]) -> Chart:
+def _costs(
+    protocol: Protocol,
+    table: Table,
+    metric: Metric,
+    shown: Sequence[Row],
+    labels: Mapping[str, str],
+) -> Chart:
     points = []
     for row in shown:
         cell = row.cells[table.key]
@@ -167,20 +203,30 @@ def _costs(protocol: Protocol, table: Table, metric: Metric, shown: Sequence[Row
 
 
 def names(shown: Sequence[tuple[bool, Result]], methods: Mapping[str, MethodCard]) -> list[str]:
-    """Name runs as shortly as tells them apart: method, what is not its default, seed; a star where one stands apart.
+    """Name runs as shortly as tells them apart: method, what is not its default, seed.
+
+    A star where one stands apart.
 
     `shown` says of each run whether it stands apart.
     """
     measured = [result for _, result in shown]
-    words = [_cut(rows.title(result.run.method, methods) + _variant(result, methods)) for result in measured]
-    seeds = [f", seed {r.run.seed}" if words.count(word) > 1 else "" for word, r in zip(words, measured, strict=True)]
+    words = [
+        _cut(rows.title(result.run.method, methods) + _variant(result, methods))
+        for result in measured
+    ]
+    seeds = [
+        f", seed {r.run.seed}" if words.count(word) > 1 else ""
+        for word, r in zip(words, measured, strict=True)
+    ]
     stars = [" *" if apart else "" for apart, _ in shown]
     return [word + seed + star for word, seed, star in zip(words, seeds, stars, strict=True)]
 
 
 def _variant(result: Result, methods: Mapping[str, MethodCard]) -> str:
     card = methods.get(result.run.method)
-    usual = result.kind if result.kind == "submitted" else card.default if card else result.run.method
+    usual = (
+        result.kind if result.kind == "submitted" else card.default if card else result.run.method
+    )
     rest = result.run.variant.removeprefix(usual)
     return rest if not rest or rest.startswith("+") else f" {result.run.variant}"
 

@@ -1,6 +1,7 @@
 """Charts of one number against another: lines over a size that grows, and points that trade one measure for another.
 
-As in `charts`: arrays → paths in pixels, every line named at its right, nothing that hangs on colour alone.
+As in `charts`: arrays → paths in pixels, every line named at its right, nothing that hangs on
+colour alone.
 """
 
 from __future__ import annotations
@@ -44,7 +45,16 @@ class Point:
     printed: bool = False  # by a paper
 
 
-def over(name: str, title: str, lines: Sequence[Line], *, x_title: str, y_title: str, unit: str, note: str) -> Chart:
+def over(
+    name: str,
+    title: str,
+    lines: Sequence[Line],
+    *,
+    x_title: str,
+    y_title: str,
+    unit: str,
+    note: str,
+) -> Chart:
     """Draw each line's values (y, logarithmic) over the size (x); hollow marks are printed numbers.
 
     The axis begins at the smallest size.
@@ -57,7 +67,8 @@ def over(name: str, title: str, lines: Sequence[Line], *, x_title: str, y_title:
 
     def along(at: float) -> float:
         return chart_values.px(
-            chart_values.LEFT + ((at - first) / (sizes[-1] - first) * 0.96 + 0.02) * chart_values.WIDTH
+            chart_values.LEFT
+            + ((at - first) / (sizes[-1] - first) * 0.96 + 0.02) * chart_values.WIDTH
         )
 
     def height(value: float) -> float:
@@ -67,12 +78,18 @@ def over(name: str, title: str, lines: Sequence[Line], *, x_title: str, y_title:
     series, marks = [], []
     for style, line in enumerate(shown, start=1):
         path = "M" + "L".join(f"{along(s.at):g} {height(s.value):g}" for s in line.stops)
-        path += "".join(f"M{along(s.at):g} {height(s.ends[0]):g}V{height(s.ends[1]):g}" for s in line.stops if s.ends)
+        path += "".join(
+            f"M{along(s.at):g} {height(s.ends[0]):g}V{height(s.ends[1]):g}"
+            for s in line.stops
+            if s.ends
+        )
         for s in line.stops:
             say = f"{line.label}: {s.value:.2f} {unit} at {s.at:g}"
             marks.append(Mark(along(s.at), height(s.value), style, hollow=line.printed, say=say))
         end = line.stops[-1]
-        series.append(Series(line.label, path, style, (along(end.at), height(end.value)), height(end.value)))
+        series.append(
+            Series(line.label, path, style, (along(end.at), height(end.value)), height(end.value))
+        )
     return Chart(
         name=name,
         title=title,
@@ -99,7 +116,11 @@ def over(name: str, title: str, lines: Sequence[Line], *, x_title: str, y_title:
 def _log_ticks(low: float, high: float) -> list[float]:
     """Return round numbers between two positive ones: 1, 2, 5 … or, where these leave too few, even steps."""
     found = chart_values.ladder(low, high)
-    return found if len(found) > 2 else [t for t in chart_values.round_numbers(low, high) if low <= t <= high]
+    return (
+        found
+        if len(found) > 2
+        else [t for t in chart_values.round_numbers(low, high) if low <= t <= high]
+    )
 
 
 def _row(line: Line, sizes: Sequence[float]) -> list[str]:
@@ -107,15 +128,22 @@ def _row(line: Line, sizes: Sequence[float]) -> list[str]:
     return [known.get(at, "–") for at in sizes]
 
 
-def tradeoff(name: str, title: str, points: Sequence[Point], *, x_title: str, y_title: str, unit: str) -> Chart:
-    """Draw two measures against each other and the line of those that none beats in both; hollow ones are printed."""
+def tradeoff(
+    name: str, title: str, points: Sequence[Point], *, x_title: str, y_title: str, unit: str
+) -> Chart:
+    """Draw two measures against each other and the line of those that none beats in both.
+
+    Hollow ones are printed.
+    """
     shown = points[:MOST]
     across, upright = (_axis([getattr(p, axis) for p in shown]) for axis in ("x", "y"))
 
     def place(point: Point) -> tuple[float, float]:
         x = (point.x - across[0]) / (across[-1] - across[0]) * chart_values.WIDTH
         y = (point.y - upright[0]) / (upright[-1] - upright[0]) * chart_values.HEIGHT
-        return chart_values.px(chart_values.LEFT + x), chart_values.px(chart_values.TOP + chart_values.HEIGHT - y)
+        return chart_values.px(chart_values.LEFT + x), chart_values.px(
+            chart_values.TOP + chart_values.HEIGHT - y
+        )
 
     best = unbeaten(shown)
     line = "M" + "L".join(f"{x:g} {y:g}" for x, y in map(place, best))
@@ -133,7 +161,10 @@ def tradeoff(name: str, title: str, points: Sequence[Point], *, x_title: str, y_
         y_title=y_title,
         x_ticks=tuple(
             Tick(
-                chart_values.px(chart_values.LEFT + (t - across[0]) / (across[-1] - across[0]) * chart_values.WIDTH),
+                chart_values.px(
+                    chart_values.LEFT
+                    + (t - across[0]) / (across[-1] - across[0]) * chart_values.WIDTH
+                ),
                 f"{t:g}",
             )
             for t in across

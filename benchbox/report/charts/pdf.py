@@ -31,14 +31,19 @@ _SETTINGS = {
 
 
 def draw(chart: Chart, suffix: str) -> bytes:
-    """Return a chart as the bytes of a PDF or PNG; raises ResultError where matplotlib is not installed."""
+    """Return a chart as the bytes of a PDF or PNG.
+
+    Raises ResultError where matplotlib is not installed.
+    """
     try:
         import matplotlib as mpl
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.backends.backend_pdf import FigureCanvasPdf
         from matplotlib.figure import Figure
     except ImportError as fault:
-        raise ResultError(f"--format {suffix} needs matplotlib: pip install 'benchbox[figures]'") from fault
+        raise ResultError(
+            f"--format {suffix} needs matplotlib: pip install 'benchbox[figures]'"
+        ) from fault
     written = io.BytesIO()
     room = 26 if _keyed(chart) else 0
     with mpl.rc_context(_SETTINGS):
@@ -49,11 +54,18 @@ def draw(chart: Chart, suffix: str) -> bytes:
         axes.set_ylim(chart.height + room, 0)
         axes.axis("off")
         _draw(axes, chart)
-        kept: dict[str, Any] = {"Creator": None, "Producer": None, "CreationDate": None, "Title": chart.title}
+        kept: dict[str, Any] = {
+            "Creator": None,
+            "Producer": None,
+            "CreationDate": None,
+            "Title": chart.title,
+        }
         if suffix == "pdf":
             canvas.print_figure(written, format="pdf", metadata=kept)
         else:
-            canvas.print_figure(written, format="png", dpi=_DPI, metadata={"Software": None, "Title": chart.title})
+            canvas.print_figure(
+                written, format="png", dpi=_DPI, metadata={"Software": None, "Title": chart.title}
+            )
     return written.getvalue()
 
 
@@ -70,11 +82,29 @@ def _draw(axes: Any, chart: Chart) -> None:
         _text(axes, tick.at, chart.bottom + 14, tick.text, _MUTED, 12, "center", "center")
     for band in chart.bands:
         _line(axes, [(band.at, chart.top - 5), (band.at, chart.bottom)], _MUTED, 0.6, "2 3")
-        _text(axes, band.at + band.shift, chart.top - 8 - band.row * 14, band.text, _MUTED, 12, "left", "bottom")
+        _text(
+            axes,
+            band.at + band.shift,
+            chart.top - 8 - band.row * 14,
+            band.text,
+            _MUTED,
+            12,
+            "left",
+            "bottom",
+        )
     if chart.y_ticks:
         _line(axes, [(chart.left, chart.bottom), (chart.right, chart.bottom)], _MUTED, 0.8)
         _text(axes, 0, 4, chart.y_title, _MUTED, 12, "left", "top")
-    _text(axes, (chart.left + chart.right) / 2, chart.bottom + 34, chart.x_title, _MUTED, 12, "center", "center")
+    _text(
+        axes,
+        (chart.left + chart.right) / 2,
+        chart.bottom + 34,
+        chart.x_title,
+        _MUTED,
+        12,
+        "center",
+        "center",
+    )
     if chart.outline:
         _stroke(axes, chart.outline, _MUTED, 0.5)
     for x, y in chart.places:
@@ -85,7 +115,15 @@ def _draw(axes: Any, chart: Chart) -> None:
     for mark in chart.marks:
         colour = COLOURS[(mark.style - 1) % len(COLOURS)]
         face = "white" if mark.hollow else colour
-        axes.plot([mark.x], [mark.y], "o", markersize=4.4, color=colour, markerfacecolor=face, markeredgewidth=0.9)
+        axes.plot(
+            [mark.x],
+            [mark.y],
+            "o",
+            markersize=4.4,
+            color=colour,
+            markerfacecolor=face,
+            markeredgewidth=0.9,
+        )
     if _keyed(chart):
         _key(axes, chart)
 
@@ -94,7 +132,9 @@ def _series(axes: Any, chart: Chart, series: Series) -> None:
     colour = COLOURS[(series.style - 1) % len(COLOURS)] if series.style else _MUTED
     dash = DASHES[(series.style - 1) % len(DASHES)] if series.style and not series.filled else ""
     if series.path:
-        _stroke(axes, series.path, colour, 0.8 if series.filled else 1.2, dash, filled=series.filled)
+        _stroke(
+            axes, series.path, colour, 0.8 if series.filled else 1.2, dash, filled=series.filled
+        )
     if series.label and not series.filled:
         _line(axes, [series.end, (chart.right + 14, series.text_y)], colour, 0.5)
         _text(axes, chart.right + 18, series.text_y, series.label, colour, 13, "left", "center")
@@ -105,26 +145,42 @@ def _key(axes: Any, chart: Chart) -> None:
     for series in chart.series:
         if series.shown:
             colour = COLOURS[(series.style - 1) % len(COLOURS)]
-            axes.plot([at], [chart.height + 12], "o", markersize=5, color=colour, markerfacecolor="none")
+            axes.plot(
+                [at], [chart.height + 12], "o", markersize=5, color=colour, markerfacecolor="none"
+            )
             _text(axes, at + 10, chart.height + 12, series.label, colour, 13, "left", "center")
             at += 34 + 7.5 * len(series.label)
 
 
-def _text(axes: Any, x: float, y: float, text: str, colour: str, size_px: float, across: str, upright: str) -> None:
+def _text(
+    axes: Any, x: float, y: float, text: str, colour: str, size_px: float, across: str, upright: str
+) -> None:
     if text:
         axes.text(x, y, text, color=colour, fontsize=size_px * _POINTS, ha=across, va=upright)
 
 
-def _line(axes: Any, points: Sequence[tuple[float, float]], colour: str, width: float, dash: str = "") -> None:
+def _line(
+    axes: Any, points: Sequence[tuple[float, float]], colour: str, width: float, dash: str = ""
+) -> None:
     xs, ys = zip(*points, strict=True)
-    axes.plot(xs, ys, color=colour, linewidth=width, linestyle=_dashes(dash), solid_capstyle="butt", zorder=0.5)
+    axes.plot(
+        xs,
+        ys,
+        color=colour,
+        linewidth=width,
+        linestyle=_dashes(dash),
+        solid_capstyle="butt",
+        zorder=0.5,
+    )
 
 
 def _dashes(dash: str) -> Any:
     return (0, tuple(float(v) * _POINTS for v in dash.split())) if dash else "-"
 
 
-def _stroke(axes: Any, path: str, colour: str, width: float, dash: str = "", *, filled: bool = False) -> None:
+def _stroke(
+    axes: Any, path: str, colour: str, width: float, dash: str = "", *, filled: bool = False
+) -> None:
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
@@ -132,15 +188,26 @@ def _stroke(axes: Any, path: str, colour: str, width: float, dash: str = "", *, 
     for code, points in outline(path):
         vertices += points
         codes += [getattr(Path, code)] * len(points)
-    shape = PathPatch(Path(vertices, codes), fill=False, edgecolor=colour, linewidth=width, linestyle=_dashes(dash))
+    shape = PathPatch(
+        Path(vertices, codes),
+        fill=False,
+        edgecolor=colour,
+        linewidth=width,
+        linestyle=_dashes(dash),
+    )
     shape.set_joinstyle("round")
     axes.add_patch(shape)
     if filled:
-        axes.add_patch(PathPatch(Path(vertices, codes), facecolor=colour, edgecolor="none", alpha=0.13))
+        axes.add_patch(
+            PathPatch(Path(vertices, codes), facecolor=colour, edgecolor="none", alpha=0.13)
+        )
 
 
 def outline(path: str) -> Iterator[tuple[str, list[tuple[float, float]]]]:
-    """Read a path as pages print it: matplotlib's name of each step and its points; half ellipses become curves."""
+    """Read a path as pages print it: matplotlib's name of each step and its points.
+
+    Half ellipses become curves.
+    """
     x = y = start_x = start_y = 0.0
     for letter, rest in _STEP.findall(path):
         numbers = [float(word) for word in rest.split()]
@@ -159,7 +226,15 @@ def outline(path: str) -> Iterator[tuple[str, list[tuple[float, float]]]]:
 
 
 def _half_ellipse(
-    x: float, y: float, long: float, short: float, turn: float, large: float, sweep: float, dx: float, dy: float
+    x: float,
+    y: float,
+    long: float,
+    short: float,
+    turn: float,
+    large: float,
+    sweep: float,
+    dx: float,
+    dy: float,
 ) -> list[tuple[float, float]]:
     """Return the Bezier points of half an ellipse from (x, y) to (x + dx, y + dy), whose long axis joins them."""
     import math

@@ -27,19 +27,33 @@ if TYPE_CHECKING:
 
 LAYERS = 4  # of a leaderboard: more cannot be told apart when ellipses overlap
 _FILE = Path(__file__).with_name("mean_faces.csv")
-_WIDTH, _HEIGHT, _EYES_PX, _TOP_PX = 620, 560, 300, 130  # of the drawing; distance of the eyes; where their line is
+# of the drawing; distance of the eyes; where their line is
+_WIDTH, _HEIGHT, _EYES_PX, _TOP_PX = 620, 560, 300, 130
 _LARGE_PX = 20  # half the length of a usual ellipse: larger ones cover each other
 _SIZES = {1.0: "One", 0.5: "Half a", 0.25: "A quarter of a"}  # standard deviations that are drawn
-# Lines that make a face of the points, closed ones first: by layout, those without one are dots alone.
+# Lines that make a face of the points, closed ones first: by layout, those without one are dots
+# alone.
 _CLOSED: Mapping[str, tuple[range, ...]] = {
     "ibug68": (range(36, 42), range(42, 48), range(48, 60), range(60, 68)),
-    "wflw98": (range(33, 42), range(42, 51), range(60, 68), range(68, 76), range(76, 88), range(88, 96)),
+    "wflw98": (
+        range(33, 42),
+        range(42, 51),
+        range(60, 68),
+        range(68, 76),
+        range(76, 88),
+        range(88, 96),
+    ),
 }
 _OPEN: Mapping[str, tuple[range, ...]] = {
     "ibug68": (range(17), range(17, 22), range(22, 27), range(27, 31), range(31, 36)),
     "wflw98": (range(33), range(51, 55), range(55, 60)),
 }
-_WORDS = {"left_brow": "left brow", "right_brow": "right brow", "left_eye": "left eye", "right_eye": "right eye"}
+_WORDS = {
+    "left_brow": "left brow",
+    "right_brow": "right brow",
+    "left_eye": "left eye",
+    "right_eye": "right eye",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +68,14 @@ class Layer:
 
 
 def chart(
-    name: str, title: str, layers: Sequence[Layer], layout: str, *, normaliser: str, what: str, at_first: int
+    name: str,
+    title: str,
+    layers: Sequence[Layer],
+    layout: str,
+    *,
+    normaliser: str,
+    what: str,
+    at_first: int,
 ) -> Chart:
     """Draw layers over each other; those beyond the first `at_first` wait in the legend."""
     scheme, places, size = LAYOUTS[layout], _places(layout), _size(layers[:at_first])
@@ -140,7 +161,9 @@ def _ellipses(places: Floats, layer: Layer, size: float) -> str:
     arcs = np.stack([long, short, turn, across[:, 0], across[:, 1]], axis=1)
     back = np.stack([long, short, turn, -across[:, 0], -across[:, 1]], axis=1)
     rows = np.round(np.concatenate([places, centre, start, arcs, back], axis=1), 1) + 0.0
-    form = "M%.1f %.1fL%.1f %.1fM%.1f %.1fa%.1f %.1f %.0f 1 1 %.1f %.1fa%.1f %.1f %.0f 1 1 %.1f %.1fz"
+    form = (
+        "M%.1f %.1fL%.1f %.1fM%.1f %.1fa%.1f %.1f %.0f 1 1 %.1f %.1fa%.1f %.1f %.0f 1 1 %.1f %.1fz"
+    )
     text = form * len(rows) % tuple(rows.ravel().tolist())
     for after in " aLMz":
         text = text.replace(f".0{after}", after)
@@ -148,8 +171,13 @@ def _ellipses(places: Floats, layer: Layer, size: float) -> str:
 
 
 def _outline(layout: str, places: Floats) -> str:
-    lines = [(part, "") for part in _OPEN.get(layout, ())] + [(part, "Z") for part in _CLOSED.get(layout, ())]
-    return "".join("M" + "L".join(f"{x:g} {y:g}" for x, y in places[list(part)].tolist()) + end for part, end in lines)
+    lines = [(part, "") for part in _OPEN.get(layout, ())] + [
+        (part, "Z") for part in _CLOSED.get(layout, ())
+    ]
+    return "".join(
+        "M" + "L".join(f"{x:g} {y:g}" for x, y in places[list(part)].tolist()) + end
+        for part, end in lines
+    )
 
 
 def _names(scheme: Layout) -> tuple[str, ...]:
@@ -164,7 +192,12 @@ def _by_part(scheme: Layout, layers: Sequence[Layer], normaliser: str) -> Values
     """Return the mean error of each part of the face: what the drawing says, in numbers."""
     rows = [("all points", [100 * float(layer.error.mean()) for layer in layers])]
     for part, points in scheme.parts.items():
-        rows.append((_WORDS.get(part, part), [100 * float(layer.error[list(points)].mean()) for layer in layers]))
+        rows.append(
+            (
+                _WORDS.get(part, part),
+                [100 * float(layer.error[list(points)].mean()) for layer in layers],
+            )
+        )
     return Values(
         f"Error by part of the face, % of {normaliser}",
         ("part", *(layer.label for layer in layers)),

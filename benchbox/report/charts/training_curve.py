@@ -15,7 +15,10 @@ _WIDE = chart_values.WIDTH + chart_values.LABEL_ROOM - 20  # of a plot without l
 
 
 def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
-    """Draw loss (y) over optimiser steps (x), stage after stage; the scale is logarithmic where losses span decades."""
+    """Draw loss (y) over optimiser steps (x), stage after stage.
+
+    The scale is logarithmic where losses span decades.
+    """
     xs, ys, starts = _joined(stages)
     logarithmic = min(ys) > 0 and max(ys) / min(ys) > 20
     ticks = (
@@ -38,14 +41,22 @@ def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
 
     series = []
     for style, (start, stop) in enumerate(zip(starts, [*starts[1:], len(xs)], strict=True)):
-        x, y = _thinned(xs[start:stop], ys[start:stop], max(2, chart_values.POINTS * (stop - start) // len(xs)))
+        x, y = _thinned(
+            xs[start:stop], ys[start:stop], max(2, chart_values.POINTS * (stop - start) // len(xs))
+        )
         places = (
             chart_values.texts([chart_values.LEFT + step / last * _WIDE for step in x]),
             chart_values.texts([height(loss) for loss in y]),
         )
         path = "M" + "L".join(map(" ".join, zip(*places, strict=True)))
         series.append(
-            Series("", path, style % chart_values.SERIES + 1, (float(places[0][-1]), float(places[1][-1])), 0.0)
+            Series(
+                "",
+                path,
+                style % chart_values.SERIES + 1,
+                (float(places[0][-1]), float(places[1][-1])),
+                0.0,
+            )
         )
     names = [stage.name or "training" for stage in stages]
     return Chart(
@@ -63,7 +74,10 @@ def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
 
 
 def _bands(starts: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
-    """Name the stages above the plot in two rows; one that has room in neither keeps its line alone."""
+    """Name the stages above the plot in two rows.
+
+    One that has room in neither keeps its line alone.
+    """
     bands: list[Tick] = []
     ends, edge = [0.0, 0.0], chart_values.LEFT + chart_values.WIDTH + chart_values.LABEL_ROOM - 4.0
     for at, text in starts:
@@ -77,7 +91,10 @@ def _bands(starts: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
 
 
 def _joined(stages: Sequence[Stage]) -> tuple[list[float], list[float], list[int]]:
-    """Put the stages one after the other; a stage that counts from its own start goes on where the last one ended."""
+    """Put the stages one after the other.
+
+    A stage that counts from its own start goes on where the last one ended.
+    """
     xs: list[float] = []
     ys: list[float] = []
     starts = []
@@ -89,7 +106,9 @@ def _joined(stages: Sequence[Stage]) -> tuple[list[float], list[float], list[int
     return xs, ys, starts
 
 
-def _thinned(xs: Sequence[float], ys: Sequence[float], count: int) -> tuple[list[float], list[float]]:
+def _thinned(
+    xs: Sequence[float], ys: Sequence[float], count: int
+) -> tuple[list[float], list[float]]:
     """Replace a long curve by the means of `count` equal stretches."""
     if len(xs) <= count:
         return list(xs), list(ys)

@@ -27,13 +27,23 @@ def families(found: Sequence[Result], methods: Mapping[str, MethodCard]) -> list
     gathered: dict[tuple[object, ...], list[Result]] = {}
     for place, result in enumerate(found):
         alone = place if result.kind != "trained" else -1  # what is not trained has no seed
-        key = (alone, result.run.protocol, result.run.method, result.run.variant, result.card, result.data, result.n)
+        key = (
+            alone,
+            result.run.protocol,
+            result.run.method,
+            result.run.variant,
+            result.card,
+            result.data,
+            result.n,
+        )
         params = repr(sorted(_params(result, methods).items()))
         gathered.setdefault((*key, result.fingerprint, params), []).append(result)
     return [tuple(sorted(family, key=_order)) for family in gathered.values()]
 
 
-def differing(gathered: Sequence[Family], methods: Mapping[str, MethodCard]) -> list[tuple[str, ...]]:
+def differing(
+    gathered: Sequence[Family], methods: Mapping[str, MethodCard]
+) -> list[tuple[str, ...]]:
     """Say for each family which parameters tell it from others of the same variant, () where there is none."""
     alike: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for first, *_ in gathered:
@@ -41,7 +51,9 @@ def differing(gathered: Sequence[Family], methods: Mapping[str, MethodCard]) -> 
     said = []
     for first, *_ in gathered:
         mine, others = _params(first, methods), alike[first.run.method, first.run.variant]
-        keys = sorted({key for other in others for key in {*mine, *other} if mine.get(key) != other.get(key)})
+        keys = sorted(
+            {key for other in others for key in {*mine, *other} if mine.get(key) != other.get(key)}
+        )
         words = tuple(f"{key} = {mine.get(key, 'none')}" for key in keys[:_NAMED])
         said.append((*words, *([f"{len(keys) - _NAMED} more"] if len(keys) > _NAMED else [])))
     return said
@@ -64,13 +76,19 @@ def scores(family: Family) -> Mapping[str, Mapping[str, Score]]:
     if not others:
         return first.scores
     return {
-        group: {name: _mean([result.scores.get(group, {}).get(name) for result in family]) for name in metrics}
+        group: {
+            name: _mean([result.scores.get(group, {}).get(name) for result in family])
+            for name in metrics
+        }
         for group, metrics in first.scores.items()
     }
 
 
 def _mean(parts: Sequence[Score | None]) -> Score:
-    """Average one score over seeds; without a value where a seed has none, without an interval likewise."""
+    """Average one score over seeds.
+
+    Without a value where a seed has none, without an interval likewise.
+    """
     unit = next(part.unit for part in parts if part)
     values = [part.value for part in parts if part and part.value is not None]
     if len(values) < len(parts):

@@ -20,7 +20,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Line:
-    """Printed cells of one system under one metric; several tables that agree are one line with several sources."""
+    """Printed cells of one system under one metric.
+
+    Several tables that agree are one line with several sources.
+    """
 
     method: str
     metric: str
@@ -64,7 +67,9 @@ def lines(protocol: Protocol, references: References) -> list[Line]:
 def _named(lines: Sequence[Line]) -> list[Line]:
     """Keep the setting of those lines only that would otherwise look like another one."""
     names = Counter((line.method, line.metric) for line in lines)
-    return [line if names[line.method, line.metric] > 1 else replace(line, details=()) for line in lines]
+    return [
+        line if names[line.method, line.metric] > 1 else replace(line, details=()) for line in lines
+    ]
 
 
 def _option(row: ReferenceRow, protocol: Protocol) -> str | None:

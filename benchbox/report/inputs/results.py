@@ -1,6 +1,7 @@
 """Stored runs as the pages need them: every field checked once here, so that a page never meets a surprise.
 
-A run that cannot be used becomes a `Problem` with a reason; it never stops the others and never becomes a number.
+A run that cannot be used becomes a `Problem` with a reason; it never stops the others and never
+becomes a number.
 """
 
 from __future__ import annotations
@@ -61,7 +62,12 @@ class Result:
     @property
     def page(self) -> str:
         """Return the path of the run's page inside the site."""
-        return "/".join(["run", *map(slug, (self.run.protocol, self.run.method, self.run.variant, self.run.seed))])
+        return "/".join(
+            [
+                "run",
+                *map(slug, (self.run.protocol, self.run.method, self.run.variant, self.run.seed)),
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -145,42 +151,63 @@ def result(run: Run) -> Result:
 def _text(table: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
     value = table.get(key) if table.get(key) is not None else default
     if not isinstance(value, str):
-        raise ResultError(f"{where}: {key!r} is {value!r}, expected a text; run it again with --fresh")
+        raise ResultError(
+            f"{where}: {key!r} is {value!r}, expected a text; run it again with --fresh"
+        )
     return value
 
 
 def _count(table: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
     value = table.get(key) if table.get(key) is not None else default
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ResultError(f"{where}: {key!r} is {value!r}, expected a count; run it again with --fresh")
+        raise ResultError(
+            f"{where}: {key!r} is {value!r}, expected a count; run it again with --fresh"
+        )
     return value
 
 
 def _scores(document: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
     groups = document.get("scores")
-    if not isinstance(groups, dict) or not all(isinstance(metrics, dict) for metrics in groups.values()):
-        raise ResultError("scores.json: 'scores' must hold one table per group; delete it and score again")
+    if not isinstance(groups, dict) or not all(
+        isinstance(metrics, dict) for metrics in groups.values()
+    ):
+        raise ResultError(
+            "scores.json: 'scores' must hold one table per group; delete it and score again"
+        )
     return {
-        group: {name: _score(f"scores.json: {group}.{name}", entry) for name, entry in metrics.items()}
+        group: {
+            name: _score(f"scores.json: {group}.{name}", entry) for name, entry in metrics.items()
+        }
         for group, metrics in groups.items()
     }
 
 
 def _score(where: str, entry: object) -> Score:
     if not isinstance(entry, dict) or not isinstance(entry.get("unit"), str):
-        raise ResultError(f"{where} must be a table with value and unit; delete the file and score again")
+        raise ResultError(
+            f"{where} must be a table with value and unit; delete the file and score again"
+        )
     numbers = [entry.get(key) for key in ("value", "low", "high")]
     for value in numbers:
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ResultError(f"{where} holds {value!r}, expected a finite number; delete the file and score again")
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
+            raise ResultError(
+                f"{where} holds {value!r}, expected a finite number; delete the file and score again"
+            )
     value, low, high = (None if number is None else float(number) for number in numbers)
     return Score(value, entry["unit"], low, high)
 
 
 def ids(run: Run, count: int) -> Strings:
-    """Return the ids (N,) of a run's faces in the order of its errors; raises ResultError when they do not fit."""
+    """Return the ids (N,) of a run's faces in the order of its errors.
+
+    Raises ResultError when they do not fit.
+    """
     import numpy
 
     path = run_folders.predictions_file(run.folder)
@@ -190,7 +217,9 @@ def ids(run: Run, count: int) -> Strings:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
         raise ResultError(f"{path.name}: no ids can be read: {fault}") from fault
     if names.shape != (count,) or names.dtype.kind != "U":
-        raise ResultError(f"{path.name}: its ids do not fit the {count} errors beside it; score it again")
+        raise ResultError(
+            f"{path.name}: its ids do not fit the {count} errors beside it; score it again"
+        )
     return names
 
 
@@ -204,7 +233,10 @@ def answers(result: Result, protocol: Protocol) -> Floats:
 
 
 def gazes(result: Result, width: int) -> Floats:
-    """Return a run's gaze (N, `width`) in the order of its errors, NaN where it has no answer; raises as `answers`."""
+    """Return a run's gaze (N, `width`) in the order of its errors, NaN where it has no answer.
+
+    Raises as `answers`.
+    """
     return _answers(result, (width,))
 
 
@@ -218,7 +250,9 @@ def _answers(result: Result, shape: tuple[int, ...]) -> Floats:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
         raise ResultError(f"{path.name}: no predictions can be read: {fault}") from fault
     if not shape or values.shape != (result.n, *shape) or values.dtype.kind != "f":
-        raise ResultError(f"{path.name}: {values.shape} are no answers to this protocol; score it again")
+        raise ResultError(
+            f"{path.name}: {values.shape} are no answers to this protocol; score it again"
+        )
     given: Floats = values.astype("f8")
     far = (numpy.abs(given) > _FAR_PX).reshape(result.n, -1).any(axis=1)
     given[failed.astype(bool) | far] = numpy.nan
@@ -226,7 +260,10 @@ def _answers(result: Result, shape: tuple[int, ...]) -> Floats:
 
 
 def stages(run: Run) -> tuple[Stage, ...]:
-    """Return the training log by stage, in its order; raises ResultError naming the line that is wrong."""
+    """Return the training log by stage, in its order.
+
+    Raises ResultError naming the line that is wrong.
+    """
     try:
         lines = run_folders.log(run).splitlines()
     except UnicodeDecodeError as fault:
@@ -239,16 +276,23 @@ def stages(run: Run) -> tuple[Stage, ...]:
         try:
             step, loss = float(words[0]), float(words[1])
         except ValueError as fault:
-            raise ResultError(f"log.csv, line {number}: needs numbers in the columns step and loss") from fault
+            raise ResultError(
+                f"log.csv, line {number}: needs numbers in the columns step and loss"
+            ) from fault
         steps, losses = found.setdefault(stage, ([], []))
         if math.isfinite(step) and math.isfinite(loss):
             steps.append(step)
             losses.append(loss)
-    return tuple(Stage(name, tuple(steps), tuple(losses)) for name, (steps, losses) in found.items() if steps)
+    return tuple(
+        Stage(name, tuple(steps), tuple(losses)) for name, (steps, losses) in found.items() if steps
+    )
 
 
 def _columns(lines: Sequence[str], names: Sequence[str]) -> list[list[str]]:
-    """Return columns of the rows that are not blank, "" where a row has none; rows as tables would cost more."""
+    """Return columns of the rows that are not blank, "" where a row has none.
+
+    Rows as tables would cost more.
+    """
     try:
         table = list(filter(None, csv.reader(lines)))
     except csv.Error as fault:
@@ -259,24 +303,37 @@ def _columns(lines: Sequence[str], names: Sequence[str]) -> list[list[str]]:
 
 
 def errors(result: Result) -> np.ndarray:
-    """Return the per-face errors (N,) of a run as a structured array; raises ResultError when they do not fit."""
+    """Return the per-face errors (N,) of a run as a structured array.
+
+    Raises ResultError when they do not fit.
+    """
     table = run_folders.errors(result.run)
     if len(table) != result.n:
-        raise ResultError(f"errors.npy: {len(table)} rows, scores.json counts {result.n}; delete both and score again")
+        raise ResultError(
+            f"errors.npy: {len(table)} rows, scores.json counts {result.n}; delete both and score again"
+        )
     return table
 
 
 def members(table: np.ndarray, group: str) -> Bools:
-    """Return which faces (N,) belong to a group; raises ResultError when the column is not there."""
+    """Return which faces (N,) belong to a group.
+
+    Raises ResultError when the column is not there.
+    """
     mask: Bools = _column(table, f"in_{group}", "b")
     return mask
 
 
 def values(table: np.ndarray, metric: str) -> Floats:
-    """Return one error per face (N,), infinite where failed, NaN where there is none; refuses what is no error."""
+    """Return one error per face (N,), infinite where failed, NaN where there is none.
+
+    Refuses what is no error.
+    """
     column: Floats = _column(table, metric, "f").astype("f8")
     if (column < 0).any():
-        raise ResultError(f"errors.npy: column {metric!r} holds values that are no errors; delete it and score again")
+        raise ResultError(
+            f"errors.npy: column {metric!r} holds values that are no errors; delete it and score again"
+        )
     return column
 
 
@@ -286,7 +343,10 @@ def clusters(table: np.ndarray) -> np.ndarray:
 
 
 def terms(table: np.ndarray, metric: Metric) -> tuple[Floats, Floats]:
-    """Return values and counts (N,) whose ratio of sums is the metric; raises ResultError when they are not there."""
+    """Return values and counts (N,) whose ratio of sums is the metric.
+
+    Raises ResultError when they are not there.
+    """
     import numpy
 
     from benchbox.metrics import aggregate as metrics
@@ -295,14 +355,20 @@ def terms(table: np.ndarray, metric: Metric) -> tuple[Floats, Floats]:
     try:
         found = metrics.of(metric.name, table)
     except (KeyError, ValueError, TypeError, IndexError) as fault:
-        raise ResultError(f"errors.npy: nothing to make {metric.name} of; delete it and score again") from fault
+        raise ResultError(
+            f"errors.npy: nothing to make {metric.name} of; delete it and score again"
+        ) from fault
     if not numpy.isfinite(found.values).all():
-        raise ResultError(f"errors.npy: {metric.name} comes out infinite; delete it and score again")
+        raise ResultError(
+            f"errors.npy: {metric.name} comes out infinite; delete it and score again"
+        )
     return found.values, found.counts
 
 
 def points(result: Result, count: int) -> dict[str, tuple[Floats, Floats, Floats]]:
-    """Return group → error (K,), bias (K, 2), covariance (K, 3) of `count` points; empty where there are none.
+    """Return group → error (K,), bias (K, 2), covariance (K, 3) of `count` points.
+
+    Empty where there are none.
 
     Raises ResultError when they are there and cannot be used.
     """
@@ -312,16 +378,35 @@ def points(result: Result, count: int) -> dict[str, tuple[Floats, Floats, Floats
         return {}
     table = run_folders.points(result.run)
     names = ("error", "bias_x", "bias_y", "var_x", "var_y", "cov_xy")
-    found = numpy.stack([_column(table, name, "f", "points.npy") for name in names], axis=1).astype("f8")
-    groups, order = _column(table, "group", "U", "points.npy"), _column(table, "point", "i", "points.npy")
-    if len(table) % count or not (order == numpy.arange(len(table)) % count).all() or not (abs(found) < _FAR).all():
-        raise ResultError(f"points.npy: no statistics of {count} points; delete it, the same run derives it again")
+    found = numpy.stack([_column(table, name, "f", "points.npy") for name in names], axis=1).astype(
+        "f8"
+    )
+    groups, order = (
+        _column(table, "group", "U", "points.npy"),
+        _column(table, "point", "i", "points.npy"),
+    )
+    if (
+        len(table) % count
+        or not (order == numpy.arange(len(table)) % count).all()
+        or not (abs(found) < _FAR).all()
+    ):
+        raise ResultError(
+            f"points.npy: no statistics of {count} points; delete it, the same run derives it again"
+        )
     parts = found.reshape(-1, count, len(names))
-    return {str(g): (p[:, 0], p[:, 1:3], p[:, 3:]) for g, p in zip(groups[::count], parts, strict=True)}
+    return {
+        str(g): (p[:, 0], p[:, 1:3], p[:, 3:]) for g, p in zip(groups[::count], parts, strict=True)
+    }
 
 
 def _column(table: np.ndarray, name: str, kind: str, file: str = "errors.npy") -> np.ndarray:
-    if name not in (table.dtype.names or ()) or table.dtype[name].kind != kind or table.dtype[name].shape:
-        raise ResultError(f"{file}: no column {name!r} of the right type; delete it and score again")
+    if (
+        name not in (table.dtype.names or ())
+        or table.dtype[name].kind != kind
+        or table.dtype[name].shape
+    ):
+        raise ResultError(
+            f"{file}: no column {name!r} of the right type; delete it and score again"
+        )
     column: np.ndarray = table[name]
     return column

@@ -1,6 +1,7 @@
 """Our own rendered items by the names that data sets give them: what may be shown, and what is true of them.
 
-Everything here comes out of the face world. A name of any other data set is nobody's: it has no picture and no truth.
+Everything here comes out of the face world. A name of any other data set is nobody's: it has no
+picture and no truth.
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ _KINDS = {
 }
 _FIRST = re.compile(r"(?P<part>train|common|challenging)/(?P<number>\d{5})")  # of 300w
 _NAMES = (
-    re.compile(r"(?P<part>[a-z]+)/(?P<kind>[a-z0-9-]+)-(?P<number>\d{5})"),  # of the other sets of landmarks
-    re.compile(r"(?P<part>[a-z]+)-\d{3}/(?P<number>\d{5})"),  # of gaze: the person stands before the number
+    # of the other sets of landmarks
+    re.compile(r"(?P<part>[a-z]+)/(?P<kind>[a-z0-9-]+)-(?P<number>\d{5})"),
+    # of gaze: the person stands before the number
+    re.compile(r"(?P<part>[a-z]+)-\d{3}/(?P<number>\d{5})"),
 )
 _FILE = re.compile(r"face/([a-z0-9-]+)-v(\d+)-([a-z]+)-(\d{5})\.jpg")
 
@@ -62,7 +65,10 @@ def known(dataset: str) -> bool:
 
 
 def item(dataset: str, name: str) -> Item | None:
-    """Find the item of a data set by its id; None for every set that is not our own, or an id that names nothing."""
+    """Find the item of a data set by its id.
+
+    None for every set that is not our own, or an id that names nothing.
+    """
     kind = _KINDS.get(dataset)
     if kind is None:
         return None
@@ -109,13 +115,22 @@ def pixels(found: Item) -> Bytes:
 
 
 def turn_deg(found: Item) -> float | None:
-    """Return by how much the head of a gaze item is turned to the picture's right, in degrees; None for other sets."""
+    """Return by how much the head of a gaze item is turned to the picture's right, in degrees.
+
+    None for other sets.
+    """
     from benchbox.face_renderer import image_sets
     from benchbox.face_renderer.scenes import phone_and_tablet
 
-    studies = {study.name: study for study in (image_sets.GAZECAPTURE, image_sets.GAZECN, image_sets.GAZESTARE)}
+    studies = {
+        study.name: study
+        for study in (image_sets.GAZECAPTURE, image_sets.GAZECN, image_sets.GAZESTARE)
+    }
     if found.kind in studies:
-        return math.degrees(phone_and_tablet.shot(studies[found.kind], found.part, found.number).scene.pose.yaw)
+        return math.degrees(
+            phone_and_tablet.shot(studies[found.kind], found.part, found.number).scene.pose.yaw
+        )
     if "head_pose" in image_sets.SETS[found.kind].columns:
-        return -math.degrees(facts(found)["head_pose"][1])  # yaw to the picture's left is positive there
+        # yaw to the picture's left is positive there
+        return -math.degrees(facts(found)["head_pose"][1])
     return None

@@ -1,6 +1,9 @@
-"""The compare page: per-item errors of a board's best runs as data; the browser pairs whichever two are chosen.
+"""The compare page: per-item errors of a board's best runs as data.
 
-Numbers are thousandths of the printed unit. Very large test sets are thinned evenly, and the page says so.
+The browser pairs whichever two are chosen.
+
+Numbers are thousandths of the printed unit. Very large test sets are thinned evenly, and the page
+says so.
 """
 
 from __future__ import annotations
@@ -49,13 +52,20 @@ def path(protocol: str) -> str:
 
 
 def page(
-    protocol: Protocol, samples: Samples | None, methods: Mapping[str, MethodCard], problems: tuple[Problem, ...]
+    protocol: Protocol,
+    samples: Samples | None,
+    methods: Mapping[str, MethodCard],
+    problems: tuple[Problem, ...],
 ) -> ComparePage:
     """Lay out the compare page of a protocol."""
     if samples is None:
-        return ComparePage(path(protocol.name), protocol, board_path(protocol.name), "", (), 1, "", problems)
+        return ComparePage(
+            path(protocol.name), protocol, board_path(protocol.name), "", (), 1, "", problems
+        )
     metric = samples.metric
-    names = leaderboard_charts.names([(bool(column.row.apart), column.result) for column in samples.columns], methods)
+    names = leaderboard_charts.names(
+        [(bool(column.row.apart), column.result) for column in samples.columns], methods
+    )
     thinned = -(-len(samples.ids) // _ITEMS)
     return ComparePage(
         path=path(protocol.name),
@@ -64,7 +74,9 @@ def page(
         measure=f"{metric.title}, {metric_names.short(metric.convention)}",
         names=tuple(names),
         thinned=thinned,
-        data=json.dumps(_data(protocol, samples, names, thinned), separators=(",", ":")).replace("<", "\\u003c"),
+        data=json.dumps(_data(protocol, samples, names, thinned), separators=(",", ":")).replace(
+            "<", "\\u003c"
+        ),
         problems=problems,
     )
 
@@ -78,7 +90,10 @@ def _data(protocol: Protocol, samples: Samples, names: list[str], thinned: int) 
     for group, mask in samples.groups.items():
         count = len(np.unique(clusters[mask[kept]]))
         t = round(float(stdtrit(count - 1, (1 + protocol.interval) / 2)), 6) if count > 1 else None
-        groups[group] = {"members": "".join("01"[inside] for inside in mask[kept].astype(int)), "t": t}
+        groups[group] = {
+            "members": "".join("01"[inside] for inside in mask[kept].astype(int)),
+            "t": t,
+        }
     return {
         "unit": "%" if samples.metric.unit == "%" else samples.metric.unit,
         "step": STEP,

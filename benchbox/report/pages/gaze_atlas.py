@@ -1,7 +1,8 @@
 """The atlas of gaze: single items with the answers of all methods, on a screen's outline or as directions.
 
-What is true of an item is drawn for our own rendered sets alone, and so is its picture; of every other set there are
-the methods' own answers and the size of their errors, as a leaderboard's curves have them.
+What is true of an item is drawn for our own rendered sets alone, and so is its picture; of every
+other set there are the methods' own answers and the size of their errors, as a leaderboard's curves
+have them.
 """
 
 from __future__ import annotations
@@ -49,20 +50,30 @@ class _Asked:
 
 
 def page(
-    protocol: Protocol, samples: Samples | None, methods: Mapping[str, MethodCard], problems: Sequence[Problem]
+    protocol: Protocol,
+    samples: Samples | None,
+    methods: Mapping[str, MethodCard],
+    problems: Sequence[Problem],
 ) -> AtlasPage:
-    """Lay out the atlas of a gaze protocol; a run whose answers cannot be used is left out and named."""
+    """Lay out the atlas of a gaze protocol.
+
+    A run whose answers cannot be used is left out and named.
+    """
     faults = list(problems)
     asked = _asked(protocol, samples, methods, faults) if samples else []
     sections = _sections(protocol, samples, asked) if samples and asked else ()
     metric = metric_names.parse(_ERROR[protocol.task])
-    return sample_atlas.laid(protocol, metric, [(one.style, one.label) for one in asked], sections, faults)
+    return sample_atlas.laid(
+        protocol, metric, [(one.style, one.label) for one in asked], sections, faults
+    )
 
 
 def _asked(
     protocol: Protocol, samples: Samples, methods: Mapping[str, MethodCard], faults: list[Problem]
 ) -> list[_Asked]:
-    names = leaderboard_charts.names([(bool(column.row.apart), column.result) for column in samples.columns], methods)
+    names = leaderboard_charts.names(
+        [(bool(column.row.apart), column.result) for column in samples.columns], methods
+    )
     asked: list[_Asked] = []
     for column, name in zip(samples.columns, names, strict=True):
         if len(asked) == sample_atlas.METHODS:
@@ -113,7 +124,9 @@ def _spread(values: Floats) -> Floats:
         filled = np.where(known[..., None], values, 0.0)
         mean = filled.sum(axis=0) / np.maximum(known.sum(axis=0), 1)[:, None]
         away = np.where(known, np.linalg.norm(filled - mean, axis=2), 0.0)
-        found: Floats = np.where(known.sum(axis=0) >= 2, away.sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan)
+        found: Floats = np.where(
+            known.sum(axis=0) >= 2, away.sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan
+        )
     return found
 
 
@@ -121,8 +134,11 @@ def _item(protocol: Protocol, samples: Samples, asked: Sequence[_Asked], row: in
     name, unit = str(samples.ids[row]), metric_names.parse(_ERROR[protocol.task]).unit
     item = synthetic_items.item(protocol.dataset, name)
     facts = synthetic_items.facts(item) if item else {}
-    if facts and not all(_fits(protocol, facts, one.values[row], float(one.errors[row])) for one in asked):
-        item, facts = None, {}  # scored on another version of the rendered set: its picture is not this one
+    if facts and not all(
+        _fits(protocol, facts, one.values[row], float(one.errors[row])) for one in asked
+    ):
+        # scored on another version of the rendered set: its picture is not this one
+        item, facts = None, {}
     answers = [(one, one.values[row]) for one in asked]
     draw = _on_screen if protocol.task == "gaze2d" else _as_direction
     plot, place, truth = draw(facts, [value for _, value in answers if not np.isnan(value).any()])
@@ -158,7 +174,9 @@ def _fits(protocol: Protocol, facts: Mapping[str, Any], value: Floats, error: fl
     if np.isnan(value).any():
         return True
     truth = np.asarray(facts["values"], np.float64)[None]
-    again = (gaze.distance_cm if protocol.task == "gaze2d" else gaze.angle_deg)(truth, value[None])[0]
+    again = (gaze.distance_cm if protocol.task == "gaze2d" else gaze.angle_deg)(truth, value[None])[
+        0
+    ]
     return abs(float(again) - error) < 0.01 + 0.001 * error
 
 
@@ -170,11 +188,16 @@ def _pose(item: synthetic_items.Item | None) -> str:
     return "frontal" if abs(turn) < _TURNED_DEG else "turned right" if turn > 0 else "turned left"
 
 
-# --- where a gaze goes -------------------------------------------------------------------------------------------
+# --- where a gaze goes ----------------------------------------------------------------------------
 
 
-def _on_screen(facts: Mapping[str, Any], answers: Sequence[Floats]) -> tuple[Plot, Any, tuple[float, float] | None]:
-    """Draw a screen as its user sees it, in cm from the camera; without a device there is the camera alone."""
+def _on_screen(
+    facts: Mapping[str, Any], answers: Sequence[Floats]
+) -> tuple[Plot, Any, tuple[float, float] | None]:
+    """Draw a screen as its user sees it, in cm from the camera.
+
+    Without a device there is the camera alone.
+    """
     corners, words = _screen(facts)
     truth = np.asarray(facts["values"]) if facts else None
     wanted = [np.zeros(2), *corners, *([] if truth is None else [truth])]
@@ -187,12 +210,25 @@ def _on_screen(facts: Mapping[str, Any], answers: Sequence[Floats]) -> tuple[Plo
     left, top = (low + high) / 2 - [side / 2, -side / 2]
 
     def place(point: Floats) -> tuple[float, float] | None:
-        x, y = (float(point[0]) - left) / side * face_drawings.SIDE, (top - float(point[1])) / side * face_drawings.SIDE
-        return (round(x, 1), round(y, 1)) if 0 <= x <= face_drawings.SIDE and 0 <= y <= face_drawings.SIDE else None
+        x, y = (
+            (float(point[0]) - left) / side * face_drawings.SIDE,
+            (top - float(point[1])) / side * face_drawings.SIDE,
+        )
+        return (
+            (round(x, 1), round(y, 1))
+            if 0 <= x <= face_drawings.SIDE and 0 <= y <= face_drawings.SIDE
+            else None
+        )
 
     edge = [place(corner) for corner in corners]
-    outline = "M" + "L".join(f"{spot[0]:g} {spot[1]:g}" for spot in edge if spot) + "Z" if edge else ""
-    return Plot(outline, True, place(np.zeros(2)), words), place, place(truth) if truth is not None else None
+    outline = (
+        "M" + "L".join(f"{spot[0]:g} {spot[1]:g}" for spot in edge if spot) + "Z" if edge else ""
+    )
+    return (
+        Plot(outline, True, place(np.zeros(2)), words),
+        place,
+        place(truth) if truth is not None else None,
+    )
 
 
 def _screen(facts: Mapping[str, Any]) -> tuple[list[Floats], str]:
@@ -209,27 +245,42 @@ def _screen(facts: Mapping[str, Any]) -> tuple[list[Floats], str]:
     return [device_screens.from_camera_cm(device, held, x, y) for x, y in places], words
 
 
-def _as_direction(facts: Mapping[str, Any], answers: Sequence[Floats]) -> tuple[Plot, Any, tuple[float, float] | None]:
+def _as_direction(
+    facts: Mapping[str, Any], answers: Sequence[Floats]
+) -> tuple[Plot, Any, tuple[float, float] | None]:
     """Draw directions as seen by the camera: the middle is straight at it, rings are equal angles from there."""
     truth = np.asarray(facts["values"]) if facts else None
     told = [a / (np.linalg.norm(a) or 1.0) for a in (*answers, *([] if truth is None else [truth]))]
-    widest = max((math.degrees(math.acos(max(min(float(v[2]), 1.0), 0.0))) for v in told), default=30.0)
-    reach, rings = next((end, angles) for end, angles in _RINGS_DEG.items() if widest <= end or end == 90.0)
+    widest = max(
+        (math.degrees(math.acos(max(min(float(v[2]), 1.0), 0.0))) for v in told), default=30.0
+    )
+    reach, rings = next(
+        (end, angles) for end, angles in _RINGS_DEG.items() if widest <= end or end == 90.0
+    )
     scale = (_MIDDLE - 8) / math.sin(math.radians(reach))
 
     def place(value: Floats) -> tuple[float, float] | None:
         unit = value / (np.linalg.norm(value) or 1.0)
-        x, y = _MIDDLE - scale * float(unit[0]), _MIDDLE - scale * float(unit[1])  # yaw to the picture's left, pitch up
-        return (round(x, 1), round(y, 1)) if 0 <= x <= face_drawings.SIDE and 0 <= y <= face_drawings.SIDE else None
+        # yaw to the picture's left, pitch up
+        x, y = _MIDDLE - scale * float(unit[0]), _MIDDLE - scale * float(unit[1])
+        return (
+            (round(x, 1), round(y, 1))
+            if 0 <= x <= face_drawings.SIDE and 0 <= y <= face_drawings.SIDE
+            else None
+        )
 
-    outline = "".join(_circle(_MIDDLE, _MIDDLE, scale * math.sin(math.radians(angle))) for angle in rings)
+    outline = "".join(
+        _circle(_MIDDLE, _MIDDLE, scale * math.sin(math.radians(angle))) for angle in rings
+    )
     words = "rings at " + ", ".join(f"{angle}°" for angle in rings)
     return Plot(outline, False, None, words), place, place(truth) if truth is not None else None
 
 
 def _circle(x: float, y: float, radius: float) -> str:
     r = round(radius, 1)
-    return f"M{round(x - r, 1):g} {y:g}a{r:g} {r:g} 0 1 1 {2 * r:g} 0a{r:g} {r:g} 0 1 1 {-2 * r:g} 0z"
+    return (
+        f"M{round(x - r, 1):g} {y:g}a{r:g} {r:g} 0 1 1 {2 * r:g} 0a{r:g} {r:g} 0 1 1 {-2 * r:g} 0z"
+    )
 
 
 def _ring(x: float, y: float) -> str:

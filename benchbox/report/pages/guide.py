@@ -1,7 +1,7 @@
 """The documentation inside the site: prose beside this module, cards in words, metric definitions from the code.
 
-What a card fixes is written by `protocol.describe`, what a metric means by the module that computes it, so that the
-pages cannot say anything else than the code does.
+What a card fixes is written by `protocol.describe`, what a metric means by the module that computes
+it, so that the pages cannot say anything else than the code does.
 """
 
 from __future__ import annotations
@@ -56,10 +56,14 @@ def page(name: str, protocols: Iterable[Protocol]) -> GuidePage:
     if name == "protocols":
         found = list(protocols)
         sections = [(f"card-{number}", card.title, card.name) for number, card in enumerate(found)]
-        bodies = [Markup('<pre tabindex="0">{}</pre>').format(cards.describe(card)) for card in found]
+        bodies = [
+            Markup('<pre tabindex="0">{}</pre>').format(cards.describe(card)) for card in found
+        ]
     elif name == "metrics":
         texts = {module: docstring(module) for module in _METRICS}
-        sections = [(module, text.split("\n", 1)[0].partition(":")[0], "") for module, text in texts.items()]
+        sections = [
+            (module, text.split("\n", 1)[0].partition(":")[0], "") for module, text in texts.items()
+        ]
         bodies = [markdown.html(docstring_markdown(text), level=2) for text in texts.values()]
     else:
         bodies = [markdown.html((_FOLDER / f"{name}.md").read_text(encoding="utf-8"), level=2)]
@@ -93,12 +97,17 @@ def _lines(lines: list[str]) -> Iterator[str]:
             position += 2
         elif _RULE.fullmatch(line):
             stop = max(
-                i for i in range(position, len(lines)) if _RULE.fullmatch(lines[i]) and _whole(lines, position, i)
+                i
+                for i in range(position, len(lines))
+                if _RULE.fullmatch(lines[i]) and _whole(lines, position, i)
             )
             yield from ["```", *lines[position : stop + 1], "```"]
             position = stop + 1
         elif line.startswith("    "):
-            stop = next((i for i in range(position, len(lines)) if lines[i] and lines[i][0] != " "), len(lines))
+            stop = next(
+                (i for i in range(position, len(lines)) if lines[i] and lines[i][0] != " "),
+                len(lines),
+            )
             block = "\n".join(lines[position:stop]).rstrip().splitlines()
             yield from ["```", *(row.removeprefix("    ") for row in block), "```"]
             position = stop

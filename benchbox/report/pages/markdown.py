@@ -1,7 +1,7 @@
 """A small part of Markdown as HTML: enough for a method's README, nothing that could carry a script or a picture.
 
-Headings, paragraphs, lists, fenced code, pipe tables; `code`, **bold**, *emphasis* and links to https pages. Everything
-else is text, and all text is escaped before it is marked up.
+Headings, paragraphs, lists, fenced code, pipe tables; `code`, **bold**, *emphasis* and links to
+https pages. Everything else is text, and all text is escaped before it is marked up.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ def _blocks(lines: list[str], level: int) -> Iterator[Markup]:
         if not line.strip():
             position += 1
         elif line.lstrip().startswith("```"):
-            stop = next((i for i in range(position + 1, len(lines)) if lines[i].lstrip()[:3] == "```"), len(lines))
+            stop = next(
+                (i for i in range(position + 1, len(lines)) if lines[i].lstrip()[:3] == "```"),
+                len(lines),
+            )
             code = "\n".join(lines[position + 1 : stop])
             yield Markup('<pre tabindex="0"><code>{}</code></pre>').format(code)
             position = stop + 1
@@ -48,7 +51,9 @@ def _blocks(lines: list[str], level: int) -> Iterator[Markup]:
 
 
 def _ends(line: str) -> bool:
-    return not line.strip() or line.lstrip().startswith("```") or _HEADING.fullmatch(line) is not None
+    return (
+        not line.strip() or line.lstrip().startswith("```") or _HEADING.fullmatch(line) is not None
+    )
 
 
 def _block(lines: list[str]) -> Markup:
@@ -80,7 +85,9 @@ def _list(lines: list[str]) -> Markup:
 def _table(lines: list[str]) -> Markup:
     head, *body = [_cells(line) for line in (lines[0], *lines[2:])]
     top = Markup("").join(Markup('<th scope="col">{}</th>').format(inline(cell)) for cell in head)
-    rows = (Markup("").join(Markup("<td>{}</td>").format(inline(cell)) for cell in row) for row in body)
+    rows = (
+        Markup("").join(Markup("<td>{}</td>").format(inline(cell)) for cell in row) for row in body
+    )
     inner = Markup("").join(Markup("<tr>{}</tr>").format(row) for row in rows)
     return Markup(
         '<div class="scroll" tabindex="0" role="region" aria-label="table">'
@@ -96,7 +103,8 @@ def inline(text: str) -> Markup:
     """Mark up one run of text; what stands between backticks stays as it is."""
     pieces = re.split(r"`([^`]+)`", text)
     return Markup("").join(
-        Markup("<code>{}</code>").format(piece) if number % 2 else _marked(piece) for number, piece in enumerate(pieces)
+        Markup("<code>{}</code>").format(piece) if number % 2 else _marked(piece)
+        for number, piece in enumerate(pieces)
     )
 
 
@@ -106,4 +114,5 @@ def _marked(text: str) -> Markup:
     safe = _LINK.sub(r'<a href="\2">\1</a>', safe)
     safe = _ANY_LINK.sub(r"\1", safe)  # a link inside the checkout leads nowhere from the site
     safe = _BOLD.sub(r"<strong>\1</strong>", safe)
-    return Markup(_EMPHASIS.sub(r"<em>\1</em>", safe))  # escaped above; only the patterns here add markup
+    # escaped above; only the patterns here add markup
+    return Markup(_EMPHASIS.sub(r"<em>\1</em>", safe))

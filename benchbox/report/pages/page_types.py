@@ -49,7 +49,8 @@ class Sources:
     profiles: Profiles = field(default_factory=dict)  # what `benchbox profile --save` has kept
     verdicts: Callable[[], tuple[Verdict, ...]] = tuple  # asked for by the pages of methods alone
     facts: tuple[PrintedSize, ...] = ()  # sizes of networks that papers print
-    systems: Mapping[tuple[str, str], str] = field(default_factory=dict)  # (paper, label) → "method/variant"
+    # (paper, label) → "method/variant"
+    systems: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -136,23 +137,37 @@ class MethodPage:
         return any(len(row.seeds) > 1 for row in self.rows)
 
 
-Page = IndexPage | BoardPage | MethodPage | RunPage | ComparePage | AtlasPage | GuidePage | LabelsPage
+Page = (
+    IndexPage | BoardPage | MethodPage | RunPage | ComparePage | AtlasPage | GuidePage | LabelsPage
+)
 
 
-# --- index and leaderboards --------------------------------------------------------------------------------------
+# --- index and leaderboards -----------------------------------------------------------------------
 
 
 def index_page(
-    boards: Sequence[Board], runs: Mapping[str, int], sources: Sources, methods: Mapping[str, MethodCard]
+    boards: Sequence[Board],
+    runs: Mapping[str, int],
+    sources: Sources,
+    methods: Mapping[str, MethodCard],
 ) -> IndexPage:
     """Lay out the way in; `runs` counts the runs of every method, in the order of the page."""
     entries = []
     for name, count in runs.items():
-        summary = methods[name].summary if name in methods else "predictions handed in; no card describes it here"
-        entries.append(IndexMethod(rows.method_path(name), rows.title(name, methods), summary, count))
+        summary = (
+            methods[name].summary
+            if name in methods
+            else "predictions handed in; no card describes it here"
+        )
+        entries.append(
+            IndexMethod(rows.method_path(name), rows.title(name, methods), summary, count)
+        )
     return IndexPage(
         path="index.html",
-        boards=tuple(IndexCard(rows.board_path(board.protocol.name), board) for board in sorted(boards, key=_place)),
+        boards=tuple(
+            IndexCard(rows.board_path(board.protocol.name), board)
+            for board in sorted(boards, key=_place)
+        ),
         methods=tuple(entries),
         problems=sources.problems,
     )
@@ -166,7 +181,14 @@ def _place(board: Board) -> tuple[int, int, bool, str, int, str]:
     order = ("landmarks", "gaze2d", "gaze3d")
     card = board.protocol
     known = 0 if board.measured else 1 if board.tables else 2
-    return order.index(card.task), known, card.dataset.startswith(_RENDERED), card.dataset, -len(card.groups), card.name
+    return (
+        order.index(card.task),
+        known,
+        card.dataset.startswith(_RENDERED),
+        card.dataset,
+        -len(card.groups),
+        card.name,
+    )
 
 
 def board_page(
@@ -176,7 +198,10 @@ def board_page(
     methods: Mapping[str, MethodCard],
     near: Mapping[str, Sequence[Result]],
 ) -> BoardPage:
-    """Lay out a leaderboard under one convention; `own` are its runs, `near` those that its charts show, too."""
+    """Lay out a leaderboard under one convention.
+
+    `own` are its runs, `near` those that its charts show, too.
+    """
     board, table = ranked.board, ranked.table
     name = board.protocol.name
     problems = [problem for problem in sources.problems if problem.protocol == name]
@@ -185,7 +210,9 @@ def board_page(
         drawn, more = leaderboard_charts.board(
             board.protocol, table, {result.page + ".html": result for result in own}, methods
         )
-        problems += [fault for fault in dict.fromkeys((*ranked.problems, *more)) if fault not in problems]
+        problems += [
+            fault for fault in dict.fromkeys((*ranked.problems, *more)) if fault not in problems
+        ]
     drawn += _further_charts(ranked, sources, methods, near)
     quoted = quoted_papers(table)
     return BoardPage(
@@ -211,7 +238,10 @@ def board_page(
 
 
 def _further_charts(
-    ranked: Ranked, sources: Sources, methods: Mapping[str, MethodCard], near: Mapping[str, Sequence[Result]]
+    ranked: Ranked,
+    sources: Sources,
+    methods: Mapping[str, MethodCard],
+    near: Mapping[str, Sequence[Result]],
 ) -> tuple[Chart, ...]:
     """Draw what more than one card tells: disturbances, and accuracy against robustness."""
     protocol, table = ranked.board.protocol, ranked.table
@@ -236,7 +266,9 @@ def quoted_papers(table: Table | None) -> set[str]:
 
 def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:
     test = (
-        f"{protocol.test_expected:,}" if protocol.test_expected else f"{protocol.test_clusters} {protocol.cluster}s"
+        f"{protocol.test_expected:,}"
+        if protocol.test_expected
+        else f"{protocol.test_clusters} {protocol.cluster}s"
     ) + (f" in {', '.join(protocol.groups)}" if len(protocol.groups) > 1 else "")
     return (
         ("Task", metric_names.TASKS[protocol.task]),
@@ -249,12 +281,15 @@ def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:
         ),
         (f"Test {metric_names.items(protocol)}", test),
         ("Box", f"{protocol.box.replace('_', ' ')}, side × {protocol.box_expansion:g}"),
-        ("Interval", f"{protocol.interval:.0%}, {protocol.resamples:,} resamples of whole {protocol.cluster}s"),
+        (
+            "Interval",
+            f"{protocol.interval:.0%}, {protocol.resamples:,} resamples of whole {protocol.cluster}s",
+        ),
         ("Card", f"version {protocol.version}, {protocol.card}"),
     )
 
 
-# --- methods -----------------------------------------------------------------------------------------------------
+# --- methods --------------------------------------------------------------------------------------
 
 
 def method_page(
@@ -279,7 +314,9 @@ def method_page(
         readme=markdown.html(readme(card)),
         rows=tuple(
             _method_row(family, protocols.get(family[0].run.protocol), apart)
-            for family, apart in zip(families, group_by_seed.differing(families, methods), strict=True)
+            for family, apart in zip(
+                families, group_by_seed.differing(families, methods), strict=True
+            )
         ),
         verdicts=tuple(verdicts),
         charts=(*error_vs_perturbation.of_method(*known), *error_vs_msd.of_method(*known)),
@@ -312,7 +349,12 @@ def _method_row(family: Family, protocol: Protocol | None, differing: tuple[str,
         seeds=rows.seeds(family),
         kind=first.kind,
         details=rows.details(family, differing),
-        metric=words + (f" ({protocol.overall}), {metric.unit}" if metric and protocol and metric.unit == "%" else ""),
+        metric=words
+        + (
+            f" ({protocol.overall}), {metric.unit}"
+            if metric and protocol and metric.unit == "%"
+            else ""
+        ),
         cell=cell,
         apart=rows.apart(first, protocol) if protocol else "no card of this protocol is installed",
     )

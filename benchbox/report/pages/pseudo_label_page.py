@@ -1,8 +1,8 @@
 """What a training made of faces without labels: which of its own answers it trusted, and how right it was.
 
-For any run that kept pseudo-labels (`benchbox.runs.pseudo_labels`): per round the error of what was accepted and what was
-not, how well scores sort faces by error, and examples. Pictures and points are those of our own rendering; of every
-other set there are ids, scores and errors alone.
+For any run that kept pseudo-labels (`benchbox.runs.pseudo_labels`): per round the error of what was
+accepted and what was not, how well scores sort faces by error, and examples. Pictures and points
+are those of our own rendering; of every other set there are ids, scores and errors alone.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class Choice:
     """One choice among the faces: a round's, for one student."""
 
     title: str
-    cells: tuple[str, ...]  # accepted, error of the accepted, of the rejected, of all, rank correlation
+    # accepted, error of the accepted, of the rejected, of all, rank correlation
+    cells: tuple[str, ...]
     accepted: tuple[Face, ...]
     rejected: tuple[Face, ...]
 
@@ -66,7 +67,9 @@ class LabelsPage:
     def pictures(self) -> Iterator[str]:
         """Name the pictures that the page shows."""
         for choice in self.choices:
-            yield from (face.picture for face in (*choice.accepted, *choice.rejected) if face.picture)
+            yield from (
+                face.picture for face in (*choice.accepted, *choice.rejected) if face.picture
+            )
 
 
 def kept(result: Result) -> bool:
@@ -99,13 +102,15 @@ def page(result: Result, protocol: Protocol, methods: Mapping[str, MethodCard]) 
         total=found.total if found else 0,
         kept=len(found.ids) if found else 0,
         charts=tuple(_charts(found)) if found else (),
-        choices=tuple(_choice(found, step, protocol) for step in range(len(found.rounds))) if found else (),
+        choices=tuple(_choice(found, step, protocol) for step in range(len(found.rounds)))
+        if found
+        else (),
         shown=found is not None and found.points is not None,
         problems=problems,
     )
 
 
-# --- charts ------------------------------------------------------------------------------------------------------
+# --- charts ---------------------------------------------------------------------------------------
 
 
 def _charts(found: PseudoLabels) -> Iterator[Chart]:
@@ -137,8 +142,14 @@ def _by_round(found: PseudoLabels) -> Iterator[Line]:
     for student in dict.fromkeys(found.students.tolist()):
         steps = [step for step, name in enumerate(found.students.tolist()) if name == student]
         for word, wanted in (("accepted", True), ("rejected", False)):
-            values = [(step, _mean(found.errors[step][found.accepted[step] == wanted])) for step in steps]
-            stops = tuple(Stop(float(found.rounds[step]), value) for step, value in values if value is not None)
+            values = [
+                (step, _mean(found.errors[step][found.accepted[step] == wanted])) for step in steps
+            ]
+            stops = tuple(
+                Stop(float(found.rounds[step]), value)
+                for step, value in values
+                if value is not None
+            )
             if stops:
                 yield Line(f"{student} {word}".strip(), stops)
 
@@ -150,7 +161,9 @@ def _by_score(found: PseudoLabels, step: int) -> Line | None:
         return None
     order = known[np.argsort(-found.scores[step][known], kind="stable")]
     means = np.cumsum(found.errors[step][order]) / np.arange(1, len(order) + 1) * 100
-    stops = tuple(Stop(float(share), float(means[max(len(order) * share // 100, 1) - 1])) for share in _SHARES)
+    stops = tuple(
+        Stop(float(share), float(means[max(len(order) * share // 100, 1) - 1])) for share in _SHARES
+    )
     return Line(_title(found, step), stops)
 
 
@@ -165,7 +178,7 @@ def _mean(errors: Floats) -> float | None:
     return float(usable.mean()) * 100 if len(usable) else None
 
 
-# --- choices -----------------------------------------------------------------------------------------------------
+# --- choices --------------------------------------------------------------------------------------
 
 
 def _choice(found: PseudoLabels, step: int, protocol: Protocol) -> Choice:
@@ -174,7 +187,9 @@ def _choice(found: PseudoLabels, step: int, protocol: Protocol) -> Choice:
     ranked = _rank_correlation(found.scores[step], errors)
     places = found.shown[step]
     chosen = _ends([at for at, row in enumerate(places.tolist()) if row >= 0 and accepted[row]])
-    refused = _ends([at for at, row in enumerate(places.tolist()) if row >= 0 and not accepted[row]])
+    refused = _ends(
+        [at for at, row in enumerate(places.tolist()) if row >= 0 and not accepted[row]]
+    )
     return Choice(
         title=_title(found, step),
         cells=(
@@ -197,7 +212,9 @@ def _rank_correlation(scores: Floats, errors: Floats) -> float | None:
     known = np.isfinite(errors)
     if known.sum() < 3:
         return None
-    one, other = (np.argsort(np.argsort(v[known], kind="stable")).astype("f8") for v in (scores, -errors))
+    one, other = (
+        np.argsort(np.argsort(v[known], kind="stable")).astype("f8") for v in (scores, -errors)
+    )
     one, other = one - one.mean(), other - other.mean()
     return float((one * other).sum() / math.sqrt(float((one**2).sum() * (other**2).sum())))
 
@@ -205,7 +222,9 @@ def _rank_correlation(scores: Floats, errors: Floats) -> float | None:
 def _face(found: PseudoLabels, step: int, at: int, protocol: Protocol) -> Face:
     row = int(found.shown[step, at])
     name, error = str(found.ids[row]), float(found.errors[step, row])
-    words = f"score {found.scores[step, row]:.3g}" + (f", error {100 * error:.2f}" if math.isfinite(error) else "")
+    words = f"score {found.scores[step, row]:.3g}" + (
+        f", error {100 * error:.2f}" if math.isfinite(error) else ""
+    )
     points = found.points[step, at] if found.points is not None else None
     if points is None or np.isnan(points).any():
         return Face(name, (), "", "", (0.0, 0.0, 0.0, 0.0), (Answer(1, "pseudo-label", words, ""),))
@@ -229,4 +248,6 @@ def _face(found: PseudoLabels, step: int, at: int, protocol: Protocol) -> Face:
 def _same(item: synthetic_items.Item, truth: Floats | None) -> bool:
     facts = synthetic_items.facts(item)
     columns = [facts[key] for key in ("values", "values68") if key in facts]
-    return truth is not None and any(c.shape == truth.shape and np.allclose(c, truth, atol=0.02) for c in columns)
+    return truth is not None and any(
+        c.shape == truth.shape and np.allclose(c, truth, atol=0.02) for c in columns
+    )

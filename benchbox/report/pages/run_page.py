@@ -62,7 +62,7 @@ class RunPage:
     problems: tuple[str, ...]
 
 
-# --- runs --------------------------------------------------------------------------------------------------------
+# --- runs -----------------------------------------------------------------------------------------
 
 
 def page(
@@ -80,7 +80,9 @@ def page(
     run = result.run
     metrics = _metrics({name for scores in result.scores.values() for name in scores}, protocol)
     training, faults = _training(result)
-    curves, singled, more = _examined(result, metrics, protocol, rivals, _titles_of(rivals, methods))
+    curves, singled, more = _examined(
+        result, metrics, protocol, rivals, _titles_of(rivals, methods)
+    )
     return RunPage(
         path=result.page + ".html",
         title=rows.title(run.method, methods),
@@ -98,7 +100,9 @@ def page(
         singled=singled,
         singled_by=_measured_by(metrics[0]) if metrics else "",
         atlas=sample_atlas.path(run.protocol) if protocol else "",
-        labels=pseudo_label_page.path(result) if protocol and pseudo_label_page.kept(result) else "",
+        labels=pseudo_label_page.path(result)
+        if protocol and pseudo_label_page.kept(result)
+        else "",
         compare=compare_page.path(run.protocol) if protocol and several else "",
         record=run_folders.text(run),
         problems=(*faults, *more),
@@ -114,19 +118,27 @@ def _titles_of(rivals: Rivals | None, methods: Mapping[str, MethodCard]) -> dict
     """Name rivals as the charts do: page → name."""
     runs = rivals.runs if rivals else ()
     return dict(
-        zip([run.page for run in runs], leaderboard_charts.names([(False, run) for run in runs], methods), strict=True)
+        zip(
+            [run.page for run in runs],
+            leaderboard_charts.names([(False, run) for run in runs], methods),
+            strict=True,
+        )
     )
 
 
 def _metrics(names: Iterable[str], protocol: Protocol | None) -> list[Metric]:
     if protocol is None:
         return [metric_names.parse(name) for name in sorted(names)]
-    return [metric for metrics in metric_names.ordered(names, protocol).values() for metric in metrics]
+    return [
+        metric for metrics in metric_names.ordered(names, protocol).values() for metric in metrics
+    ]
 
 
 def _heads(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
     """Return the first metric of every measure and threshold."""
-    return tuple({metric.title: metric for metric in reversed(metrics)}[title] for title in _titles(metrics))
+    return tuple(
+        {metric.title: metric for metric in reversed(metrics)}[title] for title in _titles(metrics)
+    )
 
 
 def _titles(metrics: Sequence[Metric]) -> list[str]:
@@ -138,13 +150,17 @@ def _groups(result: Result, protocol: Protocol | None) -> list[str]:
     return list(dict.fromkeys([*(protocol.groups if protocol else ()), *result.scores]))
 
 
-def _score_rows(result: Result, metrics: Sequence[Metric], groups: Sequence[str]) -> Iterator[ScoreRow]:
+def _score_rows(
+    result: Result, metrics: Sequence[Metric], groups: Sequence[str]
+) -> Iterator[ScoreRow]:
     for convention in dict.fromkeys(metric.convention for metric in metrics):
         names = {metric.title: metric.name for metric in metrics if metric.convention == convention}
         for group in groups:
             scores = result.scores.get(group, {})
             yield ScoreRow(
-                convention, group, tuple(rows.cell(scores.get(names.get(title, ""))) for title in _titles(metrics))
+                convention,
+                group,
+                tuple(rows.cell(scores.get(names.get(title, ""))) for title in _titles(metrics)),
             )
 
 
@@ -172,8 +188,14 @@ def _examined(
         table = results.errors(result)
         values = results.values(table, metrics[0].column)
         groups = {group: results.members(table, group) for group in protocol.groups}
-        parts = {group: mask for group, mask in groups.items() if group != protocol.overall or len(groups) == 1}
-        singled, faults = worst_items.single_out(result, protocol, metrics[0], values, parts, rivals, titles)
+        parts = {
+            group: mask
+            for group, mask in groups.items()
+            if group != protocol.overall or len(groups) == 1
+        }
+        singled, faults = worst_items.single_out(
+            result, protocol, metrics[0], values, parts, rivals, titles
+        )
     except ResultError as fault:
         return [], Singled(), [results.without(result.run.folder, str(fault))]
     metric, scale = metrics[0], metric_names.scale(metrics[0].unit)
@@ -186,7 +208,9 @@ def _examined(
         end=metric_names.curve_end(protocol) * 100
         if landmarks
         else leaderboard_charts.tail([curve.errors for curve in curves]),
-        x_title=f"error in % of {metric_names.short(metric.convention)}" if landmarks else f"error in {metric.unit}",
+        x_title=f"error in % of {metric_names.short(metric.convention)}"
+        if landmarks
+        else f"error in {metric.unit}",
         unit=metric.unit,
         items=metric_names.items(protocol),
         what="this run by group",
@@ -203,18 +227,29 @@ def _points(result: Result, protocol: Protocol) -> tuple[list[Chart], list[str]]
         known = results.points(result, LAYOUTS[protocol.layout].count)
     except ResultError as fault:
         return [], [results.without(result.run.folder, str(fault))]
-    order = sorted(protocol.groups, key=lambda name: name != protocol.overall)[: chart_values.SERIES]
+    order = sorted(protocol.groups, key=lambda name: name != protocol.overall)[
+        : chart_values.SERIES
+    ]
     layers = [Layer(group, *known[group]) for group in order if group in known]
-    return ([leaderboard_charts.points_chart(protocol, layers, "this run by group", at_first=1)] if layers else []), []
+    return (
+        [leaderboard_charts.points_chart(protocol, layers, "this run by group", at_first=1)]
+        if layers
+        else []
+    ), []
 
 
-def _run_facts(result: Result, protocol: Protocol | None) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
+def _run_facts(
+    result: Result, protocol: Protocol | None
+) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
     record = result.run.record
     data = record["data"]
     run = [
         ("Kind", result.kind),
         ("Variant", result.variant),
-        ("Changed by hand", ", ".join(f"{k} = {v}" for k, v in result.overrides.items()) or "nothing"),
+        (
+            "Changed by hand",
+            ", ".join(f"{k} = {v}" for k, v in result.overrides.items()) or "nothing",
+        ),
         ("Budget", result.budget or "none"),
         ("Seed", result.run.seed),
         ("Started", str(record.get("started", ""))),
@@ -225,7 +260,10 @@ def _run_facts(result: Result, protocol: Protocol | None) -> tuple[tuple[str, tu
         ("Data variant", result.data),
         ("Fingerprint", result.fingerprint),
         (f"Training {metric_names.items(protocol)}", f"{result.train:,}"),
-        (f"Test {metric_names.items(protocol)}", f"{result.n:,}, {result.failed:,} without an answer"),
+        (
+            f"Test {metric_names.items(protocol)}",
+            f"{result.n:,}, {result.failed:,} without an answer",
+        ),
         ("Card", result.card),
         *(("Note", str(note)) for note in _list(data.get("notes"))),
     ]
@@ -248,8 +286,15 @@ def _list(value: object) -> list[Any]:
 
 
 def _flat(table: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """Turn a table of the record into facts, in the order of the record; what is not known is left out."""
-    return tuple((str(key).replace("_", " "), _word(value)) for key, value in table.items() if value is not None)
+    """Turn a table of the record into facts, in the order of the record.
+
+    What is not known is left out.
+    """
+    return tuple(
+        (str(key).replace("_", " "), _word(value))
+        for key, value in table.items()
+        if value is not None
+    )
 
 
 def _word(value: object) -> str:
@@ -259,4 +304,6 @@ def _word(value: object) -> str:
         return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
     if isinstance(value, int):
         return f"{value:,}"
-    return value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return (
+        value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    )

@@ -66,11 +66,19 @@ def path(protocol: str) -> str:
 
 
 def page(
-    protocol: Protocol, samples: Samples | None, methods: Mapping[str, MethodCard], problems: Sequence[Problem]
+    protocol: Protocol,
+    samples: Samples | None,
+    methods: Mapping[str, MethodCard],
+    problems: Sequence[Problem],
 ) -> AtlasPage:
-    """Lay out the atlas of a protocol; a run whose predictions cannot be used is left out and named."""
+    """Lay out the atlas of a protocol.
+
+    A run whose predictions cannot be used is left out and named.
+    """
     columns = samples.columns if samples else ()
-    names = leaderboard_charts.names([(bool(column.row.apart), column.result) for column in columns], methods)
+    names = leaderboard_charts.names(
+        [(bool(column.row.apart), column.result) for column in columns], methods
+    )
     faults = list(problems)
     answers: list[tuple[int, str, Floats]] = []
     for place, name in enumerate(names):
@@ -101,7 +109,11 @@ def laid(
         measure=f"{metric.title}, {metric_names.short(metric.convention)}" if metric else "",
         methods=tuple(methods),
         groups=tuple(dict.fromkeys(group for face in shown for group in face.groups)),
-        poses=tuple(pose for pose in ("frontal", "turned left", "turned right") if pose in {f.pose for f in shown}),
+        poses=tuple(
+            pose
+            for pose in ("frontal", "turned left", "turned right")
+            if pose in {f.pose for f in shown}
+        ),
         sections=tuple(sections),
         shown=any(face.picture for face in shown),
         true=any(face.truth for face in shown),
@@ -109,7 +121,9 @@ def laid(
     )
 
 
-def _sections(protocol: Protocol, samples: Samples, answers: Sequence[tuple[int, str, Floats]]) -> tuple[Section, ...]:
+def _sections(
+    protocol: Protocol, samples: Samples, answers: Sequence[tuple[int, str, Floats]]
+) -> tuple[Section, ...]:
     values = np.stack([answer for _, _, answer in answers])
     errors = np.stack([samples.columns[place].errors for place, _, _ in answers], axis=1)
     return sections(
@@ -132,7 +146,8 @@ def sections(
 ) -> tuple[Section, ...]:
     """Choose the hardest, most disputed and easiest of the `usable` rows, by errors (N, M) and spread of answers (N,).
 
-    `take` chooses from rows in an order, and notes what it took; `answers` is what a method gives, in a word.
+    `take` chooses from rows in an order, and notes what it took; `answers` is what a method gives,
+    in a word.
     """
     middle = np.median(errors, axis=1)
     by_error = usable[np.argsort(-middle[usable], kind="stable")].tolist()
@@ -163,16 +178,26 @@ def _face(
     middle = np.median(known, axis=0)
     where = face_drawings.frame(middle)
     name = str(samples.ids[row])
-    item = synthetic_items.item("" if protocol.rotation else protocol.dataset, name)  # a turned picture is another one
+    # a turned picture is another one
+    item = synthetic_items.item("" if protocol.rotation else protocol.dataset, name)
     truth = _truth(item, protocol) if item else None
     errors = [float(samples.columns[place].errors[row]) for place, _, _ in answers]
     if truth is not None and not _fits(protocol, samples.metric, truth, points, errors):
-        item, truth = None, None  # scored on another version of the rendered set: its picture is not this one
+        # scored on another version of the rendered set: its picture is not this one
+        item, truth = None, None
     drawn = []
     for style, (place, label, _) in enumerate(answers, start=1):
         error = samples.columns[place].errors[row]
-        text = metric_names.number(float(error), samples.metric.unit) if math.isfinite(error) else "no answer"
-        path = "" if np.isnan(points[style - 1]).any() else face_drawings.dots(points[style - 1], where)
+        text = (
+            metric_names.number(float(error), samples.metric.unit)
+            if math.isfinite(error)
+            else "no answer"
+        )
+        path = (
+            ""
+            if np.isnan(points[style - 1]).any()
+            else face_drawings.dots(points[style - 1], where)
+        )
         drawn.append(Answer(style, label, text, path))
     return Face(
         id=name,
@@ -188,13 +213,18 @@ def _face(
 def _truth(item: synthetic_items.Item, protocol: Protocol) -> Floats | None:
     """Return the true points (K, 2) of one of our own faces, None where it has none of this layout."""
     facts, count = synthetic_items.facts(item), LAYOUTS[protocol.layout].count
-    return next((facts[key] for key in ("values", "values68") if len(facts.get(key, ())) == count), None)
+    return next(
+        (facts[key] for key in ("values", "values68") if len(facts.get(key, ())) == count), None
+    )
 
 
-def _fits(protocol: Protocol, metric: Metric, truth: Floats, points: Floats, errors: Sequence[float]) -> bool:
+def _fits(
+    protocol: Protocol, metric: Metric, truth: Floats, points: Floats, errors: Sequence[float]
+) -> bool:
     """Tell whether answers (M, K, 2) and what is true now give the errors (M,) that were scored, where that is known.
 
-    Errors over another size than a distance between points, or over a part of them, are not made again here.
+    Errors over another size than a distance between points, or over a part of them, are not made
+    again here.
     """
     normaliser, subset, visible = metric_names.split(metric.convention)
     if normaliser not in ("inter_ocular", "inter_pupil") or subset or visible:

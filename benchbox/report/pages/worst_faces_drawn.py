@@ -32,8 +32,8 @@ def portraits(
 ) -> tuple[tuple[str, tuple[Face, ...]], ...]:
     """Draw the worst, the best and the disputed faces (rows) by errors (N,) and ids (N,).
 
-    `rival` is another run: its name, its points (N, K, 2) and errors (N,), which disputed faces show, too. Raises
-    ResultError when the predictions cannot be used.
+    `rival` is another run: its name, its points (N, K, 2) and errors (N,), which disputed faces
+    show, too. Raises ResultError when the predictions cannot be used.
     """
     points = results.answers(result, protocol)
     usable = np.flatnonzero(np.isfinite(values) & ~np.isnan(points).any(axis=(1, 2)))
@@ -41,7 +41,9 @@ def portraits(
 
     def drawn(row: int, *others: Answer) -> Face:
         where = face_drawings.frame(points[row])
-        answer = Answer(1, "this run", _error(values[row], metric), face_drawings.dots(points[row], where))
+        answer = Answer(
+            1, "this run", _error(values[row], metric), face_drawings.dots(points[row], where)
+        )
         return Face(str(ids[row]), (), "", "", face_drawings.whole(where), (answer, *others))
 
     def beside(row: int) -> Face:

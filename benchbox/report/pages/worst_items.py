@@ -55,7 +55,9 @@ class Rivals:
         if not np.array_equal(self.ids, ids):
             return Rivals((), self.ids, self.errors[:, :0], {})
         kept = [place for place, run in enumerate(self.runs) if _variant(run) != _variant(result)]
-        return Rivals(tuple(self.runs[place] for place in kept), self.ids, self.errors[:, kept], self.points)
+        return Rivals(
+            tuple(self.runs[place] for place in kept), self.ids, self.errors[:, kept], self.points
+        )
 
 
 Drawn = tuple[tuple[str, tuple[Face, ...]], ...]  # title, faces
@@ -67,7 +69,8 @@ class Singled:
 
     hardest: tuple[Item, ...] = ()
     disputed: tuple[Item, ...] = ()
-    rivals: tuple[tuple[str, str], ...] = ()  # name, page: whose median a disputed item is held against
+    # name, page: whose median a disputed item is held against
+    rivals: tuple[tuple[str, str], ...] = ()
     drawn: Drawn = ()  # title, faces: the worst, the best, the disputed, as landmarks on grey
 
 
@@ -86,18 +89,25 @@ def choose(own: Sequence[Result], protocol: Protocol) -> list[Result]:
         if metric is None or value is None or result.card != protocol.card:
             continue
         found = (value if metric.falls else -value, result.page, result)
-        best[_variant(result)] = min(best.get(_variant(result), found), found, key=lambda entry: entry[:2])
+        best[_variant(result)] = min(
+            best.get(_variant(result), found), found, key=lambda entry: entry[:2]
+        )
     order = sorted(best.values(), key=lambda entry: entry[:2])
     return [result for _, _, result in order[: _RIVALS + 1]]
 
 
 def read(chosen: Sequence[Result], protocol: Protocol) -> Rivals | None:
-    """Read what the chosen runs make of each item; one that cannot be used, or saw other items, is left out."""
+    """Read what the chosen runs make of each item.
+
+    One that cannot be used, or saw other items, is left out.
+    """
     kept: list[Result] = []
     columns: list[Floats] = []
     first: Strings | None = None
     for result in chosen:
-        metric = next(iter(metric_names.ordered(result.scores[protocol.overall], protocol).values()))[0]
+        metric = next(
+            iter(metric_names.ordered(result.scores[protocol.overall], protocol).values())
+        )[0]
         try:
             errors, ids = results.errors(result), results.ids(result.run, result.n)
             values = results.values(errors, metric.column)
@@ -120,12 +130,15 @@ def _points(best: Sequence[Result], protocol: Protocol) -> dict[Result, Floats]:
     return found
 
 
-def hardest(ids: Strings, values: Floats, groups: Mapping[str, Bools], metric: Metric) -> list[Item]:
+def hardest(
+    ids: Strings, values: Floats, groups: Mapping[str, Bools], metric: Metric
+) -> list[Item]:
     """List the items with the largest errors (N,), those without an answer first."""
     values = values.copy()
     values[~(values >= 0)] = -1.0  # an item that has no error at all is not hard
     least = values[values.argpartition(-_SHOWN)[-_SHOWN]] if len(values) > _SHOWN else 0.0
-    near = (values >= max(least, 0.0)).nonzero()[0].tolist()  # all that could be among them: only these are sorted
+    # all that could be among them: only these are sorted
+    near = (values >= max(least, 0.0)).nonzero()[0].tolist()
     order = sorted(near, key=lambda i: (-values[i], ids[i]))[:_SHOWN]
     return [Item(str(ids[i]), _within(groups, i), _printed(values[i], metric)) for i in order]
 
@@ -141,12 +154,20 @@ def disputed(ids: Strings, values: Floats, others: Floats) -> list[int]:
 
 
 def listed(
-    order: Sequence[int], ids: Strings, values: Floats, others: Floats, groups: Mapping[str, Bools], metric: Metric
+    order: Sequence[int],
+    ids: Strings,
+    values: Floats,
+    others: Floats,
+    groups: Mapping[str, Bools],
+    metric: Metric,
 ) -> list[Item]:
     """Say of disputed rows what the run and the median of the others make of them."""
     return [
         Item(
-            str(ids[i]), _within(groups, i), _printed(values[i], metric), _printed(float(np.median(others[i])), metric)
+            str(ids[i]),
+            _within(groups, i),
+            _printed(values[i], metric),
+            _printed(float(np.median(others[i])), metric),
         )
         for i in order
     ]
@@ -171,7 +192,9 @@ def single_out(
     rivals: Rivals | None,
     titles: Mapping[str, str],
 ) -> tuple[Singled, list[str]]:
-    """Pick out single items of a run by its errors (N,), and say what could not be drawn; `titles` name the rivals.
+    """Pick out single items of a run by its errors (N,), and say what could not be drawn.
+
+    `titles` name the rivals.
 
     Raises ResultError where its ids cannot be read.
     """
@@ -182,7 +205,9 @@ def single_out(
     drawn: Drawn = ()
     if protocol.task == "landmarks":
         try:
-            drawn = worst_faces_drawn.portraits(result, protocol, metric, values, ids, argued, _best(beside, titles))
+            drawn = worst_faces_drawn.portraits(
+                result, protocol, metric, values, ids, argued, _best(beside, titles)
+            )
         except ResultError as fault:
             faults.append(results.without(result.run.folder, str(fault)))
     return Singled(

@@ -1,8 +1,8 @@
 """What was rendered from what: so that a page whose inputs have not changed is not made again.
 
-The memo lies beside the pages, in a folder that Git ignores. It only ever saves work on the machine that wrote it:
-it counts for nothing once a line of benchbox or a library has changed, a page counts only while its bytes are the
-ones noted, and `stale` never looks at it.
+The memo lies beside the pages, in a folder that Git ignores. It only ever saves work on the machine
+that wrote it: it counts for nothing once a line of benchbox or a library has changed, a page counts
+only while its bytes are the ones noted, and `stale` never looks at it.
 """
 
 from __future__ import annotations
@@ -25,24 +25,35 @@ Noted = tuple[str, str]  # digest of a page's inputs, digest of its bytes
 
 
 def load(out: Path) -> dict[str, Noted]:
-    """Return what was noted for each file below `out`; empty where nothing that this code wrote can be read."""
+    """Return what was noted for each file below `out`.
+
+    Empty where nothing that this code wrote can be read.
+    """
     try:
         document = json.loads((out / _FOLDER / _FILE).read_text(encoding="utf-8"))
         if document["generator"] != generator():
             return {}
-        return {str(name): (str(inputs), str(content)) for name, (inputs, content) in document["pages"].items()}
+        return {
+            str(name): (str(inputs), str(content))
+            for name, (inputs, content) in document["pages"].items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 
 def save(out: Path, pages: Mapping[str, Noted]) -> None:
-    """Note what the files below `out` were made from; a folder that cannot be written costs time only."""
+    """Note what the files below `out` were made from.
+
+    A folder that cannot be written costs time only.
+    """
     folder = out / _FOLDER
     with suppress(OSError):
         folder.mkdir(exist_ok=True)
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
         beside = folder / f".{_FILE}.new"
-        beside.write_text(json.dumps({"generator": generator(), "pages": dict(pages)}), encoding="utf-8")
+        beside.write_text(
+            json.dumps({"generator": generator(), "pages": dict(pages)}), encoding="utf-8"
+        )
         beside.replace(folder / _FILE)
 
 
@@ -51,5 +62,7 @@ def generator() -> str:
     """Hash everything that turns inputs into pages: benchbox, its templates and assets, Python and the libraries."""
     total = hashlib.sha256(repr((platform.python_version(), *map(version, _LIBRARIES))).encode())
     for path in sorted(path for path in _PACKAGE.rglob("*") if path.suffix in _CODE):
-        total.update(f"{path.relative_to(_PACKAGE)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        total.update(
+            f"{path.relative_to(_PACKAGE)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+        )
     return total.hexdigest()

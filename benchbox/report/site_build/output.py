@@ -32,20 +32,31 @@ class File:
 
 
 def write(wanted: Mapping[str, File], out: Path) -> list[Path]:
-    """Render and write the files of a site that have changed and remove those of an earlier one; see `render`."""
+    """Render and write the files of a site that have changed and remove those of an earlier one.
+
+    See `render`.
+    """
     before = _written(out)
     for name in (*wanted, MANIFEST):
         if (out / name).exists() and name not in before and name != MANIFEST:
-            raise ResultError(f"{out / name}: was not written by benchbox report; choose another folder with --out")
+            raise ResultError(
+                f"{out / name}: was not written by benchbox report; choose another folder with --out"
+            )
     with _explained(out):
-        if before != wanted.keys():  # an interrupted rendering must still know its files, old and new
+        # an interrupted rendering must still know its files, old and new
+        if before != wanted.keys():
             out.mkdir(parents=True, exist_ok=True)
             _replace(out / MANIFEST, manifest(dict.fromkeys(sorted(before | wanted.keys()), "")))
     known = cache.load(out)
     came = {name for name in before if name.endswith(PICTURE)}
-    made = parallel.over(wanted, lambda name, file: _refreshed(out / name, file, known.get(name), drawn=name in came))
+    made = parallel.over(
+        wanted, lambda name, file: _refreshed(out / name, file, known.get(name), drawn=name in came)
+    )
     with _explained(out):
-        known_as = {name: "drawn" if name.endswith(PICTURE) else digest for name, (_, digest) in made.items()}
+        known_as = {
+            name: "drawn" if name.endswith(PICTURE) else digest
+            for name, (_, digest) in made.items()
+        }
         _replace(out / MANIFEST, manifest(known_as))
         for name in sorted(before - wanted.keys()):
             (out / name).unlink(missing_ok=True)
@@ -55,7 +66,10 @@ def write(wanted: Mapping[str, File], out: Path) -> list[Path]:
 
 
 def differences(wanted: Mapping[str, File], out: Path) -> list[str]:
-    """Render every file of a site and say where the one below `out` differs; nothing beside the files is believed."""
+    """Render every file of a site and say where the one below `out` differs.
+
+    Nothing beside the files is believed.
+    """
 
     def compared(name: str, file: File) -> tuple[str, list[str]]:
         content = file.content()
@@ -65,7 +79,11 @@ def differences(wanted: Mapping[str, File], out: Path) -> list[str]:
     digests = {name: digest for name, (digest, _) in made.items()}
     faults = [fault for _, found in made.values() for fault in found]
     faults += _difference(out, MANIFEST, manifest(digests))
-    faults += [f"{name}: left over" for name in _written(out) if name not in wanted and (out / name).is_file()]
+    faults += [
+        f"{name}: left over"
+        for name in _written(out)
+        if name not in wanted and (out / name).is_file()
+    ]
     return sorted(faults)
 
 
@@ -78,7 +96,10 @@ def _difference(out: Path, name: str, content: bytes) -> list[str]:
 
 
 def noted(name: str, content: bytes) -> str:
-    """Return what the manifest says of a file; a drawing is known by its name, which says what it shows."""
+    """Return what the manifest says of a file.
+
+    A drawing is known by its name, which says what it shows.
+    """
     return "drawn" if name.endswith(PICTURE) else digest(content)
 
 
@@ -89,14 +110,16 @@ def digest(content: bytes) -> str:
 
 def manifest(digests: Mapping[str, str]) -> bytes:
     """Write the manifest of files that are known by their digests."""
-    return (json.dumps({"schema": 1, "made_by": _MAKER, "files": digests}, indent=1) + "\n").encode()
+    return (
+        json.dumps({"schema": 1, "made_by": _MAKER, "files": digests}, indent=1) + "\n"
+    ).encode()
 
 
 def _refreshed(path: Path, file: File, before: cache.Noted | None, *, drawn: bool) -> cache.Noted:
     """Render one file unless it was rendered from the same inputs and nobody has touched it since.
 
-    A picture that was `drawn` on another machine and came along stays: its name says what it shows and which generator
-    drew it. `differences` draws it again and tells.
+    A picture that was `drawn` on another machine and came along stays: its name says what it shows
+    and which generator drew it. `differences` draws it again and tells.
     """
     inputs = file.inputs()
     if drawn and before is None and path.is_file():
@@ -120,7 +143,9 @@ def _explained(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
-        raise ResultError(f"{place}: cannot be written: {fault.strerror or fault}; choose --out DIR") from fault
+        raise ResultError(
+            f"{place}: cannot be written: {fault.strerror or fault}; choose --out DIR"
+        ) from fault
 
 
 def _replace(path: Path, content: bytes) -> None:
@@ -145,7 +170,10 @@ def _prune(out: Path, name: str) -> None:
 
 
 def _written(out: Path) -> set[str]:
-    """Return the files that the manifest below `out` names; empty without one. Raises ResultError when it is wrong."""
+    """Return the files that the manifest below `out` names; empty without one.
+
+    Raises ResultError when it is wrong.
+    """
     path = out / MANIFEST
     if not path.is_file():
         return set()
@@ -153,9 +181,13 @@ def _written(out: Path) -> set[str]:
         listing = json.loads(path.read_text(encoding="utf-8"))
         names = set(listing["files"]) if listing["made_by"] == _MAKER else None
     except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise ResultError(f"{path}: is no manifest of benchbox report; delete it or choose --out DIR") from fault
+        raise ResultError(
+            f"{path}: is no manifest of benchbox report; delete it or choose --out DIR"
+        ) from fault
     if names is None or not all(_inside(name) for name in names):
-        raise ResultError(f"{path}: is no manifest of benchbox report; delete it or choose --out DIR")
+        raise ResultError(
+            f"{path}: is no manifest of benchbox report; delete it or choose --out DIR"
+        )
     return names
 
 

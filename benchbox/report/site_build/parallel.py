@@ -24,13 +24,15 @@ _MOST = 8  # processes
 def over(wanted: Mapping[str, File], make: Callable[[str, File], T]) -> dict[str, T]:
     """Return `make(name, file)` of every file, in their order; raises what `make` raises."""
     shares = _shares(wanted, _processes(sum(file.work for file in wanted.values())))
-    context = multiprocessing.get_context("fork" if len(shares) > 1 else None)  # a child knows all that is known here
+    # a child knows all that is known here
+    context = multiprocessing.get_context("fork" if len(shares) > 1 else None)
     children = []
     for share in shares[1:]:
         pipe, end = context.Pipe(duplex=False)
         child = context.Process(target=_work, args=(end, share, wanted, make), daemon=True)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of threads: those of NumPy begin anew after a fork
+            # of threads: those of NumPy begin anew after a fork
+            warnings.simplefilter("ignore", DeprecationWarning)
             child.start()
         end.close()
         children.append((child, pipe))
@@ -49,8 +51,16 @@ def over(wanted: Mapping[str, File], make: Callable[[str, File], T]) -> dict[str
     return {name: made[name] for name in wanted}
 
 
-def _work(end: Connection, share: Sequence[str], wanted: Mapping[str, File], make: Callable[[str, File], T]) -> None:
-    """Make a share and send it; a fault that a user can mend is sent, any other shows its traceback and ends it."""
+def _work(
+    end: Connection,
+    share: Sequence[str],
+    wanted: Mapping[str, File],
+    make: Callable[[str, File], T],
+) -> None:
+    """Make a share and send it.
+
+    A fault that a user can mend is sent, any other shows its traceback and ends it.
+    """
     try:
         end.send(({name: make(name, wanted[name]) for name in share}, None))
     except BenchboxError as fault:

@@ -59,8 +59,16 @@ def drafts(sources: Sources) -> list[Draft]:
     return [
         *(draft for protocol in sources.protocols for draft in plan.boards(protocol)),
         *map(plan.method_page, names),
-        *(plan.run_page(result, place // _TOGETHER) for place, result in enumerate(sources.results)),
-        *(draft for result in sources.results if pseudo_label_page.kept(result) for draft in plan.labels(result)),
+        *(
+            plan.run_page(result, place // _TOGETHER)
+            for place, result in enumerate(sources.results)
+        ),
+        *(
+            draft
+            for result in sources.results
+            if pseudo_label_page.kept(result)
+            for draft in plan.labels(result)
+        ),
         plan.index_page(names),
         *map(plan.guide_page, guide.GUIDES),
     ]
@@ -94,13 +102,19 @@ class _Plan:
                 path,
                 protocol,
                 lambda: page_types.board_page(
-                    self._ranked(protocol, convention), own, self.sources, self.methods, self._near(protocol)
+                    self._ranked(protocol, convention),
+                    own,
+                    self.sources,
+                    self.methods,
+                    self._near(protocol),
                 ),
             )
 
         def export(convention: str, suffix: str) -> Draft:
             write, path = exports.FORMATS[suffix], exports.path(name, convention, suffix)
-            return self._board_draft(path, protocol, lambda: write(protocol, self._table(protocol, convention)))
+            return self._board_draft(
+                path, protocol, lambda: write(protocol, self._table(protocol, convention))
+            )
 
         found = leaderboard.conventions(protocol, own, self.sources.references)
         if not found:
@@ -109,7 +123,9 @@ class _Plan:
             page(rows.board_path(name), found[0]),
             *(page(rows.board_path(name, convention), convention) for convention in found[1:]),
             *(export(convention, suffix) for convention in found for suffix in exports.FORMATS),
-            self._board_draft(exports.path(name, "", "bib"), protocol, lambda: self._bibtex(protocol, found)),
+            self._board_draft(
+                exports.path(name, "", "bib"), protocol, lambda: self._bibtex(protocol, found)
+            ),
             *([self._compare_page(protocol, found[0])] if compare_page.comparable(own) else []),
             *(self._atlas(protocol, found[0]) if own else []),
         ]
@@ -125,7 +141,8 @@ class _Plan:
             return self._atlases[protocol.name]
 
         drafts = [self._board_draft(sample_atlas.path(protocol.name), protocol, page)]
-        if synthetic_items.known(protocol.dataset):  # only then the page must be known to know its pictures
+        # only then the page must be known to know its pictures
+        if synthetic_items.known(protocol.dataset):
             drafts += map(_picture, page().pictures)
         return drafts
 
@@ -137,18 +154,30 @@ class _Plan:
         return self._board_draft(compare_page.path(protocol.name), protocol, content)
 
     def _samples(self, protocol: Protocol, convention: str) -> tuple[Samples | None, list[Problem]]:
-        found = {result.page + ".html": result for result in self.by_protocol.get(protocol.name, [])}
+        found = {
+            result.page + ".html": result for result in self.by_protocol.get(protocol.name, [])
+        }
         return per_item.gather(protocol, self._table(protocol, convention), found)
 
-    def _board_draft(self, path: str, protocol: Protocol, content: Callable[[], Page | str | bytes]) -> Draft:
+    def _board_draft(
+        self, path: str, protocol: Protocol, content: Callable[[], Page | str | bytes]
+    ) -> Draft:
         runs = len(self.by_protocol.get(protocol.name, []))
-        return Draft(path, lambda: self._board_inputs(protocol), content, f"board {protocol.name}", 1 + runs / _RUNS)
+        return Draft(
+            path,
+            lambda: self._board_inputs(protocol),
+            content,
+            f"board {protocol.name}",
+            1 + runs / _RUNS,
+        )
 
     def _ranked(self, protocol: Protocol, convention: str) -> Ranked:
         if (protocol.name, convention) not in self._rankings:
             board = self._board(protocol)
             table = next((t for t in board.tables if t.convention == convention), None)
-            found = {result.page + ".html": result for result in self.by_protocol.get(protocol.name, [])}
+            found = {
+                result.page + ".html": result for result in self.by_protocol.get(protocol.name, [])
+            }
             ranked, problems = ranked_rows.ranked(table, protocol, found) if table else (None, [])
             self._rankings[protocol.name, convention] = Ranked(board, ranked, tuple(problems))
         return self._rankings[protocol.name, convention]
@@ -162,9 +191,16 @@ class _Plan:
     def _bibtex(self, protocol: Protocol, conventions: Iterable[str]) -> str:
         board = self._board(protocol)
         keys = set().union(
-            *(page_types.quoted_papers(table) for table in board.tables if table.convention in conventions)
+            *(
+                page_types.quoted_papers(table)
+                for table in board.tables
+                if table.convention in conventions
+            )
         )
-        cards = {r.run.method: self.methods.get(r.run.method) for r in self.by_protocol.get(protocol.name, [])}
+        cards = {
+            r.run.method: self.methods.get(r.run.method)
+            for r in self.by_protocol.get(protocol.name, [])
+        }
         return exports.as_bibtex(
             [paper for key, paper in self.sources.references.papers.items() if key in keys],
             [card for card in cards.values() if card],
@@ -182,7 +218,9 @@ class _Plan:
                 self._verdicts(name),
                 *self._all_inputs(own),
             ),
-            lambda: page_types.method_page(name, card, own, self.sources, self.methods, self._verdicts(name)),
+            lambda: page_types.method_page(
+                name, card, own, self.sources, self.methods, self._verdicts(name)
+            ),
         )
 
     def _verdicts(self, method: str) -> list[Verdict]:
@@ -194,9 +232,17 @@ class _Plan:
         several = compare_page.comparable(self.by_protocol[result.run.protocol])
         return Draft(
             result.page + ".html",
-            lambda: _digest(self._run_inputs(result), several, *self._all_inputs(self._chosen(result.run.protocol))),
+            lambda: _digest(
+                self._run_inputs(result),
+                several,
+                *self._all_inputs(self._chosen(result.run.protocol)),
+            ),
             lambda: run_page.page(
-                result, protocol, self.methods, several=several, rivals=self._rivals(result.run.protocol)
+                result,
+                protocol,
+                self.methods,
+                several=several,
+                rivals=self._rivals(result.run.protocol),
             ),
             f"runs {near}",
         )
@@ -207,7 +253,12 @@ class _Plan:
         if protocol is None:
             return []
         page = cache(lambda: pseudo_label_page.page(result, protocol, self.methods))
-        page_draft = Draft(pseudo_label_page.path(result), lambda: _digest(self._run_inputs(result)), page, result.page)
+        page_draft = Draft(
+            pseudo_label_page.path(result),
+            lambda: _digest(self._run_inputs(result)),
+            page,
+            result.page,
+        )
         names = dict.fromkeys(page().pictures)
         return [page_draft, *(_picture(name) for name in names)]
 
@@ -215,11 +266,16 @@ class _Plan:
         """Choose the runs of a protocol that the pages of the others are held against."""
         if name not in self._chosen_runs:
             protocol = self.protocols.get(name)
-            self._chosen_runs[name] = worst_items.choose(self.by_protocol[name], protocol) if protocol else []
+            self._chosen_runs[name] = (
+                worst_items.choose(self.by_protocol[name], protocol) if protocol else []
+            )
         return self._chosen_runs[name]
 
     def _rivals(self, name: str) -> Rivals | None:
-        """Read them; those of one protocol are held at a time, and the pages of runs come by protocol."""
+        """Read them.
+
+        Those of one protocol are held at a time, and the pages of runs come by protocol.
+        """
         if self._held[0] != name:
             protocol = self.protocols.get(name)
             self._held = name, worst_items.read(self._chosen(name), protocol) if protocol else None
@@ -227,13 +283,17 @@ class _Plan:
 
     def guide_page(self, name: str) -> Draft:
         listed = self.sources.protocols
-        return Draft(guide.path(name), lambda: _digest(name, listed), lambda: guide.page(name, listed))
+        return Draft(
+            guide.path(name), lambda: _digest(name, listed), lambda: guide.page(name, listed)
+        )
 
     def index_page(self, names: Iterable[str]) -> Draft:
         counts = {name: len(self.by_method.get(name, [])) for name in names}
         return Draft(
             "index.html",
-            lambda: _digest(self.sources.protocols, self._common, *self._all_inputs(self.sources.results)),
+            lambda: _digest(
+                self.sources.protocols, self._common, *self._all_inputs(self.sources.results)
+            ),
             lambda: page_types.index_page(
                 [self._board(p) for p in self.sources.protocols], counts, self.sources, self.methods
             ),
@@ -250,7 +310,11 @@ class _Plan:
     def _near(self, protocol: Protocol) -> Mapping[str, Sequence[Result]]:
         """Return the results that a board's charts show, by protocol: its own, its options', its partner's."""
         partner = error_vs_msd.partner(protocol, self.sources.protocols)
-        names = [protocol.name, *self._options.get(protocol.name, ()), *([partner.name] if partner else ())]
+        names = [
+            protocol.name,
+            *self._options.get(protocol.name, ()),
+            *([partner.name] if partner else ()),
+        ]
         return {name: self.by_protocol[name] for name in names if name in self.by_protocol}
 
     @cached_property
@@ -263,14 +327,21 @@ class _Plan:
     def _board_inputs(self, protocol: Protocol) -> str:
         if protocol.name not in self._boards_inputs:
             near = [result for results in self._near(protocol).values() for result in results]
-            self._boards_inputs[protocol.name] = _digest(protocol, self._common, *self._all_inputs(near))
+            self._boards_inputs[protocol.name] = _digest(
+                protocol, self._common, *self._all_inputs(near)
+            )
         return self._boards_inputs[protocol.name]
 
     @cached_property
     def _common(self) -> str:
         sources = self.sources
         return _digest(
-            sources.references, sources.methods, sources.problems, sources.profiles, sources.facts, sources.systems
+            sources.references,
+            sources.methods,
+            sources.problems,
+            sources.profiles,
+            sources.facts,
+            sources.systems,
         )
 
     def _all_inputs(self, results: Iterable[Result]) -> list[str]:
@@ -278,7 +349,10 @@ class _Plan:
 
     def _run_inputs(self, result: Result) -> str:
         if result not in self._inputs:
-            protocol, card = self.protocols.get(result.run.protocol), self.methods.get(result.run.method)
+            protocol, card = (
+                self.protocols.get(result.run.protocol),
+                self.methods.get(result.run.method),
+            )
             self._inputs[result] = _digest(result, protocol, card and card.title, *_files(result))
         return self._inputs[result]
 
@@ -289,7 +363,9 @@ def _picture(path: str) -> Draft:
 
 
 def _files(result: Result) -> list[tuple[str, str]]:
-    """Name and hash every file of a run's folder, whatever a page reads of them; `work/` reaches no page.
+    """Name and hash every file of a run's folder, whatever a page reads of them.
+
+    `work/` reaches no page.
 
     Taken before the files are read: one that changes meanwhile has another digest the next time.
     """

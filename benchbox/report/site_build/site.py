@@ -30,16 +30,20 @@ _HERE = Path(__file__).parents[1]
 def render(results_folder: Path, out: Path) -> list[Path]:
     """Write the site of a results folder below `out`; return the files, sorted.
 
-    Every file appears whole or not at all; pages of an earlier rendering that are not made any more are removed, and
-    no other file is touched. Raises ResultError when `out` holds a foreign file in the way or cannot be written.
+    Every file appears whole or not at all; pages of an earlier rendering that are not made any more
+    are removed, and no other file is touched. Raises ResultError when `out` holds a foreign file in
+    the way or cannot be written.
     """
     return output.write(planned(gather(results_folder)), out)
 
 
 def stale(results_folder: Path, out: Path) -> list[str]:
-    """Say how the site below `out` differs from what `render` would write, one line per file; [] when it does not.
+    """Say how the site below `out` differs from what `render` would write, one line per file.
 
-    Every file is rendered and its bytes compared, a picture's by what they show; nothing beside the pages is believed.
+    [] when it does not.
+
+    Every file is rendered and its bytes compared, a picture's by what they show; nothing beside the
+    pages is believed.
     """
     return output.differences(planned(gather(results_folder)), out)
 
@@ -69,21 +73,32 @@ def _profiles(results_folder: Path, problems: list[Problem]) -> costs.Profiles:
     try:
         return run_folders.profiles(results_folder)
     except ResultError as fault:
-        problems.append(Problem("results/profiles", "", str(fault).replace(f"{results_folder}/", "")))
+        problems.append(
+            Problem("results/profiles", "", str(fault).replace(f"{results_folder}/", ""))
+        )
         return {}
 
 
 def _verdicts(found: Iterable[Result], results_folder: Path) -> tuple[Verdict, ...]:
-    """Hold the readable runs against papers' claims; reasons name places inside the results folder."""
+    """Hold the readable runs against papers' claims.
+
+    Reasons name places inside the results folder.
+    """
     held = check_papers.held([result.run for result in found], results_folder)
     inside = f"{results_folder}/"
-    return tuple(replace(one, reasons=tuple(r.replace(inside, "results/") for r in one.reasons)) for one in held)
+    return tuple(
+        replace(one, reasons=tuple(r.replace(inside, "results/") for r in one.reasons))
+        for one in held
+    )
 
 
-def save_figures(results_folder: Path, name: str, suffix: str, out: Path, convention: str = "") -> list[Path]:
+def save_figures(
+    results_folder: Path, name: str, suffix: str, out: Path, convention: str = ""
+) -> list[Path]:
     """Write every chart of a leaderboard as pdf or png below `out`, for papers; return the files.
 
-    Raises as `export`, and ResultError where matplotlib is not installed, nothing is drawn or `out` cannot be written.
+    Raises as `export`, and ResultError where matplotlib is not installed, nothing is drawn or `out`
+    cannot be written.
     """
     from benchbox.report.charts import pdf
 
@@ -94,7 +109,9 @@ def save_figures(results_folder: Path, name: str, suffix: str, out: Path, conven
     path = rows.board_path(name, "" if wanted == offered[0] else wanted)
     (page,) = [draft.content() for draft in plan.drafts(sources) if draft.path == path]
     if not isinstance(page, BoardPage) or not page.charts:
-        raise ResultError(f"{name}: nothing to draw under {wanted}; `benchbox run --protocol {name} …` makes a result")
+        raise ResultError(
+            f"{name}: nothing to draw under {wanted}; `benchbox run --protocol {name} …` makes a result"
+        )
     written = []
     for chart in page.charts:
         file = out / f"{results.slug(name)}-{wanted}-{chart.name}.{suffix}"
@@ -115,7 +132,8 @@ def _add_protocol(known: dict[str, Protocol], name: str, problems: list[Problem]
 def export(results_folder: Path, name: str, suffix: str, convention: str = "") -> str:
     """Return one table of a protocol, ranked, as csv, md, tex or json, or its references as bib.
 
-    Raises ProtocolError for an unknown protocol, ResultError where nothing is known under it or the convention.
+    Raises ProtocolError for an unknown protocol, ResultError where nothing is known under it or the
+    convention.
     """
     sources = gather(results_folder)
     offered = _offered(sources, name)
@@ -126,7 +144,10 @@ def export(results_folder: Path, name: str, suffix: str, convention: str = "") -
 
 
 def _offered(sources: Sources, name: str) -> list[str]:
-    """Return the conventions under which anything is known of a protocol; raises ProtocolError for an unknown one."""
+    """Return the conventions under which anything is known of a protocol.
+
+    Raises ProtocolError for an unknown one.
+    """
     own = [result for result in sources.results if result.run.protocol == name]
     return leaderboard.conventions(protocol_card.load(name), own, sources.references)
 
@@ -134,7 +155,9 @@ def _offered(sources: Sources, name: str) -> list[str]:
 def _demand(name: str, wanted: str, offered: list[str]) -> None:
     if wanted not in offered:
         known = ", ".join(offered) or "nothing yet"
-        raise ResultError(f"{name}: nothing is known under {wanted or 'any convention'}; there is {known}")
+        raise ResultError(
+            f"{name}: nothing is known under {wanted or 'any convention'}; there is {known}"
+        )
 
 
 def planned(sources: Sources) -> dict[str, File]:
@@ -142,7 +165,9 @@ def planned(sources: Sources) -> dict[str, File]:
     environment = templates.environment()
     made = {f"assets/{name}": File(str, (_HERE / "assets" / name).read_bytes) for name in ASSETS}
     for draft in plan.drafts(sources):
-        made[draft.path] = File(draft.inputs, partial(templates.printed, environment, draft), draft.near, draft.work)
+        made[draft.path] = File(
+            draft.inputs, partial(templates.printed, environment, draft), draft.near, draft.work
+        )
     return dict(sorted(made.items()))
 
 

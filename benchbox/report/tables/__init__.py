@@ -1,1 +1,4 @@
-"""From results and paper rows to table values: leaderboards, ranks, costs, exports; pages print them."""
+"""From results and paper rows to table values: leaderboards, ranks, costs, exports.
+
+Pages print them.
+"""

@@ -1,7 +1,7 @@
 """What a row's network weighs and takes: counted by its own run, else by `benchbox profile` at the paper's sizes.
 
-A latency is always a saved profile's. It is a row's only where the networks are: a run of a smaller budget may train
-smaller ones than those that were timed.
+A latency is always a saved profile's. It is a row's only where the networks are: a run of a smaller
+budget may train smaller ones than those that were timed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 
 from benchbox.report.inputs.results import Result
 
-Profiles = Mapping[tuple[str, str], Mapping[str, Any]]  # (method, variant) → what `benchbox profile --json` says
+# (method, variant) → what `benchbox profile --json` says
+Profiles = Mapping[tuple[str, str], Mapping[str, Any]]
 _DEVICES = ("cuda", "cpu")  # the first that was measured counts
 
 
@@ -34,7 +35,10 @@ NO_COST = Cost()
 
 
 def cost(result: Result, profiles: Profiles) -> Cost:
-    """Return what is known of a run's network; anything that is no positive number was not measured."""
+    """Return what is known of a run's network.
+
+    Anything that is no positive number was not measured.
+    """
     own = _counts(result.run.record.get("profile"))
     saved = {} if result.overrides else profiles.get((result.run.method, result.variant), {})
     counts = _counts(saved)
@@ -46,7 +50,11 @@ def cost(result: Result, profiles: Profiles) -> Cost:
 
 
 def _counts(table: object) -> dict[str, float]:
-    found = {key: _positive(table.get(key)) for key in ("params", "macs")} if isinstance(table, Mapping) else {}
+    found = (
+        {key: _positive(table.get(key)) for key in ("params", "macs")}
+        if isinstance(table, Mapping)
+        else {}
+    )
     return {key: value for key, value in found.items() if value}
 
 

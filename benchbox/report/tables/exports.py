@@ -39,8 +39,21 @@ def as_csv(protocol: Protocol, table: Table) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     names = [_column(column) for column in table.columns]
-    head = ["rank", "name", "kind", "details", "seeds", "sources", "apart", "params", "macs", "latency_ms"]
-    writer.writerow([*head, *(f"{name}{end}" for name in names for end in ("", ".low", ".high", ".std"))])
+    head = [
+        "rank",
+        "name",
+        "kind",
+        "details",
+        "seeds",
+        "sources",
+        "apart",
+        "params",
+        "macs",
+        "latency_ms",
+    ]
+    writer.writerow(
+        [*head, *(f"{name}{end}" for name in names for end in ("", ".low", ".high", ".std"))]
+    )
     for row in rows.every(table):
         numbers = [value for cell in row.cells for value in _numbers(cell)]
         cost = [row.cost.params, row.cost.macs, row.cost.latency_ms]
@@ -64,7 +77,9 @@ def as_json(protocol: Protocol, table: Table) -> str:
         "card": protocol.card,
         "convention": table.convention,
         "ranked_by": _column(table.columns[table.key]),
-        "can_tell_from": {_column(c): reach for c, reach in zip(table.columns, table.reach, strict=False)},
+        "can_tell_from": {
+            _column(c): reach for c, reach in zip(table.columns, table.reach, strict=False)
+        },
         "rows": [_row(row, table.columns) for row in rows.every(table)],
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
@@ -80,18 +95,41 @@ def _row(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
             scores.setdefault(column.group, {})[column.metric.name] = score
     words = {"rank": row.rank, "name": row.name, "kind": row.kind, "details": list(row.details)}
     words["seeds"] = [seed.name for seed in row.seeds]
-    notes = {"sources": [source.text for source in row.sources], "notes": list(row.notes), "apart": row.apart}
-    cost: dict[str, Any] = {"params": row.cost.params, "macs": row.cost.macs, "latency_ms": row.cost.latency_ms}
-    cost |= {"cost_at": "the paper's sizes" if row.cost.paper else None, "latency_on": row.cost.machine}
+    notes = {
+        "sources": [source.text for source in row.sources],
+        "notes": list(row.notes),
+        "apart": row.apart,
+    }
+    cost: dict[str, Any] = {
+        "params": row.cost.params,
+        "macs": row.cost.macs,
+        "latency_ms": row.cost.latency_ms,
+    }
+    cost |= {
+        "cost_at": "the paper's sizes" if row.cost.paper else None,
+        "latency_on": row.cost.machine,
+    }
     given = {**words, **notes, **cost}
-    return {key: value for key, value in given.items() if value not in (None, "", [])} | {"scores": scores}
+    return {key: value for key, value in given.items() if value not in (None, "", [])} | {
+        "scores": scores
+    }
 
 
 def as_markdown(protocol: Protocol, table: Table) -> str:
     """Write a pipe table; rows that stand apart follow in one of their own for each reason."""
-    head = ["#", "method", "kind", *(f"{c.metric.title}, {c.group}{_unit(c)}" for c in table.columns)]
+    head = [
+        "#",
+        "method",
+        "kind",
+        *(f"{c.metric.title}, {c.group}{_unit(c)}" for c in table.columns),
+    ]
     rule = ["--:", "---", "---", *("--:" for _ in table.columns)]
-    lines = [f"{protocol.title}; {metric_names.words(table.convention)}", "", _piped(head), _piped(rule)]
+    lines = [
+        f"{protocol.title}; {metric_names.words(table.convention)}",
+        "",
+        _piped(head),
+        _piped(rule),
+    ]
     lines += [_piped(_words(row)) for row in table.rows]
     if table.reach:
         lines.append(_piped(["", "*can tell from*", "", *_reached(table)]))
@@ -110,9 +148,16 @@ def as_markdown(protocol: Protocol, table: Table) -> str:
 
 def _words(row: Row) -> list[str]:
     marks = "".join(f" ({mark})" for mark in row.marks)
-    more = "; ".join((*row.details, *filter(None, [row.seeded]), *(source.text for source in row.sources)))
+    more = "; ".join(
+        (*row.details, *filter(None, [row.seeded]), *(source.text for source in row.sources))
+    )
     cells = [_number(cell) if cell else "" for cell in row.cells]
-    return [str(row.rank or ""), _inline(row.name) + marks + (f" ({_inline(more)})" if more else ""), row.kind, *cells]
+    return [
+        str(row.rank or ""),
+        _inline(row.name) + marks + (f" ({_inline(more)})" if more else ""),
+        row.kind,
+        *cells,
+    ]
 
 
 def _number(cell: Cell) -> str:
@@ -123,7 +168,10 @@ def _number(cell: Cell) -> str:
 def _reached(table: Table) -> list[str]:
     """Print the smallest difference that the test set can tell in each column."""
     pairs = zip(table.columns, table.reach, strict=True)
-    return ["" if reach is None else metric_names.number(reach, column.metric.unit) for column, reach in pairs]
+    return [
+        "" if reach is None else metric_names.number(reach, column.metric.unit)
+        for column, reach in pairs
+    ]
 
 
 def _inline(text: str) -> str:
@@ -139,7 +187,9 @@ def as_latex(protocol: Protocol, table: Table) -> str:
     first = {"", *table.thresholds[:1]}
     places = [i for i, column in enumerate(table.columns) if column.metric.threshold in first]
     columns = [table.columns[i] for i in places]
-    styles = [_styles([row.cells[i] for row in table.rows], table.columns[i].metric.falls) for i in places]
+    styles = [
+        _styles([row.cells[i] for row in table.rows], table.columns[i].metric.falls) for i in places
+    ]
     spans: dict[str, int] = {}
     for column in columns:
         title = column.metric.title + _unit(column)
@@ -147,13 +197,23 @@ def as_latex(protocol: Protocol, table: Table) -> str:
     body = []
     for line, row in enumerate(table.rows):
         marks = f"$^{{{','.join(map(str, row.marks))}}}$" if row.marks else ""
-        cells = [_tex_cell(row.cells[i], style[line]) for i, style in zip(places, styles, strict=True)]
-        more = "; ".join(source.text for source in row.sources) or ", ".join(filter(None, [*row.details, row.seeded]))
-        body.append(" & ".join([str(row.rank or ""), f"{_tex(row.name)}{marks}", _tex(more), *cells]) + r" \\")
+        cells = [
+            _tex_cell(row.cells[i], style[line]) for i, style in zip(places, styles, strict=True)
+        ]
+        more = "; ".join(source.text for source in row.sources) or ", ".join(
+            filter(None, [*row.details, row.seeded])
+        )
+        body.append(
+            " & ".join([str(row.rank or ""), f"{_tex(row.name)}{marks}", _tex(more), *cells])
+            + r" \\"
+        )
     notes = [rf"\par $^{{{n}}}$ {_tex(note)}" for n, note in enumerate(table.footnotes, start=1)]
     if table.reach:
         reached = _reached(table)
-        body += [r"\midrule", " & ".join(["", "can tell from", "", *(reached[i] for i in places)]) + r" \\"]
+        body += [
+            r"\midrule",
+            " & ".join(["", "can tell from", "", *(reached[i] for i in places)]) + r" \\",
+        ]
     caption = f"{protocol.title}; {metric_names.words(table.convention)}. Equal ranks: the test set cannot tell."
     caption += f" ±: half the {protocol.interval:.0%} interval over {protocol.cluster}s."
     caption += " σ: standard deviation between seeds." if table.seeded else ""
@@ -164,7 +224,10 @@ def as_latex(protocol: Protocol, table: Table) -> str:
             rf"\caption{{{_tex(caption)}}}",
             rf"\begin{{tabular}}{{rll{'r' * len(columns)}}}",
             r"\toprule",
-            " & ".join(["", "", "", *(rf"\multicolumn{{{n}}}{{c}}{{{_tex(t)}}}" for t, n in spans.items())]) + r" \\",
+            " & ".join(
+                ["", "", "", *(rf"\multicolumn{{{n}}}{{c}}{{{_tex(t)}}}" for t, n in spans.items())]
+            )
+            + r" \\",
             " & ".join([r"\#", "method", "", *(_tex(column.group) for column in columns)]) + r" \\",
             r"\midrule",
             *body,
@@ -215,14 +278,19 @@ def as_bibtex(papers: Iterable[Paper], cards: Iterable[MethodCard]) -> str:
         if card.paper.get("title"):
             facts = {"author": card.paper.get("authors", ""), **card.paper}
             entries.setdefault(
-                card.name, {key: facts.get(key, "") for key in ("title", "author", "venue", "year", "url")}
+                card.name,
+                {key: facts.get(key, "") for key in ("title", "author", "venue", "year", "url")},
             )
     return "\n".join(_entry(key, facts) for key, facts in sorted(entries.items()))
 
 
 def _entry(key: str, facts: Mapping[str, str]) -> str:
     names = " and ".join(name.strip() for name in facts["author"].split(",") if name.strip())
-    fields = {"title": f"{{{_tex(facts['title'])}}}", "author": _tex(names), "booktitle": _tex(facts["venue"])}
+    fields = {
+        "title": f"{{{_tex(facts['title'])}}}",
+        "author": _tex(names),
+        "booktitle": _tex(facts["venue"]),
+    }
     fields |= {"year": facts["year"], "url": facts["url"]}
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
     return "\n".join([f"@inproceedings{{{re.sub(r'[^A-Za-z0-9-]', '', key)},", *lines, "}", ""])
@@ -237,12 +305,15 @@ FORMATS: Mapping[str, Callable[[Protocol, Table], str]] = {
 
 
 def path(protocol: str, convention: str, suffix: str) -> str:
-    """Return the path of an exported table inside the site; the references of a protocol have no convention."""
+    """Return the path of an exported table inside the site.
+
+    The references of a protocol have no convention.
+    """
     name = slug(convention) if convention else "references"
     return f"export/{slug(protocol)}/{name}.{suffix}"
 
 
-# --- words -------------------------------------------------------------------------------------------------------
+# --- words ----------------------------------------------------------------------------------------
 
 
 def _column(column: Column) -> str:

@@ -45,7 +45,10 @@ class Filter:
 
 
 def switches(board: Board, table: Table) -> tuple[Switch, ...]:
-    """Ask for normaliser, points and visibility one by one; each answer changes nothing else where it can."""
+    """Ask for normaliser, points and visibility one by one.
+
+    Each answer changes nothing else where it can.
+    """
     known = {t.convention: metric_names.split(t.convention) for t in board.tables}
     here = known[table.convention]
     found = []
@@ -59,7 +62,9 @@ def switches(board: Board, table: Table) -> tuple[Switch, ...]:
                 (c for c, parts in known.items() if parts[part] == answer),
                 key=lambda c: sum(a == b for a, b in zip(known[c], here, strict=True)),
             )
-            choices.append(Choice(_text(part, answer), page(board, convention), answer == here[part]))
+            choices.append(
+                Choice(_text(part, answer), page(board, convention), answer == here[part])
+            )
         landmarks = board.protocol.task == "landmarks"
         found.append(Switch(title if part or landmarks else "Unit", tuple(choices)))
     return tuple(found)
@@ -67,7 +72,9 @@ def switches(board: Board, table: Table) -> tuple[Switch, ...]:
 
 def page(board: Board, convention: str) -> str:
     """Return the page of a convention; the first one is the board's own."""
-    return rows.board_path(board.protocol.name, "" if convention == board.tables[0].convention else convention)
+    return rows.board_path(
+        board.protocol.name, "" if convention == board.tables[0].convention else convention
+    )
 
 
 def _text(part: int, answer: str | int | bool) -> str:

@@ -1,10 +1,10 @@
 """From scores and reference rows to leaderboards: who stands where, and which rows a page has room for.
 
-Beside each other stand only rows of the same card, measured on the whole test set, trained on the complete data with
-the variant's own parameters; budget, interval and seed are shown. Every other row stands apart with its reason.
-Runs that differ in their seed only are one row (`seeds`).
-Papers' numbers are placed among ours by value and keep their source. Rows are sorted by their scores and printed only
-where they are shown; `ranking` gives them their ranks.
+Beside each other stand only rows of the same card, measured on the whole test set, trained on the
+complete data with the variant's own parameters; budget, interval and seed are shown. Every other
+row stands apart with its reason. Runs that differ in their seed only are one row (`seeds`). Papers'
+numbers are placed among ours by value and keep their source. Rows are sorted by their scores and
+printed only where they are shown; `ranking` gives them their ranks.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from .rows import KINDS, Board, Cell, Column, Part, Row, Spot, Table
 _FAR = 3.0  # times the best value: where the scale of the spots ends
 _LINES = 500  # measured lines that one page shows, at most …
 _ROOM = 720_000  # … and their bytes: with papers' rows and charts a page stays below a megabyte
-_LINE, _CELL, _SEED, _SPREAD = 350, 57, 50, 20  # bytes of a line, of each cell, of each of several seeds, of a ±
+# bytes of a line, of each cell, of each of several seeds, of a ±
+_LINE, _CELL, _SEED, _SPREAD = 350, 57, 50, 20
 
 
 def board(
@@ -43,20 +44,31 @@ def board(
     names = _names(results, lines)
     families = group_by_seed.families(results, methods)
     measured = [
-        (group_by_seed.scores(family), rows.measured(family, protocol, methods, profiles, differing))
-        for family, differing in zip(families, group_by_seed.differing(families, methods), strict=True)
+        (
+            group_by_seed.scores(family),
+            rows.measured(family, protocol, methods, profiles, differing),
+        )
+        for family, differing in zip(
+            families, group_by_seed.differing(families, methods), strict=True
+        )
     ]
     drafts = []
     for convention, metrics in metric_names.ordered(names, protocol).items():
         columns = tuple(Column(metric, group) for metric in metrics for group in protocol.groups)
         entries = [_Entry(row, _scores(scores, columns)) for scores, row in measured]
         entries += [
-            _quoted(line, columns) for line in lines if metric_names.parse(line.metric).convention == convention
+            _quoted(line, columns)
+            for line in lines
+            if metric_names.parse(line.metric).convention == convention
         ]
-        if draft := _draft(convention, columns, [entry for entry in entries if any(entry.scores)], protocol):
+        if draft := _draft(
+            convention, columns, [entry for entry in entries if any(entry.scores)], protocol
+        ):
             drafts.append(draft)
     tables = [_table(draft, _room(draft)) for draft in drafts]
-    counts = {str(kind): sum(row.kind == kind for _, row in measured) for kind in KINDS} | {"paper": len(lines)}
+    counts = {str(kind): sum(row.kind == kind for _, row in measured) for kind in KINDS} | {
+        "paper": len(lines)
+    }
     days = [str(result.run.record.get("started", ""))[:10] for result in results]
     return Board(protocol, tuple(tables), counts, max(days, default=""))
 
@@ -67,12 +79,18 @@ def conventions(protocol: Protocol, results: Sequence[Result], references: Refer
     valued = {line.metric for line in lines}
     for result in results:
         for group in protocol.groups:
-            valued |= {name for name, score in result.scores.get(group, {}).items() if score.value is not None}
+            valued |= {
+                name
+                for name, score in result.scores.get(group, {}).items()
+                if score.value is not None
+            }
     return list(metric_names.ordered(valued, protocol))
 
 
 def _names(results: Sequence[Result], lines: Sequence[Line]) -> set[str]:
-    return {name for r in results for scores in r.scores.values() for name in scores} | {line.metric for line in lines}
+    return {name for r in results for scores in r.scores.values() for name in scores} | {
+        line.metric for line in lines
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,14 +111,19 @@ class _Draft:
     entries: Sequence[_Entry]  # in order
 
 
-def _scores(groups: Mapping[str, Mapping[str, Score]], columns: Sequence[Column]) -> tuple[Score | None, ...]:
+def _scores(
+    groups: Mapping[str, Mapping[str, Score]], columns: Sequence[Column]
+) -> tuple[Score | None, ...]:
     scores = [groups.get(column.group, {}).get(column.metric.name) for column in columns]
     return tuple(score if score and score.value is not None else None for score in scores)
 
 
 def _quoted(line: Line, columns: Sequence[Column]) -> _Entry:
     found = [line.cells.get(c.group) if c.metric.name == line.metric else None for c in columns]
-    cells = tuple(Cell(_as_printed(row), row.value) if row and row.value is not None else None for row in found)
+    cells = tuple(
+        Cell(_as_printed(row), row.value) if row and row.value is not None else None
+        for row in found
+    )
     row = Row(
         *("paper", line.method, "", line.details, line.sources, cells, line.notes, line.apart),
         year=line.year,
@@ -116,8 +139,13 @@ def _as_printed(row: ReferenceRow) -> str:
     return f"{row.value:.{len(row.printed.partition('.')[2]) + 2}f}"
 
 
-def _draft(convention: str, columns: Sequence[Column], entries: Sequence[_Entry], protocol: Protocol) -> _Draft | None:
-    """Sort the rows of one convention and drop the columns without a value; None where nothing has one."""
+def _draft(
+    convention: str, columns: Sequence[Column], entries: Sequence[_Entry], protocol: Protocol
+) -> _Draft | None:
+    """Sort the rows of one convention and drop the columns without a value.
+
+    None where nothing has one.
+    """
     used = [i for i in range(len(columns)) if any(entry.scores[i] for entry in entries)]
     if not used:
         return None
@@ -126,20 +154,29 @@ def _draft(convention: str, columns: Sequence[Column], entries: Sequence[_Entry]
     key = next((i for i in ranking if kept[i].group == protocol.overall), ranking[0])
     entries = [
         _Entry(
-            replace(entry.row, cells=tuple(entry.row.cells[i] for i in used)) if entry.row.cells else entry.row,
+            replace(entry.row, cells=tuple(entry.row.cells[i] for i in used))
+            if entry.row.cells
+            else entry.row,
             tuple(entry.scores[i] for i in used),
         )
         for entry in entries
     ]
     falls = kept[key].metric.falls
-    return _Draft(convention, kept, key, sorted(entries, key=lambda e: rows.order(e.row, e.scores[key], falls)))
+    return _Draft(
+        convention,
+        kept,
+        key,
+        sorted(entries, key=lambda e: rows.order(e.row, e.scores[key], falls)),
+    )
 
 
 def _room(draft: _Draft) -> int:
     """Return how many measured rows a page has room for."""
     cells = len(draft.columns)
     bytes_of = [
-        _LINE + _CELL * cells + (_SEED * count + _SPREAD * cells if (count := len(entry.row.seeds)) > 1 else 0)
+        _LINE
+        + _CELL * cells
+        + (_SEED * count + _SPREAD * cells if (count := len(entry.row.seeds)) > 1 else 0)
         for entry in draft.entries
         if entry.row.kind != "paper"
     ]
@@ -175,7 +212,10 @@ def _table(draft: _Draft, room: int) -> Table:
 
 
 def _shown(entries: Sequence[_Entry], room: int) -> list[_Entry]:
-    """Choose the best rows; of those that stand apart at least a quarter of the room, so that they do not vanish."""
+    """Choose the best rows.
+
+    Of those that stand apart at least a quarter of the room, so that they do not vanish.
+    """
     measured = [entry for entry in entries if entry.row.kind != "paper"]
     beside = [entry for entry in measured if not entry.row.apart]
     apart = [entry for entry in measured if entry.row.apart]
@@ -190,12 +230,17 @@ def _parts(finished: Sequence[Row]) -> tuple[Part, ...]:
     for row in finished:
         if row.apart:
             parts.setdefault(row.apart, []).append(row)
-    order = sorted(parts, key=lambda reason: (all(row.kind == "paper" for row in parts[reason]), reason))
+    order = sorted(
+        parts, key=lambda reason: (all(row.kind == "paper" for row in parts[reason]), reason)
+    )
     return tuple(Part(reason, tuple(parts[reason])) for reason in order)
 
 
 def _scale(cells: Sequence[Cell]) -> tuple[float, float]:
-    """Return the ends of the common scale; a row several times as weak as the best has no say in it."""
+    """Return the ends of the common scale.
+
+    A row several times as weak as the best has no say in it.
+    """
     best = min((cell.value for cell in cells), default=0.0)
     near = [cell for cell in cells if cell.value <= _FAR * best]
     ends = [end for cell in near for end in (cell.value, *cell.ends)]
@@ -208,5 +253,7 @@ def _spot(cell: Cell | None, scale: tuple[float, float]) -> Spot | None:
         return None
     low, high = cell.ends or (cell.value, cell.value)
     span = math.log(scale[1] / scale[0])
-    at, low, high = (math.log(min(value, scale[1]) / scale[0]) / span * 100 for value in (cell.value, low, high))
+    at, low, high = (
+        math.log(min(value, scale[1]) / scale[0]) / span * 100 for value in (cell.value, low, high)
+    )
     return Spot(at, low, high)

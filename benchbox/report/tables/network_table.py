@@ -1,7 +1,7 @@
 """What a method's networks are made of, from what `benchbox profile --save` keeps, beside what papers print of them.
 
-Counts are those of the paper's sizes. Only layers that multiply have a row; norms and activations are summed up below.
-What was not profiled is said to be not measured.
+Counts are those of the paper's sizes. Only layers that multiply have a row; norms and activations
+are summed up below. What was not profiled is said to be not measured.
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from benchbox.types import MethodCard
 
 NOT_MEASURED = "not measured"
 _LAYERS = 600  # rows of one table: beyond that nobody reads
-_QUANTITIES = {"params": "parameters", "macs": "MACs, biases free", "macs_plus_bias": "MACs with biases"}
+_QUANTITIES = {
+    "params": "parameters",
+    "macs": "MACs, biases free",
+    "macs_plus_bias": "MACs with biases",
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Size:
     """One variant's counts as printed."""
 
     variant: str
-    cells: tuple[str, ...]  # parameters, with norms folded, MACs, MACs with biases, MB, ms of one face
+    # parameters, with norms folded, MACs, MACs with biases, MB, ms of one face
+    cells: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -86,10 +91,13 @@ class Anatomy:
 Profiles = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
-def anatomy(name: str, card: MethodCard | None, profiles: Profiles, facts: Iterable[Fact]) -> Anatomy:
+def anatomy(
+    name: str, card: MethodCard | None, profiles: Profiles, facts: Iterable[Fact]
+) -> Anatomy:
     """Put together what is known of a method's variants, in the order of its card."""
     own = {variant: document for (method, variant), document in profiles.items() if method == name}
-    own = {v: document for v, document in own.items() if document.get("budget") == "paper"}  # others are no print's
+    # others are no print's
+    own = {v: document for v, document in own.items() if document.get("budget") == "paper"}
     order = [variant for variant in (card.variants if card else ()) if variant in own]
     order += [variant for variant in own if variant not in order]
     claimed = [fact for fact in facts if fact.system.partition("/")[0] == name]
@@ -104,7 +112,10 @@ def anatomy(name: str, card: MethodCard | None, profiles: Profiles, facts: Itera
 
 
 def _cells(document: Mapping[str, Any]) -> tuple[str, ...]:
-    counts = [_count(document.get(key)) for key in ("params", "params_bn_folded", "macs", "macs_plus_bias")]
+    counts = [
+        _count(document.get(key))
+        for key in ("params", "params_bn_folded", "macs", "macs_plus_bias")
+    ]
     megabytes, latency = _number(document.get("size_mb")), _latency(document)
     return (
         *(NOT_MEASURED if count is None else f"{count:,}" for count in counts),
@@ -161,7 +172,9 @@ def _part(name: str, layers: Sequence[Mapping[str, Any]]) -> Part:
         params=f"{params:,}",
         macs=f"{sum(_count(layer.get('macs')) or 0 for layer in layers):,}",
         layers=tuple(_row(name, layer) for layer in counted[:_LAYERS]),
-        rest=f"{len(others)} further layers (norms, activations, pooling) hold {rest:,} parameters" if others else "",
+        rest=f"{len(others)} further layers (norms, activations, pooling) hold {rest:,} parameters"
+        if others
+        else "",
     )
 
 
@@ -194,7 +207,11 @@ def _beside(fact: Fact, document: Mapping[str, Any]) -> Beside:
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15 else None
+    return (
+        value
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15
+        else None
+    )
 
 
 def _number(value: object) -> float | None:

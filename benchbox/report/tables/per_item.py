@@ -28,7 +28,10 @@ _RUNS = 24
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One run's errors (N,) in the printed unit, infinite where it has no answer; `row` may hold further seeds."""
+    """One run's errors (N,) in the printed unit, infinite where it has no answer.
+
+    `row` may hold further seeds.
+    """
 
     row: Row
     result: Result
@@ -51,7 +54,9 @@ class Samples:
         return np.stack([column.errors for column in self.columns], axis=1)
 
 
-def gather(protocol: Protocol, table: Table, found: Mapping[str, Result]) -> tuple[Samples | None, list[Problem]]:
+def gather(
+    protocol: Protocol, table: Table, found: Mapping[str, Result]
+) -> tuple[Samples | None, list[Problem]]:
     """Read the errors of a table's best runs; those on other items than the first are left out.
 
     None where there is no run at all.
@@ -79,7 +84,9 @@ def gather(protocol: Protocol, table: Table, found: Mapping[str, Result]) -> tup
     if first is None:
         return None, problems
     groups = {group: results.members(first[1], group) for group in protocol.groups}
-    return Samples(metric, first[0], results.clusters(first[1]).astype(np.int64), groups, tuple(columns)), problems
+    return Samples(
+        metric, first[0], results.clusters(first[1]).astype(np.int64), groups, tuple(columns)
+    ), problems
 
 
 def varied(shown: Sequence[Row], found: Mapping[str, Result]) -> list[tuple[Row, Result]]:

@@ -1,7 +1,7 @@
 """Ranks of a leaderboard: rows that the test set cannot tell apart share one (`benchbox.metrics.ranks`).
 
-A row of several seeds is ranked as their mean. Only what was measured here on the same items is ranked; a paper's
-number, of which no errors are known, is not.
+A row of several seeds is ranked as their mean. Only what was measured here on the same items is
+ranked; a paper's number, of which no errors are known, is not.
 """
 
 from __future__ import annotations
@@ -35,26 +35,36 @@ class Ranked:
     problems: tuple[Problem, ...] = ()
 
 
-def ranked(table: Table, protocol: Protocol, found: Mapping[str, Result]) -> tuple[Table, list[Problem]]:
+def ranked(
+    table: Table, protocol: Protocol, found: Mapping[str, Result]
+) -> tuple[Table, list[Problem]]:
     """Rank the rows of a table by the errors of their runs (page → run), and say what its test set can resolve.
 
-    Runs whose errors cannot be used are named and their rows not ranked. Where nothing is ranked, rows that stand apart
-    under the same card say what the set resolves.
+    Runs whose errors cannot be used are named and their rows not ranked. Where nothing is ranked,
+    rows that stand apart under the same card say what the set resolves.
     """
     problems: list[Problem] = []
     column = table.columns[table.key]
     peers = _peers(table.rows, table, found, problems)
     places: dict[int, int] = {}
     if peers:
-        terms, owners, clusters = _joined(peers, column, [part for peer in peers for part in peer.terms])
-        ranking = ranks.ties(*terms, clusters, owners=owners, falls=column.metric.falls, level=protocol.interval)
-        places = {id(peer.row): place for peer, place in zip(peers, ranking.ranks, strict=True) if place}
+        terms, owners, clusters = _joined(
+            peers, column, [part for peer in peers for part in peer.terms]
+        )
+        ranking = ranks.ties(
+            *terms, clusters, owners=owners, falls=column.metric.falls, level=protocol.interval
+        )
+        places = {
+            id(peer.row): place for peer, place in zip(peers, ranking.ranks, strict=True) if place
+        }
     else:
         apart = [row for part in table.apart for row in part.rows]
         held = {page: result for page, result in found.items() if result.card == protocol.card}
         peers = _peers(apart, table, held, problems)
     finished = tuple(replace(row, rank=places.get(id(row))) for row in table.rows)
-    return replace(table, rows=finished, reach=_reach(table, protocol, peers[:_BEST], problems)), problems
+    return replace(
+        table, rows=finished, reach=_reach(table, protocol, peers[:_BEST], problems)
+    ), problems
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +77,19 @@ class _Peer:
     terms: tuple[tuple[Floats, Floats], ...]
 
 
-def _peers(among: Sequence[Row], table: Table, found: Mapping[str, Result], problems: list[Problem]) -> list[_Peer]:
+def _peers(
+    among: Sequence[Row], table: Table, found: Mapping[str, Result], problems: list[Problem]
+) -> list[_Peer]:
     """Read the errors of rows that have a value in the ranking column."""
     column = table.columns[table.key]
     groups = dict.fromkeys(c.group for c in table.columns)
     peers: list[_Peer] = []
     for row in among:
-        if not row.cells[table.key] or not row.pages or any(page not in found for page in row.pages):
+        if (
+            not row.cells[table.key]
+            or not row.pages
+            or any(page not in found for page in row.pages)
+        ):
             continue
         runs = [found[page] for page in row.pages]
         read: list[tuple[np.ndarray, tuple[Floats, Floats]]] = []
@@ -92,13 +108,18 @@ def _peers(among: Sequence[Row], table: Table, found: Mapping[str, Result], prob
 def _read(
     result: Result, column: Column, groups: Iterable[str], first: np.ndarray | None
 ) -> tuple[np.ndarray, tuple[Floats, Floats]]:
-    """Return a run's errors, and what they give for a column; raises ResultError unless they fit the first ones."""
+    """Return a run's errors, and what they give for a column.
+
+    Raises ResultError unless they fit the first ones.
+    """
     errors = results.errors(result)
     inside = {f"in_{group}": results.members(errors, group) for group in groups}
     for name, labels in {"cluster": results.clusters(errors), **inside}.items():
         if first is not None and not np.array_equal(first[name], labels):
             what = "clusters" if name == "cluster" else "groups"
-            raise ResultError(f"errors.npy: its {what} are not those of the other runs; score it again")
+            raise ResultError(
+                f"errors.npy: its {what} are not those of the other runs; score it again"
+            )
     return errors, _terms(errors, column)
 
 
@@ -126,7 +147,9 @@ def _reach(
         try:
             if column.group not in inside:
                 held = [errors for peer in peers for errors in peer.errors]
-                inside = {column.group: [errors[results.members(errors, column.group)] for errors in held]}
+                inside = {
+                    column.group: [errors[results.members(errors, column.group)] for errors in held]
+                }
             parts = [results.terms(errors, column.metric) for errors in inside[column.group]]
         except ResultError as fault:
             fresh = results.problem(peers[0].result, fault)

@@ -43,7 +43,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Spot:
-    """A value and its interval on the table's common scale, 0 to 100; low = high where there is no interval."""
+    """A value and its interval on the table's common scale, 0 to 100.
+
+    Low = high where there is no interval.
+    """
 
     at: float
     low: float
@@ -103,7 +106,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Table:
-    """A protocol's rows under one convention; the first column group ranks it by the card's overall group."""
+    """A protocol's rows under one convention.
+
+    The first column group ranks it by the card's overall group.
+    """
 
     convention: str
     columns: tuple[Column, ...]
@@ -113,7 +119,8 @@ class Table:
     footnotes: tuple[str, ...]
     scale: tuple[float, float]  # ends of the common scale of the spots, which is logarithmic
     hidden: int = 0  # measured rows that the page has no room for: the weakest
-    reach: tuple[float | None, ...] = ()  # smallest difference in each column that the test set can tell; () unknown
+    # smallest difference in each column that the test set can tell; () unknown
+    reach: tuple[float | None, ...] = ()
 
     @cached_property
     def costs(self) -> tuple[bool, bool]:
@@ -134,7 +141,11 @@ class Table:
     @cached_property
     def thresholds(self) -> tuple[str, ...]:
         """Return the thresholds of its AUC and failure rates."""
-        return tuple(dict.fromkeys(column.metric.threshold for column in self.columns if column.metric.threshold))
+        return tuple(
+            dict.fromkeys(
+                column.metric.threshold for column in self.columns if column.metric.threshold
+            )
+        )
 
     @cached_property
     def heads(self) -> tuple[tuple[Metric, int], ...]:
@@ -165,7 +176,12 @@ class Board:
         """Return the best measured row that stands apart, for a board that has no leader."""
         for table in self.tables[:1]:
             falls = table.columns[table.key].metric.falls
-            rows = [row for part in table.apart for row in part.rows if row.kind != "paper" and row.cells[table.key]]
+            rows = [
+                row
+                for part in table.apart
+                for row in part.rows
+                if row.kind != "paper" and row.cells[table.key]
+            ]
             return min(rows, key=lambda row: order(row, row.cells[table.key], falls), default=None)
         return None
 
@@ -180,19 +196,32 @@ class Board:
         for table in self.tables[:1]:
             falls = table.columns[table.key].metric.falls
             found = [row for row in table.rows if row.kind == "paper" and row.cells[table.key]]
-            found = found or [row for row in every(table) if row.kind == "paper" and row.cells[table.key]]
+            found = found or [
+                row for row in every(table) if row.kind == "paper" and row.cells[table.key]
+            ]
             return min(found, key=lambda row: order(row, row.cells[table.key], falls), default=None)
         return None
 
     @property
     def leader(self) -> Row | None:
-        """Return the best row that we measured ourselves, under the first convention; None where there is none."""
-        rows = (row for table in self.tables[:1] for row in table.rows if row.kind != "paper" and row.cells[table.key])
+        """Return the best row that we measured ourselves, under the first convention.
+
+        None where there is none.
+        """
+        rows = (
+            row
+            for table in self.tables[:1]
+            for row in table.rows
+            if row.kind != "paper" and row.cells[table.key]
+        )
         return next(rows, None)
 
 
 def board_path(protocol: str, convention: str = "") -> str:
-    """Return the path of a protocol's leaderboard inside the site; each convention but the first has its own page."""
+    """Return the path of a protocol's leaderboard inside the site.
+
+    Each convention but the first has its own page.
+    """
     return f"protocol/{slug(protocol)}{'/' + slug(convention) if convention else ''}.html"
 
 
@@ -206,16 +235,20 @@ def every(table: Table) -> list[Row]:
     return [*table.rows, *(row for part in table.apart for row in part.rows)]
 
 
-# --- our own rows ------------------------------------------------------------------------------------------------
+# --- our own rows ---------------------------------------------------------------------------------
 
 
 def apart(result: Result, protocol: Protocol) -> str:
     """Say why a run must not stand beside the others, "" where it may."""
     reasons = []
     if result.card != protocol.card:
-        reasons.append(f"scored under another version of the card, {_hash(result.card)}; now {_hash(protocol.card)}")
+        reasons.append(
+            f"scored under another version of the card, {_hash(result.card)}; now {_hash(protocol.card)}"
+        )
     if protocol.test_expected and result.n != protocol.test_expected:
-        reasons.append(f"tested on {result.n:,} of {protocol.test_expected:,} {metric_names.items(protocol)}")
+        reasons.append(
+            f"tested on {result.n:,} of {protocol.test_expected:,} {metric_names.items(protocol)}"
+        )
     if data := check_papers.other_data(result.data, result.kind):
         reasons.append(f"other data than the complete official set: {data}")
     if result.overrides:
@@ -255,7 +288,10 @@ def seeds(family: Family) -> tuple[Seed, ...]:
 
 
 def _flaws(family: Family) -> list[str]:
-    data, failed = check_papers.other_data(family[0].data, family[0].kind), sum(result.failed for result in family)
+    data, failed = (
+        check_papers.other_data(family[0].data, family[0].kind),
+        sum(result.failed for result in family),
+    )
     total = sum(result.n for result in family)
     facts = [f"data {data}"] if data else []
     return facts + ([f"{failed:,} of {total:,} without an answer"] if failed else [])
@@ -297,11 +333,18 @@ def cell(score: Score | None) -> Cell | None:
     ends = () if score.low is None or score.high is None else (score.low, score.high)
     spread = "" if score.std is None else metric_names.number(score.std, score.unit)
     return Cell(
-        metric_names.number(score.value, score.unit), score.value, metric_names.interval(score), ends, score.std, spread
+        metric_names.number(score.value, score.unit),
+        score.value,
+        metric_names.interval(score),
+        ends,
+        score.std,
+        spread,
     )
 
 
-def order(row: Row, score: Score | Cell | None, falls: bool) -> tuple[bool, float, str, tuple[str, ...]]:
+def order(
+    row: Row, score: Score | Cell | None, falls: bool
+) -> tuple[bool, float, str, tuple[str, ...]]:
     """Return what a row is sorted by under one column: rows without a value last, then by value, name and details."""
     value = score.value or 0.0 if score else 0.0
     return score is None, value if falls else -value, row.name, row.details

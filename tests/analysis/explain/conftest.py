@@ -36,14 +36,23 @@ def case() -> Case:
     size = rng.uniform(0.5, 2, FACES)
     face = rng.uniform(0, 150, (68, 2))
     face[36:42], face[42:48] = (60.0, 50.0), (120.0, 50.0)
-    face[36], face[39], face[42], face[45] = (40.0, 50.0), (80.0, 50.0), (100.0, 50.0), (140.0, 50.0)
+    face[36], face[39], face[42], face[45] = (
+        (40.0, 50.0),
+        (80.0, 50.0),
+        (100.0, 50.0),
+        (140.0, 50.0),
+    )
     values = face * size[:, None, None] + rng.normal(0, 1.5, (FACES, 68, 2))
     ids = np.array([f"helen/testset/{row}" for row in range(FACES)])
     parts = np.where(np.arange(FACES) < 20, "helen/testset", "ibug")
     boxes = np.concatenate([values.min(axis=1) - 20, values.max(axis=1) + 20], axis=1)
     index = Index("300w", ids, parts, values, {"detector": boxes}, ids, read=lambda row: None)
     visible = rng.random((FACES, 68)) < 0.8
-    groups = {"full": np.ones(FACES, bool), "common": parts == "helen/testset", "challenging": parts == "ibug"}
+    groups = {
+        "full": np.ones(FACES, bool),
+        "common": parts == "helen/testset",
+        "challenging": parts == "ibug",
+    }
     truth = Truth(ids, values, groups, ids, visible=visible)
     assert IBUG68.count == values.shape[1]
     return Case(dataclasses.replace(protocols.load("300w-full"), resamples=100), index, truth)

@@ -15,10 +15,14 @@ AXES = {
 def value(choice):
     if choice["base"] == "three" and choice["plus"] == "ten":
         return None
-    return {"two": 2.0, "three": 3.0}[choice["base"]] + {"none": 0, "one": 1, "ten": 10}[choice["plus"]]
+    return {"two": 2.0, "three": 3.0}[choice["base"]] + {"none": 0, "one": 1, "ten": 10}[
+        choice["plus"]
+    ]
 
 
-@pytest.mark.parametrize(("text", "tolerance"), [("3", 0.5), ("3.5", 0.05), ("3.49", 0.005), ("0.4123", 0.00005)])
+@pytest.mark.parametrize(
+    ("text", "tolerance"), [("3", 0.5), ("3.5", 0.05), ("3.49", 0.005), ("0.4123", 0.00005)]
+)
 def test_a_claim_is_as_sharp_as_it_is_printed(text, tolerance):
     claim = Claim.read(text)
     assert claim.tolerance == pytest.approx(tolerance)
@@ -56,7 +60,11 @@ def test_a_change_that_explains_nothing_more_is_not_told():
 
 
 def test_luck_is_estimated_from_the_neighbourhood():
-    """Trap: with hundreds of combinations something lands on any number; 38 values spread over 20 tolerances: 2."""
+    """Trap: with hundreds of combinations something lands on any number.
+
+    38 values spread over 20 tolerances: 2.
+    """
     axis = {"x": [Choice("x", str(k), "") for k in range(200)]}
     found = variants(axis, lambda choice: float(choice["x"]) / 10)
-    assert by_chance(found, Claim.read("10.0")) == pytest.approx(20 / 19)  # 10 on each side within 1.0
+    # 10 on each side within 1.0
+    assert by_chance(found, Claim.read("10.0")) == pytest.approx(20 / 19)

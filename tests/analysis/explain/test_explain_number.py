@@ -39,11 +39,18 @@ def test_an_unknown_factor_is_no_explanation():
     assert means("0", 1.0) == []
 
 
-# --- reference rows ----------------------------------------------------------------------------------------------
+# --- reference rows -------------------------------------------------------------------------------
 
 
 def row(group, printed, method="CFSS", metric="nme_inter_pupil", table="Table 8", apart=""):
-    words = {"cites": "", "setting": "", "dataset": "300-W", "subset": group, "measure": "NME", "threshold": ""}
+    words = {
+        "cites": "",
+        "setting": "",
+        "dataset": "300-W",
+        "subset": group,
+        "measure": "NME",
+        "threshold": "",
+    }
     return ReferenceRow(
         paper="p", line=2, table=table, method=method, normaliser="", printed=printed, value=float(printed), unit="%",
         own=False, protocols=("300w-full",), group=group, metric=metric, apart=apart, note="", **words,
@@ -58,13 +65,19 @@ OURS = {
 
 
 def looked_up(rows, name="cfss_v2", variants=None):
-    return nearest_rows.neighbours(References(PAPERS, tuple(rows)), protocols.load("300w-full"), OURS, name, variants)
+    return nearest_rows.neighbours(
+        References(PAPERS, tuple(rows)), protocols.load("300w-full"), OURS, name, variants
+    )
 
 
 def test_namesakes_come_first_and_quotations_once():
     rows = [
         *(row("full", "6.05", "LBF"), row("full", "5.76"), row("common", "4.73")),
-        *(row("full", "5.76", table="Table 9"), row("full", "9.0", "ESR"), row("full", "7.0", "SDM", apart="boxes")),
+        *(
+            row("full", "5.76", table="Table 9"),
+            row("full", "9.0", "ESR"),
+            row("full", "7.0", "SDM", apart="boxes"),
+        ),
     ]
     found = looked_up(rows)
     assert [(n.method, n.table, n.namesake) for n in found] == [
@@ -79,7 +92,10 @@ def test_namesakes_come_first_and_quotations_once():
 
 def test_only_what_is_near_is_called_near():
     """The trap: three rows are always nearest; 5.72 was called near to 7.03."""
-    near, far = looked_up([row("full", "6.05", "LBF")])[0], looked_up([row("full", "7.1", "LBF")])[0]
+    near, far = (
+        looked_up([row("full", "6.05", "LBF")])[0],
+        looked_up([row("full", "7.1", "LBF")])[0],
+    )
     assert (near.near, far.near) == (True, False)
     assert far.distance == pytest.approx(1.1 / 7.1)
     assert "LBF in P, Table 8 is near;" in text_and_json._neighbour(near)[0]
@@ -89,7 +105,10 @@ def test_only_what_is_near_is_called_near():
 
 
 def test_the_interval_says_whether_other_faces_could_make_the_gap():
-    inside, outside = looked_up([row("full", "6.3", "LBF")])[0], looked_up([row("full", "7.1", "LBF")])[0]
+    inside, outside = (
+        looked_up([row("full", "6.3", "LBF")])[0],
+        looked_up([row("full", "7.1", "LBF")])[0],
+    )
     assert "other test faces alone could make this gap" in inside.why[0]
     assert "outside our interval on full" in outside.why[0]
 
@@ -114,15 +133,20 @@ def test_one_convention_must_fit_all_groups_at_once():
     rows = [row("full", "5.76"), row("common", "4.73")]
     why = looked_up(rows, variants=lambda metric, group: table[group])[0].why
     assert "with the best constant offset on full / common: 5.90 / 4.90 against 5.76 / 4.73" in why
-    assert why[-1] == "measured with normaliser inter_pupil it is equal on full / common: 5.76 / 4.73"
+    assert (
+        why[-1] == "measured with normaliser inter_pupil it is equal on full / common: 5.76 / 4.73"
+    )
     table["common"][0] = convention_grid.Variant((pupil,), 4.8)
     why = looked_up(rows, variants=lambda metric, group: table[group])[0].why
-    assert "no convention makes it equal on full / common at once; nearest is normaliser inter_pupil" in why[-2]
+    assert (
+        "no convention makes it equal on full / common at once; nearest is normaliser inter_pupil"
+        in why[-2]
+    )
     alone = looked_up(rows[:1], variants=lambda metric, group: table[group])[0].why
     assert not [sentence for sentence in alone if "it is equal" in sentence]
 
 
-# --- the published predictions for 300-W -------------------------------------------------------------------------
+# --- the published predictions for 300-W ----------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -148,8 +172,13 @@ FOUND = {
 @pytest.mark.parametrize("method", FOUND)
 def test_each_published_file_has_its_constant_offset(published, method):
     shift, before, after, named = FOUND[method]
-    found = explain.explain(published / "predictions" / f"{method}.npz", "300w-full", published / "annotations")
-    assert (found.offset.dx, found.offset.dy) == (pytest.approx(shift[0], abs=0.02), pytest.approx(shift[1], abs=0.02))
+    found = explain.explain(
+        published / "predictions" / f"{method}.npz", "300w-full", published / "annotations"
+    )
+    assert (found.offset.dx, found.offset.dy) == (
+        pytest.approx(shift[0], abs=0.02),
+        pytest.approx(shift[1], abs=0.02),
+    )
     assert found.offset.before == pytest.approx(before, abs=0.006)
     assert found.offset.after == pytest.approx(after, abs=0.006)
     assert found.offset.named == named
@@ -159,9 +188,16 @@ def test_each_published_file_has_its_constant_offset(published, method):
 
 @pytest.mark.data
 def test_cfss_is_not_its_paper_and_the_reason_is_said(published):
-    """The paper prints 4.73 / 9.98 / 5.76 by pupils; no convention makes the published re-run equal to that."""
+    """The paper prints 4.73 / 9.98 / 5.76 by pupils.
+
+    No convention makes the published re-run equal to that.
+    """
     found = explain.explain(
-        published / "predictions/CFSS.npz", "300w-full", published / "annotations", "5.76", "nme_inter_pupil"
+        published / "predictions/CFSS.npz",
+        "300w-full",
+        published / "annotations",
+        "5.76",
+        "nme_inter_pupil",
     )
     assert found.measured.value == pytest.approx(6.6095, abs=1e-4)
     first = found.neighbours[0]
@@ -174,14 +210,16 @@ def test_cfss_is_not_its_paper_and_the_reason_is_said(published):
 @pytest.mark.data
 def test_a_claim_by_pupils_is_found_out(published):
     """Trap: the number of another normaliser, claimed for this one."""
-    found = explain.explain(published / "predictions/CFSS.npz", "300w-full", published / "annotations", "6.61")
+    found = explain.explain(
+        published / "predictions/CFSS.npz", "300w-full", published / "annotations", "6.61"
+    )
     assert found.landing[0].name == "normaliser inter_pupil"
     text = explain.format_text(found)
     assert "divided by the distance of the eye centres" in text
     json.dumps(explain.to_json(found), allow_nan=False)
 
 
-# --- the command -------------------------------------------------------------------------------------------------
+# --- the command ----------------------------------------------------------------------------------
 
 
 def call(*words):
@@ -192,7 +230,10 @@ def test_the_command_on_bare_numbers():
     shown = call("--claimed", "3.49", "--measured", "0.0349")
     assert shown.exit_code == 0
     assert "fraction and the other in per cent" in shown.stdout
-    assert json.loads(call("--claimed", "3.49", "--measured", "0.0349", "--json").stdout)[0]["exact"] is True
+    assert (
+        json.loads(call("--claimed", "3.49", "--measured", "0.0349", "--json").stdout)[0]["exact"]
+        is True
+    )
 
 
 def test_wrong_use_exits_with_two():

@@ -47,7 +47,9 @@ def sight():
         people[keep],
     )
     card = protocols.load("mpiigaze-small")
-    return dataclasses.replace(card, metrics=("error_deg", "error_deg_person"), resamples=100), truth
+    return dataclasses.replace(
+        card, metrics=("error_deg", "error_deg_person"), resamples=100
+    ), truth
 
 
 def answer(truth, values, failed=()):
@@ -62,9 +64,15 @@ def fair(truth, off, seed=2):
 def landing(case, answers, claimed, metric, group):
     protocol, truth = case
     found = convention_grid.variants(
-        gaze_candidates.axes(protocol, truth, answers, metric, group), gaze_candidates.measure(protocol, truth, answers)
+        gaze_candidates.axes(protocol, truth, answers, metric, group),
+        gaze_candidates.measure(protocol, truth, answers),
     )
-    return [variant.name for variant in convention_grid.nearest(found, convention_grid.Claim.read(f"{claimed:.8f}"))[0]]
+    return [
+        variant.name
+        for variant in convention_grid.nearest(found, convention_grid.Claim.read(f"{claimed:.8f}"))[
+            0
+        ]
+    ]
 
 
 @pytest.mark.parametrize("metric", ["error_cm", "error_cm_dot", "error_cm_person", "msd_cm"])
@@ -91,7 +99,8 @@ def test_units_averages_and_axes_on_the_screen(screen):
     each = [math.hypot(*row) for row in change]
     mean = sum(each) / len(each)
     people = [
-        np.mean([e for e, p in zip(each, truth.clusters, strict=True) if p == name]) for name in set(truth.clusters)
+        np.mean([e for e, p in zip(each, truth.clusters, strict=True) if p == name])
+        for name in set(truth.clusters)
     ]
     for claimed, name in (
         (10 * mean, "unit mm"),
@@ -99,7 +108,10 @@ def test_units_averages_and_axes_on_the_screen(screen):
         (float(np.abs(change).mean()), "rule mean_axis"),
         (math.sqrt(sum(e * e for e in each) / len(each)), "middle rms"),
         (float(np.mean(people)), "average person"),
-        (score.score(protocol, truth, answers).groups["total"]["error_cm_dot"].value, "average dot"),
+        (
+            score.score(protocol, truth, answers).groups["total"]["error_cm_dot"].value,
+            "average dot",
+        ),
         (score.score(protocol, truth, answers).groups["phone"]["error_cm"].value, "group phone"),
     ):
         assert landing(screen, answers, claimed, "error_cm", "total")[0] == name
@@ -129,7 +141,10 @@ def test_swapped_angles_are_found_in_space(sight):
     angles = geometry.vectors_to_angles(clean)
     answers = answer(truth, geometry.angles_to_vectors(angles[:, ::-1]))
     claimed = float(errors_of.angle_deg(truth.values, clean).mean())
-    assert landing(sight, answers, claimed, "error_deg", "unseen")[0] == "reading pitch and yaw exchanged"
+    assert (
+        landing(sight, answers, claimed, "error_deg", "unseen")[0]
+        == "reading pitch and yaw exchanged"
+    )
     assert "pitch and yaw exchanged" in gaze_candidates.warnings(protocol, truth, answers)[0]
     assert gaze_candidates.warnings(protocol, truth, answer(truth, clean)) == ()
 
@@ -145,7 +160,10 @@ def test_radians_and_rules_of_other_code_in_space(sight):
 
 
 def test_every_choice_says_what_it_means(screen, sight):
-    for (protocol, truth), metric, group in ((screen, "error_cm", "total"), (sight, "error_deg", "unseen")):
+    for (protocol, truth), metric, group in (
+        (screen, "error_cm", "total"),
+        (sight, "error_deg", "unseen"),
+    ):
         axes = gaze_candidates.axes(protocol, truth, answer(truth, fair(truth, 0.1)), metric, group)
         assert all(choice.means for choices in axes.values() for choice in choices[1:])
 
@@ -161,10 +179,14 @@ def test_eyes_of_mpiigaze_with_their_columns_exchanged(data_root, tmp_path):
         pytest.skip("the eyes of MPIIGaze are not here")
     card = protocols.load("mpiigaze-small")
     truth = split.truth(card, datasets.open(card.dataset).index(data_root, pixels=False))
-    angles = geometry.vectors_to_angles(truth.values) + np.random.default_rng(0).normal(0, 0.02, (len(truth.ids), 2))
+    angles = geometry.vectors_to_angles(truth.values) + np.random.default_rng(0).normal(
+        0, 0.02, (len(truth.ids), 2)
+    )
     np.savez(tmp_path / "mine.npz", ids=truth.ids, values=angles[:, ::-1])
     exact = float(errors_of.angle_deg(truth.values, geometry.angles_to_vectors(angles)).mean())
-    found = explain.explain(tmp_path / "mine.npz", card.name, data_root, f"{exact:.4f}", "error_deg")
+    found = explain.explain(
+        tmp_path / "mine.npz", card.name, data_root, f"{exact:.4f}", "error_deg"
+    )
     assert found.landing[0].name == "reading pitch and yaw exchanged"
     assert "pitch and yaw exchanged" in found.warnings[0]
     assert "one is (pitch, yaw) and the other (yaw, pitch)" in explain.format_text(found)

@@ -14,11 +14,14 @@ from benchbox.scoring import score
 
 def explained(case, answers, claimed, metric="nme_inter_ocular", group="full"):
     """Names of the variants that land on a number, claimed with four digits."""
-    scale = errors_of.normaliser(landmark_candidates.take_apart(metric)[2][0], case.truth.values, IBUG68)
+    scale = errors_of.normaliser(
+        landmark_candidates.take_apart(metric)[2][0], case.truth.values, IBUG68
+    )
     best = pixel_offset.fit(case.truth.values, answers.values, scale)
     axes = landmark_candidates.axes(case.protocol, case.index, case.truth, answers, metric, group)
     found = convention_grid.variants(
-        axes, landmark_candidates.measure(case.protocol, case.index, case.truth, answers, metric, best)
+        axes,
+        landmark_candidates.measure(case.protocol, case.index, case.truth, answers, metric, best),
     )
     landing, _ = convention_grid.nearest(found, convention_grid.Claim.read(f"{claimed:.6f}"))
     return [variant.name for variant in landing]
@@ -29,7 +32,9 @@ def slow(case, values, divisor, points=range(68), faces=range(40)):
     total = []
     for face in faces:
         g, p = case.truth.values[face], values[face]
-        total.append(sum(math.dist(g[k], p[k]) for k in points) / len(list(points)) / divisor(g, face))
+        total.append(
+            sum(math.dist(g[k], p[k]) for k in points) / len(list(points)) / divisor(g, face)
+        )
     return 100 * sum(total) / len(total)
 
 
@@ -65,13 +70,21 @@ DIVISORS = {
 @pytest.mark.parametrize("name", DIVISORS)
 def test_every_normaliser_is_found(case, name):
     values = case.noisy()
-    assert explained(case, case.answer(values), slow(case, values, DIVISORS[name]))[0] == f"normaliser {name}"
+    assert (
+        explained(case, case.answer(values), slow(case, values, DIVISORS[name]))[0]
+        == f"normaliser {name}"
+    )
 
 
-@pytest.mark.parametrize(("name", "points"), [("51", range(17, 68)), ("contour", range(17)), ("mouth", range(48, 68))])
+@pytest.mark.parametrize(
+    ("name", "points"), [("51", range(17, 68)), ("contour", range(17)), ("mouth", range(48, 68))]
+)
 def test_every_set_of_points_is_found(case, name, points):
     values = case.noisy()
-    assert explained(case, case.answer(values), slow(case, values, corners, points))[0] == f"points {name}"
+    assert (
+        explained(case, case.answer(values), slow(case, values, corners, points))[0]
+        == f"points {name}"
+    )
 
 
 def test_averages_are_found(case):
@@ -82,13 +95,19 @@ def test_averages_are_found(case):
     assert explained(case, answers, sums)[0] == "average ratio_of_sums"
     pooled = 100 * (errors / scale[:, None])[case.truth.visible].mean()
     assert explained(case, answers, pooled)[0] == "average pooled"
-    assert explained(case, answers, 100 * np.median(errors.mean(axis=1) / scale))[0] == "average median"
+    assert (
+        explained(case, answers, 100 * np.median(errors.mean(axis=1) / scale))[0]
+        == "average median"
+    )
 
 
 def test_visible_points_only_is_found(case):
     values = case.noisy()
     errors = np.linalg.norm(values - case.truth.values, axis=2)
-    each = [errors[f][case.truth.visible[f]].mean() / corners(case.truth.values[f], f) for f in range(40)]
+    each = [
+        errors[f][case.truth.visible[f]].mean() / corners(case.truth.values[f], f)
+        for f in range(40)
+    ]
     assert explained(case, case.answer(values), 100 * np.mean(each))[0] == "visible visible"
 
 
@@ -108,7 +127,9 @@ def test_a_spoilt_file_is_mended_by_its_name(case, name, undo):
     clean = case.noisy()
     claimed = slow(case, clean, corners)
     if name == "offset best":  # the best shift also mends the noise's own mean
-        best = pixel_offset.fit(case.truth.values, clean, np.array([corners(g, 0) for g in case.truth.values]))
+        best = pixel_offset.fit(
+            case.truth.values, clean, np.array([corners(g, 0) for g in case.truth.values])
+        )
         claimed = best.after
     names = explained(case, case.answer(undo(clean)), claimed)
     assert name in names
@@ -127,9 +148,15 @@ def test_a_slip_that_makes_most_of_the_error_is_warned_of(case, name, undo):
     small = case.truth.values + 0.05 * (case.noisy() - case.truth.values)
     for values, said in ((undo(small), True), (small, False)):
         answers = case.answer(values)
-        best = pixel_offset.fit(case.truth.values, answers.values, np.array([corners(g, 0) for g in case.truth.values]))
-        axes = landmark_candidates.axes(case.protocol, case.index, case.truth, answers, "nme_inter_ocular", "full")
-        measure = landmark_candidates.measure(case.protocol, case.index, case.truth, answers, "nme_inter_ocular", best)
+        best = pixel_offset.fit(
+            case.truth.values, answers.values, np.array([corners(g, 0) for g in case.truth.values])
+        )
+        axes = landmark_candidates.axes(
+            case.protocol, case.index, case.truth, answers, "nme_inter_ocular", "full"
+        )
+        measure = landmark_candidates.measure(
+            case.protocol, case.index, case.truth, answers, "nme_inter_ocular", best
+        )
         warned = landmark_candidates.warnings(convention_grid.variants(axes, measure, most=1))
         assert bool(warned) == said
         if said:
@@ -138,7 +165,10 @@ def test_a_slip_that_makes_most_of_the_error_is_warned_of(case, name, undo):
 
 def test_a_subset_is_found(case):
     values = case.noisy()
-    assert explained(case, case.answer(values), slow(case, values, corners, faces=range(20)))[0] == "group common"
+    assert (
+        explained(case, case.answer(values), slow(case, values, corners, faces=range(20)))[0]
+        == "group common"
+    )
 
 
 def test_faces_without_an_answer_as_wholly_wrong(case):
@@ -162,7 +192,9 @@ def test_thresholds_and_rules_of_other_code_are_found(case):
 def test_two_slips_at_once(case):
     clean = case.noisy()
     claimed = slow(case, clean, pupils)
-    assert "normaliser inter_pupil + offset +1px" in explained(case, case.answer(clean - 1), claimed)
+    assert "normaliser inter_pupil + offset +1px" in explained(
+        case, case.answer(clean - 1), claimed
+    )
 
 
 def test_every_choice_says_what_it_means(case):

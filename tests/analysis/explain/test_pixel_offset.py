@@ -49,7 +49,9 @@ def test_no_slip_has_no_name(case):
 
 def test_a_bias_in_proportion_to_the_face_is_told_apart(case):
     wide = scale(case)[:, None, None]
-    found = pixel_offset.fit(case.truth.values, case.truth.values - np.array([0.02, 0.01]) * wide, scale(case))
+    found = pixel_offset.fit(
+        case.truth.values, case.truth.values - np.array([0.02, 0.01]) * wide, scale(case)
+    )
     assert found.grows
     assert found.relative == (pytest.approx(2.0, abs=1e-4), pytest.approx(1.0, abs=1e-4))
     assert found.relative_after == pytest.approx(0, abs=1e-4)
@@ -58,10 +60,14 @@ def test_a_bias_in_proportion_to_the_face_is_told_apart(case):
 def test_faces_without_an_answer_are_left_out(case):
     given_ = case.truth.values - 1.0
     given_[3] = np.nan
-    assert pixel_offset.fit(case.truth.values, given_, scale(case)).dx == pytest.approx(1.0, abs=1e-6)
+    assert pixel_offset.fit(case.truth.values, given_, scale(case)).dx == pytest.approx(
+        1.0, abs=1e-6
+    )
 
 
 def test_the_median_of_few_wild_points_is_not_pulled():
     """Trap: a mean offset would follow the faces that went wrong."""
     points = np.array([[1.0, 1.0]] * 9 + [[1000.0, -500.0]])
-    np.testing.assert_allclose(pixel_offset.geometric_median(points, np.ones(10)), [1, 1], atol=1e-4)
+    np.testing.assert_allclose(
+        pixel_offset.geometric_median(points, np.ones(10)), [1, 1], atol=1e-4
+    )

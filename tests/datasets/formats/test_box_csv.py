@@ -14,7 +14,15 @@ IDS = np.array(["ibug/image_092 _01", "afw/1_1", "afw/2_1"])
 
 def index():
     boxes = {"ground_truth": np.tile([1.0, 2, 3, 4], (3, 1))}
-    return Index("300w", IDS, np.array(["ibug", "afw", "afw"]), np.zeros((3, 68, 2)), boxes, IDS, lambda row: None)
+    return Index(
+        "300w",
+        IDS,
+        np.array(["ibug", "afw", "afw"]),
+        np.zeros((3, 68, 2)),
+        boxes,
+        IDS,
+        lambda row: None,
+    )
 
 
 def write(folder, *lines, header="id,x0,y0,x1,y1"):
@@ -38,7 +46,12 @@ def test_boxes_are_matched_by_id_and_the_file_is_named_by_its_digest(tmp_path):
 
 def test_the_datasets_own_boxes_are_never_replaced(tmp_path):
     write(tmp_path).rename(tmp_path / "boxes/ground_truth.csv")
-    assert box_csv.added(index(), tmp_path, "ground_truth").boxes["ground_truth"][0].tolist() == [1, 2, 3, 4]
+    assert box_csv.added(index(), tmp_path, "ground_truth").boxes["ground_truth"][0].tolist() == [
+        1,
+        2,
+        3,
+        4,
+    ]
     assert set(box_csv.added(index(), tmp_path, "retinaface").boxes) == {"ground_truth"}
 
 

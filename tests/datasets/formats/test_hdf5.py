@@ -20,7 +20,9 @@ def path(tmp_path):
 def test_columns_and_rows_are_read_after_their_shape_was_believed(path):
     np.testing.assert_array_equal(hdf5.column(path, "labels", (None, 2)), [[0, 1], [2, 3], [4, 5]])
     assert hdf5.rows(path, "inner/pictures", (None, 3, None)) == 2
-    np.testing.assert_array_equal(hdf5.row(path, "inner/pictures", 1), np.arange(12, 24).reshape(3, 4))
+    np.testing.assert_array_equal(
+        hdf5.row(path, "inner/pictures", 1), np.arange(12, 24).reshape(3, 4)
+    )
     assert hdf5.holds(path, "labels")
     assert not hdf5.holds(path, "gaze")
 
@@ -62,10 +64,14 @@ def test_values_kept_in_other_files_are_refused(tmp_path):
         layout[:] = h5py.VirtualSource(str(secret), "labels", (2, 2))
         file.create_virtual_dataset("virtual", layout)
     for name in ("linked", "soft"):
-        with pytest.raises(DataError, match=rf"'{name}' is a link to another place, which is refused"):
+        with pytest.raises(
+            DataError, match=rf"'{name}' is a link to another place, which is refused"
+        ):
             hdf5.column(tmp_path / "a.h5", name, (2, 2))
     for name in ("stored", "virtual"):
-        with pytest.raises(DataError, match=rf"'{name}' keeps its values in another file, which is refused"):
+        with pytest.raises(
+            DataError, match=rf"'{name}' keeps its values in another file, which is refused"
+        ):
             hdf5.column(tmp_path / "a.h5", name, (2, 2))
 
 

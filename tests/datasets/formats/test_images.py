@@ -102,9 +102,13 @@ def test_an_absent_picture_is_named(tmp_path):
 def test_the_header_is_believed_before_memory_is_taken(tmp_path):
     # A PNG bomb: 60,000 x 60,000 pixels in a few bytes.
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
-    raw = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    raw = b"\x89PNG\r\n\x1a\n" + chunk(
+        b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    )
     raw += chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
     path = put(tmp_path, raw)
     assert images.size(path) == (60_000, 60_000)

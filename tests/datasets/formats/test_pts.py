@@ -26,7 +26,17 @@ def text(points=POINTS, head="version: 1\nn_points: 68\n{\n", tail="}\n"):
         text(head="\nversion: 1\n\nn_points: 68\n{\n\n"),
         "\ufeff" + text(),
     ],
-    ids=["plain", "1.0 and blanks", "no last newline", "empty end", "crlf", "trailing", "tabs", "empty lines", "bom"],
+    ids=[
+        "plain",
+        "1.0 and blanks",
+        "no last newline",
+        "empty end",
+        "crlf",
+        "trailing",
+        "tabs",
+        "empty lines",
+        "bom",
+    ],
 )
 def test_every_dialect_that_occurs_gives_the_same_points(tmp_path, content):
     path = tmp_path / "a.pts"
@@ -54,13 +64,28 @@ def test_exponents_and_signs_are_numbers(tmp_path):
         ("version: 1\nn_points: 68\n", r"a\.pts:2: the file ends before the opening brace"),
         ("version: 1\n{\n}\n", r"a\.pts:2: the points begin before a line 'n_points: N'"),
         ("version: 2\nn_points: 68\n{\n}\n", r"a\.pts:1: 'version: 2' in place of"),
-        (text().replace("2.250000 3.250000", "2.250000 left"), r"a\.pts:5: '2\.250000 left' is not two numbers"),
-        (text().replace("2.250000 3.250000", "2.250000 nan"), r"a\.pts:5: '2\.250000 nan' is not two numbers"),
+        (
+            text().replace("2.250000 3.250000", "2.250000 left"),
+            r"a\.pts:5: '2\.250000 left' is not two numbers",
+        ),
+        (
+            text().replace("2.250000 3.250000", "2.250000 nan"),
+            r"a\.pts:5: '2\.250000 nan' is not two numbers",
+        ),
         (text().replace("2.250000 3.250000", "2.250000 inf"), r"a\.pts:5: .* is not two numbers"),
         (text().replace("2.250000 3.250000", "2.250000 1_0"), r"a\.pts:5: .* is not two numbers"),
-        (text().replace("2.250000 3.250000", "2.250000 1e999"), r"a\.pts:5: .* is beyond all pictures"),
-        (text().replace("2.250000 3.250000", "2,250000 3,250000"), r"a\.pts:5: .* is not two numbers"),
-        (text().replace("2.250000 3.250000", "2.250000"), r"a\.pts:5: '2\.250000' is not two numbers"),
+        (
+            text().replace("2.250000 3.250000", "2.250000 1e999"),
+            r"a\.pts:5: .* is beyond all pictures",
+        ),
+        (
+            text().replace("2.250000 3.250000", "2,250000 3,250000"),
+            r"a\.pts:5: .* is not two numbers",
+        ),
+        (
+            text().replace("2.250000 3.250000", "2.250000"),
+            r"a\.pts:5: '2\.250000' is not two numbers",
+        ),
         (text().replace("2.250000 3.250000", "1 2 3"), r"a\.pts:5: '1 2 3' is not two numbers"),
         (text() + text(), r"a\.pts:73: 'version: 1' after the closing brace"),
         ("\x00" * 70_000, r"a\.pts: more than 65536 bytes is no \.pts file"),

@@ -18,9 +18,20 @@ def write_json(path: Path, content) -> None:
 
 
 def recording(
-    root: Path, name="00002", *, split="train", device="iPhone 6", orientation=(1,) * 6, invalid=(), seed=0, change=None
+    root: Path,
+    name="00002",
+    *,
+    split="train",
+    device="iPhone 6",
+    orientation=(1,) * 6,
+    invalid=(),
+    seed=0,
+    change=None,
 ):
-    """Write one recording of GazeCapture's shape: two frames a dot; returns the true cm (n, 2) of all frames."""
+    """Write one recording of GazeCapture's shape: two frames a dot.
+
+    Returns the true cm (n, 2) of all frames.
+    """
     folder = root / name
     (folder / "frames").mkdir(parents=True)
     n, rng = len(orientation), np.random.default_rng(seed)
@@ -64,7 +75,10 @@ def gaze(rng, n, *, mean=(-0.15, 0.0)):
 
 
 def small_person(folder: Path, person: int, n=6, *, columns=None):
-    """Write one file of mpiigaze-small; returns its (pitch, yaw). `columns` turns them into what the file holds."""
+    """Write one file of mpiigaze-small; returns its (pitch, yaw).
+
+    `columns` turns them into what the file holds.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(person)
     angles = gaze(rng, n)
@@ -105,7 +119,8 @@ def xgaze_person(folder: Path, name: str, n=4, side=8, *, labels=None):
     (folder / f"{name}.h5").unlink(missing_ok=True)  # a reader may hold the old one open
     with h5py.File(folder / f"{name}.h5", "w") as file:
         patch = np.zeros((n, side, side, 3), np.uint8)
-        patch[..., 0], patch[..., 1], patch[..., 2] = 1, 2, np.arange(n)[:, None, None] + 3  # blue, green, red
+        # blue, green, red
+        patch[..., 0], patch[..., 1], patch[..., 2] = 1, 2, np.arange(n)[:, None, None] + 3
         file.create_dataset("face_patch", data=patch, chunks=(1, side, side, 3), compression="lzf")
         if labels is not None:
             file["face_gaze"] = np.asarray(labels, np.float32)
@@ -115,22 +130,32 @@ def xgaze_person(folder: Path, name: str, n=4, side=8, *, labels=None):
         file["cam_index"] = (np.arange(n) % 18)[:, None]
 
 
-def xgaze(root: Path, train=("subject0000", "subject0003"), test=("subject0020", "subject0001"), n=4):
+def xgaze(
+    root: Path, train=("subject0000", "subject0003"), test=("subject0020", "subject0001"), n=4
+):
     """Write a small ETH-XGaze: two labelled people, the second of them customarily held out, and two withheld."""
     folder = root / "eth-xgaze" / "xgaze_224"
     labels = {}
     for k, name in enumerate(train):
-        labels[name] = np.stack([np.linspace(-1.2, 1.2, n), np.linspace(-2, 2, n) + 0.1 * k], axis=1)
+        labels[name] = np.stack(
+            [np.linspace(-1.2, 1.2, n), np.linspace(-2, 2, n) + 0.1 * k], axis=1
+        )
         xgaze_person(folder / "train", name, n, labels=labels[name])
     for name in test:
         xgaze_person(folder / "test", name, n)
     names = {"train": train, "test": test, "test_person_specific": ()}
-    write_json(folder / "train_test_split.json", {k: [f"{name}.h5" for name in v] for k, v in names.items()})
+    write_json(
+        folder / "train_test_split.json",
+        {k: [f"{name}.h5" for name in v] for k, v in names.items()},
+    )
     return labels
 
 
 def mpiigaze_day(folder: Path, person: str, day: str, pictures, gaze_vectors, image):
-    """Write one day's v5 .mat: `gaze_vectors` and `image` per side; rotation vectors turn heads about y."""
+    """Write one day's v5 .mat: `gaze_vectors` and `image` per side.
+
+    Rotation vectors turn heads about y.
+    """
     place = folder / "Data" / "Normalized" / person
     place.mkdir(parents=True, exist_ok=True)
     pose = np.tile([0.0, 0.3, 0.0], (len(pictures), 1))

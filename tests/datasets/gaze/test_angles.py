@@ -1,4 +1,7 @@
-"""One convention for every direction; what cannot be right about a copy is refused, and the message says what."""
+"""One convention for every direction.
+
+What cannot be right about a copy is refused, and the message says what.
+"""
 
 import numpy as np
 import pytest
@@ -8,36 +11,51 @@ from benchbox.errors import DataError
 
 
 def test_one_axis_at_a_time():
-    """The trap: a swapped order trains normally and shows up as 20 degrees of error. One axis alone tells."""
+    """The trap: a swapped order trains normally and shows up as 20 degrees of error.
+
+    One axis alone tells.
+    """
     up, aside = angles.vectors(np.array([[0.3, 0.0], [0.0, 0.3]]), "here")
     np.testing.assert_allclose(up, [0, np.sin(0.3), np.cos(0.3)])
     np.testing.assert_allclose(aside, [np.sin(0.3), 0, np.cos(0.3)])
 
 
 def test_the_vector_is_the_gaze_of_a_camera_frame_with_every_sign_turned():
-    gaze = np.array([0.2, 0.5, -0.8]) / np.linalg.norm([0.2, 0.5, -0.8])  # right, down, towards the camera
+    # right, down, towards the camera
+    gaze = np.array([0.2, 0.5, -0.8]) / np.linalg.norm([0.2, 0.5, -0.8])
     pitch, yaw = np.arcsin(-gaze[1]), np.arctan2(-gaze[0], -gaze[2])
     np.testing.assert_allclose(angles.vectors(np.array([[pitch, yaw]]), "here")[0], -gaze)
 
 
-@pytest.mark.parametrize("row", [[17.0, -3.0], [1.6, 0.0], [0.0, 3.2], [np.nan, 0.0], [np.inf, 0.0]])
+@pytest.mark.parametrize(
+    "row", [[17.0, -3.0], [1.6, 0.0], [0.0, 3.2], [np.nan, 0.0], [np.inf, 0.0]]
+)
 def test_degrees_and_damage_are_refused_by_row(row):
     given = np.array([[0.1, 0.1], row, row])
-    with pytest.raises(DataError, match=r"file: row 1: pitch .* are no radians .* 2 rows like it: degrees"):
+    with pytest.raises(
+        DataError, match=r"file: row 1: pitch .* are no radians .* 2 rows like it: degrees"
+    ):
         angles.vectors(given, "file")
 
 
 def test_gaze_at_a_screen_below_its_camera_tells_order_and_sign():
     right = np.array([[-0.2, 0.1], [-0.1, -0.1]])  # (pitch, yaw)
     angles.below_camera(right, "file")
-    with pytest.raises(DataError, match=r"file: mean pitch \+0\.000 rad, mean yaw -0\.150 rad: .*look swapped"):
+    with pytest.raises(
+        DataError, match=r"file: mean pitch \+0\.000 rad, mean yaw -0\.150 rad: .*look swapped"
+    ):
         angles.below_camera(right[:, ::-1], "file")
-    with pytest.raises(DataError, match=r"mean pitch \+0\.150 rad.* the sign of pitch looks turned"):
+    with pytest.raises(
+        DataError, match=r"mean pitch \+0\.150 rad.* the sign of pitch looks turned"
+    ):
         angles.below_camera(right * [-1, 1], "file")
 
 
 def test_a_turned_yaw_shows_when_many_people_are_looked_at_together():
-    """The trap: no person's mean betrays the sign of yaw. Gaze that goes with the head does, over many."""
+    """The trap: no person's mean betrays the sign of yaw.
+
+    Gaze that goes with the head does, over many.
+    """
     rng = np.random.default_rng(1)
     people = np.repeat(np.array([f"p{k:02d}" for k in range(10)]), 50)
     head = rng.normal(0, 0.3, (500, 2))

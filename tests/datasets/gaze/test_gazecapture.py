@@ -22,16 +22,35 @@ def test_recordings_become_columns(tmp_path):
     cm = recording(tmp_path / "gazecapture", "00002", orientation=(1, 1, 3, 3, 4))
     recording(tmp_path / "gazecapture", "01234", split="test", device="iPad 2", orientation=(2, 2))
     index = datasets.open("gazecapture").index(tmp_path)
-    assert index.ids.tolist() == [f"00002/0000{k}" for k in range(5)] + ["01234/00000", "01234/00001"]
+    assert index.ids.tolist() == [f"00002/0000{k}" for k in range(5)] + [
+        "01234/00000",
+        "01234/00001",
+    ]
     assert index.parts.tolist() == ["train"] * 5 + ["test"] * 2
     assert index.clusters.tolist() == ["00002"] * 5 + ["01234"] * 2
     np.testing.assert_allclose(index.values[:5], cm)
     assert index.attributes["phone"].tolist() == [True] * 5 + [False] * 2
     assert index.attributes["tablet"].tolist() == [False] * 5 + [True] * 2
-    assert index.attributes["orientation_3"].tolist() == [False, False, True, True, False, False, False]
+    assert index.attributes["orientation_3"].tolist() == [
+        False,
+        False,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
     assert index.meta["orientation"].tolist() == [1, 1, 3, 3, 4, 2, 2]
     assert index.meta["device"].tolist() == ["iPhone 6"] * 5 + ["iPad 2"] * 2
-    assert index.sequences.tolist() == ["00002/0", "00002/0", "00002/1", "00002/1", "00002/2", "01234/0", "01234/0"]
+    assert index.sequences.tolist() == [
+        "00002/0",
+        "00002/0",
+        "00002/1",
+        "00002/1",
+        "00002/2",
+        "01234/0",
+        "01234/0",
+    ]
     pixels = index.read(3)
     assert (pixels.shape, pixels[0, 0].tolist()) == ((480, 640, 3), [200, 23, 10])  # RGB
 
@@ -45,7 +64,8 @@ def test_eye_boxes_are_moved_from_the_face_crop_into_the_frame(tmp_path):
     np.testing.assert_allclose(index.boxes["right_eye"][0], [81.2, 185.45, 171.2, 275.45])
     # "Left" is the person's own: further right in the picture.
     assert index.boxes["left_eye"][0, 0] > index.boxes["right_eye"][0, 0]
-    assert index.origin == 0.5  # boxes count from the picture's edge, half a pixel before the first centre
+    # boxes count from the picture's edge, half a pixel before the first centre
+    assert index.origin == 0.5
 
 
 def test_itrackers_preparation_is_there_as_sources_of_its_own(tmp_path):
@@ -62,7 +82,10 @@ def test_itrackers_preparation_comes_whole_as_an_option_of_the_card(tmp_path):
     recording(tmp_path / "gazecapture", "00003", split="test", device="iPad 2")
     recording(tmp_path / "gazecapture", "00004", split="test")
     index = gazecapture.index(tmp_path)
-    for name, left in (("gazecapture", [210.5, 180.25]), ("gazecapture+box=itracker_face", [209, 178])):
+    for name, left in (
+        ("gazecapture", [210.5, 180.25]),
+        ("gazecapture+box=itracker_face", [209, 178]),
+    ):
         card = replace(protocol_card.load(name), test_expected=12)
         sample = split.split(card, index).labelled.samples[0]
         assert set(sample.boxes) == {"left_eye", "right_eye"}
@@ -71,8 +94,15 @@ def test_itrackers_preparation_comes_whole_as_an_option_of_the_card(tmp_path):
 
 def test_the_official_validation_people_are_neither_trained_nor_tested_on(tmp_path):
     for name, part in (("00002", "train"), ("00003", "val"), ("00004", "test"), ("00005", "test")):
-        recording(tmp_path / "gazecapture", name, split=part, device="iPad 2" if name == "00005" else "iPhone 6")
-    got = split.split(replace(protocol_card.load("gazecapture"), test_expected=12), gazecapture.index(tmp_path))
+        recording(
+            tmp_path / "gazecapture",
+            name,
+            split=part,
+            device="iPad 2" if name == "00005" else "iPhone 6",
+        )
+    got = split.split(
+        replace(protocol_card.load("gazecapture"), test_expected=12), gazecapture.index(tmp_path)
+    )
     assert got.validation is not None
     people = [set(part.clusters.tolist()) for part in (got.labelled, got.validation, got.truth)]
     assert people == [{"00002"}, {"00003"}, {"00004", "00005"}]
@@ -120,11 +150,15 @@ def test_labels_in_cm_follow_from_the_dot_on_the_screen():
     """By hand, iPhone 6 in portrait, the screen's middle: (29.25 - 18.61, -8.03 - 52.025) mm."""
     size, middle = np.array([[320.0, 568.0]]), np.array([[160.0, 284.0]])
     device = apple_devices.DEVICES["iPhone 6"]
-    np.testing.assert_allclose(apple_devices.from_camera_cm(device, middle, size, np.array([1])), [[1.064, -6.0055]])
+    np.testing.assert_allclose(
+        apple_devices.from_camera_cm(device, middle, size, np.array([1])), [[1.064, -6.0055]]
+    )
     upside_down = apple_devices.from_camera_cm(device, middle, size, np.array([2]))
     assert upside_down[0, 1] > 0  # the camera is below the screen
     for orientation in (3, 4):
-        held = apple_devices.from_camera_cm(device, middle[:, ::-1], size[:, ::-1], np.array([orientation]))
+        held = apple_devices.from_camera_cm(
+            device, middle[:, ::-1], size[:, ::-1], np.array([orientation])
+        )
         np.testing.assert_allclose(np.abs(held), [[6.0055, 1.064]])
     assert len(apple_devices.DEVICES) == 15
 
@@ -155,7 +189,9 @@ def test_labels_off_their_dots_are_a_finding(tmp_path):
     recording(tmp_path / "gazecapture", change=change)
     gazecapture.index(tmp_path)  # not a known other convention: told, not refused
     (wrong,) = levels(gazecapture.verify(tmp_path), "wrong")
-    assert wrong == "1 recordings have labels off their dots by more than 0.01 cm; 00002 by 0.050 cm"
+    assert (
+        wrong == "1 recordings have labels off their dots by more than 0.01 cm; 00002 by 0.050 cm"
+    )
 
 
 def test_frames_without_a_picture_are_left_out_of_a_run_but_not_of_scoring(tmp_path):
@@ -164,13 +200,21 @@ def test_frames_without_a_picture_are_left_out_of_a_run_but_not_of_scoring(tmp_p
     assert len(gazecapture.index(tmp_path, pixels=False).ids) == 6
     index = gazecapture.index(tmp_path)
     assert "00002/00003" not in index.ids.tolist()
-    assert len(index.values) == len(index.sequences) == len(index.boxes["face"]) == len(index.meta["device"]) == 5
+    assert (
+        len(index.values)
+        == len(index.sequences)
+        == len(index.boxes["face"])
+        == len(index.meta["device"])
+        == 5
+    )
     assert "1 of 6 valid frames have no picture and are left out" in index.notes
     assert "1 valid frames have no picture" in levels(gazecapture.verify(tmp_path), "missing")
 
 
 def test_a_face_beside_its_picture_is_found(tmp_path):
-    recording(tmp_path / "gazecapture", change=lambda files: files["appleFace"].update(X=[900.0] * 6))
+    recording(
+        tmp_path / "gazecapture", change=lambda files: files["appleFace"].update(X=[900.0] * 6)
+    )
     (wrong,) = levels(gazecapture.verify(tmp_path), "wrong")
     assert "the face box lies beside the 640 x 480 picture" in wrong
 
@@ -178,16 +222,40 @@ def test_a_face_beside_its_picture_is_found(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: f["dotInfo"]["XCam"].pop(), r"dotInfo\.json: XCam: 5 entries, frames\.json names 6 frames"),
+        (
+            lambda f: f["dotInfo"]["XCam"].pop(),
+            r"dotInfo\.json: XCam: 5 entries, frames\.json names 6 frames",
+        ),
         (lambda f: f["screen"].pop("W"), r"screen\.json: has no list 'W'"),
-        (lambda f: f["appleFace"]["X"].__setitem__(2, "a"), r"appleFace\.json: X: frame 00002\.jpg: 'a' is no number"),
-        (lambda f: f["dotInfo"]["YCam"].__setitem__(4, 1e9), r"frame 00004\.jpg: XCam .*, YCam 1e\+09 are no cm"),
-        (lambda f: f["screen"]["Orientation"].__setitem__(1, 7), r"frame 00001\.jpg: Orientation 7 is none of 1, 2"),
-        (lambda f: f["info"].update(Dataset="dev"), r"info\.json: Dataset 'dev' is none of train, val, test"),
-        (lambda f: f["info"].update(DeviceName="Pixel"), r"info\.json: DeviceName 'Pixel' is no iPhone and no iPad"),
+        (
+            lambda f: f["appleFace"]["X"].__setitem__(2, "a"),
+            r"appleFace\.json: X: frame 00002\.jpg: 'a' is no number",
+        ),
+        (
+            lambda f: f["dotInfo"]["YCam"].__setitem__(4, 1e9),
+            r"frame 00004\.jpg: XCam .*, YCam 1e\+09 are no cm",
+        ),
+        (
+            lambda f: f["screen"]["Orientation"].__setitem__(1, 7),
+            r"frame 00001\.jpg: Orientation 7 is none of 1, 2",
+        ),
+        (
+            lambda f: f["info"].update(Dataset="dev"),
+            r"info\.json: Dataset 'dev' is none of train, val, test",
+        ),
+        (
+            lambda f: f["info"].update(DeviceName="Pixel"),
+            r"info\.json: DeviceName 'Pixel' is no iPhone and no iPad",
+        ),
         (lambda f: f["info"].pop("DeviceName"), r"info\.json: has no text 'DeviceName'"),
-        (lambda f: f["frames"].__setitem__(0, "../../x.jpg"), r"frames\.json: entry 0: '\.\./\.\./x\.jpg' is no name"),
-        (lambda f: f["frames"].__setitem__(1, "00000.jpg"), r"frames\.json: a frame is named twice"),
+        (
+            lambda f: f["frames"].__setitem__(0, "../../x.jpg"),
+            r"frames\.json: entry 0: '\.\./\.\./x\.jpg' is no name",
+        ),
+        (
+            lambda f: f["frames"].__setitem__(1, "00000.jpg"),
+            r"frames\.json: a frame is named twice",
+        ),
     ],
 )
 def test_a_malformed_file_is_refused_by_frame(tmp_path, change, message):
@@ -216,7 +284,11 @@ def test_packed_recordings_are_to_be_unpacked(tmp_path):
 def test_an_absent_folder_is_empty(tmp_path):
     for name in ("gazecapture", "gazecn", "gazestare"):
         index = datasets.open(name).index(tmp_path)
-        assert (index.values.shape, index.sequences.shape, index.meta["face_grid"].shape) == ((0, 2), (0,), (0, 4))
+        assert (index.values.shape, index.sequences.shape, index.meta["face_grid"].shape) == (
+            (0, 2),
+            (0,),
+            (0, 4),
+        )
         assert any(f"there is no folder {tmp_path / name}" in note for note in index.notes)
 
 
@@ -232,12 +304,15 @@ def test_gazecn_takes_any_device(tmp_path):
 
 def test_gazestare_is_tested_on_and_gazecn_beside_it_trained_on(tmp_path):
     recording(tmp_path / "gazecn", "00001", device="Galaxy S8")
-    recording(tmp_path / "gazestare", "00001", device="Galaxy S8", split="test", orientation=(1,) * 4)
+    recording(
+        tmp_path / "gazestare", "00001", device="Galaxy S8", split="test", orientation=(1,) * 4
+    )
     module = datasets.open("gazestare")
     index = module.index(tmp_path)
     assert sorted(set(index.parts.tolist())) == ["gazecn/train", "stare"]
     assert index.ids[[0, 6]].tolist() == ["gazecn/00001/00000", "00001/00000"]
-    assert sorted(set(index.clusters.tolist())) == ["00001", "gazecn/00001"]  # two people, whatever their number
+    # two people, whatever their number
+    assert sorted(set(index.clusters.tolist())) == ["00001", "gazecn/00001"]
     assert sorted(set(index.sequences[6:].tolist())) == ["00001/0", "00001/1"]
     assert index.read(7)[0, 0].tolist() == [200, 21, 10]
     assert "2 stares, 0 of a single frame" in levels(module.verify(tmp_path), "ok")

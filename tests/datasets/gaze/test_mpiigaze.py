@@ -15,7 +15,7 @@ def levels(findings, level):
     return [finding.what for finding in findings if finding.level == level]
 
 
-# --- small HDF5 --------------------------------------------------------------------------------------------------
+# --- small HDF5 -----------------------------------------------------------------------------------
 
 
 def test_small_files_hold_yaw_and_pitch_and_the_number_is_the_person(tmp_path):
@@ -25,15 +25,22 @@ def test_small_files_hold_yaw_and_pitch_and_the_number_is_the_person(tmp_path):
     index = datasets.open("mpiigaze-small").index(tmp_path)
     assert index.ids[[0, 6]].tolist() == ["p00/0000", "p10/0000"]
     assert index.clusters.tolist() == ["p00"] * 6 + ["p10"] * 6
-    np.testing.assert_allclose(index.values, angles_to_vectors(np.concatenate([angles[0], angles[10]])), atol=1e-12)
-    np.testing.assert_allclose(index.meta["head_pose"][[0, 6]], [[0.1, -0.2], [0.2, -0.2]])  # pitch, yaw
+    np.testing.assert_allclose(
+        index.values, angles_to_vectors(np.concatenate([angles[0], angles[10]])), atol=1e-12
+    )
+    # pitch, yaw
+    np.testing.assert_allclose(index.meta["head_pose"][[0, 6]], [[0.1, -0.2], [0.2, -0.2]])
     pixels = index.read(6 + 4)
     assert pixels.shape == (9, 15, 3)
     assert (pixels[0, 0].tolist(), pixels[1, 0].tolist()) == ([10] * 3, [4] * 3)
     assert index.boxes["patch"][0].tolist() == [-0.5, -0.5, 14.5, 8.5]
     assert "13 of 15 people are not in" in index.notes[0]
     found = mpiigaze_small.verify(tmp_path)
-    assert levels(found, "partial") == ["people: 2 of 15 people", "p00: 6 of 3000 eyes", "p10: 6 of 3000 eyes"]
+    assert levels(found, "partial") == [
+        "people: 2 of 15 people",
+        "p00: 6 of 3000 eyes",
+        "p10: 6 of 3000 eyes",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +75,7 @@ def test_the_real_small_set(data_root):
     assert {finding.level for finding in mpiigaze_small.verify(data_root)} == {"ok"}
 
 
-# --- evaluation eyes ---------------------------------------------------------------------------------------------
+# --- evaluation eyes ------------------------------------------------------------------------------
 
 
 def camera(pitch, yaw):
@@ -89,35 +96,60 @@ def write_eyes(tmp_path, lines=None, turn=lambda v: v):
     mpiigaze_list(
         folder,
         "p00",
-        lines or ["day02/0001.jpg left", "day01/0002.jpg right", "day01/0001.jpg left", "day01/0002.jpg left"],
+        lines
+        or [
+            "day02/0001.jpg left",
+            "day01/0002.jpg right",
+            "day01/0001.jpg left",
+            "day01/0002.jpg left",
+        ],
     )
 
 
 def test_evaluation_eyes_follow_the_lists(tmp_path):
     write_eyes(tmp_path)
     index = datasets.open("mpiigaze").index(tmp_path)
-    ids = ["p00/day01/0001/left", "p00/day01/0002/left", "p00/day01/0002/right", "p00/day02/0001/left"]
+    ids = [
+        "p00/day01/0001/left",
+        "p00/day01/0002/left",
+        "p00/day01/0002/right",
+        "p00/day02/0001/left",
+    ]
     assert index.ids.tolist() == ids
     assert index.attributes["right"].tolist() == [False, False, True, False]
-    np.testing.assert_allclose(index.values[0], angles_to_vectors(np.array([-0.2, 0.05])), atol=1e-12)
+    np.testing.assert_allclose(
+        index.values[0], angles_to_vectors(np.array([-0.2, 0.05])), atol=1e-12
+    )
     assert index.read(1)[0, 0].tolist() == [7, 7, 7]
-    assert index.read(3)[0, 0].tolist() == [7, 7, 7]  # a day of one picture: MATLAB's axes are squeezed
+    # a day of one picture: MATLAB's axes are squeezed
+    assert index.read(3)[0, 0].tolist() == [7, 7, 7]
 
 
 def test_a_right_eye_is_mirrored_with_its_direction_and_its_head(tmp_path):
     write_eyes(tmp_path)
     index = mpiigaze.index(tmp_path)
-    np.testing.assert_allclose(vectors_to_angles(index.values[2]), [-0.1, 0.04], atol=1e-12)  # yaw turned
+    # yaw turned
+    np.testing.assert_allclose(vectors_to_angles(index.values[2]), [-0.1, 0.04], atol=1e-12)
     assert index.read(2)[0, -1].tolist() == [9, 9, 9]  # the first column is the last
     np.testing.assert_allclose(index.meta["head_pose"][[1, 2]], [[0, 0.3], [0, -0.3]], atol=1e-12)
 
 
 def test_eyes_that_no_file_holds_are_noted_and_doubled_lines_count_twice(tmp_path):
-    write_eyes(tmp_path, ["day01/0001.jpg left", "day01/0001.jpg left", "day01/0009.jpg left", "day07/0001.jpg left"])
+    write_eyes(
+        tmp_path,
+        [
+            "day01/0001.jpg left",
+            "day01/0001.jpg left",
+            "day01/0009.jpg left",
+            "day07/0001.jpg left",
+        ],
+    )
     index = mpiigaze.index(tmp_path)
     assert index.ids.tolist() == ["p00/day01/0001/left", "p00/day01/0001/left#2"]
     assert "2 of 4 listed eyes are in no file and are left out" in index.notes
-    assert "1 lines name an eye a second time, and count twice" in levels(mpiigaze.verify(tmp_path), "ok")
+    assert "1 lines name an eye a second time, and count twice" in levels(
+        mpiigaze.verify(tmp_path), "ok"
+    )
 
 
 @pytest.mark.parametrize(
@@ -155,7 +187,7 @@ def test_a_day_file_that_is_none_is_named(tmp_path):
         mpiigaze.index(tmp_path)
 
 
-# --- normalised faces --------------------------------------------------------------------------------------------
+# --- normalised faces -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
@@ -165,7 +197,9 @@ def test_faces_are_blue_green_red_planes_in_the_files_and_rgb_here(tmp_path, dty
     angles = {person: face_person(folder, person, dtype=dtype) for person in (0, 7)}
     index = datasets.open("mpiifacegaze").index(tmp_path)
     assert index.ids[[0, 4]].tolist() == ["p00/0000", "p07/0000"]
-    np.testing.assert_allclose(index.values, angles_to_vectors(np.concatenate([angles[0], angles[7]])), atol=1e-12)
+    np.testing.assert_allclose(
+        index.values, angles_to_vectors(np.concatenate([angles[0], angles[7]])), atol=1e-12
+    )
     np.testing.assert_allclose(index.meta["head_pose"][0], [0.25, -0.5])
     pixels = index.read(5)
     assert (pixels.dtype, pixels.shape) == (np.uint8, (8, 8, 3))

@@ -22,7 +22,8 @@ def tables():
     names = np.empty((4, 1), object)
     names[:, 0] = NAMES
     return {
-        "bbox": np.array([[10, 40, 11, 41]] * 4, np.uint8),  # left right top bottom, in a small storage type
+        # left right top bottom, in a small storage type
+        "bbox": np.array([[10, 40, 11, 41]] * 4, np.uint8),
         "data": np.concatenate([x, y], axis=1),
         "mask_new": mask,
         "nameList": names,
@@ -35,7 +36,8 @@ def write(root, pictures=True, **changes):
     folder.mkdir(parents=True)
     savemat(folder / "AFLWinfo_release.mat", {**tables(), **changes})
     if pictures:
-        for name in ("0/image00001.jpg", "2/image00002.jpg", "3/image00003.jpg"):  # the listed png is a jpg on disk
+        # the listed png is a jpg on disk
+        for name in ("0/image00001.jpg", "2/image00002.jpg", "3/image00003.jpg"):
             path = folder / "data/flickr" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(cv2.imencode(".jpg", np.full((50, 60, 3), 80, np.uint8))[1].tobytes())
@@ -62,7 +64,12 @@ def test_the_split_follows_the_permutation_that_counts_from_1(root):
         "3/image00003-00004",
     ]
     assert index.parts.tolist() == ["train", "test", "train", "test"]  # ra = 3 1 | 4 2
-    assert index.clusters.tolist() == ["0/image00001", "0/image00001", "2/image00002", "3/image00003"]
+    assert index.clusters.tolist() == [
+        "0/image00001",
+        "0/image00001",
+        "2/image00002",
+        "3/image00003",
+    ]
 
 
 def test_points_are_all_x_then_all_y_and_hidden_ones_are_flagged(root):
@@ -104,11 +111,17 @@ def test_a_face_with_hidden_points_far_outside_is_still_read(root):
     [
         ({"ra": np.array([[1, 2, 3, 3]])}, r"ra is no permutation of 1 … 4"),
         ({"ra": np.array([[0, 1, 2, 3]])}, r"ra is no permutation of 1 … 4"),
-        ({"bbox": np.array([[20.0, 10, 9, 41]] * 4)}, r"bbox row 1 .* is not \[left right top bottom\]"),
+        (
+            {"bbox": np.array([[20.0, 10, 9, 41]] * 4)},
+            r"bbox row 1 .* is not \[left right top bottom\]",
+        ),
         ({"data": np.ones((4, 42))}, r"data is float64 \(4, 42\), must be N x 38 numbers"),
         ({"data": np.full((4, 38), np.nan)}, r"data holds a value that is not a number"),
         ({"mask_new": np.full((4, 19), 2)}, r"mask_new holds something other than 0 and 1"),
-        ({"nameList": np.array([["../x.jpg"], ["a"], ["b"], ["c"]], object)}, r"nameList row 1: '\.\./x\.jpg' is not"),
+        (
+            {"nameList": np.array([["../x.jpg"], ["a"], ["b"], ["c"]], object)},
+            r"nameList row 1: '\.\./x\.jpg' is not",
+        ),
     ],
 )
 def test_another_file_is_refused(tmp_path, changes, message):
@@ -128,7 +141,9 @@ def test_verify_counts_and_names_photographs_in_both_splits(root):
     findings = aflw.verify(root)
     assert "AFLWinfo_release.mat: 4 of 24386 faces" in levels(findings, "partial")
     assert "1 points are not visible and carry inferred coordinates" in levels(findings, "ok")
-    shared = "1 photos have faces in train and in test, as in the official split; first 0/image00001"
+    shared = (
+        "1 photos have faces in train and in test, as in the official split; first 0/image00001"
+    )
     assert shared in levels(findings, "ok")
     assert levels(findings, "wrong") == []
 

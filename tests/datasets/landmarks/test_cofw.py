@@ -54,12 +54,14 @@ def levels(findings, level):
     return [finding.what for finding in findings if finding.level == level]
 
 
-# --- COFW --------------------------------------------------------------------------------------------------------
+# --- COFW -----------------------------------------------------------------------------------------
 
 
 def test_rows_are_ids_counted_from_1_and_arrays_are_turned_back(root):
     index = datasets.open("cofw").index(root)
-    assert index.ids.tolist() == [f"train/000{k}" for k in (1, 2, 3, 4)] + [f"test/000{k}" for k in (1, 2, 3)]
+    assert index.ids.tolist() == [f"train/000{k}" for k in (1, 2, 3, 4)] + [
+        f"test/000{k}" for k in (1, 2, 3)
+    ]
     np.testing.assert_array_equal(index.values[5, :, 0], phis(1)[:29])
     np.testing.assert_array_equal(index.values[5, :, 1], phis(1)[29:58])
     assert index.visible is not None
@@ -75,7 +77,8 @@ def test_boxes_are_x_y_width_height_in_the_frame_of_the_points(root):
 def test_pictures_are_turned_back_rgb_and_grey_ones_get_three_channels(root):
     index = cofw.index(root)
     colour, grey = index.read(0), index.read(2)
-    assert len({index.stamp(row) for row in (0, 1, 2)}) == 3  # one file holds them all: the row is part of the stamp
+    # one file holds them all: the row is part of the stamp
+    assert len({index.stamp(row) for row in (0, 1, 2)}) == 3
     assert colour.shape == (30, 40, 3)
     assert colour[5, 5].tolist() == [200, 0, 0]  # red stays red, above and to the left
     assert colour[5, 35].tolist() == colour[25, 5].tolist() == [0, 0, 0]
@@ -90,10 +93,17 @@ def test_the_grey_release_is_read_and_named(root):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"phisT": np.ones((3, 87))}, r"phisT is float64 \(87, 3\), must be N x 87 numbers"),  # not transposed
+        # not transposed
+        ({"phisT": np.ones((3, 87))}, r"phisT is float64 \(87, 3\), must be N x 87 numbers"),
         ({"phisT": np.full((87, 3), 0.5)}, r"phisT row 1: an occlusion flag is neither 0 nor 1"),
-        ({"phisT": np.ones((87, 2)), "bboxesT": np.ones((4, 2))}, r"3 pictures and 2 rows of points"),
-        ({"bboxesT": np.array([[9.0, 9, 0, 5]] * 3).T}, r"bboxesT row 1 .* is not x y width height"),
+        (
+            {"phisT": np.ones((87, 2)), "bboxesT": np.ones((4, 2))},
+            r"3 pictures and 2 rows of points",
+        ),
+        (
+            {"bboxesT": np.array([[9.0, 9, 0, 5]] * 3).T},
+            r"bboxesT row 1 .* is not x y width height",
+        ),
         ({"bboxesT": np.array([b"text"])}, r"holds no matrix of numbers 'bboxesT'"),
     ],
 )
@@ -116,7 +126,7 @@ def test_verify_decodes_every_picture(root):
     assert "7 pictures are whole and hold their points" in levels(findings, "ok")
 
 
-# --- COFW-68 -----------------------------------------------------------------------------------------------------
+# --- COFW-68 --------------------------------------------------------------------------------------
 
 
 def points(number):
@@ -174,8 +184,13 @@ def test_without_the_box_file_there_are_no_boxes_made_up(tmp_path):
 
 def test_a_malformed_annotation_is_refused_by_file(tmp_path):
     write68(tmp_path)
-    savemat(tmp_path / "cofw68/test_annotations/2_points.mat", {"Points": np.ones((29, 2)), "Occ": np.zeros((1, 68))})
-    with pytest.raises(DataError, match=r"2_points\.mat: Points is float64 \(29, 2\), must be 68 x 2 numbers"):
+    savemat(
+        tmp_path / "cofw68/test_annotations/2_points.mat",
+        {"Points": np.ones((29, 2)), "Occ": np.zeros((1, 68))},
+    )
+    with pytest.raises(
+        DataError, match=r"2_points\.mat: Points is float64 \(29, 2\), must be 68 x 2 numbers"
+    ):
         cofw68.index(tmp_path, pixels=False)
     assert len(levels(cofw68.verify(tmp_path), "wrong")) == 1
 

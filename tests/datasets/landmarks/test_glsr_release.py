@@ -25,7 +25,10 @@ def write(folder: Path, name: str, seed: int) -> np.ndarray:
 
 
 def test_points_boxes_and_pictures_come_out_as_written(tmp_path):
-    points = {name: write(tmp_path / "glsr-release", name, seed) for seed, name in enumerate(("b_0", "a_0"))}
+    points = {
+        name: write(tmp_path / "glsr-release", name, seed)
+        for seed, name in enumerate(("b_0", "a_0"))
+    }
     found = glsr_release.index(tmp_path)
     assert found.ids.tolist() == ["a_0", "b_0"]
     assert found.values[0] == pytest.approx(points["a_0"])
@@ -62,7 +65,14 @@ def test_the_card_has_nothing_to_train_on(tmp_path):
     for seed in range(5):
         write(tmp_path / "glsr-release", f"n_{seed}", seed)
     made = split.split(protocols.load("glsr-release"), glsr_release.index(tmp_path))
-    assert (len(made.labelled), len(made.unlabelled), made.validation, len(made.test)) == (0, 0, None, 5)
+    assert (len(made.labelled), len(made.unlabelled), made.validation, len(made.test)) == (
+        0,
+        0,
+        None,
+        5,
+    )
     assert (made.data.variant, made.data.train) == ("complete", 0)
-    levels = {finding.what.split(":")[-1]: finding.level for finding in glsr_release.verify(tmp_path)}
+    levels = {
+        finding.what.split(":")[-1]: finding.level for finding in glsr_release.verify(tmp_path)
+    }
     assert levels[" needed by method glsr, variant release"] == "missing"

@@ -1,4 +1,7 @@
-"""300-VW: frame k belongs to annotation k, counted from 1; frames are counted, not believed; bad frames are known."""
+"""300-VW: frame k belongs to annotation k, counted from 1; frames are counted, not believed.
+
+Bad frames are known.
+"""
 
 import cv2
 import numpy as np
@@ -21,7 +24,8 @@ def film(path, count):
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 25, (96, 80))
     assert writer.isOpened()
     for number in range(1, count + 1):
-        writer.write(np.full((80, 96, 3), (0, 0, shade(number)), np.uint8))  # OpenCV writes BGR: red
+        # OpenCV writes BGR: red
+        writer.write(np.full((80, 96, 3), (0, 0, shade(number)), np.uint8))
     writer.release()
 
 
@@ -58,7 +62,12 @@ def test_videos_fall_into_categories_and_frames_count_from_1(tmp_path):
 
 
 def test_the_official_lists_have_their_sizes_and_share_no_video():
-    assert {part: len(videos) for part, videos in vw.PARTS.items()} == {"train": 50, "a": 31, "b": 19, "c": 14}
+    assert {part: len(videos) for part, videos in vw.PARTS.items()} == {
+        "train": 50,
+        "a": 31,
+        "b": 19,
+        "c": 14,
+    }
     assert len({video for videos in vw.PARTS.values() for video in videos}) == 114
 
 
@@ -76,7 +85,8 @@ def test_the_known_bad_frames_are_those_of_the_release():
 def test_bad_frames_are_an_attribute_of_their_rows(tmp_path):
     write(tmp_path, ("557",), count=24, filmed=0)
     index = vw.index(tmp_path, pixels=False)
-    assert index.ids[index.attributes["broken"]].tolist() == ["557/000022"]  # of 1 … 24 only frame 22 is on the list
+    # of 1 … 24 only frame 22 is on the list
+    assert index.ids[index.attributes["broken"]].tolist() == ["557/000022"]
 
 
 def test_frame_k_of_the_video_belongs_to_annotation_k_in_any_order(tmp_path):

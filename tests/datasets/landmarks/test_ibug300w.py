@@ -58,11 +58,16 @@ def make(root: Path, faces=FACES, *, pictures=True, boxes=True) -> Path:
         for number, stem in enumerate(stems):
             values = points(f"{part}/{stem}")
             lines = "".join(f"{x:.6f} {y:.6f}\n" for x, y in values)
-            (folder / part / f"{stem}.pts").write_text(f"version: 1\nn_points:  68\n{{\n{lines}}}\n")
+            (folder / part / f"{stem}.pts").write_text(
+                f"version: 1\nn_points:  68\n{{\n{lines}}}\n"
+            )
             suffix = OFFICIAL[part.partition("/")[0]]
             if pictures:
                 picture(folder / part / f"{stem}.{suffix}", shade(f"{part}/{stem}"))
-            rows[f"{stem.replace(' ', '')}.{suffix}"] = ([number, 2, 40 + number, 44.5], tight_box(values))
+            rows[f"{stem.replace(' ', '')}.{suffix}"] = (
+                [number, 2, 40 + number, 44.5],
+                tight_box(values),
+            )
         if boxes:
             name = f"bounding_boxes_{part.replace('/', '_')}.mat"
             boxes_file(folder / "Bounding Boxes" / name, dict(reversed(rows.items())))
@@ -82,12 +87,14 @@ def levels(findings, level):
     return [finding.what for finding in findings if finding.level == level]
 
 
-# --- index -------------------------------------------------------------------------------------------------------
+# --- index ----------------------------------------------------------------------------------------
 
 
 def test_ids_are_set_split_and_stem_so_that_lfpw_names_do_not_clash(root):
     index = datasets.open("300w").index(root)
-    assert index.ids.tolist() == [f"{part}/{stem}" for part, stems in FACES.items() for stem in sorted(stems)]
+    assert index.ids.tolist() == [
+        f"{part}/{stem}" for part, stems in FACES.items() for stem in sorted(stems)
+    ]
     first, second = row(index, "lfpw/trainset/image_0001"), row(index, "lfpw/testset/image_0001")
     assert not np.array_equal(index.values[first], index.values[second])
     assert index.read(first)[0, 0, 0] != index.read(second)[0, 0, 0]
@@ -113,21 +120,29 @@ def test_boxes_are_matched_by_name_never_by_position(root):
     index = ibug300w.index(root)  # the fixture's rows are in reverse order
     for part, stems in FACES.items():
         for number, stem in enumerate(stems):
-            assert index.boxes["detector"][row(index, f"{part}/{stem}")].tolist() == [number, 2, 40 + number, 44.5]
+            assert index.boxes["detector"][row(index, f"{part}/{stem}")].tolist() == [
+                number,
+                2,
+                40 + number,
+                44.5,
+            ]
 
 
 def test_stray_afw_rows_in_the_ibug_file_are_ignored(root):
     # The official file has 202 of them, and they come first.
     strays = {f"{k}_1.jpg": ([1, 1, 9, 9], [1, 1, 9, 9]) for k in range(202)}
     own = {
-        f"{stem}.jpg": ([5, 5, 30 + k, 31], tight_box(points(f"ibug/{stem}"))) for k, stem in enumerate(FACES["ibug"])
+        f"{stem}.jpg": ([5, 5, 30 + k, 31], tight_box(points(f"ibug/{stem}")))
+        for k, stem in enumerate(FACES["ibug"])
     }
     boxes_file(root / "300w/Bounding Boxes/bounding_boxes_ibug.mat", {**strays, **own})
     index = ibug300w.index(root)
     rows = index.parts == "ibug"
     assert rows.sum() == 5
     assert index.boxes["detector"][rows][:, 2].tolist() == [30, 31, 32, 33, 34]
-    text = "bounding_boxes_ibug.mat: 5 of 5 faces matched by name, 202 rows of other pictures ignored"
+    text = (
+        "bounding_boxes_ibug.mat: 5 of 5 faces matched by name, 202 rows of other pictures ignored"
+    )
     assert text in levels(ibug300w.verify(root), "ok")
 
 
@@ -145,9 +160,18 @@ def test_faces_of_one_photograph_are_one_cluster_across_splits(root):
     index = ibug300w.index(root)
     clusters = dict(zip(index.ids.tolist(), index.clusters.tolist(), strict=True))
     assert clusters["afw/18489332_1"] == clusters["afw/18489332_10"] == "afw/18489332"
-    assert clusters["helen/trainset/296814969_1"] == clusters["helen/testset/296814969_3"] == "helen/296814969"
+    assert (
+        clusters["helen/trainset/296814969_1"]
+        == clusters["helen/testset/296814969_3"]
+        == "helen/296814969"
+    )
     assert clusters["ibug/image_014"] == clusters["ibug/image_014_01"] == "ibug/image_014"
-    assert clusters["ibug/image_09"] == "ibug/image_09" != clusters["ibug/image_092 _01"] == "ibug/image_092"
+    assert (
+        clusters["ibug/image_09"]
+        == "ibug/image_09"
+        != clusters["ibug/image_092 _01"]
+        == "ibug/image_092"
+    )
     # Equal names in LFPW's splits are different photographs.
     assert clusters["lfpw/trainset/image_0001"] != clusters["lfpw/testset/image_0001"]
 
@@ -155,12 +179,15 @@ def test_faces_of_one_photograph_are_one_cluster_across_splits(root):
 def test_pictures_may_be_png_or_jpg_and_the_official_format_wins(root):
     folder = root / "300w"
     (folder / "lfpw/testset/image_0001.png").unlink()
-    picture(folder / "lfpw/testset/image_0001.JPG", 70)  # a copy that was made smaller, with a camera's suffix
+    # a copy that was made smaller, with a camera's suffix
+    picture(folder / "lfpw/testset/image_0001.JPG", 70)
     picture(folder / "lfpw/trainset/image_0001.jpg", 71)  # beside the png
     picture(folder / "afw/815038_2.png", 72)  # beside the jpg
     index = ibug300w.index(root)
     assert index.read(row(index, "lfpw/testset/image_0001"))[0, 0, 0] == 70
-    assert index.read(row(index, "lfpw/trainset/image_0001"))[0, 0, 0] == shade("lfpw/trainset/image_0001")
+    assert index.read(row(index, "lfpw/trainset/image_0001"))[0, 0, 0] == shade(
+        "lfpw/trainset/image_0001"
+    )
     assert index.read(row(index, "afw/815038_2"))[0, 0, 0] == shade("afw/815038_2")
     assert index.notes == (
         "afw: 1 pictures are there as png and jpg; .jpg is read",
@@ -174,7 +201,9 @@ def test_annotations_alone_are_enough_without_pixels(tmp_path):
     assert len(index.ids) == 14
     assert np.isnan(index.boxes["detector"]).all()
     assert index.notes == ()
-    with pytest.raises(DataError, match=r"afw/18489332_1: no picture beside .*; put 18489332_1\.png or \.jpg there"):
+    with pytest.raises(
+        DataError, match=r"afw/18489332_1: no picture beside .*; put 18489332_1\.png or \.jpg there"
+    ):
         index.read(0)
 
 
@@ -199,7 +228,9 @@ def test_a_picture_of_another_copy_is_refused(root):
     # Trap: original annotations beside pictures that were cropped or shrunk.
     picture(root / "300w/afw/815038_2.jpg", 9, shape=(10, 12))
     index = ibug300w.index(root)
-    with pytest.raises(DataError, match=r"815038_2\.jpg: \d+ of 68 points lie outside the 12 x 10 picture"):
+    with pytest.raises(
+        DataError, match=r"815038_2\.jpg: \d+ of 68 points lie outside the 12 x 10 picture"
+    ):
         index.read(row(index, "afw/815038_2"))
 
 
@@ -212,10 +243,15 @@ def test_droppings_of_file_managers_are_no_faces(root):
 def test_a_malformed_annotation_stops_the_index_and_is_named_by_verify(root):
     path = root / "300w/afw/815038_2.pts"
     path.write_text(path.read_text().rstrip("}\n"))
-    with pytest.raises(DataError, match=r"815038_2\.pts:\d+: the file ends without a closing brace"):
+    with pytest.raises(
+        DataError, match=r"815038_2\.pts:\d+: the file ends without a closing brace"
+    ):
         ibug300w.index(root)
     wrong = levels(ibug300w.verify(root), "wrong")
-    assert any("afw: 1 annotations are malformed; first" in what and "815038_2.pts" in what for what in wrong)
+    assert any(
+        "afw: 1 annotations are malformed; first" in what and "815038_2.pts" in what
+        for what in wrong
+    )
 
 
 def test_an_absent_folder_is_an_empty_index_with_a_hint(tmp_path):
@@ -226,7 +262,7 @@ def test_an_absent_folder_is_an_empty_index_with_a_hint(tmp_path):
     assert "--data names the folder that holds 300w/" in ibug300w.index(tmp_path).notes[0]
 
 
-# --- boxes -------------------------------------------------------------------------------------------------------
+# --- boxes ----------------------------------------------------------------------------------------
 
 
 def put_boxes(root, rows):
@@ -256,15 +292,27 @@ def test_an_impossible_box_is_refused_by_row(root, box, message):
 
 
 def test_one_name_with_two_boxes_is_refused(root):
-    put_boxes(root, {"815038_2.jpg": ([1, 1, 9, 9], [1, 1, 9, 9]), "815038_2.png": ([1, 1, 8, 9], [1, 1, 9, 9])})
-    with pytest.raises(DataError, match=r"row 2: '815038_2\.png' is there twice with different boxes"):
+    put_boxes(
+        root,
+        {
+            "815038_2.jpg": ([1, 1, 9, 9], [1, 1, 9, 9]),
+            "815038_2.png": ([1, 1, 8, 9], [1, 1, 9, 9]),
+        },
+    )
+    with pytest.raises(
+        DataError, match=r"row 2: '815038_2\.png' is there twice with different boxes"
+    ):
         ibug300w.index(root)
 
 
-@pytest.mark.parametrize("raw", [b"", b"not a mat file at all" * 20, b"MATLAB 5.0 MAT-file" + b"\0" * 300])
+@pytest.mark.parametrize(
+    "raw", [b"", b"not a mat file at all" * 20, b"MATLAB 5.0 MAT-file" + b"\0" * 300]
+)
 def test_what_is_no_box_file_is_refused(root, raw):
     (root / "300w/Bounding Boxes/bounding_boxes_afw.mat").write_bytes(raw)
-    with pytest.raises(DataError, match=r"bounding_boxes_afw\.mat: (is not a MATLAB v5 file|holds no variable)"):
+    with pytest.raises(
+        DataError, match=r"bounding_boxes_afw\.mat: (is not a MATLAB v5 file|holds no variable)"
+    ):
         ibug300w.index(root)
     assert any("bounding_boxes_afw.mat" in what for what in levels(ibug300w.verify(root), "wrong"))
 
@@ -279,7 +327,7 @@ def test_another_variable_or_shape_is_refused(root):
         ibug300w.index(root)
 
 
-# --- which annotations -------------------------------------------------------------------------------------------
+# --- which annotations ----------------------------------------------------------------------------
 
 
 def test_the_digest_forgives_spelling_and_order_but_not_a_moved_point():
@@ -296,7 +344,7 @@ def test_an_incomplete_test_set_is_not_compared(root):
     assert ibug300w.index(root).variant == "unverified annotations"
 
 
-# --- examination -------------------------------------------------------------------------------------------------
+# --- examination ----------------------------------------------------------------------------------
 
 
 def test_verify_counts_every_part(root):
@@ -305,7 +353,10 @@ def test_verify_counts_every_part(root):
         assert what in levels(findings, "partial")
     assert "14 pictures are whole and hold their points" in levels(findings, "ok")
     assert "no picture file is in train and in test" in levels(findings, "ok")
-    assert "photo helen/296814969 has faces in train and in test, as in the official split" in levels(findings, "ok")
+    assert (
+        "photo helen/296814969 has faces in train and in test, as in the official split"
+        in levels(findings, "ok")
+    )
     assert levels(findings, "wrong") == []
 
 
@@ -328,10 +379,15 @@ def test_verify_finds_what_is_wrong(root):
     (folder / "Bounding Boxes/bounding_boxes_lfpw_testset.mat").unlink()
     findings = ibug300w.verify(root)
     wrong = "\n".join(levels(findings, "wrong"))
-    assert "1 pictures are in train and in test; first helen/trainset/100032540_1 = helen/testset/296814969_3" in wrong
+    assert (
+        "1 pictures are in train and in test; first helen/trainset/100032540_1 = helen/testset/296814969_3"
+        in wrong
+    )
     assert "2 pictures cannot be read; first" in wrong
     assert "1 pictures do not fit their points; first" in wrong
-    assert "bounding_boxes_afw.mat: 3 boxes are not around their points; first afw/18489332_1" in wrong
+    assert (
+        "bounding_boxes_afw.mat: 3 boxes are not around their points; first afw/18489332_1" in wrong
+    )
     missing = levels(findings, "missing")
     assert "1 items have no picture; first ibug/image_09" in missing
     assert "bounding_boxes_lfpw_testset.mat: no such file in 'Bounding Boxes'" in missing
@@ -339,7 +395,9 @@ def test_verify_finds_what_is_wrong(root):
 
 def test_a_photo_in_train_and_test_that_the_official_split_keeps_apart_is_wrong(tmp_path):
     make(tmp_path, {"helen/trainset": ["5_1"], "helen/testset": ["5_2"]})
-    assert "photo helen/5 has faces in train and in test" in levels(ibug300w.verify(tmp_path), "wrong")
+    assert "photo helen/5 has faces in train and in test" in levels(
+        ibug300w.verify(tmp_path), "wrong"
+    )
 
 
 def test_more_faces_than_the_release_has_are_wrong(tmp_path, monkeypatch):
@@ -349,7 +407,7 @@ def test_more_faces_than_the_release_has_are_wrong(tmp_path, monkeypatch):
     assert "afw: 3 of 2 faces; 1 do not belong to the official release" in wrong
 
 
-# --- the licensed samples ----------------------------------------------------------------------------------------
+# --- the licensed samples -------------------------------------------------------------------------
 
 
 @pytest.mark.data

@@ -33,7 +33,12 @@ def levels(findings, level):
 
 
 @pytest.mark.parametrize(
-    "folders", [("01_Indoor", "02_Outdoor"), ("02_INDOOR", "01_Outdoor"), ("Test/01_Indoor", "Test/02_Outdoor")]
+    "folders",
+    [
+        ("01_Indoor", "02_Outdoor"),
+        ("02_INDOOR", "01_Outdoor"),
+        ("Test/01_Indoor", "Test/02_Outdoor"),
+    ],
 )
 def test_folders_are_known_by_the_end_of_their_name(tmp_path, folders):
     index = datasets.open("300w-private").index(write(tmp_path, folders))

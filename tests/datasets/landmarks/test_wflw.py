@@ -26,7 +26,9 @@ def write(root, train=None, test=None, pictures=True):
     lists.mkdir(parents=True)
     train = train or [line(7, photo="5--Car/5_Car_1_9.jpg")]
     for name, lines in (("train", train), ("test", test or [line(row) for row in range(3)])):
-        (lists / f"list_98pt_rect_attr_{name}.txt").write_text("".join(f"{text} \n" for text in lines))
+        (lists / f"list_98pt_rect_attr_{name}.txt").write_text(
+            "".join(f"{text} \n" for text in lines)
+        )
     if pictures:
         for photo in (*PHOTOS, "5--Car/5_Car_1_9.jpg"):
             path = root / "wflw/WFLW_images" / photo
@@ -63,7 +65,10 @@ def test_subsets_are_the_bits_in_their_order(tmp_path):
 def test_the_rectangle_is_not_the_box_of_the_points(tmp_path):
     index = wflw.index(write(tmp_path, test=[line(0, rect="60 60 70 80"), line(1)]), pixels=False)
     assert index.boxes["rect"][1].tolist() == [60, 60, 70, 80]
-    assert index.boxes["ground_truth"][1].tolist() == [*points(0).min(axis=0), *points(0).max(axis=0)]
+    assert index.boxes["ground_truth"][1].tolist() == [
+        *points(0).min(axis=0),
+        *points(0).max(axis=0),
+    ]
     assert index.attributes["misplaced_rect"].tolist() == [False, True, False]
 
 
@@ -81,9 +86,15 @@ def test_points_outside_the_picture_are_kept(tmp_path):
         (line(0).rpartition(" ")[0], r"test\.txt:2: 206 words, 207 are needed"),
         (line(0) + " x", r"test\.txt:2: 208 words"),
         ("nan " + line(0).partition(" ")[2], r"test\.txt:2: 'nan' is no coordinate"),
-        ("1,5 " + line(0).partition(" ")[2], r"test\.txt:2: could not convert .*all but the path are numbers"),
+        (
+            "1,5 " + line(0).partition(" ")[2],
+            r"test\.txt:2: could not convert .*all but the path are numbers",
+        ),
         (line(0, flags="2 0 0 0 0 0"), r"test\.txt:2: a flag is neither 0 nor 1"),
-        (line(0, photo="../../etc/passwd"), r"test\.txt:2: '\.\./\.\./etc/passwd' is not the name of a file inside"),
+        (
+            line(0, photo="../../etc/passwd"),
+            r"test\.txt:2: '\.\./\.\./etc/passwd' is not the name of a file inside",
+        ),
         (line(0, photo="/etc/passwd"), r"test\.txt:2: '/etc/passwd' is not"),
     ],
 )
@@ -115,15 +126,25 @@ def test_verify_compares_subset_lists_and_names_what_is_known(tmp_path):
     subsets = root / "wflw/WFLW_annotations/list_98pt_test"
     subsets.mkdir()
     words = [line(row).split() for row in range(3)]
-    (subsets / "list_98pt_test_largepose.txt").write_text(" ".join([*words[0][:196], words[0][-1]]) + "\n")
-    (subsets / "list_98pt_test_occlusion.txt").write_text(" ".join([*words[0][:196], words[0][-1]]) + "\n")
+    (subsets / "list_98pt_test_largepose.txt").write_text(
+        " ".join([*words[0][:196], words[0][-1]]) + "\n"
+    )
+    (subsets / "list_98pt_test_occlusion.txt").write_text(
+        " ".join([*words[0][:196], words[0][-1]]) + "\n"
+    )
     findings = wflw.verify(root)
     assert "list of train: 2 of 7500 faces" in levels(findings, "partial")
-    assert "list_98pt_test_largepose.txt: holds the faces that the flags name" in levels(findings, "ok")
+    assert "list_98pt_test_largepose.txt: holds the faces that the flags name" in levels(
+        findings, "ok"
+    )
     # The same photograph, the other face: only points tell them apart.
-    assert "list_98pt_test_occlusion.txt: does not hold the faces that the flags name" in levels(findings, "wrong")
+    assert "list_98pt_test_occlusion.txt: does not hold the faces that the flags name" in levels(
+        findings, "wrong"
+    )
     assert f"1 photos have faces in train and in test; first {PHOTOS[2]}" in levels(findings, "ok")
-    assert "1 rectangles lie away from their points, as released; first train/0001" in levels(findings, "ok")
+    assert "1 rectangles lie away from their points, as released; first train/0001" in levels(
+        findings, "ok"
+    )
     assert "known bad photographs, kept: train/0001" in levels(findings, "ok")
 
 

@@ -9,7 +9,12 @@ from benchbox.datasets.landmarks import ytf68
 from benchbox.errors import DataError
 
 HELD_OUT = sorted(ytf68.people_held_out())
-NAMES = [f"{HELD_OUT[0]}_00.jpg", f"{HELD_OUT[0]}_12.jpg", "Somebody_Else_00.jpg", "A_de_la_X_34.jpg"]
+NAMES = [
+    f"{HELD_OUT[0]}_00.jpg",
+    f"{HELD_OUT[0]}_12.jpg",
+    "Somebody_Else_00.jpg",
+    "A_de_la_X_34.jpg",
+]
 
 
 def points(row):
@@ -23,7 +28,8 @@ def write(root, names=NAMES, change=lambda lines: lines, pictures=True):
     for row, name in enumerate(names):
         lines.append(name + "," + ",".join(map(str, points(row).ravel())))
         if pictures:
-            rgba = np.full((45, 50, 4), 10 + row, np.uint8)  # the original files are PNGs named .jpg
+            # the original files are PNGs named .jpg
+            rgba = np.full((45, 50, 4), 10 + row, np.uint8)
             (folder / "training" / name).write_bytes(cv2.imencode(".png", rgba)[1].tobytes())
     (folder / "training_frames_keypoints.csv").write_text("\n".join(change(lines)) + "\n")
     return root
@@ -85,17 +91,38 @@ def test_points_outside_their_picture_are_noted_and_kept(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda lines: [lines[0], lines[1][:300], *lines[2:]], r"csv:2: \d+ columns, 137 are needed"),
+        (
+            lambda lines: [lines[0], lines[1][:300], *lines[2:]],
+            r"csv:2: \d+ columns, 137 are needed",
+        ),
         (lambda lines: [lines[0][:-4], *lines[1:]], r"csv:1: 136 columns, 137 are needed"),
         (lambda lines: [], r"csv:1: (0|1) columns, 137 are needed"),
-        (lambda lines: [*lines[:2], lines[2] + "5x", *lines[3:]], r"csv:3: could not convert .*a coordinate is a num"),
-        (lambda lines: [*lines[:2], lines[2].rpartition(",")[0] + ",nan"], r"csv:3: 'nan' is no coordinate"),
-        (lambda lines: [*lines[:2], lines[2].rpartition(",")[0] + ",1e9"], r"csv:3: '1e9' is no coordinate"),
-        (lambda lines: [*lines[:2], lines[2].rpartition(",")[0] + ","], r"csv:3: could not convert"),
+        (
+            lambda lines: [*lines[:2], lines[2] + "5x", *lines[3:]],
+            r"csv:3: could not convert .*a coordinate is a num",
+        ),
+        (
+            lambda lines: [*lines[:2], lines[2].rpartition(",")[0] + ",nan"],
+            r"csv:3: 'nan' is no coordinate",
+        ),
+        (
+            lambda lines: [*lines[:2], lines[2].rpartition(",")[0] + ",1e9"],
+            r"csv:3: '1e9' is no coordinate",
+        ),
+        (
+            lambda lines: [*lines[:2], lines[2].rpartition(",")[0] + ","],
+            r"csv:3: could not convert",
+        ),
         (lambda lines: [*lines, lines[4]], r"csv: 'A_de_la_X_34\.jpg' is there twice"),
-        (lambda lines: [lines[0], "../" + lines[1]], r"csv:2: '\.\./.* is not a name 'Person_VC\.jpg'"),
+        (
+            lambda lines: [lines[0], "../" + lines[1]],
+            r"csv:2: '\.\./.* is not a name 'Person_VC\.jpg'",
+        ),
         (lambda lines: [lines[0], "/etc/" + lines[1]], r"csv:2: '/etc/.* is not a name"),
-        (lambda lines: [lines[0], lines[1].replace("_00.jpg", "_0.jpg")], r"csv:2: .* is not a name"),
+        (
+            lambda lines: [lines[0], lines[1].replace("_00.jpg", "_0.jpg")],
+            r"csv:2: .* is not a name",
+        ),
         (lambda lines: [*lines[:2], "\0"], r"csv(:3)?: "),
     ],
 )

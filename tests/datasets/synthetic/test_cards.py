@@ -18,7 +18,11 @@ CARDS = {
     for card in protocol_card.cards()
     if card.dataset.startswith("synth-") and card.dataset != "synth-300w"
 }
-TWINS = [c for c in protocol_card.cards() if c.twin and not c.dataset.startswith("synth-") and c.dataset != "ytf68"]
+TWINS = [
+    c
+    for c in protocol_card.cards()
+    if c.twin and not c.dataset.startswith("synth-") and c.dataset != "ytf68"
+]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +62,9 @@ def test_a_tiny_set_goes_through_its_card(name, small):
     assert bool(made.unlabelled) == bool(card.extra)
 
 
-@pytest.mark.parametrize("name", [n for n in CARDS if n not in ("synth-aflw-frontal", "synth-gazecapture-iphone-o1")])
+@pytest.mark.parametrize(
+    "name", [n for n in CARDS if n not in ("synth-aflw-frontal", "synth-gazecapture-iphone-o1")]
+)
 def test_the_card_counts_what_the_set_holds(name):
     card, module = CARDS[name], datasets.open(CARDS[name].dataset)
     sizes = dict(module.PLAN.parts)
@@ -67,22 +73,35 @@ def test_the_card_counts_what_the_set_holds(name):
     if card.dataset == "synth-gazestare":
         sizes |= {f"gazecn/{part}": size for part, size in datasets.open("synth-gazecn").PLAN.parts}
     assert sum(sizes[part] for part in select.parts(card.train_parts)) == card.train_expected
-    assert sum(sizes[part] for part in select.parts(card.groups[card.overall])) == card.test_expected
+    assert (
+        sum(sizes[part] for part in select.parts(card.groups[card.overall])) == card.test_expected
+    )
 
 
 def test_phones_held_upright_are_counted_by_the_frame():
-    """By who holds what, not by the frames' geometry, which takes a minute; a few frames show that both agree."""
+    """By who holds what, not by the frames' geometry, which takes a minute.
+
+    A few frames show that both agree.
+    """
     card, study = CARDS["synth-gazecapture-iphone-o1"], image_sets.GAZECAPTURE
     counts = {}
     for part, persons in study.parts:
         dots, frames = study.shown(part)
-        holds = [phone_and_tablet.held(study, part, person, dot) for person in range(persons) for dot in range(dots)]
+        holds = [
+            phone_and_tablet.held(study, part, person, dot)
+            for person in range(persons)
+            for dot in range(dots)
+        ]
         counts[part] = frames * sum(device.kind == "phone" and turn == 1 for device, turn in holds)
     assert (counts["train"], counts["test"]) == (card.train_expected, card.test_expected)
     assert counts["val"] > 100
     index = gazecapture.tiny()
     upright = index.attributes["phone"] & index.attributes["orientation_1"]
-    assert int(select.rows(index, [f"{part} & phone & orientation_1" for part in counts]).sum()) == upright.sum() > 9
+    assert (
+        int(select.rows(index, [f"{part} & phone & orientation_1" for part in counts]).sum())
+        == upright.sum()
+        > 9
+    )
     assert (index.values[upright, 1] < 0).all()
     assert np.isfinite(index.meta["face_grid"]).all()
 
@@ -90,9 +109,19 @@ def test_phones_held_upright_are_counted_by_the_frame():
 @pytest.mark.parametrize("card", TWINS, ids=lambda card: card.name)
 def test_a_twin_has_the_shape_of_its_card(card):
     twin = protocol_card.load(card.twin)
-    assert (twin.task, twin.layout, twin.folds, twin.metrics) == (card.task, card.layout, card.folds, card.metrics)
+    assert (twin.task, twin.layout, twin.folds, twin.metrics) == (
+        card.task,
+        card.layout,
+        card.folds,
+        card.metrics,
+    )
     assert twin.extra_boxes == card.extra_boxes
-    assert (twin.normalisers, twin.auc, twin.fr, twin.masked) == (card.normalisers, card.auc, card.fr, card.masked)
+    assert (twin.normalisers, twin.auc, twin.fr, twin.masked) == (
+        card.normalisers,
+        card.auc,
+        card.fr,
+        card.masked,
+    )
     assert bool(twin.train_dataset) == bool(card.train_dataset)
     assert set(card.options) <= set(twin.options)
     if card.name != "eth-xgaze-official":  # the split of other people that its twin cannot have

@@ -91,7 +91,8 @@ def test_patches_carry_directions_and_head_poses(tiny, name):
     assert index.meta["head_pose"].shape == (len(index.ids), 2)
     high, wide = index.read(0).shape[:2]
     np.testing.assert_array_equal(index.boxes["patch"][0], [-0.5, -0.5, wide - 0.5, high - 0.5])
-    # Eyes and heads mostly turn the same way: the order (pitch, yaw) and both signs agree between the two columns.
+    # Eyes and heads mostly turn the same way: the order (pitch, yaw) and both signs agree between
+    # the two columns.
     gaze, head = vectors_to_angles(index.values), index.meta["head_pose"]
     assert np.corrcoef(gaze[:, 1], head[:, 1])[0, 1] > 0.2
 
@@ -138,7 +139,9 @@ def test_labels_come_without_pixels_and_are_the_same_with_them(tmp_path, monkeyp
     drawn = cache.read(plan, pixels=True)
     for name in bare:
         np.testing.assert_array_equal(bare[name], drawn[name])
-    index = gazecapture_index.to_index("small", plan, np.array(["train"] * 4 + ["test"] * 3), np.arange(7), drawn)
+    index = gazecapture_index.to_index(
+        "small", plan, np.array(["train"] * 4 + ["test"] * 3), np.arange(7), drawn
+    )
     assert index.read(6).shape == (288, 216, 3)
 
 

@@ -126,7 +126,8 @@ def test_what_is_read_may_be_written_to_without_harm():
 
 def test_the_cache_holds_the_same_faces_whoever_rendered_them(cache_folder, small_plan, capfd):
     index = ibug300w.index(Path())
-    assert "rendering small" in capfd.readouterr().err  # progress is shown, and not on standard output
+    # progress is shown, and not on standard output
+    assert "rendering small" in capfd.readouterr().err
     faces = ibug300w.faces("common", 3)
     for row in range(3):
         np.testing.assert_array_equal(index.read(5 + row), faces.images[row])
@@ -146,7 +147,9 @@ def test_values_are_the_same_with_and_without_pixels(cache_folder, small_plan, r
     np.testing.assert_array_equal(bare.boxes["detector"], np.load(rendered / "detected.npy"))
 
 
-@pytest.mark.parametrize("name", ["pixels.npy", "values.npy", "detected.npy", "visible.npy", "manifest.json"])
+@pytest.mark.parametrize(
+    "name", ["pixels.npy", "values.npy", "detected.npy", "visible.npy", "manifest.json"]
+)
 def test_a_truncated_cache_is_seen(cache_folder, small_plan, rendered, name):
     shutil.copytree(rendered, cache_folder / "small")
     assert ibug300w.verify(Path())[0].level == "ok"
@@ -160,7 +163,9 @@ def test_a_truncated_cache_is_seen(cache_folder, small_plan, rendered, name):
 def test_a_truncated_cache_is_made_again(cache_folder, small_plan, rendered):
     shutil.copytree(rendered, cache_folder / "small")
     os.truncate(cache_folder / "small" / "pixels.npy", 1000)
-    np.testing.assert_array_equal(ibug300w.index(Path()).read(4), np.load(rendered / "pixels.npy")[4])
+    np.testing.assert_array_equal(
+        ibug300w.index(Path()).read(4), np.load(rendered / "pixels.npy")[4]
+    )
     assert ibug300w.verify(Path())[0].level == "ok"
     assert sorted(p.name for p in cache_folder.iterdir()) == ["small"]
 
@@ -196,18 +201,24 @@ def test_chunks_that_a_killed_maker_finished_are_kept(cache_folder, monkeypatch)
     assert not (cache_folder / "small").exists()
     assert len(list((cache_folder / "small.partial" / "done").iterdir())) == 2
     again = []
-    monkeypatch.setattr(cache, "_ask", lambda process, line: (again.append(line), real(process, line)))
+    monkeypatch.setattr(
+        cache, "_ask", lambda process, line: (again.append(line), real(process, line))
+    )
     columns = cache.load(SMALL, workers=1)
     assert len(again) == len(SMALL.chunks()) - 2
     assert not set(again) & set(asked)
     for part, start in (("train", 0), ("common", 5)):
         count = dict(SMALL.parts)[part]
-        np.testing.assert_array_equal(columns["pixels"][start : start + count], ibug300w.faces(part, count).images)
+        np.testing.assert_array_equal(
+            columns["pixels"][start : start + count], ibug300w.faces(part, count).images
+        )
 
 
 def test_a_killed_process_leaves_nothing_that_is_trusted(cache_folder, tmp_path):
     code = "from benchbox.face_renderer import cache\ncache.load(cache.Plan('small', (('train', 400),)), workers=1)"
-    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stderr=subprocess.DEVNULL, start_new_session=True
+    )
     partial = cache_folder / "small.partial" / "done"
     for _ in range(400):
         if partial.is_dir() and any(partial.iterdir()):

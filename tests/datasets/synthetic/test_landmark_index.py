@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from benchbox.datasets.synthetic import aflw, cofw, cofw68, ibug300vw, ibug300w_private, landmark_index, wflw
+from benchbox.datasets.synthetic import (
+    aflw,
+    cofw,
+    cofw68,
+    ibug300vw,
+    ibug300w_private,
+    landmark_index,
+    wflw,
+)
 from benchbox.face_renderer.scenes.portraits import ATTRIBUTES
 from benchbox.geometry import tight_box
 
@@ -37,7 +45,9 @@ def test_wflw_has_its_six_attributes_and_rectangles_that_reach_up(tiny):
     index = tiny[wflw]
     assert tuple(index.attributes) == ATTRIBUTES
     assert index.visible is None
-    tall = (index.boxes["rect"][:, 3] - index.boxes["rect"][:, 1]) / np.ptp(index.values[..., 1], axis=1)
+    tall = (index.boxes["rect"][:, 3] - index.boxes["rect"][:, 1]) / np.ptp(
+        index.values[..., 1], axis=1
+    )
     assert 1.15 < np.median(tall) < 1.45  # 1.29 in WFLW
     assert {name for name in ATTRIBUTES if index.attributes[name].any()} == set(ATTRIBUTES)
 
@@ -61,7 +71,9 @@ def test_cofw68_is_the_test_faces_of_cofw_annotated_anew(tiny):
     ours = np.arange(len(new.ids))
     theirs = np.flatnonzero(old.parts == "test")
     np.testing.assert_array_equal(new.read(int(ours[2])), old.read(int(theirs[2])))
-    np.testing.assert_allclose(new.values[ours][:, [36, 45, 8]], old.values[theirs][:, [8, 9, 28]], atol=1e-9)
+    np.testing.assert_allclose(
+        new.values[ours][:, [36, 45, 8]], old.values[theirs][:, [8, 9, 28]], atol=1e-9
+    )
     np.testing.assert_array_equal(new.visible[ours][:, 8], old.visible[theirs][:, 28])
 
 

@@ -33,7 +33,9 @@ def test_a_ced_climbs_where_the_errors_are():
     chart = ced([0.02, 0.06, np.inf])
     corners = strokes(chart.series[0].path)
     width, height = chart.right - chart.left, chart.bottom - chart.top
-    climbs = [(x, y) for (x, y), (_, before) in zip(corners[1:], corners, strict=False) if y != before]
+    climbs = [
+        (x, y) for (x, y), (_, before) in zip(corners[1:], corners, strict=False) if y != before
+    ]
     shares = [(chart.bottom - y) / height for _, y in climbs]
     places = [(x - chart.left) / width * 0.10 for x, _ in climbs]
     assert shares == pytest.approx([1 / 3, 2 / 3], abs=0.001)
@@ -43,7 +45,10 @@ def test_a_ced_climbs_where_the_errors_are():
 
 def test_an_error_at_the_end_of_the_axis_counts():
     chart = ced([0.10])
-    assert strokes(chart.series[0].path)[-2:] == [(chart.right, chart.top), (chart.right, chart.top)]
+    assert strokes(chart.series[0].path)[-2:] == [
+        (chart.right, chart.top),
+        (chart.right, chart.top),
+    ]
 
 
 def test_labels_do_not_cover_one_another_and_stay_in_the_plot():
@@ -73,7 +78,10 @@ def test_groups_stand_in_order_with_their_intervals():
 
 
 def test_the_pareto_line_joins_what_nothing_cheaper_beats():
-    points = [chart_values.Priced(*p) for p in (("a", 1e6, 5.0), ("b", 2e6, 6.0), ("c", 4e6, 4.0), ("d", 8e6, 4.5))]
+    points = [
+        chart_values.Priced(*p)
+        for p in (("a", 1e6, 5.0), ("b", 2e6, 6.0), ("c", 4e6, 4.0), ("d", 8e6, 4.5))
+    ]
     chart = chart_values.costs("c", "C", points, x_title="x", y_title="y", falls=True)
     assert [mark.say.split(":")[0] for mark in chart.marks if not mark.hollow] == ["a", "c"]
     assert [series.path.count("L") for series in chart.series if series.style == 0] == [1]
@@ -82,7 +90,9 @@ def test_the_pareto_line_joins_what_nothing_cheaper_beats():
 
 
 def test_names_of_many_stages_never_cover_each_other():
-    chart = training_curve.training("t", "T", [Stage(f"p{k:02d}/pretrain", (1, 2), (1.0, 0.9)) for k in range(30)])
+    chart = training_curve.training(
+        "t", "T", [Stage(f"p{k:02d}/pretrain", (1, 2), (1.0, 0.9)) for k in range(30)]
+    )
     assert len(chart.bands) == 30
     for row in (0, 1):
         told = [band for band in chart.bands if band.text and band.row == row]
@@ -103,7 +113,9 @@ def test_stages_follow_one_another_and_wide_losses_get_a_logarithm():
     assert [tick.text for tick in chart.y_ticks] == ["0.01", "0.1", "1", "10"]
     assert [band.text for band in chart.bands] == ["a", "b"]
     ends = [series.end[0] for series in chart.series]
-    assert ends == pytest.approx([chart.left + 3 / 5 * (chart.right - chart.left), chart.right], abs=0.1)
+    assert ends == pytest.approx(
+        [chart.left + 3 / 5 * (chart.right - chart.left), chart.right], abs=0.1
+    )
 
 
 def test_even_losses_stay_linear_from_zero():
@@ -115,7 +127,9 @@ def test_even_losses_stay_linear_from_zero():
 
 def test_a_long_log_is_thinned_to_means():
     steps = tuple(float(k) for k in range(100_000))
-    chart = training_curve.training("t", "T", [Stage("a", steps, tuple(1.0 + (k % 2) for k in range(100_000)))])
+    chart = training_curve.training(
+        "t", "T", [Stage("a", steps, tuple(1.0 + (k % 2) for k in range(100_000)))]
+    )
     points = chart.series[0].path.count("L") + 1
     assert 200 < points < 300
     heights = {point.split()[1] for point in chart.series[0].path[1:].split("L")}

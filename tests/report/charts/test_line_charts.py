@@ -26,13 +26,17 @@ def numbers(chart):
 
 
 def test_the_table_of_the_paper_is_drawn_with_its_undisturbed_numbers_at_zero(printed):
-    larger, moved, turned = error_vs_perturbation.board(protocol_card.load("300w-full"), NME, {}, printed, {})
+    larger, moved, turned = error_vs_perturbation.board(
+        protocol_card.load("300w-full"), NME, {}, printed, {}
+    )
     assert numbers(larger)["B1, G&LSR"] == ("5.72", "5.75", "6.36", "8.15", "10.93", "15.72")
     assert numbers(larger)["GSR, G&LSR"] == ("5.52", "5.51", "5.60", "5.74", "6.03", "6.67")
     assert moved.values.columns == ("", "0", "0.05", "0.1", "0.15", "0.2", "0.25")
     assert numbers(turned)["B2, G&LSR"] == ("5.63", "5.57", "5.60", "5.82", "5.92", "6.00")
     assert all(mark.hollow for mark in larger.marks)
-    assert [series.label for series in larger.series] == ["GSR, G&LSR", "B2, G&LSR", "B1, G&LSR"], "best first"
+    assert [series.label for series in larger.series] == ["GSR, G&LSR", "B2, G&LSR", "B1, G&LSR"], (
+        "best first"
+    )
 
 
 def test_numbers_of_another_normaliser_are_not_drawn(printed):
@@ -45,43 +49,76 @@ def test_numbers_of_another_normaliser_are_not_drawn(printed):
 
 
 def test_a_method_is_drawn_with_what_papers_print_of_its_own_variants(printed):
-    drawn = error_vs_perturbation.of_method("glsr", protocol_card.cards(), [], printed, claims().systems, {})
+    drawn = error_vs_perturbation.of_method(
+        "glsr", protocol_card.cards(), [], printed, claims().systems, {}
+    )
     assert [chart.title for chart in drawn] == [
-        f"{title}, 300-W, full public test set" for title in ("Larger boxes", "Moved boxes", "Turned pictures")
+        f"{title}, 300-W, full public test set"
+        for title in ("Larger boxes", "Moved boxes", "Turned pictures")
     ]
-    assert error_vs_perturbation.of_method("sir", protocol_card.cards(), [], printed, claims().systems, {}) == []
+    assert (
+        error_vs_perturbation.of_method(
+            "sir", protocol_card.cards(), [], printed, claims().systems, {}
+        )
+        == []
+    )
     assert len({chart.name for chart in drawn}) == 3, "ids are unique in a page"
 
 
-def test_runs_join_by_variant_seeds_as_their_mean_and_changed_ones_stay_out(tmp_path, demo, printed):
+def test_runs_join_by_variant_seeds_as_their_mean_and_changed_ones_stay_out(
+    tmp_path, demo, printed
+):
     card = replace(demo, options={"scale": ("0.0", "0.3")})
 
     def one(level, **options):
         return results.result(write_run(tmp_path, "demo-a", level, **options))
 
     found = {
-        "demo-full": [one(0.04), one(0.05, seed=1), one(0.9, overrides={"loss": "l1"}), one(0.9, budget="smoke")],
+        "demo-full": [
+            one(0.04),
+            one(0.05, seed=1),
+            one(0.9, overrides={"loss": "l1"}),
+            one(0.9, budget="smoke"),
+        ],
         "demo-full+scale=0.3": [one(0.06, protocol="demo-full+scale=0.3")],
         "demo-full+translation=0.1": [one(0.07, protocol="demo-full+translation=0.1")],
     }
-    (chart,) = error_vs_perturbation.board(card, metric_names.parse("nme_inter_ocular"), found, printed, {})
-    at = [summary(invented(level))["full"]["nme_inter_ocular"]["value"] for level in (0.04, 0.05, 0.06)]
+    (chart,) = error_vs_perturbation.board(
+        card, metric_names.parse("nme_inter_ocular"), found, printed, {}
+    )
+    at = [
+        summary(invented(level))["full"]["nme_inter_ocular"]["value"]
+        for level in (0.04, 0.05, 0.06)
+    ]
     assert numbers(chart) == {"demo-a base": (f"{(at[0] + at[1]) / 2:.2f}", f"{at[2]:.2f}")}
     partial = {**record()["data"], "variant": "train 60 of 100"}
     for name in ("demo-full", "demo-full+scale=0.3"):
-        found[name].append(results.result(write_run(tmp_path, "demo-b", 0.05, protocol=name, data=partial)))
-    (chart,) = error_vs_perturbation.board(card, metric_names.parse("nme_inter_ocular"), found, printed, {})
+        found[name].append(
+            results.result(write_run(tmp_path, "demo-b", 0.05, protocol=name, data=partial))
+        )
+    (chart,) = error_vs_perturbation.board(
+        card, metric_names.parse("nme_inter_ocular"), found, printed, {}
+    )
     assert "demo-b base *" in numbers(chart)
     assert "A star: other data than the official set." in chart.note
     alone = {"demo-full": found["demo-full"]}
-    assert error_vs_perturbation.board(card, metric_names.parse("nme_inter_ocular"), alone, printed, {}) == [], (
-        "one point is no line"
-    )
+    assert (
+        error_vs_perturbation.board(
+            card, metric_names.parse("nme_inter_ocular"), alone, printed, {}
+        )
+        == []
+    ), "one point is no line"
 
 
 def test_places_of_a_line_by_hand():
     chart = line_charts.over(
-        "l", "L", [Line("a", (Stop(0, 2.0), Stop(10, 4.0, (3.0, 5.0))))], x_title="x", y_title="y", unit="%", note=""
+        "l",
+        "L",
+        [Line("a", (Stop(0, 2.0), Stop(10, 4.0, (3.0, 5.0))))],
+        x_title="x",
+        y_title="y",
+        unit="%",
+        note="",
     )
     assert [tick.text for tick in chart.x_ticks] == ["0", "10"]
     assert chart.series[0].path.startswith(f"M{chart.x_ticks[0].at:g} ")
@@ -98,7 +135,13 @@ def test_a_narrow_span_still_has_ticks():
 
 
 def test_what_nothing_beats_in_both():
-    points = [Point("a", 1, 3), Point("b", 2, 2), Point("c", 2, 4), Point("d", 3, 2), Point("e", 4, 1)]
+    points = [
+        Point("a", 1, 3),
+        Point("b", 2, 2),
+        Point("c", 2, 4),
+        Point("d", 3, 2),
+        Point("e", 4, 1),
+    ]
     assert [p.label for p in line_charts.unbeaten(points)] == ["a", "b", "e"]
     chart = line_charts.tradeoff("t", "T", points, x_title="x", y_title="y", unit="cm")
     assert [row[3] for row in chart.values.rows] == ["yes", "yes", "", "", "yes"]
@@ -107,11 +150,15 @@ def test_what_nothing_beats_in_both():
 
 
 def test_a_single_value_has_an_axis():
-    chart = line_charts.tradeoff("t", "T", [Point("a", 0, 0), Point("b", 0, 0)], x_title="x", y_title="y", unit="cm")
+    chart = line_charts.tradeoff(
+        "t", "T", [Point("a", 0, 0), Point("b", 0, 0)], x_title="x", y_title="y", unit="cm"
+    )
     assert len(chart.x_ticks) > 1
 
 
-@pytest.mark.parametrize(("steady", "error"), [("gazestare", "gazecn"), ("synth-gazestare", "synth-gazecn")])
+@pytest.mark.parametrize(
+    ("steady", "error"), [("gazestare", "gazecn"), ("synth-gazestare", "synth-gazecn")]
+)
 def test_the_error_of_a_card_of_stares_is_that_of_the_set_it_trains_on(steady, error):
     cards = protocol_card.cards()
     found = error_vs_msd.partner(protocol_card.load(steady), cards)
@@ -121,7 +168,9 @@ def test_the_error_of_a_card_of_stares_is_that_of_the_set_it_trains_on(steady, e
 
 
 def test_dwo_is_drawn_as_table_5_prints_it(printed):
-    (chart,) = error_vs_msd.of_method("dwo", protocol_card.cards(), [], printed, claims().systems, {})
+    (chart,) = error_vs_msd.of_method(
+        "dwo", protocol_card.cards(), [], printed, claims().systems, {}
+    )
     told = numbers(chart)
     assert told["Baseline, TAT"] == ("1.15", "0.42", "yes")
     assert told["DwO ctr=8 T=1 org=90%, TAT"] == ("1.18", "0.34", "yes")
@@ -135,13 +184,22 @@ def test_a_runs_two_numbers_meet_over_two_cards_by_variant_and_seed(tmp_path, pr
     steady, error = protocol_card.load("synth-gazestare"), protocol_card.load("synth-gazecn")
 
     def one(card, metric, value, seed):
-        scores = {"scores": {"total": {metric: {"value": value, "unit": "cm"}}}, "n": card.test_expected}
+        scores = {
+            "scores": {"total": {metric: {"value": value, "unit": "cm"}}},
+            "n": card.test_expected,
+        }
         document = {"card": card.card, "data": {**record()["data"], "train": card.train_expected}}
-        run = write_run(tmp_path, "demo-a", 0.04, protocol=card.name, seed=seed, scores=scores, **document)
+        run = write_run(
+            tmp_path, "demo-a", 0.04, protocol=card.name, seed=seed, scores=scores, **document
+        )
         return results.result(run)
 
     found = {
-        error.name: [one(error, "error_cm", 2.5, 0), one(error, "error_cm", 2.7, 1), one(error, "error_cm", 9.0, 2)],
+        error.name: [
+            one(error, "error_cm", 2.5, 0),
+            one(error, "error_cm", 2.7, 1),
+            one(error, "error_cm", 9.0, 2),
+        ],
         steady.name: [one(steady, "msd_cm", 0.3, 0), one(steady, "msd_cm", 0.2, 1)],
     }
     (chart,) = error_vs_msd.pair(steady, error, found, printed, {})

@@ -20,7 +20,9 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra fig
 def chart():
     errors = np.linspace(1, 9, 50)
     curves = [Curve("a $x$ & <b>", errors), Curve("b", errors * 1.5)]
-    return chart_values.ced("c", "T", curves, end=8.0, x_title="x", unit="%", items="faces", what="w")
+    return chart_values.ced(
+        "c", "T", curves, end=8.0, x_title="x", unit="%", items="faces", what="w"
+    )
 
 
 def test_a_path_is_read_as_the_page_prints_it():
@@ -43,10 +45,15 @@ def test_half_ellipses_become_curves_that_lie_on_them():
     assert len(points) == 12
     for x, y in points[2::3]:  # ends of the curves lie on the ellipse
         dx, dy = x - 100, y - 50
-        along, across = dx * math.cos(angle) + dy * math.sin(angle), dy * math.cos(angle) - dx * math.sin(angle)
+        along, across = (
+            dx * math.cos(angle) + dy * math.sin(angle),
+            dy * math.cos(angle) - dx * math.sin(angle),
+        )
         assert (along / 12) ** 2 + (across / 6) ** 2 == pytest.approx(1)
     quarter = points[2][0] - 100, points[2][1] - 50
-    assert quarter == pytest.approx((-6 * math.sin(angle), 6 * math.cos(angle))), "with the clock, as SVG sweeps"
+    assert quarter == pytest.approx((-6 * math.sin(angle), 6 * math.cos(angle))), (
+        "with the clock, as SVG sweeps"
+    )
 
 
 def test_what_is_drawn_has_the_corners_of_the_page(chart):
@@ -79,7 +86,9 @@ def test_pages_are_made_without_matplotlib():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_every_chart_of_a_leaderboard_is_written(results, demo, demo_references, tmp_path, monkeypatch):
+def test_every_chart_of_a_leaderboard_is_written(
+    results, demo, demo_references, tmp_path, monkeypatch
+):
     monkeypatch.setattr(site, "gather", lambda folder: _sources(folder, demo, demo_references))
     monkeypatch.setattr(site.protocol, "load", lambda name: demo)
     written = site.save_figures(results, "demo-full", "pdf", tmp_path / "out", "inter_ocular")
@@ -88,7 +97,9 @@ def test_every_chart_of_a_leaderboard_is_written(results, demo, demo_references,
         "demo-full-inter_ocular-groups.pdf",
         "demo-full-inter_ocular-points.pdf",
     ]
-    with pytest.raises(ResultError, match="nothing is known under inter_knee; there is inter_ocular, inter_pupil"):
+    with pytest.raises(
+        ResultError, match="nothing is known under inter_knee; there is inter_ocular, inter_pupil"
+    ):
         site.save_figures(results, "demo-full", "pdf", tmp_path / "out", "inter_knee")
 
 

@@ -39,7 +39,9 @@ def test_an_ellipse_by_hand():
     first = series.path.split("z")[0]
     x, y = point_ellipses._places("ibug68")[0]
     # the mean is 10 % of 300 px to the right; one deviation is 12 px along x and 6 px along y
-    assert first == f"M{x:g} {y:g}L{x + 30:g} {y:g}M{x + 42:g} {y:g}a12 6 0 1 1 -24 0a12 6 0 1 1 24 0"
+    assert (
+        first == f"M{x:g} {y:g}L{x + 30:g} {y:g}M{x + 42:g} {y:g}a12 6 0 1 1 -24 0a12 6 0 1 1 24 0"
+    )
     assert series.path.count("z") == 68
 
 
@@ -52,7 +54,8 @@ def test_an_ellipse_leans_with_the_covariance():
 
 
 @pytest.mark.parametrize(
-    ("deviation", "size"), [(0.02, "One standard"), (0.06, "Half a standard"), (0.3, "A quarter of a standard")]
+    ("deviation", "size"),
+    [(0.02, "One standard"), (0.06, "Half a standard"), (0.3, "A quarter of a standard")],
 )
 def test_large_ellipses_are_drawn_smaller_and_it_is_said(deviation, size):
     assert drawn(layer(deviation)).note.startswith(size)

@@ -30,11 +30,18 @@ def test_only_the_seed_may_differ(make, read):
     make("demo-a", 0.04, budget="paper")
     make("demo-a", 0.04, overrides={"loss": "l1"})
     make("demo-a", 0.04, seed=5, card="sha256:" + "00" * 32)
-    make("demo-a", 0.04, seed=6, data={"variant": "train 9 of 100", "fingerprint": "sha256:0", "train": 9})
+    make(
+        "demo-a",
+        0.04,
+        seed=6,
+        data={"variant": "train 9 of 100", "fingerprint": "sha256:0", "train": 9},
+    )
     make("demo-s", 0.04, kind="submitted", variant="submitted", budget=None)
     make("demo-s", 0.05, kind="submitted", variant="submitted", budget=None, seed=1)
     sizes = sorted(len(family) for family in group_by_seed.families(read(), {}))
-    assert sizes == [1, 1, 1, 1, 1, 1, 3], "two files that were handed in are two answers, not two seeds"
+    assert sizes == [1, 1, 1, 1, 1, 1, 3], (
+        "two files that were handed in are two answers, not two seeds"
+    )
     (family,) = [family for family in group_by_seed.families(read(), {}) if len(family) == 3]
     assert [result.run.seed for result in family] == ["1", "2", "10"], "in the order of numbers"
 
@@ -57,7 +64,10 @@ def test_a_parameter_that_older_records_lack_had_the_value_that_the_card_says(ma
     card = replace(method_card.card("mean-shape"), name="demo-a", before={"fast": False})
     (old, *_), (new,) = families = group_by_seed.families(read(), {"demo-a": card})
     assert [len(family) for family in families] == [2, 1]
-    assert group_by_seed.differing(families, {"demo-a": card}) == [("fast = False",), ("fast = True",)]
+    assert group_by_seed.differing(families, {"demo-a": card}) == [
+        ("fast = False",),
+        ("fast = True",),
+    ]
     assert (old.run.seed, new.run.seed) == ("1", "3")
 
 
@@ -84,7 +94,11 @@ def test_the_page_of_a_method_has_the_same_row(make, read, demo):
     (board,) = (row for row in table_of(read(), demo)[0].rows if len(row.seeds) == 3)
     assert quick.cell == board.cells[2]
     assert [seed.page for seed in quick.seeds] == list(board.pages)
-    assert (quick.name, quick.details, paper.details) == ("variant base", ("budget quick",), ("budget paper",))
+    assert (quick.name, quick.details, paper.details) == (
+        "variant base",
+        ("budget quick",),
+        ("budget paper",),
+    )
     assert page.seeded
 
 
@@ -100,7 +114,9 @@ def test_a_value_that_one_seed_lacks_is_no_mean(make, read, demo):
     run = make("demo-a", 0.040)
     make("demo-a", 0.042, seed=1)
     text = (run.folder / "scores.json").read_text()
-    (run.folder / "scores.json").write_text(text.replace("nme_inter_ocular_51", "nme_inter_ocular_50"))
+    (run.folder / "scores.json").write_text(
+        text.replace("nme_inter_ocular_51", "nme_inter_ocular_50")
+    )
     family = group_by_seed.families(read(), {})[0]
     assert group_by_seed.scores(family)["full"]["nme_inter_ocular_50"].value is None
     assert "nme_inter_ocular_51" not in group_by_seed.scores(family)["full"]
@@ -120,7 +136,11 @@ def test_training_noise_ties_what_its_test_set_alone_would_tell(make, read, demo
         make("demo-b", level + 0.0001, seed=seed)
     make("demo-c", 0.08)
     table, problems = table_of(read(), demo)
-    assert [(row.name, row.rank) for row in table.rows] == [("demo-a", 1), ("demo-b", 1), ("demo-c", 3)]
+    assert [(row.name, row.rank) for row in table.rows] == [
+        ("demo-a", 1),
+        ("demo-b", 1),
+        ("demo-c", 3),
+    ]
     assert problems == []
 
 

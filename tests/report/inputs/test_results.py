@@ -34,8 +34,16 @@ def test_a_run_is_read_whole(make, tmp_path):
         ("scores.json", lambda d: d.update(failed=-1), "'failed' is -1"),
         ("scores.json", lambda d: d.update(scores=[]), "one table per group"),
         ("scores.json", lambda d: d["scores"]["full"].update(x=3), "full.x must be a table"),
-        ("scores.json", lambda d: d["scores"]["full"]["nme_inter_ocular"].update(value="low"), "expected a finite"),
-        ("scores.json", lambda d: d["scores"]["full"]["nme_inter_ocular"].update(low=True), "expected a finite"),
+        (
+            "scores.json",
+            lambda d: d["scores"]["full"]["nme_inter_ocular"].update(value="low"),
+            "expected a finite",
+        ),
+        (
+            "scores.json",
+            lambda d: d["scores"]["full"]["nme_inter_ocular"].update(low=True),
+            "expected a finite",
+        ),
         ("scores.json", lambda d: d.update(card=None), "'card' is None, expected a text"),
         ("run.json", lambda d: d.update(variant=7), "'variant' is 7"),
         ("run.json", lambda d: d["data"].update(train=1.5), "'train' is 1.5"),
@@ -59,7 +67,8 @@ def test_errors_that_do_not_fit_are_refused(make, tmp_path):
         stored.values(table, "nme_height")
     with pytest.raises(ResultError, match="no column 'in_easy'"):
         stored.members(table, "easy")
-    table["nme_inter_ocular"][2] = np.nan  # no error exists for this face: none of its points is visible
+    # no error exists for this face: none of its points is visible
+    table["nme_inter_ocular"][2] = np.nan
     assert np.isnan(stored.values(table, "nme_inter_ocular")[2])
     table["nme_inter_ocular"][3] = -0.1
     with pytest.raises(ResultError, match="are no errors"):
@@ -101,7 +110,9 @@ def test_plain_names_stay(name, wanted):
     assert stored.slug(name) == wanted
 
 
-@pytest.mark.parametrize("name", ["../x", "..", "a..b", "A", "a/b", "<b>", "", "é", "a+b=c", "x" * 200])
+@pytest.mark.parametrize(
+    "name", ["../x", "..", "a..b", "A", "a/b", "<b>", "", "é", "a+b=c", "x" * 200]
+)
 def test_other_names_become_safe_and_stay_different(name):
     made = stored.slug(name)
     assert made == stored.slug(name)

@@ -36,7 +36,9 @@ def lay(folder, name, items, off, seeds=2):
         values = true + np.asarray(off) * (seed + 1)
         values[0] = np.nan
         failed = np.arange(len(items)) == 0
-        prediction_files.write(run_folders.predictions_file(place), Predictions(np.array(items), values, failed))
+        prediction_files.write(
+            run_folders.predictions_file(place), Predictions(np.array(items), values, failed)
+        )
         truth = split.Truth(
             np.array(items),
             true,
@@ -44,9 +46,15 @@ def lay(folder, name, items, off, seeds=2):
             people,
             sequences=people,
         )
-        scores = score(card, truth, prediction_files.read(run_folders.predictions_file(place), truth, protocol=name))
+        scores = score(
+            card,
+            truth,
+            prediction_files.read(run_folders.predictions_file(place), truth, protocol=name),
+        )
         data = {**record()["data"], "dataset": card.dataset}
-        document = to_json(scores, protocol=card, data=data, method="demo-a", variant=f"v{seed}", kind="trained")
+        document = to_json(
+            scores, protocol=card, data=data, method="demo-a", variant=f"v{seed}", kind="trained"
+        )
         run_folders.save_scores(place, json.loads(json.dumps(document)), scores.errors)
         facts = record(variant=f"v{seed}", card=card.card, data=data)
         run_folders.finish(place, {"protocol": name, "method": "demo-a", **facts})
@@ -104,7 +112,9 @@ def test_a_direction_is_drawn_as_the_camera_sees_it(tmp_path):
     reach = float(face.plot.words.removeprefix("rings at ").split(", ")[-1].removesuffix("°"))
     scale = 92 / math.sin(math.radians(reach))
     ring = face.truth.split("a")[0][1:].split()
-    assert (float(ring[0]) + 6, float(ring[1])) == pytest.approx((100 - scale * x, 100 - scale * y), abs=0.2)
+    assert (float(ring[0]) + 6, float(ring[1])) == pytest.approx(
+        (100 - scale * x, 100 - scale * y), abs=0.2
+    )
     assert face.answers[0].ray.startswith("M100 100L")
 
 
@@ -129,11 +139,19 @@ def test_a_licensed_set_shows_answers_alone(tmp_path, monkeypatch):
     assert list(page.pictures) == []
     faces = [face for section in page.sections for face in section.faces]
     assert all(face.truth == face.plot.outline == face.plot.words == "" for face in faces)
-    assert all(answer.ray == "" for face in faces for answer in face.answers), "a line from the truth would tell it"
+    assert all(answer.ray == "" for face in faces for answer in face.answers), (
+        "a line from the truth would tell it"
+    )
 
 
 def test_the_pictures_of_an_atlas_are_written_and_known(tmp_path, monkeypatch):
-    lay(tmp_path, "synth-mpiigaze", [f"eyes-000/{k:05d}" for k in range(12)], [0.1, 0.0, 0.0], seeds=1)
+    lay(
+        tmp_path,
+        "synth-mpiigaze",
+        [f"eyes-000/{k:05d}" for k in range(12)],
+        [0.1, 0.0, 0.0],
+        seeds=1,
+    )
     found, problems = stored.read(tmp_path / "results")
     card = protocol_card.load("synth-mpiigaze")
     sources = Sources((card,), (), References({}, ()), tuple(found), tuple(problems))
@@ -146,9 +164,21 @@ def test_the_pictures_of_an_atlas_are_written_and_known(tmp_path, monkeypatch):
 
 
 def test_pictures_that_came_along_are_not_drawn_again(tmp_path, monkeypatch):
-    lay(tmp_path, "synth-mpiigaze", [f"eyes-000/{k:05d}" for k in range(12)], [0.1, 0.0, 0.0], seeds=1)
+    lay(
+        tmp_path,
+        "synth-mpiigaze",
+        [f"eyes-000/{k:05d}" for k in range(12)],
+        [0.1, 0.0, 0.0],
+        seeds=1,
+    )
     found, problems = stored.read(tmp_path / "results")
-    sources = Sources((protocol_card.load("synth-mpiigaze"),), (), References({}, ()), tuple(found), tuple(problems))
+    sources = Sources(
+        (protocol_card.load("synth-mpiigaze"),),
+        (),
+        References({}, ()),
+        tuple(found),
+        tuple(problems),
+    )
     monkeypatch.setattr(site, "gather", lambda folder: sources)
     site.render(tmp_path / "results", tmp_path / "site")
     for path in (tmp_path / "site" / ".cache").iterdir():

@@ -13,8 +13,14 @@ from benchbox.report.pages.markdown import html
         ("- a\n  more\n- b", "<ul><li>a more</li><li>b</li></ul>"),
         ("1. a\n2. b", "<ol><li>a</li><li>b</li></ol>"),
         ("Text:\n- a", "<p>Text:</p>\n<ul><li>a</li></ul>"),
-        ("```sh\na < b\n\nc\n```\nd", '<pre tabindex="0"><code>a &lt; b\n\nc</code></pre>\n<p>d</p>'),
-        ("**bold** and *light* and a*b*c", "<p><strong>bold</strong> and <em>light</em> and a*b*c</p>"),
+        (
+            "```sh\na < b\n\nc\n```\nd",
+            '<pre tabindex="0"><code>a &lt; b\n\nc</code></pre>\n<p>d</p>',
+        ),
+        (
+            "**bold** and *light* and a*b*c",
+            "<p><strong>bold</strong> and <em>light</em> and a*b*c</p>",
+        ),
         ("`**x**`", "<p><code>**x**</code></p>"),
         ("[a](https://example.org/x_y)", '<p><a href="https://example.org/x_y">a</a></p>'),
         ("[a](docs/b.md)", "<p>a</p>"),

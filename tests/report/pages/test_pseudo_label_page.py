@@ -20,7 +20,13 @@ def invented(*, shown: bool = True) -> PseudoLabels:
     ids = np.array([f"train/{k:05d}" for k in range(FACES)])
     errors = np.stack([0.02 + 0.002 * np.arange(FACES)] * 3)
     errors[:, 5] = np.nan
-    scores = np.stack([-np.arange(FACES, dtype="f8"), np.cos(np.arange(FACES) * 2.5), np.arange(FACES, dtype="f8")])
+    scores = np.stack(
+        [
+            -np.arange(FACES, dtype="f8"),
+            np.cos(np.arange(FACES) * 2.5),
+            np.arange(FACES, dtype="f8"),
+        ]
+    )
     accepted = np.stack([np.arange(FACES) < 20, scores[1] > 0.5, np.arange(FACES) >= 30])
     places = np.full((3, 24), -1)
     for step in range(3):
@@ -28,7 +34,10 @@ def invented(*, shown: bool = True) -> PseudoLabels:
         yes, no = order[accepted[step][order]], order[~accepted[step][order]]
         places[step] = [*yes[:6], *yes[-6:], *no[:6], *no[-6:]]
     true = np.stack(
-        [synthetic_items.facts(synthetic_items.item("synth-300w", str(name)))["values"] for name in ids[places.ravel()]]
+        [
+            synthetic_items.facts(synthetic_items.item("synth-300w", str(name)))["values"]
+            for name in ids[places.ravel()]
+        ]
     )
     true = true.reshape(3, 24, 68, 2)
     return PseudoLabels(
@@ -76,7 +85,9 @@ def test_curves_by_round_and_by_score(laid):
     assert names == ["cpm accepted", "cpm rejected", "hg accepted", "hg rejected"]
     assert rounds.values.columns == ("", "1", "2")
     told = {row[0]: [float(value) for value in row[1:]] for row in scores.values.rows}
-    assert told["round 1, cpm"] == sorted(told["round 1, cpm"]), "the best scores have the smallest errors"
+    assert told["round 1, cpm"] == sorted(told["round 1, cpm"]), (
+        "the best scores have the smallest errors"
+    )
     assert told["round 2, hg"] == sorted(told["round 2, hg"], reverse=True)
     assert len({values[-1] for values in told.values()}) == 1, "of all faces the mean is the same"
 

@@ -37,10 +37,17 @@ def laid(demo, make, tmp_path):
                 ids, failed = kept["ids"], kept["failed"]
             values = np.repeat(shape[None], len(ids), axis=0) + number
             values[7] += 20.0 * number
-            np.savez(run.folder / "predictions.npz", ids=ids if names is None else names, values=values, failed=failed)
+            np.savez(
+                run.folder / "predictions.npz",
+                ids=ids if names is None else names,
+                values=values,
+                failed=failed,
+            )
         found, _ = stored.read(tmp_path / "results")
         board = leaderboard.board(protocol, found, References({}, ()), {})
-        held, problems = per_item.gather(protocol, board.tables[0], {r.page + ".html": r for r in found})
+        held, problems = per_item.gather(
+            protocol, board.tables[0], {r.page + ".html": r for r in found}
+        )
         return sample_atlas.page(protocol, held, {}, problems)
 
     return lay
@@ -51,7 +58,11 @@ def test_sections_hold_the_faces_that_they_name(laid):
     hardest, disputed, easiest = page.sections
     assert hardest.faces[0].id == "demo/face_39"
     assert disputed.faces[0].id == "demo/face_07"
-    assert [answer.label for answer in hardest.faces[0].answers] == ["demo-0 base", "demo-1 base", "demo-2 base"]
+    assert [answer.label for answer in hardest.faces[0].answers] == [
+        "demo-0 base",
+        "demo-1 base",
+        "demo-2 base",
+    ]
     assert hardest.faces[0].groups == ("challenging",)
     shown = [face.id for section in page.sections for face in section.faces]
     assert len(shown) == len(set(shown)) == 24
@@ -59,7 +70,10 @@ def test_sections_hold_the_faces_that_they_name(laid):
 
 
 def test_points_lie_where_the_run_put_them():
-    """A square of 100 px with its margin fills the drawing; the first pixel's centre is the origin."""
+    """A square of 100 px with its margin fills the drawing.
+
+    The first pixel's centre is the origin.
+    """
     corners = np.array([[10.0, 20.0], [110.0, 120.0]])
     where = face_drawings.frame(corners)
     assert where == pytest.approx((-6.0, 4.0, 132.0))
@@ -87,7 +101,7 @@ def test_disagreement_is_measured_over_the_size_of_the_face():
     assert np.isnan(face_drawings.spread(values)[0])
 
 
-# --- whose pictures may be seen ----------------------------------------------------------------------------------
+# --- whose pictures may be seen -------------------------------------------------------------------
 
 
 def test_a_licensed_set_is_points_on_grey_even_when_its_ids_look_like_ours(demo, laid):
@@ -95,7 +109,9 @@ def test_a_licensed_set_is_points_on_grey_even_when_its_ids_look_like_ours(demo,
     page = laid(replace(demo, dataset="300w"), names)
     assert list(page.pictures) == []
     assert not page.shown
-    assert [face_drawings.picture_file(name, "common/00001") for name in ("300w", "wflw", "cofw")] == [""] * 3
+    assert [
+        face_drawings.picture_file(name, "common/00001") for name in ("300w", "wflw", "cofw")
+    ] == [""] * 3
 
 
 OURS = np.array([f"common/{k:05d}" for k in range(40)])
@@ -119,7 +135,9 @@ def test_a_turned_picture_is_another_one(demo, laid, monkeypatch):
 
 
 def test_what_fits_gives_the_error_that_was_scored(demo):
-    truth = np.array(synthetic_items.facts(synthetic_items.item("synth-300w", "common/00003"))["values"])
+    truth = np.array(
+        synthetic_items.facts(synthetic_items.item("synth-300w", "common/00003"))["values"]
+    )
     points = np.stack([truth + np.array([3.0, 4.0]), np.full_like(truth, np.nan)])
     width = float(np.hypot(*(truth[45] - truth[36])))
     metric = metric_names.parse("nme_inter_ocular")
@@ -144,7 +162,9 @@ def test_every_rendered_set_knows_its_items_and_nobody_elses(dataset, name, shap
     assert synthetic_items.item(dataset.removeprefix("synth-"), name) is None
     part = name.split("/")[0]
     assert synthetic_items.item(dataset, f"{part}/99999") is None, "there is no such item"
-    assert synthetic_items.of_file(found.file.replace("-v", "-v9")) is None, "another version of the generator"
+    assert synthetic_items.of_file(found.file.replace("-v", "-v9")) is None, (
+        "another version of the generator"
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,7 +182,9 @@ def test_names_are_those_that_the_readers_give(dataset):
         np.testing.assert_array_equal(synthetic_items.pixels(found), index.read(row))
 
 
-@pytest.mark.parametrize("name", ["helen/testset/1_1", "../common/00001", "common/1", "ibug/image_003_1"])
+@pytest.mark.parametrize(
+    "name", ["helen/testset/1_1", "../common/00001", "common/1", "ibug/image_003_1"]
+)
 def test_nothing_but_the_face_world_is_drawn(name):
     assert face_drawings.picture_file("synth-300w", name) == ""
     for path in (name, f"face/{name}.jpg", f"face/300w-v1-{name.replace('/', '-')}.jpg"):
@@ -171,7 +193,10 @@ def test_nothing_but_the_face_world_is_drawn(name):
 
 
 def test_no_licensed_pixel_can_reach_the_site():
-    """The proof by construction: one function makes pictures, from the face world; nothing here can open an image."""
+    """The proof by construction: one function makes pictures, from the face world.
+
+    Nothing here can open an image.
+    """
     makers = set()
     for path in sorted(ROOM.rglob("*.py")):
         tree = ast.parse(path.read_text())
@@ -184,7 +209,8 @@ def test_no_licensed_pixel_can_reach_the_site():
             for alias in node.names
         }
         assert not any(
-            "datasets" in module or module.startswith(("PIL", "imageio", "skimage")) for module in modules
+            "datasets" in module or module.startswith(("PIL", "imageio", "skimage"))
+            for module in modules
         ), path
         if "imencode" in names:
             makers.add(path.name)
@@ -198,7 +224,10 @@ def test_a_picture_put_into_the_site_by_hand_is_found(demo, laid, tmp_path, monk
     found, problems = stored.read(tmp_path / "results")
     sources = Sources((demo,), (), References({}, ()), tuple(found), tuple(problems))
     monkeypatch.setattr(site, "gather", lambda folder: sources)
-    drawn = tuple(face_drawings.picture(synthetic_items.item("synth-300w", f"common/0000{k}").file) for k in (0, 1))
+    drawn = tuple(
+        face_drawings.picture(synthetic_items.item("synth-300w", f"common/0000{k}").file)
+        for k in (0, 1)
+    )
     monkeypatch.setattr(face_drawings, "picture", lambda name: drawn[0])
     site.render(tmp_path / "results", tmp_path / "site")
     assert site.stale(tmp_path / "results", tmp_path / "site") == []

@@ -20,8 +20,18 @@ def test_what_all_find_hard_is_not_disputed():
     """The trap: the largest errors, called disputed."""
     ids = np.array(["a", "b", "c", "d", "e"])
     own = np.array([0.90, 0.02, 0.20, np.inf, np.nan])
-    others = np.array([[0.91, 0.89, 0.90], [0.30, 0.50, 0.40], [0.10, 0.30, 0.10], [0.1, 0.1, 0.1], [0.1, 0.1, 0.1]])
-    assert worst_items.disputed(ids, own, others) == [1, 2], "the median of the others; no answer is no dispute"
+    others = np.array(
+        [
+            [0.91, 0.89, 0.90],
+            [0.30, 0.50, 0.40],
+            [0.10, 0.30, 0.10],
+            [0.1, 0.1, 0.1],
+            [0.1, 0.1, 0.1],
+        ]
+    )
+    assert worst_items.disputed(ids, own, others) == [1, 2], (
+        "the median of the others; no answer is no dispute"
+    )
     listed = worst_items.listed([1], ids, own, others, {"x": np.array([0, 1, 0, 0, 0], bool)}, NME)
     assert listed == [worst_items.Item("b", "x", "2.00", "40.00")]
     assert worst_items.disputed(ids, own, others[:, :0]) == []
@@ -33,7 +43,10 @@ def test_rivals_are_the_best_run_of_each_other_variant(make, read, demo):
     make("demo-b", 0.050)
     make("demo-c", 0.020, card="sha256:" + "00" * 32)
     chosen = worst_items.choose(read(), demo)
-    assert [(result.run.method, result.run.seed) for result in chosen] == [("demo-a", "2"), ("demo-b", "0")]
+    assert [(result.run.method, result.run.seed) for result in chosen] == [
+        ("demo-a", "2"),
+        ("demo-b", "0"),
+    ]
     rivals = worst_items.read(chosen, demo)
     own = next(result for result in read() if result.run.seed == "1")
     ids = stored.ids(own.run, own.n)
@@ -55,11 +68,16 @@ def test_a_page_names_whom_it_is_held_against(make, read, demo):
         ("demo-c base", "run/demo-full/demo-c/base/0.html"),
     )
     item = page.singled.disputed[0]
-    assert (item.id, item.groups) == ("demo/face_39", "challenging"), "the hardest face differs most in proportion"
+    assert (item.id, item.groups) == ("demo/face_39", "challenging"), (
+        "the hardest face differs most in proportion"
+    )
     own, other = float(item.error), float(item.others)
     assert other == pytest.approx(own * 0.055 / 0.040, abs=0.02), "the median of two"
     assert [title for title, _ in page.singled.drawn][-1] == "Most disputed"
-    assert [answer.label for answer in page.singled.drawn[-1][1][0].answers] == ["this run", "demo-b base"]
+    assert [answer.label for answer in page.singled.drawn[-1][1][0].answers] == [
+        "this run",
+        "demo-b base",
+    ]
 
 
 def test_a_rival_that_cannot_be_read_is_left_out(make, read, demo):

@@ -9,7 +9,9 @@ from benchbox.errors import ResultError
 from benchbox.report.site_build import parallel
 from benchbox.report.site_build.output import File
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere one process makes all pages")
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere one process makes all pages"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +22,10 @@ def three(monkeypatch):
 
 
 def files(count, work=1.0):
-    return {f"{k}.html": File(str, lambda k=k: str(k).encode(), f"group {k % 5}", work) for k in range(count)}
+    return {
+        f"{k}.html": File(str, lambda k=k: str(k).encode(), f"group {k % 5}", work)
+        for k in range(count)
+    }
 
 
 def test_files_come_in_their_order_from_three_processes():
@@ -31,11 +36,15 @@ def test_files_come_in_their_order_from_three_processes():
     makers = {name: maker for name, (_, maker) in made.items()}
     assert len(set(makers.values())) == 3
     assert os.getpid() in makers.values()
-    assert all(makers[f"{k}.html"] == makers[f"{k + 5}.html"] for k in range(15))  # a group stays together
+    # a group stays together
+    assert all(makers[f"{k}.html"] == makers[f"{k + 5}.html"] for k in range(15))
 
 
 def test_work_is_dealt_evenly():
-    wanted = {f"{k}.html": File(str, bytes, str(k), work) for k, work in enumerate([8.0, 5.0, 4.0, 3.0, 2.0, 1.0, 1.0])}
+    wanted = {
+        f"{k}.html": File(str, bytes, str(k), work)
+        for k, work in enumerate([8.0, 5.0, 4.0, 3.0, 2.0, 1.0, 1.0])
+    }
     shares = parallel._shares(wanted, 3)
     assert sorted(sum(wanted[name].work for name in share) for share in shares) == [8.0, 8.0, 8.0]
     assert sorted(name for share in shares for name in share) == sorted(wanted)

@@ -21,7 +21,10 @@ VOID = {"meta", "link", "br", "img", "hr", "input", "circle", "rect"}
 
 
 class Page(HTMLParser):
-    """What a test asks of a page: its tags, ids and links; complains about tags that do not match."""
+    """What a test asks of a page: its tags, ids and links.
+
+    Complains about tags that do not match.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -55,14 +58,18 @@ class Page(HTMLParser):
 @pytest.fixture
 def made(results, demo, demo_card, demo_references) -> dict[str, bytes]:
     found, problems = stored.read(results)
-    return site.files(Sources((demo,), (demo_card,), demo_references, tuple(found), tuple(problems)))
+    return site.files(
+        Sources((demo,), (demo_card,), demo_references, tuple(found), tuple(problems))
+    )
 
 
 def pages(made: dict[str, bytes]) -> dict[str, Page]:
-    return {path: Page(content.decode()) for path, content in made.items() if path.endswith(".html")}
+    return {
+        path: Page(content.decode()) for path, content in made.items() if path.endswith(".html")
+    }
 
 
-# --- what a page holds -------------------------------------------------------------------------------------------
+# --- what a page holds ----------------------------------------------------------------------------
 
 
 def test_every_page_is_well_formed_with_one_heading_and_unique_ids(made):
@@ -71,7 +78,9 @@ def test_every_page_is_well_formed_with_one_heading_and_unique_ids(made):
         assert len(page.ids) == len(set(page.ids)), path
         assert page.all("html")[0]["lang"] == "en"
         assert page.all("a")[0] == {"class": "skip", "href": "#main"}
-        assert len(page.all("table")) == len(page.all("caption")), f"{path}: a table without a caption"
+        assert len(page.all("table")) == len(page.all("caption")), (
+            f"{path}: a table without a caption"
+        )
 
 
 def test_headings_skip_no_level(made):
@@ -102,17 +111,29 @@ def test_every_link_inside_the_site_leads_somewhere(made):
 
 def test_nothing_is_loaded_from_elsewhere_and_the_policy_forbids_it(made):
     for path, page in pages(made).items():
-        for tag in page.all("link", "script", "img", "image", "use", "iframe", "source", "object", "embed"):
+        for tag in page.all(
+            "link", "script", "img", "image", "use", "iframe", "source", "object", "embed"
+        ):
             for key in ("src", "href", "data", "srcset"):
                 assert "//" not in tag.get(key, ""), path
-        policies = [tag for tag in page.all("meta") if tag.get("http-equiv") == "Content-Security-Policy"]
+        policies = [
+            tag for tag in page.all("meta") if tag.get("http-equiv") == "Content-Security-Policy"
+        ]
         assert len(policies) == 1
-        assert policies[0]["content"].startswith("default-src 'none'; style-src 'self'; script-src 'self'")
-        assert page.tags.index(("meta", policies[0])) < page.tags.index(("link", page.all("link")[0]))
+        assert policies[0]["content"].startswith(
+            "default-src 'none'; style-src 'self'; script-src 'self'"
+        )
+        assert page.tags.index(("meta", policies[0])) < page.tags.index(
+            ("link", page.all("link")[0])
+        )
         inline = [tag for tag in page.all("script") if "src" not in tag]
-        assert all(tag.get("type") == "application/json" for tag in inline), "a script that the policy would block"
+        assert all(tag.get("type") == "application/json" for tag in inline), (
+            "a script that the policy would block"
+        )
         assert not page.all("style")
-        assert not any("style" in tag or any(key.startswith("on") for key in tag) for _, tag in page.tags)
+        assert not any(
+            "style" in tag or any(key.startswith("on") for key in tag) for _, tag in page.tags
+        )
     css = made["assets/site.css"].decode()
     assert not re.search(r"@import|url\(", css)
 
@@ -125,17 +146,28 @@ def test_only_text_formats_are_written(made):
     }
     for path, page in pages(made).items():
         assert not page.all("img", "image", "picture", "video", "canvas"), path
-        assert all(re.fullmatch(r"(\.\./)*face/[a-z]+-\d{5}\.jpg", tag["href"]) for tag in page.all("image")), path
+        assert all(
+            re.fullmatch(r"(\.\./)*face/[a-z]+-\d{5}\.jpg", tag["href"])
+            for tag in page.all("image")
+        ), path
     assert not any(b"data:image" in content or b"\x89PNG" in content for content in made.values())
 
 
 def test_everything_from_results_is_escaped(make, demo, demo_references, tmp_path):
     evil = '<script>alert("x")<&script>'
-    make(evil, 0.04, variant=f"{evil}v", command=f"benchbox {evil}", data={"variant": evil, "fingerprint": evil})
+    make(
+        evil,
+        0.04,
+        variant=f"{evil}v",
+        command=f"benchbox {evil}",
+        data={"variant": evil, "fingerprint": evil},
+    )
     found, problems = stored.read(tmp_path / "results")
     assert len(found) == 1
     rows = tuple(replace(row, method=evil, note=evil, apart=evil) for row in demo_references.rows)
-    made = site.files(Sources((demo,), (), replace(demo_references, rows=rows), tuple(found), tuple(problems)))
+    made = site.files(
+        Sources((demo,), (), replace(demo_references, rows=rows), tuple(found), tuple(problems))
+    )
     assert b"alert" in b"".join(made.values())
     for path, content in made.items():
         assert re.fullmatch(r"[a-z0-9._/-]+", path)
@@ -153,7 +185,10 @@ def test_a_paper_link_is_followed_only_to_the_web(results, demo, demo_card, demo
 
 
 def test_paper_rows_carry_their_source(made):
-    text = made["protocol/demo-full.html"].decode() + made["protocol/demo-full/inter_pupil.html"].decode()
+    text = (
+        made["protocol/demo-full.html"].decode()
+        + made["protocol/demo-full/inter_pupil.html"].decode()
+    )
     rows = re.findall(r'<tr class="row-paper".*?</tr>', text, re.DOTALL)
     assert len(rows) == 3
     assert all("Paper X, Table" in row and "kind-paper" in row for row in rows)
@@ -177,16 +212,20 @@ def test_a_run_page_holds_the_record_the_command_and_the_worst_faces(made, demo)
     assert "Cumulative error distribution" in text
 
 
-# --- what cannot be read -----------------------------------------------------------------------------------------
+# --- what cannot be read --------------------------------------------------------------------------
 
 
 def test_an_unreadable_run_is_named_and_the_rest_renders(results, demo, demo_card, demo_references):
     (results / "demo-full" / "demo-a" / "base" / "0" / "run.json").write_text("{")
     (results / "demo-full" / "demo-a" / "base" / "1" / "scores.json").unlink()
     (results / "demo-full" / "demo-c" / "base" / "0" / "errors.npy").write_bytes(b"no array")
-    (results / "demo-full" / "demo-d" / "submitted" / "0" / "log.csv").write_text("stage,step\na,b\n")
+    (results / "demo-full" / "demo-d" / "submitted" / "0" / "log.csv").write_text(
+        "stage,step\na,b\n"
+    )
     found, problems = stored.read(results)
-    made = site.files(Sources((demo,), (demo_card,), demo_references, tuple(found), tuple(problems)))
+    made = site.files(
+        Sources((demo,), (demo_card,), demo_references, tuple(found), tuple(problems))
+    )
     board = made["protocol/demo-full.html"].decode()
     assert "results/demo-full/demo-a/base/0" in board
     assert "run.json: cannot be read" in board
@@ -197,7 +236,9 @@ def test_an_unreadable_run_is_named_and_the_rest_renders(results, demo, demo_car
     log = made[next(path for path in made if "demo-d" in path and path.startswith("run/"))].decode()
     assert "log.csv, line 2" in log
     assert "Demo B" in board
-    assert not any(str(results).encode() in content for content in made.values()), "a path of this machine"
+    assert not any(str(results).encode() in content for content in made.values()), (
+        "a path of this machine"
+    )
 
 
 def test_results_of_an_unknown_protocol_are_named(results, tmp_path):
@@ -208,7 +249,7 @@ def test_results_of_an_unknown_protocol_are_named(results, tmp_path):
     assert (tmp_path / "site" / "run" / "demo-full" / "demo-a" / "base" / "0.html").is_file()
 
 
-# --- files -------------------------------------------------------------------------------------------------------
+# --- files ----------------------------------------------------------------------------------------
 
 
 def test_two_renderings_are_equal_and_a_second_one_touches_nothing(results, tmp_path):
@@ -265,16 +306,22 @@ def test_a_foreign_file_in_the_way_is_never_overwritten(results, tmp_path):
     out = tmp_path / "homepage"
     out.mkdir()
     (out / "index.html").write_text("my homepage")
-    with pytest.raises(ResultError, match=r"index\.html: was not written by benchbox report; choose another"):
+    with pytest.raises(
+        ResultError, match=r"index\.html: was not written by benchbox report; choose another"
+    ):
         report.render(results, out)
     assert [path.name for path in out.iterdir()] == ["index.html"]
 
 
-@pytest.mark.parametrize("name", ["../outside.html", "/etc/outside.html", "notes.txt", "a/../../outside.html"])
+@pytest.mark.parametrize(
+    "name", ["../outside.html", "/etc/outside.html", "notes.txt", "a/../../outside.html"]
+)
 def test_a_manifest_that_points_elsewhere_is_refused(results, tmp_path, name):
     out = tmp_path / "site"
     out.mkdir()
-    (out / "manifest.json").write_text(json.dumps({"made_by": "benchbox report", "files": {name: ""}}))
+    (out / "manifest.json").write_text(
+        json.dumps({"made_by": "benchbox report", "files": {name: ""}})
+    )
     (tmp_path / "outside.html").write_text("mine")
     with pytest.raises(ResultError, match="no manifest of benchbox report"):
         report.render(results, out)

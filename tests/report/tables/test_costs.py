@@ -11,7 +11,10 @@ SAVED = {
     "variant": "base",
     "params": 2_000_000,
     "macs": 60_000_000,
-    "latency_ms": {"cpu": {"eager": {"1": {"median": 12.5, "low": 12.0, "high": 13.0}}}, "cuda": "not measured"},
+    "latency_ms": {
+        "cpu": {"eager": {"1": {"median": 12.5, "low": 12.0, "high": 13.0}}},
+        "cuda": "not measured",
+    },
     "environment": {"cpu": "invented", "threads": 2, "gpu": None},
 }
 PROFILES = {("demo-a", "base"): SAVED}
@@ -54,7 +57,9 @@ def test_what_is_no_positive_number_was_not_measured(cost, value):
 
 def test_a_gpu_counts_before_the_cpu(cost):
     both = {**SAVED["latency_ms"], "cuda": {"eager": {"1": {"median": 1.5}}}}
-    found = cost({("demo-a", "base"): {**SAVED, "latency_ms": both, "environment": {"gpu": "A card"}}})
+    found = cost(
+        {("demo-a", "base"): {**SAVED, "latency_ms": both, "environment": {"gpu": "A card"}}}
+    )
     assert (found.latency_ms, found.machine) == (1.5, "A card")
 
 
@@ -64,8 +69,10 @@ def test_a_damaged_profile_is_named_and_the_rest_stands(make, tmp_path):
     place.parent.mkdir(parents=True)
     place.write_text("{")
     sources = site.gather(tmp_path / "results")
-    assert [(problem.place, problem.reason.split(":")[0]) for problem in sources.problems if not problem.protocol] == [
-        ("results/profiles", "profiles/demo-a/base.json")
-    ]
+    assert [
+        (problem.place, problem.reason.split(":")[0])
+        for problem in sources.problems
+        if not problem.protocol
+    ] == [("results/profiles", "profiles/demo-a/base.json")]
     assert len(sources.results) == 1
     assert sources.profiles == {}

@@ -29,7 +29,9 @@ def test_csv_has_a_line_for_every_row_with_value_and_ends(demo, table):
     value = float(second["nme_inter_ocular.full"])
     assert f"{value:.2f}" == "4.99"
     assert second["seeds"] == "0 1"
-    assert float(second["nme_inter_ocular.full.std"]) == pytest.approx(0.05 * value / 1.025 / 2**0.5, rel=1e-4)
+    assert float(second["nme_inter_ocular.full.std"]) == pytest.approx(
+        0.05 * value / 1.025 / 2**0.5, rel=1e-4
+    )
     assert lines[2]["nme_inter_ocular.full.std"] == "", "one seed has no spread"
     assert float(second["nme_inter_ocular.full.low"]) == pytest.approx(0.95 * value, rel=1e-5)
     assert second["auc_0.08_inter_ocular.full.low"] == ""
@@ -45,7 +47,11 @@ def test_a_name_is_no_formula(demo, table):
 
 def test_json_says_what_the_page_says(demo, table):
     document = json.loads(exports.as_json(demo, table))
-    assert (document["protocol"], document["card"], document["convention"]) == ("demo-full", demo.card, "inter_ocular")
+    assert (document["protocol"], document["card"], document["convention"]) == (
+        "demo-full",
+        demo.card,
+        "inter_ocular",
+    )
     row = document["rows"][1]
     assert row["rank"] == 1
     assert set(row["scores"]) == {"common", "challenging", "full"}
@@ -57,7 +63,9 @@ def test_json_says_what_the_page_says(demo, table):
     assert score["std"] > 0
     reach = document["can_tell_from"]
     assert set(reach) == {f"{m}.{g}" for g in demo.groups for m in row["scores"]["full"]}
-    assert 0 < reach["nme_inter_ocular.common"] < reach["nme_inter_ocular.challenging"], "ten faces tell less"
+    assert 0 < reach["nme_inter_ocular.common"] < reach["nme_inter_ocular.challenging"], (
+        "ten faces tell less"
+    )
 
 
 def test_markdown_escapes_and_keeps_columns(demo, table):
@@ -73,7 +81,11 @@ def test_markdown_escapes_and_keeps_columns(demo, table):
 
 def test_latex_marks_the_best_and_the_second_of_what_stands_beside_each_other(demo, table):
     text = exports.as_latex(demo, table)
-    rows = [line for line in text.splitlines() if line.endswith(r"\\") and ("demo" in line or "Alpha" in line)]
+    rows = [
+        line
+        for line in text.splitlines()
+        if line.endswith(r"\\") and ("demo" in line or "Alpha" in line)
+    ]
     assert r"\textbf{4.10}" in rows[0], "the paper's value is the best of the ranking column"
     assert r"\underline{4.99} $\pm$ 0.27 ($\sigma$ 0.17)" in rows[1]
     assert "mean of 2 seeds: 0, 1" in rows[1]
@@ -90,14 +102,20 @@ def test_latex_marks_the_best_and_the_second_of_what_stands_beside_each_other(de
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("a_b & 50 %", r"a\_b \& 50 \%"), ("\\x{}", r"\textbackslash{}x\{\}"), ("G&LSR_ω", r"G\&LSR\_$\omega$")],
+    [
+        ("a_b & 50 %", r"a\_b \& 50 \%"),
+        ("\\x{}", r"\textbackslash{}x\{\}"),
+        ("G&LSR_ω", r"G\&LSR\_$\omega$"),
+    ],
 )
 def test_latex_escapes(text, wanted):
     assert exports._tex(text) == wanted
 
 
 def test_bibtex_holds_papers_and_methods(demo_card):
-    paper = Paper("paper-x", "X", "100 % & more", "A. One, B. Two", "Venue", 2020, "https://example.org/x")
+    paper = Paper(
+        "paper-x", "X", "100 % & more", "A. One, B. Two", "Venue", 2020, "https://example.org/x"
+    )
     text = exports.as_bibtex([paper], [demo_card])
     assert text.count("@inproceedings{") == 2
     assert "author = {A. One and B. Two}" in text

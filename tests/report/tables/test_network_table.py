@@ -15,14 +15,31 @@ FACTS = (
 
 def layer(name, kind="Conv2d", macs=0, params=0):
     shape = [1, 8, 4, 4]
-    return {"name": name, "type": kind, "output": shape, "calls": 1, "params": params, "macs": macs, "biases": 0}
+    return {
+        "name": name,
+        "type": kind,
+        "output": shape,
+        "calls": 1,
+        "params": params,
+        "macs": macs,
+        "biases": 0,
+    }
 
 
 def profile(**changes):
     return {
         **{"schema": 1, "method": "demo", "variant": "wide", "budget": "paper", "points": 68},
-        **{"params": 110, "params_bn_folded": 106, "macs": 1204, "macs_plus_bias": 1300, "size_mb": 0.44},
-        "networks": [{"name": "stem", "input": [[1, 3, 8, 8]]}, {"name": "stem 2", "input": [[1, 3, 8, 8]]}],
+        **{
+            "params": 110,
+            "params_bn_folded": 106,
+            "macs": 1204,
+            "macs_plus_bias": 1300,
+            "size_mb": 0.44,
+        },
+        "networks": [
+            {"name": "stem", "input": [[1, 3, 8, 8]]},
+            {"name": "stem 2", "input": [[1, 3, 8, 8]]},
+        ],
         "layers": [
             layer("stem.conv", macs=1000, params=90),
             layer("stem.norm", "BatchNorm2d", params=8),
@@ -53,9 +70,13 @@ def test_layers_that_multiply_have_rows_and_the_others_are_summed_up():
 
 
 def test_variants_that_are_built_alike_are_described_once():
-    found = anatomy("demo", None, {("demo", "wide"): profile(), ("demo", "l1"): profile(variant="l1")}, ())
+    found = anatomy(
+        "demo", None, {("demo", "wide"): profile(), ("demo", "l1"): profile(variant="l1")}, ()
+    )
     assert [build.variants for build in found.builds] == [("wide", "l1")]
-    assert [size.cells for size in found.sizes] == [("110", "106", "1,204", "1,300", "0.44", "3.21")] * 2
+    assert [size.cells for size in found.sizes] == [
+        ("110", "106", "1,204", "1,300", "0.44", "3.21")
+    ] * 2
     assert found.machine == "a processor, 1 of 2 cores, PyTorch 2.13.0"
 
 

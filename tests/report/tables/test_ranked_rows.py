@@ -23,17 +23,26 @@ def ranked(demo, tmp_path):
 def noisy(run, spread, seed):
     """Move every face's error by chance, the same on average."""
     table = np.load(run.folder / "errors.npy")
-    table["nme_inter_ocular"] *= np.random.default_rng(seed).lognormal(-(spread**2) / 2, spread, len(table))
+    table["nme_inter_ocular"] *= np.random.default_rng(seed).lognormal(
+        -(spread**2) / 2, spread, len(table)
+    )
     np.save(run.folder / "errors.npy", table)
 
 
 def test_rows_that_cannot_be_told_apart_share_a_rank(make, ranked):
-    """The trap: 4.87 before 4.92 looks like an order; the noise of forty faces is ten times as large."""
+    """The trap: 4.87 before 4.92 looks like an order.
+
+    The noise of forty faces is ten times as large.
+    """
     noisy(make("demo-a", 0.0400), 0.3, 1)
     noisy(make("demo-b", 0.0404), 0.3, 2)
     noisy(make("demo-c", 0.0800), 0.3, 3)
     table, problems = ranked()
-    assert [(row.name, row.rank) for row in table.rows] == [("demo-a", 1), ("demo-b", 1), ("demo-c", 3)]
+    assert [(row.name, row.rank) for row in table.rows] == [
+        ("demo-a", 1),
+        ("demo-b", 1),
+        ("demo-c", 3),
+    ]
     assert problems == []
     assert len(table.reach) == len(table.columns)
     common, challenging, full = (table.reach[i] for i in range(3))
@@ -60,7 +69,10 @@ def test_a_run_without_errors_or_with_other_clusters_is_named_and_not_ranked(mak
     np.save(odd, table)
     table, problems = ranked()
     assert [row.rank for row in table.rows] == [1, None, None]
-    assert ["errors.npy: missing" in problems[0].reason, "clusters are not those" in problems[1].reason] == [True, True]
+    assert [
+        "errors.npy: missing" in problems[0].reason,
+        "clusters are not those" in problems[1].reason,
+    ] == [True, True]
     assert problems[1].place == "results/demo-full/demo-c/base/0"
 
 

@@ -45,7 +45,9 @@ def test_the_best_row_apart_never_leads(board):
     """The trap: demo-e has the smallest error, under another card."""
     assert board.leader is not None
     assert (board.leader.name, board.leader.cells[2].text) == ("demo-a", "4.99")
-    assert board.counts == {"paper": 3, "weights": 0, "trained": 6, "submitted": 1}, "two seeds are one row"
+    assert board.counts == {"paper": 3, "weights": 0, "trained": 6, "submitted": 1}, (
+        "two seeds are one row"
+    )
 
 
 def test_details_name_budget_data_seed_and_failures(board):
@@ -79,22 +81,32 @@ def test_a_short_test_set_stands_apart(make, demo, tmp_path):
         ("weights", "train 0 of 100", ""),
     ],
 )
-def test_who_did_not_train_answers_for_no_training_data(make, demo, tmp_path, kind, variant, reason):
-    make("demo-d", 0.04, kind=kind, data={"variant": variant, "fingerprint": "sha256:0", "train": 0})
+def test_who_did_not_train_answers_for_no_training_data(
+    make, demo, tmp_path, kind, variant, reason
+):
+    make(
+        "demo-d", 0.04, kind=kind, data={"variant": variant, "fingerprint": "sha256:0", "train": 0}
+    )
     found, _ = stored.read(tmp_path / "results")
-    assert rows.apart(found[0], demo) == (f"other data than the complete official set: {reason}" if reason else "")
+    assert rows.apart(found[0], demo) == (
+        f"other data than the complete official set: {reason}" if reason else ""
+    )
 
 
 def test_agreeing_tables_are_one_line_with_both_sources(demo, demo_references):
     alpha = paper_rows.lines(demo, demo_references)[0]
     assert [source.text for source in alpha.sources] == ["Paper X, Table 1", "Paper X, Table 2"]
-    assert {group: cell.printed for group, cell in alpha.cells.items()} == {"full": "4.10", "common": "3.20"}
+    assert {group: cell.printed for group, cell in alpha.cells.items()} == {
+        "full": "4.10",
+        "common": "3.20",
+    }
     assert alpha.notes == ("a note",)
 
 
 def test_contradicting_tables_stay_two_lines(demo, demo_references):
     changed = tuple(
-        replace(row, printed="4.2", value=4.2) if row.table == "Table 2" else row for row in demo_references.rows
+        replace(row, printed="4.2", value=4.2) if row.table == "Table 2" else row
+        for row in demo_references.rows
     )
     lines = paper_rows.lines(demo, replace(demo_references, rows=changed))
     assert [line.method for line in lines].count("Alpha") == 2
@@ -102,7 +114,11 @@ def test_contradicting_tables_stay_two_lines(demo, demo_references):
 
 def test_a_paper_row_shows_under_the_metric_that_it_is(board):
     """The trap: a table that says inter-ocular and prints inter-pupil values."""
-    assert [table.convention for table in board.tables] == ["inter_ocular", "inter_pupil", "inter_ocular_51"]
+    assert [table.convention for table in board.tables] == [
+        "inter_ocular",
+        "inter_pupil",
+        "inter_ocular_51",
+    ]
     assert "Gamma" not in [row.name for row in rows.every(board.tables[0])]
     assert reasons(board.tables[1])["inter-pupil, though the table says"] == ["Gamma"]
 
@@ -115,7 +131,11 @@ def test_an_option_of_a_protocol_sees_the_plain_rows_apart(demo, demo_references
 
 
 def test_strangers_and_dashes_are_left_out(demo, demo_references):
-    assert {line.method for line in paper_rows.lines(demo, demo_references)} == {"Alpha", "Beta", "Gamma"}
+    assert {line.method for line in paper_rows.lines(demo, demo_references)} == {
+        "Alpha",
+        "Beta",
+        "Gamma",
+    }
 
 
 def test_spots_share_one_logarithmic_scale(board):
