@@ -27,7 +27,7 @@ _COMMON, _CHALLENGING = 554, 135  # faces of 300-W's public test sets
 _RATIO = (1.28, 1.61)  # of inter-pupil to inter-ocular NME, per face
 _CURVE = re.compile(r"(auc|fr)_(0\.\d+)_(.+)")
 # other people's figures from many sources: alike names there are not one system
-_COLLECTED = "newer"
+_COLLECTED = "later-papers"
 
 
 @dataclass(frozen=True)
