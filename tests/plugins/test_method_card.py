@@ -25,7 +25,7 @@ def test_shipped_methods_are_found_through_their_entry_point():
 
 def test_listing_imports_no_plugin_and_no_heavy_module():
     code = (
-        "import sys; from benchbox import plugins; plugins.cards()\n"
+        "import sys; from benchbox.plugins import method_card; method_card.cards()\n"
         "heavy = {'torch', 'numpy', 'pandas', 'matplotlib', 'jinja2', 'cv2'} & set(sys.modules)\n"
         "sys.exit(str(heavy or [m for m in sys.modules if m.startswith('benchbox_methods')] or ''))"
     )
