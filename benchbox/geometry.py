@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from .types import Floats
 
 
-def transform(maps: Floats, points: Floats) -> Floats:
+def transform_points(maps: Floats, points: Floats) -> Floats:
     """Apply affine maps (…, 2, 3) to points (…, K, 2)."""
     return points @ np.swapaxes(maps[..., :2], -1, -2) + maps[..., None, :, 2]
 
 
-def compose(outer: Floats, inner: Floats) -> Floats:
+def compose_maps(outer: Floats, inner: Floats) -> Floats:
     """Return the map that applies `inner` first, then `outer`; (…, 2, 3) each."""
     linear = outer[..., :2] @ inner[..., :2]
     shift = (outer[..., :2] @ inner[..., 2:]) + outer[..., 2:]
     return np.concatenate([linear, shift], axis=-1)
 
 
-def invert(maps: Floats) -> Floats:
+def invert_maps(maps: Floats) -> Floats:
     """Invert affine maps (…, 2, 3); raises `numpy.linalg.LinAlgError` for a singular one."""
     linear = np.linalg.inv(maps[..., :2])
     return np.concatenate([linear, -linear @ maps[..., 2:]], axis=-1)
@@ -59,14 +59,14 @@ def tight_box(points: Floats) -> Floats:
     return np.concatenate([points.min(axis=-2), points.max(axis=-2)], axis=-1)
 
 
-def square(boxes: Floats, expansion: float = 1.0) -> Floats:
+def square_boxes(boxes: Floats, expansion: float = 1.0) -> Floats:
     """Return squares (…, 4) about the boxes' centres, side = longer side x expansion."""
     centre = (boxes[..., :2] + boxes[..., 2:]) / 2
     half = np.max(boxes[..., 2:] - boxes[..., :2], axis=-1, keepdims=True) * expansion / 2
     return np.concatenate([centre - half, centre + half], axis=-1)
 
 
-def expand(boxes: Floats, expansion: float) -> Floats:
+def expand_boxes(boxes: Floats, expansion: float) -> Floats:
     """Scale boxes (…, 4) about their centres."""
     centre = (boxes[..., :2] + boxes[..., 2:]) / 2
     half = (boxes[..., 2:] - boxes[..., :2]) * expansion / 2
@@ -95,7 +95,7 @@ def unit_to_crop(size: int) -> Floats:
 
 def box_to_crop(boxes: Floats, size: int) -> Floats:
     """Return the maps (…, 2, 3) from picture pixels to the pixels of a size x size crop of each box (…, 4)."""
-    return compose(unit_to_crop(size), box_to_unit(boxes))
+    return compose_maps(unit_to_crop(size), box_to_unit(boxes))
 
 
 def angles_to_vectors(angles_rad: Floats) -> Floats:

@@ -153,7 +153,7 @@ class Conversion:
     y: tuple[Terms, ...]
 
 
-def convert(points: Floats, conversion: Conversion) -> Floats:
+def convert_points(points: Floats, conversion: Conversion) -> Floats:
     """Apply a conversion to points (…, K, 2); returns (…, target count, 2).
 
     Raises ValueError when K is not the source layout's count.
@@ -205,14 +205,14 @@ def _reduction(name: str, lids: Mapping[int, Terms], *, brows_in_the_middle: boo
         for k, (upper, lower) in enumerate(zip(_UPPER_BROWS, _LOWER_BROWS, strict=True)):
             if lower is not None:
                 heights[17 + k] = ((upper, 0.5), (lower, 0.5))
-    return Conversion(name, "wflw98", "ibug68", _ordered(rows), _ordered(heights))
+    return Conversion(name, "wflw98", "ibug68", _in_target_order(rows), _in_target_order(heights))
 
 
-def _ordered(rows: Mapping[int, Terms]) -> tuple[Terms, ...]:
+def _in_target_order(rows: Mapping[int, Terms]) -> tuple[Terms, ...]:
     return tuple(rows[target] for target in range(len(rows)))
 
 
-def _midpoints() -> dict[int, Terms]:
+def _midpoint_lids() -> dict[int, Terms]:
     """Lids half-way between corner and mid-lid, as PFLD_68points does it."""
     ends: Sequence[tuple[int, int, int]] = (
         (37, 60, 62), (38, 62, 64), (40, 64, 66), (41, 60, 66), (43, 68, 70), (44, 70, 72), (46, 72, 74), (47, 68, 74),
@@ -231,7 +231,7 @@ CONVERSIONS = {
             brows_in_the_middle=True,
         ),
         # PFLD_68points_Pytorch: upper brow edge as it is, lids at plain midpoints.
-        _reduction("pfld68", _midpoints(), brows_in_the_middle=False),
+        _reduction("pfld68", _midpoint_lids(), brows_in_the_middle=False),
         # The mapping of indices that most scripts copy (WFLW_98_TO_DLIB_68): no arithmetic, the
         # nearest lid points.
         _reduction(

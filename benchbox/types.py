@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Strings = npt.NDArray[np.str_]
 
 Task = Literal["landmarks", "gaze2d", "gaze3d"]
-Kind = Literal["paper", "weights", "trained", "submitted"]
+RunKind = Literal["paper", "weights", "trained", "submitted"]
 
 
 # --- what a dataset is ----------------------------------------------------------------------------
@@ -120,7 +120,7 @@ class Dataset(Interface):
 
 
 @dataclass(frozen=True)
-class Source:
+class CustomFiles:
     """A card's own files: what `dataset = "files"` reads.
 
     Paths lie below the data root and decide no number.
@@ -134,7 +134,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Extra:
+class ExtraPictures:
     """Pictures of another dataset that a card may add to the training, without their labels."""
 
     dataset: str
@@ -187,8 +187,8 @@ class Protocol:
     metrics: tuple[str, ...] = ()
     masked: bool = False  # NME again over visible points only, as `nme_<normaliser>_visible`
     train_dataset: str = ""  # "": train on the dataset that is tested on
-    source: Source | None = None  # the card's own files, for the dataset "files"
-    extras: Mapping[str, Extra] = field(default_factory=dict)  # what +extra= may add
+    source: CustomFiles | None = None  # the card's own files, for the dataset "files"
+    extras: Mapping[str, ExtraPictures] = field(default_factory=dict)  # what +extra= may add
     extra: str = ""  # key of `extras`
     draw: int = 0  # which draw of the labelled share
     # test boxes extended by this ratio; this and the next three: `datasets.disturb`
@@ -260,7 +260,7 @@ Predict = Callable[[Sequence[Sample]], "np.ndarray"]
 class Method(Interface):
     """What the module of a plugin offers; `train` may be absent when there is nothing to train."""
 
-    def train(self, job: Job) -> Kind | None:
+    def train(self, job: Job) -> RunKind | None:
         """Train by any loop and stages; leave the weights under `job.out`.
 
         A variant that only puts published weights there says so by returning "weights".
@@ -274,7 +274,7 @@ class Method(Interface):
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedTraining:
     """A training that one variant has in common with another, whose finished run on this machine saves it."""
 
     variant: str  # the other one
@@ -293,7 +293,7 @@ class Variant:
     params: Mapping[str, Any]
     # budget → what it changes in this variant
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    shares: Shared | None = None
+    shares: SharedTraining | None = None
 
 
 @dataclass(frozen=True)

@@ -33,18 +33,18 @@ def cloud(seed, count=12, offset=300.0):
 def test_transform_by_hand():
     stretch = np.array([[2.0, 0.0, 5.0], [0.0, 3.0, -1.0]])
     np.testing.assert_array_equal(
-        geometry.transform(stretch, np.array([[1.0, 1.0], [0.0, 2.0]])), [[7, 2], [5, 5]]
+        geometry.transform_points(stretch, np.array([[1.0, 1.0], [0.0, 2.0]])), [[7, 2], [5, 5]]
     )
     np.testing.assert_array_equal(
-        geometry.transform(QUARTER, np.array([[1.0, 0.0], [0.0, 1.0]])), [[0, 1], [-1, 0]]
+        geometry.transform_points(QUARTER, np.array([[1.0, 0.0], [0.0, 1.0]])), [[0, 1], [-1, 0]]
     )
 
 
 def test_a_batch_of_maps_meets_its_own_points():
     maps = np.stack([QUARTER, np.array([[2.0, 0.0, 5.0], [0.0, 3.0, -1.0]])])
     points = np.array([[[1.0, 2.0]], [[1.0, 2.0]]])
-    np.testing.assert_array_equal(geometry.transform(maps, points), [[[-2, 1]], [[7, 5]]])
-    np.testing.assert_array_equal(geometry.transform(maps, points[0]), [[[-2, 1]], [[7, 5]]])
+    np.testing.assert_array_equal(geometry.transform_points(maps, points), [[[-2, 1]], [[7, 5]]])
+    np.testing.assert_array_equal(geometry.transform_points(maps, points[0]), [[[-2, 1]], [[7, 5]]])
 
 
 def test_compose_applies_the_inner_map_first():
@@ -55,10 +55,10 @@ def test_compose_applies_the_inner_map_first():
     shift = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
     origin = np.zeros((1, 2))
     np.testing.assert_array_equal(
-        geometry.transform(geometry.compose(QUARTER, shift), origin), [[0, 1]]
+        geometry.transform_points(geometry.compose_maps(QUARTER, shift), origin), [[0, 1]]
     )
     np.testing.assert_array_equal(
-        geometry.transform(geometry.compose(shift, QUARTER), origin), [[1, 0]]
+        geometry.transform_points(geometry.compose_maps(shift, QUARTER), origin), [[1, 0]]
     )
 
 
@@ -66,9 +66,9 @@ def test_compose_applies_the_inner_map_first():
 @given(outer=affine_maps(), inner=affine_maps())
 def test_composition_is_application_one_after_the_other(outer, inner):
     points = cloud(0)
-    step = geometry.transform(outer, geometry.transform(inner, points))
+    step = geometry.transform_points(outer, geometry.transform_points(inner, points))
     np.testing.assert_allclose(
-        geometry.transform(geometry.compose(outer, inner), points), step, atol=1e-8
+        geometry.transform_points(geometry.compose_maps(outer, inner), points), step, atol=1e-8
     )
 
 
@@ -76,19 +76,19 @@ def test_composition_is_application_one_after_the_other(outer, inner):
 @given(forward=affine_maps())
 def test_inverse_undoes_on_either_side(forward):
     identity = np.eye(2, 3)
-    back = geometry.invert(forward)
-    np.testing.assert_allclose(geometry.compose(back, forward), identity, atol=1e-8)
-    np.testing.assert_allclose(geometry.compose(forward, back), identity, atol=1e-8)
+    back = geometry.invert_maps(forward)
+    np.testing.assert_allclose(geometry.compose_maps(back, forward), identity, atol=1e-8)
+    np.testing.assert_allclose(geometry.compose_maps(forward, back), identity, atol=1e-8)
 
 
 def test_inverse_by_hand_and_of_nothing():
     np.testing.assert_allclose(
-        geometry.invert(np.array([[2.0, 0.0, 6.0], [0.0, 4.0, -4.0]])),
+        geometry.invert_maps(np.array([[2.0, 0.0, 6.0], [0.0, 4.0, -4.0]])),
         [[0.5, 0, -3], [0, 0.25, 1]],
         rtol=1e-15,
     )
     with pytest.raises(np.linalg.LinAlgError, match="Singular"):
-        geometry.invert(np.zeros((2, 3)))
+        geometry.invert_maps(np.zeros((2, 3)))
 
 
 @settings(max_examples=50, deadline=None)
@@ -96,7 +96,7 @@ def test_inverse_by_hand_and_of_nothing():
 def test_fit_affine_finds_the_map_that_made_the_points(forward, seed):
     points = cloud(seed)
     np.testing.assert_allclose(
-        geometry.fit_affine(points, geometry.transform(forward, points)), forward, atol=1e-5
+        geometry.fit_affine(points, geometry.transform_points(forward, points)), forward, atol=1e-5
     )
 
 
@@ -106,7 +106,9 @@ def test_fit_similarity_finds_the_map_that_made_the_points(angle, scale, x, y):
     forward = np.concatenate([scale * turn(angle), [[x], [y]]], axis=1)
     points = cloud(3)
     np.testing.assert_allclose(
-        geometry.fit_similarity(points, geometry.transform(forward, points)), forward, atol=1e-8
+        geometry.fit_similarity(points, geometry.transform_points(forward, points)),
+        forward,
+        atol=1e-8,
     )
 
 
@@ -118,7 +120,7 @@ def test_fits_take_batches_and_broadcast_one_template():
             np.array([[0.5, -0.1, 0.0], [0.1, 0.5, -3.0]]),
         ]
     )
-    targets = geometry.transform(maps, template)
+    targets = geometry.transform_points(maps, template)
     for fit in (geometry.fit_affine, geometry.fit_similarity):
         np.testing.assert_allclose(fit(template, targets), maps, atol=1e-6)
 
@@ -127,7 +129,7 @@ def test_fit_similarity_is_the_best_of_its_kind_and_affine_no_worse():
     source, target = cloud(1), cloud(2)
 
     def cost(candidate):
-        return float(((geometry.transform(candidate, source) - target) ** 2).sum())
+        return float(((geometry.transform_points(candidate, source) - target) ** 2).sum())
 
     best = geometry.fit_similarity(source, target)
     assert best[0, 0] == pytest.approx(best[1, 1])
@@ -158,10 +160,10 @@ def test_boxes_by_hand():
         geometry.tight_box(np.stack([points, points + 1])), [[1, 4, 3, 9], [2, 5, 4, 10]]
     )
     box = np.array([0.0, 0.0, 10.0, 4.0])
-    np.testing.assert_array_equal(geometry.square(box), [0, -3, 10, 7])
-    np.testing.assert_array_equal(geometry.square(box, 2.0), [-5, -8, 15, 12])
-    np.testing.assert_array_equal(geometry.expand(box, 1.5), [-2.5, -1, 12.5, 5])
-    np.testing.assert_array_equal(geometry.expand(box, 1.0), box)
+    np.testing.assert_array_equal(geometry.square_boxes(box), [0, -3, 10, 7])
+    np.testing.assert_array_equal(geometry.square_boxes(box, 2.0), [-5, -8, 15, 12])
+    np.testing.assert_array_equal(geometry.expand_boxes(box, 1.5), [-2.5, -1, 12.5, 5])
+    np.testing.assert_array_equal(geometry.expand_boxes(box, 1.0), box)
 
 
 def test_box_to_unit_puts_corners_on_corners():
@@ -169,7 +171,7 @@ def test_box_to_unit_puts_corners_on_corners():
     maps = geometry.box_to_unit(boxes)
     corners = np.stack([boxes[:, :2], boxes[:, 2:], (boxes[:, :2] + boxes[:, 2:]) / 2], axis=1)
     np.testing.assert_allclose(
-        geometry.transform(maps, corners), [[[-1, -1], [1, 1], [0, 0]]] * 2, atol=1e-15
+        geometry.transform_points(maps, corners), [[[-1, -1], [1, 1], [0, 0]]] * 2, atol=1e-15
     )
 
 
@@ -182,7 +184,7 @@ def test_a_crop_of_the_whole_picture_is_the_picture():
     np.testing.assert_allclose(geometry.box_to_crop(whole, 64), np.eye(2, 3), atol=1e-14)
     half = geometry.box_to_crop(whole, 32)
     np.testing.assert_allclose(
-        geometry.transform(half, np.array([[0.5, 0.5], [62.5, 62.5]])), [[0, 0], [31, 31]]
+        geometry.transform_points(half, np.array([[0.5, 0.5], [62.5, 62.5]])), [[0, 0], [31, 31]]
     )
 
 
@@ -197,10 +199,10 @@ def test_a_crop_of_the_whole_picture_is_the_picture():
 def test_crop_round_trip(x, y, width, height, size):
     box = np.array([x, y, x + width, y + height])
     into = geometry.box_to_crop(box, size)
-    edges = geometry.transform(into, box.reshape(2, 2))
+    edges = geometry.transform_points(into, box.reshape(2, 2))
     np.testing.assert_allclose(edges, [[-0.5, -0.5], [size - 0.5, size - 0.5]], atol=1e-8)
     np.testing.assert_allclose(
-        geometry.transform(geometry.invert(into), edges), box.reshape(2, 2), atol=1e-8
+        geometry.transform_points(geometry.invert_maps(into), edges), box.reshape(2, 2), atol=1e-8
     )
 
 

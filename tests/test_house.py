@@ -74,7 +74,7 @@ def test_the_committed_site_is_what_the_committed_results_render():
     )
     if own.stdout.strip():
         pytest.skip("results/ holds runs that are not committed")
-    assert report.stale(TOP / "results", TOP / "site") == []
+    assert report.find_stale_files(TOP / "results", TOP / "site") == []
 
 
 def test_the_committed_results_are_no_worse_than_their_baseline():
@@ -88,10 +88,10 @@ def test_the_committed_results_are_no_worse_than_their_baseline():
     results = TOP / "results"
     assert [
         change
-        for change in regression_gate.changes(results, results / "baseline.json")
+        for change in regression_gate.find_changes(results, results / "baseline.json")
         if change.regression
     ] == []
-    again, left = regression_gate.rescored(
+    again, left = regression_gate.rescore_runs(
         results, Path(os.environ.get("BENCHBOX_DATA", TOP / "data"))
     )
     assert again == []

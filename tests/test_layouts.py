@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchbox.layouts import AFLW19, COFW29, CONVERSIONS, IBUG68, LAYOUTS, WFLW98, convert
+from benchbox.layouts import AFLW19, COFW29, CONVERSIONS, IBUG68, LAYOUTS, WFLW98, convert_points
 
 every_layout = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 
@@ -126,7 +126,7 @@ def test_flip_pairs_of_the_19_points():
 @pytest.mark.parametrize("conversion", CONVERSIONS.values(), ids=CONVERSIONS)
 def test_a_conversion_keeps_what_all_of_them_agree_on(conversion):
     points = np.random.default_rng(3).uniform(0, 300, (2, 98, 2))
-    found = convert(points, conversion)
+    found = convert_points(points, conversion)
     assert found.shape == (2, 68, 2)
     same = (
         [(k, 2 * k) for k in range(17)]
@@ -141,9 +141,9 @@ def test_a_conversion_keeps_what_all_of_them_agree_on(conversion):
 def test_converting_a_mirrored_face_mirrors_the_converted_one(conversion):
     points = np.random.default_rng(4).uniform(-100, 100, (98, 2))
     mirror = np.array([-1.0, 1.0])
-    flipped = convert(points[list(WFLW98.flip)] * mirror, conversion)
+    flipped = convert_points(points[list(WFLW98.flip)] * mirror, conversion)
     np.testing.assert_allclose(
-        flipped, convert(points, conversion)[list(IBUG68.flip)] * mirror, atol=1e-9
+        flipped, convert_points(points, conversion)[list(IBUG68.flip)] * mirror, atol=1e-9
     )
 
 
@@ -151,7 +151,7 @@ def test_three_reductions_to_68_points_differ_where_they_are_known_to():
     """Trap: 98 to 68 is no standard; a number on converted points says by which rule."""
     points = np.random.default_rng(5).uniform(100, 200, (98, 2))
     pipnet, pfld, dlib = (
-        convert(points, CONVERSIONS[name]) for name in ("pipnet", "pfld68", "dlib68")
+        convert_points(points, CONVERSIONS[name]) for name in ("pipnet", "pfld68", "dlib68")
     )
     assert pipnet[18].tolist() == pytest.approx(
         [points[34, 0], (points[34, 1] + points[41, 1]) / 2]
@@ -166,4 +166,4 @@ def test_three_reductions_to_68_points_differ_where_they_are_known_to():
 
 def test_a_conversion_refuses_another_layout():
     with pytest.raises(ValueError, match=r"points are \(68, 2\), wflw98 has"):
-        convert(np.zeros((68, 2)), CONVERSIONS["pipnet"])
+        convert_points(np.zeros((68, 2)), CONVERSIONS["pipnet"])

@@ -32,7 +32,7 @@ from typing import Any
 from benchbox.errors import BenchboxError, ProtocolError, ResultError
 from benchbox.metrics import aggregate
 from benchbox.papers import claims, reference_rows
-from benchbox.papers.claims import Claims, Fact, Ordering
+from benchbox.papers.claims import Claims, OrderingClaim, SizeClaim
 from benchbox.papers.reference_rows import ReferenceRow, References
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
@@ -72,25 +72,25 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
-def check(results: Path, *, facts: bool = False) -> list[Verdict]:
+def check_results(results: Path, *, facts: bool = False) -> list[Verdict]:
     """Hold every stored run against every claim.
 
     `facts` counts networks, too, for which torch is loaded.
     """
-    found = held(run_folders.runs(results), results)
-    return found + [fact(one) for one in claims.load().facts] if facts else found
+    found = judge_runs(run_folders.list_runs(results), results)
+    return found + [judge_fact(one) for one in claims.load_claims().facts] if facts else found
 
 
-def held(stored: Iterable[Run | run_folders.Unreadable], results: Path) -> list[Verdict]:
+def judge_runs(stored: Iterable[Run | run_folders.UnreadableRun], results: Path) -> list[Verdict]:
     """Hold these runs of a results folder against every cell and ordering that papers claim."""
-    known, rows, runs = claims.load(), reference_rows.load(), _by_system(stored)
+    known, rows, runs = claims.load_claims(), reference_rows.load_references(), _by_system(stored)
     return [
-        *cells(runs, rows, known),
-        *(v for o in known.orderings for v in orderings(o, runs, results)),
+        *judge_cells(runs, rows, known),
+        *(v for o in known.orderings for v in judge_orderings(o, runs, results)),
     ]
 
 
-def _by_system(runs: Iterable[Run | run_folders.Unreadable]) -> dict[tuple[str, str], list[Run]]:
+def _by_system(runs: Iterable[Run | run_folders.UnreadableRun]) -> dict[tuple[str, str], list[Run]]:
     """Gather finished runs without overrides by (protocol, "method/variant"), all budgets together."""
     found: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
@@ -107,7 +107,7 @@ def _by_system(runs: Iterable[Run | run_folders.Unreadable]) -> dict[tuple[str, 
 # --- cells ----------------------------------------------------------------------------------------
 
 
-def cells(
+def judge_cells(
     runs: Mapping[tuple[str, str], Sequence[Run]], rows: References, known: Claims
 ) -> list[Verdict]:
     """Return a verdict for every claimed cell that a run stands beside."""
@@ -120,20 +120,20 @@ def cells(
             budgets: dict[str, list[Run]] = {}
             for run in runs.get((name, system), ()):
                 budgets.setdefault(str(run.record.get("budget")), []).append(run)
-            found += [_cell(row, system, name, group) for group in budgets.values()]
+            found += [_judge_cell(row, system, name, group) for group in budgets.values()]
     return found
 
 
-def _cell(row: ReferenceRow, system: str, name: str, seeds: Sequence[Run]) -> Verdict:
-    entries = [_entry(run, row.group, row.metric) for run in seeds]
+def _judge_cell(row: ReferenceRow, system: str, name: str, seeds: Sequence[Run]) -> Verdict:
+    entries = [_score_entry(run, row.group, row.metric) for run in seeds]
     known = [entry for entry in entries if entry is not None]
     measured = fmean(entry["value"] for entry in known) if known else None
-    low, high = _interval(known)
+    low, high = _measured_interval(known)
     reasons = [row.apart] if row.apart else []
-    reasons += dict.fromkeys(reason for run in seeds for reason in _reasons(run))
+    reasons += dict.fromkeys(reason for run in seeds for reason in _not_comparable_because(run))
     verdict = "not measured" if measured is None else "not comparable"
     if measured is not None and not reasons:
-        verdict = _beside(row, measured, low, high)
+        verdict = _cell_verdict(row, measured, low, high)
     return Verdict(
         kind="cell",
         paper=row.paper,
@@ -147,18 +147,18 @@ def _cell(row: ReferenceRow, system: str, name: str, seeds: Sequence[Run]) -> Ve
         measured=measured,
         low=low,
         high=high,
-        unit=aggregate.unit(row.metric),
+        unit=aggregate.metric_unit(row.metric),
         verdict=verdict,
         reasons=tuple(reasons),
     )
 
 
-def _entry(run: Run, group: str, metric: str) -> Mapping[str, Any] | None:
-    entry = run_folders.scores(run)["scores"].get(group, {}).get(metric)
+def _score_entry(run: Run, group: str, metric: str) -> Mapping[str, Any] | None:
+    entry = run_folders.read_scores(run)["scores"].get(group, {}).get(metric)
     return entry if entry is not None and entry["value"] is not None else None
 
 
-def _interval(entries: Sequence[Mapping[str, Any]]) -> tuple[float | None, float | None]:
+def _measured_interval(entries: Sequence[Mapping[str, Any]]) -> tuple[float | None, float | None]:
     """Return the mean of the seeds, less and more: their widest interval and twice their spread, in quadrature.
 
     Test faces and training are two independent reasons why a number may come out otherwise.
@@ -173,20 +173,20 @@ def _interval(entries: Sequence[Mapping[str, Any]]) -> tuple[float | None, float
     return middle - hypot(below, spread), middle + hypot(above, spread)
 
 
-def _reasons(run: Run) -> list[str]:
+def _not_comparable_because(run: Run) -> list[str]:
     """Say why a run must not be held against a printed number."""
     found = []
-    if other := other_data(run.record["data"].get("variant") or "", run.record["kind"]):
+    if other := unofficial_data(run.record["data"].get("variant") or "", run.record["kind"]):
         found.append(f"other data: {other}")
     if run.record.get("budget") != "paper" and run.record["kind"] == "trained":
         found.append(f"smaller budget: {run.record.get('budget')}")
-    card = _card(run.protocol)
+    card = _card_hash(run.protocol)
     if card != run.record.get("card"):
         found.append("the card has changed since this run")
     return found
 
 
-def other_data(variant: str, kind: str) -> str:
+def unofficial_data(variant: str, kind: str) -> str:
     """Return what a named data variant has that the official set has not.
 
     Training data bind only who trained.
@@ -198,14 +198,14 @@ def other_data(variant: str, kind: str) -> str:
     )
 
 
-def _card(name: str) -> str | None:
+def _card_hash(name: str) -> str | None:
     try:
-        return protocol_card.load(name).card
+        return protocol_card.load_protocol(name).card
     except ProtocolError:
         return None
 
 
-def _beside(row: ReferenceRow, measured: float, low: float | None, high: float | None) -> str:
+def _cell_verdict(row: ReferenceRow, measured: float, low: float | None, high: float | None) -> str:
     assert row.value is not None
     half = 0.5 * 10.0 ** -len(row.printed.partition(".")[2])
     half /= 100 if row.metric.startswith("auc_") and row.unit == "%" else 1
@@ -215,53 +215,57 @@ def _beside(row: ReferenceRow, measured: float, low: float | None, high: float |
         <= (high if high is not None else measured) + half
     ):
         return "reproduced"
-    return "better" if (measured < row.value) == aggregate.falls(row.metric) else "worse"
+    return "better" if (measured < row.value) == aggregate.is_lower_better(row.metric) else "worse"
 
 
 # --- orderings ------------------------------------------------------------------------------------
 
 
-def orderings(
-    ordering: Ordering, runs: Mapping[tuple[str, str], Sequence[Run]], results: Path
+def judge_orderings(
+    ordering: OrderingClaim, runs: Mapping[tuple[str, str], Sequence[Run]], results: Path
 ) -> list[Verdict]:
     """Return a verdict for every protocol of an ordering that has runs of its variants, one where none has."""
     tried = []
     for name in ordering.protocols:
-        folders = [_folders(runs.get((name, system), ())) for system in ordering.order]
+        folders = [_folders_by_budget(runs.get((name, system), ())) for system in ordering.order]
         for budget in sorted(set().union(*folders)):
             if all(budget in there for there in folders):
                 tried.append(
-                    _ordered(ordering, name, budget, [there[budget] for there in folders], results)
+                    _judge_ordering(
+                        ordering, name, budget, [there[budget] for there in folders], results
+                    )
                 )
     return tried or [
-        _verdict(ordering, "", "not measured", ("no protocol has runs of all these variants",))
+        _ordering_verdict(
+            ordering, "", "not measured", ("no protocol has runs of all these variants",)
+        )
     ]
 
 
-def _folders(runs: Sequence[Run]) -> dict[str, Path]:
+def _folders_by_budget(runs: Sequence[Run]) -> dict[str, Path]:
     """Return the variant's folder by budget."""
     return {str(run.record.get("budget")): run.folder.parent for run in runs}
 
 
-def _ordered(
-    ordering: Ordering, name: str, budget: str, folders: Sequence[Path], results: Path
+def _judge_ordering(
+    ordering: OrderingClaim, name: str, budget: str, folders: Sequence[Path], results: Path
 ) -> Verdict:
     said, apart = [f"budget {budget}"], []
     for better, worse in pairwise(folders):
         try:
             gap = _gap(ordering, better, worse, results)
         except ResultError as fault:
-            return _verdict(ordering, name, "not comparable", (*said, str(fault)))
+            return _ordering_verdict(ordering, name, "not comparable", (*said, str(fault)))
         if gap is None:
-            return _verdict(
+            return _ordering_verdict(
                 ordering, name, "not measured", (*said, f"{ordering.group} has no answered item")
             )
         apart.append(gap.sign)
         said.append(f"{worse.name} - {better.name}: {gap.words}")
     if -1 in apart:
-        return _verdict(ordering, name, "does not hold", tuple(said))
+        return _ordering_verdict(ordering, name, "does not hold", tuple(said))
     holds = all(apart) or (ordering.or_equal and any(apart))
-    return _verdict(ordering, name, "holds" if holds else "too close to tell", tuple(said))
+    return _ordering_verdict(ordering, name, "holds" if holds else "too close to tell", tuple(said))
 
 
 @dataclass(frozen=True)
@@ -272,9 +276,9 @@ class _Gap:
     words: str
 
 
-def _gap(ordering: Ordering, better: Path, worse: Path, results: Path) -> _Gap | None:
+def _gap(ordering: OrderingClaim, better: Path, worse: Path, results: Path) -> _Gap | None:
     """Compare two variants by an ordering's metric on its group; None where no item counts."""
-    found = compare.compare([str(better), str(worse)], results, [ordering.metric])
+    found = compare.compare_runs([str(better), str(worse)], results, [ordering.metric])
     wanted = ordering.group, ordering.metric
     gap = next((d for d in found.differences if (d.group, d.metric) == wanted), None)
     if gap is None:
@@ -286,7 +290,9 @@ def _gap(ordering: Ordering, better: Path, worse: Path, results: Path) -> _Gap |
     return _Gap((1 if (gap.difference > 0) == gap.falls else -1) if apart else 0, words)
 
 
-def _verdict(ordering: Ordering, name: str, verdict: str, reasons: tuple[str, ...]) -> Verdict:
+def _ordering_verdict(
+    ordering: OrderingClaim, name: str, verdict: str, reasons: tuple[str, ...]
+) -> Verdict:
     return Verdict(
         kind="ordering",
         paper=ordering.paper,
@@ -309,22 +315,25 @@ def _verdict(ordering: Ordering, name: str, verdict: str, reasons: tuple[str, ..
 # --- facts ----------------------------------------------------------------------------------------
 
 
-def fact(claim: Fact) -> Verdict:
+def judge_fact(claim: SizeClaim) -> Verdict:
     """Count a network at the paper's sizes and hold it against the printed number."""
     from benchbox.authoring import profile_method
 
     method, _, variant = claim.system.partition("/")
     try:
         counted = float(
-            getattr(profile_method.count(method, variant, overrides=claim.settings), claim.quantity)
+            getattr(
+                profile_method.count_operations(method, variant, overrides=claim.settings),
+                claim.quantity,
+            )
         )
         standing = (
-            float(getattr(profile_method.count(method, variant), claim.quantity))
+            float(getattr(profile_method.count_operations(method, variant), claim.quantity))
             if claim.settings
             else counted
         )
     except BenchboxError as fault:
-        return _fact(claim, None, "not measured", (str(fault),))
+        return _fact_verdict(claim, None, "not measured", (str(fault),))
     met, off = claim.beside(counted)
     if met and claim.settings:  # the print is met by other settings than the variant's own
         with_them = ", ".join(f"{key} = {value}" for key, value in claim.settings.items())
@@ -334,13 +343,15 @@ def fact(claim: Fact) -> Verdict:
             f"as the variant stands {standing:,.0f}",
             "met, too" if too else off,
         )
-        return _fact(claim, counted, "met", said)
-    return _fact(
+        return _fact_verdict(claim, counted, "met", said)
+    return _fact_verdict(
         claim, counted, "met" if met else "not met", () if met else tuple(off.split("; ", 1))
     )
 
 
-def _fact(claim: Fact, counted: float | None, verdict: str, reasons: tuple[str, ...]) -> Verdict:
+def _fact_verdict(
+    claim: SizeClaim, counted: float | None, verdict: str, reasons: tuple[str, ...]
+) -> Verdict:
     return Verdict(
         kind="fact",
         paper=claim.paper,
@@ -363,22 +374,22 @@ def _fact(claim: Fact, counted: float | None, verdict: str, reasons: tuple[str, 
 # --- words ----------------------------------------------------------------------------------------
 
 
-def to_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def verdicts_to_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """Return the document of `benchbox check --json`."""
     return {
         "schema": 1,
-        "summary": summary(verdicts),
+        "summary": count_verdicts(verdicts),
         "verdicts": [asdict(verdict) for verdict in verdicts],
     }
 
 
-def summary(verdicts: Sequence[Verdict]) -> dict[str, int]:
+def count_verdicts(verdicts: Sequence[Verdict]) -> dict[str, int]:
     """Count the verdicts, in the order of `VERDICTS`."""
     counts = {name: sum(verdict.verdict == name for verdict in verdicts) for name in VERDICTS}
     return {name: count for name, count in counts.items() if count}
 
 
-def format_text(verdicts: Sequence[Verdict]) -> str:
+def format_verdicts(verdicts: Sequence[Verdict]) -> str:
     """Write one line per claim that something was measured for, and a line of counts."""
     lines = []
     for v in verdicts:
@@ -390,7 +401,7 @@ def format_text(verdicts: Sequence[Verdict]) -> str:
         lines.append(
             f"{v.verdict:<18}{v.paper}, {v.table}: {v.claim}{where}: claimed {v.claimed}{number}{why}"
         )
-    counted = ", ".join(f"{count} {name}" for name, count in summary(verdicts).items())
+    counted = ", ".join(f"{count} {name}" for name, count in count_verdicts(verdicts).items())
     return "\n".join(
         [
             *lines,
@@ -408,20 +419,20 @@ def _number(v: Verdict) -> str:
     return f"{v.measured:.4g}{bounds}"
 
 
-def methods_of(verdicts: Iterable[Verdict], method: str) -> list[Verdict]:
+def claimed_methods(verdicts: Iterable[Verdict], method: str) -> list[Verdict]:
     """Return the verdicts that a method's page shows."""
     return [verdict for verdict in verdicts if verdict.system.partition("/")[0] == method]
 
 
 def unknown_systems() -> list[str]:
     """Name variants that claims speak of and no installed method has."""
-    known = claims.load()
+    known = claims.load_claims()
     named = {
         *known.systems.values(),
         *(f.system for f in known.facts),
         *(s for o in known.orderings for s in o.order),
     }
-    cards = {card.name: card for card in method_card.cards()}
+    cards = {card.name: card for card in method_card.read_cards()}
     return sorted(
         system
         for system in named

@@ -100,7 +100,7 @@ class Comparison:
     notes: tuple[str, ...]
 
 
-def compare(
+def compare_runs(
     arguments: Sequence[str],
     results: Path,
     metrics: Sequence[str] = (),
@@ -114,28 +114,28 @@ def compare(
     convention, with `everything` all. Raises ResultError for what is no run, for unlike runs, and
     for a metric that they do not have.
     """
-    contestants = [_contestant(argument, results) for argument in arguments]
+    contestants = [_read_contestant(argument, results) for argument in arguments]
     if len(contestants) < 2:
         raise ResultError("compare needs two runs or more: benchbox compare RUN RUN…")
-    _require_like([run for contestant in contestants for run in contestant.runs])
-    contestants = _distinct(contestants)
+    _require_comparable([run for contestant in contestants for run in contestant.runs])
+    contestants = _distinct_names(contestants)
     baseline, *others = contestants
     first = baseline.runs[0]
     level, cluster = _convention(first)
-    chosen = _chosen(run_folders.scores(first), metrics, everything)
-    found = [_differences(*_paired(baseline, other), chosen, level) for other in others]
+    chosen = _chosen_metrics(run_folders.read_scores(first), metrics, everything)
+    found = [_differences(*_pair_differences(baseline, other), chosen, level) for other in others]
     return Comparison(
         protocol=first.protocol,
         card=str(first.record.get("card")),
         cluster=cluster,
         level=level,
         contestants=tuple(contestant.facts for contestant in contestants),
-        differences=tuple(_corrected([difference for part in found for difference in part])),
+        differences=tuple(_holm_corrected([difference for part in found for difference in part])),
         notes=tuple(_notes(baseline, others)),
     )
 
 
-def to_json(comparison: Comparison) -> dict[str, Any]:
+def comparison_to_json(comparison: Comparison) -> dict[str, Any]:
     """Return the document of `benchbox compare --json`."""
     document = {"schema": 1, **asdict(comparison)}
     for entry, difference in zip(document["differences"], comparison.differences, strict=True):
@@ -143,7 +143,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
     return document
 
 
-def format_table(comparison: Comparison) -> str:
+def format_comparison(comparison: Comparison) -> str:
     """Return the comparison as aligned text, best read from the last column."""
     level = comparison.level
     first = (
@@ -161,7 +161,7 @@ def format_table(comparison: Comparison) -> str:
     for contestant in comparison.contestants[1:]:
         own = [d for d in comparison.differences if d.name == contestant["name"]]
         over = f", seeds {', '.join(own[0].seeds)} of both" if own and len(own[0].seeds) > 1 else ""
-        rows = [_row(d, level) for d in own]
+        rows = [_table_row(d, level) for d in own]
         lines += ["", f"{contestant['name']} against the baseline{over}", *_aligned([head, *rows])]
     lines += [
         "",
@@ -176,23 +176,27 @@ def format_table(comparison: Comparison) -> str:
 # --- what is compared -----------------------------------------------------------------------------
 
 
-def _contestant(argument: str, results: Path) -> Contestant:
+def _read_contestant(argument: str, results: Path) -> Contestant:
     """Find the runs that an argument names; raises ResultError for none."""
     for place in (Path(argument), results / argument):
-        if run_folders.finished(place):
-            run = run_folders.read(place)
+        if run_folders.is_finished(place):
+            run = run_folders.read_run(place)
             return Contestant(
-                f"{run.method}/{run.variant} seed {run.seed}", (run,), (run_folders.errors(run),)
+                f"{run.method}/{run.variant} seed {run.seed}",
+                (run,),
+                (run_folders.read_errors(run),),
             )
         seeds = (
-            sorted(path for path in place.glob("*") if run_folders.finished(path))
+            sorted(path for path in place.glob("*") if run_folders.is_finished(path))
             if place.is_dir()
             else []
         )
         if seeds:
-            runs = tuple(run_folders.read(path) for path in seeds)
+            runs = tuple(run_folders.read_run(path) for path in seeds)
             return Contestant(
-                f"{runs[0].method}/{runs[0].variant}", runs, tuple(map(run_folders.errors, runs))
+                f"{runs[0].method}/{runs[0].variant}",
+                runs,
+                tuple(map(run_folders.read_errors, runs)),
             )
         inside = sorted({path.parent.parent.name for path in place.glob("*/*/run.json")})
         if inside:
@@ -205,30 +209,30 @@ def _contestant(argument: str, results: Path) -> Contestant:
     )
 
 
-def _paired(
+def _pair_differences(
     baseline: Contestant, other: Contestant
 ) -> tuple[Contestant, Contestant, tuple[str, ...]]:
     """Keep the seeds that both have, in one order.
 
     All, and no seed named, where they share none.
     """
-    shared = _shared(baseline, other)
+    shared = _shared_seeds(baseline, other)
     if not shared:
         return baseline, other, ()
-    return _only(baseline, shared), _only(other, shared), shared
+    return _only_seeds(baseline, shared), _only_seeds(other, shared), shared
 
 
-def _shared(baseline: Contestant, other: Contestant) -> tuple[str, ...]:
+def _shared_seeds(baseline: Contestant, other: Contestant) -> tuple[str, ...]:
     return tuple(sorted({run.seed for run in baseline.runs} & {run.seed for run in other.runs}))
 
 
-def _only(side: Contestant, seeds: Sequence[str]) -> Contestant:
+def _only_seeds(side: Contestant, seeds: Sequence[str]) -> Contestant:
     there = {run.seed: (run, table) for run, table in zip(side.runs, side.tables, strict=True)}
     runs, tables = zip(*(there[seed] for seed in seeds), strict=True)
     return Contestant(side.name, runs, tables)
 
 
-def _distinct(contestants: Sequence[Contestant]) -> list[Contestant]:
+def _distinct_names(contestants: Sequence[Contestant]) -> list[Contestant]:
     """Refuse a run that stands on two sides; call equal names by their folders."""
     seen: set[Path] = set()
     for run in (run for contestant in contestants for run in contestant.runs):
@@ -244,11 +248,11 @@ def _distinct(contestants: Sequence[Contestant]) -> list[Contestant]:
     ]
 
 
-def _require_like(runs: Sequence[Run]) -> None:
+def _require_comparable(runs: Sequence[Run]) -> None:
     """Raise ResultError unless all runs were measured by one card on one set of test items."""
-    first, expected = runs[0], _identity(runs[0])
+    first, expected = runs[0], _data_identity(runs[0])
     for run in runs[1:]:
-        for word, there in _identity(run).items():
+        for word, there in _data_identity(run).items():
             if there != expected[word]:
                 raise ResultError(
                     f"unlike things are not compared: {first.folder} has {word} {expected[word][:19]}, {run.folder} "
@@ -256,12 +260,12 @@ def _require_like(runs: Sequence[Run]) -> None:
                 )
 
 
-def _identity(run: Run) -> dict[str, str]:
+def _data_identity(run: Run) -> dict[str, str]:
     return {
         "protocol": run.protocol,
         "card": str(run.record.get("card")),
         "test data": str(run.record["data"].get("truth")),
-        "scorer": str(run_folders.scores(run).get("scorer", 1)),
+        "scorer": str(run_folders.read_scores(run).get("scorer", 1)),
     }
 
 
@@ -274,7 +278,7 @@ def _remedy(word: str) -> str:
     }[word]
 
 
-def _chosen(
+def _chosen_metrics(
     document: Mapping[str, Any], metrics: Sequence[str], everything: bool
 ) -> dict[str, list[str]]:
     """Return the metrics to compare, by group."""
@@ -300,7 +304,7 @@ def _convention_of(metric: str) -> str:
 def _convention(run: Run) -> tuple[float, str]:
     """Return the interval's level and the word for a cluster, from the card where it is still the same."""
     try:
-        card = protocols.load(run.protocol)
+        card = protocols.load_protocol(run.protocol)
     except ProtocolError:
         return LEVEL, "as the run's card says"
     if card.card != run.record.get("card"):
@@ -326,10 +330,12 @@ def _differences(
         inside = baseline.tables[0][f"in_{group}"]
         clusters = baseline.tables[0]["cluster"][inside]
         sides = [[table[inside] for table in side.tables] for side in (baseline, other)]
-        columns = [_column(metric, *sides) for metric in metrics]
+        columns = [_metric_column(metric, *sides) for metric in metrics]
         columns = [column for column in columns if column.counts.any()]
         if columns:
-            found += _group(group, columns, clusters, level, name=other.name, seeds=seeds)
+            found += _group_differences(
+                group, columns, clusters, level, name=other.name, seeds=seeds
+            )
     return found
 
 
@@ -344,14 +350,16 @@ class _Column:
     seeds: tuple[tuple[float, ...], tuple[float, ...]]  # score of every run of both sides
 
 
-def _column(metric: str, baseline: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> _Column:
+def _metric_column(
+    metric: str, baseline: Sequence[np.ndarray], other: Sequence[np.ndarray]
+) -> _Column:
     tables = [*baseline, *other]
-    both: Bools = np.logical_and.reduce([aggregate.answered(metric, table) for table in tables])
+    both: Bools = np.logical_and.reduce([aggregate.counted_rows(metric, table) for table in tables])
     counts = np.zeros(len(both))
     values = np.zeros((len(tables), len(both)))
     scores = []
     for place, table in enumerate(tables):
-        found = aggregate.of(metric, table[both])
+        found = aggregate.metric_terms(metric, table[both])
         values[place, both], counts[both] = found.values, found.counts
         scores.append(found.score)
     known = tuple(score for score in scores if score is not None)
@@ -365,7 +373,7 @@ def _column(metric: str, baseline: Sequence[np.ndarray], other: Sequence[np.ndar
     )
 
 
-def _spreads(
+def _seed_variances(
     sides: tuple[Sequence[float], Sequence[float]], *, paired: bool
 ) -> list[tuple[float, float]]:
     """Return what several seeds vary a difference by: variances of means with their degrees of freedom."""
@@ -377,7 +385,7 @@ def _spreads(
     ]
 
 
-def _group(
+def _group_differences(
     group: str,
     columns: Sequence[_Column],
     clusters: np.ndarray,
@@ -392,8 +400,8 @@ def _group(
     """
     gaps = np.stack([column.other - column.baseline for column in columns], axis=1)
     counts = np.stack([column.counts for column in columns], axis=1)
-    bounds = bootstrap.intervals(gaps, counts, clusters, level=level, resamples=RESAMPLES)
-    p_values = paired_tests.sign_flip(gaps, clusters)
+    bounds = bootstrap.bootstrap_intervals(gaps, counts, clusters, level=level, resamples=RESAMPLES)
+    p_values = paired_tests.sign_flip_test(gaps, clusters)
     for place, (column, bound) in enumerate(zip(columns, bounds, strict=True)):
         total = counts[:, place].sum()
         both = np.stack([column.baseline, column.other], axis=1)
@@ -403,19 +411,21 @@ def _group(
         )
         (low, high), p = bound or (None, None), float(p_values[place])
         if low is not None and high is not None:
-            spreads = _spreads(column.seeds, paired=bool(seeds))
-            low, high, p = paired_tests.with_seeds(gap, (low, high), p, groups, spreads, level)
+            spreads = _seed_variances(column.seeds, paired=bool(seeds))
+            low, high, p = paired_tests.add_seed_variance(
+                gap, (low, high), p, groups, spreads, level
+            )
         yield Difference(
             group=group,
             metric=column.metric,
-            unit=aggregate.unit(column.metric),
-            falls=aggregate.falls(column.metric),
+            unit=aggregate.metric_unit(column.metric),
+            falls=aggregate.is_lower_better(column.metric),
             baseline=float(column.baseline.sum() / total),
             other=float(column.other.sum() / total),
             name=name,
             seeds=seeds,
-            baseline_std=bootstrap.between_seeds(column.seeds[0])[1],
-            other_std=bootstrap.between_seeds(column.seeds[1])[1],
+            baseline_std=bootstrap.mean_and_seed_std(column.seeds[0])[1],
+            other_std=bootstrap.mean_and_seed_std(column.seeds[1])[1],
             difference=gap,
             low=low,
             high=high,
@@ -424,16 +434,16 @@ def _group(
             items=int((column.counts > 0).sum()),
             left_out=int((column.counts == 0).sum()),
             clusters=groups,
-            resolvable=ranks.ties(
+            resolvable=ranks.rank_methods(
                 both, np.stack([column.counts] * 2, axis=1), clusters, level=level
             ).resolvable,
         )
 
 
-def _corrected(differences: Sequence[Difference]) -> list[Difference]:
+def _holm_corrected(differences: Sequence[Difference]) -> list[Difference]:
     """Correct every p for all that is shown."""
     raw = np.array([np.nan if d.p is None else d.p for d in differences])
-    corrected = paired_tests.holm(raw)
+    corrected = paired_tests.holm_correction(raw)
     return [
         replace(d, p_holm=None if np.isnan(p) else float(p))
         for d, p in zip(differences, corrected, strict=True)
@@ -473,7 +483,7 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
                     f"{other.name} has another {word} ({there}; baseline: {here}): the difference is not the "
                     "method's alone"
                 )
-        shared = _shared(baseline, other)
+        shared = _shared_seeds(baseline, other)
         if shared and max(len(baseline.runs), len(other.runs)) > len(shared):
             notes.append(
                 f"{baseline.name} and {other.name} are compared over the seeds that both have: {', '.join(shared)}"
@@ -488,7 +498,7 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
     return notes
 
 
-def _row(d: Difference, level: float) -> tuple[str, ...]:
+def _table_row(d: Difference, level: float) -> tuple[str, ...]:
     digits = 4 if d.unit == "1" else 3
     interval = (
         "–" if d.low is None or d.high is None else f"[{d.low:+.{digits}f}, {d.high:+.{digits}f}]"
@@ -496,8 +506,8 @@ def _row(d: Difference, level: float) -> tuple[str, ...]:
     return (
         d.group,
         f"{d.metric} ({d.unit})" if d.unit != "1" else d.metric,
-        _value(d.baseline, d.baseline_std, digits),
-        _value(d.other, d.other_std, digits),
+        _value_text(d.baseline, d.baseline_std, digits),
+        _value_text(d.other, d.other_std, digits),
         f"{d.difference:+.{digits}f}",
         interval,
         "–" if d.p is None else f"{d.p:.4f}",
@@ -507,7 +517,7 @@ def _row(d: Difference, level: float) -> tuple[str, ...]:
     )
 
 
-def _value(value: float, std: float | None, digits: int) -> str:
+def _value_text(value: float, std: float | None, digits: int) -> str:
     return f"{value:.{digits}f}" + ("" if std is None else f" ± {std:.{digits}f}")
 
 

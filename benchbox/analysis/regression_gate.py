@@ -34,18 +34,18 @@ class Change:
     regression: bool
 
 
-def write(results: Path, file: Path) -> int:
+def write_baseline(results: Path, file: Path) -> int:
     """Write the baseline of every readable run below `results`; return how many there are."""
-    runs = {_place(run): _facts(run) for run in _runs(results)}
+    runs = {_run_path(run): _run_facts(run) for run in _readable_runs(results)}
     run_folders.write_json(file, {"schema": SCHEMA, "runs": runs})
     return len(runs)
 
 
-def changes(results: Path, file: Path) -> list[Change]:
+def find_changes(results: Path, file: Path) -> list[Change]:
     """Return what differs from a baseline; raises ResultError for a file that is none."""
-    before = _read(file)
-    now = {_place(run): run for run in _runs(results)}
-    lost = _unreadable(results)
+    before = _read_baseline(file)
+    now = {_run_path(run): run for run in _readable_runs(results)}
+    lost = _unreadable_runs(results)
     found = [
         Change(
             place,
@@ -63,22 +63,22 @@ def changes(results: Path, file: Path) -> list[Change]:
         else:
             found += [
                 Change(place, text, worse)
-                for text, worse in _differences(before[place], _facts(run))
+                for text, worse in _differences(before[place], _run_facts(run))
             ]
     return found
 
 
-def rescored(results: Path, data: Path) -> tuple[list[Change], list[str]]:
+def rescore_runs(results: Path, data: Path) -> tuple[list[Change], list[str]]:
     """Score every run again from its predictions.
 
     Return what differs from its stored scores, and what was left out.
     """
     found: list[Change] = []
     left: list[str] = []
-    for run in _runs(results):
-        place = _place(run)
+    for run in _readable_runs(results):
+        place = _run_path(run)
         try:
-            card = protocol_card.load(run.protocol)
+            card = protocol_card.load_protocol(run.protocol)
             if card.card != run.record.get("card"):
                 found.append(
                     Change(
@@ -88,7 +88,7 @@ def rescored(results: Path, data: Path) -> tuple[list[Change], list[str]]:
                     )
                 )
                 continue
-            again = score_file.score_file(
+            again = score_file.score_predictions(
                 run_folders.predictions_file(run.folder), run.protocol, run.method, data
             ).document
         except DataError as fault:
@@ -97,7 +97,7 @@ def rescored(results: Path, data: Path) -> tuple[list[Change], list[str]]:
         except BenchboxError as fault:
             found.append(Change(place, str(fault), True))
             continue
-        said = _scores(run_folders.scores(run)["scores"], again["scores"])
+        said = _score_differences(run_folders.read_scores(run)["scores"], again["scores"])
         found += [
             Change(place, f"scored again from its predictions, {text}", True) for text, _ in said
         ]
@@ -107,32 +107,32 @@ def rescored(results: Path, data: Path) -> tuple[list[Change], list[str]]:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _runs(results: Path) -> Iterator[Run]:
+def _readable_runs(results: Path) -> Iterator[Run]:
     return (
         run
-        for run in run_folders.runs(results)
+        for run in run_folders.list_runs(results)
         if isinstance(run, Run) and run_folders.has_scores(run)
     )
 
 
-def _unreadable(results: Path) -> dict[str, str]:
+def _unreadable_runs(results: Path) -> dict[str, str]:
     """Return why runs cannot be read, by place."""
     return {
         "/".join(item.folder.parts[-4:]): item.reason
-        for item in run_folders.runs(results)
+        for item in run_folders.list_runs(results)
         if not isinstance(item, Run)
     }
 
 
-def _place(run: Run) -> str:
+def _run_path(run: Run) -> str:
     return "/".join((run.protocol, run.method, run.variant, run.seed))
 
 
-def _facts(run: Run) -> dict[str, Any]:
-    scores = run_folders.scores(run)["scores"]
+def _run_facts(run: Run) -> dict[str, Any]:
+    scores = run_folders.read_scores(run)["scores"]
     return {
         "card": run.record.get("card"),
-        "content": _content(run.protocol),
+        "content": _card_content(run.protocol),
         "data": run.record["data"].get("fingerprint"),
         "scores": {
             group: {name: entry["value"] for name, entry in metrics.items()}
@@ -141,14 +141,14 @@ def _facts(run: Run) -> dict[str, Any]:
     }
 
 
-def _content(name: str) -> dict[str, Any] | None:
+def _card_content(name: str) -> dict[str, Any] | None:
     try:
-        return dict(json.loads(protocol_card.canonical(protocol_card.load(name))))
+        return dict(json.loads(protocol_card.canonical_json(protocol_card.load_protocol(name))))
     except BenchboxError:
         return None
 
 
-def _read(file: Path) -> Mapping[str, Any]:
+def _read_baseline(file: Path) -> Mapping[str, Any]:
     try:
         if file.stat().st_size > _LARGEST:
             raise ResultError(f"{file}: larger than {_LARGEST:,} bytes; no baseline")
@@ -181,7 +181,7 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
         )
     if before["data"] != now["data"]:
         yield "was made on other data (another fingerprint)", True
-    yield from _values(before["scores"], now["scores"])
+    yield from _value_differences(before["scores"], now["scores"])
 
 
 def _changed_keys(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
@@ -195,7 +195,9 @@ def _changed_keys(before: Mapping[str, Any] | None, now: Mapping[str, Any] | Non
     )
 
 
-def _scores(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+def _score_differences(
+    before: Mapping[str, Any], now: Mapping[str, Any]
+) -> Iterator[tuple[str, bool]]:
     plain = [
         {
             group: {name: entry["value"] for name, entry in metrics.items()}
@@ -203,10 +205,12 @@ def _scores(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple
         }
         for scores in (before, now)
     ]
-    return _values(*plain)
+    return _value_differences(*plain)
 
 
-def _values(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+def _value_differences(
+    before: Mapping[str, Any], now: Mapping[str, Any]
+) -> Iterator[tuple[str, bool]]:
     for group, metrics in before.items():
         for name, old in metrics.items():
             new = now.get(group, {}).get(name)
@@ -214,8 +218,8 @@ def _values(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple
                 if old != new:
                     yield f"{group} {name} was {old}, is {new}", True
             elif abs(new - old) > _RELATIVE * max(abs(old), 1e-3):
-                worse = (new > old) == aggregate.falls(name)
-                unit = aggregate.unit(name)
+                worse = (new > old) == aggregate.is_lower_better(name)
+                unit = aggregate.metric_unit(name)
                 sign = "worse" if worse else "better"
                 yield (
                     f"{group} {name} was {old:.4g}, is {new:.4g} {unit} ({sign})".replace(

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from benchbox.types import Bytes, Floats
 
-SECONDS = 60.0
+TIME_LIMIT_S = 60.0
 _START_S = 120.0  # for a child to import torch on a busy machine
 
 
@@ -67,7 +67,7 @@ class Check:
     detail: str
 
 
-def check(
+def check_method(
     method: MethodCard,
     *,
     variant: str = "",
@@ -82,21 +82,21 @@ def check(
     Stops at the first fault that ends a trial.
     """
     if protocol is not None:
-        return _tried(method, variant, protocol.task, protocol, index)
+        return _check_task(method, variant, protocol.task, protocol, index)
     several = len(method.task) > 1
     return [
         replace(outcome, name=f"{task}: {outcome.name}") if several else outcome
         for task in method.task
-        for outcome in _tried(method, variant, task, None, None)
+        for outcome in _check_task(method, variant, task, None, None)
     ]
 
 
-def _tried(
+def _check_task(
     method: MethodCard, variant: str, task: Task, protocol: Protocol | None, index: Index | None
 ) -> list[Check]:
     checks: list[Check] = []
     with tempfile.TemporaryDirectory(prefix="benchbox-") as folder:
-        trial = _Trial(method, variant, Path(folder), *_faces(task, protocol, index))
+        trial = _Trial(method, variant, Path(folder), *_smoke_job(task, protocol, index))
         try:
             for outcome in trial.run():
                 checks.append(outcome)
@@ -116,7 +116,7 @@ class _Trial:
         self, method: MethodCard, variant: str, root: Path, job: Job, test: Sequence[Sample]
     ) -> None:
         self.method, self.root, self.test = method, root, test
-        params = method_card.settings(method, variant, "smoke")
+        params = method_card.merge_params(method, variant, "smoke")
         if "weights" in params:
             # a trial has no data root, so no published weights either
             params["weights"] = execute.SCRATCH
@@ -127,8 +127,8 @@ class _Trial:
     def run(self) -> Iterator[Check]:
         from benchbox.training import process_setup
 
-        process_setup.prepare("cpu", self.job.seed)
-        module = method_card.load(self.method)
+        process_setup.prepare_process("cpu", self.job.seed)
+        module = method_card.import_method(self.method)
         yield Check(
             "loads", True, "predictor found" + (", train found" if hasattr(module, "train") else "")
         )
@@ -138,11 +138,11 @@ class _Trial:
         start, start_cpu = time.perf_counter(), time.process_time()
         with self._watched(first) as strays:
             if trains:
-                process_setup.prepare("cpu", self.job.seed)
+                process_setup.prepare_process("cpu", self.job.seed)
                 module.train(replace(self.job, out=first))
             train_s = time.perf_counter() - start
             predict = module.predictor(first, "cpu")
-            together = inference.checked(
+            together = inference.check_prediction(
                 predict(self.test), self.test, self.shape, blame=self.method.name
             )
         # A busy machine stretches the wall clock, many threads the CPU's; the smaller of the two is
@@ -157,10 +157,10 @@ class _Trial:
             else "nothing elsewhere",
         )
         yield Check(
-            f"under {SECONDS:.0f} s",
-            seconds < SECONDS,
+            f"under {TIME_LIMIT_S:.0f} s",
+            seconds < TIME_LIMIT_S,
             f"{seconds:.1f} s"
-            + ("" if seconds < SECONDS else ": shrink [budgets.smoke] in method.toml"),
+            + ("" if seconds < TIME_LIMIT_S else ": shrink [budgets.smoke] in method.toml"),
         )
         if trains:
             yield from self._repeats(module, together, train_s)
@@ -178,13 +178,14 @@ class _Trial:
             + ("" if answered.any() else ": every row is NaN"),
         )
         alone = [
-            inference.checked(predict([one]), [one], self.shape, blame=blame) for one in self.test
+            inference.check_prediction(predict([one]), [one], self.shape, blame=blame)
+            for one in self.test
         ]
         yield self._close(
             "batch size", together, np.concatenate(alone), "call eval() and use no batch statistics"
         )
         turned = list(reversed(self.test))
-        back = inference.checked(predict(turned), turned, self.shape, blame=blame)[::-1]
+        back = inference.check_prediction(predict(turned), turned, self.shape, blame=blame)[::-1]
         yield self._close(
             "order of samples", together, back, "return one row per sample, in the order given"
         )
@@ -193,21 +194,21 @@ class _Trial:
         """Kill a training half-way, start it again, and hold what it learned against the undisturbed one."""
         out = self._out("killed")
         job = replace(self.job, out=out)
-        killed = _train_elsewhere(self.method, job, kill_after_s=train_s / 2)
-        _train_elsewhere(self.method, job)
+        killed = _train_in_process(self.method, job, kill_after_s=train_s / 2)
+        _train_in_process(self.method, job)
         resumed = self._predicted(module, out)
         how = (
             "killed half-way and started again"
             if killed
             else "too quick to kill, so trained again on its own output"
         )
-        gap = _gap(first, resumed)
+        gap = _largest_difference(first, resumed)
         if gap <= self.allowed.repeat:
             yield Check("same seed, same output", True, f"within {gap:.1g} {self.allowed.unit}")
             yield Check("goes on after a kill", True, how)
             return
         again = self._out("again")
-        _train_elsewhere(self.method, replace(self.job, out=again))
+        _train_in_process(self.method, replace(self.job, out=again))
         yield self._close(
             "same seed, same output",
             first,
@@ -221,7 +222,7 @@ class _Trial:
     def _close(
         self, name: str, first: Floats, second: Floats, advice: str, *, repeat: bool = False
     ) -> Check:
-        gap, unit = _gap(first, second), self.allowed.unit
+        gap, unit = _largest_difference(first, second), self.allowed.unit
         tolerance = self.allowed.repeat if repeat else self.allowed.batch
         if gap <= tolerance:
             return Check(name, True, f"within {gap:.1g} {unit}")
@@ -231,7 +232,7 @@ class _Trial:
 
     def _predicted(self, module: Any, out: Path) -> Floats:
         answer = module.predictor(out, "cpu")(self.test)
-        return inference.checked(answer, self.test, self.shape, blame=self.method.name)
+        return inference.check_prediction(answer, self.test, self.shape, blame=self.method.name)
 
     def _out(self, name: str) -> Path:
         out = self.root / "out" / name
@@ -244,7 +245,7 @@ class _Trial:
         here, cwd = Path.cwd(), self.root / "cwd"
         cwd.mkdir()
         watched = (self.root, self.method.folder.absolute())
-        before = [_tree(folder) for folder in watched]
+        before = [_file_states(folder) for folder in watched]
         strays: list[str] = []
         os.chdir(cwd)
         try:
@@ -252,7 +253,7 @@ class _Trial:
         finally:
             os.chdir(here)
         for folder, old in zip(watched, before, strict=True):
-            now = _tree(folder)
+            now = _file_states(folder)
             strays += [
                 name
                 for name in now
@@ -260,67 +261,70 @@ class _Trial:
             ]
 
 
-def _faces(
+def _smoke_job(
     task: Task, protocol: Protocol | None, index: Index | None
 ) -> tuple[Job, tuple[Sample, ...]]:
     """Return a job and the test samples, pictures decoded: they travel to other processes."""
     from benchbox.datasets import split as splits
 
     if protocol is None or index is None:
-        protocol, index = _tiny(task)
-    test = int(select.rows(index, protocol.groups[protocol.overall]).sum())
+        protocol, index = _tiny_dataset(task)
+    test = int(select.select_rows(index, protocol.groups[protocol.overall]).sum())
     small = replace(protocol, test_expected=test, test_clusters=0)
-    parts = splits.split(small, index)
+    parts = splits.split_index(small, index)
     job = Job(
         task=protocol.task,
         layout=layouts.LAYOUTS.get(protocol.layout),
-        labelled=_held(parts.labelled),
-        unlabelled=_decoded(parts.unlabelled),
-        validation=_held(parts.validation) if parts.validation else None,
+        labelled=_decode_examples(parts.labelled),
+        unlabelled=_decode_samples(parts.unlabelled),
+        validation=_decode_examples(parts.validation) if parts.validation else None,
         out=Path(),
         seed=0,
         device="cpu",
         budget="smoke",
         params={},
     )
-    return job, _decoded(parts.test)
+    return job, _decode_samples(parts.test)
 
 
-def _tiny(task: Task) -> tuple[Protocol, Index]:
+def _tiny_dataset(task: Task) -> tuple[Protocol, Index]:
     """Return the protocol and the tiny set that a task is tried on."""
     from benchbox.datasets.synthetic import ibug300w, toy_gaze
     from benchbox.protocols import protocol_card as protocols
 
     if task == "landmarks":
-        return protocols.load("synth-300w-full"), ibug300w.tiny(train=16, test=6)
-    return protocols.load("gazecapture" if task == "gaze2d" else "eth-xgaze"), toy_gaze.tiny(task)
+        return protocols.load_protocol("synth-300w-full"), ibug300w.tiny(train=16, test=6)
+    return protocols.load_protocol(
+        "gazecapture" if task == "gaze2d" else "eth-xgaze"
+    ), toy_gaze.draw_toy_set(task)
 
 
-def _held(examples: Examples) -> Examples:
-    return replace(examples, samples=_decoded(examples.samples))
+def _decode_examples(examples: Examples) -> Examples:
+    return replace(examples, samples=_decode_samples(examples.samples))
 
 
-def _decoded(samples: Sequence[Sample]) -> tuple[Sample, ...]:
+def _decode_samples(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     return tuple(
-        replace(sample, pixels=partial(_same, sample.pixels()), stamp=None) for sample in samples
+        replace(sample, pixels=partial(_return_pixels, sample.pixels()), stamp=None)
+        for sample in samples
     )
 
 
-def _same(pixels: Bytes) -> Bytes:
+def _return_pixels(pixels: Bytes) -> Bytes:
     return pixels
 
 
 # --- comparing ------------------------------------------------------------------------------------
 
 
-def _gap(first: Floats, second: Floats) -> float:
+def _largest_difference(first: Floats, second: Floats) -> float:
     """Return the largest difference; infinite when one answers where the other does not."""
     if not np.array_equal(np.isnan(first), np.isnan(second)):
         return float("inf")
     return float(np.nanmax(np.abs(first - second), initial=0.0))
 
 
-def _tree(folder: Path) -> dict[str, tuple[int, int]]:
+def _file_states(folder: Path) -> dict[str, tuple[int, int]]:
     """Map each file below a folder to its size and time; caches of Python itself aside."""
     found = {}
     for path in folder.rglob("*"):
@@ -335,14 +339,14 @@ def _tree(folder: Path) -> dict[str, tuple[int, int]]:
 # --- another process ------------------------------------------------------------------------------
 
 
-def _train_elsewhere(method: MethodCard, job: Job, kill_after_s: float | None = None) -> bool:
+def _train_in_process(method: MethodCard, job: Job, kill_after_s: float | None = None) -> bool:
     """Train in a process of its own, killing it some time after training began.
 
     Return whether it was killed.
     """
     context = multiprocessing.get_context("spawn")
     near, far = context.Pipe(duplex=False)
-    child = context.Process(target=_train, args=(method, job, far))
+    child = context.Process(target=_child_main, args=(method, job, far))
     child.start()
     far.close()
     if not near.poll(_START_S):
@@ -367,14 +371,14 @@ def _train_elsewhere(method: MethodCard, job: Job, kill_after_s: float | None = 
     )
 
 
-def _train(method: MethodCard, job: Job, ready: Connection) -> None:
+def _child_main(method: MethodCard, job: Job, ready: Connection) -> None:
     from tqdm import tqdm
 
     from benchbox.training import process_setup
 
     # A progress bar's lock between processes would be reported as leaked when this one is killed.
     tqdm.set_lock(threading.RLock())
-    module = method_card.load(method)
-    process_setup.prepare("cpu", job.seed)
+    module = method_card.import_method(method)
+    process_setup.prepare_process("cpu", job.seed)
     ready.send("begins")
     module.train(job)

@@ -24,11 +24,14 @@ from benchbox.runs import provenance
 from benchbox.types import Layout, MethodCard
 
 if TYPE_CHECKING:
-    from benchbox.costs.op_count import Count, Networks
+    from benchbox.costs.op_count import Networks, OpCount
 
-BATCHES = (1, 32)
+BATCH_SIZES = (1, 32)
 NOT_MEASURED = "not measured"
-LAYOUT, BUDGET = "ibug68", "paper"  # what papers print sizes of, and what is kept under results/
+KEPT_LAYOUT, KEPT_BUDGET = (
+    "ibug68",
+    "paper",
+)  # what papers print sizes of, and what is kept under results/
 
 Say = Callable[[str], None]
 
@@ -37,12 +40,12 @@ def _silent(line: str) -> None:
     pass
 
 
-def profile(
+def make_profile(
     name: str,
     variant: str = "",
     *,
-    layout: str = LAYOUT,
-    budget: str = BUDGET,
+    layout: str = KEPT_LAYOUT,
+    budget: str = KEPT_BUDGET,
     overrides: Mapping[str, str] = MappingProxyType({}),
     methods: Sequence[Path] = (),
     timed: bool = True,
@@ -55,15 +58,15 @@ def profile(
     Raises PluginError for an unknown method, variant, layout or override, or a method that does not
     list its networks.
     """
-    card = method_card.card(name, methods)
+    card = method_card.find_card(name, methods)
     variant = variant or card.default
     scheme = _layout(card, layout)
     networks = _networks(card, variant, budget, scheme, overrides)
     from benchbox.costs import op_count as counting
     from benchbox.training import process_setup
 
-    found, layers = counting.examine(networks)
-    comparable = budget == BUDGET and layout == LAYOUT
+    found, layers = counting.count_networks(networks)
+    comparable = budget == KEPT_BUDGET and layout == KEPT_LAYOUT
     return {
         "schema": 1,
         "method": card.name,
@@ -73,31 +76,31 @@ def profile(
         "points": scheme.count if scheme else None,
         **asdict(found),
         "size_mb": round(4 * found.params / 1e6, 3),
-        "claimed": _claimed(card, variant, found, overrides) if comparable else [],
+        "claimed": _compare_with_claims(card, variant, found, overrides) if comparable else [],
         "networks": [
             {"name": title, "input": [list(tensor.shape) for tensor in example]}
             for title, (_, example) in networks.items()
         ],
         "layers": [asdict(layer) for layer in layers],
-        "latency_ms": _latencies(networks, say)
+        "latency_ms": _all_latencies(networks, say)
         if timed
         else {"cpu": NOT_MEASURED, "cuda": NOT_MEASURED},
-        "code": provenance.code(method_card.digest(card)),
+        "code": provenance.code_version(method_card.hash_method_code(card)),
         "environment": {
-            **provenance.environment(process_setup.choose_device("auto")),
-            "onnxruntime": provenance.installed("onnxruntime"),
-            "threads": process_setup.threads(),
+            **provenance.run_environment(process_setup.choose_device("auto")),
+            "onnxruntime": provenance.installed_version("onnxruntime"),
+            "threads": process_setup.count_threads(),
         },
     }
 
 
-def require_kept(
+def require_storable(
     layout: str, budget: str, overrides: Mapping[str, str] = MappingProxyType({})
 ) -> None:
     """Raise ResultError for sizes that are not kept under `results/`."""
-    if (layout, budget) != (LAYOUT, BUDGET):
+    if (layout, budget) != (KEPT_LAYOUT, KEPT_BUDGET):
         raise ResultError(
-            f"only profiles at the {BUDGET} sizes, landmarks as {LAYOUT}, are kept; leave --save out"
+            f"only profiles at the {KEPT_BUDGET} sizes, landmarks as {KEPT_LAYOUT}, are kept; leave --save out"
         )
     if overrides:
         raise ResultError(
@@ -105,39 +108,39 @@ def require_kept(
         )
 
 
-def count(
+def count_operations(
     name: str,
     variant: str,
     *,
-    layout: str = LAYOUT,
-    budget: str = BUDGET,
+    layout: str = KEPT_LAYOUT,
+    budget: str = KEPT_BUDGET,
     overrides: Mapping[str, str] = MappingProxyType({}),
-) -> Count:
+) -> OpCount:
     """Count a variant's networks without timing them, once per process.
 
     Raises PluginError as `profile`.
     """
-    return _counted(name, variant, layout, budget, tuple(overrides.items()))
+    return _cached_count(name, variant, layout, budget, tuple(overrides.items()))
 
 
 @cache  # papers print several sizes of one network
-def _counted(
+def _cached_count(
     name: str, variant: str, layout: str, budget: str, overrides: tuple[tuple[str, str], ...]
-) -> Count:
-    return _count(method_card.card(name), variant, layout, budget, dict(overrides))
+) -> OpCount:
+    return _count(method_card.find_card(name), variant, layout, budget, dict(overrides))
 
 
 def _count(
     card: MethodCard, variant: str, layout: str, budget: str, overrides: Mapping[str, str]
-) -> Count:
+) -> OpCount:
     networks = _networks(card, variant, budget, _layout(card, layout), overrides)
     from benchbox.costs import op_count as counting
 
-    return counting.examine(networks)[0]
+    return counting.count_networks(networks)[0]
 
 
-def _claimed(
-    card: MethodCard, variant: str, found: Count, overrides: Mapping[str, str]
+def _compare_with_claims(
+    card: MethodCard, variant: str, found: OpCount, overrides: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """Hold a count against what papers print of this variant: every difference, and what is known about it.
 
@@ -145,7 +148,7 @@ def _claimed(
     meet no claim.
     """
     said = []
-    for fact in claims.load().facts:
+    for fact in claims.load_claims().facts:
         if fact.system != f"{card.name}/{variant}" or (
             overrides and dict(overrides) != dict(fact.settings)
         ):
@@ -162,7 +165,9 @@ def _claimed(
             "why": why,
         }
         if fact.settings and not overrides:
-            other = getattr(_count(card, variant, LAYOUT, BUDGET, fact.settings), fact.quantity)
+            other = getattr(
+                _count(card, variant, KEPT_LAYOUT, KEPT_BUDGET, fact.settings), fact.quantity
+            )
             entry["instead"] = {
                 "settings": dict(fact.settings),
                 "counted": other,
@@ -175,8 +180,8 @@ def _claimed(
 def _networks(
     card: MethodCard, variant: str, budget: str, layout: Layout | None, overrides: Mapping[str, str]
 ) -> Networks:
-    params = method_card.settings(card, variant, budget, overrides)
-    module = method_card.load(card)
+    params = method_card.merge_params(card, variant, budget, overrides)
+    module = method_card.import_method(card)
     if not hasattr(module, "networks"):
         raise PluginError(
             f"method {card.name!r} does not list its networks: define `networks(params, layout)` in "
@@ -184,12 +189,12 @@ def _networks(
         )
     from benchbox.training import process_setup
 
-    process_setup.prepare("cpu", 0)
+    process_setup.prepare_process("cpu", 0)
     networks: Networks = module.networks(params, layout)
     return networks
 
 
-def format_table(document: Mapping[str, Any]) -> str:
+def format_profile(document: Mapping[str, Any]) -> str:
     """Write a profile as aligned text."""
     points = f", {document['points']} points" if document["points"] else ""
     changed = "".join(f", {key}={value}" for key, value in document["overrides"].items())
@@ -209,8 +214,8 @@ def format_table(document: Mapping[str, Any]) -> str:
             f"  claimed          {claim['printed']} ({claim['paper']}, {claim['table']}); {counted}: {beside}"
         )
     for device, engines in document["latency_ms"].items():
-        for engine, parts in _rows(engines):
-            cells = [f"batch {batch}: {_shown(value)}" for batch, value in parts.items()]
+        for engine, parts in _latency_rows(engines):
+            cells = [f"batch {batch}: {_format_latency(value)}" for batch, value in parts.items()]
             lines.append(f"  {device:<5}{engine:<22}{'; '.join(cells)}")
     facts = document["environment"]
     lines.append(
@@ -220,15 +225,15 @@ def format_table(document: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _rows(engines: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _latency_rows(engines: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if isinstance(engines, str):
-        yield "", {str(batch): engines for batch in BATCHES}
+        yield "", {str(batch): engines for batch in BATCH_SIZES}
         return
     for engine, found in engines.items():
         yield engine.replace("_", " "), found
 
 
-def _shown(value: Any) -> str:
+def _format_latency(value: Any) -> str:
     if isinstance(value, str):
         return value
     return f"{value['median']:.3g} ms ({value['low']:.3g} to {value['high']:.3g})"
@@ -245,37 +250,39 @@ def _layout(card: MethodCard, name: str) -> Layout | None:
 # --- latency --------------------------------------------------------------------------------------
 
 
-def _latencies(networks: Networks, say: Say) -> dict[str, Any]:
+def _all_latencies(networks: Networks, say: Say) -> dict[str, Any]:
     from benchbox.training import process_setup
 
-    found: dict[str, Any] = {"cpu": _on("cpu", networks, say), "cuda": NOT_MEASURED}
+    found: dict[str, Any] = {"cpu": _device_latencies("cpu", networks, say), "cuda": NOT_MEASURED}
     if process_setup.choose_device("auto") == "cuda":
-        found["cuda"] = _on("cuda", networks, say)
+        found["cuda"] = _device_latencies("cuda", networks, say)
     return found
 
 
-def _on(device: str, networks: Networks, say: Say) -> Any:
+def _device_latencies(device: str, networks: Networks, say: Say) -> Any:
     """Measure every engine at every batch size.
 
     One that cannot be had here says why, once, and is not measured.
     """
     from benchbox.costs import inference_backends
-    from benchbox.costs.latency import measure
+    from benchbox.costs.latency import measure_latency
 
     if not networks:
         return NOT_MEASURED
     ways = {
-        "eager": inference_backends.eager,
-        "eager_with_crop": inference_backends.eager_with_crop,
-        "compiled": inference_backends.compiled,
-        "onnx": inference_backends.onnx,
+        "eager": inference_backends.eager_backend,
+        "eager_with_crop": inference_backends.eager_with_crop_backend,
+        "compiled": inference_backends.compiled_backend,
+        "onnx": inference_backends.onnx_backend,
     }
     found: dict[str, Any] = {}
     for title, make in ways.items():
         found[title] = {}
-        for batch in BATCHES:
+        for batch in BATCH_SIZES:
             try:
-                found[title][str(batch)] = asdict(measure(make(networks, batch, device), device))
+                found[title][str(batch)] = asdict(
+                    measure_latency(make(networks, batch, device), device)
+                )
             except Exception as fault:  # noqa: BLE001 - compilers and exporters raise what they like
                 say(f"{title} on {device}, batch {batch}: {NOT_MEASURED} ({_first_line(fault)})")
                 found[title][str(batch)] = NOT_MEASURED

@@ -58,8 +58,8 @@ def new_method(name: str, methods: Path) -> Path:
 
     Raises PluginError when the name is no name or is taken.
     """
-    method_card.check_name(name)
-    taken = next((card.source for card in method_card.cards() if card.name == name), "")
+    method_card.check_method_name(name)
+    taken = next((card.source for card in method_card.read_cards() if card.name == name), "")
     if taken:
         raise PluginError(f"a method {name!r} is there already, in {taken}; choose another name")
     folder = methods / name.replace("-", "_").replace(".", "_")

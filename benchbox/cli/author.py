@@ -10,14 +10,14 @@ from benchbox.plugins import method_card
 
 from .common import (
     FOLDER,
-    fail,
+    exit_failed,
     json_option,
     main,
     methods_option,
-    pair,
+    parse_assignment,
     print_json,
+    print_note,
     results_option,
-    say,
 )
 
 
@@ -73,10 +73,10 @@ def profile(
     from benchbox.authoring import profile_method as profiling
     from benchbox.runs import run_folders
 
-    changes = dict(pair(text) for text in overrides)
+    changes = dict(parse_assignment(text) for text in overrides)
     if save:
-        profiling.require_kept(layout, budget, changes)
-    document = profiling.profile(
+        profiling.require_storable(layout, budget, changes)
+    document = profiling.make_profile(
         method,
         variant,
         layout=layout,
@@ -84,14 +84,14 @@ def profile(
         overrides=changes,
         methods=methods,
         timed=not count_only,
-        say=say,
+        say=print_note,
     )
     if save:
-        say(f"wrote {run_folders.save_profile(results, document)}")
+        print_note(f"wrote {run_folders.save_profile(results, document)}")
     if as_json:
         print_json(document)
     else:
-        click.echo(profiling.format_table(document))
+        click.echo(profiling.format_profile(document))
 
 
 @main.group()
@@ -135,12 +135,12 @@ def test_method(name: str, variant: str, methods: tuple[Path, ...]) -> None:
 
     Exit 1 and say what to change if it breaks the contract.
     """
-    card = method_card.card(name, methods)
-    method_card.settings(card, variant, "smoke")
+    card = method_card.find_card(name, methods)
+    method_card.merge_params(card, variant, "smoke")
     from benchbox.authoring import conformance
 
-    checks = conformance.check(card, variant=variant)
+    checks = conformance.check_method(card, variant=variant)
     for check in checks:
         click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}")
     if not all(check.ok for check in checks):
-        fail()
+        exit_failed()

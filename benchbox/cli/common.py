@@ -17,7 +17,7 @@ from benchbox.plugins import method_card
 Command = Callable[..., Any]
 
 
-class Fault(click.ClickException):
+class UserError(click.ClickException):
     """A BenchboxError on its way out: one line, exit code 2."""
 
     exit_code = 2
@@ -27,7 +27,7 @@ class Fault(click.ClickException):
         click.echo(f"error: {' '.join(self.format_message().split())}", err=True, file=file)
 
 
-class Benchbox(click.Group):
+class BenchboxGroup(click.Group):
     """The command group: faults that the user can mend end as one line."""
 
     def make_context(
@@ -41,22 +41,22 @@ class Benchbox(click.Group):
         try:
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as fault:
-            raise _explained(fault, "benchbox") from fault
+            raise _usage_error(fault, "benchbox") from fault
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; end what a user can mend, and Ctrl-C, in one line."""
         try:
             return super().invoke(ctx)
         except BenchboxError as fault:
-            raise Fault(str(fault)) from fault
+            raise UserError(str(fault)) from fault
         except click.UsageError as fault:
-            raise _explained(fault, ctx.command_path) from fault
+            raise _usage_error(fault, ctx.command_path) from fault
         except KeyboardInterrupt:
-            say("interrupted")
+            print_note("interrupted")
             raise click.exceptions.Exit(130) from None
 
 
-def _explained(fault: click.UsageError, where: str) -> click.ClickException:
+def _usage_error(fault: click.UsageError, where: str) -> click.ClickException:
     """Say in one line what was used wrongly and who tells how.
 
     A group without a command keeps its help.
@@ -64,7 +64,7 @@ def _explained(fault: click.UsageError, where: str) -> click.ClickException:
     if "\n" in fault.message:
         return fault
     where = fault.ctx.command_path if fault.ctx else where
-    return Fault(f"{fault.format_message().rstrip('.')}; `{where} --help` says how it is used")
+    return UserError(f"{fault.format_message().rstrip('.')}; `{where} --help` says how it is used")
 
 
 def require_results(results: Path) -> None:
@@ -75,7 +75,7 @@ def require_results(results: Path) -> None:
         )
 
 
-def say(line: str) -> None:
+def print_note(line: str) -> None:
     """Print progress or a note: on stderr."""
     click.echo(line, err=True)
 
@@ -85,7 +85,7 @@ def print_json(document: Any) -> None:
     click.echo(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
 
 
-def fail() -> NoReturn:
+def exit_failed() -> NoReturn:
     """End with exit code 1: a check failed."""
     raise click.exceptions.Exit(1)
 
@@ -125,7 +125,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 @click.group(
     "benchbox",
-    cls=Benchbox,
+    cls=BenchboxGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="benchbox")
@@ -136,7 +136,7 @@ def main() -> None:
     """
 
 
-def columns(rows: list[tuple[str, ...]]) -> None:
+def print_columns(rows: list[tuple[str, ...]]) -> None:
     """Print rows in aligned columns."""
     widths = (
         [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
@@ -147,7 +147,7 @@ def columns(rows: list[tuple[str, ...]]) -> None:
         )
 
 
-def pair(text: str) -> tuple[str, str]:
+def parse_assignment(text: str) -> tuple[str, str]:
     """Read `key=value` of --set."""
     key, equals, value = text.partition("=")
     if not equals or not key:

@@ -11,14 +11,14 @@ from benchbox.errors import BenchboxError, DataError
 
 from .common import (
     FOLDER,
-    columns,
     data_option,
     data_root,
     device_option,
-    fail,
+    exit_failed,
     json_option,
     main,
     methods_option,
+    print_columns,
     print_json,
 )
 
@@ -40,13 +40,13 @@ def data_list(data: Path | None) -> None:
     root = data_root(data)
     rows: list[tuple[str, ...]] = []
     for name in datasets.DATASETS:
-        access = datasets.open(name).ACCESS
+        access = datasets.open_dataset(name).ACCESS
         made = "named by a card" if name == "files" else "made by benchbox"
         here = (
             made if not access.folder else "here" if (root / access.folder).is_dir() else "not here"
         )
         rows.append((name, access.title, here, access.terms))
-    columns(rows)
+    print_columns(rows)
 
 
 @data.command(name="where")
@@ -56,7 +56,7 @@ def data_where(dataset: str, data: Path | None) -> None:
     """Say where a DATASET is had, under which terms, and how it must lie on disk."""
     from benchbox import datasets
 
-    access = datasets.open(dataset).ACCESS
+    access = datasets.open_dataset(dataset).ACCESS
     place = data_root(data) / access.folder if access.folder else "made by benchbox when needed"
     click.echo(f"{dataset}: {access.title}")
     for key, text in (
@@ -84,28 +84,38 @@ def data_verify(dataset: str, data: Path | None, as_json: bool) -> None:
     from benchbox.protocols import protocol_card as protocols
 
     root = data_root(data)
-    cards = [protocols.load(dataset)] if dataset.endswith(".toml") else _cards_of(dataset)
-    module = datasets.of(cards[0]) if dataset.endswith(".toml") else datasets.open(dataset)
-    _demand(module, root, dataset)
+    cards = (
+        [protocols.load_protocol(dataset)]
+        if dataset.endswith(".toml")
+        else _cards_testing_on(dataset)
+    )
+    module = (
+        datasets.open_protocol_dataset(cards[0])
+        if dataset.endswith(".toml")
+        else datasets.open_dataset(dataset)
+    )
+    _require_dataset(module, root, dataset)
     findings = []
-    for finding in verify.examine(cards[0].dataset if cards else dataset, module, root, cards):
+    for finding in verify.examine_dataset(
+        cards[0].dataset if cards else dataset, module, root, cards
+    ):
         findings.append(finding)
         if not as_json:
             click.echo(f"{finding.level:<8}{finding.what}")
     if as_json:
         print_json([{"level": finding.level, "what": finding.what} for finding in findings])
     if any(finding.level not in ("ok", "note") for finding in findings):
-        fail()
+        exit_failed()
 
 
-def _cards_of(dataset: str) -> list[Protocol]:
+def _cards_testing_on(dataset: str) -> list[Protocol]:
     """Return the cards that test on a dataset; a broken one is another command's business."""
     from benchbox.protocols import protocol_card as protocols
 
     found = []
-    for name in protocols.names():
+    for name in protocols.protocol_names():
         try:
-            card = protocols.load(name)
+            card = protocols.load_protocol(name)
         except BenchboxError:
             continue
         if card.dataset == dataset:
@@ -133,8 +143,8 @@ def data_ids(protocol: str, which: str, data: Path | None) -> None:
     from benchbox.protocols import protocol_card as protocols
     from benchbox.runs import execute
 
-    card = protocols.load(protocol)
-    found = split.split(card, execute.open_index(card, data_root(data)))
+    card = protocols.load_protocol(protocol)
+    found = split.split_index(card, execute.open_index(card, data_root(data)))
     held_out = found.validation.samples if found.validation else ()
     sets = {
         "labelled": found.labelled.samples,
@@ -146,7 +156,7 @@ def data_ids(protocol: str, which: str, data: Path | None) -> None:
         click.echo(sample.id)
 
 
-def _demand(module: Dataset, root: Path, name: str) -> None:
+def _require_dataset(module: Dataset, root: Path, name: str) -> None:
     access = module.ACCESS
     if access.folder and not (root / access.folder).is_dir():
         raise DataError(
@@ -169,5 +179,7 @@ def data_submission(
     """Write the answer file that ETH-XGaze's authors score, from SOURCE: a run's folder or a predictions file."""
     from benchbox.runs import eth_xgaze_submission
 
-    count = eth_xgaze_submission.write(source, data_root(data), out, device=device, methods=methods)
+    count = eth_xgaze_submission.write_submission(
+        source, data_root(data), out, device=device, methods=methods
+    )
     click.echo(f"{out}: {count} lines of pitch,yaw in radians, in the order of the official list")

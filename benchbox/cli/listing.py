@@ -9,7 +9,15 @@ import click
 
 from benchbox.plugins import method_card
 
-from .common import columns, json_option, main, methods_option, print_json, results_option, say
+from .common import (
+    json_option,
+    main,
+    methods_option,
+    print_columns,
+    print_json,
+    print_note,
+    results_option,
+)
 
 if TYPE_CHECKING:
     from benchbox.types import MethodCard, Protocol
@@ -25,13 +33,13 @@ def list_() -> None:
 @json_option
 def list_methods(methods: tuple[Path, ...], as_json: bool) -> None:
     """List the methods that are installed."""
-    cards, faults = method_card.scan(methods)
+    cards, faults = method_card.scan_cards(methods)
     for fault in faults:
-        say(f"broken: {fault.error}")
+        print_note(f"broken: {fault.error}")
     if as_json:
         print_json([_method_row(card) for card in cards])
         return
-    columns(
+    print_columns(
         [
             (card.name, card.title, "variants " + ", ".join(card.variants), card.source)
             for card in cards
@@ -59,18 +67,18 @@ def list_protocols(as_json: bool) -> None:
     """List the protocols that are installed."""
     from benchbox.protocols import protocol_card as protocols
 
-    found, faults = protocols.scan()
+    found, faults = protocols.scan_cards()
     for fault in faults:
-        say(f"broken: {fault}")
+        print_note(f"broken: {fault}")
     if as_json:
         print_json([_protocol_row(protocol) for protocol in found])
         return
-    columns(
+    print_columns(
         [
             (
                 p.name,
                 p.title,
-                f"{protocols.amount(p, p.test_expected, p.test_clusters)} to test",
+                f"{protocols.describe_size(p, p.test_expected, p.test_clusters)} to test",
                 p.twin and f"twin {p.twin}",
             )
             for p in found
@@ -116,9 +124,9 @@ def list_results(results: Path, as_json: bool) -> None:
     from benchbox.runs import run_folders
 
     rows = []
-    for run in run_folders.runs(results):
-        if isinstance(run, run_folders.Unreadable):
-            say(f"unreadable: {run.reason}")
+    for run in run_folders.list_runs(results):
+        if isinstance(run, run_folders.UnreadableRun):
+            print_note(f"unreadable: {run.reason}")
             continue
         record = run.record
         rows.append(
@@ -137,8 +145,10 @@ def list_results(results: Path, as_json: bool) -> None:
         print_json(rows)
         return
     if not rows:
-        say(f"no finished run below {results}; `benchbox run` makes one")
-    columns([tuple("" if value is None else str(value) for value in row.values()) for row in rows])
+        print_note(f"no finished run below {results}; `benchbox run` makes one")
+    print_columns(
+        [tuple("" if value is None else str(value) for value in row.values()) for row in rows]
+    )
 
 
 @main.group()
@@ -154,37 +164,42 @@ def show_method(name: str, methods: tuple[Path, ...]) -> None:
 
     What its paper states and what was chosen.
     """
-    card = method_card.card(name, methods)
+    card = method_card.find_card(name, methods)
     click.echo(f"{card.name}: {card.title}\n  {card.summary}")
     lines = [("task", ", ".join(card.task)), ("from", card.source)]
     if card.paper:
         lines.append(
-            ("paper", ", ".join(card.paper[key] for key in sorted(card.paper, key=_paper_order)))
+            (
+                "paper",
+                ", ".join(card.paper[key] for key in sorted(card.paper, key=_paper_key_order)),
+            )
         )
     click.echo("\n".join(f"  {key:<10}{text}" for key, text in lines))
     for variant in card.variants.values():
         mark = " (default)" if variant.name == card.default else ""
-        click.echo(f"  variant   {variant.name}{mark}: {variant.title}{_listed(variant.params)}")
+        click.echo(
+            f"  variant   {variant.name}{mark}: {variant.title}{_params_text(variant.params)}"
+        )
     for budget, params in card.budgets.items():
-        click.echo(f"  budget    {budget}{_listed(params)}")
+        click.echo(f"  budget    {budget}{_params_text(params)}")
     for key, value in card.params.items():
-        click.echo(f"  --set     {key}={_written(value)}")
-    if said := method_card.notes(card):
+        click.echo(f"  --set     {key}={_value_text(value)}")
+    if said := method_card.readme_notes(card):
         click.echo(f"\n{said}", nl=False)
 
 
-def _paper_order(key: str) -> int:
+def _paper_key_order(key: str) -> int:
     return ("authors", "title", "venue", "year", "url").index(key)
 
 
-def _listed(params: Any) -> str:
-    return "".join(f", {key}={_written(value)}" for key, value in params.items())
+def _params_text(params: Any) -> str:
+    return "".join(f", {key}={_value_text(value)}" for key, value in params.items())
 
 
-def _written(value: Any) -> str:
+def _value_text(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return ",".join(_written(item) for item in value) if isinstance(value, list) else str(value)
+    return ",".join(_value_text(item) for item in value) if isinstance(value, list) else str(value)
 
 
 @show.command(name="protocol")
@@ -193,4 +208,4 @@ def show_protocol(name: str) -> None:
     """Show what a protocol fixes, in words."""
     from benchbox.protocols import protocol_card as protocols
 
-    click.echo(protocols.describe(protocols.load(name)))
+    click.echo(protocols.describe_protocol(protocols.load_protocol(name)))

@@ -10,13 +10,13 @@ from .common import (
     FOLDER,
     data_option,
     data_root,
-    fail,
+    exit_failed,
     json_option,
     main,
     print_json,
+    print_note,
     require_results,
     results_option,
-    say,
 )
 
 
@@ -56,21 +56,21 @@ def report(
             click.echo(file)
         return
     if suffix:
-        click.echo(pages.export(results, protocol, suffix, convention), nl=False)
+        click.echo(pages.export_table(results, protocol, suffix, convention), nl=False)
         return
     out = out or Path("site")
     if check:
-        stale = pages.stale(results, out)
+        stale = pages.find_stale_files(results, out)
         for name in stale:
             click.echo(f"stale: {name}")
         if stale:
-            say(f"{len(stale)} files of {out} are stale; `benchbox report` renders them")
-            fail()
+            print_note(f"{len(stale)} files of {out} are stale; `benchbox report` renders them")
+            exit_failed()
         click.echo(f"{out} is up to date")
         return
     if results != Path("results"):
         require_results(results)
-    written = pages.render(results, out)
+    written = pages.render_site(results, out)
     click.echo(f"{len(written)} files in {out}; open {out / 'index.html'}")
 
 
@@ -100,11 +100,11 @@ def compare(
     """
     from benchbox.analysis import compare as comparing
 
-    found = comparing.compare(runs, results, metrics, everything=everything)
+    found = comparing.compare_runs(runs, results, metrics, everything=everything)
     if as_json:
-        print_json(comparing.to_json(found))
+        print_json(comparing.comparison_to_json(found))
     else:
-        click.echo(comparing.format_table(found))
+        click.echo(comparing.format_comparison(found))
 
 
 @main.command()
@@ -141,31 +141,33 @@ def check(
 
     require_results(results)
     if write_baseline is not None:
-        count = gate.write(results, write_baseline)
+        count = gate.write_baseline(results, write_baseline)
         click.echo(f"{write_baseline}: a baseline of {count} runs")
         return
-    verdicts = checking.check(results, facts=facts)
-    for item in run_folders.runs(results):
-        if isinstance(item, run_folders.Unreadable):
-            say(f"note: left out, as it cannot be read: {item.reason}")
-    changes = gate.changes(results, baseline) if baseline else []
+    verdicts = checking.check_results(results, facts=facts)
+    for item in run_folders.list_runs(results):
+        if isinstance(item, run_folders.UnreadableRun):
+            print_note(f"note: left out, as it cannot be read: {item.reason}")
+    changes = gate.find_changes(results, baseline) if baseline else []
     if rescore:
-        again, left = gate.rescored(results, data_root(data))
+        again, left = gate.rescore_runs(results, data_root(data))
         changes += again
         for line in left:
-            say(f"note: {line}")
+            print_note(f"note: {line}")
     if as_json:
         changed = [{"run": c.place, "change": c.text, "regression": c.regression} for c in changes]
-        print_json({**checking.to_json(verdicts), "changes": changed})
+        print_json({**checking.verdicts_to_json(verdicts), "changes": changed})
     else:
-        click.echo(checking.format_text(verdicts))
+        click.echo(checking.format_verdicts(verdicts))
         for change in changes:
             click.echo(
                 f"{'REGRESSION' if change.regression else 'changed':<12}{change.place}: {change.text}"
             )
     if any(change.regression for change in changes):
-        say("results got worse; if that is meant, say so in CHANGELOG.md and write a new baseline")
-        fail()
+        print_note(
+            "results got worse; if that is meant, say so in CHANGELOG.md and write a new baseline"
+        )
+        exit_failed()
 
 
 @main.command()
@@ -212,7 +214,7 @@ def explain(
                 "give a file of PREDICTIONS with --protocol, or --claimed X with --measured Y"
             )
         claim = explaining.Claim.read(claimed)
-        guesses = explaining.guesses(claim, measured)
+        guesses = explaining.guess_factors(claim, measured)
         if as_json:
             print_json(
                 [
@@ -225,8 +227,10 @@ def explain(
         return
     if protocol is None or measured is not None:
         raise click.UsageError("PREDICTIONS go with --protocol NAME and without --measured")
-    found = explaining.explain(predictions, protocol, data_root(data), claimed, metric, group)
+    found = explaining.explain_predictions(
+        predictions, protocol, data_root(data), claimed, metric, group
+    )
     if as_json:
-        print_json(explaining.to_json(found))
+        print_json(explaining.explanation_to_json(found))
     else:
-        click.echo(explaining.format_text(found))
+        click.echo(explaining.format_explanation(found))

@@ -9,18 +9,18 @@ import click
 from .common import (
     FOLDER,
     budget_option,
-    columns,
     data_option,
     data_root,
     device_option,
-    fail,
+    exit_failed,
     json_option,
     main,
     methods_option,
-    pair,
+    parse_assignment,
+    print_columns,
     print_json,
+    print_note,
     results_option,
-    say,
 )
 
 
@@ -67,11 +67,11 @@ def run(
     resume: bool,
 ) -> None:
     """Train a method, predict the test faces, score, and leave a record."""
-    changes = dict(pair(text) for text in overrides)
+    changes = dict(parse_assignment(text) for text in overrides)
     from benchbox.runs import execute
     from benchbox.scoring import score
 
-    request = execute.Request(
+    request = execute.RunRequest(
         method=method,
         protocol=protocol,
         variant=variant,
@@ -85,16 +85,16 @@ def run(
         fresh=not resume,
     )
     try:
-        outcome = execute.run(request, say)
+        outcome = execute.run_method(request, print_note)
     except KeyboardInterrupt:
-        say(
+        print_note(
             "interrupted; the same command goes on from here"
             + ("" if resume else " (without --fresh)")
         )
         raise click.exceptions.Exit(130) from None
     for note in outcome.notes:
-        say(f"note: {note}")
-    click.echo(score.format_table(outcome.scored.scores, outcome.scored.protocol))
+        print_note(f"note: {note}")
+    click.echo(score.format_scores(outcome.scored.scores, outcome.scored.protocol))
     click.echo(f"run:  {outcome.run.folder}")
     away = "" if results == Path("results") else f" --results {results}"
     click.echo(f"next: benchbox report{away}")
@@ -150,7 +150,7 @@ def sweep(
     from benchbox.runs import execute
     from benchbox.runs import sweep as sweeping
 
-    like = execute.Request(
+    like = execute.RunRequest(
         method="",
         protocol="",
         device=device,
@@ -159,28 +159,32 @@ def sweep(
         results=results,
         methods=methods,
     )
-    todo = sweeping.requests(
-        names.split(","), protocols.split(","), sweeping.seeds(seeds), like, say
+    todo = sweeping.sweep_requests(
+        names.split(","), protocols.split(","), sweeping.parse_seeds(seeds), like, print_note
     )
     if dry_run:
         for request in todo:
-            click.echo(execute.command(request))
+            click.echo(execute.repeat_command(request))
         return
-    ended: list[tuple[execute.Request, int]] = []
+    ended: list[tuple[execute.RunRequest, int]] = []
     try:
         for request, code in sweeping.EXECUTORS[executor](todo):
             ended.append((request, code))
-            say(f"[{len(ended)}/{len(todo)}] {execute.command(request)}: {sweeping.outcome(code)}")
+            print_note(
+                f"[{len(ended)}/{len(todo)}] {execute.repeat_command(request)}: {sweeping.outcome_text(code)}"
+            )
     except KeyboardInterrupt:
-        say(f"interrupted after {len(ended)} of {len(todo)}; the same command goes on from here")
+        print_note(
+            f"interrupted after {len(ended)} of {len(todo)}; the same command goes on from here"
+        )
         raise click.exceptions.Exit(130) from None
-    rows = [sweeping.row(request, code) for request, code in ended]
+    rows = [sweeping.outcome_row(request, code) for request, code in ended]
     if as_json:
         print_json(rows)
     else:
-        columns([tuple(str(value) for value in row.values()) for row in rows])
+        print_columns([tuple(str(value) for value in row.values()) for row in rows])
     if any(code for _, code in ended):
-        fail()
+        exit_failed()
 
 
 @main.command()
@@ -207,8 +211,10 @@ def score(
     from benchbox.runs import score_file
     from benchbox.scoring import score as scoring
 
-    scored = score_file.score_file(predictions, protocol, method, data_root(data), results, say)
+    scored = score_file.score_predictions(
+        predictions, protocol, method, data_root(data), results, print_note
+    )
     if as_json:
         print_json(scored.document)
     else:
-        click.echo(scoring.format_table(scored.scores, scored.protocol))
+        click.echo(scoring.format_scores(scored.scores, scored.protocol))

@@ -12,22 +12,24 @@ import torch
 from torch import Tensor, nn
 
 from benchbox.training import point_patches
-from benchbox.training.crops import Views, crops
+from benchbox.training.crops import CropViews, cut_crops
 from benchbox.types import Sample
 
-from .op_count import Networks, evaluating
+from .op_count import Networks, evaluation_mode
 
 _PICTURE_PX = 512  # the decoded picture that `eager_with_crop` cuts its faces from
 _PATCHED_PX = 256  # side of the picture that patches are gathered from
 _BOX = (128.0, 128.0, 384.0, 384.0)
 _EXPANSION = 1.2
 
-Run = Callable[[], Any]
+RunOnce = Callable[[], Any]
 
 
-def eager(networks: Networks, batch: int, device: str) -> Run:
+def eager_backend(networks: Networks, batch: int, device: str) -> RunOnce:
     """Run the networks one after the other as PyTorch does, channels last, on a batch of their examples."""
-    ready = [_placed(module, example, batch, device) for module, example in networks.values()]
+    ready = [
+        _place_on_device(module, example, batch, device) for module, example in networks.values()
+    ]
 
     def run() -> None:
         with torch.inference_mode():
@@ -37,7 +39,7 @@ def eager(networks: Networks, batch: int, device: str) -> Run:
     return run
 
 
-def eager_with_crop(networks: Networks, batch: int, device: str) -> Run:
+def eager_with_crop_backend(networks: Networks, batch: int, device: str) -> RunOnce:
     """Cut what a network is shown from a decoded picture, then run the networks as `eager`.
 
     A network that is shown patches (1, k, 3, side, side) has them gathered from the picture of the
@@ -51,13 +53,16 @@ def eager_with_crop(networks: Networks, batch: int, device: str) -> Run:
         0, 256, (_PICTURE_PX, _PICTURE_PX, 3), dtype=np.uint8
     )
     samples = [Sample(str(row), np.array(_BOX), lambda: picture) for row in range(batch)]
-    run, maps = eager(networks, batch, device), torch.eye(2, 3).expand(batch, 2, 3).to(device)
+    run, maps = (
+        eager_backend(networks, batch, device),
+        torch.eye(2, 3).expand(batch, 2, 3).to(device),
+    )
     widest = max([shape[-1] for shape in sides] + [_PATCHED_PX] * bool(patched))
     centres = [(torch.rand(batch, shape[1], 2) * widest).to(device) for shape in patched]
 
     def whole() -> None:
-        stored = crops(samples, widest, _EXPANSION)
-        look = Views(stored, device).look(np.arange(batch))
+        stored = cut_crops(samples, widest, _EXPANSION)
+        look = CropViews(stored, device).look(np.arange(batch))
         for shape in sides:
             look(maps, shape[-1])
         pictures = (
@@ -67,13 +72,13 @@ def eager_with_crop(networks: Networks, batch: int, device: str) -> Run:
         )
         for shape, places in zip(patched, centres, strict=True):
             assert pictures is not None
-            point_patches.gather(pictures, places, shape[-1])
+            point_patches.gather_patches(pictures, places, shape[-1])
         run()
 
     return whole
 
 
-def compiled(networks: Networks, batch: int, device: str) -> Run:
+def compiled_backend(networks: Networks, batch: int, device: str) -> RunOnce:
     """Run the networks as `torch.compile` makes them, CUDA graphs included on a GPU.
 
     Raises what the compiler does.
@@ -83,7 +88,7 @@ def compiled(networks: Networks, batch: int, device: str) -> Run:
         module: torch.compile(module, mode=mode) for module, _ in networks.values()
     }
     ready = [
-        (made[module], _placed(module, example, batch, device)[1])
+        (made[module], _place_on_device(module, example, batch, device)[1])
         for module, example in networks.values()
     ]
 
@@ -96,7 +101,7 @@ def compiled(networks: Networks, batch: int, device: str) -> Run:
     return run
 
 
-def onnx(networks: Networks, batch: int, device: str) -> Run:
+def onnx_backend(networks: Networks, batch: int, device: str) -> RunOnce:
     """Run the networks in ONNX Runtime.
 
     Raises ImportError without it, and what the exporter raises.
@@ -115,7 +120,7 @@ def onnx(networks: Networks, batch: int, device: str) -> Run:
         inputs = tuple(tensor.repeat(batch, *[1] * (tensor.ndim - 1)) for tensor in example)
         names = [f"input{k}" for k in range(len(inputs))]
         with (
-            evaluating(module),
+            evaluation_mode(module),
             tempfile.NamedTemporaryFile(suffix=".onnx") as file,
             warnings.catch_warnings(),
         ):
@@ -134,7 +139,7 @@ def onnx(networks: Networks, batch: int, device: str) -> Run:
     return run
 
 
-def _placed(
+def _place_on_device(
     module: nn.Module, example: tuple[Tensor, ...], batch: int, device: str
 ) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """Put a module and a batch of its example on a device, pictures channels last."""

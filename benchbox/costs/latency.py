@@ -24,13 +24,13 @@ class Latency:
     rounds: int
 
 
-def _go_on() -> None:
+def _wait_for_nothing() -> None:
     pass
 
 
-def measure(run: Callable[[], Any], device: str = "cpu", warm_up: int = 3) -> Latency:
+def measure_latency(run: Callable[[], Any], device: str = "cpu", warm_up: int = 3) -> Latency:
     """Time `run` until a second and a half are over, at least five times, after `warm_up` calls that do not count."""
-    wait: Callable[[], None] = torch.cuda.synchronize if device == "cuda" else _go_on
+    wait: Callable[[], None] = torch.cuda.synchronize if device == "cuda" else _wait_for_nothing
     for _ in range(warm_up):
         run()
     wait()

@@ -24,7 +24,7 @@ _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 @dataclass(frozen=True)
-class Count:
+class OpCount:
     """Sizes of one network or several, for one input of batch 1."""
 
     params: int
@@ -39,7 +39,7 @@ class Count:
 
 
 @dataclass
-class Layer:
+class LayerCount:
     """One layer in the order of running, with all its calls that give the same shape."""
 
     name: str  # "network.layer", by the title that a method gives the network
@@ -52,12 +52,12 @@ class Layer:
     biases: int  # biased outputs of all calls: what `macs_plus_bias` adds
 
 
-def count(module: nn.Module, *shapes: Sequence[int]) -> Count:
+def count_module(module: nn.Module, *shapes: Sequence[int]) -> OpCount:
     """Run a module once on zeros of the given shapes (batch included) and count what its layers do."""
-    return examine({"": (module, tuple(torch.zeros(*shape) for shape in shapes))})[0]
+    return count_networks({"": (module, tuple(torch.zeros(*shape) for shape in shapes))})[0]
 
 
-def examine(networks: Networks) -> tuple[Count, list[Layer]]:
+def count_networks(networks: Networks) -> tuple[OpCount, list[LayerCount]]:
     """Run every network once on its example and count.
 
     One that is listed twice has its parameters counted once.
@@ -66,22 +66,22 @@ def examine(networks: Networks) -> tuple[Count, list[Layer]]:
     computes between its modules (sums, samplings) has no row and, as in papers, no count. The rows
     add up to the whole.
     """
-    tally = _run(networks)
+    tally = _tally_networks(networks)
     rows = list(tally.rows.values())
     params, macs = sum(row.params for row in rows), sum(row.macs for row in rows)
-    return Count(
+    return OpCount(
         params, params - tally.folded(), macs, macs + sum(row.biases for row in rows)
     ), rows
 
 
-def _run(networks: Networks) -> _Tally:
+def _tally_networks(networks: Networks) -> _LayerTally:
     names: dict[nn.Module, str] = {}
     for title, (module, _) in networks.items():
         for name, layer in module.named_modules():
             names.setdefault(layer, ".".join(filter(None, (title, name))))
-    tally = _Tally(names)
+    tally = _LayerTally(names)
     for module, example in networks.values():
-        with evaluating(module), _hooked(module, tally), torch.inference_mode():
+        with evaluation_mode(module), _forward_hooks(module, tally), torch.inference_mode():
             module(*example)
     for layer in names:  # used in training alone
         if layer not in tally.counted and _own_params(layer):
@@ -93,26 +93,26 @@ def _own_params(layer: nn.Module) -> list[nn.Parameter]:
     return [p for p in layer.parameters(recurse=False) if p.requires_grad]
 
 
-class _Tally:
+class _LayerTally:
     """What the layers of running networks do, noted by forward hooks."""
 
     def __init__(self, names: Mapping[nn.Module, str]) -> None:
         self.names = names
-        self.rows: dict[tuple[nn.Module, tuple[int, ...] | None], Layer] = {}
+        self.rows: dict[tuple[nn.Module, tuple[int, ...] | None], LayerCount] = {}
         self.counted: set[nn.Module] = set()  # layers with a row
         self.shared: set[nn.Parameter] = set()  # parameters that a row has
         # output's id → its layer; the tensor keeps the id taken
         self.made: dict[int, tuple[nn.Module, Tensor]] = {}
         self.pairs: dict[nn.Module, nn.Module] = {}  # batch norm → the layer before it
 
-    def row(self, layer: nn.Module, shape: tuple[int, ...] | None) -> Layer:
+    def row(self, layer: nn.Module, shape: tuple[int, ...] | None) -> LayerCount:
         """Return the row of a layer and output shape, made at its first call."""
         if (layer, shape) not in self.rows:
             fresh = [p for p in _own_params(layer) if p not in self.shared]
             self.shared.update(fresh)
             self.counted.add(layer)
             name, params = self.names[layer], sum(p.numel() for p in fresh)
-            self.rows[layer, shape] = Layer(name, type(layer).__name__, shape, 0, params, 0, 0)
+            self.rows[layer, shape] = LayerCount(name, type(layer).__name__, shape, 0, params, 0, 0)
         return self.rows[layer, shape]
 
     def note(self, layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
@@ -144,7 +144,7 @@ class _Tally:
 
 
 @contextmanager
-def _hooked(module: nn.Module, tally: _Tally) -> Iterator[None]:
+def _forward_hooks(module: nn.Module, tally: _LayerTally) -> Iterator[None]:
     hooks = [layer.register_forward_hook(tally.note) for layer in module.modules()]
     try:
         yield
@@ -154,7 +154,7 @@ def _hooked(module: nn.Module, tally: _Tally) -> Iterator[None]:
 
 
 @contextmanager
-def evaluating(module: nn.Module) -> Iterator[None]:
+def evaluation_mode(module: nn.Module) -> Iterator[None]:
     """Put a module into evaluation mode for a while."""
     was_training = module.training
     module.eval()

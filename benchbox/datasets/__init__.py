@@ -48,7 +48,7 @@ DATASETS = {
 }
 
 
-def open(name: str) -> Dataset:  # noqa: A001 - reads as datasets.open(name)
+def open_dataset(name: str) -> Dataset:
     """Return the module that reads a dataset.
 
     Raises
@@ -65,15 +65,17 @@ def open(name: str) -> Dataset:  # noqa: A001 - reads as datasets.open(name)
     return cast("Dataset", import_module(f".{DATASETS[name]}", __name__))
 
 
-def of(protocol: Protocol) -> Dataset:
+def open_protocol_dataset(protocol: Protocol) -> Dataset:
     """Return the reader of a protocol's dataset.
 
     For a card of one's own files, one made from its source.
     """
     if protocol.source is None:
-        return open(protocol.dataset)
+        return open_dataset(protocol.dataset)
     from benchbox.layouts import LAYOUTS
 
-    from .custom import Files
+    from .custom import CustomDataset
 
-    return Files(protocol.name.partition("+")[0], protocol.source, LAYOUTS[protocol.layout].count)
+    return CustomDataset(
+        protocol.name.partition("+")[0], protocol.source, LAYOUTS[protocol.layout].count
+    )

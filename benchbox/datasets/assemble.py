@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import DataError
-from benchbox.types import Extra, Index, Protocol
+from benchbox.types import ExtraPictures, Index, Protocol
 
-from . import of, perturb, select
-from . import open as open_dataset
+from . import open_dataset, open_protocol_dataset, perturb, select
 from .formats import box_csv
 
 if TYPE_CHECKING:
@@ -29,9 +28,9 @@ if TYPE_CHECKING:
 EXTRA = "extra"
 
 
-def needed(protocol: Protocol, *, training: bool = True) -> Mapping[str, Dataset]:
+def required_datasets(protocol: Protocol, *, training: bool = True) -> Mapping[str, Dataset]:
     """Return the datasets that a protocol reads, by name: the tested one alone where nothing is trained."""
-    found = {protocol.dataset: of(protocol)}
+    found = {protocol.dataset: open_protocol_dataset(protocol)}
     if training and protocol.train_dataset:
         found[protocol.train_dataset] = open_dataset(protocol.train_dataset)
     if training and protocol.extra:
@@ -40,7 +39,7 @@ def needed(protocol: Protocol, *, training: bool = True) -> Mapping[str, Dataset
     return found
 
 
-def opened(
+def assemble_index(
     protocol: Protocol,
     root: Path,
     *,
@@ -54,12 +53,12 @@ def opened(
     for malformed files and for a box source that neither the dataset nor a file has.
     """
     indices = {
-        name: _with_boxes(
+        name: _add_detector_boxes(
             protocol,
             known.get(name) or module.index(root, pixels=pixels),
             root / module.ACCESS.folder,
         )
-        for name, module in needed(protocol, training=training).items()
+        for name, module in required_datasets(protocol, training=training).items()
     }
     index = indices[protocol.dataset]
     if training and protocol.train_dataset:
@@ -72,27 +71,29 @@ def opened(
     if training and protocol.extra:
         extra = protocol.extras[protocol.extra]
         if extra.dataset == protocol.dataset:
-            index = _without_labels(index, extra, protocol.box)
+            index = _mark_unlabelled(index, extra, protocol.box)
         else:
             index = _appended(
                 index,
-                _unlabelled(_chosen(indices[extra.dataset], extra.parts), extra.box, protocol.box),
+                _strip_labels(
+                    _chosen(indices[extra.dataset], extra.parts), extra.box, protocol.box
+                ),
             )
     # A scorer meets the turned pictures' truth; boxes and training labels are not its business.
-    return perturb.applied(
+    return perturb.perturb_index(
         protocol if training else replace(protocol, scale=0.0, translation=0.0, noise=0.0), index
     )
 
 
-def _with_boxes(protocol: Protocol, index: Index, folder: Path) -> Index:
-    found = box_csv.added(index, folder, protocol.box)
+def _add_detector_boxes(protocol: Protocol, index: Index, folder: Path) -> Index:
+    found = box_csv.add_boxes(index, folder, protocol.box)
     offered = protocol.options.get("box", ())
     if (
         protocol.box not in found.boxes
         and protocol.box in offered
         and index.dataset == protocol.dataset
     ):
-        path = box_csv.place(folder, protocol.box)
+        path = box_csv.box_file(folder, protocol.box)
         raise DataError(
             f"{protocol.name}: there is no file {path}; run the detector on the pictures and write id,x0,y0,x1,y1 in "
             "the dataset's own frame there"
@@ -102,7 +103,7 @@ def _with_boxes(protocol: Protocol, index: Index, folder: Path) -> Index:
 
 def _chosen(index: Index, members: tuple[str, ...]) -> Index:
     """Keep the rows that a list of members chooses."""
-    rows = np.flatnonzero(select.rows(index, members))
+    rows = np.flatnonzero(select.select_rows(index, members))
     read = index.read
 
     def some(column: Any) -> Any:
@@ -129,20 +130,20 @@ def _stamp(stamp: Callable[[int], Any] | None, rows: np.ndarray) -> Callable[[in
     return None if stamp is None else lambda row: stamp(int(rows[row]))
 
 
-def _without_labels(index: Index, extra: Extra, name: str) -> Index:
+def _mark_unlabelled(index: Index, extra: ExtraPictures, name: str) -> Index:
     """Turn rows of the tested dataset itself into extras, where they stand."""
     if extra.box not in index.boxes:
         raise DataError(
             f"{index.dataset} has no {extra.box!r} boxes, only {', '.join(index.boxes)}"
         )
-    rows = select.rows(index, extra.parts)
+    rows = select.select_rows(index, extra.parts)
     boxes = np.where(rows[:, None], index.boxes[extra.box], index.boxes[name])
     values = np.where(rows[:, None, None], np.nan, index.values)
     parts = np.where(rows, EXTRA, index.parts)
     return replace(index, parts=parts, values=values, boxes={**index.boxes, name: boxes})
 
 
-def _unlabelled(index: Index, box: str, name: str) -> Index:
+def _strip_labels(index: Index, box: str, name: str) -> Index:
     """Take the labels away, and call the box source what the protocol calls its own."""
     if box not in index.boxes:
         raise DataError(f"{index.dataset} has no {box!r} boxes, only {', '.join(index.boxes)}")

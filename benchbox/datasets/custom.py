@@ -32,7 +32,7 @@ import numpy as np
 
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
-from benchbox.types import Access, Finding, Index, Source
+from benchbox.types import Access, CustomFiles, Finding, Index
 
 from . import sample_checks
 from .formats import images, paths
@@ -54,7 +54,7 @@ _CORNERS = ("box_x0", "box_y0", "box_x1", "box_y1")
 
 
 @dataclass(frozen=True, eq=False)
-class _Row:
+class _Face:
     """One face of an annotation file."""
 
     id: str
@@ -67,10 +67,10 @@ class _Row:
     attributes: Mapping[str, bool] = field(default_factory=dict)
 
 
-class Files:
+class CustomDataset:
     """The reader of one card's files: a dataset like the others, made from its `source`."""
 
-    def __init__(self, name: str, source: Source, count: int) -> None:
+    def __init__(self, name: str, source: CustomFiles, count: int) -> None:
         self._name, self._source, self._count = name, source, count
         self.ACCESS = Access(
             title=f"the files of {name}",
@@ -100,9 +100,9 @@ class Files:
         values = np.array([row.points for row in rows], np.float64).reshape(-1, self._count, 2)
         boxes = {"ground_truth": tight_box(values) if rows else np.empty((0, 4))}
         if any(row.box for row in rows):
-            boxes = {"bbox": _filled([row.box for row in rows]), **boxes}
+            boxes = {"bbox": _box_array([row.box for row in rows]), **boxes}
         scale = (
-            _filled([row.scale_box for row in rows])
+            _box_array([row.scale_box for row in rows])
             if rows and all(row.scale_box for row in rows)
             else None
         )
@@ -118,7 +118,7 @@ class Files:
             read=partial(
                 _picture, folder, tuple(row.image for row in rows), values, self._source.origin
             ),
-            stamp=lambda row: images.stamp(folder / rows[row].image),
+            stamp=lambda row: images.file_cache_key(folder / rows[row].image),
             origin=self._source.origin,
             visible=np.array([row.visible for row in rows], bool) if seen else None,
             attributes={
@@ -145,7 +145,7 @@ class Files:
         paths = [there.get(str(name)) for name in found.ids]
         return [
             *findings,
-            *sample_checks.pictures(found.ids.tolist(), paths, found.values - found.origin),
+            *sample_checks.check_pictures(found.ids.tolist(), paths, found.values - found.origin),
         ]
 
     def pictures(self, root: Path) -> dict[str, Path]:
@@ -154,22 +154,22 @@ class Files:
         paths = {row.id: root / self._source.images / row.image for row in rows}
         return {name: path for name, path in paths.items() if path.is_file()}
 
-    def _rows(self, root: Path) -> tuple[list[_Row], list[str], list[str]]:
+    def _rows(self, root: Path) -> tuple[list[_Face], list[str], list[str]]:
         """Return the rows of all parts, their parts, and notes."""
-        rows: list[_Row] = []
+        rows: list[_Face] = []
         parts: list[str] = []
         notes: list[str] = []
         for part, name in self._source.parts.items():
-            path = root / paths.inside(name, f"card {self._name}, source")
+            path = root / paths.check_relative_path(name, f"card {self._name}, source")
             if not path.is_file():
                 notes.append(f"there is no file {path}")
                 continue
             found = (
-                _json(path, part, self._count, self._source)
+                _read_json(path, part, self._count, self._source)
                 if path.suffix.lower() == ".json"
                 else None
             )
-            rows += found if found is not None else _csv(path, part, self._count)
+            rows += found if found is not None else _read_csv(path, part, self._count)
             parts += [part] * (len(rows) - len(parts))
         return rows, parts, notes
 
@@ -188,14 +188,14 @@ def verify(root: Path) -> list[Finding]:
     return [Finding("ok", "`benchbox data verify CARD.toml` examines the files that a card names")]
 
 
-def _filled(boxes: Sequence[tuple[float, ...]]) -> Floats:
+def _box_array(boxes: Sequence[tuple[float, ...]]) -> Floats:
     return np.array([box or (np.nan,) * 4 for box in boxes], np.float64).reshape(-1, 4)
 
 
 def _picture(folder: Path, names: Sequence[str], values: Floats, origin: float, row: int) -> Bytes:
     path = folder / names[row]
-    pixels = images.decode(path)
-    sample_checks.fits(path, values[row] - origin, (pixels.shape[1], pixels.shape[0]))
+    pixels = images.decode_picture(path)
+    sample_checks.check_points_fit(path, values[row] - origin, (pixels.shape[1], pixels.shape[0]))
     return pixels
 
 
@@ -209,7 +209,7 @@ def _number(value: Any, where: str) -> float:
     return number
 
 
-def _box(corners: Sequence[float], where: str) -> tuple[float, ...]:
+def _check_box(corners: Sequence[float], where: str) -> tuple[float, ...]:
     if not (corners[2] > corners[0] and corners[3] > corners[1]):
         raise DataError(
             f"{where}: the box {[round(c, 1) for c in corners]} has no area; corners x0 y0 x1 y1"
@@ -217,7 +217,7 @@ def _box(corners: Sequence[float], where: str) -> tuple[float, ...]:
     return tuple(corners)
 
 
-def _bounded(path: Path) -> None:
+def _check_size(path: Path) -> None:
     if path.stat().st_size > _LARGEST_FILE:
         raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; split it into parts")
 
@@ -225,14 +225,14 @@ def _bounded(path: Path) -> None:
 # --- csv ------------------------------------------------------------------------------------------
 
 
-def _csv(path: Path, part: str, count: int) -> list[_Row]:
-    _bounded(path)
-    rows: list[_Row] = []
+def _read_csv(path: Path, part: str, count: int) -> list[_Face]:
+    _check_size(path)
+    rows: list[_Face] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             lines = csv.reader(stream, strict=True)
             header = [name.strip() for name in next(lines, [])]
-            places = _points(header, count, f"{path}:1")
+            places = _point_columns(header, count, f"{path}:1")
             for cells in lines:
                 where = f"{path}:{lines.line_num}"
                 if not cells:
@@ -254,7 +254,7 @@ def _csv(path: Path, part: str, count: int) -> list[_Row]:
     return rows
 
 
-def _points(header: Sequence[str], count: int, where: str) -> list[str]:
+def _point_columns(header: Sequence[str], count: int, where: str) -> list[str]:
     """Return the columns of the points in order x0, y0, x1, ….
 
     Raises DataError unless all of them are there once.
@@ -276,13 +276,15 @@ def _points(header: Sequence[str], count: int, where: str) -> list[str]:
     return [found[key] for key in wanted]
 
 
-def _csv_row(cells: Mapping[str, str], places: Sequence[str], number: str, where: str) -> _Row:
-    image = paths.inside((cells.get("image") or cells.get("image_name") or "").strip(), where)
+def _csv_row(cells: Mapping[str, str], places: Sequence[str], number: str, where: str) -> _Face:
+    image = paths.check_relative_path(
+        (cells.get("image") or cells.get("image_name") or "").strip(), where
+    )
     box: tuple[float, ...] = ()
     if all(key in cells for key in _CORNERS) and any(cells[key].strip() for key in _CORNERS):
-        box = _box([_number(cells[key], where) for key in _CORNERS], where)
+        box = _check_box([_number(cells[key], where) for key in _CORNERS], where)
     shown = [f"v{k}" for k in range(len(places) // 2)]
-    return _Row(
+    return _Face(
         id=cells.get("id", "").strip() or number,
         image=image,
         points=[_number(cells[key], where) for key in places],
@@ -306,8 +308,8 @@ def _flag(text: str, where: str) -> bool:
 # --- json -----------------------------------------------------------------------------------------
 
 
-def _json(path: Path, part: str, count: int, source: Source) -> list[_Row]:
-    _bounded(path)
+def _read_json(path: Path, part: str, count: int, source: CustomFiles) -> list[_Face]:
+    _check_size(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
@@ -327,14 +329,16 @@ def _json(path: Path, part: str, count: int, source: Source) -> list[_Row]:
     names: dict[Any, str] = {}
     for number, picture in enumerate(pictures, start=1):
         where = f"{path}: image {number}"
-        names[_key(picture, "id", where)] = paths.inside(str(picture.get("file_name", "")), where)
+        names[_json_key(picture, "id", where)] = paths.check_relative_path(
+            str(picture.get("file_name", "")), where
+        )
     return [
         _json_row(row, names, part, count, source, f"{path}: annotation {k}")
         for k, row in enumerate(annotations, 1)
     ]
 
 
-def _key(row: Mapping[str, Any], key: str, where: str) -> Any:
+def _json_key(row: Mapping[str, Any], key: str, where: str) -> Any:
     value = row.get(key)
     if not isinstance(value, int | str):
         raise DataError(f"{where}: {key} is {value!r}, must be a number or a name")
@@ -346,11 +350,11 @@ def _json_row(
     names: Mapping[Any, str],
     part: str,
     count: int,
-    source: Source,
+    source: CustomFiles,
     where: str,
-) -> _Row:
+) -> _Face:
     where = f"{where} (id {row.get('id')})"
-    image = names.get(_key(row, "image_id", where))
+    image = names.get(_json_key(row, "image_id", where))
     if image is None:
         raise DataError(f"{where}: its image {row['image_id']!r} is not in 'images'")
     keypoints = row.get("keypoints")
@@ -367,9 +371,9 @@ def _json_row(
         )
     box: tuple[float, ...] = ()
     if row.get("bbox") is not None:
-        box = _corners(row["bbox"], where)
-    return _Row(
-        id=f"{part}/{_key(row, 'id', where)}",
+        box = _coco_corners(row["bbox"], where)
+    return _Face(
+        id=f"{part}/{_json_key(row, 'id', where)}",
         image=image,
         points=[value for k, value in enumerate(numbers) if k % 3 < 2],
         cluster=image,
@@ -379,11 +383,11 @@ def _json_row(
     )
 
 
-def _corners(bbox: Any, where: str) -> tuple[float, ...]:
+def _coco_corners(bbox: Any, where: str) -> tuple[float, ...]:
     if not isinstance(bbox, list) or len(bbox) != 4:
         raise DataError(f"{where}: bbox {str(bbox)[:60]} is not x y width height")
     x, y, width, height = (_number(value, where) for value in bbox)
-    return _box((x, y, x + width, y + height), where)
+    return _check_box((x, y, x + width, y + height), where)
 
 
 def _scale_box(row: Mapping[str, Any], where: str) -> tuple[float, ...]:
@@ -393,4 +397,4 @@ def _scale_box(row: Mapping[str, Any], where: str) -> tuple[float, ...]:
         return ()
     half = _number(size, where) / 2
     x, y = (_number(value, where) for value in centre)
-    return _box((x - half, y - half, x + half, y + half), where)
+    return _check_box((x - half, y - half, x + half, y + half), where)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 FACE_PX = 256  # side of the resized face that noise is measured on
 
 
-def applied(protocol: Protocol, index: Index) -> Index:
+def perturb_index(protocol: Protocol, index: Index) -> Index:
     """Disturb what a protocol's options say; without any, return the index as it is.
 
     Raises DataError without a box.
@@ -53,8 +53,8 @@ def applied(protocol: Protocol, index: Index) -> Index:
     if protocol.box not in index.boxes:
         raise DataError(f"{protocol.name}: {index.dataset} has no {protocol.box!r} boxes to go by")
     boxes = np.array(index.boxes[protocol.box])
-    test = np.flatnonzero(select.rows(index, protocol.groups[protocol.overall]))
-    train = np.flatnonzero(select.rows(index, protocol.train_parts))
+    test = np.flatnonzero(select.select_rows(index, protocol.groups[protocol.overall]))
+    train = np.flatnonzero(select.select_rows(index, protocol.train_parts))
     for rows in ([test] if protocol.rotation else []) + ([train] if protocol.noise else []):
         lacking = rows[~np.isfinite(boxes[rows]).all(axis=1)]
         if len(lacking):
@@ -63,41 +63,45 @@ def applied(protocol: Protocol, index: Index) -> Index:
             )
     if protocol.noise:
         values = index.values.copy()
-        values[train] = noisy(index.values[train], boxes[train], index.ids[train], protocol.noise)
+        values[train] = add_label_noise(
+            index.values[train], boxes[train], index.ids[train], protocol.noise
+        )
         index = replace(index, values=values)
     if protocol.rotation:
-        index = turned(index, test, boxes, protocol.rotation)
-    boxes[test] = moved(
-        extended(boxes[test], protocol.scale), index.ids[test], protocol.translation
+        index = rotate_pictures(index, test, boxes, protocol.rotation)
+    boxes[test] = translate_boxes(
+        extend_boxes(boxes[test], protocol.scale), index.ids[test], protocol.translation
     )
     return replace(index, boxes={**index.boxes, protocol.box: boxes})
 
 
-def _draws(name: str, purpose: str) -> np.random.Generator:
+def _generator(name: str, purpose: str) -> np.random.Generator:
     digest = hashlib.sha256(f"{purpose}:{name.replace(' ', '')}".encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, "<u4").tolist())
 
 
-def extended(boxes: Floats, ratio: float) -> Floats:
+def extend_boxes(boxes: Floats, ratio: float) -> Floats:
     """Scale boxes (N, 4) about their centres by 1 + ratio."""
-    return geometry.expand(boxes, 1 + ratio)
+    return geometry.expand_boxes(boxes, 1 + ratio)
 
 
-def moved(boxes: Floats, ids: np.ndarray, ratio: float) -> Floats:
+def translate_boxes(boxes: Floats, ids: np.ndarray, ratio: float) -> Floats:
     """Move boxes (N, 4) by a share of their own width and height, each in its own direction."""
-    angles = np.array([_draws(str(name), "translation").uniform(0, 2 * math.pi) for name in ids])
+    angles = np.array(
+        [_generator(str(name), "translation").uniform(0, 2 * math.pi) for name in ids]
+    )
     shift = (
         ratio * (boxes[:, 2:] - boxes[:, :2]) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
     )
     return np.asarray(boxes + np.concatenate([shift, shift], axis=1), np.float64)
 
 
-def noisy(values: Floats, boxes: Floats, ids: np.ndarray, radius_px: float) -> Floats:
+def add_label_noise(values: Floats, boxes: Floats, ids: np.ndarray, radius_px: float) -> Floats:
     """Move points (N, K, 2) uniformly within a disc, in a frame in which their boxes (N, 4) are 256 x 256 px."""
     unit = (boxes[:, 2:] - boxes[:, :2]) / FACE_PX
     result = np.array(values, np.float64)
     for row, name in enumerate(ids):
-        draws = _draws(str(name), "noise")
+        draws = _generator(str(name), "noise")
         angles = draws.uniform(0, 2 * math.pi, values.shape[1])
         distances = radius_px * np.sqrt(draws.uniform(0, 1, values.shape[1]))
         result[row] += (
@@ -106,37 +110,39 @@ def noisy(values: Floats, boxes: Floats, ids: np.ndarray, radius_px: float) -> F
     return result
 
 
-def turned(index: Index, rows: np.ndarray, boxes: Floats, degrees: float) -> Index:
+def rotate_pictures(index: Index, rows: np.ndarray, boxes: Floats, degrees: float) -> Index:
     """Turn pictures and points of some rows about the centres of `boxes` (N, 4, of every row, in the index's frame).
 
     Boxes of the index are left alone; positive angles turn the picture's content clockwise, as y
     points down.
     """
-    signs = [1 if _draws(str(index.ids[row]), "rotation").uniform() < 0.5 else -1 for row in rows]
+    signs = [
+        1 if _generator(str(index.ids[row]), "rotation").uniform() < 0.5 else -1 for row in rows
+    ]
     centres = (boxes[rows, :2] + boxes[rows, 2:]) / 2
     maps = np.stack(
-        [_about(c, math.radians(s * degrees)) for c, s in zip(centres, signs, strict=True)]
+        [_rotation_about(c, math.radians(s * degrees)) for c, s in zip(centres, signs, strict=True)]
     )
     values = index.values.copy()
-    values[rows] = geometry.transform(maps, index.values[rows])
+    values[rows] = geometry.transform_points(maps, index.values[rows])
     # No stamp: crops that were kept of the upright pictures must not be taken for those of the
     # turned ones.
     return replace(
         index,
         values=values,
-        read=_reader(index, dict(zip(rows.tolist(), maps, strict=True))),
+        read=_rotating_reader(index, dict(zip(rows.tolist(), maps, strict=True))),
         stamp=None,
     )
 
 
-def _about(centre: Floats, radians: float) -> Floats:
+def _rotation_about(centre: Floats, radians: float) -> Floats:
     """Return the map (2, 3) that turns the plane about a point."""
     cos, sin = math.cos(radians), math.sin(radians)
     linear = np.array([[cos, -sin], [sin, cos]])
     return np.concatenate([linear, (centre - linear @ centre)[:, None]], axis=1)
 
 
-def _reader(index: Index, maps: dict[int, Floats]) -> Callable[[int], Bytes]:
+def _rotating_reader(index: Index, maps: dict[int, Floats]) -> Callable[[int], Bytes]:
     def read(row: int) -> Bytes:
         pixels = index.read(row)
         if row not in maps:

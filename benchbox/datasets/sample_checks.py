@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 
-def count(what: str, found: int, expected: int, noun: str) -> Finding:
+def check_count(what: str, found: int, expected: int, noun: str) -> Finding:
     """Compare a count with what the complete dataset has."""
     text = f"{what}: {found} of {expected} {noun}"
     if found == expected:
@@ -28,7 +28,7 @@ def count(what: str, found: int, expected: int, noun: str) -> Finding:
     return Finding("partial" if found else "missing", text)
 
 
-def outside(points: Floats, size: tuple[int, int]) -> int:
+def count_outside(points: Floats, size: tuple[int, int]) -> int:
     """Count the points (K, 2), pixel frame, that lie outside a picture of (width, height).
 
     NaN lies nowhere.
@@ -36,25 +36,27 @@ def outside(points: Floats, size: tuple[int, int]) -> int:
     return int(((points < -0.5) | (points > np.array(size) - 0.5)).any(axis=1).sum())
 
 
-def fits(path: Path, points: Floats, size: tuple[int, int]) -> None:
+def check_points_fit(path: Path, points: Floats, size: tuple[int, int]) -> None:
     """Raise DataError when most of a face's points (K, 2), pixel frame, lie outside its picture of (width, height).
 
     A few points outside are real: faces are cut by picture borders. Most of them outside means that picture and
     annotation come from different copies, or that the picture was rotated.
     """
-    off = outside(points, size)
+    off = count_outside(points, size)
     if 2 * off > len(points):
-        raise DataError(_misfit(path, off, len(points), size))
+        raise DataError(_misfit_message(path, off, len(points), size))
 
 
-def _misfit(path: Path, off: int, total: int, size: tuple[int, int]) -> str:
+def _misfit_message(path: Path, off: int, total: int, size: tuple[int, int]) -> str:
     return (
         f"{path}: {off} of {total} points lie outside the {size[0]} x {size[1]} picture; picture and annotation are "
         "not of the same copy (cropped, resized or rotated)"
     )
 
 
-def pictures(ids: Sequence[str], paths: Sequence[Path | None], values: Floats) -> list[Finding]:
+def check_pictures(
+    ids: Sequence[str], paths: Sequence[Path | None], values: Floats
+) -> list[Finding]:
     """Check that every item has a picture with a whole header that its points (N, K, 2), pixel frame, fit into."""
     lacking = [name for name, path in zip(ids, paths, strict=True) if path is None]
     broken, misfits, beyond = [], [], 0
@@ -62,15 +64,15 @@ def pictures(ids: Sequence[str], paths: Sequence[Path | None], values: Floats) -
         if path is None:
             continue
         try:
-            size = images.size(path)
-            if not images.whole(path):
+            size = images.picture_size(path)
+            if not images.has_end_marker(path):
                 raise DataError(f"{path}: the picture stops before its end marker; fetch it again")
         except DataError as error:
             broken.append(str(error))
             continue
-        off = outside(points, size)
+        off = count_outside(points, size)
         if 2 * off > len(points):
-            misfits.append(_misfit(path, off, len(points), size))
+            misfits.append(_misfit_message(path, off, len(points), size))
         else:
             beyond += off
     findings = []
@@ -95,7 +97,7 @@ def pictures(ids: Sequence[str], paths: Sequence[Path | None], values: Floats) -
     return findings
 
 
-def decoded(found: Index) -> list[Finding]:
+def check_decoding(found: Index) -> list[Finding]:
     """Decode every picture of an index, one at a time, for sets whose pictures are no files of their own."""
     from tqdm import tqdm
 
@@ -119,13 +121,17 @@ def decoded(found: Index) -> list[Finding]:
     ]
 
 
-def doubles(train: Sequence[tuple[str, Path]], test: Sequence[tuple[str, Path]]) -> list[Finding]:
+def check_duplicates(
+    train: Sequence[tuple[str, Path]], test: Sequence[tuple[str, Path]]
+) -> list[Finding]:
     """Find picture files that are byte for byte in both train and test, given as (id, path)."""
     sizes = {path.stat().st_size for _, path in train}
     candidates = [(name, path) for name, path in test if path.stat().st_size in sizes]
     wanted = {path.stat().st_size for _, path in candidates}
-    known = {_digest(path): name for name, path in train if path.stat().st_size in wanted}
-    same = [(known[found], name) for name, path in candidates if (found := _digest(path)) in known]
+    known = {_file_digest(path): name for name, path in train if path.stat().st_size in wanted}
+    same = [
+        (known[found], name) for name, path in candidates if (found := _file_digest(path)) in known
+    ]
     if same:
         return [
             Finding(
@@ -136,6 +142,6 @@ def doubles(train: Sequence[tuple[str, Path]], test: Sequence[tuple[str, Path]])
     return [Finding("ok", "no picture file is in train and in test")]
 
 
-def _digest(path: Path) -> bytes:
+def _file_digest(path: Path) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()

@@ -25,7 +25,7 @@ class Selection:
     lacking: tuple[str, ...]
 
 
-def parse(member: str) -> Selection:
+def parse_member(member: str) -> Selection:
     """Take a member apart; raises ValueError where a name is empty or doubled."""
     part, *conditions = (word.strip() for word in member.split("&"))
     having = tuple(word for word in conditions if not word.startswith("!"))
@@ -36,12 +36,12 @@ def parse(member: str) -> Selection:
     return Selection(part, having, lacking)
 
 
-def parts(members: Iterable[str]) -> set[str]:
+def member_parts(members: Iterable[str]) -> set[str]:
     """Name the parts that members are taken from."""
-    return {parse(member).part for member in members}
+    return {parse_member(member).part for member in members}
 
 
-def rows(index: Index, members: Iterable[str]) -> Bools:
+def select_rows(index: Index, members: Iterable[str]) -> Bools:
     """Mark the rows (N,) that any of the members chooses.
 
     Raises DataError for an attribute that the dataset lacks.
@@ -50,7 +50,7 @@ def rows(index: Index, members: Iterable[str]) -> Bools:
 
     chosen: Bools = np.zeros(len(index.ids), bool)
     for member in members:
-        selection = parse(member)
+        selection = parse_member(member)
         inside = index.parts == selection.part
         for name in (*selection.having, *selection.lacking):
             if name not in index.attributes:

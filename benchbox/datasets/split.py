@@ -23,7 +23,7 @@ from benchbox import geometry
 from benchbox.errors import DataError
 from benchbox.types import Examples, Index, Protocol, Sample, Truth
 
-from . import DATASETS, of, select
+from . import DATASETS, open_protocol_dataset, select
 from .assemble import EXTRA
 
 if TYPE_CHECKING:
@@ -54,23 +54,23 @@ class Split:
     data: DataRecord
 
 
-def folds(protocol: Protocol, index: Index) -> tuple[str, ...]:
+def fold_names(protocol: Protocol, index: Index) -> tuple[str, ...]:
     """Name the folds of a protocol, "" alone where it has none.
 
     Raises DataError when the test set is not whole.
     """
     if not protocol.folds:
         return ("",)
-    found = _folds(protocol, index.clusters[_test_rows(protocol, index)])
+    found = _fold_per_row(protocol, index.clusters[_test_rows(protocol, index)])
     names = tuple(str(name) for name in np.unique(found))
     if len(names) < 2:
-        raise _short(
+        raise _incomplete_error(
             protocol, index, f"needs two folds or more, this copy has one {protocol.cluster}"
         )
     return names
 
 
-def split(protocol: Protocol, index: Index, fold: str = "") -> Split:
+def split_index(protocol: Protocol, index: Index, fold: str = "") -> Split:
     """Divide an index as a protocol's card says, for one of its folds; touches no pixel.
 
     The labelled share is drawn first and the validation share from it, both by whole clusters in
@@ -83,60 +83,64 @@ def split(protocol: Protocol, index: Index, fold: str = "") -> Split:
         The test set is not whole, nothing is left to train on, an item is doubled, or a box is
         missing; says where the data are had, under which terms, and what runs without them.
     """
-    train, test = everything, whole = _rows(protocol, index)
+    train, test = everything, whole = _train_and_test_rows(protocol, index)
     if protocol.folds:
-        left_out = _folds(protocol, index.clusters[test]) == fold
+        left_out = _fold_per_row(protocol, index.clusters[test]) == fold
         train, test = test[~left_out], test[left_out]
         if not len(test):
             raise DataError(f"{protocol.name}: there is no fold {fold!r}")
-    _check_apart(protocol, index, train, test)
+    _check_disjoint(protocol, index, train, test)
     held_out, extra = _validation_rows(protocol, index), np.flatnonzero(index.parts == EXTRA)
     rows = np.concatenate([train, test, held_out, extra])
-    boxes = _Boxes(_boxes(protocol, index, rows), _extra_boxes(protocol, index))
-    labelled, validation, unlabelled = _divide(protocol, index.clusters[train])
+    boxes = _SampleBoxes(_method_boxes(protocol, index, rows), _extra_boxes(protocol, index))
+    labelled, validation, unlabelled = _divide_training_rows(protocol, index.clusters[train])
     held_out = np.concatenate([train[validation], held_out])
     return Split(
         labelled=_examples(index, boxes, train[labelled]),
         validation=_examples(index, boxes, held_out) if len(held_out) else None,
         unlabelled=Samples(index, boxes, np.concatenate([train[unlabelled], extra])),
         test=Samples(index, boxes, test),
-        truth=_truth(protocol, index, test, whole),
-        data=_unlabelled(
-            protocol, index, _record(protocol, index, everything, whole), train[~unlabelled], extra
+        truth=_truth_of_rows(protocol, index, test, whole),
+        data=_add_unlabelled(
+            protocol,
+            index,
+            _training_record(protocol, index, everything, whole),
+            train[~unlabelled],
+            extra,
         ),
     )
 
 
-def truth(protocol: Protocol, index: Index) -> Truth:
+def ground_truth(protocol: Protocol, index: Index) -> Truth:
     """Return what the scorer compares with; needs annotations only.
 
     Raises DataError when the test set is not whole.
     """
     rows = _test_rows(protocol, index)
-    return _truth(protocol, index, rows, rows)
+    return _truth_of_rows(protocol, index, rows, rows)
 
 
-def record(protocol: Protocol, index: Index) -> DataRecord:
+def describe_data(protocol: Protocol, index: Index) -> DataRecord:
     """Describe the data of a score that involves no training: test annotations only, boxes left out."""
     test = _test_rows(protocol, index)
     variant = index.variant
     return DataRecord(
-        index.dataset, variant, _fingerprint(index, (test,), None), index.notes, 0, len(test)
+        index.dataset, variant, _fingerprint_rows(index, (test,), None), index.notes, 0, len(test)
     )
 
 
 # --- rows -----------------------------------------------------------------------------------------
 
 
-def _rows(protocol: Protocol, index: Index) -> tuple[np.ndarray, np.ndarray]:
+def _train_and_test_rows(protocol: Protocol, index: Index) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows to train and to test on.
 
     With folds they are the same, and a card may have none to train on.
     """
     test = _test_rows(protocol, index)
-    train = np.flatnonzero(select.rows(index, protocol.train_parts))
+    train = np.flatnonzero(select.select_rows(index, protocol.train_parts))
     if protocol.train_parts and not len(train):
-        raise _short(
+        raise _incomplete_error(
             protocol,
             index,
             f"needs training faces ({', '.join(protocol.train_parts)}), this copy has none",
@@ -149,16 +153,16 @@ def _validation_rows(protocol: Protocol, index: Index) -> np.ndarray:
 
     A partial copy may have none.
     """
-    return np.flatnonzero(select.rows(index, protocol.validation_parts))
+    return np.flatnonzero(select.select_rows(index, protocol.validation_parts))
 
 
-def _folds(protocol: Protocol, clusters: Strings) -> Strings:
+def _fold_per_row(protocol: Protocol, clusters: Strings) -> Strings:
     """Name the fold (N,) that leaves out each of some items, given their clusters (N,)."""
     if protocol.folds == "cluster":
         return clusters
     number = int(protocol.folds)
     names, rows = np.unique(clusters, return_inverse=True)
-    order = _drawn(names, f"{protocol.dataset}:{','.join(sorted(protocol.train_parts))}:folds")
+    order = _hash_order(names, f"{protocol.dataset}:{','.join(sorted(protocol.train_parts))}:folds")
     dealt = np.empty(len(names), int)
     dealt[order] = np.arange(len(names)) % number
     return np.array([f"{k + 1}-of-{number}" for k in range(number)])[dealt[rows]]
@@ -175,16 +179,18 @@ def _test_rows(protocol: Protocol, index: Index) -> np.ndarray:
             f"{index.dataset}: {str(names[counts > 1][0])!r} is there twice; an id names one item"
         )
     members = protocol.groups[protocol.overall]
-    rows = np.flatnonzero(select.rows(index, members))
+    rows = np.flatnonzero(select.select_rows(index, members))
     people = len(np.unique(index.clusters[rows]))
     if protocol.test_clusters and people != protocol.test_clusters:
         what = (
             f"needs {protocol.test_clusters} {protocol.cluster}s to test on, this copy has {people}"
         )
-        raise _short(protocol, index, what)
+        raise _incomplete_error(protocol, index, what)
     if protocol.test_expected and len(rows) != protocol.test_expected:
-        has = ", ".join(f"{member} {int(select.rows(index, [member]).sum())}" for member in members)
-        raise _short(
+        has = ", ".join(
+            f"{member} {int(select.select_rows(index, [member]).sum())}" for member in members
+        )
+        raise _incomplete_error(
             protocol,
             index,
             f"needs {protocol.test_expected} test items, this copy has {len(rows)} ({has})",
@@ -192,7 +198,7 @@ def _test_rows(protocol: Protocol, index: Index) -> np.ndarray:
     return rows
 
 
-def _check_apart(protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarray) -> None:
+def _check_disjoint(protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarray) -> None:
     both = np.intersect1d(train, test)
     if len(both):
         raise DataError(
@@ -200,11 +206,11 @@ def _check_apart(protocol: Protocol, index: Index, train: np.ndarray, test: np.n
         )
 
 
-def _shared(index: Index, train: np.ndarray, test: np.ndarray) -> list[str]:
+def _shared_clusters(index: Index, train: np.ndarray, test: np.ndarray) -> list[str]:
     return [str(name) for name in np.intersect1d(index.clusters[train], index.clusters[test])]
 
 
-def _boxes(protocol: Protocol, index: Index, rows: np.ndarray) -> Floats:
+def _method_boxes(protocol: Protocol, index: Index, rows: np.ndarray) -> Floats:
     """Return the boxes (N, 4) that methods are given, pixel frame.
 
     Raises DataError when one of the rows has none.
@@ -223,8 +229,8 @@ def _boxes(protocol: Protocol, index: Index, rows: np.ndarray) -> Floats:
         parts = ", ".join(np.unique(index.parts[absent]))
         first = f"first {str(index.ids[absent[0]])!r}"
         what = f"needs {protocol.box} boxes and {len(absent)} items have none ({parts}; {first}){instead}"
-        raise _short(protocol, index, what)
-    return geometry.expand(boxes - index.origin, protocol.box_expansion)
+        raise _incomplete_error(protocol, index, what)
+    return geometry.expand_boxes(boxes - index.origin, protocol.box_expansion)
 
 
 def _extra_boxes(protocol: Protocol, index: Index) -> dict[str, Floats]:
@@ -244,17 +250,17 @@ def _extra_boxes(protocol: Protocol, index: Index) -> dict[str, Floats]:
     return boxes
 
 
-def _divide(protocol: Protocol, clusters: Strings) -> tuple[Bools, Bools, Bools]:
+def _divide_training_rows(protocol: Protocol, clusters: Strings) -> tuple[Bools, Bools, Bools]:
     """Divide training rows into labelled, validation and unlabelled, by whole clusters."""
     everything = np.ones(len(clusters), bool)
     salt = f"{protocol.train_dataset or protocol.dataset}:{','.join(sorted(protocol.train_parts))}"
     with_labels = everything
     if protocol.labelled < 1:
         again = f":{protocol.draw}" if protocol.draw else ""
-        with_labels = _draw(
+        with_labels = _draw_clusters(
             everything, clusters, _quota(protocol.labelled, everything), f"{salt}:labelled{again}"
         )
-    validation = _draw(
+    validation = _draw_clusters(
         with_labels, clusters, _quota(protocol.validation, with_labels), f"{salt}:validation"
     )
     return with_labels & ~validation, validation, ~with_labels
@@ -265,10 +271,10 @@ def _quota(share: float, among: Bools) -> int:
     return int(share * int(among.sum()) + 1e-6)
 
 
-def _draw(among: Bools, clusters: Strings, quota: int, salt: str) -> Bools:
+def _draw_clusters(among: Bools, clusters: Strings, quota: int, salt: str) -> Bools:
     """Mark whole clusters, in the order of a salted hash, as long as they fit into the quota."""
     names, first, sizes = np.unique(clusters[among], return_inverse=True, return_counts=True)
-    order = _drawn(names, salt)
+    order = _hash_order(names, salt)
     taken = np.zeros(len(names), bool)
     for k in order:
         if sizes[k] <= quota:
@@ -279,7 +285,7 @@ def _draw(among: Bools, clusters: Strings, quota: int, salt: str) -> Bools:
     return drawn
 
 
-def _drawn(names: Strings, salt: str) -> list[int]:
+def _hash_order(names: Strings, salt: str) -> list[int]:
     """Return the places of names in the order of a salted hash."""
     return sorted(
         range(len(names)), key=lambda k: hashlib.sha256(f"{salt}:{names[k]}".encode()).digest()
@@ -290,7 +296,7 @@ def _drawn(names: Strings, salt: str) -> list[int]:
 
 
 @dataclass(frozen=True, eq=False)
-class _Boxes:
+class _SampleBoxes:
     """The boxes that methods are given, of every row of the index, pixel frame."""
 
     face: Floats  # (N, 4)
@@ -300,7 +306,7 @@ class _Boxes:
 class Samples(Sequence[Sample]):
     """Some rows of an index as samples, each made when it is asked for: a million at once would take gigabytes."""
 
-    def __init__(self, index: Index, boxes: _Boxes, rows: np.ndarray) -> None:
+    def __init__(self, index: Index, boxes: _SampleBoxes, rows: np.ndarray) -> None:
         self._index, self._boxes, self._rows = index, boxes, rows
 
     def __len__(self) -> int:
@@ -326,7 +332,7 @@ class Samples(Sequence[Sample]):
         )
 
 
-def _examples(index: Index, boxes: _Boxes, rows: np.ndarray) -> Examples:
+def _examples(index: Index, boxes: _SampleBoxes, rows: np.ndarray) -> Examples:
     values = index.values[rows]
     return Examples(
         samples=Samples(index, boxes, rows),
@@ -337,9 +343,11 @@ def _examples(index: Index, boxes: _Boxes, rows: np.ndarray) -> Examples:
     )
 
 
-def _truth(protocol: Protocol, index: Index, rows: np.ndarray, whole: np.ndarray) -> Truth:
+def _truth_of_rows(protocol: Protocol, index: Index, rows: np.ndarray, whole: np.ndarray) -> Truth:
     """Return the truth of some test rows; `whole` are all of them."""
-    groups = {group: select.rows(index, members) for group, members in protocol.groups.items()}
+    groups = {
+        group: select.select_rows(index, members) for group, members in protocol.groups.items()
+    }
     for group, inside in groups.items():
         if inside.sum() != inside[whole].sum() or not inside.any():
             what = (
@@ -370,23 +378,27 @@ def _truth(protocol: Protocol, index: Index, rows: np.ndarray, whole: np.ndarray
 # --- words ----------------------------------------------------------------------------------------
 
 
-def _record(protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarray) -> DataRecord:
-    named = [_completeness(protocol, index, train)]
+def _training_record(
+    protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarray
+) -> DataRecord:
+    named = [_train_completeness(protocol, index, train)]
     if index.variant != "complete":
         named.append(index.variant)
     notes = list(index.notes)
-    shared = [] if protocol.folds else _shared(index, train, test)
+    shared = [] if protocol.folds else _shared_clusters(index, train, test)
     if shared:
         notes.append(
             f"trained and tested on items of {len(shared)} {protocol.cluster} ({', '.join(shared[:3])})"
         )
-    fingerprint = _fingerprint(index, (test,) if protocol.folds else (train, test), protocol.box)
+    fingerprint = _fingerprint_rows(
+        index, (test,) if protocol.folds else (train, test), protocol.box
+    )
     return DataRecord(
         index.dataset, ", ".join(named), fingerprint, tuple(notes), len(train), len(test)
     )
 
 
-def _unlabelled(
+def _add_unlabelled(
     protocol: Protocol, index: Index, data: DataRecord, labelled: np.ndarray, extra: np.ndarray
 ) -> DataRecord:
     """Add what a record says of training without all labels: which items keep theirs, what joins without any."""
@@ -399,7 +411,7 @@ def _unlabelled(
         )
     if protocol.extra:
         whole = protocol.extras[protocol.extra].expected
-        fingerprint = _fingerprint(index, (extra,), protocol.box, fingerprint)
+        fingerprint = _fingerprint_rows(index, (extra,), protocol.box, fingerprint)
         notes.append(f"{len(extra)} pictures of {protocol.extra} join without labels")
         variant += "" if len(extra) == whole else f", {protocol.extra} {len(extra)} of {whole}"
     return replace(
@@ -411,7 +423,7 @@ def _unlabelled(
     )
 
 
-def _completeness(protocol: Protocol, index: Index, train: np.ndarray) -> str:
+def _train_completeness(protocol: Protocol, index: Index, train: np.ndarray) -> str:
     if protocol.train_clusters:
         people, whole = len(np.unique(index.clusters[train])), protocol.train_clusters
         return "complete" if people == whole else f"train {people} of {whole} {protocol.cluster}s"
@@ -422,7 +434,7 @@ def _completeness(protocol: Protocol, index: Index, train: np.ndarray) -> str:
     )
 
 
-def _fingerprint(
+def _fingerprint_rows(
     index: Index, sets: Sequence[np.ndarray], box: str | None, before: str = ""
 ) -> str:
     """Hash ids, values and boxes of sets of rows.
@@ -438,13 +450,13 @@ def _fingerprint(
     return "sha256:" + digest.hexdigest()
 
 
-def _short(protocol: Protocol, index: Index, what: str) -> DataError:
+def _incomplete_error(protocol: Protocol, index: Index, what: str) -> DataError:
     """Say in one line what is missing, where it is had, under which terms, and what runs without it."""
     said = [f"{protocol.name} {what}", *index.notes]
     if protocol.source is not None:
         said.append("correct `expected` in the card, or complete the files that its source names")
     elif protocol.dataset in DATASETS:
-        access = of(protocol).ACCESS
+        access = open_protocol_dataset(protocol).ACCESS
         said.append(f"get {access.title} at {access.where} ({access.terms})")
     if protocol.twin:
         said.append(f"--protocol {protocol.twin} needs no data and runs now")

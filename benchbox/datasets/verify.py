@@ -36,12 +36,14 @@ if TYPE_CHECKING:
 
 _FACE_PX = 64  # side of the face that is hashed
 _MARGIN = 1.3
-_BITS = 6
-_ALIKE = 0.95
+_MOST_BITS = 6
+_LEAST_CORRELATION = 0.95
 _CHUNK = 256  # test faces compared at a time
 
 
-def examine(name: str, module: Dataset, root: Path, cards: Sequence[Protocol]) -> Iterator[Finding]:
+def examine_dataset(
+    name: str, module: Dataset, root: Path, cards: Sequence[Protocol]
+) -> Iterator[Finding]:
     """Yield what is found out about a dataset under a root, as it is found.
 
     `cards` are those that test on it.
@@ -58,20 +60,21 @@ def examine(name: str, module: Dataset, root: Path, cards: Sequence[Protocol]) -
     if not len(found.ids):
         return
     if found.values.ndim == 3:
-        yield from _points(found, cards)
-        yield from _boxes(found)
+        yield from _check_points(found, cards)
+        yield from _check_boxes(found)
     variant = "partial" if found.variant == "complete" and not whole else found.variant
     yield Finding(
-        "note", f"fingerprint {fingerprint(found)} over ids, values and parts; variant: {variant}"
+        "note",
+        f"fingerprint {fingerprint_index(found)} over ids, values and parts; variant: {variant}",
     )
     yield from (Finding("note", note) for note in dict.fromkeys((*found.notes, *seen.notes)))
     known = {name: seen}
     if found.values.ndim == 3 and not name.startswith("synth-"):
-        yield from _look_alikes({name: module}, root, cards, known)
-    yield from (_runs(card, root, known) for card in cards)
+        yield from _check_look_alikes({name: module}, root, cards, known)
+    yield from (_check_protocol(card, root, known) for card in cards)
 
 
-def fingerprint(index: Index) -> str:
+def fingerprint_index(index: Index) -> str:
     """Hash ids, parts and values of a copy, whatever the order of its rows."""
     rows = sorted(
         f"{name}\0{part}\0".replace(" ", "").encode() + np.ascontiguousarray(value, "<f8").tobytes()
@@ -86,7 +89,7 @@ def fingerprint(index: Index) -> str:
 # --- points and boxes -----------------------------------------------------------------------------
 
 
-def _points(found: Index, cards: Sequence[Protocol]) -> Iterator[Finding]:
+def _check_points(found: Index, cards: Sequence[Protocol]) -> Iterator[Finding]:
     """Say what range the points span, and which faces have no size."""
     values = found.values - found.origin
     finite = np.isfinite(values).all(axis=(1, 2))
@@ -116,7 +119,7 @@ def _points(found: Index, cards: Sequence[Protocol]) -> Iterator[Finding]:
         )
 
 
-def _boxes(found: Index) -> Iterator[Finding]:
+def _check_boxes(found: Index) -> Iterator[Finding]:
     """Say of every source how many boxes there are and how they lie about the points."""
     tight = geometry.tight_box(found.values)
     for source, boxes in found.boxes.items():
@@ -129,7 +132,7 @@ def _boxes(found: Index) -> Iterator[Finding]:
                 "wrong", f"{source}: {int((size <= 0).any(axis=1).sum())} boxes have no area"
             )
             continue
-        overlap = _overlap(boxes[there], tight[there])
+        overlap = _box_iou(boxes[there], tight[there])
         worst = found.ids[there][np.argmin(overlap)]
         text = f"{source}: {int(there.sum())} of {len(boxes)} boxes; they share {np.median(overlap):.2f} of their area"
         yield Finding(
@@ -142,7 +145,7 @@ def _boxes(found: Index) -> Iterator[Finding]:
             )
 
 
-def _overlap(a: Floats, b: Floats) -> Floats:
+def _box_iou(a: Floats, b: Floats) -> Floats:
     """Return the intersection over union (N,) of boxes (N, 4)."""
     sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
     common = np.prod(np.clip(sides, 0, None), axis=1)
@@ -154,7 +157,7 @@ def _overlap(a: Floats, b: Floats) -> Floats:
 
 
 @dataclass(frozen=True, eq=False)
-class _Looks:
+class _FacePrints:
     """How faces look: hashes and small greys."""
 
     ids: np.ndarray  # (N,)
@@ -162,32 +165,35 @@ class _Looks:
     greys: Floats  # (N, 1024), mean 0, length 1
 
 
-def _look_alikes(
+def _check_look_alikes(
     modules: dict[str, Dataset], root: Path, cards: Sequence[Protocol], known: dict[str, Index]
 ) -> Iterator[Finding]:
     """Compare each training set that is here with what is tested: within the set, and across where cards cross."""
     (name,) = modules
     tested = {
-        part for card in cards for members in card.groups.values() for part in select.parts(members)
+        part
+        for card in cards
+        for members in card.groups.values()
+        for part in select.member_parts(members)
     }
     sources = {
-        (card.train_dataset or name): select.parts(card.train_parts)
+        (card.train_dataset or name): select.member_parts(card.train_parts)
         for card in cards
         if not card.folds
     }
     if not tested or not sources:
         return
     try:
-        tests = _looks(modules[name], known[name], tested, root)
+        tests = _face_prints(modules[name], known[name], tested, root)
         for source, trained in sources.items():
             if source not in known:
-                modules[source] = datasets.open(source)
+                modules[source] = datasets.open_dataset(source)
                 if not (root / modules[source].ACCESS.folder).is_dir():
                     continue
                 known[source] = modules[source].index(root)
-            trains = _looks(modules[source], known[source], trained, root)
+            trains = _face_prints(modules[source], known[source], trained, root)
             if len(trains.ids) and len(tests.ids):
-                yield _compared(source, trains, tests)
+                yield _compare_faces(source, trains, tests)
     except ImportError:
         yield Finding(
             "note",
@@ -195,8 +201,8 @@ def _look_alikes(
         )
 
 
-def _compared(source: str, trains: _Looks, tests: _Looks) -> Finding:
-    pairs = list(_pairs(trains, tests))
+def _compare_faces(source: str, trains: _FacePrints, tests: _FacePrints) -> Finding:
+    pairs = list(_look_alike_pairs(trains, tests))
     seen = f"{len(trains.ids)} faces of the training set ({source}) and {len(tests.ids)} of the test set"
     if not pairs:
         return Finding("ok", f"no face looks like one of the other set: {seen}")
@@ -206,7 +212,7 @@ def _compared(source: str, trains: _Looks, tests: _Looks) -> Finding:
     )
 
 
-def _pairs(trains: _Looks, tests: _Looks) -> Iterator[tuple[str, str]]:
+def _look_alike_pairs(trains: _FacePrints, tests: _FacePrints) -> Iterator[tuple[str, str]]:
     """Yield (train id, test id) of faces that look alike.
 
     Memory is bounded by a chunk of the test.
@@ -218,12 +224,12 @@ def _pairs(trains: _Looks, tests: _Looks) -> Iterator[tuple[str, str]]:
             np.uint16
         )
         distance = bits[differing.reshape(-1, len(trains.ids), 4)].sum(axis=-1)
-        for test, train in np.argwhere(distance <= _BITS):
-            if tests.greys[start + test] @ trains.greys[train] > _ALIKE:
+        for test, train in np.argwhere(distance <= _MOST_BITS):
+            if tests.greys[start + test] @ trains.greys[train] > _LEAST_CORRELATION:
                 yield str(trains.ids[train]), str(tests.ids[start + test])
 
 
-def _looks(module: Dataset, index: Index, parts: set[str], root: Path) -> _Looks:
+def _face_prints(module: Dataset, index: Index, parts: set[str], root: Path) -> _FacePrints:
     """Look at the faces of some parts, on all cores.
 
     A face that cannot be read is left to the reader's findings.
@@ -239,7 +245,9 @@ def _looks(module: Dataset, index: Index, parts: set[str], root: Path) -> _Looks
     find = getattr(module, "pictures", None)
     paths: Mapping[str, Path] = find(root) if find else {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = pool.map(lambda row: _look(index, int(row), paths.get(str(index.ids[row]))), rows)
+        looks = pool.map(
+            lambda row: _face_print(index, int(row), paths.get(str(index.ids[row]))), rows
+        )
         seen = list(
             tqdm(
                 looks,
@@ -255,10 +263,10 @@ def _looks(module: Dataset, index: Index, parts: set[str], root: Path) -> _Looks
     greys -= greys.mean(axis=1, keepdims=True)
     greys /= np.maximum(np.linalg.norm(greys, axis=1, keepdims=True), 1e-9)
     ids = index.ids[[row for row, _ in kept]] if kept else np.empty(0, np.str_)
-    return _Looks(ids, np.array([value for _, (value, _) in kept], np.uint64), greys)
+    return _FacePrints(ids, np.array([value for _, (value, _) in kept], np.uint64), greys)
 
 
-def _look(index: Index, row: int, path: Path | None) -> tuple[int, np.ndarray] | None:
+def _face_print(index: Index, row: int, path: Path | None) -> tuple[int, np.ndarray] | None:
     """Return the hash of a face and its 32 x 32 grey; None where its picture cannot be decoded."""
     import cv2
     import imagehash
@@ -270,7 +278,7 @@ def _look(index: Index, row: int, path: Path | None) -> tuple[int, np.ndarray] |
     if not side > 1:
         return None
     try:
-        grey, shrink = _grey(index, row, path, side)
+        grey, shrink = _decode_grey(index, row, path, side)
     except (DataError, cv2.error):
         return None
     zoom = _FACE_PX / side
@@ -289,7 +297,7 @@ def _look(index: Index, row: int, path: Path | None) -> tuple[int, np.ndarray] |
     ).ravel()
 
 
-def _grey(index: Index, row: int, path: Path | None, side: float) -> tuple[Any, float]:
+def _decode_grey(index: Index, row: int, path: Path | None, side: float) -> tuple[Any, float]:
     """Decode a picture in grey, no larger than its face needs.
 
     Return it and how often it was halved, as a factor.
@@ -304,7 +312,7 @@ def _grey(index: Index, row: int, path: Path | None, side: float) -> tuple[Any, 
         2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
         4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
     }
-    width, height = images.size(path)
+    width, height = images.picture_size(path)
     if width * height > images.LARGEST_PICTURE or path.stat().st_size > images.LARGEST_FILE:
         raise DataError(f"{path}: too large a picture")
     mode = modes.get(shrink, cv2.IMREAD_REDUCED_GRAYSCALE_8) | cv2.IMREAD_IGNORE_ORIENTATION
@@ -317,12 +325,12 @@ def _grey(index: Index, row: int, path: Path | None, side: float) -> tuple[Any, 
 # --- protocols ------------------------------------------------------------------------------------
 
 
-def _runs(card: Protocol, root: Path, known: Mapping[str, Index]) -> Finding:
+def _check_protocol(card: Protocol, root: Path, known: Mapping[str, Index]) -> Finding:
     """Say whether a protocol runs on this copy, and under which name of the data."""
     try:
-        index = assemble.opened(card, root, known=known)
-        fold = split.folds(card, index)[0]
-        data = split.split(card, index, fold).data
+        index = assemble.assemble_index(card, root, known=known)
+        fold = split.fold_names(card, index)[0]
+        data = split.split_index(card, index, fold).data
     except DataError as fault:
         return Finding("note", f"{card.name} does not run here: {str(fault).split('; ')[0]}")
     return Finding(

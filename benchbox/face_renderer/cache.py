@@ -30,13 +30,13 @@ from tqdm import tqdm
 from benchbox.errors import DataError
 
 from . import GENERATOR_VERSION
-from .image_sets import SETS, Set
+from .image_sets import SETS, ImageSet
 
-CHUNK = 32  # faces
+CHUNK_SIZE = 32  # faces
 
 
 @dataclass(frozen=True)
-class Plan:
+class RenderPlan:
     """A set to be rendered, or so much of it: parts and their sizes, rows in this order."""
 
     name: str
@@ -44,7 +44,7 @@ class Plan:
     kind: str = "300w"  # a key of SETS
 
     @property
-    def set(self) -> Set:
+    def set(self) -> ImageSet:
         """What is rendered."""
         return SETS[self.kind]
 
@@ -66,34 +66,36 @@ class Plan:
         """List the work: part, first number, count, first row."""
         found, row = [], 0
         for part, size in self.parts:
-            found += [(part, k, min(CHUNK, size - k), row + k) for k in range(0, size, CHUNK)]
+            found += [
+                (part, k, min(CHUNK_SIZE, size - k), row + k) for k in range(0, size, CHUNK_SIZE)
+            ]
             row += size
         return found
 
 
-def root() -> Path:
+def cache_root() -> Path:
     """Return the folder that all caches live in: BENCHBOX_CACHE, else the user's cache folder."""
     chosen = os.environ.get("BENCHBOX_CACHE")
     return Path(chosen) if chosen else Path(user_cache_dir("benchbox"))
 
 
-def folder(plan: Plan) -> Path:
+def cache_folder(plan: RenderPlan) -> Path:
     """Return where a finished set lies."""
-    return root() / f"face-renderer-v{GENERATOR_VERSION}" / plan.name
+    return cache_root() / f"face-renderer-v{GENERATOR_VERSION}" / plan.name
 
 
-def plan(kind: str) -> Plan:
+def plan_set(kind: str) -> RenderPlan:
     """Return the plan of a whole set."""
-    return Plan(kind, SETS[kind].parts, kind)
+    return RenderPlan(kind, SETS[kind].parts, kind)
 
 
-def _paths(plan: Plan, at: Path) -> dict[str, Path]:
+def _column_paths(plan: RenderPlan, at: Path) -> dict[str, Path]:
     return {name: at / f"{name}.npy" for name in plan.set.columns}
 
 
-def whole(plan: Plan, at: Path | None = None) -> str:
+def find_fault(plan: RenderPlan, at: Path | None = None) -> str:
     """Return "" when a finished set is whole, else what is wrong with it."""
-    at = at or folder(plan)
+    at = at or cache_folder(plan)
     if not at.is_dir():
         return "not rendered yet"
     try:
@@ -104,50 +106,54 @@ def whole(plan: Plan, at: Path | None = None) -> str:
         list(p) for p in plan.parts
     ]:
         return "manifest.json describes another set"
-    for name, path in _paths(plan, at).items():
+    for name, path in _column_paths(plan, at).items():
         size = path.stat().st_size if path.is_file() else -1
         if size != manifest["bytes"].get(name):
             return f"{path.name} has {size} bytes instead of {manifest['bytes'].get(name)}"
     return ""
 
 
-def load(plan: Plan, *, workers: int | None = None) -> dict[str, np.ndarray[Any, Any]]:
+def load_columns(
+    plan: RenderPlan, *, workers: int | None = None
+) -> dict[str, np.ndarray[Any, Any]]:
     """Return the columns of a set, pixels memory-mapped, rendering what is missing first.
 
     Raises DataError when the cache folder cannot be written or has no room.
     """
-    at = folder(plan)
-    with _explained(plan, at):
-        if whole(plan):
-            _make(plan, at, min(workers or os.cpu_count() or 1, len(plan.chunks())))
-        return {name: np.load(path, mmap_mode="r") for name, path in _paths(plan, at).items()}
+    at = cache_folder(plan)
+    with _explain_disk_faults(plan, at):
+        if find_fault(plan):
+            _make_set(plan, at, min(workers or os.cpu_count() or 1, len(plan.chunks())))
+        return {
+            name: np.load(path, mmap_mode="r") for name, path in _column_paths(plan, at).items()
+        }
 
 
-def read(plan: Plan, *, pixels: bool) -> dict[str, np.ndarray[Any, Any]]:
+def read_columns(plan: RenderPlan, *, pixels: bool) -> dict[str, np.ndarray[Any, Any]]:
     """Return the columns of a set.
 
     Without pixels it renders nothing: columns that take a picture may be absent.
 
     Raises DataError as `load` does.
     """
-    if pixels or not whole(plan):
-        columns = load(plan)
+    if pixels or not find_fault(plan):
+        columns = load_columns(plan)
         return {
             name: column if name == "pixels" else np.array(column)
             for name, column in columns.items()
         }
-    return {name: column.copy() for name, column in _geometry(plan).items()}
+    return {name: column.copy() for name, column in _geometry_columns(plan).items()}
 
 
 @lru_cache(maxsize=4)
-def _geometry(plan: Plan) -> dict[str, np.ndarray[Any, Any]]:
+def _geometry_columns(plan: RenderPlan) -> dict[str, np.ndarray[Any, Any]]:
     """Return the columns that take no picture: seconds of work, which scoring many runs would spend once per run."""
     parts = [plan.set.rows(part, range(size), pixels=False) for part, size in plan.parts]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 @contextmanager
-def _explained(plan: Plan, at: Path) -> Iterator[None]:
+def _explain_disk_faults(plan: RenderPlan, at: Path) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
@@ -157,47 +163,47 @@ def _explained(plan: Plan, at: Path) -> Iterator[None]:
         ) from fault
 
 
-def _make(plan: Plan, at: Path, workers: int) -> None:
+def _make_set(plan: RenderPlan, at: Path, workers: int) -> None:
     partial = at.with_name(f"{at.name}.partial")
     if at.exists():
-        _discard(plan, at)
+        _discard_broken(plan, at)
     try:
-        _begin(plan, partial)
-        _render(plan, partial, workers)
-        sizes = {name: path.stat().st_size for name, path in _paths(plan, partial).items()}
+        _lay_out_columns(plan, partial)
+        _render_chunks(plan, partial, workers)
+        sizes = {name: path.stat().st_size for name, path in _column_paths(plan, partial).items()}
         manifest = {"version": plan.set.version, "parts": plan.parts, "bytes": sizes}
         _write(partial / "manifest.json", json.dumps(manifest))
         partial.rename(at)
     except OSError:
-        if whole(plan):  # else another process was faster; what it made is the same
+        if find_fault(plan):  # else another process was faster; what it made is the same
             raise
         shutil.rmtree(partial, ignore_errors=True)
     shutil.rmtree(at / "done", ignore_errors=True)
 
 
-def _discard(plan: Plan, at: Path) -> None:
+def _discard_broken(plan: RenderPlan, at: Path) -> None:
     """Move a broken set out of the way in one step, then delete it.
 
     Put it back if it turns out to be whole.
     """
     grave = Path(tempfile.mkdtemp(prefix=f"{at.name}.broken-", dir=at.parent))
     at.rename(grave / at.name)
-    if not whole(plan, grave / at.name):  # another process repaired it since it was looked at
+    if not find_fault(plan, grave / at.name):  # another process repaired it since it was looked at
         with suppress(OSError):
             (grave / at.name).rename(at)
     shutil.rmtree(grave, ignore_errors=True)
 
 
-def _begin(plan: Plan, partial: Path) -> None:
+def _lay_out_columns(plan: RenderPlan, partial: Path) -> None:
     """Lay out columns of full length, unless an earlier or a parallel maker has done so."""
-    if _laid_out(plan, partial):
+    if _is_laid_out(plan, partial):
         return
     if partial.exists():
-        _discard(plan, partial)
+        _discard_broken(plan, partial)
     partial.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f"{partial.name}-", dir=partial.parent))
     (fresh / "done").mkdir()
-    for name, path in _paths(plan, fresh).items():
+    for name, path in _column_paths(plan, fresh).items():
         kind, shape = plan.set.columns[name]
         column = np.lib.format.open_memmap(
             path, mode="w+", dtype=np.dtype(kind), shape=(plan.count, *shape)
@@ -212,14 +218,15 @@ def _begin(plan: Plan, partial: Path) -> None:
         fresh.rename(partial)
     except OSError:
         shutil.rmtree(fresh, ignore_errors=True)
-        if not _laid_out(plan, partial):
+        if not _is_laid_out(plan, partial):
             raise
 
 
-def _laid_out(plan: Plan, partial: Path) -> bool:
+def _is_laid_out(plan: RenderPlan, partial: Path) -> bool:
     try:
         shapes = {
-            name: np.load(path, mmap_mode="r").shape for name, path in _paths(plan, partial).items()
+            name: np.load(path, mmap_mode="r").shape
+            for name, path in _column_paths(plan, partial).items()
         }
     except (OSError, ValueError):
         return False
@@ -229,7 +236,7 @@ def _laid_out(plan: Plan, partial: Path) -> bool:
     return fits and (partial / "done").is_dir()
 
 
-def _render(plan: Plan, partial: Path, workers: int) -> None:
+def _render_chunks(plan: RenderPlan, partial: Path, workers: int) -> None:
     queue: Queue[tuple[str, int, int, int]] = Queue()
     for chunk in plan.chunks():
         queue.put(chunk)
@@ -254,7 +261,9 @@ def _render(plan: Plan, partial: Path, workers: int) -> None:
                     queue.get_nowait()
 
 
-def _drive(plan: Plan, queue: Queue[tuple[str, int, int, int]], partial: Path, bar: Any) -> None:
+def _drive(
+    plan: RenderPlan, queue: Queue[tuple[str, int, int, int]], partial: Path, bar: Any
+) -> None:
     """Keep one worker process busy until the queue is empty."""
     process: subprocess.Popen[str] | None = None
     try:
@@ -290,7 +299,7 @@ def _ask(process: subprocess.Popen[str], line: str) -> None:
         )
 
 
-def _start(plan: Plan, partial: Path) -> subprocess.Popen[str]:
+def _start(plan: RenderPlan, partial: Path) -> subprocess.Popen[str]:
     # A process of its own instead of a fork: the caller may hold torch's or OpenCV's threads.
     package = str(Path(__file__).resolve().parents[2])
     paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -310,7 +319,7 @@ def _write(path: Path, text: str) -> None:
     Path(file.name).replace(path)
 
 
-def put(partial: Path, name: str, row: int, rows: np.ndarray[Any, Any]) -> None:
+def write_rows(partial: Path, name: str, row: int, rows: np.ndarray[Any, Any]) -> None:
     """Write rows of a column in place; plain writes report a full disk, memory maps crash."""
     column = np.load(partial / f"{name}.npy", mmap_mode="r")
     offset = (

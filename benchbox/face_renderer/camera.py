@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
-PIVOT = np.array([0.0, 110.0, -20.0])  # the head turns about this point of the neck
+NECK_PIVOT_MM = np.array([0.0, 110.0, -20.0])  # the head turns about this point of the neck
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Camera:
         )
 
 
-def rotation(pose: Pose) -> Floats:
+def rotation_matrix(pose: Pose) -> Floats:
     """Return the matrix (3, 3) that turns the head's frame to the camera's axes."""
     cy, sy = np.cos(pose.yaw), np.sin(pose.yaw)
     cp, sp = np.cos(pose.pitch), np.sin(pose.pitch)
@@ -64,26 +64,26 @@ def rotation(pose: Pose) -> Floats:
     return matrix
 
 
-def shoulders(pose: Pose) -> Pose:
+def shoulder_pose(pose: Pose) -> Pose:
     """Return the pose of the shoulders, which follow the head in part."""
     return Pose(0.4 * pose.yaw, 0.15 * pose.pitch, 0.25 * pose.roll)
 
 
-def place(points: Floats, body: Floats, pose: Pose) -> Floats:
+def place_points(points: Floats, body: Floats, pose: Pose) -> Floats:
     """Turn points (V, 3) of the head's frame.
 
     `body` (V,) is each point's share of the shoulders' pose.
     """
-    arm = points - PIVOT
-    head = arm @ rotation(pose).T
-    trunk = arm @ rotation(shoulders(pose)).T
+    arm = points - NECK_PIVOT_MM
+    head = arm @ rotation_matrix(pose).T
+    trunk = arm @ rotation_matrix(shoulder_pose(pose)).T
     # The head's own middle stays in front of the camera, whatever the pose.
-    middle = (np.array([0.0, 30.0, 0.0]) - PIVOT) @ rotation(pose).T
+    middle = (np.array([0.0, 30.0, 0.0]) - NECK_PIVOT_MM) @ rotation_matrix(pose).T
     turned: Floats = head + (trunk - head) * body[:, None] - middle
     return turned
 
 
-def aim(points: Floats, distance_mm: float, side_px: float, centre: Floats) -> Camera:
+def aim_camera(points: Floats, distance_mm: float, side_px: float, centre: Floats) -> Camera:
     """Set the camera so that the tight box of points (K, 3) has its longer side `side_px`, centred at `centre`."""
     flat = Camera(distance_mm, 1.0, np.zeros(2)).project(points)[0]
     low, high = flat.min(0), flat.max(0)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from benchbox.face_renderer.scenes.scene import SIZE, sample
+from benchbox.face_renderer.scenes.scene import PICTURE_PX, draw_scene
 
-from .render import picture
+from .render import render_picture
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats
@@ -25,8 +25,8 @@ _QUALITY = {".png": [], ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 88]}
 _SHOWN, _HIDDEN = (60, 255, 90), (255, 70, 60)
 
 
-def _mark(pixels: Bytes, landmarks: Floats, visible: Sequence[bool]) -> None:
-    scale = pixels.shape[0] / SIZE
+def _draw_landmarks(pixels: Bytes, landmarks: Floats, visible: Sequence[bool]) -> None:
+    scale = pixels.shape[0] / PICTURE_PX
     for (x, y), shown in zip((landmarks + 0.5) * scale - 0.5, visible, strict=True):
         place = (round(x * 16), round(y * 16))
         cv2.circle(
@@ -34,7 +34,7 @@ def _mark(pixels: Bytes, landmarks: Floats, visible: Sequence[bool]) -> None:
         )
 
 
-def contact_sheet(
+def render_sheet(
     rows: Sequence[str] = ("common",) * 4 + ("challenging",) * 4,
     columns: int = 10,
     size: int = 128,
@@ -53,14 +53,14 @@ def contact_sheet(
         done[part] = first + columns
         line = []
         for number in range(first, first + columns):
-            scene = sample(part, number)
-            shot = picture(scene)
-            fit = cv2.INTER_AREA if size < SIZE else cv2.INTER_CUBIC
+            scene = draw_scene(part, number)
+            shot = render_picture(scene)
+            fit = cv2.INTER_AREA if size < PICTURE_PX else cv2.INTER_CUBIC
             cell = np.asarray(
                 cv2.resize(shot.pixels, (size, size), interpolation=fit), dtype=np.uint8
             )
             if landmarks:
-                _mark(cell, scene.landmarks, shot.visible.tolist())
+                _draw_landmarks(cell, scene.landmarks, shot.visible.tolist())
             line.append(cell)
         lines.append(np.hstack(line))
     return np.vstack(lines)
@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return 2
-    sheet = contact_sheet(landmarks="--landmarks" in arguments)
+    sheet = render_sheet(landmarks="--landmarks" in arguments)
     path = Path(names[0])
     if path.suffix.lower() not in _QUALITY:
         print(f"{path}: name a .png or a .jpg file", file=sys.stderr)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.face_renderer.scenes.scene import SIZE, sample
+from benchbox.face_renderer.scenes.scene import PICTURE_PX, draw_scene
 from benchbox.layouts import LAYOUTS
 
 from . import GENERATOR_VERSION
-from .render import picture
+from .render import render_picture
 from .scenes import multi_camera, phone_and_tablet, portraits, videos
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Set:
+class ImageSet:
     """A rendered set. `rows(part, numbers, pixels=…)` returns its columns.
 
     Without pixels those that geometry gives.
@@ -35,18 +35,18 @@ class Set:
     rows: Callable[..., Rows]
 
 
-_WORD = "<U24"
+_TEXT_TYPE = "<U24"
 
 
-def _faces(part: str, numbers: Sequence[int], *, pixels: bool = True) -> Rows:
-    scenes = [sample(part, number) for number in numbers]
+def _face_columns(part: str, numbers: Sequence[int], *, pixels: bool = True) -> Rows:
+    scenes = [draw_scene(part, number) for number in numbers]
     known = {
         "values": np.stack([s.landmarks for s in scenes]),
         "detected": np.stack([s.detected for s in scenes]),
     }
     if not pixels:
         return known
-    pictures = [picture(scene) for scene in scenes]
+    pictures = [render_picture(scene) for scene in scenes]
     seen = {
         "pixels": np.stack([p.pixels for p in pictures]),
         "visible": np.stack([p.visible for p in pictures]),
@@ -54,27 +54,27 @@ def _faces(part: str, numbers: Sequence[int], *, pixels: bool = True) -> Rows:
     return {**known, **seen}
 
 
-FACES = Set(
+FACES = ImageSet(
     GENERATOR_VERSION,
     (("train", 3148), ("common", 554), ("challenging", 135)),
     {
-        "pixels": ("u1", (SIZE, SIZE, 3)),
+        "pixels": ("u1", (PICTURE_PX, PICTURE_PX, 3)),
         "values": ("f8", (68, 2)),
         "detected": ("f8", (4,)),
         "visible": ("?", (68,)),
     },
     ("pixels", "visible"),
-    _faces,
+    _face_columns,
 )
 
 
 # --- single faces of other sets -------------------------------------------------------------------
 
 
-def _portraits(
+def _portrait_columns(
     gallery: portraits.Gallery, part: str, numbers: Sequence[int], *, pixels: bool = True
 ) -> Rows:
-    drawn = [portraits.portrait(gallery, part, number) for number in numbers]
+    drawn = [portraits.draw_portrait(gallery, part, number) for number in numbers]
     scenes = [p.scene for p in drawn]
     known = {
         "values68": np.stack([s.landmarks for s in scenes]),
@@ -85,10 +85,10 @@ def _portraits(
     if gallery.kind == "attributes":
         known["traits"] = np.array([list(p.traits.values()) for p in drawn])
     if gallery.kind == "turned":
-        known["rect"] = np.stack([portraits.rect(s) for s in scenes])
+        known["rect"] = np.stack([portraits.aflw_rect(s) for s in scenes])
     if not pixels:
         return known
-    pictures = [picture(scene) for scene in scenes]
+    pictures = [render_picture(scene) for scene in scenes]
     seen = {
         "pixels": np.stack([p.pixels for p in pictures]),
         "visible68": np.stack([p.visible[:68] for p in pictures]),
@@ -98,9 +98,9 @@ def _portraits(
     return {**known, **seen}
 
 
-def _gallery(gallery: portraits.Gallery) -> Set:
+def _portrait_set(gallery: portraits.Gallery) -> ImageSet:
     columns: dict[str, Column] = {
-        "pixels": ("u1", (SIZE, SIZE, 3)),
+        "pixels": ("u1", (PICTURE_PX, PICTURE_PX, 3)),
         "values68": ("f8", (68, 2)),
         "visible68": ("?", (68,)),
         "detected": ("f8", (4,)),
@@ -113,8 +113,12 @@ def _gallery(gallery: portraits.Gallery) -> Set:
     if gallery.kind == "turned":
         columns["rect"] = ("f8", (4,))
     drawn = tuple(name for name in columns if name == "pixels" or name.startswith("visible"))
-    return Set(
-        portraits.PORTRAIT_VERSION, gallery.parts, columns, drawn, partial(_portraits, gallery)
+    return ImageSet(
+        portraits.PORTRAIT_VERSION,
+        gallery.parts,
+        columns,
+        drawn,
+        partial(_portrait_columns, gallery),
     )
 
 
@@ -124,8 +128,10 @@ AFLW = portraits.Gallery("aflw", (("train", 2500), ("test", 800)), "aflw19", "tu
 PRIVATE = portraits.Gallery("300w-private", (("indoor", 300), ("outdoor", 300)), "ibug68", "places")
 
 
-def _footage(reel: videos.Reel, part: str, numbers: Sequence[int], *, pixels: bool = True) -> Rows:
-    scenes = [videos.frame(reel, part, number) for number in numbers]
+def _video_columns(
+    reel: videos.Reel, part: str, numbers: Sequence[int], *, pixels: bool = True
+) -> Rows:
+    scenes = [videos.draw_frame(reel, part, number) for number in numbers]
     known = {
         "values": np.stack([s.landmarks for s in scenes]),
         "detected": np.stack([s.detected for s in scenes]),
@@ -134,19 +140,23 @@ def _footage(reel: videos.Reel, part: str, numbers: Sequence[int], *, pixels: bo
     return (
         known
         if not pixels
-        else {**known, "pixels": np.stack([picture(scene).pixels for scene in scenes])}
+        else {**known, "pixels": np.stack([render_picture(scene).pixels for scene in scenes])}
     )
 
 
-def _reel(reel: videos.Reel) -> Set:
+def _video_set(reel: videos.Reel) -> ImageSet:
     columns: dict[str, Column] = {
-        "pixels": ("u1", (SIZE, SIZE, 3)),
+        "pixels": ("u1", (PICTURE_PX, PICTURE_PX, 3)),
         "values": ("f8", (68, 2)),
         "detected": ("f8", (4,)),
-        "video": (_WORD, ()),
+        "video": (_TEXT_TYPE, ()),
     }
-    return Set(
-        portraits.PORTRAIT_VERSION, reel.sizes(), columns, ("pixels",), partial(_footage, reel)
+    return ImageSet(
+        portraits.PORTRAIT_VERSION,
+        reel.sizes(),
+        columns,
+        ("pixels",),
+        partial(_video_columns, reel),
     )
 
 
@@ -155,13 +165,13 @@ VIDEOS = videos.Reel("300vw", (("videos", 20), ("a", 8), ("b", 8), ("c", 14)), f
 
 # --- phones and tablets ---------------------------------------------------------------------------
 
-_FRAME_BYTES = phone_and_tablet.SIDE * phone_and_tablet.SIDE * 3 * 3 // 4
+_FRAME_BYTES = phone_and_tablet.FRAME_SIDE_PX * phone_and_tablet.FRAME_SIDE_PX * 3 * 3 // 4
 
 
-def _shots(
+def _device_columns(
     study: phone_and_tablet.Study, part: str, numbers: Sequence[int], *, pixels: bool = True
 ) -> Rows:
-    shots = [phone_and_tablet.shot(study, part, number) for number in numbers]
+    shots = [phone_and_tablet.draw_shot(study, part, number) for number in numbers]
     known = {
         "values": np.stack([s.target_cm for s in shots]),
         "face": np.stack([s.face for s in shots]),
@@ -174,26 +184,29 @@ def _shots(
     }
     if not pixels:
         return known
-    frames = [picture(s.scene).pixels[phone_and_tablet.crop(s.orientation)].ravel() for s in shots]
+    frames = [
+        render_picture(s.scene).pixels[phone_and_tablet.frame_slices(s.orientation)].ravel()
+        for s in shots
+    ]
     return {**known, "pixels": np.stack(frames)}
 
 
-def _desk(study: phone_and_tablet.Study) -> Set:
+def _device_set(study: phone_and_tablet.Study) -> ImageSet:
     boxes: dict[str, Column] = dict.fromkeys(
         ("face", "left_eye", "right_eye", "face_grid"), ("f8", (4,))
     )
-    words: dict[str, Column] = dict.fromkeys(("device", "person", "dot"), (_WORD, ()))
+    words: dict[str, Column] = dict.fromkeys(("device", "person", "dot"), (_TEXT_TYPE, ()))
     own: dict[str, Column] = {
         "pixels": ("u1", (_FRAME_BYTES,)),
         "values": ("f8", (2,)),
         "orientation": ("i8", ()),
     }
-    return Set(
+    return ImageSet(
         phone_and_tablet.DESK_VERSION,
         study.sizes(),
         {**own, **boxes, **words},
         ("pixels",),
-        partial(_shots, study),
+        partial(_device_columns, study),
     )
 
 
@@ -213,10 +226,10 @@ GAZESTARE = phone_and_tablet.Study(
 # --- normalised patches ---------------------------------------------------------------------------
 
 
-def _patches(
+def _patch_columns(
     study: multi_camera.Rig, part: str, numbers: Sequence[int], *, pixels: bool = True
 ) -> Rows:
-    patches = [multi_camera.patch(study, part, number) for number in numbers]
+    patches = [multi_camera.draw_patch(study, part, number) for number in numbers]
     known = {
         "values": np.stack([p.gaze for p in patches]),
         "head_pose": np.stack([multi_camera.pitch_yaw(p.head) for p in patches]),
@@ -228,20 +241,24 @@ def _patches(
         return known
     return {
         **known,
-        "pixels": np.stack([multi_camera.cut(p, picture(p.scene).pixels) for p in patches]),
+        "pixels": np.stack(
+            [multi_camera.cut_patch(p, render_picture(p.scene).pixels) for p in patches]
+        ),
     }
 
 
-def _rig(study: multi_camera.Rig) -> Set:
+def _rig_set(study: multi_camera.Rig) -> ImageSet:
     columns: dict[str, Column] = {
-        "pixels": ("u1", (*multi_camera.shape(study), 3)),
+        "pixels": ("u1", (*multi_camera.patch_shape(study), 3)),
         "values": ("f8", (3,)),
         "head_pose": ("f8", (2,)),
         "camera": ("i8", ()),
         "right": ("?", ()),
-        "person": (_WORD, ()),
+        "person": (_TEXT_TYPE, ()),
     }
-    return Set(study.version, study.sizes(), columns, ("pixels",), partial(_patches, study))
+    return ImageSet(
+        study.version, study.sizes(), columns, ("pixels",), partial(_patch_columns, study)
+    )
 
 
 ETH_XGAZE = multi_camera.Rig(
@@ -250,10 +267,10 @@ ETH_XGAZE = multi_camera.Rig(
 MPIIGAZE = multi_camera.Rig("mpiigaze", (("eyes", 15),), frames=200, eyes=True)
 MPIIFACEGAZE = multi_camera.Rig("mpiifacegaze", (("faces", 15),), frames=120)
 
-SETS: Mapping[str, Set] = {
+SETS: Mapping[str, ImageSet] = {
     "300w": FACES,
-    **{gallery.name: _gallery(gallery) for gallery in (WFLW, COFW, AFLW, PRIVATE)},
-    VIDEOS.name: _reel(VIDEOS),
-    **{study.name: _desk(study) for study in (GAZECAPTURE, GAZECN, GAZESTARE)},
-    **{study.name: _rig(study) for study in (ETH_XGAZE, MPIIGAZE, MPIIFACEGAZE)},
+    **{gallery.name: _portrait_set(gallery) for gallery in (WFLW, COFW, AFLW, PRIVATE)},
+    VIDEOS.name: _video_set(VIDEOS),
+    **{study.name: _device_set(study) for study in (GAZECAPTURE, GAZECN, GAZESTARE)},
+    **{study.name: _rig_set(study) for study in (ETH_XGAZE, MPIIGAZE, MPIIFACEGAZE)},
 }

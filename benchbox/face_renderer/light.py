@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # red light travels further under skin and softens the shadow's edge
 _WRAP = np.array([0.38, 0.20, 0.14])
-_CELL = 4.0  # mm, a cell of the shadow map
+_SHADOW_CELL_MM = 4.0  # mm, a cell of the shadow map
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class Light:
         return replace(self, slope=turn @ self.slope, key=turn @ self.key, rim=turn @ self.rim)
 
 
-def draw(rng: np.random.Generator, *, hard: bool, harsh: bool = False) -> Light:
+def draw_light(rng: np.random.Generator, *, hard: bool, harsh: bool = False) -> Light:
     """Draw a lighting: mostly friendly, in hard scenes from any side or dim or coloured, in harsh ones always."""
     kind = rng.choice(4, p=[0.25, 0.35, 0.25, 0.15] if hard else [0.5, 0.35, 0.12, 0.03])
     if harsh:
@@ -80,13 +80,15 @@ def cast_shadows(points: Any, casters: Any, light: Light) -> Any:
     frame = np.stack([x_axis, np.cross(light.key, x_axis), light.key]).astype(np.float32)
     side = 128
     c = frame @ casters
-    x, y = np.clip(c[:2] / np.float32(_CELL) + np.float32(side / 2), 1, side - 2).astype(np.int32)
+    x, y = np.clip(c[:2] / np.float32(_SHADOW_CELL_MM) + np.float32(side / 2), 1, side - 2).astype(
+        np.int32
+    )
     top = np.full(side * side, -150.0, np.float32)
     np.maximum.at(top, y * side + x, c[2])
     raised = cv2.morphologyEx(top.reshape(side, side), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
     raised = cv2.blur(raised, (3, 3))
     p = (frame @ points.reshape(3, -1)).reshape(points.shape)
-    u, v = p[:2] / np.float32(_CELL) + np.float32(side / 2 - 0.5)
+    u, v = p[:2] / np.float32(_SHADOW_CELL_MM) + np.float32(side / 2 - 0.5)
     gap = (
         cv2.remap(raised, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         - p[2]
@@ -95,7 +97,7 @@ def cast_shadows(points: Any, casters: Any, light: Light) -> Any:
     return 1 - np.clip(gap / np.float32(4 + 8 * (1 - light.hard)), 0, 1)
 
 
-def diffuse(normal: Any, open_: Any, lit: Any, light: Light) -> Any:
+def diffuse_light(normal: Any, open_: Any, lit: Any, light: Light) -> Any:
     """Return the light (R, C, 3) that skin scatters back.
 
     `normal` (3, R, C), `open_` (R, C) the share of the sky that is seen, `lit` (R, C) the share of
@@ -118,7 +120,7 @@ def diffuse(normal: Any, open_: Any, lit: Any, light: Light) -> Any:
     return cv2.merge(planes)
 
 
-def glint(facing: Any, lit: Any, sharp: float) -> Any:
+def specular_light(facing: Any, lit: Any, sharp: float) -> Any:
     """Return mirrored key light (R, C) off a surface of a given sharpness.
 
     `facing` (R, C) is the cosine between the normal and the direction half-way between eye and

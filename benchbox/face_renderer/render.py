@@ -10,24 +10,24 @@ import cv2
 import numpy as np
 
 from benchbox.face_renderer.head.appearance import Look
-from benchbox.face_renderer.head.deformation import Shape, deform, eyeballs
+from benchbox.face_renderer.head.deformation import Shape, deform_points, eyeball_centres
 from benchbox.face_renderer.head.landmarks import eye_spans, mouth_span
-from benchbox.face_renderer.head.model import corners, mesh
-from benchbox.face_renderer.head.surface import surface
+from benchbox.face_renderer.head.model import eye_corner_body, head_mesh
+from benchbox.face_renderer.head.surface import neutral_surface
 from benchbox.face_renderer.image.point_grid import (
-    Patch,
-    dot,
-    halfway,
-    openness,
-    patch,
-    towards_camera,
-    unit,
+    SurfaceGrid,
+    camera_directions,
+    dot_products,
+    halfway_vectors,
+    place_grid,
+    sky_openness,
+    unit_vectors,
 )
 from benchbox.face_renderer.image.raster import Fragments
-from benchbox.face_renderer.scenes.scene import Scene, stream
+from benchbox.face_renderer.scenes.scene import Scene, random_stream
 
 from . import light
-from .camera import Camera, place, rotation
+from .camera import Camera, place_points, rotation_matrix
 from .head import appearance, ears, eyes, hair, skin
 from .image import backdrop, lens, occluders
 from .light import Light
@@ -44,23 +44,25 @@ class Picture:
     visible: Bools  # (68 + M,) landmarks, then further points, that nothing hides
 
 
-def picture(scene: Scene) -> Picture:
+def render_picture(scene: Scene) -> Picture:
     """Photograph a scene."""
-    made = _settled(scene) if scene.settled else _made(scene)
+    made = _cached_appearance(scene) if scene.settled else _make_appearance(scene)
     who = made.look
     rng, trial, side = scene.look_rng(), scene.trial, scene.canvas
-    lamp = _lamp(scene, rng)
+    lamp = _scene_light(scene, rng)
     camera = scene.camera.resized(side / scene.size)
-    canvas = backdrop.draw(rng, side, hard=trial.light, plain=scene.room is not None).reshape(-1, 3)
+    canvas = backdrop.draw_backdrop(
+        rng, side, hard=trial.light, plain=scene.room is not None
+    ).reshape(-1, 3)
     near = np.full(side * side, 1e6, np.float32)
-    balls = eyeballs(corners(), scene.shape)
+    balls = eyeball_centres(eye_corner_body(), scene.shape)
     face = _draw_person(canvas, near, scene, made, lamp, balls, camera, rng)
     # metered on the face, not on what is held before it
-    exposure = lens.expose(rng, canvas[face], hard=trial.light)
+    exposure = lens.exposure_factor(rng, canvas[face], hard=trial.light)
     canvas = canvas.reshape(side, side, 3)
     hidden = _draw_occluders(canvas, near.reshape(side, side), scene, who, lamp, balls, camera, rng)
     small = cv2.resize(canvas, (scene.size, scene.size), interpolation=cv2.INTER_AREA)
-    pixels = lens.develop(
+    pixels = lens.develop_picture(
         rng,
         small * exposure,
         hard=trial.lens,
@@ -68,80 +70,84 @@ def picture(scene: Scene) -> Picture:
         blur_px=trial.blur_px,
         grain=scene.grain_rng(),
     )
-    return Picture(pixels, _visible(scene, camera, near.reshape(side, side), hidden))
+    return Picture(pixels, _visible_points(scene, camera, near.reshape(side, side), hidden))
 
 
-def _lamp(scene: Scene, rng: np.random.Generator) -> Light:
+def _scene_light(scene: Scene, rng: np.random.Generator) -> Light:
     """Return the light in the camera's axes: the picture's own, or that of the room."""
     trial, room = scene.trial, scene.room
-    source = rng if room is None else stream(*room.light_key)
-    lamp = light.draw(source, hard=trial.light, harsh=trial.harsh)
+    source = rng if room is None else random_stream(*room.light_key)
+    lamp = light.draw_light(source, hard=trial.light, harsh=trial.harsh)
     return lamp if room is None else lamp.seen(room.turn)
 
 
 @dataclass(frozen=True, eq=False)
-class _Made:
+class _Appearance:
     """A person's look, hair, and skin where it is not painted anew for every picture."""
 
     look: Look
-    cover: hair.Cover | None
+    cover: hair.HairCover | None
     skin: Any = None
 
 
-def _made(scene: Scene) -> _Made:
+def _make_appearance(scene: Scene) -> _Appearance:
     person = scene.person_rng()
     who = replace(
-        appearance.draw(person, child=scene.shape.identity["length"] < -1.5), **scene.changes
+        appearance.draw_look(person, child=scene.shape.identity["length"] < -1.5), **scene.changes
     )
-    return _Made(who, hair.grow(who, scene.shape, person))
+    return _Appearance(who, hair.grow_hair(who, scene.shape, person))
 
 
-_KEPT: OrderedDict[tuple[int, ...], _Made] = OrderedDict()
-_MOST_KEPT = 24  # persons, 2 MB each
+_APPEARANCES: OrderedDict[tuple[int, ...], _Appearance] = OrderedDict()
+_MAX_APPEARANCES = 24  # persons, 2 MB each
 
 
-def _settled(scene: Scene) -> _Made:
+def _cached_appearance(scene: Scene) -> _Appearance:
     """Return what was made of a person before, or make it with a face at rest: a function of the person alone."""
-    if scene.person_key not in _KEPT:
+    if scene.person_key not in _APPEARANCES:
         rest = replace(scene, shape=Shape(scene.shape.identity))
-        made = _made(rest)
-        _KEPT[scene.person_key] = replace(
-            made, skin=skin.paint(made.look, rest.shape, stream(*scene.person_key, 1))
+        made = _make_appearance(rest)
+        _APPEARANCES[scene.person_key] = replace(
+            made, skin=skin.paint_skin(made.look, rest.shape, random_stream(*scene.person_key, 1))
         )
-        if len(_KEPT) > _MOST_KEPT:
-            _KEPT.popitem(last=False)
-    return _KEPT[scene.person_key]
+        if len(_APPEARANCES) > _MAX_APPEARANCES:
+            _APPEARANCES.popitem(last=False)
+    return _APPEARANCES[scene.person_key]
 
 
 def _draw_person(
     canvas: Any,
     near: Any,
     scene: Scene,
-    made: _Made,
+    made: _Appearance,
     lamp: Light,
     balls: Floats,
     camera: Camera,
     rng: np.random.Generator,
 ) -> Any:
     """Draw head, ears, hair and shoulders; return the pixels of the head."""
-    body, who, cover = mesh(), made.look, made.cover
-    head = patch(
-        place(deform(body, scene.shape, balls), body.body, scene.pose), surface().shape, camera
+    body, who, cover = head_mesh(), made.look, made.cover
+    head = place_grid(
+        place_points(deform_points(body, scene.shape, balls), body.body, scene.pose),
+        neutral_surface().shape,
+        camera,
     )
     wig = None
     casters = head.points[:, ::2, ::2].reshape(3, -1)
     if cover is not None:
-        share = hair.shell().body.body
-        wig = patch(
-            place(cover.points.reshape(-1, 3), share, scene.pose), hair.shell().shape, camera
+        share = hair.neutral_shell().body.body
+        wig = place_grid(
+            place_points(cover.points.reshape(-1, 3), share, scene.pose),
+            hair.neutral_shell().shape,
+            camera,
         )
         if cover.hangs:
             lining = wig.seen(scene.canvas, facing=-1)
-            inside = lining.read(cover.texture, hair.SCALE)
+            inside = lining.read(cover.texture, hair.TEXTURE_SCALE)
             lining.put(
                 canvas, inside[:, :3] * (0.25 * lamp.ambient).astype(np.float32), inside[:, 3]
             )
-        opaque = cover.texture[:: hair.SCALE, :: 2 * hair.SCALE, 3] > 0.5
+        opaque = cover.texture[:: hair.TEXTURE_SCALE, :: 2 * hair.TEXTURE_SCALE, 3] > 0.5
         casters = np.concatenate([casters, wig.points[:, :, ::2][:, opaque]], axis=1)
     seen = _draw_head(canvas, near, scene, head, casters, made, lamp, balls, rng, camera)
     for side in (-1, 1):
@@ -150,7 +156,7 @@ def _draw_person(
         _draw_ear(canvas, near, scene, side, who, lamp, camera)
     if wig is not None and cover is not None:
         _draw_cover(canvas, near, scene, wig, cover, casters, lamp)
-    return seen.pixels[seen.row < surface().mouth_rows[1] + 14]
+    return seen.pixels[seen.row < neutral_surface().mouth_rows[1] + 14]
 
 
 def _draw_occluders(
@@ -168,28 +174,28 @@ def _draw_occluders(
     hidden = np.zeros((scene.canvas, scene.canvas), np.float32)
     if who.glasses:
         curves = {
-            name: [camera.project(place(c, np.zeros(len(c)), scene.pose)) for c in lines]
+            name: [camera.project(place_points(c, np.zeros(len(c)), scene.pose)) for c in lines]
             for name, lines in occluders.glasses_curves(who, balls).items()
         }
-        hidden = occluders.wear_glasses(
+        hidden = occluders.draw_glasses(
             canvas, near, curves, mm, who, lamp, rng.uniform(0.0, 0.06, 3)
         )
     flat = (scene.landmarks + 0.5) * (scene.canvas / scene.size) - 0.5
     target = flat[rng.integers(len(flat))]
     draw = rng.random(4)
-    cover = scene.trial.cover or _chance(draw, scene.trial.often)
+    cover = scene.trial.cover or _draw_cover_kind(draw, scene.trial.often)
     if cover == "hand":
-        hidden = np.maximum(hidden, occluders.hand(canvas, rng, target, mm, who, lamp))
+        hidden = np.maximum(hidden, occluders.draw_hand(canvas, rng, target, mm, who, lamp))
     elif cover == "thing":
-        hidden = np.maximum(hidden, occluders.thing(canvas, rng, target, mm, lamp))
+        hidden = np.maximum(hidden, occluders.draw_object(canvas, rng, target, mm, lamp))
     elif cover == "foreground":
-        hidden = np.maximum(hidden, occluders.foreground(canvas, rng, target, flat.mean(0)))
+        hidden = np.maximum(hidden, occluders.draw_foreground(canvas, rng, target, flat.mean(0)))
     if draw[3] < 0.12 and who.style in ("long", "medium", "fringe"):
-        occluders.strands(canvas, rng, target, mm, who, lamp)
+        occluders.draw_strands(canvas, rng, target, mm, who, lamp)
     return hidden
 
 
-def _chance(draw: Floats, often: float) -> str:
+def _draw_cover_kind(draw: Floats, often: float) -> str:
     """Return what comes before a face, given even draws: most often nothing."""
     kinds = (("hand", 0.20), ("thing", 0.16), ("foreground", 0.08))
     return next(
@@ -198,7 +204,7 @@ def _chance(draw: Floats, often: float) -> str:
     )
 
 
-def _visible(scene: Scene, camera: Camera, near: Any, hidden: Any) -> Bools:
+def _visible_points(scene: Scene, camera: Camera, near: Any, hidden: Any) -> Bools:
     """Say which landmarks the picture shows: on the near side and behind nothing."""
     flat, depth = camera.project(np.concatenate([scene.points, scene.further]))
     at = np.clip(np.round(flat), 0, scene.canvas - 1).astype(int)
@@ -213,9 +219,9 @@ def _draw_head(
     canvas: Any,
     near: Any,
     scene: Scene,
-    head: Patch,
+    head: SurfaceGrid,
     casters: Any,
-    made: _Made,
+    made: _Appearance,
     lamp: Light,
     balls: Floats,
     rng: np.random.Generator,
@@ -223,15 +229,17 @@ def _draw_head(
 ) -> Fragments:
     shape, who = head.depth.shape, made.look
     lit = cv2.blur(light.cast_shadows(head.points, casters, lamp), (3, 3))
-    open_ = openness(head)
-    glow = light.diffuse(head.normal, open_, lit * np.minimum(open_, 1), lamp)
-    glow *= skin.blotches(shape, rng)
-    facing = dot(head.normal, halfway(head, camera, lamp))
-    gleam = 0.055 * light.glint(facing, lit, 9) + 0.085 * light.glint(facing, lit, 38)
+    open_ = sky_openness(head)
+    glow = light.diffuse_light(head.normal, open_, lit * np.minimum(open_, 1), lamp)
+    glow *= skin.skin_blotches(shape, rng)
+    facing = dot_products(head.normal, halfway_vectors(head, camera, lamp))
+    gleam = 0.055 * light.specular_light(facing, lit, 9) + 0.085 * light.specular_light(
+        facing, lit, 38
+    )
     seen = head.seen(scene.canvas)
     read = seen.read(cv2.merge([*cv2.split(glow), head.depth]))
-    painted = skin.paint(who, scene.shape, rng) if made.skin is None else made.skin
-    colour = seen.read(painted, skin.SCALE)
+    painted = skin.paint_skin(who, scene.shape, rng) if made.skin is None else made.skin
+    colour = seen.read(painted, skin.TEXTURE_SCALE)
     colour *= read[:, :3]
     colour += seen.read(gleam)[:, None] * (who.shine * lamp.colour).astype(np.float32)
     canvas[seen.pixels] = colour
@@ -241,7 +249,7 @@ def _draw_head(
     return seen
 
 
-def _rays(scene: Scene, camera: Camera, pixels: Any) -> tuple[Any, Any]:
+def _pixel_rays(scene: Scene, camera: Camera, pixels: Any) -> tuple[Any, Any]:
     """Return the camera's place and rays (P, 3) through pixels, in the head's frame."""
     y, x = np.divmod(pixels, scene.canvas)
     rays = np.stack(
@@ -253,13 +261,15 @@ def _rays(scene: Scene, camera: Camera, pixels: Any) -> tuple[Any, Any]:
         -1,
     )
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
-    turn = rotation(scene.pose)
+    turn = rotation_matrix(scene.pose)
     # The head's frame is moved by `place`; its origin is found by placing it.
-    zero = place(np.zeros((1, 3)), np.zeros(1), scene.pose)[0]
+    zero = place_points(np.zeros((1, 3)), np.zeros(1), scene.pose)[0]
     return turn.T @ (camera.place - zero), rays @ turn
 
 
-def _slit(seen: Fragments, rows: tuple[int, int], *spans: tuple[float, float]) -> list[Fragments]:
+def _slit_fragments(
+    seen: Fragments, rows: tuple[int, int], *spans: tuple[float, float]
+) -> list[Fragments]:
     """Return the pixels between two rows of the grid, one part per span of columns."""
     within = seen.where(np.flatnonzero((seen.row > rows[0]) & (seen.row < rows[1])))
     return [
@@ -277,39 +287,41 @@ def _draw_eyes(
     balls: Floats,
     camera: Camera,
 ) -> None:
-    key = rotation(scene.pose).T @ lamp.key
-    rows = surface().eye_rows
-    for side, (centre, part) in enumerate(zip(balls, _slit(seen, rows, *eye_spans()), strict=True)):
+    key = rotation_matrix(scene.pose).T @ lamp.key
+    rows = neutral_surface().eye_rows
+    for side, (centre, part) in enumerate(
+        zip(balls, _slit_fragments(seen, rows, *eye_spans()), strict=True)
+    ):
         if len(part.pixels):
-            origin, rays = _rays(scene, camera, part.pixels)
+            origin, rays = _pixel_rays(scene, camera, part.pixels)
             gaze = scene.axes[side]
-            canvas[part.pixels] = eyes.eyeball(
+            canvas[part.pixels] = eyes.shade_eyeball(
                 origin, rays, centre, gaze, key, part.row - rows[0], who, lamp
             )
 
 
 def _draw_mouth(canvas: Any, scene: Scene, seen: Fragments, lamp: Light, camera: Camera) -> None:
-    rows = surface().mouth_rows
-    (part,) = _slit(seen, rows, mouth_span())
+    rows = neutral_surface().mouth_rows
+    (part,) = _slit_fragments(seen, rows, mouth_span())
     if len(part.pixels):
-        origin, rays = _rays(scene, camera, part.pixels)
+        origin, rays = _pixel_rays(scene, camera, part.pixels)
         drop = 95 * np.sin(scene.shape.jaw)
         lip_z = 103 + 2.2 * scene.shape.identity.get("mouth_forward", 0.0)
-        colour = eyes.mouth(origin, rays, lip_z, drop, part.row - rows[0], lamp, 1.0)
+        colour = eyes.shade_mouth(origin, rays, lip_z, drop, part.row - rows[0], lamp, 1.0)
         canvas[part.pixels] = colour
 
 
 def _draw_ear(
     canvas: Any, near: Any, scene: Scene, side: int, who: Look, lamp: Light, camera: Camera
 ) -> None:
-    part = ears.ear(side)
-    points = deform(part.body, scene.shape, np.zeros((2, 3)) + 1e4)
-    sheet = patch(place(points, part.body.body, scene.pose), part.shape, camera)
+    part = ears.make_ear(side)
+    points = deform_points(part.body, scene.shape, np.zeros((2, 3)) + 1e4)
+    sheet = place_grid(place_points(points, part.body.body, scene.pose), part.shape, camera)
     seen = sheet.seen(scene.canvas, facing=0)
     # both sides are seen
-    normal = sheet.normal * np.sign(dot(sheet.normal, towards_camera(sheet, camera)))
+    normal = sheet.normal * np.sign(dot_products(sheet.normal, camera_directions(sheet, camera)))
     lit = np.full(part.shape, 0.85, np.float32)  # small and at the side: shadows barely tell
-    glow = light.diffuse(normal, part.shade.astype(np.float32), lit, lamp)
+    glow = light.diffuse_light(normal, part.shade.astype(np.float32), lit, lamp)
     colour = glow * (who.skin * np.array([1.0, 0.82, 0.8])).astype(np.float32)
     depth = seen.read(sheet.depth)
     front = np.flatnonzero(depth < near[seen.pixels])
@@ -319,23 +331,29 @@ def _draw_ear(
 
 
 def _draw_cover(
-    canvas: Any, near: Any, scene: Scene, wig: Patch, cover: hair.Cover, casters: Any, lamp: Light
+    canvas: Any,
+    near: Any,
+    scene: Scene,
+    wig: SurfaceGrid,
+    cover: hair.HairCover,
+    casters: Any,
+    lamp: Light,
 ) -> None:
     shape = wig.depth.shape
     seen = wig.seen(scene.canvas)
     lit = light.cast_shadows(wig.points, casters, lamp)
-    glow = light.diffuse(wig.normal, np.ones(shape, np.float32), lit, lamp)
+    glow = light.diffuse_light(wig.normal, np.ones(shape, np.float32), lit, lamp)
     gleam = np.zeros(shape, np.float32)
     if cover.combed:
-        tangent = unit(np.gradient(wig.points, axis=1))
+        tangent = unit_vectors(np.gradient(wig.points, axis=1))
         half = lamp.key.astype(np.float32) + np.array([0, 0, 1], np.float32)
-        along = dot(tangent, half / np.linalg.norm(half))
+        along = dot_products(tangent, half / np.linalg.norm(half))
         gleam = np.maximum(1 - along**2, 0) ** np.float32(22) * lit
-    depth, clear = seen.read(wig.depth), seen.read(cover.texture[..., 3], hair.SCALE)
+    depth, clear = seen.read(wig.depth), seen.read(cover.texture[..., 3], hair.TEXTURE_SCALE)
     shown = np.flatnonzero((depth < near[seen.pixels] + 2.0) & (clear > 0.01))
     seen, depth, clear = seen.where(shown), depth[shown], clear[shown]
     read = seen.read(cv2.merge([*cv2.split(glow), gleam]))
-    colour = seen.read(cover.texture, hair.SCALE)[:, :3]
+    colour = seen.read(cover.texture, hair.TEXTURE_SCALE)[:, :3]
     sheen = np.sqrt(colour)
     sheen *= np.float32(0.05)
     sheen += colour * (np.float32(1.3) * lamp.colour.astype(np.float32))

@@ -15,25 +15,25 @@ import cv2
 import numpy as np
 
 from . import image_sets
-from .render import picture
+from .render import render_picture
 from .scenes import multi_camera, phone_and_tablet, portraits, videos
 
 if TYPE_CHECKING:
     from benchbox.face_renderer.scenes.scene import Scene
     from benchbox.types import Bytes, Floats
 
-_SHOWN, _HIDDEN = (60, 255, 90), (255, 70, 60)
+_VISIBLE_COLOUR, _HIDDEN_COLOUR = (60, 255, 90), (255, 70, 60)
 _LEFT, _RIGHT, _FACE, _DOT = (60, 255, 90), (255, 70, 60), (255, 230, 60), (255, 60, 255)
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 78]
-_CELL = 112  # px
+_CELL_PX = 112  # px
 
 
-def _sub(place: Floats) -> tuple[int, int]:
+def _fixed_point(place: Floats) -> tuple[int, int]:
     """Return a place in px as OpenCV's fixed-point integers with four fractional bits."""
     return int(place[0] * 16), int(place[1] * 16)
 
 
-def _fit(pixels: Bytes, high: int, wide: int) -> Bytes:
+def _fit_cell(pixels: Bytes, high: int, wide: int) -> Bytes:
     """Scale a picture to fill a cell's height, or its width, the rest black."""
     scale = min(high / pixels.shape[0], wide / pixels.shape[1])
     small = cv2.resize(
@@ -49,49 +49,63 @@ def _fit(pixels: Bytes, high: int, wide: int) -> Bytes:
     return cell
 
 
-def marked(scene: Scene, cell: int = _CELL) -> Bytes:
+def portrait_cell(scene: Scene, cell: int = _CELL_PX) -> Bytes:
     """Return a scene's picture (cell, cell, 3) with its landmarks.
 
     Hidden ones in another colour.
     """
-    shot = picture(scene)
+    shot = render_picture(scene)
     scale = cell / scene.size
-    shown = _fit(shot.pixels, cell, cell)
+    shown = _fit_cell(shot.pixels, cell, cell)
     further = len(scene.further) > 0
     points = scene.camera.project(scene.further)[0] if further else scene.landmarks
     seen = shot.visible[len(scene.points) :] if further else shot.visible
     for place, visible in zip((points + 0.5) * scale - 0.5, seen.tolist(), strict=True):
-        cv2.circle(shown, _sub(place), 13, _SHOWN if visible else _HIDDEN, -1, cv2.LINE_AA, 4)
+        cv2.circle(
+            shown,
+            _fixed_point(place),
+            13,
+            _VISIBLE_COLOUR if visible else _HIDDEN_COLOUR,
+            -1,
+            cv2.LINE_AA,
+            4,
+        )
     return shown
 
 
-def framed(shot: phone_and_tablet.Shot, cell: int = _CELL) -> Bytes:
+def device_cell(shot: phone_and_tablet.Shot, cell: int = _CELL_PX) -> Bytes:
     """Return a device's frame in a square cell: boxes of face and eyes, and which way the dot lies."""
-    frame = picture(shot.scene).pixels[phone_and_tablet.crop(shot.orientation)].copy()
+    frame = (
+        render_picture(shot.scene).pixels[phone_and_tablet.frame_slices(shot.orientation)].copy()
+    )
     for box, colour in ((shot.face, _FACE), (shot.left_eye, _LEFT), (shot.right_eye, _RIGHT)):
-        cv2.rectangle(frame, _sub(box[:2]), _sub(box[2:]), colour, 1, cv2.LINE_AA, 4)
+        cv2.rectangle(
+            frame, _fixed_point(box[:2]), _fixed_point(box[2:]), colour, 1, cv2.LINE_AA, 4
+        )
     high, wide = frame.shape[:2]
     # The dot as a way from the frame's middle, 5 px a centimetre: what is right of the person is
     # left in the picture.
     place = np.array([wide / 2 - 5 * shot.target_cm[0], high / 2 - 5 * shot.target_cm[1]])
-    cv2.circle(frame, _sub(place), 56, _DOT, -1, cv2.LINE_AA, 4)
-    return _fit(frame, cell, cell)
+    cv2.circle(frame, _fixed_point(place), 56, _DOT, -1, cv2.LINE_AA, 4)
+    return _fit_cell(frame, cell, cell)
 
 
-def pointed(patch: multi_camera.Patch, high: int = _CELL, wide: int = _CELL) -> Bytes:
+def patch_cell(patch: multi_camera.Patch, high: int = _CELL_PX, wide: int = _CELL_PX) -> Bytes:
     """Return a patch in a cell with the line of sight as an arrow."""
-    shown = _fit(multi_camera.cut(patch, picture(patch.scene).pixels), high, wide)
+    shown = _fit_cell(multi_camera.cut_patch(patch, render_picture(patch.scene).pixels), high, wide)
     middle = np.array([wide, high]) / 2
     tip = middle - 0.38 * wide * patch.gaze[:2]
-    cv2.arrowedLine(shown, _sub(middle), _sub(tip), _SHOWN, 1, cv2.LINE_AA, 4, 0.2)
+    cv2.arrowedLine(
+        shown, _fixed_point(middle), _fixed_point(tip), _VISIBLE_COLOUR, 1, cv2.LINE_AA, 4, 0.2
+    )
     return shown
 
 
-def _rows(cells: Sequence[Any], columns: int) -> list[Any]:
+def _stack_rows(cells: Sequence[Any], columns: int) -> list[Any]:
     return [np.hstack(cells[k : k + columns]) for k in range(0, len(cells), columns)]
 
 
-def marks(columns: int = 10) -> Bytes:
+def landmark_sheet(columns: int = 10) -> Bytes:
     """Return the sheet of mark-ups: WFLW, COFW, AFLW, the challenge and a video."""
     several = (
         (image_sets.WFLW, "test", 2),
@@ -102,45 +116,57 @@ def marks(columns: int = 10) -> Bytes:
     rows: list[Any] = []
     for gallery, part, lines in several:
         cells = [
-            marked(portraits.portrait(gallery, part, number).scene)
+            portrait_cell(portraits.draw_portrait(gallery, part, number).scene)
             for number in range(lines * columns)
         ]
-        rows += _rows(cells, columns)
-    rows += _rows(
-        [marked(videos.frame(image_sets.VIDEOS, "c", 3 * number)) for number in range(columns)],
+        rows += _stack_rows(cells, columns)
+    rows += _stack_rows(
+        [
+            portrait_cell(videos.draw_frame(image_sets.VIDEOS, "c", 3 * number))
+            for number in range(columns)
+        ],
         columns,
     )
     return np.vstack(rows)
 
 
-def gaze(columns: int = 10) -> Bytes:
+def gaze_sheet(columns: int = 10) -> Bytes:
     """Return the sheet of gaze: phones and tablets, a rig's cameras, persons before notebooks, single eyes."""
     study = image_sets.GAZECAPTURE
     dots, frames = study.shown("train")
     numbers = [
         (person * dots + dot) * frames for person in (0, 2, 6, 13) for dot in (0, 3, 6, 9, 11)
     ]
-    rows = _rows(
-        [framed(phone_and_tablet.shot(study, "train", number)) for number in numbers], columns
+    rows = _stack_rows(
+        [device_cell(phone_and_tablet.draw_shot(study, "train", number)) for number in numbers],
+        columns,
     )
     seen = [
         k * image_sets.ETH_XGAZE.frames + camera
         for k in (0, 3)
         for camera in (2, 5, 6, 8, 9, 11, 13, 14, 15, 17)
     ]
-    rows += _rows(
-        [pointed(multi_camera.patch(image_sets.ETH_XGAZE, "train", number)) for number in seen],
+    rows += _stack_rows(
+        [
+            patch_cell(multi_camera.draw_patch(image_sets.ETH_XGAZE, "train", number))
+            for number in seen
+        ],
         columns,
     )
     faces = [k * image_sets.MPIIFACEGAZE.frames + 5 * k for k in range(columns)]
-    rows += _rows(
-        [pointed(multi_camera.patch(image_sets.MPIIFACEGAZE, "faces", number)) for number in faces],
+    rows += _stack_rows(
+        [
+            patch_cell(multi_camera.draw_patch(image_sets.MPIIFACEGAZE, "faces", number))
+            for number in faces
+        ],
         columns,
     )
     eyes = [k % 15 * image_sets.MPIIGAZE.frames + 7 * k for k in range(2 * columns)]
-    rows += _rows(
+    rows += _stack_rows(
         [
-            pointed(multi_camera.patch(image_sets.MPIIGAZE, "eyes", number), _CELL * 3 // 5)
+            patch_cell(
+                multi_camera.draw_patch(image_sets.MPIIGAZE, "eyes", number), _CELL_PX * 3 // 5
+            )
             for number in eyes
         ],
         columns,
@@ -148,7 +174,7 @@ def gaze(columns: int = 10) -> Bytes:
     return np.vstack(rows)
 
 
-SHEETS: dict[str, Callable[[], Bytes]] = {"marks": marks, "gaze": gaze}
+SHEETS: dict[str, Callable[[], Bytes]] = {"marks": landmark_sheet, "gaze": gaze_sheet}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -8,14 +8,16 @@ from pathlib import Path
 
 import cv2
 
-from .cache import put
-from .image_sets import SETS, Set
+from .cache import write_rows
+from .image_sets import SETS, ImageSet
 
 
-def chunk(made: Set, partial: Path, part: str, first: int, count: int, row: int) -> None:
+def render_chunk(
+    made: ImageSet, partial: Path, part: str, first: int, count: int, row: int
+) -> None:
     """Render pictures `first` … of a part into the rows from `row` on, and mark the chunk as done."""
     for name, rows in made.rows(part, range(first, first + count)).items():
-        put(partial, name, row, rows)
+        write_rows(partial, name, row, rows)
     (partial / "done" / f"{part}-{first:05d}").touch()
 
 
@@ -27,7 +29,7 @@ def main(kind: str, folder: str) -> None:
     for line in sys.stdin:
         part, *numbers = line.split()
         try:
-            chunk(SETS[kind], partial, part, *(int(n) for n in numbers))
+            render_chunk(SETS[kind], partial, part, *(int(n) for n in numbers))
         except OSError as fault:
             if (
                 partial.exists()

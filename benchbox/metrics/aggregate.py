@@ -65,7 +65,7 @@ class Terms:
         return float(self.values.sum()) / float(self.counts.sum())
 
 
-def unit(metric: str) -> str:
+def metric_unit(metric: str) -> str:
     """Return a metric's unit as scores carry it: %, 1 for a fraction, cm, deg, px.
 
     Raises KeyError if unknown.
@@ -79,32 +79,32 @@ def unit(metric: str) -> str:
     raise KeyError(metric)
 
 
-def falls(metric: str) -> bool:
+def is_lower_better(metric: str) -> bool:
     """Tell whether smaller is better."""
     return not metric.startswith("auc_")
 
 
-def of(metric: str, rows: Rows) -> Terms:
+def metric_terms(metric: str, rows: Rows) -> Terms:
     """Return the terms of a metric over rows (N,) of a table of errors.
 
     Raises KeyError for a metric that the table has no column for.
     """
-    values, counts = _terms(metric, rows)
+    values, counts = _values_and_counts(metric, rows)
     counts = np.asarray(counts, np.float64)
     kept = values if len(counts) and counts.min() > 0 else np.where(counts > 0, values, 0.0)
-    return Terms(metric, unit(metric), falls(metric), kept, counts)
+    return Terms(metric, metric_unit(metric), is_lower_better(metric), kept, counts)
 
 
-def answered(metric: str, rows: Rows) -> Bools:
+def counted_rows(metric: str, rows: Rows) -> Bools:
     """Return the rows (N,) that count for a metric: for a mean, those with an answer.
 
     For AUC and FR, all.
     """
-    counts: Bools = np.asarray(_terms(metric, rows)[1]).astype(bool)
+    counts: Bools = np.asarray(_values_and_counts(metric, rows)[1]).astype(bool)
     return counts
 
 
-def _terms(metric: str, rows: Rows) -> tuple[Floats, Floats | Bools]:
+def _values_and_counts(metric: str, rows: Rows) -> tuple[Floats, Floats | Bools]:
     if match := _LANDMARKS.fullmatch(metric):
         measure, threshold, convention = match.groups()
         errors = rows[f"nme_{convention}"]
@@ -116,13 +116,13 @@ def _terms(metric: str, rows: Rows) -> tuple[Floats, Floats | Bools]:
             return shares, np.ones(len(errors))
         return np.where(errors > float(threshold), 100.0, 0.0), np.ones(len(errors))
     if metric in BY_SEQUENCE:
-        return _shared(rows[metric], rows["sequence"])
+        return _mean_of_means(rows[metric], rows["sequence"])
     if metric.endswith(BY_PERSON):
-        return _shared(rows[metric.removesuffix(BY_PERSON)], rows["cluster"])
+        return _mean_of_means(rows[metric.removesuffix(BY_PERSON)], rows["cluster"])
     return np.nan_to_num(rows[metric], posinf=0.0), np.isfinite(rows[metric])
 
 
-def _shared(values: Floats, codes: np.ndarray) -> tuple[Floats, Floats]:
+def _mean_of_means(values: Floats, codes: np.ndarray) -> tuple[Floats, Floats]:
     """Let the rows of one code (person, sequence; below 0: none) share one count."""
     known = np.isfinite(values) & (codes >= 0)
     sizes = np.bincount(codes[known], minlength=1)

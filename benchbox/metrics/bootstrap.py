@@ -46,12 +46,14 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 _PACKED_CHARS = 8  # one byte each in 64 bits
-_NAMES = 4096  # looked at at a time
-UNITS = 5_000
-CHUNK = 160_000  # draws at a time: a few MB of working memory, whatever the number of resamples
+_CHUNK_NAMES = 4096  # looked at at a time
+MAX_UNITS = 5_000
+CHUNK_DRAWS = (
+    160_000  # draws at a time: a few MB of working memory, whatever the number of resamples
+)
 
 
-def intervals(
+def bootstrap_intervals(
     numerators: Floats,
     denominators: Floats,
     clusters: npt.NDArray[Any],
@@ -65,11 +67,11 @@ def intervals(
     None where there is nothing to say: no face counts, one cluster only, or no resamples asked for. Raises ValueError
     for shapes that differ, numbers that are not finite, or a level outside (0, 1).
     """
-    scores = resample(numerators, denominators, clusters, resamples=resamples, seed=seed)
-    return percentiles(scores, level)
+    scores = resample_scores(numerators, denominators, clusters, resamples=resamples, seed=seed)
+    return percentile_intervals(scores, level)
 
 
-def percentiles(scores: Floats, level: float) -> list[tuple[float, float] | None]:
+def percentile_intervals(scores: Floats, level: float) -> list[tuple[float, float] | None]:
     """Return the percentile interval of each column of resampled scores (R, M), None where none is a number.
 
     Raises ValueError for a level outside (0, 1).
@@ -87,7 +89,7 @@ def percentiles(scores: Floats, level: float) -> list[tuple[float, float] | None
     return result
 
 
-def resample(
+def resample_scores(
     numerators: Floats,
     denominators: Floats,
     clusters: npt.NDArray[Any],
@@ -100,11 +102,11 @@ def resample(
     NaN where no face of a resample counts. R is 0 with fewer than two clusters. Raises ValueError
     as `intervals`.
     """
-    _require(numerators, denominators, clusters)
-    units = bins(clusters, seed)
+    _require_shapes(numerators, denominators, clusters)
+    units = resampling_units(clusters, seed)
     both = np.concatenate([numerators, denominators], axis=1)
     return resample_sums(
-        _sums_by(units, int(units.max(initial=-1)) + 1, both), resamples=resamples, seed=seed
+        _sum_columns(units, int(units.max(initial=-1)) + 1, both), resamples=resamples, seed=seed
     )
 
 
@@ -130,10 +132,10 @@ def resample_tables(
             continue
         places = [place for place, totals in enumerate(tables) if len(totals) == count]
         sums = {place: np.empty((resamples, tables[place].shape[1])) for place in places}
-        source, rows = np.random.PCG64(seed), max(1, CHUNK // count)
-        with one_thread():
+        source, rows = np.random.PCG64(seed), max(1, CHUNK_DRAWS // count)
+        with limit_blas_threads():
             for done in range(0, resamples, rows):
-                weights = _weights(source, min(rows, resamples - done), count)
+                weights = _draw_weights(source, min(rows, resamples - done), count)
                 for place in places:
                     np.matmul(weights, tables[place], out=sums[place][done : done + rows])
         for place in places:
@@ -142,18 +144,18 @@ def resample_tables(
     return found
 
 
-def one_thread() -> AbstractContextManager[object]:
+def limit_blas_threads() -> AbstractContextManager[object]:
     """Hold matrix products to one thread: those of small ones mostly wait for each other on a busy machine."""
-    held: AbstractContextManager[object] = _pools().limit(limits=1, user_api="blas")
+    held: AbstractContextManager[object] = _thread_pools().limit(limits=1, user_api="blas")
     return held
 
 
 @cache
-def _pools() -> ThreadpoolController:  # looking for the libraries takes milliseconds
+def _thread_pools() -> ThreadpoolController:  # looking for the libraries takes milliseconds
     return ThreadpoolController()
 
 
-def between_seeds(scores: Sequence[float]) -> tuple[float | None, float | None]:
+def mean_and_seed_std(scores: Sequence[float]) -> tuple[float | None, float | None]:
     """Return mean and standard deviation (n − 1) of one score over several seeds.
 
     None where there are too few.
@@ -177,10 +179,10 @@ def cluster_sums(
 
     Raises ValueError for shapes that differ or numbers that are not finite.
     """
-    _require(numerators, denominators, clusters)
-    codes = numbered(clusters)
+    _require_shapes(numerators, denominators, clusters)
+    codes = number_clusters(clusters)
     count = int(codes.max(initial=-1)) + 1
-    return _sums_by(codes, count, numerators), _sums_by(codes, count, denominators)
+    return _sum_columns(codes, count, numerators), _sum_columns(codes, count, denominators)
 
 
 def unit_sums(values: Floats, clusters: npt.NDArray[Any], seed: int = 0) -> Floats:
@@ -188,17 +190,17 @@ def unit_sums(values: Floats, clusters: npt.NDArray[Any], seed: int = 0) -> Floa
 
     Raises ValueError for shapes that do not fit or numbers that are not finite.
     """
-    _require(values, values, clusters)
-    units = bins(clusters, seed)
-    return _sums_by(units, int(units.max(initial=-1)) + 1, values)
+    _require_shapes(values, values, clusters)
+    units = resampling_units(clusters, seed)
+    return _sum_columns(units, int(units.max(initial=-1)) + 1, values)
 
 
-def bins(clusters: npt.NDArray[Any], seed: int = 0) -> npt.NDArray[np.intp]:
+def resampling_units(clusters: npt.NDArray[Any], seed: int = 0) -> npt.NDArray[np.intp]:
     """Return the unit (N,) in 0 … K - 1 that each item is resampled with: its cluster, or a bin of whole clusters."""
-    return _bins(numbered(clusters), seed)
+    return _deal_into_units(number_clusters(clusters), seed)
 
 
-def numbered(clusters: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
+def number_clusters(clusters: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
     """Return the inverse that `np.unique` gives, without sorting text or small whole numbers where that can be."""
     if (
         clusters.dtype.kind in "iu"
@@ -210,11 +212,11 @@ def numbered(clusters: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
         there[clusters] = True
         numbers: npt.NDArray[np.intp] = (np.cumsum(there) - 1)[clusters]
         return numbers
-    packed = _packed(clusters)
+    packed = _pack_names(clusters)
     return np.unique(clusters if packed is None else packed, return_inverse=True)[1]
 
 
-def _packed(names: npt.NDArray[Any]) -> npt.NDArray[np.uint64] | None:
+def _pack_names(names: npt.NDArray[Any]) -> npt.NDArray[np.uint64] | None:
     """Return whole numbers that sort as the names (N,) do.
 
     None where more than eight characters tell them apart.
@@ -227,7 +229,7 @@ def _packed(names: npt.NDArray[Any]) -> npt.NDArray[np.uint64] | None:
     ):
         return None
     points = np.ascontiguousarray(names).view(np.uint32).reshape(len(names), -1)
-    chunks = [slice(start, start + _NAMES) for start in range(0, len(points), _NAMES)]
+    chunks = [slice(start, start + _CHUNK_NAMES) for start in range(0, len(points), _CHUNK_NAMES)]
     low, high = points[0].copy(), points[0].copy()
     for rows in chunks:
         columns = np.ascontiguousarray(points[rows].T)
@@ -245,7 +247,7 @@ def _packed(names: npt.NDArray[Any]) -> npt.NDArray[np.uint64] | None:
     return packed
 
 
-def _weights(source: np.random.PCG64, rows: int, count: int) -> Floats:
+def _draw_weights(source: np.random.PCG64, rows: int, count: int) -> Floats:
     """Draw `count` clusters of `count` with replacement, `rows` times.
 
     Return how often each came, (rows, count).
@@ -261,31 +263,31 @@ def _weights(source: np.random.PCG64, rows: int, count: int) -> Floats:
     return weights
 
 
-def _bins(codes: npt.NDArray[np.intp], seed: int) -> npt.NDArray[np.intp]:
+def _deal_into_units(codes: npt.NDArray[np.intp], seed: int) -> npt.NDArray[np.intp]:
     """Deal clusters into `UNITS` bins of equal size (within one) where there are more."""
     count = int(codes.max(initial=-1)) + 1
-    if count <= UNITS:
+    if count <= MAX_UNITS:
         return codes
-    order = _order(np.random.PCG64(seed + 1).random_raw(count))
+    order = _stable_order(np.random.PCG64(seed + 1).random_raw(count))
     dealt = np.empty(count, np.intp)
-    dealt[order] = np.arange(count) % UNITS
+    dealt[order] = np.arange(count) % MAX_UNITS
     return dealt[codes]
 
 
-def _order(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
+def _stable_order(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
     """Return the stable order of numbers of which hardly any two are equal, by the faster sort."""
     order = np.argsort(numbers)
     ordered = numbers[order]
     return order if (ordered[1:] != ordered[:-1]).all() else np.argsort(numbers, kind="stable")
 
 
-def _sums_by(units: npt.NDArray[np.intp], count: int, values: Floats) -> Floats:
+def _sum_columns(units: npt.NDArray[np.intp], count: int, values: Floats) -> Floats:
     return np.stack(
         [np.bincount(units, weights=column, minlength=count) for column in values.T], axis=1
     )
 
 
-def _require(numerators: Floats, denominators: Floats, clusters: npt.NDArray[Any]) -> None:
+def _require_shapes(numerators: Floats, denominators: Floats, clusters: npt.NDArray[Any]) -> None:
     if (
         numerators.ndim != 2
         or numerators.shape != denominators.shape

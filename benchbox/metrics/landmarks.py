@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Layout, Strings
 
 # faces per chunk: the working arrays stay in the cache and memory does not grow with the set
-ROWS = 512
+CHUNK_FACES = 512
 
 
 def point_errors(truth: Floats, predictions: Floats) -> Floats:
@@ -90,10 +90,10 @@ def mean_errors(
     visible are never used, so they may be NaN. Raises ValueError for shapes that do not fit. Memory
     is bounded: chunks of `ROWS` faces.
     """
-    return mean_errors_of(truth, predictions, [points], visible)[0]
+    return mean_errors_by_subset(truth, predictions, [points], visible)[0]
 
 
-def mean_errors_of(
+def mean_errors_by_subset(
     truth: Floats,
     predictions: Floats,
     subsets: Sequence[Sequence[int] | None],
@@ -108,10 +108,10 @@ def mean_errors_of(
         raise ValueError(
             f"visible is {visible.shape}, truth has {truth.shape[:2]} faces and points"
         )
-    chosen = [_selection(points, truth.shape[1]) for points in subsets]
+    chosen = [_point_selection(points, truth.shape[1]) for points in subsets]
     results = [np.empty(len(truth)) for _ in subsets]
-    for start in range(0, len(truth), ROWS):
-        rows = slice(start, start + ROWS)
+    for start in range(0, len(truth), CHUNK_FACES):
+        rows = slice(start, start + CHUNK_FACES)
         distance = point_errors(truth[rows], predictions[rows])
         for points, result in zip(chosen, results, strict=True):
             if visible is None:
@@ -156,8 +156,8 @@ def nme_by_point(
     """
     _require_points(truth, predictions)
     sums, sizes = np.zeros(truth.shape[1]), np.zeros(truth.shape[1])
-    for start in range(0, len(truth), ROWS):
-        rows = slice(start, start + ROWS)
+    for start in range(0, len(truth), CHUNK_FACES):
+        rows = slice(start, start + CHUNK_FACES)
         errors = point_errors(truth[rows], predictions[rows]) / scale[rows, None]
         counts = np.isfinite(errors) if visible is None else np.isfinite(errors) & visible[rows]
         sums += np.where(counts, errors, 0.0).sum(axis=0)
@@ -166,7 +166,7 @@ def nme_by_point(
     return found
 
 
-def normaliser(
+def normaliser_lengths(
     name: str,
     truth: Floats,
     layout: Layout,
@@ -184,9 +184,11 @@ def normaliser(
         raise ValueError(
             f"truth is {truth.shape}, layout {layout.name} needs (N, {layout.count}, 2)"
         )
-    measure, scale = NORMALISERS[name], np.empty(len(truth))
-    for start in range(0, len(truth), ROWS):  # a million float32 faces are never copied at once
-        rows = slice(start, start + ROWS)
+    measure, scale = NORMALISER_FUNCTIONS[name], np.empty(len(truth))
+    for start in range(
+        0, len(truth), CHUNK_FACES
+    ):  # a million float32 faces are never copied at once
+        rows = slice(start, start + CHUNK_FACES)
         scale[rows] = measure(
             np.asarray(truth[rows], np.float64), layout, None if boxes is None else boxes[rows]
         )
@@ -202,16 +204,16 @@ def normaliser(
 
 def _inter_ocular(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
     left, right = layout.eye_corners
-    return _length(truth[:, left] - truth[:, right])
+    return _distance(truth[:, left] - truth[:, right])
 
 
 def _inter_pupil(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
     left, right = (truth[:, list(eye)].mean(axis=1) for eye in layout.eyes)
-    return _length(left - right)
+    return _distance(left - right)
 
 
 def _face_size(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
-    width, height = _sides(tight_box(truth) if boxes is None else np.asarray(boxes, np.float64))
+    width, height = _box_sides(tight_box(truth) if boxes is None else np.asarray(boxes, np.float64))
     # The product of two negative sides is positive: a box turned inside out must not pass.
     return np.where(
         (width > 0) & (height > 0), np.sqrt(np.abs(width * height)), np.minimum(width, height)
@@ -219,14 +221,14 @@ def _face_size(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  
 
 
 def _diagonal(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
-    return np.hypot(*_sides(tight_box(truth)))
+    return np.hypot(*_box_sides(tight_box(truth)))
 
 
 def _height(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
-    return _sides(tight_box(truth))[1]
+    return _box_sides(tight_box(truth))[1]
 
 
-NORMALISERS: Mapping[str, Callable[[Floats, Layout, Floats | None], Floats]] = {
+NORMALISER_FUNCTIONS: Mapping[str, Callable[[Floats, Layout, Floats | None], Floats]] = {
     "inter_ocular": _inter_ocular,
     "inter_pupil": _inter_pupil,
     "face_size": _face_size,
@@ -235,11 +237,11 @@ NORMALISERS: Mapping[str, Callable[[Floats, Layout, Floats | None], Floats]] = {
 }
 
 
-def _length(vectors: Floats) -> Floats:
+def _distance(vectors: Floats) -> Floats:
     return np.hypot(vectors[..., 0], vectors[..., 1])
 
 
-def _sides(boxes: Floats) -> tuple[Floats, Floats]:
+def _box_sides(boxes: Floats) -> tuple[Floats, Floats]:
     return boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
 
 
@@ -249,7 +251,7 @@ def _masked_mean(distance: Floats, visible: Bools) -> Floats:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _selection(points: Sequence[int] | None, count: int) -> slice | list[int]:
+def _point_selection(points: Sequence[int] | None, count: int) -> slice | list[int]:
     """Turn point indices into the cheapest index: a run of points needs no copy."""
     if points is None:
         return slice(None)

@@ -34,7 +34,7 @@ NORMALISERS = {
     "diagonal": "diagonal of the box",
     "height": "height of the box",
 }
-SHORT = {
+SHORT_NAMES = {
     "inter_ocular": "inter-ocular",
     "inter_pupil": "inter-pupil",
     "face_size": "face size",
@@ -80,7 +80,7 @@ class Metric:
 
 
 @lru_cache(4096)
-def parse(name: str) -> Metric:
+def parse_metric(name: str) -> Metric:
     """Take a metric name apart; equal names give the same object."""
     if match := _NORMALISED.fullmatch(name):
         measure, threshold, normaliser, points, visible = match.groups()
@@ -91,15 +91,17 @@ def parse(name: str) -> Metric:
     return Metric(name, name, "", name, "")
 
 
-def ordered(names: Iterable[str], protocol: Protocol) -> Mapping[str, tuple[Metric, ...]]:
+def group_by_convention(
+    names: Iterable[str], protocol: Protocol
+) -> Mapping[str, tuple[Metric, ...]]:
     """Group metric names by convention: the card's normalisers first, all points before subsets, errors before AUC."""
-    return _ordered(frozenset(names), protocol.normalisers)
+    return _grouped(frozenset(names), protocol.normalisers)
 
 
 @lru_cache(256)  # runs of one protocol have the same names
-def _ordered(names: frozenset[str], known: tuple[str, ...]) -> Mapping[str, tuple[Metric, ...]]:
+def _grouped(names: frozenset[str], known: tuple[str, ...]) -> Mapping[str, tuple[Metric, ...]]:
     groups: dict[str, list[Metric]] = {}
-    for metric in map(parse, names):
+    for metric in map(parse_metric, names):
         groups.setdefault(metric.convention, []).append(metric)
     return {
         convention: tuple(sorted(groups[convention], key=_measure_order))
@@ -115,12 +117,12 @@ def _measure_order(metric: Metric) -> tuple[float, int, str]:
 
 
 def _convention_order(convention: str, known: tuple[str, ...]) -> tuple[bool, int, int, str]:
-    normaliser, points, visible = split(convention)
+    normaliser, points, visible = split_convention(convention)
     place = known.index(normaliser) if normaliser in known else len(known)
     return visible, -points if points else -(10**6), place, convention
 
 
-def split(convention: str) -> tuple[str, int, bool]:
+def split_convention(convention: str) -> tuple[str, int, bool]:
     """Split a convention: normaliser, number of points (0: the layout's own), whether only visible points count."""
     rest = convention.removesuffix("_visible")
     head, _, tail = rest.rpartition("_")
@@ -128,21 +130,21 @@ def split(convention: str) -> tuple[str, int, bool]:
     return (head, int(tail), visible) if head and tail.isdigit() else (rest, 0, visible)
 
 
-def words(convention: str) -> str:
+def describe_convention(convention: str) -> str:
     """Name a convention in full."""
-    normaliser, points, visible = split(convention)
+    normaliser, points, visible = split_convention(convention)
     units = {"cm": "error in centimetres", "deg": "error in degrees", "px": "error in pixels"}
     text = units.get(normaliser) or f"error over {NORMALISERS.get(normaliser, normaliser)}"
-    return text + _points(points, visible)
+    return text + _points_suffix(points, visible)
 
 
-def short(convention: str) -> str:
+def short_convention(convention: str) -> str:
     """Name a convention in a word or two."""
-    normaliser, points, visible = split(convention)
-    return SHORT.get(normaliser, normaliser) + _points(points, visible)
+    normaliser, points, visible = split_convention(convention)
+    return SHORT_NAMES.get(normaliser, normaliser) + _points_suffix(points, visible)
 
 
-def _points(points: int, visible: bool) -> str:
+def _points_suffix(points: int, visible: bool) -> str:
     return (f", {points} points" if points else "") + (", visible only" if visible else "")
 
 
@@ -151,7 +153,7 @@ def unit_word(unit: str) -> str:
     return "" if unit == "1" else unit
 
 
-def number(value: float | None, unit: str) -> str:
+def format_number(value: float | None, unit: str) -> str:
     """Print a measured value: two digits, three for a fraction.
 
     A value that does not exist is a dash.
@@ -162,7 +164,7 @@ def number(value: float | None, unit: str) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}"  # adding zero: no "-0.000"
 
 
-def size(count: float | None) -> str:
+def format_count(count: float | None) -> str:
     """Print a count of parameters or operations; a count that was not measured is a dash."""
     if count is None:
         return "–"
@@ -172,19 +174,19 @@ def size(count: float | None) -> str:
     return f"{count:.0f}"
 
 
-def milliseconds(value: float | None) -> str:
+def format_milliseconds(value: float | None) -> str:
     """Print a latency; one that was not measured is a dash."""
     return "–" if value is None else f"{value:.3g}"
 
 
-def interval(score: Score) -> str:
+def format_interval(score: Score) -> str:
     """Print a score's interval, "" where there is none."""
     if score.low is None or score.high is None:
         return ""
-    return f"{number(score.low, score.unit)}–{number(score.high, score.unit)}"
+    return f"{format_number(score.low, score.unit)}–{format_number(score.high, score.unit)}"
 
 
-def items(protocol: Protocol | None) -> str:
+def item_plural(protocol: Protocol | None) -> str:
     """Name what a protocol tests on, in the plural: one face of a gaze set is in many frames."""
     return (
         {"landmarks": "faces", "gaze2d": "frames", "gaze3d": "samples"}[protocol.task]
@@ -193,16 +195,16 @@ def items(protocol: Protocol | None) -> str:
     )
 
 
-def item(protocol: Protocol) -> str:
+def item_singular(protocol: Protocol) -> str:
     """Name one of what a protocol tests on."""
-    return items(protocol).removesuffix("s")
+    return item_plural(protocol).removesuffix("s")
 
 
-def scale(unit: str) -> float:
+def percent_scale(unit: str) -> float:
     """Return what turns a stored error into the number that is printed: fractions become per cent."""
     return 100.0 if unit == "%" else 1.0
 
 
-def curve_end(protocol: Protocol) -> float:
+def ced_limit(protocol: Protocol) -> float:
     """Choose the error at which a CED of landmarks ends, as a fraction: the card's largest threshold."""
     return max((*protocol.auc, *protocol.fr), default=0.1)

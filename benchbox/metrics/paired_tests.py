@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 _SLACK = 1e-9  # relative: patterns that tie with the observed one up to rounding count as hits
 
 
-def sign_flip(
+def sign_flip_test(
     differences: Floats, clusters: npt.NDArray[Any], *, flips: int = 10_000, seed: int = 0
 ) -> Floats:
     """Return the two-sided p (M,) of M differences (N, M) with cluster labels (N,).
@@ -62,17 +62,19 @@ def sign_flip(
     wanted = np.abs(sums.sum(axis=0)) * (1 - _SLACK)
     exact = count < 60 and 2**count <= flips
     total, hits = (2**count if exact else flips), np.zeros(sums.shape[1])
-    rows = max(1, bootstrap.CHUNK // count)
+    rows = max(1, bootstrap.CHUNK_DRAWS // count)
     source = np.random.PCG64(seed)
-    with bootstrap.one_thread():
+    with bootstrap.limit_blas_threads():
         for done in range(0, total, rows):
             many = min(rows, total - done)
-            signs = _patterns(done, many, count) if exact else _random_signs(source, many, count)
+            signs = (
+                _sign_patterns(done, many, count) if exact else _random_signs(source, many, count)
+            )
             hits += (np.abs(signs @ sums) >= wanted).sum(axis=0)
     return hits / total if exact else (1 + hits) / (1 + total)
 
 
-def holm(p: Floats) -> Floats:
+def holm_correction(p: Floats) -> Floats:
     """Return p-values (M,) corrected for M comparisons by Holm's step-down rule.
 
     NaN stays NaN and counts as none.
@@ -85,7 +87,7 @@ def holm(p: Floats) -> Floats:
     return adjusted
 
 
-def with_seeds(
+def add_seed_variance(
     difference: float,
     bounds: tuple[float, float],
     p: float,
@@ -124,7 +126,7 @@ def _random_signs(source: np.random.PCG64, rows: int, count: int) -> Floats:
     return signs
 
 
-def _patterns(first: int, rows: int, count: int) -> Floats:
+def _sign_patterns(first: int, rows: int, count: int) -> Floats:
     """Return the sign patterns number `first` and following, (rows, count)."""
     numbers = np.arange(first, first + rows)[:, None]
     signs: Floats = 1 - 2 * ((numbers >> np.arange(count)) & 1).astype(np.float64)

@@ -29,16 +29,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .landmarks import ROWS
+from .landmarks import CHUNK_FACES
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Layout
 
-LEAST = 30  # answered faces of a group, below which nothing is kept
+MIN_FACES = 30  # answered faces of a group, below which nothing is kept
 _SUMS = ("error", "x", "y", "xx", "yy", "xy")
 
 
-def statistics(
+def point_statistics(
     truth: Floats,
     predictions: Floats,
     scale: Floats,
@@ -61,22 +61,26 @@ def statistics(
     )
     counts = masks.sum(axis=1)
     sums = np.zeros((len(_SUMS), len(groups), layout.count))
-    for start in range(0, len(truth), ROWS):
-        rows = slice(start, start + ROWS)
+    for start in range(0, len(truth), CHUNK_FACES):
+        rows = slice(start, start + CHUNK_FACES)
         answered = np.flatnonzero(~failed[rows])
-        u = _own_axes(
+        u = _errors_in_face_axes(
             truth[rows][answered], predictions[rows][answered], scale[rows][answered], layout
         )
         x, y = u[..., 0], u[..., 1]
         inside = masks[:, rows][:, answered].astype(np.float64)
         for place, values in enumerate((np.hypot(x, y), x, y, x * x, y * y, x * y)):
             sums[place] += inside @ values
-    return _rows(
-        [name for name, count in zip(groups, counts, strict=True) if count >= LEAST], counts, sums
+    return _statistics_rows(
+        [name for name, count in zip(groups, counts, strict=True) if count >= MIN_FACES],
+        counts,
+        sums,
     )
 
 
-def _own_axes(truth: Floats, predictions: Floats, scale: Floats, layout: Layout) -> Floats:
+def _errors_in_face_axes(
+    truth: Floats, predictions: Floats, scale: Floats, layout: Layout
+) -> Floats:
     """Return the errors (N, K, 2) in the axes of each face, over its normaliser."""
     left, right = layout.eye_corners
     along = np.subtract(truth[:, right], truth[:, left], dtype=np.float64)
@@ -87,8 +91,8 @@ def _own_axes(truth: Floats, predictions: Floats, scale: Floats, layout: Layout)
     return np.stack([x, y], axis=-1)
 
 
-def _rows(kept: list[str], counts: np.ndarray, sums: Floats) -> np.ndarray:
-    enough = counts >= LEAST
+def _statistics_rows(kept: list[str], counts: np.ndarray, sums: Floats) -> np.ndarray:
+    enough = counts >= MIN_FACES
     size = sums.shape[2]
     width = max(map(len, kept), default=1)
     fields = ("error", "bias_x", "bias_y", "var_x", "var_y", "cov_xy")

@@ -46,7 +46,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .bootstrap import cluster_sums
-from .paired_tests import holm
+from .paired_tests import holm_correction
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -76,7 +76,7 @@ class _Contestants:
     seeds: Floats  # (M,)
 
 
-def ties(
+def rank_methods(
     numerators: Floats,
     denominators: Floats,
     clusters: npt.NDArray[Any],
@@ -93,16 +93,18 @@ def ties(
     each column is a method of its own. `falls`: smaller is better. Raises ValueError for shapes
     that differ, numbers that are not finite, or a level or power outside (0, 1).
     """
-    found = _contestants(numerators, denominators, clusters, owners)
+    found = _average_seeds(numerators, denominators, clusters, owners)
     errors = _pair_errors(found.influence)
     order = np.argsort(found.values if falls else -found.values, kind="stable")
-    worse = _holm_matrix(found, errors) < 1 - _checked(level, power)
+    worse = _holm_matrix(found, errors) < 1 - _require_levels(level, power)
     ranks = np.zeros(len(found.known), int)
-    ranks[np.flatnonzero(found.known)[order]] = _walk(order, worse)
-    return Ranking(tuple(ranks.tolist()), *_resolvable(errors, found.influence, level, power))
+    ranks[np.flatnonzero(found.known)[order]] = _assign_ranks(order, worse)
+    return Ranking(
+        tuple(ranks.tolist()), *_detectable_difference(errors, found.influence, level, power)
+    )
 
 
-def resolvable(
+def smallest_detectable_difference(
     numerators: Floats,
     denominators: Floats,
     clusters: npt.NDArray[Any],
@@ -112,18 +114,18 @@ def resolvable(
     power: float = 0.8,
 ) -> float | None:
     """Return the smallest difference that the test set tells apart, None with fewer than two clusters; as `ties`."""
-    _checked(level, power)
-    influence = _contestants(numerators, denominators, clusters, owners).influence
-    return _resolvable(_pair_errors(influence), influence, level, power)[0]
+    _require_levels(level, power)
+    influence = _average_seeds(numerators, denominators, clusters, owners).influence
+    return _detectable_difference(_pair_errors(influence), influence, level, power)[0]
 
 
-def _checked(level: float, power: float) -> float:
+def _require_levels(level: float, power: float) -> float:
     if not (0 < level < 1 and 0 < power < 1):
         raise ValueError(f"level and power must lie between 0 and 1, got {level} and {power}")
     return level
 
 
-def _contestants(
+def _average_seeds(
     above: Floats, below: Floats, clusters: npt.NDArray[Any], owners: Sequence[int] | None
 ) -> _Contestants:
     """Sum within clusters and average over seeds.
@@ -140,7 +142,7 @@ def _contestants(
     known = np.ones(int(columns.max(initial=-1)) + 1, bool)
     known[columns[~there]] = False
     used = known[columns] if len(columns) else there
-    values, influence = _linear(above[:, used], below[:, used])
+    values, influence = _scores_and_influence(above[:, used], below[:, used])
     place = np.cumsum(known)[columns[used]] - 1  # of each column among the known methods
     seeds = np.bincount(place, minlength=int(known.sum())).astype(np.float64)
     share = np.zeros((len(place), len(seeds)))
@@ -151,7 +153,7 @@ def _contestants(
     return _Contestants(known, means, influence @ share, between, seeds)
 
 
-def _linear(above: Floats, below: Floats) -> tuple[Floats, Floats]:
+def _scores_and_influence(above: Floats, below: Floats) -> tuple[Floats, Floats]:
     """Return scores (C,) and the influence (K, C) of each cluster on them."""
     total = below.sum(axis=0)
     values = above.sum(axis=0) / total
@@ -193,12 +195,12 @@ def _holm_matrix(found: _Contestants, errors: Floats) -> Floats:
         # no spread and a gap: certain; no gap: none
         t = np.where(gap == 0, 0.0, gap / np.sqrt(parts.sum(axis=0)))
         degrees = parts.sum(axis=0) ** 2 / np.where(parts > 0, parts**2 / freedom, 0.0).sum(axis=0)
-    p = holm(2 * stdtr(np.where(np.isfinite(degrees), degrees, count - 1), -t))
+    p = holm_correction(2 * stdtr(np.where(np.isfinite(degrees), degrees, count - 1), -t))
     corrected[first, second] = corrected[second, first] = p
     return corrected
 
 
-def _walk(order: npt.NDArray[np.intp], worse: Bools) -> list[int]:
+def _assign_ranks(order: npt.NDArray[np.intp], worse: Bools) -> list[int]:
     """Return the rank of each method in the given order, best first."""
     ranks: list[int] = []
     leader = -1
@@ -211,7 +213,7 @@ def _walk(order: npt.NDArray[np.intp], worse: Bools) -> list[int]:
     return ranks
 
 
-def _resolvable(
+def _detectable_difference(
     errors: Floats, influence: Floats, level: float, power: float
 ) -> tuple[float | None, int]:
     from scipy.special import stdtrit

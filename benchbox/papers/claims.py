@@ -20,14 +20,14 @@ from benchbox.errors import DataError
 from benchbox.plugins import discovery
 
 QUANTITIES = ("params", "macs", "macs_plus_bias", "bytes")
-_LARGEST = 1_000_000  # bytes
+_MAX_BYTES = 1_000_000  # bytes
 _SYSTEM = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*")
 _PRINTED = re.compile(r"(\d+(?:\.\d+)?) ?([KMG]?)B?")
 _SCALE = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}
 
 
 @dataclass(frozen=True)
-class Ordering:
+class OrderingClaim:
     """Variants from best to worst."""
 
     id: str
@@ -42,7 +42,7 @@ class Ordering:
 
 
 @dataclass(frozen=True)
-class Fact:
+class SizeClaim:
     """A printed size of a network."""
 
     paper: str
@@ -87,26 +87,26 @@ class Claims:
     """Everything that the collections claim."""
 
     systems: Mapping[tuple[str, str], str]  # (paper, label) → "method/variant"
-    orderings: tuple[Ordering, ...]
-    facts: tuple[Fact, ...]
+    orderings: tuple[OrderingClaim, ...]
+    facts: tuple[SizeClaim, ...]
 
 
-def load() -> Claims:
+def load_claims() -> Claims:
     """Read the claims of every installed collection; raises DataError naming file and key."""
     folders = [
         collection.folder / "references"
-        for collection in discovery.collections("benchbox.protocols")
+        for collection in discovery.find_collections("benchbox.protocols")
     ]
-    return read(
+    return read_claims(
         *(folder / "claims.toml" for folder in folders if (folder / "claims.toml").is_file())
     )
 
 
-def read(*files: Path) -> Claims:
+def read_claims(*files: Path) -> Claims:
     """Read files of claims; raises DataError naming file, entry and key of the first fault."""
     systems: dict[tuple[str, str], str] = {}
-    orderings: list[Ordering] = []
-    facts: list[Fact] = []
+    orderings: list[OrderingClaim] = []
+    facts: list[SizeClaim] = []
     for file in files:
         content = _toml(file)
         for entry in _entries(content, "systems", file, {"paper": _text, "labels": _labels}):
@@ -114,9 +114,9 @@ def read(*files: Path) -> Claims:
                 (entry["paper"], label): system for label, system in entry["labels"].items()
             }
         orderings += [
-            Ordering(**entry) for entry in _entries(content, "orderings", file, _ORDERING)
+            OrderingClaim(**entry) for entry in _entries(content, "orderings", file, _ORDERING)
         ]
-        facts += [Fact(**entry) for entry in _entries(content, "facts", file, _FACT)]
+        facts += [SizeClaim(**entry) for entry in _entries(content, "facts", file, _FACT)]
         unknown = sorted(set(content) - {"systems", "orderings", "facts"})
         if unknown:
             raise DataError(
@@ -136,8 +136,8 @@ def read(*files: Path) -> Claims:
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
-        if file.stat().st_size > _LARGEST:
-            raise DataError(f"references/{file.name}: larger than {_LARGEST:,} bytes")
+        if file.stat().st_size > _MAX_BYTES:
+            raise DataError(f"references/{file.name}: larger than {_MAX_BYTES:,} bytes")
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as fault:
         raise DataError(f"references/{file.name}: cannot be read ({fault.strerror})") from fault

@@ -66,12 +66,12 @@ _NUMBER = re.compile(r"\d{1,9}(\.\d{1,6})?")
 _YEAR = re.compile(r"[12]\d{3}")
 _PROTOCOL = r"[a-z0-9][a-z0-9-]*(\+[a-z_]+=[a-z0-9_.]+)*"
 _PROTOCOLS = re.compile(rf"{_PROTOCOL}( {_PROTOCOL})*")
-_SHAPES = {
+_PATTERNS = {
     "value": (_NUMBER, "is no plain number; leave it empty where the paper prints a dash"),
     "year": (_YEAR, "is not a year"),
     "protocols": (_PROTOCOLS, "holds what is no protocol name"),
 }
-_EXTRA = ("trained with ", "trained on ")
+_EXTRA_TRAINING = ("trained with ", "trained on ")
 _METRIC = re.compile(r"(nme|auc|fr|error|msd|jitter)_[a-z0-9_.]+")
 
 
@@ -117,7 +117,7 @@ class ReferenceRow:
     @property
     def extra(self) -> bool:
         """Tell whether it was trained on more than the card's training set."""
-        return any(part.startswith(_EXTRA) for part in self.apart.split("; "))
+        return any(part.startswith(_EXTRA_TRAINING) for part in self.apart.split("; "))
 
 
 @dataclass(frozen=True)
@@ -128,32 +128,32 @@ class References:
     rows: tuple[ReferenceRow, ...]
 
 
-def load() -> References:
+def load_references() -> References:
     """Read the references of every installed collection of protocols.
 
     Raise DataError naming file, line and column.
     """
     folders = [
         collection.folder / "references"
-        for collection in discovery.collections("benchbox.protocols")
+        for collection in discovery.find_collections("benchbox.protocols")
     ]
-    return read(*[folder for folder in folders if folder.is_dir()])
+    return read_references(*[folder for folder in folders if folder.is_dir()])
 
 
-def read(*folders: Path) -> References:
+def read_references(*folders: Path) -> References:
     """Read reference folders; raise DataError naming file, line and column of the first fault."""
     papers: dict[str, Paper] = {}
     rows: list[ReferenceRow] = []
     for folder in folders:
         if not (folder / "papers.csv").is_file():
             raise DataError(
-                f"{_where(folder / 'papers.csv')}: missing; it must describe each paper of the folder"
+                f"{_location(folder / 'papers.csv')}: missing; it must describe each paper of the folder"
             )
-        here = _papers(folder / "papers.csv")
+        here = _read_papers(folder / "papers.csv")
         for key in sorted(here):
             if key in papers:
                 raise DataError(
-                    f"{_where(folder / 'papers.csv')}: paper {key!r} is described by another collection"
+                    f"{_location(folder / 'papers.csv')}: paper {key!r} is described by another collection"
                 )
         papers |= here
         for file in sorted(folder.glob("*.csv")):
@@ -162,64 +162,64 @@ def read(*folders: Path) -> References:
             if file.stem not in here:
                 known = ", ".join(sorted(here))
                 raise DataError(
-                    f"{_where(file)}: papers.csv does not describe {file.stem!r}; it has {known}"
+                    f"{_location(file)}: papers.csv does not describe {file.stem!r}; it has {known}"
                 )
-            rows += _rows(file)
+            rows += _read_rows(file)
     return References(papers, tuple(rows))
 
 
-def _where(file: Path, line: int = 0, column: str = "") -> str:
+def _location(file: Path, line: int = 0, column: str = "") -> str:
     """Name a place without the machine's own folders."""
     place = f"references/{file.name}"
     return place + (f", line {line}" if line else "") + (f", column {column}" if column else "")
 
 
-def _table(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+def _read_csv(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line number, row) of a CSV file with exactly these columns."""
     if file.stat().st_size > _LIMIT_BYTES:
-        raise DataError(f"{_where(file)}: larger than {_LIMIT_BYTES:,} bytes; split it by paper")
+        raise DataError(f"{_location(file)}: larger than {_LIMIT_BYTES:,} bytes; split it by paper")
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as fault:
         raise DataError(
-            f"{_where(file)}: not UTF-8 at byte {fault.start}; save it as UTF-8"
+            f"{_location(file)}: not UTF-8 at byte {fault.start}; save it as UTF-8"
         ) from fault
     reader = csv.reader(text.splitlines(keepends=True), strict=True)
     try:
         header = next(reader, [])
         if tuple(header) != columns:
             raise DataError(
-                f"{_where(file, 1)}: the columns must be {','.join(columns)}; found {','.join(header)}"
+                f"{_location(file, 1)}: the columns must be {','.join(columns)}; found {','.join(header)}"
             )
         for fields in reader:
             if len(fields) != len(columns):
                 raise DataError(
-                    f"{_where(file, reader.line_num)}: {len(fields)} fields, expected {len(columns)}"
+                    f"{_location(file, reader.line_num)}: {len(fields)} fields, expected {len(columns)}"
                 )
             yield reader.line_num, dict(zip(columns, fields, strict=True))
     except csv.Error as fault:
         raise DataError(
-            f"{_where(file, reader.line_num)}: {fault}; quote fields as RFC 4180 says"
+            f"{_location(file, reader.line_num)}: {fault}; quote fields as RFC 4180 says"
         ) from fault
 
 
-def _papers(file: Path) -> dict[str, Paper]:
+def _read_papers(file: Path) -> dict[str, Paper]:
     papers: dict[str, Paper] = {}
-    for line, row in _table(file, PAPER_COLUMNS):
+    for line, row in _read_csv(file, PAPER_COLUMNS):
         key = row["key"]
         if not re.fullmatch(r"[a-z0-9-]+", key) or key in papers:
             raise DataError(
-                f"{_where(file, line, 'key')}: {key!r} must be new and made of a-z, 0-9 and -"
+                f"{_location(file, line, 'key')}: {key!r} must be new and made of a-z, 0-9 and -"
             )
         if not _YEAR.fullmatch(row["year"]):
-            raise DataError(f"{_where(file, line, 'year')}: {row['year']!r} is not a year")
+            raise DataError(f"{_location(file, line, 'year')}: {row['year']!r} is not a year")
         if row["url"] and not row["url"].startswith("https://"):
             raise DataError(
-                f"{_where(file, line, 'url')}: {row['url']!r} must be empty or start with https://"
+                f"{_location(file, line, 'url')}: {row['url']!r} must be empty or start with https://"
             )
         for column in ("short", "title", "authors", "venue"):
             if not row[column].strip():
-                raise DataError(f"{_where(file, line, column)}: empty")
+                raise DataError(f"{_location(file, line, column)}: empty")
         year = int(row["year"])
         papers[key] = Paper(
             key, row["short"], row["title"], row["authors"], row["venue"], year, row["url"]
@@ -227,15 +227,15 @@ def _papers(file: Path) -> dict[str, Paper]:
     return papers
 
 
-def _rows(file: Path) -> list[ReferenceRow]:
+def _read_rows(file: Path) -> list[ReferenceRow]:
     rows: list[ReferenceRow] = []
     seen: dict[tuple[str, ...], int] = {}
-    for line, row in _table(file, COLUMNS):
-        _check(file, line, row)
+    for line, row in _read_csv(file, COLUMNS):
+        _check_row(file, line, row)
         cell = tuple(row[name] for name in _CELL)
         if cell in seen:
             raise DataError(
-                f"{_where(file, line)}: the cell of line {seen[cell]} again; remove one of them"
+                f"{_location(file, line)}: the cell of line {seen[cell]} again; remove one of them"
             )
         seen[cell] = line
         year = int(row["year"]) if row["year"] else None
@@ -253,11 +253,11 @@ def _rows(file: Path) -> list[ReferenceRow]:
     return rows
 
 
-def _check(file: Path, line: int, row: Mapping[str, str]) -> None:
+def _check_row(file: Path, line: int, row: Mapping[str, str]) -> None:
     """Raise DataError for the first column of a row that breaks the rules."""
 
     def refuse(column: str, why: str) -> None:
-        raise DataError(f"{_where(file, line, column)}: {why}")
+        raise DataError(f"{_location(file, line, column)}: {why}")
 
     for column, text in row.items():
         if text != text.strip() or not text.isprintable():
@@ -270,7 +270,7 @@ def _check(file: Path, line: int, row: Mapping[str, str]) -> None:
             refuse(
                 column, f"{row[column]!r} is none of {', '.join(repr(value) for value in values)}"
             )
-    for column, (pattern, why) in _SHAPES.items():
+    for column, (pattern, why) in _PATTERNS.items():
         if row[column] and not pattern.fullmatch(row[column]):
             refuse(column, f"{row[column]!r} {why}")
     tied = bool(row["protocols"])

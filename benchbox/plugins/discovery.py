@@ -22,7 +22,7 @@ class Collection:
     folder: Path
 
 
-def collections(group: str) -> list[Collection]:
+def find_collections(group: str) -> list[Collection]:
     """Locate every collection of an entry-point group, ours first, the others by name."""
     found = []
     for point in sorted(entry_points(group=group), key=lambda p: (p.name != "benchbox", p.name)):

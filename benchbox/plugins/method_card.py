@@ -21,12 +21,12 @@ from types import ModuleType
 from typing import Any, get_args
 
 from benchbox.errors import PluginError
-from benchbox.types import MethodCard, Shared, Task, Variant
+from benchbox.types import MethodCard, SharedTraining, Task, Variant
 
 from . import discovery
 
-GROUP = "benchbox.methods"
-CARD = "method.toml"
+ENTRY_POINT_GROUP = "benchbox.methods"
+CARD_FILE = "method.toml"
 BUDGETS = ("smoke", "quick", "paper")
 SUBMITTED = "submitted"  # the variant folder of external predictions; no card may claim it
 
@@ -46,9 +46,9 @@ _KEYS = (
 _PAPER_KEYS = ("title", "authors", "venue", "year", "url")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # becomes a folder of results/
 _NAME_RULE = "up to 64 small letters, digits, '.', '_' and '-', a letter or digit first; it names a folder of results"
-_PARAM = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_PARAM_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _MAX_BYTES = 1 << 20
-_WORDS = {
+_SWITCHES = {
     "on": True,
     "true": True,
     "yes": True,
@@ -71,7 +71,7 @@ class Fault:
     error: PluginError
 
 
-def scan(extra: Sequence[Path] = ()) -> tuple[list[MethodCard], list[Fault]]:
+def scan_cards(extra: Sequence[Path] = ()) -> tuple[list[MethodCard], list[Fault]]:
     """Read all cards, installed ones first, then those of the `extra` folders.
 
     Return the good ones and the faults.
@@ -81,39 +81,39 @@ def scan(extra: Sequence[Path] = ()) -> tuple[list[MethodCard], list[Fault]]:
     cards: list[MethodCard] = []
     faults: list[Fault] = []
     seen: set[Path] = set()
-    for folder, module, source in _places(extra):
+    for folder, module, source in _card_folders(extra):
         # `--methods methods` in a checkout names the installed collection again
         if folder.resolve() in seen:
             continue
         seen.add(folder.resolve())
         try:
-            cards.append(read(folder, module=module, source=source))
+            cards.append(read_card(folder, module=module, source=source))
         except PluginError as fault:
             faults.append(Fault((folder.name, folder.name.replace("_", "-")), fault))
-    return _without_clashes(cards, faults)
+    return _refuse_doubled_names(cards, faults)
 
 
-def cards(extra: Sequence[Path] = ()) -> list[MethodCard]:
+def read_cards(extra: Sequence[Path] = ()) -> list[MethodCard]:
     """Return every readable card; `scan` also returns what is wrong with the others."""
-    return scan(extra)[0]
+    return scan_cards(extra)[0]
 
 
-def card(name: str, extra: Sequence[Path] = ()) -> MethodCard:
+def find_card(name: str, extra: Sequence[Path] = ()) -> MethodCard:
     """Return the card of one method.
 
     Raises PluginError when it is unknown, unreadable or claimed twice.
     """
-    found, faults = scan(extra)
+    found, faults = scan_cards(extra)
     for candidate in found:
         if candidate.name == name:
             return candidate
     for fault in faults:
         if name in fault.names:
             raise fault.error
-    raise PluginError(f"unknown method {name!r}; {hint(name, [c.name for c in found])}")
+    raise PluginError(f"unknown method {name!r}; {suggest_name(name, [c.name for c in found])}")
 
 
-def load(method: MethodCard) -> ModuleType:
+def import_method(method: MethodCard) -> ModuleType:
     """Import one plugin and check that it offers `predictor`.
 
     Every fault names the distribution and the folder.
@@ -123,7 +123,7 @@ def load(method: MethodCard) -> ModuleType:
         module = (
             importlib.import_module(method.module)
             if method.module
-            else _import_folder(method.folder)
+            else _import_from_folder(method.folder)
         )
     except Exception as fault:  # a stranger's module can raise anything; the cause is kept
         raise PluginError(f"{blame} cannot be imported: {type(fault).__name__}: {fault}") from fault
@@ -137,7 +137,7 @@ def load(method: MethodCard) -> ModuleType:
     return module
 
 
-def settings(
+def merge_params(
     method: MethodCard,
     variant: str = "",
     budget: str = "quick",
@@ -152,7 +152,7 @@ def settings(
     variant = variant or method.default
     if variant not in method.variants:
         raise PluginError(
-            f"method {method.name!r} has no variant {variant!r}; {hint(variant, method.variants)}"
+            f"method {method.name!r} has no variant {variant!r}; {suggest_name(variant, method.variants)}"
         )
     if budget not in BUDGETS:
         raise PluginError(f"unknown budget {budget!r}: one of {', '.join(BUDGETS)}")
@@ -163,19 +163,19 @@ def settings(
     for key, text in (overrides or {}).items():
         if key not in params:
             raise PluginError(
-                f"method {method.name!r} has no parameter {key!r}; {hint(key, params)}"
+                f"method {method.name!r} has no parameter {key!r}; {suggest_name(key, params)}"
             )
-        params[key] = _parsed(text, method.params[key], f"--set {key}={text}")
+        params[key] = _parse_override(text, method.params[key], f"--set {key}={text}")
     return params
 
 
-def check_name(name: str) -> None:
+def check_method_name(name: str) -> None:
     """Raise PluginError unless a name can be a method's: it becomes a folder of results/."""
     if not _NAME.fullmatch(name):
         raise PluginError(f"method name {name!r}: {_NAME_RULE}")
 
 
-def notes(method: MethodCard) -> str:
+def readme_notes(method: MethodCard) -> str:
     """Return what a method's README says of its paper, the sections "What is stated …", "What was chosen …"; or "".
 
     Raises PluginError for a README that is no text or larger than a card may be.
@@ -194,7 +194,7 @@ def notes(method: MethodCard) -> str:
     )
 
 
-def digest(method: MethodCard) -> str:
+def hash_method_code(method: MethodCard) -> str:
     """Hash the code of a method: every file of its folder but notes, caches and hidden files."""
     total = hashlib.sha256()
     for path in sorted(method.folder.rglob("*")):
@@ -207,7 +207,7 @@ def digest(method: MethodCard) -> str:
     return f"sha256:{total.hexdigest()}"
 
 
-def hint(word: str, allowed: Sequence[str] | Mapping[str, Any]) -> str:
+def suggest_name(word: str, allowed: Sequence[str] | Mapping[str, Any]) -> str:
     """Say what could have been meant: the nearest name, else all of them."""
     near = get_close_matches(word, list(allowed), n=1)
     return (
@@ -218,13 +218,15 @@ def hint(word: str, allowed: Sequence[str] | Mapping[str, Any]) -> str:
 # --- reading a card -------------------------------------------------------------------------------
 
 
-def read(folder: Path, *, module: str = "", source: str = "") -> MethodCard:
+def read_card(folder: Path, *, module: str = "", source: str = "") -> MethodCard:
     """Read one `method.toml` strictly; raises PluginError naming file, key and what is allowed."""
-    file = folder / CARD
+    file = folder / CARD_FILE
     doc = _toml(file)
     _known(doc, _KEYS, file, "")
     name = _name(_text(doc, "name", file), "name", file)
-    params = {key: _default(value, key, file) for key, value in _table(doc, "params", file).items()}
+    params = {
+        key: _param_default(value, key, file) for key, value in _table(doc, "params", file).items()
+    }
     budgets = _table(doc, "budgets", file)
     _known(budgets, BUDGETS, file, "budgets.")
     variants = _variants(doc, params, file)
@@ -240,7 +242,7 @@ def read(folder: Path, *, module: str = "", source: str = "") -> MethodCard:
         title=_text(doc, "title", file),
         task=_tasks(doc, file),
         summary=_text(doc, "summary", file),
-        paper={key: _joined(value) for key, value in paper.items()},
+        paper={key: _paper_text(value) for key, value in paper.items()},
         default=default,
         variants=variants,
         params=params,
@@ -255,7 +257,7 @@ def read(folder: Path, *, module: str = "", source: str = "") -> MethodCard:
     )
 
 
-def _joined(value: Any) -> str:
+def _paper_text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
@@ -325,7 +327,9 @@ def _variants(doc: Mapping[str, Any], params: Mapping[str, Any], file: Path) -> 
             )
             for budget in budgets
         }
-        shares = _shares(_table(body, "shares", file, where), params, file, f"{where}shares.")
+        shares = _shared_training(
+            _table(body, "shares", file, where), params, file, f"{where}shares."
+        )
         variants[key] = Variant(key, _text(body, "title", file, where), changes, own, shares)
     if not variants:
         raise PluginError(f'{file}: no variant: write at least [variants.NAME] with title = "…"')
@@ -339,9 +343,9 @@ def _variants(doc: Mapping[str, Any], params: Mapping[str, Any], file: Path) -> 
     return variants
 
 
-def _shares(
+def _shared_training(
     body: dict[str, Any], params: Mapping[str, Any], file: Path, where: str
-) -> Shared | None:
+) -> SharedTraining | None:
     if not body:
         return None
     _known(body, ("variant", "files", "apart"), file, where)
@@ -350,12 +354,12 @@ def _shares(
         raise PluginError(f"{file}: {where}files = {files!r}: must be names in the work folder")
     if not isinstance(apart, list) or any(key not in params for key in apart):
         raise PluginError(f"{file}: {where}apart = {apart!r}: a list of parameters")
-    return Shared(_text(body, "variant", file, where), files, tuple(apart))
+    return SharedTraining(_text(body, "variant", file, where), files, tuple(apart))
 
 
-def _default(value: Any, key: str, file: Path) -> Any:
+def _param_default(value: Any, key: str, file: Path) -> Any:
     flat = value if isinstance(value, list) else [value]
-    if not _PARAM.fullmatch(key) or not all(
+    if not _PARAM_NAME.fullmatch(key) or not all(
         isinstance(item, bool | int | float | str) for item in flat
     ):
         raise PluginError(
@@ -380,15 +384,15 @@ def _changes(
     return changes
 
 
-def _parsed(text: str, default: Any, where: str) -> Any:
+def _parse_override(text: str, default: Any, where: str) -> Any:
     """Read an override's text as the type of the default."""
     if isinstance(default, list):
         like = default[0] if default else ""
-        return [_parsed(item.strip(), like, where) for item in text.split(",")]
+        return [_parse_override(item.strip(), like, where) for item in text.split(",")]
     if isinstance(default, bool):
-        if text.lower() not in _WORDS:
+        if text.lower() not in _SWITCHES:
             raise PluginError(f"{where}: must be on or off")
-        return _WORDS[text.lower()]
+        return _SWITCHES[text.lower()]
     try:
         return type(default)(text)
     except ValueError as fault:
@@ -398,22 +402,26 @@ def _parsed(text: str, default: Any, where: str) -> Any:
 # --- places ---------------------------------------------------------------------------------------
 
 
-def _places(extra: Sequence[Path]) -> Iterator[tuple[Path, str, str]]:
+def _card_folders(extra: Sequence[Path]) -> Iterator[tuple[Path, str, str]]:
     """Yield (folder, module, source) of every card's folder."""
-    for collection in discovery.collections(GROUP):
-        for file in sorted(collection.folder.glob(f"*/{CARD}")):
+    for collection in discovery.find_collections(ENTRY_POINT_GROUP):
+        for file in sorted(collection.folder.glob(f"*/{CARD_FILE}")):
             yield file.parent, f"{collection.package}.{file.parent.name}", collection.source
     for folder in extra:
-        files = [folder / CARD] if (folder / CARD).is_file() else sorted(folder.glob(f"*/{CARD}"))
+        files = (
+            [folder / CARD_FILE]
+            if (folder / CARD_FILE).is_file()
+            else sorted(folder.glob(f"*/{CARD_FILE}"))
+        )
         if not files:
             raise PluginError(
-                f"--methods {folder}: no {CARD} in it nor one folder below; `benchbox new method` makes one"
+                f"--methods {folder}: no {CARD_FILE} in it nor one folder below; `benchbox new method` makes one"
             )
         for file in files:
             yield file.parent, "", f"--methods {folder}"
 
 
-def _without_clashes(
+def _refuse_doubled_names(
     cards: list[MethodCard], faults: list[Fault]
 ) -> tuple[list[MethodCard], list[Fault]]:
     """Turn names that two folders claim into faults: neither wins, or a result would not say whose it is."""
@@ -431,7 +439,7 @@ def _without_clashes(
     return [c for c in cards if len(claims[c.name]) == 1], faults
 
 
-def _import_folder(folder: Path) -> ModuleType:
+def _import_from_folder(folder: Path) -> ModuleType:
     """Import a folder outside every package under a name of its own, relative imports included."""
     place = folder.resolve()
     name = f"benchbox_local_{hashlib.sha256(str(place).encode()).hexdigest()[:12]}"

@@ -22,7 +22,7 @@ _MEANING = {
 }
 
 
-_MEASURED = {
+_METRIC_MEANING = {
     "error_cm": "distance on the screen's plane, mean over frames",
     "error_cm_dot": "the same after averaging the answers of all frames of one dot",
     "error_cm_person": "mean over people of each one's mean distance",
@@ -34,21 +34,21 @@ _MEASURED = {
 }
 
 
-def describe(protocol: Protocol) -> str:
+def describe_protocol(protocol: Protocol) -> str:
     """Explain a protocol to a newcomer, in lines of plain text."""
     p = protocol
     lines = [
         f"{p.name}: {p.title}",
         f"  card        version {p.version}, {p.card}",
-        *_training(p),
-        *_shares(p),
-        f"  test on     {amount(p, p.test_expected, p.test_clusters)}, ranked by the group {p.overall!r}",
+        *_training_lines(p),
+        *_label_lines(p),
+        f"  test on     {describe_size(p, p.test_expected, p.test_clusters)}, ranked by the group {p.overall!r}",
         *(f"    {group:<14}{', '.join(parts)}" for group, parts in p.groups.items()),
         f"  box given   {p.box}: {_MEANING.get(p.box, 'as the dataset has it')}; x {p.box_expansion:g}",
         *([f"    beside it {', '.join(p.extra_boxes)}"] if p.extra_boxes else []),
-        *_disturbed(p),
-        *options.described(p),
-        *_scoring(p),
+        *_perturbations(p),
+        *options.describe_options(p),
+        *_scoring_lines(p),
         "  failed      an item without an answer counts as infinitely wrong in FR, AUC and curves and is"
         " left out of the mean, beside which it is counted",
         f"  interval    {p.interval:.0%}, {p.resamples} resamples of whole {p.cluster}s",
@@ -60,24 +60,24 @@ def describe(protocol: Protocol) -> str:
     return "\n".join([*lines, *(f"  note        {note}" for note in p.notes)])
 
 
-def amount(protocol: Protocol, items: int, clusters: int) -> str:
+def describe_size(protocol: Protocol, items: int, clusters: int) -> str:
     """Say how large a complete set is: in items or, where nobody published those, in clusters."""
     return f"{items} items" if items else f"all items of {clusters} {protocol.cluster}s"
 
 
-def _disturbed(p: Protocol) -> list[str]:
+def _perturbations(p: Protocol) -> list[str]:
     """Say what the chosen options do to boxes, pictures and labels."""
     keys = [key for key in ("scale", "translation", "rotation", "noise") if getattr(p, key)]
     return [
-        f"    {key:<10}{options.written(getattr(p, key))}: {options.OPTIONS[key].meaning}"
+        f"    {key:<10}{options.format_value(getattr(p, key))}: {options.OPTIONS[key].meaning}"
         for key in keys
     ]
 
 
-def _training(p: Protocol) -> list[str]:
+def _training_lines(p: Protocol) -> list[str]:
     if not p.train_parts:
         return ["  train on    nothing: for published weights and predictions from elsewhere"]
-    complete = amount(p, p.train_expected, p.train_clusters)
+    complete = describe_size(p, p.train_expected, p.train_clusters)
     lines = [
         f"  train on    {p.train_dataset or p.dataset}: {', '.join(p.train_parts)}; {complete} when complete"
     ]
@@ -91,7 +91,7 @@ def _training(p: Protocol) -> list[str]:
     return lines
 
 
-def _shares(p: Protocol) -> list[str]:
+def _label_lines(p: Protocol) -> list[str]:
     lines = []
     if p.labelled < 1:
         lines.append(
@@ -114,9 +114,9 @@ def _shares(p: Protocol) -> list[str]:
     return lines
 
 
-def _scoring(p: Protocol) -> list[str]:
+def _scoring_lines(p: Protocol) -> list[str]:
     if p.task != "landmarks":
-        first, *others = [f"{name}: {_MEASURED[name]}" for name in p.metrics]
+        first, *others = [f"{name}: {_METRIC_MEANING[name]}" for name in p.metrics]
         return [f"  error       {first}", *(f"    and       {other}" for other in others)]
     points = "".join(f", again on {count}" for count in p.points)
     lines = [
@@ -125,7 +125,7 @@ def _scoring(p: Protocol) -> list[str]:
     lines += [f"    {normaliser:<14}{_MEANING[normaliser]}" for normaliser in p.normalisers]
     if p.masked:
         lines.append("    and again over the visible points only")
-    lines += [f"  and         {name}: {_MEASURED[name]}" for name in p.metrics]
+    lines += [f"  and         {name}: {_METRIC_MEANING[name]}" for name in p.metrics]
     if p.auc:
         ends = " and ".join(f"{end:g}" for end in p.auc)
         lines.append(

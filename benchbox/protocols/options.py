@@ -25,7 +25,7 @@ class Option:
     meaning: str
 
 
-def _number(text: str) -> float:
+def _finite_number(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(text)
@@ -42,50 +42,54 @@ OPTIONS: Mapping[str, Option] = {
         "so many folds of whole clusters, for quick trials",
     ),
     "labelled": Option(
-        _number, lambda v: 0 < v <= 1, "this share of the training set keeps its labels"
+        _finite_number, lambda v: 0 < v <= 1, "this share of the training set keeps its labels"
     ),
     "noise": Option(
-        _number,
+        _finite_number,
         lambda v: 0 <= v <= 64,
         "training points moved at random, up to so many px on a 256-px face",
     ),
     "rotation": Option(
-        _number, lambda v: 0 <= v <= 180, "test pictures turned by so many degrees, left or right"
+        _finite_number,
+        lambda v: 0 <= v <= 180,
+        "test pictures turned by so many degrees, left or right",
     ),
-    "scale": Option(_number, lambda v: 0 <= v <= 4, "test boxes extended by this ratio"),
+    "scale": Option(_finite_number, lambda v: 0 <= v <= 4, "test boxes extended by this ratio"),
     "translation": Option(
-        _number,
+        _finite_number,
         lambda v: 0 <= v <= 1,
         "test boxes moved by this share of their size, in any direction",
     ),
 }
 
 
-def written(value: Any) -> str:
+def format_value(value: Any) -> str:
     """Write a value as a name does: 0.05, 3, ground_truth."""
     return f"{value:g}" if isinstance(value, float | int) else str(value)
 
 
-def offered(protocol: Protocol, choices: Mapping[str, Sequence[Any]]) -> dict[str, tuple[str, ...]]:
+def offered_values(
+    protocol: Protocol, choices: Mapping[str, Sequence[Any]]
+) -> dict[str, tuple[str, ...]]:
     """Return key → values as names write them, the card's own among them.
 
     Raises ValueError for a value not allowed.
     """
     found = {}
     for key, values in choices.items():
-        texts = [written(value) for value in values]
+        texts = [format_value(value) for value in values]
         if any(
             isinstance(v, bool) or not OPTIONS[key].allowed(OPTIONS[key].parse(t))
             for v, t in zip(values, texts, strict=True)
         ):
             raise ValueError(key)
-        own = written(getattr(protocol, key))
+        own = format_value(getattr(protocol, key))
         if texts:
             found[key] = tuple(texts) if own in texts or not own else (own, *texts)
     return found
 
 
-def choose(protocol: Protocol, options: Sequence[str]) -> Protocol:
+def apply_options(protocol: Protocol, options: Sequence[str]) -> Protocol:
     """Apply `key=value` options.
 
     Each changed one is appended to the name, in the order of their keys.
@@ -114,16 +118,18 @@ def choose(protocol: Protocol, options: Sequence[str]) -> Protocol:
         )
     if not changed:
         return protocol
-    name = "+".join([protocol.name, *(f"{key}={written(value)}" for key, value in changed.items())])
+    name = "+".join(
+        [protocol.name, *(f"{key}={format_value(value)}" for key, value in changed.items())]
+    )
     return replace(protocol, name=name, **changed)
 
 
-def described(protocol: Protocol) -> list[str]:
+def describe_options(protocol: Protocol) -> list[str]:
     """Tell a newcomer what may be appended to the name, one line per key."""
     base = protocol.name.partition("+")[0]
     lines = []
     for key, values in protocol.options.items():
-        others = [value for value in values if value != written(getattr(protocol, key))]
+        others = [value for value in values if value != format_value(getattr(protocol, key))]
         if others:
             lines.append(f"  or          {base}+{key}={'|'.join(others)}: {OPTIONS[key].meaning}")
     return lines

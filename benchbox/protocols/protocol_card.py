@@ -19,64 +19,68 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import ProtocolError
-from benchbox.plugins.discovery import collections
+from benchbox.plugins.discovery import find_collections
 from benchbox.types import Protocol
 
 from . import options, schema
-from .describe import amount, describe
+from .describe import describe_protocol, describe_size
 
 __all__ = [
-    "FOLDERS",
-    "GROUP",
-    "amount",
-    "canonical",
-    "cards",
-    "describe",
-    "load",
-    "names",
-    "read",
-    "scan",
+    "ENTRY_POINT_GROUP",
+    "FOLDERS_VARIABLE",
+    "canonical_json",
+    "describe_protocol",
+    "describe_size",
+    "load_protocol",
+    "protocol_names",
+    "read_card",
+    "read_cards",
+    "scan_cards",
 ]
-GROUP = "benchbox.protocols"
-_LARGEST_CARD = 64 * 1024  # bytes
+ENTRY_POINT_GROUP = "benchbox.protocols"
+_MAX_BYTES = 64 * 1024  # bytes
 # These decide no number, so are no part of the hash; of `extras` the chosen one is, of `source` all
 # but its paths.
-_WORDS = ("name", "title", "notes", "twin", "options", "card", "extras")
-_UPRIGHT = {"inter_ocular", "inter_pupil"}  # equal in a turned picture
-FOLDERS = "BENCHBOX_PROTOCOLS"  # environment: folders of cards that join the installed ones
+_NOT_HASHED = ("name", "title", "notes", "twin", "options", "card", "extras")
+_ROTATION_INVARIANT = {"inter_ocular", "inter_pupil"}  # equal in a turned picture
+FOLDERS_VARIABLE = (
+    "BENCHBOX_PROTOCOLS"  # environment: folders of cards that join the installed ones
+)
 # Keys that came later are part of the hash where they are used only: a card that does not know them
 # keeps its own.
-_LATER = {field.name: field.default for field in fields(Protocol) if field.default is not MISSING}
+_ADDED_LATER = {
+    field.name: field.default for field in fields(Protocol) if field.default is not MISSING
+}
 
 
 # --- reading --------------------------------------------------------------------------------------
 
 
-def names() -> list[str]:
+def protocol_names() -> list[str]:
     """Name every installed card, without reading any.
 
     Raises ProtocolError when two collections share a name.
     """
-    return list(_paths())
+    return list(_card_paths())
 
 
-def cards() -> list[Protocol]:
+def read_cards() -> list[Protocol]:
     """Read every installed card; raises ProtocolError for the first one that is wrong."""
-    return [read(path) for path in _paths().values()]
+    return [read_card(path) for path in _card_paths().values()]
 
 
-def scan() -> tuple[list[Protocol], list[ProtocolError]]:
+def scan_cards() -> tuple[list[Protocol], list[ProtocolError]]:
     """Read every installed card that can be read, and say what is wrong with the others."""
     found, faults = [], []
-    for path in _paths().values():
+    for path in _card_paths().values():
         try:
-            found.append(read(path))
+            found.append(read_card(path))
         except ProtocolError as fault:
             faults.append(fault)
     return found, faults
 
 
-def load(name: str) -> Protocol:
+def load_protocol(name: str) -> Protocol:
     """Read the card of a protocol, with options after plus signs: `300w-full+box=ground_truth`.
 
     `mine/card.toml` (a path with its suffix) is read as it stands. An option that is the card's own
@@ -89,54 +93,56 @@ def load(name: str) -> Protocol:
         offered.
     """
     base, *chosen = name.split("+")
-    paths = {base: Path(base)} if base.endswith(".toml") else _paths()
+    paths = {base: Path(base)} if base.endswith(".toml") else _card_paths()
     if base not in paths:
         near = difflib.get_close_matches(base, paths, n=3, cutoff=0.4)
         meant = f"did you mean {' or '.join(near)}? " if near else ""
         raise ProtocolError(
             f"no protocol is called {base!r}; {meant}`benchbox list protocols` names them all"
         )
-    found = read(paths[base])
-    other = options.choose(found, chosen)
-    return found if other is found else replace(other, card=_digest(other))
+    found = read_card(paths[base])
+    other = options.apply_options(found, chosen)
+    return found if other is found else replace(other, card=_card_hash(other))
 
 
-def read(path: Path) -> Protocol:
+def read_card(path: Path) -> Protocol:
     """Read and check one card; raises ProtocolError naming file, key and what is allowed."""
     try:
-        if path.stat().st_size > _LARGEST_CARD:
-            raise ProtocolError(f"{path}: a card of more than {_LARGEST_CARD} bytes is no card")
+        if path.stat().st_size > _MAX_BYTES:
+            raise ProtocolError(f"{path}: a card of more than {_MAX_BYTES} bytes is no card")
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ProtocolError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ProtocolError(f"{path}: is not TOML: {error}") from error
-    values = schema.checked(content, path)
+    values = schema.check_keys(content, path)
     choices = {
         "box": values.pop("choices") or (values["box"],),
-        **{key: values.pop(f"{key}_choices") for key in schema.CHOICES},
+        **{key: values.pop(f"{key}_choices") for key in schema.OPTION_KEYS},
     }
     if values["extras"]:
         choices["extra"] = tuple(values["extras"])
     protocol = Protocol(**values, options={"box": choices["box"]}, card="")
-    schema.consistent(protocol, path)
+    schema.check_consistency(protocol, path)
     try:
-        protocol = replace(protocol, options=options.offered(protocol, choices))
+        protocol = replace(protocol, options=options.offered_values(protocol, choices))
     except ValueError as error:
         raise ProtocolError(
             f"{path}: options.{error}: a value is not allowed; see `benchbox.protocols.options`"
         ) from error
-    if "rotation" in protocol.options and not set(protocol.normalisers) <= _UPRIGHT:
+    if "rotation" in protocol.options and not set(protocol.normalisers) <= _ROTATION_INVARIANT:
         raise ProtocolError(
-            f"{path}: options.rotation: goes with normalisers that do not turn: {', '.join(sorted(_UPRIGHT))}"
+            f"{path}: options.rotation: goes with normalisers that do not turn: {', '.join(sorted(_ROTATION_INVARIANT))}"
         )
-    return replace(protocol, card=_digest(protocol))
+    return replace(protocol, card=_card_hash(protocol))
 
 
-def _paths() -> dict[str, Path]:
+def _card_paths() -> dict[str, Path]:
     found: dict[str, Path] = {}
-    folders = [collection.folder for collection in collections(GROUP)]
-    folders += [Path(text) for text in os.environ.get(FOLDERS, "").split(os.pathsep) if text]
+    folders = [collection.folder for collection in find_collections(ENTRY_POINT_GROUP)]
+    folders += [
+        Path(text) for text in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if text
+    ]
     for folder in folders:
         for path in sorted(folder.glob("*.toml")):
             if path.stem in found:
@@ -147,16 +153,18 @@ def _paths() -> dict[str, Path]:
     return found
 
 
-def canonical(protocol: Protocol) -> str:
+def canonical_json(protocol: Protocol) -> str:
     """Return everything that decides a number under a protocol, as JSON.
 
     Its SHA-256 is the card's hash.
     """
     content: dict[str, Any] = {
-        f.name: getattr(protocol, f.name) for f in fields(Protocol) if f.name not in _WORDS
+        f.name: getattr(protocol, f.name) for f in fields(Protocol) if f.name not in _NOT_HASHED
     }
     content = {
-        key: value for key, value in content.items() if key not in _LATER or value != _LATER[key]
+        key: value
+        for key, value in content.items()
+        if key not in _ADDED_LATER or value != _ADDED_LATER[key]
     }
     content["groups"] = dict(protocol.groups)
     if protocol.extra:
@@ -173,5 +181,5 @@ def canonical(protocol: Protocol) -> str:
     )
 
 
-def _digest(protocol: Protocol) -> str:
-    return "sha256:" + hashlib.sha256(canonical(protocol).encode()).hexdigest()
+def _card_hash(protocol: Protocol) -> str:
+    return "sha256:" + hashlib.sha256(canonical_json(protocol).encode()).hexdigest()

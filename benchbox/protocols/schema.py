@@ -13,7 +13,7 @@ from typing import Any
 from benchbox.datasets import DATASETS, select
 from benchbox.errors import ProtocolError
 from benchbox.layouts import LAYOUTS
-from benchbox.types import Extra, Protocol, Source
+from benchbox.types import CustomFiles, ExtraPictures, Protocol
 
 NORMALISERS = ("inter_ocular", "inter_pupil", "face_size", "diagonal", "height")
 TASKS = ("landmarks", "gaze2d", "gaze3d")
@@ -25,7 +25,7 @@ METRICS = {  # beside the errors of landmarks, and all that gaze has
 _FOLDS = tuple(map(str, range(2, 100)))
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 # keys of [options]
-CHOICES = ("draw", "folds", "labelled", "noise", "rotation", "scale", "translation")
+OPTION_KEYS = ("draw", "folds", "labelled", "noise", "rotation", "scale", "translation")
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _list(parse: Callable[[Any], Any], least: int = 0) -> Callable[[Any], tuple[
 
 
 def _member(value: Any) -> str:
-    select.parse(_text(value))
+    select.parse_member(_text(value))
     return str(value)
 
 
@@ -117,7 +117,7 @@ def _any_number(value: Any) -> int | float:
     return value
 
 
-def _source(value: Any) -> Source | None:
+def _source(value: Any) -> CustomFiles | None:
     if value == {}:
         return None
     keys = {"images", "parts", "origin", "visible"}
@@ -128,12 +128,12 @@ def _source(value: Any) -> Source | None:
         raise ValueError
     visible = _choice("", "coco")(value.get("visible", ""))
     texts = {_text(part): _text(path) for part, path in parts.items()}
-    return Source(
+    return CustomFiles(
         _text(value["images"]), texts, float(value.get("origin", 0)), "coco" if visible else ""
     )
 
 
-def _extras(value: Any) -> dict[str, Extra]:
+def _extras(value: Any) -> dict[str, ExtraPictures]:
     if not isinstance(value, dict):
         raise ValueError
     found = {}
@@ -142,7 +142,7 @@ def _extras(value: Any) -> dict[str, Extra]:
             raise ValueError
         parts = _list(_member, least=1)(table["parts"])
         dataset = _choice(*DATASETS)(table["dataset"])
-        found[_name(name)] = Extra(
+        found[_name(name)] = ExtraPictures(
             dataset, parts, _text(table["box"]), _integer(1)(table["expected"])
         )
     return found
@@ -259,7 +259,7 @@ _FIELDS = (
         _Field(
             f"options.{key}", _list(_any_number), "a list of numbers", f"{key}_choices", default=[]
         )
-        for key in CHOICES
+        for key in OPTION_KEYS
     ),
     _Field(
         "score.normalisers", _list(_choice(*NORMALISERS)), "a list of " + " | ".join(NORMALISERS)
@@ -288,7 +288,7 @@ _SECTIONS = {"train", "test", "box", "score", "options"}
 
 
 # What a card of one's own files may leave out: ten lines are enough for it.
-_OWN: Mapping[str, Any] = {
+_CUSTOM_DATASET_DEFAULTS: Mapping[str, Any] = {
     "version": 1,
     "task": "landmarks",
     "train.labelled": 1.0,
@@ -305,7 +305,7 @@ _OWN: Mapping[str, Any] = {
 }
 
 
-def _flat(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def _flatten_sections(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return `section.key` → value; the sections themselves must be tables."""
     flat: dict[str, Any] = {}
     for key, value in content.items():
@@ -320,9 +320,9 @@ def _flat(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
     return flat
 
 
-def checked(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def check_keys(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Return the fields of a Protocol (and `choices`) from a parsed card."""
-    flat = _flat(content, path)
+    flat = _flatten_sections(content, path)
     known = [field.key for field in _FIELDS]
     for key in flat:
         if key not in known:
@@ -332,7 +332,9 @@ def checked(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
     values = {}
     for field in _FIELDS:
         default = (
-            _OWN.get(field.key, field.default) if flat.get("dataset") == "files" else field.default
+            _CUSTOM_DATASET_DEFAULTS.get(field.key, field.default)
+            if flat.get("dataset") == "files"
+            else field.default
         )
         if field.key not in flat and default is None:
             raise ProtocolError(f"{path}: {field.key}: is missing; allowed: {field.allowed}")
@@ -346,10 +348,10 @@ def checked(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
     return values
 
 
-def consistent(protocol: Protocol, path: Path) -> None:
+def check_consistency(protocol: Protocol, path: Path) -> None:
     """Check what one key says about another."""
     p = protocol
-    tested = select.parts(member for members in p.groups.values() for member in members)
+    tested = select.member_parts(member for members in p.groups.values() for member in members)
     layout = LAYOUTS.get(p.layout)
     subsets = tuple(layout.subsets) if layout else ()
     faults = {
@@ -368,13 +370,13 @@ def consistent(protocol: Protocol, path: Path) -> None:
         ),
         "test.overall": (p.overall not in p.groups, " | ".join(p.groups)),
         "test.groups": (
-            p.overall in p.groups and select.parts(p.groups[p.overall]) != tested,
+            p.overall in p.groups and select.member_parts(p.groups[p.overall]) != tested,
             f"groups whose parts are all in the overall group {p.overall!r}",
         ),
         "train.parts": (
             p.train_parts != p.groups.get(p.overall)
             if p.folds
-            else not p.train_dataset and bool(tested & select.parts(p.train_parts)),
+            else not p.train_dataset and bool(tested & select.member_parts(p.train_parts)),
             "with folds the members of the overall group"
             if p.folds
             else "parts that are not tested on",
@@ -415,6 +417,6 @@ def consistent(protocol: Protocol, path: Path) -> None:
 
 def _overlaps(p: Protocol) -> bool:
     """Say whether the validation parts are trained or tested on."""
-    held_out = select.parts(p.validation_parts)
+    held_out = select.member_parts(p.validation_parts)
     members = [*p.train_parts, *(member for members in p.groups.values() for member in members)]
-    return bool(held_out & select.parts(members))
+    return bool(held_out & select.member_parts(members))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 
-def write(
+def write_submission(
     source: Path, data: Path, out: Path, *, device: str = "auto", methods: Sequence[Path] = ()
 ) -> int:
     """Write the submission of a finished run, or of a predictions file; return its number of lines.
@@ -33,52 +33,54 @@ def write(
     test pictures are not whole, ResultError for a run on other data, a picture without an answer,
     or a file that cannot be written.
     """
-    samples = eth_xgaze.official(data)
+    samples = eth_xgaze.list_test_samples(data)
     if source.is_dir():
-        answers = _of_run(source, samples, device, methods)
+        answers = _predict_with_run(source, samples, device, methods)
     else:
-        answers = prediction_files.read(
-            source, _unknown(samples), protocol="the official test set of ETH-XGaze"
+        answers = prediction_files.read_predictions(
+            source, _unknown_truth(samples), protocol="the official test set of ETH-XGaze"
         )
     if answers.failed.any():
         first, count = str(answers.ids[int(np.argmax(answers.failed))]), int(answers.failed.sum())
         raise ResultError(
             f"{source}: {count} pictures have no answer, the first {first}; a submission answers for all"
         )
-    _write(out, vectors_to_angles(answers.values))
+    _write_lines(out, vectors_to_angles(answers.values))
     return len(samples)
 
 
-def _of_run(
+def _predict_with_run(
     source: Path, samples: Sequence[Sample], device: str, methods: Sequence[Path]
 ) -> Predictions:
     from benchbox.training import process_setup
 
-    run = run_folders.read(source)
-    protocol = protocols.load(run.protocol)
+    run = run_folders.read_run(source)
+    protocol = protocols.load_protocol(run.protocol)
     if protocol.dataset != "eth-xgaze":
         raise ResultError(
             f"{source}: a run on {protocol.dataset}; a submission wants one that was trained on eth-xgaze"
         )
     chosen = process_setup.choose_device(device)
-    process_setup.prepare(chosen, 0)
-    card = method_card.card(run.method, methods)
-    predict = method_card.load(card).predictor(run_folders.work(source).absolute(), chosen)
-    values = inference.collect(predict, samples, (3,), blame=run.method)
-    return Predictions(ids=_ids(samples), values=values, failed=np.isnan(values[:, 0]))
+    process_setup.prepare_process(chosen, 0)
+    card = method_card.find_card(run.method, methods)
+    predict = method_card.import_method(card).predictor(
+        run_folders.work_folder(source).absolute(), chosen
+    )
+    values = inference.predict_samples(predict, samples, (3,), blame=run.method)
+    return Predictions(ids=_sample_ids(samples), values=values, failed=np.isnan(values[:, 0]))
 
 
-def _unknown(samples: Sequence[Sample]) -> Truth:
+def _unknown_truth(samples: Sequence[Sample]) -> Truth:
     """Return a truth of the right ids and shape, whose values nobody knows."""
-    ids = _ids(samples)
+    ids = _sample_ids(samples)
     return Truth(ids=ids, values=np.full((len(ids), 3), np.nan), groups={}, clusters=ids)
 
 
-def _ids(samples: Sequence[Sample]) -> np.ndarray:
+def _sample_ids(samples: Sequence[Sample]) -> np.ndarray:
     return np.array([sample.id for sample in samples], np.str_)
 
 
-def _write(out: Path, angles_rad: Floats) -> None:
+def _write_lines(out: Path, angles_rad: Floats) -> None:
     beside = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         beside.write_text(

@@ -29,11 +29,11 @@ from benchbox.scoring import score as scoring
 from benchbox.types import (
     Index,
     Job,
-    Kind,
     MethodCard,
     Predictions,
     Protocol,
     Run,
+    RunKind,
     Score,
     Scores,
     Truth,
@@ -49,12 +49,12 @@ Say = Callable[[str], None]
 SCRATCH = "scratch"  # as the parameter `weights` of a method: nothing to begin with
 
 
-def silent(line: str) -> None:
+def say_nothing(line: str) -> None:
     """Say nothing."""
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """What a person asks `run` for."""
 
     method: str
@@ -71,7 +71,7 @@ class Request:
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoreResult:
     """Scores under a protocol, and the document that `scores.json` and `--json` hold."""
 
     protocol: Protocol
@@ -80,16 +80,16 @@ class Scored:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class RunOutcome:
     """A finished run and its scores; `notes` are for the person who asked."""
 
     run: Run
-    scored: Scored
+    scored: ScoreResult
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """A request resolved against the cards: what will be done and where."""
 
     protocol: Protocol
@@ -119,30 +119,32 @@ class Plan:
 # --- run ------------------------------------------------------------------------------------------
 
 
-def plan(request: Request) -> Plan:
+def plan_run(request: RunRequest) -> RunPlan:
     """Resolve a request.
 
     Raises ProtocolError or PluginError for what is unknown or does not fit together.
     """
-    protocol = protocols.load(request.protocol)
-    method = method_card.card(request.method, request.methods)
+    protocol = protocols.load_protocol(request.protocol)
+    method = method_card.find_card(request.method, request.methods)
     if protocol.task not in method.task:
         raise PluginError(
             f"method {method.name!r} does {', '.join(method.task)}; {protocol.name} is {protocol.task}"
         )
     variant = request.variant or method.default
-    standard = method_card.settings(method, variant, request.budget)
-    params = method_card.settings(method, variant, request.budget, request.overrides)
+    standard = method_card.merge_params(method, variant, request.budget)
+    params = method_card.merge_params(method, variant, request.budget, request.overrides)
     overrides = {key: params[key] for key in request.overrides if params[key] != standard[key]}
     folder = run_folders.variant_folder(variant, request.budget, overrides)
-    place = run_folders.folder(request.results, protocol.name, method.name, folder, request.seed)
-    code = method_card.digest(method)
-    return Plan(
+    place = run_folders.run_folder(
+        request.results, protocol.name, method.name, folder, request.seed
+    )
+    code = method_card.hash_method_code(method)
+    return RunPlan(
         protocol, method, variant, request.budget, request.seed, params, overrides, code, place
     )
 
 
-def run(request: Request, say: Say = silent) -> Outcome:
+def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
     """Train, predict, store and score one method on one protocol.
 
     A finished run is returned as it stands.
@@ -150,63 +152,67 @@ def run(request: Request, say: Say = silent) -> Outcome:
     An interrupted one goes on where its recipe left off. Raises BenchboxError for what the user can
     mend.
     """
-    todo = plan(request)
-    if run_folders.finished(todo.place) and not request.fresh:
-        return _reuse(todo, request.data)
-    demand(todo.protocol, request.data)
-    published = weights(todo.params, request.data)
+    todo = plan_run(request)
+    if run_folders.is_finished(todo.place) and not request.fresh:
+        return _reuse_finished_run(todo, request.data)
+    require_data(todo.protocol, request.data)
+    published = pretrained_weights(todo.params, request.data)
     run_folders.check_writable(todo.place)
     # seconds: after the faults that can be told at once
     from benchbox.training import process_setup
 
     device = process_setup.choose_device(request.device)
-    started, clock = datetime.now(UTC), Clock()
-    process_setup.prepare(device, request.seed)
-    module = method_card.load(todo.method)
+    started, clock = datetime.now(UTC), Stopwatch()
+    process_setup.prepare_process(device, request.seed)
+    module = method_card.import_method(todo.method)
     if not todo.protocol.train_parts and hasattr(module, "train") and published is None:
         raise ProtocolError(
             f"{todo.protocol.name} has nothing to train on: it takes variants with published weights"
         )
     with clock("data"):
         index = open_index(todo.protocol, request.data)
-        folds = splits.folds(todo.protocol, index)
-        split = splits.split(todo.protocol, index, folds[0])
-        truth = splits.truth(todo.protocol, index)
-    data = {**asdict(split.data), "truth": splits.record(todo.protocol, index).fingerprint}
-    _tell(todo.protocol, split, len(folds), len(truth.ids), say)
-    with run_folders.claim(todo.place):
-        notes = run_folders.begin(
+        folds = splits.fold_names(todo.protocol, index)
+        split = splits.split_index(todo.protocol, index, folds[0])
+        truth = splits.ground_truth(todo.protocol, index)
+    data = {**asdict(split.data), "truth": splits.describe_data(todo.protocol, index).fingerprint}
+    _say_sizes(todo.protocol, split, len(folds), len(truth.ids), say)
+    with run_folders.claim_folder(todo.place):
+        notes = run_folders.begin_job(
             todo.place, todo.identity(split.data.fingerprint), fresh=request.fresh
         )
         if notes["sessions"] > 1:
             say("going on with the interrupted run that is here")
         else:
-            _take_over(todo, split.data.fingerprint, device, say)
+            _take_over_training(todo, split.data.fingerprint, device, say)
         if todo.protocol.folds:
-            kind, answers = _each_fold(todo, module, index, folds, device, published, clock, say)
+            kind, answers = _train_each_fold(
+                todo, module, index, folds, device, published, clock, say
+            )
         else:
-            job = _job(todo, split, run_folders.work(todo.place), device, published)
-            kind, answers = _train_and_answer(
+            job = _make_job(todo, split, run_folders.work_folder(todo.place), device, published)
+            kind, answers = _train_and_predict(
                 todo, module, job, split, index.origin, clock, say=say
             )
             _keep_pseudo_labels(todo, index)
-        prediction_files.write(run_folders.predictions_file(todo.place), _ordered(truth, answers))
+        prediction_files.write_predictions(
+            run_folders.predictions_file(todo.place), _in_truth_order(truth, answers)
+        )
         with clock("score"):
-            scored = derive(todo.place, todo.protocol, truth, data, todo.method.name, kind)
+            scored = derive_scores(todo.place, todo.protocol, truth, data, todo.method.name, kind)
         record = {
-            **_record(todo, kind, device, data, command(request)),
+            **_make_record(todo, kind, device, data, repeat_command(request)),
             "started": f"{started:%Y-%m-%dT%H:%M:%SZ}",
             "sessions": notes["sessions"],  # the seconds are those of the last one
             "seconds": clock.seconds,
-            "training": run_folders.training(todo.place),
-            **_sizes(todo, module),
-            "test_looks": run_folders.looks(todo.place),
-            "digests": run_folders.digests(todo.place),
+            "training": run_folders.read_training_notes(todo.place),
+            **_count_networks(todo, module),
+            "test_looks": run_folders.count_test_looks(todo.place),
+            "digests": run_folders.hash_outputs(todo.place),
         }
-        return Outcome(run_folders.finish(todo.place, record), scored)
+        return RunOutcome(run_folders.finish_run(todo.place, record), scored)
 
 
-def _take_over(todo: Plan, fingerprint: str, device: str, say: Say) -> None:
+def _take_over_training(todo: RunPlan, fingerprint: str, device: str, say: Say) -> None:
     """Take over the training that a variant shares with another one, if that one's finished run is like it in the rest.
 
     Only what was trained by the same code, on the same data and device, with the same seed, budget
@@ -215,10 +221,12 @@ def _take_over(todo: Plan, fingerprint: str, device: str, say: Say) -> None:
     shares = todo.method.variants[todo.variant].shares
     if shares is None or todo.overrides or todo.protocol.folds:
         return
-    place = run_folders.beside(todo.place, run_folders.variant_folder(shares.variant, todo.budget))
-    if not run_folders.finished(place):
+    place = run_folders.sibling_run(
+        todo.place, run_folders.variant_folder(shares.variant, todo.budget)
+    )
+    if not run_folders.is_finished(place):
         return
-    other = run_folders.read(place)
+    other = run_folders.read_run(place)
     wanted = todo.identity(fingerprint)
     record = {
         **other.record,
@@ -232,35 +240,35 @@ def _take_over(todo: Plan, fingerprint: str, device: str, say: Say) -> None:
     }
     if not same or other.record["environment"].get("device") != device:
         return
-    if files := run_folders.take_over(todo.place, other, shares.files):
+    if files := run_folders.copy_training(todo.place, other, shares.files):
         say(f"taken over from variant {shares.variant}, which trains the same: {', '.join(files)}")
 
 
-def _keep_pseudo_labels(todo: Plan, index: Index) -> None:
+def _keep_pseudo_labels(todo: RunPlan, index: Index) -> None:
     """Keep what the training thought of faces without labels.
 
     Their points only where every picture is our own.
     """
     # a person's own files are not
-    ours = all(name.startswith("synth-") for name in assemble.needed(todo.protocol))
-    found = pseudo_labels.gather(
+    ours = all(name.startswith("synth-") for name in assemble.required_datasets(todo.protocol))
+    found = pseudo_labels.gather_pseudo_labels(
         run_folders.pseudo_labels_folder(todo.place), todo.protocol, index, ours=ours
     )
     if found:
-        pseudo_labels.write(run_folders.pseudo_labels_file(todo.place), found)
+        pseudo_labels.write_pseudo_labels(run_folders.pseudo_labels_file(todo.place), found)
 
 
-def _sizes(todo: Plan, module: ModuleType) -> dict[str, Any]:
+def _count_networks(todo: RunPlan, module: ModuleType) -> dict[str, Any]:
     """Count the networks at the sizes of this run, where the method lists those that answer this task."""
     if not hasattr(module, "networks") or todo.protocol.task != todo.method.task[0]:
         return {}
     from benchbox.costs import op_count
 
     networks = module.networks(todo.params, layouts.LAYOUTS.get(todo.protocol.layout))
-    return {"profile": asdict(op_count.examine(networks)[0])} if networks else {}
+    return {"profile": asdict(op_count.count_networks(networks)[0])} if networks else {}
 
 
-def _tell(protocol: Protocol, split: splits.Split, folds: int, tested: int, say: Say) -> None:
+def _say_sizes(protocol: Protocol, split: splits.Split, folds: int, tested: int, say: Say) -> None:
     if protocol.folds:
         say(
             f"{protocol.name}: {folds} folds, each of {tested} items tested by the model that has not seen its cluster"
@@ -273,7 +281,9 @@ def _tell(protocol: Protocol, split: splits.Split, folds: int, tested: int, say:
         say(f"note: {note}")
 
 
-def _job(todo: Plan, split: splits.Split, out: Path, device: str, published: Path | None) -> Job:
+def _make_job(
+    todo: RunPlan, split: splits.Split, out: Path, device: str, published: Path | None
+) -> Job:
     return Job(
         task=todo.protocol.task,
         layout=layouts.LAYOUTS.get(todo.protocol.layout),
@@ -289,17 +299,17 @@ def _job(todo: Plan, split: splits.Split, out: Path, device: str, published: Pat
     )
 
 
-def _train_and_answer(
-    todo: Plan,
+def _train_and_predict(
+    todo: RunPlan,
     module: ModuleType,
     job: Job,
     split: splits.Split,
     origin: float,
-    clock: Clock,
+    clock: Stopwatch,
     *,
     look: bool = True,
     say: Say | None = None,
-) -> tuple[Kind, Predictions]:
+) -> tuple[RunKind, Predictions]:
     """Train, then answer the split's test items in the dataset's own frame.
 
     `look` counts as one at the test split.
@@ -308,53 +318,53 @@ def _train_and_answer(
     convention.
     """
     with clock("train"):
-        kind = train(module, job)
+        kind = train_method(module, job)
     with clock("predict"):
         predict = module.predictor(job.out, job.device)
         if say and (warning := inference.convention_warning(predict, job, blame=todo.method.name)):
             say(f"warning: {warning}")
         if look:
-            run_folders.look(todo.place)
-        values = inference.collect(
+            run_folders.add_test_look(todo.place)
+        values = inference.predict_samples(
             predict, split.test, split.truth.values.shape[1:], blame=todo.method.name
         )
-        return kind, _answers(split.truth, values, origin)
+        return kind, _to_dataset_frame(split.truth, values, origin)
 
 
-def _each_fold(
-    todo: Plan,
+def _train_each_fold(
+    todo: RunPlan,
     module: ModuleType,
     index: Index,
     folds: Sequence[str],
     device: str,
     published: Path | None,
-    clock: Clock,
+    clock: Stopwatch,
     say: Say,
-) -> tuple[Kind, Predictions]:
+) -> tuple[RunKind, Predictions]:
     """Train and answer fold by fold, leaving out those whose answers are here.
 
     One look at the test split for all.
     """
     from benchbox.training import process_setup
 
-    kind: Kind = "trained" if hasattr(module, "train") else "weights"
+    kind: RunKind = "trained" if hasattr(module, "train") else "weights"
     parts, looked = [], False
     for number, fold in enumerate(folds, start=1):
         out, kept = (
-            run_folders.fold_work(todo.place, fold),
-            run_folders.fold_answers(todo.place, fold),
+            run_folders.fold_work_folder(todo.place, fold),
+            run_folders.fold_predictions_file(todo.place, fold),
         )
         with clock("data"):
-            split = splits.split(todo.protocol, index, fold)
+            split = splits.split_index(todo.protocol, index, fold)
         if not kept.is_file():
             say(
                 f"fold {number} of {len(folds)}: {fold}, {len(split.labelled)} labelled items to train on"
             )
             out.mkdir(exist_ok=True)
             # every fold begins alike, whether or not one came before it
-            process_setup.prepare(device, todo.seed)
-            job = _job(todo, split, out, device, published)
-            kind, answers = _train_and_answer(
+            process_setup.prepare_process(device, todo.seed)
+            job = _make_job(todo, split, out, device, published)
+            kind, answers = _train_and_predict(
                 todo,
                 module,
                 job,
@@ -364,10 +374,12 @@ def _each_fold(
                 look=not looked,
                 say=say if number == 1 else None,
             )
-            prediction_files.write(kept, answers)
+            prediction_files.write_predictions(kept, answers)
             looked = True
         parts.append(
-            prediction_files.read(kept, split.truth, protocol=f"{todo.protocol.name}, fold {fold}")
+            prediction_files.read_predictions(
+                kept, split.truth, protocol=f"{todo.protocol.name}, fold {fold}"
+            )
         )
     run_folders.gather_folds(todo.place, folds)
     return kind, Predictions(
@@ -377,7 +389,7 @@ def _each_fold(
     )
 
 
-def _ordered(truth: Truth, answers: Predictions) -> Predictions:
+def _in_truth_order(truth: Truth, answers: Predictions) -> Predictions:
     """Put answers into the order of the truth; every test item has exactly one."""
     place = {str(name): row for row, name in enumerate(answers.ids)}
     if len(place) != len(truth.ids) or len(answers.ids) != len(truth.ids):
@@ -388,32 +400,37 @@ def _ordered(truth: Truth, answers: Predictions) -> Predictions:
     return Predictions(ids=truth.ids, values=answers.values[rows], failed=answers.failed[rows])
 
 
-def train(module: ModuleType, job: Job) -> Kind:
+def train_method(module: ModuleType, job: Job) -> RunKind:
     """Let a plugin train, if it does; return the kind of row that this makes."""
     if not hasattr(module, "train"):
         return "weights"
     return "weights" if module.train(job) == "weights" else "trained"
 
 
-def derive(
-    place: Path, protocol: Protocol, truth: Truth, data: Mapping[str, Any], method: str, kind: Kind
-) -> Scored:
+def derive_scores(
+    place: Path,
+    protocol: Protocol,
+    truth: Truth,
+    data: Mapping[str, Any],
+    method: str,
+    kind: RunKind,
+) -> ScoreResult:
     """Score a run folder from its predictions file alone, and store the result."""
-    answers = prediction_files.read(
+    answers = prediction_files.read_predictions(
         run_folders.predictions_file(place), truth, protocol=protocol.name
     )
-    scores = scoring.score(protocol, truth, answers)
-    variant = run_folders.variant_of(place)
-    document = scoring.to_json(
+    scores = scoring.score_predictions(protocol, truth, answers)
+    variant = run_folders.variant_name(place)
+    document = scoring.scores_to_json(
         scores, protocol=protocol, data=data, method=method, variant=variant, kind=kind
     )
     run_folders.save_scores(
-        place, document, scores.errors, scoring.by_point(protocol, truth, answers)
+        place, document, scores.errors, scoring.score_points(protocol, truth, answers)
     )
-    return Scored(protocol, scores, document)
+    return ScoreResult(protocol, scores, document)
 
 
-def command(request: Request) -> str:
+def repeat_command(request: RunRequest) -> str:
     """Return the command that repeats a run, without the paths of this machine."""
     words = ["benchbox run", f"--method {request.method}"]
     if request.variant:
@@ -432,13 +449,13 @@ def open_index(protocol: Protocol, root: Path, *, pixels: bool = True) -> Index:
 
     Raises DataError saying what is missing, where it is had and what runs without it.
     """
-    demand(protocol, root, training=pixels)
-    return assemble.opened(protocol, root, pixels=pixels, training=pixels)
+    require_data(protocol, root, training=pixels)
+    return assemble.assemble_index(protocol, root, pixels=pixels, training=pixels)
 
 
-def demand(protocol: Protocol, root: Path, *, training: bool = True) -> None:
+def require_data(protocol: Protocol, root: Path, *, training: bool = True) -> None:
     """Raise DataError unless the folders that a protocol needs are there, saying where they are had."""
-    for name, module in assemble.needed(protocol, training=training).items():
+    for name, module in assemble.required_datasets(protocol, training=training).items():
         access = module.ACCESS
         if access.folder and not (root / access.folder).is_dir():
             twin = (
@@ -452,7 +469,7 @@ def demand(protocol: Protocol, root: Path, *, training: bool = True) -> None:
             )
 
 
-def weights(params: Mapping[str, Any], root: Path) -> Path | None:
+def pretrained_weights(params: Mapping[str, Any], root: Path) -> Path | None:
     """Return the file or folder that the parameter `weights` names under the data root.
 
     None for "scratch" or none.
@@ -474,16 +491,16 @@ def weights(params: Mapping[str, Any], root: Path) -> Path | None:
     return (root / path).absolute()
 
 
-def _answers(truth: Truth, values: Floats, origin: float) -> Predictions:
+def _to_dataset_frame(truth: Truth, values: Floats, origin: float) -> Predictions:
     """Move answers (N, …) from the pixel frame to the dataset's own; gaze has no origin."""
     failed = np.atleast_1d(np.isnan(values).reshape(len(values), -1).all(axis=1))
     shifted = values + origin if values.ndim == 3 else values
     return Predictions(ids=truth.ids, values=shifted, failed=failed)
 
 
-def _reuse(todo: Plan, data: Path) -> Outcome:
+def _reuse_finished_run(todo: RunPlan, data: Path) -> RunOutcome:
     """Return the finished run that is in the place of a planned one, if it is the same experiment."""
-    found = run_folders.read(todo.place)
+    found = run_folders.read_run(todo.place)
     same = todo.identity()
     changed = [key for key in same if found.record.get(key) != same[key]]
     if changed:
@@ -497,12 +514,14 @@ def _reuse(todo: Plan, data: Path) -> Outcome:
         notes.append("the method's code has changed since that run")
     if not run_folders.has_scores(found):
         index = open_index(todo.protocol, data, pixels=False)
-        if splits.record(todo.protocol, index).fingerprint != found.record["data"].get("truth"):
+        if splits.describe_data(todo.protocol, index).fingerprint != found.record["data"].get(
+            "truth"
+        ):
             raise ResultError(
                 f"{todo.place}: its scores are gone and {data} holds other annotations than it saw"
             )
-        truth = splits.truth(todo.protocol, index)
-        derive(
+        truth = splits.ground_truth(todo.protocol, index)
+        derive_scores(
             todo.place,
             todo.protocol,
             truth,
@@ -511,11 +530,11 @@ def _reuse(todo: Plan, data: Path) -> Outcome:
             found.record["kind"],
         )
     elif todo.protocol.task == "landmarks" and not run_folders.has_points(found):
-        notes += _points_again(todo, found, data)
-    return Outcome(found, _stored(todo.protocol, found), tuple(notes))
+        notes += _derive_points(todo, found, data)
+    return RunOutcome(found, _read_score_result(todo.protocol, found), tuple(notes))
 
 
-def _points_again(todo: Plan, found: Run, data: Path) -> list[str]:
+def _derive_points(todo: RunPlan, found: Run, data: Path) -> list[str]:
     """Add the statistics of each landmark to a run that was scored without.
 
     Return what to say where that fails.
@@ -524,23 +543,23 @@ def _points_again(todo: Plan, found: Run, data: Path) -> list[str]:
         index = open_index(todo.protocol, data, pixels=False)
     except DataError:
         return ["no statistics of single landmarks: they need the annotations, which are not here"]
-    if splits.record(todo.protocol, index).fingerprint != found.record["data"].get("truth"):
+    if splits.describe_data(todo.protocol, index).fingerprint != found.record["data"].get("truth"):
         return [
             "no statistics of single landmarks: the annotations here are not those that it was scored with"
         ]
-    truth = splits.truth(todo.protocol, index)
-    answers = prediction_files.read(
+    truth = splits.ground_truth(todo.protocol, index)
+    answers = prediction_files.read_predictions(
         run_folders.predictions_file(todo.place), truth, protocol=todo.protocol.name
     )
-    points = scoring.by_point(todo.protocol, truth, answers)
+    points = scoring.score_points(todo.protocol, truth, answers)
     if points is not None:
         run_folders.save_points(todo.place, points)
     return []
 
 
-def _stored(protocol: Protocol, found: Run) -> Scored:
+def _read_score_result(protocol: Protocol, found: Run) -> ScoreResult:
     """Read a run's scores back; raises ResultError when the document is damaged."""
-    document, errors = run_folders.scores(found), run_folders.errors(found)
+    document, errors = run_folders.read_scores(found), run_folders.read_errors(found)
     try:
         groups = {
             group: {
@@ -556,11 +575,11 @@ def _stored(protocol: Protocol, found: Run) -> Scored:
         raise ResultError(
             f"{found.folder}: damaged scores; delete scores.json, the same command derives it"
         ) from fault
-    return Scored(protocol, scores, document)
+    return ScoreResult(protocol, scores, document)
 
 
-def _record(
-    todo: Plan, kind: Kind, device: str, data: Mapping[str, Any], line: str
+def _make_record(
+    todo: RunPlan, kind: RunKind, device: str, data: Mapping[str, Any], line: str
 ) -> dict[str, Any]:
     return {
         "kind": kind,
@@ -572,8 +591,8 @@ def _record(
         "seed": todo.seed,
         "budget": todo.budget,
         "command": line,
-        "code": provenance.code(todo.code),
-        "environment": provenance.environment(device),
+        "code": provenance.code_version(todo.code),
+        "environment": provenance.run_environment(device),
     }
 
 
@@ -587,7 +606,7 @@ def protocol_facts(protocol: Protocol, data: Mapping[str, Any]) -> dict[str, Any
     }
 
 
-class Clock:
+class Stopwatch:
     """Seconds by name, as `with clock("train"):` measures them."""
 
     def __init__(self) -> None:

@@ -17,12 +17,12 @@ from benchbox.types import Job, Predict, Sample
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats
 
-_READ = 256  # training items on which a gaze method's convention is looked at
-_BATCH = 32
-_AHEAD = 16  # pictures decoded ahead: originals take up to 40 MB each
+_CONVENTION_ITEMS = 256  # training items on which a gaze method's convention is looked at
+_BATCH_SIZE = 32
+_PREFETCHED = 16  # pictures decoded ahead: originals take up to 40 MB each
 
 
-def collect(
+def predict_samples(
     predict: Predict, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str
 ) -> Floats:
     """Call a predictor in batches.
@@ -33,11 +33,11 @@ def collect(
     """
     from tqdm import tqdm
 
-    count = -(-len(samples) // _BATCH)
+    count = -(-len(samples) // _BATCH_SIZE)
     values = [
-        checked(predict(batch), batch, shape, blame=blame)
+        check_prediction(predict(batch), batch, shape, blame=blame)
         for batch in tqdm(
-            _decoded_ahead(samples),
+            _prefetch_batches(samples),
             total=count,
             desc="predict",
             unit="batch",
@@ -48,7 +48,7 @@ def collect(
     return np.concatenate(values) if values else np.empty((0, *shape))
 
 
-def _decoded_ahead(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
+def _prefetch_batches(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
     """Yield batches, the first pictures of each decoded while the batch before is predicted.
 
     A method that looks at no picture costs no decoding: after a batch of which none was asked for, none is made ahead.
@@ -67,22 +67,23 @@ def _decoded_ahead(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
     with ThreadPoolExecutor() as pool:
         try:
             following: list[Sample] = []
-            for start in range(0, len(samples), _BATCH):
+            for start in range(0, len(samples), _BATCH_SIZE):
                 batch = following or [
-                    decoding(sample, pool, False) for sample in samples[start : start + _BATCH]
+                    decoding(sample, pool, False) for sample in samples[start : start + _BATCH_SIZE]
                 ]
                 ahead = asked.is_set()
                 asked.clear()
-                later = samples[start + _BATCH : start + 2 * _BATCH] if ahead else ()
+                later = samples[start + _BATCH_SIZE : start + 2 * _BATCH_SIZE] if ahead else ()
                 following = [
-                    decoding(sample, pool, place < _AHEAD) for place, sample in enumerate(later)
+                    decoding(sample, pool, place < _PREFETCHED)
+                    for place, sample in enumerate(later)
                 ]
                 yield batch
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def checked(
+def check_prediction(
     answer: Any, samples: Sequence[Sample], shape: tuple[int, ...], *, blame: str
 ) -> Floats:
     """Hold one answer of a predictor against the contract; return it as float64."""
@@ -113,8 +114,8 @@ def convention_warning(predict: Predict, job: Job, *, blame: str) -> str:
     count = len(job.labelled)
     if job.task == "landmarks" or count == 0:
         return ""
-    rows = np.arange(0, count, max(1, count // _READ))[:_READ]
-    values = collect(
+    rows = np.arange(0, count, max(1, count // _CONVENTION_ITEMS))[:_CONVENTION_ITEMS]
+    values = predict_samples(
         predict,
         [job.labelled.samples[row] for row in rows],
         job.labelled.values.shape[1:],
@@ -123,8 +124,8 @@ def convention_warning(predict: Predict, job: Job, *, blame: str) -> str:
     if np.isnan(values).any(axis=1).all():
         return ""
     resolve = (
-        gaze_convention_search.resolve_directions
+        gaze_convention_search.search_direction_convention
         if job.task == "gaze3d"
-        else gaze_convention_search.resolve_points
+        else gaze_convention_search.search_point_convention
     )
     return resolve(job.labelled.values[rows], values, clusters=job.labelled.clusters[rows]).warning

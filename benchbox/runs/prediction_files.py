@@ -35,11 +35,11 @@ Suggest = Callable[[frozenset[str]], str]  # the ids of a file that does not fit
 _MAX_BYTES = 1 << 30
 _MAX_HEADER_BYTES = 10_000
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_SLACK_RAD = 1e-3
-_ANGLES = ["pitch", "yaw"]
+_ANGLE_TOLERANCE_RAD = 1e-3
+_ANGLE_COLUMNS = ["pitch", "yaw"]
 
 
-def read(
+def read_predictions(
     path: Path, truth: Truth, *, protocol: str = "the protocol", suggest: Suggest | None = None
 ) -> Predictions:
     """Read an `.npz`, `.csv` or `.txt` file and return its rows in the order of the truth.
@@ -68,10 +68,12 @@ def read(
         raise ResultError(f"{path}: no such predictions file") from fault
     except OSError as fault:
         raise ResultError(f"{path}: cannot be read: {fault.strerror or fault}") from fault
-    return fit(ids, values, failed, truth, where=path.name, protocol=protocol, suggest=suggest)
+    return match_to_truth(
+        ids, values, failed, truth, where=path.name, protocol=protocol, suggest=suggest
+    )
 
 
-def fit(
+def match_to_truth(
     ids: list[str],
     values: Floats,
     failed: np.ndarray | None,
@@ -87,26 +89,26 @@ def fit(
 
     Raises ResultError; `where` names the file in its message.
     """
-    ids = _spelled_alike(ids, [str(key) for key in truth.ids])
+    ids = _restore_blanks(ids, [str(key) for key in truth.ids])
     if truth.values.shape[1:] == (3,) and values.shape[1:] == (2,):
-        values = _vectors(values, ids, where)
+        values = _angles_to_vectors(values, ids, where)
     _check_ids(ids, [str(key) for key in truth.ids], where, protocol, suggest)
     _check_shape(values, truth.values, len(ids), where, protocol)
     row = {key: number for number, key in enumerate(ids)}
     order = np.array([row[str(key)] for key in truth.ids], dtype=np.intp)
-    flags = np.zeros(len(ids), bool) if failed is None else _flags(failed, len(ids), where)
+    flags = np.zeros(len(ids), bool) if failed is None else _check_flags(failed, len(ids), where)
     values, flags = values[order].astype(np.float64), flags[order]
     flat = values.reshape(len(order), -1)
     empty = np.isnan(flat)
     partly = empty.any(axis=1) & ~empty.all(axis=1) & ~flags
     if partly.any():
         raise ResultError(
-            f"{where}: {_some(truth.ids[partly])} partly NaN: a sample without an answer is NaN throughout"
+            f"{where}: {_name_ids(truth.ids[partly])} partly NaN: a sample without an answer is NaN throughout"
         )
     infinite = np.isinf(flat).any(axis=1) & ~flags
     if infinite.any():
         raise ResultError(
-            f"{where}: {_some(truth.ids[infinite])} infinite: write NaN throughout where there is no answer"
+            f"{where}: {_name_ids(truth.ids[infinite])} infinite: write NaN throughout where there is no answer"
         )
     flags |= empty.all(axis=1)
     nowhere = (
@@ -114,13 +116,13 @@ def fit(
     )
     if nowhere.any():
         raise ResultError(
-            f"{where}: {_some(truth.ids[nowhere])} a vector of length 0, which has no direction"
+            f"{where}: {_name_ids(truth.ids[nowhere])} a vector of length 0, which has no direction"
         )
     values[flags] = np.nan
     return Predictions(ids=truth.ids, values=values, failed=flags)
 
 
-def write(path: Path, predictions: Predictions) -> None:
+def write_predictions(path: Path, predictions: Predictions) -> None:
     """Write an `.npz` atomically: equal predictions give equal bytes on every machine.
 
     Values are kept as float32.
@@ -162,14 +164,14 @@ def write_arrays(path: Path, columns: Mapping[str, np.ndarray]) -> None:
 # --- checks ---------------------------------------------------------------------------------------
 
 
-def _some(ids: Iterable[str]) -> str:
+def _name_ids(ids: Iterable[str]) -> str:
     """Name a few ids and how many there are: "3 rows (a, b, …) are"."""
     names = [str(key)[:80] for key in ids]
     shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
     return f"{len(names)} row{'s' * (len(names) > 1)} ({shown}) {'are' if len(names) > 1 else 'is'}"
 
 
-def _spelled_alike(ids: list[str], expected: list[str]) -> list[str]:
+def _restore_blanks(ids: list[str], expected: list[str]) -> list[str]:
     """Spell ids as the truth does where only blanks differ: half the world writes `image_092 _01` without its blank."""
     known = set(expected)
     without = {key.replace(" ", ""): key for key in expected}
@@ -181,18 +183,20 @@ def _check_ids(
 ) -> None:
     doubled = [key for key, count in Counter(ids).items() if count > 1]
     if doubled:
-        raise ResultError(f"{where}: {_some(doubled)} there more than once: keep one row per id")
+        raise ResultError(
+            f"{where}: {_name_ids(doubled)} there more than once: keep one row per id"
+        )
     given, wanted = frozenset(ids), frozenset(expected)
     unknown = [key for key in ids if key not in wanted]
     missing = [key for key in expected if key not in given]
     advice = suggest(given) if suggest and (unknown or missing) else ""
     if unknown:
         advice = advice or f"{protocol} has ids like {expected[0]}"
-        raise ResultError(f"{where}: {_some(unknown)} unknown to {protocol}: {advice}")
+        raise ResultError(f"{where}: {_name_ids(unknown)} unknown to {protocol}: {advice}")
     if missing:
         advice = advice or "give each its row; NaN throughout where there is no answer"
         raise ResultError(
-            f"{where}: {_some(missing)} missing of the {len(expected)} of {protocol}: {advice}"
+            f"{where}: {_name_ids(missing)} missing of the {len(expected)} of {protocol}: {advice}"
         )
 
 
@@ -204,18 +208,18 @@ def _check_shape(values: Floats, like: Floats, count: int, where: str, protocol:
         )
 
 
-def _vectors(angles_rad: Floats, ids: list[str], where: str) -> Floats:
+def _angles_to_vectors(angles_rad: Floats, ids: list[str], where: str) -> Floats:
     """Turn (pitch, yaw) (N, 2) into vectors (N, 3), NaN staying NaN.
 
     Raises ResultError for what is no radians.
     """
-    wrong = (np.abs(angles_rad) > np.pi + _SLACK_RAD).any(axis=1) & np.isfinite(angles_rad).all(
-        axis=1
-    )
+    wrong = (np.abs(angles_rad) > np.pi + _ANGLE_TOLERANCE_RAD).any(axis=1) & np.isfinite(
+        angles_rad
+    ).all(axis=1)
     if wrong.any():
         row = int(np.argmax(wrong))
         raise ResultError(
-            f"{where}: {_some(np.array(ids)[wrong])} no (pitch, yaw) in radians: {angles_rad[row].tolist()}; degrees?"
+            f"{where}: {_name_ids(np.array(ids)[wrong])} no (pitch, yaw) in radians: {angles_rad[row].tolist()}; degrees?"
         )
     vectors = angles_to_vectors(
         np.where(np.isfinite(angles_rad), angles_rad, 0.0).astype(np.float64)
@@ -227,7 +231,7 @@ def _vectors(angles_rad: Floats, ids: list[str], where: str) -> Floats:
     return vectors
 
 
-def _flags(failed: np.ndarray, count: int, where: str) -> np.ndarray:
+def _check_flags(failed: np.ndarray, count: int, where: str) -> np.ndarray:
     if (
         failed.shape != (count,)
         or failed.dtype.kind not in "bui"
@@ -250,10 +254,12 @@ def _read_npz(path: Path) -> tuple[list[str], Floats, np.ndarray | None]:
                         f"{path.name}: has no array {needed[:-4]!r}: np.savez(file, ids=…, values=…)"
                     )
             ids, values = (
-                _member(archive, members[f"{name}.npy"], path) for name in ("ids", "values")
+                _read_member(archive, members[f"{name}.npy"], path) for name in ("ids", "values")
             )
             failed = (
-                _member(archive, members["failed.npy"], path) if "failed.npy" in members else None
+                _read_member(archive, members["failed.npy"], path)
+                if "failed.npy" in members
+                else None
             )
     except (
         zipfile.BadZipFile,
@@ -268,23 +274,23 @@ def _read_npz(path: Path) -> tuple[list[str], Floats, np.ndarray | None]:
         )
     if values.dtype.kind not in "fiu":
         raise ResultError(f"{path.name}: values must be real numbers, not {values.dtype}")
-    return [_decoded(key, path) for key in ids.tolist()], values, failed
+    return [_decode_id(key, path) for key in ids.tolist()], values, failed
 
 
-def _decoded(key: str | bytes, path: Path) -> str:
+def _decode_id(key: str | bytes, path: Path) -> str:
     try:
         return key.decode() if isinstance(key, bytes) else key
     except UnicodeDecodeError as fault:
         raise ResultError(f"{path.name}: the id {key!r} is not UTF-8") from fault
 
 
-def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np.ndarray:
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np.ndarray:
     """Read one array of an npz after its header has been believed: no pickle, no size beyond the file's own."""
     where = f"{path.name}: array {member.filename.removesuffix('.npy')!r}"
     if member.file_size > _MAX_BYTES:
         raise ResultError(f"{where} unpacks to {member.file_size} bytes, more than {_MAX_BYTES}")
     with archive.open(member) as stream:
-        shape, dtype = _header(stream, where)
+        shape, dtype = _read_header(stream, where)
     if dtype.hasobject:
         raise ResultError(
             f"{where} holds pickled objects, which are refused: save plain numbers and texts"
@@ -299,7 +305,7 @@ def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> np
     return array
 
 
-def _header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+def _read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     try:
         version = np.lib.format.read_magic(stream)
         readers = {
@@ -321,28 +327,30 @@ def _read_csv(path: Path) -> tuple[list[str], Floats, None]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             lines = csv.reader(stream, strict=True)
-            names = _columns([name.strip() for name in next(lines, [])], path)
+            names = _value_columns([name.strip() for name in next(lines, [])], path)
             ids, rows = [], []
             for cells in lines:
                 if cells:
                     ids.append(cells[0].strip())
-                    rows.append(_numbers(cells, len(names), f"{path.name} line {lines.line_num}"))
+                    rows.append(
+                        _parse_cells(cells, len(names), f"{path.name} line {lines.line_num}")
+                    )
     except (UnicodeDecodeError, csv.Error) as fault:
         raise ResultError(f"{path.name}: not a CSV file in UTF-8: {fault}") from fault
     values = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
-    if names == _ANGLES:
-        return ids, _vectors(values, ids, path.name), None
+    if names == _ANGLE_COLUMNS:
+        return ids, _angles_to_vectors(values, ids, path.name), None
     return ids, values.reshape(len(rows), -1, 2) if names[0] == "x0" else values, None
 
 
-def _columns(header: list[str], path: Path) -> list[str]:
+def _value_columns(header: list[str], path: Path) -> list[str]:
     """Return the value columns of a header; landmarks are numbered: x0, y0, x1, y1 and so on."""
     names = header[1:]
     points = [f"{axis}{point}" for point in range(len(names) // 2) for axis in "xy"]
     if (
         header[:1] != ["id"]
         or not names
-        or names not in (points, ["x", "y"], ["x", "y", "z"], _ANGLES)
+        or names not in (points, ["x", "y"], ["x", "y", "z"], _ANGLE_COLUMNS)
     ):
         shown = ",".join(header[:5])
         allowed = "id,x0,y0,x1,y1,… (or id,x,y or id,pitch,yaw or id,x,y,z)"
@@ -350,7 +358,7 @@ def _columns(header: list[str], path: Path) -> list[str]:
     return names
 
 
-def _numbers(cells: list[str], count: int, where: str) -> list[float]:
+def _parse_cells(cells: list[str], count: int, where: str) -> list[float]:
     if len(cells) != count + 1:
         raise ResultError(f"{where}: {len(cells)} cells, the header names {count + 1}")
     try:
@@ -387,7 +395,7 @@ def _read_text(path: Path) -> tuple[list[str], Floats, None]:
                 f"{path.name} line {place}: {' '.join(head)[:40]!r} is not the number of a face, from 1"
             )
         ids.append(f"test/{int(head[0]):04d}")
-        rows.append(_axes(body, path))
+        rows.append(_parse_points(body, path))
     counts = {len(row) for row in rows}
     if len(counts) > 1:
         raise ResultError(
@@ -396,7 +404,7 @@ def _read_text(path: Path) -> tuple[list[str], Floats, None]:
     return ids, np.array(rows, np.float64), None
 
 
-def _axes(body: list[tuple[int, list[str]]], path: Path) -> list[tuple[float, float]]:
+def _parse_points(body: list[tuple[int, list[str]]], path: Path) -> list[tuple[float, float]]:
     """Return the points of one face from its lines x, y and occluded."""
     (first, xs), (second, ys), (third, flags) = body
     if not len(xs) == len(ys) == len(flags):

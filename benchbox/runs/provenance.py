@@ -13,38 +13,38 @@ _SOURCES = ("benchbox", "methods", "protocols", "pyproject.toml", "setup.py")
 _PACKAGES = {"torch": "torch", "numpy": "numpy", "opencv": "opencv-python-headless"}
 
 
-def code(method_digest: str) -> dict[str, Any]:
+def code_version(method_digest: str) -> dict[str, Any]:
     """Name the code that ran: version, commit and whether the sources differ from it (None outside a checkout)."""
     package = Path(__file__).parents[1]
     # Tracked, not merely inside some repository: a virtual environment often lies in somebody
     # else's checkout.
-    tracked = _git(package, "ls-files", "--error-unmatch", "__init__.py") is not None
-    commit = _git(package, "rev-parse", "HEAD") if tracked else None
-    status = _git(package.parent, "status", "--porcelain", "--", *_SOURCES) if tracked else None
+    tracked = _ask_git(package, "ls-files", "--error-unmatch", "__init__.py") is not None
+    commit = _ask_git(package, "rev-parse", "HEAD") if tracked else None
+    status = _ask_git(package.parent, "status", "--porcelain", "--", *_SOURCES) if tracked else None
     return {
-        "benchbox": installed("benchbox"),
+        "benchbox": installed_version("benchbox"),
         "commit": commit,
         "dirty": None if status is None else bool(status),
         "method": method_digest,
     }
 
 
-def environment(device: str) -> dict[str, Any]:
+def run_environment(device: str) -> dict[str, Any]:
     """Name the interpreter, the libraries and the hardware."""
     return {
         "python": platform.python_version(),
-        **{key: installed(package) for key, package in _PACKAGES.items()},
+        **{key: installed_version(package) for key, package in _PACKAGES.items()},
         "platform": f"{platform.system()} {platform.machine()}",
-        "cpu": _field(Path("/proc/cpuinfo"), "model name") or platform.processor() or None,
+        "cpu": _read_field(Path("/proc/cpuinfo"), "model name") or platform.processor() or None,
         "cores": len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count(),
-        "gpu": _gpu() if device.startswith("cuda") else None,
+        "gpu": _gpu_model() if device.startswith("cuda") else None,
         "device": device,
     }
 
 
-def installed(package: str) -> str | None:
+def installed_version(package: str) -> str | None:
     """Return the version of a package, None where it is not installed."""
     try:
         return version(package)
@@ -52,7 +52,7 @@ def installed(package: str) -> str | None:
         return None
 
 
-def _git(folder: Path, *words: str) -> str | None:
+def _ask_git(folder: Path, *words: str) -> str | None:
     """Return what git says, or None when there is no git, no repository or no such file."""
     try:
         done = subprocess.run(
@@ -63,13 +63,13 @@ def _git(folder: Path, *words: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _gpu() -> str | None:
+def _gpu_model() -> str | None:
     for card in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
-        return _field(card, "Model")
+        return _read_field(card, "Model")
     return None
 
 
-def _field(file: Path, key: str) -> str | None:
+def _read_field(file: Path, key: str) -> str | None:
     try:
         lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

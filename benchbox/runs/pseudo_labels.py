@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
     from benchbox.types import Bools, Floats, Strings
 
-MOST_FACES = 20_000
+MAX_FACES = 20_000
 EXAMPLES = 6  # of each kind: best and last accepted, best and last rejected
 _MAX_BYTES = 1 << 28
-_RAW = ("ids", "round", "student", "scores", "accepted", "points")
-_KEPT = {
+_RECIPE_ARRAYS = ("ids", "round", "student", "scores", "accepted", "points")
+_STORED_ARRAYS = {
     **{
         "ids": ("U", 1),
         "rounds": ("i", 1),
@@ -71,14 +71,16 @@ class PseudoLabels:
     truth: Floats | None  # (S, E, K, 2), NaN where unknown
 
 
-def gather(folder: Path, protocol: Protocol, index: Index, *, ours: bool) -> PseudoLabels | None:
+def gather_pseudo_labels(
+    folder: Path, protocol: Protocol, index: Index, *, ours: bool
+) -> PseudoLabels | None:
     """Put together what a recipe left in a folder, None where there is none.
 
     `ours`: points may be published.
 
     Raises PluginError naming file and fault for a file that is not as described above.
     """
-    steps = [_raw(path) for path in sorted(folder.glob("*.npz"))]
+    steps = [_read_recipe_file(path) for path in sorted(folder.glob("*.npz"))]
     if not steps:
         return None
     steps.sort(key=lambda step: int(step["round"]))
@@ -99,10 +101,10 @@ def gather(folder: Path, protocol: Protocol, index: Index, *, ours: bool) -> Pse
     points = np.stack([step["points"] + index.origin for step in steps])
     scores, accepted = (np.stack([step[key] for step in steps]) for key in ("scores", "accepted"))
     kept = np.unique(
-        np.linspace(0, len(ids) - 1, min(len(ids), MOST_FACES)).round().astype(np.int64)
+        np.linspace(0, len(ids) - 1, min(len(ids), MAX_FACES)).round().astype(np.int64)
     )
     shown = np.stack(
-        [_examples(*step) for step in zip(scores[:, kept], accepted[:, kept], strict=True)]
+        [_choose_examples(*step) for step in zip(scores[:, kept], accepted[:, kept], strict=True)]
     )
     chosen = np.arange(len(steps))[:, None], kept[shown]
     known = np.where((shown >= 0)[..., None, None], truth[chosen[1]], np.nan)
@@ -112,7 +114,7 @@ def gather(folder: Path, protocol: Protocol, index: Index, *, ours: bool) -> Pse
         students=np.array([str(step["student"]) for step in steps]),
         scores=scores[:, kept].astype(np.float64),
         accepted=accepted[:, kept],
-        errors=_errors(protocol, index, rows, truth, points)[:, kept],
+        errors=_label_errors(protocol, index, rows, truth, points)[:, kept],
         metric=f"nme_{name}",
         total=len(ids),
         shown=shown,
@@ -121,7 +123,7 @@ def gather(folder: Path, protocol: Protocol, index: Index, *, ours: bool) -> Pse
     )
 
 
-def write(path: Path, labels: PseudoLabels) -> None:
+def write_pseudo_labels(path: Path, labels: PseudoLabels) -> None:
     """Write atomically, with bytes that depend on nothing but the labels.
 
     Raises ResultError as `predictions.write`.
@@ -143,10 +145,10 @@ def write(path: Path, labels: PseudoLabels) -> None:
     prediction_files.write_arrays(path, columns)
 
 
-def read(path: Path) -> PseudoLabels:
+def read_pseudo_labels(path: Path) -> PseudoLabels:
     """Read what `write` wrote, float64 again; raises ResultError for anything else."""
-    found = _arrays(path, ResultError)
-    for key, (kind, axes) in _KEPT.items():
+    found = _read_arrays(path, ResultError)
+    for key, (kind, axes) in _STORED_ARRAYS.items():
         if key not in found or found[key].dtype.kind != kind or found[key].ndim != axes:
             raise ResultError(
                 f"{path}: {key} is missing or not as benchbox writes it; run again with --fresh"
@@ -186,12 +188,14 @@ def read(path: Path) -> PseudoLabels:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _raw(path: Path) -> dict[str, np.ndarray]:
+def _read_recipe_file(path: Path) -> dict[str, np.ndarray]:
     """Read one file of a recipe and check it."""
-    found = _arrays(path, PluginError)
-    missing = [key for key in _RAW if key not in found]
+    found = _read_arrays(path, PluginError)
+    missing = [key for key in _RECIPE_ARRAYS if key not in found]
     if missing:
-        raise PluginError(f"{path.name}: {missing[0]} is missing; it must hold {', '.join(_RAW)}")
+        raise PluginError(
+            f"{path.name}: {missing[0]} is missing; it must hold {', '.join(_RECIPE_ARRAYS)}"
+        )
     size = len(found["ids"]) if found["ids"].ndim == 1 else -1
     fits = (
         found["ids"].dtype.kind == "U"
@@ -208,7 +212,7 @@ def _raw(path: Path) -> dict[str, np.ndarray]:
     return found
 
 
-def _arrays(path: Path, fault: type[Exception]) -> dict[str, np.ndarray]:
+def _read_arrays(path: Path, fault: type[Exception]) -> dict[str, np.ndarray]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise fault(f"{path}: larger than {_MAX_BYTES} bytes: no file of pseudo-labels")
@@ -219,7 +223,7 @@ def _arrays(path: Path, fault: type[Exception]) -> dict[str, np.ndarray]:
         raise fault(f"{path}: no file of pseudo-labels that can be read: {reason}") from reason
 
 
-def _errors(
+def _label_errors(
     protocol: Protocol, index: Index, rows: np.ndarray, truth: Floats, points: Floats
 ) -> Floats:
     """Return the errors (S, U) of pseudo-labels (S, U, K, 2), fractions.
@@ -228,7 +232,7 @@ def _errors(
     """
     known = np.isfinite(truth).all(axis=(1, 2))
     boxes = None if index.scale_boxes is None else index.scale_boxes[rows][known]
-    scale = landmarks.normaliser(
+    scale = landmarks.normaliser_lengths(
         protocol.normalisers[0],
         truth[known],
         LAYOUTS[protocol.layout],
@@ -241,14 +245,14 @@ def _errors(
     return found
 
 
-def _examples(scores: Floats, accepted: Bools) -> np.ndarray:
+def _choose_examples(scores: Floats, accepted: Bools) -> np.ndarray:
     """Choose faces to show: the best and the last that were accepted, then the best and the last that were not."""
     order = np.argsort(-scores, kind="stable")
     found: list[int] = []
     for part in (order[accepted[order]], order[~accepted[order]]):
-        found += _ends(part.tolist())
+        found += _both_ends(part.tolist())
     return np.array(found + [-1] * (4 * EXAMPLES - len(found)))
 
 
-def _ends(part: Sequence[Any]) -> list[Any]:
+def _both_ends(part: Sequence[Any]) -> list[Any]:
     return [*part] if len(part) <= 2 * EXAMPLES else [*part[:EXAMPLES], *part[-EXAMPLES:]]

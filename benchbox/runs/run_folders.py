@@ -55,7 +55,7 @@ _KINDS = ("weights", "trained", "submitted")
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableRun:
     """A run folder whose record cannot be used, and why."""
 
     folder: Path
@@ -72,7 +72,7 @@ def variant_folder(
 
     A budget other than quick and every override join it: `glsr+budget=smoke+loss=l1`.
     """
-    changes = {key: _word(value) for key, value in (overrides or {}).items()}
+    changes = {key: _folder_word(value) for key, value in (overrides or {}).items()}
     if budget != "quick":
         changes["budget"] = budget
     name = "".join([variant, *(f"+{key}={changes[key]}" for key in sorted(changes))])
@@ -81,27 +81,27 @@ def variant_folder(
     return name
 
 
-def folder(results: Path, protocol: str, method: str, variant: str, seed: int | str) -> Path:
+def run_folder(results: Path, protocol: str, method: str, variant: str, seed: int | str) -> Path:
     """Return the folder of one run; `variant` as `variant_folder` names it."""
     return results / protocol / method / variant / str(seed)
 
 
-def work(run: Path) -> Path:
+def work_folder(run: Path) -> Path:
     """Return the folder that a job may write to."""
     return run / _WORK
 
 
-def fold_work(run: Path, fold: str) -> Path:
+def fold_work_folder(run: Path, fold: str) -> Path:
     """Return the folder that the job of one fold may write to."""
-    return work(run) / f"fold-{quote(fold, safe='')}"
+    return work_folder(run) / f"fold-{quote(fold, safe='')}"
 
 
-def fold_answers(run: Path, fold: str) -> Path:
+def fold_predictions_file(run: Path, fold: str) -> Path:
     """Return where the predictions of one fold are kept.
 
     The file is there when the fold is done.
     """
-    place = fold_work(run, fold)
+    place = fold_work_folder(run, fold)
     return place.with_name(place.name + _ANSWERS)
 
 
@@ -112,7 +112,7 @@ def predictions_file(run: Path) -> Path:
 
 def pseudo_labels_folder(run: Path) -> Path:
     """Return where a recipe leaves what it thinks of faces without labels, one file per choice."""
-    return work(run) / _PSEUDO
+    return work_folder(run) / _PSEUDO
 
 
 def pseudo_labels_file(run: Path) -> Path:
@@ -120,21 +120,21 @@ def pseudo_labels_file(run: Path) -> Path:
     return run / f"{_PSEUDO}.npz"
 
 
-def variant_of(run: Path) -> str:
+def variant_name(run: Path) -> str:
     """Return the variant folder's name of a run folder."""
     return run.parent.name
 
 
-def finished(run: Path) -> bool:
+def is_finished(run: Path) -> bool:
     """Tell whether a run folder holds a finished run."""
     return (run / _RUN).is_file()
 
 
-def _word(value: Any) -> str:
+def _folder_word(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, list):
-        return ",".join(_word(item) for item in value)
+        return ",".join(_folder_word(item) for item in value)
     return quote(str(value), safe=",")  # a value never adds a folder level, a + or a =
 
 
@@ -153,7 +153,7 @@ def check_writable(run: Path) -> None:
 
 
 @contextmanager
-def claim(run: Path) -> Iterator[None]:
+def claim_folder(run: Path) -> Iterator[None]:
     """Make the run folder and hold it against other processes.
 
     A killed process leaves nothing held.
@@ -162,7 +162,7 @@ def claim(run: Path) -> Iterator[None]:
 
     Raises ResultError when the folder cannot be written or another process works in it.
     """
-    lock = work(run) / _LOCK
+    lock = work_folder(run) / _LOCK
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         stream = lock.open("a+")
@@ -184,24 +184,24 @@ def claim(run: Path) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            _prune(run)
+            _remove_unused(run)
             raise
 
 
-def begin(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> dict[str, Any]:
+def begin_job(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> dict[str, Any]:
     """Open the job of a claimed folder: go on with an interrupted one of the same identity, or start one.
 
     `fresh` deletes what is there first. Returns the job's notes: `sessions` (how often it was
     started) and `test_looks`, which outlives `fresh`. Raises ResultError when the work is another
     job's.
     """
-    path, looks = work(run) / _JOB, _looks(run)
+    path, looks = work_folder(run) / _JOB, _recorded_looks(run)
     try:
         if fresh:
-            _clear(run)
+            _delete_run(run)
         notes = {"sessions": 0, "test_looks": looks}
         if path.is_file():
-            held = _json(path)
+            held = _read_json(path)
             changed = [
                 key for key in identity if held.get("identity", {}).get(key) != identity[key]
             ]
@@ -219,7 +219,7 @@ def begin(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> dic
     return notes
 
 
-def beside(run: Path, variant: str) -> Path:
+def sibling_run(run: Path, variant: str) -> Path:
     """Return the folder of another variant's run with the same protocol, method and seed.
 
     `variant` as it is named.
@@ -227,39 +227,39 @@ def beside(run: Path, variant: str) -> Path:
     return run.parent.parent / variant / run.name
 
 
-def take_over(run: Path, other: Run, pattern: str) -> list[str]:
+def copy_training(run: Path, other: Run, pattern: str) -> list[str]:
     """Copy what another run's training left in `work/`, with its log and its notes, which then name their origin.
 
     Returns the names of the files, none where that run's work folder has been cleared away.
     """
     files = sorted(
-        p for p in work(other.folder).glob(pattern) if p.is_file() and not p.is_symlink()
+        p for p in work_folder(other.folder).glob(pattern) if p.is_file() and not p.is_symlink()
     )
-    for path in [*files, *([work(other.folder) / _LOG] if files else [])]:
+    for path in [*files, *([work_folder(other.folder) / _LOG] if files else [])]:
         if path.is_file():
-            with _replacing(work(run) / path.name) as copy:
+            with _replacing(work_folder(run) / path.name) as copy:
                 shutil.copyfile(path, copy)
     if files:
         origin = {"variant": other.record["variant"], "commit": other.record["code"].get("commit")}
-        origin["files"] = {path.name: sha256(path) for path in files}
+        origin["files"] = {path.name: hash_file(path) for path in files}
         write_json(
-            work(run) / _TRAINING, {**other.record.get("training", {}), "taken_over": origin}
+            work_folder(run) / _TRAINING, {**other.record.get("training", {}), "taken_over": origin}
         )
     return [path.name for path in files]
 
 
-def look(run: Path) -> int:
+def add_test_look(run: Path) -> int:
     """Count one look at the test split and return how many there were, this one included."""
-    path = work(run) / _JOB
-    held = _json(path)
+    path = work_folder(run) / _JOB
+    held = _read_json(path)
     held["test_looks"] = int(held.get("test_looks", 0)) + 1
     write_json(path, held)
     return int(held["test_looks"])
 
 
-def looks(run: Path) -> int:
+def count_test_looks(run: Path) -> int:
     """Return how often this folder's runs have looked at the test split so far."""
-    return _looks(run)
+    return _recorded_looks(run)
 
 
 def gather_folds(run: Path, folds: Sequence[str]) -> None:
@@ -267,31 +267,31 @@ def gather_folds(run: Path, folds: Sequence[str]) -> None:
     notes: dict[str, Any] = {}
     lines: list[str] = []
     for fold in folds:
-        place = fold_work(run, fold)
+        place = fold_work_folder(run, fold)
         if (place / _TRAINING).is_file():
-            notes[fold] = _json(place / _TRAINING)
+            notes[fold] = _read_json(place / _TRAINING)
         if (place / _LOG).is_file():
             header, *rows = (place / _LOG).read_text(encoding="utf-8").splitlines() or [""]
             lines += [*([] if lines else [header]), *(f"{fold}/{row}" for row in rows)]
     if notes:
-        write_json(work(run) / _TRAINING, {"folds": notes})
+        write_json(work_folder(run) / _TRAINING, {"folds": notes})
     if lines:
-        with _replacing(work(run) / _LOG) as beside:
+        with _replacing(work_folder(run) / _LOG) as beside:
             beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def training(run: Path) -> dict[str, Any]:
+def read_training_notes(run: Path) -> dict[str, Any]:
     """Return what the recipe wrote down about its training; empty when it wrote nothing."""
-    path = work(run) / _TRAINING
-    return _json(path) if path.is_file() else {}
+    path = work_folder(run) / _TRAINING
+    return _read_json(path) if path.is_file() else {}
 
 
-def digests(run: Path) -> dict[str, Any]:
+def hash_outputs(run: Path) -> dict[str, Any]:
     """Hash predictions, pseudo-labels and weights.
 
     Weights are `.safetensors` files, else what lies in `work/`.
     """
-    root = work(run)
+    root = work_folder(run)
     kept = (_JOB, _TRAINING, _LOG, _LOCK)
     answers = {path.name for path in root.glob(f"fold-*{_ANSWERS}")}
     others = sorted(
@@ -299,13 +299,13 @@ def digests(run: Path) -> dict[str, Any]:
     )
     weights = sorted(root.rglob("*.safetensors")) or others
     files = {
-        p.relative_to(root).as_posix(): sha256(p)
+        p.relative_to(root).as_posix(): hash_file(p)
         for p in weights
         if p.is_file() and not p.is_symlink()
     }
     labels = pseudo_labels_file(run)
-    found = {_PREDICTIONS: sha256(run / _PREDICTIONS)} | (
-        {labels.name: sha256(labels)} if labels.is_file() else {}
+    found = {_PREDICTIONS: hash_file(run / _PREDICTIONS)} | (
+        {labels.name: hash_file(labels)} if labels.is_file() else {}
     )
     return {**found, "weights": files}
 
@@ -337,21 +337,21 @@ def _save_table(path: Path, table: np.ndarray) -> None:
         np.save(stream, table, allow_pickle=False)
 
 
-def finish(run: Path, record: Mapping[str, Any]) -> Run:
+def finish_run(run: Path, record: Mapping[str, Any]) -> Run:
     """Copy the training log out of `work/` and write `run.json`.
 
     Raises ResultError when there is one already.
     """
-    if finished(run):
+    if is_finished(run):
         raise ResultError(
             f"{run}: holds a finished run, and a record is written once; --fresh makes a new one"
         )
-    log = work(run) / _LOG
+    log = work_folder(run) / _LOG
     if log.is_file():
         with _replacing(run / _LOG) as beside:
             shutil.copyfile(log, beside)
     write_json(run / _RUN, {"schema": SCHEMA, **record})
-    return read(run)
+    return read_run(run)
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
@@ -363,7 +363,7 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
         )
 
 
-def sha256(path: Path) -> str:
+def hash_file(path: Path) -> str:
     """Hash a file's bytes: "sha256:…"."""
     with path.open("rb") as stream:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
@@ -372,24 +372,24 @@ def sha256(path: Path) -> str:
 # --- runs that are there --------------------------------------------------------------------------
 
 
-def runs(results: Path) -> Iterator[Run | Unreadable]:
+def list_runs(results: Path) -> Iterator[Run | UnreadableRun]:
     """Yield every finished run below a results folder in a fixed order.
 
     A broken one does not end the listing.
     """
     for path in sorted(results.glob(f"*/*/*/*/{_RUN}")):
         try:
-            yield read(path.parent)
+            yield read_run(path.parent)
         except ResultError as fault:
-            yield Unreadable(path.parent, str(fault))
+            yield UnreadableRun(path.parent, str(fault))
 
 
-def read(run: Path) -> Run:
+def read_run(run: Path) -> Run:
     """Read the record of one run.
 
     Raises ResultError for an unknown schema or a record that is not this folder's.
     """
-    record = _versioned(run / _RUN)
+    record = _read_versioned(run / _RUN)
     protocol, method, variant, seed = run.absolute().parts[-4:]
     for key, place in (("protocol", protocol), ("method", method)):
         if record.get(key) != place:
@@ -410,17 +410,17 @@ def read(run: Path) -> Run:
     )
 
 
-def text(run: Run) -> str:
+def read_record_text(run: Run) -> str:
     """Return a run's record as it stands on disk."""
     return (run.folder / _RUN).read_text(encoding="utf-8")
 
 
-def scores(run: Run) -> dict[str, Any]:
+def read_scores(run: Run) -> dict[str, Any]:
     """Return a run's `scores.json`.
 
     Raises ResultError when it is missing or of an unknown schema.
     """
-    return _versioned(run.folder / _SCORES)
+    return _read_versioned(run.folder / _SCORES)
 
 
 def has_scores(run: Run) -> bool:
@@ -433,27 +433,27 @@ def has_points(run: Run) -> bool:
     return (run.folder / _POINTS).is_file()
 
 
-def errors(run: Run) -> np.ndarray:
+def read_errors(run: Run) -> np.ndarray:
     """Return a run's per-face errors (N,), a structured array.
 
     Raises ResultError when missing or damaged.
     """
-    return _table(run.folder / _ERRORS, "per-face errors")
+    return _read_table(run.folder / _ERRORS, "per-face errors")
 
 
-def points(run: Run) -> np.ndarray:
+def read_points(run: Run) -> np.ndarray:
     """Return the statistics of each landmark (`metrics.per_point`).
 
     Raises ResultError when missing or damaged.
     """
-    return _table(run.folder / _POINTS, "statistics of points")
+    return _read_table(run.folder / _POINTS, "statistics of points")
 
 
-def _table(path: Path, what: str) -> np.ndarray:
+def _read_table(path: Path, what: str) -> np.ndarray:
     try:
         if path.stat().st_size > _MAX_ARRAY_BYTES:
             raise ResultError(f"{path}: larger than {_MAX_ARRAY_BYTES} bytes: not {what}")
-        array = _array(path.read_bytes())
+        array = _parse_npy(path.read_bytes())
     except FileNotFoundError as fault:
         raise ResultError(f"{path}: missing; the same `benchbox run` derives it again") from fault
     except (OSError, ValueError, EOFError) as fault:
@@ -465,7 +465,7 @@ def _table(path: Path, what: str) -> np.ndarray:
     return array
 
 
-def _array(content: bytes) -> np.ndarray:
+def _parse_npy(content: bytes) -> np.ndarray:
     """Return the array of a `.npy` file.
 
     Raises ValueError for what is none, or holds Python objects.
@@ -475,14 +475,14 @@ def _array(content: bytes) -> np.ndarray:
     if content[: len(_NPY)] != _NPY:
         raise ValueError("no .npy file of version 1.0")
     start = len(_NPY) + 2 + int.from_bytes(content[len(_NPY) : len(_NPY) + 2], "little")
-    shape, in_columns, dtype = _described(content[len(_NPY) : start])
+    shape, in_columns, dtype = _parse_npy_header(content[len(_NPY) : start])
     if dtype.hasobject or (in_columns and len(shape) > 1):
         raise ValueError("holds Python objects, or columns")
     return np.frombuffer(bytearray(content), dtype, math.prod(shape), start).reshape(shape)
 
 
 @lru_cache(maxsize=256)
-def _described(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _parse_npy_header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Read the header of a `.npy` file.
 
     Runs of one protocol share theirs, and reading it is most of the work.
@@ -493,7 +493,7 @@ def _described(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     return shape, in_columns, dtype
 
 
-def log(run: Run) -> str:
+def read_log(run: Run) -> str:
     """Return a run's training log as text, header `stage,step,epoch,loss,samples_per_s,seconds`.
 
     "" without one.
@@ -525,14 +525,14 @@ def save_profile(results: Path, document: Mapping[str, Any]) -> Path:
     return path
 
 
-def profiles(results: Path) -> dict[tuple[str, str], dict[str, Any]]:
+def read_profiles(results: Path) -> dict[tuple[str, str], dict[str, Any]]:
     """Return every saved profile by (method, variant), in a fixed order.
 
     Raises ResultError for a damaged one.
     """
     found = {}
     for path in sorted((results / _PROFILES).glob("*/*.json")):
-        document = _versioned(path)
+        document = _read_versioned(path)
         if (document.get("method"), document.get("variant")) != (path.parent.name, path.stem):
             raise ResultError(
                 f"{path}: is the profile of another variant; put it back, or run `benchbox profile --save`"
@@ -541,8 +541,8 @@ def profiles(results: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return found
 
 
-def _versioned(path: Path) -> dict[str, Any]:
-    document = _json(path)
+def _read_versioned(path: Path) -> dict[str, Any]:
+    document = _read_json(path)
     if document.get("schema") != SCHEMA:
         raise ResultError(
             f"{path}: schema {document.get('schema')!r}, this benchbox reads {SCHEMA}; update benchbox or run again"
@@ -550,7 +550,7 @@ def _versioned(path: Path) -> dict[str, Any]:
     return document
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MAX_JSON_BYTES:
             raise ResultError(f"{path}: larger than {_MAX_JSON_BYTES} bytes: not a record")
@@ -576,36 +576,38 @@ def _replacing(path: Path) -> Iterator[Path]:
             beside.unlink()
 
 
-def _looks(run: Path) -> int:
+def _recorded_looks(run: Path) -> int:
     """Return how often this folder's runs have looked at the test split so far."""
     counts = [0]
-    for path in (run / _RUN, work(run) / _JOB):
+    for path in (run / _RUN, work_folder(run) / _JOB):
         with suppress(ResultError):  # --fresh is the way out of a damaged record
-            counts.append(int(_json(path).get("test_looks", 0)))
+            counts.append(int(_read_json(path).get("test_looks", 0)))
     return max(counts)
 
 
-def _prune(run: Path) -> None:
+def _remove_unused(run: Path) -> None:
     """Remove a run folder that holds nothing but its job's notes, with the empty folders above it."""
-    made = [*run.iterdir(), *work(run).iterdir()]
+    made = [*run.iterdir(), *work_folder(run).iterdir()]
     kept = {
-        path.name for path in made if not path.is_dir() or path == work(run) or any(path.iterdir())
+        path.name
+        for path in made
+        if not path.is_dir() or path == work_folder(run) or any(path.iterdir())
     }
-    if kept <= {_WORK, _LOCK, _JOB} and not _looks(run):
+    if kept <= {_WORK, _LOCK, _JOB} and not _recorded_looks(run):
         shutil.rmtree(run, ignore_errors=True)
         with suppress(OSError):  # the first folder that is not empty ends it
             for above in list(run.parents)[:4]:
                 above.rmdir()
 
 
-def _clear(run: Path) -> None:
+def _delete_run(run: Path) -> None:
     """Delete a run, its record first, so that a half-deleted one is never taken for finished.
 
     The lock stays.
     """
     for name in (_RUN, _SCORES, _ERRORS, _POINTS, _PREDICTIONS, _LOG, pseudo_labels_file(run).name):
         (run / name).unlink(missing_ok=True)
-    for path in work(run).iterdir():
+    for path in work_folder(run).iterdir():
         if path.name == _LOCK:
             continue
         if path.is_dir() and not path.is_symlink():

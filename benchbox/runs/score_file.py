@@ -14,38 +14,40 @@ from benchbox.errors import ResultError
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
 from benchbox.scoring import score as scoring
-from benchbox.types import Kind, Predictions, Protocol, Truth
+from benchbox.types import Predictions, Protocol, RunKind, Truth
 
 from . import execute, prediction_files, provenance, run_folders
 
 
-def score_file(
+def score_predictions(
     file: Path,
     protocol_name: str,
     method: str,
     data: Path,
     results: Path | None = None,
-    say: execute.Say = execute.silent,
-) -> execute.Scored:
+    say: execute.Say = execute.say_nothing,
+) -> execute.ScoreResult:
     """Score external predictions, or a run's own again, from annotations alone.
 
     Writes nothing unless `results` is given: then the predictions become a run of kind `submitted`
     there.
     """
-    protocol = protocols.load(protocol_name)
-    method_card.check_name(method)
+    protocol = protocols.load_protocol(protocol_name)
+    method_card.check_method_name(method)
     if not file.is_file():
         raise ResultError(f"{file}: no such predictions file")
     index = execute.open_index(protocol, data, pixels=False)
-    truth = splits.truth(protocol, index)
-    record = splits.record(protocol, index)
+    truth = splits.ground_truth(protocol, index)
+    record = splits.describe_data(protocol, index)
     for note in record.notes:
         say(f"note: {note}")
-    answers = prediction_files.read(file, truth, protocol=protocol.name, suggest=_suggest(protocol))
+    answers = prediction_files.read_predictions(
+        file, truth, protocol=protocol.name, suggest=_suggest_protocol(protocol)
+    )
     if results is None:
-        scores = scoring.score(protocol, truth, answers)
-        kind, variant = _origin(file, protocol, method)
-        document = scoring.to_json(
+        scores = scoring.score_predictions(protocol, truth, answers)
+        kind, variant = _kind_and_variant(file, protocol, method)
+        document = scoring.scores_to_json(
             scores,
             protocol=protocol,
             data=asdict(record),
@@ -53,12 +55,12 @@ def score_file(
             variant=variant,
             kind=kind,
         )
-        return execute.Scored(protocol, scores, document)
+        return execute.ScoreResult(protocol, scores, document)
     data_facts = {**asdict(record), "truth": record.fingerprint}
-    return _submit(file, protocol, method, truth, data_facts, answers, results)
+    return _store_submission(file, protocol, method, truth, data_facts, answers, results)
 
 
-def _submit(
+def _store_submission(
     file: Path,
     protocol: Protocol,
     method: str,
@@ -66,19 +68,19 @@ def _submit(
     data: Mapping[str, Any],
     answers: Predictions,
     results: Path,
-) -> execute.Scored:
-    place = run_folders.folder(results, protocol.name, method, method_card.SUBMITTED, 0)
-    source = run_folders.sha256(file)
-    with run_folders.claim(place):
-        if run_folders.finished(place):
+) -> execute.ScoreResult:
+    place = run_folders.run_folder(results, protocol.name, method, method_card.SUBMITTED, 0)
+    source = run_folders.hash_file(file)
+    with run_folders.claim_folder(place):
+        if run_folders.is_finished(place):
             raise ResultError(
                 f"{place}: holds submitted predictions of {method!r}; another --method name, or delete it"
             )
-        run_folders.begin(place, {"source": source}, fresh=True)
-        clock, started = execute.Clock(), datetime.now(UTC)
-        prediction_files.write(run_folders.predictions_file(place), answers)
+        run_folders.begin_job(place, {"source": source}, fresh=True)
+        clock, started = execute.Stopwatch(), datetime.now(UTC)
+        prediction_files.write_predictions(run_folders.predictions_file(place), answers)
         with clock("score"):
-            scored = execute.derive(place, protocol, truth, data, method, "submitted")
+            scored = execute.derive_scores(place, protocol, truth, data, method, "submitted")
         record = {
             "kind": "submitted",
             "method": method,
@@ -89,35 +91,37 @@ def _submit(
             "seed": None,
             "budget": None,
             "command": f"benchbox score {file.name} --protocol {protocol.name} --method {method}",
-            "code": provenance.code(""),
-            "environment": provenance.environment("cpu"),
+            "code": provenance.code_version(""),
+            "environment": provenance.run_environment("cpu"),
             "started": f"{started:%Y-%m-%dT%H:%M:%SZ}",
             "seconds": clock.seconds,
             "training": {},
-            "test_looks": run_folders.look(place),
-            "digests": {**run_folders.digests(place), "source": source},
+            "test_looks": run_folders.add_test_look(place),
+            "digests": {**run_folders.hash_outputs(place), "source": source},
         }
-        run_folders.finish(place, record)
+        run_folders.finish_run(place, record)
     return scored
 
 
-def _origin(file: Path, protocol: Protocol, method: str) -> tuple[Kind, str]:
+def _kind_and_variant(file: Path, protocol: Protocol, method: str) -> tuple[RunKind, str]:
     """Return kind and variant: those of the run whose predictions these are, else a submission's."""
-    if run_folders.finished(file.parent) and file == run_folders.predictions_file(file.parent):
-        run = run_folders.read(file.parent)
+    if run_folders.is_finished(file.parent) and file == run_folders.predictions_file(file.parent):
+        run = run_folders.read_run(file.parent)
         if (run.protocol, run.method) == (protocol.name, method):
             return run.record["kind"], run.variant
     return "submitted", method_card.SUBMITTED
 
 
-def _suggest(protocol: Protocol) -> prediction_files.Suggest:
+def _suggest_protocol(protocol: Protocol) -> prediction_files.Suggest:
     """Make the advice for ids that do not fit: the smallest protocol whose test parts cover all of them."""
 
     def advice(ids: frozenset[str]) -> str:
         fitting = []
         # advice only; `benchbox list protocols` reports a broken card
-        for other in protocols.scan()[0]:
-            parts = select.parts(member for members in other.groups.values() for member in members)
+        for other in protocols.scan_cards()[0]:
+            parts = select.member_parts(
+                member for members in other.groups.values() for member in members
+            )
             if ids and all(key.startswith(tuple(f"{part}/" for part in parts)) for key in ids):
                 fitting.append((len(parts), other.name))
         best = min(fitting, default=(0, protocol.name))[1]

@@ -18,18 +18,18 @@ from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
 
 from . import execute
-from .execute import Request
+from .execute import RunRequest
 
 # request and exit code, as they end
-Executor = Callable[[Sequence[Request]], Iterator[tuple[Request, int]]]
+Executor = Callable[[Sequence[RunRequest]], Iterator[tuple[RunRequest, int]]]
 
-ALL = "*"
+ALL_VARIANTS = "*"
 _STDERR = 2  # what a run prints is progress here
 _SEEDS_MOST = 1000
 _SPAN = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
-def seeds(text: str) -> list[int]:
+def parse_seeds(text: str) -> list[int]:
     """Read `1,3,5-7`; raises ResultError when it is not that."""
     found: list[int] = []
     for part in text.split(","):
@@ -45,13 +45,13 @@ def seeds(text: str) -> list[int]:
     return list(dict.fromkeys(found))
 
 
-def requests(
+def sweep_requests(
     methods: Iterable[str],
     cards: Iterable[str],
     numbers: Iterable[int],
-    like: Request,
-    say: execute.Say = execute.silent,
-) -> list[Request]:
+    like: RunRequest,
+    say: execute.Say = execute.say_nothing,
+) -> list[RunRequest]:
     """Return a request per seed, protocol and method whose tasks agree; `like` gives the rest.
 
     A method is `NAME`, `NAME:VARIANT` or `NAME:*`. All methods of one seed come before the next
@@ -59,13 +59,13 @@ def requests(
     out. Raises BenchboxError for an unknown name, for missing data, and when no method does the
     task of any protocol.
     """
-    wanted = dict.fromkeys(pair for text in methods for pair in _variants(text, like))
-    opened = [protocols.load(name) for name in dict.fromkeys(cards)]
+    wanted = dict.fromkeys(pair for text in methods for pair in _parse_method(text, like))
+    opened = [protocols.load_protocol(name) for name in dict.fromkeys(cards)]
     fitting = [
         (card, method, variant)
         for card in opened
         for method, variant in wanted
-        if card.task in method_card.card(method, like.methods).task
+        if card.task in method_card.find_card(method, like.methods).task
     ]
     if not fitting:
         raise PluginError(
@@ -77,26 +77,27 @@ def requests(
     for name, method in sorted(left_out):
         say(f"note: left out: {method} does not do the task of {name}")
     for card, _, _ in fitting:
-        execute.demand(card, like.data)
+        execute.require_data(card, like.data)
     made = [
         replace(like, method=method, variant=variant, protocol=card.name, seed=seed)
         for seed in numbers
         for card, method, variant in fitting
     ]
     for request in made:
-        execute.plan(request)
+        execute.plan_run(request)
     return made
 
 
-def _variants(text: str, like: Request) -> list[tuple[str, str]]:
+def _parse_method(text: str, like: RunRequest) -> list[tuple[str, str]]:
     name, _, variant = text.partition(":")
-    card = method_card.card(name, like.methods)
+    card = method_card.find_card(name, like.methods)
     return [
-        (name, each) for each in (card.variants if variant == ALL else (variant or card.default,))
+        (name, each)
+        for each in (card.variants if variant == ALL_VARIANTS else (variant or card.default,))
     ]
 
 
-def command(request: Request) -> list[str]:
+def run_command(request: RunRequest) -> list[str]:
     """Return the words that run a request in a process of its own."""
     words = [
         sys.executable,
@@ -125,7 +126,7 @@ def command(request: Request) -> list[str]:
     return words + [word for option, folder in folders for word in (option, str(folder.absolute()))]
 
 
-def one_by_one(todo: Sequence[Request]) -> Iterator[tuple[Request, int]]:
+def run_locally(todo: Sequence[RunRequest]) -> Iterator[tuple[RunRequest, int]]:
     """Run here, one after the other.
 
     On Ctrl-C the run that is under way is asked to stop and waited for.
@@ -133,7 +134,7 @@ def one_by_one(todo: Sequence[Request]) -> Iterator[tuple[Request, int]]:
     for request in todo:
         # A session of its own: Ctrl-C reaches the child once, through us, and never while it is
         # already stopping.
-        child = subprocess.Popen(command(request), stdout=_STDERR, start_new_session=True)
+        child = subprocess.Popen(run_command(request), stdout=_STDERR, start_new_session=True)
         try:
             code = child.wait()
         except BaseException:
@@ -143,7 +144,7 @@ def one_by_one(todo: Sequence[Request]) -> Iterator[tuple[Request, int]]:
         yield request, code
 
 
-def on_ray(todo: Sequence[Request]) -> Iterator[tuple[Request, int]]:
+def run_on_ray(todo: Sequence[RunRequest]) -> Iterator[tuple[RunRequest, int]]:
     """Run on a Ray cluster (`RAY_ADDRESS`, else this machine), one GPU a run where there are GPUs.
 
     Data, results and this installation must be at the same paths on every node. Raises PluginError
@@ -157,7 +158,7 @@ def on_ray(todo: Sequence[Request]) -> Iterator[tuple[Request, int]]:
     try:
         gpus = 0 if todo[0].device == "cpu" else min(1, int(ray.cluster_resources().get("GPU", 0)))
         far = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=0)(subprocess.call)
-        waiting = {far.remote(command(request)): request for request in todo}
+        waiting = {far.remote(run_command(request)): request for request in todo}
         while waiting:
             (done,), _ = ray.wait(list(waiting))
             yield waiting.pop(done), ray.get(done)
@@ -165,22 +166,22 @@ def on_ray(todo: Sequence[Request]) -> Iterator[tuple[Request, int]]:
         ray.shutdown()
 
 
-def outcome(code: int) -> str:
+def outcome_text(code: int) -> str:
     """Say what an exit code of a run means."""
     return {0: "done", 2: "refused, see its error above", 130: "interrupted"}.get(
         code, f"failed, exit code {code}"
     )
 
 
-def row(request: Request, code: int) -> dict[str, str | int]:
+def outcome_row(request: RunRequest, code: int) -> dict[str, str | int]:
     """Return one line of what a sweep reports."""
     return {
         "protocol": request.protocol,
         "method": request.method,
         "variant": request.variant,
         "seed": request.seed,
-        "outcome": outcome(code),
+        "outcome": outcome_text(code),
     }
 
 
-EXECUTORS: dict[str, Executor] = {"local": one_by_one, "ray": on_ray}
+EXECUTORS: dict[str, Executor] = {"local": run_locally, "ray": run_on_ray}

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from benchbox.types import Bools, Floats, Layout, Predictions, Protocol, Strings, Truth
 
-_NUMBERED = re.compile(r"(\d{1,18})$")
-_HASHED = 4096  # ids at a time
+_TRAILING_NUMBER = re.compile(r"(\d{1,18})$")
+_CHUNK_IDS = 4096  # ids at a time
 _FRAME_ERROR = {"gaze2d": "error_cm", "gaze3d": "error_deg"}  # what is kept per item
 
 
-def table(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndarray:
+def build_error_table(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndarray:
     """Return the table of errors (N,), a structured array.
 
     Raises
@@ -46,16 +46,16 @@ def table(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndar
         a normaliser.
     """
     _require_shape(protocol, truth)
-    values, failed = _in_order(protocol, truth, predictions)
+    values, failed = _predictions_in_order(protocol, truth, predictions)
     if protocol.task == "landmarks":
-        errors = _landmarks(protocol, LAYOUTS[protocol.layout], truth, values, failed)
+        errors = _landmark_errors(protocol, LAYOUTS[protocol.layout], truth, values, failed)
     else:
-        errors = {_FRAME_ERROR[protocol.task]: _gaze(protocol, truth, values, failed)}
+        errors = {_FRAME_ERROR[protocol.task]: _gaze_errors(protocol, truth, values, failed)}
     columns: dict[str, np.ndarray] = {**errors}
     told = [name for name in protocol.metrics if name in BY_SEQUENCE]
     if told:
-        columns |= _sequences(protocol, told, truth, values, failed)
-    codes = bootstrap.numbered(truth.clusters).astype(np.int32)
+        columns |= _sequence_columns(protocol, told, truth, values, failed)
+    codes = bootstrap.number_clusters(truth.clusters).astype(np.int32)
     columns |= {"failed": failed, "cluster": codes}
     columns |= {f"in_{group}": inside for group, inside in truth.groups.items()}
     rows = np.empty(len(failed), [(name, column.dtype) for name, column in columns.items()])
@@ -64,7 +64,9 @@ def table(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndar
     return rows
 
 
-def by_point(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndarray | None:
+def build_point_table(
+    protocol: Protocol, truth: Truth, predictions: Predictions
+) -> np.ndarray | None:
     """Return what is known of each landmark over whole groups (`metrics.per_point`), by the card's first normaliser.
 
     None where nothing is: no landmarks, no normaliser, too few faces. Raises what `table` raises.
@@ -73,15 +75,15 @@ def by_point(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.n
         return None
     _require_shape(protocol, truth)
     layout = _layout(protocol)
-    values, failed = _in_order(protocol, truth, predictions)
-    scale = landmarks.normaliser(
+    values, failed = _predictions_in_order(protocol, truth, predictions)
+    scale = landmarks.normaliser_lengths(
         protocol.normalisers[0], truth.values, layout, truth.boxes, truth.ids
     )
-    found = per_point.statistics(truth.values, values, scale, layout, truth.groups, failed)
+    found = per_point.point_statistics(truth.values, values, scale, layout, truth.groups, failed)
     return found if len(found) else None
 
 
-def error_names(protocol: Protocol) -> Iterator[tuple[str, str, int | None]]:
+def error_conventions(protocol: Protocol) -> Iterator[tuple[str, str, int | None]]:
     """Yield name, normaliser and point subset of every landmark error: `inter_ocular`, `inter_ocular_51`."""
     for count in (None, *protocol.points):
         for name in protocol.normalisers:
@@ -118,13 +120,15 @@ def _layout(protocol: Protocol) -> Layout:
                 f"{protocol.name}: {layout.name} has no subset of {count} points, only {allowed}"
             )
     for name in protocol.normalisers:
-        if name not in landmarks.NORMALISERS:
-            allowed = ", ".join(landmarks.NORMALISERS)
+        if name not in landmarks.NORMALISER_FUNCTIONS:
+            allowed = ", ".join(landmarks.NORMALISER_FUNCTIONS)
             raise ProtocolError(f"{protocol.name}: normaliser {name!r} is unknown, use {allowed}")
     return layout
 
 
-def _in_order(protocol: Protocol, truth: Truth, predictions: Predictions) -> tuple[Floats, Bools]:
+def _predictions_in_order(
+    protocol: Protocol, truth: Truth, predictions: Predictions
+) -> tuple[Floats, Bools]:
     """Return values and failed flags in the order of the truth."""
     shapes = len(predictions.ids), predictions.values.shape, predictions.failed.shape
     expected = (
@@ -137,15 +141,15 @@ def _in_order(protocol: Protocol, truth: Truth, predictions: Predictions) -> tup
             f"predictions for {protocol.name}: {shapes[0]} ids with values {shapes[1]} and failed {shapes[2]}, "
             f"must be {expected[1]} and {expected[2]}"
         )
-    rows = _match(protocol, truth.ids, predictions.ids)
+    rows = _match_rows(protocol, truth.ids, predictions.ids)
     if rows is None:  # the usual case: no copy of what may be a gigabyte
         return predictions.values, predictions.failed
     return predictions.values[rows], predictions.failed[rows]
 
 
-def _match(protocol: Protocol, wanted: Strings, given: Strings) -> npt.NDArray[np.intp] | None:
+def _match_rows(protocol: Protocol, wanted: Strings, given: Strings) -> npt.NDArray[np.intp] | None:
     """Return the row of each wanted id among the given ones, None where they stand in order already."""
-    if np.array_equal(wanted, given) and _told_apart(wanted):
+    if np.array_equal(wanted, given) and _all_distinct(wanted):
         return None
     expected = dict.fromkeys(wanted.tolist())
     if len(expected) != len(wanted):
@@ -169,15 +173,15 @@ def _match(protocol: Protocol, wanted: Strings, given: Strings) -> npt.NDArray[n
     return np.array([place[name] for name in expected], np.intp)
 
 
-def _told_apart(ids: Strings) -> bool:
+def _all_distinct(ids: Strings) -> bool:
     """Tell whether 64-bit hashes say that no id comes twice; False says nothing."""
     if ids.dtype.kind != "U" or not ids.dtype.isnative or ids.size == 0 or ids.itemsize == 0:
         return False
     points = np.ascontiguousarray(ids).view(np.uint32).reshape(len(ids), -1)
     weights = np.random.PCG64(0).random_raw(points.shape[1])
     hashes = np.empty(len(ids), np.uint64)
-    for start in range(0, len(ids), _HASHED):
-        rows = slice(start, start + _HASHED)
+    for start in range(0, len(ids), _CHUNK_IDS):
+        rows = slice(start, start + _CHUNK_IDS)
         hashes[rows] = points[rows].astype(np.uint64) @ weights  # modulo 2⁶⁴
     hashes.sort()
     return bool((hashes[1:] != hashes[:-1]).all())
@@ -186,7 +190,7 @@ def _told_apart(ids: Strings) -> bool:
 # --- errors ---------------------------------------------------------------------------------------
 
 
-def _landmarks(
+def _landmark_errors(
     protocol: Protocol, layout: Layout, truth: Truth, values: Floats, failed: Bools
 ) -> dict[str, Floats]:
     """Return one error (N,) per normaliser and point set, by name; infinite where the face failed.
@@ -194,7 +198,7 @@ def _landmarks(
     A masked card has each again over the visible points, NaN for a face that shows none of them.
     """
     scales = {
-        name: landmarks.normaliser(name, truth.values, layout, truth.boxes, truth.ids)
+        name: landmarks.normaliser_lengths(name, truth.values, layout, truth.boxes, truth.ids)
         for name in protocol.normalisers
     }
     subsets = {
@@ -202,19 +206,19 @@ def _landmarks(
     }
     # what overflows or is NaN is named just below
     with np.errstate(over="ignore", invalid="ignore"):
-        found_means = landmarks.mean_errors_of(truth.values, values, list(subsets.values()))
+        found_means = landmarks.mean_errors_by_subset(truth.values, values, list(subsets.values()))
     means = dict(zip(subsets, found_means, strict=True))
     _require_finite(protocol, truth, means[None], failed)  # covers the points of every subset
     found = {
         f"nme_{error}": np.where(failed, np.inf, means[count] / scales[name])
-        for error, name, count in error_names(protocol)
+        for error, name, count in error_conventions(protocol)
     }
     if protocol.masked:
-        found |= _visible(protocol, layout, truth, values, failed, scales)
+        found |= _visible_errors(protocol, layout, truth, values, failed, scales)
     return found
 
 
-def _visible(
+def _visible_errors(
     protocol: Protocol,
     layout: Layout,
     truth: Truth,
@@ -235,7 +239,7 @@ def _visible(
     }
     return {
         f"nme_{error}_visible": np.where(failed, np.inf, means[count] / scales[name])
-        for error, name, count in error_names(protocol)
+        for error, name, count in error_conventions(protocol)
     }
 
 
@@ -253,9 +257,9 @@ def _require_finite(protocol: Protocol, truth: Truth, errors_px: Floats, failed:
             )
 
 
-def _gaze(protocol: Protocol, truth: Truth, values: Floats, failed: Bools) -> Floats:
+def _gaze_errors(protocol: Protocol, truth: Truth, values: Floats, failed: Bools) -> Floats:
     """Return the error (N,) of every frame in cm or degrees; infinite where it failed."""
-    measure = gaze.distance_cm if protocol.task == "gaze2d" else gaze.angle_deg
+    measure = gaze.distance_cm if protocol.task == "gaze2d" else gaze.angular_error_deg
     lengths = np.linalg.norm(values, axis=1)
     broken = ~failed & (
         ~np.isfinite(lengths) | ((lengths == 0) if protocol.task == "gaze3d" else False)
@@ -273,7 +277,7 @@ def _gaze(protocol: Protocol, truth: Truth, values: Floats, failed: Bools) -> Fl
     return np.where(failed, np.inf, measure(truth.values, values))
 
 
-def _sequences(
+def _sequence_columns(
     protocol: Protocol, names: list[str], truth: Truth, values: Floats, failed: Bools
 ) -> dict[str, np.ndarray]:
     """Return the code of each item's sequence and, by metric, the value of its sequence.
@@ -299,14 +303,16 @@ def _sequences(
         if name == "jitter_px":
             told = jitter.jitter_px(*of, _frame_numbers(truth.ids[rows], codes[rows]))
         else:
-            told = _OF_SEQUENCE[name](*of)
+            told = _SEQUENCE_METRICS[name](*of)
         found[name] = np.where((codes >= 0) & ~failed, told[codes], np.nan)
     return found
 
 
-_OF_SEQUENCE: Mapping[str, Callable[[Floats, Floats, npt.NDArray[np.int32], int], Floats]] = {
-    "error_cm_dot": gaze.dot_cm,
-    "msd_cm": lambda truth, predictions, codes, count: gaze.msd(predictions, codes, count),  # noqa: ARG005
+_SEQUENCE_METRICS: Mapping[str, Callable[[Floats, Floats, npt.NDArray[np.int32], int], Floats]] = {
+    "error_cm_dot": gaze.dot_error_cm,
+    "msd_cm": lambda _truth, predictions, codes, count: gaze.msd_per_sequence(
+        predictions, codes, count
+    ),
     "bias_px": jitter.bias_px,
 }
 
@@ -317,7 +323,7 @@ def _frame_numbers(ids: Strings, codes: npt.NDArray[np.int32]) -> npt.NDArray[np
     A card may leave frames out (those that 300-VW marks as broken): what stands before and after is
     no pair then.
     """
-    ends = [_NUMBERED.search(name) for name in ids.tolist()]
+    ends = [_TRAILING_NUMBER.search(name) for name in ids.tolist()]
     if not all(ends):
         return None
     numbers = np.array([int(end[1]) for end in ends if end], np.int64)

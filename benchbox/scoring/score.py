@@ -24,19 +24,19 @@ from benchbox.types import Score, Scores
 from . import error_table
 
 if TYPE_CHECKING:
-    from benchbox.types import Floats, Kind, Predictions, Protocol, Truth
+    from benchbox.types import Floats, Predictions, Protocol, RunKind, Truth
 
 SCORER = 1  # raise when the same predictions would get another number
 _SEED = 0  # of the bootstrap: fixed, so that scoring again gives the same bytes
 _DIGITS = 10  # decimals in JSON: below any meaning, above the last-bit differences between machines
 
 
-def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
+def score_predictions(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
     """Score predictions (any row order) against the truth under a protocol.
 
     Raises what `items.table` raises for a card, truth or predictions that do not fit together.
     """
-    rows = error_table.table(protocol, truth, predictions)
+    rows = error_table.build_error_table(protocol, truth, predictions)
     columns = {
         name: np.ascontiguousarray(rows[name])
         for name in rows.dtype.names or ()
@@ -44,13 +44,13 @@ def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
     }
     found, totals = {}, {}
     for group, inside in truth.groups.items():
-        found[group], totals[group] = _summary(protocol, _within(columns, inside))
+        found[group], totals[group] = _group_scores(protocol, _columns_of_group(columns, inside))
     resampled = bootstrap.resample_tables(
         list(totals.values()), resamples=protocol.resamples, seed=_SEED
     )
     return Scores(
         groups={
-            group: _bounded(found[group], scores, protocol.interval)
+            group: _add_intervals(found[group], scores, protocol.interval)
             for group, scores in zip(found, resampled, strict=True)
         },
         count=len(rows),
@@ -60,22 +60,22 @@ def score(protocol: Protocol, truth: Truth, predictions: Predictions) -> Scores:
     )
 
 
-def by_point(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndarray | None:
+def score_points(protocol: Protocol, truth: Truth, predictions: Predictions) -> np.ndarray | None:
     """Return the statistics of each landmark per group, None where there are none.
 
     See `metrics.per_point`.
     """
-    return error_table.by_point(protocol, truth, predictions)
+    return error_table.build_point_table(protocol, truth, predictions)
 
 
-def to_json(
+def scores_to_json(
     scores: Scores,
     *,
     protocol: Protocol,
     data: Mapping[str, Any],
     method: str,
     variant: str | None,
-    kind: Kind,
+    kind: RunKind,
 ) -> dict[str, Any]:
     """Return the document of `scores.json` and `benchbox score --json`: plain values, no NaN, no infinity.
 
@@ -100,27 +100,27 @@ def to_json(
     }
 
 
-def metric_names(protocol: Protocol) -> list[str]:
+def list_metrics(protocol: Protocol) -> list[str]:
     """Name every metric of a protocol, in the order in which each group reports them."""
     names = []
-    for error, _, _ in error_table.error_names(protocol):
+    for error, _, _ in error_table.error_conventions(protocol):
         names += [f"nme_{error}", *([f"nme_{error}_visible"] if protocol.masked else [])]
-        names += [f"auc_{threshold_name(t)}_{error}" for t in protocol.auc]
-        names += [f"fr_{threshold_name(t)}_{error}" for t in protocol.fr]
+        names += [f"auc_{format_threshold(t)}_{error}" for t in protocol.auc]
+        names += [f"fr_{format_threshold(t)}_{error}" for t in protocol.fr]
     return [*names, *protocol.metrics]
 
 
-def threshold_name(threshold: float) -> str:
+def format_threshold(threshold: float) -> str:
     """Write a threshold as metric names do: 0.08, 0.1."""
     return f"{threshold:g}"
 
 
-def format_table(scores: Scores, protocol: Protocol) -> str:
+def format_scores(scores: Scores, protocol: Protocol) -> str:
     """Return the scores as aligned text: one line per group and error, NME with its interval, then FR and AUC."""
     if protocol.task != "landmarks":
         return "\n".join(_gaze_table(scores, protocol))
-    fr = [threshold_name(t) for t in protocol.fr]
-    auc = [threshold_name(t) for t in protocol.auc]
+    fr = [format_threshold(t) for t in protocol.fr]
+    auc = [format_threshold(t) for t in protocol.auc]
     rows = [
         (
             "group",
@@ -135,10 +135,10 @@ def format_table(scores: Scores, protocol: Protocol) -> str:
     for group, metrics in scores.groups.items():
         inside = scores.errors[f"in_{group}"]
         counts = (str(int(inside.sum())), str(int((inside & scores.errors["failed"]).sum())))
-        for error, _, _ in error_table.error_names(protocol):
+        for error, _, _ in error_table.error_conventions(protocol):
             cells = [_with_interval(metrics[f"nme_{error}"])]
-            cells += [_plain(metrics[f"fr_{t}_{error}"].value, 2) for t in fr]
-            cells += [_plain(metrics[f"auc_{t}_{error}"].value, 4) for t in auc]
+            cells += [_fixed_digits(metrics[f"fr_{t}_{error}"].value, 2) for t in fr]
+            cells += [_fixed_digits(metrics[f"auc_{t}_{error}"].value, 4) for t in auc]
             rows.append((group, *counts, error, *cells))
             if protocol.masked:
                 seen = _with_interval(metrics[f"nme_{error}_visible"])
@@ -154,7 +154,12 @@ def format_table(scores: Scores, protocol: Protocol) -> str:
 
 def _gaze_table(scores: Scores, protocol: Protocol) -> list[str]:
     rows = [
-        ("group", "n", "failed", *(f"{name} ({aggregate.unit(name)})" for name in protocol.metrics))
+        (
+            "group",
+            "n",
+            "failed",
+            *(f"{name} ({aggregate.metric_unit(name)})" for name in protocol.metrics),
+        )
     ]
     for group, metrics in scores.groups.items():
         inside = scores.errors[f"in_{group}"]
@@ -179,26 +184,30 @@ def _interval_line(scores: Scores, protocol: Protocol) -> list[str]:
 # --- summaries ------------------------------------------------------------------------------------
 
 
-def _within(columns: Mapping[str, np.ndarray], inside: np.ndarray) -> Mapping[str, np.ndarray]:
+def _columns_of_group(
+    columns: Mapping[str, np.ndarray], inside: np.ndarray
+) -> Mapping[str, np.ndarray]:
     """Return the columns of one group, as they are where everything is in it."""
     return columns if inside.all() else {name: column[inside] for name, column in columns.items()}
 
 
-def _summary(
+def _group_scores(
     protocol: Protocol, columns: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, Score], Floats]:
     """Return every metric over the rows of one group, and its terms summed by what is resampled together, (K, 2M).
 
     One metric's terms are held at a time, so that memory does not grow with the number of metrics.
     """
-    names = metric_names(protocol)
+    names = list_metrics(protocol)
     units = (
-        bootstrap.bins(columns["cluster"], _SEED) if protocol.resamples else np.empty(0, np.intp)
+        bootstrap.resampling_units(columns["cluster"], _SEED)
+        if protocol.resamples
+        else np.empty(0, np.intp)
     )
     count = int(units.max(initial=-1)) + 1
     totals, found = np.empty((count, 2 * len(names))), {}
     for place, name in enumerate(names):
-        one = aggregate.of(name, columns)
+        one = aggregate.metric_terms(name, columns)
         found[name] = Score(one.score, one.unit)
         if count:
             for column, values in ((place, one.values), (place + len(names), one.counts)):
@@ -206,9 +215,9 @@ def _summary(
     return found, totals
 
 
-def _bounded(found: Mapping[str, Score], resampled: Floats, level: float) -> dict[str, Score]:
+def _add_intervals(found: Mapping[str, Score], resampled: Floats, level: float) -> dict[str, Score]:
     """Return the scores of a group with their intervals, all from the same resamples (R, M)."""
-    bounds = bootstrap.percentiles(resampled, level)
+    bounds = bootstrap.percentile_intervals(resampled, level)
     return {
         name: score if bound is None else replace(score, low=bound[0], high=bound[1])
         for (name, score), bound in zip(found.items(), bounds, strict=True)
@@ -235,11 +244,11 @@ def _number(value: float) -> float:
 
 def _with_interval(value: Score) -> str:
     if value.low is None or value.high is None:
-        return _plain(value.value, 2)
-    return f"{_plain(value.value, 2)} [{value.low:.2f}, {value.high:.2f}]"
+        return _fixed_digits(value.value, 2)
+    return f"{_fixed_digits(value.value, 2)} [{value.low:.2f}, {value.high:.2f}]"
 
 
-def _plain(value: float | None, digits: int) -> str:
+def _fixed_digits(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 

@@ -19,38 +19,38 @@ from torch import Tensor
 
 from benchbox import geometry
 
-from .host_to_device import upload
+from .host_to_device import upload_array
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from benchbox.types import Bools, Bytes, Floats
 
-    Seeds = npt.NDArray[np.uint64]
+    SampleSeeds = npt.NDArray[np.uint64]
 
-_HOLE = (0.1, 0.4)  # sides of a hole, as shares of the view's
+_HOLE_SIDES = (0.1, 0.4)  # sides of a hole, as shares of the view's
 
 
-def seeds(seed: int, epoch: int, rows: np.ndarray) -> Seeds:
+def sample_seeds(seed: int, epoch: int, rows: np.ndarray) -> SampleSeeds:
     """Return one seed per sample, (n,): of the run's seed, the epoch (or any other number) and the sample's row."""
     start = np.array([seed, epoch], np.uint64)
-    return _mix(_mix(_mix(start[:1]) + start[1:]) + np.asarray(rows, np.uint64))
+    return _mix_bits(_mix_bits(_mix_bits(start[:1]) + start[1:]) + np.asarray(rows, np.uint64))
 
 
-def uniforms(given: Seeds, count: int) -> Floats:
+def draw_uniforms(given: SampleSeeds, count: int) -> Floats:
     """Return `count` numbers of [0, 1) per seed, (n, count): SplitMix64, each at its place in the seed's sequence."""
     steps = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    return (_mix(given[:, None] + steps) >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return (_mix_bits(given[:, None] + steps) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def _mix(z: Seeds) -> Seeds:
+def _mix_bits(z: SampleSeeds) -> SampleSeeds:
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return z ^ (z >> np.uint64(31))
 
 
 @dataclass(frozen=True)
-class Augment:
+class Augmentation:
     """How far each change may go; 0, the default, is never.
 
     Uniform and symmetric unless said otherwise.
@@ -66,9 +66,9 @@ class Augment:
     blur_px: float = 1.5  # largest standard deviation
     hole: float = 0.0  # probability of a flat rectangle in a colour of its own
 
-    def draw(self, given: Seeds) -> Draw:
+    def draw(self, given: SampleSeeds) -> AugmentationDraw:
         """Draw what happens to the samples of the given seeds (n,)."""
-        u = uniforms(given, 19)
+        u = draw_uniforms(given, 19)
         s = 2 * u - 1
         angle, size = np.deg2rad(self.rotation_deg * s[:, 0]), 1 + self.scale * s[:, 1]
         mirrored = u[:, 4] < self.flip
@@ -84,17 +84,19 @@ class Augment:
         gain = 1 + self.gain * (s[:, 5:6] + 0.5 * s[:, 6:9])
         colour = np.stack([gain, np.repeat(self.offset * s[:, 9:10], 3, axis=1)], axis=1)
         sigma = np.where(u[:, 10] < self.blur, self.blur_px * u[:, 11], 0.0)
-        sides = _HOLE[0] + (_HOLE[1] - _HOLE[0]) * u[:, 13:15]
+        sides = _HOLE_SIDES[0] + (_HOLE_SIDES[1] - _HOLE_SIDES[0]) * u[:, 13:15]
         corner = (1 - sides) * np.stack([u[:, 15], u[:, 16]], 1)
         holes = np.where(
             u[:, 12:13] < self.hole, np.concatenate([corner, corner + sides], axis=1), 0.0
         )
-        paint = np.floor(256 * uniforms(given ^ np.uint64(1 << 63), 3))
-        return Draw(maps, mirrored, colour, sigma, holes, paint, self.blur_px if self.blur else 0.0)
+        paint = np.floor(256 * draw_uniforms(given ^ np.uint64(1 << 63), 3))
+        return AugmentationDraw(
+            maps, mirrored, colour, sigma, holes, paint, self.blur_px if self.blur else 0.0
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class Draw:
+class AugmentationDraw:
     """What happens to n samples: affine map, mirroring, colour, blur, hole.
 
     A `pixels.Touch` of their views.
@@ -110,20 +112,20 @@ class Draw:
 
     def points(self, points: Floats, flip: tuple[int, ...]) -> Floats:
         """Take points (n, K, 2) of the frame into the views, and let mirrored ones change places as `Layout.flip`."""
-        moved = geometry.transform(geometry.invert(self.maps), points)
+        moved = geometry.transform_points(geometry.invert_maps(self.maps), points)
         moved[self.mirrored] = moved[self.mirrored][:, list(flip)]
         return moved
 
     def colour(self, device: str) -> Tensor:
         """Return gain and offset (n, 2, 3) for `Views.look`."""
-        return upload(self.colours.astype(np.float32), device)
+        return upload_array(self.colours.astype(np.float32), device)
 
     def on_bytes(self, row: int, view: Bytes) -> None:
         """Blur and cover view `row` (side, side, 3) in place."""
         if self.sigma_px[row]:
             kernel = self._kernels(self.sigma_px[row : row + 1])[0]
             cv2.sepFilter2D(view, -1, kernel, kernel, dst=view)
-        x0, y0, x1, y1 = _places(self.holes[row], len(view))
+        x0, y0, x1, y1 = _hole_corners_px(self.holes[row], len(view))
         view[y0:y1, x0:x1] = self.paint[row]
 
     def on_tensor(self, views: Tensor) -> Tensor:
@@ -131,7 +133,7 @@ class Draw:
         count, channels, side, _ = views.shape
         device = str(views.device)
         if self.largest_px:
-            kernels = upload(self._kernels(self.sigma_px), device).repeat_interleave(
+            kernels = upload_array(self._kernels(self.sigma_px), device).repeat_interleave(
                 channels, dim=0
             )
             radius = kernels.shape[1] // 2
@@ -142,10 +144,12 @@ class Draw:
             wide = F.conv2d(wide, kernels[:, None, None, :], groups=count * channels)
             views = wide.view(count, channels, side, side)
         if self.holes.any():
-            x0, y0, x1, y1 = upload(_places(self.holes, side), device)[:, :, None].unbind(1)
+            x0, y0, x1, y1 = upload_array(_hole_corners_px(self.holes, side), device)[
+                :, :, None
+            ].unbind(1)
             steps = torch.arange(side, device=views.device)
             across, down = (steps >= x0) & (steps < x1), (steps >= y0) & (steps < y1)
-            paint = upload(self.paint.astype(np.float32), device)[:, :, None, None]
+            paint = upload_array(self.paint.astype(np.float32), device)[:, :, None, None]
             views = torch.where((down[:, :, None] & across[:, None, :])[:, None], paint, views)
         return views
 
@@ -163,5 +167,5 @@ class Draw:
         return kernels
 
 
-def _places(holes: Floats, side: int) -> npt.NDArray[np.int64]:
+def _hole_corners_px(holes: Floats, side: int) -> npt.NDArray[np.int64]:
     return np.rint(holes * side).astype(np.int64)

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 # deviation of a picture of [-1, 1] below which it counts as flat: its noise is not blown up
-_FLAT = 0.05
-PAIRS = ((32, 64), (64, 128), (96, 192), (128, 256), (160, 320))
-FEATURES = 128
+_FLAT_DEVIATION = 0.05
+CHANNEL_PAIRS = ((32, 64), (64, 128), (96, 192), (128, 256), (160, 320))
+FEATURE_COUNT = 128
 
 
-class Stream(nn.Module):
+class PatchStream(nn.Module):
     """(n, 3, h, w) → (n, 128): five pairs of 3x3 convolutions, the first `pools` of them followed by 2x2 max-pooling.
 
     Four pools are the original; small pictures take fewer, with the same weights. Conv52 has no
@@ -31,7 +31,7 @@ class Stream(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
-        for pair, widths in enumerate(PAIRS):
+        for pair, widths in enumerate(CHANNEL_PAIRS):
             for width in widths:
                 layers += [
                     nn.Conv2d(channels, width, 3, padding=1, bias=False),
@@ -39,11 +39,11 @@ class Stream(nn.Module):
                     nn.ReLU(inplace=True),
                 ]
                 channels = width
-            if pair < len(PAIRS) - 1:
+            if pair < len(CHANNEL_PAIRS) - 1:
                 layers.append(nn.MaxPool2d(2) if pair < pools else nn.Identity())
         layers.pop()
         self.trunk = nn.Sequential(*layers)
-        self.fc = nn.Linear(channels, FEATURES)
+        self.fc = nn.Linear(channels, FEATURE_COUNT)
 
     def forward(self, x: Tensor) -> Tensor:
         """Describe patches (n, 3, h, w) by (n, 128)."""
@@ -72,13 +72,13 @@ class CasiaNet(nn.Module):
         super().__init__()
         self.standardise = standardise
         self.which = tuple(min(k, 1) for k in range(inputs)) if share_eyes else tuple(range(inputs))
-        self.streams = nn.ModuleList(Stream(pools) for _ in range(max(self.which) + 1))
-        self.join = nn.Linear(FEATURES * inputs, FEATURES)
-        self.head = nn.Linear(FEATURES, outputs)
+        self.streams = nn.ModuleList(PatchStream(pools) for _ in range(max(self.which) + 1))
+        self.join = nn.Linear(FEATURE_COUNT * inputs, FEATURE_COUNT)
+        self.head = nn.Linear(FEATURE_COUNT, outputs)
 
     def features(self, *patches: Tensor) -> Tensor:
         """Return the final features z (n, 128) of patches (n, 3, h, w)."""
-        seen = [standardised(patch) for patch in patches] if self.standardise else patches
+        seen = [standardise_images(patch) for patch in patches] if self.standardise else patches
         found = [self.streams[k](patch) for k, patch in zip(self.which, seen, strict=True)]
         return torch.relu(self.join(torch.relu(torch.cat(found, dim=1))))
 
@@ -88,13 +88,13 @@ class CasiaNet(nn.Module):
         return found
 
 
-def standardised(pictures: Tensor) -> Tensor:
+def standardise_images(pictures: Tensor) -> Tensor:
     """Bring each of some pictures (n, 3, h, w) to mean 0 and deviation 1, over its pixels and channels together."""
     deviation, mean = torch.std_mean(pictures, dim=(1, 2, 3), correction=0, keepdim=True)
-    return (pictures - mean) / (deviation + _FLAT)
+    return (pictures - mean) / (deviation + _FLAT_DEVIATION)
 
 
-def conv_layers(network: nn.Module) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]]:
+def conv_norm_pairs(network: nn.Module) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]]:
     """Pair each convolution with the batch normalisation that follows it, in the order of the network."""
     for first, second in pairwise(network.modules()):
         if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from benchbox.errors import ResultError
 
-_FACTS = "facts"
+_FACTS_KEY = "facts"
 
 
-def once(path: Path, make: Callable[..., None], *args: Any) -> Path:
+def make_once(path: Path, make: Callable[..., None], *args: Any) -> Path:
     """Return `path` if it is there.
 
     Else call `make(beside, *args)`, which writes a file beside it, and rename.
@@ -44,7 +44,7 @@ def save_weights(path: Path, modules: Mapping[str, nn.Module], facts: Mapping[st
         for key, value in module.state_dict().items()
     }
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, beside, metadata={_FACTS: json.dumps(dict(facts), sort_keys=True)})
+    save_file(tensors, beside, metadata={_FACTS_KEY: json.dumps(dict(facts), sort_keys=True)})
     os.replace(beside, path)
 
 
@@ -67,7 +67,7 @@ def load_facts(path: Path) -> dict[str, str]:
         with safe_open(path, framework="pt") as file:
             held: dict[str, str] = dict(file.metadata() or {})
             # files made before had one entry per fact
-            return json.loads(held[_FACTS]) if _FACTS in held else held
+            return json.loads(held[_FACTS_KEY]) if _FACTS_KEY in held else held
     except FileNotFoundError:
         raise ResultError(f"{path}: no weights here; train first (benchbox run)") from None
     except (SafetensorError, OSError, ValueError) as fault:

@@ -30,17 +30,17 @@ from tqdm import tqdm
 
 from benchbox.errors import BenchboxError
 
-from .crops import Crops, crop_maps, crops, fill
+from .crops import Crops, crop_maps, cut_crops, fill_crops
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats, Sample
 
-CHUNK = 64  # rows in memory at a time while a set is written
+CHUNK_ROWS = 64  # rows in memory at a time while a set is written
 _LIMIT_GB = 64.0
-_FREE, _FREE_BYTES = 0.1, 2e9  # of a disk stays free: the smaller of the two
+_FREE_SHARE, _FREE_BYTES = 0.1, 2e9  # of a disk stays free: the smaller of the two
 
 
-class Streamed:
+class StreamedCrops:
     """Crops of a set that is too large to keep: decoded when asked for, by several threads.
 
     Nothing is held.
@@ -62,32 +62,32 @@ class Streamed:
         """Decode and cut the given rows; (n, S, S, 3), written into `out` when given."""
         if out is None:
             out = np.empty((len(rows), self.side, self.side, 3), np.uint8)
-        return fill(out, [self.samples[row] for row in rows], self.maps[rows])
+        return fill_crops(out, [self.samples[row] for row in rows], self.maps[rows])
 
 
-def stored(samples: Sequence[Sample], size: int, expansion: float) -> Crops | Streamed:
+def cached_crops(samples: Sequence[Sample], size: int, expansion: float) -> Crops | StreamedCrops:
     """Return the crops of `pixels.crops`, decoded at most once per machine where pictures have stamps."""
     needed = len(samples) * size * size * 3
-    name = key(samples, size, expansion) if samples and needed < limit_bytes() else ""
+    name = cache_key(samples, size, expansion) if samples and needed < cache_limit_bytes() else ""
     if name:
-        place = folder() / f"{name}.npy"
+        place = cache_folder() / f"{name}.npy"
         maps = crop_maps(samples, size, expansion)
         try:
-            return Crops(_kept(place, samples, maps, size), maps)
+            return Crops(_cached_images(place, samples, maps, size), maps)
         except OSError as fault:
             why = fault.strerror or str(fault)
             print(f"note: decoded pictures are not kept in {place.parent}: {why}", file=sys.stderr)
     if needed < _memory_bytes() // 4:
-        return crops(samples, size, expansion)
-    return Streamed(samples, size, expansion)
+        return cut_crops(samples, size, expansion)
+    return StreamedCrops(samples, size, expansion)
 
 
-def folder() -> Path:
+def cache_folder() -> Path:
     """Return where sets are kept."""
     return Path(os.environ.get("BENCHBOX_CACHE") or user_cache_dir("benchbox")) / "crops-v1"
 
 
-def limit_bytes() -> int:
+def cache_limit_bytes() -> int:
     """Return how large the folder may grow.
 
     Raises BenchboxError when BENCHBOX_CACHE_GB is not a number.
@@ -101,7 +101,7 @@ def limit_bytes() -> int:
         ) from None
 
 
-def key(samples: Sequence[Sample], size: int, expansion: float) -> str:
+def cache_key(samples: Sequence[Sample], size: int, expansion: float) -> str:
     """Hash everything that decides a set's bytes; "" when a picture has no stamp."""
     digest = hashlib.sha256(f"1 {size} {expansion!r} {len(samples)}\n".encode())
     for sample in samples:
@@ -112,23 +112,23 @@ def key(samples: Sequence[Sample], size: int, expansion: float) -> str:
     return digest.hexdigest()[:32]
 
 
-def _kept(place: Path, samples: Sequence[Sample], maps: Floats, size: int) -> Bytes:
+def _cached_images(place: Path, samples: Sequence[Sample], maps: Floats, size: int) -> Bytes:
     shape = (len(samples), size, size, 3)
-    found = _mapped(place, shape)
+    found = _open_mapped(place, shape)
     if found is None:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(place.with_suffix(".lock")):
-            found = _mapped(place, shape)  # another process may have made it meanwhile
+        with _exclusive_lock(place.with_suffix(".lock")):
+            found = _open_mapped(place, shape)  # another process may have made it meanwhile
             if found is None:
                 _make_room(place, int(np.prod(shape, dtype=np.int64)))
-                _write(place, samples, maps, shape)
-                found = _mapped(place, shape)
+                _write_crops(place, samples, maps, shape)
+                found = _open_mapped(place, shape)
     assert found is not None
     os.utime(place)  # last used now
     return found
 
 
-def _mapped(place: Path, shape: tuple[int, ...]) -> Bytes | None:
+def _open_mapped(place: Path, shape: tuple[int, ...]) -> Bytes | None:
     try:
         # "c": a stray write stays in this process
         found: Bytes = np.load(place, mmap_mode="c", allow_pickle=False)
@@ -137,7 +137,9 @@ def _mapped(place: Path, shape: tuple[int, ...]) -> Bytes | None:
     return found if found.shape == shape and found.dtype == np.uint8 else None
 
 
-def _write(place: Path, samples: Sequence[Sample], maps: Floats, shape: tuple[int, ...]) -> None:
+def _write_crops(
+    place: Path, samples: Sequence[Sample], maps: Floats, shape: tuple[int, ...]
+) -> None:
     """Append rows to the partial file, going on after the last whole row that is there."""
     partial = place.with_suffix(".partial")
     row_bytes = int(np.prod(shape[1:]))
@@ -155,13 +157,13 @@ def _write(place: Path, samples: Sequence[Sample], maps: Floats, shape: tuple[in
         done = (file.tell() - head) // row_bytes
         file.truncate(head + done * row_bytes)
         pause_s = 0.5 if sys.stderr.isatty() else 15.0
-        buffer = np.empty((min(CHUNK, shape[0]), *shape[1:]), np.uint8)
+        buffer = np.empty((min(CHUNK_ROWS, shape[0]), *shape[1:]), np.uint8)
         with tqdm(
             total=len(samples), initial=done, desc="decoding", unit="face", mininterval=pause_s
         ) as bar:
-            for first in range(done, len(samples), CHUNK):
-                chunk = samples[first : first + CHUNK]
-                fill(buffer[: len(chunk)], chunk, maps[first : first + CHUNK])
+            for first in range(done, len(samples), CHUNK_ROWS):
+                chunk = samples[first : first + CHUNK_ROWS]
+                fill_crops(buffer[: len(chunk)], chunk, maps[first : first + CHUNK_ROWS])
                 file.write(buffer[: len(chunk)].data)
                 bar.update(len(chunk))
         file.flush()
@@ -170,7 +172,7 @@ def _write(place: Path, samples: Sequence[Sample], maps: Floats, shape: tuple[in
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
+def _exclusive_lock(lock: Path) -> Iterator[None]:
     """Wait until no other process makes this set; a killed one holds nothing."""
     with lock.open("w") as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
@@ -186,7 +188,7 @@ def _make_room(place: Path, needed: int) -> None:
     sets = sorted(others, key=lambda path: path.stat().st_mtime)
     sizes = [path.stat().st_size for path in sets]
     spare = _spare_bytes(place.parent)
-    over = max(sum(sizes) + needed - limit_bytes(), needed - spare)
+    over = max(sum(sizes) + needed - cache_limit_bytes(), needed - spare)
     if over > sum(sizes):
         raise OSError(
             f"{needed / 1e6:,.1f} MB are needed, and the disk has {max(spare, 0) / 1e6:,.1f} MB to spare"
@@ -200,7 +202,7 @@ def _make_room(place: Path, needed: int) -> None:
 
 def _spare_bytes(folder: Path) -> int:
     disk = shutil.disk_usage(folder)
-    return int(disk.free - min(_FREE * disk.total, _FREE_BYTES))
+    return int(disk.free - min(_FREE_SHARE * disk.total, _FREE_BYTES))
 
 
 def _memory_bytes() -> int:

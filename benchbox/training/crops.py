@@ -22,15 +22,15 @@ from torch import Tensor
 
 from benchbox import geometry
 
-from .host_to_device import Ring, upload
-from .prefetch import waiting
-from .process_setup import cores
+from .host_to_device import PinnedRing, upload_array
+from .prefetch import count_data_wait
+from .process_setup import count_cores
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats, Sample
 
 
-_CHUNK = 256  # crops copied to a device at a time
+_COPY_ROWS = 256  # crops copied to a device at a time
 
 
 # --- crops ----------------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ class Crops:
         return out
 
 
-class Source(Protocol):
+class CropSource(Protocol):
     """What views are looked at from: `Crops`, or `stored.Streamed` where a set is too large to keep."""
 
     def __len__(self) -> int: ...
@@ -80,30 +80,30 @@ class Source(Protocol):
 def crop_maps(samples: Sequence[Sample], size: int, expansion: float) -> Floats:
     """Return the maps (N, 2, 3) from picture px to the px of the square of `expansion` x the longer box side."""
     boxes = np.stack([sample.box for sample in samples])
-    return geometry.box_to_crop(geometry.square(boxes, expansion), size)
+    return geometry.box_to_crop(geometry.square_boxes(boxes, expansion), size)
 
 
-def crops(samples: Sequence[Sample], size: int, expansion: float) -> Crops:
+def cut_crops(samples: Sequence[Sample], size: int, expansion: float) -> Crops:
     """Cut a square of `expansion` x the longer box side around each sample's box, `size` px wide.
 
     Black outside.
     """
     maps = crop_maps(samples, size, expansion)
-    return Crops(fill(np.empty((len(samples), size, size, 3), np.uint8), samples, maps), maps)
+    return Crops(fill_crops(np.empty((len(samples), size, size, 3), np.uint8), samples, maps), maps)
 
 
-def fill(out: Bytes, samples: Sequence[Sample], maps: Floats) -> Bytes:
+def fill_crops(out: Bytes, samples: Sequence[Sample], maps: Floats) -> Bytes:
     """Decode and cut samples into `out` (n, S, S, 3), on all cores.
 
     The pictures live for a moment each.
     """
-    with ThreadPoolExecutor(cores()) as pool:
-        for _ in pool.map(_cut, samples, maps, out):
+    with ThreadPoolExecutor(count_cores()) as pool:
+        for _ in pool.map(_cut_crop, samples, maps, out):
             pass
     return out
 
 
-def _cut(sample: Sample, matrix: Floats, out: Bytes) -> None:
+def _cut_crop(sample: Sample, matrix: Floats, out: Bytes) -> None:
     picture = sample.pixels()
     # Shrinking by more than two aliases under bilinear sampling: average first, keeping pixel
     # centres aligned.
@@ -113,14 +113,14 @@ def _cut(sample: Sample, matrix: Floats, out: Bytes) -> None:
         size = (width // factor, height // factor)
         picture = cv2.resize(picture[:height, :width], size, interpolation=cv2.INTER_AREA)
         grow = np.array([[factor, 0, (factor - 1) / 2], [0, factor, (factor - 1) / 2]])
-        matrix = geometry.compose(matrix, grow)
-    _Warp(len(out))(picture, geometry.invert(matrix), out)
+        matrix = geometry.compose_maps(matrix, grow)
+    _BufferedWarp(len(out))(picture, geometry.invert_maps(matrix), out)
 
 
 # --- views ----------------------------------------------------------------------------------------
 
 
-class Touch(Protocol):
+class Retouch(Protocol):
     """A change of views before they are normalised, the same on bytes and on tensors: `augment.Draw`."""
 
     def on_bytes(self, row: int, view: Bytes) -> None:
@@ -130,7 +130,7 @@ class Touch(Protocol):
         """Change views (n, 3, side, side) of values 0 … 255."""
 
 
-class Views:
+class CropViews:
     """Views of stored crops on a device, each named by its map to the crop; frames are [-1, 1]².
 
     On a CPU a view that needs no gradient is warped as uint8 and normalised while it is in the
@@ -140,13 +140,13 @@ class Views:
     memory on a stream of its own.
     """
 
-    def __init__(self, stored: Source, device: str) -> None:
+    def __init__(self, stored: CropSource, device: str) -> None:
         self.stored, self.device = stored, device
-        self.images = None if device == "cpu" else _resident(stored, device)
-        self.ring = Ring(device) if device != "cpu" and self.images is None else None
+        self.images = None if device == "cpu" else _copy_to_device(stored, device)
+        self.ring = PinnedRing(device) if device != "cpu" and self.images is None else None
 
     def look(
-        self, rows: np.ndarray, colour: Tensor | None = None, touch: Touch | None = None
+        self, rows: np.ndarray, colour: Tensor | None = None, touch: Retouch | None = None
     ) -> Callable[[Tensor, int], Tensor]:
         """Return a function (maps (n, 2, 3) view → crop, side) → (n, 3, side, side) in [-1, 1] for stored rows (n,).
 
@@ -163,17 +163,17 @@ class Views:
 
             def view(maps: Tensor, side: int) -> Tensor:
                 if not maps.requires_grad:
-                    with waiting():
+                    with count_data_wait():
                         return warp_normalised(
                             images, places, self._pixel_maps(maps, side), side, colour, touch
                         )
-                return _sampled(
-                    _floats(torch.from_numpy(images[places])), maps, side, colour, touch
+                return _sample_normalised(
+                    _to_float_images(torch.from_numpy(images[places])), maps, side, colour, touch
                 )
 
             return view
 
-        return Look(self._fetch(rows), colour, touch)
+        return DeviceSampler(self._fetch(rows), colour, touch)
 
     def _fetch(self, rows: np.ndarray) -> Callable[[], Tensor]:
         """Return what gives the rows (n, S, S, 3) uint8 on the device.
@@ -181,20 +181,22 @@ class Views:
         Copies that must travel start now.
         """
         if self.images is not None:
-            images, places = self.images, upload(rows, self.device)
+            images, places = self.images, upload_array(rows, self.device)
             return lambda: images[places]
         assert self.ring is not None
         shape = (len(rows), self.stored.side, self.stored.side, 3)
         return self.ring.send(shape, lambda out: self.stored.take(rows, out))
 
     def _pixel_maps(self, maps: Tensor, side: int) -> Floats:
-        into = geometry.invert(geometry.unit_to_crop(side))
+        into = geometry.invert_maps(geometry.unit_to_crop(side))
         out = geometry.unit_to_crop(self.stored.side)
-        return geometry.compose(out, geometry.compose(maps.detach().double().numpy(), into))
+        return geometry.compose_maps(
+            out, geometry.compose_maps(maps.detach().double().numpy(), into)
+        )
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
+class DeviceSampler:
     """What `Views.look` returns on a GPU.
 
     Without a touch it is all tensors, and a CUDA graph can follow it.
@@ -202,15 +204,15 @@ class Look:
 
     fetch: Callable[[], Tensor]  # (n, S, S, 3) uint8
     colour: Tensor | None
-    touch: Touch | None
+    touch: Retouch | None
 
     def __call__(self, maps: Tensor, side: int) -> Tensor:
         """Sample views (n, 3, side, side) through maps (n, 2, 3) view → crop."""
-        return _sampled(self._pictures, maps, side, self.colour, self.touch)
+        return _sample_normalised(self._pictures, maps, side, self.colour, self.touch)
 
     @cached_property
     def _pictures(self) -> Tensor:
-        return _floats(self.fetch())
+        return _to_float_images(self.fetch())
 
     def tensors(self) -> Iterator[Tensor]:
         """Yield pictures and colour.
@@ -223,20 +225,20 @@ class Look:
         if self.colour is not None:
             yield self.colour
 
-    def of(self, tensors: Iterator[Tensor]) -> Look:
+    def of(self, tensors: Iterator[Tensor]) -> DeviceSampler:
         """Return a look at other pictures."""
         pictures = next(tensors)
-        return Look(lambda: pictures, None if self.colour is None else next(tensors), None)
+        return DeviceSampler(lambda: pictures, None if self.colour is None else next(tensors), None)
 
 
-def _resident(stored: Source, device: str) -> Tensor | None:
+def _copy_to_device(stored: CropSource, device: str) -> Tensor | None:
     free, _ = torch.cuda.mem_get_info(device)
     if not isinstance(stored, Crops) or stored.images.nbytes > free // 2:
         return None
     held = torch.empty(stored.images.shape, dtype=torch.uint8, device=device)
-    for first in range(0, len(held), _CHUNK):  # from a file that is mapped, part by part
-        held[first : first + _CHUNK].copy_(
-            torch.from_numpy(stored.images[first : first + _CHUNK].copy())
+    for first in range(0, len(held), _COPY_ROWS):  # from a file that is mapped, part by part
+        held[first : first + _COPY_ROWS].copy_(
+            torch.from_numpy(stored.images[first : first + _COPY_ROWS].copy())
         )
     return held
 
@@ -244,7 +246,7 @@ def _resident(stored: Source, device: str) -> Tensor | None:
 # --- warping bytes --------------------------------------------------------------------------------
 
 
-class _Warp:
+class _BufferedWarp:
     """Warp pictures one by one through buffers that are kept.
 
     OpenCV warps four channels three times as fast as three, the copy into the buffer included: pixels are then aligned,
@@ -271,7 +273,7 @@ class _Warp:
         cv2.cvtColor(self.wide, cv2.COLOR_RGBA2RGB, dst=out)
 
 
-def warp(
+def warp_views(
     images: Bytes,
     rows: Sequence[int] | np.ndarray,
     maps: Floats,
@@ -286,7 +288,7 @@ def warp(
     """
     if out is None:
         out = np.empty((len(rows), size, size, 3), np.uint8)
-    warped = _Warp(size)
+    warped = _BufferedWarp(size)
     for place, row, matrix in zip(out, rows, maps, strict=True):
         warped(images[row], matrix, place)
     return out
@@ -298,7 +300,7 @@ def warp_normalised(
     maps: Floats,
     size: int,
     colour: Tensor | None = None,
-    touch: Touch | None = None,
+    touch: Retouch | None = None,
 ) -> Tensor:
     """Warp as `warp` and normalise as `to_input`, face by face.
 
@@ -308,10 +310,10 @@ def warp_normalised(
     memory once.
     """
     batch = torch.empty(len(rows), size, size, 3)
-    places, mixing = batch.numpy(), _mixing(len(rows), colour)
+    places, mixing = batch.numpy(), _normalising_matrices(len(rows), colour)
 
     def make(some: range) -> None:
-        warped, view = _Warp(size), np.empty((size, size, 3), np.uint8)
+        warped, view = _BufferedWarp(size), np.empty((size, size, 3), np.uint8)
         for k in some:
             warped(images[rows[k]], maps[k], view)
             if touch is not None:
@@ -319,11 +321,11 @@ def warp_normalised(
             np.copyto(places[k], view)
             cv2.transform(places[k], mixing[k], dst=places[k])
 
-    _share(make, len(rows))
+    _run_on_threads(make, len(rows))
     return batch.permute(0, 3, 1, 2)
 
 
-def _mixing(count: int, colour: Tensor | None) -> Floats:
+def _normalising_matrices(count: int, colour: Tensor | None) -> Floats:
     """Return the matrices (n, 3, 4) byte → gain · (byte / 127.5 - 1) + offset, channel by channel."""
     gain, offset = (
         (np.ones((count, 3)), np.zeros((count, 3)))
@@ -336,19 +338,21 @@ def _mixing(count: int, colour: Tensor | None) -> Floats:
     return mixing
 
 
-def _share(make: Callable[[range], None], count: int) -> None:
+def _run_on_threads(make: Callable[[range], None], count: int) -> None:
     """Run `make` over 0 … count - 1 on as many threads as torch would use."""
     threads = min(torch.get_num_threads(), count)
     if threads < 2:
         make(range(count))
         return
-    for job in [_pool().submit(make, range(first, count, threads)) for first in range(threads)]:
+    for job in [
+        _view_threads().submit(make, range(first, count, threads)) for first in range(threads)
+    ]:
         job.result()
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(cores(), "views")
+def _view_threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(count_cores(), "views")
 
 
 # --- tensors --------------------------------------------------------------------------------------
@@ -360,7 +364,7 @@ def to_input(batch: Bytes | Tensor, device: str = "cpu") -> Tensor:
     return tensor.to(device).permute(0, 3, 1, 2).to(torch.float32).mul_(1 / 127.5).sub_(1)
 
 
-def sample(images: Tensor, theta: Tensor, size: int) -> Tensor:
+def sample_views(images: Tensor, theta: Tensor, size: int) -> Tensor:
     """Sample (n, c, h, w) bilinearly through θ (n, 2, 3), target → source in [-1, 1]² frames.
 
     Differentiable.
@@ -369,16 +373,16 @@ def sample(images: Tensor, theta: Tensor, size: int) -> Tensor:
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
-def _floats(images: Tensor) -> Tensor:
+def _to_float_images(images: Tensor) -> Tensor:
     """Turn (n, S, S, 3) uint8 into (n, 3, S, S) of the same values."""
     return images.permute(0, 3, 1, 2).to(torch.float32)
 
 
-def _sampled(
-    images: Tensor, maps: Tensor, side: int, colour: Tensor | None, touch: Touch | None
+def _sample_normalised(
+    images: Tensor, maps: Tensor, side: int, colour: Tensor | None, touch: Retouch | None
 ) -> Tensor:
     """Sample views of (n, 3, S, S) of values 0 … 255, retouched and normalised: the twin of `warp_normalised`."""
-    batch = sample(images, maps, side)
+    batch = sample_views(images, maps, side)
     batch = (batch if touch is None else touch.on_tensor(batch)).mul(1 / 127.5).sub_(1)
     if colour is not None:
         batch = torch.addcmul(colour[:, 1, :, None, None], batch, colour[:, 0, :, None, None])

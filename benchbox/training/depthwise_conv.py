@@ -29,15 +29,15 @@ class FastDepthwise(TorchFunctionMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         del types
-        if func is torch.conv2d and not kwargs and len(args) == 7 and _meant(*args):
+        if func is torch.conv2d and not kwargs and len(args) == 7 and _is_strided_depthwise(*args):
             images, weight, _, stride, padding, *_ = args
-            return strided(
+            return strided_depthwise(
                 images.to(torch.bfloat16), weight.to(torch.bfloat16), tuple(stride), tuple(padding)
             )
         return func(*args, **(kwargs or {}))
 
 
-def _meant(
+def _is_strided_depthwise(
     x: Tensor,
     weight: Tensor,
     bias: Tensor | None,
@@ -51,13 +51,15 @@ def _meant(
     return depthwise and plain and max(stride) > 1 and max(padding) < min(weight.shape[2:])
 
 
-def strided(x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]) -> Tensor:
+def strided_depthwise(
+    x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]
+) -> Tensor:
     """Convolve (n, c, h, w) with one kernel per channel (c, 1, kh, kw)."""
-    found: Tensor = _Strided.apply(x, weight, stride, padding)  # type: ignore[no-untyped-call]
+    found: Tensor = _StridedDepthwise.apply(x, weight, stride, padding)  # type: ignore[no-untyped-call]
     return found
 
 
-class _Strided(torch.autograd.Function):
+class _StridedDepthwise(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, x: Tensor, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]

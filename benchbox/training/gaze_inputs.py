@@ -20,20 +20,20 @@ from torch import Tensor
 from benchbox import geometry
 from benchbox.errors import DataError
 
-from .crop_cache import stored
-from .crops import Views, crops
-from .holdout import whole_clusters
+from .crop_cache import cached_crops
+from .crops import CropViews, cut_crops
+from .holdout import choose_holdout
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Bytes, Examples, Floats, Sample, Task
 
 EYES = ("left_eye", "right_eye")
-MARGIN = 1.1  # side of the stored square over the patch's: room to move the patch about
+CROP_MARGIN = 1.1  # side of the stored square over the patch's: room to move the patch about
 _TINY_PX = 24  # a picture whose box is not wider than this is shown as a strip
 
 
 @dataclass(frozen=True)
-class Form:
+class PatchForm:
     """Which boxes are cut out ("" is the protocol's own), height and width of their patches in px, and how many pools.
 
     `pools` is how often a network of halvings may halve them.
@@ -45,7 +45,7 @@ class Form:
     pools: int
 
     @classmethod
-    def of(cls, samples: Sequence[Sample], side: int, face_side: int) -> Form:
+    def of(cls, samples: Sequence[Sample], side: int, face_side: int) -> PatchForm:
         """Choose by the first sample: three squares of `side`, one of `face_side`, or a strip of `side` / 2 or more."""
         first = samples[0]
         if all(name in first.boxes for name in EYES):
@@ -63,7 +63,7 @@ class Form:
         return {"sources": " ".join(self.sources[1:])} | sizes
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, str]) -> Form:
+    def from_facts(cls, facts: Mapping[str, str]) -> PatchForm:
         """Read a form back from a weights file's facts."""
         return cls(
             ("", *facts["sources"].split()),
@@ -73,7 +73,7 @@ class Form:
         )
 
 
-def boxes(samples: Sequence[Sample], form: Form) -> Floats:
+def patch_boxes(samples: Sequence[Sample], form: PatchForm) -> Floats:
     """Return the boxes (N, S, 4) of a form's sources; raises DataError when a sample lacks one."""
     rows = []
     for sample in samples:
@@ -87,12 +87,12 @@ def boxes(samples: Sequence[Sample], form: Form) -> Floats:
     return np.asarray(rows, np.float64).reshape(len(samples), len(form.sources), 4)
 
 
-def usable(samples: Sequence[Sample], form: Form) -> Bools:
+def has_all_boxes(samples: Sequence[Sample], form: PatchForm) -> Bools:
     """Tell which samples (N,) have all the boxes that a form needs: an eye may not have been found."""
-    return np.asarray(np.isfinite(boxes(samples, form)).all(axis=(1, 2)))
+    return np.asarray(np.isfinite(patch_boxes(samples, form)).all(axis=(1, 2)))
 
 
-class Patches:
+class GazePatches:
     """The patches of many samples as squares of uint8; views of them are drawn per batch.
 
     `keep` asks for the store of decoded pictures (`stored.stored`), for a training set; a few
@@ -100,27 +100,34 @@ class Patches:
     """
 
     def __init__(
-        self, samples: Sequence[Sample], form: Form, device: str, *, keep: bool = False
+        self, samples: Sequence[Sample], form: PatchForm, device: str, *, keep: bool = False
     ) -> None:
         self.samples, self.form, self.device, self.count = samples, form, device, len(samples)
-        at, side = boxes(samples, form), round(form.width * MARGIN)
+        at, side = patch_boxes(samples, form), round(form.width * CROP_MARGIN)
         seen = (
             samples
             if keep
-            else [replace(sample, pixels=partial(_same, sample.pixels())) for sample in samples]
+            else [
+                replace(sample, pixels=partial(_return_pixels, sample.pixels()))
+                for sample in samples
+            ]
         )
         self.views = []
         for place in range(len(form.sources)):
             shown = [
                 replace(sample, box=box) for sample, box in zip(seen, at[:, place], strict=True)
             ]
-            held = stored(shown, side, MARGIN) if keep else crops(shown, side, MARGIN)
-            self.views.append(Views(held, device))
+            held = (
+                cached_crops(shown, side, CROP_MARGIN)
+                if keep
+                else cut_crops(shown, side, CROP_MARGIN)
+            )
+            self.views.append(CropViews(held, device))
 
     def __len__(self) -> int:
         return self.count
 
-    def first(self, number: int) -> Patches:
+    def first(self, number: int) -> GazePatches:
         """Return the first rows alone; pictures are shared, not copied."""
         part = copy(self)
         part.count = min(number, self.count)
@@ -134,7 +141,7 @@ class Patches:
         top = (self.form.width - self.form.height) // 2
         found = []
         for place, view in enumerate(self.views):
-            maps = (still if jitter is None else jitter.maps[:, place]) / MARGIN
+            maps = (still if jitter is None else jitter.maps[:, place]) / CROP_MARGIN
             look = view.look(rows, colour)
             square = look(torch.from_numpy(maps).float().to(self.device), self.form.width)
             # Clamped: what leaves here is a picture, however much colour was added.
@@ -173,15 +180,15 @@ class Jitter:
         return cls(maps, np.stack([gain, offset], axis=1))
 
 
-def _same(pixels: Bytes) -> Bytes:
+def _return_pixels(pixels: Bytes) -> Bytes:
     return pixels
 
 
 @dataclass(frozen=True, eq=False)
-class Gazes:
+class GazeSet:
     """Samples ready for training or validation: their patches and their axes (n, 2)."""
 
-    patches: Patches
+    patches: GazePatches
     axes: Floats
 
     def __len__(self) -> int:
@@ -191,14 +198,14 @@ class Gazes:
     def of(
         cls,
         examples: Examples,
-        form: Form,
+        form: PatchForm,
         task: Task,
         device: str,
         rng: np.random.Generator,
         most: int,
-    ) -> Gazes:
+    ) -> GazeSet:
         """Cut the patches of the usable examples, of `most` drawn among them when there are more (0: of all)."""
-        rows = np.flatnonzero(usable(examples.samples, form))
+        rows = np.flatnonzero(has_all_boxes(examples.samples, form))
         if not len(rows):
             raise DataError(
                 f"{examples.samples[0].id} and {len(examples) - 1} others: none has all its boxes"
@@ -207,22 +214,22 @@ class Gazes:
             rows = np.sort(rng.choice(rows, most, replace=False))
         samples = [examples.samples[int(row)] for row in rows]
         axes = to_axes(task, examples.values[rows])
-        return cls(Patches(samples, form, device, keep=True), axes)
+        return cls(GazePatches(samples, form, device, keep=True), axes)
 
-    def first(self, number: int) -> Gazes:
+    def first(self, number: int) -> GazeSet:
         """Return the first rows alone; pictures are shared, not copied."""
-        return Gazes(self.patches.first(number), self.axes[:number])
+        return GazeSet(self.patches.first(number), self.axes[:number])
 
 
-def held_out(
+def split_holdout(
     examples: Examples, share: float, rng: np.random.Generator
 ) -> tuple[Examples, Examples]:
     """Split off whole persons (clusters): what stays and what is held out, as `whole_clusters` chooses."""
-    out = whole_clusters(examples.clusters, share, rng)
-    return _rows(examples, ~out), _rows(examples, out)
+    out = choose_holdout(examples.clusters, share, rng)
+    return _select_examples(examples, ~out), _select_examples(examples, out)
 
 
-def _rows(examples: Examples, chosen: Bools) -> Examples:
+def _select_examples(examples: Examples, chosen: Bools) -> Examples:
     samples = [sample for sample, here in zip(examples.samples, chosen, strict=True) if here]
     return replace(
         examples,
@@ -245,7 +252,7 @@ def from_axes(task: Task, axes: Floats) -> Floats:
     return geometry.angles_to_vectors(np.radians(axes)) if task == "gaze3d" else axes
 
 
-def distances(task: Task, first: Floats, second: Floats) -> Floats:
+def gaze_distances(task: Task, first: Floats, second: Floats) -> Floats:
     """Return the distance of axes (n, 2) from axes (n, 2): cm, or degrees between the directions."""
     if task == "gaze2d":
         return np.asarray(np.linalg.norm(first - second, axis=1))

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 
-def gaussian(
+def gaussian_heatmaps(
     points: Tensor, size: tuple[int, int], stride: float, sigma_px: float, threshold: float = 0.01
 ) -> Tensor:
     """Return maps (n, k, *size) of exp(-d² / 2σ²), d the distance in px from each point (n, k, 2) to the cell's centre.
@@ -25,13 +25,13 @@ def gaussian(
     transfer.
     """
     height, width = size
-    across = _bell(points[..., 0], width, stride, sigma_px)
-    down = _bell(points[..., 1], height, stride, sigma_px)
+    across = _gaussian_profile(points[..., 0], width, stride, sigma_px)
+    down = _gaussian_profile(points[..., 1], height, stride, sigma_px)
     maps = down[..., :, None] * across[..., None, :]
     return torch.where(maps >= threshold, maps, 0.0)
 
 
-def with_background(maps: Tensor) -> Tensor:
+def add_background(maps: Tensor) -> Tensor:
     """Append the background, 1 - the largest of the maps (n, k, h, w) at each cell.
 
     (n, k + 1, h, w).
@@ -39,19 +39,19 @@ def with_background(maps: Tensor) -> Tensor:
     return torch.cat([maps, 1 - maps.amax(dim=1, keepdim=True)], dim=1)
 
 
-def argmax(maps: Tensor) -> tuple[Tensor, Tensor]:
+def decode_argmax(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Return each map's highest cell (n, k, 2), as floats (x, y), and its height (n, k)."""
     height, place = maps.flatten(2).max(dim=2)
     width = maps.shape[3]
     return torch.stack([place % width, place // width], dim=2).to(maps.dtype), height
 
 
-def quarter(maps: Tensor) -> tuple[Tensor, Tensor]:
+def decode_quarter(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Move the highest cell a quarter of a cell towards its higher neighbour, per axis.
 
     As `argmax`.
     """
-    cells, height = argmax(maps)
+    cells, height = decode_argmax(maps)
     last = cells.new_tensor([maps.shape[3] - 1, maps.shape[2] - 1])
     steps = cells.new_tensor([[1, 0], [-1, 0], [0, 1], [0, -1]])
     places = cells[:, :, None] + steps  # (n, k, 4, 2): right, left, below, above
@@ -65,7 +65,7 @@ def quarter(maps: Tensor) -> tuple[Tensor, Tensor]:
     return cells + torch.where(both, shift, 0.0), height
 
 
-def centroid(maps: Tensor, radius: int = 4) -> tuple[Tensor, Tensor]:
+def decode_centroid(maps: Tensor, radius: int = 4) -> tuple[Tensor, Tensor]:
     """Return the centre of mass of the cells within `radius` of the highest one, per axis.
 
     As `argmax`.
@@ -73,7 +73,7 @@ def centroid(maps: Tensor, radius: int = 4) -> tuple[Tensor, Tensor]:
     Values up to 1e-6 have no mass; a map without any keeps its highest cell. Gradients reach the
     maps' values.
     """
-    cells, height = argmax(maps)
+    cells, height = decode_argmax(maps)
     mass = torch.where(maps > 1e-6, maps, 0.0)
     columns, rows = (
         torch.arange(size, device=maps.device, dtype=maps.dtype)
@@ -90,12 +90,12 @@ def centroid(maps: Tensor, radius: int = 4) -> tuple[Tensor, Tensor]:
     return torch.where((total > 0)[..., None], found, cells), height
 
 
-def to_px(cells: Tensor, stride: float) -> Tensor:
+def cells_to_px(cells: Tensor, stride: float) -> Tensor:
     """Turn places in cells (…, 2) into pixels of the picture."""
     return cells * stride + (stride / 2 - 0.5)
 
 
-def _bell(centres: Tensor, count: int, stride: float, sigma_px: float) -> Tensor:
-    cells = to_px(torch.arange(count, device=centres.device, dtype=centres.dtype), stride)
+def _gaussian_profile(centres: Tensor, count: int, stride: float, sigma_px: float) -> Tensor:
+    cells = cells_to_px(torch.arange(count, device=centres.device, dtype=centres.dtype), stride)
     bell = torch.exp((cells - centres[..., None]).square() * (-0.5 / sigma_px**2))
     return bell.nan_to_num(nan=0.0)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from benchbox.types import Bools, Strings
 
 
-def whole_clusters(clusters: Strings, share: float, rng: np.random.Generator) -> Bools:
+def choose_holdout(clusters: Strings, share: float, rng: np.random.Generator) -> Bools:
     """Choose items (n,): about `share` of the clusters, one at least.
 
     Of the items where there is one cluster only.

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SLOTS = 4  # batches in flight: one in use, two prefetched, one being filled
+RING_SLOTS = 4  # batches in flight: one in use, two prefetched, one being filled
 
 
-def upload(array: np.ndarray, device: str) -> Tensor:
+def upload_array(array: np.ndarray, device: str) -> Tensor:
     """Copy a small array to the device; on a GPU the host goes on at once."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))
     return tensor if device == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
 
 
-class Ring:
+class PinnedRing:
     """Buffers in turn, pinned on the host and on the device, filled on a copy stream.
 
     A buffer is used again `SLOTS` batches later. The copy then waits for all that the compute
@@ -29,7 +29,7 @@ class Ring:
     def __init__(self, device: str) -> None:
         self.device, self.count = device, 0
         self.copies = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self.slots: list[dict[str, Any]] = [{} for _ in range(SLOTS)]
+        self.slots: list[dict[str, Any]] = [{} for _ in range(RING_SLOTS)]
 
     def send(
         self, shape: tuple[int, ...], write: Callable[[np.ndarray], object]
@@ -38,7 +38,7 @@ class Ring:
 
         Return what gives the tensor on the device.
         """
-        slot = self.slots[self.count % SLOTS]
+        slot = self.slots[self.count % RING_SLOTS]
         self.count += 1
         if slot.get("shape") != shape:
             slot.update(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from benchbox.errors import PluginError
 
 
-def optimiser(
+def make_optimiser(
     kind: str, parameters: Iterable[Tensor], lr: float, weight_decay: float
 ) -> torch.optim.Optimizer:
     """Make `sgd` (momentum 0.9), `adamw`, both fused, or `adadelta`.
@@ -28,7 +28,7 @@ def optimiser(
     raise PluginError(f"optimiser = {kind!r}: must be sgd, adamw or adadelta")
 
 
-def rate(schedule: str, step: int, steps: int, warmup: int = 0) -> float:
+def rate_factor(schedule: str, step: int, steps: int, warmup: int = 0) -> float:
     """Return the factor on the rate at a step: `constant`, `poly` (power 1) or `cosine`, after a linear rise."""
     if step < warmup:
         return (step + 1) / warmup
@@ -42,7 +42,7 @@ def rate(schedule: str, step: int, steps: int, warmup: int = 0) -> float:
     raise PluginError(f"schedule = {schedule!r}: must be constant, poly or cosine")
 
 
-class Average:
+class WeightAverage:
     """Exponential moving average of modules' weights and buffers, on which a short training ends.
 
     The decay grows from 0 as (1 + t) / (10 + t) up to its limit, so early steps do not linger.

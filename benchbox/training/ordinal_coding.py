@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True, eq=False)
-class Ordinal:
+class OrdinalCode:
     """The code of A axes: `offset` and `size` (A,) in the target's unit, `bins` per axis."""
 
     offset: Tensor
@@ -28,7 +28,7 @@ class Ordinal:
     bins: tuple[int, ...]
 
     @classmethod
-    def fit(cls, values: Tensor, bins: Sequence[int]) -> Ordinal:
+    def fit(cls, values: Tensor, bins: Sequence[int]) -> OrdinalCode:
         """Choose offset and bin size from training values (n, A).
 
         Axes that never move get bins of width 1.
@@ -62,9 +62,9 @@ class Ordinal:
         """Turn logits (n, ΣB) into values (n, A) (equation 3)."""
         return self.offset + self.size * (self.counts(logits).to(self.size.dtype) + 0.5)
 
-    def to(self, device: str) -> Ordinal:
+    def to(self, device: str) -> OrdinalCode:
         """Move the code to a device."""
-        return Ordinal(self.offset.to(device), self.size.to(device), self.bins)
+        return OrdinalCode(self.offset.to(device), self.size.to(device), self.bins)
 
     def facts(self) -> dict[str, str]:
         """Describe the code in words that a weights file can hold.
@@ -79,7 +79,7 @@ class Ordinal:
         return words | {"ordinal_bins": " ".join(map(str, self.bins))}
 
     @classmethod
-    def from_facts(cls, facts: Mapping[str, str]) -> Ordinal:
+    def from_facts(cls, facts: Mapping[str, str]) -> OrdinalCode:
         """Read a code back from a weights file's facts."""
         offset, size = (
             torch.tensor([float.fromhex(word) for word in facts[f"ordinal_{name}"].split()])
@@ -88,7 +88,7 @@ class Ordinal:
         return cls(offset, size, tuple(int(word) for word in facts["ordinal_bins"].split()))
 
 
-def start_alike(head: nn.Linear, codes: Tensor, bins: Sequence[int]) -> None:
+def init_ordinal_head(head: nn.Linear, codes: Tensor, bins: Sequence[int]) -> None:
     """Let a last layer begin as one number per axis against thresholds: `codes` (n, ΣB) of the training set.
 
     The bins of an axis begin with one row of weights, the first one's, and with biases at the

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def gather(images: Tensor, centres: Tensor, side: int) -> Tensor:
+def gather_patches(images: Tensor, centres: Tensor, side: int) -> Tensor:
     """Cut a side x side patch about each of `centres` (n, k, 2) px out of images (n, c, h, w).
 
     (n, k, c, side, side).

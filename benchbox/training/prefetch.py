@@ -12,30 +12,30 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-AHEAD = 2  # batches, beside the one in use; `transfer.Ring` counts on no more
+PREFETCH_BATCHES = 2  # batches, beside the one in use; `transfer.Ring` counts on no more
 
-_waited = threading.local()
+_wait_clock = threading.local()
 
 
-def waited_s() -> float:
+def data_wait_s() -> float:
     """Return the seconds that this thread has spent in `waiting` so far."""
-    return float(getattr(_waited, "seconds", 0.0))
+    return float(getattr(_wait_clock, "seconds", 0.0))
 
 
 @contextmanager
-def waiting() -> Iterator[None]:
+def count_data_wait() -> Iterator[None]:
     """Count the time inside as waiting for data, once.
 
     What runs ahead in another thread does not hold a step up.
     """
-    before, start = waited_s(), time.perf_counter()
+    before, start = data_wait_s(), time.perf_counter()
     try:
         yield
     finally:
-        _waited.seconds = before + time.perf_counter() - start
+        _wait_clock.seconds = before + time.perf_counter() - start
 
 
-def in_turn(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[int, T]]:
+def batches_in_turn(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[int, T]]:
     """Yield (step, make(step)), each made when it is asked for: where a step keeps all cores busy by itself.
 
     A second thread that calls into torch has a team of OpenMP threads of its own. With more of them
@@ -43,12 +43,12 @@ def in_turn(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[in
     small network take half as long again.
     """
     for step in steps:
-        with waiting():
+        with count_data_wait():
             made = make(step)
         yield step, made
 
 
-def ahead(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[int, T]]:
+def prefetch_batches(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[int, T]]:
     """Yield (step, make(step)) in order, made by one thread up to `AHEAD` steps before they are asked for.
 
     `make` must follow from the step alone. What it raises is raised here, at its step; no more is
@@ -59,15 +59,15 @@ def ahead(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[int,
     try:
         for step in steps:
             queue.append((step, pool.submit(make, step)))
-            if len(queue) > AHEAD:
-                yield _next(queue)
+            if len(queue) > PREFETCH_BATCHES:
+                yield _next_batch(queue)
         while queue:
-            yield _next(queue)
+            yield _next_batch(queue)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _next(queue: deque[tuple[int, Future[T]]]) -> tuple[int, T]:
+def _next_batch(queue: deque[tuple[int, Future[T]]]) -> tuple[int, T]:
     step, made = queue.popleft()
-    with waiting():
+    with count_data_wait():
         return step, made.result()

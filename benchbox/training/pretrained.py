@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from benchbox.errors import DataError
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in 0 … 1
-_LARGEST_FILE = 1 << 30  # bytes
+_LARGEST_FILE_BYTES = 1 << 30  # bytes
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
+def read_pretrained(path: Path) -> dict[str, Tensor]:
     """Read a state dict (.safetensors, or a file of torch.save that holds tensors only).
 
     Raises DataError.
@@ -29,9 +29,9 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise DataError(
             f"{path}: no such weights file; --set weights=FILE names one under the data root"
         )
-    if path.stat().st_size > _LARGEST_FILE:
+    if path.stat().st_size > _LARGEST_FILE_BYTES:
         raise DataError(
-            f"{path}: larger than {_LARGEST_FILE} bytes: not the weights of such a network"
+            f"{path}: larger than {_LARGEST_FILE_BYTES} bytes: not the weights of such a network"
         )
     try:
         if path.suffix == ".safetensors":
@@ -57,14 +57,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return {str(key).removeprefix("module."): value for key, value in found.items()}
 
 
-def pixel_map() -> tuple[Tensor, Tensor]:
+def imagenet_pixel_map() -> tuple[Tensor, Tensor]:
     """Return scale and offset (3,) with which pixels in [-1, 1] become ImageNet's normalised ones."""
     scale = torch.tensor([0.5 / d for d in _DEVIATION])
     return scale, torch.tensor([(0.5 - m) / d for m, d in zip(_MEAN, _DEVIATION, strict=True)])
 
 
 @torch.no_grad()
-def take_over(
+def copy_pretrained(
     module: nn.Module, tensors: Mapping[str, Tensor], kept: str | tuple[str, ...], where: str
 ) -> None:
     """Copy every tensor whose name begins so.

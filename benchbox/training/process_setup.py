@@ -30,7 +30,7 @@ _THP, _OVERCOMMIT = (
     Path("/proc/sys/vm/overcommit_memory"),
 )
 _STRICT = "2"  # addresses are counted as memory
-_kept: list[bool] = []  # what `keep_memory` found; a process is set up once
+_memory_kept: list[bool] = []  # what `keep_memory` found; a process is set up once
 
 
 def keep_memory() -> bool:
@@ -38,12 +38,12 @@ def keep_memory() -> bool:
 
     False where there is no glibc.
     """
-    if not _kept:
-        _kept.append(sys.platform.startswith("linux") and _keep())
-    return _kept[0]
+    if not _memory_kept:
+        _memory_kept.append(sys.platform.startswith("linux") and _set_malloc_options())
+    return _memory_kept[0]
 
 
-def _keep() -> bool:
+def _set_malloc_options() -> bool:
     try:
         libc = ctypes.CDLL("libc.so.6", use_errno=True)
         mallopt = libc.mallopt
@@ -104,17 +104,17 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def cores() -> int:
+def count_cores() -> int:
     """Count the cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def threads() -> int:
+def count_threads() -> int:
     """Return how many threads torch computes with."""
     return torch.get_num_threads()
 
 
-def prepare(device: str, seed: int) -> None:
+def prepare_process(device: str, seed: int) -> None:
     """Make the process ready to train or predict on a device: allocator, seeds, float32 precision.
 
     Threads are torch's own choice: the cores this process may use, or OMP_NUM_THREADS.

@@ -20,10 +20,10 @@ def epoch_rows(
     rows = np.empty(number, np.int64)
     for turn in np.unique(places // count):
         inside = places // count == turn
-        rows[inside] = _order((*seed, int(turn), *after), count)[places[inside] % count]
+        rows[inside] = _shuffled_order((*seed, int(turn), *after), count)[places[inside] % count]
     return rows
 
 
 @lru_cache(maxsize=4)  # a pass over a million rows is shuffled once, not for each of its batches
-def _order(seed: tuple[int, ...], count: int) -> np.ndarray:
+def _shuffled_order(seed: tuple[int, ...], count: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(count)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import torch
 from tqdm import tqdm
 
-from .prefetch import ahead, in_turn, waited_s
+from .prefetch import batches_in_turn, data_wait_s, prefetch_batches
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ _COLUMNS = ("stage", "step", "epoch", "loss", "samples_per_s", "seconds")
 _LINES_PER_STAGE = 50
 
 
-class Meter:
+class TrainLog:
     """Count one stage: a bar on stderr, rows in `log.csv`, totals in `training.json` under the job's folder.
 
     `loss` is a tensor or a float; it is read only when a row is due, so the device is not waited for at every step.
@@ -50,7 +50,7 @@ class Meter:
         )
         self.device = device
         self.every = max(1, steps // _LINES_PER_STAGE)
-        self.before_s = waited_s()
+        self.before_s = data_wait_s()
         self.first, self.start_s = start, time.perf_counter()
         # A log file wants a line now and then, not a moving bar.
         pause_s = 1.0 if sys.stderr.isatty() else 15.0
@@ -63,7 +63,7 @@ class Meter:
             dynamic_ncols=True,
         )
 
-    def __enter__(self) -> Meter:
+    def __enter__(self) -> TrainLog:
         return self
 
     def batches(self, make: Callable[[int], T]) -> Iterator[tuple[int, T]]:
@@ -71,7 +71,9 @@ class Meter:
 
         For a GPU made ahead, by a thread.
         """
-        return (ahead if self.device == "cuda" else in_turn)(make, range(self.first, self.steps))
+        return (prefetch_batches if self.device == "cuda" else batches_in_turn)(
+            make, range(self.first, self.steps)
+        )
 
     def step(self, number: int, loss: object) -> None:
         """Note that step `number` (from 1) is done."""
@@ -117,16 +119,16 @@ class Meter:
         record["stages"][self.stage] = {
             "samples": before["samples"] + done * self.batch,
             "seconds": round(before["seconds"] + seconds, 3),
-            "waited_s": round(before["waited_s"] + waited_s() - self.before_s, 3),
+            "waited_s": round(before["waited_s"] + data_wait_s() - self.before_s, 3),
         }
-        _total(record)
+        _update_totals(record)
         record["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             record["peak_gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
-        _write(path, record)
+        _write_record(path, record)
 
 
-def stage(out: Path, name: str) -> dict[str, Any]:
+def stage_totals(out: Path, name: str) -> dict[str, Any]:
     """Return what `training.json` holds about a stage: samples, seconds, waited_s.
 
     Nothing when it is not there.
@@ -138,17 +140,17 @@ def stage(out: Path, name: str) -> dict[str, Any]:
     return found
 
 
-def taken_over(out: Path, name: str, totals: Mapping[str, Any]) -> None:
+def record_adopted_stage(out: Path, name: str, totals: Mapping[str, Any]) -> None:
     """Count a stage that was trained before, elsewhere, with what it took there, unless it is counted already."""
     path = out / "training.json"
     record = json.loads(path.read_text()) if path.exists() else {"stages": {}}
     if name not in record["stages"]:
         record["stages"][name] = dict(totals)
-        _total(record)
-        _write(path, record)
+        _update_totals(record)
+        _write_record(path, record)
 
 
-def keep_of_taken_over(out: Path, stages: Collection[str]) -> None:
+def keep_adopted_stages(out: Path, stages: Collection[str]) -> None:
     """Of a training that was copied here from another run keep some stages alone, in notes and log.
 
     Only once.
@@ -159,14 +161,14 @@ def keep_of_taken_over(out: Path, stages: Collection[str]) -> None:
         return
     record["taken_over"]["stages"] = sorted(stages)
     record["stages"] = {name: totals for name, totals in record["stages"].items() if name in stages}
-    _total(record)
+    _update_totals(record)
     if log.exists():
         head, *rows = log.read_text().splitlines(keepends=True)
         log.write_text("".join([head, *(row for row in rows if row.partition(",")[0] in stages)]))
-    _write(path, record)
+    _write_record(path, record)
 
 
-def _total(record: dict[str, Any]) -> None:
+def _update_totals(record: dict[str, Any]) -> None:
     totals = record["stages"].values()
     record["samples"] = sum(s["samples"] for s in totals)
     record["seconds"] = round(sum(s["seconds"] for s in totals), 3)
@@ -176,14 +178,14 @@ def _total(record: dict[str, Any]) -> None:
     )
 
 
-def note(out: Path, **facts: object) -> None:
+def record_facts(out: Path, **facts: object) -> None:
     """Add facts that a recipe wants in the run's record to `training.json` under the job's folder."""
     path = out / "training.json"
     record = json.loads(path.read_text()) if path.exists() else {"stages": {}}
-    _write(path, {**record, **facts})
+    _write_record(path, {**record, **facts})
 
 
-def _write(path: Path, record: Mapping[str, object]) -> None:
+def _write_record(path: Path, record: Mapping[str, object]) -> None:
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.write_text(json.dumps(record, indent=2) + "\n")
     os.replace(beside, path)

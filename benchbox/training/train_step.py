@@ -21,7 +21,7 @@ from .depthwise_conv import FastDepthwise
 B = TypeVar("B")
 
 # steps that run eagerly before one is captured: kernels are chosen, the optimiser's state is made
-_WARM_UP = 3
+_WARM_UP_STEPS = 3
 
 
 def low_precision(device: str) -> torch.dtype | None:
@@ -36,7 +36,7 @@ def low_precision(device: str) -> torch.dtype | None:
 
 
 @contextmanager
-def autocast(device: str, precision: str = "auto") -> Iterator[None]:
+def autocast_to(device: str, precision: str = "auto") -> Iterator[None]:
     """Give a context: `float32` leaves arithmetic alone, `auto` runs convolutions and products in `low_precision`."""
     kind = low_precision(device) if precision == "auto" else None
     if kind is None:
@@ -46,7 +46,7 @@ def autocast(device: str, precision: str = "auto") -> Iterator[None]:
             yield
 
 
-class Step(Generic[B]):
+class TrainStep(Generic[B]):
     """Call it with a batch: one update is made, and the loss comes back detached, on the device.
 
     `loss(batch, *constants)` must read nothing that changes from step to step but these two. A
@@ -74,7 +74,7 @@ class Step(Generic[B]):
         )
         self.clip, self.precision = clip, precision
         self.rates = [float(group["lr"]) for group in optimiser.param_groups]
-        self.captured: dict[Hashable, _Graph] = {}
+        self.captured: dict[Hashable, _StepGraph] = {}
         self.seen: dict[Hashable, int] = {}
         half = device == "cuda" and precision == "auto" and low_precision(device) == torch.float16
         self.scaler = torch.amp.GradScaler(device, enabled=half)
@@ -103,17 +103,17 @@ class Step(Generic[B]):
 
     def _graph(
         self, batch: B, constants: tuple[Hashable, ...]
-    ) -> tuple[tuple[Tensor, ...], _Graph | None]:
+    ) -> tuple[tuple[Tensor, ...], _StepGraph | None]:
         """Return a batch's tensors and the graph of such a step, made when needed first.
 
         None where there is none.
         """
         try:
-            given = tuple(tensors(batch))
+            given = tuple(batch_tensors(batch))
             name = constants, tuple(tensor.shape for tensor in given)
             self.seen[name] = self.seen.get(name, 0) + 1
-            if self.seen[name] > _WARM_UP and name not in self.captured:
-                self.captured[name] = _capture(self._eager, batch, given, constants)
+            if self.seen[name] > _WARM_UP_STEPS and name not in self.captured:
+                self.captured[name] = _capture_step(self._eager, batch, given, constants)
             return given, self.captured.get(name)
         except RuntimeError as fault:
             print(f"note: no CUDA graph, steps run one kernel at a time: {fault}", file=sys.stderr)
@@ -123,7 +123,7 @@ class Step(Generic[B]):
 
     def _eager(self, batch: B, *constants: Hashable) -> Tensor:
         self.optimiser.zero_grad(set_to_none=True)
-        with autocast(self.device, self.precision):
+        with autocast_to(self.device, self.precision):
             loss = self.loss(batch, *constants)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self.clip:
@@ -138,7 +138,7 @@ class Step(Generic[B]):
 
 
 @runtime_checkable
-class Held(Protocol):
+class TensorHolder(Protocol):
     """A part of a batch that is more than its tensors: `pixels.Look`."""
 
     def tensors(self) -> Iterable[Tensor]:
@@ -148,47 +148,48 @@ class Held(Protocol):
         """Return the same with other tensors."""
 
 
-def tensors(part: object) -> Iterator[Tensor]:
+def batch_tensors(part: object) -> Iterator[Tensor]:
     """Yield the tensors of a batch in a fixed order.
 
     Raises RuntimeError for what a graph would take for a constant.
     """
     if isinstance(part, Tensor):
         yield part
-    elif isinstance(part, Held):
+    elif isinstance(part, TensorHolder):
         yield from part.tensors()
     elif isinstance(part, tuple):
         for inner in part:
-            yield from tensors(inner)
+            yield from batch_tensors(inner)
     elif isinstance(part, Mapping):
-        yield from tensors(tuple(part.values()))
+        yield from batch_tensors(tuple(part.values()))
     elif is_dataclass(part):
-        yield from tensors(tuple(getattr(part, field.name) for field in fields(part)))
+        yield from batch_tensors(tuple(getattr(part, field.name) for field in fields(part)))
     elif part is not None:
         raise RuntimeError(
             f"a batch holds a {type(part).__name__}; only tensors can change from step to step"
         )
 
 
-def refill(part: Any, held: Iterator[Tensor]) -> Any:
+def refill_batch(part: Any, held: Iterator[Tensor]) -> Any:
     """Return a batch like `part` with other tensors, in the order of `tensors`."""
     if isinstance(part, Tensor):
         return next(held)
-    if isinstance(part, Held):
+    if isinstance(part, TensorHolder):
         return part.of(held)
     if isinstance(part, tuple):
-        return tuple(refill(inner, held) for inner in part)
+        return tuple(refill_batch(inner, held) for inner in part)
     if isinstance(part, Mapping):
-        return {name: refill(inner, held) for name, inner in part.items()}
+        return {name: refill_batch(inner, held) for name, inner in part.items()}
     if is_dataclass(part) and not isinstance(part, type):
         return replace(
-            part, **{field.name: refill(getattr(part, field.name), held) for field in fields(part)}
+            part,
+            **{field.name: refill_batch(getattr(part, field.name), held) for field in fields(part)},
         )
     return part
 
 
 @dataclass(frozen=True, eq=False)
-class _Graph:
+class _StepGraph:
     """A captured step: its inputs and its loss live at fixed places."""
 
     graph: torch.cuda.CUDAGraph
@@ -202,19 +203,19 @@ class _Graph:
         return self.loss.clone()  # the next replay overwrites it
 
 
-def _capture(
+def _capture_step(
     step: Callable[..., Tensor],
     batch: B,
     given: tuple[Tensor, ...],
     constants: tuple[Hashable, ...],
-) -> _Graph:
+) -> _StepGraph:
     """Capture one step on copies of the tensors given, those of the batch.
 
     Nothing is computed yet.
     """
     inputs = tuple(tensor.clone() for tensor in given)
-    held, graph = refill(batch, iter(inputs)), torch.cuda.CUDAGraph()
+    held, graph = refill_batch(batch, iter(inputs)), torch.cuda.CUDAGraph()
     # another thread may be making the next batch
     with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         loss = step(held, *constants)
-    return _Graph(graph, inputs, loss)
+    return _StepGraph(graph, inputs, loss)

@@ -32,7 +32,7 @@ def centre_bins(logits: Tensor, bins: Sequence[int], centre: int) -> Tensor:
     return torch.cat(marks, dim=1).to(logits.dtype)
 
 
-def perturb(
+def perturb_patches(
     network: nn.Module,
     patches: tuple[Tensor, ...],
     codes: Tensor,
@@ -60,12 +60,12 @@ def perturb(
         slopes = torch.autograd.grad(loss, moved)
         with torch.no_grad():
             moved = tuple(
-                _clip(patch + gamma * GREY_LEVEL * slope.sign(), first, epsilon * GREY_LEVEL)
+                _clip_patch(patch + gamma * GREY_LEVEL * slope.sign(), first, epsilon * GREY_LEVEL)
                 for patch, slope, first in zip(moved, slopes, start, strict=True)
             )
     network.train(was_training)
     return tuple(patch.detach() for patch in moved)
 
 
-def _clip(patch: Tensor, start: Tensor, reach: float) -> Tensor:
+def _clip_patch(patch: Tensor, start: Tensor, reach: float) -> Tensor:
     return patch.clamp(start - reach, start + reach).clamp(-1, 1)

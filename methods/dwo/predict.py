@@ -10,8 +10,8 @@ import torch
 
 from benchbox.training.casia_net import CasiaNet
 from benchbox.training.checkpoint import load_facts, load_into, load_weights
-from benchbox.training.gaze_inputs import Form, Patches, from_axes, usable
-from benchbox.training.ordinal_coding import Ordinal
+from benchbox.training.gaze_inputs import GazePatches, PatchForm, from_axes, has_all_boxes
+from benchbox.training.ordinal_coding import OrdinalCode
 from benchbox.types import Predict, Sample, Task
 
 from .recipe import WEIGHTS
@@ -23,7 +23,7 @@ def predictor(weights: Path, device: str) -> Predict:
     NaN where an eye has no box.
     """
     facts = load_facts(weights / WEIGHTS)
-    form, code = Form.from_facts(facts), Ordinal.from_facts(facts).to(device)
+    form, code = PatchForm.from_facts(facts), OrdinalCode.from_facts(facts).to(device)
     task: Task = "gaze3d" if facts["task"] == "gaze3d" else "gaze2d"
     share_eyes, standardise = (facts[name] == "True" for name in ("share_eyes", "standardise"))
     network = CasiaNet(
@@ -38,11 +38,11 @@ def predictor(weights: Path, device: str) -> Predict:
 
     @torch.inference_mode()
     def predict(samples: Sequence[Sample]) -> np.ndarray:
-        able = usable(samples, form)
+        able = has_all_boxes(samples, form)
         answers = np.full((len(samples), 3 if task == "gaze3d" else 2), np.nan)
         seen = [sample for sample, fine in zip(samples, able, strict=True) if fine]
         if seen:
-            logits = network(*Patches(seen, form, device).batch(np.arange(len(seen))))
+            logits = network(*GazePatches(seen, form, device).batch(np.arange(len(seen))))
             answers[able] = from_axes(task, code.decode(logits).double().cpu().numpy())
         return answers
 

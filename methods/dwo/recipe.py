@@ -12,44 +12,44 @@ import torch
 from torch import Tensor, nn
 
 from benchbox.training.casia_net import CasiaNet
-from benchbox.training.checkpoint import Checkpoint, once, save_weights
-from benchbox.training.gaze_inputs import Form, Gazes, Jitter
-from benchbox.training.host_to_device import upload
-from benchbox.training.optim import optimiser, rate
-from benchbox.training.ordinal_coding import Ordinal, ordinal_loss, start_alike
+from benchbox.training.checkpoint import Checkpoint, make_once, save_weights
+from benchbox.training.gaze_inputs import GazeSet, Jitter, PatchForm
+from benchbox.training.host_to_device import upload_array
+from benchbox.training.optim import make_optimiser, rate_factor
+from benchbox.training.ordinal_coding import OrdinalCode, init_ordinal_head, ordinal_loss
 from benchbox.training.sampler import epoch_rows
-from benchbox.training.train_log import Meter
-from benchbox.training.train_step import Step
+from benchbox.training.train_log import TrainLog
+from benchbox.training.train_step import TrainStep
 from benchbox.types import Job
 
-from .attack import perturb
+from .attack import perturb_patches
 
 WEIGHTS = "dwo.safetensors"
 
 
 def train(job: Job) -> None:
     """Train once through; leave the weights under the job's folder."""
-    once(job.out / WEIGHTS, _fit, job, Course.of(job))
+    make_once(job.out / WEIGHTS, _fit_network, job, CodedGazes.of(job))
     _checkpoint_file(job).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class CodedGazes:
     """The training gazes, their codes (n, ΣB), and how they were coded."""
 
-    form: Form
-    gazes: Gazes
-    code: Ordinal
+    form: PatchForm
+    gazes: GazeSet
+    code: OrdinalCode
     codes: Tensor
 
     @classmethod
-    def of(cls, job: Job) -> Course:
+    def of(cls, job: Job) -> CodedGazes:
         """Cut the patches and code the gazes; nothing is selected, so no one is held out."""
         params, rng = job.params, np.random.default_rng([job.seed, 1])
-        form = Form.of(job.labelled.samples, params["side"], params["face_side"])
-        gazes = Gazes.of(job.labelled, form, job.task, job.device, rng, params["samples_most"])
+        form = PatchForm.of(job.labelled.samples, params["side"], params["face_side"])
+        gazes = GazeSet.of(job.labelled, form, job.task, job.device, rng, params["samples_most"])
         axes = torch.from_numpy(gazes.axes).float().to(job.device)
-        code = Ordinal.fit(axes, params["bins"])
+        code = OrdinalCode.fit(axes, params["bins"])
         return cls(form, gazes, code, code.encode(axes))
 
     def batch(
@@ -71,15 +71,19 @@ class Course:
             colour=params["colour"],
         )
         patches = self.gazes.patches.batch(rows, jitter)
-        return patches, self.codes[upload(rows, str(self.codes.device))], torch.from_numpy(turned)
+        return (
+            patches,
+            self.codes[upload_array(rows, str(self.codes.device))],
+            torch.from_numpy(turned),
+        )
 
 
-def mixed(
+def mix_adversarial(
     network: nn.Module,
     patches: tuple[Tensor, ...],
     codes: Tensor,
     turned: Tensor,
-    course: Course,
+    course: CodedGazes,
     params: Mapping[str, Any],
 ) -> tuple[Tensor, ...]:
     """Replace samples that are `turned` (n,), on the host, by adversarial ones.
@@ -89,8 +93,8 @@ def mixed(
     chosen = torch.nonzero(turned)[:, 0]
     if not len(chosen) or not params["steps"]:
         return patches
-    rows = upload(chosen.numpy(), str(codes.device))
-    moved = perturb(
+    rows = upload_array(chosen.numpy(), str(codes.device))
+    moved = perturb_patches(
         network,
         tuple(patch[rows] for patch in patches),
         codes[rows],
@@ -103,7 +107,7 @@ def mixed(
     return tuple(patch.index_copy(0, rows, new) for patch, new in zip(patches, moved, strict=True))
 
 
-def _fit(path: Path, job: Job, course: Course) -> None:
+def _fit_network(path: Path, job: Job, course: CodedGazes) -> None:
     """Train with checkpoints and write the weights to `path`."""
     params = job.params
     torch.manual_seed(job.seed)
@@ -115,10 +119,10 @@ def _fit(path: Path, job: Job, course: Course) -> None:
         standardise=params["standardise"],
     )
     if params["start_alike"]:
-        start_alike(network.head, course.codes, course.code.bins)
+        init_ordinal_head(network.head, course.codes, course.code.bins)
     network = network.to(job.device, memory_format=torch.channels_last)
     parameters = list(network.parameters())
-    optim = optimiser(params["optimiser"], parameters, params["lr"], params["weight_decay"])
+    optim = make_optimiser(params["optimiser"], parameters, params["lr"], params["weight_decay"])
     per_epoch = max(1, (params["epoch_draws"] or len(course.gazes)) // params["batch"])
     steps = per_epoch * params["epochs"]
     checkpoint = Checkpoint(_checkpoint_file(job), network=network, optimiser=optim)
@@ -128,18 +132,20 @@ def _fit(path: Path, job: Job, course: Course) -> None:
         seen, codes = batch
         return ordinal_loss(network(*seen).float(), codes)
 
-    update: Step[tuple[tuple[Tensor, ...], Tensor]] = Step(
+    update: TrainStep[tuple[tuple[Tensor, ...], Tensor]] = TrainStep(
         loss, parameters, optim, job.device, clip=params["clip"], precision=params["precision"]
     )
     network.train()
-    with Meter(
+    with TrainLog(
         job.out, "dwo", steps, params["batch"], len(course.gazes), done, job.device
     ) as meter:
         for step, (patches, codes, turned) in meter.batches(
             lambda step: course.batch(params, job.seed, step)
         ):
-            update.rate(rate(params["schedule"], step, steps, per_epoch * params["warmup_epochs"]))
-            seen = mixed(network, patches, codes, turned, course, params)
+            update.rate(
+                rate_factor(params["schedule"], step, steps, per_epoch * params["warmup_epochs"])
+            )
+            seen = mix_adversarial(network, patches, codes, turned, course, params)
             meter.step(step + 1, update((seen, codes)))
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)

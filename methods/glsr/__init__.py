@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from benchbox.types import Job, Kind, Layout, Predict
+    from benchbox.types import Job, Layout, Predict, RunKind
 
 
-def train(job: Job) -> Kind:
+def train(job: Job) -> RunKind:
     """Train the variant that `job.params` describes, or take over the authors' published weights."""
     from . import recipe
 
@@ -34,6 +34,6 @@ def networks(
     params: Mapping[str, Any], layout: Layout
 ) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """List the networks of a variant, each with an input of batch 1, in the order in which a prediction runs them."""
-    from .detector import System
+    from .detector import GlsrDetector
 
-    return System(layout, params).listed()
+    return GlsrDetector(layout, params).listed()

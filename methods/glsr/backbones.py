@@ -13,11 +13,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from benchbox.training.pretrained import pixel_map, take_over
+from benchbox.training.pretrained import copy_pretrained, imagenet_pixel_map
 
-from .model import mlp
+from .model import make_mlp
 
-MEDIUM = (
+MOBILENET_STAGES = (
     (1, 16, 1, 1),
     (6, 24, 2, 2),
     (6, 32, 3, 2),
@@ -26,9 +26,9 @@ MEDIUM = (
     (6, 160, 3, 2),
     (6, 320, 1, 1),
 )
-MEDIUM_OUT = 1280
-LARGE = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
-LARGE_OUT = 2048
+MOBILENET_OUT = 1280
+RESNET_STAGES = ((64, 3, 1), (128, 4, 2), (256, 6, 2), (512, 3, 2))
+RESNET_OUT = 2048
 
 
 def _conv_bn_relu6(
@@ -64,15 +64,15 @@ class MobileNetV2(nn.Module):
         super().__init__()
         layers: list[nn.Module] = [_conv_bn_relu6(3, 32, 3, 2)]
         channels = 32
-        for expansion, outputs, repeats, stride in MEDIUM:
+        for expansion, outputs, repeats, stride in MOBILENET_STAGES:
             for repeat in range(repeats):
                 layers.append(
                     InvertedResidual(channels, outputs, expansion, stride if repeat == 0 else 1)
                 )
                 channels = outputs
-        layers.append(_conv_bn_relu6(channels, MEDIUM_OUT, 1))
+        layers.append(_conv_bn_relu6(channels, MOBILENET_OUT, 1))
         self.features = nn.Sequential(*layers)
-        self.head = mlp((MEDIUM_OUT, 256, 256, 2 * points), nn.ReLU)
+        self.head = make_mlp((MOBILENET_OUT, 256, 256, 2 * points), nn.ReLU)
 
     def forward(self, x: Tensor) -> Tensor:
         """Regress (n, 3, side, side) to shape offsets (n, 2 * points)."""
@@ -84,18 +84,18 @@ class MobileNetV2(nn.Module):
         The first block there has no expansion: ours becomes the identity, which changes nothing on what ReLU6 leaves.
         """
         renamed = {
-            _first_block(key): value
+            _rename_first_block(key): value
             for key, value in tensors.items()
             if key.startswith("features.")
         }
         nn.init.dirac_(self.features[1].conv[0][0].weight)
         expansion = self.features[1].conv[0].state_dict(prefix="features.1.conv.0.")
         renamed.update(expansion)
-        take_over(self, renamed, "features.", where)
+        copy_pretrained(self, renamed, "features.", where)
         _adapt_input(self.features[0][0], self.features[0][1])
 
 
-def _first_block(key: str) -> str:
+def _rename_first_block(key: str) -> str:
     """Make room for the expansion in the names of the first block: conv.0 … conv.2 become conv.1 … conv.3."""
     start = "features.1.conv."
     if not key.startswith(start):
@@ -137,13 +137,13 @@ class ResNet50(nn.Module):
         self.conv1, self.bn1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64)
         self.pool = nn.MaxPool2d(3, 2, 1)
         channels = 64
-        for number, (width, repeats, stride) in enumerate(LARGE, start=1):
+        for number, (width, repeats, stride) in enumerate(RESNET_STAGES, start=1):
             blocks = []
             for repeat in range(repeats):
                 blocks.append(BottleneckV15(channels, width, stride if repeat == 0 else 1))
                 channels = 4 * width
             setattr(self, f"layer{number}", nn.Sequential(*blocks))
-        self.head = mlp((LARGE_OUT, 256, 256, 2 * points), nn.ReLU)
+        self.head = make_mlp((RESNET_OUT, 256, 256, 2 * points), nn.ReLU)
 
     def forward(self, x: Tensor) -> Tensor:
         """Regress (n, 3, side, side) to shape offsets (n, 2 * points)."""
@@ -153,7 +153,7 @@ class ResNet50(nn.Module):
 
     def load_trunk(self, tensors: Mapping[str, Tensor], where: str) -> None:
         """Take over the convolutions of a public state dict."""
-        take_over(self, tensors, ("conv1.", "bn1.", "layer"), where)
+        copy_pretrained(self, tensors, ("conv1.", "bn1.", "layer"), where)
         _adapt_input(self.conv1, self.bn1)
 
 
@@ -163,7 +163,7 @@ def _adapt_input(conv: nn.Conv2d, bn: nn.BatchNorm2d) -> None:
 
     Exact but for the padded border.
     """
-    scale, offset = pixel_map()
+    scale, offset = imagenet_pixel_map()
     assert bn.running_mean is not None
     bn.running_mean -= (conv.weight * offset[:, None, None]).sum(dim=(1, 2, 3))
     conv.weight *= scale[:, None, None]

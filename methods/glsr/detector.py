@@ -13,14 +13,21 @@ from benchbox.errors import PluginError
 from benchbox.types import Layout
 
 from . import backbones, release, transformer_shape_regressor
-from .frames import compose, identity, invert, part_box, transform, upright_box
+from .frames import (
+    compose_maps,
+    identity_maps,
+    invert_maps,
+    part_box,
+    transform_points,
+    upright_box,
+)
 from .model import Backbone, GlobalReinit, LocalRegression, LocalReinit
 
 # (maps from a view's frame to the stored crop's frame (n, 2, 3), side) → views (n, 3, side, side)
-Look = Callable[[Tensor, int], Tensor]
+ViewSampler = Callable[[Tensor, int], Tensor]
 
 # What decides the networks and the frames of a system.
-STRUCTURE = (
+STRUCTURE_PARAMS = (
     "backbone",
     "head",
     "side",
@@ -34,7 +41,7 @@ STRUCTURE = (
 
 
 @dataclass(frozen=True)
-class Networks:
+class StageNetworks:
     """What a backbone's stages are built of, and the sides of what they look at."""
 
     reinit: Callable[[], nn.Module]
@@ -58,46 +65,46 @@ def _tsr_side(params: Mapping[str, Any]) -> int:
     return int(params["side"]) * transformer_shape_regressor.FACE_SIDE // 256
 
 
-def _small(points: int, params: Mapping[str, Any]) -> nn.Module:
+def _small_backbone(points: int, params: Mapping[str, Any]) -> nn.Module:
     return Backbone(points, _face_side(params), params["head"])
 
 
-def _medium(points: int, params: Mapping[str, Any]) -> nn.Module:
+def _medium_backbone(points: int, params: Mapping[str, Any]) -> nn.Module:
     del params
     return backbones.MobileNetV2(points)
 
 
-def _large(points: int, params: Mapping[str, Any]) -> nn.Module:
+def _large_backbone(points: int, params: Mapping[str, Any]) -> nn.Module:
     del params
     return backbones.ResNet50(points)
 
 
-def _vgg_s(points: int, params: Mapping[str, Any]) -> nn.Module:
+def _vgg_s_backbone(points: int, params: Mapping[str, Any]) -> nn.Module:
     return transformer_shape_regressor.VggS(points, _tsr_side(params))
 
 
-def _release(points: int, params: Mapping[str, Any]) -> nn.Module:
+def _release_backbone(points: int, params: Mapping[str, Any]) -> nn.Module:
     return release.ReleaseBackbone(points, _face_side(params))
 
 
-NETWORKS: Mapping[str, Networks] = {
-    "small": Networks(GlobalReinit, _small, _face_side),
-    "medium": Networks(GlobalReinit, _medium, _pooled_side),
-    "large": Networks(GlobalReinit, _large, _pooled_side),
-    "vgg-s": Networks(
+STAGE_NETWORKS: Mapping[str, StageNetworks] = {
+    "small": StageNetworks(GlobalReinit, _small_backbone, _face_side),
+    "medium": StageNetworks(GlobalReinit, _medium_backbone, _pooled_side),
+    "large": StageNetworks(GlobalReinit, _large_backbone, _pooled_side),
+    "vgg-s": StageNetworks(
         transformer_shape_regressor.TsrReinit,
-        _vgg_s,
+        _vgg_s_backbone,
         _tsr_side,
         transformer_shape_regressor.TsrLocalReinit,
         transformer_shape_regressor.TsrLocalRegression,
         f0_side=transformer_shape_regressor.F0_SIDE,
         patch_side=transformer_shape_regressor.PATCH_SIDE,
     ),
-    "release": Networks(release.ReleaseReinit, _release, _face_side),
+    "release": StageNetworks(release.ReleaseReinit, _release_backbone, _face_side),
 }
 
 
-class System(nn.Module):
+class GlsrDetector(nn.Module):
     """Global reinitialisation, global regression and the local stage.
 
     The parts a variant lacks are None or empty.
@@ -107,7 +114,7 @@ class System(nn.Module):
 
     def __init__(self, layout: Layout, params: Mapping[str, Any]) -> None:
         super().__init__()
-        self.networks = made = _networks(params["backbone"])
+        self.networks = made = _choose_networks(params["backbone"])
         points = layout.count
         self.side, self.eyes, self.expansion = (
             made.side(params),
@@ -136,7 +143,7 @@ class System(nn.Module):
         """List the points of each local part, as indices on the device."""
         return [self.get_buffer(name) for name in self.part_names]
 
-    def global_theta(self, look: Look, frame: Tensor) -> Tensor:
+    def global_theta(self, look: ViewSampler, frame: Tensor) -> Tensor:
         """Estimate θ_g (n, 2, 3), F_g → F0.
 
         The identity where the variant has no global reinitialisation.
@@ -144,15 +151,15 @@ class System(nn.Module):
         if self.first is not None:
             return upright_box(self.first_shape(look, frame).detach(), self.eyes, self.expansion)
         if self.reinit is None:
-            return identity(len(frame), frame)
+            return identity_maps(len(frame), frame)
         return self.reinit(look(frame, self.networks.f0_side))
 
-    def first_shape(self, look: Look, frame: Tensor) -> Tensor:
+    def first_shape(self, look: ViewSampler, frame: Tensor) -> Tensor:
         """Regress B2's first shape (n, K, 2) in F0."""
         assert self.first is not None
         return self.first_start + self.first(look(frame, self.side)).view(-1, *self.start.shape)
 
-    def global_shape(self, look: Look, to_crop: Tensor) -> Tensor:
+    def global_shape(self, look: ViewSampler, to_crop: Tensor) -> Tensor:
         """Regress S_g (n, K, 2) in F_g, from the map F_g → stored crop."""
         offsets = self.backbone(look(to_crop, self.side))
         return self.start + offsets.view(-1, *self.start.shape)
@@ -168,22 +175,24 @@ class System(nn.Module):
         )
 
     def local_shape(
-        self, part: int, look: Look, to_crop: Tensor, theta: Tensor, shape: Tensor
+        self, part: int, look: ViewSampler, to_crop: Tensor, theta: Tensor, shape: Tensor
     ) -> Tensor:
         """Refine the part's points (n, k, 2) in the patch's frame, starting from S_g seen there."""
-        patch = look(compose(to_crop, theta), self.networks.patch_side)
-        start = transform(invert(theta), shape[:, self.parts[part]])
+        patch = look(compose_maps(to_crop, theta), self.networks.patch_side)
+        start = transform_points(invert_maps(theta), shape[:, self.parts[part]])
         return start + self.local_regression[part](patch).view_as(start)
 
-    def forward(self, look: Look, frame: Tensor) -> Tensor:
+    def forward(self, look: ViewSampler, frame: Tensor) -> Tensor:
         """Predict the shape (n, K, 2) in the stored crop's frame, from the map F0 → stored crop."""
-        to_crop = compose(frame, self.global_theta(look, frame))
+        to_crop = compose_maps(frame, self.global_theta(look, frame))
         shape = self.global_shape(look, to_crop)
         final = shape.clone()
         for part, points in enumerate(self.parts):
             theta = self.local_theta(part, shape)
-            final[:, points] = transform(theta, self.local_shape(part, look, to_crop, theta, shape))
-        return transform(to_crop, final)
+            final[:, points] = transform_points(
+                theta, self.local_shape(part, look, to_crop, theta, shape)
+            )
+        return transform_points(to_crop, final)
 
     def listed(self) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
         """List the networks that a prediction runs, each with an input of batch 1."""
@@ -207,10 +216,10 @@ class System(nn.Module):
         return found
 
 
-def _networks(name: str) -> Networks:
-    if name not in NETWORKS:
-        raise PluginError(f"backbone = {name!r}: must be one of {', '.join(NETWORKS)}")
-    return NETWORKS[name]
+def _choose_networks(name: str) -> StageNetworks:
+    if name not in STAGE_NETWORKS:
+        raise PluginError(f"backbone = {name!r}: must be one of {', '.join(STAGE_NETWORKS)}")
+    return STAGE_NETWORKS[name]
 
 
 def glsr_parts(parts: Mapping[str, Sequence[int]]) -> list[list[int]]:

@@ -22,19 +22,21 @@ Floats = npt.NDArray[np.float64]
 def mean_shape(shapes: Floats, flip: tuple[int, ...], rounds: int = 3) -> Floats:
     """Return S_ref (K, 2): the mirror-symmetric Procrustes mean of shapes (N, K, 2), its tight box on [-1, 1]²."""
     both = np.concatenate([shapes, (shapes * [-1, 1])[:, list(flip)]])
-    mean = _unit(both[0])
+    mean = _to_unit_box(both[0])
     for _ in range(rounds):
-        mean = _unit(geometry.transform(geometry.fit_similarity(both, mean), both).mean(axis=0))
-    return _unit((mean + (mean * [-1, 1])[list(flip)]) / 2)
+        mean = _to_unit_box(
+            geometry.transform_points(geometry.fit_similarity(both, mean), both).mean(axis=0)
+        )
+    return _to_unit_box((mean + (mean * [-1, 1])[list(flip)]) / 2)
 
 
-def _unit(shape: Floats) -> Floats:
-    return geometry.transform(geometry.box_to_unit(geometry.tight_box(shape)), shape)
+def _to_unit_box(shape: Floats) -> Floats:
+    return geometry.transform_points(geometry.box_to_unit(geometry.tight_box(shape)), shape)
 
 
 def box_frame(boxes: Floats, expansion: float) -> Floats:
     """Return the maps (N, 2, 3) from F0 to the frame of the boxes (N, 4): the enlarged square about each, upright."""
-    return geometry.invert(geometry.box_to_unit(geometry.square(boxes, expansion)))
+    return geometry.invert_maps(geometry.box_to_unit(geometry.square_boxes(boxes, expansion)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,10 @@ class BoxErrors:
     @staticmethod
     def measure(boxes: Floats, points: Floats) -> BoxErrors:
         """Compare squares of boxes (N, 4) with squares of the tight boxes of points (N, K, 2)."""
-        given, tight = geometry.square(boxes), geometry.square(geometry.tight_box(points))
+        given, tight = (
+            geometry.square_boxes(boxes),
+            geometry.square_boxes(geometry.tight_box(points)),
+        )
         side = tight[:, 2] - tight[:, 0]
         shift = (given[:, :2] + given[:, 2:] - tight[:, :2] - tight[:, 2:]) / 2 / side[:, None]
         ratio = np.log((given[:, 2] - given[:, 0]) / side)
@@ -66,7 +71,7 @@ class BoxErrors:
         mirrored.
         """
         count = len(points)
-        tight = geometry.square(geometry.tight_box(points))
+        tight = geometry.square_boxes(geometry.tight_box(points))
         side = tight[:, 2] - tight[:, 0]
         drawn = self.rows[rng.integers(len(self.rows), size=count)]
         centre = (tight[:, :2] + tight[:, 2:]) / 2 + drawn[:, :2] * side[:, None]
@@ -82,24 +87,24 @@ class BoxErrors:
         return np.stack(rows, axis=1), mirrored
 
 
-def transform(maps: Tensor, points: Tensor) -> Tensor:
+def transform_points(maps: Tensor, points: Tensor) -> Tensor:
     """Apply maps (n, 2, 3) to points (n, k, 2)."""
     return points @ maps[:, :, :2].transpose(1, 2) + maps[:, None, :, 2]
 
 
-def compose(outer: Tensor, inner: Tensor) -> Tensor:
+def compose_maps(outer: Tensor, inner: Tensor) -> Tensor:
     """Return the maps (n, 2, 3) that apply `inner` first."""
     linear = outer[:, :, :2] @ inner
     return torch.cat([linear[:, :, :2], linear[:, :, 2:] + outer[:, :, 2:]], dim=2)
 
 
-def invert(maps: Tensor) -> Tensor:
+def invert_maps(maps: Tensor) -> Tensor:
     """Invert maps (n, 2, 3) in closed form."""
-    linear = _inverse(maps[:, :, :2])
+    linear = _inverse_2x2(maps[:, :, :2])
     return torch.cat([linear, -linear @ maps[:, :, 2:]], dim=2)
 
 
-def _inverse(linear: Tensor) -> Tensor:
+def _inverse_2x2(linear: Tensor) -> Tensor:
     """Invert (n, 2, 2) in closed form.
 
     A solver would have a GPU's host wait to hear whether it could.
@@ -108,7 +113,7 @@ def _inverse(linear: Tensor) -> Tensor:
     return torch.stack([d, -b, -c, a], dim=1).view(-1, 2, 2) / (a * d - b * c).view(-1, 1, 1)
 
 
-def identity(count: int, like: Tensor) -> Tensor:
+def identity_maps(count: int, like: Tensor) -> Tensor:
     """Return `count` identity maps (count, 2, 3) of the type and device of `like`."""
     return torch.eye(2, 3, dtype=like.dtype, device=like.device).expand(count, 2, 3)
 
@@ -117,7 +122,7 @@ def fit_affine(source: Tensor, target: Tensor) -> Tensor:
     """Fit the least-squares maps (n, 2, 3) from source points (n, k, 2) to target points (k, 2)."""
     from_centre, to_centre = source.mean(dim=1, keepdim=True), target.mean(dim=0, keepdim=True)
     spread = source - from_centre
-    linear = (target - to_centre).T @ spread @ _inverse(spread.transpose(1, 2) @ spread)
+    linear = (target - to_centre).T @ spread @ _inverse_2x2(spread.transpose(1, 2) @ spread)
     return torch.cat([linear, to_centre.T - linear @ from_centre.transpose(1, 2)], dim=2)
 
 
@@ -129,11 +134,11 @@ def supervised_theta(shapes: Tensor, reference: Tensor, margin: float = 1.0) -> 
     middle 1 / margin of the frame.
     """
     upright = fit_affine(shapes, reference)
-    moved = transform(upright, shapes)
+    moved = transform_points(upright, shapes)
     low, high = moved.amin(dim=1), moved.amax(dim=1)
     half, centre = (high - low) / 2 * margin, (high + low) / 2
     to_unit = torch.cat([torch.diag_embed(1 / half), (-centre / half)[:, :, None]], dim=2)
-    return invert(compose(to_unit, upright))
+    return invert_maps(compose_maps(to_unit, upright))
 
 
 def part_box(points: Tensor, margin: float = 0.25) -> Tensor:

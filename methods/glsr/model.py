@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 # Table 2 with its printing slips mended: expansion, channels, repeats, stride of the first repeat.
-SMALL = (
+SMALL_STAGES = (
     (1, 8, 1, 1),
     (6, 12, 2, 2),
     (6, 16, 2, 2),
@@ -22,9 +22,9 @@ SMALL = (
     (6, 48, 3, 2),
     (6, 64, 2, 2),
 )
-SMALL_TAIL = (6, 80, 1, 1)
-STEM = 8
-TRUNK_OUT = 64
+SMALL_LAST_STAGE = (6, 80, 1, 1)
+STEM_CHANNELS = 8
+TRUNK_CHANNELS = 64
 
 
 def _conv_bn(
@@ -66,21 +66,21 @@ class Backbone(nn.Module):
 
     def __init__(self, points: int, side: int = 256, head: str = "table") -> None:
         super().__init__()
-        layers = [*_conv_bn(3, STEM, 3, 2), nn.ReLU(inplace=True)]
-        channels = STEM
-        for expansion, outputs, repeats, stride in (*SMALL, SMALL_TAIL):
+        layers = [*_conv_bn(3, STEM_CHANNELS, 3, 2), nn.ReLU(inplace=True)]
+        channels = STEM_CHANNELS
+        for expansion, outputs, repeats, stride in (*SMALL_STAGES, SMALL_LAST_STAGE):
             for repeat in range(repeats):
                 layers.append(
                     Bottleneck(channels, outputs, expansion, stride if repeat == 0 else 1)
                 )
                 channels = outputs
-        layers += [*_conv_bn(channels, TRUNK_OUT, 1), nn.ReLU(inplace=True), nn.Flatten()]
+        layers += [*_conv_bn(channels, TRUNK_CHANNELS, 1), nn.ReLU(inplace=True), nn.Flatten()]
         self.trunk = nn.Sequential(*layers)
-        features = TRUNK_OUT * math.ceil(side / 128) ** 2
+        features = TRUNK_CHANNELS * math.ceil(side / 128) ** 2
         widths = {"table": (features, 256, 256, 2 * points), "lite": (features, 64, 2 * points)}[
             head
         ]
-        self.head = mlp(widths, nn.ReLU)
+        self.head = make_mlp(widths, nn.ReLU)
 
     def forward(self, x: Tensor) -> Tensor:
         """Regress (n, 3, side, side) to shape offsets (n, 2 * points)."""
@@ -128,7 +128,7 @@ class LocalReinit(nn.Module):
 
     def __init__(self, points: int) -> None:
         super().__init__()
-        self.fc = mlp((2 * points, 256, 256, 6), nn.PReLU)
+        self.fc = make_mlp((2 * points, 256, 256, 6), nn.PReLU)
         start_at_identity(self.fc[-1])
 
     def forward(self, shape: Tensor) -> Tensor:
@@ -147,14 +147,14 @@ class LocalRegression(nn.Module):
             layers.append(BasicBlock(channels, outputs, stride))
             channels = outputs
         self.trunk = nn.Sequential(*layers, nn.Flatten())
-        self.head = mlp((64, 64, 2 * points), nn.ReLU)
+        self.head = make_mlp((64, 64, 2 * points), nn.ReLU)
 
     def forward(self, patch: Tensor) -> Tensor:
         """Regress (n, 3, 64, 64) to shape offsets (n, 2 * points)."""
         return self.head(self.trunk(patch))
 
 
-def mlp(widths: tuple[int, ...], activation: type[nn.Module]) -> nn.Sequential:
+def make_mlp(widths: tuple[int, ...], activation: type[nn.Module]) -> nn.Sequential:
     """Chain fully connected layers of the given widths, an activation between them."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(widths):

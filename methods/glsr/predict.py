@@ -12,14 +12,14 @@ import torch
 from benchbox import geometry
 from benchbox.layouts import LAYOUTS
 from benchbox.training.checkpoint import load_facts, load_into, load_weights
-from benchbox.training.crops import Views, crops
+from benchbox.training.crops import CropViews, cut_crops
 from benchbox.types import Predict, Sample
 
-from .detector import System
+from .detector import GlsrDetector
 from .frames import box_frame
 from .recipe import WEIGHTS
-from .release import Release
-from .training_samples import STORED
+from .release import ReleasedDetector
+from .training_samples import STORED_EXPANSION
 
 
 def predictor(weights: Path, device: str) -> Predict:
@@ -27,27 +27,29 @@ def predictor(weights: Path, device: str) -> Predict:
     facts = load_facts(weights / WEIGHTS)
     layout = LAYOUTS[facts["layout"]]
     if facts["frames"] == "release":
-        return _published(weights, layout.count, device)
+        return _published_predictor(weights, layout.count, device)
     params = json.loads(facts["params"])
-    system = System(layout, params)
+    system = GlsrDetector(layout, params)
     load_into(system, "system", load_weights(weights / WEIGHTS))
     system = system.to(device, memory_format=torch.channels_last).eval()
 
     @torch.inference_mode()
     def predict(samples: Sequence[Sample]) -> np.ndarray:
-        stored = crops(samples, params["crop_side"], STORED)
+        stored = cut_crops(samples, params["crop_side"], STORED_EXPANSION)
         boxes = np.stack([sample.box for sample in samples])
-        to_unit = geometry.box_to_unit(geometry.square(boxes, STORED))
-        frame = geometry.compose(to_unit, box_frame(boxes, params["expansion"]))
-        look = Views(stored, device).look(np.arange(len(samples)))
+        to_unit = geometry.box_to_unit(geometry.square_boxes(boxes, STORED_EXPANSION))
+        frame = geometry.compose_maps(to_unit, box_frame(boxes, params["expansion"]))
+        look = CropViews(stored, device).look(np.arange(len(samples)))
         shape = system(look, torch.from_numpy(frame).float().to(device))
-        return geometry.transform(geometry.invert(to_unit), shape.double().cpu().numpy())
+        return geometry.transform_points(
+            geometry.invert_maps(to_unit), shape.double().cpu().numpy()
+        )
 
     return predict
 
 
-def _published(weights: Path, points: int, device: str) -> Predict:
-    system = Release(points)
+def _published_predictor(weights: Path, points: int, device: str) -> Predict:
+    system = ReleasedDetector(points)
     load_into(system, "system", load_weights(weights / WEIGHTS))
     system = system.to(device).eval()
 

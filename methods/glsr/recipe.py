@@ -18,25 +18,31 @@ import torch
 from torch import Tensor, nn
 
 from benchbox.errors import PluginError
-from benchbox.training.checkpoint import Checkpoint, load_into, load_weights, once, save_weights
-from benchbox.training.optim import Average, optimiser, rate
-from benchbox.training.pretrained import read_weights
-from benchbox.training.train_log import Meter
-from benchbox.training.train_step import Step
-from benchbox.types import Job, Kind, Layout
+from benchbox.training.checkpoint import (
+    Checkpoint,
+    load_into,
+    load_weights,
+    make_once,
+    save_weights,
+)
+from benchbox.training.optim import WeightAverage, make_optimiser, rate_factor
+from benchbox.training.pretrained import read_pretrained
+from benchbox.training.train_log import TrainLog
+from benchbox.training.train_step import TrainStep
+from benchbox.types import Job, Layout, RunKind
 
-from .detector import STRUCTURE, System
-from .frames import compose, invert, supervised_theta, transform, upright_box
+from .detector import STRUCTURE_PARAMS, GlsrDetector
+from .frames import compose_maps, invert_maps, supervised_theta, transform_points, upright_box
 from .losses import shape_loss, theta_loss
-from .release import Release
-from .training_samples import Batch, Draws
+from .release import ReleasedDetector
+from .training_samples import Batch, PerturbedFaces
 
 WEIGHTS = "glsr.safetensors"
 SCRATCH = "scratch"  # as `weights`: nothing to begin from
 LOCAL_MARGIN = 1.4  # of the part's box, for θ_l*
 
 
-def train(job: Job) -> Kind:
+def train(job: Job) -> RunKind:
     """Run the steps that the variant has; leave the weights under the job's folder.
 
     With the authors' published weights nothing is trained: they are copied there.
@@ -44,20 +50,20 @@ def train(job: Job) -> Kind:
     assert job.layout is not None
     params = job.params
     if params["backbone"] == "release" and params["weights"] != SCRATCH:
-        return adopt(job, job.layout)
-    system = System(job.layout, params).to(job.device, memory_format=torch.channels_last)
-    begin(system, job)
-    draws = Draws(job.labelled, job.layout, params, job.seed, job.device)
-    objective = Objective(system, draws.reference, job.layout, params)
+        return adopt_published(job, job.layout)
+    system = GlsrDetector(job.layout, params).to(job.device, memory_format=torch.channels_last)
+    load_backbones(system, job)
+    draws = PerturbedFaces(job.labelled, job.layout, params, job.seed, job.device)
+    objective = StageLosses(system, draws.reference, job.layout, params)
     objective.start(draws)
-    for stage in stages(system, objective, params):
+    for stage in plan_stages(system, objective, params):
         # Each stage starts from the same seed whether the ones before it were trained now or read
         # from disk.
         torch.manual_seed(job.seed + stage.number)
         path = job.out / f"step{stage.number}-{stage.name}.safetensors"
-        once(path, fit, job, stage, objective, draws)
+        make_once(path, fit_stage, job, stage, objective, draws)
         load_into(system, "system", load_weights(path))
-    kept = json.dumps({key: params[key] for key in (*STRUCTURE, "crop_side")})
+    kept = json.dumps({key: params[key] for key in (*STRUCTURE_PARAMS, "crop_side")})
     save_weights(
         job.out / WEIGHTS,
         {"system": system},
@@ -66,7 +72,7 @@ def train(job: Job) -> Kind:
     return "trained"
 
 
-def begin(system: System, job: Job) -> None:
+def load_backbones(system: GlsrDetector, job: Job) -> None:
     """Start the backbones from public ImageNet weights where `weights` names a file, else from scratch."""
     if job.params["weights"] == SCRATCH:
         return
@@ -77,19 +83,19 @@ def begin(system: System, job: Job) -> None:
         raise PluginError(
             f"weights = {job.params['weights']!r}: no ImageNet weights exist for the {kind} backbone"
         )
-    tensors = read_weights(job.weights)
+    tensors = read_pretrained(job.weights)
     for backbone in (system.backbone, system.first):
         if backbone is not None:
             backbone.load_trunk(tensors, str(job.weights))
 
 
-def adopt(job: Job, layout: Layout) -> Kind:
+def adopt_published(job: Job, layout: Layout) -> RunKind:
     """Put the authors' published networks under the job's folder, as one file."""
     if job.weights is None:
         raise PluginError(
             f"weights = {job.params['weights']!r} but the job was given no such folder"
         )
-    system = Release(layout.count)
+    system = ReleasedDetector(layout.count)
     system.load_published(job.weights)
     save_weights(
         job.out / WEIGHTS, {"system": system}, {"frames": "release", "layout": layout.name}
@@ -98,7 +104,7 @@ def adopt(job: Job, layout: Layout) -> Kind:
 
 
 @dataclass(frozen=True)
-class Stage:
+class TrainingStage:
     """One of the four steps: its loss of a batch, with the kind of shape loss it is in, and what it trains."""
 
     number: int
@@ -109,42 +115,52 @@ class Stage:
     trains: Sequence[nn.Module]
 
 
-def stages(system: System, objective: Objective, params: Mapping[str, Any]) -> list[Stage]:
+def plan_stages(
+    system: GlsrDetector, objective: StageLosses, params: Mapping[str, Any]
+) -> list[TrainingStage]:
     """List the steps of a variant in order."""
     lr, fine = params["lr"], params["lr_joint"]
     found = []
     if system.first is not None:
         found.append(
-            Stage(5, "first", params["draws_first"], lr, objective.first_shape, [system.first])
+            TrainingStage(
+                5, "first", params["draws_first"], lr, objective.first_shape, [system.first]
+            )
         )
     if system.reinit is not None and not params["theta_loss"]:
         both = [system.reinit, system.backbone]
         found.append(
-            Stage(2, "global", params["draws_global"], lr, objective.plain_transformer, both)
+            TrainingStage(
+                2, "global", params["draws_global"], lr, objective.plain_transformer, both
+            )
         )
     else:
         if system.reinit is not None:
             found.append(
-                Stage(1, "reinit", params["draws_reinit"], lr, objective.reinit, [system.reinit])
+                TrainingStage(
+                    1, "reinit", params["draws_reinit"], lr, objective.reinit, [system.reinit]
+                )
             )
         found.append(
-            Stage(
+            TrainingStage(
                 2, "global", params["draws_global"], lr, objective.global_shape, [system.backbone]
             )
         )
     if system.parts:
         local = [system.local_reinit, system.local_regression]
-        found.append(Stage(3, "local", params["draws_local"], lr, objective.local, local))
+        found.append(TrainingStage(3, "local", params["draws_local"], lr, objective.local, local))
     if system.reinit is not None:
-        found.append(Stage(4, "joint", params["draws_joint"], fine, objective.joint, [system]))
+        found.append(
+            TrainingStage(4, "joint", params["draws_joint"], fine, objective.joint, [system])
+        )
     return [stage for stage in found if stage.draws]
 
 
-class Objective:
+class StageLosses:
     """The loss of each step, in one of the kinds of `losses.shape_loss`."""
 
     def __init__(
-        self, system: System, reference: Tensor, layout: Layout, params: Mapping[str, Any]
+        self, system: GlsrDetector, reference: Tensor, layout: Layout, params: Mapping[str, Any]
     ) -> None:
         self.system, self.reference, self.eyes, self.params = (
             system,
@@ -160,7 +176,7 @@ class Objective:
             return "l1"  # far from the solution σ is large and every weight would vanish
         return kind
 
-    def start(self, draws: Draws) -> None:
+    def start(self, draws: PerturbedFaces) -> None:
         """Set S_g0 to the mean true shape of the normalised face, and each θ_l to its mean true value.
 
         A plain STN begins at the identity, so its normalised face is F0.
@@ -168,12 +184,12 @@ class Objective:
         shapes, system = draws.upright(), self.system
         if system.first is not None:
             system.first_start.copy_(shapes.mean(dim=0))
-            shapes = transform(
-                invert(upright_box(shapes, self.eyes, self.params["expansion"])), shapes
+            shapes = transform_points(
+                invert_maps(upright_box(shapes, self.eyes, self.params["expansion"])), shapes
             )
         elif system.reinit is not None and self.params["theta_loss"]:
             theta = supervised_theta(shapes, self.reference, self.params["global_margin"])
-            shapes = transform(invert(theta), shapes)
+            shapes = transform_points(invert_maps(theta), shapes)
         system.start.copy_(shapes.mean(dim=0))
         # G&LSR* has none
         for local_reinit, points in zip(system.local_reinit, system.parts, strict=False):
@@ -202,8 +218,8 @@ class Objective:
         """Step 2: the shape loss of S_g, behind a frozen θ_g."""
         with torch.no_grad():
             theta = self.system.global_theta(batch.look, batch.frame)
-        target = transform(invert(theta), batch.shape)
-        shape = self.system.global_shape(batch.look, compose(batch.frame, theta))
+        target = transform_points(invert_maps(theta), batch.shape)
+        shape = self.system.global_shape(batch.look, compose_maps(batch.frame, theta))
         return self._shape_loss(shape, target, self._distance(target), kind)
 
     def local(self, batch: Batch, kind: str) -> Tensor:
@@ -211,9 +227,9 @@ class Objective:
         system = self.system
         with torch.no_grad():
             theta = system.global_theta(batch.look, batch.frame)
-            to_crop = compose(batch.frame, theta)
+            to_crop = compose_maps(batch.frame, theta)
             shape = system.global_shape(batch.look, to_crop)
-        target = transform(invert(theta), batch.shape)
+        target = transform_points(invert_maps(theta), batch.shape)
         return self._parts_loss(batch, to_crop, shape, target, kind)
 
     def joint(self, batch: Batch, kind: str) -> Tensor:
@@ -228,7 +244,7 @@ class Objective:
         for part, points in enumerate(system.parts):
             local = system.local_theta(part, shape)
             found = system.local_shape(part, batch.look, to_crop, local, shape)
-            found = transform(compose(theta, local), found)
+            found = transform_points(compose_maps(theta, local), found)
             loss = loss + self._shape_loss(found, batch.shape[:, points], distance, last) / len(
                 system.parts
             )
@@ -237,10 +253,10 @@ class Objective:
     def _global_in_f0(self, batch: Batch, kind: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the shape loss of the global stage in F0, with θ_g, F_g → stored crop and S_g, for gradients."""
         theta = self.system.global_theta(batch.look, batch.frame)
-        to_crop = compose(batch.frame, theta)
+        to_crop = compose_maps(batch.frame, theta)
         shape = self.system.global_shape(batch.look, to_crop)
         loss = self._shape_loss(
-            transform(theta, shape), batch.shape, self._distance(batch.shape), kind
+            transform_points(theta, shape), batch.shape, self._distance(batch.shape), kind
         )
         return loss, theta, to_crop, shape
 
@@ -251,7 +267,7 @@ class Objective:
         for part, points in enumerate(system.parts):
             theta = system.local_theta(part, shape)
             found = system.local_shape(part, batch.look, to_crop, theta, shape)
-            wanted = transform(invert(theta), target[:, points])
+            wanted = transform_points(invert_maps(theta), target[:, points])
             total = total + self._shape_loss(found, wanted, torch.ones_like(wanted[:, 0, 0]), kind)
             if len(system.local_reinit) and self.params["theta_loss"]:
                 ideal = supervised_theta(target[:, points], self.reference[points], LOCAL_MARGIN)
@@ -265,13 +281,15 @@ class Objective:
         return (shape[:, self.eyes[0]] - shape[:, self.eyes[1]]).norm(dim=1)
 
 
-def fit(path: Path, job: Job, stage: Stage, objective: Objective, draws: Draws) -> None:
+def fit_stage(
+    path: Path, job: Job, stage: TrainingStage, objective: StageLosses, draws: PerturbedFaces
+) -> None:
     """Train one stage, with checkpoints, and write the whole system's weights to `path`."""
     params, system = job.params, objective.system
     steps = max(1, stage.draws // params["batch"])
     parameters = [p for module in stage.trains for p in module.parameters()]
-    optim = optimiser(params["optimiser"], parameters, stage.lr, params["weight_decay"])
-    update: Step[Batch] = Step(
+    optim = make_optimiser(params["optimiser"], parameters, stage.lr, params["weight_decay"])
+    update: TrainStep[Batch] = TrainStep(
         stage.loss,
         parameters,
         optim,
@@ -279,7 +297,7 @@ def fit(path: Path, job: Job, stage: Stage, objective: Objective, draws: Draws) 
         clip=params["clip"],
         precision=params["precision"],
     )
-    average = Average(stage.trains, params["average"])
+    average = WeightAverage(stage.trains, params["average"])
     checkpoint = Checkpoint(
         job.out / f"{stage.name}.checkpoint", system=system, optimiser=optim, average=average
     )
@@ -287,9 +305,11 @@ def fit(path: Path, job: Job, stage: Stage, objective: Objective, draws: Draws) 
     system.eval()
     for module in stage.trains:
         module.train()
-    with Meter(job.out, stage.name, steps, params["batch"], len(draws), done, job.device) as meter:
+    with TrainLog(
+        job.out, stage.name, steps, params["batch"], len(draws), done, job.device
+    ) as meter:
         for step, batch in meter.batches(lambda step: draws.batch(stage.number, step)):
-            update.rate(rate(params["schedule"], step, steps, params["warmup"]))
+            update.rate(rate_factor(params["schedule"], step, steps, params["warmup"]))
             loss = update(batch, objective.kind(step / steps))
             average.update()
             meter.step(step + 1, loss)

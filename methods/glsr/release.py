@@ -29,14 +29,14 @@ from torch import Tensor, nn
 
 from benchbox import geometry
 from benchbox.errors import DataError
-from benchbox.training.pretrained import read_weights
+from benchbox.training.pretrained import read_pretrained
 from benchbox.types import Sample
 
-from .model import SMALL, SMALL_TAIL, STEM, TRUNK_OUT, start_at_identity
+from .model import SMALL_LAST_STAGE, SMALL_STAGES, STEM_CHANNELS, TRUNK_CHANNELS, start_at_identity
 
 CROP_SIDE, FACE_SIDE = 128, 256
 REINIT, REGRESSION = "{}_points_global_reinit.pth.tar", "{}_points_global_regress.pth.tar"
-MEAN = "mean_{}_face.npy"
+MEAN_FACE = "mean_{}_face.npy"
 
 
 class ReleaseReinit(nn.Module):
@@ -66,7 +66,7 @@ class ReleaseReinit(nn.Module):
         return self.fc_loc(self.localization(x).flatten(1)).view(-1, 2, 3)
 
 
-class _Block(nn.Module):
+class _InvertedResidual(nn.Module):
     """Inverted residual; without expansion at t = 1."""
 
     def __init__(self, inputs: int, outputs: int, expansion: int, stride: int) -> None:
@@ -96,14 +96,16 @@ class ReleaseBackbone(nn.Module):
 
     def __init__(self, points: int, side: int = FACE_SIDE) -> None:
         super().__init__()
-        layers = [_conv(3, STEM, 3, 2)]
-        channels = STEM
-        for expansion, outputs, repeats, stride in (*SMALL, SMALL_TAIL):
+        layers = [_conv_bn_relu(3, STEM_CHANNELS, 3, 2)]
+        channels = STEM_CHANNELS
+        for expansion, outputs, repeats, stride in (*SMALL_STAGES, SMALL_LAST_STAGE):
             for repeat in range(repeats):
-                layers.append(_Block(channels, outputs, expansion, stride if repeat == 0 else 1))
+                layers.append(
+                    _InvertedResidual(channels, outputs, expansion, stride if repeat == 0 else 1)
+                )
                 channels = outputs
-        self.features = nn.Sequential(*layers, _conv(channels, TRUNK_OUT, 1, 1))
-        seen = TRUNK_OUT * math.ceil(side / 128) ** 2
+        self.features = nn.Sequential(*layers, _conv_bn_relu(channels, TRUNK_CHANNELS, 1, 1))
+        seen = TRUNK_CHANNELS * math.ceil(side / 128) ** 2
         self.pts_net = nn.Sequential(
             *[
                 nn.Linear(seen, 256),
@@ -119,12 +121,12 @@ class ReleaseBackbone(nn.Module):
         return self.pts_net(self.features(x).flatten(1))
 
 
-def _conv(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
+def _conv_bn_relu(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Sequential:
     conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
-class Release(nn.Module):
+class ReleasedDetector(nn.Module):
     """The released system: both networks and the mean face (points, 2) in units of the normalised face."""
 
     def __init__(self, points: int) -> None:
@@ -141,24 +143,28 @@ class Release(nn.Module):
         for part, name in ((self.reinit, REINIT), (self.backbone, REGRESSION)):
             path = folder / name.format(points)
             try:
-                part.load_state_dict(read_weights(path))
+                part.load_state_dict(read_pretrained(path))
             except RuntimeError as fault:
                 raise DataError(
                     f"{path}: weights of another network ({str(fault).splitlines()[-1].strip()})"
                 ) from None
-        self.mean.copy_(_mean_face(folder / MEAN.format(points), points))
+        self.mean.copy_(_mean_face(folder / MEAN_FACE.format(points), points))
 
     @torch.inference_mode()
     def locate(self, samples: Sequence[Sample], device: str) -> np.ndarray:
         """Return points (n, K, 2) px of the pictures."""
         pictures = [sample.pixels()[:, :, ::-1] for sample in samples]  # BGR
         to_crop = corner_maps(np.stack([sample.box for sample in samples]))
-        theta = self.reinit(_inputs(pictures, to_crop, CROP_SIDE, device)).double().cpu().numpy()
+        theta = (
+            self.reinit(_warp_inputs(pictures, to_crop, CROP_SIDE, device)).double().cpu().numpy()
+        )
         theta[:, :, 2] *= CROP_SIDE
-        to_face = geometry.compose(theta * (FACE_SIDE / CROP_SIDE), to_crop)
-        out = self.backbone(_inputs(pictures, to_face, FACE_SIDE, device)).view(len(samples), -1, 2)
+        to_face = geometry.compose_maps(theta * (FACE_SIDE / CROP_SIDE), to_crop)
+        out = self.backbone(_warp_inputs(pictures, to_face, FACE_SIDE, device)).view(
+            len(samples), -1, 2
+        )
         points = (out.double() / 2 + self.mean.double()) * FACE_SIDE
-        return geometry.transform(geometry.invert(to_face), points.cpu().numpy())
+        return geometry.transform_points(geometry.invert_maps(to_face), points.cpu().numpy())
 
 
 def corner_maps(boxes: np.ndarray) -> np.ndarray:
@@ -170,7 +176,9 @@ def corner_maps(boxes: np.ndarray) -> np.ndarray:
     return np.stack([x, y], axis=1)
 
 
-def _inputs(pictures: Sequence[np.ndarray], maps: np.ndarray, side: int, device: str) -> Tensor:
+def _warp_inputs(
+    pictures: Sequence[np.ndarray], maps: np.ndarray, side: int, device: str
+) -> Tensor:
     """Warp BGR pictures through maps picture → view, bilinear, black outside.
 
     (n, 3, side, side) in [-1, 1].

@@ -11,30 +11,30 @@ import torch
 from torch import Tensor
 
 from benchbox import geometry
-from benchbox.training.crop_cache import stored
-from benchbox.training.crops import Views
-from benchbox.training.host_to_device import upload
+from benchbox.training.crop_cache import cached_crops
+from benchbox.training.crops import CropViews
+from benchbox.training.host_to_device import upload_array
 from benchbox.training.sampler import epoch_rows
 from benchbox.types import Examples, Layout
 
-from .detector import Look
+from .detector import ViewSampler
 from .frames import BoxErrors, box_frame, mean_shape
 
 # The stored square over the protocol's box: room for perturbed boxes x1.2, their rotation, and θ_g
 # beyond them.
-STORED = 2.0
+STORED_EXPANSION = 2.0
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
     """How to look at n pictures, the maps F0 → stored crop (n, 2, 3) and the true shapes in F0 (n, K, 2)."""
 
-    look: Look
+    look: ViewSampler
     frame: Tensor
     shape: Tensor
 
 
-class Draws:
+class PerturbedFaces:
     """Perturbed boxes of the labelled faces.
 
     All that is random about a batch comes from (seed, stage, step).
@@ -44,11 +44,13 @@ class Draws:
         self, examples: Examples, layout: Layout, params: Mapping[str, Any], seed: int, device: str
     ) -> None:
         self.params, self.seed, self.device, self.flip = params, seed, device, list(layout.flip)
-        self.views = Views(stored(examples.samples, params["crop_side"], STORED), device)
+        self.views = CropViews(
+            cached_crops(examples.samples, params["crop_side"], STORED_EXPANSION), device
+        )
         boxes = np.stack([sample.box for sample in examples.samples])
-        to_crop = geometry.box_to_unit(geometry.square(boxes, STORED))
-        self.points = geometry.transform(to_crop, examples.values)
-        self.boxes = geometry.transform(to_crop, boxes.reshape(-1, 2, 2)).reshape(-1, 4)
+        to_crop = geometry.box_to_unit(geometry.square_boxes(boxes, STORED_EXPANSION))
+        self.points = geometry.transform_points(to_crop, examples.values)
+        self.boxes = geometry.transform_points(to_crop, boxes.reshape(-1, 2, 2)).reshape(-1, 4)
         self.errors = BoxErrors.measure(self.boxes, self.points)
         self.reference = torch.from_numpy(mean_shape(self.points, layout.flip)).float().to(device)
 
@@ -71,7 +73,7 @@ class Draws:
         frame, mirrored = self.errors.perturb(
             self.points[rows], rng, params["rotation_deg"], params["expansion"], params["flip"]
         )
-        shape = geometry.transform(geometry.invert(frame), self.points[rows])
+        shape = geometry.transform_points(geometry.invert_maps(frame), self.points[rows])
         shape[mirrored] = shape[mirrored][:, self.flip]
         look = self.views.look(rows, self._colour(rng, size))
         return Batch(look, self._tensor(frame), self._tensor(shape))
@@ -79,7 +81,7 @@ class Draws:
     def upright(self) -> Tensor:
         """Return the true shapes (N, K, 2) in the F0 of the protocol's own boxes."""
         frames = box_frame(self.boxes, self.params["expansion"])
-        return self._tensor(geometry.transform(geometry.invert(frames), self.points))
+        return self._tensor(geometry.transform_points(geometry.invert_maps(frames), self.points))
 
     def _colour(self, rng: np.random.Generator, size: int) -> Tensor | None:
         strength = self.params["colour"]
@@ -90,4 +92,4 @@ class Draws:
         return self._tensor(np.stack([gain, offset], axis=1))
 
     def _tensor(self, array: np.ndarray) -> Tensor:
-        return upload(array.astype(np.float32), self.device)
+        return upload_array(array.astype(np.float32), self.device)

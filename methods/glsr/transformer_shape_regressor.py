@@ -17,11 +17,11 @@ F0_SIDE = 60
 PATCH_SIDE = 60
 FACE_SIDE = 224
 # channels, kernel, stride, pad
-_VGG = ((96, 7, 2, 0), (256, 5, 1, 0), (512, 3, 1, 1), (512, 3, 1, 1), (512, 3, 1, 1))
+_VGG_LAYERS = ((96, 7, 2, 0), (256, 5, 1, 0), (512, 3, 1, 1), (512, 3, 1, 1), (512, 3, 1, 1))
 _POOLS = {0: (3, 3), 1: (2, 2), 4: (3, 3)}  # after which convolution: kernel, stride
 
 
-def _small(inputs: int, outputs: tuple[int, ...]) -> list[nn.Module]:
+def _small_layers(inputs: int, outputs: tuple[int, ...]) -> list[nn.Module]:
     """List the layers of a 60-px network: four valid convolutions to 80x3x3, then fully connected layers."""
     layers: list[nn.Module] = []
     for channels, kernel, pool in ((20, 5, True), (48, 5, True), (64, 3, True), (80, 3, False)):
@@ -39,7 +39,7 @@ class TsrReinit(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*_small(3, (512, 136)), nn.Linear(136, 6))
+        self.layers = nn.Sequential(*_small_layers(3, (512, 136)), nn.Linear(136, 6))
         start_at_identity(self.layers[-1])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ class TsrLocalRegression(nn.Module):
 
     def __init__(self, points: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(*_small(3, (512, 2 * points)))
+        self.layers = nn.Sequential(*_small_layers(3, (512, 2 * points)))
 
     def forward(self, patch: Tensor) -> Tensor:
         """Regress (n, 3, 60, 60) to shape offsets (n, 2 * points)."""
@@ -82,7 +82,7 @@ class VggS(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
-        for number, (outputs, kernel, stride, pad) in enumerate(_VGG):
+        for number, (outputs, kernel, stride, pad) in enumerate(_VGG_LAYERS):
             layers += [nn.Conv2d(channels, outputs, kernel, stride, pad), nn.ReLU(inplace=True)]
             side = (side + 2 * pad - kernel) // stride + 1
             if number == 0:

@@ -30,14 +30,14 @@ def train(job: Job) -> None:
         if name in (job.labelled.samples[0].meta if job.labelled else {})
     ]
     names, group = np.unique(
-        [_group(sample, known) for sample in job.labelled.samples], return_inverse=True
+        [_group_name(sample, known) for sample in job.labelled.samples], return_inverse=True
     )
     means = [
         job.labelled.values.mean(axis=0),
         *(job.labelled.values[group == k].mean(axis=0) for k in range(len(names))),
     ]
     if job.task == "gaze3d":
-        means = [_unit(mean) for mean in means]
+        means = [_unit_vector(mean) for mean in means]
     beside = job.out / f".{WEIGHTS}.{os.getpid()}"
     said = {"by": json.dumps(known), "groups": json.dumps(names.tolist())}
     save_file({"overall": means[0], "means": np.stack(means[1:])}, beside, metadata=said)
@@ -66,7 +66,7 @@ def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean n
         ) from fault
 
     def predict(samples: Sequence[Sample]) -> Floats:
-        rows = [place.get(_group(sample, known)) for sample in samples]
+        rows = [place.get(_group_name(sample, known)) for sample in samples]
         return np.stack([overall if row is None else means[row] for row in rows])
 
     return predict
@@ -77,11 +77,11 @@ def networks(params: Mapping[str, Any], layout: Layout | None) -> Mapping[str, A
     return {}
 
 
-def _group(sample: Sample, known: Sequence[str]) -> str:
+def _group_name(sample: Sample, known: Sequence[str]) -> str:
     return ", ".join(str(sample.meta[name]) for name in known)
 
 
-def _unit(mean: np.ndarray) -> np.ndarray:
+def _unit_vector(mean: np.ndarray) -> np.ndarray:
     import numpy as np
 
     length = float(np.linalg.norm(mean))

@@ -25,8 +25,8 @@ def train(job: Job) -> None:
 
     from benchbox import geometry
 
-    to_unit = geometry.box_to_unit(_boxes(job.labelled.samples))
-    shape = geometry.transform(to_unit, job.labelled.values).mean(axis=0)
+    to_unit = geometry.box_to_unit(_stack_boxes(job.labelled.samples))
+    shape = geometry.transform_points(to_unit, job.labelled.values).mean(axis=0)
     beside = job.out / f".{WEIGHTS}.{os.getpid()}"
     save_file({"shape": shape}, beside)
     beside.replace(job.out / WEIGHTS)
@@ -50,8 +50,8 @@ def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean n
         ) from fault
 
     def predict(samples: Sequence[Sample]) -> Floats:
-        placed: Floats = geometry.transform(
-            geometry.invert(geometry.box_to_unit(_boxes(samples))), shape
+        placed: Floats = geometry.transform_points(
+            geometry.invert_maps(geometry.box_to_unit(_stack_boxes(samples))), shape
         )
         return placed
 
@@ -63,7 +63,7 @@ def networks(params: Mapping[str, Any], layout: Layout | None) -> Mapping[str, A
     return {}
 
 
-def _boxes(samples: Sequence[Sample]) -> Floats:
+def _stack_boxes(samples: Sequence[Sample]) -> Floats:
     import numpy as np
 
     return np.stack([sample.box for sample in samples])

@@ -33,4 +33,4 @@ def networks(
     """List the networks of a variant, each with an input of batch 1, as often as a prediction runs them."""
     from . import detector
 
-    return detector.networks(params, layout.count)
+    return detector.list_regressors(params, layout.count)

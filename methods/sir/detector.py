@@ -15,12 +15,15 @@ from torch import Tensor, nn
 from benchbox.errors import PluginError
 from benchbox.training import point_patches
 
-from .model import Lan, Stack
+from .model import AttentionNetwork, StackedNetwork
 
-NETWORKS: Mapping[str, type[Lan | Stack]] = {"lan": Lan, "stack": Stack}
+REGRESSORS: Mapping[str, type[AttentionNetwork | StackedNetwork]] = {
+    "lan": AttentionNetwork,
+    "stack": StackedNetwork,
+}
 
 
-class Sir(nn.Module):
+class SirDetector(nn.Module):
     """`regressors` networks, of which the last one serves every further iteration."""
 
     def __init__(self, points: int, params: Mapping[str, Any]) -> None:
@@ -31,7 +34,7 @@ class Sir(nn.Module):
             params["iterations"],
         )
         number = self.iterations if params["cascade"] else 1
-        network = _network(params["network"])
+        network = _choose_regressor(params["network"])
         self.regressors = nn.ModuleList(
             network(points, self.patch, params["fc_bias"]) for _ in range(number)
         )
@@ -43,7 +46,7 @@ class Sir(nn.Module):
         `images` (n, 3, side, side) are bytes; beyond them patches are black.
         """
         centres = (theta + 1) * (self.side / 2) - 0.5
-        around = point_patches.gather(images, centres, self.patch).mul_(1 / 127.5).sub_(1)
+        around = point_patches.gather_patches(images, centres, self.patch).mul_(1 / 127.5).sub_(1)
         moved: Tensor = self.regressors[number](around)
         return moved * self.unit
 
@@ -63,20 +66,20 @@ class Sir(nn.Module):
         return self.descend(images, self.start.expand(len(images), -1, -1), self.iterations)
 
 
-def _network(name: str) -> type[Lan | Stack]:
-    if name not in NETWORKS:
-        raise PluginError(f"network = {name!r}: must be {' or '.join(NETWORKS)}")
-    return NETWORKS[name]
+def _choose_regressor(name: str) -> type[AttentionNetwork | StackedNetwork]:
+    if name not in REGRESSORS:
+        raise PluginError(f"network = {name!r}: must be {' or '.join(REGRESSORS)}")
+    return REGRESSORS[name]
 
 
-def networks(
+def list_regressors(
     params: Mapping[str, Any], points: int
 ) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """List the regressors that a prediction runs, in order.
 
     SIR runs one network again and again.
     """
-    system = Sir(points, params)
+    system = SirDetector(points, params)
     seen = (torch.zeros(1, points, 3, params["patch"], params["patch"]),)
     last = len(system.regressors) - 1
     return {

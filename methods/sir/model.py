@@ -9,8 +9,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-PATCH = 57
-POOLED = 8  # 57 → 29 → 15 → 8, rounded up
+PATCH_SIDE = 57
+POOLED_SIDE = 8  # 57 → 29 → 15 → 8, rounded up
 
 LAN_CHANNELS = (16, 32, 64)
 LAN_FEATURES = 10  # per landmark
@@ -20,7 +20,7 @@ STACK_CHANNELS = (16, 256, 384)
 STACK_HIDDEN = (128, 512)
 
 
-class Same(nn.Conv2d):
+class SameConv2d(nn.Conv2d):
     """A convolution that keeps the side; even kernels pad right and below."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -29,36 +29,36 @@ class Same(nn.Conv2d):
         return super().forward(F.pad(x, (before, after, before, after)))
 
 
-def pooled(side: int) -> int:
+def pooled_side(side: int) -> int:
     """Return the side of the last map: three poolings by 2, rounded up."""
     return -(-side // 8)
 
 
-def _features(inputs: int, channels: tuple[int, ...], groups: int) -> nn.Sequential:
+def _feature_layers(inputs: int, channels: tuple[int, ...], groups: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for outputs, kernel in zip(channels, (3, 2, 2), strict=True):
-        conv = Same(inputs * groups, outputs * groups, kernel, groups=groups, bias=False)
+        conv = SameConv2d(inputs * groups, outputs * groups, kernel, groups=groups, bias=False)
         layers += [conv, nn.ReLU(inplace=True), nn.MaxPool2d(2, ceil_mode=True)]
         inputs = outputs
     return nn.Sequential(*layers)
 
 
-class Lan(nn.Module):
+class AttentionNetwork(nn.Module):
     """One small network of its own per landmark, as groups of one convolution.
 
     Two layers join what they saw.
     """
 
-    def __init__(self, points: int, side: int = PATCH, bias: bool = False) -> None:
+    def __init__(self, points: int, side: int = PATCH_SIDE, bias: bool = False) -> None:
         super().__init__()
-        self.features = _features(3, LAN_CHANNELS, points)
+        self.features = _feature_layers(3, LAN_CHANNELS, points)
         last = LAN_CHANNELS[-1]
         self.fc1 = nn.Conv2d(
-            last * points, LAN_FEATURES * points, pooled(side), groups=points, bias=False
+            last * points, LAN_FEATURES * points, pooled_side(side), groups=points, bias=False
         )
         self.fc2 = nn.Linear(LAN_FEATURES * points, LAN_HIDDEN, bias)
         self.fc3 = nn.Linear(LAN_HIDDEN, 2 * points, bias)
-        _start(self, self.fc3)
+        _init_weights(self, self.fc3)
 
     def forward(self, patches: Tensor) -> Tensor:
         """Return increments (n, K, 2) in patch sides from patches (n, K, 3, side, side)."""
@@ -72,17 +72,17 @@ class Lan(nn.Module):
         )
 
 
-class Stack(nn.Module):
+class StackedNetwork(nn.Module):
     """All patches as the channels of one picture: as many layers and weights as the LAN has for 68 points."""
 
-    def __init__(self, points: int, side: int = PATCH, bias: bool = False) -> None:
+    def __init__(self, points: int, side: int = PATCH_SIDE, bias: bool = False) -> None:
         super().__init__()
-        self.features = _features(3 * points, STACK_CHANNELS, 1)
+        self.features = _feature_layers(3 * points, STACK_CHANNELS, 1)
         first, second = STACK_HIDDEN
-        self.fc1 = nn.Linear(STACK_CHANNELS[-1] * pooled(side) ** 2, first, bias)
+        self.fc1 = nn.Linear(STACK_CHANNELS[-1] * pooled_side(side) ** 2, first, bias)
         self.fc2 = nn.Linear(first, second, bias)
         self.fc3 = nn.Linear(second, 2 * points, bias)
-        _start(self, self.fc3)
+        _init_weights(self, self.fc3)
 
     def forward(self, patches: Tensor) -> Tensor:
         """Return increments (n, K, 2) in patch sides from patches (n, K, 3, side, side)."""
@@ -96,7 +96,7 @@ def _side_by_side(patches: Tensor) -> Tensor:
     return channels_last.permute(0, 3, 1, 2)
 
 
-def _start(network: nn.Module, last: nn.Linear) -> None:
+def _init_weights(network: nn.Module, last: nn.Linear) -> None:
     """He initialisation; an untrained network leaves the shape where it is."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):

@@ -13,9 +13,9 @@ from benchbox.layouts import LAYOUTS
 from benchbox.training.checkpoint import load_facts, load_into, load_weights
 from benchbox.types import Predict, Sample
 
-from .detector import Sir
+from .detector import SirDetector
 from .recipe import WEIGHTS
-from .training_samples import box_frames, pictures
+from .training_samples import box_crops, box_frames
 
 
 def predictor(weights: Path, device: str) -> Predict:
@@ -30,14 +30,14 @@ def predictor(weights: Path, device: str) -> Predict:
         "fc_bias": facts["fc_bias"] == "True",
         "expansion": float(facts["expansion"]),
     }
-    system = Sir(LAYOUTS[facts["layout"]].count, params)
+    system = SirDetector(LAYOUTS[facts["layout"]].count, params)
     load_into(system, "system", load_weights(weights / WEIGHTS))
     system = system.to(device).eval()
 
     @torch.inference_mode()
     def predict(samples: Sequence[Sample]) -> np.ndarray:
-        theta = system(pictures(samples, params, device))
-        frames = geometry.invert(box_frames(samples, params["expansion"]))
-        return geometry.transform(frames, theta.double().cpu().numpy())
+        theta = system(box_crops(samples, params, device))
+        frames = geometry.invert_maps(box_frames(samples, params["expansion"]))
+        return geometry.transform_points(frames, theta.double().cpu().numpy())
 
     return predict

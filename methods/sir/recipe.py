@@ -14,24 +14,30 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchbox.training.checkpoint import Checkpoint, load_into, load_weights, once, save_weights
-from benchbox.training.optim import Average, optimiser, rate
-from benchbox.training.train_log import Meter
-from benchbox.training.train_step import Step
+from benchbox.training.checkpoint import (
+    Checkpoint,
+    load_into,
+    load_weights,
+    make_once,
+    save_weights,
+)
+from benchbox.training.optim import WeightAverage, make_optimiser, rate_factor
+from benchbox.training.train_log import TrainLog
+from benchbox.training.train_step import TrainStep
 from benchbox.types import Job
 
-from .detector import Sir
-from .training_samples import Batch, Draws
+from .detector import SirDetector
+from .training_samples import Batch, SampledShapes
 
 WEIGHTS = "sir.safetensors"
-FACTS = ("side", "patch", "iterations", "cascade", "network", "fc_bias", "expansion")
+SAVED_PARAMS = ("side", "patch", "iterations", "cascade", "network", "fc_bias", "expansion")
 
 
 def train(job: Job) -> None:
     """Train the regressors one after another; leave the weights under the job's folder."""
     assert job.layout is not None
-    system = Sir(job.layout.count, job.params).to(job.device)
-    draws = Draws(job.labelled, job.layout, job.params, job.seed, job.device)
+    system = SirDetector(job.layout.count, job.params).to(job.device)
+    draws = SampledShapes(job.labelled, job.layout, job.params, job.seed, job.device)
     system.start.copy_(draws.start())
     for path in (
         job.out / f"regressor{n}.safetensors" for n in range(len(system.regressors) + 1, 100)
@@ -42,13 +48,13 @@ def train(job: Job) -> None:
         # from disk.
         torch.manual_seed(job.seed + number)
         path = job.out / f"regressor{number + 1}.safetensors"
-        once(path, fit, job, number, system, draws)
+        make_once(path, fit_regressor, job, number, system, draws)
         load_into(system.regressors[number], "regressor", load_weights(path))
-    facts = {key: str(job.params[key]) for key in FACTS}
+    facts = {key: str(job.params[key]) for key in SAVED_PARAMS}
     save_weights(job.out / WEIGHTS, {"system": system}, facts | {"layout": job.layout.name})
 
 
-def loss(system: Sir, number: int, batch: Batch) -> Tensor:
+def increment_loss(system: SirDetector, number: int, batch: Batch) -> Tensor:
     """‖(θ* - θ) - R(θ)‖² in patch sides, mean over coordinates.
 
     The regressors before `number` move θ first.
@@ -59,31 +65,33 @@ def loss(system: Sir, number: int, batch: Batch) -> Tensor:
     return ((batch.target - theta - moved) / system.unit).square().mean()
 
 
-def fit(path: Path, job: Job, number: int, system: Sir, draws: Draws) -> None:
+def fit_regressor(
+    path: Path, job: Job, number: int, system: SirDetector, draws: SampledShapes
+) -> None:
     """Train one regressor, with checkpoints, and write its weights to `path`: a longer cascade begins with the same."""
     params, regressor = job.params, system.regressors[number]
     name = f"regressor{number + 1}"
-    steps = max(1, _draws(params) // params["batch"])
+    steps = max(1, _count_draws(params) // params["batch"])
     parameters = list(regressor.parameters())
-    optim = optimiser(params["optimiser"], parameters, params["lr"], params["weight_decay"])
-    update: Step[Batch] = Step(
-        lambda batch: loss(system, number, batch),
+    optim = make_optimiser(params["optimiser"], parameters, params["lr"], params["weight_decay"])
+    update: TrainStep[Batch] = TrainStep(
+        lambda batch: increment_loss(system, number, batch),
         parameters,
         optim,
         job.device,
         clip=params["clip"],
         precision=params["precision"],
     )
-    average = Average([regressor], params["average"])
+    average = WeightAverage([regressor], params["average"])
     checkpoint = Checkpoint(
         job.out / f"{name}.checkpoint", system=system, optimiser=optim, average=average
     )
     done = checkpoint.load()
-    with Meter(job.out, name, steps, params["batch"], len(draws), done, job.device) as meter:
+    with TrainLog(job.out, name, steps, params["batch"], len(draws), done, job.device) as meter:
         for step, batch in meter.batches(
-            lambda step: draws.batch(number, step, _around_truth(params))
+            lambda step: draws.batch(number, step, _share_around_truth(params))
         ):
-            update.rate(rate(params["schedule"], step, steps, params["warmup"]))
+            update.rate(rate_factor(params["schedule"], step, steps, params["warmup"]))
             found = update(batch)
             average.update()
             meter.step(step + 1, found)
@@ -94,11 +102,11 @@ def fit(path: Path, job: Job, number: int, system: Sir, draws: Draws) -> None:
     checkpoint.remove()
 
 
-def _draws(params: Mapping[str, Any]) -> int:
+def _count_draws(params: Mapping[str, Any]) -> int:
     return int(params["draws_cascade"] if params["cascade"] else params["draws"])
 
 
-def _around_truth(params: Mapping[str, Any]) -> float:
+def _share_around_truth(params: Mapping[str, Any]) -> float:
     """Return the share of shapes drawn around the truth.
 
     A cascade starts from the mean face only.

@@ -21,10 +21,10 @@ from benchbox.errors import PluginError
 
 Floats = npt.NDArray[np.float64]
 
-POSE = 4  # t_x, t_y, β, log f
+POSE_SIZE = 4  # t_x, t_y, β, log f
 BOX_SIDE = 2.0  # of [-1, 1]²
 _ROUNDS = 20
-_LEAST = 1e-12  # variance below which a direction is rounding, not shape
+_LEAST_VARIANCE = 1e-12  # variance below which a direction is rounding, not shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,17 +48,17 @@ class ShapeModel:
         """
         mean = shapes.mean(axis=0)
         centre, mean = mean.mean(axis=0), mean - mean.mean(axis=0)
-        size = np.exp(np.log(_sizes(shapes)).mean())
+        size = np.exp(np.log(_rms_radii(shapes)).mean())
         for _ in range(_ROUNDS):
-            mean = mean * size / _sizes(mean)
+            mean = mean * size / _rms_radii(mean)
             mean = mean + _residuals(shapes, mean).mean(axis=0)
         residuals = _residuals(shapes, mean).reshape(len(shapes), -1)
         _, scales, directions = np.linalg.svd(residuals, full_matrices=False)
         power = scales**2 / len(shapes)
         kept = int(np.searchsorted(np.cumsum(power), variance * power.sum())) + 1
-        kept = min(kept, int((power > _LEAST).sum()))
+        kept = min(kept, int((power > _LEAST_VARIANCE).sum()))
         axes = directions[:kept] * np.sqrt(power[:kept, None])
-        units = {"face": float(_sizes(mean)), "box": BOX_SIDE}
+        units = {"face": float(_rms_radii(mean)), "box": BOX_SIDE}
         if shift_unit not in units:
             raise PluginError(f"shift_unit = {shift_unit!r}: must be {' or '.join(units)}")
         return ShapeModel(mean, axes.reshape(kept, *mean.shape), centre, units[shift_unit])
@@ -66,7 +66,7 @@ class ShapeModel:
     @property
     def size(self) -> int:
         """Count the entries of S."""
-        return len(self.axes) + POSE
+        return len(self.axes) + POSE_SIZE
 
     def shapes(self, parameters: Floats) -> Floats:
         """Return θ(S) (n, K, 2) of parameters (n, size)."""
@@ -83,9 +83,9 @@ class ShapeModel:
         What the axes do not span is left out.
         """
         pose = geometry.fit_similarity(np.broadcast_to(self.mean, shapes.shape), shapes)
-        residuals = (geometry.transform(geometry.invert(pose), shapes) - self.mean).reshape(
-            len(shapes), -1
-        )
+        residuals = (
+            geometry.transform_points(geometry.invert_maps(pose), shapes) - self.mean
+        ).reshape(len(shapes), -1)
         axes = self.axes.reshape(len(self.axes), -1)
         alpha = residuals @ axes.T / (axes**2).sum(axis=1)
         shift = (pose[:, :, 2] - self.centre) / self.unit
@@ -101,7 +101,7 @@ class ShapeModel:
         return self.shapes(centred + sigma * rng.standard_normal((len(shapes), self.size)))
 
 
-def _sizes(shapes: Floats) -> Floats:
+def _rms_radii(shapes: Floats) -> Floats:
     """Return the root mean square distances (…) of points from their centre."""
     centred = shapes - shapes.mean(axis=-2, keepdims=True)
     return np.sqrt((centred**2).sum(axis=-1).mean(axis=-1))
@@ -113,4 +113,4 @@ def _residuals(shapes: Floats, mean: Floats) -> Floats:
     Each is orthogonal to every similarity of the mean, and so are the axes: pose and shape never mix.
     """
     pose = geometry.fit_similarity(np.broadcast_to(mean, shapes.shape), shapes)
-    return geometry.transform(geometry.invert(pose), shapes) - mean
+    return geometry.transform_points(geometry.invert_maps(pose), shapes) - mean

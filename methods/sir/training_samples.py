@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from benchbox import geometry
-from benchbox.training.crops import crops
-from benchbox.training.host_to_device import upload
+from benchbox.training.crops import cut_crops
+from benchbox.training.host_to_device import upload_array
 from benchbox.training.sampler import epoch_rows
 from benchbox.types import Examples, Layout, Sample
 
@@ -34,17 +34,17 @@ class Batch:
 def box_frames(samples: Sequence[Sample], expansion: float) -> Floats:
     """Return the maps (N, 2, 3) from picture pixels to the [-1, 1]² frame of the boxes."""
     return geometry.box_to_unit(
-        geometry.square(np.stack([sample.box for sample in samples]), expansion)
+        geometry.square_boxes(np.stack([sample.box for sample in samples]), expansion)
     )
 
 
-def pictures(samples: Sequence[Sample], params: Mapping[str, Any], device: str) -> Tensor:
+def box_crops(samples: Sequence[Sample], params: Mapping[str, Any], device: str) -> Tensor:
     """Return the box crops (N, 3, side, side) as bytes on a device."""
-    images = torch.from_numpy(crops(samples, params["side"], params["expansion"]).images)
+    images = torch.from_numpy(cut_crops(samples, params["side"], params["expansion"]).images)
     return images.permute(0, 3, 1, 2).contiguous().to(device)
 
 
-class Draws:
+class SampledShapes:
     """Shapes to train on.
 
     `model` is fitted to the labelled shapes, and to their mirror images if those are used.
@@ -54,8 +54,8 @@ class Draws:
         self, examples: Examples, layout: Layout, params: Mapping[str, Any], seed: int, device: str
     ) -> None:
         self.params, self.seed, self.device, self.order = params, seed, device, list(layout.flip)
-        self.images = pictures(examples.samples, params, device)
-        self.shapes = geometry.transform(
+        self.images = box_crops(examples.samples, params, device)
+        self.shapes = geometry.transform_points(
             box_frames(examples.samples, params["expansion"]), examples.values
         )
         known = (
@@ -85,11 +85,11 @@ class Draws:
         size = self.params["batch"]
         rows = self.rows(stage, step)
         rng = np.random.default_rng([self.seed, stage, step])
-        images, target = self.images[upload(rows, self.device)], self.shapes[rows]
+        images, target = self.images[upload_array(rows, self.device)], self.shapes[rows]
         if self.params["flip"]:
             mirrored = rng.random(size) < 0.5
             target = np.where(mirrored[:, None, None], self._mirror(target), target)
-            chosen = upload(mirrored, self.device)[:, None, None, None]
+            chosen = upload_array(mirrored, self.device)[:, None, None, None]
             images = torch.where(chosen, images.flip(-1), images)
         theta = self.model.sample(target, self.params["sigma"], around_truth, rng)
         return Batch(images, self._tensor(theta), self._tensor(target))
@@ -98,4 +98,4 @@ class Draws:
         return (shapes * [-1, 1])[:, self.order]
 
     def _tensor(self, array: Floats) -> Tensor:
-        return upload(array.astype(np.float32), self.device)
+        return upload_array(array.astype(np.float32), self.device)

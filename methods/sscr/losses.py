@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def invariance(z1: Tensor, z2: Tensor, tau: float) -> Tensor:
+def ntxent_loss(z1: Tensor, z2: Tensor, tau: float) -> Tensor:
     """NT-Xent: each of the 2n views must find the other view of its picture among the 2n - 1 others."""
     n = len(z1)
     z = F.normalize(torch.cat([z1, z2]), dim=1)
@@ -22,24 +22,24 @@ def invariance(z1: Tensor, z2: Tensor, tau: float) -> Tensor:
     return F.cross_entropy(scores, partner)
 
 
-def correlation(z1: Tensor, z2: Tensor) -> Tensor:
+def cross_correlation(z1: Tensor, z2: Tensor) -> Tensor:
     """Return the cross-correlation (D, D) of embeddings standardised over the batch."""
-    return _standard(z1).T @ _standard(z2) / len(z1)
+    return _standardise_columns(z1).T @ _standardise_columns(z2) / len(z1)
 
 
-def redundancy(z1: Tensor, z2: Tensor) -> Tensor:
+def redundancy_loss(z1: Tensor, z2: Tensor) -> Tensor:
     """Sum the squared correlations between different dimensions."""
-    c = correlation(z1, z2)
+    c = cross_correlation(z1, z2)
     return c.square().sum() - c.diagonal().square().sum()
 
 
-def barlow(z1: Tensor, z2: Tensor, weight: float) -> Tensor:
+def barlow_loss(z1: Tensor, z2: Tensor, weight: float) -> Tensor:
     """Barlow Twins: Σ (1 - C_uu)² + weight · Σ_{u≠v} C_uv²."""
-    c = correlation(z1, z2)
+    c = cross_correlation(z1, z2)
     same = c.diagonal()
     return (1 - same).square().sum() + weight * (c.square().sum() - same.square().sum())
 
 
-def _standard(z: Tensor) -> Tensor:
+def _standardise_columns(z: Tensor) -> Tensor:
     centred = z - z.mean(dim=0)
     return centred / (centred.square().mean(dim=0) + 1e-9).sqrt()

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 DILATIONS = (1, 2, 5)
-EMBEDDING = 128
-_HIDDEN = 512
+EMBEDDING_SIZE = 128
+_HIDDEN_SIZE = 512
 
 
 class DilatedBlock(nn.Module):
@@ -76,12 +76,12 @@ class Encoder(nn.Module):
         return found.flatten(1) if self.flatten else found.mean(dim=(2, 3))
 
 
-def projection(features: int) -> nn.Sequential:
+def projection_head(features: int) -> nn.Sequential:
     """Make the head that pre-training looks at and fine-tuning throws away: features → 512 → 512 → 128."""
     return nn.Sequential(
-        nn.Linear(features, _HIDDEN), nn.BatchNorm1d(_HIDDEN), nn.ReLU(inplace=True),
-        nn.Linear(_HIDDEN, _HIDDEN), nn.BatchNorm1d(_HIDDEN), nn.ReLU(inplace=True),
-        nn.Linear(_HIDDEN, EMBEDDING),
+        nn.Linear(features, _HIDDEN_SIZE), nn.BatchNorm1d(_HIDDEN_SIZE), nn.ReLU(inplace=True),
+        nn.Linear(_HIDDEN_SIZE, _HIDDEN_SIZE), nn.BatchNorm1d(_HIDDEN_SIZE), nn.ReLU(inplace=True),
+        nn.Linear(_HIDDEN_SIZE, EMBEDDING_SIZE),
     )  # fmt: skip
 
 

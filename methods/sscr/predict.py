@@ -10,24 +10,24 @@ import numpy as np
 import torch
 
 from benchbox.training.checkpoint import load_facts, load_into, load_weights
-from benchbox.training.gaze_inputs import Form, Patches, from_axes
+from benchbox.training.gaze_inputs import GazePatches, PatchForm, from_axes
 from benchbox.types import Predict, Sample
 
-from .recipe import WEIGHTS, build
+from .recipe import WEIGHTS, build_network
 
 
 def predictor(weights: Path, device: str) -> Predict:
     """Return a callable: samples → (n, 3) unit vectors."""
     facts = load_facts(weights / WEIGHTS)
-    shape = Form.from_facts(facts)
+    shape = PatchForm.from_facts(facts)
     switches = {key: facts[key] == "True" for key in ("dilated", "flatten")}
-    net = build({"width": int(facts["channels"]), **switches}, shape)
+    net = build_network({"width": int(facts["channels"]), **switches}, shape)
     load_into(net, "network", load_weights(weights / WEIGHTS))
     net = net.to(device, memory_format=torch.channels_last).eval()
 
     @torch.inference_mode()
     def predict(samples: Sequence[Sample]) -> np.ndarray:
-        patches = Patches([replace(sample, boxes={}) for sample in samples], shape, device)
+        patches = GazePatches([replace(sample, boxes={}) for sample in samples], shape, device)
         axes = net(*patches.batch(np.arange(len(samples)))).double().cpu().numpy()
         return from_axes("gaze3d", axes)
 

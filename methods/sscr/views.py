@@ -13,34 +13,36 @@ import torch
 from torch import Tensor
 
 from benchbox.errors import PluginError
-from benchbox.training.augment import Augment, seeds
-from benchbox.training.gaze_inputs import MARGIN, Form, Patches
+from benchbox.training.augment import Augmentation, sample_seeds
+from benchbox.training.gaze_inputs import CROP_MARGIN, GazePatches, PatchForm
 from benchbox.types import Sample
 
 # Mirroring and rotation would change the gaze: neither strength has them.
-STRENGTHS = {
-    "weak": (Augment(scale=0.03, shift=0.02, gain=0.1, offset=0.1), 0.0, 0.0),
+AUGMENTATIONS = {
+    "weak": (Augmentation(scale=0.03, shift=0.02, gain=0.1, offset=0.1), 0.0, 0.0),
     "strong": (
-        Augment(scale=0.06, shift=0.04, gain=0.35, offset=0.35, blur=0.5, blur_px=1.0),
+        Augmentation(scale=0.06, shift=0.04, gain=0.35, offset=0.35, blur=0.5, blur_px=1.0),
         0.2,
         0.05,
     ),
 }
 
 
-def form(samples: Sequence[Sample], side: int) -> Form:
+def whole_box_form(samples: Sequence[Sample], side: int) -> PatchForm:
     """Return the form of one patch, the card's own box: `side` wide, or a strip for tiny pictures."""
-    return Form.of([replace(samples[0], boxes={})], side, side)
+    return PatchForm.of([replace(samples[0], boxes={})], side, side)
 
 
-class Pool:
+class ViewPool:
     """Pictures without labels, from which pairs of views are drawn."""
 
-    def __init__(self, samples: Sequence[Sample], shape: Form, device: str, strength: str) -> None:
-        if strength not in STRENGTHS:
-            raise PluginError(f"augmentation = {strength!r}: must be {' or '.join(STRENGTHS)}")
-        self.patches = Patches(samples, shape, device, keep=True)
-        self.augment, self.grey, self.noise = STRENGTHS[strength]
+    def __init__(
+        self, samples: Sequence[Sample], shape: PatchForm, device: str, strength: str
+    ) -> None:
+        if strength not in AUGMENTATIONS:
+            raise PluginError(f"augmentation = {strength!r}: must be {' or '.join(AUGMENTATIONS)}")
+        self.patches = GazePatches(samples, shape, device, keep=True)
+        self.augment, self.grey, self.noise = AUGMENTATIONS[strength]
 
     def __len__(self) -> int:
         return len(self.patches)
@@ -50,10 +52,10 @@ class Pool:
 
         `number` tells the views of a picture apart.
         """
-        given = seeds(seed, number, rows)
+        given = sample_seeds(seed, number, rows)
         draw, shape, device = self.augment.draw(given), self.patches.form, self.patches.device
         look = self.patches.views[0].look(rows, draw.colour(device), draw)
-        square = look(torch.from_numpy(draw.maps / MARGIN).float().to(device), shape.width)
+        square = look(torch.from_numpy(draw.maps / CROP_MARGIN).float().to(device), shape.width)
         top = (shape.width - shape.height) // 2
         found = square[:, :, top : top + shape.height]
         if self.grey or self.noise:

@@ -38,4 +38,4 @@ def networks(
     from . import gaze_network
 
     del layout  # gaze has none
-    return gaze_network.networks(params)
+    return gaze_network.example_networks(params)

@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from benchbox.errors import PluginError
-from benchbox.training.casia_net import conv_layers
+from benchbox.training.casia_net import conv_norm_pairs
 
-INITS = ("aoi", "orth", "uniform")
+FILTER_INITS = ("aoi", "orth", "uniform")
 
 
-def similarity(weight: Tensor, *, absolute: bool = False) -> Tensor:
+def filter_similarity(weight: Tensor, *, absolute: bool = False) -> Tensor:
     """Return Sim (N_out,) of a layer's filters: the cosines with all others, summed, over N_out."""
     rows = F.normalize(weight.detach().flatten(1).double(), dim=1)
     cosine = rows @ rows.T
@@ -29,7 +29,7 @@ def similarity(weight: Tensor, *, absolute: bool = False) -> Tensor:
     return cosine.fill_diagonal_(0).sum(dim=1) / len(rows)
 
 
-def choose(
+def choose_filters(
     weights: Sequence[Tensor], share: float, cap: float, *, absolute: bool = False
 ) -> list[Tensor]:
     """Return the rows to prune in each layer: the `share` of all filters that are most similar to their neighbours.
@@ -37,7 +37,7 @@ def choose(
     All filters of the network are ranked together; a layer gives up at most `cap` of its own, and
     where it has, the next filter in the ranking steps in.
     """
-    scores = torch.cat([similarity(weight, absolute=absolute).cpu() for weight in weights])
+    scores = torch.cat([filter_similarity(weight, absolute=absolute).cpu() for weight in weights])
     layer = torch.cat([torch.full((len(weight),), k) for k, weight in enumerate(weights)]).tolist()
     row = torch.cat([torch.arange(len(weight)) for weight in weights]).tolist()
     room = [math.floor(cap * len(weight)) for weight in weights]
@@ -52,7 +52,7 @@ def choose(
     return [torch.tensor(sorted(rows), dtype=torch.long) for rows in chosen]
 
 
-def orthonormal(kept: Tensor, count: int, generator: torch.Generator) -> Tensor:
+def orthonormal_rows(kept: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Return `count` rows of unit norm, orthogonal to each other and to the `kept` rows (m, d), by QR of both.
 
     Where d has no room for all of them (Conv11: 32 filters of 27 weights) the new rows are so to
@@ -79,7 +79,7 @@ def aligned_norms(conv: nn.Conv2d, norm: nn.BatchNorm2d, rows: Tensor) -> Tensor
 
 
 @torch.no_grad()
-def rebirth(
+def renew_filters(
     network: nn.Module, prune: str, init: str, share: float, cap: float, generator: torch.Generator
 ) -> None:
     """Prune by `csp` or `repr` and give the pruned filters new weights by `aoi`, `orth` or `uniform`.
@@ -91,25 +91,27 @@ def rebirth(
     if prune == "none":
         return
     if prune == "scratch":
-        _restart(network, generator)
+        _reset_network(network, generator)
         return
-    if prune not in ("csp", "repr") or init not in INITS:
+    if prune not in ("csp", "repr") or init not in FILTER_INITS:
         raise PluginError(
-            f"prune = {prune!r}, init = {init!r}: csp | repr | scratch | none and {' | '.join(INITS)}"
+            f"prune = {prune!r}, init = {init!r}: csp | repr | scratch | none and {' | '.join(FILTER_INITS)}"
         )
-    layers = list(conv_layers(network))
+    layers = list(conv_norm_pairs(network))
     absolute = prune == "repr"
     weights = [conv.weight for conv, _ in layers]
     for (conv, norm), rows in zip(
-        layers, choose(weights, share, 1.0 if absolute else cap, absolute=absolute), strict=True
+        layers,
+        choose_filters(weights, share, 1.0 if absolute else cap, absolute=absolute),
+        strict=True,
     ):
         if len(rows):
             place = rows.to(conv.weight.device)
-            conv.weight[place] = _reborn(conv, norm, rows, init, generator).to(conv.weight)
-            _neutral(norm, place)
+            conv.weight[place] = _new_weights(conv, norm, rows, init, generator).to(conv.weight)
+            _reset_norm(norm, place)
 
 
-def _reborn(
+def _new_weights(
     conv: nn.Conv2d, norm: nn.BatchNorm2d, rows: Tensor, init: str, generator: torch.Generator
 ) -> Tensor:
     flat = conv.weight.detach().flatten(1).cpu()
@@ -122,7 +124,7 @@ def _reborn(
         )
     alive = torch.ones(len(flat), dtype=torch.bool)
     alive[rows] = False
-    fresh = orthonormal(flat[alive], len(rows), generator)
+    fresh = orthonormal_rows(flat[alive], len(rows), generator)
     if init == "aoi":
         norms = aligned_norms(conv, norm, rows.to(conv.weight.device))
         drawn = torch.rand(len(rows), dtype=torch.float64, generator=generator)
@@ -130,14 +132,14 @@ def _reborn(
     return fresh.view(-1, *conv.weight.shape[1:])
 
 
-def _neutral(norm: nn.BatchNorm2d, rows: Tensor) -> None:
+def _reset_norm(norm: nn.BatchNorm2d, rows: Tensor) -> None:
     assert norm.running_mean is not None
     assert norm.running_var is not None
     norm.weight[rows], norm.bias[rows] = 1.0, 0.0
     norm.running_mean[rows], norm.running_var[rows] = 0.0, 1.0
 
 
-def _restart(network: nn.Module, generator: torch.Generator) -> None:
+def _reset_network(network: nn.Module, generator: torch.Generator) -> None:
     """Give every layer the framework's own initial weights again."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**31, (1,), generator=generator)))

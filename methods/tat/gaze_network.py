@@ -14,40 +14,40 @@ from torch import Tensor, nn
 from benchbox.errors import PluginError
 from benchbox.training.casia_net import CasiaNet
 from benchbox.training.checkpoint import load_facts, load_into, load_weights, save_weights
-from benchbox.training.gaze_inputs import Form, Gazes, Jitter, Patches, distances
-from benchbox.training.host_to_device import upload
+from benchbox.training.gaze_inputs import GazePatches, GazeSet, Jitter, PatchForm, gaze_distances
+from benchbox.training.host_to_device import upload_array
 from benchbox.types import Sample, Task
 
 from . import targets
-from .itracker import GRID, SIDE_PX, FacePath, ITracker, face_grid
+from .itracker import GRID_CELLS, SIDE_PX, FacePath, ITracker, face_grid
 
 _BATCH = 64  # of evaluation
 
 
 @dataclass(frozen=True, eq=False)
-class System:
+class GazeNetwork:
     """One network: its kind (`casia` | `itracker`), the form of its patches, and the target it answers in."""
 
     kind: str
     task: Task
-    form: Form
+    form: PatchForm
     target: targets.Target
     network: nn.Module
     share_eyes: bool
     standardise: bool
 
     def inputs(
-        self, patches: Patches, rows: np.ndarray, jitter: Jitter | None = None
+        self, patches: GazePatches, rows: np.ndarray, jitter: Jitter | None = None
     ) -> tuple[Tensor, ...]:
         """Return what the network takes for some rows: patches, and the face grid for iTracker."""
         found = patches.batch(rows, jitter)
         if self.kind != "itracker" or len(found) == 1:
             return found
         grid = face_grid([patches.samples[int(row)] for row in rows])
-        return (*found, upload(grid, patches.device))
+        return (*found, upload_array(grid, patches.device))
 
     @torch.inference_mode()
-    def answer(self, patches: Patches) -> np.ndarray:
+    def answer(self, patches: GazePatches) -> np.ndarray:
         """Answer every row in axes (n, 2), in evaluation mode."""
         self.network.eval()
         found = []
@@ -58,9 +58,9 @@ class System:
             )
         return torch.cat(found).numpy()
 
-    def error(self, gazes: Gazes) -> float:
+    def error(self, gazes: GazeSet) -> float:
         """Return the mean distance from the truth in cm or degrees."""
-        return float(distances(self.task, gazes.axes, self.answer(gazes.patches)).mean())
+        return float(gaze_distances(self.task, gazes.axes, self.answer(gazes.patches)).mean())
 
     def save(self, path: Path, **more: str) -> None:
         """Write weights and all that is needed to use them."""
@@ -70,45 +70,45 @@ class System:
         save_weights(path, {"network": self.network}, facts)
 
 
-def form(params: Mapping[str, Any], samples: Sequence[Sample]) -> Form:
+def patch_form(params: Mapping[str, Any], samples: Sequence[Sample]) -> PatchForm:
     """Choose what is cut out of the pictures; iTracker's layers fit one size only."""
-    found = Form.of(samples, params["side"], params["face_side"])
+    found = PatchForm.of(samples, params["side"], params["face_side"])
     return (
         replace(found, height=SIDE_PX, width=SIDE_PX) if params["network"] == "itracker" else found
     )
 
 
-def build(
-    params: Mapping[str, Any], task: Task, form: Form, target: targets.Target, device: str
-) -> System:
+def build_network(
+    params: Mapping[str, Any], task: Task, form: PatchForm, target: targets.Target, device: str
+) -> GazeNetwork:
     """Make the untrained system that a set of parameters names."""
-    return _system(
+    return _assemble_network(
         params["network"], task, form, target, params["share_eyes"], params["standardise"], device
     )
 
 
-def load(path: Path, device: str) -> System:
+def load_network(path: Path, device: str) -> GazeNetwork:
     """Load a saved system in evaluation mode."""
     facts = load_facts(path)
-    target = targets.from_facts(facts).to(device)
+    target = targets.target_from_facts(facts).to(device)
     task: Task = "gaze3d" if facts["task"] == "gaze3d" else "gaze2d"
-    form = Form.from_facts(facts)
+    form = PatchForm.from_facts(facts)
     share_eyes, standardise = (facts[name] == "True" for name in ("share_eyes", "standardise"))
-    found = _system(facts["kind"], task, form, target, share_eyes, standardise, device)
+    found = _assemble_network(facts["kind"], task, form, target, share_eyes, standardise, device)
     load_into(found.network, "network", load_weights(path))
     found.network.eval()
     return found
 
 
-def _system(
+def _assemble_network(
     kind: str,
     task: Task,
-    form: Form,
+    form: PatchForm,
     target: targets.Target,
     share_eyes: bool,
     standardise: bool,
     device: str,
-) -> System:
+) -> GazeNetwork:
     network: nn.Module
     if kind == "casia":
         network = CasiaNet(
@@ -123,14 +123,16 @@ def _system(
     else:
         raise PluginError(f"network = {kind!r}: must be casia or itracker")
     network = network.to(device, memory_format=torch.channels_last)
-    return System(kind, task, form, target, network, share_eyes, standardise)
+    return GazeNetwork(kind, task, form, target, network, share_eyes, standardise)
 
 
-def networks(params: Mapping[str, Any]) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+def example_networks(params: Mapping[str, Any]) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """Return the network of the paper's own setting, three patches, with inputs of batch 1."""
     if params["network"] == "itracker":
         patch = torch.zeros(1, 3, SIDE_PX, SIDE_PX)
-        return {"itracker": (ITracker(), (patch, patch, patch, torch.zeros(1, GRID * GRID)))}
+        return {
+            "itracker": (ITracker(), (patch, patch, patch, torch.zeros(1, GRID_CELLS * GRID_CELLS)))
+        }
     patch = torch.zeros(1, 3, params["side"], params["side"])
     outputs = sum(params["bins"]) if params["loss"] == "ordinal" else 2
     return {"casia": (CasiaNet(outputs, share_eyes=params["share_eyes"]), (patch, patch, patch))}

@@ -17,10 +17,10 @@ from benchbox.errors import DataError
 from benchbox.types import Sample
 
 SIDE_PX = 224
-GRID = 25
+GRID_CELLS = 25
 
 
-class Convolutions(nn.Module):
+class AlexNetTrunk(nn.Module):
     """AlexNet's first layers on a 224-px patch → (n, 9216)."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Convolutions(nn.Module):
         return self.layers(x)
 
 
-def _fc(*widths: int) -> nn.Sequential:
+def _fc_layers(*widths: int) -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), nn.ReLU(inplace=True)]
@@ -51,11 +51,11 @@ class ITracker(nn.Module):
 
     def __init__(self, outputs: int = 2) -> None:
         super().__init__()
-        self.eye, self.face = Convolutions(), Convolutions()
-        self.eyes_fc = _fc(2 * 9216, 128)
-        self.face_fc = _fc(9216, 128, 64)
-        self.grid_fc = _fc(GRID * GRID, 256, 128)
-        self.head = nn.Sequential(*_fc(128 + 64 + 128, 128), nn.Linear(128, outputs))
+        self.eye, self.face = AlexNetTrunk(), AlexNetTrunk()
+        self.eyes_fc = _fc_layers(2 * 9216, 128)
+        self.face_fc = _fc_layers(9216, 128, 64)
+        self.grid_fc = _fc_layers(GRID_CELLS * GRID_CELLS, 256, 128)
+        self.head = nn.Sequential(*_fc_layers(128 + 64 + 128, 128), nn.Linear(128, outputs))
 
     def forward(self, face: Tensor, left: Tensor, right: Tensor, grid: Tensor) -> Tensor:
         """Return (n, outputs)."""
@@ -70,8 +70,8 @@ class FacePath(nn.Module):
 
     def __init__(self, outputs: int = 2) -> None:
         super().__init__()
-        self.face, self.face_fc = Convolutions(), _fc(9216, 128, 64)
-        self.head = nn.Sequential(*_fc(64, 128), nn.Linear(128, outputs))
+        self.face, self.face_fc = AlexNetTrunk(), _fc_layers(9216, 128, 64)
+        self.head = nn.Sequential(*_fc_layers(64, 128), nn.Linear(128, outputs))
 
     def forward(self, face: Tensor) -> Tensor:
         """Return (n, outputs)."""
@@ -84,7 +84,7 @@ def face_grid(samples: Sequence[Sample]) -> np.ndarray:
     GazeCapture's four numbers are x, y, width and height in cells, the first cell is 1; rows of the
     result are y. Raises DataError for a sample without them.
     """
-    cells = np.zeros((len(samples), GRID, GRID), np.float32)
+    cells = np.zeros((len(samples), GRID_CELLS, GRID_CELLS), np.float32)
     for place, sample in zip(cells, samples, strict=True):
         if "face_grid" not in sample.meta:
             raise DataError(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchbox.training.gaze_inputs import Patches, from_axes, usable
+from benchbox.training.gaze_inputs import GazePatches, from_axes, has_all_boxes
 from benchbox.types import Predict, Sample
 
 from . import gaze_network
@@ -19,14 +19,14 @@ def predictor(weights: Path, device: str) -> Predict:
 
     NaN where an eye has no box.
     """
-    net = gaze_network.load(weights / WEIGHTS, device)
+    net = gaze_network.load_network(weights / WEIGHTS, device)
 
     def predict(samples: Sequence[Sample]) -> np.ndarray:
-        able = usable(samples, net.form)
+        able = has_all_boxes(samples, net.form)
         answers = np.full((len(samples), 3 if net.task == "gaze3d" else 2), np.nan)
         seen = [sample for sample, fine in zip(samples, able, strict=True) if fine]
         if seen:
-            answers[able] = from_axes(net.task, net.answer(Patches(seen, net.form, device)))
+            answers[able] = from_axes(net.task, net.answer(GazePatches(seen, net.form, device)))
         return answers
 
     return predict

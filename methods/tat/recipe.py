@@ -20,22 +20,28 @@ import torch
 from torch import Tensor
 
 from benchbox.errors import PluginError, ResultError
-from benchbox.training.checkpoint import Checkpoint, load_facts, once
-from benchbox.training.gaze_inputs import Form, Gazes, Jitter, held_out
-from benchbox.training.host_to_device import upload
-from benchbox.training.optim import optimiser, rate
-from benchbox.training.ordinal_coding import start_alike
+from benchbox.training.checkpoint import Checkpoint, load_facts, make_once
+from benchbox.training.gaze_inputs import GazeSet, Jitter, PatchForm, split_holdout
+from benchbox.training.host_to_device import upload_array
+from benchbox.training.optim import make_optimiser, rate_factor
+from benchbox.training.ordinal_coding import init_ordinal_head
 from benchbox.training.sampler import epoch_rows
-from benchbox.training.train_log import Meter, keep_of_taken_over, note, stage, taken_over
-from benchbox.training.train_step import Step
+from benchbox.training.train_log import (
+    TrainLog,
+    keep_adopted_stages,
+    record_adopted_stage,
+    record_facts,
+    stage_totals,
+)
+from benchbox.training.train_step import TrainStep
 from benchbox.types import Job
 
 from . import gaze_network, targets, teachers
-from .filter_pruning import rebirth
-from .gaze_network import System
+from .filter_pruning import renew_filters
+from .gaze_network import GazeNetwork
 
 WEIGHTS = "tat.safetensors"
-_LATER = (
+_LATER_PARAMS = (
     "restart",
     "teacher",
     "tolerance",
@@ -49,21 +55,21 @@ _LATER = (
 
 def train(job: Job) -> None:
     """Run all mini-generations; leave the last snapshot, before any pruning, as the weights."""
-    course = Course.of(job)
+    course = TrainingGazes.of(job)
     snapshots: list[Path] = []
     paths = [job.out / f"mg{number}.safetensors" for number in range(job.params["generations"])]
-    keep_of_taken_over(job.out, [path.stem for path in paths if path.exists()])
+    keep_adopted_stages(job.out, [path.stem for path in paths if path.exists()])
     for number, path in enumerate(paths):
         if path.exists():
-            _take_over(path, job, course, number)
-        once(path, _generation, job, course, number, tuple(snapshots))
+            _adopt_snapshot(path, job, course, number)
+        make_once(path, _train_generation, job, course, number, tuple(snapshots))
         snapshots.append(path)
-        note(job.out, generations=[_facts(snapshot) for snapshot in snapshots])
-    last = gaze_network.load(snapshots[-1], job.device)
-    once(job.out / WEIGHTS, last.save)
+        record_facts(job.out, generations=[_snapshot_facts(snapshot) for snapshot in snapshots])
+    last = gaze_network.load_network(snapshots[-1], job.device)
+    make_once(job.out / WEIGHTS, last.save)
 
 
-def _take_over(path: Path, job: Job, course: Course, number: int) -> None:
+def _adopt_snapshot(path: Path, job: Job, course: TrainingGazes, number: int) -> None:
     """Accept a snapshot that is there, of this run or of another with the same beginning.
 
     ResultError for any other.
@@ -73,10 +79,10 @@ def _take_over(path: Path, job: Job, course: Course, number: int) -> None:
         raise ResultError(
             f"{path}: a snapshot of other data, parameters or seed; delete it, or run again with --fresh"
         )
-    taken_over(job.out, f"mg{number}", json.loads(facts["stage"]))
+    record_adopted_stage(job.out, f"mg{number}", json.loads(facts["stage"]))
 
 
-def _facts(snapshot: Path) -> dict[str, Any]:
+def _snapshot_facts(snapshot: Path) -> dict[str, Any]:
     facts = load_facts(snapshot)
     errors = {key: float(facts[key]) for key in ("train_error", "validation_error")}
     return {"epochs": int(facts["epochs"]), "taught_by": facts["taught_by"].split(), **errors}
@@ -93,7 +99,7 @@ class Mixing:
     def draw(cls, rng: np.random.Generator, n: int, device: str) -> Mixing:
         """Draw shares of U(0, 1) and a permutation."""
         share = rng.uniform(0, 1, n).astype(np.float32)
-        return cls(upload(share, device), upload(rng.permutation(n), device))
+        return cls(upload_array(share, device), upload_array(rng.permutation(n), device))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Mix the rows of x (n, …)."""
@@ -111,18 +117,18 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class TrainingGazes:
     """What every generation learns from: training and validation gazes, never a test item, and their codes."""
 
-    form: Form
+    form: PatchForm
     target: targets.Target
-    training: Gazes
-    validation: Gazes
+    training: GazeSet
+    validation: GazeSet
     codes: Tensor  # (n, outputs) of the training gazes
 
     def digest(self, job: Job, number: int) -> str:
         """Name all that decides the snapshot of generation `number`: data, seed, parameters that matter up to it."""
-        idle = {"generations", "save_every", *(_LATER if number == 0 else ())}
+        idle = {"generations", "save_every", *(_LATER_PARAMS if number == 0 else ())}
         params = {key: value for key, value in job.params.items() if key not in idle}
         found = hashlib.sha256(
             json.dumps([params, job.seed, job.task, number], sort_keys=True).encode()
@@ -135,7 +141,7 @@ class Course:
         return found.hexdigest()[:32]
 
     @classmethod
-    def of(cls, job: Job) -> Course:
+    def of(cls, job: Job) -> TrainingGazes:
         """Cut the patches.
 
         Persons for validation are held out of the training set where the card holds none out.
@@ -143,16 +149,16 @@ class Course:
         params, rng = job.params, np.random.default_rng([job.seed, 1])
         labelled, validation = job.labelled, job.validation
         if validation is None or not len(validation):
-            labelled, validation = held_out(labelled, params["held_out"], rng)
-        form = gaze_network.form(params, labelled.samples)
-        training = Gazes.of(labelled, form, job.task, job.device, rng, params["samples_most"])
-        checked = Gazes.of(validation, form, job.task, job.device, rng, params["validation_most"])
+            labelled, validation = split_holdout(labelled, params["held_out"], rng)
+        form = gaze_network.patch_form(params, labelled.samples)
+        training = GazeSet.of(labelled, form, job.task, job.device, rng, params["samples_most"])
+        checked = GazeSet.of(validation, form, job.task, job.device, rng, params["validation_most"])
         axes = torch.from_numpy(training.axes).float().to(job.device)
-        target = targets.fit(params["loss"], axes, params["bins"])
+        target = targets.fit_target(params["loss"], axes, params["bins"])
         return cls(form, target, training, checked, target.encode(axes))
 
     def batch(
-        self, net: System, params: Mapping[str, Any], seed: Sequence[int], step: int
+        self, net: GazeNetwork, params: Mapping[str, Any], seed: Sequence[int], step: int
     ) -> Batch:
         """Draw batch `step` of a generation again or for the first time."""
         size = params["batch"]
@@ -168,16 +174,18 @@ class Course:
         )
         inputs, device = net.inputs(self.training.patches, rows, jitter), str(self.codes.device)
         mixing = Mixing.draw(np.random.default_rng([*seed, 4, step]), size, device)
-        return Batch(inputs, self.codes[upload(rows, device)], mixing)
+        return Batch(inputs, self.codes[upload_array(rows, device)], mixing)
 
 
-def _generation(path: Path, job: Job, course: Course, number: int, earlier: Sequence[Path]) -> None:
+def _train_generation(
+    path: Path, job: Job, course: TrainingGazes, number: int, earlier: Sequence[Path]
+) -> None:
     """Train mini-generation `number` and write its snapshot to `path`."""
     params = job.params
     torch.manual_seed(job.seed * 1000 + number)
-    net = _start(job, course, number, earlier)
+    net = _initial_network(job, course, number, earlier)
     able = (
-        [gaze_network.load(snapshot, job.device) for snapshot in earlier]
+        [gaze_network.load_network(snapshot, job.device) for snapshot in earlier]
         if params["teacher"] != "none"
         else []
     )
@@ -188,32 +196,37 @@ def _generation(path: Path, job: Job, course: Course, number: int, earlier: Sequ
     per_epoch = max(1, (params["epoch_draws"] or len(course.training)) // params["batch"])
     draws = [np.random.default_rng([job.seed, number, 3, epoch]) for epoch in range(epochs)]
     taught = [
-        tuple(teachers.pick(params["teacher"], errors, params["tolerance"], rng)) for rng in draws
+        tuple(teachers.pick_teachers(params["teacher"], errors, params["tolerance"], rng))
+        for rng in draws
     ]
     warm = per_epoch * params["warmup_epochs"] if number == 0 else 0
-    _fit(job, course, net, number, able, taught, per_epoch, warm)
+    _fit_network(job, course, net, number, able, taught, per_epoch, warm)
     net.save(
         path,
         course=course.digest(job, number),
-        stage=json.dumps(stage(job.out, f"mg{number}")),
+        stage=json.dumps(stage_totals(job.out, f"mg{number}")),
         epochs=str(epochs),
         taught_by=" ".join("+".join(map(str, who)) or "-" for who in taught),
-        train_error=repr(net.error(_some(course.training, params["validation_most"]))),
+        train_error=repr(net.error(_limit_gazes(course.training, params["validation_most"]))),
         validation_error=repr(net.error(course.validation)),
     )
     Checkpoint(_checkpoint_file(job, number)).remove()
 
 
-def _start(job: Job, course: Course, number: int, earlier: Sequence[Path]) -> System:
+def _initial_network(
+    job: Job, course: TrainingGazes, number: int, earlier: Sequence[Path]
+) -> GazeNetwork:
     """Return the network that a generation begins with: fresh, or the last snapshot with filters born again."""
     params = job.params
-    net = gaze_network.build(params, job.task, course.form, course.target, job.device)
+    net = gaze_network.build_network(params, job.task, course.form, course.target, job.device)
     if params["network"] == "casia" and params["loss"] == "ordinal" and params["start_alike"]:
-        start_alike(net.network.head, course.codes, params["bins"])
+        init_ordinal_head(net.network.head, course.codes, params["bins"])
     if earlier:
-        net.network.load_state_dict(gaze_network.load(earlier[-1], job.device).network.state_dict())
+        net.network.load_state_dict(
+            gaze_network.load_network(earlier[-1], job.device).network.state_dict()
+        )
         generator = torch.Generator().manual_seed(job.seed * 1000 + number)
-        rebirth(
+        renew_filters(
             net.network,
             params["prune"],
             params["init"],
@@ -224,12 +237,12 @@ def _start(job: Job, course: Course, number: int, earlier: Sequence[Path]) -> Sy
     return net
 
 
-def _fit(
+def _fit_network(
     job: Job,
-    course: Course,
-    net: System,
+    course: TrainingGazes,
+    net: GazeNetwork,
     number: int,
-    able: Sequence[System],
+    able: Sequence[GazeNetwork],
     taught: Sequence[tuple[int, ...]],
     per_epoch: int,
     warm: int,
@@ -241,30 +254,30 @@ def _fit(
     params, seed = job.params, (job.seed, number)
     parameters = list(net.network.parameters())
     peak = params["lr"] * (params["restart"] if number else 1.0)
-    optim = optimiser(params["optimiser"], parameters, peak, params["weight_decay"])
+    optim = make_optimiser(params["optimiser"], parameters, peak, params["weight_decay"])
     checkpoint = Checkpoint(_checkpoint_file(job, number), network=net.network, optimiser=optim)
     done, steps = checkpoint.load(), per_epoch * len(taught)
 
     def loss(batch: Batch, who: tuple[int, ...]) -> Tensor:
-        word = teacher_word([able[k] for k in who], batch.inputs)
-        return objective(net, batch.inputs, batch.codes, word, batch.mixing, params)
+        word = teacher_answer([able[k] for k in who], batch.inputs)
+        return generation_loss(net, batch.inputs, batch.codes, word, batch.mixing, params)
 
-    update: Step[Batch] = Step(
+    update: TrainStep[Batch] = TrainStep(
         loss, parameters, optim, job.device, clip=params["clip"], precision=params["precision"]
     )
     net.network.train()
-    with Meter(
+    with TrainLog(
         job.out, f"mg{number}", steps, params["batch"], len(course.training), done, job.device
     ) as meter:
         for step, batch in meter.batches(lambda step: course.batch(net, params, seed, step)):
-            update.rate(rate(params["schedule"], step, steps, warm))
+            update.rate(rate_factor(params["schedule"], step, steps, warm))
             meter.step(step + 1, update(batch, taught[step // per_epoch]))
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
 
 
 @torch.no_grad()
-def teacher_word(who: Sequence[System], inputs: tuple[Tensor, ...]) -> Tensor | None:
+def teacher_answer(who: Sequence[GazeNetwork], inputs: tuple[Tensor, ...]) -> Tensor | None:
     """Return the mean answer of some teachers as a soft code (n, outputs).
 
     None without teachers.
@@ -274,8 +287,8 @@ def teacher_word(who: Sequence[System], inputs: tuple[Tensor, ...]) -> Tensor | 
     return torch.stack([one.target.soft(one.network(*inputs).float()) for one in who]).mean(dim=0)
 
 
-def objective(
-    net: System,
+def generation_loss(
+    net: GazeNetwork,
     inputs: tuple[Tensor, ...],
     codes: Tensor,
     word: Tensor | None,
@@ -300,7 +313,7 @@ def objective(
     return loss
 
 
-def _some(gazes: Gazes, most: int) -> Gazes:
+def _limit_gazes(gazes: GazeSet, most: int) -> GazeSet:
     return gazes.first(most) if most and len(gazes) > most else gazes
 
 

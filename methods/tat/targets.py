@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from benchbox.errors import PluginError
-from benchbox.training.ordinal_coding import Ordinal, ordinal_loss
+from benchbox.training.ordinal_coding import OrdinalCode, ordinal_loss
 
 
 @dataclass(frozen=True, eq=False)
 class OrdinalTarget:
     """Equations 1-4: bins, cross-entropy summed over them, probabilities as a teacher's word."""
 
-    code: Ordinal
+    code: OrdinalCode
 
     @property
     def outputs(self) -> int:
@@ -92,13 +92,13 @@ class PlainTarget:
 Target = OrdinalTarget | PlainTarget
 
 
-def fit(loss: str, axes: Tensor, bins: Sequence[int]) -> Target:
+def fit_target(loss: str, axes: Tensor, bins: Sequence[int]) -> Target:
     """Choose offset, scale and bins from training axes (n, A).
 
     Raises PluginError for an unknown loss.
     """
     if loss == "ordinal":
-        return OrdinalTarget(Ordinal.fit(axes, bins))
+        return OrdinalTarget(OrdinalCode.fit(axes, bins))
     if loss == "l2":
         mean = axes.mean(dim=0)
         deviation = (axes - mean).square().mean().sqrt()
@@ -106,9 +106,9 @@ def fit(loss: str, axes: Tensor, bins: Sequence[int]) -> Target:
     raise PluginError(f"loss = {loss!r}: must be ordinal or l2")
 
 
-def from_facts(facts: Mapping[str, str]) -> Target:
+def target_from_facts(facts: Mapping[str, str]) -> Target:
     """Read a target back from a weights file's facts."""
     if facts["loss"] == "ordinal":
-        return OrdinalTarget(Ordinal.from_facts(facts))
+        return OrdinalTarget(OrdinalCode.from_facts(facts))
     *mean, deviation = (float.fromhex(word) for word in facts["plain"].split())
     return PlainTarget(torch.tensor(mean), torch.tensor(deviation))

@@ -8,10 +8,10 @@ import numpy as np
 
 from benchbox.errors import PluginError
 
-KINDS = ("none", "last", "mean", "best", "random")
+TEACHER_KINDS = ("none", "last", "mean", "best", "random")
 
 
-def admitted(errors: Sequence[float], tolerance: float) -> list[int]:
+def admitted_teachers(errors: Sequence[float], tolerance: float) -> list[int]:
     """Return the earlier generations whose validation error is at most `tolerance` x the best one's."""
     if not errors:
         return []
@@ -19,7 +19,7 @@ def admitted(errors: Sequence[float], tolerance: float) -> list[int]:
     return [k for k, error in enumerate(errors) if error <= tolerance * best]
 
 
-def pick(
+def pick_teachers(
     kind: str, errors: Sequence[float], tolerance: float, rng: np.random.Generator
 ) -> list[int]:
     """Return the generations that teach one epoch: none, one, or for `mean` all that are admitted.
@@ -27,13 +27,13 @@ def pick(
     `errors` are the validation errors of the generations so far; `last` and `none` do not look at
     them.
     """
-    if kind not in KINDS:
-        raise PluginError(f"teacher = {kind!r}: one of {', '.join(KINDS)}")
+    if kind not in TEACHER_KINDS:
+        raise PluginError(f"teacher = {kind!r}: one of {', '.join(TEACHER_KINDS)}")
     if kind == "none" or not errors:
         return []
     if kind == "last":
         return [len(errors) - 1]
-    able = admitted(errors, tolerance)
+    able = admitted_teachers(errors, tolerance)
     if kind == "mean":
         return able
     if kind == "best":

@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchbox.training.pretrained import pixel_map, take_over
+from benchbox.training.pretrained import copy_pretrained, imagenet_pixel_map
 
 STAGES, STACKS, DEPTH, MODULES = 3, 4, 4, 2
 
 
-def _convs(channels: Sequence[int], kernel: int) -> list[nn.Module]:
+def _conv_layers(channels: Sequence[int], kernel: int) -> list[nn.Module]:
     """Chain convolutions that keep the side, each with its ReLU."""
     made: list[nn.Module] = []
     for before, after in pairwise(channels):
@@ -35,24 +35,24 @@ class Cpm(nn.Module):
         super().__init__()
         a, b, c, d = (round(n * width) for n in (64, 128, 256, 512))
         self.trunk = nn.Sequential(
-            *_convs((3, a, a), 3),
+            *_conv_layers((3, a, a), 3),
             nn.MaxPool2d(2),
-            *_convs((a, b, b), 3),
+            *_conv_layers((a, b, b), 3),
             nn.MaxPool2d(2),
-            *_convs((b, c, c, c), 3),
+            *_conv_layers((b, c, c, c), 3),
             nn.MaxPool2d(2),
-            *_convs((c, d, d, d), 3),
+            *_conv_layers((c, d, d, d), 3),
         )
-        self.features = nn.Sequential(*_convs((d, c, b), 3))
+        self.features = nn.Sequential(*_conv_layers((d, c, b), 3))
         self.stages = nn.ModuleList()
         first = nn.Sequential(
-            *_convs((b, b, b, b, b), 3), *_convs((b, d), 1), nn.Conv2d(d, maps, 1)
+            *_conv_layers((b, b, b, b, b), 3), *_conv_layers((b, d), 1), nn.Conv2d(d, maps, 1)
         )
         self.stages.append(first)
         for _ in range(1, STAGES):
-            wide, narrow = _convs((b + maps, b, b, b), 7), _convs((b, b, b, b, b), 3)
+            wide, narrow = _conv_layers((b + maps, b, b, b), 7), _conv_layers((b, b, b, b, b), 3)
             self.stages.append(
-                nn.Sequential(*wide, *narrow, *_convs((b, b), 1), nn.Conv2d(b, maps, 1))
+                nn.Sequential(*wide, *narrow, *_conv_layers((b, b), 1), nn.Conv2d(b, maps, 1))
             )
         self._start(trunk)
 
@@ -66,7 +66,7 @@ class Cpm(nn.Module):
                     nn.init.normal_(module.weight, std=0.01)
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
-        _near_zero(stage[-1] for stage in self.stages if isinstance(stage, nn.Sequential))
+        _init_near_zero(stage[-1] for stage in self.stages if isinstance(stage, nn.Sequential))
 
     @torch.no_grad()
     def load_trunk(self, tensors: Mapping[str, Tensor], where: str) -> None:
@@ -75,11 +75,11 @@ class Cpm(nn.Module):
         Its pixels are ImageNet's normalised ones; the first layer learns to see ours, exact but for the padded border.
         Raises DataError naming the first tensor that does not fit: such weights need the full `width`.
         """
-        take_over(nn.ModuleDict({"features": self.trunk}), tensors, "features.", where)
+        copy_pretrained(nn.ModuleDict({"features": self.trunk}), tensors, "features.", where)
         first = self.trunk[0]
         assert isinstance(first, nn.Conv2d)
         assert first.bias is not None
-        scale, offset = pixel_map()
+        scale, offset = imagenet_pixel_map()
         first.bias += (first.weight * offset[:, None, None]).sum(dim=(1, 2, 3))
         first.weight *= scale[:, None, None]
 
@@ -92,7 +92,7 @@ class Cpm(nn.Module):
         return found
 
 
-def _near_zero(answers: Iterable[nn.Module]) -> None:
+def _init_near_zero(answers: Iterable[nn.Module]) -> None:
     """Let the layers that answer with maps start at N(0, 0.01): most cells of a target are empty."""
     for layer in answers:
         assert isinstance(layer, nn.Conv2d)
@@ -108,9 +108,13 @@ class Residual(nn.Module):
         super().__init__()
         half = after // 2
         self.body = nn.Sequential(
-            *_pre(before, half, 1), *_pre(half, half, 3), *_pre(half, after, 1)
+            *_preactivated_conv(before, half, 1), *_preactivated_conv(half, half, 3), *_preactivated_conv(half, after, 1)
         )  # fmt: skip
-        self.skip = nn.Sequential(*_pre(before, after, 1)) if before != after else nn.Identity()
+        self.skip = (
+            nn.Sequential(*_preactivated_conv(before, after, 1))
+            if before != after
+            else nn.Identity()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Add the bottleneck to its input."""
@@ -118,7 +122,7 @@ class Residual(nn.Module):
         return y
 
 
-def _pre(before: int, after: int, kernel: int) -> list[nn.Module]:
+def _preactivated_conv(before: int, after: int, kernel: int) -> list[nn.Module]:
     return [
         nn.BatchNorm2d(before),
         nn.ReLU(),
@@ -126,7 +130,7 @@ def _pre(before: int, after: int, kernel: int) -> list[nn.Module]:
     ]
 
 
-def _modules(channels: int) -> nn.Sequential:
+def _residual_modules(channels: int) -> nn.Sequential:
     return nn.Sequential(*[Residual(channels, channels) for _ in range(MODULES)])
 
 
@@ -135,8 +139,8 @@ class Hourglass(nn.Module):
 
     def __init__(self, depth: int, channels: int) -> None:
         super().__init__()
-        self.upper, self.before, self.after = (_modules(channels) for _ in range(3))
-        self.inner = Hourglass(depth - 1, channels) if depth > 1 else _modules(channels)
+        self.upper, self.before, self.after = (_residual_modules(channels) for _ in range(3))
+        self.inner = Hourglass(depth - 1, channels) if depth > 1 else _residual_modules(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Keep the shape (n, c, h, w)."""
@@ -145,7 +149,7 @@ class Hourglass(nn.Module):
         return y
 
 
-class Stacked(nn.Module):
+class StackedHourglass(nn.Module):
     """Four hourglasses one after another; each map is handed on."""
 
     stride = 4
@@ -165,7 +169,7 @@ class Stacked(nn.Module):
         head = [
             nn.Sequential(
                 Hourglass(DEPTH, c),
-                _modules(c),
+                _residual_modules(c),
                 nn.Conv2d(c, c, 1),
                 nn.BatchNorm2d(c),
                 nn.ReLU(inplace=True),
@@ -176,7 +180,7 @@ class Stacked(nn.Module):
         self.answers = nn.ModuleList(nn.Conv2d(c, maps, 1) for _ in range(STACKS))
         self.hand_on = nn.ModuleList(nn.Conv2d(c, c, 1) for _ in range(STACKS - 1))
         self.hand_map = nn.ModuleList(nn.Conv2d(maps, c, 1) for _ in range(STACKS - 1))
-        _near_zero(self.answers)
+        _init_near_zero(self.answers)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Answer pictures (n, 3, side, side) with a map per stack."""
@@ -201,9 +205,9 @@ class Teacher(nn.Module):
         self.patches = nn.Sequential(
             nn.Conv2d(3 + maps, a, 4, 2, 1),
             nn.LeakyReLU(0.2),
-            *_judging(a, b, 2),
-            *_judging(b, c, 2),
-            *_judging(c, d, 1),
+            *_discriminator_layers(a, b, 2),
+            *_discriminator_layers(b, c, 2),
+            *_discriminator_layers(c, d, 1),
             nn.Conv2d(d, 1, 4, 1, 1),
         )
 
@@ -214,5 +218,5 @@ class Teacher(nn.Module):
         return found
 
 
-def _judging(before: int, after: int, stride: int) -> list[nn.Module]:
+def _discriminator_layers(before: int, after: int, stride: int) -> list[nn.Module]:
     return [nn.Conv2d(before, after, 4, stride, 1), nn.InstanceNorm2d(after), nn.LeakyReLU(0.2)]

@@ -12,7 +12,7 @@ from benchbox.training.checkpoint import load_facts, load_into, load_weights
 from benchbox.types import Predict, Sample
 
 from . import students
-from .random_views import Faces
+from .random_views import FaceViews
 from .recipe import WEIGHTS
 
 
@@ -29,13 +29,13 @@ def predictor(weights: Path, device: str) -> Predict:
         "expansion": float(facts["expansion"]),
     }
     made = []
-    for name in students.names(params):
-        student = students.make(name, layout.count, params)
+    for name in students.student_names(params):
+        student = students.make_student(name, layout.count, params)
         load_into(student, name, tensors)
         made.append(student.to(device).eval())
 
     def predict(samples: Sequence[Sample]) -> np.ndarray:
-        faces = Faces(samples, layout, params, device)
+        faces = FaceViews(samples, layout, params, device)
         points = students.predict_points(
             made, faces, np.arange(len(samples)), layout.count, params["radius"]
         )

@@ -18,16 +18,16 @@ from torch import Tensor
 
 from benchbox import geometry
 from benchbox.training import heatmaps
-from benchbox.training.crop_cache import stored
-from benchbox.training.crops import Views, sample
-from benchbox.training.host_to_device import upload
+from benchbox.training.crop_cache import cached_crops
+from benchbox.training.crops import CropViews, sample_views
+from benchbox.training.host_to_device import upload_array
 from benchbox.training.sampler import epoch_rows
 from benchbox.types import Layout, Sample
 
 # The stored square over the protocol's box: room for the upright view's x1.4, its rotation, growth
 # and shift.
-STORED = 2.0
-STRIDE = 4  # of the maps that students share: the finer one's
+STORED_EXPANSION = 2.0
+MAP_STRIDE = 4  # of the maps that students share: the finer one's
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Batch:
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class DrawnBatch:
     """A batch and how it was drawn: which faces, through which views."""
 
     batch: Batch
@@ -49,17 +49,17 @@ class Drawn:
     mirrored: Tensor  # (n,)
 
 
-class Faces:
+class FaceViews:
     """A list of faces, labelled or not, ready to be looked at."""
 
     def __init__(
         self, samples: Sequence[Sample], layout: Layout, params: Mapping[str, Any], device: str
     ) -> None:
         self.params, self.device, self.count = params, device, len(samples)
-        self.views = Views(stored(samples, params["crop_side"], STORED), device)
+        self.views = CropViews(cached_crops(samples, params["crop_side"], STORED_EXPANSION), device)
         boxes = np.stack([one.box for one in samples])
-        self.to_crop = geometry.box_to_unit(geometry.square(boxes, STORED))
-        self.zoom = params["expansion"] / STORED
+        self.to_crop = geometry.box_to_unit(geometry.square_boxes(boxes, STORED_EXPANSION))
+        self.zoom = params["expansion"] / STORED_EXPANSION
         self.flip = torch.tensor(list(layout.flip), device=device)
 
     def __len__(self) -> int:
@@ -92,11 +92,11 @@ class Faces:
     def to_pictures(self, points_px: np.ndarray) -> np.ndarray:
         """Turn points (N, K, 2) in pixels of the upright views into pixels of the pictures."""
         unit = ((points_px + 0.5) * (2 / self.params["side"]) - 1) * self.zoom
-        found: np.ndarray = geometry.transform(geometry.invert(self.to_crop), unit)
+        found: np.ndarray = geometry.transform_points(geometry.invert_maps(self.to_crop), unit)
         return found
 
 
-class Draws:
+class LabelledViews:
     """Batches of faces with labels: true points for the first ones, then pseudo-labels of chosen ones.
 
     `points` (N, K, 2) are in the frame of the stored crop, NaN where nothing is known; `rows` are
@@ -105,7 +105,7 @@ class Draws:
 
     def __init__(
         self,
-        faces: Faces,
+        faces: FaceViews,
         points: np.ndarray,
         rows: np.ndarray,
         maps: Mapping[int, Tensor],
@@ -123,26 +123,26 @@ class Draws:
         """Draw batch `step` alone."""
         return self.draw(step).batch
 
-    def draw(self, step: int) -> Drawn:
+    def draw(self, step: int) -> DrawnBatch:
         """Draw batch `step`; each epoch visits every face once, in an order of its own."""
         faces, size = self.faces, self.size
         rows = self.rows[epoch_rows(self.seed, len(self), step * size, size, after=[1])]
         rng = np.random.default_rng([*self.seed, step])
         views, mirrored = faces.random_views(rng, size, self.flip)
-        tensor = upload(views.astype(np.float32), faces.device)
+        tensor = upload_array(views.astype(np.float32), faces.device)
         images = faces.views.look(rows)(tensor * faces.zoom, faces.params["side"])
-        frames = geometry.invert(views * faces.zoom)
-        seen = faces.px(geometry.transform(frames, self.points[rows]))
+        frames = geometry.invert_maps(views * faces.zoom)
+        seen = faces.px(geometry.transform_points(frames, self.points[rows]))
         points, chosen = (
-            upload(seen.astype(np.float32), faces.device),
-            upload(mirrored, faces.device),
+            upload_array(seen.astype(np.float32), faces.device),
+            upload_array(mirrored, faces.device),
         )
         points = torch.where(chosen[:, None, None], points[:, faces.flip], points)
         known = torch.isfinite(points).all(dim=2)
         background = faces.params["background"]
         if background:
             known = torch.cat([known, torch.ones_like(known[:, :1])], dim=1)
-        made = {stride: ideal(points, stride, faces.params) for stride in (4, 8)}
+        made = {stride: ideal_maps(points, stride, faces.params) for stride in (4, 8)}
         taught = np.array(
             [place for place, row in enumerate(rows) if int(row) in self.maps], np.int64
         )
@@ -150,29 +150,33 @@ class Draws:
             mine = torch.stack([self.maps[int(row)] for row in rows[taught]]).to(
                 faces.device, torch.float32
             )
-            at = upload(taught, faces.device)
+            at = upload_array(taught, faces.device)
             for stride, maps in made.items():
-                maps[at] = follow(
+                maps[at] = view_maps(
                     mine, tensor[at], chosen[at], faces, faces.params["side"] // stride
                 )
             known[at] = True
-        return Drawn(Batch(images, made, known), rows, tensor, chosen)
+        return DrawnBatch(Batch(images, made, known), rows, tensor, chosen)
 
 
-def ideal(points: Tensor, stride: int, params: Mapping[str, Any]) -> Tensor:
+def ideal_maps(points: Tensor, stride: int, params: Mapping[str, Any]) -> Tensor:
     """Return p(y): the maps of points (n, K, 2) px of a view, with background where the card says so."""
     cells = params["side"] // stride
-    maps = heatmaps.gaussian(points, (cells, cells), stride, params["sigma_px"])
-    return heatmaps.with_background(maps) if params["background"] else maps
+    maps = heatmaps.gaussian_heatmaps(points, (cells, cells), stride, params["sigma_px"])
+    return heatmaps.add_background(maps) if params["background"] else maps
 
 
-def follow(maps: Tensor, views: Tensor, mirrored: Tensor, faces: Faces, cells: int) -> Tensor:
+def view_maps(
+    maps: Tensor, views: Tensor, mirrored: Tensor, faces: FaceViews, cells: int
+) -> Tensor:
     """Sample maps (n, maps, h, w) of the upright view as random views (n, 2, 3) see them: (n, maps, cells, cells)."""
     order, background = faces.flip, faces.params["background"]
     if background:
         order = torch.cat([order, order.new_tensor([len(order)])])
-    seen = sample(torch.where(mirrored[:, None, None, None], maps[:, order], maps), views, cells)
+    seen = sample_views(
+        torch.where(mirrored[:, None, None, None], maps[:, order], maps), views, cells
+    )
     if background:  # beyond the upright view there is nothing but background
-        outside = 1 - sample(torch.ones_like(maps[:, :1]), views, cells)
+        outside = 1 - sample_views(torch.ones_like(maps[:, :1]), views, cells)
         seen = torch.cat([seen[:, :-1], seen[:, -1:] + outside], dim=1)
     return seen

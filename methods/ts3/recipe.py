@@ -16,19 +16,19 @@ from torch import Tensor
 
 from benchbox import geometry
 from benchbox.errors import PluginError
-from benchbox.training.checkpoint import load_into, load_weights, once, save_weights
-from benchbox.training.holdout import whole_clusters
-from benchbox.training.pretrained import read_weights
+from benchbox.training.checkpoint import load_into, load_weights, make_once, save_weights
+from benchbox.training.holdout import choose_holdout
+from benchbox.training.pretrained import read_pretrained
 from benchbox.types import Job
 
 from . import students, teacher
 from .model import Cpm, Teacher
-from .random_views import Draws, Faces
+from .random_views import FaceViews, LabelledViews
 
 WEIGHTS = "ts3.safetensors"
 SCRATCH = "scratch"  # as `weights`: nothing to begin from
-FACTS = ("students", "background", "width", "side", "crop_side", "expansion", "radius")
-HELD_OUT = 3  # of the seeds: which labelled faces are held out
+SAVED_PARAMS = ("students", "background", "width", "side", "crop_side", "expansion", "radius")
+HOLDOUT_SEED = 3  # of the seeds: which labelled faces are held out
 SELECTIONS = ("teacher", "own", "other")
 
 
@@ -44,50 +44,50 @@ def train(job: Job) -> None:
         )
     if (job.out / WEIGHTS).exists():
         return
-    loop = Loop(job)
+    loop = TrainingRounds(job)
     for name in loop.names:
         loop.retrain(0, name, {})
     for number in range(1, loop.rounds + 1):
         for name in loop.names:
             loop.update(number, name)
-    facts = {key: str(job.params[key]) for key in FACTS}
+    facts = {key: str(job.params[key]) for key in SAVED_PARAMS}
     save_weights(job.out / WEIGHTS, loop.students, facts | {"layout": job.layout.name})
     for name in loop.names:
         loop.weights(loop.latest(name), name).unlink()
 
 
 @dataclass(frozen=True, eq=False)
-class Picked:
+class PseudoLabels:
     """The faces of one retraining: rows among all faces and their pseudo-maps."""
 
     rows: np.ndarray
     maps: Mapping[int, Tensor]
 
 
-class Loop:
+class TrainingRounds:
     """What the rounds share: faces (the labelled ones first), labels and the students as they are now."""
 
     def __init__(self, job: Job) -> None:
         assert job.layout is not None
         self.job, self.params, self.layout = job, job.params, job.layout
-        self.names = students.names(job.params)
+        self.names = students.student_names(job.params)
         self.known = np.arange(len(job.labelled))
         self.unlabelled = len(job.labelled) + np.arange(len(job.unlabelled))
         self.rounds = job.params["rounds"] if len(job.unlabelled) else 0
         # without rounds, no teacher
-        apart = _held_out(job) if self.rounds else np.zeros(len(job.labelled), bool)
+        apart = _choose_holdout(job) if self.rounds else np.zeros(len(job.labelled), bool)
         self.learned = np.flatnonzero(~apart)  # by the students
         # what the teacher learns on
         self.judged = np.flatnonzero(apart) if apart.any() else self.learned
         samples = [*job.labelled.samples, *(job.unlabelled if self.rounds else ())]
-        self.faces = Faces(samples, job.layout, job.params, job.device)
+        self.faces = FaceViews(samples, job.layout, job.params, job.device)
         self.points = np.full((len(samples), job.layout.count, 2), np.nan)
-        self.points[self.known] = geometry.transform(
+        self.points[self.known] = geometry.transform_points(
             self.faces.to_crop[self.known], job.labelled.values
         )
-        self.public = _public(job)
+        self.public = _public_weights(job)
         self.students = {
-            name: students.make(name, job.layout.count, job.params) for name in self.names
+            name: students.make_student(name, job.layout.count, job.params) for name in self.names
         }
 
     # --- one student ------------------------------------------------------------------------------
@@ -113,10 +113,18 @@ class Loop:
             self.students[name] = self._untrained(name)
             rows = np.concatenate([self.learned, np.array(sorted(maps), np.int64)])
             seed = self._stage(number, name)
-            draws = Draws(
+            draws = LabelledViews(
                 self.faces, self.points, rows, maps, seed, self.params["flip"], self.params["batch"]
             )
-            once(path, students.fit, job, f"round{number}.{name}", name, self.students[name], draws)
+            make_once(
+                path,
+                students.fit_student,
+                job,
+                f"round{number}.{name}",
+                name,
+                self.students[name],
+                draws,
+            )
         if self.latest(name) == number:
             load_into(self.students[name], name, load_weights(path))
             self.students[name].to(job.device).eval()
@@ -125,7 +133,7 @@ class Loop:
 
     def _untrained(self, name: str) -> students.Student:
         """Make a student as each training starts it: CPM's trunk from public VGG-16 weights where a file is named."""
-        made = students.make(name, self.layout.count, self.params)
+        made = students.make_student(name, self.layout.count, self.params)
         if self.public and isinstance(made, Cpm):
             made.load_trunk(self.public, str(self.params["weights"]))
         return made
@@ -146,12 +154,12 @@ class Loop:
         """
         found = self._maps(name, self.unlabelled)
         path = self.job.out / "pseudo_labels" / f"round{number}.{name}.npz"
-        once(path, self._pick, number, name, found)
+        make_once(path, self._pick, number, name, found)
         self._teacher(number, name).unlink(missing_ok=True)
         with np.load(path, allow_pickle=False) as kept:
             picked = np.flatnonzero(kept["accepted"])
         if self.params["pseudo"] == "points":
-            known = students.decode(found[picked], self.layout.count, self.params["radius"])
+            known = students.decode_points(found[picked], self.layout.count, self.params["radius"])
             found = teacher.ideal(known, students.STRIDE, self.params).half()
             return {int(self.unlabelled[k]): found[place] for place, k in enumerate(picked)}
         return {int(self.unlabelled[k]): found[k] for k in picked}
@@ -159,11 +167,11 @@ class Loop:
     def _pick(self, path: Path, number: int, name: str, maps: Tensor) -> None:
         """Score every pseudo-label and write what `benchbox run` keeps of it: scores, who is accepted, the points."""
         scores = self._scores(number, name, maps)
-        count = teacher.quota(self.params["ratio"], number, len(maps))
+        count = teacher.count_accepted(self.params["ratio"], number, len(maps))
         accepted = np.zeros(len(maps), bool)
-        accepted[teacher.best(scores, count)] = True
+        accepted[teacher.best_rows(scores, count)] = True
         points = np.full((len(self.points), self.layout.count, 2), np.nan)
-        decoded = students.decode(maps, self.layout.count, self.params["radius"])
+        decoded = students.decode_points(maps, self.layout.count, self.params["radius"])
         points[self.unlabelled] = decoded.double().numpy()
         inside = self.faces.to_pictures(points)[self.unlabelled]
         ids = np.array([one.id for one in self.job.unlabelled], dtype=np.str_)
@@ -185,7 +193,7 @@ class Loop:
         judging = students.predict_maps(
             [self.students[one] for one in by], self.faces, self.unlabelled
         )
-        return teacher.agreement(maps, judging, self.layout.count, self.faces)
+        return teacher.pseudo_agreement(maps, judging, self.layout.count, self.faces)
 
     def _taught(self, number: int, name: str, maps: Tensor) -> np.ndarray:
         """Train a teacher from scratch on labelled faces, then let it judge."""
@@ -194,16 +202,24 @@ class Loop:
         made = Teacher(maps.shape[1], self.params["width"])
         size = min(self.params["batch_teacher"], len(self.judged))
         seed = [*self._stage(number, name), 1]
-        draws = Draws(self.faces, self.points, self.judged, {}, seed, True, size)
-        once(path, teacher.fit, self.job, path.stem, made, draws, self._maps(name, self.known))
+        draws = LabelledViews(self.faces, self.points, self.judged, {}, seed, True, size)
+        make_once(
+            path,
+            teacher.fit_teacher,
+            self.job,
+            path.stem,
+            made,
+            draws,
+            self._maps(name, self.known),
+        )
         load_into(made, "teacher", load_weights(path))
-        return teacher.judge(made.to(self.job.device), self.faces, self.unlabelled, maps)
+        return teacher.judge_quality(made.to(self.job.device), self.faces, self.unlabelled, maps)
 
     def _teacher(self, number: int, name: str) -> Path:
         return self.job.out / f"round{number}.{name}.teacher.safetensors"
 
     def _stage(self, number: int, name: str) -> list[int]:
-        return [self.job.seed, number, students.NAMES["both"].index(name)]
+        return [self.job.seed, number, students.STUDENT_NAMES["both"].index(name)]
 
     def _seed(self, number: int, name: str, part: int = 0) -> None:
         """Each training starts from the same seed whether the ones before it were made now or read from disk."""
@@ -211,15 +227,15 @@ class Loop:
         torch.manual_seed(((self.job.seed * 100 + number) * 2 + place) * 2 + part)
 
 
-def _held_out(job: Job) -> np.ndarray:
+def _choose_holdout(job: Job) -> np.ndarray:
     """Choose the labelled faces (n,) that students do not learn from, none where the share is 0."""
     share, count = job.params["held_out"], len(job.labelled)
     if not 0 <= share < 1:
         raise PluginError(f"held_out = {share}: must be a share from 0 up to, not including, 1")
     if not share:
         return np.zeros(count, bool)
-    found = whole_clusters(
-        job.labelled.clusters, share, np.random.default_rng([job.seed, HELD_OUT])
+    found = choose_holdout(
+        job.labelled.clusters, share, np.random.default_rng([job.seed, HOLDOUT_SEED])
     )
     if found.all():
         raise PluginError(
@@ -228,14 +244,14 @@ def _held_out(job: Job) -> np.ndarray:
     return found
 
 
-def _public(job: Job) -> Mapping[str, Tensor]:
+def _public_weights(job: Job) -> Mapping[str, Tensor]:
     """Read the public weights that `weights` names; none for "scratch"."""
     if job.params["weights"] == SCRATCH:
         return {}
     if job.weights is None:
         raise PluginError(f"weights = {job.params['weights']!r} but the job was given no such file")
-    if "cpm" not in students.names(job.params):
+    if "cpm" not in students.student_names(job.params):
         raise PluginError(
             f"weights = {job.params['weights']!r}: the hourglass has no public weights, only CPM's trunk"
         )
-    return read_weights(job.weights)
+    return read_pretrained(job.weights)

@@ -14,35 +14,39 @@ from torch import Tensor, nn
 from benchbox.errors import PluginError
 from benchbox.training import heatmaps
 from benchbox.training.checkpoint import Checkpoint, save_weights
-from benchbox.training.optim import optimiser
-from benchbox.training.train_log import Meter
-from benchbox.training.train_step import Step
+from benchbox.training.optim import make_optimiser
+from benchbox.training.train_log import TrainLog
+from benchbox.training.train_step import TrainStep
 from benchbox.types import Job
 
-from .model import Cpm, Stacked
-from .random_views import STRIDE, Batch, Draws, Faces
+from .model import Cpm, StackedHourglass
+from .random_views import MAP_STRIDE, Batch, FaceViews, LabelledViews
 
-NAMES: Mapping[str, tuple[str, ...]] = {"both": ("cpm", "hg"), "cpm": ("cpm",), "hg": ("hg",)}
+STUDENT_NAMES: Mapping[str, tuple[str, ...]] = {
+    "both": ("cpm", "hg"),
+    "cpm": ("cpm",),
+    "hg": ("hg",),
+}
 # Share of a training after which the rate is halved: epochs 20, 25, 30, 40 of 50; 50, 70, 90, 100
 # of 110.
-HALVED = {
+RATE_HALVED_AT = {
     "cpm": (20 / 50, 25 / 50, 30 / 50, 40 / 50),
     "hg": (50 / 110, 70 / 110, 90 / 110, 100 / 110),
 }
-CHUNK = 32  # faces per prediction
-LEVELS = 2.0**16  # of a map whose peaks are 1
+CHUNK_FACES = 32  # faces per prediction
+HEIGHT_LEVELS = 2.0**16  # of a map whose peaks are 1
 
-Student = Cpm | Stacked
+Student = Cpm | StackedHourglass
 
 
-def names(params: Mapping[str, Any]) -> tuple[str, ...]:
+def student_names(params: Mapping[str, Any]) -> tuple[str, ...]:
     """Return which students a variant has; raises PluginError for an unknown word."""
-    if params["students"] not in NAMES:
-        raise PluginError(f"students = {params['students']!r}: must be {', '.join(NAMES)}")
-    return NAMES[params["students"]]
+    if params["students"] not in STUDENT_NAMES:
+        raise PluginError(f"students = {params['students']!r}: must be {', '.join(STUDENT_NAMES)}")
+    return STUDENT_NAMES[params["students"]]
 
 
-def make(name: str, points: int, params: Mapping[str, Any]) -> Student:
+def make_student(name: str, points: int, params: Mapping[str, Any]) -> Student:
     """Make an untrained student."""
     if params["trunk"] not in ("he", "small"):
         raise PluginError(f"trunk = {params['trunk']!r}: must be he or small")
@@ -50,20 +54,20 @@ def make(name: str, points: int, params: Mapping[str, Any]) -> Student:
     made: Student = (
         Cpm(maps, params["width"], params["trunk"])
         if name == "cpm"
-        else Stacked(maps, params["width"])
+        else StackedHourglass(maps, params["width"])
     )
     return made.to(memory_format=torch.channels_last)  # a third faster on a CPU
 
 
-def networks(
+def example_networks(
     params: Mapping[str, Any], points: int
 ) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     """List the students that a prediction runs."""
     seen = (torch.zeros(1, 3, params["side"], params["side"]),)
-    return {name: (make(name, points, params), seen) for name in names(params)}
+    return {name: (make_student(name, points, params), seen) for name in student_names(params)}
 
 
-def loss(student: Student, batch: Batch) -> Tensor:
+def map_loss(student: Student, batch: Batch) -> Tensor:
     """Equation 2: ‖H - H*‖² summed over stages, maps and cells, mean over faces.
 
     Unknown points do not count.
@@ -73,9 +77,9 @@ def loss(student: Student, batch: Batch) -> Tensor:
     return torch.stack(squares).sum() / len(target)
 
 
-def together(students: Sequence[Student], images: Tensor) -> Tensor:
+def mean_maps(students: Sequence[Student], images: Tensor) -> Tensor:
     """Equation 5 of last stages: the mean of the maps at stride 4, coarser ones enlarged."""
-    cells = images.shape[-1] // STRIDE
+    cells = images.shape[-1] // MAP_STRIDE
     found = []
     for student in students:
         maps = student(images)[-1]
@@ -85,30 +89,34 @@ def together(students: Sequence[Student], images: Tensor) -> Tensor:
     return torch.stack(found).mean(dim=0)
 
 
-def predict_maps(students: Sequence[Student], faces: Faces, rows: np.ndarray) -> Tensor:
+def predict_maps(students: Sequence[Student], faces: FaceViews, rows: np.ndarray) -> Tensor:
     """Return what students together see (n, maps, h, w) in upright views, in half precision on the host."""
-    return torch.cat([maps.half().cpu() for maps in _asked(students, faces, rows)])
+    return torch.cat([maps.half().cpu() for maps in _ask_students(students, faces, rows)])
 
 
 def predict_points(
-    students: Sequence[Student], faces: Faces, rows: np.ndarray, points: int, radius: int
+    students: Sequence[Student], faces: FaceViews, rows: np.ndarray, points: int, radius: int
 ) -> Tensor:
     """Return the points (n, K, 2) px that students together see in upright views.
 
     Decoded in full precision: halves would move nearly flat maps.
     """
-    return torch.cat([decode(maps, points, radius).cpu() for maps in _asked(students, faces, rows)])
+    return torch.cat(
+        [decode_points(maps, points, radius).cpu() for maps in _ask_students(students, faces, rows)]
+    )
 
 
 @torch.inference_mode()
-def _asked(students: Sequence[Student], faces: Faces, rows: np.ndarray) -> Iterator[Tensor]:
+def _ask_students(
+    students: Sequence[Student], faces: FaceViews, rows: np.ndarray
+) -> Iterator[Tensor]:
     for student in students:
         student.eval()
-    for first in range(0, len(rows), CHUNK):
-        yield together(students, faces.upright(rows[first : first + CHUNK]))
+    for first in range(0, len(rows), CHUNK_FACES):
+        yield mean_maps(students, faces.upright(rows[first : first + CHUNK_FACES]))
 
 
-def decode(maps: Tensor, points: int, radius: int) -> Tensor:
+def decode_points(maps: Tensor, points: int, radius: int) -> Tensor:
     """Return the points (n, K, 2) px of the view: the centroid around the highest cell.
 
     The background is left out.
@@ -116,35 +124,37 @@ def decode(maps: Tensor, points: int, radius: int) -> Tensor:
     Heights are told apart from 2⁻¹⁶ on: a student that has learned little answers with plateaus,
     whose highest cell would be where the rounding of this batch size put it.
     """
-    level = (maps[:, :points].float() * LEVELS).round() / LEVELS
-    cells, _ = heatmaps.centroid(level, radius)
-    return heatmaps.to_px(cells, STRIDE)
+    level = (maps[:, :points].float() * HEIGHT_LEVELS).round() / HEIGHT_LEVELS
+    cells, _ = heatmaps.decode_centroid(level, radius)
+    return heatmaps.cells_to_px(cells, MAP_STRIDE)
 
 
-def steps(draws: Draws, epochs: int, most: int) -> int:
+def count_steps(draws: LabelledViews, epochs: int, most: int) -> int:
     """Count the steps of a training: so many epochs, or fewer where the number of draws is limited."""
     wanted = epochs * len(draws)
     return max(1, -(-(min(wanted, most) if most else wanted) // draws.size))
 
 
-def fit(path: Path, job: Job, stage: str, name: str, student: Student, draws: Draws) -> None:
+def fit_student(
+    path: Path, job: Job, stage: str, name: str, student: Student, draws: LabelledViews
+) -> None:
     """Train a student, with checkpoints, and write its weights to `path`."""
     params = job.params
     student.to(job.device).train()
-    optim = _optimiser(student, params)
-    update: Step[Batch] = Step(
-        lambda batch: loss(student, batch),
+    optim = _make_optimiser(student, params)
+    update: TrainStep[Batch] = TrainStep(
+        lambda batch: map_loss(student, batch),
         student.parameters(),
         optim,
         job.device,
         precision=params["precision"],
     )
-    total = steps(draws, params[f"epochs_{name}"], params[f"most_draws_{name}"])
+    total = count_steps(draws, params[f"epochs_{name}"], params[f"most_draws_{name}"])
     checkpoint = Checkpoint(job.out / f"{stage}.checkpoint", student=student, optimiser=optim)
     done = checkpoint.load()
-    with Meter(job.out, stage, total, draws.size, len(draws), done, job.device) as meter:
+    with TrainLog(job.out, stage, total, draws.size, len(draws), done, job.device) as meter:
         for step, batch in meter.batches(draws.batch):
-            update.rate(0.5 ** sum(step >= share * total for share in HALVED[name]))
+            update.rate(0.5 ** sum(step >= share * total for share in RATE_HALVED_AT[name]))
             meter.step(step + 1, update(batch))
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
@@ -152,20 +162,20 @@ def fit(path: Path, job: Job, stage: str, name: str, student: Student, draws: Dr
     checkpoint.remove()
 
 
-def _optimiser(student: Student, params: Mapping[str, Any]) -> torch.optim.Optimizer:
-    lr = params["lr_hg" if isinstance(student, Stacked) else "lr_cpm"]
+def _make_optimiser(student: Student, params: Mapping[str, Any]) -> torch.optim.Optimizer:
+    lr = params["lr_hg" if isinstance(student, StackedHourglass) else "lr_cpm"]
     if params["optimiser"] == "adamw":
-        return optimiser("adamw", student.parameters(), lr, 0.0005)
+        return make_optimiser("adamw", student.parameters(), lr, 0.0005)
     if params["optimiser"] != "paper":
         raise PluginError(f"optimiser = {params['optimiser']!r}: must be paper or adamw")
-    if isinstance(student, Stacked):
+    if isinstance(student, StackedHourglass):
         return torch.optim.RMSprop(student.parameters(), lr, alpha=0.99)
     groups = [
         {
             "params": [
                 p
                 for key, p in student.named_parameters()
-                if key.startswith("stages") == late and _bias(key) == b
+                if key.startswith("stages") == late and _is_bias(key) == b
             ]
         }
         | {"lr": lr * (4 if late else 1) * (2 if b else 1), "weight_decay": 0.0 if b else 0.0005}
@@ -175,5 +185,5 @@ def _optimiser(student: Student, params: Mapping[str, Any]) -> torch.optim.Optim
     return torch.optim.SGD(groups, lr, momentum=0.9, fused=True)
 
 
-def _bias(key: str) -> bool:
+def _is_bias(key: str) -> bool:
     return key.endswith(".bias")

@@ -11,25 +11,27 @@ import torch
 from torch import Tensor
 
 from benchbox.training.checkpoint import Checkpoint, save_weights
-from benchbox.training.train_log import Meter
-from benchbox.training.train_step import Step
+from benchbox.training.train_log import TrainLog
+from benchbox.training.train_step import TrainStep
 from benchbox.types import Job
 
 from .model import Teacher
-from .random_views import STRIDE, Drawn, Draws, Faces, follow, ideal
-from .students import CHUNK, decode, steps
+from .random_views import MAP_STRIDE, DrawnBatch, FaceViews, LabelledViews, ideal_maps, view_maps
+from .students import CHUNK_FACES, count_steps, decode_points
 
 # shares of a training after which the rate falls to a tenth: epochs 30 and 45 of 60
-FALLS = (0.5, 0.75)
+RATE_FALLS_AT = (0.5, 0.75)
 
 
-def quality(maps: Tensor, target: Tensor, known: Tensor) -> Tensor:
+def map_quality(maps: Tensor, target: Tensor, known: Tensor) -> Tensor:
     """Return q* = -‖H - H*‖² (n,), the mean over the maps that are known (n, maps)."""
     squares = (maps - target).square().sum(dim=(2, 3))
     return -(squares * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)
 
 
-def fit(path: Path, job: Job, stage: str, teacher: Teacher, draws: Draws, maps: Tensor) -> None:
+def fit_teacher(
+    path: Path, job: Job, stage: str, teacher: Teacher, draws: LabelledViews, maps: Tensor
+) -> None:
     """Train a teacher on the faces of `draws` and the students' `maps` (rows, …) of them.
 
     Write its weights.
@@ -37,22 +39,22 @@ def fit(path: Path, job: Job, stage: str, teacher: Teacher, draws: Draws, maps: 
     params = job.params
     teacher.to(job.device).train()
     optim = torch.optim.Adam(teacher.parameters(), params["lr_teacher"], fused=True)
-    update: Step[Example] = Step(
-        lambda example: loss(teacher, example),
+    update: TrainStep[JudgedMaps] = TrainStep(
+        lambda example: quality_loss(teacher, example),
         teacher.parameters(),
         optim,
         job.device,
         clip=params["clip_teacher"],
         precision=params["precision"],
     )
-    total = steps(draws, params["epochs_teacher"], params["most_draws_teacher"])
+    total = count_steps(draws, params["epochs_teacher"], params["most_draws_teacher"])
     checkpoint = Checkpoint(job.out / f"{stage}.checkpoint", teacher=teacher, optimiser=optim)
     done = checkpoint.load()
-    with Meter(job.out, stage, total, draws.size, len(draws), done, job.device) as meter:
+    with TrainLog(job.out, stage, total, draws.size, len(draws), done, job.device) as meter:
         for step, example in meter.batches(
-            lambda step: examples(draws.draw(step), maps, draws.faces)
+            lambda step: judged_maps(draws.draw(step), maps, draws.faces)
         ):
-            update.rate(0.1 ** sum(step >= share * total for share in FALLS))
+            update.rate(0.1 ** sum(step >= share * total for share in RATE_FALLS_AT))
             meter.step(step + 1, update(example))
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
@@ -61,7 +63,7 @@ def fit(path: Path, job: Job, stage: str, teacher: Teacher, draws: Draws, maps: 
 
 
 @dataclass(frozen=True, eq=False)
-class Example:
+class JudgedMaps:
     """Pictures (n, 3, side, side), maps that students made of them (n, maps, h, w), and how good these are (n,)."""
 
     images: Tensor
@@ -69,26 +71,26 @@ class Example:
     quality: Tensor
 
 
-def examples(drawn: Drawn, maps: Tensor, faces: Faces) -> Example:
+def judged_maps(drawn: DrawnBatch, maps: Tensor, faces: FaceViews) -> JudgedMaps:
     """Let the students' `maps` (rows, …) follow the random views, and so what they are held against."""
     batch = drawn.batch
     mine = maps[torch.from_numpy(drawn.rows)].to(batch.images.device, torch.float32)
-    seen = follow(mine, drawn.views, drawn.mirrored, faces, faces.params["side"] // STRIDE)
-    return Example(batch.images, seen, quality(seen, batch.maps[STRIDE], batch.known))
+    seen = view_maps(mine, drawn.views, drawn.mirrored, faces, faces.params["side"] // MAP_STRIDE)
+    return JudgedMaps(batch.images, seen, map_quality(seen, batch.maps[MAP_STRIDE], batch.known))
 
 
-def loss(teacher: Teacher, example: Example) -> Tensor:
+def quality_loss(teacher: Teacher, example: JudgedMaps) -> Tensor:
     """Equation 4: |q - q*|, mean over faces."""
     return (teacher(example.images, example.maps) - example.quality).abs().mean()
 
 
 @torch.inference_mode()
-def judge(teacher: Teacher, faces: Faces, rows: np.ndarray, maps: Tensor) -> np.ndarray:
+def judge_quality(teacher: Teacher, faces: FaceViews, rows: np.ndarray, maps: Tensor) -> np.ndarray:
     """Return the quality (n,) of maps of faces in their upright views."""
     teacher.eval()
     found = []
-    for first in range(0, len(rows), CHUNK):
-        part = slice(first, first + CHUNK)
+    for first in range(0, len(rows), CHUNK_FACES):
+        part = slice(first, first + CHUNK_FACES)
         found.append(
             teacher(faces.upright(rows[part]), maps[part].to(faces.device, torch.float32)).cpu()
         )
@@ -97,23 +99,27 @@ def judge(teacher: Teacher, faces: Faces, rows: np.ndarray, maps: Tensor) -> np.
 
 
 @torch.inference_mode()
-def agreement(judged: Tensor, judge_maps: Tensor, points: int, faces: Faces) -> np.ndarray:
+def pseudo_agreement(
+    judged: Tensor, judge_maps: Tensor, points: int, faces: FaceViews
+) -> np.ndarray:
     """Return minus the loss (n,) of a student's maps on the pseudo-labels of `judged`: what SPL and SPaCo select by."""
     found = []
-    for first in range(0, len(judged), CHUNK):
-        part = slice(first, first + CHUNK)
-        target = ideal(decode(judged[part], points, faces.params["radius"]), STRIDE, faces.params)
+    for first in range(0, len(judged), CHUNK_FACES):
+        part = slice(first, first + CHUNK_FACES)
+        target = ideal_maps(
+            decode_points(judged[part], points, faces.params["radius"]), MAP_STRIDE, faces.params
+        )
         known = torch.ones(target.shape[:2])
-        found.append(quality(judge_maps[part].float(), target, known))
+        found.append(map_quality(judge_maps[part].float(), target, known))
     scores: np.ndarray = torch.cat(found).numpy()
     return scores
 
 
-def quota(ratio: float, number: int, unlabelled: int) -> int:
+def count_accepted(ratio: float, number: int, unlabelled: int) -> int:
     """Count the faces that round `number` (from 1) keeps: r·i of them, rounded down, at most all."""
     return min(unlabelled, int(ratio * number * unlabelled + 1e-9))
 
 
-def best(scores: np.ndarray, count: int) -> Sequence[int]:
+def best_rows(scores: np.ndarray, count: int) -> Sequence[int]:
     """Return the places of the highest scores, best first; ties in order of the faces."""
     return [int(k) for k in np.argsort(-scores, kind="stable")[:count]]

@@ -10,13 +10,13 @@ from click.testing import CliRunner
 from benchbox.analysis import check_papers, compare
 from benchbox.cli import main
 from benchbox.papers import claims, reference_rows
-from benchbox.papers.claims import Claims, Fact, Ordering
+from benchbox.papers.claims import Claims, OrderingClaim, SizeClaim
 from benchbox.papers.reference_rows import ReferenceRow, References
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
 from benchbox.runs import run_folders
 
-CARD = protocol_card.load("300w-full")
+CARD = protocol_card.load_protocol("300w-full")
 FACES = CARD.test_expected
 METRIC = "nme_inter_ocular"
 ROW = ReferenceRow(
@@ -53,7 +53,7 @@ def make(tmp_path):
         folder = run_folders.variant_folder(
             variant, facts.get("budget", "quick"), facts.get("overrides")
         )
-        run = run_folders.folder(tmp_path, "300w-full", method, folder, seed)
+        run = run_folders.run_folder(tmp_path, "300w-full", method, folder, seed)
         errors = np.random.default_rng(0).gamma(4, 0.25, FACES)
         errors *= nme / 100 / errors.mean()
         if shift is not None:
@@ -78,19 +78,19 @@ def make(tmp_path):
             "data": {"truth": "sha256:t", "variant": "complete", "fingerprint": "sha256:f"},
             "overrides": {},
         }
-        with run_folders.claim(run):
-            run_folders.begin(run, {})
+        with run_folders.claim_folder(run):
+            run_folders.begin_job(run, {})
             run_folders.save_scores(
                 run, {"schema": 1, "n": FACES, "failed": 0, "scores": scores}, table
             )
-            run_folders.finish(run, record | {"seed": seed} | facts)
+            run_folders.finish_run(run, record | {"seed": seed} | facts)
 
     return write
 
 
 def verdicts(tmp_path, row=ROW):
-    runs = check_papers._by_system(run_folders.runs(tmp_path))
-    return check_papers.cells(runs, References({}, (row,)), KNOWN)
+    runs = check_papers._by_system(run_folders.list_runs(tmp_path))
+    return check_papers.judge_cells(runs, References({}, (row,)), KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_seeds_widen_the_interval_by_their_spread(tmp_path, make):
 )
 def test_a_check_and_a_leaderboard_know_the_same_official_set(variant, kind, other):
     """The trap: "original annotations" stood beside the papers on the board and was "other data" to check."""
-    assert check_papers.other_data(variant, kind) == other
+    assert check_papers.unofficial_data(variant, kind) == other
 
 
 @pytest.mark.parametrize(
@@ -171,14 +171,14 @@ def test_overridden_and_submitted_rows_are_no_evidence(tmp_path, make):
 
 # --- orderings ------------------------------------------------------------------------------------
 
-ORDER = Ordering(
+ORDER = OrderingClaim(
     "o", "demo", "Table 1", "a beats b", ("m/a", "m/b"), METRIC, "full", ("300w-full",)
 )
 
 
 def ordered(tmp_path, ordering=ORDER):
-    (found,) = check_papers.orderings(
-        ordering, check_papers._by_system(run_folders.runs(tmp_path)), tmp_path
+    (found,) = check_papers.judge_orderings(
+        ordering, check_papers._by_system(run_folders.list_runs(tmp_path)), tmp_path
     )
     return found
 
@@ -245,37 +245,43 @@ def test_runs_of_unlike_budgets_prove_no_ordering(tmp_path, make):
 
 
 def test_facts_of_networks_are_counted():
-    met = Fact("sir", "Table 4", "sir/sir", "params", "3.72 M")
-    assert (check_papers.fact(met).verdict, check_papers.fact(met).measured) == ("met", 3_719_872)
-    off = check_papers.fact(
-        Fact("glsr", "Table 7", "glsr/b1", "params", "335.4 K", "the head is another")
+    met = SizeClaim("sir", "Table 4", "sir/sir", "params", "3.72 M")
+    assert (check_papers.judge_fact(met).verdict, check_papers.judge_fact(met).measured) == (
+        "met",
+        3_719_872,
+    )
+    off = check_papers.judge_fact(
+        SizeClaim("glsr", "Table 7", "glsr/b1", "params", "335.4 K", "the head is another")
     )
     assert (off.verdict, off.reasons) == ("not met", ("+42.57 %", "the head is another"))
-    assert check_papers.fact(Fact("x", "T", "nobody/x", "params", "1 M")).verdict == "not measured"
-    size = check_papers.fact(Fact("glsr", "Table 7", "glsr/tsr", "bytes", "407.4 MB"))
+    assert (
+        check_papers.judge_fact(SizeClaim("x", "T", "nobody/x", "params", "1 M")).verdict
+        == "not measured"
+    )
+    size = check_papers.judge_fact(SizeClaim("glsr", "Table 7", "glsr/tsr", "bytes", "407.4 MB"))
     assert (size.verdict, size.measured) == ("met", 407_356_328)
 
 
 def test_a_fact_that_other_settings_meet_gives_both_counts():
-    claim = Fact(
+    claim = SizeClaim(
         "ts3", "T", "ts3/cpm", "params", "16.70 M", "there are 69 maps", {"background": "off"}
     )
-    found = check_papers.fact(claim)
+    found = check_papers.judge_fact(claim)
     assert (found.verdict, found.measured) == ("met", 16_703_372)
     assert found.reasons == (
         "with background = off",
         "as the variant stands 16,716,687",
         "+0.10 %; there are 69 maps",
     )
-    too = check_papers.fact(
-        Fact("ts3", "T", "ts3/hg", "params", "24.97 M", "", {"background": "off"})
+    too = check_papers.judge_fact(
+        SizeClaim("ts3", "T", "ts3/hg", "params", "24.97 M", "", {"background": "off"})
     )
     assert too.reasons == ("with background = off", "as the variant stands 24,967,444", "met, too")
 
 
 def test_every_fact_of_the_papers_is_met_or_says_why():
     """The committed claims: 16 of 26 are met, and no other lacks a reason."""
-    found = [check_papers.fact(one) for one in claims.load().facts]
+    found = [check_papers.judge_fact(one) for one in claims.load_claims().facts]
     assert {one.verdict for one in found} == {"met", "not met"}
     assert sum(one.verdict == "met" for one in found) == 16
     assert all(
@@ -287,8 +293,8 @@ def test_every_fact_of_the_papers_is_met_or_says_why():
 
 
 def test_the_command_prints_one_document(tmp_path, make, monkeypatch):
-    monkeypatch.setattr(claims, "load", lambda: KNOWN)
-    monkeypatch.setattr(reference_rows, "load", lambda: References({}, (ROW,)))
+    monkeypatch.setattr(claims, "load_claims", lambda: KNOWN)
+    monkeypatch.setattr(reference_rows, "load_references", lambda: References({}, (ROW,)))
     make("m/a", 4.05, budget="paper")
     done = CliRunner().invoke(main, ["check", "--results", str(tmp_path), "--json"])
     assert done.exit_code == 0, done.output
@@ -326,4 +332,4 @@ def test_the_names_that_the_module_needs_exist():
     assert {"low", "high", "p", "difference", "falls"} <= set(
         compare.Difference.__dataclass_fields__
     )
-    assert method_card.cards()
+    assert method_card.read_cards()

@@ -31,7 +31,7 @@ def make(tmp_path):
         protocol="toy",
         **facts,
     ):
-        run = run_folders.folder(tmp_path, protocol, method, "v", seed)
+        run = run_folders.run_folder(tmp_path, protocol, method, "v", seed)
         errors = np.asarray(errors, float)
         numbers = [(name, "<f8") for name in ("nme_inter_ocular", "nme_inter_pupil")]
         flags = [(name, "?") for name in ("failed", "in_full", "in_hard")]
@@ -58,12 +58,12 @@ def make(tmp_path):
             "budget": "quick",
         }
         record |= {"data": {"truth": truth, "variant": "complete"}, "seed": seed} | facts
-        with run_folders.claim(run):
-            run_folders.begin(run, {})
+        with run_folders.claim_folder(run):
+            run_folders.begin_job(run, {})
             run_folders.save_scores(
                 run, {"schema": 1, "n": len(errors), "failed": 0, "scores": scores}, table
             )
-            run_folders.finish(run, record)
+            run_folders.finish_run(run, record)
         return str(run.relative_to(tmp_path))
 
     return write
@@ -80,7 +80,7 @@ def by_name(comparison, group="full", metric="nme_inter_ocular"):
 def test_a_difference_by_hand(make, tmp_path):
     base = faces()
     a, b = make("a", base), make("b", base + np.where(HARD, 0.03, 0.0))
-    found = compare.compare([a, b], tmp_path)
+    found = compare.compare_runs([a, b], tmp_path)
     full, hard = by_name(found), by_name(found, "hard")
     assert full.difference == pytest.approx(3 * 20 / 60)
     assert hard.difference == pytest.approx(3.0)
@@ -99,7 +99,7 @@ def test_a_difference_by_hand(make, tmp_path):
 def test_the_reverse_is_the_mirror_image(make, tmp_path):
     rng = np.random.default_rng(1)
     a, b = make("a", faces()), make("b", faces() + rng.normal(0.003, 0.01, FACES).clip(-0.005))
-    one, other = (by_name(compare.compare(order, tmp_path)) for order in ([a, b], [b, a]))
+    one, other = (by_name(compare.compare_runs(order, tmp_path)) for order in ([a, b], [b, a]))
     assert one.difference == pytest.approx(-other.difference)
     assert (one.low, one.high) == (pytest.approx(-other.high), pytest.approx(-other.low))
     assert one.p == other.p
@@ -114,7 +114,7 @@ def test_pairing_sees_what_two_intervals_hide(make, tmp_path):
         make("a", faces()),
         make("b", faces() + 0.002 + np.random.default_rng(2).normal(0, 0.001, FACES)),
     )
-    found = by_name(compare.compare([a, b], tmp_path))
+    found = by_name(compare.compare_runs([a, b], tmp_path))
     assert found.high - found.low < 0.1
     assert found.verdict(0.95) == "worse"
 
@@ -122,7 +122,7 @@ def test_pairing_sees_what_two_intervals_hide(make, tmp_path):
 def test_frames_of_three_videos_prove_nothing(make, tmp_path):
     videos = np.arange(FACES) // 20
     a, b = make("a", faces(), clusters=videos), make("b", faces() + 0.01, clusters=videos)
-    found = by_name(compare.compare([a, b], tmp_path))
+    found = by_name(compare.compare_runs([a, b], tmp_path))
     assert (found.p, found.verdict(0.95), found.clusters) == (0.25, "cannot tell", 3)
 
 
@@ -133,7 +133,7 @@ def test_a_mean_rests_on_what_both_answered_and_failures_count_elsewhere(make, t
     """
     base = faces() + np.where(HARD, 0.1, 0.0)
     a, b = make("a", base), make("b", np.where(HARD, math.inf, base + 0.001))
-    found = compare.compare([a, b], tmp_path)
+    found = compare.compare_runs([a, b], tmp_path)
     nme = by_name(found)
     assert nme.difference == pytest.approx(0.1)
     assert (nme.items, nme.left_out) == (40, 20)
@@ -144,7 +144,7 @@ def test_a_mean_rests_on_what_both_answered_and_failures_count_elsewhere(make, t
 
 def test_many_comparisons_are_corrected_together(make, tmp_path):
     a, b, c = make("a", faces()), make("b", faces(1)), make("c", faces(2))
-    found = compare.compare([a, b, c], tmp_path, everything=True)
+    found = compare.compare_runs([a, b, c], tmp_path, everything=True)
     assert len(found.differences) == 2 * 2 * 6
     assert {d.name for d in found.differences} == {"b/v seed 0", "c/v seed 0"}
     assert all(d.p_holm >= d.p for d in found.differences)
@@ -156,7 +156,7 @@ def test_a_variant_stands_for_all_its_seeds(make, tmp_path):
     for seed in range(3):
         make("a", faces() + 0.001 * seed, seed=seed)
         make("b", faces() + 0.004 + 0.002 * seed, seed=seed + 10)  # none in common
-    found = compare.compare(["toy/a/v", "toy/b/v"], tmp_path)
+    found = compare.compare_runs(["toy/a/v", "toy/b/v"], tmp_path)
     nme = by_name(found)
     assert nme.baseline == pytest.approx(100 * faces().mean() + 0.1)
     assert (nme.baseline_std, nme.other_std) == (pytest.approx(0.1), pytest.approx(0.2))
@@ -168,7 +168,7 @@ def test_a_variant_stands_for_all_its_seeds(make, tmp_path):
         scipy.stats.t.ppf(0.975, 50 / 17) * (0.05 / 3) ** 0.5, rel=1e-6
     )
     assert found.contestants[0]["seeds"] == ["0", "1", "2"]
-    assert "± 0.100" in compare.format_table(found)
+    assert "± 0.100" in compare.format_comparison(found)
 
 
 def test_only_the_seeds_that_both_have_are_compared(make, tmp_path):
@@ -176,7 +176,7 @@ def test_only_the_seeds_that_both_have_are_compared(make, tmp_path):
     for seed, level in enumerate((0.0, -0.004, -0.006)):
         make("a", faces() + level, seed=seed)
     b = make("b", faces())
-    nme = by_name(found := compare.compare(["toy/a/v", b], tmp_path))
+    nme = by_name(found := compare.compare_runs(["toy/a/v", b], tmp_path))
     assert (nme.seeds, nme.difference, nme.verdict(0.95)) == (("0",), 0, "cannot tell")
     assert "a/v and b/v seed 0 are compared over the seeds that both have: 0" in found.notes
     assert any("one seed only of b/v seed 0" in note for note in found.notes)
@@ -187,7 +187,7 @@ def test_seeds_of_one_number_are_a_pair_and_their_spread_counts(make, tmp_path):
     for seed in range(3):
         make("a", faces() + 0.03 * seed, seed=seed)
         make("b", faces() + 0.03 * seed + 0.004 + 0.001 * seed, seed=seed)
-    nme = by_name(compare.compare(["toy/a/v", "toy/b/v"], tmp_path))
+    nme = by_name(compare.compare_runs(["toy/a/v", "toy/b/v"], tmp_path))
     assert nme.seeds == ("0", "1", "2")
     assert (nme.low, nme.high) == (pytest.approx(0.2516, abs=1e-4), pytest.approx(0.7484, abs=1e-4))
     assert nme.p == pytest.approx(0.0131, abs=1e-4)
@@ -215,7 +215,7 @@ def test_stares_and_dots_are_compared_by_sequence_and_person(tmp_path):
             table[name] = 1 + stares / 12 + extra
         table["error_cm"][0] = np.inf if method == "b" else table["error_cm"][0]
         table["msd_cm"][0] = np.nan if method == "b" else table["msd_cm"][0]
-        run = run_folders.folder(tmp_path, "toy", method, "v", 0)
+        run = run_folders.run_folder(tmp_path, "toy", method, "v", 0)
         record = {
             key: {} for key in ("digests", "environment", "code", "seconds", "overrides", "params")
         }
@@ -226,14 +226,14 @@ def test_stares_and_dots_are_compared_by_sequence_and_person(tmp_path):
             "card": "sha256:a",
             "data": {"truth": "t"},
         }
-        with run_folders.claim(run):
-            run_folders.begin(run, {})
+        with run_folders.claim_folder(run):
+            run_folders.begin_job(run, {})
             scores = {"total": {name: {"value": 1.0, "unit": "cm"} for name in names}}
             run_folders.save_scores(
                 run, {"schema": 1, "n": 24, "failed": 0, "scores": scores}, table
             )
-            run_folders.finish(run, record)
-    found = compare.compare(["toy/a/v", "toy/b/v"], tmp_path)
+            run_folders.finish_run(run, record)
+    found = compare.compare_runs(["toy/a/v", "toy/b/v"], tmp_path)
     assert [d.metric for d in found.differences] == list(names)
     for d in found.differences:
         assert d.difference == pytest.approx(0.5)
@@ -255,33 +255,33 @@ def test_unlike_things_are_refused(make, tmp_path, changes, said):
     """Trap: 4.1 by pupils and 2.9 by eye corners are no race."""
     runs = [make("a", faces()), make("b", faces(), **changes)]
     with pytest.raises(ResultError, match=f"unlike things are not compared: .*{said}"):
-        compare.compare(runs, tmp_path)
+        compare.compare_runs(runs, tmp_path)
 
 
 def test_rows_in_another_order_are_refused(make, tmp_path):
     runs = [make("a", faces()), make("b", faces(), clusters=np.arange(FACES)[::-1])]
     with pytest.raises(ResultError, match=r"another order than that of .*column cluster"):
-        compare.compare(runs, tmp_path)
+        compare.compare_runs(runs, tmp_path)
 
 
 def test_wrong_use_says_what_to_do(make, tmp_path):
     a, b = make("a", faces()), make("b", faces())
     with pytest.raises(ResultError, match="needs two runs"):
-        compare.compare([a], tmp_path)
+        compare.compare_runs([a], tmp_path)
     with pytest.raises(ResultError, match="given twice"):
-        compare.compare([a, a], tmp_path)
+        compare.compare_runs([a, a], tmp_path)
     with pytest.raises(ResultError, match=r"toy/c/v: no finished run.*list results"):
-        compare.compare([a, "toy/c/v"], tmp_path)
+        compare.compare_runs([a, "toy/c/v"], tmp_path)
     with pytest.raises(ResultError, match="toy/a: holds the variants v; name one: toy/a/v"):
-        compare.compare([a, "toy/a"], tmp_path)
+        compare.compare_runs([a, "toy/a"], tmp_path)
     with pytest.raises(ResultError, match=r"no metric 'nme'.*they have nme_inter_ocular"):
-        compare.compare([a, b], tmp_path, ["nme"])
+        compare.compare_runs([a, b], tmp_path, ["nme"])
 
 
 def test_other_budgets_and_data_are_told(make, tmp_path):
     a = make("a", faces())
     b = make("b", faces(), budget="paper", data={"truth": "sha256:t", "variant": "train 9 of 10"})
-    notes = compare.compare([a, b], tmp_path).notes
+    notes = compare.compare_runs([a, b], tmp_path).notes
     assert any("another budget (paper; baseline: quick)" in note for note in notes)
     assert any("another data (train 9 of 10; baseline: complete)" in note for note in notes)
 

@@ -43,7 +43,7 @@ def results(world):
 @pytest.fixture
 def file(tmp_path, results):
     path = tmp_path / "baseline.json"
-    assert regression_gate.write(results, path) == 1
+    assert regression_gate.write_baseline(results, path) == 1
     return path
 
 
@@ -55,7 +55,7 @@ def edit(file, change):
 
 
 def test_nothing_changed_is_nothing_said(results, file):
-    assert regression_gate.changes(results, file) == []
+    assert regression_gate.find_changes(results, file) == []
 
 
 def test_a_worse_score_is_a_regression_and_a_better_one_is_not(results, file):
@@ -64,7 +64,7 @@ def test_a_worse_score_is_a_regression_and_a_better_one_is_not(results, file):
         run["scores"]["unseen"]["auc_0.08_inter_ocular"] -= 0.1
 
     edit(file, better_before)
-    worse, better = regression_gate.changes(results, file)
+    worse, better = regression_gate.find_changes(results, file)
     assert (worse.regression, better.regression) == (True, False)
     assert worse.place == "tiny/mine/v/0"
     assert worse.text.startswith("unseen nme_inter_ocular was ")
@@ -77,7 +77,7 @@ def test_a_run_that_is_gone_is_a_regression_and_a_new_one_is_not(results, file, 
     (run,) = document["runs"].values()
     document["runs"] = {"tiny/mine/v/9": run}
     file.write_text(json.dumps(document))
-    assert [(c.place, c.regression) for c in regression_gate.changes(results, file)] == [
+    assert [(c.place, c.regression) for c in regression_gate.find_changes(results, file)] == [
         ("tiny/mine/v/9", True),
         ("tiny/mine/v/0", False),
     ]
@@ -86,7 +86,7 @@ def test_a_run_that_is_gone_is_a_regression_and_a_new_one_is_not(results, file, 
 def test_a_run_that_cannot_be_read_is_not_said_to_be_gone(results, file):
     (place,) = results.rglob("run.json")
     place.write_text("{")
-    (change,) = regression_gate.changes(results, file)
+    (change,) = regression_gate.find_changes(results, file)
     assert change.regression
     assert change.text.startswith(f"cannot be read: {place}")
 
@@ -114,12 +114,12 @@ def test_a_normaliser_that_computes_otherwise_is_caught_by_scoring_again(
 
     Stored scores would go on looking right.
     """
-    real = landmarks.NORMALISERS
-    found, left = regression_gate.rescored(results, world.data)
+    real = landmarks.NORMALISER_FUNCTIONS
+    found, left = regression_gate.rescore_runs(results, world.data)
     assert (found, left) == ([], [])
     wider = {**real, "inter_ocular": lambda *arguments: 2 * real["inter_ocular"](*arguments)}
-    monkeypatch.setattr(landmarks, "NORMALISERS", wider)
-    found, _ = regression_gate.rescored(results, world.data)
+    monkeypatch.setattr(landmarks, "NORMALISER_FUNCTIONS", wider)
+    found, _ = regression_gate.rescore_runs(results, world.data)
     assert found
     assert all(change.regression for change in found)
     assert any(
@@ -129,7 +129,7 @@ def test_a_normaliser_that_computes_otherwise_is_caught_by_scoring_again(
 
 
 def test_predictions_without_their_data_are_left_out_and_said(results, tmp_path):
-    found, left = regression_gate.rescored(results, tmp_path / "nowhere")
+    found, left = regression_gate.rescore_runs(results, tmp_path / "nowhere")
     assert found == []
     (line,) = left
     assert line.startswith("tiny/mine/v/0: not scored again: ")
@@ -141,6 +141,6 @@ def test_predictions_without_their_data_are_left_out_and_said(results, tmp_path)
 def test_a_file_that_is_no_baseline_is_refused(results, file, text, said):
     file.write_text(text)
     with pytest.raises(ResultError, match=said):
-        regression_gate.changes(results, file)
+        regression_gate.find_changes(results, file)
     with pytest.raises(ResultError, match="cannot be read"):
-        regression_gate.changes(results, file.with_name("other"))
+        regression_gate.find_changes(results, file.with_name("other"))

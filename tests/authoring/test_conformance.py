@@ -39,9 +39,9 @@ NAMES = [
 def check(world):
     def run(code: str, card: str = "") -> dict[str, conformance.Check]:
         world.method("mine", code, card)
-        checks = conformance.check(
-            method_card.card("mine", [world.methods]),
-            protocol=protocols.load("tiny"),
+        checks = conformance.check_method(
+            method_card.find_card("mine", [world.methods]),
+            protocol=protocols.load_protocol("tiny"),
             index=ytf68.index(world.data),
         )
         return {one.name: one for one in checks}
@@ -182,7 +182,7 @@ def gaze_method(world):
     def make(name: str, tasks: str, code: str = GAZE) -> list[conformance.Check]:
         card = world.method(name, code) / "method.toml"
         card.write_text(card.read_text().replace('["landmarks"]', tasks))
-        return conformance.check(method_card.card(name, [world.methods]))
+        return conformance.check_method(method_card.find_card(name, [world.methods]))
 
     return make
 

@@ -56,14 +56,14 @@ FACTS = {
 
 @pytest.fixture
 def untimed(monkeypatch):
-    monkeypatch.setattr(module, "_latencies", lambda networks, say: {})
+    monkeypatch.setattr(module, "_all_latencies", lambda networks, say: {})
 
 
 @pytest.mark.parametrize(("method", "variant", "change"), FACTS)
 @pytest.mark.usefixtures("untimed")
 def test_a_profile_counts_what_the_paper_counts(method, variant, change):
     overrides = dict([change.split("=")]) if change else {}
-    document = module.profile(method, variant, overrides=overrides)
+    document = module.make_profile(method, variant, overrides=overrides)
     assert (document["params"], document["macs"], document["macs_plus_bias"]) == FACTS[
         method, variant, change
     ]
@@ -74,7 +74,7 @@ def test_a_profile_counts_what_the_paper_counts(method, variant, change):
 @pytest.mark.usefixtures("untimed")
 def test_a_profile_counts_the_parts_of_glsr():
     """F13 and F14: the localisation network and the local stage of four parts, from the rows of their layers."""
-    layers = module.profile("glsr")["layers"]
+    layers = module.make_profile("glsr")["layers"]
     counted = {
         part: [
             sum(row[key] for row in layers if row["name"].startswith(part))
@@ -90,13 +90,15 @@ def test_a_profile_counts_the_parts_of_glsr():
 
 @pytest.mark.usefixtures("untimed")
 def test_the_release_has_its_own_count_for_98_points():
-    assert module.profile("glsr", "release", layout="wflw98")["params"] == 493_510 + 44_909
+    assert module.make_profile("glsr", "release", layout="wflw98")["params"] == 493_510 + 44_909
 
 
 @pytest.mark.usefixtures("untimed")
 def test_a_print_that_other_settings_meet_names_them(tmp_path):
     """TS3 prints the counts of 68 maps and writes of a background map: both counts stand there, and by how much."""
-    by_quantity = {claim["quantity"]: claim for claim in module.profile("ts3", "cpm")["claimed"]}
+    by_quantity = {
+        claim["quantity"]: claim for claim in module.make_profile("ts3", "cpm")["claimed"]
+    }
     params = by_quantity["params"]
     assert (params["counted"], params["met"]) == (16_716_687, False)
     assert params["why"].startswith("+0.10 %; the printed counts are those of 68 maps")
@@ -105,10 +107,10 @@ def test_a_print_that_other_settings_meet_names_them(tmp_path):
         "counted": 16_703_372,
         "met": True,
     }
-    with_them = module.profile("ts3", "cpm", overrides={"background": "off"})["claimed"]
+    with_them = module.make_profile("ts3", "cpm", overrides={"background": "off"})["claimed"]
     assert [claim["met"] for claim in with_them] == [True, True]
     # no paper prints that
-    assert module.profile("ts3", "cpm", overrides={"side": "128"})["claimed"] == []
+    assert module.make_profile("ts3", "cpm", overrides={"side": "128"})["claimed"] == []
     text = CliRunner().invoke(main, ["profile", "--method", "ts3", "--variant", "cpm"]).stdout
     assert "with --set background=off 16,703,372: met" in text
     text = (
@@ -131,10 +133,10 @@ def test_a_print_that_other_settings_meet_names_them(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("card", method_card.cards(), ids=lambda card: card.name)
+@pytest.mark.parametrize("card", method_card.read_cards(), ids=lambda card: card.name)
 def test_every_shipped_method_can_be_profiled(card, monkeypatch):
-    monkeypatch.setattr(module, "_latencies", lambda networks, say: {})
-    document = module.profile(card.name)
+    monkeypatch.setattr(module, "_all_latencies", lambda networks, say: {})
+    document = module.make_profile(card.name)
     assert 0 <= document["params_bn_folded"] <= document["params"]
     assert document["macs_plus_bias"] >= document["macs"]
     assert (document["params"] == 0) == (not document["networks"])
@@ -173,7 +175,9 @@ def test_the_document_has_the_fixed_keys_and_says_what_was_not_measured(quick):
 
 def test_a_saved_profile_is_the_document_counted_parts_first(monkeypatch, tmp_path):
     monkeypatch.setattr(
-        module, "_latencies", lambda networks, say: {"cpu": "not measured", "cuda": "not measured"}
+        module,
+        "_all_latencies",
+        lambda networks, say: {"cpu": "not measured", "cuda": "not measured"},
     )
     words = [
         "profile",
@@ -193,7 +197,7 @@ def test_a_saved_profile_is_the_document_counted_parts_first(monkeypatch, tmp_pa
     ]
     document = json.loads((tmp_path / "profiles/glsr/b1.json").read_text())
     assert document == json.loads(result.stdout)
-    assert run_folders.profiles(tmp_path) == {("glsr", "b1"): document}
+    assert run_folders.read_profiles(tmp_path) == {("glsr", "b1"): document}
     assert list(document)[-4:] == ["layers", "latency_ms", "code", "environment"]
     assert sum(layer["params"] for layer in document["layers"]) == document["params"] == 478_168
     assert sum(layer["macs"] for layer in document["layers"]) == document["macs"] == 48_496_768
@@ -210,8 +214,8 @@ def test_counting_alone_says_that_nothing_was_timed():
 
 def test_saved_profiles_are_no_runs_and_disturb_no_check(tmp_path):
     run_folders.save_profile(tmp_path, {"schema": 1, "method": "glsr", "variant": "b1"})
-    assert list(run_folders.runs(tmp_path)) == []
-    assert {verdict.verdict for verdict in check_papers.check(tmp_path)} <= {"not measured"}
+    assert list(run_folders.list_runs(tmp_path)) == []
+    assert {verdict.verdict for verdict in check_papers.check_results(tmp_path)} <= {"not measured"}
 
 
 @pytest.mark.parametrize(
@@ -222,14 +226,14 @@ def test_a_damaged_profile_is_named(tmp_path, text, why):
     path.parent.mkdir(parents=True)
     path.write_text(text)
     with pytest.raises(ResultError, match=f"b1.json: .*{why}"):
-        run_folders.profiles(tmp_path)
+        run_folders.read_profiles(tmp_path)
 
 
 def test_a_profile_in_another_variant_s_place_is_refused(tmp_path):
     run_folders.save_profile(tmp_path, {"schema": 1, "method": "glsr", "variant": "b1"})
     (tmp_path / "profiles/glsr/b1.json").rename(tmp_path / "profiles/glsr/gsr.json")
     with pytest.raises(ResultError, match="profile of another variant"):
-        run_folders.profiles(tmp_path)
+        run_folders.read_profiles(tmp_path)
 
 
 @pytest.mark.parametrize("words", [["--budget", "smoke"], ["--layout", "wflw98"]])
@@ -253,8 +257,8 @@ def test_other_sizes_are_not_kept(tmp_path, words):
 
 
 def test_the_printed_sizes_stand_beside_the_counted_ones(monkeypatch):
-    monkeypatch.setattr(module, "_latencies", lambda networks, say: {})
-    document = module.profile("glsr", "b1")
+    monkeypatch.setattr(module, "_all_latencies", lambda networks, say: {})
+    document = module.make_profile("glsr", "b1")
     macs, params = document["claimed"]
     assert (macs["quantity"], macs["printed"], macs["counted"], macs["met"]) == (
         "macs",
@@ -264,12 +268,14 @@ def test_the_printed_sizes_stand_beside_the_counted_ones(monkeypatch):
     )
     assert (params["printed"], params["counted"], params["met"]) == ("335.4 K", 478_168, False)
     assert params["why"].startswith("+42.57 %; Table 2 taken literally")
-    text = module.format_table(document)
+    text = module.format_profile(document)
     assert (
         "claimed          335.4 K (glsr, Table 7); params 478,168: not met: +42.57 %; Table 2"
         in text
     )
-    assert module.profile("glsr", "b1", budget="smoke")["claimed"] == []  # printed of other sizes
+    assert (
+        module.make_profile("glsr", "b1", budget="smoke")["claimed"] == []
+    )  # printed of other sizes
 
 
 def test_the_table_names_the_machine_and_both_counts(quick):
@@ -280,7 +286,7 @@ def test_the_table_names_the_machine_and_both_counts(quick):
 
 
 def test_a_method_without_networks_has_nothing_to_time():
-    document = module.profile("mean-shape")
+    document = module.make_profile("mean-shape")
     assert (document["params"], document["macs"], document["latency_ms"]["cpu"]) == (
         0,
         0,
@@ -293,6 +299,6 @@ def test_a_method_that_lists_none_says_what_to_define(world):
     with pytest.raises(
         PluginError, match=r"define `networks\(params, layout\)` in centre/__init__.py"
     ):
-        module.profile("centre", methods=(world.methods,))
+        module.make_profile("centre", methods=(world.methods,))
     with pytest.raises(PluginError, match=r"no layout 'ibug86'; known: .*ibug68"):
-        module.profile("glsr", layout="ibug86")
+        module.make_profile("glsr", layout="ibug86")

@@ -27,12 +27,14 @@ from benchbox import geometry
 from benchbox.layouts import IBUG68
 from benchbox.plugins import method_card
 from benchbox.training import crops, heatmaps, host_to_device, optim, point_patches, process_setup
-from benchbox.training.augment import Augment, seeds
-from benchbox.training.prefetch import ahead
-from benchbox.training.train_step import Step
+from benchbox.training.augment import Augmentation, sample_seeds
+from benchbox.training.prefetch import prefetch_batches
+from benchbox.training.train_step import TrainStep
 from benchbox.types import Examples, Job, Sample, Task
 
-AUGMENT = Augment(rotation_deg=30, scale=0.25, flip=0.5, gain=0.2, offset=0.2, blur=0.5, hole=0.5)
+AUGMENT = Augmentation(
+    rotation_deg=30, scale=0.25, flip=0.5, gain=0.2, offset=0.2, blur=0.5, hole=0.5
+)
 Call = Callable[[], object]
 Row = tuple[str, int, str, Call]  # name, items of one call, unit, what to time
 
@@ -43,7 +45,7 @@ def main() -> None:
     parser.add_argument("--tiny", action="store_true")
     given = parser.parse_args()
     device = process_setup.choose_device(given.device)
-    process_setup.prepare(device, 0)
+    process_setup.prepare_process(device, 0)
     name = torch.cuda.get_device_name() if device == "cuda" else platform.processor() or "CPU"
     print(f"{name}, torch {torch.__version__}\n")
     print("| what | per second | ms per call |\n|---|--:|--:|")
@@ -86,10 +88,10 @@ def rows(device: str, tiny: bool) -> Iterator[Row]:
     stored = crops.Crops(
         rng.integers(0, 256, (held, crop, crop, 3), dtype=np.uint8), np.zeros((held, 2, 3))
     )
-    yield from views(crops.Views(stored, device), "held on the device", batch, side)
+    yield from views(crops.CropViews(stored, device), "held on the device", batch, side)
     if device == "cuda":
-        travelling = crops.Views(stored, device)
-        travelling.images, travelling.ring = None, host_to_device.Ring(device)
+        travelling = crops.CropViews(stored, device)
+        travelling.images, travelling.ring = None, host_to_device.PinnedRing(device)
         yield from views(travelling, "through pinned memory, ahead", batch, side)
     points = torch.rand(batch, 68, 2, device=device) * side
     size = (side // 4, side // 4)
@@ -97,36 +99,36 @@ def rows(device: str, tiny: bool) -> Iterator[Row]:
         f"heat maps 68 x {size[0]} x {size[1]}",
         batch,
         "faces",
-        lambda: heatmaps.gaussian(points, size, 4.0, 3.0),
+        lambda: heatmaps.gaussian_heatmaps(points, size, 4.0, 3.0),
     )
-    maps = heatmaps.gaussian(points, size, 4.0, 3.0)
-    yield "their decoding (centroid)", batch, "faces", lambda: heatmaps.centroid(maps)
+    maps = heatmaps.gaussian_heatmaps(points, size, 4.0, 3.0)
+    yield "their decoding (centroid)", batch, "faces", lambda: heatmaps.decode_centroid(maps)
     faces = torch.rand(4 if tiny else 64, 3, 256, 256, device=device)
     centres = torch.rand(len(faces), 68, 2, device=device) * 256
     yield (
         "68 patches of 57 px",
         len(faces),
         "faces",
-        lambda: point_patches.gather(faces, centres, 57),
+        lambda: point_patches.gather_patches(faces, centres, 57),
     )
     yield from training(device, 2 if tiny else 64, 128 if tiny else 256)
     if not tiny:
         yield from training(device, 512, 256)
 
 
-def views(source: crops.Views, title: str, batch: int, side: int) -> Iterator[Row]:
+def views(source: crops.CropViews, title: str, batch: int, side: int) -> Iterator[Row]:
     """Views of random rows: bare, and with all that `Augment` does; made ahead as training does."""
 
     def make(step: int, touched: bool) -> Callable[[], torch.Tensor]:
         chosen = np.random.default_rng(step).integers(0, len(source.stored), batch)
-        draw = AUGMENT.draw(seeds(0, step, chosen))
+        draw = AUGMENT.draw(sample_seeds(0, step, chosen))
         colour, touch = (draw.colour(source.device), draw) if touched else (None, None)
-        maps = host_to_device.upload((0.6 * draw.maps).astype(np.float32), source.device)
+        maps = host_to_device.upload_array((0.6 * draw.maps).astype(np.float32), source.device)
         look = source.look(chosen, colour, touch)
         return lambda: look(maps, side)
 
     for name, touched in (("warped and normalised", False), ("with colour, blur and holes", True)):
-        batches = ahead(lambda step, touched=touched: make(step, touched), range(10_000))
+        batches = prefetch_batches(lambda step, touched=touched: make(step, touched), range(10_000))
         yield (
             f"views of {side} px, {title}, {name}",
             batch,
@@ -138,8 +140,8 @@ def views(source: crops.Views, title: str, batch: int, side: int) -> Iterator[Ro
 
 def training(device: str, batch: int, side: int) -> Iterator[Row]:
     """One step of G&LSR's small backbone on inputs that are there already, and its forward pass."""
-    card = method_card.card("glsr")
-    method_card.load(card)
+    card = method_card.find_card("glsr")
+    method_card.import_method(card)
     backbone = import_module(f"{card.module}.model").Backbone
     inputs = torch.randn(batch, 3, side, side, device=device).contiguous(
         memory_format=torch.channels_last
@@ -147,14 +149,14 @@ def training(device: str, batch: int, side: int) -> Iterator[Row]:
     target = torch.zeros(batch, 136, device=device)
     for precision, graphs in (("float32", False), ("auto", False), ("auto", True)):
         net = backbone(68, side).to(device=device, memory_format=torch.channels_last)
-        optimiser = optim.optimiser("sgd", net.parameters(), 0.01, 2e-4)
+        optimiser = optim.make_optimiser("sgd", net.parameters(), 0.01, 2e-4)
 
         def loss(
             pair: tuple[torch.Tensor, torch.Tensor], net: torch.nn.Module = net
         ) -> torch.Tensor:
             return (net(pair[0]).float() - pair[1]).abs().mean()
 
-        step = Step(
+        step = TrainStep(
             loss, net.parameters(), optimiser, device, clip=5.0, precision=precision, graphs=graphs
         )
         name = f"training step, batch {batch}, {precision}{', CUDA graph' if graphs else ''}"
@@ -200,13 +202,13 @@ def trainings(device: str, tiny: bool) -> Iterator[tuple[str, dict[str, Any]]]:
         *((name, some, "") for name, some in SOME.items()),
         ("glsr", auto, " in low precision"),
     ]:
-        card = method_card.card(name)
-        params = method_card.settings(card, budget="smoke" if tiny else "paper")
+        card = method_card.find_card(name)
+        params = method_card.merge_params(card, budget="smoke" if tiny else "paper")
         params |= {key: value for key, value in some.items() if not tiny or key == "precision"}
         count = 16 if tiny else 1_024
         with tempfile.TemporaryDirectory() as out:
             job = invented(card.task[-1], count, Path(out), device, params)
-            method_card.load(card).train(job)
+            method_card.import_method(card).train(job)
             yield card.title + aside, json.loads((Path(out) / "training.json").read_text())
 
 

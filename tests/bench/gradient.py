@@ -13,7 +13,9 @@ from benchbox.training import depthwise_conv, process_setup
 
 
 def main(how: str, batch: int, channels: int, side: int, rounds: int) -> None:
-    process_setup.prepare("cpu", 0)  # kept memory: fresh pages would cost more than the gradient
+    process_setup.prepare_process(
+        "cpu", 0
+    )  # kept memory: fresh pages would cost more than the gradient
     dtype = torch.float32 if how.endswith("float32") else torch.bfloat16
     images = (
         torch.randn(batch, channels, side, side)
@@ -22,7 +24,7 @@ def main(how: str, batch: int, channels: int, side: int, rounds: int) -> None:
     )
     weight = torch.randn(channels, 1, 3, 3).to(dtype)
     if how.startswith("ours"):
-        made = depthwise_conv.strided(images, weight, (2, 2), (1, 1))
+        made = depthwise_conv.strided_depthwise(images, weight, (2, 2), (1, 1))
     else:
         made = torch.conv2d(images, weight, None, 2, 1, 1, channels)
     back, seconds = torch.ones_like(made), []

@@ -41,7 +41,7 @@ def score(size: int) -> Callable[[], Any]:
     import dataclasses
 
     from benchbox.protocols import protocol_card
-    from benchbox.scoring.score import score as score_faces
+    from benchbox.scoring.score import score_predictions as score_faces
     from benchbox.types import Predictions, Truth
 
     truth = np.random.default_rng(0).random((size, 68, 2))
@@ -50,7 +50,7 @@ def score(size: int) -> Callable[[], Any]:
     ids = np.char.add("face/", np.arange(size).astype(str))
     common = np.arange(size) % 5 != 0
     groups = {"common": common, "challenging": ~common, "full": np.ones(size, bool)}
-    card = dataclasses.replace(protocol_card.load("300w-full"), resamples=0)
+    card = dataclasses.replace(protocol_card.load_protocol("300w-full"), resamples=0)
     wanted = Truth(ids, truth, groups, clusters=ids)
     return lambda: score_faces(card, wanted, Predictions(ids, values, np.zeros(size, bool)))
 
@@ -83,7 +83,7 @@ def cache(size: int) -> Callable[[], Any]:
     def run() -> None:
         os.environ["BENCHBOX_CACHE"] = folder.name
         with folder:
-            crop_cache.stored(samples, 256, 2.0)
+            crop_cache.cached_crops(samples, 256, 2.0)
 
     return run
 
@@ -99,7 +99,7 @@ def pages(size: int) -> Callable[[], Any]:
 
     def run() -> None:
         with folder:
-            report.render(Path(folder.name) / "results", Path(folder.name) / "site")
+            report.render_site(Path(folder.name) / "results", Path(folder.name) / "site")
 
     return run
 

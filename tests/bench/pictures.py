@@ -39,7 +39,7 @@ class Pictures:
     def samples(self) -> list[Sample]:
         """The faces as a method gets them: decoded when asked for."""
         return [
-            Sample(path.stem, box, lambda path=path: images.decode(path))
+            Sample(path.stem, box, lambda path=path: images.decode_picture(path))
             for path, box in zip(self.paths, self.boxes, strict=True)
         ]
 
@@ -69,7 +69,7 @@ def _real(count: int) -> tuple[list[np.ndarray], np.ndarray, str] | None:
     )
     if not (root / "300w").is_dir():
         return None
-    index = datasets.open("300w").index(root)
+    index = datasets.open_dataset("300w").index(root)
     if not len(index.ids):
         return None
     rows = np.linspace(0, len(index.ids) - 1, count).astype(int)
@@ -79,6 +79,6 @@ def _real(count: int) -> tuple[list[np.ndarray], np.ndarray, str] | None:
 def _rendered(count: int) -> tuple[list[np.ndarray], np.ndarray, str]:
     # rendering takes longer than the benchmark; each file still has its own grain
     different = min(count, 32)
-    faces = ibug300w.faces("train", different)
+    faces = ibug300w.render_faces("train", different)
     rows = np.arange(count) % different
     return [faces.images[row] for row in rows], faces.values[rows], "rendered faces"

@@ -39,29 +39,29 @@ Epoch = Callable[[], Batches]
 
 def ours(pictures: Pictures) -> Epoch:
     """Later epochs: the crops are stored."""
-    return _views(pictures, crops.crops(pictures.samples(), CROP, STORED))
+    return _views(pictures, crops.cut_crops(pictures.samples(), CROP, STORED))
 
 
 def ours_first(pictures: Pictures) -> Epoch:
     """The first epoch: decode, store, then as later."""
 
     def epoch() -> Batches:
-        yield from _views(pictures, crops.crops(pictures.samples(), CROP, STORED))()
+        yield from _views(pictures, crops.cut_crops(pictures.samples(), CROP, STORED))()
 
     return epoch
 
 
 def _views(pictures: Pictures, stored: crops.Crops) -> Epoch:
-    views, rng = crops.Views(stored, "cpu"), np.random.default_rng(0)
-    to_crop = geometry.box_to_unit(geometry.square(pictures.boxes, STORED))
-    points = geometry.transform(to_crop, pictures.points)
+    views, rng = crops.CropViews(stored, "cpu"), np.random.default_rng(0)
+    to_crop = geometry.box_to_unit(geometry.square_boxes(pictures.boxes, STORED))
+    points = geometry.transform_points(to_crop, pictures.points)
 
     def epoch() -> Batches:
         order = rng.permutation(len(pictures))
         for first in range(0, len(order), BATCH):
             rows = order[first : first + BATCH]
             frame, mirrored = _frames(rng, len(rows))
-            shape = geometry.transform(geometry.invert(frame), points[rows])
+            shape = geometry.transform_points(geometry.invert_maps(frame), points[rows])
             shape[mirrored] = shape[mirrored][:, FLIP]
             yield views.look(rows)(torch.from_numpy(frame), SIDE), torch.from_numpy(shape).float()
 
@@ -119,7 +119,7 @@ def albumentations(pictures: Pictures) -> Epoch:
         compose = A.Compose(
             steps, keypoint_params=A.KeypointParams("xy", remove_invisible=False), seed=0
         )
-    boxes = geometry.square(pictures.boxes, EXPANSION).round().astype(int)
+    boxes = geometry.square_boxes(pictures.boxes, EXPANSION).round().astype(int)
 
     def one(row: int) -> tuple[Any, ...]:
         image = cv2.cvtColor(cv2.imread(str(pictures.paths[row])), cv2.COLOR_BGR2RGB)
@@ -134,7 +134,7 @@ def albumentations(pictures: Pictures) -> Epoch:
 def hrnet_style(pictures: Pictures, heat_maps: bool = True) -> Epoch:
     """A dataset class as HRNet's face classes work, with OpenCV: float picture, one affine, normalise, targets."""
     rng = np.random.default_rng(0)
-    boxes = geometry.square(pictures.boxes, EXPANSION)
+    boxes = geometry.square_boxes(pictures.boxes, EXPANSION)
 
     def one(row: int) -> tuple[Any, ...]:
         image = cv2.cvtColor(cv2.imread(str(pictures.paths[row])), cv2.COLOR_BGR2RGB).astype(
@@ -154,7 +154,7 @@ def hrnet_style(pictures: Pictures, heat_maps: bool = True) -> Epoch:
         image = cv2.warpAffine(
             np.ascontiguousarray(image), matrix, (SIDE, SIDE), flags=cv2.INTER_LINEAR
         )
-        points = geometry.transform(matrix, points)
+        points = geometry.transform_points(matrix, points)
         image = ((image / 255.0 - MEAN) / STD).transpose(2, 0, 1)
         targets = (_heat_maps(points * HEAT / SIDE),) if heat_maps else ()
         return np.ascontiguousarray(image), np.float32(points), *targets
@@ -268,9 +268,9 @@ def bare_warp(pictures: Pictures) -> Epoch:
     decoded = [cv2.imread(str(path)) for path in pictures.paths]
     rng, out = np.random.default_rng(0), np.empty((SIDE, SIDE, 3), np.uint8)
     frames = _frames(rng, len(decoded))[0]
-    to_unit = geometry.box_to_unit(geometry.square(pictures.boxes, STORED))
-    view = geometry.invert(geometry.unit_to_crop(SIDE))
-    maps = geometry.compose(geometry.invert(to_unit), geometry.compose(frames, view))
+    to_unit = geometry.box_to_unit(geometry.square_boxes(pictures.boxes, STORED))
+    view = geometry.invert_maps(geometry.unit_to_crop(SIDE))
+    maps = geometry.compose_maps(geometry.invert_maps(to_unit), geometry.compose_maps(frames, view))
 
     def epoch() -> Batches:
         for image, matrix in zip(decoded, maps, strict=True):

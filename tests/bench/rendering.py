@@ -42,14 +42,14 @@ def main(sizes: list[int]) -> None:
 def _measure(size: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         results, out = Path(place, "results"), Path(place, "site")
-        fabricate(results, size, tuple(map(protocol_card.load, CARDS)))
+        fabricate(results, size, tuple(map(protocol_card.load_protocol, CARDS)))
 
         def timed(call: Callable[..., Any]) -> str:
             wall, processor = time.perf_counter(), time.process_time()
             call(results, out)
             return f"{time.perf_counter() - wall:.1f} ({time.process_time() - processor:.1f})"
 
-        first, again = timed(report.render), timed(report.render)
+        first, again = timed(report.render_site), timed(report.render_site)
         files = [path for path in out.rglob("*") if path.is_file()]
         total = sum(path.stat().st_size for path in files) / 1e6
         one = next(results.glob("*/*/*/0"))
@@ -60,8 +60,8 @@ def _measure(size: int) -> None:
             f"{total:,.0f}",
             first,
             again,
-            timed(report.render),
-            timed(report.stale),
+            timed(report.render_site),
+            timed(report.find_stale_files),
         ]
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"| {' | '.join(cells)} | {peak:,.0f} |", flush=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchbox.protocols import protocol_card
 from benchbox.runs import prediction_files, run_folders
-from benchbox.scoring.score import score, to_json
+from benchbox.scoring.score import score_predictions, scores_to_json
 from benchbox.types import Predictions, Truth
 
 CARD = "synth-300w-full"
@@ -26,23 +26,23 @@ DATA = {
 
 def fabricate(results: Path, count: int) -> None:
     """Store `count` runs of methods that do not exist, three seeds each, every one with its own NME."""
-    card = dataclasses.replace(protocol_card.load(CARD), resamples=200)
+    card = dataclasses.replace(protocol_card.load_protocol(CARD), resamples=200)
     rng = np.random.default_rng(0)
     truth = rng.uniform(0, 256, (FACES, 68, 2))
     ids = np.char.add("face/", np.arange(FACES).astype(str))
     common = np.arange(FACES) < 554
     groups = {"common": common, "challenging": ~common, "full": np.ones(FACES, bool)}
     given = Predictions(ids, truth + rng.normal(0, 3, truth.shape), np.zeros(FACES, bool))
-    scores = score(card, Truth(ids, truth, groups, clusters=ids), given)
+    scores = score_predictions(card, Truth(ids, truth, groups, clusters=ids), given)
     shared = results / "predictions.npz"
     results.mkdir(parents=True)
-    prediction_files.write(shared, given)
+    prediction_files.write_predictions(shared, given)
     for number in range(count):
         method, seed = f"invented-{number // SEEDS:05d}", number % SEEDS
-        folder = run_folders.folder(results, CARD, method, "base", seed)
-        run_folders.work(folder).mkdir(parents=True)
+        folder = run_folders.run_folder(results, CARD, method, "base", seed)
+        run_folders.work_folder(folder).mkdir(parents=True)
         os.link(shared, run_folders.predictions_file(folder))  # one answer serves all runs
-        document = to_json(
+        document = scores_to_json(
             scores, protocol=card, data=DATA, method=method, variant="base", kind="trained"
         )
         errors = scores.errors.copy()
@@ -51,7 +51,7 @@ def fabricate(results: Path, count: int) -> None:
         for metrics in document["scores"].values():
             metrics["nme_inter_ocular"]["value"] *= factor
         run_folders.save_scores(folder, json.loads(json.dumps(document)), errors)
-        run_folders.finish(folder, record(method, seed, card.card))
+        run_folders.finish_run(folder, record(method, seed, card.card))
 
 
 def record(method: str, seed: int, card: str) -> dict[str, Any]:

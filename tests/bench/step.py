@@ -21,7 +21,7 @@ import torch
 from benchbox import geometry
 from benchbox.plugins import method_card
 from benchbox.training import crops, optim, process_setup
-from benchbox.training.train_step import Step
+from benchbox.training.train_step import TrainStep
 
 SIDE, CROP, CROPS = 256, 448, 256
 VARIANTS = {  # keep memory, channels last, the kit's Views and Step, precision
@@ -36,10 +36,10 @@ VARIANTS = {  # keep memory, channels last, the kit's Views and Step, precision
 def main(network: str, variant: str, batch: int, steps: int) -> None:
     keep, last, kit, precision = VARIANTS[variant]
     if keep:
-        process_setup.prepare("cpu", 0)
+        process_setup.prepare_process("cpu", 0)
     torch.manual_seed(0)
-    card = method_card.card("glsr")
-    method_card.load(card)
+    card = method_card.find_card("glsr")
+    method_card.import_method(card)
     net = (
         import_module(f"{card.module}.model").Backbone(68, SIDE, "table")
         if network == "small"
@@ -47,8 +47,8 @@ def main(network: str, variant: str, batch: int, steps: int) -> None:
     )
     net = net.to(memory_format=torch.channels_last) if last else net
     if kit:
-        optimiser = optim.optimiser("sgd", net.parameters(), 0.01, 2e-4)
-        update = Step(
+        optimiser = optim.make_optimiser("sgd", net.parameters(), 0.01, 2e-4)
+        update = TrainStep(
             lambda pair: (net(pair[0]).float() - pair[1]).abs().mean(),
             net.parameters(),
             optimiser,
@@ -62,7 +62,7 @@ def main(network: str, variant: str, batch: int, steps: int) -> None:
     # what a picture shows costs nothing
     images = rng.integers(0, 256, (CROPS, CROP, CROP, 3), dtype=np.uint8)
     look = through_views if kit else per_sample
-    source = crops.Views(crops.Crops(images, np.zeros((CROPS, 2, 3))), "cpu") if kit else images
+    source = crops.CropViews(crops.Crops(images, np.zeros((CROPS, 2, 3))), "cpu") if kit else images
     target = torch.zeros(batch, 136)
     seconds, waited, faults = [], [], []
     warm_up = 12 if keep and steps > 2 else 2  # a kept heap takes ten steps to find its shape
@@ -104,15 +104,15 @@ def frames(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.stack([np.stack([cos, -sin, zero], -1), np.stack([sin, cos, zero], -1)], axis=1)
 
 
-def through_views(views: crops.Views, rows: np.ndarray, maps: np.ndarray) -> torch.Tensor:
+def through_views(views: crops.CropViews, rows: np.ndarray, maps: np.ndarray) -> torch.Tensor:
     """Ours."""
     return views.look(rows)(torch.from_numpy(maps), SIDE)
 
 
 def per_sample(images: np.ndarray, rows: np.ndarray, maps: np.ndarray) -> torch.Tensor:
     """Warp, convert, normalise, transpose and stack one by one."""
-    into = geometry.invert(geometry.unit_to_crop(SIDE))
-    maps = geometry.compose(geometry.unit_to_crop(CROP), geometry.compose(maps, into))
+    into = geometry.invert_maps(geometry.unit_to_crop(SIDE))
+    maps = geometry.compose_maps(geometry.unit_to_crop(CROP), geometry.compose_maps(maps, into))
     views = []
     for row, matrix in zip(rows, maps, strict=True):
         view = cv2.warpAffine(

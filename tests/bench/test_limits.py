@@ -56,9 +56,9 @@ def test_the_input_gradient_of_a_strided_depthwise_convolution(how, benchmark, t
 
 def test_drawing_a_batch(measure):
     """The host's part of a step on a GPU: which faces, through which boxes, with which colours."""
-    card = method_card.card("glsr")
-    params = method_card.settings(card, budget="paper") | {"batch": pick(4, 64)}
-    errors = import_module(f"{method_card.load(card).__name__}.training_samples").BoxErrors
+    card = method_card.find_card("glsr")
+    params = method_card.merge_params(card, budget="paper") | {"batch": pick(4, 64)}
+    errors = import_module(f"{method_card.import_method(card).__name__}.training_samples").BoxErrors
     rng = np.random.default_rng(0)
     points = rng.uniform(-0.4, 0.4, (params["batch"], 68, 2))
     boxes = np.tile([-0.5, -0.5, 0.5, 0.5], (params["batch"], 1))

@@ -25,7 +25,7 @@ def site(tmp_path_factory):
 
 def test_render(results, site, measure):
     made = measure(
-        lambda: report.render(results, site),
+        lambda: report.render_site(results, site),
         GROUP,
         "render",
         COUNT,
@@ -39,7 +39,7 @@ def test_render(results, site, measure):
 
 def test_render_again(results, site, measure):
     made = measure(
-        lambda: report.render(results, site),
+        lambda: report.render_site(results, site),
         GROUP,
         "again, nothing changed",
         COUNT,
@@ -51,6 +51,12 @@ def test_render_again(results, site, measure):
 
 def test_check(results, site, measure):
     stale = measure(
-        lambda: report.stale(results, site), GROUP, "check", COUNT, "runs/s", rounds=1, warmup=0
+        lambda: report.find_stale_files(results, site),
+        GROUP,
+        "check",
+        COUNT,
+        "runs/s",
+        rounds=1,
+        warmup=0,
     )
     assert stale == []

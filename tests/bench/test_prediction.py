@@ -16,7 +16,7 @@ from . import pictures as files
 from .sizes import pick
 
 COUNT = pick(4, 256)
-CARD = method_card.card("glsr")
+CARD = method_card.find_card("glsr")
 # the paper's sizes: 256 px, global and local stage
 PARAMS = {**CARD.params, **CARD.variants["glsr"].params}
 
@@ -29,11 +29,11 @@ def samples(tmp_path_factory):
 @pytest.fixture(scope="module")
 def predict(tmp_path_factory):
     """An untrained G&LSR: as fast as a trained one."""
-    process_setup.prepare("cpu", 0)
-    method = method_card.load(CARD)
+    process_setup.prepare_process("cpu", 0)
+    method = method_card.import_method(CARD)
     recipe = import_module(f"{CARD.module}.recipe")
     folder = tmp_path_factory.mktemp("weights")
-    system = import_module(f"{CARD.module}.detector").System(IBUG68, PARAMS)
+    system = import_module(f"{CARD.module}.detector").GlsrDetector(IBUG68, PARAMS)
     facts = {"frames": "ours", "layout": IBUG68.name, "params": json.dumps(PARAMS)}
     save_weights(folder / recipe.WEIGHTS, {"system": system}, facts)
     return method.predictor(folder, "cpu")
@@ -63,8 +63,8 @@ def test_prediction_from_files(batch, samples, predict, measure):
 @pytest.mark.parametrize("last", [True, False], ids=["channels-last", "plain"])
 def test_forward_of_the_backbone_alone(last, measure):
     """What the largest network takes by itself, batch 32: neither crop nor other stages."""
-    process_setup.prepare("cpu", 0)
-    method_card.load(CARD)
+    process_setup.prepare_process("cpu", 0)
+    method_card.import_method(CARD)
     net = import_module(f"{CARD.module}.model").Backbone(68, 256, "table").eval()
     inputs = torch.zeros(pick(2, 32), 3, 256, 256)
     if last:

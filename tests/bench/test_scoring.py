@@ -11,7 +11,7 @@ import torch
 from benchbox.layouts import IBUG68
 from benchbox.metrics import bootstrap, curves, landmarks, paired_tests, ranks
 from benchbox.protocols import protocol_card
-from benchbox.scoring.score import score
+from benchbox.scoring.score import score_predictions
 from benchbox.types import Predictions, Truth
 
 from . import pipelines
@@ -41,7 +41,7 @@ def drawn(count):
 
 def ours(truth, predictions):
     return lambda: landmarks.nme(
-        truth, predictions, landmarks.normaliser("inter_ocular", truth, IBUG68)
+        truth, predictions, landmarks.normaliser_lengths("inter_ocular", truth, IBUG68)
     ).mean()
 
 
@@ -183,7 +183,7 @@ def test_auc_and_fr(name, rule, measure):
 @pytest.mark.parametrize("resamples", [0, RESAMPLES], ids=["values", "intervals"])
 def test_score_of_many_faces_with_all_groups(resamples, measure):
     """Everything that 300w-full reports: two normalisers, three point sets, three groups, AUC, FR, a row per face."""
-    card = dataclasses.replace(protocol_card.load("300w-full"), resamples=resamples)
+    card = dataclasses.replace(protocol_card.load_protocol("300w-full"), resamples=resamples)
     truth, values = drawn(MANY)
     ids = np.char.add("face/", np.arange(MANY).astype(str))
     common = np.arange(MANY) % 5 != 0
@@ -192,7 +192,7 @@ def test_score_of_many_faces_with_all_groups(resamples, measure):
     wanted = Truth(ids, truth, groups, clusters=ids)
     name = f"with {resamples:,} resamples" if resamples else "values alone"
     found = measure(
-        lambda: score(card, wanted, given),
+        lambda: score_predictions(card, wanted, given),
         f"score of {MANY:,} faces, 300w-full: all metrics and groups",
         name,
         MANY,
@@ -208,7 +208,9 @@ def test_score_of_many_faces_with_all_groups(resamples, measure):
 
 
 def clustered(terms, clusters):
-    return bootstrap.intervals(terms, np.ones_like(terms), clusters, resamples=RESAMPLES)[0]
+    return bootstrap.bootstrap_intervals(terms, np.ones_like(terms), clusters, resamples=RESAMPLES)[
+        0
+    ]
 
 
 def face_by_face(terms, clusters):
@@ -237,7 +239,7 @@ def test_bootstrap(name, rule, measure):
 
 
 def flips(terms, clusters):
-    return paired_tests.sign_flip(terms, clusters, flips=RESAMPLES)[0]
+    return paired_tests.sign_flip_test(terms, clusters, flips=RESAMPLES)[0]
 
 
 def flip_by_flip(terms, clusters):
@@ -280,7 +282,7 @@ def test_ranks_of_a_board(measure):
     )
     group = f"ranks with ties of {METHODS} methods on {RESAMPLED:,} faces"
     found = measure(
-        lambda: ranks.ties(values, np.ones_like(values), np.arange(RESAMPLED)),
+        lambda: ranks.rank_methods(values, np.ones_like(values), np.arange(RESAMPLED)),
         group,
         "ours, all pairs",
         ours=True,
@@ -295,7 +297,8 @@ FRAMES = pick(5_000, 180_000)
 def test_score_of_gaze_with_dots_people_and_stares(measure):
     """As many frames as GazeCapture tests on: per frame, dot, person and stare, by device, with intervals."""
     card = dataclasses.replace(
-        protocol_card.load("gazecapture"), metrics=("error_cm", "error_cm_dot", "error_cm_person")
+        protocol_card.load_protocol("gazecapture"),
+        metrics=("error_cm", "error_cm_dot", "error_cm_person"),
     )
     card = dataclasses.replace(card, resamples=RESAMPLES)
     rng = np.random.default_rng(5)
@@ -308,7 +311,7 @@ def test_score_of_gaze_with_dots_people_and_stares(measure):
     given = Predictions(ids, truth + rng.normal(0, 2, truth.shape), np.zeros(FRAMES, bool))
     group = f"score of {FRAMES:,} gaze frames, {RESAMPLES:,} resamples by person"
     found = measure(
-        lambda: score(card, wanted, given),
+        lambda: score_predictions(card, wanted, given),
         group,
         "ours",
         FRAMES,

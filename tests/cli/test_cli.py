@@ -306,10 +306,10 @@ def test_protocols_are_listed_with_the_metrics_that_scores_have(world):
     rows = {row["name"]: row for row in json.loads(call("list", "protocols", "--json").stdout)}
     assert {"300w-common", "300w-full", "ytf68", "synth-300w-full", "tiny"} <= set(rows)
     for name, row in rows.items():
-        assert sorted(row["metrics"]) == sorted(score.metric_names(protocols.load(name)))
+        assert sorted(row["metrics"]) == sorted(score.list_metrics(protocols.load_protocol(name)))
         # fixed
         assert set(row) >= {"name", "title", "task", "dataset", "card", "groups", "metrics", "twin"}
-        card = protocols.load(name)
+        card = protocols.load_protocol(name)
         assert (row["normalisers"], row["auc"], row["fr"]) == (
             list(card.normalisers),
             list(card.auc),

@@ -11,7 +11,7 @@ from benchbox.protocols import protocol_card
 from benchbox.types import Access, Index
 
 PRIVATE = replace(
-    protocol_card.load("300w-private"),
+    protocol_card.load_protocol("300w-private"),
     train_parts=("afw",),
     train_expected=6,
     test_expected=3,
@@ -68,7 +68,7 @@ def test_training_rows_of_another_dataset_come_into_the_frame_of_the_tested_one(
 
     Unmoved, every training point is off by one.
     """
-    got = assemble.opened(PRIVATE, tmp_path)
+    got = assemble.assemble_index(PRIVATE, tmp_path)
     # ibug is not asked for
     assert got.parts.tolist() == ["indoor", "indoor", "outdoor", *["afw"] * 6]
     other = sets["300w"].found
@@ -79,22 +79,22 @@ def test_training_rows_of_another_dataset_come_into_the_frame_of_the_tested_one(
     assert np.isnan(got.boxes["detector"][:3]).all()  # no box is made up
     assert (got.read(2)[0, 0, 0], got.read(3)[0, 0, 0]) == (2, 50)
     assert got.variant == "300w 300w odd"
-    parts = split.split(PRIVATE, got)
+    parts = split.split_index(PRIVATE, got)
     np.testing.assert_allclose(parts.labelled.values, other.values[:6])  # the pixel frame again
     assert (len(parts.labelled), len(parts.test)) == (6, 3)
 
 
 def test_scoring_reads_the_tested_dataset_alone(sets, tmp_path):
     del sets["300w"]
-    got = assemble.opened(PRIVATE, tmp_path, pixels=False, training=False)
+    got = assemble.assemble_index(PRIVATE, tmp_path, pixels=False, training=False)
     assert len(got.ids) == 3
-    assert split.truth(PRIVATE, got).ids.tolist() == got.ids.tolist()
+    assert split.ground_truth(PRIVATE, got).ids.tolist() == got.ids.tolist()
 
 
 def test_extras_join_without_labels_whatever_points_they_have(sets, tmp_path):
     card = replace(PRIVATE, extra="aflw")
-    got = assemble.opened(card, tmp_path)
-    parts = split.split(card, got)
+    got = assemble.assemble_index(card, tmp_path)
+    parts = split.split_index(card, got)
     assert [sample.id for sample in parts.unlabelled] == [
         "train/90",
         "train/91",
@@ -112,13 +112,13 @@ def test_extras_join_without_labels_whatever_points_they_have(sets, tmp_path):
     assert parts.data.train == 10
     assert (
         parts.data.fingerprint
-        != split.split(PRIVATE, assemble.opened(PRIVATE, tmp_path)).data.fingerprint
+        != split.split_index(PRIVATE, assemble.assemble_index(PRIVATE, tmp_path)).data.fingerprint
     )
 
 
 def test_an_extra_may_be_the_tested_datasets_own_training_part(sets, tmp_path):
     card = replace(
-        protocol_card.load("300vw-c"),
+        protocol_card.load_protocol("300vw-c"),
         train_parts=("afw",),
         train_expected=6,
         test_clusters=1,
@@ -126,7 +126,7 @@ def test_an_extra_may_be_the_tested_datasets_own_training_part(sets, tmp_path):
         extra="300vw",
     )
     sets["300vw"].found = replace(sets["300vw"].found, sequences=sets["300vw"].found.clusters)
-    parts = split.split(card, assemble.opened(card, tmp_path))
+    parts = split.split_index(card, assemble.assemble_index(card, tmp_path))
     assert [sample.id for sample in parts.unlabelled] == ["train/20", "train/21"]
     assert [sample.id for sample in parts.test] == ["c/22"]
 
@@ -136,13 +136,13 @@ def test_a_box_source_that_is_a_file_must_be_there(sets, tmp_path):
     with pytest.raises(
         DataError, match=r"there is no file .*300w-private/boxes/mtcnn\.csv; run the detector"
     ):
-        assemble.opened(card, tmp_path)
+        assemble.assemble_index(card, tmp_path)
     for name in ("300w-private", "300w"):
         path = tmp_path / name / "boxes/mtcnn.csv"
         path.parent.mkdir(parents=True)
         found = sets[name].found
         path.write_text("id,x0,y0,x1,y1\n" + "".join(f"{key},1,2,30,40\n" for key in found.ids))
-    parts = split.split(card, assemble.opened(card, tmp_path))
+    parts = split.split_index(card, assemble.assemble_index(card, tmp_path))
     assert parts.test[0].box.tolist() == [0, 1, 29, 39]  # counted from 1 in the file
     # from 0 in that of the other dataset
     assert parts.labelled.samples[0].box.tolist() == [1, 2, 30, 40]
@@ -152,16 +152,16 @@ def test_a_box_source_that_is_a_file_must_be_there(sets, tmp_path):
 def test_points_of_another_layout_are_never_trained_on(sets, tmp_path):
     card = replace(PRIVATE, train_dataset="aflw", train_parts=("train",))
     with pytest.raises(DataError, match=r"aflw has other points than 300w-private"):
-        assemble.opened(card, tmp_path)
+        assemble.assemble_index(card, tmp_path)
 
 
 # --- disturbances through a card ------------------------------------------------------------------
 
 
 def test_scale_and_translation_touch_test_boxes_only(sets, tmp_path):
-    plain = split.split(PRIVATE, assemble.opened(PRIVATE, tmp_path))
+    plain = split.split_index(PRIVATE, assemble.assemble_index(PRIVATE, tmp_path))
     card = replace(PRIVATE, scale=0.5, translation=0.1)
-    moved = split.split(card, assemble.opened(card, tmp_path))
+    moved = split.split_index(card, assemble.assemble_index(card, tmp_path))
     for one, two in zip(plain.labelled.samples, moved.labelled.samples, strict=True):
         np.testing.assert_array_equal(one.box, two.box)
     for one, two in zip(plain.test, moved.test, strict=True):
@@ -173,9 +173,9 @@ def test_scale_and_translation_touch_test_boxes_only(sets, tmp_path):
 
 
 def test_noise_touches_training_labels_only(sets, tmp_path):
-    plain = split.split(PRIVATE, assemble.opened(PRIVATE, tmp_path))
+    plain = split.split_index(PRIVATE, assemble.assemble_index(PRIVATE, tmp_path))
     card = replace(PRIVATE, noise=10.0)
-    noisy = split.split(card, assemble.opened(card, tmp_path))
+    noisy = split.split_index(card, assemble.assemble_index(card, tmp_path))
     distance = np.linalg.norm(noisy.labelled.values - plain.labelled.values, axis=-1)
     assert 0 < distance.mean() < distance.max() <= 10 * 80 / 256  # an 80-px face
     np.testing.assert_array_equal(plain.truth.values, noisy.truth.values)
@@ -186,15 +186,19 @@ def test_scoring_asks_for_no_box_that_only_training_or_prediction_needs(sets, tm
     sets["300w-private"].found = replace(bare, boxes={"ground_truth": np.full((9, 4), np.nan)})
     card = replace(PRIVATE, train_dataset="", noise=5.0, scale=0.1)
     with pytest.raises(DataError, match=r"'afw/3' has no ground_truth box to go by"):
-        assemble.opened(card, tmp_path)
-    truth = split.truth(card, assemble.opened(card, tmp_path, pixels=False, training=False))
+        assemble.assemble_index(card, tmp_path)
+    truth = split.ground_truth(
+        card, assemble.assemble_index(card, tmp_path, pixels=False, training=False)
+    )
     np.testing.assert_array_equal(truth.values, bare.values[:3])
 
 
 def test_rotation_turns_truth_and_picture_of_the_test_and_scoring_agrees(sets, tmp_path):
     card = replace(PRIVATE, rotation=15.0)
-    got = split.split(card, assemble.opened(card, tmp_path))
-    alone = split.truth(card, assemble.opened(card, tmp_path, pixels=False, training=False))
+    got = split.split_index(card, assemble.assemble_index(card, tmp_path))
+    alone = split.ground_truth(
+        card, assemble.assemble_index(card, tmp_path, pixels=False, training=False)
+    )
     np.testing.assert_allclose(got.truth.values, alone.values)
     plain = sets["300w-private"].found
     corners = (36, 45)
@@ -217,9 +221,9 @@ def test_draws_are_kept_and_differ_and_are_recorded():
     drawn = []
     for draw in range(3):
         card = replace(PRIVATE, train_dataset="", labelled=0.1, draw=draw)
-        got = split.split(card, whole)
+        got = split.split_index(card, whole)
         assert (len(got.labelled), len(got.unlabelled)) == (20, 180)
-        again = split.split(card, whole)
+        again = split.split_index(card, whole)
         assert [s.id for s in got.labelled.samples] == [s.id for s in again.labelled.samples]
         assert any(
             note.startswith(f"draw {draw}: 20 items keep their labels, sha256")

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from benchbox.datasets.custom import Files
+from benchbox.datasets.custom import CustomDataset
 from benchbox.errors import DataError
-from benchbox.types import Source
+from benchbox.types import CustomFiles
 
 K = 19
 
@@ -24,8 +24,8 @@ def picture(path):
 
 
 def reader(origin=0.0, visible="", **parts):
-    return Files(
-        "mine", Source("mine/pictures", parts or {"test": "mine/test.csv"}, origin, visible), K
+    return CustomDataset(
+        "mine", CustomFiles("mine/pictures", parts or {"test": "mine/test.csv"}, origin, visible), K
     )
 
 
@@ -237,9 +237,9 @@ def test_samples_as_mmpose_writes_them(data_root, name, count, faces, visible):
     folder = f"coco-json-samples/{name}"
     if not (data_root / folder).is_dir():
         pytest.skip(f"no {folder} under the data root")
-    own = Files(
+    own = CustomDataset(
         name,
-        Source(folder, {"test": f"{folder}/test_{name}.json"}, float(name == "300w"), visible),
+        CustomFiles(folder, {"test": f"{folder}/test_{name}.json"}, float(name == "300w"), visible),
         count,
     )
     index = own.index(data_root)

@@ -72,8 +72,8 @@ def request_for(world):
     card = folder / "method.toml"
     card.write_text(card.read_text().replace('["landmarks"]', '["gaze3d"]'))
 
-    def make(**changes: object) -> execute.Request:
-        standard = execute.Request(
+    def make(**changes: object) -> execute.RunRequest:
+        standard = execute.RunRequest(
             method="mean", protocol="tiny-folds", budget="smoke", device="cpu", data=world.data, results=world.results,
             methods=(world.methods,),
         )  # fmt: skip
@@ -83,25 +83,27 @@ def request_for(world):
 
 
 def test_every_fold_leaves_one_person_out_and_tests_on_that_one(world, request_for):
-    protocol, index = protocols.load("tiny-folds"), mpiigaze_small.index(world.data)
-    assert split.folds(protocol, index) == PEOPLE
+    protocol, index = protocols.load_protocol("tiny-folds"), mpiigaze_small.index(world.data)
+    assert split.fold_names(protocol, index) == PEOPLE
     tested = []
     for person in PEOPLE:
-        one = split.split(protocol, index, person)
+        one = split.split_index(protocol, index, person)
         assert {sample.id[:3] for sample in one.labelled.samples} == set(PEOPLE) - {person}
         assert (
             {sample.id[:3] for sample in one.test} == set(one.truth.clusters.tolist()) == {person}
         )
         tested += [sample.id for sample in one.test]
     assert sorted(tested) == sorted(index.ids.tolist())  # every item once
-    assert len({split.split(protocol, index, person).data.fingerprint for person in PEOPLE}) == 1
-    assert split.split(protocol, index, "p00").data.variant == "complete"
+    assert (
+        len({split.split_index(protocol, index, person).data.fingerprint for person in PEOPLE}) == 1
+    )
+    assert split.split_index(protocol, index, "p00").data.variant == "complete"
     with pytest.raises(DataError, match="there is no fold 'p03'"):
-        split.split(protocol, index, "p03")
+        split.split_index(protocol, index, "p03")
 
 
 def test_a_run_trains_one_model_per_person_and_scores_each(world, request_for):
-    outcome = execute.run(request_for())
+    outcome = execute.run_method(request_for())
     place = outcome.run.folder
     index = mpiigaze_small.index(world.data)
     for person in PEOPLE:
@@ -126,8 +128,8 @@ def test_a_run_trains_one_model_per_person_and_scores_each(world, request_for):
 
 
 def test_the_page_of_a_run_has_a_row_for_each_person(world, request_for, tmp_path):
-    scores = execute.run(request_for()).scored.document["scores"]
-    report.render(world.results, tmp_path / "site")
+    scores = execute.run_method(request_for()).scored.document["scores"]
+    report.render_site(world.results, tmp_path / "site")
     (page,) = (tmp_path / "site" / "run" / "tiny-folds").rglob("*.html")
     text = page.read_text()
     for person in PEOPLE:
@@ -136,7 +138,7 @@ def test_the_page_of_a_run_has_a_row_for_each_person(world, request_for, tmp_pat
 
 
 def test_the_record_of_a_run_on_folds_is_one(request_for):
-    run = execute.run(request_for()).run
+    run = execute.run_method(request_for()).run
     record = json.loads((run.folder / "run.json").read_text())
     assert record["training"] == {"folds": {person: {"samples": 12} for person in PEOPLE}}
     assert record["test_looks"] == 1
@@ -152,16 +154,16 @@ def test_the_record_of_a_run_on_folds_is_one(request_for):
 
 
 def test_a_kill_goes_on_at_the_fold_where_it_came_and_the_outcome_is_the_same(world, request_for):
-    undisturbed = execute.run(request_for(results=world.results / "other")).run
+    undisturbed = execute.run_method(request_for(results=world.results / "other")).run
     Path("calls").unlink()
     Path("stop").touch()
     with pytest.raises(KeyboardInterrupt):
-        execute.run(request_for())
+        execute.run_method(request_for())
     work = world.results / "tiny-folds" / "mean" / "v+budget=smoke" / "0" / "work"
     assert sorted(path.name for path in work.glob("fold-*.npz")) == ["fold-p00.npz", "fold-p01.npz"]
-    assert not list(run_folders.runs(world.results / "tiny-folds"))
+    assert not list(run_folders.list_runs(world.results / "tiny-folds"))
     Path("stop").unlink()
-    outcome = execute.run(request_for())
+    outcome = execute.run_method(request_for())
     assert Path("calls").read_text().split() == ["p01p02", "p00p02", "p00p01", "p00p01"]
     assert outcome.run.record["sessions"] == 2
     same = [(run.folder / "predictions.npz").read_bytes() for run in (undisturbed, outcome.run)]
@@ -169,11 +171,16 @@ def test_a_kill_goes_on_at_the_fold_where_it_came_and_the_outcome_is_the_same(wo
 
 
 def test_a_finished_run_on_folds_is_scored_again_from_its_file(world, request_for):
-    outcome = execute.run(request_for())
+    outcome = execute.run_method(request_for())
     place = outcome.run.folder
     (place / "scores.json").unlink()
-    assert execute.run(request_for()).scored.document["scores"] == outcome.scored.document["scores"]
-    again = score_file.score_file(place / "predictions.npz", "tiny-folds", "mean", world.data)
+    assert (
+        execute.run_method(request_for()).scored.document["scores"]
+        == outcome.scored.document["scores"]
+    )
+    again = score_file.score_predictions(
+        place / "predictions.npz", "tiny-folds", "mean", world.data
+    )
     assert again.document["scores"] == outcome.scored.document["scores"]
 
 
@@ -181,24 +188,24 @@ def test_a_fault_in_the_first_fold_leaves_no_folder(world, request_for):
     code = world.methods / "mean" / "__init__.py"
     code.write_text(MEAN.replace("    seen =", "    raise ValueError('no')\n    seen ="))
     with pytest.raises(ValueError, match="no"):
-        execute.run(request_for())
+        execute.run_method(request_for())
     assert not world.results.exists()
 
 
 def test_folds_ask_for_the_whole_set_and_for_two_people(world, request_for):
-    protocol, index = protocols.load("tiny-folds"), mpiigaze_small.index(world.data)
+    protocol, index = protocols.load_protocol("tiny-folds"), mpiigaze_small.index(world.data)
     with pytest.raises(DataError, match="needs 19 test items, this copy has 18"):
-        split.folds(replace(protocol, test_expected=19), index)
+        split.fold_names(replace(protocol, test_expected=19), index)
     alone = replace(index, clusters=np.full(18, "p00"))
     with pytest.raises(DataError, match="needs two folds or more, this copy has one person"):
-        split.folds(protocol, alone)
+        split.fold_names(protocol, alone)
 
 
 def test_a_card_with_folds_trains_on_what_it_tests(world, tmp_path):
     path = world.site / "tiny_cards" / "tiny-folds.toml"
     path.write_text(CARD.replace('parts = ["eyes"]', 'parts = ["faces"]'))
     with pytest.raises(ProtocolError, match="with folds the members of the overall group"):
-        protocols.read(path)
+        protocols.read_card(path)
 
 
 @pytest.mark.data
@@ -207,10 +214,10 @@ def test_the_mean_gaze_on_the_real_eyes(data_root, tmp_path):
 
     Worked out again with plain NumPy.
     """
-    request = execute.Request(
+    request = execute.RunRequest(
         "mean-gaze", "mpiigaze-small", device="cpu", data=data_root, results=tmp_path
     )
-    scores = execute.run(request).scored.document["scores"]
+    scores = execute.run_method(request).scored.document["scores"]
     index = mpiigaze_small.index(data_root)
     means = []
     for person in np.unique(index.clusters):
@@ -228,22 +235,25 @@ def test_the_mean_gaze_on_the_real_eyes(data_root, tmp_path):
 def test_fewer_folds_keep_people_whole_and_have_a_name_of_their_own(world, request_for):
     path = world.site / "tiny_cards" / "tiny-folds.toml"
     path.write_text(CARD + "\n[options]\nfolds = [2]\n")
-    whole, fewer = protocols.load("tiny-folds"), protocols.load("tiny-folds+folds=2")
+    whole, fewer = (
+        protocols.load_protocol("tiny-folds"),
+        protocols.load_protocol("tiny-folds+folds=2"),
+    )
     assert (fewer.name, fewer.folds) == ("tiny-folds+folds=2", "2")
     assert whole.card != fewer.card
     index = mpiigaze_small.index(world.data)
-    folds = split.folds(fewer, index)
+    folds = split.fold_names(fewer, index)
     assert folds == ("1-of-2", "2-of-2")
     tested = []
     for fold in folds:
-        one = split.split(fewer, index, fold)
+        one = split.split_index(fewer, index, fold)
         assert not set(one.labelled.clusters.tolist()) & set(one.truth.clusters.tolist())
         tested += one.truth.ids.tolist()
     assert sorted(tested) == sorted(index.ids.tolist())
-    outcome = execute.run(request_for(protocol="tiny-folds+folds=2"))
+    outcome = execute.run_method(request_for(protocol="tiny-folds+folds=2"))
     assert outcome.run.folder.parts[-4] == "tiny-folds+folds=2"
     assert set(PEOPLE) < set(outcome.scored.document["scores"])
     with pytest.raises(
         ProtocolError, match=r"no option '\+folds=7'; allowed: \+folds=cluster, \+folds=2"
     ):
-        protocols.load("tiny-folds+folds=7")
+        protocols.load_protocol("tiny-folds+folds=7")

@@ -13,11 +13,11 @@ BOXES = np.tile([10.0, 20, 110, 70], (400, 1))
 
 
 def test_a_box_is_extended_about_its_centre():
-    np.testing.assert_allclose(perturb.extended(BOXES[:1], 0.5), [[-15, 7.5, 135, 82.5]])
+    np.testing.assert_allclose(perturb.extend_boxes(BOXES[:1], 0.5), [[-15, 7.5, 135, 82.5]])
 
 
 def test_a_box_moves_by_the_stated_share_of_its_own_sides_in_all_directions():
-    moved = perturb.moved(BOXES, IDS, 0.25)
+    moved = perturb.translate_boxes(BOXES, IDS, 0.25)
     shift = (moved - BOXES)[:, :2] / [100, 50]
     np.testing.assert_allclose(np.linalg.norm(shift, axis=1), 0.25)
     np.testing.assert_allclose(moved[:, 2:] - moved[:, :2], np.tile([100, 50], (400, 1)))
@@ -29,13 +29,16 @@ def test_draws_depend_on_the_id_alone():
     """Trap: a draw by row would differ between a partial and a whole copy."""
     some = [7, 3, 200]
     np.testing.assert_array_equal(
-        perturb.moved(BOXES[some], IDS[some], 0.1), perturb.moved(BOXES, IDS, 0.1)[some]
+        perturb.translate_boxes(BOXES[some], IDS[some], 0.1),
+        perturb.translate_boxes(BOXES, IDS, 0.1)[some],
     )
     blank = np.array(["ibug/image_092 _01"]), np.array(["ibug/image_092_01"])
-    np.testing.assert_array_equal(*(perturb.moved(BOXES[:1], name, 0.1) for name in blank))
+    np.testing.assert_array_equal(
+        *(perturb.translate_boxes(BOXES[:1], name, 0.1) for name in blank)
+    )
     # Pinned: a change of these would silently make another test set.
     np.testing.assert_allclose(
-        perturb.moved(BOXES[:1], IDS[:1], 0.1)[0] - BOXES[0],
+        perturb.translate_boxes(BOXES[:1], IDS[:1], 0.1)[0] - BOXES[0],
         [-9.982171337, 0.298435675] * 2,
         atol=1e-8,
     )
@@ -44,15 +47,15 @@ def test_draws_depend_on_the_id_alone():
 def test_noise_fills_the_disc_of_a_face_of_256_px():
     values = np.zeros((400, 68, 2))
     boxes = np.tile([0.0, 0, 512, 128], (400, 1))  # twice as wide, half as high as the resized face
-    moved = perturb.noisy(values, boxes, IDS, 10) / [2, 0.5]
+    moved = perturb.add_label_noise(values, boxes, IDS, 10) / [2, 0.5]
     radii = np.linalg.norm(moved, axis=2)
     assert radii.max() <= 10
     # Uniform in a disc: mean radius 2/3 R, a quarter of the points within R/2.
     assert radii.mean() == pytest.approx(20 / 3, rel=0.01)
     assert (radii < 5).mean() == pytest.approx(0.25, abs=0.01)
     assert np.abs(moved.mean(axis=(0, 1))).max() < 0.1
-    some = perturb.noisy(values[:2], boxes[:2], IDS[:2], 10)
-    np.testing.assert_array_equal(some, perturb.noisy(values, boxes, IDS, 10)[:2])
+    some = perturb.add_label_noise(values[:2], boxes[:2], IDS[:2], 10)
+    np.testing.assert_array_equal(some, perturb.add_label_noise(values, boxes, IDS, 10)[:2])
 
 
 @pytest.mark.parametrize("origin", [0.0, 1.0])
@@ -74,7 +77,7 @@ def test_a_turned_picture_carries_its_points_along(origin):
         lambda row: picture,
         origin,
     )
-    found = perturb.turned(index, rows, boxes, 25)
+    found = perturb.rotate_pictures(index, rows, boxes, 25)
     np.testing.assert_array_equal(found.values[0], index.values[0])  # a row that was not asked for
     np.testing.assert_array_equal(found.read(0), picture)
     angles = set()
@@ -88,12 +91,12 @@ def test_a_turned_picture_carries_its_points_along(origin):
         fitted = geometry.fit_similarity(index.values[row], found.values[row])
         angles.add(round(float(np.degrees(np.arctan2(fitted[1, 0], fitted[0, 0])))))
         np.testing.assert_allclose(
-            geometry.transform(fitted, np.array([[60.0, 60]]) + origin), [[60 + origin] * 2]
+            geometry.transform_points(fitted, np.array([[60.0, 60]]) + origin), [[60 + origin] * 2]
         )
     assert angles <= {25, -25}
 
 
 def test_faces_turn_to_both_sides_about_equally_often():
     index = Index("300w", IDS, IDS, np.ones((400, 1, 2)) * [60.0, 10], {}, IDS, lambda row: None)
-    found = perturb.turned(index, np.arange(400), BOXES, 10)
+    found = perturb.rotate_pictures(index, np.arange(400), BOXES, 10)
     assert 0.4 < (found.values[:, 0, 0] > 60).mean() < 0.6

@@ -34,22 +34,22 @@ INDEX = Index(
     ],
 )
 def test_members_choose_rows(members, rows):
-    assert select.rows(INDEX, members).tolist() == [bool(row) for row in rows]
+    assert select.select_rows(INDEX, members).tolist() == [bool(row) for row in rows]
 
 
 def test_an_attribute_that_the_dataset_lacks_is_no_empty_group():
     with pytest.raises(
         DataError, match="'test & tablet' asks for the attribute 'tablet', there are phone, dark"
     ):
-        select.rows(INDEX, ["test & tablet"])
+        select.select_rows(INDEX, ["test & tablet"])
 
 
 def test_a_member_is_parsed():
-    assert select.parse("a/b & c & !d") == Selection("a/b", ("c",), ("d",))
-    assert select.parts(["a & b", "a", "c & !d"]) == {"a", "c"}
+    assert select.parse_member("a/b & c & !d") == Selection("a/b", ("c",), ("d",))
+    assert select.member_parts(["a & b", "a", "c & !d"]) == {"a", "c"}
 
 
 @pytest.mark.parametrize("member", ["", " & a", "a & ", "!a", "a & b & b", "a & b & !b", "a & !"])
 def test_a_broken_member_is_refused(member):
     with pytest.raises(ValueError):  # noqa: PT011 - the card's reader says which key it was
-        select.parse(member)
+        select.parse_member(member)

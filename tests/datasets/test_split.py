@@ -12,7 +12,7 @@ from benchbox.protocols import protocol_card
 from benchbox.types import Index
 
 CARD = replace(
-    protocol_card.load("300w-full"),
+    protocol_card.load_protocol("300w-full"),
     train_parts=("afw", "helen/trainset"),
     train_expected=40,
     groups={"full": ("helen/testset", "ibug"), "challenging": ("ibug",)},
@@ -50,7 +50,7 @@ def make(train=40, test=3, hard=2, **changes):
 
 def test_samples_leave_the_datasets_frame_and_truth_stays_in_it():
     index = make()
-    got = split.split(CARD, index)
+    got = split.split_index(CARD, index)
     rows = {str(name): row for row, name in enumerate(index.ids)}
     for number, sample in enumerate(got.labelled.samples):
         row = rows[sample.id]
@@ -63,13 +63,13 @@ def test_samples_leave_the_datasets_frame_and_truth_stays_in_it():
 
 
 def test_a_sample_of_the_test_set_holds_nothing_of_its_truth():
-    sample = split.split(CARD, make()).test[0]
+    sample = split.split_index(CARD, make()).test[0]
     assert (dict(sample.boxes), dict(sample.meta)) == ({}, {})
 
 
 def test_gaze_has_no_origin_to_subtract():
     index = make(values=np.arange(90, dtype=float).reshape(45, 2))
-    got = split.split(CARD, index)
+    got = split.split_index(CARD, index)
     np.testing.assert_array_equal(
         got.labelled.values, index.values[[int(s.id[4:]) for s in got.labelled.samples]]
     )
@@ -77,9 +77,9 @@ def test_gaze_has_no_origin_to_subtract():
 
 def test_the_box_is_the_cards_and_grows_about_its_centre():
     index = make()
-    box = split.split(replace(CARD, box_expansion=1.5), index).test[0].box
+    box = split.split_index(replace(CARD, box_expansion=1.5), index).test[0].box
     np.testing.assert_allclose(box, [5, 10, 35, 70])  # 20 x 40 about (20, 40) becomes 30 x 60
-    box = split.split(replace(CARD, box="ground_truth"), index).test[0].box
+    box = split.split_index(replace(CARD, box="ground_truth"), index).test[0].box
     np.testing.assert_array_equal(box, [0, 0, 2, 2])
 
 
@@ -90,7 +90,7 @@ def test_pixels_are_read_when_asked_for_and_belong_to_the_row():
         opened.append(row)
         return np.full((4, 4, 3), row, np.uint8)
 
-    got = split.split(CARD, make(read=read))
+    got = split.split_index(CARD, make(read=read))
     assert opened == []
     for sample in (*got.test, *got.labelled.samples[:3]):
         assert sample.pixels()[0, 0, 0] == int(sample.id.rpartition("/")[2])
@@ -98,15 +98,15 @@ def test_pixels_are_read_when_asked_for_and_belong_to_the_row():
 
 def test_the_stamp_is_of_the_row_too_and_absent_where_the_dataset_has_none():
     """A stamp of another row would let a cache hand out another face."""
-    got = split.split(CARD, make(stamp=lambda row: f"stamp {row}"))
+    got = split.split_index(CARD, make(stamp=lambda row: f"stamp {row}"))
     for sample in (*got.labelled.samples, *got.test):
         assert sample.stamp() == f"stamp {sample.id.rpartition('/')[2]}"
-    assert split.split(CARD, make()).test[0].stamp is None
+    assert split.split_index(CARD, make()).test[0].stamp is None
 
 
 def test_truth_groups_and_clusters_are_in_the_order_of_the_test_samples():
     index = make()
-    got = split.split(CARD, index)
+    got = split.split_index(CARD, index)
     assert got.truth.ids.tolist() == [sample.id for sample in got.test]
     assert got.truth.ids.tolist() == [
         "ibug/0",
@@ -118,13 +118,13 @@ def test_truth_groups_and_clusters_are_in_the_order_of_the_test_samples():
     assert got.truth.groups["full"].all()
     assert got.truth.groups["challenging"].tolist() == [True, True, False, False, False]
     assert got.truth.clusters.tolist()[:2] == ["ibug/photo0", "ibug/photo0"]
-    alone = split.truth(CARD, index)
+    alone = split.ground_truth(CARD, index)
     np.testing.assert_array_equal(alone.values, got.truth.values)
 
 
 def test_visibility_travels_along():
     visible = np.random.default_rng(1).random((45, 68)) < 0.5
-    got = split.split(CARD, make(visible=visible))
+    got = split.split_index(CARD, make(visible=visible))
     np.testing.assert_array_equal(got.truth.visible[:2], visible[:2])
     assert got.labelled.visible.shape == (len(got.labelled), 68)
 
@@ -139,7 +139,7 @@ def names(examples):
 
 
 def test_training_validation_and_test_are_apart_and_whole_together():
-    got = split.split(CARD, make())
+    got = split.split_index(CARD, make())
     labelled, validation, test = names(got.labelled), names(got.validation), names(got.test)
     assert (len(labelled), len(validation), len(test)) == (36, 4, 5)
     assert len(labelled | validation | test) == 45
@@ -148,13 +148,13 @@ def test_training_validation_and_test_are_apart_and_whole_together():
 
 
 def test_without_a_share_there_is_no_validation():
-    got = split.split(replace(CARD, validation=0.0), make())
+    got = split.split_index(replace(CARD, validation=0.0), make())
     assert got.validation is None
     assert len(got.labelled) == 40
 
 
 def test_the_labelled_share_is_drawn_first_and_holds_the_validation():
-    got = split.split(replace(CARD, labelled=0.5, validation=0.2), make())
+    got = split.split_index(replace(CARD, labelled=0.5, validation=0.2), make())
     assert (len(got.labelled), len(got.validation), len(got.unlabelled)) == (16, 4, 20)
     assert len(names(got.labelled) | names(got.validation) | names(got.unlabelled)) == 40
     outside = {
@@ -168,7 +168,7 @@ def test_the_labelled_share_is_drawn_first_and_holds_the_validation():
 def test_ten_per_cent_of_3148_are_314():
     # The count that TS3 states; single faces per cluster leave no remainder.
     clusters = np.array([f"lfpw/{k}" for k in range(3148)], np.str_)
-    labelled, validation, unlabelled = split._divide(
+    labelled, validation, unlabelled = split._divide_training_rows(
         replace(CARD, labelled=0.1, validation=0.0), clusters
     )
     assert (labelled.sum(), validation.sum(), unlabelled.sum()) == (314, 0, 2834)
@@ -176,13 +176,17 @@ def test_ten_per_cent_of_3148_are_314():
 
 def test_protocols_with_one_training_set_share_one_division():
     # So that one training serves 300w-full, -common and -challenging, boxes aside.
-    base = names(split.split(CARD, make()).validation)
+    base = names(split.split_index(CARD, make()).validation)
     other = replace(
         CARD, name="other", groups={"full": ("ibug",)}, test_expected=2, box="ground_truth"
     )
-    assert names(split.split(other, make()).validation) == base
+    assert names(split.split_index(other, make()).validation) == base
     assert (
-        names(split.split(replace(CARD, train_parts=("helen/trainset", "afw")), make()).validation)
+        names(
+            split.split_index(
+                replace(CARD, train_parts=("helen/trainset", "afw")), make()
+            ).validation
+        )
         == base
     )
 
@@ -198,7 +202,9 @@ def test_the_division_does_not_hang_on_the_order_of_the_rows():
         clusters=index.clusters[back],
         boxes={key: boxes[back] for key, boxes in index.boxes.items()},
     )
-    assert names(split.split(CARD, turned).validation) == names(split.split(CARD, index).validation)
+    assert names(split.split_index(CARD, turned).validation) == names(
+        split.split_index(CARD, index).validation
+    )
 
 
 def test_an_item_that_is_there_twice_is_refused():
@@ -206,19 +212,19 @@ def test_an_item_that_is_there_twice_is_refused():
     ids = index.ids.copy()
     ids[3] = ids[0]  # a test item among the training rows
     with pytest.raises(DataError, match=r"300w: 'ibug/0' is there twice"):
-        split.split(CARD, replace(index, ids=ids))
+        split.split_index(CARD, replace(index, ids=ids))
 
 
 def test_a_part_that_is_trained_and_tested_on_is_refused():
     with pytest.raises(DataError, match=r"300w-full: 'ibug/0' would be trained and tested on"):
-        split.split(replace(CARD, train_parts=("afw", "ibug")), make())
+        split.split_index(replace(CARD, train_parts=("afw", "ibug")), make())
 
 
 def test_a_photo_with_faces_in_train_and_test_is_noted_and_kept():
     index = make()
     clusters = index.clusters.copy()
     clusters[[2, 44]] = "helen/296814969"
-    got = split.split(CARD, replace(index, clusters=clusters))
+    got = split.split_index(CARD, replace(index, clusters=clusters))
     assert got.data.notes == ("trained and tested on items of 1 photo (helen/296814969)",)
     assert (got.data.train, got.data.test) == (40, 5)
 
@@ -234,7 +240,7 @@ def test_an_incomplete_test_set_is_refused_in_one_line_with_a_way_out():
         r"^300w-full needs 5 test items, this copy has 3 \(helen/testset 3, ibug 0\); ibug: 2 of 2 faces have no "
         rf"picture and are left out; {WHERE} and runs now$"
     )
-    for verb in (split.split, split.truth, split.record):
+    for verb in (split.split_index, split.ground_truth, split.describe_data):
         with pytest.raises(DataError, match=message) as caught:
             verb(CARD, index)
         assert "\n" not in str(caught.value)
@@ -242,17 +248,17 @@ def test_an_incomplete_test_set_is_refused_in_one_line_with_a_way_out():
 
 def test_too_many_test_items_are_refused_too():
     with pytest.raises(DataError, match=r"needs 5 test items, this copy has 6"):
-        split.truth(CARD, make(test=4))
+        split.ground_truth(CARD, make(test=4))
 
 
 def test_an_absent_dataset_names_its_folder(tmp_path):
     with pytest.raises(DataError, match=rf"this copy has 0 .*there is no folder .*300w; {WHERE}"):
-        split.split(protocol_card.load("300w-full"), ibug300w.index(tmp_path))
+        split.split_index(protocol_card.load_protocol("300w-full"), ibug300w.index(tmp_path))
     with pytest.raises(
         DataError,
         match=r"training_frames_keypoints\.csv; get YouTube Faces .*synth-300w-common needs",
     ):
-        split.split(protocol_card.load("ytf68"), ytf68.index(tmp_path))
+        split.split_index(protocol_card.load_protocol("ytf68"), ytf68.index(tmp_path))
 
 
 def test_nothing_to_train_on_is_refused_but_can_be_scored():
@@ -261,18 +267,18 @@ def test_nothing_to_train_on_is_refused_but_can_be_scored():
         DataError,
         match=rf"needs training faces \(afw, helen/trainset\), this copy has none; {WHERE}",
     ):
-        split.split(CARD, index)
-    assert len(split.truth(CARD, index).ids) == 5
+        split.split_index(CARD, index)
+    assert len(split.ground_truth(CARD, index).ids) == 5
 
 
 def test_a_partial_training_set_gives_the_data_a_name():
-    assert split.split(CARD, make()).data.variant == "complete"
-    assert split.split(CARD, make(train=30)).data.variant == "train 30 of 40"
+    assert split.split_index(CARD, make()).data.variant == "complete"
+    assert split.split_index(CARD, make(train=30)).data.variant == "train 30 of 40"
     moved = make(train=30, variant="moved annotations")
-    assert split.split(CARD, moved).data.variant == "train 30 of 40, moved annotations"
+    assert split.split_index(CARD, moved).data.variant == "train 30 of 40, moved annotations"
     # A score needs no training set, so none is missing from it.
-    assert split.record(CARD, moved).variant == "moved annotations"
-    assert (split.record(CARD, moved).train, split.record(CARD, moved).test) == (0, 5)
+    assert split.describe_data(CARD, moved).variant == "moved annotations"
+    assert (split.describe_data(CARD, moved).train, split.describe_data(CARD, moved).test) == (0, 5)
 
 
 def test_missing_boxes_stop_a_run_but_not_a_score():
@@ -280,29 +286,29 @@ def test_missing_boxes_stop_a_run_but_not_a_score():
     index.boxes["detector"][:2] = np.nan
     message = r"needs detector boxes and 2 items have none \(ibug; first 'ibug/0'\); or add \+box=ground_truth"
     with pytest.raises(DataError, match=message):
-        split.split(CARD, index)
-    assert len(split.truth(CARD, index).ids) == 5
-    assert split.record(CARD, index).test == 5
-    assert len(split.split(replace(CARD, box="ground_truth"), index).test) == 5
+        split.split_index(CARD, index)
+    assert len(split.ground_truth(CARD, index).ids) == 5
+    assert split.describe_data(CARD, index).test == 5
+    assert len(split.split_index(replace(CARD, box="ground_truth"), index).test) == 5
 
 
 def test_boxes_of_rows_that_nobody_needs_may_be_missing():
     index = make()
     index.boxes["detector"][:2] = np.nan
     card = replace(CARD, groups={"full": ("helen/testset",)}, test_expected=3)
-    assert len(split.split(card, index).test) == 3
+    assert len(split.split_index(card, index).test) == 3
 
 
 def test_an_unknown_box_source_is_refused():
     with pytest.raises(DataError, match=r"300w has no 'mtcnn' boxes, only detector, ground_truth"):
-        split.split(replace(CARD, box="mtcnn"), make())
+        split.split_index(replace(CARD, box="mtcnn"), make())
 
 
 # --- fingerprint ----------------------------------------------------------------------------------
 
 
 def fingerprint(index, card=CARD):
-    return split.split(card, index).data.fingerprint
+    return split.split_index(card, index).data.fingerprint
 
 
 def test_the_fingerprint_covers_ids_values_and_boxes_of_train_and_test():
@@ -343,13 +349,13 @@ def test_two_spellings_of_one_name_have_one_fingerprint():
 
 
 def test_the_fingerprint_of_a_score_does_not_hang_on_training_or_boxes():
-    base = split.record(CARD, make()).fingerprint
+    base = split.describe_data(CARD, make()).fingerprint
     index = make()
     index.values[10] += 1
     index.boxes["detector"][:] = np.nan
-    assert split.record(CARD, index).fingerprint == base
+    assert split.describe_data(CARD, index).fingerprint == base
     index.values[0] += 1
-    assert split.record(CARD, index).fingerprint != base
+    assert split.describe_data(CARD, index).fingerprint != base
 
 
 # --- the licensed samples -------------------------------------------------------------------------
@@ -358,7 +364,7 @@ def test_the_fingerprint_of_a_score_does_not_hang_on_training_or_boxes():
 @pytest.mark.data
 def test_the_samples_run_common_under_their_own_name(data_root):
     index = ibug300w.index(data_root)
-    got = split.split(protocol_card.load("300w-common"), index)
+    got = split.split_index(protocol_card.load_protocol("300w-common"), index)
     assert got.data.variant == "train 2012 of 3148, moved annotations"
     assert (got.data.train, got.data.test) == (2012, 554)
     # the papers train on everything, so the card holds nothing out
@@ -372,24 +378,27 @@ def test_the_samples_run_common_under_their_own_name(data_root):
     with pytest.raises(
         DataError, match=r"300w-full needs 689 test items, this copy has 554 .*ibug 0"
     ):
-        split.split(protocol_card.load("300w-full"), index)
+        split.split_index(protocol_card.load_protocol("300w-full"), index)
 
 
 @pytest.mark.data
 def test_the_published_annotations_score_all_689(data_root):
     index = ibug300w.index(data_root / "300w-published" / "annotations", pixels=False)
-    truth = split.truth(protocol_card.load("300w-full"), index)
+    truth = split.ground_truth(protocol_card.load_protocol("300w-full"), index)
     assert {group: int(rows.sum()) for group, rows in truth.groups.items()} == {
         "full": 689,
         "common": 554,
         "challenging": 135,
     }
-    assert split.record(protocol_card.load("300w-full"), index).variant == "original annotations"
+    assert (
+        split.describe_data(protocol_card.load_protocol("300w-full"), index).variant
+        == "original annotations"
+    )
 
 
 @pytest.mark.data
 def test_ytf68_holds_people_out(data_root):
-    got = split.split(protocol_card.load("ytf68"), ytf68.index(data_root))
+    got = split.split_index(protocol_card.load_protocol("ytf68"), ytf68.index(data_root))
     assert got.data.variant == "complete"
     assert (got.data.train, got.data.test) == (2991, 471)
     trained = set(got.labelled.clusters)
@@ -399,7 +408,7 @@ def test_ytf68_holds_people_out(data_root):
 
 def test_samples_are_made_when_they_are_asked_for():
     """The trap: a million samples at once take gigabytes before the first picture is read."""
-    got = split.split(CARD, make())
+    got = split.split_index(CARD, make())
     samples = got.labelled.samples
     part = samples[2:5]
     assert [one.id for one in part] == [samples[k].id for k in (2, 3, 4)]

@@ -70,11 +70,13 @@ def world(root, turn=lambda box: box):
         with (root / "mine" / f"{part}.csv").open("w", newline="") as stream:
             csv.writer(stream).writerows([header, *lines])
     (root / "mine.toml").write_text(CARD)
-    return protocol_card.load(str(root / "mine.toml"))
+    return protocol_card.load_protocol(str(root / "mine.toml"))
 
 
 def found(root, card):
-    return list(verify.examine(card.dataset, datasets.of(card), root, [card]))
+    return list(
+        verify.examine_dataset(card.dataset, datasets.open_protocol_dataset(card), root, [card])
+    )
 
 
 def said(findings, level):
@@ -107,15 +109,15 @@ def test_boxes_that_do_not_lie_about_their_points_are_wrong(tmp_path):
 
 
 def test_the_fingerprint_knows_values_and_not_the_order_of_rows(tmp_path):
-    index = datasets.of(world(tmp_path)).index(tmp_path)
+    index = datasets.open_protocol_dataset(world(tmp_path)).index(tmp_path)
     rows = np.random.default_rng(0).permutation(len(index.ids))
     shuffled = replace(
         index, ids=index.ids[rows], parts=index.parts[rows], values=index.values[rows]
     )
-    assert verify.fingerprint(shuffled) == verify.fingerprint(index)
+    assert verify.fingerprint_index(shuffled) == verify.fingerprint_index(index)
     moved = index.values.copy()
     moved[0, 0, 0] += 1e-6
-    assert verify.fingerprint(replace(index, values=moved)) != verify.fingerprint(index)
+    assert verify.fingerprint_index(replace(index, values=moved)) != verify.fingerprint_index(index)
 
 
 def test_the_range_of_points_and_coinciding_eyes_are_said(tmp_path):
@@ -218,7 +220,7 @@ def test_published_json_samples_are_examined_through_a_card(data_root, tmp_path,
     )
     text = text.replace('images = "mine"', f'images = "coco-json-samples/{name}"')
     (tmp_path / "mine.toml").write_text(text)
-    findings = found(data_root, protocol_card.load(str(tmp_path / "mine.toml")))
+    findings = found(data_root, protocol_card.load_protocol(str(tmp_path / "mine.toml")))
     assert said(findings, "wrong") == []
     assert f"{4 if name == 'wflw' else 2} pictures are whole and hold their points" in said(
         findings, "ok"
@@ -228,9 +230,9 @@ def test_published_json_samples_are_examined_through_a_card(data_root, tmp_path,
 @pytest.mark.data
 def test_three_photographs_of_lfpw_are_in_both_official_splits(data_root):
     """Found by the doctor in the samples: same photographs under other numbers, cropped and graded differently."""
-    module = datasets.open("300w")
-    cards = [protocol_card.load("300w-common")]
-    notes = said(list(verify.examine("300w", module, data_root, cards)), "note")
+    module = datasets.open_dataset("300w")
+    cards = [protocol_card.load_protocol("300w-common")]
+    notes = said(list(verify.examine_dataset("300w", module, data_root, cards)), "note")
     (alike,) = [note for note in notes if "same picture" in note]
     for pair in (("0862", "0007"), ("0215", "0066"), ("0828", "0096")):
         assert f"lfpw/trainset/image_{pair[0]} = lfpw/testset/image_{pair[1]}" in alike
@@ -240,7 +242,7 @@ def test_three_photographs_of_lfpw_are_in_both_official_splits(data_root):
 def test_a_set_with_losses_is_not_called_complete(tmp_path):
     """`data verify gazecapture` on one recording of 1,474 named all findings partial, and the variant complete."""
     card = world(tmp_path)
-    whole = datasets.of(card)
+    whole = datasets.open_protocol_dataset(card)
 
     class Torn:
         index = staticmethod(whole.index)
@@ -250,7 +252,7 @@ def test_a_set_with_losses_is_not_called_complete(tmp_path):
             return [Finding("missing", "test: 3 of 500 faces")]
 
     for module, variant in ((whole, "complete"), (Torn, "partial")):
-        notes = said(list(verify.examine(card.dataset, module, tmp_path, [])), "note")
+        notes = said(list(verify.examine_dataset(card.dataset, module, tmp_path, [])), "note")
         assert sum(note.endswith(f"variant: {variant}") for note in notes) == 1
 
 
@@ -258,9 +260,9 @@ def test_a_wrong_count_in_a_card_of_ones_own_says_what_to_correct(tmp_path):
     world(tmp_path)
     text = (tmp_path / "mine.toml").read_text()
     (tmp_path / "mine.toml").write_text(re.sub(r"(test = .*expected = )\d+", r"\g<1>500", text))
-    card = protocol_card.load(str(tmp_path / "mine.toml"))
+    card = protocol_card.load_protocol(str(tmp_path / "mine.toml"))
     with pytest.raises(
         DataError,
         match=r"needs 500 test items, this copy has \d+ .*; correct `expected` in the card",
     ):
-        split.split(card, datasets.of(card).index(tmp_path))
+        split.split_index(card, datasets.open_protocol_dataset(card).index(tmp_path))

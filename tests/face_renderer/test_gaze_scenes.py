@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from benchbox.face_renderer import image_sets, light
-from benchbox.face_renderer.camera import rotation
+from benchbox.face_renderer.camera import rotation_matrix
 from benchbox.face_renderer.head.eyes import gaze_direction
-from benchbox.face_renderer.render import picture
+from benchbox.face_renderer.render import render_picture
 from benchbox.face_renderer.scenes import (
     device_screens,
     gaze_targets,
     multi_camera,
     phone_and_tablet,
 )
-from benchbox.face_renderer.scenes.scene import stream
+from benchbox.face_renderer.scenes.scene import random_stream
 from benchbox.geometry import angles_to_vectors
 
 
@@ -23,25 +23,27 @@ from benchbox.geometry import angles_to_vectors
 )
 def test_a_point_of_the_screen_lies_where_gazecapture_says(orientation, expected_cm):
     """By hand, from GazeCapture's rules, for a screen of 58.5 x 104 mm: camera 18.6 right of its corner, 8 above."""
-    at = device_screens.from_camera_cm(
-        device_screens.DEVICE["phone-middle"], orientation, 10.0, 20.0
+    at = device_screens.screen_to_camera_cm(
+        device_screens.DEVICES_BY_NAME["phone-middle"], orientation, 10.0, 20.0
     )
     np.testing.assert_allclose(at, expected_cm)
 
 
 def test_an_unknown_orientation_is_refused():
     with pytest.raises(ValueError, match="orientation 0 is none of 1 to 4"):
-        device_screens.from_camera_cm(device_screens.DEVICES[0], 0, 1.0, 1.0)
+        device_screens.screen_to_camera_cm(device_screens.DEVICES[0], 0, 1.0, 1.0)
 
 
 def test_upright_screens_hang_below_their_camera_and_upside_down_ones_rise_above():
     """The sign trap: YCam is negative in orientation 1 and positive in 2."""
     rng = np.random.default_rng(0)
     for device in device_screens.DEVICES:
-        assert all(device_screens.dot_cm(device, 1, rng)[1] < 0 for _ in range(9))
-        assert all(device_screens.dot_cm(device, 2, rng)[1] > 0 for _ in range(9))
+        assert all(device_screens.draw_dot_cm(device, 1, rng)[1] < 0 for _ in range(9))
+        assert all(device_screens.draw_dot_cm(device, 2, rng)[1] > 0 for _ in range(9))
         assert all(
-            device_screens.dot_cm(device, 3, rng)[0] > 0 > device_screens.dot_cm(device, 4, rng)[0]
+            device_screens.draw_dot_cm(device, 3, rng)[0]
+            > 0
+            > device_screens.draw_dot_cm(device, 4, rng)[0]
             for _ in range(9)
         )
 
@@ -49,14 +51,14 @@ def test_upright_screens_hang_below_their_camera_and_upside_down_ones_rise_above
 @pytest.mark.parametrize("number", [0, 9, 30, 200, 215])
 def test_both_lines_of_sight_meet_the_dot(number):
     """From each eyeball's axis, the person's kappa and the head's pose back to the point: within 2 mm of the dot."""
-    shot = phone_and_tablet.shot(image_sets.GAZECAPTURE, "train", number)
+    shot = phone_and_tablet.draw_shot(image_sets.GAZECAPTURE, "train", number)
     scene = shot.scene
-    who = gaze_targets.onlooker(*scene.person_key[:-1])
-    eyes = gaze_targets.eyes_at(who, scene.pose, scene.shape.expression)
+    who = gaze_targets.draw_person(*scene.person_key[:-1])
+    eyes = gaze_targets.eyeball_positions(who, scene.pose, scene.shape.expression)
     dot = scene.camera.place + 10 * np.array([-shot.target_cm[0], -shot.target_cm[1], 0])
     for eye, axis, (kappa_yaw, kappa_pitch) in zip(eyes, scene.axes, who.kappa, strict=True):
         yaw, pitch = np.arctan2(axis[0], axis[2]) + kappa_yaw, np.arcsin(axis[1]) + kappa_pitch
-        line = rotation(scene.pose) @ gaze_direction(yaw, pitch)
+        line = rotation_matrix(scene.pose) @ gaze_direction(yaw, pitch)
         reach = (dot[2] - eye[2]) / line[2]
         # where an eye rests wanders by a millimetre
         np.testing.assert_allclose(eye + reach * line, dot, atol=4.0)
@@ -64,13 +66,15 @@ def test_both_lines_of_sight_meet_the_dot(number):
 
 def test_pupils_in_the_picture_move_against_xcam_and_down_with_minus_ycam():
     """The mirror trap: the user's right is the picture's left, and so is the way the pupils move."""
-    from benchbox.face_renderer.head.model import points
+    from benchbox.face_renderer.head.model import model_points
 
     moved, labels = [], []
     for number in range(0, 480, 2):
-        shot = phone_and_tablet.shot(image_sets.GAZECN, "train", number)
+        shot = phone_and_tablet.draw_shot(image_sets.GAZECN, "train", number)
         scene = shot.scene
-        flat = scene.camera.project(points("wflw98").at(scene.shape, scene.pose, scene.axes))[0]
+        flat = scene.camera.project(model_points("wflw98").at(scene.shape, scene.pose, scene.axes))[
+            0
+        ]
         wide = flat[72, 0] - flat[60, 0]
         corners = flat[[60, 64, 68, 72]].mean(0)
         moved.append((flat[[96, 97]].mean(0) - corners) / wide)
@@ -82,8 +86,8 @@ def test_pupils_in_the_picture_move_against_xcam_and_down_with_minus_ycam():
 
 def test_eye_boxes_hold_the_eyes_and_left_is_the_subjects_own_left():
     for number in (0, 100, 2000):
-        shot = phone_and_tablet.shot(image_sets.GAZECAPTURE, "train", number)
-        rows, columns = phone_and_tablet.crop(shot.orientation)
+        shot = phone_and_tablet.draw_shot(image_sets.GAZECAPTURE, "train", number)
+        rows, columns = phone_and_tablet.frame_slices(shot.orientation)
         flat = shot.scene.landmarks - [columns.start, rows.start]
         for box, lids in ((shot.left_eye, flat[42:48]), (shot.right_eye, flat[36:42])):
             assert (lids > box[:2]).all()
@@ -109,7 +113,7 @@ def test_the_face_grid_lies_over_the_square_around_the_frame():
 def test_a_stare_keeps_its_dot_while_the_head_moves_a_little_from_frame_to_frame():
     first = 2 * image_sets.GAZESTARE.frames
     shots = [
-        phone_and_tablet.shot(image_sets.GAZESTARE, "stare", first + k)
+        phone_and_tablet.draw_shot(image_sets.GAZESTARE, "stare", first + k)
         for k in range(image_sets.GAZESTARE.frames)
     ]
     assert len({shot.dot for shot in shots}) == 1
@@ -127,14 +131,14 @@ def test_a_part_of_single_frames_shows_as_many_frames_each_of_a_dot_of_its_own()
     study = image_sets.GAZECAPTURE
     assert (study.shown("train"), study.shown("test")) == ((12, 1), (6, 2))
     assert dict(study.sizes())["test"] == 84 * 12
-    assert phone_and_tablet.place_of(study, "train", 12 * 5 + 7) == (5, 7, 0)
-    assert phone_and_tablet.place_of(study, "test", 12 * 5 + 7) == (5, 3, 1)
+    assert phone_and_tablet.split_number(study, "train", 12 * 5 + 7) == (5, 7, 0)
+    assert phone_and_tablet.split_number(study, "test", 12 * 5 + 7) == (5, 3, 1)
     dots = {
-        part: [phone_and_tablet.shot(study, part, n).dot for n in range(12)]
+        part: [phone_and_tablet.draw_shot(study, part, n).dot for n in range(12)]
         for part in ("train", "test")
     }
     assert [len(set(dots[part])) for part in ("train", "test")] == [12, 6]
-    turns = [phone_and_tablet.shot(study, "train", n).orientation for n in range(12)]
+    turns = [phone_and_tablet.draw_shot(study, "train", n).orientation for n in range(12)]
     assert turns == sorted(turns) == [1] * 8 + [3] * 2 + [4] * 2
 
 
@@ -144,12 +148,12 @@ def test_a_part_of_single_frames_shows_as_many_frames_each_of_a_dot_of_its_own()
 def test_directions_follow_the_one_formula_and_agree_with_the_scene():
     """v = -(camera's gaze, z away): a person who looks at the camera has v = (0, 0, 1)."""
     for number in (0, 7, 100):
-        patch = multi_camera.patch(image_sets.ETH_XGAZE, "train", number)
+        patch = multi_camera.draw_patch(image_sets.ETH_XGAZE, "train", number)
         assert np.linalg.norm(patch.gaze) == pytest.approx(1)
         np.testing.assert_allclose(
             angles_to_vectors(multi_camera.pitch_yaw(patch.head)), patch.head, atol=1e-12
         )
-        forward = rotation(patch.scene.pose)[:, 2]
+        forward = rotation_matrix(patch.scene.pose)[:, 2]
         np.testing.assert_allclose(patch.head, forward * [-1, -1, 1])
         turned = np.degrees(np.arccos(np.clip(patch.head @ patch.gaze, -1, 1)))
         assert turned < 60  # eyes turn no further in their heads
@@ -160,7 +164,7 @@ def test_notebook_users_look_below_the_camera_and_to_both_sides_alike():
     for study, part in ((image_sets.MPIIGAZE, "eyes"), (image_sets.MPIIFACEGAZE, "faces")):
         angles = np.array(
             [
-                multi_camera.pitch_yaw(multi_camera.patch(study, part, n).gaze)
+                multi_camera.pitch_yaw(multi_camera.draw_patch(study, part, n).gaze)
                 for n in range(0, 1500, 7)
             ]
         )
@@ -174,10 +178,10 @@ def test_right_eyes_are_mirrored_with_their_directions():
 
     Unmirrored, the middle yaw of right and left eyes would have opposite signs for a near point.
     """
-    patches = [multi_camera.patch(image_sets.MPIIGAZE, "eyes", n) for n in range(4)]
+    patches = [multi_camera.draw_patch(image_sets.MPIIGAZE, "eyes", n) for n in range(4)]
     assert [p.mirrored for p in patches] == [True, False, True, False]
     shown = patches[0]
-    plain = multi_camera.cut(shown, np.arange(60 * 60 * 3, dtype=np.uint8).reshape(60, 60, 3))
+    plain = multi_camera.cut_patch(shown, np.arange(60 * 60 * 3, dtype=np.uint8).reshape(60, 60, 3))
     assert plain.shape == (36, 60, 3)
     np.testing.assert_array_equal(
         plain[:, ::-1], np.arange(10800, dtype=np.uint8).reshape(60, 60, 3)[12:48]
@@ -185,7 +189,7 @@ def test_right_eyes_are_mirrored_with_their_directions():
 
 
 def test_cameras_see_one_moment_from_eighteen_sides():
-    patches = [multi_camera.patch(image_sets.ETH_XGAZE, "train", n) for n in range(18)]
+    patches = [multi_camera.draw_patch(image_sets.ETH_XGAZE, "train", n) for n in range(18)]
     assert [p.camera for p in patches] == list(range(18))
     heads = np.array([multi_camera.pitch_yaw(p.head) for p in patches])
     assert np.ptp(heads[:, 1]) > np.radians(70)
@@ -196,16 +200,19 @@ def test_cameras_see_one_moment_from_eighteen_sides():
 def test_a_laboratory_has_one_wall_and_the_light_of_the_moment():
     """A wall, a grade and a light of its own would tell each picture from all others without a look at the face."""
     n = image_sets.ETH_XGAZE.frames
-    scenes = [multi_camera.patch(image_sets.ETH_XGAZE, "train", k).scene for k in (0, 3, 18, n)]
+    scenes = [
+        multi_camera.draw_patch(image_sets.ETH_XGAZE, "train", k).scene for k in (0, 3, 18, n)
+    ]
     assert scenes[0].look_key == scenes[1].look_key == scenes[2].look_key != scenes[3].look_key
     assert scenes[0].room.light_key == scenes[1].room.light_key != scenes[2].room.light_key
     assert len({scene.grain_key for scene in scenes}) == 4  # the noise is each picture's own
     lamps = [
-        light.draw(stream(*s.room.light_key), hard=False).seen(s.room.turn) for s in scenes[:2]
+        light.draw_light(random_stream(*s.room.light_key), hard=False).seen(s.room.turn)
+        for s in scenes[:2]
     ]
     keys = [s.room.turn.T @ lamp.key for s, lamp in zip(scenes[:2], lamps, strict=True)]
     np.testing.assert_allclose(keys[0], keys[1], atol=1e-12)  # one lamp in the room ...
     assert np.degrees(np.arccos(lamps[0].key @ lamps[1].key)) > 40  # ... seen from two sides
-    walls = [picture(s).pixels[:6, :6].reshape(-1, 3).mean(axis=0) for s in scenes[:2]]
+    walls = [render_picture(s).pixels[:6, :6].reshape(-1, 3).mean(axis=0) for s in scenes[:2]]
     np.testing.assert_allclose(walls[0], walls[1], atol=25)
-    assert multi_camera.patch(image_sets.MPIIGAZE, "eyes", 0).scene.room is None
+    assert multi_camera.draw_patch(image_sets.MPIIGAZE, "eyes", 0).scene.room is None

@@ -11,13 +11,13 @@ from benchbox.face_renderer.head.surface import (
     EYE_OUTER,
     EYE_RADIUS,
     MOUTH_HALF,
-    surface,
+    neutral_surface,
 )
 from benchbox.layouts import IBUG68
 
 
 def points(shape=None):
-    return model.points68().of(shape or Shape())
+    return model.model_points68().of(shape or Shape())
 
 
 def test_neutral_landmarks_lie_where_the_mark_up_puts_them():
@@ -56,9 +56,9 @@ def test_landmarks_lie_on_the_deformed_mesh():
     shape = Shape(
         {"nose_length": 1.5, "eye_apart": -1.0}, {"smile": 1.0, "closed": 0.9}, 0.2, (0.6, -0.2)
     )
-    balls = deformation.eyeballs(model.corners(), shape)
-    whole = deformation.deform(model.mesh(), shape, balls)
-    np.testing.assert_allclose(landmarks.ibug68().of(whole), points(shape), atol=1e-4)
+    balls = deformation.eyeball_centres(model.eye_corner_body(), shape)
+    whole = deformation.deform_points(model.head_mesh(), shape, balls)
+    np.testing.assert_allclose(landmarks.ibug68_points().of(whole), points(shape), atol=1e-4)
 
 
 def test_a_closed_lid_meets_the_lower_one_and_stays_on_the_eyeball():
@@ -69,7 +69,7 @@ def test_a_closed_lid_meets_the_lower_one_and_stays_on_the_eyeball():
     assert (np.abs(gap_after) < 1.6).all()
     # the other eye does not move
     np.testing.assert_allclose(closed[42:48], opened[42:48], atol=1e-9)
-    middle = deformation.eyeballs(model.corners(), Shape())[0]
+    middle = deformation.eyeball_centres(model.eye_corner_body(), Shape())[0]
     assert (np.linalg.norm(closed[36:42] - middle, axis=1) >= EYE_RADIUS - 0.2).all()
 
 
@@ -93,12 +93,12 @@ def test_closing_the_lips_brings_the_inner_lip_points_together():
 
 
 def test_every_field_moves_something_and_none_more_than_a_head_bears():
-    body = model.mesh()
+    body = model.head_mesh()
     size = np.abs(body.fields).max(axis=(1, 2))
     assert (size > 0.4).all()
     assert (size < 17).all()
     assert (
-        len(deformation.coefficients(Shape()))
+        len(deformation.field_weights(Shape()))
         == len(body.fields)
         == len(deformation.IDENTITY) + len(deformation.EXPRESSION)
     )
@@ -106,8 +106,8 @@ def test_every_field_moves_something_and_none_more_than_a_head_bears():
 
 def test_lids_and_lips_part_without_folding_the_surface():
     """Rows of the grid must stay in order, or the mesh folds over itself at a slit."""
-    grid = surface().points
-    face = np.abs(surface().azimuth) < 0.7
+    grid = neutral_surface().points
+    face = np.abs(neutral_surface().azimuth) < 0.7
     rows = (grid[:, face, 1] > -60).all(axis=1) & (grid[:, face, 1] < 95).all(axis=1)
     assert (np.diff(grid[rows][:, face, 1], axis=0) > 0).all()
 
@@ -115,7 +115,7 @@ def test_lids_and_lips_part_without_folding_the_surface():
 @pytest.mark.parametrize("yaw", [0.0, 0.5, -1.2])
 def test_projection_agrees_with_a_pinhole_worked_out_by_hand(yaw):
     pose = camera.Pose(yaw, 0.0, 0.0)
-    turned = camera.place(np.array([[0.0, 30.0, 0.0], [10.0, 30.0, 0.0]]), np.zeros(2), pose)
+    turned = camera.place_points(np.array([[0.0, 30.0, 0.0], [10.0, 30.0, 0.0]]), np.zeros(2), pose)
     # the middle of the head stays before the camera
     np.testing.assert_allclose(turned[0], 0, atol=1e-12)
     np.testing.assert_allclose(turned[1], [10 * np.cos(yaw), 0, -10 * np.sin(yaw)], atol=1e-12)
@@ -134,8 +134,8 @@ def test_a_resized_camera_keeps_pixel_centres():
 
 
 def test_aim_puts_the_landmark_box_where_it_is_told():
-    p = camera.place(points(), np.zeros(68), camera.Pose(0.4, 0.1, -0.2))
-    flat, _ = camera.aim(p, 700.0, 140.0, np.array([120.0, 131.0])).project(p)
+    p = camera.place_points(points(), np.zeros(68), camera.Pose(0.4, 0.1, -0.2))
+    flat, _ = camera.aim_camera(p, 700.0, 140.0, np.array([120.0, 131.0])).project(p)
     low, high = flat.min(0), flat.max(0)
     assert (high - low).max() == pytest.approx(140)
     np.testing.assert_allclose((low + high) / 2, [120, 131])

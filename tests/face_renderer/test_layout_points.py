@@ -7,16 +7,16 @@ from benchbox.face_renderer.camera import Pose
 from benchbox.face_renderer.head import model
 from benchbox.face_renderer.head.deformation import Shape
 from benchbox.face_renderer.head.eyes import gaze_direction
-from benchbox.face_renderer.head.layout_points import mirrored
-from benchbox.face_renderer.scenes.scene import parallel
+from benchbox.face_renderer.head.layout_points import mirror_points
+from benchbox.face_renderer.scenes.scene import parallel_axes
 from benchbox.layouts import LAYOUTS
 
 REST = Shape(expression={"closed": 0.9})
 
 
 def at(layout, shape=REST, axes=None):
-    return model.points(layout).at(
-        shape, Pose(0.0, 0.0, 0.0), parallel(0, 0) if axes is None else axes
+    return model.model_points(layout).at(
+        shape, Pose(0.0, 0.0, 0.0), parallel_axes(0, 0) if axes is None else axes
     )
 
 
@@ -25,13 +25,15 @@ def test_every_point_of_a_layout_has_a_place_and_its_mirror_image(layout):
     points = at(layout)
     assert points.shape == (LAYOUTS[layout].count, 3)
     assert np.isfinite(points).all()
-    np.testing.assert_allclose(mirrored(points, layout), points, atol=0.15)
+    np.testing.assert_allclose(mirror_points(points, layout), points, atol=0.15)
     assert len(np.unique(points.round(3), axis=0)) == len(points)
 
 
 def test_the_68_points_are_the_ones_that_synth_300w_rests_on():
     shape = Shape({"nose_length": 1.0}, {"smile": 0.8, "closed": 0.5}, 0.1)
-    np.testing.assert_array_equal(model.points("ibug68").of(shape), model.points68().of(shape))
+    np.testing.assert_array_equal(
+        model.model_points("ibug68").of(shape), model.model_points68().of(shape)
+    )
 
 
 def test_points_that_mean_the_same_are_the_same_place():

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchbox.face_renderer import image_sets
-from benchbox.face_renderer.render import picture
+from benchbox.face_renderer.render import render_picture
 from benchbox.face_renderer.scenes import multi_camera, phone_and_tablet, portraits, videos
 
 LANDMARKS = {
@@ -47,47 +47,47 @@ def test_versions_belong_to_the_pins_below():
 @pytest.mark.parametrize("face", LANDMARKS)
 def test_landmarks_are_pinned(face):
     name, part, number = face
-    scene = portraits.portrait(getattr(image_sets, name), part, number).scene
+    scene = portraits.draw_portrait(getattr(image_sets, name), part, number).scene
     np.testing.assert_allclose(scene.landmarks[[30, 36, 45]], LANDMARKS[face], atol=0.01)
 
 
 def test_labels_of_devices_are_pinned():
     shots = [
-        phone_and_tablet.shot(image_sets.GAZECAPTURE, "test", 99),
-        phone_and_tablet.shot(image_sets.GAZECN, "test", 5),
+        phone_and_tablet.draw_shot(image_sets.GAZECAPTURE, "test", 99),
+        phone_and_tablet.draw_shot(image_sets.GAZECN, "test", 5),
     ]
     np.testing.assert_allclose(
         [s.target_cm for s in shots], [(2.1977, -8.5158), (-0.5583, -4.7622)], atol=1e-3
     )
-    stare = phone_and_tablet.shot(image_sets.GAZESTARE, "stare", 70)
+    stare = phone_and_tablet.draw_shot(image_sets.GAZESTARE, "stare", 70)
     np.testing.assert_allclose(stare.target_cm, (0.1268, -9.268), atol=1e-3)
     np.testing.assert_allclose(stare.scene.landmarks[30], (168.697, 201.981), atol=0.01)
 
 
 def test_labels_of_patches_are_pinned():
     patches = [
-        multi_camera.patch(image_sets.ETH_XGAZE, "validation", 8),
-        multi_camera.patch(image_sets.MPIIGAZE, "eyes", 3),
+        multi_camera.draw_patch(image_sets.ETH_XGAZE, "validation", 8),
+        multi_camera.draw_patch(image_sets.MPIIGAZE, "eyes", 3),
     ]
     np.testing.assert_allclose(
         [p.gaze for p in patches],
         [(-0.42128, 0.3348, 0.84287), (-0.19933, -0.06068, 0.97805)],
         atol=1e-4,
     )
-    face = multi_camera.patch(image_sets.MPIIFACEGAZE, "faces", 130)
+    face = multi_camera.draw_patch(image_sets.MPIIFACEGAZE, "faces", 130)
     np.testing.assert_allclose(face.head, (-0.2057, -0.2879, 0.93531), atol=1e-4)
 
 
 @pytest.mark.parametrize("name", TILES)
 def test_pictures_are_pinned_coarsely(name):
     scene = {
-        "WFLW": lambda: portraits.portrait(image_sets.WFLW, "test", 1).scene,
-        "GAZECAPTURE": lambda: phone_and_tablet.shot(image_sets.GAZECAPTURE, "test", 99).scene,
-        "ETH_XGAZE": lambda: multi_camera.patch(image_sets.ETH_XGAZE, "validation", 8).scene,
-        "MPIIGAZE": lambda: multi_camera.patch(image_sets.MPIIGAZE, "eyes", 3).scene,
-        "VIDEOS": lambda: videos.frame(image_sets.VIDEOS, "c", 5),
+        "WFLW": lambda: portraits.draw_portrait(image_sets.WFLW, "test", 1).scene,
+        "GAZECAPTURE": lambda: phone_and_tablet.draw_shot(image_sets.GAZECAPTURE, "test", 99).scene,
+        "ETH_XGAZE": lambda: multi_camera.draw_patch(image_sets.ETH_XGAZE, "validation", 8).scene,
+        "MPIIGAZE": lambda: multi_camera.draw_patch(image_sets.MPIIGAZE, "eyes", 3).scene,
+        "VIDEOS": lambda: videos.draw_frame(image_sets.VIDEOS, "c", 5),
     }[name]()
-    grey = picture(scene).pixels.astype(float).mean(axis=2)
+    grey = render_picture(scene).pixels.astype(float).mean(axis=2)
     side = len(grey) // 4
     tiles = grey[: 4 * side, : 4 * side].reshape(4, side, 4, side).mean(axis=(1, 3)).ravel()
     np.testing.assert_allclose(tiles, TILES[name], atol=1.5)
@@ -98,10 +98,10 @@ def test_a_picture_of_a_settled_person_is_the_same_whoever_was_pictured_before()
     from benchbox.face_renderer import render
 
     first, later = (
-        phone_and_tablet.shot(image_sets.GAZECN, "train", number).scene for number in (0, 17)
+        phone_and_tablet.draw_shot(image_sets.GAZECN, "train", number).scene for number in (0, 17)
     )
-    render._KEPT.clear()
-    alone = hashlib.sha256(picture(later).pixels.tobytes()).hexdigest()
-    render._KEPT.clear()
-    picture(first)
-    assert hashlib.sha256(picture(later).pixels.tobytes()).hexdigest() == alone
+    render._APPEARANCES.clear()
+    alone = hashlib.sha256(render_picture(later).pixels.tobytes()).hexdigest()
+    render._APPEARANCES.clear()
+    render_picture(first)
+    assert hashlib.sha256(render_picture(later).pixels.tobytes()).hexdigest() == alone

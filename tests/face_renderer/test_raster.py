@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchbox.face_renderer.image.raster import rasterise
+from benchbox.face_renderer.image.raster import rasterise_grid
 
 
 def brute(points, depth, size):
@@ -36,7 +36,7 @@ def test_shows_what_a_brute_force_depth_buffer_shows():
     points = np.stack([u * 4.3 + 1.2, v * 4.7 + 0.6], axis=-1) + rng.normal(0, 0.8, (5, 6, 2))
     depth = rng.uniform(90, 110, (5, 6))
     expected = brute(points, depth, 24)
-    found = rasterise(points, depth, 24)
+    found = rasterise_grid(points, depth, 24)
     shown = np.full((24 * 24, 2), np.nan)
     shown[found.pixels] = np.stack([found.column, found.row], axis=-1)
     inside = np.isfinite(expected[:, 0])
@@ -62,7 +62,7 @@ def test_the_nearer_sheet_hides_the_farther_one_wherever_they_overlap():
         depth = np.array([[10.0] * 2, [10.0] * 2, [50.0] * 2, [50.0] * 2])
         if not near_first:
             depth = depth[::-1].copy()
-        found = rasterise(points, depth, 24, facing=0)
+        found = rasterise_grid(points, depth, 24, facing=0)
         assert found.read(depth).max() == pytest.approx(10.0)
         assert len(x) == 4
 
@@ -70,24 +70,24 @@ def test_the_nearer_sheet_hides_the_farther_one_wherever_they_overlap():
 def test_the_side_that_faces_away_is_only_seen_on_request():
     v, u = np.meshgrid(np.arange(3.0), np.arange(3.0), indexing="ij")
     points, depth = np.stack([u * 5 + 1, v * 5 + 1], -1), np.full((3, 3), 9.0)
-    assert len(rasterise(points, depth, 16).pixels) == 11 * 11
-    assert len(rasterise(points, depth, 16, facing=-1).pixels) == 0
+    assert len(rasterise_grid(points, depth, 16).pixels) == 11 * 11
+    assert len(rasterise_grid(points, depth, 16, facing=-1).pixels) == 0
     mirrored = points[:, ::-1].copy()
-    assert len(rasterise(mirrored, depth, 16).pixels) == 0
-    assert len(rasterise(mirrored, depth, 16, facing=-1).pixels) == 11 * 11
+    assert len(rasterise_grid(mirrored, depth, 16).pixels) == 0
+    assert len(rasterise_grid(mirrored, depth, 16, facing=-1).pixels) == 11 * 11
 
 
 def test_a_grid_outside_the_picture_shows_nothing():
     v, u = np.meshgrid(np.arange(3.0), np.arange(3.0), indexing="ij")
     for shift in (-100.0, 100.0):
-        found = rasterise(np.stack([u * 5 + shift, v * 5], -1), np.full((3, 3), 9.0), 16)
+        found = rasterise_grid(np.stack([u * 5 + shift, v * 5], -1), np.full((3, 3), 9.0), 16)
         assert len(found.pixels) == 0
         assert len(found.read(np.zeros((3, 3)))) == 0
 
 
 def test_places_are_the_grid_coordinates_of_the_pixel():
     v, u = np.meshgrid(np.arange(4.0), np.arange(5.0), indexing="ij")
-    found = rasterise(np.stack([u * 4, v * 3], -1), np.full((4, 5), 9.0), 16)
+    found = rasterise_grid(np.stack([u * 4, v * 3], -1), np.full((4, 5), 9.0), 16)
     y, x = np.divmod(found.pixels, 16)
     np.testing.assert_allclose(found.column, x / 4, atol=1e-5)
     np.testing.assert_allclose(found.row, y / 3, atol=1e-5)

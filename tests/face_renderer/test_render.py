@@ -9,9 +9,9 @@ import pytest
 
 from benchbox.face_renderer import GENERATOR_VERSION, contact_sheet
 from benchbox.face_renderer.head import eyes
-from benchbox.face_renderer.render import picture
+from benchbox.face_renderer.render import render_picture
 from benchbox.face_renderer.scenes import scene
-from benchbox.face_renderer.scenes.scene import sample
+from benchbox.face_renderer.scenes.scene import draw_scene
 
 # Landmarks 30 (tip of the nose), 36 and 45 (outer eye corners) of six faces, to 0.01 px.
 PINNED = {
@@ -29,7 +29,7 @@ def test_landmarks_are_pinned_to_the_generators_version():
     assert GENERATOR_VERSION == 4, "bump: render again, look at the sheet, then pin the new values"
     for (part, number), expected in PINNED.items():
         np.testing.assert_allclose(
-            sample(part, number).landmarks[[30, 36, 45]], expected, atol=0.01
+            draw_scene(part, number).landmarks[[30, 36, 45]], expected, atol=0.01
         )
 
 
@@ -45,17 +45,17 @@ TILES = {
 
 @pytest.mark.parametrize("face", TILES)
 def test_pictures_are_pinned_coarsely(face):
-    grey = picture(sample(*face)).pixels.astype(float).mean(axis=2)
+    grey = render_picture(draw_scene(*face)).pixels.astype(float).mean(axis=2)
     tiles = grey.reshape(4, 64, 4, 64).mean(axis=(1, 3)).ravel()
     np.testing.assert_allclose(tiles, TILES[face], atol=1.5)
 
 
 def test_the_same_face_is_the_same_bytes_in_any_order_and_in_another_process():
     """Guards against state that leaks from face to face: caches, banks and reused buffers."""
-    first = picture(sample("common", 5)).pixels
+    first = render_picture(draw_scene("common", 5)).pixels
     for number in (2, 9):
-        picture(sample("challenging", number))
-    np.testing.assert_array_equal(picture(sample("common", 5)).pixels, first)
+        render_picture(draw_scene("challenging", number))
+    np.testing.assert_array_equal(render_picture(draw_scene("common", 5)).pixels, first)
     code = (
         "import sys\nfrom benchbox.face_renderer.render import picture\nfrom benchbox.face_renderer.scenes.scene import sample\n"
         "picture(sample('train', 1))\nsys.stdout.buffer.write(picture(sample('common', 5)).pixels.tobytes())"
@@ -65,7 +65,7 @@ def test_the_same_face_is_the_same_bytes_in_any_order_and_in_another_process():
 
 
 def test_parts_and_numbers_give_different_faces():
-    faces = [sample(part, number).landmarks for part in scene.PARTS for number in range(3)]
+    faces = [draw_scene(part, number).landmarks for part in scene.PARTS for number in range(3)]
     for a in range(len(faces)):
         for b in range(a):
             assert np.abs(faces[a] - faces[b]).max() > 3
@@ -74,7 +74,7 @@ def test_parts_and_numbers_give_different_faces():
 def test_faces_stay_inside_the_picture_with_context_around():
     for part in scene.PARTS:
         for number in range(40):
-            p = sample(part, number).landmarks
+            p = draw_scene(part, number).landmarks
             low, high = p.min(0), p.max(0)
             assert (low >= 4).all()
             assert (high <= 251).all()
@@ -83,23 +83,24 @@ def test_faces_stay_inside_the_picture_with_context_around():
 
 def test_challenging_is_harder_than_common_in_pose_and_in_what_is_hidden():
     turns = {
-        p: np.abs([sample(p, n).pose.yaw for n in range(120)]) for p in ("common", "challenging")
+        p: np.abs([draw_scene(p, n).pose.yaw for n in range(120)])
+        for p in ("common", "challenging")
     }
     assert np.degrees(np.median(turns["challenging"])) > 1.8 * np.degrees(
         np.median(turns["common"])
     )
     hidden = {
-        p: np.mean([~picture(sample(p, n)).visible for n in range(14)])
+        p: np.mean([~render_picture(draw_scene(p, n)).visible for n in range(14)])
         for p in ("common", "challenging")
     }
     assert hidden["challenging"] > hidden["common"]
 
 
 def test_the_far_side_of_a_turned_head_is_hidden_and_the_near_side_seen():
-    turned = [s for s in (sample("challenging", n) for n in range(60)) if abs(s.pose.yaw) > 0.8]
+    turned = [s for s in (draw_scene("challenging", n) for n in range(60)) if abs(s.pose.yaw) > 0.8]
     assert len(turned) >= 3
     for s in turned[:3]:
-        seen = picture(s).visible
+        seen = render_picture(s).visible
         left, right = seen[:7].mean(), seen[10:17].mean()
         # Turned towards the picture's right, the jaw on the right is the far one.
         assert (left > right) if s.pose.yaw > 0 else (right > left)
@@ -114,7 +115,7 @@ def test_the_iris_is_where_the_gaze_points():
     centre = np.zeros(3)
     for yaw, pitch in ((0.0, 0.0), (0.35, 0.0), (0.0, 0.25)):
         gaze = eyes.gaze_direction(yaw, pitch)
-        seen = eyes.eyeball(
+        seen = eyes.shade_eyeball(
             np.array([0, 0, 800.0]),
             rays,
             centre,
@@ -134,8 +135,8 @@ def _plain():
     from benchbox.face_renderer.head import appearance
 
     rng = np.random.default_rng(0)
-    who = appearance.draw(rng, child=False)
-    lamp = light.draw(rng, hard=False)
+    who = appearance.draw_look(rng, child=False)
+    lamp = light.draw_light(rng, hard=False)
     from dataclasses import replace
 
     dark = replace(who, iris=np.array([0.03, 0.02, 0.01]))
@@ -148,8 +149,8 @@ def test_every_point_of_an_eye_lies_at_the_edge_of_the_rendered_eye():
     """Landmarks against pixels: the white of the eye is found between the lid points and not above or below them."""
     brighter = 0
     for number in range(30):
-        s = sample("common", number)
-        shown = picture(s)
+        s = draw_scene("common", number)
+        shown = render_picture(s)
         if s.shape.lids[0] > 0.1 or abs(s.pose.yaw) > 0.2 or not shown.visible[36:42].all():
             continue
         grey = cv2.cvtColor(shown.pixels, cv2.COLOR_RGB2GRAY).astype(float)
@@ -166,8 +167,8 @@ def test_every_point_of_an_eye_lies_at_the_edge_of_the_rendered_eye():
 
 
 def test_the_contact_sheet_has_the_size_it_is_asked_for_and_marks_points():
-    plain = contact_sheet.contact_sheet(("common",), columns=2, size=64)
-    marked = contact_sheet.contact_sheet(("common",), columns=2, size=64, landmarks=True)
+    plain = contact_sheet.render_sheet(("common",), columns=2, size=64)
+    marked = contact_sheet.render_sheet(("common",), columns=2, size=64, landmarks=True)
     assert plain.shape == marked.shape == (64, 128, 3)
     assert (plain != marked).any(axis=2).sum() > 68
     assert contact_sheet.main(["a.bmp"]) == 2

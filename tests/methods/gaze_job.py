@@ -49,7 +49,7 @@ def job(
     **params: object,
 ) -> Job:
     """A job at smoke budget, with some parameters changed."""
-    settings = method_card.settings(card, variant, "smoke") | params
+    settings = method_card.merge_params(card, variant, "smoke") | params
     labelled = examples(task, eyes=eyes)
     rest = examples(task, 12, eyes=eyes, seed=1).samples
     return Job(task, None, labelled, rest, None, out, 0, "cpu", "smoke", settings)

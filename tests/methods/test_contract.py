@@ -14,21 +14,23 @@ SHIPPED = sorted(
 
 def test_every_folder_of_methods_is_installed_under_its_own_card():
     folders = {
-        card.folder.name for card in method_card.cards() if card.source.startswith("benchbox ")
+        card.folder.name for card in method_card.read_cards() if card.source.startswith("benchbox ")
     }
     assert folders == set(SHIPPED)
 
 
 @pytest.mark.parametrize("folder", SHIPPED)
 def test_the_method_keeps_the_contract(folder):
-    (card,) = [card for card in method_card.cards() if card.folder.name == folder]
-    broken = [f"{check.name}: {check.detail}" for check in conformance.check(card) if not check.ok]
+    (card,) = [card for card in method_card.read_cards() if card.folder.name == folder]
+    broken = [
+        f"{check.name}: {check.detail}" for check in conformance.check_method(card) if not check.ok
+    ]
     assert broken == []
 
 
 VARIANTS = [
     (card.name, variant)
-    for card in method_card.cards()
+    for card in method_card.read_cards()
     if card.source.startswith("benchbox ")
     for variant in card.variants
     if variant != card.default
@@ -44,7 +46,7 @@ def test_every_variant_keeps_the_contract(method, variant):
     """
     broken = [
         f"{check.name}: {check.detail}"
-        for check in conformance.check(method_card.card(method), variant=variant)
+        for check in conformance.check_method(method_card.find_card(method), variant=variant)
         if not check.ok
     ]
     assert broken == []

@@ -18,8 +18,8 @@ from benchbox.training.ordinal_coding import ordinal_loss
 
 from .gaze_job import examples, job
 
-CARD = method_card.card("dwo")
-METHOD = method_card.load(CARD)
+CARD = method_card.find_card("dwo")
+METHOD = method_card.import_method(CARD)
 TINY = {"side": 16, "face_side": 16, "bins": [20, 20]}
 
 
@@ -73,7 +73,7 @@ def disturbed(
     net: nn.Module, patches: tuple[torch.Tensor, ...], codes: torch.Tensor, **settings: float
 ) -> tuple:
     given = {"centre": 4, "steps": 1, "gamma": 1.0, "epsilon": 3.0} | settings
-    return attack.perturb(net, patches, codes, (10,), **given)
+    return attack.perturb_patches(net, patches, codes, (10,), **given)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_the_network_is_left_as_it_was():
     """It answers in evaluation mode: running statistics must not see adversarial samples, nor weights a slope."""
     net = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3), nn.Linear(3, 10)).train()
     before = {key: value.clone() for key, value in net.state_dict().items()}
-    attack.perturb(
+    attack.perturb_patches(
         net,
         (torch.rand(4, 3, 1, 1),),
         torch.zeros(4, 10),
@@ -168,7 +168,7 @@ def test_the_network_is_left_as_it_was():
 
 def course(tmp_path, **params):
     todo = job(CARD, tmp_path, **TINY, **params)
-    return todo, recipe.Course.of(todo)
+    return todo, recipe.CodedGazes.of(todo)
 
 
 def test_org_is_the_share_of_samples_left_alone(tmp_path):
@@ -195,7 +195,7 @@ def test_only_chosen_samples_are_replaced_in_all_three_patches(tmp_path):
     patches, codes, _ = made.batch(todo.params, 0, 0)
     turned = torch.tensor([False, True, False, True])
     for old, new in zip(
-        patches, recipe.mixed(net, patches, codes, turned, made, todo.params), strict=True
+        patches, recipe.mix_adversarial(net, patches, codes, turned, made, todo.params), strict=True
     ):
         moved = (old != new).flatten(1).any(dim=1)
         assert moved.tolist() == turned.tolist()
@@ -209,7 +209,7 @@ ROWS = sorted(set(CARD.variants) - {"ctr-8", "t1", "org90"})
 
 def test_rows_that_are_dwo_itself_take_over_its_training():
     for name in ("ctr-8", "t1", "org90"):
-        assert method_card.settings(CARD, name, "quick") == method_card.settings(
+        assert method_card.merge_params(CARD, name, "quick") == method_card.merge_params(
             CARD, "dwo", "quick"
         )
         assert CARD.variants[name].shares.files == "dwo.safetensors"
@@ -218,7 +218,7 @@ def test_rows_that_are_dwo_itself_take_over_its_training():
 
 def test_table_5_is_complete():
     """Nine rows and the baseline; three names of the recommended row are one run."""
-    settings = {name: method_card.settings(CARD, name, "paper") for name in CARD.variants}
+    settings = {name: method_card.merge_params(CARD, name, "paper") for name in CARD.variants}
     rows = {(s["centre_bins"], s["steps"], s["original"]) for s in settings.values()}
     assert rows == {
         (8, 0, 1.0), (0, 1, 0.9), (32, 1, 0.9), (16, 1, 0.9), (8, 1, 0.9), (8, 2, 0.9), (8, 3, 0.9),

@@ -14,14 +14,14 @@ import pytest
 import torch
 
 from benchbox import geometry
-from benchbox.costs.op_count import count
+from benchbox.costs.op_count import count_module
 from benchbox.layouts import IBUG68
 from benchbox.plugins import method_card
-from benchbox.training.crops import sample
+from benchbox.training.crops import sample_views
 from benchbox.types import Examples, Sample
 
-CARD = method_card.card("glsr")
-method_card.load(CARD)
+CARD = method_card.find_card("glsr")
+method_card.import_method(CARD)
 
 
 def part(name: str) -> ModuleType:
@@ -46,7 +46,7 @@ def shapes(number: int, seed: int = 0) -> torch.Tensor:
 
 
 def test_small_backbone_meets_the_papers_48_5_m_flops_exactly():
-    found = count(model.Backbone(68, 256, "table"), (1, 3, 256, 256))
+    found = count_module(model.Backbone(68, 256, "table"), (1, 3, 256, 256))
     assert (found.params, found.macs, found.macs_plus_bias) == (
         478_168,
         48_496_768,
@@ -55,7 +55,7 @@ def test_small_backbone_meets_the_papers_48_5_m_flops_exactly():
 
 
 def test_lite_head_counts():
-    found = count(model.Backbone(68, 256, "lite"), (1, 3, 256, 256))
+    found = count_module(model.Backbone(68, 256, "lite"), (1, 3, 256, 256))
     assert found.params == 336_920
     assert found.macs == pytest.approx(48.356e6, rel=1e-4)
 
@@ -65,19 +65,19 @@ def test_lite_head_counts():
     [(98, "table", 493_588), (19, "table", 452_982), (98, "lite", 340_820), (19, "lite", 330_550)],
 )
 def test_other_layouts_change_only_the_last_layer(points, head, params):
-    assert count(model.Backbone(points, 256, head), (1, 3, 256, 256)).params == params
+    assert count_module(model.Backbone(points, 256, head), (1, 3, 256, 256)).params == params
 
 
 def test_localisation_net_counts():
-    found = count(model.GlobalReinit(), (1, 3, 128, 128))
+    found = count_module(model.GlobalReinit(), (1, 3, 128, 128))
     assert (found.params, found.macs) == (257_828, 4_141_824)
 
 
 def test_local_stage_counts_over_four_parts():
     params = macs = 0
     for points in detector.glsr_parts(IBUG68.parts):
-        regression = count(model.LocalRegression(len(points)), (1, 3, 64, 64))
-        reinit = count(model.LocalReinit(len(points)), (1, len(points), 2))
+        regression = count_module(model.LocalRegression(len(points)), (1, 3, 64, 64))
+        reinit = count_module(model.LocalReinit(len(points)), (1, len(points), 2))
         params += regression.params + reinit.params
         macs += regression.macs + reinit.macs
     assert (params, macs) == (1_236_502, 5_035_904)
@@ -104,11 +104,11 @@ def test_theta_star_puts_the_tight_box_on_the_unit_square():
     truth = shapes(5)
     reference = torch.from_numpy(frames.mean_shape(truth.numpy(), IBUG68.flip))
     theta = frames.supervised_theta(truth, reference)
-    moved = frames.transform(frames.invert(theta), truth)
+    moved = frames.transform_points(frames.invert_maps(theta), truth)
     assert moved.amin(dim=1).numpy() == pytest.approx(-np.ones((5, 2)), abs=1e-9)
     assert moved.amax(dim=1).numpy() == pytest.approx(np.ones((5, 2)), abs=1e-9)
     # … and nothing else was done to it: θ* brings it back.
-    assert frames.transform(theta, moved).numpy() == pytest.approx(truth.numpy(), abs=1e-9)
+    assert frames.transform_points(theta, moved).numpy() == pytest.approx(truth.numpy(), abs=1e-9)
 
 
 def test_theta_star_straightens_a_rotated_face():
@@ -119,7 +119,7 @@ def test_theta_star_straightens_a_rotated_face():
         [torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])]
     )
     upright, turned = (
-        frames.transform(frames.invert(frames.supervised_theta(s, reference)), s)
+        frames.transform_points(frames.invert_maps(frames.supervised_theta(s, reference)), s)
         for s in (truth, truth @ turn.T)
     )
     assert turned.numpy() == pytest.approx(upright.numpy(), abs=1e-9)
@@ -128,7 +128,9 @@ def test_theta_star_straightens_a_rotated_face():
 def test_a_margin_of_1_4_leaves_the_shape_in_the_middle():
     truth = shapes(3)
     reference = torch.from_numpy(frames.mean_shape(truth.numpy(), IBUG68.flip))
-    moved = frames.transform(frames.invert(frames.supervised_theta(truth, reference, 1.4)), truth)
+    moved = frames.transform_points(
+        frames.invert_maps(frames.supervised_theta(truth, reference, 1.4)), truth
+    )
     assert moved.amax(dim=1).numpy() == pytest.approx(np.full((3, 2), 1 / 1.4), abs=1e-9)
 
 
@@ -137,12 +139,12 @@ def test_maps_agree_with_geometry():
     outer, inner = np.eye(2, 3) + rng.normal(size=(2, 4, 2, 3))
     points = rng.normal(size=(4, 7, 2))
     torch_outer, torch_inner = torch.from_numpy(outer), torch.from_numpy(inner)
-    assert frames.compose(torch_outer, torch_inner).numpy() == pytest.approx(
-        geometry.compose(outer, inner)
+    assert frames.compose_maps(torch_outer, torch_inner).numpy() == pytest.approx(
+        geometry.compose_maps(outer, inner)
     )
-    assert frames.invert(torch_outer).numpy() == pytest.approx(geometry.invert(outer))
-    assert frames.transform(torch_outer, torch.from_numpy(points)).numpy() == pytest.approx(
-        geometry.transform(outer, points)
+    assert frames.invert_maps(torch_outer).numpy() == pytest.approx(geometry.invert_maps(outer))
+    assert frames.transform_points(torch_outer, torch.from_numpy(points)).numpy() == pytest.approx(
+        geometry.transform_points(outer, points)
     )
     fitted = frames.fit_affine(torch.from_numpy(points), torch.from_numpy(points[0]))
     assert fitted.numpy() == pytest.approx(geometry.fit_affine(points, points[0]))
@@ -173,7 +175,7 @@ def test_identity_reproduces_a_bilinear_resize():
     With corners aligned instead of edges it would be up to 1 px off.
     """
     pictures = torch.rand(2, 3, 40, 40, generator=torch.Generator().manual_seed(0))
-    seen = sample(pictures, frames.identity(2, pictures), 20)
+    seen = sample_views(pictures, frames.identity_maps(2, pictures), 20)
     resized = torch.nn.functional.interpolate(
         pictures, size=20, mode="bilinear", align_corners=False
     )
@@ -185,21 +187,21 @@ def test_a_shape_that_goes_through_all_frames_comes_back():
     truth = shapes(4)
     reference = torch.from_numpy(frames.mean_shape(truth.numpy(), IBUG68.flip))
     theta_g = frames.supervised_theta(truth, reference)
-    global_shape = frames.transform(frames.invert(theta_g), truth)
+    global_shape = frames.transform_points(frames.invert_maps(theta_g), truth)
     for points in detector.glsr_parts(IBUG68.parts):
         part_shape = global_shape[:, points]
         for theta_l in (
             frames.supervised_theta(part_shape, reference[points], 1.4),
             frames.part_box(part_shape),
         ):
-            local_shape = frames.transform(frames.invert(theta_l), part_shape)
-            back = frames.transform(frames.compose(theta_g, theta_l), local_shape)
+            local_shape = frames.transform_points(frames.invert_maps(theta_l), part_shape)
+            back = frames.transform_points(frames.compose_maps(theta_g, theta_l), local_shape)
             assert back.numpy() == pytest.approx(truth[:, points].numpy(), abs=1e-9)
 
 
 def test_an_upright_part_box_has_a_quarter_of_margin_on_each_side():
     points = torch.tensor([[[0.0, 0.1], [0.4, 0.1], [0.2, 0.3]]])
-    moved = frames.transform(frames.invert(frames.part_box(points)), points)
+    moved = frames.transform_points(frames.invert_maps(frames.part_box(points)), points)
     assert moved[0].tolist() == pytest.approx(
         np.array([[-2 / 3, -1 / 3], [2 / 3, -1 / 3], [0, 1 / 3]]), abs=1e-6
     )
@@ -213,7 +215,7 @@ def test_the_second_crop_of_b2_levels_the_eyes_and_holds_the_face():
         [torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])]
     )
     upright, turned = (
-        frames.transform(frames.invert(frames.upright_box(s, (36, 45), 1.2)), s)
+        frames.transform_points(frames.invert_maps(frames.upright_box(s, (36, 45), 1.2)), s)
         for s in (truth, truth @ turn.T)
     )
     assert turned.numpy() == pytest.approx(upright.numpy(), abs=1e-9)
@@ -305,7 +307,7 @@ def test_a_view_shows_the_true_points_where_the_batch_says_they_are():
 
     A slip of half a pixel shows.
     """
-    drawn = training_samples.Draws(examples(), IBUG68, PARAMS, seed=0, device="cpu")
+    drawn = training_samples.PerturbedFaces(examples(), IBUG68, PARAMS, seed=0, device="cpu")
     batch = drawn.batch(stage=2, step=0)
     picture = batch.look(batch.frame, 400)
     grid = batch.shape[:, :, None, :]
@@ -331,7 +333,7 @@ def test_a_view_shows_the_true_points_where_the_batch_says_they_are():
 
 
 def test_plain_and_differentiable_views_agree():
-    drawn = training_samples.Draws(examples(), IBUG68, PARAMS, seed=0, device="cpu")
+    drawn = training_samples.PerturbedFaces(examples(), IBUG68, PARAMS, seed=0, device="cpu")
     batch = drawn.batch(stage=2, step=0)
     plain = batch.look(batch.frame, 96)
     differentiable = batch.look(batch.frame.clone().requires_grad_(), 96)
@@ -345,7 +347,8 @@ def test_plain_and_differentiable_views_agree():
 
 def test_any_batch_can_be_drawn_again():
     first, second = (
-        training_samples.Draws(examples(), IBUG68, PARAMS, seed=3, device="cpu") for _ in range(2)
+        training_samples.PerturbedFaces(examples(), IBUG68, PARAMS, seed=3, device="cpu")
+        for _ in range(2)
     )
     first.batch(2, 0)
     assert torch.equal(first.batch(2, 5).shape, second.batch(2, 5).shape)
@@ -353,7 +356,9 @@ def test_any_batch_can_be_drawn_again():
 
 
 def test_each_epoch_visits_every_face_once():
-    drawn = training_samples.Draws(examples(), IBUG68, PARAMS | {"batch": 4}, seed=0, device="cpu")
+    drawn = training_samples.PerturbedFaces(
+        examples(), IBUG68, PARAMS | {"batch": 4}, seed=0, device="cpu"
+    )
     rows = np.concatenate([drawn.rows(2, step) for step in range(3)])
     assert sorted(rows[:6]) == sorted(rows[6:]) == list(range(6))
 
@@ -361,20 +366,20 @@ def test_each_epoch_visits_every_face_once():
 def test_an_untrained_system_returns_its_start():
     """With θ at the identity and no offsets the prediction is S_g0, through all stages and back."""
     torch.manual_seed(0)
-    net = detector.System(IBUG68, PARAMS).eval()
+    net = detector.GlsrDetector(IBUG68, PARAMS).eval()
     for layer in [net.backbone.head[-1], *(local.head[-1] for local in net.local_regression)]:
         torch.nn.init.zeros_(layer.weight)
         torch.nn.init.zeros_(layer.bias)
     net.start.copy_(shapes(1)[0].float())
-    drawn = training_samples.Draws(examples(), IBUG68, PARAMS, seed=0, device="cpu")
+    drawn = training_samples.PerturbedFaces(examples(), IBUG68, PARAMS, seed=0, device="cpu")
     batch = drawn.batch(2, 0)
     with torch.inference_mode():
         found = net(batch.look, batch.frame)
-    expected = frames.transform(batch.frame, net.start.expand(6, -1, -1))
+    expected = frames.transform_points(batch.frame, net.start.expand(6, -1, -1))
     assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-5)
 
 
 def test_the_card_names_every_parameter_the_recipe_reads():
-    settings = method_card.settings(CARD, CARD.default, "quick", {})
+    settings = method_card.merge_params(CARD, CARD.default, "quick", {})
     assert set(settings) == set(CARD.params)
     assert dataclasses.is_dataclass(CARD)

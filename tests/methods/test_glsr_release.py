@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from benchbox.costs.op_count import count
+from benchbox.costs.op_count import count_module
 from benchbox.datasets import split
 from benchbox.datasets.landmarks import glsr_release
 from benchbox.errors import DataError, ProtocolError
@@ -26,8 +26,8 @@ from benchbox.protocols import protocol_card as protocols
 from benchbox.runs import execute
 from benchbox.types import Job, Sample
 
-CARD = method_card.card("glsr")
-MODULE = method_card.load(CARD)
+CARD = method_card.find_card("glsr")
+MODULE = method_card.import_method(CARD)
 
 
 def part(name: str) -> ModuleType:
@@ -131,9 +131,9 @@ def second(
 
 
 def test_counts_of_the_release():
-    assert count(release.ReleaseReinit(), (1, 3, 128, 128)).params == 44_909
-    assert count(release.ReleaseBackbone(68), (1, 3, 256, 256)).params == 478_090
-    assert count(release.ReleaseBackbone(98), (1, 3, 256, 256)).params == 493_510
+    assert count_module(release.ReleaseReinit(), (1, 3, 128, 128)).params == 44_909
+    assert count_module(release.ReleaseBackbone(68), (1, 3, 256, 256)).params == 478_090
+    assert count_module(release.ReleaseBackbone(98), (1, 3, 256, 256)).params == 493_510
 
 
 # --- made weights ---------------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def picture(seed: int, height: int, width: int) -> np.ndarray:
 
 
 def adopted(out: Path, weights: Path) -> object:
-    params = method_card.settings(CARD, "release", "quick")
+    params = method_card.merge_params(CARD, "release", "quick")
     job = Job(
         "landmarks", LAYOUTS["wflw98"], None, (), None, out, 0, "cpu", "quick", params, weights
     )  # type: ignore[arg-type]
@@ -201,15 +201,15 @@ def test_files_of_another_network_are_named(tmp_path):
     made_weights(tmp_path)
     (tmp_path / "mean_98_face.npy").write_bytes(b"no array")
     with pytest.raises(DataError, match=r"mean_98_face.npy: no readable mean face"):
-        release.Release(98).load_published(tmp_path)
+        release.ReleasedDetector(98).load_published(tmp_path)
     made_weights(tmp_path)
     torch.save({"module.x": torch.zeros(1)}, tmp_path / "98_points_global_reinit.pth.tar")
     with pytest.raises(
         DataError, match=r"98_points_global_reinit.pth.tar: weights of another network"
     ):
-        release.Release(98).load_published(tmp_path)
+        release.ReleasedDetector(98).load_published(tmp_path)
     with pytest.raises(DataError, match=r"68_points_global_reinit.pth.tar: no such weights file"):
-        release.Release(68).load_published(tmp_path)
+        release.ReleasedDetector(68).load_published(tmp_path)
 
 
 # --- published weights ----------------------------------------------------------------------------
@@ -234,7 +234,7 @@ def test_the_published_weights_answer_as_the_published_code_does(data_root, tmp_
     if not folder.is_dir():
         pytest.skip("the release is not under the data root")
     index = glsr_release.index(data_root)
-    made = split.split(protocols.load("glsr-release"), index)
+    made = split.split_index(protocols.load_protocol("glsr-release"), index)
     found = adopted(tmp_path, folder)(made.test)
     weights = published(folder)
     for row in range(5):
@@ -255,17 +255,17 @@ def test_the_release_is_a_row_of_published_weights_near_its_printed_error(data_r
     """Printed for the 2,500 test faces: 5.35 %. Five faces can only say that nothing is broken."""
     if not (data_root / "glsr-release").is_dir():
         pytest.skip("the release is not under the data root")
-    request = execute.Request(
+    request = execute.RunRequest(
         "glsr", "glsr-release", "release", data=data_root, results=tmp_path, device="cpu"
     )
-    outcome = execute.run(request)
+    outcome = execute.run_method(request)
     assert outcome.run.record["kind"] == "weights"
     assert outcome.scored.scores.groups["test"]["nme_inter_ocular"].value == pytest.approx(
         5.18, abs=0.02
     )
     with pytest.raises(ProtocolError, match="has nothing to train on"):
-        execute.run(
-            execute.Request(
+        execute.run_method(
+            execute.RunRequest(
                 "glsr", "glsr-release", "b1", data=data_root, results=tmp_path, device="cpu"
             )
         )

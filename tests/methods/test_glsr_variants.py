@@ -10,15 +10,15 @@ import torch
 from safetensors.torch import save_file
 
 from benchbox import geometry
-from benchbox.costs.op_count import count
+from benchbox.costs.op_count import count_module
 from benchbox.errors import DataError, PluginError
 from benchbox.layouts import IBUG68, LAYOUTS
 from benchbox.plugins import method_card
-from benchbox.training.pretrained import read_weights
+from benchbox.training.pretrained import read_pretrained
 from benchbox.types import Examples, Job, Sample
 
-CARD = method_card.card("glsr")
-MODULE = method_card.load(CARD)
+CARD = method_card.find_card("glsr")
+MODULE = method_card.import_method(CARD)
 
 
 def part(name: str) -> ModuleType:
@@ -38,7 +38,7 @@ backbones, training_samples, recipe, detector, transformer_shape_regressor = (
 
 
 def settings(variant: str, budget: str = "smoke", **changes: object) -> dict[str, object]:
-    return method_card.settings(CARD, variant, budget) | changes
+    return method_card.merge_params(CARD, variant, budget) | changes
 
 
 def examples(number: int = 6) -> Examples:
@@ -64,7 +64,9 @@ def examples(number: int = 6) -> Examples:
 def counted(variant: str, **changes: object) -> tuple[int, int]:
     """Sum parameters and multiply-accumulates over the networks that a prediction runs, at paper budget."""
     found = MODULE.networks(settings(variant, "paper", **changes), IBUG68).values()
-    counts = [count(network, *(tuple(one.shape) for one in inputs)) for network, inputs in found]
+    counts = [
+        count_module(network, *(tuple(one.shape) for one in inputs)) for network, inputs in found
+    ]
     return sum(one.params for one in counts), sum(one.macs for one in counts)
 
 
@@ -98,7 +100,7 @@ def test_networks_for_profile_run_on_their_own_inputs_for_every_variant_and_layo
 
 def test_an_unknown_backbone_is_told_what_there_is():
     with pytest.raises(PluginError, match="must be one of small, medium, large, vgg-s, release"):
-        detector.System(IBUG68, settings("b1", backbone="huge"))
+        detector.GlsrDetector(IBUG68, settings("b1", backbone="huge"))
 
 
 # --- stages ---------------------------------------------------------------------------------------
@@ -119,11 +121,11 @@ STAGES = {
 def prepared(variant: str, **changes: object) -> tuple[object, list[object], object]:
     params = settings(variant, crop_side=200, **changes)
     torch.manual_seed(0)
-    made = detector.System(IBUG68, params).to(memory_format=torch.channels_last)
-    drawn = training_samples.Draws(examples(), IBUG68, params, seed=0, device="cpu")
-    objective = recipe.Objective(made, drawn.reference, IBUG68, params)
+    made = detector.GlsrDetector(IBUG68, params).to(memory_format=torch.channels_last)
+    drawn = training_samples.PerturbedFaces(examples(), IBUG68, params, seed=0, device="cpu")
+    objective = recipe.StageLosses(made, drawn.reference, IBUG68, params)
     objective.start(drawn)
-    return made, recipe.stages(made, objective, params), drawn
+    return made, recipe.plan_stages(made, objective, params), drawn
 
 
 @pytest.mark.parametrize("variant", STAGES)
@@ -191,7 +193,9 @@ def test_b2_sees_its_first_networks_shape():
     torch.nn.init.zeros_(made.first.head[-1].bias)
     batch = drawn.batch(2, 0)
     theta = made.eval().global_theta(batch.look, batch.frame)
-    level = part("frames").transform(part("frames").invert(theta[:1]), made.first_start[None])[0]
+    level = part("frames").transform_points(
+        part("frames").invert_maps(theta[:1]), made.first_start[None]
+    )[0]
     assert level[36, 1].item() == pytest.approx(level[45, 1].item(), abs=1e-5)
     assert level.abs().max().item() == pytest.approx(1 / 1.2, abs=1e-5)
 
@@ -220,7 +224,7 @@ def test_public_weights_see_the_pixels_they_were_trained_on(make, tmp_path):
     file = tmp_path / "public.safetensors"
     save_file(public_names(source), file)
     ours = make(5).eval()
-    ours.load_trunk(read_weights(file), "public")
+    ours.load_trunk(read_pretrained(file), "public")
     pixels = torch.rand(1, 3, 32, 32)
     normalised = (pixels - torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)) / torch.tensor(
         [0.229, 0.224, 0.225]
@@ -252,7 +256,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
         DataError,
         match=r"conv1.weight must be \(64, 3, 7, 7\), is \(64, 3, 3, 3\): weights of another",
     ):
-        backbones.ResNet50(5).load_trunk(read_weights(file), str(file))
+        backbones.ResNet50(5).load_trunk(read_pretrained(file), str(file))
 
 
 def job(variant: str, file: Path | None) -> Job:
@@ -261,17 +265,17 @@ def job(variant: str, file: Path | None) -> Job:
 
 
 def test_a_backbone_without_public_weights_says_so(tmp_path):
-    made = detector.System(IBUG68, settings("b1"))
+    made = detector.GlsrDetector(IBUG68, settings("b1"))
     with pytest.raises(PluginError, match="no ImageNet weights exist for the small backbone"):
-        recipe.begin(made, job("b1", tmp_path / "x.pth"))
+        recipe.load_backbones(made, job("b1", tmp_path / "x.pth"))
     with pytest.raises(PluginError, match="was given no such file"):
-        recipe.begin(made, job("m", None))
+        recipe.load_backbones(made, job("m", None))
 
 
 def test_training_begins_from_public_weights(tmp_path):
     torch.manual_seed(1)
     source = backbones.MobileNetV2(68)
     save_file(public_names(source), tmp_path / "m.safetensors")
-    made = detector.System(IBUG68, settings("m"))
-    recipe.begin(made, job("m", tmp_path / "m.safetensors"))
+    made = detector.GlsrDetector(IBUG68, settings("m"))
+    recipe.load_backbones(made, job("m", tmp_path / "m.safetensors"))
     assert torch.equal(made.backbone.features[5].conv[2].weight, source.features[5].conv[2].weight)

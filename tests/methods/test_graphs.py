@@ -108,7 +108,7 @@ class Kept:
     The step is held, so that no other gets its id.
     """
 
-    step: steps.Step
+    step: steps.TrainStep
     strange: set[int]
     steps: int = 0
     shapes: set[tuple[int, ...]] = field(default_factory=set)
@@ -120,14 +120,14 @@ def watched(monkeypatch):
 
     Returns what was found by step and constants.
     """
-    eager, found = steps.Step._eager, {}
+    eager, found = steps.TrainStep._eager, {}
 
     def look(views, rows, colour=None, touch=None):
         pictures = torch.from_numpy(views.stored.take(rows))
-        return crops.Look(lambda: pictures, colour, touch)
+        return crops.DeviceSampler(lambda: pictures, colour, touch)
 
     def watch_one(self, batch, *constants):
-        given = {place(tensor) for tensor in steps.tensors(batch)}
+        given = {place(tensor) for tensor in steps.batch_tensors(batch)}
         with Watch() as watch:
             loss = eager(self, batch, *constants)
         assert not watch.waits
@@ -138,8 +138,8 @@ def watched(monkeypatch):
         assert strange == kept.strange
         return loss
 
-    monkeypatch.setattr(crops.Views, "look", look)
-    monkeypatch.setattr(steps.Step, "_eager", watch_one)
+    monkeypatch.setattr(crops.CropViews, "look", look)
+    monkeypatch.setattr(steps.TrainStep, "_eager", watch_one)
     return found
 
 
@@ -160,10 +160,10 @@ GAZE = [
 
 @pytest.mark.parametrize(("method", "variant"), LANDMARKS)
 def test_steps_of_landmark_methods(method, variant, watched, tmp_path):
-    card = method_card.card(method)
-    params = method_card.settings(card, variant, "smoke")
+    card = method_card.find_card(method)
+    params = method_card.merge_params(card, variant, "smoke")
     known, rest = landmark_job.examples(8), landmark_job.examples(4, first=8).samples
-    method_card.load(card).train(
+    method_card.import_method(card).train(
         Job("landmarks", IBUG68, known, rest, None, tmp_path, 0, "cpu", "smoke", params)
     )
     check(watched, {(68, 2)} if method == "glsr" else set())
@@ -171,9 +171,9 @@ def test_steps_of_landmark_methods(method, variant, watched, tmp_path):
 
 @pytest.mark.parametrize(("method", "variant", "task"), GAZE)
 def test_steps_of_gaze_methods(method, variant, task, watched, tmp_path):
-    card = method_card.card(method)
+    card = method_card.find_card(method)
     eyes = task == "gaze2d"
-    method_card.load(card).train(gaze_job.job(card, tmp_path, task, variant, eyes=eyes))
+    method_card.import_method(card).train(gaze_job.job(card, tmp_path, task, variant, eyes=eyes))
     check(watched, set())
 
 

@@ -27,7 +27,7 @@ def job(out: Path, samples: list[Sample], values: list[list[float]], by: list[st
 
 @pytest.fixture
 def method():
-    return method_card.load(method_card.card("mean-gaze"))
+    return method_card.import_method(method_card.find_card("mean-gaze"))
 
 
 PHONE, TABLET = (

@@ -25,7 +25,7 @@ def job(out: Path, samples: list[Sample], values: list[list[list[float]]]) -> Jo
 
 
 def test_shapes_are_averaged_in_their_boxes_and_placed_in_another(tmp_path):
-    method = method_card.load(method_card.card("mean-shape"))
+    method = method_card.import_method(method_card.find_card("mean-shape"))
     # Relative to their boxes the point lies at (0.25, 0.5) and (0.75, 0.5): on average in the
     # middle.
     samples = [sample("a", [0, 0, 100, 100]), sample("b", [100, 0, 120, 40])]
@@ -36,7 +36,7 @@ def test_shapes_are_averaged_in_their_boxes_and_placed_in_another(tmp_path):
 
 
 def test_equal_training_gives_equal_bytes(tmp_path):
-    method = method_card.load(method_card.card("mean-shape"))
+    method = method_card.import_method(method_card.find_card("mean-shape"))
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         method.train(job(tmp_path / name, [sample("a", [0, 0, 3, 7])], [[[1, 2], [2, 5]]]))
@@ -47,7 +47,7 @@ def test_equal_training_gives_equal_bytes(tmp_path):
 
 
 def test_missing_and_damaged_weights_are_named(tmp_path):
-    method = method_card.load(method_card.card("mean-shape"))
+    method = method_card.import_method(method_card.find_card("mean-shape"))
     with pytest.raises(ResultError, match=r"no trained mean shape .*--fresh"):
         method.predictor(tmp_path, "cpu")
     (tmp_path / "mean_shape.safetensors").write_bytes(b"words")

@@ -9,16 +9,16 @@ import torch
 from torch.nn import functional as F
 
 from benchbox import geometry
-from benchbox.costs.op_count import count
+from benchbox.costs.op_count import count_module
 from benchbox.errors import PluginError
 from benchbox.layouts import IBUG68, LAYOUTS
 from benchbox.plugins import method_card
 from benchbox.types import Examples, Sample
 
-CARD = method_card.card("sir")
-MODULE = method_card.load(CARD)
-SMOKE = method_card.settings(CARD, "sir", "smoke")
-PAPER = method_card.settings(CARD, "sir", "paper")
+CARD = method_card.find_card("sir")
+MODULE = method_card.import_method(CARD)
+SMOKE = method_card.merge_params(CARD, "sir", "smoke")
+PAPER = method_card.merge_params(CARD, "sir", "paper")
 
 
 def part(name: str) -> ModuleType:
@@ -44,17 +44,17 @@ def faces(number: int, seed: int = 0) -> np.ndarray:
         ],
         1,
     )
-    return geometry.transform(maps, bent)
+    return geometry.transform_points(maps, bent)
 
 
 # --- counts (section 1.1) -------------------------------------------------------------------------
 
 
 def counted(variant: str, points: int = 68, **changes: object) -> list[tuple[int, int, int]]:
-    params = method_card.settings(CARD, variant, "paper") | changes
-    made = detector.Sir(points, params)
+    params = method_card.merge_params(CARD, variant, "paper") | changes
+    made = detector.SirDetector(points, params)
     patches = (1, points, 3, params["patch"], params["patch"])
-    found = [count(network, patches) for network in made.regressors]
+    found = [count_module(network, patches) for network in made.regressors]
     return [(one.params, one.macs, one.macs_plus_bias) for one in found]
 
 
@@ -85,7 +85,7 @@ def test_every_layout_has_one_subnetwork_per_point(points):
 def test_profile_is_told_every_run_of_every_network():
     """SIR runs one network four times, the cascade four networks once each."""
     sir, cr = (
-        MODULE.networks(method_card.settings(CARD, v, "paper"), IBUG68) for v in ("sir", "cr")
+        MODULE.networks(method_card.merge_params(CARD, v, "paper"), IBUG68) for v in ("sir", "cr")
     )
     assert (len(sir), len({id(network) for network, _ in sir.values()})) == (4, 1)
     assert (len(cr), len({id(network) for network, _ in cr.values()})) == (4, 4)
@@ -98,7 +98,7 @@ def test_profile_is_told_every_run_of_every_network():
 
 def test_maps_have_the_sides_of_table_1():
     """57 → 29 → 15 → 8: pooling rounds up and the 2x2 convolutions keep the side."""
-    lan, sides = model.Lan(2), []
+    lan, sides = model.AttentionNetwork(2), []
     for layer in lan.features:
         layer.register_forward_hook(
             lambda _, inputs, output: sides.append((inputs[0].shape[-1], output.shape[-1]))
@@ -112,7 +112,7 @@ def test_maps_have_the_sides_of_table_1():
 def test_a_patch_is_seen_by_its_own_subnetwork_only():
     """The trap of shared or mixed groups: another patch 7 changes the features of landmark 7 and of no other."""
     torch.manual_seed(0)
-    lan = model.Lan(12, 15)
+    lan = model.AttentionNetwork(12, 15)
     patches = torch.rand(2, 12, 3, 15, 15)
     other = patches.clone()
     other[:, 7] = torch.rand(2, 3, 15, 15)
@@ -122,7 +122,7 @@ def test_a_patch_is_seen_by_its_own_subnetwork_only():
 
 def test_groups_agree_with_a_loop_over_landmarks():
     torch.manual_seed(0)
-    lan = model.Lan(5, 57)
+    lan = model.AttentionNetwork(5, 57)
     patches = torch.rand(2, 5, 3, 57, 57) * 2 - 1
     convs = [layer for layer in lan.features if isinstance(layer, torch.nn.Conv2d)]
     for k in range(5):
@@ -139,7 +139,7 @@ def test_groups_agree_with_a_loop_over_landmarks():
         )
 
 
-@pytest.mark.parametrize("network", [model.Lan, model.Stack])
+@pytest.mark.parametrize("network", [model.AttentionNetwork, model.StackedNetwork])
 def test_an_untrained_network_moves_nothing(network):
     assert not network(3, 15)(torch.rand(2, 3, 3, 15, 15)).any()
 
@@ -191,7 +191,7 @@ def test_three_ways_to_deform_leave_three_axes_of_unit_spread():
 
 def test_a_set_of_one_shape_has_no_axes():
     found = shape.ShapeModel.fit(np.repeat(faces(1), 5, axis=0), 0.98)
-    assert found.size == shape.POSE
+    assert found.size == shape.POSE_SIZE
     assert found.shapes(np.zeros((1, 4)))[0] == pytest.approx(faces(1)[0])
 
 
@@ -248,7 +248,7 @@ def test_an_exact_regressor_converges_in_one_iteration_and_stays():
 
     Half a pixel would show.
     """
-    made = detector.Sir(1, PAPER)
+    made = detector.SirDetector(1, PAPER)
     made.regressors[0] = Oracle()
     truth = torch.tensor([[[0.11, -0.07]], [[-0.05, 0.093]]])
     images = dots(truth, 256)
@@ -270,7 +270,7 @@ def test_sir_calls_one_network_and_the_cascade_each_of_its_own():
             return torch.zeros(len(patches), patches.shape[1], 2)
 
     for variant in ("sir", "cr"):
-        made = detector.Sir(2, method_card.settings(CARD, variant, "smoke"))
+        made = detector.SirDetector(2, method_card.merge_params(CARD, variant, "smoke"))
         for k in range(len(made.regressors)):
             made.regressors[k] = Noted(k)
         made(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
@@ -279,7 +279,7 @@ def test_sir_calls_one_network_and_the_cascade_each_of_its_own():
 
 def test_an_unknown_network_is_told_what_there_is():
     with pytest.raises(PluginError, match="must be lan or stack"):
-        detector.Sir(3, SMOKE | {"network": "resnet"})
+        detector.SirDetector(3, SMOKE | {"network": "resnet"})
 
 
 def examples(number: int = 6) -> Examples:
@@ -300,10 +300,10 @@ def test_a_batch_shows_the_true_points_where_it_says_they_are(flip):
     from benchbox.training import point_patches
 
     params = SMOKE | {"side": 160, "flip": flip, "batch": 6}
-    drawn = training_samples.Draws(examples(), IBUG68, params, seed=0, device="cpu")
+    drawn = training_samples.SampledShapes(examples(), IBUG68, params, seed=0, device="cpu")
     batch = drawn.batch(0, 0, 0.5)
     centres = (batch.target + 1) * 80 - 0.5
-    seen = point_patches.gather(batch.images, centres, 1)[:, :, :2, 0, 0].numpy()
+    seen = point_patches.gather_patches(batch.images, centres, 1)[:, :, :2, 0, 0].numpy()
     mirrored = 0
     for place, row in enumerate(drawn.rows(0, 0)):
         truth = examples().values[row]
@@ -315,7 +315,8 @@ def test_a_batch_shows_the_true_points_where_it_says_they_are(flip):
 
 def test_any_batch_can_be_drawn_again():
     first, second = (
-        training_samples.Draws(examples(), IBUG68, SMOKE, seed=3, device="cpu") for _ in range(2)
+        training_samples.SampledShapes(examples(), IBUG68, SMOKE, seed=3, device="cpu")
+        for _ in range(2)
     )
     first.batch(0, 0, 0.5)
     assert torch.equal(first.batch(0, 5, 0.5).theta, second.batch(0, 5, 0.5).theta)
@@ -323,7 +324,7 @@ def test_any_batch_can_be_drawn_again():
 
 
 def test_the_card_names_every_parameter_that_is_read():
-    assert set(method_card.settings(CARD, "sir", "quick")) == set(CARD.params)
+    assert set(method_card.merge_params(CARD, "sir", "quick")) == set(CARD.params)
 
 
 # --- every variant --------------------------------------------------------------------------------
@@ -332,14 +333,14 @@ def test_the_card_names_every_parameter_that_is_read():
 @pytest.mark.parametrize("variant", CARD.variants)
 def test_a_variant_learns_from_one_batch(variant):
     """Build, forward, backward: every regressor gets a gradient, and an untrained one has the loss of its draws."""
-    params = method_card.settings(CARD, variant, "smoke")
+    params = method_card.merge_params(CARD, variant, "smoke")
     torch.manual_seed(0)
-    drawn = training_samples.Draws(examples(), IBUG68, params, seed=0, device="cpu")
-    made = detector.Sir(68, params)
+    drawn = training_samples.SampledShapes(examples(), IBUG68, params, seed=0, device="cpu")
+    made = detector.SirDetector(68, params)
     made.start.copy_(drawn.start())
     number = len(made.regressors) - 1
-    batch = drawn.batch(number, 0, recipe._around_truth(params))
-    found = recipe.loss(made, number, batch)
+    batch = drawn.batch(number, 0, recipe._share_around_truth(params))
+    found = recipe.increment_loss(made, number, batch)
     # Nothing is moved before training, so the loss is the mean square of what is missing, in patch
     # sides.
     assert found.item() == pytest.approx(
@@ -352,7 +353,7 @@ def test_a_variant_learns_from_one_batch(variant):
 
 def test_cascades_start_from_the_mean_face_and_sir_from_both():
     def around(variant: str) -> float:
-        return recipe._around_truth(method_card.settings(CARD, variant, "paper"))
+        return recipe._share_around_truth(method_card.merge_params(CARD, variant, "paper"))
 
     assert [around(v) for v in ("sir", "cr", "gt-only", "mean-only")] == [0.5, 0.0, 1.0, 0.0]
 

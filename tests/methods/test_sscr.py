@@ -12,13 +12,13 @@ from torch import nn
 from benchbox.errors import PluginError
 from benchbox.plugins import method_card
 from benchbox.training.checkpoint import load_weights
-from benchbox.training.gaze_inputs import Form
+from benchbox.training.gaze_inputs import PatchForm
 from benchbox.types import Sample
 
 from .gaze_job import examples, job
 
-CARD = method_card.card("sscr")
-METHOD = method_card.load(CARD)
+CARD = method_card.find_card("sscr")
+METHOD = method_card.import_method(CARD)
 
 
 def part(name: str) -> ModuleType:
@@ -41,7 +41,7 @@ def random_pair(n: int = 16, d: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
 def test_nt_xent_of_aligned_orthogonal_pairs(tau):
     """n orthogonal pictures, views equal: log(1 + (2n - 2) e^(-1/τ)), whatever the lengths."""
     z = torch.eye(6, dtype=torch.float64)[:4]
-    found = losses.invariance(z * 3, z * torch.arange(1.0, 5)[:, None], tau)
+    found = losses.ntxent_loss(z * 3, z * torch.arange(1.0, 5)[:, None], tau)
     assert found.item() == pytest.approx(math.log(1 + 6 * math.exp(-1 / tau)))
 
 
@@ -53,15 +53,15 @@ def test_nt_xent_by_brute_force():
         partner = (i + n) % (2 * n)
         scores = [math.exp(float(z[i] @ z[j]) / 0.2) for j in range(2 * n) if j != i]
         total -= math.log(math.exp(float(z[i] @ z[partner]) / 0.2) / sum(scores))
-    assert losses.invariance(z1, z2, 0.2).item() == pytest.approx(total / (2 * n))
+    assert losses.ntxent_loss(z1, z2, 0.2).item() == pytest.approx(total / (2 * n))
 
 
 def test_redundancy_is_zero_for_whitened_identical_views():
     z = torch.from_numpy(np.linalg.qr(np.random.default_rng(0).normal(size=(40, 7)) - 0.0)[0])
     z = z - z.mean(dim=0)
     u, _, _ = torch.linalg.svd(z, full_matrices=False)
-    assert losses.redundancy(u, u).item() == pytest.approx(0, abs=1e-6)
-    assert losses.barlow(u, u, 0.005).item() == pytest.approx(0, abs=1e-6)
+    assert losses.redundancy_loss(u, u).item() == pytest.approx(0, abs=1e-6)
+    assert losses.barlow_loss(u, u, 0.005).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_redundancy_by_hand():
@@ -70,34 +70,36 @@ def test_redundancy_by_hand():
     Opposite signs count alike.
     """
     z = torch.tensor([[1.0, 2], [3, 4], [2, 3]], dtype=torch.float64)
-    assert losses.redundancy(z, z).item() == pytest.approx(2, abs=1e-6)
-    assert losses.redundancy(z * torch.tensor([1.0, -1]), z).item() == pytest.approx(2, abs=1e-6)
+    assert losses.redundancy_loss(z, z).item() == pytest.approx(2, abs=1e-6)
+    assert losses.redundancy_loss(z * torch.tensor([1.0, -1]), z).item() == pytest.approx(
+        2, abs=1e-6
+    )
 
 
 def test_barlow_by_hand():
     """Uncorrelated views: C_uu = 0 costs 1 a dimension; the off-diagonal has its weight."""
     z1 = torch.tensor([[1.0], [-1], [1], [-1]], dtype=torch.float64)
     z2 = torch.tensor([[1.0], [1], [-1], [-1]], dtype=torch.float64)
-    assert losses.barlow(z1, z2, 0.005).item() == pytest.approx(1)
+    assert losses.barlow_loss(z1, z2, 0.005).item() == pytest.approx(1)
     pair = torch.cat([z1, z1], dim=1)
-    assert losses.barlow(pair, pair, 0.25).item() == pytest.approx(0.5, abs=1e-6)
+    assert losses.barlow_loss(pair, pair, 0.25).item() == pytest.approx(0.5, abs=1e-6)
 
 
 def test_gamma_zero_is_simclr_and_its_weight_is_linear():
     z1, z2 = random_pair()
     params = dict(CARD.params)
-    simclr = method_card.settings(CARD, "simclr", "quick")
-    assert recipe.objective(z1, z2, params | {"gamma": 0.0}) == losses.invariance(z1, z2, 0.1)
-    assert recipe.objective(z1, z2, simclr) == losses.invariance(z1, z2, 0.1)
-    more = recipe.objective(z1, z2, params | {"gamma": 0.01}) - losses.invariance(z1, z2, 0.1)
-    assert more.item() == pytest.approx(0.01 * losses.redundancy(z1, z2).item())
-    alone = recipe.objective(z1, z2, method_card.settings(CARD, "redundancy-only", "quick"))
-    assert alone.item() == pytest.approx(losses.redundancy(z1, z2).item())
-    assert recipe.objective(z1, z2, method_card.settings(CARD, "barlow", "quick")) == losses.barlow(
-        z1, z2, 0.005
-    )
+    simclr = method_card.merge_params(CARD, "simclr", "quick")
+    assert recipe.pretrain_loss(z1, z2, params | {"gamma": 0.0}) == losses.ntxent_loss(z1, z2, 0.1)
+    assert recipe.pretrain_loss(z1, z2, simclr) == losses.ntxent_loss(z1, z2, 0.1)
+    more = recipe.pretrain_loss(z1, z2, params | {"gamma": 0.01}) - losses.ntxent_loss(z1, z2, 0.1)
+    assert more.item() == pytest.approx(0.01 * losses.redundancy_loss(z1, z2).item())
+    alone = recipe.pretrain_loss(z1, z2, method_card.merge_params(CARD, "redundancy-only", "quick"))
+    assert alone.item() == pytest.approx(losses.redundancy_loss(z1, z2).item())
+    assert recipe.pretrain_loss(
+        z1, z2, method_card.merge_params(CARD, "barlow", "quick")
+    ) == losses.barlow_loss(z1, z2, 0.005)
     with pytest.raises(PluginError, match="loss = 'triplet'"):
-        recipe.objective(z1, z2, params | {"loss": "triplet"})
+        recipe.pretrain_loss(z1, z2, params | {"loss": "triplet"})
 
 
 # --- views ----------------------------------------------------------------------------------------
@@ -115,7 +117,7 @@ def wedge() -> Sample:
 @pytest.mark.parametrize("strength", ["weak", "strong"])
 def test_views_are_never_mirrored_or_turned(strength):
     """The label would be wrong: across a hundred views the slope keeps its direction."""
-    pool = views.Pool([wedge()], Form(("",), 32, 32, 4), "cpu", strength)
+    pool = views.ViewPool([wedge()], PatchForm(("",), 32, 32, 4), "cpu", strength)
     seen = torch.cat([pool.view(np.zeros(20, int), 0, number) for number in range(5)]).mean(dim=1)
     across = (seen[:, :, 16:].mean(dim=(1, 2)) - seen[:, :, :16].mean(dim=(1, 2))).numpy()
     down = (seen[:, 16:].mean(dim=(1, 2)) - seen[:, :16].mean(dim=(1, 2))).numpy()
@@ -123,17 +125,19 @@ def test_views_are_never_mirrored_or_turned(strength):
     assert (down < 0).all()
     # a turn by 10° would change this ratio by more than half of itself
     assert np.abs(down / across + 2 / 7).max() < 0.15
-    assert views.STRENGTHS[strength][0].flip == views.STRENGTHS[strength][0].rotation_deg == 0
+    assert (
+        views.AUGMENTATIONS[strength][0].flip == views.AUGMENTATIONS[strength][0].rotation_deg == 0
+    )
 
 
 def test_two_views_differ_and_each_can_be_drawn_again():
-    pool = views.Pool([wedge(), wedge()], Form(("",), 32, 32, 4), "cpu", "strong")
+    pool = views.ViewPool([wedge(), wedge()], PatchForm(("",), 32, 32, 4), "cpu", "strong")
     rows = np.array([0, 1])
     assert torch.equal(pool.view(rows, 3, 8), pool.view(rows, 3, 8))
     assert not torch.equal(pool.view(rows, 3, 8), pool.view(rows, 3, 9))
     assert pool.view(rows, 3, 8).abs().max() <= 1
     with pytest.raises(PluginError, match="weak or strong"):
-        views.Pool([wedge()], Form(("",), 32, 32, 4), "cpu", "mild")
+        views.ViewPool([wedge()], PatchForm(("",), 32, 32, 4), "cpu", "mild")
 
 
 # --- encoder --------------------------------------------------------------------------------------
@@ -196,9 +200,9 @@ def test_pretraining_sees_all_pictures_of_the_training_set_and_fine_tuning_the_l
     tmp_path,
 ):
     todo = job(CARD, tmp_path, "gaze3d", eyes=False)
-    pool = recipe.unlabelled(todo)
+    pool = recipe.unlabelled_pool(todo)
     assert len(pool) == len(todo.unlabelled) + len(todo.labelled)
-    assert len(recipe.unlabelled(job(CARD, tmp_path, "gaze3d", eyes=False, pool_most=7))) == 7
+    assert len(recipe.unlabelled_pool(job(CARD, tmp_path, "gaze3d", eyes=False, pool_most=7))) == 7
 
 
 def test_scratch_does_not_pretrain(tmp_path):
@@ -223,5 +227,7 @@ def test_names_of_one_run_have_one_set_of_parameters():
 
 
 def test_the_profile_counts_what_answers():
-    ((net, inputs),) = METHOD.networks(method_card.settings(CARD, "sscr", "quick"), None).values()
+    ((net, inputs),) = METHOD.networks(
+        method_card.merge_params(CARD, "sscr", "quick"), None
+    ).values()
     assert net.eval()(*inputs).shape == (1, 2)

@@ -15,17 +15,17 @@ import pytest
 import torch
 from torch import nn
 
-from benchbox.costs.op_count import count
+from benchbox.costs.op_count import count_module
 from benchbox.errors import DataError, PluginError, ResultError
 from benchbox.plugins import method_card
-from benchbox.training.casia_net import CasiaNet, conv_layers
+from benchbox.training.casia_net import CasiaNet, conv_norm_pairs
 from benchbox.training.checkpoint import load_facts, load_weights
 from benchbox.types import Sample
 
 from .gaze_job import examples, job
 
-CARD = method_card.card("tat")
-METHOD = method_card.load(CARD)
+CARD = method_card.find_card("tat")
+METHOD = method_card.import_method(CARD)
 
 
 def part(name: str) -> ModuleType:
@@ -49,7 +49,7 @@ def generator(seed: int = 0) -> torch.Generator:
 def test_similarity_by_hand():
     """Equation 5: (0 + 1/√2)/3, (0 + 1/√2)/3 and √2/3; the lengths of the filters do not matter."""
     weight = torch.tensor([[2.0, 0], [0, 5], [3, 3]]).view(3, 2, 1, 1)
-    assert filter_pruning.similarity(weight).tolist() == pytest.approx(
+    assert filter_pruning.filter_similarity(weight).tolist() == pytest.approx(
         [0.5**0.5 / 3, 0.5**0.5 / 3, 2**0.5 / 3]
     )
 
@@ -59,11 +59,13 @@ def test_a_doubled_filter_is_pruned_first_and_an_opposite_pair_last():
     basis = torch.eye(8)
     doubled = torch.cat([basis[:4], basis[:1] * 3]).view(5, 8, 1, 1)
     opposite = torch.cat([basis[:3], -basis[2:3]]).view(4, 8, 1, 1)
-    (first, second) = filter_pruning.choose([doubled, opposite], 2 / 9, 1.0)
+    (first, second) = filter_pruning.choose_filters([doubled, opposite], 2 / 9, 1.0)
     assert (first.tolist(), second.tolist()) == ([0, 4], [])
-    scores = torch.cat([filter_pruning.similarity(doubled), filter_pruning.similarity(opposite)])
+    scores = torch.cat(
+        [filter_pruning.filter_similarity(doubled), filter_pruning.filter_similarity(opposite)]
+    )
     assert sorted(scores.argsort()[:2].tolist()) == [5 + 2, 5 + 3]
-    (first, second) = filter_pruning.choose([doubled, opposite], 2 / 9, 1.0, absolute=True)
+    (first, second) = filter_pruning.choose_filters([doubled, opposite], 2 / 9, 1.0, absolute=True)
     assert (first.tolist(), second.tolist()) == ([], [2, 3])
 
 
@@ -73,17 +75,17 @@ def test_no_layer_gives_up_more_than_its_cap_and_the_next_in_rank_steps_in():
         10, 9, 1, 1
     )  # all but equal: every one ranks before the others
     apart = torch.randn(30, 50, 1, 1)
-    chosen = filter_pruning.choose([alike, apart], 0.2, 0.5)
+    chosen = filter_pruning.choose_filters([alike, apart], 0.2, 0.5)
     assert [len(rows) for rows in chosen] == [5, 3]
-    uncapped = filter_pruning.choose([alike, apart], 0.2, 1.0)
+    uncapped = filter_pruning.choose_filters([alike, apart], 0.2, 1.0)
     assert [len(rows) for rows in uncapped] == [8, 0]
 
 
 @pytest.mark.parametrize(("share_eyes", "pruned"), [(False, 864), (True, 576)])
 def test_a_fifth_of_all_filters_is_pruned(share_eyes, pruned):
     torch.manual_seed(0)
-    weights = [conv.weight for conv, _ in conv_layers(CasiaNet(10, share_eyes=share_eyes))]
-    chosen = filter_pruning.choose(weights, 0.2, 0.5)
+    weights = [conv.weight for conv, _ in conv_norm_pairs(CasiaNet(10, share_eyes=share_eyes))]
+    chosen = filter_pruning.choose_filters(weights, 0.2, 0.5)
     assert sum(len(rows) for rows in chosen) == pruned
     assert all(len(rows) <= len(weight) // 2 for rows, weight in zip(chosen, weights, strict=True))
 
@@ -95,7 +97,7 @@ def trained(seed: int = 0) -> CasiaNet:
     """A network whose weights and norms look as if it had been trained."""
     torch.manual_seed(seed)
     net = CasiaNet(10, inputs=1)
-    for conv, norm in conv_layers(net):
+    for conv, norm in conv_norm_pairs(net):
         conv.weight.data.mul_(torch.rand(len(conv.weight), 1, 1, 1) * 2)
         norm.weight.data.uniform_(-2, 2)
         norm.bias.data.normal_()
@@ -110,9 +112,11 @@ def reborn_rows(before: nn.Conv2d, after: nn.Conv2d) -> torch.Tensor:
 
 def test_the_filters_kept_are_bit_identical_and_the_norms_of_the_others_neutral():
     net, before = trained(), trained()
-    filter_pruning.rebirth(net, "csp", "aoi", 0.2, 0.5, generator())
+    filter_pruning.renew_filters(net, "csp", "aoi", 0.2, 0.5, generator())
     total = 0
-    for (conv, norm), (old, old_norm) in zip(conv_layers(net), conv_layers(before), strict=True):
+    for (conv, norm), (old, old_norm) in zip(
+        conv_norm_pairs(net), conv_norm_pairs(before), strict=True
+    ):
         new = reborn_rows(old, conv)
         total += int(new.sum())
         for name, value in (
@@ -130,9 +134,9 @@ def test_the_filters_kept_are_bit_identical_and_the_norms_of_the_others_neutral(
 
 def test_new_filters_are_orthogonal_to_each_other_and_to_the_kept_ones():
     net, before = trained(), trained()
-    filter_pruning.rebirth(net, "csp", "aoi", 0.2, 0.5, generator())
+    filter_pruning.renew_filters(net, "csp", "aoi", 0.2, 0.5, generator())
     checked = 0
-    for (conv, _), (old, _) in zip(conv_layers(net), conv_layers(before), strict=True):
+    for (conv, _), (old, _) in zip(conv_norm_pairs(net), conv_norm_pairs(before), strict=True):
         new = reborn_rows(old, conv)
         rows = nn.functional.normalize(conv.weight.detach().flatten(1).double(), dim=1)
         cosine = (rows @ rows.T).abs()
@@ -150,7 +154,7 @@ def test_conv11_has_no_room_for_32_orthogonal_filters_of_27_weights():
     Asking for more would not be possible.
     """
     kept = torch.randn(20, 27, generator=generator())
-    rows = filter_pruning.orthonormal(kept, 12, generator())
+    rows = filter_pruning.orthonormal_rows(kept, 12, generator())
     assert (rows @ rows.T).numpy() == pytest.approx(np.eye(12), abs=1e-12)
     assert (rows @ kept.T.double()).abs().max() > 0.1
 
@@ -161,9 +165,9 @@ def test_new_norms_lie_between_the_adjusted_norms_of_the_pruned():
     |scale|, as a norm has no sign.
     """
     net, before = trained(), trained()
-    filter_pruning.rebirth(net, "csp", "aoi", 0.2, 0.5, generator())
+    filter_pruning.renew_filters(net, "csp", "aoi", 0.2, 0.5, generator())
     spread = 0
-    for (conv, _), (old, norm) in zip(conv_layers(net), conv_layers(before), strict=True):
+    for (conv, _), (old, norm) in zip(conv_norm_pairs(net), conv_norm_pairs(before), strict=True):
         new = reborn_rows(old, conv)
         if not new.any():
             continue
@@ -183,8 +187,8 @@ def test_new_norms_lie_between_the_adjusted_norms_of_the_pruned():
 def test_orth_has_unit_norms_and_uniform_the_frameworks_bound():
     for init in ("orth", "uniform"):
         net, before = trained(), trained()
-        filter_pruning.rebirth(net, "csp", init, 0.2, 0.5, generator())
-        for (conv, _), (old, _) in zip(conv_layers(net), conv_layers(before), strict=True):
+        filter_pruning.renew_filters(net, "csp", init, 0.2, 0.5, generator())
+        for (conv, _), (old, _) in zip(conv_norm_pairs(net), conv_norm_pairs(before), strict=True):
             new = reborn_rows(old, conv)
             rows = conv.weight.detach().flatten(1)[new]
             if init == "orth":
@@ -196,17 +200,17 @@ def test_orth_has_unit_norms_and_uniform_the_frameworks_bound():
 
 def test_scratch_keeps_nothing_none_keeps_all_and_another_word_is_refused():
     net, before = trained(), trained()
-    filter_pruning.rebirth(net, "none", "aoi", 0.2, 0.5, generator())
+    filter_pruning.renew_filters(net, "none", "aoi", 0.2, 0.5, generator())
     assert all(
         torch.equal(a, b)
         for a, b in zip(net.state_dict().values(), before.state_dict().values(), strict=True)
     )
-    filter_pruning.rebirth(net, "scratch", "aoi", 0.2, 0.5, generator())
+    filter_pruning.renew_filters(net, "scratch", "aoi", 0.2, 0.5, generator())
     was = before.state_dict()
     same = [k for k, v in net.state_dict().items() if torch.equal(v, was[k]) and "tracked" not in k]
     assert same == []
     with pytest.raises(PluginError, match=r"prune = 'l1'"):
-        filter_pruning.rebirth(net, "l1", "aoi", 0.2, 0.5, generator())
+        filter_pruning.renew_filters(net, "l1", "aoi", 0.2, 0.5, generator())
 
 
 # --- teachers -------------------------------------------------------------------------------------
@@ -218,34 +222,34 @@ def rng() -> np.random.Generator:
 
 def test_teachers_by_hand():
     errors = [2.0, 1.5, 1.55, 1.7]
-    assert teachers.pick("none", errors, 1.05, rng()) == []
-    assert teachers.pick("random", [], 1.05, rng()) == []
-    assert teachers.pick("last", errors, 1.05, rng()) == [3]
-    assert teachers.pick("best", errors, 1.05, rng()) == [1]
-    assert teachers.pick("mean", errors, 1.05, rng()) == [1, 2]  # 1.5 x 1.05 = 1.575
-    assert teachers.pick("mean", errors, 10, rng()) == [0, 1, 2, 3]
+    assert teachers.pick_teachers("none", errors, 1.05, rng()) == []
+    assert teachers.pick_teachers("random", [], 1.05, rng()) == []
+    assert teachers.pick_teachers("last", errors, 1.05, rng()) == [3]
+    assert teachers.pick_teachers("best", errors, 1.05, rng()) == [1]
+    assert teachers.pick_teachers("mean", errors, 1.05, rng()) == [1, 2]  # 1.5 x 1.05 = 1.575
+    assert teachers.pick_teachers("mean", errors, 10, rng()) == [0, 1, 2, 3]
 
 
 def test_random_teachers_are_drawn_evenly_among_the_admitted():
     draw = rng()
-    drawn = [teachers.pick("random", [1.0, 9.0, 1.01], 1.05, draw)[0] for _ in range(2000)]
+    drawn = [teachers.pick_teachers("random", [1.0, 9.0, 1.01], 1.05, draw)[0] for _ in range(2000)]
     assert set(drawn) == {0, 2}
     assert np.mean(np.array(drawn) == 0) == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_teacher_speaks_in_evaluation_mode_and_the_mean_is_of_probabilities(tmp_path):
     METHOD.train(job(CARD, tmp_path, variant="mg1", **TINY))
-    one, two = (gaze_network.load(tmp_path / f"mg{k}.safetensors", "cpu") for k in (0, 1))
+    one, two = (gaze_network.load_network(tmp_path / f"mg{k}.safetensors", "cpu") for k in (0, 1))
     inputs = tuple(torch.rand(3, 3, 16, 16) for _ in range(3))
-    word = recipe.teacher_word([one, two], inputs)
+    word = recipe.teacher_answer([one, two], inputs)
     with torch.inference_mode():
         expected = (one.network(*inputs).sigmoid() + two.network(*inputs).sigmoid()) / 2
     assert torch.allclose(word, expected)
     assert not word.requires_grad
-    alone = recipe.teacher_word([one], tuple(x[:1] for x in inputs))
+    alone = recipe.teacher_answer([one], tuple(x[:1] for x in inputs))
     # no batch statistics
-    assert torch.allclose(alone, recipe.teacher_word([one], inputs)[:1], atol=1e-5)
-    assert recipe.teacher_word([], inputs) is None
+    assert torch.allclose(alone, recipe.teacher_answer([one], inputs)[:1], atol=1e-5)
+    assert recipe.teacher_answer([], inputs) is None
 
 
 # --- objective ------------------------------------------------------------------------------------
@@ -255,9 +259,9 @@ def test_equation_9_by_hand():
     """0.2 hard + 0.4 mixed + 0.6 soft, worked out from the network's own outputs."""
     torch.manual_seed(0)
     params = dict(CARD.params)
-    target = targets.fit("ordinal", torch.tensor([[0.0, 0], [9, 9]]), (5, 5))
+    target = targets.fit_target("ordinal", torch.tensor([[0.0, 0], [9, 9]]), (5, 5))
     form = part("gaze_network").Form(("",), 16, 16, 4)
-    net = gaze_network.build(params, "gaze2d", form, target, "cpu")
+    net = gaze_network.build_network(params, "gaze2d", form, target, "cpu")
     net.network.eval()
     inputs, codes = (torch.rand(4, 3, 16, 16),), target.encode(torch.rand(4, 2) * 9)
     word = torch.rand(4, 10)
@@ -272,27 +276,27 @@ def test_equation_9_by_hand():
             mixed, a * codes + (1 - a) * codes[j]
         )
         mixing = recipe.Mixing.draw(np.random.default_rng(7), 4, "cpu")
-        found = recipe.objective(net, inputs, codes, None, mixing, params)
+        found = recipe.generation_loss(net, inputs, codes, None, mixing, params)
         assert found.item() == pytest.approx(expected.item(), rel=1e-6)
-        taught = recipe.objective(net, inputs, codes, word, mixing, params)
+        taught = recipe.generation_loss(net, inputs, codes, word, mixing, params)
         assert taught.item() == pytest.approx(
             expected.item() + 0.6 * target.loss(out, word).item(), rel=1e-6
         )
-        plain = recipe.objective(net, inputs, codes, None, mixing, params | {"mix": "off"})
+        plain = recipe.generation_loss(net, inputs, codes, None, mixing, params | {"mix": "off"})
         assert plain.item() == pytest.approx(0.2 * target.loss(out, codes).item(), rel=1e-6)
     with pytest.raises(PluginError, match="mix = 'both'"):
-        recipe.objective(net, inputs, codes, None, mixing, params | {"mix": "both"})
+        recipe.generation_loss(net, inputs, codes, None, mixing, params | {"mix": "both"})
 
 
 def test_l2_targets_come_back_in_cm():
     axes = torch.tensor([[0.0, -3], [4, 5], [1, 1]])
-    target = targets.fit("l2", axes, (5, 5))
+    target = targets.fit_target("l2", axes, (5, 5))
     assert target.decode(target.encode(axes)).numpy() == pytest.approx(axes.numpy(), abs=1e-5)
     assert target.encode(axes).square().mean().item() == pytest.approx(1)
     assert target.loss(torch.tensor([[1.0, 2], [0, 0]]), torch.zeros(2, 2)).item() == pytest.approx(
         2.5
     )
-    back = targets.from_facts(target.facts())
+    back = targets.target_from_facts(target.facts())
     assert torch.equal(back.mean, target.mean)
     assert torch.equal(back.deviation, target.deviation)
 
@@ -383,19 +387,19 @@ def test_rows_take_over_no_more_than_they_have_in_common():
     """What differs from `tat` enters after the generations that are taken over, and is named."""
     sharing = {name: variant.shares for name, variant in CARD.variants.items() if variant.shares}
     assert set(CARD.variants) - set(sharing) == {"tat", "ordinal", "l2", "itracker"}
-    tat = method_card.settings(CARD, "tat", "quick")
+    tat = method_card.merge_params(CARD, "tat", "quick")
     for name, shares in sharing.items():
-        own = method_card.settings(CARD, name, "quick")
+        own = method_card.merge_params(CARD, name, "quick")
         assert {key for key in tat if own[key] != tat[key]} == set(shares.apart), name
         taken = [k for k in range(5) if fnmatch.fnmatch(f"mg{k}.safetensors", shares.files)]
         later = set(shares.apart) - {"generations"}
-        assert later <= set(recipe._LATER)
+        assert later <= set(recipe._LATER_PARAMS)
         assert taken == ([0] if later else list(range(own["generations"]))), name
 
 
 def test_plain_training_lasts_as_long_as_tat():
     def length(variant, budget):
-        params = method_card.settings(CARD, variant, budget)
+        params = method_card.merge_params(CARD, variant, budget)
         epochs = (
             params["generations"] * params["epochs"]
             + params["warmup_epochs"]
@@ -420,7 +424,7 @@ def test_a_head_start_lengthens_the_first_generation_alone(tmp_path):
 
 def test_itracker_counts():
     patch = (1, 3, 224, 224)
-    found = count(itracker.ITracker(), patch, patch, patch, (1, 625))
+    found = count_module(itracker.ITracker(), patch, patch, patch, (1, 625))
     assert found.params == 6_286_274
     assert found.macs == pytest.approx(1.324e9, rel=1e-3)
 
@@ -466,9 +470,9 @@ def test_networks_for_the_profile_are_those_of_the_paper():
         ("itracker", 6_286_274),
         ("l2", 5_471_210 - 264 * 129),
     ):
-        found = METHOD.networks(method_card.settings(CARD, variant, "paper"), None)
+        found = METHOD.networks(method_card.merge_params(CARD, variant, "paper"), None)
         ((net, inputs),) = found.values()
-        assert count(net, *(x.shape for x in inputs)).params == params
+        assert count_module(net, *(x.shape for x in inputs)).params == params
 
 
 # --- whole ways -----------------------------------------------------------------------------------
@@ -518,6 +522,6 @@ def test_the_ordinal_network_learns_the_toy_gaze(tmp_path):
 
 
 def test_the_card_names_every_parameter():
-    assert set(method_card.settings(CARD, CARD.default, "quick", {})) == set(CARD.params)
+    assert set(method_card.merge_params(CARD, CARD.default, "quick", {})) == set(CARD.params)
     for alias in ("random", "csp", "aoi"):
         assert CARD.variants[alias].params == CARD.variants["tat"].params

@@ -8,20 +8,20 @@ import pytest
 import torch
 
 from benchbox import geometry
-from benchbox.costs.op_count import count
+from benchbox.costs.op_count import count_module
 from benchbox.errors import DataError, PluginError
 from benchbox.layouts import IBUG68, LAYOUTS
 from benchbox.plugins import method_card
 from benchbox.training import heatmaps
-from benchbox.training.pretrained import read_weights
+from benchbox.training.pretrained import read_pretrained
 from benchbox.types import Examples, Job
 
 from .landmark_job import examples
 
-CARD = method_card.card("ts3")
-MODULE = method_card.load(CARD)
-SMOKE = method_card.settings(CARD, "ts3", "smoke")
-PAPER = method_card.settings(CARD, "ts3", "paper")
+CARD = method_card.find_card("ts3")
+MODULE = method_card.import_method(CARD)
+SMOKE = method_card.merge_params(CARD, "ts3", "smoke")
+PAPER = method_card.merge_params(CARD, "ts3", "paper")
 
 
 def part(name: str) -> ModuleType:
@@ -58,7 +58,9 @@ def small(monkeypatch):
 )
 def test_students_have_the_printed_counts_without_a_background_map(name, params, macs, with_bias):
     """F1-F4: printed are 16.70 and 24.97 millions, and 1720.98 and 1600.85 millions of operations, biases added."""
-    found = count(students.make(name, 68, PAPER | {"background": False}), (1, 3, 64, 64))
+    found = count_module(
+        students.make_student(name, 68, PAPER | {"background": False}), (1, 3, 64, 64)
+    )
     assert (found.params, found.macs, found.macs_plus_bias) == (params, macs, with_bias)
 
 
@@ -72,7 +74,7 @@ def test_the_teacher_is_a_patch_gan_of_six_by_six(maps, params):
 @pytest.mark.parametrize("points", [layout.count for layout in LAYOUTS.values()])
 def test_every_layout_has_a_map_per_point_and_the_background(points):
     for name, sides in (("cpm", [8] * 3), ("hg", [16] * 4)):
-        found = students.make(name, points, SMOKE).eval()(torch.zeros(1, 3, 64, 64))
+        found = students.make_student(name, points, SMOKE).eval()(torch.zeros(1, 3, 64, 64))
         assert [tuple(maps.shape) for maps in found] == [
             (1, points + 1, side, side) for side in sides
         ]
@@ -84,24 +86,24 @@ def test_every_layout_has_a_map_per_point_and_the_background(points):
 @pytest.mark.parametrize(("stride", "floor_px", "peak"), [(8, 0.9, 0.17), (4, 0.05, 0.65)])
 def test_perfect_maps_decode_to_the_floor(stride, floor_px, peak):
     points = torch.rand(8, 200, 2, generator=torch.Generator().manual_seed(0)) * 40 + 12
-    maps = random_views.ideal(points, stride, PAPER)
-    cells, height = heatmaps.centroid(maps[:, :-1], PAPER["radius"])
-    assert (heatmaps.to_px(cells, stride) - points).norm(dim=-1).mean().item() < floor_px
+    maps = random_views.ideal_maps(points, stride, PAPER)
+    cells, height = heatmaps.decode_centroid(maps[:, :-1], PAPER["radius"])
+    assert (heatmaps.cells_to_px(cells, stride) - points).norm(dim=-1).mean().item() < floor_px
     assert height.min().item() > peak
     assert torch.equal(maps[:, -1], 1 - maps[:, :-1].amax(dim=1))
-    assert random_views.ideal(points, stride, PAPER | {"background": False}).shape[1] == 200
+    assert random_views.ideal_maps(points, stride, PAPER | {"background": False}).shape[1] == 200
 
 
 @pytest.mark.parametrize("variant", CARD.variants)
 def test_a_variant_learns_from_one_batch(variant):
-    params = method_card.settings(CARD, variant, "smoke")
+    params = method_card.merge_params(CARD, variant, "smoke")
     known = examples(4)
-    faces = random_views.Faces(known.samples, IBUG68, params, "cpu")
-    points = geometry.transform(faces.to_crop, known.values)
-    batch = random_views.Draws(faces, points, np.arange(4), {}, [0], True, 4).batch(0)
-    for name in students.names(params):
-        student = students.make(name, 68, params)
-        found = students.loss(student, batch)
+    faces = random_views.FaceViews(known.samples, IBUG68, params, "cpu")
+    points = geometry.transform_points(faces.to_crop, known.values)
+    batch = random_views.LabelledViews(faces, points, np.arange(4), {}, [0], True, 4).batch(0)
+    for name in students.student_names(params):
+        student = students.make_student(name, 68, params)
+        found = students.map_loss(student, batch)
         found.backward()
         assert torch.isfinite(found)
         assert all(p.grad is not None for p in student.parameters())
@@ -129,7 +131,7 @@ def test_cpm_begins_from_public_weights_and_sees_their_pixels(tmp_path):
     tensors = {f"features.{key}": value for key, value in theirs.state_dict().items()}
     torch.save(tensors | {"classifier.0.weight": torch.zeros(2, 2)}, tmp_path / "vgg16.pth")
     ours = model.Cpm(5).eval()
-    ours.load_trunk(read_weights(tmp_path / "vgg16.pth"), "vgg16.pth")
+    ours.load_trunk(read_pretrained(tmp_path / "vgg16.pth"), "vgg16.pth")
     pixels = torch.rand(1, 3, 128, 128)
     mean, deviation = (
         torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -152,7 +154,7 @@ def test_public_weights_that_cannot_serve_are_refused(tmp_path):
     def loop(**changes):
         file = changes.pop("file", tmp_path / "vgg16.pth")
         params = SMOKE | {"weights": "vgg16.pth"} | changes
-        return recipe.Loop(
+        return recipe.TrainingRounds(
             Job(
                 "landmarks",
                 IBUG68,
@@ -185,7 +187,7 @@ def test_public_weights_that_cannot_serve_are_refused(tmp_path):
     ("of", "quotas"), [(2834, [283, 566, 850, 1133, 1417, 1700]), (10, [1, 2, 3, 4, 5, 6])]
 )
 def test_quotas_grow_by_a_tenth(of, quotas):
-    assert [teacher.quota(0.1, k, of) for k in range(1, 7)] == quotas
+    assert [teacher.count_accepted(0.1, k, of) for k in range(1, 7)] == quotas
 
 
 @pytest.mark.usefixtures("small")
@@ -222,7 +224,7 @@ def test_each_step_replaces_one_student_and_the_second_sees_the_first(tmp_path, 
     The other one stays bit for bit.
     """
     seen = []
-    fit = students.fit
+    fit = students.fit_student
 
     def noted(path, job, stage, name, student, drawn):
         before = {
@@ -241,8 +243,8 @@ def test_each_step_replaces_one_student_and_the_second_sees_the_first(tmp_path, 
         }
         assert all(torch.equal(before[k], after[k]) for k in before)
 
-    monkeypatch.setattr(students, "fit", noted)
-    loop = recipe.Loop(job(tmp_path, examples(4), examples(10, 100).samples, ratio=0.1))
+    monkeypatch.setattr(students, "fit_student", noted)
+    loop = recipe.TrainingRounds(job(tmp_path, examples(4), examples(10, 100).samples, ratio=0.1))
     for name in loop.names:
         loop.retrain(0, name, {})
     for number in (1, 2):
@@ -269,9 +271,9 @@ def test_an_oracle_teacher_picks_the_faces_it_scores_highest(tmp_path, monkeypat
     """
     truth = np.arange(10, dtype=np.float32)[::-1].copy()
     monkeypatch.setattr(
-        recipe.Loop, "_taught", lambda self, number, name, maps: np.roll(truth, number)
+        recipe.TrainingRounds, "_taught", lambda self, number, name, maps: np.roll(truth, number)
     )
-    loop = recipe.Loop(
+    loop = recipe.TrainingRounds(
         job(tmp_path, examples(4), examples(10, 100).samples, students="cpm", rounds=6, ratio=0.1)
     )
     points = loop.points[:4].copy()
@@ -296,7 +298,7 @@ def test_a_teacher_may_learn_on_faces_that_no_student_has_seen(tmp_path, monkeyp
         fit = module.fit
 
         def noted(*args, fit=fit):
-            drawn = next(arg for arg in args if isinstance(arg, random_views.Draws))
+            drawn = next(arg for arg in args if isinstance(arg, random_views.LabelledViews))
             seen[args[2]] = {int(row) for row in drawn.rows if row < 10}
             fit(*args)
 
@@ -348,8 +350,8 @@ def test_a_killed_run_goes_on_and_ends_the_same(tmp_path, monkeypatch, stop):
     with pytest.raises(KeyboardInterrupt):
         MODULE.train(job(again, known, others))
     fitted = []
-    fit = students.fit
-    monkeypatch.setattr(students, "fit", lambda *args: (fitted.append(args[2]), fit(*args)))
+    fit = students.fit_student
+    monkeypatch.setattr(students, "fit_student", lambda *args: (fitted.append(args[2]), fit(*args)))
     for one, other in zip(whole, trained(again, known, others), strict=True):
         assert np.array_equal(one, other)
     order = ["round0.cpm", "round0.hg", "round1.cpm", "round1.hg", "round2.cpm", "round2.hg"]
@@ -390,19 +392,19 @@ def test_maps_follow_a_view_to_where_its_points_are(mirror):
     Left stays left.
     """
     known = examples(6)
-    faces = random_views.Faces(known.samples, IBUG68, PAPER, "cpu")
-    points = geometry.transform(faces.to_crop, known.values)
-    drawn = random_views.Draws(faces, points, np.arange(6), {}, [3], mirror, 6).draw(0)
+    faces = random_views.FaceViews(known.samples, IBUG68, PAPER, "cpu")
+    points = geometry.transform_points(faces.to_crop, known.values)
+    drawn = random_views.LabelledViews(faces, points, np.arange(6), {}, [3], mirror, 6).draw(0)
     batch = drawn.batch
     upright = torch.from_numpy(faces.px(points[drawn.rows] / faces.zoom)).float()
-    maps = random_views.ideal(upright, 4, PAPER)
-    seen = random_views.follow(maps, drawn.views, drawn.mirrored, faces, 16)
+    maps = random_views.ideal_maps(upright, 4, PAPER)
+    seen = random_views.view_maps(maps, drawn.views, drawn.mirrored, faces, 16)
     clear = (
         (batch.maps[4][:, :-1].amax(dim=(2, 3)) > 0.85)
         & (upright > 8).all(2)
         & (upright < 56).all(2)
     )
-    found, truth = (students.decode(one, 68, 2) for one in (seen, batch.maps[4]))
+    found, truth = (students.decode_points(one, 68, 2) for one in (seen, batch.maps[4]))
     assert drawn.mirrored.any() == mirror
     assert clear.sum() > 100
     assert (found - truth).norm(dim=-1)[clear].mean() < 0.6  # px of 64
@@ -414,22 +416,22 @@ def test_the_highest_cell_of_a_plateau_does_not_hang_on_rounding():
     plateau = torch.full((4, 3, 16, 16), 0.0123)
     rounded = [plateau * (1 + 1e-7 * torch.randn_like(plateau)) for _ in range(2)]
     assert not torch.equal(*(maps.flatten(2).argmax(2) for maps in rounded))
-    assert torch.allclose(*(students.decode(maps, 3, 2) for maps in rounded), atol=1e-3)
+    assert torch.allclose(*(students.decode_points(maps, 3, 2) for maps in rounded), atol=1e-3)
 
 
 def test_decoded_points_come_back_to_the_picture():
     known = examples(3)
-    faces = random_views.Faces(known.samples, IBUG68, PAPER, "cpu")
-    upright = faces.px(geometry.transform(faces.to_crop, known.values) / faces.zoom)
+    faces = random_views.FaceViews(known.samples, IBUG68, PAPER, "cpu")
+    upright = faces.px(geometry.transform_points(faces.to_crop, known.values) / faces.zoom)
     assert faces.to_pictures(upright) == pytest.approx(known.values, abs=1e-9)
 
 
 def test_a_point_that_is_not_annotated_costs_nothing():
     known = examples(4)
-    faces = random_views.Faces(known.samples, IBUG68, SMOKE, "cpu")
-    points = geometry.transform(faces.to_crop, known.values)
+    faces = random_views.FaceViews(known.samples, IBUG68, SMOKE, "cpu")
+    points = geometry.transform_points(faces.to_crop, known.values)
     points[:, 5] = np.nan
-    batch = random_views.Draws(faces, points, np.arange(4), {}, [0], False, 4).batch(0)
+    batch = random_views.LabelledViews(faces, points, np.arange(4), {}, [0], False, 4).batch(0)
     assert not batch.known[:, 5].any()
     assert batch.known.sum() == 4 * 68  # 67 points and the background
 
@@ -441,7 +443,7 @@ def test_a_point_that_is_not_annotated_costs_nothing():
             answer[:, 5] += 7
             return [answer]
 
-    assert students.loss(Fixed(), batch).item() == 0
+    assert students.map_loss(Fixed(), batch).item() == 0
 
 
 # --- the teacher ----------------------------------------------------------------------------------
@@ -458,10 +460,10 @@ def test_a_teacher_ranks_maps_by_how_far_they_were_moved(tmp_path):
         shift = torch.from_numpy(
             np.stack([np.cos(angle), np.sin(angle)], 1) * moved_px[:, None]
         ).float()
-        ideal = random_views.ideal(true, 4, params)
-        seen = random_views.ideal(true + shift[:, None], 4, params)
+        ideal = random_views.ideal_maps(true, 4, params)
+        seen = random_views.ideal_maps(true + shift[:, None], 4, params)
         pictures = torch.nn.functional.interpolate(ideal, size=(64, 64), mode="bilinear") * 2 - 1
-        return pictures, seen, teacher.quality(seen, ideal, torch.ones(number, 3)), moved_px
+        return pictures, seen, teacher.map_quality(seen, ideal, torch.ones(number, 3)), moved_px
 
     made = model.Teacher(3, 0.125)
     optim = torch.optim.Adam(made.parameters(), 0.003)

@@ -46,7 +46,7 @@ GAZE = table(
     ],
 )
 def test_landmarks_by_hand(metric, unit, falls, score):
-    got = aggregate.of(metric, LANDMARKS)
+    got = aggregate.metric_terms(metric, LANDMARKS)
     assert (got.unit, got.falls) == (unit, falls)
     assert got.score == pytest.approx(score, rel=1e-14)
     assert np.isfinite(got.values).all()
@@ -62,7 +62,7 @@ def test_landmarks_by_hand(metric, unit, falls, score):
     ],
 )
 def test_gaze_by_hand(metric, unit, score):
-    got = aggregate.of(metric, GAZE)
+    got = aggregate.metric_terms(metric, GAZE)
     assert (got.unit, got.falls) == (unit, True)
     assert got.score == pytest.approx(score, rel=1e-14)
 
@@ -70,37 +70,42 @@ def test_gaze_by_hand(metric, unit, score):
 def test_a_mean_of_persons_is_no_mean_of_frames():
     """Trap: 'average error' of leave-one-person-out sets weighs persons alike, whatever their number of frames."""
     rows = table(error_deg=[1.0, 1.0, 1.0, 9.0], cluster=np.array([0, 0, 0, 1], np.int32))
-    assert aggregate.of("error_deg", rows).score == 3.0
-    assert aggregate.of("error_deg_person", rows).score == 5.0
+    assert aggregate.metric_terms("error_deg", rows).score == 3.0
+    assert aggregate.metric_terms("error_deg_person", rows).score == 5.0
 
 
 def test_counts_are_taken_among_the_rows_that_are_given():
     first = GAZE["cluster"] == 1
-    got = aggregate.of("error_cm_person", GAZE[first])
+    got = aggregate.metric_terms("error_cm_person", GAZE[first])
     assert got.score == 3.5
     assert got.counts.sum() == pytest.approx(1.0)
     half = GAZE[[0, 4]]  # one frame of a sequence stands for it
-    assert aggregate.of("msd_cm", half).score == 1.0
+    assert aggregate.metric_terms("msd_cm", half).score == 1.0
 
 
 def test_who_counts():
-    assert aggregate.answered("nme_inter_ocular", LANDMARKS).tolist() == [True, True, True, False]
-    assert aggregate.answered("nme_inter_ocular_visible", LANDMARKS).tolist() == [
+    assert aggregate.counted_rows("nme_inter_ocular", LANDMARKS).tolist() == [
+        True,
+        True,
+        True,
+        False,
+    ]
+    assert aggregate.counted_rows("nme_inter_ocular_visible", LANDMARKS).tolist() == [
         True,
         False,
         True,
         False,
     ]
-    assert aggregate.answered("fr_0.08_inter_ocular", LANDMARKS).all()
-    assert aggregate.answered("error_cm", GAZE).tolist() == [True, True, True, False, True]
+    assert aggregate.counted_rows("fr_0.08_inter_ocular", LANDMARKS).all()
+    assert aggregate.counted_rows("error_cm", GAZE).tolist() == [True, True, True, False, True]
 
 
 def test_nobody_is_none():
-    assert aggregate.of("nme_inter_ocular", LANDMARKS[3:]).score is None
-    assert aggregate.of("msd_cm", GAZE[2:]).score is None
+    assert aggregate.metric_terms("nme_inter_ocular", LANDMARKS[3:]).score is None
+    assert aggregate.metric_terms("msd_cm", GAZE[2:]).score is None
 
 
 @pytest.mark.parametrize("metric", ["nme_inter_pupil", "wit", "msd_cm"])
 def test_a_metric_without_a_column_is_refused(metric):
     with pytest.raises((KeyError, ValueError), match=metric.removeprefix("nme_")):
-        aggregate.of(metric, LANDMARKS)
+        aggregate.metric_terms(metric, LANDMARKS)

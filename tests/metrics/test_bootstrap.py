@@ -17,7 +17,9 @@ PINNED = [24.0, 7.66666666667, 33.7142857143, 29.0, 19.0]
 def means(values, clusters, **options):
     """Intervals for the plain mean of values (N,)."""
     column = np.asarray(values, float)[:, None]
-    return bootstrap.intervals(column, np.ones_like(column), np.asarray(clusters), **options)[0]
+    return bootstrap.bootstrap_intervals(
+        column, np.ones_like(column), np.asarray(clusters), **options
+    )[0]
 
 
 def test_resamples_of_three_clusters_are_the_multinomial_ones():
@@ -35,7 +37,9 @@ def test_resamples_of_three_clusters_are_the_multinomial_ones():
     for draw in combinations_with_replacement("abc", 3):
         ways = math.factorial(3) / math.prod(math.factorial(draw.count(name)) for name in "abc")
         expected[round(sum(total[n] for n in draw) / sum(size[n] for n in draw), 9)] += ways / 27
-    got = bootstrap.resample(values[:, None], counts[:, None], clusters, resamples=20_000)[:, 0]
+    got = bootstrap.resample_scores(values[:, None], counts[:, None], clusters, resamples=20_000)[
+        :, 0
+    ]
     seen = Counter(np.round(got, 9).tolist())
     assert seen.keys() == expected.keys()
     for value, share in expected.items():
@@ -87,13 +91,13 @@ def test_intervals_cover_at_their_rate_with_clusters_and_not_without():
 def coverage(make, metric, clustered, trials, resamples=300):
     """Share of 95 % intervals that hold the expected value of a metric of `make(rng)`, a table of errors."""
     rng = np.random.default_rng(8)
-    expected = np.mean([aggregate.of(metric, make(rng)).score for _ in range(4 * trials)])
+    expected = np.mean([aggregate.metric_terms(metric, make(rng)).score for _ in range(4 * trials)])
     hits = 0
     for trial in range(trials):
         rows = make(rng)
-        found = aggregate.of(metric, rows)
+        found = aggregate.metric_terms(metric, rows)
         labels = rows["cluster"] if clustered else np.arange(len(rows))
-        low, high = bootstrap.intervals(
+        low, high = bootstrap.bootstrap_intervals(
             found.values[:, None], found.counts[:, None], labels, resamples=resamples, seed=trial
         )[0]
         hits += low <= expected <= high
@@ -152,10 +156,14 @@ def test_the_same_seed_gives_the_same_bits_for_ever():
     """
     values, labels = (np.arange(1.0, 8.0) ** 2)[:, None], np.array([0, 0, 1, 2, 3, 3, 4])
     counts = np.ones_like(values)
-    first = bootstrap.resample(values, counts, labels, resamples=5)
+    first = bootstrap.resample_scores(values, counts, labels, resamples=5)
     np.testing.assert_allclose(first[:, 0], PINNED, rtol=1e-11)
-    assert bootstrap.resample(values, counts, labels, resamples=5).tobytes() == first.tobytes()
-    assert not np.isin(bootstrap.resample(values, counts, labels, resamples=5, seed=1), first).all()
+    assert (
+        bootstrap.resample_scores(values, counts, labels, resamples=5).tobytes() == first.tobytes()
+    )
+    assert not np.isin(
+        bootstrap.resample_scores(values, counts, labels, resamples=5, seed=1), first
+    ).all()
     assert means(values[:, 0], labels) == means(values[:, 0], labels)
 
 
@@ -163,9 +171,11 @@ def test_scores_share_their_resamples():
     """One score beside others gets the numbers that it gets alone, up to the order of additions."""
     rng = np.random.default_rng(2)
     values, counts, labels = rng.random((50, 3)), np.ones((50, 3)), rng.integers(0, 20, 50)
-    together = bootstrap.resample(values, counts, labels, resamples=500)
+    together = bootstrap.resample_scores(values, counts, labels, resamples=500)
     for column in range(3):
-        alone = bootstrap.resample(values[:, [column]], counts[:, [column]], labels, resamples=500)
+        alone = bootstrap.resample_scores(
+            values[:, [column]], counts[:, [column]], labels, resamples=500
+        )
         np.testing.assert_allclose(together[:, [column]], alone, rtol=1e-13)
 
 
@@ -192,16 +202,18 @@ def test_products_are_held_to_one_thread_for_a_while():
         return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
     before = threads()
-    with bootstrap.one_thread():
+    with bootstrap.limit_blas_threads():
         assert threads() <= {1}
     assert threads() == before
 
 
 def test_equal_random_numbers_keep_their_order():
     numbers = np.random.default_rng(5).integers(0, 50, 3000).astype(np.uint64)
-    np.testing.assert_array_equal(bootstrap._order(numbers), np.argsort(numbers, kind="stable"))
+    np.testing.assert_array_equal(
+        bootstrap._stable_order(numbers), np.argsort(numbers, kind="stable")
+    )
     apart = np.random.default_rng(5).permutation(3000).astype(np.uint64)
-    np.testing.assert_array_equal(bootstrap._order(apart), np.argsort(apart))
+    np.testing.assert_array_equal(bootstrap._stable_order(apart), np.argsort(apart))
 
 
 def test_order_of_faces_and_kind_of_label_do_not_matter():
@@ -220,30 +232,35 @@ def test_a_ratio_leaves_out_faces_that_do_not_count_in_every_resample():
     labels = np.array([0, 1, 1, 2, 3])
     without = [0, 1, 3, 4]
     np.testing.assert_array_equal(
-        bootstrap.resample(values, counts, labels, resamples=200),
-        bootstrap.resample(values[without], counts[without], labels[without], resamples=200),
+        bootstrap.resample_scores(values, counts, labels, resamples=200),
+        bootstrap.resample_scores(values[without], counts[without], labels[without], resamples=200),
     )
 
 
 def test_nothing_to_say_is_none():
     one = np.ones((4, 2))
     same = np.zeros(4, int)
-    assert bootstrap.intervals(one, one, same) == [None, None]
-    assert bootstrap.intervals(one, one, np.arange(4), resamples=0) == [None, None]
-    assert bootstrap.intervals(np.empty((0, 2)), np.empty((0, 2)), np.empty(0, int)) == [None, None]
+    assert bootstrap.bootstrap_intervals(one, one, same) == [None, None]
+    assert bootstrap.bootstrap_intervals(one, one, np.arange(4), resamples=0) == [None, None]
+    assert bootstrap.bootstrap_intervals(np.empty((0, 2)), np.empty((0, 2)), np.empty(0, int)) == [
+        None,
+        None,
+    ]
     nobody = np.array([[0.0, 1.0]] * 4)
-    assert bootstrap.intervals(nobody, nobody, np.arange(4)) == [None, (1.0, 1.0)]
+    assert bootstrap.bootstrap_intervals(nobody, nobody, np.arange(4)) == [None, (1.0, 1.0)]
 
 
 def test_resamples_in_which_nobody_counts_are_left_out():
     values, counts = np.array([[3.0], [0.0]]), np.array([[1.0], [0.0]])
-    scores = bootstrap.resample(values, counts, np.arange(2), resamples=1000)
+    scores = bootstrap.resample_scores(values, counts, np.arange(2), resamples=1000)
     assert np.isnan(scores).mean() == pytest.approx(0.25, abs=0.05)
-    assert bootstrap.intervals(values, counts, np.arange(2), resamples=1000) == [(3.0, 3.0)]
+    assert bootstrap.bootstrap_intervals(values, counts, np.arange(2), resamples=1000) == [
+        (3.0, 3.0)
+    ]
 
 
 def test_very_many_clusters_are_dealt_into_bins_without_changing_the_spread(monkeypatch):
-    monkeypatch.setattr(bootstrap, "UNITS", 800)
+    monkeypatch.setattr(bootstrap, "MAX_UNITS", 800)
     rng = np.random.default_rng(4)
     # pairs: a bin that split them would halve the variance
     values = np.repeat(rng.normal(0, 1, 10_000), 2)
@@ -261,9 +278,9 @@ def test_a_level_is_a_share(level):
 def test_what_would_spread_silently_is_refused():
     ok = np.ones((2, 1))
     with pytest.raises(ValueError, match="must be finite"):
-        bootstrap.intervals(np.array([[1.0], [math.inf]]), ok, np.arange(2))
+        bootstrap.bootstrap_intervals(np.array([[1.0], [math.inf]]), ok, np.arange(2))
     with pytest.raises(ValueError, match=r"clusters \(3,\)"):
-        bootstrap.intervals(ok, ok, np.arange(3))
+        bootstrap.bootstrap_intervals(ok, ok, np.arange(3))
 
 
 @pytest.mark.parametrize("kind", [np.int32, np.int64, np.uint8, "str"])
@@ -278,10 +295,10 @@ def test_clusters_are_numbered_in_their_order_without_sorting(kind):
     ):
         clusters = few.astype(kind)
         np.testing.assert_array_equal(
-            bootstrap.numbered(clusters), np.unique(clusters, return_inverse=True)[1]
+            bootstrap.number_clusters(clusters), np.unique(clusters, return_inverse=True)[1]
         )
     negative = np.array([-3, 5, -3, 10**9])
-    np.testing.assert_array_equal(bootstrap.numbered(negative), [0, 1, 0, 2])
+    np.testing.assert_array_equal(bootstrap.number_clusters(negative), [0, 1, 0, 2])
 
 
 @pytest.mark.parametrize(
@@ -301,9 +318,9 @@ def test_names_are_numbered_in_their_order(names):
     """Another order would deal clusters into other bins: the same predictions, other intervals."""
     clusters = np.array(names)
     np.testing.assert_array_equal(
-        bootstrap.numbered(clusters), np.unique(clusters, return_inverse=True)[1]
+        bootstrap.number_clusters(clusters), np.unique(clusters, return_inverse=True)[1]
     )
     swapped = clusters.astype(clusters.dtype.newbyteorder())
     np.testing.assert_array_equal(
-        bootstrap.numbered(swapped), np.unique(clusters, return_inverse=True)[1]
+        bootstrap.number_clusters(swapped), np.unique(clusters, return_inverse=True)[1]
     )

@@ -96,13 +96,13 @@ def test_an_error_on_the_threshold_is_a_success():
 
 def test_failed_faces_keep_the_curve_below_one():
     """Trap: dropping them before the curve turns a method that answers rarely into a good one."""
-    assert curves.ced(ERRORS, np.array([1e9]))[0] == 0.75
+    assert curves.ced_values(ERRORS, np.array([1e9]))[0] == 0.75
     assert curves.auc(ERRORS, 0.08) < curves.auc(ERRORS[:3], 0.08)
 
 
 def test_ced_by_hand_includes_its_own_steps():
     grid = np.array([0.0, 0.02, 0.03, 0.04, 0.1, 0.2])
-    np.testing.assert_array_equal(curves.ced(ERRORS, grid), [0, 0.25, 0.25, 0.5, 0.75, 0.75])
+    np.testing.assert_array_equal(curves.ced_values(ERRORS, grid), [0, 0.25, 0.25, 0.5, 0.75, 0.75])
 
 
 def test_ced_steps_by_hand():
@@ -229,7 +229,7 @@ def test_what_is_no_error_is_refused(bad):
     for metric in (
         curves.auc,
         curves.failure_rate,
-        lambda e, t: curves.ced(e, np.array([t])),
+        lambda e, t: curves.ced_values(e, np.array([t])),
         curves.ced_steps,
     ):
         with pytest.raises(ValueError, match="errors must be one or more numbers"):

@@ -30,29 +30,31 @@ def test_centimetres_by_hand():
 def test_degrees_by_hand():
     truth = np.array([[0, 0, 1], [0, 0, 1], [0, 0, 1], [1, 0, 0]], float)
     given_ = np.array([[0, 0, 5], [0, 3, 0], [0, 0, -1], [1, 1, 0]], float)
-    np.testing.assert_allclose(gaze.angle_deg(truth, given_), [0, 90, 180, 45], rtol=1e-15)
+    np.testing.assert_allclose(gaze.angular_error_deg(truth, given_), [0, 90, 180, 45], rtol=1e-15)
 
 
 def test_a_vector_without_direction_is_nan():
-    assert np.isnan(gaze.angle_deg(np.array([[0, 0, 1.0]]), np.zeros((1, 3)))[0])
+    assert np.isnan(gaze.angular_error_deg(np.array([[0, 0, 1.0]]), np.zeros((1, 3)))[0])
 
 
 @pytest.mark.parametrize("tiny", [1e-3, 1e-6, 1e-9, 1e-12])
 def test_there_is_no_floor(tiny):
     """Trap: arccos of a clipped dot product cannot tell 0.08 degrees from 0."""
     truth, given_ = np.array([[0, 0, 1.0]]), np.array([[math.sin(tiny), 0, math.cos(tiny)]])
-    assert gaze.angle_deg(truth, given_)[0] == pytest.approx(math.degrees(tiny), rel=1e-9)
+    assert gaze.angular_error_deg(truth, given_)[0] == pytest.approx(math.degrees(tiny), rel=1e-9)
 
 
 @settings(max_examples=100, deadline=None)
 @given(a=angles, b=angles, length=st.floats(0.01, 100))
 def test_angles_equal_a_slow_formula_at_any_length(a, b, length):
     expected = slow_angle(a, b)
-    assert gaze.angle_between_deg(np.array([a]), np.array([b]))[0] == pytest.approx(
+    assert gaze.pitch_yaw_error_deg(np.array([a]), np.array([b]))[0] == pytest.approx(
         expected, abs=1e-6
     )
     vectors = [geometry.angles_to_vectors(np.array([pair])) for pair in (a, b)]
-    assert gaze.angle_deg(vectors[0] * length, vectors[1])[0] == pytest.approx(expected, abs=1e-6)
+    assert gaze.angular_error_deg(vectors[0] * length, vectors[1])[0] == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -62,14 +64,16 @@ def test_a_common_rotation_changes_nothing(seed):
     turn = np.linalg.qr(rng.normal(size=(3, 3)))[0]
     truth, given_ = rng.normal(size=(2, 7, 3))
     np.testing.assert_allclose(
-        gaze.angle_deg(truth @ turn.T, given_ @ turn.T), gaze.angle_deg(truth, given_), rtol=1e-9
+        gaze.angular_error_deg(truth @ turn.T, given_ @ turn.T),
+        gaze.angular_error_deg(truth, given_),
+        rtol=1e-9,
     )
 
 
 def test_swapped_order_shows_as_a_large_error():
     """Trap: (yaw, pitch) read as (pitch, yaw): looking 20° to the left becomes looking 20° up."""
     truth = np.radians([[0.0, 20.0]])
-    assert gaze.angle_between_deg(truth, truth[:, ::-1])[0] == pytest.approx(27.99, abs=0.01)
+    assert gaze.pitch_yaw_error_deg(truth, truth[:, ::-1])[0] == pytest.approx(27.99, abs=0.01)
 
 
 # --- sequences ------------------------------------------------------------------------------------
@@ -78,32 +82,34 @@ def test_swapped_order_shows_as_a_large_error():
 def test_msd_of_a_constant_answer_is_zero_and_of_one_cm_is_one():
     codes = np.array([0, 0, 1, 1])
     given_ = np.array([[5, 5], [5, 5], [-1, 0], [1, 0]], float)
-    np.testing.assert_array_equal(gaze.msd(given_, codes, 2), [0, 1])
+    np.testing.assert_array_equal(gaze.msd_per_sequence(given_, codes, 2), [0, 1])
 
 
 def test_msd_divides_by_all_frames():
     """Trap: the sample variance of two frames would be 41 % larger."""
-    assert gaze.msd(np.array([[0, 0], [2, 0]], float), np.zeros(2, int), 1)[0] == 1.0
+    assert gaze.msd_per_sequence(np.array([[0, 0], [2, 0]], float), np.zeros(2, int), 1)[0] == 1.0
 
 
 def test_one_answered_frame_has_no_spread():
     """Trap: a method that fails on all frames but one would be perfectly steady."""
     given_ = np.array([[1, 1], [np.nan, np.nan], [2, 2]], float)
-    got = gaze.msd(given_, np.array([0, 0, 1]), 3)
+    got = gaze.msd_per_sequence(given_, np.array([0, 0, 1]), 3)
     assert np.isnan(got).all()
 
 
 def test_dots_average_answers_before_measuring():
     truth = np.zeros((4, 2))
     given_ = np.array([[-3, 0], [3, 0], [0, 4], [np.nan, np.nan]], float)
-    np.testing.assert_array_equal(gaze.dot_cm(truth, given_, np.array([0, 0, 1, 1]), 2), [0, 4])
+    np.testing.assert_array_equal(
+        gaze.dot_error_cm(truth, given_, np.array([0, 0, 1, 1]), 2), [0, 4]
+    )
 
 
 def test_rows_outside_sequences_count_nowhere():
     truth, given_ = np.zeros((3, 2)), np.array([[1, 0], [9, 9], [1, 0]], float)
     codes = np.array([0, -1, 0])
-    assert gaze.dot_cm(truth, given_, codes, 1)[0] == 1
-    assert gaze.msd(given_, codes, 1)[0] == 0
+    assert gaze.dot_error_cm(truth, given_, codes, 1)[0] == 1
+    assert gaze.msd_per_sequence(given_, codes, 1)[0] == 0
 
 
 @settings(max_examples=50, deadline=None)
@@ -113,7 +119,10 @@ def test_sequences_equal_slow_loops(seed, count):
     truth, given_ = rng.normal(0, 5, (2, count, 2))
     given_[rng.random(count) < 0.2] = np.nan
     codes = rng.integers(-1, 4, count)
-    dots, spreads = gaze.dot_cm(truth, given_, codes, 4), gaze.msd(given_, codes, 4)
+    dots, spreads = (
+        gaze.dot_error_cm(truth, given_, codes, 4),
+        gaze.msd_per_sequence(given_, codes, 4),
+    )
     for code in range(4):
         rows = [
             row for row in range(count) if codes[row] == code and not math.isnan(given_[row, 0])
@@ -135,9 +144,9 @@ def test_sequences_equal_slow_loops(seed, count):
 def test_msd_survives_a_shift_and_scales(shift, scale):
     given_ = np.random.default_rng(0).normal(0, 3, (12, 2))
     codes = np.arange(12) // 4
-    expected = gaze.msd(given_, codes, 3)
+    expected = gaze.msd_per_sequence(given_, codes, 3)
     np.testing.assert_allclose(
-        gaze.msd(given_ * scale + shift, codes, 3), expected * scale, rtol=1e-9
+        gaze.msd_per_sequence(given_ * scale + shift, codes, 3), expected * scale, rtol=1e-9
     )
 
 
@@ -147,7 +156,7 @@ def test_averaging_a_dot_never_hurts():
     given_ = truth + rng.normal(0, 2, truth.shape)
     codes = np.arange(30) // 5
     assert (
-        gaze.dot_cm(truth, given_, codes, 6)
+        gaze.dot_error_cm(truth, given_, codes, 6)
         <= gaze.distance_cm(truth, given_).reshape(6, 5).mean(axis=1)
     ).all()
 
@@ -174,10 +183,10 @@ def test_clips_have_the_floors_that_the_table_says(rule, floor):
 @pytest.mark.parametrize("rule", ["exact", "faze", "gazetr", "eth_xgaze"])
 def test_away_from_zero_they_agree(rule):
     truth, given_ = vectors()
-    apart = gaze.angle_deg(truth, given_) > 1
+    apart = gaze.angular_error_deg(truth, given_) > 1
     np.testing.assert_allclose(
         gaze.PARITY_RULES[rule].error(truth, given_)[apart],
-        gaze.angle_deg(truth, given_)[apart],
+        gaze.angular_error_deg(truth, given_)[apart],
         atol=1e-5,
     )
 
@@ -186,18 +195,18 @@ def test_the_mean_of_two_axes_is_no_angle():
     """Trap: half of a pure yaw error; an error table in these 'degrees' is a third lower."""
     truth, given_ = (geometry.angles_to_vectors(np.radians([[0.0, yaw]])) for yaw in (0.0, 10.0))
     assert gaze.mean_axis_deg(truth, given_)[0] == pytest.approx(5)
-    assert gaze.plane_deg(truth, given_)[0] == pytest.approx(10)
+    assert gaze.pitch_yaw_plane_deg(truth, given_)[0] == pytest.approx(10)
     high, given_ = (geometry.angles_to_vectors(np.radians([[60.0, yaw]])) for yaw in (0.0, 10.0))
-    assert gaze.plane_deg(high, given_)[0] > 1.9 * gaze.angle_deg(high, given_)[0]
+    assert gaze.pitch_yaw_plane_deg(high, given_)[0] > 1.9 * gaze.angular_error_deg(high, given_)[0]
 
 
 def test_yaw_goes_the_short_way_round():
     truth, given_ = (
         geometry.angles_to_vectors(np.radians([[0.0, yaw]])) for yaw in (179.0, -179.0)
     )
-    assert gaze.plane_deg(truth, given_)[0] == pytest.approx(2)
+    assert gaze.pitch_yaw_plane_deg(truth, given_)[0] == pytest.approx(2)
 
 
 def test_shapes_are_checked():
     with pytest.raises(ValueError, match=r"must both be \(N, 3\)"):
-        gaze.angle_deg(np.zeros((2, 2)), np.zeros((2, 2)))
+        gaze.angular_error_deg(np.zeros((2, 2)), np.zeros((2, 2)))

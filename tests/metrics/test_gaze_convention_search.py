@@ -35,7 +35,7 @@ SLIPS = {
 def test_every_slip_of_direction_is_named(name):
     wanted = labels()
     given = SLIPS[name](geometry.angles_to_vectors(learnt(wanted)))
-    found = gaze_convention_search.resolve_directions(wanted, given)
+    found = gaze_convention_search.search_direction_convention(wanted, given)
     assert found.best.name == name
     assert found.certain
     assert found.best.error == pytest.approx(4.3, abs=0.5)
@@ -46,7 +46,7 @@ def test_every_slip_of_direction_is_named(name):
 
 def test_nothing_is_warned_of_where_nothing_is_wrong():
     wanted = labels()
-    found = gaze_convention_search.resolve_directions(wanted, learnt(wanted))
+    found = gaze_convention_search.search_direction_convention(wanted, learnt(wanted))
     assert (found.best.name, found.warning, found.certain) == ("as given", "", False)
 
 
@@ -55,7 +55,7 @@ def test_a_method_that_has_learnt_nothing_is_not_blamed():
     rng = np.random.default_rng(3)
     for seed in range(5):
         wanted = rng.normal(0, 0.05, (60, 2))
-        found = gaze_convention_search.resolve_directions(
+        found = gaze_convention_search.search_direction_convention(
             wanted, np.random.default_rng(seed).normal(0, 0.05, (60, 2))
         )
         assert not found.certain
@@ -63,7 +63,7 @@ def test_a_method_that_has_learnt_nothing_is_not_blamed():
 
 def test_degrees_taken_for_radians():
     wanted = labels()
-    found = gaze_convention_search.resolve_directions(wanted, np.degrees(learnt(wanted)))
+    found = gaze_convention_search.search_direction_convention(wanted, np.degrees(learnt(wanted)))
     assert found.best.name == "degrees"
     assert found.certain
 
@@ -75,8 +75,8 @@ def test_the_heads_frame_is_found_with_the_rotations():
     turns *= np.sign(np.linalg.det(turns))[:, None, None]
     wanted = geometry.angles_to_vectors(labels())
     given = np.einsum("nji,nj->ni", turns, geometry.angles_to_vectors(learnt(labels())))
-    assert not gaze_convention_search.resolve_directions(wanted, given).best.error < 8
-    found = gaze_convention_search.resolve_directions(wanted, given, rotations=turns)
+    assert not gaze_convention_search.search_direction_convention(wanted, given).best.error < 8
+    found = gaze_convention_search.search_direction_convention(wanted, given, rotations=turns)
     assert found.best.name == "turned into the head's frame"
     assert "labels are in the head's frame" in found.best.means
 
@@ -93,7 +93,7 @@ POINT_SLIPS = {
 @pytest.mark.parametrize("name", POINT_SLIPS)
 def test_every_slip_of_points_is_named(name):
     wanted = np.random.default_rng(5).uniform([-2, -9], [6, -1], (300, 2))
-    found = gaze_convention_search.resolve_points(
+    found = gaze_convention_search.search_point_convention(
         wanted, POINT_SLIPS[name](learnt(wanted, off_rad=1.0))
     )
     assert found.best.name == name
@@ -103,7 +103,9 @@ def test_every_slip_of_points_is_named(name):
 
 def test_another_origin_is_named_with_its_shift():
     wanted = np.random.default_rng(6).uniform(-5, 5, (300, 2))
-    found = gaze_convention_search.resolve_points(wanted, learnt(wanted, off_rad=0.5) - [3.0, -1.0])
+    found = gaze_convention_search.search_point_convention(
+        wanted, learnt(wanted, off_rad=0.5) - [3.0, -1.0]
+    )
     assert found.best.name.startswith("moved by (+3.0")
     assert "different origins" in found.best.means
 
@@ -113,13 +115,15 @@ def test_frames_of_few_people_leave_doubt():
     wanted = np.repeat([[0.0, 0.02], [0.0, -0.01]], 60, axis=0)
     given = np.repeat([[0.0, -0.02], [0.0, -0.012]], 60, axis=0)
     people = np.repeat([0, 1], 60)
-    assert not gaze_convention_search.resolve_directions(wanted, given, clusters=people).certain
+    assert not gaze_convention_search.search_direction_convention(
+        wanted, given, clusters=people
+    ).certain
 
 
 def test_a_reversal_shows_with_a_single_person():
     wanted = labels()
     given = -geometry.angles_to_vectors(learnt(wanted))
-    assert gaze_convention_search.resolve_directions(
+    assert gaze_convention_search.search_direction_convention(
         wanted, given, clusters=np.zeros(len(wanted))
     ).certain
 
@@ -128,7 +132,7 @@ def test_a_reversal_shows_with_a_single_person():
 def test_a_reversal_is_certain_with_any_number_of_people(people):
     wanted = labels()
     given = learnt(wanted)[:, ::-1]
-    assert gaze_convention_search.resolve_directions(
+    assert gaze_convention_search.search_direction_convention(
         wanted, given, clusters=np.arange(len(wanted)) % people
     ).certain
 
@@ -137,14 +141,14 @@ def test_rows_without_an_answer_are_left_out():
     wanted = labels()
     given = learnt(wanted)
     given[::3] = np.nan
-    assert gaze_convention_search.resolve_directions(wanted, given).best.name == "as given"
+    assert gaze_convention_search.search_direction_convention(wanted, given).best.name == "as given"
     with pytest.raises(ValueError, match="no row has both"):
-        gaze_convention_search.resolve_directions(wanted, np.full_like(wanted, np.nan))
+        gaze_convention_search.search_direction_convention(wanted, np.full_like(wanted, np.nan))
 
 
 def test_large_sets_are_thinned(monkeypatch):
-    monkeypatch.setattr(gaze_convention_search, "ROWS", 50)
+    monkeypatch.setattr(gaze_convention_search, "MAX_ROWS", 50)
     wanted = labels(1000)
-    assert gaze_convention_search.resolve_directions(
+    assert gaze_convention_search.search_direction_convention(
         wanted, -geometry.angles_to_vectors(learnt(wanted))
     ).certain

@@ -119,7 +119,7 @@ def test_chunks_do_not_show(monkeypatch):
         jitter.jitter_px(truth, predictions, codes, 8),
         jitter.bias_px(truth, predictions, codes, 8),
     )
-    monkeypatch.setattr(jitter, "ROWS", 4)
+    monkeypatch.setattr(jitter, "CHUNK_FRAMES", 4)
     np.testing.assert_allclose(
         jitter.jitter_px(truth, predictions, codes, 8), expected[0], rtol=1e-13
     )

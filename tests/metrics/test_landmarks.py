@@ -51,7 +51,9 @@ def test_nme_by_hand():
     )
 
 
-@pytest.mark.parametrize("count", [1, landmarks.ROWS - 1, landmarks.ROWS, landmarks.ROWS + 3])
+@pytest.mark.parametrize(
+    "count", [1, landmarks.CHUNK_FACES - 1, landmarks.CHUNK_FACES, landmarks.CHUNK_FACES + 3]
+)
 @pytest.mark.parametrize("points", [(0, 1, 2, 3, 4), (1, 2, 3), (0, 2, 4), (3,)])
 def test_nme_equals_a_slow_loop_on_both_sides_of_a_chunk(count, points):
     rng = np.random.default_rng(count)
@@ -114,9 +116,9 @@ def test_nme_by_eyes_survives_any_similarity(angle, scale, shift, name):
 
     def error(points):
         moved = points @ turn.T + shift, predictions @ turn.T + shift
-        return landmarks.nme(*moved, landmarks.normaliser(name, moved[0], IBUG68))
+        return landmarks.nme(*moved, landmarks.normaliser_lengths(name, moved[0], IBUG68))
 
-    expected = landmarks.nme(truth, predictions, landmarks.normaliser(name, truth, IBUG68))
+    expected = landmarks.nme(truth, predictions, landmarks.normaliser_lengths(name, truth, IBUG68))
     np.testing.assert_allclose(error(truth), expected, rtol=1e-7)
 
 
@@ -125,17 +127,19 @@ def test_nme_by_eyes_survives_any_similarity(angle, scale, shift, name):
 def test_nme_by_box_survives_scale_and_shift(scale, shift):
     truth, predictions = faces(3), faces(3, seed=1)
     for name in BY_BOX:
-        before = landmarks.nme(truth, predictions, landmarks.normaliser(name, truth, IBUG68))
+        before = landmarks.nme(
+            truth, predictions, landmarks.normaliser_lengths(name, truth, IBUG68)
+        )
         moved = truth * scale + shift
         after = landmarks.nme(
-            moved, predictions * scale + shift, landmarks.normaliser(name, moved, IBUG68)
+            moved, predictions * scale + shift, landmarks.normaliser_lengths(name, moved, IBUG68)
         )
         np.testing.assert_allclose(after, before, rtol=1e-7)
 
 
 def test_a_face_does_not_depend_on_its_neighbours():
     """Bit for bit: chunks and vector lanes must not leak into a number."""
-    count = landmarks.ROWS + 37
+    count = landmarks.CHUNK_FACES + 37
     truth, predictions = faces(count), faces(count, seed=1)
     order = np.random.default_rng(2).permutation(count)
     every = landmarks.mean_errors(truth, predictions)
@@ -186,13 +190,13 @@ def test_parts_are_divided_by_the_whole_faces_normaliser():
 
 def test_parts_add_up_to_the_whole():
     truth, predictions = faces(6), faces(6, seed=1)
-    scale = landmarks.normaliser("inter_ocular", truth, IBUG68)
+    scale = landmarks.normaliser_lengths("inter_ocular", truth, IBUG68)
     parts = landmarks.nme_by_part(truth, predictions, scale, IBUG68)
     total = sum(len(points) * parts[name] for name, points in IBUG68.parts.items()) / 68
     np.testing.assert_allclose(total, landmarks.nme(truth, predictions, scale), rtol=1e-13)
 
 
-@pytest.mark.parametrize("count", [3, landmarks.ROWS + 5])
+@pytest.mark.parametrize("count", [3, landmarks.CHUNK_FACES + 5])
 def test_points_equal_a_slow_loop(count):
     rng = np.random.default_rng(count)
     truth, predictions = rng.normal(100, 40, (2, count, 5, 2))
@@ -230,25 +234,27 @@ def plain_face() -> np.ndarray:
     ],
 )
 def test_normalisers_by_hand(name, expected):
-    assert landmarks.normaliser(name, plain_face(), IBUG68)[0] == pytest.approx(expected, rel=1e-15)
+    assert landmarks.normaliser_lengths(name, plain_face(), IBUG68)[0] == pytest.approx(
+        expected, rel=1e-15
+    )
 
 
 def test_pupil_is_the_mean_of_all_six_points_of_an_eye():
     """Trap: the mean of the two corners is another point as soon as a lid is open more above than below."""
     face = plain_face()
     face[0, 37] = (40.0, 62.0)  # moves the left centre by (0, 2); its corners stay
-    assert landmarks.normaliser("inter_pupil", face, IBUG68)[0] == pytest.approx(
+    assert landmarks.normaliser_lengths("inter_pupil", face, IBUG68)[0] == pytest.approx(
         math.hypot(60, 2), rel=1e-15
     )
 
 
 def test_the_dataset_box_matters_to_face_size_only():
     boxes = np.array([[0.0, 0.0, 40.0, 90.0]])
-    assert landmarks.normaliser("face_size", plain_face(), IBUG68, boxes)[0] == 60.0
+    assert landmarks.normaliser_lengths("face_size", plain_face(), IBUG68, boxes)[0] == 60.0
     for name in (*BY_POINTS, "diagonal", "height"):
-        without = landmarks.normaliser(name, plain_face(), IBUG68)
+        without = landmarks.normaliser_lengths(name, plain_face(), IBUG68)
         np.testing.assert_array_equal(
-            landmarks.normaliser(name, plain_face(), IBUG68, boxes), without
+            landmarks.normaliser_lengths(name, plain_face(), IBUG68, boxes), without
         )
 
 
@@ -256,9 +262,9 @@ def test_coinciding_eye_corners_are_named():
     truth = faces(3)
     truth[2, 45] = truth[2, 36]
     with pytest.raises(DataError, match=r"row 2: normaliser inter_ocular is 0 px.*1 of 3 faces"):
-        landmarks.normaliser("inter_ocular", truth, IBUG68)
+        landmarks.normaliser_lengths("inter_ocular", truth, IBUG68)
     with pytest.raises(DataError, match=r"^helen/testset/7_1: "):
-        landmarks.normaliser(
+        landmarks.normaliser_lengths(
             "inter_ocular", truth, IBUG68, ids=np.array(["a", "b", "helen/testset/7_1"])
         )
 
@@ -268,7 +274,7 @@ def test_a_missing_true_point_is_no_normaliser(name):
     truth = faces(2)
     truth[1, 36] = np.nan
     with pytest.raises(DataError, match=f"row 1: normaliser {name} is nan px"):
-        landmarks.normaliser(name, truth, IBUG68)
+        landmarks.normaliser_lengths(name, truth, IBUG68)
 
 
 @pytest.mark.parametrize(
@@ -277,14 +283,14 @@ def test_a_missing_true_point_is_no_normaliser(name):
 def test_an_inverted_or_flat_box_is_no_face_size(box):
     """Trap: two negative sides have a positive product."""
     with pytest.raises(DataError, match="row 0: normaliser face_size"):
-        landmarks.normaliser("face_size", faces(1), IBUG68, np.array([box], float))
+        landmarks.normaliser_lengths("face_size", faces(1), IBUG68, np.array([box], float))
 
 
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match=r"\(2, 68, 2\) and predictions \(2, 51, 2\)"):
         landmarks.point_errors(faces(2), faces(2)[:, 17:])
     with pytest.raises(ValueError, match=r"\(2, 51, 2\), layout ibug68 needs"):
-        landmarks.normaliser("inter_ocular", faces(2)[:, 17:], IBUG68)
+        landmarks.normaliser_lengths("inter_ocular", faces(2)[:, 17:], IBUG68)
     with pytest.raises(ValueError, match=r"visible is \(2, 3\)"):
         landmarks.mean_errors(faces(2), faces(2), visible=np.ones((2, 3), bool))
     with pytest.raises(ValueError, match="indices of 0 … 67"):
@@ -313,9 +319,9 @@ def test_no_constant_turns_inter_ocular_into_inter_pupil(data_root):
     The ratio over the 689 test faces of 300-W, as datasets.md has it.
     """
     _, truth = published_truth(data_root)
-    ratio = landmarks.normaliser("inter_ocular", truth, IBUG68) / landmarks.normaliser(
-        "inter_pupil", truth, IBUG68
-    )
+    ratio = landmarks.normaliser_lengths(
+        "inter_ocular", truth, IBUG68
+    ) / landmarks.normaliser_lengths("inter_pupil", truth, IBUG68)
     assert len(ratio) == 689
     assert ratio.mean() == pytest.approx(1.397, abs=5e-4)
     assert (ratio.min(), ratio.max()) == (
@@ -331,7 +337,9 @@ def test_a_shift_of_one_pixel_costs_more_than_a_hundredth(data_root):
     0.0114 of inter-ocular distance, even for a perfect method.
     """
     _, truth = published_truth(data_root)
-    error = landmarks.nme(truth, truth + 1, landmarks.normaliser("inter_ocular", truth, IBUG68))
+    error = landmarks.nme(
+        truth, truth + 1, landmarks.normaliser_lengths("inter_ocular", truth, IBUG68)
+    )
     assert error.mean() == pytest.approx(0.0114, abs=5e-5)
 
 
@@ -342,7 +350,7 @@ def test_mean_of_ratios_is_not_the_ratio_of_sums(data_root):
     with np.load(data_root / "300w-published" / "predictions" / "CFSS.npz") as file:
         place = {name: row for row, name in enumerate(file["ids"].tolist())}
         predictions = file["values"][[place[name] for name in names]]
-    scale = landmarks.normaliser("inter_ocular", truth, IBUG68)
+    scale = landmarks.normaliser_lengths("inter_ocular", truth, IBUG68)
     errors_px = landmarks.mean_errors(truth, predictions)
     assert (errors_px / scale).mean() == pytest.approx(0.04697, abs=5e-6)
     assert errors_px.sum() / scale.sum() == pytest.approx(0.04037, abs=5e-6)
@@ -350,13 +358,13 @@ def test_mean_of_ratios_is_not_the_ratio_of_sums(data_root):
 
 @pytest.mark.parametrize("name", [*BY_POINTS, *BY_BOX])
 def test_normalisers_do_not_show_their_chunks(name):
-    count = landmarks.ROWS + 3
+    count = landmarks.CHUNK_FACES + 3
     truth = faces(count)
     boxes = np.tile([0.0, 0.0, 1.0, 1.0], (count, 1)) * np.arange(1, count + 1)[:, None]
-    whole = landmarks.normaliser(name, truth, IBUG68, boxes)
-    for rows in (slice(0, 2), slice(landmarks.ROWS - 1, count)):
+    whole = landmarks.normaliser_lengths(name, truth, IBUG68, boxes)
+    for rows in (slice(0, 2), slice(landmarks.CHUNK_FACES - 1, count)):
         np.testing.assert_array_equal(
-            landmarks.normaliser(name, truth[rows], IBUG68, boxes[rows]), whole[rows]
+            landmarks.normaliser_lengths(name, truth[rows], IBUG68, boxes[rows]), whole[rows]
         )
 
 
@@ -368,7 +376,7 @@ def test_several_sets_of_points_at_once_are_each_alone():
     visible = rng.random((1100, 68)) < 0.8
     subsets = [None, range(17, 68), [0, 5, 60]]
     for seen in (None, visible):
-        found = landmarks.mean_errors_of(truth, guess, subsets, seen)
+        found = landmarks.mean_errors_by_subset(truth, guess, subsets, seen)
         for points, errors in zip(subsets, found, strict=True):
             rows = slice(None) if points is None else list(points)
             distance = np.sqrt(((truth[:, rows] - guess[:, rows]) ** 2).sum(axis=-1))

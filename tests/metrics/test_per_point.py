@@ -34,7 +34,7 @@ def test_by_hand():
     predictions[::2, 30] += (6.0, 0.0)
     predictions[1::2, 30] += (0.0, 2.0)
     everyone = np.ones(COUNT, bool)
-    table = per_point.statistics(
+    table = per_point.point_statistics(
         truth, predictions, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone
     )
     (nose,) = table[table["point"] == 30]
@@ -46,14 +46,14 @@ def test_by_hand():
 
 
 def test_equals_numpy_on_both_sides_of_a_chunk_and_the_mean_over_points_is_the_nme():
-    count = landmarks.ROWS + 40
+    count = landmarks.CHUNK_FACES + 40
     rng = np.random.default_rng(1)
     truth, scale = faces(count), rng.uniform(50, 90, count)
     predictions = truth + rng.normal(2, 5, truth.shape)
     easy, failed = np.arange(count) < 300, np.arange(count) % 50 == 0
     predictions[failed] = np.nan
     groups = {"easy": easy, "hard": ~easy}
-    table = per_point.statistics(truth, predictions, scale, IBUG68, groups, failed)
+    table = per_point.point_statistics(truth, predictions, scale, IBUG68, groups, failed)
     for group, inside in groups.items():
         u = ((predictions - truth) / scale[:, None, None])[inside & ~failed]
         assert (column(table, group, "count") == len(u)).all()
@@ -77,10 +77,10 @@ def test_a_rolled_head_gives_what_the_upright_one_gives():
         np.stack([turned(f, a) for f, a in zip(v, angles, strict=True)])
         for v in (truth, predictions)
     ]
-    upright = per_point.statistics(
+    upright = per_point.point_statistics(
         truth, predictions, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone
     )
-    other = per_point.statistics(
+    other = per_point.point_statistics(
         *rolled, np.full(COUNT, 100.0), IBUG68, {"all": everyone}, ~everyone
     )
     for name in ("error", "bias_x", "bias_y", "var_x", "var_y", "cov_xy"):
@@ -89,18 +89,26 @@ def test_a_rolled_head_gives_what_the_upright_one_gives():
 
 def test_a_small_group_has_none_because_a_mean_over_few_faces_gives_annotations_away():
     truth = faces()
-    small = np.arange(COUNT) < per_point.LEAST
+    small = np.arange(COUNT) < per_point.MIN_FACES
     failed = np.arange(COUNT) == 0
     groups = {"all": np.ones(COUNT, bool), "few": small}
-    table = per_point.statistics(truth, truth + 1, np.full(COUNT, 100.0), IBUG68, groups, failed)
+    table = per_point.point_statistics(
+        truth, truth + 1, np.full(COUNT, 100.0), IBUG68, groups, failed
+    )
     assert set(table["group"]) == {"all"}
     assert len(table) == 68
     assert (
-        len(per_point.statistics(truth, truth, np.full(COUNT, 1.0), IBUG68, {"few": small}, failed))
+        len(
+            per_point.point_statistics(
+                truth, truth, np.full(COUNT, 1.0), IBUG68, {"few": small}, failed
+            )
+        )
         == 0
     )
 
 
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match=r"must be \(N, 19, 2\)"):
-        per_point.statistics(faces(), faces(), np.ones(COUNT), AFLW19, {}, np.zeros(COUNT, bool))
+        per_point.point_statistics(
+            faces(), faces(), np.ones(COUNT), AFLW19, {}, np.zeros(COUNT, bool)
+        )

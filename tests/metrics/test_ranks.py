@@ -14,7 +14,7 @@ from benchbox.metrics import ranks
 def ties(values, clusters=None, **options):
     values = np.asarray(values, float)
     labels = np.arange(len(values)) if clusters is None else np.asarray(clusters)
-    return ranks.ties(values, np.ones_like(values), labels, **options)
+    return ranks.rank_methods(values, np.ones_like(values), labels, **options)
 
 
 def board(*means, count=400, spread=0.1, seed=0):
@@ -135,7 +135,7 @@ def test_a_method_without_a_value_has_no_rank():
     values = board(0.2, 0.1, 0.0)
     counts = np.ones_like(values)
     values[:, 2] = counts[:, 2] = 0
-    assert ranks.ties(values, counts, np.arange(400)).ranks == (2, 1, 0)
+    assert ranks.rank_methods(values, counts, np.arange(400)).ranks == (2, 1, 0)
 
 
 def test_an_equal_method_ties_and_a_constant_gap_does_not():
@@ -202,14 +202,16 @@ def test_a_seed_without_a_value_leaves_its_method_without_a_rank():
     values = board(0.2, 0.1, 0.0)
     counts = np.ones_like(values)
     values[:, 2] = counts[:, 2] = 0
-    assert ranks.ties(values, counts, np.arange(400), owners=[0, 1, 1]).ranks == (1, 0)
+    assert ranks.rank_methods(values, counts, np.arange(400), owners=[0, 1, 1]).ranks == (1, 0)
 
 
 def test_what_a_test_set_resolves_is_about_its_faces_alone():
     values = board(0.1, 0.3)
     shifted = np.concatenate([values, values[:, :1] + 5.0], axis=1)
     labels = np.arange(len(values))
-    got = ranks.resolvable(shifted, np.ones_like(shifted), labels, owners=[0, 1, 0])
+    got = ranks.smallest_detectable_difference(
+        shifted, np.ones_like(shifted), labels, owners=[0, 1, 0]
+    )
     assert got == pytest.approx(ties(values).resolvable, rel=1e-9)
     with pytest.raises(ValueError, match="must name one method for each of 3 columns"):
-        ranks.resolvable(shifted, np.ones_like(shifted), labels, owners=[0, 1])
+        ranks.smallest_detectable_difference(shifted, np.ones_like(shifted), labels, owners=[0, 1])

@@ -24,7 +24,7 @@ FACT = '[[facts]]\npaper = "demo"\ntable = "T"\nsystem = "m/a"\nquantity = "para
 def read(tmp_path, text):
     file = tmp_path / "claims.toml"
     file.write_text(text)
-    return claims.read(file)
+    return claims.read_claims(file)
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_two_orderings_of_one_name_are_refused(tmp_path):
 
 def test_every_label_is_printed_somewhere():
     """The trap: a label spelled otherwise than in the table would claim nothing, silently."""
-    printed = {(row.paper, row.method) for row in reference_rows.load().rows}
-    assert set(claims.load().systems) <= printed
+    printed = {(row.paper, row.method) for row in reference_rows.load_references().rows}
+    assert set(claims.load_claims().systems) <= printed
 
 
 def test_every_claim_speaks_of_a_variant_and_a_protocol_that_exist():
     assert check_papers.unknown_systems() == []
-    for ordering in claims.load().orderings:
+    for ordering in claims.load_claims().orderings:
         for name in ordering.protocols:
-            assert ordering.group in protocol_card.load(name).groups, (ordering.id, name)
+            assert ordering.group in protocol_card.load_protocol(name).groups, (ordering.id, name)

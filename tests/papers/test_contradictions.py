@@ -44,7 +44,9 @@ def found(*rows: ReferenceRow) -> list[str]:
     numbered = tuple(dataclasses.replace(one, line=line) for line, one in enumerate(rows, start=2))
     return [
         doubt.rule
-        for doubt in contradictions.doubts(References({}, numbered), protocol_card.cards())
+        for doubt in contradictions.find_contradictions(
+            References({}, numbered), protocol_card.read_cards()
+        )
     ]
 
 
@@ -113,7 +115,9 @@ def test_printed_twice():
 
 @pytest.fixture(scope="module")
 def papers() -> set[tuple[str, str, str, str]]:
-    doubts = contradictions.doubts(reference_rows.load(), protocol_card.cards())
+    doubts = contradictions.find_contradictions(
+        reference_rows.load_references(), protocol_card.read_cards()
+    )
     return {
         (doubt.rule, one.paper, one.method, one.printed) for doubt in doubts for one in doubt.rows
     }
@@ -138,7 +142,9 @@ def test_the_known_rows_whose_parts_do_not_make_the_whole_are_found(papers, pape
 
 
 def test_exactly_these_rows_of_the_five_papers_violate_the_weights():
-    doubts = contradictions.doubts(reference_rows.load(), protocol_card.cards())
+    doubts = contradictions.find_contradictions(
+        reference_rows.load_references(), protocol_card.read_cards()
+    )
     wholes = {
         (d.rows[-1].paper, d.rows[-1].printed)
         for d in doubts
@@ -160,11 +166,13 @@ def test_mdm_is_printed_as_5_88_and_as_5_61(papers):
 
 
 def test_notes_are_found_by_line():
-    doubts = contradictions.doubts(reference_rows.load(), protocol_card.cards())
-    texts = contradictions.notes(doubts)
+    doubts = contradictions.find_contradictions(
+        reference_rows.load_references(), protocol_card.read_cards()
+    )
+    texts = contradictions.contradiction_notes(doubts)
     (ssst,) = [
         r
-        for r in reference_rows.load().rows
+        for r in reference_rows.load_references().rows
         if (r.paper, r.method, r.printed) == ("glsr", "SSST", "4.54")
     ]
     assert texts["glsr", ssst.line] == (
@@ -173,14 +181,14 @@ def test_notes_are_found_by_line():
 
 
 def test_doubts_become_notes_of_their_rows():
-    cards = protocol_card.cards()
+    cards = protocol_card.read_cards()
     noted = {
         (r.paper, r.line): r.note
-        for r in contradictions.annotated(reference_rows.load(), cards).rows
+        for r in contradictions.annotate_references(reference_rows.load_references(), cards).rows
     }
     (mdm,) = [
         r
-        for r in reference_rows.load().rows
+        for r in reference_rows.load_references().rows
         if (r.paper, r.table, r.method, r.group) == ("sir", "Table 4", "MDM", "full")
     ]
     assert noted["sir", mdm.line].endswith(

@@ -8,7 +8,7 @@ import pytest
 
 from benchbox.errors import DataError
 from benchbox.papers import reference_rows
-from benchbox.papers.reference_rows import COLUMNS, PAPER_COLUMNS, ReferenceRow, read
+from benchbox.papers.reference_rows import COLUMNS, PAPER_COLUMNS, ReferenceRow, read_references
 from benchbox.protocols import protocol_card
 from benchbox.scoring import score
 
@@ -41,18 +41,18 @@ def folder(tmp_path: Path, *rows: dict[str, str], papers: str = PAPERS) -> Path:
 
 
 def committed(paper: str, table: str, method: str) -> list[ReferenceRow]:
-    rows = reference_rows.load().rows
+    rows = reference_rows.load_references().rows
     return [r for r in rows if (r.paper, r.table, r.method) == (paper, table, method)]
 
 
 def test_a_row_keeps_the_printed_digits(tmp_path):
-    row = read(folder(tmp_path, {})).rows[0]
+    row = read_references(folder(tmp_path, {})).rows[0]
     assert (row.printed, row.value, row.line, row.own) == ("3.40", 3.4, 2, True)
     assert row.protocols == ("300w-full", "300w-full+box=ground_truth")
 
 
 def test_a_dash_is_no_number(tmp_path):
-    row = read(folder(tmp_path, {"value": ""})).rows[0]
+    row = read_references(folder(tmp_path, {"value": ""})).rows[0]
     assert row.value is None
     assert row.printed == ""
 
@@ -80,25 +80,25 @@ def test_a_dash_is_no_number(tmp_path):
 )
 def test_a_wrong_row_names_line_and_column(tmp_path, change, message):
     with pytest.raises(DataError, match=message):
-        read(folder(tmp_path, change))
+        read_references(folder(tmp_path, change))
 
 
 def test_a_contradicted_normaliser_is_allowed_with_its_reason(tmp_path):
-    row = read(folder(tmp_path, {"metric": "nme_inter_pupil", "apart": "the table is wrong"})).rows[
-        0
-    ]
+    row = read_references(
+        folder(tmp_path, {"metric": "nme_inter_pupil", "apart": "the table is wrong"})
+    ).rows[0]
     assert row.normaliser == "inter_ocular"
     assert row.metric == "nme_inter_pupil"
 
 
 def test_the_same_cell_twice_names_both_lines(tmp_path):
     with pytest.raises(DataError, match="line 3: the cell of line 2 again"):
-        read(folder(tmp_path, {}, {"value": "9.99"}))
+        read_references(folder(tmp_path, {}, {"value": "9.99"}))
 
 
 def test_a_paper_without_description_is_refused(tmp_path):
     with pytest.raises(DataError, match="does not describe 'demo'"):
-        read(folder(tmp_path, {}, papers=PAPERS.replace("demo,", "other,")))
+        read_references(folder(tmp_path, {}, papers=PAPERS.replace("demo,", "other,")))
 
 
 @pytest.mark.parametrize(
@@ -111,20 +111,20 @@ def test_a_paper_without_description_is_refused(tmp_path):
 )
 def test_a_wrong_paper_is_refused(tmp_path, old, new, message):
     with pytest.raises(DataError, match=message):
-        read(folder(tmp_path, {}, papers=PAPERS.replace(old, new)))
+        read_references(folder(tmp_path, {}, papers=PAPERS.replace(old, new)))
 
 
 def test_wrong_columns_and_wrong_bytes_are_refused(tmp_path):
     place = folder(tmp_path, {})
     (place / "demo.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DataError, match="the columns must be table,method"):
-        read(place)
+        read_references(place)
     (place / "demo.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(DataError, match="not UTF-8 at byte 0"):
-        read(place)
+        read_references(place)
     (place / "demo.csv").write_text(",".join(COLUMNS) + '\n"open')
     with pytest.raises(DataError, match="line 2"):
-        read(place)
+        read_references(place)
 
 
 # --- the committed files --------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def test_wrong_columns_and_wrong_bytes_are_refused(tmp_path):
 
 def test_committed_rows_hold_what_the_papers_print():
     """651 cells of the five papers, and newer figures that other people list."""
-    counts = Counter(row.paper for row in reference_rows.load().rows)
+    counts = Counter(row.paper for row in reference_rows.load_references().rows)
     assert counts == {"glsr": 383, "ts3": 89, "sir": 91, "tat": 85, "sscr": 3, "later-papers": 1114}
     ours = {r.group: r.printed for r in committed("glsr", "Table 8", "G&LSR_ω")}
     assert ours == {"common": "4.52", "challenging": "7.82", "full": "5.17"}
@@ -160,7 +160,7 @@ def test_an_auc_in_percent_is_a_fraction_beside_ours():
 def test_newer_figures_stand_apart_for_their_unknown_boxes():
     rows = [
         r
-        for r in reference_rows.load().rows
+        for r in reference_rows.load_references().rows
         if r.paper == "later-papers" and r.metric.startswith(("nme", "auc", "fr"))
     ]
     assert len(rows) > 1000
@@ -170,7 +170,7 @@ def test_newer_figures_stand_apart_for_their_unknown_boxes():
 
 def test_part_labels_and_unverified_normalisers_stand_apart():
     """Trained with 10 % of the labels is the card's option of that name, never the plain card."""
-    for row in reference_rows.load().rows:
+    for row in reference_rows.load_references().rows:
         share = re.search(r"labels used: ([125]0?)%", row.setting)
         if row.protocols and share:
             assert all(f"+labelled={int(share[1]) / 100:g}" in name for name in row.protocols)
@@ -181,12 +181,12 @@ def test_part_labels_and_unverified_normalisers_stand_apart():
 def test_every_tied_row_names_cards_groups_and_metrics_that_exist():
     """The trap: a row tied to a group or an option that a card does not have would silently vanish from its page."""
     cards = {
-        name: protocol_card.load(name)
-        for row in reference_rows.load().rows
+        name: protocol_card.load_protocol(name)
+        for row in reference_rows.load_references().rows
         for name in row.protocols
     }
-    metrics = {name: set(score.metric_names(card)) for name, card in cards.items()}
-    for row in reference_rows.load().rows:
+    metrics = {name: set(score.list_metrics(card)) for name, card in cards.items()}
+    for row in reference_rows.load_references().rows:
         for name in row.protocols:
             assert row.group in cards[name].groups, (row.paper, row.line)
             assert row.metric in metrics[name], (row.paper, row.line)

@@ -17,7 +17,7 @@ PARAMS = '[params]\nrate = 0.1\nsteps = 10\nflip = true\nloss = "l2"\nsides = [4
 
 
 def test_shipped_methods_are_found_through_their_entry_point():
-    card = method_card.card("mean-shape")
+    card = method_card.find_card("mean-shape")
     assert card.module == "benchbox_methods.mean_shape"
     assert card.source.startswith("benchbox ")
     assert set(card.budgets) == set(method_card.BUDGETS)
@@ -37,25 +37,25 @@ def test_a_vendor_whose_package_raises_is_listed_and_fails_only_when_loaded(worl
     vendor = world.collection("benchbox.methods", "vendor_faces")
     (vendor / "__init__.py").write_text("raise RuntimeError('no licence')\n")
     world.method("theirs", GOOD).rename(vendor / "theirs")
-    cards, faults = method_card.scan()
+    cards, faults = method_card.scan_cards()
     assert {"mean-shape", "theirs"} <= {card.name for card in cards}
     assert faults == []
     with pytest.raises(
         PluginError,
         match=r"vendor_faces 1\.0 \(theirs/\) cannot be imported: RuntimeError: no licence",
     ):
-        method_card.load(method_card.card("theirs"))
+        method_card.import_method(method_card.find_card("theirs"))
 
 
 def test_a_broken_card_hides_no_other_and_is_blamed_when_asked_for(world):
     folder = world.method("broken", GOOD)
     (folder / "method.toml").write_text("name = \n")
     world.method("whole", GOOD)
-    cards, faults = method_card.scan([world.methods])
+    cards, faults = method_card.scan_cards([world.methods])
     assert "whole" in {card.name for card in cards}
     assert [fault.names for fault in faults] == [("broken", "broken")]
     with pytest.raises(PluginError, match=r"broken/method\.toml: cannot be read as TOML"):
-        method_card.card("broken", [world.methods])
+        method_card.find_card("broken", [world.methods])
 
 
 def test_two_folders_of_one_name_are_refused_naming_both(world):
@@ -63,13 +63,13 @@ def test_two_folders_of_one_name_are_refused_naming_both(world):
     with pytest.raises(
         PluginError, match=r"'mean-shape' exists twice, in benchbox .* and --methods .*: rename one"
     ):
-        method_card.card("mean-shape", [world.methods])
-    assert "mean-shape" not in {card.name for card in method_card.cards([world.methods])}
+        method_card.find_card("mean-shape", [world.methods])
+    assert "mean-shape" not in {card.name for card in method_card.read_cards([world.methods])}
 
 
 def test_the_same_folder_given_twice_is_no_clash(world):
     world.method("mine", GOOD)
-    assert method_card.card("mine", [world.methods, world.methods / "mine"]).name == "mine"
+    assert method_card.find_card("mine", [world.methods, world.methods / "mine"]).name == "mine"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_same_folder_given_twice_is_no_clash(world):
 def test_a_wrong_card_names_file_key_and_what_is_allowed(world, extra, message):
     folder = world.method("mine", GOOD, extra)
     with pytest.raises(PluginError, match=r"mine/method\.toml: .*" + message):
-        method_card.read(folder)
+        method_card.read_card(folder)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_wrong_head_of_a_card_is_named(world, old, new, message):
     file = folder / "method.toml"
     file.write_text(file.read_text().replace(old, new, 1))
     with pytest.raises(PluginError, match=message):
-        method_card.read(folder)
+        method_card.read_card(folder)
 
 
 def test_settings_merge_defaults_budget_variant_overrides_in_this_order(world):
@@ -130,31 +130,31 @@ def test_settings_merge_defaults_budget_variant_overrides_in_this_order(world):
         GOOD,
         PARAMS + '[variants.w]\ntitle = "W"\n[variants.w.params]\nsteps = 5\nloss = "l1"\n',
     )
-    card = method_card.read(folder)
-    assert method_card.settings(card) == {
+    card = method_card.read_card(folder)
+    assert method_card.merge_params(card) == {
         "rate": 0.1,
         "steps": 10,
         "flip": True,
         "loss": "l2",
         "sides": [4, 8],
     }
-    assert method_card.settings(card, budget="smoke")["steps"] == 1
+    assert method_card.merge_params(card, budget="smoke")["steps"] == 1
     # a variant is what it says at every budget
-    assert method_card.settings(card, "w", "smoke")["steps"] == 5
-    assert method_card.settings(card, "w", "smoke", {"steps": "7"})["steps"] == 7
+    assert method_card.merge_params(card, "w", "smoke")["steps"] == 5
+    assert method_card.merge_params(card, "w", "smoke", {"steps": "7"})["steps"] == 7
 
 
 def test_overrides_take_the_type_of_the_default(world):
-    card = method_card.read(world.method("mine", GOOD, PARAMS))
+    card = method_card.read_card(world.method("mine", GOOD, PARAMS))
     given = {"rate": "1", "steps": "3", "flip": "off", "loss": "7", "sides": "1, 2"}
-    assert method_card.settings(card, overrides=given) == {
+    assert method_card.merge_params(card, overrides=given) == {
         "rate": 1.0,
         "steps": 3,
         "flip": False,
         "loss": "7",
         "sides": [1, 2],
     }
-    assert type(method_card.settings(card, overrides=given)["rate"]) is float
+    assert type(method_card.merge_params(card, overrides=given)["rate"]) is float
 
 
 @pytest.mark.parametrize(
@@ -166,33 +166,34 @@ def test_overrides_take_the_type_of_the_default(world):
     ],
 )
 def test_wrong_overrides_are_refused(world, given, message):
-    card = method_card.read(world.method("mine", GOOD, PARAMS))
+    card = method_card.read_card(world.method("mine", GOOD, PARAMS))
     with pytest.raises(PluginError, match=message):
-        method_card.settings(card, overrides=given)
+        method_card.merge_params(card, overrides=given)
 
 
 def test_unknown_names_say_what_was_meant():
     with pytest.raises(
         PluginError, match=r"unknown method 'mean-shap'; did you mean 'mean-shape'\?"
     ):
-        method_card.card("mean-shap")
+        method_card.find_card("mean-shap")
     with pytest.raises(PluginError, match=r"has no variant 'b7'; known: mean-shape"):
-        method_card.settings(method_card.card("mean-shape"), "b7")
+        method_card.merge_params(method_card.find_card("mean-shape"), "b7")
     with pytest.raises(PluginError, match=r"unknown budget 'huge': one of smoke, quick, paper"):
-        method_card.settings(method_card.card("mean-shape"), budget="huge")
+        method_card.merge_params(method_card.find_card("mean-shape"), budget="huge")
 
 
 def test_a_variant_changes_what_a_budget_set(world):
     """A variant ten times as dear may do less at one budget, and still what the paper says at another."""
     variants = '[variants.big]\ntitle = "B"\nparams = {rate = 0.5}\nbudgets.quick = {steps = 3}\n'
     world.method("mine", GOOD, PARAMS + variants)
-    card = method_card.card("mine", [world.methods])
+    card = method_card.find_card("mine", [world.methods])
     found = [
-        method_card.settings(card, "big", budget)["steps"] for budget in ("smoke", "quick", "paper")
+        method_card.merge_params(card, "big", budget)["steps"]
+        for budget in ("smoke", "quick", "paper")
     ]
     assert found == [1, 3, 10]
-    assert method_card.settings(card, "big", "quick", {"steps": "7"})["steps"] == 7
-    assert method_card.settings(card, "v", "quick")["steps"] == 10
+    assert method_card.merge_params(card, "big", "quick", {"steps": "7"})["steps"] == 7
+    assert method_card.merge_params(card, "v", "quick")["steps"] == 10
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_a_variant_changes_what_a_budget_set(world):
 def test_a_variants_budget_is_read_as_strictly_as_any(world, line, match):
     world.method("mine", GOOD, PARAMS + f'[variants.big]\ntitle = "B"\n{line}\n')
     with pytest.raises(PluginError, match=match):
-        method_card.card("mine", [world.methods])
+        method_card.find_card("mine", [world.methods])
 
 
 @pytest.mark.parametrize(
@@ -228,63 +229,65 @@ def test_a_variants_budget_is_read_as_strictly_as_any(world, line, match):
 def test_what_a_variant_shares_is_read_strictly(world, line, match):
     world.method("m", GOOD, f'{PARAMS}[variants.u]\ntitle = "U"\n{line}\n')
     with pytest.raises(PluginError, match=match):
-        method_card.card("m", [world.methods])
+        method_card.find_card("m", [world.methods])
 
 
 def test_a_folder_without_a_card_is_refused(tmp_path):
     with pytest.raises(PluginError, match=r"--methods .*: no method\.toml in it"):
-        method_card.cards([tmp_path])
+        method_card.read_cards([tmp_path])
 
 
 def test_a_local_folder_is_imported_with_its_relative_imports_and_its_faults_named(world):
     folder = world.method("mine", "from .model import predictor\n")
     (folder / "model.py").write_text(GOOD)
-    assert callable(method_card.load(method_card.card("mine", [world.methods])).predictor)
+    assert callable(
+        method_card.import_method(method_card.find_card("mine", [world.methods])).predictor
+    )
     world.method("empty", "train = 3\n")
     with pytest.raises(PluginError, match=r"'empty' of --methods .* has no function `predictor`"):
-        method_card.load(method_card.card("empty", [world.methods]))
+        method_card.import_method(method_card.find_card("empty", [world.methods]))
     world.method("wrong", GOOD + "train = 3\n")
     with pytest.raises(PluginError, match=r"'wrong' .* has no function `train`"):
-        method_card.load(method_card.card("wrong", [world.methods]))
+        method_card.import_method(method_card.find_card("wrong", [world.methods]))
 
 
 def test_notes_are_what_the_readme_says_of_the_paper(world):
     folder = world.method("m", GOOD)
-    card = method_card.card("m", [world.methods])
-    assert method_card.notes(card) == ""
+    card = method_card.find_card("m", [world.methods])
+    assert method_card.readme_notes(card) == ""
     stated, chosen = (
         "## What is stated, and met\n\nfour stages\n",
         "## What was chosen\n\nfive epochs\n",
     )
     (folder / "README.md").write_text(f"# M\n\n{stated}\n## Budgets\n\nquick\n\n{chosen}")
-    assert method_card.notes(card) == f"{stated}\n{chosen}"
+    assert method_card.readme_notes(card) == f"{stated}\n{chosen}"
     (folder / "README.md").write_bytes(b"\xff\xfe")
     with pytest.raises(PluginError, match=r"README.md: cannot be read"):
-        method_card.notes(card)
+        method_card.readme_notes(card)
 
 
 def test_every_shipped_method_of_a_paper_says_what_was_stated_and_chosen():
-    for card in method_card.cards():
+    for card in method_card.read_cards():
         if card.source.startswith("benchbox ") and card.paper:
-            assert "## What was chosen" in method_card.notes(card), card.name
+            assert "## What was chosen" in method_card.readme_notes(card), card.name
             # a list is joined, not printed as Python
             assert "[" not in card.paper.get("authors", ""), card.name
 
 
 def test_the_digest_follows_code_and_card_but_not_notes(world):
     folder = world.method("mine", GOOD)
-    card = method_card.read(folder)
-    first = method_card.digest(card)
+    card = method_card.read_card(folder)
+    first = method_card.hash_method_code(card)
     (folder / "README.md").write_text("words")
     (folder / "__pycache__").mkdir()
     (folder / "__pycache__" / "x.pyc").write_bytes(b"0")
-    assert method_card.digest(card) == first
+    assert method_card.hash_method_code(card) == first
     (folder / "model.py").write_text("x = 1\n")
-    assert method_card.digest(card) != first
+    assert method_card.hash_method_code(card) != first
 
 
 def test_names_that_would_leave_the_results_folder_are_refused():
     for name in ("../x", "a/b", "", ".x", "A", "x" * 65, "a+b"):
         with pytest.raises(PluginError, match="it names a folder of results"):
-            method_card.check_name(name)
-    assert isinstance(method_card.card("mean-shape").folder, Path)
+            method_card.check_method_name(name)
+    assert isinstance(method_card.find_card("mean-shape").folder, Path)

@@ -11,7 +11,7 @@ import pytest
 from benchbox.errors import ProtocolError
 from benchbox.protocols import options, protocol_card
 
-FULL = protocol_card.load("300w-full")
+FULL = protocol_card.load_protocol("300w-full")
 CARD = """\
 name = "mine"
 title = "My faces"
@@ -38,9 +38,9 @@ def test_every_setting_of_the_papers_tables_is_a_name():
     hashes = {FULL.card}
     for key, values in sweeps.items():
         for value in values:
-            other = protocol_card.load(f"300w-full+{key}={options.written(value)}")
+            other = protocol_card.load_protocol(f"300w-full+{key}={options.format_value(value)}")
             assert getattr(other, key) == value
-            assert other.name == f"300w-full+{key}={options.written(value)}"
+            assert other.name == f"300w-full+{key}={options.format_value(value)}"
             hashes.add(other.card)
     # no two of them may be ranked together
     assert len(hashes) == 1 + sum(map(len, sweeps.values()))
@@ -48,14 +48,19 @@ def test_every_setting_of_the_papers_tables_is_a_name():
 
 def test_options_stand_in_the_order_of_their_keys_and_own_values_vanish():
     name = "300w-full+labelled=0.1+draw=2+box=ground_truth"
-    assert protocol_card.load(name).name == "300w-full+box=ground_truth+draw=2+labelled=0.1"
-    assert protocol_card.load("300w-full+labelled=1") == FULL
-    assert protocol_card.load("300w-full+labelled=0.1+draw=0").name == "300w-full+labelled=0.1"
+    assert (
+        protocol_card.load_protocol(name).name == "300w-full+box=ground_truth+draw=2+labelled=0.1"
+    )
+    assert protocol_card.load_protocol("300w-full+labelled=1") == FULL
+    assert (
+        protocol_card.load_protocol("300w-full+labelled=0.1+draw=0").name
+        == "300w-full+labelled=0.1"
+    )
 
 
 def test_offering_an_option_moves_no_hash():
     bare = replace(FULL, options={"box": ("detector",)}, extras={})
-    assert protocol_card._digest(bare) == FULL.card
+    assert protocol_card._card_hash(bare) == FULL.card
 
 
 @pytest.mark.parametrize(
@@ -73,7 +78,7 @@ def test_offering_an_option_moves_no_hash():
 )
 def test_what_is_not_offered_is_refused(name, message):
     with pytest.raises(ProtocolError, match=message):
-        protocol_card.load(name)
+        protocol_card.load_protocol(name)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +96,7 @@ def test_what_is_not_offered_is_refused(name, message):
 def test_a_card_that_offers_nonsense_is_refused(tmp_path, text, message):
     (tmp_path / "mine.toml").write_text(tables(text))
     with pytest.raises(ProtocolError, match=message):
-        protocol_card.read(tmp_path / "mine.toml")
+        protocol_card.read_card(tmp_path / "mine.toml")
 
 
 def tables(text: str) -> str:
@@ -107,7 +112,7 @@ def tables(text: str) -> str:
 def test_nine_lines_make_a_card_and_a_path_names_it(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(CARD)
-    card = protocol_card.load(str(path))
+    card = protocol_card.load_protocol(str(path))
     assert (card.name, card.task, card.version, card.labelled, card.cluster) == (
         "mine",
         "landmarks",
@@ -123,7 +128,7 @@ def test_nine_lines_make_a_card_and_a_path_names_it(tmp_path):
 def test_paths_decide_no_number_but_the_origin_does(tmp_path):
     def hash_of(text: str) -> str:
         (tmp_path / "mine.toml").write_text(text)
-        return protocol_card.read(tmp_path / "mine.toml").card
+        return protocol_card.read_card(tmp_path / "mine.toml").card
 
     before = hash_of(CARD)
     assert (
@@ -145,17 +150,17 @@ def test_paths_decide_no_number_but_the_origin_does(tmp_path):
 def test_a_wrong_source_is_refused(tmp_path, old, new, message):
     (tmp_path / "mine.toml").write_text(CARD.replace(old, new))
     with pytest.raises(ProtocolError, match=message):
-        protocol_card.read(tmp_path / "mine.toml")
+        protocol_card.read_card(tmp_path / "mine.toml")
 
 
 def test_a_folder_of_cards_joins_the_installed_ones(tmp_path, monkeypatch):
     (tmp_path / "mine.toml").write_text(CARD)
-    assert "mine" not in protocol_card.names()
-    monkeypatch.setenv(protocol_card.FOLDERS, str(tmp_path))
-    assert protocol_card.load("mine").title == "My faces"
-    assert "300w-full" in protocol_card.names()
+    assert "mine" not in protocol_card.protocol_names()
+    monkeypatch.setenv(protocol_card.FOLDERS_VARIABLE, str(tmp_path))
+    assert protocol_card.load_protocol("mine").title == "My faces"
+    assert "300w-full" in protocol_card.protocol_names()
 
 
 def test_a_card_that_is_not_there_is_named():
     with pytest.raises(ProtocolError, match=r"gone\.toml: cannot be read"):
-        protocol_card.load(str(Path("gone.toml")))
+        protocol_card.load_protocol(str(Path("gone.toml")))

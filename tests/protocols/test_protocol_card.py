@@ -70,13 +70,13 @@ def write(folder: Path, text: str = CARD, name: str = "tiny") -> Path:
 
 
 def test_shipped_cards_say_what_they_must():
-    cards = {card.name: card for card in protocol_card.cards()}
+    cards = {card.name: card for card in protocol_card.read_cards()}
     shown = {name: (c.dataset, c.test_expected, c.box) for name, c in cards.items()}
     assert {name: shown[name] for name in SHIPPED} == SHIPPED
-    assert protocol_card.names() == list(cards)
+    assert protocol_card.protocol_names() == list(cards)
     for name in SHIPPED:
         card = cards[name]
-        assert protocol_card.load(name) == card
+        assert protocol_card.load_protocol(name) == card
         assert card.normalisers == ("inter_ocular", "inter_pupil")
         assert (card.auc, card.fr, card.points) == ((0.08, 0.1), (0.08, 0.1), (51, 49))
         assert card.box_expansion == 1.0
@@ -94,8 +94,8 @@ def test_shipped_cards_say_what_they_must():
 
 def test_every_twin_has_the_shape_of_its_card():
     for name in ("common", "challenging", "full"):
-        real = protocol_card.load(f"300w-{name}")
-        twin = protocol_card.load(real.twin)
+        real = protocol_card.load_protocol(f"300w-{name}")
+        twin = protocol_card.load_protocol(real.twin)
         assert twin.name == f"synth-300w-{name}"
         assert (set(real.groups), real.overall, real.layout) == (
             set(twin.groups),
@@ -115,15 +115,17 @@ def test_every_twin_has_the_shape_of_its_card():
 
 
 def test_an_option_makes_another_protocol_with_another_hash():
-    base = protocol_card.load("300w-full")
-    other = protocol_card.load("300w-full+box=ground_truth")
+    base = protocol_card.load_protocol("300w-full")
+    other = protocol_card.load_protocol("300w-full+box=ground_truth")
     assert (other.name, other.box) == ("300w-full+box=ground_truth", "ground_truth")
     assert other.card != base.card
     assert replace(other, name=base.name, box=base.box, card=base.card) == base
 
 
 def test_an_option_that_changes_nothing_does_not_fork_the_name():
-    assert protocol_card.load("300w-full+box=detector") == protocol_card.load("300w-full")
+    assert protocol_card.load_protocol("300w-full+box=detector") == protocol_card.load_protocol(
+        "300w-full"
+    )
 
 
 @pytest.mark.parametrize(
@@ -145,11 +147,11 @@ def test_an_option_that_changes_nothing_does_not_fork_the_name():
 )
 def test_unknown_names_and_options_are_refused_with_advice(name, message):
     with pytest.raises(ProtocolError, match=message):
-        protocol_card.load(name)
+        protocol_card.load_protocol(name)
 
 
 def test_a_sound_card_is_read_as_written(tmp_path):
-    card = protocol_card.read(write(tmp_path))
+    card = protocol_card.read_card(write(tmp_path))
     assert (card.name, card.twin, card.notes) == ("tiny", "", ())
     assert card.groups == {"all": ("ibug", "lfpw/testset"), "hard": ("ibug",)}
     assert card.options == {"box": ("detector", "ground_truth")}
@@ -265,21 +267,21 @@ def test_a_wrong_card_names_file_key_and_what_is_allowed(tmp_path, old, new, mes
     assert CARD.count(old) == 1
     path = write(tmp_path, CARD.replace(old, new))
     with pytest.raises(ProtocolError, match=r"tiny\.toml: " + message):
-        protocol_card.read(path)
+        protocol_card.read_card(path)
 
 
 def test_a_card_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(ProtocolError, match=r"gone\.toml: cannot be read"):
-        protocol_card.read(tmp_path / "gone.toml")
+        protocol_card.read_card(tmp_path / "gone.toml")
     with pytest.raises(ProtocolError, match=r"tiny\.toml: a card of more than 65536 bytes"):
-        protocol_card.read(write(tmp_path, "#" * 70_000))
+        protocol_card.read_card(write(tmp_path, "#" * 70_000))
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
     with pytest.raises(ProtocolError, match=r"latin\.toml: is not TOML"):
-        protocol_card.read(tmp_path / "latin.toml")
+        protocol_card.read_card(tmp_path / "latin.toml")
 
 
 def test_the_hash_is_that_of_the_canonical_content(tmp_path):
-    card = protocol_card.read(write(tmp_path))
+    card = protocol_card.read_card(write(tmp_path))
     words = {"name", "title", "notes", "twin", "options", "card"}
     words |= {"extras"}
     # unused here: they move no older card
@@ -313,13 +315,13 @@ def test_the_hash_is_that_of_the_canonical_content(tmp_path):
     ],
 )
 def test_whatever_decides_a_number_moves_the_hash(tmp_path, old, new):
-    before = protocol_card.read(write(tmp_path)).card
+    before = protocol_card.read_card(write(tmp_path)).card
     assert CARD.count(old) == 1
-    assert protocol_card.read(write(tmp_path, CARD.replace(old, new))).card != before
+    assert protocol_card.read_card(write(tmp_path, CARD.replace(old, new))).card != before
 
 
 def test_words_and_order_of_keys_do_not_move_the_hash(tmp_path):
-    before = protocol_card.read(write(tmp_path)).card
+    before = protocol_card.read_card(write(tmp_path)).card
     text = CARD.replace("A tiny card", "Another title").replace(
         "version = 1", 'version = 1\ntwin = "x"\nnotes = ["n"]'
     )
@@ -328,7 +330,7 @@ def test_words_and_order_of_keys_do_not_move_the_hash(tmp_path):
         'hard = ["ibug"]\nall = ["ibug", "lfpw/testset"]',
     )
     text = text.replace("labelled = 1.0", "labelled = 1")
-    assert protocol_card.read(write(tmp_path, text)).card == before
+    assert protocol_card.read_card(write(tmp_path, text)).card == before
 
 
 def test_two_collections_may_not_share_a_name(tmp_path, monkeypatch):
@@ -340,7 +342,7 @@ def test_two_collections_may_not_share_a_name(tmp_path, monkeypatch):
     with pytest.raises(
         ProtocolError, match=r"two cards are called 'tiny': .*ours.* and .*theirs.*; rename one"
     ):
-        protocol_card.names()
+        protocol_card.protocol_names()
 
 
 def test_a_broken_card_does_not_hide_the_others(tmp_path, monkeypatch):
@@ -349,14 +351,16 @@ def test_a_broken_card_does_not_hide_the_others(tmp_path, monkeypatch):
     monkeypatch.setattr(
         protocol_card, "collections", lambda group: [Collection("acme 1", "acme", tmp_path)]
     )
-    assert protocol_card.names() == ["broken", "tiny"]
-    assert protocol_card.load("tiny").name == "tiny"
+    assert protocol_card.protocol_names() == ["broken", "tiny"]
+    assert protocol_card.load_protocol("tiny").name == "tiny"
     with pytest.raises(ProtocolError, match=r"broken\.toml: name: 1 is not allowed"):
-        protocol_card.cards()
+        protocol_card.read_cards()
 
 
 def test_a_newcomer_is_told_what_the_numbers_mean():
-    text = protocol_card.describe(protocol_card.load("300w-full+box=ground_truth"))
+    text = protocol_card.describe_protocol(
+        protocol_card.load_protocol("300w-full+box=ground_truth")
+    )
     for words in (
         "689 items",
         "outer corners of the eyes",
@@ -365,7 +369,9 @@ def test_a_newcomer_is_told_what_the_numbers_mean():
         "+box=detector",
     ):
         assert words in text
-    text = protocol_card.describe(replace(protocol_card.load("300w-full"), labelled=0.1))
+    text = protocol_card.describe_protocol(
+        replace(protocol_card.load_protocol("300w-full"), labelled=0.1)
+    )
     assert "10% of them; the others come without labels" in text
 
 
@@ -389,7 +395,7 @@ GAZE = {
 
 
 def test_gaze_cards_say_what_they_must():
-    cards = {name: protocol_card.load(name) for name in GAZE}
+    cards = {name: protocol_card.load_protocol(name) for name in GAZE}
     assert {
         name: (c.task, c.test_expected, c.folds, c.metrics) for name, c in cards.items()
     } == GAZE
@@ -403,9 +409,9 @@ def test_gaze_cards_say_what_they_must():
     assert (capture.train_expected, capture.validation_parts) == (1251983, ("val",))
     assert (capture.box, capture.extra_boxes) == ("face", ("left_eye", "right_eye"))
     assert (cards["eth-xgaze"].train_clusters, cards["eth-xgaze"].test_clusters) == (70, 10)
-    assert "all items of 10 persons" in protocol_card.describe(cards["eth-xgaze"])
-    assert "val for validation, as the dataset has it" in protocol_card.describe(capture)
-    assert "folds     one per person" in protocol_card.describe(cards["mpiigaze"])
+    assert "all items of 10 persons" in protocol_card.describe_protocol(cards["eth-xgaze"])
+    assert "val for validation, as the dataset has it" in protocol_card.describe_protocol(capture)
+    assert "folds     one per person" in protocol_card.describe_protocol(cards["mpiigaze"])
 
 
 @pytest.mark.parametrize(
@@ -433,4 +439,4 @@ def test_what_is_held_out_and_what_is_complete_is_said_once(tmp_path, old, new, 
     text = CARD.replace(old, new.replace(", ", "\n") if f"{old}\n" in CARD else new)
     assert text != CARD
     with pytest.raises(ProtocolError, match=message):
-        protocol_card.read(write(tmp_path, text))
+        protocol_card.read_card(write(tmp_path, text))

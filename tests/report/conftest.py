@@ -19,7 +19,7 @@ CARD = "sha256:" + "ab" * 32
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """One process makes all pages, so that tests see what it does."""
-    monkeypatch.setattr(parallel, "_MOST", 1)
+    monkeypatch.setattr(parallel, "_MAX_PROCESSES", 1)
 
 
 DEMO = Protocol(
@@ -189,14 +189,14 @@ def write_run(
     variant = run_folders.variant_folder(
         document["variant"], document["budget"] or "quick", document["overrides"]
     )
-    folder = run_folders.folder(results, protocol, method, variant, seed)
-    run_folders.work(folder).mkdir(parents=True)
-    (run_folders.work(folder) / "log.csv").write_text(LOG)
+    folder = run_folders.run_folder(results, protocol, method, variant, seed)
+    run_folders.work_folder(folder).mkdir(parents=True)
+    (run_folders.work_folder(folder) / "log.csv").write_text(LOG)
     errors = invented(level, failed)
     ids = np.array([f"demo/face_{k:02d}" for k in range(FACES)])
     values = np.zeros((FACES, 68, 2))
     values[errors["failed"]] = np.nan
-    prediction_files.write(
+    prediction_files.write_predictions(
         run_folders.predictions_file(folder),
         Predictions(ids=ids, values=values, failed=errors["failed"]),
     )
@@ -217,7 +217,7 @@ def write_run(
         **(scores or {}),
     }
     run_folders.save_scores(folder, derived, errors, invented_points(level))
-    return run_folders.finish(folder, {"protocol": protocol, "method": method, **document})
+    return run_folders.finish_run(folder, {"protocol": protocol, "method": method, **document})
 
 
 @pytest.fixture

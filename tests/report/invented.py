@@ -25,7 +25,7 @@ def fabricate(
     results: Path, runs: int, protocols: tuple[Protocol, ...] = (), seeds: int = 5
 ) -> None:
     """Store `runs` invented runs: every protocol, then methods, variants, budgets and `seeds` of each."""
-    cards = protocols or tuple(protocol_card.cards())
+    cards = protocols or tuple(protocol_card.read_cards())
     molds = {
         card.name: [_mold(results.parent / "molds", card, k) for k in range(MOLDS)]
         for card in cards

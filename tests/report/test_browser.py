@@ -79,14 +79,16 @@ def place(tmp_path_factory) -> Path:
 
     every_sort(make)
     run = folder / "results" / "demo-full" / "demo-a" / "base" / "0"
-    pseudo_labels.write(run_folders.pseudo_labels_file(run), test_pseudo_label_page.invented())
+    pseudo_labels.write_pseudo_labels(
+        run_folders.pseudo_labels_file(run), test_pseudo_label_page.invented()
+    )
     eyes = [f"eyes-00{k % 5}/{200 * (k % 5) + k:05d}" for k in range(30)]
     test_gaze_atlas.lay(folder, "synth-mpiigaze", eyes, [0.1, 0.05, 0.0])
-    found, problems = stored.read(folder / "results")
+    found, problems = stored.read_results(folder / "results")
     card = method_card(folder)
-    made = site.files(
+    made = site.render_files(
         Sources(
-            (DEMO, protocol_card.load("synth-mpiigaze")),
+            (DEMO, protocol_card.load_protocol("synth-mpiigaze")),
             (card,),
             quoted_rows(),
             tuple(found),
@@ -325,8 +327,8 @@ def test_a_run_is_opened_from_its_row(open_page):
 
 
 def test_five_hundred_rows_are_sorted_without_a_hitch(browser, tmp_path):
-    fabricate(tmp_path / "results", 500, (protocol_card.load("300w-full"),), seeds=1)
-    site.render(tmp_path / "results", tmp_path / "site")
+    fabricate(tmp_path / "results", 500, (protocol_card.load_protocol("300w-full"),), seeds=1)
+    site.render_site(tmp_path / "results", tmp_path / "site")
     browser.get(f"{(tmp_path / 'site').as_uri()}/protocol/300w-full.html")
     taken = browser.execute_script(
         "const button = document.querySelectorAll('table.board thead tr:nth-child(2) button')[4];"

@@ -34,7 +34,7 @@ def made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, bytes]:
     monkeypatch.setattr(page_types.cards, "describe", lambda protocol: f"{protocol.name} in words")
-    return site.files(sources(results, demo, demo_card, demo_references))
+    return site.render_files(sources(results, demo, demo_card, demo_references))
 
 
 def sources(
@@ -42,7 +42,7 @@ def sources(
 ) -> Sources:
     (folder / "demo-full" / "demo-z" / "base" / "0").mkdir(parents=True)
     (folder / "demo-full" / "demo-z" / "base" / "0" / "run.json").write_text("{")
-    found, problems = results.read(folder)
+    found, problems = results.read_results(folder)
     return Sources((demo,), (demo_card,), demo_references, tuple(found), tuple(problems))
 
 

@@ -28,32 +28,34 @@ from .invented import fabricate
 
 @pytest.fixture
 def small() -> tuple[Protocol, ...]:
-    return protocol_card.load("300w-challenging"), protocol_card.load("synth-300w-challenging")
+    return protocol_card.load_protocol("300w-challenging"), protocol_card.load_protocol(
+        "synth-300w-challenging"
+    )
 
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths of all pages that are laid out and printed from now on."""
     paths: list[str] = []
-    real = templates.html
+    real = templates.print_page
 
     def noted(environment: Any, page: Any) -> bytes:
         paths.append(page.path)
         return real(environment, page)
 
-    monkeypatch.setattr(templates, "html", noted)
+    monkeypatch.setattr(templates, "print_page", noted)
     return paths
 
 
 def test_a_second_rendering_makes_no_page(tmp_path, small, made):
     results, out = tmp_path / "results", tmp_path / "site"
     fabricate(results, 20, small)
-    files = report.render(results, out)
+    files = report.render_site(results, out)
     assert len(made) == sum(file.suffix == ".html" for file in files)
     made.clear()
     for path in results.rglob("*"):
         os.utime(path)  # a fresh clone has other times
-    report.render(results, out)
+    report.render_site(results, out)
     assert made == []
 
 
@@ -63,7 +65,7 @@ def test_a_second_rendering_makes_no_page(tmp_path, small, made):
 def test_a_changed_file_of_a_run_makes_its_own_pages_anew(tmp_path, small, made, name):
     results, out = tmp_path / "results", tmp_path / "site"
     fabricate(results, 20, small)
-    report.render(results, out)
+    report.render_site(results, out)
     made.clear()
     path = results / "300w-challenging" / "method-000" / "v0" / "3" / name
     content = path.read_bytes()
@@ -75,25 +77,25 @@ def test_a_changed_file_of_a_run_makes_its_own_pages_anew(tmp_path, small, made,
     )
     assert changed != content
     path.write_bytes(changed)
-    report.render(results, out)
+    report.render_site(results, out)
     boards = [path for path in made if path.startswith("protocol/300w-challenging")]
     assert len(boards) == 6  # one for each convention
     rest = ["run/300w-challenging/method-000/v0/3.html", "method/method-000.html", "index.html"]
     rest += ["compare/300w-challenging.html", "atlas/300w-challenging.html"]
     assert sorted(made) == sorted([*boards, *rest])
-    assert report.stale(results, out) == []
+    assert report.find_stale_files(results, out) == []
 
 
 def test_changed_references_and_cards_make_their_pages_anew(tmp_path, small, made, monkeypatch):
     results, out = tmp_path / "results", tmp_path / "site"
     fabricate(results, 4, small)
-    report.render(results, out)
+    report.render_site(results, out)
     made.clear()
     none = reference_rows.References({}, ())
-    monkeypatch.setattr(reference_rows, "load", lambda: none)
-    report.render(results, out)
+    monkeypatch.setattr(reference_rows, "load_references", lambda: none)
+    report.render_site(results, out)
     assert {path for path in made if path.startswith("protocol/") and path.count("/") < 2} == {
-        f"protocol/{name}.html" for name in protocol_card.names()
+        f"protocol/{name}.html" for name in protocol_card.protocol_names()
     }
     # charts of methods show printed numbers
     told = ("protocol/", "compare/", "atlas/", "method/", "index")
@@ -101,43 +103,45 @@ def test_changed_references_and_cards_make_their_pages_anew(tmp_path, small, mad
     made.clear()
     cards = [
         replace(card, title="Another") if card == small[0] else card
-        for card in protocol_card.cards()
+        for card in protocol_card.read_cards()
     ]
-    monkeypatch.setattr(protocol_card, "cards", lambda: cards)
-    report.render(results, out)
+    monkeypatch.setattr(protocol_card, "read_cards", lambda: cards)
+    report.render_site(results, out)
     assert {path for path in made if path.startswith("run/")} == {
         f"run/300w-challenging/method-000/v0/{seed}.html" for seed in (0, 1)
     }
     assert "protocol/300w-challenging.html" in made
     assert "method/method-000.html" in made
-    assert report.stale(results, out) == []
+    assert report.find_stale_files(results, out) == []
 
 
 def test_a_page_edited_by_hand_is_found_and_made_anew(tmp_path, small, made):
     results, out = tmp_path / "results", tmp_path / "site"
     fabricate(results, 4, small)
-    report.render(results, out)
+    report.render_site(results, out)
     page = out / "run" / "300w-challenging" / "method-000" / "v0" / "0.html"
     page.write_text(page.read_text().replace("Hardest faces", "Easiest faces"))
-    assert report.stale(results, out) == ["run/300w-challenging/method-000/v0/0.html: differs"]
+    assert report.find_stale_files(results, out) == [
+        "run/300w-challenging/method-000/v0/0.html: differs"
+    ]
     made.clear()
-    report.render(results, out)
+    report.render_site(results, out)
     assert made == ["run/300w-challenging/method-000/v0/0.html"]
-    assert report.stale(results, out) == []
+    assert report.find_stale_files(results, out) == []
 
 
 def test_a_forged_memo_and_manifest_do_not_hide_an_edit(tmp_path, small):
     """The trap: whoever edits a page can edit what lies beside it, too."""
     results, out = tmp_path / "results", tmp_path / "site"
     fabricate(results, 4, small)
-    report.render(results, out)
+    report.render_site(results, out)
     page = out / "protocol" / "300w-challenging.html"
-    before = output.digest(page.read_bytes())
+    before = output.content_digest(page.read_bytes())
     page.write_text(page.read_text().replace("method-000", "method-001"))
     for path in (out / "manifest.json", out / ".cache" / "pages.json"):
         assert before in path.read_text()
-        path.write_text(path.read_text().replace(before, output.digest(page.read_bytes())))
-    assert "protocol/300w-challenging.html: differs" in report.stale(results, out)
+        path.write_text(path.read_text().replace(before, output.content_digest(page.read_bytes())))
+    assert "protocol/300w-challenging.html: differs" in report.find_stale_files(results, out)
 
 
 @pytest.mark.parametrize(
@@ -146,12 +150,12 @@ def test_a_forged_memo_and_manifest_do_not_hide_an_edit(tmp_path, small):
 def test_a_damaged_memo_costs_time_only(tmp_path, small, made, text):
     results, out = tmp_path / "results", tmp_path / "site"
     fabricate(results, 2, small)
-    files = report.render(results, out)
-    (out / ".cache" / "pages.json").write_text(text.replace("@", cache.generator()))
+    files = report.render_site(results, out)
+    (out / ".cache" / "pages.json").write_text(text.replace("@", cache.generator_digest()))
     made.clear()
-    assert report.render(results, out) == files
+    assert report.render_site(results, out) == files
     assert "index.html" in made
-    assert report.stale(results, out) == []
+    assert report.find_stale_files(results, out) == []
 
 
 @pytest.mark.parametrize(
@@ -166,7 +170,7 @@ def test_a_changed_generator_is_found_and_makes_all_pages_anew(tmp_path, small, 
     """With the memo of the code before it: nothing of that may be believed."""
     results, out = tmp_path / "results", tmp_path / "site"
     fabricate(results, 4, small)
-    report.render(results, out)
+    report.render_site(results, out)
     shutil.copytree(Path(benchbox.__file__).parent, tmp_path / "code" / "benchbox")
     changed = tmp_path / "code" / "benchbox" / file
     assert old in changed.read_text()
@@ -199,7 +203,7 @@ def test_a_changed_generator_is_found_and_makes_all_pages_anew(tmp_path, small, 
 def test_checking_pages_does_not_load_torch(tmp_path, small):
     results, out = tmp_path / "results", tmp_path / "site"
     fabricate(results, 2, small)
-    report.render(results, out)
+    report.render_site(results, out)
     words = [sys.executable, "-X", "importtime", "-m", "benchbox", "report", "--check"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
@@ -221,7 +225,7 @@ def test_work_grows_in_a_straight_line(tmp_path, small):
         fabricate(results, size, small)
         for counts in calls.values():
             profile = cProfile.Profile()
-            profile.runcall(report.render, results, out)
+            profile.runcall(report.render_site, results, out)
             counts.append(sum(entry.callcount for entry in profile.getstats()))
     assert calls["first"][1] < 2.1 * calls["first"][0]
     assert calls["again"][1] < 2.1 * calls["again"][0]
@@ -229,9 +233,9 @@ def test_work_grows_in_a_straight_line(tmp_path, small):
 
 
 def test_a_board_of_five_hundred_runs_weighs_less_than_a_megabyte(tmp_path):
-    card = protocol_card.load("300w-full")
+    card = protocol_card.load_protocol("300w-full")
     fabricate(tmp_path / "results", 500, (card,), seeds=1)
-    planned = site.planned(site.gather(tmp_path / "results"))
+    planned = site.plan_files(site.gather_sources(tmp_path / "results"))
     board = planned["protocol/300w-full.html"].content()
     assert len(board) < 1_000_000
     text = board.decode()
@@ -250,16 +254,18 @@ def test_rows_of_many_seeds_and_many_groups_stay_below_a_megabyte(tmp_path, name
 
     The weakest give way, and their number is said.
     """
-    fabricate(tmp_path / "results", 1500, (protocol_card.load(name),), seeds=3)
-    board = site.planned(site.gather(tmp_path / "results"))[f"protocol/{name}.html"].content()
+    fabricate(tmp_path / "results", 1500, (protocol_card.load_protocol(name),), seeds=3)
+    board = site.plan_files(site.gather_sources(tmp_path / "results"))[
+        f"protocol/{name}.html"
+    ].content()
     assert 600_000 < len(board) < 1_000_000
     assert b"weaker rows have no room here" in board
 
 
 def test_rows_that_a_page_has_no_room_for_are_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(leaderboard, "_LINES", 30)
-    fabricate(tmp_path / "results", 40, (protocol_card.load("300w-challenging"),), seeds=1)
-    planned = site.planned(site.gather(tmp_path / "results"))
+    monkeypatch.setattr(leaderboard, "_MOST_ROWS", 30)
+    fabricate(tmp_path / "results", 40, (protocol_card.load_protocol("300w-challenging"),), seeds=1)
+    planned = site.plan_files(site.gather_sources(tmp_path / "results"))
     text = planned["protocol/300w-challenging.html"].content().decode()
     assert "10 weaker rows have no room here" in text
     methods = b"".join(
@@ -270,9 +276,9 @@ def test_rows_that_a_page_has_no_room_for_are_counted(tmp_path, monkeypatch):
 
 def test_a_chart_shows_variants_before_seeds(tmp_path):
     """Forty runs, five seeds of each variant: eight curves are eight variants, each with its best seed."""
-    fabricate(tmp_path / "results", 40, (protocol_card.load("300w-challenging"),))
+    fabricate(tmp_path / "results", 40, (protocol_card.load_protocol("300w-challenging"),))
     text = (
-        site.planned(site.gather(tmp_path / "results"))["protocol/300w-challenging.html"]
+        site.plan_files(site.gather_sources(tmp_path / "results"))["protocol/300w-challenging.html"]
         .content()
         .decode()
     )

@@ -25,11 +25,11 @@ def index(make, demo, demo_references, tmp_path):
         replace(demo, name=name, title=name)
         for name in ("demo-0-neither", "demo-a-printed", "demo-measured")
     ]
-    found, problems = stored.read(tmp_path / "results")
+    found, problems = stored.read_results(tmp_path / "results")
     sources = Sources(
         tuple(cards), (), replace(demo_references, rows=rows), tuple(found), tuple(problems)
     )
-    return site.files(sources)["index.html"].decode()
+    return site.render_files(sources)["index.html"].decode()
 
 
 def test_measured_cards_stand_before_printed_ones_before_empty_ones(index):
@@ -60,8 +60,8 @@ def test_a_printed_card_names_its_best_number(index):
     ("task", "word"), [("landmarks", "faces"), ("gaze2d", "frames"), ("gaze3d", "samples")]
 )
 def test_items_have_the_name_of_their_task(demo, task, word):
-    assert metric_names.items(replace(demo, task=task)) == word
-    assert metric_names.item(replace(demo, task=task)) == word[:-1]
+    assert metric_names.item_plural(replace(demo, task=task)) == word
+    assert metric_names.item_singular(replace(demo, task=task)) == word[:-1]
 
 
 def test_an_auc_printed_in_per_cent_stands_in_the_column_as_a_fraction(demo, demo_references):
@@ -74,7 +74,7 @@ def test_an_auc_printed_in_per_cent_stands_in_the_column_as_a_fraction(demo, dem
         metric="auc_0.08_inter_ocular",
         measure="AUC",
     )
-    made = site.files(Sources((demo,), (), replace(demo_references, rows=(row,)), (), ()))
+    made = site.render_files(Sources((demo,), (), replace(demo_references, rows=(row,)), (), ()))
     assert ">0.5965</td>" in made["protocol/demo-full.html"].decode()
     assert "59.65" not in made["export/demo-full/inter_ocular.md"].decode()
 
@@ -82,7 +82,7 @@ def test_an_auc_printed_in_per_cent_stands_in_the_column_as_a_fraction(demo, dem
 def test_no_page_of_gaze_counts_faces(make, demo, tmp_path):
     make("demo-a", 0.04)
     make("demo-b", 0.05)
-    found, problems = stored.read(tmp_path / "results")
+    found, problems = stored.read_results(tmp_path / "results")
     card = replace(
         demo,
         task="gaze3d",
@@ -92,7 +92,9 @@ def test_no_page_of_gaze_counts_faces(make, demo, tmp_path):
         layout="",
         metrics=("error_deg",),
     )
-    made = site.files(Sources((card,), (), References({}, ()), tuple(found), tuple(problems)))
+    made = site.render_files(
+        Sources((card,), (), References({}, ()), tuple(found), tuple(problems))
+    )
     pages = [
         name
         for name in made

@@ -31,9 +31,9 @@ def claimed(monkeypatch, demo_references):
             value=float(printed),
         )
         known = References(demo_references.papers, (row,))
-        monkeypatch.setattr(reference_rows, "load", lambda: known)
+        monkeypatch.setattr(reference_rows, "load_references", lambda: known)
         monkeypatch.setattr(
-            claims, "load", lambda: Claims({(row.paper, row.method): SYSTEM}, (), ())
+            claims, "load_claims", lambda: Claims({(row.paper, row.method): SYSTEM}, (), ())
         )
 
     return say
@@ -41,11 +41,11 @@ def claimed(monkeypatch, demo_references):
 
 def test_a_method_page_says_what_check_says_and_follows_the_claim(tmp_path, claimed):
     results, out = tmp_path / "results", tmp_path / "site"
-    fabricate(results, 4, (protocol_card.load("300w-challenging"),))
+    fabricate(results, 4, (protocol_card.load_protocol("300w-challenging"),))
     claimed("7.77")
-    report.render(results, out)
+    report.render_site(results, out)
     page = out / "method" / "method-000.html"
-    (verdict,) = check_papers.check(results)
+    (verdict,) = check_papers.check_results(results)
     text = page.read_text()
     assert "&lt;Ours&gt;: challenging" in text
     assert f"<td>{verdict.claimed}</td>" in text
@@ -54,25 +54,27 @@ def test_a_method_page_says_what_check_says_and_follows_the_claim(tmp_path, clai
     assert "; ".join(verdict.reasons) in text
     assert verdict.reasons == ("smaller budget: quick",)
     claimed("7.78")  # no run has changed
-    report.render(results, out)
+    report.render_site(results, out)
     assert "<td>7.78</td>" in page.read_text()
-    assert report.stale(results, out) == []
+    assert report.find_stale_files(results, out) == []
 
 
 def test_the_page_of_a_method_that_no_paper_speaks_of_has_no_such_table(
     tmp_path, claimed, monkeypatch
 ):
     results, out = tmp_path / "results", tmp_path / "site"
-    fabricate(results, 4, (protocol_card.load("300w-challenging"),))
+    fabricate(results, 4, (protocol_card.load_protocol("300w-challenging"),))
     claimed("7.77")
-    monkeypatch.setattr(claims, "load", lambda: Claims({}, (), ()))
-    report.render(results, out)
+    monkeypatch.setattr(claims, "load_claims", lambda: Claims({}, (), ()))
+    report.render_site(results, out)
     assert "Against the papers" not in (out / "method" / "method-000.html").read_text()
 
 
 def test_a_table_of_one_protocol_asks_for_no_verdict(tmp_path, claimed, monkeypatch):
     """Comparing runs takes seconds; `report --format` shows none of it."""
     results = tmp_path / "results"
-    fabricate(results, 2, (protocol_card.load("300w-challenging"),))
-    monkeypatch.setattr(check_papers, "held", lambda *_: pytest.fail("verdicts were asked for"))
-    assert "method-000" in site.export(results, "300w-challenging", "csv")
+    fabricate(results, 2, (protocol_card.load_protocol("300w-challenging"),))
+    monkeypatch.setattr(
+        check_papers, "judge_runs", lambda *_: pytest.fail("verdicts were asked for")
+    )
+    assert "method-000" in site.export_table(results, "300w-challenging", "csv")

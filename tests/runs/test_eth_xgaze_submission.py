@@ -42,12 +42,15 @@ def read(path) -> np.ndarray:
 
 def test_a_predictions_file_is_put_into_the_official_order(tmp_path):
     xgaze(tmp_path)
-    ids = np.array([sample.id for sample in eth_xgaze.official(tmp_path)])
+    ids = np.array([sample.id for sample in eth_xgaze.list_test_samples(tmp_path)])
     assert ids[0] == "test/subject0020/000000"
     angles = np.stack([np.arange(8) / 100, -np.arange(8) / 50], axis=1)
     np.savez(tmp_path / "p.npz", ids=ids[::-1], values=angles[::-1])
     assert (
-        eth_xgaze_submission.write(tmp_path / "p.npz", tmp_path, tmp_path / "test_results.txt") == 8
+        eth_xgaze_submission.write_submission(
+            tmp_path / "p.npz", tmp_path, tmp_path / "test_results.txt"
+        )
+        == 8
     )
     np.testing.assert_allclose(read(tmp_path / "test_results.txt"), angles, atol=1e-8)
     assert (tmp_path / "test_results.txt").read_text().splitlines()[1] == "0.010000000,-0.020000000"
@@ -55,19 +58,21 @@ def test_a_predictions_file_is_put_into_the_official_order(tmp_path):
 
 def test_a_picture_without_an_answer_and_a_wrong_set_are_refused(tmp_path):
     xgaze(tmp_path)
-    ids = np.array([sample.id for sample in eth_xgaze.official(tmp_path)])
+    ids = np.array([sample.id for sample in eth_xgaze.list_test_samples(tmp_path)])
     values = np.zeros((8, 2))
     values[2] = np.nan
     np.savez(tmp_path / "p.npz", ids=ids, values=values)
     with pytest.raises(
         ResultError, match=r"1 pictures have no answer, the first test/subject0020/000002"
     ):
-        eth_xgaze_submission.write(tmp_path / "p.npz", tmp_path, tmp_path / "out.txt")
+        eth_xgaze_submission.write_submission(tmp_path / "p.npz", tmp_path, tmp_path / "out.txt")
     np.savez(tmp_path / "p.npz", ids=ids[:7], values=np.zeros((7, 2)))
     with pytest.raises(ResultError, match=r"missing of the 8 of the official test set"):
-        eth_xgaze_submission.write(tmp_path / "p.npz", tmp_path, tmp_path / "out.txt")
+        eth_xgaze_submission.write_submission(tmp_path / "p.npz", tmp_path, tmp_path / "out.txt")
     with pytest.raises(DataError, match=r"train_test_split\.json; get ETH-XGaze"):
-        eth_xgaze_submission.write(tmp_path / "p.npz", tmp_path / "nowhere", tmp_path / "out.txt")
+        eth_xgaze_submission.write_submission(
+            tmp_path / "p.npz", tmp_path / "nowhere", tmp_path / "out.txt"
+        )
     assert not (tmp_path / "out.txt").exists()
 
 
@@ -113,6 +118,6 @@ def test_a_run_on_other_data_is_refused(world):
     with pytest.raises(
         ResultError, match=r"a run on ytf68; a submission wants one that was trained on eth-xgaze"
     ):
-        eth_xgaze_submission.write(
+        eth_xgaze_submission.write_submission(
             world.results / "tiny" / "centre" / "v" / "0", world.data, world.data / "out.txt"
         )

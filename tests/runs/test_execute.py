@@ -48,8 +48,8 @@ def train(job):
 
 @pytest.fixture
 def request_for(world):
-    def make(method: str, **changes: object) -> execute.Request:
-        standard = execute.Request(
+    def make(method: str, **changes: object) -> execute.RunRequest:
+        standard = execute.RunRequest(
             method=method,
             protocol="tiny",
             budget="smoke",
@@ -71,7 +71,7 @@ def files(folder: Path) -> list[str]:
 
 def test_a_run_leaves_its_facts_and_the_score_worked_out_by_hand(world, request_for):
     world.method("stages", STAGES, "[params]\nrate = 0.5\n[budgets.smoke]\nrate = 0.1\n")
-    outcome = execute.run(request_for("stages"))
+    outcome = execute.run_method(request_for("stages"))
     place = world.results / "tiny" / "stages" / "v+budget=smoke" / "0"
     assert outcome.run.folder == place
     kept = [name for name in files(place) if not name.startswith("work/")]
@@ -91,7 +91,7 @@ def test_a_run_leaves_its_facts_and_the_score_worked_out_by_hand(world, request_
     assert record["test_looks"] == record["sessions"] == 1
     assert set(record["seconds"]) == {"data", "train", "predict", "score"}
     assert list(record["digests"]["weights"]) == ["stage1.safetensors", "w.safetensors"]
-    assert record["digests"]["predictions.npz"] == run_folders.sha256(place / "predictions.npz")
+    assert record["digests"]["predictions.npz"] == run_folders.hash_file(place / "predictions.npz")
     assert (record["data"]["train"], record["data"]["test"]) == (12, 6)
     assert (
         record["command"] == "benchbox run --method stages --protocol tiny --seed 0 --budget smoke"
@@ -100,7 +100,7 @@ def test_a_run_leaves_its_facts_and_the_score_worked_out_by_hand(world, request_
 
 def test_no_test_item_and_no_path_of_this_machine_gets_out(world, request_for, tmp_path):
     world.method("stages", STAGES)
-    place = execute.run(request_for("stages")).run.folder
+    place = execute.run_method(request_for("stages")).run.folder
     seen = json.loads((place / "work" / "seen.json").read_text())
     assert len(seen) == 12
     assert not [name for name in seen if name in world.tested]
@@ -110,7 +110,7 @@ def test_no_test_item_and_no_path_of_this_machine_gets_out(world, request_for, t
 
 def test_scoring_again_from_the_predictions_alone_is_bit_equal(world, request_for):
     world.method("centre", CENTRE)
-    place = execute.run(request_for("centre")).run.folder
+    place = execute.run_method(request_for("centre")).run.folder
     before = {
         name: (place / name).read_bytes() for name in ("scores.json", "errors.npy", "run.json")
     }
@@ -118,10 +118,10 @@ def test_scoring_again_from_the_predictions_alone_is_bit_equal(world, request_fo
     (place / "errors.npy").unlink()
     for picture in (world.data / "ytf68" / "training").iterdir():
         picture.unlink()
-    outcome = execute.run(request_for("centre"))
+    outcome = execute.run_method(request_for("centre"))
     assert {name: (place / name).read_bytes() for name in before} == before
     assert outcome.scored.document == json.loads(before["scores.json"])
-    again = score_file.score_file(place / "predictions.npz", "tiny", "centre", world.data)
+    again = score_file.score_predictions(place / "predictions.npz", "tiny", "centre", world.data)
     assert again.document["scores"] == outcome.scored.document["scores"]
     assert (again.document["kind"], again.document["variant"]) == ("weights", "v+budget=smoke")
 
@@ -130,22 +130,22 @@ def test_statistics_of_points_are_derived_with_the_scores_and_once_more_where_th
     world, request_for, monkeypatch
 ):
     world.method("centre", CENTRE)
-    place = execute.run(request_for("centre")).run.folder
+    place = execute.run_method(request_for("centre")).run.folder
     assert not (place / "points.npy").exists(), "six faces are too few"
-    monkeypatch.setattr(per_point, "LEAST", 6)
-    again = execute.run(request_for("centre"))
-    table = run_folders.points(again.run)
-    errors = run_folders.errors(again.run)
+    monkeypatch.setattr(per_point, "MIN_FACES", 6)
+    again = execute.run_method(request_for("centre"))
+    table = run_folders.read_points(again.run)
+    errors = run_folders.read_errors(again.run)
     assert len(table) == 68 * len(set(table["group"]))
     for group in set(table["group"]):
         mean = errors["nme_inter_ocular"][errors[f"in_{group}"]].mean()
         assert table["error"][table["group"] == group].mean() == pytest.approx(mean, rel=1e-6)
     before = (place / "points.npy").read_bytes()
     (place / "scores.json").unlink()
-    execute.run(request_for("centre"))
+    execute.run_method(request_for("centre"))
     assert (place / "points.npy").read_bytes() == before
     (place / "points.npy").unlink()
-    notes = execute.run(request_for("centre", data=world.data / "nowhere")).notes
+    notes = execute.run_method(request_for("centre", data=world.data / "nowhere")).notes
     assert "they need the annotations, which are not here" in notes[-1]
     assert not (place / "points.npy").exists()
 
@@ -162,7 +162,7 @@ def networks(params, layout):
 
 def test_a_run_records_the_size_of_its_own_networks_not_of_the_papers(world, request_for):
     world.method("sized", NETWORKS, "[params]\nwidth = 10\n[budgets.smoke]\nwidth = 3\n")
-    record = execute.run(request_for("sized")).run.record
+    record = execute.run_method(request_for("sized")).run.record
     assert record["profile"] == {
         **{"params": 4 * 136, "params_bn_folded": 4 * 136},
         **{"macs": 3 * 136, "macs_plus_bias": 4 * 136},
@@ -171,52 +171,52 @@ def test_a_run_records_the_size_of_its_own_networks_not_of_the_papers(world, req
 
 def test_a_method_without_training_is_a_row_of_weights(world, request_for):
     world.method("centre", CENTRE)
-    assert execute.run(request_for("centre")).run.record["kind"] == "weights"
+    assert execute.run_method(request_for("centre")).run.record["kind"] == "weights"
 
 
 def test_a_finished_run_is_returned_and_fresh_redoes_it(world, request_for):
     folder = world.method("stages", STAGES)
-    place = execute.run(request_for("stages")).run.folder
+    place = execute.run_method(request_for("stages")).run.folder
     written = (place / "run.json").stat().st_mtime_ns
-    again = execute.run(request_for("stages"))
+    again = execute.run_method(request_for("stages"))
     assert (place / "run.json").stat().st_mtime_ns == written
     assert "not run again, --fresh redoes it" in again.notes[0]
     assert again.scored.scores.groups["unseen"]["nme_inter_ocular"].value is not None
     (folder / "__init__.py").write_text(STAGES + "# edited\n")
     assert (
-        execute.run(request_for("stages")).notes[1]
+        execute.run_method(request_for("stages")).notes[1]
         == "the method's code has changed since that run"
     )
-    redone = execute.run(request_for("stages", fresh=True))
+    redone = execute.run_method(request_for("stages", fresh=True))
     assert redone.notes == ()
     assert redone.run.record["test_looks"] == 2
 
 
 def test_a_finished_run_of_another_card_is_not_passed_off_as_this_one(world, request_for):
     folder = world.method("stages", STAGES, "[params]\nrate = 0.5\n")
-    execute.run(request_for("stages"))
+    execute.run_method(request_for("stages"))
     card = folder / "method.toml"
     card.write_text(card.read_text().replace("0.5", "0.7"))
     with pytest.raises(
         ResultError, match="a finished run with other params is here; --fresh redoes it"
     ):
-        execute.run(request_for("stages"))
+        execute.run_method(request_for("stages"))
 
 
 def test_an_interrupted_run_goes_on_where_its_recipe_stopped(world, request_for):
     world.method("stages", STAGES)
     Path("stop").touch()
     with pytest.raises(KeyboardInterrupt):
-        execute.run(request_for("stages"))
+        execute.run_method(request_for("stages"))
     work = world.results / "tiny" / "stages" / "v+budget=smoke" / "0" / "work"
     assert (work / "made").read_text() == "stage1 "
-    assert not list(run_folders.runs(world.results))
+    assert not list(run_folders.list_runs(world.results))
     (world.methods / "stages" / "__init__.py").write_text(STAGES + "# edited\n")
     with pytest.raises(ResultError, match="interrupted job with other method; --fresh"):
-        execute.run(request_for("stages"))
+        execute.run_method(request_for("stages"))
     (world.methods / "stages" / "__init__.py").write_text(STAGES)
     Path("stop").unlink()
-    outcome = execute.run(request_for("stages"))
+    outcome = execute.run_method(request_for("stages"))
     assert (work / "made").read_text() == "stage1 stage2 "
     assert outcome.run.record["sessions"] == 2
 
@@ -224,10 +224,10 @@ def test_an_interrupted_run_goes_on_where_its_recipe_stopped(world, request_for)
 def test_overrides_get_a_folder_of_their_own_unless_they_change_nothing(world, request_for):
     world.method("stages", STAGES, "[params]\nrate = 0.5\n")
     assert (
-        execute.plan(request_for("stages", overrides={"rate": "0.50"})).place.parent.name
+        execute.plan_run(request_for("stages", overrides={"rate": "0.50"})).place.parent.name
         == "v+budget=smoke"
     )
-    changed = execute.run(request_for("stages", overrides={"rate": "0.7"})).run
+    changed = execute.run_method(request_for("stages", overrides={"rate": "0.7"})).run
     assert changed.variant == "v+budget=smoke+rate=0.7"
     assert changed.record["overrides"] == {"rate": 0.7}
     assert changed.record["command"].endswith("--set rate=0.7")
@@ -253,13 +253,13 @@ def test_an_answer_that_breaks_the_contract_blames_the_method(world, request_for
     code = f"import numpy as np\ndef predictor(weights, device):\n    return lambda samples: {answer}\n"
     world.method("odd", code)
     with pytest.raises(PluginError, match=r"method 'odd': .*" + message):
-        execute.run(request_for("odd"))
-    assert not list(run_folders.runs(world.results))
+        execute.run_method(request_for("odd"))
+    assert not list(run_folders.list_runs(world.results))
 
 
 def test_a_row_of_nan_is_a_failed_face_and_counts_as_one(world, request_for):
     world.method("shy", CENTRE.replace("return np.repeat", "centre[0] = np.nan; return np.repeat"))
-    document = execute.run(request_for("shy")).scored.document
+    document = execute.run_method(request_for("shy")).scored.document
     assert (document["n"], document["failed"]) == (6, 1)
 
 
@@ -268,14 +268,14 @@ def test_what_is_unknown_or_missing_is_told_before_anything_is_written(
 ):
     world.method("centre", CENTRE)
     with pytest.raises(ProtocolError, match="no protocol is called 'tinny'"):
-        execute.run(request_for("centre", protocol="tinny"))
+        execute.run_method(request_for("centre", protocol="tinny"))
     with pytest.raises(PluginError, match="unknown method 'center'"):
-        execute.run(request_for("center"))
+        execute.run_method(request_for("center"))
     missing = r"YouTube Faces .* missing: no folder .*; get it at https.* \(.*\), .*--protocol synth-300w-common runs now"
     with pytest.raises(DataError, match=missing):
-        execute.run(request_for("centre", data=tmp_path / "nowhere"))
+        execute.run_method(request_for("centre", data=tmp_path / "nowhere"))
     with pytest.raises(ResultError, match="no folder that can be written to"):
-        execute.run(
+        execute.run_method(
             request_for("centre", results=world.data / "ytf68" / "training_frames_keypoints.csv")
         )
     assert not world.results.exists()
@@ -289,7 +289,7 @@ def test_a_picture_that_is_none_stops_the_run_and_leaves_nothing(world, request_
     broken = world.data / "ytf68" / "training" / "Anna_Train_01.jpg"
     broken.write_bytes(b"words")
     with pytest.raises(DataError, match=r"Anna_Train_01\.jpg"):
-        execute.run(request_for("looks"))
+        execute.run_method(request_for("looks"))
     assert not world.results.exists()
 
 
@@ -298,11 +298,11 @@ def test_a_method_of_another_task_is_refused(world, request_for):
     card = folder / "method.toml"
     card.write_text(card.read_text().replace('task = ["landmarks"]', 'task = ["gaze3d"]'))
     with pytest.raises(PluginError, match="'gaze' does gaze3d; tiny is landmarks"):
-        execute.run(request_for("gaze"))
+        execute.run_method(request_for("gaze"))
 
 
 def test_the_command_names_no_folder_of_this_machine():
-    request = execute.Request(
+    request = execute.RunRequest(
         "m",
         "p",
         variant="v",
@@ -312,7 +312,7 @@ def test_the_command_names_no_folder_of_this_machine():
         results=Path("/secret"),
     )
     line = "benchbox run --method m --variant v --protocol p --seed 3 --budget quick --set a=1 --set b=2"
-    assert execute.command(request) == line
+    assert execute.repeat_command(request) == line
     assert method_card.BUDGETS[1] == request.budget
 
 
@@ -337,20 +337,20 @@ def test_published_weights_are_named_under_the_data_root_and_make_a_row_of_their
     with pytest.raises(
         DataError, match=r"theirs/net.pth: no such weights; .* --set weights=scratch"
     ):
-        execute.run(request_for("adopts"))
+        execute.run_method(request_for("adopts"))
     (world.data / "theirs").mkdir()
     (world.data / "theirs" / "net.pth").write_bytes(b"published")
-    run = execute.run(request_for("adopts")).run
+    run = execute.run_method(request_for("adopts")).run
     assert (run.record["kind"], run.record["params"]) == ("weights", {"weights": "theirs/net.pth"})
-    assert (run_folders.work(run.folder) / "w.safetensors").read_bytes() == b"published"
-    trained = execute.run(request_for("adopts", overrides={"weights": "scratch"})).run
+    assert (run_folders.work_folder(run.folder) / "w.safetensors").read_bytes() == b"published"
+    trained = execute.run_method(request_for("adopts", overrides={"weights": "scratch"})).run
     assert trained.record["kind"] == "trained"
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../elsewhere.pth", "a/../../b.pth"])
 def test_weights_lie_under_the_data_root(tmp_path, name):
     with pytest.raises(DataError, match="must be a path under the data root"):
-        execute.weights({"weights": name}, tmp_path)
+        execute.pretrained_weights({"weights": name}, tmp_path)
 
 
 # --- a training that two variants share -----------------------------------------------------------
@@ -381,15 +381,15 @@ shares = { variant = "v", files = "stage*.safetensors", apart = ["asked"] }
 def test_a_variant_takes_over_the_training_it_shares_and_says_so(world, request_for):
     """The same code, data, seed, budget and parameters but the one that does not enter the training."""
     world.method("shared", SHARED, SHARED_CARD)
-    first = execute.run(request_for("shared")).run
+    first = execute.run_method(request_for("shared")).run
     said: list[str] = []
-    second = execute.run(request_for("shared", variant="twice"), said.append).run
+    second = execute.run_method(request_for("shared", variant="twice"), said.append).run
     assert "taken over from variant v, which trains the same: stage1.safetensors" in said
     origin = second.record["training"]["taken_over"]
     stage = first.record["digests"]["weights"]["stage1.safetensors"]
     assert (origin["variant"], origin["files"]) == ("v", {"stage1.safetensors": stage})
     assert second.record["training"]["samples"] == 12
-    assert run_folders.log(second) == run_folders.log(first) != ""
+    assert run_folders.read_log(second) == run_folders.read_log(first) != ""
     weights = [run.record["digests"]["weights"]["w.safetensors"] for run in (first, second)]
     assert weights[0] != weights[1]  # the rest of the training is its own
 
@@ -406,21 +406,25 @@ def test_a_variant_takes_over_the_training_it_shares_and_says_so(world, request_
 def test_a_training_that_differs_is_not_taken_over(world, request_for, changes, moved):
     """The trap: weights of another seed, budget, parameter or code under this variant's name."""
     folder = world.method("shared", SHARED, SHARED_CARD)
-    execute.run(request_for("shared"))
+    execute.run_method(request_for("shared"))
     if moved:  # the code of the method changed since
         (folder / "__init__.py").write_text(SHARED + "# another version\n")
     said: list[str] = []
-    record = execute.run(request_for("shared", variant="twice", **changes), said.append).run.record
+    record = execute.run_method(
+        request_for("shared", variant="twice", **changes), said.append
+    ).run.record
     assert "taken_over" not in record["training"]
     assert not any("taken over" in line for line in said)
 
 
 def test_without_the_other_work_folder_a_variant_trains_by_itself(world, request_for):
     world.method("shared", SHARED, SHARED_CARD)
-    run_folders.work(execute.run(request_for("shared")).run.folder).rename(world.results / "away")
+    run_folders.work_folder(execute.run_method(request_for("shared")).run.folder).rename(
+        world.results / "away"
+    )
     assert (
         "taken_over"
-        not in execute.run(request_for("shared", variant="twice")).run.record["training"]
+        not in execute.run_method(request_for("shared", variant="twice")).run.record["training"]
     )
 
 
@@ -430,10 +434,10 @@ def test_iterations_of_sir_share_their_weights_and_a_shorter_cascade_is_the_star
     """As methods/sir/README.md says: what is taken over is what the variant would have trained, to the byte."""
 
     def stages(results, variant):
-        request = execute.Request(
+        request = execute.RunRequest(
             "sir", "tiny", variant=variant, budget="smoke", data=world.data, results=results
         )
-        record = execute.run(replace(request, device="cpu")).run.record
+        record = execute.run_method(replace(request, device="cpu")).run.record
         digests = record["digests"]["weights"]
         return "taken_over" in record["training"], digests | {
             "": record["digests"]["predictions.npz"]

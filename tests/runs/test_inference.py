@@ -22,7 +22,7 @@ def test_batches_cover_every_sample_in_order():
         sizes.append(len(batch))
         return np.array([[[float(one.id), 0.0]] for one in batch], dtype=np.float32)
 
-    values = inference.collect(predict, samples, (1, 2), blame="m")
+    values = inference.predict_samples(predict, samples, (1, 2), blame="m")
     assert values[:, 0, 0].tolist() == list(range(70))
     assert values.dtype == np.float64
     assert sum(sizes) == 70
@@ -45,11 +45,13 @@ def test_pictures_are_decoded_ahead_once_each_and_not_for_a_method_that_is_blind
     def seeing(batch):
         return np.array([[[float(one.pixels()[0, 0, 0]), 0.0]] for one in batch])
 
-    values = inference.collect(seeing, samples, (1, 2), blame="m")
+    values = inference.predict_samples(seeing, samples, (1, 2), blame="m")
     assert values[:, 0, 0].tolist() == list(range(100))
     assert sorted(decoded) == list(range(100))
     decoded.clear()
-    inference.collect(lambda batch: np.zeros((len(batch), 1, 2)), samples, (1, 2), blame="m")
+    inference.predict_samples(
+        lambda batch: np.zeros((len(batch), 1, 2)), samples, (1, 2), blame="m"
+    )
     assert decoded == []
 
 

@@ -34,7 +34,7 @@ def text(folder: Path, *lines: str) -> Path:
 
 def test_rows_are_put_into_the_order_of_the_truth(tmp_path, truth):
     order = [2, 0, 1]
-    found = prediction_files.read(
+    found = prediction_files.read_predictions(
         npz(tmp_path, ids=IDS[order], values=VALUES[order].astype(np.float32)), truth
     )
     assert found.ids.tolist() == IDS.tolist()
@@ -48,7 +48,7 @@ def test_a_blank_in_an_official_name_may_be_left_out(tmp_path):
     ids = np.array(["ibug/image_092 _01", "ibug/image_1"])
     truth = Truth(ids=ids, values=np.zeros((2, 2, 2)), groups={}, clusters=ids)
     file = npz(tmp_path, ids=np.array(["ibug/image_1", "ibug/image_092_01"]), values=VALUES[:2])
-    found = prediction_files.read(file, truth)
+    found = prediction_files.read_predictions(file, truth)
     np.testing.assert_array_equal(found.values, VALUES[[1, 0]])
     assert found.ids.tolist() == ids.tolist()
 
@@ -57,18 +57,22 @@ def test_an_all_nan_row_and_a_flagged_row_have_failed(tmp_path, truth):
     values = VALUES.copy()
     values[1] = np.nan
     values[2, 0, 0] = np.inf  # flagged, so what it holds does not count
-    found = prediction_files.read(npz(tmp_path, values=values, failed=np.array([0, 0, 1])), truth)
+    found = prediction_files.read_predictions(
+        npz(tmp_path, values=values, failed=np.array([0, 0, 1])), truth
+    )
     assert found.failed.tolist() == [False, True, True]
     assert np.isnan(found.values[1:]).all()
 
 
 def test_csv_is_read_as_points_and_as_plain_columns(tmp_path, truth):
     file = text(tmp_path, "id,x0,y0,x1,y1", "a/2,4,5,6,7", "a/1,0,1,2,3", "b/1,,,,")
-    found = prediction_files.read(file, truth)
+    found = prediction_files.read_predictions(file, truth)
     np.testing.assert_array_equal(found.values[:2], VALUES[:2])
     assert found.failed.tolist() == [False, False, True]
     gaze = Truth(ids=IDS, values=np.zeros((3, 2)), groups={}, clusters=IDS)
-    flat = prediction_files.read(text(tmp_path, "id,x,y", "a/1,0.5,1", "a/2,2,3", "b/1,4,5"), gaze)
+    flat = prediction_files.read_predictions(
+        text(tmp_path, "id,x,y", "a/1,0.5,1", "a/2,2,3", "b/1,4,5"), gaze
+    )
     np.testing.assert_array_equal(flat.values, [[0.5, 1], [2, 3], [4, 5]])
 
 
@@ -101,13 +105,13 @@ def test_csv_is_read_as_points_and_as_plain_columns(tmp_path, truth):
 )
 def test_what_does_not_fit_is_one_clear_line(tmp_path, truth, columns, message):
     with pytest.raises(ResultError, match=r"p\.npz: .*" + message):
-        prediction_files.read(npz(tmp_path, **columns), truth, protocol="tiny")
+        prediction_files.read_predictions(npz(tmp_path, **columns), truth, protocol="tiny")
 
 
 def test_a_failed_row_may_be_partly_nan_but_an_answered_one_may_not(tmp_path, truth):
     values = VALUES.copy()
     values[0, 0, 0] = np.nan
-    assert prediction_files.read(
+    assert prediction_files.read_predictions(
         npz(tmp_path, values=values, failed=IDS == "a/1"), truth
     ).failed.tolist() == [
         True,
@@ -115,7 +119,7 @@ def test_a_failed_row_may_be_partly_nan_but_an_answered_one_may_not(tmp_path, tr
         False,
     ]
     with pytest.raises(ResultError, match="partly NaN"):
-        prediction_files.read(npz(tmp_path, values=values, failed=IDS == "a/2"), truth)
+        prediction_files.read_predictions(npz(tmp_path, values=values, failed=IDS == "a/2"), truth)
 
 
 def test_many_ids_are_counted_and_a_few_named():
@@ -124,7 +128,7 @@ def test_many_ids_are_counted_and_a_few_named():
     with pytest.raises(
         ResultError, match=r"f: 9 rows \(y/0, y/1, y/2, …\) are unknown to P: try --protocol q$"
     ):
-        prediction_files.fit(
+        prediction_files.match_to_truth(
             [f"y/{number}" for number in range(9)],
             np.zeros((9, 1, 2)),
             None,
@@ -145,9 +149,11 @@ def test_no_pickle_is_ever_opened(tmp_path, truth):
 
     (tmp_path / "p.npz").write_bytes(pickle.dumps(Trap()))
     with pytest.raises(ResultError, match=r"not a whole \.npz file"):
-        prediction_files.read(tmp_path / "p.npz", truth)
+        prediction_files.read_predictions(tmp_path / "p.npz", truth)
     with pytest.raises(ResultError, match="holds pickled objects"):
-        prediction_files.read(npz(tmp_path, values=np.array([Trap()] * 3, dtype=object)), truth)
+        prediction_files.read_predictions(
+            npz(tmp_path, values=np.array([Trap()] * 3, dtype=object)), truth
+        )
     assert not ran.exists()
 
 
@@ -161,26 +167,26 @@ def test_a_header_that_promises_more_than_the_file_holds_allocates_nothing(tmp_p
         for name, content in members.items():
             archive.writestr(name, content)
     with pytest.raises(ResultError, match="array 'values' is shorter than its header says"):
-        prediction_files.read(file, truth)
+        prediction_files.read_predictions(file, truth)
 
 
 def test_damaged_and_foreign_files_are_named(tmp_path, truth):
     file = npz(tmp_path)
     file.write_bytes(file.read_bytes()[:300])
     with pytest.raises(ResultError, match=r"p\.npz: not a whole \.npz file"):
-        prediction_files.read(file, truth)
+        prediction_files.read_predictions(file, truth)
     with pytest.raises(ResultError, match="no such predictions file"):
-        prediction_files.read(tmp_path / "absent.npz", truth)
+        prediction_files.read_predictions(tmp_path / "absent.npz", truth)
     with pytest.raises(ResultError, match=r"an \.npz, a \.csv or \(COFW-68\) a \.txt file"):
-        prediction_files.read(tmp_path / "p.pkl", truth)
+        prediction_files.read_predictions(tmp_path / "p.pkl", truth)
     np.savez(tmp_path / "q.npz", ids=IDS)
     with pytest.raises(ResultError, match="has no array 'values'"):
-        prediction_files.read(tmp_path / "q.npz", truth)
+        prediction_files.read_predictions(tmp_path / "q.npz", truth)
     with zipfile.ZipFile(tmp_path / "r.npz", "w") as archive:
         archive.writestr("ids.npy", "words")
         archive.writestr("values.npy", "words")
     with pytest.raises(ResultError, match=r"array 'ids' is no \.npy array"):
-        prediction_files.read(tmp_path / "r.npz", truth)
+        prediction_files.read_predictions(tmp_path / "r.npz", truth)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +208,7 @@ def test_damaged_and_foreign_files_are_named(tmp_path, truth):
 )
 def test_a_wrong_csv_is_named_by_line(tmp_path, truth, lines, message):
     with pytest.raises(ResultError, match=message):
-        prediction_files.read(text(tmp_path, *lines), truth)
+        prediction_files.read_predictions(text(tmp_path, *lines), truth)
 
 
 def test_equal_predictions_give_equal_bytes_and_read_back(tmp_path, truth):
@@ -210,13 +216,13 @@ def test_equal_predictions_give_equal_bytes_and_read_back(tmp_path, truth):
     values = VALUES + 0.1
     values[1] = np.nan
     made = Predictions(ids=IDS, values=values, failed=np.array([False, True, False]))
-    prediction_files.write(tmp_path / "one.npz", made)
-    prediction_files.write(
+    prediction_files.write_predictions(tmp_path / "one.npz", made)
+    prediction_files.write_predictions(
         tmp_path / "two.npz",
         Predictions(IDS.astype("<U40").astype("<U3"), values.copy(), made.failed),
     )
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
-    found = prediction_files.read(tmp_path / "one.npz", truth)
+    found = prediction_files.read_predictions(tmp_path / "one.npz", truth)
     np.testing.assert_allclose(found.values, values, rtol=1e-7)
     assert found.failed.tolist() == [False, True, False]
     with zipfile.ZipFile(tmp_path / "one.npz") as archive:
@@ -228,7 +234,7 @@ def test_equal_predictions_give_equal_bytes_and_read_back(tmp_path, truth):
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultError, match="cannot be written"):
-        prediction_files.write(
+        prediction_files.write_predictions(
             tmp_path / "file" / "p.npz", Predictions(IDS, VALUES, np.zeros(3, bool))
         )
 
@@ -253,7 +259,7 @@ def test_four_lines_per_face_in_any_order(tmp_path, cofw):
     file = cofw_text(
         tmp_path, "2 ", "1 2 3 ", "4 5 6 ", "0 1 0 ", "", "1", "7.5 8 9", "-1 0 1e1", "0 0 0"
     )
-    found = prediction_files.read(file, cofw)
+    found = prediction_files.read_predictions(file, cofw)
     assert found.values[1].tolist() == [[1, 4], [2, 5], [3, 6]]
     assert found.values[0].tolist() == [[7.5, -1], [8, 0], [9, 10]]
     assert not found.failed.any()
@@ -277,7 +283,7 @@ def test_four_lines_per_face_in_any_order(tmp_path, cofw):
 )
 def test_a_text_file_that_deviates_is_refused_by_line(tmp_path, cofw, lines, message):
     with pytest.raises(ResultError, match=message):
-        prediction_files.read(cofw_text(tmp_path, *lines), cofw)
+        prediction_files.read_predictions(cofw_text(tmp_path, *lines), cofw)
 
 
 @pytest.fixture
@@ -299,10 +305,10 @@ def test_angles_become_vectors_one_axis_at_a_time(tmp_path, gaze):
     written = npz(tmp_path, values=np.array([[0.3, 0.0], [0.0, 0.3], [np.nan, np.nan]]))
     lines = ("id,pitch,yaw", "a/1,0.3,0", "a/2,0,0.3", "b/1,,")
     for file in (written, text(tmp_path, *lines)):
-        found = prediction_files.read(file, gaze)
+        found = prediction_files.read_predictions(file, gaze)
         np.testing.assert_allclose(found.values, expected)
         assert found.failed.tolist() == [False, False, True]
-    vectors = prediction_files.read(
+    vectors = prediction_files.read_predictions(
         text(tmp_path, "id,x,y,z", "a/1,0,0,2", "a/2,1,0,0", "b/1,,,"), gaze
     )
     np.testing.assert_array_equal(vectors.values[:2], [[0, 0, 2], [1, 0, 0]])
@@ -327,13 +333,15 @@ def test_angles_become_vectors_one_axis_at_a_time(tmp_path, gaze):
 )
 def test_directions_that_are_none_are_named(tmp_path, gaze, values, message):
     with pytest.raises(ResultError, match=message):
-        prediction_files.read(npz(tmp_path, values=np.array(values)), gaze, protocol="tiny")
+        prediction_files.read_predictions(
+            npz(tmp_path, values=np.array(values)), gaze, protocol="tiny"
+        )
 
 
 def test_points_on_a_screen_are_not_taken_for_angles(tmp_path, gaze):
     with pytest.raises(
         ResultError, match="x,y are no directions: tiny wants pitch,yaw in radians or x,y,z"
     ):
-        prediction_files.read(
+        prediction_files.read_predictions(
             text(tmp_path, "id,x,y", "a/1,0.3,0", "a/2,0,1", "b/1,0,0"), gaze, protocol="tiny"
         )

@@ -10,7 +10,7 @@ from benchbox.errors import PluginError, ResultError
 from benchbox.protocols import protocol_card
 from benchbox.runs import execute, pseudo_labels, run_folders
 
-CARD = protocol_card.load("synth-300w-full+labelled=0.1")
+CARD = protocol_card.load_protocol("synth-300w-full+labelled=0.1")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_errors_are_those_of_the_moved_points_over_the_eyes(tmp_path, index):
     rows = left(tmp_path / "raw", index)
     left(tmp_path / "raw", index, "round10.hg", 5.0, round=np.array(10), student=np.array("hg"))
     left(tmp_path / "raw", index, "round2.hg", 4.0, round=np.array(2), student=np.array("hg"))
-    found = pseudo_labels.gather(tmp_path / "raw", CARD, index, ours=True)
+    found = pseudo_labels.gather_pseudo_labels(tmp_path / "raw", CARD, index, ours=True)
     # not as texts sort
     assert (found.rounds.tolist(), found.students.tolist()) == ([1, 2, 10], ["cpm", "hg", "hg"])
     eyes = np.linalg.norm(index.values[rows, 36] - index.values[rows, 45], axis=1)
@@ -60,7 +60,7 @@ def test_points_come_back_in_the_frame_of_the_data_set(tmp_path, index):
     """
     counted = replace(index, values=index.values + 1, origin=1.0)
     left(tmp_path / "raw", counted, shift_px=0.0)
-    found = pseudo_labels.gather(tmp_path / "raw", CARD, counted, ours=True)
+    found = pseudo_labels.gather_pseudo_labels(tmp_path / "raw", CARD, counted, ours=True)
     assert np.abs(found.errors).max() < 1e-9
     assert found.points[0, 0] == pytest.approx(counted.values[0])
     assert found.truth[0, 0] == pytest.approx(counted.values[0])
@@ -69,7 +69,7 @@ def test_points_come_back_in_the_frame_of_the_data_set(tmp_path, index):
 def test_examples_are_the_ends_of_both_parts(tmp_path, index, monkeypatch):
     monkeypatch.setattr(pseudo_labels, "EXAMPLES", 2)
     left(tmp_path / "raw", index, accepted=np.arange(16) < 3)
-    found = pseudo_labels.gather(tmp_path / "raw", CARD, index, ours=True)
+    found = pseudo_labels.gather_pseudo_labels(tmp_path / "raw", CARD, index, ours=True)
     assert found.shown.tolist() == [[0, 1, 2, 3, 4, 14, 15, -1]]
     assert np.isnan(found.points[0, -1]).all()
     assert not np.isnan(found.points[0, :-1]).any()
@@ -77,9 +77,9 @@ def test_examples_are_the_ends_of_both_parts(tmp_path, index, monkeypatch):
 
 def test_points_of_other_peoples_pictures_are_not_kept(tmp_path, index):
     left(tmp_path / "raw", index)
-    found = pseudo_labels.gather(tmp_path / "raw", CARD, index, ours=False)
+    found = pseudo_labels.gather_pseudo_labels(tmp_path / "raw", CARD, index, ours=False)
     assert found.points is found.truth is None
-    pseudo_labels.write(tmp_path / "kept.npz", found)
+    pseudo_labels.write_pseudo_labels(tmp_path / "kept.npz", found)
     with np.load(tmp_path / "kept.npz", allow_pickle=False) as kept:
         assert not {"points", "truth"} & set(kept.files)
         assert not any(kept[name].ndim > 2 for name in kept.files)
@@ -89,14 +89,16 @@ def test_a_face_without_truth_has_no_error(tmp_path, index):
     values = index.values.copy()
     values[index.ids == "train/00004"] = np.nan
     left(tmp_path / "raw", index)
-    found = pseudo_labels.gather(tmp_path / "raw", CARD, replace(index, values=values), ours=True)
+    found = pseudo_labels.gather_pseudo_labels(
+        tmp_path / "raw", CARD, replace(index, values=values), ours=True
+    )
     assert np.flatnonzero(np.isnan(found.errors[0])).tolist() == [4]
 
 
 def test_many_faces_are_thinned_evenly(tmp_path, index, monkeypatch):
-    monkeypatch.setattr(pseudo_labels, "MOST_FACES", 6)
+    monkeypatch.setattr(pseudo_labels, "MAX_FACES", 6)
     left(tmp_path / "raw", index)
-    found = pseudo_labels.gather(tmp_path / "raw", CARD, index, ours=True)
+    found = pseudo_labels.gather_pseudo_labels(tmp_path / "raw", CARD, index, ours=True)
     assert (len(found.ids), found.total) == (6, 16)
     assert found.ids.tolist() == [f"train/{k:05d}" for k in (0, 3, 6, 9, 12, 15)]
     assert found.points[0, 1] == pytest.approx(index.values[3] + [3.0, 0.0])
@@ -104,11 +106,11 @@ def test_many_faces_are_thinned_evenly(tmp_path, index, monkeypatch):
 
 def test_what_is_written_is_read_back_and_has_the_same_bytes_each_time(tmp_path, index):
     left(tmp_path / "raw", index)
-    found = pseudo_labels.gather(tmp_path / "raw", CARD, index, ours=True)
+    found = pseudo_labels.gather_pseudo_labels(tmp_path / "raw", CARD, index, ours=True)
     for name in ("a.npz", "b.npz"):
-        pseudo_labels.write(tmp_path / name, found)
+        pseudo_labels.write_pseudo_labels(tmp_path / name, found)
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
-    again = pseudo_labels.read(tmp_path / "a.npz")
+    again = pseudo_labels.read_pseudo_labels(tmp_path / "a.npz")
     for key in ("errors", "scores", "points", "truth"):
         assert getattr(again, key) == pytest.approx(getattr(found, key), rel=1e-6, nan_ok=True)
     for key in ("ids", "rounds", "students", "accepted", "shown"):
@@ -132,14 +134,14 @@ def test_what_is_written_is_read_back_and_has_the_same_bytes_each_time(tmp_path,
 def test_a_recipe_that_leaves_something_else_is_told(tmp_path, index, changes, message):
     left(tmp_path / "raw", index, **changes)
     with pytest.raises(PluginError, match=message):
-        pseudo_labels.gather(tmp_path / "raw", CARD, index, ours=True)
+        pseudo_labels.gather_pseudo_labels(tmp_path / "raw", CARD, index, ours=True)
 
 
 def test_files_about_different_faces_are_refused(tmp_path, index):
     left(tmp_path / "raw", index)
     left(tmp_path / "raw", index, "round1.hg", ids=index.ids[:16][::-1])
     with pytest.raises(PluginError, match="about different faces"):
-        pseudo_labels.gather(tmp_path / "raw", CARD, index, ours=True)
+        pseudo_labels.gather_pseudo_labels(tmp_path / "raw", CARD, index, ours=True)
 
 
 @pytest.mark.parametrize(
@@ -153,8 +155,9 @@ def test_files_about_different_faces_are_refused(tmp_path, index):
 )
 def test_a_damaged_file_is_no_number(tmp_path, index, damage):
     left(tmp_path / "raw", index)
-    pseudo_labels.write(
-        tmp_path / "a.npz", pseudo_labels.gather(tmp_path / "raw", CARD, index, ours=True)
+    pseudo_labels.write_pseudo_labels(
+        tmp_path / "a.npz",
+        pseudo_labels.gather_pseudo_labels(tmp_path / "raw", CARD, index, ours=True),
     )
     with np.load(tmp_path / "a.npz") as held:
         arrays = dict(held) | damage
@@ -162,11 +165,11 @@ def test_a_damaged_file_is_no_number(tmp_path, index, damage):
         tmp_path / "b.npz", **{key: value for key, value in arrays.items() if value is not None}
     )
     with pytest.raises(ResultError, match="run again with --fresh"):
-        pseudo_labels.read(tmp_path / "b.npz")
+        pseudo_labels.read_pseudo_labels(tmp_path / "b.npz")
 
 
 def test_no_files_no_pseudo_labels(tmp_path, index):
-    assert pseudo_labels.gather(tmp_path / "none", CARD, index, ours=True) is None
+    assert pseudo_labels.gather_pseudo_labels(tmp_path / "none", CARD, index, ours=True) is None
 
 
 LABELLING = """
@@ -193,16 +196,18 @@ def test_a_run_keeps_them_beside_its_predictions_and_in_its_digests(world):
     card = world.site / "tiny_cards" / "tiny.toml"
     card.write_text(card.read_text().replace("labelled = 1.0", "labelled = 0.5"))
     world.method("labelling", LABELLING)
-    asked = execute.Request(
+    asked = execute.RunRequest(
         method="labelling", protocol="tiny", budget="smoke", device="cpu", data=world.data,
         results=world.results, methods=(world.methods,),
     )  # fmt: skip
-    place = execute.run(asked).run.folder
-    found = pseudo_labels.read(run_folders.pseudo_labels_file(place))
+    place = execute.run_method(asked).run.folder
+    found = pseudo_labels.read_pseudo_labels(run_folders.pseudo_labels_file(place))
     assert (found.total, found.accepted.sum()) == (6, 4)
     assert np.isfinite(found.errors).all()
     assert found.points is None
-    record = run_folders.read(place).record
-    assert record["digests"]["pseudo_labels.npz"] == run_folders.sha256(place / "pseudo_labels.npz")
-    again = execute.run(replace(asked, fresh=True)).run
+    record = run_folders.read_run(place).record
+    assert record["digests"]["pseudo_labels.npz"] == run_folders.hash_file(
+        place / "pseudo_labels.npz"
+    )
+    again = execute.run_method(replace(asked, fresh=True)).run
     assert again.record["digests"]["pseudo_labels.npz"] == record["digests"]["pseudo_labels.npz"]

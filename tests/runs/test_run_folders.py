@@ -31,16 +31,16 @@ def record(**changes: object) -> dict[str, object]:
 
 
 def place(tmp_path: Path, variant: str = "v", seed: int = 0) -> Path:
-    return run_folders.folder(tmp_path / "results", "p", "m", variant, seed)
+    return run_folders.run_folder(tmp_path / "results", "p", "m", variant, seed)
 
 
 def finished(tmp_path: Path, **where: object) -> Run:
     run = place(tmp_path, **where)  # type: ignore[arg-type]
-    with run_folders.claim(run):
-        run_folders.begin(run, {"card": "c"})
-        run_folders.look(run)
+    with run_folders.claim_folder(run):
+        run_folders.begin_job(run, {"card": "c"})
+        run_folders.add_test_look(run)
         run_folders.save_scores(run, {"schema": 1, "n": 1}, ERRORS)
-        return run_folders.finish(run, record())
+        return run_folders.finish_run(run, record())
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_runs_lie_where_the_design_says(tmp_path):
     assert run.folder == tmp_path / "results" / "p" / "m" / "v" / "0"
     assert (run.folder / "run.json").is_file()
     assert (run.protocol, run.method, run.variant, run.seed) == ("p", "m", "v", "0")
-    assert run_folders.variant_of(run.folder) == "v"
+    assert run_folders.variant_name(run.folder) == "v"
 
 
 # --- making a run ---------------------------------------------------------------------------------
@@ -79,48 +79,49 @@ def test_a_record_is_written_once(tmp_path):
     run = finished(tmp_path)
     before = (run.folder / "run.json").read_bytes()
     with (
-        run_folders.claim(run.folder),
+        run_folders.claim_folder(run.folder),
         pytest.raises(ResultError, match="a record is written once; --fresh"),
     ):
-        run_folders.finish(run.folder, record(seed=1))
+        run_folders.finish_run(run.folder, record(seed=1))
     assert (run.folder / "run.json").read_bytes() == before
 
 
 def test_an_interrupted_job_goes_on_only_as_the_same_job(tmp_path):
     run = place(tmp_path)
-    with run_folders.claim(run):
-        assert run_folders.begin(run, {"card": "c", "params": {"a": 1}})["sessions"] == 1
-        (run_folders.work(run) / "half").write_text("weights")
-    with run_folders.claim(run):
-        assert run_folders.begin(run, {"card": "c", "params": {"a": 1}})["sessions"] == 2
+    with run_folders.claim_folder(run):
+        assert run_folders.begin_job(run, {"card": "c", "params": {"a": 1}})["sessions"] == 1
+        (run_folders.work_folder(run) / "half").write_text("weights")
+    with run_folders.claim_folder(run):
+        assert run_folders.begin_job(run, {"card": "c", "params": {"a": 1}})["sessions"] == 2
     with (
         pytest.raises(ResultError, match="interrupted job with other params; --fresh"),
-        run_folders.claim(run),
+        run_folders.claim_folder(run),
     ):
-        run_folders.begin(run, {"card": "c", "params": {"a": 2}})
-    assert (run_folders.work(run) / "half").exists()
-    with run_folders.claim(run):
+        run_folders.begin_job(run, {"card": "c", "params": {"a": 2}})
+    assert (run_folders.work_folder(run) / "half").exists()
+    with run_folders.claim_folder(run):
         assert (
-            run_folders.begin(run, {"card": "c", "params": {"a": 2}}, fresh=True)["sessions"] == 1
+            run_folders.begin_job(run, {"card": "c", "params": {"a": 2}}, fresh=True)["sessions"]
+            == 1
         )
-    assert not (run_folders.work(run) / "half").exists()
+    assert not (run_folders.work_folder(run) / "half").exists()
 
 
 def test_looks_at_the_test_split_are_counted_across_fresh_starts(tmp_path):
     run = finished(tmp_path).folder
-    with run_folders.claim(run):
-        run_folders.begin(run, {"card": "d"}, fresh=True)
-        assert not run_folders.finished(run)
-        assert run_folders.look(run) == 2
-        assert run_folders.look(run) == 3
+    with run_folders.claim_folder(run):
+        run_folders.begin_job(run, {"card": "d"}, fresh=True)
+        assert not run_folders.is_finished(run)
+        assert run_folders.add_test_look(run) == 2
+        assert run_folders.add_test_look(run) == 3
 
 
 def test_fresh_is_a_way_out_of_damaged_notes(tmp_path):
     run = finished(tmp_path).folder
     (run / "run.json").write_text("{")
-    (run_folders.work(run) / "job.json").write_text("[]")
-    with run_folders.claim(run):
-        run_folders.begin(run, {"card": "c"}, fresh=True)
+    (run_folders.work_folder(run) / "job.json").write_text("[]")
+    with run_folders.claim_folder(run):
+        run_folders.begin_job(run, {"card": "c"}, fresh=True)
     assert not (run / "run.json").exists()
 
 
@@ -128,8 +129,8 @@ def test_a_fault_before_anything_was_made_leaves_no_folder(tmp_path):
     run = place(tmp_path)
 
     def work() -> None:
-        with run_folders.claim(run):
-            run_folders.begin(run, {})
+        with run_folders.claim_folder(run):
+            run_folders.begin_job(run, {})
             raise RuntimeError("no picture")
 
     with pytest.raises(RuntimeError, match="no picture"):
@@ -141,21 +142,24 @@ def test_a_fault_after_a_checkpoint_keeps_it(tmp_path):
     run = place(tmp_path)
 
     def work() -> None:
-        with run_folders.claim(run):
-            run_folders.begin(run, {})
-            (run_folders.work(run) / "step1.safetensors").write_bytes(b"w")
+        with run_folders.claim_folder(run):
+            run_folders.begin_job(run, {})
+            (run_folders.work_folder(run) / "step1.safetensors").write_bytes(b"w")
             raise RuntimeError("later")
 
     with pytest.raises(RuntimeError, match="later"):
         work()
-    assert (run_folders.work(run) / "step1.safetensors").exists()
+    assert (run_folders.work_folder(run) / "step1.safetensors").exists()
 
 
 def test_a_place_that_cannot_be_written_is_told_before_and_while_claiming(tmp_path):
     (tmp_path / "results").write_text("a file")
     with pytest.raises(ResultError, match="no folder that can be written to; choose --results DIR"):
         run_folders.check_writable(place(tmp_path))
-    with pytest.raises(ResultError, match="cannot be written"), run_folders.claim(place(tmp_path)):
+    with (
+        pytest.raises(ResultError, match="cannot be written"),
+        run_folders.claim_folder(place(tmp_path)),
+    ):
         pass
     run_folders.check_writable(tmp_path / "other" / "p")
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
@@ -173,35 +177,35 @@ def test_two_processes_never_share_a_run_and_a_killed_one_frees_it(tmp_path):
         assert child.stdout.readline() == "held\n"
         with (
             pytest.raises(ResultError, match=rf"process {child.pid} works here"),
-            run_folders.claim(run),
+            run_folders.claim_folder(run),
         ):
             pass
         child.kill()
-    with run_folders.claim(run):
+    with run_folders.claim_folder(run):
         pass
 
 
 def test_the_training_log_is_copied_beside_the_record(tmp_path):
     run = place(tmp_path)
-    with run_folders.claim(run):
-        run_folders.begin(run, {})
-        (run_folders.work(run) / "log.csv").write_text(
+    with run_folders.claim_folder(run):
+        run_folders.begin_job(run, {})
+        (run_folders.work_folder(run) / "log.csv").write_text(
             "stage,step,epoch,loss,samples_per_s,seconds\n"
         )
-        found = run_folders.finish(run, record())
-    assert run_folders.log(found).startswith("stage,step")
-    assert run_folders.log(finished(tmp_path, seed=1)) == ""
+        found = run_folders.finish_run(run, record())
+    assert run_folders.read_log(found).startswith("stage,step")
+    assert run_folders.read_log(finished(tmp_path, seed=1)) == ""
 
 
 def test_digests_name_the_weights_and_nothing_else(tmp_path):
     run = place(tmp_path)
-    with run_folders.claim(run):
-        run_folders.begin(run, {})
+    with run_folders.claim_folder(run):
+        run_folders.begin_job(run, {})
         (run / "predictions.npz").write_bytes(b"p")
-        (run_folders.work(run) / "notes.npy").write_bytes(b"n")
-        assert list(run_folders.digests(run)["weights"]) == ["notes.npy"]
-        (run_folders.work(run) / "w.safetensors").write_bytes(b"")
-        assert run_folders.digests(run) == {
+        (run_folders.work_folder(run) / "notes.npy").write_bytes(b"n")
+        assert list(run_folders.hash_outputs(run)["weights"]) == ["notes.npy"]
+        (run_folders.work_folder(run) / "w.safetensors").write_bytes(b"")
+        assert run_folders.hash_outputs(run) == {
             "predictions.npz": "sha256:148de9c5a7a44d19e56cd9ae1a554bf67847afb0c58f6e12fa29ac7ddfca9940",
             "weights": {
                 "w.safetensors": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -220,9 +224,9 @@ def test_a_broken_record_does_not_end_the_listing(tmp_path):
     (runs / "2" / "run.json").write_text(json.dumps({**record(), "schema": 99}))
     (runs / "3" / "run.json").write_text(json.dumps({**record(protocol="q"), "schema": 1}))
     (runs / "4" / "run.json").write_text(json.dumps({**record(digests=None), "schema": 1}))
-    found = list(run_folders.runs(tmp_path / "results"))
+    found = list(run_folders.list_runs(tmp_path / "results"))
     assert isinstance(found[0], Run)
-    reasons = [item.reason for item in found[1:] if isinstance(item, run_folders.Unreadable)]
+    reasons = [item.reason for item in found[1:] if isinstance(item, run_folders.UnreadableRun)]
     assert [
         word in reason
         for word, reason in zip(
@@ -235,25 +239,25 @@ def test_a_broken_record_does_not_end_the_listing(tmp_path):
 
 def test_errors_are_read_without_pickles_and_only_as_a_table(tmp_path):
     run = finished(tmp_path)
-    np.testing.assert_array_equal(run_folders.errors(run), ERRORS)
+    np.testing.assert_array_equal(run_folders.read_errors(run), ERRORS)
     np.save(run.folder / "errors.npy", np.array([{}], dtype=object), allow_pickle=True)
     with pytest.raises(ResultError, match="no array that may be read"):
-        run_folders.errors(run)
+        run_folders.read_errors(run)
     np.save(run.folder / "errors.npy", np.zeros(3))
     with pytest.raises(ResultError, match="not a table of per-face errors"):
-        run_folders.errors(run)
+        run_folders.read_errors(run)
     (run.folder / "errors.npy").unlink()
     with pytest.raises(ResultError, match="missing; the same `benchbox run` derives it again"):
-        run_folders.errors(run)
+        run_folders.read_errors(run)
     assert not run_folders.has_scores(run)
 
 
 def test_scores_of_another_schema_are_refused(tmp_path):
     run = finished(tmp_path)
-    assert run_folders.scores(run)["n"] == 1
+    assert run_folders.read_scores(run)["n"] == 1
     (run.folder / "scores.json").write_text('{"schema": 2}')
     with pytest.raises(ResultError, match=r"scores\.json: schema 2, this benchbox reads 1"):
-        run_folders.scores(run)
+        run_folders.read_scores(run)
 
 
 def test_a_number_that_is_none_is_never_written(tmp_path):

@@ -24,7 +24,7 @@ def predictor(weights, device):
 @pytest.fixture
 def like(world):
     world.method("centre", CENTRE, '\n[variants.other]\ntitle = "O"\n')
-    return execute.Request(
+    return execute.RunRequest(
         "",
         "",
         device="cpu",
@@ -39,17 +39,17 @@ def like(world):
     ("text", "found"), [("3", [3]), ("1,3,5-7", [1, 3, 5, 6, 7]), ("0-2,1", [0, 1, 2])]
 )
 def test_seeds_are_numbers_and_spans(text, found):
-    assert sweep.seeds(text) == found
+    assert sweep.parse_seeds(text) == found
 
 
 @pytest.mark.parametrize("text", ["", "a", "1,,2", "-1", "3-1", "0-5000", "1.5", "١"])
 def test_what_is_no_seed_is_refused(text):
     with pytest.raises(ResultError, match="--seeds"):
-        sweep.seeds(text)
+        sweep.parse_seeds(text)
 
 
 def test_every_method_of_a_seed_comes_before_the_next_seed(like):
-    todo = sweep.requests(["centre:*"], ["tiny", "tiny"], [1, 2], like)
+    todo = sweep.sweep_requests(["centre:*"], ["tiny", "tiny"], [1, 2], like)
     assert [(one.variant, one.seed) for one in todo] == [
         ("other", 1),
         ("v", 1),
@@ -60,11 +60,11 @@ def test_every_method_of_a_seed_comes_before_the_next_seed(like):
 
 def test_a_pair_of_other_tasks_is_left_out_and_named(like):
     said = []
-    todo = sweep.requests(["centre", "mean-gaze"], ["tiny"], [0], like, said.append)
+    todo = sweep.sweep_requests(["centre", "mean-gaze"], ["tiny"], [0], like, said.append)
     assert [one.method for one in todo] == ["centre"]
     assert said == ["note: left out: mean-gaze does not do the task of tiny"]
     with pytest.raises(PluginError, match="no method here does the task"):
-        sweep.requests(["mean-gaze"], ["tiny"], [0], like)
+        sweep.sweep_requests(["mean-gaze"], ["tiny"], [0], like)
 
 
 def test_what_cannot_work_is_told_before_anything_runs(like):
@@ -76,8 +76,8 @@ def test_what_cannot_work_is_told_before_anything_runs(like):
         (["centre"], ["tiny", "300w-full"], DataError),
     ]:
         with pytest.raises(kind):
-            sweep.requests(methods, cards, [0], like)
-    assert not list(run_folders.runs(like.results))
+            sweep.sweep_requests(methods, cards, [0], like)
+    assert not list(run_folders.list_runs(like.results))
 
 
 def words(world, *more: str) -> list[str]:
@@ -106,7 +106,7 @@ def test_one_that_fails_stops_no_other_and_what_is_finished_stays(world, like):
     ]
     kept = {
         run.folder: (Path(run.folder) / "run.json").stat().st_mtime_ns
-        for run in run_folders.runs(world.results)
+        for run in run_folders.list_runs(world.results)
     }
     assert len(kept) == 2
     again = CliRunner().invoke(main, words(world, "--methods", "centre", "--seeds", "0-1"))
@@ -122,7 +122,7 @@ def test_a_dry_run_prints_the_commands_and_runs_none(world, like):
         found.stdout
         == "benchbox run --method centre --variant v --protocol tiny --seed 4 --budget smoke\n"
     )
-    assert not list(run_folders.runs(world.results))
+    assert not list(run_folders.list_runs(world.results))
 
 
 def test_ctrl_c_waits_for_the_run_under_way_and_starts_no_other(world, like, monkeypatch):
@@ -152,12 +152,15 @@ def test_ctrl_c_waits_for_the_run_under_way_and_starts_no_other(world, like, mon
 def test_ray_is_asked_for_by_name_where_it_is_missing(monkeypatch, like):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(PluginError, match=r"pip install 'benchbox\[ray\]'"):
-        next(sweep.on_ray([like]))
+        next(sweep.run_on_ray([like]))
 
 
 @pytest.mark.slow
 def test_a_sweep_runs_on_ray(world, like):
     pytest.importorskip("ray")
-    todo = sweep.requests(["centre"], ["tiny"], [1, 2], like)
-    assert sorted((request.seed, code) for request, code in sweep.on_ray(todo)) == [(1, 0), (2, 0)]
-    assert len(list(run_folders.runs(world.results))) == 2
+    todo = sweep.sweep_requests(["centre"], ["tiny"], [1, 2], like)
+    assert sorted((request.seed, code) for request, code in sweep.run_on_ray(todo)) == [
+        (1, 0),
+        (2, 0),
+    ]
+    assert len(list(run_folders.list_runs(world.results))) == 2

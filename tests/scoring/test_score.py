@@ -93,14 +93,14 @@ def values_of(scores, group):
 
 
 def document(scores, protocol=CARD):
-    return score.to_json(
+    return score.scores_to_json(
         scores, protocol=protocol, data=DATA, method="mine", variant=None, kind="submitted"
     )
 
 
 def test_four_faces_by_hand():
     truth = toy_truth()
-    scores = score.score(CARD, truth, answers(truth, [2, 4, 6, 12]))
+    scores = score.score_predictions(CARD, truth, answers(truth, [2, 4, 6, 12]))
     # AUC terms at 8 %: 0.75, 0.5, 0.25, 0
     for group, nme, auc, fr in [
         ("all", 6, 0.375, 25),
@@ -119,7 +119,7 @@ def test_four_faces_by_hand():
 
 def test_a_failed_face_is_infinite_in_curves_and_outside_the_mean():
     truth = toy_truth()
-    scores = score.score(CARD, truth, answers(truth, [2, 4, 6, 12], failed=[1]))
+    scores = score.score_predictions(CARD, truth, answers(truth, [2, 4, 6, 12], failed=[1]))
     assert scores.failed == 1
     assert values_of(scores, "easy") == pytest.approx(
         {"nme_inter_ocular": 2, "auc_0.08_inter_ocular": 0.375, "fr_0.08_inter_ocular": 50}
@@ -132,8 +132,10 @@ def test_a_failed_face_is_infinite_in_curves_and_outside_the_mean():
 def test_answering_less_never_pays():
     """Trap: leaving out the hard faces lowers the mean; FR and AUC must say so."""
     truth = toy_truth()
-    honest = values_of(score.score(CARD, truth, answers(truth, [2, 4, 6, 12])), "all")
-    picky = values_of(score.score(CARD, truth, answers(truth, [2, 4, 6, 12], failed=[2, 3])), "all")
+    honest = values_of(score.score_predictions(CARD, truth, answers(truth, [2, 4, 6, 12])), "all")
+    picky = values_of(
+        score.score_predictions(CARD, truth, answers(truth, [2, 4, 6, 12], failed=[2, 3])), "all"
+    )
     assert picky["nme_inter_ocular"] < honest["nme_inter_ocular"]
     assert picky["auc_0.08_inter_ocular"] < honest["auc_0.08_inter_ocular"]
     assert picky["fr_0.08_inter_ocular"] > honest["fr_0.08_inter_ocular"]
@@ -141,7 +143,7 @@ def test_answering_less_never_pays():
 
 def test_all_failed_is_none_and_never_nan():
     truth = toy_truth()
-    scores = score.score(CARD, truth, answers(truth, [1] * 4, failed=range(4)))
+    scores = score.score_predictions(CARD, truth, answers(truth, [1] * 4, failed=range(4)))
     assert values_of(scores, "all") == {
         "nme_inter_ocular": None,
         "auc_0.08_inter_ocular": 0.0,
@@ -149,7 +151,7 @@ def test_all_failed_is_none_and_never_nan():
     }
     text = json.dumps(document(scores), allow_nan=False)
     assert '"nme_inter_ocular": {"value": null, "unit": "%"}' in text
-    assert "–" in score.format_table(scores, CARD)
+    assert "–" in score.format_scores(scores, CARD)
 
 
 def test_what_a_failed_row_holds_is_never_read():
@@ -157,13 +159,15 @@ def test_what_a_failed_row_holds_is_never_read():
     clean = answers(truth, [2, 4, 6, 12], failed=[1])
     dirty = dataclasses.replace(clean, values=clean.values.copy())
     dirty.values[1] = 1e300
-    assert document(score.score(CARD, truth, dirty)) == document(score.score(CARD, truth, clean))
+    assert document(score.score_predictions(CARD, truth, dirty)) == document(
+        score.score_predictions(CARD, truth, clean)
+    )
 
 
 def test_an_empty_group_has_no_numbers():
     truth = toy_truth()
     truth = dataclasses.replace(truth, groups={**truth.groups, "night": np.zeros(4, bool)})
-    scores = score.score(CARD, truth, answers(truth, [1] * 4))
+    scores = score.score_predictions(CARD, truth, answers(truth, [1] * 4))
     assert set(values_of(scores, "night").values()) == {None}
     json.dumps(document(scores), allow_nan=False)
 
@@ -173,7 +177,7 @@ def test_rows_are_matched_by_id_in_any_order():
     given_ = answers(truth, np.random.default_rng(1).uniform(0, 15, 40), failed=[3, 7])
     order = np.random.default_rng(2).permutation(40)
     mixed = Predictions(given_.ids[order], given_.values[order], given_.failed[order])
-    one, other = (score.score(CARD, truth, rows) for rows in (given_, mixed))
+    one, other = (score.score_predictions(CARD, truth, rows) for rows in (given_, mixed))
     assert document(one) == document(other)
     assert one.errors.tobytes() == other.errors.tobytes()
 
@@ -188,20 +192,22 @@ def test_order_of_the_truth_moves_no_number():
         {group: inside[order] for group, inside in truth.groups.items()},
         truth.clusters[order],
     )
-    assert document(score.score(CARD, turned, given_)) == document(score.score(CARD, truth, given_))
+    assert document(score.score_predictions(CARD, turned, given_)) == document(
+        score.score_predictions(CARD, truth, given_)
+    )
 
 
 def test_scoring_again_gives_the_same_bytes():
     truth = toy_truth(30)
     given_ = answers(truth, np.random.default_rng(3).uniform(0, 15, 30), failed=[5])
-    first, second = (score.score(CARD, truth, given_) for _ in range(2))
+    first, second = (score.score_predictions(CARD, truth, given_) for _ in range(2))
     assert json.dumps(document(first)) == json.dumps(document(second))
     assert first.errors.tobytes() == second.errors.tobytes()
 
 
 def test_the_fixed_json():
     truth = toy_truth()
-    got = document(score.score(CARD, truth, answers(truth, [2, 4, 6, 12])))
+    got = document(score.score_predictions(CARD, truth, answers(truth, [2, 4, 6, 12])))
     head = {
         key: got[key]
         for key in ("schema", "protocol", "card", "data", "method", "kind", "n", "failed")
@@ -228,12 +234,12 @@ def test_one_cluster_or_no_resamples_have_no_interval():
     """Trap: frames of a single video say nothing about other videos."""
     truth = toy_truth(clusters=np.array(["v"] * 4))
     for scores in (
-        score.score(CARD, truth, answers(truth, [2, 4, 6, 12])),
-        score.score(card(resamples=0), toy_truth(), answers(truth, [2, 4, 6, 12])),
+        score.score_predictions(CARD, truth, answers(truth, [2, 4, 6, 12])),
+        score.score_predictions(card(resamples=0), toy_truth(), answers(truth, [2, 4, 6, 12])),
     ):
         entry = document(scores)["scores"]["all"]["nme_inter_ocular"]
         assert entry == {"value": pytest.approx(6), "unit": "%"}
-        assert "interval" not in score.format_table(scores, CARD)
+        assert "interval" not in score.format_scores(scores, CARD)
 
 
 def test_the_card_sets_the_level_of_the_interval():
@@ -242,7 +248,7 @@ def test_the_card_sets_the_level_of_the_interval():
 
     def width(level):
         chosen = card(interval=level, resamples=4000)
-        entry = score.score(chosen, truth, given_).groups["all"]["nme_inter_ocular"]
+        entry = score.score_predictions(chosen, truth, given_).groups["all"]["nme_inter_ocular"]
         return entry.high - entry.low
 
     assert width(0.95) / width(0.5) == pytest.approx(1.96 / 0.6745, rel=0.07)
@@ -254,14 +260,14 @@ def test_clusters_widen_the_interval():
     wide = dataclasses.replace(truth, clusters=np.repeat([f"video{k}" for k in range(6)], 10))
 
     def width(t):
-        entry = score.score(CARD, t, answers(t, off)).groups["all"]["nme_inter_ocular"]
+        entry = score.score_predictions(CARD, t, answers(t, off)).groups["all"]["nme_inter_ocular"]
         return entry.high - entry.low
 
     assert width(wide) > 2 * width(truth)
 
 
 def test_names_follow_the_card_and_thresholds_print_short():
-    assert [score.threshold_name(t) for t in (0.08, 0.1, 0.10, 0.05, 1.0)] == [
+    assert [score.format_threshold(t) for t in (0.08, 0.1, 0.10, 0.05, 1.0)] == [
         "0.08",
         "0.1",
         "0.1",
@@ -269,7 +275,7 @@ def test_names_follow_the_card_and_thresholds_print_short():
         "1",
     ]
     full = card(normalisers=("inter_ocular", "height"), auc=(0.08,), fr=(0.08, 0.1), points=(51,))
-    assert score.metric_names(full) == [
+    assert score.list_metrics(full) == [
         *(
             "nme_inter_ocular",
             "auc_0.08_inter_ocular",
@@ -286,8 +292,8 @@ def test_names_follow_the_card_and_thresholds_print_short():
         *("nme_height_51", "auc_0.08_height_51", "fr_0.08_height_51", "fr_0.1_height_51"),
     ]
     truth = toy_truth()
-    scores = score.score(full, truth, answers(truth, [1] * 4))
-    assert list(scores.groups["hard"]) == score.metric_names(full)
+    scores = score.score_predictions(full, truth, answers(truth, [1] * 4))
+    assert list(scores.groups["hard"]) == score.list_metrics(full)
     assert scores.errors.dtype.names == (
         *("nme_inter_ocular", "nme_height", "nme_inter_ocular_51", "nme_height_51"),
         *("failed", "cluster", "in_all", "in_easy", "in_hard"),
@@ -300,7 +306,7 @@ def test_names_follow_the_card_and_thresholds_print_short():
 def test_every_normaliser_by_hand():
     every = card(normalisers=("inter_ocular", "inter_pupil", "face_size", "diagonal", "height"))
     truth = toy_truth(boxes=np.array([[0.0, 0.0, 40.0, 90.0]] * 4))
-    got = values_of(score.score(every, truth, answers(truth, [3] * 4)), "all")
+    got = values_of(score.score_predictions(every, truth, answers(truth, [3] * 4)), "all")
     sides = np.ptp(face(), axis=0)
     expected = {"inter_ocular": 3, "inter_pupil": 5, "face_size": 5}
     expected |= {"diagonal": 300 / math.hypot(*sides), "height": 300 / sides[1]}
@@ -315,14 +321,14 @@ def test_a_subset_keeps_the_normaliser_of_the_whole_face():
     truth = toy_truth()
     given_ = answers(truth, [5] * 4)
     given_.values[:, :17] += 1000
-    got = values_of(score.score(card(points=(51,)), truth, given_), "all")
+    got = values_of(score.score_predictions(card(points=(51,)), truth, given_), "all")
     assert got["nme_inter_ocular_51"] == pytest.approx(5)
     assert got["nme_inter_ocular"] > 100
 
 
 def test_scores_can_be_recomputed_from_the_errors_alone():
     truth = toy_truth(50, clusters=np.repeat(np.arange(25), 2).astype(str))
-    scores = score.score(
+    scores = score.score_predictions(
         CARD, truth, answers(truth, np.random.default_rng(5).uniform(0, 15, 50), failed=[4])
     )
     for group, metrics in scores.groups.items():
@@ -343,7 +349,7 @@ def test_scores_can_be_recomputed_from_the_errors_alone():
 @given(off=st.lists(st.floats(0, 30), min_size=4, max_size=4))
 def test_nme_auc_and_fr_bound_each_other(off):
     truth = toy_truth()
-    got = values_of(score.score(card(resamples=0), truth, answers(truth, off)), "all")
+    got = values_of(score.score_predictions(card(resamples=0), truth, answers(truth, off)), "all")
     nme, auc, fr = (
         got["nme_inter_ocular"] / 100,
         got["auc_0.08_inter_ocular"],
@@ -371,24 +377,24 @@ def test_ids_that_do_not_fit_are_refused(ids, said):
     with pytest.raises(
         ResultError, match=f"predictions do not fit toy: ids {said}; give each test id one row"
     ):
-        score.score(CARD, toy_truth(), rows)
+        score.score_predictions(CARD, toy_truth(), rows)
 
 
 def test_doubled_ids_of_the_truth_are_blamed_on_the_data():
     truth = toy_truth(ids=np.array(["toy/0", "toy/1", "toy/1", "toy/3"]))
     with pytest.raises(DataError, match="toy: 1 ids of the truth are doubled"):
-        score.score(CARD, truth, answers(truth, [1] * 4))
+        score.score_predictions(CARD, truth, answers(truth, [1] * 4))
 
 
 @pytest.mark.parametrize(
     "ids", [["a", "b"], ["face/1", "face/10", "face/1 "], [f"helen/{k}" for k in range(9000)]]
 )
 def test_distinct_ids_are_told_apart_without_a_table_of_them(ids):
-    assert error_table._told_apart(np.array(ids))
-    assert not error_table._told_apart(np.array([*ids, ids[0]]))
+    assert error_table._all_distinct(np.array(ids))
+    assert not error_table._all_distinct(np.array([*ids, ids[0]]))
     # another byte order: left to the slow way
-    assert not error_table._told_apart(np.array(ids).astype(">U20"))
-    assert not error_table._told_apart(np.array([], str))
+    assert not error_table._all_distinct(np.array(ids).astype(">U20"))
+    assert not error_table._all_distinct(np.array([], str))
 
 
 def test_a_group_is_scored_as_if_it_stood_alone():
@@ -397,13 +403,13 @@ def test_a_group_is_scored_as_if_it_stood_alone():
     Every kind of metric, in and out of order.
     """
     truth = toy_truth()
-    rows = score.score(CARD, truth, answers(truth, [1, 2, 3, 4])).errors
+    rows = score.score_predictions(CARD, truth, answers(truth, [1, 2, 3, 4])).errors
     inside = np.array([True, False, True, True])
     columns = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names}
-    for name in score.metric_names(CARD):
+    for name in score.list_metrics(CARD):
         one, other = (
-            aggregate.of(name, rows[inside]),
-            aggregate.of(name, score._within(columns, inside)),
+            aggregate.metric_terms(name, rows[inside]),
+            aggregate.metric_terms(name, score._columns_of_group(columns, inside)),
         )
         np.testing.assert_array_equal(one.values, other.values)
         assert one.score == other.score
@@ -412,10 +418,14 @@ def test_a_group_is_scored_as_if_it_stood_alone():
 def test_shapes_that_do_not_fit_are_refused():
     truth = toy_truth()
     with pytest.raises(ResultError, match=r"4 ids with values \(4, 51, 2\).*must be \(4, 68, 2\)"):
-        score.score(CARD, truth, Predictions(truth.ids, truth.values[:, 17:], np.zeros(4, bool)))
+        score.score_predictions(
+            CARD, truth, Predictions(truth.ids, truth.values[:, 17:], np.zeros(4, bool))
+        )
     short = dataclasses.replace(truth, values=truth.values[:, 17:])
     with pytest.raises(DataError, match=r"truth is \(4, 51, 2\), ibug68 needs"):
-        score.score(CARD, short, Predictions(truth.ids, short.values, np.zeros(4, bool)))
+        score.score_predictions(
+            CARD, short, Predictions(truth.ids, short.values, np.zeros(4, bool))
+        )
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e200])
@@ -425,7 +435,7 @@ def test_a_number_that_cannot_be_scored_is_an_error_with_its_id(bad):
     given_ = answers(truth, [1] * 4)
     given_.values[2, 5, 1] = bad
     with pytest.raises(ResultError, match="toy/2: a coordinate is NaN, infinite or absurdly large"):
-        score.score(CARD, truth, given_)
+        score.score_predictions(CARD, truth, given_)
 
 
 def test_a_broken_annotation_is_blamed_on_the_data():
@@ -434,11 +444,11 @@ def test_a_broken_annotation_is_blamed_on_the_data():
     missing.values[1, 3] = np.nan
     for failed in ([], [1]):
         with pytest.raises(DataError, match="toy/1: a true point is not a number"):
-            score.score(CARD, missing, answers(truth, [1] * 4, failed))
+            score.score_predictions(CARD, missing, answers(truth, [1] * 4, failed))
     flat = dataclasses.replace(truth, values=truth.values.copy())
     flat.values[3, 45] = flat.values[3, 36]
     with pytest.raises(DataError, match="toy/3: normaliser inter_ocular is 0 px"):
-        score.score(CARD, flat, answers(truth, [1] * 4))
+        score.score_predictions(CARD, flat, answers(truth, [1] * 4))
 
 
 @pytest.mark.parametrize(
@@ -451,14 +461,14 @@ def test_a_broken_annotation_is_blamed_on_the_data():
 )
 def test_a_card_that_cannot_be_scored_says_why(changes, said):
     with pytest.raises(ProtocolError, match=f"toy: {said}"):
-        score.score(card(**changes), toy_truth(), answers(toy_truth(), [1] * 4))
+        score.score_predictions(card(**changes), toy_truth(), answers(toy_truth(), [1] * 4))
 
 
 def test_table_for_the_terminal():
     truth = toy_truth(clusters=np.array(["v"] * 4))
     both = card(normalisers=("inter_ocular", "inter_pupil"))
-    table = score.format_table(
-        score.score(both, truth, answers(truth, [2, 4, 6, 12], failed=[3])), both
+    table = score.format_scores(
+        score.score_predictions(both, truth, answers(truth, [2, 4, 6, 12], failed=[3])), both
     )
     assert table.splitlines() == [
         "group  n  failed  error         NME %  FR@0.08 %  AUC@0.08",
@@ -474,8 +484,8 @@ def test_table_for_the_terminal():
 
 def test_table_shows_intervals_in_line():
     truth = toy_truth()
-    scores = score.score(CARD, truth, answers(truth, [2, 4, 6, 12]))
-    lines = score.format_table(scores, CARD).splitlines()
+    scores = score.score_predictions(CARD, truth, answers(truth, [2, 4, 6, 12]))
+    lines = score.format_scores(scores, CARD).splitlines()
     entry = scores.groups["all"]["nme_inter_ocular"]
     assert f"6.00 [{entry.low:.2f}, {entry.high:.2f}]" in lines[1]
     assert lines[-1] == "[low, high]: 95 % interval from resampling by photo"
@@ -490,9 +500,9 @@ def full(data_root):
     root = data_root / "300w-published"
     if not root.is_dir():
         pytest.skip("the published predictions for 300-W are not here")
-    chosen = protocol_card.load("300w-full")
-    index = datasets.open("300w").index(root / "annotations", pixels=False)
-    return root / "predictions", chosen, split.truth(chosen, index)
+    chosen = protocol_card.load_protocol("300w-full")
+    index = datasets.open_dataset("300w").index(root / "annotations", pixels=False)
+    return root / "predictions", chosen, split.ground_truth(chosen, index)
 
 
 @pytest.mark.data
@@ -501,8 +511,8 @@ def full(data_root):
 )
 def test_published_predictions_score_as_a_slow_loop_says(full, method):
     folder, chosen, truth = full
-    given_ = prediction_files.read(folder / f"{method}.npz", truth)
-    scores = score.score(dataclasses.replace(chosen, resamples=0), truth, given_)
+    given_ = prediction_files.read_predictions(folder / f"{method}.npz", truth)
+    scores = score.score_predictions(dataclasses.replace(chosen, resamples=0), truth, given_)
     for group, inside in truth.groups.items():
         errors = []
         for g, p in zip(truth.values[inside].tolist(), given_.values[inside].tolist(), strict=True):
@@ -532,7 +542,9 @@ def test_cfss_on_300w_stays_where_it_was_measured(full):
     The paper prints 4.73 / 9.98 / 5.76 by pupils.
     """
     folder, chosen, truth = full
-    scores = score.score(chosen, truth, prediction_files.read(folder / "CFSS.npz", truth))
+    scores = score.score_predictions(
+        chosen, truth, prediction_files.read_predictions(folder / "CFSS.npz", truth)
+    )
     got = {
         group: values_of(scores, group)["nme_inter_ocular"]
         for group in ("common", "challenging", "full")
@@ -584,7 +596,7 @@ def test_gaze_is_scored_per_frame_dot_person_and_stare():
         np.array([[-1, 0], [1, 0], [4, 3], [4, 3], [0, -2], [6, -8]], float),
         np.zeros(6, bool),
     )
-    found = score.score(GAZE, truth, given)
+    found = score.score_predictions(GAZE, truth, given)
     values = {name: entry.value for name, entry in found.groups["all"].items()}
     assert values == pytest.approx(
         {
@@ -606,7 +618,9 @@ def test_gaze_is_scored_per_frame_dot_person_and_stare():
 def test_a_failed_frame_leaves_its_dot_and_its_person():
     truth = stares()
     values = np.array([[-1, 0], [np.nan, np.nan], [4, 3], [4, 3], [0, -2], [6, -8]], float)
-    found = score.score(GAZE, truth, Predictions(truth.ids, values, np.isnan(values[:, 0])))
+    found = score.score_predictions(
+        GAZE, truth, Predictions(truth.ids, values, np.isnan(values[:, 0]))
+    )
     told = {name: entry.value for name, entry in found.groups["all"].items()}
     assert told == pytest.approx(
         {
@@ -636,10 +650,10 @@ def test_angles_have_no_floor_and_any_length():
         metrics=("error_deg",),
         groups={"all": ("t",)},
     )
-    found = score.score(toy, truth, Predictions(truth.ids, tilted, np.zeros(2, bool)))
+    found = score.score_predictions(toy, truth, Predictions(truth.ids, tilted, np.zeros(2, bool)))
     assert found.errors["error_deg"] == pytest.approx([0, np.degrees(1e-6)], rel=1e-9)
     with pytest.raises(ResultError, match="a vector without a direction"):
-        score.score(toy, truth, Predictions(truth.ids, tilted * 0, np.zeros(2, bool)))
+        score.score_predictions(toy, truth, Predictions(truth.ids, tilted * 0, np.zeros(2, bool)))
 
 
 def test_errors_keep_what_intervals_and_comparisons_need_and_no_truth():
@@ -650,7 +664,7 @@ def test_errors_keep_what_intervals_and_comparisons_need_and_no_truth():
         np.array([[-1, 0], [1, 0], [4, 3], [4, 3], [0, -2], [6, -8]], float),
         np.zeros(6, bool),
     )
-    found = score.score(GAZE, truth, given)
+    found = score.score_predictions(GAZE, truth, given)
     assert found.errors.dtype.names == (
         *(
             "error_cm",
@@ -668,7 +682,7 @@ def test_errors_keep_what_intervals_and_comparisons_need_and_no_truth():
     for group, metrics in found.groups.items():
         rows = found.errors[found.errors[f"in_{group}"]]
         for name, entry in metrics.items():
-            assert aggregate.of(name, rows).score == pytest.approx(entry.value, rel=1e-14)
+            assert aggregate.metric_terms(name, rows).score == pytest.approx(entry.value, rel=1e-14)
 
 
 def test_stares_are_resampled_by_person():
@@ -694,14 +708,14 @@ def test_stares_are_resampled_by_person():
         metrics=("msd_cm",),
         groups={"all": ("t",)},
     )
-    entry = score.score(stare, truth, Predictions(truth.ids, values, np.zeros(80, bool))).groups[
-        "all"
-    ]["msd_cm"]
+    entry = score.score_predictions(
+        stare, truth, Predictions(truth.ids, values, np.zeros(80, bool))
+    ).groups["all"]["msd_cm"]
     assert entry.value == pytest.approx(own.mean())
     alone = dataclasses.replace(truth, clusters=names)
-    naive = score.score(stare, alone, Predictions(truth.ids, values, np.zeros(80, bool))).groups[
-        "all"
-    ]["msd_cm"]
+    naive = score.score_predictions(
+        stare, alone, Predictions(truth.ids, values, np.zeros(80, bool))
+    ).groups["all"]["msd_cm"]
     assert naive.value == entry.value
     assert entry.high - entry.low > 2.5 * (naive.high - naive.low)
 
@@ -714,27 +728,31 @@ def test_visible_points_are_scored_beside_all_points():
     given = answers(truth, [2, 4, 6, 12])
     given.values[:, 0] += 68 * 3.0 / np.sqrt(2)  # the hidden point is far off
     masked = card(masked=True)
-    got = values_of(score.score(masked, truth, given), "all")
+    got = values_of(score.score_predictions(masked, truth, given), "all")
     assert got["nme_inter_ocular_visible"] == pytest.approx(4)
     assert got["nme_inter_ocular"] > 8
-    assert list(got) == score.metric_names(masked)
-    assert "inter_ocular, visible" in score.format_table(score.score(masked, truth, given), masked)
+    assert list(got) == score.list_metrics(masked)
+    assert "inter_ocular, visible" in score.format_scores(
+        score.score_predictions(masked, truth, given), masked
+    )
     with pytest.raises(ProtocolError, match="masked = true, but toy says of no point"):
-        score.score(masked, toy_truth(), given)
+        score.score_predictions(masked, toy_truth(), given)
 
 
 def test_jitter_and_bias_of_a_video():
     """Trap: a frame without an answer ends the stretch; 2 and 12 are no neighbours."""
     truth = toy_truth(sequences=np.array(["v"] * 4))
     video = card(metrics=("jitter_px", "bias_px"))
-    whole = values_of(score.score(video, truth, answers(truth, [2, 4, 6, 12])), "all")
+    whole = values_of(score.score_predictions(video, truth, answers(truth, [2, 4, 6, 12])), "all")
     assert whole["jitter_px"] == pytest.approx((2 + 2 + 6) / 3)
     assert whole["bias_px"] == pytest.approx(6)
-    broken = values_of(score.score(video, truth, answers(truth, [2, 4, 6, 12], failed=[2])), "all")
+    broken = values_of(
+        score.score_predictions(video, truth, answers(truth, [2, 4, 6, 12], failed=[2])), "all"
+    )
     assert broken["jitter_px"] == pytest.approx(2)
     assert broken["bias_px"] == pytest.approx(6)
-    assert "jitter_px" in score.format_table(
-        score.score(video, truth, answers(truth, [2, 4, 6, 12])), video
+    assert "jitter_px" in score.format_scores(
+        score.score_predictions(video, truth, answers(truth, [2, 4, 6, 12])), video
     )
 
 
@@ -750,11 +768,15 @@ def test_jitter_and_bias_of_a_video():
 def test_frames_that_a_card_leaves_out_are_no_neighbours(ids, jitter):
     """Trap: 300-VW's broken frames are cut out; a step over the cut is motion, not trembling."""
     truth = toy_truth(sequences=np.array(["v"] * 4), ids=np.array(ids))
-    found = score.score(card(metrics=("jitter_px",)), truth, answers(truth, [2, 4, 6, 12]))
+    found = score.score_predictions(
+        card(metrics=("jitter_px",)), truth, answers(truth, [2, 4, 6, 12])
+    )
     assert values_of(found, "all")["jitter_px"] == pytest.approx(jitter)
 
 
 def test_sequences_that_the_dataset_lacks_are_asked_for_in_vain():
     truth = stares(sequences=None)
     with pytest.raises(ProtocolError, match="error_cm_dot needs sequences"):
-        score.score(GAZE, truth, Predictions(truth.ids, truth.values, np.zeros(6, bool)))
+        score.score_predictions(
+            GAZE, truth, Predictions(truth.ids, truth.values, np.zeros(6, bool))
+        )

@@ -4,21 +4,21 @@ import pytest
 import torch
 from torch import nn
 
-from benchbox.costs.op_count import count
-from benchbox.training.casia_net import CasiaNet, Stream, conv_layers, standardised
+from benchbox.costs.op_count import count_module
+from benchbox.training.casia_net import CasiaNet, PatchStream, conv_norm_pairs, standardise_images
 
 PATCH = (1, 3, 64, 64)
 WEIGHTS = [864, 18_432, 36_864, 73_728, 110_592, 165_888, 221_184, 294_912, 368_640, 460_800]
 
 
 def test_one_stream_counts():
-    found = count(Stream(), PATCH)
+    found = count_module(PatchStream(), PATCH)
     assert found.params == 1_795_872
     assert found.macs == pytest.approx(309.4e6, rel=1e-3)
 
 
 def test_layers_in_order():
-    layers = [conv for conv, _ in conv_layers(Stream())]
+    layers = [conv for conv, _ in conv_norm_pairs(PatchStream())]
     assert [conv.weight.numel() for conv in layers] == WEIGHTS
     # one input channel, as the source's table counts
     assert sum(WEIGHTS) - 864 * 2 // 3 == 1_751_328
@@ -34,27 +34,28 @@ def test_layers_in_order():
     ],
 )
 def test_three_streams_count(bins, share_eyes, params):
-    found = count(CasiaNet(sum(bins), share_eyes=share_eyes), PATCH, PATCH, PATCH)
+    found = count_module(CasiaNet(sum(bins), share_eyes=share_eyes), PATCH, PATCH, PATCH)
     assert found.params == params
     assert found.macs == pytest.approx(928.3e6, rel=1e-3)
 
 
 def test_filters():
     """4,320 filters that pruning can choose from; 2,880 with shared eyes."""
-    assert sum(conv.out_channels for conv, _ in conv_layers(CasiaNet(266))) == 4_320
+    assert sum(conv.out_channels for conv, _ in conv_norm_pairs(CasiaNet(266))) == 4_320
     assert (
-        sum(conv.out_channels for conv, _ in conv_layers(CasiaNet(266, share_eyes=True))) == 2_880
+        sum(conv.out_channels for conv, _ in conv_norm_pairs(CasiaNet(266, share_eyes=True)))
+        == 2_880
     )
 
 
 def test_every_convolution_is_paired_with_its_own_norm():
-    pairs = list(conv_layers(CasiaNet(10)))
+    pairs = list(conv_norm_pairs(CasiaNet(10)))
     assert len(pairs) == 30
     assert all(norm.num_features == conv.out_channels for conv, norm in pairs)
 
 
 def test_conv52_is_not_rectified_and_the_others_are():
-    trunk = Stream().trunk
+    trunk = PatchStream().trunk
     kinds = [type(layer) for layer in trunk]
     assert kinds.count(nn.ReLU) == 9
     assert kinds.count(nn.MaxPool2d) == 4
@@ -73,13 +74,13 @@ def test_fewer_pools_keep_every_weight(pools):
 def test_a_standardised_network_does_not_see_light_nor_contrast_but_flat_pictures_stay_flat():
     torch.manual_seed(0)
     picture = torch.rand(2, 3, 16, 16) * torch.tensor([0.2, 2.0]).view(2, 1, 1, 1)
-    seen = standardised(picture)
+    seen = standardise_images(picture)
     assert seen.mean(dim=(1, 2, 3)).tolist() == pytest.approx([0, 0], abs=1e-6)
     spread = picture.std(dim=(1, 2, 3), correction=0)
     assert seen.std(dim=(1, 2, 3), correction=0).tolist() == pytest.approx(
         (spread / (spread + 0.05)).tolist()
     )
-    assert standardised(torch.full((1, 3, 4, 4), 0.7)).abs().max() < 1e-5
+    assert standardise_images(torch.full((1, 3, 4, 4), 0.7)).abs().max() < 1e-5
     net = CasiaNet(6, standardise=True).eval()
     with torch.inference_mode():
         plain = net(*(0.5 * picture[1:] for _ in range(3)))

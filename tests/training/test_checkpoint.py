@@ -13,10 +13,10 @@ from benchbox.training.checkpoint import (
     load_facts,
     load_into,
     load_weights,
-    once,
+    make_once,
     save_weights,
 )
-from benchbox.training.optim import Average
+from benchbox.training.optim import WeightAverage
 
 
 def test_once_makes_a_file_one_time_and_never_a_half_one(tmp_path):
@@ -30,10 +30,10 @@ def test_once_makes_a_file_one_time_and_never_a_half_one(tmp_path):
 
     target = tmp_path / "deep" / "file"
     with pytest.raises(RuntimeError, match="killed"):
-        once(target, make, "broken")
+        make_once(target, make, "broken")
     assert not target.exists()
-    assert once(target, make, "whole").read_text() == "whole"
-    assert once(target, make, "again").read_text() == "whole"
+    assert make_once(target, make, "whole").read_text() == "whole"
+    assert make_once(target, make, "again").read_text() == "whole"
     assert made == ["broken", "whole"]
 
 
@@ -76,7 +76,7 @@ def training(tmp_path, steps, stop=None):
     torch.manual_seed(0)
     net = nn.Linear(4, 1)
     optim = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)
-    average = Average([net], 0.9)
+    average = WeightAverage([net], 0.9)
     state = Checkpoint(tmp_path / "c", net=net, optim=optim, average=average)
     for step in range(state.load(), steps):
         loss = net(torch.randn(8, 4)).square().mean()

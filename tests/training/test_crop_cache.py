@@ -14,8 +14,8 @@ import pytest
 
 from benchbox.errors import BenchboxError
 from benchbox.training import crop_cache as module
-from benchbox.training.crop_cache import Streamed, key, stored
-from benchbox.training.crops import Crops, Views, crops
+from benchbox.training.crop_cache import StreamedCrops, cache_key, cached_crops
+from benchbox.training.crops import Crops, CropViews, cut_crops
 from benchbox.types import Sample
 
 SIZE = 24
@@ -57,13 +57,13 @@ class Decoder:
 def test_pictures_are_decoded_once_and_the_crops_are_the_same(cache):
     decoder = Decoder()
     samples = decoder.samples(150)
-    first = stored(samples, SIZE, 1.5)
+    first = cached_crops(samples, SIZE, 1.5)
     assert decoder.count == 150
-    again = stored(decoder.samples(150), SIZE, 1.5)
+    again = cached_crops(decoder.samples(150), SIZE, 1.5)
     assert decoder.count == 150
     assert isinstance(again, Crops)
     assert isinstance(again.images, np.memmap)
-    wanted = crops(samples, SIZE, 1.5)
+    wanted = cut_crops(samples, SIZE, 1.5)
     for found in (first, again):
         np.testing.assert_array_equal(found.images, wanted.images)
         np.testing.assert_array_equal(found.maps, wanted.maps)
@@ -78,48 +78,48 @@ def test_another_picture_box_id_or_size_is_another_set():
     ]
     renamed = [Sample(f"b{s.id}", s.box, s.pixels, stamp=s.stamp) for s in samples]
     others = [Decoder().samples(3, "t"), moved, renamed, samples[:2], samples[::-1]]
-    keys = {key(some, SIZE, 1.5) for some in (samples, *others)} | {
-        key(samples, 25, 1.5),
-        key(samples, SIZE, 1.4),
+    keys = {cache_key(some, SIZE, 1.5) for some in (samples, *others)} | {
+        cache_key(samples, 25, 1.5),
+        cache_key(samples, SIZE, 1.4),
     }
     assert len(keys) == 8
-    assert key(Decoder().samples(3), SIZE, 1.5) == key(samples, SIZE, 1.5)
+    assert cache_key(Decoder().samples(3), SIZE, 1.5) == cache_key(samples, SIZE, 1.5)
 
 
 def test_a_stray_write_does_not_reach_the_file(cache):
     samples = Decoder().samples(3)
-    stored(samples, SIZE, 1.5).images[:] = 7
+    cached_crops(samples, SIZE, 1.5).images[:] = 7
     np.testing.assert_array_equal(
-        stored(samples, SIZE, 1.5).images, crops(samples, SIZE, 1.5).images
+        cached_crops(samples, SIZE, 1.5).images, cut_crops(samples, SIZE, 1.5).images
     )
 
 
 def test_a_kill_costs_no_decoded_row(cache, monkeypatch):
-    monkeypatch.setattr(module, "CHUNK", 8)
+    monkeypatch.setattr(module, "CHUNK_ROWS", 8)
     broken = Decoder(stop=20)
     with pytest.raises(KeyboardInterrupt):
-        stored(broken.samples(40), SIZE, 1.5)
+        cached_crops(broken.samples(40), SIZE, 1.5)
     (partial,) = cache.glob("*.partial")
     assert not list(cache.glob("*.npy"))
     with partial.open("ab") as file:
         file.write(b"half a row")  # what a kill in the middle of a write leaves
     decoder = Decoder()
-    found = stored(decoder.samples(40), SIZE, 1.5)
+    found = cached_crops(decoder.samples(40), SIZE, 1.5)
     assert decoder.count == 24  # 16 rows of two whole chunks were there
-    np.testing.assert_array_equal(found.images, crops(Decoder().samples(40), SIZE, 1.5).images)
+    np.testing.assert_array_equal(found.images, cut_crops(Decoder().samples(40), SIZE, 1.5).images)
     assert not list(cache.glob("*.partial"))
 
 
 def test_a_damaged_set_is_made_again(cache):
     decoder = Decoder()
-    stored(decoder.samples(9), SIZE, 1.5)
+    cached_crops(decoder.samples(9), SIZE, 1.5)
     (path,) = cache.glob("*.npy")
     for damage in (b"", path.read_bytes()[:-5], b"\x93NUMPY junk"):
         path.write_bytes(damage)
         decoder.count = 0
         np.testing.assert_array_equal(
-            stored(decoder.samples(9), SIZE, 1.5).images,
-            crops(Decoder().samples(9), SIZE, 1.5).images,
+            cached_crops(decoder.samples(9), SIZE, 1.5).images,
+            cut_crops(Decoder().samples(9), SIZE, 1.5).images,
         )
         assert decoder.count == 9
 
@@ -162,31 +162,33 @@ def test_the_folder_stays_below_its_limit(cache, monkeypatch):
     row_mb = SIZE * SIZE * 3 / 1e6
     monkeypatch.setenv("BENCHBOX_CACHE_GB", str(25 * row_mb / 1e3))
     old, kept = (
-        stored(Decoder().samples(10, "old"), SIZE, 1.5),
-        stored(Decoder().samples(10, "kept"), SIZE, 1.5),
+        cached_crops(Decoder().samples(10, "old"), SIZE, 1.5),
+        cached_crops(Decoder().samples(10, "kept"), SIZE, 1.5),
     )
     for age, samples in ((200, Decoder().samples(10, "old")), (100, Decoder().samples(10, "kept"))):
-        path = cache / f"{key(samples, SIZE, 1.5)}.npy"
+        path = cache / f"{cache_key(samples, SIZE, 1.5)}.npy"
         os.utime(path, (path.stat().st_atime - age, path.stat().st_mtime - age))
-    stored(Decoder().samples(10, "new"), SIZE, 1.5)
+    cached_crops(Decoder().samples(10, "new"), SIZE, 1.5)
     names = {path.stem for path in cache.glob("*.npy")}
-    assert names == {key(Decoder().samples(10, stamp), SIZE, 1.5) for stamp in ("kept", "new")}
+    assert names == {
+        cache_key(Decoder().samples(10, stamp), SIZE, 1.5) for stamp in ("kept", "new")
+    }
     np.testing.assert_array_equal(old.images, kept.images)
 
 
 def test_a_full_disk_costs_the_sets_not_used_for_longest_then_the_cache(cache, monkeypatch, capsys):
     row_bytes = SIZE * SIZE * 3
-    stored(Decoder().samples(10, "old"), SIZE, 1.5)
+    cached_crops(Decoder().samples(10, "old"), SIZE, 1.5)
     monkeypatch.setattr(module, "_spare_bytes", lambda folder: 2 * row_bytes)
-    stored(Decoder().samples(10, "new"), SIZE, 1.5)  # fits once the old set is gone
+    cached_crops(Decoder().samples(10, "new"), SIZE, 1.5)  # fits once the old set is gone
     assert [path.stem for path in cache.glob("*.npy")] == [
-        key(Decoder().samples(10, "new"), SIZE, 1.5)
+        cache_key(Decoder().samples(10, "new"), SIZE, 1.5)
     ]
     assert "not kept" not in capsys.readouterr().err
     # does not fit whatever goes, so nothing goes
-    assert len(stored(Decoder().samples(30), SIZE, 1.5)) == 30
+    assert len(cached_crops(Decoder().samples(30), SIZE, 1.5)) == 30
     assert [path.stem for path in cache.glob("*.npy")] == [
-        key(Decoder().samples(10, "new"), SIZE, 1.5)
+        cache_key(Decoder().samples(10, "new"), SIZE, 1.5)
     ]
     assert "0.1 MB are needed, and the disk has 0.0 MB to spare" in capsys.readouterr().err
 
@@ -209,21 +211,21 @@ def test_what_is_too_large_is_streamed_with_the_same_pixels(cache, monkeypatch):
     samples = Decoder().samples(30)
     monkeypatch.setenv("BENCHBOX_CACHE_GB", "1e-9")
     monkeypatch.setattr(module, "_memory_bytes", lambda: 1000)
-    found = stored(samples, SIZE, 1.5)
-    assert isinstance(found, Streamed)
+    found = cached_crops(samples, SIZE, 1.5)
+    assert isinstance(found, StreamedCrops)
     assert not cache.exists()
-    rows, wanted = np.array([3, 29, 0]), crops(samples, SIZE, 1.5)
+    rows, wanted = np.array([3, 29, 0]), cut_crops(samples, SIZE, 1.5)
     np.testing.assert_array_equal(found.take(rows), wanted.images[rows])
     import torch
 
     maps = torch.eye(2, 3).expand(3, 2, 3)
     assert torch.equal(
-        Views(found, "cpu").look(rows)(maps, 16), Views(wanted, "cpu").look(rows)(maps, 16)
+        CropViews(found, "cpu").look(rows)(maps, 16), CropViews(wanted, "cpu").look(rows)(maps, 16)
     )
 
 
 def test_pictures_without_a_stamp_are_not_kept(cache):
-    found = stored(Decoder().samples(5, stamp=""), SIZE, 1.5)
+    found = cached_crops(Decoder().samples(5, stamp=""), SIZE, 1.5)
     assert isinstance(found, Crops)
     assert not cache.exists()
 
@@ -231,7 +233,7 @@ def test_pictures_without_a_stamp_are_not_kept(cache):
 def test_a_folder_that_cannot_be_written_costs_the_cache_only(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("BENCHBOX_CACHE", str(tmp_path / "file"))
-    assert len(stored(Decoder().samples(5), SIZE, 1.5)) == 5
+    assert len(cached_crops(Decoder().samples(5), SIZE, 1.5)) == 5
     assert "decoded pictures are not kept in" in capsys.readouterr().err
 
 
@@ -240,9 +242,9 @@ def test_a_limit_that_is_no_number_is_named(cache, monkeypatch):
     with pytest.raises(
         BenchboxError, match="BENCHBOX_CACHE_GB=lots: must be a number of gigabytes"
     ):
-        stored(Decoder().samples(2), SIZE, 1.5)
+        cached_crops(Decoder().samples(2), SIZE, 1.5)
 
 
 def test_the_default_folder_is_the_users_cache(monkeypatch):
     monkeypatch.delenv("BENCHBOX_CACHE", raising=False)
-    assert module.folder() == Path(module.user_cache_dir("benchbox")) / "crops-v1"
+    assert module.cache_folder() == Path(module.user_cache_dir("benchbox")) / "crops-v1"

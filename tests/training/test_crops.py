@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from benchbox import geometry
-from benchbox.training.crops import Views, crops, to_input, warp
+from benchbox.training.crops import CropViews, cut_crops, to_input, warp_views
 from benchbox.types import Sample
 
 RAMP = np.stack(
@@ -19,15 +19,15 @@ def sample(box) -> Sample:
 
 def test_a_crop_of_its_own_size_moves_whole_pixels():
     """A 40-px box cut to 40 px is a slice: pixel centres stay pixel centres."""
-    stored = crops([sample([49.5, 59.5, 89.5, 99.5])], 40, 1.0)
+    stored = cut_crops([sample([49.5, 59.5, 89.5, 99.5])], 40, 1.0)
     np.testing.assert_array_equal(stored.images[0], RAMP[60:100, 50:90])
-    assert geometry.transform(stored.maps[0], np.array([[50.0, 60.0]])) == pytest.approx(
+    assert geometry.transform_points(stored.maps[0], np.array([[50.0, 60.0]])) == pytest.approx(
         np.zeros((1, 2))
     )
 
 
 def test_outside_the_picture_is_black():
-    stored = crops([sample([-20.5, -20.5, 19.5, 19.5])], 40, 1.0)
+    stored = cut_crops([sample([-20.5, -20.5, 19.5, 19.5])], 40, 1.0)
     assert not stored.images[0, :20].any()
     np.testing.assert_array_equal(stored.images[0, 20:, 20:], RAMP[:20, :20])
 
@@ -38,9 +38,9 @@ def test_shrinking_averages_and_does_not_shift(size):
 
     The ramp's values still sit where the map says.
     """
-    stored = crops([sample([19.5, 9.5, 199.5, 189.5])], size, 1.0)
+    stored = cut_crops([sample([19.5, 9.5, 199.5, 189.5])], size, 1.0)
     inside = np.mgrid[2 : size - 2, 2 : size - 2].reshape(2, -1).T[:, ::-1].astype(float)
-    where = geometry.transform(geometry.invert(stored.maps[0]), inside)
+    where = geometry.transform_points(geometry.invert_maps(stored.maps[0]), inside)
     seen = stored.images[0][inside[:, 1].astype(int), inside[:, 0].astype(int), :2]
     assert np.abs(seen - where).max() < 1.1
     # all places may end on .5 and round up; a slip is over 1
@@ -51,7 +51,9 @@ def test_a_far_picture_shrinks_without_aliasing():
     """One-pixel stripes shrunk eight times must come out grey, not black or white."""
     stripes = np.zeros((320, 320, 3), np.uint8)
     stripes[:, ::2] = 255
-    stored = crops([Sample("a", np.array([-0.5, -0.5, 319.5, 319.5]), lambda: stripes)], 40, 1.0)
+    stored = cut_crops(
+        [Sample("a", np.array([-0.5, -0.5, 319.5, 319.5]), lambda: stripes)], 40, 1.0
+    )
     assert stored.images[0, 4:-4, 4:-4].min() > 100
     assert stored.images[0, 4:-4, 4:-4].max() < 155
 
@@ -65,25 +67,25 @@ def test_to_input_is_in_unit_range_and_channels_last():
 
 def test_views_do_not_depend_on_their_neighbours():
     rng = np.random.default_rng(0)
-    stored = crops([sample([20 + k, 30, 120 + k, 130]) for k in range(6)], 64, 1.5)
+    stored = cut_crops([sample([20 + k, 30, 120 + k, 130]) for k in range(6)], 64, 1.5)
     maps = torch.from_numpy(np.eye(2, 3) + rng.normal(0, 0.1, (6, 2, 3))).float()
-    views = Views(stored, "cpu")
+    views = CropViews(stored, "cpu")
     together = views.look(np.arange(6))(maps, 32)
     alone = torch.cat([views.look(np.array([k]))(maps[k : k + 1], 32) for k in range(6)])
     assert torch.equal(together, alone)
 
 
 def test_warp_writes_into_what_it_is_given():
-    images = crops([sample([20, 30, 120, 130])], 64, 1.0).images
+    images = cut_crops([sample([20, 30, 120, 130])], 64, 1.0).images
     kept = np.empty((1, 64, 64, 3), np.uint8)
-    assert warp(images, [0], np.eye(2, 3)[None], 64, kept) is kept
+    assert warp_views(images, [0], np.eye(2, 3)[None], 64, kept) is kept
     np.testing.assert_array_equal(kept[0], images[0])
 
 
 def test_a_gradient_reaches_the_map():
-    stored = crops([sample([20, 30, 120, 130])], 64, 1.0)
+    stored = cut_crops([sample([20, 30, 120, 130])], 64, 1.0)
     theta = torch.eye(2, 3)[None].clone().requires_grad_()
-    Views(stored, "cpu").look(np.array([0]))(theta, 32)[:, 0].mean().backward()
+    CropViews(stored, "cpu").look(np.array([0]))(theta, 32)[:, 0].mean().backward()
     # Red grows with x by one level a pixel: moving the view right by 2 units (64 px of the crop,
     # 100 of the picture).
     assert theta.grad[0, 0, 2].item() == pytest.approx(50 / 127.5, rel=0.06)

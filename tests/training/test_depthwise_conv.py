@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchbox.training.depthwise_conv import FastDepthwise, strided
+from benchbox.training.depthwise_conv import FastDepthwise, strided_depthwise
 
 
 @pytest.mark.parametrize(("kernel", "padding"), [(3, 1), (3, 0), (5, 2), (4, 1)])
@@ -19,7 +19,7 @@ def test_gradients_are_those_of_the_convolution(kernel, padding, side, stride):
     plain = torch.conv2d(x.requires_grad_(), weight.requires_grad_(), None, stride, padding, 1, 6)
     given = torch.randn_like(plain)
     wanted = torch.autograd.grad(plain, (x, weight), given)
-    found = strided(x, weight, stride, (padding, padding))
+    found = strided_depthwise(x, weight, stride, (padding, padding))
     assert torch.equal(found, plain)
     for one, other in zip(torch.autograd.grad(found, (x, weight), given), wanted, strict=True):
         torch.testing.assert_close(one, other)

@@ -5,7 +5,7 @@ import pytest
 
 from benchbox.errors import DataError
 from benchbox.training import gaze_inputs
-from benchbox.training.gaze_inputs import Form, Gazes, Jitter, Patches
+from benchbox.training.gaze_inputs import GazePatches, GazeSet, Jitter, PatchForm
 from benchbox.types import Examples, Sample
 
 RAMP = np.stack(
@@ -34,21 +34,23 @@ def examples(samples, clusters=None) -> Examples:
 def test_three_patches_where_there_are_eyes_one_where_not_and_a_strip_for_tiny_pictures():
     one = Sample("b", np.array([0.0, 0, 224, 224]), lambda: RAMP)
     tiny = Sample("c", np.array([-0.5, -0.5, 14.5, 8.5]), lambda: RAMP[:9, :15])
-    assert Form.of([phone()], 64, 112) == Form(("", "left_eye", "right_eye"), 64, 64, 4)
-    assert Form.of([one], 64, 112) == Form(("",), 112, 112, 4)
-    assert Form.of([tiny], 64, 112) == Form(("",), 20, 32, 3)
-    assert Form.of([tiny], 24, 112) == Form(("",), 12, 16, 3)  # 9 x 15 px are not shrunk to 8 x 12
+    assert PatchForm.of([phone()], 64, 112) == PatchForm(("", "left_eye", "right_eye"), 64, 64, 4)
+    assert PatchForm.of([one], 64, 112) == PatchForm(("",), 112, 112, 4)
+    assert PatchForm.of([tiny], 64, 112) == PatchForm(("",), 20, 32, 3)
+    assert PatchForm.of([tiny], 24, 112) == PatchForm(
+        ("",), 12, 16, 3
+    )  # 9 x 15 px are not shrunk to 8 x 12
 
 
 def test_a_form_survives_its_weights_file():
-    for form in (Form(("", "left_eye", "right_eye"), 64, 64, 4), Form(("",), 20, 32, 3)):
-        assert Form.from_facts(form.facts()) == form
+    for form in (PatchForm(("", "left_eye", "right_eye"), 64, 64, 4), PatchForm(("",), 20, 32, 3)):
+        assert PatchForm.from_facts(form.facts()) == form
 
 
 def test_a_network_of_three_patches_refuses_a_card_without_eyes():
-    form = Form(("", "left_eye", "right_eye"), 64, 64, 4)
+    form = PatchForm(("", "left_eye", "right_eye"), 64, 64, 4)
     with pytest.raises(DataError, match=r"no box left_eye, right_eye.*also"):
-        gaze_inputs.boxes([Sample("b", np.array([0.0, 0, 9, 9]), lambda: RAMP)], form)
+        gaze_inputs.patch_boxes([Sample("b", np.array([0.0, 0, 9, 9]), lambda: RAMP)], form)
 
 
 # --- patches --------------------------------------------------------------------------------------
@@ -57,7 +59,7 @@ def test_a_network_of_three_patches_refuses_a_card_without_eyes():
 def test_patches_show_their_own_boxes_centred():
     """The middle of each view is the middle of its box: left and right eye are not mixed up, nothing is off by half."""
     samples = [phone()]
-    patches = Patches(samples, Form.of(samples, 60, 112), "cpu")
+    patches = GazePatches(samples, PatchForm.of(samples, 60, 112), "cpu")
     middles = []
     for view in patches.batch(np.array([0])):
         assert view.shape == (1, 3, 60, 60)
@@ -68,7 +70,9 @@ def test_patches_show_their_own_boxes_centred():
 
 def test_a_patch_spans_its_box():
     samples = [phone()]
-    (face, left, _) = Patches(samples, Form.of(samples, 60, 112), "cpu").batch(np.array([0]))
+    (face, left, _) = GazePatches(samples, PatchForm.of(samples, 60, 112), "cpu").batch(
+        np.array([0])
+    )
     for view, (first, last) in (
         (face, (60 + 5 / 6, 160 - 5 / 6)),
         (left, (120 + 1 / 4, 150 - 1 / 4)),
@@ -82,7 +86,7 @@ def test_a_strip_keeps_all_rows_of_a_tiny_picture():
     picture = np.zeros((9, 15, 3), np.uint8)
     picture[0], picture[8] = 200, 100
     tiny = [Sample("c", np.array([-0.5, -0.5, 14.5, 8.5]), lambda: picture)]
-    (view,) = Patches(tiny, Form.of(tiny, 64, 112), "cpu").batch(np.array([0]))
+    (view,) = GazePatches(tiny, PatchForm.of(tiny, 64, 112), "cpu").batch(np.array([0]))
     column = (view[0, 0, :, 16].numpy() + 1) * 127.5
     assert view.shape == (1, 3, 20, 32)
     assert column[:3].max() > 150
@@ -99,7 +103,7 @@ def test_pictures_are_decoded_once():
 
     one = phone()
     samples = [Sample("a", one.box, read, one.boxes)]
-    Patches(samples, Form.of(samples, 64, 112), "cpu").batch(np.array([0, 0]))
+    GazePatches(samples, PatchForm.of(samples, 64, 112), "cpu").batch(np.array([0, 0]))
     assert reads == [1]
 
 
@@ -115,7 +119,7 @@ def test_jitter_neither_mirrors_nor_turns():
 
 def test_still_and_jittered_views_agree_when_nothing_moves():
     samples = [phone()]
-    patches = Patches(samples, Form.of(samples, 64, 112), "cpu")
+    patches = GazePatches(samples, PatchForm.of(samples, 64, 112), "cpu")
     none = Jitter.draw(np.random.default_rng(0), 1, 3, shift=0, scale=0, colour=0)
     for still, moved in zip(
         patches.batch(np.array([0])), patches.batch(np.array([0]), none), strict=True
@@ -126,7 +130,7 @@ def test_still_and_jittered_views_agree_when_nothing_moves():
 def test_coloured_views_are_still_pictures():
     """Else a later clip to the valid range, as adversarial training does it, would move pixels by more than ε."""
     samples = [phone()]
-    patches = Patches(samples, Form.of(samples, 64, 112), "cpu")
+    patches = GazePatches(samples, PatchForm.of(samples, 64, 112), "cpu")
     drawn = Jitter.draw(np.random.default_rng(0), 50, 3, shift=0, scale=0, colour=0.9)
     views = patches.batch(np.zeros(50, int), drawn)
     assert max(view.max().item() for view in views) == 1
@@ -138,7 +142,7 @@ def test_coloured_views_are_still_pictures():
 
 def test_whole_persons_are_held_out():
     clusters = [person for person in "abcdefghij" for _ in range(3)]
-    kept, out = gaze_inputs.held_out(
+    kept, out = gaze_inputs.split_holdout(
         examples([phone(str(k)) for k in range(30)], clusters), 0.2, np.random.default_rng(0)
     )
     assert len(set(out.clusters)) == 2
@@ -149,19 +153,19 @@ def test_whole_persons_are_held_out():
 
 def test_samples_without_an_eye_are_left_out_of_training():
     chosen = examples([phone("a"), phone("b", eye=np.nan), phone("c")])
-    form = Form.of(chosen.samples, 64, 112)
-    gazes = Gazes.of(chosen, form, "gaze2d", "cpu", np.random.default_rng(0), 0)
+    form = PatchForm.of(chosen.samples, 64, 112)
+    gazes = GazeSet.of(chosen, form, "gaze2d", "cpu", np.random.default_rng(0), 0)
     assert gazes.axes.tolist() == [[0, 0], [2, -2]]
     assert len(gazes.patches) == len(gazes) == 2
     with pytest.raises(DataError, match="none has all its boxes"):
-        Gazes.of(
+        GazeSet.of(
             examples([phone("b", eye=np.nan)]), form, "gaze2d", "cpu", np.random.default_rng(0), 0
         )
 
 
 def test_most_limits_what_is_decoded():
-    gazes = Gazes.of(
-        examples([phone(str(k)) for k in range(9)]), Form.of([phone()], 64, 112), "gaze2d", "cpu",
+    gazes = GazeSet.of(
+        examples([phone(str(k)) for k in range(9)]), PatchForm.of([phone()], 64, 112), "gaze2d", "cpu",
         np.random.default_rng(0), 4,
     )  # fmt: skip
     assert len(gazes) == len(gazes.patches) == 4
@@ -182,11 +186,11 @@ def test_axes_are_cm_as_they_are_and_pitch_and_yaw_in_degrees():
 
 
 def test_distances_by_hand():
-    assert gaze_inputs.distances(
+    assert gaze_inputs.gaze_distances(
         "gaze2d", np.array([[0.0, 0]]), np.array([[3.0, -4]])
     ).tolist() == [5]
     # at 60° of pitch a yaw of 90° is not 90° apart: cos = sin²60
-    found = gaze_inputs.distances(
+    found = gaze_inputs.gaze_distances(
         "gaze3d", np.array([[60.0, 0], [0, 0]]), np.array([[60.0, 90], [0, 7]])
     )
     assert found == pytest.approx([np.degrees(np.arccos(0.75)), 7])

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchbox.training.ordinal_coding import Ordinal, ordinal_loss, start_alike
+from benchbox.training.ordinal_coding import OrdinalCode, init_ordinal_head, ordinal_loss
 
-ONE = Ordinal(torch.tensor([0.0]), torch.tensor([1.0]), (4,))
+ONE = OrdinalCode(torch.tensor([0.0]), torch.tensor([1.0]), (4,))
 
 
 def logits(codes: torch.Tensor) -> torch.Tensor:
@@ -40,14 +40,14 @@ def test_equation_3_by_hand_and_a_half_counts_as_reached():
 )
 def test_a_round_trip_is_off_by_half_a_bin_at_most(values, bins):
     target = torch.tensor(values, dtype=torch.float64)
-    code = Ordinal.fit(target, (bins, bins))
+    code = OrdinalCode.fit(target, (bins, bins))
     back = code.decode(logits(code.encode(target)))
     assert ((back - target).abs() <= code.size / 2 + 1e-9).all()
 
 
 def test_values_beyond_the_training_range_are_answered_by_the_last_interval():
     target = torch.tensor([[0.0], [10.0]])
-    code = Ordinal.fit(target, (9,))
+    code = OrdinalCode.fit(target, (9,))
     assert code.size.item() == pytest.approx(1.0)  # B + 1 intervals
     back = code.decode(logits(code.encode(torch.tensor([[-3.0], [0.0], [10.0], [50.0]]))))
     assert back.flatten().tolist() == pytest.approx([0.5, 0.5, 9.5, 9.5])
@@ -56,14 +56,14 @@ def test_values_beyond_the_training_range_are_answered_by_the_last_interval():
 def test_the_axes_keep_their_own_bins():
     """GazeCN: 72 horizontal and 98 vertical bins; a mix-up of the two would show at once."""
     target = torch.tensor([[0.0, -10.0], [7.3, -0.1], [3.0, -5.0]])
-    code = Ordinal.fit(target, (72, 98))
+    code = OrdinalCode.fit(target, (72, 98))
     assert code.encode(target).shape == (3, 170)
     assert code.size.tolist() == pytest.approx([0.1, 0.1])
     assert code.counts(logits(code.encode(target)))[:2].tolist() == [[0, 0], [72, 98]]
 
 
 def test_the_loss_grows_with_the_distance():
-    code = Ordinal.fit(torch.tensor([[0.0], [10.0]]), (133,))
+    code = OrdinalCode.fit(torch.tensor([[0.0], [10.0]]), (133,))
     truth = code.encode(torch.tensor([[4.0]]))
     steps = [
         ordinal_loss(logits(code.encode(torch.tensor([[g]]))), truth).item()
@@ -92,17 +92,17 @@ def test_a_soft_code_is_best_met_by_itself():
 
 
 def test_a_code_survives_its_weights_file_bit_by_bit():
-    code = Ordinal.fit(
+    code = OrdinalCode.fit(
         torch.rand(50, 2, generator=torch.Generator().manual_seed(0)) * 3.3, (72, 98)
     )
-    back = Ordinal.from_facts(code.facts())
+    back = OrdinalCode.from_facts(code.facts())
     assert torch.equal(back.offset, code.offset)
     assert torch.equal(back.size, code.size)
     assert back.bins == (72, 98)
 
 
 def test_an_axis_that_never_moves_is_still_a_number():
-    code = Ordinal.fit(torch.full((3, 1), 2.0), (5,))
+    code = OrdinalCode.fit(torch.full((3, 1), 2.0), (5,))
     assert code.decode(logits(code.encode(torch.tensor([[2.0]])))).item() == pytest.approx(2.5)
 
 
@@ -114,7 +114,7 @@ def test_a_head_begins_at_the_shares_of_its_bins_and_as_one_number_per_axis():
     torch.manual_seed(0)
     head = torch.nn.Linear(4, 5)
     codes = torch.tensor([[1.0, 1, 0, 1, 0], [1, 0, 0, 1, 0], [1, 0, 0, 0, 0], [1, 0, 0, 0, 0]])
-    start_alike(head, codes, (3, 2))
+    init_ordinal_head(head, codes, (3, 2))
     assert head(torch.zeros(1, 4)).sigmoid()[0].tolist() == pytest.approx(
         [0.98, 0.25, 0.02, 0.5, 0.02], abs=1e-6
     )

@@ -13,7 +13,7 @@ RAMP = torch.stack(torch.meshgrid(torch.arange(90.0), torch.arange(80.0), indexi
 
 def test_a_patch_shows_the_picture_around_its_centre():
     """On a ramp of coordinates the middle pixel reads its own place: a slip of half a pixel would show."""
-    found = point_patches.gather(RAMP, torch.tensor([[[40.25, 30.5], [20.0, 50.0]]]), 5)
+    found = point_patches.gather_patches(RAMP, torch.tensor([[[40.25, 30.5], [20.0, 50.0]]]), 5)
     assert found.shape == (1, 2, 2, 5, 5)
     assert found[0, 0, :, 2, 2].tolist() == pytest.approx([40.25, 30.5])
     np.testing.assert_allclose(found[0, 0, 0, 0], 38.25 + np.arange(5), rtol=1e-6)
@@ -23,7 +23,7 @@ def test_a_patch_shows_the_picture_around_its_centre():
 
 
 def test_an_even_side_has_its_centre_between_pixels():
-    found = point_patches.gather(RAMP, torch.tensor([[[10.5, 20.5]]]), 4)
+    found = point_patches.gather_patches(RAMP, torch.tensor([[[10.5, 20.5]]]), 4)
     assert torch.equal(found[0, 0], RAMP[0, :, 19:23, 9:13])
 
 
@@ -41,7 +41,7 @@ def test_the_gather_equals_grid_sampling(side):
     wanted = F.grid_sample(images, grid.view(3, 7 * side, side, 2), align_corners=False)
     wanted = wanted.view(3, 3, 7, side, side).transpose(1, 2)
     torch.testing.assert_close(
-        point_patches.gather(images, centres, side), wanted, atol=2e-5, rtol=0
+        point_patches.gather_patches(images, centres, side), wanted, atol=2e-5, rtol=0
     )
 
 
@@ -51,7 +51,7 @@ def test_far_outside_is_zero_and_nan_stays_nan():
     far = torch.tensor(
         [[[1e6, 8.0], [8.0, -1e6], [-40.0, 400.0]], [[8.0, 8.0], [float("nan"), 8.0], [7.5, 7.5]]]
     )
-    found = point_patches.gather(images, far, 4)
+    found = point_patches.gather_patches(images, far, 4)
     assert not found[0].any()
     assert found[1, 0].min() == 1
     assert found[1, 1].isnan().all()
@@ -63,19 +63,19 @@ def test_bytes_are_gathered_as_bytes_and_blended_as_floats():
         0, 256, (2, 32, 32, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1)
     )
     centres = torch.tensor([[[9.3, 12.8]], [[20.6, 15.1]]])
-    found = point_patches.gather(pixels.permute(0, 3, 1, 2), centres, 9)
+    found = point_patches.gather_patches(pixels.permute(0, 3, 1, 2), centres, 9)
     assert found.dtype == torch.float32
     torch.testing.assert_close(
-        found, point_patches.gather(pixels.permute(0, 3, 1, 2).float(), centres, 9)
+        found, point_patches.gather_patches(pixels.permute(0, 3, 1, 2).float(), centres, 9)
     )
 
 
 def test_a_gradient_reaches_the_centres():
     centres = torch.tensor([[[40.25, 30.5]]], requires_grad=True)
-    point_patches.gather(RAMP, centres, 5)[:, :, 0].mean().backward()
+    point_patches.gather_patches(RAMP, centres, 5)[:, :, 0].mean().backward()
     assert centres.grad.flatten().tolist() == pytest.approx([1, 0], abs=1e-5)
 
 
 def test_shapes_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match=r"images \(1, 2, 80, 90\) and centres \(2, 3, 2\)"):
-        point_patches.gather(RAMP, torch.zeros(2, 3, 2), 5)
+        point_patches.gather_patches(RAMP, torch.zeros(2, 3, 2), 5)

@@ -5,16 +5,22 @@ import time
 
 import pytest
 
-from benchbox.training.prefetch import AHEAD, ahead, in_turn, waited_s, waiting
+from benchbox.training.prefetch import (
+    PREFETCH_BATCHES,
+    batches_in_turn,
+    count_data_wait,
+    data_wait_s,
+    prefetch_batches,
+)
 
 
 def test_batches_come_in_order_and_no_further_ahead_than_said():
     """More batches in flight would overwrite a pinned buffer that is still being read."""
     made = []
-    for step, batch in ahead(lambda step: made.append(step) or 10 * step, range(3, 12)):
+    for step, batch in prefetch_batches(lambda step: made.append(step) or 10 * step, range(3, 12)):
         assert batch == 10 * step
         time.sleep(0.005)
-        assert max(made) <= step + AHEAD
+        assert max(made) <= step + PREFETCH_BATCHES
     assert made == list(range(3, 12))
 
 
@@ -27,16 +33,16 @@ def test_a_fault_is_raised_at_its_step_and_ends_the_making():
             raise OSError("disk gone")
         return step
 
-    batches = ahead(make, range(100))
+    batches = prefetch_batches(make, range(100))
     assert [next(batches), next(batches)] == [(0, 0), (1, 1)]
     with pytest.raises(OSError, match="disk gone"):
         next(batches)
     assert not list(batches)
-    assert len(made) <= 3 + AHEAD
+    assert len(made) <= 3 + PREFETCH_BATCHES
 
 
 def test_a_caller_that_stops_leaves_no_thread():
-    for _ in ahead(lambda step: step, range(100)):
+    for _ in prefetch_batches(lambda step: step, range(100)):
         break
     assert not [
         thread
@@ -46,35 +52,35 @@ def test_a_caller_that_stops_leaves_no_thread():
 
 
 def test_waiting_counts_on_its_own_thread_only():
-    before = waited_s()
-    with waiting():
+    before = data_wait_s()
+    with count_data_wait():
         time.sleep(0.02)
-    assert waited_s() - before >= 0.02
+    assert data_wait_s() - before >= 0.02
 
     def elsewhere():
-        with waiting():
+        with count_data_wait():
             time.sleep(0.05)
 
     thread = threading.Thread(target=elsewhere)
-    middle = waited_s()
+    middle = data_wait_s()
     thread.start()
     thread.join()
-    assert waited_s() == middle
+    assert data_wait_s() == middle
 
 
 def test_batches_in_turn_are_made_by_the_thread_that_asks_and_waited_for_once():
     """A second thread that calls into torch halves the speed of a small network on two cores."""
-    before, threads = waited_s(), []
+    before, threads = data_wait_s(), []
 
     def make(step):
         threads.append(threading.current_thread())
-        with waiting():  # as views do inside
+        with count_data_wait():  # as views do inside
             time.sleep(0.02)
         return 10 * step
 
-    batches = in_turn(make, range(3, 6))
+    batches = batches_in_turn(make, range(3, 6))
     assert next(batches) == (3, 30)
     assert len(threads) == 1, "none is made before it is asked for"
     assert list(batches) == [(4, 40), (5, 50)]
     assert set(threads) == {threading.main_thread()}
-    assert 0.06 <= waited_s() - before < 0.11
+    assert 0.06 <= data_wait_s() - before < 0.11

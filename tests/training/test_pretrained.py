@@ -7,18 +7,18 @@ import torch
 from safetensors.torch import save_file
 
 from benchbox.errors import DataError
-from benchbox.training.pretrained import pixel_map, read_weights, take_over
+from benchbox.training.pretrained import copy_pretrained, imagenet_pixel_map, read_pretrained
 
 
 def test_what_is_no_state_dict_is_refused(tmp_path):
     with pytest.raises(DataError, match="no such weights file"):
-        read_weights(tmp_path / "absent.pth")
+        read_pretrained(tmp_path / "absent.pth")
     (tmp_path / "broken.pth").write_bytes(b"not a file of torch")
     with pytest.raises(DataError, match="not readable as weights"):
-        read_weights(tmp_path / "broken.pth")
+        read_pretrained(tmp_path / "broken.pth")
     torch.save([torch.zeros(1)], tmp_path / "list.pth")
     with pytest.raises(DataError, match="holds no state dict"):
-        read_weights(tmp_path / "list.pth")
+        read_pretrained(tmp_path / "list.pth")
 
 
 class Evil:
@@ -32,7 +32,7 @@ def test_a_pickle_runs_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"conv1.weight": Evil()}, tmp_path / "evil.pth")
     with pytest.raises(DataError, match="not readable as weights"):
-        read_weights(tmp_path / "evil.pth")
+        read_pretrained(tmp_path / "evil.pth")
     assert not (tmp_path / "touched").exists()
 
 
@@ -44,21 +44,21 @@ def test_both_kinds_of_file_give_the_same_tensors(tmp_path):
         tmp_path / "a.pth",
     )
     for name in ("a.safetensors", "a.pth"):
-        assert torch.equal(read_weights(tmp_path / name)["a.weight"], tensors["a.weight"])
+        assert torch.equal(read_pretrained(tmp_path / name)["a.weight"], tensors["a.weight"])
 
 
 def test_a_tensor_that_is_missing_or_does_not_fit_is_named():
     layer = torch.nn.Linear(3, 2)
-    take_over(layer, {"weight": torch.ones(2, 3)}, "weight", "file")
+    copy_pretrained(layer, {"weight": torch.ones(2, 3)}, "weight", "file")
     assert torch.equal(layer.weight, torch.ones(2, 3))
     with pytest.raises(
         DataError, match=r"file: bias must be \(2,\), is nothing: weights of another network"
     ):
-        take_over(layer, {"weight": torch.ones(2, 3)}, ("weight", "bias"), "file")
+        copy_pretrained(layer, {"weight": torch.ones(2, 3)}, ("weight", "bias"), "file")
 
 
 def test_our_pixels_become_imagenets():
-    scale, offset = pixel_map()
+    scale, offset = imagenet_pixel_map()
     black, white = -scale + offset, scale + offset
     assert black.tolist() == pytest.approx(
         [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225], rel=1e-5

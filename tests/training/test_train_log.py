@@ -4,7 +4,13 @@ import csv
 import json
 import time
 
-from benchbox.training.train_log import Meter, keep_of_taken_over, note, stage, taken_over
+from benchbox.training.train_log import (
+    TrainLog,
+    keep_adopted_stages,
+    record_adopted_stage,
+    record_facts,
+    stage_totals,
+)
 
 
 def rows_of(folder):
@@ -12,7 +18,7 @@ def rows_of(folder):
 
 
 def test_rows_and_totals(tmp_path, capsys):
-    with Meter(tmp_path, "one", steps=4, batch=8, examples=16) as meter:
+    with TrainLog(tmp_path, "one", steps=4, batch=8, examples=16) as meter:
         for step in range(4):
             meter.step(step + 1, 0.5 / (step + 1))
     rows = rows_of(tmp_path)
@@ -31,13 +37,13 @@ def test_an_interrupted_stage_adds_up_and_keeps_its_rows(tmp_path):
         pass
 
     try:
-        with Meter(tmp_path, "one", steps=10, batch=2, examples=4) as meter:
+        with TrainLog(tmp_path, "one", steps=10, batch=2, examples=4) as meter:
             for step in range(6):
                 meter.step(step + 1, 1.0)
             raise StopError
     except StopError:
         pass
-    with Meter(tmp_path, "one", steps=10, batch=2, examples=4, start=6) as meter:
+    with TrainLog(tmp_path, "one", steps=10, batch=2, examples=4, start=6) as meter:
         for step in range(6, 10):
             meter.step(step + 1, 1.0)
     assert json.loads((tmp_path / "training.json").read_text())["stages"]["one"]["samples"] == 20
@@ -52,7 +58,7 @@ def test_time_spent_waiting_is_a_share(tmp_path):
         return step
 
     for name, make in (("slow", slow), ("fast", lambda step: step)):
-        with Meter(tmp_path / name, "one", steps=8, batch=1, examples=1) as meter:
+        with TrainLog(tmp_path / name, "one", steps=8, batch=1, examples=1) as meter:
             (tmp_path / name).mkdir()
             for step, batch in meter.batches(make):
                 assert step == batch
@@ -66,20 +72,20 @@ def test_time_spent_waiting_is_a_share(tmp_path):
 
 
 def test_batches_go_on_where_the_stage_was_left(tmp_path):
-    with Meter(tmp_path, "one", steps=5, batch=1, examples=1, start=3) as meter:
+    with TrainLog(tmp_path, "one", steps=5, batch=1, examples=1, start=3) as meter:
         assert [step for step, _ in meter.batches(lambda step: None)] == [3, 4]
 
 
 def test_of_a_training_taken_over_only_the_stages_in_common_are_counted_and_only_once(tmp_path):
     """Else a row that shares the first of two stages with another would count the other's second as its own."""
     for name, steps in (("one", 4), ("two", 6)):
-        with Meter(tmp_path, name, steps, 10, 100) as meter:
+        with TrainLog(tmp_path, name, steps, 10, 100) as meter:
             for number in range(steps):
                 meter.step(number + 1, 1.0)
-    keep_of_taken_over(tmp_path, ["one"])
-    assert stage(tmp_path, "two")["samples"] == 60  # its own training: nothing is forgotten
-    note(tmp_path, taken_over={"variant": "other"})
-    keep_of_taken_over(tmp_path, ["one"])
+    keep_adopted_stages(tmp_path, ["one"])
+    assert stage_totals(tmp_path, "two")["samples"] == 60  # its own training: nothing is forgotten
+    record_facts(tmp_path, taken_over={"variant": "other"})
+    keep_adopted_stages(tmp_path, ["one"])
     record = json.loads((tmp_path / "training.json").read_text())
     assert (list(record["stages"]), record["samples"]) == (["one"], 40)
     assert record["taken_over"] == {"variant": "other", "stages": ["one"]}
@@ -87,10 +93,10 @@ def test_of_a_training_taken_over_only_the_stages_in_common_are_counted_and_only
         "stage",
         "one",
     }
-    with Meter(tmp_path, "two", 2, 10, 100) as meter:
+    with TrainLog(tmp_path, "two", 2, 10, 100) as meter:
         meter.step(2, 1.0)
-    keep_of_taken_over(tmp_path, ["one"])  # the run went on, and was begun again
-    assert stage(tmp_path, "two")["samples"] == 20
-    taken_over(tmp_path, "two", {"samples": 7, "seconds": 1.0, "waited_s": 0.0})
-    taken_over(tmp_path, "zero", {"samples": 5, "seconds": 1.0, "waited_s": 0.0})
+    keep_adopted_stages(tmp_path, ["one"])  # the run went on, and was begun again
+    assert stage_totals(tmp_path, "two")["samples"] == 20
+    record_adopted_stage(tmp_path, "two", {"samples": 7, "seconds": 1.0, "waited_s": 0.0})
+    record_adopted_stage(tmp_path, "zero", {"samples": 5, "seconds": 1.0, "waited_s": 0.0})
     assert json.loads((tmp_path / "training.json").read_text())["samples"] == 65

@@ -10,10 +10,16 @@ import pytest
 import torch
 from torch import nn
 
-from benchbox.training.augment import Augment, seeds
-from benchbox.training.crops import Look
-from benchbox.training.optim import optimiser
-from benchbox.training.train_step import Step, autocast, low_precision, refill, tensors
+from benchbox.training.augment import Augmentation, sample_seeds
+from benchbox.training.crops import DeviceSampler
+from benchbox.training.optim import make_optimiser
+from benchbox.training.train_step import (
+    TrainStep,
+    autocast_to,
+    batch_tensors,
+    low_precision,
+    refill_batch,
+)
 
 GEN = torch.Generator().manual_seed(0)
 INPUTS, TARGETS = torch.randn(8, 5, generator=GEN), torch.randn(8, 2, generator=GEN)
@@ -22,7 +28,7 @@ INPUTS, TARGETS = torch.randn(8, 5, generator=GEN), torch.randn(8, 2, generator=
 def fresh(kind="sgd"):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(5, 16), nn.Tanh(), nn.Linear(16, 2))
-    return net, optimiser(kind, net.parameters(), 0.1, 0.01)
+    return net, make_optimiser(kind, net.parameters(), 0.1, 0.01)
 
 
 def mse(net, pair):
@@ -33,7 +39,7 @@ def mse(net, pair):
 def test_a_step_equals_the_plain_lines(kind):
     net, optim = fresh(kind)
     twin, plain = fresh(kind)
-    step = Step(lambda pair: mse(net, pair), net.parameters(), optim, "cpu", clip=0.05)
+    step = TrainStep(lambda pair: mse(net, pair), net.parameters(), optim, "cpu", clip=0.05)
     for number in range(5):
         step.rate(1 / (number + 1))
         found = step((INPUTS, TARGETS))
@@ -50,7 +56,7 @@ def test_a_step_equals_the_plain_lines(kind):
 
 def test_without_a_clip_gradients_are_left_alone():
     net, optim = fresh()
-    Step(lambda pair: 1e3 * mse(net, pair), net.parameters(), optim, "cpu")((INPUTS, TARGETS))
+    TrainStep(lambda pair: 1e3 * mse(net, pair), net.parameters(), optim, "cpu")((INPUTS, TARGETS))
     assert torch.cat([p.grad.flatten() for p in net.parameters()]).norm() > 10
 
 
@@ -60,7 +66,7 @@ def test_low_precision_is_asked_for_and_learns_the_same():
     for precision in ("float32", "auto"):
         net, optim = fresh()
         net[0].register_forward_hook(lambda layer, inputs, output: seen.append(output.dtype))
-        step = Step(
+        step = TrainStep(
             lambda pair, net=net: mse(net, pair),
             net.parameters(),
             optim,
@@ -75,9 +81,9 @@ def test_low_precision_is_asked_for_and_learns_the_same():
 
 
 def test_autocast_by_name():
-    with autocast("cpu", "float32"):
+    with autocast_to("cpu", "float32"):
         assert not torch.is_autocast_enabled("cpu")
-    with autocast("cpu"):
+    with autocast_to("cpu"):
         assert torch.is_autocast_enabled("cpu") == (low_precision("cpu") is not None)
 
 
@@ -85,31 +91,39 @@ def test_autocast_by_name():
 class Nested:
     pictures: tuple[torch.Tensor, ...]
     by_stride: dict[int, torch.Tensor]
-    look: Look
+    look: DeviceSampler
     nothing: None = None
 
 
 def test_a_batch_of_any_shape_is_taken_apart_and_put_together():
     """A graph reads its inputs at fixed places: what is left out there would stay the first batch's for ever."""
     one, two, three, four, five = (torch.full((1, 2, 2, 3), float(k)) for k in range(5))
-    batch = Nested((one, two), {4: three}, Look(lambda: four, five, None))
-    assert [t.mean().item() for t in tensors(batch)] == [0, 1, 2, 3, 4]
-    other = refill(batch, iter([t + 10 for t in tensors(batch)]))
-    assert [t.mean().item() for t in tensors(other)] == [10, 11, 12, 13, 14]
+    batch = Nested((one, two), {4: three}, DeviceSampler(lambda: four, five, None))
+    assert [t.mean().item() for t in batch_tensors(batch)] == [0, 1, 2, 3, 4]
+    other = refill_batch(batch, iter([t + 10 for t in batch_tensors(batch)]))
+    assert [t.mean().item() for t in batch_tensors(other)] == [10, 11, 12, 13, 14]
     assert isinstance(other, Nested)
     assert other.look.fetch().mean() == 13
 
 
 def test_what_a_graph_would_take_for_a_constant_is_refused():
     with pytest.raises(RuntimeError, match=r"a batch holds a ndarray; only tensors can change"):
-        list(tensors((INPUTS, np.zeros(3))))
+        list(batch_tensors((INPUTS, np.zeros(3))))
     with pytest.raises(RuntimeError, match="draw them before the step"):
-        list(tensors(Look(lambda: INPUTS, None, Augment(blur=1.0).draw(seeds(0, 0, np.arange(2))))))
+        list(
+            batch_tensors(
+                DeviceSampler(
+                    lambda: INPUTS,
+                    None,
+                    Augmentation(blur=1.0).draw(sample_seeds(0, 0, np.arange(2))),
+                )
+            )
+        )
 
 
 def test_the_rate_follows_a_checkpoint_that_put_another_one_there():
     net, optim = fresh()
-    step = Step(lambda pair: mse(net, pair), net.parameters(), optim, "cpu")
+    step = TrainStep(lambda pair: mse(net, pair), net.parameters(), optim, "cpu")
     optim.param_groups[0]["lr"] = 7.0
     step.rate(0.25)
     assert optim.param_groups[0]["lr"] == pytest.approx(0.025)
@@ -135,7 +149,7 @@ def graphed(monkeypatch, capture):
         seen.append(word)
         return mse(net, pair)
 
-    step = Step(loss, net.parameters(), optim, "cpu")
+    step = TrainStep(loss, net.parameters(), optim, "cpu")
     step.graphs = True
     monkeypatch.setattr("benchbox.training.train_step._capture", capture)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
@@ -177,8 +191,8 @@ def test_a_captured_step_learns_what_an_eager_one_does():
     for graphs in (False, True):
         net, _ = fresh()
         net = net.cuda()
-        optim = optimiser("sgd", net.parameters(), 0.1, 0.01)
-        step = Step(
+        optim = make_optimiser("sgd", net.parameters(), 0.1, 0.01)
+        step = TrainStep(
             lambda pair, net=net: mse(net, pair),
             net.parameters(),
             optim,

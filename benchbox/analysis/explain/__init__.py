@@ -9,8 +9,16 @@ Nothing here becomes a score.
 """
 
 from .convention_grid import Claim
-from .explain_number import Explanation, explain
-from .known_factors import guesses
-from .text_and_json import format_guesses, format_text, to_json
+from .explain_number import Explanation, explain_predictions
+from .known_factors import guess_factors
+from .text_and_json import explanation_to_json, format_explanation, format_guesses
 
-__all__ = ["Claim", "Explanation", "explain", "format_guesses", "format_text", "guesses", "to_json"]
+__all__ = [
+    "Claim",
+    "Explanation",
+    "explain_predictions",
+    "explanation_to_json",
+    "format_explanation",
+    "format_guesses",
+    "guess_factors",
+]

@@ -8,7 +8,7 @@ from itertools import combinations, product
 
 from benchbox.errors import ResultError
 
-MOST = 2  # conventions changed at once: with more, something lands on any claim
+MAX_CHANGES = 2  # conventions changed at once: with more, something lands on any claim
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ Axes = Mapping[str, Sequence[Choice]]  # the first choice of an axis is the card
 Measure = Callable[[Mapping[str, str]], float | None]
 
 
-def variants(axes: Axes, measure: Measure, most: int = MOST) -> list[Variant]:
+def measure_variants(axes: Axes, measure: Measure, most: int = MAX_CHANGES) -> list[Variant]:
     """Measure every combination that leaves the card in up to `most` axes, the fewest changes first.
 
     A combination that changes nothing (the same number as with one change less) is left out.
@@ -77,7 +77,7 @@ def variants(axes: Axes, measure: Measure, most: int = MOST) -> list[Variant]:
     base = {axis: choices[0].name for axis, choices in axes.items()}
     values: dict[frozenset[Choice], float] = {}
     found = []
-    for changes in _changes(axes, most):
+    for changes in _combinations(axes, most):
         value = measure(base | {choice.axis: choice.name for choice in changes})
         if value is None:
             continue
@@ -88,13 +88,13 @@ def variants(axes: Axes, measure: Measure, most: int = MOST) -> list[Variant]:
     return found
 
 
-def _changes(axes: Axes, most: int) -> Iterator[tuple[Choice, ...]]:
+def _combinations(axes: Axes, most: int) -> Iterator[tuple[Choice, ...]]:
     for count in range(most + 1):
         for chosen in combinations(axes, count):
             yield from product(*(axes[axis][1:] for axis in chosen))
 
 
-def nearest(
+def nearest_variants(
     found: Sequence[Variant], claim: Claim, count: int = 5
 ) -> tuple[list[Variant], list[Variant]]:
     """Return the variants that land on the claim, fewest changes first, and the nearest of those that do not.
@@ -113,7 +113,7 @@ def nearest(
     return landing, [variant for variant in by_distance if not claim.hits(variant.value)][:count]
 
 
-def by_chance(found: Sequence[Variant], claim: Claim, width: int = 20) -> float:
+def expected_by_chance(found: Sequence[Variant], claim: Claim, width: int = 20) -> float:
     """Estimate how many variants would land on a number that means nothing, from their density around the claim."""
     around = sum(
         claim.tolerance < abs(variant.value - claim.value) <= width * claim.tolerance

@@ -50,7 +50,7 @@ class Explanation:
     warnings: tuple[str, ...]
 
 
-def explain(
+def explain_predictions(
     file: Path,
     protocol_name: str,
     data: Path,
@@ -64,9 +64,9 @@ def explain(
     the measure under every single convention. Raises BenchboxError for what the user can mend.
     """
     claim = None if claimed is None else Claim.read(claimed)
-    protocol = protocols.load(protocol_name)
+    protocol = protocols.load_protocol(protocol_name)
     group = group or protocol.overall
-    known = score.metric_names(protocol)
+    known = score.list_metrics(protocol)
     metric = metric or known[0]
     for given, allowed, word in (
         (metric, known, "metric"),
@@ -79,9 +79,9 @@ def explain(
     if not file.is_file():
         raise ResultError(f"{file}: no such predictions file")
     index = execute.open_index(protocol, data, pixels=False)
-    truth = splits.truth(protocol, index)
-    answers = prediction_files.read(file, truth, protocol=protocol.name)
-    scores = score.score(protocol, truth, answers).groups
+    truth = splits.ground_truth(protocol, index)
+    answers = prediction_files.read_predictions(file, truth, protocol=protocol.name)
+    scores = score.score_predictions(protocol, truth, answers).groups
     measured = scores[group][metric]
     if measured.value is None:
         raise ResultError(
@@ -89,11 +89,13 @@ def explain(
         )
     name = file.stem if file.name != "predictions.npz" else file.absolute().parents[2].name
     if protocol.task == "landmarks":
-        return _landmarks(protocol, index, truth, answers, scores, metric, group, claim, name)
-    return _gaze(protocol, truth, answers, scores, metric, group, claim, name)
+        return _explain_landmarks(
+            protocol, index, truth, answers, scores, metric, group, claim, name
+        )
+    return _explain_gaze(protocol, truth, answers, scores, metric, group, claim, name)
 
 
-def _landmarks(
+def _explain_landmarks(
     protocol: Protocol,
     index: Index,
     truth: Truth,
@@ -106,21 +108,25 @@ def _landmarks(
 ) -> Explanation:
     @cache
     def best(normaliser: str) -> Offset:
-        return pixel_offset.fit(truth.values, answers.values, _scale(protocol, truth, normaliser))
+        return pixel_offset.fit_offset(
+            truth.values, answers.values, _normaliser_lengths(protocol, truth, normaliser)
+        )
 
     @cache
     def variants(metric: str, group: str) -> Sequence[Variant]:
         normaliser = landmark_candidates.take_apart(metric)[2][0]
-        axes = landmark_candidates.axes(protocol, index, truth, answers, metric, group)
-        return convention_grid.variants(
+        axes = landmark_candidates.landmark_axes(protocol, index, truth, answers, metric, group)
+        return convention_grid.measure_variants(
             axes,
-            landmark_candidates.measure(protocol, index, truth, answers, metric, best(normaliser)),
+            landmark_candidates.landmark_measure(
+                protocol, index, truth, answers, metric, best(normaliser)
+            ),
         )
 
     normaliser = landmark_candidates.take_apart(metric)[2][0]
     found = variants(metric, group)
     landing, nearest = (
-        convention_grid.nearest(found, claim)
+        convention_grid.nearest_variants(found, claim)
         if claim
         else ([], [v for v in found if len(v.changes) == 1])
     )
@@ -128,7 +134,7 @@ def _landmarks(
     shown = (
         truth.values[inside],
         answers.values[inside],
-        _scale(protocol, truth, normaliser)[inside],
+        _normaliser_lengths(protocol, truth, normaliser)[inside],
     )
     parts = errors_of.nme_by_part(*shown, LAYOUTS[protocol.layout])
     points = errors_of.nme_by_point(*shown)
@@ -140,20 +146,22 @@ def _landmarks(
         measured=scores[group][metric],
         claim=claim,
         tried=len(found),
-        by_chance=convention_grid.by_chance(found, claim) if claim else None,
+        by_chance=convention_grid.expected_by_chance(found, claim) if claim else None,
         landing=tuple(landing),
         nearest=tuple(nearest),
         offset=best(normaliser),
         parts={part: float(100 * np.mean(errors)) for part, errors in parts.items()},
         points=tuple(None if np.isnan(error) else float(100 * error) for error in points),
         neighbours=tuple(
-            nearest_rows.neighbours(reference_rows.load(), protocol, scores, name, variants)
+            nearest_rows.find_neighbours(
+                reference_rows.load_references(), protocol, scores, name, variants
+            )
         ),
-        warnings=landmark_candidates.warnings(found) if metric.startswith("nme_") else (),
+        warnings=landmark_candidates.landmark_warnings(found) if metric.startswith("nme_") else (),
     )
 
 
-def _gaze(
+def _explain_gaze(
     protocol: Protocol,
     truth: Truth,
     answers: Predictions,
@@ -163,17 +171,17 @@ def _gaze(
     claim: Claim | None,
     name: str,
 ) -> Explanation:
-    measure = gaze_candidates.measure(protocol, truth, answers)
+    measure = gaze_candidates.gaze_measure(protocol, truth, answers)
 
     @cache
     def variants(metric: str, group: str) -> Sequence[Variant]:
-        return convention_grid.variants(
-            gaze_candidates.axes(protocol, truth, answers, metric, group), measure
+        return convention_grid.measure_variants(
+            gaze_candidates.gaze_axes(protocol, truth, answers, metric, group), measure
         )
 
     found = variants(metric, group)
     landing, nearest = (
-        convention_grid.nearest(found, claim)
+        convention_grid.nearest_variants(found, claim)
         if claim
         else ([], [v for v in found if len(v.changes) == 1])
     )
@@ -185,20 +193,22 @@ def _gaze(
         measured=scores[group][metric],
         claim=claim,
         tried=len(found),
-        by_chance=convention_grid.by_chance(found, claim) if claim else None,
+        by_chance=convention_grid.expected_by_chance(found, claim) if claim else None,
         landing=tuple(landing),
         nearest=tuple(nearest),
         offset=None,
         parts={},
         points=(),
         neighbours=tuple(
-            nearest_rows.neighbours(reference_rows.load(), protocol, scores, name, variants)
+            nearest_rows.find_neighbours(
+                reference_rows.load_references(), protocol, scores, name, variants
+            )
         ),
-        warnings=gaze_candidates.warnings(protocol, truth, answers),
+        warnings=gaze_candidates.gaze_warnings(protocol, truth, answers),
     )
 
 
-def _scale(protocol: Protocol, truth: Truth, normaliser: str) -> np.ndarray:
-    return errors_of.normaliser(
+def _normaliser_lengths(protocol: Protocol, truth: Truth, normaliser: str) -> np.ndarray:
+    return errors_of.normaliser_lengths(
         normaliser, truth.values, LAYOUTS[protocol.layout], truth.boxes, truth.ids
     )

@@ -41,7 +41,7 @@ _UNITS: Mapping[str, Mapping[str, tuple[str, float]]] = {
 }
 
 
-def axes(
+def gaze_axes(
     protocol: Protocol, truth: Truth, predictions: Predictions, metric: str, group: str
 ) -> Axes:
     """Return the axes for a metric of a group; the first choice of each is the card's own."""
@@ -49,7 +49,7 @@ def axes(
     averages = {
         name: words
         for name, words in _AVERAGES.items()
-        if name == own or _possible(name, protocol, truth)
+        if name == own or _average_possible(name, protocol, truth)
     }
     readings = {
         name: means for name, means, _ in _readings(protocol, truth.values, predictions.values)
@@ -63,7 +63,7 @@ def axes(
         "rule": (next(iter(rules)), rules),
         "average": (own, averages),
         "middle": ("mean", _MIDDLES),
-        "unit": (aggregate.unit(metric), units),
+        "unit": (aggregate.metric_unit(metric), units),
         "group": (group, {name: f"only the items of {name}" for name in truth.groups}),
     }
     return {
@@ -72,7 +72,7 @@ def axes(
     }
 
 
-def measure(protocol: Protocol, truth: Truth, predictions: Predictions) -> Measure:
+def gaze_measure(protocol: Protocol, truth: Truth, predictions: Predictions) -> Measure:
     """Return the function that measures a combination of choices."""
     given = np.where(predictions.failed[:, None], np.nan, predictions.values)
     read = {name: values for name, _, values in _readings(protocol, truth.values, given)}
@@ -109,13 +109,13 @@ def measure(protocol: Protocol, truth: Truth, predictions: Predictions) -> Measu
     return value
 
 
-def warnings(protocol: Protocol, truth: Truth, predictions: Predictions) -> tuple[str, ...]:
+def gaze_warnings(protocol: Protocol, truth: Truth, predictions: Predictions) -> tuple[str, ...]:
     """Say which reading of the predictions would agree far better with the labels, if one does."""
     given = np.where(predictions.failed[:, None], np.nan, predictions.values)
     resolve = (
-        gaze_convention_search.resolve_directions
+        gaze_convention_search.search_direction_convention
         if protocol.task == "gaze3d"
-        else gaze_convention_search.resolve_points
+        else gaze_convention_search.search_point_convention
     )
     said = resolve(truth.values, given, clusters=truth.clusters).warning
     return (said,) if said else ()
@@ -131,7 +131,7 @@ def _own_average(metric: str) -> str:
     return "msd" if metric.startswith("msd_") else "frame"
 
 
-def _possible(average: str, protocol: Protocol, truth: Truth) -> bool:
+def _average_possible(average: str, protocol: Protocol, truth: Truth) -> bool:
     """Tell whether an average says anything here: dots need sequences, people more than one cluster."""
     if average in ("dot", "msd"):
         return protocol.task == "gaze2d" and _codes(truth) is not None
@@ -147,12 +147,14 @@ def _readings(
     """
     if protocol.task == "gaze2d":
         known = np.isfinite(given).all(axis=1)
-        for name, means, values in gaze_convention_search.points(wanted[known], given[known]):
+        for name, means, values in gaze_convention_search.point_readings(
+            wanted[known], given[known]
+        ):
             whole = np.full(given.shape, np.nan)
             whole[known] = values
             yield name, means, whole
         return
-    for name, means, values in gaze_convention_search.directions(given):
+    for name, means, values in gaze_convention_search.direction_readings(given):
         if not name.startswith("axes") or name in ("axes (-x, -y, -z)", "axes (x, y, -z)"):
             yield name, means, values
 
@@ -177,9 +179,11 @@ def _told(
     count = int(codes.max()) + 1
     here = np.where(inside, codes, -1)
     if per == "msd":
-        return gaze.msd(given, here, count)
+        return gaze.msd_per_sequence(given, here, count)
     answered = np.where(np.isfinite(given).all(axis=1), here, -1)
-    change = gaze.means(given, answered, count) - gaze.means(wanted, answered, count)
+    change = gaze.sequence_means(given, answered, count) - gaze.sequence_means(
+        wanted, answered, count
+    )
     return _PLANE[rule][1](change) if protocol.task == "gaze2d" else np.full(count, np.nan)
 
 

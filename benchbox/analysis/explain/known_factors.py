@@ -41,7 +41,7 @@ class Guess:
     exact: bool
 
 
-def guesses(claim: Claim, measured: float) -> list[Guess]:
+def guess_factors(claim: Claim, measured: float) -> list[Guess]:
     """Return the known factors, either way round, that lead from the measured number to the claim.
 
     Constants first.

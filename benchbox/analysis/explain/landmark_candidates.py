@@ -35,12 +35,14 @@ _AVERAGES = {
     "pooled": "one mean over all visible points of all faces: a face with few visible points weighs less (MMPose)",
     "median": "the median face instead of the mean: hard faces count no more",
 }
-_SHIFTS = {f"{px:+g}px": f"{px:+g} px added to x and y: {why}" for px, why in offsets.NAMED.items()}
+_SHIFTS = {
+    f"{px:+g}px": f"{px:+g} px added to x and y: {why}" for px, why in offsets.NAMED_SHIFTS.items()
+}
 _ORDERS = {
     "mirrored_names": "left and right points exchanged: a picture was flipped and the names of its points were not",
     "xy_swapped": "x and y exchanged: row and column were mixed up",
 }
-_MOST = 0.7  # share of the error that a slip must leave to be warned of
+_MAX_POINT_SETS = 0.7  # share of the error that a slip must leave to be warned of
 _THRESHOLDS = ("0.05", "0.07", "0.08", "0.1")
 _SCALES = {
     "half": (0.5, "predictions are in a frame twice as large"),
@@ -48,7 +50,7 @@ _SCALES = {
 }
 
 
-def axes(
+def landmark_axes(
     protocol: Protocol,
     index: Index,
     truth: Truth,
@@ -76,7 +78,10 @@ def axes(
         "scale": ("one", {name: words for name, (_, words) in _SCALES.items()}),
         "group": (
             group,
-            {name: f"only the faces of {name}" for name in (*truth.groups, *_parts(index, truth))},
+            {
+                name: f"only the faces of {name}"
+                for name in (*truth.groups, *_part_points(index, truth))
+            },
         ),
     }
     if predictions.failed.any():
@@ -113,7 +118,7 @@ def take_apart(metric: str) -> tuple[str, str, tuple[str, str, bool]]:
     return measure, threshold, (normaliser, points, visible)
 
 
-def measure(
+def landmark_measure(
     protocol: Protocol,
     index: Index,
     truth: Truth,
@@ -126,12 +131,12 @@ def measure(
     `best` is the shift that fits best.
     """
     layout, kind = LAYOUTS[protocol.layout], take_apart(metric)[0]
-    inside = {**truth.groups, **_parts(index, truth)}
+    inside = {**truth.groups, **_part_points(index, truth)}
     failed = predictions.failed
 
     @cache
     def moved(shift: str, order: str, scale: str) -> Floats:
-        return _moved(predictions.values, layout, shift, order, scale, best)
+        return _shifted(predictions.values, layout, shift, order, scale, best)
 
     @cache
     def pixels(shift: str, order: str, scale: str, points: str, visible: str) -> Floats:
@@ -159,12 +164,12 @@ def measure(
                 _indices(layout, choice["points"]),
                 choice,
             )
-        return _summary(kind, errors_px, scale[rows], failed[rows], choice)
+        return _summarise(kind, errors_px, scale[rows], failed[rows], choice)
 
     return value
 
 
-def warnings(found: Sequence[Variant]) -> tuple[str, ...]:
+def landmark_warnings(found: Sequence[Variant]) -> tuple[str, ...]:
     """Say which single slip (order of points, axes, scale, origin) takes away most of the error, if one does."""
     measured = next((variant.value for variant in found if not variant.changes), None)
     slips = [
@@ -173,7 +178,7 @@ def warnings(found: Sequence[Variant]) -> tuple[str, ...]:
         if len(v.changes) == 1 and v.changes[0].axis in ("order", "scale", "offset")
     ]
     best = min(slips, key=lambda variant: variant.value, default=None)
-    if measured is None or best is None or best.value >= _MOST * measured:
+    if measured is None or best is None or best.value >= _MAX_POINT_SETS * measured:
         return ()
     choice = best.changes[0]
     return (f"{best.name} lowers {measured:.2f} to {best.value:.2f}: {choice.means}",)
@@ -182,7 +187,7 @@ def warnings(found: Sequence[Variant]) -> tuple[str, ...]:
 # --- numbers --------------------------------------------------------------------------------------
 
 
-def _summary(
+def _summarise(
     kind: str, errors_px: Floats, scale: Floats, failed: Bools, choice: Mapping[str, str]
 ) -> float | None:
     errors = errors_px / scale
@@ -228,7 +233,7 @@ def _pooled(
     return float((100 if choice["unit"] == "percent" else 1) * errors[mask].mean())
 
 
-def _moved(
+def _shifted(
     values: Floats, layout: Layout, shift: str, order: str, scale: str, best: offsets.Offset
 ) -> Floats:
     if order == "mirrored_names":
@@ -246,15 +251,15 @@ def _moved(
 
 def _divisor(name: str, truth: Truth, layout: Layout, index: Index) -> Floats | None:
     """Return a normaliser (N,) px; None where the data have none."""
-    if name in landmarks.NORMALISERS:
-        return landmarks.normaliser(name, truth.values, layout, truth.boxes, truth.ids)
+    if name in landmarks.NORMALISER_FUNCTIONS:
+        return landmarks.normaliser_lengths(name, truth.values, layout, truth.boxes, truth.ids)
     if name.startswith("box_"):
         order = {str(key): row for row, key in enumerate(index.ids)}
         boxes = index.boxes[name.removeprefix("box_")][[order[str(key)] for key in truth.ids]]
         area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
         return np.sqrt(area) if np.isfinite(area).all() and (area > 0).all() else None
     if name == "eye_mix":
-        corners = landmarks.normaliser("inter_ocular", truth.values, layout)
+        corners = landmarks.normaliser_lengths("inter_ocular", truth.values, layout)
         inner = _inner_corners(layout, truth.values)
         gap: Floats = truth.values[:, inner[0]] - truth.values[:, inner[1]]
         distance: Floats = np.hypot(gap[:, 0], gap[:, 1])
@@ -317,7 +322,7 @@ def _visible_words(partly: bool) -> dict[str, str]:
     return words | ({"visible": "only points that are marked visible count"} if partly else {})
 
 
-def _parts(index: Index, truth: Truth) -> dict[str, Bools]:
+def _part_points(index: Index, truth: Truth) -> dict[str, Bools]:
     """Return the dataset's parts that the test set is made of, where they are no group by themselves."""
     part = dict(zip(index.ids.tolist(), index.parts.tolist(), strict=True))
     of_each = np.array([part[key] for key in truth.ids.tolist()])

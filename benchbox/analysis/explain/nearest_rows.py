@@ -18,9 +18,9 @@ Variants = Callable[[str, str], Sequence[Variant]]  # metric, group → every va
 
 Key = tuple[str, str, str, str, str]  # paper, table, method, setting, metric
 
-_NEAREST = 3
-_NEAR = 0.05  # mean gap over the printed number: what is farther away is not called near
-BEST = "offset best"  # the name of the variant that adds the best constant shift
+_MAX_NEIGHBOURS = 3
+_NEAR_DISTANCE = 0.05  # mean gap over the printed number: what is farther away is not called near
+BEST_OFFSET = "offset best"  # the name of the variant that adds the best constant shift
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Neighbour:
     why: tuple[str, ...]  # why it is not equal, in sentences
 
 
-def neighbours(
+def find_neighbours(
     references: References,
     protocol: Protocol,
     scores: Mapping[str, Mapping[str, Score]],
@@ -88,14 +88,14 @@ def neighbours(
                 row
             )
     keys = _without_repeats(rows)
-    named = [key for key in keys if _same(key[2], name)]
-    distance = {key: _distance(rows[key], scores, protocol) for key in keys if key not in named}
+    named = [key for key in keys if _same_name(key[2], name)]
+    distance = {key: _row_distance(rows[key], scores, protocol) for key in keys if key not in named}
     order = [
         key
         for key in sorted(distance, key=lambda key: distance[key])
         if distance[key] < float("inf")
     ]
-    near = [key for key in order[:_NEAREST] if distance[key] <= _NEAR] or order[:1]
+    near = [key for key in order[:_MAX_NEIGHBOURS] if distance[key] <= _NEAR_DISTANCE] or order[:1]
     return [
         _neighbour(references, rows[key], scores, key in named, variants if key in named else None)
         for key in [*named, *near]
@@ -141,12 +141,14 @@ def _neighbour(
         cells=tuple(cells),
         namesake=namesake,
         distance=distance,
-        near=distance <= _NEAR,
-        why=tuple(_why(first, cells, variants)),
+        near=distance <= _NEAR_DISTANCE,
+        why=tuple(_difference_reasons(first, cells, variants)),
     )
 
 
-def _why(row: ReferenceRow, cells: Sequence[Cell], variants: Variants | None) -> list[str]:
+def _difference_reasons(
+    row: ReferenceRow, cells: Sequence[Cell], variants: Variants | None
+) -> list[str]:
     said = []
     if row.apart:
         said.append(f"the printed row stands apart by itself: {row.apart}")
@@ -179,13 +181,13 @@ def _together(metric: str, cells: Sequence[Cell], variants: Variants) -> list[st
         " / ".join(words) for words in zip(*((c.group, c.printed) for c in cells), strict=True)
     )
     said = []
-    if BEST in complete:
+    if BEST_OFFSET in complete:
         said.append(
-            f"with the best constant offset on {groups}: {_joined(complete[BEST])} against {theirs}"
+            f"with the best constant offset on {groups}: {_joined(complete[BEST_OFFSET])} against {theirs}"
         )
     if len(cells) < 2:
         return said
-    best = min(complete, key=lambda name: _miss(complete[name], cells))
+    best = min(complete, key=lambda name: _largest_miss(complete[name], cells))
     hits = all(
         Claim.read(cell.printed).hits(value)
         for cell, value in zip(cells, complete[best], strict=True)
@@ -203,14 +205,14 @@ def _joined(values: Sequence[float]) -> str:
     return " / ".join(f"{value:.2f}" for value in values)
 
 
-def _miss(values: Sequence[float], cells: Sequence[Cell]) -> float:
+def _largest_miss(values: Sequence[float], cells: Sequence[Cell]) -> float:
     return max(
         abs(value - float(cell.printed)) / float(cell.printed)
         for value, cell in zip(values, cells, strict=True)
     )
 
 
-def _distance(
+def _row_distance(
     rows: Sequence[ReferenceRow], scores: Mapping[str, Mapping[str, Score]], protocol: Protocol
 ) -> float:
     """Return how far a row's numbers are from ours, the mean over its groups, relative.
@@ -228,7 +230,7 @@ def _distance(
     return sum(gaps) / len(gaps) if gaps and whole else float("inf")
 
 
-def _same(method: str, name: str) -> bool:
+def _same_name(method: str, name: str) -> bool:
     """Tell whether a file's name begins with a method's name, letters and digits alone."""
     plain = [re.sub(r"[^a-z0-9]", "", text.lower()) for text in (method, name)]
     return len(plain[0]) >= 3 and plain[1].startswith(plain[0])

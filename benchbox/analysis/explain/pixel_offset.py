@@ -21,13 +21,13 @@ from benchbox.metrics import landmarks
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
-NAMED = {
+NAMED_SHIFTS = {
     1.0: "predictions count pixels from 0, the annotation files from 1",
     -1.0: "1 was added to predictions that counted from 1 already",
     0.5: "pixel centres at whole numbers against pixel corners at whole numbers",
     -0.5: "pixel corners at whole numbers against pixel centres at whole numbers",
 }
-_STEPS, _CLOSE_PX = 200, 1e-7
+_MAX_STEPS, _CONVERGED_PX = 200, 1e-7
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Offset:
         return self.relative_after < self.after
 
 
-def fit(truth: Floats, predictions: Floats, scale: Floats) -> Offset:
+def fit_offset(truth: Floats, predictions: Floats, scale: Floats) -> Offset:
     """Fit the offset of predictions (N, K, 2) to the truth with normalisers (N,).
 
     NaN rows have no answer.
@@ -68,7 +68,7 @@ def fit(truth: Floats, predictions: Floats, scale: Floats) -> Offset:
     shift = geometric_median(offsets, weights)
     share = geometric_median(offsets * weights[:, None], np.ones(len(offsets)))
     before = nme_percent(truth, predictions, scale)
-    named = {px: nme_percent(truth, predictions + px, scale) for px in NAMED}
+    named = {px: nme_percent(truth, predictions + px, scale) for px in NAMED_SHIFTS}
     best = min(named, key=lambda px: named[px])
     helps = named[best] < before
     return Offset(
@@ -86,11 +86,11 @@ def fit(truth: Floats, predictions: Floats, scale: Floats) -> Offset:
 def geometric_median(offsets: Floats, weights: Floats) -> Floats:
     """Return the point (2,) with the least weighted sum of distances to offsets (M, 2) with weights (M,)."""
     centre = np.average(offsets, axis=0, weights=weights)
-    for _ in range(_STEPS):
+    for _ in range(_MAX_STEPS):
         distance = np.hypot(offsets[:, 0] - centre[0], offsets[:, 1] - centre[1])
         pull = weights / np.maximum(distance, 1e-9)
         moved: Floats = (pull[:, None] * offsets).sum(axis=0) / pull.sum()
-        if np.abs(moved - centre).max() < _CLOSE_PX:
+        if np.abs(moved - centre).max() < _CONVERGED_PX:
             return moved
         centre = moved
     return centre

@@ -9,13 +9,15 @@ from .convention_grid import Claim, Variant
 from .explain_number import Explanation
 from .known_factors import Guess
 from .nearest_rows import Neighbour
-from .pixel_offset import NAMED, Offset
+from .pixel_offset import NAMED_SHIFTS, Offset
 
-_WORST = 5  # points that are named
-_BARELY = 0.02  # share of the error below which an offset is not worth a sentence of its own
+_WORST_POINTS = 5  # points that are named
+_NEGLIGIBLE_SHARE = (
+    0.02  # share of the error below which an offset is not worth a sentence of its own
+)
 
 
-def format_text(explanation: Explanation) -> str:
+def format_explanation(explanation: Explanation) -> str:
     """Return the explanation as plain text, the answer first."""
     x = explanation
     value = x.measured.value or 0.0
@@ -25,9 +27,9 @@ def format_text(explanation: Explanation) -> str:
     ]
     lines += [f"warning: {warning}" for warning in x.warnings]
     if x.claim:
-        lines += ["", *_answer(x, x.claim)]
+        lines += ["", *_claim_lines(x, x.claim)]
     if x.offset:
-        lines += ["", *_offset(x.offset)]
+        lines += ["", *_offset_lines(x.offset)]
     if x.parts:
         worst = sorted(x.parts, key=lambda part: -x.parts[part])
         lines += [
@@ -36,14 +38,18 @@ def format_text(explanation: Explanation) -> str:
         ]
     known = {place: error for place, error in enumerate(x.points) if error is not None}
     if known:
-        last = sorted(known, key=lambda place: -known[place])[:_WORST]
+        last = sorted(known, key=lambda place: -known[place])[:_WORST_POINTS]
         lines.append(
             "worst points: " + ", ".join(f"{place} ({known[place]:.2f} %)" for place in last)
         )
     for neighbour in x.neighbours:
-        lines += ["", *_neighbour(neighbour)]
+        lines += ["", *_neighbour_lines(neighbour)]
     if not x.claim:
-        lines += ["", "the same predictions with one convention changed:", *_table(x.nearest, None)]
+        lines += [
+            "",
+            "the same predictions with one convention changed:",
+            *_variant_lines(x.nearest, None),
+        ]
     return "\n".join(lines)
 
 
@@ -62,7 +68,7 @@ def format_guesses(claim: Claim, measured: float, guesses: Sequence[Guess]) -> s
     )
 
 
-def to_json(explanation: Explanation) -> dict[str, Any]:
+def explanation_to_json(explanation: Explanation) -> dict[str, Any]:
     """Return the document of `benchbox explain --json`."""
     x = explanation
     return {
@@ -96,22 +102,22 @@ def to_json(explanation: Explanation) -> dict[str, Any]:
 # --- text -----------------------------------------------------------------------------------------
 
 
-def _answer(x: Explanation, claim: Claim) -> list[str]:
+def _claim_lines(x: Explanation, claim: Claim) -> list[str]:
     lines = []
     if x.landing:
-        lines += [f"lands on the claimed {claim.text}:", *_table(x.landing, claim)]
+        lines += [f"lands on the claimed {claim.text}:", *_variant_lines(x.landing, claim)]
     else:
         lines += [f"nothing that was tried lands on the claimed {claim.text}"]
     lines += [
         f"  ({x.tried} combinations of up to two conventions tried; about {x.by_chance:.1f} would land on any number "
         "by chance, so believe one only where its story fits)",
         "nearest that do not:",
-        *_table(x.nearest, claim),
+        *_variant_lines(x.nearest, claim),
     ]
     return lines
 
 
-def _table(variants: Sequence[Variant], claim: Claim | None) -> list[str]:
+def _variant_lines(variants: Sequence[Variant], claim: Claim | None) -> list[str]:
     lines = []
     for variant in variants:
         off = "" if claim is None else f"  off by {variant.value - claim.value:+.4g}"
@@ -129,18 +135,18 @@ def _table(variants: Sequence[Variant], claim: Claim | None) -> list[str]:
     return lines
 
 
-def _offset(offset: Offset) -> list[str]:
+def _offset_lines(offset: Offset) -> list[str]:
     share = 100 * (1 - offset.after / offset.before) if offset.before else 0.0
     lines = [
         f"constant pixel offset: adding ({offset.dx:+.2f}, {offset.dy:+.2f}) px to all predicted points lowers the "
         f"error from {offset.before:.2f} % to {offset.after:.2f} % ({share:.1f} % of it)"
     ]
-    if share < 100 * _BARELY:
+    if share < 100 * _NEGLIGIBLE_SHARE:
         lines.append("  it explains next to nothing of the error")
     if offset.named is not None and offset.named_after is not None:
         lines.append(
             f"  the nearest slip with a name is {offset.named:+g} px on both axes, which gives "
-            f"{offset.named_after:.2f} %: {NAMED[offset.named]}"
+            f"{offset.named_after:.2f} %: {NAMED_SHIFTS[offset.named]}"
         )
     if offset.grows:
         dx, dy = offset.relative
@@ -151,7 +157,7 @@ def _offset(offset: Offset) -> list[str]:
     return lines
 
 
-def _neighbour(neighbour: Neighbour) -> list[str]:
+def _neighbour_lines(neighbour: Neighbour) -> list[str]:
     away = f"{100 * neighbour.distance:.0f} % away"
     kind = "is near" if neighbour.near else f"is the nearest that is printed, {away}"
     if neighbour.namesake:

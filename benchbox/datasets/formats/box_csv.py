@@ -25,12 +25,12 @@ _HEADER = ["id", "x0", "y0", "x1", "y1"]
 _LARGEST_FILE = 256 * 1024 * 1024  # bytes
 
 
-def place(folder: Path, source: str) -> Path:
+def box_file(folder: Path, source: str) -> Path:
     """Name the file that holds a source's boxes."""
     return folder / "boxes" / f"{source}.csv"
 
 
-def added(index: Index, folder: Path, source: str) -> Index:
+def add_boxes(index: Index, folder: Path, source: str) -> Index:
     """Return the index with the boxes of `boxes/<source>.csv` and a note of the file's digest.
 
     Without one, unchanged.
@@ -38,10 +38,10 @@ def added(index: Index, folder: Path, source: str) -> Index:
     Raises DataError for a malformed file, with its line. Rows of other items are ignored and
     counted.
     """
-    path = place(folder, source)
+    path = box_file(folder, source)
     if source in index.boxes or not path.is_file():
         return index
-    boxes, strays = _read(path, index.ids)
+    boxes, strays = _read_boxes(path, index.ids)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     notes = [f"{source} boxes from boxes/{path.name}, sha256:{digest}"]
@@ -50,7 +50,7 @@ def added(index: Index, folder: Path, source: str) -> Index:
     return replace(index, boxes={**index.boxes, source: boxes}, notes=(*index.notes, *notes))
 
 
-def _read(path: Path, ids: Strings) -> tuple[Floats, int]:
+def _read_boxes(path: Path, ids: Strings) -> tuple[Floats, int]:
     # `image_092 _01` is spelt both ways
     row_of = {str(name).replace(" ", ""): row for row, name in enumerate(ids)}
     boxes = np.full((len(ids), 4), np.nan)
@@ -69,7 +69,7 @@ def _read(path: Path, ids: Strings) -> tuple[Floats, int]:
                 if not cells:
                     continue
                 where = f"{path}:{lines.line_num}"
-                box = _box(cells, where)
+                box = _parse_box(cells, where)
                 row = row_of.get(cells[0].strip().replace(" ", ""))
                 if row is None:
                     strays += 1
@@ -86,7 +86,7 @@ def _read(path: Path, ids: Strings) -> tuple[Floats, int]:
     return boxes, strays
 
 
-def _box(cells: list[str], where: str) -> list[float]:
+def _parse_box(cells: list[str], where: str) -> list[float]:
     try:
         x0, y0, x1, y1 = (float(cell) for cell in cells[1:])
     except ValueError as error:

@@ -30,7 +30,7 @@ LARGEST_ROW = 64_000_000  # values of one picture
 _OPEN = 16  # files kept open in each process
 
 
-def column(path: Path, name: str, axes: tuple[int | None, ...]) -> np.ndarray:
+def read_column(path: Path, name: str, axes: tuple[int | None, ...]) -> np.ndarray:
     """Read a whole dataset of numbers, `axes` its shape with None for any length.
 
     Never use it for pictures.
@@ -38,9 +38,9 @@ def column(path: Path, name: str, axes: tuple[int | None, ...]) -> np.ndarray:
     Raises DataError naming file and dataset when it is absent, of another shape, no numbers or
     absurdly large.
     """
-    with _faults(path):
-        found = _dataset(_opened(path), path, name)
-        _check(found, path, name, axes)
+    with _as_data_errors(path):
+        found = _find_dataset(_open_file(path), path, name)
+        _check_dataset(found, path, name, axes)
         if found.size * found.dtype.itemsize > LARGEST_COLUMN:
             raise DataError(
                 f"{path}: {name}: more than {LARGEST_COLUMN} bytes; not the file of this dataset"
@@ -49,14 +49,14 @@ def column(path: Path, name: str, axes: tuple[int | None, ...]) -> np.ndarray:
         return values
 
 
-def rows(path: Path, name: str, axes: tuple[int | None, ...]) -> int:
+def count_rows(path: Path, name: str, axes: tuple[int | None, ...]) -> int:
     """Return the number of rows of a dataset of pictures after checking its shape and type.
 
     Reads no picture.
     """
-    with _faults(path):
-        found = _dataset(_opened(path), path, name)
-        _check(found, path, name, axes)
+    with _as_data_errors(path):
+        found = _find_dataset(_open_file(path), path, name)
+        _check_dataset(found, path, name, axes)
         if found.size > LARGEST_ROW * max(1, found.shape[0]):
             raise DataError(
                 f"{path}: {name}: pictures of {found.shape[1:]} are more than {LARGEST_ROW} values"
@@ -64,24 +64,24 @@ def rows(path: Path, name: str, axes: tuple[int | None, ...]) -> int:
         return int(found.shape[0])
 
 
-def row(path: Path, name: str, number: int) -> np.ndarray:
+def read_row(path: Path, name: str, number: int) -> np.ndarray:
     """Read one row of a dataset that `rows` has checked.
 
     Raises DataError when it cannot be read.
     """
-    with _faults(path):
-        found = _dataset(_opened(path), path, name)
+    with _as_data_errors(path):
+        found = _find_dataset(_open_file(path), path, name)
         values: np.ndarray = found[number]
         return values
 
 
-def holds(path: Path, name: str) -> bool:
+def has_dataset(path: Path, name: str) -> bool:
     """Say whether a file has a dataset of this name."""
-    with _faults(path):
-        return name in _opened(path)
+    with _as_data_errors(path):
+        return name in _open_file(path)
 
 
-def bytes_of(pixels: np.ndarray, where: str) -> np.ndarray:
+def convert_to_uint8(pixels: np.ndarray, where: str) -> np.ndarray:
     """Return a picture as uint8; floats must hold whole numbers from 0 to 255.
 
     Raises DataError when they do not.
@@ -96,23 +96,23 @@ def bytes_of(pixels: np.ndarray, where: str) -> np.ndarray:
     return pixels.astype(np.uint8)
 
 
-def stamp(places: Sequence[tuple[Path, int]], row: int) -> str:
+def row_cache_key(places: Sequence[tuple[Path, int]], row: int) -> str:
     """Name what changes when the file of a row does, for caches of decoded pixels."""
     path, number = places[row]
-    return f"{images.stamp(path)}:{number}"
+    return f"{images.file_cache_key(path)}:{number}"
 
 
-def _opened(path: Path) -> h5py.File:
+def _open_file(path: Path) -> h5py.File:
     try:
         state = path.stat()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     # A handle must not cross a fork, nor outlive the file it was opened on.
-    return _kept(str(path), os.getpid(), state.st_ino, state.st_mtime_ns)
+    return _open_cached(str(path), os.getpid(), state.st_ino, state.st_mtime_ns)
 
 
 @lru_cache(maxsize=_OPEN)
-def _kept(path: str, process: int, inode: int, changed: int) -> h5py.File:
+def _open_cached(path: str, process: int, inode: int, changed: int) -> h5py.File:
     del process, inode, changed
     try:
         import h5py
@@ -124,7 +124,7 @@ def _kept(path: str, process: int, inode: int, changed: int) -> h5py.File:
 
 
 @contextmanager
-def _faults(path: Path) -> Iterator[None]:
+def _as_data_errors(path: Path) -> Iterator[None]:
     """Turn what h5py raises about a broken file into a DataError."""
     try:
         yield
@@ -133,7 +133,7 @@ def _faults(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: is no whole HDF5 file ({reason}); fetch it again") from error
 
 
-def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
+def _find_dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
     import h5py
 
     place: Any = file
@@ -154,7 +154,9 @@ def _dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
     return place
 
 
-def _check(found: h5py.Dataset, path: Path, name: str, axes: tuple[int | None, ...]) -> None:
+def _check_dataset(
+    found: h5py.Dataset, path: Path, name: str, axes: tuple[int | None, ...]
+) -> None:
     if found.dtype.kind not in "fiu":
         raise DataError(f"{path}: {name}: holds {found.dtype}, not numbers")
     fits = len(found.shape) == len(axes) and all(

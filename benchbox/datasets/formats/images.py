@@ -32,23 +32,23 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start-of-frame markers: t
 _BARE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 
 
-def decode(path: Path) -> Bytes:
+def decode_picture(path: Path) -> Bytes:
     """Decode a PNG or JPEG file to RGB (H, W, 3) uint8, as stored.
 
     Raises DataError naming the file and the reason.
     """
     import cv2
 
-    with _opened(path) as file:
+    with _open_file(path) as file:
         raw = file.read(LARGEST_FILE + 1)
     if len(raw) > LARGEST_FILE:
         raise DataError(f"{path}: more than {LARGEST_FILE} bytes; not a picture of this dataset")
-    width, height = _size(io.BytesIO(raw), path)
+    width, height = _read_size(io.BytesIO(raw), path)
     if width * height > LARGEST_PICTURE:
         raise DataError(
             f"{path}: {width} x {height} pixels are more than {LARGEST_PICTURE}; shrink it or leave it out"
         )
-    if not _whole(raw):
+    if not _holds_end_marker(raw):
         raise DataError(f"{path}: the picture stops before its end marker; fetch it again")
     try:
         picture = cv2.imdecode(
@@ -62,16 +62,16 @@ def decode(path: Path) -> Bytes:
     return rgb
 
 
-def size(path: Path) -> tuple[int, int]:
+def picture_size(path: Path) -> tuple[int, int]:
     """Return (width, height) from the header alone.
 
     Raises DataError when the file is no PNG or JPEG.
     """
-    with _opened(path) as file:
-        return _size(file, path)
+    with _open_file(path) as file:
+        return _read_size(file, path)
 
 
-def stamp(path: Path) -> str:
+def file_cache_key(path: Path) -> str:
     """Return what changes when the file does, its length and the time of its last change, without reading it."""
     try:
         facts = path.stat()
@@ -80,9 +80,9 @@ def stamp(path: Path) -> str:
     return f"{facts.st_size}:{facts.st_mtime_ns}"
 
 
-def whole(path: Path) -> bool:
+def has_end_marker(path: Path) -> bool:
     """Say whether a picture file has its end marker; reads the file's end, decodes nothing."""
-    with _opened(path) as file:
+    with _open_file(path) as file:
         start = file.read(8)
         file.seek(max(0, path.stat().st_size - _TAIL))
         tail = file.read(_TAIL)
@@ -90,17 +90,17 @@ def whole(path: Path) -> bool:
         if (b"IEND" if start.startswith(_PNG) else b"\xff\xd9") in tail:
             return True
         file.seek(0)
-        return _whole(file.read(LARGEST_FILE))
+        return _holds_end_marker(file.read(LARGEST_FILE))
 
 
-def _opened(path: Path) -> BinaryIO:
+def _open_file(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _whole(raw: bytes) -> bool:
+def _holds_end_marker(raw: bytes) -> bool:
     if raw.startswith(_PNG):
         return b"IEND" in raw
     # Inside scan data 0xFF is always escaped, so the marker after the last start-of-scan is the
@@ -108,7 +108,7 @@ def _whole(raw: bytes) -> bool:
     return raw.rfind(b"\xff\xd9") > raw.rfind(b"\xff\xda")
 
 
-def _size(file: BinaryIO, path: Path) -> tuple[int, int]:
+def _read_size(file: BinaryIO, path: Path) -> tuple[int, int]:
     start = file.read(8)
     parsers: dict[bytes, Callable[[BinaryIO], tuple[int, int]]] = {
         _PNG: _png_size,

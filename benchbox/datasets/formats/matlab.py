@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 
-def v5(path: Path, names: Sequence[str], largest_bytes: int) -> Mapping[str, Any]:
+def read_v5(path: Path, names: Sequence[str], largest_bytes: int) -> Mapping[str, Any]:
     """Read variables of a v5 file.
 
     Raises DataError when it is none, is too large, or lacks one of them.
@@ -58,7 +58,7 @@ def v5(path: Path, names: Sequence[str], largest_bytes: int) -> Mapping[str, Any
 
 
 @contextmanager
-def v73(path: Path) -> Iterator[Any]:
+def open_v73(path: Path) -> Iterator[Any]:
     """Open a 7.3 file for reading as an `h5py.File`.
 
     Raises DataError when h5py is not there or the file is none.
@@ -79,7 +79,7 @@ def v73(path: Path) -> Iterator[Any]:
         yield file
 
 
-def columns(file: Any, path: Path, name: str) -> Floats:
+def read_matrix(file: Any, path: Path, name: str) -> Floats:
     """Return a matrix of a 7.3 file as MATLAB shows it (rows, columns), float64.
 
     Raises DataError if there is none.
@@ -91,7 +91,7 @@ def columns(file: Any, path: Path, name: str) -> Floats:
     return np.ascontiguousarray(dataset[()].T).astype(np.float64)
 
 
-def numbers(value: Any, shape: tuple[int, ...], where: str) -> Floats:
+def check_numbers(value: Any, shape: tuple[int, ...], where: str) -> Floats:
     """Return a variable as finite float64 of a shape, where -1 fits any length.
 
     Raises DataError naming `where`.

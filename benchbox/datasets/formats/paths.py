@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 
 from benchbox.errors import DataError
 
-PICTURES = (".png", ".jpg", ".jpeg")
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 _DEEPEST = 4  # folders below the one that is searched
 
 
 @dataclass(frozen=True)
-class Pair:
+class AnnotatedPicture:
     """An annotation file and the picture with the same stem."""
 
     stem: str
@@ -23,7 +23,7 @@ class Pair:
     doubled: bool = False  # as png and as jpg
 
 
-def pairs(place: Path, official: str) -> list[Pair]:
+def pair_pictures(place: Path, official: str) -> list[AnnotatedPicture]:
     """List the `.pts` files of a folder by stem, each with its picture.
 
     `official` is the suffix that wins.
@@ -36,13 +36,15 @@ def pairs(place: Path, official: str) -> list[Pair]:
         suffix = path.suffix.lower()
         if suffix == ".pts":
             annotations[path.stem] = path
-        elif suffix in PICTURES:
+        elif suffix in PICTURE_SUFFIXES:
             pictures.setdefault(path.stem, {})[suffix] = path
     found = []
     for stem in sorted(annotations):
         choice = pictures.get(stem, {})
-        picture = choice.get(official) or next((choice[s] for s in PICTURES if s in choice), None)
-        found.append(Pair(stem, annotations[stem], picture, len(choice) > 1))
+        picture = choice.get(official) or next(
+            (choice[s] for s in PICTURE_SUFFIXES if s in choice), None
+        )
+        found.append(AnnotatedPicture(stem, annotations[stem], picture, len(choice) > 1))
     return found
 
 
@@ -59,12 +61,12 @@ def pictures_below(folder: Path) -> Mapping[str, Path]:
         folders.sort()
         for name in sorted(names, reverse=True):  # png after jpg: it overwrites
             stem, dot, suffix = name.rpartition(".")
-            if f"{dot}{suffix}".lower() in PICTURES and not name.startswith("."):
+            if f"{dot}{suffix}".lower() in PICTURE_SUFFIXES and not name.startswith("."):
                 found[(PurePosixPath(inside.as_posix()) / stem).as_posix()] = Path(place) / name
     return found
 
 
-def inside(name: str, where: str) -> str:
+def check_relative_path(name: str, where: str) -> str:
     """Return a relative path that stays in its folder, forward slashes.
 
     Raises DataError for any other.
@@ -82,6 +84,6 @@ def inside(name: str, where: str) -> str:
     return path.as_posix()
 
 
-def stem(name: str) -> str:
+def drop_suffix(name: str) -> str:
     """Drop the suffix of a relative path: copies keep a listed .png as .jpg."""
     return PurePosixPath(name).with_suffix("").as_posix()

@@ -25,7 +25,7 @@ _VERSION = re.compile(r"1(\.0*)?")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
-def read(path: Path, count: int = 68) -> Floats:
+def read_pts(path: Path, count: int = 68) -> Floats:
     """Read the points (count, 2) of one file, in the file's own frame.
 
     Raises
@@ -47,8 +47,8 @@ def read(path: Path, count: int = 68) -> Floats:
         raise DataError(
             f"{path}: is not a text file (byte {error.start}); a .pts file is"
         ) from error
-    start, stated = _header(path, lines)
-    points = _body(path, lines, start)
+    start, stated = _parse_header(path, lines)
+    points = _parse_points(path, lines, start)
     if stated != len(points):
         raise DataError(
             f"{path}: the header says n_points: {stated}, but {len(points)} points follow"
@@ -58,7 +58,7 @@ def read(path: Path, count: int = 68) -> Floats:
     return np.array(points, np.float64)
 
 
-def _header(path: Path, lines: list[str]) -> tuple[int, int]:
+def _parse_header(path: Path, lines: list[str]) -> tuple[int, int]:
     """Return the index of the first line after the opening brace, and n_points."""
     stated = None
     for number, line in enumerate(lines, start=1):
@@ -77,12 +77,12 @@ def _header(path: Path, lines: list[str]) -> tuple[int, int]:
     raise DataError(f"{path}:{len(lines)}: the file ends before the opening brace; fetch it again")
 
 
-def _body(path: Path, lines: list[str], start: int) -> list[tuple[float, float]]:
+def _parse_points(path: Path, lines: list[str], start: int) -> list[tuple[float, float]]:
     points: list[tuple[float, float]] = []
     for number, line in enumerate(lines[start:], start=start + 1):
         words = line.split()
         if words == ["}"]:
-            _end(path, lines, number)
+            _check_end(path, lines, number)
             return points
         if not words:
             continue
@@ -97,7 +97,7 @@ def _body(path: Path, lines: list[str], start: int) -> list[tuple[float, float]]
     )
 
 
-def _end(path: Path, lines: list[str], number: int) -> None:
+def _check_end(path: Path, lines: list[str], number: int) -> None:
     for later, line in enumerate(lines[number:], start=number + 1):
         if line.strip():
             raise DataError(f"{path}:{later}: {line.strip()[:40]!r} after the closing brace")

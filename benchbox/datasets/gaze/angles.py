@@ -30,17 +30,17 @@ from benchbox.types import Finding
 if TYPE_CHECKING:
     from benchbox.types import Floats, Strings
 
-_SLACK_RAD = 1e-6
-_MANY_PEOPLE = 10
+_TOLERANCE_RAD = 1e-6
+_MIN_PEOPLE = 10
 
 
-def vectors(pitch_yaw_rad: Floats, where: str) -> Floats:
+def gaze_vectors(pitch_yaw_rad: Floats, where: str) -> Floats:
     """Turn (pitch, yaw) (N, 2) into unit vectors (N, 3).
 
     Raises DataError for what cannot be radians.
     """
     angles = np.asarray(pitch_yaw_rad, np.float64)
-    off = ~(np.abs(angles) <= np.array([np.pi / 2, np.pi]) + _SLACK_RAD).all(axis=1)  # also NaN
+    off = ~(np.abs(angles) <= np.array([np.pi / 2, np.pi]) + _TOLERANCE_RAD).all(axis=1)  # also NaN
     if off.any():
         row = int(np.argmax(off))
         pitch, yaw = angles[row]
@@ -51,7 +51,7 @@ def vectors(pitch_yaw_rad: Floats, where: str) -> Floats:
     return angles_to_vectors(angles)
 
 
-def below_camera(pitch_yaw_rad: Floats, where: str) -> None:
+def check_below_camera(pitch_yaw_rad: Floats, where: str) -> None:
     """Raise DataError unless the angles (N, 2) can be gaze at a screen below its camera, as (pitch, yaw)."""
     pitch, yaw = (float(mean) for mean in np.asarray(pitch_yaw_rad, np.float64).mean(axis=0))
     if pitch < 0 and abs(pitch) >= abs(yaw):
@@ -66,10 +66,10 @@ def below_camera(pitch_yaw_rad: Floats, where: str) -> None:
     )
 
 
-def with_head(values: Floats, head_rad: Floats, people: Strings) -> list[Finding]:
+def compare_head_yaw(values: Floats, head_rad: Floats, people: Strings) -> list[Finding]:
     """Say whether yaw goes with the head's yaw, given vectors (N, 3), head pitch and yaw (N, 2) and person (N,)."""
     names = np.unique(people)
-    if len(names) < _MANY_PEOPLE:
+    if len(names) < _MIN_PEOPLE:
         return []
     yaw = vectors_to_angles(values)[:, 1]
     product = np.mean(

@@ -52,7 +52,9 @@ DEVICES = {
 }
 
 
-def from_camera_cm(device: Device, points: Floats, size: Floats, orientation: np.ndarray) -> Floats:
+def screen_to_camera_cm(
+    device: Device, points: Floats, size: Floats, orientation: np.ndarray
+) -> Floats:
     """Turn points (N, 2) on a screen of `size` (N, 2), both in its points, into cm from the camera (N, 2).
 
     `size` is width and height as held; `orientation` (N,) 1 … 4. Rows of another orientation come

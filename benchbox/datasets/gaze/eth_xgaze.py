@@ -45,8 +45,8 @@ eth-xgaze/[xgaze_224/]test/subject0001.h5 …                    15 files withou
 eth-xgaze/reference_within/{index,within_test_labels}.txt      their labels, from the authors' code on GitHub:
                                                                evaluation_test_set_within_dataset_setting/ref""",
 )
-PEOPLE = {"train": 80, "test": 15, "test_person_specific": 15}
-HELD_OUT = ("0003", "0032", "0033", "0048", "0052", "0062", "0080", "0088", "0101", "0109")
+EXPECTED_PEOPLE = {"train": 80, "test": 15, "test_person_specific": 15}
+VALIDATION_PEOPLE = ("0003", "0032", "0033", "0048", "0052", "0062", "0080", "0088", "0101", "0109")
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
@@ -56,15 +56,20 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     malformed.
     """
     del pixels  # labels and pictures share their files
-    folder = eth_xgaze_files.place(root / ACCESS.folder)
+    folder = eth_xgaze_files.find_folder(root / ACCESS.folder)
     listed = (
-        eth_xgaze_files.split(folder)["train"] if (folder / eth_xgaze_files.SPLIT).is_file() else []
+        eth_xgaze_files.read_split(folder)["train"]
+        if (folder / eth_xgaze_files.SPLIT).is_file()
+        else []
     )
     there = [
         folder / "train" / name for name in sorted(listed) if (folder / "train" / name).is_file()
     ]
-    trained = [eth_xgaze_files.labelled(path) for path in there]
-    people = [*trained, *(eth_xgaze_files.official(folder, root / ACCESS.folder) if listed else [])]
+    trained = [eth_xgaze_files.read_labelled(path) for path in there]
+    people = [
+        *trained,
+        *(eth_xgaze_files.read_official(folder, root / ACCESS.folder) if listed else []),
+    ]
     counts = [len(person.rows) for person in people]
     places = tuple((person.path, int(row)) for person in people for row in person.rows)
     return Index(
@@ -72,32 +77,34 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         ids=np.array(
             [f"{person.name}/{row:06d}" for person in people for row in person.rows], np.str_
         ),
-        parts=np.array([_part(person) for person in people for _ in person.rows], np.str_),
+        parts=np.array([_part_of(person) for person in people for _ in person.rows], np.str_),
         values=np.concatenate([np.empty((0, 3)), *(person.values for person in people)]),
-        boxes={"patch": _whole(np.repeat([person.side for person in people], counts))},
+        boxes={"patch": _patch_boxes(np.repeat([person.side for person in people], counts))},
         clusters=np.array([person.name for person in people for _ in person.rows], np.str_),
-        read=partial(eth_xgaze_files.picture, places),
+        read=partial(eth_xgaze_files.read_picture, places),
         meta={
             "head_pose": np.concatenate([np.empty((0, 2)), *(person.head for person in people)]),
             "camera": np.concatenate([np.empty(0, int), *(person.camera for person in people)]),
         },
-        notes=_notes(folder, listed, trained),
-        stamp=partial(hdf5.stamp, places),
+        notes=_missing_notes(folder, listed, trained),
+        stamp=partial(hdf5.row_cache_key, places),
     )
 
 
-def _part(person: Person) -> str:
+def _part_of(person: Person) -> str:
     if person.name.startswith("test/"):
         return "test"
-    return "validation" if person.name.removeprefix("subject") in HELD_OUT else "train"
+    return "validation" if person.name.removeprefix("subject") in VALIDATION_PEOPLE else "train"
 
 
-def _whole(sides: np.ndarray) -> Floats:
+def _patch_boxes(sides: np.ndarray) -> Floats:
     low = np.full(len(sides), -0.5)
     return np.stack([low, low, sides - 0.5, sides - 0.5], axis=1)
 
 
-def _notes(folder: Path, listed: Sequence[str], trained: Sequence[Person]) -> tuple[str, ...]:
+def _missing_notes(
+    folder: Path, listed: Sequence[str], trained: Sequence[Person]
+) -> tuple[str, ...]:
     if not (folder / eth_xgaze_files.SPLIT).is_file():
         return (f"there is no file {folder / eth_xgaze_files.SPLIT}",)
     notes = []
@@ -114,28 +121,30 @@ def _notes(folder: Path, listed: Sequence[str], trained: Sequence[Person]) -> tu
 # --- a submission ---------------------------------------------------------------------------------
 
 
-def official(root: Path) -> list[Sample]:
+def list_test_samples(root: Path) -> list[Sample]:
     """List the pictures of the test people in the order of a submission: the split list's, then the files' own.
 
     Ids are `test/subject0001/000000`. Raises DataError when a person is absent: a submission
     answers for everyone.
     """
-    folder = eth_xgaze_files.place(root / ACCESS.folder)
+    folder = eth_xgaze_files.find_folder(root / ACCESS.folder)
     if not (folder / eth_xgaze_files.SPLIT).is_file():
         raise DataError(
             f"there is no file {folder / eth_xgaze_files.SPLIT}; get {ACCESS.title} at {ACCESS.where} ({ACCESS.terms})"
         )
     people = [
-        (path, eth_xgaze_files.count(path), eth_xgaze_files.side(path))
-        for path in eth_xgaze_files.tested(folder)
+        (path, eth_xgaze_files.count_pictures(path), eth_xgaze_files.picture_side(path))
+        for path in eth_xgaze_files.list_test_files(folder)
     ]
     places = [(path, row) for path, count, _ in people for row in range(count)]
-    boxes = _whole(np.repeat([side for *_, side in people], [count for _, count, _ in people]))
+    boxes = _patch_boxes(
+        np.repeat([side for *_, side in people], [count for _, count, _ in people])
+    )
     return [
         Sample(
             f"test/{path.stem}/{number:06d}",
             boxes[row],
-            partial(eth_xgaze_files.picture, places, row),
+            partial(eth_xgaze_files.read_picture, places, row),
         )
         for row, (path, number) in enumerate(places)
     ]
@@ -146,27 +155,29 @@ def official(root: Path) -> list[Sample]:
 
 def verify(root: Path) -> list[Finding]:
     """Examine a copy: the lists, the files that they name, labels, and that the test files carry none themselves."""
-    folder = eth_xgaze_files.place(root / ACCESS.folder)
+    folder = eth_xgaze_files.find_folder(root / ACCESS.folder)
     if not (folder / eth_xgaze_files.SPLIT).is_file():
         what = f"there is no file {folder / eth_xgaze_files.SPLIT}; get {ACCESS.title} at {ACCESS.where} ({ACCESS.terms})"
         return [Finding("missing", what)]
     try:
-        lists, found = eth_xgaze_files.split(folder), index(root)
+        lists, found = eth_xgaze_files.read_split(folder), index(root)
     except DataError as error:
         return [Finding("wrong", str(error))]
     findings = []
-    for key, expected in PEOPLE.items():
+    for key, expected in EXPECTED_PEOPLE.items():
         findings.append(
-            sample_checks.count(
+            sample_checks.check_count(
                 f"{eth_xgaze_files.SPLIT}: {key}", len(lists[key]), expected, "people"
             )
         )
         there = [name for name in lists[key] if (folder / key / name).is_file()]
-        findings.append(sample_checks.count(key, len(there), expected, "files"))
-    here = {f"subject{number}" for number in HELD_OUT} & set(found.clusters.tolist())
-    findings.append(sample_checks.count("held out of train", len(here), len(HELD_OUT), "people"))
+        findings.append(sample_checks.check_count(key, len(there), expected, "files"))
+    here = {f"subject{number}" for number in VALIDATION_PEOPLE} & set(found.clusters.tolist())
+    findings.append(
+        sample_checks.check_count("held out of train", len(here), len(VALIDATION_PEOPLE), "people")
+    )
     test = [folder / "test" / name for name in lists["test"] if (folder / "test" / name).is_file()]
-    carrying = sum(hdf5.holds(path, "face_gaze") for path in test)
+    carrying = sum(hdf5.has_dataset(path, "face_gaze") for path in test)
     if carrying:
         findings.append(
             Finding("wrong", f"{carrying} test files carry labels, which the release withholds")

@@ -51,12 +51,12 @@ class Person:
     camera: np.ndarray  # (n,)
 
 
-def place(folder: Path) -> Path:
+def find_folder(folder: Path) -> Path:
     """Return the folder that holds the split list: `xgaze_224` or `xgaze_448` inside, or the dataset's own."""
     return next((folder / inner for inner in _INNER if (folder / inner / SPLIT).is_file()), folder)
 
 
-def split(folder: Path) -> dict[str, list[str]]:
+def read_split(folder: Path) -> dict[str, list[str]]:
     """Read the official lists of files, in their own order.
 
     Raises DataError for a malformed one.
@@ -89,20 +89,22 @@ def split(folder: Path) -> dict[str, list[str]]:
     return lists
 
 
-def labelled(path: Path) -> Person:
+def read_labelled(path: Path) -> Person:
     """Read the labels of one file of `train/`.
 
     Raises DataError for what is malformed or no radians.
     """
     # (pitch, yaw), as benchbox has them
-    gaze = hdf5.column(path, "face_gaze", (None, 2)).astype(np.float64)
-    if count(path) != len(gaze):
+    gaze = hdf5.read_column(path, "face_gaze", (None, 2)).astype(np.float64)
+    if count_pictures(path) != len(gaze):
         raise DataError(f"{path}: face_patch and face_gaze have different lengths")
     rows = np.flatnonzero(np.isfinite(gaze).all(axis=1))
-    return _person(path.stem, path, rows, angles.vectors(gaze[rows], f"{path}: face_gaze"))
+    return _read_person(
+        path.stem, path, rows, angles.gaze_vectors(gaze[rows], f"{path}: face_gaze")
+    )
 
 
-def official(folder: Path, labels: Path) -> list[Person]:
+def read_official(folder: Path, labels: Path) -> list[Person]:
     """Read the test people with the labels that lie beside the authors' code.
 
     None where those are not.
@@ -113,7 +115,7 @@ def official(folder: Path, labels: Path) -> list[Person]:
         return []
     gaze, numbers = _text(labels / LABELS, 2), _text(labels / ROWS, 1)[:, 0]
     rows = numbers.astype(np.intp)
-    counts = [count(path) for path in tested(folder)]
+    counts = [count_pictures(path) for path in list_test_files(folder)]
     if len(rows) != len(gaze):
         raise DataError(
             f"{labels / ROWS}: {len(rows)} rows for {len(gaze)} labels; there must be one for each"
@@ -126,21 +128,21 @@ def official(folder: Path, labels: Path) -> list[Person]:
         raise DataError(
             f"{labels / ROWS}: rows must be whole, each once and below the {sum(counts)} test pictures"
         )
-    vectors = angles.vectors(gaze, str(labels / LABELS))
+    vectors = angles.gaze_vectors(gaze, str(labels / LABELS))
     starts = np.cumsum([0, *counts])
     people = []
-    for path, start, end in zip(tested(folder), starts, starts[1:], strict=False):
+    for path, start, end in zip(list_test_files(folder), starts, starts[1:], strict=False):
         mine = (rows >= start) & (rows < end)
-        people.append(_person(f"test/{path.stem}", path, rows[mine] - start, vectors[mine]))
+        people.append(_read_person(f"test/{path.stem}", path, rows[mine] - start, vectors[mine]))
     return people
 
 
-def tested(folder: Path) -> Iterator[Path]:
+def list_test_files(folder: Path) -> Iterator[Path]:
     """Yield the files of the test people in the order of a submission.
 
     Raises DataError when one is absent.
     """
-    names = split(folder)["test"]
+    names = read_split(folder)["test"]
     for name in names:
         path = folder / "test" / name
         if not path.is_file():
@@ -150,42 +152,44 @@ def tested(folder: Path) -> Iterator[Path]:
         yield path
 
 
-def _person(name: str, path: Path, rows: np.ndarray, values: Floats) -> Person:
-    total = count(path)
+def _read_person(name: str, path: Path, rows: np.ndarray, values: Floats) -> Person:
+    total = count_pictures(path)
     return Person(
         name=name,
         path=path,
-        side=side(path),
+        side=picture_side(path),
         bare=total - len(rows),
         rows=rows,
         values=values,
-        head=hdf5.column(path, "face_head_pose", (total, 2)).astype(np.float64)[rows],
-        camera=hdf5.column(path, "cam_index", (total, 1)).astype(int)[rows, 0],
+        head=hdf5.read_column(path, "face_head_pose", (total, 2)).astype(np.float64)[rows],
+        camera=hdf5.read_column(path, "cam_index", (total, 1)).astype(int)[rows, 0],
     )
 
 
-def count(path: Path) -> int:
+def count_pictures(path: Path) -> int:
     """Return the number of pictures of a file."""
-    return hdf5.rows(path, "face_patch", (None, None, None, 3))
+    return hdf5.count_rows(path, "face_patch", (None, None, None, 3))
 
 
-def side(path: Path) -> int:
+def picture_side(path: Path) -> int:
     """Return the side of a file's square pictures in px.
 
     Raises DataError when they are not square.
     """
-    if not count(path):
+    if not count_pictures(path):
         return 0
-    height, width, _ = hdf5.row(path, "face_patch", 0).shape
+    height, width, _ = hdf5.read_row(path, "face_patch", 0).shape
     if height != width:
         raise DataError(f"{path}: face_patch: {width} x {height} px, must be square")
     return int(height)
 
 
-def picture(places: Sequence[tuple[Path, int]], row: int) -> Bytes:
+def read_picture(places: Sequence[tuple[Path, int]], row: int) -> Bytes:
     """Decode one picture as RGB."""
     path, number = places[row]
-    bgr = hdf5.bytes_of(hdf5.row(path, "face_patch", number), f"{path}: face_patch row {number}")
+    bgr = hdf5.convert_to_uint8(
+        hdf5.read_row(path, "face_patch", number), f"{path}: face_patch row {number}"
+    )
     return np.ascontiguousarray(bgr[:, :, ::-1])
 
 

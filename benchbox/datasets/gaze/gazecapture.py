@@ -41,9 +41,9 @@ ACCESS = Access(
 gazecapture/NNNNN/frames/00000.jpg …        1474 recordings, unpacked from NNNNN.tar.gz
 gazecapture/NNNNN/*.json                    appleFace, appleLeftEye, appleRightEye, faceGrid, dotInfo, screen, …""",
 )
-SUBJECTS = {"train": 1274, "val": 50, "test": 150}
-WITH_VALID_FRAMES = {"train": 1271, "val": 50, "test": 150}
-FRAMES = {"train": 1_251_983, "val": 59_480, "test": 179_496}  # valid ones
+EXPECTED_SUBJECTS = {"train": 1274, "val": 50, "test": 150}
+EXPECTED_VALID_SUBJECTS = {"train": 1271, "val": 50, "test": 150}
+EXPECTED_FRAMES = {"train": 1_251_983, "val": 59_480, "test": 179_496}  # valid ones
 FIRST_PIXEL = 0.5
 _MANY = 50  # recordings: from here on a bar shows
 
@@ -56,13 +56,13 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     Raises DataError for the first file that is malformed; an absent folder gives an empty index.
     """
     folder = root / ACCESS.folder
-    found = read_all(folder)
+    found = read_recordings(folder)
     for one in found:
-        if _kind(one.device) is None:
+        if _device_kind(one.device) is None:
             raise DataError(
                 f"{one.folder / 'info.json'}: DeviceName {one.device!r} is no iPhone and no iPad"
             )
-    return to_index(
+    return build_index(
         "gazecapture",
         found,
         pixels=pixels,
@@ -70,21 +70,21 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     )
 
 
-def read_all(folder: Path) -> list[Recording]:
+def read_recordings(folder: Path) -> list[Recording]:
     """Read every recording of a folder, with a bar where there are many."""
     from tqdm import tqdm
 
-    named = recording_folders.names(folder)
+    named = recording_folders.list_recordings(folder)
     bar = tqdm(
         named,
         desc=f"read {folder.name}",
         unit="recording",
         disable=None if len(named) >= _MANY else True,
     )
-    return [recording_folders.read(folder / name) for name in bar]
+    return [recording_folders.read_recording(folder / name) for name in bar]
 
 
-def to_index(
+def build_index(
     dataset: str, found: Sequence[Recording], *, pixels: bool, notes: Sequence[str] = ()
 ) -> Index:
     """Put recordings one below the other.
@@ -92,7 +92,7 @@ def to_index(
     With `pixels`, frames without a picture are left out and noted.
     """
     lacking = [
-        _without_picture(one) if pixels else np.zeros(len(one.frames), bool) for one in found
+        _drop_missing_frames(one) if pixels else np.zeros(len(one.frames), bool) for one in found
     ]
     kept = [one.only(~absent) for one, absent in zip(found, lacking, strict=True)]
     counts = [len(one.frames) for one in kept]
@@ -118,8 +118,8 @@ def to_index(
             for source in recording_folders.BOXES
         },
         clusters=repeated([one.name for one in kept]),
-        read=partial(_picture, places),
-        stamp=partial(_stamp, places),
+        read=partial(_read_picture, places),
+        stamp=partial(_cache_key, places),
         origin=FIRST_PIXEL,
         attributes={
             "phone": ~tablet,
@@ -134,21 +134,21 @@ def to_index(
             "orientation": orientation,
             "face_grid": np.concatenate([np.empty((0, 4)), *(one.face_grid for one in kept)]),
         },
-        notes=(*notes, *_told(found, lacking)),
+        notes=(*notes, *_describe_missing(found, lacking)),
     )
 
 
-def _kind(device: str) -> str | None:
+def _device_kind(device: str) -> str | None:
     return next((kind for kind in ("iPhone", "iPad") if device.startswith(kind)), None)
 
 
-def _without_picture(one: Recording) -> Bools:
+def _drop_missing_frames(one: Recording) -> Bools:
     place = one.folder / "frames"
     there = {path.name for path in place.iterdir()} if place.is_dir() else set()
     return np.array([frame not in there for frame in one.frames], bool)
 
 
-def _told(found: Sequence[Recording], lacking: Sequence[Bools]) -> list[str]:
+def _describe_missing(found: Sequence[Recording], lacking: Sequence[Bools]) -> list[str]:
     total, valid = sum(one.total for one in found), sum(len(one.frames) for one in found)
     notes = []
     if valid < total:
@@ -164,14 +164,14 @@ def _told(found: Sequence[Recording], lacking: Sequence[Bools]) -> list[str]:
     return notes
 
 
-def _picture(places: tuple[tuple[Path, str], ...], row: int) -> Bytes:
+def _read_picture(places: tuple[tuple[Path, str], ...], row: int) -> Bytes:
     folder, frame = places[row]
-    return images.decode(folder / "frames" / frame)
+    return images.decode_picture(folder / "frames" / frame)
 
 
-def _stamp(places: tuple[tuple[Path, str], ...], row: int) -> str:
+def _cache_key(places: tuple[tuple[Path, str], ...], row: int) -> str:
     folder, frame = places[row]
-    return images.stamp(folder / "frames" / frame)
+    return images.file_cache_key(folder / "frames" / frame)
 
 
 # --- examination ----------------------------------------------------------------------------------
@@ -181,19 +181,19 @@ def verify(root: Path) -> list[Finding]:
     """Examine a copy: recordings and valid frames per split, pictures, labels against the dots on the screens."""
     folder = root / ACCESS.folder
     try:
-        found = read_all(folder)
+        found = read_recordings(folder)
     except DataError as error:
         return [Finding("wrong", str(error))]
     findings = []
-    for split, expected in SUBJECTS.items():
+    for split, expected in EXPECTED_SUBJECTS.items():
         here = [one for one in found if one.split == split]
         usable = sum(bool(one.frames) for one in here)
-        counted = sample_checks.count(split, len(here), expected, "recordings")
-        also = f", {usable} of {WITH_VALID_FRAMES[split]} with a valid frame"
+        counted = sample_checks.check_count(split, len(here), expected, "recordings")
+        also = f", {usable} of {EXPECTED_VALID_SUBJECTS[split]} with a valid frame"
         findings.append(Finding(counted.level, counted.what + also))
         findings.append(
-            sample_checks.count(
-                split, sum(len(one.frames) for one in here), FRAMES[split], "valid frames"
+            sample_checks.check_count(
+                split, sum(len(one.frames) for one in here), EXPECTED_FRAMES[split], "valid frames"
             )
         )
     return [*findings, *examine_recordings(found)]
@@ -202,7 +202,7 @@ def verify(root: Path) -> list[Finding]:
 def examine_recordings(found: Sequence[Recording]) -> list[Finding]:
     """Say whether frames have pictures, and labels lie where the dots on the screens are."""
     findings = []
-    absent = sum(int(_without_picture(one).sum()) for one in found)
+    absent = sum(int(_drop_missing_frames(one).sum()) for one in found)
     if absent:
         findings.append(Finding("missing", f"{absent} valid frames have no picture"))
     else:
@@ -245,8 +245,8 @@ def _examine_first_frames(found: Sequence[Recording]) -> list[Finding]:
         for frame in one.frames[:1]:
             path = one.folder / "frames" / frame
             try:
-                size = images.size(path)
-                if not images.whole(path):
+                size = images.picture_size(path)
+                if not images.has_end_marker(path):
                     raise DataError(
                         f"{path}: the picture stops before its end marker; fetch it again"
                     )
@@ -255,7 +255,7 @@ def _examine_first_frames(found: Sequence[Recording]) -> list[Finding]:
                 continue
             seen += 1
             middle = one.boxes["face"][0].reshape(2, 2).mean(axis=0)
-            if sample_checks.outside(middle[None] - FIRST_PIXEL, size):
+            if sample_checks.count_outside(middle[None] - FIRST_PIXEL, size):
                 beside.append(
                     f"{path}: the face box lies beside the {size[0]} x {size[1]} picture: rotated or resized"
                 )

@@ -31,8 +31,8 @@ ACCESS = Access(
 gazecn/NNNNN/frames/00000.jpg …     290 recordings in the shape of GazeCapture (`benchbox data where gazecapture`)
 gazecn/NNNNN/*.json                 info.json: Dataset is train or test, DeviceName any""",
 )
-PEOPLE = {"train": 263, "test": 27}
-FRAMES = {"train": 262_400, "test": 43_380}
+EXPECTED_PEOPLE = {"train": 263, "test": 27}
+EXPECTED_FRAMES = {"train": 262_400, "test": 43_380}
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
@@ -42,22 +42,24 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     """
     folder = root / ACCESS.folder
     notes = [] if folder.is_dir() else [f"there is no folder {folder}"]
-    return gazecapture.to_index("gazecn", gazecapture.read_all(folder), pixels=pixels, notes=notes)
+    return gazecapture.build_index(
+        "gazecn", gazecapture.read_recordings(folder), pixels=pixels, notes=notes
+    )
 
 
 def verify(root: Path) -> list[Finding]:
     """Examine a copy: people and valid frames per split, pictures, labels of known devices."""
     try:
-        found = gazecapture.read_all(root / ACCESS.folder)
+        found = gazecapture.read_recordings(root / ACCESS.folder)
     except DataError as error:
         return [Finding("wrong", str(error))]
     findings = []
-    for split, expected in PEOPLE.items():
+    for split, expected in EXPECTED_PEOPLE.items():
         here = [one for one in found if one.split == split]
-        findings.append(sample_checks.count(split, len(here), expected, "people"))
+        findings.append(sample_checks.check_count(split, len(here), expected, "people"))
         findings.append(
-            sample_checks.count(
-                split, sum(len(one.frames) for one in here), FRAMES[split], "valid frames"
+            sample_checks.check_count(
+                split, sum(len(one.frames) for one in here), EXPECTED_FRAMES[split], "valid frames"
             )
         )
     return [*findings, *gazecapture.examine_recordings(found)]

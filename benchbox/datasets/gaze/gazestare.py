@@ -44,22 +44,24 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     folder, beside = root / ACCESS.folder, root / gazecn.ACCESS.folder
     trained = [
         replace(one, name=f"gazecn/{one.name}", split=f"gazecn/{one.split}")
-        for one in gazecapture.read_all(beside)
+        for one in gazecapture.read_recordings(beside)
     ]
-    stares = [replace(one, split="stare") for one in gazecapture.read_all(folder)]
+    stares = [replace(one, split="stare") for one in gazecapture.read_recordings(folder)]
     notes = [f"there is no folder {place}" for place in (folder, beside) if not place.is_dir()]
-    return gazecapture.to_index("gazestare", [*trained, *stares], pixels=pixels, notes=notes)
+    return gazecapture.build_index("gazestare", [*trained, *stares], pixels=pixels, notes=notes)
 
 
 def verify(root: Path) -> list[Finding]:
     """Examine a copy: people, frames, stares long enough to have a spread, and the set that methods are trained on."""
     try:
-        found = gazecapture.read_all(root / ACCESS.folder)
+        found = gazecapture.read_recordings(root / ACCESS.folder)
     except DataError as error:
         return [Finding("wrong", str(error))]
     findings = [
-        sample_checks.count("stare", len(found), PEOPLE, "people"),
-        sample_checks.count("stare", sum(len(one.frames) for one in found), FRAMES, "valid frames"),
+        sample_checks.check_count("stare", len(found), PEOPLE, "people"),
+        sample_checks.check_count(
+            "stare", sum(len(one.frames) for one in found), FRAMES, "valid frames"
+        ),
     ]
     lengths = [int(n) for one in found for n in np.unique(one.dots, return_counts=True)[1]]
     short = sum(length < _SHORTEST for length in lengths)

@@ -53,7 +53,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     people are noted.
     """
     del pixels  # labels and pictures share their files
-    place = folder(root)
+    place = find_folder(root)
     people = [
         _Person(path)
         for path in (place / f"p{person:02d}.mat" for person in range(PEOPLE))
@@ -77,14 +77,14 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         values=np.concatenate([np.empty((0, 3)), *(person.values for person in people)]),
         boxes={"patch": boxes},
         clusters=np.array([path.stem for path, _ in rows], np.str_),
-        read=partial(_picture, tuple(rows)),
-        stamp=partial(hdf5.stamp, tuple(rows)),
+        read=partial(_read_picture, tuple(rows)),
+        stamp=partial(hdf5.row_cache_key, tuple(rows)),
         meta={"head_pose": np.concatenate([np.empty((0, 2)), *(person.head for person in people)])},
         notes=(f"{absent} of {PEOPLE} people are not in {place}",) if absent else (),
     )
 
 
-def folder(root: Path) -> Path:
+def find_folder(root: Path) -> Path:
     """Return where the person files lie: the dataset's folder, or the archive's folder in it."""
     inner = root / ACCESS.folder / ARCHIVE
     return inner if inner.is_dir() else inner.parent
@@ -98,25 +98,27 @@ class _Person:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        labels = hdf5.column(path, "Data/label", (None, None))
+        labels = hdf5.read_column(path, "Data/label", (None, None))
         if labels.shape[1] < _GAZE_AND_HEAD:
             raise DataError(
                 f"{path}: Data/label: {labels.shape[1]} columns, 4 or more are needed: MATLAB's axes?"
             )
-        count = hdf5.rows(path, "Data/data", (None, 3, None, None))
+        count = hdf5.count_rows(path, "Data/data", (None, 3, None, None))
         if count != len(labels):
             raise DataError(
                 f"{path}: {count} pictures and {len(labels)} labels; there must be one for each"
             )
-        self.side = hdf5.row(path, "Data/data", 0).shape[-1] if count else 0
-        self.values: Floats = angles.vectors(labels[:, :2], f"{path}: Data/label")
-        angles.below_camera(labels[:, :2], f"{path}: Data/label")
+        self.side = hdf5.read_row(path, "Data/data", 0).shape[-1] if count else 0
+        self.values: Floats = angles.gaze_vectors(labels[:, :2], f"{path}: Data/label")
+        angles.check_below_camera(labels[:, :2], f"{path}: Data/label")
         self.head: Floats = labels[:, 2:4].astype(np.float64)
 
 
-def _picture(places: tuple[tuple[Path, int], ...], row: int) -> Bytes:
+def _read_picture(places: tuple[tuple[Path, int], ...], row: int) -> Bytes:
     path, number = places[row]
-    planes = hdf5.bytes_of(hdf5.row(path, "Data/data", number), f"{path}: Data/data row {number}")
+    planes = hdf5.convert_to_uint8(
+        hdf5.read_row(path, "Data/data", number), f"{path}: Data/data row {number}"
+    )
     # blue, green, red planes → RGB pixels
     return np.ascontiguousarray(planes[::-1].transpose(1, 2, 0))
 
@@ -131,9 +133,9 @@ def verify(root: Path) -> list[Finding]:
     except DataError as error:
         return [Finding("wrong", str(error))]
     people, counts = np.unique(found.clusters, return_counts=True)
-    findings = [sample_checks.count("people", len(people), PEOPLE, "people")]
+    findings = [sample_checks.check_count("people", len(people), PEOPLE, "people")]
     findings += [
-        sample_checks.count(str(person), int(n), FACES, "faces")
+        sample_checks.check_count(str(person), int(n), FACES, "faces")
         for person, n in zip(people, counts, strict=True)
         if n != FACES
     ]

@@ -83,19 +83,19 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     """
     del pixels  # labels and pictures share their files
     folder = root / ACCESS.folder
-    listed = [eye for person in range(PEOPLE) for eye in _listed(folder, f"p{person:02d}")]
+    listed = [eye for person in range(PEOPLE) for eye in _listed_eyes(folder, f"p{person:02d}")]
     eyes, vectors, heads = [], [], []
     for eye in sorted(listed, key=lambda eye: eye.id):  # by days, so that each file is opened once
-        day = _day(folder / _NORMALISED / eye.person / f"{eye.day}.mat")
+        day = _cached_day(folder / _NORMALISED / eye.person / f"{eye.day}.mat")
         if day is None or eye.picture not in day.rows:
             continue
         eyes.append(eye)
         row = day.rows[eye.picture]
-        vectors.append(_turned(day.gaze[eye.side][row], eye.side))
-        heads.append(_head(day.pose[eye.side][row], eye.side))
+        vectors.append(_rotated_gaze(day.gaze[eye.side][row], eye.side))
+        heads.append(_head_angles(day.pose[eye.side][row], eye.side))
     values = np.array(vectors, np.float64).reshape(-1, 3)
     people = np.array([eye.person for eye in eyes], np.str_)
-    _plausible(folder, values, people)
+    _check_plausible(folder, values, people)
     lost, absent = len(listed) - len(eyes), PEOPLE - len({eye.person for eye in listed})
     notes = [f"{absent} of {PEOPLE} people have no list in {folder / _LISTS}"] if absent else []
     notes += (
@@ -108,8 +108,8 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         values=values,
         boxes={"patch": np.tile([-0.5, -0.5, WIDTH - 0.5, HEIGHT - 0.5], (len(eyes), 1))},
         clusters=people,
-        read=partial(_picture, folder, tuple(eyes)),
-        stamp=partial(_stamp, folder, tuple(eyes)),
+        read=partial(_read_picture, folder, tuple(eyes)),
+        stamp=partial(_cache_key, folder, tuple(eyes)),
         attributes={
             side: np.array([eye.side == side for eye in eyes], bool) for side in ("left", "right")
         },
@@ -118,7 +118,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     )
 
 
-def _listed(folder: Path, person: str) -> list[_Eye]:
+def _listed_eyes(folder: Path, person: str) -> list[_Eye]:
     """Return the eyes of a person's evaluation list.
 
     Raises DataError with the line of what is malformed.
@@ -147,7 +147,7 @@ def _listed(folder: Path, person: str) -> list[_Eye]:
     return eyes
 
 
-def _day(path: Path) -> _Day | None:
+def _cached_day(path: Path) -> _Day | None:
     if not path.is_file():
         return None
     return _read_day(str(path), path.stat().st_mtime_ns)
@@ -183,15 +183,15 @@ def _read_day(name: str, changed: int) -> _Day:
     count = len(names)
     images, gaze, pose = ({}, {}, {})  # type: tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
     for side, (image, direction, head) in columns.items():
-        images[side] = _shaped(image, (count, HEIGHT, WIDTH), path, f"{side}.image")
-        gaze[side] = _shaped(direction, (count, 3), path, f"{side}.gaze").astype(np.float64)
-        pose[side] = _shaped(head, (count, 3), path, f"{side}.pose").astype(np.float64)
+        images[side] = _check_shape(image, (count, HEIGHT, WIDTH), path, f"{side}.image")
+        gaze[side] = _check_shape(direction, (count, 3), path, f"{side}.gaze").astype(np.float64)
+        pose[side] = _check_shape(head, (count, 3), path, f"{side}.pose").astype(np.float64)
         if np.abs(np.linalg.norm(gaze[side], axis=1) - 1).max(initial=0) > _UNIT_SLACK:
             raise DataError(f"{path}: data.{side}.gaze: not unit vectors; this copy was converted")
     return _Day({one: row for row, one in enumerate(names)}, images, gaze, pose)
 
 
-def _shaped(values: Any, shape: tuple[int, ...], path: Path, name: str) -> np.ndarray:
+def _check_shape(values: Any, shape: tuple[int, ...], path: Path, name: str) -> np.ndarray:
     """Undo MATLAB's squeezing of a single picture and hold the shape against what it must be."""
     array = np.asarray(values)
     if shape[0] == 1 and array.shape == shape[1:]:
@@ -203,13 +203,13 @@ def _shaped(values: Any, shape: tuple[int, ...], path: Path, name: str) -> np.nd
     return array
 
 
-def _turned(gaze: Floats, side: str) -> Floats:
+def _rotated_gaze(gaze: Floats, side: str) -> Floats:
     """Turn a gaze (3,) from eye to target into the vector of `angles.py`, mirrored for a right eye."""
     towards_eye = -gaze / np.linalg.norm(gaze)
     return towards_eye * np.array([-1.0, 1.0, 1.0]) if side == "right" else towards_eye
 
 
-def _head(rotation: Floats, side: str) -> Floats:
+def _head_angles(rotation: Floats, side: str) -> Floats:
     """Turn a head's rotation vector (3,) into (pitch, yaw) of its z axis, radians.
 
     Mirrored for a right eye.
@@ -221,25 +221,25 @@ def _head(rotation: Floats, side: str) -> Floats:
     return np.array([pitch, -yaw if side == "right" else yaw])
 
 
-def _plausible(folder: Path, values: Floats, people: np.ndarray) -> None:
+def _check_plausible(folder: Path, values: Floats, people: np.ndarray) -> None:
     """Refuse a person whose directions cannot be gaze at a screen below the camera: a turned sign, swapped axes."""
     for person in np.unique(people):
         where = folder / _NORMALISED / str(person)
-        angles.below_camera(vectors_to_angles(values[people == person]), f"{where}: gaze")
+        angles.check_below_camera(vectors_to_angles(values[people == person]), f"{where}: gaze")
 
 
-def _picture(folder: Path, eyes: tuple[_Eye, ...], row: int) -> Bytes:
+def _read_picture(folder: Path, eyes: tuple[_Eye, ...], row: int) -> Bytes:
     eye = eyes[row]
     path = folder / _NORMALISED / eye.person / f"{eye.day}.mat"
-    day = _day(path)
+    day = _cached_day(path)
     if day is None or eye.picture not in day.rows:
         raise DataError(f"{path}: holds {eye.picture} no more")
     grey = day.images[eye.side][day.rows[eye.picture]].astype(np.uint8)
     return np.repeat((grey[:, ::-1] if eye.side == "right" else grey)[:, :, None], 3, axis=2)
 
 
-def _stamp(folder: Path, eyes: tuple[_Eye, ...], row: int) -> str:
-    return images.stamp(folder / _NORMALISED / eyes[row].person / f"{eyes[row].day}.mat")
+def _cache_key(folder: Path, eyes: tuple[_Eye, ...], row: int) -> str:
+    return images.file_cache_key(folder / _NORMALISED / eyes[row].person / f"{eyes[row].day}.mat")
 
 
 # --- examination ----------------------------------------------------------------------------------
@@ -252,10 +252,10 @@ def verify(root: Path) -> list[Finding]:
     except DataError as error:
         return [Finding("wrong", str(error))]
     people, counts = np.unique(found.clusters, return_counts=True)
-    findings = [sample_checks.count("people", len(people), PEOPLE, "people")]
+    findings = [sample_checks.check_count("people", len(people), PEOPLE, "people")]
     for person, n in zip(people, counts, strict=True):
         if n != EYES:
-            findings.append(sample_checks.count(str(person), int(n), EYES, "eyes"))
+            findings.append(sample_checks.check_count(str(person), int(n), EYES, "eyes"))
     doubled = sum("#" in str(name) for name in found.ids)
     if doubled:
         findings.append(
@@ -268,4 +268,4 @@ def verify(root: Path) -> list[Finding]:
                 "ok", f"{left} left eyes, {right} right eyes (mirrored); all look below the camera"
             )
         )
-    return findings + angles.with_head(found.values, found.meta["head_pose"], found.clusters)
+    return findings + angles.compare_head_yaw(found.values, found.meta["head_pose"], found.clusters)

@@ -53,12 +53,12 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     """
     del pixels  # labels and pictures share their files
     folder = root / ACCESS.folder
-    there = [person for person in range(PEOPLE) if _path(folder, person).is_file()]
-    people = [_person(_path(folder, person)) for person in there]
+    there = [person for person in range(PEOPLE) if _person_path(folder, person).is_file()]
+    people = [_read_person(_person_path(folder, person)) for person in there]
     counts = [len(gaze) for gaze, _ in people]
     names = [f"p{person:02d}" for person in there]
     places = tuple(
-        (_path(folder, person), row)
+        (_person_path(folder, person), row)
         for person, n in zip(there, counts, strict=True)
         for row in range(n)
     )
@@ -77,34 +77,36 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         values=np.concatenate([np.empty((0, 3)), *(gaze for gaze, _ in people)]),
         boxes={"patch": np.tile([-0.5, -0.5, WIDTH - 0.5, HEIGHT - 0.5], (sum(counts), 1))},
         clusters=np.repeat(np.array(names, np.str_), counts),
-        read=partial(_picture, places),
+        read=partial(_read_picture, places),
         meta={"head_pose": np.concatenate([np.empty((0, 2)), *(head for _, head in people)])},
-        stamp=partial(hdf5.stamp, places),
+        stamp=partial(hdf5.row_cache_key, places),
         notes=(f"{absent} of {PEOPLE} people are not in {folder}",) if absent else (),
     )
 
 
-def _path(folder: Path, person: int) -> Path:
+def _person_path(folder: Path, person: int) -> Path:
     return folder / f"small_test_dataset_loocv{person}.h5"
 
 
-def _person(path: Path) -> tuple[Floats, Floats]:
+def _read_person(path: Path) -> tuple[Floats, Floats]:
     """Return unit vectors (N, 3) and head pose (N, 2) as (pitch, yaw) in radians."""
-    gaze = hdf5.column(path, "gaze", (None, 2))[:, ::-1]  # (yaw, pitch) in the file
-    head = hdf5.column(path, "headpose", (None, 2))[:, ::-1]
-    count = hdf5.rows(path, "data", _PIXELS)
+    gaze = hdf5.read_column(path, "gaze", (None, 2))[:, ::-1]  # (yaw, pitch) in the file
+    head = hdf5.read_column(path, "headpose", (None, 2))[:, ::-1]
+    count = hdf5.count_rows(path, "data", _PIXELS)
     if not len(gaze) == len(head) == count:
         raise DataError(
             f"{path}: {count} pictures, {len(gaze)} gaze and {len(head)} headpose rows; one of each a row"
         )
-    values = angles.vectors(gaze, f"{path}: gaze")
-    angles.below_camera(gaze, f"{path}: gaze")
+    values = angles.gaze_vectors(gaze, f"{path}: gaze")
+    angles.check_below_camera(gaze, f"{path}: gaze")
     return values, np.asarray(head, np.float64)
 
 
-def _picture(places: tuple[tuple[Path, int], ...], row: int) -> Bytes:
+def _read_picture(places: tuple[tuple[Path, int], ...], row: int) -> Bytes:
     path, number = places[row]
-    grey = hdf5.bytes_of(hdf5.row(path, "data", number)[0], f"{path}: data row {number}")
+    grey = hdf5.convert_to_uint8(
+        hdf5.read_row(path, "data", number)[0], f"{path}: data row {number}"
+    )
     return np.repeat(grey[:, :, None], 3, axis=2)
 
 
@@ -118,9 +120,9 @@ def verify(root: Path) -> list[Finding]:
     except DataError as error:
         return [Finding("wrong", str(error))]
     people, counts = np.unique(found.clusters, return_counts=True)
-    findings = [sample_checks.count("people", len(people), PEOPLE, "people")]
+    findings = [sample_checks.check_count("people", len(people), PEOPLE, "people")]
     findings += [
-        sample_checks.count(str(person), int(n), EYES, "eyes")
+        sample_checks.check_count(str(person), int(n), EYES, "eyes")
         for person, n in zip(people, counts, strict=True)
         if n != EYES
     ]
@@ -128,4 +130,4 @@ def verify(root: Path) -> list[Finding]:
         findings.append(
             Finding("ok", "pitch is negative and yaw about 0 on average for everyone, in radians")
         )
-    return findings + angles.with_head(found.values, found.meta["head_pose"], found.clusters)
+    return findings + angles.compare_head_yaw(found.values, found.meta["head_pose"], found.clusters)

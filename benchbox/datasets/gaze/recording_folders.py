@@ -45,11 +45,11 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "val", "test")
 CLOSE_CM = 0.01  # between XCam, YCam and the dot on the screen, in the official files
-_FAR_CM = 100.0
-_LARGEST_FILE = 64 * 1024 * 1024  # bytes
-_NAME = re.compile(r"\d{5}")
-_FRAME = re.compile(r"\d{5}\.jpg")  # also keeps an entry from naming a file elsewhere
-_BOX = ("X", "Y", "W", "H", "IsValid")
+_MAX_LABEL_CM = 100.0
+_MAX_FILE_BYTES = 64 * 1024 * 1024  # bytes
+_RECORDING_NAME = re.compile(r"\d{5}")
+_FRAME_NAME = re.compile(r"\d{5}\.jpg")  # also keeps an entry from naming a file elsewhere
+_BOX_KEYS = ("X", "Y", "W", "H", "IsValid")
 BOXES = (
     "face",
     "left_eye",
@@ -102,10 +102,10 @@ class Recording:
         )
 
 
-def names(folder: Path) -> list[str]:
+def list_recordings(folder: Path) -> list[str]:
     """Name the recordings of a folder; raises DataError when they are still packed."""
     there = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    found = [name for name in there if _NAME.fullmatch(name) and (folder / name).is_dir()]
+    found = [name for name in there if _RECORDING_NAME.fullmatch(name) and (folder / name).is_dir()]
     packed = [name for name in there if name.endswith(".tar.gz")]
     if packed and not found:
         raise DataError(
@@ -114,75 +114,77 @@ def names(folder: Path) -> list[str]:
     return found
 
 
-def read(folder: Path) -> Recording:
+def read_recording(folder: Path) -> Recording:
     """Read one recording.
 
     Raises DataError naming file and frame of what is malformed or in another convention.
     """
-    frames = _frames(folder / "frames.json")
-    info = _table(folder / "info.json")
+    frames = _read_frames(folder / "frames.json")
+    info = _read_table(folder / "info.json")
     face, left, right, grid = (
-        _columns(folder / f"{name}.json", _BOX, frames)
+        _read_columns(folder / f"{name}.json", _BOX_KEYS, frames)
         for name in ("appleFace", "appleLeftEye", "appleRightEye", "faceGrid")
     )
-    dot = _columns(folder / "dotInfo.json", ("DotNum", "XPts", "YPts", "XCam", "YCam"), frames)
-    screen = _columns(folder / "screen.json", ("W", "H", "Orientation"), frames)
+    dot = _read_columns(folder / "dotInfo.json", ("DotNum", "XPts", "YPts", "XCam", "YCam"), frames)
+    screen = _read_columns(folder / "screen.json", ("W", "H", "Orientation"), frames)
     valid = np.all([part["IsValid"] == 1 for part in (face, left, right, grid)], axis=0)
     values = np.stack([dot["XCam"], dot["YCam"]], axis=1)[valid]
     kept = tuple(name for name, counts in zip(frames, valid, strict=True) if counts)
     _check_cm(folder / "dotInfo.json", values, kept)
-    device = _text(info, "DeviceName", folder / "info.json")
-    computed = _on_screen(device, dot, screen, valid)
+    device = _read_text(info, "DeviceName", folder / "info.json")
+    computed = _screen_dots_cm(device, dot, screen, valid)
     return Recording(
         name=folder.name,
         folder=folder,
-        split=_split(info, folder / "info.json"),
+        split=_read_split(info, folder / "info.json"),
         device=device,
         total=len(frames),
         frames=kept,
         dots=dot["DotNum"][valid].astype(int),
         values=values,
-        orientation=_orientation(screen["Orientation"][valid], folder / "screen.json", kept),
-        face_grid=_xywh(grid, valid) - np.array([1, 1, 0, 0]),
-        boxes=_boxes(_xywh(face, valid), _xywh(left, valid), _xywh(right, valid)),
-        gap_cm=_gap_cm(folder / "dotInfo.json", values, computed),
+        orientation=_check_orientation(screen["Orientation"][valid], folder / "screen.json", kept),
+        face_grid=_box_columns(grid, valid) - np.array([1, 1, 0, 0]),
+        boxes=_box_sources(
+            _box_columns(face, valid), _box_columns(left, valid), _box_columns(right, valid)
+        ),
+        gap_cm=_label_gap_cm(folder / "dotInfo.json", values, computed),
     )
 
 
 # --- boxes ----------------------------------------------------------------------------------------
 
 
-def _xywh(part: Mapping[str, Floats], valid: Bools) -> Floats:
+def _box_columns(part: Mapping[str, Floats], valid: Bools) -> Floats:
     return np.stack([part[key][valid] for key in ("X", "Y", "W", "H")], axis=1)
 
 
-def _corners(xywh: Floats) -> Floats:
+def _xywh_to_corners(xywh: Floats) -> Floats:
     return np.concatenate([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]], axis=1)
 
 
-def _boxes(face: Floats, left: Floats, right: Floats) -> dict[str, Floats]:
+def _box_sources(face: Floats, left: Floats, right: Floats) -> dict[str, Floats]:
     """Return every box source as corners (n, 4) in the frame, from x, y, w, h.
 
     The eyes' are relative to the face's.
     """
-    boxes = {"face": _corners(face)}
+    boxes = {"face": _xywh_to_corners(face)}
     for name, eye in (("left_eye", left), ("right_eye", right)):
-        boxes[name] = _corners(
+        boxes[name] = _xywh_to_corners(
             eye + np.concatenate([face[:, :2], np.zeros_like(face[:, :2])], axis=1)
         )
     itracker_face = np.trunc(face) + _ITRACKER_FACE
-    boxes["itracker_face"] = _corners(itracker_face)
+    boxes["itracker_face"] = _xywh_to_corners(itracker_face)
     for name, eye in (("itracker_left_eye", left), ("itracker_right_eye", right)):
         moved = np.trunc(eye) + _ITRACKER_EYE
         moved[:, :2] += itracker_face[:, :2]
-        boxes[name] = _corners(moved)
+        boxes[name] = _xywh_to_corners(moved)
     return boxes
 
 
 # --- labels ---------------------------------------------------------------------------------------
 
 
-def _on_screen(
+def _screen_dots_cm(
     device: str, dot: Mapping[str, Floats], screen: Mapping[str, Floats], valid: Bools
 ) -> Floats | None:
     """Compute the valid frames' cm (n, 2) from the dot on the screen.
@@ -195,12 +197,12 @@ def _on_screen(
     size = np.stack([screen["W"], screen["H"]], axis=1)[valid]
     if not (size > 0).all():
         return None
-    return apple_devices.from_camera_cm(
+    return apple_devices.screen_to_camera_cm(
         apple_devices.DEVICES[device], points, size, screen["Orientation"][valid]
     )
 
 
-def _gap_cm(path: Path, values: Floats, computed: Floats | None) -> float | None:
+def _label_gap_cm(path: Path, values: Floats, computed: Floats | None) -> float | None:
     """Return the largest distance of labels from their dots.
 
     Raises DataError for a known other convention.
@@ -218,7 +220,7 @@ def _gap_cm(path: Path, values: Floats, computed: Floats | None) -> float | None
 
 
 def _check_cm(path: Path, values: Floats, frames: Sequence[str]) -> None:
-    wrong = ~(np.abs(values) <= _FAR_CM).all(axis=1)  # also NaN
+    wrong = ~(np.abs(values) <= _MAX_LABEL_CM).all(axis=1)  # also NaN
     if wrong.any():
         row = int(np.argmax(wrong))
         x, y = values[row]
@@ -227,7 +229,7 @@ def _check_cm(path: Path, values: Floats, frames: Sequence[str]) -> None:
         )
 
 
-def _orientation(values: Floats, path: Path, frames: Sequence[str]) -> np.ndarray:
+def _check_orientation(values: Floats, path: Path, frames: Sequence[str]) -> np.ndarray:
     wrong = ~np.isin(values, (1, 2, 3, 4))
     if wrong.any():
         row = int(np.argmax(wrong))
@@ -240,24 +242,24 @@ def _orientation(values: Floats, path: Path, frames: Sequence[str]) -> np.ndarra
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _frames(path: Path) -> list[str]:
-    content = _json(path)
+def _read_frames(path: Path) -> list[str]:
+    content = _read_json(path)
     if not isinstance(content, list):
         raise DataError(f"{path}: holds no list of frames")
     for row, name in enumerate(content):
-        if not isinstance(name, str) or not _FRAME.fullmatch(name):
+        if not isinstance(name, str) or not _FRAME_NAME.fullmatch(name):
             raise DataError(f"{path}: entry {row}: {str(name)[:40]!r} is no name like 00000.jpg")
     if len(set(content)) < len(content):
         raise DataError(f"{path}: a frame is named twice")
     return content
 
 
-def _columns(path: Path, keys: Sequence[str], frames: Sequence[str]) -> dict[str, Floats]:
+def _read_columns(path: Path, keys: Sequence[str], frames: Sequence[str]) -> dict[str, Floats]:
     """Return columns (frames,) of numbers.
 
     Raises DataError for a key that is absent or has another length.
     """
-    content = _table(path)
+    content = _read_table(path)
     columns = {}
     for key in keys:
         if not isinstance(content.get(key), list):
@@ -279,31 +281,33 @@ def _columns(path: Path, keys: Sequence[str], frames: Sequence[str]) -> dict[str
     return columns
 
 
-def _split(info: Mapping[str, Any], path: Path) -> str:
-    split = _text(info, "Dataset", path)
+def _read_split(info: Mapping[str, Any], path: Path) -> str:
+    split = _read_text(info, "Dataset", path)
     if split not in SPLITS:
         raise DataError(f"{path}: Dataset {split[:40]!r} is none of {', '.join(SPLITS)}")
     return split
 
 
-def _text(table: Mapping[str, Any], key: str, path: Path) -> str:
+def _read_text(table: Mapping[str, Any], key: str, path: Path) -> str:
     value = table.get(key)
     if not isinstance(value, str) or not value:
         raise DataError(f"{path}: has no text {key!r}")
     return value
 
 
-def _table(path: Path) -> dict[str, Any]:
-    content = _json(path)
+def _read_table(path: Path) -> dict[str, Any]:
+    content = _read_json(path)
     if not isinstance(content, dict):
         raise DataError(f"{path}: holds no table")
     return content
 
 
-def _json(path: Path) -> Any:
+def _read_json(path: Path) -> Any:
     try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; not a file of this dataset")
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise DataError(
+                f"{path}: more than {_MAX_FILE_BYTES} bytes; not a file of this dataset"
+            )
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise DataError(

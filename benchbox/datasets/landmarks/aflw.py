@@ -52,7 +52,7 @@ aflw/data/flickr/{0,2,3}/image*.jpg      21121 pictures
 (pictures are found below aflw/ by <folder>/<stem>, jpg or png; ids: 0/image12345-00017, 17 the row of the list)""",
 )
 FACES = 24386
-TRAINED = 20000
+TRAINING_FACES = 20000
 FRONTAL = 1314
 FRONTAL_INSIDE = 1211
 _INFO = "AFLWinfo_release.mat"
@@ -71,21 +71,23 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     folder = root / ACCESS.folder
     path = folder / _INFO
     if not path.is_file():
-        return _columns(folder, {}, _empty(), [], [f"there is no file {path}"])
-    table = _read(path)
-    there = _pictures(folder) if pixels else {}
+        return _build_index(folder, {}, _empty_table(), [], [f"there is no file {path}"])
+    table = _read_table(path)
+    there = _find_pictures(folder) if pixels else {}
     rows = [
-        row for row, name in enumerate(table["names"]) if not pixels or paths.stem(name) in there
+        row
+        for row, name in enumerate(table["names"])
+        if not pixels or paths.drop_suffix(name) in there
     ]
     notes = []
     if len(rows) < len(table["names"]):
         notes.append(
             f"{len(table['names']) - len(rows)} of {len(table['names'])} faces have no picture and are left out"
         )
-    return _columns(folder, there, table, rows, notes)
+    return _build_index(folder, there, table, rows, notes)
 
 
-def _empty() -> dict[str, Any]:
+def _empty_table() -> dict[str, Any]:
     return {
         "names": (),
         "boxes": np.empty((0, 4)),
@@ -95,7 +97,7 @@ def _empty() -> dict[str, Any]:
     }
 
 
-def _columns(
+def _build_index(
     folder: Path,
     there: Mapping[str, Path],
     table: Mapping[str, Any],
@@ -103,7 +105,7 @@ def _columns(
     notes: Sequence[str],
 ) -> Index:
     chosen = np.asarray(rows, np.intp)
-    names = tuple(paths.stem(table["names"][row]) for row in rows)
+    names = tuple(paths.drop_suffix(table["names"][row]) for row in rows)
     values, boxes, visible = (
         table["values"][chosen],
         table["boxes"][chosen],
@@ -119,28 +121,28 @@ def _columns(
         values=values,
         boxes={"rect": boxes, "ground_truth": tight_box(values) if len(rows) else np.empty((0, 4))},
         clusters=np.array(names, np.str_),
-        read=partial(_picture, folder, there, names, values, visible),
-        stamp=lambda row: images.stamp(_file(folder, there, names[row])),
+        read=partial(_read_picture, folder, there, names, values, visible),
+        stamp=lambda row: images.file_cache_key(_file(folder, there, names[row])),
         visible=visible,
-        attributes={"frontal": frontal, "frontal_inside": frontal & _inside(values, boxes)},
+        attributes={"frontal": frontal, "frontal_inside": frontal & _all_inside(values, boxes)},
         notes=tuple(notes),
         scale_boxes=boxes,
     )
 
 
-def _inside(values: Floats, boxes: Floats) -> Bools:
+def _all_inside(values: Floats, boxes: Floats) -> Bools:
     """Say which faces have every point (N, K, 2) strictly inside their box (N, 4)."""
     return np.asarray(
         ((values > boxes[:, None, :2]) & (values < boxes[:, None, 2:])).all(axis=(1, 2))
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
-    content = matlab.v5(path, _VARIABLES, _LARGEST_FILE)
-    data = matlab.numbers(content["data"], (-1, 38), f"{path}: data")
+def _read_table(path: Path) -> dict[str, Any]:
+    content = matlab.read_v5(path, _VARIABLES, _LARGEST_FILE)
+    data = matlab.check_numbers(content["data"], (-1, 38), f"{path}: data")
     count = len(data)
-    corners = matlab.numbers(content["bbox"], (count, 4), f"{path}: bbox")
-    mask = matlab.numbers(content["mask_new"], (count, 19), f"{path}: mask_new")
+    corners = matlab.check_numbers(content["bbox"], (count, 4), f"{path}: bbox")
+    mask = matlab.check_numbers(content["mask_new"], (count, 19), f"{path}: mask_new")
     if not np.isin(mask, (0, 1)).all():
         raise DataError(f"{path}: mask_new holds something other than 0 and 1")
     left, right, top, bottom = corners.T
@@ -152,7 +154,7 @@ def _read(path: Path) -> dict[str, Any]:
         "boxes": np.stack([left, top, right, bottom], axis=1),
         "values": np.stack([data[:, :19], data[:, 19:]], axis=-1),
         "visible": mask == 1,
-        "trained": _trained(content["ra"], count, path),
+        "trained": _training_rows(content["ra"], count, path),
     }
 
 
@@ -165,23 +167,25 @@ def _names(cells: Any, count: int, path: Path) -> tuple[str, ...]:
         words = np.asarray(cell).ravel()
         if len(words) != 1 or words.dtype.kind != "U":
             raise DataError(f"{path}: nameList row {row} is not a name '0/image12345.jpg'")
-        names.append(paths.inside(str(words[0]).strip(), f"{path}: nameList row {row}"))
+        names.append(
+            paths.check_relative_path(str(words[0]).strip(), f"{path}: nameList row {row}")
+        )
     return tuple(names)
 
 
-def _trained(order: Any, count: int, path: Path) -> Bools:
+def _training_rows(order: Any, count: int, path: Path) -> Bools:
     """Return which rows train: the first 20,000 of the permutation `ra`, which counts from 1."""
-    ra = matlab.numbers(np.asarray(order).ravel(), (-1,), f"{path}: ra")
+    ra = matlab.check_numbers(np.asarray(order).ravel(), (-1,), f"{path}: ra")
     if not np.array_equal(np.sort(ra), np.arange(1, count + 1)):
         raise DataError(
             f"{path}: ra is no permutation of 1 … {count}; without it the split is unknown"
         )
     trained = np.zeros(count, bool)
-    trained[ra[:TRAINED].astype(np.intp) - 1] = True
+    trained[ra[:TRAINING_FACES].astype(np.intp) - 1] = True
     return trained
 
 
-def _pictures(folder: Path) -> dict[str, Path]:
+def _find_pictures(folder: Path) -> dict[str, Path]:
     """Map `0/image12345` to its picture, wherever the folders 0, 2 and 3 lie below the dataset's."""
     found: dict[str, Path] = {}
     for name, path in paths.pictures_below(folder).items():
@@ -193,7 +197,7 @@ def _file(folder: Path, there: Mapping[str, Path], name: str) -> Path:
     return there.get(name, folder / "data" / "flickr" / f"{name}.jpg")
 
 
-def _picture(
+def _read_picture(
     folder: Path,
     there: Mapping[str, Path],
     names: Sequence[str],
@@ -202,16 +206,16 @@ def _picture(
     row: int,
 ) -> Bytes:
     path = _file(folder, there, names[row])
-    pixels = images.decode(path)
+    pixels = images.decode_picture(path)
     # inferred points may lie far outside
     seen = visible[row] if visible[row].any() else slice(None)
-    sample_checks.fits(path, values[row][seen], (pixels.shape[1], pixels.shape[0]))
+    sample_checks.check_points_fit(path, values[row][seen], (pixels.shape[1], pixels.shape[0]))
     return pixels
 
 
-def pictures(root: Path) -> dict[str, Path]:
+def picture_files(root: Path) -> dict[str, Path]:
     """Map ids to picture files, for the examination."""
-    found, there = index(root, pixels=False), _pictures(root / ACCESS.folder)
+    found, there = index(root, pixels=False), _find_pictures(root / ACCESS.folder)
     paths = {
         str(name): there.get(str(photo))
         for name, photo in zip(found.ids, found.clusters, strict=True)
@@ -229,7 +233,7 @@ def verify(root: Path) -> list[Finding]:
     except DataError as error:
         return [Finding("wrong", str(error))]
     test = found.parts == "test"
-    there = _pictures(root / ACCESS.folder)
+    there = _find_pictures(root / ACCESS.folder)
     paths = [there.get(str(name)) for name in found.clusters]
     seen = (
         np.where(found.visible[..., None], found.values, np.nan)
@@ -237,23 +241,25 @@ def verify(root: Path) -> list[Finding]:
         else found.values
     )
     findings = [
-        sample_checks.count(_INFO, len(found.ids), FACES, "faces"),
-        sample_checks.count("test", int(test.sum()), FACES - TRAINED, "faces"),
+        sample_checks.check_count(_INFO, len(found.ids), FACES, "faces"),
+        sample_checks.check_count("test", int(test.sum()), FACES - TRAINING_FACES, "faces"),
     ]
     if len(found.ids) == FACES:
         frontal, inside = (
             int(found.attributes[key][test].sum()) for key in ("frontal", "frontal_inside")
         )
         findings += [
-            sample_checks.count("test faces with all 19 points visible", frontal, FRONTAL, "faces"),
-            sample_checks.count(
+            sample_checks.check_count(
+                "test faces with all 19 points visible", frontal, FRONTAL, "faces"
+            ),
+            sample_checks.check_count(
                 "of these, with all points inside the box", inside, FRONTAL_INSIDE, "faces"
             ),
         ]
     hidden = int((~found.visible).sum()) if found.visible is not None else 0
     size = found.boxes["rect"][:, 2:] - found.boxes["rect"][:, :2]
     findings += [
-        *sample_checks.pictures(found.ids.tolist(), paths, seen),
+        *sample_checks.check_pictures(found.ids.tolist(), paths, seen),
         Finding("ok", f"{hidden} points are not visible and carry inferred coordinates"),
     ]
     oblong = int((np.abs(size[:, 0] - size[:, 1]) > 0.5).sum())

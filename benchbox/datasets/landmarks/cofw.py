@@ -55,14 +55,14 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     notes = []
     tables: dict[str, tuple[Floats, Floats]] = {}
     for part in FACES:
-        path = file_of(folder, part)
+        path = find_file(folder, part)
         if path is None:
             notes.append(f"there is no file {folder / f'COFW_{part}_color.mat'}")
             tables[part] = np.empty((0, 3 * _POINTS)), np.empty((0, 4))
             continue
         if "color" not in path.name:
             notes.append(f"{part}: {path.name} is read, whose pictures are grey")
-        tables[part] = _read(path, part)
+        tables[part] = _read_annotations(path, part)
     phis = np.concatenate([table for table, _ in tables.values()])
     boxes = np.concatenate([table for _, table in tables.values()])
     values = np.stack([phis[:, :_POINTS], phis[:, _POINTS : 2 * _POINTS]], axis=-1)
@@ -81,29 +81,31 @@ def index(root: Path, *, pixels: bool = True) -> Index:
             "ground_truth": tight_box(values) if len(ids) else np.empty((0, 4)),
         },
         clusters=ids,
-        read=partial(_picture, folder, tuple(parts), tuple(rows), values),
-        stamp=partial(_stamp, folder, tuple(parts), tuple(rows)),
+        read=partial(_read_row, folder, tuple(parts), tuple(rows), values),
+        stamp=partial(_cache_key, folder, tuple(parts), tuple(rows)),
         origin=1.0,
         visible=phis[:, 2 * _POINTS :] == 0,
         notes=tuple(notes),
     )
 
 
-def file_of(folder: Path, part: str) -> Path | None:
+def find_file(folder: Path, part: str) -> Path | None:
     """Find the file of a split: the colour one, else the grey one."""
     names = (f"COFW_{part}_color.mat", f"COFW_{part}.mat")
     return next((folder / name for name in names if (folder / name).is_file()), None)
 
 
-def _read(path: Path, part: str) -> tuple[Floats, Floats]:
+def _read_annotations(path: Path, part: str) -> tuple[Floats, Floats]:
     """Return phis (N, 87) and corner boxes (N, 4)."""
     suffix = _SUFFIX[part]
-    with matlab.v73(path) as file:
-        phis, boxes = (matlab.columns(file, path, f"{name}{suffix}") for name in ("phis", "bboxes"))
+    with matlab.open_v73(path) as file:
+        phis, boxes = (
+            matlab.read_matrix(file, path, f"{name}{suffix}") for name in ("phis", "bboxes")
+        )
         pictures = len(_references(file, path, part))
     where = f"{path}: phis{suffix}"
-    phis = matlab.numbers(phis, (-1, 3 * _POINTS), where)
-    boxes = matlab.numbers(boxes, (len(phis), 4), f"{path}: bboxes{suffix}")
+    phis = matlab.check_numbers(phis, (-1, 3 * _POINTS), where)
+    boxes = matlab.check_numbers(boxes, (len(phis), 4), f"{path}: bboxes{suffix}")
     if pictures != len(phis):
         raise DataError(
             f"{path}: {pictures} pictures and {len(phis)} rows of points; fetch it again"
@@ -131,10 +133,10 @@ def _references(file: Any, path: Path, part: str) -> Any:
     return cells[()].ravel()
 
 
-def picture(path: Path, part: str, row: int) -> Bytes:
+def read_picture(path: Path, part: str, row: int) -> Bytes:
     """Read one picture of a file as RGB (H, W, 3) uint8; grey ones become three equal channels."""
     where = f"{path}: picture {row + 1}"
-    with matlab.v73(path) as file:
+    with matlab.open_v73(path) as file:
         references = _references(file, path, part)
         if row >= len(references):
             raise DataError(f"{where}: there are only {len(references)}")
@@ -149,22 +151,22 @@ def picture(path: Path, part: str, row: int) -> Bytes:
     return np.ascontiguousarray(stored)
 
 
-def _picture(
+def _read_row(
     folder: Path, parts: tuple[str, ...], rows: tuple[int, ...], values: Floats, row: int
 ) -> Bytes:
-    path = file_of(folder, parts[row])
+    path = find_file(folder, parts[row])
     if path is None:
         raise DataError(f"{folder}: the file of {parts[row]} is gone")
-    pixels = picture(path, parts[row], rows[row])
-    sample_checks.fits(
+    pixels = read_picture(path, parts[row], rows[row])
+    sample_checks.check_points_fit(
         Path(f"{path}#{rows[row] + 1}"), values[row] - 1.0, (pixels.shape[1], pixels.shape[0])
     )
     return pixels
 
 
-def _stamp(folder: Path, parts: tuple[str, ...], rows: tuple[int, ...], row: int) -> str:
-    path = file_of(folder, parts[row])
-    return f"{images.stamp(path)}:{rows[row]}" if path else ""
+def _cache_key(folder: Path, parts: tuple[str, ...], rows: tuple[int, ...], row: int) -> str:
+    path = find_file(folder, parts[row])
+    return f"{images.file_cache_key(path)}:{rows[row]}" if path else ""
 
 
 def verify(root: Path) -> list[Finding]:
@@ -174,7 +176,7 @@ def verify(root: Path) -> list[Finding]:
     except DataError as error:
         return [Finding("wrong", str(error))]
     findings = [
-        sample_checks.count(part, int((found.parts == part).sum()), expected, "faces")
+        sample_checks.check_count(part, int((found.parts == part).sum()), expected, "faces")
         for part, expected in FACES.items()
     ]
     if not len(found.ids):
@@ -182,4 +184,4 @@ def verify(root: Path) -> list[Finding]:
     assert found.visible is not None
     findings.append(Finding("ok", f"{1 - found.visible.mean():.1%} of the points are occluded"))
     findings += [Finding("partial", note) for note in found.notes if "grey" in note]
-    return [*findings, *sample_checks.decoded(found)]
+    return [*findings, *sample_checks.check_decoding(found)]

@@ -52,16 +52,16 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     """
     folder = root / ACCESS.folder
     notes: list[str] = []
-    numbers = _numbers(folder)
+    numbers = _annotation_numbers(folder)
     if not numbers:
         notes.append(f"there is no <n>_points.mat in {folder / 'test_annotations'}")
-    pictures = cofw.file_of(root / cofw.ACCESS.folder, "test")
+    pictures = cofw.find_file(root / cofw.ACCESS.folder, "test")
     if pixels and pictures is None:
         notes.append(
             f"the pictures are COFW's: there is no file {root / cofw.ACCESS.folder / 'COFW_test_color.mat'}"
         )
         numbers = []
-    faces = [_face(folder, number) for number in numbers]
+    faces = [_read_face(folder, number) for number in numbers]
     values = np.array([points for points, _ in faces]).reshape(-1, 68, 2)
     visible = np.array([seen for _, seen in faces], bool).reshape(-1, 68)
     ids = np.array([f"test/{number:04d}" for number in numbers], np.str_)
@@ -71,18 +71,18 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         parts=np.array(["test"] * len(ids), np.str_),
         values=values,
         boxes={
-            "detector": _boxes(folder, numbers, notes),
+            "detector": _read_boxes(folder, numbers, notes),
             "ground_truth": tight_box(values) if numbers else np.empty((0, 4)),
         },
         clusters=ids,
-        read=partial(_picture, pictures, tuple(numbers), values),
+        read=partial(_read_picture, pictures, tuple(numbers), values),
         origin=1.0,
         visible=visible,
         notes=tuple(notes),
     )
 
 
-def _numbers(folder: Path) -> list[int]:
+def _annotation_numbers(folder: Path) -> list[int]:
     place = folder / "test_annotations"
     stems = (
         [path.name.removesuffix("_points.mat") for path in place.glob("*_points.mat")]
@@ -92,25 +92,25 @@ def _numbers(folder: Path) -> list[int]:
     return sorted(int(stem) for stem in stems if stem.isdecimal() and 0 < int(stem) <= FACES)
 
 
-def _face(folder: Path, number: int) -> tuple[Floats, Bools]:
+def _read_face(folder: Path, number: int) -> tuple[Floats, Bools]:
     path = folder / "test_annotations" / f"{number}_points.mat"
-    content = matlab.v5(path, ("Points", "Occ"), _LARGEST_FILE)
-    points = matlab.numbers(content["Points"], (68, 2), f"{path}: Points")
-    occluded = matlab.numbers(np.asarray(content["Occ"]).ravel(), (68,), f"{path}: Occ")
+    content = matlab.read_v5(path, ("Points", "Occ"), _LARGEST_FILE)
+    points = matlab.check_numbers(content["Points"], (68, 2), f"{path}: Points")
+    occluded = matlab.check_numbers(np.asarray(content["Occ"]).ravel(), (68,), f"{path}: Occ")
     if not np.isin(occluded, (0, 1)).all():
         raise DataError(f"{path}: Occ holds something other than 0 and 1")
     return points, occluded == 0
 
 
-def _boxes(folder: Path, numbers: list[int], notes: list[str]) -> Floats:
+def _read_boxes(folder: Path, numbers: list[int], notes: list[str]) -> Floats:
     """Return corner boxes, NaN where the file is absent."""
     path = folder / "cofw68_test_bboxes.mat"
     if not path.is_file():
         notes.append(f"there is no file {path}; +box=ground_truth needs none")
         return np.full((len(numbers), 4), np.nan)
-    stored = matlab.v5(path, ("bboxes",), _LARGEST_FILE)["bboxes"]
+    stored = matlab.read_v5(path, ("bboxes",), _LARGEST_FILE)["bboxes"]
     # int16 in the file: sums would wrap
-    boxes = matlab.numbers(stored, (FACES, 4), f"{path}: bboxes")
+    boxes = matlab.check_numbers(stored, (FACES, 4), f"{path}: bboxes")
     flat = np.flatnonzero(~(boxes[:, 2:] > 0).all(axis=1))
     if len(flat):
         raise DataError(
@@ -120,13 +120,13 @@ def _boxes(folder: Path, numbers: list[int], notes: list[str]) -> Floats:
     return corners[np.array(numbers, np.intp) - 1]
 
 
-def _picture(path: Path | None, numbers: tuple[int, ...], values: Floats, row: int) -> Bytes:
+def _read_picture(path: Path | None, numbers: tuple[int, ...], values: Floats, row: int) -> Bytes:
     if path is None:
         raise DataError(
             f"test/{numbers[row]:04d}: COFW_test_color.mat is not under the data root's cofw/"
         )
-    pixels = cofw.picture(path, "test", numbers[row] - 1)
-    sample_checks.fits(
+    pixels = cofw.read_picture(path, "test", numbers[row] - 1)
+    sample_checks.check_points_fit(
         Path(f"{path}#{numbers[row]}"), values[row] - 1.0, (pixels.shape[1], pixels.shape[0])
     )
     return pixels
@@ -138,7 +138,7 @@ def verify(root: Path) -> list[Finding]:
         found = index(root, pixels=False)
     except DataError as error:
         return [Finding("wrong", str(error))]
-    findings = [sample_checks.count("test_annotations", len(found.ids), FACES, "faces")]
+    findings = [sample_checks.check_count("test_annotations", len(found.ids), FACES, "faces")]
     if not len(found.ids):
         return findings
     assert found.visible is not None
@@ -149,9 +149,9 @@ def verify(root: Path) -> list[Finding]:
             "missing" if lacking else "ok", f"{lacking} faces have no box of cofw68_test_bboxes.mat"
         )
     )
-    if cofw.file_of(root / cofw.ACCESS.folder, "test") is None:
+    if cofw.find_file(root / cofw.ACCESS.folder, "test") is None:
         return [
             *findings,
             Finding("missing", "COFW_test_color.mat with the pictures is not in cofw/"),
         ]
-    return [*findings, *sample_checks.decoded(found)]
+    return [*findings, *sample_checks.check_decoding(found)]

@@ -67,8 +67,10 @@ def index(root: Path, *, pixels: bool = True) -> Index:
                 f"{len(names) - len(there)} of {len(names)} faces have no picture and are left out"
             )
         names = there
-    values = np.array([_points(folder / f"{name}.txt") for name in names]).reshape(-1, POINTS, 2)
-    boxes = np.array([_box(folder / f"{name}.rct") for name in names]).reshape(-1, 4)
+    values = np.array([_read_points(folder / f"{name}.txt") for name in names]).reshape(
+        -1, POINTS, 2
+    )
+    boxes = np.array([_read_box(folder / f"{name}.rct") for name in names]).reshape(-1, 4)
     ids = np.array(names, np.str_)
     return Index(
         dataset="glsr-release",
@@ -77,31 +79,31 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         values=values,
         boxes={"rct": boxes, "ground_truth": tight_box(values) if names else np.empty((0, 4))},
         clusters=ids,
-        read=partial(_picture, folder, tuple(names), values),
-        stamp=lambda row: images.stamp(folder / f"{names[row]}.jpg"),
+        read=partial(_read_picture, folder, tuple(names), values),
+        stamp=lambda row: images.file_cache_key(folder / f"{names[row]}.jpg"),
         notes=tuple(notes),
     )
 
 
-def _points(path: Path) -> Floats:
-    head, *lines = _lines(path)
+def _read_points(path: Path) -> Floats:
+    head, *lines = _read_lines(path)
     if head.split() != [str(POINTS)] or len(lines) != POINTS:
         raise DataError(
             f"{path}:1: {head[:20]!r} and {len(lines)} lines of points; {POINTS} are needed"
         )
     return np.array(
-        [_numbers(line, 2, f"{path}:{number}") for number, line in enumerate(lines, start=2)]
+        [_parse_numbers(line, 2, f"{path}:{number}") for number, line in enumerate(lines, start=2)]
     )
 
 
-def _box(path: Path) -> Floats:
-    x1, y1, x2, y2 = box = _numbers(" ".join(_lines(path)), 4, f"{path}:1")
+def _read_box(path: Path) -> Floats:
+    x1, y1, x2, y2 = box = _parse_numbers(" ".join(_read_lines(path)), 4, f"{path}:1")
     if not (x1 < x2 and y1 < y2):
         raise DataError(f"{path}:1: {x1} {y1} {x2} {y2} is no box x1 y1 x2 y2")
     return np.array(box)
 
 
-def _lines(path: Path) -> list[str]:
+def _read_lines(path: Path) -> list[str]:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; not a file of this dataset")
@@ -110,7 +112,7 @@ def _lines(path: Path) -> list[str]:
         raise DataError(f"{path}: cannot be read ({error})") from error
 
 
-def _numbers(line: str, count: int, where: str) -> list[float]:
+def _parse_numbers(line: str, count: int, where: str) -> list[float]:
     try:
         values = [float(word) for word in line.split()]
     except ValueError as error:
@@ -120,10 +122,10 @@ def _numbers(line: str, count: int, where: str) -> list[float]:
     return values
 
 
-def _picture(folder: Path, names: tuple[str, ...], values: Floats, row: int) -> Bytes:
+def _read_picture(folder: Path, names: tuple[str, ...], values: Floats, row: int) -> Bytes:
     path = folder / f"{names[row]}.jpg"
-    pixels = images.decode(path)
-    sample_checks.fits(path, values[row], (pixels.shape[1], pixels.shape[0]))
+    pixels = images.decode_picture(path)
+    sample_checks.check_points_fit(path, values[row], (pixels.shape[1], pixels.shape[0]))
     return pixels
 
 
@@ -135,9 +137,11 @@ def verify(root: Path) -> list[Finding]:
     except DataError as error:
         return [Finding("wrong", str(error))]
     paths = [path if (path := folder / f"{name}.jpg").is_file() else None for name in found.ids]
-    findings = [sample_checks.count("photographs", len(found.ids), FACES, "faces")]
+    findings = [sample_checks.check_count("photographs", len(found.ids), FACES, "faces")]
     findings += (
-        sample_checks.pictures(found.ids.tolist(), paths, found.values) if len(found.ids) else []
+        sample_checks.check_pictures(found.ids.tolist(), paths, found.values)
+        if len(found.ids)
+        else []
     )
     absent = [name for name in WEIGHTS if not (folder / name).is_file()]
     return [

@@ -79,20 +79,20 @@ def broken_frames() -> Mapping[str, frozenset[int]]:
     for line in text.splitlines():
         video, colon, runs = line.partition(":")
         if colon and not line.startswith("#"):
-            found[video] = frozenset(frame for run in runs.split() for frame in _run(run))
+            found[video] = frozenset(frame for run in runs.split() for frame in _parse_run(run))
     return found
 
 
-def _run(text: str) -> range:
+def _parse_run(text: str) -> range:
     first, _, last = text.partition("-")
     return range(int(first), int(last or first) + 1)
 
 
-def _home(folder: Path) -> Path:
+def _release_folder(folder: Path) -> Path:
     return folder / _RELEASE if (folder / _RELEASE).is_dir() else folder
 
 
-def _frames(place: Path) -> list[Path]:
+def _annotation_files(place: Path) -> list[Path]:
     """List a video's annotations.
 
     Raises DataError unless they are numbered 000001, 000002 and so on without a gap.
@@ -117,7 +117,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 
     Raises DataError for a malformed annotation and for a gap in their numbers.
     """
-    home = _home(root / ACCESS.folder)
+    home = _release_folder(root / ACCESS.folder)
     notes: list[str] = []
     chosen: list[tuple[str, str, list[Path]]] = []
     for part, names in PARTS.items():
@@ -129,14 +129,14 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         shown = [
             video
             for video in present
-            if not pixels or _film(home / video) or _extracted(home / video)
+            if not pixels or _video_file(home / video) or _extracted_folder(home / video)
         ]
         if len(shown) < len(present):
             notes.append(
                 f"{part}: {len(present) - len(shown)} videos have no vid.avi and no frames and are left out"
             )
-        chosen += [(part, video, _frames(home / video)) for video in shown]
-    values = _points([path for _, _, paths in chosen for path in paths])
+        chosen += [(part, video, _annotation_files(home / video)) for video in shown]
+    values = _read_points([path for _, _, paths in chosen for path in paths])
     videos = np.array([video for _, video, paths in chosen for _ in paths], np.str_)
     numbers = np.array(
         [number for _, _, paths in chosen for number in range(1, len(paths) + 1)], np.intp
@@ -151,27 +151,27 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         values=values,
         boxes={"ground_truth": tight_box(values) if len(values) else np.empty((0, 4))},
         clusters=videos,
-        read=_Reader(
+        read=_FrameReader(
             home,
             videos.tolist(),
             numbers.tolist(),
             {video: len(paths) for _, video, paths in chosen},
         ),
         origin=1.0,
-        attributes={"broken": _broken(videos, numbers)},
+        attributes={"broken": _mark_broken(videos, numbers)},
         notes=tuple(notes),
         sequences=videos,
     )
 
 
-def _points(paths: Sequence[Path]) -> Floats:
+def _read_points(paths: Sequence[Path]) -> Floats:
     values = np.empty((len(paths), 68, 2))
-    for row, path in enumerate(_shown(paths, "annotations", "file")):
-        values[row] = pts.read(path)
+    for row, path in enumerate(_with_progress(paths, "annotations", "file")):
+        values[row] = pts.read_pts(path)
     return values
 
 
-def _shown(items: Sequence[Any], what: str, unit: str) -> Iterable[Any]:
+def _with_progress(items: Sequence[Any], what: str, unit: str) -> Iterable[Any]:
     """Show progress where it takes more than a moment."""
     if len(items) < 20_000 and unit == "file":
         return items
@@ -181,7 +181,7 @@ def _shown(items: Sequence[Any], what: str, unit: str) -> Iterable[Any]:
     return bar
 
 
-def _broken(videos: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+def _mark_broken(videos: np.ndarray, numbers: np.ndarray) -> np.ndarray:
     known = broken_frames()
     return np.array(
         [n in known.get(v, ()) for v, n in zip(videos.tolist(), numbers.tolist(), strict=True)],
@@ -192,7 +192,7 @@ def _broken(videos: np.ndarray, numbers: np.ndarray) -> np.ndarray:
 # --- frames ---------------------------------------------------------------------------------------
 
 
-def _film(place: Path) -> Path | None:
+def _video_file(place: Path) -> Path | None:
     return next(
         (
             path
@@ -203,11 +203,11 @@ def _film(place: Path) -> Path | None:
     )
 
 
-def _extracted(place: Path) -> Path | None:
+def _extracted_folder(place: Path) -> Path | None:
     return next((place / name for name in _EXTRACTED if (place / name).is_dir()), None)
 
 
-class _Reader:
+class _FrameReader:
     """Reads frames by row: from extracted pictures, else from the video, forwards, one video open at a time."""
 
     def __init__(
@@ -223,23 +223,23 @@ class _Reader:
 
     def __call__(self, row: int) -> Bytes:
         video, number = self._videos[row], self._numbers[row]
-        folder = _extracted(self._home / video)
+        folder = _extracted_folder(self._home / video)
         if folder is not None:
-            return images.decode(_extracted_frame(folder, number))
+            return images.decode_picture(_extracted_frame(folder, number))
         with self._lock:
             return self._decode(video, number).copy()
 
     def _decode(self, video: str, number: int) -> Bytes:
         if (video, number) in self._recent:
             return self._recent[video, number]
-        path = _film(self._home / video)
+        path = _video_file(self._home / video)
         if path is None:
             raise DataError(f"{self._home / video}: no vid.avi and no extracted frames")
         if video not in self._counted:
             _check_length(path, self._lengths[video])
             self._counted.add(video)
         if video != self._open or number < self._next:
-            self._film, self._open, self._next = frames(path), video, 1
+            self._film, self._open, self._next = decode_frames(path), video, 1
         for found in self._film:
             self._recent[video, self._next] = found
             self._next += 1
@@ -255,12 +255,12 @@ class _Reader:
 def _extracted_frame(folder: Path, number: int) -> Path:
     stem = folder / f"{number:06d}"
     return next(
-        (stem.with_suffix(s) for s in paths.PICTURES if stem.with_suffix(s).is_file()),
+        (stem.with_suffix(s) for s in paths.PICTURE_SUFFIXES if stem.with_suffix(s).is_file()),
         stem.with_suffix(".png"),
     )
 
 
-def _opened(path: Path) -> Any:
+def _open_video(path: Path) -> Any:
     import cv2
 
     film = cv2.VideoCapture(str(path))
@@ -271,11 +271,11 @@ def _opened(path: Path) -> Any:
     return film
 
 
-def frames(path: Path) -> Iterator[Bytes]:
+def decode_frames(path: Path) -> Iterator[Bytes]:
     """Decode a video from its start, frame by frame, as RGB (H, W, 3) uint8."""
     import cv2
 
-    film = _opened(path)
+    film = _open_video(path)
     try:
         while True:
             there, picture = film.read()
@@ -286,9 +286,9 @@ def frames(path: Path) -> Iterator[Bytes]:
         film.release()
 
 
-def length(path: Path) -> int:
+def count_frames(path: Path) -> int:
     """Count a video's frames by decoding all of them: headers lie."""
-    film = _opened(path)
+    film = _open_video(path)
     try:
         count = 0
         while film.grab():
@@ -299,7 +299,7 @@ def length(path: Path) -> int:
 
 
 def _check_length(path: Path, expected: int) -> None:
-    found = length(path)
+    found = count_frames(path)
     if found != expected:
         raise DataError(
             f"{path}: {found} frames decode and {expected} are annotated, so frame and annotation cannot be matched; "
@@ -312,23 +312,23 @@ def _check_length(path: Path, expected: int) -> None:
 
 def verify(root: Path) -> list[Finding]:
     """Examine a copy: videos per category, frames against annotations (decodes everything), known bad frames."""
-    home = _home(root / ACCESS.folder)
+    home = _release_folder(root / ACCESS.folder)
     try:
         found = index(root, pixels=False)
     except DataError as error:
         return [Finding("wrong", str(error))]
     findings = [
-        sample_checks.count(
+        sample_checks.check_count(
             part, len(set(found.clusters[found.parts == part].tolist())), len(videos), "videos"
         )
         for part, videos in PARTS.items()
     ]
     there, counts = np.unique(found.clusters, return_counts=True)
     good = 0
-    for video, count in _shown(
+    for video, count in _with_progress(
         list(zip(there.tolist(), counts.tolist(), strict=True)), "videos", "video"
     ):
-        fault = _fault(home / video, count)
+        fault = _check_video(home / video, count)
         good += not fault
         if fault:
             findings.append(fault)
@@ -346,18 +346,20 @@ def verify(root: Path) -> list[Finding]:
     if len(there) == sum(map(len, PARTS.values())):
         total = int(found.attributes["broken"].sum())
         findings.append(
-            sample_checks.count("frames known to be annotated badly", total, BROKEN, "frames")
+            sample_checks.check_count("frames known to be annotated badly", total, BROKEN, "frames")
         )
     return findings
 
 
-def _fault(place: Path, annotated: int) -> Finding | None:
-    folder, film = _extracted(place), _film(place)
+def _check_video(place: Path, annotated: int) -> Finding | None:
+    folder, film = _extracted_folder(place), _video_file(place)
     try:
         if folder is not None:
-            count = sum(entry.name.lower().endswith(paths.PICTURES) for entry in os.scandir(folder))
+            count = sum(
+                entry.name.lower().endswith(paths.PICTURE_SUFFIXES) for entry in os.scandir(folder)
+            )
         elif film is not None:
-            count = length(film)
+            count = count_frames(film)
         else:
             return Finding("missing", f"{place}: no vid.avi and no extracted frames")
     except DataError as error:

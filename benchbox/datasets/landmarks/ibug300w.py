@@ -113,10 +113,10 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     an empty index.
     """
     folder = root / ACCESS.folder
-    notes = _absent(folder)
+    notes = _note_absent_folder(folder)
     faces: list[_Face] = []
     for part, facts in PARTS.items():
-        found = _faces(folder, part)
+        found = _list_faces(folder, part)
         kept = [face for face in found if face.picture or not pixels]
         if len(kept) < len(found):
             notes.append(
@@ -128,10 +128,10 @@ def index(root: Path, *, pixels: bool = True) -> Index:
                 f"{part}: {doubled} pictures are there as png and jpg; {facts.suffix} is read"
             )
         faces += kept
-    values = np.array([pts.read(face.annotation) for face in faces]).reshape(-1, 68, 2)
+    values = np.array([pts.read_pts(face.annotation) for face in faces]).reshape(-1, 68, 2)
     ids = np.array([face.id for face in faces], np.str_)
     parts = np.array([face.part for face in faces], np.str_)
-    detector, faults = _detector(folder, faces)
+    detector, faults = _detector_boxes(folder, faces)
     return Index(
         dataset="300w",
         ids=ids,
@@ -141,16 +141,16 @@ def index(root: Path, *, pixels: bool = True) -> Index:
             "detector": detector,
             "ground_truth": tight_box(values) if faces else np.empty((0, 4)),
         },
-        clusters=np.array([photo(face.id) for face in faces], np.str_),
-        read=partial(_picture, tuple(faces), values),
+        clusters=np.array([photo_of_face(face.id) for face in faces], np.str_),
+        read=partial(_read_picture, tuple(faces), values),
         origin=1.0,
         notes=(*notes, *faults),
-        variant=_frame(ids, parts, values),
-        stamp=partial(_stamp, tuple(faces)),
+        variant=_annotation_variant(ids, parts, values),
+        stamp=partial(_cache_key, tuple(faces)),
     )
 
 
-def photo(face: str) -> str:
+def photo_of_face(face: str) -> str:
     """Name the photograph that a face, given by its id, was taken from."""
     part, _, stem = face.rpartition("/")
     if part == "ibug":
@@ -161,7 +161,7 @@ def photo(face: str) -> str:
     return f"{part.partition('/')[0]}/{stem.rpartition('_')[0] or stem}"
 
 
-def _absent(folder: Path) -> list[str]:
+def _note_absent_folder(folder: Path) -> list[str]:
     if folder.is_dir():
         return []
     above = (
@@ -170,15 +170,15 @@ def _absent(folder: Path) -> list[str]:
     return [f"there is no folder {folder}{above}"]
 
 
-def _faces(folder: Path, part: str) -> list[_Face]:
+def _list_faces(folder: Path, part: str) -> list[_Face]:
     """List the annotated faces of a part by stem, each with its picture; reads no file."""
     return [
         _Face(f"{part}/{pair.stem}", part, pair.annotation, pair.picture, pair.doubled)
-        for pair in paths.pairs(folder / part, PARTS[part].suffix)
+        for pair in paths.pair_pictures(folder / part, PARTS[part].suffix)
     ]
 
 
-def _detector(folder: Path, faces: Sequence[_Face]) -> tuple[Floats, list[str]]:
+def _detector_boxes(folder: Path, faces: Sequence[_Face]) -> tuple[Floats, list[str]]:
     """Return the detector's boxes (N, 4), NaN where there is none, and what to note about them."""
     boxes = np.full((len(faces), 4), np.nan)
     notes = []
@@ -187,9 +187,9 @@ def _detector(folder: Path, faces: Sequence[_Face]) -> tuple[Floats, list[str]]:
         path = folder / "Bounding Boxes" / facts.boxes
         if not rows or not path.is_file():
             continue
-        known = ibug_boxes.read(path)
+        known = ibug_boxes.read_boxes(path)
         for row in rows:
-            found = known.get(ibug_boxes.key(faces[row].id.rpartition("/")[2] + facts.suffix))
+            found = known.get(ibug_boxes.box_key(faces[row].id.rpartition("/")[2] + facts.suffix))
             if found:
                 boxes[row] = found.detector
         lacking = int(np.isnan(boxes[rows, 0]).sum())
@@ -198,33 +198,35 @@ def _detector(folder: Path, faces: Sequence[_Face]) -> tuple[Floats, list[str]]:
     return boxes, notes
 
 
-def _picture(faces: Sequence[_Face], values: Floats, row: int) -> Bytes:
+def _read_picture(faces: Sequence[_Face], values: Floats, row: int) -> Bytes:
     """Decode the picture of a face; raises DataError unless its points can lie in it."""
     face = faces[row]
     if face.picture is None:
         raise DataError(
             f"{face.id}: no picture beside {face.annotation}; put {face.annotation.stem}.png or .jpg there"
         )
-    pixels = images.decode(face.picture)
-    sample_checks.fits(face.picture, values[row] - 1.0, (pixels.shape[1], pixels.shape[0]))
+    pixels = images.decode_picture(face.picture)
+    sample_checks.check_points_fit(
+        face.picture, values[row] - 1.0, (pixels.shape[1], pixels.shape[0])
+    )
     return pixels
 
 
-def _stamp(faces: Sequence[_Face], row: int) -> str:
+def _cache_key(faces: Sequence[_Face], row: int) -> str:
     picture = faces[row].picture
-    return images.stamp(picture) if picture else ""
+    return images.file_cache_key(picture) if picture else ""
 
 
-def pictures(root: Path) -> dict[str, Path]:
+def picture_files(root: Path) -> dict[str, Path]:
     """Map ids to picture files, for the examination."""
-    faces = [face for part in PARTS for face in _faces(root / ACCESS.folder, part)]
+    faces = [face for part in PARTS for face in _list_faces(root / ACCESS.folder, part)]
     return {face.id: face.picture for face in faces if face.picture}
 
 
 # --- which annotations ----------------------------------------------------------------------------
 
 
-def digest(ids: Sequence[str], values: Floats) -> str:
+def annotation_digest(ids: Sequence[str], values: Floats) -> str:
     """Hash annotations to a thousandth of a pixel, whatever the order, the digits or the blanks in names."""
     rows = np.rint(np.asarray(values) * 1000).astype("<i8")
     lines = sorted(
@@ -233,13 +235,13 @@ def digest(ids: Sequence[str], values: Floats) -> str:
     return hashlib.sha256(b"".join(name.encode() + b"\n" + row for name, row in lines)).hexdigest()
 
 
-def _frame(ids: np.ndarray, parts: np.ndarray, values: Floats) -> str:
+def _annotation_variant(ids: np.ndarray, parts: np.ndarray, values: Floats) -> str:
     """Say whether the test annotations are the official ones."""
     official = []
     for part, facts in PARTS.items():
         rows = parts == part
         if facts.digest and rows.sum() == facts.faces:
-            official.append(digest(ids[rows], values[rows]) == facts.digest)
+            official.append(annotation_digest(ids[rows], values[rows]) == facts.digest)
     if not official:
         return "unverified annotations"
     if all(official):
@@ -257,19 +259,19 @@ def verify(root: Path) -> list[Finding]:
         return [
             Finding(
                 "missing",
-                f"{_absent(folder)[0]}; get {ACCESS.title} at {ACCESS.where} ({ACCESS.terms})",
+                f"{_note_absent_folder(folder)[0]}; get {ACCESS.title} at {ACCESS.where} ({ACCESS.terms})",
             )
         ]
     findings: list[Finding] = []
     whole: list[_Face] = []
     values: list[Floats] = []
     for part, facts in PARTS.items():
-        faces = _faces(folder, part)
-        findings.append(sample_checks.count(part, len(faces), facts.faces, "faces"))
+        faces = _list_faces(folder, part)
+        findings.append(sample_checks.check_count(part, len(faces), facts.faces, "faces"))
         broken = []
         for face in faces:
             try:
-                values.append(pts.read(face.annotation))
+                values.append(pts.read_pts(face.annotation))
                 whole.append(face)
             except DataError as error:
                 broken.append(str(error))
@@ -281,11 +283,11 @@ def verify(root: Path) -> list[Finding]:
             )
     stacked = np.array(values).reshape(-1, 68, 2)
     findings += _verify_boxes(folder, whole, stacked)
-    findings += sample_checks.pictures(
+    findings += sample_checks.check_pictures(
         [face.id for face in whole], [face.picture for face in whole], stacked - 1.0
     )
-    findings += _verify_frame(whole, stacked)
-    findings += _verify_apart(whole)
+    findings += _verify_annotations(whole, stacked)
+    findings += _verify_overlap(whole)
     return findings
 
 
@@ -298,11 +300,11 @@ def _verify_boxes(folder: Path, faces: Sequence[_Face], values: Floats) -> list[
             findings.append(Finding("missing", f"{facts.boxes}: no such file in 'Bounding Boxes'"))
             continue
         try:
-            known = ibug_boxes.read(path)
+            known = ibug_boxes.read_boxes(path)
         except DataError as error:
             findings.append(Finding("wrong", str(error)))
             continue
-        keys = [ibug_boxes.key(faces[row].id.rpartition("/")[2] + facts.suffix) for row in rows]
+        keys = [ibug_boxes.box_key(faces[row].id.rpartition("/")[2] + facts.suffix) for row in rows]
         named = [(row, known[key]) for row, key in zip(rows, keys, strict=True) if key in known]
         off = [
             row
@@ -323,9 +325,9 @@ def _verify_boxes(folder: Path, faces: Sequence[_Face], values: Floats) -> list[
     return findings
 
 
-def _verify_frame(faces: Sequence[_Face], values: Floats) -> list[Finding]:
+def _verify_annotations(faces: Sequence[_Face], values: Floats) -> list[Finding]:
     ids = np.array([face.id for face in faces], np.str_)
-    frame = _frame(ids, np.array([face.part for face in faces], np.str_), values)
+    frame = _annotation_variant(ids, np.array([face.part for face in faces], np.str_), values)
     meaning = {
         "original annotations": "the test points are the official ones, bit for bit to a thousandth of a pixel",
         "moved annotations": "the test points are not the official ones: pictures cropped, shrunk or points redone",
@@ -339,10 +341,10 @@ def _verify_frame(faces: Sequence[_Face], values: Floats) -> list[Finding]:
     ]
 
 
-def _verify_apart(faces: Sequence[_Face]) -> list[Finding]:
+def _verify_overlap(faces: Sequence[_Face]) -> list[Finding]:
     train = [face for face in faces if face.part in _TRAIN]
     test = [face for face in faces if face.part not in _TRAIN]
-    shared = {photo(face.id) for face in train} & {photo(face.id) for face in test}
+    shared = {photo_of_face(face.id) for face in train} & {photo_of_face(face.id) for face in test}
     findings = [
         Finding("ok", f"photo {name} has faces in train and in test, as in the official split")
         for name in sorted(shared & _KNOWN_OVERLAP)
@@ -351,7 +353,7 @@ def _verify_apart(faces: Sequence[_Face]) -> list[Finding]:
         Finding("wrong", f"photo {name} has faces in train and in test")
         for name in sorted(shared - _KNOWN_OVERLAP)
     ]
-    return findings + sample_checks.doubles(
+    return findings + sample_checks.check_duplicates(
         [(face.id, face.picture) for face in train if face.picture],
         [(face.id, face.picture) for face in test if face.picture],
     )

@@ -56,9 +56,9 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         "the faces come from 399 photographs, but nothing says which: each face is resampled alone"
     ]
     ids: list[str] = []
-    kept: list[paths.Pair] = []
-    for part, place in _places(folder).items():
-        found = paths.pairs(place, ".png") if place else []
+    kept: list[paths.AnnotatedPicture] = []
+    for part, place in _part_folders(folder).items():
+        found = paths.pair_pictures(place, ".png") if place else []
         if not found:
             notes.append(f"there is no folder of annotations that ends in {part!r} below {folder}")
         here = [pair for pair in found if pair.picture or not pixels]
@@ -68,7 +68,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
             )
         ids += [f"{part}/{pair.stem}" for pair in here]
         kept += here
-    values = np.array([pts.read(pair.annotation) for pair in kept]).reshape(-1, 68, 2)
+    values = np.array([pts.read_pts(pair.annotation) for pair in kept]).reshape(-1, 68, 2)
     return Index(
         dataset="300w-private",
         ids=np.array(ids, np.str_),
@@ -76,13 +76,13 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         values=values,
         boxes={"ground_truth": tight_box(values) if ids else np.empty((0, 4))},
         clusters=np.array(ids, np.str_),
-        read=partial(_picture, tuple(ids), tuple(kept), values),
+        read=partial(_read_picture, tuple(ids), tuple(kept), values),
         origin=1.0,
         notes=tuple(notes),
     )
 
 
-def _places(folder: Path) -> dict[str, Path | None]:
+def _part_folders(folder: Path) -> dict[str, Path | None]:
     """Find the folder of each part by the end of its name.
 
     Only one that holds annotations counts.
@@ -104,23 +104,27 @@ def _places(folder: Path) -> dict[str, Path | None]:
     return {part: places[0] if places else None for part, places in found.items()}
 
 
-def _picture(ids: Sequence[str], pairs: Sequence[paths.Pair], values: Floats, row: int) -> Bytes:
+def _read_picture(
+    ids: Sequence[str], pairs: Sequence[paths.AnnotatedPicture], values: Floats, row: int
+) -> Bytes:
     pair = pairs[row]
     if pair.picture is None:
         raise DataError(
             f"{ids[row]}: no picture beside {pair.annotation}; put {pair.stem}.png there"
         )
-    pixels = images.decode(pair.picture)
-    sample_checks.fits(pair.picture, values[row] - 1.0, (pixels.shape[1], pixels.shape[0]))
+    pixels = images.decode_picture(pair.picture)
+    sample_checks.check_points_fit(
+        pair.picture, values[row] - 1.0, (pixels.shape[1], pixels.shape[0])
+    )
     return pixels
 
 
-def pictures(root: Path) -> dict[str, Path]:
+def picture_files(root: Path) -> dict[str, Path]:
     """Map ids to picture files, for the examination."""
     return {
         f"{part}/{pair.stem}": pair.picture
-        for part, place in _places(root / ACCESS.folder).items()
-        for pair in (paths.pairs(place, ".png") if place else ())
+        for part, place in _part_folders(root / ACCESS.folder).items()
+        for pair in (paths.pair_pictures(place, ".png") if place else ())
         if pair.picture
     }
 
@@ -131,9 +135,9 @@ def verify(root: Path) -> list[Finding]:
         found = index(root, pixels=False)
     except DataError as error:
         return [Finding("wrong", str(error))]
-    there = pictures(root)
+    there = picture_files(root)
     findings = [
-        sample_checks.count(part, int((found.parts == part).sum()), FACES, "faces")
+        sample_checks.check_count(part, int((found.parts == part).sum()), FACES, "faces")
         for part in PARTS
     ]
     if len(found.ids) == 2 * FACES - 1:
@@ -143,4 +147,4 @@ def verify(root: Path) -> list[Finding]:
             )
         )
     paths = [there.get(str(name)) for name in found.ids]
-    return [*findings, *sample_checks.pictures(found.ids.tolist(), paths, found.values - 1.0)]
+    return [*findings, *sample_checks.check_pictures(found.ids.tolist(), paths, found.values - 1.0)]

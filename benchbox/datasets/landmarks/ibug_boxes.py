@@ -24,42 +24,42 @@ _LARGEST_FILE = 32 * 1024 * 1024  # bytes; the largest official file takes 1 MiB
 
 
 @dataclass(frozen=True, eq=False)
-class Boxes:
+class FaceBoxes:
     """The two boxes of one face, corners in the frame of the `.pts` files."""
 
     detector: Floats  # (4,)
     ground_truth: Floats  # (4,)
 
 
-def key(name: str) -> str:
+def box_key(name: str) -> str:
     """Return what a picture and its row share: no suffix, no blank (`image_092 _01` is spelt both ways)."""
     return Path(name).stem.replace(" ", "")
 
 
-def read(path: Path) -> Mapping[str, Boxes]:
+def read_boxes(path: Path) -> Mapping[str, FaceBoxes]:
     """Read one file: key of the picture's name → boxes.
 
     Raises DataError naming the file and the row.
     """
-    found: dict[str, Boxes] = {}
+    found: dict[str, FaceBoxes] = {}
     for number, cell in enumerate(
-        matlab.v5(path, [_VARIABLE], _LARGEST_FILE)[_VARIABLE].ravel(), start=1
+        matlab.read_v5(path, [_VARIABLE], _LARGEST_FILE)[_VARIABLE].ravel(), start=1
     ):
         try:
             row = cell[0, 0]
             name = str(row["imgName"].ravel()[0])
-            boxes = Boxes(_box(row["bb_detector"]), _box(row["bb_ground_truth"]))
+            boxes = FaceBoxes(_parse_box(row["bb_detector"]), _parse_box(row["bb_ground_truth"]))
         except (IndexError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(
                 f"{path}: row {number} is not imgName, bb_detector, bb_ground_truth ({error})"
             ) from error
-        earlier = found.setdefault(key(name), boxes)
+        earlier = found.setdefault(box_key(name), boxes)
         if not np.array_equal(earlier.detector, boxes.detector):
             raise DataError(f"{path}: row {number}: {name!r} is there twice with different boxes")
     return found
 
 
-def _box(value: Any) -> Floats:
+def _parse_box(value: Any) -> Floats:
     box = np.asarray(value).astype(np.float64).ravel()
     if box.shape != (4,) or not np.isfinite(box).all() or not (box[2:] > box[:2]).all():
         raise ValueError(f"{box} are not corners x0 y0 x1 y1")

@@ -81,7 +81,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     """
     folder = root / ACCESS.folder
     notes: list[str] = []
-    tables = {part: _list(folder, part, notes) for part in FACES}
+    tables = {part: _find_list(folder, part, notes) for part in FACES}
     ids = [
         f"{part}/{line:04d}"
         for part, table in tables.items()
@@ -89,7 +89,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     ]
     names = [name for table in tables.values() for name in table.pictures]
     there = paths.pictures_below(folder / "WFLW_images") if pixels else {}
-    rows = [row for row, name in enumerate(names) if not pixels or paths.stem(name) in there]
+    rows = [row for row, name in enumerate(names) if not pixels or paths.drop_suffix(name) in there]
     if len(rows) < len(names):
         notes.append(
             f"{len(names) - len(rows)} of {len(names)} faces have no picture and are left out"
@@ -106,22 +106,24 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         values=values,
         boxes={"rect": rects, "ground_truth": tight},
         clusters=np.array(kept, np.str_),
-        read=partial(_picture, folder / "WFLW_images", there, kept, values),
-        stamp=lambda row: images.stamp(_file(folder / "WFLW_images", there, kept[row])),
+        read=partial(_read_picture, folder / "WFLW_images", there, kept, values),
+        stamp=lambda row: images.file_cache_key(
+            _picture_file(folder / "WFLW_images", there, kept[row])
+        ),
         attributes={
             **{name: flags[:, k] for k, name in enumerate(ATTRIBUTES)},
-            "misplaced_rect": _apart(rects, tight),
+            "misplaced_rect": _no_overlap(rects, tight),
         },
         notes=tuple(notes),
     )
 
 
-def _apart(a: Floats, b: Floats) -> Bools:
+def _no_overlap(a: Floats, b: Floats) -> Bools:
     """Say which boxes (N, 4) do not even touch their partner."""
     return np.asarray(((a[:, 2:] < b[:, :2]) | (b[:, 2:] < a[:, :2])).any(axis=1))
 
 
-def _list(folder: Path, part: str, notes: list[str]) -> _Table:
+def _find_list(folder: Path, part: str, notes: list[str]) -> _Table:
     """Read one list, from `WFLW_annotations/` or from the dataset's folder itself."""
     name = f"{_LISTS}/list_98pt_rect_attr_{part}.txt"
     places = (folder / "WFLW_annotations" / name, folder / name)
@@ -129,28 +131,28 @@ def _list(folder: Path, part: str, notes: list[str]) -> _Table:
     if path is None:
         notes.append(f"there is no file {places[0]}")
         return _Table(np.empty((0, 98, 2)), np.empty((0, 4)), np.empty((0, 6), bool), ())
-    return _read(path)
+    return _read_list(path)
 
 
-def _read(path: Path) -> _Table:
+def _read_list(path: Path) -> _Table:
     numbers: list[list[float]] = []
     pictures: list[str] = []
-    for number, line in enumerate(_lines(path), start=1):
+    for number, line in enumerate(_read_lines(path), start=1):
         where = f"{path}:{number}"
         words = line.split()
         if len(words) != _WORDS:
             raise DataError(
                 f"{where}: {len(words)} words, {_WORDS} are needed: 98 pairs x y, a rectangle, six flags, a path"
             )
-        numbers.append(_numbers(words[:-1], where))
-        pictures.append(paths.inside(words[-1], where))
+        numbers.append(_parse_numbers(words[:-1], where))
+        pictures.append(paths.check_relative_path(words[-1], where))
     table = np.array(numbers, np.float64).reshape(-1, _WORDS - 1)
     return _Table(
         table[:, :196].reshape(-1, 98, 2), table[:, 196:200], table[:, 200:] == 1, tuple(pictures)
     )
 
 
-def _lines(path: Path) -> list[str]:
+def _read_lines(path: Path) -> list[str]:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise DataError(
@@ -163,7 +165,7 @@ def _lines(path: Path) -> list[str]:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _numbers(words: Sequence[str], where: str) -> list[float]:
+def _parse_numbers(words: Sequence[str], where: str) -> list[float]:
     try:
         values = [float(word) for word in words]
     except ValueError as error:
@@ -178,25 +180,25 @@ def _numbers(words: Sequence[str], where: str) -> list[float]:
     return values
 
 
-def _picture(
+def _read_picture(
     folder: Path, there: Mapping[str, Path], names: Sequence[str], values: Floats, row: int
 ) -> Bytes:
-    path = _file(folder, there, names[row])
-    pixels = images.decode(path)
-    sample_checks.fits(path, values[row], (pixels.shape[1], pixels.shape[0]))
+    path = _picture_file(folder, there, names[row])
+    pixels = images.decode_picture(path)
+    sample_checks.check_points_fit(path, values[row], (pixels.shape[1], pixels.shape[0]))
     return pixels
 
 
-def _file(folder: Path, there: Mapping[str, Path], name: str) -> Path:
-    return there.get(paths.stem(name), folder / name)
+def _picture_file(folder: Path, there: Mapping[str, Path], name: str) -> Path:
+    return there.get(paths.drop_suffix(name), folder / name)
 
 
-def pictures(root: Path) -> dict[str, Path]:
+def picture_files(root: Path) -> dict[str, Path]:
     """Map ids to picture files, for the examination."""
     found = index(root, pixels=False)
     there = paths.pictures_below(root / ACCESS.folder / "WFLW_images")
     pictures = {
-        str(name): there.get(paths.stem(str(c)))
+        str(name): there.get(paths.drop_suffix(str(c)))
         for name, c in zip(found.ids, found.clusters, strict=True)
     }
     return {name: path for name, path in pictures.items() if path}
@@ -212,7 +214,9 @@ def verify(root: Path) -> list[Finding]:
     except DataError as error:
         return [Finding("wrong", str(error))]
     findings = [
-        sample_checks.count(f"list of {part}", int((found.parts == part).sum()), count, "faces")
+        sample_checks.check_count(
+            f"list of {part}", int((found.parts == part).sum()), count, "faces"
+        )
         for part, count in FACES.items()
     ]
     test = found.parts == "test"
@@ -220,18 +224,20 @@ def verify(root: Path) -> list[Finding]:
     for name, expected in zip(ATTRIBUTES, TEST_SUMS, strict=True):
         sum_ = int(found.attributes[name][test].sum())
         if whole:
-            findings.append(sample_checks.count(f"test subset {name}", sum_, expected, "faces"))
+            findings.append(
+                sample_checks.check_count(f"test subset {name}", sum_, expected, "faces")
+            )
     findings += _verify_subsets(root / ACCESS.folder, found)
     there = paths.pictures_below(root / ACCESS.folder / "WFLW_images")
-    findings.append(sample_checks.count("WFLW_images", len(there), PICTURES, "pictures"))
+    findings.append(sample_checks.check_count("WFLW_images", len(there), PICTURES, "pictures"))
     if whole:
         findings.append(
-            sample_checks.count(
+            sample_checks.check_count(
                 "photographs tested on", len(set(found.clusters[test])), TEST_PICTURES, "photos"
             )
         )
-    pictures = [there.get(paths.stem(str(name))) for name in found.clusters]
-    findings += sample_checks.pictures(found.ids.tolist(), pictures, found.values)
+    pictures = [there.get(paths.drop_suffix(str(name))) for name in found.clusters]
+    findings += sample_checks.check_pictures(found.ids.tolist(), pictures, found.values)
     return [*findings, *_verify_known(found)]
 
 
@@ -246,7 +252,7 @@ def _verify_subsets(folder: Path, found: Index) -> list[Finding]:
         try:
             listed = {
                 (words[-1], words[0], words[1])
-                for words in map(str.split, _lines(path))
+                for words in map(str.split, _read_lines(path))
                 if len(words) == 197
             }
             listed_keys = {(p, round(float(x), 3), round(float(y), 3)) for p, x, y in listed}

@@ -51,7 +51,7 @@ _NAME = re.compile(r"[^/\\_.][^/\\]*_\d\d\.jpg")  # also keeps a row from naming
 _COLUMNS = 1 + 2 * 68
 
 
-def people_held_out() -> frozenset[str]:
+def held_out_people() -> frozenset[str]:
     """Name the 47 people of the test set, as file names spell them."""
     text = files(__package__).joinpath("ytf68_test_people.txt").read_text(encoding="utf-8")
     return frozenset(text.split())
@@ -74,12 +74,12 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     folder = root / ACCESS.folder
     notes = ["points made by a model, not by people"]
     if (folder / _CSV).is_file():
-        names, values = _read(folder / _CSV)
+        names, values = _read_csv(folder / _CSV)
     else:
         names, values = [], np.empty((0, 68, 2))
         notes.append(f"there is no file {folder / _CSV}")
     if pixels:
-        there = _files(folder)
+        there = _list_pictures(folder)
         kept = [row for row, name in enumerate(names) if name in there]
         if len(kept) < len(names):
             notes.append(
@@ -89,8 +89,8 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     negative = int((values < 0).any(axis=2).sum())
     if negative:
         notes.append(f"{negative} points lie left of or above their picture and are kept")
-    people = [_person(name) for name in names]
-    held_out = people_held_out()
+    people = [_person_of_frame(name) for name in names]
+    held_out = held_out_people()
     return Index(
         dataset="ytf68",
         ids=np.array([Path(name).stem for name in names], np.str_),
@@ -98,22 +98,22 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         values=values,
         boxes={"ground_truth": tight_box(values) if names else np.empty((0, 4))},
         clusters=np.array(people, np.str_),
-        read=partial(_picture, folder / "training", tuple(names), values),
+        read=partial(_read_picture, folder / "training", tuple(names), values),
         notes=tuple(notes),
-        stamp=lambda row: images.stamp(folder / "training" / names[row]),
+        stamp=lambda row: images.file_cache_key(folder / "training" / names[row]),
     )
 
 
-def _person(name: str) -> str:
+def _person_of_frame(name: str) -> str:
     return name.rpartition("_")[0]
 
 
-def _files(folder: Path) -> set[str]:
+def _list_pictures(folder: Path) -> set[str]:
     place = folder / "training"
     return {path.name for path in place.iterdir()} if place.is_dir() else set()
 
 
-def _read(path: Path) -> tuple[list[str], Floats]:
+def _read_csv(path: Path) -> tuple[list[str], Floats]:
     """Return file names and points (N, 68, 2).
 
     Raises DataError with the line of what is malformed.
@@ -132,8 +132,8 @@ def _read(path: Path) -> tuple[list[str], Floats]:
                 )
             for row in reader:
                 where = f"{path}:{reader.line_num}"
-                names.append(_checked_name(row, where))
-                rows.append(_numbers(row, where))
+                names.append(_parse_name(row, where))
+                rows.append(_parse_numbers(row, where))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is not a CSV file ({error})") from error
     except OSError as error:
@@ -151,7 +151,7 @@ def _read(path: Path) -> tuple[list[str], Floats]:
     return names, np.array(rows, np.float64).reshape(-1, 68, 2)
 
 
-def _checked_name(row: list[str], where: str) -> str:
+def _parse_name(row: list[str], where: str) -> str:
     if len(row) != _COLUMNS:
         raise DataError(
             f"{where}: {len(row)} columns, {_COLUMNS} are needed: a name and 68 pairs x, y"
@@ -163,7 +163,7 @@ def _checked_name(row: list[str], where: str) -> str:
     return row[0]
 
 
-def _numbers(row: list[str], where: str) -> list[float]:
+def _parse_numbers(row: list[str], where: str) -> list[float]:
     try:
         values = [float(word) for word in row[1:]]
     except ValueError as error:
@@ -175,17 +175,17 @@ def _numbers(row: list[str], where: str) -> list[float]:
     return values
 
 
-def _picture(folder: Path, names: tuple[str, ...], values: Floats, row: int) -> Bytes:
+def _read_picture(folder: Path, names: tuple[str, ...], values: Floats, row: int) -> Bytes:
     path = folder / names[row]
-    pixels = images.decode(path)
-    sample_checks.fits(path, values[row], (pixels.shape[1], pixels.shape[0]))
+    pixels = images.decode_picture(path)
+    sample_checks.check_points_fit(path, values[row], (pixels.shape[1], pixels.shape[0]))
     return pixels
 
 
-def pictures(root: Path) -> dict[str, Path]:
+def picture_files(root: Path) -> dict[str, Path]:
     """Map ids to picture files, for the examination."""
     folder = root / ACCESS.folder
-    return {Path(name).stem: folder / "training" / name for name in _files(folder)}
+    return {Path(name).stem: folder / "training" / name for name in _list_pictures(folder)}
 
 
 # --- examination ----------------------------------------------------------------------------------
@@ -201,19 +201,21 @@ def verify(root: Path) -> list[Finding]:
         found = index(root, pixels=False)
     except DataError as error:
         return [Finding("wrong", str(error))]
-    there = _files(folder)
+    there = _list_pictures(folder)
     paths = [
         folder / "training" / f"{name}.jpg" if f"{name}.jpg" in there else None
         for name in found.ids
     ]
-    held_out = people_held_out()
+    held_out = held_out_people()
     everyone = set(found.clusters.tolist())
     findings = [
-        sample_checks.count(_CSV, len(found.ids), FRAMES, "frames"),
-        sample_checks.count("people", len(everyone), PEOPLE, "people"),
-        sample_checks.count("held-out people", len(everyone & held_out), len(held_out), "people"),
-        *sample_checks.pictures(found.ids.tolist(), paths, found.values),
-        *_doubles(found.ids, found.parts, paths),
+        sample_checks.check_count(_CSV, len(found.ids), FRAMES, "frames"),
+        sample_checks.check_count("people", len(everyone), PEOPLE, "people"),
+        sample_checks.check_count(
+            "held-out people", len(everyone & held_out), len(held_out), "people"
+        ),
+        *sample_checks.check_pictures(found.ids.tolist(), paths, found.values),
+        *_verify_duplicates(found.ids, found.parts, paths),
     ]
     fractions = int((found.values != np.rint(found.values)).any(axis=(1, 2)).sum())
     if fractions:
@@ -226,11 +228,11 @@ def verify(root: Path) -> list[Finding]:
     return findings
 
 
-def _doubles(ids: Strings, parts: Strings, paths: list[Path | None]) -> list[Finding]:
+def _verify_duplicates(ids: Strings, parts: Strings, paths: list[Path | None]) -> list[Finding]:
     present = [
         (str(name), part, path) for name, part, path in zip(ids, parts, paths, strict=True) if path
     ]
-    return sample_checks.doubles(
+    return sample_checks.check_duplicates(
         [(name, path) for name, part, path in present if part == "train"],
         [(name, path) for name, part, path in present if part == "test"],
     )

@@ -17,8 +17,8 @@ from . import from_renderer, landmark_index
 if TYPE_CHECKING:
     from .from_renderer import Columns
 
-PLAN = cache.plan(AFLW.name)
-ACCESS = from_renderer.access("Synthetic twin of AFLW", PLAN.kind, 670)
+PLAN = cache.plan_set(AFLW.name)
+ACCESS = from_renderer.describe_access("Synthetic twin of AFLW", PLAN.kind, 670)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
@@ -27,12 +27,14 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     Renders it into the cache first when pixels are asked for and not there yet.
     """
     del root
-    return landmark_index.whole("synth-aflw", PLAN, _fields, pixels=pixels, seen=True)
+    return landmark_index.full_index("synth-aflw", PLAN, _fields, pixels=pixels, seen=True)
 
 
 def tiny() -> Index:
     """Return a few faces of each part, rendered in memory: for tests and first steps."""
-    return landmark_index.tiny("synth-aflw", PLAN, _fields, {"train": range(6), "test": range(8)})
+    return landmark_index.tiny_index(
+        "synth-aflw", PLAN, _fields, {"train": range(6), "test": range(8)}
+    )
 
 
 def _fields(columns: Columns) -> dict[str, Any]:
@@ -51,4 +53,4 @@ def _fields(columns: Columns) -> dict[str, Any]:
 def verify(root: Path) -> list[Finding]:
     """Say whether the rendered set is in the cache and whole."""
     del root
-    return from_renderer.examine(PLAN)
+    return from_renderer.check_cache(PLAN)

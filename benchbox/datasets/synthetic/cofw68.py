@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .from_renderer import Columns
 
 PLAN = cofw.PLAN
-ACCESS = from_renderer.access("Synthetic twin of COFW-68", PLAN.kind, 380)
+ACCESS = from_renderer.describe_access("Synthetic twin of COFW-68", PLAN.kind, 380)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
@@ -22,14 +22,14 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     Renders `synth-cofw` into the cache first when pixels are asked for and not there yet.
     """
     del root
-    return landmark_index.only(
-        landmark_index.whole("synth-cofw68", PLAN, _fields, pixels=pixels, seen=True), "test"
+    return landmark_index.select_part(
+        landmark_index.full_index("synth-cofw68", PLAN, _fields, pixels=pixels, seen=True), "test"
     )
 
 
 def tiny() -> Index:
     """Return a few faces of each part, rendered in memory: for tests and first steps."""
-    return landmark_index.tiny("synth-cofw68", PLAN, _fields, {"test": range(6)})
+    return landmark_index.tiny_index("synth-cofw68", PLAN, _fields, {"test": range(6)})
 
 
 def _fields(columns: Columns) -> dict[str, Any]:
@@ -43,4 +43,4 @@ def _fields(columns: Columns) -> dict[str, Any]:
 def verify(root: Path) -> list[Finding]:
     """Say whether the rendered set is in the cache and whole."""
     del root
-    return from_renderer.examine(PLAN)
+    return from_renderer.check_cache(PLAN)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.face_renderer import cache
-from benchbox.face_renderer.cache import Plan
+from benchbox.face_renderer.cache import RenderPlan
 from benchbox.types import Access, Finding, Index
 
 if TYPE_CHECKING:
     Columns = Mapping[str, np.ndarray[Any, Any]]
 
 
-def access(title: str, kind: str, megabytes: int) -> Access:
+def describe_access(title: str, kind: str, megabytes: int) -> Access:
     """Say that a set is made on this machine and belongs to benchbox."""
     return Access(
         title=title,
@@ -28,14 +28,14 @@ def access(title: str, kind: str, megabytes: int) -> Access:
     )
 
 
-def note(plan: Plan) -> str:
+def generator_note(plan: RenderPlan) -> str:
     """Say which generator made a set."""
     return f"synthetic pictures, generator {plan.kind} version {plan.set.version}"
 
 
-def examine(plan: Plan) -> list[Finding]:
+def check_cache(plan: RenderPlan) -> list[Finding]:
     """Say whether a rendered set is in the cache and whole."""
-    fault, at = cache.whole(plan), cache.folder(plan)
+    fault, at = cache.find_fault(plan), cache.cache_folder(plan)
     if not fault:
         return [
             Finding("ok", f"{part}: {size:,} of {size:,} pictures in {at}")
@@ -46,14 +46,14 @@ def examine(plan: Plan) -> list[Finding]:
     return [Finding("wrong", f"{at}: {fault}; the next run renders it again")]
 
 
-def rows_of(plan: Plan) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+def plan_rows(plan: RenderPlan) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     """Return part (N,) and number in the part (N,) of every row of a set."""
     names = np.concatenate([np.full(size, part) for part, size in plan.parts])
     return names, np.concatenate([np.arange(size) for _, size in plan.parts])
 
 
-def some(
-    plan: Plan, chosen: Mapping[str, Sequence[int]]
+def render_rows(
+    plan: RenderPlan, chosen: Mapping[str, Sequence[int]]
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], Columns]:
     """Render some numbers of each part in memory; return their parts, numbers and columns."""
     made = [plan.set.rows(part, numbers) for part, numbers in chosen.items()]
@@ -62,17 +62,17 @@ def some(
     return parts, numbers, {name: np.concatenate([rows[name] for rows in made]) for name in made[0]}
 
 
-def named(index: Index, variant: str) -> Index:
+def name_variant(index: Index, variant: str) -> Index:
     """Return an index that says which part of a set it is."""
     return replace(index, variant=variant)
 
 
-def stamps(plan: Plan, parts: Any, numbers: Any) -> Callable[[int], str]:
+def cache_keys(plan: RenderPlan, parts: Any, numbers: Any) -> Callable[[int], str]:
     """Return what names the pixels of a row, for caches of them: every pixel follows from it."""
     return lambda row: f"{plan.kind}-{plan.set.version}:{parts[row]}/{numbers[row]}"
 
 
-def either(first: Index, second: Index) -> Callable[[int], str] | None:
+def join_keys(first: Index, second: Index) -> Callable[[int], str] | None:
     """Return the stamps of two sets one below the other; None when one has none."""
     one, other = first.stamp, second.stamp
     if one is None or other is None:
@@ -80,6 +80,6 @@ def either(first: Index, second: Index) -> Callable[[int], str] | None:
     return lambda row: one(row) if row < len(first.ids) else other(row - len(first.ids))
 
 
-def chosen(stamp: Callable[[int], str], rows: Any) -> Callable[[int], str]:
+def select_keys(stamp: Callable[[int], str], rows: Any) -> Callable[[int], str]:
     """Return the stamps of chosen rows."""
     return lambda row: stamp(int(rows[row]))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.face_renderer import cache
-from benchbox.face_renderer.cache import Plan
+from benchbox.face_renderer.cache import RenderPlan
 from benchbox.face_renderer.scenes import phone_and_tablet
 from benchbox.types import Index
 
@@ -25,31 +25,31 @@ if TYPE_CHECKING:
     from .from_renderer import Columns
 
 
-def whole(dataset: str, plan: Plan, *, pixels: bool) -> Index:
+def full_index(dataset: str, plan: RenderPlan, *, pixels: bool) -> Index:
     """Return the index of a whole set; with pixels it is rendered first where it is not yet."""
-    parts, numbers = from_renderer.rows_of(plan)
-    columns = cache.read(plan, pixels=pixels)
-    return to_index(dataset, plan, parts, numbers, columns)
+    parts, numbers = from_renderer.plan_rows(plan)
+    columns = cache.read_columns(plan, pixels=pixels)
+    return build_index(dataset, plan, parts, numbers, columns)
 
 
-def tiny(
+def tiny_index(
     dataset: str,
-    plan: Plan,
+    plan: RenderPlan,
     study: phone_and_tablet.Study,
     chosen: Mapping[str, Sequence[int]],
     frames: int,
 ) -> Index:
     """Return some persons of each part, rendered in memory: of four dots each the first frames, at most `frames`."""
     picked = {
-        part: [n for p in persons for n in _first(study, part, p, frames)]
+        part: [n for p in persons for n in _first_frames(study, part, p, frames)]
         for part, persons in chosen.items()
     }
-    parts, numbers, columns = from_renderer.some(plan, picked)
-    small = to_index(dataset, plan, parts, numbers, columns)
-    return from_renderer.named(small, f"tiny: {len(numbers)} frames")
+    parts, numbers, columns = from_renderer.render_rows(plan, picked)
+    small = build_index(dataset, plan, parts, numbers, columns)
+    return from_renderer.name_variant(small, f"tiny: {len(numbers)} frames")
 
 
-def _first(study: phone_and_tablet.Study, part: str, person: int, most: int) -> list[int]:
+def _first_frames(study: phone_and_tablet.Study, part: str, person: int, most: int) -> list[int]:
     dots, frames = study.shown(part)
     begin = person * dots * frames
     return [
@@ -59,14 +59,16 @@ def _first(study: phone_and_tablet.Study, part: str, person: int, most: int) -> 
     ]
 
 
-def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Columns) -> Index:
+def build_index(
+    dataset: str, plan: RenderPlan, parts: Any, numbers: Any, columns: Columns
+) -> Index:
     """Put columns into an index."""
     tablet = np.char.startswith(columns["device"], "tablet")
     orientation = columns["orientation"]
 
     def read(row: int) -> Bytes:
-        flat = columns["pixels"] if "pixels" in columns else cache.load(plan)["pixels"]
-        rows, wide = phone_and_tablet.crop(int(orientation[row]))
+        flat = columns["pixels"] if "pixels" in columns else cache.load_columns(plan)["pixels"]
+        rows, wide = phone_and_tablet.frame_slices(int(orientation[row]))
         return np.array(flat[row]).reshape(rows.stop - rows.start, wide.stop - wide.start, 3)
 
     return Index(
@@ -93,6 +95,6 @@ def to_index(dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Column
             "orientation": orientation,
             "face_grid": phone_and_tablet.face_grid(columns["face"], orientation),
         },
-        notes=(from_renderer.note(plan),),
-        stamp=from_renderer.stamps(plan, parts, numbers),
+        notes=(from_renderer.generator_note(plan),),
+        stamp=from_renderer.cache_keys(plan, parts, numbers),
     )

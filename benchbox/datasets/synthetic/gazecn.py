@@ -10,8 +10,8 @@ from benchbox.types import Finding, Index
 
 from . import from_renderer, gazecapture_index
 
-PLAN = cache.plan(GAZECN.name)
-ACCESS = from_renderer.access("Synthetic twin of GazeCN", PLAN.kind, 1170)
+PLAN = cache.plan_set(GAZECN.name)
+ACCESS = from_renderer.describe_access("Synthetic twin of GazeCN", PLAN.kind, 1170)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
@@ -20,12 +20,12 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     Renders it into the cache first when pixels are asked for and not there yet.
     """
     del root
-    return gazecapture_index.whole("synth-gazecn", PLAN, pixels=pixels)
+    return gazecapture_index.full_index("synth-gazecn", PLAN, pixels=pixels)
 
 
 def tiny() -> Index:
     """Return a few persons of each part, rendered in memory: for tests and first steps."""
-    return gazecapture_index.tiny(
+    return gazecapture_index.tiny_index(
         "synth-gazecn", PLAN, GAZECN, {"train": (0, 1, 2), "test": (0, 1)}, frames=2
     )
 
@@ -33,4 +33,4 @@ def tiny() -> Index:
 def verify(root: Path) -> list[Finding]:
     """Say whether the rendered set is in the cache and whole."""
     del root
-    return from_renderer.examine(PLAN)
+    return from_renderer.check_cache(PLAN)

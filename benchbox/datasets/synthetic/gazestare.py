@@ -19,8 +19,8 @@ from benchbox.types import Finding, Index
 
 from . import from_renderer, gazecapture_index, gazecn
 
-PLAN = cache.plan(GAZESTARE.name)
-ACCESS = from_renderer.access("Synthetic twin of GazeStare", PLAN.kind, 320)
+PLAN = cache.plan_set(GAZESTARE.name)
+ACCESS = from_renderer.describe_access("Synthetic twin of GazeStare", PLAN.kind, 320)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
@@ -30,14 +30,16 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     """
     return _joined(
         gazecn.index(root, pixels=pixels),
-        gazecapture_index.whole("synth-gazestare", PLAN, pixels=pixels),
+        gazecapture_index.full_index("synth-gazestare", PLAN, pixels=pixels),
     )
 
 
 def tiny() -> Index:
     """Return a few persons of each part, rendered in memory: for tests and first steps."""
-    stares = gazecapture_index.tiny("synth-gazestare", PLAN, GAZESTARE, {"stare": (0,)}, frames=4)
-    return from_renderer.named(_joined(gazecn.tiny(), stares), stares.variant)
+    stares = gazecapture_index.tiny_index(
+        "synth-gazestare", PLAN, GAZESTARE, {"stare": (0,)}, frames=4
+    )
+    return from_renderer.name_variant(_joined(gazecn.tiny(), stares), stares.variant)
 
 
 def _joined(trained: Index, stares: Index) -> Index:
@@ -65,11 +67,11 @@ def _joined(trained: Index, stares: Index) -> Index:
         attributes=columns("attributes"),
         meta=columns("meta"),
         read=read,
-        stamp=from_renderer.either(trained, stares),
+        stamp=from_renderer.join_keys(trained, stares),
         notes=(*trained.notes, *stares.notes),
     )
 
 
 def verify(root: Path) -> list[Finding]:
     """Say whether both rendered sets are in the cache and whole."""
-    return [*gazecn.verify(root), *from_renderer.examine(PLAN)]
+    return [*gazecn.verify(root), *from_renderer.check_cache(PLAN)]

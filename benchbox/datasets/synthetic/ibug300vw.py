@@ -18,8 +18,8 @@ from . import from_renderer, landmark_index
 if TYPE_CHECKING:
     from .from_renderer import Columns
 
-PLAN = cache.plan(VIDEOS.name)
-ACCESS = from_renderer.access("Synthetic twin of 300-VW", PLAN.kind, 480)
+PLAN = cache.plan_set(VIDEOS.name)
+ACCESS = from_renderer.describe_access("Synthetic twin of 300-VW", PLAN.kind, 480)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
@@ -28,13 +28,13 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     Renders it into the cache first when pixels are asked for and not there yet.
     """
     del root
-    return landmark_index.whole("synth-300vw", PLAN, _fields, pixels=pixels)
+    return landmark_index.full_index("synth-300vw", PLAN, _fields, pixels=pixels)
 
 
 def tiny() -> Index:
     """Return a few faces of each part, rendered in memory: for tests and first steps."""
     two = [video * VIDEOS.frames + at for video in (0, 1) for at in range(3)]
-    return landmark_index.tiny(
+    return landmark_index.tiny_index(
         "synth-300vw", PLAN, _fields, {"videos": range(3), "a": two, "b": two, "c": two}
     )
 
@@ -50,4 +50,4 @@ def _fields(columns: Columns) -> dict[str, Any]:
 def verify(root: Path) -> list[Finding]:
     """Say whether the rendered set is in the cache and whole."""
     del root
-    return from_renderer.examine(PLAN)
+    return from_renderer.check_cache(PLAN)

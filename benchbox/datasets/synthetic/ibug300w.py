@@ -18,8 +18,8 @@ import numpy as np
 
 from benchbox.face_renderer import GENERATOR_VERSION, cache
 from benchbox.face_renderer.image_sets import FACES
-from benchbox.face_renderer.render import picture
-from benchbox.face_renderer.scenes.scene import Scene, person_name, sample
+from benchbox.face_renderer.render import render_picture
+from benchbox.face_renderer.scenes.scene import Scene, draw_scene, person_name
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from benchbox.types import Bools, Bytes, Floats, Strings
 
 SIZES: Mapping[str, int] = dict(FACES.parts)
-PLAN = cache.Plan("300w", tuple(SIZES.items()))
+PLAN = cache.RenderPlan("300w", tuple(SIZES.items()))
 
 ACCESS = Access(
     title="Synthetic twin of 300-W",
@@ -51,10 +51,10 @@ class Faces:
     clusters: Strings  # (n,) person
 
 
-def faces(part: str, count: int, start: int = 0) -> Faces:
+def render_faces(part: str, count: int, start: int = 0) -> Faces:
     """Render faces start … start + count - 1 of a part in this process, some 25 ms each, without the cache."""
-    scenes = [sample(part, number) for number in range(start, start + count)]
-    pictures = [picture(scene) for scene in scenes]
+    scenes = [draw_scene(part, number) for number in range(start, start + count)]
+    pictures = [render_picture(scene) for scene in scenes]
     return Faces(
         np.array([_id(part, number) for number in range(start, start + count)]),
         np.stack([p.pixels for p in pictures]),
@@ -67,7 +67,11 @@ def faces(part: str, count: int, start: int = 0) -> Faces:
 
 def tiny(train: int = 16, test: int = 6) -> Index:
     """Return a small set with the same three parts, rendered in memory: for tests and first steps."""
-    sets = [faces("train", train), faces("common", test), faces("challenging", test)]
+    sets = [
+        render_faces("train", train),
+        render_faces("common", test),
+        render_faces("challenging", test),
+    ]
     images = np.concatenate([s.images for s in sets])
     values = np.concatenate([s.values for s in sets])
     return Index(
@@ -75,10 +79,10 @@ def tiny(train: int = 16, test: int = 6) -> Index:
         ids=np.concatenate([s.ids for s in sets]),
         parts=np.array([str(name).partition("/")[0] for s in sets for name in s.ids]),
         values=values,
-        boxes=_boxes(values, np.concatenate([s.boxes for s in sets])),
+        boxes=_box_sources(values, np.concatenate([s.boxes for s in sets])),
         clusters=np.concatenate([s.clusters for s in sets]),
         read=lambda row: np.array(images[row]),
-        notes=(_note(),),
+        notes=(_generator_note(),),
         variant=f"tiny: {train} train, {test} common, {test} challenging",
     )
 
@@ -91,24 +95,26 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     """
     del root
     numbers = [(part, number) for part, size in SIZES.items() for number in range(size)]
-    if pixels or not cache.whole(PLAN):
-        columns = cache.load(PLAN)
+    if pixels or not cache.find_fault(PLAN):
+        columns = cache.load_columns(PLAN)
         values, detected = np.array(columns["values"]), np.array(columns["detected"])
     else:  # landmarks are geometry: seconds, and no picture is needed
-        values, detected = _annotations(sample(part, number) for part, number in numbers)
+        values, detected = _stack_annotations(draw_scene(part, number) for part, number in numbers)
 
     def read(row: int) -> Bytes:
-        return np.array(cache.load(PLAN)["pixels"][row] if not pixels else columns["pixels"][row])
+        return np.array(
+            cache.load_columns(PLAN)["pixels"][row] if not pixels else columns["pixels"][row]
+        )
 
     return Index(
         dataset="synth-300w",
         ids=np.array([_id(part, number) for part, number in numbers]),
         parts=np.array([part for part, _ in numbers]),
         values=values,
-        boxes=_boxes(values, detected),
+        boxes=_box_sources(values, detected),
         clusters=np.array([person_name(part, number) for part, number in numbers]),
         read=read,
-        notes=(_note(),),
+        notes=(_generator_note(),),
         stamp=lambda row: f"{GENERATOR_VERSION}:{row}",  # every pixel follows from these
     )
 
@@ -116,8 +122,8 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 def verify(root: Path) -> list[Finding]:
     """Say whether the rendered set is in the cache and whole."""
     del root
-    fault = cache.whole(PLAN)
-    at = cache.folder(PLAN)
+    fault = cache.find_fault(PLAN)
+    at = cache.cache_folder(PLAN)
     if not fault:
         return [
             Finding("ok", f"{part}: {size:,} of {size:,} faces in {at}")
@@ -132,15 +138,15 @@ def _id(part: str, number: int) -> str:
     return f"{part}/{number:05d}"
 
 
-def _note() -> str:
+def _generator_note() -> str:
     return f"synthetic faces, generator version {GENERATOR_VERSION}"
 
 
-def _boxes(values: Floats, detected: Floats) -> dict[str, Floats]:
+def _box_sources(values: Floats, detected: Floats) -> dict[str, Floats]:
     return {"detector": detected, "ground_truth": tight_box(values)}
 
 
-def _annotations(scenes: Iterable[Scene]) -> tuple[Any, Any]:
+def _stack_annotations(scenes: Iterable[Scene]) -> tuple[Any, Any]:
     pairs = [(scene.landmarks, scene.detected) for scene in scenes]
     return np.stack([p for p, _ in pairs]), np.stack([d for _, d in pairs])
 

@@ -14,8 +14,10 @@ from . import from_renderer, landmark_index
 if TYPE_CHECKING:
     from .from_renderer import Columns
 
-PLAN = cache.plan(PRIVATE.name)
-ACCESS = from_renderer.access("Synthetic twin of the 300-W challenge's test set", PLAN.kind, 120)
+PLAN = cache.plan_set(PRIVATE.name)
+ACCESS = from_renderer.describe_access(
+    "Synthetic twin of the 300-W challenge's test set", PLAN.kind, 120
+)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
@@ -24,12 +26,12 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     Renders it into the cache first when pixels are asked for and not there yet.
     """
     del root
-    return landmark_index.whole("synth-300w-private", PLAN, _fields, pixels=pixels)
+    return landmark_index.full_index("synth-300w-private", PLAN, _fields, pixels=pixels)
 
 
 def tiny() -> Index:
     """Return a few faces of each part, rendered in memory: for tests and first steps."""
-    return landmark_index.tiny(
+    return landmark_index.tiny_index(
         "synth-300w-private", PLAN, _fields, {"indoor": range(3), "outdoor": range(3)}
     )
 
@@ -41,4 +43,4 @@ def _fields(columns: Columns) -> dict[str, Any]:
 def verify(root: Path) -> list[Finding]:
     """Say whether the rendered set is in the cache and whole."""
     del root
-    return from_renderer.examine(PLAN)
+    return from_renderer.check_cache(PLAN)

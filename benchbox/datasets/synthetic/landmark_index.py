@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.face_renderer import cache
-from benchbox.face_renderer.cache import Plan
+from benchbox.face_renderer.cache import RenderPlan
 from benchbox.geometry import tight_box
 from benchbox.types import Index
 
@@ -24,26 +24,32 @@ if TYPE_CHECKING:
 Fields = Callable[["Columns"], Mapping[str, Any]]
 
 
-def whole(dataset: str, plan: Plan, fields: Fields, *, pixels: bool, seen: bool = False) -> Index:
+def full_index(
+    dataset: str, plan: RenderPlan, fields: Fields, *, pixels: bool, seen: bool = False
+) -> Index:
     """Return the index of a whole set; with pixels it is rendered first where it is not yet.
 
     `seen` is for a set whose labels say what can be seen: only a picture tells, so it is rendered
     without pixels, too.
     """
-    parts, numbers = from_renderer.rows_of(plan)
-    return to_index(dataset, plan, parts, numbers, cache.read(plan, pixels=pixels or seen), fields)
-
-
-def tiny(dataset: str, plan: Plan, fields: Fields, chosen: Mapping[str, Sequence[int]]) -> Index:
-    """Return some faces of each part, rendered in memory."""
-    parts, numbers, columns = from_renderer.some(plan, chosen)
-    return from_renderer.named(
-        to_index(dataset, plan, parts, numbers, columns, fields), f"tiny: {len(numbers)} faces"
+    parts, numbers = from_renderer.plan_rows(plan)
+    return build_index(
+        dataset, plan, parts, numbers, cache.read_columns(plan, pixels=pixels or seen), fields
     )
 
 
-def to_index(
-    dataset: str, plan: Plan, parts: Any, numbers: Any, columns: Columns, fields: Fields
+def tiny_index(
+    dataset: str, plan: RenderPlan, fields: Fields, chosen: Mapping[str, Sequence[int]]
+) -> Index:
+    """Return some faces of each part, rendered in memory."""
+    parts, numbers, columns = from_renderer.render_rows(plan, chosen)
+    return from_renderer.name_variant(
+        build_index(dataset, plan, parts, numbers, columns, fields), f"tiny: {len(numbers)} faces"
+    )
+
+
+def build_index(
+    dataset: str, plan: RenderPlan, parts: Any, numbers: Any, columns: Columns, fields: Fields
 ) -> Index:
     """Put columns into an index; every face is its own cluster unless `fields` says otherwise."""
     # The set's name is in the id, for sets may be joined: one to train on, one for its pictures
@@ -53,7 +59,9 @@ def to_index(
     )
 
     def read(row: int) -> Bytes:
-        return np.array((columns if "pixels" in columns else cache.load(plan))["pixels"][row])
+        return np.array(
+            (columns if "pixels" in columns else cache.load_columns(plan))["pixels"][row]
+        )
 
     own = {
         "values": columns.get("values", columns.get("values68")),
@@ -61,26 +69,26 @@ def to_index(
         **fields(columns),
     }
     own["boxes"] = {**own["boxes"], "ground_truth": tight_box(own["values"])}
-    stamp = from_renderer.stamps(plan, parts, numbers)
+    stamp = from_renderer.cache_keys(plan, parts, numbers)
     return Index(
         dataset=dataset,
         ids=ids,
         parts=parts,
         read=read,
-        notes=(from_renderer.note(plan),),
+        notes=(from_renderer.generator_note(plan),),
         stamp=stamp,
         **own,
     )
 
 
-def taller(boxes: Floats, share: float) -> Floats:
+def raise_boxes(boxes: Floats, share: float) -> Floats:
     """Move the upper edge of boxes (N, 4) up by a share of their height."""
     moved = np.array(boxes)
     moved[:, 1] -= share * (boxes[:, 3] - boxes[:, 1])
     return moved
 
 
-def only(index: Index, part: str) -> Index:
+def select_part(index: Index, part: str) -> Index:
     """Return the rows of one part."""
     rows, stamp = np.flatnonzero(index.parts == part), index.stamp
     return replace(
@@ -89,5 +97,5 @@ def only(index: Index, part: str) -> Index:
         boxes={name: boxes[rows] for name, boxes in index.boxes.items()},
         visible=None if index.visible is None else index.visible[rows],
         read=lambda row: index.read(int(rows[row])),
-        stamp=None if stamp is None else from_renderer.chosen(stamp, rows),
+        stamp=None if stamp is None else from_renderer.select_keys(stamp, rows),
     )

@@ -10,8 +10,8 @@ from benchbox.types import Finding, Index
 
 from . import from_renderer, normalised_patch_index
 
-PLAN = cache.plan(MPIIFACEGAZE.name)
-ACCESS = from_renderer.access("Synthetic twin of MPIIFaceGaze", PLAN.kind, 50)
+PLAN = cache.plan_set(MPIIFACEGAZE.name)
+ACCESS = from_renderer.describe_access("Synthetic twin of MPIIFaceGaze", PLAN.kind, 50)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
@@ -20,12 +20,14 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     Renders it into the cache first when pixels are asked for and not there yet.
     """
     del root
-    return normalised_patch_index.whole("synth-mpiifacegaze", PLAN, MPIIFACEGAZE, pixels=pixels)
+    return normalised_patch_index.full_index(
+        "synth-mpiifacegaze", PLAN, MPIIFACEGAZE, pixels=pixels
+    )
 
 
 def tiny() -> Index:
     """Return a few persons of each part, rendered in memory: for tests and first steps."""
-    return normalised_patch_index.tiny(
+    return normalised_patch_index.tiny_index(
         "synth-mpiifacegaze", PLAN, MPIIFACEGAZE, {"faces": (0, 1, 2)}, count=6
     )
 
@@ -33,4 +35,4 @@ def tiny() -> Index:
 def verify(root: Path) -> list[Finding]:
     """Say whether the rendered set is in the cache and whole."""
     del root
-    return from_renderer.examine(PLAN)
+    return from_renderer.check_cache(PLAN)

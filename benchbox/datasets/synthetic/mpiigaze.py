@@ -13,8 +13,8 @@ from benchbox.types import Finding, Index
 
 from . import from_renderer, normalised_patch_index
 
-PLAN = cache.plan(MPIIGAZE.name)
-ACCESS = from_renderer.access("Synthetic twin of MPIIGaze", PLAN.kind, 20)
+PLAN = cache.plan_set(MPIIGAZE.name)
+ACCESS = from_renderer.describe_access("Synthetic twin of MPIIGaze", PLAN.kind, 20)
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
@@ -23,12 +23,12 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     Renders it into the cache first when pixels are asked for and not there yet.
     """
     del root
-    return normalised_patch_index.whole("synth-mpiigaze", PLAN, MPIIGAZE, pixels=pixels)
+    return normalised_patch_index.full_index("synth-mpiigaze", PLAN, MPIIGAZE, pixels=pixels)
 
 
 def tiny() -> Index:
     """Return a few persons of each part, rendered in memory: for tests and first steps."""
-    return normalised_patch_index.tiny(
+    return normalised_patch_index.tiny_index(
         "synth-mpiigaze", PLAN, MPIIGAZE, {"eyes": (0, 1, 2)}, count=8
     )
 
@@ -36,4 +36,4 @@ def tiny() -> Index:
 def verify(root: Path) -> list[Finding]:
     """Say whether the rendered set is in the cache and whole."""
     del root
-    return from_renderer.examine(PLAN)
+    return from_renderer.check_cache(PLAN)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.face_renderer import cache
-from benchbox.face_renderer.cache import Plan
+from benchbox.face_renderer.cache import RenderPlan
 from benchbox.face_renderer.scenes import multi_camera
 from benchbox.types import Index
 
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from .from_renderer import Columns
 
 
-def whole(dataset: str, plan: Plan, study: multi_camera.Rig, *, pixels: bool) -> Index:
+def full_index(dataset: str, plan: RenderPlan, study: multi_camera.Rig, *, pixels: bool) -> Index:
     """Return the index of a whole set; with pixels it is rendered first where it is not yet."""
-    parts, numbers = from_renderer.rows_of(plan)
-    return to_index(dataset, plan, study, parts, numbers, cache.read(plan, pixels=pixels))
+    parts, numbers = from_renderer.plan_rows(plan)
+    return build_index(
+        dataset, plan, study, parts, numbers, cache.read_columns(plan, pixels=pixels)
+    )
 
 
-def tiny(
+def tiny_index(
     dataset: str,
-    plan: Plan,
+    plan: RenderPlan,
     study: multi_camera.Rig,
     chosen: Mapping[str, Sequence[int]],
     count: int,
@@ -42,21 +44,28 @@ def tiny(
         part: [p * study.frames + k * apart % study.frames for p in persons for k in range(count)]
         for part, persons in chosen.items()
     }
-    parts, numbers, columns = from_renderer.some(plan, picked)
-    return from_renderer.named(
-        to_index(dataset, plan, study, parts, numbers, columns), f"tiny: {len(numbers)} patches"
+    parts, numbers, columns = from_renderer.render_rows(plan, picked)
+    return from_renderer.name_variant(
+        build_index(dataset, plan, study, parts, numbers, columns), f"tiny: {len(numbers)} patches"
     )
 
 
-def to_index(
-    dataset: str, plan: Plan, study: multi_camera.Rig, parts: Any, numbers: Any, columns: Columns
+def build_index(
+    dataset: str,
+    plan: RenderPlan,
+    study: multi_camera.Rig,
+    parts: Any,
+    numbers: Any,
+    columns: Columns,
 ) -> Index:
     """Put columns into an index."""
 
     def read(row: int) -> Bytes:
-        return np.array((columns if "pixels" in columns else cache.load(plan))["pixels"][row])
+        return np.array(
+            (columns if "pixels" in columns else cache.load_columns(plan))["pixels"][row]
+        )
 
-    high, wide = multi_camera.shape(study)
+    high, wide = multi_camera.patch_shape(study)
     right = columns["right"]
     meta = {"head_pose": columns["head_pose"]}
     return Index(
@@ -74,6 +83,6 @@ def to_index(
         read=read,
         attributes={"left": ~right, "right": right} if study.eyes else {},
         meta=meta if study.cameras == 1 else {**meta, "camera": columns["camera"]},
-        notes=(from_renderer.note(plan),),
-        stamp=from_renderer.stamps(plan, parts, numbers),
+        notes=(from_renderer.generator_note(plan),),
+        stamp=from_renderer.cache_keys(plan, parts, numbers),
     )

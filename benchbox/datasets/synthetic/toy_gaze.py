@@ -24,7 +24,7 @@ _REACH = 5.0  # px that a pupil moves at the edge of where people look
 _FRAMES_PER_DOT = 2
 
 
-def tiny(task: Task, train: int = 16, test: int = 8) -> Index:
+def draw_toy_set(task: Task, train: int = 16, test: int = 8) -> Index:
     """Return a set of gaze2d (parts `train`, `test`) or gaze3d (`train`, `validation`), two frames a fixation.
 
     The gaze2d set has phones and tablets, held in two ways; every fourth fixation is of another
@@ -35,17 +35,17 @@ def tiny(task: Task, train: int = 16, test: int = 8) -> Index:
     looks = np.repeat(
         rng.uniform(-1, 1, (count // _FRAMES_PER_DOT + 1, 2)), _FRAMES_PER_DOT, axis=0
     )[:count]
-    pixels = np.stack([_picture(look, rng) for look in looks])
+    pixels = np.stack([_draw_picture(look, rng) for look in looks])
     held_out = "test" if task == "gaze2d" else "validation"
     parts = np.array(["train"] * train + [held_out] * test)
     dots = np.arange(count) // _FRAMES_PER_DOT
     people = np.array([f"{part}-{dot // 2 % 4}" for part, dot in zip(parts, dots, strict=True)])
     ids = np.array([f"{person}/{row:04d}" for row, person in enumerate(people)])
-    shape = _screens if task == "gaze2d" else _directions
+    shape = _screen_index if task == "gaze2d" else _direction_index
     return shape(ids, parts, people, dots, looks, pixels)
 
 
-def _screens(
+def _screen_index(
     ids: Strings, parts: Strings, people: Strings, dots: np.ndarray, looks: Floats, pixels: Bytes
 ) -> Index:
     tablet = dots % 2 == 1
@@ -79,7 +79,7 @@ def _screens(
     )
 
 
-def _directions(
+def _direction_index(
     ids: Strings, parts: Strings, people: Strings, dots: np.ndarray, looks: Floats, pixels: Bytes
 ) -> Index:
     return Index(
@@ -96,7 +96,7 @@ def _directions(
     )
 
 
-def _picture(look: Floats, rng: np.random.Generator) -> Bytes:
+def _draw_picture(look: Floats, rng: np.random.Generator) -> Bytes:
     """Draw one picture (H, W, 3): pupils to the right and up for a look (x, y) to the right and up."""
     y, x = np.mgrid[:_HEIGHT, :_WIDTH]
     skin = np.array([190.0, 150.0, 130.0]) + rng.uniform(-20, 20, 3)

@@ -94,10 +94,10 @@ class Look:
     fringe: bool = True  # whether hair may fall over the brow
 
 
-def draw(rng: np.random.Generator, *, child: bool) -> Look:
+def draw_look(rng: np.random.Generator, *, child: bool) -> Look:
     """Draw a person."""
     tone = float(np.clip(rng.beta(1.1, 1.6), 0, 0.999))
-    skin = _along(_SKIN, tone) * np.exp(rng.normal(0, [0.06, 0.05, 0.06]))
+    skin = _interpolate_colours(_SKIN, tone) * np.exp(rng.normal(0, [0.06, 0.05, 0.06]))
     female = rng.random() < 0.5
     grown_up = not child
     dark_hair = rng.random() < 0.25 + 0.75 * min(tone * 2, 1)
@@ -106,7 +106,7 @@ def draw(rng: np.random.Generator, *, child: bool) -> Look:
         colour = rng.uniform(7, 8)
     elif rng.random() < 0.05:
         colour = 6.0
-    hair = _along(_HAIR, colour / 8) if colour != 6.0 else _HAIR[6]
+    hair = _interpolate_colours(_HAIR, colour / 8) if colour != 6.0 else _HAIR[6]
     if rng.random() < 0.02:
         hair = rng.uniform(0.02, 0.6, 3)
     beard, moustache, goatee = (0.0, 0.0, 0.0)
@@ -137,7 +137,7 @@ def draw(rng: np.random.Generator, *, child: bool) -> Look:
         strands=rng.uniform(0.5, 1.2),
         part=float(np.radians(rng.uniform(-40, 40))),
         volume=rng.uniform(0.7, 1.4),
-        iris=_along(_IRIS, rng.beta(0.7, 1.6) * (0.35 if tone > 0.45 else 1.0))
+        iris=_interpolate_colours(_IRIS, rng.beta(0.7, 1.6) * (0.35 if tone > 0.45 else 1.0))
         * np.exp(rng.normal(0, 0.2)),
         pupil=rng.uniform(1.3, 2.9),
         freckles=rng.uniform(0.2, 1) if rng.random() < 0.12 and tone < 0.5 else 0.0,
@@ -165,7 +165,7 @@ _STYLE_WOMAN = (0.005, 0.01, 0.05, 0.12, 0.13, 0.2, 0.33, 0.045, 0.04, 0.02, 0.0
 _STYLE_MAN = (0.09, 0.14, 0.34, 0.16, 0.08, 0.045, 0.025, 0.04, 0.04, 0.03, 0.01)
 
 
-def _along(table: Floats, where: float) -> Floats:
+def _interpolate_colours(table: Floats, where: float) -> Floats:
     """Read a table of colours at 0 … 1, between rows geometrically, as pigments mix."""
     at = np.clip(where, 0, 1) * (len(table) - 1)
     low = int(min(np.floor(at), len(table) - 2))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .deformation import Body, body
+from .deformation import Body, prepare_body
 from .surface import smooth_step
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Ear:
     shade: Floats  # (R, C) share of the light that reaches the folds
 
 
-def _profile(radius: Floats, angle: Floats) -> Floats:
+def _ear_relief(radius: Floats, angle: Floats) -> Floats:
     """Return the height in mm over the ear's plane: helix, anti-helix, concha, lobe."""
     lobe = smooth_step(0.4, 1.0, np.sin(angle))  # angle pi/2 is down
     rim = 4.2 * np.exp(-(((radius - 0.9) / 0.13) ** 2)) * (1 - 0.8 * lobe)
@@ -41,7 +41,7 @@ def _profile(radius: Floats, angle: Floats) -> Floats:
 
 
 @lru_cache(maxsize=2)
-def ear(side: int) -> Ear:
+def make_ear(side: int) -> Ear:
     """Return the ear on one side, -1 the picture's left."""
     r, a = np.meshgrid(
         np.linspace(0.0, 1.0, _RINGS), np.linspace(0, 2 * np.pi, _SPOKES), indexing="ij"
@@ -50,7 +50,7 @@ def ear(side: int) -> Ear:
     # An egg: wide above, a lobe below; its front edge is cut straight along the cheek.
     half_back = 16.5 * (1 - 0.25 * smooth_step(0.1, 1.0, down)) * np.where(back < 0, 0.62, 1.0)
     along_back, along_down = r * back * half_back, r * down * 31.0
-    high = _profile(r, a) + 5 * (r**2) * 0.0
+    high = _ear_relief(r, a) + 5 * (r**2) * 0.0
     turn, lean = np.radians(28), np.radians(12)
     # The plane of the ear stands off the skull at the back.
     z = -6 - along_back * np.cos(turn) - high * np.sin(turn) * -0.35 - along_down * np.sin(lean)
@@ -65,4 +65,4 @@ def ear(side: int) -> Ear:
         + 0.25 * smooth_step(0.12, 0.02, np.abs(r - 0.74)) * 0
         + 0.25 * smooth_step(0.6, 0.95, r)
     )
-    return Ear(body(rest.reshape(-1, 3), rest[..., 1].ravel()), (_RINGS, _SPOKES), shade)
+    return Ear(prepare_body(rest.reshape(-1, 3), rest[..., 1].ravel()), (_RINGS, _SPOKES), shade)

@@ -12,8 +12,8 @@ import numpy as np
 from benchbox.face_renderer import noise
 
 from .appearance import Look
-from .deformation import IDENTITY, Body, Shape, body
-from .surface import smooth_step, surface
+from .deformation import IDENTITY, Body, Shape, prepare_body
+from .surface import neutral_surface, smooth_step
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -29,7 +29,7 @@ _MOVES = (
     "jaw_width",
     "cheekbone",
 )
-SCALE = 4  # texels per cell
+TEXTURE_SCALE = 4  # texels per cell
 _HAIRY = ("short", "swept", "fringe", "medium", "long", "afro")
 
 
@@ -45,7 +45,7 @@ class Shell:
 
 
 @dataclass(frozen=True, eq=False)
-class Cover:
+class HairCover:
     """One head's hair or headgear, still in the head's frame."""
 
     points: Floats  # (R, C, 3) mm
@@ -56,9 +56,9 @@ class Cover:
 
 
 @lru_cache(maxsize=1)
-def shell() -> Shell:
+def neutral_shell() -> Shell:
     """Build the neutral shell once per process."""
-    head = surface()
+    head = neutral_surface()
     y = np.concatenate(
         [[-121.2, -120, -117, -112], np.linspace(-105, 20, 26), np.linspace(28, 270, 19)]
     )
@@ -82,10 +82,10 @@ def shell() -> Shell:
     normal = outward * (1 - 0.75 * smooth_step(-70, -121, y)[:, None, None]) + up
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     flat = points.reshape(-1, 3)
-    return Shell(body(flat, flat[:, 1]), hang.shape, y, azimuth, normal)
+    return Shell(prepare_body(flat, flat[:, 1]), hang.shape, y, azimuth, normal)
 
 
-def _deform(whole: Shell, shape: Shape) -> Floats:
+def _deform_shell(whole: Shell, shape: Shape) -> Floats:
     names = list(IDENTITY)
     moved = whole.body.rest.copy()
     for name in _MOVES:
@@ -93,7 +93,7 @@ def _deform(whole: Shell, shape: Shape) -> Floats:
     return moved.reshape(*whole.shape, 3)
 
 
-def _ends(look: Look, azimuth: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _hair_ends(look: Look, azimuth: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Return, around the head, where hair ends (mm, y) and how thick it is (mm)."""
     a = np.degrees(np.abs(azimuth))
     line = rng.uniform(-84, -64)  # hairline in the middle of the forehead
@@ -180,20 +180,20 @@ def _ends(look: Look, azimuth: Floats, rng: np.random.Generator) -> tuple[Floats
     return y, thick
 
 
-def grow(look: Look, shape: Shape, rng: np.random.Generator) -> Cover | None:
+def grow_hair(look: Look, shape: Shape, rng: np.random.Generator) -> HairCover | None:
     """Make a head's hair; None for a bald or shaven one."""
     if look.style in _HAIRY:
-        return _hair(look, shape, rng)
+        return _make_hair(look, shape, rng)
     if look.style in ("beanie", "cap", "scarf"):
-        return _gear(look, shape, rng)
+        return _make_headgear(look, shape, rng)
     return None
 
 
-def _hair(look: Look, shape: Shape, rng: np.random.Generator) -> Cover:
-    whole = shell()
+def _make_hair(look: Look, shape: Shape, rng: np.random.Generator) -> HairCover:
+    whole = neutral_shell()
     rows, columns = whole.shape
-    end, thick = _ends(look, whole.azimuth, rng)
-    wave = noise.cut(noise.clouds()[0], rng, rows, columns) - 0.5
+    end, thick = _hair_ends(look, whole.azimuth, rng)
+    wave = noise.cut_window(noise.cloud_sheets()[0], rng, rows, columns) - 0.5
     below = smooth_step(-121, -95, whole.y)[:, None]
     # thin at the hairline and the tips
     fade = np.clip((end[None] - whole.y[:, None] + 6) / 24, 0.05, 1)
@@ -203,19 +203,27 @@ def _hair(look: Look, shape: Shape, rng: np.random.Generator) -> Cover:
     lift = (
         lift + wave * (10 if look.style in ("long", "medium", "afro") else 5) * look.volume * fade
     )
-    points = _deform(whole, shape) + lift[..., None] * whole.outward
+    points = _deform_shell(whole, shape) + lift[..., None] * whole.outward
     hangs = look.style in ("medium", "long")
-    return Cover(points, _hair_texture(look, whole, end, rng), combed=True, hangs=hangs, ears=hangs)
+    return HairCover(
+        points, _hair_texture(look, whole, end, rng), combed=True, hangs=hangs, ears=hangs
+    )
 
 
 def _hair_texture(look: Look, whole: Shell, end: Floats, rng: np.random.Generator) -> Any:
     rows, columns = whole.shape
-    high, wide = (rows - 1) * SCALE + 1, (columns - 1) * SCALE + 1
-    y = np.interp(np.arange(high) / SCALE, np.arange(rows), whole.y).astype(np.float32)[:, None]
-    ends = np.interp(np.arange(wide) / SCALE, np.arange(columns), end).astype(np.float32)[None]
+    high, wide = (rows - 1) * TEXTURE_SCALE + 1, (columns - 1) * TEXTURE_SCALE + 1
+    y = np.interp(np.arange(high) / TEXTURE_SCALE, np.arange(rows), whole.y).astype(np.float32)[
+        :, None
+    ]
+    ends = np.interp(np.arange(wide) / TEXTURE_SCALE, np.arange(columns), end).astype(np.float32)[
+        None
+    ]
     curly = look.style == "afro"
-    lines = noise.cut(noise.bristles() if curly else noise.strands(), rng, high, wide)
-    slant = _slanted(lines, look, rng) if not curly else lines
+    lines = noise.cut_window(
+        noise.bristle_sheet() if curly else noise.strand_sheet(), rng, high, wide
+    )
+    slant = _comb_sideways(lines, look, rng) if not curly else lines
     ragged = (slant - 0.5) * (16 if look.style in ("medium", "long", "fringe") else 8)
     soft = 6.0 if look.style in ("short", "swept", "afro") else 5.0
     alpha = np.clip((ends + ragged - y) / np.float32(soft) + 0.5, 0, 1)
@@ -227,7 +235,7 @@ def _hair_texture(look: Look, whole: Shell, end: Floats, rng: np.random.Generato
     return texture
 
 
-def _slanted(lines: Any, look: Look, rng: np.random.Generator) -> Any:
+def _comb_sideways(lines: Any, look: Look, rng: np.random.Generator) -> Any:
     """Comb strands sideways, more towards the tips, away from the parting."""
     high, wide = lines.shape
     v, u = np.meshgrid(
@@ -239,13 +247,13 @@ def _slanted(lines: Any, look: Look, rng: np.random.Generator) -> Any:
     return cv2.remap(lines, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
 
-def _gear(look: Look, shape: Shape, rng: np.random.Generator) -> Cover:
+def _make_headgear(look: Look, shape: Shape, rng: np.random.Generator) -> HairCover:
     """Make a woollen hat, a cap without its peak or a headscarf."""
-    whole = shell()
+    whole = neutral_shell()
     rows, columns = whole.shape
     degrees = np.degrees(whole.azimuth)[None]
     y = whole.y[:, None]
-    wave = noise.cut(noise.clouds()[0], rng, rows, columns) - 0.5
+    wave = noise.cut_window(noise.cloud_sheets()[0], rng, rows, columns) - 0.5
     if look.style == "scarf":
         opening = (
             (degrees / rng.uniform(48, 58)) ** 2 + ((y - 26) / rng.uniform(84, 94)) ** 2
@@ -265,17 +273,19 @@ def _gear(look: Look, shape: Shape, rng: np.random.Generator) -> Cover:
         thick = 7 + 4 * wave + 4 * brim + 9 * smooth_step(-70, -121, y) * (look.style == "beanie")
         alpha = smooth_step(1.5, -1.5, y - low)
         pull = 0.0 * y
-    points = _deform(whole, shape) + (thick * np.ones_like(wave))[..., None] * whole.outward
+    points = _deform_shell(whole, shape) + (thick * np.ones_like(wave))[..., None] * whole.outward
     points[..., [0, 2]] *= (1 - pull)[..., None]
     scarf = look.style == "scarf"
-    return Cover(points, _cloth_texture(look, alpha, rng), combed=False, hangs=scarf, ears=scarf)
+    return HairCover(
+        points, _cloth_texture(look, alpha, rng), combed=False, hangs=scarf, ears=scarf
+    )
 
 
 def _cloth_texture(look: Look, alpha: Floats, rng: np.random.Generator) -> Any:
     rows, columns = alpha.shape
-    high, wide = (rows - 1) * SCALE + 1, (columns - 1) * SCALE + 1
+    high, wide = (rows - 1) * TEXTURE_SCALE + 1, (columns - 1) * TEXTURE_SCALE + 1
     texture = np.empty((high, wide, 4), np.float32)
-    u, v = np.meshgrid(np.arange(wide) / SCALE, np.arange(high) / SCALE)
+    u, v = np.meshgrid(np.arange(wide) / TEXTURE_SCALE, np.arange(high) / TEXTURE_SCALE)
     texture[..., 3] = cv2.remap(
         alpha.astype(np.float32), u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR
     )
@@ -285,9 +295,13 @@ def _cloth_texture(look: Look, alpha: Floats, rng: np.random.Generator) -> Any:
         period = rng.uniform(3, 9)
         pattern = ((v if rng.random() < 0.5 else u) % period < period / 2).astype(np.float32)
     elif rng.random() < 0.4:
-        pattern = (noise.cut(noise.clouds()[1], rng, high, wide) > 0.62).astype(np.float32)
+        pattern = (noise.cut_window(noise.cloud_sheets()[1], rng, high, wide) > 0.62).astype(
+            np.float32
+        )
     knit = 0.85 + 0.15 * np.sin(u * (9 if look.style == "beanie" else 26)).astype(np.float32)
-    weave = np.exp((noise.cut(noise.pores(), rng, high, wide)) * np.float32(0.06)) * knit
+    weave = (
+        np.exp((noise.cut_window(noise.pore_sheet(), rng, high, wide)) * np.float32(0.06)) * knit
+    )
     texture[..., :3] = (colours[0] + (colours[1] - colours[0]) * pattern[..., None]) * weave[
         ..., None
     ]

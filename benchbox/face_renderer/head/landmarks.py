@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .surface import EYE_INNER, EYE_OUTER, MOUTH_HALF, Surface, lip_edge, surface
+from .surface import EYE_INNER, EYE_OUTER, MOUTH_HALF, Surface, lip_edge, neutral_surface
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,7 +50,7 @@ class SurfacePoints:
         return read
 
 
-def at_grid(shape: tuple[int, int], rows: Floats, columns: Floats) -> SurfacePoints:
+def surface_points(shape: tuple[int, int], rows: Floats, columns: Floats) -> SurfacePoints:
     """Make surface points from fractional rows and columns (K,)."""
     r = np.clip(np.floor(rows), 0, shape[0] - 2).astype(np.int64)
     c = np.clip(np.floor(columns), 0, shape[1] - 2).astype(np.int64)
@@ -62,34 +62,36 @@ def at_grid(shape: tuple[int, int], rows: Floats, columns: Floats) -> SurfacePoi
     )
 
 
-def on_row(head: Surface, row: int, x: float) -> tuple[float, float]:
+def position_on_row(head: Surface, row: int, x: float) -> tuple[float, float]:
     """Return the place on a row of the face where x is reached."""
     front = np.flatnonzero((head.points[row, :, 2] > 20) & (np.abs(head.azimuth) < 1.4))
     return float(row), float(np.interp(x, head.points[row, front, 0], front))
 
 
-def on_midline(head: Surface, y: float) -> tuple[float, float]:
+def position_on_midline(head: Surface, y: float) -> tuple[float, float]:
     """Return the place on the middle of the face at a height in mm."""
     middle = head.shape[1] // 2
     return float(np.interp(y, head.points[:, middle, 1], np.arange(head.shape[0]))), float(middle)
 
 
-def nearest(head: Surface, target: tuple[float, float, float]) -> tuple[float, float]:
+def nearest_position(head: Surface, target: tuple[float, float, float]) -> tuple[float, float]:
     """Return the place on the grid that is nearest to a point in space, to a 40th of a cell."""
     away = ((head.points - np.array(target)) ** 2).sum(-1)
     row, column = (int(k) for k in np.unravel_index(away.argmin(), away.shape))
     fine = np.linspace(-1, 1, 81)
     rows, columns = (a.ravel() for a in np.meshgrid(row + fine, column + fine, indexing="ij"))
-    found = at_grid(head.shape, rows, columns).of(head.points.reshape(-1, 3))
+    found = surface_points(head.shape, rows, columns).of(head.points.reshape(-1, 3))
     best = int(((found - np.array(target)) ** 2).sum(-1).argmin())
     return float(rows[best]), float(columns[best])
 
 
-def _mirror(points: tuple[tuple[float, float, float], ...]) -> list[tuple[float, float, float]]:
+def _mirror_targets(
+    points: tuple[tuple[float, float, float], ...],
+) -> list[tuple[float, float, float]]:
     return [(-x, y, z) for x, y, z in points]
 
 
-def _eye(head: Surface, side: int) -> list[tuple[float, float]]:
+def _eye_positions(head: Surface, side: int) -> list[tuple[float, float]]:
     """Six lid points of one eye in the order of the image-left eye: outer corner, over the top, inner, back below."""
     upper, lower = head.eye_rows
     third = (EYE_OUTER - EYE_INNER) / 3
@@ -102,70 +104,85 @@ def _eye(head: Surface, side: int) -> list[tuple[float, float]]:
         EYE_OUTER - third,
     ]
     rows = [upper, upper, upper, upper, lower, lower]
-    return [on_row(head, row, side * x) for row, x in zip(rows, xs, strict=True)]
+    return [position_on_row(head, row, side * x) for row, x in zip(rows, xs, strict=True)]
 
 
-def _mouth(head: Surface) -> list[tuple[float, float]]:
+def _mouth_positions(head: Surface) -> list[tuple[float, float]]:
     upper, lower = head.mouth_rows
 
     def edge(x: float, *, top: bool) -> tuple[float, float]:
         y = float(lip_edge(np.array(abs(x)), upper=top))
-        column = head.points[:, round(on_row(head, upper, x)[1])]
+        column = head.points[:, round(position_on_row(head, upper, x)[1])]
         inside = np.flatnonzero((column[:, 1] > 50) & (column[:, 1] < 95))
-        return nearest(head, (x, y, float(np.interp(y, column[inside, 1], column[inside, 2]))))
+        return nearest_position(
+            head, (x, y, float(np.interp(y, column[inside, 1], column[inside, 2])))
+        )
 
     corner = MOUTH_HALF - 0.2
     outer = [
-        on_row(head, upper, -corner),
+        position_on_row(head, upper, -corner),
         *(edge(x, top=True) for x in (-15.5, -4.8, 0, 4.8, 15.5)),
     ]
-    outer += [on_row(head, upper, corner), *(edge(x, top=False) for x in (15.5, 8, 0, -8, -15.5))]
-    inner = [on_row(head, upper, x) for x in (-(corner - 3), -8, 0, 8, corner - 3)]
-    inner += [on_row(head, lower, x) for x in (8, 0, -8)]
+    outer += [
+        position_on_row(head, upper, corner),
+        *(edge(x, top=False) for x in (15.5, 8, 0, -8, -15.5)),
+    ]
+    inner = [position_on_row(head, upper, x) for x in (-(corner - 3), -8, 0, 8, corner - 3)]
+    inner += [position_on_row(head, lower, x) for x in (8, 0, -8)]
     return outer + inner
 
 
 @lru_cache(maxsize=1)
-def places68() -> Floats:
+def ibug68_positions() -> Floats:
     """Return the places on the grid (68, 2) of the iBUG mark-up, in its order: row, column."""
-    head = surface()
-    middle = on_midline(head, _CHIN)
+    head = neutral_surface()
+    middle = position_on_midline(head, _CHIN)
     jaw = [
-        *(nearest(head, t) for t in reversed(_mirror(_JAW_HALF))),
+        *(nearest_position(head, t) for t in reversed(_mirror_targets(_JAW_HALF))),
         middle,
-        *(nearest(head, t) for t in _JAW_HALF),
+        *(nearest_position(head, t) for t in _JAW_HALF),
     ]
-    brows = [nearest(head, t) for t in (*_mirror(_BROW), *reversed(_BROW))]
-    nose = [on_midline(head, y) for y in _NOSE] + [nearest(head, t) for t in _mirror(_NOSTRILS)]
-    nose += [on_midline(head, _BASE), *(nearest(head, t) for t in reversed(_NOSTRILS))]
-    left, right = _eye(head, -1), _eye(head, 1)
+    brows = [nearest_position(head, t) for t in (*_mirror_targets(_BROW), *reversed(_BROW))]
+    nose = [position_on_midline(head, y) for y in _NOSE] + [
+        nearest_position(head, t) for t in _mirror_targets(_NOSTRILS)
+    ]
+    nose += [
+        position_on_midline(head, _BASE),
+        *(nearest_position(head, t) for t in reversed(_NOSTRILS)),
+    ]
+    left, right = _eye_positions(head, -1), _eye_positions(head, 1)
     eyes = [*left, right[3], right[2], right[1], right[0], right[5], right[4]]
-    return np.array(jaw + brows + nose + eyes + _mouth(head))
+    return np.array(jaw + brows + nose + eyes + _mouth_positions(head))
 
 
 @lru_cache(maxsize=1)
-def ibug68() -> SurfacePoints:
+def ibug68_points() -> SurfacePoints:
     """Return the 68 points of the iBUG mark-up."""
-    places = places68()
-    return at_grid(surface().shape, places[:, 0], places[:, 1])
+    places = ibug68_positions()
+    return surface_points(neutral_surface().shape, places[:, 0], places[:, 1])
 
 
 @lru_cache(maxsize=1)
 def eye_corners() -> SurfacePoints:
     """Return the four eye corners: left inner, left outer, right inner, right outer."""
-    head = surface()
+    head = neutral_surface()
     places = np.array(
-        [on_row(head, head.eye_rows[0], s * x) for s in (-1, 1) for x in (EYE_INNER, EYE_OUTER)]
+        [
+            position_on_row(head, head.eye_rows[0], s * x)
+            for s in (-1, 1)
+            for x in (EYE_INNER, EYE_OUTER)
+        ]
     )
-    return at_grid(head.shape, places[:, 0], places[:, 1])
+    return surface_points(head.shape, places[:, 0], places[:, 1])
 
 
 @lru_cache(maxsize=1)
 def eye_spans() -> tuple[tuple[float, float], tuple[float, float]]:
     """Return the columns between which the eyes' slits lie, left and right."""
-    head = surface()
+    head = neutral_surface()
     ends = [
-        [on_row(head, head.eye_rows[0], s * x)[1] for x in (EYE_INNER, EYE_OUTER)] for s in (-1, 1)
+        [position_on_row(head, head.eye_rows[0], s * x)[1] for x in (EYE_INNER, EYE_OUTER)]
+        for s in (-1, 1)
     ]
     return (min(ends[0]), max(ends[0])), (min(ends[1]), max(ends[1]))
 
@@ -173,6 +190,6 @@ def eye_spans() -> tuple[tuple[float, float], tuple[float, float]]:
 @lru_cache(maxsize=1)
 def mouth_span() -> tuple[float, float]:
     """Return the columns between which the mouth's slit lies."""
-    head = surface()
+    head = neutral_surface()
     row = head.mouth_rows[0]
-    return on_row(head, row, -MOUTH_HALF)[1], on_row(head, row, MOUTH_HALF)[1]
+    return position_on_row(head, row, -MOUTH_HALF)[1], position_on_row(head, row, MOUTH_HALF)[1]

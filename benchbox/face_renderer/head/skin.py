@@ -24,8 +24,8 @@ from .surface import (
     MOUTH_HALF,
     MOUTH_Y,
     lip_edge,
+    neutral_surface,
     smooth_step,
-    surface,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Single = npt.NDArray[np.float32]
 
-SCALE = 3  # texels per cell of the grid
+TEXTURE_SCALE = 3  # texels per cell of the grid
 LAYERS = (
     "skin",
     "lips",
@@ -73,7 +73,7 @@ def _bell(a: Floats, centre: Floats | float, width: float) -> Floats:
     return bell
 
 
-def _layers(x: Floats, y: Floats, z: Floats, h: Floats) -> dict[str, Floats]:
+def _paint_layers(x: Floats, y: Floats, z: Floats, h: Floats) -> dict[str, Floats]:
     ax = np.abs(x)
     face = smooth_step(0, 40, z)
     top, bottom = lip_edge(ax, upper=True), lip_edge(ax, upper=False)
@@ -121,7 +121,7 @@ def _layers(x: Floats, y: Floats, z: Floats, h: Floats) -> dict[str, Floats]:
     }
 
 
-def _beard(x: Floats, y: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
+def _beard_masks(x: Floats, y: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
     ax = np.abs(x)
     lips = smooth_step(1.5, -0.5, lip_edge(ax, upper=True) - y) * smooth_step(
         1.5, -0.5, y - lip_edge(ax, upper=False)
@@ -140,7 +140,7 @@ def _beard(x: Floats, y: Floats, z: Floats) -> tuple[Floats, Floats, Floats]:
     return np.maximum(jaw, chin * 0.9) * free, upper * free, chin * free
 
 
-def _brow(x: Floats, y: Floats, z: Floats) -> Floats:
+def _brow_mask(x: Floats, y: Floats, z: Floats) -> Floats:
     """Return 1 inside the brow's outline, falling below 0 outside, for thickness 1."""
     ax = np.abs(x)
     spine = np.interp(
@@ -153,30 +153,31 @@ def _brow(x: Floats, y: Floats, z: Floats) -> Floats:
 
 
 @lru_cache(maxsize=1)
-def atlas() -> Atlas:
+def skin_atlas() -> Atlas:
     """Bake the masks once per process."""
-    head = surface()
+    head = neutral_surface()
     grid = np.concatenate([head.points, head.height[..., None]], axis=-1).astype(np.float32)
     rows, columns = head.shape
     u, v = np.meshgrid(
-        np.arange((columns - 1) * SCALE + 1) / SCALE, np.arange((rows - 1) * SCALE + 1) / SCALE
+        np.arange((columns - 1) * TEXTURE_SCALE + 1) / TEXTURE_SCALE,
+        np.arange((rows - 1) * TEXTURE_SCALE + 1) / TEXTURE_SCALE,
     )
     places = cv2.remap(grid, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR)
     x, y, z, h = (places[..., k].astype(np.float64) for k in range(4))
-    layers = _layers(x, y, z, h)
+    layers = _paint_layers(x, y, z, h)
     baked = np.stack([layers[name] for name in LAYERS], axis=-1).astype(np.float32)
-    beard, moustache, goatee = (m.astype(np.float32) for m in _beard(x, y, z))
+    beard, moustache, goatee = (m.astype(np.float32) for m in _beard_masks(x, y, z))
     return Atlas(
         places,
         baked.reshape(-1, len(LAYERS)),
-        _brow(x, y, z).astype(np.float32),
+        _brow_mask(x, y, z).astype(np.float32),
         beard,
         moustache,
         goatee,
     )
 
 
-def _mixture(look: Look, shape: Shape) -> Floats:
+def _layer_colours(look: Look, shape: Shape) -> Floats:
     """Return the colours (L, 3) that the layers are mixed with, as logarithms of reflectance."""
     pale = 1 - look.tone
     smile = max(shape.expression.get("smile", 0.0), 0.0)
@@ -214,15 +215,15 @@ def _mixture(look: Look, shape: Shape) -> Floats:
 _STUBBLE_ON_SCALP = {"bald": 0.06, "buzz": 0.72}
 
 
-def paint(look: Look, shape: Shape, rng: np.random.Generator) -> Any:
+def paint_skin(look: Look, shape: Shape, rng: np.random.Generator) -> Any:
     """Return the head's reflectance (H, W, 3), linear float32, over the texture."""
-    base = atlas()
+    base = skin_atlas()
     high, wide = base.brow.shape
-    ink = (base.layers @ _mixture(look, shape).astype(np.float32)).reshape(high, wide, 3)
-    fine = noise.cut(noise.pores(), rng, high, wide)
+    ink = (base.layers @ _layer_colours(look, shape).astype(np.float32)).reshape(high, wide, 3)
+    fine = noise.cut_window(noise.pore_sheet(), rng, high, wide)
     ink += cv2.merge([fine * np.float32(0.035 + 0.03 * look.wrinkles)] * 3)
     if look.freckles:
-        areas = noise.cut(noise.clouds()[1], rng, high, wide)
+        areas = noise.cut_window(noise.cloud_sheets()[1], rng, high, wide)
         spots = (
             np.clip((areas - 0.6) * 5, 0, 1)
             * np.clip((fine - 1.0) * 2, 0, 1)
@@ -240,12 +241,12 @@ def paint(look: Look, shape: Shape, rng: np.random.Generator) -> Any:
             -1,
         )
     texture = cv2.exp(ink)
-    _hairs(texture, base, look, rng)
-    _dress(texture, base, look, rng)
+    _paint_hairs(texture, base, look, rng)
+    _paint_clothes(texture, base, look, rng)
     return texture
 
 
-def _dress(texture: Any, base: Atlas, look: Look, rng: np.random.Generator) -> None:
+def _paint_clothes(texture: Any, base: Atlas, look: Look, rng: np.random.Generator) -> None:
     """Put a garment on the shoulders, its neck open in front."""
     middle = base.places[:, base.places.shape[1] // 2, 1]
     first = int(np.searchsorted(middle, look.collar - 45))
@@ -260,34 +261,38 @@ def _dress(texture: Any, base: Atlas, look: Look, rng: np.random.Generator) -> N
         if look.stripes
         else np.zeros_like(x)
     )
-    weave = np.exp(noise.cut(noise.pores(), rng, *x.shape) * np.float32(0.05) - band)
+    weave = np.exp(noise.cut_window(noise.pore_sheet(), rng, *x.shape) * np.float32(0.05) - band)
     a, b = look.cloth.astype(np.float32)
     texture[first:] += cloth[..., None] * (
         (a + (b - a) * pattern[..., None]) * weave[..., None] - texture[first:]
     )
 
 
-def blotches(shape: tuple[int, int], rng: np.random.Generator) -> Any:
+def skin_blotches(shape: tuple[int, int], rng: np.random.Generator) -> Any:
     """Return the uneven flush of skin over the grid (R, C, 3), as a factor.
 
     Too smooth to need the texture.
     """
     tint = np.array([-0.12, -0.26, -0.26], np.float32)
-    return cv2.exp((noise.cut(noise.clouds()[0], rng, *shape) - np.float32(0.5))[..., None] * tint)
+    return cv2.exp(
+        (noise.cut_window(noise.cloud_sheets()[0], rng, *shape) - np.float32(0.5))[..., None] * tint
+    )
 
 
-def _hairs(texture: Any, base: Atlas, look: Look, rng: np.random.Generator) -> None:
+def _paint_hairs(texture: Any, base: Atlas, look: Look, rng: np.random.Generator) -> None:
     """Grow brows and beard into the texture."""
     high, wide = base.brow.shape
-    rows = slice(*_rows(base.places, -34, -2))
+    rows = slice(*_texture_rows(base.places, -34, -2))
     # brow hairs lie along the brow
-    strands = noise.cut(noise.strands(), rng, wide, high)[:, rows].T
+    strands = noise.cut_window(noise.strand_sheet(), rng, wide, high)[:, rows].T
     reach = (base.brow[rows] - 1) / np.float32(look.brow_thick) + 1
     dense = np.clip(reach * 1.7, 0, 1) * np.float32(0.35 + 0.75 * look.brow)
-    _blend(texture[rows], np.clip((dense - strands * 0.75) * 3.0, 0, 0.92), look.hair * 0.8 + 0.004)
+    _blend_colour(
+        texture[rows], np.clip((dense - strands * 0.75) * 3.0, 0, 0.92), look.hair * 0.8 + 0.004
+    )
     if look.beard or look.moustache or look.goatee:
-        rows = slice(*_rows(base.places, 0, 135))
-        bristles = noise.cut(noise.bristles(), rng, high, wide)[rows]
+        rows = slice(*_texture_rows(base.places, 0, 135))
+        bristles = noise.cut_window(noise.bristle_sheet(), rng, high, wide)[rows]
         for mask, amount in (
             (base.beard, look.beard),
             (base.moustache, look.moustache),
@@ -299,15 +304,15 @@ def _hairs(texture: Any, base: Atlas, look: Look, rng: np.random.Generator) -> N
                 tuft = np.clip((soft * np.float32(0.25 + amount) - bristles) * 2.5, 0, 0.95) * min(
                     amount * 2, 1
                 )
-                _blend(texture[rows], np.maximum(even, tuft), look.hair * 0.9 + 0.006)
+                _blend_colour(texture[rows], np.maximum(even, tuft), look.hair * 0.9 + 0.006)
 
 
-def _rows(places: Single, low: float, high: float) -> tuple[int, int]:
+def _texture_rows(places: Single, low: float, high: float) -> tuple[int, int]:
     """Return the texture rows of the face's middle column between two heights."""
     y = places[:, places.shape[1] // 2, 1]
     inside = np.flatnonzero((y >= low) & (y <= high))
     return int(inside[0]), int(inside[-1]) + 1
 
 
-def _blend(texture: Any, alpha: Any, colour: Floats) -> None:
+def _blend_colour(texture: Any, alpha: Any, colour: Floats) -> None:
     texture += alpha.astype(np.float32)[..., None] * (colour.astype(np.float32) - texture)

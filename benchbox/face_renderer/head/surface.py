@@ -92,7 +92,7 @@ def _carve(a: Floats, b: Floats, blend: float) -> Floats:
     return -_union(-a, b, blend)
 
 
-def solid(points: Floats) -> Floats:
+def signed_distance(points: Floats) -> Floats:
     """Return the signed distance (roughly mm, negative inside) of points (…, 3) to the neutral head's surface."""
     p = np.concatenate([np.abs(points[..., :1]), points[..., 1:]], axis=-1)
     d = _ellipsoid(p, (0, -38, -4), (72, 83, 96))  # cranium
@@ -115,12 +115,12 @@ def solid(points: Floats) -> Floats:
     return _union(d, _ellipsoid(p, (0, 338, -30), (208, 166, 92)), 60)  # shoulders
 
 
-def _spread(parts: tuple[tuple[float, float, int], ...]) -> Floats:
+def _grid_lines(parts: tuple[tuple[float, float, int], ...]) -> Floats:
     runs = [np.linspace(a, b, n, endpoint=False) for a, b, n in parts]
     return np.concatenate([*runs, [parts[-1][1]]])
 
 
-def _shoot(azimuth: Floats, y: Floats) -> Floats:
+def _cast_rays(azimuth: Floats, y: Floats) -> Floats:
     """Find the outermost surface points (…, 3) along horizontal rays from the axis."""
     direction = np.stack([np.sin(azimuth), np.zeros_like(azimuth), np.cos(azimuth)], axis=-1)
     axis = np.stack(
@@ -128,17 +128,17 @@ def _shoot(azimuth: Floats, y: Floats) -> Floats:
     )
     far = np.full(y.shape, 250.0)
     for _ in range(30):
-        far = np.maximum(far - 0.95 * solid(axis + far[..., None] * direction), 0.0)
+        far = np.maximum(far - 0.95 * signed_distance(axis + far[..., None] * direction), 0.0)
     found: Floats = axis + far[..., None] * direction
     return found
 
 
-def _lens(t: Floats, power: float) -> Floats:
+def _lens_profile(t: Floats, power: float) -> Floats:
     lens: Floats = (4 * np.clip(t, 0, 1) * (1 - np.clip(t, 0, 1))) ** power
     return lens
 
 
-def _open(y: Floats, centre: Floats | float, up: Floats, down: Floats, reach: float) -> Floats:
+def _open_slit(y: Floats, centre: Floats | float, up: Floats, down: Floats, reach: float) -> Floats:
     """Part rows at a slit: rows at `centre` move up and down, rows beyond `reach` stay."""
     away = y - centre
     fade = np.maximum(1 - np.abs(away) / reach, 0)
@@ -158,13 +158,13 @@ def _slit_rows(rows: Floats, centre: float) -> tuple[Floats, int]:
 def upper_lid(x: Floats) -> Floats:
     """Height in mm of the open upper lid above the slit at |x|."""
     t = (x - EYE_INNER) / (EYE_OUTER - EYE_INNER)
-    return 6.0 * _lens(np.clip(t, 0, 1) ** 0.92, 0.72)
+    return 6.0 * _lens_profile(np.clip(t, 0, 1) ** 0.92, 0.72)
 
 
 def lower_lid(x: Floats) -> Floats:
     """Depth in mm of the open lower lid below the slit at |x|."""
     t = (x - EYE_INNER) / (EYE_OUTER - EYE_INNER)
-    return 4.7 * _lens(np.clip(t, 0, 1) ** 1.15, 0.85)
+    return 4.7 * _lens_profile(np.clip(t, 0, 1) ** 1.15, 0.85)
 
 
 def lip_edge(x: Floats, *, upper: bool) -> Floats:
@@ -176,7 +176,7 @@ def lip_edge(x: Floats, *, upper: bool) -> Floats:
     return np.interp(x, [0, 8, 15, 22, MOUTH_HALF], [83.5, 82.7, 79.8, 75.6, MOUTH_Y])
 
 
-def _lips(points: Floats) -> Floats:
+def _raise_lips(points: Floats) -> Floats:
     """Raise the lips from the mouth barrel, and the ridges of the philtrum above them (points with x >= 0)."""
     x, y = points[..., 0], points[..., 1]
     front = (points[..., 2] > 40) * smooth_step(MOUTH_HALF + 2, 12, x)
@@ -197,19 +197,19 @@ def _lips(points: Floats) -> Floats:
 
 
 @lru_cache(maxsize=1)
-def surface() -> Surface:
+def neutral_surface() -> Surface:
     """Build the neutral surface once per process (a fraction of a second)."""
-    half = np.radians(_spread(_COLUMNS))
-    rows, eye = _slit_rows(_spread(_ROWS), EYE_Y)
+    half = np.radians(_grid_lines(_COLUMNS))
+    rows, eye = _slit_rows(_grid_lines(_ROWS), EYE_Y)
     rows, mouth = _slit_rows(rows, MOUTH_Y)
     azimuth, height = np.meshgrid(half, rows)
     lines = np.array([EYE_Y, MOUTH_Y])
-    x = _shoot(*np.meshgrid(half, lines))[..., 0]
-    y = _open(height, EYE_Y, upper_lid(x[0])[None], lower_lid(x[0])[None], 19.0)
-    gap = _lens(x[1] / (2 * MOUTH_HALF) + 0.5, 0.8)[None]
-    y = _open(y, MOUTH_Y, 2.0 * gap, 2.0 * gap, 12.0)
-    right = _shoot(azimuth, y)
-    right = _lips(right)
+    x = _cast_rays(*np.meshgrid(half, lines))[..., 0]
+    y = _open_slit(height, EYE_Y, upper_lid(x[0])[None], lower_lid(x[0])[None], 19.0)
+    gap = _lens_profile(x[1] / (2 * MOUTH_HALF) + 0.5, 0.8)[None]
+    y = _open_slit(y, MOUTH_Y, 2.0 * gap, 2.0 * gap, 12.0)
+    right = _cast_rays(azimuth, y)
+    right = _raise_lips(right)
     left = right[:, :0:-1] * np.array([-1.0, 1.0, 1.0])
     both = np.concatenate([left, right], axis=1)
     tall = np.concatenate([height[:, :0:-1], height], axis=1)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from benchbox.types import Bytes
 
 
-def expose(rng: np.random.Generator, face: Any, *, hard: bool) -> Any:
+def exposure_factor(rng: np.random.Generator, face: Any, *, hard: bool) -> Any:
     """Return the factor for linear light that brings out a face (P, 3) as a person would expose it, more or less."""
     bright = float(np.percentile(face[::5].mean(1), 70)) + 1e-3 if len(face) else 0.3
     # Cameras meter for mid grey but not fully: dark skin stays darker than pale skin.
@@ -21,7 +21,7 @@ def expose(rng: np.random.Generator, face: Any, *, hard: bool) -> Any:
     return np.float32(np.clip(target, 0.035, 0.95) / bright)
 
 
-def develop(
+def develop_picture(
     rng: np.random.Generator,
     linear: Any,
     *,
@@ -38,16 +38,16 @@ def develop(
     # highlights roll off
     bright = np.maximum(linear, np.float32(0.75)) * np.float32(0.8) + np.float32(0.4)
     picture = np.sqrt(np.minimum(linear / bright, 1))
-    picture = _colour(rng, picture, hard)
+    picture = _grade_colours(rng, picture, hard)
     if not sharp:
-        picture = _focus(rng, picture, hard)
+        picture = _apply_focus(rng, picture, hard)
     if blur_px:
         picture = cv2.GaussianBlur(picture, (0, 0), blur_px)
     sigma = abs(rng.normal(0, 0.028 if hard else 0.014)) * (0.5 if sharp else 1.0)
     if sigma > 0.003:
-        picture = picture + noise.cut(noise.grain(), grain or rng, *picture.shape[:2]) * np.float32(
-            sigma
-        )
+        picture = picture + noise.cut_window(
+            noise.sensor_grain(), grain or rng, *picture.shape[:2]
+        ) * np.float32(sigma)
     done = (np.clip(picture, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
     quality = int(rng.integers(18, 90) if hard else rng.integers(45, 97))
     packed = cv2.imencode(
@@ -56,7 +56,7 @@ def develop(
     return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR), dtype=np.uint8)
 
 
-def _colour(rng: np.random.Generator, picture: Any, hard: bool) -> Any:
+def _grade_colours(rng: np.random.Generator, picture: Any, hard: bool) -> Any:
     """Apply contrast, saturation and white balance, or take the colour away: one matrix for all of it."""
     contrast, lift = np.exp(rng.normal(0.06, 0.14)), rng.normal(0, 0.02)
     weights = np.array([0.3, 0.59, 0.11])
@@ -74,7 +74,7 @@ def _colour(rng: np.random.Generator, picture: Any, hard: bool) -> Any:
     )
 
 
-def _focus(rng: np.random.Generator, picture: Any, hard: bool) -> Any:
+def _apply_focus(rng: np.random.Generator, picture: Any, hard: bool) -> Any:
     kind, height = rng.random(), picture.shape[0]
     if kind < (0.14 if hard else 0.05):  # a small picture, enlarged
         low = int(height / rng.uniform(1.5, 3.2))

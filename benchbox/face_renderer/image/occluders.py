@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 
-def _paint(canvas: Any, mask: Any, colour: Any) -> None:
+def _blend_colour(canvas: Any, mask: Any, colour: Any) -> None:
     """Lay colour (H, W, 3) or (3,) over the canvas (H, W, 3) by a mask (H, W) in [0, 1].
 
     In place.
@@ -23,7 +23,7 @@ def _paint(canvas: Any, mask: Any, colour: Any) -> None:
     canvas += mask[..., None] * (colour - canvas)
 
 
-def _fixed(points: Floats) -> Any:
+def _fixed_point(points: Floats) -> Any:
     """Return pixel places as OpenCV's fixed-point integers with four fractional bits."""
     return np.round(np.clip(points, -2000, 2000) * 16).astype(np.int32)
 
@@ -59,7 +59,7 @@ def glasses_curves(look: Look, balls: Floats) -> dict[str, list[Floats]]:
     return curves
 
 
-def wear_glasses(
+def draw_glasses(
     canvas: Any,
     near: Any,
     curves: dict[str, list[tuple[Any, Any]]],
@@ -78,11 +78,11 @@ def wear_glasses(
     colour = (look.frame * (light.ambient + 0.5 * light.colour)).astype(np.float32)
     for flat, depth in curves["rim"]:
         lens = np.zeros((size, size), np.float32)
-        cv2.fillPoly(lens, [_fixed(flat)], 1.0, cv2.LINE_8, 4)
+        cv2.fillPoly(lens, [_fixed_point(flat)], 1.0, cv2.LINE_8, 4)
         lens = cv2.GaussianBlur(lens, (3, 3), 0)
         lens *= near > float(depth.mean()) - 40
         if look.glasses == 4:
-            _paint(canvas, lens * np.float32(0.94), tint.astype(np.float32))
+            _blend_colour(canvas, lens * np.float32(0.94), tint.astype(np.float32))
             hidden = np.maximum(hidden, lens)
         low, high = flat.min(0), flat.max(0)
         ramp = (np.arange(size)[None] - low[0]) / max(high[0] - low[0], 1) - (
@@ -93,7 +93,7 @@ def wear_glasses(
     edge = np.zeros((size, size), np.uint8)
     for name, lines in curves.items():
         for flat, depth in lines:
-            _visible_line(
+            _draw_visible_line(
                 edge,
                 near,
                 flat,
@@ -102,16 +102,18 @@ def wear_glasses(
                 slack=6 if name == "arm" else 30,
             )
     mask = cv2.GaussianBlur(edge, (3, 3), 0).astype(np.float32) / 255
-    _paint(canvas, mask * np.float32(0.95), colour)
+    _blend_colour(canvas, mask * np.float32(0.95), colour)
     return hidden
 
 
-def _visible_line(edge: Any, near: Any, flat: Any, depth: Any, thick: int, *, slack: float) -> None:
+def _draw_visible_line(
+    edge: Any, near: Any, flat: Any, depth: Any, thick: int, *, slack: float
+) -> None:
     """Draw the stretches of a curve that nothing nearer hides."""
     size = edge.shape[0]
     at = np.clip(np.round(flat), 0, size - 1).astype(int)
     seen = depth < near[at[:, 1], at[:, 0]] + slack
-    places = _fixed(flat)
+    places = _fixed_point(flat)
     for k in range(len(flat) - 1):
         if seen[k] and seen[k + 1]:
             cv2.line(
@@ -128,7 +130,7 @@ def _visible_line(edge: Any, near: Any, flat: Any, depth: Any, thick: int, *, sl
 # --- hands and things -----------------------------------------------------------------------------
 
 
-def _round(mask: Any, radius: float, light: Light) -> Any:
+def _shade_inflated(mask: Any, radius: float, light: Light) -> Any:
     """Shade a flat mask (H, W) uint8 as if it were inflated: return light (H, W, 3)."""
     away = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
     away = np.minimum(cv2.GaussianBlur(away, (0, 0), max(radius * 0.12, 0.8)), radius)
@@ -144,7 +146,7 @@ def _round(mask: Any, radius: float, light: Light) -> Any:
     return lit + (light.ambient + normal @ light.slope).astype(np.float32).clip(0.02)
 
 
-def hand(
+def draw_hand(
     canvas: Any,
     rng: np.random.Generator,
     centre: Floats,
@@ -199,17 +201,17 @@ def hand(
         255,
         max(int(19 * mm), 2),
     )
-    lit = _round(mask, max(9.5 * mm, 2), light)
+    lit = _shade_inflated(mask, max(9.5 * mm, 2), light)
     crease = cv2.GaussianBlur(lines, (0, 0), max(1.2 * mm, 0.6)).astype(np.float32) / 255
     tone = look.skin.astype(np.float32) * np.array([1.05, 0.92, 0.9], np.float32)
     colour = lit * tone * (1 - np.float32(0.6) * crease[..., None])
     soft = cv2.GaussianBlur(mask, (3, 3), 0).astype(np.float32) / 255
-    _shadow(canvas, mask, light, mm)
-    _paint(canvas, soft, colour)
+    _cast_shadow(canvas, mask, light, mm)
+    _blend_colour(canvas, soft, colour)
     return soft
 
 
-def _shadow(canvas: Any, mask: Any, light: Light, mm: float) -> None:
+def _cast_shadow(canvas: Any, mask: Any, light: Light, mm: float) -> None:
     shift = np.array([[1, 0, -light.key[0] * 14 * mm], [0, 1, -light.key[1] * 14 * mm]], np.float32)
     cast = (
         cv2.warpAffine(
@@ -220,7 +222,7 @@ def _shadow(canvas: Any, mask: Any, light: Light, mm: float) -> None:
     canvas *= (1 - np.float32(0.5) * cast)[..., None]
 
 
-def thing(
+def draw_object(
     canvas: Any, rng: np.random.Generator, centre: Floats, px_per_mm: float, light: Light
 ) -> Any:
     """Hold something before `centre`: a slab, a ball, a stick with a head.
@@ -250,17 +252,17 @@ def thing(
         cv2.circle(mask, at, int(rng.uniform(14, 26) * mm), 255, -1)
         far = centre + np.array([rng.normal(0, 120), 260]) * mm
         cv2.line(mask, at, tuple(int(k) for k in far), 255, int(rng.uniform(14, 30) * mm))
-    lit = _round(mask, rng.uniform(3, 16) * mm + 2, light)
+    lit = _shade_inflated(mask, rng.uniform(3, 16) * mm + 2, light)
     a, b = rng.uniform(0.01, 0.7, (2, 3)).astype(np.float32)
-    clouds = noise.cut(noise.clouds()[0], rng, size, size)[..., None]
+    clouds = noise.cut_window(noise.cloud_sheets()[0], rng, size, size)[..., None]
     pattern = np.clip((clouds - 0.5) * np.float32(rng.choice([0.3, 8.0])) + 0.5, 0, 1)
     soft = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.6, 1.6)).astype(np.float32) / 255
-    _shadow(canvas, mask, light, mm)
-    _paint(canvas, soft, (a + (b - a) * pattern) * lit)
+    _cast_shadow(canvas, mask, light, mm)
+    _blend_colour(canvas, soft, (a + (b - a) * pattern) * lit)
     return soft
 
 
-def strands(
+def draw_strands(
     canvas: Any,
     rng: np.random.Generator,
     centre: Floats,
@@ -277,12 +279,14 @@ def strands(
         end = centre + rng.normal(0, 60, 2) * px_per_mm
         bow = rng.normal(0, 30, 2) * px_per_mm
         curve = start + rng.normal(0, 14, 2) * px_per_mm + (end - start) * t + bow * t * (1 - t) * 4
-        cv2.polylines(mask, [_fixed(curve)], False, int(rng.integers(110, 255)), 1, cv2.LINE_AA, 4)
+        cv2.polylines(
+            mask, [_fixed_point(curve)], False, int(rng.integers(110, 255)), 1, cv2.LINE_AA, 4
+        )
     colour = (look.hair * (light.ambient + 0.5 * light.colour)).astype(np.float32)
-    _paint(canvas, mask.astype(np.float32) / 255 * np.float32(0.85), colour)
+    _blend_colour(canvas, mask.astype(np.float32) / 255 * np.float32(0.85), colour)
 
 
-def foreground(canvas: Any, rng: np.random.Generator, edge: Floats, middle: Floats) -> Any:
+def draw_foreground(canvas: Any, rng: np.random.Generator, edge: Floats, middle: Floats) -> Any:
     """Let something out of focus near the camera cover a side of the picture up to `edge`.
 
     Return its mask.
@@ -302,5 +306,5 @@ def foreground(canvas: Any, rng: np.random.Generator, edge: Floats, middle: Floa
         -1,
     )
     soft = cv2.GaussianBlur(mask, (0, 0), rng.uniform(3, 9)).astype(np.float32) / 255
-    _paint(canvas, soft, (rng.uniform(0.01, 0.5, 3) ** 1.4).astype(np.float32))
+    _blend_colour(canvas, soft, (rng.uniform(0.01, 0.5, 3) ** 1.4).astype(np.float32))
     return soft

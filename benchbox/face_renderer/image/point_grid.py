@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from .raster import Fragments, rasterise
+from .raster import Fragments, rasterise_grid
 
 if TYPE_CHECKING:
     from benchbox.face_renderer.camera import Camera
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Patch:
+class SurfaceGrid:
     """A part of the scene's surface; float32."""
 
     points: Any  # (3, R, C) mm in the camera's axes
@@ -31,10 +31,10 @@ class Patch:
 
     def seen(self, size: int, *, facing: int = 1) -> Fragments:
         """Return the pixels of a size x size canvas that show it."""
-        return rasterise(self.flat, self.depth, size, facing=facing)
+        return rasterise_grid(self.flat, self.depth, size, facing=facing)
 
 
-def patch(points: Floats, shape: tuple[int, int], camera: Camera) -> Patch:
+def place_grid(points: Floats, shape: tuple[int, int], camera: Camera) -> SurfaceGrid:
     """Make a patch of placed points (R * C, 3)."""
     flat, depth = camera.project(points)
     grid = np.ascontiguousarray(points.T, dtype=np.float32).reshape(3, *shape)
@@ -50,27 +50,27 @@ def patch(points: Floats, shape: tuple[int, int], camera: Camera) -> Patch:
             du[0] * dv[1] - du[1] * dv[0],
         ]
     )
-    return Patch(
-        grid, unit(normal), flat.reshape(*shape, 2), depth.reshape(shape).astype(np.float32)
+    return SurfaceGrid(
+        grid, unit_vectors(normal), flat.reshape(*shape, 2), depth.reshape(shape).astype(np.float32)
     )
 
 
-def unit(vectors: Any) -> Any:
+def unit_vectors(vectors: Any) -> Any:
     """Scale vectors (3, …) to length one; in place."""
-    vectors /= np.sqrt(dot(vectors, vectors)) + np.float32(1e-6)
+    vectors /= np.sqrt(dot_products(vectors, vectors)) + np.float32(1e-6)
     return vectors
 
 
-def dot(a: Any, b: Any) -> Any:
+def dot_products(a: Any, b: Any) -> Any:
     """Return the inner products of vectors (3, …)."""
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-def openness(part: Patch) -> Any:
+def sky_openness(part: SurfaceGrid) -> Any:
     """Return the share of sky (R, C) that each point sees: hollows are dark, ridges a little brighter."""
     dark = np.zeros_like(part.depth)
     for reach, weight in ((5, 0.16), (13, 0.10)):
-        bump = dot(
+        bump = dot_products(
             np.stack([cv2.blur(plane, (reach, reach)) for plane in part.points]) - part.points,
             part.normal,
         )
@@ -78,15 +78,15 @@ def openness(part: Patch) -> Any:
     return np.clip(1 - dark, 0.3, 1.08)
 
 
-def towards_camera(part: Patch, camera: Camera) -> Any:
+def camera_directions(part: SurfaceGrid, camera: Camera) -> Any:
     """Return unit vectors (3, R, C) from the points to the camera."""
     view = -part.points
     view += camera.place.astype(np.float32)[:, None, None]
-    return unit(view)
+    return unit_vectors(view)
 
 
-def halfway(part: Patch, camera: Camera, light: Light) -> Any:
+def halfway_vectors(part: SurfaceGrid, camera: Camera, light: Light) -> Any:
     """Return unit vectors (3, R, C) half-way between camera and key light: where a mirror would have to point."""
-    half = towards_camera(part, camera)
+    half = camera_directions(part, camera)
     half += light.key.astype(np.float32)[:, None, None]
-    return unit(half)
+    return unit_vectors(half)

@@ -37,7 +37,7 @@ class Fragments:
         u, v = self.column, self.row
         if scale != 1.0:
             u, v = u * np.float32(scale), v * np.float32(scale)
-        return _remap(image, u, v)
+        return _remap_list(image, u, v)
 
     def put(self, canvas: Any, colour: Any, alpha: Any = None) -> None:
         """Lay colours (P, 3) over a flat canvas (H * W, 3), by alpha (P,) if given; in place."""
@@ -51,7 +51,7 @@ class Fragments:
         return Fragments(self.pixels[mask], self.column[mask], self.row[mask])
 
 
-def _remap(image: Any, u: Single, v: Single) -> Any:
+def _remap_list(image: Any, u: Single, v: Single) -> Any:
     # cv2.remap wants maps below 32768 on a side: fold the list of places into rows.
     count, wide = len(u), 256
     high = max(-(-count // wide), 1)
@@ -62,7 +62,7 @@ def _remap(image: Any, u: Single, v: Single) -> Any:
     return read.reshape(high * wide, -1)[:count] if image.ndim == 3 else read.reshape(-1)[:count]
 
 
-def _corners(grid: Single, chosen: npt.NDArray[np.intp]) -> tuple[Single, Single, Single]:
+def _triangle_corners(grid: Single, chosen: npt.NDArray[np.intp]) -> tuple[Single, Single, Single]:
     """Read the corners of chosen triangles: all a-b-c (upper left) come first, then all d-c-b (lower right)."""
     columns = grid.shape[1]
     cells = (grid.shape[0] - 1) * (columns - 1)
@@ -78,7 +78,7 @@ def _corners(grid: Single, chosen: npt.NDArray[np.intp]) -> tuple[Single, Single
     )
 
 
-def _areas(x: Single, y: Single) -> Single:
+def _signed_areas(x: Single, y: Single) -> Single:
     """Return twice the signed areas of all triangles, in their order."""
     ax, ay, bx, by = x[:-1, :-1], y[:-1, :-1], x[:-1, 1:], y[:-1, 1:]
     cx, cy, dx, dy = x[1:, :-1], y[1:, :-1], x[1:, 1:], y[1:, 1:]
@@ -87,30 +87,30 @@ def _areas(x: Single, y: Single) -> Single:
     return np.concatenate([first.ravel(), second.ravel()])
 
 
-def rasterise(points: Any, depth: Any, size: int, *, facing: int = 1) -> Fragments:
+def rasterise_grid(points: Any, depth: Any, size: int, *, facing: int = 1) -> Fragments:
     """Find what of a grid is seen in a size x size picture.
 
     `points` (R, C, 2) px, `depth` (R, C) growing away from the viewer. Shows the side whose columns
     run rightwards as rows run down (`facing` 1), the other one (-1), or both (0).
     """
     x, y = (np.ascontiguousarray(points[..., k], dtype=np.float32) for k in (0, 1))
-    area = _areas(x, y)
+    area = _signed_areas(x, y)
     chosen = np.flatnonzero(np.abs(area) > 1e-5 if facing == 0 else area * facing > 1e-5)
-    xs, ys = _corners(x, chosen), _corners(y, chosen)
+    xs, ys = _triangle_corners(x, chosen), _triangle_corners(y, chosen)
     x0, y0 = (np.ceil(np.minimum(np.minimum(c[0], c[1]), c[2])) for c in (xs, ys))
     x1, y1 = (np.floor(np.maximum(np.maximum(c[0], c[1]), c[2])) for c in (xs, ys))
     seen = (x1 >= np.maximum(x0, 0)) & (y1 >= np.maximum(y0, 0)) & (x0 < size) & (y0 < size)
     seen &= np.maximum(x1 - x0, y1 - y0) < _LARGEST
-    zs = _corners(np.ascontiguousarray(depth, dtype=np.float32), chosen)
-    rank = _far_to_near(zs[0] + zs[1] + zs[2], seen)
+    zs = _triangle_corners(np.ascontiguousarray(depth, dtype=np.float32), chosen)
+    rank = _sort_far_to_near(zs[0] + zs[1] + zs[2], seen)
     chosen = chosen[rank]
-    plane = _planes(tuple(c[rank] for c in xs), tuple(c[rank] for c in ys), area[chosen])
+    plane = _weight_planes(tuple(c[rank] for c in xs), tuple(c[rank] for c in ys), area[chosen])
     box = np.stack([x0[rank], y0[rank], x1[rank], y1[rank]]).astype(np.int32)
-    front = _paint(plane, box, size)
-    return _places(front, plane, chosen, depth.shape, size)
+    front = _front_triangles(plane, box, size)
+    return _grid_positions(front, plane, chosen, depth.shape, size)
 
 
-def _far_to_near(depth: Single, seen: Any) -> Any:
+def _sort_far_to_near(depth: Single, seen: Any) -> Any:
     """Order the seen triangles; sixteen bits of depth are plenty and sort several times as fast."""
     kept = np.flatnonzero(seen)
     if not len(kept):
@@ -121,7 +121,7 @@ def _far_to_near(depth: Single, seen: Any) -> Any:
     return kept[np.argsort(steps, kind="stable")]
 
 
-def _paint(plane: Any, box: Ints, size: int) -> Ints:
+def _front_triangles(plane: Any, box: Ints, size: int) -> Ints:
     """Return the rank of the triangle seen in each pixel, -1 where there is none."""
     front = np.full(size * size, -1, dtype=np.int32)
     y0, y1 = np.maximum(box[1], 0), np.minimum(box[3], size - 1)
@@ -130,7 +130,7 @@ def _paint(plane: Any, box: Ints, size: int) -> Ints:
     y = np.arange(len(which), dtype=np.int32) - (np.cumsum(tall, dtype=np.int32) - tall - y0).take(
         which
     )
-    left, right = _span(plane, box, size, which, y.astype(np.float32))
+    left, right = _line_spans(plane, box, size, which, y.astype(np.float32))
     wide = np.maximum(right - left + 1, 0)
     # Triangles come far to near and the last write stays, so the nearest is seen.
     first = y * size + left - (np.cumsum(wide, dtype=np.int32) - wide)
@@ -140,7 +140,7 @@ def _paint(plane: Any, box: Ints, size: int) -> Ints:
     return front
 
 
-def _span(plane: Any, box: Ints, size: int, which: Ints, y: Single) -> tuple[Ints, Ints]:
+def _line_spans(plane: Any, box: Ints, size: int, which: Ints, y: Single) -> tuple[Ints, Ints]:
     """Return the first and last pixel of each triangle's stretch of a line: where all three weights are positive."""
     a1, b1, c1, a2, b2, c2 = plane
     a = np.stack([a1, a2, -a1 - a2])
@@ -167,7 +167,9 @@ def _span(plane: Any, box: Ints, size: int, which: Ints, y: Single) -> tuple[Int
     return np.ceil(left).astype(np.int32), np.floor(right).astype(np.int32)
 
 
-def _places(front: Ints, plane: Any, chosen: Any, shape: tuple[int, ...], size: int) -> Fragments:
+def _grid_positions(
+    front: Ints, plane: Any, chosen: Any, shape: tuple[int, ...], size: int
+) -> Fragments:
     """Turn the weights' planes into planes of column and row, then read those at the visible pixels."""
     cells = (shape[0] - 1) * (shape[1] - 1)
     lower = chosen >= cells
@@ -182,7 +184,7 @@ def _places(front: Ints, plane: Any, chosen: Any, shape: tuple[int, ...], size: 
     return Fragments(pixels, p[0] * px + p[1] * py + p[2], p[3] * px + p[4] * py + p[5])
 
 
-def _planes(xs: tuple[Single, ...], ys: tuple[Single, ...], area: Single) -> Any:
+def _weight_planes(xs: tuple[Single, ...], ys: tuple[Single, ...], area: Single) -> Any:
     """Return the weights of the second and third corner as planes over the picture: a x + b y + c, (6, T)."""
     inverse = 1 / area
     a1, b1 = (ys[2] - ys[0]) * inverse, (xs[0] - xs[2]) * inverse

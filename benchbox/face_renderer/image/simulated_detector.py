@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 
-def detect(points: Floats, rng: np.random.Generator, *, hard: bool) -> Floats:
+def detect_face(points: Floats, rng: np.random.Generator, *, hard: bool) -> Floats:
     """Return the box (4,) px that the simulated detector finds for a face with these landmarks (K, 2)."""
     x0, y0, x1, y1 = tight_box(points)
     size = max(x1 - x0, y1 - y0)

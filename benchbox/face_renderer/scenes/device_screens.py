@@ -38,16 +38,16 @@ DEVICES = (
     Device("tablet-small", "tablet", 120.3, 160.4, 60.2, 7.4, 1.24),
     Device("tablet-large", "tablet", 148.0, 197.1, 74.0, 7.4, 1.22),
 )
-DEVICE = {device.name: device for device in DEVICES}
+DEVICES_BY_NAME = {device.name: device for device in DEVICES}
 
 
-def extent_mm(device: Device, orientation: int) -> tuple[float, float]:
+def screen_size_mm(device: Device, orientation: int) -> tuple[float, float]:
     """Return width and height of the screen as it is held."""
     upright = orientation in (1, 2)
     return (device.wide_mm, device.tall_mm) if upright else (device.tall_mm, device.wide_mm)
 
 
-def from_camera_cm(device: Device, orientation: int, x_mm: float, y_mm: float) -> Floats:
+def screen_to_camera_cm(device: Device, orientation: int, x_mm: float, y_mm: float) -> Floats:
     """Return where a point of the screen lies (2,) cm from the camera.
 
     X right and y down from its upper left corner.
@@ -73,14 +73,14 @@ def from_camera_cm(device: Device, orientation: int, x_mm: float, y_mm: float) -
     return np.array(place) / 10
 
 
-def dot_cm(device: Device, orientation: int, rng: np.random.Generator) -> Floats:
+def draw_dot_cm(device: Device, orientation: int, rng: np.random.Generator) -> Floats:
     """Draw a dot anywhere on the screen; (2,) cm from the camera."""
-    wide, tall = extent_mm(device, orientation)
+    wide, tall = screen_size_mm(device, orientation)
     x, y = rng.uniform(MARGIN_MM, wide - MARGIN_MM), rng.uniform(MARGIN_MM, tall - MARGIN_MM)
-    return from_camera_cm(device, orientation, x, y)
+    return screen_to_camera_cm(device, orientation, x, y)
 
 
-def middle_cm(device: Device, orientation: int) -> Floats:
+def screen_middle_cm(device: Device, orientation: int) -> Floats:
     """Return the middle of the screen, (2,) cm from the camera."""
-    wide, tall = extent_mm(device, orientation)
-    return from_camera_cm(device, orientation, wide / 2, tall / 2)
+    wide, tall = screen_size_mm(device, orientation)
+    return screen_to_camera_cm(device, orientation, wide / 2, tall / 2)

@@ -14,25 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.face_renderer.camera import Camera, Pose, place, rotation
+from benchbox.face_renderer.camera import Camera, Pose, place_points, rotation_matrix
 from benchbox.face_renderer.head import appearance
-from benchbox.face_renderer.head.deformation import EXPRESSION, Shape, eyeballs
+from benchbox.face_renderer.head.deformation import EXPRESSION, Shape, eyeball_centres
 from benchbox.face_renderer.head.eyes import gaze_direction
-from benchbox.face_renderer.head.model import Points, corners, points68
-from benchbox.face_renderer.image.simulated_detector import detect
+from benchbox.face_renderer.head.model import ModelPoints, eye_corner_body, model_points68
+from benchbox.face_renderer.image.simulated_detector import detect_face
 
-from .scene import CANVAS, SIZE, Room, Scene, Trial, identity, stream
+from .scene import CANVAS_PX, PICTURE_PX, Conditions, Room, Scene, draw_identity, random_stream
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
 _KAPPA_NASAL_DEG, _KAPPA_UP_DEG, _KAPPA_SPREAD_DEG = 2.5, 0.5, 0.4
 _WHO, _LOOK, _KAPPA = range(3)
-REACH = (0.75, 0.6)  # rad, how far an eye turns to a side, and up or down
+EYE_REACH_RAD = (0.75, 0.6)  # rad, how far an eye turns to a side, and up or down
 
 
 @dataclass(frozen=True, eq=False)
-class Onlooker:
+class Person:
     """What stays with a person."""
 
     name: str
@@ -51,20 +51,20 @@ class View:
     camera: Camera
     mood: Mapping[str, float] = field(default_factory=dict)  # expression
     jaw: float = 0.0
-    trial: Trial = field(default_factory=Trial)
-    size: int = SIZE
-    canvas: int = CANVAS
+    trial: Conditions = field(default_factory=Conditions)
+    size: int = PICTURE_PX
+    canvas: int = CANVAS_PX
     look_key: tuple[int, ...] = ()
     frame_key: tuple[int, ...] = ()
     room: Room | None = None
 
 
 @lru_cache(maxsize=256)
-def onlooker(*key: int) -> Onlooker:
+def draw_person(*key: int) -> Person:
     """Draw the person that belongs to a key."""
-    who = identity(stream(*key, _WHO))
-    looks = appearance.draw(stream(*key, _LOOK), child=who["length"] < -1.5)
-    rng = stream(*key, _KAPPA)
+    who = draw_identity(random_stream(*key, _WHO))
+    looks = appearance.draw_look(random_stream(*key, _LOOK), child=who["length"] < -1.5)
+    rng = random_stream(*key, _KAPPA)
     spread = np.radians(_KAPPA_SPREAD_DEG)
     nasal = np.radians(_KAPPA_NASAL_DEG) + rng.normal(0, spread, 2).clip(-2 * spread, 2 * spread)
     up = np.radians(_KAPPA_UP_DEG) + rng.normal(0, spread) + rng.normal(0, spread / 3, 2)
@@ -74,10 +74,10 @@ def onlooker(*key: int) -> Onlooker:
         "style": "short" if looks.style == "fringe" else looks.style,
         "glasses": 1 if looks.glasses == 4 else looks.glasses,
     }
-    return Onlooker("", key, who, np.stack([nasal * [1, -1], -up], axis=1), changes)
+    return Person("", key, who, np.stack([nasal * [1, -1], -up], axis=1), changes)
 
 
-def mood(rng: np.random.Generator) -> tuple[dict[str, float], float]:
+def draw_mood(rng: np.random.Generator) -> tuple[dict[str, float], float]:
     """Draw the face of someone who attends to a screen: calm, now and then a smile or parted lips."""
     face = {name: rng.normal(0, 0.12) for name in EXPRESSION}
     face["closed"] = rng.uniform(0.85, 1.0)
@@ -90,29 +90,31 @@ def mood(rng: np.random.Generator) -> tuple[dict[str, float], float]:
     return face, 0.0
 
 
-def eyes_at(who: Onlooker, pose: Pose, face: Mapping[str, float]) -> Floats:
+def eyeball_positions(who: Person, pose: Pose, face: Mapping[str, float]) -> Floats:
     """Return where the eyeballs' centres are (2, 3) mm in the camera's axes, picture left first."""
-    return place(eyeballs(corners(), Shape(who.identity, face)), np.zeros(2), pose)
+    return place_points(
+        eyeball_centres(eye_corner_body(), Shape(who.identity, face)), np.zeros(2), pose
+    )
 
 
-def facing(direction: Floats) -> Pose:
+def pose_facing(direction: Floats) -> Pose:
     """Return the pose, without roll, of a head whose nose points along a direction (3,) of the camera's axes."""
     x, y, z = direction / np.linalg.norm(direction)
     return Pose(float(np.arcsin(np.clip(x, -1, 1))), float(np.arctan2(y, z)), 0.0)
 
 
-def ahead(pose: Pose) -> Floats:
+def nose_direction(pose: Pose) -> Floats:
     """Return where a head's nose points: a unit vector (3,) in the camera's axes."""
-    forward: Floats = rotation(pose)[:, 2]
+    forward: Floats = rotation_matrix(pose)[:, 2]
     return forward
 
 
-def turn_eyes(who: Onlooker, pose: Pose, lines: Floats) -> tuple[Floats, float]:
+def turn_eyes(who: Person, pose: Pose, lines: Floats) -> tuple[Floats, float]:
     """Return the eyeballs' axes (2, 3), head's frame, for lines of sight (2, 3), camera's axes.
 
     And the mean pitch.
     """
-    sight = (lines / np.linalg.norm(lines, axis=1, keepdims=True)) @ rotation(pose)
+    sight = (lines / np.linalg.norm(lines, axis=1, keepdims=True)) @ rotation_matrix(pose)
     yaw, pitch = np.arctan2(sight[:, 0], sight[:, 2]), np.arcsin(np.clip(sight[:, 1], -1, 1))
     yaw, pitch = yaw - who.kappa[:, 0], pitch - who.kappa[:, 1]
     return np.stack([gaze_direction(a, b) for a, b in zip(yaw, pitch, strict=True)]), float(
@@ -120,23 +122,23 @@ def turn_eyes(who: Onlooker, pose: Pose, lines: Floats) -> tuple[Floats, float]:
     )
 
 
-def watch(
-    who: Onlooker,
+def look_at_target(
+    who: Person,
     view: View,
     target: Floats,
     rng: np.random.Generator,
-    layout: Points | None = None,
+    layout: ModelPoints | None = None,
 ) -> Scene:
     """Return the scene of a person who looks at a point (3,) mm in the camera's axes, origin in the head's middle."""
-    lines = target - eyes_at(who, view.pose, view.mood)
+    lines = target - eyeball_positions(who, view.pose, view.mood)
     axes, pitch = turn_eyes(who, view.pose, lines)
     squint = 0.10 * max(view.mood.get("smile", 0.0), 0.0)
     shut = float(
         np.clip(-0.06 + rng.normal(0, 0.04) + 0.62 * max(pitch, -0.3) + squint, -0.28, 0.62)
     )
     shape = Shape(who.identity, view.mood, view.jaw, (shut, shut))
-    layout = layout or points68()
-    points = place(layout.of(shape), layout.share, view.pose)
+    layout = layout or model_points68()
+    points = place_points(layout.of(shape), layout.share, view.pose)
     flat = view.camera.project(points)[0]
     return Scene(
         who.name,
@@ -145,7 +147,7 @@ def watch(
         view.camera,
         points,
         flat,
-        detect(flat, rng, hard=False),
+        detect_face(flat, rng, hard=False),
         view.trial,
         (*who.key, _LOOK),
         view.look_key,

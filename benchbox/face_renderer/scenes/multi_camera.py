@@ -14,11 +14,20 @@ from zlib import crc32
 
 import numpy as np
 
-from benchbox.face_renderer.camera import Camera, Pose, place, rotation
+from benchbox.face_renderer.camera import Camera, Pose, place_points, rotation_matrix
 from benchbox.face_renderer.head.eyes import gaze_direction
 
-from .gaze_targets import Onlooker, View, ahead, eyes_at, facing, mood, onlooker, watch
-from .scene import Room, Scene, Trial, stream
+from .gaze_targets import (
+    Person,
+    View,
+    draw_mood,
+    draw_person,
+    eyeball_positions,
+    look_at_target,
+    nose_direction,
+    pose_facing,
+)
+from .scene import Conditions, Room, Scene, random_stream
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats
@@ -26,16 +35,19 @@ if TYPE_CHECKING:
 RIG_VERSION = 1  # raise it with every change that moves a pixel or a label of these sets
 FACE_PX = 96  # side of a face patch
 EYE_PX = (36, 60)  # rows and columns of an eye patch
-_NEAR_MM = 600.0  # from the normalised camera to what it looks at
+_CAMERA_DISTANCE_MM = 600.0  # from the normalised camera to what it looks at
 _FACE_MM, _EYE_MM = 150.0, 37.5  # what a patch's width shows
 _FACE_MIDDLE = np.array([[0.0, 24.0, 84.0]])  # between eyes and wings of the nose, head's frame
-_TURN = (0.65, 0.5)  # rad, eyes turn no further than this: the head does the rest
-_IN_SIGHT = (1.15, 0.75)  # rad, a head turned further away shows no eye and no detector finds it
+_MAX_EYE_TURN_RAD = (0.65, 0.5)  # rad, eyes turn no further than this: the head does the rest
+_MAX_HEAD_TURN_RAD = (
+    1.15,
+    0.75,
+)  # rad, a head turned further away shows no eye and no detector finds it
 _HEAD, _FRAME, _GRAIN, _MOOD, _LIGHT = range(5)
 
 # Where the eighteen cameras stand as seen by the person: degrees to the picture's right, degrees
 # down.
-CAMERAS = tuple(
+CAMERA_ANGLES_DEG = tuple(
     (x + 4.0 * (row - 1), y)
     for row, y in enumerate((-28.0, 0.0, 26.0))
     for x in (-58, -35, -12, 12, 35, 58)
@@ -72,7 +84,7 @@ class Patch:
     head: Floats  # (3,)
 
 
-def _key(rig: Rig, part: str, person: int) -> tuple[int, ...]:
+def _person_key(rig: Rig, part: str, person: int) -> tuple[int, ...]:
     return (
         crc32(f"rig-{RIG_VERSION}".encode()),
         crc32(rig.name.encode()),
@@ -81,74 +93,80 @@ def _key(rig: Rig, part: str, person: int) -> tuple[int, ...]:
     )
 
 
-def _bell(rng: np.random.Generator, yaw: tuple[float, float], pitch: tuple[float, float]) -> Floats:
+def _draw_angles(
+    rng: np.random.Generator, yaw: tuple[float, float], pitch: tuple[float, float]
+) -> Floats:
     """Draw yaw and pitch (2,) rad from bells of given middle and spread in degrees, cut at two spreads."""
     middle, spread = np.array([yaw[0], pitch[0]]), np.array([yaw[1], pitch[1]])
     drawn: Floats = np.radians(middle + spread * rng.normal(0, 1, 2).clip(-2, 2))
     return drawn
 
 
-def _attention(rig: Rig, key: tuple[int, ...], frame: int) -> tuple[Floats, Floats]:
+def _draw_attention(rig: Rig, key: tuple[int, ...], frame: int) -> tuple[Floats, Floats]:
     """Return where nose and eyes point (3,), (3,): x to the person's left, y down, z to the screen before them."""
-    habit, rng = stream(*key, _HEAD), stream(*key, _FRAME, frame)
+    habit, rng = random_stream(*key, _HEAD), random_stream(*key, _FRAME, frame)
     if rig.cameras == 1:  # a notebook: the screen hangs below its camera
         eyes = np.radians([rng.uniform(-20, 20), rng.uniform(-2, 24)])
         head = (
-            _bell(habit, (0, 4), (6, 5))
-            + _bell(rng, (0, 6), (0, 4))
+            _draw_angles(habit, (0, 4), (6, 5))
+            + _draw_angles(rng, (0, 6), (0, 4))
             + 0.35 * (eyes - np.radians([0, 11]))
         )
     else:
         eyes = np.radians([rng.uniform(-42, 42), rng.uniform(-32, 30)])
-        head = _bell(habit, (0, 3), (2, 4)) + _bell(rng, (0, 13), (0, 9)) + 0.4 * eyes
+        head = _draw_angles(habit, (0, 3), (2, 4)) + _draw_angles(rng, (0, 13), (0, 9)) + 0.4 * eyes
     return gaze_direction(*head), gaze_direction(*eyes)
 
 
-def _seen_from(camera: int, cameras: int, direction: Floats) -> Floats:
+def _to_camera_axes(camera: int, cameras: int, direction: Floats) -> Floats:
     """Return a direction (3,) in the axes of a camera that looks at the person."""
-    return direction if cameras == 1 else _turn(camera) @ direction
+    return direction if cameras == 1 else _camera_rotation(camera) @ direction
 
 
-def _turn(camera: int) -> Floats:
+def _camera_rotation(camera: int) -> Floats:
     """Return the rotation (3, 3) from the person's axes to those of one of the rig's cameras."""
-    z = gaze_direction(*np.radians(CAMERAS[camera]))
+    z = gaze_direction(*np.radians(CAMERA_ANGLES_DEG[camera]))
     x = np.cross([0.0, 1.0, 0.0], z)
     x /= np.linalg.norm(x)
     return np.stack([x, np.cross(z, x), z])
 
 
-def _within_reach(pose: Pose, line: Floats) -> Floats:
+def _limit_gaze(pose: Pose, line: Floats) -> Floats:
     """Return the line of sight (3,) that is nearest to one wished for and that eyes can take."""
-    x, y, z = line @ rotation(pose)
+    x, y, z = line @ rotation_matrix(pose)
     yaw, pitch = np.arctan2(x, z), np.arcsin(np.clip(y, -1, 1))
-    yaw, pitch = (np.clip(a, -most, most) for a, most in zip((yaw, pitch), _TURN, strict=True))
-    turned: Floats = rotation(pose) @ gaze_direction(yaw, pitch)
+    yaw, pitch = (
+        np.clip(a, -most, most) for a, most in zip((yaw, pitch), _MAX_EYE_TURN_RAD, strict=True)
+    )
+    turned: Floats = rotation_matrix(pose) @ gaze_direction(yaw, pitch)
     return turned
 
 
-def patch(rig: Rig, part: str, number: int) -> Patch:
+def draw_patch(rig: Rig, part: str, number: int) -> Patch:
     """Draw patch `number` of a part: geometry and labels, no pixel yet."""
     person, shown = divmod(number, rig.frames)
     frame, camera = divmod(shown, rig.cameras)
-    key = _key(rig, part, person)
-    who = onlooker(*key)
-    rng = stream(*key, _FRAME, frame, camera + 1)
-    nose, line = (_seen_from(camera, rig.cameras, way) for way in _attention(rig, key, frame))
-    pose = facing(nose)
+    key = _person_key(rig, part, person)
+    who = draw_person(*key)
+    rng = random_stream(*key, _FRAME, frame, camera + 1)
+    nose, line = (
+        _to_camera_axes(camera, rig.cameras, way) for way in _draw_attention(rig, key, frame)
+    )
+    pose = pose_facing(nose)
     yaw, pitch = (
         float(np.clip(a, -most, most))
-        for a, most in zip((pose.yaw, pose.pitch), _IN_SIGHT, strict=True)
+        for a, most in zip((pose.yaw, pose.pitch), _MAX_HEAD_TURN_RAD, strict=True)
     )
     pose = Pose(yaw, pitch, float(rng.normal(0, 0.03)))
-    face, jaw = mood(stream(*key, _MOOD, frame))
+    face, jaw = draw_mood(random_stream(*key, _MOOD, frame))
     side = shown % 2 if rig.eyes else -1
-    middle = _middle(who, pose, face, side)
-    target = middle + _within_reach(pose, line) * rng.uniform(550, 950)
-    trial, lit, room = _conditions(rig, key, frame, camera)
+    middle = _looked_at_point(who, pose, face, side)
+    target = middle + _limit_gaze(pose, line) * rng.uniform(550, 950)
+    trial, lit, room = _draw_conditions(rig, key, frame, camera)
     size, grain = EYE_PX[1] if rig.eyes else FACE_PX, (*key, _GRAIN, shown)
     view = View(
         pose,
-        _normalised(middle, size, rig, rng),
+        _normalised_camera(middle, size, rig, rng),
         face,
         jaw,
         trial,
@@ -158,7 +176,7 @@ def patch(rig: Rig, part: str, number: int) -> Patch:
         grain,
         room,
     )
-    scene = watch(who, view, target, rng)
+    scene = look_at_target(who, view, target, rng)
     # the subject's right eye is in the picture's left
     flip = np.array([-1.0 if side == 0 else 1.0, 1.0, 1.0])
     gaze = (target - middle) / np.linalg.norm(target - middle)
@@ -167,51 +185,56 @@ def patch(rig: Rig, part: str, number: int) -> Patch:
         f"{part}-{person:03d}",
         camera,
         side == 0,
-        flip * _flipped(gaze),
-        flip * _flipped(ahead(pose)),
+        flip * _flip_direction(gaze),
+        flip * _flip_direction(nose_direction(pose)),
     )
 
 
-def _conditions(
+def _draw_conditions(
     rig: Rig, key: tuple[int, ...], frame: int, camera: int
-) -> tuple[Trial, tuple[int, ...], Room | None]:
+) -> tuple[Conditions, tuple[int, ...], Room | None]:
     """Return what a picture looks like, the stream of the rest of its look, and the room where there is one.
 
     Before a notebook every moment has its own surroundings. In a laboratory a person sits before
     one wall, the light changes from moment to moment, and eighteen good cameras see both.
     """
     if rig.cameras > 1:
-        room = Room((*key, _LIGHT, frame), _turn(camera))
-        return Trial(sharp=True, cover="nothing"), (*key, _LIGHT), room
+        room = Room((*key, _LIGHT, frame), _camera_rotation(camera))
+        return Conditions(sharp=True, cover="nothing"), (*key, _LIGHT), room
     lit = (*key, _LIGHT, frame, camera)
-    chance = stream(*lit, 1).random(2)
+    chance = random_stream(*lit, 1).random(2)
     return (
-        Trial(light=bool(chance[0] < 0.4), sharp=bool(chance[1] < 0.8), cover="nothing"),
+        Conditions(light=bool(chance[0] < 0.4), sharp=bool(chance[1] < 0.8), cover="nothing"),
         lit,
         None,
     )
 
 
-def _middle(who: Onlooker, pose: Pose, face: dict[str, float], side: int) -> Floats:
+def _looked_at_point(who: Person, pose: Pose, face: dict[str, float], side: int) -> Floats:
     """Return what the camera looks at (3,): an eye, picture left 0 or right 1, or the middle of the face."""
     if side >= 0:
-        eye: Floats = eyes_at(who, pose, face)[side]
+        eye: Floats = eyeball_positions(who, pose, face)[side]
         return eye
-    face_: Floats = place(_FACE_MIDDLE, np.zeros(1), pose)[0]
+    face_: Floats = place_points(_FACE_MIDDLE, np.zeros(1), pose)[0]
     return face_
 
 
-def _normalised(middle: Floats, size: int, rig: Rig, rng: np.random.Generator) -> Camera:
+def _normalised_camera(middle: Floats, size: int, rig: Rig, rng: np.random.Generator) -> Camera:
     """Return the camera that normalisation imagines.
 
     Landmarks err a little, so does where it looks.
     """
     wide = _EYE_MM if rig.eyes else _FACE_MM
     x, y, z = middle + rng.normal(0, 0.012 * wide, 3)
-    return Camera(_NEAR_MM + z, size / wide * _NEAR_MM, np.full(2, (size - 1) / 2), (x, y))
+    return Camera(
+        _CAMERA_DISTANCE_MM + z,
+        size / wide * _CAMERA_DISTANCE_MM,
+        np.full(2, (size - 1) / 2),
+        (x, y),
+    )
 
 
-def _flipped(line: Floats) -> Floats:
+def _flip_direction(line: Floats) -> Floats:
     """Turn a line of sight (3,) of the camera's axes (x right, y down, z to the camera) into the flipped form."""
     flipped: Floats = line * np.array([-1.0, -1.0, 1.0])
     return flipped
@@ -222,12 +245,12 @@ def pitch_yaw(line: Floats) -> Floats:
     return np.array([np.arcsin(np.clip(line[1], -1, 1)), np.arctan2(line[0], line[2])])
 
 
-def shape(rig: Rig) -> tuple[int, int]:
+def patch_shape(rig: Rig) -> tuple[int, int]:
     """Return rows and columns of a study's patches."""
     return EYE_PX if rig.eyes else (FACE_PX, FACE_PX)
 
 
-def cut(patch: Patch, square: Bytes) -> Bytes:
+def cut_patch(patch: Patch, square: Bytes) -> Bytes:
     """Cut a patch out of the square that was rendered for it; right eyes are mirrored."""
     if patch.scene.size == FACE_PX:
         return square

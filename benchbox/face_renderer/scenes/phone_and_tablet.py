@@ -14,11 +14,11 @@ from zlib import crc32
 import numpy as np
 
 from benchbox.face_renderer.camera import Camera, Pose
-from benchbox.geometry import square
+from benchbox.geometry import square_boxes
 
 from . import device_screens
-from .gaze_targets import View, facing, mood, onlooker, watch
-from .scene import Scene, Trial, stream
+from .gaze_targets import View, draw_mood, draw_person, look_at_target, pose_facing
+from .scene import Conditions, Scene, random_stream
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from .device_screens import Device
 
 DESK_VERSION = 3  # raise it with every change that moves a pixel or a label of these sets
-SIDE = 288  # px, side of the square that is rendered; frames are its middle, 3 : 4
-GRID = 25  # cells on a side of the face grid
+FRAME_SIDE_PX = 288  # px, side of the square that is rendered; frames are its middle, 3 : 4
+GRID_CELLS = 25  # cells on a side of the face grid
 # how a device is held, an equal number of dots each
-_TURNS = {"phone": (1, 1, 1, 1, 3, 4), "tablet": (1, 2, 3, 4)}
+_ORIENTATIONS = {"phone": (1, 1, 1, 1, 3, 4), "tablet": (1, 2, 3, 4)}
 _TABLET_OF = 7  # persons: one of them holds a tablet
 _HOLD, _SESSION, _DOT, _FRAME, _GRAIN, _PATH, _MOOD, _LIGHT = range(8)
 
@@ -74,10 +74,10 @@ class Shot:
     right_eye: Floats  # (4,)
 
 
-def crop(orientation: int) -> tuple[slice, slice]:
+def frame_slices(orientation: int) -> tuple[slice, slice]:
     """Return rows and columns of the square that a frame shows: upright frames are tall, others wide."""
-    rim = slice(SIDE // 8, SIDE - SIDE // 8)
-    whole = slice(0, SIDE)
+    rim = slice(FRAME_SIDE_PX // 8, FRAME_SIDE_PX - FRAME_SIDE_PX // 8)
+    whole = slice(0, FRAME_SIDE_PX)
     return (whole, rim) if orientation in (1, 2) else (rim, whole)
 
 
@@ -86,20 +86,22 @@ def face_grid(faces: Floats, orientations: npt.NDArray[np.int64]) -> Floats:
 
     As in GazeCapture's files the grid lies over the square around the frame, not over the frame.
     """
-    corners = np.array([[part.start for part in crop(int(o))[::-1]] for o in orientations], float)
-    cells: Floats = np.round((faces + 0.5 + np.tile(corners, 2)) / SIDE * GRID)
-    cells[:, 2:] = np.round((faces[:, 2:] - faces[:, :2]) / SIDE * GRID)
+    corners = np.array(
+        [[part.start for part in frame_slices(int(o))[::-1]] for o in orientations], float
+    )
+    cells: Floats = np.round((faces + 0.5 + np.tile(corners, 2)) / FRAME_SIDE_PX * GRID_CELLS)
+    cells[:, 2:] = np.round((faces[:, 2:] - faces[:, :2]) / FRAME_SIDE_PX * GRID_CELLS)
     return cells
 
 
-def place_of(study: Study, part: str, number: int) -> tuple[int, int, int]:
+def split_number(study: Study, part: str, number: int) -> tuple[int, int, int]:
     """Return person, dot and frame of frame `number` of a part."""
     dots, frames = study.shown(part)
     person, rest = divmod(number, dots * frames)
     return person, *divmod(rest, frames)
 
 
-def _key(study: Study, part: str, person: int) -> tuple[int, ...]:
+def _person_key(study: Study, part: str, person: int) -> tuple[int, ...]:
     return (
         crc32(f"desk-{DESK_VERSION}".encode()),
         crc32(study.name.encode()),
@@ -108,39 +110,41 @@ def _key(study: Study, part: str, person: int) -> tuple[int, ...]:
     )
 
 
-def held(study: Study, part: str, person: int, dot: int) -> tuple[Device, int]:
+def held_device(study: Study, part: str, person: int, dot: int) -> tuple[Device, int]:
     """Return the device of a person and how it is held while a dot is shown."""
     kind = "tablet" if study.tablets and person % _TABLET_OF == _TABLET_OF - 1 else "phone"
     kinds = [d for d in device_screens.DEVICES if d.kind == kind]
-    device = kinds[int(stream(*_key(study, part, person), _HOLD).integers(len(kinds)))]
-    turns = (1,) if study.upright else _TURNS[kind]
+    device = kinds[
+        int(random_stream(*_person_key(study, part, person), _HOLD).integers(len(kinds)))
+    ]
+    turns = (1,) if study.upright else _ORIENTATIONS[kind]
     return device, turns[dot * len(turns) // study.shown(part)[0]]
 
 
 @lru_cache(maxsize=64)
-def _path(key: tuple[int, ...], frames: int) -> Floats:
+def _head_path(key: tuple[int, ...], frames: int) -> Floats:
     """Return a smooth wander (frames, 8) of about unit spread: neighbouring frames are alike."""
-    rng = stream(*key, _PATH)
+    rng = random_stream(*key, _PATH)
     steps = rng.normal(0, 1, (frames, 8))
     for k in range(1, frames):
         steps[k] = 0.92 * steps[k - 1] + np.sqrt(1 - 0.92**2) * steps[k]
     return steps
 
 
-def _hold(study: Study, part: str, person: int, dot: int, frame: int) -> Floats:
+def _draw_hold(study: Study, part: str, person: int, dot: int, frame: int) -> Floats:
     """Return where head and camera are: aside x, y, distance mm; yaw, pitch, roll rad off.
 
     Aim x, y mm.
     """
-    device, orientation = held(study, part, person, dot)
-    key = _key(study, part, person)
+    device, orientation = held_device(study, part, person, dot)
+    key = _person_key(study, part, person)
     spread = np.array([8.0, 8.0, 26.0, *np.radians([2.5, 3.0, 2.5]), 0.0, 0.0])
-    always = stream(*key, _HOLD, 1).normal(0, spread)
-    session = stream(*key, _SESSION, orientation).normal(0, 0.6 * spread)
-    moment = stream(*key, _DOT, dot).normal(
+    always = random_stream(*key, _HOLD, 1).normal(0, spread)
+    session = random_stream(*key, _SESSION, orientation).normal(0, 0.6 * spread)
+    moment = random_stream(*key, _DOT, dot).normal(
         0, np.array([4.0, 4.0, 9.0, *np.radians([1.4, 1.4, 1.0]), 0.0, 0.0])
     )
-    wander = _path((*key, _DOT, dot), study.shown(part)[1])[frame] * study.sway
+    wander = _head_path((*key, _DOT, dot), study.shown(part)[1])[frame] * study.sway
     wander = wander * np.array([1.2, 1.2, 2.0, *np.radians([0.7, 0.7, 0.5]), 0.9, 0.9])
     near = 310.0 if device.kind == "phone" else 420.0
     whole: Floats = (
@@ -151,42 +155,56 @@ def _hold(study: Study, part: str, person: int, dot: int, frame: int) -> Floats:
     return whole
 
 
-def shot(study: Study, part: str, number: int) -> Shot:
+def draw_shot(study: Study, part: str, number: int) -> Shot:
     """Draw frame `number` of a part: geometry and labels, no pixel yet."""
-    person, dot, frame = place_of(study, part, number)
-    key = _key(study, part, person)
-    device, orientation = held(study, part, person, dot)
-    target_cm = device_screens.dot_cm(device, orientation, stream(*key, _DOT, dot, 1))
-    middle_cm = device_screens.middle_cm(device, orientation)
-    x, y, distance, yaw, pitch, roll, aim_x, aim_y = _hold(study, part, person, dot, frame)
-    lens = Camera(distance, device.focal * SIDE, np.full(2, (SIDE - 1) / 2), (x, y))
-    centre = _in_space(lens, middle_cm + 0.3 * (target_cm - middle_cm))
-    way = facing(centre)
+    person, dot, frame = split_number(study, part, number)
+    key = _person_key(study, part, person)
+    device, orientation = held_device(study, part, person, dot)
+    target_cm = device_screens.draw_dot_cm(device, orientation, random_stream(*key, _DOT, dot, 1))
+    middle_cm = device_screens.screen_middle_cm(device, orientation)
+    x, y, distance, yaw, pitch, roll, aim_x, aim_y = _draw_hold(study, part, person, dot, frame)
+    lens = Camera(
+        distance, device.focal * FRAME_SIDE_PX, np.full(2, (FRAME_SIDE_PX - 1) / 2), (x, y)
+    )
+    centre = _screen_to_space(lens, middle_cm + 0.3 * (target_cm - middle_cm))
+    way = pose_facing(centre)
     pose = Pose(way.yaw + yaw, way.pitch + pitch, roll)
-    face, jaw = mood(stream(*key, _MOOD, dot))
+    face, jaw = draw_mood(random_stream(*key, _MOOD, dot))
     lit = (*key, _LIGHT, orientation)
-    chance = stream(*lit, 1).random(2)
-    trial = Trial(light=bool(chance[0] < 0.2), sharp=bool(chance[1] < 0.8), cover="nothing")
-    view = View(pose, lens, face, jaw, trial, SIDE, SIDE * 9 // 8, lit, (*key, _GRAIN, dot, frame))
-    looked_at = _in_space(lens, target_cm) + np.array([aim_x, aim_y, 0.0])
-    scene = watch(onlooker(*key), view, looked_at, stream(*key, _FRAME, dot, frame))
+    chance = random_stream(*lit, 1).random(2)
+    trial = Conditions(light=bool(chance[0] < 0.2), sharp=bool(chance[1] < 0.8), cover="nothing")
+    view = View(
+        pose,
+        lens,
+        face,
+        jaw,
+        trial,
+        FRAME_SIDE_PX,
+        FRAME_SIDE_PX * 9 // 8,
+        lit,
+        (*key, _GRAIN, dot, frame),
+    )
+    looked_at = _screen_to_space(lens, target_cm) + np.array([aim_x, aim_y, 0.0])
+    scene = look_at_target(
+        draw_person(*key), view, looked_at, random_stream(*key, _FRAME, dot, frame)
+    )
     name = f"{part}-{person:03d}"
-    return _framed(scene, name, f"{name}-{dot:02d}", device, orientation, target_cm)
+    return _crop_shot(scene, name, f"{name}-{dot:02d}", device, orientation, target_cm)
 
 
-def _in_space(lens: Camera, place_cm: Floats) -> Floats:
+def _screen_to_space(lens: Camera, place_cm: Floats) -> Floats:
     """Return a point of the screen (3,) mm in the camera's axes: the user's right is the picture's left."""
     point: Floats = lens.place + 10 * np.array([-place_cm[0], -place_cm[1], 0.0])
     return point
 
 
-def _framed(
+def _crop_shot(
     scene: Scene, person: str, dot: str, device: Device, orientation: int, target_cm: Floats
 ) -> Shot:
-    rows, columns = crop(orientation)
+    rows, columns = frame_slices(orientation)
     corner = np.array([columns.start, rows.start], float)
     flat = scene.landmarks - corner
-    face = square(scene.detected - np.tile(corner, 2), 1.05)
+    face = square_boxes(scene.detected - np.tile(corner, 2), 1.05)
     return Shot(
         scene,
         person,
@@ -195,12 +213,12 @@ def _framed(
         orientation,
         target_cm,
         face,
-        _eye(flat[42:48], face),
-        _eye(flat[36:42], face),
+        _eye_box(flat[42:48], face),
+        _eye_box(flat[36:42], face),
     )
 
 
-def _eye(lids: Floats, face: Floats) -> Floats:
+def _eye_box(lids: Floats, face: Floats) -> Floats:
     """Return the square about an eye (6 lid points) as a detector has it: its side is a share of the face's."""
     half = 0.15 * (face[2] - face[0])
     middle = (lids.min(0) + lids.max(0)) / 2

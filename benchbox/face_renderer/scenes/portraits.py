@@ -13,13 +13,23 @@ from zlib import crc32
 
 import numpy as np
 
-from benchbox.face_renderer.camera import Pose, aim, place
+from benchbox.face_renderer.camera import Pose, aim_camera, place_points
 from benchbox.face_renderer.head import appearance
-from benchbox.face_renderer.head.model import points, points68
+from benchbox.face_renderer.head.model import model_points, model_points68
 from benchbox.face_renderer.head.surface import EYE
-from benchbox.face_renderer.image.simulated_detector import detect
+from benchbox.face_renderer.image.simulated_detector import detect_face
 
-from .scene import CANVAS, SIZE, Scene, Trial, draw_pose, draw_shape, identity, parallel, stream
+from .scene import (
+    CANVAS_PX,
+    PICTURE_PX,
+    Conditions,
+    Scene,
+    draw_identity,
+    draw_pose,
+    draw_shape,
+    parallel_axes,
+    random_stream,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,28 +69,31 @@ class _Plan:
 
     pose: Pose
     hard: bool
-    trial: Trial
+    trial: Conditions
     kinds: tuple[float, ...] | None = None
     changes: dict[str, Any] = field(default_factory=dict)
     traits: dict[str, bool] = field(default_factory=dict)
 
 
-def portrait(gallery: Gallery, part: str, number: int) -> Portrait:
+def draw_portrait(gallery: Gallery, part: str, number: int) -> Portrait:
     """Draw face `number` of a part."""
     key = (crc32(f"{gallery.name}-{PORTRAIT_VERSION}".encode()), crc32(part.encode()), number)
-    who = identity(stream(*key, _WHO))
+    who = draw_identity(random_stream(*key, _WHO))
     child = who["length"] < -1.5
-    usual = appearance.draw(stream(*key, _LOOK), child=child)
-    rng = stream(*key, _MOMENT)
-    traits = stream(*key, _TRAITS)
-    plan = {"attributes": _attributes, "occluded": _occluded, "turned": _turned, "places": _places}[
-        gallery.kind
-    ](traits, usual, part)
+    usual = appearance.draw_look(random_stream(*key, _LOOK), child=child)
+    rng = random_stream(*key, _MOMENT)
+    traits = random_stream(*key, _TRAITS)
+    plan = {
+        "attributes": _plan_attributes,
+        "occluded": _plan_occluded,
+        "turned": _plan_turned,
+        "places": _plan_places,
+    }[gallery.kind](traits, usual, part)
     shape = draw_shape(rng, who, plan.pose, plan.hard, plan.kinds)
-    axes = parallel(*shape.gaze)
-    on68 = points68().at(shape, plan.pose, axes)
+    axes = parallel_axes(*shape.gaze)
+    on68 = model_points68().at(shape, plan.pose, axes)
     distance = float(np.exp(rng.uniform(np.log(420 if plan.hard else 600), np.log(2600))))
-    camera = aim(on68, distance, *_frame(rng))
+    camera = aim_camera(on68, distance, *_draw_framing(rng))
     flat = camera.project(on68)[0]
     scene = Scene(
         f"{part}-{number:05d}",
@@ -89,28 +102,28 @@ def portrait(gallery: Gallery, part: str, number: int) -> Portrait:
         camera,
         on68,
         flat,
-        detect(flat, stream(*key, _DETECTOR), hard=plan.hard),
+        detect_face(flat, random_stream(*key, _DETECTOR), hard=plan.hard),
         plan.trial,
         (*key, _LOOK),
         (*key, _PICTURE),
         axes=axes,
         changes=plan.changes,
-        further=points(gallery.layout).at(shape, plan.pose, axes)
+        further=model_points(gallery.layout).at(shape, plan.pose, axes)
         if gallery.layout != "ibug68"
         else np.zeros((0, 3)),
-        canvas=CANVAS,
+        canvas=CANVAS_PX,
     )
     return Portrait(scene, plan.traits)
 
 
-def _frame(rng: np.random.Generator) -> tuple[float, Floats]:
+def _draw_framing(rng: np.random.Generator) -> tuple[float, Floats]:
     """Draw how large a face is in its picture, and where (2,) px."""
-    side = rng.uniform(0.45, 0.65) * SIZE
-    room = SIZE / 2 - side / 2 - 5
-    return side, (SIZE - 1) / 2 + np.array([0, 10.0]) + rng.normal(0, 10, 2).clip(-room, room)
+    side = rng.uniform(0.45, 0.65) * PICTURE_PX
+    room = PICTURE_PX / 2 - side / 2 - 5
+    return side, (PICTURE_PX - 1) / 2 + np.array([0, 10.0]) + rng.normal(0, 10, 2).clip(-room, room)
 
 
-def rect(scene: Scene) -> Floats:
+def aflw_rect(scene: Scene) -> Floats:
     """Return a face box (4,) px as AFLW computes them: a square some eye distances wide, its middle below the eyes.
 
     It follows from where the head is and how large, not from where its points are, and may leave
@@ -118,7 +131,7 @@ def rect(scene: Scene) -> Floats:
     2.56 eye distances wide.
     """
     apart = 2 * float(EYE[0])
-    middle = place(np.array([[0.0, EYE[1] + 0.62 * apart, EYE[2]]]), np.zeros(1), scene.pose)
+    middle = place_points(np.array([[0.0, EYE[1] + 0.62 * apart, EYE[2]]]), np.zeros(1), scene.pose)
     flat, depth = scene.camera.project(middle)
     half = 0.5 * 2.95 * apart * scene.camera.scale / depth[0]
     return np.concatenate([flat[0] - half, flat[0] + half])
@@ -127,7 +140,7 @@ def rect(scene: Scene) -> Floats:
 # --- WFLW: six attributes -------------------------------------------------------------------------
 
 
-def _attributes(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
+def _plan_attributes(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
     del part
     large, lively, lit, painted, covered, blurred = (
         bool(rng.random() < share) for share in _SHARES
@@ -137,13 +150,13 @@ def _attributes(rng: np.random.Generator, usual: appearance.Look, part: str) -> 
         "fringe": covered,
         "glasses": 4 if covered and cover == "sunglasses" else usual.glasses % 4,
     }
-    changes |= _paint(rng, usual, painted)
+    changes |= _makeup_changes(rng, usual, painted)
     cover = cover if covered and cover != "sunglasses" else "nothing"
     blur_px = float(rng.uniform(1.8, 3.6)) if blurred else 0.0
-    trial = Trial(light=lit, lens=blurred, often=0.0, cover=cover, blur_px=blur_px, harsh=lit)
+    trial = Conditions(light=lit, lens=blurred, often=0.0, cover=cover, blur_px=blur_px, harsh=lit)
     traits = dict(zip(ATTRIBUTES, (large, lively, lit, painted, covered, blurred), strict=True))
     return _Plan(
-        _large(rng) if large else _mild(rng),
+        _large_pose(rng) if large else _mild_pose(rng),
         lively,
         trial,
         _LIVELY if lively else _CALM,
@@ -152,14 +165,16 @@ def _attributes(rng: np.random.Generator, usual: appearance.Look, part: str) -> 
     )
 
 
-def _paint(rng: np.random.Generator, usual: appearance.Look, painted: bool) -> dict[str, Any]:
+def _makeup_changes(
+    rng: np.random.Generator, usual: appearance.Look, painted: bool
+) -> dict[str, Any]:
     """Return what make-up changes: thick and on a shaven face, or next to none."""
     if not painted:
         return {"makeup": 0.25 * usual.makeup}
     return {"makeup": float(rng.uniform(0.75, 1.0)), "beard": 0.0, "moustache": 0.0, "goatee": 0.0}
 
 
-def _large(rng: np.random.Generator) -> Pose:
+def _large_pose(rng: np.random.Generator) -> Pose:
     yaw = float(rng.choice([-1, 1]) * rng.uniform(38, 78))
     pitch, roll = float(rng.normal(2, 10)), float(rng.normal(0, 14))
     if rng.random() < 0.2:
@@ -167,7 +182,7 @@ def _large(rng: np.random.Generator) -> Pose:
     return Pose(*np.radians([yaw, np.clip(pitch, -34, 34), np.clip(roll, -40, 40)]))
 
 
-def _mild(rng: np.random.Generator) -> Pose:
+def _mild_pose(rng: np.random.Generator) -> Pose:
     spread = np.array([13.0, 7.0, 7.0])
     return Pose(*np.radians(spread * rng.normal(0, 1, 3).clip(-2, 2)))
 
@@ -175,7 +190,7 @@ def _mild(rng: np.random.Generator) -> Pose:
 # --- COFW: something before most faces ------------------------------------------------------------
 
 
-def _occluded(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
+def _plan_occluded(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
     often = 0.82 if part == "test" else 0.72
     kinds = ["hand", "thing", "foreground", "nothing"]
     cover = str(rng.choice(kinds, p=[0.45 * often, 0.38 * often, 0.17 * often, 1 - often]))
@@ -183,27 +198,27 @@ def _occluded(rng: np.random.Generator, usual: appearance.Look, part: str) -> _P
     glasses = 4 if rng.random() < 0.12 else usual.glasses
     hard = bool(rng.random() < 0.4)
     return _Plan(
-        pose, hard, Trial(hard, hard, often=0.0, cover=cover), changes={"glasses": glasses}
+        pose, hard, Conditions(hard, hard, often=0.0, cover=cover), changes={"glasses": glasses}
     )
 
 
 # --- AFLW: heads turned to any side ---------------------------------------------------------------
 
 
-def _turned(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
+def _plan_turned(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
     del usual, part
     yaw = rng.normal(0, 12) if rng.random() < 0.4 else rng.choice([-1, 1]) * rng.uniform(10, 85)
     pitch, roll = np.clip(rng.normal(0, 11), -30, 30), np.clip(rng.normal(0, 11), -40, 40)
     hard = bool(rng.random() < 0.4)
-    return _Plan(Pose(*np.radians([yaw, pitch, roll])), hard, Trial(hard, hard, often=0.3))
+    return _Plan(Pose(*np.radians([yaw, pitch, roll])), hard, Conditions(hard, hard, often=0.3))
 
 
 # --- the 300-W challenge: indoors and outdoors ----------------------------------------------------
 
 
-def _places(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
+def _plan_places(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
     del usual
     hard = bool(rng.random() < 0.45)
     outside = part == "outdoor"
-    trial = Trial(outside or hard, hard, often=0.5, harsh=outside and bool(rng.random() < 0.4))
+    trial = Conditions(outside or hard, hard, often=0.5, harsh=outside and bool(rng.random() < 0.4))
     return _Plan(draw_pose(rng, hard), hard, trial)

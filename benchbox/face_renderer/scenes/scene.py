@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.face_renderer import GENERATOR_VERSION
-from benchbox.face_renderer.camera import Camera, Pose, aim, place
+from benchbox.face_renderer.camera import Camera, Pose, aim_camera, place_points
 from benchbox.face_renderer.head.deformation import EXPRESSION, IDENTITY, Shape
 from benchbox.face_renderer.head.eyes import gaze_direction
-from benchbox.face_renderer.head.model import points68
-from benchbox.face_renderer.image.simulated_detector import detect
+from benchbox.face_renderer.head.model import model_points68
+from benchbox.face_renderer.image.simulated_detector import detect_face
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
-SIZE = 256  # px, side of a picture
-CANVAS = 288  # px, side of a picture while it is made
+PICTURE_PX = 256  # px, side of a picture
+CANVAS_PX = 288  # px, side of a picture while it is made
 PARTS = ("train", "common", "challenging")
 _PERSON, _MOMENT, _LOOK, _DETECTOR = range(4)
 
 
 @dataclass(frozen=True)
-class Trial:
+class Conditions:
     """What makes a picture hard beyond pose and expression."""
 
     light: bool = False  # light and surroundings of any kind instead of mostly friendly ones
@@ -41,7 +41,7 @@ class Trial:
     harsh: bool = False  # the light comes from the side, from behind or from below
 
     @classmethod
-    def of(cls, hard: bool) -> Trial:
+    def of(cls, hard: bool) -> Conditions:
         """Return the conditions of a hard or an easy picture of 300-W."""
         return cls(hard, hard, often=1.0 if hard else 0.22)
 
@@ -65,7 +65,7 @@ class Scene:
     points: Floats  # (68, 3) mm in the camera's axes
     landmarks: Floats  # (68, 2) px
     detected: Floats  # (4,) px
-    trial: Trial
+    trial: Conditions
     # streams of random numbers: what stays with the person (skin, hair, eyes)
     person_key: tuple[int, ...]
     look_key: tuple[int, ...]  # what pixels alone depend on (light, occluders, background, lens)
@@ -81,38 +81,38 @@ class Scene:
     room: Room | None = None
     # skin and hair are made once per person, not per picture: for many pictures of few persons
     settled: bool = False
-    size: int = SIZE  # px, side of the picture
-    canvas: int = CANVAS  # px, side of the picture while it is made
+    size: int = PICTURE_PX  # px, side of the picture
+    canvas: int = CANVAS_PX  # px, side of the picture while it is made
 
     def person_rng(self) -> np.random.Generator:
         """Start the stream of what stays with the person."""
-        return stream(*self.person_key)
+        return random_stream(*self.person_key)
 
     def look_rng(self) -> np.random.Generator:
         """Start the stream of what pixels alone depend on."""
-        return stream(*self.look_key)
+        return random_stream(*self.look_key)
 
     def grain_rng(self) -> np.random.Generator | None:
         """Start the stream of a frame's own noise; None where the look has it."""
-        return stream(*self.grain_key) if self.grain_key else None
+        return random_stream(*self.grain_key) if self.grain_key else None
 
 
-def stream(*key: int) -> np.random.Generator:
+def random_stream(*key: int) -> np.random.Generator:
     """Start the stream of random numbers that belongs to a key."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence([GENERATOR_VERSION, *key])))
 
 
-def _person(part: str, number: int) -> tuple[int, int]:
+def _person_key(part: str, number: int) -> tuple[int, int]:
     """Two of three neighbours in train share a person; every test face is its own."""
     return PARTS.index(part), number * 2 // 3 if part == "train" else number
 
 
 def person_name(part: str, number: int) -> str:
     """Name the person, the unit that is resampled together."""
-    return f"{part}-{_person(part, number)[1]:05d}"
+    return f"{part}-{_person_key(part, number)[1]:05d}"
 
 
-def identity(rng: np.random.Generator) -> dict[str, float]:
+def draw_identity(rng: np.random.Generator) -> dict[str, float]:
     """Draw how a person's head differs from the neutral one; one of eight is a child."""
     values = dict(
         zip(IDENTITY, rng.normal(0, 0.85, len(IDENTITY)).clip(-1.9, 1.9).tolist(), strict=True)
@@ -200,14 +200,14 @@ def draw_shape(
                 face[str(name)] += abs(rng.normal(0, 0.9))
     face["brows_up"] += max(rng.normal(0, 0.35), -0.3)
     face["brows_down"] += max(rng.normal(0, 0.3), -0.3)
-    return Shape(who, face, jaw, *_eyes(rng, pose, face, hard))
+    return Shape(who, face, jaw, *_draw_eyes(rng, pose, face, hard))
 
 
 _KINDS = (0.36, 0.16, 0.22, 0.12, 0.05, 0.05, 0.04)
 _KINDS_HARD = (0.24, 0.10, 0.18, 0.14, 0.16, 0.09, 0.09)
 
 
-def _eyes(
+def _draw_eyes(
     rng: np.random.Generator, pose: Pose, face: dict[str, float], hard: bool
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return lids and gaze; people mostly look at the camera as far as their eyes turn."""
@@ -227,22 +227,24 @@ def _eyes(
     return (float(both[0]), float(both[1])), (yaw, pitch)
 
 
-def sample(part: str, number: int) -> Scene:
+def draw_scene(part: str, number: int) -> Scene:
     """Draw face `number` of a part of the world: 256-px landmarks and everything that the renderer needs."""
-    who = identity(stream(_PERSON, *_person(part, number), 0))
-    rng = stream(_MOMENT, PARTS.index(part), number)
+    who = draw_identity(random_stream(_PERSON, *_person_key(part, number), 0))
+    rng = random_stream(_MOMENT, PARTS.index(part), number)
     hard = part == "challenging" or (part == "train" and rng.random() < 0.22)
     pose = draw_pose(rng, hard)
     shape = draw_shape(rng, who, pose, hard)
-    layout = points68()
-    points = place(layout.of(shape), layout.share, pose)
+    layout = model_points68()
+    points = place_points(layout.of(shape), layout.share, pose)
     distance = float(np.exp(rng.uniform(np.log(420 if hard else 600), np.log(2600))))
-    side = rng.uniform(0.45, 0.65) * SIZE
-    room = SIZE / 2 - side / 2 - 5
-    centre = (SIZE - 1) / 2 + np.array([0, 10.0]) + rng.normal(0, 10, 2).clip(-room, room)
-    camera = aim(points, distance, side, centre)
+    side = rng.uniform(0.45, 0.65) * PICTURE_PX
+    room = PICTURE_PX / 2 - side / 2 - 5
+    centre = (PICTURE_PX - 1) / 2 + np.array([0, 10.0]) + rng.normal(0, 10, 2).clip(-room, room)
+    camera = aim_camera(points, distance, side, centre)
     landmarks = camera.project(points)[0]
-    detected = detect(landmarks, stream(_DETECTOR, PARTS.index(part), number), hard=hard)
+    detected = detect_face(
+        landmarks, random_stream(_DETECTOR, PARTS.index(part), number), hard=hard
+    )
     return Scene(
         person_name(part, number),
         shape,
@@ -251,13 +253,13 @@ def sample(part: str, number: int) -> Scene:
         points,
         landmarks,
         detected,
-        Trial.of(hard),
-        (_PERSON, *_person(part, number), 1),
+        Conditions.of(hard),
+        (_PERSON, *_person_key(part, number), 1),
         (_LOOK, PARTS.index(part), number),
-        axes=parallel(*shape.gaze),
+        axes=parallel_axes(*shape.gaze),
     )
 
 
-def parallel(yaw: float, pitch: float) -> Floats:
+def parallel_axes(yaw: float, pitch: float) -> Floats:
     """Return where the eyeballs point (2, 3), picture left first, when both look one way and meet far off."""
     return np.stack([gaze_direction(yaw + turn, pitch) for turn in (0.02, -0.02)])

@@ -9,13 +9,22 @@ from zlib import crc32
 
 import numpy as np
 
-from benchbox.face_renderer.camera import Camera, Pose, aim
+from benchbox.face_renderer.camera import Camera, Pose, aim_camera
 from benchbox.face_renderer.head.deformation import Shape
-from benchbox.face_renderer.head.model import points68
-from benchbox.face_renderer.image.simulated_detector import detect
+from benchbox.face_renderer.head.model import model_points68
+from benchbox.face_renderer.image.simulated_detector import detect_face
 
 from .portraits import PORTRAIT_VERSION
-from .scene import SIZE, Scene, Trial, draw_pose, draw_shape, identity, parallel, stream
+from .scene import (
+    PICTURE_PX,
+    Conditions,
+    Scene,
+    draw_identity,
+    draw_pose,
+    draw_shape,
+    parallel_axes,
+    random_stream,
+)
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -23,7 +32,7 @@ if TYPE_CHECKING:
 _WHO, _LOOK, _MOMENT, _PICTURE, _DETECTOR, _GRAIN, _HARD = range(7)
 # of videos with large poses, poor light and poor cameras; 300-VW's categories
 _HARD_SHARES = {"a": 0.0, "b": 0.3}
-_BEAT = 12  # frames from one drawn moment to the next; between them all is blended
+_MOMENT_FRAMES = 12  # frames from one drawn moment to the next; between them all is blended
 
 
 @dataclass(frozen=True)
@@ -39,15 +48,15 @@ class Reel:
         return tuple((part, videos * self.frames) for part, videos in self.parts)
 
 
-def frame(reel: Reel, part: str, number: int) -> Scene:
+def draw_frame(reel: Reel, part: str, number: int) -> Scene:
     """Draw frame `number` of a part; a video's frames follow each other."""
     video, at = divmod(number, reel.frames)
     key = (crc32(f"{reel.name}-{PORTRAIT_VERSION}".encode()), crc32(part.encode()), video)
-    hard = bool(stream(*key, _HARD).random() < _HARD_SHARES.get(part, 0.5))
-    pose, shape = _blend(key, at, hard)
-    axes = parallel(*shape.gaze)
-    on68 = points68().at(shape, pose, axes)
-    camera = _camera(key, hard)
+    hard = bool(random_stream(*key, _HARD).random() < _HARD_SHARES.get(part, 0.5))
+    pose, shape = _blend_moments(key, at, hard)
+    axes = parallel_axes(*shape.gaze)
+    on68 = model_points68().at(shape, pose, axes)
+    camera = _video_camera(key, hard)
     flat = camera.project(on68)[0]
     return Scene(
         f"{part}-{video:03d}",
@@ -56,8 +65,8 @@ def frame(reel: Reel, part: str, number: int) -> Scene:
         camera,
         on68,
         flat,
-        detect(flat, stream(*key, _DETECTOR, at), hard=hard),
-        Trial.of(hard),
+        detect_face(flat, random_stream(*key, _DETECTOR, at), hard=hard),
+        Conditions.of(hard),
         (*key, _LOOK),
         (*key, _PICTURE),
         (*key, _GRAIN, at),
@@ -66,21 +75,24 @@ def frame(reel: Reel, part: str, number: int) -> Scene:
 
 
 @lru_cache(maxsize=64)
-def _beat(key: tuple[int, ...], beat: int, hard: bool) -> tuple[Pose, Shape]:
+def _draw_moment(key: tuple[int, ...], beat: int, hard: bool) -> tuple[Pose, Shape]:
     """Draw the moment that a video passes through at a beat: near the video's own pose, of any expression."""
-    home, rng = draw_pose(stream(*key, _MOMENT), hard), stream(*key, _MOMENT, beat + 1)
+    home, rng = (
+        draw_pose(random_stream(*key, _MOMENT), hard),
+        random_stream(*key, _MOMENT, beat + 1),
+    )
     yaw, pitch, roll = np.radians([11.0, 6.0, 5.0]) * rng.normal(0, 1, 3).clip(-2, 2)
     pose = Pose(
         0.8 * home.yaw + float(yaw), 0.8 * home.pitch + float(pitch), 0.8 * home.roll + float(roll)
     )
-    return pose, draw_shape(rng, identity(stream(*key, _WHO)), pose, hard)
+    return pose, draw_shape(rng, draw_identity(random_stream(*key, _WHO)), pose, hard)
 
 
-def _blend(key: tuple[int, ...], at: int, hard: bool) -> tuple[Pose, Shape]:
+def _blend_moments(key: tuple[int, ...], at: int, hard: bool) -> tuple[Pose, Shape]:
     """Blend the moments before and after a frame, at rest at each."""
-    beat, step = divmod(at, _BEAT)
-    (pose, shape), (later, next_) = _beat(key, beat, hard), _beat(key, beat + 1, hard)
-    t = step / _BEAT
+    beat, step = divmod(at, _MOMENT_FRAMES)
+    (pose, shape), (later, next_) = _draw_moment(key, beat, hard), _draw_moment(key, beat + 1, hard)
+    t = step / _MOMENT_FRAMES
     t = t * t * (3 - 2 * t)
 
     def mix(a: float, b: float) -> float:
@@ -99,15 +111,15 @@ def _blend(key: tuple[int, ...], at: int, hard: bool) -> tuple[Pose, Shape]:
 
 
 @lru_cache(maxsize=64)
-def _camera(key: tuple[int, ...], hard: bool) -> Camera:
+def _video_camera(key: tuple[int, ...], hard: bool) -> Camera:
     """Set up a video's camera by its first frame; then it stands still."""
-    pose, shape = _beat(key, 0, hard)
-    rng = stream(*key, _MOMENT, 0)
+    pose, shape = _draw_moment(key, 0, hard)
+    rng = random_stream(*key, _MOMENT, 0)
     distance = float(np.exp(rng.uniform(np.log(500), np.log(2200))))
-    centre: Floats = (SIZE - 1) / 2 + np.array([0, 10.0]) + rng.normal(0, 5, 2)
-    return aim(
-        points68().at(shape, pose, parallel(*shape.gaze)),
+    centre: Floats = (PICTURE_PX - 1) / 2 + np.array([0, 10.0]) + rng.normal(0, 5, 2)
+    return aim_camera(
+        model_points68().at(shape, pose, parallel_axes(*shape.gaze)),
         distance,
-        rng.uniform(0.42, 0.54) * SIZE,
+        rng.uniform(0.42, 0.54) * PICTURE_PX,
         centre,
     )

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 COLOURS = ("#0072b2", "#c44e00", "#007a5a", "#a3337a", "#4a4a4a", "#8a6a00", "#2f7fc9", "#6d48c4")
 DASHES = ("", "", "7 3", "", "2 3", "9 3 2 3", "5 2", "1 3", *("6 2 1 2",) * 8, *("12 4",) * 8)
-LABELS = 16  # names that the space beside a plot has room for
-SERIES = 8  # curves that one chart can tell apart at once, labelled at their ends
-CURVES = 24  # curves that a chart may hold; those beyond the first eight wait in its legend
+MOST_LABELS = 16  # names that the space beside a plot has room for
+MOST_SHOWN = 8  # curves that one chart can tell apart at once, labelled at their ends
+MOST_CURVES = 24  # curves that a chart may hold; those beyond the first eight wait in its legend
 LEFT, TOP, WIDTH, HEIGHT, _BOTTOM = 52, 34, 470, 300, 44
 _LABEL_GAP, LABEL_ROOM = 17, 238
 POINTS = 235  # one for two pixels of a plot's width
@@ -66,7 +66,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Values:
+class NumberTable:
     """The numbers behind a chart, for those who read rather than look."""
 
     title: str
@@ -96,7 +96,7 @@ class Chart:
     outline: str = ""  # a path behind the curves
     places: tuple[tuple[float, float], ...] = ()  # points of the outline that have names and values
     names: tuple[str, ...] = ()
-    values: Values | None = None
+    values: NumberTable | None = None
     left: int = LEFT
     top: int = TOP
     right: int = LEFT + WIDTH
@@ -117,7 +117,7 @@ class Curve:
     page: str = ""
 
 
-def ced(
+def ced_chart(
     name: str,
     title: str,
     curves: Sequence[Curve],
@@ -131,21 +131,25 @@ def ced(
     """Draw the share of `items` (y) whose error is at most x, for x from 0 to `end`, in the printed unit."""
     grid = np.linspace(0.0, end, POINTS + 1)
     series = []
-    for style, curve in enumerate(curves[:CURVES], start=1):
+    for style, curve in enumerate(curves[:MOST_CURVES], start=1):
         errors = np.sort(curve.errors[~np.isnan(curve.errors)])
         share = np.searchsorted(errors, grid, side="right") / max(len(errors), 1)
         stairs = _stairs(curve.label, LEFT + grid / end * WIDTH, TOP + (1 - share) * HEIGHT, style)
-        series.append(replace(stairs, shown=style <= SERIES, page=curve.page))
+        series.append(replace(stairs, shown=style <= MOST_SHOWN, page=curve.page))
     return Chart(
         name=name,
         title=title,
-        summary=f"Cumulative error distribution of {what}: {listing([c.label for c in curves[:CURVES]])}.",
+        summary=f"Cumulative error distribution of {what}: {join_names([c.label for c in curves[:MOST_CURVES]])}.",
         x_title=x_title,
         y_title=f"share of {items}",
-        x_ticks=tuple(Tick(px(LEFT + t / end * WIDTH), f"{t:g}") for t in steps(end)),
-        y_ticks=tuple(Tick(px(TOP + (1 - t / 100) * HEIGHT), f"{t} %") for t in range(0, 101, 20)),
+        x_ticks=tuple(
+            Tick(round_px(LEFT + t / end * WIDTH), f"{t:g}") for t in steps_from_zero(end)
+        ),
+        y_ticks=tuple(
+            Tick(round_px(TOP + (1 - t / 100) * HEIGHT), f"{t} %") for t in range(0, 101, 20)
+        ),
         bands=(),
-        series=(*spread(series[:SERIES]), *series[SERIES:]),
+        series=(*space_labels(series[:MOST_SHOWN]), *series[MOST_SHOWN:]),
         legend=True,
         hover="stairs",
         x_scale=end,
@@ -154,18 +158,18 @@ def ced(
 
 
 @dataclass(frozen=True)
-class Profile:
+class GroupProfile:
     """One method's values by group: label, values and intervals, None where there is none."""
 
     label: str
     values: tuple[tuple[float, tuple[float, ...]] | None, ...]
 
 
-def groups(
+def group_chart(
     name: str,
     title: str,
     names: Sequence[str],
-    profiles: Sequence[Profile],
+    profiles: Sequence[GroupProfile],
     *,
     y_title: str,
     unit: str,
@@ -178,13 +182,13 @@ def groups(
     low, high = min(ends) / 1.06, max(ends) * 1.06
 
     def height(value: float) -> float:
-        return px(TOP + (1 - math.log(max(value, low) / low) / math.log(high / low)) * HEIGHT)
+        return round_px(TOP + (1 - math.log(max(value, low) / low) / math.log(high / low)) * HEIGHT)
 
     step = WIDTH / len(names)
     series, marks = [], []
-    for style, profile in enumerate(profiles[:SERIES], start=1):
-        shift = (style - (min(len(profiles), SERIES) + 1) / 2) * min(9.0, step / 12)
-        places = [px(LEFT + (k + 0.5) * step + shift) for k in range(len(names))]
+    for style, profile in enumerate(profiles[:MOST_SHOWN], start=1):
+        shift = (style - (min(len(profiles), MOST_SHOWN) + 1) / 2) * min(9.0, step / 12)
+        places = [round_px(LEFT + (k + 0.5) * step + shift) for k in range(len(names))]
         known = [(x, v) for x, v in zip(places, profile.values, strict=True) if v]
         if not known:
             continue
@@ -200,13 +204,15 @@ def groups(
     return Chart(
         name=name,
         title=title,
-        summary=f"{title}, by {listing(names)}: {listing([s.label for s in series])}.",
+        summary=f"{title}, by {join_names(names)}: {join_names([s.label for s in series])}.",
         x_title="",
         y_title=y_title,
-        x_ticks=tuple(Tick(px(LEFT + (k + 0.5) * step), text) for k, text in enumerate(names)),
-        y_ticks=tuple(Tick(height(t), f"{t:g}") for t in ladder(low, high)),
+        x_ticks=tuple(
+            Tick(round_px(LEFT + (k + 0.5) * step), text) for k, text in enumerate(names)
+        ),
+        y_ticks=tuple(Tick(height(t), f"{t:g}") for t in log_steps(low, high)),
         bands=(),
-        series=spread(series),
+        series=space_labels(series),
         marks=tuple(marks),
         legend=True,
         hover="marks",
@@ -214,7 +220,7 @@ def groups(
 
 
 @dataclass(frozen=True)
-class Priced:
+class CostPoint:
     """A method with what it costs (x) and how well it does (y)."""
 
     label: str
@@ -222,20 +228,20 @@ class Priced:
     y: float
 
 
-def costs(
-    name: str, title: str, points: Sequence[Priced], *, x_title: str, y_title: str, falls: bool
+def cost_chart(
+    name: str, title: str, points: Sequence[CostPoint], *, x_title: str, y_title: str, falls: bool
 ) -> Chart:
     """Draw error (y) over cost (x, logarithmic) and the line of those that nothing cheaper beats."""
-    points = points[:LABELS]
+    points = points[:MOST_LABELS]
     low, high = min(p.x for p in points) / 1.5, max(p.x for p in points) * 1.5
     ticks = round_numbers(min(p.y for p in points) * 0.98, max(p.y for p in points))
     bottom, top = ticks[0], ticks[-1]
 
-    def place(point: Priced) -> tuple[float, float]:
+    def place(point: CostPoint) -> tuple[float, float]:
         x = LEFT + math.log(point.x / low) / math.log(high / low) * WIDTH
-        return px(x), px(TOP + (1 - (point.y - bottom) / (top - bottom)) * HEIGHT)
+        return round_px(x), round_px(TOP + (1 - (point.y - bottom) / (top - bottom)) * HEIGHT)
 
-    best: list[Priced] = []
+    best: list[CostPoint] = []
     for point in sorted(points, key=lambda p: (p.x, p.y if falls else -p.y)):
         if not best or (point.y < best[-1].y if falls else point.y > best[-1].y):
             best.append(point)
@@ -243,24 +249,25 @@ def costs(
     series, marks = [], []
     for style, point in enumerate(points, start=1):
         x, y = place(point)
-        say = f"{point.label}: {point.y:.2f} for {thousands(point.x)}"
+        say = f"{point.label}: {point.y:.2f} for {short_count(point.x)}"
         marks.append(Mark(x, y, style, hollow=point not in best, say=say))
         series.append(Series(point.label, "", style, (x, y), y))
     return Chart(
         name=name,
         title=title,
-        summary=f"{title}. Not beaten by anything cheaper: {listing([p.label for p in best])}.",
+        summary=f"{title}. Not beaten by anything cheaper: {join_names([p.label for p in best])}.",
         x_title=x_title,
         y_title=y_title,
         x_ticks=tuple(
-            Tick(px(LEFT + math.log(t / low) / math.log(high / low) * WIDTH), thousands(t))
-            for t in ladder(low, high)
+            Tick(round_px(LEFT + math.log(t / low) / math.log(high / low) * WIDTH), short_count(t))
+            for t in log_steps(low, high)
         ),
         y_ticks=tuple(
-            Tick(px(TOP + (1 - (t - bottom) / (top - bottom)) * HEIGHT), f"{t:g}") for t in ticks
+            Tick(round_px(TOP + (1 - (t - bottom) / (top - bottom)) * HEIGHT), f"{t:g}")
+            for t in ticks
         ),
         bands=(),
-        series=(*spread(series), Series("", line, 0, (0.0, 0.0), 0.0)),
+        series=(*space_labels(series), Series("", line, 0, (0.0, 0.0), 0.0)),
         marks=tuple(marks),
         legend=True,
         hover="marks",
@@ -272,8 +279,8 @@ def _stairs(label: str, xs: Floats, ys: Floats, style: int) -> Series:
     """Write a distribution as a path of level and upright strokes."""
     corners = np.flatnonzero(ys[1:] != ys[:-1]) + 1
     (level, *heights), (start, *places, end) = (
-        texts([ys[0], *ys[corners]]),
-        texts([xs[0], *xs[corners], xs[-1]]),
+        pixel_texts([ys[0], *ys[corners]]),
+        pixel_texts([xs[0], *xs[corners], xs[-1]]),
     )
     strokes = [f"M{start} {level}"]
     for x, y in zip(places, heights, strict=True):
@@ -284,7 +291,7 @@ def _stairs(label: str, xs: Floats, ys: Floats, style: int) -> Series:
     return Series(label, "".join(strokes), style, (float(end), float(level)), float(level))
 
 
-def spread(series: Sequence[Series]) -> tuple[Series, ...]:
+def space_labels(series: Sequence[Series]) -> tuple[Series, ...]:
     """Move labels apart so that none covers another; the curves keep their order of height."""
     order = sorted(range(len(series)), key=lambda i: (series[i].end[1], i))
     places: list[float] = []
@@ -295,10 +302,10 @@ def spread(series: Sequence[Series]) -> tuple[Series, ...]:
         places[k] = min(places[k], floor)
         floor = places[k] - _LABEL_GAP
     moved = dict(zip(order, places, strict=True))
-    return tuple(replace(s, text_y=px(moved[i])) for i, s in enumerate(series))
+    return tuple(replace(s, text_y=round_px(moved[i])) for i, s in enumerate(series))
 
 
-def steps(end: float) -> list[float]:
+def steps_from_zero(end: float) -> list[float]:
     """Return round numbers from zero to `end`, five or so."""
     return round_numbers(0.0, end, cover=False)
 
@@ -317,7 +324,7 @@ def round_numbers(low: float, high: float, *, cover: bool = True) -> list[float]
     return [round(k * step, 12) for k in range(first, max(last, first + 1) + 1)]
 
 
-def ladder(low: float, high: float) -> list[float]:
+def log_steps(low: float, high: float) -> list[float]:
     """Return 1, 2, 5, 10 … between two positive numbers, more of them where they span less than a decade."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps: tuple[float, ...] = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9)
@@ -331,7 +338,7 @@ def ladder(low: float, high: float) -> list[float]:
     ]
 
 
-def thousands(value: float) -> str:
+def short_count(value: float) -> str:
     """Write a count in thousands, millions and billions."""
     for size, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
         if value >= size:
@@ -339,16 +346,16 @@ def thousands(value: float) -> str:
     return f"{value:g}"
 
 
-def listing(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """Name what a chart shows, in its summary."""
     return "; ".join(names) if names else "none"
 
 
-def texts(values: Sequence[float]) -> list[str]:
+def pixel_texts(values: Sequence[float]) -> list[str]:
     """Write pixels with one decimal, none where it is zero; one call for a whole curve."""
     return ("%.1f\n" * len(values) % tuple(values)).replace(".0\n", "\n").split()
 
 
-def px(value: float) -> float:
+def round_px(value: float) -> float:
     """Round to a tenth of a pixel, so that equal numbers give equal bytes."""
     return round(float(value), 1) + 0.0

@@ -22,9 +22,9 @@ from benchbox.types import MethodCard, Protocol
 
 from . import line_charts
 from .chart_values import Chart
-from .line_charts import Line, Stop
+from .line_charts import Line, LineValue
 
-OPTIONS = {
+PERTURBATIONS = {
     "scale": ("Larger boxes", "share by which the box is extended"),
     "translation": ("Moved boxes", "share of its size by which the box is moved"),
     "rotation": ("Turned pictures", "degrees by which the picture is turned"),
@@ -32,13 +32,13 @@ OPTIONS = {
 _NAME = re.compile(r"([^+]+)\+(scale|translation|rotation)=([0-9.]+)")
 
 
-def base_of(protocol: str) -> str:
+def base_protocol(protocol: str) -> str:
     """Return the card whose option a protocol's name is, "" for any other name."""
     match = _NAME.fullmatch(protocol)
     return match[1] if match else ""
 
 
-def board(
+def protocol_charts(
     protocol: Protocol,
     metric: Metric,
     found: Mapping[str, Sequence[Result]],
@@ -49,17 +49,17 @@ def board(
 
     `found` are results by protocol.
     """
-    return _charts(
+    return _perturbation_charts(
         protocol,
         metric,
         lambda option: [
-            *_measured(protocol, metric, option, found, methods),
-            *_printed(protocol, metric, option, references),
+            *_measured_lines(protocol, metric, option, found, methods),
+            *_printed_lines(protocol, metric, option, references),
         ],
     )
 
 
-def of_method(
+def method_charts(
     name: str,
     protocols: Iterable[Protocol],
     own: Sequence[Result],
@@ -68,43 +68,45 @@ def of_method(
     methods: Mapping[str, MethodCard],
 ) -> list[Chart]:
     """Draw a method under every card that disturbs: its runs, and what papers print of its variants."""
-    found = results.by_protocol(own)
+    found = results.group_by_protocol(own)
 
     def its(row: ReferenceRow) -> bool:
         return systems.get((row.paper, row.method), "").partition("/")[0] == name
 
     drawn: list[Chart] = []
     for protocol in protocols:
-        if not OPTIONS.keys() & protocol.options.keys() or "+" in protocol.name:
+        if not PERTURBATIONS.keys() & protocol.options.keys() or "+" in protocol.name:
             continue
         told = [
             row
             for row in references.rows
-            if its(row) and protocol.name in map(base_of, row.protocols)
+            if its(row) and protocol.name in map(base_protocol, row.protocols)
         ]
         names = [row.metric for row in told] or [f"nme_{protocol.normalisers[0]}"]
-        metric = metric_names.parse(names[0])
+        metric = metric_names.parse_metric(names[0])
         drawn += [
             replace(
                 chart,
                 name=f"{chart.name}-{protocol.name}",
                 title=f"{chart.title}, {protocol.title}",
             )
-            for chart in _charts(
+            for chart in _perturbation_charts(
                 protocol,
                 metric,
                 lambda option, card=protocol, measure=metric: [  # type: ignore[misc]
-                    *_measured(card, measure, option, found, methods),
-                    *_printed(card, measure, option, references, its),
+                    *_measured_lines(card, measure, option, found, methods),
+                    *_printed_lines(card, measure, option, references, its),
                 ],
             )
         ]
     return drawn
 
 
-def _charts(protocol: Protocol, metric: Metric, known: Callable[[str], list[Line]]) -> list[Chart]:
+def _perturbation_charts(
+    protocol: Protocol, metric: Metric, known: Callable[[str], list[Line]]
+) -> list[Chart]:
     drawn = []
-    for option, (title, words) in OPTIONS.items():
+    for option, (title, words) in PERTURBATIONS.items():
         told = (
             [line for line in known(option) if len(line.stops) > 1]
             if option in protocol.options
@@ -114,12 +116,12 @@ def _charts(protocol: Protocol, metric: Metric, known: Callable[[str], list[Line
             continue
         printed = any(line.printed for line in told)
         drawn.append(
-            line_charts.over(
+            line_charts.line_chart(
                 f"disturbed-{option}",
                 title,
                 sorted(told, key=lambda line: (line.stops[-1].value, line.label)),
                 x_title=words,
-                y_title=f"{metric.title} of {metric_names.short(metric.convention)}, {protocol.overall}, % (log scale)",
+                y_title=f"{metric.title} of {metric_names.short_convention(metric.convention)}, {protocol.overall}, % (log scale)",
                 unit=metric.unit,
                 note="Trained without disturbance."
                 + (" Hollow marks are printed by a paper." if printed else "")
@@ -133,7 +135,7 @@ def _charts(protocol: Protocol, metric: Metric, known: Callable[[str], list[Line
     return drawn
 
 
-def _measured(
+def _measured_lines(
     protocol: Protocol,
     metric: Metric,
     option: str,
@@ -144,10 +146,10 @@ def _measured(
 
     Hand-changed and trial runs are left out.
     """
-    values: dict[tuple[str, str], dict[float, list[Stop]]] = {}
+    values: dict[tuple[str, str], dict[float, list[LineValue]]] = {}
     apart: set[tuple[str, str]] = set()
     for name, runs in found.items():
-        if name != protocol.name and base_of(name) != protocol.name:
+        if name != protocol.name and base_protocol(name) != protocol.name:
             continue
         match = _NAME.fullmatch(name)
         if match and match[2] != option:
@@ -159,29 +161,31 @@ def _measured(
                 continue
             ends = () if score.low is None or score.high is None else (score.low, score.high)
             key = result.run.method, result.run.variant
-            values.setdefault(key, {}).setdefault(at, []).append(Stop(at, score.value, ends))
-            if rows.apart(result, replace(protocol, card=result.card)):
+            values.setdefault(key, {}).setdefault(at, []).append(LineValue(at, score.value, ends))
+            if rows.why_not_comparable(result, replace(protocol, card=result.card)):
                 apart.add(key)
     return [
         Line(
-            _label(*key, methods) + (" *" if key in apart else ""),
-            tuple(_mean(stops) for _, stops in sorted(by_size.items())),
+            _variant_label(*key, methods) + (" *" if key in apart else ""),
+            tuple(_mean_value(stops) for _, stops in sorted(by_size.items())),
         )
         for key, by_size in sorted(values.items())
     ]
 
 
-def _label(method: str, variant: str, methods: Mapping[str, MethodCard]) -> str:
+def _variant_label(method: str, variant: str, methods: Mapping[str, MethodCard]) -> str:
     card = methods.get(method)
     usual = variant == "submitted" or (card is not None and variant == card.default)
-    return rows.title(method, methods) + ("" if usual else f" {variant}")
+    return rows.method_title(method, methods) + ("" if usual else f" {variant}")
 
 
-def _mean(stops: Sequence[Stop]) -> Stop:
-    return stops[0] if len(stops) == 1 else Stop(stops[0].at, fmean(stop.value for stop in stops))
+def _mean_value(stops: Sequence[LineValue]) -> LineValue:
+    return (
+        stops[0] if len(stops) == 1 else LineValue(stops[0].at, fmean(stop.value for stop in stops))
+    )
 
 
-def _printed(
+def _printed_lines(
     protocol: Protocol,
     metric: Metric,
     option: str,
@@ -219,7 +223,7 @@ def _printed(
     return [
         Line(
             f"{label}, {references.papers[paper].short}",
-            tuple(Stop(at, value) for at, value in sorted(by_size.items())),
+            tuple(LineValue(at, value) for at, value in sorted(by_size.items())),
             printed=True,
         )
         for (paper, label), by_size in cells.items()

@@ -27,7 +27,7 @@ _MARGIN = 0.16
 
 
 @dataclass(frozen=True)
-class Answer:
+class PredictionPath:
     """One run's points of one face, as a path."""
 
     style: int
@@ -38,7 +38,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Face:
+class ItemDrawing:
     """One face with the answers of some runs."""
 
     id: str
@@ -46,13 +46,13 @@ class Face:
     pose: str
     picture: str  # file inside the site, "" for landmarks on grey
     box: tuple[float, float, float, float]  # of the picture in the drawing: x, y, width, height
-    answers: tuple[Answer, ...]
+    answers: tuple[PredictionPath, ...]
     truth: str = ""  # path of what is true, where it is ours to show
-    plot: Plot | None = None  # of gaze: beside the picture, not over it
+    plot: GazePlot | None = None  # of gaze: beside the picture, not over it
 
 
 @dataclass(frozen=True)
-class Plot:
+class GazePlot:
     """Where a gaze may go, in a drawing's own units."""
 
     outline: str  # the edge of a screen, or rings of equal angles
@@ -63,28 +63,28 @@ class Plot:
 
 def picture_file(dataset: str, name: str) -> str:
     """Return where an item's picture stands inside the site, "" where it must not be shown."""
-    found = synthetic_items.item(dataset, name)
+    found = synthetic_items.find_item(dataset, name)
     return found.file if found else ""
 
 
-def picture(path: str) -> bytes:
+def draw_picture(path: str) -> bytes:
     """Draw the picture that a path inside the site names, as JPEG.
 
     Raises DataError for any that is not our own.
     """
     import cv2
 
-    found = synthetic_items.of_file(path)
+    found = synthetic_items.item_of_file(path)
     if found is None:
         raise DataError(f"{path!r} is no picture of our own making; only those may be shown")
     quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
     _, encoded = cv2.imencode(
-        ".jpg", np.ascontiguousarray(synthetic_items.pixels(found)[:, :, ::-1]), quality
+        ".jpg", np.ascontiguousarray(synthetic_items.draw_item(found)[:, :, ::-1]), quality
     )
     return encoded.tobytes()
 
 
-def alike(one: bytes, other: bytes) -> bool:
+def same_picture(one: bytes, other: bytes) -> bool:
     """Tell whether two JPEG files show the same.
 
     Different libraries may write the same picture otherwise.
@@ -99,7 +99,7 @@ def alike(one: bytes, other: bytes) -> bool:
     return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean()) <= TOLERANCE
 
 
-def frame(points: Floats) -> tuple[float, float, float]:
+def square_around(points: Floats) -> tuple[float, float, float]:
     """Return the square, x, y and side, that holds points (M, 2) with a margin."""
     low, high = points.min(axis=0), points.max(axis=0)
     side = float((high - low).max()) * (1 + 2 * _MARGIN) or 1.0
@@ -107,7 +107,7 @@ def frame(points: Floats) -> tuple[float, float, float]:
     return float(x), float(y), side
 
 
-def dots(points: Floats, where: tuple[float, float, float]) -> str:
+def dot_path(points: Floats, where: tuple[float, float, float]) -> str:
     """Write points (K, 2) as a path of dots in the drawing of a square.
 
     One far outside is left out.
@@ -118,7 +118,7 @@ def dots(points: Floats, where: tuple[float, float, float]) -> str:
     return "M%.0f %.0fh0" * int(inside.sum()) % tuple(placed[inside].ravel().tolist())
 
 
-def whole(
+def picture_box(
     where: tuple[float, float, float], side_px: int = PICTURE_PX
 ) -> tuple[float, float, float, float]:
     """Return where a picture of `side_px` lies in the drawing of a square.
@@ -133,7 +133,7 @@ def whole(
     )  # type: ignore[return-value]
 
 
-def pose(points: Floats, layout: str) -> str:
+def face_pose(points: Floats, layout: str) -> str:
     """Tell from points (K, 2) whether a face is turned: the nose leaves the middle of the outer eye corners.
 
     "" where the layout has no nose. The side is the picture's.
@@ -151,7 +151,7 @@ def pose(points: Floats, layout: str) -> str:
     return "turned left" if shift < 0 else "turned right"
 
 
-def spread(values: Floats) -> Floats:
+def run_disagreement(values: Floats) -> Floats:
     """Return how far the answers (M, N, K, 2) of M runs lie apart for each face (N,), over the size of the face.
 
     The mean distance of the points from their median; NaN where fewer than two runs have an answer.
@@ -165,7 +165,7 @@ def spread(values: Floats) -> Floats:
     return found
 
 
-def listing(groups: Mapping[str, np.ndarray], overall: str, row: int) -> tuple[str, ...]:
+def group_names(groups: Mapping[str, np.ndarray], overall: str, row: int) -> tuple[str, ...]:
     """Name the groups that a face belongs to, beside the overall one."""
     return tuple(
         group
@@ -174,7 +174,7 @@ def listing(groups: Mapping[str, np.ndarray], overall: str, row: int) -> tuple[s
     )
 
 
-def first(order: Sequence[int], count: int, taken: set[int]) -> list[int]:
+def take_unseen(order: Sequence[int], count: int, taken: set[int]) -> list[int]:
     """Take the first faces of an order that no section has shown yet."""
     chosen = [row for row in order if row not in taken][:count]
     taken.update(chosen)

@@ -17,8 +17,8 @@ from benchbox.report.tables.rows import Row, Table
 from benchbox.types import MethodCard, Protocol
 
 from . import chart_values, point_ellipses
-from .chart_values import Chart, Curve, Priced, Profile
-from .point_ellipses import Layer
+from .chart_values import Chart, CostPoint, Curve, GroupProfile
+from .point_ellipses import PointErrors
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -26,22 +26,24 @@ if TYPE_CHECKING:
 _TAIL = 0.9  # of the faces that a CED without a threshold shows of its best curve
 
 
-def board(
+def board_charts(
     protocol: Protocol, table: Table, found: Mapping[str, Result], methods: Mapping[str, MethodCard]
 ) -> tuple[tuple[Chart, ...], list[Problem]]:
     """Draw what is known of the best measured rows and say whose errors could not be used."""
-    shown = [row for row in rows.every(table) if row.cells[table.key]]
+    shown = [row for row in rows.all_rows(table) if row.cells[table.key]]
     pairs = [
         (row, result)
-        for row, result in per_item.varied(shown, found)
+        for row, result in per_item.order_by_variant(shown, found)
         if result.page + ".html" == row.page
     ]
-    pairs = pairs[: chart_values.CURVES]  # a curve is a run's: the first seed stands for its row
+    pairs = pairs[
+        : chart_values.MOST_CURVES
+    ]  # a curve is a run's: the first seed stands for its row
     varied = [row for row, _ in pairs]
     labels = dict(
         zip(
             [row.page for row in varied],
-            names([(bool(row.apart), result) for row, result in pairs], methods),
+            run_labels([(bool(row.apart), result) for row, result in pairs], methods),
             strict=True,
         )
     )
@@ -51,25 +53,25 @@ def board(
     for row in varied:
         try:
             curves.append(
-                Curve(labels[row.page], _errors(found[row.page], metric, group), row.page)
+                Curve(labels[row.page], _group_errors(found[row.page], metric, group), row.page)
             )
         except ResultError as fault:
-            problems.append(results.problem(found[row.page], fault))
+            problems.append(results.run_problem(found[row.page], fault))
     if curves:
-        drawn.append(_ced(protocol, metric, group, curves))
+        drawn.append(_ced_chart(protocol, metric, group, curves))
     beside = [row for row in varied if not row.apart]
     groups = [column.group for column in table.columns if column.metric == metric]
     if len(groups) > 1 and beside:
-        drawn.append(_groups(table, metric, groups, beside, labels))
+        drawn.append(_group_chart(table, metric, groups, beside, labels))
     # counts of the network that was measured
     priced = [row for row in beside if row.cost.macs and not row.cost.paper]
     if len(priced) > 1:
-        drawn.append(_costs(protocol, table, metric, priced, labels))
-    faces, more = _pointmap(protocol, table, found, varied, labels)
+        drawn.append(_cost_chart(protocol, table, metric, priced, labels))
+    faces, more = _ellipse_charts(protocol, table, found, varied, labels)
     return (*drawn, *faces), [*problems, *more]
 
 
-def _pointmap(
+def _ellipse_charts(
     protocol: Protocol,
     table: Table,
     found: Mapping[str, Result],
@@ -79,61 +81,61 @@ def _pointmap(
     """Draw where the points of the best rows go wrong, on the page of the convention that they are known under."""
     if protocol.normalisers[:1] != (table.convention,) or protocol.layout not in LAYOUTS:
         return [], []
-    layers: list[Layer] = []
+    layers: list[PointErrors] = []
     problems = []
     for row in varied:
-        if len(layers) == point_ellipses.LAYERS:
+        if len(layers) == point_ellipses.MOST_LAYERS:
             break
         try:
-            known = results.points(found[row.page], LAYOUTS[protocol.layout].count).get(
-                protocol.overall
-            )
+            known = results.read_point_statistics(
+                found[row.page], LAYOUTS[protocol.layout].count
+            ).get(protocol.overall)
         except ResultError as fault:
-            problems.append(results.problem(found[row.page], fault))
+            problems.append(results.run_problem(found[row.page], fault))
             continue
         if known:
-            layers.append(Layer(labels[row.page], *known, row.page))
+            layers.append(PointErrors(labels[row.page], *known, row.page))
     return [
         points_chart(protocol, layers, f"the group {protocol.overall} of {protocol.name}")
     ] if layers else [], problems
 
 
 def points_chart(
-    protocol: Protocol, layers: Sequence[Layer], what: str, *, at_first: int = 2
+    protocol: Protocol, layers: Sequence[PointErrors], what: str, *, at_first: int = 2
 ) -> Chart:
     """Draw where points go wrong under a protocol.
 
     `at_first` layers are shown before any is chosen.
     """
-    return point_ellipses.chart(
+    return point_ellipses.ellipse_chart(
         "points",
         "Error of each point",
         layers,
         protocol.layout,
-        normaliser=metric_names.short(protocol.normalisers[0]),
+        normaliser=metric_names.short_convention(protocol.normalisers[0]),
         what=what,
         at_first=at_first,
     )
 
 
-def _errors(result: Result, metric: Metric, group: str) -> Floats:
-    table = results.errors(result)
-    values: Floats = results.values(table, metric.column)[
-        results.members(table, group)
-    ] * metric_names.scale(metric.unit)
+def _group_errors(result: Result, metric: Metric, group: str) -> Floats:
+    table = results.read_errors(result)
+    values: Floats = results.item_errors(table, metric.column)[
+        results.group_mask(table, group)
+    ] * metric_names.percent_scale(metric.unit)
     return values
 
 
-def _ced(protocol: Protocol, metric: Metric, group: str, curves: Sequence[Curve]) -> Chart:
+def _ced_chart(protocol: Protocol, metric: Metric, group: str, curves: Sequence[Curve]) -> Chart:
     landmarks = metric.unit == "%"
-    word = metric_names.short(metric.convention)
-    return chart_values.ced(
+    word = metric_names.short_convention(metric.convention)
+    return chart_values.ced_chart(
         f"ced-{metric.convention}",
         f"Cumulative error distribution, {group}",
         curves,
-        end=metric_names.curve_end(protocol) * 100
+        end=metric_names.ced_limit(protocol) * 100
         if landmarks
-        else tail([curve.errors for curve in curves]),
+        else tail_end([curve.errors for curve in curves]),
         x_title=f"error in % of {word}" if landmarks else f"error in {metric.unit}",
         unit=metric.unit,
         items="faces" if landmarks else "samples",
@@ -141,7 +143,7 @@ def _ced(protocol: Protocol, metric: Metric, group: str, curves: Sequence[Curve]
     )
 
 
-def tail(errors: Sequence[Floats]) -> float:
+def tail_end(errors: Sequence[Floats]) -> float:
     """Return a round number that most errors of the best curve stay below."""
     import numpy
 
@@ -155,7 +157,7 @@ def tail(errors: Sequence[Floats]) -> float:
     return next(m * power for m in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if m * power >= end)
 
 
-def _groups(
+def _group_chart(
     table: Table,
     metric: Metric,
     groups: Sequence[str],
@@ -164,13 +166,13 @@ def _groups(
 ) -> Chart:
     places = [i for i, column in enumerate(table.columns) if column.metric == metric]
     profiles = []
-    for row in shown[: chart_values.SERIES]:
+    for row in shown[: chart_values.MOST_SHOWN]:
         cells = [row.cells[i] for i in places]
         profiles.append(
-            Profile(labels[row.page], tuple((c.value, c.ends) if c else None for c in cells))
+            GroupProfile(labels[row.page], tuple((c.value, c.ends) if c else None for c in cells))
         )
     unit = f", {metric.unit}" if metric.unit not in ("", "1") else ""
-    return chart_values.groups(
+    return chart_values.group_chart(
         "groups",
         "Error by group",
         groups,
@@ -180,7 +182,7 @@ def _groups(
     )
 
 
-def _costs(
+def _cost_chart(
     protocol: Protocol,
     table: Table,
     metric: Metric,
@@ -191,18 +193,20 @@ def _costs(
     for row in shown:
         cell = row.cells[table.key]
         if cell and row.cost.macs:
-            points.append(Priced(labels[row.page], row.cost.macs, cell.value))
-    return chart_values.costs(
+            points.append(CostPoint(labels[row.page], row.cost.macs, cell.value))
+    return chart_values.cost_chart(
         "cost",
         "Accuracy against cost",
         points,
-        x_title=f"multiply-accumulates per {metric_names.item(protocol)}",
+        x_title=f"multiply-accumulates per {metric_names.item_singular(protocol)}",
         y_title=f"{metric.title}, {table.columns[table.key].group}",
         falls=metric.falls,
     )
 
 
-def names(shown: Sequence[tuple[bool, Result]], methods: Mapping[str, MethodCard]) -> list[str]:
+def run_labels(
+    shown: Sequence[tuple[bool, Result]], methods: Mapping[str, MethodCard]
+) -> list[str]:
     """Name runs as shortly as tells them apart: method, what is not its default, seed.
 
     A star where one stands apart.
@@ -211,7 +215,7 @@ def names(shown: Sequence[tuple[bool, Result]], methods: Mapping[str, MethodCard
     """
     measured = [result for _, result in shown]
     words = [
-        _cut(rows.title(result.run.method, methods) + _variant(result, methods))
+        _shorten(rows.method_title(result.run.method, methods) + _variant_words(result, methods))
         for result in measured
     ]
     seeds = [
@@ -222,7 +226,7 @@ def names(shown: Sequence[tuple[bool, Result]], methods: Mapping[str, MethodCard
     return [word + seed + star for word, seed, star in zip(words, seeds, stars, strict=True)]
 
 
-def _variant(result: Result, methods: Mapping[str, MethodCard]) -> str:
+def _variant_words(result: Result, methods: Mapping[str, MethodCard]) -> str:
     card = methods.get(result.run.method)
     usual = (
         result.kind if result.kind == "submitted" else card.default if card else result.run.method
@@ -231,5 +235,5 @@ def _variant(result: Result, methods: Mapping[str, MethodCard]) -> str:
     return rest if not rest or rest.startswith("+") else f" {result.run.variant}"
 
 
-def _cut(text: str, room: int = 28) -> str:
+def _shorten(text: str, room: int = 28) -> str:
     return text if len(text) <= room else text[: room - 1] + "…"

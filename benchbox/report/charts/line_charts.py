@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import chart_values
-from .chart_values import Chart, Mark, Series, Tick, Values
+from .chart_values import Chart, Mark, NumberTable, Series, Tick
 
 _TICKS = 10  # that a plot's width has room for
-MOST = 16  # lines or points that the space beside a plot has names for
+MOST_LABELS = 16  # lines or points that the space beside a plot has names for
 
 
 @dataclass(frozen=True)
-class Stop:
+class LineValue:
     """One value of a line, with its interval where there is one."""
 
     at: float
@@ -31,12 +31,12 @@ class Line:
     """Values of one system, in the order of the axis."""
 
     label: str
-    stops: tuple[Stop, ...]
+    stops: tuple[LineValue, ...]
     printed: bool = False  # by a paper
 
 
 @dataclass(frozen=True)
-class Point:
+class TradeoffPoint:
     """One system with two measures, of which less is better."""
 
     label: str
@@ -45,7 +45,7 @@ class Point:
     printed: bool = False  # by a paper
 
 
-def over(
+def line_chart(
     name: str,
     title: str,
     lines: Sequence[Line],
@@ -59,21 +59,21 @@ def over(
 
     The axis begins at the smallest size.
     """
-    shown = lines[:MOST]
+    shown = lines[:MOST_LABELS]
     values = [v for line in shown for stop in line.stops for v in (stop.value, *stop.ends) if v > 0]
     low, high = min(values) / 1.05, max(values) * 1.05
     sizes = sorted({stop.at for line in shown for stop in line.stops})
     first = sizes[0] if len(sizes) > 1 else sizes[0] - 1
 
     def along(at: float) -> float:
-        return chart_values.px(
+        return chart_values.round_px(
             chart_values.LEFT
             + ((at - first) / (sizes[-1] - first) * 0.96 + 0.02) * chart_values.WIDTH
         )
 
     def height(value: float) -> float:
         share = math.log(max(value, low) / low) / math.log(high / low)
-        return chart_values.px(chart_values.TOP + (1 - share) * chart_values.HEIGHT)
+        return chart_values.round_px(chart_values.TOP + (1 - share) * chart_values.HEIGHT)
 
     series, marks = [], []
     for style, line in enumerate(shown, start=1):
@@ -93,19 +93,19 @@ def over(
     return Chart(
         name=name,
         title=title,
-        summary=f"{y_title} over {x_title}: {chart_values.listing([line.label for line in shown])}.",
+        summary=f"{y_title} over {x_title}: {chart_values.join_names([line.label for line in shown])}.",
         x_title=x_title,
         y_title=y_title,
         x_ticks=tuple(Tick(along(at), f"{at:g}") for at in sizes[:: -(-len(sizes) // _TICKS)]),
         y_ticks=tuple(Tick(height(t), f"{t:g}") for t in _log_ticks(low, high)),
         bands=(),
-        series=chart_values.spread(series),
+        series=chart_values.space_labels(series),
         marks=tuple(marks),
         legend=True,
         hover="marks",
         unit=unit,
         note=note,
-        values=Values(
+        values=NumberTable(
             f"{y_title}, by {x_title}",
             ("", *(f"{at:g}" for at in sizes)),
             tuple((line.label, *_row(line, sizes)) for line in shown),
@@ -115,7 +115,7 @@ def over(
 
 def _log_ticks(low: float, high: float) -> list[float]:
     """Return round numbers between two positive ones: 1, 2, 5 … or, where these leave too few, even steps."""
-    found = chart_values.ladder(low, high)
+    found = chart_values.log_steps(low, high)
     return (
         found
         if len(found) > 2
@@ -128,24 +128,24 @@ def _row(line: Line, sizes: Sequence[float]) -> list[str]:
     return [known.get(at, "–") for at in sizes]
 
 
-def tradeoff(
-    name: str, title: str, points: Sequence[Point], *, x_title: str, y_title: str, unit: str
+def tradeoff_chart(
+    name: str, title: str, points: Sequence[TradeoffPoint], *, x_title: str, y_title: str, unit: str
 ) -> Chart:
     """Draw two measures against each other and the line of those that none beats in both.
 
     Hollow ones are printed.
     """
-    shown = points[:MOST]
+    shown = points[:MOST_LABELS]
     across, upright = (_axis([getattr(p, axis) for p in shown]) for axis in ("x", "y"))
 
-    def place(point: Point) -> tuple[float, float]:
+    def place(point: TradeoffPoint) -> tuple[float, float]:
         x = (point.x - across[0]) / (across[-1] - across[0]) * chart_values.WIDTH
         y = (point.y - upright[0]) / (upright[-1] - upright[0]) * chart_values.HEIGHT
-        return chart_values.px(chart_values.LEFT + x), chart_values.px(
+        return chart_values.round_px(chart_values.LEFT + x), chart_values.round_px(
             chart_values.TOP + chart_values.HEIGHT - y
         )
 
-    best = unbeaten(shown)
+    best = unbeaten_points(shown)
     line = "M" + "L".join(f"{x:g} {y:g}" for x, y in map(place, best))
     series, marks = [], []
     for style, point in enumerate(shown, start=1):
@@ -156,12 +156,12 @@ def tradeoff(
     return Chart(
         name=name,
         title=title,
-        summary=f"{y_title} over {x_title}. Not beaten in both: {chart_values.listing([p.label for p in best])}.",
+        summary=f"{y_title} over {x_title}. Not beaten in both: {chart_values.join_names([p.label for p in best])}.",
         x_title=x_title,
         y_title=y_title,
         x_ticks=tuple(
             Tick(
-                chart_values.px(
+                chart_values.round_px(
                     chart_values.LEFT
                     + (t - across[0]) / (across[-1] - across[0]) * chart_values.WIDTH
                 ),
@@ -171,7 +171,7 @@ def tradeoff(
         ),
         y_ticks=tuple(
             Tick(
-                chart_values.px(
+                chart_values.round_px(
                     chart_values.TOP
                     + chart_values.HEIGHT
                     - (t - upright[0]) / (upright[-1] - upright[0]) * chart_values.HEIGHT
@@ -181,14 +181,14 @@ def tradeoff(
             for t in upright
         ),
         bands=(),
-        series=(*chart_values.spread(series), Series("", line, 0, (0.0, 0.0), 0.0)),
+        series=(*chart_values.space_labels(series), Series("", line, 0, (0.0, 0.0), 0.0)),
         marks=tuple(marks),
         legend=True,
         hover="marks",
         unit=unit,
         note="Less is better on both axes; the grey line joins what nothing beats in both."
         + (" Hollow marks are printed by a paper." if any(p.printed for p in shown) else ""),
-        values=Values(
+        values=NumberTable(
             title,
             ("", x_title, y_title, "unbeaten"),
             tuple((p.label, f"{p.x:.2f}", f"{p.y:.2f}", "yes" if p in best else "") for p in shown),
@@ -196,9 +196,9 @@ def tradeoff(
     )
 
 
-def unbeaten(points: Sequence[Point]) -> list[Point]:
+def unbeaten_points(points: Sequence[TradeoffPoint]) -> list[TradeoffPoint]:
     """Return the points that no other one beats in both measures, from the left."""
-    best: list[Point] = []
+    best: list[TradeoffPoint] = []
     for point in sorted(points, key=lambda p: (p.x, p.y, p.label)):
         if not best or point.y < best[-1].y:
             best.append(point)

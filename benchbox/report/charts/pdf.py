@@ -16,7 +16,7 @@ from benchbox.errors import ResultError
 
 from .chart_values import COLOURS, DASHES, Chart, Series
 
-FORMATS = ("pdf", "png")
+FIGURE_FORMATS = ("pdf", "png")
 _POINTS = 0.6  # of a printer for one pixel of a page: a chart is as wide as a text of two columns
 _DPI = 300
 _INK, _MUTED, _GRID = "#1c2126", "#5c6570", "#d9d6cf"
@@ -30,7 +30,7 @@ _SETTINGS = {
 }
 
 
-def draw(chart: Chart, suffix: str) -> bytes:
+def draw_figure(chart: Chart, suffix: str) -> bytes:
     """Return a chart as the bytes of a PDF or PNG.
 
     Raises ResultError where matplotlib is not installed.

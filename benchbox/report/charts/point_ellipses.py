@@ -20,12 +20,12 @@ import numpy as np
 from benchbox.layouts import LAYOUTS
 
 from . import chart_values
-from .chart_values import Chart, Series, Values
+from .chart_values import Chart, NumberTable, Series
 
 if TYPE_CHECKING:
     from benchbox.types import Floats, Layout
 
-LAYERS = 4  # of a leaderboard: more cannot be told apart when ellipses overlap
+MOST_LAYERS = 4  # of a leaderboard: more cannot be told apart when ellipses overlap
 _FILE = Path(__file__).with_name("mean_faces.csv")
 # of the drawing; distance of the eyes; where their line is
 _WIDTH, _HEIGHT, _EYES_PX, _TOP_PX = 620, 560, 300, 130
@@ -57,7 +57,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class PointErrors:
     """What is known of every point (K,) in one group of one run, as fractions of the normaliser."""
 
     label: str
@@ -67,10 +67,10 @@ class Layer:
     page: str = ""
 
 
-def chart(
+def ellipse_chart(
     name: str,
     title: str,
-    layers: Sequence[Layer],
+    layers: Sequence[PointErrors],
     layout: str,
     *,
     normaliser: str,
@@ -78,7 +78,11 @@ def chart(
     at_first: int,
 ) -> Chart:
     """Draw layers over each other; those beyond the first `at_first` wait in the legend."""
-    scheme, places, size = LAYOUTS[layout], _places(layout), _size(layers[:at_first])
+    scheme, places, size = (
+        LAYOUTS[layout],
+        _point_places(layout),
+        _drawn_deviations(layers[:at_first]),
+    )
     series = tuple(
         Series(
             label=layer.label,
@@ -96,7 +100,7 @@ def chart(
     return Chart(
         name=name,
         title=title,
-        summary=f"Error of each of {scheme.count} points for {what}: {chart_values.listing([s.label for s in series])}.",
+        summary=f"Error of each of {scheme.count} points for {what}: {chart_values.join_names([s.label for s in series])}.",
         x_title="",
         y_title="",
         x_ticks=(),
@@ -110,7 +114,7 @@ def chart(
         f"of {normaliser}. Faces without an answer are left out.",
         outline=_outline(layout, places),
         places=tuple(zip(places[:, 0].tolist(), places[:, 1].tolist(), strict=True)),
-        names=_names(scheme),
+        names=_part_names(scheme),
         values=_by_part(scheme, layers, normaliser),
         left=0,
         top=0,
@@ -131,29 +135,29 @@ def mean_faces() -> Mapping[str, Floats]:
     return {name: np.array(points) for name, points in found.items()}
 
 
-def _places(layout: str) -> Floats:
+def _point_places(layout: str) -> Floats:
     placed: Floats = np.round(mean_faces()[layout] * _EYES_PX + [_WIDTH / 2, _TOP_PX], 1)
     return placed
 
 
-def _size(layers: Sequence[Layer]) -> float:
+def _drawn_deviations(layers: Sequence[PointErrors]) -> float:
     """Choose how many standard deviations are drawn of layers that are shown at first."""
-    usual = max(float(np.median(_axes(layer)[0])) for layer in layers) * _EYES_PX
+    usual = max(float(np.median(_ellipse_axes(layer)[0])) for layer in layers) * _EYES_PX
     return next((size for size in _SIZES if usual * size <= _LARGE_PX), min(_SIZES))
 
 
-def _axes(layer: Layer) -> tuple[Floats, Floats]:
+def _ellipse_axes(layer: PointErrors) -> tuple[Floats, Floats]:
     """Return the standard deviations (K,), (K,) along and across each point's ellipse."""
     xx, yy, xy = layer.covariance.T
     middle, apart = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
     return np.sqrt(np.maximum(middle + apart, 0)), np.sqrt(np.maximum(middle - apart, 0))
 
 
-def _ellipses(places: Floats, layer: Layer, size: float) -> str:
+def _ellipses(places: Floats, layer: PointErrors, size: float) -> str:
     """Write a stroke to each mean and an ellipse around it, one half after the other."""
     centre = places + _EYES_PX * layer.bias
     xx, yy, xy = layer.covariance.T
-    long, short = (_EYES_PX * size * axis for axis in _axes(layer))
+    long, short = (_EYES_PX * size * axis for axis in _ellipse_axes(layer))
     angle = np.arctan2(2 * xy, xx - yy) / 2
     half = np.stack([long * np.cos(angle), long * np.sin(angle)], axis=1)
     start, across = centre + half, -2 * half
@@ -180,7 +184,7 @@ def _outline(layout: str, places: Floats) -> str:
     )
 
 
-def _names(scheme: Layout) -> tuple[str, ...]:
+def _part_names(scheme: Layout) -> tuple[str, ...]:
     names = ["face"] * scheme.count
     for part, points in scheme.parts.items():
         for point in points:
@@ -188,7 +192,7 @@ def _names(scheme: Layout) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _by_part(scheme: Layout, layers: Sequence[Layer], normaliser: str) -> Values:
+def _by_part(scheme: Layout, layers: Sequence[PointErrors], normaliser: str) -> NumberTable:
     """Return the mean error of each part of the face: what the drawing says, in numbers."""
     rows = [("all points", [100 * float(layer.error.mean()) for layer in layers])]
     for part, points in scheme.parts.items():
@@ -198,7 +202,7 @@ def _by_part(scheme: Layout, layers: Sequence[Layer], normaliser: str) -> Values
                 [100 * float(layer.error[list(points)].mean()) for layer in layers],
             )
         )
-    return Values(
+    return NumberTable(
         f"Error by part of the face, % of {normaliser}",
         ("part", *(layer.label for layer in layers)),
         tuple((name, *(f"{value:.2f}" for value in values)) for name, values in rows),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from benchbox.report.inputs.results import Stage
+from benchbox.report.inputs.results import TrainingStage
 
 from . import chart_values
 from .chart_values import Chart, Series, Tick
@@ -14,12 +14,12 @@ from .chart_values import Chart, Series, Tick
 _WIDE = chart_values.WIDTH + chart_values.LABEL_ROOM - 20  # of a plot without labels beside it
 
 
-def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
+def training_chart(name: str, title: str, stages: Sequence[TrainingStage]) -> Chart:
     """Draw loss (y) over optimiser steps (x), stage after stage.
 
     The scale is logarithmic where losses span decades.
     """
-    xs, ys, starts = _joined(stages)
+    xs, ys, starts = _join_stages(stages)
     logarithmic = min(ys) > 0 and max(ys) / min(ys) > 20
     ticks = (
         _decades(min(ys), max(ys))
@@ -37,23 +37,23 @@ def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
     last = max(xs[-1], 1.0)
 
     def along(step: float) -> float:
-        return chart_values.px(chart_values.LEFT + step / last * _WIDE)
+        return chart_values.round_px(chart_values.LEFT + step / last * _WIDE)
 
     series = []
     for style, (start, stop) in enumerate(zip(starts, [*starts[1:], len(xs)], strict=True)):
-        x, y = _thinned(
+        x, y = _thin_curve(
             xs[start:stop], ys[start:stop], max(2, chart_values.POINTS * (stop - start) // len(xs))
         )
         places = (
-            chart_values.texts([chart_values.LEFT + step / last * _WIDE for step in x]),
-            chart_values.texts([height(loss) for loss in y]),
+            chart_values.pixel_texts([chart_values.LEFT + step / last * _WIDE for step in x]),
+            chart_values.pixel_texts([height(loss) for loss in y]),
         )
         path = "M" + "L".join(map(" ".join, zip(*places, strict=True)))
         series.append(
             Series(
                 "",
                 path,
-                style % chart_values.SERIES + 1,
+                style % chart_values.MOST_SHOWN + 1,
                 (float(places[0][-1]), float(places[1][-1])),
                 0.0,
             )
@@ -62,18 +62,20 @@ def training(name: str, title: str, stages: Sequence[Stage]) -> Chart:
     return Chart(
         name=name,
         title=title,
-        summary=f"Training loss over {int(last):,} steps in {len(stages)} stages: {chart_values.listing(names)}.",
+        summary=f"Training loss over {int(last):,} steps in {len(stages)} stages: {chart_values.join_names(names)}.",
         x_title="step",
         y_title="loss (logarithmic scale)" if logarithmic else "loss",
-        x_ticks=tuple(Tick(along(t), f"{t:,.0f}") for t in chart_values.steps(last)),
-        y_ticks=tuple(Tick(chart_values.px(height(t)), f"{t:g}") for t in ticks),
-        bands=_bands([(along(xs[start]), text) for start, text in zip(starts, names, strict=True)]),
+        x_ticks=tuple(Tick(along(t), f"{t:,.0f}") for t in chart_values.steps_from_zero(last)),
+        y_ticks=tuple(Tick(chart_values.round_px(height(t)), f"{t:g}") for t in ticks),
+        bands=_stage_bands(
+            [(along(xs[start]), text) for start, text in zip(starts, names, strict=True)]
+        ),
         series=tuple(series),
         right=chart_values.LEFT + _WIDE,
     )
 
 
-def _bands(starts: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
+def _stage_bands(starts: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
     """Name the stages above the plot in two rows.
 
     One that has room in neither keeps its line alone.
@@ -90,7 +92,7 @@ def _bands(starts: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
     return tuple(bands)
 
 
-def _joined(stages: Sequence[Stage]) -> tuple[list[float], list[float], list[int]]:
+def _join_stages(stages: Sequence[TrainingStage]) -> tuple[list[float], list[float], list[int]]:
     """Put the stages one after the other.
 
     A stage that counts from its own start goes on where the last one ended.
@@ -106,7 +108,7 @@ def _joined(stages: Sequence[Stage]) -> tuple[list[float], list[float], list[int
     return xs, ys, starts
 
 
-def _thinned(
+def _thin_curve(
     xs: Sequence[float], ys: Sequence[float], count: int
 ) -> tuple[list[float], list[float]]:
     """Replace a long curve by the means of `count` equal stretches."""

@@ -11,7 +11,7 @@ from benchbox.types import Protocol
 
 
 @dataclass(frozen=True)
-class Source:
+class PaperSource:
     """Where a paper prints a row."""
 
     paper: str  # key
@@ -19,7 +19,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Line:
+class PaperRow:
     """Printed cells of one system under one metric.
 
     Several tables that agree are one line with several sources.
@@ -29,42 +29,42 @@ class Line:
     metric: str
     apart: str
     cells: Mapping[str, ReferenceRow]  # group → cell
-    sources: tuple[Source, ...]
+    sources: tuple[PaperSource, ...]
     notes: tuple[str, ...]
     year: str = ""
     details: tuple[str, ...] = ()  # what tells it from another line of the same name
     extra: bool = False  # trained on more than the card's training set
 
 
-def lines(protocol: Protocol, references: References) -> list[Line]:
+def gather_paper_rows(protocol: Protocol, references: References) -> list[PaperRow]:
     """Gather the reference rows that belong to a protocol, or to another option of it, into lines."""
     printed: dict[tuple[str, ...], list[ReferenceRow]] = {}
     for row in references.rows:
-        option = _option(row, protocol)
+        option = _option_difference(row, protocol)
         if option is None or row.group not in protocol.groups or row.value is None:
             continue
         reason = "; ".join(filter(None, (row.apart, option)))
         key = (reason, row.paper, row.table, row.method, row.setting, row.metric)
         printed.setdefault(key, []).append(row)
-    found: list[Line] = []
+    found: list[PaperRow] = []
     for (reason, *_), rows in printed.items():
         paper = references.papers[rows[0].paper]
-        line = Line(
+        line = PaperRow(
             method=rows[0].method,
             metric=rows[0].metric,
             apart=reason,
             cells={row.group: row for row in rows},
-            sources=(Source(paper.key, f"{paper.short}, {rows[0].table}"),),
+            sources=(PaperSource(paper.key, f"{paper.short}, {rows[0].table}"),),
             notes=tuple(dict.fromkeys(row.note for row in rows if row.note)),
             year=str(rows[0].year or paper.year),
             details=(rows[0].setting,) if rows[0].setting else (),
             extra=rows[0].extra,
         )
-        _join(found, line)
-    return _named(found)
+        _add_or_fold(found, line)
+    return _drop_needless_settings(found)
 
 
-def _named(lines: Sequence[Line]) -> list[Line]:
+def _drop_needless_settings(lines: Sequence[PaperRow]) -> list[PaperRow]:
     """Keep the setting of those lines only that would otherwise look like another one."""
     names = Counter((line.method, line.metric) for line in lines)
     return [
@@ -72,7 +72,7 @@ def _named(lines: Sequence[Line]) -> list[Line]:
     ]
 
 
-def _option(row: ReferenceRow, protocol: Protocol) -> str | None:
+def _option_difference(row: ReferenceRow, protocol: Protocol) -> str | None:
     """Return "" for a row of this protocol, the difference for one of its options, None for a stranger."""
     if protocol.name in row.protocols:
         return ""
@@ -84,7 +84,7 @@ def _option(row: ReferenceRow, protocol: Protocol) -> str | None:
     return None
 
 
-def _join(lines: list[Line], new: Line) -> None:
+def _add_or_fold(lines: list[PaperRow], new: PaperRow) -> None:
     """Add a line, or fold it into one of the same system whose numbers do not contradict it."""
     for position, old in enumerate(lines):
         if (old.method, old.metric, old.apart) != (new.method, new.metric, new.apart):

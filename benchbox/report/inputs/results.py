@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
 from benchbox.runs import run_folders
-from benchbox.types import Kind, Protocol, Run, Score
+from benchbox.types import Protocol, Run, RunKind, Score
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from benchbox.metrics.metric_names import Metric
     from benchbox.types import Bools, Floats, Strings
 
-_PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_LOG_LINES = 500_000
-_FAR_PX = 1e6
-_FAR = 1e3  # normalisers: no error of a face is so large
+_SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_MAX_LOG_LINES = 500_000
+_MAX_COORDINATE = 1e6
+_MAX_POINT_ERROR = 1e3  # normalisers: no error of a face is so large
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Result:
     """One run with its scores."""
 
     run: Run
-    kind: Kind
+    kind: RunKind
     variant: str  # without the overrides
     overrides: Mapping[str, Any]
     budget: str
@@ -65,13 +65,15 @@ class Result:
         return "/".join(
             [
                 "run",
-                *map(slug, (self.run.protocol, self.run.method, self.run.variant, self.run.seed)),
+                *map(
+                    file_slug, (self.run.protocol, self.run.method, self.run.variant, self.run.seed)
+                ),
             ]
         )
 
 
 @dataclass(frozen=True)
-class Stage:
+class TrainingStage:
     """One stage of a training log."""
 
     name: str
@@ -79,29 +81,29 @@ class Stage:
     losses: tuple[float, ...]
 
 
-def slug(name: str) -> str:
+def file_slug(name: str) -> str:
     """Turn any name into a file name that is safe everywhere; different names stay different."""
-    if _PLAIN.fullmatch(name) and ".." not in name:
+    if _SAFE_NAME.fullmatch(name) and ".." not in name:
         return name
     clean = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:48]
     return f"{clean or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
 
-def read(results: Path) -> tuple[list[Result], list[Problem]]:
+def read_results(results: Path) -> tuple[list[Result], list[Problem]]:
     """Read every run below a results folder, in the store's order, and what is wrong with the others."""
     found: list[Result] = []
     problems: list[Problem] = []
-    for item in run_folders.runs(results):
+    for item in run_folders.list_runs(results):
         try:
-            if isinstance(item, run_folders.Unreadable):
+            if isinstance(item, run_folders.UnreadableRun):
                 raise ResultError(item.reason)
-            found.append(result(item))
+            found.append(read_result(item))
         except ResultError as fault:
-            problems.append(_problem(results, item.folder, str(fault)))
+            problems.append(_folder_problem(results, item.folder, str(fault)))
     return found, problems
 
 
-def by_protocol(found: Iterable[Result]) -> dict[str, list[Result]]:
+def group_by_protocol(found: Iterable[Result]) -> dict[str, list[Result]]:
     """Sort results by the protocol of their run, each in the order given."""
     grouped: dict[str, list[Result]] = {}
     for result in found:
@@ -109,46 +111,46 @@ def by_protocol(found: Iterable[Result]) -> dict[str, list[Result]]:
     return grouped
 
 
-def problem(result: Result, fault: ResultError) -> Problem:
+def run_problem(result: Result, fault: ResultError) -> Problem:
     """Say that something of a run could not be used."""
     run = result.run
     place = f"results/{run.protocol}/{run.method}/{run.variant}/{run.seed}"
-    return Problem(place, run.protocol, without(run.folder, str(fault)))
+    return Problem(place, run.protocol, hide_folder(run.folder, str(fault)))
 
 
-def _problem(results: Path, folder: Path, reason: str) -> Problem:
+def _folder_problem(results: Path, folder: Path, reason: str) -> Problem:
     inside = folder.relative_to(results).as_posix()
-    return Problem(f"results/{inside}", inside.split("/")[0], without(folder, reason))
+    return Problem(f"results/{inside}", inside.split("/")[0], hide_folder(folder, reason))
 
 
-def without(folder: Path, text: str) -> str:
+def hide_folder(folder: Path, text: str) -> str:
     """Take a run folder's place on this machine out of a message, which then names its files only."""
     for path in (folder, folder.absolute(), folder.resolve()):
         text = text.replace(f"{path}/", "").replace(f"{path}: ", "").replace(str(path), folder.name)
     return text
 
 
-def result(run: Run) -> Result:
+def read_result(run: Run) -> Result:
     """Check a run's record and scores; raises ResultError naming file and key."""
-    record, document = run.record, run_folders.scores(run)
+    record, document = run.record, run_folders.read_scores(run)
     data = record["data"]
     return Result(
         run=run,
         kind=record["kind"],
-        variant=_text(record, "variant", "run.json"),
+        variant=_text_value(record, "variant", "run.json"),
         overrides=dict(sorted(record["overrides"].items())),
-        budget=_text(record, "budget", "run.json", default=""),
-        card=_text(document, "card", "scores.json"),
-        data=_text(data, "variant", "run.json data", default=""),
-        fingerprint=_text(data, "fingerprint", "run.json data", default=""),
-        train=_count(data, "train", "run.json data", default=0),
-        n=_count(document, "n", "scores.json"),
-        failed=_count(document, "failed", "scores.json"),
-        scores=_scores(document),
+        budget=_text_value(record, "budget", "run.json", default=""),
+        card=_text_value(document, "card", "scores.json"),
+        data=_text_value(data, "variant", "run.json data", default=""),
+        fingerprint=_text_value(data, "fingerprint", "run.json data", default=""),
+        train=_count_value(data, "train", "run.json data", default=0),
+        n=_count_value(document, "n", "scores.json"),
+        failed=_count_value(document, "failed", "scores.json"),
+        scores=_parse_scores(document),
     )
 
 
-def _text(table: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
+def _text_value(table: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
     value = table.get(key) if table.get(key) is not None else default
     if not isinstance(value, str):
         raise ResultError(
@@ -157,7 +159,7 @@ def _text(table: Mapping[str, Any], key: str, where: str, default: str | None = 
     return value
 
 
-def _count(table: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
+def _count_value(table: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
     value = table.get(key) if table.get(key) is not None else default
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ResultError(
@@ -166,7 +168,7 @@ def _count(table: Mapping[str, Any], key: str, where: str, default: int | None =
     return value
 
 
-def _scores(document: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
+def _parse_scores(document: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
     groups = document.get("scores")
     if not isinstance(groups, dict) or not all(
         isinstance(metrics, dict) for metrics in groups.values()
@@ -176,13 +178,14 @@ def _scores(document: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
         )
     return {
         group: {
-            name: _score(f"scores.json: {group}.{name}", entry) for name, entry in metrics.items()
+            name: _parse_score(f"scores.json: {group}.{name}", entry)
+            for name, entry in metrics.items()
         }
         for group, metrics in groups.items()
     }
 
 
-def _score(where: str, entry: object) -> Score:
+def _parse_score(where: str, entry: object) -> Score:
     if not isinstance(entry, dict) or not isinstance(entry.get("unit"), str):
         raise ResultError(
             f"{where} must be a table with value and unit; delete the file and score again"
@@ -203,7 +206,7 @@ def _score(where: str, entry: object) -> Score:
     return Score(value, entry["unit"], low, high)
 
 
-def ids(run: Run, count: int) -> Strings:
+def read_ids(run: Run, count: int) -> Strings:
     """Return the ids (N,) of a run's faces in the order of its errors.
 
     Raises ResultError when they do not fit.
@@ -223,24 +226,24 @@ def ids(run: Run, count: int) -> Strings:
     return names
 
 
-def answers(result: Result, protocol: Protocol) -> Floats:
+def read_landmarks(result: Result, protocol: Protocol) -> Floats:
     """Return a run's points (N, K, 2) in the order of its errors, NaN where it has no answer.
 
     Raises ResultError when there are none, or none that a drawing can use.
     """
     layout = LAYOUTS.get(protocol.layout)
-    return _answers(result, (layout.count, 2) if layout else ())
+    return _read_predictions(result, (layout.count, 2) if layout else ())
 
 
-def gazes(result: Result, width: int) -> Floats:
+def read_gaze(result: Result, width: int) -> Floats:
     """Return a run's gaze (N, `width`) in the order of its errors, NaN where it has no answer.
 
     Raises as `answers`.
     """
-    return _answers(result, (width,))
+    return _read_predictions(result, (width,))
 
 
-def _answers(result: Result, shape: tuple[int, ...]) -> Floats:
+def _read_predictions(result: Result, shape: tuple[int, ...]) -> Floats:
     import numpy
 
     path = run_folders.predictions_file(result.run.folder)
@@ -254,24 +257,24 @@ def _answers(result: Result, shape: tuple[int, ...]) -> Floats:
             f"{path.name}: {values.shape} are no answers to this protocol; score it again"
         )
     given: Floats = values.astype("f8")
-    far = (numpy.abs(given) > _FAR_PX).reshape(result.n, -1).any(axis=1)
+    far = (numpy.abs(given) > _MAX_COORDINATE).reshape(result.n, -1).any(axis=1)
     given[failed.astype(bool) | far] = numpy.nan
     return given
 
 
-def stages(run: Run) -> tuple[Stage, ...]:
+def read_training_log(run: Run) -> tuple[TrainingStage, ...]:
     """Return the training log by stage, in its order.
 
     Raises ResultError naming the line that is wrong.
     """
     try:
-        lines = run_folders.log(run).splitlines()
+        lines = run_folders.read_log(run).splitlines()
     except UnicodeDecodeError as fault:
         raise ResultError(f"log.csv: not UTF-8 at byte {fault.start}") from fault
-    if len(lines) > _LOG_LINES:
-        raise ResultError(f"log.csv: more than {_LOG_LINES:,} lines")
+    if len(lines) > _MAX_LOG_LINES:
+        raise ResultError(f"log.csv: more than {_MAX_LOG_LINES:,} lines")
     found: dict[str, tuple[list[float], list[float]]] = {}
-    columns = _columns(lines, ("stage", "step", "loss"))
+    columns = _log_columns(lines, ("stage", "step", "loss"))
     for number, (stage, *words) in enumerate(zip(*columns, strict=True), start=2):
         try:
             step, loss = float(words[0]), float(words[1])
@@ -284,11 +287,13 @@ def stages(run: Run) -> tuple[Stage, ...]:
             steps.append(step)
             losses.append(loss)
     return tuple(
-        Stage(name, tuple(steps), tuple(losses)) for name, (steps, losses) in found.items() if steps
+        TrainingStage(name, tuple(steps), tuple(losses))
+        for name, (steps, losses) in found.items()
+        if steps
     )
 
 
-def _columns(lines: Sequence[str], names: Sequence[str]) -> list[list[str]]:
+def _log_columns(lines: Sequence[str], names: Sequence[str]) -> list[list[str]]:
     """Return columns of the rows that are not blank, "" where a row has none.
 
     Rows as tables would cost more.
@@ -302,12 +307,12 @@ def _columns(lines: Sequence[str], names: Sequence[str]) -> list[list[str]]:
     return [["" if at is None or at >= len(row) else row[at] for row in rows] for at in places]
 
 
-def errors(result: Result) -> np.ndarray:
+def read_errors(result: Result) -> np.ndarray:
     """Return the per-face errors (N,) of a run as a structured array.
 
     Raises ResultError when they do not fit.
     """
-    table = run_folders.errors(result.run)
+    table = run_folders.read_errors(result.run)
     if len(table) != result.n:
         raise ResultError(
             f"errors.npy: {len(table)} rows, scores.json counts {result.n}; delete both and score again"
@@ -315,21 +320,21 @@ def errors(result: Result) -> np.ndarray:
     return table
 
 
-def members(table: np.ndarray, group: str) -> Bools:
+def group_mask(table: np.ndarray, group: str) -> Bools:
     """Return which faces (N,) belong to a group.
 
     Raises ResultError when the column is not there.
     """
-    mask: Bools = _column(table, f"in_{group}", "b")
+    mask: Bools = _typed_column(table, f"in_{group}", "b")
     return mask
 
 
-def values(table: np.ndarray, metric: str) -> Floats:
+def item_errors(table: np.ndarray, metric: str) -> Floats:
     """Return one error per face (N,), infinite where failed, NaN where there is none.
 
     Refuses what is no error.
     """
-    column: Floats = _column(table, metric, "f").astype("f8")
+    column: Floats = _typed_column(table, metric, "f").astype("f8")
     if (column < 0).any():
         raise ResultError(
             f"errors.npy: column {metric!r} holds values that are no errors; delete it and score again"
@@ -337,12 +342,12 @@ def values(table: np.ndarray, metric: str) -> Floats:
     return column
 
 
-def clusters(table: np.ndarray) -> np.ndarray:
+def cluster_numbers(table: np.ndarray) -> np.ndarray:
     """Return the cluster (N,) of every face; raises ResultError when the column is not there."""
-    return _column(table, "cluster", "i")
+    return _typed_column(table, "cluster", "i")
 
 
-def terms(table: np.ndarray, metric: Metric) -> tuple[Floats, Floats]:
+def metric_terms(table: np.ndarray, metric: Metric) -> tuple[Floats, Floats]:
     """Return values and counts (N,) whose ratio of sums is the metric.
 
     Raises ResultError when they are not there.
@@ -351,9 +356,9 @@ def terms(table: np.ndarray, metric: Metric) -> tuple[Floats, Floats]:
 
     from benchbox.metrics import aggregate as metrics
 
-    values(table, metric.column)
+    item_errors(table, metric.column)
     try:
-        found = metrics.of(metric.name, table)
+        found = metrics.metric_terms(metric.name, table)
     except (KeyError, ValueError, TypeError, IndexError) as fault:
         raise ResultError(
             f"errors.npy: nothing to make {metric.name} of; delete it and score again"
@@ -365,7 +370,7 @@ def terms(table: np.ndarray, metric: Metric) -> tuple[Floats, Floats]:
     return found.values, found.counts
 
 
-def points(result: Result, count: int) -> dict[str, tuple[Floats, Floats, Floats]]:
+def read_point_statistics(result: Result, count: int) -> dict[str, tuple[Floats, Floats, Floats]]:
     """Return group → error (K,), bias (K, 2), covariance (K, 3) of `count` points.
 
     Empty where there are none.
@@ -376,19 +381,19 @@ def points(result: Result, count: int) -> dict[str, tuple[Floats, Floats, Floats
 
     if not run_folders.has_points(result.run):
         return {}
-    table = run_folders.points(result.run)
+    table = run_folders.read_points(result.run)
     names = ("error", "bias_x", "bias_y", "var_x", "var_y", "cov_xy")
-    found = numpy.stack([_column(table, name, "f", "points.npy") for name in names], axis=1).astype(
-        "f8"
-    )
+    found = numpy.stack(
+        [_typed_column(table, name, "f", "points.npy") for name in names], axis=1
+    ).astype("f8")
     groups, order = (
-        _column(table, "group", "U", "points.npy"),
-        _column(table, "point", "i", "points.npy"),
+        _typed_column(table, "group", "U", "points.npy"),
+        _typed_column(table, "point", "i", "points.npy"),
     )
     if (
         len(table) % count
         or not (order == numpy.arange(len(table)) % count).all()
-        or not (abs(found) < _FAR).all()
+        or not (abs(found) < _MAX_POINT_ERROR).all()
     ):
         raise ResultError(
             f"points.npy: no statistics of {count} points; delete it, the same run derives it again"
@@ -399,7 +404,7 @@ def points(result: Result, count: int) -> dict[str, tuple[Floats, Floats, Floats
     }
 
 
-def _column(table: np.ndarray, name: str, kind: str, file: str = "errors.npy") -> np.ndarray:
+def _typed_column(table: np.ndarray, name: str, kind: str, file: str = "errors.npy") -> np.ndarray:
     if (
         name not in (table.dtype.names or ())
         or table.dtype[name].kind != kind

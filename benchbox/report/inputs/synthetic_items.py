@@ -44,7 +44,7 @@ _FILE = re.compile(r"face/([a-z0-9-]+)-v(\d+)-([a-z]+)-(\d{5})\.jpg")
 
 
 @dataclass(frozen=True)
-class Item:
+class SyntheticItem:
     """One item of a rendered set."""
 
     kind: str  # a key of image_sets.SETS
@@ -59,12 +59,12 @@ class Item:
         return f"face/{self.kind}-v{SETS[self.kind].version}-{self.part}-{self.number:05d}.jpg"
 
 
-def known(dataset: str) -> bool:
+def is_synthetic(dataset: str) -> bool:
     """Tell whether a data set is our own rendering."""
     return dataset in _KINDS
 
 
-def item(dataset: str, name: str) -> Item | None:
+def find_item(dataset: str, name: str) -> SyntheticItem | None:
     """Find the item of a data set by its id.
 
     None for every set that is not our own, or an id that names nothing.
@@ -75,25 +75,25 @@ def item(dataset: str, name: str) -> Item | None:
     for pattern in (_FIRST,) if kind == "300w" else _NAMES:
         match = pattern.fullmatch(name)
         if match and match.groupdict().get("kind", kind) == kind:
-            return _checked(Item(kind, match["part"], int(match["number"])))
+            return _existing_item(SyntheticItem(kind, match["part"], int(match["number"])))
     return None
 
 
-def of_file(path: str) -> Item | None:
+def item_of_file(path: str) -> SyntheticItem | None:
     """Find the item whose picture a path inside the site names; None for any other path."""
     match = _FILE.fullmatch(path)
-    found = _checked(Item(match[1], match[3], int(match[4]))) if match else None
+    found = _existing_item(SyntheticItem(match[1], match[3], int(match[4]))) if match else None
     return found if found and found.file == path else None
 
 
-def _checked(found: Item) -> Item | None:
+def _existing_item(found: SyntheticItem) -> SyntheticItem | None:
     from benchbox.face_renderer.image_sets import SETS
 
     sizes = dict(SETS[found.kind].parts) if found.kind in SETS else {}
     return found if found.number < sizes.get(found.part, 0) else None
 
 
-def facts(found: Item) -> Facts:
+def item_facts(found: SyntheticItem) -> Facts:
     """Return what is true of an item, without drawing it: one value for each column of its set."""
     from benchbox.face_renderer.image_sets import SETS
 
@@ -101,7 +101,7 @@ def facts(found: Item) -> Facts:
     return {name: column[0] for name, column in rows.items()}
 
 
-def pixels(found: Item) -> Bytes:
+def draw_item(found: SyntheticItem) -> Bytes:
     """Draw an item, RGB (H, W, 3)."""
     from benchbox.face_renderer.image_sets import SETS
     from benchbox.face_renderer.scenes import phone_and_tablet
@@ -109,12 +109,12 @@ def pixels(found: Item) -> Bytes:
     rows = SETS[found.kind].rows(found.part, [found.number])
     drawn: Bytes = rows["pixels"][0]
     if drawn.ndim == 1:  # frames of phones and tablets, upright or not
-        high, wide = phone_and_tablet.crop(int(rows["orientation"][0]))
+        high, wide = phone_and_tablet.frame_slices(int(rows["orientation"][0]))
         drawn = drawn.reshape(high.stop - high.start, wide.stop - wide.start, 3)
     return drawn
 
 
-def turn_deg(found: Item) -> float | None:
+def head_turn_deg(found: SyntheticItem) -> float | None:
     """Return by how much the head of a gaze item is turned to the picture's right, in degrees.
 
     None for other sets.
@@ -128,9 +128,9 @@ def turn_deg(found: Item) -> float | None:
     }
     if found.kind in studies:
         return math.degrees(
-            phone_and_tablet.shot(studies[found.kind], found.part, found.number).scene.pose.yaw
+            phone_and_tablet.draw_shot(studies[found.kind], found.part, found.number).scene.pose.yaw
         )
     if "head_pose" in image_sets.SETS[found.kind].columns:
         # yaw to the picture's left is positive there
-        return -math.degrees(facts(found)["head_pose"][1])
+        return -math.degrees(item_facts(found)["head_pose"][1])
     return None

@@ -18,11 +18,11 @@ import numpy as np
 from benchbox.metrics import metric_names
 from benchbox.report.charts import leaderboard_charts
 from benchbox.report.inputs.results import Problem, Result
-from benchbox.report.tables.per_item import Samples
+from benchbox.report.tables.per_item import ItemErrors
 from benchbox.report.tables.rows import board_path
 from benchbox.types import MethodCard, Protocol
 
-_ITEMS = 3000
+_MAX_ITEMS = 3000
 STEP = 0.001  # of the printed unit: what the numbers of the page count
 _LARGEST = 10**7
 
@@ -41,47 +41,56 @@ class ComparePage:
     problems: tuple[Problem, ...]
 
 
-def comparable(own: Sequence[Result]) -> bool:
+def has_compare_page(own: Sequence[Result]) -> bool:
     """Tell whether a protocol has a compare page: two runs are enough."""
     return len(own) > 1
 
 
-def path(protocol: str) -> str:
+def compare_path(protocol: str) -> str:
     """Return the path of a protocol's compare page inside the site."""
     return board_path(protocol).replace("protocol/", "compare/", 1)
 
 
-def page(
+def build_compare_page(
     protocol: Protocol,
-    samples: Samples | None,
+    samples: ItemErrors | None,
     methods: Mapping[str, MethodCard],
     problems: tuple[Problem, ...],
 ) -> ComparePage:
     """Lay out the compare page of a protocol."""
     if samples is None:
         return ComparePage(
-            path(protocol.name), protocol, board_path(protocol.name), "", (), 1, "", problems
+            compare_path(protocol.name),
+            protocol,
+            board_path(protocol.name),
+            "",
+            (),
+            1,
+            "",
+            problems,
         )
     metric = samples.metric
-    names = leaderboard_charts.names(
+    names = leaderboard_charts.run_labels(
         [(bool(column.row.apart), column.result) for column in samples.columns], methods
     )
-    thinned = -(-len(samples.ids) // _ITEMS)
+    thinned = -(-len(samples.ids) // _MAX_ITEMS)
     return ComparePage(
-        path=path(protocol.name),
+        path=compare_path(protocol.name),
         protocol=protocol,
         board=board_path(protocol.name),
-        measure=f"{metric.title}, {metric_names.short(metric.convention)}",
+        measure=f"{metric.title}, {metric_names.short_convention(metric.convention)}",
         names=tuple(names),
         thinned=thinned,
-        data=json.dumps(_data(protocol, samples, names, thinned), separators=(",", ":")).replace(
-            "<", "\\u003c"
-        ),
+        data=json.dumps(
+            _page_data(protocol, samples, names, thinned), separators=(",", ":")
+        ).replace("<", "\\u003c"),
         problems=problems,
     )
 
 
-def _data(protocol: Protocol, samples: Samples, names: list[str], thinned: int) -> dict[str, Any]:
+def _page_data(
+    protocol: Protocol, samples: ItemErrors, names: list[str], thinned: int
+) -> dict[str, Any]:
     from scipy.special import stdtrit
 
     kept = slice(None, None, thinned)
@@ -101,19 +110,19 @@ def _data(protocol: Protocol, samples: Samples, names: list[str], thinned: int) 
         "clusters": clusters.tolist(),
         "groups": groups,
         "overall": protocol.overall,
-        "end": metric_names.curve_end(protocol) * 100
+        "end": metric_names.ced_limit(protocol) * 100
         if samples.metric.unit == "%"
-        else leaderboard_charts.tail([column.errors for column in samples.columns]),
+        else leaderboard_charts.tail_end([column.errors for column in samples.columns]),
         "runs": [
             {
                 "name": name,
                 "page": column.result.page + ".html",
-                "errors": [_count(value) for value in column.errors[kept].tolist()],
+                "errors": [_thousandths(value) for value in column.errors[kept].tolist()],
             }
             for name, column in zip(names, samples.columns, strict=True)
         ],
     }
 
 
-def _count(value: float) -> int | None:
+def _thousandths(value: float) -> int | None:
     return round(value / STEP) if value < _LARGEST else None

@@ -17,10 +17,10 @@ import numpy as np
 from benchbox.errors import ResultError
 from benchbox.metrics import gaze, metric_names
 from benchbox.report.charts import face_drawings, leaderboard_charts
-from benchbox.report.charts.face_drawings import Answer, Face, Plot
+from benchbox.report.charts.face_drawings import GazePlot, ItemDrawing, PredictionPath
 from benchbox.report.inputs import results, synthetic_items
 from benchbox.report.inputs.results import Problem
-from benchbox.report.tables.per_item import Samples
+from benchbox.report.tables.per_item import ItemErrors
 from benchbox.types import MethodCard, Protocol
 
 from . import sample_atlas
@@ -29,18 +29,18 @@ from .sample_atlas import AtlasPage, Section
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats
 
-_ERROR = {"gaze2d": "error_cm", "gaze3d": "error_deg"}
-_WIDTH = {"gaze2d": 2, "gaze3d": 3}
+_ERROR_METRICS = {"gaze2d": "error_cm", "gaze3d": "error_deg"}
+_DIMENSIONS = {"gaze2d": 2, "gaze3d": 3}
 _TURNED_DEG = 12.0
-_ROOM_CM = 0.6  # around a screen
-_FAR_CM = 5.0  # an answer further off does not make the drawing smaller
+_MARGIN_CM = 0.6  # around a screen
+_FAR_ANSWER_CM = 5.0  # an answer further off does not make the drawing smaller
 _RINGS_DEG = {30.0: (10, 20, 30), 60.0: (30, 60), 90.0: (30, 60, 90)}
-_HELD = {1: "upright", 2: "upside down", 3: "camera left", 4: "camera right"}
-_MIDDLE = face_drawings.SIDE / 2
+_ORIENTATIONS = {1: "upright", 2: "upside down", 3: "camera left", 4: "camera right"}
+_CENTRE = face_drawings.SIDE / 2
 
 
 @dataclass(frozen=True, eq=False)
-class _Asked:
+class _MethodGaze:
     """One method's answers (N, 2) cm or (N, 3), NaN without one, and their errors (N,), infinite without one."""
 
     style: int
@@ -49,9 +49,9 @@ class _Asked:
     errors: Floats
 
 
-def page(
+def build_gaze_atlas_page(
     protocol: Protocol,
-    samples: Samples | None,
+    samples: ItemErrors | None,
     methods: Mapping[str, MethodCard],
     problems: Sequence[Problem],
 ) -> AtlasPage:
@@ -60,53 +60,60 @@ def page(
     A run whose answers cannot be used is left out and named.
     """
     faults = list(problems)
-    asked = _asked(protocol, samples, methods, faults) if samples else []
-    sections = _sections(protocol, samples, asked) if samples and asked else ()
-    metric = metric_names.parse(_ERROR[protocol.task])
-    return sample_atlas.laid(
+    asked = _read_gazes(protocol, samples, methods, faults) if samples else []
+    sections = _gaze_sections(protocol, samples, asked) if samples and asked else ()
+    metric = metric_names.parse_metric(_ERROR_METRICS[protocol.task])
+    return sample_atlas.assemble_page(
         protocol, metric, [(one.style, one.label) for one in asked], sections, faults
     )
 
 
-def _asked(
-    protocol: Protocol, samples: Samples, methods: Mapping[str, MethodCard], faults: list[Problem]
-) -> list[_Asked]:
-    names = leaderboard_charts.names(
+def _read_gazes(
+    protocol: Protocol,
+    samples: ItemErrors,
+    methods: Mapping[str, MethodCard],
+    faults: list[Problem],
+) -> list[_MethodGaze]:
+    names = leaderboard_charts.run_labels(
         [(bool(column.row.apart), column.result) for column in samples.columns], methods
     )
-    asked: list[_Asked] = []
+    asked: list[_MethodGaze] = []
     for column, name in zip(samples.columns, names, strict=True):
-        if len(asked) == sample_atlas.METHODS:
+        if len(asked) == sample_atlas.MAX_METHODS:
             break
         try:
-            values = results.gazes(column.result, _WIDTH[protocol.task])
-            errors = results.values(results.errors(column.result), _ERROR[protocol.task])
+            values = results.read_gaze(column.result, _DIMENSIONS[protocol.task])
+            errors = results.item_errors(
+                results.read_errors(column.result), _ERROR_METRICS[protocol.task]
+            )
         except ResultError as fault:
-            faults.append(results.problem(column.result, fault))
+            faults.append(results.run_problem(column.result, fault))
             continue
-        asked.append(_Asked(len(asked) + 1, name, values, errors))
+        asked.append(_MethodGaze(len(asked) + 1, name, values, errors))
     return asked
 
 
-def _sections(protocol: Protocol, samples: Samples, asked: Sequence[_Asked]) -> tuple[Section, ...]:
+def _gaze_sections(
+    protocol: Protocol, samples: ItemErrors, asked: Sequence[_MethodGaze]
+) -> tuple[Section, ...]:
     errors = np.stack([one.errors for one in asked], axis=1)
-    return sample_atlas.sections(
+    return sample_atlas.choose_sections(
         errors,
-        _spread(np.stack([one.values for one in asked])),
+        _disagreement(np.stack([one.values for one in asked])),
         np.flatnonzero(np.isfinite(errors).any(axis=1)),
         "answers",
-        lambda order, taken: _varied(order, samples, taken),
-        lambda row: _item(protocol, samples, asked, row),
+        lambda order, taken: _choose_varied(order, samples, taken),
+        lambda row: _draw_item(protocol, samples, asked, row),
     )
 
 
-def _varied(order: Sequence[int], samples: Samples, taken: set[int]) -> list[int]:
+def _choose_varied(order: Sequence[int], samples: ItemErrors, taken: set[int]) -> list[int]:
     """Take the first items of an order, one of each person or recording: neighbouring frames are alike."""
     people: set[int] = set()
     chosen: list[int] = []
     for pass_ in (1, 2):  # where there are few people, the second pass lets them come again
         for row in order:
-            if len(chosen) == sample_atlas.FACES:
+            if len(chosen) == sample_atlas.FACES_PER_SECTION:
                 break
             if row in taken or (pass_ == 1 and int(samples.clusters[row]) in people):
                 continue
@@ -117,7 +124,7 @@ def _varied(order: Sequence[int], samples: Samples, taken: set[int]) -> list[int
     return sorted(chosen, key=lambda row: place[row])
 
 
-def _spread(values: Floats) -> Floats:
+def _disagreement(values: Floats) -> Floats:
     """Return how far answers (M, N, D) lie from their median for each item (N,), NaN for fewer than two."""
     known: Bools = np.logical_not(np.isnan(values).any(axis=2))
     with np.errstate(invalid="ignore"):
@@ -130,26 +137,31 @@ def _spread(values: Floats) -> Floats:
     return found
 
 
-def _item(protocol: Protocol, samples: Samples, asked: Sequence[_Asked], row: int) -> Face:
-    name, unit = str(samples.ids[row]), metric_names.parse(_ERROR[protocol.task]).unit
-    item = synthetic_items.item(protocol.dataset, name)
-    facts = synthetic_items.facts(item) if item else {}
+def _draw_item(
+    protocol: Protocol, samples: ItemErrors, asked: Sequence[_MethodGaze], row: int
+) -> ItemDrawing:
+    name, unit = (
+        str(samples.ids[row]),
+        metric_names.parse_metric(_ERROR_METRICS[protocol.task]).unit,
+    )
+    item = synthetic_items.find_item(protocol.dataset, name)
+    facts = synthetic_items.item_facts(item) if item else {}
     if facts and not all(
-        _fits(protocol, facts, one.values[row], float(one.errors[row])) for one in asked
+        _error_matches(protocol, facts, one.values[row], float(one.errors[row])) for one in asked
     ):
         # scored on another version of the rendered set: its picture is not this one
         item, facts = None, {}
     answers = [(one, one.values[row]) for one in asked]
-    draw = _on_screen if protocol.task == "gaze2d" else _as_direction
+    draw = _draw_on_screen if protocol.task == "gaze2d" else _draw_directions
     plot, place, truth = draw(facts, [value for _, value in answers if not np.isnan(value).any()])
     drawn = []
     for one, value in answers:
         error = float(one.errors[row])
-        text = metric_names.number(error, unit) if math.isfinite(error) else "no answer"
+        text = metric_names.format_number(error, unit) if math.isfinite(error) else "no answer"
         spot = None if np.isnan(value).any() else place(value)
-        start = truth if protocol.task == "gaze2d" else (_MIDDLE, _MIDDLE)
+        start = truth if protocol.task == "gaze2d" else (_CENTRE, _CENTRE)
         drawn.append(
-            Answer(
+            PredictionPath(
                 one.style,
                 one.label,
                 text,
@@ -157,10 +169,10 @@ def _item(protocol: Protocol, samples: Samples, asked: Sequence[_Asked], row: in
                 f"M{start[0]:g} {start[1]:g}L{spot[0]:g} {spot[1]:g}" if spot and start else "",
             )
         )
-    return Face(
+    return ItemDrawing(
         id=name,
-        groups=face_drawings.listing(samples.groups, protocol.overall, row),
-        pose=_pose(item),
+        groups=face_drawings.group_names(samples.groups, protocol.overall, row),
+        pose=_head_pose(item),
         picture=item.file if item else "",
         box=(0.0, 0.0, 0.0, 0.0),
         answers=tuple(drawn),
@@ -169,20 +181,22 @@ def _item(protocol: Protocol, samples: Samples, asked: Sequence[_Asked], row: in
     )
 
 
-def _fits(protocol: Protocol, facts: Mapping[str, Any], value: Floats, error: float) -> bool:
+def _error_matches(
+    protocol: Protocol, facts: Mapping[str, Any], value: Floats, error: float
+) -> bool:
     """Tell whether an answer and what is true now give the error that was scored."""
     if np.isnan(value).any():
         return True
     truth = np.asarray(facts["values"], np.float64)[None]
-    again = (gaze.distance_cm if protocol.task == "gaze2d" else gaze.angle_deg)(truth, value[None])[
-        0
-    ]
+    again = (gaze.distance_cm if protocol.task == "gaze2d" else gaze.angular_error_deg)(
+        truth, value[None]
+    )[0]
     return abs(float(again) - error) < 0.01 + 0.001 * error
 
 
-def _pose(item: synthetic_items.Item | None) -> str:
+def _head_pose(item: synthetic_items.SyntheticItem | None) -> str:
     """Tell whether the head is turned, as the picture shows it; "" where nobody knows."""
-    turn = synthetic_items.turn_deg(item) if item else None
+    turn = synthetic_items.head_turn_deg(item) if item else None
     if turn is None:
         return ""
     return "frontal" if abs(turn) < _TURNED_DEG else "turned right" if turn > 0 else "turned left"
@@ -191,21 +205,25 @@ def _pose(item: synthetic_items.Item | None) -> str:
 # --- where a gaze goes ----------------------------------------------------------------------------
 
 
-def _on_screen(
+def _draw_on_screen(
     facts: Mapping[str, Any], answers: Sequence[Floats]
-) -> tuple[Plot, Any, tuple[float, float] | None]:
+) -> tuple[GazePlot, Any, tuple[float, float] | None]:
     """Draw a screen as its user sees it, in cm from the camera.
 
     Without a device there is the camera alone.
     """
-    corners, words = _screen(facts)
+    corners, words = _screen_outline(facts)
     truth = np.asarray(facts["values"]) if facts else None
     wanted = [np.zeros(2), *corners, *([] if truth is None else [truth])]
-    near = [np.clip(a, -_FAR_CM - 15, _FAR_CM + 15) for a in answers] if not corners else answers
+    near = (
+        [np.clip(a, -_FAR_ANSWER_CM - 15, _FAR_ANSWER_CM + 15) for a in answers]
+        if not corners
+        else answers
+    )
     centre = np.mean([*corners] or near or [np.zeros(2)], axis=0)
-    reach = max((float(np.abs(c - centre).max()) for c in corners), default=3.0) + _FAR_CM
+    reach = max((float(np.abs(c - centre).max()) for c in corners), default=3.0) + _FAR_ANSWER_CM
     wanted += [a for a in near if float(np.abs(a - centre).max()) < reach]
-    low, high = np.min(wanted, axis=0) - _ROOM_CM, np.max(wanted, axis=0) + _ROOM_CM
+    low, high = np.min(wanted, axis=0) - _MARGIN_CM, np.max(wanted, axis=0) + _MARGIN_CM
     side = float((high - low).max())
     left, top = (low + high) / 2 - [side / 2, -side / 2]
 
@@ -225,29 +243,29 @@ def _on_screen(
         "M" + "L".join(f"{spot[0]:g} {spot[1]:g}" for spot in edge if spot) + "Z" if edge else ""
     )
     return (
-        Plot(outline, True, place(np.zeros(2)), words),
+        GazePlot(outline, True, place(np.zeros(2)), words),
         place,
         place(truth) if truth is not None else None,
     )
 
 
-def _screen(facts: Mapping[str, Any]) -> tuple[list[Floats], str]:
+def _screen_outline(facts: Mapping[str, Any]) -> tuple[list[Floats], str]:
     from benchbox.face_renderer.scenes import device_screens
 
-    device = device_screens.DEVICE.get(str(facts.get("device", "")))
+    device = device_screens.DEVICES_BY_NAME.get(str(facts.get("device", "")))
     if device is None:
         return [], ""
     held = int(facts["orientation"])
-    wide, tall = device_screens.extent_mm(device, held)
+    wide, tall = device_screens.screen_size_mm(device, held)
     places = ((0.0, 0.0), (wide, 0.0), (wide, tall), (0.0, tall))
     kind, size = device.name.split("-", 1)
-    words = f"{size} {kind}, {_HELD[held]}"
-    return [device_screens.from_camera_cm(device, held, x, y) for x, y in places], words
+    words = f"{size} {kind}, {_ORIENTATIONS[held]}"
+    return [device_screens.screen_to_camera_cm(device, held, x, y) for x, y in places], words
 
 
-def _as_direction(
+def _draw_directions(
     facts: Mapping[str, Any], answers: Sequence[Floats]
-) -> tuple[Plot, Any, tuple[float, float] | None]:
+) -> tuple[GazePlot, Any, tuple[float, float] | None]:
     """Draw directions as seen by the camera: the middle is straight at it, rings are equal angles from there."""
     truth = np.asarray(facts["values"]) if facts else None
     told = [a / (np.linalg.norm(a) or 1.0) for a in (*answers, *([] if truth is None else [truth]))]
@@ -257,12 +275,12 @@ def _as_direction(
     reach, rings = next(
         (end, angles) for end, angles in _RINGS_DEG.items() if widest <= end or end == 90.0
     )
-    scale = (_MIDDLE - 8) / math.sin(math.radians(reach))
+    scale = (_CENTRE - 8) / math.sin(math.radians(reach))
 
     def place(value: Floats) -> tuple[float, float] | None:
         unit = value / (np.linalg.norm(value) or 1.0)
         # yaw to the picture's left, pitch up
-        x, y = _MIDDLE - scale * float(unit[0]), _MIDDLE - scale * float(unit[1])
+        x, y = _CENTRE - scale * float(unit[0]), _CENTRE - scale * float(unit[1])
         return (
             (round(x, 1), round(y, 1))
             if 0 <= x <= face_drawings.SIDE and 0 <= y <= face_drawings.SIDE
@@ -270,10 +288,10 @@ def _as_direction(
         )
 
     outline = "".join(
-        _circle(_MIDDLE, _MIDDLE, scale * math.sin(math.radians(angle))) for angle in rings
+        _circle(_CENTRE, _CENTRE, scale * math.sin(math.radians(angle))) for angle in rings
     )
     words = "rings at " + ", ".join(f"{angle}°" for angle in rings)
-    return Plot(outline, False, None, words), place, place(truth) if truth is not None else None
+    return GazePlot(outline, False, None, words), place, place(truth) if truth is not None else None
 
 
 def _circle(x: float, y: float, radius: float) -> str:

@@ -45,50 +45,56 @@ class GuidePage:
     bodies: tuple[Markup, ...]  # before the sections' first one, or one for each of them
 
 
-def path(name: str) -> str:
+def guide_path(name: str) -> str:
     """Return the path of a guide inside the site."""
     return f"docs/{name}.html"
 
 
-def page(name: str, protocols: Iterable[Protocol]) -> GuidePage:
+def build_guide_page(name: str, protocols: Iterable[Protocol]) -> GuidePage:
     """Lay out one guide."""
     sections: list[tuple[str, str, str]] = []
     if name == "protocols":
         found = list(protocols)
         sections = [(f"card-{number}", card.title, card.name) for number, card in enumerate(found)]
         bodies = [
-            Markup('<pre tabindex="0">{}</pre>').format(cards.describe(card)) for card in found
+            Markup('<pre tabindex="0">{}</pre>').format(cards.describe_protocol(card))
+            for card in found
         ]
     elif name == "metrics":
-        texts = {module: docstring(module) for module in _METRICS}
+        texts = {module: read_docstring(module) for module in _METRICS}
         sections = [
             (module, text.split("\n", 1)[0].partition(":")[0], "") for module, text in texts.items()
         ]
-        bodies = [markdown.html(docstring_markdown(text), level=2) for text in texts.values()]
+        bodies = [
+            markdown.render_markdown(docstring_to_markdown(text), level=2)
+            for text in texts.values()
+        ]
     else:
-        bodies = [markdown.html((_FOLDER / f"{name}.md").read_text(encoding="utf-8"), level=2)]
+        bodies = [
+            markdown.render_markdown((_FOLDER / f"{name}.md").read_text(encoding="utf-8"), level=2)
+        ]
     return GuidePage(
-        path=path(name),
+        path=guide_path(name),
         name=name,
         title=GUIDES[name],
-        guides=tuple((key, title, path(key)) for key, title in GUIDES.items()),
+        guides=tuple((key, title, guide_path(key)) for key, title in GUIDES.items()),
         sections=tuple(sections),
         bodies=tuple(bodies),
     )
 
 
-def docstring(module: str) -> str:
+def read_docstring(module: str) -> str:
     """Return what a metric module says of itself, without importing it."""
     file = Path(next(iter(metrics.__path__))) / f"{module}.py"
     return ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
 
 
-def docstring_markdown(text: str) -> str:
+def docstring_to_markdown(text: str) -> str:
     """Turn a docstring's underlined headings, indented blocks and ruled tables into Markdown."""
-    return "\n".join(_lines(text.splitlines()))
+    return "\n".join(_markdown_lines(text.splitlines()))
 
 
-def _lines(lines: list[str]) -> Iterator[str]:
+def _markdown_lines(lines: list[str]) -> Iterator[str]:
     position = 0
     while position < len(lines):
         line, after = lines[position], lines[position + 1] if position + 1 < len(lines) else ""
@@ -99,7 +105,7 @@ def _lines(lines: list[str]) -> Iterator[str]:
             stop = max(
                 i
                 for i in range(position, len(lines))
-                if _RULE.fullmatch(lines[i]) and _whole(lines, position, i)
+                if _RULE.fullmatch(lines[i]) and _is_unbroken(lines, position, i)
             )
             yield from ["```", *lines[position : stop + 1], "```"]
             position = stop + 1
@@ -116,6 +122,6 @@ def _lines(lines: list[str]) -> Iterator[str]:
             position += 1
 
 
-def _whole(lines: list[str], start: int, stop: int) -> bool:
+def _is_unbroken(lines: list[str], start: int, stop: int) -> bool:
     """Tell whether a table runs without a blank line between two of its rules."""
     return all(lines[i].strip() for i in range(start, stop))

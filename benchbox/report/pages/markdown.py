@@ -21,7 +21,7 @@ _BOLD = re.compile(r"\*\*(\S(?:.*?\S)?)\*\*")
 _EMPHASIS = re.compile(r"(?<![\w*])\*(\S(?:[^*]*?\S)?)\*(?![\w*])")
 
 
-def html(text: str, *, level: int = 3) -> Markup:
+def render_markdown(text: str, *, level: int = 3) -> Markup:
     """Render text; its first-level headings become `<h{level}>`."""
     return Markup("\n").join(_blocks(text.replace("\t", "    ").splitlines(), level))
 
@@ -42,7 +42,7 @@ def _blocks(lines: list[str], level: int) -> Iterator[Markup]:
             position = stop + 1
         elif match := _HEADING.fullmatch(line):
             rank = min(level - 1 + len(match[1]), 6)
-            yield Markup("<h{0}>{1}</h{0}>").format(rank, inline(match[2]))
+            yield Markup("<h{0}>{1}</h{0}>").format(rank, render_inline(match[2]))
             position += 1
         else:
             stop = next((i for i in range(position + 1, len(lines)) if _ends(lines[i])), len(lines))
@@ -62,7 +62,7 @@ def _block(lines: list[str]) -> Markup:
         return _table(lines)
     first = next((i for i, line in enumerate(lines) if _ITEM.fullmatch(line)), None)
     if first is None:
-        return Markup("<p>{}</p>").format(inline(" ".join(line.strip() for line in lines)))
+        return Markup("<p>{}</p>").format(render_inline(" ".join(line.strip() for line in lines)))
     if first > 0:
         return Markup("\n").join([_block(lines[:first]), _block(lines[first:])])
     return _list(lines)
@@ -78,15 +78,18 @@ def _list(lines: list[str]) -> Markup:
             items[-1] += " " + line.strip()
     first = _ITEM.fullmatch(lines[0])
     tag = "ol" if first and first[1] else "ul"
-    body = Markup("").join(Markup("<li>{}</li>").format(inline(item)) for item in items)
+    body = Markup("").join(Markup("<li>{}</li>").format(render_inline(item)) for item in items)
     return Markup("<{0}>{1}</{0}>").format(tag, body)
 
 
 def _table(lines: list[str]) -> Markup:
     head, *body = [_cells(line) for line in (lines[0], *lines[2:])]
-    top = Markup("").join(Markup('<th scope="col">{}</th>').format(inline(cell)) for cell in head)
+    top = Markup("").join(
+        Markup('<th scope="col">{}</th>').format(render_inline(cell)) for cell in head
+    )
     rows = (
-        Markup("").join(Markup("<td>{}</td>").format(inline(cell)) for cell in row) for row in body
+        Markup("").join(Markup("<td>{}</td>").format(render_inline(cell)) for cell in row)
+        for row in body
     )
     inner = Markup("").join(Markup("<tr>{}</tr>").format(row) for row in rows)
     return Markup(
@@ -99,7 +102,7 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def inline(text: str) -> Markup:
+def render_inline(text: str) -> Markup:
     """Mark up one run of text; what stands between backticks stays as it is."""
     pieces = re.split(r"`([^`]+)`", text)
     return Markup("").join(

@@ -9,26 +9,26 @@ from markupsafe import Markup
 
 from benchbox.analysis.check_papers import Verdict
 from benchbox.metrics import metric_names
-from benchbox.papers.claims import Fact as PrintedSize
+from benchbox.papers.claims import SizeClaim as PrintedSize
 from benchbox.papers.reference_rows import Paper, References
 from benchbox.protocols import protocol_card as cards
 from benchbox.report.charts import error_vs_msd, error_vs_perturbation, leaderboard_charts
 from benchbox.report.charts.chart_values import Chart
 from benchbox.report.inputs import group_by_seed
-from benchbox.report.inputs.group_by_seed import Family
+from benchbox.report.inputs.group_by_seed import SeedGroup
 from benchbox.report.inputs.results import Problem, Result
 from benchbox.report.tables import exports, filters, network_table, rows
 from benchbox.report.tables.costs import Profiles
 from benchbox.report.tables.filters import Filter, Switch
-from benchbox.report.tables.network_table import Anatomy
-from benchbox.report.tables.ranked_rows import Ranked
+from benchbox.report.tables.network_table import NetworkTable
+from benchbox.report.tables.ranked_rows import RankedBoard
 from benchbox.report.tables.rows import Board, Cell, Seed, Table
 from benchbox.types import MethodCard, Protocol
 
 from . import compare_page, markdown, sample_atlas
 from .compare_page import ComparePage
 from .guide import GuidePage
-from .pseudo_label_page import LabelsPage
+from .pseudo_label_page import PseudoLabelPage
 from .run_page import RunPage
 from .sample_atlas import AtlasPage
 
@@ -129,7 +129,7 @@ class MethodPage:
     rows: tuple[MethodRow, ...]
     verdicts: tuple[Verdict, ...]  # on what papers claim of it, where something was measured
     charts: tuple[Chart, ...]
-    anatomy: Anatomy
+    anatomy: NetworkTable
 
     @property
     def seeded(self) -> bool:
@@ -138,14 +138,21 @@ class MethodPage:
 
 
 Page = (
-    IndexPage | BoardPage | MethodPage | RunPage | ComparePage | AtlasPage | GuidePage | LabelsPage
+    IndexPage
+    | BoardPage
+    | MethodPage
+    | RunPage
+    | ComparePage
+    | AtlasPage
+    | GuidePage
+    | PseudoLabelPage
 )
 
 
 # --- index and leaderboards -----------------------------------------------------------------------
 
 
-def index_page(
+def build_index_page(
     boards: Sequence[Board],
     runs: Mapping[str, int],
     sources: Sources,
@@ -160,20 +167,20 @@ def index_page(
             else "predictions handed in; no card describes it here"
         )
         entries.append(
-            IndexMethod(rows.method_path(name), rows.title(name, methods), summary, count)
+            IndexMethod(rows.method_path(name), rows.method_title(name, methods), summary, count)
         )
     return IndexPage(
         path="index.html",
         boards=tuple(
             IndexCard(rows.board_path(board.protocol.name), board)
-            for board in sorted(boards, key=_place)
+            for board in sorted(boards, key=_index_order)
         ),
         methods=tuple(entries),
         problems=sources.problems,
     )
 
 
-def _place(board: Board) -> tuple[int, int, bool, str, int, str]:
+def _index_order(board: Board) -> tuple[int, int, bool, str, int, str]:
     """Order the index: by task, what was measured first, then what is printed, photographs before rendered twins.
 
     In a data set the card with the most groups comes first.
@@ -191,8 +198,8 @@ def _place(board: Board) -> tuple[int, int, bool, str, int, str]:
     )
 
 
-def board_page(
-    ranked: Ranked,
+def build_board_page(
+    ranked: RankedBoard,
     own: Sequence[Result],
     sources: Sources,
     methods: Mapping[str, MethodCard],
@@ -207,38 +214,43 @@ def board_page(
     problems = [problem for problem in sources.problems if problem.protocol == name]
     drawn: tuple[Chart, ...] = ()
     if table:
-        drawn, more = leaderboard_charts.board(
+        drawn, more = leaderboard_charts.board_charts(
             board.protocol, table, {result.page + ".html": result for result in own}, methods
         )
         problems += [
             fault for fault in dict.fromkeys((*ranked.problems, *more)) if fault not in problems
         ]
     drawn += _further_charts(ranked, sources, methods, near)
-    quoted = quoted_papers(table)
+    quoted = cited_papers(table)
     return BoardPage(
-        path=filters.page(board, table.convention) if table else rows.board_path(name),
+        path=filters.convention_page(board, table.convention) if table else rows.board_path(name),
         board=board,
         table=table,
-        atlas=sample_atlas.path(name) if table and own else "",
-        compare=compare_page.path(name) if table and compare_page.comparable(own) else "",
+        atlas=sample_atlas.atlas_path(name) if table and own else "",
+        compare=compare_page.compare_path(name)
+        if table and compare_page.has_compare_page(own)
+        else "",
         exports=tuple(
-            [(suffix, exports.path(name, table.convention, suffix)) for suffix in exports.FORMATS]
-            + [("bib", exports.path(name, "", "bib"))]
+            [
+                (suffix, exports.export_path(name, table.convention, suffix))
+                for suffix in exports.TABLE_FORMATS
+            ]
+            + [("bib", exports.export_path(name, "", "bib"))]
             if table
             else ()
         ),
-        switches=filters.switches(board, table) if table else (),
-        filters=filters.filters(table) if table else (),
+        switches=filters.convention_switches(board, table) if table else (),
+        filters=filters.row_filters(table) if table else (),
         charts=drawn,
         facts=_protocol_facts(board.protocol),
-        words=cards.describe(board.protocol),
+        words=cards.describe_protocol(board.protocol),
         papers=tuple(paper for key, paper in sources.references.papers.items() if key in quoted),
         problems=tuple(problems),
     )
 
 
 def _further_charts(
-    ranked: Ranked,
+    ranked: RankedBoard,
     sources: Sources,
     methods: Mapping[str, MethodCard],
     near: Mapping[str, Sequence[Result]],
@@ -248,20 +260,22 @@ def _further_charts(
     if table is None:
         return ()
     metric = table.columns[table.key].metric
-    partner = error_vs_msd.partner(protocol, sources.protocols)
+    partner = error_vs_msd.find_error_protocol(protocol, sources.protocols)
     return (
-        *error_vs_perturbation.board(protocol, metric, near, sources.references, methods),
+        *error_vs_perturbation.protocol_charts(protocol, metric, near, sources.references, methods),
         *(
-            error_vs_msd.board(protocol, partner, near, sources.references, methods)
-            if error_vs_msd.SPREAD in protocol.metrics
+            error_vs_msd.protocol_charts(protocol, partner, near, sources.references, methods)
+            if error_vs_msd.MSD_METRIC in protocol.metrics
             else ()
         ),
     )
 
 
-def quoted_papers(table: Table | None) -> set[str]:
+def cited_papers(table: Table | None) -> set[str]:
     """Return the keys of the papers that a table quotes."""
-    return {source.paper for row in rows.every(table) for source in row.sources} if table else set()
+    return (
+        {source.paper for row in rows.all_rows(table) for source in row.sources} if table else set()
+    )
 
 
 def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:
@@ -274,12 +288,12 @@ def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:
         ("Task", metric_names.TASKS[protocol.task]),
         ("Data", protocol.dataset),
         (
-            f"Training {metric_names.items(protocol)}",
+            f"Training {metric_names.item_plural(protocol)}",
             f"{protocol.train_expected:,}"
             if protocol.train_expected
             else f"{protocol.train_clusters} {protocol.cluster}s",
         ),
-        (f"Test {metric_names.items(protocol)}", test),
+        (f"Test {metric_names.item_plural(protocol)}", test),
         ("Box", f"{protocol.box.replace('_', ' ')}, side × {protocol.box_expansion:g}"),
         (
             "Interval",
@@ -292,7 +306,7 @@ def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:
 # --- methods --------------------------------------------------------------------------------------
 
 
-def method_page(
+def build_method_page(
     name: str,
     card: MethodCard | None,
     own: Sequence[Result],
@@ -303,7 +317,7 @@ def method_page(
     """Lay out the page of a method; `own` are its runs, `verdicts` those on its claims."""
     protocols = {protocol.name: protocol for protocol in sources.protocols}
     url = card.paper.get("url", "") if card else ""
-    families = group_by_seed.families(own, methods)
+    families = group_by_seed.group_runs(own, methods)
     known = name, sources.protocols, own, sources.references, sources.systems, methods
     return MethodPage(
         path=rows.method_path(name),
@@ -311,20 +325,20 @@ def method_page(
         card=card,
         title=card.title if card else name,
         link=url if url.startswith(("https://", "http://")) else "",
-        readme=markdown.html(readme(card)),
+        readme=markdown.render_markdown(read_readme(card)),
         rows=tuple(
             _method_row(family, protocols.get(family[0].run.protocol), apart)
             for family, apart in zip(
-                families, group_by_seed.differing(families, methods), strict=True
+                families, group_by_seed.differing_params(families, methods), strict=True
             )
         ),
         verdicts=tuple(verdicts),
-        charts=(*error_vs_perturbation.of_method(*known), *error_vs_msd.of_method(*known)),
-        anatomy=network_table.anatomy(name, card, sources.profiles, sources.facts),
+        charts=(*error_vs_perturbation.method_charts(*known), *error_vs_msd.method_charts(*known)),
+        anatomy=network_table.describe_networks(name, card, sources.profiles, sources.facts),
     )
 
 
-def readme(card: MethodCard | None) -> str:
+def read_readme(card: MethodCard | None) -> str:
     """Return the text of a method's README, "" where there is none."""
     file = card.folder / "README.md" if card else None
     if file is None or not file.is_file():
@@ -333,22 +347,24 @@ def readme(card: MethodCard | None) -> str:
         return stream.read(_README_CHARS)
 
 
-def _method_row(family: Family, protocol: Protocol | None, differing: tuple[str, ...]) -> MethodRow:
+def _method_row(
+    family: SeedGroup, protocol: Protocol | None, differing: tuple[str, ...]
+) -> MethodRow:
     metric, cell, first = None, None, family[0]
     if protocol:
-        overall = group_by_seed.scores(family).get(protocol.overall, {})
-        ordered = metric_names.ordered(overall, protocol)
+        overall = group_by_seed.mean_scores(family).get(protocol.overall, {})
+        ordered = metric_names.group_by_convention(overall, protocol)
         metric = next(iter(ordered.values()))[0] if ordered else None
-        cell = rows.cell(overall.get(metric.name)) if metric else None
-    words = f"{metric.title}, {metric_names.short(metric.convention)}" if metric else ""
+        cell = rows.print_cell(overall.get(metric.name)) if metric else None
+    words = f"{metric.title}, {metric_names.short_convention(metric.convention)}" if metric else ""
     return MethodRow(
         protocol=protocol.title if protocol else first.run.protocol,
         board=rows.board_path(first.run.protocol) if protocol else "",
-        name=rows.named(first) or "predictions",
+        name=rows.variant_words(first) or "predictions",
         page=first.page + ".html",
-        seeds=rows.seeds(family),
+        seeds=rows.row_seeds(family),
         kind=first.kind,
-        details=rows.details(family, differing),
+        details=rows.row_details(family, differing),
         metric=words
         + (
             f" ({protocol.overall}), {metric.unit}"
@@ -356,5 +372,7 @@ def _method_row(family: Family, protocol: Protocol | None, differing: tuple[str,
             else ""
         ),
         cell=cell,
-        apart=rows.apart(first, protocol) if protocol else "no card of this protocol is installed",
+        apart=rows.why_not_comparable(first, protocol)
+        if protocol
+        else "no card of this protocol is installed",
     )

@@ -13,7 +13,7 @@ from benchbox.metrics import metric_names
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.charts import chart_values, leaderboard_charts, training_curve
 from benchbox.report.charts.chart_values import Chart, Curve
-from benchbox.report.charts.point_ellipses import Layer
+from benchbox.report.charts.point_ellipses import PointErrors
 from benchbox.report.inputs import results
 from benchbox.report.inputs.results import Result
 from benchbox.report.tables import rows
@@ -22,7 +22,7 @@ from benchbox.runs import run_folders
 from benchbox.types import MethodCard, Protocol
 
 from . import compare_page, pseudo_label_page, sample_atlas, worst_items
-from .worst_items import Rivals, Singled
+from .worst_items import Rivals, SingleItems
 
 Fact = tuple[str, str]
 
@@ -53,7 +53,7 @@ class RunPage:
     facts: tuple[tuple[str, tuple[Fact, ...]], ...]
     charts: tuple[Chart, ...]
     items: str  # what was tested on, in the plural
-    singled: Singled
+    singled: SingleItems
     singled_by: str  # measure
     atlas: str  # page, "" where there is none
     labels: str  # page of its pseudo-labels, "" where it kept none
@@ -65,7 +65,7 @@ class RunPage:
 # --- runs -----------------------------------------------------------------------------------------
 
 
-def page(
+def build_run_page(
     result: Result,
     protocol: Protocol | None,
     methods: Mapping[str, MethodCard],
@@ -79,48 +79,50 @@ def page(
     """
     run = result.run
     metrics = _metrics({name for scores in result.scores.values() for name in scores}, protocol)
-    training, faults = _training(result)
-    curves, singled, more = _examined(
-        result, metrics, protocol, rivals, _titles_of(rivals, methods)
+    training, faults = _training_chart(result)
+    curves, singled, more = _examine_items(
+        result, metrics, protocol, rivals, _rival_names(rivals, methods)
     )
     return RunPage(
         path=result.page + ".html",
-        title=rows.title(run.method, methods),
+        title=rows.method_title(run.method, methods),
         result=result,
         board=rows.board_path(run.protocol) if protocol else "",
         method=rows.method_path(run.method),
         protocol=protocol.title if protocol else run.protocol,
-        apart=rows.apart(result, protocol) if protocol else "no card of this protocol is installed",
+        apart=rows.why_not_comparable(result, protocol)
+        if protocol
+        else "no card of this protocol is installed",
         command=str(run.record.get("command", "")),
-        heads=_heads(metrics),
+        heads=_score_columns(metrics),
         scores=tuple(_score_rows(result, metrics, _groups(result, protocol))),
         facts=_run_facts(result, protocol),
         charts=(*curves, *training),
-        items=metric_names.items(protocol),
+        items=metric_names.item_plural(protocol),
         singled=singled,
-        singled_by=_measured_by(metrics[0]) if metrics else "",
-        atlas=sample_atlas.path(run.protocol) if protocol else "",
-        labels=pseudo_label_page.path(result)
-        if protocol and pseudo_label_page.kept(result)
+        singled_by=_error_measure(metrics[0]) if metrics else "",
+        atlas=sample_atlas.atlas_path(run.protocol) if protocol else "",
+        labels=pseudo_label_page.pseudo_label_path(result)
+        if protocol and pseudo_label_page.has_pseudo_labels(result)
         else "",
-        compare=compare_page.path(run.protocol) if protocol and several else "",
-        record=run_folders.text(run),
+        compare=compare_page.compare_path(run.protocol) if protocol and several else "",
+        record=run_folders.read_record_text(run),
         problems=(*faults, *more),
     )
 
 
-def _measured_by(metric: Metric) -> str:
-    word = metric_names.short(metric.convention)
+def _error_measure(metric: Metric) -> str:
+    word = metric_names.short_convention(metric.convention)
     return f"{metric.title}, {word}" if metric.unit == "%" else f"in {word}"
 
 
-def _titles_of(rivals: Rivals | None, methods: Mapping[str, MethodCard]) -> dict[str, str]:
+def _rival_names(rivals: Rivals | None, methods: Mapping[str, MethodCard]) -> dict[str, str]:
     """Name rivals as the charts do: page → name."""
     runs = rivals.runs if rivals else ()
     return dict(
         zip(
             [run.page for run in runs],
-            leaderboard_charts.names([(False, run) for run in runs], methods),
+            leaderboard_charts.run_labels([(False, run) for run in runs], methods),
             strict=True,
         )
     )
@@ -128,13 +130,15 @@ def _titles_of(rivals: Rivals | None, methods: Mapping[str, MethodCard]) -> dict
 
 def _metrics(names: Iterable[str], protocol: Protocol | None) -> list[Metric]:
     if protocol is None:
-        return [metric_names.parse(name) for name in sorted(names)]
+        return [metric_names.parse_metric(name) for name in sorted(names)]
     return [
-        metric for metrics in metric_names.ordered(names, protocol).values() for metric in metrics
+        metric
+        for metrics in metric_names.group_by_convention(names, protocol).values()
+        for metric in metrics
     ]
 
 
-def _heads(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
+def _score_columns(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
     """Return the first metric of every measure and threshold."""
     return tuple(
         {metric.title: metric for metric in reversed(metrics)}[title] for title in _titles(metrics)
@@ -160,77 +164,81 @@ def _score_rows(
             yield ScoreRow(
                 convention,
                 group,
-                tuple(rows.cell(scores.get(names.get(title, ""))) for title in _titles(metrics)),
+                tuple(
+                    rows.print_cell(scores.get(names.get(title, ""))) for title in _titles(metrics)
+                ),
             )
 
 
-def _training(result: Result) -> tuple[list[Chart], list[str]]:
+def _training_chart(result: Result) -> tuple[list[Chart], list[str]]:
     """Draw the training log, or say why it cannot be drawn."""
     try:
-        log = results.stages(result.run)
+        log = results.read_training_log(result.run)
     except ResultError as fault:
-        return [], [results.without(result.run.folder, str(fault))]
+        return [], [results.hide_folder(result.run.folder, str(fault))]
     steps = sum(len(stage.steps) for stage in log)
-    return ([training_curve.training("training", "Training loss", log)] if steps > 1 else []), []
+    return (
+        [training_curve.training_chart("training", "Training loss", log)] if steps > 1 else []
+    ), []
 
 
-def _examined(
+def _examine_items(
     result: Result,
     metrics: Sequence[Metric],
     protocol: Protocol | None,
     rivals: Rivals | None,
     titles: Mapping[str, str],
-) -> tuple[list[Chart], Singled, list[str]]:
+) -> tuple[list[Chart], SingleItems, list[str]]:
     """Draw the errors by group and pick out single items, or say why that cannot be done."""
     if protocol is None or not metrics:
-        return [], Singled(), []
+        return [], SingleItems(), []
     try:
-        table = results.errors(result)
-        values = results.values(table, metrics[0].column)
-        groups = {group: results.members(table, group) for group in protocol.groups}
+        table = results.read_errors(result)
+        values = results.item_errors(table, metrics[0].column)
+        groups = {group: results.group_mask(table, group) for group in protocol.groups}
         parts = {
             group: mask
             for group, mask in groups.items()
             if group != protocol.overall or len(groups) == 1
         }
-        singled, faults = worst_items.single_out(
+        singled, faults = worst_items.single_out_items(
             result, protocol, metrics[0], values, parts, rivals, titles
         )
     except ResultError as fault:
-        return [], Singled(), [results.without(result.run.folder, str(fault))]
-    metric, scale = metrics[0], metric_names.scale(metrics[0].unit)
+        return [], SingleItems(), [results.hide_folder(result.run.folder, str(fault))]
+    metric, scale = metrics[0], metric_names.percent_scale(metrics[0].unit)
     curves = [Curve(group, values[mask] * scale) for group, mask in groups.items()]
     landmarks = metric.unit == "%"
-    chart = chart_values.ced(
+    chart = chart_values.ced_chart(
         "ced",
         "Cumulative error distribution",
         curves,
-        end=metric_names.curve_end(protocol) * 100
+        end=metric_names.ced_limit(protocol) * 100
         if landmarks
-        else leaderboard_charts.tail([curve.errors for curve in curves]),
-        x_title=f"error in % of {metric_names.short(metric.convention)}"
+        else leaderboard_charts.tail_end([curve.errors for curve in curves]),
+        x_title=f"error in % of {metric_names.short_convention(metric.convention)}"
         if landmarks
         else f"error in {metric.unit}",
         unit=metric.unit,
-        items=metric_names.items(protocol),
+        items=metric_names.item_plural(protocol),
         what="this run by group",
     )
-    mapped, more = _points(result, protocol)
+    mapped, more = _points_chart(result, protocol)
     return [chart, *mapped], singled, [*faults, *more]
 
 
-def _points(result: Result, protocol: Protocol) -> tuple[list[Chart], list[str]]:
+def _points_chart(result: Result, protocol: Protocol) -> tuple[list[Chart], list[str]]:
     """Draw where this run's points go wrong, the overall group first."""
     if protocol.layout not in LAYOUTS or not protocol.normalisers:
         return [], []
     try:
-        known = results.points(result, LAYOUTS[protocol.layout].count)
+        known = results.read_point_statistics(result, LAYOUTS[protocol.layout].count)
     except ResultError as fault:
-        return [], [results.without(result.run.folder, str(fault))]
+        return [], [results.hide_folder(result.run.folder, str(fault))]
     order = sorted(protocol.groups, key=lambda name: name != protocol.overall)[
-        : chart_values.SERIES
+        : chart_values.MOST_SHOWN
     ]
-    layers = [Layer(group, *known[group]) for group in order if group in known]
+    layers = [PointErrors(group, *known[group]) for group in order if group in known]
     return (
         [leaderboard_charts.points_chart(protocol, layers, "this run by group", at_first=1)]
         if layers
@@ -259,9 +267,9 @@ def _run_facts(
         ("Data set", str(data.get("dataset", ""))),
         ("Data variant", result.data),
         ("Fingerprint", result.fingerprint),
-        (f"Training {metric_names.items(protocol)}", f"{result.train:,}"),
+        (f"Training {metric_names.item_plural(protocol)}", f"{result.train:,}"),
         (
-            f"Test {metric_names.items(protocol)}",
+            f"Test {metric_names.item_plural(protocol)}",
             f"{result.n:,}, {result.failed:,} without an answer",
         ),
         ("Card", result.card),
@@ -270,13 +278,16 @@ def _run_facts(
     return (
         ("Run", tuple(run)),
         ("Data and card", tuple(kept)),
-        ("Environment", _flat({**record["environment"], **_prefixed(record["code"])})),
-        ("Seconds", _flat(record["seconds"])),
-        ("Training", _flat(record["training"]) if isinstance(record.get("training"), dict) else ()),
+        ("Environment", _record_facts({**record["environment"], **_code_facts(record["code"])})),
+        ("Seconds", _record_facts(record["seconds"])),
+        (
+            "Training",
+            _record_facts(record["training"]) if isinstance(record.get("training"), dict) else (),
+        ),
     )
 
 
-def _prefixed(code: Mapping[str, Any]) -> dict[str, Any]:
+def _code_facts(code: Mapping[str, Any]) -> dict[str, Any]:
     words = {"benchbox": "benchbox", "commit": "commit", "dirty": "changes not committed"}
     return {words.get(key, key): value for key, value in code.items()}
 
@@ -285,19 +296,19 @@ def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _flat(table: Mapping[str, Any]) -> tuple[Fact, ...]:
+def _record_facts(table: Mapping[str, Any]) -> tuple[Fact, ...]:
     """Turn a table of the record into facts, in the order of the record.
 
     What is not known is left out.
     """
     return tuple(
-        (str(key).replace("_", " "), _word(value))
+        (str(key).replace("_", " "), _printed_value(value))
         for key, value in table.items()
         if value is not None
     )
 
 
-def _word(value: object) -> str:
+def _printed_value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

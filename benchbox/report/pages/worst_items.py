@@ -17,7 +17,7 @@ import numpy as np
 from benchbox.errors import ResultError
 from benchbox.metrics import metric_names
 from benchbox.metrics.metric_names import Metric
-from benchbox.report.charts.face_drawings import Face
+from benchbox.report.charts.face_drawings import ItemDrawing
 from benchbox.report.inputs import results
 from benchbox.report.inputs.results import Result
 from benchbox.types import Protocol
@@ -27,8 +27,8 @@ from . import worst_faces_drawn
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Strings
 
-_SHOWN = 12
-_RIVALS = 8
+_ITEMS_SHOWN = 12
+_MAX_RIVALS = 8
 
 
 @dataclass(frozen=True)
@@ -60,30 +60,30 @@ class Rivals:
         )
 
 
-Drawn = tuple[tuple[str, tuple[Face, ...]], ...]  # title, faces
+DrawnFaces = tuple[tuple[str, tuple[ItemDrawing, ...]], ...]  # title, faces
 
 
 @dataclass(frozen=True)
-class Singled:
+class SingleItems:
     """Single items of a run."""
 
     hardest: tuple[Item, ...] = ()
     disputed: tuple[Item, ...] = ()
     # name, page: whose median a disputed item is held against
     rivals: tuple[tuple[str, str], ...] = ()
-    drawn: Drawn = ()  # title, faces: the worst, the best, the disputed, as landmarks on grey
+    drawn: DrawnFaces = ()  # title, faces: the worst, the best, the disputed, as landmarks on grey
 
 
 def _variant(result: Result) -> tuple[str, str]:
     return result.run.method, result.run.variant
 
 
-def choose(own: Sequence[Result], protocol: Protocol) -> list[Result]:
+def choose_rivals(own: Sequence[Result], protocol: Protocol) -> list[Result]:
     """Choose the best run of each of the best variants by the protocol's first metric, scored under its card."""
     best: dict[tuple[str, str], tuple[float, str, Result]] = {}
     for result in own:
         scores = result.scores.get(protocol.overall, {})
-        ordered = metric_names.ordered(scores, protocol)
+        ordered = metric_names.group_by_convention(scores, protocol)
         metric = next(iter(ordered.values()))[0] if ordered else None
         value = scores[metric.name].value if metric else None
         if metric is None or value is None or result.card != protocol.card:
@@ -93,10 +93,10 @@ def choose(own: Sequence[Result], protocol: Protocol) -> list[Result]:
             best.get(_variant(result), found), found, key=lambda entry: entry[:2]
         )
     order = sorted(best.values(), key=lambda entry: entry[:2])
-    return [result for _, _, result in order[: _RIVALS + 1]]
+    return [result for _, _, result in order[: _MAX_RIVALS + 1]]
 
 
-def read(chosen: Sequence[Result], protocol: Protocol) -> Rivals | None:
+def read_rivals(chosen: Sequence[Result], protocol: Protocol) -> Rivals | None:
     """Read what the chosen runs make of each item.
 
     One that cannot be used, or saw other items, is left out.
@@ -106,11 +106,13 @@ def read(chosen: Sequence[Result], protocol: Protocol) -> Rivals | None:
     first: Strings | None = None
     for result in chosen:
         metric = next(
-            iter(metric_names.ordered(result.scores[protocol.overall], protocol).values())
+            iter(
+                metric_names.group_by_convention(result.scores[protocol.overall], protocol).values()
+            )
         )[0]
         try:
-            errors, ids = results.errors(result), results.ids(result.run, result.n)
-            values = results.values(errors, metric.column)
+            errors, ids = results.read_errors(result), results.read_ids(result.run, result.n)
+            values = results.item_errors(errors, metric.column)
         except ResultError:  # its own page and the leaderboard say so
             continue
         if first is None or np.array_equal(first, ids):
@@ -119,41 +121,47 @@ def read(chosen: Sequence[Result], protocol: Protocol) -> Rivals | None:
             columns.append(values)
     if first is None:
         return None
-    return Rivals(tuple(kept), first, np.stack(columns, axis=1), _points(kept[:2], protocol))
+    return Rivals(tuple(kept), first, np.stack(columns, axis=1), _rival_points(kept[:2], protocol))
 
 
-def _points(best: Sequence[Result], protocol: Protocol) -> dict[Result, Floats]:
+def _rival_points(best: Sequence[Result], protocol: Protocol) -> dict[Result, Floats]:
     found: dict[Result, Floats] = {}
     for result in best if protocol.task == "landmarks" else ():
         with suppress(ResultError):  # its own page says so
-            found[result] = results.answers(result, protocol)
+            found[result] = results.read_landmarks(result, protocol)
     return found
 
 
-def hardest(
+def hardest_items(
     ids: Strings, values: Floats, groups: Mapping[str, Bools], metric: Metric
 ) -> list[Item]:
     """List the items with the largest errors (N,), those without an answer first."""
     values = values.copy()
     values[~(values >= 0)] = -1.0  # an item that has no error at all is not hard
-    least = values[values.argpartition(-_SHOWN)[-_SHOWN]] if len(values) > _SHOWN else 0.0
+    least = (
+        values[values.argpartition(-_ITEMS_SHOWN)[-_ITEMS_SHOWN]]
+        if len(values) > _ITEMS_SHOWN
+        else 0.0
+    )
     # all that could be among them: only these are sorted
     near = (values >= max(least, 0.0)).nonzero()[0].tolist()
-    order = sorted(near, key=lambda i: (-values[i], ids[i]))[:_SHOWN]
-    return [Item(str(ids[i]), _within(groups, i), _printed(values[i], metric)) for i in order]
+    order = sorted(near, key=lambda i: (-values[i], ids[i]))[:_ITEMS_SHOWN]
+    return [
+        Item(str(ids[i]), _group_names(groups, i), _printed_error(values[i], metric)) for i in order
+    ]
 
 
-def disputed(ids: Strings, values: Floats, others: Floats) -> list[int]:
+def most_disputed_rows(ids: Strings, values: Floats, others: Floats) -> list[int]:
     """Return the rows on which errors (N,) lie farthest from the median of the others' (N, M), the farthest first."""
     if not others.shape[1]:
         return []
     with np.errstate(invalid="ignore"):
         apart = np.abs(values - np.median(others, axis=1))
     usable = np.flatnonzero(np.isfinite(apart) & (apart > 0))
-    return sorted(usable.tolist(), key=lambda i: (-apart[i], ids[i]))[:_SHOWN]
+    return sorted(usable.tolist(), key=lambda i: (-apart[i], ids[i]))[:_ITEMS_SHOWN]
 
 
-def listed(
+def list_disputed_items(
     order: Sequence[int],
     ids: Strings,
     values: Floats,
@@ -165,25 +173,27 @@ def listed(
     return [
         Item(
             str(ids[i]),
-            _within(groups, i),
-            _printed(values[i], metric),
-            _printed(float(np.median(others[i])), metric),
+            _group_names(groups, i),
+            _printed_error(values[i], metric),
+            _printed_error(float(np.median(others[i])), metric),
         )
         for i in order
     ]
 
 
-def _within(groups: Mapping[str, Bools], row: int) -> str:
+def _group_names(groups: Mapping[str, Bools], row: int) -> str:
     return ", ".join(group for group, mask in groups.items() if mask[row])
 
 
-def _printed(value: float, metric: Metric) -> str:
+def _printed_error(value: float, metric: Metric) -> str:
     if not math.isfinite(value):
         return "no answer"
-    return metric_names.number(float(value) * metric_names.scale(metric.unit), metric.unit)
+    return metric_names.format_number(
+        float(value) * metric_names.percent_scale(metric.unit), metric.unit
+    )
 
 
-def single_out(
+def single_out_items(
     result: Result,
     protocol: Protocol,
     metric: Metric,
@@ -191,34 +201,34 @@ def single_out(
     groups: Mapping[str, Bools],
     rivals: Rivals | None,
     titles: Mapping[str, str],
-) -> tuple[Singled, list[str]]:
+) -> tuple[SingleItems, list[str]]:
     """Pick out single items of a run by its errors (N,), and say what could not be drawn.
 
     `titles` name the rivals.
 
     Raises ResultError where its ids cannot be read.
     """
-    ids = results.ids(result.run, result.n)
+    ids = results.read_ids(result.run, result.n)
     beside = rivals.beside(result, ids) if rivals else Rivals((), ids, np.empty((len(ids), 0)), {})
-    argued = disputed(ids, values, beside.errors)
+    argued = most_disputed_rows(ids, values, beside.errors)
     faults: list[str] = []
-    drawn: Drawn = ()
+    drawn: DrawnFaces = ()
     if protocol.task == "landmarks":
         try:
-            drawn = worst_faces_drawn.portraits(
-                result, protocol, metric, values, ids, argued, _best(beside, titles)
+            drawn = worst_faces_drawn.draw_worst_faces(
+                result, protocol, metric, values, ids, argued, _best_rival(beside, titles)
             )
         except ResultError as fault:
-            faults.append(results.without(result.run.folder, str(fault)))
-    return Singled(
-        hardest=tuple(hardest(ids, values, groups, metric)),
-        disputed=tuple(listed(argued, ids, values, beside.errors, groups, metric)),
+            faults.append(results.hide_folder(result.run.folder, str(fault)))
+    return SingleItems(
+        hardest=tuple(hardest_items(ids, values, groups, metric)),
+        disputed=tuple(list_disputed_items(argued, ids, values, beside.errors, groups, metric)),
         rivals=tuple((titles[run.page], run.page + ".html") for run in beside.runs),
         drawn=drawn,
     ), faults
 
 
-def _best(beside: Rivals, titles: Mapping[str, str]) -> tuple[str, Floats, Floats] | None:
+def _best_rival(beside: Rivals, titles: Mapping[str, str]) -> tuple[str, Floats, Floats] | None:
     """Return the first rival whose points are known: its name, its points, its errors."""
     for place, run in enumerate(beside.runs):
         if run in beside.points:

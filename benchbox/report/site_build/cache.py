@@ -21,17 +21,17 @@ _PACKAGE = Path(__file__).parents[2]
 _CODE = {".py", ".html", ".css", ".js", ".svg", ".md", ".csv"}
 _LIBRARIES = ("jinja2", "markupsafe", "numpy")
 
-Noted = tuple[str, str]  # digest of a page's inputs, digest of its bytes
+PageDigests = tuple[str, str]  # digest of a page's inputs, digest of its bytes
 
 
-def load(out: Path) -> dict[str, Noted]:
+def load_digests(out: Path) -> dict[str, PageDigests]:
     """Return what was noted for each file below `out`.
 
     Empty where nothing that this code wrote can be read.
     """
     try:
         document = json.loads((out / _FOLDER / _FILE).read_text(encoding="utf-8"))
-        if document["generator"] != generator():
+        if document["generator"] != generator_digest():
             return {}
         return {
             str(name): (str(inputs), str(content))
@@ -41,7 +41,7 @@ def load(out: Path) -> dict[str, Noted]:
         return {}
 
 
-def save(out: Path, pages: Mapping[str, Noted]) -> None:
+def save_digests(out: Path, pages: Mapping[str, PageDigests]) -> None:
     """Note what the files below `out` were made from.
 
     A folder that cannot be written costs time only.
@@ -52,13 +52,13 @@ def save(out: Path, pages: Mapping[str, Noted]) -> None:
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
         beside = folder / f".{_FILE}.new"
         beside.write_text(
-            json.dumps({"generator": generator(), "pages": dict(pages)}), encoding="utf-8"
+            json.dumps({"generator": generator_digest(), "pages": dict(pages)}), encoding="utf-8"
         )
         beside.replace(folder / _FILE)
 
 
 @cache
-def generator() -> str:
+def generator_digest() -> str:
     """Hash everything that turns inputs into pages: benchbox, its templates and assets, Python and the libraries."""
     total = hashlib.sha256(repr((platform.python_version(), *map(version, _LIBRARIES))).encode())
     for path in sorted(path for path in _PACKAGE.rglob("*") if path.suffix in _CODE):

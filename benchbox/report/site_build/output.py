@@ -22,7 +22,7 @@ _SUFFIXES = {".html", ".css", ".js", ".svg", ".json", ".csv", ".md", ".tex", ".b
 
 
 @dataclass(frozen=True)
-class File:
+class SiteFile:
     """A file of the site before it is rendered."""
 
     inputs: Callable[[], str]  # digest of what it is made from, the code and templates aside
@@ -31,91 +31,100 @@ class File:
     work: float = 1.0  # about how much it is to make it; a run's page is 1
 
 
-def write(wanted: Mapping[str, File], out: Path) -> list[Path]:
+def write_site(wanted: Mapping[str, SiteFile], out: Path) -> list[Path]:
     """Render and write the files of a site that have changed and remove those of an earlier one.
 
     See `render`.
     """
-    before = _written(out)
+    before = _files_in_manifest(out)
     for name in (*wanted, MANIFEST):
         if (out / name).exists() and name not in before and name != MANIFEST:
             raise ResultError(
                 f"{out / name}: was not written by benchbox report; choose another folder with --out"
             )
-    with _explained(out):
+    with _explain_write_errors(out):
         # an interrupted rendering must still know its files, old and new
         if before != wanted.keys():
             out.mkdir(parents=True, exist_ok=True)
-            _replace(out / MANIFEST, manifest(dict.fromkeys(sorted(before | wanted.keys()), "")))
-    known = cache.load(out)
+            _replace_file(
+                out / MANIFEST, encode_manifest(dict.fromkeys(sorted(before | wanted.keys()), ""))
+            )
+    known = cache.load_digests(out)
     came = {name for name in before if name.endswith(PICTURE)}
-    made = parallel.over(
-        wanted, lambda name, file: _refreshed(out / name, file, known.get(name), drawn=name in came)
+    made = parallel.make_files(
+        wanted,
+        lambda name, file: _render_if_changed(
+            out / name, file, known.get(name), drawn=name in came
+        ),
     )
-    with _explained(out):
+    with _explain_write_errors(out):
         known_as = {
             name: "drawn" if name.endswith(PICTURE) else digest
             for name, (_, digest) in made.items()
         }
-        _replace(out / MANIFEST, manifest(known_as))
+        _replace_file(out / MANIFEST, encode_manifest(known_as))
         for name in sorted(before - wanted.keys()):
             (out / name).unlink(missing_ok=True)
-            _prune(out, name)
-    cache.save(out, made)
+            _remove_empty_folders(out, name)
+    cache.save_digests(out, made)
     return sorted(out / name for name in (*made, MANIFEST))
 
 
-def differences(wanted: Mapping[str, File], out: Path) -> list[str]:
+def find_differences(wanted: Mapping[str, SiteFile], out: Path) -> list[str]:
     """Render every file of a site and say where the one below `out` differs.
 
     Nothing beside the files is believed.
     """
 
-    def compared(name: str, file: File) -> tuple[str, list[str]]:
+    def compared(name: str, file: SiteFile) -> tuple[str, list[str]]:
         content = file.content()
-        return noted(name, content), _difference(out, name, content)
+        return manifest_entry(name, content), _describe_difference(out, name, content)
 
-    made = parallel.over(wanted, compared)
+    made = parallel.make_files(wanted, compared)
     digests = {name: digest for name, (digest, _) in made.items()}
     faults = [fault for _, found in made.values() for fault in found]
-    faults += _difference(out, MANIFEST, manifest(digests))
+    faults += _describe_difference(out, MANIFEST, encode_manifest(digests))
     faults += [
         f"{name}: left over"
-        for name in _written(out)
+        for name in _files_in_manifest(out)
         if name not in wanted and (out / name).is_file()
     ]
     return sorted(faults)
 
 
-def _difference(out: Path, name: str, content: bytes) -> list[str]:
+def _describe_difference(out: Path, name: str, content: bytes) -> list[str]:
     if not (out / name).is_file():
         return [f"{name}: missing"]
     written = (out / name).read_bytes()
-    same = written == content or (name.endswith(PICTURE) and face_drawings.alike(written, content))
+    same = written == content or (
+        name.endswith(PICTURE) and face_drawings.same_picture(written, content)
+    )
     return [] if same else [f"{name}: differs"]
 
 
-def noted(name: str, content: bytes) -> str:
+def manifest_entry(name: str, content: bytes) -> str:
     """Return what the manifest says of a file.
 
     A drawing is known by its name, which says what it shows.
     """
-    return "drawn" if name.endswith(PICTURE) else digest(content)
+    return "drawn" if name.endswith(PICTURE) else content_digest(content)
 
 
-def digest(content: bytes) -> str:
+def content_digest(content: bytes) -> str:
     """Return the SHA-256 of a file's content, as the manifest writes it."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def manifest(digests: Mapping[str, str]) -> bytes:
+def encode_manifest(digests: Mapping[str, str]) -> bytes:
     """Write the manifest of files that are known by their digests."""
     return (
         json.dumps({"schema": 1, "made_by": _MAKER, "files": digests}, indent=1) + "\n"
     ).encode()
 
 
-def _refreshed(path: Path, file: File, before: cache.Noted | None, *, drawn: bool) -> cache.Noted:
+def _render_if_changed(
+    path: Path, file: SiteFile, before: cache.PageDigests | None, *, drawn: bool
+) -> cache.PageDigests:
     """Render one file unless it was rendered from the same inputs and nobody has touched it since.
 
     A picture that was `drawn` on another machine and came along stays: its name says what it shows
@@ -123,22 +132,27 @@ def _refreshed(path: Path, file: File, before: cache.Noted | None, *, drawn: boo
     """
     inputs = file.inputs()
     if drawn and before is None and path.is_file():
-        return inputs, digest(path.read_bytes())
-    if before and before[0] == inputs and path.is_file() and digest(path.read_bytes()) == before[1]:
+        return inputs, content_digest(path.read_bytes())
+    if (
+        before
+        and before[0] == inputs
+        and path.is_file()
+        and content_digest(path.read_bytes()) == before[1]
+    ):
         return before
     content = file.content()
-    save(path, content)
-    return inputs, digest(content)
+    write_file(path, content)
+    return inputs, content_digest(content)
 
 
-def save(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
     """Write one file whole; raises ResultError when it cannot be written."""
-    with _explained(path):
-        _replace(path, content)
+    with _explain_write_errors(path):
+        _replace_file(path, content)
 
 
 @contextmanager
-def _explained(place: Path) -> Iterator[None]:
+def _explain_write_errors(place: Path) -> Iterator[None]:
     """Turn a fault of writing into one line that says what to do."""
     try:
         yield
@@ -148,7 +162,7 @@ def _explained(place: Path) -> Iterator[None]:
         ) from fault
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _replace_file(path: Path, content: bytes) -> None:
     if path.is_file() and path.read_bytes() == content:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +174,7 @@ def _replace(path: Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _prune(out: Path, name: str) -> None:
+def _remove_empty_folders(out: Path, name: str) -> None:
     """Remove the folders that a removed page leaves empty."""
     for parent in PurePosixPath(name).parents:
         folder = out / parent
@@ -169,7 +183,7 @@ def _prune(out: Path, name: str) -> None:
         folder.rmdir()
 
 
-def _written(out: Path) -> set[str]:
+def _files_in_manifest(out: Path) -> set[str]:
     """Return the files that the manifest below `out` names; empty without one.
 
     Raises ResultError when it is wrong.
@@ -184,14 +198,14 @@ def _written(out: Path) -> set[str]:
         raise ResultError(
             f"{path}: is no manifest of benchbox report; delete it or choose --out DIR"
         ) from fault
-    if names is None or not all(_inside(name) for name in names):
+    if names is None or not all(_is_site_path(name) for name in names):
         raise ResultError(
             f"{path}: is no manifest of benchbox report; delete it or choose --out DIR"
         )
     return names
 
 
-def _inside(name: str) -> bool:
+def _is_site_path(name: str) -> bool:
     """Tell whether a manifest's path stays below the site and looks like one of its files."""
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts and path.suffix in _SUFFIXES

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, TypeVar
 from benchbox.errors import BenchboxError
 
 if TYPE_CHECKING:
-    from .output import File
+    from .output import SiteFile
 
 T = TypeVar("T")
 
-_FEW = 300.0  # of work: below it a process is not worth starting
-_MOST = 8  # processes
+_MIN_WORK = 300.0  # of work: below it a process is not worth starting
+_MAX_PROCESSES = 8  # processes
 
 
-def over(wanted: Mapping[str, File], make: Callable[[str, File], T]) -> dict[str, T]:
+def make_files(wanted: Mapping[str, SiteFile], make: Callable[[str, SiteFile], T]) -> dict[str, T]:
     """Return `make(name, file)` of every file, in their order; raises what `make` raises."""
-    shares = _shares(wanted, _processes(sum(file.work for file in wanted.values())))
+    shares = _deal_shares(wanted, _process_count(sum(file.work for file in wanted.values())))
     # a child knows all that is known here
     context = multiprocessing.get_context("fork" if len(shares) > 1 else None)
     children = []
@@ -54,8 +54,8 @@ def over(wanted: Mapping[str, File], make: Callable[[str, File], T]) -> dict[str
 def _work(
     end: Connection,
     share: Sequence[str],
-    wanted: Mapping[str, File],
-    make: Callable[[str, File], T],
+    wanted: Mapping[str, SiteFile],
+    make: Callable[[str, SiteFile], T],
 ) -> None:
     """Make a share and send it.
 
@@ -67,13 +67,13 @@ def _work(
         end.send(({}, fault))
 
 
-def _processes(work: float) -> int:
-    if sys.platform != "linux" or work < _FEW:
+def _process_count(work: float) -> int:
+    if sys.platform != "linux" or work < _MIN_WORK:
         return 1
-    return min(_MOST, len(os.sched_getaffinity(0)))
+    return min(_MAX_PROCESSES, len(os.sched_getaffinity(0)))
 
 
-def _shares(wanted: Mapping[str, File], count: int) -> list[list[str]]:
+def _deal_shares(wanted: Mapping[str, SiteFile], count: int) -> list[list[str]]:
     """Deal the files to at most `count` processes of about equal work, those of a group (`near`) to the same one."""
     groups: dict[str, list[str]] = {}
     for name, file in wanted.items():

@@ -30,8 +30,8 @@ from benchbox.report.pages.page_types import Page, Sources
 from benchbox.report.pages.sample_atlas import AtlasPage
 from benchbox.report.pages.worst_items import Rivals
 from benchbox.report.tables import exports, leaderboard, per_item, ranked_rows, rows
-from benchbox.report.tables.per_item import Samples
-from benchbox.report.tables.ranked_rows import Ranked
+from benchbox.report.tables.per_item import ItemErrors
+from benchbox.report.tables.ranked_rows import RankedBoard
 from benchbox.report.tables.rows import Board, Table
 from benchbox.runs import run_folders
 from benchbox.types import Protocol
@@ -42,7 +42,7 @@ _RUNS = 16  # of a protocol make a file of its board as much work again as a run
 
 
 @dataclass(frozen=True)
-class Draft:
+class PlannedPage:
     """A page or file before it is laid out."""
 
     path: str
@@ -52,7 +52,7 @@ class Draft:
     work: float = 1.0
 
 
-def drafts(sources: Sources) -> list[Draft]:
+def plan_pages(sources: Sources) -> list[PlannedPage]:
     """Plan every page of the site; nothing is read or laid out before it is asked for."""
     plan = _Plan(sources)
     names = sorted({*plan.methods, *plan.by_method})
@@ -66,7 +66,7 @@ def drafts(sources: Sources) -> list[Draft]:
         *(
             draft
             for result in sources.results
-            if pseudo_label_page.kept(result)
+            if pseudo_label_page.has_pseudo_labels(result)
             for draft in plan.labels(result)
         ),
         plan.index_page(names),
@@ -81,11 +81,11 @@ class _Plan:
         self.sources = sources
         self.methods = {card.name: card for card in sources.methods}
         self.protocols = {protocol.name: protocol for protocol in sources.protocols}
-        self.by_protocol = results.by_protocol(sources.results)
+        self.by_protocol = results.group_by_protocol(sources.results)
         self.by_method: dict[str, list[Result]] = {}
         for result in sources.results:
             self.by_method.setdefault(result.run.method, []).append(result)
-        self._rankings: dict[tuple[str, str], Ranked] = {}
+        self._rankings: dict[tuple[str, str], RankedBoard] = {}
         self._atlases: dict[str, AtlasPage] = {}
         self._boards: dict[str, Board] = {}
         self._boards_inputs: dict[str, str] = {}
@@ -93,15 +93,15 @@ class _Plan:
         self._chosen_runs: dict[str, list[Result]] = {}
         self._held: tuple[str, Rivals | None] = "", None
 
-    def boards(self, protocol: Protocol) -> list[Draft]:
+    def boards(self, protocol: Protocol) -> list[PlannedPage]:
         """Plan a page and its exports for every convention, the first one under the protocol's own address."""
         own, name = self.by_protocol.get(protocol.name, []), protocol.name
 
-        def page(path: str, convention: str) -> Draft:
+        def page(path: str, convention: str) -> PlannedPage:
             return self._board_draft(
                 path,
                 protocol,
-                lambda: page_types.board_page(
+                lambda: page_types.build_board_page(
                     self._ranked(protocol, convention),
                     own,
                     self.sources,
@@ -110,60 +110,79 @@ class _Plan:
                 ),
             )
 
-        def export(convention: str, suffix: str) -> Draft:
-            write, path = exports.FORMATS[suffix], exports.path(name, convention, suffix)
+        def export(convention: str, suffix: str) -> PlannedPage:
+            write, path = (
+                exports.TABLE_FORMATS[suffix],
+                exports.export_path(name, convention, suffix),
+            )
             return self._board_draft(
                 path, protocol, lambda: write(protocol, self._table(protocol, convention))
             )
 
-        found = leaderboard.conventions(protocol, own, self.sources.references)
+        found = leaderboard.list_conventions(protocol, own, self.sources.references)
         if not found:
             return [page(rows.board_path(name), "")]
         return [
             page(rows.board_path(name), found[0]),
             *(page(rows.board_path(name, convention), convention) for convention in found[1:]),
-            *(export(convention, suffix) for convention in found for suffix in exports.FORMATS),
-            self._board_draft(
-                exports.path(name, "", "bib"), protocol, lambda: self._bibtex(protocol, found)
+            *(
+                export(convention, suffix)
+                for convention in found
+                for suffix in exports.TABLE_FORMATS
             ),
-            *([self._compare_page(protocol, found[0])] if compare_page.comparable(own) else []),
+            self._board_draft(
+                exports.export_path(name, "", "bib"),
+                protocol,
+                lambda: self._bibtex(protocol, found),
+            ),
+            *(
+                [self._compare_page(protocol, found[0])]
+                if compare_page.has_compare_page(own)
+                else []
+            ),
             *(self._atlas(protocol, found[0]) if own else []),
         ]
 
-    def _atlas(self, protocol: Protocol, convention: str) -> list[Draft]:
+    def _atlas(self, protocol: Protocol, convention: str) -> list[PlannedPage]:
         """Plan the atlas and, where they may be shown, the pictures that it shows."""
 
         def page() -> AtlasPage:
             if protocol.name not in self._atlases:
                 held, problems = self._samples(protocol, convention)
-                lay = sample_atlas.page if protocol.task == "landmarks" else gaze_atlas.page
+                lay = (
+                    sample_atlas.build_atlas_page
+                    if protocol.task == "landmarks"
+                    else gaze_atlas.build_gaze_atlas_page
+                )
                 self._atlases[protocol.name] = lay(protocol, held, self.methods, problems)
             return self._atlases[protocol.name]
 
-        drafts = [self._board_draft(sample_atlas.path(protocol.name), protocol, page)]
+        drafts = [self._board_draft(sample_atlas.atlas_path(protocol.name), protocol, page)]
         # only then the page must be known to know its pictures
-        if synthetic_items.known(protocol.dataset):
+        if synthetic_items.is_synthetic(protocol.dataset):
             drafts += map(_picture, page().pictures)
         return drafts
 
-    def _compare_page(self, protocol: Protocol, convention: str) -> Draft:
+    def _compare_page(self, protocol: Protocol, convention: str) -> PlannedPage:
         def content() -> Page:
             held, problems = self._samples(protocol, convention)
-            return compare_page.page(protocol, held, self.methods, tuple(problems))
+            return compare_page.build_compare_page(protocol, held, self.methods, tuple(problems))
 
-        return self._board_draft(compare_page.path(protocol.name), protocol, content)
+        return self._board_draft(compare_page.compare_path(protocol.name), protocol, content)
 
-    def _samples(self, protocol: Protocol, convention: str) -> tuple[Samples | None, list[Problem]]:
+    def _samples(
+        self, protocol: Protocol, convention: str
+    ) -> tuple[ItemErrors | None, list[Problem]]:
         found = {
             result.page + ".html": result for result in self.by_protocol.get(protocol.name, [])
         }
-        return per_item.gather(protocol, self._table(protocol, convention), found)
+        return per_item.gather_item_errors(protocol, self._table(protocol, convention), found)
 
     def _board_draft(
         self, path: str, protocol: Protocol, content: Callable[[], Page | str | bytes]
-    ) -> Draft:
+    ) -> PlannedPage:
         runs = len(self.by_protocol.get(protocol.name, []))
-        return Draft(
+        return PlannedPage(
             path,
             lambda: self._board_inputs(protocol),
             content,
@@ -171,15 +190,17 @@ class _Plan:
             1 + runs / _RUNS,
         )
 
-    def _ranked(self, protocol: Protocol, convention: str) -> Ranked:
+    def _ranked(self, protocol: Protocol, convention: str) -> RankedBoard:
         if (protocol.name, convention) not in self._rankings:
             board = self._board(protocol)
             table = next((t for t in board.tables if t.convention == convention), None)
             found = {
                 result.page + ".html": result for result in self.by_protocol.get(protocol.name, [])
             }
-            ranked, problems = ranked_rows.ranked(table, protocol, found) if table else (None, [])
-            self._rankings[protocol.name, convention] = Ranked(board, ranked, tuple(problems))
+            ranked, problems = (
+                ranked_rows.rank_table(table, protocol, found) if table else (None, [])
+            )
+            self._rankings[protocol.name, convention] = RankedBoard(board, ranked, tuple(problems))
         return self._rankings[protocol.name, convention]
 
     def _table(self, protocol: Protocol, convention: str) -> Table:
@@ -192,7 +213,7 @@ class _Plan:
         board = self._board(protocol)
         keys = set().union(
             *(
-                page_types.quoted_papers(table)
+                page_types.cited_papers(table)
                 for table in board.tables
                 if table.convention in conventions
             )
@@ -206,38 +227,38 @@ class _Plan:
             [card for card in cards.values() if card],
         )
 
-    def method_page(self, name: str) -> Draft:
+    def method_page(self, name: str) -> PlannedPage:
         own, card = self.by_method.get(name, []), self.methods.get(name)
-        return Draft(
+        return PlannedPage(
             rows.method_path(name),
             lambda: _digest(
                 card,
-                page_types.readme(card),
+                page_types.read_readme(card),
                 self.sources.protocols,
                 self._common,
                 self._verdicts(name),
                 *self._all_inputs(own),
             ),
-            lambda: page_types.method_page(
+            lambda: page_types.build_method_page(
                 name, card, own, self.sources, self.methods, self._verdicts(name)
             ),
         )
 
     def _verdicts(self, method: str) -> list[Verdict]:
-        found = check_papers.methods_of(self.sources.verdicts(), method)
+        found = check_papers.claimed_methods(self.sources.verdicts(), method)
         return [verdict for verdict in found if verdict.verdict != "not measured"]
 
-    def run_page(self, result: Result, near: int) -> Draft:
+    def run_page(self, result: Result, near: int) -> PlannedPage:
         protocol = self.protocols.get(result.run.protocol)
-        several = compare_page.comparable(self.by_protocol[result.run.protocol])
-        return Draft(
+        several = compare_page.has_compare_page(self.by_protocol[result.run.protocol])
+        return PlannedPage(
             result.page + ".html",
             lambda: _digest(
                 self._run_inputs(result),
                 several,
                 *self._all_inputs(self._chosen(result.run.protocol)),
             ),
-            lambda: run_page.page(
+            lambda: run_page.build_run_page(
                 result,
                 protocol,
                 self.methods,
@@ -247,14 +268,16 @@ class _Plan:
             f"runs {near}",
         )
 
-    def labels(self, result: Result) -> list[Draft]:
+    def labels(self, result: Result) -> list[PlannedPage]:
         """Plan the page of a run's pseudo-labels and the pictures that it shows."""
         protocol = self.protocols.get(result.run.protocol)
         if protocol is None:
             return []
-        page = cache(lambda: pseudo_label_page.page(result, protocol, self.methods))
-        page_draft = Draft(
-            pseudo_label_page.path(result),
+        page = cache(
+            lambda: pseudo_label_page.build_pseudo_label_page(result, protocol, self.methods)
+        )
+        page_draft = PlannedPage(
+            pseudo_label_page.pseudo_label_path(result),
             lambda: _digest(self._run_inputs(result)),
             page,
             result.page,
@@ -267,7 +290,7 @@ class _Plan:
         if name not in self._chosen_runs:
             protocol = self.protocols.get(name)
             self._chosen_runs[name] = (
-                worst_items.choose(self.by_protocol[name], protocol) if protocol else []
+                worst_items.choose_rivals(self.by_protocol[name], protocol) if protocol else []
             )
         return self._chosen_runs[name]
 
@@ -278,23 +301,28 @@ class _Plan:
         """
         if self._held[0] != name:
             protocol = self.protocols.get(name)
-            self._held = name, worst_items.read(self._chosen(name), protocol) if protocol else None
+            self._held = (
+                name,
+                worst_items.read_rivals(self._chosen(name), protocol) if protocol else None,
+            )
         return self._held[1]
 
-    def guide_page(self, name: str) -> Draft:
+    def guide_page(self, name: str) -> PlannedPage:
         listed = self.sources.protocols
-        return Draft(
-            guide.path(name), lambda: _digest(name, listed), lambda: guide.page(name, listed)
+        return PlannedPage(
+            guide.guide_path(name),
+            lambda: _digest(name, listed),
+            lambda: guide.build_guide_page(name, listed),
         )
 
-    def index_page(self, names: Iterable[str]) -> Draft:
+    def index_page(self, names: Iterable[str]) -> PlannedPage:
         counts = {name: len(self.by_method.get(name, [])) for name in names}
-        return Draft(
+        return PlannedPage(
             "index.html",
             lambda: _digest(
                 self.sources.protocols, self._common, *self._all_inputs(self.sources.results)
             ),
-            lambda: page_types.index_page(
+            lambda: page_types.build_index_page(
                 [self._board(p) for p in self.sources.protocols], counts, self.sources, self.methods
             ),
         )
@@ -302,14 +330,14 @@ class _Plan:
     def _board(self, protocol: Protocol) -> Board:
         if protocol.name not in self._boards:
             own = self.by_protocol.get(protocol.name, [])
-            self._boards[protocol.name] = leaderboard.board(
+            self._boards[protocol.name] = leaderboard.build_leaderboard(
                 protocol, own, self.sources.references, self.methods, self.sources.profiles
             )
         return self._boards[protocol.name]
 
     def _near(self, protocol: Protocol) -> Mapping[str, Sequence[Result]]:
         """Return the results that a board's charts show, by protocol: its own, its options', its partner's."""
-        partner = error_vs_msd.partner(protocol, self.sources.protocols)
+        partner = error_vs_msd.find_error_protocol(protocol, self.sources.protocols)
         names = [
             protocol.name,
             *self._options.get(protocol.name, ()),
@@ -321,7 +349,7 @@ class _Plan:
     def _options(self) -> Mapping[str, Sequence[str]]:
         found: dict[str, list[str]] = {}
         for name in self.by_protocol:
-            found.setdefault(error_vs_perturbation.base_of(name), []).append(name)
+            found.setdefault(error_vs_perturbation.base_protocol(name), []).append(name)
         return found
 
     def _board_inputs(self, protocol: Protocol) -> str:
@@ -357,9 +385,11 @@ class _Plan:
         return self._inputs[result]
 
 
-def _picture(path: str) -> Draft:
+def _picture(path: str) -> PlannedPage:
     """Plan a picture; its name says all that it is made from."""
-    return Draft(path, partial(_digest, path), partial(face_drawings.picture, path), path, _DRAWN)
+    return PlannedPage(
+        path, partial(_digest, path), partial(face_drawings.draw_picture, path), path, _DRAWN
+    )
 
 
 def _files(result: Result) -> list[tuple[str, str]]:
@@ -372,7 +402,7 @@ def _files(result: Result) -> list[tuple[str, str]]:
     found = []
     try:
         for path in sorted(result.run.folder.iterdir()):
-            found += [(path.name, run_folders.sha256(path))] if path.is_file() else []
+            found += [(path.name, run_folders.hash_file(path))] if path.is_file() else []
     except OSError as fault:
         found.append(("", str(fault)))  # the page says so too
     return found

@@ -13,11 +13,11 @@ from benchbox.report.pages import markdown
 from benchbox.report.pages.compare_page import ComparePage
 from benchbox.report.pages.guide import GuidePage
 from benchbox.report.pages.page_types import BoardPage, IndexPage, MethodPage, Page
-from benchbox.report.pages.pseudo_label_page import LabelsPage
+from benchbox.report.pages.pseudo_label_page import PseudoLabelPage
 from benchbox.report.pages.run_page import RunPage
 from benchbox.report.pages.sample_atlas import AtlasPage
 
-from .plan import Draft
+from .plan import PlannedPage
 
 _TEMPLATES: Mapping[type, str] = {
     IndexPage: "index.html",
@@ -27,13 +27,13 @@ _TEMPLATES: Mapping[type, str] = {
     ComparePage: "compare.html",
     AtlasPage: "atlas.html",
     GuidePage: "guide.html",
-    LabelsPage: "labels.html",
+    PseudoLabelPage: "labels.html",
 }
 _TEMPLATES_FOLDER = Path(__file__).parents[1] / "templates"
 _WHOLE = 22  # characters
 
 
-def environment() -> Environment:
+def template_environment() -> Environment:
     """Return the templates with all that they may call; whatever they print is escaped."""
     made = Environment(
         loader=FileSystemLoader(_TEMPLATES_FOLDER),
@@ -44,17 +44,17 @@ def environment() -> Environment:
         keep_trailing_newline=True,
     )
     made.filters |= {
-        "words": metric_names.words,
-        "short": metric_names.short,
+        "words": metric_names.describe_convention,
+        "short": metric_names.short_convention,
         "capitalise": _capitalise,
         "whole": _whole,
     }
     made.filters |= {
-        "size": metric_names.size,
-        "milliseconds": metric_names.milliseconds,
-        "printed": metric_names.number,
-        "one": metric_names.item,
-        "inline": markdown.inline,
+        "size": metric_names.format_count,
+        "milliseconds": metric_names.format_milliseconds,
+        "printed": metric_names.format_number,
+        "one": metric_names.item_singular,
+        "inline": markdown.render_inline,
     }
     made.globals |= {"colours": COLOURS, "dashes": DASHES, "tasks": metric_names.TASKS}
     return made
@@ -69,15 +69,15 @@ def _whole(text: str) -> str:
     return text.replace(" ", "\u00a0") if len(text) < _WHOLE else text
 
 
-def html(environment: Environment, page: Page) -> bytes:
+def print_page(environment: Environment, page: Page) -> bytes:
     """Print a page."""
     template = environment.get_template(_TEMPLATES[type(page)])
     return template.render(page=page, root="../" * page.path.count("/")).encode()
 
 
-def printed(environment: Environment, draft: Draft) -> bytes:
+def print_planned(environment: Environment, draft: PlannedPage) -> bytes:
     """Lay out and print a page, or return what a file holds."""
     made = draft.content()
     if isinstance(made, bytes):
         return made
-    return made.encode() if isinstance(made, str) else html(environment, made)
+    return made.encode() if isinstance(made, str) else print_page(environment, made)

@@ -34,7 +34,7 @@ class Cost:
 NO_COST = Cost()
 
 
-def cost(result: Result, profiles: Profiles) -> Cost:
+def network_cost(result: Result, profiles: Profiles) -> Cost:
     """Return what is known of a run's network.
 
     Anything that is no positive number was not measured.

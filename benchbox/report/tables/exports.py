@@ -15,7 +15,7 @@ from typing import Any
 
 from benchbox.metrics import metric_names
 from benchbox.papers.reference_rows import Paper
-from benchbox.report.inputs.results import slug
+from benchbox.report.inputs.results import file_slug
 from benchbox.types import MethodCard, Protocol
 
 from . import rows
@@ -38,7 +38,7 @@ def as_csv(protocol: Protocol, table: Table) -> str:
     """Write one line per row; every column of numbers has its ends beside it."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    names = [_column(column) for column in table.columns]
+    names = [_column_name(column) for column in table.columns]
     head = [
         "rank",
         "name",
@@ -54,17 +54,17 @@ def as_csv(protocol: Protocol, table: Table) -> str:
     writer.writerow(
         [*head, *(f"{name}{end}" for name in names for end in ("", ".low", ".high", ".std"))]
     )
-    for row in rows.every(table):
-        numbers = [value for cell in row.cells for value in _numbers(cell)]
+    for row in rows.all_rows(table):
+        numbers = [value for cell in row.cells for value in _csv_numbers(cell)]
         cost = [row.cost.params, row.cost.macs, row.cost.latency_ms]
-        words = [row.rank, _safe(row.name), row.kind, "; ".join(row.details)]
-        words += [" ".join(seed.name for seed in row.seeds), _sources(row), row.apart]
+        words = [row.rank, _safe_text(row.name), row.kind, "; ".join(row.details)]
+        words += [" ".join(seed.name for seed in row.seeds), _source_words(row), row.apart]
         writer.writerow(["" if value is None else value for value in (*words, *cost, *numbers)])
     del protocol  # its name is the file's
     return stream.getvalue()
 
 
-def _safe(text: str) -> str:
+def _safe_text(text: str) -> str:
     """Keep a spreadsheet from taking a name for a formula."""
     return f"'{text}" if text[:1] in "=+-@\t\r" else text
 
@@ -76,16 +76,16 @@ def as_json(protocol: Protocol, table: Table) -> str:
         "protocol": protocol.name,
         "card": protocol.card,
         "convention": table.convention,
-        "ranked_by": _column(table.columns[table.key]),
+        "ranked_by": _column_name(table.columns[table.key]),
         "can_tell_from": {
-            _column(c): reach for c, reach in zip(table.columns, table.reach, strict=False)
+            _column_name(c): reach for c, reach in zip(table.columns, table.reach, strict=False)
         },
-        "rows": [_row(row, table.columns) for row in rows.every(table)],
+        "rows": [_json_row(row, table.columns) for row in rows.all_rows(table)],
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _row(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
+def _json_row(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     scores: dict[str, dict[str, Any]] = {}
     for column, cell in zip(columns, row.cells, strict=True):
         if cell:
@@ -125,60 +125,63 @@ def as_markdown(protocol: Protocol, table: Table) -> str:
     ]
     rule = ["--:", "---", "---", *("--:" for _ in table.columns)]
     lines = [
-        f"{protocol.title}; {metric_names.words(table.convention)}",
+        f"{protocol.title}; {metric_names.describe_convention(table.convention)}",
         "",
-        _piped(head),
-        _piped(rule),
+        _markdown_line(head),
+        _markdown_line(rule),
     ]
-    lines += [_piped(_words(row)) for row in table.rows]
+    lines += [_markdown_line(_markdown_cells(row)) for row in table.rows]
     if table.reach:
-        lines.append(_piped(["", "*can tell from*", "", *_reached(table)]))
+        lines.append(_markdown_line(["", "*can tell from*", "", *_detectable_words(table)]))
     for part in table.apart:
         lines += [
             "",
-            f"Apart: {_inline(part.reason)}",
+            f"Apart: {_escape_markdown(part.reason)}",
             "",
-            _piped(head),
-            _piped(rule),
-            *map(_piped, map(_words, part.rows)),
+            _markdown_line(head),
+            _markdown_line(rule),
+            *map(_markdown_line, map(_markdown_cells, part.rows)),
         ]
-    notes = [f"{number}. {_inline(note)}" for number, note in enumerate(table.footnotes, start=1)]
+    notes = [
+        f"{number}. {_escape_markdown(note)}"
+        for number, note in enumerate(table.footnotes, start=1)
+    ]
     return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"
 
 
-def _words(row: Row) -> list[str]:
+def _markdown_cells(row: Row) -> list[str]:
     marks = "".join(f" ({mark})" for mark in row.marks)
     more = "; ".join(
         (*row.details, *filter(None, [row.seeded]), *(source.text for source in row.sources))
     )
-    cells = [_number(cell) if cell else "" for cell in row.cells]
+    cells = [_markdown_number(cell) if cell else "" for cell in row.cells]
     return [
         str(row.rank or ""),
-        _inline(row.name) + marks + (f" ({_inline(more)})" if more else ""),
+        _escape_markdown(row.name) + marks + (f" ({_escape_markdown(more)})" if more else ""),
         row.kind,
         *cells,
     ]
 
 
-def _number(cell: Cell) -> str:
+def _markdown_number(cell: Cell) -> str:
     spread = f" ± {cell.spread}" if cell.spread else ""
     return cell.text + spread + (f" ({cell.interval})" if cell.interval else "")
 
 
-def _reached(table: Table) -> list[str]:
+def _detectable_words(table: Table) -> list[str]:
     """Print the smallest difference that the test set can tell in each column."""
     pairs = zip(table.columns, table.reach, strict=True)
     return [
-        "" if reach is None else metric_names.number(reach, column.metric.unit)
+        "" if reach is None else metric_names.format_number(reach, column.metric.unit)
         for column, reach in pairs
     ]
 
 
-def _inline(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>|])", r"\\\1", text)
 
 
-def _piped(cells: Iterable[str]) -> str:
+def _markdown_line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
@@ -188,7 +191,8 @@ def as_latex(protocol: Protocol, table: Table) -> str:
     places = [i for i, column in enumerate(table.columns) if column.metric.threshold in first]
     columns = [table.columns[i] for i in places]
     styles = [
-        _styles([row.cells[i] for row in table.rows], table.columns[i].metric.falls) for i in places
+        _tex_styles([row.cells[i] for row in table.rows], table.columns[i].metric.falls)
+        for i in places
     ]
     spans: dict[str, int] = {}
     for column in columns:
@@ -204,31 +208,41 @@ def as_latex(protocol: Protocol, table: Table) -> str:
             filter(None, [*row.details, row.seeded])
         )
         body.append(
-            " & ".join([str(row.rank or ""), f"{_tex(row.name)}{marks}", _tex(more), *cells])
+            " & ".join(
+                [str(row.rank or ""), f"{_escape_tex(row.name)}{marks}", _escape_tex(more), *cells]
+            )
             + r" \\"
         )
-    notes = [rf"\par $^{{{n}}}$ {_tex(note)}" for n, note in enumerate(table.footnotes, start=1)]
+    notes = [
+        rf"\par $^{{{n}}}$ {_escape_tex(note)}" for n, note in enumerate(table.footnotes, start=1)
+    ]
     if table.reach:
-        reached = _reached(table)
+        reached = _detectable_words(table)
         body += [
             r"\midrule",
             " & ".join(["", "can tell from", "", *(reached[i] for i in places)]) + r" \\",
         ]
-    caption = f"{protocol.title}; {metric_names.words(table.convention)}. Equal ranks: the test set cannot tell."
+    caption = f"{protocol.title}; {metric_names.describe_convention(table.convention)}. Equal ranks: the test set cannot tell."
     caption += f" ±: half the {protocol.interval:.0%} interval over {protocol.cluster}s."
     caption += " σ: standard deviation between seeds." if table.seeded else ""
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}",
             r"\begin{table}",
-            rf"\caption{{{_tex(caption)}}}",
+            rf"\caption{{{_escape_tex(caption)}}}",
             rf"\begin{{tabular}}{{rll{'r' * len(columns)}}}",
             r"\toprule",
             " & ".join(
-                ["", "", "", *(rf"\multicolumn{{{n}}}{{c}}{{{_tex(t)}}}" for t, n in spans.items())]
+                [
+                    "",
+                    "",
+                    "",
+                    *(rf"\multicolumn{{{n}}}{{c}}{{{_escape_tex(t)}}}" for t, n in spans.items()),
+                ]
             )
             + r" \\",
-            " & ".join([r"\#", "method", "", *(_tex(column.group) for column in columns)]) + r" \\",
+            " & ".join([r"\#", "method", "", *(_escape_tex(column.group) for column in columns)])
+            + r" \\",
             r"\midrule",
             *body,
             r"\bottomrule",
@@ -240,7 +254,7 @@ def as_latex(protocol: Protocol, table: Table) -> str:
     )
 
 
-def _styles(cells: Sequence[Cell | None], falls: bool) -> list[str]:
+def _tex_styles(cells: Sequence[Cell | None], falls: bool) -> list[str]:
     """Return a LaTeX command for every cell: the best printed number is bold, the second underlined."""
     known = sorted({float(cell.text) for cell in cells if cell}, reverse=not falls)
     commands = dict(zip(known, (r"\textbf", r"\underline"), strict=False))
@@ -258,7 +272,7 @@ def _tex_cell(cell: Cell | None, command: str) -> str:
     return rf"{text} $\pm$ {(cell.ends[1] - cell.ends[0]) / 2:.{digits}f}{spread}"
 
 
-def _tex(text: str) -> str:
+def _escape_tex(text: str) -> str:
     return "".join(_TEX.get(letter, letter) for letter in text)
 
 
@@ -281,22 +295,22 @@ def as_bibtex(papers: Iterable[Paper], cards: Iterable[MethodCard]) -> str:
                 card.name,
                 {key: facts.get(key, "") for key in ("title", "author", "venue", "year", "url")},
             )
-    return "\n".join(_entry(key, facts) for key, facts in sorted(entries.items()))
+    return "\n".join(_bibtex_entry(key, facts) for key, facts in sorted(entries.items()))
 
 
-def _entry(key: str, facts: Mapping[str, str]) -> str:
+def _bibtex_entry(key: str, facts: Mapping[str, str]) -> str:
     names = " and ".join(name.strip() for name in facts["author"].split(",") if name.strip())
     fields = {
-        "title": f"{{{_tex(facts['title'])}}}",
-        "author": _tex(names),
-        "booktitle": _tex(facts["venue"]),
+        "title": f"{{{_escape_tex(facts['title'])}}}",
+        "author": _escape_tex(names),
+        "booktitle": _escape_tex(facts["venue"]),
     }
     fields |= {"year": facts["year"], "url": facts["url"]}
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
     return "\n".join([f"@inproceedings{{{re.sub(r'[^A-Za-z0-9-]', '', key)},", *lines, "}", ""])
 
 
-FORMATS: Mapping[str, Callable[[Protocol, Table], str]] = {
+TABLE_FORMATS: Mapping[str, Callable[[Protocol, Table], str]] = {
     "csv": as_csv,
     "md": as_markdown,
     "tex": as_latex,
@@ -304,23 +318,23 @@ FORMATS: Mapping[str, Callable[[Protocol, Table], str]] = {
 }
 
 
-def path(protocol: str, convention: str, suffix: str) -> str:
+def export_path(protocol: str, convention: str, suffix: str) -> str:
     """Return the path of an exported table inside the site.
 
     The references of a protocol have no convention.
     """
-    name = slug(convention) if convention else "references"
-    return f"export/{slug(protocol)}/{name}.{suffix}"
+    name = file_slug(convention) if convention else "references"
+    return f"export/{file_slug(protocol)}/{name}.{suffix}"
 
 
 # --- words ----------------------------------------------------------------------------------------
 
 
-def _column(column: Column) -> str:
+def _column_name(column: Column) -> str:
     return f"{column.metric.name}.{column.group}"
 
 
-def _numbers(cell: Cell | None) -> tuple[float | None, ...]:
+def _csv_numbers(cell: Cell | None) -> tuple[float | None, ...]:
     if cell is None:
         return (None,) * 4
     return (cell.value, *(cell.ends or (None, None)), cell.std)
@@ -331,5 +345,5 @@ def _unit(column: Column) -> str:
     return f" ({word})" if word else ""
 
 
-def _sources(row: Row) -> str:
+def _source_words(row: Row) -> str:
     return "; ".join(source.text for source in row.sources)

@@ -44,12 +44,12 @@ class Filter:
     values: tuple[str, ...]
 
 
-def switches(board: Board, table: Table) -> tuple[Switch, ...]:
+def convention_switches(board: Board, table: Table) -> tuple[Switch, ...]:
     """Ask for normaliser, points and visibility one by one.
 
     Each answer changes nothing else where it can.
     """
-    known = {t.convention: metric_names.split(t.convention) for t in board.tables}
+    known = {t.convention: metric_names.split_convention(t.convention) for t in board.tables}
     here = known[table.convention]
     found = []
     for part, title in enumerate(("Error over", "Points", "Which points")):
@@ -63,33 +63,37 @@ def switches(board: Board, table: Table) -> tuple[Switch, ...]:
                 key=lambda c: sum(a == b for a, b in zip(known[c], here, strict=True)),
             )
             choices.append(
-                Choice(_text(part, answer), page(board, convention), answer == here[part])
+                Choice(
+                    _answer_text(part, answer),
+                    convention_page(board, convention),
+                    answer == here[part],
+                )
             )
         landmarks = board.protocol.task == "landmarks"
         found.append(Switch(title if part or landmarks else "Unit", tuple(choices)))
     return tuple(found)
 
 
-def page(board: Board, convention: str) -> str:
+def convention_page(board: Board, convention: str) -> str:
     """Return the page of a convention; the first one is the board's own."""
     return rows.board_path(
         board.protocol.name, "" if convention == board.tables[0].convention else convention
     )
 
 
-def _text(part: int, answer: str | int | bool) -> str:
+def _answer_text(part: int, answer: str | int | bool) -> str:
     if part == 0:
-        return metric_names.SHORT.get(str(answer), str(answer))
+        return metric_names.SHORT_NAMES.get(str(answer), str(answer))
     if part == 1:
         return str(answer) if answer else "all"
     return "visible only" if answer else "all"
 
 
-def filters(table: Table) -> tuple[Filter, ...]:
+def row_filters(table: Table) -> tuple[Filter, ...]:
     """Offer what tells the rows of a table apart."""
     found = []
     for key, title in _FILTERS:
-        values = sorted({str(getattr(row, key)) for row in rows.every(table)} - {""})
+        values = sorted({str(getattr(row, key)) for row in rows.all_rows(table)} - {""})
         if len(values) > 1:
             found.append(Filter(key, title, tuple(values)))
     return tuple(found)

@@ -17,22 +17,24 @@ from types import MappingProxyType
 from benchbox.metrics import metric_names
 from benchbox.papers.reference_rows import ReferenceRow, References
 from benchbox.report.inputs import group_by_seed, paper_rows
-from benchbox.report.inputs.paper_rows import Line
+from benchbox.report.inputs.paper_rows import PaperRow
 from benchbox.report.inputs.results import Result
 from benchbox.types import MethodCard, Protocol, Score
 
 from . import rows
 from .costs import Profiles
-from .rows import KINDS, Board, Cell, Column, Part, Row, Spot, Table
+from .rows import KINDS, Board, Cell, Column, NotComparable, Row, ScalePosition, Table
 
-_FAR = 3.0  # times the best value: where the scale of the spots ends
-_LINES = 500  # measured lines that one page shows, at most …
-_ROOM = 720_000  # … and their bytes: with papers' rows and charts a page stays below a megabyte
+_SCALE_END = 3.0  # times the best value: where the scale of the spots ends
+_MOST_ROWS = 500  # measured lines that one page shows, at most …
+_ROOM_BYTES = (
+    720_000  # … and their bytes: with papers' rows and charts a page stays below a megabyte
+)
 # bytes of a line, of each cell, of each of several seeds, of a ±
 _LINE, _CELL, _SEED, _SPREAD = 350, 57, 50, 20
 
 
-def board(
+def build_leaderboard(
     protocol: Protocol,
     results: Sequence[Result],
     references: References,
@@ -40,32 +42,32 @@ def board(
     profiles: Profiles = MappingProxyType({}),
 ) -> Board:
     """Lay out the leaderboard of one protocol; `results` are the runs of this protocol."""
-    lines = paper_rows.lines(protocol, references)
-    names = _names(results, lines)
-    families = group_by_seed.families(results, methods)
+    lines = paper_rows.gather_paper_rows(protocol, references)
+    names = _metric_names(results, lines)
+    families = group_by_seed.group_runs(results, methods)
     measured = [
         (
-            group_by_seed.scores(family),
-            rows.measured(family, protocol, methods, profiles, differing),
+            group_by_seed.mean_scores(family),
+            rows.measured_row(family, protocol, methods, profiles, differing),
         )
         for family, differing in zip(
-            families, group_by_seed.differing(families, methods), strict=True
+            families, group_by_seed.differing_params(families, methods), strict=True
         )
     ]
     drafts = []
-    for convention, metrics in metric_names.ordered(names, protocol).items():
+    for convention, metrics in metric_names.group_by_convention(names, protocol).items():
         columns = tuple(Column(metric, group) for metric in metrics for group in protocol.groups)
-        entries = [_Entry(row, _scores(scores, columns)) for scores, row in measured]
+        entries = [_Entry(row, _column_scores(scores, columns)) for scores, row in measured]
         entries += [
-            _quoted(line, columns)
+            _paper_entry(line, columns)
             for line in lines
-            if metric_names.parse(line.metric).convention == convention
+            if metric_names.parse_metric(line.metric).convention == convention
         ]
-        if draft := _draft(
+        if draft := _draft_table(
             convention, columns, [entry for entry in entries if any(entry.scores)], protocol
         ):
             drafts.append(draft)
-    tables = [_table(draft, _room(draft)) for draft in drafts]
+    tables = [_finish_table(draft, _room_for_rows(draft)) for draft in drafts]
     counts = {str(kind): sum(row.kind == kind for _, row in measured) for kind in KINDS} | {
         "paper": len(lines)
     }
@@ -73,9 +75,11 @@ def board(
     return Board(protocol, tuple(tables), counts, max(days, default=""))
 
 
-def conventions(protocol: Protocol, results: Sequence[Result], references: References) -> list[str]:
+def list_conventions(
+    protocol: Protocol, results: Sequence[Result], references: References
+) -> list[str]:
     """Name the conventions under which anything of a protocol has a value, in the order of its board's tables."""
-    lines = paper_rows.lines(protocol, references)
+    lines = paper_rows.gather_paper_rows(protocol, references)
     valued = {line.metric for line in lines}
     for result in results:
         for group in protocol.groups:
@@ -84,10 +88,10 @@ def conventions(protocol: Protocol, results: Sequence[Result], references: Refer
                 for name, score in result.scores.get(group, {}).items()
                 if score.value is not None
             }
-    return list(metric_names.ordered(valued, protocol))
+    return list(metric_names.group_by_convention(valued, protocol))
 
 
-def _names(results: Sequence[Result], lines: Sequence[Line]) -> set[str]:
+def _metric_names(results: Sequence[Result], lines: Sequence[PaperRow]) -> set[str]:
     return {name for r in results for scores in r.scores.values() for name in scores} | {
         line.metric for line in lines
     }
@@ -111,14 +115,14 @@ class _Draft:
     entries: Sequence[_Entry]  # in order
 
 
-def _scores(
+def _column_scores(
     groups: Mapping[str, Mapping[str, Score]], columns: Sequence[Column]
 ) -> tuple[Score | None, ...]:
     scores = [groups.get(column.group, {}).get(column.metric.name) for column in columns]
     return tuple(score if score and score.value is not None else None for score in scores)
 
 
-def _quoted(line: Line, columns: Sequence[Column]) -> _Entry:
+def _paper_entry(line: PaperRow, columns: Sequence[Column]) -> _Entry:
     found = [line.cells.get(c.group) if c.metric.name == line.metric else None for c in columns]
     cells = tuple(
         Cell(_as_printed(row), row.value) if row and row.value is not None else None
@@ -139,7 +143,7 @@ def _as_printed(row: ReferenceRow) -> str:
     return f"{row.value:.{len(row.printed.partition('.')[2]) + 2}f}"
 
 
-def _draft(
+def _draft_table(
     convention: str, columns: Sequence[Column], entries: Sequence[_Entry], protocol: Protocol
 ) -> _Draft | None:
     """Sort the rows of one convention and drop the columns without a value.
@@ -166,11 +170,11 @@ def _draft(
         convention,
         kept,
         key,
-        sorted(entries, key=lambda e: rows.order(e.row, e.scores[key], falls)),
+        sorted(entries, key=lambda e: rows.sort_key(e.row, e.scores[key], falls)),
     )
 
 
-def _room(draft: _Draft) -> int:
+def _room_for_rows(draft: _Draft) -> int:
     """Return how many measured rows a page has room for."""
     cells = len(draft.columns)
     bytes_of = [
@@ -180,21 +184,25 @@ def _room(draft: _Draft) -> int:
         for entry in draft.entries
         if entry.row.kind != "paper"
     ]
-    return min(_LINES, int(_ROOM * len(bytes_of) / sum(bytes_of))) if bytes_of else _LINES
+    return (
+        min(_MOST_ROWS, int(_ROOM_BYTES * len(bytes_of) / sum(bytes_of)))
+        if bytes_of
+        else _MOST_ROWS
+    )
 
 
-def _table(draft: _Draft, room: int) -> Table:
+def _finish_table(draft: _Draft, room: int) -> Table:
     """Print and footnote the rows of one convention: all of the papers' and the best `room` measured ones."""
-    shown = _shown(draft.entries, room)
-    cells = [entry.row.cells or tuple(map(rows.cell, entry.scores)) for entry in shown]
-    scale = _scale([cell for row in cells if (cell := row[draft.key])])
+    shown = _choose_shown(draft.entries, room)
+    cells = [entry.row.cells or tuple(map(rows.print_cell, entry.scores)) for entry in shown]
+    scale = _common_scale([cell for row in cells if (cell := row[draft.key])])
     notes = {note: 0 for entry in shown for note in entry.row.notes}
     notes = {note: number for number, note in enumerate(notes, start=1)}
     finished = [
         replace(
             entry.row,
             cells=printed,
-            spot=_spot(printed[draft.key], scale),
+            spot=_scale_position(printed[draft.key], scale),
             marks=tuple(notes[note] for note in entry.row.notes),
         )
         for entry, printed in zip(shown, cells, strict=True)
@@ -204,14 +212,14 @@ def _table(draft: _Draft, room: int) -> Table:
         columns=draft.columns,
         key=draft.key,
         rows=tuple(row for row in finished if not row.apart),
-        apart=_parts(finished),
+        apart=_not_comparable_parts(finished),
         footnotes=tuple(notes),
         scale=scale,
         hidden=len(draft.entries) - len(shown),
     )
 
 
-def _shown(entries: Sequence[_Entry], room: int) -> list[_Entry]:
+def _choose_shown(entries: Sequence[_Entry], room: int) -> list[_Entry]:
     """Choose the best rows.
 
     Of those that stand apart at least a quarter of the room, so that they do not vanish.
@@ -224,7 +232,7 @@ def _shown(entries: Sequence[_Entry], room: int) -> list[_Entry]:
     return [entry for entry in entries if entry.row.kind == "paper" or id(entry) in kept]
 
 
-def _parts(finished: Sequence[Row]) -> tuple[Part, ...]:
+def _not_comparable_parts(finished: Sequence[Row]) -> tuple[NotComparable, ...]:
     """Gather the rows that stand apart by reason: ours before the papers', then by their words."""
     parts: dict[str, list[Row]] = {}
     for row in finished:
@@ -233,21 +241,21 @@ def _parts(finished: Sequence[Row]) -> tuple[Part, ...]:
     order = sorted(
         parts, key=lambda reason: (all(row.kind == "paper" for row in parts[reason]), reason)
     )
-    return tuple(Part(reason, tuple(parts[reason])) for reason in order)
+    return tuple(NotComparable(reason, tuple(parts[reason])) for reason in order)
 
 
-def _scale(cells: Sequence[Cell]) -> tuple[float, float]:
+def _common_scale(cells: Sequence[Cell]) -> tuple[float, float]:
     """Return the ends of the common scale.
 
     A row several times as weak as the best has no say in it.
     """
     best = min((cell.value for cell in cells), default=0.0)
-    near = [cell for cell in cells if cell.value <= _FAR * best]
+    near = [cell for cell in cells if cell.value <= _SCALE_END * best]
     ends = [end for cell in near for end in (cell.value, *cell.ends)]
     return (min(ends), max(ends)) if ends else (0.0, 0.0)
 
 
-def _spot(cell: Cell | None, scale: tuple[float, float]) -> Spot | None:
+def _scale_position(cell: Cell | None, scale: tuple[float, float]) -> ScalePosition | None:
     """Place a value on the logarithmic scale; None beyond its end."""
     if cell is None or not 0 < scale[0] < scale[1] or cell.value > scale[1]:
         return None
@@ -256,4 +264,4 @@ def _spot(cell: Cell | None, scale: tuple[float, float]) -> Spot | None:
     at, low, high = (
         math.log(min(value, scale[1]) / scale[0]) / span * 100 for value in (cell.value, low, high)
     )
-    return Spot(at, low, high)
+    return ScalePosition(at, low, high)

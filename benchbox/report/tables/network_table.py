@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchbox.metrics import metric_names
-from benchbox.papers.claims import Fact
+from benchbox.papers.claims import SizeClaim
 from benchbox.types import MethodCard
 
 NOT_MEASURED = "not measured"
-_LAYERS = 600  # rows of one table: beyond that nobody reads
+_MOST_LAYERS = 600  # rows of one table: beyond that nobody reads
 _QUANTITIES = {
     "params": "parameters",
     "macs": "MACs, biases free",
@@ -24,7 +24,7 @@ _QUANTITIES = {
 
 
 @dataclass(frozen=True)
-class Size:
+class NetworkSize:
     """One variant's counts as printed."""
 
     variant: str
@@ -45,7 +45,7 @@ class LayerRow:
 
 
 @dataclass(frozen=True)
-class Part:
+class Network:
     """One network and its layers."""
 
     name: str
@@ -56,15 +56,15 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Build:
+class NetworkBuild:
     """Variants that are built alike."""
 
     variants: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[Network, ...]
 
 
 @dataclass(frozen=True)
-class Beside:
+class SizeCheck:
     """A printed size beside a counted one."""
 
     system: str
@@ -78,22 +78,22 @@ class Beside:
 
 
 @dataclass(frozen=True)
-class Anatomy:
+class NetworkTable:
     """Everything that a method's page says of its networks."""
 
-    sizes: tuple[Size, ...]
+    sizes: tuple[NetworkSize, ...]
     missing: tuple[str, ...]  # variants that nobody profiled
     machine: str  # where the latencies were taken
-    builds: tuple[Build, ...]
-    facts: tuple[Beside, ...]
+    builds: tuple[NetworkBuild, ...]
+    facts: tuple[SizeCheck, ...]
 
 
 Profiles = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
-def anatomy(
-    name: str, card: MethodCard | None, profiles: Profiles, facts: Iterable[Fact]
-) -> Anatomy:
+def describe_networks(
+    name: str, card: MethodCard | None, profiles: Profiles, facts: Iterable[SizeClaim]
+) -> NetworkTable:
     """Put together what is known of a method's variants, in the order of its card."""
     own = {variant: document for (method, variant), document in profiles.items() if method == name}
     # others are no print's
@@ -102,16 +102,18 @@ def anatomy(
     order += [variant for variant in own if variant not in order]
     claimed = [fact for fact in facts if fact.system.partition("/")[0] == name]
     machines = dict.fromkeys(_machine(own[variant]) for variant in order)
-    return Anatomy(
-        sizes=tuple(Size(variant, _cells(own[variant])) for variant in order),
+    return NetworkTable(
+        sizes=tuple(NetworkSize(variant, _size_cells(own[variant])) for variant in order),
         missing=tuple(v for v in (card.variants if card else ()) if v not in own) if own else (),
         machine="; ".join(filter(None, machines)),
-        builds=tuple(_builds(order, own)),
-        facts=tuple(_beside(fact, own.get(fact.system.partition("/")[2], {})) for fact in claimed),
+        builds=tuple(_distinct_builds(order, own)),
+        facts=tuple(
+            _size_check(fact, own.get(fact.system.partition("/")[2], {})) for fact in claimed
+        ),
     )
 
 
-def _cells(document: Mapping[str, Any]) -> tuple[str, ...]:
+def _size_cells(document: Mapping[str, Any]) -> tuple[str, ...]:
     counts = [
         _count(document.get(key))
         for key in ("params", "params_bn_folded", "macs", "macs_plus_bias")
@@ -120,7 +122,7 @@ def _cells(document: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         *(NOT_MEASURED if count is None else f"{count:,}" for count in counts),
         NOT_MEASURED if megabytes is None else f"{megabytes:.2f}",
-        NOT_MEASURED if latency is None else metric_names.milliseconds(latency),
+        NOT_MEASURED if latency is None else metric_names.format_milliseconds(latency),
     )
 
 
@@ -138,47 +140,49 @@ def _machine(document: Mapping[str, Any]) -> str:
     return f"{facts.get('cpu')}, {facts.get('threads')} of {facts.get('cores')} cores, PyTorch {facts.get('torch')}"
 
 
-def _builds(order: Sequence[str], own: Mapping[str, Mapping[str, Any]]) -> list[Build]:
+def _distinct_builds(
+    order: Sequence[str], own: Mapping[str, Mapping[str, Any]]
+) -> list[NetworkBuild]:
     """Describe every build once, whatever the number of variants that share it."""
-    known: dict[tuple[Part, ...], list[str]] = {}
+    known: dict[tuple[Network, ...], list[str]] = {}
     for variant in order:
-        parts = _parts(own[variant])
+        parts = _networks(own[variant])
         if parts:
             known.setdefault(parts, []).append(variant)
-    return [Build(tuple(variants), parts) for parts, variants in known.items()]
+    return [NetworkBuild(tuple(variants), parts) for parts, variants in known.items()]
 
 
-def _parts(document: Mapping[str, Any]) -> tuple[Part, ...]:
+def _networks(document: Mapping[str, Any]) -> tuple[Network, ...]:
     networks, layers = document.get("networks"), document.get("layers")
     if not isinstance(networks, list) or not isinstance(layers, list):
         return ()
     names = dict.fromkeys(str(n.get("name")) for n in networks if isinstance(n, Mapping))
     rows: dict[str, list[Mapping[str, Any]]] = {name: [] for name in names}
-    for layer in layers[: len(names) * _LAYERS]:
+    for layer in layers[: len(names) * _MOST_LAYERS]:
         title = str(layer.get("name", "")) if isinstance(layer, Mapping) else ""
         of = next((name for name in names if title == name or title.startswith(f"{name}.")), None)
         if of is not None:
             rows[of].append(layer)
-    return tuple(_part(name, found) for name, found in rows.items())
+    return tuple(_network(name, found) for name, found in rows.items())
 
 
-def _part(name: str, layers: Sequence[Mapping[str, Any]]) -> Part:
+def _network(name: str, layers: Sequence[Mapping[str, Any]]) -> Network:
     counted = [layer for layer in layers if _count(layer.get("macs"))]
     others = [layer for layer in layers if not _count(layer.get("macs"))]
     params = sum(_count(layer.get("params")) or 0 for layer in layers)
     rest = sum(_count(layer.get("params")) or 0 for layer in others)
-    return Part(
+    return Network(
         name=name,
         params=f"{params:,}",
         macs=f"{sum(_count(layer.get('macs')) or 0 for layer in layers):,}",
-        layers=tuple(_row(name, layer) for layer in counted[:_LAYERS]),
+        layers=tuple(_layer_row(name, layer) for layer in counted[:_MOST_LAYERS]),
         rest=f"{len(others)} further layers (norms, activations, pooling) hold {rest:,} parameters"
         if others
         else "",
     )
 
 
-def _row(network: str, layer: Mapping[str, Any]) -> LayerRow:
+def _layer_row(network: str, layer: Mapping[str, Any]) -> LayerRow:
     output = layer.get("output")
     sizes = [str(_count(side)) for side in output[1:]] if isinstance(output, list) else []
     return LayerRow(
@@ -191,10 +195,10 @@ def _row(network: str, layer: Mapping[str, Any]) -> LayerRow:
     )
 
 
-def _beside(fact: Fact, document: Mapping[str, Any]) -> Beside:
+def _size_check(fact: SizeClaim, document: Mapping[str, Any]) -> SizeCheck:
     counted = _count(document.get(fact.quantity))
     met = counted is not None and fact.beside(counted)[0]
-    return Beside(
+    return SizeCheck(
         system=fact.system.partition("/")[2],
         where=f"{fact.paper}, {fact.table}",
         quantity=_QUANTITIES.get(fact.quantity, fact.quantity),

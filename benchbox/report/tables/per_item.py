@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from benchbox.types import Bools, Floats, Strings
 
-_RUNS = 24
+_MOST_RUNS = 24
 
 
 @dataclass(frozen=True, eq=False)
-class Column:
+class RunErrors:
     """One run's errors (N,) in the printed unit, infinite where it has no answer.
 
     `row` may hold further seeds.
@@ -39,14 +39,14 @@ class Column:
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
+class ItemErrors:
     """Runs over the same items, the best first."""
 
     metric: Metric
     ids: Strings  # (N,)
     clusters: npt.NDArray[np.int64]  # (N,)
     groups: Mapping[str, Bools]  # group → (N,)
-    columns: tuple[Column, ...]
+    columns: tuple[RunErrors, ...]
 
     @property
     def table(self) -> Floats:
@@ -54,42 +54,46 @@ class Samples:
         return np.stack([column.errors for column in self.columns], axis=1)
 
 
-def gather(
+def gather_item_errors(
     protocol: Protocol, table: Table, found: Mapping[str, Result]
-) -> tuple[Samples | None, list[Problem]]:
+) -> tuple[ItemErrors | None, list[Problem]]:
     """Read the errors of a table's best runs; those on other items than the first are left out.
 
     None where there is no run at all.
     """
     metric = table.columns[table.key].metric
     problems: list[Problem] = []
-    columns: list[Column] = []
+    columns: list[RunErrors] = []
     first: tuple[Strings, np.ndarray] | None = None
-    for row, result in varied([row for row in rows.every(table) if row.cells[table.key]], found):
-        if len(columns) == _RUNS:
+    for row, result in order_by_variant(
+        [row for row in rows.all_rows(table) if row.cells[table.key]], found
+    ):
+        if len(columns) == _MOST_RUNS:
             break
         try:
-            errors, ids = results.errors(result), results.ids(result.run, result.n)
-            values = results.values(errors, metric.column) * metric_names.scale(metric.unit)
-            results.clusters(errors)
+            errors, ids = results.read_errors(result), results.read_ids(result.run, result.n)
+            values = results.item_errors(errors, metric.column) * metric_names.percent_scale(
+                metric.unit
+            )
+            results.cluster_numbers(errors)
             for group in protocol.groups:
-                results.members(errors, group)
+                results.group_mask(errors, group)
         except ResultError as fault:
-            problems.append(results.problem(result, fault))
+            problems.append(results.run_problem(result, fault))
             continue
         if first is None:
             first = ids, errors
         if np.array_equal(ids, first[0]):
-            columns.append(Column(row, result, values))
+            columns.append(RunErrors(row, result, values))
     if first is None:
         return None, problems
-    groups = {group: results.members(first[1], group) for group in protocol.groups}
-    return Samples(
-        metric, first[0], results.clusters(first[1]).astype(np.int64), groups, tuple(columns)
+    groups = {group: results.group_mask(first[1], group) for group in protocol.groups}
+    return ItemErrors(
+        metric, first[0], results.cluster_numbers(first[1]).astype(np.int64), groups, tuple(columns)
     ), problems
 
 
-def varied(shown: Sequence[Row], found: Mapping[str, Result]) -> list[tuple[Row, Result]]:
+def order_by_variant(shown: Sequence[Row], found: Mapping[str, Result]) -> list[tuple[Row, Result]]:
     """Put the first seed of the best row of every variant first, then the other rows, then further seeds."""
     order: dict[tuple[int, int], list[tuple[Row, Result]]] = {}
     seen: set[tuple[str, str]] = set()

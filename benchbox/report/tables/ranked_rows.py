@@ -27,7 +27,7 @@ _BEST = 12  # rows that say what a test set resolves: those that a new one would
 
 
 @dataclass(frozen=True)
-class Ranked:
+class RankedBoard:
     """A board under one convention, its rows ranked; no table where nothing has a value."""
 
     board: Board
@@ -35,7 +35,7 @@ class Ranked:
     problems: tuple[Problem, ...] = ()
 
 
-def ranked(
+def rank_table(
     table: Table, protocol: Protocol, found: Mapping[str, Result]
 ) -> tuple[Table, list[Problem]]:
     """Rank the rows of a table by the errors of their runs (page → run), and say what its test set can resolve.
@@ -45,13 +45,13 @@ def ranked(
     """
     problems: list[Problem] = []
     column = table.columns[table.key]
-    peers = _peers(table.rows, table, found, problems)
+    peers = _read_peers(table.rows, table, found, problems)
     places: dict[int, int] = {}
     if peers:
-        terms, owners, clusters = _joined(
+        terms, owners, clusters = _side_by_side(
             peers, column, [part for peer in peers for part in peer.terms]
         )
-        ranking = ranks.ties(
+        ranking = ranks.rank_methods(
             *terms, clusters, owners=owners, falls=column.metric.falls, level=protocol.interval
         )
         places = {
@@ -60,10 +60,12 @@ def ranked(
     else:
         apart = [row for part in table.apart for row in part.rows]
         held = {page: result for page, result in found.items() if result.card == protocol.card}
-        peers = _peers(apart, table, held, problems)
+        peers = _read_peers(apart, table, held, problems)
     finished = tuple(replace(row, rank=places.get(id(row))) for row in table.rows)
     return replace(
-        table, rows=finished, reach=_reach(table, protocol, peers[:_BEST], problems)
+        table,
+        rows=finished,
+        reach=_detectable_differences(table, protocol, peers[:_BEST], problems),
     ), problems
 
 
@@ -77,7 +79,7 @@ class _Peer:
     terms: tuple[tuple[Floats, Floats], ...]
 
 
-def _peers(
+def _read_peers(
     among: Sequence[Row], table: Table, found: Mapping[str, Result], problems: list[Problem]
 ) -> list[_Peer]:
     """Read the errors of rows that have a value in the ranking column."""
@@ -96,48 +98,52 @@ def _peers(
         for result in runs:
             first = peers[0].errors[0] if peers else read[0][0] if read else None
             try:
-                read.append(_read(result, column, groups, first))
+                read.append(_read_run(result, column, groups, first))
             except ResultError as fault:
-                problems.append(results.problem(result, fault))
+                problems.append(results.run_problem(result, fault))
         if len(read) == len(runs):
             errors, terms = map(tuple, zip(*read, strict=True))
             peers.append(_Peer(row, runs[0], errors if len(peers) < _BEST else (), terms))
     return peers
 
 
-def _read(
+def _read_run(
     result: Result, column: Column, groups: Iterable[str], first: np.ndarray | None
 ) -> tuple[np.ndarray, tuple[Floats, Floats]]:
     """Return a run's errors, and what they give for a column.
 
     Raises ResultError unless they fit the first ones.
     """
-    errors = results.errors(result)
-    inside = {f"in_{group}": results.members(errors, group) for group in groups}
-    for name, labels in {"cluster": results.clusters(errors), **inside}.items():
+    errors = results.read_errors(result)
+    inside = {f"in_{group}": results.group_mask(errors, group) for group in groups}
+    for name, labels in {"cluster": results.cluster_numbers(errors), **inside}.items():
         if first is not None and not np.array_equal(first[name], labels):
             what = "clusters" if name == "cluster" else "groups"
             raise ResultError(
                 f"errors.npy: its {what} are not those of the other runs; score it again"
             )
-    return errors, _terms(errors, column)
+    return errors, _column_terms(errors, column)
 
 
-def _terms(errors: np.ndarray, column: Column) -> tuple[Floats, Floats]:
-    return results.terms(errors[results.members(errors, column.group)], column.metric)
+def _column_terms(errors: np.ndarray, column: Column) -> tuple[Floats, Floats]:
+    return results.metric_terms(errors[results.group_mask(errors, column.group)], column.metric)
 
 
-def _joined(
+def _side_by_side(
     peers: Sequence[_Peer], column: Column, parts: Sequence[tuple[Floats, Floats]]
 ) -> tuple[tuple[Floats, Floats], list[int], np.ndarray]:
     """Put the terms of all runs side by side, (N, C) each, with the peer of every run and the clusters (N,)."""
     above, below = (np.stack(side, axis=1) for side in zip(*parts, strict=True))
     owners = [owner for owner, peer in enumerate(peers) for _ in peer.terms]
     first = peers[0].errors[0]
-    return (above, below), owners, results.clusters(first)[results.members(first, column.group)]
+    return (
+        (above, below),
+        owners,
+        results.cluster_numbers(first)[results.group_mask(first, column.group)],
+    )
 
 
-def _reach(
+def _detectable_differences(
     table: Table, protocol: Protocol, peers: Sequence[_Peer], problems: list[Problem]
 ) -> tuple[float | None, ...]:
     """Return the smallest difference that the test set can tell in each column, among its best rows."""
@@ -148,14 +154,20 @@ def _reach(
             if column.group not in inside:
                 held = [errors for peer in peers for errors in peer.errors]
                 inside = {
-                    column.group: [errors[results.members(errors, column.group)] for errors in held]
+                    column.group: [
+                        errors[results.group_mask(errors, column.group)] for errors in held
+                    ]
                 }
-            parts = [results.terms(errors, column.metric) for errors in inside[column.group]]
+            parts = [results.metric_terms(errors, column.metric) for errors in inside[column.group]]
         except ResultError as fault:
-            fresh = results.problem(peers[0].result, fault)
+            fresh = results.run_problem(peers[0].result, fault)
             problems += [] if fresh in problems else [fresh]
             found.append(None)
             continue
-        terms, owners, clusters = _joined(peers, column, parts)
-        found.append(ranks.resolvable(*terms, clusters, owners=owners, level=protocol.interval))
+        terms, owners, clusters = _side_by_side(peers, column, parts)
+        found.append(
+            ranks.smallest_detectable_difference(
+                *terms, clusters, owners=owners, level=protocol.interval
+            )
+        )
     return tuple(found)

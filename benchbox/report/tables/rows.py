@@ -10,15 +10,15 @@ from types import MappingProxyType
 from benchbox.analysis import check_papers
 from benchbox.metrics import metric_names
 from benchbox.metrics.metric_names import Metric
-from benchbox.report.inputs.group_by_seed import Family
-from benchbox.report.inputs.paper_rows import Source
-from benchbox.report.inputs.results import Result, slug
-from benchbox.types import Kind, MethodCard, Protocol, Score
+from benchbox.report.inputs.group_by_seed import SeedGroup
+from benchbox.report.inputs.paper_rows import PaperSource
+from benchbox.report.inputs.results import Result, file_slug
+from benchbox.types import MethodCard, Protocol, RunKind, Score
 
 from . import costs
 from .costs import NO_COST, Cost, Profiles
 
-KINDS: tuple[Kind, ...] = ("paper", "weights", "trained", "submitted")
+KINDS: tuple[RunKind, ...] = ("paper", "weights", "trained", "submitted")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Spot:
+class ScalePosition:
     """A value and its interval on the table's common scale, 0 to 100.
 
     Low = high where there is no interval.
@@ -65,16 +65,16 @@ class Seed:
 class Row:
     """One line of a leaderboard."""
 
-    kind: Kind
+    kind: RunKind
     name: str
     page: str  # inside the site, of the first seed; "" for a paper's row
     details: tuple[str, ...]
-    sources: tuple[Source, ...]
+    sources: tuple[PaperSource, ...]
     cells: tuple[Cell | None, ...]
     notes: tuple[str, ...] = ()
     apart: str = ""  # why it stands apart
     rank: int | None = None  # rows that the test set cannot tell apart share one
-    spot: Spot | None = None
+    spot: ScalePosition | None = None
     marks: tuple[int, ...] = ()  # numbers of its footnotes
     year: str = ""  # of the publication
     budget: str = ""
@@ -97,7 +97,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Part:
+class NotComparable:
     """Rows that stand apart for one reason."""
 
     reason: str
@@ -115,7 +115,7 @@ class Table:
     columns: tuple[Column, ...]
     key: int  # index of the column that ranks
     rows: tuple[Row, ...]
-    apart: tuple[Part, ...]
+    apart: tuple[NotComparable, ...]
     footnotes: tuple[str, ...]
     scale: tuple[float, float]  # ends of the common scale of the spots, which is logarithmic
     hidden: int = 0  # measured rows that the page has no room for: the weakest
@@ -131,12 +131,12 @@ class Table:
     @cached_property
     def machines(self) -> tuple[str, ...]:
         """Name where its latencies were taken."""
-        return tuple(sorted({row.cost.machine for row in every(self)} - {""}))
+        return tuple(sorted({row.cost.machine for row in all_rows(self)} - {""}))
 
     @cached_property
     def seeded(self) -> bool:
         """Tell whether any row is a mean over seeds."""
-        return any(len(row.seeds) > 1 for row in every(self))
+        return any(len(row.seeds) > 1 for row in all_rows(self))
 
     @cached_property
     def thresholds(self) -> tuple[str, ...]:
@@ -182,7 +182,9 @@ class Board:
                 for row in part.rows
                 if row.kind != "paper" and row.cells[table.key]
             ]
-            return min(rows, key=lambda row: order(row, row.cells[table.key], falls), default=None)
+            return min(
+                rows, key=lambda row: sort_key(row, row.cells[table.key], falls), default=None
+            )
         return None
 
     @property
@@ -197,9 +199,11 @@ class Board:
             falls = table.columns[table.key].metric.falls
             found = [row for row in table.rows if row.kind == "paper" and row.cells[table.key]]
             found = found or [
-                row for row in every(table) if row.kind == "paper" and row.cells[table.key]
+                row for row in all_rows(table) if row.kind == "paper" and row.cells[table.key]
             ]
-            return min(found, key=lambda row: order(row, row.cells[table.key], falls), default=None)
+            return min(
+                found, key=lambda row: sort_key(row, row.cells[table.key], falls), default=None
+            )
         return None
 
     @property
@@ -222,15 +226,15 @@ def board_path(protocol: str, convention: str = "") -> str:
 
     Each convention but the first has its own page.
     """
-    return f"protocol/{slug(protocol)}{'/' + slug(convention) if convention else ''}.html"
+    return f"protocol/{file_slug(protocol)}{'/' + file_slug(convention) if convention else ''}.html"
 
 
 def method_path(method: str) -> str:
     """Return the path of a method's page inside the site."""
-    return f"method/{slug(method)}.html"
+    return f"method/{file_slug(method)}.html"
 
 
-def every(table: Table) -> list[Row]:
+def all_rows(table: Table) -> list[Row]:
     """Return all rows of a table, those that stand apart last."""
     return [*table.rows, *(row for part in table.apart for row in part.rows)]
 
@@ -238,7 +242,7 @@ def every(table: Table) -> list[Row]:
 # --- our own rows ---------------------------------------------------------------------------------
 
 
-def apart(result: Result, protocol: Protocol) -> str:
+def why_not_comparable(result: Result, protocol: Protocol) -> str:
     """Say why a run must not stand beside the others, "" where it may."""
     reasons = []
     if result.card != protocol.card:
@@ -247,9 +251,9 @@ def apart(result: Result, protocol: Protocol) -> str:
         )
     if protocol.test_expected and result.n != protocol.test_expected:
         reasons.append(
-            f"tested on {result.n:,} of {protocol.test_expected:,} {metric_names.items(protocol)}"
+            f"tested on {result.n:,} of {protocol.test_expected:,} {metric_names.item_plural(protocol)}"
         )
-    if data := check_papers.other_data(result.data, result.kind):
+    if data := check_papers.unofficial_data(result.data, result.kind):
         reasons.append(f"other data than the complete official set: {data}")
     if result.overrides:
         changed = ", ".join(f"{key} = {value}" for key, value in result.overrides.items())
@@ -263,33 +267,33 @@ def _hash(card: str) -> str:
     return card.removeprefix("sha256:")[:12]
 
 
-def title(method: str, methods: Mapping[str, MethodCard]) -> str:
+def method_title(method: str, methods: Mapping[str, MethodCard]) -> str:
     """Return a method's title, or its name where no card describes it."""
     return methods[method].title if method in methods else method
 
 
-def named(result: Result) -> str:
+def variant_words(result: Result) -> str:
     """Name a run's variant, "" where it was handed in."""
     return f"variant {result.variant}" if result.kind != "submitted" else ""
 
 
-def details(family: Family, differing: tuple[str, ...] = ()) -> tuple[str, ...]:
+def row_details(family: SeedGroup, differing: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Say what a row is beside variant and seeds: budget, data other than the official set, failures.
 
     `differing` names the parameters that tell it from another row of the same variant.
     """
     budget = [f"budget {family[0].budget}"] if family[0].kind == "trained" else []
-    return (*budget, *differing, *_flaws(family))
+    return (*budget, *differing, *_data_and_failures(family))
 
 
-def seeds(family: Family) -> tuple[Seed, ...]:
+def row_seeds(family: SeedGroup) -> tuple[Seed, ...]:
     """List the runs of a row that was trained, () of any other."""
     return tuple(Seed(r.run.seed, r.page + ".html") for r in family if r.kind == "trained")
 
 
-def _flaws(family: Family) -> list[str]:
+def _data_and_failures(family: SeedGroup) -> list[str]:
     data, failed = (
-        check_papers.other_data(family[0].data, family[0].kind),
+        check_papers.unofficial_data(family[0].data, family[0].kind),
         sum(result.failed for result in family),
     )
     total = sum(result.n for result in family)
@@ -297,8 +301,8 @@ def _flaws(family: Family) -> list[str]:
     return facts + ([f"{failed:,} of {total:,} without an answer"] if failed else [])
 
 
-def measured(
-    family: Family,
+def measured_row(
+    family: SeedGroup,
     protocol: Protocol,
     methods: Mapping[str, MethodCard],
     profiles: Profiles = MappingProxyType({}),
@@ -311,38 +315,38 @@ def measured(
     first = family[0]
     return Row(
         kind=first.kind,
-        name=title(first.run.method, methods),
+        name=method_title(first.run.method, methods),
         page=first.page + ".html",
-        details=(*filter(None, [named(first)]), *details(family, differing)),
+        details=(*filter(None, [variant_words(first)]), *row_details(family, differing)),
         sources=(),
         cells=(),
-        apart=apart(first, protocol),
+        apart=why_not_comparable(first, protocol),
         year=methods[first.run.method].paper.get("year", "") if first.run.method in methods else "",
         budget=first.budget,
         data=first.data or "not recorded",
         extra="some" if protocol.extra else "none",
-        seeds=seeds(family),
-        cost=costs.cost(first, profiles),
+        seeds=row_seeds(family),
+        cost=costs.network_cost(first, profiles),
     )
 
 
-def cell(score: Score | None) -> Cell | None:
+def print_cell(score: Score | None) -> Cell | None:
     """Print one score; None where there is none."""
     if score is None or score.value is None:
         return None
     ends = () if score.low is None or score.high is None else (score.low, score.high)
-    spread = "" if score.std is None else metric_names.number(score.std, score.unit)
+    spread = "" if score.std is None else metric_names.format_number(score.std, score.unit)
     return Cell(
-        metric_names.number(score.value, score.unit),
+        metric_names.format_number(score.value, score.unit),
         score.value,
-        metric_names.interval(score),
+        metric_names.format_interval(score),
         ends,
         score.std,
         spread,
     )
 
 
-def order(
+def sort_key(
     row: Row, score: Score | Cell | None, falls: bool
 ) -> tuple[bool, float, str, tuple[str, ...]]:
     """Return what a row is sorted by under one column: rows without a value last, then by value, name and details."""

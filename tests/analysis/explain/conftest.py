@@ -55,4 +55,6 @@ def case() -> Case:
     }
     truth = Truth(ids, values, groups, ids, visible=visible)
     assert IBUG68.count == values.shape[1]
-    return Case(dataclasses.replace(protocols.load("300w-full"), resamples=100), index, truth)
+    return Case(
+        dataclasses.replace(protocols.load_protocol("300w-full"), resamples=100), index, truth
+    )

@@ -2,7 +2,13 @@
 
 import pytest
 
-from benchbox.analysis.explain.convention_grid import Choice, Claim, by_chance, nearest, variants
+from benchbox.analysis.explain.convention_grid import (
+    Choice,
+    Claim,
+    expected_by_chance,
+    measure_variants,
+    nearest_variants,
+)
 from benchbox.errors import ResultError
 
 AXES = {
@@ -37,7 +43,7 @@ def test_what_is_no_printed_number_is_refused(text):
 
 
 def test_every_combination_of_up_to_two_changes_once():
-    found = {variant.name: variant.value for variant in variants(AXES, value)}
+    found = {variant.name: variant.value for variant in measure_variants(AXES, value)}
     assert found == {
         "as the card says": 2.0,
         "base three": 3.0,
@@ -48,14 +54,16 @@ def test_every_combination_of_up_to_two_changes_once():
 
 
 def test_what_lands_comes_simplest_first():
-    landing, near = nearest(variants(AXES, value), Claim.read("3"))
+    landing, near = nearest_variants(measure_variants(AXES, value), Claim.read("3"))
     assert [variant.name for variant in landing] == ["base three", "plus one"]
     assert [variant.value for variant in near] == [2.0, 4.0, 12.0]
 
 
 def test_a_change_that_explains_nothing_more_is_not_told():
-    found = variants(AXES, lambda choice: value(choice) and 2.0 + 1e-4 * (choice["plus"] != "none"))
-    landing, _ = nearest(found, Claim.read("2.00"))
+    found = measure_variants(
+        AXES, lambda choice: value(choice) and 2.0 + 1e-4 * (choice["plus"] != "none")
+    )
+    landing, _ = nearest_variants(found, Claim.read("2.00"))
     assert [variant.name for variant in landing] == ["as the card says"]
 
 
@@ -65,6 +73,6 @@ def test_luck_is_estimated_from_the_neighbourhood():
     38 values spread over 20 tolerances: 2.
     """
     axis = {"x": [Choice("x", str(k), "") for k in range(200)]}
-    found = variants(axis, lambda choice: float(choice["x"]) / 10)
+    found = measure_variants(axis, lambda choice: float(choice["x"]) / 10)
     # 10 on each side within 1.0
-    assert by_chance(found, Claim.read("10.0")) == pytest.approx(20 / 19)
+    assert expected_by_chance(found, Claim.read("10.0")) == pytest.approx(20 / 19)

@@ -16,7 +16,7 @@ from benchbox.types import Score
 
 
 def means(claimed, measured):
-    return [guess.means for guess in explain.guesses(explain.Claim.read(claimed), measured)]
+    return [guess.means for guess in explain.guess_factors(explain.Claim.read(claimed), measured)]
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ OURS = {
 
 
 def looked_up(rows, name="cfss_v2", variants=None):
-    return nearest_rows.neighbours(
-        References(PAPERS, tuple(rows)), protocols.load("300w-full"), OURS, name, variants
+    return nearest_rows.find_neighbours(
+        References(PAPERS, tuple(rows)), protocols.load_protocol("300w-full"), OURS, name, variants
     )
 
 
@@ -98,10 +98,10 @@ def test_only_what_is_near_is_called_near():
     )
     assert (near.near, far.near) == (True, False)
     assert far.distance == pytest.approx(1.1 / 7.1)
-    assert "LBF in P, Table 8 is near;" in text_and_json._neighbour(near)[0]
-    assert "is the nearest that is printed, 15 % away;" in text_and_json._neighbour(far)[0]
+    assert "LBF in P, Table 8 is near;" in text_and_json._neighbour_lines(near)[0]
+    assert "is the nearest that is printed, 15 % away;" in text_and_json._neighbour_lines(far)[0]
     named = looked_up([row("full", "7.1")])[0]
-    assert "bears the same name, 15 % away;" in text_and_json._neighbour(named)[0]
+    assert "bears the same name, 15 % away;" in text_and_json._neighbour_lines(named)[0]
 
 
 def test_the_interval_says_whether_other_faces_could_make_the_gap():
@@ -172,7 +172,7 @@ FOUND = {
 @pytest.mark.parametrize("method", FOUND)
 def test_each_published_file_has_its_constant_offset(published, method):
     shift, before, after, named = FOUND[method]
-    found = explain.explain(
+    found = explain.explain_predictions(
         published / "predictions" / f"{method}.npz", "300w-full", published / "annotations"
     )
     assert (found.offset.dx, found.offset.dy) == (
@@ -192,7 +192,7 @@ def test_cfss_is_not_its_paper_and_the_reason_is_said(published):
 
     No convention makes the published re-run equal to that.
     """
-    found = explain.explain(
+    found = explain.explain_predictions(
         published / "predictions/CFSS.npz",
         "300w-full",
         published / "annotations",
@@ -210,13 +210,13 @@ def test_cfss_is_not_its_paper_and_the_reason_is_said(published):
 @pytest.mark.data
 def test_a_claim_by_pupils_is_found_out(published):
     """Trap: the number of another normaliser, claimed for this one."""
-    found = explain.explain(
+    found = explain.explain_predictions(
         published / "predictions/CFSS.npz", "300w-full", published / "annotations", "6.61"
     )
     assert found.landing[0].name == "normaliser inter_pupil"
-    text = explain.format_text(found)
+    text = explain.format_explanation(found)
     assert "divided by the distance of the eye centres" in text
-    json.dumps(explain.to_json(found), allow_nan=False)
+    json.dumps(explain.explanation_to_json(found), allow_nan=False)
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -249,8 +249,8 @@ def test_the_command_on_a_file(world, tmp_path):
     from benchbox import datasets
     from benchbox.datasets import split
 
-    tiny = protocols.load("tiny")
-    truth = split.truth(tiny, datasets.open("ytf68").index(world.data, pixels=False))
+    tiny = protocols.load_protocol("tiny")
+    truth = split.ground_truth(tiny, datasets.open_dataset("ytf68").index(world.data, pixels=False))
     file = tmp_path / "mine.npz"
     np.savez(file, ids=truth.ids, values=truth.values - 1)
     shown = call(file, "--protocol", "tiny", "--data", world.data)
@@ -264,4 +264,4 @@ def test_the_command_on_a_file(world, tmp_path):
     assert len(document["points"]) == 68
     assert min(document["points"]) > 0
     with pytest.raises(ResultError, match="tiny has no metric 'nme'"):
-        explain.explain(file, "tiny", world.data, metric="nme")
+        explain.explain_predictions(file, "tiny", world.data, metric="nme")

@@ -31,7 +31,9 @@ def screen():
     groups = {"total": np.ones(len(ids), bool), "phone": people < "p3"}
     truth = Truth(ids, dots[keep], groups, people, sequences=sequences)
     metrics = ("error_cm", "error_cm_dot", "error_cm_person", "msd_cm")
-    return dataclasses.replace(protocols.load("gazecapture"), metrics=metrics, resamples=100), truth
+    return dataclasses.replace(
+        protocols.load_protocol("gazecapture"), metrics=metrics, resamples=100
+    ), truth
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def sight():
         {"unseen": np.ones(110, bool)},
         people[keep],
     )
-    card = protocols.load("mpiigaze-small")
+    card = protocols.load_protocol("mpiigaze-small")
     return dataclasses.replace(
         card, metrics=("error_deg", "error_deg_person"), resamples=100
     ), truth
@@ -63,15 +65,15 @@ def fair(truth, off, seed=2):
 
 def landing(case, answers, claimed, metric, group):
     protocol, truth = case
-    found = convention_grid.variants(
-        gaze_candidates.axes(protocol, truth, answers, metric, group),
-        gaze_candidates.measure(protocol, truth, answers),
+    found = convention_grid.measure_variants(
+        gaze_candidates.gaze_axes(protocol, truth, answers, metric, group),
+        gaze_candidates.gaze_measure(protocol, truth, answers),
     )
     return [
         variant.name
-        for variant in convention_grid.nearest(found, convention_grid.Claim.read(f"{claimed:.8f}"))[
-            0
-        ]
+        for variant in convention_grid.nearest_variants(
+            found, convention_grid.Claim.read(f"{claimed:.8f}")
+        )[0]
     ]
 
 
@@ -80,7 +82,7 @@ def landing(case, answers, claimed, metric, group):
 def test_the_card_itself_is_the_first_variant_on_the_screen(screen, metric, group):
     protocol, truth = screen
     answers = answer(truth, fair(truth, 1.0), failed=(0, 7))
-    value = score.score(protocol, truth, answers).groups[group][metric].value
+    value = score.score_predictions(protocol, truth, answers).groups[group][metric].value
     assert landing(screen, answers, value, metric, group)[0] == "as the card says"
 
 
@@ -88,7 +90,7 @@ def test_the_card_itself_is_the_first_variant_on_the_screen(screen, metric, grou
 def test_the_card_itself_is_the_first_variant_in_space(sight, metric):
     protocol, truth = sight
     answers = answer(truth, fair(truth, 0.05), failed=(3,))
-    value = score.score(protocol, truth, answers).groups["unseen"][metric].value
+    value = score.score_predictions(protocol, truth, answers).groups["unseen"][metric].value
     assert landing(sight, answers, value, metric, "unseen")[0] == "as the card says"
 
 
@@ -109,10 +111,13 @@ def test_units_averages_and_axes_on_the_screen(screen):
         (math.sqrt(sum(e * e for e in each) / len(each)), "middle rms"),
         (float(np.mean(people)), "average person"),
         (
-            score.score(protocol, truth, answers).groups["total"]["error_cm_dot"].value,
+            score.score_predictions(protocol, truth, answers).groups["total"]["error_cm_dot"].value,
             "average dot",
         ),
-        (score.score(protocol, truth, answers).groups["phone"]["error_cm"].value, "group phone"),
+        (
+            score.score_predictions(protocol, truth, answers).groups["phone"]["error_cm"].value,
+            "group phone",
+        ),
     ):
         assert landing(screen, answers, claimed, "error_cm", "total")[0] == name
 
@@ -131,7 +136,9 @@ def test_a_spoilt_screen_is_mended_and_warned_of(screen, name, undo):
     mean = float(errors_of.distance_cm(truth.values, clean).mean())
     answers = answer(truth, undo(clean))
     assert landing(screen, answers, mean, "error_cm", "total")[0] == name
-    assert name.removeprefix("reading ") in gaze_candidates.warnings(protocol, truth, answers)[0]
+    assert (
+        name.removeprefix("reading ") in gaze_candidates.gaze_warnings(protocol, truth, answers)[0]
+    )
 
 
 def test_swapped_angles_are_found_in_space(sight):
@@ -140,20 +147,20 @@ def test_swapped_angles_are_found_in_space(sight):
     clean = fair(truth, 0.03)
     angles = geometry.vectors_to_angles(clean)
     answers = answer(truth, geometry.angles_to_vectors(angles[:, ::-1]))
-    claimed = float(errors_of.angle_deg(truth.values, clean).mean())
+    claimed = float(errors_of.angular_error_deg(truth.values, clean).mean())
     assert (
         landing(sight, answers, claimed, "error_deg", "unseen")[0]
         == "reading pitch and yaw exchanged"
     )
-    assert "pitch and yaw exchanged" in gaze_candidates.warnings(protocol, truth, answers)[0]
-    assert gaze_candidates.warnings(protocol, truth, answer(truth, clean)) == ()
+    assert "pitch and yaw exchanged" in gaze_candidates.gaze_warnings(protocol, truth, answers)[0]
+    assert gaze_candidates.gaze_warnings(protocol, truth, answer(truth, clean)) == ()
 
 
 def test_radians_and_rules_of_other_code_in_space(sight):
     _, truth = sight
     clean = fair(truth, 0.05)
     answers = answer(truth, clean)
-    exact = float(errors_of.angle_deg(truth.values, clean).mean())
+    exact = float(errors_of.angular_error_deg(truth.values, clean).mean())
     assert landing(sight, answers, math.radians(exact), "error_deg", "unseen")[0] == "unit rad"
     halves = float(errors_of.mean_axis_deg(truth.values, clean).mean())
     assert landing(sight, answers, halves, "error_deg", "unseen")[0] == "rule mean_axis"
@@ -164,7 +171,9 @@ def test_every_choice_says_what_it_means(screen, sight):
         (screen, "error_cm", "total"),
         (sight, "error_deg", "unseen"),
     ):
-        axes = gaze_candidates.axes(protocol, truth, answer(truth, fair(truth, 0.1)), metric, group)
+        axes = gaze_candidates.gaze_axes(
+            protocol, truth, answer(truth, fair(truth, 0.1)), metric, group
+        )
         assert all(choice.means for choices in axes.values() for choice in choices[1:])
 
 
@@ -177,16 +186,20 @@ def test_eyes_of_mpiigaze_with_their_columns_exchanged(data_root, tmp_path):
     pytest.importorskip("h5py")
     if not (data_root / "mpiigaze-small").is_dir():
         pytest.skip("the eyes of MPIIGaze are not here")
-    card = protocols.load("mpiigaze-small")
-    truth = split.truth(card, datasets.open(card.dataset).index(data_root, pixels=False))
+    card = protocols.load_protocol("mpiigaze-small")
+    truth = split.ground_truth(
+        card, datasets.open_dataset(card.dataset).index(data_root, pixels=False)
+    )
     angles = geometry.vectors_to_angles(truth.values) + np.random.default_rng(0).normal(
         0, 0.02, (len(truth.ids), 2)
     )
     np.savez(tmp_path / "mine.npz", ids=truth.ids, values=angles[:, ::-1])
-    exact = float(errors_of.angle_deg(truth.values, geometry.angles_to_vectors(angles)).mean())
-    found = explain.explain(
+    exact = float(
+        errors_of.angular_error_deg(truth.values, geometry.angles_to_vectors(angles)).mean()
+    )
+    found = explain.explain_predictions(
         tmp_path / "mine.npz", card.name, data_root, f"{exact:.4f}", "error_deg"
     )
     assert found.landing[0].name == "reading pitch and yaw exchanged"
     assert "pitch and yaw exchanged" in found.warnings[0]
-    assert "one is (pitch, yaw) and the other (yaw, pitch)" in explain.format_text(found)
+    assert "one is (pitch, yaw) and the other (yaw, pitch)" in explain.format_explanation(found)

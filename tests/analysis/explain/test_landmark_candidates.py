@@ -14,16 +14,22 @@ from benchbox.scoring import score
 
 def explained(case, answers, claimed, metric="nme_inter_ocular", group="full"):
     """Names of the variants that land on a number, claimed with four digits."""
-    scale = errors_of.normaliser(
+    scale = errors_of.normaliser_lengths(
         landmark_candidates.take_apart(metric)[2][0], case.truth.values, IBUG68
     )
-    best = pixel_offset.fit(case.truth.values, answers.values, scale)
-    axes = landmark_candidates.axes(case.protocol, case.index, case.truth, answers, metric, group)
-    found = convention_grid.variants(
-        axes,
-        landmark_candidates.measure(case.protocol, case.index, case.truth, answers, metric, best),
+    best = pixel_offset.fit_offset(case.truth.values, answers.values, scale)
+    axes = landmark_candidates.landmark_axes(
+        case.protocol, case.index, case.truth, answers, metric, group
     )
-    landing, _ = convention_grid.nearest(found, convention_grid.Claim.read(f"{claimed:.6f}"))
+    found = convention_grid.measure_variants(
+        axes,
+        landmark_candidates.landmark_measure(
+            case.protocol, case.index, case.truth, answers, metric, best
+        ),
+    )
+    landing, _ = convention_grid.nearest_variants(
+        found, convention_grid.Claim.read(f"{claimed:.6f}")
+    )
     return [variant.name for variant in landing]
 
 
@@ -48,8 +54,8 @@ def pupils(g, face):
 
 def test_the_card_itself_is_the_first_variant(case):
     answers = case.answer(case.noisy())
-    measured = score.score(case.protocol, case.truth, answers).groups
-    for metric in score.metric_names(case.protocol)[::4]:
+    measured = score.score_predictions(case.protocol, case.truth, answers).groups
+    for metric in score.list_metrics(case.protocol)[::4]:
         value = measured["challenging"][metric].value
         assert explained(case, answers, value, metric, "challenging")[0] == "as the card says"
 
@@ -127,7 +133,7 @@ def test_a_spoilt_file_is_mended_by_its_name(case, name, undo):
     clean = case.noisy()
     claimed = slow(case, clean, corners)
     if name == "offset best":  # the best shift also mends the noise's own mean
-        best = pixel_offset.fit(
+        best = pixel_offset.fit_offset(
             case.truth.values, clean, np.array([corners(g, 0) for g in case.truth.values])
         )
         claimed = best.after
@@ -148,16 +154,18 @@ def test_a_slip_that_makes_most_of_the_error_is_warned_of(case, name, undo):
     small = case.truth.values + 0.05 * (case.noisy() - case.truth.values)
     for values, said in ((undo(small), True), (small, False)):
         answers = case.answer(values)
-        best = pixel_offset.fit(
+        best = pixel_offset.fit_offset(
             case.truth.values, answers.values, np.array([corners(g, 0) for g in case.truth.values])
         )
-        axes = landmark_candidates.axes(
+        axes = landmark_candidates.landmark_axes(
             case.protocol, case.index, case.truth, answers, "nme_inter_ocular", "full"
         )
-        measure = landmark_candidates.measure(
+        measure = landmark_candidates.landmark_measure(
             case.protocol, case.index, case.truth, answers, "nme_inter_ocular", best
         )
-        warned = landmark_candidates.warnings(convention_grid.variants(axes, measure, most=1))
+        warned = landmark_candidates.landmark_warnings(
+            convention_grid.measure_variants(axes, measure, most=1)
+        )
         assert bool(warned) == said
         if said:
             assert name in warned[0] or "offset best" in warned[0]
@@ -198,7 +206,7 @@ def test_two_slips_at_once(case):
 
 
 def test_every_choice_says_what_it_means(case):
-    axes = landmark_candidates.axes(
+    axes = landmark_candidates.landmark_axes(
         case.protocol, case.index, case.truth, case.answer(case.noisy()), "nme_inter_ocular", "full"
     )
     for choices in axes.values():

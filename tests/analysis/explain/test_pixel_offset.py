@@ -12,7 +12,7 @@ from benchbox.metrics import landmarks
 def scale(case):
     from benchbox.layouts import IBUG68
 
-    return landmarks.normaliser("inter_ocular", case.truth.values, IBUG68)
+    return landmarks.normaliser_lengths("inter_ocular", case.truth.values, IBUG68)
 
 
 @settings(max_examples=20, deadline=None)
@@ -20,13 +20,15 @@ def scale(case):
 def test_a_pure_offset_is_found_to_the_last_digit(shift):
     rng = np.random.default_rng(0)
     truth = rng.uniform(0, 100, (6, 5, 2))
-    found = pixel_offset.fit(truth, truth - np.array(shift), np.full(6, 50.0))
+    found = pixel_offset.fit_offset(truth, truth - np.array(shift), np.full(6, 50.0))
     assert (found.dx, found.dy) == pytest.approx(shift, abs=1e-6)
     assert found.after == pytest.approx(0, abs=1e-6)
 
 
 def test_it_is_found_under_noise_and_no_shift_nearby_is_better(case):
-    found = pixel_offset.fit(case.truth.values, case.noisy() - np.array([1.3, -0.7]), scale(case))
+    found = pixel_offset.fit_offset(
+        case.truth.values, case.noisy() - np.array([1.3, -0.7]), scale(case)
+    )
     assert (found.dx, found.dy) == (pytest.approx(1.3, abs=0.15), pytest.approx(-0.7, abs=0.15))
     given_ = case.noisy() - np.array([1.3, -0.7])
     for step in ([0.05, 0], [-0.05, 0], [0, 0.05], [0, -0.05]):
@@ -36,20 +38,20 @@ def test_it_is_found_under_noise_and_no_shift_nearby_is_better(case):
 
 def test_an_origin_slip_is_named(case):
     """Trap: predictions that count from 0 against files that count from 1."""
-    found = pixel_offset.fit(case.truth.values, case.truth.values - 1, scale(case))
+    found = pixel_offset.fit_offset(case.truth.values, case.truth.values - 1, scale(case))
     assert found.named == 1.0
     assert found.named_after == pytest.approx(0, abs=1e-9)
     assert not found.grows
 
 
 def test_no_slip_has_no_name(case):
-    found = pixel_offset.fit(case.truth.values, case.truth.values, scale(case))
+    found = pixel_offset.fit_offset(case.truth.values, case.truth.values, scale(case))
     assert (found.named, found.named_after, found.before) == (None, None, 0.0)
 
 
 def test_a_bias_in_proportion_to_the_face_is_told_apart(case):
     wide = scale(case)[:, None, None]
-    found = pixel_offset.fit(
+    found = pixel_offset.fit_offset(
         case.truth.values, case.truth.values - np.array([0.02, 0.01]) * wide, scale(case)
     )
     assert found.grows
@@ -60,7 +62,7 @@ def test_a_bias_in_proportion_to_the_face_is_told_apart(case):
 def test_faces_without_an_answer_are_left_out(case):
     given_ = case.truth.values - 1.0
     given_[3] = np.nan
-    assert pixel_offset.fit(case.truth.values, given_, scale(case)).dx == pytest.approx(
+    assert pixel_offset.fit_offset(case.truth.values, given_, scale(case)).dx == pytest.approx(
         1.0, abs=1e-6
     )
 

@@ -34,7 +34,7 @@ def write(folder, *lines, header="id,x0,y0,x1,y1"):
 
 def test_boxes_are_matched_by_id_and_the_file_is_named_by_its_digest(tmp_path):
     path = write(tmp_path, "afw/2_1,1,2,30.5,40", "ibug/image_092_01,5,6,7,8", "helen/x_1,1,1,2,2")
-    found = box_csv.added(index(), tmp_path, "mtcnn")
+    found = box_csv.add_boxes(index(), tmp_path, "mtcnn")
     assert found.boxes["mtcnn"][[0, 2]].tolist() == [[5, 6, 7, 8], [1, 2, 30.5, 40]]
     assert np.isnan(found.boxes["mtcnn"][1]).all()  # nothing is made up for a face without a row
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -46,13 +46,15 @@ def test_boxes_are_matched_by_id_and_the_file_is_named_by_its_digest(tmp_path):
 
 def test_the_datasets_own_boxes_are_never_replaced(tmp_path):
     write(tmp_path).rename(tmp_path / "boxes/ground_truth.csv")
-    assert box_csv.added(index(), tmp_path, "ground_truth").boxes["ground_truth"][0].tolist() == [
+    assert box_csv.add_boxes(index(), tmp_path, "ground_truth").boxes["ground_truth"][
+        0
+    ].tolist() == [
         1,
         2,
         3,
         4,
     ]
-    assert set(box_csv.added(index(), tmp_path, "retinaface").boxes) == {"ground_truth"}
+    assert set(box_csv.add_boxes(index(), tmp_path, "retinaface").boxes) == {"ground_truth"}
 
 
 @pytest.mark.parametrize(
@@ -69,4 +71,4 @@ def test_the_datasets_own_boxes_are_never_replaced(tmp_path):
 def test_a_malformed_file_is_refused_by_line(tmp_path, lines, header, message):
     write(tmp_path, *lines, header=header or "id,x0,y0,x1,y1")
     with pytest.raises(DataError, match=message):
-        box_csv.added(index(), tmp_path, "mtcnn")
+        box_csv.add_boxes(index(), tmp_path, "mtcnn")

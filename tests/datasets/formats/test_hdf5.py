@@ -18,13 +18,15 @@ def path(tmp_path):
 
 
 def test_columns_and_rows_are_read_after_their_shape_was_believed(path):
-    np.testing.assert_array_equal(hdf5.column(path, "labels", (None, 2)), [[0, 1], [2, 3], [4, 5]])
-    assert hdf5.rows(path, "inner/pictures", (None, 3, None)) == 2
     np.testing.assert_array_equal(
-        hdf5.row(path, "inner/pictures", 1), np.arange(12, 24).reshape(3, 4)
+        hdf5.read_column(path, "labels", (None, 2)), [[0, 1], [2, 3], [4, 5]]
     )
-    assert hdf5.holds(path, "labels")
-    assert not hdf5.holds(path, "gaze")
+    assert hdf5.count_rows(path, "inner/pictures", (None, 3, None)) == 2
+    np.testing.assert_array_equal(
+        hdf5.read_row(path, "inner/pictures", 1), np.arange(12, 24).reshape(3, 4)
+    )
+    assert hdf5.has_dataset(path, "labels")
+    assert not hdf5.has_dataset(path, "gaze")
 
 
 @pytest.mark.parametrize(
@@ -40,15 +42,15 @@ def test_columns_and_rows_are_read_after_their_shape_was_believed(path):
 )
 def test_what_does_not_fit_is_named(path, name, axes, message):
     with pytest.raises(DataError, match=message):
-        hdf5.column(path, name, axes)
+        hdf5.read_column(path, name, axes)
 
 
 def test_a_file_that_is_no_hdf5_or_not_there_is_named(tmp_path):
     (tmp_path / "b.h5").write_bytes(b"words")
     with pytest.raises(DataError, match=r"b\.h5: is no whole HDF5 file"):
-        hdf5.column(tmp_path / "b.h5", "labels", (None,))
+        hdf5.read_column(tmp_path / "b.h5", "labels", (None,))
     with pytest.raises(DataError, match=r"c\.h5: cannot be read \(No such file"):
-        hdf5.rows(tmp_path / "c.h5", "labels", (None,))
+        hdf5.count_rows(tmp_path / "c.h5", "labels", (None,))
 
 
 def test_values_kept_in_other_files_are_refused(tmp_path):
@@ -67,12 +69,12 @@ def test_values_kept_in_other_files_are_refused(tmp_path):
         with pytest.raises(
             DataError, match=rf"'{name}' is a link to another place, which is refused"
         ):
-            hdf5.column(tmp_path / "a.h5", name, (2, 2))
+            hdf5.read_column(tmp_path / "a.h5", name, (2, 2))
     for name in ("stored", "virtual"):
         with pytest.raises(
             DataError, match=rf"'{name}' keeps its values in another file, which is refused"
         ):
-            hdf5.column(tmp_path / "a.h5", name, (2, 2))
+            hdf5.read_column(tmp_path / "a.h5", name, (2, 2))
 
 
 def test_a_header_that_promises_too_much_allocates_nothing(tmp_path):
@@ -80,21 +82,21 @@ def test_a_header_that_promises_too_much_allocates_nothing(tmp_path):
         file.create_dataset("labels", (1 << 40, 2), "f8", chunks=(16, 2))
         file.create_dataset("pictures", (2, 1 << 20, 1 << 20, 3), "u1", chunks=(1, 16, 16, 3))
     with pytest.raises(DataError, match=r"labels: more than \d+ bytes"):
-        hdf5.column(tmp_path / "a.h5", "labels", (None, 2))
+        hdf5.read_column(tmp_path / "a.h5", "labels", (None, 2))
     with pytest.raises(DataError, match=r"pictures: pictures of .* are more than \d+ values"):
-        hdf5.rows(tmp_path / "a.h5", "pictures", (None, None, None, 3))
+        hdf5.count_rows(tmp_path / "a.h5", "pictures", (None, None, None, 3))
 
 
 def test_a_file_written_anew_is_read_anew(path):
-    hdf5.column(path, "labels", (None, 2))
+    hdf5.read_column(path, "labels", (None, 2))
     path.unlink()
     with h5py.File(path, "w") as file:
         file["labels"] = np.ones((1, 2))
-    assert hdf5.column(path, "labels", (None, 2)).tolist() == [[1, 1]]
+    assert hdf5.read_column(path, "labels", (None, 2)).tolist() == [[1, 1]]
 
 
 def test_pictures_are_bytes_or_whole_numbers():
-    assert hdf5.bytes_of(np.array([0.0, 255.0]), "here").tolist() == [0, 255]
+    assert hdf5.convert_to_uint8(np.array([0.0, 255.0]), "here").tolist() == [0, 255]
     for wrong in ([0.5], [-1.0], [256.0], [np.nan]):
         with pytest.raises(DataError, match="here: pixels are not whole numbers from 0 to 255"):
-            hdf5.bytes_of(np.array(wrong), "here")
+            hdf5.convert_to_uint8(np.array(wrong), "here")

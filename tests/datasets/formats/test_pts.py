@@ -41,7 +41,7 @@ def text(points=POINTS, head="version: 1\nn_points: 68\n{\n", tail="}\n"):
 def test_every_dialect_that_occurs_gives_the_same_points(tmp_path, content):
     path = tmp_path / "a.pts"
     path.write_bytes(content.encode())
-    read = pts.read(path)
+    read = pts.read_pts(path)
     assert read.dtype == np.float64
     # The file's own numbers: nobody subtracts the 1 of MATLAB here (trap: origins removed twice).
     np.testing.assert_array_equal(read, POINTS)
@@ -50,7 +50,7 @@ def test_every_dialect_that_occurs_gives_the_same_points(tmp_path, content):
 def test_exponents_and_signs_are_numbers(tmp_path):
     path = tmp_path / "a.pts"
     path.write_text("version: 1\nn_points: 2\n{\n-3.5 +1e2\n.5 7.\n}\n")
-    np.testing.assert_array_equal(pts.read(path, count=2), [[-3.5, 100], [0.5, 7]])
+    np.testing.assert_array_equal(pts.read_pts(path, count=2), [[-3.5, 100], [0.5, 7]])
 
 
 @pytest.mark.parametrize(
@@ -95,15 +95,15 @@ def test_a_malformed_file_is_refused_by_file_and_line(tmp_path, content, message
     path = tmp_path / "a.pts"
     path.write_bytes(content.encode())
     with pytest.raises(DataError, match=message):
-        pts.read(path)
+        pts.read_pts(path)
 
 
 def test_what_is_no_text_or_not_there_is_refused(tmp_path):
     path = tmp_path / "a.pts"
     path.write_bytes(b"version: 1\n\xff\xd8")
     with pytest.raises(DataError, match=r"a\.pts: is not a text file \(byte 11\)"):
-        pts.read(path)
+        pts.read_pts(path)
     with pytest.raises(DataError, match=r"b\.pts: cannot be read"):
-        pts.read(tmp_path / "b.pts")
+        pts.read_pts(tmp_path / "b.pts")
     with pytest.raises(DataError, match=r"cannot be read"):
-        pts.read(tmp_path)
+        pts.read_pts(tmp_path)

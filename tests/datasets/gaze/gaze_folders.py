@@ -40,7 +40,7 @@ def recording(
     dots = np.repeat(np.arange((n + 1) // 2), 2)[:n]
     points = (rng.uniform(0.1, 0.9, (dots.max() + 1, 2)))[dots] * size
     known = apple_devices.DEVICES.get(device, apple_devices.DEVICES["iPhone 6"])
-    cm = apple_devices.from_camera_cm(known, points, size, orientation)
+    cm = apple_devices.screen_to_camera_cm(known, points, size, orientation)
     valid = [int(k not in invalid) for k in range(n)]
 
     def box(x, y, w, h):

@@ -19,7 +19,7 @@ def levels(findings, level):
 
 def test_training_people_become_columns(tmp_path):
     labels = xgaze(tmp_path)
-    index = datasets.open("eth-xgaze").index(tmp_path)
+    index = datasets.open_dataset("eth-xgaze").index(tmp_path)
     assert index.ids[[0, 5]].tolist() == ["subject0000/000000", "subject0003/000001"]
     assert index.clusters.tolist() == ["subject0000"] * 4 + ["subject0003"] * 4
     # (pitch, yaw) in the files as here
@@ -36,7 +36,7 @@ def test_the_ten_people_that_the_field_holds_out_are_a_part_of_their_own(tmp_pat
     xgaze(tmp_path)
     index = eth_xgaze.index(tmp_path)
     assert index.parts.tolist() == ["train"] * 4 + ["validation"] * 4
-    assert len(set(eth_xgaze.HELD_OUT)) == 10
+    assert len(set(eth_xgaze.VALIDATION_PEOPLE)) == 10
 
 
 def test_withheld_people_are_no_data_and_a_submission_keeps_the_order_of_the_list(tmp_path):
@@ -45,7 +45,7 @@ def test_withheld_people_are_no_data_and_a_submission_keeps_the_order_of_the_lis
     assert not [
         name for name in eth_xgaze.index(tmp_path).ids if "test" in name or "0001" in name[:11]
     ]
-    samples = eth_xgaze.official(tmp_path)
+    samples = eth_xgaze.list_test_samples(tmp_path)
     assert [sample.id for sample in samples][::4] == [
         "test/subject0020/000000",
         "test/subject0001/000000",
@@ -56,7 +56,7 @@ def test_withheld_people_are_no_data_and_a_submission_keeps_the_order_of_the_lis
     with pytest.raises(
         DataError, match=r"subject0001\.h5: is not there, and a test set has all of its 2 people"
     ):
-        eth_xgaze.official(tmp_path)
+        eth_xgaze.list_test_samples(tmp_path)
 
 
 def test_official_labels_come_from_the_texts_beside_the_authors_code(tmp_path):
@@ -75,7 +75,9 @@ def test_official_labels_come_from_the_texts_beside_the_authors_code(tmp_path):
     np.testing.assert_allclose(index.values[test], expected)
     assert index.read(int(np.flatnonzero(test)[1]))[0, 0].tolist() == [6, 2, 1]
     assert not set(index.clusters[test].tolist()) & set(index.clusters[~test].tolist())
-    assert set(index.ids[test].tolist()) <= {sample.id for sample in eth_xgaze.official(tmp_path)}
+    assert set(index.ids[test].tolist()) <= {
+        sample.id for sample in eth_xgaze.list_test_samples(tmp_path)
+    }
     assert "3 labels of test people, from reference_within" in levels(
         eth_xgaze.verify(tmp_path), "ok"
     )

@@ -21,7 +21,7 @@ def levels(findings, level):
 def test_recordings_become_columns(tmp_path):
     cm = recording(tmp_path / "gazecapture", "00002", orientation=(1, 1, 3, 3, 4))
     recording(tmp_path / "gazecapture", "01234", split="test", device="iPad 2", orientation=(2, 2))
-    index = datasets.open("gazecapture").index(tmp_path)
+    index = datasets.open_dataset("gazecapture").index(tmp_path)
     assert index.ids.tolist() == [f"00002/0000{k}" for k in range(5)] + [
         "01234/00000",
         "01234/00001",
@@ -86,8 +86,8 @@ def test_itrackers_preparation_comes_whole_as_an_option_of_the_card(tmp_path):
         ("gazecapture", [210.5, 180.25]),
         ("gazecapture+box=itracker_face", [209, 178]),
     ):
-        card = replace(protocol_card.load(name), test_expected=12)
-        sample = split.split(card, index).labelled.samples[0]
+        card = replace(protocol_card.load_protocol(name), test_expected=12)
+        sample = split.split_index(card, index).labelled.samples[0]
         assert set(sample.boxes) == {"left_eye", "right_eye"}
         assert (sample.boxes["left_eye"][:2] + 0.5).tolist() == left
 
@@ -100,8 +100,9 @@ def test_the_official_validation_people_are_neither_trained_nor_tested_on(tmp_pa
             split=part,
             device="iPad 2" if name == "00005" else "iPhone 6",
         )
-    got = split.split(
-        replace(protocol_card.load("gazecapture"), test_expected=12), gazecapture.index(tmp_path)
+    got = split.split_index(
+        replace(protocol_card.load_protocol("gazecapture"), test_expected=12),
+        gazecapture.index(tmp_path),
     )
     assert got.validation is not None
     people = [set(part.clusters.tolist()) for part in (got.labelled, got.validation, got.truth)]
@@ -151,12 +152,12 @@ def test_labels_in_cm_follow_from_the_dot_on_the_screen():
     size, middle = np.array([[320.0, 568.0]]), np.array([[160.0, 284.0]])
     device = apple_devices.DEVICES["iPhone 6"]
     np.testing.assert_allclose(
-        apple_devices.from_camera_cm(device, middle, size, np.array([1])), [[1.064, -6.0055]]
+        apple_devices.screen_to_camera_cm(device, middle, size, np.array([1])), [[1.064, -6.0055]]
     )
-    upside_down = apple_devices.from_camera_cm(device, middle, size, np.array([2]))
+    upside_down = apple_devices.screen_to_camera_cm(device, middle, size, np.array([2]))
     assert upside_down[0, 1] > 0  # the camera is below the screen
     for orientation in (3, 4):
-        held = apple_devices.from_camera_cm(
+        held = apple_devices.screen_to_camera_cm(
             device, middle[:, ::-1], size[:, ::-1], np.array([orientation])
         )
         np.testing.assert_allclose(np.abs(held), [[6.0055, 1.064]])
@@ -283,7 +284,7 @@ def test_packed_recordings_are_to_be_unpacked(tmp_path):
 
 def test_an_absent_folder_is_empty(tmp_path):
     for name in ("gazecapture", "gazecn", "gazestare"):
-        index = datasets.open(name).index(tmp_path)
+        index = datasets.open_dataset(name).index(tmp_path)
         assert (index.values.shape, index.sequences.shape, index.meta["face_grid"].shape) == (
             (0, 2),
             (0,),
@@ -295,10 +296,10 @@ def test_an_absent_folder_is_empty(tmp_path):
 def test_gazecn_takes_any_device(tmp_path):
     recording(tmp_path / "gazecn", "00001", device="Galaxy S8")
     recording(tmp_path / "gazecn", "00002", device="Galaxy S8", split="test")
-    index = datasets.open("gazecn").index(tmp_path)
+    index = datasets.open_dataset("gazecn").index(tmp_path)
     assert index.attributes["phone"].all()
     assert index.parts.tolist() == ["train"] * 6 + ["test"] * 6
-    found = datasets.open("gazecn").verify(tmp_path)
+    found = datasets.open_dataset("gazecn").verify(tmp_path)
     assert "labels of Galaxy S8 cannot be checked: devices not in the table" in levels(found, "ok")
 
 
@@ -307,7 +308,7 @@ def test_gazestare_is_tested_on_and_gazecn_beside_it_trained_on(tmp_path):
     recording(
         tmp_path / "gazestare", "00001", device="Galaxy S8", split="test", orientation=(1,) * 4
     )
-    module = datasets.open("gazestare")
+    module = datasets.open_dataset("gazestare")
     index = module.index(tmp_path)
     assert sorted(set(index.parts.tolist())) == ["gazecn/train", "stare"]
     assert index.ids[[0, 6]].tolist() == ["gazecn/00001/00000", "00001/00000"]
@@ -323,7 +324,7 @@ def test_the_real_recording(data_root):
     index = gazecapture.index(data_root)
     mine = index.clusters == "00002"
     assert int(mine.sum()) == 56
-    one = recording_folders.read(data_root / "gazecapture" / "00002")
+    one = recording_folders.read_recording(data_root / "gazecapture" / "00002")
     assert (one.total, len(one.frames), one.device, one.split) == (99, 56, "iPhone 6", "train")
     assert one.gap_cm is not None
     assert one.gap_cm < recording_folders.CLOSE_CM

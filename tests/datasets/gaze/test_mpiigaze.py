@@ -22,7 +22,7 @@ def test_small_files_hold_yaw_and_pitch_and_the_number_is_the_person(tmp_path):
     """The trap: the columns are (yaw, pitch) here and (pitch, yaw) in the usual files."""
     folder = tmp_path / "mpiigaze-small"
     angles = {person: small_person(folder, person) for person in (0, 10)}
-    index = datasets.open("mpiigaze-small").index(tmp_path)
+    index = datasets.open_dataset("mpiigaze-small").index(tmp_path)
     assert index.ids[[0, 6]].tolist() == ["p00/0000", "p10/0000"]
     assert index.clusters.tolist() == ["p00"] * 6 + ["p10"] * 6
     np.testing.assert_allclose(
@@ -108,7 +108,7 @@ def write_eyes(tmp_path, lines=None, turn=lambda v: v):
 
 def test_evaluation_eyes_follow_the_lists(tmp_path):
     write_eyes(tmp_path)
-    index = datasets.open("mpiigaze").index(tmp_path)
+    index = datasets.open_dataset("mpiigaze").index(tmp_path)
     ids = [
         "p00/day01/0001/left",
         "p00/day01/0002/left",
@@ -195,7 +195,7 @@ def test_a_day_file_that_is_none_is_named(tmp_path):
 def test_faces_are_blue_green_red_planes_in_the_files_and_rgb_here(tmp_path, dtype, inner):
     folder = tmp_path / "mpiifacegaze" / inner
     angles = {person: face_person(folder, person, dtype=dtype) for person in (0, 7)}
-    index = datasets.open("mpiifacegaze").index(tmp_path)
+    index = datasets.open_dataset("mpiifacegaze").index(tmp_path)
     assert index.ids[[0, 4]].tolist() == ["p00/0000", "p07/0000"]
     np.testing.assert_allclose(
         index.values, angles_to_vectors(np.concatenate([angles[0], angles[7]])), atol=1e-12
@@ -217,7 +217,7 @@ def test_faces_are_blue_green_red_planes_in_the_files_and_rgb_here(tmp_path, dty
 )
 def test_faces_in_another_convention_are_refused(tmp_path, columns, message):
     face_person(tmp_path / "mpiifacegaze", 0, columns=columns)
-    module = datasets.open("mpiifacegaze")
+    module = datasets.open_dataset("mpiifacegaze")
     with pytest.raises(DataError, match=rf"p00\.mat: Data/label.*{message}"):
         module.index(tmp_path)
     assert len(levels(module.verify(tmp_path), "wrong")) == 1
@@ -225,7 +225,7 @@ def test_faces_in_another_convention_are_refused(tmp_path, columns, message):
 
 def test_absent_folders_are_empty(tmp_path):
     for name in ("mpiigaze", "mpiigaze-small", "mpiifacegaze"):
-        module = datasets.open(name)
+        module = datasets.open_dataset(name)
         index = module.index(tmp_path)
         assert index.values.shape == (0, 3)
         assert index.boxes["patch"].shape == (0, 4)

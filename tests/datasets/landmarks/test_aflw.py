@@ -46,7 +46,7 @@ def write(root, pictures=True, **changes):
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    monkeypatch.setattr(aflw, "TRAINED", 2)
+    monkeypatch.setattr(aflw, "TRAINING_FACES", 2)
     return write(tmp_path)
 
 
@@ -56,7 +56,7 @@ def levels(findings, level):
 
 def test_the_split_follows_the_permutation_that_counts_from_1(root):
     """Trap: the first rows of the list are not the training set."""
-    index = datasets.open("aflw").index(root)
+    index = datasets.open_dataset("aflw").index(root)
     assert index.ids.tolist() == [
         "0/image00001-00001",
         "0/image00001-00002",

@@ -58,7 +58,7 @@ def levels(findings, level):
 
 
 def test_rows_are_ids_counted_from_1_and_arrays_are_turned_back(root):
-    index = datasets.open("cofw").index(root)
+    index = datasets.open_dataset("cofw").index(root)
     assert index.ids.tolist() == [f"train/000{k}" for k in (1, 2, 3, 4)] + [
         f"test/000{k}" for k in (1, 2, 3)
     ]
@@ -150,7 +150,7 @@ def write68(root, numbers=(1, 2, 3), boxes=True):
 
 
 def test_68_points_occlusion_and_boxes_of_small_storage_types(root):
-    index = datasets.open("cofw68").index(write68(root))
+    index = datasets.open_dataset("cofw68").index(write68(root))
     assert index.ids.tolist() == ["test/0001", "test/0002", "test/0003"]
     np.testing.assert_array_equal(index.values[2], points(3))
     assert index.visible is not None

@@ -58,13 +58,13 @@ def test_an_absent_folder_is_an_empty_set_and_the_card_says_what_is_missing(tmp_
     found = glsr_release.index(tmp_path)
     assert len(found.ids) == 0
     with pytest.raises(DataError, match=r"needs 5 test items, this copy has 0"):
-        split.split(protocols.load("glsr-release"), found)
+        split.split_index(protocols.load_protocol("glsr-release"), found)
 
 
 def test_the_card_has_nothing_to_train_on(tmp_path):
     for seed in range(5):
         write(tmp_path / "glsr-release", f"n_{seed}", seed)
-    made = split.split(protocols.load("glsr-release"), glsr_release.index(tmp_path))
+    made = split.split_index(protocols.load_protocol("glsr-release"), glsr_release.index(tmp_path))
     assert (len(made.labelled), len(made.unlabelled), made.validation, len(made.test)) == (
         0,
         0,

@@ -48,7 +48,7 @@ def levels(findings, level):
 
 def test_videos_fall_into_categories_and_frames_count_from_1(tmp_path):
     write(tmp_path)
-    index = datasets.open("300vw").index(tmp_path)
+    index = datasets.open_dataset("300vw").index(tmp_path)
     assert index.ids.tolist()[:2] == ["001/000001", "001/000002"]
     assert dict(zip(index.clusters.tolist(), index.parts.tolist(), strict=True)) == {
         "001": "train",

@@ -91,7 +91,7 @@ def levels(findings, level):
 
 
 def test_ids_are_set_split_and_stem_so_that_lfpw_names_do_not_clash(root):
-    index = datasets.open("300w").index(root)
+    index = datasets.open_dataset("300w").index(root)
     assert index.ids.tolist() == [
         f"{part}/{stem}" for part, stems in FACES.items() for stem in sorted(stems)
     ]
@@ -332,12 +332,12 @@ def test_another_variable_or_shape_is_refused(root):
 
 def test_the_digest_forgives_spelling_and_order_but_not_a_moved_point():
     ids, values = ["ibug/image_092 _01", "ibug/b"], np.stack([points("a"), points("b")])
-    same = ibug300w.digest(["ibug/b", "ibug/image_092_01"], values[::-1] + 1e-5)
-    assert ibug300w.digest(ids, values) == same
+    same = ibug300w.annotation_digest(["ibug/b", "ibug/image_092_01"], values[::-1] + 1e-5)
+    assert ibug300w.annotation_digest(ids, values) == same
     moved = values.copy()
     moved[0, 3, 0] += 0.01
-    assert ibug300w.digest(ids, moved) != same
-    assert ibug300w.digest(ids, values[::-1]) != same
+    assert ibug300w.annotation_digest(ids, moved) != same
+    assert ibug300w.annotation_digest(ids, values[::-1]) != same
 
 
 def test_an_incomplete_test_set_is_not_compared(root):

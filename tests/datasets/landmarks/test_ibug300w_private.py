@@ -41,7 +41,7 @@ def levels(findings, level):
     ],
 )
 def test_folders_are_known_by_the_end_of_their_name(tmp_path, folders):
-    index = datasets.open("300w-private").index(write(tmp_path, folders))
+    index = datasets.open_dataset("300w-private").index(write(tmp_path, folders))
     assert index.ids.tolist() == [
         "indoor/indoor_001", "indoor/indoor_002", "outdoor/outdoor_001", "outdoor/outdoor_002"
     ]  # fmt: skip

@@ -42,7 +42,7 @@ def levels(findings, level):
 
 
 def test_an_id_is_the_line_since_a_photograph_carries_several_faces(tmp_path):
-    index = datasets.open("wflw").index(write(tmp_path))
+    index = datasets.open_dataset("wflw").index(write(tmp_path))
     assert index.ids.tolist() == ["train/0001", "test/0001", "test/0002", "test/0003"]
     assert index.parts.tolist() == ["train", "test", "test", "test"]
     assert index.clusters.tolist()[1:] == PHOTOS

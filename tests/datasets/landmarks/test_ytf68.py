@@ -8,7 +8,7 @@ from benchbox import datasets
 from benchbox.datasets.landmarks import ytf68
 from benchbox.errors import DataError
 
-HELD_OUT = sorted(ytf68.people_held_out())
+HELD_OUT = sorted(ytf68.held_out_people())
 NAMES = [
     f"{HELD_OUT[0]}_00.jpg",
     f"{HELD_OUT[0]}_12.jpg",
@@ -40,7 +40,7 @@ def levels(findings, level):
 
 
 def test_the_csv_becomes_columns(tmp_path):
-    index = datasets.open("ytf68").index(write(tmp_path))
+    index = datasets.open_dataset("ytf68").index(write(tmp_path))
     assert index.ids.tolist() == [name.removesuffix(".jpg") for name in NAMES]
     assert index.origin == 0.0  # trap: 300-W counts from 1, these files from 0
     np.testing.assert_array_equal(index.values, [points(row) for row in range(4)])

@@ -15,12 +15,12 @@ from benchbox.protocols import protocol_card
 
 CARDS = {
     card.name: card
-    for card in protocol_card.cards()
+    for card in protocol_card.read_cards()
     if card.dataset.startswith("synth-") and card.dataset != "synth-300w"
 }
 TWINS = [
     c
-    for c in protocol_card.cards()
+    for c in protocol_card.read_cards()
     if c.twin and not c.dataset.startswith("synth-") and c.dataset != "ytf68"
 ]
 
@@ -30,7 +30,7 @@ def small():
     """Let every rendered set be its tiny one, rendered once."""
     with pytest.MonkeyPatch.context() as patch:
         for name in {"synth-300w", *(card.dataset for card in CARDS.values())}:
-            module, kept = datasets.open(name), []
+            module, kept = datasets.open_dataset(name), []
 
             def index(root, *, pixels=True, module=module, kept=kept):
                 if not kept:
@@ -44,15 +44,15 @@ def small():
 @pytest.mark.parametrize("name", [*CARDS, "synth-cofw68+extra=300vw", "synth-300w-full+extra=aflw"])
 def test_a_tiny_set_goes_through_its_card(name, small):
     """Every group has faces, every box is there, nothing is trained and tested on at once."""
-    card = protocol_card.load(name)
-    index = assemble.opened(card, Path())
-    count = int(select.rows(index, card.groups[card.overall]).sum())
+    card = protocol_card.load_protocol(name)
+    index = assemble.assemble_index(card, Path())
+    count = int(select.select_rows(index, card.groups[card.overall]).sum())
     assert count
     card = replace(card, test_expected=count)
     left_out = str(index.clusters[0]) if card.folds else ""
-    made = split.split(card, index, left_out)
+    made = split.split_index(card, index, left_out)
     assert len(made.test) == (count if not left_out else int((index.clusters == left_out).sum()))
-    assert all(inside.any() for inside in split.truth(card, index).groups.values())
+    assert all(inside.any() for inside in split.ground_truth(card, index).groups.values())
     assert not set(made.labelled.clusters) & set(made.truth.clusters)
     assert len(made.labelled)
     sample = made.test[0]
@@ -66,15 +66,19 @@ def test_a_tiny_set_goes_through_its_card(name, small):
     "name", [n for n in CARDS if n not in ("synth-aflw-frontal", "synth-gazecapture-iphone-o1")]
 )
 def test_the_card_counts_what_the_set_holds(name):
-    card, module = CARDS[name], datasets.open(CARDS[name].dataset)
+    card, module = CARDS[name], datasets.open_dataset(CARDS[name].dataset)
     sizes = dict(module.PLAN.parts)
     if card.train_dataset:
         sizes |= {"train": 3148}
     if card.dataset == "synth-gazestare":
-        sizes |= {f"gazecn/{part}": size for part, size in datasets.open("synth-gazecn").PLAN.parts}
-    assert sum(sizes[part] for part in select.parts(card.train_parts)) == card.train_expected
+        sizes |= {
+            f"gazecn/{part}": size
+            for part, size in datasets.open_dataset("synth-gazecn").PLAN.parts
+        }
+    assert sum(sizes[part] for part in select.member_parts(card.train_parts)) == card.train_expected
     assert (
-        sum(sizes[part] for part in select.parts(card.groups[card.overall])) == card.test_expected
+        sum(sizes[part] for part in select.member_parts(card.groups[card.overall]))
+        == card.test_expected
     )
 
 
@@ -88,7 +92,7 @@ def test_phones_held_upright_are_counted_by_the_frame():
     for part, persons in study.parts:
         dots, frames = study.shown(part)
         holds = [
-            phone_and_tablet.held(study, part, person, dot)
+            phone_and_tablet.held_device(study, part, person, dot)
             for person in range(persons)
             for dot in range(dots)
         ]
@@ -98,7 +102,7 @@ def test_phones_held_upright_are_counted_by_the_frame():
     index = gazecapture.tiny()
     upright = index.attributes["phone"] & index.attributes["orientation_1"]
     assert (
-        int(select.rows(index, [f"{part} & phone & orientation_1" for part in counts]).sum())
+        int(select.select_rows(index, [f"{part} & phone & orientation_1" for part in counts]).sum())
         == upright.sum()
         > 9
     )
@@ -108,7 +112,7 @@ def test_phones_held_upright_are_counted_by_the_frame():
 
 @pytest.mark.parametrize("card", TWINS, ids=lambda card: card.name)
 def test_a_twin_has_the_shape_of_its_card(card):
-    twin = protocol_card.load(card.twin)
+    twin = protocol_card.load_protocol(card.twin)
     assert (twin.task, twin.layout, twin.folds, twin.metrics) == (
         card.task,
         card.layout,

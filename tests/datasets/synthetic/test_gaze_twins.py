@@ -108,9 +108,9 @@ def test_xgaze_and_mpiigaze_name_their_parts_as_the_real_ones(tiny):
 @pytest.mark.parametrize(("share", "people"), [(0.01, 1), (0.05, 5), (0.1, 10), (0.2, 20)])
 def test_each_share_of_labels_is_one_of_whole_people(share, people):
     """Persons in both shares would make the few labels look better than they are."""
-    card = protocol_card.load(f"synth-eth-xgaze+labelled={share}")
+    card = protocol_card.load_protocol(f"synth-eth-xgaze+labelled={share}")
     persons = np.repeat([f"train-{k:03d}" for k in range(100)], ETH_XGAZE.frames)
-    labelled, validation, unlabelled = split._divide(card, persons)
+    labelled, validation, unlabelled = split._divide_training_rows(card, persons)
     assert card.train_expected == len(persons)
     assert len(set(persons[labelled])) == people
     assert labelled.sum() == share * len(persons)
@@ -131,15 +131,15 @@ def test_a_tiny_set_is_rows_of_the_whole_one(tiny):
 def test_labels_come_without_pixels_and_are_the_same_with_them(tmp_path, monkeypatch):
     """`score` needs no picture: a set of two chunks, by geometry alone and from the cache."""
     monkeypatch.setenv("BENCHBOX_CACHE", str(tmp_path))
-    plan = cache.Plan("small", (("train", 4), ("test", 3)), "gazecn")
-    bare = cache.read(plan, pixels=False)
+    plan = cache.RenderPlan("small", (("train", 4), ("test", 3)), "gazecn")
+    bare = cache.read_columns(plan, pixels=False)
     assert not any(tmp_path.iterdir())
     bare["values"] += 1  # whoever writes into his columns harms no later reader
-    bare = cache.read(plan, pixels=False)
-    drawn = cache.read(plan, pixels=True)
+    bare = cache.read_columns(plan, pixels=False)
+    drawn = cache.read_columns(plan, pixels=True)
     for name in bare:
         np.testing.assert_array_equal(bare[name], drawn[name])
-    index = gazecapture_index.to_index(
+    index = gazecapture_index.build_index(
         "small", plan, np.array(["train"] * 4 + ["test"] * 3), np.arange(7), drawn
     )
     assert index.read(6).shape == (288, 216, 3)
@@ -148,12 +148,12 @@ def test_labels_come_without_pixels_and_are_the_same_with_them(tmp_path, monkeyp
 def test_many_runs_are_scored_with_one_look_at_the_geometry(tmp_path, monkeypatch):
     """Trap: scoring 152 committed runs again took eight minutes on an empty cache, seconds of geometry for each."""
     monkeypatch.setenv("BENCHBOX_CACHE", str(tmp_path))
-    plan = cache.Plan("counted", (("train", 2),), "gazestare")
-    cache.read(plan, pixels=False)
-    before = cache._geometry.cache_info().misses
+    plan = cache.RenderPlan("counted", (("train", 2),), "gazestare")
+    cache.read_columns(plan, pixels=False)
+    before = cache._geometry_columns.cache_info().misses
     for _ in range(3):
-        cache.read(plan, pixels=False)
-    assert cache._geometry.cache_info().misses == before
+        cache.read_columns(plan, pixels=False)
+    assert cache._geometry_columns.cache_info().misses == before
 
 
 def test_the_quick_way_to_a_tiny_set_of_either_task():

@@ -17,7 +17,7 @@ from benchbox.errors import DataError
 from benchbox.face_renderer import GENERATOR_VERSION, cache
 from benchbox.geometry import tight_box
 
-SMALL = cache.Plan("small", (("train", 5), ("common", 3)))
+SMALL = cache.RenderPlan("small", (("train", 5), ("common", 3)))
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +31,8 @@ def rendered(tmp_path_factory):
     """Eight faces in a cache, rendered once for the tests that look at a finished one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BENCHBOX_CACHE", str(tmp_path_factory.mktemp("cache")))
-        cache.load(SMALL, workers=1)
-        return cache.folder(SMALL)
+        cache.load_columns(SMALL, workers=1)
+        return cache.cache_folder(SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_tiny_is_the_same_faces_as_the_whole_set():
     index = ibug300w.tiny(train=2, test=1)
     assert list(index.ids) == ["train/00000", "train/00001", "common/00000", "challenging/00000"]
     assert list(index.parts) == ["train", "train", "common", "challenging"]
-    faces = ibug300w.faces("train", 1, start=1)
+    faces = ibug300w.render_faces("train", 1, start=1)
     np.testing.assert_array_equal(index.read(1), faces.images[0])
     np.testing.assert_array_equal(index.values[1], faces.values[0])
     np.testing.assert_array_equal(index.boxes["detector"][1], faces.boxes[0])
@@ -128,7 +128,7 @@ def test_the_cache_holds_the_same_faces_whoever_rendered_them(cache_folder, smal
     index = ibug300w.index(Path())
     # progress is shown, and not on standard output
     assert "rendering small" in capfd.readouterr().err
-    faces = ibug300w.faces("common", 3)
+    faces = ibug300w.render_faces("common", 3)
     for row in range(3):
         np.testing.assert_array_equal(index.read(5 + row), faces.images[row])
     np.testing.assert_array_equal(index.values[5:], faces.values)
@@ -185,7 +185,7 @@ def test_a_cache_folder_that_cannot_be_made_is_one_clear_line(tmp_path, small_pl
 
 def test_chunks_that_a_killed_maker_finished_are_kept(cache_folder, monkeypatch):
     """A marker says that a chunk is done; only a chunk with its marker is taken over."""
-    monkeypatch.setattr(cache, "CHUNK", 2)
+    monkeypatch.setattr(cache, "CHUNK_SIZE", 2)
     asked = []
     real = cache._ask
 
@@ -197,20 +197,20 @@ def test_chunks_that_a_killed_maker_finished_are_kept(cache_folder, monkeypatch)
 
     monkeypatch.setattr(cache, "_ask", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
-        cache.load(SMALL, workers=1)
+        cache.load_columns(SMALL, workers=1)
     assert not (cache_folder / "small").exists()
     assert len(list((cache_folder / "small.partial" / "done").iterdir())) == 2
     again = []
     monkeypatch.setattr(
         cache, "_ask", lambda process, line: (again.append(line), real(process, line))
     )
-    columns = cache.load(SMALL, workers=1)
+    columns = cache.load_columns(SMALL, workers=1)
     assert len(again) == len(SMALL.chunks()) - 2
     assert not set(again) & set(asked)
     for part, start in (("train", 0), ("common", 5)):
         count = dict(SMALL.parts)[part]
         np.testing.assert_array_equal(
-            columns["pixels"][start : start + count], ibug300w.faces(part, count).images
+            columns["pixels"][start : start + count], ibug300w.render_faces(part, count).images
         )
 
 
@@ -227,13 +227,13 @@ def test_a_killed_process_leaves_nothing_that_is_trusted(cache_folder, tmp_path)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     assert not (cache_folder / "small").exists()
-    assert cache.whole(cache.Plan("small", (("train", 400),))) == "not rendered yet"
+    assert cache.find_fault(cache.RenderPlan("small", (("train", 400),))) == "not rendered yet"
 
 
 def test_two_makers_at_once_both_get_the_whole_set(cache_folder):
     """Threads here; processes share nothing but the folder either."""
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(lambda _: cache.load(SMALL, workers=1), range(2))
+        first, second = pool.map(lambda _: cache.load_columns(SMALL, workers=1), range(2))
     np.testing.assert_array_equal(first["pixels"], second["pixels"])
-    np.testing.assert_array_equal(first["pixels"][5:], ibug300w.faces("common", 3).images)
-    assert cache.whole(SMALL) == ""
+    np.testing.assert_array_equal(first["pixels"][5:], ibug300w.render_faces("common", 3).images)
+    assert cache.find_fault(SMALL) == ""

@@ -89,7 +89,7 @@ def test_a_video_is_a_cluster_and_a_sequence_in_the_order_of_time(tiny):
 
 def test_one_part_of_an_index_keeps_its_rows_together():
     index = cofw.tiny()
-    part = landmark_index.only(index, "test")
+    part = landmark_index.select_part(index, "test")
     rows = np.flatnonzero(index.parts == "test")
     np.testing.assert_array_equal(part.values, index.values[rows])
     np.testing.assert_array_equal(part.visible, index.visible[rows])

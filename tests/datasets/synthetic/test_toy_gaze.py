@@ -9,7 +9,7 @@ from benchbox.datasets.synthetic import toy_gaze
 @pytest.mark.parametrize("task", ["gaze2d", "gaze3d"])
 def test_the_gaze_can_be_read_off_the_pupil(task):
     """A least-squares fit on the dark pixels' mean beside each eye explains nearly all of the label."""
-    index = toy_gaze.tiny(task, train=80, test=20)
+    index = toy_gaze.draw_toy_set(task, train=80, test=20)
     places = []
     for row in range(len(index.ids)):
         eye = index.read(row)[20:45, 18:43].sum(axis=2) < 150
@@ -24,7 +24,7 @@ def test_the_gaze_can_be_read_off_the_pupil(task):
 
 
 def test_the_sets_have_the_shape_of_the_real_ones():
-    screens, directions = toy_gaze.tiny("gaze2d"), toy_gaze.tiny("gaze3d")
+    screens, directions = toy_gaze.draw_toy_set("gaze2d"), toy_gaze.draw_toy_set("gaze3d")
     assert set(screens.parts.tolist()) == {"train", "test"}
     assert set(directions.parts.tolist()) == {"train", "validation"}
     assert {"face", "left_eye", "right_eye"} == set(screens.boxes)
@@ -34,5 +34,5 @@ def test_the_sets_have_the_shape_of_the_real_ones():
     assert not set(screens.clusters[train].tolist()) & set(screens.clusters[~train].tolist())
     assert screens.sequences is not None
     assert np.unique(screens.sequences, return_counts=True)[1].tolist() == [2] * 12
-    again = toy_gaze.tiny("gaze2d")
+    again = toy_gaze.draw_toy_set("gaze2d")
     np.testing.assert_array_equal(screens.read(3), again.read(3))

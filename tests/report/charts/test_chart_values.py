@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from benchbox.report.charts import chart_values, training_curve
-from benchbox.report.inputs.results import Stage
+from benchbox.report.inputs.results import TrainingStage
 
 
 def ced(*curves, end=0.10):
     made = [chart_values.Curve(f"m{i}", np.array(c)) for i, c in enumerate(curves)]
-    return chart_values.ced("c", "C", made, end=end, x_title="x", unit="%", items="faces", what="f")
+    return chart_values.ced_chart(
+        "c", "C", made, end=end, x_title="x", unit="%", items="faces", what="f"
+    )
 
 
 def strokes(path: str) -> list[tuple[float, float]]:
@@ -61,14 +63,14 @@ def test_labels_do_not_cover_one_another_and_stay_in_the_plot():
 
 def test_eight_curves_are_shown_and_the_others_wait_each_with_its_own_style():
     chart = ced(*[[0.01]] * 30)
-    assert [series.style for series in chart.series] == list(range(1, chart_values.CURVES + 1))
+    assert [series.style for series in chart.series] == list(range(1, chart_values.MOST_CURVES + 1))
     assert [series.shown for series in chart.series] == [True] * 8 + [False] * 16
 
 
 def test_groups_stand_in_order_with_their_intervals():
     """Twice the error is the same step up wherever it stands: the scale is logarithmic."""
-    profiles = [chart_values.Profile("a", ((2.0, (1.0, 4.0)), (4.0, ()), None))]
-    chart = chart_values.groups("g", "G", ["x", "y", "z"], profiles, y_title="e", unit="%")
+    profiles = [chart_values.GroupProfile("a", ((2.0, (1.0, 4.0)), (4.0, ()), None))]
+    chart = chart_values.group_chart("g", "G", ["x", "y", "z"], profiles, y_title="e", unit="%")
     heights = [mark.y for mark in chart.marks]
     assert len(heights) == 2
     low, high = map(float, re.findall(r"M[\d.]+ ([\d.]+)V([\d.]+)", chart.series[0].path)[0])
@@ -79,19 +81,19 @@ def test_groups_stand_in_order_with_their_intervals():
 
 def test_the_pareto_line_joins_what_nothing_cheaper_beats():
     points = [
-        chart_values.Priced(*p)
+        chart_values.CostPoint(*p)
         for p in (("a", 1e6, 5.0), ("b", 2e6, 6.0), ("c", 4e6, 4.0), ("d", 8e6, 4.5))
     ]
-    chart = chart_values.costs("c", "C", points, x_title="x", y_title="y", falls=True)
+    chart = chart_values.cost_chart("c", "C", points, x_title="x", y_title="y", falls=True)
     assert [mark.say.split(":")[0] for mark in chart.marks if not mark.hollow] == ["a", "c"]
     assert [series.path.count("L") for series in chart.series if series.style == 0] == [1]
-    rising = chart_values.costs("c", "C", points, x_title="x", y_title="y", falls=False)
+    rising = chart_values.cost_chart("c", "C", points, x_title="x", y_title="y", falls=False)
     assert [mark.say.split(":")[0] for mark in rising.marks if not mark.hollow] == ["a", "b"]
 
 
 def test_names_of_many_stages_never_cover_each_other():
-    chart = training_curve.training(
-        "t", "T", [Stage(f"p{k:02d}/pretrain", (1, 2), (1.0, 0.9)) for k in range(30)]
+    chart = training_curve.training_chart(
+        "t", "T", [TrainingStage(f"p{k:02d}/pretrain", (1, 2), (1.0, 0.9)) for k in range(30)]
     )
     assert len(chart.bands) == 30
     for row in (0, 1):
@@ -106,8 +108,10 @@ def test_an_empty_group_is_a_level_line():
 
 
 def test_stages_follow_one_another_and_wide_losses_get_a_logarithm():
-    chart = training_curve.training(
-        "t", "T", [Stage("a", (1, 2, 3), (10.0, 1.0, 0.5)), Stage("b", (1, 2), (0.1, 0.05))]
+    chart = training_curve.training_chart(
+        "t",
+        "T",
+        [TrainingStage("a", (1, 2, 3), (10.0, 1.0, 0.5)), TrainingStage("b", (1, 2), (0.1, 0.05))],
     )
     assert chart.y_title == "loss (logarithmic scale)"
     assert [tick.text for tick in chart.y_ticks] == ["0.01", "0.1", "1", "10"]
@@ -119,7 +123,7 @@ def test_stages_follow_one_another_and_wide_losses_get_a_logarithm():
 
 
 def test_even_losses_stay_linear_from_zero():
-    chart = training_curve.training("t", "T", [Stage("", (1, 2), (1.0, 0.9))])
+    chart = training_curve.training_chart("t", "T", [TrainingStage("", (1, 2), (1.0, 0.9))])
     assert chart.y_title == "loss"
     assert chart.y_ticks[0].text == "0"
     assert chart.bands[0].text == "training"
@@ -127,8 +131,8 @@ def test_even_losses_stay_linear_from_zero():
 
 def test_a_long_log_is_thinned_to_means():
     steps = tuple(float(k) for k in range(100_000))
-    chart = training_curve.training(
-        "t", "T", [Stage("a", steps, tuple(1.0 + (k % 2) for k in range(100_000)))]
+    chart = training_curve.training_chart(
+        "t", "T", [TrainingStage("a", steps, tuple(1.0 + (k % 2) for k in range(100_000)))]
     )
     points = chart.series[0].path.count("L") + 1
     assert 200 < points < 300
@@ -138,6 +142,6 @@ def test_a_long_log_is_thinned_to_means():
 
 @pytest.mark.parametrize("losses", [(0.0, 0.0), (1.0, 1.0), (-1.0, 2.0)])
 def test_flat_and_negative_losses_have_an_axis(losses):
-    chart = training_curve.training("t", "T", [Stage("a", (0.0, 0.0), losses)])
+    chart = training_curve.training_chart("t", "T", [TrainingStage("a", (0.0, 0.0), losses)])
     assert len(chart.y_ticks) >= 2
     assert "nan" not in chart.series[0].path

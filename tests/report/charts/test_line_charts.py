@@ -6,19 +6,19 @@ import pytest
 
 from benchbox.metrics import metric_names
 from benchbox.papers import reference_rows
-from benchbox.papers.claims import load as claims
+from benchbox.papers.claims import load_claims as claims
 from benchbox.protocols import protocol_card
 from benchbox.report.charts import error_vs_msd, error_vs_perturbation, line_charts
-from benchbox.report.charts.line_charts import Line, Point, Stop
+from benchbox.report.charts.line_charts import Line, LineValue, TradeoffPoint
 from benchbox.report.inputs import results
 from tests.report.conftest import invented, record, summary, write_run
 
-NME = metric_names.parse("nme_inter_pupil")
+NME = metric_names.parse_metric("nme_inter_pupil")
 
 
 @pytest.fixture(scope="module")
 def printed():
-    return reference_rows.load()
+    return reference_rows.load_references()
 
 
 def numbers(chart):
@@ -26,8 +26,8 @@ def numbers(chart):
 
 
 def test_the_table_of_the_paper_is_drawn_with_its_undisturbed_numbers_at_zero(printed):
-    larger, moved, turned = error_vs_perturbation.board(
-        protocol_card.load("300w-full"), NME, {}, printed, {}
+    larger, moved, turned = error_vs_perturbation.protocol_charts(
+        protocol_card.load_protocol("300w-full"), NME, {}, printed, {}
     )
     assert numbers(larger)["B1, G&LSR"] == ("5.72", "5.75", "6.36", "8.15", "10.93", "15.72")
     assert numbers(larger)["GSR, G&LSR"] == ("5.52", "5.51", "5.60", "5.74", "6.03", "6.67")
@@ -41,24 +41,28 @@ def test_the_table_of_the_paper_is_drawn_with_its_undisturbed_numbers_at_zero(pr
 
 def test_numbers_of_another_normaliser_are_not_drawn(printed):
     assert (
-        error_vs_perturbation.board(
-            protocol_card.load("300w-full"), metric_names.parse("nme_inter_ocular"), {}, printed, {}
+        error_vs_perturbation.protocol_charts(
+            protocol_card.load_protocol("300w-full"),
+            metric_names.parse_metric("nme_inter_ocular"),
+            {},
+            printed,
+            {},
         )
         == []
     )
 
 
 def test_a_method_is_drawn_with_what_papers_print_of_its_own_variants(printed):
-    drawn = error_vs_perturbation.of_method(
-        "glsr", protocol_card.cards(), [], printed, claims().systems, {}
+    drawn = error_vs_perturbation.method_charts(
+        "glsr", protocol_card.read_cards(), [], printed, claims().systems, {}
     )
     assert [chart.title for chart in drawn] == [
         f"{title}, 300-W, full public test set"
         for title in ("Larger boxes", "Moved boxes", "Turned pictures")
     ]
     assert (
-        error_vs_perturbation.of_method(
-            "sir", protocol_card.cards(), [], printed, claims().systems, {}
+        error_vs_perturbation.method_charts(
+            "sir", protocol_card.read_cards(), [], printed, claims().systems, {}
         )
         == []
     )
@@ -71,7 +75,7 @@ def test_runs_join_by_variant_seeds_as_their_mean_and_changed_ones_stay_out(
     card = replace(demo, options={"scale": ("0.0", "0.3")})
 
     def one(level, **options):
-        return results.result(write_run(tmp_path, "demo-a", level, **options))
+        return results.read_result(write_run(tmp_path, "demo-a", level, **options))
 
     found = {
         "demo-full": [
@@ -83,8 +87,8 @@ def test_runs_join_by_variant_seeds_as_their_mean_and_changed_ones_stay_out(
         "demo-full+scale=0.3": [one(0.06, protocol="demo-full+scale=0.3")],
         "demo-full+translation=0.1": [one(0.07, protocol="demo-full+translation=0.1")],
     }
-    (chart,) = error_vs_perturbation.board(
-        card, metric_names.parse("nme_inter_ocular"), found, printed, {}
+    (chart,) = error_vs_perturbation.protocol_charts(
+        card, metric_names.parse_metric("nme_inter_ocular"), found, printed, {}
     )
     at = [
         summary(invented(level))["full"]["nme_inter_ocular"]["value"]
@@ -94,27 +98,27 @@ def test_runs_join_by_variant_seeds_as_their_mean_and_changed_ones_stay_out(
     partial = {**record()["data"], "variant": "train 60 of 100"}
     for name in ("demo-full", "demo-full+scale=0.3"):
         found[name].append(
-            results.result(write_run(tmp_path, "demo-b", 0.05, protocol=name, data=partial))
+            results.read_result(write_run(tmp_path, "demo-b", 0.05, protocol=name, data=partial))
         )
-    (chart,) = error_vs_perturbation.board(
-        card, metric_names.parse("nme_inter_ocular"), found, printed, {}
+    (chart,) = error_vs_perturbation.protocol_charts(
+        card, metric_names.parse_metric("nme_inter_ocular"), found, printed, {}
     )
     assert "demo-b base *" in numbers(chart)
     assert "A star: other data than the official set." in chart.note
     alone = {"demo-full": found["demo-full"]}
     assert (
-        error_vs_perturbation.board(
-            card, metric_names.parse("nme_inter_ocular"), alone, printed, {}
+        error_vs_perturbation.protocol_charts(
+            card, metric_names.parse_metric("nme_inter_ocular"), alone, printed, {}
         )
         == []
     ), "one point is no line"
 
 
 def test_places_of_a_line_by_hand():
-    chart = line_charts.over(
+    chart = line_charts.line_chart(
         "l",
         "L",
-        [Line("a", (Stop(0, 2.0), Stop(10, 4.0, (3.0, 5.0))))],
+        [Line("a", (LineValue(0, 2.0), LineValue(10, 4.0, (3.0, 5.0))))],
         x_title="x",
         y_title="y",
         unit="%",
@@ -129,29 +133,34 @@ def test_places_of_a_line_by_hand():
 
 
 def test_a_narrow_span_still_has_ticks():
-    line = Line("a", (Stop(0, 5.5), Stop(1, 5.9)))
-    chart = line_charts.over("l", "L", [line], x_title="x", y_title="y", unit="%", note="")
+    line = Line("a", (LineValue(0, 5.5), LineValue(1, 5.9)))
+    chart = line_charts.line_chart("l", "L", [line], x_title="x", y_title="y", unit="%", note="")
     assert len(chart.y_ticks) >= 3
 
 
 def test_what_nothing_beats_in_both():
     points = [
-        Point("a", 1, 3),
-        Point("b", 2, 2),
-        Point("c", 2, 4),
-        Point("d", 3, 2),
-        Point("e", 4, 1),
+        TradeoffPoint("a", 1, 3),
+        TradeoffPoint("b", 2, 2),
+        TradeoffPoint("c", 2, 4),
+        TradeoffPoint("d", 3, 2),
+        TradeoffPoint("e", 4, 1),
     ]
-    assert [p.label for p in line_charts.unbeaten(points)] == ["a", "b", "e"]
-    chart = line_charts.tradeoff("t", "T", points, x_title="x", y_title="y", unit="cm")
+    assert [p.label for p in line_charts.unbeaten_points(points)] == ["a", "b", "e"]
+    chart = line_charts.tradeoff_chart("t", "T", points, x_title="x", y_title="y", unit="cm")
     assert [row[3] for row in chart.values.rows] == ["yes", "yes", "", "", "yes"]
     assert chart.series[-1].path.count("L") == 2
     assert chart.series[-1].style == 0
 
 
 def test_a_single_value_has_an_axis():
-    chart = line_charts.tradeoff(
-        "t", "T", [Point("a", 0, 0), Point("b", 0, 0)], x_title="x", y_title="y", unit="cm"
+    chart = line_charts.tradeoff_chart(
+        "t",
+        "T",
+        [TradeoffPoint("a", 0, 0), TradeoffPoint("b", 0, 0)],
+        x_title="x",
+        y_title="y",
+        unit="cm",
     )
     assert len(chart.x_ticks) > 1
 
@@ -160,16 +169,16 @@ def test_a_single_value_has_an_axis():
     ("steady", "error"), [("gazestare", "gazecn"), ("synth-gazestare", "synth-gazecn")]
 )
 def test_the_error_of_a_card_of_stares_is_that_of_the_set_it_trains_on(steady, error):
-    cards = protocol_card.cards()
-    found = error_vs_msd.partner(protocol_card.load(steady), cards)
+    cards = protocol_card.read_cards()
+    found = error_vs_msd.find_error_protocol(protocol_card.load_protocol(steady), cards)
     assert found is not None
     assert found.name == error
-    assert error_vs_msd.partner(protocol_card.load(error), cards) is None
+    assert error_vs_msd.find_error_protocol(protocol_card.load_protocol(error), cards) is None
 
 
 def test_dwo_is_drawn_as_table_5_prints_it(printed):
-    (chart,) = error_vs_msd.of_method(
-        "dwo", protocol_card.cards(), [], printed, claims().systems, {}
+    (chart,) = error_vs_msd.method_charts(
+        "dwo", protocol_card.read_cards(), [], printed, claims().systems, {}
     )
     told = numbers(chart)
     assert told["Baseline, TAT"] == ("1.15", "0.42", "yes")
@@ -181,7 +190,10 @@ def test_dwo_is_drawn_as_table_5_prints_it(printed):
 
 
 def test_a_runs_two_numbers_meet_over_two_cards_by_variant_and_seed(tmp_path, printed):
-    steady, error = protocol_card.load("synth-gazestare"), protocol_card.load("synth-gazecn")
+    steady, error = (
+        protocol_card.load_protocol("synth-gazestare"),
+        protocol_card.load_protocol("synth-gazecn"),
+    )
 
     def one(card, metric, value, seed):
         scores = {
@@ -192,7 +204,7 @@ def test_a_runs_two_numbers_meet_over_two_cards_by_variant_and_seed(tmp_path, pr
         run = write_run(
             tmp_path, "demo-a", 0.04, protocol=card.name, seed=seed, scores=scores, **document
         )
-        return results.result(run)
+        return results.read_result(run)
 
     found = {
         error.name: [
@@ -202,7 +214,7 @@ def test_a_runs_two_numbers_meet_over_two_cards_by_variant_and_seed(tmp_path, pr
         ],
         steady.name: [one(steady, "msd_cm", 0.3, 0), one(steady, "msd_cm", 0.2, 1)],
     }
-    (chart,) = error_vs_msd.pair(steady, error, found, printed, {})
+    (chart,) = error_vs_msd.pair_charts(steady, error, found, printed, {})
     assert numbers(chart) == {
         "demo-a base, seed 0": ("2.50", "0.30", "yes"),
         "demo-a base, seed 1": ("2.70", "0.20", "yes"),

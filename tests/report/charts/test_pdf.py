@@ -20,7 +20,7 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra fig
 def chart():
     errors = np.linspace(1, 9, 50)
     curves = [Curve("a $x$ & <b>", errors), Curve("b", errors * 1.5)]
-    return chart_values.ced(
+    return chart_values.ced_chart(
         "c", "T", curves, end=8.0, x_title="x", unit="%", items="faces", what="w"
     )
 
@@ -67,10 +67,10 @@ def test_what_is_drawn_has_the_corners_of_the_page(chart):
     assert {text.get_text() for text in axes.texts} >= {"a $x$ & <b>", "b", "0 %", "100 %"}
 
 
-@pytest.mark.parametrize("suffix", pdf.FORMATS)
+@pytest.mark.parametrize("suffix", pdf.FIGURE_FORMATS)
 def test_bytes_are_the_same_twice_and_carry_no_date(chart, suffix):
-    content = pdf.draw(chart, suffix)
-    assert content == pdf.draw(chart, suffix)
+    content = pdf.draw_figure(chart, suffix)
+    assert content == pdf.draw_figure(chart, suffix)
     assert not re.search(rb"CreationDate|ModDate|tIME", content)
     assert content.startswith({"pdf": b"%PDF", "png": b"\x89PNG"}[suffix])
 
@@ -78,7 +78,7 @@ def test_bytes_are_the_same_twice_and_carry_no_date(chart, suffix):
 def test_without_matplotlib_one_line_says_what_to_install(chart, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(ResultError, match=r"pip install 'benchbox\[figures\]'"):
-        pdf.draw(chart, "pdf")
+        pdf.draw_figure(chart, "pdf")
 
 
 def test_pages_are_made_without_matplotlib():
@@ -89,7 +89,9 @@ def test_pages_are_made_without_matplotlib():
 def test_every_chart_of_a_leaderboard_is_written(
     results, demo, demo_references, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(site, "gather", lambda folder: _sources(folder, demo, demo_references))
+    monkeypatch.setattr(
+        site, "gather_sources", lambda folder: _sources(folder, demo, demo_references)
+    )
     monkeypatch.setattr(site.protocol, "load", lambda name: demo)
     written = site.save_figures(results, "demo-full", "pdf", tmp_path / "out", "inter_ocular")
     assert [path.name for path in written] == [
@@ -107,5 +109,5 @@ def _sources(folder, demo, references):
     from benchbox.report.inputs import results as stored
     from benchbox.report.pages.page_types import Sources
 
-    found, problems = stored.read(folder)
+    found, problems = stored.read_results(folder)
     return Sources((demo,), (), references, tuple(found), tuple(problems))

@@ -16,12 +16,12 @@ from benchbox.report.tables import leaderboard, ranked_rows
 @pytest.fixture
 def read(tmp_path):
     """Return a function that reads what is stored below tmp_path/results."""
-    return lambda: stored.read(tmp_path / "results")[0]
+    return lambda: stored.read_results(tmp_path / "results")[0]
 
 
 def table_of(found, demo):
-    table = leaderboard.board(demo, found, References({}, ()), {}).tables[0]
-    return ranked_rows.ranked(table, demo, {result.page + ".html": result for result in found})
+    table = leaderboard.build_leaderboard(demo, found, References({}, ()), {}).tables[0]
+    return ranked_rows.rank_table(table, demo, {result.page + ".html": result for result in found})
 
 
 def test_only_the_seed_may_differ(make, read):
@@ -38,11 +38,11 @@ def test_only_the_seed_may_differ(make, read):
     )
     make("demo-s", 0.04, kind="submitted", variant="submitted", budget=None)
     make("demo-s", 0.05, kind="submitted", variant="submitted", budget=None, seed=1)
-    sizes = sorted(len(family) for family in group_by_seed.families(read(), {}))
+    sizes = sorted(len(family) for family in group_by_seed.group_runs(read(), {}))
     assert sizes == [1, 1, 1, 1, 1, 1, 3], (
         "two files that were handed in are two answers, not two seeds"
     )
-    (family,) = [family for family in group_by_seed.families(read(), {}) if len(family) == 3]
+    (family,) = [family for family in group_by_seed.group_runs(read(), {}) if len(family) == 3]
     assert [result.run.seed for result in family] == ["1", "2", "10"], "in the order of numbers"
 
 
@@ -61,10 +61,10 @@ def test_a_parameter_that_older_records_lack_had_the_value_that_the_card_says(ma
     make("demo-a", 0.04, seed=1)
     make("demo-a", 0.05, seed=2, params={"width": 8, "fast": False})
     make("demo-a", 0.05, seed=3, params={"width": 8, "fast": True})
-    card = replace(method_card.card("mean-shape"), name="demo-a", before={"fast": False})
-    (old, *_), (new,) = families = group_by_seed.families(read(), {"demo-a": card})
+    card = replace(method_card.find_card("mean-shape"), name="demo-a", before={"fast": False})
+    (old, *_), (new,) = families = group_by_seed.group_runs(read(), {"demo-a": card})
     assert [len(family) for family in families] == [2, 1]
-    assert group_by_seed.differing(families, {"demo-a": card}) == [
+    assert group_by_seed.differing_params(families, {"demo-a": card}) == [
         ("fast = False",),
         ("fast = True",),
     ]
@@ -89,7 +89,7 @@ def test_the_page_of_a_method_has_the_same_row(make, read, demo):
         make("demo-a", level, seed=seed)
     make("demo-a", 0.05, budget="paper")
     sources = page_types.Sources((demo,), (), References({}, ()), tuple(read()), ())
-    page = page_types.method_page("demo-a", None, read(), sources, {})
+    page = page_types.build_method_page("demo-a", None, read(), sources, {})
     paper, quick = sorted(page.rows, key=lambda row: len(row.seeds))
     (board,) = (row for row in table_of(read(), demo)[0].rows if len(row.seeds) == 3)
     assert quick.cell == board.cells[2]
@@ -117,9 +117,9 @@ def test_a_value_that_one_seed_lacks_is_no_mean(make, read, demo):
     (run.folder / "scores.json").write_text(
         text.replace("nme_inter_ocular_51", "nme_inter_ocular_50")
     )
-    family = group_by_seed.families(read(), {})[0]
-    assert group_by_seed.scores(family)["full"]["nme_inter_ocular_50"].value is None
-    assert "nme_inter_ocular_51" not in group_by_seed.scores(family)["full"]
+    family = group_by_seed.group_runs(read(), {})[0]
+    assert group_by_seed.mean_scores(family)["full"]["nme_inter_ocular_50"].value is None
+    assert "nme_inter_ocular_51" not in group_by_seed.mean_scores(family)["full"]
 
 
 def test_failures_of_all_seeds_are_counted(make, read, demo):

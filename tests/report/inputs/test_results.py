@@ -18,13 +18,13 @@ def edit(run, name, change):
 
 def test_a_run_is_read_whole(make, tmp_path):
     make("demo-a", 0.04, overrides={"b": 1, "a": True})
-    (result,), problems = stored.read(tmp_path / "results")
+    (result,), problems = stored.read_results(tmp_path / "results")
     assert problems == []
     assert list(result.overrides) == ["a", "b"]
     assert (result.n, result.failed, result.train, result.data) == (40, 0, 100, "complete")
     assert result.scores["full"]["nme_inter_ocular"].unit == "%"
-    assert [stage.name for stage in stored.stages(result.run)] == ["global", "local"]
-    assert stored.ids(result.run, 40)[0] == "demo/face_00"
+    assert [stage.name for stage in stored.read_training_log(result.run)] == ["global", "local"]
+    assert stored.read_ids(result.run, 40)[0] == "demo/face_00"
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_a_run_is_read_whole(make, tmp_path):
 )
 def test_a_damaged_record_is_a_problem_with_its_key(make, tmp_path, name, change, message):
     edit(make("demo-a", 0.04), name, change)
-    found, problems = stored.read(tmp_path / "results")
+    found, problems = stored.read_results(tmp_path / "results")
     assert found == []
     assert message in problems[0].reason
     assert problems[0].place == "results/demo-full/demo-a/base/0"
@@ -61,23 +61,23 @@ def test_a_damaged_record_is_a_problem_with_its_key(make, tmp_path, name, change
 
 def test_errors_that_do_not_fit_are_refused(make, tmp_path):
     run = make("demo-a", 0.04)
-    (result,), _ = stored.read(tmp_path / "results")
-    table = stored.errors(result)
+    (result,), _ = stored.read_results(tmp_path / "results")
+    table = stored.read_errors(result)
     with pytest.raises(ResultError, match="no column 'nme_height'"):
-        stored.values(table, "nme_height")
+        stored.item_errors(table, "nme_height")
     with pytest.raises(ResultError, match="no column 'in_easy'"):
-        stored.members(table, "easy")
+        stored.group_mask(table, "easy")
     # no error exists for this face: none of its points is visible
     table["nme_inter_ocular"][2] = np.nan
-    assert np.isnan(stored.values(table, "nme_inter_ocular")[2])
+    assert np.isnan(stored.item_errors(table, "nme_inter_ocular")[2])
     table["nme_inter_ocular"][3] = -0.1
     with pytest.raises(ResultError, match="are no errors"):
-        stored.values(table, "nme_inter_ocular")
+        stored.item_errors(table, "nme_inter_ocular")
     np.save(run.folder / "errors.npy", table[:5])
     with pytest.raises(ResultError, match=r"5 rows, scores\.json counts 40"):
-        stored.errors(result)
+        stored.read_errors(result)
     with pytest.raises(ResultError, match="do not fit the 5 errors"):
-        stored.ids(run, 5)
+        stored.read_ids(run, 5)
 
 
 @pytest.mark.parametrize(
@@ -93,13 +93,13 @@ def test_a_damaged_log_names_its_line(make, text, message):
     run = make("demo-a", 0.04)
     (run.folder / "log.csv").write_text(text)
     with pytest.raises(ResultError, match=message):
-        stored.stages(run)
+        stored.read_training_log(run)
 
 
 def test_losses_that_are_no_numbers_are_left_out(make):
     run = make("demo-a", 0.04)
     (run.folder / "log.csv").write_text("stage,step,epoch,loss\na,1,0,1.0\na,2,0,nan\na,3,0,inf\n")
-    assert stored.stages(run) == (stored.Stage("a", (1.0,), (1.0,)),)
+    assert stored.read_training_log(run) == (stored.TrainingStage("a", (1.0,), (1.0,)),)
 
 
 @pytest.mark.parametrize(
@@ -107,16 +107,16 @@ def test_losses_that_are_no_numbers_are_left_out(make):
     [("glsr", "glsr"), ("300w-full", "300w-full"), ("b_1.x", "b_1.x")],
 )
 def test_plain_names_stay(name, wanted):
-    assert stored.slug(name) == wanted
+    assert stored.file_slug(name) == wanted
 
 
 @pytest.mark.parametrize(
     "name", ["../x", "..", "a..b", "A", "a/b", "<b>", "", "é", "a+b=c", "x" * 200]
 )
 def test_other_names_become_safe_and_stay_different(name):
-    made = stored.slug(name)
-    assert made == stored.slug(name)
-    assert made != stored.slug(name + "2")
+    made = stored.file_slug(name)
+    assert made == stored.file_slug(name)
+    assert made != stored.file_slug(name + "2")
     assert all(letter in "abcdefghijklmnopqrstuvwxyz0123456789_-" for letter in made)
     assert len(made) < 64
 
@@ -125,4 +125,4 @@ def test_other_names_become_safe_and_stay_different(name):
 def test_a_log_without_a_step_is_empty(make, text):
     run = make("demo-a", 0.04)
     (run.folder / "log.csv").write_text(text)
-    assert stored.stages(run) == ()
+    assert stored.read_training_log(run) == ()

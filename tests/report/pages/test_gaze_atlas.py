@@ -17,7 +17,7 @@ from benchbox.report.pages.page_types import Sources
 from benchbox.report.site_build import site
 from benchbox.report.tables import leaderboard, per_item
 from benchbox.runs import prediction_files, run_folders
-from benchbox.scoring.score import score, to_json
+from benchbox.scoring.score import score_predictions, scores_to_json
 from benchbox.types import Predictions
 from tests.report.conftest import record
 
@@ -26,17 +26,17 @@ ITEMS = 40
 
 def lay(folder, name, items, off, seeds=2):
     """Score some answers on some items of a rendered set, as the scorer does, and lay out the atlas."""
-    card = protocol_card.load(name)
-    found = [synthetic_items.item(card.dataset, item) for item in items]
-    true = np.stack([np.asarray(synthetic_items.facts(item)["values"]) for item in found])
+    card = protocol_card.load_protocol(name)
+    found = [synthetic_items.find_item(card.dataset, item) for item in items]
+    true = np.stack([np.asarray(synthetic_items.item_facts(item)["values"]) for item in found])
     people = np.array([item.split("/")[0] for item in items])
     for seed in range(seeds):
-        place = run_folders.folder(folder / "results", name, "demo-a", f"v{seed}", 0)
-        run_folders.work(place).mkdir(parents=True)
+        place = run_folders.run_folder(folder / "results", name, "demo-a", f"v{seed}", 0)
+        run_folders.work_folder(place).mkdir(parents=True)
         values = true + np.asarray(off) * (seed + 1)
         values[0] = np.nan
         failed = np.arange(len(items)) == 0
-        prediction_files.write(
+        prediction_files.write_predictions(
             run_folders.predictions_file(place), Predictions(np.array(items), values, failed)
         )
         truth = split.Truth(
@@ -46,26 +46,30 @@ def lay(folder, name, items, off, seeds=2):
             people,
             sequences=people,
         )
-        scores = score(
+        scores = score_predictions(
             card,
             truth,
-            prediction_files.read(run_folders.predictions_file(place), truth, protocol=name),
+            prediction_files.read_predictions(
+                run_folders.predictions_file(place), truth, protocol=name
+            ),
         )
         data = {**record()["data"], "dataset": card.dataset}
-        document = to_json(
+        document = scores_to_json(
             scores, protocol=card, data=data, method="demo-a", variant=f"v{seed}", kind="trained"
         )
         run_folders.save_scores(place, json.loads(json.dumps(document)), scores.errors)
         facts = record(variant=f"v{seed}", card=card.card, data=data)
-        run_folders.finish(place, {"protocol": name, "method": "demo-a", **facts})
+        run_folders.finish_run(place, {"protocol": name, "method": "demo-a", **facts})
     return made(folder, card)
 
 
 def made(folder, card):
-    found, _ = stored.read(folder / "results")
-    board = leaderboard.board(card, found, References({}, ()), {}, {})
-    held, problems = per_item.gather(card, board.tables[0], {r.page + ".html": r for r in found})
-    return gaze_atlas.page(card, held, {}, problems)
+    found, _ = stored.read_results(folder / "results")
+    board = leaderboard.build_leaderboard(card, found, References({}, ()), {}, {})
+    held, problems = per_item.gather_item_errors(
+        card, board.tables[0], {r.page + ".html": r for r in found}
+    )
+    return gaze_atlas.build_gaze_atlas_page(card, held, {}, problems)
 
 
 def phones(count=ITEMS):
@@ -75,8 +79,8 @@ def phones(count=ITEMS):
 def test_truth_and_answers_lie_where_they_are_on_the_screen(tmp_path):
     page = lay(tmp_path, "synth-gazecn", phones(), [1.5, 0.0])
     face = next(face for section in page.sections for face in section.faces)
-    facts = synthetic_items.facts(synthetic_items.item("synth-gazecn", face.id))
-    device = device_screens.DEVICE[str(facts["device"])]
+    facts = synthetic_items.item_facts(synthetic_items.find_item("synth-gazecn", face.id))
+    device = device_screens.DEVICES_BY_NAME[str(facts["device"])]
     corners = [tuple(map(float, p.split())) for p in face.plot.outline[1:-1].split("L")]
     scale = (corners[1][0] - corners[0][0]) / (device.wide_mm / 10)  # px per cm
     x, y = facts["values"]
@@ -108,7 +112,9 @@ def test_a_direction_is_drawn_as_the_camera_sees_it(tmp_path):
     names = [f"faces-{k % 15:03d}/{(k % 15) * 120 + k // 15:05d}" for k in range(ITEMS)]
     page = lay(tmp_path, "synth-mpiifacegaze", names, [0.1, 0.05, 0.0])
     face = page.sections[0].faces[0]
-    x, y, _ = synthetic_items.facts(synthetic_items.item("synth-mpiifacegaze", face.id))["values"]
+    x, y, _ = synthetic_items.item_facts(synthetic_items.find_item("synth-mpiifacegaze", face.id))[
+        "values"
+    ]
     reach = float(face.plot.words.removeprefix("rings at ").split(", ")[-1].removesuffix("°"))
     scale = 92 / math.sin(math.radians(reach))
     ring = face.truth.split("a")[0][1:].split()
@@ -124,7 +130,7 @@ def test_scores_of_another_rendering_bring_neither_picture_nor_truth(tmp_path):
         table = np.load(path)
         table["error_cm"] += 0.5
         np.save(path, table)
-    page = made(tmp_path, protocol_card.load("synth-gazecn"))
+    page = made(tmp_path, protocol_card.load_protocol("synth-gazecn"))
     assert page.sections
     assert not page.shown
     assert not page.true
@@ -132,7 +138,7 @@ def test_scores_of_another_rendering_bring_neither_picture_nor_truth(tmp_path):
 
 def test_a_licensed_set_shows_answers_alone(tmp_path, monkeypatch):
     lay(tmp_path, "synth-gazecn", phones(), [1.5, 0.0])
-    card = protocol_card.load("synth-gazecn")
+    card = protocol_card.load_protocol("synth-gazecn")
     licensed = type(card)(**{**card.__dict__, "dataset": "gazecn"})
     page = made(tmp_path, licensed)
     assert page.sections
@@ -152,15 +158,15 @@ def test_the_pictures_of_an_atlas_are_written_and_known(tmp_path, monkeypatch):
         [0.1, 0.0, 0.0],
         seeds=1,
     )
-    found, problems = stored.read(tmp_path / "results")
-    card = protocol_card.load("synth-mpiigaze")
+    found, problems = stored.read_results(tmp_path / "results")
+    card = protocol_card.load_protocol("synth-mpiigaze")
     sources = Sources((card,), (), References({}, ()), tuple(found), tuple(problems))
-    monkeypatch.setattr(site, "gather", lambda folder: sources)
-    site.render(tmp_path / "results", tmp_path / "site")
+    monkeypatch.setattr(site, "gather_sources", lambda folder: sources)
+    site.render_site(tmp_path / "results", tmp_path / "site")
     pictures = sorted(path.name for path in (tmp_path / "site" / "face").iterdir())
     assert pictures
     assert all(name.startswith("mpiigaze-v") for name in pictures)
-    assert site.stale(tmp_path / "results", tmp_path / "site") == []
+    assert site.find_stale_files(tmp_path / "results", tmp_path / "site") == []
 
 
 def test_pictures_that_came_along_are_not_drawn_again(tmp_path, monkeypatch):
@@ -171,17 +177,17 @@ def test_pictures_that_came_along_are_not_drawn_again(tmp_path, monkeypatch):
         [0.1, 0.0, 0.0],
         seeds=1,
     )
-    found, problems = stored.read(tmp_path / "results")
+    found, problems = stored.read_results(tmp_path / "results")
     sources = Sources(
-        (protocol_card.load("synth-mpiigaze"),),
+        (protocol_card.load_protocol("synth-mpiigaze"),),
         (),
         References({}, ()),
         tuple(found),
         tuple(problems),
     )
-    monkeypatch.setattr(site, "gather", lambda folder: sources)
-    site.render(tmp_path / "results", tmp_path / "site")
+    monkeypatch.setattr(site, "gather_sources", lambda folder: sources)
+    site.render_site(tmp_path / "results", tmp_path / "site")
     for path in (tmp_path / "site" / ".cache").iterdir():
         path.unlink()
-    monkeypatch.setattr(synthetic_items, "pixels", lambda item: pytest.fail("drawn again"))
-    site.render(tmp_path / "results", tmp_path / "site")
+    monkeypatch.setattr(synthetic_items, "draw_item", lambda item: pytest.fail("drawn again"))
+    site.render_site(tmp_path / "results", tmp_path / "site")

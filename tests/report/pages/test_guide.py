@@ -9,14 +9,14 @@ from benchbox.report.pages import guide
 def test_docstrings_become_headings_blocks_and_tables():
     text = "Title: more.\n\nDefinition\n----------\nWith e::\n\n    a = b\n\nso.\n\n"
     text += "===  ===\na    b\n===  ===\n1    2\n===  ===\n"
-    assert guide.docstring_markdown(text).splitlines() == [
+    assert guide.docstring_to_markdown(text).splitlines() == [
         *("Title: more.", "", "## Definition", "With e:", "", "```", "a = b", "```", "so.", ""),
         *("```", "===  ===", "a    b", "===  ===", "1    2", "===  ===", "```"),
     ]
 
 
 def test_metrics_are_defined_by_the_modules_that_compute_them():
-    page = guide.page("metrics", ())
+    page = guide.build_guide_page("metrics", ())
     text = "".join(page.bodies)
     assert "1 − mean(min(e, T)) / T" in text
     assert "Known differences of other code" in text
@@ -26,18 +26,18 @@ def test_metrics_are_defined_by_the_modules_that_compute_them():
 
 
 def test_every_card_stands_in_words():
-    cards = protocol_card.cards()
-    page = guide.page("protocols", cards)
+    cards = protocol_card.read_cards()
+    page = guide.build_guide_page("protocols", cards)
     assert [name for _, _, name in page.sections] == [card.name for card in cards]
     assert len(page.bodies) == len(cards)
-    assert protocol_card.describe(cards[0]).splitlines()[0].split(":")[0] in page.bodies[0]
+    assert protocol_card.describe_protocol(cards[0]).splitlines()[0].split(":")[0] in page.bodies[0]
 
 
 def test_every_guide_is_there_and_names_real_commands():
     from benchbox.cli import main
 
     for name in guide.GUIDES:
-        page = guide.page(name, ())
+        page = guide.build_guide_page(name, ())
         assert page.title == guide.GUIDES[name]
         for command in re.findall(r"^benchbox ([a-z]+)", "".join(page.bodies), flags=re.MULTILINE):
             assert command in main.commands, (name, command)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchbox.report.pages.markdown import html
+from benchbox.report.pages.markdown import render_markdown
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,11 @@ from benchbox.report.pages.markdown import html
     ],
 )
 def test_marks(text, wanted):
-    assert html(text) == wanted
+    assert render_markdown(text) == wanted
 
 
 def test_a_table_scrolls_by_itself():
-    text = html("| a | b |\n|---|--:|\n| `1` | 2 |")
+    text = render_markdown("| a | b |\n|---|--:|\n| `1` | 2 |")
     assert '<th scope="col">a</th>' in text
     assert "<td><code>1</code></td><td>2</td>" in text
     assert text.startswith('<div class="scroll"')
@@ -53,7 +53,7 @@ def test_a_table_scrolls_by_itself():
     ],
 )
 def test_nothing_gets_through(text):
-    made = html(text)
+    made = render_markdown(text)
     assert "<script" not in made
     assert "<img" not in made
     assert "javascript:" not in made
@@ -61,4 +61,4 @@ def test_nothing_gets_through(text):
 
 
 def test_an_open_fence_ends_with_the_text():
-    assert html("```\na") == '<pre tabindex="0"><code>a</code></pre>'
+    assert render_markdown("```\na") == '<pre tabindex="0"><code>a</code></pre>'

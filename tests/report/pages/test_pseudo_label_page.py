@@ -35,7 +35,7 @@ def invented(*, shown: bool = True) -> PseudoLabels:
         places[step] = [*yes[:6], *yes[-6:], *no[:6], *no[-6:]]
     true = np.stack(
         [
-            synthetic_items.facts(synthetic_items.item("synth-300w", str(name)))["values"]
+            synthetic_items.item_facts(synthetic_items.find_item("synth-300w", str(name)))["values"]
             for name in ids[places.ravel()]
         ]
     )
@@ -59,8 +59,8 @@ def invented(*, shown: bool = True) -> PseudoLabels:
 def laid(make, demo):
     def lay(found):
         run = make("demo-a", 0.04)
-        pseudo_labels.write(run_folders.pseudo_labels_file(run.folder), found)
-        return pseudo_label_page.page(stored.result(run), demo, {})
+        pseudo_labels.write_pseudo_labels(run_folders.pseudo_labels_file(run.folder), found)
+        return pseudo_label_page.build_pseudo_label_page(stored.read_result(run), demo, {})
 
     return lay
 
@@ -97,7 +97,7 @@ def test_examples_are_the_ends_of_both_parts(laid):
     assert [face.id for face in choice.accepted] == [f"train/{k:05d}" for k in (0, 1, 18, 19)]
     assert [face.id for face in choice.rejected] == [f"train/{k:05d}" for k in (20, 21, 58, 59)]
     face = choice.accepted[0]
-    assert face.picture == synthetic_items.item("synth-300w", "train/00000").file
+    assert face.picture == synthetic_items.find_item("synth-300w", "train/00000").file
     assert choice.accepted[1].answers[0].error == "score -1, error 2.20"
     assert face.truth
 
@@ -122,7 +122,7 @@ def test_of_other_peoples_faces_there_are_ids_scores_and_errors(laid):
 def test_a_damaged_file_is_told(laid, make, demo):
     run = make("demo-b", 0.04)
     run_folders.pseudo_labels_file(run.folder).write_bytes(b"no archive")
-    page = pseudo_label_page.page(stored.result(run), demo, {})
+    page = pseudo_label_page.build_pseudo_label_page(stored.read_result(run), demo, {})
     assert page.choices == ()
     assert "pseudo_labels.npz" in page.problems[0]
     assert str(run.folder) not in page.problems[0]
@@ -130,12 +130,12 @@ def test_a_damaged_file_is_told(laid, make, demo):
 
 def test_the_page_and_its_pictures_are_part_of_the_site(laid, tmp_path, demo):
     laid(invented())
-    found, problems = stored.read(tmp_path / "results")
-    made = site.planned(Sources((demo,), (), References({}, ()), tuple(found), tuple(problems)))
-    name = pseudo_label_page.path(found[0])
+    found, problems = stored.read_results(tmp_path / "results")
+    made = site.plan_files(Sources((demo,), (), References({}, ()), tuple(found), tuple(problems)))
+    name = pseudo_label_page.pseudo_label_path(found[0])
     html = made[name].content().decode()
     assert name == "labels/demo-full/demo-a/base/0.html"
-    pictures = set(pseudo_label_page.page(found[0], demo, {}).pictures)
+    pictures = set(pseudo_label_page.build_pseudo_label_page(found[0], demo, {}).pictures)
     assert pictures <= made.keys()
     assert all(f"../../../../{picture}" in html for picture in pictures)
     assert f"../../../../{name}" in made["run/demo-full/demo-a/base/0.html"].content().decode()

@@ -43,12 +43,12 @@ def laid(demo, make, tmp_path):
                 values=values,
                 failed=failed,
             )
-        found, _ = stored.read(tmp_path / "results")
-        board = leaderboard.board(protocol, found, References({}, ()), {})
-        held, problems = per_item.gather(
+        found, _ = stored.read_results(tmp_path / "results")
+        board = leaderboard.build_leaderboard(protocol, found, References({}, ()), {})
+        held, problems = per_item.gather_item_errors(
             protocol, board.tables[0], {r.page + ".html": r for r in found}
         )
-        return sample_atlas.page(protocol, held, {}, problems)
+        return sample_atlas.build_atlas_page(protocol, held, {}, problems)
 
     return lay
 
@@ -75,10 +75,10 @@ def test_points_lie_where_the_run_put_them():
     The first pixel's centre is the origin.
     """
     corners = np.array([[10.0, 20.0], [110.0, 120.0]])
-    where = face_drawings.frame(corners)
+    where = face_drawings.square_around(corners)
     assert where == pytest.approx((-6.0, 4.0, 132.0))
-    assert face_drawings.dots(corners, where) == "M24 24h0M176 176h0"
-    assert face_drawings.whole(where) == pytest.approx(
+    assert face_drawings.dot_path(corners, where) == "M24 24h0M176 176h0"
+    assert face_drawings.picture_box(where) == pytest.approx(
         ((-0.5 + 6) * 200 / 132, (-0.5 - 4) * 200 / 132, 387.88, 387.88), abs=0.01
     )
 
@@ -87,18 +87,18 @@ def test_a_turned_face_is_told_from_its_nose():
     points = np.zeros((68, 2))
     points[36], points[45] = (40, 50), (100, 50)
     points[27:36] = (70, 70)
-    assert face_drawings.pose(points, "ibug68") == "frontal"
+    assert face_drawings.face_pose(points, "ibug68") == "frontal"
     points[27:36] = (50, 70)
-    assert face_drawings.pose(points, "ibug68") == "turned left"
-    assert face_drawings.pose(points, "no-such") == ""
+    assert face_drawings.face_pose(points, "ibug68") == "turned left"
+    assert face_drawings.face_pose(points, "no-such") == ""
 
 
 def test_disagreement_is_measured_over_the_size_of_the_face():
     shape = np.array([[0.0, 0.0], [100.0, 0.0], [100.0, 100.0], [0.0, 100.0]])
     values = np.stack([np.stack([s, 2 * s]) for s in (shape, shape + np.array([3, 4]))])
-    assert face_drawings.spread(values) == pytest.approx([0.025, 0.025])
+    assert face_drawings.run_disagreement(values) == pytest.approx([0.025, 0.025])
     values[1, 0] = np.nan
-    assert np.isnan(face_drawings.spread(values)[0])
+    assert np.isnan(face_drawings.run_disagreement(values)[0])
 
 
 # --- whose pictures may be seen -------------------------------------------------------------------
@@ -118,7 +118,7 @@ OURS = np.array([f"common/{k:05d}" for k in range(40)])
 
 
 def test_our_own_faces_are_shown(demo, laid, monkeypatch):
-    monkeypatch.setattr(sample_atlas, "_fits", lambda *_: True)
+    monkeypatch.setattr(sample_atlas, "_errors_match", lambda *_: True)
     page = laid(demo, OURS)
     assert len(list(page.pictures)) == 24
     assert all(re.fullmatch(r"face/300w-v\d+-common-\d{5}\.jpg", name) for name in page.pictures)
@@ -130,19 +130,21 @@ def test_no_face_is_shown_whose_scores_are_of_another_rendering(demo, laid):
 
 
 def test_a_turned_picture_is_another_one(demo, laid, monkeypatch):
-    monkeypatch.setattr(sample_atlas, "_fits", lambda *_: True)
+    monkeypatch.setattr(sample_atlas, "_errors_match", lambda *_: True)
     assert not laid(replace(demo, rotation=15.0), OURS).shown
 
 
 def test_what_fits_gives_the_error_that_was_scored(demo):
     truth = np.array(
-        synthetic_items.facts(synthetic_items.item("synth-300w", "common/00003"))["values"]
+        synthetic_items.item_facts(synthetic_items.find_item("synth-300w", "common/00003"))[
+            "values"
+        ]
     )
     points = np.stack([truth + np.array([3.0, 4.0]), np.full_like(truth, np.nan)])
     width = float(np.hypot(*(truth[45] - truth[36])))
-    metric = metric_names.parse("nme_inter_ocular")
-    assert sample_atlas._fits(demo, metric, truth, points, [500 / width, float("inf")])
-    assert not sample_atlas._fits(demo, metric, truth, points, [510 / width, float("inf")])
+    metric = metric_names.parse_metric("nme_inter_ocular")
+    assert sample_atlas._errors_match(demo, metric, truth, points, [500 / width, float("inf")])
+    assert not sample_atlas._errors_match(demo, metric, truth, points, [510 / width, float("inf")])
 
 
 @pytest.mark.parametrize(
@@ -156,13 +158,13 @@ def test_what_fits_gives_the_error_that_was_scored(demo):
     ],
 )
 def test_every_rendered_set_knows_its_items_and_nobody_elses(dataset, name, shape):
-    found = synthetic_items.item(dataset, name)
-    assert synthetic_items.pixels(found).shape == shape
-    assert synthetic_items.of_file(found.file) == found
-    assert synthetic_items.item(dataset.removeprefix("synth-"), name) is None
+    found = synthetic_items.find_item(dataset, name)
+    assert synthetic_items.draw_item(found).shape == shape
+    assert synthetic_items.item_of_file(found.file) == found
+    assert synthetic_items.find_item(dataset.removeprefix("synth-"), name) is None
     part = name.split("/")[0]
-    assert synthetic_items.item(dataset, f"{part}/99999") is None, "there is no such item"
-    assert synthetic_items.of_file(found.file.replace("-v", "-v9")) is None, (
+    assert synthetic_items.find_item(dataset, f"{part}/99999") is None, "there is no such item"
+    assert synthetic_items.item_of_file(found.file.replace("-v", "-v9")) is None, (
         "another version of the generator"
     )
 
@@ -172,14 +174,14 @@ def test_every_rendered_set_knows_its_items_and_nobody_elses(dataset, name, shap
 )
 def test_names_are_those_that_the_readers_give(dataset):
     """Rendered in memory, some items of each set: what is true of an item by its name is what the reader says."""
-    index = datasets.open(dataset).tiny()
+    index = datasets.open_dataset(dataset).tiny()
     rows = [row for row, name in enumerate(index.ids) if "gazecn" not in str(name)]
     for row in (rows[0], rows[-1]):
-        found = synthetic_items.item(dataset, str(index.ids[row]))
-        facts = synthetic_items.facts(found)
+        found = synthetic_items.find_item(dataset, str(index.ids[row]))
+        facts = synthetic_items.item_facts(found)
         true = facts["values"] if "values" in facts else facts["values68"]
         np.testing.assert_array_equal(true, index.values[row])
-        np.testing.assert_array_equal(synthetic_items.pixels(found), index.read(row))
+        np.testing.assert_array_equal(synthetic_items.draw_item(found), index.read(row))
 
 
 @pytest.mark.parametrize(
@@ -189,7 +191,7 @@ def test_nothing_but_the_face_world_is_drawn(name):
     assert face_drawings.picture_file("synth-300w", name) == ""
     for path in (name, f"face/{name}.jpg", f"face/300w-v1-{name.replace('/', '-')}.jpg"):
         with pytest.raises(DataError, match="no picture of our own making"):
-            face_drawings.picture(path)
+            face_drawings.draw_picture(path)
 
 
 def test_no_licensed_pixel_can_reach_the_site():
@@ -219,30 +221,34 @@ def test_no_licensed_pixel_can_reach_the_site():
 
 
 def test_a_picture_put_into_the_site_by_hand_is_found(demo, laid, tmp_path, monkeypatch):
-    monkeypatch.setattr(sample_atlas, "_fits", lambda *_: True)
+    monkeypatch.setattr(sample_atlas, "_errors_match", lambda *_: True)
     laid(demo, np.array([f"common/{k:05d}" for k in range(40)]))
-    found, problems = stored.read(tmp_path / "results")
+    found, problems = stored.read_results(tmp_path / "results")
     sources = Sources((demo,), (), References({}, ()), tuple(found), tuple(problems))
-    monkeypatch.setattr(site, "gather", lambda folder: sources)
+    monkeypatch.setattr(site, "gather_sources", lambda folder: sources)
     drawn = tuple(
-        face_drawings.picture(synthetic_items.item("synth-300w", f"common/0000{k}").file)
+        face_drawings.draw_picture(synthetic_items.find_item("synth-300w", f"common/0000{k}").file)
         for k in (0, 1)
     )
-    monkeypatch.setattr(face_drawings, "picture", lambda name: drawn[0])
-    site.render(tmp_path / "results", tmp_path / "site")
-    assert site.stale(tmp_path / "results", tmp_path / "site") == []
+    monkeypatch.setattr(face_drawings, "draw_picture", lambda name: drawn[0])
+    site.render_site(tmp_path / "results", tmp_path / "site")
+    assert site.find_stale_files(tmp_path / "results", tmp_path / "site") == []
     picture = min((tmp_path / "site" / "face").iterdir())
     picture.write_bytes(drawn[1])
-    assert site.stale(tmp_path / "results", tmp_path / "site") == [f"face/{picture.name}: differs"]
+    assert site.find_stale_files(tmp_path / "results", tmp_path / "site") == [
+        f"face/{picture.name}: differs"
+    ]
     picture.write_bytes(b"no picture")
-    assert site.stale(tmp_path / "results", tmp_path / "site") == [f"face/{picture.name}: differs"]
+    assert site.find_stale_files(tmp_path / "results", tmp_path / "site") == [
+        f"face/{picture.name}: differs"
+    ]
 
 
 def test_another_jpeg_of_the_same_picture_is_the_same():
     import cv2
 
-    item = synthetic_items.item("synth-300w", "challenging/00003")
-    pixels = synthetic_items.pixels(item)
+    item = synthetic_items.find_item("synth-300w", "challenging/00003")
+    pixels = synthetic_items.draw_item(item)
     _, other = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
-    assert other.tobytes() != face_drawings.picture(item.file)
-    assert face_drawings.alike(other.tobytes(), face_drawings.picture(item.file))
+    assert other.tobytes() != face_drawings.draw_picture(item.file)
+    assert face_drawings.same_picture(other.tobytes(), face_drawings.draw_picture(item.file))

@@ -7,13 +7,13 @@ from benchbox.metrics import metric_names
 from benchbox.report.inputs import results as stored
 from benchbox.report.pages import run_page, worst_items
 
-NME = metric_names.parse("nme_inter_ocular")
+NME = metric_names.parse_metric("nme_inter_ocular")
 
 
 @pytest.fixture
 def read(tmp_path):
     """Return a function that reads what is stored below tmp_path/results."""
-    return lambda: stored.read(tmp_path / "results")[0]
+    return lambda: stored.read_results(tmp_path / "results")[0]
 
 
 def test_what_all_find_hard_is_not_disputed():
@@ -29,12 +29,14 @@ def test_what_all_find_hard_is_not_disputed():
             [0.1, 0.1, 0.1],
         ]
     )
-    assert worst_items.disputed(ids, own, others) == [1, 2], (
+    assert worst_items.most_disputed_rows(ids, own, others) == [1, 2], (
         "the median of the others; no answer is no dispute"
     )
-    listed = worst_items.listed([1], ids, own, others, {"x": np.array([0, 1, 0, 0, 0], bool)}, NME)
+    listed = worst_items.list_disputed_items(
+        [1], ids, own, others, {"x": np.array([0, 1, 0, 0, 0], bool)}, NME
+    )
     assert listed == [worst_items.Item("b", "x", "2.00", "40.00")]
-    assert worst_items.disputed(ids, own, others[:, :0]) == []
+    assert worst_items.most_disputed_rows(ids, own, others[:, :0]) == []
 
 
 def test_rivals_are_the_best_run_of_each_other_variant(make, read, demo):
@@ -42,14 +44,14 @@ def test_rivals_are_the_best_run_of_each_other_variant(make, read, demo):
     make("demo-a", 0.039, seed=2)
     make("demo-b", 0.050)
     make("demo-c", 0.020, card="sha256:" + "00" * 32)
-    chosen = worst_items.choose(read(), demo)
+    chosen = worst_items.choose_rivals(read(), demo)
     assert [(result.run.method, result.run.seed) for result in chosen] == [
         ("demo-a", "2"),
         ("demo-b", "0"),
     ]
-    rivals = worst_items.read(chosen, demo)
+    rivals = worst_items.read_rivals(chosen, demo)
     own = next(result for result in read() if result.run.seed == "1")
-    ids = stored.ids(own.run, own.n)
+    ids = stored.read_ids(own.run, own.n)
     beside = rivals.beside(own, ids)
     assert [run.run.method for run in beside.runs] == ["demo-b"], "another seed is no rival"
     assert beside.errors.shape == (40, 1)
@@ -61,8 +63,8 @@ def test_a_page_names_whom_it_is_held_against(make, read, demo):
     make("demo-b", 0.050)
     make("demo-c", 0.060)
     found = read()
-    rivals = worst_items.read(worst_items.choose(found, demo), demo)
-    page = run_page.page(found[0], demo, {}, rivals=rivals)
+    rivals = worst_items.read_rivals(worst_items.choose_rivals(found, demo), demo)
+    page = run_page.build_run_page(found[0], demo, {}, rivals=rivals)
     assert page.singled.rivals == (
         ("demo-b base", "run/demo-full/demo-b/base/0.html"),
         ("demo-c base", "run/demo-full/demo-c/base/0.html"),
@@ -84,5 +86,5 @@ def test_a_rival_that_cannot_be_read_is_left_out(make, read, demo):
     make("demo-a", 0.040)
     (make("demo-b", 0.050).folder / "errors.npy").unlink()
     (make("demo-c", 0.055).folder / "predictions.npz").write_bytes(b"")
-    rivals = worst_items.read(worst_items.choose(read(), demo), demo)
+    rivals = worst_items.read_rivals(worst_items.choose_rivals(read(), demo), demo)
     assert [run.run.method for run in rivals.runs] == ["demo-a"]

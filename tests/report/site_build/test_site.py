@@ -57,8 +57,8 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def made(results, demo, demo_card, demo_references) -> dict[str, bytes]:
-    found, problems = stored.read(results)
-    return site.files(
+    found, problems = stored.read_results(results)
+    return site.render_files(
         Sources((demo,), (demo_card,), demo_references, tuple(found), tuple(problems))
     )
 
@@ -162,10 +162,10 @@ def test_everything_from_results_is_escaped(make, demo, demo_references, tmp_pat
         command=f"benchbox {evil}",
         data={"variant": evil, "fingerprint": evil},
     )
-    found, problems = stored.read(tmp_path / "results")
+    found, problems = stored.read_results(tmp_path / "results")
     assert len(found) == 1
     rows = tuple(replace(row, method=evil, note=evil, apart=evil) for row in demo_references.rows)
-    made = site.files(
+    made = site.render_files(
         Sources((demo,), (), replace(demo_references, rows=rows), tuple(found), tuple(problems))
     )
     assert b"alert" in b"".join(made.values())
@@ -180,7 +180,7 @@ def test_everything_from_results_is_escaped(make, demo, demo_references, tmp_pat
 
 def test_a_paper_link_is_followed_only_to_the_web(results, demo, demo_card, demo_references):
     card = replace(demo_card, paper={**demo_card.paper, "url": "javascript:alert(1)"})
-    made = site.files(Sources((demo,), (card,), demo_references, (), ()))
+    made = site.render_files(Sources((demo,), (card,), demo_references, (), ()))
     assert b"javascript:" not in made["method/demo-b.html"]
 
 
@@ -222,8 +222,8 @@ def test_an_unreadable_run_is_named_and_the_rest_renders(results, demo, demo_car
     (results / "demo-full" / "demo-d" / "submitted" / "0" / "log.csv").write_text(
         "stage,step\na,b\n"
     )
-    found, problems = stored.read(results)
-    made = site.files(
+    found, problems = stored.read_results(results)
+    made = site.render_files(
         Sources((demo,), (demo_card,), demo_references, tuple(found), tuple(problems))
     )
     board = made["protocol/demo-full.html"].decode()
@@ -242,7 +242,7 @@ def test_an_unreadable_run_is_named_and_the_rest_renders(results, demo, demo_car
 
 
 def test_results_of_an_unknown_protocol_are_named(results, tmp_path):
-    report.render(results, tmp_path / "site")
+    report.render_site(results, tmp_path / "site")
     index = (tmp_path / "site" / "index.html").read_text()
     assert "results/demo-full" in index
     assert "has no leaderboard" in index
@@ -254,22 +254,22 @@ def test_results_of_an_unknown_protocol_are_named(results, tmp_path):
 
 def test_two_renderings_are_equal_and_a_second_one_touches_nothing(results, tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
-    files = report.render(results, first)
-    report.render(results, second)
+    files = report.render_site(results, first)
+    report.render_site(results, second)
     assert {path.relative_to(first): path.read_bytes() for path in files} == {
         path.relative_to(second): path.read_bytes()
         for path in second.rglob("*")
         if path.is_file() and ".cache" not in path.parts
     }
     before = {path: path.stat().st_mtime_ns for path in files}
-    report.render(results, first)
+    report.render_site(results, first)
     assert before == {path: path.stat().st_mtime_ns for path in files}
-    assert report.stale(results, first) == []
+    assert report.find_stale_files(results, first) == []
 
 
 def test_an_empty_results_folder_still_has_an_index_and_all_cards(tmp_path):
-    report.render(tmp_path / "results", tmp_path / "site")
-    for name in protocol_card.names():
+    report.render_site(tmp_path / "results", tmp_path / "site")
+    for name in protocol_card.protocol_names():
         assert (tmp_path / "site" / "protocol" / f"{name}.html").is_file()
     board = (tmp_path / "site" / "protocol" / "300w-full" / "inter_pupil.html").read_text()
     assert "G&amp;LSR_ω" in board
@@ -278,25 +278,28 @@ def test_an_empty_results_folder_still_has_an_index_and_all_cards(tmp_path):
 
 def test_stale_names_what_differs(results, tmp_path, make):
     out = tmp_path / "site"
-    assert report.stale(results, out)[0].endswith("missing")
-    report.render(results, out)
+    assert report.find_stale_files(results, out)[0].endswith("missing")
+    report.render_site(results, out)
     (out / "index.html").write_text("edited by hand")
     (out / "assets" / "site.css").unlink()
-    assert report.stale(results, out) == ["assets/site.css: missing", "index.html: differs"]
-    report.render(results, out)
+    assert report.find_stale_files(results, out) == [
+        "assets/site.css: missing",
+        "index.html: differs",
+    ]
+    report.render_site(results, out)
     make("demo-new", 0.05)
-    assert "run/demo-full/demo-new/base/0.html: missing" in report.stale(results, out)
+    assert "run/demo-full/demo-new/base/0.html: missing" in report.find_stale_files(results, out)
 
 
 def test_pages_of_removed_runs_go_and_other_files_stay(results, tmp_path):
     out = tmp_path / "site"
-    report.render(results, out)
+    report.render_site(results, out)
     (out / "CNAME").write_text("example.org")
     (out / "run" / "notes.txt").write_text("mine")
     old = results / "demo-full" / "demo-c" / "base" / "0" / "run.json"
     old.unlink()
-    assert "run/demo-full/demo-c/base/0.html: left over" in report.stale(results, out)
-    report.render(results, out)
+    assert "run/demo-full/demo-c/base/0.html: left over" in report.find_stale_files(results, out)
+    report.render_site(results, out)
     assert not (out / "run" / "demo-full" / "demo-c").exists()
     assert (out / "CNAME").read_text() == "example.org"
     assert (out / "run" / "notes.txt").read_text() == "mine"
@@ -309,7 +312,7 @@ def test_a_foreign_file_in_the_way_is_never_overwritten(results, tmp_path):
     with pytest.raises(
         ResultError, match=r"index\.html: was not written by benchbox report; choose another"
     ):
-        report.render(results, out)
+        report.render_site(results, out)
     assert [path.name for path in out.iterdir()] == ["index.html"]
 
 
@@ -324,19 +327,19 @@ def test_a_manifest_that_points_elsewhere_is_refused(results, tmp_path, name):
     )
     (tmp_path / "outside.html").write_text("mine")
     with pytest.raises(ResultError, match="no manifest of benchbox report"):
-        report.render(results, out)
+        report.render_site(results, out)
     assert (tmp_path / "outside.html").read_text() == "mine"
 
 
 def test_an_unwritable_site_is_one_clear_line(results, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ResultError, match=r"cannot be written.*--out"):
-        report.render(results, tmp_path / "file" / "site")
+        report.render_site(results, tmp_path / "file" / "site")
 
 
 def test_an_interrupted_first_rendering_can_be_done_again(results, tmp_path, monkeypatch):
     out = tmp_path / "site"
-    real, written = output._replace, []
+    real, written = output._replace_file, []
 
     def stop(path: Path, content: bytes) -> None:
         real(path, content)
@@ -344,9 +347,9 @@ def test_an_interrupted_first_rendering_can_be_done_again(results, tmp_path, mon
         if len(written) == 4:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(output, "_replace", stop)
+    monkeypatch.setattr(output, "_replace_file", stop)
     with pytest.raises(KeyboardInterrupt):
-        report.render(results, out)
-    monkeypatch.setattr(output, "_replace", real)
-    report.render(results, out)
-    assert report.stale(results, out) == []
+        report.render_site(results, out)
+    monkeypatch.setattr(output, "_replace_file", real)
+    report.render_site(results, out)
+    assert report.find_stale_files(results, out) == []

@@ -26,7 +26,7 @@ def cost(make, tmp_path):
 
     def of(profiles=PROFILES, **options):
         make("demo-a", 0.04, **options)
-        return costs.cost(stored.read(tmp_path / "results")[0][0], profiles)
+        return costs.network_cost(stored.read_results(tmp_path / "results")[0][0], profiles)
 
     return of
 
@@ -68,7 +68,7 @@ def test_a_damaged_profile_is_named_and_the_rest_stands(make, tmp_path):
     place = tmp_path / "results" / "profiles" / "demo-a" / "base.json"
     place.parent.mkdir(parents=True)
     place.write_text("{")
-    sources = site.gather(tmp_path / "results")
+    sources = site.gather_sources(tmp_path / "results")
     assert [
         (problem.place, problem.reason.split(":")[0])
         for problem in sources.problems

@@ -16,9 +16,13 @@ from benchbox.report.tables import exports, leaderboard, ranked_rows
 
 @pytest.fixture
 def table(results, demo, demo_card, demo_references):
-    found, _ = stored.read(results)
-    first = leaderboard.board(demo, found, demo_references, {demo_card.name: demo_card}).tables[0]
-    return ranked_rows.ranked(first, demo, {result.page + ".html": result for result in found})[0]
+    found, _ = stored.read_results(results)
+    first = leaderboard.build_leaderboard(
+        demo, found, demo_references, {demo_card.name: demo_card}
+    ).tables[0]
+    return ranked_rows.rank_table(first, demo, {result.page + ".html": result for result in found})[
+        0
+    ]
 
 
 def test_csv_has_a_line_for_every_row_with_value_and_ends(demo, table):
@@ -109,7 +113,7 @@ def test_latex_marks_the_best_and_the_second_of_what_stands_beside_each_other(de
     ],
 )
 def test_latex_escapes(text, wanted):
-    assert exports._tex(text) == wanted
+    assert exports._escape_tex(text) == wanted
 
 
 def test_bibtex_holds_papers_and_methods(demo_card):
@@ -124,10 +128,10 @@ def test_bibtex_holds_papers_and_methods(demo_card):
 
 
 def test_one_table_is_had_without_a_site(tmp_path):
-    text = report.export(tmp_path / "results", "300w-full", "csv", "inter_pupil")
+    text = report.export_table(tmp_path / "results", "300w-full", "csv", "inter_pupil")
     assert "G&LSR_ω" in text
-    assert "@inproceedings{glsr," in report.export(tmp_path / "results", "300w-full", "bib")
+    assert "@inproceedings{glsr," in report.export_table(tmp_path / "results", "300w-full", "bib")
     with pytest.raises(ResultError, match="nothing is known under face_size; there is inter_"):
-        report.export(tmp_path / "results", "300w-full", "csv", "face_size")
+        report.export_table(tmp_path / "results", "300w-full", "csv", "face_size")
     with pytest.raises(ProtocolError):
-        report.export(tmp_path / "results", "no-such", "csv")
+        report.export_table(tmp_path / "results", "no-such", "csv")

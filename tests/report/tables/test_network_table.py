@@ -2,14 +2,14 @@
 
 import pytest
 
-from benchbox.papers.claims import Fact
-from benchbox.report.tables.network_table import NOT_MEASURED, anatomy
+from benchbox.papers.claims import SizeClaim
+from benchbox.report.tables.network_table import NOT_MEASURED, describe_networks
 
 FACTS = (
-    Fact("p", "Table 7", "demo/wide", "macs", "1.20 K"),
-    Fact("p", "Table 7", "demo/wide", "params", "100", "the head is printed without its bias"),
-    Fact("p", "Table 7", "demo/thin", "params", "50"),
-    Fact("p", "Table 7", "other/wide", "params", "50"),
+    SizeClaim("p", "Table 7", "demo/wide", "macs", "1.20 K"),
+    SizeClaim("p", "Table 7", "demo/wide", "params", "100", "the head is printed without its bias"),
+    SizeClaim("p", "Table 7", "demo/thin", "params", "50"),
+    SizeClaim("p", "Table 7", "other/wide", "params", "50"),
 )
 
 
@@ -52,7 +52,7 @@ def profile(**changes):
 
 
 def test_counted_stands_beside_printed_with_the_difference_and_its_reason():
-    found = anatomy("demo", None, {("demo", "wide"): profile()}, FACTS)
+    found = describe_networks("demo", None, {("demo", "wide"): profile()}, FACTS)
     met, missed, unknown = found.facts
     assert (met.printed, met.counted, met.verdict, met.why) == ("1.20 K", "1,204", "met", "")
     assert (missed.counted, missed.apart, missed.verdict) == ("110", "+10.00 %", "not met")
@@ -61,7 +61,7 @@ def test_counted_stands_beside_printed_with_the_difference_and_its_reason():
 
 
 def test_layers_that_multiply_have_rows_and_the_others_are_summed_up():
-    (build,) = anatomy("demo", None, {("demo", "wide"): profile()}, ()).builds
+    (build,) = describe_networks("demo", None, {("demo", "wide"): profile()}, ()).builds
     stem, second = build.parts
     assert (stem.params, stem.macs, stem.rest.split(" hold ")[1]) == ("98", "1,000", "8 parameters")
     assert [row.name for row in stem.layers] == ["conv"]
@@ -70,7 +70,7 @@ def test_layers_that_multiply_have_rows_and_the_others_are_summed_up():
 
 
 def test_variants_that_are_built_alike_are_described_once():
-    found = anatomy(
+    found = describe_networks(
         "demo", None, {("demo", "wide"): profile(), ("demo", "l1"): profile(variant="l1")}, ()
     )
     assert [build.variants for build in found.builds] == [("wide", "l1")]
@@ -89,12 +89,12 @@ def test_variants_that_are_built_alike_are_described_once():
     ],
 )
 def test_what_is_not_as_it_should_be_was_not_measured(broken):
-    found = anatomy("demo", None, {("demo", "wide"): profile(**broken)}, FACTS)
+    found = describe_networks("demo", None, {("demo", "wide"): profile(**broken)}, FACTS)
     assert found.sizes[0].cells[0] == NOT_MEASURED
     assert found.facts[1].verdict == NOT_MEASURED
 
 
 def test_counts_at_other_sizes_are_not_held_against_prints():
-    found = anatomy("demo", None, {("demo", "wide"): profile(budget="quick")}, FACTS)
+    found = describe_networks("demo", None, {("demo", "wide"): profile(budget="quick")}, FACTS)
     assert found.sizes == ()
     assert {fact.verdict for fact in found.facts} == {NOT_MEASURED}

@@ -13,9 +13,11 @@ def ranked(demo, tmp_path):
     """Return a function that ranks what is stored below tmp_path/results."""
 
     def rank():
-        found, _ = stored.read(tmp_path / "results")
-        table = leaderboard.board(demo, found, References({}, ()), {}).tables[0]
-        return ranked_rows.ranked(table, demo, {result.page + ".html": result for result in found})
+        found, _ = stored.read_results(tmp_path / "results")
+        table = leaderboard.build_leaderboard(demo, found, References({}, ()), {}).tables[0]
+        return ranked_rows.rank_table(
+            table, demo, {result.page + ".html": result for result in found}
+        )
 
     return rank
 

@@ -12,8 +12,8 @@ from benchbox.report.tables import leaderboard, rows
 
 @pytest.fixture
 def board(results, demo, demo_card, demo_references):
-    found, _ = stored.read(results)
-    return leaderboard.board(demo, found, demo_references, {demo_card.name: demo_card})
+    found, _ = stored.read_results(results)
+    return leaderboard.build_leaderboard(demo, found, demo_references, {demo_card.name: demo_card})
 
 
 def reasons(table: rows.Table) -> dict[str, list[str]]:
@@ -60,8 +60,8 @@ def test_details_name_budget_data_seed_and_failures(board):
 
 def test_a_short_test_set_stands_apart(make, demo, tmp_path):
     make("demo-a", 0.04, scores={"n": 39})
-    found, _ = stored.read(tmp_path / "results")
-    board = leaderboard.board(demo, found, References({}, ()), {})
+    found, _ = stored.read_results(tmp_path / "results")
+    board = leaderboard.build_leaderboard(demo, found, References({}, ()), {})
     assert reasons(board.tables[0]) == {"tested on 39 of 40 faces": ["demo-a"]}
     assert board.leader is None
     assert board.nearest is not None
@@ -87,14 +87,14 @@ def test_who_did_not_train_answers_for_no_training_data(
     make(
         "demo-d", 0.04, kind=kind, data={"variant": variant, "fingerprint": "sha256:0", "train": 0}
     )
-    found, _ = stored.read(tmp_path / "results")
-    assert rows.apart(found[0], demo) == (
+    found, _ = stored.read_results(tmp_path / "results")
+    assert rows.why_not_comparable(found[0], demo) == (
         f"other data than the complete official set: {reason}" if reason else ""
     )
 
 
 def test_agreeing_tables_are_one_line_with_both_sources(demo, demo_references):
-    alpha = paper_rows.lines(demo, demo_references)[0]
+    alpha = paper_rows.gather_paper_rows(demo, demo_references)[0]
     assert [source.text for source in alpha.sources] == ["Paper X, Table 1", "Paper X, Table 2"]
     assert {group: cell.printed for group, cell in alpha.cells.items()} == {
         "full": "4.10",
@@ -108,7 +108,7 @@ def test_contradicting_tables_stay_two_lines(demo, demo_references):
         replace(row, printed="4.2", value=4.2) if row.table == "Table 2" else row
         for row in demo_references.rows
     )
-    lines = paper_rows.lines(demo, replace(demo_references, rows=changed))
+    lines = paper_rows.gather_paper_rows(demo, replace(demo_references, rows=changed))
     assert [line.method for line in lines].count("Alpha") == 2
 
 
@@ -119,19 +119,21 @@ def test_a_paper_row_shows_under_the_metric_that_it_is(board):
         "inter_pupil",
         "inter_ocular_51",
     ]
-    assert "Gamma" not in [row.name for row in rows.every(board.tables[0])]
+    assert "Gamma" not in [row.name for row in rows.all_rows(board.tables[0])]
     assert reasons(board.tables[1])["inter-pupil, though the table says"] == ["Gamma"]
 
 
 def test_an_option_of_a_protocol_sees_the_plain_rows_apart(demo, demo_references):
     option = replace(demo, name="demo-full+box=ground_truth", box="ground_truth")
-    lines = {line.method: line.apart for line in paper_rows.lines(option, demo_references)}
+    lines = {
+        line.method: line.apart for line in paper_rows.gather_paper_rows(option, demo_references)
+    }
     assert lines["Beta"] == ""
     assert lines["Alpha"] == "reported under demo-full"
 
 
 def test_strangers_and_dashes_are_left_out(demo, demo_references):
-    assert {line.method for line in paper_rows.lines(demo, demo_references)} == {
+    assert {line.method for line in paper_rows.gather_paper_rows(demo, demo_references)} == {
         "Alpha",
         "Beta",
         "Gamma",
