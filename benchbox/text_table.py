@@ -1,0 +1,91 @@
+"""Set rows of text in aligned columns, for a terminal.
+
+Columns stand two blanks apart. A table that is wider than the terminal has its widest columns of
+words wrapped, as far as they can be; numbers are never broken.
+"""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Collection, Mapping, Sequence
+from itertools import zip_longest
+
+_GAP = "  "
+_NARROWEST = 16  # columns of words are not wrapped below this width
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal: `COLUMNS`, else the terminal's own, else 80."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def align_columns(
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Collection[int] = (),
+    wrap: Collection[int] = (),
+    width: int = 80,
+) -> list[str]:
+    """Return the lines of a table.
+
+    Parameters
+    ----------
+    rows
+        Cells, as many in each row.
+    right
+        Columns that are set to the right: numbers.
+    wrap
+        Columns of words that may be wrapped where the table is wider than `width`.
+
+    >>> align_columns([("group", "n"), ("full", "689")], right={1})
+    ['group    n', 'full   689']
+    >>> rows = [("glsr", "a small network straightens the face", "1")]
+    >>> for line in align_columns(rows, wrap={1}, width=28):
+    ...     print(line)
+    glsr  a small network      1
+          straightens the
+          face
+    """
+    if not rows:
+        return []
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    narrowest = {number: _narrowest_width(columns[number]) for number in wrap}
+    _narrow_columns(widths, narrowest, width)
+    lines = []
+    for row in rows:
+        wrapped = [_wrap_cell(cell, limit) for cell, limit in zip(row, widths, strict=True)]
+        for cells in zip_longest(*wrapped, fillvalue=""):
+            lines.append(_join_cells(cells, widths, right))
+    return lines
+
+
+def _narrowest_width(cells: Sequence[str]) -> int:
+    """Return the width to which a column can be wrapped without breaking a word."""
+    words = " ".join(cells).split()
+    return max(_NARROWEST, max(map(len, words), default=0))
+
+
+def _narrow_columns(widths: list[int], narrowest: Mapping[int, int], width: int) -> None:
+    """Take from the widest column that may be wrapped until the table fits, as far as it can."""
+    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - width
+    while excess > 0:
+        wide = [column for column in narrowest if widths[column] > narrowest[column]]
+        if not wide:
+            return
+        widths[max(wide, key=widths.__getitem__)] -= 1
+        excess -= 1
+
+
+def _wrap_cell(cell: str, limit: int) -> list[str]:
+    if len(cell) <= limit:
+        return [cell]
+    return textwrap.wrap(cell, limit, break_long_words=False, break_on_hyphens=False)
+
+
+def _join_cells(cells: Sequence[str], widths: Sequence[int], right: Collection[int]) -> str:
+    padded = []
+    for column, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        padded.append(cell.rjust(width) if column in right else cell.ljust(width))
+    return _GAP.join(padded).rstrip()
