@@ -314,6 +314,8 @@ class MethodCard:
     source: str  # the distribution or folder that it comes from
     # of params that older records lack: what was so then
     before: Mapping[str, Any] = field(default_factory=dict)
+    # of params that say so: all that they may be
+    allowed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
 # --- what comes out -------------------------------------------------------------------------------

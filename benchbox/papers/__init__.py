@@ -1,1 +1,4 @@
-"""What papers print: rows (`reference_rows`), claims (`claims`), contradictions within them (`contradictions`)."""
+"""What papers print: `reference_rows`, `claims` and `contradictions` within them.
+
+What our results say about it is next door, in `analysis`.
+"""

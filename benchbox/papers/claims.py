@@ -1,4 +1,4 @@
-"""What papers claim beyond single cells: `references/claims.toml` of every collection of protocols, read strictly.
+"""What papers claim beyond single cells: `references/claims.toml` of the collections of protocols.
 
 * `[[systems]]`: which printed label is which variant, so that every reference row of that label is
   a claim about it.
@@ -10,18 +10,28 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchbox.errors import DataError
 from benchbox.plugins import discovery
+from benchbox.plugins.card_values import (
+    SWITCH,
+    TEXT,
+    CardKey,
+    CardPlace,
+    list_of,
+    one_of,
+    read_toml,
+    read_values,
+    table_of,
+    text_matching,
+)
 
 QUANTITIES = ("params", "macs", "macs_plus_bias", "bytes")
-_MAX_BYTES = 1_000_000  # bytes
-_SYSTEM = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*")
+_MAX_BYTES = 1_000_000
 _PRINTED = re.compile(r"(\d+(?:\.\d+)?) ?([KMG]?)B?")
 _SCALE = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}
 
@@ -72,9 +82,10 @@ class SizeClaim:
         """
         if abs(counted - self.value) <= self.half_digit:
             return True, ""
-        return False, "; ".join(
-            filter(None, (f"{100 * (counted / self.value - 1):+.2f} %", self.why))
-        )
+        difference = f"{100 * (counted / self.value - 1):+.2f} %"
+        if self.why:
+            return False, f"{difference}; {self.why}"
+        return False, difference
 
     def _parts(self) -> tuple[str, str]:
         match = _PRINTED.fullmatch(self.printed)
@@ -91,15 +102,58 @@ class Claims:
     facts: tuple[SizeClaim, ...]
 
 
+# --- keys -----------------------------------------------------------------------------------------
+
+_SYSTEM = text_matching(re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*"), "method/variant")
+_SETTING = text_matching(re.compile(".*"), '"value"')  # --set takes an empty one, too
+
+_SYSTEM_KEYS = (
+    CardKey("paper", TEXT),
+    CardKey(
+        "labels",
+        table_of(TEXT, _SYSTEM, least=1),
+        'a table: "printed label" = "method/variant"',
+    ),
+)
+_ORDERING_KEYS = (
+    CardKey("id", TEXT),
+    CardKey("paper", TEXT),
+    CardKey("table", TEXT),
+    CardKey("text", TEXT),
+    CardKey("order", list_of(_SYSTEM, least=2), "method/variant, two or more, best first"),
+    CardKey("metric", TEXT),
+    CardKey("group", TEXT),
+    CardKey("protocols", list_of(TEXT, least=1), "a list of texts"),
+    CardKey("or_equal", SWITCH, default=False),
+)
+_FACT_KEYS = (
+    CardKey("paper", TEXT),
+    CardKey("table", TEXT),
+    CardKey("system", _SYSTEM),
+    CardKey("quantity", one_of(*QUANTITIES)),
+    CardKey("printed", text_matching(_PRINTED, 'a number as printed: "48.5 M"')),
+    CardKey("why", TEXT, default=""),
+    CardKey(
+        "settings",
+        table_of(TEXT, _SETTING),
+        'a table: parameter = "value", as --set takes it',
+        default={},
+    ),
+)
+_TABLES = ("systems", "orderings", "facts")
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
 def load_claims() -> Claims:
     """Read the claims of every installed collection; raises DataError naming file and key."""
-    folders = [
-        collection.folder / "references"
-        for collection in discovery.find_collections("benchbox.protocols")
-    ]
-    return read_claims(
-        *(folder / "claims.toml" for folder in folders if (folder / "claims.toml").is_file())
-    )
+    files = []
+    for collection in discovery.find_collections("benchbox.protocols"):
+        file = collection.folder / "references" / "claims.toml"
+        if file.is_file():
+            files.append(file)
+    return read_claims(*files)
 
 
 def read_claims(*files: Path) -> Claims:
@@ -108,143 +162,41 @@ def read_claims(*files: Path) -> Claims:
     orderings: list[OrderingClaim] = []
     facts: list[SizeClaim] = []
     for file in files:
-        content = _toml(file)
-        for entry in _entries(content, "systems", file, {"paper": _text, "labels": _labels}):
-            systems |= {
-                (entry["paper"], label): system for label, system in entry["labels"].items()
-            }
-        orderings += [
-            OrderingClaim(**entry) for entry in _entries(content, "orderings", file, _ORDERING)
-        ]
-        facts += [SizeClaim(**entry) for entry in _entries(content, "facts", file, _FACT)]
-        unknown = sorted(set(content) - {"systems", "orderings", "facts"})
-        if unknown:
-            raise DataError(
-                f"references/{file.name}: no such table [[{unknown[0]}]]; systems, orderings, facts"
-            )
-    ids = [ordering.id for ordering in orderings]
-    doubled = {name for name in ids if ids.count(name) > 1}
-    if doubled:
-        raise DataError(
-            f"references/claims.toml: two orderings are called {min(doubled)!r}; rename one"
-        )
+        name = f"references/{file.name}"
+        content = read_toml(file, CardPlace(name, DataError), max_bytes=_MAX_BYTES)
+        for table in content:
+            if table not in _TABLES:
+                allowed = ", ".join(_TABLES)
+                raise DataError(f"{name}: no such table [[{table}]]; allowed: {allowed}")
+        for entry in _read_entries(content, "systems", name, _SYSTEM_KEYS):
+            for label, system in entry["labels"].items():
+                systems[entry["paper"], label] = system
+        for entry in _read_entries(content, "orderings", name, _ORDERING_KEYS):
+            orderings.append(OrderingClaim(**entry))
+        for entry in _read_entries(content, "facts", name, _FACT_KEYS):
+            facts.append(SizeClaim(**entry))
+    _check_distinct_ids(orderings)
     return Claims(systems, tuple(orderings), tuple(facts))
 
 
-# --- schema ---------------------------------------------------------------------------------------
-
-
-def _toml(file: Path) -> dict[str, Any]:
-    try:
-        if file.stat().st_size > _MAX_BYTES:
-            raise DataError(f"references/{file.name}: larger than {_MAX_BYTES:,} bytes")
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise DataError(f"references/{file.name}: cannot be read ({fault.strerror})") from fault
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise DataError(f"references/{file.name}: is not TOML: {fault}") from fault
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("a text")
-    return value
-
-
-def _system(value: Any) -> str:
-    if not isinstance(value, str) or not _SYSTEM.fullmatch(value):
-        raise ValueError("method/variant")
-    return value
-
-
-def _labels(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not value:
-        raise ValueError('a table: "printed label" = "method/variant"')
-    return {_text(label): _system(system) for label, system in value.items()}
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not value:
-        raise ValueError("a list of texts")
-    return tuple(map(_text, value))
-
-
-def _order(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or len(value) < 2 or len(set(map(str, value))) < len(value):
-        raise ValueError("two or more of method/variant, best first")
-    return tuple(map(_system, value))
-
-
-def _settings(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or not all(isinstance(word, str) for word in value.values()):
-        raise ValueError('a table: parameter = "value", as --set takes it')
-    return {_text(key): _text(word) for key, word in value.items()}
-
-
-def _switch(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true | false")
-    return value
-
-
-def _quantity(value: Any) -> str:
-    if value not in QUANTITIES:
-        raise ValueError(" | ".join(QUANTITIES))
-    return str(value)
-
-
-def _printed(value: Any) -> str:
-    if not isinstance(value, str) or not _PRINTED.fullmatch(value):
-        raise ValueError('a number as printed: "48.5 M"')
-    return value
-
-
-_ORDERING: Mapping[str, Callable[[Any], Any]] = {
-    "id": _text,
-    "paper": _text,
-    "table": _text,
-    "text": _text,
-    "order": _order,
-    "metric": _text,
-    "group": _text,
-    "protocols": _texts,
-    "or_equal": _switch,
-}
-_FACT: Mapping[str, Callable[[Any], Any]] = {
-    "paper": _text,
-    "table": _text,
-    "system": _system,
-    "quantity": _quantity,
-    "printed": _printed,
-    "why": _text,
-    "settings": _settings,
-}
-_OPTIONAL = {"or_equal", "why", "settings"}
-
-
-def _entries(
-    content: Mapping[str, Any], table: str, file: Path, schema: Mapping[str, Callable[[Any], Any]]
+def _read_entries(
+    content: Mapping[str, Any], table: str, file_name: str, keys: Sequence[CardKey]
 ) -> list[dict[str, Any]]:
     """Return the checked entries of one array of tables."""
-    found = []
+    entries = []
     for number, entry in enumerate(content.get(table, []), start=1):
-        where = f"references/{file.name}: {table} {number}"
+        place = CardPlace(f"{file_name}: {table} {number}", DataError)
         if not isinstance(entry, dict):
-            raise DataError(f"{where}: is no table [[{table}]]")
-        for key in entry:
-            if key not in schema:
-                raise DataError(f"{where}: {key}: no such key; allowed: {', '.join(schema)}")
-        values = {}
-        for key, parse in schema.items():
-            if key not in entry:
-                if key not in _OPTIONAL:
-                    raise DataError(f"{where}: {key}: is missing")
-                continue
-            try:
-                values[key] = parse(entry[key])
-            except ValueError as fault:
-                raise DataError(
-                    f"{where}: {key}: {entry[key]!r} is not allowed; allowed: {fault}"
-                ) from fault
-        found.append(values)
-    return found
+            raise DataError(f"{place.file}: is no table [[{table}]]")
+        entries.append(read_values(entry, keys, place))
+    return entries
+
+
+def _check_distinct_ids(orderings: Sequence[OrderingClaim]) -> None:
+    seen: set[str] = set()
+    for ordering in orderings:
+        if ordering.id in seen:
+            raise DataError(
+                f"references/claims.toml: two orderings are called {ordering.id!r}; rename one"
+            )
+        seen.add(ordering.id)

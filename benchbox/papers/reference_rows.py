@@ -4,9 +4,9 @@ A collection of protocols may hold a folder `references` with `papers.csv` (one 
 publication) and one `<paper>.csv` for each of them (one line per printed cell). Conventions are
 properties of a row, never guessed:
 
-==========  =======================================================================================================
+==========  ======================================================================================
 column      meaning
-==========  =======================================================================================================
+==========  ======================================================================================
 table       where it is printed: "Table 8", "Section 4.2.2 text"
 method      the row's label as printed
 cites       the reference that the label carries, "" for the paper's own rows
@@ -14,19 +14,23 @@ setting     what the paper says about training and test conditions
 dataset     the paper's name of the data set
 subset      the paper's name of the subset
 measure     the paper's name of the metric
-normaliser  the normaliser that the paper **states**: inter_ocular, inter_pupil, face_size, diagonal, height or ""
+normaliser  the normaliser that the paper **states**: inter_ocular, inter_pupil, face_size,
+            diagonal, height or ""
 threshold   of AUC and failure rate, as printed
 value       as printed, digits kept; "" where the paper prints a dash
 unit        %, 1 (a fraction), cm, deg, px, K, M, MB, G, fps or ""
 own         1 for the paper's own method, 0 for baselines and quotations
 year        of the method, where it is not the paper's: collections of other people's figures
-protocols   names of the cards that the row belongs to, blank-separated; "" for a row that no card covers
+protocols   names of the cards that the row belongs to, blank-separated; "" for a row that no card
+            covers
 group       the group of those cards; "" with no protocol
-metric      the metric that the number **is**, which may contradict `normaliser`; then `apart` says why
-apart       why the row must not stand beside ours, in words; "" where its convention matches the card's; a part that
-            begins with "trained with" or "trained on" names training data beside the card's
+metric      the metric that the number **is**, which may contradict `normaliser`; then `apart`
+            says why
+apart       why the row is not comparable with ours, in words; "" where its convention matches the
+            card's; a part that begins with "trained with" or "trained on" names training data
+            beside the card's
 note        what else a reader should know
-==========  =======================================================================================================
+==========  ======================================================================================
 
 A row is wrong, and the whole file refused, rather than silently skipped.
 """
@@ -38,6 +42,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 from benchbox.errors import DataError
 from benchbox.plugins import discovery
@@ -45,27 +50,37 @@ from benchbox.plugins import discovery
 NORMALISERS = ("", "inter_ocular", "inter_pupil", "face_size", "diagonal", "height")
 UNITS = ("", "%", "1", "cm", "deg", "px", "K", "M", "MB", "G", "fps")
 PAPER_COLUMNS = ("key", "short", "title", "authors", "venue", "year", "url")
-COLUMNS = (
-    *(
-        "table",
-        "method",
-        "cites",
-        "setting",
-        "dataset",
-        "subset",
-        "measure",
-        "normaliser",
-        "threshold",
-    ),
-    *("value", "unit", "own", "year", "protocols", "group", "metric", "apart", "note"),
+_CELL_COLUMNS = (  # what makes a printed cell the same one
+    "table",
+    "method",
+    "cites",
+    "setting",
+    "dataset",
+    "subset",
+    "measure",
+    "normaliser",
+    "threshold",
 )
-_CELL = COLUMNS[:9]  # what makes a printed cell the same one
+COLUMNS = (
+    *_CELL_COLUMNS,
+    "value",
+    "unit",
+    "own",
+    "year",
+    "protocols",
+    "group",
+    "metric",
+    "apart",
+    "note",
+)
 _REQUIRED = ("table", "method", "measure")
-_LIMIT_BYTES = 4_000_000
+_MAX_BYTES = 4_000_000
+_PAPER_KEY = re.compile(r"[a-z0-9-]+")
 _NUMBER = re.compile(r"\d{1,9}(\.\d{1,6})?")
 _YEAR = re.compile(r"[12]\d{3}")
 _PROTOCOL = r"[a-z0-9][a-z0-9-]*(\+[a-z_]+=[a-z0-9_.]+)*"
 _PROTOCOLS = re.compile(rf"{_PROTOCOL}( {_PROTOCOL})*")
+_CHOICES = {"normaliser": NORMALISERS, "unit": UNITS, "own": ("0", "1")}
 _PATTERNS = {
     "value": (_NUMBER, "is no plain number; leave it empty where the paper prints a dash"),
     "year": (_YEAR, "is not a year"),
@@ -128,16 +143,20 @@ class References:
     rows: tuple[ReferenceRow, ...]
 
 
+# --- reading --------------------------------------------------------------------------------------
+
+
 def load_references() -> References:
     """Read the references of every installed collection of protocols.
 
     Raise DataError naming file, line and column.
     """
-    folders = [
-        collection.folder / "references"
-        for collection in discovery.find_collections("benchbox.protocols")
-    ]
-    return read_references(*[folder for folder in folders if folder.is_dir()])
+    folders = []
+    for collection in discovery.find_collections("benchbox.protocols"):
+        folder = collection.folder / "references"
+        if folder.is_dir():
+            folders.append(folder)
+    return read_references(*folders)
 
 
 def read_references(*folders: Path) -> References:
@@ -145,22 +164,23 @@ def read_references(*folders: Path) -> References:
     papers: dict[str, Paper] = {}
     rows: list[ReferenceRow] = []
     for folder in folders:
-        if not (folder / "papers.csv").is_file():
+        papers_file = folder / "papers.csv"
+        if not papers_file.is_file():
             raise DataError(
-                f"{_location(folder / 'papers.csv')}: missing; it must describe each paper of the folder"
+                f"{_location(papers_file)}: missing; it must describe each paper of the folder"
             )
-        here = _read_papers(folder / "papers.csv")
-        for key in sorted(here):
+        folder_papers = _read_papers(papers_file)
+        for key in sorted(folder_papers):
             if key in papers:
                 raise DataError(
-                    f"{_location(folder / 'papers.csv')}: paper {key!r} is described by another collection"
+                    f"{_location(papers_file)}: paper {key!r} is described by another collection"
                 )
-        papers |= here
+        papers |= folder_papers
         for file in sorted(folder.glob("*.csv")):
-            if file.name == "papers.csv":
+            if file == papers_file:
                 continue
-            if file.stem not in here:
-                known = ", ".join(sorted(here))
+            if file.stem not in folder_papers:
+                known = ", ".join(sorted(folder_papers))
                 raise DataError(
                     f"{_location(file)}: papers.csv does not describe {file.stem!r}; it has {known}"
                 )
@@ -170,14 +190,18 @@ def read_references(*folders: Path) -> References:
 
 def _location(file: Path, line: int = 0, column: str = "") -> str:
     """Name a place without the machine's own folders."""
-    place = f"references/{file.name}"
-    return place + (f", line {line}" if line else "") + (f", column {column}" if column else "")
+    location = f"references/{file.name}"
+    if line:
+        location += f", line {line}"
+    if column:
+        location += f", column {column}"
+    return location
 
 
 def _read_csv(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line number, row) of a CSV file with exactly these columns."""
-    if file.stat().st_size > _LIMIT_BYTES:
-        raise DataError(f"{_location(file)}: larger than {_LIMIT_BYTES:,} bytes; split it by paper")
+    if file.stat().st_size > _MAX_BYTES:
+        raise DataError(f"{_location(file)}: larger than {_MAX_BYTES:,} bytes; split it by paper")
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as fault:
@@ -189,14 +213,14 @@ def _read_csv(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[
         header = next(reader, [])
         if tuple(header) != columns:
             raise DataError(
-                f"{_location(file, 1)}: the columns must be {','.join(columns)}; found {','.join(header)}"
+                f"{_location(file, 1)}: the columns must be {','.join(columns)};"
+                f" found {','.join(header)}"
             )
-        for fields in reader:
-            if len(fields) != len(columns):
-                raise DataError(
-                    f"{_location(file, reader.line_num)}: {len(fields)} fields, expected {len(columns)}"
-                )
-            yield reader.line_num, dict(zip(columns, fields, strict=True))
+        for cells in reader:
+            if len(cells) != len(columns):
+                location = _location(file, reader.line_num)
+                raise DataError(f"{location}: {len(cells)} fields, expected {len(columns)}")
+            yield reader.line_num, dict(zip(columns, cells, strict=True))
     except csv.Error as fault:
         raise DataError(
             f"{_location(file, reader.line_num)}: {fault}; quote fields as RFC 4180 says"
@@ -206,91 +230,101 @@ def _read_csv(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[
 def _read_papers(file: Path) -> dict[str, Paper]:
     papers: dict[str, Paper] = {}
     for line, row in _read_csv(file, PAPER_COLUMNS):
-        key = row["key"]
-        if not re.fullmatch(r"[a-z0-9-]+", key) or key in papers:
+        key, year, url = row["key"], row["year"], row["url"]
+        if not _PAPER_KEY.fullmatch(key) or key in papers:
             raise DataError(
                 f"{_location(file, line, 'key')}: {key!r} must be new and made of a-z, 0-9 and -"
             )
-        if not _YEAR.fullmatch(row["year"]):
-            raise DataError(f"{_location(file, line, 'year')}: {row['year']!r} is not a year")
-        if row["url"] and not row["url"].startswith("https://"):
+        if not _YEAR.fullmatch(year):
+            raise DataError(f"{_location(file, line, 'year')}: {year!r} is not a year")
+        if url and not url.startswith("https://"):
             raise DataError(
-                f"{_location(file, line, 'url')}: {row['url']!r} must be empty or start with https://"
+                f"{_location(file, line, 'url')}: {url!r} must be empty or start with https://"
             )
         for column in ("short", "title", "authors", "venue"):
             if not row[column].strip():
                 raise DataError(f"{_location(file, line, column)}: empty")
-        year = int(row["year"])
         papers[key] = Paper(
-            key, row["short"], row["title"], row["authors"], row["venue"], year, row["url"]
+            key, row["short"], row["title"], row["authors"], row["venue"], int(year), url
         )
     return papers
 
 
 def _read_rows(file: Path) -> list[ReferenceRow]:
     rows: list[ReferenceRow] = []
-    seen: dict[tuple[str, ...], int] = {}
+    first_lines: dict[tuple[str, ...], int] = {}
     for line, row in _read_csv(file, COLUMNS):
         _check_row(file, line, row)
-        cell = tuple(row[name] for name in _CELL)
-        if cell in seen:
+        cell = tuple(row[name] for name in _CELL_COLUMNS)
+        if cell in first_lines:
             raise DataError(
-                f"{_location(file, line)}: the cell of line {seen[cell]} again; remove one of them"
+                f"{_location(file, line)}: the cell of line {first_lines[cell]} again;"
+                " remove one of them"
             )
-        seen[cell] = line
-        year = int(row["year"]) if row["year"] else None
-        facts = {
-            **row,
-            "own": row["own"] == "1",
-            "year": year,
-            "protocols": tuple(row["protocols"].split()),
-        }
-        printed = str(facts.pop("value"))
-        value = float(printed) if printed else None
-        if value is not None and row["metric"].startswith("auc_") and row["unit"] == "%":
-            value /= 100
-        rows.append(ReferenceRow(paper=file.stem, line=line, printed=printed, value=value, **facts))  # type: ignore[arg-type]
+        first_lines[cell] = line
+        rows.append(_make_row(file.stem, line, row))
     return rows
+
+
+def _make_row(paper: str, line: int, row: Mapping[str, str]) -> ReferenceRow:
+    """Turn the checked texts of a line into a row; an AUC printed in % becomes a fraction."""
+    texts = dict(row)
+    printed = texts.pop("value")
+    value = None
+    if printed:
+        value = float(printed)
+        if row["metric"].startswith("auc_") and row["unit"] == "%":
+            value /= 100
+    year = None
+    if row["year"]:
+        year = int(row["year"])
+    converted = {
+        "own": row["own"] == "1",
+        "year": year,
+        "protocols": tuple(row["protocols"].split()),
+    }
+    fields: dict[str, Any] = {**texts, **converted}
+    return ReferenceRow(paper=paper, line=line, printed=printed, value=value, **fields)
+
+
+# --- what a row may hold --------------------------------------------------------------------------
 
 
 def _check_row(file: Path, line: int, row: Mapping[str, str]) -> None:
     """Raise DataError for the first column of a row that breaks the rules."""
 
-    def refuse(column: str, why: str) -> None:
-        raise DataError(f"{_location(file, line, column)}: {why}")
+    def refuse(column: str, reason: str) -> NoReturn:
+        raise DataError(f"{_location(file, line, column)}: {reason}")
 
     for column, text in row.items():
         if text != text.strip() or not text.isprintable():
             refuse(column, f"{text!r} has blanks around it or unprintable characters")
         if column in _REQUIRED and not text:
             refuse(column, "empty")
-    allowed = {"normaliser": NORMALISERS, "unit": UNITS, "own": ("0", "1")}
-    for column, values in allowed.items():
-        if row[column] not in values:
-            refuse(
-                column, f"{row[column]!r} is none of {', '.join(repr(value) for value in values)}"
-            )
-    for column, (pattern, why) in _PATTERNS.items():
+    for column, choices in _CHOICES.items():
+        if row[column] not in choices:
+            refuse(column, f"{row[column]!r} is none of {', '.join(map(repr, choices))}")
+    for column, (pattern, reason) in _PATTERNS.items():
         if row[column] and not pattern.fullmatch(row[column]):
-            refuse(column, f"{row[column]!r} {why}")
-    tied = bool(row["protocols"])
+            refuse(column, f"{row[column]!r} {reason}")
+    has_protocols = bool(row["protocols"])
     for column in ("group", "metric"):
-        if tied != bool(row[column]):
+        if has_protocols != bool(row[column]):
             refuse(column, "a row has protocols, group and metric, or none of them")
-    if row["apart"] and not tied:
-        refuse("apart", "only a row with protocols can stand apart from them")
-    if tied:
+    if row["apart"] and not has_protocols:
+        refuse("apart", "only a row with protocols can be not comparable with them")
+    if has_protocols:
         _check_metric(refuse, row)
 
 
-def _check_metric(refuse: Callable[[str, str], None], row: Mapping[str, str]) -> None:
-    if not _METRIC.fullmatch(row["metric"]):
-        refuse("metric", f"{row['metric']!r} is no metric name; for example nme_inter_ocular")
-    stated = row["normaliser"]
-    if stated and stated not in row["metric"] and not row["apart"]:
+def _check_metric(refuse: Callable[[str, str], NoReturn], row: Mapping[str, str]) -> None:
+    metric, stated = row["metric"], row["normaliser"]
+    if not _METRIC.fullmatch(metric):
+        refuse("metric", f"{metric!r} is no metric name; for example nme_inter_ocular")
+    if stated and stated not in metric and not row["apart"]:
         refuse(
             "metric",
-            f"{row['metric']} contradicts the stated normaliser {stated}; say why in column apart",
+            f"{metric} contradicts the stated normaliser {stated}; say why in column apart",
         )
-    if row["metric"].startswith("nme_") and (row["unit"] != "%" or float(row["value"] or 0) >= 100):
+    if metric.startswith("nme_") and (row["unit"] != "%" or float(row["value"] or 0) >= 100):
         refuse("value", f"{row['value']} {row['unit']} is no NME in %")

@@ -1,4 +1,4 @@
-"""Methods as plugins: their cards (`method_card`) and where they are found (`discovery`).
+"""Methods as plugins: where they are (`discovery`), their cards (`method_card`, `method_schema`).
 
-Loading one is here, running it is in `runs/`.
+`card_values` reads the values of all TOML cards. Running a method is next door, in `runs`.
 """

@@ -1,1 +1,4 @@
-"""Protocol cards: TOML to a frozen value (`protocol_card`), checked (`schema`), varied (`options`), in words (`describe`)."""
+"""Protocol cards: read (`protocol_card`), their keys (`schema`), `consistency` and `options`.
+
+`describe` puts a card in words. Which rows of a dataset a card chooses is next door, in `datasets`.
+"""

@@ -14,11 +14,13 @@ _MEANING = {
     "diagonal": "the diagonal of the tight box around the points",
     "height": "the height of the tight box around the points",
     "detector": "boxes of the dataset's own face detector, as a running system would have",
-    "rect": "the dataset's own face rectangle; AFLW computed it from the true points, WFLW's is like a detector's",
+    "rect": "the dataset's own face rectangle; AFLW computed it from the true points, WFLW's is"
+    " like a detector's",
     "bbox": "the boxes of the card's own files",
     "mtcnn": "boxes of MTCNN from a file of yours, boxes/mtcnn.csv",
     "retinaface": "boxes of RetinaFace from a file of yours, boxes/retinaface.csv",
-    "ground_truth": "tight boxes around the true points: easier than life, since they give the face's extent away",
+    "ground_truth": "tight boxes around the true points: easier than life, since they give the"
+    " face's extent away",
 }
 
 
@@ -26,113 +28,147 @@ _METRIC_MEANING = {
     "error_cm": "distance on the screen's plane, mean over frames",
     "error_cm_dot": "the same after averaging the answers of all frames of one dot",
     "error_cm_person": "mean over people of each one's mean distance",
-    "msd_cm": "spread of the answers while a person looks at one point: root mean square distance from their mean",
+    "msd_cm": "spread of the answers while a person looks at one point: root mean square"
+    " distance from their mean",
     "error_deg": "angle between the directions, mean over frames",
     "error_deg_person": "mean over people of each one's mean angle",
     "jitter_px": "how much the error trembles from frame to frame of a video, in pixels",
     "bias_px": "the constant part of the error in a video, in pixels",
 }
+_PERTURBATION_KEYS = ("scale", "translation", "rotation", "noise")
 
 
 def describe_protocol(protocol: Protocol) -> str:
     """Explain a protocol to a newcomer, in lines of plain text."""
-    p = protocol
     lines = [
-        f"{p.name}: {p.title}",
-        f"  card        version {p.version}, {p.card}",
-        *_training_lines(p),
-        *_label_lines(p),
-        f"  test on     {describe_size(p, p.test_expected, p.test_clusters)}, ranked by the group {p.overall!r}",
-        *(f"    {group:<14}{', '.join(parts)}" for group, parts in p.groups.items()),
-        f"  box given   {p.box}: {_MEANING.get(p.box, 'as the dataset has it')}; x {p.box_expansion:g}",
-        *([f"    beside it {', '.join(p.extra_boxes)}"] if p.extra_boxes else []),
-        *_perturbations(p),
-        *options.describe_options(p),
-        *_scoring_lines(p),
-        "  failed      an item without an answer counts as infinitely wrong in FR, AUC and curves and is"
-        " left out of the mean, beside which it is counted",
-        f"  interval    {p.interval:.0%}, {p.resamples} resamples of whole {p.cluster}s",
+        f"{protocol.name}: {protocol.title}",
+        f"  card        version {protocol.version}, {protocol.card}",
+        *_training_lines(protocol),
+        *_label_lines(protocol),
+        *_test_lines(protocol),
+        *_box_lines(protocol),
+        *_perturbation_lines(protocol),
+        *options.describe_options(protocol),
+        *_scoring_lines(protocol),
+        "  failed      an item without an answer counts as infinitely wrong in FR, AUC and curves"
+        " and is left out of the mean, beside which it is counted",
+        f"  interval    {protocol.interval:.0%}, {protocol.resamples} resamples of whole"
+        f" {protocol.cluster}s",
     ]
-    if p.twin:
+    if protocol.twin:
         lines.append(
-            f"  no data?    --protocol {p.twin} has the same shape and renders its own faces"
+            f"  no data?    --protocol {protocol.twin} has the same shape and renders its own faces"
         )
-    return "\n".join([*lines, *(f"  note        {note}" for note in p.notes)])
+    lines += [f"  note        {note}" for note in protocol.notes]
+    return "\n".join(lines)
 
 
 def describe_size(protocol: Protocol, items: int, clusters: int) -> str:
     """Say how large a complete set is: in items or, where nobody published those, in clusters."""
-    return f"{items} items" if items else f"all items of {clusters} {protocol.cluster}s"
+    if items:
+        return f"{items} items"
+    return f"all items of {clusters} {protocol.cluster}s"
 
 
-def _perturbations(p: Protocol) -> list[str]:
-    """Say what the chosen options do to boxes, pictures and labels."""
-    keys = [key for key in ("scale", "translation", "rotation", "noise") if getattr(p, key)]
-    return [
-        f"    {key:<10}{options.format_value(getattr(p, key))}: {options.OPTIONS[key].meaning}"
-        for key in keys
-    ]
-
-
-def _training_lines(p: Protocol) -> list[str]:
-    if not p.train_parts:
+def _training_lines(protocol: Protocol) -> list[str]:
+    if not protocol.train_parts:
         return ["  train on    nothing: for published weights and predictions from elsewhere"]
-    complete = describe_size(p, p.train_expected, p.train_clusters)
-    lines = [
-        f"  train on    {p.train_dataset or p.dataset}: {', '.join(p.train_parts)}; {complete} when complete"
-    ]
-    if p.folds:
-        many = (
-            f"one per {p.cluster}" if p.folds == "cluster" else f"{p.folds}, by whole {p.cluster}s"
-        )
+    complete = describe_size(protocol, protocol.train_expected, protocol.train_clusters)
+    dataset = protocol.train_dataset or protocol.dataset
+    parts = ", ".join(protocol.train_parts)
+    lines = [f"  train on    {dataset}: {parts}; {complete} when complete"]
+    if protocol.folds:
+        count = f"{protocol.folds}, by whole {protocol.cluster}s"
+        if protocol.folds == "cluster":
+            count = f"one per {protocol.cluster}"
         lines.append(
-            f"    folds     {many}: each is tested by a model that was trained on all the others"
+            f"    folds     {count}: each is tested by a model that was trained on all the others"
         )
     return lines
 
 
-def _label_lines(p: Protocol) -> list[str]:
+def _label_lines(protocol: Protocol) -> list[str]:
+    """Say which of the training items have labels, and which are held out for validation."""
     lines = []
-    if p.labelled < 1:
+    if protocol.labelled < 1:
         lines.append(
-            f"    labelled  {p.labelled:.0%} of them; the others come without labels (draw {p.draw})"
+            f"    labelled  {protocol.labelled:.0%} of them; the others come without labels"
+            f" (draw {protocol.draw})"
         )
-    if p.extra:
-        extra = p.extras[p.extra]
-        parts = ", ".join(extra.parts)
+    if protocol.extra:
+        extra = protocol.extras[protocol.extra]
         lines.append(
-            f"    and       {extra.expected} pictures of {extra.dataset} ({parts}; {extra.box} boxes), no labels"
+            f"    and       {extra.expected} pictures of {extra.dataset}"
+            f" ({', '.join(extra.parts)}; {extra.box} boxes), no labels"
         )
-    if p.validation:
+    if protocol.validation:
         lines.append(
-            f"    held out  {p.validation:.0%} of the labelled ones for validation, by whole {p.cluster}s"
+            f"    held out  {protocol.validation:.0%} of the labelled ones for validation,"
+            f" by whole {protocol.cluster}s"
         )
-    if p.validation_parts:
+    if protocol.validation_parts:
         lines.append(
-            f"    beside    {', '.join(p.validation_parts)} for validation, as the dataset has it"
+            f"    beside    {', '.join(protocol.validation_parts)} for validation,"
+            " as the dataset has it"
         )
     return lines
 
 
-def _scoring_lines(p: Protocol) -> list[str]:
-    if p.task != "landmarks":
-        first, *others = [f"{name}: {_METRIC_MEANING[name]}" for name in p.metrics]
-        return [f"  error       {first}", *(f"    and       {other}" for other in others)]
-    points = "".join(f", again on {count}" for count in p.points)
-    lines = [
-        f"  error       mean distance over the {LAYOUTS[p.layout].count} points{points}, divided by"
-    ]
-    lines += [f"    {normaliser:<14}{_MEANING[normaliser]}" for normaliser in p.normalisers]
-    if p.masked:
+def _test_lines(protocol: Protocol) -> list[str]:
+    size = describe_size(protocol, protocol.test_expected, protocol.test_clusters)
+    lines = [f"  test on     {size}, ranked by the group {protocol.overall!r}"]
+    for group, parts in protocol.groups.items():
+        lines.append(f"    {group:<14}{', '.join(parts)}")
+    return lines
+
+
+def _box_lines(protocol: Protocol) -> list[str]:
+    meaning = _MEANING.get(protocol.box, "as the dataset has it")
+    lines = [f"  box given   {protocol.box}: {meaning}; x {protocol.box_expansion:g}"]
+    if protocol.extra_boxes:
+        lines.append(f"    beside it {', '.join(protocol.extra_boxes)}")
+    return lines
+
+
+def _perturbation_lines(protocol: Protocol) -> list[str]:
+    """Say what the chosen options do to boxes, pictures and labels."""
+    lines = []
+    for key in _PERTURBATION_KEYS:
+        strength = getattr(protocol, key)
+        if strength:
+            text = options.format_value(strength)
+            lines.append(f"    {key:<10}{text}: {options.OPTIONS[key].meaning}")
+    return lines
+
+
+def _scoring_lines(protocol: Protocol) -> list[str]:
+    if protocol.task != "landmarks":
+        return _gaze_scoring_lines(protocol)
+    again = "".join(f", again on {count}" for count in protocol.points)
+    count = LAYOUTS[protocol.layout].count
+    lines = [f"  error       mean distance over the {count} points{again}, divided by"]
+    for normaliser in protocol.normalisers:
+        lines.append(f"    {normaliser:<14}{_MEANING[normaliser]}")
+    if protocol.masked:
         lines.append("    and again over the visible points only")
-    lines += [f"  and         {name}: {_METRIC_MEANING[name]}" for name in p.metrics]
-    if p.auc:
-        ends = " and ".join(f"{end:g}" for end in p.auc)
+    for name in protocol.metrics:
+        lines.append(f"  and         {name}: {_METRIC_MEANING[name]}")
+    if protocol.auc:
+        limits = " and ".join(f"{limit:g}" for limit in protocol.auc)
         lines.append(
-            f"  AUC up to   {ends}: area under the curve of faces with a smaller error, 1 is perfect"
+            f"  AUC up to   {limits}: area under the curve of faces with a smaller error,"
+            " 1 is perfect"
         )
-    if p.fr:
-        lines.append(
-            f"  FR above    {' and '.join(f'{end:g}' for end in p.fr)}: share of faces that fail"
-        )
+    if protocol.fr:
+        limits = " and ".join(f"{limit:g}" for limit in protocol.fr)
+        lines.append(f"  FR above    {limits}: share of faces that fail")
+    return lines
+
+
+def _gaze_scoring_lines(protocol: Protocol) -> list[str]:
+    lines = []
+    label = "  error       "
+    for name in protocol.metrics:
+        lines.append(f"{label}{name}: {_METRIC_MEANING[name]}")
+        label = "    and       "
     return lines

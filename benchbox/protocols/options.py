@@ -1,4 +1,4 @@
-"""What may follow a protocol's name after plus signs: `300w-full+box=ground_truth`, `300w-full+draw=1+labelled=0.1`.
+"""What may follow a protocol's name after plus signs: `300w-full+box=ground_truth+labelled=0.1`.
 
 A card offers values for keys; a chosen value is a field of the protocol, so it is part of the
 card's hash and of the name under which results are kept. A value that is the card's own changes
@@ -32,40 +32,52 @@ def _finite_number(text: str) -> float:
     return value
 
 
+def _is_fold_count(text: str) -> bool:
+    return text == "cluster" or text in map(str, range(2, 100))
+
+
 OPTIONS: Mapping[str, Option] = {
     "box": Option(str, bool, "another source of boxes"),
-    "draw": Option(int, lambda v: v >= 0, "another draw of the labelled share, for repetitions"),
-    "extra": Option(str, bool, "pictures of another set join the training, without their labels"),
-    "folds": Option(
-        str,
-        lambda v: v == "cluster" or v in map(str, range(2, 100)),
-        "so many folds of whole clusters, for quick trials",
+    "draw": Option(
+        int, lambda draw: draw >= 0, "another draw of the labelled share, for repetitions"
     ),
+    "extra": Option(str, bool, "pictures of another set join the training, without their labels"),
+    "folds": Option(str, _is_fold_count, "so many folds of whole clusters, for quick trials"),
     "labelled": Option(
-        _finite_number, lambda v: 0 < v <= 1, "this share of the training set keeps its labels"
+        _finite_number,
+        lambda share: 0 < share <= 1,
+        "this share of the training set keeps its labels",
     ),
     "noise": Option(
         _finite_number,
-        lambda v: 0 <= v <= 64,
+        lambda noise_px: 0 <= noise_px <= 64,
         "training points moved at random, up to so many px on a 256-px face",
     ),
     "rotation": Option(
         _finite_number,
-        lambda v: 0 <= v <= 180,
+        lambda angle_deg: 0 <= angle_deg <= 180,
         "test pictures turned by so many degrees, left or right",
     ),
-    "scale": Option(_finite_number, lambda v: 0 <= v <= 4, "test boxes extended by this ratio"),
+    "scale": Option(
+        _finite_number, lambda ratio: 0 <= ratio <= 4, "test boxes extended by this ratio"
+    ),
     "translation": Option(
         _finite_number,
-        lambda v: 0 <= v <= 1,
+        lambda share: 0 <= share <= 1,
         "test boxes moved by this share of their size, in any direction",
     ),
 }
 
 
 def format_value(value: Any) -> str:
-    """Write a value as a name does: 0.05, 3, ground_truth."""
-    return f"{value:g}" if isinstance(value, float | int) else str(value)
+    """Write a value as a name does.
+
+    >>> format_value(0.05), format_value(3.0), format_value("ground_truth")
+    ('0.05', '3', 'ground_truth')
+    """
+    if isinstance(value, float | int):
+        return f"{value:g}"
+    return str(value)
 
 
 def offered_values(
@@ -75,18 +87,22 @@ def offered_values(
 
     Raises ValueError for a value not allowed.
     """
-    found = {}
+    offered: dict[str, tuple[str, ...]] = {}
     for key, values in choices.items():
-        texts = [format_value(value) for value in values]
-        if any(
-            isinstance(v, bool) or not OPTIONS[key].allowed(OPTIONS[key].parse(t))
-            for v, t in zip(values, texts, strict=True)
-        ):
-            raise ValueError(key)
-        own = format_value(getattr(protocol, key))
-        if texts:
-            found[key] = tuple(texts) if own in texts or not own else (own, *texts)
-    return found
+        if not values:
+            continue
+        texts = []
+        for value in values:
+            text = format_value(value)
+            option = OPTIONS[key]
+            if isinstance(value, bool) or not option.allowed(option.parse(text)):
+                raise ValueError(key)
+            texts.append(text)
+        default = format_value(getattr(protocol, key))
+        if default and default not in texts:
+            texts.insert(0, default)
+        offered[key] = tuple(texts)
+    return offered
 
 
 def apply_options(protocol: Protocol, options: Sequence[str]) -> Protocol:
@@ -101,27 +117,27 @@ def apply_options(protocol: Protocol, options: Sequence[str]) -> Protocol:
     for option in options:
         key, equals, value = option.partition("=")
         if key not in protocol.options or not equals:
-            keys = ", ".join(f"+{k}=…" for k in protocol.options)
+            keys = ", ".join(f"+{offered}=…" for offered in protocol.options)
             raise ProtocolError(f"{protocol.name}: no option {option!r}; allowed: {keys}")
         if value not in protocol.options[key]:
-            allowed = ", ".join(f"+{key}={v}" for v in protocol.options[key])
+            allowed = ", ".join(f"+{key}={offered}" for offered in protocol.options[key])
             raise ProtocolError(f"{protocol.name}: no option '+{option}'; allowed: {allowed}")
         if key in chosen:
             raise ProtocolError(f"{protocol.name}: the option {key!r} is given twice")
         chosen[key] = OPTIONS[key].parse(value)
-    changed = {
-        key: value for key, value in sorted(chosen.items()) if getattr(protocol, key) != value
-    }
+    changed: dict[str, Any] = {}
+    for key, value in sorted(chosen.items()):
+        if getattr(protocol, key) != value:
+            changed[key] = value
     if changed.get("draw") and changed.get("labelled", protocol.labelled) == 1:
         raise ProtocolError(
-            f"{protocol.name}: +draw= needs +labelled=: there is nothing to draw where all are labelled"
+            f"{protocol.name}: +draw= needs +labelled=:"
+            " there is nothing to draw where all are labelled"
         )
     if not changed:
         return protocol
-    name = "+".join(
-        [protocol.name, *(f"{key}={format_value(value)}" for key, value in changed.items())]
-    )
-    return replace(protocol, name=name, **changed)
+    suffixes = [f"{key}={format_value(value)}" for key, value in changed.items()]
+    return replace(protocol, name="+".join([protocol.name, *suffixes]), **changed)
 
 
 def describe_options(protocol: Protocol) -> list[str]:
@@ -129,7 +145,8 @@ def describe_options(protocol: Protocol) -> list[str]:
     base = protocol.name.partition("+")[0]
     lines = []
     for key, values in protocol.options.items():
-        others = [value for value in values if value != format_value(getattr(protocol, key))]
+        current = format_value(getattr(protocol, key))
+        others = [value for value in values if value != current]
         if others:
             lines.append(f"  or          {base}+{key}={'|'.join(others)}: {OPTIONS[key].meaning}")
     return lines

@@ -13,16 +13,16 @@ import difflib
 import hashlib
 import json
 import os
-import tomllib
 from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
 from benchbox.errors import ProtocolError
+from benchbox.plugins.card_values import CardPlace, read_toml
 from benchbox.plugins.discovery import find_collections
 from benchbox.types import Protocol
 
-from . import options, schema
+from . import consistency, options, schema
 from .describe import describe_protocol, describe_size
 
 __all__ = [
@@ -38,22 +38,21 @@ __all__ = [
     "scan_cards",
 ]
 ENTRY_POINT_GROUP = "benchbox.protocols"
-_MAX_BYTES = 64 * 1024  # bytes
+# environment: folders of cards that join the installed ones
+FOLDERS_VARIABLE = "BENCHBOX_PROTOCOLS"
+_MAX_BYTES = 64 * 1024
 # These decide no number, so are no part of the hash; of `extras` the chosen one is, of `source` all
 # but its paths.
 _NOT_HASHED = ("name", "title", "notes", "twin", "options", "card", "extras")
-_ROTATION_INVARIANT = {"inter_ocular", "inter_pupil"}  # equal in a turned picture
-FOLDERS_VARIABLE = (
-    "BENCHBOX_PROTOCOLS"  # environment: folders of cards that join the installed ones
-)
 # Keys that came later are part of the hash where they are used only: a card that does not know them
 # keeps its own.
 _ADDED_LATER = {
     field.name: field.default for field in fields(Protocol) if field.default is not MISSING
 }
+_ROTATION_INVARIANT = {"inter_ocular", "inter_pupil"}  # normalisers, equal in a turned picture
 
 
-# --- reading --------------------------------------------------------------------------------------
+# --- finding --------------------------------------------------------------------------------------
 
 
 def protocol_names() -> list[str]:
@@ -71,13 +70,13 @@ def read_cards() -> list[Protocol]:
 
 def scan_cards() -> tuple[list[Protocol], list[ProtocolError]]:
     """Read every installed card that can be read, and say what is wrong with the others."""
-    found, faults = [], []
+    cards, faults = [], []
     for path in _card_paths().values():
         try:
-            found.append(read_card(path))
+            cards.append(read_card(path))
         except ProtocolError as fault:
             faults.append(fault)
-    return found, faults
+    return cards, faults
 
 
 def load_protocol(name: str) -> Protocol:
@@ -91,66 +90,82 @@ def load_protocol(name: str) -> Protocol:
     ProtocolError
         The protocol is unknown (with the nearest names), its card is wrong, or an option is not
         offered.
+
+    >>> load_protocol("300w-full+box=ground_truth").box
+    'ground_truth'
     """
     base, *chosen = name.split("+")
-    paths = {base: Path(base)} if base.endswith(".toml") else _card_paths()
-    if base not in paths:
-        near = difflib.get_close_matches(base, paths, n=3, cutoff=0.4)
-        meant = f"did you mean {' or '.join(near)}? " if near else ""
-        raise ProtocolError(
-            f"no protocol is called {base!r}; {meant}`benchbox list protocols` names them all"
-        )
-    found = read_card(paths[base])
-    other = options.apply_options(found, chosen)
-    return found if other is found else replace(other, card=_card_hash(other))
+    if base.endswith(".toml"):
+        path = Path(base)
+    else:
+        path = _find_card(base)
+    card = read_card(path)
+    varied = options.apply_options(card, chosen)
+    if varied is card:
+        return card
+    return replace(varied, card=_card_hash(varied))
+
+
+def _find_card(name: str) -> Path:
+    paths = _card_paths()
+    if name in paths:
+        return paths[name]
+    nearest = difflib.get_close_matches(name, paths, n=3, cutoff=0.4)
+    suggestion = ""
+    if nearest:
+        suggestion = f"did you mean {' or '.join(nearest)}? "
+    raise ProtocolError(
+        f"no protocol is called {name!r}; {suggestion}`benchbox list protocols` names them all"
+    )
+
+
+def _card_paths() -> dict[str, Path]:
+    """Map the name of every installed card to its file."""
+    folders = [collection.folder for collection in find_collections(ENTRY_POINT_GROUP)]
+    for text in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep):
+        if text:
+            folders.append(Path(text))
+    paths: dict[str, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.glob("*.toml")):
+            if path.stem in paths:
+                raise ProtocolError(
+                    f"two cards are called {path.stem!r}: {paths[path.stem]} and {path}; rename one"
+                )
+            paths[path.stem] = path
+    return paths
+
+
+# --- reading --------------------------------------------------------------------------------------
 
 
 def read_card(path: Path) -> Protocol:
     """Read and check one card; raises ProtocolError naming file, key and what is allowed."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise ProtocolError(f"{path}: a card of more than {_MAX_BYTES} bytes is no card")
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ProtocolError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ProtocolError(f"{path}: is not TOML: {error}") from error
-    values = schema.check_keys(content, path)
-    choices = {
-        "box": values.pop("choices") or (values["box"],),
-        **{key: values.pop(f"{key}_choices") for key in schema.OPTION_KEYS},
-    }
+    content = read_toml(path, CardPlace(str(path), ProtocolError), max_bytes=_MAX_BYTES)
+    values = schema.read_fields(content, path)
+    choices: dict[str, tuple[Any, ...]] = {"box": values.pop("box_choices") or (values["box"],)}
+    for key in schema.OPTION_KEYS:
+        choices[key] = values.pop(f"{key}_choices")
     if values["extras"]:
         choices["extra"] = tuple(values["extras"])
     protocol = Protocol(**values, options={"box": choices["box"]}, card="")
-    schema.check_consistency(protocol, path)
+    consistency.check_consistency(protocol, path)
     try:
-        protocol = replace(protocol, options=options.offered_values(protocol, choices))
+        offered = options.offered_values(protocol, choices)
     except ValueError as error:
         raise ProtocolError(
             f"{path}: options.{error}: a value is not allowed; see `benchbox.protocols.options`"
         ) from error
-    if "rotation" in protocol.options and not set(protocol.normalisers) <= _ROTATION_INVARIANT:
+    if "rotation" in offered and not set(protocol.normalisers) <= _ROTATION_INVARIANT:
+        invariant = ", ".join(sorted(_ROTATION_INVARIANT))
         raise ProtocolError(
-            f"{path}: options.rotation: goes with normalisers that do not turn: {', '.join(sorted(_ROTATION_INVARIANT))}"
+            f"{path}: options.rotation: goes with normalisers that do not turn: {invariant}"
         )
+    protocol = replace(protocol, options=offered)
     return replace(protocol, card=_card_hash(protocol))
 
 
-def _card_paths() -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    folders = [collection.folder for collection in find_collections(ENTRY_POINT_GROUP)]
-    folders += [
-        Path(text) for text in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep) if text
-    ]
-    for folder in folders:
-        for path in sorted(folder.glob("*.toml")):
-            if path.stem in found:
-                raise ProtocolError(
-                    f"two cards are called {path.stem!r}: {found[path.stem]} and {path}; rename one"
-                )
-            found[path.stem] = path
-    return found
+# --- hashing --------------------------------------------------------------------------------------
 
 
 def canonical_json(protocol: Protocol) -> str:
@@ -158,23 +173,20 @@ def canonical_json(protocol: Protocol) -> str:
 
     Its SHA-256 is the card's hash.
     """
-    content: dict[str, Any] = {
-        f.name: getattr(protocol, f.name) for f in fields(Protocol) if f.name not in _NOT_HASHED
-    }
-    content = {
-        key: value
-        for key, value in content.items()
-        if key not in _ADDED_LATER or value != _ADDED_LATER[key]
-    }
+    content: dict[str, Any] = {}
+    for field in fields(Protocol):
+        value = getattr(protocol, field.name)
+        unused = field.name in _ADDED_LATER and value == _ADDED_LATER[field.name]
+        if field.name not in _NOT_HASHED and not unused:
+            content[field.name] = value
     content["groups"] = dict(protocol.groups)
     if protocol.extra:
         content["extra"] = {"name": protocol.extra, **asdict(protocol.extras[protocol.extra])}
     if protocol.source:
-        source = protocol.source
         content["source"] = {
-            "parts": sorted(source.parts),
-            "origin": source.origin,
-            "visible": source.visible,
+            "parts": sorted(protocol.source.parts),
+            "origin": protocol.source.origin,
+            "visible": protocol.source.visible,
         }
     return json.dumps(
         content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False

@@ -47,7 +47,7 @@ def test_a_printed_size_keeps_its_digits(tmp_path, printed, value, half):
     ("old", "new", "message"),
     [
         ('id = "a"\n', "", "orderings 1: id: is missing"),
-        ('"m/a", "m/b"', '"m/a"', "order: .* two or more of method/variant, best first"),
+        ('"m/a", "m/b"', '"m/a"', "order: .* method/variant, two or more, best first"),
         ('"m/a", "m/b"', '"m/a", "m/a"', "order: "),
         ('"m/a", "m/b"', '"m/a", "../b"', r"order: .* allowed: method/variant"),
         ('text = "A beats B"', 'claim = "A beats B"', "claim: no such key; allowed: id, paper"),

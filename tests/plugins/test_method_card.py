@@ -25,7 +25,7 @@ def test_shipped_methods_are_found_through_their_entry_point():
 
 def test_listing_imports_no_plugin_and_no_heavy_module():
     code = (
-        "import sys; from benchbox.plugins import method_card; method_card.cards()\n"
+        "import sys; from benchbox.plugins import method_card; method_card.read_cards()\n"
         "heavy = {'torch', 'numpy', 'pandas', 'matplotlib', 'jinja2', 'cv2'} & set(sys.modules)\n"
         "sys.exit(str(heavy or [m for m in sys.modules if m.startswith('benchbox_methods')] or ''))"
     )
@@ -54,7 +54,7 @@ def test_a_broken_card_hides_no_other_and_is_blamed_when_asked_for(world):
     cards, faults = method_card.scan_cards([world.methods])
     assert "whole" in {card.name for card in cards}
     assert [fault.names for fault in faults] == [("broken", "broken")]
-    with pytest.raises(PluginError, match=r"broken/method\.toml: cannot be read as TOML"):
+    with pytest.raises(PluginError, match=r"broken/method\.toml: is not TOML"):
         method_card.find_card("broken", [world.methods])
 
 
@@ -75,26 +75,35 @@ def test_the_same_folder_given_twice_is_no_clash(world):
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        ("speed = 1\n", r"unknown key 'speed'; allowed: name, title"),
-        ('[paper]\nyaer = "1"\n', r"unknown key 'paper\.yaer'; allowed: title, authors"),
+        ("speed = 1\n", r"speed: no such key; allowed: name, title"),
+        (
+            '[paper]\nyaer = "1"\n',
+            r"paper\.yaer: no such key; did you mean year\? allowed: title, authors",
+        ),
         (
             "[params]\na = 1\n[budgets.smoke]\nb = 2\n",
-            r"unknown key 'budgets\.smoke\.b'; allowed: a",
+            r"budgets\.smoke\.b: no such key; allowed: a",
         ),
-        ("[budgets.tiny]\n", r"unknown key 'budgets\.tiny'; allowed: smoke, quick, paper"),
+        ("[budgets.tiny]\n", r"budgets\.tiny: no such key; allowed: smoke, quick, paper"),
         (
             "[params]\na = 1\n[budgets.smoke]\na = 2.5\n",
-            r"budgets\.smoke\.a = 2\.5: must be int as in \[params\]",
+            r"budgets\.smoke\.a: 2\.5 is not allowed; allowed: int, as in \[params\]",
         ),
-        ("[params]\na = 1\n[budgets.smoke]\na = true\n", r"budgets\.smoke\.a = True: must be int"),
-        ("[params]\na = 1\n[before]\nb = 2\n", r"unknown key 'before\.b'; allowed: a"),
+        (
+            "[params]\na = 1\n[budgets.smoke]\na = true\n",
+            r"budgets\.smoke\.a: True is not allowed; allowed: int",
+        ),
+        ("[params]\na = 1\n[before]\nb = 2\n", r"before\.b: no such key; allowed: a"),
         ("[params]\na = {b = 1}\n", r"params\.a: a small_letter_name = a bool"),
         (
             '[variants.w]\ntitle = "W"\n[variants.w.params]\nq = 1\n',
-            r"unknown key 'variants\.w\.params\.q'; allowed: none",
+            r"variants\.w\.params\.q: no such key; allowed: none",
         ),
-        ('[variants.submitted]\ntitle = "W"\n', r"may not be called 'submitted'"),
-        ('[variants."../x"]\ntitle = "W"\n', r"variant '\.\./x': up to 64 small letters"),
+        ('[variants.submitted]\ntitle = "W"\n', r"variants\.submitted: may not be called so"),
+        (
+            '[variants."../x"]\ntitle = "W"\n',
+            r"variants\.\.\./x: '\.\./x' is not allowed; allowed: up to 64 small",
+        ),
     ],
 )
 def test_a_wrong_card_names_file_key_and_what_is_allowed(world, extra, message):
@@ -106,14 +115,18 @@ def test_a_wrong_card_names_file_key_and_what_is_allowed(world, extra, message):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('name = "mine"', 'name = "../mine"', r"name '\.\./mine': up to 64 small letters"),
+        (
+            'name = "mine"',
+            'name = "../mine"',
+            r"name: '\.\./mine' is not allowed; allowed: up to 64 small letters",
+        ),
         (
             'task = ["landmarks"]',
             'task = ["lips"]',
-            r"task = \['lips'\]: a list out of landmarks, gaze2d, gaze3d",
+            r"task: \['lips'\] is not allowed; allowed: a list of landmarks \| gaze2d \| gaze3d",
         ),
-        ('title = "T"', "title = 3", r"title is missing or no text"),
-        ('default = "v"', 'default = "w"', r"default = 'w' is no variant; known: v"),
+        ('title = "T"', "title = 3", r"title: 3 is not allowed; allowed: a text"),
+        ('default = "v"', 'default = "w"', r"default: 'w' is not allowed; allowed: a variant: v"),
     ],
 )
 def test_a_wrong_head_of_a_card_is_named(world, old, new, message):
@@ -201,10 +214,16 @@ def test_a_variant_changes_what_a_budget_set(world):
     [
         (
             "budgets.swift = {steps = 3}",
-            r"unknown key 'variants.big.budgets.swift'; allowed: smoke, quick, paper",
+            r"variants.big.budgets.swift: no such key; allowed: smoke, quick, paper",
         ),
-        ("budgets.quick = {stepz = 3}", r"unknown key 'variants.big.quick.stepz'"),
-        ("budgets.quick = {steps = 'three'}", r"variants.big.quick.steps = 'three': must be int"),
+        (
+            "budgets.quick = {stepz = 3}",
+            r"variants.big.budgets.quick.stepz: no such key; did you mean steps",
+        ),
+        (
+            "budgets.quick = {steps = 'three'}",
+            r"variants.big.budgets.quick.steps: 'three' is not allowed; allowed: int",
+        ),
     ],
 )
 def test_a_variants_budget_is_read_as_strictly_as_any(world, line, match):
@@ -216,14 +235,23 @@ def test_a_variants_budget_is_read_as_strictly_as_any(world, line, match):
 @pytest.mark.parametrize(
     ("line", "match"),
     [
-        ('shares = { variant = "w", files = "a*" }', "shares.variant = 'w': must be another one"),
-        ('shares = { variant = "u", files = "a*" }', "shares.variant = 'u': must be another one"),
-        ('shares = { variant = "v", files = "../a*" }', "must be names in the work folder"),
+        (
+            'shares = { variant = "w", files = "a*" }',
+            "shares.variant: 'w' is not allowed; allowed: another variant",
+        ),
+        (
+            'shares = { variant = "u", files = "a*" }',
+            "shares.variant: 'u' is not allowed; allowed: another variant",
+        ),
+        (
+            'shares = { variant = "v", files = "../a*" }',
+            "allowed: a pattern of names in the work folder",
+        ),
         (
             'shares = { variant = "v", files = "a*", apart = ["x"] }',
-            r"apart = \['x'\]: a list of parameters",
+            r"apart: \['x'\] is not allowed; allowed: a list of parameters",
         ),
-        ('shares = { variant = "v" }', "files is missing"),
+        ('shares = { variant = "v" }', "files: is missing"),
     ],
 )
 def test_what_a_variant_shares_is_read_strictly(world, line, match):
@@ -291,3 +319,32 @@ def test_names_that_would_leave_the_results_folder_are_refused():
         with pytest.raises(PluginError, match="it names a folder of results"):
             method_card.check_method_name(name)
     assert isinstance(method_card.find_card("mean-shape").folder, Path)
+
+
+LOSS = '[params]\nloss = { default = "l1", allowed = ["l1", "l2"] }\n'
+
+
+def test_a_parameter_may_say_what_it_may_be(world):
+    card = method_card.read_card(world.method("mine", GOOD, LOSS))
+    assert method_card.merge_params(card)["loss"] == "l1"
+    assert method_card.merge_params(card, overrides={"loss": "l2"})["loss"] == "l2"
+    with pytest.raises(PluginError, match="--set loss=banana: must be one of l1, l2"):
+        method_card.merge_params(card, overrides={"loss": "banana"})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"l1", allowed', '"l3", allowed', "params.loss: allowed must be a list with the default"),
+        ('["l1", "l2"]', '["l1", 2]', "params.loss: allowed must be strs, as the default is"),
+        (
+            "] }\n",
+            '] }\n[budgets.smoke]\nloss = "l3"\n',
+            r"smoke.loss: 'l3' is not allowed; allowed: l1 \| l2",
+        ),
+    ],
+)
+def test_allowed_values_are_read_strictly(world, old, new, message):
+    folder = world.method("mine", GOOD, LOSS.replace(old, new))
+    with pytest.raises(PluginError, match=message):
+        method_card.read_card(folder)

@@ -273,7 +273,7 @@ def test_a_wrong_card_names_file_key_and_what_is_allowed(tmp_path, old, new, mes
 def test_a_card_that_cannot_be_read_is_named(tmp_path):
     with pytest.raises(ProtocolError, match=r"gone\.toml: cannot be read"):
         protocol_card.read_card(tmp_path / "gone.toml")
-    with pytest.raises(ProtocolError, match=r"tiny\.toml: a card of more than 65536 bytes"):
+    with pytest.raises(ProtocolError, match=r"tiny\.toml: more than 65,536 bytes; that is no card"):
         protocol_card.read_card(write(tmp_path, "#" * 70_000))
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
     with pytest.raises(ProtocolError, match=r"latin\.toml: is not TOML"):
@@ -338,7 +338,7 @@ def test_two_collections_may_not_share_a_name(tmp_path, monkeypatch):
         (tmp_path / folder).mkdir()
         write(tmp_path / folder)
     found = [Collection(name, name, tmp_path / name) for name in ("ours", "theirs")]
-    monkeypatch.setattr(protocol_card, "collections", lambda group: found)
+    monkeypatch.setattr(protocol_card, "find_collections", lambda group: found)
     with pytest.raises(
         ProtocolError, match=r"two cards are called 'tiny': .*ours.* and .*theirs.*; rename one"
     ):
@@ -349,7 +349,7 @@ def test_a_broken_card_does_not_hide_the_others(tmp_path, monkeypatch):
     write(tmp_path)
     write(tmp_path, "name = 1", "broken")
     monkeypatch.setattr(
-        protocol_card, "collections", lambda group: [Collection("acme 1", "acme", tmp_path)]
+        protocol_card, "find_collections", lambda group: [Collection("acme 1", "acme", tmp_path)]
     )
     assert protocol_card.protocol_names() == ["broken", "tiny"]
     assert protocol_card.load_protocol("tiny").name == "tiny"
@@ -376,7 +376,7 @@ def test_a_newcomer_is_told_what_the_numbers_mean():
 
 
 def test_reading_cards_loads_nothing_heavy():
-    code = "import sys, benchbox.protocols.protocol_card as p; p.cards(); print({'numpy','torch','cv2','scipy'} & set(sys.modules))"
+    code = "import sys, benchbox.protocols.protocol_card as p; p.read_cards(); print({'numpy','torch','cv2','scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

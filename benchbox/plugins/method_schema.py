@@ -1,0 +1,241 @@
+"""The keys of a method card, `method.toml`: how each is read and what is allowed there.
+
+A parameter is declared in `[params]` by its default, or by its default and all it may be:
+`loss = { default = "l1", allowed = ["l1", "l2"] }`. Budgets and variants change declared parameters
+only, and keep their type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from benchbox.errors import PluginError
+from benchbox.types import MethodCard, SharedTraining, Task, Variant
+
+from .card_values import (
+    TABLE,
+    TEXT,
+    CardKey,
+    CardPlace,
+    ValueKind,
+    check_keys,
+    list_of,
+    one_of,
+    read_toml,
+    read_value,
+    read_values,
+    text_matching,
+)
+
+CARD_FILE = "method.toml"
+BUDGETS = ("smoke", "quick", "paper")
+SUBMITTED = "submitted"  # the variant folder of external predictions; no card may claim it
+MAX_BYTES = 1 << 20
+
+_TASKS: tuple[Task, ...] = get_args(Task)
+# becomes a folder of results/
+METHOD_NAME = text_matching(
+    re.compile(r"[a-z0-9][a-z0-9._-]{0,63}"),
+    "up to 64 small letters, digits, '.', '_' and '-', a letter or digit first; it names a folder"
+    " of results",
+)
+_PARAM_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_PARAM_RULE = "a small_letter_name = a bool, int, float, text or a list of them"
+_FILE_PATTERN = text_matching(re.compile(r"[^./][^/]*"), "a pattern of names in the work folder")
+
+
+def _parse_paper(value: Any) -> dict[str, str]:
+    paper = {}
+    for key, entry in TABLE.parse(value).items():
+        if isinstance(entry, list):
+            paper[key] = ", ".join(map(str, entry))
+        else:
+            paper[key] = str(entry)
+    return paper
+
+
+_CARD_KEYS = (
+    CardKey("name", METHOD_NAME),
+    CardKey("title", TEXT),
+    CardKey("task", list_of(one_of(*_TASKS), least=1)),
+    CardKey("summary", TEXT),
+    CardKey("default", TEXT),
+    CardKey("paper", ValueKind(_parse_paper, "a table [paper]"), default={}),
+    CardKey("params", TABLE, default={}),
+    CardKey("before", TABLE, default={}),
+    CardKey("budgets", TABLE, default={}),
+    CardKey("variants", TABLE, default={}),
+)
+_PAPER_KEYS = ("title", "authors", "venue", "year", "url")
+_VARIANT_KEYS = (
+    CardKey("title", TEXT),
+    CardKey("params", TABLE, default={}),
+    CardKey("budgets", TABLE, default={}),
+    CardKey("shares", TABLE, default={}),
+)
+_SHARES_KEYS = (
+    CardKey("variant", TEXT),
+    CardKey("files", _FILE_PATTERN),
+    CardKey("apart", list_of(TEXT), "a list of parameters", default=()),
+)
+
+
+@dataclass(frozen=True)
+class _Params:
+    """The declared parameters of a card."""
+
+    defaults: Mapping[str, Any]
+    allowed: Mapping[str, tuple[Any, ...]]  # of those that say what they may be
+
+
+def read_card(folder: Path, *, module: str = "", source: str = "") -> MethodCard:
+    """Read the `method.toml` of a folder strictly, without importing the method.
+
+    Raises PluginError naming file, key and what is allowed.
+    """
+    file = folder / CARD_FILE
+    place = CardPlace(str(file), PluginError)
+    content = read_toml(file, place, max_bytes=MAX_BYTES)
+    values = read_values(content, _CARD_KEYS, place)
+    check_keys(values["paper"], _PAPER_KEYS, place.inside("paper"))
+    params = _read_params(values["params"], place.inside("params"))
+    variants = _read_variants(values["variants"], params, place)
+    if values["default"] not in variants:
+        raise place.refusal("default", values["default"], f"a variant: {', '.join(variants)}")
+    budgets = _read_budgets(values["budgets"], params, place.inside("budgets"))
+    return MethodCard(
+        name=values["name"],
+        title=values["title"],
+        task=values["task"],
+        summary=values["summary"],
+        paper=values["paper"],
+        default=values["default"],
+        variants=variants,
+        params=params.defaults,
+        budgets={budget: budgets.get(budget, {}) for budget in BUDGETS},
+        folder=folder,
+        module=module,
+        source=source or f"folder {folder.name}",
+        before=_read_changes(values["before"], params, place.inside("before")),
+        allowed=params.allowed,
+    )
+
+
+# --- parameters -----------------------------------------------------------------------------------
+
+
+def _read_params(table: Mapping[str, Any], place: CardPlace) -> _Params:
+    defaults: dict[str, Any] = {}
+    allowed: dict[str, tuple[Any, ...]] = {}
+    for key, entry in table.items():
+        default = entry
+        if isinstance(entry, dict) and set(entry) == {"default", "allowed"}:
+            default = entry["default"]
+            allowed[key] = _read_allowed(entry, key, place)
+        if not _PARAM_NAME.fullmatch(key) or not _is_param_value(default):
+            raise place.fault(key, _PARAM_RULE)
+        defaults[key] = default
+    return _Params(defaults, allowed)
+
+
+def _is_param_value(value: Any) -> bool:
+    items = [value]
+    if isinstance(value, list):
+        items = value
+    return all(isinstance(item, bool | int | float | str) for item in items)
+
+
+def _read_allowed(entry: Mapping[str, Any], key: str, place: CardPlace) -> tuple[Any, ...]:
+    """Read the values that a parameter may take; its default must be one of them."""
+    default, allowed = entry["default"], entry["allowed"]
+    if not isinstance(allowed, list) or default not in allowed:
+        raise place.fault(key, "allowed must be a list with the default in it")
+    if any(type(value) is not type(default) for value in allowed):
+        raise place.fault(key, f"allowed must be {type(default).__name__}s, as the default is")
+    return tuple(allowed)
+
+
+def _read_changes(table: Mapping[str, Any], params: _Params, place: CardPlace) -> dict[str, Any]:
+    """Read new values of declared parameters, each of its default's type; an int may be a float."""
+    check_keys(table, params.defaults, place)
+    changes = {}
+    for key, entry in table.items():
+        expected = type(params.defaults[key])
+        value = entry
+        if expected is float and type(entry) is int:
+            value = float(entry)
+        if type(value) is not expected:
+            raise place.refusal(key, value, f"{expected.__name__}, as in [params]")
+        if value not in params.allowed.get(key, (value,)):
+            raise place.refusal(key, value, " | ".join(map(str, params.allowed[key])))
+        changes[key] = value
+    return changes
+
+
+def _read_budgets(
+    table: Mapping[str, Any], params: _Params, place: CardPlace
+) -> dict[str, dict[str, Any]]:
+    """Read what each budget of a table changes."""
+    check_keys(table, BUDGETS, place)
+    budgets = {}
+    for budget in table:
+        changes = read_value(table, CardKey(budget, TABLE), place)
+        budgets[budget] = _read_changes(changes, params, place.inside(budget))
+    return budgets
+
+
+# --- variants -------------------------------------------------------------------------------------
+
+
+def _read_variants(
+    table: Mapping[str, Any], params: _Params, place: CardPlace
+) -> dict[str, Variant]:
+    if not table:
+        raise place.fault("variants", 'is missing; allowed: [variants.NAME] with title = "…"')
+    section = place.inside("variants")
+    variants = {}
+    for name in table:
+        variants[name] = _read_variant(name, table, params, section)
+    for name, variant in variants.items():
+        if variant.shares is None:
+            continue
+        others = [other for other in variants if other != name]
+        if variant.shares.variant not in others:
+            shares = section.inside(f"{name}.shares")
+            raise shares.refusal("variant", variant.shares.variant, "another variant")
+    return variants
+
+
+def _read_variant(
+    name: str, table: Mapping[str, Any], params: _Params, section: CardPlace
+) -> Variant:
+    try:
+        METHOD_NAME.parse(name)
+    except ValueError as fault:
+        raise section.refusal(name, name, METHOD_NAME.allowed) from fault
+    if name == SUBMITTED:
+        raise section.fault(name, "may not be called so: kept for external predictions")
+    place = section.inside(name)
+    values = read_values(read_value(table, CardKey(name, TABLE), section), _VARIANT_KEYS, place)
+    return Variant(
+        name,
+        values["title"],
+        _read_changes(values["params"], params, place.inside("params")),
+        _read_budgets(values["budgets"], params, place.inside("budgets")),
+        _read_shares(values["shares"], params, place.inside("shares")),
+    )
+
+
+def _read_shares(
+    table: Mapping[str, Any], params: _Params, place: CardPlace
+) -> SharedTraining | None:
+    if not table:
+        return None
+    values = read_values(table, _SHARES_KEYS, place)
+    if not set(values["apart"]) <= set(params.defaults):
+        raise place.refusal("apart", list(values["apart"]), "a list of parameters")
+    return SharedTraining(values["variant"], values["files"], values["apart"])
