@@ -1,1 +1,4 @@
-"""For people who write a method: a new folder (`scaffold`), its contract (`conformance`), its size (`profile_method`)."""
+"""For who writes a method: `new method` (`scaffold`), `test method` (`conformance`), `profile`.
+
+Counting and timing themselves are next door, in `costs`; running a method is in `runs`.
+"""

@@ -1,6 +1,4 @@
-"""Profile a method: parameters, multiply-accumulates, size, latency.
-
-From its networks alone, no weights, no data.
+"""Profile a method from its networks, without weights or data: parameters, MACs, size, latency.
 
 What is not there to measure (a GPU, a compiler, ONNX Runtime) is said to be "not measured", never
 copied or guessed. What was counted stands first and is the same wherever it is counted; what was
@@ -28,10 +26,8 @@ if TYPE_CHECKING:
 
 BATCH_SIZES = (1, 32)
 NOT_MEASURED = "not measured"
-KEPT_LAYOUT, KEPT_BUDGET = (
-    "ibug68",
-    "paper",
-)  # what papers print sizes of, and what is kept under results/
+# what papers print sizes of, and what is kept under results/
+KEPT_LAYOUT, KEPT_BUDGET = "ibug68", "paper"
 
 Say = Callable[[str], None]
 
@@ -60,31 +56,37 @@ def make_profile(
     """
     card = method_card.find_card(name, methods)
     variant = variant or card.default
-    scheme = _layout(card, layout)
-    networks = _networks(card, variant, budget, scheme, overrides)
-    from benchbox.costs import op_count as counting
+    scheme = _find_layout(card, layout)
+    networks = _make_networks(card, variant, budget, scheme, overrides)
+    from benchbox.costs import op_count
     from benchbox.training import process_setup
 
-    found, layers = counting.count_networks(networks)
-    comparable = budget == KEPT_BUDGET and layout == KEPT_LAYOUT
+    total, layers = op_count.count_networks(networks)
+    points = None
+    if scheme:
+        points = scheme.count
+    claimed = []
+    if (layout, budget) == (KEPT_LAYOUT, KEPT_BUDGET):
+        claimed = _compare_with_claims(card, variant, total, overrides)
+    latencies = {"cpu": NOT_MEASURED, "cuda": NOT_MEASURED}
+    if timed:
+        latencies = _all_latencies(networks, say)
+    inputs = []
+    for title, (_, example) in networks.items():
+        inputs.append({"name": title, "input": [list(tensor.shape) for tensor in example]})
     return {
         "schema": 1,
         "method": card.name,
         "variant": variant,
         "budget": budget,
         "overrides": dict(overrides),
-        "points": scheme.count if scheme else None,
-        **asdict(found),
-        "size_mb": round(4 * found.params / 1e6, 3),
-        "claimed": _compare_with_claims(card, variant, found, overrides) if comparable else [],
-        "networks": [
-            {"name": title, "input": [list(tensor.shape) for tensor in example]}
-            for title, (_, example) in networks.items()
-        ],
+        "points": points,
+        **asdict(total),
+        "size_mb": round(4 * total.params / 1e6, 3),
+        "claimed": claimed,
+        "networks": inputs,
         "layers": [asdict(layer) for layer in layers],
-        "latency_ms": _all_latencies(networks, say)
-        if timed
-        else {"cpu": NOT_MEASURED, "cuda": NOT_MEASURED},
+        "latency_ms": latencies,
         "code": provenance.code_version(method_card.hash_method_code(card)),
         "environment": {
             **provenance.run_environment(process_setup.choose_device("auto")),
@@ -100,7 +102,8 @@ def require_storable(
     """Raise ResultError for sizes that are not kept under `results/`."""
     if (layout, budget) != (KEPT_LAYOUT, KEPT_BUDGET):
         raise ResultError(
-            f"only profiles at the {KEPT_BUDGET} sizes, landmarks as {KEPT_LAYOUT}, are kept; leave --save out"
+            f"only profiles at the {KEPT_BUDGET} sizes, landmarks as {KEPT_LAYOUT}, are kept;"
+            " leave --save out"
         )
     if overrides:
         raise ResultError(
@@ -133,59 +136,57 @@ def _cached_count(
 def _count(
     card: MethodCard, variant: str, layout: str, budget: str, overrides: Mapping[str, str]
 ) -> OpCount:
-    networks = _networks(card, variant, budget, _layout(card, layout), overrides)
-    from benchbox.costs import op_count as counting
+    networks = _make_networks(card, variant, budget, _find_layout(card, layout), overrides)
+    from benchbox.costs import op_count
 
-    return counting.count_networks(networks)[0]
+    return op_count.count_networks(networks)[0]
 
 
 def _compare_with_claims(
-    card: MethodCard, variant: str, found: OpCount, overrides: Mapping[str, str]
+    card: MethodCard, variant: str, total: OpCount, overrides: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """Hold a count against what papers print of this variant: every difference, and what is known about it.
+    """Hold a count against what papers print of this variant: by how much it is off, and why.
 
     Where other settings meet the print, their count stands there, too; other overrides than those
     meet no claim.
     """
-    said = []
-    for fact in claims.load_claims().facts:
-        if fact.system != f"{card.name}/{variant}" or (
-            overrides and dict(overrides) != dict(fact.settings)
-        ):
+    compared = []
+    for claim in claims.load_claims().facts:
+        about_this = claim.system == f"{card.name}/{variant}"
+        if not about_this or (overrides and dict(overrides) != dict(claim.settings)):
             continue
-        counted = getattr(found, fact.quantity)
-        met, why = fact.beside(counted)
+        counted = getattr(total, claim.quantity)
+        met, why = claim.beside(counted)
         entry = {
-            "paper": fact.paper,
-            "table": fact.table,
-            "quantity": fact.quantity,
-            "printed": fact.printed,
+            "paper": claim.paper,
+            "table": claim.table,
+            "quantity": claim.quantity,
+            "printed": claim.printed,
             "counted": counted,
             "met": met,
             "why": why,
         }
-        if fact.settings and not overrides:
-            other = getattr(
-                _count(card, variant, KEPT_LAYOUT, KEPT_BUDGET, fact.settings), fact.quantity
-            )
+        if claim.settings and not overrides:
+            other_total = _count(card, variant, KEPT_LAYOUT, KEPT_BUDGET, claim.settings)
+            other = getattr(other_total, claim.quantity)
             entry["instead"] = {
-                "settings": dict(fact.settings),
+                "settings": dict(claim.settings),
                 "counted": other,
-                "met": fact.beside(other)[0],
+                "met": claim.beside(other)[0],
             }
-        said.append(entry)
-    return said
+        compared.append(entry)
+    return compared
 
 
-def _networks(
+def _make_networks(
     card: MethodCard, variant: str, budget: str, layout: Layout | None, overrides: Mapping[str, str]
 ) -> Networks:
     params = method_card.merge_params(card, variant, budget, overrides)
     module = method_card.import_method(card)
     if not hasattr(module, "networks"):
         raise PluginError(
-            f"method {card.name!r} does not list its networks: define `networks(params, layout)` in "
-            f"{card.folder.name}/__init__.py (CONTRIBUTING.md)"
+            f"method {card.name!r} does not list its networks: define `networks(params, layout)`"
+            f" in {card.folder.name}/__init__.py (CONTRIBUTING.md)"
         )
     from benchbox.training import process_setup
 
@@ -196,41 +197,53 @@ def _networks(
 
 def format_profile(document: Mapping[str, Any]) -> str:
     """Write a profile as aligned text."""
-    points = f", {document['points']} points" if document["points"] else ""
-    changed = "".join(f", {key}={value}" for key, value in document["overrides"].items())
+    title = f"{document['method']} {document['variant']}"
+    for key, value in document["overrides"].items():
+        title += f", {key}={value}"
+    sizes = f"{document['budget']} sizes"
+    if document["points"]:
+        sizes += f", {document['points']} points"
+    folded, with_biases = document["params_bn_folded"], document["macs_plus_bias"]
     lines = [
-        f"{document['method']} {document['variant']}{changed} ({document['budget']} sizes{points})",
-        f"  parameters       {document['params']:,} ({document['params_bn_folded']:,} with batch norms folded)",
-        f"  MACs             {document['macs']:,} ({document['macs_plus_bias']:,} with biases)",
+        f"{title} ({sizes})",
+        f"  parameters       {document['params']:,} ({folded:,} with batch norms folded)",
+        f"  MACs             {document['macs']:,} ({with_biases:,} with biases)",
         f"  size             {document['size_mb']:g} MB (float32, 10⁶ bytes)",
     ]
     for claim in document["claimed"]:
-        beside = "met" if claim["met"] else f"not met: {claim['why']}"
-        if instead := claim.get("instead"):
-            settings = " ".join(f"{key}={value}" for key, value in instead["settings"].items())
-            beside += f"; with --set {settings} {instead['counted']:,}: {'met' if instead['met'] else 'not met'}"
-        counted = f"{claim['quantity']} {claim['counted']:,}"
-        lines.append(
-            f"  claimed          {claim['printed']} ({claim['paper']}, {claim['table']}); {counted}: {beside}"
-        )
+        lines.append(f"  claimed          {_format_claim(claim)}")
     for device, engines in document["latency_ms"].items():
-        for engine, parts in _latency_rows(engines):
-            cells = [f"batch {batch}: {_format_latency(value)}" for batch, value in parts.items()]
+        for engine, by_batch in _latency_rows(engines):
+            cells = [f"batch {size}: {_format_latency(value)}" for size, value in by_batch.items()]
             lines.append(f"  {device:<5}{engine:<22}{'; '.join(cells)}")
     facts = document["environment"]
-    lines.append(
-        f"  on {facts['cpu']}, {facts['threads']} threads of {facts['cores']} cores"
-        + (f", {facts['gpu']}" if facts["gpu"] else "")
-    )
-    return "\n".join(lines)
+    machine = f"  on {facts['cpu']}, {facts['threads']} threads of {facts['cores']} cores"
+    if facts["gpu"]:
+        machine += f", {facts['gpu']}"
+    return "\n".join([*lines, machine])
+
+
+def _format_claim(claim: Mapping[str, Any]) -> str:
+    verdict = "met"
+    if not claim["met"]:
+        verdict = f"not met: {claim['why']}"
+    instead = claim.get("instead")
+    if instead:
+        settings = " ".join(f"{key}={value}" for key, value in instead["settings"].items())
+        other_verdict = "met"
+        if not instead["met"]:
+            other_verdict = "not met"
+        verdict += f"; with --set {settings} {instead['counted']:,}: {other_verdict}"
+    printed = f"{claim['printed']} ({claim['paper']}, {claim['table']})"
+    return f"{printed}; {claim['quantity']} {claim['counted']:,}: {verdict}"
 
 
 def _latency_rows(engines: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if isinstance(engines, str):
         yield "", {str(batch): engines for batch in BATCH_SIZES}
         return
-    for engine, found in engines.items():
-        yield engine.replace("_", " "), found
+    for engine, by_batch in engines.items():
+        yield engine.replace("_", " "), by_batch
 
 
 def _format_latency(value: Any) -> str:
@@ -239,7 +252,7 @@ def _format_latency(value: Any) -> str:
     return f"{value['median']:.3g} ms ({value['low']:.3g} to {value['high']:.3g})"
 
 
-def _layout(card: MethodCard, name: str) -> Layout | None:
+def _find_layout(card: MethodCard, name: str) -> Layout | None:
     if "landmarks" not in card.task:
         return None
     if name not in layouts.LAYOUTS:
@@ -253,10 +266,11 @@ def _layout(card: MethodCard, name: str) -> Layout | None:
 def _all_latencies(networks: Networks, say: Say) -> dict[str, Any]:
     from benchbox.training import process_setup
 
-    found: dict[str, Any] = {"cpu": _device_latencies("cpu", networks, say), "cuda": NOT_MEASURED}
+    cpu = _device_latencies("cpu", networks, say)
+    cuda = NOT_MEASURED
     if process_setup.choose_device("auto") == "cuda":
-        found["cuda"] = _device_latencies("cuda", networks, say)
-    return found
+        cuda = _device_latencies("cuda", networks, say)
+    return {"cpu": cpu, "cuda": cuda}
 
 
 def _device_latencies(device: str, networks: Networks, say: Say) -> Any:
@@ -269,26 +283,26 @@ def _device_latencies(device: str, networks: Networks, say: Say) -> Any:
 
     if not networks:
         return NOT_MEASURED
-    ways = {
+    backends = {
         "eager": inference_backends.eager_backend,
         "eager_with_crop": inference_backends.eager_with_crop_backend,
         "compiled": inference_backends.compiled_backend,
         "onnx": inference_backends.onnx_backend,
     }
-    found: dict[str, Any] = {}
-    for title, make in ways.items():
-        found[title] = {}
+    latencies: dict[str, dict[str, Any]] = {engine: {} for engine in backends}
+    for engine, backend in backends.items():
         for batch in BATCH_SIZES:
             try:
-                found[title][str(batch)] = asdict(
-                    measure_latency(make(networks, batch, device), device)
-                )
-            except Exception as fault:  # noqa: BLE001 - compilers and exporters raise what they like
-                say(f"{title} on {device}, batch {batch}: {NOT_MEASURED} ({_first_line(fault)})")
-                found[title][str(batch)] = NOT_MEASURED
-    return found
+                latency = measure_latency(backend(networks, batch, device), device)
+            except Exception as fault:  # noqa: BLE001 - exporters raise what they like
+                reason = _first_line(fault)
+                say(f"{engine} on {device}, batch {batch}: {NOT_MEASURED} ({reason})")
+                latencies[engine][str(batch)] = NOT_MEASURED
+            else:
+                latencies[engine][str(batch)] = asdict(latency)
+    return latencies
 
 
 def _first_line(fault: Exception) -> str:
-    lines = str(fault).strip().splitlines()
-    return f"{type(fault).__name__}: {lines[0] if lines else ''}"
+    lines = str(fault).strip().splitlines() or [""]
+    return f"{type(fault).__name__}: {lines[0]}"
