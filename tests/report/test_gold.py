@@ -33,7 +33,9 @@ def made(
     demo_references: References,
     monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, bytes]:
-    monkeypatch.setattr(page_types.cards, "describe", lambda protocol: f"{protocol.name} in words")
+    monkeypatch.setattr(
+        page_types.cards, "describe_protocol", lambda protocol: f"{protocol.name} in words"
+    )
     return site.render_files(sources(results, demo, demo_card, demo_references))
 
 

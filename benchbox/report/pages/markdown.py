@@ -1,121 +1,126 @@
-"""A small part of Markdown as HTML: enough for a method's README, nothing that could carry a script or a picture.
+"""Markdown as HTML, by markdown-it-py: READMEs, guides, notes of cards, docstrings of metrics.
 
-Headings, paragraphs, lists, fenced code, pipe tables; `code`, **bold**, *emphasis* and links to
-https pages. Everything else is text, and all text is escaped before it is marked up.
+HTML inside the text is printed as text. What a page of the site may not hold goes between parsing
+and printing: a picture becomes its caption, a link stays only where it leads to the web or to
+another page of the site, and no cell carries a style of its own.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
-from markupsafe import Markup, escape
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup
 
-_HEADING = re.compile(r"(#{1,6})\s+(.*?)\s*#*$")
-_ITEM = re.compile(r"\s*(?:[-*+]|(\d+)[.)])\s+(.*)")
-_RULE = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?")
-_IMAGE = re.compile(r"!\[([^\]]*)\]\([^)]*\)")
-_LINK = re.compile(r"\[([^\]]+)\]\((https://[^\s()*&\"'<>]+)\)")
-_ANY_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
-_BOLD = re.compile(r"\*\*(\S(?:.*?\S)?)\*\*")
-_EMPHASIS = re.compile(r"(?<![\w*])\*(\S(?:[^*]*?\S)?)\*(?![\w*])")
+_NO_PAGES: Mapping[str, str] = MappingProxyType({})
+_DEEPEST_HEADING = 6
 
 
-def render_markdown(text: str, *, level: int = 3) -> Markup:
-    """Render text; its first-level headings become `<h{level}>`."""
-    return Markup("\n").join(_blocks(text.replace("\t", "    ").splitlines(), level))
+class _Parser(MarkdownIt):
+    """CommonMark with tables, without HTML."""
+
+    def __init__(self) -> None:
+        super().__init__("commonmark", {"html": False})
+        self.enable("table")
+
+    def validateLink(self, url: str) -> bool:  # noqa: ARG002, N802 - as the library has it
+        """Parse every link: `_keep_safe_links` judges it, so that a refused one leaves its text."""
+        return True
 
 
-def _blocks(lines: list[str], level: int) -> Iterator[Markup]:
-    position = 0
-    while position < len(lines):
-        line = lines[position]
-        if not line.strip():
-            position += 1
-        elif line.lstrip().startswith("```"):
-            stop = next(
-                (i for i in range(position + 1, len(lines)) if lines[i].lstrip()[:3] == "```"),
-                len(lines),
-            )
-            code = "\n".join(lines[position + 1 : stop])
-            yield Markup('<pre tabindex="0"><code>{}</code></pre>').format(code)
-            position = stop + 1
-        elif match := _HEADING.fullmatch(line):
-            rank = min(level - 1 + len(match[1]), 6)
-            yield Markup("<h{0}>{1}</h{0}>").format(rank, render_inline(match[2]))
-            position += 1
-        else:
-            stop = next((i for i in range(position + 1, len(lines)) if _ends(lines[i])), len(lines))
-            yield _block(lines[position:stop])
-            position = stop
+_PARSER = _Parser()
 
 
-def _ends(line: str) -> bool:
-    return (
-        not line.strip() or line.lstrip().startswith("```") or _HEADING.fullmatch(line) is not None
-    )
+def render_markdown(text: str, *, level: int = 3, pages: Mapping[str, str] = _NO_PAGES) -> Markup:
+    """Render text; its first-level headings become `<h{level}>`.
 
+    `pages` are the relative links that may be followed, and the page of the site each leads to.
 
-def _block(lines: list[str]) -> Markup:
-    """Render neighbouring lines: a table, a list or a paragraph, which may run into a list."""
-    if len(lines) > 1 and "|" in lines[0] and _RULE.fullmatch(lines[1].strip()):
-        return _table(lines)
-    first = next((i for i, line in enumerate(lines) if _ITEM.fullmatch(line)), None)
-    if first is None:
-        return Markup("<p>{}</p>").format(render_inline(" ".join(line.strip() for line in lines)))
-    if first > 0:
-        return Markup("\n").join([_block(lines[:first]), _block(lines[first:])])
-    return _list(lines)
-
-
-def _list(lines: list[str]) -> Markup:
-    items: list[str] = []
-    for line in lines:
-        match = _ITEM.fullmatch(line)
-        if match:
-            items.append(match[2])
-        else:
-            items[-1] += " " + line.strip()
-    first = _ITEM.fullmatch(lines[0])
-    tag = "ol" if first and first[1] else "ul"
-    body = Markup("").join(Markup("<li>{}</li>").format(render_inline(item)) for item in items)
-    return Markup("<{0}>{1}</{0}>").format(tag, body)
-
-
-def _table(lines: list[str]) -> Markup:
-    head, *body = [_cells(line) for line in (lines[0], *lines[2:])]
-    top = Markup("").join(
-        Markup('<th scope="col">{}</th>').format(render_inline(cell)) for cell in head
-    )
-    rows = (
-        Markup("").join(Markup("<td>{}</td>").format(render_inline(cell)) for cell in row)
-        for row in body
-    )
-    inner = Markup("").join(Markup("<tr>{}</tr>").format(row) for row in rows)
-    return Markup(
-        '<div class="scroll" tabindex="0" role="region" aria-label="table">'
-        '<table><caption class="hidden">{}</caption><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
-    ).format(", ".join(filter(None, head)), top, inner)
-
-
-def _cells(line: str) -> list[str]:
-    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+    >>> print(render_markdown("# One *more*"))
+    <h3>One <em>more</em></h3>
+    >>> print(render_markdown("[a](https://example.org), [b](javascript:alert)"))
+    <p><a href="https://example.org">a</a>, b</p>
+    """
+    tokens = _PARSER.parse(text)
+    return _print_tokens(list(_adapt_tokens(tokens, level, pages)))
 
 
 def render_inline(text: str) -> Markup:
-    """Mark up one run of text; what stands between backticks stays as it is."""
-    pieces = re.split(r"`([^`]+)`", text)
-    return Markup("").join(
-        Markup("<code>{}</code>").format(piece) if number % 2 else _marked(piece)
-        for number, piece in enumerate(pieces)
-    )
+    """Render one run of text: code, emphasis and links to the web."""
+    tokens = _PARSER.parseInline(text)
+    return _print_tokens(list(_adapt_tokens(tokens, 1, _NO_PAGES)))
 
 
-def _marked(text: str) -> Markup:
-    safe = str(escape(text))
-    safe = _IMAGE.sub(r"\1", safe)
-    safe = _LINK.sub(r'<a href="\2">\1</a>', safe)
-    safe = _ANY_LINK.sub(r"\1", safe)  # a link inside the checkout leads nowhere from the site
-    safe = _BOLD.sub(r"<strong>\1</strong>", safe)
-    # escaped above; only the patterns here add markup
-    return Markup(_EMPHASIS.sub(r"<em>\1</em>", safe))
+def _print_tokens(tokens: Sequence[Token]) -> Markup:
+    # the library escapes all text, and HTML is off
+    return Markup(_PARSER.renderer.render(tokens, _PARSER.options, {}).strip("\n"))
+
+
+def _adapt_tokens(tokens: Sequence[Token], level: int, pages: Mapping[str, str]) -> Iterator[Token]:
+    """Turn the parser's tokens into those of a page."""
+    for position, token in enumerate(tokens):
+        if token.type in ("fence", "code_block"):
+            code = token.content.rstrip("\n")
+            yield _html_token(Markup('<pre tabindex="0"><code>{}</code></pre>\n').format(code))
+        elif token.type == "table_open":
+            yield _html_token(_table_opening(tokens[position:]))
+        elif token.type == "table_close":
+            yield _html_token(Markup("</table></div>\n"))
+        else:
+            _adapt_token(token, level, pages)
+            yield token
+
+
+def _html_token(html: Markup) -> Token:
+    return Token("html_block", "", 0, content=str(html))
+
+
+def _table_opening(tokens: Sequence[Token]) -> Markup:
+    """Begin a table that scrolls by itself and is named by its columns."""
+    columns = []
+    for token in tokens:
+        if token.type == "thead_close":
+            break
+        if token.type == "inline" and token.content:
+            columns.append(token.content)
+    return Markup(
+        '<div class="scroll" tabindex="0" role="region" aria-label="table">'
+        '<table><caption class="hidden">{}</caption>\n'
+    ).format(", ".join(columns))
+
+
+def _adapt_token(token: Token, level: int, pages: Mapping[str, str]) -> None:
+    if token.type in ("heading_open", "heading_close"):
+        rank = level - 1 + int(token.tag.removeprefix("h"))
+        token.tag = f"h{min(rank, _DEEPEST_HEADING)}"
+    elif token.type == "th_open":
+        token.attrs = {"scope": "col"}
+    elif token.type == "td_open":
+        token.attrs = {}
+    elif token.type == "inline":
+        token.children = _keep_safe_links(token.children or [], pages)
+
+
+def _keep_safe_links(tokens: Sequence[Token], pages: Mapping[str, str]) -> list[Token]:
+    """Return the tokens of a run of text without pictures and without links that lead astray."""
+    kept: list[Token] = []
+    followed = False
+    for token in tokens:
+        if token.type == "link_open":
+            target = _link_target(str(token.attrs["href"]), pages)
+            followed = target != ""
+            token.attrs = {"href": target}
+        if token.type == "image":
+            kept.append(Token("text", "", 0, content=token.content))
+        elif followed or token.type not in ("link_open", "link_close"):
+            kept.append(token)
+    return kept
+
+
+def _link_target(url: str, pages: Mapping[str, str]) -> str:
+    """Return where a link may lead, "" where it may not be followed."""
+    if url.startswith(("https://", "http://")):
+        return url
+    return pages.get(url, "")

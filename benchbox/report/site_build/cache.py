@@ -19,7 +19,7 @@ from pathlib import Path
 _FOLDER, _FILE = ".cache", "pages.json"
 _PACKAGE = Path(__file__).parents[2]
 _CODE = {".py", ".html", ".css", ".js", ".svg", ".md", ".csv"}
-_LIBRARIES = ("jinja2", "markupsafe", "numpy")
+_LIBRARIES = ("jinja2", "markdown-it-py", "markupsafe", "numpy")
 
 PageDigests = tuple[str, str]  # digest of a page's inputs, digest of its bytes
 

@@ -92,7 +92,7 @@ def test_every_chart_of_a_leaderboard_is_written(
     monkeypatch.setattr(
         site, "gather_sources", lambda folder: _sources(folder, demo, demo_references)
     )
-    monkeypatch.setattr(site.protocol, "load", lambda name: demo)
+    monkeypatch.setattr(site.protocol_card, "load_protocol", lambda name: demo)
     written = site.save_figures(results, "demo-full", "pdf", tmp_path / "out", "inter_ocular")
     assert [path.name for path in written] == [
         "demo-full-inter_ocular-ced-inter_ocular.pdf",
