@@ -30,7 +30,7 @@ def board_charts(
     protocol: Protocol, table: Table, found: Mapping[str, Result], methods: Mapping[str, MethodCard]
 ) -> tuple[tuple[Chart, ...], list[Problem]]:
     """Draw what is known of the best measured rows and say whose errors could not be used."""
-    shown = [row for row in rows.all_rows(table) if row.cells[table.key]]
+    shown = [row for row in rows.all_rows(table) if row.cells[table.ranked_by]]
     pairs = [
         (row, result)
         for row, result in per_item.order_by_variant(shown, found)
@@ -43,13 +43,13 @@ def board_charts(
     labels = dict(
         zip(
             [row.page for row in varied],
-            run_labels([(bool(row.apart), result) for row, result in pairs], methods),
+            run_labels([(bool(row.not_comparable), result) for row, result in pairs], methods),
             strict=True,
         )
     )
     drawn, problems = [], []
     curves = []
-    metric, group = table.columns[table.key].metric, table.columns[table.key].group
+    metric, group = table.ranking_column.metric, table.ranking_column.group
     for row in varied:
         try:
             curves.append(
@@ -59,7 +59,7 @@ def board_charts(
             problems.append(results.run_problem(found[row.page], fault))
     if curves:
         drawn.append(_ced_chart(protocol, metric, group, curves))
-    beside = [row for row in varied if not row.apart]
+    beside = [row for row in varied if not row.not_comparable]
     groups = [column.group for column in table.columns if column.metric == metric]
     if len(groups) > 1 and beside:
         drawn.append(_group_chart(table, metric, groups, beside, labels))
@@ -191,7 +191,7 @@ def _cost_chart(
 ) -> Chart:
     points = []
     for row in shown:
-        cell = row.cells[table.key]
+        cell = row.cells[table.ranked_by]
         if cell and row.cost.macs:
             points.append(CostPoint(labels[row.page], row.cost.macs, cell.value))
     return chart_values.cost_chart(
@@ -199,7 +199,7 @@ def _cost_chart(
         "Accuracy against cost",
         points,
         x_title=f"multiply-accumulates per {metric_names.item_singular(protocol)}",
-        y_title=f"{metric.title}, {table.columns[table.key].group}",
+        y_title=f"{metric.title}, {table.ranking_column.group}",
         falls=metric.falls,
     )
 

@@ -1,4 +1,4 @@
-"""Stored runs as the pages need them: every field checked once here, so that a page never meets a surprise.
+"""Stored runs as the pages need them: every field checked once here, so that no page meets a surprise.
 
 A run that cannot be used becomes a `Problem` with a reason; it never stops the others and never
 becomes a number.
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _MAX_LOG_LINES = 500_000
-_MAX_COORDINATE = 1e6
-_MAX_POINT_ERROR = 1e3  # normalisers: no error of a face is so large
+_MAX_COORDINATE = 1e6  # pixels, cm or degrees
+_MAX_POINT_ERROR = 1e3  # normalisers
+_POINT_STATISTICS = ("error", "bias_x", "bias_y", "var_x", "var_y", "cov_xy")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something below results/ that could not be used, in words without the machine's own folders."""
+    """Something below results/ that could not be used, without the machine's own folders."""
 
     place: str  # "results/300w-common/glsr/glsr/0"
     protocol: str
@@ -62,14 +63,9 @@ class Result:
     @property
     def page(self) -> str:
         """Return the path of the run's page inside the site."""
-        return "/".join(
-            [
-                "run",
-                *map(
-                    file_slug, (self.run.protocol, self.run.method, self.run.variant, self.run.seed)
-                ),
-            ]
-        )
+        run = self.run
+        names = (run.protocol, run.method, run.variant, run.seed)
+        return "/".join(["run", *map(file_slug, names)])
 
 
 @dataclass(frozen=True)
@@ -82,31 +78,44 @@ class TrainingStage:
 
 
 def file_slug(name: str) -> str:
-    """Turn any name into a file name that is safe everywhere; different names stay different."""
+    """Turn any name into a file name that is safe everywhere; different names stay different.
+
+    >>> file_slug("300w-full")
+    '300w-full'
+    >>> file_slug("300w-full+scale=0.1")
+    '300w-full-scale-0-1-5c7b6a8d'
+    """
     if _SAFE_NAME.fullmatch(name) and ".." not in name:
         return name
     clean = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:48]
-    return f"{clean or 'x'}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{clean or 'x'}-{digest}"
 
 
-def read_results(results: Path) -> tuple[list[Result], list[Problem]]:
-    """Read every run below a results folder, in the store's order, and what is wrong with the others."""
-    found: list[Result] = []
+# --- runs and their scores ------------------------------------------------------------------------
+
+
+def read_results(folder: Path) -> tuple[list[Result], list[Problem]]:
+    """Read every run below a results folder, in the store's order.
+
+    Also says what is wrong with those that cannot be used.
+    """
+    results: list[Result] = []
     problems: list[Problem] = []
-    for item in run_folders.list_runs(results):
+    for run in run_folders.list_runs(folder):
         try:
-            if isinstance(item, run_folders.UnreadableRun):
-                raise ResultError(item.reason)
-            found.append(read_result(item))
+            if isinstance(run, run_folders.UnreadableRun):
+                raise ResultError(run.reason)
+            results.append(read_result(run))
         except ResultError as fault:
-            problems.append(_folder_problem(results, item.folder, str(fault)))
-    return found, problems
+            problems.append(_folder_problem(folder, run.folder, str(fault)))
+    return results, problems
 
 
-def group_by_protocol(found: Iterable[Result]) -> dict[str, list[Result]]:
+def group_by_protocol(results: Iterable[Result]) -> dict[str, list[Result]]:
     """Sort results by the protocol of their run, each in the order given."""
     grouped: dict[str, list[Result]] = {}
-    for result in found:
+    for result in results:
         grouped.setdefault(result.run.protocol, []).append(result)
     return grouped
 
@@ -131,7 +140,10 @@ def hide_folder(folder: Path, text: str) -> str:
 
 
 def read_result(run: Run) -> Result:
-    """Check a run's record and scores; raises ResultError naming file and key."""
+    """Check a run's record and scores.
+
+    Raises ResultError naming file and key.
+    """
     record, document = run.record, run_folders.read_scores(run)
     data = record["data"]
     return Result(
@@ -151,7 +163,9 @@ def read_result(run: Run) -> Result:
 
 
 def _text_value(table: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
-    value = table.get(key) if table.get(key) is not None else default
+    value = table.get(key)
+    if value is None:
+        value = default
     if not isinstance(value, str):
         raise ResultError(
             f"{where}: {key!r} is {value!r}, expected a text; run it again with --fresh"
@@ -160,7 +174,9 @@ def _text_value(table: Mapping[str, Any], key: str, where: str, default: str | N
 
 
 def _count_value(table: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
-    value = table.get(key) if table.get(key) is not None else default
+    value = table.get(key)
+    if value is None:
+        value = default
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ResultError(
             f"{where}: {key!r} is {value!r}, expected a count; run it again with --fresh"
@@ -169,20 +185,18 @@ def _count_value(table: Mapping[str, Any], key: str, where: str, default: int | 
 
 
 def _parse_scores(document: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
+    """Return group → metric → score."""
     groups = document.get("scores")
-    if not isinstance(groups, dict) or not all(
-        isinstance(metrics, dict) for metrics in groups.values()
-    ):
+    if not isinstance(groups, dict) or not all(isinstance(g, dict) for g in groups.values()):
         raise ResultError(
             "scores.json: 'scores' must hold one table per group; delete it and score again"
         )
-    return {
-        group: {
-            name: _parse_score(f"scores.json: {group}.{name}", entry)
-            for name, entry in metrics.items()
-        }
-        for group, metrics in groups.items()
-    }
+    scores: dict[str, dict[str, Score]] = {}
+    for group, metrics in groups.items():
+        scores[group] = {}
+        for name, entry in metrics.items():
+            scores[group][name] = _parse_score(f"scores.json: {group}.{name}", entry)
+    return scores
 
 
 def _parse_score(where: str, entry: object) -> Score:
@@ -190,65 +204,68 @@ def _parse_score(where: str, entry: object) -> Score:
         raise ResultError(
             f"{where} must be a table with value and unit; delete the file and score again"
         )
-    numbers = [entry.get(key) for key in ("value", "low", "high")]
-    for value in numbers:
-        if value is None:
-            continue
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not math.isfinite(value)
-        ):
-            raise ResultError(
-                f"{where} holds {value!r}, expected a finite number; delete the file and score again"
-            )
-    value, low, high = (None if number is None else float(number) for number in numbers)
+    value, low, high = [_parse_number(where, entry.get(key)) for key in ("value", "low", "high")]
     return Score(value, entry["unit"], low, high)
 
 
+def _parse_number(where: str, number: object) -> float | None:
+    if number is None:
+        return None
+    if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number):
+        return float(number)
+    raise ResultError(
+        f"{where} holds {number!r}, expected a finite number; delete the file and score again"
+    )
+
+
+# --- predictions ----------------------------------------------------------------------------------
+
+
 def read_ids(run: Run, count: int) -> Strings:
-    """Return the ids (N,) of a run's faces in the order of its errors.
+    """Return the ids (N,) of a run's test items in the order of its errors.
 
     Raises ResultError when they do not fit.
     """
-    import numpy
+    import numpy as np
 
     path = run_folders.predictions_file(run.folder)
     try:
-        with path.open("rb") as stream, numpy.load(stream, allow_pickle=False) as archive:
-            names: Strings = archive["ids"]
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            ids: Strings = archive["ids"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
         raise ResultError(f"{path.name}: no ids can be read: {fault}") from fault
-    if names.shape != (count,) or names.dtype.kind != "U":
+    if ids.shape != (count,) or ids.dtype.kind != "U":
         raise ResultError(
             f"{path.name}: its ids do not fit the {count} errors beside it; score it again"
         )
-    return names
+    return ids
 
 
 def read_landmarks(result: Result, protocol: Protocol) -> Floats:
-    """Return a run's points (N, K, 2) in the order of its errors, NaN where it has no answer.
+    """Return a run's points (N, K, 2) in the order of its errors, NaN where it has no prediction.
 
     Raises ResultError when there are none, or none that a drawing can use.
     """
     layout = LAYOUTS.get(protocol.layout)
-    return _read_predictions(result, (layout.count, 2) if layout else ())
+    if layout is None:
+        return _read_predictions(result, ())
+    return _read_predictions(result, (layout.count, 2))
 
 
 def read_gaze(result: Result, width: int) -> Floats:
-    """Return a run's gaze (N, `width`) in the order of its errors, NaN where it has no answer.
+    """Return a run's gaze (N, `width`) in the order of its errors, NaN where it has no prediction.
 
-    Raises as `answers`.
+    Raises as `read_landmarks`.
     """
     return _read_predictions(result, (width,))
 
 
 def _read_predictions(result: Result, shape: tuple[int, ...]) -> Floats:
-    import numpy
+    import numpy as np
 
     path = run_folders.predictions_file(result.run.folder)
     try:
-        with path.open("rb") as stream, numpy.load(stream, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             values, failed = archive["values"], archive["failed"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
         raise ResultError(f"{path.name}: no predictions can be read: {fault}") from fault
@@ -256,10 +273,13 @@ def _read_predictions(result: Result, shape: tuple[int, ...]) -> Floats:
         raise ResultError(
             f"{path.name}: {values.shape} are no answers to this protocol; score it again"
         )
-    given: Floats = values.astype("f8")
-    far = (numpy.abs(given) > _MAX_COORDINATE).reshape(result.n, -1).any(axis=1)
-    given[failed.astype(bool) | far] = numpy.nan
-    return given
+    predictions: Floats = values.astype("f8")
+    too_large = (np.abs(predictions) > _MAX_COORDINATE).reshape(result.n, -1).any(axis=1)
+    predictions[failed.astype(bool) | too_large] = np.nan
+    return predictions
+
+
+# --- training log ---------------------------------------------------------------------------------
 
 
 def read_training_log(run: Run) -> tuple[TrainingStage, ...]:
@@ -273,24 +293,24 @@ def read_training_log(run: Run) -> tuple[TrainingStage, ...]:
         raise ResultError(f"log.csv: not UTF-8 at byte {fault.start}") from fault
     if len(lines) > _MAX_LOG_LINES:
         raise ResultError(f"log.csv: more than {_MAX_LOG_LINES:,} lines")
-    found: dict[str, tuple[list[float], list[float]]] = {}
+    curves: dict[str, tuple[list[float], list[float]]] = {}
     columns = _log_columns(lines, ("stage", "step", "loss"))
-    for number, (stage, *words) in enumerate(zip(*columns, strict=True), start=2):
+    for number, (stage, step_text, loss_text) in enumerate(zip(*columns, strict=True), start=2):
         try:
-            step, loss = float(words[0]), float(words[1])
+            step, loss = float(step_text), float(loss_text)
         except ValueError as fault:
             raise ResultError(
                 f"log.csv, line {number}: needs numbers in the columns step and loss"
             ) from fault
-        steps, losses = found.setdefault(stage, ([], []))
+        steps, losses = curves.setdefault(stage, ([], []))
         if math.isfinite(step) and math.isfinite(loss):
             steps.append(step)
             losses.append(loss)
-    return tuple(
-        TrainingStage(name, tuple(steps), tuple(losses))
-        for name, (steps, losses) in found.items()
-        if steps
-    )
+    stages = []
+    for name, (steps, losses) in curves.items():
+        if steps:
+            stages.append(TrainingStage(name, tuple(steps), tuple(losses)))
+    return tuple(stages)
 
 
 def _log_columns(lines: Sequence[str], names: Sequence[str]) -> list[list[str]]:
@@ -302,114 +322,125 @@ def _log_columns(lines: Sequence[str], names: Sequence[str]) -> list[list[str]]:
         table = list(filter(None, csv.reader(lines)))
     except csv.Error as fault:
         raise ResultError(f"log.csv: no table: {fault}") from fault
-    head, rows = (table[0] if table else []), table[1:]
-    places = [head.index(name) if name in head else None for name in names]
-    return [["" if at is None or at >= len(row) else row[at] for row in rows] for at in places]
+    if not table:
+        return [[] for _ in names]
+    head, *rows = table
+    columns = []
+    for name in names:
+        if name not in head:
+            columns.append([""] * len(rows))
+            continue
+        position = head.index(name)
+        # a short row has nothing there
+        columns.append(["".join(row[position : position + 1]) for row in rows])
+    return columns
+
+
+# --- errors ---------------------------------------------------------------------------------------
 
 
 def read_errors(result: Result) -> np.ndarray:
-    """Return the per-face errors (N,) of a run as a structured array.
+    """Return the per-item errors (N,) of a run as a structured array.
 
     Raises ResultError when they do not fit.
     """
     table = run_folders.read_errors(result.run)
     if len(table) != result.n:
         raise ResultError(
-            f"errors.npy: {len(table)} rows, scores.json counts {result.n}; delete both and score again"
+            f"errors.npy: {len(table)} rows, scores.json counts {result.n}; "
+            "delete both and score again"
         )
     return table
 
 
-def group_mask(table: np.ndarray, group: str) -> Bools:
-    """Return which faces (N,) belong to a group.
+def group_mask(errors: np.ndarray, group: str) -> Bools:
+    """Return which items (N,) belong to a group.
 
     Raises ResultError when the column is not there.
     """
-    mask: Bools = _typed_column(table, f"in_{group}", "b")
+    mask: Bools = _typed_column(errors, f"in_{group}", "b")
     return mask
 
 
-def item_errors(table: np.ndarray, metric: str) -> Floats:
-    """Return one error per face (N,), infinite where failed, NaN where there is none.
+def item_errors(errors: np.ndarray, column: str) -> Floats:
+    """Return one error per item (N,), infinite where failed, NaN where there is none.
 
-    Refuses what is no error.
+    Raises ResultError where the column is not there or holds what is no error.
     """
-    column: Floats = _typed_column(table, metric, "f").astype("f8")
-    if (column < 0).any():
+    values: Floats = _typed_column(errors, column, "f").astype("f8")
+    if (values < 0).any():
         raise ResultError(
-            f"errors.npy: column {metric!r} holds values that are no errors; delete it and score again"
+            f"errors.npy: column {column!r} holds values that are no errors; "
+            "delete it and score again"
         )
-    return column
+    return values
 
 
-def cluster_numbers(table: np.ndarray) -> np.ndarray:
-    """Return the cluster (N,) of every face; raises ResultError when the column is not there."""
-    return _typed_column(table, "cluster", "i")
+def cluster_numbers(errors: np.ndarray) -> np.ndarray:
+    """Return the cluster (N,) of every item; raises ResultError when the column is not there."""
+    return _typed_column(errors, "cluster", "i")
 
 
-def metric_terms(table: np.ndarray, metric: Metric) -> tuple[Floats, Floats]:
+def metric_terms(errors: np.ndarray, metric: Metric) -> tuple[Floats, Floats]:
     """Return values and counts (N,) whose ratio of sums is the metric.
 
     Raises ResultError when they are not there.
     """
-    import numpy
+    import numpy as np
 
-    from benchbox.metrics import aggregate as metrics
+    from benchbox.metrics import aggregate
 
-    item_errors(table, metric.column)
+    item_errors(errors, metric.column)
     try:
-        found = metrics.metric_terms(metric.name, table)
+        terms = aggregate.metric_terms(metric.name, errors)
     except (KeyError, ValueError, TypeError, IndexError) as fault:
         raise ResultError(
             f"errors.npy: nothing to make {metric.name} of; delete it and score again"
         ) from fault
-    if not numpy.isfinite(found.values).all():
+    if not np.isfinite(terms.values).all():
         raise ResultError(
             f"errors.npy: {metric.name} comes out infinite; delete it and score again"
         )
-    return found.values, found.counts
+    return terms.values, terms.counts
 
 
 def read_point_statistics(result: Result, count: int) -> dict[str, tuple[Floats, Floats, Floats]]:
-    """Return group → error (K,), bias (K, 2), covariance (K, 3) of `count` points.
+    """Return group → error (K,), bias (K, 2), covariance (K, 3) of K = `count` points.
 
-    Empty where there are none.
-
-    Raises ResultError when they are there and cannot be used.
+    Empty where there are none. Raises ResultError when they are there and cannot be used.
     """
-    import numpy
+    import numpy as np
 
     if not run_folders.has_points(result.run):
         return {}
+    file = "points.npy"
     table = run_folders.read_points(result.run)
-    names = ("error", "bias_x", "bias_y", "var_x", "var_y", "cov_xy")
-    found = numpy.stack(
-        [_typed_column(table, name, "f", "points.npy") for name in names], axis=1
-    ).astype("f8")
-    groups, order = (
-        _typed_column(table, "group", "U", "points.npy"),
-        _typed_column(table, "point", "i", "points.npy"),
-    )
+    columns = [_typed_column(table, name, "f", file) for name in _POINT_STATISTICS]
+    statistics = np.stack(columns, axis=1).astype("f8")
+    groups = _typed_column(table, "group", "U", file)
+    order = _typed_column(table, "point", "i", file)
+    complete = len(table) % count == 0
     if (
-        len(table) % count
-        or not (order == numpy.arange(len(table)) % count).all()
-        or not (abs(found) < _MAX_POINT_ERROR).all()
+        not complete
+        or not (order == np.arange(len(table)) % count).all()
+        or not (abs(statistics) < _MAX_POINT_ERROR).all()
     ):
         raise ResultError(
-            f"points.npy: no statistics of {count} points; delete it, the same run derives it again"
+            f"{file}: no statistics of {count} points; delete it, the same run derives it again"
         )
-    parts = found.reshape(-1, count, len(names))
-    return {
-        str(g): (p[:, 0], p[:, 1:3], p[:, 3:]) for g, p in zip(groups[::count], parts, strict=True)
-    }
+    by_group = {}
+    parts = statistics.reshape(-1, count, len(_POINT_STATISTICS))
+    for group, part in zip(groups[::count], parts, strict=True):
+        by_group[str(group)] = (part[:, 0], part[:, 1:3], part[:, 3:])
+    return by_group
 
 
 def _typed_column(table: np.ndarray, name: str, kind: str, file: str = "errors.npy") -> np.ndarray:
-    if (
-        name not in (table.dtype.names or ())
-        or table.dtype[name].kind != kind
-        or table.dtype[name].shape
-    ):
+    """Return a column of scalars of one kind of NumPy type."""
+    dtype = None
+    if name in (table.dtype.names or ()):
+        dtype = table.dtype[name]
+    if dtype is None or dtype.kind != kind or dtype.shape:
         raise ResultError(
             f"{file}: no column {name!r} of the right type; delete it and score again"
         )

@@ -71,7 +71,7 @@ def build_compare_page(
         )
     metric = samples.metric
     names = leaderboard_charts.run_labels(
-        [(bool(column.row.apart), column.result) for column in samples.columns], methods
+        [(bool(column.row.not_comparable), column.result) for column in samples.columns], methods
     )
     thinned = -(-len(samples.ids) // _MAX_ITEMS)
     return ComparePage(

@@ -75,7 +75,7 @@ def _read_gazes(
     faults: list[Problem],
 ) -> list[_MethodGaze]:
     names = leaderboard_charts.run_labels(
-        [(bool(column.row.apart), column.result) for column in samples.columns], methods
+        [(bool(column.row.not_comparable), column.result) for column in samples.columns], methods
     )
     asked: list[_MethodGaze] = []
     for column, name in zip(samples.columns, names, strict=True):

@@ -259,7 +259,7 @@ def _further_charts(
     protocol, table = ranked.board.protocol, ranked.table
     if table is None:
         return ()
-    metric = table.columns[table.key].metric
+    metric = table.ranking_column.metric
     partner = error_vs_msd.find_error_protocol(protocol, sources.protocols)
     return (
         *error_vs_perturbation.protocol_charts(protocol, metric, near, sources.references, methods),

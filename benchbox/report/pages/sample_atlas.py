@@ -77,7 +77,7 @@ def build_atlas_page(
     """
     columns = samples.columns if samples else ()
     names = leaderboard_charts.run_labels(
-        [(bool(column.row.apart), column.result) for column in columns], methods
+        [(bool(column.row.not_comparable), column.result) for column in columns], methods
     )
     faults = list(problems)
     answers: list[tuple[int, str, Floats]] = []

@@ -1,4 +1,1 @@
-"""From results and paper rows to table values: leaderboards, ranks, costs, exports.
-
-Pages print them.
-"""
+"""Values of tables made of results and paper rows; `charts` next door draws them, `pages` print."""

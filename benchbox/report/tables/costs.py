@@ -1,11 +1,13 @@
-"""What a row's network weighs and takes: counted by its own run, else by `benchbox profile` at the paper's sizes.
+"""What a row's network weighs and takes.
 
-A latency is always a saved profile's. It is a row's only where the networks are: a run of a smaller
-budget may train smaller ones than those that were timed.
+Counted by its own run, else by `benchbox profile` at the paper's sizes. A latency is always a saved
+profile's. It is a row's only where the networks are: a run of a smaller budget may train smaller
+ones than those that were timed.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +17,7 @@ from benchbox.report.inputs.results import Result
 # (method, variant) → what `benchbox profile --json` says
 Profiles = Mapping[tuple[str, str], Mapping[str, Any]]
 _DEVICES = ("cuda", "cpu")  # the first that was measured counts
+_COUNTS = ("params", "macs")
 
 
 @dataclass(frozen=True)
@@ -39,42 +42,65 @@ def network_cost(result: Result, profiles: Profiles) -> Cost:
 
     Anything that is no positive number was not measured.
     """
-    own = _counts(result.run.record.get("profile"))
-    saved = {} if result.overrides else profiles.get((result.run.method, result.variant), {})
-    counts = _counts(saved)
-    paper = not own and bool(counts)
+    own = _positive_counts(result.run.record.get("profile"))
+    saved: Mapping[str, Any] = {}
+    if not result.overrides:
+        saved = profiles.get((result.run.method, result.variant), {})
+    counts = _positive_counts(saved)
     if own and own != counts:
         return Cost(own.get("params"), own.get("macs"))
     latency, machine = _latency(saved)
-    return Cost(counts.get("params"), counts.get("macs"), latency, paper, machine)
-
-
-def _counts(table: object) -> dict[str, float]:
-    found = (
-        {key: _positive(table.get(key)) for key in ("params", "macs")}
-        if isinstance(table, Mapping)
-        else {}
+    return Cost(
+        params=counts.get("params"),
+        macs=counts.get("macs"),
+        latency_ms=latency,
+        paper=bool(counts) and not own,
+        machine=machine,
     )
-    return {key: value for key, value in found.items() if value}
+
+
+def _positive_counts(table: object) -> dict[str, float]:
+    counts: dict[str, float] = {}
+    if isinstance(table, Mapping):
+        for name in _COUNTS:
+            count = _positive_number(table.get(name))
+            if count:
+                counts[name] = count
+    return counts
 
 
 def _latency(saved: Mapping[str, Any]) -> tuple[float | None, str]:
-    """Return the median of one face in milliseconds, PyTorch as it is, and where it was taken."""
+    """Return the median of one item in milliseconds, PyTorch as it is, and where it was taken."""
     for device in _DEVICES:
-        found: object = saved.get("latency_ms")
-        for key in (device, "eager", "1", "median"):
-            found = found.get(key) if isinstance(found, Mapping) else None
-        if value := _positive(found):
-            return value, _machine(saved.get("environment"), device)
+        latency = _positive_number(find_nested(saved, "latency_ms", device, "eager", "1", "median"))
+        if latency:
+            return latency, _machine(saved.get("environment"), device)
     return None, ""
 
 
+def find_nested(table: object, *keys: str) -> object:
+    """Follow keys through tables inside tables; None where one is not there."""
+    for key in keys:
+        if not isinstance(table, Mapping):
+            return None
+        table = table.get(key)
+    return table
+
+
 def _machine(environment: object, device: str) -> str:
-    facts = environment if isinstance(environment, Mapping) else {}
-    name = str(facts.get("gpu" if device == "cuda" else "cpu") or device)
-    return f"{name}, {facts['threads']} threads" if device == "cpu" and "threads" in facts else name
+    if not isinstance(environment, Mapping):
+        return device
+    if device == "cuda":
+        return str(environment.get("gpu") or device)
+    name = str(environment.get("cpu") or device)
+    if "threads" in environment:
+        name += f", {environment['threads']} threads"
+    return name
 
 
-def _positive(value: object) -> float | None:
-    numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if numeric and 0 < value < float("inf") else None  # type: ignore[operator, arg-type]
+def _positive_number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not 0 < value < math.inf:
+        return None
+    return float(value)

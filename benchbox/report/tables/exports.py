@@ -58,7 +58,7 @@ def as_csv(protocol: Protocol, table: Table) -> str:
         numbers = [value for cell in row.cells for value in _csv_numbers(cell)]
         cost = [row.cost.params, row.cost.macs, row.cost.latency_ms]
         words = [row.rank, _safe_text(row.name), row.kind, "; ".join(row.details)]
-        words += [" ".join(seed.name for seed in row.seeds), _source_words(row), row.apart]
+        words += [" ".join(seed.name for seed in row.seeds), _source_words(row), row.not_comparable]
         writer.writerow(["" if value is None else value for value in (*words, *cost, *numbers)])
     del protocol  # its name is the file's
     return stream.getvalue()
@@ -76,9 +76,10 @@ def as_json(protocol: Protocol, table: Table) -> str:
         "protocol": protocol.name,
         "card": protocol.card,
         "convention": table.convention,
-        "ranked_by": _column_name(table.columns[table.key]),
+        "ranked_by": _column_name(table.ranking_column),
         "can_tell_from": {
-            _column_name(c): reach for c, reach in zip(table.columns, table.reach, strict=False)
+            _column_name(c): reach
+            for c, reach in zip(table.columns, table.detectable, strict=False)
         },
         "rows": [_json_row(row, table.columns) for row in rows.all_rows(table)],
     }
@@ -98,7 +99,7 @@ def _json_row(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     notes = {
         "sources": [source.text for source in row.sources],
         "notes": list(row.notes),
-        "apart": row.apart,
+        "apart": row.not_comparable,
     }
     cost: dict[str, Any] = {
         "params": row.cost.params,
@@ -131,9 +132,9 @@ def as_markdown(protocol: Protocol, table: Table) -> str:
         _markdown_line(rule),
     ]
     lines += [_markdown_line(_markdown_cells(row)) for row in table.rows]
-    if table.reach:
+    if table.detectable:
         lines.append(_markdown_line(["", "*can tell from*", "", *_detectable_words(table)]))
-    for part in table.apart:
+    for part in table.not_comparable:
         lines += [
             "",
             f"Apart: {_escape_markdown(part.reason)}",
@@ -152,7 +153,7 @@ def as_markdown(protocol: Protocol, table: Table) -> str:
 def _markdown_cells(row: Row) -> list[str]:
     marks = "".join(f" ({mark})" for mark in row.marks)
     more = "; ".join(
-        (*row.details, *filter(None, [row.seeded]), *(source.text for source in row.sources))
+        (*row.details, *filter(None, [row.seeds_text]), *(source.text for source in row.sources))
     )
     cells = [_markdown_number(cell) if cell else "" for cell in row.cells]
     return [
@@ -164,13 +165,13 @@ def _markdown_cells(row: Row) -> list[str]:
 
 
 def _markdown_number(cell: Cell) -> str:
-    spread = f" ± {cell.spread}" if cell.spread else ""
+    spread = f" ± {cell.std_text}" if cell.std_text else ""
     return cell.text + spread + (f" ({cell.interval})" if cell.interval else "")
 
 
 def _detectable_words(table: Table) -> list[str]:
     """Print the smallest difference that the test set can tell in each column."""
-    pairs = zip(table.columns, table.reach, strict=True)
+    pairs = zip(table.columns, table.detectable, strict=True)
     return [
         "" if reach is None else metric_names.format_number(reach, column.metric.unit)
         for column, reach in pairs
@@ -205,7 +206,7 @@ def as_latex(protocol: Protocol, table: Table) -> str:
             _tex_cell(row.cells[i], style[line]) for i, style in zip(places, styles, strict=True)
         ]
         more = "; ".join(source.text for source in row.sources) or ", ".join(
-            filter(None, [*row.details, row.seeded])
+            filter(None, [*row.details, row.seeds_text])
         )
         body.append(
             " & ".join(
@@ -216,7 +217,7 @@ def as_latex(protocol: Protocol, table: Table) -> str:
     notes = [
         rf"\par $^{{{n}}}$ {_escape_tex(note)}" for n, note in enumerate(table.footnotes, start=1)
     ]
-    if table.reach:
+    if table.detectable:
         reached = _detectable_words(table)
         body += [
             r"\midrule",
@@ -224,7 +225,7 @@ def as_latex(protocol: Protocol, table: Table) -> str:
         ]
     caption = f"{protocol.title}; {metric_names.describe_convention(table.convention)}. Equal ranks: the test set cannot tell."
     caption += f" ±: half the {protocol.interval:.0%} interval over {protocol.cluster}s."
-    caption += " σ: standard deviation between seeds." if table.seeded else ""
+    caption += " σ: standard deviation between seeds." if table.has_seeds else ""
     return "\n".join(
         [
             r"% needs \usepackage{booktabs}",
@@ -265,7 +266,7 @@ def _tex_cell(cell: Cell | None, command: str) -> str:
     if cell is None:
         return "--"
     text = f"{command}{{{cell.text}}}" if command else cell.text
-    spread = rf" ($\sigma$ {cell.spread})" if cell.spread else ""
+    spread = rf" ($\sigma$ {cell.std_text})" if cell.std_text else ""
     if not cell.ends:
         return text + spread
     digits = len(cell.text.partition(".")[2])

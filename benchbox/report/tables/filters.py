@@ -1,4 +1,7 @@
-"""What a reader can set on a leaderboard: the convention, which is a page of its own, and filters over its rows."""
+"""What a reader can set on a leaderboard.
+
+The convention, which is a page of its own, and filters over its rows.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,9 @@ _FILTERS = (
     ("extra", "Extra training data"),
     ("year", "Year"),
 )
+
+# What a convention says: normaliser, number of points, whether only visible ones count.
+Answers = tuple[str, int, bool]
 
 
 @dataclass(frozen=True)
@@ -49,51 +55,66 @@ def convention_switches(board: Board, table: Table) -> tuple[Switch, ...]:
 
     Each answer changes nothing else where it can.
     """
-    known = {t.convention: metric_names.split_convention(t.convention) for t in board.tables}
-    here = known[table.convention]
-    found = []
-    for part, title in enumerate(("Error over", "Points", "Which points")):
-        answers = dict.fromkeys(parts[part] for parts in known.values())
-        if len(answers) < 2:
+    answers_of = {}
+    for other in board.tables:
+        answers_of[other.convention] = metric_names.split_convention(other.convention)
+    current = answers_of[table.convention]
+    switches = []
+    for question, title in enumerate(_questions(board)):
+        possible = dict.fromkeys(answers[question] for answers in answers_of.values())
+        if len(possible) < 2:
             continue
         choices = []
-        for answer in answers:
-            convention = max(
-                (c for c, parts in known.items() if parts[part] == answer),
-                key=lambda c: sum(a == b for a, b in zip(known[c], here, strict=True)),
-            )
-            choices.append(
-                Choice(
-                    _answer_text(part, answer),
-                    convention_page(board, convention),
-                    answer == here[part],
-                )
-            )
-        landmarks = board.protocol.task == "landmarks"
-        found.append(Switch(title if part or landmarks else "Unit", tuple(choices)))
-    return tuple(found)
+        for answer in possible:
+            convention = _closest_convention(answers_of, question, answer, current)
+            page = convention_page(board, convention)
+            text = _answer_text(question, answer)
+            choices.append(Choice(text, page, current=answer == current[question]))
+        switches.append(Switch(title, tuple(choices)))
+    return tuple(switches)
+
+
+def _questions(board: Board) -> tuple[str, ...]:
+    if board.protocol.task == "landmarks":
+        return "Error over", "Points", "Which points"
+    return "Unit", "Points", "Which points"
+
+
+def _closest_convention(
+    answers_of: dict[str, Answers], question: int, answer: str | int | bool, current: Answers
+) -> str:
+    """Return the convention with an answer that has most other answers in common with this one."""
+    candidates = [c for c, answers in answers_of.items() if answers[question] == answer]
+
+    def common_answers(convention: str) -> int:
+        pairs = zip(answers_of[convention], current, strict=True)
+        return sum(theirs == ours for theirs, ours in pairs)
+
+    return max(candidates, key=common_answers)
 
 
 def convention_page(board: Board, convention: str) -> str:
     """Return the page of a convention; the first one is the board's own."""
-    return rows.board_path(
-        board.protocol.name, "" if convention == board.tables[0].convention else convention
-    )
+    if convention == board.tables[0].convention:
+        convention = ""
+    return rows.board_path(board.protocol.name, convention)
 
 
-def _answer_text(part: int, answer: str | int | bool) -> str:
-    if part == 0:
+def _answer_text(question: int, answer: str | int | bool) -> str:
+    if question == 0:
         return metric_names.SHORT_NAMES.get(str(answer), str(answer))
-    if part == 1:
-        return str(answer) if answer else "all"
-    return "visible only" if answer else "all"
+    if not answer:
+        return "all"
+    if question == 1:
+        return str(answer)
+    return "visible only"
 
 
 def row_filters(table: Table) -> tuple[Filter, ...]:
     """Offer what tells the rows of a table apart."""
-    found = []
+    filters = []
     for key, title in _FILTERS:
-        values = sorted({str(getattr(row, key)) for row in rows.all_rows(table)} - {""})
+        values = {str(getattr(row, key)) for row in rows.all_rows(table)} - {""}
         if len(values) > 1:
-            found.append(Filter(key, title, tuple(values)))
-    return tuple(found)
+            filters.append(Filter(key, title, tuple(sorted(values))))
+    return tuple(filters)

@@ -111,7 +111,7 @@ class _Draft:
 
     convention: str
     columns: tuple[Column, ...]
-    key: int
+    ranked_by: int
     entries: Sequence[_Entry]  # in order
 
 
@@ -129,7 +129,16 @@ def _paper_entry(line: PaperRow, columns: Sequence[Column]) -> _Entry:
         for row in found
     )
     row = Row(
-        *("paper", line.method, "", line.details, line.sources, cells, line.notes, line.apart),
+        *(
+            "paper",
+            line.method,
+            "",
+            line.details,
+            line.sources,
+            cells,
+            line.notes,
+            line.not_comparable,
+        ),
         year=line.year,
         extra="some" if line.extra else "none",
     )
@@ -195,14 +204,14 @@ def _finish_table(draft: _Draft, room: int) -> Table:
     """Print and footnote the rows of one convention: all of the papers' and the best `room` measured ones."""
     shown = _choose_shown(draft.entries, room)
     cells = [entry.row.cells or tuple(map(rows.print_cell, entry.scores)) for entry in shown]
-    scale = _common_scale([cell for row in cells if (cell := row[draft.key])])
+    scale = _common_scale([cell for row in cells if (cell := row[draft.ranked_by])])
     notes = {note: 0 for entry in shown for note in entry.row.notes}
     notes = {note: number for number, note in enumerate(notes, start=1)}
     finished = [
         replace(
             entry.row,
             cells=printed,
-            spot=_scale_position(printed[draft.key], scale),
+            position=_scale_position(printed[draft.ranked_by], scale),
             marks=tuple(notes[note] for note in entry.row.notes),
         )
         for entry, printed in zip(shown, cells, strict=True)
@@ -210,9 +219,9 @@ def _finish_table(draft: _Draft, room: int) -> Table:
     return Table(
         convention=draft.convention,
         columns=draft.columns,
-        key=draft.key,
-        rows=tuple(row for row in finished if not row.apart),
-        apart=_not_comparable_parts(finished),
+        ranked_by=draft.ranked_by,
+        rows=tuple(row for row in finished if not row.not_comparable),
+        not_comparable=_not_comparable_parts(finished),
         footnotes=tuple(notes),
         scale=scale,
         hidden=len(draft.entries) - len(shown),
@@ -225,8 +234,8 @@ def _choose_shown(entries: Sequence[_Entry], room: int) -> list[_Entry]:
     Of those that stand apart at least a quarter of the room, so that they do not vanish.
     """
     measured = [entry for entry in entries if entry.row.kind != "paper"]
-    beside = [entry for entry in measured if not entry.row.apart]
-    apart = [entry for entry in measured if entry.row.apart]
+    beside = [entry for entry in measured if not entry.row.not_comparable]
+    apart = [entry for entry in measured if entry.row.not_comparable]
     beside = beside[: room - min(len(apart), room // 4)]
     kept = {id(entry) for entry in (*beside, *apart[: room - len(beside)])}
     return [entry for entry in entries if entry.row.kind == "paper" or id(entry) in kept]
@@ -236,8 +245,8 @@ def _not_comparable_parts(finished: Sequence[Row]) -> tuple[NotComparable, ...]:
     """Gather the rows that stand apart by reason: ours before the papers', then by their words."""
     parts: dict[str, list[Row]] = {}
     for row in finished:
-        if row.apart:
-            parts.setdefault(row.apart, []).append(row)
+        if row.not_comparable:
+            parts.setdefault(row.not_comparable, []).append(row)
     order = sorted(
         parts, key=lambda reason: (all(row.kind == "paper" for row in parts[reason]), reason)
     )

@@ -1,4 +1,7 @@
-"""What several runs make of the same test items, side by side: for comparing runs and for looking at single faces."""
+"""What several runs predict of the same test items, side by side.
+
+For comparing runs and for looking at single items.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ _MOST_RUNS = 24
 
 @dataclass(frozen=True, eq=False)
 class RunErrors:
-    """One run's errors (N,) in the printed unit, infinite where it has no answer.
+    """One run's errors (N,) in the printed unit, infinite where it has no prediction.
 
     `row` may hold further seeds.
     """
@@ -40,7 +43,7 @@ class RunErrors:
 
 @dataclass(frozen=True, eq=False)
 class ItemErrors:
-    """Runs over the same items, the best first."""
+    """Errors of several runs on the same items, the best run first."""
 
     metric: Metric
     ids: Strings  # (N,)
@@ -55,53 +58,83 @@ class ItemErrors:
 
 
 def gather_item_errors(
-    protocol: Protocol, table: Table, found: Mapping[str, Result]
+    protocol: Protocol, table: Table, results_by_page: Mapping[str, Result]
 ) -> tuple[ItemErrors | None, list[Problem]]:
     """Read the errors of a table's best runs; those on other items than the first are left out.
 
     None where there is no run at all.
     """
-    metric = table.columns[table.key].metric
+    metric = table.ranking_column.metric
+    with_value = [row for row in rows.all_rows(table) if row.cells[table.ranked_by]]
     problems: list[Problem] = []
     columns: list[RunErrors] = []
-    first: tuple[Strings, np.ndarray] | None = None
-    for row, result in order_by_variant(
-        [row for row in rows.all_rows(table) if row.cells[table.key]], found
-    ):
+    first_items: _Items | None = None
+    for row, result in order_by_variant(with_value, results_by_page):
         if len(columns) == _MOST_RUNS:
             break
         try:
-            errors, ids = results.read_errors(result), results.read_ids(result.run, result.n)
-            values = results.item_errors(errors, metric.column) * metric_names.percent_scale(
-                metric.unit
-            )
-            results.cluster_numbers(errors)
-            for group in protocol.groups:
-                results.group_mask(errors, group)
+            items, errors = _read_items(result, metric, protocol)
         except ResultError as fault:
             problems.append(results.run_problem(result, fault))
             continue
-        if first is None:
-            first = ids, errors
-        if np.array_equal(ids, first[0]):
-            columns.append(RunErrors(row, result, values))
-    if first is None:
+        if first_items is None:
+            first_items = items
+        if np.array_equal(items.ids, first_items.ids):
+            columns.append(RunErrors(row, result, errors))
+    if first_items is None:
         return None, problems
-    groups = {group: results.group_mask(first[1], group) for group in protocol.groups}
-    return ItemErrors(
-        metric, first[0], results.cluster_numbers(first[1]).astype(np.int64), groups, tuple(columns)
-    ), problems
+    item_errors = ItemErrors(
+        metric, first_items.ids, first_items.clusters, first_items.groups, tuple(columns)
+    )
+    return item_errors, problems
 
 
-def order_by_variant(shown: Sequence[Row], found: Mapping[str, Result]) -> list[tuple[Row, Result]]:
-    """Put the first seed of the best row of every variant first, then the other rows, then further seeds."""
-    order: dict[tuple[int, int], list[tuple[Row, Result]]] = {}
+@dataclass(frozen=True, eq=False)
+class _Items:
+    """The test items of a run."""
+
+    ids: Strings  # (N,)
+    clusters: npt.NDArray[np.int64]  # (N,)
+    groups: Mapping[str, Bools]  # group → (N,)
+
+
+def _read_items(result: Result, metric: Metric, protocol: Protocol) -> tuple[_Items, Floats]:
+    """Return the test items of a run and its errors (N,) in the printed unit.
+
+    Raises ResultError where they cannot be used.
+    """
+    table = results.read_errors(result)
+    ids = results.read_ids(result.run, result.n)
+    errors = results.item_errors(table, metric.column) * metric_names.percent_scale(metric.unit)
+    clusters = results.cluster_numbers(table).astype(np.int64)
+    groups = {group: results.group_mask(table, group) for group in protocol.groups}
+    return _Items(ids, clusters, groups), errors
+
+
+def order_by_variant(
+    rows_in_order: Sequence[Row], results_by_page: Mapping[str, Result]
+) -> list[tuple[Row, Result]]:
+    """Return the runs of rows: every variant once before any comes again.
+
+    First the first seed of the best row of every variant, then the other rows, then further seeds.
+    """
+    firsts, other_rows = [], []
+    further_seeds: dict[int, list[tuple[Row, Result]]] = {}
     seen: set[tuple[str, str]] = set()
-    for row in shown:
-        for place, page in enumerate(row.pages):
-            if page not in found:
+    for row in rows_in_order:
+        for number, page in enumerate(row.pages):
+            if page not in results_by_page:
                 continue
-            key = found[page].run.method, found[page].run.variant
-            order.setdefault((place, key in seen and place == 0), []).append((row, found[page]))
-            seen.add(key)
-    return [pair for part in sorted(order) for pair in order[part]]
+            result = results_by_page[page]
+            variant = result.run.method, result.run.variant
+            if number > 0:
+                further_seeds.setdefault(number, []).append((row, result))
+            elif variant in seen:
+                other_rows.append((row, result))
+            else:
+                firsts.append((row, result))
+            seen.add(variant)
+    ordered = firsts + other_rows
+    for number in sorted(further_seeds):
+        ordered += further_seeds[number]
+    return ordered

@@ -44,7 +44,7 @@ def rank_table(
     rows that stand apart under the same card say what the set resolves.
     """
     problems: list[Problem] = []
-    column = table.columns[table.key]
+    column = table.ranking_column
     peers = _read_peers(table.rows, table, found, problems)
     places: dict[int, int] = {}
     if peers:
@@ -58,14 +58,14 @@ def rank_table(
             id(peer.row): place for peer, place in zip(peers, ranking.ranks, strict=True) if place
         }
     else:
-        apart = [row for part in table.apart for row in part.rows]
+        apart = [row for part in table.not_comparable for row in part.rows]
         held = {page: result for page, result in found.items() if result.card == protocol.card}
         peers = _read_peers(apart, table, held, problems)
     finished = tuple(replace(row, rank=places.get(id(row))) for row in table.rows)
     return replace(
         table,
         rows=finished,
-        reach=_detectable_differences(table, protocol, peers[:_BEST], problems),
+        detectable=_detectable_differences(table, protocol, peers[:_BEST], problems),
     ), problems
 
 
@@ -83,12 +83,12 @@ def _read_peers(
     among: Sequence[Row], table: Table, found: Mapping[str, Result], problems: list[Problem]
 ) -> list[_Peer]:
     """Read the errors of rows that have a value in the ranking column."""
-    column = table.columns[table.key]
+    column = table.ranking_column
     groups = dict.fromkeys(c.group for c in table.columns)
     peers: list[_Peer] = []
     for row in among:
         if (
-            not row.cells[table.key]
+            not row.cells[table.ranked_by]
             or not row.pages
             or any(page not in found for page in row.pages)
         ):

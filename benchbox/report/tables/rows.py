@@ -1,8 +1,11 @@
-"""Leaderboards as values: what a board is made of, what a row says of its run, and why a row must stand apart."""
+"""Leaderboards as values.
+
+What a board is made of, what a row says of its run, and why a row is not comparable to the others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -38,7 +41,7 @@ class Cell:
     interval: str = ""
     ends: tuple[float, ...] = ()  # low and high, () where there is no interval
     std: float | None = None  # between seeds, where the value is their mean
-    spread: str = ""  # that as printed
+    std_text: str = ""  # that as printed
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,9 @@ class Row:
     sources: tuple[PaperSource, ...]
     cells: tuple[Cell | None, ...]
     notes: tuple[str, ...] = ()
-    apart: str = ""  # why it stands apart
+    not_comparable: str = ""  # because …
     rank: int | None = None  # rows that the test set cannot tell apart share one
-    spot: ScalePosition | None = None
+    position: ScalePosition | None = None
     marks: tuple[int, ...] = ()  # numbers of its footnotes
     year: str = ""  # of the publication
     budget: str = ""
@@ -86,19 +89,26 @@ class Row:
     @property
     def pages(self) -> tuple[str, ...]:
         """Return the pages of its runs."""
-        return tuple(seed.page for seed in self.seeds) or ((self.page,) if self.page else ())
+        if self.seeds:
+            return tuple(seed.page for seed in self.seeds)
+        if self.page:
+            return (self.page,)
+        return ()
 
     @property
-    def seeded(self) -> str:
+    def seeds_text(self) -> str:
         """Say how many seeds it rests on and which."""
-        count = len(self.seeds)
-        lead = {0: "", 1: "one seed: "}.get(count, f"mean of {count} seeds: ")
-        return lead + ", ".join(seed.name for seed in self.seeds)
+        names = ", ".join(seed.name for seed in self.seeds)
+        if not self.seeds:
+            return ""
+        if len(self.seeds) == 1:
+            return f"one seed: {names}"
+        return f"mean of {len(self.seeds)} seeds: {names}"
 
 
 @dataclass(frozen=True)
 class NotComparable:
-    """Rows that stand apart for one reason."""
+    """Rows that are not comparable to the others for one reason."""
 
     reason: str
     rows: tuple[Row, ...]
@@ -113,20 +123,25 @@ class Table:
 
     convention: str
     columns: tuple[Column, ...]
-    key: int  # index of the column that ranks
+    ranked_by: int  # index of the column
     rows: tuple[Row, ...]
-    apart: tuple[NotComparable, ...]
+    not_comparable: tuple[NotComparable, ...]
     footnotes: tuple[str, ...]
-    scale: tuple[float, float]  # ends of the common scale of the spots, which is logarithmic
+    scale: tuple[float, float]  # ends of the common scale of the rows, which is logarithmic
     hidden: int = 0  # measured rows that the page has no room for: the weakest
-    # smallest difference in each column that the test set can tell; () unknown
-    reach: tuple[float | None, ...] = ()
+    # smallest detectable difference in each column (80 % power); () unknown
+    detectable: tuple[float | None, ...] = ()
+
+    @property
+    def ranking_column(self) -> Column:
+        """Return the column that ranks the rows."""
+        return self.columns[self.ranked_by]
 
     @cached_property
     def costs(self) -> tuple[bool, bool]:
-        """Tell of the rows beside each other, and of those apart, whether any was measured here."""
-        apart = any(row.kind != "paper" for part in self.apart for row in part.rows)
-        return any(row.kind != "paper" for row in self.rows), apart
+        """Tell of the rows beside each other, and of the others, whether any was measured here."""
+        others = [row for part in self.not_comparable for row in part.rows]
+        return _any_measured(self.rows), _any_measured(others)
 
     @cached_property
     def machines(self) -> tuple[str, ...]:
@@ -134,18 +149,15 @@ class Table:
         return tuple(sorted({row.cost.machine for row in all_rows(self)} - {""}))
 
     @cached_property
-    def seeded(self) -> bool:
+    def has_seeds(self) -> bool:
         """Tell whether any row is a mean over seeds."""
         return any(len(row.seeds) > 1 for row in all_rows(self))
 
     @cached_property
     def thresholds(self) -> tuple[str, ...]:
         """Return the thresholds of its AUC and failure rates."""
-        return tuple(
-            dict.fromkeys(
-                column.metric.threshold for column in self.columns if column.metric.threshold
-            )
-        )
+        thresholds = dict.fromkeys(column.metric.threshold for column in self.columns)
+        return tuple(filter(None, thresholds))
 
     @cached_property
     def heads(self) -> tuple[tuple[Metric, int], ...]:
@@ -156,10 +168,12 @@ class Table:
         return tuple(spans.items())
 
     @cached_property
-    def firsts(self) -> frozenset[int]:
+    def group_starts(self) -> frozenset[int]:
         """Return the indices of the columns that open a column group."""
-        metrics = [column.metric for column in self.columns]
-        return frozenset(i for i, metric in enumerate(metrics) if metric not in metrics[:i])
+        starts: dict[Metric, int] = {}
+        for index, column in enumerate(self.columns):
+            starts.setdefault(column.metric, index)
+        return frozenset(starts.values())
 
 
 @dataclass(frozen=True)
@@ -172,53 +186,57 @@ class Board:
     changed: str = ""  # day of the latest run
 
     @property
-    def nearest(self) -> Row | None:
-        """Return the best measured row that stands apart, for a board that has no leader."""
-        for table in self.tables[:1]:
-            falls = table.columns[table.key].metric.falls
-            rows = [
-                row
-                for part in table.apart
-                for row in part.rows
-                if row.kind != "paper" and row.cells[table.key]
-            ]
-            return min(
-                rows, key=lambda row: sort_key(row, row.cells[table.key], falls), default=None
-            )
+    def leader(self) -> Row | None:
+        """Return the best row that we measured ourselves, under the first convention.
+
+        None where there is none.
+        """
+        if not self.tables:
+            return None
+        table = self.tables[0]
+        for row in table.rows:
+            if row.kind != "paper" and row.cells[table.ranked_by]:
+                return row
         return None
+
+    @property
+    def best_not_comparable(self) -> Row | None:
+        """Return the best measured row of those not comparable, for a board that has no leader."""
+        if not self.tables:
+            return None
+        rows = [row for part in self.tables[0].not_comparable for row in part.rows]
+        return _best_row(self.tables[0], [row for row in rows if row.kind != "paper"])
+
+    @property
+    def best_printed(self) -> Row | None:
+        """Return the best row that papers print under the first convention.
+
+        One that is comparable where there is any.
+        """
+        if not self.tables:
+            return None
+        table = self.tables[0]
+        comparable = [row for row in table.rows if row.kind == "paper"]
+        printed = [row for row in all_rows(table) if row.kind == "paper"]
+        return _best_row(table, comparable) or _best_row(table, printed)
 
     @property
     def measured(self) -> bool:
         """Tell whether anything was measured here."""
         return any(count for kind, count in self.counts.items() if kind != "paper")
 
-    @property
-    def printed(self) -> Row | None:
-        """Return the best row that papers print under the first convention, beside the card or apart from it."""
-        for table in self.tables[:1]:
-            falls = table.columns[table.key].metric.falls
-            found = [row for row in table.rows if row.kind == "paper" and row.cells[table.key]]
-            found = found or [
-                row for row in all_rows(table) if row.kind == "paper" and row.cells[table.key]
-            ]
-            return min(
-                found, key=lambda row: sort_key(row, row.cells[table.key], falls), default=None
-            )
+
+def _any_measured(rows: Sequence[Row]) -> bool:
+    return any(row.kind != "paper" for row in rows)
+
+
+def _best_row(table: Table, rows: Sequence[Row]) -> Row | None:
+    """Return the best of rows that have a value in the ranking column, None where none has."""
+    falls = table.ranking_column.metric.falls
+    with_value = [row for row in rows if row.cells[table.ranked_by]]
+    if not with_value:
         return None
-
-    @property
-    def leader(self) -> Row | None:
-        """Return the best row that we measured ourselves, under the first convention.
-
-        None where there is none.
-        """
-        rows = (
-            row
-            for table in self.tables[:1]
-            for row in table.rows
-            if row.kind != "paper" and row.cells[table.key]
-        )
-        return next(rows, None)
+    return min(with_value, key=lambda row: sort_key(row, row.cells[table.ranked_by], falls))
 
 
 def board_path(protocol: str, convention: str = "") -> str:
@@ -226,7 +244,9 @@ def board_path(protocol: str, convention: str = "") -> str:
 
     Each convention but the first has its own page.
     """
-    return f"protocol/{file_slug(protocol)}{'/' + file_slug(convention) if convention else ''}.html"
+    if not convention:
+        return f"protocol/{file_slug(protocol)}.html"
+    return f"protocol/{file_slug(protocol)}/{file_slug(convention)}.html"
 
 
 def method_path(method: str) -> str:
@@ -235,8 +255,11 @@ def method_path(method: str) -> str:
 
 
 def all_rows(table: Table) -> list[Row]:
-    """Return all rows of a table, those that stand apart last."""
-    return [*table.rows, *(row for part in table.apart for row in part.rows)]
+    """Return all rows of a table, those that are not comparable last."""
+    rows = list(table.rows)
+    for part in table.not_comparable:
+        rows += part.rows
+    return rows
 
 
 # --- our own rows ---------------------------------------------------------------------------------
@@ -246,13 +269,11 @@ def why_not_comparable(result: Result, protocol: Protocol) -> str:
     """Say why a run must not stand beside the others, "" where it may."""
     reasons = []
     if result.card != protocol.card:
-        reasons.append(
-            f"scored under another version of the card, {_hash(result.card)}; now {_hash(protocol.card)}"
-        )
+        then, now = _short_hash(result.card), _short_hash(protocol.card)
+        reasons.append(f"scored under another version of the card, {then}; now {now}")
     if protocol.test_expected and result.n != protocol.test_expected:
-        reasons.append(
-            f"tested on {result.n:,} of {protocol.test_expected:,} {metric_names.item_plural(protocol)}"
-        )
+        items = metric_names.item_plural(protocol)
+        reasons.append(f"tested on {result.n:,} of {protocol.test_expected:,} {items}")
     if data := check_papers.unofficial_data(result.data, result.kind):
         reasons.append(f"other data than the complete official set: {data}")
     if result.overrides:
@@ -263,69 +284,81 @@ def why_not_comparable(result: Result, protocol: Protocol) -> str:
     return "; ".join(reasons)
 
 
-def _hash(card: str) -> str:
+def _short_hash(card: str) -> str:
     return card.removeprefix("sha256:")[:12]
 
 
 def method_title(method: str, methods: Mapping[str, MethodCard]) -> str:
     """Return a method's title, or its name where no card describes it."""
-    return methods[method].title if method in methods else method
+    if method in methods:
+        return methods[method].title
+    return method
 
 
 def variant_words(result: Result) -> str:
     """Name a run's variant, "" where it was handed in."""
-    return f"variant {result.variant}" if result.kind != "submitted" else ""
+    if result.kind == "submitted":
+        return ""
+    return f"variant {result.variant}"
 
 
-def row_details(family: SeedGroup, differing: tuple[str, ...] = ()) -> tuple[str, ...]:
+def row_details(runs: SeedGroup, differing: Sequence[str] = ()) -> tuple[str, ...]:
     """Say what a row is beside variant and seeds: budget, data other than the official set, failures.
 
     `differing` names the parameters that tell it from another row of the same variant.
     """
-    budget = [f"budget {family[0].budget}"] if family[0].kind == "trained" else []
-    return (*budget, *differing, *_data_and_failures(family))
+    first = runs[0]
+    details = []
+    if first.kind == "trained":
+        details.append(f"budget {first.budget}")
+    details += differing
+    if data := check_papers.unofficial_data(first.data, first.kind):
+        details.append(f"data {data}")
+    failed = sum(result.failed for result in runs)
+    if failed:
+        total = sum(result.n for result in runs)
+        details.append(f"{failed:,} of {total:,} without an answer")
+    return tuple(details)
 
 
-def row_seeds(family: SeedGroup) -> tuple[Seed, ...]:
+def row_seeds(runs: SeedGroup) -> tuple[Seed, ...]:
     """List the runs of a row that was trained, () of any other."""
-    return tuple(Seed(r.run.seed, r.page + ".html") for r in family if r.kind == "trained")
-
-
-def _data_and_failures(family: SeedGroup) -> list[str]:
-    data, failed = (
-        check_papers.unofficial_data(family[0].data, family[0].kind),
-        sum(result.failed for result in family),
-    )
-    total = sum(result.n for result in family)
-    facts = [f"data {data}"] if data else []
-    return facts + ([f"{failed:,} of {total:,} without an answer"] if failed else [])
+    trained = [result for result in runs if result.kind == "trained"]
+    return tuple(Seed(result.run.seed, f"{result.page}.html") for result in trained)
 
 
 def measured_row(
-    family: SeedGroup,
+    runs: SeedGroup,
     protocol: Protocol,
     methods: Mapping[str, MethodCard],
     profiles: Profiles = MappingProxyType({}),
-    differing: tuple[str, ...] = (),
+    differing: Sequence[str] = (),
 ) -> Row:
-    """Say everything about a run, or several that differ in their seed only, but the numbers of a table.
+    """Say everything about a run, or several that differ in their seed only, but the numbers.
 
-    `differing` is as in `details`.
+    `differing` is as in `row_details`.
     """
-    first = family[0]
+    first = runs[0]
+    year = ""
+    if first.run.method in methods:
+        year = methods[first.run.method].paper.get("year", "")
+    extra = "none"
+    if protocol.extra:
+        extra = "some"
+    words = [variant_words(first), *row_details(runs, differing)]
     return Row(
         kind=first.kind,
         name=method_title(first.run.method, methods),
-        page=first.page + ".html",
-        details=(*filter(None, [variant_words(first)]), *row_details(family, differing)),
+        page=f"{first.page}.html",
+        details=tuple(filter(None, words)),
         sources=(),
         cells=(),
-        apart=why_not_comparable(first, protocol),
-        year=methods[first.run.method].paper.get("year", "") if first.run.method in methods else "",
+        not_comparable=why_not_comparable(first, protocol),
+        year=year,
         budget=first.budget,
         data=first.data or "not recorded",
-        extra="some" if protocol.extra else "none",
-        seeds=row_seeds(family),
+        extra=extra,
+        seeds=row_seeds(runs),
         cost=costs.network_cost(first, profiles),
     )
 
@@ -334,21 +367,32 @@ def print_cell(score: Score | None) -> Cell | None:
     """Print one score; None where there is none."""
     if score is None or score.value is None:
         return None
-    ends = () if score.low is None or score.high is None else (score.low, score.high)
-    spread = "" if score.std is None else metric_names.format_number(score.std, score.unit)
+    ends: tuple[float, ...] = ()
+    if score.low is not None and score.high is not None:
+        ends = (score.low, score.high)
+    std_text = ""
+    if score.std is not None:
+        std_text = metric_names.format_number(score.std, score.unit)
     return Cell(
-        metric_names.format_number(score.value, score.unit),
-        score.value,
-        metric_names.format_interval(score),
-        ends,
-        score.std,
-        spread,
+        text=metric_names.format_number(score.value, score.unit),
+        value=score.value,
+        interval=metric_names.format_interval(score),
+        ends=ends,
+        std=score.std,
+        std_text=std_text,
     )
 
 
 def sort_key(
-    row: Row, score: Score | Cell | None, falls: bool
+    row: Row, score: Score | Cell | None, lower_is_better: bool
 ) -> tuple[bool, float, str, tuple[str, ...]]:
-    """Return what a row is sorted by under one column: rows without a value last, then by value, name and details."""
-    value = score.value or 0.0 if score else 0.0
-    return score is None, value if falls else -value, row.name, row.details
+    """Return what a row is sorted by under one column.
+
+    Rows without a value come last, then the value counts, then name and details.
+    """
+    if score is None:
+        return True, 0.0, row.name, row.details
+    value = score.value or 0.0
+    if not lower_is_better:
+        value = -value
+    return False, value, row.name, row.details

@@ -80,7 +80,7 @@ def test_the_row_is_the_mean_with_the_spread_of_its_seeds(make, read, demo):
     assert cell.value == pytest.approx(np.mean(values), rel=1e-12)
     assert cell.std == pytest.approx(np.std(values, ddof=1), rel=1e-12)
     assert cell.ends == pytest.approx((0.95 * np.mean(values), 1.06 * np.mean(values)), rel=1e-6)
-    assert row.seeded == "mean of 3 seeds: 0, 1, 2"
+    assert row.seeds_text == "mean of 3 seeds: 0, 1, 2"
     assert row.pages == tuple(f"run/demo-full/demo-a/base/{seed}.html" for seed in range(3))
 
 
@@ -105,7 +105,7 @@ def test_the_page_of_a_method_has_the_same_row(make, read, demo):
 def test_a_single_seed_says_so(make, read, demo):
     make("demo-a", 0.040, seed=7)
     (row,) = table_of(read(), demo)[0].rows
-    assert row.seeded == "one seed: 7"
+    assert row.seeds_text == "one seed: 7"
     assert row.cells[2].std is None
 
 
@@ -158,5 +158,5 @@ def test_rows_apart_say_what_the_set_resolves_where_nothing_is_ranked(make, read
     make("demo-b", 0.05, data={"variant": "train 9 of 100", "fingerprint": "sha256:0", "train": 9})
     table, _ = table_of(read(), demo)
     assert not table.rows
-    assert len(table.reach) == len(table.columns)
-    assert min(reach for reach in table.reach[:3]) > 0
+    assert len(table.detectable) == len(table.columns)
+    assert min(reach for reach in table.detectable[:3]) > 0

@@ -27,7 +27,7 @@ def table(results, demo, demo_card, demo_references):
 
 def test_csv_has_a_line_for_every_row_with_value_and_ends(demo, table):
     lines = list(csv.DictReader(io.StringIO(exports.as_csv(demo, table))))
-    assert len(lines) == len(table.rows) + sum(len(part.rows) for part in table.apart)
+    assert len(lines) == len(table.rows) + sum(len(part.rows) for part in table.not_comparable)
     second = lines[1]
     assert (second["rank"], second["name"], second["kind"]) == ("1", "demo-a", "trained")
     value = float(second["nme_inter_ocular.full"])
@@ -45,7 +45,7 @@ def test_csv_has_a_line_for_every_row_with_value_and_ends(demo, table):
 
 def test_a_name_is_no_formula(demo, table):
     """The trap: a spreadsheet runs what begins with =."""
-    evil = replace(table, rows=(replace(table.rows[0], name="=1+1"),), apart=())
+    evil = replace(table, rows=(replace(table.rows[0], name="=1+1"),), not_comparable=())
     assert next(csv.DictReader(io.StringIO(exports.as_csv(demo, evil))))["name"] == "'=1+1"
 
 

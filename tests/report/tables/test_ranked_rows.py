@@ -46,8 +46,8 @@ def test_rows_that_cannot_be_told_apart_share_a_rank(make, ranked):
         ("demo-c", 3),
     ]
     assert problems == []
-    assert len(table.reach) == len(table.columns)
-    common, challenging, full = (table.reach[i] for i in range(3))
+    assert len(table.detectable) == len(table.columns)
+    common, challenging, full = (table.detectable[i] for i in range(3))
     assert 0.3 < full < 3  # %
     assert max(common, full) < challenging, "thirty, forty, ten faces"
 
@@ -58,7 +58,7 @@ def test_a_small_difference_on_every_face_is_told_apart(make, ranked):
     make("demo-b", 0.0404)
     table, _ = ranked()
     first, second = table.rows
-    assert first.cells[table.key].ends[1] > second.cells[table.key].ends[0]
+    assert first.cells[table.ranked_by].ends[1] > second.cells[table.ranked_by].ends[0]
     assert [first.rank, second.rank] == [1, 2]
 
 

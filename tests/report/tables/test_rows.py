@@ -17,7 +17,7 @@ def board(results, demo, demo_card, demo_references):
 
 
 def reasons(table: rows.Table) -> dict[str, list[str]]:
-    return {part.reason: [row.name for row in part.rows] for part in table.apart}
+    return {part.reason: [row.name for row in part.rows] for part in table.not_comparable}
 
 
 def test_only_like_stands_beside_like(board):
@@ -53,9 +53,9 @@ def test_the_best_row_apart_never_leads(board):
 def test_details_name_budget_data_seed_and_failures(board):
     third = board.tables[0].rows[2]
     assert third.details == ("variant wide", "budget paper", "2 of 40 without an answer")
-    assert third.seeded == "one seed: 0"
+    assert third.seeds_text == "one seed: 0"
     last = board.tables[0].rows[3]
-    assert (last.details, last.seeded) == ((), ""), "nothing was trained"
+    assert (last.details, last.seeds_text) == ((), ""), "nothing was trained"
 
 
 def test_a_short_test_set_stands_apart(make, demo, tmp_path):
@@ -64,8 +64,8 @@ def test_a_short_test_set_stands_apart(make, demo, tmp_path):
     board = leaderboard.build_leaderboard(demo, found, References({}, ()), {})
     assert reasons(board.tables[0]) == {"tested on 39 of 40 faces": ["demo-a"]}
     assert board.leader is None
-    assert board.nearest is not None
-    assert board.nearest.name == "demo-a"
+    assert board.best_not_comparable is not None
+    assert board.best_not_comparable.name == "demo-a"
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,8 @@ def test_a_paper_row_shows_under_the_metric_that_it_is(board):
 def test_an_option_of_a_protocol_sees_the_plain_rows_apart(demo, demo_references):
     option = replace(demo, name="demo-full+box=ground_truth", box="ground_truth")
     lines = {
-        line.method: line.apart for line in paper_rows.gather_paper_rows(option, demo_references)
+        line.method: line.not_comparable
+        for line in paper_rows.gather_paper_rows(option, demo_references)
     }
     assert lines["Beta"] == ""
     assert lines["Alpha"] == "reported under demo-full"
@@ -143,10 +144,10 @@ def test_strangers_and_dashes_are_left_out(demo, demo_references):
 def test_spots_share_one_logarithmic_scale(board):
     table = board.tables[0]
     assert table.scale[0] == 3.0
-    first = next(row for row in table.apart[-1].rows if row.name == "Beta")
-    assert first.spot is not None
-    assert (first.spot.at, first.spot.low, first.spot.high) == (0.0, 0.0, 0.0)
-    spots = [row.spot for row in table.rows if row.spot]
+    first = next(row for row in table.not_comparable[-1].rows if row.name == "Beta")
+    assert first.position is not None
+    assert (first.position.at, first.position.low, first.position.high) == (0.0, 0.0, 0.0)
+    spots = [row.position for row in table.rows if row.position]
     assert all(0 <= spot.low <= spot.at <= spot.high <= 100 for spot in spots)
     assert [spot.at for spot in spots] == sorted(spot.at for spot in spots)
 
@@ -158,5 +159,5 @@ def test_column_groups_open_where_the_metric_changes(board):
         ("AUC @ 0.08", 3),
         ("Failure rate @ 0.08", 3),
     ]
-    assert table.firsts == {0, 3, 6}
-    assert table.columns[table.key].group == "full"
+    assert table.group_starts == {0, 3, 6}
+    assert table.ranking_column.group == "full"
