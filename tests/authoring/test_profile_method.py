@@ -18,13 +18,13 @@ from benchbox.runs import run_folders
 def quick(monkeypatch):
     """Latency is measured by running once; compilers take too long for a test."""
     monkeypatch.setattr(
-        "benchbox.costs.latency.measure", lambda run, device: run() or Latency(1.5, 1.25, 1.75, 5)
+        "benchbox.costs.latency.measure_latency", lambda run, device: run() or Latency(1.5, 1.25, 1.75, 5)
     )
 
     def without(networks, batch, device):
         raise RuntimeError("no compiler here\nand a long story")
 
-    monkeypatch.setattr("benchbox.costs.inference_backends.compiled", without)
+    monkeypatch.setattr("benchbox.costs.inference_backends.compiled_backend", without)
 
 
 # F1 to F18 of the reproduction's fact sheet at 68 points: parameters, MACs, MACs with bias

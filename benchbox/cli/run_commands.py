@@ -6,38 +6,39 @@ from pathlib import Path
 
 import click
 
-from .common import (
+from .main_group import exit_failed, exit_interrupted, main
+from .printing import print_columns, print_json, print_note
+from .shared_options import (
     FOLDER,
     budget_option,
     data_option,
     data_root,
     device_option,
-    exit_failed,
     json_option,
-    main,
+    method_option,
     methods_option,
-    parse_assignment,
-    print_columns,
-    print_json,
-    print_note,
+    parse_overrides,
     results_option,
+    variant_option,
 )
 
 
-@main.command()
-@click.option(
-    "--method", required=True, metavar="NAME", help="A method; `benchbox list methods` names them."
-)
-@click.option(
-    "--variant", default="", metavar="V", help="A variant of it; its card's default if not given."
-)
+@main.command(name="run")
+@method_option
+@variant_option
 @click.option(
     "--protocol",
     required=True,
     metavar="NAME",
     help="A protocol, options appended: 300w-full+box=….",
 )
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Decides every random draw.",
+)
 @device_option
 @budget_option
 @click.option(
@@ -53,7 +54,7 @@ from .common import (
 @click.option(
     "--resume/--fresh", default=True, help="Go on with what is there (default), or delete it first."
 )
-def run(
+def run_command(
     method: str,
     variant: str,
     protocol: str,
@@ -66,8 +67,8 @@ def run(
     methods: tuple[Path, ...],
     resume: bool,
 ) -> None:
-    """Train a method, predict the test faces, score, and leave a record."""
-    changes = dict(parse_assignment(text) for text in overrides)
+    """Train a method, predict the test items, score, and leave a record."""
+    changes = parse_overrides(overrides)
     from benchbox.runs import execute
     from benchbox.scoring import score
 
@@ -87,20 +88,21 @@ def run(
     try:
         outcome = execute.run_method(request, print_note)
     except KeyboardInterrupt:
-        print_note(
-            "interrupted; the same command goes on from here"
-            + ("" if resume else " (without --fresh)")
-        )
-        raise click.exceptions.Exit(130) from None
+        note = "interrupted; the same command goes on from here"
+        if not resume:
+            note += " (without --fresh)"
+        exit_interrupted(note)
     for note in outcome.notes:
         print_note(f"note: {note}")
     click.echo(score.format_scores(outcome.scored.scores, outcome.scored.protocol))
     click.echo(f"run:  {outcome.run.folder}")
-    away = "" if results == Path("results") else f" --results {results}"
-    click.echo(f"next: benchbox report{away}")
+    next_command = "benchbox report"
+    if results != Path("results"):
+        next_command += f" --results {results}"
+    click.echo(f"next: {next_command}")
 
 
-@main.command()
+@main.command(name="sweep")
 @click.option(
     "--methods",
     "names",
@@ -117,7 +119,13 @@ def run(
 @click.option("--seeds", default="0", show_default=True, metavar="N,…", help="Seeds: 1,2,3 or 1-3.")
 @device_option
 @budget_option
-@click.option("--executor", type=click.Choice(["local", "ray"]), default="local", show_default=True)
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="One after the other here, or over the machines of a ray cluster.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the commands; run none.")
 @data_option
 @results_option
@@ -130,7 +138,7 @@ def run(
     help="As --methods of `run`.",
 )
 @json_option
-def sweep(
+def sweep_command(
     names: str,
     protocols: str,
     seeds: str,
@@ -147,8 +155,7 @@ def sweep(
 
     What is finished stays, what fails does not stop the others.
     """
-    from benchbox.runs import execute
-    from benchbox.runs import sweep as sweeping
+    from benchbox.runs import execute, sweep
 
     like = execute.RunRequest(
         method="",
@@ -159,35 +166,34 @@ def sweep(
         results=results,
         methods=methods,
     )
-    todo = sweeping.sweep_requests(
-        names.split(","), protocols.split(","), sweeping.parse_seeds(seeds), like, print_note
+    requests = sweep.sweep_requests(
+        names.split(","), protocols.split(","), sweep.parse_seeds(seeds), like, print_note
     )
     if dry_run:
-        for request in todo:
+        for request in requests:
             click.echo(execute.repeat_command(request))
         return
     ended: list[tuple[execute.RunRequest, int]] = []
     try:
-        for request, code in sweeping.EXECUTORS[executor](todo):
+        for request, code in sweep.EXECUTORS[executor](requests):
             ended.append((request, code))
-            print_note(
-                f"[{len(ended)}/{len(todo)}] {execute.repeat_command(request)}: {sweeping.outcome_text(code)}"
-            )
+            command = execute.repeat_command(request)
+            progress = f"[{len(ended)}/{len(requests)}]"
+            print_note(f"{progress} {command}: {sweep.outcome_text(code)}")
     except KeyboardInterrupt:
-        print_note(
-            f"interrupted after {len(ended)} of {len(todo)}; the same command goes on from here"
+        exit_interrupted(
+            f"interrupted after {len(ended)} of {len(requests)}; the same command goes on from here"
         )
-        raise click.exceptions.Exit(130) from None
-    rows = [sweeping.outcome_row(request, code) for request, code in ended]
+    rows = [sweep.outcome_row(request, code) for request, code in ended]
     if as_json:
         print_json(rows)
     else:
-        print_columns([tuple(str(value) for value in row.values()) for row in rows])
+        print_columns([tuple(map(str, row.values())) for row in rows])
     if any(code for _, code in ended):
         exit_failed()
 
 
-@main.command()
+@main.command(name="score")
 @click.argument("predictions", type=FOLDER)
 @click.option("--protocol", required=True, metavar="NAME", help="What to score against.")
 @click.option("--method", required=True, metavar="NAME", help="The name to score under.")
@@ -196,7 +202,7 @@ def sweep(
     "--results", type=FOLDER, metavar="DIR", help="Keep them as a submitted run in this folder."
 )
 @json_option
-def score(
+def score_command(
     predictions: Path,
     protocol: str,
     method: str,
@@ -209,7 +215,7 @@ def score(
     Needs annotations, no pictures.
     """
     from benchbox.runs import score_file
-    from benchbox.scoring import score as scoring
+    from benchbox.scoring import score
 
     scored = score_file.score_predictions(
         predictions, protocol, method, data_root(data), results, print_note
@@ -217,4 +223,4 @@ def score(
     if as_json:
         print_json(scored.document)
     else:
-        click.echo(scoring.format_scores(scored.scores, scored.protocol))
+        click.echo(score.format_scores(scored.scores, scored.protocol))

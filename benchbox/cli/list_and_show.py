@@ -1,4 +1,4 @@
-"""Commands that say what is installed: list, show."""
+"""Commands that say what is installed or was run: list, show."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ import click
 
 from benchbox.plugins import method_card
 
-from .common import (
-    json_option,
-    main,
-    methods_option,
-    print_columns,
-    print_json,
-    print_note,
-    results_option,
-)
+from .main_group import main
+from .printing import print_columns, print_json, print_note
+from .shared_options import json_option, methods_option, results_option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from benchbox.types import MethodCard, Protocol
+
+_PAPER_KEYS = ("authors", "title", "venue", "year", "url")  # in the order of a citation
 
 
 @main.group(name="list")
-def list_() -> None:
+def list_group() -> None:
     """List methods, protocols or results."""
 
 
-@list_.command(name="methods")
+@list_group.command(name="methods")
 @methods_option
 @json_option
 def list_methods(methods: tuple[Path, ...], as_json: bool) -> None:
@@ -37,56 +35,50 @@ def list_methods(methods: tuple[Path, ...], as_json: bool) -> None:
     for fault in faults:
         print_note(f"broken: {fault.error}")
     if as_json:
-        print_json([_method_row(card) for card in cards])
+        print_json([_method_json(card) for card in cards])
         return
-    print_columns(
-        [
-            (card.name, card.title, "variants " + ", ".join(card.variants), card.source)
-            for card in cards
-        ]
-    )
+    rows = []
+    for card in cards:
+        rows.append((card.name, card.title, f"variants {', '.join(card.variants)}", card.source))
+    print_columns(rows, wrap={2})
 
 
-def _method_row(card: MethodCard) -> dict[str, Any]:
+def _method_json(card: MethodCard) -> dict[str, Any]:
+    variants = card.variants.values()
     return {
         "name": card.name,
         "title": card.title,
         "task": list(card.task),
-        "variants": [
-            {"name": variant.name, "title": variant.title} for variant in card.variants.values()
-        ],
+        "variants": [{"name": variant.name, "title": variant.title} for variant in variants],
         "budgets": list(card.budgets),
         "paper": dict(card.paper),
         "source": card.source,
     }
 
 
-@list_.command(name="protocols")
+@list_group.command(name="protocols")
 @json_option
 def list_protocols(as_json: bool) -> None:
     """List the protocols that are installed."""
-    from benchbox.protocols import protocol_card as protocols
+    from benchbox.protocols import protocol_card
 
-    found, faults = protocols.scan_cards()
+    cards, faults = protocol_card.scan_cards()
     for fault in faults:
         print_note(f"broken: {fault}")
     if as_json:
-        print_json([_protocol_row(protocol) for protocol in found])
+        print_json([_protocol_json(card) for card in cards])
         return
-    print_columns(
-        [
-            (
-                p.name,
-                p.title,
-                f"{protocols.describe_size(p, p.test_expected, p.test_clusters)} to test",
-                p.twin and f"twin {p.twin}",
-            )
-            for p in found
-        ]
-    )
+    rows = []
+    for card in cards:
+        size = protocol_card.describe_size(card, card.test_expected, card.test_clusters)
+        twin = ""
+        if card.twin:
+            twin = f"twin {card.twin}"
+        rows.append((card.name, card.title, f"{size} to test", twin))
+    print_columns(rows, wrap={1, 2, 3})
 
 
-def _protocol_row(protocol: Protocol) -> dict[str, Any]:
+def _protocol_json(protocol: Protocol) -> dict[str, Any]:
     return {
         "name": protocol.name,
         "title": protocol.title,
@@ -110,13 +102,14 @@ def _metrics(protocol: Protocol) -> list[str]:
     for suffix in ("", *(f"_{count}" for count in protocol.points)):
         for normaliser in protocol.normalisers:
             names.append(f"nme_{normaliser}{suffix}")
-            names += [f"nme_{normaliser}{suffix}_visible"] if protocol.masked else []
-            names += [f"auc_{end:g}_{normaliser}{suffix}" for end in protocol.auc]
-            names += [f"fr_{end:g}_{normaliser}{suffix}" for end in protocol.fr]
+            if protocol.masked:
+                names.append(f"nme_{normaliser}{suffix}_visible")
+            names += [f"auc_{limit:g}_{normaliser}{suffix}" for limit in protocol.auc]
+            names += [f"fr_{limit:g}_{normaliser}{suffix}" for limit in protocol.fr]
     return [*names, *protocol.metrics]
 
 
-@list_.command(name="results")
+@list_group.command(name="results")
 @results_option
 @json_option
 def list_results(results: Path, as_json: bool) -> None:
@@ -146,17 +139,25 @@ def list_results(results: Path, as_json: bool) -> None:
         return
     if not rows:
         print_note(f"no finished run below {results}; `benchbox run` makes one")
-    print_columns(
-        [tuple("" if value is None else str(value) for value in row.values()) for row in rows]
-    )
+    print_columns([_text_cells(row) for row in rows], wrap={0, 2, 6})
 
 
-@main.group()
-def show() -> None:
+def _text_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    cells = []
+    for value in row.values():
+        if value is None:
+            cells.append("")
+        else:
+            cells.append(str(value))
+    return tuple(cells)
+
+
+@main.group(name="show")
+def show_group() -> None:
     """Show one method or protocol."""
 
 
-@show.command(name="method")
+@show_group.command(name="method")
 @click.argument("name")
 @methods_option
 def show_method(name: str, methods: tuple[Path, ...]) -> None:
@@ -166,46 +167,46 @@ def show_method(name: str, methods: tuple[Path, ...]) -> None:
     """
     card = method_card.find_card(name, methods)
     click.echo(f"{card.name}: {card.title}\n  {card.summary}")
-    lines = [("task", ", ".join(card.task)), ("from", card.source)]
+    click.echo(f"  task      {', '.join(card.task)}")
+    click.echo(f"  from      {card.source}")
     if card.paper:
-        lines.append(
-            (
-                "paper",
-                ", ".join(card.paper[key] for key in sorted(card.paper, key=_paper_key_order)),
-            )
-        )
-    click.echo("\n".join(f"  {key:<10}{text}" for key, text in lines))
+        cited = [card.paper[key] for key in _PAPER_KEYS if key in card.paper]
+        click.echo(f"  paper     {', '.join(cited)}")
     for variant in card.variants.values():
-        mark = " (default)" if variant.name == card.default else ""
-        click.echo(
-            f"  variant   {variant.name}{mark}: {variant.title}{_params_text(variant.params)}"
-        )
-    for budget, params in card.budgets.items():
-        click.echo(f"  budget    {budget}{_params_text(params)}")
+        mark = ""
+        if variant.name == card.default:
+            mark = " (default)"
+        params = _params_text(variant.params)
+        click.echo(f"  variant   {variant.name}{mark}: {variant.title}{params}")
+    for budget, changes in card.budgets.items():
+        click.echo(f"  budget    {budget}{_params_text(changes)}")
     for key, value in card.params.items():
-        click.echo(f"  --set     {key}={_value_text(value)}")
-    if said := method_card.readme_notes(card):
-        click.echo(f"\n{said}", nl=False)
+        allowed = ""
+        if key in card.allowed:
+            allowed = f" (or {', '.join(_value_text(other) for other in card.allowed[key])})"
+        click.echo(f"  --set     {key}={_value_text(value)}{allowed}")
+    notes = method_card.readme_notes(card)
+    if notes:
+        click.echo(f"\n{notes}", nl=False)
 
 
-def _paper_key_order(key: str) -> int:
-    return ("authors", "title", "venue", "year", "url").index(key)
-
-
-def _params_text(params: Any) -> str:
+def _params_text(params: Mapping[str, Any]) -> str:
     return "".join(f", {key}={_value_text(value)}" for key, value in params.items())
 
 
 def _value_text(value: Any) -> str:
+    """Write a parameter as `--set` takes it."""
     if isinstance(value, bool):
         return "on" if value else "off"
-    return ",".join(_value_text(item) for item in value) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ",".join(_value_text(item) for item in value)
+    return str(value)
 
 
-@show.command(name="protocol")
+@show_group.command(name="protocol")
 @click.argument("name")
 def show_protocol(name: str) -> None:
     """Show what a protocol fixes, in words."""
-    from benchbox.protocols import protocol_card as protocols
+    from benchbox.protocols import protocol_card
 
-    click.echo(protocols.describe_protocol(protocols.load_protocol(name)))
+    click.echo(protocol_card.describe_protocol(protocol_card.load_protocol(name)))

@@ -8,32 +8,28 @@ import click
 
 from benchbox.plugins import method_card
 
-from .common import (
+from .main_group import exit_failed, main
+from .printing import print_json, print_note
+from .shared_options import (
     FOLDER,
-    exit_failed,
     json_option,
-    main,
+    method_option,
     methods_option,
-    parse_assignment,
-    print_json,
-    print_note,
+    parse_overrides,
     results_option,
+    variant_option,
 )
 
 
-@main.command()
-@click.option(
-    "--method", required=True, metavar="NAME", help="A method; `benchbox list methods` names them."
-)
-@click.option(
-    "--variant", default="", metavar="V", help="A variant of it; its card's default if not given."
-)
+@main.command(name="profile")
+@method_option
+@variant_option
 @click.option(
     "--layout",
     default="ibug68",
     show_default=True,
     metavar="NAME",
-    help="Landmark scheme; gaze has none.",
+    help="Landmark layout; gaze has none.",
 )
 @click.option(
     "--budget",
@@ -54,7 +50,7 @@ from .common import (
 @methods_option
 @results_option
 @json_option
-def profile(
+def profile_command(
     method: str,
     variant: str,
     layout: str,
@@ -70,13 +66,13 @@ def profile(
 
     Needs neither data nor weights.
     """
-    from benchbox.authoring import profile_method as profiling
+    from benchbox.authoring import profile_method
     from benchbox.runs import run_folders
 
-    changes = dict(parse_assignment(text) for text in overrides)
+    changes = parse_overrides(overrides)
     if save:
-        profiling.require_storable(layout, budget, changes)
-    document = profiling.make_profile(
+        profile_method.require_storable(layout, budget, changes)
+    document = profile_method.make_profile(
         method,
         variant,
         layout=layout,
@@ -91,15 +87,15 @@ def profile(
     if as_json:
         print_json(document)
     else:
-        click.echo(profiling.format_profile(document))
+        click.echo(profile_method.format_profile(document))
 
 
-@main.group()
-def new() -> None:
+@main.group(name="new")
+def new_group() -> None:
     """Start something of your own."""
 
 
-@new.command(name="method")
+@new_group.command(name="method")
 @click.argument("name")
 @click.option(
     "--methods",
@@ -120,15 +116,13 @@ def new_method(name: str, methods: Path) -> None:
 
 
 @main.group(name="test")
-def test_() -> None:
+def test_group() -> None:
     """Try whether something keeps its contract."""
 
 
-@test_.command(name="method")
+@test_group.command(name="method")
 @click.argument("name")
-@click.option(
-    "--variant", default="", metavar="V", help="A variant of it; its card's default if not given."
-)
+@variant_option
 @methods_option
 def test_method(name: str, variant: str, methods: tuple[Path, ...]) -> None:
     """Train and try a method on a few synthetic faces.
@@ -141,6 +135,9 @@ def test_method(name: str, variant: str, methods: tuple[Path, ...]) -> None:
 
     checks = conformance.check_method(card, variant=variant)
     for check in checks:
-        click.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.detail}")
+        mark = "ok"
+        if not check.ok:
+            mark = "FAIL"
+        click.echo(f"{mark:<6}{check.name}: {check.detail}")
     if not all(check.ok for check in checks):
         exit_failed()

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .common import (
-    FOLDER,
-    data_option,
-    data_root,
-    exit_failed,
-    json_option,
-    main,
-    print_json,
-    print_note,
-    require_results,
-    results_option,
-)
+from .main_group import exit_failed, main, require_results
+from .printing import print_json, print_note
+from .shared_options import FOLDER, data_option, data_root, json_option, results_option
+
+if TYPE_CHECKING:
+    from benchbox.analysis.regression_gate import Change
 
 
-@main.command()
+@main.command(name="report")
 @results_option
 @click.option(
     "--out", type=FOLDER, metavar="DIR", help="Where pages (site) or pdf and png (figures) go."
@@ -38,7 +33,7 @@ from .common import (
 @click.option(
     "--convention", default="", metavar="C", help="With --format: inter_pupil, inter_ocular_51, …"
 )
-def report(
+def report_command(
     results: Path, out: Path | None, check: bool, suffix: str | None, protocol: str, convention: str
 ) -> None:
     """Render the pages: leaderboards, curves, methods, runs.
@@ -47,34 +42,43 @@ def report(
     """
     if bool(suffix) != bool(protocol) or (convention and not suffix):
         raise click.UsageError("--format and --protocol go together; --convention needs both")
-    from benchbox import report as pages
+    from benchbox import report
 
     if suffix in ("pdf", "png"):
-        for file in pages.save_figures(
-            results, protocol, suffix, out or Path("figures"), convention
-        ):
+        folder = out or Path("figures")
+        for file in report.save_figures(results, protocol, suffix, folder, convention):
             click.echo(file)
-        return
-    if suffix:
-        click.echo(pages.export_table(results, protocol, suffix, convention), nl=False)
-        return
-    out = out or Path("site")
-    if check:
-        stale = pages.find_stale_files(results, out)
-        for name in stale:
-            click.echo(f"stale: {name}")
-        if stale:
-            print_note(f"{len(stale)} files of {out} are stale; `benchbox report` renders them")
-            exit_failed()
-        click.echo(f"{out} is up to date")
-        return
+    elif suffix:
+        click.echo(report.export_table(results, protocol, suffix, convention), nl=False)
+    elif check:
+        _check_site(results, out or Path("site"))
+    else:
+        _render_site(results, out or Path("site"))
+
+
+def _check_site(results: Path, site: Path) -> None:
+    """Exit 1 if the pages are not those that the results give."""
+    from benchbox import report
+
+    stale = report.find_stale_files(results, site)
+    for name in stale:
+        click.echo(f"stale: {name}")
+    if stale:
+        print_note(f"{len(stale)} files of {site} are stale; `benchbox report` renders them")
+        exit_failed()
+    click.echo(f"{site} is up to date")
+
+
+def _render_site(results: Path, site: Path) -> None:
+    from benchbox import report
+
     if results != Path("results"):
         require_results(results)
-    written = pages.render_site(results, out)
-    click.echo(f"{len(written)} files in {out}; open {out / 'index.html'}")
+    written = report.render_site(results, site)
+    click.echo(f"{len(written)} files in {site}; open {site / 'index.html'}")
 
 
-@main.command()
+@main.command(name="compare")
 @click.argument("runs", metavar="RUN RUN…", nargs=-1, required=True)
 @click.option(
     "--metric",
@@ -91,23 +95,23 @@ def report(
 )
 @results_option
 @json_option
-def compare(
+def compare_command(
     runs: tuple[str, ...], metrics: tuple[str, ...], everything: bool, results: Path, as_json: bool
 ) -> None:
     """Compare runs with the first one: paired differences, intervals, p-values.
 
     RUN is a run's folder, or a variant's folder for all its seeds: PROTOCOL/METHOD/VARIANT[/SEED].
     """
-    from benchbox.analysis import compare as comparing
+    from benchbox.analysis import compare
 
-    found = comparing.compare_runs(runs, results, metrics, everything=everything)
+    comparison = compare.compare_runs(runs, results, metrics, everything=everything)
     if as_json:
-        print_json(comparing.comparison_to_json(found))
+        print_json(compare.comparison_to_json(comparison))
     else:
-        click.echo(comparing.format_comparison(found))
+        click.echo(compare.format_comparison(comparison))
 
 
-@main.command()
+@main.command(name="check")
 @results_option
 @data_option
 @click.option("--facts/--no-facts", default=False, help="Count networks, too (loads torch).")
@@ -125,7 +129,7 @@ def compare(
     help="Write such a file from the results as they are.",
 )
 @json_option
-def check(
+def check_command(
     results: Path,
     data: Path | None,
     facts: bool,
@@ -134,35 +138,40 @@ def check(
     write_baseline: Path | None,
     as_json: bool,
 ) -> None:
-    """Hold results against the claims of papers, and against a baseline; exit 1 on a regression."""
-    from benchbox.analysis import check_papers as checking
-    from benchbox.analysis import regression_gate as gate
+    """Hold results against the claims of papers and, as a regression gate, against a baseline.
+
+    Exit 1 on a regression.
+    """
+    from benchbox.analysis import check_papers, regression_gate
     from benchbox.runs import run_folders
 
     require_results(results)
     if write_baseline is not None:
-        count = gate.write_baseline(results, write_baseline)
+        count = regression_gate.write_baseline(results, write_baseline)
         click.echo(f"{write_baseline}: a baseline of {count} runs")
         return
-    verdicts = checking.check_results(results, facts=facts)
-    for item in run_folders.list_runs(results):
-        if isinstance(item, run_folders.UnreadableRun):
-            print_note(f"note: left out, as it cannot be read: {item.reason}")
-    changes = gate.find_changes(results, baseline) if baseline else []
+    verdicts = check_papers.check_results(results, facts=facts)
+    for run in run_folders.list_runs(results):
+        if isinstance(run, run_folders.UnreadableRun):
+            print_note(f"note: left out, as it cannot be read: {run.reason}")
+    changes = []
+    if baseline:
+        changes += regression_gate.find_changes(results, baseline)
     if rescore:
-        again, left = gate.rescore_runs(results, data_root(data))
-        changes += again
-        for line in left:
-            print_note(f"note: {line}")
+        rescored, notes = regression_gate.rescore_runs(results, data_root(data))
+        changes += rescored
+        for note in notes:
+            print_note(f"note: {note}")
     if as_json:
-        changed = [{"run": c.place, "change": c.text, "regression": c.regression} for c in changes]
-        print_json({**checking.verdicts_to_json(verdicts), "changes": changed})
+        document = check_papers.verdicts_to_json(verdicts)
+        print_json({**document, "changes": [_change_json(change) for change in changes]})
     else:
-        click.echo(checking.format_verdicts(verdicts))
+        click.echo(check_papers.format_verdicts(verdicts))
         for change in changes:
-            click.echo(
-                f"{'REGRESSION' if change.regression else 'changed':<12}{change.place}: {change.text}"
-            )
+            label = "changed"
+            if change.regression:
+                label = "REGRESSION"
+            click.echo(f"{label:<12}{change.place}: {change.text}")
     if any(change.regression for change in changes):
         print_note(
             "results got worse; if that is meant, say so in CHANGELOG.md and write a new baseline"
@@ -170,7 +179,11 @@ def check(
         exit_failed()
 
 
-@main.command()
+def _change_json(change: Change) -> dict[str, Any]:
+    return {"run": change.place, "change": change.text, "regression": change.regression}
+
+
+@main.command(name="explain")
 @click.argument("predictions", type=FOLDER, required=False)
 @click.option("--protocol", metavar="NAME", help="What the number was measured against.")
 @click.option("--claimed", metavar="X", help="The number as it is printed.")
@@ -191,7 +204,7 @@ def check(
 )
 @data_option
 @json_option
-def explain(
+def explain_command(
     predictions: Path | None,
     protocol: str | None,
     claimed: str | None,
@@ -206,31 +219,36 @@ def explain(
     With a file of PREDICTIONS, known conventions are tried on it; without --claimed, its constant
     offset and the reference rows that it approaches are told.
     """
-    from benchbox.analysis import explain as explaining
-
     if predictions is None:
         if measured is None or claimed is None:
             raise click.UsageError(
                 "give a file of PREDICTIONS with --protocol, or --claimed X with --measured Y"
             )
-        claim = explaining.Claim.read(claimed)
-        guesses = explaining.guess_factors(claim, measured)
-        if as_json:
-            print_json(
-                [
-                    {"factor": guess.factor, "means": guess.means, "exact": guess.exact}
-                    for guess in guesses
-                ]
-            )
-        else:
-            click.echo(explaining.format_guesses(claim, measured, guesses))
+        _explain_ratio(claimed, measured, as_json)
         return
     if protocol is None or measured is not None:
         raise click.UsageError("PREDICTIONS go with --protocol NAME and without --measured")
-    found = explaining.explain_predictions(
+    from benchbox.analysis import explain
+
+    explanation = explain.explain_predictions(
         predictions, protocol, data_root(data), claimed, metric, group
     )
     if as_json:
-        print_json(explaining.explanation_to_json(found))
+        print_json(explain.explanation_to_json(explanation))
     else:
-        click.echo(explaining.format_explanation(found))
+        click.echo(explain.format_explanation(explanation))
+
+
+def _explain_ratio(claimed: str, measured: float, as_json: bool) -> None:
+    """Say which known factor lies between a claimed and a measured number."""
+    from benchbox.analysis import explain
+
+    claim = explain.Claim.read(claimed)
+    guesses = explain.guess_factors(claim, measured)
+    if not as_json:
+        click.echo(explain.format_guesses(claim, measured, guesses))
+        return
+    documents = []
+    for guess in guesses:
+        documents.append({"factor": guess.factor, "means": guess.means, "exact": guess.exact})
+    print_json(documents)

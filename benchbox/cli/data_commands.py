@@ -1,0 +1,196 @@
+"""Commands about data: list, where, verify, ids, submission."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchbox.errors import BenchboxError, DataError
+
+from .main_group import exit_failed, main
+from .printing import print_columns, print_json
+from .shared_options import (
+    FOLDER,
+    data_option,
+    data_root,
+    device_option,
+    json_option,
+    methods_option,
+)
+
+if TYPE_CHECKING:
+    from benchbox.types import Access, Dataset, Protocol
+
+
+@main.group(name="data")
+def data_group() -> None:
+    """Say what data are needed, where they are had, whether they are whole."""
+
+
+@data_group.command(name="list")
+@data_option
+def list_datasets(data: Path | None) -> None:
+    """List the datasets and whether they are here."""
+    from benchbox import datasets
+
+    root = data_root(data)
+    rows = []
+    for name in datasets.DATASETS:
+        access = datasets.open_dataset(name).ACCESS
+        rows.append((name, access.title, _presence(name, access, root), access.terms))
+    print_columns(rows, wrap={1, 3})
+
+
+def _presence(name: str, access: Access, root: Path) -> str:
+    if name == "files":
+        return "named by a card"
+    if not access.folder:
+        return "made by benchbox"
+    if (root / access.folder).is_dir():
+        return "here"
+    return "not here"
+
+
+@data_group.command(name="where")
+@click.argument("dataset")
+@data_option
+def show_access(dataset: str, data: Path | None) -> None:
+    """Say where a DATASET is had, under which terms, and how it must lie on disk."""
+    from benchbox import datasets
+
+    access = datasets.open_dataset(dataset).ACCESS
+    folder = "made by benchbox when needed"
+    if access.folder:
+        folder = str(data_root(data) / access.folder)
+    click.echo(f"{dataset}: {access.title}")
+    click.echo(f"  from    {access.where}")
+    click.echo(f"  terms   {access.terms}")
+    click.echo(f"  cite    {access.citation}")
+    click.echo(f"  folder  {folder}")
+    for line in access.layout.splitlines():
+        click.echo(f"    {line}")
+
+
+@data_group.command(name="verify")
+@click.argument("dataset")
+@data_option
+@json_option
+def verify_dataset(dataset: str, data: Path | None, as_json: bool) -> None:
+    """Say what of a DATASET (or of a card's own files) is complete, partial, missing or wrong.
+
+    Exit 1 unless whole.
+    """
+    from benchbox import datasets
+    from benchbox.datasets import verify
+    from benchbox.protocols import protocol_card
+
+    root = data_root(data)
+    name = dataset
+    if dataset.endswith(".toml"):
+        cards = [protocol_card.load_protocol(dataset)]
+        module = datasets.open_protocol_dataset(cards[0])
+        name = cards[0].dataset
+    else:
+        cards = _cards_testing_on(dataset)
+        module = datasets.open_dataset(dataset)
+    _require_dataset(module, root, dataset)
+    findings = []
+    for finding in verify.examine_dataset(name, module, root, cards):
+        findings.append(finding)
+        if not as_json:
+            click.echo(f"{finding.level:<8}{finding.what}")
+    if as_json:
+        print_json([{"level": finding.level, "what": finding.what} for finding in findings])
+    if any(finding.level not in ("ok", "note") for finding in findings):
+        exit_failed()
+
+
+def _cards_testing_on(dataset: str) -> list[Protocol]:
+    """Return the cards that test on a dataset; a broken one is another command's business."""
+    from benchbox.protocols import protocol_card
+
+    cards = []
+    for name in protocol_card.protocol_names():
+        try:
+            card = protocol_card.load_protocol(name)
+        except BenchboxError:
+            continue
+        if card.dataset == dataset:
+            cards.append(card)
+    return cards
+
+
+def _require_dataset(module: Dataset, root: Path, name: str) -> None:
+    access = module.ACCESS
+    if access.folder and not (root / access.folder).is_dir():
+        raise DataError(
+            f"{access.title} is missing: no folder {root / access.folder};"
+            f" get it at {access.where} ({access.terms}),"
+            f" `benchbox data where {name}` shows how it must lie"
+        )
+
+
+@data_group.command(name="ids")
+@click.option(
+    "--protocol",
+    required=True,
+    metavar="NAME",
+    help="A protocol, options appended: 300w-full+labelled=0.1.",
+)
+@click.option(
+    "--of",
+    "which",
+    type=click.Choice(["labelled", "validation", "unlabelled", "test"]),
+    default="labelled",
+    show_default=True,
+    help="Of which part of the split.",
+)
+@data_option
+def print_ids(protocol: str, which: str, data: Path | None) -> None:
+    """Print the ids that a protocol gives a method, one a line: draws are kept as such lists."""
+    from benchbox.datasets import split
+    from benchbox.protocols import protocol_card
+    from benchbox.runs import execute
+
+    card = protocol_card.load_protocol(protocol)
+    parts = split.split_index(card, execute.open_index(card, data_root(data)))
+    samples = {
+        "labelled": parts.labelled.samples,
+        "validation": (),
+        "unlabelled": parts.unlabelled,
+        "test": parts.test,
+    }
+    if parts.validation:
+        samples["validation"] = parts.validation.samples
+    for sample in samples[which]:
+        click.echo(sample.id)
+
+
+@data_group.command(name="submission")
+@click.argument("source", type=FOLDER)
+@click.option(
+    "--out",
+    type=FOLDER,
+    metavar="FILE",
+    default=Path("test_results.txt"),
+    show_default=True,
+    help="Where to.",
+)
+@device_option
+@data_option
+@methods_option
+def write_eth_xgaze_submission(
+    source: Path, out: Path, device: str, data: Path | None, methods: tuple[Path, ...]
+) -> None:
+    """Write the predictions file that ETH-XGaze's authors score.
+
+    SOURCE is a run's folder or a predictions file.
+    """
+    from benchbox.runs import eth_xgaze_submission
+
+    count = eth_xgaze_submission.write_submission(
+        source, data_root(data), out, device=device, methods=methods
+    )
+    click.echo(f"{out}: {count} lines of pitch,yaw in radians, in the order of the official list")

@@ -1,0 +1,96 @@
+"""The command `benchbox` itself, and how faults end: in one line, bugs with their traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from benchbox import __version__
+from benchbox.errors import BenchboxError, DataError
+
+from .printing import print_note
+
+
+class UserError(click.ClickException):
+    """A BenchboxError on its way out: one line, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        """Print it."""
+        click.echo(f"error: {' '.join(self.format_message().split())}", err=True, file=file)
+
+
+class BenchboxGroup(click.Group):
+    """The command group: faults that the user can mend end as one line."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Read the options before a command; wrong use of them ends in one line, too."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as fault:
+            raise _usage_error(fault, "benchbox") from fault
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; end what a user can mend, and Ctrl-C, in one line."""
+        try:
+            return super().invoke(ctx)
+        except BenchboxError as fault:
+            raise UserError(str(fault)) from fault
+        except click.UsageError as fault:
+            raise _usage_error(fault, ctx.command_path) from fault
+        except KeyboardInterrupt:
+            exit_interrupted("interrupted")
+
+
+def _usage_error(fault: click.UsageError, command: str) -> click.ClickException:
+    """Say in one line what was used wrongly and who tells how.
+
+    A group without a command keeps its help.
+    """
+    if "\n" in fault.message:
+        return fault
+    if fault.ctx:
+        command = fault.ctx.command_path
+    message = fault.format_message().rstrip(".")
+    return UserError(f"{message}; `{command} --help` says how it is used")
+
+
+def exit_failed() -> NoReturn:
+    """End with exit code 1: a check failed."""
+    raise click.exceptions.Exit(1)
+
+
+def exit_interrupted(note: str) -> NoReturn:
+    """End with exit code 130 after Ctrl-C."""
+    print_note(note)
+    raise click.exceptions.Exit(130) from None
+
+
+def require_results(results: Path) -> None:
+    """Raise DataError for a folder of results that is not there."""
+    if not results.is_dir():
+        raise DataError(
+            f"{results}: no such folder of results; `benchbox run --results {results} …` makes one"
+        )
+
+
+@click.group(
+    "benchbox",
+    cls=BenchboxGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="benchbox")
+def main() -> None:
+    """Benchmark suite and leaderboard for facial landmarks and gaze.
+
+    Start with `benchbox run --method glsr --protocol synth-300w-full`; it needs no data.
+    """
