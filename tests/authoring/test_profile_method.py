@@ -18,7 +18,8 @@ from benchbox.runs import run_folders
 def quick(monkeypatch):
     """Latency is measured by running once; compilers take too long for a test."""
     monkeypatch.setattr(
-        "benchbox.costs.latency.measure_latency", lambda run, device: run() or Latency(1.5, 1.25, 1.75, 5)
+        "benchbox.costs.latency.measure_latency",
+        lambda run, device: run() or Latency(1.5, 1.25, 1.75, 5),
     )
 
     def without(networks, batch, device):
