@@ -61,7 +61,9 @@ def make_profile(
     from benchbox.costs import op_count
     from benchbox.training import process_setup
 
-    total, layers = op_count.count_networks(networks)
+    counts = op_count.count_networks(networks)
+    total = counts.total
+    flop_counter_macs = op_count.flop_counter_macs(networks)
     points = None
     if scheme:
         points = scheme.count
@@ -83,9 +85,14 @@ def make_profile(
         "points": points,
         **asdict(total),
         "size_mb": round(4 * total.params / 1e6, 3),
+        "uncounted_layers": counts.uncounted,
+        "flop_counter": {
+            "macs": flop_counter_macs,
+            "difference": flop_counter_macs - total.macs,
+        },
         "claimed": claimed,
         "networks": inputs,
-        "layers": [asdict(layer) for layer in layers],
+        "layers": [asdict(layer) for layer in counts.layers],
         "latency_ms": latencies,
         "code": provenance.code_version(method_card.hash_method_code(card)),
         "environment": {
@@ -139,7 +146,7 @@ def _count(
     networks = _make_networks(card, variant, budget, _find_layout(card, layout), overrides)
     from benchbox.costs import op_count
 
-    return op_count.count_networks(networks)[0]
+    return op_count.count_networks(networks).total
 
 
 def _compare_with_claims(
@@ -209,6 +216,7 @@ def format_profile(document: Mapping[str, Any]) -> str:
         f"  parameters       {document['params']:,} ({folded:,} with batch norms folded)",
         f"  MACs             {document['macs']:,} ({with_biases:,} with biases)",
         f"  size             {document['size_mb']:g} MB (float32, 10⁶ bytes)",
+        *_counting_doubts(document),
     ]
     for claim in document["claimed"]:
         lines.append(f"  claimed          {_format_claim(claim)}")
@@ -236,6 +244,21 @@ def _format_claim(claim: Mapping[str, Any]) -> str:
         verdict += f"; with --set {settings} {instead['counted']:,}: {other_verdict}"
     printed = f"{claim['printed']} ({claim['paper']}, {claim['table']})"
     return f"{printed}; {claim['quantity']} {claim['counted']:,}: {verdict}"
+
+
+def _counting_doubts(document: Mapping[str, Any]) -> list[str]:
+    """Say which layers were not counted, and where PyTorch's own counter says another number."""
+    lines = [f"  not counted      {layer}" for layer in document["uncounted_layers"]]
+    other = document["flop_counter"]
+    if other["difference"]:
+        share = ""
+        if document["macs"]:
+            share = f", {100 * other['difference'] / document['macs']:+.2f} %"
+        lines.append(
+            f"  flop counter     {other['macs']:,} MACs by torch.utils.flop_counter "
+            f"({other['difference']:+,}{share})"
+        )
+    return lines
 
 
 def _latency_rows(engines: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -265,7 +265,7 @@ def _count_networks(todo: RunPlan, module: ModuleType) -> dict[str, Any]:
     from benchbox.costs import op_count
 
     networks = module.networks(todo.params, layouts.LAYOUTS.get(todo.protocol.layout))
-    return {"profile": asdict(op_count.count_networks(networks)[0])} if networks else {}
+    return {"profile": asdict(op_count.count_networks(networks).total)} if networks else {}
 
 
 def _say_sizes(protocol: Protocol, split: splits.Split, folds: int, tested: int, say: Say) -> None:

@@ -140,6 +140,8 @@ def test_every_shipped_method_can_be_profiled(card, monkeypatch):
     document = module.make_profile(card.name)
     assert 0 <= document["params_bn_folded"] <= document["params"]
     assert document["macs_plus_bias"] >= document["macs"]
+    assert document["uncounted_layers"] == []
+    assert document["flop_counter"] == {"macs": document["macs"], "difference": 0}
     assert (document["params"] == 0) == (not document["networks"])
 
 
@@ -204,6 +206,36 @@ def test_a_saved_profile_is_the_document_counted_parts_first(monkeypatch, tmp_pa
     assert sum(layer["macs"] for layer in document["layers"]) == document["macs"] == 48_496_768
     assert document["layers"][0]["output"] == [1, 8, 128, 128]
     assert document["environment"]["threads"] >= 1
+
+
+def test_a_profile_says_what_it_did_not_count_and_where_two_counters_differ(monkeypatch):
+    """A layer without a rule is named; PyTorch's counter knows no LSTM, and by how much stands there."""
+    import torch
+    from torch import nn
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.memory, self.pair = nn.LSTM(5, 7, batch_first=True), nn.Bilinear(7, 7, 2)
+            self.last = nn.Linear(2, 4, bias=False)
+
+        def forward(self, x):
+            y = self.memory(x)[0]
+            return self.last(self.pair(y, y))
+
+    networks = {"net": (Net(), (torch.zeros(1, 3, 5),))}
+    monkeypatch.setattr(module, "_make_networks", lambda *_: networks)
+    words = ["profile", "--method", "glsr", "--budget", "smoke", "--count-only"]
+    text = CliRunner().invoke(main, words).stdout
+    lstm, linear = 3 * 28 * 12, 3 * 8
+    assert f"  MACs             {lstm + linear:,} (" in text
+    assert "  not counted      net.pair (Bilinear): aten._trilinear\n" in text
+    assert (
+        f"  flop counter     {linear} MACs by torch.utils.flop_counter (-1,008, -97.67 %)\n" in text
+    )
+    document = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
+    assert document["uncounted_layers"] == ["net.pair (Bilinear): aten._trilinear"]
+    assert document["flop_counter"] == {"macs": linear, "difference": -lstm}
 
 
 def test_counting_alone_says_that_nothing_was_timed():
