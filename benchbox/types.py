@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from benchbox.runs.run_record import RunRecord
+
     Floats = npt.NDArray[np.float64]
     Bools = npt.NDArray[np.bool_]
     Bytes = npt.NDArray[np.uint8]
@@ -275,7 +277,10 @@ class Method(Interface):
 
 @dataclass(frozen=True)
 class SharedTraining:
-    """A training that one variant has in common with another, whose finished run on this machine saves it."""
+    """A training that one variant has in common with another.
+
+    A finished run of the other on this machine saves it.
+    """
 
     variant: str  # the other one
     # pattern of the names of what it leaves in its work folder: "regressor*.safetensors"
@@ -369,14 +374,11 @@ class Scores:
 
 @dataclass(frozen=True)
 class Run:
-    """The record of one run, written once beside its predictions.
-
-    `record` is run.json as it stands on disk.
-    """
+    """A finished run: where it lies and its record, written once beside its predictions."""
 
     protocol: str
     method: str
     variant: str  # folder name: the variant, with overrides appended
     seed: str  # folder name
     folder: Path
-    record: Mapping[str, Any]
+    record: RunRecord

@@ -72,6 +72,15 @@ class Verdict:
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Measured:
+    """The score of one run that a printed number is held against."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
 def check_results(results: Path, *, facts: bool = False) -> list[Verdict]:
     """Hold every stored run against every claim.
 
@@ -94,11 +103,7 @@ def _by_system(runs: Iterable[Run | run_folders.UnreadableRun]) -> dict[tuple[st
     """Gather finished runs without overrides by (protocol, "method/variant"), all budgets together."""
     found: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
-        if (
-            isinstance(run, Run)
-            and run.record["kind"] != "submitted"
-            and not run.record.get("overrides")
-        ):
+        if isinstance(run, Run) and run.record.kind != "submitted" and not run.record.overrides:
             system = f"{run.method}/{run.variant.partition('+')[0]}"
             found.setdefault((run.protocol, system), []).append(run)
     return found
@@ -119,7 +124,7 @@ def judge_cells(
         for name in row.protocols:
             budgets: dict[str, list[Run]] = {}
             for run in runs.get((name, system), ()):
-                budgets.setdefault(str(run.record.get("budget")), []).append(run)
+                budgets.setdefault(str(run.record.budget), []).append(run)
             found += [_judge_cell(row, system, name, group) for group in budgets.values()]
     return found
 
@@ -127,7 +132,7 @@ def judge_cells(
 def _judge_cell(row: ReferenceRow, system: str, name: str, seeds: Sequence[Run]) -> Verdict:
     entries = [_score_entry(run, row.group, row.metric) for run in seeds]
     known = [entry for entry in entries if entry is not None]
-    measured = fmean(entry["value"] for entry in known) if known else None
+    measured = fmean(entry.value for entry in known) if known else None
     low, high = _measured_interval(known)
     reasons = [row.apart] if row.apart else []
     reasons += dict.fromkeys(reason for run in seeds for reason in _not_comparable_because(run))
@@ -153,35 +158,41 @@ def _judge_cell(row: ReferenceRow, system: str, name: str, seeds: Sequence[Run])
     )
 
 
-def _score_entry(run: Run, group: str, metric: str) -> Mapping[str, Any] | None:
-    entry = run_folders.read_scores(run)["scores"].get(group, {}).get(metric)
-    return entry if entry is not None and entry["value"] is not None else None
+def _score_entry(run: Run, group: str, metric: str) -> _Measured | None:
+    """Return a score with its bounds, None where there is no value."""
+    score = run_folders.read_scores(run).groups.get(group, {}).get(metric)
+    if score is None or score.value is None:
+        return None
+    return _Measured(score.value, score.low, score.high)
 
 
-def _measured_interval(entries: Sequence[Mapping[str, Any]]) -> tuple[float | None, float | None]:
+def _measured_interval(entries: Sequence[_Measured]) -> tuple[float | None, float | None]:
     """Return the mean of the seeds, less and more: their widest interval and twice their spread, in quadrature.
 
     Test faces and training are two independent reasons why a number may come out otherwise.
     """
-    bounded = [entry for entry in entries if entry.get("low") is not None]
-    if not bounded:
+    below, above = [], []
+    for entry in entries:
+        if entry.low is not None and entry.high is not None:
+            below.append(entry.value - entry.low)
+            above.append(entry.high - entry.value)
+    if not below:
         return None, None
-    middle = fmean(entry["value"] for entry in entries)
-    spread = 2 * stdev(entry["value"] for entry in entries) if len(entries) > 1 else 0.0
-    below = max(entry["value"] - entry["low"] for entry in bounded)
-    above = max(entry["high"] - entry["value"] for entry in bounded)
-    return middle - hypot(below, spread), middle + hypot(above, spread)
+    values = [entry.value for entry in entries]
+    middle = fmean(values)
+    spread = 2 * stdev(values) if len(values) > 1 else 0.0
+    return middle - hypot(max(below), spread), middle + hypot(max(above), spread)
 
 
 def _not_comparable_because(run: Run) -> list[str]:
     """Say why a run must not be held against a printed number."""
     found = []
-    if other := unofficial_data(run.record["data"].get("variant") or "", run.record["kind"]):
+    if other := unofficial_data(run.record.data.variant, run.record.kind):
         found.append(f"other data: {other}")
-    if run.record.get("budget") != "paper" and run.record["kind"] == "trained":
-        found.append(f"smaller budget: {run.record.get('budget')}")
+    if run.record.budget != "paper" and run.record.kind == "trained":
+        found.append(f"smaller budget: {run.record.budget}")
     card = _card_hash(run.protocol)
-    if card != run.record.get("card"):
+    if card != run.record.card:
         found.append("the card has changed since this run")
     return found
 
@@ -244,7 +255,7 @@ def judge_orderings(
 
 def _folders_by_budget(runs: Sequence[Run]) -> dict[str, Path]:
     """Return the variant's folder by budget."""
-    return {str(run.record.get("budget")): run.folder.parent for run in runs}
+    return {str(run.record.budget): run.folder.parent for run in runs}
 
 
 def _judge_ordering(

@@ -24,6 +24,7 @@ from benchbox.errors import ProtocolError, ResultError
 from benchbox.metrics import aggregate, bootstrap, paired_tests, ranks
 from benchbox.protocols import protocol_card as protocols
 from benchbox.runs import run_folders
+from benchbox.runs.run_record import ScoreFile
 from benchbox.types import Run
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ class Contestant:
             "method": first.method,
             "variant": first.variant,
             "seeds": [run.seed for run in self.runs],
-            "kind": first.record["kind"],
-            "budget": first.record.get("budget"),
-            "data": first.record["data"].get("variant"),
+            "kind": first.record.kind,
+            "budget": first.record.budget,
+            "data": first.record.data.variant,
         }
 
 
@@ -126,7 +127,7 @@ def compare_runs(
     found = [_differences(*_pair_differences(baseline, other), chosen, level) for other in others]
     return Comparison(
         protocol=first.protocol,
-        card=str(first.record.get("card")),
+        card=first.record.card,
         cluster=cluster,
         level=level,
         contestants=tuple(contestant.facts for contestant in contestants),
@@ -263,9 +264,9 @@ def _require_comparable(runs: Sequence[Run]) -> None:
 def _data_identity(run: Run) -> dict[str, str]:
     return {
         "protocol": run.protocol,
-        "card": str(run.record.get("card")),
-        "test data": str(run.record["data"].get("truth")),
-        "scorer": str(run_folders.read_scores(run).get("scorer", 1)),
+        "card": run.record.card,
+        "test data": run.record.data.truth,
+        "scorer": str(run_folders.read_scores(run).scorer),
     }
 
 
@@ -279,10 +280,10 @@ def _remedy(word: str) -> str:
 
 
 def _chosen_metrics(
-    document: Mapping[str, Any], metrics: Sequence[str], everything: bool
+    stored: ScoreFile, metrics: Sequence[str], everything: bool
 ) -> dict[str, list[str]]:
     """Return the metrics to compare, by group."""
-    groups = {group: list(scores) for group, scores in document["scores"].items()}
+    groups = {group: list(scores) for group, scores in stored.groups.items()}
     known = list(dict.fromkeys(name for names in groups.values() for name in names))
     for metric in metrics:
         if metric not in known:
@@ -307,7 +308,7 @@ def _convention(run: Run) -> tuple[float, str]:
         card = protocols.load_protocol(run.protocol)
     except ProtocolError:
         return LEVEL, "as the run's card says"
-    if card.card != run.record.get("card"):
+    if card.card != run.record.card:
         return LEVEL, "as the run's card says"
     return card.interval, card.cluster
 

@@ -18,6 +18,7 @@ from benchbox.errors import BenchboxError, DataError, ResultError
 from benchbox.metrics import aggregate
 from benchbox.protocols import protocol_card
 from benchbox.runs import run_folders, score_file
+from benchbox.runs.run_record import parse_scores
 from benchbox.types import Run
 
 SCHEMA = 1
@@ -79,7 +80,7 @@ def rescore_runs(results: Path, data: Path) -> tuple[list[Change], list[str]]:
         place = _run_path(run)
         try:
             card = protocol_card.load_protocol(run.protocol)
-            if card.card != run.record.get("card"):
+            if card.card != run.record.card:
                 found.append(
                     Change(
                         place,
@@ -88,19 +89,18 @@ def rescore_runs(results: Path, data: Path) -> tuple[list[Change], list[str]]:
                     )
                 )
                 continue
-            again = score_file.score_predictions(
-                run_folders.predictions_file(run.folder), run.protocol, run.method, data
-            ).document
+            file = run_folders.predictions_file(run.folder)
+            scored = score_file.score_predictions(file, run.protocol, run.method, data)
         except DataError as fault:
             left.append(f"{place}: not scored again: {fault}")
             continue
         except BenchboxError as fault:
             found.append(Change(place, str(fault), True))
             continue
-        said = _score_differences(run_folders.read_scores(run)["scores"], again["scores"])
-        found += [
-            Change(place, f"scored again from its predictions, {text}", True) for text, _ in said
-        ]
+        again = parse_scores(scored.document, "scored again").values_by_group()
+        before = run_folders.read_scores(run).values_by_group()
+        for text, _ in _value_differences(before, again):
+            found.append(Change(place, f"scored again from its predictions, {text}", True))
     return found, left
 
 
@@ -129,15 +129,11 @@ def _run_path(run: Run) -> str:
 
 
 def _run_facts(run: Run) -> dict[str, Any]:
-    scores = run_folders.read_scores(run)["scores"]
     return {
-        "card": run.record.get("card"),
+        "card": run.record.card,
         "content": _card_content(run.protocol),
-        "data": run.record["data"].get("fingerprint"),
-        "scores": {
-            group: {name: entry["value"] for name, entry in metrics.items()}
-            for group, metrics in scores.items()
-        },
+        "data": run.record.data.fingerprint,
+        "scores": run_folders.read_scores(run).values_by_group(),
     }
 
 
@@ -193,19 +189,6 @@ def _changed_keys(before: Mapping[str, Any] | None, now: Mapping[str, Any] | Non
         for key in keys
         if before.get(key) != now.get(key)
     )
-
-
-def _score_differences(
-    before: Mapping[str, Any], now: Mapping[str, Any]
-) -> Iterator[tuple[str, bool]]:
-    plain = [
-        {
-            group: {name: entry["value"] for name, entry in metrics.items()}
-            for group, metrics in scores.items()
-        }
-        for scores in (before, now)
-    ]
-    return _value_differences(*plain)
 
 
 def _value_differences(

@@ -94,9 +94,9 @@ def make_profile(
         "networks": inputs,
         "layers": [asdict(layer) for layer in counts.layers],
         "latency_ms": latencies,
-        "code": provenance.code_version(method_card.hash_method_code(card)),
+        "code": asdict(provenance.code_version(method_card.hash_method_code(card))),
         "environment": {
-            **provenance.run_environment(process_setup.choose_device("auto")),
+            **asdict(provenance.run_environment(process_setup.choose_device("auto"))),
             "onnxruntime": provenance.installed_version("onnxruntime"),
             "threads": process_setup.count_threads(),
         },

@@ -127,11 +127,11 @@ def list_results(results: Path, as_json: bool) -> None:
                 "protocol": run.protocol,
                 "method": run.method,
                 "variant": run.variant,
-                "seed": record.get("seed"),
-                "budget": record.get("budget"),
-                "kind": record["kind"],
-                "data": record["data"].get("variant"),
-                "started": record.get("started"),
+                "seed": record.seed,
+                "budget": record.budget,
+                "kind": record.kind,
+                "data": record.data.variant,
+                "started": record.started,
             }
         )
     if as_json:

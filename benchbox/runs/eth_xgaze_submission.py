@@ -1,15 +1,17 @@
-"""The answer file that the authors of ETH-XGaze score: one `pitch,yaw` in radians per line, no ids, a fixed order."""
+"""The answer file that the authors of ETH-XGaze score.
+
+One `pitch,yaw` in radians per line, no ids, a fixed order.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbox.atomic_write import write_whole
 from benchbox.datasets.gaze import eth_xgaze
 from benchbox.errors import ResultError
 from benchbox.geometry import vectors_to_angles
@@ -26,26 +28,28 @@ if TYPE_CHECKING:
 def write_submission(
     source: Path, data: Path, out: Path, *, device: str = "auto", methods: Sequence[Path] = ()
 ) -> int:
-    """Write the submission of a finished run, or of a predictions file; return its number of lines.
+    """Write the submission of a finished run, or of a predictions file; return its lines' number.
 
-    A run's method answers for the official test pictures with the weights that the run left; a
+    A run's method predicts the official test pictures with the weights that the run left; a
     predictions file has their ids, `test/subject0001/000000` and so on. Raises DataError when the
     test pictures are not whole, ResultError for a run on other data, a picture without an answer,
     or a file that cannot be written.
     """
     samples = eth_xgaze.list_test_samples(data)
     if source.is_dir():
-        answers = _predict_with_run(source, samples, device, methods)
+        predictions = _predict_with_run(source, samples, device, methods)
     else:
-        answers = prediction_files.read_predictions(
+        predictions = prediction_files.read_predictions(
             source, _unknown_truth(samples), protocol="the official test set of ETH-XGaze"
         )
-    if answers.failed.any():
-        first, count = str(answers.ids[int(np.argmax(answers.failed))]), int(answers.failed.sum())
+    failed = predictions.failed
+    if failed.any():
+        first = str(predictions.ids[int(np.argmax(failed))])
         raise ResultError(
-            f"{source}: {count} pictures have no answer, the first {first}; a submission answers for all"
+            f"{source}: {int(failed.sum())} pictures have no answer, the first {first}; "
+            "a submission answers for all"
         )
-    _write_lines(out, vectors_to_angles(answers.values))
+    _write_lines(out, vectors_to_angles(predictions.values))
     return len(samples)
 
 
@@ -58,14 +62,14 @@ def _predict_with_run(
     protocol = protocols.load_protocol(run.protocol)
     if protocol.dataset != "eth-xgaze":
         raise ResultError(
-            f"{source}: a run on {protocol.dataset}; a submission wants one that was trained on eth-xgaze"
+            f"{source}: a run on {protocol.dataset}; "
+            "a submission wants one that was trained on eth-xgaze"
         )
     chosen = process_setup.choose_device(device)
     process_setup.prepare_process(chosen, 0)
     card = method_card.find_card(run.method, methods)
-    predict = method_card.import_method(card).predictor(
-        run_folders.work_folder(source).absolute(), chosen
-    )
+    weights = run_folders.work_folder(source).absolute()
+    predict = method_card.import_method(card).predictor(weights, chosen)
     values = inference.predict_samples(predict, samples, (3,), blame=run.method)
     return Predictions(ids=_sample_ids(samples), values=values, failed=np.isnan(values[:, 0]))
 
@@ -81,14 +85,8 @@ def _sample_ids(samples: Sequence[Sample]) -> np.ndarray:
 
 
 def _write_lines(out: Path, angles_rad: Floats) -> None:
-    beside = out.with_name(f".{out.name}.{os.getpid()}")
+    lines = [f"{pitch:.9f},{yaw:.9f}\n" for pitch, yaw in angles_rad]
     try:
-        beside.write_text(
-            "".join(f"{pitch:.9f},{yaw:.9f}\n" for pitch, yaw in angles_rad), encoding="ascii"
-        )
-        beside.replace(out)
+        write_whole(out, "".join(lines))
     except OSError as fault:
         raise ResultError(f"{out}: cannot be written: {fault.strerror or fault}") from fault
-    finally:
-        with suppress(OSError):
-            beside.unlink()

@@ -1,9 +1,10 @@
 """The verbs: train, predict and run, which does all of it and leaves a record.
 
-A job never holds a test item: `train` is called before a test picture is opened, and gets nothing of the test split.
-A protocol with folds trains one model per fold, in `work/fold-<name>/`; every test item is answered by the model that
-has not seen its cluster. A fold's answers are kept when it is done, so an interrupted run goes on with the next one.
-Methods answer in the pixel frame; the dataset's origin is added here, before the predictions are stored.
+A job never holds a test item: `train` is called before a test picture is opened, and gets nothing
+of the test split. A protocol with folds trains one model per fold, in `work/fold-<name>/`; every
+test item is predicted by the model that has not seen its cluster. A fold's predictions are kept
+when it is done, so an interrupted run goes on with the next one. Methods predict in the pixel
+frame; the dataset's origin is added here, before the predictions are stored.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ from benchbox.types import (
     Protocol,
     Run,
     RunKind,
-    Score,
     Scores,
     Truth,
 )
 
 from . import inference, prediction_files, provenance, pseudo_labels, run_folders
+from .run_record import DataFacts, RunRecord
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -50,12 +51,12 @@ SCRATCH = "scratch"  # as the parameter `weights` of a method: nothing to begin 
 
 
 def say_nothing(line: str) -> None:
-    """Say nothing."""
+    """Take the place of `say` where nobody listens."""
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a person asks `run` for."""
+    """What a person asks `run_method` for."""
 
     method: str
     protocol: str
@@ -113,7 +114,9 @@ class RunPlan:
             "seed": self.seed,
             "budget": self.budget,
         }
-        return {**facts, "method": self.code, "data": fingerprint} if fingerprint else facts
+        if fingerprint:
+            facts.update(method=self.code, data=fingerprint)
+        return facts
 
 
 # --- run ------------------------------------------------------------------------------------------
@@ -128,179 +131,204 @@ def plan_run(request: RunRequest) -> RunPlan:
     method = method_card.find_card(request.method, request.methods)
     if protocol.task not in method.task:
         raise PluginError(
-            f"method {method.name!r} does {', '.join(method.task)}; {protocol.name} is {protocol.task}"
+            f"method {method.name!r} does {', '.join(method.task)}; "
+            f"{protocol.name} is {protocol.task}"
         )
     variant = request.variant or method.default
     standard = method_card.merge_params(method, variant, request.budget)
     params = method_card.merge_params(method, variant, request.budget, request.overrides)
     overrides = {key: params[key] for key in request.overrides if params[key] != standard[key]}
     folder = run_folders.variant_folder(variant, request.budget, overrides)
-    place = run_folders.run_folder(
-        request.results, protocol.name, method.name, folder, request.seed
-    )
-    code = method_card.hash_method_code(method)
     return RunPlan(
-        protocol, method, variant, request.budget, request.seed, params, overrides, code, place
+        protocol=protocol,
+        method=method,
+        variant=variant,
+        budget=request.budget,
+        seed=request.seed,
+        params=params,
+        overrides=overrides,
+        code=method_card.hash_method_code(method),
+        place=run_folders.run_folder(
+            request.results, protocol.name, method.name, folder, request.seed
+        ),
     )
 
 
 def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
     """Train, predict, store and score one method on one protocol.
 
-    A finished run is returned as it stands.
-
-    An interrupted one goes on where its recipe left off. Raises BenchboxError for what the user can
-    mend.
+    A finished run is returned as it stands. An interrupted one goes on where its recipe left off.
+    Raises BenchboxError for what the user can mend.
     """
-    todo = plan_run(request)
-    if run_folders.is_finished(todo.place) and not request.fresh:
-        return _reuse_finished_run(todo, request.data)
-    require_data(todo.protocol, request.data)
-    published = pretrained_weights(todo.params, request.data)
-    run_folders.check_writable(todo.place)
+    plan = plan_run(request)
+    if run_folders.is_finished(plan.place) and not request.fresh:
+        return _reuse_finished_run(plan, request.data)
+    require_data(plan.protocol, request.data)
+    weights = pretrained_weights(plan.params, request.data)
+    run_folders.check_writable(plan.place)
     # seconds: after the faults that can be told at once
     from benchbox.training import process_setup
 
     device = process_setup.choose_device(request.device)
     started, clock = datetime.now(UTC), Stopwatch()
     process_setup.prepare_process(device, request.seed)
-    module = method_card.import_method(todo.method)
-    if not todo.protocol.train_parts and hasattr(module, "train") and published is None:
+    module = method_card.import_method(plan.method)
+    if not plan.protocol.train_parts and hasattr(module, "train") and weights is None:
         raise ProtocolError(
-            f"{todo.protocol.name} has nothing to train on: it takes variants with published weights"
+            f"{plan.protocol.name} has nothing to train on: "
+            "it takes variants with published weights"
         )
     with clock("data"):
-        index = open_index(todo.protocol, request.data)
-        folds = splits.fold_names(todo.protocol, index)
-        split = splits.split_index(todo.protocol, index, folds[0])
-        truth = splits.ground_truth(todo.protocol, index)
-    data = {**asdict(split.data), "truth": splits.describe_data(todo.protocol, index).fingerprint}
-    _say_sizes(todo.protocol, split, len(folds), len(truth.ids), say)
-    with run_folders.claim_folder(todo.place):
-        notes = run_folders.begin_job(
-            todo.place, todo.identity(split.data.fingerprint), fresh=request.fresh
-        )
+        index = open_index(plan.protocol, request.data)
+        folds = splits.fold_names(plan.protocol, index)
+        split = splits.split_index(plan.protocol, index, folds[0])
+        truth = splits.ground_truth(plan.protocol, index)
+    test_data = splits.describe_data(plan.protocol, index)
+    data = DataFacts(**asdict(split.data), truth=test_data.fingerprint)
+    _say_sizes(plan.protocol, split, len(folds), len(truth.ids), say)
+    with run_folders.claim_folder(plan.place):
+        identity = plan.identity(data.fingerprint)
+        notes = run_folders.begin_job(plan.place, identity, fresh=request.fresh)
         if notes["sessions"] > 1:
             say("going on with the interrupted run that is here")
         else:
-            _take_over_training(todo, split.data.fingerprint, device, say)
-        if todo.protocol.folds:
-            kind, answers = _train_each_fold(
-                todo, module, index, folds, device, published, clock, say
+            _take_over_training(plan, data.fingerprint, device, say)
+        if plan.protocol.folds:
+            kind, predictions = _train_each_fold(
+                plan, module, index, folds, device, weights, clock, say
             )
         else:
-            job = _make_job(todo, split, run_folders.work_folder(todo.place), device, published)
-            kind, answers = _train_and_predict(
-                todo, module, job, split, index.origin, clock, say=say
+            job = _make_job(plan, split, run_folders.work_folder(plan.place), device, weights)
+            kind, predictions = _train_and_predict(
+                plan, module, job, split, index.origin, clock, say=say
             )
-            _keep_pseudo_labels(todo, index)
+            _keep_pseudo_labels(plan, index)
         prediction_files.write_predictions(
-            run_folders.predictions_file(todo.place), _in_truth_order(truth, answers)
+            run_folders.predictions_file(plan.place), _in_truth_order(truth, predictions)
         )
         with clock("score"):
-            scored = derive_scores(todo.place, todo.protocol, truth, data, todo.method.name, kind)
-        record = {
-            **_make_record(todo, kind, device, data, repeat_command(request)),
-            "started": f"{started:%Y-%m-%dT%H:%M:%SZ}",
-            "sessions": notes["sessions"],  # the seconds are those of the last one
-            "seconds": clock.seconds,
-            "training": run_folders.read_training_notes(todo.place),
-            **_count_networks(todo, module),
-            "test_looks": run_folders.count_test_looks(todo.place),
-            "digests": run_folders.hash_outputs(todo.place),
-        }
-        return RunOutcome(run_folders.finish_run(todo.place, record), scored)
+            scored = derive_scores(plan.place, plan.protocol, truth, data, plan.method.name, kind)
+        record = RunRecord(
+            kind=kind,
+            method=plan.method.name,
+            variant=plan.variant,
+            overrides=plan.overrides,
+            params=plan.params,
+            protocol=plan.protocol.name,
+            card=plan.protocol.card,
+            box=plan.protocol.box,
+            data=data,
+            seed=plan.seed,
+            budget=plan.budget,
+            command=repeat_command(request),
+            code=provenance.code_version(plan.code),
+            environment=provenance.run_environment(device),
+            started=f"{started:%Y-%m-%dT%H:%M:%SZ}",
+            sessions=notes["sessions"],
+            seconds=clock.seconds,
+            training=run_folders.read_training_notes(plan.place),
+            profile=_count_networks(plan, module),
+            test_looks=run_folders.count_test_looks(plan.place),
+            digests=run_folders.hash_outputs(plan.place),
+        )
+        return RunOutcome(run_folders.finish_run(plan.place, record), scored)
 
 
-def _take_over_training(todo: RunPlan, fingerprint: str, device: str, say: Say) -> None:
-    """Take over the training that a variant shares with another one, if that one's finished run is like it in the rest.
+def _take_over_training(plan: RunPlan, fingerprint: str, device: str, say: Say) -> None:
+    """Take over the training that a variant shares with another one, if that one's run is like it.
 
     Only what was trained by the same code, on the same data and device, with the same seed, budget
     and parameters.
     """
-    shares = todo.method.variants[todo.variant].shares
-    if shares is None or todo.overrides or todo.protocol.folds:
+    shares = plan.method.variants[plan.variant].shares
+    if shares is None or plan.overrides or plan.protocol.folds:
         return
-    place = run_folders.sibling_run(
-        todo.place, run_folders.variant_folder(shares.variant, todo.budget)
-    )
+    folder = run_folders.variant_folder(shares.variant, plan.budget)
+    place = run_folders.sibling_run(plan.place, folder)
     if not run_folders.is_finished(place):
         return
     other = run_folders.read_run(place)
-    wanted = todo.identity(fingerprint)
-    record = {
-        **other.record,
-        "method": other.record["code"].get("method"),
-        "data": other.record["data"]["fingerprint"],
-    }
-    mine, theirs = dict(wanted.pop("params")), dict(record["params"])
-    same = all(record.get(key) == value for key, value in wanted.items())
-    same &= {k: v for k, v in mine.items() if k not in shares.apart} == {
-        k: v for k, v in theirs.items() if k not in shares.apart
-    }
-    if not same or other.record["environment"].get("device") != device:
+    if not _trained_alike(plan, fingerprint, device, other.record, shares.apart):
         return
-    if files := run_folders.copy_training(todo.place, other, shares.files):
+    files = run_folders.copy_training(plan.place, other, shares.files)
+    if files:
         say(f"taken over from variant {shares.variant}, which trains the same: {', '.join(files)}")
 
 
-def _keep_pseudo_labels(todo: RunPlan, index: Index) -> None:
-    """Keep what the training thought of faces without labels.
-
-    Their points only where every picture is our own.
-    """
-    # a person's own files are not
-    ours = all(name.startswith("synth-") for name in assemble.required_datasets(todo.protocol))
-    found = pseudo_labels.gather_pseudo_labels(
-        run_folders.pseudo_labels_folder(todo.place), todo.protocol, index, ours=ours
+def _trained_alike(
+    plan: RunPlan, fingerprint: str, device: str, other: RunRecord, may_differ: Sequence[str]
+) -> bool:
+    """Tell whether a run's training is what the plan's would be; some parameters may differ."""
+    mine = {key: value for key, value in plan.params.items() if key not in may_differ}
+    theirs = {key: value for key, value in other.params.items() if key not in may_differ}
+    return (
+        mine == theirs
+        and other.card == plan.protocol.card
+        and other.seed == plan.seed
+        and other.budget == plan.budget
+        and other.code.method == plan.code
+        and other.data.fingerprint == fingerprint
+        and other.environment.device == device
     )
-    if found:
-        pseudo_labels.write_pseudo_labels(run_folders.pseudo_labels_file(todo.place), found)
 
 
-def _count_networks(todo: RunPlan, module: ModuleType) -> dict[str, Any]:
-    """Count the networks at the sizes of this run, where the method lists those that answer this task."""
-    if not hasattr(module, "networks") or todo.protocol.task != todo.method.task[0]:
+def _keep_pseudo_labels(plan: RunPlan, index: Index) -> None:
+    """Keep the pseudo-labels of the training; their points only where every picture is our own."""
+    # a person's own files are not
+    ours = all(name.startswith("synth-") for name in assemble.required_datasets(plan.protocol))
+    folder = run_folders.pseudo_labels_folder(plan.place)
+    labels = pseudo_labels.gather_pseudo_labels(folder, plan.protocol, index, ours=ours)
+    if labels:
+        pseudo_labels.write_pseudo_labels(run_folders.pseudo_labels_file(plan.place), labels)
+
+
+def _count_networks(plan: RunPlan, module: ModuleType) -> dict[str, Any]:
+    """Count the networks at the sizes of this run, where the method lists those of this task."""
+    if not hasattr(module, "networks") or plan.protocol.task != plan.method.task[0]:
         return {}
     from benchbox.costs import op_count
 
-    networks = module.networks(todo.params, layouts.LAYOUTS.get(todo.protocol.layout))
-    return {"profile": asdict(op_count.count_networks(networks).total)} if networks else {}
+    networks = module.networks(plan.params, layouts.LAYOUTS.get(plan.protocol.layout))
+    if not networks:
+        return {}
+    return asdict(op_count.count_networks(networks).total)
 
 
 def _say_sizes(protocol: Protocol, split: splits.Split, folds: int, tested: int, say: Say) -> None:
     if protocol.folds:
         say(
-            f"{protocol.name}: {folds} folds, each of {tested} items tested by the model that has not seen its cluster"
+            f"{protocol.name}: {folds} folds, each of {tested} items tested by the model "
+            "that has not seen its cluster"
         )
     else:
         say(
-            f"{protocol.name}: {len(split.labelled)} labelled faces to train on, {tested} to test on"
+            f"{protocol.name}: {len(split.labelled)} labelled faces to train on, "
+            f"{tested} to test on"
         )
     for note in split.data.notes:
         say(f"note: {note}")
 
 
 def _make_job(
-    todo: RunPlan, split: splits.Split, out: Path, device: str, published: Path | None
+    plan: RunPlan, split: splits.Split, out: Path, device: str, weights: Path | None
 ) -> Job:
     return Job(
-        task=todo.protocol.task,
-        layout=layouts.LAYOUTS.get(todo.protocol.layout),
+        task=plan.protocol.task,
+        layout=layouts.LAYOUTS.get(plan.protocol.layout),
         labelled=split.labelled,
         unlabelled=split.unlabelled,
         validation=split.validation,
         out=out.absolute(),
-        seed=todo.seed,
+        seed=plan.seed,
         device=device,
-        budget=todo.budget,
-        params=todo.params,
-        weights=published,
+        budget=plan.budget,
+        params=plan.params,
+        weights=weights,
     )
 
 
 def _train_and_predict(
-    todo: RunPlan,
+    plan: RunPlan,
     module: ModuleType,
     job: Job,
     split: splits.Split,
@@ -310,38 +338,37 @@ def _train_and_predict(
     look: bool = True,
     say: Say | None = None,
 ) -> tuple[RunKind, Predictions]:
-    """Train, then answer the split's test items in the dataset's own frame.
+    """Train, then predict the split's test items in the dataset's own frame.
 
-    `look` counts as one at the test split.
-
-    `say` is told when a gaze method's answers disagree with its own training labels by a
-    convention.
+    `look` counts as one at the test split. `say` is told when a gaze method's predictions disagree
+    with its own training labels by a convention.
     """
     with clock("train"):
         kind = train_method(module, job)
     with clock("predict"):
         predict = module.predictor(job.out, job.device)
-        if say and (warning := inference.convention_warning(predict, job, blame=todo.method.name)):
-            say(f"warning: {warning}")
+        if say:
+            warning = inference.convention_warning(predict, job, blame=plan.method.name)
+            if warning:
+                say(f"warning: {warning}")
         if look:
-            run_folders.add_test_look(todo.place)
-        values = inference.predict_samples(
-            predict, split.test, split.truth.values.shape[1:], blame=todo.method.name
-        )
+            run_folders.add_test_look(plan.place)
+        shape = split.truth.values.shape[1:]
+        values = inference.predict_samples(predict, split.test, shape, blame=plan.method.name)
         return kind, _to_dataset_frame(split.truth, values, origin)
 
 
 def _train_each_fold(
-    todo: RunPlan,
+    plan: RunPlan,
     module: ModuleType,
     index: Index,
     folds: Sequence[str],
     device: str,
-    published: Path | None,
+    weights: Path | None,
     clock: Stopwatch,
     say: Say,
 ) -> tuple[RunKind, Predictions]:
-    """Train and answer fold by fold, leaving out those whose answers are here.
+    """Train and predict fold by fold, leaving out those whose predictions are here.
 
     One look at the test split for all.
     """
@@ -350,38 +377,33 @@ def _train_each_fold(
     kind: RunKind = "trained" if hasattr(module, "train") else "weights"
     parts, looked = [], False
     for number, fold in enumerate(folds, start=1):
-        out, kept = (
-            run_folders.fold_work_folder(todo.place, fold),
-            run_folders.fold_predictions_file(todo.place, fold),
-        )
+        file = run_folders.fold_predictions_file(plan.place, fold)
         with clock("data"):
-            split = splits.split_index(todo.protocol, index, fold)
-        if not kept.is_file():
+            split = splits.split_index(plan.protocol, index, fold)
+        if not file.is_file():
             say(
-                f"fold {number} of {len(folds)}: {fold}, {len(split.labelled)} labelled items to train on"
+                f"fold {number} of {len(folds)}: {fold}, "
+                f"{len(split.labelled)} labelled items to train on"
             )
+            out = run_folders.fold_work_folder(plan.place, fold)
             out.mkdir(exist_ok=True)
             # every fold begins alike, whether or not one came before it
-            process_setup.prepare_process(device, todo.seed)
-            job = _make_job(todo, split, out, device, published)
-            kind, answers = _train_and_predict(
-                todo,
+            process_setup.prepare_process(device, plan.seed)
+            kind, predictions = _train_and_predict(
+                plan,
                 module,
-                job,
+                _make_job(plan, split, out, device, weights),
                 split,
                 index.origin,
                 clock,
                 look=not looked,
                 say=say if number == 1 else None,
             )
-            prediction_files.write_predictions(kept, answers)
+            prediction_files.write_predictions(file, predictions)
             looked = True
-        parts.append(
-            prediction_files.read_predictions(
-                kept, split.truth, protocol=f"{todo.protocol.name}, fold {fold}"
-            )
-        )
-    run_folders.gather_folds(todo.place, folds)
+        where = f"{plan.protocol.name}, fold {fold}"
+        parts.append(prediction_files.read_predictions(file, split.truth, protocol=where))
+    run_folders.gather_folds(plan.place, folds)
     return kind, Predictions(
         ids=np.concatenate([part.ids for part in parts]),
         values=np.concatenate([part.values for part in parts]),
@@ -389,44 +411,51 @@ def _train_each_fold(
     )
 
 
-def _in_truth_order(truth: Truth, answers: Predictions) -> Predictions:
-    """Put answers into the order of the truth; every test item has exactly one."""
-    place = {str(name): row for row, name in enumerate(answers.ids)}
-    if len(place) != len(truth.ids) or len(answers.ids) != len(truth.ids):
+def _in_truth_order(truth: Truth, predictions: Predictions) -> Predictions:
+    """Put predictions into the order of the truth; every test item has exactly one."""
+    row_of = {str(name): row for row, name in enumerate(predictions.ids)}
+    if len(row_of) != len(truth.ids) or len(predictions.ids) != len(truth.ids):
         raise ResultError(
-            f"{len(answers.ids)} answers for {len(truth.ids)} test items; report this as a bug"
+            f"{len(predictions.ids)} answers for {len(truth.ids)} test items; report this as a bug"
         )
-    rows = np.array([place[str(name)] for name in truth.ids], np.intp)
-    return Predictions(ids=truth.ids, values=answers.values[rows], failed=answers.failed[rows])
+    rows = np.array([row_of[str(name)] for name in truth.ids], np.intp)
+    return Predictions(truth.ids, predictions.values[rows], predictions.failed[rows])
+
+
+def _to_dataset_frame(truth: Truth, values: Floats, origin: float) -> Predictions:
+    """Move predictions (N, …) from the pixel frame to the dataset's own; gaze has no origin."""
+    failed = np.atleast_1d(np.isnan(values).reshape(len(values), -1).all(axis=1))
+    if values.ndim == 3:
+        values = values + origin
+    return Predictions(ids=truth.ids, values=values, failed=failed)
 
 
 def train_method(module: ModuleType, job: Job) -> RunKind:
     """Let a plugin train, if it does; return the kind of row that this makes."""
     if not hasattr(module, "train"):
         return "weights"
-    return "weights" if module.train(job) == "weights" else "trained"
+    if module.train(job) == "weights":
+        return "weights"
+    return "trained"
 
 
 def derive_scores(
-    place: Path,
-    protocol: Protocol,
-    truth: Truth,
-    data: Mapping[str, Any],
-    method: str,
-    kind: RunKind,
+    place: Path, protocol: Protocol, truth: Truth, data: DataFacts, method: str, kind: RunKind
 ) -> ScoreResult:
     """Score a run folder from its predictions file alone, and store the result."""
-    answers = prediction_files.read_predictions(
-        run_folders.predictions_file(place), truth, protocol=protocol.name
-    )
-    scores = scoring.score_predictions(protocol, truth, answers)
-    variant = run_folders.variant_name(place)
+    file = run_folders.predictions_file(place)
+    predictions = prediction_files.read_predictions(file, truth, protocol=protocol.name)
+    scores = scoring.score_predictions(protocol, truth, predictions)
     document = scoring.scores_to_json(
-        scores, protocol=protocol, data=data, method=method, variant=variant, kind=kind
+        scores,
+        protocol=protocol,
+        data=asdict(data),
+        method=method,
+        variant=run_folders.variant_name(place),
+        kind=kind,
     )
-    run_folders.save_scores(
-        place, document, scores.errors, scoring.score_points(protocol, truth, answers)
-    )
+    points = scoring.score_points(protocol, truth, predictions)
+    run_folders.save_scores(place, document, scores.errors, points)
     return ScoreResult(protocol, scores, document)
 
 
@@ -444,6 +473,9 @@ def repeat_command(request: RunRequest) -> str:
     return " ".join(words)
 
 
+# --- data -----------------------------------------------------------------------------------------
+
+
 def open_index(protocol: Protocol, root: Path, *, pixels: bool = True) -> Index:
     """Read a protocol's dataset.
 
@@ -454,27 +486,25 @@ def open_index(protocol: Protocol, root: Path, *, pixels: bool = True) -> Index:
 
 
 def require_data(protocol: Protocol, root: Path, *, training: bool = True) -> None:
-    """Raise DataError unless the folders that a protocol needs are there, saying where they are had."""
+    """Raise DataError unless a protocol's folders are there, saying where they are had."""
     for name, module in assemble.required_datasets(protocol, training=training).items():
         access = module.ACCESS
-        if access.folder and not (root / access.folder).is_dir():
-            twin = (
-                f"; without it, --protocol {protocol.twin} runs now on synthetic faces"
-                if protocol.twin
-                else ""
-            )
-            raise DataError(
-                f"{access.title} is missing: no folder {root / access.folder}; get it at {access.where} "
-                f"({access.terms}), `benchbox data where {name}` shows how it must lie{twin}"
-            )
+        if not access.folder or (root / access.folder).is_dir():
+            continue
+        message = (
+            f"{access.title} is missing: no folder {root / access.folder}; get it at "
+            f"{access.where} ({access.terms}), `benchbox data where {name}` shows how it must lie"
+        )
+        if protocol.twin:
+            message += f"; without it, --protocol {protocol.twin} runs now on synthetic faces"
+        raise DataError(message)
 
 
 def pretrained_weights(params: Mapping[str, Any], root: Path) -> Path | None:
     """Return the file or folder that the parameter `weights` names under the data root.
 
-    None for "scratch" or none.
-
-    Raises DataError when it is not there or lies elsewhere: a path of this machine has no place in a record.
+    None for "scratch" or none. Raises DataError when it is not there or lies elsewhere: a path of
+    this machine has no place in a record.
     """
     name = params.get("weights", SCRATCH)
     if name == SCRATCH:
@@ -486,124 +516,76 @@ def pretrained_weights(params: Mapping[str, Any], root: Path) -> Path | None:
         )
     if not (root / path).exists():
         raise DataError(
-            f"{root / path}: no such weights; put them there, or --set weights={SCRATCH} to begin without"
+            f"{root / path}: no such weights; "
+            f"put them there, or --set weights={SCRATCH} to begin without"
         )
     return (root / path).absolute()
 
 
-def _to_dataset_frame(truth: Truth, values: Floats, origin: float) -> Predictions:
-    """Move answers (N, …) from the pixel frame to the dataset's own; gaze has no origin."""
-    failed = np.atleast_1d(np.isnan(values).reshape(len(values), -1).all(axis=1))
-    shifted = values + origin if values.ndim == 3 else values
-    return Predictions(ids=truth.ids, values=shifted, failed=failed)
+# --- a run that is there --------------------------------------------------------------------------
 
 
-def _reuse_finished_run(todo: RunPlan, data: Path) -> RunOutcome:
-    """Return the finished run that is in the place of a planned one, if it is the same experiment."""
-    found = run_folders.read_run(todo.place)
-    same = todo.identity()
-    changed = [key for key in same if found.record.get(key) != same[key]]
+def _reuse_finished_run(plan: RunPlan, data: Path) -> RunOutcome:
+    """Return the finished run in the place of a planned one, if it is the same experiment."""
+    run = run_folders.read_run(plan.place)
+    record = run.record
+    there = {
+        "card": record.card,
+        "params": record.params,
+        "seed": record.seed,
+        "budget": record.budget,
+    }
+    changed = [key for key, value in plan.identity().items() if there[key] != value]
     if changed:
         raise ResultError(
-            f"{todo.place}: a finished run with other {', '.join(changed)} is here; --fresh redoes it"
+            f"{plan.place}: a finished run with other {', '.join(changed)} is here; "
+            "--fresh redoes it"
         )
-    notes = [
-        f"finished before, on {found.record['data'].get('variant')}; not run again, --fresh redoes it"
-    ]
-    if found.record["code"].get("method") != todo.code:
+    notes = [f"finished before, on {record.data.variant}; not run again, --fresh redoes it"]
+    if record.code.method != plan.code:
         notes.append("the method's code has changed since that run")
-    if not run_folders.has_scores(found):
-        index = open_index(todo.protocol, data, pixels=False)
-        if splits.describe_data(todo.protocol, index).fingerprint != found.record["data"].get(
-            "truth"
-        ):
+    if not run_folders.has_scores(run):
+        index = open_index(plan.protocol, data, pixels=False)
+        if splits.describe_data(plan.protocol, index).fingerprint != record.data.truth:
             raise ResultError(
-                f"{todo.place}: its scores are gone and {data} holds other annotations than it saw"
+                f"{plan.place}: its scores are gone and {data} holds other annotations than it saw"
             )
-        truth = splits.ground_truth(todo.protocol, index)
-        derive_scores(
-            todo.place,
-            todo.protocol,
-            truth,
-            found.record["data"],
-            todo.method.name,
-            found.record["kind"],
-        )
-    elif todo.protocol.task == "landmarks" and not run_folders.has_points(found):
-        notes += _derive_points(todo, found, data)
-    return RunOutcome(found, _read_score_result(todo.protocol, found), tuple(notes))
+        truth = splits.ground_truth(plan.protocol, index)
+        derive_scores(plan.place, plan.protocol, truth, record.data, plan.method.name, record.kind)
+    elif plan.protocol.task == "landmarks" and not run_folders.has_points(run):
+        notes += _derive_points(plan, run, data)
+    return RunOutcome(run, _read_score_result(plan.protocol, run), tuple(notes))
 
 
-def _derive_points(todo: RunPlan, found: Run, data: Path) -> list[str]:
+def _derive_points(plan: RunPlan, run: Run, data: Path) -> list[str]:
     """Add the statistics of each landmark to a run that was scored without.
 
     Return what to say where that fails.
     """
     try:
-        index = open_index(todo.protocol, data, pixels=False)
+        index = open_index(plan.protocol, data, pixels=False)
     except DataError:
         return ["no statistics of single landmarks: they need the annotations, which are not here"]
-    if splits.describe_data(todo.protocol, index).fingerprint != found.record["data"].get("truth"):
+    if splits.describe_data(plan.protocol, index).fingerprint != run.record.data.truth:
         return [
-            "no statistics of single landmarks: the annotations here are not those that it was scored with"
+            "no statistics of single landmarks: the annotations here are not those "
+            "that it was scored with"
         ]
-    truth = splits.ground_truth(todo.protocol, index)
-    answers = prediction_files.read_predictions(
-        run_folders.predictions_file(todo.place), truth, protocol=todo.protocol.name
-    )
-    points = scoring.score_points(todo.protocol, truth, answers)
+    truth = splits.ground_truth(plan.protocol, index)
+    file = run_folders.predictions_file(plan.place)
+    predictions = prediction_files.read_predictions(file, truth, protocol=plan.protocol.name)
+    points = scoring.score_points(plan.protocol, truth, predictions)
     if points is not None:
-        run_folders.save_points(todo.place, points)
+        run_folders.save_points(plan.place, points)
     return []
 
 
-def _read_score_result(protocol: Protocol, found: Run) -> ScoreResult:
-    """Read a run's scores back; raises ResultError when the document is damaged."""
-    document, errors = run_folders.read_scores(found), run_folders.read_errors(found)
-    try:
-        groups = {
-            group: {
-                name: Score(entry["value"], entry["unit"], entry.get("low"), entry.get("high"))
-                for name, entry in metrics.items()
-            }
-            for group, metrics in document["scores"].items()
-        }
-        scores = Scores(
-            groups, document["n"], document["failed"], errors, document.get("scorer", 1)
-        )
-    except (KeyError, TypeError, AttributeError) as fault:
-        raise ResultError(
-            f"{found.folder}: damaged scores; delete scores.json, the same command derives it"
-        ) from fault
-    return ScoreResult(protocol, scores, document)
-
-
-def _make_record(
-    todo: RunPlan, kind: RunKind, device: str, data: Mapping[str, Any], line: str
-) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "method": todo.method.name,
-        "variant": todo.variant,
-        "overrides": dict(todo.overrides),
-        "params": dict(todo.params),
-        **protocol_facts(todo.protocol, data),
-        "seed": todo.seed,
-        "budget": todo.budget,
-        "command": line,
-        "code": provenance.code_version(todo.code),
-        "environment": provenance.run_environment(device),
-    }
-
-
-def protocol_facts(protocol: Protocol, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a record says of protocol and data."""
-    return {
-        "protocol": protocol.name,
-        "card": protocol.card,
-        "box": protocol.box,
-        "data": dict(data),
-    }
+def _read_score_result(protocol: Protocol, run: Run) -> ScoreResult:
+    """Read a run's scores back; raises ResultError when they are damaged."""
+    stored = run_folders.read_scores(run)
+    errors = run_folders.read_errors(run)
+    scores = Scores(stored.groups, stored.count, stored.failed, errors, stored.scorer)
+    return ScoreResult(protocol, scores, run_folders.read_score_document(run))
 
 
 class Stopwatch:
@@ -617,4 +599,5 @@ class Stopwatch:
         """Add what happens inside to the seconds of `name`."""
         start = time.perf_counter()
         yield
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - start, 3)
+        elapsed = time.perf_counter() - start
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + elapsed, 3)

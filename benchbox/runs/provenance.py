@@ -1,4 +1,4 @@
-"""Where a run comes from: code, versions and hardware, without paths, host names or anything else of a person."""
+"""Where a run comes from: code, versions and hardware; no paths, host names or anything personal."""
 
 from __future__ import annotations
 
@@ -7,41 +7,45 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+
+from .run_record import CodeVersion, Environment
 
 _SOURCES = ("benchbox", "methods", "protocols", "pyproject.toml", "setup.py")
-_PACKAGES = {"torch": "torch", "numpy": "numpy", "opencv": "opencv-python-headless"}
 
 
-def code_version(method_digest: str) -> dict[str, Any]:
-    """Name the code that ran: version, commit and whether the sources differ from it (None outside a checkout)."""
+def code_version(method_digest: str) -> CodeVersion:
+    """Name the code that ran: version, commit and whether the sources differ from it.
+
+    Commit and difference are None outside a checkout.
+    """
     package = Path(__file__).parents[1]
+    commit, dirty = None, None
     # Tracked, not merely inside some repository: a virtual environment often lies in somebody
     # else's checkout.
-    tracked = _ask_git(package, "ls-files", "--error-unmatch", "__init__.py") is not None
-    commit = _ask_git(package, "rev-parse", "HEAD") if tracked else None
-    status = _ask_git(package.parent, "status", "--porcelain", "--", *_SOURCES) if tracked else None
-    return {
-        "benchbox": installed_version("benchbox"),
-        "commit": commit,
-        "dirty": None if status is None else bool(status),
-        "method": method_digest,
-    }
+    if _ask_git(package, "ls-files", "--error-unmatch", "__init__.py") is not None:
+        commit = _ask_git(package, "rev-parse", "HEAD")
+        status = _ask_git(package.parent, "status", "--porcelain", "--", *_SOURCES)
+        if status is not None:
+            dirty = bool(status)
+    return CodeVersion(installed_version("benchbox"), commit, dirty, method_digest)
 
 
-def run_environment(device: str) -> dict[str, Any]:
+def run_environment(device: str) -> Environment:
     """Name the interpreter, the libraries and the hardware."""
-    return {
-        "python": platform.python_version(),
-        **{key: installed_version(package) for key, package in _PACKAGES.items()},
-        "platform": f"{platform.system()} {platform.machine()}",
-        "cpu": _read_field(Path("/proc/cpuinfo"), "model name") or platform.processor() or None,
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
-        "gpu": _gpu_model() if device.startswith("cuda") else None,
-        "device": device,
-    }
+    gpu = None
+    if device.startswith("cuda"):
+        gpu = _gpu_model()
+    return Environment(
+        python=platform.python_version(),
+        torch=installed_version("torch"),
+        numpy=installed_version("numpy"),
+        opencv=installed_version("opencv-python-headless"),
+        platform=f"{platform.system()} {platform.machine()}",
+        cpu=_read_field(Path("/proc/cpuinfo"), "model name") or platform.processor() or None,
+        cores=_count_cores(),
+        gpu=gpu,
+        device=device,
+    )
 
 
 def installed_version(package: str) -> str | None:
@@ -52,6 +56,13 @@ def installed_version(package: str) -> str | None:
         return None
 
 
+def _count_cores() -> int | None:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
+
+
 def _ask_git(folder: Path, *words: str) -> str | None:
     """Return what git says, or None when there is no git, no repository or no such file."""
     try:
@@ -60,7 +71,9 @@ def _ask_git(folder: Path, *words: str) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    if done.returncode != 0:
+        return None
+    return done.stdout.strip()
 
 
 def _gpu_model() -> str | None:
@@ -70,8 +83,12 @@ def _gpu_model() -> str | None:
 
 
 def _read_field(file: Path, key: str) -> str | None:
+    """Return what the first line of a file that begins with `key` says after its colon."""
     try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        text = file.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), None)
+    for line in text.splitlines():
+        if line.startswith(key):
+            return line.partition(":")[2].strip()
+    return None

@@ -1,4 +1,4 @@
-"""What a training made of faces without labels: scores and points of its pseudo-labels, kept beside the run.
+"""What a training made of faces without labels: scores and points of its pseudo-labels.
 
 A recipe that labels faces itself leaves one file per choice it made, `pseudo_labels/<name>.npz`
 under its job's folder, in the order of their names within a round:
@@ -10,19 +10,22 @@ under its job's folder, in the order of their names within a round:
     accepted  (U,)      bools
     points    (U, K, 2) px, pixel frame: the pseudo-labels
 
-`gather` puts them together and adds what a recipe must not see: how wrong the labels are, where the data set knows it.
-`write` keeps that as `pseudo_labels.npz` in the run's folder. At most `MOST_FACES` faces are kept, evenly taken, and
-points only of a few examples of each choice, and only where all pictures of the training are our own rendering: the
-points of other people's pictures are not ours to publish.
+`gather_pseudo_labels` puts them together and adds what a recipe must not see: how wrong the labels
+are, where the dataset knows it. `write_pseudo_labels` keeps that as `pseudo_labels.npz` in the
+run's folder. At most `MAX_FACES` faces are kept, evenly taken, and points only of a few examples of
+each choice, and only where all pictures of the training are our own rendering: the points of other
+people's pictures are not ours to publish.
 """
 
 from __future__ import annotations
 
+import lzma
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,7 +34,7 @@ from benchbox.layouts import LAYOUTS
 from benchbox.metrics import landmarks
 from benchbox.types import Index, Protocol
 
-from . import prediction_files
+from . import array_files
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -41,16 +44,26 @@ if TYPE_CHECKING:
 MAX_FACES = 20_000
 EXAMPLES = 6  # of each kind: best and last accepted, best and last rejected
 _MAX_BYTES = 1 << 28
+_DAMAGED = (
+    OSError,
+    ValueError,
+    EOFError,
+    AttributeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
 _RECIPE_ARRAYS = ("ids", "round", "student", "scores", "accepted", "points")
-_STORED_ARRAYS = {
-    **{
-        "ids": ("U", 1),
-        "rounds": ("i", 1),
-        "students": ("U", 1),
-        "scores": ("f", 2),
-        "accepted": ("b", 2),
-    },
-    **{"errors": ("f", 2), "metric": ("U", 0), "total": ("i", 0), "shown": ("i", 2)},
+_STORED_ARRAYS = {  # name → kind of its dtype, number of axes
+    "ids": ("U", 1),
+    "rounds": ("i", 1),
+    "students": ("U", 1),
+    "scores": ("f", 2),
+    "accepted": ("b", 2),
+    "errors": ("f", 2),
+    "metric": ("U", 0),
+    "total": ("i", 0),
+    "shown": ("i", 2),
 }
 
 
@@ -76,58 +89,56 @@ def gather_pseudo_labels(
 ) -> PseudoLabels | None:
     """Put together what a recipe left in a folder, None where there is none.
 
-    `ours`: points may be published.
-
-    Raises PluginError naming file and fault for a file that is not as described above.
+    `ours`: points may be published. Raises PluginError naming file and fault for a file that is not
+    as described above.
     """
     steps = [_read_recipe_file(path) for path in sorted(folder.glob("*.npz"))]
     if not steps:
         return None
     steps.sort(key=lambda step: int(step["round"]))
     ids = steps[0]["ids"]
-    if any(not np.array_equal(step["ids"], ids) for step in steps):
-        raise PluginError(
-            f"{folder.name}: its files are about different faces; each must list all of job.unlabelled"
-        )
-    place = {str(name): row for row, name in enumerate(index.ids)}
-    lost = [str(name) for name in ids if str(name) not in place]
-    if lost:
-        raise PluginError(
-            f"{folder.name}: {lost[0]!r} is no face of {protocol.name}; keep the ids of job.unlabelled"
-        )
-    rows = np.array([place[str(name)] for name in ids])
-    name = protocol.normalisers[0]
+    for step in steps:
+        if not np.array_equal(step["ids"], ids):
+            raise PluginError(
+                f"{folder.name}: its files are about different faces; "
+                "each must list all of job.unlabelled"
+            )
+    rows = _index_rows(ids, index, folder, protocol)
     truth = index.values[rows].astype(np.float64)
     points = np.stack([step["points"] + index.origin for step in steps])
-    scores, accepted = (np.stack([step[key] for step in steps]) for key in ("scores", "accepted"))
-    kept = np.unique(
-        np.linspace(0, len(ids) - 1, min(len(ids), MAX_FACES)).round().astype(np.int64)
-    )
+    scores = np.stack([step["scores"] for step in steps])
+    accepted = np.stack([step["accepted"] for step in steps])
+    kept = _evenly_taken(len(ids))
     shown = np.stack(
-        [_choose_examples(*step) for step in zip(scores[:, kept], accepted[:, kept], strict=True)]
+        [
+            _choose_examples(step_scores, step_accepted)
+            for step_scores, step_accepted in zip(scores[:, kept], accepted[:, kept], strict=True)
+        ]
     )
-    chosen = np.arange(len(steps))[:, None], kept[shown]
-    known = np.where((shown >= 0)[..., None, None], truth[chosen[1]], np.nan)
+    errors = _label_errors(protocol, index, rows, truth, points)
+    shown_points, shown_truth = None, None
+    if ours:
+        step_of = np.arange(len(steps))[:, None]
+        there = (shown >= 0)[..., None, None]
+        shown_points = np.where(there, points[step_of, kept[shown]], np.nan)
+        shown_truth = np.where(there, truth[kept[shown]], np.nan)
     return PseudoLabels(
         ids=ids[kept],
         rounds=np.array([int(step["round"]) for step in steps]),
         students=np.array([str(step["student"]) for step in steps]),
         scores=scores[:, kept].astype(np.float64),
         accepted=accepted[:, kept],
-        errors=_label_errors(protocol, index, rows, truth, points)[:, kept],
-        metric=f"nme_{name}",
+        errors=errors[:, kept],
+        metric=f"nme_{protocol.normalisers[0]}",
         total=len(ids),
         shown=shown,
-        points=np.where((shown >= 0)[..., None, None], points[chosen], np.nan) if ours else None,
-        truth=known if ours else None,
+        points=shown_points,
+        truth=shown_truth,
     )
 
 
 def write_pseudo_labels(path: Path, labels: PseudoLabels) -> None:
-    """Write atomically, with bytes that depend on nothing but the labels.
-
-    Raises ResultError as `predictions.write`.
-    """
+    """Write atomically; raises ResultError when the file cannot be written."""
     columns: dict[str, np.ndarray] = {
         "ids": labels.ids,
         "rounds": labels.rounds.astype("<i4"),
@@ -139,87 +150,114 @@ def write_pseudo_labels(path: Path, labels: PseudoLabels) -> None:
         "total": np.array(labels.total, "<i8"),
         "shown": labels.shown.astype("<i4"),
     }
-    for name, column in (("points", labels.points), ("truth", labels.truth)):
-        if column is not None:
-            columns[name] = column.astype("<f4")
-    prediction_files.write_arrays(path, columns)
+    if labels.points is not None:
+        columns["points"] = labels.points.astype("<f4")
+    if labels.truth is not None:
+        columns["truth"] = labels.truth.astype("<f4")
+    array_files.write_npz(path, columns)
 
 
 def read_pseudo_labels(path: Path) -> PseudoLabels:
-    """Read what `write` wrote, float64 again; raises ResultError for anything else."""
-    found = _read_arrays(path, ResultError)
+    """Read what `write_pseudo_labels` wrote, float64 again; raises ResultError for anything else."""
+    arrays = _read_arrays(path, ResultError)
     for key, (kind, axes) in _STORED_ARRAYS.items():
-        if key not in found or found[key].dtype.kind != kind or found[key].ndim != axes:
+        if key not in arrays or arrays[key].dtype.kind != kind or arrays[key].ndim != axes:
             raise ResultError(
                 f"{path}: {key} is missing or not as benchbox writes it; run again with --fresh"
             )
-    size, steps = len(found["ids"]), len(found["rounds"])
-    shown = found["shown"]
-    fits = (
-        len(found["students"]) == steps == len(shown)
-        and shown.max(initial=-1) < size
-        and shown.min(initial=0) >= -1
-    )
-    if not fits or any(
-        found[key].shape != (steps, size) for key in ("scores", "accepted", "errors")
-    ):
+    if not _arrays_fit(arrays):
         raise ResultError(f"{path}: its arrays do not fit each other; run again with --fresh")
-    drawn = {key: found.get(key) for key in ("points", "truth")}
-    for key, column in drawn.items():
-        if column is not None and (
-            column.dtype.kind != "f" or column.shape[:2] != shown.shape or column.ndim != 4
-        ):
-            raise ResultError(f"{path}: {key} does not fit; run again with --fresh")
     return PseudoLabels(
-        ids=found["ids"],
-        rounds=found["rounds"].astype(np.int64),
-        students=found["students"],
-        scores=found["scores"].astype(np.float64),
-        accepted=found["accepted"],
-        errors=found["errors"].astype(np.float64),
-        metric=str(found["metric"]),
-        total=int(found["total"]),
-        shown=shown.astype(np.int64),
-        points=None if drawn["points"] is None else drawn["points"].astype(np.float64),
-        truth=None if drawn["truth"] is None else drawn["truth"].astype(np.float64),
+        ids=arrays["ids"],
+        rounds=arrays["rounds"].astype(np.int64),
+        students=arrays["students"],
+        scores=arrays["scores"].astype(np.float64),
+        accepted=arrays["accepted"],
+        errors=arrays["errors"].astype(np.float64),
+        metric=str(arrays["metric"]),
+        total=int(arrays["total"]),
+        shown=arrays["shown"].astype(np.int64),
+        points=_example_points(arrays, "points", path),
+        truth=_example_points(arrays, "truth", path),
     )
 
 
 # --- parts ----------------------------------------------------------------------------------------
 
 
+def _index_rows(ids: Strings, index: Index, folder: Path, protocol: Protocol) -> np.ndarray:
+    """Return the rows (U,) of faces in the index; raises PluginError for an unknown face."""
+    row_of = {str(name): row for row, name in enumerate(index.ids)}
+    unknown = [str(name) for name in ids if str(name) not in row_of]
+    if unknown:
+        raise PluginError(
+            f"{folder.name}: {unknown[0]!r} is no face of {protocol.name}; "
+            "keep the ids of job.unlabelled"
+        )
+    return np.array([row_of[str(name)] for name in ids])
+
+
+def _evenly_taken(count: int) -> np.ndarray:
+    """Return at most `MAX_FACES` rows out of so many."""
+    rows = np.linspace(0, count - 1, min(count, MAX_FACES))
+    return np.unique(rows.round().astype(np.int64))
+
+
+def _arrays_fit(arrays: dict[str, np.ndarray]) -> bool:
+    """Tell whether stored arrays agree on the number of faces, choices and examples."""
+    size, steps, shown = len(arrays["ids"]), len(arrays["rounds"]), arrays["shown"]
+    if not len(arrays["students"]) == steps == len(shown):
+        return False
+    if shown.max(initial=-1) >= size or shown.min(initial=0) < -1:
+        return False
+    return all(arrays[key].shape == (steps, size) for key in ("scores", "accepted", "errors"))
+
+
+def _example_points(arrays: dict[str, np.ndarray], key: str, path: Path) -> Floats | None:
+    """Return the points (S, E, K, 2) of the examples, None where they are not published."""
+    column = arrays.get(key)
+    if column is None:
+        return None
+    per_example = column.ndim == 4 and column.shape[:2] == arrays["shown"].shape
+    if column.dtype.kind != "f" or not per_example:
+        raise ResultError(f"{path}: {key} does not fit; run again with --fresh")
+    return column.astype(np.float64)
+
+
 def _read_recipe_file(path: Path) -> dict[str, np.ndarray]:
     """Read one file of a recipe and check it."""
-    found = _read_arrays(path, PluginError)
-    missing = [key for key in _RECIPE_ARRAYS if key not in found]
+    arrays = _read_arrays(path, PluginError)
+    missing = [key for key in _RECIPE_ARRAYS if key not in arrays]
     if missing:
         raise PluginError(
             f"{path.name}: {missing[0]} is missing; it must hold {', '.join(_RECIPE_ARRAYS)}"
         )
-    size = len(found["ids"]) if found["ids"].ndim == 1 else -1
+    ids, points = arrays["ids"], arrays["points"]
+    size = len(ids) if ids.ndim == 1 else -1
     fits = (
-        found["ids"].dtype.kind == "U"
-        and found["round"].shape == found["student"].shape == ()
-        and found["scores"].shape == found["accepted"].shape == (size,)
-        and found["accepted"].dtype.kind == "b"
-        and found["points"].shape[:1] == (size,)
-        and found["points"].ndim == 3
+        ids.dtype.kind == "U"
+        and arrays["round"].shape == arrays["student"].shape == ()
+        and arrays["scores"].shape == arrays["accepted"].shape == (size,)
+        and arrays["accepted"].dtype.kind == "b"
+        and points.shape[:1] == (size,)
+        and points.ndim == 3
     )
-    if not fits or not np.isfinite(found["scores"]).all():
+    if not fits or not np.isfinite(arrays["scores"]).all():
         raise PluginError(
-            f"{path.name}: its arrays are not as benchbox.runs.pseudo_labels says, or a score is no number"
+            f"{path.name}: its arrays are not as benchbox.runs.pseudo_labels says, "
+            "or a score is no number"
         )
-    return found
+    return arrays
 
 
 def _read_arrays(path: Path, fault: type[Exception]) -> dict[str, np.ndarray]:
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise fault(f"{path}: larger than {_MAX_BYTES} bytes: no file of pseudo-labels")
-        with np.load(path, allow_pickle=False) as held:
-            found: dict[str, np.ndarray] = {key: held[key] for key in held.files}
-            return found
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as reason:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays: dict[str, np.ndarray] = {key: archive[key] for key in archive.files}
+            return arrays
+    except _DAMAGED as reason:
         raise fault(f"{path}: no file of pseudo-labels that can be read: {reason}") from reason
 
 
@@ -231,7 +269,9 @@ def _label_errors(
     NaN where a face has no whole truth.
     """
     known = np.isfinite(truth).all(axis=(1, 2))
-    boxes = None if index.scale_boxes is None else index.scale_boxes[rows][known]
+    boxes = None
+    if index.scale_boxes is not None:
+        boxes = index.scale_boxes[rows][known]
     scale = landmarks.normaliser_lengths(
         protocol.normalisers[0],
         truth[known],
@@ -239,20 +279,25 @@ def _label_errors(
         boxes,
         index.ids[rows][known],
     )
-    found = np.full(points.shape[:2], np.nan)
-    for step, mine in enumerate(points):
-        found[step, known] = landmarks.nme(truth[known], mine[known], scale)
-    return found
+    errors = np.full(points.shape[:2], np.nan)
+    for step, labels in enumerate(points):
+        errors[step, known] = landmarks.nme(truth[known], labels[known], scale)
+    return errors
 
 
 def _choose_examples(scores: Floats, accepted: Bools) -> np.ndarray:
-    """Choose faces to show: the best and the last that were accepted, then the best and the last that were not."""
+    """Choose faces to show: the best and the last accepted ones, then so the rejected ones.
+
+    Returns (4 * EXAMPLES,) rows, -1 where there are no more.
+    """
     order = np.argsort(-scores, kind="stable")
-    found: list[int] = []
-    for part in (order[accepted[order]], order[~accepted[order]]):
-        found += _both_ends(part.tolist())
-    return np.array(found + [-1] * (4 * EXAMPLES - len(found)))
+    rows = _both_ends(order[accepted[order]].tolist())
+    rows += _both_ends(order[~accepted[order]].tolist())
+    missing = 4 * EXAMPLES - len(rows)
+    return np.array(rows + [-1] * missing)
 
 
-def _both_ends(part: Sequence[Any]) -> list[Any]:
-    return [*part] if len(part) <= 2 * EXAMPLES else [*part[:EXAMPLES], *part[-EXAMPLES:]]
+def _both_ends(rows: Sequence[int]) -> list[int]:
+    if len(rows) <= 2 * EXAMPLES:
+        return list(rows)
+    return [*rows[:EXAMPLES], *rows[-EXAMPLES:]]

@@ -1,13 +1,17 @@
 """Runs on disk; the only module that knows how `results/` is laid out.
 
 `results/<protocol>/<method>/<variant>[+key=value…]/<seed>/` holds facts (`run.json`,
-`predictions.npz`, `log.csv`), what is derived from them (`scores.json`, `errors.npy`, for landmarks
-`points.npy`) and `work/`, where the recipe keeps weights and checkpoints. A training that labelled
+`predictions.npz`, `log.csv`), what is derived from them (`scores.json`, `errors.npz`, for landmarks
+`points.npz`) and `work/`, where the recipe keeps weights and checkpoints. A training that labelled
 faces itself leaves `pseudo_labels.npz`, too: what it was sure of (`pseudo_labels`). With folds each
 has its own `work/fold-<name>/`, and `work/fold-<name>.npz` holds its answers when it is done.
 `results/profiles/<method>/<variant>.json` is what `benchbox profile --save` found. Files appear
 whole or not at all; `run.json` is written last and once, so its presence means that the run is
 finished.
+
+Tables of errors and of points are compressed and lossless: a fresh clone reports, compares and
+ranks without the annotations, which are often not ours to give. Folders of earlier versions hold
+them as `errors.npy` and `points.npy`, which are read as well.
 """
 
 from __future__ import annotations
@@ -18,6 +22,8 @@ import json
 import math
 import os
 import shutil
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -27,31 +33,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from benchbox.atomic_write import replace_when_done, write_whole
 from benchbox.errors import ResultError
 from benchbox.types import Run
+
+from . import run_record
+from .run_record import OutputDigests, RunRecord, ScoreFile
 
 if TYPE_CHECKING:
     import numpy as np
 
 SCHEMA = 1
 
-_RUN, _PREDICTIONS, _SCORES, _ERRORS, _POINTS, _LOG, _WORK = (
-    "run.json",
-    "predictions.npz",
-    "scores.json",
-    "errors.npy",
-    "points.npy",
-    "log.csv",
-    "work",
-)
+_RUN = "run.json"
+_PREDICTIONS = "predictions.npz"
+_SCORES = "scores.json"
+_ERRORS = "errors"  # .npz, .npy
+_POINTS = "points"
+_LOG = "log.csv"
+_WORK = "work"
 _JOB, _TRAINING, _LOCK = "job.json", "training.json", ".lock"
-_ANSWERS = ".npz"  # of one fold
+_FOLD_PREDICTIONS = ".npz"
 _PROFILES = "profiles"
 _PSEUDO = "pseudo_labels"
 _MAX_JSON_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 30
 _NPY = b"\x93NUMPY\x01\x00"
 _MAX_FOLDER_CHARS = 160
-_KINDS = ("weights", "trained", "submitted")
+_DAMAGED = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -68,16 +76,20 @@ class UnreadableRun:
 def variant_folder(
     variant: str, budget: str = "quick", overrides: Mapping[str, Any] | None = None
 ) -> str:
-    """Name a variant's folder.
+    """Name a variant's folder; a budget other than quick and every override join it.
 
-    A budget other than quick and every override join it: `glsr+budget=smoke+loss=l1`.
+    >>> variant_folder("glsr", "smoke", {"loss": "l1"})
+    'glsr+budget=smoke+loss=l1'
     """
     changes = {key: _folder_word(value) for key, value in (overrides or {}).items()}
     if budget != "quick":
         changes["budget"] = budget
-    name = "".join([variant, *(f"+{key}={changes[key]}" for key in sorted(changes))])
+    name = variant
+    for key in sorted(changes):
+        name += f"+{key}={changes[key]}"
     if len(name) > _MAX_FOLDER_CHARS:  # the record holds the overrides in full
-        name = f"{name[: _MAX_FOLDER_CHARS - 17]}+{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+        digest = hashlib.sha256(name.encode()).hexdigest()
+        name = f"{name[: _MAX_FOLDER_CHARS - 17]}+{digest[:16]}"
     return name
 
 
@@ -97,12 +109,9 @@ def fold_work_folder(run: Path, fold: str) -> Path:
 
 
 def fold_predictions_file(run: Path, fold: str) -> Path:
-    """Return where the predictions of one fold are kept.
-
-    The file is there when the fold is done.
-    """
-    place = fold_work_folder(run, fold)
-    return place.with_name(place.name + _ANSWERS)
+    """Return where a fold's predictions are kept; the file is there when the fold is done."""
+    folder = fold_work_folder(run, fold)
+    return folder.with_name(folder.name + _FOLD_PREDICTIONS)
 
 
 def predictions_file(run: Path) -> Path:
@@ -111,12 +120,12 @@ def predictions_file(run: Path) -> Path:
 
 
 def pseudo_labels_folder(run: Path) -> Path:
-    """Return where a recipe leaves what it thinks of faces without labels, one file per choice."""
+    """Return where a recipe leaves its labels of faces without labels, one file per choice."""
     return work_folder(run) / _PSEUDO
 
 
 def pseudo_labels_file(run: Path) -> Path:
-    """Return where that is kept, put together, beside the predictions; most runs have none."""
+    """Return where these are kept, put together, beside the predictions; most runs have none."""
     return run / f"{_PSEUDO}.npz"
 
 
@@ -131,24 +140,28 @@ def is_finished(run: Path) -> bool:
 
 
 def _folder_word(value: Any) -> str:
+    """Write a value so that it never adds a folder level, a + or a =."""
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, list):
-        return ",".join(_folder_word(item) for item in value)
-    return quote(str(value), safe=",")  # a value never adds a folder level, a + or a =
+        return ",".join(map(_folder_word, value))
+    return quote(str(value), safe=",")
 
 
 # --- one run being made ---------------------------------------------------------------------------
 
 
 def check_writable(run: Path) -> None:
-    """Raise ResultError if a run folder could not be made, without making it: minutes of work may come before."""
-    place = run
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+    """Raise ResultError if a run folder could not be made, without making it.
+
+    Minutes of work may come before the folder is made.
+    """
+    folder = run
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise ResultError(
-            f"{run}: {place} is no folder that can be written to; choose --results DIR"
+            f"{run}: {folder} is no folder that can be written to; choose --results DIR"
         )
 
 
@@ -156,28 +169,22 @@ def check_writable(run: Path) -> None:
 def claim_folder(run: Path) -> Iterator[None]:
     """Make the run folder and hold it against other processes.
 
-    A killed process leaves nothing held.
-
-    A fault before anything of worth was made leaves no folder behind.
-
-    Raises ResultError when the folder cannot be written or another process works in it.
+    A killed process leaves nothing held. A fault before anything of worth was made leaves no folder
+    behind. Raises ResultError when the folder cannot be written or another process works in it.
     """
     lock = work_folder(run) / _LOCK
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
         stream = lock.open("a+")
     except OSError as fault:
-        raise ResultError(
-            f"{run}: cannot be written: {fault.strerror or fault}; choose --results DIR"
-        ) from fault
+        raise _no_results_folder(run, fault) from fault
     with stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as fault:
             stream.seek(0)
-            raise ResultError(
-                f"{run}: process {stream.read(20).strip() or '?'} works here; wait for it"
-            ) from fault
+            holder = stream.read(20).strip() or "?"
+            raise ResultError(f"{run}: process {holder} works here; wait for it") from fault
         stream.truncate(0)
         stream.write(f"{os.getpid()}\n")
         stream.flush()
@@ -188,73 +195,81 @@ def claim_folder(run: Path) -> Iterator[None]:
             raise
 
 
-def begin_job(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> dict[str, Any]:
-    """Open the job of a claimed folder: go on with an interrupted one of the same identity, or start one.
+def begin_job(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) -> dict[str, int]:
+    """Open the job of a claimed folder: go on with an interrupted one of the same identity.
 
-    `fresh` deletes what is there first. Returns the job's notes: `sessions` (how often it was
-    started) and `test_looks`, which outlives `fresh`. Raises ResultError when the work is another
-    job's.
+    Else a new one starts. `fresh` deletes what is there first. Returns the job's notes: `sessions`
+    (how often it was started) and `test_looks`, which outlives `fresh`. Raises ResultError when the
+    work is another job's.
     """
-    path, looks = work_folder(run) / _JOB, _recorded_looks(run)
+    path = work_folder(run) / _JOB
+    notes = {"sessions": 0, "test_looks": _recorded_looks(run)}
     try:
         if fresh:
             _delete_run(run)
-        notes = {"sessions": 0, "test_looks": looks}
         if path.is_file():
-            held = _read_json(path)
-            changed = [
-                key for key in identity if held.get("identity", {}).get(key) != identity[key]
-            ]
-            if changed:
-                raise ResultError(
-                    f"{run}: interrupted job with other {', '.join(changed)}; --fresh deletes it and starts over"
-                )
-            notes = {key: int(held.get(key, 0)) for key in notes}
+            job = _read_json(path)
+            _require_same_job(run, job.get("identity", {}), identity)
+            notes = {key: int(job.get(key, 0)) for key in notes}
         notes["sessions"] += 1
         write_json(path, {"schema": SCHEMA, "identity": dict(identity), **notes})
     except OSError as fault:
-        raise ResultError(
-            f"{run}: cannot be written: {fault.strerror or fault}; choose --results DIR"
-        ) from fault
+        raise _no_results_folder(run, fault) from fault
     return notes
+
+
+def _require_same_job(run: Path, before: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    changed = [key for key, value in identity.items() if before.get(key) != value]
+    if changed:
+        raise ResultError(
+            f"{run}: interrupted job with other {', '.join(changed)}; "
+            "--fresh deletes it and starts over"
+        )
+
+
+def _no_results_folder(run: Path, fault: OSError) -> ResultError:
+    return ResultError(f"{run}: cannot be written: {fault.strerror or fault}; choose --results DIR")
 
 
 def sibling_run(run: Path, variant: str) -> Path:
     """Return the folder of another variant's run with the same protocol, method and seed.
 
-    `variant` as it is named.
+    `variant` as `variant_folder` names it.
     """
     return run.parent.parent / variant / run.name
 
 
 def copy_training(run: Path, other: Run, pattern: str) -> list[str]:
-    """Copy what another run's training left in `work/`, with its log and its notes, which then name their origin.
+    """Copy what another run's training left in `work/`, with its log and its notes.
 
-    Returns the names of the files, none where that run's work folder has been cleared away.
+    The notes then name their origin. Returns the names of the files, none where that run's work
+    folder has been cleared away.
     """
-    files = sorted(
-        p for p in work_folder(other.folder).glob(pattern) if p.is_file() and not p.is_symlink()
-    )
-    for path in [*files, *([work_folder(other.folder) / _LOG] if files else [])]:
-        if path.is_file():
-            with _replacing(work_folder(run) / path.name) as copy:
-                shutil.copyfile(path, copy)
-    if files:
-        origin = {"variant": other.record["variant"], "commit": other.record["code"].get("commit")}
-        origin["files"] = {path.name: hash_file(path) for path in files}
-        write_json(
-            work_folder(run) / _TRAINING, {**other.record.get("training", {}), "taken_over": origin}
-        )
+    source, target = work_folder(other.folder), work_folder(run)
+    files = [p for p in source.glob(pattern) if p.is_file() and not p.is_symlink()]
+    files.sort()
+    if not files:
+        return []
+    for path in files:
+        _copy_file(path, target / path.name)
+    if (source / _LOG).is_file():
+        _copy_file(source / _LOG, target / _LOG)
+    origin = {
+        "variant": other.record.variant,
+        "commit": other.record.code.commit,
+        "files": {path.name: hash_file(path) for path in files},
+    }
+    write_json(target / _TRAINING, {**other.record.training, "taken_over": origin})
     return [path.name for path in files]
 
 
 def add_test_look(run: Path) -> int:
-    """Count one look at the test split and return how many there were, this one included."""
+    """Count one look at the test split; return how many there were, this one included."""
     path = work_folder(run) / _JOB
-    held = _read_json(path)
-    held["test_looks"] = int(held.get("test_looks", 0)) + 1
-    write_json(path, held)
-    return int(held["test_looks"])
+    job = _read_json(path)
+    job["test_looks"] = int(job.get("test_looks", 0)) + 1
+    write_json(path, job)
+    return int(job["test_looks"])
 
 
 def count_test_looks(run: Path) -> int:
@@ -263,81 +278,99 @@ def count_test_looks(run: Path) -> int:
 
 
 def gather_folds(run: Path, folds: Sequence[str]) -> None:
-    """Put what the folds' recipes wrote down together as the run's: notes by fold, logs one below the other."""
+    """Put together what the folds' recipes wrote down: notes by fold, logs one below the other."""
     notes: dict[str, Any] = {}
     lines: list[str] = []
     for fold in folds:
-        place = fold_work_folder(run, fold)
-        if (place / _TRAINING).is_file():
-            notes[fold] = _read_json(place / _TRAINING)
-        if (place / _LOG).is_file():
-            header, *rows = (place / _LOG).read_text(encoding="utf-8").splitlines() or [""]
-            lines += [*([] if lines else [header]), *(f"{fold}/{row}" for row in rows)]
+        folder = fold_work_folder(run, fold)
+        if (folder / _TRAINING).is_file():
+            notes[fold] = _read_json(folder / _TRAINING)
+        if (folder / _LOG).is_file():
+            header, *rows = (folder / _LOG).read_text(encoding="utf-8").splitlines() or [""]
+            if not lines:
+                lines.append(header)
+            lines += [f"{fold}/{row}" for row in rows]
     if notes:
         write_json(work_folder(run) / _TRAINING, {"folds": notes})
     if lines:
-        with _replacing(work_folder(run) / _LOG) as beside:
-            beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        _write_text(work_folder(run) / _LOG, "\n".join(lines) + "\n")
 
 
 def read_training_notes(run: Path) -> dict[str, Any]:
     """Return what the recipe wrote down about its training; empty when it wrote nothing."""
     path = work_folder(run) / _TRAINING
-    return _read_json(path) if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    return _read_json(path)
 
 
-def hash_outputs(run: Path) -> dict[str, Any]:
+def hash_outputs(run: Path) -> OutputDigests:
     """Hash predictions, pseudo-labels and weights.
 
-    Weights are `.safetensors` files, else what lies in `work/`.
+    Predictions and pseudo-labels by their content (`array_files.hash_content`). Weights are
+    `.safetensors` files, else what lies in `work/`.
     """
-    root = work_folder(run)
-    kept = (_JOB, _TRAINING, _LOG, _LOCK)
-    answers = {path.name for path in root.glob(f"fold-*{_ANSWERS}")}
-    others = sorted(
-        p for p in (*root.glob("*"), *root.glob("fold-*/*")) if p.name not in {*kept, *answers}
-    )
-    weights = sorted(root.rglob("*.safetensors")) or others
-    files = {
-        p.relative_to(root).as_posix(): hash_file(p)
-        for p in weights
-        if p.is_file() and not p.is_symlink()
-    }
+    from . import array_files
+
     labels = pseudo_labels_file(run)
-    found = {_PREDICTIONS: hash_file(run / _PREDICTIONS)} | (
-        {labels.name: hash_file(labels)} if labels.is_file() else {}
+    labels_digest = ""
+    if labels.is_file():
+        labels_digest = array_files.hash_content(labels)
+    return OutputDigests(
+        predictions=array_files.hash_content(predictions_file(run)),
+        pseudo_labels=labels_digest,
+        weights=_hash_weights(work_folder(run)),
     )
-    return {**found, "weights": files}
+
+
+def _hash_weights(work: Path) -> dict[str, str]:
+    weights = sorted(work.rglob("*.safetensors"))
+    if not weights:
+        own = {_JOB, _TRAINING, _LOG, _LOCK}
+        own.update(path.name for path in work.glob(f"fold-*{_FOLD_PREDICTIONS}"))
+        left = [*work.glob("*"), *work.glob("fold-*/*")]
+        weights = sorted(path for path in left if path.name not in own)
+    hashes = {}
+    for path in weights:
+        if path.is_file() and not path.is_symlink():
+            hashes[path.relative_to(work).as_posix()] = hash_file(path)
+    return hashes
 
 
 def save_scores(
     run: Path, document: Mapping[str, Any], errors: np.ndarray, points: np.ndarray | None = None
 ) -> None:
-    """Write what is derived from the predictions: `scores.json`, the per-face `errors.npy`, the per-point `points.npy`.
+    """Write what is derived from the predictions.
 
-    What an earlier derivation left of points is removed where there are none now.
+    `scores.json`; `errors` (N,) per face, `points` (G·K,) per group and landmark, structured arrays
+    both. What an earlier derivation left of points is removed where there are none now.
     """
-    _save_table(run / _ERRORS, errors)
+    _save_table(run, _ERRORS, errors)
     if points is None:
-        (run / _POINTS).unlink(missing_ok=True)
+        _delete_table(run, _POINTS)
     else:
         save_points(run, points)
     write_json(run / _SCORES, document)
 
 
 def save_points(run: Path, points: np.ndarray) -> None:
-    """Write the statistics of each landmark, `points.npy`, beside scores that are there."""
-    _save_table(run / _POINTS, points)
+    """Write the statistics of each landmark beside scores that are there."""
+    _save_table(run, _POINTS, points)
 
 
-def _save_table(path: Path, table: np.ndarray) -> None:
-    import numpy as np
+def _save_table(run: Path, name: str, table: np.ndarray) -> None:
+    from . import array_files
 
-    with _replacing(path) as beside, beside.open("wb") as stream:
-        np.save(stream, table, allow_pickle=False)
+    array_files.write_npz(run / f"{name}.npz", {name: table}, "fast")
+    (run / f"{name}.npy").unlink(missing_ok=True)
 
 
-def finish_run(run: Path, record: Mapping[str, Any]) -> Run:
+def _delete_table(run: Path, name: str) -> None:
+    for path in (run / f"{name}.npz", run / f"{name}.npy"):
+        path.unlink(missing_ok=True)
+
+
+def finish_run(run: Path, record: RunRecord) -> Run:
     """Copy the training log out of `work/` and write `run.json`.
 
     Raises ResultError when there is one already.
@@ -348,25 +381,36 @@ def finish_run(run: Path, record: Mapping[str, Any]) -> Run:
         )
     log = work_folder(run) / _LOG
     if log.is_file():
-        with _replacing(run / _LOG) as beside:
-            shutil.copyfile(log, beside)
-    write_json(run / _RUN, {"schema": SCHEMA, **record})
+        _copy_file(log, run / _LOG)
+    write_json(run / _RUN, {"schema": SCHEMA, **record.to_json()})
     return read_run(run)
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write JSON beside and rename; raises ResultError when the folder cannot be written."""
-    with _replacing(path) as beside:
-        beside.write_text(
-            json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-            encoding="utf-8",
-        )
+    """Write JSON in one step; raises ResultError when the folder cannot be written."""
+    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False)
+    _write_text(path, text + "\n")
 
 
 def hash_file(path: Path) -> str:
     """Hash a file's bytes: "sha256:…"."""
     with path.open("rb") as stream:
         return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        write_whole(path, text)
+    except OSError as fault:
+        raise ResultError(f"{path}: cannot be written: {fault.strerror or fault}") from fault
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    try:
+        with replace_when_done(target) as beside:
+            shutil.copyfile(source, beside)
+    except OSError as fault:
+        raise ResultError(f"{target}: cannot be written: {fault.strerror or fault}") from fault
 
 
 # --- runs that are there --------------------------------------------------------------------------
@@ -389,24 +433,20 @@ def read_run(run: Path) -> Run:
 
     Raises ResultError for an unknown schema or a record that is not this folder's.
     """
-    record = _read_versioned(run / _RUN)
+    document = _read_versioned(run / _RUN)
     protocol, method, variant, seed = run.absolute().parts[-4:]
-    for key, place in (("protocol", protocol), ("method", method)):
-        if record.get(key) != place:
+    for key, folder in (("protocol", protocol), ("method", method)):
+        if document.get(key) != folder:
             raise ResultError(
-                f"{run / _RUN}: {key} = {record.get(key)!r} does not fit its folder; put it back"
-            )
-    if record.get("kind") not in _KINDS:
-        raise ResultError(
-            f"{run / _RUN}: kind = {record.get('kind')!r}; known: {', '.join(_KINDS)}"
-        )
-    for key in ("data", "digests", "environment", "code", "seconds", "overrides", "params"):
-        if not isinstance(record.get(key), dict):
-            raise ResultError(
-                f"{run / _RUN}: {key!r} is missing or no table; run it again with --fresh"
+                f"{run / _RUN}: {key} = {document.get(key)!r} does not fit its folder; put it back"
             )
     return Run(
-        protocol=protocol, method=method, variant=variant, seed=seed, folder=run, record=record
+        protocol=protocol,
+        method=method,
+        variant=variant,
+        seed=seed,
+        folder=run,
+        record=run_record.parse_record(document, str(run / _RUN)),
     )
 
 
@@ -415,54 +455,84 @@ def read_record_text(run: Run) -> str:
     return (run.folder / _RUN).read_text(encoding="utf-8")
 
 
-def read_scores(run: Run) -> dict[str, Any]:
-    """Return a run's `scores.json`.
+def read_scores(run: Run) -> ScoreFile:
+    """Return a run's scores.
 
-    Raises ResultError when it is missing or of an unknown schema.
+    Raises ResultError when `scores.json` is missing, damaged or of an unknown schema.
     """
+    path = run.folder / _SCORES
+    return run_record.parse_scores(_read_versioned(path), str(path))
+
+
+def read_score_document(run: Run) -> dict[str, Any]:
+    """Return `scores.json` as it stands, for commands that print it."""
     return _read_versioned(run.folder / _SCORES)
 
 
 def has_scores(run: Run) -> bool:
     """Tell whether the derived files are there; they may be deleted and rebuilt at will."""
-    return (run.folder / _SCORES).is_file() and (run.folder / _ERRORS).is_file()
+    return (run.folder / _SCORES).is_file() and _has_table(run, _ERRORS)
 
 
 def has_points(run: Run) -> bool:
     """Tell whether the statistics of each landmark are there."""
-    return (run.folder / _POINTS).is_file()
+    return _has_table(run, _POINTS)
 
 
 def read_errors(run: Run) -> np.ndarray:
-    """Return a run's per-face errors (N,), a structured array.
+    """Return a run's per-face errors (N,), a structured array (`scoring.error_table`).
 
     Raises ResultError when missing or damaged.
     """
-    return _read_table(run.folder / _ERRORS, "per-face errors")
+    return _read_table(run, _ERRORS, "per-face errors")
 
 
 def read_points(run: Run) -> np.ndarray:
-    """Return the statistics of each landmark (`metrics.per_point`).
+    """Return the statistics of each landmark, a structured array (`metrics.per_point`).
 
     Raises ResultError when missing or damaged.
     """
-    return _read_table(run.folder / _POINTS, "statistics of points")
+    return _read_table(run, _POINTS, "statistics of points")
 
 
-def _read_table(path: Path, what: str) -> np.ndarray:
+def _table_file(run: Run, name: str) -> Path:
+    """Return the file of a table: `.npy` as earlier versions wrote it, else `.npz`."""
+    older = run.folder / f"{name}.npy"
+    if older.is_file():
+        return older
+    return run.folder / f"{name}.npz"
+
+
+def _has_table(run: Run, name: str) -> bool:
+    return _table_file(run, name).is_file()
+
+
+def _read_table(run: Run, name: str, what: str) -> np.ndarray:
+    path = _table_file(run, name)
     try:
         if path.stat().st_size > _MAX_ARRAY_BYTES:
             raise ResultError(f"{path}: larger than {_MAX_ARRAY_BYTES} bytes: not {what}")
-        array = _parse_npy(path.read_bytes())
+        if path.suffix == ".npz":
+            array = _parse_npy(_unpack_member(path, f"{name}.npy"))
+        else:
+            array = _parse_npy(path.read_bytes())
     except FileNotFoundError as fault:
         raise ResultError(f"{path}: missing; the same `benchbox run` derives it again") from fault
-    except (OSError, ValueError, EOFError) as fault:
+    except _DAMAGED as fault:
         raise ResultError(f"{path}: no array that may be read: {fault}") from fault
     if array.ndim != 1 or array.dtype.names is None:
         raise ResultError(
             f"{path}: not a table of {what}; delete it, the same `benchbox run` derives it again"
         )
     return array
+
+
+def _unpack_member(path: Path, name: str) -> bytes:
+    with zipfile.ZipFile(path) as archive:
+        member = archive.getinfo(name)
+        if member.file_size > _MAX_ARRAY_BYTES:
+            raise ValueError(f"unpacks to {member.file_size} bytes")
+        return archive.read(member)
 
 
 def _parse_npy(content: bytes) -> np.ndarray:
@@ -474,7 +544,8 @@ def _parse_npy(content: bytes) -> np.ndarray:
 
     if content[: len(_NPY)] != _NPY:
         raise ValueError("no .npy file of version 1.0")
-    start = len(_NPY) + 2 + int.from_bytes(content[len(_NPY) : len(_NPY) + 2], "little")
+    size_end = len(_NPY) + 2
+    start = size_end + int.from_bytes(content[len(_NPY) : size_end], "little")
     shape, in_columns, dtype = _parse_npy_header(content[len(_NPY) : start])
     if dtype.hasobject or (in_columns and len(shape) > 1):
         raise ValueError("holds Python objects, or columns")
@@ -494,7 +565,7 @@ def _parse_npy_header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[An
 
 
 def read_log(run: Run) -> str:
-    """Return a run's training log as text, header `stage,step,epoch,loss,samples_per_s,seconds`.
+    """Return a run's training log, header `stage,step,epoch,loss,samples_per_s,seconds`.
 
     "" without one.
     """
@@ -518,9 +589,7 @@ def save_profile(results: Path, document: Mapping[str, Any]) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
-        raise ResultError(
-            f"{path}: cannot be written: {fault.strerror or fault}; choose --results DIR"
-        ) from fault
+        raise _no_results_folder(path, fault) from fault
     write_json(path, document)
     return path
 
@@ -530,22 +599,27 @@ def read_profiles(results: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
     Raises ResultError for a damaged one.
     """
-    found = {}
+    profiles = {}
     for path in sorted((results / _PROFILES).glob("*/*.json")):
         document = _read_versioned(path)
         if (document.get("method"), document.get("variant")) != (path.parent.name, path.stem):
             raise ResultError(
-                f"{path}: is the profile of another variant; put it back, or run `benchbox profile --save`"
+                f"{path}: is the profile of another variant; "
+                "put it back, or run `benchbox profile --save`"
             )
-        found[path.parent.name, path.stem] = document
-    return found
+        profiles[path.parent.name, path.stem] = document
+    return profiles
+
+
+# --- parts ----------------------------------------------------------------------------------------
 
 
 def _read_versioned(path: Path) -> dict[str, Any]:
     document = _read_json(path)
-    if document.get("schema") != SCHEMA:
+    schema = document.get("schema")
+    if schema != SCHEMA:
         raise ResultError(
-            f"{path}: schema {document.get('schema')!r}, this benchbox reads {SCHEMA}; update benchbox or run again"
+            f"{path}: schema {schema!r}, this benchbox reads {SCHEMA}; update benchbox or run again"
         )
     return document
 
@@ -562,20 +636,6 @@ def _read_json(path: Path) -> dict[str, Any]:
     return document
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Give a name beside `path` to write to; it takes the place of `path` when all went well."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield beside
-        beside.replace(path)
-    except OSError as fault:
-        raise ResultError(f"{path}: cannot be written: {fault.strerror or fault}") from fault
-    finally:
-        with suppress(OSError):
-            beside.unlink()
-
-
 def _recorded_looks(run: Path) -> int:
     """Return how often this folder's runs have looked at the test split so far."""
     counts = [0]
@@ -586,18 +646,17 @@ def _recorded_looks(run: Path) -> int:
 
 
 def _remove_unused(run: Path) -> None:
-    """Remove a run folder that holds nothing but its job's notes, with the empty folders above it."""
-    made = [*run.iterdir(), *work_folder(run).iterdir()]
-    kept = {
-        path.name
-        for path in made
-        if not path.is_dir() or path == work_folder(run) or any(path.iterdir())
-    }
+    """Remove a run folder that holds only its job's notes, with the empty folders above it."""
+    work = work_folder(run)
+    kept = set()
+    for path in [*run.iterdir(), *work.iterdir()]:
+        if not path.is_dir() or path == work or any(path.iterdir()):
+            kept.add(path.name)
     if kept <= {_WORK, _LOCK, _JOB} and not _recorded_looks(run):
         shutil.rmtree(run, ignore_errors=True)
         with suppress(OSError):  # the first folder that is not empty ends it
-            for above in list(run.parents)[:4]:
-                above.rmdir()
+            for parent in list(run.parents)[:4]:
+                parent.rmdir()
 
 
 def _delete_run(run: Path) -> None:
@@ -605,8 +664,10 @@ def _delete_run(run: Path) -> None:
 
     The lock stays.
     """
-    for name in (_RUN, _SCORES, _ERRORS, _POINTS, _PREDICTIONS, _LOG, pseudo_labels_file(run).name):
+    for name in (_RUN, _SCORES, _PREDICTIONS, _LOG, pseudo_labels_file(run).name):
         (run / name).unlink(missing_ok=True)
+    _delete_table(run, _ERRORS)
+    _delete_table(run, _POINTS)
     for path in work_folder(run).iterdir():
         if path.name == _LOCK:
             continue

@@ -15,6 +15,7 @@ from benchbox.papers.reference_rows import ReferenceRow, References
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
 from benchbox.runs import run_folders
+from benchbox.runs.run_record import parse_record
 
 CARD = protocol_card.load_protocol("300w-full")
 FACES = CARD.test_expected
@@ -70,6 +71,7 @@ def make(tmp_path):
         record |= {
             "protocol": "300w-full",
             "method": method,
+            "variant": "v",
             "kind": "trained",
             "card": CARD.card,
             "budget": "quick",
@@ -81,9 +83,9 @@ def make(tmp_path):
         with run_folders.claim_folder(run):
             run_folders.begin_job(run, {})
             run_folders.save_scores(
-                run, {"schema": 1, "n": FACES, "failed": 0, "scores": scores}, table
+                run, {"schema": 1, "card": "c", "n": FACES, "failed": 0, "scores": scores}, table
             )
-            run_folders.finish_run(run, record | {"seed": seed} | facts)
+            run_folders.finish_run(run, parse_record(record | {"seed": seed} | facts, "run.json"))
 
     return write
 

@@ -12,6 +12,7 @@ from benchbox.analysis import compare
 from benchbox.cli import main
 from benchbox.errors import ResultError
 from benchbox.runs import run_folders
+from benchbox.runs.run_record import parse_record
 
 FACES = 60
 HARD = np.arange(FACES) >= 40
@@ -53,6 +54,7 @@ def make(tmp_path):
         record |= {
             "protocol": protocol,
             "method": method,
+            "variant": "v",
             "kind": "trained",
             "card": card,
             "budget": "quick",
@@ -61,9 +63,11 @@ def make(tmp_path):
         with run_folders.claim_folder(run):
             run_folders.begin_job(run, {})
             run_folders.save_scores(
-                run, {"schema": 1, "n": len(errors), "failed": 0, "scores": scores}, table
+                run,
+                {"schema": 1, "card": "c", "n": len(errors), "failed": 0, "scores": scores},
+                table,
             )
-            run_folders.finish_run(run, record)
+            run_folders.finish_run(run, parse_record(record, "run.json"))
         return str(run.relative_to(tmp_path))
 
     return write
@@ -222,6 +226,7 @@ def test_stares_and_dots_are_compared_by_sequence_and_person(tmp_path):
         record |= {
             "protocol": "toy",
             "method": method,
+            "variant": "v",
             "kind": "submitted",
             "card": "sha256:a",
             "data": {"truth": "t"},
@@ -230,9 +235,9 @@ def test_stares_and_dots_are_compared_by_sequence_and_person(tmp_path):
             run_folders.begin_job(run, {})
             scores = {"total": {name: {"value": 1.0, "unit": "cm"} for name in names}}
             run_folders.save_scores(
-                run, {"schema": 1, "n": 24, "failed": 0, "scores": scores}, table
+                run, {"schema": 1, "card": "c", "n": 24, "failed": 0, "scores": scores}, table
             )
-            run_folders.finish_run(run, record)
+            run_folders.finish_run(run, parse_record(record, "run.json"))
     found = compare.compare_runs(["toy/a/v", "toy/b/v"], tmp_path)
     assert [d.metric for d in found.differences] == list(names)
     for d in found.differences:

@@ -10,6 +10,7 @@ import numpy as np
 
 from benchbox.protocols import protocol_card
 from benchbox.runs import prediction_files, run_folders
+from benchbox.runs.run_record import parse_record
 from benchbox.scoring.score import score_predictions, scores_to_json
 from benchbox.types import Predictions, Truth
 
@@ -51,7 +52,7 @@ def fabricate(results: Path, count: int) -> None:
         for metrics in document["scores"].values():
             metrics["nme_inter_ocular"]["value"] *= factor
         run_folders.save_scores(folder, json.loads(json.dumps(document)), errors)
-        run_folders.finish_run(folder, record(method, seed, card.card))
+        run_folders.finish_run(folder, parse_record(record(method, seed, card.card), "run.json"))
 
 
 def record(method: str, seed: int, card: str) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def test_a_kill_goes_on_at_the_fold_where_it_came_and_the_outcome_is_the_same(wo
     Path("stop").unlink()
     outcome = execute.run_method(request_for())
     assert Path("calls").read_text().split() == ["p01p02", "p00p02", "p00p01", "p00p01"]
-    assert outcome.run.record["sessions"] == 2
+    assert outcome.run.record.sessions == 2
     same = [(run.folder / "predictions.npz").read_bytes() for run in (undisturbed, outcome.run)]
     assert same[0] == same[1]
 

@@ -259,7 +259,7 @@ def test_the_release_is_a_row_of_published_weights_near_its_printed_error(data_r
         "glsr", "glsr-release", "release", data=data_root, results=tmp_path, device="cpu"
     )
     outcome = execute.run_method(request)
-    assert outcome.run.record["kind"] == "weights"
+    assert outcome.run.record.kind == "weights"
     assert outcome.scored.scores.groups["test"]["nme_inter_ocular"].value == pytest.approx(
         5.18, abs=0.02
     )

@@ -10,6 +10,7 @@ import pytest
 from benchbox.papers.reference_rows import Paper, ReferenceRow, References
 from benchbox.report.site_build import parallel
 from benchbox.runs import prediction_files, run_folders
+from benchbox.runs.run_record import parse_record
 from benchbox.types import MethodCard, Predictions, Protocol, Run, Variant
 
 COMMON, FACES = 30, 40  # the others are challenging
@@ -217,7 +218,9 @@ def write_run(
         **(scores or {}),
     }
     run_folders.save_scores(folder, derived, errors, invented_points(level))
-    return run_folders.finish_run(folder, {"protocol": protocol, "method": method, **document})
+    return run_folders.finish_run(
+        folder, parse_record({"protocol": protocol, "method": method, **document}, "run.json")
+    )
 
 
 @pytest.fixture

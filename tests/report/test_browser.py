@@ -362,7 +362,7 @@ def test_two_rows_are_compared_as_a_paired_test_would(open_page, place):
             box.click()
     folder = place.parent / "results" / "demo-full" / "demo-a" / "base"
     first, second = (
-        100 * np.load(folder / seed / "errors.npy")["nme_inter_ocular"] for seed in "01"
+        100 * np.load(folder / seed / "errors.npz")["errors"]["nme_inter_ocular"] for seed in "01"
     )
     difference = second - first  # one face per cluster
     half = 2.022691 * difference.std(ddof=1) / np.sqrt(len(difference))  # t, 39 degrees of freedom

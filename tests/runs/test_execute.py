@@ -10,7 +10,7 @@ import pytest
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
 from benchbox.metrics import per_point
 from benchbox.plugins import method_card
-from benchbox.runs import execute, run_folders, score_file
+from benchbox.runs import array_files, execute, run_folders, score_file
 
 # Answers with the centre of the box at every point: its predictions and errors are known.
 CENTRE = """
@@ -75,7 +75,7 @@ def test_a_run_leaves_its_facts_and_the_score_worked_out_by_hand(world, request_
     place = world.results / "tiny" / "stages" / "v+budget=smoke" / "0"
     assert outcome.run.folder == place
     kept = [name for name in files(place) if not name.startswith("work/")]
-    assert kept == ["errors.npy", "log.csv", "predictions.npz", "run.json", "scores.json"]
+    assert kept == ["errors.npz", "log.csv", "predictions.npz", "run.json", "scores.json"]
 
     points = world.truth
     centre = (points.min(axis=1) + points.max(axis=1)) / 2
@@ -91,7 +91,9 @@ def test_a_run_leaves_its_facts_and_the_score_worked_out_by_hand(world, request_
     assert record["test_looks"] == record["sessions"] == 1
     assert set(record["seconds"]) == {"data", "train", "predict", "score"}
     assert list(record["digests"]["weights"]) == ["stage1.safetensors", "w.safetensors"]
-    assert record["digests"]["predictions.npz"] == run_folders.hash_file(place / "predictions.npz")
+    assert record["digests"]["predictions.npz"] == array_files.hash_content(
+        place / "predictions.npz"
+    )
     assert (record["data"]["train"], record["data"]["test"]) == (12, 6)
     assert (
         record["command"] == "benchbox run --method stages --protocol tiny --seed 0 --budget smoke"
@@ -112,10 +114,10 @@ def test_scoring_again_from_the_predictions_alone_is_bit_equal(world, request_fo
     world.method("centre", CENTRE)
     place = execute.run_method(request_for("centre")).run.folder
     before = {
-        name: (place / name).read_bytes() for name in ("scores.json", "errors.npy", "run.json")
+        name: (place / name).read_bytes() for name in ("scores.json", "errors.npz", "run.json")
     }
     (place / "scores.json").unlink()
-    (place / "errors.npy").unlink()
+    (place / "errors.npz").unlink()
     for picture in (world.data / "ytf68" / "training").iterdir():
         picture.unlink()
     outcome = execute.run_method(request_for("centre"))
@@ -131,7 +133,7 @@ def test_statistics_of_points_are_derived_with_the_scores_and_once_more_where_th
 ):
     world.method("centre", CENTRE)
     place = execute.run_method(request_for("centre")).run.folder
-    assert not (place / "points.npy").exists(), "six faces are too few"
+    assert not (place / "points.npz").exists(), "six faces are too few"
     monkeypatch.setattr(per_point, "MIN_FACES", 6)
     again = execute.run_method(request_for("centre"))
     table = run_folders.read_points(again.run)
@@ -140,14 +142,14 @@ def test_statistics_of_points_are_derived_with_the_scores_and_once_more_where_th
     for group in set(table["group"]):
         mean = errors["nme_inter_ocular"][errors[f"in_{group}"]].mean()
         assert table["error"][table["group"] == group].mean() == pytest.approx(mean, rel=1e-6)
-    before = (place / "points.npy").read_bytes()
+    before = (place / "points.npz").read_bytes()
     (place / "scores.json").unlink()
     execute.run_method(request_for("centre"))
-    assert (place / "points.npy").read_bytes() == before
-    (place / "points.npy").unlink()
+    assert (place / "points.npz").read_bytes() == before
+    (place / "points.npz").unlink()
     notes = execute.run_method(request_for("centre", data=world.data / "nowhere")).notes
     assert "they need the annotations, which are not here" in notes[-1]
-    assert not (place / "points.npy").exists()
+    assert not (place / "points.npz").exists()
 
 
 NETWORKS = (
@@ -163,7 +165,7 @@ def networks(params, layout):
 def test_a_run_records_the_size_of_its_own_networks_not_of_the_papers(world, request_for):
     world.method("sized", NETWORKS, "[params]\nwidth = 10\n[budgets.smoke]\nwidth = 3\n")
     record = execute.run_method(request_for("sized")).run.record
-    assert record["profile"] == {
+    assert record.profile == {
         **{"params": 4 * 136, "params_bn_folded": 4 * 136},
         **{"macs": 3 * 136, "macs_plus_bias": 4 * 136},
     }
@@ -171,7 +173,7 @@ def test_a_run_records_the_size_of_its_own_networks_not_of_the_papers(world, req
 
 def test_a_method_without_training_is_a_row_of_weights(world, request_for):
     world.method("centre", CENTRE)
-    assert execute.run_method(request_for("centre")).run.record["kind"] == "weights"
+    assert execute.run_method(request_for("centre")).run.record.kind == "weights"
 
 
 def test_a_finished_run_is_returned_and_fresh_redoes_it(world, request_for):
@@ -189,7 +191,7 @@ def test_a_finished_run_is_returned_and_fresh_redoes_it(world, request_for):
     )
     redone = execute.run_method(request_for("stages", fresh=True))
     assert redone.notes == ()
-    assert redone.run.record["test_looks"] == 2
+    assert redone.run.record.test_looks == 2
 
 
 def test_a_finished_run_of_another_card_is_not_passed_off_as_this_one(world, request_for):
@@ -218,7 +220,7 @@ def test_an_interrupted_run_goes_on_where_its_recipe_stopped(world, request_for)
     Path("stop").unlink()
     outcome = execute.run_method(request_for("stages"))
     assert (work / "made").read_text() == "stage1 stage2 "
-    assert outcome.run.record["sessions"] == 2
+    assert outcome.run.record.sessions == 2
 
 
 def test_overrides_get_a_folder_of_their_own_unless_they_change_nothing(world, request_for):
@@ -229,8 +231,8 @@ def test_overrides_get_a_folder_of_their_own_unless_they_change_nothing(world, r
     )
     changed = execute.run_method(request_for("stages", overrides={"rate": "0.7"})).run
     assert changed.variant == "v+budget=smoke+rate=0.7"
-    assert changed.record["overrides"] == {"rate": 0.7}
-    assert changed.record["command"].endswith("--set rate=0.7")
+    assert changed.record.overrides == {"rate": 0.7}
+    assert changed.record.command.endswith("--set rate=0.7")
 
 
 @pytest.mark.parametrize(
@@ -341,10 +343,10 @@ def test_published_weights_are_named_under_the_data_root_and_make_a_row_of_their
     (world.data / "theirs").mkdir()
     (world.data / "theirs" / "net.pth").write_bytes(b"published")
     run = execute.run_method(request_for("adopts")).run
-    assert (run.record["kind"], run.record["params"]) == ("weights", {"weights": "theirs/net.pth"})
+    assert (run.record.kind, run.record.params) == ("weights", {"weights": "theirs/net.pth"})
     assert (run_folders.work_folder(run.folder) / "w.safetensors").read_bytes() == b"published"
     trained = execute.run_method(request_for("adopts", overrides={"weights": "scratch"})).run
-    assert trained.record["kind"] == "trained"
+    assert trained.record.kind == "trained"
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "../elsewhere.pth", "a/../../b.pth"])
@@ -385,12 +387,12 @@ def test_a_variant_takes_over_the_training_it_shares_and_says_so(world, request_
     said: list[str] = []
     second = execute.run_method(request_for("shared", variant="twice"), said.append).run
     assert "taken over from variant v, which trains the same: stage1.safetensors" in said
-    origin = second.record["training"]["taken_over"]
-    stage = first.record["digests"]["weights"]["stage1.safetensors"]
+    origin = second.record.training["taken_over"]
+    stage = first.record.digests.weights["stage1.safetensors"]
     assert (origin["variant"], origin["files"]) == ("v", {"stage1.safetensors": stage})
-    assert second.record["training"]["samples"] == 12
+    assert second.record.training["samples"] == 12
     assert run_folders.read_log(second) == run_folders.read_log(first) != ""
-    weights = [run.record["digests"]["weights"]["w.safetensors"] for run in (first, second)]
+    weights = [run.record.digests.weights["w.safetensors"] for run in (first, second)]
     assert weights[0] != weights[1]  # the rest of the training is its own
 
 
@@ -413,7 +415,7 @@ def test_a_training_that_differs_is_not_taken_over(world, request_for, changes, 
     record = execute.run_method(
         request_for("shared", variant="twice", **changes), said.append
     ).run.record
-    assert "taken_over" not in record["training"]
+    assert "taken_over" not in record.training
     assert not any("taken over" in line for line in said)
 
 
@@ -424,7 +426,7 @@ def test_without_the_other_work_folder_a_variant_trains_by_itself(world, request
     )
     assert (
         "taken_over"
-        not in execute.run_method(request_for("shared", variant="twice")).run.record["training"]
+        not in execute.run_method(request_for("shared", variant="twice")).run.record.training
     )
 
 
@@ -438,10 +440,8 @@ def test_iterations_of_sir_share_their_weights_and_a_shorter_cascade_is_the_star
             "sir", "tiny", variant=variant, budget="smoke", data=world.data, results=results
         )
         record = execute.run_method(replace(request, device="cpu")).run.record
-        digests = record["digests"]["weights"]
-        return "taken_over" in record["training"], digests | {
-            "": record["digests"]["predictions.npz"]
-        }
+        digests = {**record.digests.weights, "": record.digests.predictions}
+        return "taken_over" in record.training, digests
 
     for first, then in (("sir", "iters-2"), ("cr", "cr-iters-2"), ("cr", "cr-iters-5")):
         together = world.results / "together"

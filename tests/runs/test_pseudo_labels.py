@@ -8,7 +8,7 @@ import pytest
 from benchbox.datasets.synthetic import ibug300w
 from benchbox.errors import PluginError, ResultError
 from benchbox.protocols import protocol_card
-from benchbox.runs import execute, pseudo_labels, run_folders
+from benchbox.runs import array_files, execute, pseudo_labels, run_folders
 
 CARD = protocol_card.load_protocol("synth-300w-full+labelled=0.1")
 
@@ -206,8 +206,6 @@ def test_a_run_keeps_them_beside_its_predictions_and_in_its_digests(world):
     assert np.isfinite(found.errors).all()
     assert found.points is None
     record = run_folders.read_run(place).record
-    assert record["digests"]["pseudo_labels.npz"] == run_folders.hash_file(
-        place / "pseudo_labels.npz"
-    )
+    assert record.digests.pseudo_labels == array_files.hash_content(place / "pseudo_labels.npz")
     again = execute.run_method(replace(asked, fresh=True)).run
-    assert again.record["digests"]["pseudo_labels.npz"] == record["digests"]["pseudo_labels.npz"]
+    assert again.record.digests.pseudo_labels == record.digests.pseudo_labels

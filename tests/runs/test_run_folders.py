@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 
 from benchbox.errors import ResultError
-from benchbox.runs import run_folders
+from benchbox.runs import array_files, run_folders
+from benchbox.runs.run_record import parse_record
 from benchbox.types import Run
 
 ERRORS = np.array([(0.1, False)], dtype=[("nme_inter_ocular", "<f8"), ("failed", "?")])
+
+SCORES = {"schema": 1, "card": "c", "n": 1, "failed": 0, "scores": {}}
 
 
 def record(**changes: object) -> dict[str, object]:
@@ -23,6 +26,7 @@ def record(**changes: object) -> dict[str, object]:
         "protocol": "p",
         "method": "m",
         "kind": "trained",
+        "variant": "v",
         "overrides": {},
         "params": {},
         "test_looks": 1,
@@ -39,8 +43,8 @@ def finished(tmp_path: Path, **where: object) -> Run:
     with run_folders.claim_folder(run):
         run_folders.begin_job(run, {"card": "c"})
         run_folders.add_test_look(run)
-        run_folders.save_scores(run, {"schema": 1, "n": 1}, ERRORS)
-        return run_folders.finish_run(run, record())
+        run_folders.save_scores(run, SCORES, ERRORS)
+        return run_folders.finish_run(run, parse_record(record(), "run.json"))
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -82,7 +86,7 @@ def test_a_record_is_written_once(tmp_path):
         run_folders.claim_folder(run.folder),
         pytest.raises(ResultError, match="a record is written once; --fresh"),
     ):
-        run_folders.finish_run(run.folder, record(seed=1))
+        run_folders.finish_run(run.folder, parse_record(record(seed=1), "run.json"))
     assert (run.folder / "run.json").read_bytes() == before
 
 
@@ -168,7 +172,7 @@ def test_a_place_that_cannot_be_written_is_told_before_and_while_claiming(tmp_pa
 def test_two_processes_never_share_a_run_and_a_killed_one_frees_it(tmp_path):
     """The trap: a lock file that outlives its process would block the folder for ever."""
     run = place(tmp_path)
-    code = "import sys, time, pathlib, benchbox.runs.run_folders as s\nwith s.claim(pathlib.Path(sys.argv[1])):\n"
+    code = "import sys, time, pathlib, benchbox.runs.run_folders as s\nwith s.claim_folder(pathlib.Path(sys.argv[1])):\n"
     code += " print('held', flush=True); time.sleep(60)"
     with subprocess.Popen(
         [sys.executable, "-c", code, str(run)], stdout=subprocess.PIPE, text=True
@@ -192,7 +196,7 @@ def test_the_training_log_is_copied_beside_the_record(tmp_path):
         (run_folders.work_folder(run) / "log.csv").write_text(
             "stage,step,epoch,loss,samples_per_s,seconds\n"
         )
-        found = run_folders.finish_run(run, record())
+        found = run_folders.finish_run(run, parse_record(record(), "run.json"))
     assert run_folders.read_log(found).startswith("stage,step")
     assert run_folders.read_log(finished(tmp_path, seed=1)) == ""
 
@@ -201,12 +205,12 @@ def test_digests_name_the_weights_and_nothing_else(tmp_path):
     run = place(tmp_path)
     with run_folders.claim_folder(run):
         run_folders.begin_job(run, {})
-        (run / "predictions.npz").write_bytes(b"p")
+        array_files.write_npz(run / "predictions.npz", {"ids": np.array(["a"])})
         (run_folders.work_folder(run) / "notes.npy").write_bytes(b"n")
-        assert list(run_folders.hash_outputs(run)["weights"]) == ["notes.npy"]
+        assert list(run_folders.hash_outputs(run).weights) == ["notes.npy"]
         (run_folders.work_folder(run) / "w.safetensors").write_bytes(b"")
-        assert run_folders.hash_outputs(run) == {
-            "predictions.npz": "sha256:148de9c5a7a44d19e56cd9ae1a554bf67847afb0c58f6e12fa29ac7ddfca9940",
+        assert run_folders.hash_outputs(run).to_json() == {
+            "predictions.npz": array_files.hash_content(run / "predictions.npz"),
             "weights": {
                 "w.safetensors": "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
             },
@@ -247,14 +251,29 @@ def test_errors_are_read_without_pickles_and_only_as_a_table(tmp_path):
     with pytest.raises(ResultError, match="not a table of per-face errors"):
         run_folders.read_errors(run)
     (run.folder / "errors.npy").unlink()
+    for content in (b"no archive", (run.folder / "errors.npz").read_bytes()[:-40]):
+        (run.folder / "errors.npz").write_bytes(content)
+        with pytest.raises(ResultError, match=r"errors\.npz: no array that may be read"):
+            run_folders.read_errors(run)
+    (run.folder / "errors.npz").unlink()
     with pytest.raises(ResultError, match="missing; the same `benchbox run` derives it again"):
         run_folders.read_errors(run)
     assert not run_folders.has_scores(run)
 
 
+def test_a_table_in_the_older_form_is_read(tmp_path):
+    run = finished(tmp_path)
+    (run.folder / "errors.npz").unlink()
+    np.save(run.folder / "errors.npy", ERRORS)
+    assert run_folders.has_scores(run)
+    np.testing.assert_array_equal(run_folders.read_errors(run), ERRORS)
+    run_folders.save_scores(run.folder, SCORES, ERRORS)
+    assert not (run.folder / "errors.npy").exists(), "scored again, it is in the new form"
+
+
 def test_scores_of_another_schema_are_refused(tmp_path):
     run = finished(tmp_path)
-    assert run_folders.read_scores(run)["n"] == 1
+    assert run_folders.read_scores(run).count == 1
     (run.folder / "scores.json").write_text('{"schema": 2}')
     with pytest.raises(ResultError, match=r"scores\.json: schema 2, this benchbox reads 1"):
         run_folders.read_scores(run)

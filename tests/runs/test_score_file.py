@@ -41,9 +41,9 @@ def test_external_predictions_become_a_submitted_run_when_asked(world, tmp_path)
     found = score_file.score_predictions(file, "tiny", "mine", world.data, world.results)
     (run,) = run_folders.list_runs(world.results)
     assert isinstance(run, Run)
-    assert (run.record["kind"], run.variant, run.record["seed"]) == ("submitted", "submitted", None)
-    assert run_folders.read_scores(run) == found.document
-    assert run.record["digests"]["source"] == run_folders.hash_file(file)
+    assert (run.record.kind, run.variant, run.record.seed) == ("submitted", "submitted", None)
+    assert run_folders.read_score_document(run) == found.document
+    assert run.record.digests.source == run_folders.hash_file(file)
     with pytest.raises(ResultError, match="holds submitted predictions of 'mine'"):
         score_file.score_predictions(file, "tiny", "mine", world.data, world.results)
     with pytest.raises(PluginError, match="it names a folder of results"):

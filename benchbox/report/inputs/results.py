@@ -10,7 +10,6 @@ import csv
 import hashlib
 import math
 import re
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,81 +139,24 @@ def hide_folder(folder: Path, text: str) -> str:
 
 
 def read_result(run: Run) -> Result:
-    """Check a run's record and scores.
+    """Read a run's scores beside its record.
 
     Raises ResultError naming file and key.
     """
-    record, document = run.record, run_folders.read_scores(run)
-    data = record["data"]
+    record, stored = run.record, run_folders.read_scores(run)
     return Result(
         run=run,
-        kind=record["kind"],
-        variant=_text_value(record, "variant", "run.json"),
-        overrides=dict(sorted(record["overrides"].items())),
-        budget=_text_value(record, "budget", "run.json", default=""),
-        card=_text_value(document, "card", "scores.json"),
-        data=_text_value(data, "variant", "run.json data", default=""),
-        fingerprint=_text_value(data, "fingerprint", "run.json data", default=""),
-        train=_count_value(data, "train", "run.json data", default=0),
-        n=_count_value(document, "n", "scores.json"),
-        failed=_count_value(document, "failed", "scores.json"),
-        scores=_parse_scores(document),
-    )
-
-
-def _text_value(table: Mapping[str, Any], key: str, where: str, default: str | None = None) -> str:
-    value = table.get(key)
-    if value is None:
-        value = default
-    if not isinstance(value, str):
-        raise ResultError(
-            f"{where}: {key!r} is {value!r}, expected a text; run it again with --fresh"
-        )
-    return value
-
-
-def _count_value(table: Mapping[str, Any], key: str, where: str, default: int | None = None) -> int:
-    value = table.get(key)
-    if value is None:
-        value = default
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ResultError(
-            f"{where}: {key!r} is {value!r}, expected a count; run it again with --fresh"
-        )
-    return value
-
-
-def _parse_scores(document: Mapping[str, Any]) -> dict[str, dict[str, Score]]:
-    """Return group → metric → score."""
-    groups = document.get("scores")
-    if not isinstance(groups, dict) or not all(isinstance(g, dict) for g in groups.values()):
-        raise ResultError(
-            "scores.json: 'scores' must hold one table per group; delete it and score again"
-        )
-    scores: dict[str, dict[str, Score]] = {}
-    for group, metrics in groups.items():
-        scores[group] = {}
-        for name, entry in metrics.items():
-            scores[group][name] = _parse_score(f"scores.json: {group}.{name}", entry)
-    return scores
-
-
-def _parse_score(where: str, entry: object) -> Score:
-    if not isinstance(entry, dict) or not isinstance(entry.get("unit"), str):
-        raise ResultError(
-            f"{where} must be a table with value and unit; delete the file and score again"
-        )
-    value, low, high = [_parse_number(where, entry.get(key)) for key in ("value", "low", "high")]
-    return Score(value, entry["unit"], low, high)
-
-
-def _parse_number(where: str, number: object) -> float | None:
-    if number is None:
-        return None
-    if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number):
-        return float(number)
-    raise ResultError(
-        f"{where} holds {number!r}, expected a finite number; delete the file and score again"
+        kind=record.kind,
+        variant=record.variant,
+        overrides=dict(sorted(record.overrides.items())),
+        budget=record.budget or "",
+        card=stored.card,
+        data=record.data.variant,
+        fingerprint=record.data.fingerprint,
+        train=record.data.train,
+        n=stored.count,
+        failed=stored.failed,
+        scores=stored.groups,
     )
 
 
@@ -226,15 +168,11 @@ def read_ids(run: Run, count: int) -> Strings:
 
     Raises ResultError when they do not fit.
     """
-    import numpy as np
+    from benchbox.runs import prediction_files
 
     path = run_folders.predictions_file(run.folder)
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            ids: Strings = archive["ids"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
-        raise ResultError(f"{path.name}: no ids can be read: {fault}") from fault
-    if ids.shape != (count,) or ids.dtype.kind != "U":
+    ids = prediction_files.read_stored_ids(path)
+    if ids.shape != (count,):
         raise ResultError(
             f"{path.name}: its ids do not fit the {count} errors beside it; score it again"
         )
@@ -263,19 +201,17 @@ def read_gaze(result: Result, width: int) -> Floats:
 def _read_predictions(result: Result, shape: tuple[int, ...]) -> Floats:
     import numpy as np
 
+    from benchbox.runs import prediction_files
+
     path = run_folders.predictions_file(result.run.folder)
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            values, failed = archive["values"], archive["failed"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as fault:
-        raise ResultError(f"{path.name}: no predictions can be read: {fault}") from fault
-    if not shape or values.shape != (result.n, *shape) or values.dtype.kind != "f":
+    stored = prediction_files.read_stored_predictions(path)
+    predictions = stored.values
+    if not shape or predictions.shape != (result.n, *shape):
         raise ResultError(
-            f"{path.name}: {values.shape} are no answers to this protocol; score it again"
+            f"{path.name}: {predictions.shape} are no answers to this protocol; score it again"
         )
-    predictions: Floats = values.astype("f8")
     too_large = (np.abs(predictions) > _MAX_COORDINATE).reshape(result.n, -1).any(axis=1)
-    predictions[failed.astype(bool) | too_large] = np.nan
+    predictions[stored.failed | too_large] = np.nan
     return predictions
 
 

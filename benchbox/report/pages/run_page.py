@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchbox.errors import ResultError
@@ -19,6 +19,7 @@ from benchbox.report.inputs.results import Result
 from benchbox.report.tables import rows
 from benchbox.report.tables.rows import Cell
 from benchbox.runs import run_folders
+from benchbox.runs.run_record import CodeVersion
 from benchbox.types import MethodCard, Protocol
 
 from . import compare_page, pseudo_label_page, sample_atlas, worst_items
@@ -93,7 +94,7 @@ def build_run_page(
         apart=rows.why_not_comparable(result, protocol)
         if protocol
         else "no card of this protocol is installed",
-        command=str(run.record.get("command", "")),
+        command=run.record.command,
         heads=_score_columns(metrics),
         scores=tuple(_score_rows(result, metrics, _groups(result, protocol))),
         facts=_run_facts(result, protocol),
@@ -250,7 +251,6 @@ def _run_facts(
     result: Result, protocol: Protocol | None
 ) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
     record = result.run.record
-    data = record["data"]
     run = [
         ("Kind", result.kind),
         ("Variant", result.variant),
@@ -260,11 +260,11 @@ def _run_facts(
         ),
         ("Budget", result.budget or "none"),
         ("Seed", result.run.seed),
-        ("Started", str(record.get("started", ""))),
-        ("Looks at the test split", str(record.get("test_looks", ""))),
+        ("Started", record.started),
+        ("Looks at the test split", "" if record.test_looks is None else str(record.test_looks)),
     ]
     kept = [
-        ("Data set", str(data.get("dataset", ""))),
+        ("Data set", record.data.dataset),
         ("Data variant", result.data),
         ("Fingerprint", result.fingerprint),
         (f"Training {metric_names.item_plural(protocol)}", f"{result.train:,}"),
@@ -273,27 +273,24 @@ def _run_facts(
             f"{result.n:,}, {result.failed:,} without an answer",
         ),
         ("Card", result.card),
-        *(("Note", str(note)) for note in _list(data.get("notes"))),
+        *(("Note", note) for note in record.data.notes),
     ]
     return (
         ("Run", tuple(run)),
         ("Data and card", tuple(kept)),
-        ("Environment", _record_facts({**record["environment"], **_code_facts(record["code"])})),
-        ("Seconds", _record_facts(record["seconds"])),
-        (
-            "Training",
-            _record_facts(record["training"]) if isinstance(record.get("training"), dict) else (),
-        ),
+        ("Environment", _record_facts({**asdict(record.environment), **_code_facts(record.code)})),
+        ("Seconds", _record_facts(record.seconds)),
+        ("Training", _record_facts(record.training)),
     )
 
 
-def _code_facts(code: Mapping[str, Any]) -> dict[str, Any]:
-    words = {"benchbox": "benchbox", "commit": "commit", "dirty": "changes not committed"}
-    return {words.get(key, key): value for key, value in code.items()}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _code_facts(code: CodeVersion) -> dict[str, Any]:
+    return {
+        "benchbox": code.benchbox,
+        "commit": code.commit,
+        "changes not committed": code.dirty,
+        "method": code.method,
+    }
 
 
 def _record_facts(table: Mapping[str, Any]) -> tuple[Fact, ...]:

@@ -42,7 +42,7 @@ def network_cost(result: Result, profiles: Profiles) -> Cost:
 
     Anything that is no positive number was not measured.
     """
-    own = _positive_counts(result.run.record.get("profile"))
+    own = _positive_counts(result.run.record.profile)
     saved: Mapping[str, Any] = {}
     if not result.overrides:
         saved = profiles.get((result.run.method, result.variant), {})

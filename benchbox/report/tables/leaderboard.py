@@ -71,7 +71,7 @@ def build_leaderboard(
     counts = {str(kind): sum(row.kind == kind for _, row in measured) for kind in KINDS} | {
         "paper": len(lines)
     }
-    days = [str(result.run.record.get("started", ""))[:10] for result in results]
+    days = [result.run.record.started[:10] for result in results]
     return Board(protocol, tuple(tables), counts, max(days, default=""))
 
 

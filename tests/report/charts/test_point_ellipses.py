@@ -81,5 +81,5 @@ def test_damaged_statistics_are_told_and_never_drawn(make):
         run_folders.save_points(run.folder, bad)
         with pytest.raises(ResultError, match=r"points\.npy"):
             results.read_point_statistics(results.read_result(run), 68)
-    (run.folder / "points.npy").unlink()
+    (run.folder / "points.npz").unlink()
     assert results.read_point_statistics(results.read_result(run), 68) == {}

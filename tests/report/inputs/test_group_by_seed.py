@@ -146,7 +146,7 @@ def test_training_noise_ties_what_its_test_set_alone_would_tell(make, read, demo
 
 def test_a_seed_whose_errors_are_lost_takes_the_rank_of_its_row(make, read, demo):
     make("demo-a", 0.040)
-    (make("demo-a", 0.041, seed=1).folder / "errors.npy").unlink()
+    (make("demo-a", 0.041, seed=1).folder / "errors.npz").unlink()
     make("demo-b", 0.050)
     table, problems = table_of(read(), demo)
     assert [(row.name, row.rank) for row in table.rows] == [("demo-a", None), ("demo-b", 1)]

@@ -17,6 +17,7 @@ from benchbox.report.pages.page_types import Sources
 from benchbox.report.site_build import site
 from benchbox.report.tables import leaderboard, per_item
 from benchbox.runs import prediction_files, run_folders
+from benchbox.runs.run_record import parse_record
 from benchbox.scoring.score import score_predictions, scores_to_json
 from benchbox.types import Predictions
 from tests.report.conftest import record
@@ -59,7 +60,9 @@ def lay(folder, name, items, off, seeds=2):
         )
         run_folders.save_scores(place, json.loads(json.dumps(document)), scores.errors)
         facts = record(variant=f"v{seed}", card=card.card, data=data)
-        run_folders.finish_run(place, {"protocol": name, "method": "demo-a", **facts})
+        run_folders.finish_run(
+            place, parse_record({"protocol": name, "method": "demo-a", **facts}, "run.json")
+        )
     return made(folder, card)
 
 
@@ -126,10 +129,10 @@ def test_a_direction_is_drawn_as_the_camera_sees_it(tmp_path):
 
 def test_scores_of_another_rendering_bring_neither_picture_nor_truth(tmp_path):
     lay(tmp_path, "synth-gazecn", phones(), [1.5, 0.0])
-    for path in (tmp_path / "results").rglob("errors.npy"):
-        table = np.load(path)
+    for path in (tmp_path / "results").rglob("errors.npz"):
+        table = np.load(path)["errors"]
         table["error_cm"] += 0.5
-        np.save(path, table)
+        np.save(path.with_suffix(".npy"), table)
     page = made(tmp_path, protocol_card.load_protocol("synth-gazecn"))
     assert page.sections
     assert not page.shown

@@ -84,7 +84,7 @@ def test_a_page_names_whom_it_is_held_against(make, read, demo):
 
 def test_a_rival_that_cannot_be_read_is_left_out(make, read, demo):
     make("demo-a", 0.040)
-    (make("demo-b", 0.050).folder / "errors.npy").unlink()
+    (make("demo-b", 0.050).folder / "errors.npz").unlink()
     (make("demo-c", 0.055).folder / "predictions.npz").write_bytes(b"")
     rivals = worst_items.read_rivals(worst_items.choose_rivals(read(), demo), demo)
     assert [run.run.method for run in rivals.runs] == ["demo-a"]

@@ -24,7 +24,7 @@ def ranked(demo, tmp_path):
 
 def noisy(run, spread, seed):
     """Move every face's error by chance, the same on average."""
-    table = np.load(run.folder / "errors.npy")
+    table = np.load(run.folder / "errors.npz")["errors"]
     table["nme_inter_ocular"] *= np.random.default_rng(seed).lognormal(
         -(spread**2) / 2, spread, len(table)
     )
@@ -64,25 +64,25 @@ def test_a_small_difference_on_every_face_is_told_apart(make, ranked):
 
 def test_a_run_without_errors_or_with_other_clusters_is_named_and_not_ranked(make, ranked):
     make("demo-a", 0.04)
-    (make("demo-b", 0.05).folder / "errors.npy").unlink()
-    odd = make("demo-c", 0.06).folder / "errors.npy"
-    table = np.load(odd)
+    (make("demo-b", 0.05).folder / "errors.npz").unlink()
+    odd = make("demo-c", 0.06).folder
+    table = np.load(odd / "errors.npz")["errors"]
     table["cluster"] = 0
-    np.save(odd, table)
+    np.save(odd / "errors.npy", table)
     table, problems = ranked()
     assert [row.rank for row in table.rows] == [1, None, None]
     assert [
-        "errors.npy: missing" in problems[0].reason,
+        "errors.npz: missing" in problems[0].reason,
         "clusters are not those" in problems[1].reason,
     ] == [True, True]
     assert problems[1].place == "results/demo-full/demo-c/base/0"
 
 
 def test_errors_that_are_no_numbers_give_no_rank(make, ranked):
-    path = make("demo-a", 0.04).folder / "errors.npy"
-    table = np.load(path)
+    folder = make("demo-a", 0.04).folder
+    table = np.load(folder / "errors.npz")["errors"]
     table["nme_inter_ocular"][3] = -0.1
-    np.save(path, table)
+    np.save(folder / "errors.npy", table)
     table, problems = ranked()
     assert table.rows[0].rank is None
     assert "no errors" in problems[0].reason
