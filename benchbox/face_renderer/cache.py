@@ -1,4 +1,4 @@
-"""Rendered sets on disk: made once by several processes, resumable, safe against a second maker and against a kill.
+"""Rendered sets on disk: made once by a pool of processes, resumable, safe against kills.
 
 `<cache>/face-renderer-v<version>/<set>.partial/` holds columns of full length that workers fill in
 place, chunk by chunk, with a marker per finished chunk. When every marker is there the manifest is
@@ -11,17 +11,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
-from queue import Empty, Queue
-from typing import Any
+from threading import Lock
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import numpy as np
 from platformdirs import user_cache_dir
@@ -31,8 +33,22 @@ from benchbox.errors import DataError
 
 from . import GENERATOR_VERSION
 from .image_sets import SETS, ImageSet
+from .worker import render_chunk, start_worker
 
-CHUNK_SIZE = 32  # faces
+CHUNK_SIZE = 32  # pictures
+
+
+class Chunk(NamedTuple):
+    """Pictures that one task of a worker renders."""
+
+    part: str
+    first: int  # number of the first picture in its part
+    count: int
+    row: int  # of the first picture in the columns
+
+    def marker(self, partial: Path) -> Path:
+        """Return the file that says that the chunk is finished."""
+        return partial / "done" / f"{self.part}-{self.first:05d}"
 
 
 @dataclass(frozen=True)
@@ -44,39 +60,40 @@ class RenderPlan:
     kind: str = "300w"  # a key of SETS
 
     @property
-    def set(self) -> ImageSet:
+    def image_set(self) -> ImageSet:
         """What is rendered."""
         return SETS[self.kind]
 
     @property
     def count(self) -> int:
         """Pictures in all."""
-        return sum(n for _, n in self.parts)
+        return sum(size for _, size in self.parts)
 
     @property
     def gigabytes(self) -> float:
         """Room that the set takes on disk."""
-        sizes = (
-            np.dtype(kind).itemsize * int(np.prod(shape, dtype=int))
-            for kind, shape in self.set.columns.values()
-        )
-        return self.count * sum(sizes) / 1e9
+        row_bytes = 0
+        for dtype, shape in self.image_set.columns.values():
+            row_bytes += np.dtype(dtype).itemsize * int(np.prod(shape, dtype=int))
+        return self.count * row_bytes / 1e9
 
-    def chunks(self) -> list[tuple[str, int, int, int]]:
-        """List the work: part, first number, count, first row."""
-        found, row = [], 0
+    def chunks(self) -> list[Chunk]:
+        """List the work."""
+        chunks = []
+        start = 0  # row of the part's first picture
         for part, size in self.parts:
-            found += [
-                (part, k, min(CHUNK_SIZE, size - k), row + k) for k in range(0, size, CHUNK_SIZE)
-            ]
-            row += size
-        return found
+            for first in range(0, size, CHUNK_SIZE):
+                chunks.append(Chunk(part, first, min(CHUNK_SIZE, size - first), start + first))
+            start += size
+        return chunks
 
 
 def cache_root() -> Path:
     """Return the folder that all caches live in: BENCHBOX_CACHE, else the user's cache folder."""
     chosen = os.environ.get("BENCHBOX_CACHE")
-    return Path(chosen) if chosen else Path(user_cache_dir("benchbox"))
+    if chosen:
+        return Path(chosen)
+    return Path(user_cache_dir("benchbox"))
 
 
 def cache_folder(plan: RenderPlan) -> Path:
@@ -85,112 +102,121 @@ def cache_folder(plan: RenderPlan) -> Path:
 
 
 def plan_set(kind: str) -> RenderPlan:
-    """Return the plan of a whole set."""
+    """Return the plan of a whole set, given its key in SETS."""
     return RenderPlan(kind, SETS[kind].parts, kind)
 
 
-def _column_paths(plan: RenderPlan, at: Path) -> dict[str, Path]:
-    return {name: at / f"{name}.npy" for name in plan.set.columns}
+def _column_paths(plan: RenderPlan, folder: Path) -> dict[str, Path]:
+    return {name: folder / f"{name}.npy" for name in plan.image_set.columns}
 
 
-def find_fault(plan: RenderPlan, at: Path | None = None) -> str:
+# --- reading --------------------------------------------------------------------------------------
+
+
+def find_fault(plan: RenderPlan, folder: Path | None = None) -> str:
     """Return "" when a finished set is whole, else what is wrong with it."""
-    at = at or cache_folder(plan)
-    if not at.is_dir():
+    folder = folder or cache_folder(plan)
+    if not folder.is_dir():
         return "not rendered yet"
     try:
-        manifest = json.loads((at / "manifest.json").read_text("utf-8"))
+        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     except (OSError, ValueError):
         return "manifest.json is missing or unreadable"
-    if manifest.get("version") != plan.set.version or manifest.get("parts") != [
-        list(p) for p in plan.parts
-    ]:
+    parts = [list(part) for part in plan.parts]
+    if manifest.get("version") != plan.image_set.version or manifest.get("parts") != parts:
         return "manifest.json describes another set"
-    for name, path in _column_paths(plan, at).items():
+    for name, path in _column_paths(plan, folder).items():
+        expected = manifest["bytes"].get(name)
         size = path.stat().st_size if path.is_file() else -1
-        if size != manifest["bytes"].get(name):
-            return f"{path.name} has {size} bytes instead of {manifest['bytes'].get(name)}"
+        if size != expected:
+            return f"{path.name} has {size} bytes instead of {expected}"
     return ""
 
 
 def load_columns(
     plan: RenderPlan, *, workers: int | None = None
 ) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the columns of a set, pixels memory-mapped, rendering what is missing first.
+    """Return the columns of a set, all memory-mapped, rendering what is missing first.
 
-    Raises DataError when the cache folder cannot be written or has no room.
+    Raises DataError when the cache folder cannot be written or has no room, or a worker is killed.
     """
-    at = cache_folder(plan)
-    with _explain_disk_faults(plan, at):
+    folder = cache_folder(plan)
+    with _explain_disk_faults(plan, folder):
         if find_fault(plan):
-            _make_set(plan, at, min(workers or os.cpu_count() or 1, len(plan.chunks())))
-        return {
-            name: np.load(path, mmap_mode="r") for name, path in _column_paths(plan, at).items()
-        }
+            _make_set(plan, folder, workers or os.cpu_count() or 1)
+        paths = _column_paths(plan, folder)
+        return {name: np.load(path, mmap_mode="r") for name, path in paths.items()}
 
 
 def read_columns(plan: RenderPlan, *, pixels: bool) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the columns of a set.
+    """Return the columns of a set; pixels stay memory-mapped, all others are read.
 
     Without pixels it renders nothing: columns that take a picture may be absent.
 
-    Raises DataError as `load` does.
+    Raises DataError as `load_columns` does.
     """
-    if pixels or not find_fault(plan):
-        columns = load_columns(plan)
-        return {
-            name: column if name == "pixels" else np.array(column)
-            for name, column in columns.items()
-        }
-    return {name: column.copy() for name, column in _geometry_columns(plan).items()}
+    if not pixels and find_fault(plan):
+        return {name: column.copy() for name, column in _geometry_columns(plan).items()}
+    columns = load_columns(plan)
+    for name, column in columns.items():
+        if name != "pixels":
+            columns[name] = np.array(column)
+    return columns
 
 
 @lru_cache(maxsize=4)
 def _geometry_columns(plan: RenderPlan) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the columns that take no picture: seconds of work, which scoring many runs would spend once per run."""
-    parts = [plan.set.rows(part, range(size), pixels=False) for part, size in plan.parts]
+    """Return the columns that take no picture: seconds of work, which many runs share."""
+    parts = []
+    for part, size in plan.parts:
+        parts.append(plan.image_set.render_columns(part, range(size), pixels=False))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
+# --- making ---------------------------------------------------------------------------------------
+
+
 @contextmanager
-def _explain_disk_faults(plan: RenderPlan, at: Path) -> Iterator[None]:
+def _explain_disk_faults(plan: RenderPlan, folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
         raise DataError(
-            f"cannot keep the synthetic faces in {at}: {fault.strerror or fault}; "
-            f"set BENCHBOX_CACHE to a folder that can be written and has {plan.gigabytes:.1f} GB of room"
+            f"cannot keep the synthetic faces in {folder}: {fault.strerror or fault}; "
+            "set BENCHBOX_CACHE to a folder that can be written "
+            f"and has {plan.gigabytes:.1f} GB of room"
         ) from fault
 
 
-def _make_set(plan: RenderPlan, at: Path, workers: int) -> None:
-    partial = at.with_name(f"{at.name}.partial")
-    if at.exists():
-        _discard_broken(plan, at)
+def _make_set(plan: RenderPlan, folder: Path, workers: int) -> None:
+    partial = folder.with_name(f"{folder.name}.partial")
+    if folder.exists():
+        _discard_broken(plan, folder)
     try:
         _lay_out_columns(plan, partial)
         _render_chunks(plan, partial, workers)
         sizes = {name: path.stat().st_size for name, path in _column_paths(plan, partial).items()}
-        manifest = {"version": plan.set.version, "parts": plan.parts, "bytes": sizes}
-        _write(partial / "manifest.json", json.dumps(manifest))
-        partial.rename(at)
+        manifest = {"version": plan.image_set.version, "parts": plan.parts, "bytes": sizes}
+        _write_text(partial / "manifest.json", json.dumps(manifest))
+        partial.rename(folder)
     except OSError:
         if find_fault(plan):  # else another process was faster; what it made is the same
             raise
         shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(at / "done", ignore_errors=True)
+    shutil.rmtree(folder / "done", ignore_errors=True)
 
 
-def _discard_broken(plan: RenderPlan, at: Path) -> None:
+def _discard_broken(plan: RenderPlan, folder: Path) -> None:
     """Move a broken set out of the way in one step, then delete it.
 
     Put it back if it turns out to be whole.
     """
-    grave = Path(tempfile.mkdtemp(prefix=f"{at.name}.broken-", dir=at.parent))
-    at.rename(grave / at.name)
-    if not find_fault(plan, grave / at.name):  # another process repaired it since it was looked at
+    grave = Path(tempfile.mkdtemp(prefix=f"{folder.name}.broken-", dir=folder.parent))
+    moved = grave / folder.name
+    folder.rename(moved)
+    if not find_fault(plan, moved):  # another process repaired it since it was looked at
         with suppress(OSError):
-            (grave / at.name).rename(at)
+            moved.rename(folder)
     shutil.rmtree(grave, ignore_errors=True)
 
 
@@ -204,16 +230,8 @@ def _lay_out_columns(plan: RenderPlan, partial: Path) -> None:
     fresh = Path(tempfile.mkdtemp(prefix=f"{partial.name}-", dir=partial.parent))
     (fresh / "done").mkdir()
     for name, path in _column_paths(plan, fresh).items():
-        kind, shape = plan.set.columns[name]
-        column = np.lib.format.open_memmap(
-            path, mode="w+", dtype=np.dtype(kind), shape=(plan.count, *shape)
-        )
-        offset, size = int(column.offset), column.nbytes
-        del column
-        # find out now that the disk is full, not by a crash later
-        if hasattr(os, "posix_fallocate"):
-            with path.open("r+b") as file:
-                os.posix_fallocate(file.fileno(), offset, size)
+        dtype, shape = plan.image_set.columns[name]
+        _allocate_column(path, np.dtype(dtype), (plan.count, *shape))
     try:
         fresh.rename(partial)
     except OSError:
@@ -222,109 +240,95 @@ def _lay_out_columns(plan: RenderPlan, partial: Path) -> None:
             raise
 
 
+def _allocate_column(path: Path, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Make a column file; a full disk shows now and not by a crash later."""
+    column = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    offset, size = int(column.offset), column.nbytes
+    del column
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), offset, size)
+
+
 def _is_laid_out(plan: RenderPlan, partial: Path) -> bool:
+    columns = plan.image_set.columns
     try:
-        shapes = {
-            name: np.load(path, mmap_mode="r").shape
-            for name, path in _column_paths(plan, partial).items()
-        }
+        for name, path in _column_paths(plan, partial).items():
+            _, shape = columns[name]
+            if np.load(path, mmap_mode="r").shape != (plan.count, *shape):
+                return False
     except (OSError, ValueError):
         return False
-    fits = all(
-        shapes[name] == (plan.count, *shape) for name, (_, shape) in plan.set.columns.items()
-    )
-    return fits and (partial / "done").is_dir()
+    return (partial / "done").is_dir()
 
 
 def _render_chunks(plan: RenderPlan, partial: Path, workers: int) -> None:
-    queue: Queue[tuple[str, int, int, int]] = Queue()
-    for chunk in plan.chunks():
-        queue.put(chunk)
+    """Render the chunks without a marker.
+
+    After a fault or Ctrl-C no further chunk is begun; those at hand are finished and kept.
+
+    Raises DataError when a worker is killed.
+    """
+    missing = [chunk for chunk in plan.chunks() if not chunk.marker(partial).exists()]
+    if not missing:
+        return
+    bar = _progress_bar(plan, done=plan.count - sum(chunk.count for chunk in missing))
+    # Fresh processes instead of forks: the caller may hold torch's or OpenCV's threads.
+    pool = ProcessPoolExecutor(
+        min(workers, len(missing)), mp_context=get_context("spawn"), initializer=start_worker
+    )
+    try:
+        with bar:
+            tasks = {}
+            with _hidden_main_module():
+                for chunk in missing:
+                    tasks[pool.submit(render_chunk, plan.kind, partial.absolute(), chunk)] = chunk
+            for task in as_completed(tasks):
+                task.result()
+                bar.update(tasks[task].count)
+    except BrokenProcessPool as fault:
+        raise DataError(
+            f"a process that renders synthetic faces for {partial} was killed; "
+            "finished faces are kept, run the command again to go on"
+        ) from fault
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_MAIN_LOCK = Lock()
+
+
+@contextmanager
+def _hidden_main_module() -> Iterator[None]:
+    """Keep processes that are spawned in here from running the caller's script again.
+
+    Spawned Python imports the main module of its parent; a script without `if __name__ ==
+    "__main__"` would ask for the faces in every worker once more.
+    """
+    with _MAIN_LOCK:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
+def _progress_bar(plan: RenderPlan, done: int) -> tqdm[Any]:
     # a log file wants a line now and then, not a moving bar
     pause_s = 0.5 if sys.stderr.isatty() else 15.0
-    bar = tqdm(
+    return tqdm(
         total=plan.count,
+        initial=done,
         desc=f"rendering {plan.name}",
         unit="picture",
         file=sys.stderr,
         mininterval=pause_s,
     )
-    with bar, ThreadPoolExecutor(workers) as pool:
-        jobs = [pool.submit(_drive, plan, queue, partial, bar) for _ in range(workers)]
-        try:
-            for job in jobs:
-                job.result()
-        finally:
-            # after a fault or Ctrl-C the other workers find nothing more to do
-            with suppress(Empty):
-                while True:
-                    queue.get_nowait()
 
 
-def _drive(
-    plan: RenderPlan, queue: Queue[tuple[str, int, int, int]], partial: Path, bar: Any
-) -> None:
-    """Keep one worker process busy until the queue is empty."""
-    process: subprocess.Popen[str] | None = None
-    try:
-        while True:
-            try:
-                part, first, count, row = queue.get_nowait()
-            except Empty:
-                return
-            marker = partial / "done" / f"{part}-{first:05d}"
-            if not marker.exists():
-                process = process or _start(plan, partial)
-                _ask(process, f"{part} {first} {count} {row}")
-            bar.update(count)
-    finally:
-        if process is not None:
-            process.kill()
-            process.communicate()
-
-
-def _ask(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
-        process.stdin.write(f"{line}\n")
-        process.stdin.flush()
-        answer = process.stdout.readline().strip()
-    except BrokenPipeError:
-        answer = ""
-    if answer != "ok":
-        raise DataError(
-            f"a process that renders synthetic faces stopped at {line!r}: {answer or f'exit {process.wait()}'}; "
-            "finished faces are kept, run the command again to go on"
-        )
-
-
-def _start(plan: RenderPlan, partial: Path) -> subprocess.Popen[str]:
-    # A process of its own instead of a fork: the caller may hold torch's or OpenCV's threads.
-    package = str(Path(__file__).resolve().parents[2])
-    paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-    single = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "benchbox.face_renderer.worker", plan.kind, str(partial)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **single, "PYTHONPATH": os.pathsep.join(paths)},
-    )
-
-
-def _write(path: Path, text: str) -> None:
+def _write_text(path: Path, text: str) -> None:
+    """Write a text file in one step."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
         file.write(text)
     Path(file.name).replace(path)
-
-
-def write_rows(partial: Path, name: str, row: int, rows: np.ndarray[Any, Any]) -> None:
-    """Write rows of a column in place; plain writes report a full disk, memory maps crash."""
-    column = np.load(partial / f"{name}.npy", mmap_mode="r")
-    offset = (
-        int(column.offset) + row * int(np.prod(column.shape[1:], dtype=int)) * column.dtype.itemsize
-    )
-    with (partial / f"{name}.npy").open("r+b") as file:
-        file.seek(offset)
-        file.write(np.ascontiguousarray(rows, dtype=column.dtype).tobytes())

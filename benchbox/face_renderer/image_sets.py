@@ -17,41 +17,47 @@ from .render import render_picture
 from .scenes import multi_camera, phone_and_tablet, portraits, videos
 
 if TYPE_CHECKING:
-    Rows = Mapping[str, np.ndarray[Any, Any]]
-    Column = tuple[str, tuple[int, ...]]  # NumPy's name of the type, shape of one row
+    from benchbox.types import Bytes
+
+    from .scenes.scene import Scene
+
+    Columns = Mapping[str, np.ndarray[Any, Any]]
+    ColumnType = tuple[str, tuple[int, ...]]  # NumPy's name of the type, shape of one row
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A rendered set. `rows(part, numbers, pixels=…)` returns its columns.
+    """A rendered set.
 
-    Without pixels those that geometry gives.
+    `render_columns(part, numbers, pixels=True)` returns its columns; without pixels, only those
+    that need no picture.
     """
 
     version: int
     parts: tuple[tuple[str, int], ...]  # parts with their sizes, rows in this order
-    columns: Mapping[str, Column]
-    drawn: tuple[str, ...]  # columns that take a picture
-    rows: Callable[..., Rows]
+    columns: Mapping[str, ColumnType]
+    render_columns: Callable[..., Columns]
 
 
 _TEXT_TYPE = "<U24"
 
 
-def _face_columns(part: str, numbers: Sequence[int], *, pixels: bool = True) -> Rows:
+def _face_columns(part: str, numbers: Sequence[int], *, pixels: bool = True) -> Columns:
     scenes = [draw_scene(part, number) for number in numbers]
-    known = {
-        "values": np.stack([s.landmarks for s in scenes]),
-        "detected": np.stack([s.detected for s in scenes]),
+    columns = _scene_columns(scenes, "values")
+    if pixels:
+        pictures = [render_picture(scene) for scene in scenes]
+        columns["pixels"] = np.stack([picture.pixels for picture in pictures])
+        columns["visible"] = np.stack([picture.visible for picture in pictures])
+    return columns
+
+
+def _scene_columns(scenes: Sequence[Scene], landmarks: str) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the 68 landmarks (N, 68, 2) under a name, and detector boxes (N, 4)."""
+    return {
+        landmarks: np.stack([scene.landmarks for scene in scenes]),
+        "detected": np.stack([scene.detected for scene in scenes]),
     }
-    if not pixels:
-        return known
-    pictures = [render_picture(scene) for scene in scenes]
-    seen = {
-        "pixels": np.stack([p.pixels for p in pictures]),
-        "visible": np.stack([p.visible for p in pictures]),
-    }
-    return {**known, **seen}
 
 
 FACES = ImageSet(
@@ -63,7 +69,6 @@ FACES = ImageSet(
         "detected": ("f8", (4,)),
         "visible": ("?", (68,)),
     },
-    ("pixels", "visible"),
     _face_columns,
 )
 
@@ -73,33 +78,29 @@ FACES = ImageSet(
 
 def _portrait_columns(
     gallery: portraits.Gallery, part: str, numbers: Sequence[int], *, pixels: bool = True
-) -> Rows:
+) -> Columns:
     drawn = [portraits.draw_portrait(gallery, part, number) for number in numbers]
-    scenes = [p.scene for p in drawn]
-    known = {
-        "values68": np.stack([s.landmarks for s in scenes]),
-        "detected": np.stack([s.detected for s in scenes]),
-    }
-    if gallery.layout != "ibug68":
-        known["values"] = np.stack([s.camera.project(s.further)[0] for s in scenes])
+    scenes = [portrait.scene for portrait in drawn]
+    further_points = gallery.layout != "ibug68"
+    columns = _scene_columns(scenes, "values68")
+    if further_points:
+        columns["values"] = np.stack([s.camera.project(s.further)[0] for s in scenes])
     if gallery.kind == "attributes":
-        known["traits"] = np.array([list(p.traits.values()) for p in drawn])
+        columns["traits"] = np.array([list(portrait.traits.values()) for portrait in drawn])
     if gallery.kind == "turned":
-        known["rect"] = np.stack([portraits.aflw_rect(s) for s in scenes])
-    if not pixels:
-        return known
-    pictures = [render_picture(scene) for scene in scenes]
-    seen = {
-        "pixels": np.stack([p.pixels for p in pictures]),
-        "visible68": np.stack([p.visible[:68] for p in pictures]),
-    }
-    if gallery.layout != "ibug68":
-        seen["visible"] = np.stack([p.visible[68:] for p in pictures])
-    return {**known, **seen}
+        columns["rect"] = np.stack([portraits.aflw_rect(scene) for scene in scenes])
+    if pixels:
+        pictures = [render_picture(scene) for scene in scenes]
+        visible = np.stack([picture.visible for picture in pictures])
+        columns["pixels"] = np.stack([picture.pixels for picture in pictures])
+        columns["visible68"] = visible[:, :68]
+        if further_points:
+            columns["visible"] = visible[:, 68:]
+    return columns
 
 
 def _portrait_set(gallery: portraits.Gallery) -> ImageSet:
-    columns: dict[str, Column] = {
+    columns: dict[str, ColumnType] = {
         "pixels": ("u1", (PICTURE_PX, PICTURE_PX, 3)),
         "values68": ("f8", (68, 2)),
         "visible68": ("?", (68,)),
@@ -112,14 +113,8 @@ def _portrait_set(gallery: portraits.Gallery) -> ImageSet:
         columns["traits"] = ("?", (len(portraits.ATTRIBUTES),))
     if gallery.kind == "turned":
         columns["rect"] = ("f8", (4,))
-    drawn = tuple(name for name in columns if name == "pixels" or name.startswith("visible"))
-    return ImageSet(
-        portraits.PORTRAIT_VERSION,
-        gallery.parts,
-        columns,
-        drawn,
-        partial(_portrait_columns, gallery),
-    )
+    render_columns = partial(_portrait_columns, gallery)
+    return ImageSet(portraits.PORTRAIT_VERSION, gallery.parts, columns, render_columns)
 
 
 WFLW = portraits.Gallery("wflw", (("train", 2000), ("test", 1000)), "wflw98", "attributes")
@@ -130,34 +125,24 @@ PRIVATE = portraits.Gallery("300w-private", (("indoor", 300), ("outdoor", 300)),
 
 def _video_columns(
     reel: videos.Reel, part: str, numbers: Sequence[int], *, pixels: bool = True
-) -> Rows:
+) -> Columns:
     scenes = [videos.draw_frame(reel, part, number) for number in numbers]
-    known = {
-        "values": np.stack([s.landmarks for s in scenes]),
-        "detected": np.stack([s.detected for s in scenes]),
-        "video": np.array([s.person for s in scenes]),
-    }
-    return (
-        known
-        if not pixels
-        else {**known, "pixels": np.stack([render_picture(scene).pixels for scene in scenes])}
-    )
+    columns = _scene_columns(scenes, "values")
+    columns["video"] = np.array([scene.person for scene in scenes])
+    if pixels:
+        columns["pixels"] = np.stack([render_picture(scene).pixels for scene in scenes])
+    return columns
 
 
 def _video_set(reel: videos.Reel) -> ImageSet:
-    columns: dict[str, Column] = {
+    columns: dict[str, ColumnType] = {
         "pixels": ("u1", (PICTURE_PX, PICTURE_PX, 3)),
         "values": ("f8", (68, 2)),
         "detected": ("f8", (4,)),
         "video": (_TEXT_TYPE, ()),
     }
-    return ImageSet(
-        portraits.PORTRAIT_VERSION,
-        reel.sizes(),
-        columns,
-        ("pixels",),
-        partial(_video_columns, reel),
-    )
+    render_columns = partial(_video_columns, reel)
+    return ImageSet(portraits.PORTRAIT_VERSION, reel.sizes(), columns, render_columns)
 
 
 VIDEOS = videos.Reel("300vw", (("videos", 20), ("a", 8), ("b", 8), ("c", 14)), frames=48)
@@ -170,44 +155,40 @@ _FRAME_BYTES = phone_and_tablet.FRAME_SIDE_PX * phone_and_tablet.FRAME_SIDE_PX *
 
 def _device_columns(
     study: phone_and_tablet.Study, part: str, numbers: Sequence[int], *, pixels: bool = True
-) -> Rows:
+) -> Columns:
     shots = [phone_and_tablet.draw_shot(study, part, number) for number in numbers]
-    known = {
-        "values": np.stack([s.target_cm for s in shots]),
-        "face": np.stack([s.face for s in shots]),
-        "left_eye": np.stack([s.left_eye for s in shots]),
-        "right_eye": np.stack([s.right_eye for s in shots]),
-        "orientation": np.array([s.orientation for s in shots]),
-        "device": np.array([s.device.name for s in shots]),
-        "person": np.array([s.person for s in shots]),
-        "dot": np.array([s.dot for s in shots]),
+    columns: dict[str, np.ndarray[Any, Any]] = {
+        "values": np.stack([shot.target_cm for shot in shots]),
+        "orientation": np.array([shot.orientation for shot in shots]),
+        "device": np.array([shot.device.name for shot in shots]),
+        "person": np.array([shot.person for shot in shots]),
+        "dot": np.array([shot.dot for shot in shots]),
     }
-    if not pixels:
-        return known
-    frames = [
-        render_picture(s.scene).pixels[phone_and_tablet.frame_slices(s.orientation)].ravel()
-        for s in shots
-    ]
-    return {**known, "pixels": np.stack(frames)}
+    for name in ("face", "left_eye", "right_eye"):
+        columns[name] = np.stack([getattr(shot, name) for shot in shots])
+    if pixels:
+        columns["pixels"] = np.stack([_frame_bytes(shot) for shot in shots])
+    return columns
+
+
+def _frame_bytes(shot: phone_and_tablet.Shot) -> Bytes:
+    """Render a frame (216 * 288 * 3,) or (288 * 216 * 3,): one row length for both orientations."""
+    rows_and_columns = phone_and_tablet.frame_slices(shot.orientation)
+    return render_picture(shot.scene).pixels[rows_and_columns].ravel()
 
 
 def _device_set(study: phone_and_tablet.Study) -> ImageSet:
-    boxes: dict[str, Column] = dict.fromkeys(
-        ("face", "left_eye", "right_eye", "face_grid"), ("f8", (4,))
-    )
-    words: dict[str, Column] = dict.fromkeys(("device", "person", "dot"), (_TEXT_TYPE, ()))
-    own: dict[str, Column] = {
+    columns: dict[str, ColumnType] = {
         "pixels": ("u1", (_FRAME_BYTES,)),
         "values": ("f8", (2,)),
         "orientation": ("i8", ()),
     }
-    return ImageSet(
-        phone_and_tablet.DESK_VERSION,
-        study.sizes(),
-        {**own, **boxes, **words},
-        ("pixels",),
-        partial(_device_columns, study),
-    )
+    for box in ("face", "left_eye", "right_eye", "face_grid"):
+        columns[box] = ("f8", (4,))
+    for text in ("device", "person", "dot"):
+        columns[text] = (_TEXT_TYPE, ())
+    render_columns = partial(_device_columns, study)
+    return ImageSet(phone_and_tablet.DESK_VERSION, study.sizes(), columns, render_columns)
 
 
 # Many persons and few frames of each: what keeps a short training from new people is their faces,
@@ -228,27 +209,26 @@ GAZESTARE = phone_and_tablet.Study(
 
 def _patch_columns(
     study: multi_camera.Rig, part: str, numbers: Sequence[int], *, pixels: bool = True
-) -> Rows:
+) -> Columns:
     patches = [multi_camera.draw_patch(study, part, number) for number in numbers]
-    known = {
-        "values": np.stack([p.gaze for p in patches]),
-        "head_pose": np.stack([multi_camera.pitch_yaw(p.head) for p in patches]),
-        "camera": np.array([p.camera for p in patches]),
-        "right": np.array([p.mirrored for p in patches]),
-        "person": np.array([p.person for p in patches]),
+    columns: dict[str, np.ndarray[Any, Any]] = {
+        "values": np.stack([patch.gaze for patch in patches]),
+        "head_pose": np.stack([multi_camera.pitch_yaw(patch.head) for patch in patches]),
+        "camera": np.array([patch.camera for patch in patches]),
+        "right": np.array([patch.mirrored for patch in patches]),
+        "person": np.array([patch.person for patch in patches]),
     }
-    if not pixels:
-        return known
-    return {
-        **known,
-        "pixels": np.stack(
-            [multi_camera.cut_patch(p, render_picture(p.scene).pixels) for p in patches]
-        ),
-    }
+    if pixels:
+        columns["pixels"] = np.stack([_patch_pixels(patch) for patch in patches])
+    return columns
+
+
+def _patch_pixels(patch: multi_camera.Patch) -> Bytes:
+    return multi_camera.cut_patch(patch, render_picture(patch.scene).pixels)
 
 
 def _rig_set(study: multi_camera.Rig) -> ImageSet:
-    columns: dict[str, Column] = {
+    columns: dict[str, ColumnType] = {
         "pixels": ("u1", (*multi_camera.patch_shape(study), 3)),
         "values": ("f8", (3,)),
         "head_pose": ("f8", (2,)),
@@ -256,9 +236,7 @@ def _rig_set(study: multi_camera.Rig) -> ImageSet:
         "right": ("?", ()),
         "person": (_TEXT_TYPE, ()),
     }
-    return ImageSet(
-        study.version, study.sizes(), columns, ("pixels",), partial(_patch_columns, study)
-    )
+    return ImageSet(study.version, study.sizes(), columns, partial(_patch_columns, study))
 
 
 ETH_XGAZE = multi_camera.Rig(

@@ -30,7 +30,7 @@ def describe_access(title: str, kind: str, megabytes: int) -> Access:
 
 def generator_note(plan: RenderPlan) -> str:
     """Say which generator made a set."""
-    return f"synthetic pictures, generator {plan.kind} version {plan.set.version}"
+    return f"synthetic pictures, generator {plan.kind} version {plan.image_set.version}"
 
 
 def check_cache(plan: RenderPlan) -> list[Finding]:
@@ -56,7 +56,7 @@ def render_rows(
     plan: RenderPlan, chosen: Mapping[str, Sequence[int]]
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], Columns]:
     """Render some numbers of each part in memory; return their parts, numbers and columns."""
-    made = [plan.set.rows(part, numbers) for part, numbers in chosen.items()]
+    made = [plan.image_set.render_columns(part, numbers) for part, numbers in chosen.items()]
     parts = np.concatenate([np.full(len(numbers), part) for part, numbers in chosen.items()])
     numbers = np.concatenate([np.asarray(numbers) for numbers in chosen.values()])
     return parts, numbers, {name: np.concatenate([rows[name] for rows in made]) for name in made[0]}
@@ -69,7 +69,7 @@ def name_variant(index: Index, variant: str) -> Index:
 
 def cache_keys(plan: RenderPlan, parts: Any, numbers: Any) -> Callable[[int], str]:
     """Return what names the pixels of a row, for caches of them: every pixel follows from it."""
-    return lambda row: f"{plan.kind}-{plan.set.version}:{parts[row]}/{numbers[row]}"
+    return lambda row: f"{plan.kind}-{plan.image_set.version}:{parts[row]}/{numbers[row]}"
 
 
 def join_keys(first: Index, second: Index) -> Callable[[int], str] | None:

@@ -109,7 +109,7 @@ def item_facts(item: SyntheticItem) -> Facts:
     """Return what is true of an item, without drawing it: one value for each column of its set."""
     from benchbox.face_renderer.image_sets import SETS
 
-    rows = SETS[item.kind].rows(item.part, [item.number], pixels=False)
+    rows = SETS[item.kind].render_columns(item.part, [item.number], pixels=False)
     return {name: column[0] for name, column in rows.items()}
 
 
@@ -118,7 +118,7 @@ def draw_item(item: SyntheticItem) -> Bytes:
     from benchbox.face_renderer.image_sets import SETS
     from benchbox.face_renderer.scenes import phone_and_tablet
 
-    rows = SETS[item.kind].rows(item.part, [item.number])
+    rows = SETS[item.kind].render_columns(item.part, [item.number])
     pixels: Bytes = rows["pixels"][0]
     if pixels.ndim == 1:  # frames of phones and tablets, upright or not
         high, wide = phone_and_tablet.frame_slices(int(rows["orientation"][0]))

@@ -123,7 +123,7 @@ def test_a_tiny_set_is_rows_of_the_whole_one(tiny):
     plan = gazecapture.PLAN
     row = int(np.flatnonzero(small.parts == "test")[3])
     number = int(str(small.ids[row]).rpartition("/")[2])
-    again = plan.set.rows("test", [number])
+    again = plan.image_set.render_columns("test", [number])
     np.testing.assert_array_equal(again["values"][0], small.values[row])
     np.testing.assert_array_equal(again["pixels"][0], small.read(row).ravel())
 
@@ -146,7 +146,7 @@ def test_labels_come_without_pixels_and_are_the_same_with_them(tmp_path, monkeyp
 
 
 def test_many_runs_are_scored_with_one_look_at_the_geometry(tmp_path, monkeypatch):
-    """Trap: scoring 152 committed runs again took eight minutes on an empty cache, seconds of geometry for each."""
+    """Trap: on an empty cache scoring 152 committed runs took eight minutes, each its geometry."""
     monkeypatch.setenv("BENCHBOX_CACHE", str(tmp_path))
     plan = cache.RenderPlan("counted", (("train", 2),), "gazestare")
     cache.read_columns(plan, pixels=False)

@@ -1,5 +1,6 @@
-"""The synthetic data set: shape of 300-W, and a cache that is never trusted when it is not whole."""
+"""The synthetic data set: shape of 300-W, and a cache that is trusted only when it is whole."""
 
+import multiprocessing
 import os
 import shutil
 import signal
@@ -80,7 +81,7 @@ def test_annotations_have_the_shape_of_300w_and_need_no_picture(annotations):
 
 
 def test_detector_boxes_err_as_the_official_300w_boxes_do(annotations):
-    """datasets.md 1.4: mean IoU of official detector boxes with tight ones .867 (LFPW), .854 (iBUG)."""
+    """datasets.md 1.4: mean IoU of official detector boxes with tight ones: .867 LFPW, .854 iBUG."""
     index = annotations
     a, b = index.boxes["detector"], index.boxes["ground_truth"]
     sides = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None)
@@ -93,7 +94,10 @@ def test_detector_boxes_err_as_the_official_300w_boxes_do(annotations):
 
 
 def test_the_mean_shape_is_far_off_and_farther_on_challenging(annotations):
-    """Hard enough that methods differ: the mean shape in the box errs by 12-20 % on common, well more on the rest."""
+    """Hard enough that methods differ.
+
+    The mean shape in the box errs by 12-20 % on common, well more on the rest.
+    """
     index = annotations
     box = index.boxes["detector"]
     low, size = box[:, None, :2], (box[:, 2:] - box[:, :2])[:, None]
@@ -183,30 +187,44 @@ def test_a_cache_folder_that_cannot_be_made_is_one_clear_line(tmp_path, small_pl
         ibug300w.index(Path())
 
 
-def test_chunks_that_a_killed_maker_finished_are_kept(cache_folder, monkeypatch):
+@pytest.fixture
+def submitted(monkeypatch):
+    """Collect the chunks that are handed to worker processes."""
+    chunks = []
+
+    class Pool(cache.ProcessPoolExecutor):
+        def submit(self, function, kind, partial, chunk):
+            chunks.append(chunk)
+            return super().submit(function, kind, partial, chunk)
+
+    monkeypatch.setattr(cache, "ProcessPoolExecutor", Pool)
+    return chunks
+
+
+def test_chunks_that_an_interrupted_maker_finished_are_kept(cache_folder, monkeypatch, submitted):
     """A marker says that a chunk is done; only a chunk with its marker is taken over."""
-    monkeypatch.setattr(cache, "CHUNK_SIZE", 2)
-    asked = []
-    real = cache._ask
+    monkeypatch.setattr(cache, "CHUNK_SIZE", 1)
 
-    def stop_after_two(process, line):
-        if len(asked) == 2:
-            raise KeyboardInterrupt
-        asked.append(line)
-        real(process, line)
+    def interrupt_after_two(tasks):
+        finished = cache_as_completed(tasks)
+        yield next(finished)
+        yield next(finished)
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr(cache, "_ask", stop_after_two)
+    cache_as_completed = cache.as_completed
+    monkeypatch.setattr(cache, "as_completed", interrupt_after_two)
     with pytest.raises(KeyboardInterrupt):
         cache.load_columns(SMALL, workers=1)
     assert not (cache_folder / "small").exists()
-    assert len(list((cache_folder / "small.partial" / "done").iterdir())) == 2
-    again = []
-    monkeypatch.setattr(
-        cache, "_ask", lambda process, line: (again.append(line), real(process, line))
-    )
+    assert multiprocessing.active_children() == []
+    markers = {path.name for path in (cache_folder / "small.partial" / "done").iterdir()}
+    assert 2 <= len(markers) < SMALL.count  # what was begun is finished, nothing else is begun
+    monkeypatch.setattr(cache, "as_completed", cache_as_completed)
+    submitted.clear()
     columns = cache.load_columns(SMALL, workers=1)
-    assert len(again) == len(SMALL.chunks()) - 2
-    assert not set(again) & set(asked)
+    again = {f"{chunk.part}-{chunk.first:05d}" for chunk in submitted}
+    assert not again & markers
+    assert len(again | markers) == SMALL.count
     for part, start in (("train", 0), ("common", 5)):
         count = dict(SMALL.parts)[part]
         np.testing.assert_array_equal(
@@ -214,20 +232,96 @@ def test_chunks_that_a_killed_maker_finished_are_kept(cache_folder, monkeypatch)
         )
 
 
-def test_a_killed_process_leaves_nothing_that_is_trusted(cache_folder, tmp_path):
-    code = "from benchbox.face_renderer import cache\ncache.load(cache.Plan('small', (('train', 400),)), workers=1)"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    partial = cache_folder / "small.partial" / "done"
+def test_a_killed_worker_is_one_clear_line_and_its_chunks_are_made_again(cache_folder, monkeypatch):
+    monkeypatch.setattr(cache, "CHUNK_SIZE", 1)
+
+    def kill_after_one(tasks):
+        finished = cache_as_completed(tasks)
+        yield next(finished)
+        for process in multiprocessing.active_children():
+            process.kill()
+        yield from finished
+
+    cache_as_completed = cache.as_completed
+    monkeypatch.setattr(cache, "as_completed", kill_after_one)
+    plan = cache.RenderPlan("killed", (("train", 40),))
+    with pytest.raises(DataError, match="was killed; finished faces are kept, run the command"):
+        cache.load_columns(plan, workers=1)
+    assert multiprocessing.active_children() == []
+    assert not (cache_folder / "killed").exists()
+
+
+def test_a_fault_in_a_worker_is_told_where_the_set_is_asked_for(cache_folder, monkeypatch):
+    monkeypatch.setattr(cache, "_lay_out_columns", lambda plan, partial: None)
+    with pytest.raises(DataError, match=r"small.*No such file.*set BENCHBOX_CACHE to a folder"):
+        cache.load_columns(SMALL, workers=1)
+
+
+SCRIPT = """
+from benchbox.face_renderer import cache
+cache.load_columns(cache.RenderPlan("small", (("train", {count}),)), workers=1)
+print("made")
+"""
+
+
+def start_script(path: Path, count: int, **options) -> subprocess.Popen[str]:
+    path.write_text(SCRIPT.format(count=count))
+    return subprocess.Popen([sys.executable, str(path)], text=True, **options)
+
+
+def wait_until(condition) -> None:
     for _ in range(400):
-        if partial.is_dir() and any(partial.iterdir()):
-            break
+        if condition():
+            return
         time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGKILL)
+    raise AssertionError("waited for 20 s")
+
+
+def has_chunks(done: Path) -> bool:
+    return done.is_dir() and any(done.iterdir())
+
+
+def test_a_script_without_a_main_guard_renders_once(cache_folder, tmp_path):
+    """Trap: spawned processes import the caller's script, which would ask for the set again."""
+    process = start_script(
+        tmp_path / "script.py", 4, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+    assert output == "made\n"
+
+
+def test_a_killed_process_leaves_nothing_that_is_trusted(cache_folder, tmp_path):
+    process = start_script(
+        tmp_path / "script.py", 400, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    wait_until(lambda: has_chunks(cache_folder / "small.partial" / "done"))
+    process.kill()  # the parent alone: its workers see that it is gone
     process.wait()
+    wait_until(lambda: not group_is_alive(process.pid))
     assert not (cache_folder / "small").exists()
     assert cache.find_fault(cache.RenderPlan("small", (("train", 400),))) == "not rendered yet"
+
+
+def group_is_alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_ctrl_c_ends_all_processes_with_one_traceback(cache_folder, tmp_path):
+    process = start_script(
+        tmp_path / "script.py", 400, stderr=subprocess.PIPE, start_new_session=True
+    )
+    wait_until(lambda: has_chunks(cache_folder / "small.partial" / "done"))
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal sends it: to parent and workers
+    errors = process.communicate(timeout=60)[1]
+    assert errors.count("Traceback") == 1
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    wait_until(lambda: not group_is_alive(process.pid))
+    assert not (cache_folder / "small").exists()
 
 
 def test_two_makers_at_once_both_get_the_whole_set(cache_folder):

@@ -8,7 +8,7 @@ from benchbox.datasets.synthetic import toy_gaze
 
 @pytest.mark.parametrize("task", ["gaze2d", "gaze3d"])
 def test_the_gaze_can_be_read_off_the_pupil(task):
-    """A least-squares fit on the dark pixels' mean beside each eye explains nearly all of the label."""
+    """A least-squares fit on the mean of an eye's dark pixels explains nearly all of the label."""
     index = toy_gaze.draw_toy_set(task, train=80, test=20)
     places = []
     for row in range(len(index.ids)):
