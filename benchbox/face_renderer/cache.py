@@ -23,7 +23,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from threading import Lock
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from platformdirs import user_cache_dir
@@ -38,7 +38,8 @@ from .worker import render_chunk, start_worker
 CHUNK_SIZE = 32  # pictures
 
 
-class Chunk(NamedTuple):
+@dataclass(frozen=True)
+class Chunk:
     """Pictures that one task of a worker renders."""
 
     part: str
