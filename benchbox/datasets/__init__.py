@@ -14,6 +14,7 @@ from benchbox.errors import DataError
 if TYPE_CHECKING:
     from benchbox.types import Dataset, Protocol
 
+# module, or module:object as in entry points
 DATASETS = {
     "300vw": "landmarks.ibug300vw",
     "300w": "landmarks.ibug300w",
@@ -30,19 +31,19 @@ DATASETS = {
     "mpiifacegaze": "gaze.mpiifacegaze",
     "mpiigaze": "gaze.mpiigaze",
     "mpiigaze-small": "gaze.mpiigaze_small",
-    "synth-300vw": "synthetic.ibug300vw",
+    "synth-300vw": "synthetic.twin_table:IBUG300VW",
     "synth-300w": "synthetic.ibug300w",
-    "synth-300w-private": "synthetic.ibug300w_private",
-    "synth-aflw": "synthetic.aflw",
-    "synth-cofw": "synthetic.cofw",
-    "synth-cofw68": "synthetic.cofw68",
-    "synth-eth-xgaze": "synthetic.eth_xgaze",
-    "synth-gazecapture": "synthetic.gazecapture",
-    "synth-gazecn": "synthetic.gazecn",
+    "synth-300w-private": "synthetic.twin_table:IBUG300W_PRIVATE",
+    "synth-aflw": "synthetic.twin_table:AFLW",
+    "synth-cofw": "synthetic.twin_table:COFW",
+    "synth-cofw68": "synthetic.twin_table:COFW68",
+    "synth-eth-xgaze": "synthetic.twin_table:ETH_XGAZE",
+    "synth-gazecapture": "synthetic.twin_table:GAZECAPTURE",
+    "synth-gazecn": "synthetic.twin_table:GAZECN",
     "synth-gazestare": "synthetic.gazestare",
-    "synth-mpiifacegaze": "synthetic.mpiifacegaze",
-    "synth-mpiigaze": "synthetic.mpiigaze",
-    "synth-wflw": "synthetic.wflw",
+    "synth-mpiifacegaze": "synthetic.twin_table:MPIIFACEGAZE",
+    "synth-mpiigaze": "synthetic.twin_table:MPIIGAZE",
+    "synth-wflw": "synthetic.twin_table:WFLW",
     "wflw": "landmarks.wflw",
     "ytf68": "landmarks.ytf68",
 }
@@ -62,7 +63,9 @@ def open_dataset(name: str) -> Dataset:
         raise DataError(
             f"no dataset is called {name!r}; {meant}there are {', '.join(sorted(DATASETS))}"
         )
-    return cast("Dataset", import_module(f".{DATASETS[name]}", __name__))
+    module_name, _, twin = DATASETS[name].partition(":")
+    module = import_module(f".{module_name}", __name__)
+    return cast("Dataset", getattr(module, twin) if twin else module)
 
 
 def open_protocol_dataset(protocol: Protocol) -> Dataset:

@@ -1,4 +1,4 @@
-"""Synthetic twins: rendered sets in the shape of the real ones, one module each.
+"""Synthetic twins: rendered sets in the shape of the real ones, a row each in `twin_table`.
 
-See `benchbox.face_renderer`.
+What renders them is `benchbox.face_renderer`; the real sets are next door.
 """

@@ -1,10 +1,10 @@
-"""What all rendered sets share: how they are had, how they are examined, how rows are taken for a small one."""
+"""What all rendered sets share: access, examination, and rows before they become an index."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,17 @@ from benchbox.face_renderer.cache import RenderPlan
 from benchbox.types import Access, Finding, Index
 
 if TYPE_CHECKING:
+    from benchbox.types import Bytes, Strings
+
     Columns = Mapping[str, np.ndarray[Any, Any]]
+
+
+class RenderedRows(NamedTuple):
+    """Rows of a rendered set: where each comes from, and what was rendered."""
+
+    parts: Strings  # (N,)
+    numbers: np.ndarray[Any, Any]  # (N,) number in the part
+    columns: Columns  # name → (N, …)
 
 
 def describe_access(title: str, kind: str, megabytes: int) -> Access:
@@ -21,10 +31,16 @@ def describe_access(title: str, kind: str, megabytes: int) -> Access:
     return Access(
         title=title,
         folder="",
-        where=f"nowhere to go: benchbox renders it when it is first used (about {megabytes} MB in the cache folder)",
+        where=(
+            "nowhere to go: benchbox renders it when it is first used "
+            f"(about {megabytes} MB in the cache folder)"
+        ),
         terms="MIT, as benchbox itself; no real person is shown",
         citation="benchbox face world",
-        layout=f"kept under BENCHBOX_CACHE, else in the user's cache folder: face-renderer-v<version>/{kind}/*.npy",
+        layout=(
+            "kept under BENCHBOX_CACHE, else in the user's cache folder: "
+            f"face-renderer-v<version>/{kind}/*.npy"
+        ),
     )
 
 
@@ -33,33 +49,43 @@ def generator_note(plan: RenderPlan) -> str:
     return f"synthetic pictures, generator {plan.kind} version {plan.image_set.version}"
 
 
-def check_cache(plan: RenderPlan) -> list[Finding]:
-    """Say whether a rendered set is in the cache and whole."""
-    fault, at = cache.find_fault(plan), cache.cache_folder(plan)
+def check_cache(plan: RenderPlan, items: str = "pictures") -> list[Finding]:
+    """Say whether a rendered set is in the cache and whole; `items` is what it holds."""
+    fault = cache.find_fault(plan)
+    folder = cache.cache_folder(plan)
     if not fault:
         return [
-            Finding("ok", f"{part}: {size:,} of {size:,} pictures in {at}")
+            Finding("ok", f"{part}: {size:,} of {size:,} {items} in {folder}")
             for part, size in plan.parts
         ]
-    if not at.exists():
-        return [Finding("missing", f"{at}: {fault}; the first run renders it")]
-    return [Finding("wrong", f"{at}: {fault}; the next run renders it again")]
+    if not folder.exists():
+        return [Finding("missing", f"{folder}: {fault}; the first run renders it")]
+    return [Finding("wrong", f"{folder}: {fault}; the next run renders it again")]
 
 
-def plan_rows(plan: RenderPlan) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Return part (N,) and number in the part (N,) of every row of a set."""
-    names = np.concatenate([np.full(size, part) for part, size in plan.parts])
-    return names, np.concatenate([np.arange(size) for _, size in plan.parts])
+def read_rows(plan: RenderPlan, *, pixels: bool) -> RenderedRows:
+    """Return all rows of a set.
+
+    With pixels it is rendered into the cache first where it is not there yet; without, columns that
+    take a picture may be absent.
+    """
+    parts = [np.full(size, part) for part, size in plan.parts]
+    numbers = [np.arange(size) for _, size in plan.parts]
+    columns = cache.read_columns(plan, pixels=pixels)
+    return RenderedRows(np.concatenate(parts), np.concatenate(numbers), columns)
 
 
-def render_rows(
-    plan: RenderPlan, chosen: Mapping[str, Sequence[int]]
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], Columns]:
-    """Render some numbers of each part in memory; return their parts, numbers and columns."""
-    made = [plan.image_set.render_columns(part, numbers) for part, numbers in chosen.items()]
-    parts = np.concatenate([np.full(len(numbers), part) for part, numbers in chosen.items()])
+def render_rows(plan: RenderPlan, chosen: Mapping[str, Sequence[int]]) -> RenderedRows:
+    """Render some numbers of each part in memory."""
+    parts, rendered = [], []
+    for part, numbers in chosen.items():
+        parts.append(np.full(len(numbers), part))
+        rendered.append(plan.image_set.render_columns(part, numbers))
+    columns = {}
+    for name in rendered[0]:
+        columns[name] = np.concatenate([part_columns[name] for part_columns in rendered])
     numbers = np.concatenate([np.asarray(numbers) for numbers in chosen.values()])
-    return parts, numbers, {name: np.concatenate([rows[name] for rows in made]) for name in made[0]}
+    return RenderedRows(np.concatenate(parts), numbers, columns)
 
 
 def name_variant(index: Index, variant: str) -> Index:
@@ -67,19 +93,46 @@ def name_variant(index: Index, variant: str) -> Index:
     return replace(index, variant=variant)
 
 
-def cache_keys(plan: RenderPlan, parts: Any, numbers: Any) -> Callable[[int], str]:
+# --- fields of an index ---------------------------------------------------------------------------
+
+
+def pixel_reader(plan: RenderPlan, columns: Columns) -> Callable[[int], Bytes]:
+    """Return the function that reads the pixels of a row, as they lie in the column.
+
+    Where the columns have no pixels, the set is rendered into the cache when one is asked for.
+    """
+
+    def read(row: int) -> Bytes:
+        held = columns if "pixels" in columns else cache.load_columns(plan)
+        return np.array(held["pixels"][row])
+
+    return read
+
+
+def person_ids(rows: RenderedRows) -> Strings:
+    """Return ids (N,) of person and number: `test-003/00017`."""
+    pairs = zip(rows.columns["person"], rows.numbers, strict=True)
+    return np.array([f"{person}/{number:05d}" for person, number in pairs])
+
+
+# --- cache keys of pixels -------------------------------------------------------------------------
+
+
+def cache_keys(plan: RenderPlan, rows: RenderedRows) -> Callable[[int], str]:
     """Return what names the pixels of a row, for caches of them: every pixel follows from it."""
-    return lambda row: f"{plan.kind}-{plan.image_set.version}:{parts[row]}/{numbers[row]}"
+    generator = f"{plan.kind}-{plan.image_set.version}"
+    return lambda row: f"{generator}:{rows.parts[row]}/{rows.numbers[row]}"
 
 
 def join_keys(first: Index, second: Index) -> Callable[[int], str] | None:
-    """Return the stamps of two sets one below the other; None when one has none."""
-    one, other = first.stamp, second.stamp
-    if one is None or other is None:
+    """Return the keys of two sets one below the other; None when one has none."""
+    first_key, second_key = first.stamp, second.stamp
+    if first_key is None or second_key is None:
         return None
-    return lambda row: one(row) if row < len(first.ids) else other(row - len(first.ids))
+    count = len(first.ids)
+    return lambda row: first_key(row) if row < count else second_key(row - count)
 
 
-def select_keys(stamp: Callable[[int], str], rows: Any) -> Callable[[int], str]:
-    """Return the stamps of chosen rows."""
-    return lambda row: stamp(int(rows[row]))
+def select_keys(key: Callable[[int], str], rows: Any) -> Callable[[int], str]:
+    """Return the keys of chosen rows."""
+    return lambda row: key(int(rows[row]))

@@ -8,87 +8,47 @@ is a sequence, its frames in the order of time; values are cm from the camera. F
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox.face_renderer import cache
 from benchbox.face_renderer.cache import RenderPlan
 from benchbox.face_renderer.scenes import phone_and_tablet
 from benchbox.types import Index
 
 from . import from_renderer
+from .from_renderer import RenderedRows
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes
 
-    from .from_renderer import Columns
+_TINY_DOTS = 4  # of each person
 
 
-def full_index(dataset: str, plan: RenderPlan, *, pixels: bool) -> Index:
-    """Return the index of a whole set; with pixels it is rendered first where it is not yet."""
-    parts, numbers = from_renderer.plan_rows(plan)
-    columns = cache.read_columns(plan, pixels=pixels)
-    return build_index(dataset, plan, parts, numbers, columns)
-
-
-def tiny_index(
-    dataset: str,
-    plan: RenderPlan,
-    study: phone_and_tablet.Study,
-    chosen: Mapping[str, Sequence[int]],
-    frames: int,
-) -> Index:
-    """Return some persons of each part, rendered in memory: of four dots each the first frames, at most `frames`."""
-    picked = {
-        part: [n for p in persons for n in _first_frames(study, part, p, frames)]
-        for part, persons in chosen.items()
-    }
-    parts, numbers, columns = from_renderer.render_rows(plan, picked)
-    small = build_index(dataset, plan, parts, numbers, columns)
-    return from_renderer.name_variant(small, f"tiny: {len(numbers)} frames")
-
-
-def _first_frames(study: phone_and_tablet.Study, part: str, person: int, most: int) -> list[int]:
-    dots, frames = study.shown(part)
-    begin = person * dots * frames
-    return [
-        begin + dot * frames + k
-        for dot in range(0, dots, max(dots // 4, 1))
-        for k in range(min(most, frames))
-    ]
-
-
-def build_index(
-    dataset: str, plan: RenderPlan, parts: Any, numbers: Any, columns: Columns
-) -> Index:
-    """Put columns into an index."""
+def build_index(dataset: str, plan: RenderPlan, rows: RenderedRows) -> Index:
+    """Put rendered rows into an index."""
+    columns = rows.columns
     tablet = np.char.startswith(columns["device"], "tablet")
     orientation = columns["orientation"]
+    attributes = {"phone": ~tablet, "tablet": tablet}
+    for number in (1, 2, 3, 4):
+        attributes[f"orientation_{number}"] = orientation == number
+    read_flat = from_renderer.pixel_reader(plan, columns)
 
     def read(row: int) -> Bytes:
-        flat = columns["pixels"] if "pixels" in columns else cache.load_columns(plan)["pixels"]
-        rows, wide = phone_and_tablet.frame_slices(int(orientation[row]))
-        return np.array(flat[row]).reshape(rows.stop - rows.start, wide.stop - wide.start, 3)
+        height, width = phone_and_tablet.frame_slices(int(orientation[row]))
+        shape = (height.stop - height.start, width.stop - width.start, 3)
+        return read_flat(row).reshape(shape)
 
     return Index(
         dataset=dataset,
-        ids=np.array(
-            [
-                f"{person}/{number:05d}"
-                for person, number in zip(columns["person"], numbers, strict=True)
-            ]
-        ),
-        parts=parts,
+        ids=from_renderer.person_ids(rows),
+        parts=rows.parts,
         values=columns["values"],
         boxes={name: columns[name] for name in ("face", "left_eye", "right_eye")},
         clusters=columns["person"],
         read=read,
-        attributes={
-            "phone": ~tablet,
-            "tablet": tablet,
-            **{f"orientation_{number}": orientation == number for number in (1, 2, 3, 4)},
-        },
+        attributes=attributes,
         sequences=columns["dot"],
         meta={
             "device": columns["device"],
@@ -96,5 +56,20 @@ def build_index(
             "face_grid": phone_and_tablet.face_grid(columns["face"], orientation),
         },
         notes=(from_renderer.generator_note(plan),),
-        stamp=from_renderer.cache_keys(plan, parts, numbers),
+        stamp=from_renderer.cache_keys(plan, rows),
     )
+
+
+def tiny_numbers(
+    study: phone_and_tablet.Study, persons: Mapping[str, Sequence[int]], frames: int
+) -> dict[str, list[int]]:
+    """Choose frames of some persons of each part: the first `frames` of four dots each."""
+    chosen: dict[str, list[int]] = {}
+    for part, part_persons in persons.items():
+        dots, frames_per_dot = study.shown(part)
+        chosen[part] = []
+        for person in part_persons:
+            for dot in range(0, dots, max(dots // _TINY_DOTS, 1)):
+                first = (person * dots + dot) * frames_per_dot
+                chosen[part] += range(first, first + min(frames, frames_per_dot))
+    return chosen

@@ -1,26 +1,37 @@
 """`synth-gazestare`: persons who stare at one point for thirty frames.
 
-What is trained on is `synth-gazecn`.
-
-Parts are `gazecn/train`, `gazecn/test` and `stare`, as in the real set; each stare is a sequence.
+What is trained on is `synth-gazecn`. Parts are `gazecn/train`, `gazecn/test` and `stare`, as in the
+real set; each stare is a sequence.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.face_renderer import cache
-from benchbox.face_renderer.image_sets import GAZESTARE
+from benchbox.face_renderer import image_sets
 from benchbox.types import Finding, Index
 
-from . import from_renderer, gazecapture_index, gazecn
+from . import from_renderer, gazecapture_index
+from .twin_table import GAZECN, Twin
 
-PLAN = cache.plan_set(GAZESTARE.name)
-ACCESS = from_renderer.describe_access("Synthetic twin of GazeStare", PLAN.kind, 320)
+if TYPE_CHECKING:
+    from benchbox.types import Bytes
+
+STARES = Twin(
+    dataset="synth-gazestare",
+    title="GazeStare",
+    kind=image_sets.GAZESTARE.name,
+    megabytes=320,
+    build_index=gazecapture_index.build_index,
+    tiny_numbers=gazecapture_index.tiny_numbers(image_sets.GAZESTARE, {"stare": (0,)}, frames=4),
+    items="frames",
+)
+PLAN = STARES.PLAN
+ACCESS = STARES.ACCESS
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
@@ -28,50 +39,40 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 
     Renders them into the cache first when pixels are asked for and not there yet.
     """
-    return _joined(
-        gazecn.index(root, pixels=pixels),
-        gazecapture_index.full_index("synth-gazestare", PLAN, pixels=pixels),
-    )
+    return _join_sets(GAZECN.index(root, pixels=pixels), STARES.index(root, pixels=pixels))
 
 
 def tiny() -> Index:
     """Return a few persons of each part, rendered in memory: for tests and first steps."""
-    stares = gazecapture_index.tiny_index(
-        "synth-gazestare", PLAN, GAZESTARE, {"stare": (0,)}, frames=4
-    )
-    return from_renderer.name_variant(_joined(gazecn.tiny(), stares), stares.variant)
+    stares = STARES.tiny()
+    return from_renderer.name_variant(_join_sets(GAZECN.tiny(), stares), stares.variant)
 
 
-def _joined(trained: Index, stares: Index) -> Index:
+def _join_sets(train: Index, stares: Index) -> Index:
     """Put the set that is trained on before the stares."""
+    count = len(train.ids)
 
-    def read(row: int) -> np.ndarray[Any, Any]:
-        return trained.read(row) if row < len(trained.ids) else stares.read(row - len(trained.ids))
+    def read(row: int) -> Bytes:
+        return train.read(row) if row < count else stares.read(row - count)
 
-    def named(column: Any) -> Any:
-        return np.char.add("gazecn/", column)
-
-    def columns(name: str) -> dict[str, Any]:
-        one, other = getattr(trained, name), getattr(stares, name)
-        return {key: np.concatenate([one[key], other[key]]) for key in one}
-
-    words: dict[str, Any] = {
-        name: np.concatenate([named(getattr(trained, name)), getattr(stares, name)])
-        for name in ("ids", "parts", "clusters", "sequences")
-    }
+    joined: dict[str, Any] = {"values": np.concatenate([train.values, stares.values])}
+    for name in ("ids", "parts", "clusters", "sequences"):
+        train_names = np.char.add("gazecn/", getattr(train, name))
+        joined[name] = np.concatenate([train_names, getattr(stares, name)])
+    for name in ("boxes", "attributes", "meta"):
+        columns, stare_columns = getattr(train, name), getattr(stares, name)
+        joined[name] = {
+            key: np.concatenate([column, stare_columns[key]]) for key, column in columns.items()
+        }
     return replace(
         stares,
-        **words,
-        values=np.concatenate([trained.values, stares.values]),
-        boxes=columns("boxes"),
-        attributes=columns("attributes"),
-        meta=columns("meta"),
         read=read,
-        stamp=from_renderer.join_keys(trained, stares),
-        notes=(*trained.notes, *stares.notes),
+        stamp=from_renderer.join_keys(train, stares),
+        notes=(*train.notes, *stares.notes),
+        **joined,
     )
 
 
 def verify(root: Path) -> list[Finding]:
     """Say whether both rendered sets are in the cache and whole."""
-    return [*gazecn.verify(root), *from_renderer.check_cache(PLAN)]
+    return [*GAZECN.verify(root), *STARES.verify(root)]

@@ -1,4 +1,4 @@
-"""From columns of a study with normalised patches to an index in the shape of ETH-XGaze's or MPIIGaze's.
+"""From columns of normalised patches to an index in the shape of ETH-XGaze's or MPIIGaze's.
 
 Values are unit vectors v(pitch, yaw); the box is the whole patch; a person is a cluster.
 """
@@ -6,83 +6,54 @@ Values are unit vectors v(pitch, yaw); the box is the whole patch; a person is a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.face_renderer import cache
 from benchbox.face_renderer.cache import RenderPlan
 from benchbox.face_renderer.scenes import multi_camera
 from benchbox.types import Index
 
 from . import from_renderer
-
-if TYPE_CHECKING:
-    from benchbox.types import Bytes
-
-    from .from_renderer import Columns
-
-
-def full_index(dataset: str, plan: RenderPlan, study: multi_camera.Rig, *, pixels: bool) -> Index:
-    """Return the index of a whole set; with pixels it is rendered first where it is not yet."""
-    parts, numbers = from_renderer.plan_rows(plan)
-    return build_index(
-        dataset, plan, study, parts, numbers, cache.read_columns(plan, pixels=pixels)
-    )
-
-
-def tiny_index(
-    dataset: str,
-    plan: RenderPlan,
-    study: multi_camera.Rig,
-    chosen: Mapping[str, Sequence[int]],
-    count: int,
-) -> Index:
-    """Return some persons of each part, rendered in memory: patches that lie apart in each person's series."""
-    apart = max(study.frames // count - 1, 1) | 1  # odd: both eyes, and all cameras in time
-    picked = {
-        part: [p * study.frames + k * apart % study.frames for p in persons for k in range(count)]
-        for part, persons in chosen.items()
-    }
-    parts, numbers, columns = from_renderer.render_rows(plan, picked)
-    return from_renderer.name_variant(
-        build_index(dataset, plan, study, parts, numbers, columns), f"tiny: {len(numbers)} patches"
-    )
+from .from_renderer import RenderedRows
 
 
 def build_index(
-    dataset: str,
-    plan: RenderPlan,
-    study: multi_camera.Rig,
-    parts: Any,
-    numbers: Any,
-    columns: Columns,
+    dataset: str, plan: RenderPlan, rows: RenderedRows, *, study: multi_camera.Rig
 ) -> Index:
-    """Put columns into an index."""
-
-    def read(row: int) -> Bytes:
-        return np.array(
-            (columns if "pixels" in columns else cache.load_columns(plan))["pixels"][row]
-        )
-
-    high, wide = multi_camera.patch_shape(study)
-    right = columns["right"]
+    """Put rendered rows into an index."""
+    columns = rows.columns
+    height, width = multi_camera.patch_shape(study)
+    whole_patch = [-0.5, -0.5, width - 0.5, height - 0.5]
+    attributes = {}
+    if study.eyes:
+        attributes = {"left": ~columns["right"], "right": columns["right"]}
     meta = {"head_pose": columns["head_pose"]}
+    if study.cameras > 1:
+        meta["camera"] = columns["camera"]
     return Index(
         dataset=dataset,
-        ids=np.array(
-            [
-                f"{person}/{number:05d}"
-                for person, number in zip(columns["person"], numbers, strict=True)
-            ]
-        ),
-        parts=parts,
+        ids=from_renderer.person_ids(rows),
+        parts=rows.parts,
         values=columns["values"],
-        boxes={"patch": np.tile([-0.5, -0.5, wide - 0.5, high - 0.5], (len(numbers), 1))},
+        boxes={"patch": np.tile(whole_patch, (len(rows.numbers), 1))},
         clusters=columns["person"],
-        read=read,
-        attributes={"left": ~right, "right": right} if study.eyes else {},
-        meta=meta if study.cameras == 1 else {**meta, "camera": columns["camera"]},
+        read=from_renderer.pixel_reader(plan, columns),
+        attributes=attributes,
+        meta=meta,
         notes=(from_renderer.generator_note(plan),),
-        stamp=from_renderer.cache_keys(plan, parts, numbers),
+        stamp=from_renderer.cache_keys(plan, rows),
     )
+
+
+def tiny_numbers(
+    study: multi_camera.Rig, persons: Mapping[str, Sequence[int]], count: int
+) -> dict[str, list[int]]:
+    """Choose `count` patches of some persons of each part, spread over a person's series."""
+    step = max(study.frames // count - 1, 1) | 1  # odd: both eyes, and all cameras in time
+    chosen: dict[str, list[int]] = {}
+    for part, part_persons in persons.items():
+        chosen[part] = []
+        for person in part_persons:
+            offsets = np.arange(count) * step % study.frames
+            chosen[part] += (person * study.frames + offsets).tolist()
+    return chosen

@@ -8,7 +8,7 @@ import pytest
 
 from benchbox import datasets
 from benchbox.datasets import assemble, select, split
-from benchbox.datasets.synthetic import gazecapture
+from benchbox.datasets.synthetic.twin_table import GAZECAPTURE
 from benchbox.face_renderer import image_sets
 from benchbox.face_renderer.scenes import phone_and_tablet
 from benchbox.protocols import protocol_card
@@ -99,7 +99,7 @@ def test_phones_held_upright_are_counted_by_the_frame():
         counts[part] = frames * sum(device.kind == "phone" and turn == 1 for device, turn in holds)
     assert (counts["train"], counts["test"]) == (card.train_expected, card.test_expected)
     assert counts["val"] > 100
-    index = gazecapture.tiny()
+    index = GAZECAPTURE.tiny()
     upright = index.attributes["phone"] & index.attributes["orientation_1"]
     assert (
         int(select.select_rows(index, [f"{part} & phone & orientation_1" for part in counts]).sum())

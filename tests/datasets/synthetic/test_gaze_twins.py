@@ -5,22 +5,27 @@ import pytest
 
 from benchbox.datasets import split
 from benchbox.datasets.synthetic import (
-    eth_xgaze,
-    gazecapture,
+    from_renderer,
     gazecapture_index,
-    gazecn,
     gazestare,
     ibug300w,
-    mpiifacegaze,
-    mpiigaze,
+    twin_table,
 )
 from benchbox.face_renderer import cache
 from benchbox.face_renderer.image_sets import ETH_XGAZE
 from benchbox.geometry import vectors_to_angles
 from benchbox.protocols import protocol_card
 
-DEVICES = {"gazecapture": gazecapture, "gazecn": gazecn, "gazestare": gazestare}
-PATCHES = {"eth-xgaze": eth_xgaze, "mpiigaze": mpiigaze, "mpiifacegaze": mpiifacegaze}
+DEVICES = {
+    "gazecapture": twin_table.GAZECAPTURE,
+    "gazecn": twin_table.GAZECN,
+    "gazestare": gazestare,
+}
+PATCHES = {
+    "eth-xgaze": twin_table.ETH_XGAZE,
+    "mpiigaze": twin_table.MPIIGAZE,
+    "mpiifacegaze": twin_table.MPIIFACEGAZE,
+}
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +85,7 @@ def test_gazestare_stands_behind_the_set_that_is_trained_on(tiny):
         for i, p in zip(index.ids, index.parts, strict=True)
     )
     first = int(np.flatnonzero(index.parts == "stare")[0])
-    np.testing.assert_array_equal(index.read(0), gazecn.tiny().read(0))
+    np.testing.assert_array_equal(index.read(0), DEVICES["gazecn"].tiny().read(0))
     assert index.read(first).shape == (288, 216, 3)
 
 
@@ -120,7 +125,7 @@ def test_each_share_of_labels_is_one_of_whole_people(share, people):
 
 def test_a_tiny_set_is_rows_of_the_whole_one(tiny):
     small = tiny["gazecapture"]
-    plan = gazecapture.PLAN
+    plan = twin_table.GAZECAPTURE.PLAN
     row = int(np.flatnonzero(small.parts == "test")[3])
     number = int(str(small.ids[row]).rpartition("/")[2])
     again = plan.image_set.render_columns("test", [number])
@@ -139,9 +144,10 @@ def test_labels_come_without_pixels_and_are_the_same_with_them(tmp_path, monkeyp
     drawn = cache.read_columns(plan, pixels=True)
     for name in bare:
         np.testing.assert_array_equal(bare[name], drawn[name])
-    index = gazecapture_index.build_index(
-        "small", plan, np.array(["train"] * 4 + ["test"] * 3), np.arange(7), drawn
-    )
+    rows = from_renderer.read_rows(plan, pixels=True)
+    assert rows.parts.tolist() == ["train"] * 4 + ["test"] * 3
+    assert rows.numbers.tolist() == [0, 1, 2, 3, 0, 1, 2]
+    index = gazecapture_index.build_index("small", plan, rows)
     assert index.read(6).shape == (288, 216, 3)
 
 

@@ -81,7 +81,7 @@ def test_annotations_have_the_shape_of_300w_and_need_no_picture(annotations):
 
 
 def test_detector_boxes_err_as_the_official_300w_boxes_do(annotations):
-    """datasets.md 1.4: mean IoU of official detector boxes with tight ones: .867 LFPW, .854 iBUG."""
+    """datasets.md 1.4: mean IoU of official detector boxes with tight ones .867, .854."""
     index = annotations
     a, b = index.boxes["detector"], index.boxes["ground_truth"]
     sides = np.clip(np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2]), 0, None)

@@ -3,30 +3,30 @@
 import numpy as np
 import pytest
 
-from benchbox.datasets.synthetic import (
-    aflw,
-    cofw,
-    cofw68,
-    ibug300vw,
-    ibug300w_private,
-    landmark_index,
-    wflw,
+from benchbox.datasets.synthetic import landmark_index
+from benchbox.datasets.synthetic.twin_table import (
+    AFLW,
+    COFW,
+    COFW68,
+    IBUG300VW,
+    IBUG300W_PRIVATE,
+    WFLW,
 )
 from benchbox.face_renderer.scenes.portraits import ATTRIBUTES
 from benchbox.geometry import tight_box
 
-POINTS = {wflw: 98, cofw: 29, cofw68: 68, aflw: 19, ibug300w_private: 68, ibug300vw: 68}
+POINTS = {WFLW: 98, COFW: 29, COFW68: 68, AFLW: 19, IBUG300W_PRIVATE: 68, IBUG300VW: 68}
 
 
 @pytest.fixture(scope="module")
 def tiny():
-    return {module: module.tiny() for module in POINTS}
+    return {twin: twin.tiny() for twin in POINTS}
 
 
-@pytest.mark.parametrize("module", POINTS)
-def test_rows_are_whole_and_no_cluster_is_in_two_parts(tiny, module):
-    index = tiny[module]
-    assert index.values.shape == (len(index.ids), POINTS[module], 2)
+@pytest.mark.parametrize("twin", POINTS, ids=lambda twin: twin.dataset)
+def test_rows_are_whole_and_no_cluster_is_in_two_parts(tiny, twin):
+    index = tiny[twin]
+    assert index.values.shape == (len(index.ids), POINTS[twin], 2)
     assert np.isfinite(index.values).all()
     assert len(set(index.ids)) == len(index.ids)
     assert index.origin == 0.0
@@ -42,7 +42,7 @@ def test_rows_are_whole_and_no_cluster_is_in_two_parts(tiny, module):
 
 
 def test_wflw_has_its_six_attributes_and_rectangles_that_reach_up(tiny):
-    index = tiny[wflw]
+    index = tiny[WFLW]
     assert tuple(index.attributes) == ATTRIBUTES
     assert index.visible is None
     tall = (index.boxes["rect"][:, 3] - index.boxes["rect"][:, 1]) / np.ptp(
@@ -53,7 +53,7 @@ def test_wflw_has_its_six_attributes_and_rectangles_that_reach_up(tiny):
 
 
 def test_aflw_keeps_hidden_points_and_scales_by_its_own_square_boxes(tiny):
-    index = tiny[aflw]
+    index = tiny[AFLW]
     boxes = index.scale_boxes
     np.testing.assert_array_equal(boxes, index.boxes["rect"])
     np.testing.assert_allclose(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
@@ -66,7 +66,7 @@ def test_aflw_keeps_hidden_points_and_scales_by_its_own_square_boxes(tiny):
 
 
 def test_cofw68_is_the_test_faces_of_cofw_annotated_anew(tiny):
-    new, old = tiny[cofw68], tiny[cofw]
+    new, old = tiny[COFW68], tiny[COFW]
     assert set(new.parts) == {"test"}
     ours = np.arange(len(new.ids))
     theirs = np.flatnonzero(old.parts == "test")
@@ -78,7 +78,7 @@ def test_cofw68_is_the_test_faces_of_cofw_annotated_anew(tiny):
 
 
 def test_a_video_is_a_cluster_and_a_sequence_in_the_order_of_time(tiny):
-    index = tiny[ibug300vw]
+    index = tiny[IBUG300VW]
     own = index.parts == "c"
     np.testing.assert_array_equal(index.sequences[own], index.clusters[own])
     assert len(set(index.clusters[own])) == 2
@@ -88,7 +88,7 @@ def test_a_video_is_a_cluster_and_a_sequence_in_the_order_of_time(tiny):
 
 
 def test_one_part_of_an_index_keeps_its_rows_together():
-    index = cofw.tiny()
+    index = COFW.tiny()
     part = landmark_index.select_part(index, "test")
     rows = np.flatnonzero(index.parts == "test")
     np.testing.assert_array_equal(part.values, index.values[rows])
