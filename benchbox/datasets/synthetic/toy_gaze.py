@@ -1,4 +1,4 @@
-"""Drawn eyes whose gaze can be seen: tiny sets in memory, in the shape of GazeCapture and ETH-XGaze.
+"""Drawn eyes whose gaze can be seen: tiny sets in memory, shaped like GazeCapture and ETH-XGaze.
 
 For first steps and for trying methods out, in milliseconds: two discs on skin-coloured noise whose
 pupils move with the gaze. They are no faces; the synthetic twins of the real sets are.
