@@ -51,9 +51,10 @@ def _screen_index(
     tablet = dots % 2 == 1
     orientation = np.where(dots % 4 < 2, 1, 3)
     half_screen_cm = np.where(tablet, 7.0, 3.0)[:, None]
-    boxes = {"face": np.tile([8.0, 4.0, _WIDTH - 9.0, _HEIGHT - 5.0], (count, 1))}
+    boxes = {}
     for name, (x, y) in _EYES.items():
         boxes[name] = np.tile([x - 12, y - 12, x + 12, y + 12], (count, 1))
+    boxes["face"] = np.tile([8.0, 4.0, _WIDTH - 9.0, _HEIGHT - 5.0], (count, 1))
     attributes = {"phone": ~tablet, "tablet": tablet}
     for number in (1, 2, 3, 4):
         attributes[f"orientation_{number}"] = orientation == number
