@@ -77,15 +77,15 @@ def read_rows(plan: RenderPlan, *, pixels: bool) -> RenderedRows:
 
 def render_rows(plan: RenderPlan, chosen: Mapping[str, Sequence[int]]) -> RenderedRows:
     """Render some numbers of each part in memory."""
-    parts, rendered = [], []
-    for part, numbers in chosen.items():
-        parts.append(np.full(len(numbers), part))
-        rendered.append(plan.image_set.render_columns(part, numbers))
+    parts, numbers, rendered = [], [], []
+    for part, part_numbers in chosen.items():
+        parts.append(np.full(len(part_numbers), part))
+        numbers.append(np.asarray(part_numbers))
+        rendered.append(plan.image_set.render_columns(part, part_numbers))
     columns = {}
     for name in rendered[0]:
         columns[name] = np.concatenate([part_columns[name] for part_columns in rendered])
-    numbers = np.concatenate([np.asarray(numbers) for numbers in chosen.values()])
-    return RenderedRows(np.concatenate(parts), numbers, columns)
+    return RenderedRows(np.concatenate(parts), np.concatenate(numbers), columns)
 
 
 def name_variant(index: Index, variant: str) -> Index:
