@@ -1,18 +1,19 @@
-"""Results against what papers claim: cells, orderings, sizes of networks.
+"""Results against what papers claim: printed numbers, orderings, sizes of networks.
 
 A verdict for each, and the reason.
 
 A **cell** is a reference row whose label is one of our variants. Where a run of that variant stands
-under the row's protocol and may be compared, the claim is *reproduced* when it lies in the measured
-interval, widened by half a unit of its last printed digit and, in quadrature, by twice the standard
-deviation between seeds; else the measurement is *better* or *worse*. Where it may not (another
-variant of the data, a smaller budget, another box or normaliser, a changed card), the verdict is
-*not comparable*, with every reason, and both numbers stand there all the same.
+under the row's protocol and is comparable, the claim is *reproduced* when it lies in the measured
+confidence interval, widened by half a unit of its last printed digit and, in quadrature, by twice
+the standard deviation between seeds; else the measurement is *better* or *worse*. Where it is not
+(another variant of the data, a smaller budget, another box or normaliser, a changed card), the
+verdict is *not comparable*, with every reason, and both numbers are given all the same.
 
-An **ordering** is tried on every protocol that it names and that has runs of all its variants of one budget on one
-set of data: it *holds* when every neighbouring pair is apart in the claimed direction by the paired test, is *too
-close to tell* when no pair contradicts it, and *does not hold* when one is apart the other way. Neighbours are compared
-as by `benchbox compare`, over the seeds that both have; what several seeds vary by counts, too.
+An **ordering** is tried on every protocol that it names and that has runs of all its variants of
+one budget on one set of data: it *holds* when every neighbouring pair differs significantly in the
+claimed direction by the paired test, is *too close to tell* when no pair contradicts it, and *does
+not hold* when one differs significantly the other way. Neighbours are compared as by
+`benchbox compare`, over the seeds that both have; the variance between seeds counts, too.
 
 A **fact** is met when the printed number is ours, rounded to its digits. Where other settings than
 a variant's own meet it, the claim names them, and the count of the variant as it stands is given,
@@ -30,7 +31,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from benchbox.errors import BenchboxError, ProtocolError, ResultError
-from benchbox.metrics import aggregate
+from benchbox.metrics.metric_names import parse_metric
 from benchbox.papers import claims, reference_rows
 from benchbox.papers.claims import Claims, OrderingClaim, SizeClaim
 from benchbox.papers.reference_rows import ReferenceRow, References
@@ -74,7 +75,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class _Measured:
-    """The score of one run that a printed number is held against."""
+    """The score of one run that a printed number is compared with."""
 
     value: float
     low: float | None
@@ -82,31 +83,38 @@ class _Measured:
 
 
 def check_results(results: Path, *, facts: bool = False) -> list[Verdict]:
-    """Hold every stored run against every claim.
+    """Judge every claim by the stored runs.
 
     `facts` counts networks, too, for which torch is loaded.
     """
-    found = judge_runs(run_folders.list_runs(results), results)
-    return found + [judge_fact(one) for one in claims.load_claims().facts] if facts else found
+    verdicts = judge_runs(run_folders.list_runs(results), results)
+    if facts:
+        verdicts += [judge_fact(claim) for claim in claims.load_claims().facts]
+    return verdicts
 
 
 def judge_runs(stored: Iterable[Run | run_folders.UnreadableRun], results: Path) -> list[Verdict]:
-    """Hold these runs of a results folder against every cell and ordering that papers claim."""
+    """Judge every cell and ordering that papers claim by these runs of a results folder."""
     known, rows, runs = claims.load_claims(), reference_rows.load_references(), _by_system(stored)
-    return [
-        *judge_cells(runs, rows, known),
-        *(v for o in known.orderings for v in judge_orderings(o, runs, results)),
-    ]
+    verdicts = judge_cells(runs, rows, known)
+    for ordering in known.orderings:
+        verdicts += judge_orderings(ordering, runs, results)
+    return verdicts
 
 
-def _by_system(runs: Iterable[Run | run_folders.UnreadableRun]) -> dict[tuple[str, str], list[Run]]:
+def _by_system(
+    runs: Iterable[Run | run_folders.UnreadableRun],
+) -> dict[tuple[str, str], list[Run]]:
     """Gather finished runs without overrides by (protocol, "method/variant"), all budgets together."""
-    found: dict[tuple[str, str], list[Run]] = {}
+    runs_of: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
-        if isinstance(run, Run) and run.record.kind != "submitted" and not run.record.overrides:
-            system = f"{run.method}/{run.variant.partition('+')[0]}"
-            found.setdefault((run.protocol, system), []).append(run)
-    return found
+        if not isinstance(run, Run):
+            continue
+        if run.record.kind == "submitted" or run.record.overrides:
+            continue
+        system = f"{run.method}/{run.variant.partition('+')[0]}"
+        runs_of.setdefault((run.protocol, system), []).append(run)
+    return runs_of
 
 
 # --- cells ----------------------------------------------------------------------------------------
@@ -115,29 +123,38 @@ def _by_system(runs: Iterable[Run | run_folders.UnreadableRun]) -> dict[tuple[st
 def judge_cells(
     runs: Mapping[tuple[str, str], Sequence[Run]], rows: References, known: Claims
 ) -> list[Verdict]:
-    """Return a verdict for every claimed cell that a run stands beside."""
-    found = []
+    """Return a verdict for every claimed cell that has a run beside it."""
+    verdicts = []
     for row in rows.rows:
         system = known.systems.get((row.paper, row.method))
         if system is None or row.value is None:
             continue
-        for name in row.protocols:
+        for protocol in row.protocols:
             budgets: dict[str, list[Run]] = {}
-            for run in runs.get((name, system), ()):
+            for run in runs.get((protocol, system), ()):
                 budgets.setdefault(str(run.record.budget), []).append(run)
-            found += [_judge_cell(row, system, name, group) for group in budgets.values()]
-    return found
+            for seeds in budgets.values():
+                verdicts.append(_judge_cell(row, system, protocol, seeds))
+    return verdicts
 
 
-def _judge_cell(row: ReferenceRow, system: str, name: str, seeds: Sequence[Run]) -> Verdict:
-    entries = [_score_entry(run, row.group, row.metric) for run in seeds]
-    known = [entry for entry in entries if entry is not None]
-    measured = fmean(entry.value for entry in known) if known else None
-    low, high = _measured_interval(known)
+def _judge_cell(row: ReferenceRow, system: str, protocol: str, seeds: Sequence[Run]) -> Verdict:
+    scores = []
+    for run in seeds:
+        score = _score_entry(run, row.group, row.metric)
+        if score is not None:
+            scores.append(score)
+    measured = None
+    if scores:
+        measured = fmean(score.value for score in scores)
+    low, high = _measured_interval(scores)
     reasons = [row.apart] if row.apart else []
-    reasons += dict.fromkeys(reason for run in seeds for reason in _not_comparable_because(run))
-    verdict = "not measured" if measured is None else "not comparable"
-    if measured is not None and not reasons:
+    reasons += _not_comparable_because(seeds)
+    if measured is None:
+        verdict = "not measured"
+    elif reasons:
+        verdict = "not comparable"
+    else:
         verdict = _cell_verdict(row, measured, low, high)
     return Verdict(
         kind="cell",
@@ -145,14 +162,14 @@ def _judge_cell(row: ReferenceRow, system: str, name: str, seeds: Sequence[Run])
         table=row.table,
         claim=f"{row.method}: {row.group} {row.metric}",
         system=system,
-        protocol=name,
+        protocol=protocol,
         group=row.group,
         metric=row.metric,
         claimed=row.printed,
         measured=measured,
         low=low,
         high=high,
-        unit=aggregate.metric_unit(row.metric),
+        unit=parse_metric(row.metric).unit,
         verdict=verdict,
         reasons=tuple(reasons),
     )
@@ -166,35 +183,37 @@ def _score_entry(run: Run, group: str, metric: str) -> _Measured | None:
     return _Measured(score.value, score.low, score.high)
 
 
-def _measured_interval(entries: Sequence[_Measured]) -> tuple[float | None, float | None]:
-    """Return the mean of the seeds, less and more: their widest interval and twice their spread, in quadrature.
+def _measured_interval(scores: Sequence[_Measured]) -> tuple[float | None, float | None]:
+    """Return an interval about the mean of the seeds.
 
-    Test faces and training are two independent reasons why a number may come out otherwise.
+    The widest of their intervals and twice their standard deviation, in quadrature: test items and
+    training are two independent reasons why a number may come out otherwise.
     """
     below, above = [], []
-    for entry in entries:
-        if entry.low is not None and entry.high is not None:
-            below.append(entry.value - entry.low)
-            above.append(entry.high - entry.value)
+    for score in scores:
+        if score.low is not None and score.high is not None:
+            below.append(score.value - score.low)
+            above.append(score.high - score.value)
     if not below:
         return None, None
-    values = [entry.value for entry in entries]
-    middle = fmean(values)
-    spread = 2 * stdev(values) if len(values) > 1 else 0.0
-    return middle - hypot(max(below), spread), middle + hypot(max(above), spread)
+    values = [score.value for score in scores]
+    mean, between_seeds = fmean(values), 0.0
+    if len(values) > 1:
+        between_seeds = 2 * stdev(values)
+    return mean - hypot(max(below), between_seeds), mean + hypot(max(above), between_seeds)
 
 
-def _not_comparable_because(run: Run) -> list[str]:
-    """Say why a run must not be held against a printed number."""
-    found = []
-    if other := unofficial_data(run.record.data.variant, run.record.kind):
-        found.append(f"other data: {other}")
-    if run.record.budget != "paper" and run.record.kind == "trained":
-        found.append(f"smaller budget: {run.record.budget}")
-    card = _card_hash(run.protocol)
-    if card != run.record.card:
-        found.append("the card has changed since this run")
-    return found
+def _not_comparable_because(runs: Sequence[Run]) -> list[str]:
+    """Say why runs are not comparable with a printed number, each reason once."""
+    reasons: dict[str, None] = {}
+    for run in runs:
+        if difference := unofficial_data(run.record.data.variant, run.record.kind):
+            reasons[f"other data: {difference}"] = None
+        if run.record.budget != "paper" and run.record.kind == "trained":
+            reasons[f"smaller budget: {run.record.budget}"] = None
+        if _card_hash(run.protocol) != run.record.card:
+            reasons["the card has changed since this run"] = None
+    return list(reasons)
 
 
 def unofficial_data(variant: str, kind: str) -> str:
@@ -203,30 +222,32 @@ def unofficial_data(variant: str, kind: str) -> str:
     Training data bind only who trained.
     """
     pieces = variant.split(", ") if variant else ["not recorded"]
-    named = [piece for piece in pieces if piece not in _OFFICIAL]
-    return ", ".join(
-        piece for piece in named if kind == "trained" or not piece.startswith("train ")
-    )
+    unofficial = []
+    for piece in pieces:
+        counts = kind == "trained" or not piece.startswith("train ")
+        if counts and piece not in _OFFICIAL:
+            unofficial.append(piece)
+    return ", ".join(unofficial)
 
 
-def _card_hash(name: str) -> str | None:
+def _card_hash(protocol: str) -> str | None:
     try:
-        return protocol_card.load_protocol(name).card
+        return protocol_card.load_protocol(protocol).card
     except ProtocolError:
         return None
 
 
 def _cell_verdict(row: ReferenceRow, measured: float, low: float | None, high: float | None) -> str:
     assert row.value is not None
-    half = 0.5 * 10.0 ** -len(row.printed.partition(".")[2])
-    half /= 100 if row.metric.startswith("auc_") and row.unit == "%" else 1
-    if (
-        (low if low is not None else measured) - half
-        <= row.value
-        <= (high if high is not None else measured) + half
-    ):
+    metric = parse_metric(row.metric)
+    rounding = 0.5 * 10.0 ** -len(row.printed.partition(".")[2])
+    if metric.measure == "auc" and row.unit == "%":
+        rounding /= 100
+    low = measured if low is None else low
+    high = measured if high is None else high
+    if low - rounding <= row.value <= high + rounding:
         return "reproduced"
-    return "better" if (measured < row.value) == aggregate.is_lower_better(row.metric) else "worse"
+    return "better" if (measured < row.value) == metric.lower_is_better else "worse"
 
 
 # --- orderings ------------------------------------------------------------------------------------
@@ -236,21 +257,19 @@ def judge_orderings(
     ordering: OrderingClaim, runs: Mapping[tuple[str, str], Sequence[Run]], results: Path
 ) -> list[Verdict]:
     """Return a verdict for every protocol of an ordering that has runs of its variants, one where none has."""
-    tried = []
-    for name in ordering.protocols:
-        folders = [_folders_by_budget(runs.get((name, system), ())) for system in ordering.order]
-        for budget in sorted(set().union(*folders)):
-            if all(budget in there for there in folders):
-                tried.append(
-                    _judge_ordering(
-                        ordering, name, budget, [there[budget] for there in folders], results
-                    )
-                )
-    return tried or [
-        _ordering_verdict(
-            ordering, "", "not measured", ("no protocol has runs of all these variants",)
-        )
-    ]
+    verdicts = []
+    for protocol in ordering.protocols:
+        folders = [
+            _folders_by_budget(runs.get((protocol, system), ())) for system in ordering.order
+        ]
+        budgets = set(folders[0]).intersection(*folders[1:])
+        for budget in sorted(budgets):
+            of_budget = [by_budget[budget] for by_budget in folders]
+            verdicts.append(_judge_ordering(ordering, protocol, budget, of_budget, results))
+    if not verdicts:
+        reasons = ("no protocol has runs of all these variants",)
+        verdicts.append(_ordering_verdict(ordering, "", "not measured", reasons))
+    return verdicts
 
 
 def _folders_by_budget(runs: Sequence[Run]) -> dict[str, Path]:
@@ -259,24 +278,27 @@ def _folders_by_budget(runs: Sequence[Run]) -> dict[str, Path]:
 
 
 def _judge_ordering(
-    ordering: OrderingClaim, name: str, budget: str, folders: Sequence[Path], results: Path
+    ordering: OrderingClaim, protocol: str, budget: str, folders: Sequence[Path], results: Path
 ) -> Verdict:
-    said, apart = [f"budget {budget}"], []
+    reasons, signs = [f"budget {budget}"], []
     for better, worse in pairwise(folders):
         try:
             gap = _gap(ordering, better, worse, results)
         except ResultError as fault:
-            return _ordering_verdict(ordering, name, "not comparable", (*said, str(fault)))
+            reasons.append(str(fault))
+            return _ordering_verdict(ordering, protocol, "not comparable", tuple(reasons))
         if gap is None:
-            return _ordering_verdict(
-                ordering, name, "not measured", (*said, f"{ordering.group} has no answered item")
-            )
-        apart.append(gap.sign)
-        said.append(f"{worse.name} - {better.name}: {gap.words}")
-    if -1 in apart:
-        return _ordering_verdict(ordering, name, "does not hold", tuple(said))
-    holds = all(apart) or (ordering.or_equal and any(apart))
-    return _ordering_verdict(ordering, name, "holds" if holds else "too close to tell", tuple(said))
+            reasons.append(f"{ordering.group} has no answered item")
+            return _ordering_verdict(ordering, protocol, "not measured", tuple(reasons))
+        signs.append(gap.sign)
+        reasons.append(f"{worse.name} - {better.name}: {gap.words}")
+    if -1 in signs:
+        verdict = "does not hold"
+    elif all(signs) or (ordering.or_equal and any(signs)):
+        verdict = "holds"
+    else:
+        verdict = "too close to tell"
+    return _ordering_verdict(ordering, protocol, verdict, tuple(reasons))
 
 
 @dataclass(frozen=True)
@@ -289,31 +311,40 @@ class _Gap:
 
 def _gap(ordering: OrderingClaim, better: Path, worse: Path, results: Path) -> _Gap | None:
     """Compare two variants by an ordering's metric on its group; None where no item counts."""
-    found = compare.compare_runs([str(better), str(worse)], results, [ordering.metric])
-    wanted = ordering.group, ordering.metric
-    gap = next((d for d in found.differences if (d.group, d.metric) == wanted), None)
-    if gap is None:
+    comparison = compare.compare_runs([str(better), str(worse)], results, [ordering.metric])
+    for gap in comparison.differences:
+        if (gap.group, gap.metric) == (ordering.group, ordering.metric):
+            break
+    else:
         return None
-    apart = gap.p is not None and gap.p < 1 - found.level
-    bounds = "" if gap.low is None or gap.high is None else f" [{gap.low:+.3g}, {gap.high:+.3g}]"
-    seeds = {0: "", 1: " (one seed)"}.get(len(gap.seeds), f" (seeds {', '.join(gap.seeds)})")
-    words = f"{gap.difference:+.3g}{bounds} {gap.unit}{seeds}".replace("+-", "-")
-    return _Gap((1 if (gap.difference > 0) == gap.falls else -1) if apart else 0, words)
+    sign = 0
+    if gap.p is not None and gap.p < 1 - comparison.level:
+        sign = 1 if (gap.difference > 0) == gap.lower_is_better else -1
+    interval, seeds = "", ""
+    if gap.low is not None and gap.high is not None:
+        interval = f" [{gap.low:+.3g}, {gap.high:+.3g}]"
+    if len(gap.seeds) == 1:
+        seeds = " (one seed)"
+    elif gap.seeds:
+        seeds = f" (seeds {', '.join(gap.seeds)})"
+    words = f"{gap.difference:+.3g}{interval} {gap.unit}{seeds}"
+    return _Gap(sign, words.replace("+-", "-"))
 
 
 def _ordering_verdict(
-    ordering: OrderingClaim, name: str, verdict: str, reasons: tuple[str, ...]
+    ordering: OrderingClaim, protocol: str, verdict: str, reasons: tuple[str, ...]
 ) -> Verdict:
+    sign = " ≤ " if ordering.or_equal else " < "
     return Verdict(
         kind="ordering",
         paper=ordering.paper,
         table=ordering.table,
         claim=f"{ordering.id}: {ordering.text}",
         system=ordering.order[0],
-        protocol=name,
+        protocol=protocol,
         group=ordering.group,
         metric=ordering.metric,
-        claimed=(" ≤ " if ordering.or_equal else " < ").join(ordering.order),
+        claimed=sign.join(ordering.order),
         measured=None,
         low=None,
         high=None,
@@ -327,37 +358,34 @@ def _ordering_verdict(
 
 
 def judge_fact(claim: SizeClaim) -> Verdict:
-    """Count a network at the paper's sizes and hold it against the printed number."""
+    """Count a network at the paper's sizes and compare the count with the printed number."""
+    try:
+        counted = _count(claim, claim.settings)
+        unchanged = _count(claim, {})
+    except BenchboxError as fault:
+        return _fact_verdict(claim, None, "not measured", (str(fault),))
+    met, difference = claim.beside(counted)
+    if met and claim.settings:  # the print is met by other settings than the variant's own
+        settings = ", ".join(f"{key} = {value}" for key, value in claim.settings.items())
+        met_unchanged, difference = claim.beside(unchanged)
+        reasons = (
+            f"with {settings}",
+            f"as the variant stands {unchanged:,.0f}",
+            "met, too" if met_unchanged else difference,
+        )
+        return _fact_verdict(claim, counted, "met", reasons)
+    if met:
+        return _fact_verdict(claim, counted, "met", ())
+    return _fact_verdict(claim, counted, "not met", tuple(difference.split("; ", 1)))
+
+
+def _count(claim: SizeClaim, settings: Mapping[str, str]) -> float:
+    """Return the claimed quantity of a variant, with other settings than its own."""
     from benchbox.authoring import profile_method
 
     method, _, variant = claim.system.partition("/")
-    try:
-        counted = float(
-            getattr(
-                profile_method.count_operations(method, variant, overrides=claim.settings),
-                claim.quantity,
-            )
-        )
-        standing = (
-            float(getattr(profile_method.count_operations(method, variant), claim.quantity))
-            if claim.settings
-            else counted
-        )
-    except BenchboxError as fault:
-        return _fact_verdict(claim, None, "not measured", (str(fault),))
-    met, off = claim.beside(counted)
-    if met and claim.settings:  # the print is met by other settings than the variant's own
-        with_them = ", ".join(f"{key} = {value}" for key, value in claim.settings.items())
-        too, off = claim.beside(standing)
-        said = (
-            f"with {with_them}",
-            f"as the variant stands {standing:,.0f}",
-            "met, too" if too else off,
-        )
-        return _fact_verdict(claim, counted, "met", said)
-    return _fact_verdict(
-        claim, counted, "met" if met else "not met", () if met else tuple(off.split("; ", 1))
-    )
+    counts = profile_method.count_operations(method, variant, overrides=settings)
+    return float(getattr(counts, claim.quantity))
 
 
 def _fact_verdict(
@@ -395,39 +423,45 @@ def verdicts_to_json(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def count_verdicts(verdicts: Sequence[Verdict]) -> dict[str, int]:
-    """Count the verdicts, in the order of `VERDICTS`."""
-    counts = {name: sum(verdict.verdict == name for verdict in verdicts) for name in VERDICTS}
+    """Count the verdicts, in the order of `VERDICTS`; those that are there."""
+    counts = dict.fromkeys(VERDICTS, 0)
+    for verdict in verdicts:
+        counts[verdict.verdict] += 1
     return {name: count for name, count in counts.items() if count}
 
 
 def format_verdicts(verdicts: Sequence[Verdict]) -> str:
     """Write one line per claim that something was measured for, and a line of counts."""
     lines = []
-    for v in verdicts:
-        if v.verdict == "not measured" and v.kind != "fact":
-            continue
-        where = f" on {v.protocol}" if v.protocol else ""
-        number = "" if v.measured is None else f", measured {_number(v)}"
-        why = f" ({'; '.join(v.reasons)})" if v.reasons else ""
-        lines.append(
-            f"{v.verdict:<18}{v.paper}, {v.table}: {v.claim}{where}: claimed {v.claimed}{number}{why}"
-        )
-    counted = ", ".join(f"{count} {name}" for name, count in count_verdicts(verdicts).items())
-    return "\n".join(
-        [
-            *lines,
-            f"{len(verdicts)} claims: {counted}"
-            if verdicts
-            else "no claim has anything to stand on",
-        ]
-    )
+    for verdict in verdicts:
+        if verdict.verdict != "not measured" or verdict.kind == "fact":
+            lines.append(_verdict_line(verdict))
+    if verdicts:
+        counts = ", ".join(f"{count} {name}" for name, count in count_verdicts(verdicts).items())
+        lines.append(f"{len(verdicts)} claims: {counts}")
+    else:
+        lines.append("no claim has anything to stand on")
+    return "\n".join(lines)
 
 
-def _number(v: Verdict) -> str:
+def _verdict_line(v: Verdict) -> str:
+    line = f"{v.verdict:<18}{v.paper}, {v.table}: {v.claim}"
+    if v.protocol:
+        line += f" on {v.protocol}"
+    line += f": claimed {v.claimed}"
+    if v.measured is not None:
+        line += f", measured {_measured_text(v)}"
+    if v.reasons:
+        line += f" ({'; '.join(v.reasons)})"
+    return line
+
+
+def _measured_text(v: Verdict) -> str:
     if v.kind == "fact":
         return f"{v.measured:,.0f}"
-    bounds = "" if v.low is None or v.high is None else f" [{v.low:.4g}, {v.high:.4g}]"
-    return f"{v.measured:.4g}{bounds}"
+    if v.low is None or v.high is None:
+        return f"{v.measured:.4g}"
+    return f"{v.measured:.4g} [{v.low:.4g}, {v.high:.4g}]"
 
 
 def claimed_methods(verdicts: Iterable[Verdict], method: str) -> list[Verdict]:
@@ -438,15 +472,14 @@ def claimed_methods(verdicts: Iterable[Verdict], method: str) -> list[Verdict]:
 def unknown_systems() -> list[str]:
     """Name variants that claims speak of and no installed method has."""
     known = claims.load_claims()
-    named = {
-        *known.systems.values(),
-        *(f.system for f in known.facts),
-        *(s for o in known.orderings for s in o.order),
-    }
+    claimed = set(known.systems.values())
+    claimed.update(fact.system for fact in known.facts)
+    for ordering in known.orderings:
+        claimed.update(ordering.order)
     cards = {card.name: card for card in method_card.read_cards()}
-    return sorted(
-        system
-        for system in named
-        if (method := system.partition("/")[0]) not in cards
-        or system.partition("/")[2] not in cards[method].variants
-    )
+    unknown = []
+    for system in sorted(claimed):
+        method, _, variant = system.partition("/")
+        if method not in cards or variant not in cards[method].variants:
+            unknown.append(system)
+    return unknown

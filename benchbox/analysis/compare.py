@@ -1,14 +1,14 @@
-"""Runs against a baseline on the same test items: paired differences, their intervals, and p-values kept honest.
+"""Runs against a baseline on the same test items: paired differences, confidence intervals and corrected p-values.
 
-Compared are **contestants**: a single run, or all seeds of one variant, whose errors are averaged face by face before
+Compared are **contestants**: a single run, or all seeds of one variant, whose errors are averaged item by item before
 anything else. Two of them are compared over the seeds that both have, over all where they share none: three seeds of
 one side against one of the other would take what that one seed happened to be for a difference. For every group and
 metric: the difference from the baseline over the items that every run of both answered, its cluster-bootstrap interval,
-the p of the sign-flip test by cluster, both widened by what several seeds vary by (`metrics.paired_tests`), and that p
+the p of the sign-flip test by cluster, both widened by the variance between seeds (`metrics.paired_tests`), and that p
 corrected for everything that the table shows (Holm). AUC and FR count items without an answer; a mean cannot, and says
 how many it left out.
 
-Unlike things are refused, with the reason: another card, other test data, another scorer.
+Runs that are not comparable are refused, with the reason: another card, other test data, another scorer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import numpy as np
 
 from benchbox.errors import ProtocolError, ResultError
 from benchbox.metrics import aggregate, bootstrap, paired_tests, ranks
-from benchbox.protocols import protocol_card as protocols
+from benchbox.metrics.metric_names import parse_metric, parse_stored_metric
+from benchbox.protocols import protocol_card
 from benchbox.runs import run_folders
 from benchbox.runs.run_record import ScoreFile
 from benchbox.types import Run
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
     from benchbox.types import Bools, Floats
 
 LEVEL, RESAMPLES = 0.95, 10_000
+_REMEDIES = {
+    "protocol": "score both under one protocol with `benchbox score PREDICTIONS --protocol P`",
+    "card": "the card has changed between them; run the older one again with --fresh",
+    "test data": "their annotations differ, so the same prediction would get another number",
+    "scorer": "delete the older scores.json; the same `benchbox run` derives it again",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +70,7 @@ class Difference:
     group: str
     metric: str
     unit: str
-    falls: bool
+    lower_is_better: bool
     baseline: float
     other: float
     name: str  # of the other contestant
@@ -71,21 +78,20 @@ class Difference:
     baseline_std: float | None  # between seeds; None for a single run
     other_std: float | None
     difference: float
-    low: float | None
+    low: float | None  # confidence interval
     high: float | None
     p: float | None
     p_holm: float | None
     items: int  # test items that the difference rests on
     left_out: int  # items that one of the runs did not answer
     clusters: int
-    # smallest difference that this test set tells apart in 80 of 100 cases
-    resolvable: float | None
+    detectable: float | None  # smallest detectable difference of this test set (80 % power)
 
     def verdict(self, level: float) -> str:
         """Say who is better, or that it cannot be told."""
         if self.p_holm is None or self.p_holm >= 1 - level or self.difference == 0:
             return "cannot tell"
-        return "better" if (self.difference < 0) == self.falls else "worse"
+        return "better" if (self.difference < 0) == self.lower_is_better else "worse"
 
 
 @dataclass(frozen=True)
@@ -112,26 +118,31 @@ def compare_runs(
 
     An argument is a run's folder, or the folder of a variant for all its seeds, as it stands or
     below `results`. `metrics` names what is compared; without it, the metrics of the card's first
-    convention, with `everything` all. Raises ResultError for what is no run, for unlike runs, and
-    for a metric that they do not have.
+    convention, with `everything` all. Raises ResultError for what is no run, for runs that are not
+    comparable, and for a metric that they do not have.
     """
     contestants = [_read_contestant(argument, results) for argument in arguments]
     if len(contestants) < 2:
         raise ResultError("compare needs two runs or more: benchbox compare RUN RUN…")
-    _require_comparable([run for contestant in contestants for run in contestant.runs])
-    contestants = _distinct_names(contestants)
-    baseline, *others = contestants
+    all_runs: list[Run] = []
+    for contestant in contestants:
+        all_runs += contestant.runs
+    _require_comparable(all_runs)
+    _require_distinct(all_runs)
+    baseline, *others = _distinct_names(contestants)
     first = baseline.runs[0]
-    level, cluster = _convention(first)
+    level, cluster = _level_and_cluster(first)
     chosen = _chosen_metrics(run_folders.read_scores(first), metrics, everything)
-    found = [_differences(*_pair_differences(baseline, other), chosen, level) for other in others]
+    differences: list[Difference] = []
+    for other in others:
+        differences += _differences(*_pair_differences(baseline, other), chosen, level)
     return Comparison(
         protocol=first.protocol,
         card=first.record.card,
         cluster=cluster,
         level=level,
-        contestants=tuple(contestant.facts for contestant in contestants),
-        differences=tuple(_holm_corrected([difference for part in found for difference in part])),
+        contestants=tuple(contestant.facts for contestant in (baseline, *others)),
+        differences=tuple(_holm_corrected(differences)),
         notes=tuple(_notes(baseline, others)),
     )
 
@@ -139,70 +150,61 @@ def compare_runs(
 def comparison_to_json(comparison: Comparison) -> dict[str, Any]:
     """Return the document of `benchbox compare --json`."""
     document = {"schema": 1, **asdict(comparison)}
-    for entry, difference in zip(document["differences"], comparison.differences, strict=True):
-        entry["verdict"] = difference.verdict(comparison.level)
+    entries = []
+    for difference in comparison.differences:
+        entry = {_JSON_KEYS.get(key, key): value for key, value in asdict(difference).items()}
+        entries.append({**entry, "verdict": difference.verdict(comparison.level)})
+    document["differences"] = entries
     return document
+
+
+_JSON_KEYS = {"lower_is_better": "falls", "detectable": "resolvable"}  # of schema 1
 
 
 def format_comparison(comparison: Comparison) -> str:
     """Return the comparison as aligned text, best read from the last column."""
     level = comparison.level
-    first = (
-        "group",
-        "metric",
-        "baseline",
-        "other",
-        "difference",
-        f"{100 * level:g} % interval",
-        "p",
-        "p (Holm)",
-    )
-    head = (*first, "is", "can tell from")
+    interval = f"{100 * level:g} % interval"
+    values = ("group", "metric", "baseline", "other", "difference", interval)
+    head = (*values, "p", "p (Holm)", "is", "detectable")
     lines = [f"baseline: {comparison.contestants[0]['name']} on {comparison.protocol}"]
     for contestant in comparison.contestants[1:]:
         own = [d for d in comparison.differences if d.name == contestant["name"]]
-        over = f", seeds {', '.join(own[0].seeds)} of both" if own and len(own[0].seeds) > 1 else ""
+        over = ""
+        if own and len(own[0].seeds) > 1:
+            over = f", seeds {', '.join(own[0].seeds)} of both"
         rows = [_table_row(d, level) for d in own]
-        lines += ["", f"{contestant['name']} against the baseline{over}", *_aligned([head, *rows])]
+        lines += ["", f"{contestant['name']} against the baseline{over}"]
+        lines += _aligned([head, *rows])
     lines += [
         "",
-        f"interval and p from whole clusters ({comparison.cluster}), with several seeds from their spread, too; "
-        "p (Holm) allows for all "
-        f"{len(comparison.differences)} comparisons shown",
-        '"can tell from": the smallest difference that this test set shows in 80 of 100 cases',
+        f"interval and p from whole clusters ({comparison.cluster}), with several seeds from the variance between "
+        f"them, too; p (Holm) allows for all {len(comparison.differences)} comparisons shown",
+        "detectable: the smallest difference that this test set shows with 80 % power",
     ]
-    return "\n".join([*lines, *(f"note: {note}" for note in comparison.notes)])
+    lines += [f"note: {note}" for note in comparison.notes]
+    return "\n".join(lines)
 
 
 # --- what is compared -----------------------------------------------------------------------------
 
 
 def _read_contestant(argument: str, results: Path) -> Contestant:
-    """Find the runs that an argument names; raises ResultError for none."""
-    for place in (Path(argument), results / argument):
-        if run_folders.is_finished(place):
-            run = run_folders.read_run(place)
-            return Contestant(
-                f"{run.method}/{run.variant} seed {run.seed}",
-                (run,),
-                (run_folders.read_errors(run),),
-            )
-        seeds = (
-            sorted(path for path in place.glob("*") if run_folders.is_finished(path))
-            if place.is_dir()
-            else []
-        )
+    """Read the runs that an argument names; raises ResultError for none."""
+    for folder in (Path(argument), results / argument):
+        if run_folders.is_finished(folder):
+            run = run_folders.read_run(folder)
+            name = f"{run.method}/{run.variant} seed {run.seed}"
+            return Contestant(name, (run,), (run_folders.read_errors(run),))
+        seeds = sorted(path for path in folder.glob("*") if run_folders.is_finished(path))
         if seeds:
             runs = tuple(run_folders.read_run(path) for path in seeds)
-            return Contestant(
-                f"{runs[0].method}/{runs[0].variant}",
-                runs,
-                tuple(map(run_folders.read_errors, runs)),
-            )
-        inside = sorted({path.parent.parent.name for path in place.glob("*/*/run.json")})
-        if inside:
+            tables = tuple(run_folders.read_errors(run) for run in runs)
+            return Contestant(f"{runs[0].method}/{runs[0].variant}", runs, tables)
+        variants = sorted({path.parent.parent.name for path in folder.glob("*/*/run.json")})
+        if variants:
             raise ResultError(
-                f"{argument}: holds the variants {', '.join(inside)}; name one: {argument}/{inside[0]}"
+                f"{argument}: holds the variants {', '.join(variants)}; name one: {argument}/{variants[0]}"
             )
     raise ResultError(
         f"{argument}: no finished run, and no variant's folder with runs in it, here or below {results}; "
@@ -228,36 +230,44 @@ def _shared_seeds(baseline: Contestant, other: Contestant) -> tuple[str, ...]:
 
 
 def _only_seeds(side: Contestant, seeds: Sequence[str]) -> Contestant:
-    there = {run.seed: (run, table) for run, table in zip(side.runs, side.tables, strict=True)}
-    runs, tables = zip(*(there[seed] for seed in seeds), strict=True)
-    return Contestant(side.name, runs, tables)
+    position = {run.seed: row for row, run in enumerate(side.runs)}
+    rows = [position[seed] for seed in seeds]
+    runs = tuple(side.runs[row] for row in rows)
+    return Contestant(side.name, runs, tuple(side.tables[row] for row in rows))
+
+
+def _require_distinct(runs: Sequence[Run]) -> None:
+    """Refuse a run that stands on two sides."""
+    seen: set[Path] = set()
+    for run in runs:
+        folder = run.folder.resolve()
+        if folder in seen:
+            raise ResultError(f"{run.folder}: given twice; a run compared with itself says nothing")
+        seen.add(folder)
 
 
 def _distinct_names(contestants: Sequence[Contestant]) -> list[Contestant]:
-    """Refuse a run that stands on two sides; call equal names by their folders."""
-    seen: set[Path] = set()
-    for run in (run for contestant in contestants for run in contestant.runs):
-        if run.folder.resolve() in seen:
-            raise ResultError(f"{run.folder}: given twice; a run compared with itself says nothing")
-        seen.add(run.folder.resolve())
+    """Call contestants of equal names by their folders, too."""
     names = [contestant.name for contestant in contestants]
-    return [
-        c
-        if names.count(c.name) == 1
-        else Contestant(f"{c.name} ({c.runs[0].folder})", c.runs, c.tables)
-        for c in contestants
-    ]
+    named = []
+    for contestant in contestants:
+        if names.count(contestant.name) == 1:
+            named.append(contestant)
+        else:
+            name = f"{contestant.name} ({contestant.runs[0].folder})"
+            named.append(Contestant(name, contestant.runs, contestant.tables))
+    return named
 
 
 def _require_comparable(runs: Sequence[Run]) -> None:
     """Raise ResultError unless all runs were measured by one card on one set of test items."""
     first, expected = runs[0], _data_identity(runs[0])
     for run in runs[1:]:
-        for word, there in _data_identity(run).items():
-            if there != expected[word]:
+        for key, value in _data_identity(run).items():
+            if value != expected[key]:
                 raise ResultError(
-                    f"unlike things are not compared: {first.folder} has {word} {expected[word][:19]}, {run.folder} "
-                    f"has {there[:19]}; {_remedy(word)}"
+                    f"unlike things are not compared: {first.folder} has {key} {expected[key][:19]}, {run.folder} "
+                    f"has {value[:19]}; {_REMEDIES[key]}"
                 )
 
 
@@ -270,42 +280,38 @@ def _data_identity(run: Run) -> dict[str, str]:
     }
 
 
-def _remedy(word: str) -> str:
-    return {
-        "protocol": "score both under one protocol with `benchbox score PREDICTIONS --protocol P`",
-        "card": "the card has changed between them; run the older one again with --fresh",
-        "test data": "their annotations differ, so the same prediction would get another number",
-        "scorer": "delete the older scores.json; the same `benchbox run` derives it again",
-    }[word]
-
-
 def _chosen_metrics(
     stored: ScoreFile, metrics: Sequence[str], everything: bool
 ) -> dict[str, list[str]]:
     """Return the metrics to compare, by group."""
-    groups = {group: list(scores) for group, scores in stored.groups.items()}
-    known = list(dict.fromkeys(name for names in groups.values() for name in names))
+    names_of_group = {group: list(scores) for group, scores in stored.groups.items()}
+    known: dict[str, None] = {}
+    for names in names_of_group.values():
+        known |= dict.fromkeys(names)
     for metric in metrics:
         if metric not in known:
             raise ResultError(f"no metric {metric!r} in these runs; they have {', '.join(known)}")
-    if not metrics and not everything:
-        convention = known[0].removeprefix("nme_")
-        metrics = [name for name in known if name == known[0] or _convention_of(name) == convention]
-        if not known[0].startswith("nme_"):
-            metrics = known
     wanted = set(metrics or known)
-    return {group: [name for name in names if name in wanted] for group, names in groups.items()}
+    if not metrics and not everything:
+        wanted = set(_of_first_convention(list(known)))
+    chosen = {}
+    for group, names in names_of_group.items():
+        chosen[group] = [name for name in names if name in wanted]
+    return chosen
 
 
-def _convention_of(metric: str) -> str:
-    measure, _, rest = metric.partition("_")
-    return rest.partition("_")[2] if measure in ("auc", "fr") else rest
+def _of_first_convention(names: Sequence[str]) -> Sequence[str]:
+    """Return the metrics of the first one's convention; all where the first is no NME (gaze)."""
+    first = parse_stored_metric(names[0])
+    if first.measure != "nme":
+        return names
+    return [name for name in names if parse_stored_metric(name).convention == first.convention]
 
 
-def _convention(run: Run) -> tuple[float, str]:
+def _level_and_cluster(run: Run) -> tuple[float, str]:
     """Return the interval's level and the word for a cluster, from the card where it is still the same."""
     try:
-        card = protocols.load_protocol(run.protocol)
+        card = protocol_card.load_protocol(run.protocol)
     except ProtocolError:
         return LEVEL, "as the run's card says"
     if card.card != run.record.card:
@@ -323,21 +329,25 @@ def _differences(
     chosen: Mapping[str, Sequence[str]],
     level: float,
 ) -> list[Difference]:
-    _require_rows(
-        [*baseline.tables, *other.tables], [run.folder for run in (*baseline.runs, *other.runs)]
-    )
-    found: list[Difference] = []
+    """Return the differences of two contestants for the chosen metrics of each group."""
+    folders = [run.folder for run in (*baseline.runs, *other.runs)]
+    _require_rows([*baseline.tables, *other.tables], folders)
+    differences: list[Difference] = []
     for group, metrics in chosen.items():
         inside = baseline.tables[0][f"in_{group}"]
         clusters = baseline.tables[0]["cluster"][inside]
-        sides = [[table[inside] for table in side.tables] for side in (baseline, other)]
-        columns = [_metric_column(metric, *sides) for metric in metrics]
-        columns = [column for column in columns if column.counts.any()]
+        baseline_tables = [table[inside] for table in baseline.tables]
+        other_tables = [table[inside] for table in other.tables]
+        columns = []
+        for metric in metrics:
+            column = _metric_column(metric, baseline_tables, other_tables)
+            if column.counts.any():
+                columns.append(column)
         if columns:
-            found += _group_differences(
+            differences += _group_differences(
                 group, columns, clusters, level, name=other.name, seeds=seeds
             )
-    return found
+    return differences
 
 
 @dataclass(frozen=True, eq=False)
@@ -348,42 +358,45 @@ class _Column:
     baseline: Floats  # (N,) mean over the seeds; 0 where the item does not count
     other: Floats
     counts: Floats
-    seeds: tuple[tuple[float, ...], tuple[float, ...]]  # score of every run of both sides
+    baseline_scores: tuple[float, ...]  # of every run
+    other_scores: tuple[float, ...]
 
 
 def _metric_column(
     metric: str, baseline: Sequence[np.ndarray], other: Sequence[np.ndarray]
 ) -> _Column:
     tables = [*baseline, *other]
-    both: Bools = np.logical_and.reduce([aggregate.counted_rows(metric, table) for table in tables])
-    counts = np.zeros(len(both))
-    values = np.zeros((len(tables), len(both)))
+    counted: Bools = np.logical_and.reduce(
+        [aggregate.counted_rows(metric, table) for table in tables]
+    )
+    counts = np.zeros(len(counted))
+    values = np.zeros((len(tables), len(counted)))
     scores = []
-    for place, table in enumerate(tables):
-        found = aggregate.metric_terms(metric, table[both])
-        values[place, both], counts[both] = found.values, found.counts
-        scores.append(found.score)
-    known = tuple(score for score in scores if score is not None)
+    for row, table in enumerate(tables):
+        terms = aggregate.metric_terms(metric, table[counted])
+        values[row, counted], counts[counted] = terms.values, terms.counts
+        if terms.score is not None:
+            scores.append(terms.score)
     split = len(baseline)
     return _Column(
         metric,
         values[:split].mean(axis=0),
         values[split:].mean(axis=0),
         counts,
-        (known[:split], known[split:]),
+        tuple(scores[:split]),
+        tuple(scores[split:]),
     )
 
 
-def _seed_variances(
-    sides: tuple[Sequence[float], Sequence[float]], *, paired: bool
-) -> list[tuple[float, float]]:
-    """Return what several seeds vary a difference by: variances of means with their degrees of freedom."""
-    several = [np.subtract(sides[1], sides[0])] if paired else [np.asarray(side) for side in sides]
-    return [
-        (float(scores.var(ddof=1)) / len(scores), len(scores) - 1.0)
-        for scores in several
-        if len(scores) > 1
-    ]
+def _seed_variances(column: _Column, *, paired: bool) -> list[tuple[float, float]]:
+    """Return the variance that several seeds add to a difference, by part, each with its degrees of freedom."""
+    baseline, other = np.asarray(column.baseline_scores), np.asarray(column.other_scores)
+    parts = [other - baseline] if paired else [baseline, other]
+    variances = []
+    for scores in parts:
+        if len(scores) > 1:
+            variances.append((float(scores.var(ddof=1)) / len(scores), len(scores) - 1.0))
+    return variances
 
 
 def _group_differences(
@@ -395,60 +408,66 @@ def _group_differences(
     name: str,
     seeds: tuple[str, ...],
 ) -> Iterable[Difference]:
-    """Return the differences of one group.
+    """Yield the differences of one group.
 
     All intervals and p from the same resamples and flips.
     """
     gaps = np.stack([column.other - column.baseline for column in columns], axis=1)
     counts = np.stack([column.counts for column in columns], axis=1)
-    bounds = bootstrap.bootstrap_intervals(gaps, counts, clusters, level=level, resamples=RESAMPLES)
+    intervals = bootstrap.bootstrap_intervals(
+        gaps, counts, clusters, level=level, resamples=RESAMPLES
+    )
     p_values = paired_tests.sign_flip_test(gaps, clusters)
-    for place, (column, bound) in enumerate(zip(columns, bounds, strict=True)):
+    for place, (column, interval) in enumerate(zip(columns, intervals, strict=True)):
+        metric = parse_metric(column.metric)
         total = counts[:, place].sum()
-        both = np.stack([column.baseline, column.other], axis=1)
-        gap, groups = (
-            float(gaps[:, place].sum() / total),
-            len(np.unique(clusters[column.counts > 0])),
-        )
-        (low, high), p = bound or (None, None), float(p_values[place])
-        if low is not None and high is not None:
-            spreads = _seed_variances(column.seeds, paired=bool(seeds))
+        difference = float(gaps[:, place].sum() / total)
+        cluster_count = len(np.unique(clusters[column.counts > 0]))
+        low, high, p = None, None, float(p_values[place])
+        if interval is not None:
+            variances = _seed_variances(column, paired=bool(seeds))
             low, high, p = paired_tests.add_seed_variance(
-                gap, (low, high), p, groups, spreads, level
+                difference, interval, p, cluster_count, variances, level
             )
         yield Difference(
             group=group,
             metric=column.metric,
-            unit=aggregate.metric_unit(column.metric),
-            falls=aggregate.is_lower_better(column.metric),
+            unit=metric.unit,
+            lower_is_better=metric.lower_is_better,
             baseline=float(column.baseline.sum() / total),
             other=float(column.other.sum() / total),
             name=name,
             seeds=seeds,
-            baseline_std=bootstrap.mean_and_seed_std(column.seeds[0])[1],
-            other_std=bootstrap.mean_and_seed_std(column.seeds[1])[1],
-            difference=gap,
+            baseline_std=bootstrap.mean_and_seed_std(column.baseline_scores)[1],
+            other_std=bootstrap.mean_and_seed_std(column.other_scores)[1],
+            difference=difference,
             low=low,
             high=high,
             p=None if np.isnan(p) else p,
             p_holm=None,
             items=int((column.counts > 0).sum()),
             left_out=int((column.counts == 0).sum()),
-            clusters=groups,
-            resolvable=ranks.rank_methods(
-                both, np.stack([column.counts] * 2, axis=1), clusters, level=level
-            ).resolvable,
+            clusters=cluster_count,
+            detectable=_detectable_difference(column, clusters, level),
         )
+
+
+def _detectable_difference(column: _Column, clusters: np.ndarray, level: float) -> float | None:
+    both = np.stack([column.baseline, column.other], axis=1)
+    counts = np.stack([column.counts, column.counts], axis=1)
+    return ranks.rank_methods(both, counts, clusters, level=level).detectable
 
 
 def _holm_corrected(differences: Sequence[Difference]) -> list[Difference]:
     """Correct every p for all that is shown."""
     raw = np.array([np.nan if d.p is None else d.p for d in differences])
-    corrected = paired_tests.holm_correction(raw)
-    return [
-        replace(d, p_holm=None if np.isnan(p) else float(p))
-        for d, p in zip(differences, corrected, strict=True)
-    ]
+    corrected = []
+    for difference, p in zip(differences, paired_tests.holm_correction(raw), strict=True):
+        if np.isnan(p):
+            corrected.append(difference)
+        else:
+            corrected.append(replace(difference, p_holm=float(p)))
+    return corrected
 
 
 def _require_rows(tables: Sequence[np.ndarray], folders: Sequence[Path]) -> None:
@@ -460,10 +479,9 @@ def _require_rows(tables: Sequence[np.ndarray], folders: Sequence[Path]) -> None
     for table, folder in zip(tables[1:], folders[1:], strict=True):
         if len(table) != len(first):
             raise ResultError(f"{folder}: {len(table)} test items, {folders[0]} has {len(first)}")
+        columns = table.dtype.names or ()
         for name in names:
-            if name not in (table.dtype.names or ()) or not np.array_equal(
-                table[name], first[name]
-            ):
+            if name not in columns or not np.array_equal(table[name], first[name]):
                 raise ResultError(
                     f"{folder}: its errors.npy stands in another order than that of {folders[0]} (column {name}); "
                     "delete it, the same `benchbox run` derives it again"
@@ -477,11 +495,11 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
     """Say what differs beside the method, and what the seeds say."""
     notes = []
     for other in others:
-        for key, word in (("budget", "budget"), ("data", "data")):
-            here, there = baseline.facts[key], other.facts[key]
-            if here != there and None not in (here, there):
+        for key in ("budget", "data"):
+            ours, theirs = baseline.facts[key], other.facts[key]
+            if ours != theirs and None not in (ours, theirs):
                 notes.append(
-                    f"{other.name} has another {word} ({there}; baseline: {here}): the difference is not the "
+                    f"{other.name} has another {key} ({theirs}; baseline: {ours}): the difference is not the "
                     "method's alone"
                 )
         shared = _shared_seeds(baseline, other)
@@ -489,9 +507,10 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
             notes.append(
                 f"{baseline.name} and {other.name} are compared over the seeds that both have: {', '.join(shared)}"
             )
-    single = [
-        c.name for c in (baseline, *others) if len(c.runs) == 1 and c.facts["kind"] == "trained"
-    ]
+    single = []
+    for contestant in (baseline, *others):
+        if len(contestant.runs) == 1 and contestant.facts["kind"] == "trained":
+            single.append(contestant.name)
     if single:
         notes.append(
             f"one seed only of {', '.join(single)}: interval and p cover the choice of test items, not of seeds"
@@ -500,31 +519,44 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
 
 
 def _table_row(d: Difference, level: float) -> tuple[str, ...]:
-    digits = 4 if d.unit == "1" else 3
-    interval = (
-        "–" if d.low is None or d.high is None else f"[{d.low:+.{digits}f}, {d.high:+.{digits}f}]"
-    )
+    digits, metric = 3, f"{d.metric} ({d.unit})"
+    if d.unit == "1":
+        digits, metric = 4, d.metric
+    interval = "–"
+    if d.low is not None and d.high is not None:
+        interval = f"[{d.low:+.{digits}f}, {d.high:+.{digits}f}]"
+    verdict = d.verdict(level)
+    if d.left_out:
+        verdict += f" ({d.left_out} left out)"
     return (
         d.group,
-        f"{d.metric} ({d.unit})" if d.unit != "1" else d.metric,
+        metric,
         _value_text(d.baseline, d.baseline_std, digits),
         _value_text(d.other, d.other_std, digits),
         f"{d.difference:+.{digits}f}",
         interval,
-        "–" if d.p is None else f"{d.p:.4f}",
-        "–" if d.p_holm is None else f"{d.p_holm:.4f}",
-        d.verdict(level) + (f" ({d.left_out} left out)" if d.left_out else ""),
-        "–" if d.resolvable is None else f"{d.resolvable:.{digits}f}",
+        _or_dash(d.p, 4),
+        _or_dash(d.p_holm, 4),
+        verdict,
+        _or_dash(d.detectable, digits),
     )
 
 
+def _or_dash(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
 def _value_text(value: float, std: float | None, digits: int) -> str:
-    return f"{value:.{digits}f}" + ("" if std is None else f" ± {std:.{digits}f}")
+    text = f"{value:.{digits}f}"
+    if std is not None:
+        text += f" ± {std:.{digits}f}"
+    return text
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    lines = []
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return lines

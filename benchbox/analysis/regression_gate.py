@@ -2,8 +2,8 @@
 
 A baseline is one JSON file: for every run its card (hash and content), data fingerprint and scores. Against it, a run
 that is gone, a card that decides numbers otherwise, other data and a score that got worse are regressions; a score that
-got better is told and passes. `rescored` looks behind the stored scores: it derives them again from the predictions,
-with today's code, wherever the truth is at hand.
+got better is reported and passes. `rescore_runs` looks behind the stored scores: it derives them again from the
+predictions, with today's code, wherever the truth is at hand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import BenchboxError, DataError, ResultError
-from benchbox.metrics import aggregate
+from benchbox.metrics.metric_names import parse_metric
 from benchbox.protocols import protocol_card
 from benchbox.runs import run_folders, score_file
 from benchbox.runs.run_record import parse_scores
@@ -46,27 +46,22 @@ def find_changes(results: Path, file: Path) -> list[Change]:
     """Return what differs from a baseline; raises ResultError for a file that is none."""
     before = _read_baseline(file)
     now = {_run_path(run): run for run in _readable_runs(results)}
-    lost = _unreadable_runs(results)
-    found = [
-        Change(
-            place,
-            f"cannot be read: {lost[place]}"
-            if place in lost
-            else "was in the baseline and is gone",
-            True,
-        )
-        for place in before
-        if place not in now
-    ]
+    unreadable = _unreadable_runs(results)
+    changes = []
+    for place in before:
+        if place in now:
+            continue
+        text = "was in the baseline and is gone"
+        if place in unreadable:
+            text = f"cannot be read: {unreadable[place]}"
+        changes.append(Change(place, text, True))
     for place, run in now.items():
         if place not in before:
-            found.append(Change(place, "is new", False))
-        else:
-            found += [
-                Change(place, text, worse)
-                for text, worse in _differences(before[place], _run_facts(run))
-            ]
-    return found
+            changes.append(Change(place, "is new", False))
+            continue
+        for text, worse in _differences(before[place], _run_facts(run)):
+            changes.append(Change(place, text, worse))
+    return changes
 
 
 def rescore_runs(results: Path, data: Path) -> tuple[list[Change], list[str]]:
@@ -74,54 +69,52 @@ def rescore_runs(results: Path, data: Path) -> tuple[list[Change], list[str]]:
 
     Return what differs from its stored scores, and what was left out.
     """
-    found: list[Change] = []
-    left: list[str] = []
+    changes: list[Change] = []
+    left_out: list[str] = []
     for run in _readable_runs(results):
         place = _run_path(run)
         try:
-            card = protocol_card.load_protocol(run.protocol)
-            if card.card != run.record.card:
-                found.append(
-                    Change(
-                        place,
-                        f"the card of {run.protocol} has changed since this run was made",
-                        True,
-                    )
-                )
-                continue
-            file = run_folders.predictions_file(run.folder)
-            scored = score_file.score_predictions(file, run.protocol, run.method, data)
+            texts = _rescore_run(run, data)
         except DataError as fault:
-            left.append(f"{place}: not scored again: {fault}")
-            continue
+            left_out.append(f"{place}: not scored again: {fault}")
         except BenchboxError as fault:
-            found.append(Change(place, str(fault), True))
-            continue
-        again = parse_scores(scored.document, "scored again").values_by_group()
-        before = run_folders.read_scores(run).values_by_group()
-        for text, _ in _value_differences(before, again):
-            found.append(Change(place, f"scored again from its predictions, {text}", True))
-    return found, left
+            changes.append(Change(place, str(fault), True))
+        else:
+            changes += [Change(place, text, True) for text in texts]
+    return changes, left_out
+
+
+def _rescore_run(run: Run, data: Path) -> list[str]:
+    """Return how the scores of a run's predictions differ from those that are stored."""
+    card = protocol_card.load_protocol(run.protocol)
+    if card.card != run.record.card:
+        return [f"the card of {run.protocol} has changed since this run was made"]
+    predictions = run_folders.predictions_file(run.folder)
+    scored = score_file.score_predictions(predictions, run.protocol, run.method, data)
+    again = parse_scores(scored.document, "scored again").values_by_group()
+    stored = run_folders.read_scores(run).values_by_group()
+    return [
+        f"scored again from its predictions, {text}"
+        for text, _ in _value_differences(stored, again)
+    ]
 
 
 # --- parts ----------------------------------------------------------------------------------------
 
 
 def _readable_runs(results: Path) -> Iterator[Run]:
-    return (
-        run
-        for run in run_folders.list_runs(results)
-        if isinstance(run, Run) and run_folders.has_scores(run)
-    )
+    for run in run_folders.list_runs(results):
+        if isinstance(run, Run) and run_folders.has_scores(run):
+            yield run
 
 
 def _unreadable_runs(results: Path) -> dict[str, str]:
     """Return why runs cannot be read, by place."""
-    return {
-        "/".join(item.folder.parts[-4:]): item.reason
-        for item in run_folders.list_runs(results)
-        if not isinstance(item, Run)
-    }
+    reasons = {}
+    for run in run_folders.list_runs(results):
+        if not isinstance(run, Run):
+            reasons["/".join(run.folder.parts[-4:])] = run.reason
+    return reasons
 
 
 def _run_path(run: Run) -> str:
@@ -137,11 +130,12 @@ def _run_facts(run: Run) -> dict[str, Any]:
     }
 
 
-def _card_content(name: str) -> dict[str, Any] | None:
+def _card_content(protocol: str) -> dict[str, Any] | None:
     try:
-        return dict(json.loads(protocol_card.canonical_json(protocol_card.load_protocol(name))))
+        card = protocol_card.load_protocol(protocol)
     except BenchboxError:
         return None
+    return dict(json.loads(protocol_card.canonical_json(card)))
 
 
 def _read_baseline(file: Path) -> Mapping[str, Any]:
@@ -155,21 +149,17 @@ def _read_baseline(file: Path) -> Mapping[str, Any]:
         ) from fault
     except ValueError as fault:
         raise ResultError(f"{file}: is not JSON: {fault}") from fault
-    if (
-        not isinstance(document, dict)
-        or document.get("schema") != SCHEMA
-        or not isinstance(document.get("runs"), dict)
-    ):
+    is_baseline = isinstance(document, dict) and document.get("schema") == SCHEMA
+    if not is_baseline or not isinstance(document.get("runs"), dict):
         raise ResultError(f"{file}: is no baseline of schema {SCHEMA}; --write-baseline makes one")
     return dict(document["runs"])
 
 
 def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Yield what differs between the facts of a run, each with whether it is a regression."""
     if before["content"] != now["content"]:
-        yield (
-            f"the protocol now decides numbers otherwise: {_changed_keys(before['content'], now['content'])}",
-            True,
-        )
+        keys = _changed_keys(before["content"], now["content"])
+        yield f"the protocol now decides numbers otherwise: {keys}", True
     elif before["card"] != now["card"]:
         yield (
             f"was made under another card ({str(now['card'])[:19]} instead of {str(before['card'])[:19]})",
@@ -181,19 +171,21 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
 
 
 def _changed_keys(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
-    if before is None or now is None:
-        return "its card " + ("is gone" if now is None else "is new")
-    keys = sorted({*before, *now})
-    return "; ".join(
-        f"{key} was {before.get(key)}, is {now.get(key)}"
-        for key in keys
-        if before.get(key) != now.get(key)
-    )
+    if now is None:
+        return "its card is gone"
+    if before is None:
+        return "its card is new"
+    changed = []
+    for key in sorted({*before, *now}):
+        if before.get(key) != now.get(key):
+            changed.append(f"{key} was {before.get(key)}, is {now.get(key)}")
+    return "; ".join(changed)
 
 
 def _value_differences(
     before: Mapping[str, Any], now: Mapping[str, Any]
 ) -> Iterator[tuple[str, bool]]:
+    """Yield the values (group → metric → value) that differ, each with whether it got worse."""
     for group, metrics in before.items():
         for name, old in metrics.items():
             new = now.get(group, {}).get(name)
@@ -201,12 +193,12 @@ def _value_differences(
                 if old != new:
                     yield f"{group} {name} was {old}, is {new}", True
             elif abs(new - old) > _RELATIVE * max(abs(old), 1e-3):
-                worse = (new > old) == aggregate.is_lower_better(name)
-                unit = aggregate.metric_unit(name)
-                sign = "worse" if worse else "better"
-                yield (
-                    f"{group} {name} was {old:.4g}, is {new:.4g} {unit} ({sign})".replace(
-                        " 1 (", " ("
-                    ),
-                    worse,
-                )
+                yield _value_difference(group, name, old, new)
+
+
+def _value_difference(group: str, name: str, old: float, new: float) -> tuple[str, bool]:
+    metric = parse_metric(name)
+    worse = (new > old) == metric.lower_is_better
+    unit = "" if metric.unit == "1" else f" {metric.unit}"
+    direction = "worse" if worse else "better"
+    return f"{group} {name} was {old:.4g}, is {new:.4g}{unit} ({direction})", worse

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchbox.metrics.metric_names import list_metrics
 from benchbox.plugins import method_card
 
 from .main_group import main
@@ -91,22 +92,9 @@ def _protocol_json(protocol: Protocol) -> dict[str, Any]:
         "fr": list(protocol.fr),
         "points": list(protocol.points),
         "options": {key: list(values) for key, values in protocol.options.items()},
-        "metrics": _metrics(protocol),
+        "metrics": list_metrics(protocol),
         "twin": protocol.twin,
     }
-
-
-def _metrics(protocol: Protocol) -> list[str]:
-    """Name a protocol's metrics as `scores.json` does, without loading what computes them."""
-    names = []
-    for suffix in ("", *(f"_{count}" for count in protocol.points)):
-        for normaliser in protocol.normalisers:
-            names.append(f"nme_{normaliser}{suffix}")
-            if protocol.masked:
-                names.append(f"nme_{normaliser}{suffix}_visible")
-            names += [f"auc_{limit:g}_{normaliser}{suffix}" for limit in protocol.auc]
-            names += [f"fr_{limit:g}_{normaliser}{suffix}" for limit in protocol.fr]
-    return [*names, *protocol.metrics]
 
 
 @list_group.command(name="results")

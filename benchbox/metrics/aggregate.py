@@ -1,8 +1,8 @@
-"""From a table of errors and a metric's name to terms whose ratio of sums is the score, over any items or resample.
+"""From an error table and a metric's name to terms whose ratio of sums is the score, over any items or resample.
 
-`errors.npy` holds one row per test item: an error per convention, `failed`, `cluster` and, where
-there are videos or stares, `sequence`. Every number that benchbox prints is Σ values / Σ counts of
-such rows, which is all that intervals (`stats`), paired tests (`pairs`) and ranks (`ranks`) need:
+The error table (`scoring.error_table`, `errors.npy`) holds one row per test item: an error per convention, `failed`,
+`cluster` and, where there are videos or stares, `sequence`. Every number that benchbox prints is Σ values / Σ counts of
+such rows, which is all that intervals (`bootstrap`), paired tests (`paired_tests`) and ranks (`ranks`) need:
 
 ====================================  ==================================================================================
 metric                                value and count of an item
@@ -22,7 +22,6 @@ ask for terms. Rows are a structured array or columns by name, which are faster 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -30,15 +29,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import curves
+from .metric_names import Metric, parse_metric
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats
 
     Rows = np.ndarray | Mapping[str, np.ndarray]
-
-BY_PERSON = "_person"
-BY_SEQUENCE = ("error_cm_dot", "msd_cm", "jitter_px", "bias_px")
-_LANDMARKS = re.compile(r"(nme|auc|fr)(?:_(\d+(?:\.\d+)?(?:e-\d+)?))?_([a-z]\w*)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,13 +43,18 @@ class Terms:
 
     name: str
     unit: str
-    falls: bool  # smaller is better
+    lower_is_better: bool
     values: Floats  # (N,) finite, in the metric's unit; 0 where the item does not count
     counts: Floats  # (N,) 0 where the item does not count
 
     @property
     def score(self) -> float | None:
-        """Return the score, None where no item counts."""
+        """Return the score, None where no item counts.
+
+        >>> rows = {"error_cm": np.array([1.0, 3.0, np.inf])}
+        >>> metric_terms("error_cm", rows).score
+        2.0
+        """
         # all count, the usual case
         if len(self.counts) and self.counts.min() == 1 == self.counts.max():
             return float(self.values.mean())
@@ -65,61 +66,85 @@ class Terms:
         return float(self.values.sum()) / float(self.counts.sum())
 
 
-def metric_unit(metric: str) -> str:
-    """Return a metric's unit as scores carry it: %, 1 for a fraction, cm, deg, px.
+def metric_terms(name: str, rows: Rows) -> Terms:
+    """Return the terms of a metric over rows (N,) of an error table.
 
-    Raises KeyError if unknown.
+    Raises KeyError for a metric that the table has no column for, ValueError for a name that is no
+    metric.
+
+    Three faces with errors of 2 %, 10 % and no answer. The NME leaves the third one out; AUC and
+    failure rate count it as infinitely wrong:
+
+    >>> rows = {"nme_inter_ocular": np.array([0.02, 0.10, np.inf])}
+    >>> metric_terms("nme_inter_ocular", rows).values
+    array([ 2., 10.,  0.])
+    >>> metric_terms("nme_inter_ocular", rows).score
+    6.0
+    >>> metric_terms("auc_0.08_inter_ocular", rows).values
+    array([0.75, 0.  , 0.  ])
+    >>> metric_terms("auc_0.08_inter_ocular", rows).score
+    0.25
+    >>> metric_terms("fr_0.08_inter_ocular", rows).counts
+    array([1., 1., 1.])
+
+    A mean of persons: 1 cm and 3 cm of the first person, 6 cm of the second one, (2 + 6) / 2:
+
+    >>> rows = {"error_cm": np.array([1.0, 3.0, 6.0]), "cluster": np.array([0, 0, 1])}
+    >>> metric_terms("error_cm_person", rows).counts
+    array([0.5, 0.5, 1. ])
+    >>> metric_terms("error_cm_person", rows).score
+    4.0
+
+    A long video counts as much as a short one:
+
+    >>> rows = {"bias_px": np.array([2.0, 2.0, 2.0, 4.0]), "sequence": np.array([0, 0, 0, 1])}
+    >>> round(metric_terms("bias_px", rows).score, 12)
+    3.0
     """
-    measure = metric.partition("_")[0]
-    if measure in ("nme", "fr", "auc"):
-        return "1" if measure == "auc" else "%"
-    for name in ("cm", "deg", "px"):
-        if f"_{name}" in metric:
-            return name
-    raise KeyError(metric)
-
-
-def is_lower_better(metric: str) -> bool:
-    """Tell whether smaller is better."""
-    return not metric.startswith("auc_")
-
-
-def metric_terms(metric: str, rows: Rows) -> Terms:
-    """Return the terms of a metric over rows (N,) of a table of errors.
-
-    Raises KeyError for a metric that the table has no column for.
-    """
+    metric = parse_metric(name)
     values, counts = _values_and_counts(metric, rows)
     counts = np.asarray(counts, np.float64)
-    kept = values if len(counts) and counts.min() > 0 else np.where(counts > 0, values, 0.0)
-    return Terms(metric, metric_unit(metric), is_lower_better(metric), kept, counts)
+    if not len(counts) or counts.min() <= 0:
+        values = np.where(counts > 0, values, 0.0)
+    return Terms(name, metric.unit, metric.lower_is_better, values, counts)
 
 
-def counted_rows(metric: str, rows: Rows) -> Bools:
+def counted_rows(name: str, rows: Rows) -> Bools:
     """Return the rows (N,) that count for a metric: for a mean, those with an answer.
 
-    For AUC and FR, all.
+    For AUC and FR, all. Raises as `metric_terms`.
+
+    >>> rows = {"nme_inter_ocular": np.array([0.02, 0.10, np.inf])}
+    >>> counted_rows("nme_inter_ocular", rows), counted_rows("fr_0.08_inter_ocular", rows)
+    (array([ True,  True, False]), array([ True,  True,  True]))
     """
-    counts: Bools = np.asarray(_values_and_counts(metric, rows)[1]).astype(bool)
-    return counts
+    _, counts = _values_and_counts(parse_metric(name), rows)
+    counted: Bools = np.asarray(counts).astype(bool)
+    return counted
 
 
-def _values_and_counts(metric: str, rows: Rows) -> tuple[Floats, Floats | Bools]:
-    if match := _LANDMARKS.fullmatch(metric):
-        measure, threshold, convention = match.groups()
-        errors = rows[f"nme_{convention}"]
-        if measure == "nme":
-            known = np.isfinite(errors)
-            return 100 * (errors if known.all() else np.where(known, errors, 0.0)), known
-        if measure == "auc":
-            shares = curves.auc_terms(errors, float(threshold)) if len(errors) else np.empty(0)
-            return shares, np.ones(len(errors))
-        return np.where(errors > float(threshold), 100.0, 0.0), np.ones(len(errors))
-    if metric in BY_SEQUENCE:
-        return _mean_of_means(rows[metric], rows["sequence"])
-    if metric.endswith(BY_PERSON):
-        return _mean_of_means(rows[metric.removesuffix(BY_PERSON)], rows["cluster"])
-    return np.nan_to_num(rows[metric], posinf=0.0), np.isfinite(rows[metric])
+def _values_and_counts(metric: Metric, rows: Rows) -> tuple[Floats, Floats | Bools]:
+    if metric.per_sequence:
+        return _mean_of_means(rows[metric.column], rows["sequence"])
+    errors = rows[metric.column]
+    if metric.averaged_by == "person":
+        return _mean_of_means(errors, rows["cluster"])
+    if metric.threshold is not None:
+        return _curve_terms(metric.measure, errors, metric.threshold), np.ones(len(errors))
+    known = np.isfinite(errors)
+    if metric.measure != "nme":
+        return np.nan_to_num(errors, posinf=0.0), known
+    if not known.all():
+        errors = np.where(known, errors, 0.0)
+    return 100 * errors, known
+
+
+def _curve_terms(measure: str, errors: Floats, threshold: float) -> Floats:
+    if measure == "fr":
+        return np.where(errors > threshold, 100.0, 0.0)
+    if not len(errors):
+        return np.empty(0)
+    return curves.auc_terms(errors, threshold)
 
 
 def _mean_of_means(values: Floats, codes: np.ndarray) -> tuple[Floats, Floats]:

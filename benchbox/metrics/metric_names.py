@@ -1,26 +1,21 @@
-"""Metric names in words, and numbers as the pages print them.
+"""Metrics by name: what a card may ask for, and what each name means.
 
-A metric name says everything (`nme_inter_ocular_51`, `auc_0.08_inter_pupil`); here it is taken
-apart so that a leaderboard can show one **convention** (a normaliser and a set of points) at a
-time, its measures as column groups.
+A name says everything (`nme_inter_ocular_51`, `auc_0.08_inter_pupil`, `error_cm_dot`); `parse_metric` takes it
+apart and `str` puts it together again. A new normaliser is one entry of `NORMALISERS`, a new measure one of
+`MEASURES`, a new metric of gaze or video one of `TASK_METRICS`: cards, scorer, reference rows, explain, compare, check,
+report and exports read these lists. How a metric is computed is told in `aggregate`. Nothing here needs numpy.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
-from benchbox.types import Protocol, Score
-
-_NORMALISED = re.compile(r"(nme|auc|fr)(?:_(\d+(?:\.\d+)?))?_([a-z_]+?)(?:_(\d+))?(_visible)?")
-_ABSOLUTE = re.compile(r"(error|msd|jitter|bias)_(cm|deg|px)(?:_([a-z]+))?")
-_ORDER = ("nme", "error", "auc", "fr", "msd", "jitter", "bias")
-_WORDS = {"nme": "NME", "auc": "AUC", "fr": "Failure rate", "error": "Error", "msd": "MSD"}
-_WORDS |= {"jitter": "Jitter", "bias": "Bias"}
-_BY = {"dot": "per dot", "person": "mean of persons"}
+if TYPE_CHECKING:
+    from benchbox.types import Protocol
 
 TASKS = {
     "landmarks": "Facial landmarks",
@@ -44,167 +39,330 @@ SHORT_NAMES = {
     "deg": "degrees",
     "px": "pixels",
 }
+# what a card names in `metrics`, beside the normalised errors of landmarks
+TASK_METRICS = {
+    "landmarks": ("jitter_px", "bias_px"),
+    "gaze2d": ("error_cm", "error_cm_dot", "error_cm_person", "msd_cm"),
+    "gaze3d": ("error_deg", "error_deg_person"),
+}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What all metrics of one measure have in common."""
+
+    title: str
+    unit: str = ""  # of normalised measures: %, or 1 for a fraction; else the name says it
+    lower_is_better: bool = True
+    has_threshold: bool = False
+    per_sequence: bool = False  # one value per sequence (a video, a stare), not per item
+
+
+MEASURES = {  # in the order of a table's columns
+    "nme": Measure("NME", unit="%"),
+    "error": Measure("Error"),
+    "auc": Measure("AUC", unit="1", lower_is_better=False, has_threshold=True),
+    "fr": Measure("Failure rate", unit="%", has_threshold=True),
+    "msd": Measure("MSD", per_sequence=True),
+    "jitter": Measure("Jitter", per_sequence=True),
+    "bias": Measure("Bias", per_sequence=True),
+}
+_NORMALISED = re.compile(
+    r"(?P<measure>nme|auc|fr)"
+    r"(?:_(?P<threshold>\d+(?:\.\d+)?(?:e-\d+)?))?"
+    rf"_(?P<normaliser>{'|'.join(NORMALISERS)})"
+    r"(?:_(?P<points>\d+))?"
+    r"(?P<visible>_visible)?"
+)
+_AVERAGES = {"dot": "per dot", "person": "mean of persons"}
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric name taken apart."""
+    """A metric; `str(metric)` is its name."""
 
-    name: str
-    # nme, auc, fr, error, msd, jitter, bias; the whole name where it follows no known pattern
-    measure: str
-    threshold: str  # "0.08", "" where there is none
-    convention: str  # "inter_ocular_51", "cm"
-    unit: str
-    by: str = ""  # what is averaged first: dot, person
+    measure: str  # a key of `MEASURES`
+    threshold: float | None = None  # of AUC and failure rate, a fraction
+    normaliser: str = ""  # a key of `NORMALISERS`; "" where errors are in the unit itself
+    points: int = 0  # the layout's subset of so many points; 0: all points
+    visible: bool = False  # over visible points only
+    unit: str = ""  # %, 1 (a fraction), cm, deg, px
+    lower_is_better: bool = True
+    averaged_by: str = ""  # what is averaged first: dot, person
+
+    def __str__(self) -> str:
+        """Return the name, as `parse_metric` reads it."""
+        if self.measure not in MEASURES:
+            return self.measure
+        pieces = [self.measure]
+        if self.threshold is not None:
+            pieces.append(format_threshold(self.threshold))
+        pieces.append(self.convention)
+        if self.averaged_by:
+            pieces.append(self.averaged_by)
+        return "_".join(pieces)
+
+    @cached_property
+    def name(self) -> str:
+        """Return the name of the metric."""
+        return str(self)
+
+    @cached_property
+    def convention(self) -> str:
+        """Return what errors are measured in: `inter_ocular_51`, `inter_pupil_visible`, `cm`."""
+        if not self.normaliser:
+            return self.unit or self.measure
+        return convention_name(self.normaliser, self.points, self.visible)
 
     @cached_property
     def title(self) -> str:
-        """Name the measure in a column head."""
-        text = _WORDS.get(self.measure, self.name) + (
-            f" @ {self.threshold}" if self.threshold else ""
-        )
-        return f"{text}, {_BY.get(self.by, self.by)}" if self.by else text
+        """Name the measure in a column head: `AUC @ 0.08`."""
+        title = self.measure
+        if self.measure in MEASURES:
+            title = MEASURES[self.measure].title
+        if self.threshold is not None:
+            title += f" @ {format_threshold(self.threshold)}"
+        if self.averaged_by:
+            title += f", {_AVERAGES[self.averaged_by]}"
+        return title
+
+    @property
+    def threshold_text(self) -> str:
+        """Return the threshold as names hold it, "" where there is none."""
+        return "" if self.threshold is None else format_threshold(self.threshold)
+
+    @property
+    def per_sequence(self) -> bool:
+        """Tell whether there is one value per sequence (a video, a stare) rather than per item."""
+        return self.averaged_by == "dot" or MEASURES[self.measure].per_sequence
 
     @property
     def column(self) -> str:
-        """Name the column of per-face errors that the measure is made of."""
-        if self.measure in ("nme", "auc", "fr"):
+        """Name the column of the error table that the metric is computed from."""
+        if self.normaliser:
             return f"nme_{self.convention}"
         return self.name.removesuffix("_person")
-
-    @property
-    def falls(self) -> bool:
-        """Tell whether smaller is better."""
-        return self.measure != "auc"
 
 
 @lru_cache(4096)
 def parse_metric(name: str) -> Metric:
-    """Take a metric name apart; equal names give the same object."""
-    if match := _NORMALISED.fullmatch(name):
-        measure, threshold, normaliser, points, visible = match.groups()
-        convention = normaliser + (f"_{points}" if points else "") + (visible or "")
-        return Metric(name, measure, threshold or "", convention, "1" if measure == "auc" else "%")
-    if match := _ABSOLUTE.fullmatch(name):
-        return Metric(name, match[1], "", match[2], match[2], match[3] or "")
-    return Metric(name, name, "", name, "")
+    """Take a metric's name apart; equal names give the same object.
 
+    Raises ValueError for a name that is none.
 
-def group_by_convention(
-    names: Iterable[str], protocol: Protocol
-) -> Mapping[str, tuple[Metric, ...]]:
-    """Group metric names by convention: the card's normalisers first, all points before subsets, errors before AUC."""
-    return _grouped(frozenset(names), protocol.normalisers)
-
-
-@lru_cache(256)  # runs of one protocol have the same names
-def _grouped(names: frozenset[str], known: tuple[str, ...]) -> Mapping[str, tuple[Metric, ...]]:
-    groups: dict[str, list[Metric]] = {}
-    for metric in map(parse_metric, names):
-        groups.setdefault(metric.convention, []).append(metric)
-    return {
-        convention: tuple(sorted(groups[convention], key=_measure_order))
-        for convention in sorted(
-            groups, key=lambda convention: _convention_order(convention, known)
+    >>> parse_metric("auc_0.08_inter_pupil_51").threshold
+    0.08
+    >>> metric = parse_metric("auc_5e-05_inter_ocular")
+    >>> metric.threshold, metric.unit, metric.lower_is_better
+    (5e-05, '1', False)
+    >>> str(metric)
+    'auc_5e-05_inter_ocular'
+    >>> parse_metric("nme_inter_ocular_visible").convention
+    'inter_ocular_visible'
+    >>> parse_metric("error_cm_person").averaged_by
+    'person'
+    >>> parse_metric("bias_px").unit
+    'px'
+    >>> parse_metric("auc_inter_ocular")
+    Traceback (most recent call last):
+    ...
+    ValueError: 'auc_inter_ocular' is no metric name; for example nme_inter_ocular, auc_0.08_inter_pupil_51, error_cm
+    """
+    metric = _read_name(name)
+    if metric is None or str(metric) != name:
+        raise ValueError(
+            f"{name!r} is no metric name; for example nme_inter_ocular, auc_0.08_inter_pupil_51, error_cm"
         )
-    }
+    return metric
 
 
-def _measure_order(metric: Metric) -> tuple[float, int, str]:
-    rank = _ORDER.index(metric.measure) if metric.measure in _ORDER else len(_ORDER)
-    return float(metric.threshold or 0), rank, metric.name
+def _read_name(name: str) -> Metric | None:
+    if any(name in names for names in TASK_METRICS.values()):
+        first, unit, *averaged_by = name.split("_")
+        return Metric(first, unit=unit, averaged_by="".join(averaged_by))
+    match = _NORMALISED.fullmatch(name)
+    if match is None:
+        return None
+    measure = MEASURES[match["measure"]]
+    if measure.has_threshold != (match["threshold"] is not None):
+        return None
+    threshold = None
+    if match["threshold"] is not None:
+        threshold = float(match["threshold"])
+    return Metric(
+        match["measure"],
+        threshold=threshold,
+        normaliser=match["normaliser"],
+        points=int(match["points"] or 0),
+        visible=match["visible"] is not None,
+        unit=measure.unit,
+        lower_is_better=measure.lower_is_better,
+    )
 
 
-def _convention_order(convention: str, known: tuple[str, ...]) -> tuple[bool, int, int, str]:
-    normaliser, points, visible = split_convention(convention)
-    place = known.index(normaliser) if normaliser in known else len(known)
-    return visible, -points if points else -(10**6), place, convention
+def parse_stored_metric(name: str) -> Metric:
+    """Take apart a name out of a stored result; one that this version does not know stands for itself.
+
+    >>> parse_stored_metric("loss_of_2031").title
+    'loss_of_2031'
+    """
+    try:
+        return parse_metric(name)
+    except ValueError:
+        return Metric(measure=name)
+
+
+def is_metric(name: str) -> bool:
+    """Tell whether a name is that of a metric.
+
+    >>> is_metric("bias_px"), is_metric("bias_cm")
+    (True, False)
+    """
+    try:
+        parse_metric(name)
+    except ValueError:
+        return False
+    return True
+
+
+def format_threshold(threshold: float) -> str:
+    """Write a threshold as metric names do, without loss.
+
+    >>> format_threshold(0.10), format_threshold(0.00005), format_threshold(0.123456789)
+    ('0.1', '5e-05', '0.123456789')
+    """
+    short = f"{threshold:g}"
+    if float(short) != threshold:
+        return repr(threshold)
+    return short
+
+
+# --- metrics of a card ----------------------------------------------------------------------------
+
+
+def list_conventions(protocol: Protocol) -> Iterator[tuple[str, str, int]]:
+    """Yield name, normaliser and number of points (0: all) of every normalised error of a protocol."""
+    for points in (0, *protocol.points):
+        for normaliser in protocol.normalisers:
+            yield convention_name(normaliser, points), normaliser, points
+
+
+def list_metrics(protocol: Protocol) -> list[str]:
+    """Name every metric of a protocol, in the order in which each group reports them."""
+    names = []
+    for convention, _, _ in list_conventions(protocol):
+        names.append(f"nme_{convention}")
+        if protocol.masked:
+            names.append(f"nme_{convention}_visible")
+        for measure, thresholds in (("auc", protocol.auc), ("fr", protocol.fr)):
+            names += [f"{measure}_{format_threshold(t)}_{convention}" for t in thresholds]
+    return [*names, *protocol.metrics]
+
+
+# --- conventions ----------------------------------------------------------------------------------
+
+
+def convention_name(normaliser: str, points: int = 0, visible: bool = False) -> str:
+    """Name a convention: a normaliser, the points that are scored, whether only visible ones count.
+
+    >>> convention_name("inter_ocular", 51, visible=True)
+    'inter_ocular_51_visible'
+    """
+    name = normaliser
+    if points:
+        name += f"_{points}"
+    if visible:
+        name += "_visible"
+    return name
 
 
 def split_convention(convention: str) -> tuple[str, int, bool]:
-    """Split a convention: normaliser, number of points (0: the layout's own), whether only visible points count."""
+    """Return normaliser (or unit), number of points (0: all) and whether only visible points count.
+
+    >>> split_convention("inter_ocular_51_visible")
+    ('inter_ocular', 51, True)
+    >>> split_convention("cm")
+    ('cm', 0, False)
+    """
     rest = convention.removesuffix("_visible")
-    head, _, tail = rest.rpartition("_")
     visible = rest != convention
-    return (head, int(tail), visible) if head and tail.isdigit() else (rest, 0, visible)
+    head, _, tail = rest.rpartition("_")
+    if head and tail.isdigit():
+        return head, int(tail), visible
+    return rest, 0, visible
 
 
 def describe_convention(convention: str) -> str:
-    """Name a convention in full."""
+    """Name a convention in full.
+
+    >>> describe_convention("inter_pupil_51")
+    'error over inter-pupil distance (centres of the eyes), 51 points'
+    >>> describe_convention("cm")
+    'error in centimetres'
+    """
     normaliser, points, visible = split_convention(convention)
-    units = {"cm": "error in centimetres", "deg": "error in degrees", "px": "error in pixels"}
-    text = units.get(normaliser) or f"error over {NORMALISERS.get(normaliser, normaliser)}"
+    if normaliser in ("cm", "deg", "px"):
+        text = f"error in {SHORT_NAMES[normaliser]}"
+    else:
+        text = f"error over {NORMALISERS.get(normaliser, normaliser)}"
     return text + _points_suffix(points, visible)
 
 
 def short_convention(convention: str) -> str:
-    """Name a convention in a word or two."""
+    """Name a convention in a word or two.
+
+    >>> short_convention("inter_ocular_visible")
+    'inter-ocular, visible only'
+    """
     normaliser, points, visible = split_convention(convention)
     return SHORT_NAMES.get(normaliser, normaliser) + _points_suffix(points, visible)
 
 
 def _points_suffix(points: int, visible: bool) -> str:
-    return (f", {points} points" if points else "") + (", visible only" if visible else "")
+    suffix = ""
+    if points:
+        suffix += f", {points} points"
+    if visible:
+        suffix += ", visible only"
+    return suffix
 
 
-def unit_word(unit: str) -> str:
-    """Print a unit in a column head; a fraction has none."""
-    return "" if unit == "1" else unit
+def group_by_convention(
+    names: Iterable[str], protocol: Protocol
+) -> Mapping[str, tuple[Metric, ...]]:
+    """Group metric names by convention, and order conventions and metrics as a leaderboard shows them.
 
-
-def format_number(value: float | None, unit: str) -> str:
-    """Print a measured value: two digits, three for a fraction.
-
-    A value that does not exist is a dash.
+    The card's normalisers come first, all points before subsets, errors before AUC.
     """
-    if value is None or not math.isfinite(value):
-        return "–"
-    digits = 3 if unit == "1" else 2
-    return f"{round(value, digits) + 0.0:.{digits}f}"  # adding zero: no "-0.000"
+    return _grouped(frozenset(names), protocol.normalisers)
 
 
-def format_count(count: float | None) -> str:
-    """Print a count of parameters or operations; a count that was not measured is a dash."""
-    if count is None:
-        return "–"
-    for unit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if count >= unit:
-            return f"{count / unit:.3g} {letter}"
-    return f"{count:.0f}"
+@lru_cache(256)  # runs of one protocol have the same names
+def _grouped(
+    names: frozenset[str], normalisers: tuple[str, ...]
+) -> Mapping[str, tuple[Metric, ...]]:
+    groups: dict[str, list[Metric]] = {}
+    for name in names:
+        metric = parse_stored_metric(name)
+        groups.setdefault(metric.convention, []).append(metric)
+    order = sorted(groups, key=lambda convention: _convention_order(convention, normalisers))
+    return {
+        convention: tuple(sorted(groups[convention], key=_measure_order)) for convention in order
+    }
 
 
-def format_milliseconds(value: float | None) -> str:
-    """Print a latency; one that was not measured is a dash."""
-    return "–" if value is None else f"{value:.3g}"
+def _measure_order(metric: Metric) -> tuple[float, int, str]:
+    measures = list(MEASURES)
+    rank = len(measures)
+    if metric.measure in measures:
+        rank = measures.index(metric.measure)
+    return metric.threshold or 0.0, rank, metric.name
 
 
-def format_interval(score: Score) -> str:
-    """Print a score's interval, "" where there is none."""
-    if score.low is None or score.high is None:
-        return ""
-    return f"{format_number(score.low, score.unit)}–{format_number(score.high, score.unit)}"
-
-
-def item_plural(protocol: Protocol | None) -> str:
-    """Name what a protocol tests on, in the plural: one face of a gaze set is in many frames."""
-    return (
-        {"landmarks": "faces", "gaze2d": "frames", "gaze3d": "samples"}[protocol.task]
-        if protocol
-        else "items"
-    )
-
-
-def item_singular(protocol: Protocol) -> str:
-    """Name one of what a protocol tests on."""
-    return item_plural(protocol).removesuffix("s")
-
-
-def percent_scale(unit: str) -> float:
-    """Return what turns a stored error into the number that is printed: fractions become per cent."""
-    return 100.0 if unit == "%" else 1.0
-
-
-def ced_limit(protocol: Protocol) -> float:
-    """Choose the error at which a CED of landmarks ends, as a fraction: the card's largest threshold."""
-    return max((*protocol.auc, *protocol.fr), default=0.1)
+def _convention_order(convention: str, normalisers: tuple[str, ...]) -> tuple[bool, int, int, str]:
+    normaliser, points, visible = split_convention(convention)
+    rank = len(normalisers)
+    if normaliser in normalisers:
+        rank = normalisers.index(normaliser)
+    most_points_first = -points or -(10**6)
+    return visible, most_points_first, rank, convention

@@ -2,7 +2,7 @@
 
 Definition
 ----------
-Every score is a ratio of sums over items, R = Σ x_i / Σ c_i (see `stats`). With X_k and C_k summed within cluster k of
+Every score is a ratio of sums over items, R = Σ x_i / Σ c_i (see `bootstrap`). With X_k and C_k summed within cluster k of
 K, the influence of a cluster on a score is z_k = (X_k − R·C_k) / Σ C, and the variance of the difference of two scores
 a and b over test sets like this one, shared clusters included, is::
 
@@ -22,8 +22,8 @@ demonstrably worse than the leader of a rank shares it; the first who is leads t
 is one more than the number of methods in better ranks (1, 1, 3). A tie means "this test set cannot
 tell", not "equal".
 
-**The smallest resolvable difference** is what a new method must differ by to be told apart in 80 of
-100 such test sets: (t_{1−α/2} + t_{power}) · SE, with the median SE over the pairs of the board. It
+**The smallest detectable difference** is what a new method must differ by to be told apart in 80 of
+100 such test sets (80 % power): (t_{1−α/2} + t_{power}) · SE, with the median SE over the pairs of the board. It
 needs two methods; for a single one the SE of two unrelated methods, √2 times its own, is taken
 instead, which is too careful: methods stumble on the same faces.
 
@@ -31,7 +31,7 @@ Limits
 ------
 * It covers the choice of test faces; the randomness of training only where a method has several
   seeds. What a test set can resolve is about its faces alone.
-* With fewer than two clusters nothing can be told apart: one rank, no resolvable difference. Below
+* With fewer than two clusters nothing can be told apart: one rank, no detectable difference. Below
   some 20 clusters the t-distribution is an approximation.
 * Failed faces: each value is the one that the board prints. A method that leaves out hard faces
   looks better in a mean; FR and AUC count them.
@@ -59,9 +59,9 @@ class Ranking:
     """Ranks in the order of the contestants; 0 for one without a value."""
 
     ranks: tuple[int, ...]
-    # smallest difference that can be told apart, in the unit of the values
-    resolvable: float | None
-    # pairs of contestants that `resolvable` rests on; 0: one, taken as unrelated to the next
+    # smallest detectable difference, in the unit of the values
+    detectable: float | None
+    # pairs of contestants that `detectable` rests on; 0: one, taken as unrelated to the next
     pairs: int
 
 
@@ -82,7 +82,7 @@ def rank_methods(
     clusters: npt.NDArray[Any],
     *,
     owners: Sequence[int] | None = None,
-    falls: bool = True,
+    lower_is_better: bool = True,
     level: float = 0.95,
     power: float = 0.8,
 ) -> Ranking:
@@ -90,12 +90,12 @@ def rank_methods(
 
     Every row is one test item, the same for all columns; a run to which the item does not count has
     two zeros there. `owners` (C,) says which method, 0 … M - 1, a column is a seed of; without it
-    each column is a method of its own. `falls`: smaller is better. Raises ValueError for shapes
+    each column is a method of its own.  Raises ValueError for shapes
     that differ, numbers that are not finite, or a level or power outside (0, 1).
     """
     found = _average_seeds(numerators, denominators, clusters, owners)
     errors = _pair_errors(found.influence)
-    order = np.argsort(found.values if falls else -found.values, kind="stable")
+    order = np.argsort(found.values if lower_is_better else -found.values, kind="stable")
     worse = _holm_matrix(found, errors) < 1 - _require_levels(level, power)
     ranks = np.zeros(len(found.known), int)
     ranks[np.flatnonzero(found.known)[order]] = _assign_ranks(order, worse)

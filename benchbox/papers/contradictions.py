@@ -14,18 +14,17 @@ Every rule is an identity or a bound, so a contradiction is about the print, nev
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 
+from benchbox.metrics.metric_names import parse_metric
 from benchbox.types import Protocol
 
 from .reference_rows import ReferenceRow, References
 
 _COMMON_FACES, _CHALLENGING_FACES = 554, 135  # of 300-W's public test sets
 _RATIO = (1.28, 1.61)  # of inter-pupil to inter-ocular NME, per face
-_CURVE_METRIC = re.compile(r"(auc|fr)_(0\.\d+)_(.+)")
 # other people's figures from many sources: alike names there are not one system
 _SURVEY = "later-papers"
 _FLOAT_SLACK = 1e-9
@@ -88,7 +87,7 @@ def _check_weighted_mean(rows: Sequence[ReferenceRow]) -> Iterator[Contradiction
     for cells in _group_by_system(rows).values():
         by_group = {}
         for row in cells:
-            if row.metric.startswith("nme_") and "300w-" in row.protocols[0]:
+            if parse_metric(row.metric).measure == "nme" and "300w-" in row.protocols[0]:
                 by_group[row.group] = row
         if not {"full", "common", "challenging"} <= set(by_group):
             continue
@@ -109,16 +108,15 @@ def _check_bounds(rows: Sequence[ReferenceRow]) -> Iterator[Contradiction]:
     """Hold AUC and failure rate against NME, and AUC against failure rate."""
     for cells in _group_by_system_and_group(rows).values():
         by_metric = {row.metric: row for row in cells}
-        for metric, row in by_metric.items():
-            match = _CURVE_METRIC.fullmatch(metric)
-            if not match:
+        for name, row in by_metric.items():
+            metric = parse_metric(name)
+            if metric.threshold is None:
                 continue
-            kind, threshold, convention = match.groups()
-            nme = by_metric.get(f"nme_{convention}")
+            nme = by_metric.get(f"nme_{metric.convention}")
             if nme is not None:
-                yield from _check_against_nme(row, kind, nme, float(threshold))
-            rate = by_metric.get(f"fr_{threshold}_{convention}")
-            if kind == "auc" and rate is not None:
+                yield from _check_against_nme(row, metric.measure, nme, metric.threshold)
+            rate = by_metric.get(f"fr_{metric.threshold_text}_{metric.convention}")
+            if metric.measure == "auc" and rate is not None:
                 yield from _check_against_rate(row, rate)
 
 
@@ -151,7 +149,7 @@ def _check_whole_faces(
     for row in rows:
         protocol = row.protocols[0].partition("+")[0]
         size = group_sizes.get((protocol, row.group))
-        if not size or not row.metric.startswith("fr_"):
+        if not size or parse_metric(row.metric).measure != "fr":
             continue
         nearest_count = round(_row_value(row) / 100 * size)
         nearest_rate = 100 * nearest_count / size
@@ -167,17 +165,17 @@ def _check_units(rows: Sequence[ReferenceRow]) -> Iterator[Contradiction]:
     """Find fractions that are percents, and the other way round."""
     for row in rows:
         value = _row_value(row)
-        if row.metric.startswith("auc_"):
+        if parse_metric(row.metric).measure == "auc":
             if not 0 <= value <= 1:
                 text = f"an AUC of {row.printed} is no fraction: percent?"
                 yield Contradiction("units", (row,), text)
             if row.unit == "%" and 0 < float(row.printed) < 1:
                 text = f"an AUC of {row.printed} % looks like a fraction"
                 yield Contradiction("units", (row,), text)
-        if row.metric.startswith("nme_") and value < 0.2:
+        if parse_metric(row.metric).measure == "nme" and value < 0.2:
             text = f"an NME of {row.printed} % looks like a fraction"
             yield Contradiction("units", (row,), text)
-        if row.metric.startswith("fr_") and value > 100:
+        if parse_metric(row.metric).measure == "fr" and value > 100:
             text = f"a failure rate of {row.printed} % is impossible"
             yield Contradiction("units", (row,), text)
 
@@ -244,7 +242,7 @@ def _group_by_cited_method(rows: Sequence[ReferenceRow]) -> _Groups:
     """
     methods: _Groups = {}
     for row in rows:
-        if row.metric.startswith("nme_") and row.cites:
+        if parse_metric(row.metric).measure == "nme" and row.cites:
             key = (row.method.casefold(), row.group, row.protocols[0])
             methods.setdefault(key, []).append(row)
     return methods

@@ -45,9 +45,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from benchbox.errors import DataError
+from benchbox.metrics.metric_names import NORMALISERS, parse_metric
 from benchbox.plugins import discovery
 
-NORMALISERS = ("", "inter_ocular", "inter_pupil", "face_size", "diagonal", "height")
 UNITS = ("", "%", "1", "cm", "deg", "px", "K", "M", "MB", "G", "fps")
 PAPER_COLUMNS = ("key", "short", "title", "authors", "venue", "year", "url")
 _CELL_COLUMNS = (  # what makes a printed cell the same one
@@ -80,14 +80,13 @@ _NUMBER = re.compile(r"\d{1,9}(\.\d{1,6})?")
 _YEAR = re.compile(r"[12]\d{3}")
 _PROTOCOL = r"[a-z0-9][a-z0-9-]*(\+[a-z_]+=[a-z0-9_.]+)*"
 _PROTOCOLS = re.compile(rf"{_PROTOCOL}( {_PROTOCOL})*")
-_CHOICES = {"normaliser": NORMALISERS, "unit": UNITS, "own": ("0", "1")}
+_CHOICES = {"normaliser": ("", *NORMALISERS), "unit": UNITS, "own": ("0", "1")}
 _PATTERNS = {
     "value": (_NUMBER, "is no plain number; leave it empty where the paper prints a dash"),
     "year": (_YEAR, "is not a year"),
     "protocols": (_PROTOCOLS, "holds what is no protocol name"),
 }
 _EXTRA_TRAINING = ("trained with ", "trained on ")
-_METRIC = re.compile(r"(nme|auc|fr|error|msd|jitter)_[a-z0-9_.]+")
 
 
 @dataclass(frozen=True)
@@ -273,7 +272,7 @@ def _make_row(paper: str, line: int, row: Mapping[str, str]) -> ReferenceRow:
     value = None
     if printed:
         value = float(printed)
-        if row["metric"].startswith("auc_") and row["unit"] == "%":
+        if row["metric"] and row["unit"] == "%" and parse_metric(row["metric"]).unit == "1":
             value /= 100
     year = None
     if row["year"]:
@@ -318,13 +317,15 @@ def _check_row(file: Path, line: int, row: Mapping[str, str]) -> None:
 
 
 def _check_metric(refuse: Callable[[str, str], NoReturn], row: Mapping[str, str]) -> None:
-    metric, stated = row["metric"], row["normaliser"]
-    if not _METRIC.fullmatch(metric):
-        refuse("metric", f"{metric!r} is no metric name; for example nme_inter_ocular")
-    if stated and stated not in metric and not row["apart"]:
+    try:
+        metric = parse_metric(row["metric"])
+    except ValueError as fault:
+        refuse("metric", str(fault))
+    stated = row["normaliser"]
+    if stated and stated != metric.normaliser and not row["apart"]:
         refuse(
             "metric",
             f"{metric} contradicts the stated normaliser {stated}; say why in column apart",
         )
-    if metric.startswith("nme_") and (row["unit"] != "%" or float(row["value"] or 0) >= 100):
+    if metric.measure == "nme" and (row["unit"] != "%" or float(row["value"] or 0) >= 100):
         refuse("value", f"{row['value']} {row['unit']} is no NME in %")

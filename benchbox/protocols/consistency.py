@@ -12,9 +12,8 @@ from pathlib import Path
 from benchbox.datasets import select
 from benchbox.errors import ProtocolError
 from benchbox.layouts import LAYOUTS
+from benchbox.metrics.metric_names import TASK_METRICS
 from benchbox.types import Protocol
-
-from .schema import METRICS
 
 Rule = Callable[[Protocol], str | None]
 
@@ -130,7 +129,7 @@ def _points_are_subsets_of_layout(protocol: Protocol) -> str | None:
 
 def _metrics_fit_task(protocol: Protocol) -> str | None:
     """Landmarks are scored by normaliser, so only gaze must name a metric."""
-    allowed = METRICS[protocol.task]
+    allowed = TASK_METRICS[protocol.task]
     enough = protocol.task == "landmarks" or len(protocol.metrics) > 0
     if enough and set(protocol.metrics) <= set(allowed):
         return None

@@ -15,6 +15,7 @@ from typing import Any
 from benchbox.datasets import DATASETS, select
 from benchbox.errors import ProtocolError
 from benchbox.layouts import LAYOUTS
+from benchbox.metrics.metric_names import NORMALISERS, TASK_METRICS, TASKS
 from benchbox.plugins.card_values import (
     NUMBER,
     SWITCH,
@@ -33,13 +34,6 @@ from benchbox.plugins.card_values import (
 )
 from benchbox.types import CustomFiles, ExtraPictures
 
-NORMALISERS = ("inter_ocular", "inter_pupil", "face_size", "diagonal", "height")
-TASKS = ("landmarks", "gaze2d", "gaze3d")
-METRICS = {  # beside the errors of landmarks, and all that gaze has
-    "landmarks": ("jitter_px", "bias_px"),
-    "gaze2d": ("error_cm", "error_cm_dot", "error_cm_person", "msd_cm"),
-    "gaze3d": ("error_deg", "error_deg_person"),
-}
 # keys of [options]
 OPTION_KEYS = ("draw", "folds", "labelled", "noise", "rotation", "scale", "translation")
 _SECTIONS = {"train", "test", "box", "score", "options"}
@@ -65,7 +59,7 @@ _FOLDS = one_of("", "cluster", *map(str, range(2, 100)))
 _TEXTS = list_of(TEXT)
 _MEMBERS = list_of(_MEMBER)
 _SOME_MEMBERS = list_of(_MEMBER, least=1)
-_ALL_METRICS = tuple(chain.from_iterable(METRICS.values()))
+_ALL_METRICS = tuple(chain.from_iterable(TASK_METRICS.values()))
 
 _CUSTOM_FILES = table_with(
     CustomFiles,

@@ -10,7 +10,7 @@ had back from it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,12 @@ import numpy as np
 from benchbox.errors import DataError, ProtocolError, ResultError
 from benchbox.layouts import LAYOUTS
 from benchbox.metrics import bootstrap, gaze, jitter, landmarks, per_point
-from benchbox.metrics.aggregate import BY_SEQUENCE
+from benchbox.metrics.metric_names import (
+    NORMALISERS,
+    convention_name,
+    list_conventions,
+    parse_metric,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -47,17 +52,18 @@ def build_error_table(protocol: Protocol, truth: Truth, predictions: Predictions
     """
     _require_shape(protocol, truth)
     values, failed = _predictions_in_order(protocol, truth, predictions)
+    columns: dict[str, np.ndarray] = {}
     if protocol.task == "landmarks":
-        errors = _landmark_errors(protocol, LAYOUTS[protocol.layout], truth, values, failed)
+        columns |= _landmark_errors(protocol, LAYOUTS[protocol.layout], truth, values, failed)
     else:
-        errors = {_FRAME_ERROR[protocol.task]: _gaze_errors(protocol, truth, values, failed)}
-    columns: dict[str, np.ndarray] = {**errors}
-    told = [name for name in protocol.metrics if name in BY_SEQUENCE]
-    if told:
-        columns |= _sequence_columns(protocol, told, truth, values, failed)
-    codes = bootstrap.number_clusters(truth.clusters).astype(np.int32)
-    columns |= {"failed": failed, "cluster": codes}
-    columns |= {f"in_{group}": inside for group, inside in truth.groups.items()}
+        columns[_FRAME_ERROR[protocol.task]] = _gaze_errors(protocol, truth, values, failed)
+    per_sequence = [name for name in protocol.metrics if parse_metric(name).per_sequence]
+    if per_sequence:
+        columns |= _sequence_columns(protocol, per_sequence, truth, values, failed)
+    columns["failed"] = failed
+    columns["cluster"] = bootstrap.number_clusters(truth.clusters).astype(np.int32)
+    for group, inside in truth.groups.items():
+        columns[f"in_{group}"] = inside
     rows = np.empty(len(failed), [(name, column.dtype) for name, column in columns.items()])
     for name, column in columns.items():
         rows[name] = column
@@ -67,9 +73,10 @@ def build_error_table(protocol: Protocol, truth: Truth, predictions: Predictions
 def build_point_table(
     protocol: Protocol, truth: Truth, predictions: Predictions
 ) -> np.ndarray | None:
-    """Return what is known of each landmark over whole groups (`metrics.per_point`), by the card's first normaliser.
+    """Return the statistics of each landmark over whole groups, by the card's first normaliser.
 
-    None where nothing is: no landmarks, no normaliser, too few faces. Raises what `table` raises.
+    One row per group and point, see `metrics.per_point`; None where there are none: no landmarks,
+    no normaliser, too few faces. Raises what `build_error_table` raises.
     """
     if protocol.task != "landmarks" or not protocol.normalisers:
         return None
@@ -79,15 +86,10 @@ def build_point_table(
     scale = landmarks.normaliser_lengths(
         protocol.normalisers[0], truth.values, layout, truth.boxes, truth.ids
     )
-    found = per_point.point_statistics(truth.values, values, scale, layout, truth.groups, failed)
-    return found if len(found) else None
-
-
-def error_conventions(protocol: Protocol) -> Iterator[tuple[str, str, int | None]]:
-    """Yield name, normaliser and point subset of every landmark error: `inter_ocular`, `inter_ocular_51`."""
-    for count in (None, *protocol.points):
-        for name in protocol.normalisers:
-            yield (name if count is None else f"{name}_{count}"), name, count
+    statistics = per_point.point_statistics(
+        truth.values, values, scale, layout, truth.groups, failed
+    )
+    return statistics if len(statistics) else None
 
 
 # --- matching -------------------------------------------------------------------------------------
@@ -120,8 +122,8 @@ def _layout(protocol: Protocol) -> Layout:
                 f"{protocol.name}: {layout.name} has no subset of {count} points, only {allowed}"
             )
     for name in protocol.normalisers:
-        if name not in landmarks.NORMALISER_FUNCTIONS:
-            allowed = ", ".join(landmarks.NORMALISER_FUNCTIONS)
+        if name not in NORMALISERS:
+            allowed = ", ".join(NORMALISERS)
             raise ProtocolError(f"{protocol.name}: normaliser {name!r} is unknown, use {allowed}")
     return layout
 
@@ -130,16 +132,13 @@ def _predictions_in_order(
     protocol: Protocol, truth: Truth, predictions: Predictions
 ) -> tuple[Floats, Bools]:
     """Return values and failed flags in the order of the truth."""
-    shapes = len(predictions.ids), predictions.values.shape, predictions.failed.shape
-    expected = (
-        len(predictions.ids),
-        (len(predictions.ids), *truth.values.shape[1:]),
-        (len(predictions.ids),),
-    )
+    count = len(predictions.ids)
+    shapes = predictions.values.shape, predictions.failed.shape
+    expected = (count, *truth.values.shape[1:]), (count,)
     if shapes != expected:
         raise ResultError(
-            f"predictions for {protocol.name}: {shapes[0]} ids with values {shapes[1]} and failed {shapes[2]}, "
-            f"must be {expected[1]} and {expected[2]}"
+            f"predictions for {protocol.name}: {count} ids with values {shapes[0]} and failed {shapes[1]}, "
+            f"must be {expected[0]} and {expected[1]}"
         )
     rows = _match_rows(protocol, truth.ids, predictions.ids)
     if rows is None:  # the usual case: no copy of what may be a gigabyte
@@ -159,18 +158,18 @@ def _match_rows(protocol: Protocol, wanted: Strings, given: Strings) -> npt.NDAr
     if np.array_equal(wanted, given):
         return None
     names = given.tolist()
-    place = {name: row for row, name in enumerate(names)}
+    row_of = {name: row for row, name in enumerate(names)}
     faults = {
-        "doubled": [name for row, name in enumerate(names) if place[name] != row],
-        "missing": [name for name in expected if name not in place],
-        "unknown": [name for name in place if name not in expected],
+        "doubled": [name for row, name in enumerate(names) if row_of[name] != row],
+        "missing": [name for name in expected if name not in row_of],
+        "unknown": [name for name in row_of if name not in expected],
     }
-    said = [f"{len(ids)} {fault} (first: {ids[0]})" for fault, ids in faults.items() if ids]
-    if said:
+    texts = [f"{len(ids)} {fault} (first: {ids[0]})" for fault, ids in faults.items() if ids]
+    if texts:
         raise ResultError(
-            f"predictions do not fit {protocol.name}: ids {', '.join(said)}; give each test id one row"
+            f"predictions do not fit {protocol.name}: ids {', '.join(texts)}; give each test id one row"
         )
-    return np.array([place[name] for name in expected], np.intp)
+    return np.array([row_of[name] for name in expected], np.intp)
 
 
 def _all_distinct(ids: Strings) -> bool:
@@ -197,25 +196,33 @@ def _landmark_errors(
 
     A masked card has each again over the visible points, NaN for a face that shows none of them.
     """
-    scales = {
-        name: landmarks.normaliser_lengths(name, truth.values, layout, truth.boxes, truth.ids)
-        for name in protocol.normalisers
-    }
-    subsets = {
-        count: layout.subsets[count] if count else None for count in (None, *protocol.points)
-    }
+    scales = {}
+    for name in protocol.normalisers:
+        scales[name] = landmarks.normaliser_lengths(
+            name, truth.values, layout, truth.boxes, truth.ids
+        )
+    subsets = _point_subsets(protocol, layout)
     # what overflows or is NaN is named just below
     with np.errstate(over="ignore", invalid="ignore"):
-        found_means = landmarks.mean_errors_by_subset(truth.values, values, list(subsets.values()))
-    means = dict(zip(subsets, found_means, strict=True))
-    _require_finite(protocol, truth, means[None], failed)  # covers the points of every subset
-    found = {
-        f"nme_{error}": np.where(failed, np.inf, means[count] / scales[name])
-        for error, name, count in error_conventions(protocol)
-    }
+        means = landmarks.mean_errors_by_subset(truth.values, values, list(subsets.values()))
+    means_of = dict(zip(subsets, means, strict=True))
+    _require_finite(protocol, truth, means_of[0], failed)  # covers the points of every subset
+    errors = {}
+    for convention, normaliser, points in list_conventions(protocol):
+        errors[f"nme_{convention}"] = np.where(
+            failed, np.inf, means_of[points] / scales[normaliser]
+        )
     if protocol.masked:
-        found |= _visible_errors(protocol, layout, truth, values, failed, scales)
-    return found
+        errors |= _visible_errors(protocol, layout, truth, values, failed, scales)
+    return errors
+
+
+def _point_subsets(protocol: Protocol, layout: Layout) -> dict[int, tuple[int, ...] | None]:
+    """Return the indices of every point set that a card scores, by its number of points; 0: all points."""
+    subsets: dict[int, tuple[int, ...] | None] = {0: None}
+    for points in protocol.points:
+        subsets[points] = layout.subsets[points]
+    return subsets
 
 
 def _visible_errors(
@@ -231,16 +238,16 @@ def _visible_errors(
         raise ProtocolError(
             f"{protocol.name}: masked = true, but {protocol.dataset} says of no point what is visible"
         )
-    means = {
-        count: landmarks.mean_errors(
-            truth.values, values, layout.subsets[count] if count else None, truth.visible
+    means_of = {}
+    for points, indices in _point_subsets(protocol, layout).items():
+        means_of[points] = landmarks.mean_errors(truth.values, values, indices, truth.visible)
+    errors = {}
+    for _, normaliser, points in list_conventions(protocol):
+        convention = convention_name(normaliser, points, visible=True)
+        errors[f"nme_{convention}"] = np.where(
+            failed, np.inf, means_of[points] / scales[normaliser]
         )
-        for count in (None, *protocol.points)
-    }
-    return {
-        f"nme_{error}_visible": np.where(failed, np.inf, means[count] / scales[name])
-        for error, name, count in error_conventions(protocol)
-    }
+    return errors
 
 
 def _require_finite(protocol: Protocol, truth: Truth, errors_px: Floats, failed: Bools) -> None:
@@ -259,11 +266,11 @@ def _require_finite(protocol: Protocol, truth: Truth, errors_px: Floats, failed:
 
 def _gaze_errors(protocol: Protocol, truth: Truth, values: Floats, failed: Bools) -> Floats:
     """Return the error (N,) of every frame in cm or degrees; infinite where it failed."""
-    measure = gaze.distance_cm if protocol.task == "gaze2d" else gaze.angular_error_deg
     lengths = np.linalg.norm(values, axis=1)
-    broken = ~failed & (
-        ~np.isfinite(lengths) | ((lengths == 0) if protocol.task == "gaze3d" else False)
-    )
+    usable = np.isfinite(lengths)
+    if protocol.task == "gaze3d":
+        usable &= lengths != 0
+    broken = ~failed & ~usable
     if broken.any():
         raise ResultError(
             f"predictions for {protocol.name}: {truth.ids[np.argmax(broken)]}: is NaN, infinite or a vector without "
@@ -274,17 +281,20 @@ def _gaze_errors(protocol: Protocol, truth: Truth, values: Floats, failed: Bools
         raise DataError(
             f"{protocol.name}: {truth.ids[row]}: the label is not a number; check the annotation"
         )
-    return np.where(failed, np.inf, measure(truth.values, values))
+    if protocol.task == "gaze2d":
+        errors = gaze.distance_cm(truth.values, values)
+    else:
+        errors = gaze.angular_error_deg(truth.values, values)
+    return np.where(failed, np.inf, errors)
 
 
 def _sequence_columns(
     protocol: Protocol, names: list[str], truth: Truth, values: Floats, failed: Bools
 ) -> dict[str, np.ndarray]:
-    """Return the code of each item's sequence and, by metric, the value of its sequence.
+    """Return the code (N,) of each item's sequence and, by metric, the value (N,) of its sequence.
 
-    NaN for an item in none.
-
-    A sequence has one value, over all its answered rows, whichever group they are in.
+    NaN for an item in none. A sequence has one value, over all its answered rows, whichever group
+    they are in.
     """
     if truth.sequences is None or not (truth.sequences != "").any():
         raise ProtocolError(
@@ -294,23 +304,25 @@ def _sequence_columns(
     codes = (codes - (known[0] == "")).astype(np.int32)
     count = int(codes.max()) + 1
     rows = np.flatnonzero(codes >= 0)
-    given = np.array(values[rows], np.float64)
+    labels, given = truth.values[rows], np.array(values[rows], np.float64)
     # stays in its place: a frame without an answer ends a stretch of video
     given[failed[rows]] = np.nan
-    of = truth.values[rows], given, codes[rows], count
-    found: dict[str, np.ndarray] = {"sequence": codes}
+    columns: dict[str, np.ndarray] = {"sequence": codes}
     for name in names:
         if name == "jitter_px":
-            told = jitter.jitter_px(*of, _frame_numbers(truth.ids[rows], codes[rows]))
+            frames = _frame_numbers(truth.ids[rows], codes[rows])
+            sequence_values = jitter.jitter_px(labels, given, codes[rows], count, frames)
         else:
-            told = _SEQUENCE_METRICS[name](*of)
-        found[name] = np.where((codes >= 0) & ~failed, told[codes], np.nan)
-    return found
+            measure = _SEQUENCE_METRICS[name]
+            sequence_values = measure(labels, given, codes[rows], count)
+        answered = (codes >= 0) & ~failed
+        columns[name] = np.where(answered, sequence_values[codes], np.nan)
+    return columns
 
 
 _SEQUENCE_METRICS: Mapping[str, Callable[[Floats, Floats, npt.NDArray[np.int32], int], Floats]] = {
     "error_cm_dot": gaze.dot_error_cm,
-    "msd_cm": lambda _truth, predictions, codes, count: gaze.msd_per_sequence(
+    "msd_cm": lambda truth, predictions, codes, count: gaze.msd_per_sequence(  # noqa: ARG005
         predictions, codes, count
     ),
     "bias_px": jitter.bias_px,
@@ -323,10 +335,13 @@ def _frame_numbers(ids: Strings, codes: npt.NDArray[np.int32]) -> npt.NDArray[np
     A card may leave frames out (those that 300-VW marks as broken): what stands before and after is
     no pair then.
     """
-    ends = [_TRAILING_NUMBER.search(name) for name in ids.tolist()]
-    if not all(ends):
-        return None
-    numbers = np.array([int(end[1]) for end in ends if end], np.int64)
+    numbers = np.empty(len(ids), np.int64)
+    for row, name in enumerate(ids.tolist()):
+        match = _TRAILING_NUMBER.search(name)
+        if match is None:
+            return None
+        numbers[row] = int(match[1])
     order = np.argsort(codes, kind="stable")
-    together = np.diff(codes[order]) == 0
-    return numbers if (np.diff(numbers[order])[together] > 0).all() else None
+    same_sequence = np.diff(codes[order]) == 0
+    steps = np.diff(numbers[order])
+    return numbers if (steps[same_sequence] > 0).all() else None

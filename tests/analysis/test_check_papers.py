@@ -331,7 +331,7 @@ def test_the_names_that_the_module_needs_exist():
 
     A renamed field would only show on a full results folder.
     """
-    assert {"low", "high", "p", "difference", "falls"} <= set(
+    assert {"low", "high", "p", "difference", "lower_is_better"} <= set(
         compare.Difference.__dataclass_fields__
     )
     assert method_card.read_cards()

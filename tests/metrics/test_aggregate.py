@@ -47,7 +47,7 @@ GAZE = table(
 )
 def test_landmarks_by_hand(metric, unit, falls, score):
     got = aggregate.metric_terms(metric, LANDMARKS)
-    assert (got.unit, got.falls) == (unit, falls)
+    assert (got.unit, got.lower_is_better) == (unit, falls)
     assert got.score == pytest.approx(score, rel=1e-14)
     assert np.isfinite(got.values).all()
 
@@ -63,7 +63,7 @@ def test_landmarks_by_hand(metric, unit, falls, score):
 )
 def test_gaze_by_hand(metric, unit, score):
     got = aggregate.metric_terms(metric, GAZE)
-    assert (got.unit, got.falls) == (unit, True)
+    assert (got.unit, got.lower_is_better) == (unit, True)
     assert got.score == pytest.approx(score, rel=1e-14)
 
 

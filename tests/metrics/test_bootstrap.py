@@ -112,7 +112,7 @@ def videos(rng, count=40, frames=8):
     rows = np.zeros(
         count * frames,
         [
-            ("nme_x", "<f8"),
+            ("nme_inter_ocular", "<f8"),
             ("error_cm", "<f8"),
             ("msd_cm", "<f8"),
             ("sequence", "<i4"),
@@ -121,15 +121,21 @@ def videos(rng, count=40, frames=8):
     )
     video = np.repeat(np.arange(count), frames)
     hard = rng.gamma(4, 0.01, count)[video]
-    rows["nme_x"] = hard * rng.gamma(6, 1 / 6, len(rows))
-    rows["error_cm"] = 100 * rows["nme_x"]
+    rows["nme_inter_ocular"] = hard * rng.gamma(6, 1 / 6, len(rows))
+    rows["error_cm"] = 100 * rows["nme_inter_ocular"]
     # four stares a person, two frames each
     rows["cluster"], rows["sequence"] = video, np.arange(len(rows)) // 2
     rows["msd_cm"] = (100 * hard * np.repeat(rng.gamma(9, 1 / 9, len(rows) // 2), 2)).round(9)
     return rows
 
 
-COVERED = ["nme_x", "auc_0.08_x", "fr_0.05_x", "error_cm_person", "msd_cm"]
+COVERED = [
+    "nme_inter_ocular",
+    "auc_0.08_inter_ocular",
+    "fr_0.05_inter_ocular",
+    "error_cm_person",
+    "msd_cm",
+]
 
 
 @pytest.mark.parametrize("metric", COVERED)

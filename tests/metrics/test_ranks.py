@@ -38,7 +38,7 @@ def test_two_ties_one_after_the_other():
 
 
 def test_where_more_is_better():
-    assert ties(board(0.3, 0.1, 0.2), falls=False).ranks == (1, 3, 2)
+    assert ties(board(0.3, 0.1, 0.2), lower_is_better=False).ranks == (1, 3, 2)
 
 
 def test_pairing_resolves_what_separate_intervals_cannot():
@@ -98,7 +98,7 @@ def test_the_resolvable_difference_is_found_in_80_of_100_sets():
     rng = np.random.default_rng(6)
     found = 0
     # spread of the mean, 60 clusters
-    step = ties(rng.normal(0, 1, (200_000, 2)), np.arange(200_000) % 60).resolvable
+    step = ties(rng.normal(0, 1, (200_000, 2)), np.arange(200_000) % 60).detectable
     step *= math.sqrt(200_000 / 240)  # to sets of 240
     for _ in range(400):
         values = rng.normal(0, 1, (240, 2)) + np.array([0, step])
@@ -113,7 +113,7 @@ def test_the_resolvable_difference_by_hand():
     got = ties(values)
     error = math.sqrt(100 / 101**2 * 101 / 100)
     factor = reference.t.ppf(0.975, 100) + reference.t.ppf(0.8, 100)
-    assert got.resolvable == pytest.approx(factor * error, rel=1e-12)
+    assert got.detectable == pytest.approx(factor * error, rel=1e-12)
     assert got.pairs == 1
     assert got.ranks == (1, 1)
 
@@ -123,7 +123,7 @@ def test_one_method_alone_is_compared_with_an_unrelated_one():
     got = ties(values)
     assert (got.ranks, got.pairs) == ((1,), 0)
     error = math.sqrt(2) * values.std(ddof=1) / math.sqrt(400)
-    assert got.resolvable == pytest.approx((1.96 + 0.8416) * error, rel=0.01)
+    assert got.detectable == pytest.approx((1.96 + 0.8416) * error, rel=0.01)
 
 
 def test_one_cluster_ties_everything():
@@ -151,7 +151,7 @@ def test_order_unit_and_offset_do_not_matter(order, scale, shift):
     expected = ties(values)
     got = ties(values[:, order] * scale + shift)
     assert got.ranks == tuple(expected.ranks[k] for k in order)
-    assert got.resolvable == pytest.approx(expected.resolvable * scale, rel=1e-6)
+    assert got.detectable == pytest.approx(expected.detectable * scale, rel=1e-6)
 
 
 def test_bad_levels_are_refused():
@@ -167,7 +167,7 @@ def test_seeds_of_one_method_are_one_contestant():
     got = ties(values, owners=[0, 1, 0])
     mean = np.stack([values[:, [0, 2]].mean(axis=1), values[:, 1]], axis=1)
     assert got.ranks == ties(mean).ranks == (1, 2)
-    assert got.resolvable == pytest.approx(ties(mean).resolvable, rel=1e-12)
+    assert got.detectable == pytest.approx(ties(mean).detectable, rel=1e-12)
 
 
 def test_training_noise_does_not_make_false_ranks():
@@ -212,6 +212,6 @@ def test_what_a_test_set_resolves_is_about_its_faces_alone():
     got = ranks.smallest_detectable_difference(
         shifted, np.ones_like(shifted), labels, owners=[0, 1, 0]
     )
-    assert got == pytest.approx(ties(values).resolvable, rel=1e-9)
+    assert got == pytest.approx(ties(values).detectable, rel=1e-9)
     with pytest.raises(ValueError, match="must name one method for each of 3 columns"):
         ranks.smallest_detectable_difference(shifted, np.ones_like(shifted), labels, owners=[0, 1])

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchbox.errors import DataError
+from benchbox.metrics import metric_names
 from benchbox.papers import reference_rows
 from benchbox.papers.reference_rows import COLUMNS, PAPER_COLUMNS, ReferenceRow, read_references
 from benchbox.protocols import protocol_card
-from benchbox.scoring import score
 
 PAPERS = (
     f"{','.join(PAPER_COLUMNS)}\ndemo,Demo,A title,A. Author,Venue,2020,https://example.org/p\n"
@@ -185,7 +185,7 @@ def test_every_tied_row_names_cards_groups_and_metrics_that_exist():
         for row in reference_rows.load_references().rows
         for name in row.protocols
     }
-    metrics = {name: set(score.list_metrics(card)) for name, card in cards.items()}
+    metrics = {name: set(metric_names.list_metrics(card)) for name, card in cards.items()}
     for row in reference_rows.load_references().rows:
         for name in row.protocols:
             assert row.group in cards[name].groups, (row.paper, row.line)

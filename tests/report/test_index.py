@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchbox.metrics import metric_names
+from benchbox.metrics import number_format
 from benchbox.papers.reference_rows import References
 from benchbox.report.inputs import results as stored
 from benchbox.report.pages.page_types import Sources
@@ -60,8 +60,8 @@ def test_a_printed_card_names_its_best_number(index):
     ("task", "word"), [("landmarks", "faces"), ("gaze2d", "frames"), ("gaze3d", "samples")]
 )
 def test_items_have_the_name_of_their_task(demo, task, word):
-    assert metric_names.item_plural(replace(demo, task=task)) == word
-    assert metric_names.item_singular(replace(demo, task=task)) == word[:-1]
+    assert number_format.item_plural(replace(demo, task=task)) == word
+    assert number_format.item_singular(replace(demo, task=task)) == word[:-1]
 
 
 def test_an_auc_printed_in_per_cent_stands_in_the_column_as_a_fraction(demo, demo_references):

@@ -13,7 +13,7 @@ from benchbox import datasets
 from benchbox.datasets import split
 from benchbox.errors import DataError, ProtocolError, ResultError
 from benchbox.layouts import IBUG68
-from benchbox.metrics import aggregate
+from benchbox.metrics import aggregate, metric_names
 from benchbox.protocols import protocol_card
 from benchbox.runs import prediction_files
 from benchbox.scoring import error_table, score
@@ -267,7 +267,7 @@ def test_clusters_widen_the_interval():
 
 
 def test_names_follow_the_card_and_thresholds_print_short():
-    assert [score.format_threshold(t) for t in (0.08, 0.1, 0.10, 0.05, 1.0)] == [
+    assert [metric_names.format_threshold(t) for t in (0.08, 0.1, 0.10, 0.05, 1.0)] == [
         "0.08",
         "0.1",
         "0.1",
@@ -275,7 +275,7 @@ def test_names_follow_the_card_and_thresholds_print_short():
         "1",
     ]
     full = card(normalisers=("inter_ocular", "height"), auc=(0.08,), fr=(0.08, 0.1), points=(51,))
-    assert score.list_metrics(full) == [
+    assert metric_names.list_metrics(full) == [
         *(
             "nme_inter_ocular",
             "auc_0.08_inter_ocular",
@@ -293,7 +293,7 @@ def test_names_follow_the_card_and_thresholds_print_short():
     ]
     truth = toy_truth()
     scores = score.score_predictions(full, truth, answers(truth, [1] * 4))
-    assert list(scores.groups["hard"]) == score.list_metrics(full)
+    assert list(scores.groups["hard"]) == metric_names.list_metrics(full)
     assert scores.errors.dtype.names == (
         *("nme_inter_ocular", "nme_height", "nme_inter_ocular_51", "nme_height_51"),
         *("failed", "cluster", "in_all", "in_easy", "in_hard"),
@@ -406,7 +406,7 @@ def test_a_group_is_scored_as_if_it_stood_alone():
     rows = score.score_predictions(CARD, truth, answers(truth, [1, 2, 3, 4])).errors
     inside = np.array([True, False, True, True])
     columns = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names}
-    for name in score.list_metrics(CARD):
+    for name in metric_names.list_metrics(CARD):
         one, other = (
             aggregate.metric_terms(name, rows[inside]),
             aggregate.metric_terms(name, score._columns_of_group(columns, inside)),
@@ -731,7 +731,7 @@ def test_visible_points_are_scored_beside_all_points():
     got = values_of(score.score_predictions(masked, truth, given), "all")
     assert got["nme_inter_ocular_visible"] == pytest.approx(4)
     assert got["nme_inter_ocular"] > 8
-    assert list(got) == score.list_metrics(masked)
+    assert list(got) == metric_names.list_metrics(masked)
     assert "inter_ocular, visible" in score.format_scores(
         score.score_predictions(masked, truth, given), masked
     )

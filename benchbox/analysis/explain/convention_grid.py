@@ -22,7 +22,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Variant:
-    """The card's measure with up to `MOST` conventions changed."""
+    """The card's measure with up to `MAX_CHANGES` conventions changed."""
 
     changes: tuple[Choice, ...]
     value: float
@@ -30,10 +30,9 @@ class Variant:
     @property
     def name(self) -> str:
         """Name the changes; the card's own measure has none."""
-        return (
-            " + ".join(f"{choice.axis} {choice.name}" for choice in self.changes)
-            or "as the card says"
-        )
+        if not self.changes:
+            return "as the card says"
+        return " + ".join(f"{choice.axis} {choice.name}" for choice in self.changes)
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,15 @@ class Claim:
 
     @classmethod
     def read(cls, text: str) -> Claim:
-        """Read a printed number; raises ResultError for what is none."""
+        """Read a printed number; raises ResultError for what is none.
+
+        >>> Claim.read("3.49").tolerance
+        0.005
+        """
         try:
             value = float(text)
-        except ValueError as fault:
-            raise ResultError(
-                f"--claimed {text}: write a plain number as it is printed, such as 3.49"
-            ) from fault
+        except ValueError:
+            value = -1.0
         if not 0 <= value < 1e6 or not text.replace(".", "", 1).isdigit():
             raise ResultError(
                 f"--claimed {text}: write a plain number as it is printed, such as 3.49"
@@ -60,7 +61,11 @@ class Claim:
         return cls(text, value, 0.5 * 10.0 ** -len(text.partition(".")[2]))
 
     def hits(self, value: float) -> bool:
-        """Tell whether a value rounds to the claim."""
+        """Tell whether a value rounds to the claim.
+
+        >>> Claim.read("3.49").hits(3.4949), Claim.read("3.49").hits(3.496)
+        (True, False)
+        """
         return abs(value - self.value) <= self.tolerance * (1 + 1e-9)
 
 
@@ -69,23 +74,40 @@ Axes = Mapping[str, Sequence[Choice]]  # the first choice of an axis is the card
 Measure = Callable[[Mapping[str, str]], float | None]
 
 
+def axes_of(words: Mapping[str, tuple[str, Mapping[str, str]]]) -> Axes:
+    """Return axes from axis → (the card's own choice, choice → what it means).
+
+    The own choice comes first.
+
+    >>> axes = axes_of({"unit": ("cm", {"mm": "printed in millimetres"})})
+    >>> [choice.name for choice in axes["unit"]]
+    ['cm', 'mm']
+    """
+    axes = {}
+    for axis, (own, means) in words.items():
+        names = dict.fromkeys((own, *means))
+        axes[axis] = [Choice(axis, name, means.get(name, "")) for name in names]
+    return axes
+
+
 def measure_variants(axes: Axes, measure: Measure, most: int = MAX_CHANGES) -> list[Variant]:
     """Measure every combination that leaves the card in up to `most` axes, the fewest changes first.
 
     A combination that changes nothing (the same number as with one change less) is left out.
     """
-    base = {axis: choices[0].name for axis, choices in axes.items()}
+    own = {axis: choices[0].name for axis, choices in axes.items()}
     values: dict[frozenset[Choice], float] = {}
-    found = []
+    variants = []
     for changes in _combinations(axes, most):
-        value = measure(base | {choice.axis: choice.name for choice in changes})
+        value = measure(own | {choice.axis: choice.name for choice in changes})
         if value is None:
             continue
-        values[frozenset(changes)] = value
-        fewer = [values.get(frozenset(changes) - {choice}) for choice in changes]
-        if not any(less is not None and abs(less - value) < 1e-12 for less in fewer):
-            found.append(Variant(changes, value))
-    return found
+        changed = frozenset(changes)
+        values[changed] = value
+        with_one_less = [values.get(changed - {choice}) for choice in changes]
+        if not any(less is not None and abs(less - value) < 1e-12 for less in with_one_less):
+            variants.append(Variant(changes, value))
+    return variants
 
 
 def _combinations(axes: Axes, most: int) -> Iterator[tuple[Choice, ...]]:
@@ -95,28 +117,31 @@ def _combinations(axes: Axes, most: int) -> Iterator[tuple[Choice, ...]]:
 
 
 def nearest_variants(
-    found: Sequence[Variant], claim: Claim, count: int = 5
+    variants: Sequence[Variant], claim: Claim, count: int = 5
 ) -> tuple[list[Variant], list[Variant]]:
     """Return the variants that land on the claim, fewest changes first, and the nearest of those that do not.
 
     One that lands is left out where a part of its changes lands already: the rest of them explains nothing.
     """
-    by_distance = sorted(
-        found, key=lambda variant: (abs(variant.value - claim.value), len(variant.changes))
-    )
-    landing = [variant for variant in by_distance if claim.hits(variant.value)]
+    landing, missing = [], []
+    for variant in sorted(variants, key=lambda v: (abs(v.value - claim.value), len(v.changes))):
+        if claim.hits(variant.value):
+            landing.append(variant)
+        else:
+            missing.append(variant)
     landing.sort(key=lambda variant: len(variant.changes))  # stable: the nearest first among equals
-    told = [set(variant.changes) for variant in landing]
-    landing = [
-        variant for variant in landing if not any(less < set(variant.changes) for less in told)
-    ]
-    return landing, [variant for variant in by_distance if not claim.hits(variant.value)][:count]
+    change_sets = [set(variant.changes) for variant in landing]
+    simplest = []
+    for variant, changes in zip(landing, change_sets, strict=True):
+        if not any(fewer < changes for fewer in change_sets):
+            simplest.append(variant)
+    return simplest, missing[:count]
 
 
-def expected_by_chance(found: Sequence[Variant], claim: Claim, width: int = 20) -> float:
+def expected_by_chance(variants: Sequence[Variant], claim: Claim, width: int = 20) -> float:
     """Estimate how many variants would land on a number that means nothing, from their density around the claim."""
-    around = sum(
-        claim.tolerance < abs(variant.value - claim.value) <= width * claim.tolerance
-        for variant in found
-    )
+    around = 0
+    for variant in variants:
+        if claim.tolerance < abs(variant.value - claim.value) <= width * claim.tolerance:
+            around += 1
     return around / (width - 1)

@@ -1,8 +1,8 @@
-"""The verb: open the data, measure, try the grid, fit the offset, look at the reference rows."""
+"""Explain a number: open the data, measure, try the grid, fit the offset, look at the reference rows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox.datasets import split as splits
+from benchbox.datasets import split
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
-from benchbox.metrics import landmarks as errors_of
+from benchbox.metrics import landmarks
+from benchbox.metrics.metric_names import list_metrics, parse_metric
 from benchbox.papers import reference_rows
-from benchbox.protocols import protocol_card as protocols
+from benchbox.protocols import protocol_card
 from benchbox.runs import execute, prediction_files
 from benchbox.scoring import score
 from benchbox.types import Predictions, Protocol, Score
@@ -50,6 +51,30 @@ class Explanation:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """What is to be explained: predictions beside the truth, a metric of a group, perhaps a claim."""
+
+    protocol: Protocol
+    index: Index
+    truth: Truth
+    predictions: Predictions
+    scores: Mapping[str, Mapping[str, Score]]
+    metric: str
+    group: str
+    claim: Claim | None
+    name: str
+
+    def normaliser_lengths(self, normaliser: str) -> np.ndarray:
+        return landmarks.normaliser_lengths(
+            normaliser,
+            self.truth.values,
+            LAYOUTS[self.protocol.layout],
+            self.truth.boxes,
+            self.truth.ids,
+        )
+
+
 def explain_predictions(
     file: Path,
     protocol_name: str,
@@ -63,152 +88,134 @@ def explain_predictions(
     Without `metric` and `group`: the card's first metric over its overall group. Without a claim,
     the measure under every single convention. Raises BenchboxError for what the user can mend.
     """
-    claim = None if claimed is None else Claim.read(claimed)
-    protocol = protocols.load_protocol(protocol_name)
+    claim = None
+    if claimed is not None:
+        claim = Claim.read(claimed)
+    protocol = protocol_card.load_protocol(protocol_name)
+    metric = metric or list_metrics(protocol)[0]
     group = group or protocol.overall
-    known = score.list_metrics(protocol)
-    metric = metric or known[0]
-    for given, allowed, word in (
-        (metric, known, "metric"),
-        (group, list(protocol.groups), "group"),
-    ):
-        if given not in allowed:
-            raise ResultError(
-                f"{protocol.name} has no {word} {given!r}; it has {', '.join(allowed)}"
-            )
+    _require_known(protocol, "metric", metric, list_metrics(protocol))
+    _require_known(protocol, "group", group, list(protocol.groups))
     if not file.is_file():
         raise ResultError(f"{file}: no such predictions file")
     index = execute.open_index(protocol, data, pixels=False)
-    truth = splits.ground_truth(protocol, index)
-    answers = prediction_files.read_predictions(file, truth, protocol=protocol.name)
-    scores = score.score_predictions(protocol, truth, answers).groups
-    measured = scores[group][metric]
-    if measured.value is None:
+    truth = split.ground_truth(protocol, index)
+    predictions = prediction_files.read_predictions(file, truth, protocol=protocol.name)
+    scores = score.score_predictions(protocol, truth, predictions).groups
+    if scores[group][metric].value is None:
         raise ResultError(
             f"{file.name}: no item of {group!r} has an answer; there is nothing to explain"
         )
-    name = file.stem if file.name != "predictions.npz" else file.absolute().parents[2].name
+    name = file.stem
+    if file.name == "predictions.npz":
+        name = file.absolute().parents[2].name
+    case = _Case(protocol, index, truth, predictions, scores, metric, group, claim, name)
     if protocol.task == "landmarks":
-        return _explain_landmarks(
-            protocol, index, truth, answers, scores, metric, group, claim, name
-        )
-    return _explain_gaze(protocol, truth, answers, scores, metric, group, claim, name)
+        return _explain_landmarks(case)
+    return _explain_gaze(case)
 
 
-def _explain_landmarks(
-    protocol: Protocol,
-    index: Index,
-    truth: Truth,
-    answers: Predictions,
-    scores: Mapping[str, Mapping[str, Score]],
-    metric: str,
-    group: str,
-    claim: Claim | None,
-    name: str,
-) -> Explanation:
+def _require_known(protocol: Protocol, word: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise ResultError(f"{protocol.name} has no {word} {name!r}; it has {', '.join(known)}")
+
+
+def _explain_landmarks(case: _Case) -> Explanation:
+    # jitter and bias in pixels: the shift, points and parts are told by the card's first normaliser
+    first = case.protocol.normalisers[0]
+
     @cache
-    def best(normaliser: str) -> Offset:
-        return pixel_offset.fit_offset(
-            truth.values, answers.values, _normaliser_lengths(protocol, truth, normaliser)
-        )
+    def best_offset(normaliser: str) -> Offset:
+        lengths = case.normaliser_lengths(normaliser)
+        return pixel_offset.fit_offset(case.truth.values, case.predictions.values, lengths)
 
     @cache
     def variants(metric: str, group: str) -> Sequence[Variant]:
-        normaliser = landmark_candidates.take_apart(metric)[2][0]
-        axes = landmark_candidates.landmark_axes(protocol, index, truth, answers, metric, group)
-        return convention_grid.measure_variants(
-            axes,
-            landmark_candidates.landmark_measure(
-                protocol, index, truth, answers, metric, best(normaliser)
-            ),
-        )
+        items = (case.protocol, case.index, case.truth, case.predictions)
+        best = best_offset(parse_metric(metric).normaliser or first)
+        axes = landmark_candidates.landmark_axes(*items, metric, group)
+        measure = landmark_candidates.landmark_measure(*items, metric, best)
+        return convention_grid.measure_variants(axes, measure)
 
-    normaliser = landmark_candidates.take_apart(metric)[2][0]
-    found = variants(metric, group)
-    landing, nearest = (
-        convention_grid.nearest_variants(found, claim)
-        if claim
-        else ([], [v for v in found if len(v.changes) == 1])
+    normaliser = parse_metric(case.metric).normaliser or first
+    inside = case.truth.groups[case.group] & ~case.predictions.failed
+    faces = (
+        case.truth.values[inside],
+        case.predictions.values[inside],
+        case.normaliser_lengths(normaliser)[inside],
     )
-    inside = truth.groups[group] & ~answers.failed
-    shown = (
-        truth.values[inside],
-        answers.values[inside],
-        _normaliser_lengths(protocol, truth, normaliser)[inside],
-    )
-    parts = errors_of.nme_by_part(*shown, LAYOUTS[protocol.layout])
-    points = errors_of.nme_by_point(*shown)
-    return Explanation(
-        protocol=protocol,
-        name=name,
-        metric=metric,
-        group=group,
-        measured=scores[group][metric],
-        claim=claim,
-        tried=len(found),
-        by_chance=convention_grid.expected_by_chance(found, claim) if claim else None,
-        landing=tuple(landing),
-        nearest=tuple(nearest),
-        offset=best(normaliser),
-        parts={part: float(100 * np.mean(errors)) for part, errors in parts.items()},
-        points=tuple(None if np.isnan(error) else float(100 * error) for error in points),
-        neighbours=tuple(
-            nearest_rows.find_neighbours(
-                reference_rows.load_references(), protocol, scores, name, variants
-            )
-        ),
-        warnings=landmark_candidates.landmark_warnings(found) if metric.startswith("nme_") else (),
+    part_errors = landmarks.nme_by_part(*faces, LAYOUTS[case.protocol.layout])
+    point_errors = landmarks.nme_by_point(*faces)
+    warnings: tuple[str, ...] = ()
+    if parse_metric(case.metric).measure == "nme":
+        warnings = landmark_candidates.landmark_warnings(variants(case.metric, case.group))
+    return _explanation(
+        case,
+        variants,
+        offset=best_offset(normaliser),
+        parts={part: float(100 * np.mean(errors)) for part, errors in part_errors.items()},
+        points=tuple(_percent(error) for error in point_errors),
+        warnings=warnings,
     )
 
 
-def _explain_gaze(
-    protocol: Protocol,
-    truth: Truth,
-    answers: Predictions,
-    scores: Mapping[str, Mapping[str, Score]],
-    metric: str,
-    group: str,
-    claim: Claim | None,
-    name: str,
-) -> Explanation:
-    measure = gaze_candidates.gaze_measure(protocol, truth, answers)
+def _percent(error: float) -> float | None:
+    return None if np.isnan(error) else float(100 * error)
+
+
+def _explain_gaze(case: _Case) -> Explanation:
+    items = (case.protocol, case.truth, case.predictions)
+    measure = gaze_candidates.gaze_measure(*items)
 
     @cache
     def variants(metric: str, group: str) -> Sequence[Variant]:
-        return convention_grid.measure_variants(
-            gaze_candidates.gaze_axes(protocol, truth, answers, metric, group), measure
-        )
+        axes = gaze_candidates.gaze_axes(*items, metric, group)
+        return convention_grid.measure_variants(axes, measure)
 
-    found = variants(metric, group)
-    landing, nearest = (
-        convention_grid.nearest_variants(found, claim)
-        if claim
-        else ([], [v for v in found if len(v.changes) == 1])
-    )
-    return Explanation(
-        protocol=protocol,
-        name=name,
-        metric=metric,
-        group=group,
-        measured=scores[group][metric],
-        claim=claim,
-        tried=len(found),
-        by_chance=convention_grid.expected_by_chance(found, claim) if claim else None,
-        landing=tuple(landing),
-        nearest=tuple(nearest),
+    return _explanation(
+        case,
+        variants,
         offset=None,
         parts={},
         points=(),
-        neighbours=tuple(
-            nearest_rows.find_neighbours(
-                reference_rows.load_references(), protocol, scores, name, variants
-            )
-        ),
-        warnings=gaze_candidates.gaze_warnings(protocol, truth, answers),
+        warnings=gaze_candidates.gaze_warnings(*items),
     )
 
 
-def _normaliser_lengths(protocol: Protocol, truth: Truth, normaliser: str) -> np.ndarray:
-    return errors_of.normaliser_lengths(
-        normaliser, truth.values, LAYOUTS[protocol.layout], truth.boxes, truth.ids
+def _explanation(
+    case: _Case,
+    variants: Callable[[str, str], Sequence[Variant]],
+    *,
+    offset: Offset | None,
+    parts: Mapping[str, float],
+    points: tuple[float | None, ...],
+    warnings: tuple[str, ...],
+) -> Explanation:
+    """Put together what was measured, the variants near the claim and the rows of papers."""
+    tried = variants(case.metric, case.group)
+    by_chance = None
+    landing: list[Variant] = []
+    nearest = [variant for variant in tried if len(variant.changes) == 1]
+    if case.claim is not None:
+        by_chance = convention_grid.expected_by_chance(tried, case.claim)
+        landing, nearest = convention_grid.nearest_variants(tried, case.claim)
+    neighbours = nearest_rows.find_neighbours(
+        reference_rows.load_references(), case.protocol, case.scores, case.name, variants
+    )
+    return Explanation(
+        protocol=case.protocol,
+        name=case.name,
+        metric=case.metric,
+        group=case.group,
+        measured=case.scores[case.group][case.metric],
+        claim=case.claim,
+        tried=len(tried),
+        by_chance=by_chance,
+        landing=tuple(landing),
+        nearest=tuple(nearest),
+        offset=offset,
+        parts=parts,
+        points=points,
+        neighbours=tuple(neighbours),
+        warnings=warnings,
     )

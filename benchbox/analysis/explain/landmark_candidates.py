@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,12 @@ import numpy as np
 
 from benchbox.geometry import tight_box
 from benchbox.layouts import LAYOUTS
-from benchbox.metrics import curves, landmarks
+from benchbox.metrics import aggregate, curves, landmarks
+from benchbox.metrics.metric_names import NORMALISERS, Metric, parse_metric
+from benchbox.scoring import error_table
 
-from . import pixel_offset as offsets
-from .convention_grid import Axes, Choice, Measure, Variant
+from .convention_grid import Axes, Measure, Variant, axes_of
+from .pixel_offset import NAMED_SHIFTS, Offset
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Index, Layout, Predictions, Protocol, Truth
@@ -36,13 +39,14 @@ _AVERAGES = {
     "median": "the median face instead of the mean: hard faces count no more",
 }
 _SHIFTS = {
-    f"{px:+g}px": f"{px:+g} px added to x and y: {why}" for px, why in offsets.NAMED_SHIFTS.items()
+    f"{px:+g}px": f"{px:+g} px added to x and y: {means}" for px, means in NAMED_SHIFTS.items()
 }
+_BEST_SHIFT = {"best": "the constant shift that fits best is added to all predicted points"}
 _ORDERS = {
     "mirrored_names": "left and right points exchanged: a picture was flipped and the names of its points were not",
     "xy_swapped": "x and y exchanged: row and column were mixed up",
 }
-_MAX_POINT_SETS = 0.7  # share of the error that a slip must leave to be warned of
+_SLIP_SHARE = 0.7  # share of the error that a slip must leave to be warned of
 _THRESHOLDS = ("0.05", "0.07", "0.08", "0.1")
 _SCALES = {
     "half": (0.5, "predictions are in a frame twice as large"),
@@ -59,63 +63,44 @@ def landmark_axes(
     group: str,
 ) -> Axes:
     """Return the axes for a metric of a group; the first choice of each is the card's own."""
-    measure, threshold, convention = take_apart(metric)
-    normaliser, points, visible = convention
-    layout = LAYOUTS[protocol.layout]
-    partly = truth.visible is not None and not bool(truth.visible.all())
-    found: dict[str, tuple[str, Mapping[str, str]]] = {
-        "normaliser": (normaliser, {**_NORMALISERS, **_boxes(index)}),
-        "points": (points, _point_sets(layout)),
-        "visible": ("visible" if visible else "all", _visible_words(partly)),
-        "offset": (
-            "none",
-            {
-                **_SHIFTS,
-                "best": "the constant shift that fits best is added to all predicted points",
-            },
-        ),
+    parsed = parse_metric(metric)
+    axes: dict[str, tuple[str, Mapping[str, str]]] = {}
+    if parsed.normaliser:
+        axes |= _convention_axes(parsed, LAYOUTS[protocol.layout], index, truth)
+    axes |= {
+        "offset": ("none", {**_SHIFTS, **_BEST_SHIFT}),
         "order": ("as_given", _ORDERS),
-        "scale": ("one", {name: words for name, (_, words) in _SCALES.items()}),
-        "group": (
-            group,
-            {
-                name: f"only the faces of {name}"
-                for name in (*truth.groups, *_part_points(index, truth))
-            },
-        ),
+        "scale": ("one", {name: means for name, (_, means) in _SCALES.items()}),
+        "group": (group, _group_words(index, truth)),
     }
+    if not parsed.normaliser:
+        return axes_of(axes)
     if predictions.failed.any():
-        words = {
-            "as_100": "faces without an answer counted as 100 % wrong in the mean, which leaves them out here"
-        }
-        found["failed"] = ("left_out", words)
-    if measure == "nme":
-        found["average"] = ("macro", _AVERAGES)
-        found["unit"] = ("percent", {"fraction": "a fraction printed where per cent is meant"})
+        means = (
+            "faces without an answer counted as 100 % wrong in the mean, which leaves them out here"
+        )
+        axes["failed"] = ("left_out", {"as_100": means})
+    if parsed.measure == "nme":
+        axes["average"] = ("macro", _AVERAGES)
+        axes["unit"] = ("percent", {"fraction": "a fraction printed where per cent is meant"})
     else:
-        found["threshold"] = (
-            threshold,
-            dict.fromkeys(_THRESHOLDS, "the threshold of another paper"),
-        )
-        found["rule"] = (
-            "exact",
-            {n: f"by the rule of {rule.used_by}" for n, rule in curves.PARITY_RULES.items()},
-        )
-        found["unit"] = ("own", {"other": "per cent and fraction exchanged"})
-    return _choices(found)
+        other_papers = dict.fromkeys(_THRESHOLDS, "the threshold of another paper")
+        axes["threshold"] = (parsed.threshold_text, other_papers)
+        rules = {name: f"by the rule of {r.used_by}" for name, r in curves.PARITY_RULES.items()}
+        axes["rule"] = ("exact", rules)
+        axes["unit"] = ("own", {"other": "per cent and fraction exchanged"})
+    return axes_of(axes)
 
 
-def take_apart(metric: str) -> tuple[str, str, tuple[str, str, bool]]:
-    """Return measure, threshold and convention (normaliser, points, visible only) of a metric's name."""
-    measure, _, rest = metric.partition("_")
-    threshold = ""
-    if measure != "nme":
-        threshold, _, rest = rest.partition("_")
-    visible = rest.endswith("_visible")
-    rest = rest.removesuffix("_visible")
-    head, _, tail = rest.rpartition("_")
-    normaliser, points = (head, tail) if tail.isdigit() else (rest, "all")
-    return measure, threshold, (normaliser, points, visible)
+def _convention_axes(
+    metric: Metric, layout: Layout, index: Index, truth: Truth
+) -> dict[str, tuple[str, Mapping[str, str]]]:
+    partly_visible = truth.visible is not None and not bool(truth.visible.all())
+    return {
+        "normaliser": (metric.normaliser, {**_NORMALISERS, **_box_words(index)}),
+        "points": (str(metric.points or "all"), _point_set_words(layout)),
+        "visible": ("visible" if metric.visible else "all", _visible_words(partly_visible)),
+    }
 
 
 def landmark_measure(
@@ -124,92 +109,108 @@ def landmark_measure(
     truth: Truth,
     predictions: Predictions,
     metric: str,
-    best: offsets.Offset,
+    best: Offset,
 ) -> Measure:
     """Return the function that measures a combination of choices.
 
     `best` is the shift that fits best.
     """
-    layout, kind = LAYOUTS[protocol.layout], take_apart(metric)[0]
-    inside = {**truth.groups, **_part_points(index, truth)}
+    layout, parsed = LAYOUTS[protocol.layout], parse_metric(metric)
+    inside = {**truth.groups, **_part_groups(index, truth)}
     failed = predictions.failed
 
     @cache
-    def moved(shift: str, order: str, scale: str) -> Floats:
+    def shifted(shift: str, order: str, scale: str) -> Floats:
         return _shifted(predictions.values, layout, shift, order, scale, best)
 
     @cache
-    def pixels(shift: str, order: str, scale: str, points: str, visible: str) -> Floats:
-        chosen = _indices(layout, points)
+    def errors_px(shift: str, order: str, scale: str, points: str, visible: str) -> Floats:
         mask = truth.visible if visible == "visible" else None
-        errors = landmarks.mean_errors(truth.values, moved(shift, order, scale), chosen, mask)
+        errors = landmarks.mean_errors(
+            truth.values, shifted(shift, order, scale), _point_indices(layout, points), mask
+        )
         return np.where(failed, np.nan, errors)
 
     @cache
-    def divisor(name: str) -> Floats | None:
-        return _divisor(name, truth, layout, index)
+    def lengths(name: str) -> Floats | None:
+        return _normaliser_lengths(name, truth, layout, index)
+
+    @cache
+    def error_rows(shift: str, order: str, scale: str) -> np.ndarray:
+        moved = replace(predictions, values=shifted(shift, order, scale))
+        return error_table.build_error_table(protocol, truth, moved)
 
     def value(choice: Mapping[str, str]) -> float | None:
-        scale, rows = divisor(choice["normaliser"]), inside[choice["group"]]
-        where = (choice["offset"], choice["order"], choice["scale"])
+        moves = (choice["offset"], choice["order"], choice["scale"])
+        rows = inside[choice["group"]]
+        if not parsed.normaliser:
+            return aggregate.metric_terms(metric, error_rows(*moves)[rows]).score
+        scale = lengths(choice["normaliser"])
         if scale is None or not rows.any():
             return None
-        errors_px = pixels(*where, choice["points"], choice["visible"])[rows]
-        if kind == "nme" and choice["average"] == "pooled":
-            return _pooled(
-                truth,
-                moved(*where),
-                scale,
-                rows & ~failed,
-                _indices(layout, choice["points"]),
-                choice,
-            )
-        return _summarise(kind, errors_px, scale[rows], failed[rows], choice)
+        if parsed.measure == "nme" and choice["average"] == "pooled":
+            points = _point_indices(layout, choice["points"])
+            return _pooled(truth, shifted(*moves), scale, rows & ~failed, points, choice)
+        errors = errors_px(*moves, choice["points"], choice["visible"])[rows]
+        return _summarise(parsed.measure, errors, scale[rows], failed[rows], choice)
 
     return value
 
 
-def landmark_warnings(found: Sequence[Variant]) -> tuple[str, ...]:
+def landmark_warnings(variants: Sequence[Variant]) -> tuple[str, ...]:
     """Say which single slip (order of points, axes, scale, origin) takes away most of the error, if one does."""
-    measured = next((variant.value for variant in found if not variant.changes), None)
-    slips = [
-        v
-        for v in found
-        if len(v.changes) == 1 and v.changes[0].axis in ("order", "scale", "offset")
-    ]
-    best = min(slips, key=lambda variant: variant.value, default=None)
-    if measured is None or best is None or best.value >= _MAX_POINT_SETS * measured:
+    measured, slips = None, []
+    for variant in variants:
+        if not variant.changes:
+            measured = variant.value
+        elif len(variant.changes) == 1 and variant.changes[0].axis in ("order", "scale", "offset"):
+            slips.append(variant)
+    if measured is None or not slips:
         return ()
-    choice = best.changes[0]
-    return (f"{best.name} lowers {measured:.2f} to {best.value:.2f}: {choice.means}",)
+    best = min(slips, key=lambda variant: variant.value)
+    if best.value >= _SLIP_SHARE * measured:
+        return ()
+    means = best.changes[0].means
+    return (f"{best.name} lowers {measured:.2f} to {best.value:.2f}: {means}",)
 
 
 # --- numbers --------------------------------------------------------------------------------------
 
 
 def _summarise(
-    kind: str, errors_px: Floats, scale: Floats, failed: Bools, choice: Mapping[str, str]
+    measure: str, errors_px: Floats, scale: Floats, failed: Bools, choice: Mapping[str, str]
 ) -> float | None:
+    """Return NME, AUC or failure rate of errors (N,) px over normalisers (N,), None where there is none."""
     errors = errors_px / scale
-    if kind != "nme":
-        rule, end = curves.PARITY_RULES[choice["rule"]], float(choice["threshold"])
-        errors = np.where(failed, np.inf, errors)
-        if np.isnan(errors).any():
-            return None
-        other = choice["unit"] == "other"
-        if kind == "auc":
-            return rule.auc(errors, end) * (100 if other else 1)
-        return rule.failure_rate(errors, end) * (1 if other else 100)
+    if measure != "nme":
+        return _curve_value(measure, np.where(failed, np.inf, errors), choice)
     if choice.get("failed") == "as_100":
-        errors, errors_px = np.where(failed, 1.0, errors), np.where(failed, scale, errors_px)
+        errors = np.where(failed, 1.0, errors)
+        errors_px = np.where(failed, scale, errors_px)
     known = np.isfinite(errors)
     if not known.any():
         return None
-    factor = 100 if choice["unit"] == "percent" else 1
+    factor = _nme_factor(choice)
     if choice["average"] == "ratio_of_sums":
         return float(factor * errors_px[known].sum() / scale[known].sum())
-    middle = np.median if choice["average"] == "median" else np.mean
-    return float(factor * middle(errors[known]))
+    if choice["average"] == "median":
+        return float(factor * np.median(errors[known]))
+    return float(factor * np.mean(errors[known]))
+
+
+def _curve_value(measure: str, errors: Floats, choice: Mapping[str, str]) -> float | None:
+    if np.isnan(errors).any():
+        return None
+    rule, threshold = curves.PARITY_RULES[choice["rule"]], float(choice["threshold"])
+    in_percent = (measure == "fr") != (choice["unit"] == "other")
+    factor = 100 if in_percent else 1
+    if measure == "auc":
+        return rule.auc(errors, threshold) * factor
+    return rule.failure_rate(errors, threshold) * factor
+
+
+def _nme_factor(choice: Mapping[str, str]) -> float:
+    return 100 if choice["unit"] == "percent" else 1
 
 
 def _pooled(
@@ -223,19 +224,18 @@ def _pooled(
     """Return one mean over all visible points of all faces."""
     if truth.visible is None or not rows.any():
         return None
-    errors = (
-        landmarks.point_errors(truth.values[rows][:, points], values[rows][:, points])
-        / scale[rows, None]
-    )
+    distances = landmarks.point_errors(truth.values[rows][:, points], values[rows][:, points])
+    errors = distances / scale[rows, None]
     mask = truth.visible[rows][:, points]
     if not mask.any():
         return None
-    return float((100 if choice["unit"] == "percent" else 1) * errors[mask].mean())
+    return float(_nme_factor(choice) * errors[mask].mean())
 
 
 def _shifted(
-    values: Floats, layout: Layout, shift: str, order: str, scale: str, best: offsets.Offset
+    values: Floats, layout: Layout, shift: str, order: str, scale: str, best: Offset
 ) -> Floats:
+    """Return predictions (N, K, 2) px after a slip of order, scale and origin."""
     if order == "mirrored_names":
         values = values[:, list(layout.flip)]
     elif order == "xy_swapped":
@@ -244,27 +244,23 @@ def _shifted(
         values = values * _SCALES[scale][0]
     if shift == "none":
         return values
-    step = (best.dx, best.dy) if shift == "best" else (float(shift.removesuffix("px")),) * 2
+    if shift == "best":
+        step = (best.dx, best.dy)
+    else:
+        px = float(shift.removesuffix("px"))
+        step = (px, px)
     shifted: Floats = values + np.array(step)
     return shifted
 
 
-def _divisor(name: str, truth: Truth, layout: Layout, index: Index) -> Floats | None:
+def _normaliser_lengths(name: str, truth: Truth, layout: Layout, index: Index) -> Floats | None:
     """Return a normaliser (N,) px; None where the data have none."""
-    if name in landmarks.NORMALISER_FUNCTIONS:
+    if name in NORMALISERS:
         return landmarks.normaliser_lengths(name, truth.values, layout, truth.boxes, truth.ids)
     if name.startswith("box_"):
-        order = {str(key): row for row, key in enumerate(index.ids)}
-        boxes = index.boxes[name.removeprefix("box_")][[order[str(key)] for key in truth.ids]]
-        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-        return np.sqrt(area) if np.isfinite(area).all() and (area > 0).all() else None
+        return _box_lengths(index, name.removeprefix("box_"), truth)
     if name == "eye_mix":
-        corners = landmarks.normaliser_lengths("inter_ocular", truth.values, layout)
-        inner = _inner_corners(layout, truth.values)
-        gap: Floats = truth.values[:, inner[0]] - truth.values[:, inner[1]]
-        distance: Floats = np.hypot(gap[:, 0], gap[:, 1])
-        mixed: Floats = (corners + distance) / 2
-        return mixed
+        return _eye_mix_lengths(truth, layout)
     sides = np.diff(tight_box(truth.values).reshape(-1, 2, 2), axis=1)[:, 0]
     measures: Mapping[str, Callable[[Floats], Floats]] = {
         "mean_side": lambda wh: wh.mean(axis=1),
@@ -274,58 +270,84 @@ def _divisor(name: str, truth: Truth, layout: Layout, index: Index) -> Floats | 
     return measures[name](sides)
 
 
+def _box_lengths(index: Index, source: str, truth: Truth) -> Floats | None:
+    """Return the square roots (N,) of the areas of a source's boxes; None where one is missing."""
+    row_of = {str(item): row for row, item in enumerate(index.ids)}
+    rows = [row_of[str(item)] for item in truth.ids]
+    boxes = index.boxes[source][rows]
+    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    if not np.isfinite(area).all() or not (area > 0).all():
+        return None
+    return np.sqrt(area)
+
+
+def _eye_mix_lengths(truth: Truth, layout: Layout) -> Floats:
+    """Return the mean (N,) px of the distances of the outer and of the inner eye corners."""
+    outer = landmarks.normaliser_lengths("inter_ocular", truth.values, layout)
+    left, right = _inner_corners(layout, truth.values)
+    difference: Floats = truth.values[:, left] - truth.values[:, right]
+    inner: Floats = np.hypot(difference[:, 0], difference[:, 1])
+    mixed: Floats = (outer + inner) / 2
+    return mixed
+
+
 def _inner_corners(layout: Layout, values: Floats) -> tuple[int, int]:
     """Return the eyes' inner corners: of each eye the point that lies farthest from the outer corner, on average."""
-    first, second = (
-        max(eye, key=lambda k: float(np.hypot(*(values[:, k] - values[:, corner]).T).mean()))
-        for eye, corner in zip(layout.eyes, layout.eye_corners, strict=True)
-    )
-    return first, second
+    inner = []
+    for eye, outer in zip(layout.eyes, layout.eye_corners, strict=True):
+        offsets = values[:, list(eye)] - values[:, [outer]]
+        distances = np.hypot(offsets[..., 0], offsets[..., 1]).mean(axis=0)
+        inner.append(eye[int(np.argmax(distances))])
+    return inner[0], inner[1]
 
 
 # --- choices --------------------------------------------------------------------------------------
 
 
-def _choices(words: Mapping[str, tuple[str, Mapping[str, str]]]) -> Axes:
-    """Return axes from axis → (the card's own choice, choice → words).
-
-    The own choice comes first.
-    """
-    return {
-        axis: [Choice(axis, name, means.get(name, "")) for name in dict.fromkeys((own, *means))]
-        for axis, (own, means) in words.items()
-    }
+def _group_words(index: Index, truth: Truth) -> dict[str, str]:
+    groups = (*truth.groups, *_part_groups(index, truth))
+    return {name: f"only the faces of {name}" for name in groups}
 
 
-def _boxes(index: Index) -> dict[str, str]:
-    return {
-        f"box_{source}": f"divided by the square root of the area of the {source} box, as some code does with whatever "
-        "box the method is given"
-        for source in index.boxes
-    }
+def _box_words(index: Index) -> dict[str, str]:
+    words = {}
+    for source in index.boxes:
+        words[f"box_{source}"] = (
+            f"divided by the square root of the area of the {source} box, as some code does with whatever box the "
+            "method is given"
+        )
+    return words
 
 
-def _point_sets(layout: Layout) -> dict[str, str]:
+def _point_set_words(layout: Layout) -> dict[str, str]:
     subsets = {str(count): f"{count} of the {layout.count} points" for count in layout.subsets}
     parts = {name: f"only the points of {name}" for name in layout.parts}
     return {"all": f"all {layout.count} points", **subsets, **parts}
 
 
-def _indices(layout: Layout, points: str) -> list[int]:
+def _point_indices(layout: Layout, points: str) -> list[int]:
     if points == "all":
         return list(range(layout.count))
-    return list(layout.subsets[int(points)] if points.isdigit() else layout.parts[points])
+    if points.isdigit():
+        return list(layout.subsets[int(points)])
+    return list(layout.parts[points])
 
 
-def _visible_words(partly: bool) -> dict[str, str]:
+def _visible_words(partly_visible: bool) -> dict[str, str]:
     words = {"all": "hidden points count as well"}
-    return words | ({"visible": "only points that are marked visible count"} if partly else {})
+    if partly_visible:
+        words["visible"] = "only points that are marked visible count"
+    return words
 
 
-def _part_points(index: Index, truth: Truth) -> dict[str, Bools]:
+def _part_groups(index: Index, truth: Truth) -> dict[str, Bools]:
     """Return the dataset's parts that the test set is made of, where they are no group by themselves."""
-    part = dict(zip(index.ids.tolist(), index.parts.tolist(), strict=True))
-    of_each = np.array([part[key] for key in truth.ids.tolist()])
-    found = {str(name): of_each == name for name in np.unique(of_each)}
+    part_of = dict(zip(index.ids.tolist(), index.parts.tolist(), strict=True))
+    parts = np.array([part_of[item] for item in truth.ids.tolist()])
     known = [inside.tobytes() for inside in truth.groups.values()]
-    return {name: inside for name, inside in found.items() if inside.tobytes() not in known}
+    groups = {}
+    for name in np.unique(parts):
+        inside = parts == name
+        if inside.tobytes() not in known:
+            groups[str(name)] = inside
+    return groups

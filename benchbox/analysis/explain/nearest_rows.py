@@ -41,11 +41,9 @@ class Cell:
     @property
     def inside(self) -> bool:
         """Tell whether the printed number lies in our interval."""
-        return (
-            self.low is not None
-            and self.high is not None
-            and self.low <= float(self.printed) <= self.high
-        )
+        if self.low is None or self.high is None:
+            return False
+        return self.low <= float(self.printed) <= self.high
 
 
 @dataclass(frozen=True)
@@ -76,40 +74,47 @@ def find_neighbours(
     These are near to ours, or where none is the nearest one alone, which then says how far away it
     is.
     """
-    base = protocol.name.partition("+")[0]
+    rows = _rows_by_key(references, protocol, scores)
+    namesakes, distances = [], {}
+    for key in _without_repeats(rows):
+        distance = _row_distance(rows[key], scores, protocol)
+        if _same_name(key[2], name):
+            namesakes.append(key)
+        elif distance < float("inf"):
+            distances[key] = distance
+    order = sorted(distances, key=lambda key: distances[key])
+    nearest = [key for key in order[:_MAX_NEIGHBOURS] if distances[key] <= _NEAR_DISTANCE]
+    if not nearest:
+        nearest = order[:1]
+    return [
+        *(_neighbour(references, rows[key], scores, True, variants) for key in namesakes),
+        *(_neighbour(references, rows[key], scores, False, None) for key in nearest),
+    ]
+
+
+def _rows_by_key(
+    references: References, protocol: Protocol, scores: Mapping[str, Mapping[str, Score]]
+) -> dict[Key, list[ReferenceRow]]:
+    """Gather the printed rows of a protocol that have a number of ours beside them."""
+    card = protocol.name.partition("+")[0]
     rows: dict[Key, list[ReferenceRow]] = {}
     for row in references.rows:
-        if (
-            base in row.protocols
-            and row.value is not None
-            and row.metric in scores.get(row.group, {})
-        ):
-            rows.setdefault((row.paper, row.table, row.method, row.setting, row.metric), []).append(
-                row
-            )
-    keys = _without_repeats(rows)
-    named = [key for key in keys if _same_name(key[2], name)]
-    distance = {key: _row_distance(rows[key], scores, protocol) for key in keys if key not in named}
-    order = [
-        key
-        for key in sorted(distance, key=lambda key: distance[key])
-        if distance[key] < float("inf")
-    ]
-    near = [key for key in order[:_MAX_NEIGHBOURS] if distance[key] <= _NEAR_DISTANCE] or order[:1]
-    return [
-        _neighbour(references, rows[key], scores, key in named, variants if key in named else None)
-        for key in [*named, *near]
-    ]
+        measured = row.metric in scores.get(row.group, {})
+        if card in row.protocols and row.value is not None and measured:
+            key = (row.paper, row.table, row.method, row.setting, row.metric)
+            rows.setdefault(key, []).append(row)
+    return rows
 
 
 def _without_repeats(rows: Mapping[Key, Sequence[ReferenceRow]]) -> list[Key]:
     """Leave out a row whose numbers all stand in another row of the same method: tables quote each other."""
     kept: list[Key] = []
-    held: list[tuple[str, set[tuple[str, str]]]] = []
+    kept_numbers: list[tuple[str, set[tuple[str, str]]]] = []
     for key in sorted(rows, key=lambda key: -len(rows[key])):
+        method = key[2]
         numbers = {(row.group, row.printed) for row in rows[key]}
-        if not any(method == key[2] and numbers <= others for method, others in held):
-            held.append((key[2], numbers))
+        if not any(method == other and numbers <= printed for other, printed in kept_numbers):
+            kept_numbers.append((method, numbers))
             kept.append(key)
     return kept
 
@@ -127,11 +132,9 @@ def _neighbour(
         ours = scores[row.group][row.metric]
         if ours.value is not None:
             cells.append(Cell(row.group, row.printed, ours.value, ours.low, ours.high))
-    distance = (
-        sum(abs(cell.gap) / float(cell.printed) for cell in cells) / len(cells)
-        if cells
-        else float("inf")
-    )
+    distance = float("inf")
+    if cells:
+        distance = sum(abs(cell.gap) / float(cell.printed) for cell in cells) / len(cells)
     return Neighbour(
         paper=references.papers[first.paper].short,
         table=first.table,
@@ -149,67 +152,70 @@ def _neighbour(
 def _difference_reasons(
     row: ReferenceRow, cells: Sequence[Cell], variants: Variants | None
 ) -> list[str]:
-    said = []
+    reasons = []
     if row.apart:
-        said.append(f"the printed row stands apart by itself: {row.apart}")
-    if cells and all(cell.inside for cell in cells):
-        said.append(
-            "every printed number lies inside our interval: other test faces alone could make this gap"
-        )
-    elif cells:
-        outside = [cell.group for cell in cells if not cell.inside]
-        said.append(
+        reasons.append(f"the printed row is not comparable by itself: {row.apart}")
+    outside = [cell.group for cell in cells if not cell.inside]
+    if outside:
+        reasons.append(
             f"outside our interval on {', '.join(outside)}: the choice of test faces does not make this gap"
         )
+    elif cells:
+        reasons.append(
+            "every printed number lies inside our interval: other test faces alone could make this gap"
+        )
     if variants is not None and cells:
-        said += _together(row.metric, cells, variants)
-    return said
+        reasons += _offset_and_convention(row.metric, cells, variants)
+    return reasons
 
 
-def _together(metric: str, cells: Sequence[Cell], variants: Variants) -> list[str]:
+def _offset_and_convention(metric: str, cells: Sequence[Cell], variants: Variants) -> list[str]:
     """Say what the offset does, and which convention comes nearest to all printed groups at once.
 
     One that fits a single number is luck; the grid holds hundreds.
     """
-    table: dict[str, list[float]] = {}
+    values_of: dict[str, list[float]] = {}
     for cell in cells:
         for variant in variants(metric, cell.group):
             if not any(choice.axis == "group" for choice in variant.changes):
-                table.setdefault(variant.name, []).append(variant.value)
-    complete = {name: values for name, values in table.items() if len(values) == len(cells)}
-    groups, theirs = (
-        " / ".join(words) for words in zip(*((c.group, c.printed) for c in cells), strict=True)
-    )
-    said = []
+                values_of.setdefault(variant.name, []).append(variant.value)
+    complete = {name: values for name, values in values_of.items() if len(values) == len(cells)}
+    groups = " / ".join(cell.group for cell in cells)
+    printed = " / ".join(cell.printed for cell in cells)
+    sentences = []
     if BEST_OFFSET in complete:
-        said.append(
-            f"with the best constant offset on {groups}: {_joined(complete[BEST_OFFSET])} against {theirs}"
-        )
+        values = _joined(complete[BEST_OFFSET])
+        sentences.append(f"with the best constant offset on {groups}: {values} against {printed}")
     if len(cells) < 2:
-        return said
+        return sentences
     best = min(complete, key=lambda name: _largest_miss(complete[name], cells))
-    hits = all(
-        Claim.read(cell.printed).hits(value)
-        for cell, value in zip(cells, complete[best], strict=True)
-    )
-    if hits:
-        return [*said, f"measured with {best} it is equal on {groups}: {_joined(complete[best])}"]
-    return [
-        *said,
+    if _hits_all(complete[best], cells):
+        sentences.append(f"measured with {best} it is equal on {groups}: {_joined(complete[best])}")
+        return sentences
+    sentences += [
         f"no convention makes it equal on {groups} at once; nearest is {best}: {_joined(complete[best])}",
         "so what is left is no matter of scoring: other boxes, other weights or another implementation",
     ]
+    return sentences
 
 
 def _joined(values: Sequence[float]) -> str:
     return " / ".join(f"{value:.2f}" for value in values)
 
 
-def _largest_miss(values: Sequence[float], cells: Sequence[Cell]) -> float:
-    return max(
-        abs(value - float(cell.printed)) / float(cell.printed)
-        for value, cell in zip(values, cells, strict=True)
+def _hits_all(values: Sequence[float], cells: Sequence[Cell]) -> bool:
+    return all(
+        Claim.read(cell.printed).hits(value) for value, cell in zip(values, cells, strict=True)
     )
+
+
+def _largest_miss(values: Sequence[float], cells: Sequence[Cell]) -> float:
+    """Return the largest difference from a printed number, over that number."""
+    misses = []
+    for value, cell in zip(values, cells, strict=True):
+        printed = float(cell.printed)
+        misses.append(abs(value - printed) / printed)
+    return max(misses)
 
 
 def _row_distance(
@@ -217,20 +223,27 @@ def _row_distance(
 ) -> float:
     """Return how far a row's numbers are from ours, the mean over its groups, relative.
 
-    Infinite without the overall.
-
-    A row that stands apart for its convention is near to nothing.
+    Infinite without the overall group. A row that is not comparable for its convention is near to
+    nothing.
     """
-    gaps = []
+    gaps, has_overall = [], False
     for row in rows:
+        if row.apart:
+            continue
+        has_overall |= row.group == protocol.overall
         ours = scores.get(row.group, {}).get(row.metric)
-        if ours and ours.value is not None and row.value and not row.apart:
+        if ours and ours.value is not None and row.value:
             gaps.append(abs(ours.value - row.value) / row.value)
-    whole = any(row.group == protocol.overall and not row.apart for row in rows)
-    return sum(gaps) / len(gaps) if gaps and whole else float("inf")
+    if not gaps or not has_overall:
+        return float("inf")
+    return sum(gaps) / len(gaps)
 
 
 def _same_name(method: str, name: str) -> bool:
     """Tell whether a file's name begins with a method's name, letters and digits alone."""
-    plain = [re.sub(r"[^a-z0-9]", "", text.lower()) for text in (method, name)]
-    return len(plain[0]) >= 3 and plain[1].startswith(plain[0])
+    plain_method, plain_name = _letters_and_digits(method), _letters_and_digits(name)
+    return len(plain_method) >= 3 and plain_name.startswith(plain_method)
+
+
+def _letters_and_digits(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())

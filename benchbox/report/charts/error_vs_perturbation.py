@@ -83,7 +83,7 @@ def method_charts(
             if its(row) and protocol.name in map(base_protocol, row.protocols)
         ]
         names = [row.metric for row in told] or [f"nme_{protocol.normalisers[0]}"]
-        metric = metric_names.parse_metric(names[0])
+        metric = metric_names.parse_stored_metric(names[0])
         drawn += [
             replace(
                 chart,

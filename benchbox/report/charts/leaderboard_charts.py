@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
-from benchbox.metrics import metric_names
+from benchbox.metrics import metric_names, number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.inputs import results
 from benchbox.report.inputs.results import Problem, Result
@@ -122,7 +122,7 @@ def _group_errors(result: Result, metric: Metric, group: str) -> Floats:
     table = results.read_errors(result)
     values: Floats = results.item_errors(table, metric.column)[
         results.group_mask(table, group)
-    ] * metric_names.percent_scale(metric.unit)
+    ] * number_format.percent_scale(metric.unit)
     return values
 
 
@@ -133,7 +133,7 @@ def _ced_chart(protocol: Protocol, metric: Metric, group: str, curves: Sequence[
         f"ced-{metric.convention}",
         f"Cumulative error distribution, {group}",
         curves,
-        end=metric_names.ced_limit(protocol) * 100
+        end=number_format.ced_limit(protocol) * 100
         if landmarks
         else tail_end([curve.errors for curve in curves]),
         x_title=f"error in % of {word}" if landmarks else f"error in {metric.unit}",
@@ -178,7 +178,7 @@ def _group_chart(
         groups,
         profiles,
         y_title=f"{metric.title}{unit} (log scale)",
-        unit=metric_names.unit_word(metric.unit),
+        unit=number_format.unit_word(metric.unit),
     )
 
 
@@ -198,9 +198,9 @@ def _cost_chart(
         "cost",
         "Accuracy against cost",
         points,
-        x_title=f"multiply-accumulates per {metric_names.item_singular(protocol)}",
+        x_title=f"multiply-accumulates per {number_format.item_singular(protocol)}",
         y_title=f"{metric.title}, {table.ranking_column.group}",
-        falls=metric.falls,
+        falls=metric.lower_is_better,
     )
 
 

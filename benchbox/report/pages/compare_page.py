@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchbox.metrics import metric_names
+from benchbox.metrics import metric_names, number_format
 from benchbox.report.charts import leaderboard_charts
 from benchbox.report.inputs.results import Problem, Result
 from benchbox.report.tables.per_item import ItemErrors
@@ -110,7 +110,7 @@ def _page_data(
         "clusters": clusters.tolist(),
         "groups": groups,
         "overall": protocol.overall,
-        "end": metric_names.ced_limit(protocol) * 100
+        "end": number_format.ced_limit(protocol) * 100
         if samples.metric.unit == "%"
         else leaderboard_charts.tail_end([column.errors for column in samples.columns]),
         "runs": [

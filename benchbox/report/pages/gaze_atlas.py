@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import ResultError
-from benchbox.metrics import gaze, metric_names
+from benchbox.metrics import gaze, metric_names, number_format
 from benchbox.report.charts import face_drawings, leaderboard_charts
 from benchbox.report.charts.face_drawings import GazePlot, ItemDrawing, PredictionPath
 from benchbox.report.inputs import results, synthetic_items
@@ -62,7 +62,7 @@ def build_gaze_atlas_page(
     faults = list(problems)
     asked = _read_gazes(protocol, samples, methods, faults) if samples else []
     sections = _gaze_sections(protocol, samples, asked) if samples and asked else ()
-    metric = metric_names.parse_metric(_ERROR_METRICS[protocol.task])
+    metric = metric_names.parse_stored_metric(_ERROR_METRICS[protocol.task])
     return sample_atlas.assemble_page(
         protocol, metric, [(one.style, one.label) for one in asked], sections, faults
     )
@@ -142,7 +142,7 @@ def _draw_item(
 ) -> ItemDrawing:
     name, unit = (
         str(samples.ids[row]),
-        metric_names.parse_metric(_ERROR_METRICS[protocol.task]).unit,
+        metric_names.parse_stored_metric(_ERROR_METRICS[protocol.task]).unit,
     )
     item = synthetic_items.find_item(protocol.dataset, name)
     facts = synthetic_items.item_facts(item) if item else {}
@@ -157,7 +157,7 @@ def _draw_item(
     drawn = []
     for one, value in answers:
         error = float(one.errors[row])
-        text = metric_names.format_number(error, unit) if math.isfinite(error) else "no answer"
+        text = number_format.format_number(error, unit) if math.isfinite(error) else "no answer"
         spot = None if np.isnan(value).any() else place(value)
         start = truth if protocol.task == "gaze2d" else (_CENTRE, _CENTRE)
         drawn.append(

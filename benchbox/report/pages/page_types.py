@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from benchbox.analysis.check_papers import Verdict
-from benchbox.metrics import metric_names
+from benchbox.metrics import metric_names, number_format
 from benchbox.papers.claims import SizeClaim as PrintedSize
 from benchbox.papers.reference_rows import Paper, References
 from benchbox.protocols import protocol_card as cards
@@ -288,12 +288,12 @@ def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:
         ("Task", metric_names.TASKS[protocol.task]),
         ("Data", protocol.dataset),
         (
-            f"Training {metric_names.item_plural(protocol)}",
+            f"Training {number_format.item_plural(protocol)}",
             f"{protocol.train_expected:,}"
             if protocol.train_expected
             else f"{protocol.train_clusters} {protocol.cluster}s",
         ),
-        (f"Test {metric_names.item_plural(protocol)}", test),
+        (f"Test {number_format.item_plural(protocol)}", test),
         ("Box", f"{protocol.box.replace('_', ' ')}, side × {protocol.box_expansion:g}"),
         (
             "Interval",

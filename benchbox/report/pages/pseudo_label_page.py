@@ -92,7 +92,9 @@ def build_pseudo_label_page(
         found = pseudo_labels.read_pseudo_labels(run_folders.pseudo_labels_file(result.run.folder))
     except ResultError as fault:
         problems = (results.hide_folder(result.run.folder, str(fault)),)
-    metric = metric_names.parse_metric(found.metric if found else f"nme_{protocol.normalisers[0]}")
+    metric = metric_names.parse_stored_metric(
+        found.metric if found else f"nme_{protocol.normalisers[0]}"
+    )
     return PseudoLabelPage(
         path=pseudo_label_path(result),
         title=rows.method_title(result.run.method, methods),

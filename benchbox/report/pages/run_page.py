@@ -9,7 +9,7 @@ from typing import Any
 
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
-from benchbox.metrics import metric_names
+from benchbox.metrics import metric_names, number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.charts import chart_values, leaderboard_charts, training_curve
 from benchbox.report.charts.chart_values import Chart, Curve
@@ -99,7 +99,7 @@ def build_run_page(
         scores=tuple(_score_rows(result, metrics, _groups(result, protocol))),
         facts=_run_facts(result, protocol),
         charts=(*curves, *training),
-        items=metric_names.item_plural(protocol),
+        items=number_format.item_plural(protocol),
         singled=singled,
         singled_by=_error_measure(metrics[0]) if metrics else "",
         atlas=sample_atlas.atlas_path(run.protocol) if protocol else "",
@@ -131,7 +131,7 @@ def _rival_names(rivals: Rivals | None, methods: Mapping[str, MethodCard]) -> di
 
 def _metrics(names: Iterable[str], protocol: Protocol | None) -> list[Metric]:
     if protocol is None:
-        return [metric_names.parse_metric(name) for name in sorted(names)]
+        return [metric_names.parse_stored_metric(name) for name in sorted(names)]
     return [
         metric
         for metrics in metric_names.group_by_convention(names, protocol).values()
@@ -207,21 +207,21 @@ def _examine_items(
         )
     except ResultError as fault:
         return [], SingleItems(), [results.hide_folder(result.run.folder, str(fault))]
-    metric, scale = metrics[0], metric_names.percent_scale(metrics[0].unit)
+    metric, scale = metrics[0], number_format.percent_scale(metrics[0].unit)
     curves = [Curve(group, values[mask] * scale) for group, mask in groups.items()]
     landmarks = metric.unit == "%"
     chart = chart_values.ced_chart(
         "ced",
         "Cumulative error distribution",
         curves,
-        end=metric_names.ced_limit(protocol) * 100
+        end=number_format.ced_limit(protocol) * 100
         if landmarks
         else leaderboard_charts.tail_end([curve.errors for curve in curves]),
         x_title=f"error in % of {metric_names.short_convention(metric.convention)}"
         if landmarks
         else f"error in {metric.unit}",
         unit=metric.unit,
-        items=metric_names.item_plural(protocol),
+        items=number_format.item_plural(protocol),
         what="this run by group",
     )
     mapped, more = _points_chart(result, protocol)
@@ -267,9 +267,9 @@ def _run_facts(
         ("Data set", record.data.dataset),
         ("Data variant", result.data),
         ("Fingerprint", result.fingerprint),
-        (f"Training {metric_names.item_plural(protocol)}", f"{result.train:,}"),
+        (f"Training {number_format.item_plural(protocol)}", f"{result.train:,}"),
         (
-            f"Test {metric_names.item_plural(protocol)}",
+            f"Test {number_format.item_plural(protocol)}",
             f"{result.n:,}, {result.failed:,} without an answer",
         ),
         ("Card", result.card),

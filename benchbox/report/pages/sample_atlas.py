@@ -11,7 +11,7 @@ import numpy as np
 
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
-from benchbox.metrics import landmarks, metric_names
+from benchbox.metrics import landmarks, metric_names, number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.charts import face_drawings, leaderboard_charts
 from benchbox.report.charts.face_drawings import ItemDrawing, PredictionPath
@@ -193,7 +193,7 @@ def _draw_face(
     for style, (place, label, _) in enumerate(answers, start=1):
         error = samples.columns[place].errors[row]
         text = (
-            metric_names.format_number(float(error), samples.metric.unit)
+            number_format.format_number(float(error), samples.metric.unit)
             if math.isfinite(error)
             else "no answer"
         )

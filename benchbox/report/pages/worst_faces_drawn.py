@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox.metrics import metric_names
+from benchbox.metrics import number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.charts import face_drawings
 from benchbox.report.charts.face_drawings import ItemDrawing, PredictionPath
@@ -71,6 +71,6 @@ def draw_worst_faces(
 
 
 def _printed_error(value: float, metric: Metric) -> str:
-    return metric_names.format_number(
-        float(value) * metric_names.percent_scale(metric.unit), metric.unit
+    return number_format.format_number(
+        float(value) * number_format.percent_scale(metric.unit), metric.unit
     )

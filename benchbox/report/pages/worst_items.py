@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import ResultError
-from benchbox.metrics import metric_names
+from benchbox.metrics import metric_names, number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.charts.face_drawings import ItemDrawing
 from benchbox.report.inputs import results
@@ -88,7 +88,7 @@ def choose_rivals(own: Sequence[Result], protocol: Protocol) -> list[Result]:
         value = scores[metric.name].value if metric else None
         if metric is None or value is None or result.card != protocol.card:
             continue
-        found = (value if metric.falls else -value, result.page, result)
+        found = (value if metric.lower_is_better else -value, result.page, result)
         best[_variant(result)] = min(
             best.get(_variant(result), found), found, key=lambda entry: entry[:2]
         )
@@ -188,8 +188,8 @@ def _group_names(groups: Mapping[str, Bools], row: int) -> str:
 def _printed_error(value: float, metric: Metric) -> str:
     if not math.isfinite(value):
         return "no answer"
-    return metric_names.format_number(
-        float(value) * metric_names.percent_scale(metric.unit), metric.unit
+    return number_format.format_number(
+        float(value) * number_format.percent_scale(metric.unit), metric.unit
     )
 
 

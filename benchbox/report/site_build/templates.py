@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from benchbox.metrics import metric_names
+from benchbox.metrics import metric_names, number_format
 from benchbox.report.charts.chart_values import COLOURS, DASHES
 from benchbox.report.pages import markdown
 from benchbox.report.pages.compare_page import ComparePage
@@ -50,10 +50,10 @@ def template_environment() -> Environment:
         "whole": _whole,
     }
     made.filters |= {
-        "size": metric_names.format_count,
-        "milliseconds": metric_names.format_milliseconds,
-        "printed": metric_names.format_number,
-        "one": metric_names.item_singular,
+        "size": number_format.format_count,
+        "milliseconds": number_format.format_milliseconds,
+        "printed": number_format.format_number,
+        "one": number_format.item_singular,
         "inline": markdown.render_inline,
     }
     made.globals |= {"colours": COLOURS, "dashes": DASHES, "tasks": metric_names.TASKS}

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from benchbox.metrics import metric_names
+from benchbox.metrics import metric_names, number_format
 from benchbox.papers.reference_rows import Paper
 from benchbox.report.inputs.results import file_slug
 from benchbox.types import MethodCard, Protocol
@@ -173,7 +173,7 @@ def _detectable_words(table: Table) -> list[str]:
     """Print the smallest difference that the test set can tell in each column."""
     pairs = zip(table.columns, table.detectable, strict=True)
     return [
-        "" if reach is None else metric_names.format_number(reach, column.metric.unit)
+        "" if reach is None else number_format.format_number(reach, column.metric.unit)
         for column, reach in pairs
     ]
 
@@ -189,10 +189,10 @@ def _markdown_line(cells: Iterable[str]) -> str:
 def as_latex(protocol: Protocol, table: Table) -> str:
     """Write a booktabs table of the rows beside each other: best bold, second underlined, ± half an interval, σ."""
     first = {"", *table.thresholds[:1]}
-    places = [i for i, column in enumerate(table.columns) if column.metric.threshold in first]
+    places = [i for i, column in enumerate(table.columns) if column.metric.threshold_text in first]
     columns = [table.columns[i] for i in places]
     styles = [
-        _tex_styles([row.cells[i] for row in table.rows], table.columns[i].metric.falls)
+        _tex_styles([row.cells[i] for row in table.rows], table.columns[i].metric.lower_is_better)
         for i in places
     ]
     spans: dict[str, int] = {}
@@ -342,7 +342,7 @@ def _csv_numbers(cell: Cell | None) -> tuple[float | None, ...]:
 
 
 def _unit(column: Column) -> str:
-    word = metric_names.unit_word(column.metric.unit)
+    word = number_format.unit_word(column.metric.unit)
     return f" ({word})" if word else ""
 
 

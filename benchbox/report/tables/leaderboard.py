@@ -61,7 +61,7 @@ def build_leaderboard(
         entries += [
             _paper_entry(line, columns)
             for line in lines
-            if metric_names.parse_metric(line.metric).convention == convention
+            if metric_names.parse_stored_metric(line.metric).convention == convention
         ]
         if draft := _draft_table(
             convention, columns, [entry for entry in entries if any(entry.scores)], protocol
@@ -174,7 +174,7 @@ def _draft_table(
         )
         for entry in entries
     ]
-    falls = kept[key].metric.falls
+    falls = kept[key].metric.lower_is_better
     return _Draft(
         convention,
         kept,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchbox.metrics import metric_names
+from benchbox.metrics import number_format
 from benchbox.papers.claims import SizeClaim
 from benchbox.types import MethodCard
 
@@ -122,7 +122,7 @@ def _size_cells(document: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         *(NOT_MEASURED if count is None else f"{count:,}" for count in counts),
         NOT_MEASURED if megabytes is None else f"{megabytes:.2f}",
-        NOT_MEASURED if latency is None else metric_names.format_milliseconds(latency),
+        NOT_MEASURED if latency is None else number_format.format_milliseconds(latency),
     )
 
 

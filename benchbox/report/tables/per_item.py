@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import ResultError
-from benchbox.metrics import metric_names
+from benchbox.metrics import number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.inputs import results
 from benchbox.report.inputs.results import Problem, Result
@@ -105,7 +105,7 @@ def _read_items(result: Result, metric: Metric, protocol: Protocol) -> tuple[_It
     """
     table = results.read_errors(result)
     ids = results.read_ids(result.run, result.n)
-    errors = results.item_errors(table, metric.column) * metric_names.percent_scale(metric.unit)
+    errors = results.item_errors(table, metric.column) * number_format.percent_scale(metric.unit)
     clusters = results.cluster_numbers(table).astype(np.int64)
     groups = {group: results.group_mask(table, group) for group in protocol.groups}
     return _Items(ids, clusters, groups), errors

@@ -52,7 +52,11 @@ def rank_table(
             peers, column, [part for peer in peers for part in peer.terms]
         )
         ranking = ranks.rank_methods(
-            *terms, clusters, owners=owners, falls=column.metric.falls, level=protocol.interval
+            *terms,
+            clusters,
+            owners=owners,
+            lower_is_better=column.metric.lower_is_better,
+            level=protocol.interval,
         )
         places = {
             id(peer.row): place for peer, place in zip(peers, ranking.ranks, strict=True) if place

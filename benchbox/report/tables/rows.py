@@ -11,7 +11,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from benchbox.analysis import check_papers
-from benchbox.metrics import metric_names
+from benchbox.metrics import number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.inputs.group_by_seed import SeedGroup
 from benchbox.report.inputs.paper_rows import PaperSource
@@ -156,7 +156,7 @@ class Table:
     @cached_property
     def thresholds(self) -> tuple[str, ...]:
         """Return the thresholds of its AUC and failure rates."""
-        thresholds = dict.fromkeys(column.metric.threshold for column in self.columns)
+        thresholds = dict.fromkeys(column.metric.threshold_text for column in self.columns)
         return tuple(filter(None, thresholds))
 
     @cached_property
@@ -232,7 +232,7 @@ def _any_measured(rows: Sequence[Row]) -> bool:
 
 def _best_row(table: Table, rows: Sequence[Row]) -> Row | None:
     """Return the best of rows that have a value in the ranking column, None where none has."""
-    falls = table.ranking_column.metric.falls
+    falls = table.ranking_column.metric.lower_is_better
     with_value = [row for row in rows if row.cells[table.ranked_by]]
     if not with_value:
         return None
@@ -272,7 +272,7 @@ def why_not_comparable(result: Result, protocol: Protocol) -> str:
         then, now = _short_hash(result.card), _short_hash(protocol.card)
         reasons.append(f"scored under another version of the card, {then}; now {now}")
     if protocol.test_expected and result.n != protocol.test_expected:
-        items = metric_names.item_plural(protocol)
+        items = number_format.item_plural(protocol)
         reasons.append(f"tested on {result.n:,} of {protocol.test_expected:,} {items}")
     if data := check_papers.unofficial_data(result.data, result.kind):
         reasons.append(f"other data than the complete official set: {data}")
@@ -372,11 +372,11 @@ def print_cell(score: Score | None) -> Cell | None:
         ends = (score.low, score.high)
     std_text = ""
     if score.std is not None:
-        std_text = metric_names.format_number(score.std, score.unit)
+        std_text = number_format.format_number(score.std, score.unit)
     return Cell(
-        text=metric_names.format_number(score.value, score.unit),
+        text=number_format.format_number(score.value, score.unit),
         value=score.value,
-        interval=metric_names.format_interval(score),
+        interval=number_format.format_interval(score),
         ends=ends,
         std=score.std,
         std_text=std_text,

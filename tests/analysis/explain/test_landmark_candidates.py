@@ -7,7 +7,7 @@ import pytest
 
 from benchbox.analysis.explain import convention_grid, landmark_candidates, pixel_offset
 from benchbox.layouts import IBUG68
-from benchbox.metrics import curves
+from benchbox.metrics import curves, metric_names
 from benchbox.metrics import landmarks as errors_of
 from benchbox.scoring import score
 
@@ -15,7 +15,7 @@ from benchbox.scoring import score
 def explained(case, answers, claimed, metric="nme_inter_ocular", group="full"):
     """Names of the variants that land on a number, claimed with four digits."""
     scale = errors_of.normaliser_lengths(
-        landmark_candidates.take_apart(metric)[2][0], case.truth.values, IBUG68
+        metric_names.parse_metric(metric).normaliser, case.truth.values, IBUG68
     )
     best = pixel_offset.fit_offset(case.truth.values, answers.values, scale)
     axes = landmark_candidates.landmark_axes(
@@ -55,7 +55,7 @@ def pupils(g, face):
 def test_the_card_itself_is_the_first_variant(case):
     answers = case.answer(case.noisy())
     measured = score.score_predictions(case.protocol, case.truth, answers).groups
-    for metric in score.list_metrics(case.protocol)[::4]:
+    for metric in metric_names.list_metrics(case.protocol)[::4]:
         value = measured["challenging"][metric].value
         assert explained(case, answers, value, metric, "challenging")[0] == "as the card says"
 
@@ -211,15 +211,3 @@ def test_every_choice_says_what_it_means(case):
     )
     for choices in axes.values():
         assert all(choice.means for choice in choices[1:])
-
-
-@pytest.mark.parametrize(
-    ("metric", "parts"),
-    [
-        ("nme_inter_pupil_51", ("nme", "", ("inter_pupil", "51", False))),
-        ("auc_0.08_inter_ocular", ("auc", "0.08", ("inter_ocular", "all", False))),
-        ("nme_face_size_visible", ("nme", "", ("face_size", "all", True))),
-    ],
-)
-def test_names_are_taken_apart(metric, parts):
-    assert landmark_candidates.take_apart(metric) == parts
