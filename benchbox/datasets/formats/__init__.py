@@ -1,1 +1,1 @@
-"""File formats that several readers share: .pts, MATLAB, HDF5, box lists, pictures, and paths that stay inside."""
+"""File formats: .pts, MATLAB, HDF5, box lists, pictures, paths; the readers are next door."""

@@ -1,7 +1,8 @@
-"""Boxes of a detector of your own: `boxes/<name>.csv` in a dataset's folder, `id,x0,y0,x1,y1`, in the dataset's frame.
+"""Boxes of a detector of one's own: `boxes/<name>.csv` in a dataset's folder.
 
-`--protocol 300w-full+box=mtcnn` reads `300w/boxes/mtcnn.csv`. Detectors differ between versions, so
-the file's digest goes into the record of the run; a face without a row has no box.
+Columns `id,x0,y0,x1,y1`, corners in the dataset's own frame. `--protocol 300w-full+box=mtcnn` reads
+`300w/boxes/mtcnn.csv`. Detectors differ between versions, so the file's digest goes into the record
+of the run; a face without a row has no box.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,35 +28,66 @@ _LARGEST_FILE = 256 * 1024 * 1024  # bytes
 
 
 def box_file(folder: Path, source: str) -> Path:
-    """Name the file that holds a source's boxes."""
+    """Name the file that holds a source's boxes.
+
+    Examples
+    --------
+    >>> box_file(Path("300w"), "mtcnn").as_posix()
+    '300w/boxes/mtcnn.csv'
+    """
     return folder / "boxes" / f"{source}.csv"
 
 
 def add_boxes(index: Index, folder: Path, source: str) -> Index:
     """Return the index with the boxes of `boxes/<source>.csv` and a note of the file's digest.
 
-    Without one, unchanged.
+    An index that has boxes of this source is returned as it is, and so is one without a file. Rows
+    of other items are ignored and counted in a note.
 
-    Raises DataError for a malformed file, with its line. Rows of other items are ignored and
-    counted.
+    Raises
+    ------
+    DataError
+        The file is malformed; names the line.
     """
     path = box_file(folder, source)
     if source in index.boxes or not path.is_file():
         return index
-    boxes, strays = _read_boxes(path, index.ids)
+    boxes, ignored = _read_boxes(path, index.ids)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    notes = [f"{source} boxes from boxes/{path.name}, sha256:{digest}"]
-    if strays:
-        notes.append(f"boxes/{path.name}: {strays} rows of other items ignored")
-    return replace(index, boxes={**index.boxes, source: boxes}, notes=(*index.notes, *notes))
+    notes = [*index.notes, f"{source} boxes from boxes/{path.name}, sha256:{digest}"]
+    if ignored:
+        notes.append(f"boxes/{path.name}: {ignored} rows of other items ignored")
+    return replace(index, boxes={**index.boxes, source: boxes}, notes=tuple(notes))
 
 
 def _read_boxes(path: Path, ids: Strings) -> tuple[Floats, int]:
+    """Return the boxes (N, 4) of the ids (N,), NaN where there is none.
+
+    And how many rows are of other items.
+    """
     # `image_092 _01` is spelt both ways
-    row_of = {str(name).replace(" ", ""): row for row, name in enumerate(ids)}
+    row_of_id = {_without_blanks(str(name)): row for row, name in enumerate(ids)}
     boxes = np.full((len(ids), 4), np.nan)
-    strays = 0
+    ignored = 0
+    for where, cells in _read_cells(path):
+        box = _parse_box(cells, where)
+        row = row_of_id.get(_without_blanks(cells[0].strip()))
+        if row is None:
+            ignored += 1
+        elif np.isfinite(boxes[row]).all():
+            raise DataError(f"{where}: {cells[0][:80]!r} is there twice; keep one box per item")
+        else:
+            boxes[row] = box
+    return boxes, ignored
+
+
+def _without_blanks(name: str) -> str:
+    return name.replace(" ", "")
+
+
+def _read_cells(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield where a row stands, "boxes/mtcnn.csv:2", and its cells."""
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; not a file of boxes")
@@ -63,34 +96,29 @@ def _read_boxes(path: Path, ids: Strings) -> tuple[Floats, int]:
             header = [name.strip() for name in next(lines, [])]
             if header != _HEADER:
                 raise DataError(
-                    f"{path}:1: the header must be {','.join(_HEADER)}, not {','.join(header)[:60]!r}"
+                    f"{path}:1: the header must be {','.join(_HEADER)}, "
+                    f"not {','.join(header)[:60]!r}"
                 )
             for cells in lines:
-                if not cells:
-                    continue
-                where = f"{path}:{lines.line_num}"
-                box = _parse_box(cells, where)
-                row = row_of.get(cells[0].strip().replace(" ", ""))
-                if row is None:
-                    strays += 1
-                elif np.isfinite(boxes[row]).all():
-                    raise DataError(
-                        f"{where}: {cells[0][:80]!r} is there twice; keep one box per item"
-                    )
-                else:
-                    boxes[row] = box
+                if cells:
+                    yield f"{path}:{lines.line_num}", cells
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is not a CSV file in UTF-8 ({error})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    return boxes, strays
 
 
 def _parse_box(cells: list[str], where: str) -> list[float]:
+    """Return the corners of a row.
+
+    >>> _parse_box(["afw/1", "10", "20", "30", "60"], "boxes/mtcnn.csv:2")
+    [10.0, 20.0, 30.0, 60.0]
+    """
     try:
         x0, y0, x1, y1 = (float(cell) for cell in cells[1:])
     except ValueError as error:
         raise DataError(f"{where}: {','.join(cells)[:80]!r} is not id,x0,y0,x1,y1") from error
-    if not all(map(math.isfinite, (x0, y0, x1, y1))) or not (x1 > x0 and y1 > y0):
+    corners = [x0, y0, x1, y1]
+    if not all(map(math.isfinite, corners)) or not (x1 > x0 and y1 > y0):
         raise DataError(f"{where}: {','.join(cells)[:80]!r} are not corners x0,y0,x1,y1 of a box")
-    return [x0, y0, x1, y1]
+    return corners

@@ -31,60 +31,92 @@ _OPEN = 16  # files kept open in each process
 
 
 def read_column(path: Path, name: str, axes: tuple[int | None, ...]) -> np.ndarray:
-    """Read a whole dataset of numbers, `axes` its shape with None for any length.
+    """Read a whole dataset of numbers; never use it for pictures.
 
-    Never use it for pictures.
+    Parameters
+    ----------
+    path
+        An HDF5 file.
+    name
+        The dataset's name in it, "group/name".
+    axes
+        The shape it must have, None for any length.
 
-    Raises DataError naming file and dataset when it is absent, of another shape, no numbers or
-    absurdly large.
+    Raises
+    ------
+    DataError
+        The dataset is absent, of another shape, no numbers or absurdly large; names file and
+        dataset.
     """
     with _as_data_errors(path):
-        found = _find_dataset(_open_file(path), path, name)
-        _check_dataset(found, path, name, axes)
-        if found.size * found.dtype.itemsize > LARGEST_COLUMN:
+        dataset = _find_dataset(_open_file(path), path, name)
+        _check_dataset(dataset, path, name, axes)
+        if dataset.size * dataset.dtype.itemsize > LARGEST_COLUMN:
             raise DataError(
                 f"{path}: {name}: more than {LARGEST_COLUMN} bytes; not the file of this dataset"
             )
-        values: np.ndarray = found[()]
+        values: np.ndarray = dataset[()]
         return values
 
 
 def count_rows(path: Path, name: str, axes: tuple[int | None, ...]) -> int:
-    """Return the number of rows of a dataset of pictures after checking its shape and type.
+    """Return the number of rows of a dataset of pictures; checks shape and type, reads no picture.
 
-    Reads no picture.
+    `axes` is the shape it must have, None for any length.
+
+    Raises
+    ------
+    DataError
+        The dataset is absent, of another shape, no numbers or absurdly large.
     """
     with _as_data_errors(path):
-        found = _find_dataset(_open_file(path), path, name)
-        _check_dataset(found, path, name, axes)
-        if found.size > LARGEST_ROW * max(1, found.shape[0]):
+        dataset = _find_dataset(_open_file(path), path, name)
+        _check_dataset(dataset, path, name, axes)
+        rows, *picture_shape = dataset.shape
+        if dataset.size > LARGEST_ROW * max(1, rows):
             raise DataError(
-                f"{path}: {name}: pictures of {found.shape[1:]} are more than {LARGEST_ROW} values"
+                f"{path}: {name}: pictures of {tuple(picture_shape)} "
+                f"are more than {LARGEST_ROW} values"
             )
-        return int(found.shape[0])
+        return int(rows)
 
 
 def read_row(path: Path, name: str, number: int) -> np.ndarray:
-    """Read one row of a dataset that `rows` has checked.
+    """Read one row, counted from 0, of a dataset that `count_rows` has checked.
 
-    Raises DataError when it cannot be read.
+    Raises
+    ------
+    DataError
+        It cannot be read.
     """
     with _as_data_errors(path):
-        found = _find_dataset(_open_file(path), path, name)
-        values: np.ndarray = found[number]
+        dataset = _find_dataset(_open_file(path), path, name)
+        values: np.ndarray = dataset[number]
         return values
 
 
 def has_dataset(path: Path, name: str) -> bool:
-    """Say whether a file has a dataset of this name."""
+    """Say whether a file has a dataset of this name; raises DataError when it is no HDF5 file."""
     with _as_data_errors(path):
         return name in _open_file(path)
 
 
 def convert_to_uint8(pixels: np.ndarray, where: str) -> np.ndarray:
-    """Return a picture as uint8; floats must hold whole numbers from 0 to 255.
+    """Return a picture as uint8 of the same shape; floats must be whole numbers from 0 to 255.
 
-    Raises DataError when they do not.
+    Raises
+    ------
+    DataError
+        They are not; the message begins with `where`.
+
+    Examples
+    --------
+    >>> convert_to_uint8(np.array([[0.0, 255.0]]), "a.h5: face_patch").tolist()
+    [[0, 255]]
+    >>> convert_to_uint8(np.array([[0.0, 0.5]]), "a.h5: face")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    benchbox.errors.DataError: a.h5: face: pixels are not whole numbers from 0 to 255; ...
     """
     if pixels.dtype == np.uint8:
         return pixels
@@ -97,9 +129,15 @@ def convert_to_uint8(pixels: np.ndarray, where: str) -> np.ndarray:
 
 
 def row_cache_key(places: Sequence[tuple[Path, int]], row: int) -> str:
-    """Name what changes when the file of a row does, for caches of decoded pixels."""
+    """Name what changes when the file of a row does, for caches of decoded pixels.
+
+    `places` holds file and row in it, per row of an index. Raises DataError when the file is gone.
+    """
     path, number = places[row]
     return f"{images.file_cache_key(path)}:{number}"
+
+
+# --- files that stay open -------------------------------------------------------------------------
 
 
 def _open_file(path: Path) -> h5py.File:
@@ -133,35 +171,44 @@ def _as_data_errors(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: is no whole HDF5 file ({reason}); fetch it again") from error
 
 
+# --- checks ---------------------------------------------------------------------------------------
+
+
 def _find_dataset(file: h5py.File, path: Path, name: str) -> h5py.Dataset:
+    """Follow a name through the groups of a file; refuses links to other places."""
     import h5py
 
-    place: Any = file
+    node: Any = file
     for part in name.split("/"):
-        link = place.get(part, getlink=True) if isinstance(place, h5py.Group) else None
+        link = None
+        if isinstance(node, h5py.Group):
+            link = node.get(part, getlink=True)
         if link is None:
-            has = ", ".join(sorted(file)[:8])
+            has = ", ".join(sorted(file)[:8]) or "nothing"
             raise DataError(
-                f"{path}: has no dataset {name!r}, only {has or 'nothing'}; not the file of this dataset"
+                f"{path}: has no dataset {name!r}, only {has}; not the file of this dataset"
             )
         if not isinstance(link, h5py.HardLink):
             raise DataError(f"{path}: {name!r} is a link to another place, which is refused")
-        place = place[part]
-    if not isinstance(place, h5py.Dataset):
+        node = node[part]
+    if not isinstance(node, h5py.Dataset):
         raise DataError(f"{path}: {name!r} is a group and no dataset")
-    if place.is_virtual or place.external:
+    if node.is_virtual or node.external:
         raise DataError(f"{path}: {name!r} keeps its values in another file, which is refused")
-    return place
+    return node
 
 
 def _check_dataset(
-    found: h5py.Dataset, path: Path, name: str, axes: tuple[int | None, ...]
+    dataset: h5py.Dataset, path: Path, name: str, axes: tuple[int | None, ...]
 ) -> None:
-    if found.dtype.kind not in "fiu":
-        raise DataError(f"{path}: {name}: holds {found.dtype}, not numbers")
-    fits = len(found.shape) == len(axes) and all(
-        wanted in (None, length) for wanted, length in zip(axes, found.shape, strict=True)
-    )
-    if not fits:
-        shown = ", ".join("N" if wanted is None else str(wanted) for wanted in axes)
-        raise DataError(f"{path}: {name}: has the shape {found.shape}, must be ({shown})")
+    if dataset.dtype.kind not in "fiu":
+        raise DataError(f"{path}: {name}: holds {dataset.dtype}, not numbers")
+    if not _has_axes(dataset.shape, axes):
+        wanted = ", ".join(str(length) for length in axes).replace("None", "N")
+        raise DataError(f"{path}: {name}: has the shape {dataset.shape}, must be ({wanted})")
+
+
+def _has_axes(shape: tuple[int, ...], axes: tuple[int | None, ...]) -> bool:
+    if len(shape) != len(axes):
+        return False
+    return all(wanted in (None, length) for wanted, length in zip(axes, shape, strict=True))

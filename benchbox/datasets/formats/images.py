@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -27,7 +26,10 @@ LARGEST_FILE = 64 * 1024 * 1024  # bytes
 LARGEST_PICTURE = 64_000_000  # pixels
 _TAIL = 4096  # bytes
 _PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_END = b"IEND"
 _JPEG = b"\xff\xd8\xff"
+_JPEG_END = b"\xff\xd9"
+_JPEG_SCAN = b"\xff\xda"
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start-of-frame markers: they hold the size
 _BARE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 
@@ -35,7 +37,10 @@ _BARE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 def decode_picture(path: Path) -> Bytes:
     """Decode a PNG or JPEG file to RGB (H, W, 3) uint8, as stored.
 
-    Raises DataError naming the file and the reason.
+    Raises
+    ------
+    DataError
+        The file is absent, too large, truncated, or no such picture; names file and reason.
     """
     import cv2
 
@@ -46,33 +51,42 @@ def decode_picture(path: Path) -> Bytes:
     width, height = _read_size(io.BytesIO(raw), path)
     if width * height > LARGEST_PICTURE:
         raise DataError(
-            f"{path}: {width} x {height} pixels are more than {LARGEST_PICTURE}; shrink it or leave it out"
+            f"{path}: {width} x {height} pixels are more than {LARGEST_PICTURE}; "
+            "shrink it or leave it out"
         )
     if not _holds_end_marker(raw):
         raise DataError(f"{path}: the picture stops before its end marker; fetch it again")
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        picture = cv2.imdecode(
-            np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        )
+        bgr = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
     except cv2.error as error:
         raise DataError(f"{path}: cannot be decoded ({error.err})") from error
-    if picture is None or picture.shape != (height, width, 3):
+    if bgr is None or bgr.shape != (height, width, 3):
         raise DataError(f"{path}: cannot be decoded; fetch it again")
-    rgb: Bytes = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    rgb: Bytes = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
     return rgb
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """Return (width, height) from the header alone.
+    """Return (width, height) in pixels, from the header alone.
 
-    Raises DataError when the file is no PNG or JPEG.
+    Raises
+    ------
+    DataError
+        The file is absent, no PNG or JPEG, or its header is broken.
     """
     with _open_file(path) as file:
         return _read_size(file, path)
 
 
 def file_cache_key(path: Path) -> str:
-    """Return what changes when the file does, its length and the time of its last change, without reading it."""
+    """Return what changes when a file does, "length:time of its last change"; does not read it.
+
+    Raises
+    ------
+    DataError
+        The file is not there.
+    """
     try:
         facts = path.stat()
     except OSError as error:
@@ -81,13 +95,21 @@ def file_cache_key(path: Path) -> str:
 
 
 def has_end_marker(path: Path) -> bool:
-    """Say whether a picture file has its end marker; reads the file's end, decodes nothing."""
+    """Say whether a picture file has its end marker; reads the file's end, decodes nothing.
+
+    Raises
+    ------
+    DataError
+        The file is not there.
+    """
     with _open_file(path) as file:
         start = file.read(8)
+        marker = _JPEG_END
+        if start.startswith(_PNG):
+            marker = _PNG_END
         file.seek(max(0, path.stat().st_size - _TAIL))
-        tail = file.read(_TAIL)
         # Junk may follow the marker: only a file without one near its end is read whole.
-        if (b"IEND" if start.startswith(_PNG) else b"\xff\xd9") in tail:
+        if marker in file.read(_TAIL):
             return True
         file.seek(0)
         return _holds_end_marker(file.read(LARGEST_FILE))
@@ -102,31 +124,40 @@ def _open_file(path: Path) -> BinaryIO:
 
 def _holds_end_marker(raw: bytes) -> bool:
     if raw.startswith(_PNG):
-        return b"IEND" in raw
+        return _PNG_END in raw
     # Inside scan data 0xFF is always escaped, so the marker after the last start-of-scan is the
     # picture's own end.
-    return raw.rfind(b"\xff\xd9") > raw.rfind(b"\xff\xda")
+    return raw.rfind(_JPEG_END) > raw.rfind(_JPEG_SCAN)
+
+
+# --- headers --------------------------------------------------------------------------------------
 
 
 def _read_size(file: BinaryIO, path: Path) -> tuple[int, int]:
     start = file.read(8)
-    parsers: dict[bytes, Callable[[BinaryIO], tuple[int, int]]] = {
-        _PNG: _png_size,
-        _JPEG: _jpeg_size,
-    }
-    for magic, parse in parsers.items():
-        if start.startswith(magic):
-            try:
-                width, height = parse(file)
-            except (struct.error, ValueError) as error:
-                raise DataError(f"{path}: its header is broken; fetch the picture again") from error
-            if width and height:
-                return width, height
-            raise DataError(f"{path}: is {width} x {height} pixels large; fetch the picture again")
-    raise DataError(f"{path}: is neither a PNG nor a JPEG picture (it begins with {start[:4]!r})")
+    try:
+        if start.startswith(_PNG):
+            width, height = _png_size(file)
+        elif start.startswith(_JPEG):
+            width, height = _jpeg_size(file)
+        else:
+            raise DataError(
+                f"{path}: is neither a PNG nor a JPEG picture (it begins with {start[:4]!r})"
+            )
+    except (struct.error, ValueError) as error:
+        raise DataError(f"{path}: its header is broken; fetch the picture again") from error
+    if not width or not height:
+        raise DataError(f"{path}: is {width} x {height} pixels large; fetch the picture again")
+    return width, height
 
 
 def _png_size(file: BinaryIO) -> tuple[int, int]:
+    """Return (width, height) of an open PNG file.
+
+    >>> header = _PNG + struct.pack(">I4sII", 13, b"IHDR", 640, 480)
+    >>> _png_size(io.BytesIO(header))
+    (640, 480)
+    """
     file.seek(8)
     _, kind, width, height = struct.unpack(">I4sII", file.read(16))
     if kind != b"IHDR":
@@ -135,6 +166,7 @@ def _png_size(file: BinaryIO) -> tuple[int, int]:
 
 
 def _jpeg_size(file: BinaryIO) -> tuple[int, int]:
+    """Return (width, height) of an open JPEG file: of its first start-of-frame segment."""
     file.seek(2)
     while True:
         (lead, marker) = struct.unpack(">BB", file.read(2))

@@ -1,7 +1,8 @@
 """MATLAB files, the old kind (v5, read by SciPy) and the new (7.3, which is HDF5, read by h5py).
 
-Three traps, closed here or named for those who read: SciPy returns the type MATLAB happened to store, uint8 and int16
-included, in which differences wrap, so `numbers` casts at once; h5py returns arrays transposed; cells are references.
+Three traps, closed here or named for those who read: SciPy returns the type MATLAB happened to
+store, uint8 and int16 included, in which differences wrap, so `check_numbers` casts at once; h5py
+returns arrays transposed; cells are references.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 
 
 def read_v5(path: Path, names: Sequence[str], largest_bytes: int) -> Mapping[str, Any]:
-    """Read variables of a v5 file.
+    """Read variables of a v5 file, as SciPy returns them.
 
-    Raises DataError when it is none, is too large, or lacks one of them.
+    Raises
+    ------
+    DataError
+        The file is absent, larger than `largest_bytes`, none of the kind, or lacks a variable.
     """
     from scipy.io import loadmat
     from scipy.io.matlab import MatReadError
@@ -61,7 +65,10 @@ def read_v5(path: Path, names: Sequence[str], largest_bytes: int) -> Mapping[str
 def open_v73(path: Path) -> Iterator[Any]:
     """Open a 7.3 file for reading as an `h5py.File`.
 
-    Raises DataError when h5py is not there or the file is none.
+    Raises
+    ------
+    DataError
+        h5py is not installed, or the file is no whole HDF5 file.
     """
     try:
         import h5py
@@ -80,9 +87,12 @@ def open_v73(path: Path) -> Iterator[Any]:
 
 
 def read_matrix(file: Any, path: Path, name: str) -> Floats:
-    """Return a matrix of a 7.3 file as MATLAB shows it (rows, columns), float64.
+    """Return a matrix of an open 7.3 file as MATLAB shows it (rows, columns), float64.
 
-    Raises DataError if there is none.
+    Raises
+    ------
+    DataError
+        There is no matrix of numbers of this name; the message begins with `path`.
     """
     dataset = file.get(name)
     if dataset is None or getattr(dataset, "ndim", 0) != 2 or dataset.dtype.kind not in "fiu":
@@ -94,16 +104,35 @@ def read_matrix(file: Any, path: Path, name: str) -> Floats:
 def check_numbers(value: Any, shape: tuple[int, ...], where: str) -> Floats:
     """Return a variable as finite float64 of a shape, where -1 fits any length.
 
-    Raises DataError naming `where`.
+    Raises
+    ------
+    DataError
+        It is of another type or shape, or not finite; the message begins with `where`.
+
+    Examples
+    --------
+    >>> stored = np.array([[250, 10]], np.uint8)
+    >>> (stored[:, 1] - stored[:, 0]).tolist()  # the stored type wraps
+    [16]
+    >>> numbers = check_numbers(stored, (-1, 2), "boxes.mat: bboxes")
+    >>> (numbers[:, 1] - numbers[:, 0]).tolist()
+    [-240.0]
+    >>> check_numbers(stored, (-1, 4), "boxes.mat: bboxes")
+    Traceback (most recent call last):
+    ...
+    benchbox.errors.DataError: boxes.mat: bboxes is uint8 (1, 2), must be N x 4 numbers
     """
     array = np.asarray(value)
-    fits = array.ndim == len(shape) and all(
-        n in (-1, m) for n, m in zip(shape, array.shape, strict=True)
-    )
-    if array.dtype.kind not in "fiub" or not fits:
-        wanted = " x ".join("N" if n == -1 else str(n) for n in shape)
+    if array.dtype.kind not in "fiub" or not _has_shape(array, shape):
+        wanted = " x ".join(str(length) for length in shape).replace("-1", "N")
         raise DataError(f"{where} is {array.dtype} {array.shape}, must be {wanted} numbers")
     result = array.astype(np.float64)
     if not np.isfinite(result).all():
         raise DataError(f"{where} holds a value that is not a number")
     return result
+
+
+def _has_shape(array: np.ndarray, shape: tuple[int, ...]) -> bool:
+    if array.ndim != len(shape):
+        return False
+    return all(wanted in (-1, length) for wanted, length in zip(shape, array.shape, strict=True))

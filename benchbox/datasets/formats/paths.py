@@ -1,4 +1,7 @@
-"""What readers share about files: pictures beside annotations, pictures below a folder, names that stay inside it."""
+"""Files of a dataset: pictures beside annotations, pictures below a folder, names that stay inside.
+
+Nothing here opens a file; `images` decodes them.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +26,16 @@ class AnnotatedPicture:
     doubled: bool = False  # as png and as jpg
 
 
-def pair_pictures(place: Path, official: str) -> list[AnnotatedPicture]:
-    """List the `.pts` files of a folder by stem, each with its picture.
+def pair_pictures(folder: Path, official: str) -> list[AnnotatedPicture]:
+    """List the `.pts` files of a folder by stem, each with its picture; an absent folder has none.
 
-    `official` is the suffix that wins.
+    `official` is the suffix that wins where a picture is there twice.
     """
+    if not folder.is_dir():
+        return []
     annotations: dict[str, Path] = {}
     pictures: dict[str, dict[str, Path]] = {}
-    for path in place.iterdir() if place.is_dir() else ():
+    for path in folder.iterdir():
         if path.name.startswith("."):  # droppings of file managers
             continue
         suffix = path.suffix.lower()
@@ -38,52 +43,74 @@ def pair_pictures(place: Path, official: str) -> list[AnnotatedPicture]:
             annotations[path.stem] = path
         elif suffix in PICTURE_SUFFIXES:
             pictures.setdefault(path.stem, {})[suffix] = path
-    found = []
-    for stem in sorted(annotations):
-        choice = pictures.get(stem, {})
-        picture = choice.get(official) or next(
-            (choice[s] for s in PICTURE_SUFFIXES if s in choice), None
-        )
-        found.append(AnnotatedPicture(stem, annotations[stem], picture, len(choice) > 1))
-    return found
+    pairs = []
+    for stem, annotation in sorted(annotations.items()):
+        by_suffix = pictures.get(stem, {})
+        picture = None
+        for suffix in (official, *PICTURE_SUFFIXES):
+            if suffix in by_suffix:
+                picture = by_suffix[suffix]
+                break
+        pairs.append(AnnotatedPicture(stem, annotation, picture, len(by_suffix) > 1))
+    return pairs
 
 
 def pictures_below(folder: Path) -> Mapping[str, Path]:
     """Map `sub/stem` (no suffix, forward slashes) to the picture there; a png wins over a jpg.
 
-    Reads no file.
+    Looks four folders deep and reads no file.
     """
-    found: dict[str, Path] = {}
-    for place, folders, names in os.walk(folder, followlinks=True):
-        inside = Path(place).relative_to(folder)
-        if len(inside.parts) >= _DEEPEST:
-            folders.clear()
-        folders.sort()
+    pictures: dict[str, Path] = {}
+    for directory, subfolders, names in os.walk(folder, followlinks=True):
+        relative = Path(directory).relative_to(folder)
+        if len(relative.parts) >= _DEEPEST:
+            subfolders.clear()
+        subfolders.sort()
         for name in sorted(names, reverse=True):  # png after jpg: it overwrites
-            stem, dot, suffix = name.rpartition(".")
-            if f"{dot}{suffix}".lower() in PICTURE_SUFFIXES and not name.startswith("."):
-                found[(PurePosixPath(inside.as_posix()) / stem).as_posix()] = Path(place) / name
-    return found
+            if _is_picture(name):
+                stem = name.rpartition(".")[0]
+                key = (PurePosixPath(relative.as_posix()) / stem).as_posix()
+                pictures[key] = Path(directory) / name
+    return pictures
+
+
+def _is_picture(name: str) -> bool:
+    _, dot, suffix = name.rpartition(".")
+    return f"{dot}{suffix}".lower() in PICTURE_SUFFIXES and not name.startswith(".")
 
 
 def check_relative_path(name: str, where: str) -> str:
-    """Return a relative path that stays in its folder, forward slashes.
+    """Return a relative path that stays in its folder, with forward slashes.
 
-    Raises DataError for any other.
+    Raises
+    ------
+    DataError
+        The path is empty, absolute, leads out of the folder, or is one of another system; the
+        message begins with `where`.
+
+    Examples
+    --------
+    >>> check_relative_path("0/image12345.jpg", "list.txt:1")
+    '0/image12345.jpg'
+    >>> check_relative_path("../secret.jpg", "list.txt:2")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    benchbox.errors.DataError: list.txt:2: '../secret.jpg' is not the name of a file ...
     """
     path = PurePosixPath(name)
-    if (
-        not name
-        or path.is_absolute()
-        or ".." in path.parts
-        or "\\" in name
-        or "\0" in name
-        or ":" in name
-    ):
+    leads_out = path.is_absolute() or ".." in path.parts
+    foreign = any(character in name for character in "\\\0:")
+    if not name or leads_out or foreign:
         raise DataError(f"{where}: {name[:80]!r} is not the name of a file inside the dataset")
     return path.as_posix()
 
 
 def drop_suffix(name: str) -> str:
-    """Drop the suffix of a relative path: copies keep a listed .png as .jpg."""
+    """Drop the suffix of a relative path: copies keep a listed .png as .jpg.
+
+    Examples
+    --------
+    >>> drop_suffix("0--Parade/0_Parade_12.jpg")
+    '0--Parade/0_Parade_12'
+    """
     return PurePosixPath(name).with_suffix("").as_posix()

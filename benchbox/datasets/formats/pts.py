@@ -26,27 +26,24 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 def read_pts(path: Path, count: int = 68) -> Floats:
-    """Read the points (count, 2) of one file, in the file's own frame.
+    r"""Read the points (count, 2) px of one file, in the file's own frame.
 
     Raises
     ------
     DataError
         The file is absent, too large, no text, truncated, or has a malformed line or another number
         of points; names the file and, where there is one, the line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "face.pts"
+    ...     _ = path.write_text("version: 1\nn_points: 2\n{\n1.5 2\n30 40.25\n}\n")
+    ...     read_pts(path, count=2).tolist()
+    [[1.5, 2.0], [30.0, 40.25]]
     """
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    if len(raw) > _LARGEST_FILE:
-        raise DataError(f"{path}: more than {_LARGEST_FILE} bytes is no .pts file")
-    try:
-        lines = raw.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: is not a text file (byte {error.start}); a .pts file is"
-        ) from error
+    lines = _read_lines(path)
     start, stated = _parse_header(path, lines)
     points = _parse_points(path, lines, start)
     if stated != len(points):
@@ -56,6 +53,22 @@ def read_pts(path: Path, count: int = 68) -> Floats:
     if len(points) != count:
         raise DataError(f"{path}: has {len(points)} points, {count} are needed")
     return np.array(points, np.float64)
+
+
+def _read_lines(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(raw) > _LARGEST_FILE:
+        raise DataError(f"{path}: more than {_LARGEST_FILE} bytes is no .pts file")
+    try:
+        return raw.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: is not a text file (byte {error.start}); a .pts file is"
+        ) from error
 
 
 def _parse_header(path: Path, lines: list[str]) -> tuple[int, int]:
@@ -86,14 +99,16 @@ def _parse_points(path: Path, lines: list[str], start: int) -> list[tuple[float,
             return points
         if not words:
             continue
-        if len(words) != 2 or not (_NUMBER.fullmatch(words[0]) and _NUMBER.fullmatch(words[1])):
-            raise DataError(f"{path}:{number}: {line.strip()[:40]!r} is not two numbers 'x y'")
+        shown = repr(line.strip()[:40])
+        if len(words) != 2 or not all(map(_NUMBER.fullmatch, words)):
+            raise DataError(f"{path}:{number}: {shown} is not two numbers 'x y'")
         x, y = float(words[0]), float(words[1])
         if not (math.isfinite(x) and math.isfinite(y)):
-            raise DataError(f"{path}:{number}: {line.strip()[:40]!r} is beyond all pictures")
+            raise DataError(f"{path}:{number}: {shown} is beyond all pictures")
         points.append((x, y))
     raise DataError(
-        f"{path}:{len(lines)}: the file ends without a closing brace; it is truncated, fetch it again"
+        f"{path}:{len(lines)}: the file ends without a closing brace; "
+        "it is truncated, fetch it again"
     )
 
 
