@@ -1,4 +1,7 @@
-"""What the examination of every picture dataset shares: counts, headers, points against pictures, doubles."""
+"""Checks of pictures and points that `verify` of every picture dataset shares.
+
+What is asked of a whole dataset afterwards (look-alikes, fingerprints, protocols) is in `verify`.
+"""
 
 from __future__ import annotations
 
@@ -15,58 +18,126 @@ from benchbox.types import Finding, Index
 from .formats import images
 
 if TYPE_CHECKING:
-    from benchbox.types import Floats
+    from benchbox.types import Bytes, Floats
 
 
 def check_count(what: str, found: int, expected: int, noun: str) -> Finding:
-    """Compare a count with what the complete dataset has."""
+    """Compare a count with what the complete dataset has.
+
+    Examples
+    --------
+    >>> check_count("helen/trainset", 2000, 2000, "faces").level
+    'ok'
+    >>> check_count("helen/trainset", 870, 2000, "faces")
+    Finding(level='partial', what='helen/trainset: 870 of 2000 faces')
+    >>> check_count("helen/trainset", 0, 2000, "faces").level
+    'missing'
+    >>> check_count("helen/trainset", 2001, 2000, "faces").level
+    'wrong'
+    """
     text = f"{what}: {found} of {expected} {noun}"
     if found == expected:
         return Finding("ok", text)
     if found > expected:
         return Finding("wrong", f"{text}; {found - expected} do not belong to the official release")
-    return Finding("partial" if found else "missing", text)
+    if found:
+        return Finding("partial", text)
+    return Finding("missing", text)
+
+
+def missing_unless(number: int, text: str) -> Finding:
+    """Return a finding that is ok where a number is not 0, and missing where it is.
+
+    Examples
+    --------
+    >>> missing_unless(3, "3 videos have as many frames as annotations").level
+    'ok'
+    """
+    if number:
+        return Finding("ok", text)
+    return Finding("missing", text)
+
+
+# --- points against pictures ----------------------------------------------------------------------
 
 
 def count_outside(points: Floats, size: tuple[int, int]) -> int:
     """Count the points (K, 2), pixel frame, that lie outside a picture of (width, height).
 
-    NaN lies nowhere.
+    A picture of width W spans -0.5 … W - 0.5, for coordinates name pixel centres. NaN lies nowhere.
+
+    Examples
+    --------
+    >>> points = np.array([[0.0, 0.0], [99.5, 10.0], [100.0, 10.0], [np.nan, np.nan]])
+    >>> count_outside(points, (100, 50))
+    1
     """
-    return int(((points < -0.5) | (points > np.array(size) - 0.5)).any(axis=1).sum())
+    outside = (points < -0.5) | (points > np.array(size) - 0.5)
+    return int(outside.any(axis=1).sum())
 
 
 def check_points_fit(path: Path, points: Floats, size: tuple[int, int]) -> None:
-    """Raise DataError when most of a face's points (K, 2), pixel frame, lie outside its picture of (width, height).
+    """Refuse a face whose points (K, 2), pixel frame, lie mostly outside a (width, height) picture.
 
-    A few points outside are real: faces are cut by picture borders. Most of them outside means that picture and
-    annotation come from different copies, or that the picture was rotated.
+    A few points outside are real: faces are cut by picture borders. Most of them outside means
+    that picture and annotation come from different copies, or that the picture was rotated.
+
+    Raises
+    ------
+    DataError
+        More than half of the points lie outside; names `path`.
     """
     off = count_outside(points, size)
     if 2 * off > len(points):
         raise DataError(_misfit_message(path, off, len(points), size))
 
 
+def decode_fitting_picture(path: Path, points: Floats) -> Bytes:
+    """Decode a picture as RGB (H, W, 3) uint8 that a face's points (K, 2), pixel frame, fit into.
+
+    Raises
+    ------
+    DataError
+        The picture is absent or broken, or most of the points lie outside it.
+    """
+    pixels = images.decode_picture(path)
+    height, width = pixels.shape[:2]
+    check_points_fit(path, points, (width, height))
+    return pixels
+
+
 def _misfit_message(path: Path, off: int, total: int, size: tuple[int, int]) -> str:
+    width, height = size
     return (
-        f"{path}: {off} of {total} points lie outside the {size[0]} x {size[1]} picture; picture and annotation are "
-        "not of the same copy (cropped, resized or rotated)"
+        f"{path}: {off} of {total} points lie outside the {width} x {height} picture; "
+        "picture and annotation are not of the same copy (cropped, resized or rotated)"
     )
 
 
 def check_pictures(
     ids: Sequence[str], paths: Sequence[Path | None], values: Floats
 ) -> list[Finding]:
-    """Check that every item has a picture with a whole header that its points (N, K, 2), pixel frame, fit into."""
-    lacking = [name for name, path in zip(ids, paths, strict=True) if path is None]
-    broken, misfits, beyond = [], [], 0
-    for path, points in zip(paths, values, strict=True):
+    """Check that every item has a picture with a whole header that its points fit into.
+
+    Parameters
+    ----------
+    ids
+        N names.
+    paths
+        N picture files, None where an item has none.
+    values
+        (N, K, 2) px, pixel frame; NaN where a point is not looked at.
+    """
+    without_picture = []
+    broken = []
+    misfits = []
+    points_outside = 0
+    for name, path, points in zip(ids, paths, values, strict=True):
         if path is None:
+            without_picture.append(name)
             continue
         try:
-            size = images.picture_size(path)
-            if not images.has_end_marker(path):
-                raise DataError(f"{path}: the picture stops before its end marker; fetch it again")
+            size = _whole_picture_size(path)
         except DataError as error:
             broken.append(str(error))
             continue
@@ -74,71 +145,78 @@ def check_pictures(
         if 2 * off > len(points):
             misfits.append(_misfit_message(path, off, len(points), size))
         else:
-            beyond += off
+            points_outside += off
     findings = []
-    if lacking:
-        findings.append(
-            Finding("missing", f"{len(lacking)} items have no picture; first {lacking[0]}")
-        )
+    if without_picture:
+        text = f"{len(without_picture)} items have no picture; first {without_picture[0]}"
+        findings.append(Finding("missing", text))
     if broken:
-        findings.append(
-            Finding("wrong", f"{len(broken)} pictures cannot be read; first {broken[0]}")
-        )
+        text = f"{len(broken)} pictures cannot be read; first {broken[0]}"
+        findings.append(Finding("wrong", text))
     if misfits:
-        findings.append(
-            Finding("wrong", f"{len(misfits)} pictures do not fit their points; first {misfits[0]}")
-        )
-    good = len(ids) - len(lacking) - len(broken) - len(misfits)
-    findings.append(
-        Finding("ok" if good else "missing", f"{good} pictures are whole and hold their points")
-    )
-    if beyond:
-        findings.append(Finding("ok", f"{beyond} points lie outside their picture and are kept"))
+        text = f"{len(misfits)} pictures do not fit their points; first {misfits[0]}"
+        findings.append(Finding("wrong", text))
+    good = len(ids) - len(without_picture) - len(broken) - len(misfits)
+    findings.append(missing_unless(good, f"{good} pictures are whole and hold their points"))
+    if points_outside:
+        text = f"{points_outside} points lie outside their picture and are kept"
+        findings.append(Finding("ok", text))
     return findings
 
 
-def check_decoding(found: Index) -> list[Finding]:
-    """Decode every picture of an index, one at a time, for sets whose pictures are no files of their own."""
+def _whole_picture_size(path: Path) -> tuple[int, int]:
+    size = images.picture_size(path)
+    if not images.has_end_marker(path):
+        raise DataError(f"{path}: the picture stops before its end marker; fetch it again")
+    return size
+
+
+def check_decoding(index: Index) -> list[Finding]:
+    """Decode every picture of an index, for sets whose pictures are no files of their own.
+
+    One picture is held in memory at a time.
+    """
     from tqdm import tqdm
 
     broken = []
-    for row in tqdm(
-        range(len(found.ids)), desc="decode", unit="picture", disable=None, leave=False
-    ):
+    rows = range(len(index.ids))
+    for row in tqdm(rows, desc="decode", unit="picture", disable=None, leave=False):
         try:
-            found.read(row)
+            index.read(row)
         except DataError as error:
             broken.append(str(error))
-    findings = (
-        [Finding("wrong", f"{len(broken)} pictures are broken or do not fit; first {broken[0]}")]
-        if broken
-        else []
-    )
-    good = len(found.ids) - len(broken)
-    return [
-        *findings,
-        Finding("ok" if good else "missing", f"{good} pictures are whole and hold their points"),
-    ]
+    findings = []
+    if broken:
+        text = f"{len(broken)} pictures are broken or do not fit; first {broken[0]}"
+        findings.append(Finding("wrong", text))
+    good = len(index.ids) - len(broken)
+    findings.append(missing_unless(good, f"{good} pictures are whole and hold their points"))
+    return findings
+
+
+# --- duplicates -----------------------------------------------------------------------------------
 
 
 def check_duplicates(
     train: Sequence[tuple[str, Path]], test: Sequence[tuple[str, Path]]
 ) -> list[Finding]:
     """Find picture files that are byte for byte in both train and test, given as (id, path)."""
-    sizes = {path.stat().st_size for _, path in train}
-    candidates = [(name, path) for name, path in test if path.stat().st_size in sizes]
-    wanted = {path.stat().st_size for _, path in candidates}
-    known = {_file_digest(path): name for name, path in train if path.stat().st_size in wanted}
-    same = [
-        (known[found], name) for name, path in candidates if (found := _file_digest(path)) in known
-    ]
-    if same:
-        return [
-            Finding(
-                "wrong",
-                f"{len(same)} pictures are in train and in test; first {same[0][0]} = {same[0][1]}",
-            )
-        ]
+    # Only files of one length can be equal, and only those are read.
+    train_sizes = {path.stat().st_size for _, path in train}
+    candidates = [(name, path) for name, path in test if path.stat().st_size in train_sizes]
+    sizes = {path.stat().st_size for _, path in candidates}
+    name_of_digest = {}
+    for name, path in train:
+        if path.stat().st_size in sizes:
+            name_of_digest[_file_digest(path)] = name
+    pairs = []
+    for name, path in candidates:
+        twin = name_of_digest.get(_file_digest(path))
+        if twin is not None:
+            pairs.append(f"{twin} = {name}")
+    if pairs:
+        text = f"{len(pairs)} pictures are in train and in test; first {pairs[0]}"
+        return [Finding("wrong", text)]
     return [Finding("ok", "no picture file is in train and in test")]
 
 

@@ -58,7 +58,7 @@ def sets(monkeypatch):
         "aflw": Fake(index("aflw", ["train"] * 4 + ["test"], 0.0, 19, ("rect",), start=90)),
         "300vw": Fake(index("300vw", ["train"] * 2 + ["c"], 1.0, start=20)),
     }
-    monkeypatch.setattr(assemble, "of", lambda p: made[p.dataset])
+    monkeypatch.setattr(assemble, "open_protocol_dataset", lambda p: made[p.dataset])
     monkeypatch.setattr(assemble, "open_dataset", made.__getitem__)
     return made
 
