@@ -1,6 +1,8 @@
-"""Datasets by name.
+"""Datasets by name: readers in `landmarks`, `gaze` and `synthetic`, file formats in `formats`.
 
-Each module is imported when it is first asked for, so listing them costs nothing.
+Each module is imported when it is first asked for, so listing them costs nothing. What protocols
+make of a dataset is here too: `select`, `assemble`, `perturb`, `split`, `verify`. Protocol cards
+are next door in `benchbox.protocols`.
 """
 
 from __future__ import annotations
@@ -56,12 +58,23 @@ def open_dataset(name: str) -> Dataset:
     ------
     DataError
         The name is in no table; says which come near.
+
+    Examples
+    --------
+    >>> open_dataset("wflw").ACCESS.folder
+    'wflw'
+    >>> open_dataset("wlfw")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    benchbox.errors.DataError: no dataset is called 'wlfw'; did you mean wflw...
     """
     if name not in DATASETS:
-        near = difflib.get_close_matches(name, DATASETS, n=3, cutoff=0.4)
-        meant = f"did you mean {' or '.join(near)}? " if near else ""
+        hint = ""
+        similar = difflib.get_close_matches(name, DATASETS, n=3, cutoff=0.4)
+        if similar:
+            hint = f"did you mean {' or '.join(similar)}? "
         raise DataError(
-            f"no dataset is called {name!r}; {meant}there are {', '.join(sorted(DATASETS))}"
+            f"no dataset is called {name!r}; {hint}there are {', '.join(sorted(DATASETS))}"
         )
     module_name, _, twin = DATASETS[name].partition(":")
     module = import_module(f".{module_name}", __name__)
@@ -69,9 +82,12 @@ def open_dataset(name: str) -> Dataset:
 
 
 def open_protocol_dataset(protocol: Protocol) -> Dataset:
-    """Return the reader of a protocol's dataset.
+    """Return the reader of a protocol's dataset; for a card of own files, made from its source.
 
-    For a card of one's own files, one made from its source.
+    Raises
+    ------
+    DataError
+        The card's dataset is in no table.
     """
     if protocol.source is None:
         return open_dataset(protocol.dataset)
@@ -79,6 +95,5 @@ def open_protocol_dataset(protocol: Protocol) -> Dataset:
 
     from .custom import CustomDataset
 
-    return CustomDataset(
-        protocol.name.partition("+")[0], protocol.source, LAYOUTS[protocol.layout].count
-    )
+    name = protocol.name.partition("+")[0]
+    return CustomDataset(name, protocol.source, LAYOUTS[protocol.layout].count)

@@ -1,7 +1,8 @@
-"""Your own faces: CSV or COCO-style json beside a folder of pictures, named by the card itself.
+"""Custom datasets: CSV or COCO-style json beside a folder of pictures, named by the card itself.
 
-    dataset = "files" source = {images = "mine/pictures", parts = {train = "mine/train.csv", test =
-    "mine/test.json"}, origin = 0}
+    dataset = "files"
+    source = {images = "mine/pictures", parts = {train = "mine/train.csv", test = "mine/test.json"},
+              origin = 0}
 
 Paths lie below the data root. A CSV has a header: `image`, then `x0, y0, x1, y1, …`; where there
 are any: `id`, `cluster` (person, photo or video), `box_x0, box_y0, box_x1, box_y1`, `v0, v1, …` (1
@@ -35,10 +36,11 @@ from benchbox.geometry import tight_box
 from benchbox.types import Access, CustomFiles, Finding, Index
 
 from . import sample_checks
-from .formats import images, paths
+from .formats import paths
+from .index import picture_cache_key, read_picture
 
 if TYPE_CHECKING:
-    from benchbox.types import Bytes, Floats
+    from benchbox.types import Floats
 
 ACCESS = Access(
     title="Your own faces",
@@ -53,7 +55,7 @@ _POINT = re.compile(r"(?:([xy])(\d+)|original_(\d+)_([xy]))")
 _CORNERS = ("box_x0", "box_y0", "box_x1", "box_y1")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Face:
     """One face of an annotation file."""
 
@@ -68,114 +70,117 @@ class _Face:
 
 
 class CustomDataset:
-    """The reader of one card's files: a dataset like the others, made from its `source`."""
+    """The reader of one card's files: a dataset like the others, made from its `source`.
+
+    `name` is the card's, `count` the number of points of its layout.
+    """
 
     def __init__(self, name: str, source: CustomFiles, count: int) -> None:
         self._name, self._source, self._count = name, source, count
+        layout = [f"{path}    part {part}" for part, path in source.parts.items()]
+        layout.append(f"{source.images}/    pictures")
         self.ACCESS = Access(
             title=f"the files of {name}",
             folder="",
             where="your own data: the card's source names the files, below the data root",
             terms="yours to say",
             citation="yours to say",
-            layout="\n".join(
-                [
-                    *(f"{path}    part {part}" for part, path in source.parts.items()),
-                    f"{source.images}/    pictures",
-                ]
-            ),
+            layout="\n".join(layout),
         )
 
     def index(self, root: Path, *, pixels: bool = True) -> Index:
-        """Read every part's file; with `pixels`, faces without a picture are left out and noted."""
-        rows, parts, notes = self._rows(root)
+        """Read every part's file; with `pixels`, faces without a picture are left out and noted.
+
+        Values are (N, K, 2) px, in the frame that the source's `origin` names.
+
+        Raises
+        ------
+        DataError
+            A file is malformed; names the file and its line or annotation.
+        """
         folder = root / self._source.images
-        if pixels:
-            kept = [k for k, row in enumerate(rows) if (folder / row.image).is_file()]
-            if len(kept) < len(rows):
-                notes.append(
-                    f"{len(rows) - len(kept)} of {len(rows)} faces have no picture in {folder}, left out"
-                )
-            rows, parts = [rows[k] for k in kept], [parts[k] for k in kept]
-        values = np.array([row.points for row in rows], np.float64).reshape(-1, self._count, 2)
-        boxes = {"ground_truth": tight_box(values) if rows else np.empty((0, 4))}
-        if any(row.box for row in rows):
-            boxes = {"bbox": _box_array([row.box for row in rows]), **boxes}
-        scale = (
-            _box_array([row.scale_box for row in rows])
-            if rows and all(row.scale_box for row in rows)
-            else None
-        )
-        seen = bool(rows) and all(row.visible for row in rows)
-        flags = sorted({key for row in rows for key in row.attributes})
+        parts: list[str] = []
+        faces: list[_Face] = []
+        total = 0
+        part_faces, notes = self._read_parts(root)
+        for part, face in part_faces:
+            total += 1
+            if not pixels or (folder / face.image).is_file():
+                parts.append(part)
+                faces.append(face)
+        if len(faces) < total:
+            notes.append(
+                f"{total - len(faces)} of {total} faces have no picture in {folder}, left out"
+            )
+        return self._build_index(folder, parts, faces, notes)
+
+    def _build_index(
+        self, folder: Path, parts: Sequence[str], faces: Sequence[_Face], notes: Sequence[str]
+    ) -> Index:
+        values = _stack_points(faces, self._count)
+        files = tuple(folder / face.image for face in faces)
         return Index(
             dataset="files",
-            ids=np.array([row.id for row in rows], np.str_),
+            ids=np.array([face.id for face in faces], np.str_),
             parts=np.array(parts, np.str_),
             values=values,
-            boxes=boxes,
-            clusters=np.array([row.cluster for row in rows], np.str_),
-            read=partial(
-                _picture, folder, tuple(row.image for row in rows), values, self._source.origin
-            ),
-            stamp=lambda row: images.file_cache_key(folder / rows[row].image),
+            boxes=_boxes_by_source(faces, values),
+            clusters=np.array([face.cluster for face in faces], np.str_),
+            read=partial(read_picture, files, values - self._source.origin),
+            stamp=partial(picture_cache_key, files),
             origin=self._source.origin,
-            visible=np.array([row.visible for row in rows], bool) if seen else None,
-            attributes={
-                key: np.array([row.attributes.get(key, False) for row in rows], bool)
-                for key in flags
-            },
+            visible=_visible_points(faces),
+            attributes=_attribute_columns(faces),
             notes=tuple(notes),
-            scale_boxes=scale,
+            scale_boxes=_scale_boxes(faces),
         )
 
     def verify(self, root: Path) -> list[Finding]:
-        """Examine the files: rows per part, pictures against points."""
+        """Examine the files: faces per part, pictures against points."""
         try:
-            found = self.index(root, pixels=False)
+            index = self.index(root, pixels=False)
         except DataError as error:
             return [Finding("wrong", str(error))]
-        findings = [
-            Finding("ok" if count else "missing", f"{part}: {count} faces")
-            for part, count in (
-                (part, int((found.parts == part).sum())) for part in self._source.parts
-            )
-        ]
-        there = self.pictures(root)
-        paths = [there.get(str(name)) for name in found.ids]
-        return [
-            *findings,
-            *sample_checks.check_pictures(found.ids.tolist(), paths, found.values - found.origin),
-        ]
+        findings = []
+        for part in self._source.parts:
+            count = int((index.parts == part).sum())
+            findings.append(sample_checks.missing_unless(count, f"{part}: {count} faces"))
+        files = self.picture_files(root)
+        pictures = [files.get(str(name)) for name in index.ids]
+        findings += sample_checks.check_pictures(
+            index.ids.tolist(), pictures, index.values - index.origin
+        )
+        return findings
 
-    def pictures(self, root: Path) -> dict[str, Path]:
+    def picture_files(self, root: Path) -> dict[str, Path]:
         """Map ids to picture files, for the examination."""
-        rows, _, _ = self._rows(root)
-        paths = {row.id: root / self._source.images / row.image for row in rows}
-        return {name: path for name, path in paths.items() if path.is_file()}
+        part_faces, _ = self._read_parts(root)
+        files = {}
+        for _, face in part_faces:
+            path = root / self._source.images / face.image
+            if path.is_file():
+                files[face.id] = path
+        return files
 
-    def _rows(self, root: Path) -> tuple[list[_Face], list[str], list[str]]:
-        """Return the rows of all parts, their parts, and notes."""
-        rows: list[_Face] = []
-        parts: list[str] = []
+    def _read_parts(self, root: Path) -> tuple[list[tuple[str, _Face]], list[str]]:
+        """Return the faces of all parts, each with its part, and notes."""
+        part_faces: list[tuple[str, _Face]] = []
         notes: list[str] = []
         for part, name in self._source.parts.items():
             path = root / paths.check_relative_path(name, f"card {self._name}, source")
             if not path.is_file():
                 notes.append(f"there is no file {path}")
                 continue
-            found = (
-                _read_json(path, part, self._count, self._source)
-                if path.suffix.lower() == ".json"
-                else None
-            )
-            rows += found if found is not None else _read_csv(path, part, self._count)
-            parts += [part] * (len(rows) - len(parts))
-        return rows, parts, notes
+            if path.suffix.lower() == ".json":
+                faces = _read_json(path, part, self._count, self._source)
+            else:
+                faces = _read_csv(path, part, self._count)
+            part_faces += [(part, face) for face in faces]
+        return part_faces, notes
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
-    """Refuse: which files belong together is said by a card, see `datasets.of`."""
+    """Refuse: which files belong together is said by a card, see `open_protocol_dataset`."""
     del root, pixels
     raise DataError(
         "the dataset 'files' is read through a card that names them: [source] images, parts"
@@ -183,20 +188,59 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 
 
 def verify(root: Path) -> list[Finding]:
-    """Say how one's own files are examined."""
+    """Say how a custom dataset is examined."""
     del root
     return [Finding("ok", "`benchbox data verify CARD.toml` examines the files that a card names")]
 
 
+# --- columns --------------------------------------------------------------------------------------
+
+
+def _stack_points(faces: Sequence[_Face], count: int) -> Floats:
+    return np.array([face.points for face in faces], np.float64).reshape(-1, count, 2)
+
+
+def _boxes_by_source(faces: Sequence[_Face], values: Floats) -> dict[str, Floats]:
+    boxes = {}
+    if any(face.box for face in faces):
+        boxes["bbox"] = _box_array([face.box for face in faces])
+    boxes["ground_truth"] = tight_box(values)
+    return boxes
+
+
+def _scale_boxes(faces: Sequence[_Face]) -> Floats | None:
+    if not faces or not all(face.scale_box for face in faces):
+        return None
+    return _box_array([face.scale_box for face in faces])
+
+
 def _box_array(boxes: Sequence[tuple[float, ...]]) -> Floats:
-    return np.array([box or (np.nan,) * 4 for box in boxes], np.float64).reshape(-1, 4)
+    """Stack corner boxes (N, 4); an empty one becomes NaN."""
+    stacked = np.full((len(boxes), 4), np.nan)
+    for row, box in enumerate(boxes):
+        if box:
+            stacked[row] = box
+    return stacked
 
 
-def _picture(folder: Path, names: Sequence[str], values: Floats, origin: float, row: int) -> Bytes:
-    path = folder / names[row]
-    pixels = images.decode_picture(path)
-    sample_checks.check_points_fit(path, values[row] - origin, (pixels.shape[1], pixels.shape[0]))
-    return pixels
+def _visible_points(faces: Sequence[_Face]) -> np.ndarray | None:
+    """Return visibility (N, K), if every face states it."""
+    if not faces or not all(face.visible for face in faces):
+        return None
+    return np.array([face.visible for face in faces], bool)
+
+
+def _attribute_columns(faces: Sequence[_Face]) -> dict[str, np.ndarray]:
+    names: set[str] = set()
+    for face in faces:
+        names.update(face.attributes)
+    columns = {}
+    for name in sorted(names):
+        columns[name] = np.array([face.attributes.get(name, False) for face in faces], bool)
+    return columns
+
+
+# --- checks of values -----------------------------------------------------------------------------
 
 
 def _number(value: Any, where: str) -> float:
@@ -210,10 +254,10 @@ def _number(value: Any, where: str) -> float:
 
 
 def _check_box(corners: Sequence[float], where: str) -> tuple[float, ...]:
-    if not (corners[2] > corners[0] and corners[3] > corners[1]):
-        raise DataError(
-            f"{where}: the box {[round(c, 1) for c in corners]} has no area; corners x0 y0 x1 y1"
-        )
+    x0, y0, x1, y1 = corners
+    if not (x1 > x0 and y1 > y0):
+        rounded = [round(corner, 1) for corner in corners]
+        raise DataError(f"{where}: the box {rounded} has no area; corners x0 y0 x1 y1")
     return tuple(corners)
 
 
@@ -227,76 +271,89 @@ def _check_size(path: Path) -> None:
 
 def _read_csv(path: Path, part: str, count: int) -> list[_Face]:
     _check_size(path)
-    rows: list[_Face] = []
+    faces: list[_Face] = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             lines = csv.reader(stream, strict=True)
             header = [name.strip() for name in next(lines, [])]
-            places = _point_columns(header, count, f"{path}:1")
+            columns = _point_columns(header, count, f"{path}:1")
             for cells in lines:
                 where = f"{path}:{lines.line_num}"
                 if not cells:
                     continue
                 if len(cells) != len(header):
                     raise DataError(f"{where}: {len(cells)} cells, the header names {len(header)}")
-                rows.append(
-                    _csv_row(
-                        dict(zip(header, cells, strict=True)),
-                        places,
-                        f"{part}/{len(rows) + 1:05d}",
-                        where,
-                    )
-                )
+                default_id = f"{part}/{len(faces) + 1:05d}"
+                row = dict(zip(header, cells, strict=True))
+                faces.append(_csv_row(row, columns, default_id, where))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is not a CSV file in UTF-8 ({error})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    return rows
+    return faces
 
 
 def _point_columns(header: Sequence[str], count: int, where: str) -> list[str]:
     """Return the columns of the points in order x0, y0, x1, ….
 
     Raises DataError unless all of them are there once.
+
+    >>> _point_columns(["image", "y0", "x0"], 1, "mine.csv:1")
+    ['x0', 'y0']
+    >>> _point_columns(["image_name", "original_0_x", "original_0_y"], 1, "hrnet.csv:1")
+    ['original_0_x', 'original_0_y']
     """
-    found: dict[tuple[int, str], str] = {}
+    columns: dict[tuple[int, str], str] = {}
     for name in header:
         match = _POINT.fullmatch(name)
         if match:
             axis, number = match[1] or match[4], int(match[2] or match[3])
-            found[number, axis] = name
-    wanted = [(number, axis) for number in range(count) for axis in "xy"]
-    if sorted(found) != sorted(wanted) or len(set(header)) < len(header):
-        what = f"{len(found)} point columns, {len(wanted)} are needed"
+            columns[number, axis] = name
+    wanted = []
+    for number in range(count):
+        wanted += [(number, "x"), (number, "y")]
+    if sorted(columns) != sorted(wanted) or len(set(header)) < len(header):
         raise DataError(
-            f"{where}: {what}: x0,y0 … x{count - 1},y{count - 1}, each once (or original_0_x, …)"
+            f"{where}: {len(columns)} point columns, {len(wanted)} are needed: "
+            f"x0,y0 … x{count - 1},y{count - 1}, each once (or original_0_x, …)"
         )
     if "image" not in header and "image_name" not in header:
         raise DataError(f"{where}: there is no column 'image'")
-    return [found[key] for key in wanted]
+    return [columns[key] for key in wanted]
 
 
-def _csv_row(cells: Mapping[str, str], places: Sequence[str], number: str, where: str) -> _Face:
-    image = paths.check_relative_path(
-        (cells.get("image") or cells.get("image_name") or "").strip(), where
-    )
-    box: tuple[float, ...] = ()
-    if all(key in cells for key in _CORNERS) and any(cells[key].strip() for key in _CORNERS):
-        box = _check_box([_number(cells[key], where) for key in _CORNERS], where)
-    shown = [f"v{k}" for k in range(len(places) // 2)]
+def _csv_row(
+    cells: Mapping[str, str], columns: Sequence[str], default_id: str, where: str
+) -> _Face:
+    image_cell = cells.get("image") or cells.get("image_name") or ""
+    image = paths.check_relative_path(image_cell.strip(), where)
+    attributes = {}
+    for key, value in cells.items():
+        if key.startswith("is_"):
+            attributes[key.removeprefix("is_")] = _flag(value, where)
     return _Face(
-        id=cells.get("id", "").strip() or number,
+        id=cells.get("id", "").strip() or default_id,
         image=image,
-        points=[_number(cells[key], where) for key in places],
+        points=[_number(cells[key], where) for key in columns],
         cluster=cells.get("cluster", "").strip() or image,
-        box=box,
-        visible=tuple(_flag(cells[key], where) for key in shown)
-        if all(key in cells for key in shown)
-        else (),
-        attributes={
-            key[3:]: _flag(value, where) for key, value in cells.items() if key.startswith("is_")
-        },
+        box=_csv_box(cells, where),
+        visible=_csv_visible(cells, len(columns) // 2, where),
+        attributes=attributes,
     )
+
+
+def _csv_box(cells: Mapping[str, str], where: str) -> tuple[float, ...]:
+    corners = [cells.get(key) for key in _CORNERS]
+    if None in corners or not any(corner and corner.strip() for corner in corners):
+        return ()
+    return _check_box([_number(corner, where) for corner in corners], where)
+
+
+def _csv_visible(cells: Mapping[str, str], count: int, where: str) -> tuple[bool, ...]:
+    names = [f"v{point}" for point in range(count)]
+    if not all(name in cells for name in names):
+        return ()
+    return tuple(_flag(cells[name], where) for name in names)
 
 
 def _flag(text: str, where: str) -> bool:
@@ -309,33 +366,40 @@ def _flag(text: str, where: str) -> bool:
 
 
 def _read_json(path: Path, part: str, count: int, source: CustomFiles) -> list[_Face]:
+    content = _load_json(path)
+    pictures, annotations = _json_table(content, "images"), _json_table(content, "annotations")
+    if pictures is None or annotations is None:
+        raise DataError(f"{path}: holds no lists 'images' and 'annotations' as COCO has them")
+    names: dict[Any, str] = {}
+    for number, picture in enumerate(pictures, start=1):
+        where = f"{path}: image {number}"
+        name = paths.check_relative_path(str(picture.get("file_name", "")), where)
+        names[_json_key(picture, "id", where)] = name
+    faces = []
+    for number, row in enumerate(annotations, start=1):
+        where = f"{path}: annotation {number}"
+        faces.append(_json_row(row, names, part, count, source, where))
+    return faces
+
+
+def _load_json(path: Path) -> Any:
     _check_size(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise DataError(f"{path}: is not a json file ({error})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    tables = [
-        content.get(key) if isinstance(content, dict) else None for key in ("images", "annotations")
-    ]
-    if not all(
-        isinstance(table, list) and all(isinstance(row, dict) for row in table) for table in tables
-    ):
-        raise DataError(f"{path}: holds no lists 'images' and 'annotations' as COCO has them")
-    pictures, annotations = tables
-    assert pictures is not None
-    assert annotations is not None
-    names: dict[Any, str] = {}
-    for number, picture in enumerate(pictures, start=1):
-        where = f"{path}: image {number}"
-        names[_json_key(picture, "id", where)] = paths.check_relative_path(
-            str(picture.get("file_name", "")), where
-        )
-    return [
-        _json_row(row, names, part, count, source, f"{path}: annotation {k}")
-        for k, row in enumerate(annotations, 1)
-    ]
+
+
+def _json_table(content: Any, key: str) -> list[dict[str, Any]] | None:
+    """Return a list of objects, None where there is none."""
+    if not isinstance(content, dict):
+        return None
+    table = content.get(key)
+    if not isinstance(table, list) or not all(isinstance(row, dict) for row in table):
+        return None
+    return table
 
 
 def _json_key(row: Mapping[str, Any], key: str, where: str) -> Any:
@@ -357,9 +421,36 @@ def _json_row(
     image = names.get(_json_key(row, "image_id", where))
     if image is None:
         raise DataError(f"{where}: its image {row['image_id']!r} is not in 'images'")
+    keypoints = _json_keypoints(row, count, where)
+    box: tuple[float, ...] = ()
+    if row.get("bbox") is not None:
+        box = _coco_corners(row["bbox"], where)
+    visible: tuple[bool, ...] = ()
+    if source.visible == "coco":
+        visible = tuple(mark > 1 for _, _, mark in keypoints)
+    points = []
+    for x, y, _ in keypoints:
+        points += [x, y]
+    return _Face(
+        id=f"{part}/{_json_key(row, 'id', where)}",
+        image=image,
+        points=points,
+        cluster=image,
+        box=box,
+        scale_box=_scale_box(row, where),
+        visible=visible,
+    )
+
+
+def _json_keypoints(
+    row: Mapping[str, Any], count: int, where: str
+) -> list[tuple[float, float, float]]:
+    """Return (x, y, mark) of every point; a point that is not marked is refused."""
     keypoints = row.get("keypoints")
     if not isinstance(keypoints, list) or len(keypoints) != 3 * count:
-        has = len(keypoints) if isinstance(keypoints, list) else keypoints
+        has = keypoints
+        if isinstance(keypoints, list):
+            has = len(keypoints)
         raise DataError(
             f"{where}: keypoints has {has} numbers, {count} points x y v make {3 * count}"
         )
@@ -367,23 +458,18 @@ def _json_row(
     marks = numbers[2::3]
     if 0 in marks:
         raise DataError(
-            f"{where}: point {marks.index(0)} is not marked (v = 0); every point of the layout is needed"
+            f"{where}: point {marks.index(0)} is not marked (v = 0); "
+            "every point of the layout is needed"
         )
-    box: tuple[float, ...] = ()
-    if row.get("bbox") is not None:
-        box = _coco_corners(row["bbox"], where)
-    return _Face(
-        id=f"{part}/{_json_key(row, 'id', where)}",
-        image=image,
-        points=[value for k, value in enumerate(numbers) if k % 3 < 2],
-        cluster=image,
-        box=box,
-        scale_box=_scale_box(row, where),
-        visible=tuple(mark > 1 for mark in marks) if source.visible == "coco" else (),
-    )
+    return list(zip(numbers[0::3], numbers[1::3], marks, strict=True))
 
 
 def _coco_corners(bbox: Any, where: str) -> tuple[float, ...]:
+    """Return the corners of COCO's x y width height.
+
+    >>> _coco_corners([10, 20, 30, 40], "mine.json: annotation 1")
+    (10.0, 20.0, 40.0, 60.0)
+    """
     if not isinstance(bbox, list) or len(bbox) != 4:
         raise DataError(f"{where}: bbox {str(bbox)[:60]} is not x y width height")
     x, y, width, height = (_number(value, where) for value in bbox)

@@ -1,8 +1,7 @@
-"""What a card's options disturb on purpose: test boxes, test pictures, training labels.
+"""Perturbations that a card's options ask for: test boxes, test pictures, training labels.
 
-The same way for everybody.
-
-The sweeps of G&LSR (TPAMI 2021), whose text leaves the details open; what was chosen is said here.
+They are the same for every method. The sweeps are those of G&LSR (TPAMI 2021), whose text leaves
+the details open; what was chosen is said here.
 
 * `scale=r` (Table 4a, 0.1 … 0.5): "extend the face bounding boxes by a set of ratios": the box of
   every test face is scaled about its centre by 1 + r.
@@ -44,9 +43,12 @@ FACE_PX = 256  # side of the resized face that noise is measured on
 
 
 def perturb_index(protocol: Protocol, index: Index) -> Index:
-    """Disturb what a protocol's options say; without any, return the index as it is.
+    """Apply the perturbations of a protocol's options; without any, return the index as it is.
 
-    Raises DataError without a box.
+    Raises
+    ------
+    DataError
+        A face that is to be perturbed has no box.
     """
     if not (protocol.scale or protocol.translation or protocol.rotation or protocol.noise):
         return index
@@ -55,13 +57,10 @@ def perturb_index(protocol: Protocol, index: Index) -> Index:
     boxes = np.array(index.boxes[protocol.box])
     test = np.flatnonzero(select.select_rows(index, protocol.groups[protocol.overall]))
     train = np.flatnonzero(select.select_rows(index, protocol.train_parts))
-    for rows in ([test] if protocol.rotation else []) + ([train] if protocol.noise else []):
-        lacking = rows[~np.isfinite(boxes[rows]).all(axis=1)]
-        if len(lacking):
-            raise DataError(
-                f"{protocol.name}: {str(index.ids[lacking[0]])!r} has no {protocol.box} box to go by"
-            )
+    if protocol.rotation:
+        _require_boxes(protocol, index, boxes, test)
     if protocol.noise:
+        _require_boxes(protocol, index, boxes, train)
         values = index.values.copy()
         values[train] = add_label_noise(
             index.values[train], boxes[train], index.ids[train], protocol.noise
@@ -69,68 +68,109 @@ def perturb_index(protocol: Protocol, index: Index) -> Index:
         index = replace(index, values=values)
     if protocol.rotation:
         index = rotate_pictures(index, test, boxes, protocol.rotation)
-    boxes[test] = translate_boxes(
-        extend_boxes(boxes[test], protocol.scale), index.ids[test], protocol.translation
-    )
+    extended = extend_boxes(boxes[test], protocol.scale)
+    boxes[test] = translate_boxes(extended, index.ids[test], protocol.translation)
     return replace(index, boxes={**index.boxes, protocol.box: boxes})
 
 
+def _require_boxes(protocol: Protocol, index: Index, boxes: Floats, rows: np.ndarray) -> None:
+    lacking = rows[~np.isfinite(boxes[rows]).all(axis=1)]
+    if len(lacking):
+        first = str(index.ids[lacking[0]])
+        raise DataError(f"{protocol.name}: {first!r} has no {protocol.box} box to go by")
+
+
 def _generator(name: str, purpose: str) -> np.random.Generator:
+    """Return the random generator of one face and one purpose."""
     digest = hashlib.sha256(f"{purpose}:{name.replace(' ', '')}".encode()).digest()
     return np.random.default_rng(np.frombuffer(digest, "<u4").tolist())
 
 
+# --- boxes and labels -----------------------------------------------------------------------------
+
+
 def extend_boxes(boxes: Floats, ratio: float) -> Floats:
-    """Scale boxes (N, 4) about their centres by 1 + ratio."""
+    """Scale boxes (N, 4) about their centres by 1 + ratio.
+
+    Examples
+    --------
+    >>> extend_boxes(np.array([[10.0, 10.0, 30.0, 50.0]]), 0.5).tolist()
+    [[5.0, 0.0, 35.0, 60.0]]
+    """
     return geometry.expand_boxes(boxes, 1 + ratio)
 
 
 def translate_boxes(boxes: Floats, ids: np.ndarray, ratio: float) -> Floats:
-    """Move boxes (N, 4) by a share of their own width and height, each in its own direction."""
+    """Move boxes (N, 4) by a share of their own width and height, each in its own direction.
+
+    `ids` (N,) decide the directions.
+
+    Examples
+    --------
+    >>> box = np.array([[10.0, 10.0, 30.0, 30.0]])
+    >>> shift = translate_boxes(box, np.array(["afw/1"]), 0.1) - box
+    >>> round(float(np.hypot(shift[0, 0], shift[0, 1])), 9)  # a tenth of 20 px
+    2.0
+    """
     angles = np.array(
         [_generator(str(name), "translation").uniform(0, 2 * math.pi) for name in ids]
     )
-    shift = (
-        ratio * (boxes[:, 2:] - boxes[:, :2]) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    )
+    directions = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    shift = ratio * (boxes[:, 2:] - boxes[:, :2]) * directions
     return np.asarray(boxes + np.concatenate([shift, shift], axis=1), np.float64)
 
 
 def add_label_noise(values: Floats, boxes: Floats, ids: np.ndarray, radius_px: float) -> Floats:
-    """Move points (N, K, 2) uniformly within a disc, in a frame in which their boxes (N, 4) are 256 x 256 px."""
+    """Move points (N, K, 2) uniformly within a disc, each by its own vector.
+
+    `radius_px` holds in a frame in which the boxes (N, 4) are 256 x 256 px; `ids` (N,) decide the
+    draws.
+    """
     unit = (boxes[:, 2:] - boxes[:, :2]) / FACE_PX
     result = np.array(values, np.float64)
     for row, name in enumerate(ids):
-        draws = _generator(str(name), "noise")
-        angles = draws.uniform(0, 2 * math.pi, values.shape[1])
-        distances = radius_px * np.sqrt(draws.uniform(0, 1, values.shape[1]))
-        result[row] += (
-            np.stack([distances * np.cos(angles), distances * np.sin(angles)], axis=1) * unit[row]
-        )
+        generator = _generator(str(name), "noise")
+        angles = generator.uniform(0, 2 * math.pi, values.shape[1])
+        distances = radius_px * np.sqrt(generator.uniform(0, 1, values.shape[1]))
+        offsets = np.stack([distances * np.cos(angles), distances * np.sin(angles)], axis=1)
+        result[row] += offsets * unit[row]
     return result
 
 
-def rotate_pictures(index: Index, rows: np.ndarray, boxes: Floats, degrees: float) -> Index:
-    """Turn pictures and points of some rows about the centres of `boxes` (N, 4, of every row, in the index's frame).
+# --- pictures -------------------------------------------------------------------------------------
 
-    Boxes of the index are left alone; positive angles turn the picture's content clockwise, as y
-    points down.
+
+def rotate_pictures(index: Index, rows: np.ndarray, boxes: Floats, degrees: float) -> Index:
+    """Turn pictures and points of some rows about the centres of their boxes.
+
+    Parameters
+    ----------
+    index
+        The boxes of the index are left alone.
+    rows
+        (M,) row numbers.
+    boxes
+        (N, 4) px, of every row, in the index's frame.
+    degrees
+        Positive angles turn the picture's content clockwise, as y points down; each face turns to
+        the left or to the right as drawn for its id.
     """
-    signs = [
-        1 if _generator(str(index.ids[row]), "rotation").uniform() < 0.5 else -1 for row in rows
-    ]
-    centres = (boxes[rows, :2] + boxes[rows, 2:]) / 2
-    maps = np.stack(
-        [_rotation_about(c, math.radians(s * degrees)) for c, s in zip(centres, signs, strict=True)]
-    )
+    maps = []
+    for row in rows:
+        centre = (boxes[row, :2] + boxes[row, 2:]) / 2
+        angle = math.radians(degrees)
+        if _generator(str(index.ids[row]), "rotation").uniform() >= 0.5:
+            angle = -angle
+        maps.append(_rotation_about(centre, angle))
+    stacked = np.array(maps, np.float64).reshape(-1, 2, 3)
     values = index.values.copy()
-    values[rows] = geometry.transform_points(maps, index.values[rows])
+    values[rows] = geometry.transform_points(stacked, index.values[rows])
     # No stamp: crops that were kept of the upright pictures must not be taken for those of the
     # turned ones.
     return replace(
         index,
         values=values,
-        read=_rotating_reader(index, dict(zip(rows.tolist(), maps, strict=True))),
+        read=_rotating_reader(index, dict(zip(rows.tolist(), stacked, strict=True))),
         stamp=None,
     )
 
@@ -151,10 +191,11 @@ def _rotating_reader(index: Index, maps: dict[int, Floats]) -> Callable[[int], B
 
         # The map is of the dataset's frame; arrays count from 0.
         linear, shift = maps[row][:, :2], maps[row][:, 2]
-        offset = np.full(2, index.origin)
-        own = np.concatenate([linear, (linear @ offset + shift - offset)[:, None]], axis=1)
+        origin = np.full(2, index.origin)
+        pixel_shift = linear @ origin + shift - origin
+        pixel_map = np.concatenate([linear, pixel_shift[:, None]], axis=1)
         size = (pixels.shape[1], pixels.shape[0])
-        turned_pixels: Bytes = cv2.warpAffine(pixels, own, size, flags=cv2.INTER_LINEAR)
-        return turned_pixels
+        rotated: Bytes = cv2.warpAffine(pixels, pixel_map, size, flags=cv2.INTER_LINEAR)
+        return rotated
 
     return read

@@ -5,8 +5,9 @@ This is where the dataset's own frame ends: boxes and values of samples leave he
 completeness is enforced: a test set is whole or the protocol refuses to run, a training set may be
 partial and then gives the data a name of their own.
 
-With folds the same items are trained and tested on, never by one model: each fold leaves out whole clusters, trains on
-all the others, and is tested on those that it left out. The data of a protocol with folds are described as a whole.
+With folds the same items are trained and tested on, never by one model: each fold leaves out whole
+clusters, trains on all the others, and is tested on those that it left out. The data of a protocol
+with folds are described as a whole.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from benchbox.types import Examples, Index, Protocol, Sample, Truth
 
 from . import DATASETS, open_protocol_dataset, select
 from .assemble import EXTRA
+from .index import take_column
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Strings
@@ -44,7 +46,10 @@ class DataRecord:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """A protocol's data: samples in the pixel frame, truth in the dataset's own frame, test rows in one order."""
+    """A protocol's data: samples in the pixel frame, truth in the dataset's own frame.
+
+    Test rows stand in one order in both.
+    """
 
     labelled: Examples
     validation: Examples | None
@@ -57,25 +62,28 @@ class Split:
 def fold_names(protocol: Protocol, index: Index) -> tuple[str, ...]:
     """Name the folds of a protocol, "" alone where it has none.
 
-    Raises DataError when the test set is not whole.
+    Raises
+    ------
+    DataError
+        The test set is not whole, or makes fewer than two folds.
     """
     if not protocol.folds:
         return ("",)
-    found = _fold_per_row(protocol, index.clusters[_test_rows(protocol, index)])
-    names = tuple(str(name) for name in np.unique(found))
+    test = _test_rows(protocol, index)
+    names = np.unique(_fold_per_row(protocol, index.clusters[test]))
     if len(names) < 2:
         raise _incomplete_error(
             protocol, index, f"needs two folds or more, this copy has one {protocol.cluster}"
         )
-    return names
+    return tuple(str(name) for name in names)
 
 
 def split_index(protocol: Protocol, index: Index, fold: str = "") -> Split:
     """Divide an index as a protocol's card says, for one of its folds; touches no pixel.
 
-    The labelled share is drawn first and the validation share from it, both by whole clusters in
-    the order of a hash, so protocols with the same training parts share one division and a partial
-    copy keeps the order of the whole one.
+    The labelled share is drawn first and the validation share, the hold-out split, from it, both by
+    whole clusters in the order of a hash, so protocols with the same training parts share one
+    division and a partial copy keeps the order of the whole one.
 
     Raises
     ------
@@ -83,50 +91,60 @@ def split_index(protocol: Protocol, index: Index, fold: str = "") -> Split:
         The test set is not whole, nothing is left to train on, an item is doubled, or a box is
         missing; says where the data are had, under which terms, and what runs without them.
     """
-    train, test = everything, whole = _train_and_test_rows(protocol, index)
+    all_train, all_test = _train_and_test_rows(protocol, index)
+    train, test = all_train, all_test
     if protocol.folds:
-        left_out = _fold_per_row(protocol, index.clusters[test]) == fold
-        train, test = test[~left_out], test[left_out]
+        in_fold = _fold_per_row(protocol, index.clusters[test]) == fold
+        train, test = test[~in_fold], test[in_fold]
         if not len(test):
             raise DataError(f"{protocol.name}: there is no fold {fold!r}")
     _check_disjoint(protocol, index, train, test)
-    held_out, extra = _validation_rows(protocol, index), np.flatnonzero(index.parts == EXTRA)
-    rows = np.concatenate([train, test, held_out, extra])
-    boxes = _SampleBoxes(_method_boxes(protocol, index, rows), _extra_boxes(protocol, index))
-    labelled, validation, unlabelled = _divide_training_rows(protocol, index.clusters[train])
-    held_out = np.concatenate([train[validation], held_out])
+    own_validation = np.flatnonzero(select.select_rows(index, protocol.validation_parts))
+    extra = np.flatnonzero(index.parts == EXTRA)
+    boxes = _SampleBoxes(
+        _method_boxes(protocol, index, np.concatenate([train, test, own_validation, extra])),
+        _extra_boxes(protocol, index),
+    )
+    division = _divide_training_rows(protocol, index.clusters[train])
+    validation_rows = np.concatenate([train[division.validation], own_validation])
+    validation = None
+    if len(validation_rows):
+        validation = _examples(index, boxes, validation_rows)
+    unlabelled_rows = np.concatenate([train[division.unlabelled], extra])
+    data = _training_record(protocol, index, all_train, all_test)
     return Split(
-        labelled=_examples(index, boxes, train[labelled]),
-        validation=_examples(index, boxes, held_out) if len(held_out) else None,
-        unlabelled=Samples(index, boxes, np.concatenate([train[unlabelled], extra])),
+        labelled=_examples(index, boxes, train[division.labelled]),
+        validation=validation,
+        unlabelled=Samples(index, boxes, unlabelled_rows),
         test=Samples(index, boxes, test),
-        truth=_truth_of_rows(protocol, index, test, whole),
-        data=_add_unlabelled(
-            protocol,
-            index,
-            _training_record(protocol, index, everything, whole),
-            train[~unlabelled],
-            extra,
-        ),
+        truth=_truth_of_rows(protocol, index, test, all_test),
+        data=_add_unlabelled(protocol, index, data, train[~division.unlabelled], extra),
     )
 
 
 def ground_truth(protocol: Protocol, index: Index) -> Truth:
-    """Return what the scorer compares with; needs annotations only.
+    """Return what the scorer compares with, in the dataset's own frame; needs annotations only.
 
-    Raises DataError when the test set is not whole.
+    Raises
+    ------
+    DataError
+        The test set is not whole, or a group is empty.
     """
     rows = _test_rows(protocol, index)
     return _truth_of_rows(protocol, index, rows, rows)
 
 
 def describe_data(protocol: Protocol, index: Index) -> DataRecord:
-    """Describe the data of a score that involves no training: test annotations only, boxes left out."""
+    """Describe the data of a score that involves no training: test annotations only, no boxes.
+
+    Raises
+    ------
+    DataError
+        The test set is not whole.
+    """
     test = _test_rows(protocol, index)
-    variant = index.variant
-    return DataRecord(
-        index.dataset, variant, _fingerprint_rows(index, (test,), None), index.notes, 0, len(test)
-    )
+    fingerprint = _fingerprint_rows(index, (test,), None)
+    return DataRecord(index.dataset, index.variant, fingerprint, index.notes, 0, len(test))
 
 
 # --- rows -----------------------------------------------------------------------------------------
@@ -140,32 +158,11 @@ def _train_and_test_rows(protocol: Protocol, index: Index) -> tuple[np.ndarray, 
     test = _test_rows(protocol, index)
     train = np.flatnonzero(select.select_rows(index, protocol.train_parts))
     if protocol.train_parts and not len(train):
+        parts = ", ".join(protocol.train_parts)
         raise _incomplete_error(
-            protocol,
-            index,
-            f"needs training faces ({', '.join(protocol.train_parts)}), this copy has none",
+            protocol, index, f"needs training faces ({parts}), this copy has none"
         )
     return train, test
-
-
-def _validation_rows(protocol: Protocol, index: Index) -> np.ndarray:
-    """Return the rows of the dataset's own validation set, if the card names it.
-
-    A partial copy may have none.
-    """
-    return np.flatnonzero(select.select_rows(index, protocol.validation_parts))
-
-
-def _fold_per_row(protocol: Protocol, clusters: Strings) -> Strings:
-    """Name the fold (N,) that leaves out each of some items, given their clusters (N,)."""
-    if protocol.folds == "cluster":
-        return clusters
-    number = int(protocol.folds)
-    names, rows = np.unique(clusters, return_inverse=True)
-    order = _hash_order(names, f"{protocol.dataset}:{','.join(sorted(protocol.train_parts))}:folds")
-    dealt = np.empty(len(names), int)
-    dealt[order] = np.arange(len(names)) % number
-    return np.array([f"{k + 1}-of-{number}" for k in range(number)])[dealt[rows]]
 
 
 def _test_rows(protocol: Protocol, index: Index) -> np.ndarray:
@@ -173,126 +170,65 @@ def _test_rows(protocol: Protocol, index: Index) -> np.ndarray:
 
     Raises DataError unless it is whole.
     """
-    names, counts = np.unique(index.ids, return_counts=True)
-    if (counts > 1).any():
-        raise DataError(
-            f"{index.dataset}: {str(names[counts > 1][0])!r} is there twice; an id names one item"
-        )
+    _check_unique_ids(index)
     members = protocol.groups[protocol.overall]
     rows = np.flatnonzero(select.select_rows(index, members))
-    people = len(np.unique(index.clusters[rows]))
-    if protocol.test_clusters and people != protocol.test_clusters:
-        what = (
-            f"needs {protocol.test_clusters} {protocol.cluster}s to test on, this copy has {people}"
-        )
-        raise _incomplete_error(protocol, index, what)
-    if protocol.test_expected and len(rows) != protocol.test_expected:
-        has = ", ".join(
-            f"{member} {int(select.select_rows(index, [member]).sum())}" for member in members
-        )
+    clusters = len(np.unique(index.clusters[rows]))
+    if protocol.test_clusters and clusters != protocol.test_clusters:
         raise _incomplete_error(
             protocol,
             index,
-            f"needs {protocol.test_expected} test items, this copy has {len(rows)} ({has})",
+            f"needs {protocol.test_clusters} {protocol.cluster}s to test on, "
+            f"this copy has {clusters}",
+        )
+    if protocol.test_expected and len(rows) != protocol.test_expected:
+        counts = []
+        for member in members:
+            counts.append(f"{member} {int(select.select_rows(index, [member]).sum())}")
+        raise _incomplete_error(
+            protocol,
+            index,
+            f"needs {protocol.test_expected} test items, "
+            f"this copy has {len(rows)} ({', '.join(counts)})",
         )
     return rows
+
+
+def _check_unique_ids(index: Index) -> None:
+    names, counts = np.unique(index.ids, return_counts=True)
+    doubled = names[counts > 1]
+    if len(doubled):
+        raise DataError(
+            f"{index.dataset}: {str(doubled[0])!r} is there twice; an id names one item"
+        )
 
 
 def _check_disjoint(protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarray) -> None:
     both = np.intersect1d(train, test)
     if len(both):
-        raise DataError(
-            f"{protocol.name}: {str(index.ids[both[0]])!r} would be trained and tested on; mend the card"
-        )
+        first = str(index.ids[both[0]])
+        raise DataError(f"{protocol.name}: {first!r} would be trained and tested on; mend the card")
 
 
 def _shared_clusters(index: Index, train: np.ndarray, test: np.ndarray) -> list[str]:
     return [str(name) for name in np.intersect1d(index.clusters[train], index.clusters[test])]
 
 
-def _method_boxes(protocol: Protocol, index: Index, rows: np.ndarray) -> Floats:
-    """Return the boxes (N, 4) that methods are given, pixel frame.
-
-    Raises DataError when one of the rows has none.
-    """
-    if protocol.box not in index.boxes:
-        raise DataError(
-            f"{protocol.name}: {index.dataset} has no {protocol.box!r} boxes, only {', '.join(index.boxes)}"
-        )
-    boxes = index.boxes[protocol.box]
-    absent = rows[~np.isfinite(boxes[rows]).all(axis=1)]
-    if len(absent):
-        others = [
-            f"+box={choice}" for choice in protocol.options.get("box", ()) if choice != protocol.box
-        ]
-        instead = f"; or add {' or '.join(others)} to the protocol's name" if others else ""
-        parts = ", ".join(np.unique(index.parts[absent]))
-        first = f"first {str(index.ids[absent[0]])!r}"
-        what = f"needs {protocol.box} boxes and {len(absent)} items have none ({parts}; {first}){instead}"
-        raise _incomplete_error(protocol, index, what)
-    return geometry.expand_boxes(boxes - index.origin, protocol.box_expansion)
+def _fold_per_row(protocol: Protocol, clusters: Strings) -> Strings:
+    """Name the fold (N,) that leaves out each of some items, given their clusters (N,)."""
+    if protocol.folds == "cluster":
+        return clusters
+    number = int(protocol.folds)
+    names, cluster_of_row = np.unique(clusters, return_inverse=True)
+    parts = ",".join(sorted(protocol.train_parts))
+    order = _hash_order(names, f"{protocol.dataset}:{parts}:folds")
+    fold_of_cluster = np.empty(len(names), int)
+    fold_of_cluster[order] = np.arange(len(names)) % number
+    fold_labels = np.array([f"{fold + 1}-of-{number}" for fold in range(number)])
+    return fold_labels[fold_of_cluster[cluster_of_row]]
 
 
-def _extra_boxes(protocol: Protocol, index: Index) -> dict[str, Floats]:
-    """Return the further boxes (N, 4) that the card names, pixel frame; a row may have none (NaN).
-
-    A preparation of its own comes whole: with `itracker_face` as the box, `left_eye` is what `itracker_left_eye` holds.
-    """
-    preparation = protocol.box.removesuffix("face") if protocol.box.endswith("_face") else ""
-    boxes = {}
-    for name in protocol.extra_boxes:
-        source = preparation + name
-        if source not in index.boxes:
-            raise DataError(
-                f"{protocol.name}: {index.dataset} has no {source!r} boxes, only {', '.join(index.boxes)}"
-            )
-        boxes[name] = index.boxes[source] - index.origin
-    return boxes
-
-
-def _divide_training_rows(protocol: Protocol, clusters: Strings) -> tuple[Bools, Bools, Bools]:
-    """Divide training rows into labelled, validation and unlabelled, by whole clusters."""
-    everything = np.ones(len(clusters), bool)
-    salt = f"{protocol.train_dataset or protocol.dataset}:{','.join(sorted(protocol.train_parts))}"
-    with_labels = everything
-    if protocol.labelled < 1:
-        again = f":{protocol.draw}" if protocol.draw else ""
-        with_labels = _draw_clusters(
-            everything, clusters, _quota(protocol.labelled, everything), f"{salt}:labelled{again}"
-        )
-    validation = _draw_clusters(
-        with_labels, clusters, _quota(protocol.validation, with_labels), f"{salt}:validation"
-    )
-    return with_labels & ~validation, validation, ~with_labels
-
-
-def _quota(share: float, among: Bools) -> int:
-    """Round a share of items down, as papers do (10 % of 3148 are 314), unless only floating point falls short."""
-    return int(share * int(among.sum()) + 1e-6)
-
-
-def _draw_clusters(among: Bools, clusters: Strings, quota: int, salt: str) -> Bools:
-    """Mark whole clusters, in the order of a salted hash, as long as they fit into the quota."""
-    names, first, sizes = np.unique(clusters[among], return_inverse=True, return_counts=True)
-    order = _hash_order(names, salt)
-    taken = np.zeros(len(names), bool)
-    for k in order:
-        if sizes[k] <= quota:
-            taken[k] = True
-            quota -= int(sizes[k])
-    drawn = np.zeros(len(clusters), bool)
-    drawn[among] = taken[first]
-    return drawn
-
-
-def _hash_order(names: Strings, salt: str) -> list[int]:
-    """Return the places of names in the order of a salted hash."""
-    return sorted(
-        range(len(names)), key=lambda k: hashlib.sha256(f"{salt}:{names[k]}".encode()).digest()
-    )
-
-
-# --- values ---------------------------------------------------------------------------------------
+# --- boxes ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -303,8 +239,139 @@ class _SampleBoxes:
     extra: Mapping[str, Floats]  # source → (N, 4)
 
 
+def _method_boxes(protocol: Protocol, index: Index, rows: np.ndarray) -> Floats:
+    """Return the boxes (N, 4) that methods are given, pixel frame.
+
+    Raises DataError when one of the rows has none.
+    """
+    boxes = _require_source(protocol, index, protocol.box)
+    absent = rows[~np.isfinite(boxes[rows]).all(axis=1)]
+    if len(absent):
+        parts = ", ".join(np.unique(index.parts[absent]))
+        first = str(index.ids[absent[0]])
+        raise _incomplete_error(
+            protocol,
+            index,
+            f"needs {protocol.box} boxes and {len(absent)} items have none "
+            f"({parts}; first {first!r}){_other_boxes_hint(protocol)}",
+        )
+    return geometry.expand_boxes(boxes - index.origin, protocol.box_expansion)
+
+
+def _require_source(protocol: Protocol, index: Index, source: str) -> Floats:
+    if source not in index.boxes:
+        raise DataError(
+            f"{protocol.name}: {index.dataset} has no {source!r} boxes, "
+            f"only {', '.join(index.boxes)}"
+        )
+    return index.boxes[source]
+
+
+def _other_boxes_hint(protocol: Protocol) -> str:
+    others = []
+    for source in protocol.options.get("box", ()):
+        if source != protocol.box:
+            others.append(f"+box={source}")
+    if not others:
+        return ""
+    return f"; or add {' or '.join(others)} to the protocol's name"
+
+
+def _extra_boxes(protocol: Protocol, index: Index) -> dict[str, Floats]:
+    """Return the further boxes (N, 4) that the card names, pixel frame; a row may have none (NaN).
+
+    A preparation of its own comes whole: with `itracker_face` as the box, `left_eye` is what
+    `itracker_left_eye` holds.
+    """
+    preparation = ""
+    if protocol.box.endswith("_face"):
+        preparation = protocol.box.removesuffix("face")
+    boxes = {}
+    for name in protocol.extra_boxes:
+        boxes[name] = _require_source(protocol, index, preparation + name) - index.origin
+    return boxes
+
+
+# --- labelled share and hold-out split ------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Division:
+    """Which of the training rows (N,) are labelled, held out for validation, or unlabelled."""
+
+    labelled: Bools
+    validation: Bools
+    unlabelled: Bools
+
+
+def _divide_training_rows(protocol: Protocol, clusters: Strings) -> _Division:
+    """Divide training rows, given their clusters (N,), by whole clusters."""
+    dataset = protocol.train_dataset or protocol.dataset
+    salt = f"{dataset}:{','.join(sorted(protocol.train_parts))}"
+    with_labels = np.ones(len(clusters), bool)
+    if protocol.labelled < 1:
+        labelled_salt = f"{salt}:labelled"
+        if protocol.draw:
+            labelled_salt += f":{protocol.draw}"
+        quota = _share_of_rows(protocol.labelled, with_labels)
+        with_labels = _draw_clusters(with_labels, clusters, quota, labelled_salt)
+    quota = _share_of_rows(protocol.validation, with_labels)
+    validation = _draw_clusters(with_labels, clusters, quota, f"{salt}:validation")
+    return _Division(with_labels & ~validation, validation, ~with_labels)
+
+
+def _share_of_rows(share: float, among: Bools) -> int:
+    """Return how many rows a share of the marked ones is, rounded down as papers do.
+
+    Where only floating point falls short, it is rounded up.
+
+    >>> _share_of_rows(0.1, np.ones(3148, bool))
+    314
+    >>> _share_of_rows(0.29, np.ones(100, bool))  # 0.29 * 100 is 28.999999999999996
+    29
+    """
+    return int(share * int(among.sum()) + 1e-6)
+
+
+def _draw_clusters(among: Bools, clusters: Strings, quota: int, salt: str) -> Bools:
+    """Mark whole clusters, in the order of a salted hash, as long as they fit into the quota.
+
+    `among` (N,) marks the rows to draw from; clusters are never divided:
+
+    >>> people = np.array(["ann", "ann", "ann", "bob", "bob", "eve"])
+    >>> held_out = _draw_clusters(np.ones(6, bool), people, quota=2, salt="demo:train:validation")
+    >>> sorted(set(people[held_out].tolist()) & set(people[~held_out].tolist()))
+    []
+    >>> int(held_out.sum()) <= 2
+    True
+    """
+    names, cluster_of_row, sizes = np.unique(
+        clusters[among], return_inverse=True, return_counts=True
+    )
+    taken = np.zeros(len(names), bool)
+    for cluster in _hash_order(names, salt):
+        if sizes[cluster] <= quota:
+            taken[cluster] = True
+            quota -= int(sizes[cluster])
+    drawn = np.zeros(len(clusters), bool)
+    drawn[among] = taken[cluster_of_row]
+    return drawn
+
+
+def _hash_order(names: Strings, salt: str) -> list[int]:
+    """Return the positions of names in the order of a salted hash."""
+    digests = [hashlib.sha256(f"{salt}:{name}".encode()).digest() for name in names]
+    return sorted(range(len(names)), key=digests.__getitem__)
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+
 class Samples(Sequence[Sample]):
-    """Some rows of an index as samples, each made when it is asked for: a million at once would take gigabytes."""
+    """Some rows of an index as samples, each made when it is asked for.
+
+    A million at once would take gigabytes.
+    """
 
     def __init__(self, index: Index, boxes: _SampleBoxes, rows: np.ndarray) -> None:
         self._index, self._boxes, self._rows = index, boxes, rows
@@ -322,98 +389,110 @@ class Samples(Sequence[Sample]):
         if isinstance(place, slice):
             return Samples(self._index, self._boxes, self._rows[place])
         row, index = int(self._rows[place]), self._index
+        stamp = None
+        if index.stamp:
+            stamp = partial(index.stamp, row)
         return Sample(
             id=str(index.ids[row]),
             box=self._boxes.face[row],
             pixels=partial(index.read, row),
-            boxes={source: columns[row] for source, columns in self._boxes.extra.items()},
+            boxes={source: boxes[row] for source, boxes in self._boxes.extra.items()},
             meta={key: column[row] for key, column in index.meta.items()},
-            stamp=partial(index.stamp, row) if index.stamp else None,
+            stamp=stamp,
         )
 
 
 def _examples(index: Index, boxes: _SampleBoxes, rows: np.ndarray) -> Examples:
     values = index.values[rows]
+    if values.ndim == 3:  # only landmarks live in a picture's frame; gaze has no origin
+        values = values - index.origin
     return Examples(
         samples=Samples(index, boxes, rows),
-        # Only landmarks live in a picture's frame; gaze has no origin to subtract.
-        values=values - index.origin if values.ndim == 3 else values,
+        values=values,
         clusters=index.clusters[rows],
-        visible=None if index.visible is None else index.visible[rows],
+        visible=take_column(index.visible, rows),
     )
 
 
-def _truth_of_rows(protocol: Protocol, index: Index, rows: np.ndarray, whole: np.ndarray) -> Truth:
-    """Return the truth of some test rows; `whole` are all of them."""
-    groups = {
-        group: select.select_rows(index, members) for group, members in protocol.groups.items()
-    }
-    for group, inside in groups.items():
-        if inside.sum() != inside[whole].sum() or not inside.any():
-            what = (
-                "is empty"
-                if not inside.any()
-                else f"has items outside the overall group {protocol.overall!r}"
-            )
-            raise DataError(
-                f"{protocol.name}: the group {group!r} {what}; mend the card or the copy of the data"
-            )
+def _truth_of_rows(
+    protocol: Protocol, index: Index, rows: np.ndarray, all_test: np.ndarray
+) -> Truth:
+    """Return the truth of some test rows; `all_test` are those of every fold."""
+    groups = _check_groups(protocol, index, all_test)
     if protocol.folds:  # what each left-out cluster scored
-        groups |= {
-            str(name): index.clusters == name
-            for name in np.unique(index.clusters[rows])
-            if name not in groups
-        }
+        for name in np.unique(index.clusters[rows]):
+            groups.setdefault(str(name), index.clusters == name)
     return Truth(
         ids=index.ids[rows],
         values=index.values[rows],
-        groups={group: inside[rows] for group, inside in groups.items()},
+        groups={group: in_group[rows] for group, in_group in groups.items()},
         clusters=index.clusters[rows],
-        visible=None if index.visible is None else index.visible[rows],
-        boxes=None if index.scale_boxes is None else index.scale_boxes[rows],
-        sequences=None if index.sequences is None else index.sequences[rows],
+        visible=take_column(index.visible, rows),
+        boxes=take_column(index.scale_boxes, rows),
+        sequences=take_column(index.sequences, rows),
     )
 
 
-# --- words ----------------------------------------------------------------------------------------
+def _check_groups(protocol: Protocol, index: Index, all_test: np.ndarray) -> dict[str, Bools]:
+    """Return the rows (N,) of each group; a group lies in the test set and is not empty."""
+    groups = {}
+    for group, members in protocol.groups.items():
+        in_group = select.select_rows(index, members)
+        fault = ""
+        if not in_group.any():
+            fault = "is empty"
+        elif in_group.sum() != in_group[all_test].sum():
+            fault = f"has items outside the overall group {protocol.overall!r}"
+        if fault:
+            raise DataError(
+                f"{protocol.name}: the group {group!r} {fault}; "
+                "mend the card or the copy of the data"
+            )
+        groups[group] = in_group
+    return groups
+
+
+# --- what a record says ---------------------------------------------------------------------------
 
 
 def _training_record(
     protocol: Protocol, index: Index, train: np.ndarray, test: np.ndarray
 ) -> DataRecord:
-    named = [_train_completeness(protocol, index, train)]
+    variant = _train_completeness(protocol, index, train)
     if index.variant != "complete":
-        named.append(index.variant)
+        variant += f", {index.variant}"
     notes = list(index.notes)
-    shared = [] if protocol.folds else _shared_clusters(index, train, test)
-    if shared:
-        notes.append(
-            f"trained and tested on items of {len(shared)} {protocol.cluster} ({', '.join(shared[:3])})"
-        )
-    fingerprint = _fingerprint_rows(
-        index, (test,) if protocol.folds else (train, test), protocol.box
-    )
-    return DataRecord(
-        index.dataset, ", ".join(named), fingerprint, tuple(notes), len(train), len(test)
-    )
+    row_sets: tuple[np.ndarray, ...] = (test,)
+    if not protocol.folds:
+        row_sets = (train, test)
+        shared = _shared_clusters(index, train, test)
+        if shared:
+            notes.append(
+                f"trained and tested on items of {len(shared)} {protocol.cluster} "
+                f"({', '.join(shared[:3])})"
+            )
+    fingerprint = _fingerprint_rows(index, row_sets, protocol.box)
+    return DataRecord(index.dataset, variant, fingerprint, tuple(notes), len(train), len(test))
 
 
 def _add_unlabelled(
     protocol: Protocol, index: Index, data: DataRecord, labelled: np.ndarray, extra: np.ndarray
 ) -> DataRecord:
-    """Add what a record says of training without all labels: which items keep theirs, what joins without any."""
+    """Add what a record says of training without all labels: who keeps theirs, what joins."""
     notes, variant, fingerprint = list(data.notes), data.variant, data.fingerprint
     if protocol.labelled < 1:
-        ids = "\n".join(sorted(str(name).replace(" ", "") for name in index.ids[labelled]))
-        digest = hashlib.sha256(ids.encode()).hexdigest()
+        names = sorted(str(name).replace(" ", "") for name in index.ids[labelled])
+        digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
         notes.append(
-            f"draw {protocol.draw}: {len(labelled)} items keep their labels, sha256 of their ids {digest}"
+            f"draw {protocol.draw}: {len(labelled)} items keep their labels, "
+            f"sha256 of their ids {digest}"
         )
     if protocol.extra:
-        whole = protocol.extras[protocol.extra].expected
+        expected = protocol.extras[protocol.extra].expected
         fingerprint = _fingerprint_rows(index, (extra,), protocol.box, fingerprint)
         notes.append(f"{len(extra)} pictures of {protocol.extra} join without labels")
-        variant += "" if len(extra) == whole else f", {protocol.extra} {len(extra)} of {whole}"
+        if len(extra) != expected:
+            variant += f", {protocol.extra} {len(extra)} of {expected}"
     return replace(
         data,
         notes=tuple(notes),
@@ -425,39 +504,48 @@ def _add_unlabelled(
 
 def _train_completeness(protocol: Protocol, index: Index, train: np.ndarray) -> str:
     if protocol.train_clusters:
-        people, whole = len(np.unique(index.clusters[train])), protocol.train_clusters
-        return "complete" if people == whole else f"train {people} of {whole} {protocol.cluster}s"
-    return (
-        "complete"
-        if len(train) == protocol.train_expected
-        else f"train {len(train)} of {protocol.train_expected}"
-    )
+        count, expected = len(np.unique(index.clusters[train])), protocol.train_clusters
+        unit = f" {protocol.cluster}s"
+    else:
+        count, expected = len(train), protocol.train_expected
+        unit = ""
+    if count == expected:
+        return "complete"
+    return f"train {count} of {expected}{unit}"
 
 
 def _fingerprint_rows(
-    index: Index, sets: Sequence[np.ndarray], box: str | None, before: str = ""
+    index: Index, row_sets: Sequence[np.ndarray], box: str | None, before: str = ""
 ) -> str:
     """Hash ids, values and boxes of sets of rows.
 
     Blanks in ids are left out: copies spell one 300-W name both ways.
     """
     digest = hashlib.sha256(before.encode())
-    for rows in sets:
-        ids = "\n".join(str(name).replace(" ", "") for name in index.ids[rows])
-        columns = [index.values[rows]] + ([index.boxes[box][rows]] if box else [])
-        for piece in (ids.encode(), *(np.ascontiguousarray(c, "<f8").tobytes() for c in columns)):
+    for rows in row_sets:
+        names = [str(name).replace(" ", "") for name in index.ids[rows]]
+        pieces = ["\n".join(names).encode(), _little_endian(index.values[rows])]
+        if box:
+            pieces.append(_little_endian(index.boxes[box][rows]))
+        for piece in pieces:
             digest.update(len(piece).to_bytes(8, "little") + piece)
     return "sha256:" + digest.hexdigest()
 
 
-def _incomplete_error(protocol: Protocol, index: Index, what: str) -> DataError:
-    """Say in one line what is missing, where it is had, under which terms, and what runs without it."""
-    said = [f"{protocol.name} {what}", *index.notes]
+def _little_endian(column: Floats) -> bytes:
+    return np.ascontiguousarray(column, "<f8").tobytes()
+
+
+def _incomplete_error(protocol: Protocol, index: Index, fault: str) -> DataError:
+    """Say in one line what is missing, where it is had on which terms, and what runs without it."""
+    sentences = [f"{protocol.name} {fault}", *index.notes]
     if protocol.source is not None:
-        said.append("correct `expected` in the card, or complete the files that its source names")
+        sentences.append(
+            "correct `expected` in the card, or complete the files that its source names"
+        )
     elif protocol.dataset in DATASETS:
         access = open_protocol_dataset(protocol).ACCESS
-        said.append(f"get {access.title} at {access.where} ({access.terms})")
+        sentences.append(f"get {access.title} at {access.where} ({access.terms})")
     if protocol.twin:
-        said.append(f"--protocol {protocol.twin} needs no data and runs now")
-    return DataError("; ".join(said))
+        sentences.append(f"--protocol {protocol.twin} needs no data and runs now")
+    return DataError("; ".join(sentences))

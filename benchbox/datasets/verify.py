@@ -1,8 +1,9 @@
-"""The examination of a dataset: what its own reader finds, then what is asked of every set of landmarks.
+"""The examination of a dataset: what its reader finds, then what is asked of every landmark set.
 
-Counts, pictures and known traps are the reader's (`verify`). Here come the ranges of points, how
-boxes lie about them, faces of the training set that come back in a test set, the fingerprint of the
-copy, and for each card whether it runs on this copy and what the run will be called.
+Counts, pictures and known traps are the reader's (`verify`, with `sample_checks`). Here come the
+ranges of points, how boxes lie about them, faces of the training set that come back in a test set,
+the fingerprint of the copy, and for each card whether it runs on this copy and what the run will
+be called.
 
 Look-alikes are found by perceptual hash (64 bits) of the *face*, cut out by its points at 1.3 times
 their box: so one photograph is known again under another crop, size or grading, which hashes of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 _FACE_PX = 64  # side of the face that is hashed
+_GREY_PX = 32  # side of the grey face that is correlated
 _MARGIN = 1.3
 _MOST_BITS = 6
 _LEAST_CORRELATION = 0.95
@@ -46,42 +48,47 @@ def examine_dataset(
 ) -> Iterator[Finding]:
     """Yield what is found out about a dataset under a root, as it is found.
 
-    `cards` are those that test on it.
+    `cards` are those that test on it. Faults of the data are findings and raise nothing.
     """
-    whole = True
+    complete = True
     for finding in module.verify(root):
-        whole = whole and finding.level in ("ok", "note")
+        complete = complete and finding.level in ("ok", "note")
         yield finding
     try:
-        found = module.index(root, pixels=False)
-        seen = module.index(root)
+        annotated = module.index(root, pixels=False)
+        pictured = module.index(root)
     except DataError:
         return  # `verify` has said it, with file and line
-    if not len(found.ids):
+    if not len(annotated.ids):
         return
-    if found.values.ndim == 3:
-        yield from _check_points(found, cards)
-        yield from _check_boxes(found)
-    variant = "partial" if found.variant == "complete" and not whole else found.variant
+    is_landmarks = annotated.values.ndim == 3
+    if is_landmarks:
+        yield from _check_points(annotated, cards)
+        yield from _check_boxes(annotated)
+    variant = annotated.variant
+    if variant == "complete" and not complete:
+        variant = "partial"
+    fingerprint = fingerprint_index(annotated)
     yield Finding(
-        "note",
-        f"fingerprint {fingerprint_index(found)} over ids, values and parts; variant: {variant}",
+        "note", f"fingerprint {fingerprint} over ids, values and parts; variant: {variant}"
     )
-    yield from (Finding("note", note) for note in dict.fromkeys((*found.notes, *seen.notes)))
-    known = {name: seen}
-    if found.values.ndim == 3 and not name.startswith("synth-"):
+    for note in dict.fromkeys((*annotated.notes, *pictured.notes)):
+        yield Finding("note", note)
+    known = {name: pictured}
+    if is_landmarks and not name.startswith("synth-"):
         yield from _check_look_alikes({name: module}, root, cards, known)
-    yield from (_check_protocol(card, root, known) for card in cards)
+    for card in cards:
+        yield _check_protocol(card, root, known)
 
 
 def fingerprint_index(index: Index) -> str:
-    """Hash ids, parts and values of a copy, whatever the order of its rows."""
-    rows = sorted(
-        f"{name}\0{part}\0".replace(" ", "").encode() + np.ascontiguousarray(value, "<f8").tobytes()
-        for name, part, value in zip(index.ids, index.parts, index.values, strict=True)
-    )
+    """Hash ids, parts and values of a copy, whatever the order of its rows: "sha256:…"."""
+    rows = []
+    for name, part, value in zip(index.ids, index.parts, index.values, strict=True):
+        key = f"{name}\0{part}\0".replace(" ", "").encode()
+        rows.append(key + np.ascontiguousarray(value, "<f8").tobytes())
     digest = hashlib.sha256()
-    for row in rows:
+    for row in sorted(rows):
         digest.update(len(row).to_bytes(8, "little") + row)
     return "sha256:" + digest.hexdigest()
 
@@ -89,56 +96,61 @@ def fingerprint_index(index: Index) -> str:
 # --- points and boxes -----------------------------------------------------------------------------
 
 
-def _check_points(found: Index, cards: Sequence[Protocol]) -> Iterator[Finding]:
+def _check_points(index: Index, cards: Sequence[Protocol]) -> Iterator[Finding]:
     """Say what range the points span, and which faces have no size."""
-    values = found.values - found.origin
+    values = index.values - index.origin
     finite = np.isfinite(values).all(axis=(1, 2))
     if not finite.all():
-        first = found.ids[np.argmin(finite)]
-        yield Finding(
-            "wrong",
-            f"{int((~finite).sum())} faces have a point that is not a number; first {first}",
-        )
-    (left, top), (right, bottom) = values[finite].min(axis=(0, 1)), values[finite].max(axis=(0, 1))
+        first = index.ids[np.argmin(finite)]
+        count = int((~finite).sum())
+        yield Finding("wrong", f"{count} faces have a point that is not a number; first {first}")
+    left, top = values[finite].min(axis=(0, 1))
+    right, bottom = values[finite].max(axis=(0, 1))
     yield Finding(
         "note",
         f"points span x {left:.1f} … {right:.1f}, y {top:.1f} … {bottom:.1f} px, counted from 0",
     )
     for layout in {card.layout for card in cards}:
-        a, b = LAYOUTS[layout].eye_corners
-        apart = np.linalg.norm(values[finite][:, a] - values[finite][:, b], axis=1)
-        flat = np.flatnonzero(apart <= 0)
-        if len(flat):
-            first = found.ids[finite][flat[0]]
-            yield Finding(
-                "wrong", f"{len(flat)} faces have both eye corners in one place; first {first}"
-            )
+        first_corner, second_corner = LAYOUTS[layout].eye_corners
+        offsets = values[finite][:, first_corner] - values[finite][:, second_corner]
+        yield from _check_eye_distances(np.linalg.norm(offsets, axis=1), index.ids[finite])
+
+
+def _check_eye_distances(distances_px: Floats, ids: np.ndarray) -> Iterator[Finding]:
+    degenerate = np.flatnonzero(distances_px <= 0)
+    if len(degenerate):
+        first = ids[degenerate[0]]
+        yield Finding(
+            "wrong", f"{len(degenerate)} faces have both eye corners in one place; first {first}"
+        )
+    yield Finding(
+        "note",
+        f"eye corners are {np.median(distances_px):.1f} px apart "
+        f"(median; smallest {distances_px.min():.1f})",
+    )
+
+
+def _check_boxes(index: Index) -> Iterator[Finding]:
+    """Say of every source how many boxes there are and how they lie about the points."""
+    tight = geometry.tight_box(index.values)
+    for source, boxes in index.boxes.items():
+        present = np.isfinite(boxes).all(axis=1)
+        if source == "ground_truth" or not present.any():
+            continue
+        sides = boxes[present, 2:] - boxes[present, :2]
+        if not (sides > 0).all():
+            count = int((sides <= 0).any(axis=1).sum())
+            yield Finding("wrong", f"{source}: {count} boxes have no area")
+            continue
+        iou = _box_iou(boxes[present], tight[present])
+        worst = index.ids[present][np.argmin(iou)]
         yield Finding(
             "note",
-            f"eye corners are {np.median(apart):.1f} px apart (median; smallest {apart.min():.1f})",
+            f"{source}: {int(present.sum())} of {len(boxes)} boxes; "
+            f"they share {np.median(iou):.2f} of their area "
+            f"with that of the points (median; least {iou.min():.2f}, {worst})",
         )
-
-
-def _check_boxes(found: Index) -> Iterator[Finding]:
-    """Say of every source how many boxes there are and how they lie about the points."""
-    tight = geometry.tight_box(found.values)
-    for source, boxes in found.boxes.items():
-        there = np.isfinite(boxes).all(axis=1)
-        if source == "ground_truth" or not there.any():
-            continue
-        size = boxes[there, 2:] - boxes[there, :2]
-        if not (size > 0).all():
-            yield Finding(
-                "wrong", f"{source}: {int((size <= 0).any(axis=1).sum())} boxes have no area"
-            )
-            continue
-        overlap = _box_iou(boxes[there], tight[there])
-        worst = found.ids[there][np.argmin(overlap)]
-        text = f"{source}: {int(there.sum())} of {len(boxes)} boxes; they share {np.median(overlap):.2f} of their area"
-        yield Finding(
-            "note", f"{text} with that of the points (median; least {overlap.min():.2f}, {worst})"
-        )
-        if np.median(overlap) < 0.2:
+        if np.median(iou) < 0.2:
             yield Finding(
                 "wrong",
                 f"{source}: most boxes hardly touch their points; other order, unit or copy?",
@@ -146,7 +158,12 @@ def _check_boxes(found: Index) -> Iterator[Finding]:
 
 
 def _box_iou(a: Floats, b: Floats) -> Floats:
-    """Return the intersection over union (N,) of boxes (N, 4)."""
+    """Return the intersection over union (N,) of boxes (N, 4).
+
+    >>> a = np.array([[0.0, 0.0, 2.0, 2.0]])
+    >>> _box_iou(a, np.array([[1.0, 0.0, 3.0, 2.0]])).round(3).tolist()
+    [0.333]
+    """
     sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
     common = np.prod(np.clip(sides, 0, None), axis=1)
     areas = np.prod(a[:, 2:] - a[:, :2], axis=1) + np.prod(b[:, 2:] - b[:, :2], axis=1)
@@ -168,19 +185,16 @@ class _FacePrints:
 def _check_look_alikes(
     modules: dict[str, Dataset], root: Path, cards: Sequence[Protocol], known: dict[str, Index]
 ) -> Iterator[Finding]:
-    """Compare each training set that is here with what is tested: within the set, and across where cards cross."""
+    """Compare each training set that is here with what is tested.
+
+    Within the set, and across where cards cross.
+    """
     (name,) = modules
-    tested = {
-        part
-        for card in cards
-        for members in card.groups.values()
-        for part in select.member_parts(members)
-    }
-    sources = {
-        (card.train_dataset or name): select.member_parts(card.train_parts)
-        for card in cards
-        if not card.folds
-    }
+    tested = _tested_parts(cards)
+    sources = {}
+    for card in cards:
+        if not card.folds:
+            sources[card.train_dataset or name] = select.member_parts(card.train_parts)
     if not tested or not sources:
         return
     try:
@@ -201,14 +215,28 @@ def _check_look_alikes(
         )
 
 
+def _tested_parts(cards: Sequence[Protocol]) -> set[str]:
+    parts = set()
+    for card in cards:
+        for members in card.groups.values():
+            parts |= select.member_parts(members)
+    return parts
+
+
 def _compare_faces(source: str, trains: _FacePrints, tests: _FacePrints) -> Finding:
     pairs = list(_look_alike_pairs(trains, tests))
-    seen = f"{len(trains.ids)} faces of the training set ({source}) and {len(tests.ids)} of the test set"
+    compared = (
+        f"{len(trains.ids)} faces of the training set ({source}) "
+        f"and {len(tests.ids)} of the test set"
+    )
     if not pairs:
-        return Finding("ok", f"no face looks like one of the other set: {seen}")
-    shown = ", ".join(f"{a} = {b}" for a, b in pairs[:12]) + (", …" if len(pairs) > 12 else "")
+        return Finding("ok", f"no face looks like one of the other set: {compared}")
+    shown = ", ".join(f"{train} = {test}" for train, test in pairs[:12])
+    if len(pairs) > 12:
+        shown += ", …"
     return Finding(
-        "note", f"{len(pairs)} faces are the same picture in train and in test, of {seen}: {shown}"
+        "note",
+        f"{len(pairs)} faces are the same picture in train and in test, of {compared}: {shown}",
     )
 
 
@@ -217,13 +245,11 @@ def _look_alike_pairs(trains: _FacePrints, tests: _FacePrints) -> Iterator[tuple
 
     Memory is bounded by a chunk of the test.
     """
-    bits = np.array([number.bit_count() for number in range(1 << 16)], np.uint8)
+    bit_counts = np.array([number.bit_count() for number in range(1 << 16)], np.uint8)
     for start in range(0, len(tests.ids), _CHUNK):
-        rows = slice(start, start + _CHUNK)
-        differing = np.ascontiguousarray(tests.hashes[rows, None] ^ trains.hashes[None]).view(
-            np.uint16
-        )
-        distance = bits[differing.reshape(-1, len(trains.ids), 4)].sum(axis=-1)
+        chunk = tests.hashes[start : start + _CHUNK]
+        differing = np.ascontiguousarray(chunk[:, None] ^ trains.hashes[None]).view(np.uint16)
+        distance = bit_counts[differing.reshape(-1, len(trains.ids), 4)].sum(axis=-1)
         for test, train in np.argwhere(distance <= _MOST_BITS):
             if tests.greys[start + test] @ trains.greys[train] > _LEAST_CORRELATION:
                 yield str(trains.ids[train]), str(tests.ids[start + test])
@@ -237,20 +263,16 @@ def _face_prints(module: Dataset, index: Index, parts: set[str], root: Path) -> 
     import imagehash  # noqa: F401 - said at once if it is not there
     from tqdm import tqdm
 
-    rows = np.flatnonzero(
-        np.isin(index.parts, sorted(parts)) & np.isfinite(index.values).all(axis=(1, 2))
-    )
-    if index.sequences is not None:
-        rows = rows[np.unique(index.sequences[rows], return_index=True)[1]]
-    find = getattr(module, "pictures", None)
-    paths: Mapping[str, Path] = find(root) if find else {}
+    rows = _comparable_rows(index, parts)
+    paths = _picture_files(module, root)
+
+    def look(row: int) -> tuple[int, np.ndarray] | None:
+        return _face_print(index, row, paths.get(str(index.ids[row])))
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        looks = pool.map(
-            lambda row: _face_print(index, int(row), paths.get(str(index.ids[row]))), rows
-        )
-        seen = list(
+        prints = list(
             tqdm(
-                looks,
+                pool.map(look, rows.tolist()),
                 total=len(rows),
                 desc=f"faces of {index.dataset}",
                 unit="face",
@@ -258,12 +280,42 @@ def _face_prints(module: Dataset, index: Index, parts: set[str], root: Path) -> 
                 leave=False,
             )
         )
-    kept = [(row, look) for row, look in zip(rows, seen, strict=True) if look is not None]
-    greys = np.array([grey for _, (_, grey) in kept], np.float64).reshape(len(kept), 32 * 32)
-    greys -= greys.mean(axis=1, keepdims=True)
-    greys /= np.maximum(np.linalg.norm(greys, axis=1, keepdims=True), 1e-9)
-    ids = index.ids[[row for row, _ in kept]] if kept else np.empty(0, np.str_)
-    return _FacePrints(ids, np.array([value for _, (value, _) in kept], np.uint64), greys)
+    kept, hashes, greys = [], [], []
+    for row, face_print in zip(rows.tolist(), prints, strict=True):
+        if face_print is not None:
+            kept.append(row)
+            hashes.append(face_print[0])
+            greys.append(face_print[1])
+    return _FacePrints(
+        index.ids[np.array(kept, np.intp)], np.array(hashes, np.uint64), _normalise_greys(greys)
+    )
+
+
+def _comparable_rows(index: Index, parts: set[str]) -> np.ndarray:
+    """Return the rows of some parts whose points are known, of each video one."""
+    in_parts = np.isin(index.parts, sorted(parts))
+    rows = np.flatnonzero(in_parts & np.isfinite(index.values).all(axis=(1, 2)))
+    if index.sequences is None:
+        return rows
+    _, first_of_sequence = np.unique(index.sequences[rows], return_index=True)
+    return rows[first_of_sequence]
+
+
+def _picture_files(module: Dataset, root: Path) -> Mapping[str, Path]:
+    """Map ids to picture files, of a reader that can say where they are."""
+    find = getattr(module, "picture_files", None)
+    if find is None:
+        return {}
+    files: Mapping[str, Path] = find(root)
+    return files
+
+
+def _normalise_greys(greys: Sequence[np.ndarray]) -> Floats:
+    """Return small greys as rows (N, 1024) of mean 0 and length 1, so that products correlate."""
+    rows = np.array(greys, np.float64).reshape(len(greys), _GREY_PX * _GREY_PX)
+    rows -= rows.mean(axis=1, keepdims=True)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return rows
 
 
 def _face_print(index: Index, row: int, path: Path | None) -> tuple[int, np.ndarray] | None:
@@ -274,48 +326,52 @@ def _face_print(index: Index, row: int, path: Path | None) -> tuple[int, np.ndar
 
     points = index.values[row] - index.origin
     low, high = points.min(axis=0), points.max(axis=0)
-    side = float((high - low).max()) * _MARGIN
-    if not side > 1:
+    side_px = float((high - low).max()) * _MARGIN
+    if not side_px > 1:
         return None
     try:
-        grey, shrink = _decode_grey(index, row, path, side)
+        grey, shrink = _decode_grey(index, row, path, side_px)
     except (DataError, cv2.error):
         return None
-    zoom = _FACE_PX / side
+    zoom = _FACE_PX / side_px
     centre = (low + high) / 2
-    own = np.array([[zoom, 0, 31.5 - zoom * centre[0]], [0, zoom, 31.5 - zoom * centre[1]]])
-    own[:, :2] *= shrink  # from the shrunken picture, whose pixels are larger
-    own[:, 2] += zoom * (shrink - 1) / 2
+    crop = np.array([[zoom, 0, 31.5 - zoom * centre[0]], [0, zoom, 31.5 - zoom * centre[1]]])
+    crop[:, :2] *= shrink  # from the shrunken picture, whose pixels are larger
+    crop[:, 2] += zoom * (shrink - 1) / 2
     if zoom * shrink < 1:
         grey = cv2.GaussianBlur(grey, (0, 0), 0.5 / (zoom * shrink))
     face = cv2.warpAffine(
-        grey, own, (_FACE_PX, _FACE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        grey, crop, (_FACE_PX, _FACE_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-    digest = np.packbits(imagehash.phash(Image.fromarray(face)).hash)
-    return int.from_bytes(digest.tobytes(), "big"), cv2.resize(
-        face, (32, 32), interpolation=cv2.INTER_AREA
-    ).ravel()
+    bits = np.packbits(imagehash.phash(Image.fromarray(face)).hash)
+    small = cv2.resize(face, (_GREY_PX, _GREY_PX), interpolation=cv2.INTER_AREA)
+    return int.from_bytes(bits.tobytes(), "big"), small.ravel()
 
 
-def _decode_grey(index: Index, row: int, path: Path | None, side: float) -> tuple[Any, float]:
+def _decode_grey(index: Index, row: int, path: Path | None, side_px: float) -> tuple[Any, float]:
     """Decode a picture in grey, no larger than its face needs.
 
-    Return it and how often it was halved, as a factor.
+    Return it and by which factor it was shrunk: 1, 2, 4 or 8.
     """
     import cv2
 
     if path is None:
         return cv2.cvtColor(index.read(row), cv2.COLOR_RGB2GRAY), 1.0
-    shrink = next((k for k in (8, 4, 2) if side / k >= 1.5 * _FACE_PX), 1)
     modes = {
-        1: cv2.IMREAD_GRAYSCALE,
-        2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+        8: cv2.IMREAD_REDUCED_GRAYSCALE_8,
         4: cv2.IMREAD_REDUCED_GRAYSCALE_4,
+        2: cv2.IMREAD_REDUCED_GRAYSCALE_2,
+        1: cv2.IMREAD_GRAYSCALE,
     }
+    shrink = 1
+    for factor in (8, 4, 2):
+        if side_px / factor >= 1.5 * _FACE_PX:
+            shrink = factor
+            break
     width, height = images.picture_size(path)
     if width * height > images.LARGEST_PICTURE or path.stat().st_size > images.LARGEST_FILE:
         raise DataError(f"{path}: too large a picture")
-    mode = modes.get(shrink, cv2.IMREAD_REDUCED_GRAYSCALE_8) | cv2.IMREAD_IGNORE_ORIENTATION
+    mode = modes[shrink] | cv2.IMREAD_IGNORE_ORIENTATION
     grey = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), mode)
     if grey is None:
         raise DataError(f"{path}: cannot be decoded")
@@ -331,8 +387,9 @@ def _check_protocol(card: Protocol, root: Path, known: Mapping[str, Index]) -> F
         index = assemble.assemble_index(card, root, known=known)
         fold = split.fold_names(card, index)[0]
         data = split.split_index(card, index, fold).data
-    except DataError as fault:
-        return Finding("note", f"{card.name} does not run here: {str(fault).split('; ')[0]}")
+    except DataError as error:
+        reason = str(error).split("; ")[0]
+        return Finding("note", f"{card.name} does not run here: {reason}")
     return Finding(
         "note", f"{card.name} runs here, as {data.variant!r}, fingerprint {data.fingerprint}"
     )

@@ -168,10 +168,9 @@ def test_the_labelled_share_is_drawn_first_and_holds_the_validation():
 def test_ten_per_cent_of_3148_are_314():
     # The count that TS3 states; single faces per cluster leave no remainder.
     clusters = np.array([f"lfpw/{k}" for k in range(3148)], np.str_)
-    labelled, validation, unlabelled = split._divide_training_rows(
-        replace(CARD, labelled=0.1, validation=0.0), clusters
-    )
-    assert (labelled.sum(), validation.sum(), unlabelled.sum()) == (314, 0, 2834)
+    got = split._divide_training_rows(replace(CARD, labelled=0.1, validation=0.0), clusters)
+    counts = (got.labelled.sum(), got.validation.sum(), got.unlabelled.sum())
+    assert counts == (314, 0, 2834)
 
 
 def test_protocols_with_one_training_set_share_one_division():

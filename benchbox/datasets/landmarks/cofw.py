@@ -1,9 +1,10 @@
-"""COFW: 29 points with occlusion flags on 1,345 training and 507 test faces, from two MATLAB 7.3 (HDF5) files.
+"""COFW: 29 points with occlusion flags on 1,345 training and 507 test faces, from two .mat.
 
-The files name no picture: an id is split and row, counted from 1 as MATLAB does: `test/0001` (HRNet's export calls it
-`test/000.jpg`, MMPose's `001346.jpg`). `phis` is x(29) | y(29) | occluded(29); h5py shows it transposed. Boxes are
-x y width height, from a detector as far as anybody says. Points count pixels from 1 (`Index.origin`), which MMPose
-subtracts from the points but not from the boxes; here both keep the files' frame. Pictures are RGB; some are grey.
+The files are HDF5. The files name no picture: an id is split and row, counted from 1 as MATLAB
+does: `test/0001` (HRNet's export calls it `test/000.jpg`, MMPose's `001346.jpg`). `phis` is x(29) |
+y(29) | occluded(29); h5py shows it transposed. Boxes are x y width height, from a detector as far
+as anybody says. Points count pixels from 1 (`Index.origin`), which MMPose subtracts from the points
+but not from the boxes; here both keep the files' frame. Pictures are RGB; some are grey.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ ACCESS = Access(
     where="https://data.caltech.edu/records/bc0bf-nc666 (COFW_color.zip)",
     terms="see the record page; research use by custom",
     citation=(
-        "X. P. Burgos-Artizzu, P. Perona, P. Dollár: Robust Face Landmark Estimation under Occlusion. ICCV 2013"
+        "X. P. Burgos-Artizzu, P. Perona, P. Dollár: Robust Face Landmark Estimation under "
+        "Occlusion. ICCV 2013"
     ),
     layout="""\
 cofw/COFW_train_color.mat    1345 faces (or the grey COFW_train.mat)
@@ -45,29 +47,29 @@ LARGEST_PICTURE = 16_000_000  # pixels
 def index(root: Path, *, pixels: bool = True) -> Index:
     """Read both files' annotations under `root/cofw`.
 
-    Pictures stay in them and are decoded one by one.
+    Values are (N, 29, 2) px, counted from 1. Pictures stay in the files and are decoded one by one;
+    an absent file gives no rows and a note.
 
-    Raises DataError for a file that is not the official one in type, shape or meaning; an absent
-    one gives no rows.
+    Raises
+    ------
+    DataError
+        A file is not the official one in type, shape or meaning.
     """
     del pixels  # annotations and pictures are in the same files
     folder = root / ACCESS.folder
-    notes = []
-    tables: dict[str, tuple[Floats, Floats]] = {}
+    notes: list[str] = []
+    parts: list[str] = []
+    rows: list[int] = []  # of each part's own file, counted from 0
+    phis_tables = []
+    box_tables = []
     for part in FACES:
-        path = find_file(folder, part)
-        if path is None:
-            notes.append(f"there is no file {folder / f'COFW_{part}_color.mat'}")
-            tables[part] = np.empty((0, 3 * _POINTS)), np.empty((0, 4))
-            continue
-        if "color" not in path.name:
-            notes.append(f"{part}: {path.name} is read, whose pictures are grey")
-        tables[part] = _read_annotations(path, part)
-    phis = np.concatenate([table for table, _ in tables.values()])
-    boxes = np.concatenate([table for _, table in tables.values()])
+        phis, boxes = _read_part(folder, part, notes)
+        phis_tables.append(phis)
+        box_tables.append(boxes)
+        parts += [part] * len(phis)
+        rows += range(len(phis))
+    phis = np.concatenate(phis_tables)
     values = np.stack([phis[:, :_POINTS], phis[:, _POINTS : 2 * _POINTS]], axis=-1)
-    parts = [part for part, (table, _) in tables.items() for _ in range(len(table))]
-    rows = [row for table, _ in tables.values() for row in range(len(table))]
     ids = np.array(
         [f"{part}/{row + 1:04d}" for part, row in zip(parts, rows, strict=True)], np.str_
     )
@@ -76,10 +78,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         ids=ids,
         parts=np.array(parts, np.str_),
         values=values,
-        boxes={
-            "detector": boxes,
-            "ground_truth": tight_box(values) if len(ids) else np.empty((0, 4)),
-        },
+        boxes={"detector": np.concatenate(box_tables), "ground_truth": tight_box(values)},
         clusters=ids,
         read=partial(_read_row, folder, tuple(parts), tuple(rows), values),
         stamp=partial(_cache_key, folder, tuple(parts), tuple(rows)),
@@ -90,18 +89,33 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 
 
 def find_file(folder: Path, part: str) -> Path | None:
-    """Find the file of a split: the colour one, else the grey one."""
-    names = (f"COFW_{part}_color.mat", f"COFW_{part}.mat")
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    """Find the file of a part: the colour one, else the grey one, else None."""
+    for name in (f"COFW_{part}_color.mat", f"COFW_{part}.mat"):
+        if (folder / name).is_file():
+            return folder / name
+    return None
+
+
+# --- annotations ----------------------------------------------------------------------------------
+
+
+def _read_part(folder: Path, part: str, notes: list[str]) -> tuple[Floats, Floats]:
+    """Return phis (N, 87) and corner boxes (N, 4) of a part, and note what is unusual."""
+    path = find_file(folder, part)
+    if path is None:
+        notes.append(f"there is no file {folder / f'COFW_{part}_color.mat'}")
+        return np.empty((0, 3 * _POINTS)), np.empty((0, 4))
+    if "color" not in path.name:
+        notes.append(f"{part}: {path.name} is read, whose pictures are grey")
+    return _read_annotations(path, part)
 
 
 def _read_annotations(path: Path, part: str) -> tuple[Floats, Floats]:
-    """Return phis (N, 87) and corner boxes (N, 4)."""
+    """Return phis (N, 87) and corner boxes (N, 4) of a file."""
     suffix = _SUFFIX[part]
     with matlab.open_v73(path) as file:
-        phis, boxes = (
-            matlab.read_matrix(file, path, f"{name}{suffix}") for name in ("phis", "bboxes")
-        )
+        phis = matlab.read_matrix(file, path, f"phis{suffix}")
+        boxes = matlab.read_matrix(file, path, f"bboxes{suffix}")
         pictures = len(_references(file, path, part))
     where = f"{path}: phis{suffix}"
     phis = matlab.check_numbers(phis, (-1, 3 * _POINTS), where)
@@ -110,20 +124,37 @@ def _read_annotations(path: Path, part: str) -> tuple[Floats, Floats]:
         raise DataError(
             f"{path}: {pictures} pictures and {len(phis)} rows of points; fetch it again"
         )
-    odd = np.flatnonzero(~np.isin(phis[:, 2 * _POINTS :], (0, 1)).all(axis=1))
-    if len(odd):
+    is_flag = np.isin(phis[:, 2 * _POINTS :], (0, 1)).all(axis=1)
+    if not is_flag.all():
+        row = int(np.argmin(is_flag))
         raise DataError(
-            f"{where} row {odd[0] + 1}: an occlusion flag is neither 0 nor 1; is it x | y | occluded?"
+            f"{where} row {row + 1}: an occlusion flag is neither 0 nor 1; is it x | y | occluded?"
         )
-    flat = np.flatnonzero(~(boxes[:, 2:] > 0).all(axis=1))
-    if len(flat):
-        raise DataError(
-            f"{path}: bboxes{suffix} row {flat[0] + 1} {boxes[flat[0]]} is not x y width height"
-        )
-    return phis, np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
+    return phis, corners_of_sizes(boxes, f"{path}: bboxes{suffix}")
+
+
+def corners_of_sizes(boxes: Floats, where: str) -> Floats:
+    """Return boxes (N, 4), stored as x y width height, as corners x0 y0 x1 y1 in the same frame.
+
+    Raises
+    ------
+    DataError
+        A box has no area; the message begins with `where` and names the row, counted from 1.
+
+    Examples
+    --------
+    >>> corners_of_sizes(np.array([[10.0, 20.0, 30.0, 40.0]]), "test.mat: bboxes").tolist()
+    [[10.0, 20.0, 40.0, 60.0]]
+    """
+    has_area = (boxes[:, 2:] > 0).all(axis=1)
+    if not has_area.all():
+        row = int(np.argmin(has_area))
+        raise DataError(f"{where} row {row + 1} {boxes[row]} is not x y width height")
+    return np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
 
 
 def _references(file: Any, path: Path, part: str) -> Any:
+    """Return the references (N,) to the pictures of an open file."""
     name = f"Is{_SUFFIX[part]}"
     cells = file.get(name)
     if cells is None or not hasattr(cells, "dtype") or cells.dtype.kind != "O":
@@ -133,8 +164,19 @@ def _references(file: Any, path: Path, part: str) -> Any:
     return cells[()].ravel()
 
 
+# --- pictures -------------------------------------------------------------------------------------
+
+
 def read_picture(path: Path, part: str, row: int) -> Bytes:
-    """Read one picture of a file as RGB (H, W, 3) uint8; grey ones become three equal channels."""
+    """Read one picture of a file as RGB (H, W, 3) uint8; grey ones become three equal channels.
+
+    `row` counts from 0.
+
+    Raises
+    ------
+    DataError
+        The file has no such row, or what it holds there is no picture.
+    """
     where = f"{path}: picture {row + 1}"
     with matlab.open_v73(path) as file:
         references = _references(file, path, part)
@@ -158,30 +200,38 @@ def _read_row(
     if path is None:
         raise DataError(f"{folder}: the file of {parts[row]} is gone")
     pixels = read_picture(path, parts[row], rows[row])
-    sample_checks.check_points_fit(
-        Path(f"{path}#{rows[row] + 1}"), values[row] - 1.0, (pixels.shape[1], pixels.shape[0])
-    )
+    height, width = pixels.shape[:2]
+    where = Path(f"{path}#{rows[row] + 1}")
+    sample_checks.check_points_fit(where, values[row] - 1.0, (width, height))
     return pixels
 
 
 def _cache_key(folder: Path, parts: tuple[str, ...], rows: tuple[int, ...], row: int) -> str:
     path = find_file(folder, parts[row])
-    return f"{images.file_cache_key(path)}:{rows[row]}" if path else ""
+    if path is None:
+        return ""
+    return f"{images.file_cache_key(path)}:{rows[row]}"
+
+
+# --- examination ----------------------------------------------------------------------------------
 
 
 def verify(root: Path) -> list[Finding]:
     """Examine a copy: rows of both files, occlusion, every picture against its points."""
     try:
-        found = index(root)
+        faces = index(root)
     except DataError as error:
         return [Finding("wrong", str(error))]
-    findings = [
-        sample_checks.check_count(part, int((found.parts == part).sum()), expected, "faces")
-        for part, expected in FACES.items()
-    ]
-    if not len(found.ids):
+    findings = []
+    for part, expected in FACES.items():
+        count = int((faces.parts == part).sum())
+        findings.append(sample_checks.check_count(part, count, expected, "faces"))
+    if not len(faces.ids):
         return findings
-    assert found.visible is not None
-    findings.append(Finding("ok", f"{1 - found.visible.mean():.1%} of the points are occluded"))
-    findings += [Finding("partial", note) for note in found.notes if "grey" in note]
-    return [*findings, *sample_checks.check_decoding(found)]
+    assert faces.visible is not None
+    findings.append(Finding("ok", f"{1 - faces.visible.mean():.1%} of the points are occluded"))
+    for note in faces.notes:
+        if "grey" in note:
+            findings.append(Finding("partial", note))
+    findings += sample_checks.check_decoding(faces)
+    return findings

@@ -1,4 +1,4 @@
-"""The five WFLW photographs that G&LSR's authors published with their code: a row of published weights, no benchmark.
+"""Five WFLW photographs published with G&LSR's code: for its published weights, no benchmark.
 
 Beside each `NAME.jpg` lie `NAME.rct`, the box as their networks want it (x1 y1 x2 y2), and
 `NAME.txt`: the number 98, then one line x y per point. The points are WFLW's annotation (their code
@@ -15,21 +15,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.datasets import sample_checks
-from benchbox.datasets.formats import images
+from benchbox.datasets.index import note_left_out, picture_cache_key, read_picture
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
 
 if TYPE_CHECKING:
-    from benchbox.types import Bytes, Floats
+    from benchbox.types import Floats
 
 ACCESS = Access(
     title="G&LSR's release: five photographs of WFLW and the weights",
     folder="glsr-release",
-    where="https://github.com/shaoxiaohu/Face_Alignment_DPR (sample_images/WFLW, models and data, in one folder)",
+    where=(
+        "https://github.com/shaoxiaohu/Face_Alignment_DPR (sample_images/WFLW, models and data, "
+        "in one folder)"
+    ),
     terms="code and weights MIT; the photographs are WFLW's, research only",
     citation=(
-        "X. Shao, J. Xing, J. Lyu, X. Zhou, Y. Shi, S. Maybank: Robust Face Alignment via Deep Progressive "
+        "X. Shao, J. Xing, J. Lyu, X. Zhou, Y. Shi, S. Maybank: Robust Face Alignment via Deep "
+        "Progressive "
         "Reinitialization and Adaptive Error-driven Learning. IEEE TPAMI 2021"
     ),
     layout="""\
@@ -51,56 +55,68 @@ _LARGEST_FILE = 1 << 16  # bytes; the points take 2 KiB
 def index(root: Path, *, pixels: bool = True) -> Index:
     """Read the annotations under `root/glsr-release`.
 
-    With `pixels`, faces without a picture are left out and noted.
+    Values are (N, 98, 2) px, counted from 0. With `pixels`, faces without a picture are left out
+    and noted; an absent folder gives an empty index.
 
-    Raises DataError for a malformed file, with its line; an absent folder gives an empty index.
+    Raises
+    ------
+    DataError
+        A file is malformed; names its line.
     """
     folder = root / ACCESS.folder
-    names = sorted(path.stem for path in folder.glob("*.rct")) if folder.is_dir() else []
+    names = sorted(path.stem for path in folder.glob("*.rct"))
     notes = [
-        "five chosen photographs: their mean says whether the weights run as published, not how good they are"
+        "five chosen photographs: their mean says whether the weights run as published, "
+        "not how good they are"
     ]
     if pixels:
-        there = [name for name in names if (folder / f"{name}.jpg").is_file()]
-        if len(there) < len(names):
-            notes.append(
-                f"{len(names) - len(there)} of {len(names)} faces have no picture and are left out"
-            )
-        names = there
-    values = np.array([_read_points(folder / f"{name}.txt") for name in names]).reshape(
-        -1, POINTS, 2
-    )
-    boxes = np.array([_read_box(folder / f"{name}.rct") for name in names]).reshape(-1, 4)
+        total = len(names)
+        names = [name for name in names if _picture_file(folder, name).is_file()]
+        notes += note_left_out(len(names), total)
+    values = np.empty((len(names), POINTS, 2))
+    rects = np.empty((len(names), 4))
+    for row, name in enumerate(names):
+        values[row] = _read_points(folder / f"{name}.txt")
+        rects[row] = _read_box(folder / f"{name}.rct")
     ids = np.array(names, np.str_)
+    files = [_picture_file(folder, name) for name in names]
     return Index(
         dataset="glsr-release",
         ids=ids,
         parts=np.array(["test"] * len(ids), np.str_),
         values=values,
-        boxes={"rct": boxes, "ground_truth": tight_box(values) if names else np.empty((0, 4))},
+        boxes={"rct": rects, "ground_truth": tight_box(values)},
         clusters=ids,
-        read=partial(_read_picture, folder, tuple(names), values),
-        stamp=lambda row: images.file_cache_key(folder / f"{names[row]}.jpg"),
+        read=partial(read_picture, files, values),
+        stamp=partial(picture_cache_key, files),
         notes=tuple(notes),
     )
 
 
+def _picture_file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.jpg"
+
+
 def _read_points(path: Path) -> Floats:
+    """Return the points (98, 2) px of a `.txt`."""
     head, *lines = _read_lines(path)
     if head.split() != [str(POINTS)] or len(lines) != POINTS:
         raise DataError(
             f"{path}:1: {head[:20]!r} and {len(lines)} lines of points; {POINTS} are needed"
         )
-    return np.array(
-        [_parse_numbers(line, 2, f"{path}:{number}") for number, line in enumerate(lines, start=2)]
-    )
+    points = []
+    for number, line in enumerate(lines, start=2):
+        points.append(_parse_numbers(line, 2, f"{path}:{number}"))
+    return np.array(points)
 
 
 def _read_box(path: Path) -> Floats:
-    x1, y1, x2, y2 = box = _parse_numbers(" ".join(_read_lines(path)), 4, f"{path}:1")
+    """Return the corners (4,) px of a `.rct`."""
+    corners = _parse_numbers(" ".join(_read_lines(path)), 4, f"{path}:1")
+    x1, y1, x2, y2 = corners
     if not (x1 < x2 and y1 < y2):
         raise DataError(f"{path}:1: {x1} {y1} {x2} {y2} is no box x1 y1 x2 y2")
-    return np.array(box)
+    return np.array(corners)
 
 
 def _read_lines(path: Path) -> list[str]:
@@ -122,32 +138,32 @@ def _parse_numbers(line: str, count: int, where: str) -> list[float]:
     return values
 
 
-def _read_picture(folder: Path, names: tuple[str, ...], values: Floats, row: int) -> Bytes:
-    path = folder / f"{names[row]}.jpg"
-    pixels = images.decode_picture(path)
-    sample_checks.check_points_fit(path, values[row], (pixels.shape[1], pixels.shape[0]))
-    return pixels
+# --- examination ----------------------------------------------------------------------------------
 
 
 def verify(root: Path) -> list[Finding]:
     """Examine a copy: boxes, points, pictures, and whether the weights lie beside them."""
     folder = root / ACCESS.folder
     try:
-        found = index(root, pixels=False)
+        faces = index(root, pixels=False)
     except DataError as error:
         return [Finding("wrong", str(error))]
-    paths = [path if (path := folder / f"{name}.jpg").is_file() else None for name in found.ids]
-    findings = [sample_checks.check_count("photographs", len(found.ids), FACES, "faces")]
-    findings += (
-        sample_checks.check_pictures(found.ids.tolist(), paths, found.values)
-        if len(found.ids)
-        else []
-    )
-    absent = [name for name in WEIGHTS if not (folder / name).is_file()]
-    return [
-        *findings,
-        *(
-            Finding("missing", f"{folder / name}: needed by method glsr, variant release")
-            for name in absent
-        ),
-    ]
+    findings = [sample_checks.check_count("photographs", len(faces.ids), FACES, "faces")]
+    if len(faces.ids):
+        findings += _verify_pictures(folder, faces)
+    for name in WEIGHTS:
+        if not (folder / name).is_file():
+            text = f"{folder / name}: needed by method glsr, variant release"
+            findings.append(Finding("missing", text))
+    return findings
+
+
+def _verify_pictures(folder: Path, faces: Index) -> list[Finding]:
+    pictures: list[Path | None] = []
+    for name in faces.ids.tolist():
+        path = _picture_file(folder, name)
+        if path.is_file():
+            pictures.append(path)
+        else:
+            pictures.append(None)
+    return sample_checks.check_pictures(faces.ids.tolist(), pictures, faces.values)

@@ -1,15 +1,17 @@
-"""300-W (public) in its official layout: photographs with 68 hand-checked points from AFW, HELEN, LFPW and iBUG.
+"""300-W (public): photographs with 68 hand-checked points from AFW, HELEN, LFPW and iBUG.
 
-An id is set, split and stem: `helen/testset/296814969_3`. Stems alone clash, for LFPW's two splits share 201 names.
-Annotations count pixels from 1 (`Index.origin`). HELEN and AFW name a face `<photo>_<n>`,
-iBUG `image_<photo>[_<n>]`: faces of one photograph form a cluster, across splits too.
+The official layout is one folder per set. An id is set, split and stem:
+`helen/testset/296814969_3`. Stems alone clash, for LFPW's two splits share 201 names. Annotations
+count pixels from 1 (`Index.origin`). HELEN and AFW name a face `<photo>_<n>`, iBUG
+`image_<photo>[_<n>]`: faces of one photograph form a cluster, across splits too.
 
 A picture is the file beside the `.pts` with the same stem, png or jpg. Where both are there, the
 format of the official archive wins (png for LFPW, jpg elsewhere), because the other one must be a
 copy.
 
-The official test annotations are recognised by their digest. A copy whose pictures were cropped or shrunk, with the
-points moved along, has the same normalised errors up to its pixels, but not the same pixels: it is named as such.
+The official test annotations are recognised by their digest. A copy whose pictures were cropped or
+shrunk, with the points moved along, has the same normalised errors up to its pixels, but not the
+same pixels: it is named as such.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import numpy as np
 
 from benchbox.datasets import sample_checks
 from benchbox.datasets.formats import images, paths, pts
+from benchbox.datasets.index import note_left_out
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
@@ -41,7 +44,8 @@ ACCESS = Access(
     where="https://ibug.doc.ic.ac.uk/resources/facial-point-annotations/",
     terms="research only, no commercial use; the photographs belong to their owners",
     citation=(
-        "C. Sagonas, E. Antonakos, G. Tzimiropoulos, S. Zafeiriou, M. Pantic: 300 Faces In-The-Wild Challenge: "
+        "C. Sagonas, E. Antonakos, G. Tzimiropoulos, S. Zafeiriou, M. Pantic: 300 Faces "
+        "In-The-Wild Challenge: "
         "database and results. Image and Vision Computing 47, 2016"
     ),
     layout="""\
@@ -90,6 +94,15 @@ PARTS = {
 }
 _TRAIN = ("afw", "helen/trainset", "lfpw/trainset")
 _KNOWN_OVERLAP = {"helen/296814969"}  # in the official split
+_VARIANTS = {
+    "original annotations": "the test points are the official ones, "
+    "bit for bit to a thousandth of a pixel",
+    "moved annotations": "the test points are not the official ones: "
+    "pictures cropped, shrunk or points redone",
+    "partly moved annotations": "some test sets hold the official points and some do not",
+    "unverified annotations": "no test set is complete, "
+    "so its points were not compared with the official ones",
+}
 
 
 @dataclass(frozen=True)
@@ -107,75 +120,106 @@ class _Face:
 def index(root: Path, *, pixels: bool = True) -> Index:
     """Read all annotations and boxes under `root/300w`.
 
-    With `pixels`, faces without a picture are left out and noted.
+    Values are (N, 68, 2) px, counted from 1. With `pixels`, faces without a picture are left out
+    and noted; an absent folder gives an empty index.
 
-    Raises DataError for the first annotation or box file that is malformed; an absent folder gives
-    an empty index.
+    Raises
+    ------
+    DataError
+        An annotation or a file of boxes is malformed; names the first.
     """
     folder = root / ACCESS.folder
     notes = _note_absent_folder(folder)
     faces: list[_Face] = []
-    for part, facts in PARTS.items():
-        found = _list_faces(folder, part)
-        kept = [face for face in found if face.picture or not pixels]
-        if len(kept) < len(found):
-            notes.append(
-                f"{part}: {len(found) - len(kept)} of {len(found)} faces have no picture and are left out"
-            )
-        doubled = sum(face.doubled for face in kept)
-        if doubled:
-            notes.append(
-                f"{part}: {doubled} pictures are there as png and jpg; {facts.suffix} is read"
-            )
+    for part in PARTS:
+        kept, part_notes = _kept_faces(folder, part, pixels)
         faces += kept
-    values = np.array([pts.read_pts(face.annotation) for face in faces]).reshape(-1, 68, 2)
+        notes += part_notes
+    values = _stack_annotations(faces)
     ids = np.array([face.id for face in faces], np.str_)
     parts = np.array([face.part for face in faces], np.str_)
-    detector, faults = _detector_boxes(folder, faces)
+    detector, box_notes = _detector_boxes(folder, faces)
     return Index(
         dataset="300w",
         ids=ids,
         parts=parts,
         values=values,
-        boxes={
-            "detector": detector,
-            "ground_truth": tight_box(values) if faces else np.empty((0, 4)),
-        },
+        boxes={"detector": detector, "ground_truth": tight_box(values)},
         clusters=np.array([photo_of_face(face.id) for face in faces], np.str_),
         read=partial(_read_picture, tuple(faces), values),
         origin=1.0,
-        notes=(*notes, *faults),
+        notes=(*notes, *box_notes),
         variant=_annotation_variant(ids, parts, values),
         stamp=partial(_cache_key, tuple(faces)),
     )
 
 
 def photo_of_face(face: str) -> str:
-    """Name the photograph that a face, given by its id, was taken from."""
+    """Name the photograph that a face, given by its id, was taken from.
+
+    HELEN and AFW name a face `<photo>_<n>`, iBUG `image_<photo>[_<n>]`, LFPW has one on each.
+
+    Examples
+    --------
+    >>> photo_of_face("helen/testset/296814969_3"), photo_of_face("helen/trainset/296814969_1")
+    ('helen/296814969', 'helen/296814969')
+    >>> photo_of_face("ibug/image_092 _01")
+    'ibug/image_092'
+    >>> photo_of_face("lfpw/testset/image_0001")
+    'lfpw/testset/image_0001'
+    """
     part, _, stem = face.rpartition("/")
     if part == "ibug":
+        photo = stem
         number = re.match(r"image_\d+", stem)
-        return f"ibug/{number[0] if number else stem}"
+        if number:
+            photo = number[0]
+        return f"ibug/{photo}"
     if part.startswith("lfpw"):
         return face
-    return f"{part.partition('/')[0]}/{stem.rpartition('_')[0] or stem}"
+    collection = part.partition("/")[0]
+    photo = stem.rpartition("_")[0] or stem
+    return f"{collection}/{photo}"
 
 
 def _note_absent_folder(folder: Path) -> list[str]:
     if folder.is_dir():
         return []
-    above = (
-        "; --data names the folder that holds 300w/" if (folder.parent / "helen").is_dir() else ""
-    )
-    return [f"there is no folder {folder}{above}"]
+    note = f"there is no folder {folder}"
+    if (folder.parent / "helen").is_dir():
+        note += "; --data names the folder that holds 300w/"
+    return [note]
+
+
+def _kept_faces(folder: Path, part: str, pixels: bool) -> tuple[list[_Face], list[str]]:
+    """Return the faces of a part, with `pixels` those that have a picture, and notes."""
+    faces = _list_faces(folder, part)
+    kept = faces
+    if pixels:
+        kept = [face for face in faces if face.picture]
+    notes = note_left_out(len(kept), len(faces), part=part)
+    doubled = sum(face.doubled for face in kept)
+    if doubled:
+        notes.append(
+            f"{part}: {doubled} pictures are there as png and jpg; {PARTS[part].suffix} is read"
+        )
+    return kept, notes
 
 
 def _list_faces(folder: Path, part: str) -> list[_Face]:
     """List the annotated faces of a part by stem, each with its picture; reads no file."""
-    return [
-        _Face(f"{part}/{pair.stem}", part, pair.annotation, pair.picture, pair.doubled)
-        for pair in paths.pair_pictures(folder / part, PARTS[part].suffix)
-    ]
+    faces = []
+    for pair in paths.pair_pictures(folder / part, PARTS[part].suffix):
+        face_id = f"{part}/{pair.stem}"
+        faces.append(_Face(face_id, part, pair.annotation, pair.picture, pair.doubled))
+    return faces
+
+
+def _stack_annotations(faces: Sequence[_Face]) -> Floats:
+    values = np.empty((len(faces), 68, 2))
+    for row, face in enumerate(faces):
+        values[row] = pts.read_pts(face.annotation)
+    return values
 
 
 def _detector_boxes(folder: Path, faces: Sequence[_Face]) -> tuple[Floats, list[str]]:
@@ -183,19 +227,28 @@ def _detector_boxes(folder: Path, faces: Sequence[_Face]) -> tuple[Floats, list[
     boxes = np.full((len(faces), 4), np.nan)
     notes = []
     for part, facts in PARTS.items():
-        rows = [row for row, face in enumerate(faces) if face.part == part]
+        rows = _rows_of_part(faces, part)
         path = folder / "Bounding Boxes" / facts.boxes
         if not rows or not path.is_file():
             continue
         known = ibug_boxes.read_boxes(path)
         for row in rows:
-            found = known.get(ibug_boxes.box_key(faces[row].id.rpartition("/")[2] + facts.suffix))
-            if found:
-                boxes[row] = found.detector
-        lacking = int(np.isnan(boxes[rows, 0]).sum())
-        if lacking:
-            notes.append(f"{part}: {lacking} of {len(rows)} faces are not in {facts.boxes}")
+            face_boxes = known.get(_box_key(faces[row]))
+            if face_boxes:
+                boxes[row] = face_boxes.detector
+        without_box = int(np.isnan(boxes[rows, 0]).sum())
+        if without_box:
+            notes.append(f"{part}: {without_box} of {len(rows)} faces are not in {facts.boxes}")
     return boxes, notes
+
+
+def _rows_of_part(faces: Sequence[_Face], part: str) -> list[int]:
+    return [row for row, face in enumerate(faces) if face.part == part]
+
+
+def _box_key(face: _Face) -> str:
+    stem = face.id.rpartition("/")[2]
+    return ibug_boxes.box_key(stem + PARTS[face.part].suffix)
 
 
 def _read_picture(faces: Sequence[_Face], values: Floats, row: int) -> Bytes:
@@ -203,36 +256,45 @@ def _read_picture(faces: Sequence[_Face], values: Floats, row: int) -> Bytes:
     face = faces[row]
     if face.picture is None:
         raise DataError(
-            f"{face.id}: no picture beside {face.annotation}; put {face.annotation.stem}.png or .jpg there"
+            f"{face.id}: no picture beside {face.annotation}; "
+            f"put {face.annotation.stem}.png or .jpg there"
         )
-    pixels = images.decode_picture(face.picture)
-    sample_checks.check_points_fit(
-        face.picture, values[row] - 1.0, (pixels.shape[1], pixels.shape[0])
-    )
-    return pixels
+    return sample_checks.decode_fitting_picture(face.picture, values[row] - 1.0)
 
 
 def _cache_key(faces: Sequence[_Face], row: int) -> str:
     picture = faces[row].picture
-    return images.file_cache_key(picture) if picture else ""
+    if picture is None:
+        return ""
+    return images.file_cache_key(picture)
 
 
 def picture_files(root: Path) -> dict[str, Path]:
     """Map ids to picture files, for the examination."""
-    faces = [face for part in PARTS for face in _list_faces(root / ACCESS.folder, part)]
-    return {face.id: face.picture for face in faces if face.picture}
+    files = {}
+    for part in PARTS:
+        for face in _list_faces(root / ACCESS.folder, part):
+            if face.picture:
+                files[face.id] = face.picture
+    return files
 
 
 # --- which annotations ----------------------------------------------------------------------------
 
 
 def annotation_digest(ids: Sequence[str], values: Floats) -> str:
-    """Hash annotations to a thousandth of a pixel, whatever the order, the digits or the blanks in names."""
-    rows = np.rint(np.asarray(values) * 1000).astype("<i8")
-    lines = sorted(
-        (str(name).replace(" ", ""), row.tobytes()) for name, row in zip(ids, rows, strict=True)
-    )
-    return hashlib.sha256(b"".join(name.encode() + b"\n" + row for name, row in lines)).hexdigest()
+    """Hash annotations, ids (N,) and points (N, K, 2) px, to a thousandth of a pixel.
+
+    The order of faces, the digits and the blanks in names do not matter.
+    """
+    thousandths = np.rint(np.asarray(values) * 1000).astype("<i8")
+    lines = []
+    for name, row in zip(ids, thousandths, strict=True):
+        lines.append((str(name).replace(" ", ""), row.tobytes()))
+    digest = hashlib.sha256()
+    for name, content in sorted(lines):
+        digest.update(name.encode() + b"\n" + content)
+    return digest.hexdigest()
 
 
 def _annotation_variant(ids: np.ndarray, parts: np.ndarray, values: Floats) -> str:
@@ -246,114 +308,106 @@ def _annotation_variant(ids: np.ndarray, parts: np.ndarray, values: Floats) -> s
         return "unverified annotations"
     if all(official):
         return "original annotations"
-    return "partly moved annotations" if any(official) else "moved annotations"
+    if any(official):
+        return "partly moved annotations"
+    return "moved annotations"
 
 
 # --- examination ----------------------------------------------------------------------------------
 
 
 def verify(root: Path) -> list[Finding]:
-    """Examine a copy: counts per set, annotations, pictures, boxes by name, doubles across train and test."""
+    """Examine a copy: counts per set, annotations, pictures, boxes by name, doubles."""
     folder = root / ACCESS.folder
     if not folder.is_dir():
-        return [
-            Finding(
-                "missing",
-                f"{_note_absent_folder(folder)[0]}; get {ACCESS.title} at {ACCESS.where} ({ACCESS.terms})",
-            )
-        ]
+        absent = _note_absent_folder(folder)[0]
+        text = f"{absent}; get {ACCESS.title} at {ACCESS.where} ({ACCESS.terms})"
+        return [Finding("missing", text)]
     findings: list[Finding] = []
-    whole: list[_Face] = []
-    values: list[Floats] = []
+    readable: list[_Face] = []
+    points: list[Floats] = []
     for part, facts in PARTS.items():
         faces = _list_faces(folder, part)
         findings.append(sample_checks.check_count(part, len(faces), facts.faces, "faces"))
-        broken = []
+        malformed = []
         for face in faces:
             try:
-                values.append(pts.read_pts(face.annotation))
-                whole.append(face)
+                points.append(pts.read_pts(face.annotation))
+                readable.append(face)
             except DataError as error:
-                broken.append(str(error))
-        if broken:
-            findings.append(
-                Finding(
-                    "wrong", f"{part}: {len(broken)} annotations are malformed; first {broken[0]}"
-                )
-            )
-    stacked = np.array(values).reshape(-1, 68, 2)
-    findings += _verify_boxes(folder, whole, stacked)
-    findings += sample_checks.check_pictures(
-        [face.id for face in whole], [face.picture for face in whole], stacked - 1.0
-    )
-    findings += _verify_annotations(whole, stacked)
-    findings += _verify_overlap(whole)
+                malformed.append(str(error))
+        if malformed:
+            text = f"{part}: {len(malformed)} annotations are malformed; first {malformed[0]}"
+            findings.append(Finding("wrong", text))
+    values = np.array(points).reshape(-1, 68, 2)
+    ids = [face.id for face in readable]
+    pictures = [face.picture for face in readable]
+    for part in PARTS:
+        findings += _verify_boxes(folder, part, readable, values)
+    findings += sample_checks.check_pictures(ids, pictures, values - 1.0)
+    findings.append(_verify_annotations(readable, values))
+    findings += _verify_overlap(readable)
     return findings
 
 
-def _verify_boxes(folder: Path, faces: Sequence[_Face], values: Floats) -> list[Finding]:
-    findings = []
-    for part, facts in PARTS.items():
-        rows = [row for row, face in enumerate(faces) if face.part == part]
-        path = folder / "Bounding Boxes" / facts.boxes
-        if not path.is_file():
-            findings.append(Finding("missing", f"{facts.boxes}: no such file in 'Bounding Boxes'"))
+def _verify_boxes(folder: Path, part: str, faces: Sequence[_Face], values: Floats) -> list[Finding]:
+    """Compare the boxes of a part with its faces, by name."""
+    name = PARTS[part].boxes
+    path = folder / "Bounding Boxes" / name
+    if not path.is_file():
+        return [Finding("missing", f"{name}: no such file in 'Bounding Boxes'")]
+    try:
+        known = ibug_boxes.read_boxes(path)
+    except DataError as error:
+        return [Finding("wrong", str(error))]
+    rows = _rows_of_part(faces, part)
+    matched = 0
+    misplaced = []
+    for row in rows:
+        boxes = known.get(_box_key(faces[row]))
+        if boxes is None:
             continue
-        try:
-            known = ibug_boxes.read_boxes(path)
-        except DataError as error:
-            findings.append(Finding("wrong", str(error)))
-            continue
-        keys = [ibug_boxes.box_key(faces[row].id.rpartition("/")[2] + facts.suffix) for row in rows]
-        named = [(row, known[key]) for row, key in zip(rows, keys, strict=True) if key in known]
-        off = [
-            row
-            for row, box in named
-            if np.abs(box.ground_truth - tight_box(values[row])).max() > 0.01
-        ]
-        strays = len(known) - len(named)
-        text = f"{facts.boxes}: {len(named)} of {len(rows)} faces matched by name"
-        findings.append(
-            Finding(
-                "ok" if len(named) == len(rows) else "partial",
-                text + (f", {strays} rows of other pictures ignored" if strays else ""),
-            )
-        )
-        if off:
-            what = f"{facts.boxes}: {len(off)} boxes are not around their points; first {faces[off[0]].id}"
-            findings.append(Finding("wrong", what))
+        matched += 1
+        if np.abs(boxes.ground_truth - tight_box(values[row])).max() > 0.01:
+            misplaced.append(faces[row].id)
+    text = f"{name}: {matched} of {len(rows)} faces matched by name"
+    if len(known) != matched:
+        text += f", {len(known) - matched} rows of other pictures ignored"
+    if matched == len(rows):
+        findings = [Finding("ok", text)]
+    else:
+        findings = [Finding("partial", text)]
+    if misplaced:
+        text = f"{name}: {len(misplaced)} boxes are not around their points; first {misplaced[0]}"
+        findings.append(Finding("wrong", text))
     return findings
 
 
-def _verify_annotations(faces: Sequence[_Face], values: Floats) -> list[Finding]:
+def _verify_annotations(faces: Sequence[_Face], values: Floats) -> Finding:
     ids = np.array([face.id for face in faces], np.str_)
-    frame = _annotation_variant(ids, np.array([face.part for face in faces], np.str_), values)
-    meaning = {
-        "original annotations": "the test points are the official ones, bit for bit to a thousandth of a pixel",
-        "moved annotations": "the test points are not the official ones: pictures cropped, shrunk or points redone",
-        "partly moved annotations": "some test sets hold the official points and some do not",
-        "unverified annotations": "no test set is complete, so its points were not compared with the official ones",
-    }
-    return [
-        Finding(
-            "ok" if frame == "original annotations" else "partial", f"{frame}: {meaning[frame]}"
-        )
-    ]
+    parts = np.array([face.part for face in faces], np.str_)
+    variant = _annotation_variant(ids, parts, values)
+    if variant == "original annotations":
+        return Finding("ok", f"{variant}: {_VARIANTS[variant]}")
+    return Finding("partial", f"{variant}: {_VARIANTS[variant]}")
 
 
 def _verify_overlap(faces: Sequence[_Face]) -> list[Finding]:
+    """Look for photographs, and for picture files, that are in train and in test."""
     train = [face for face in faces if face.part in _TRAIN]
     test = [face for face in faces if face.part not in _TRAIN]
-    shared = {photo_of_face(face.id) for face in train} & {photo_of_face(face.id) for face in test}
-    findings = [
-        Finding("ok", f"photo {name} has faces in train and in test, as in the official split")
-        for name in sorted(shared & _KNOWN_OVERLAP)
-    ]
-    findings += [
-        Finding("wrong", f"photo {name} has faces in train and in test")
-        for name in sorted(shared - _KNOWN_OVERLAP)
-    ]
-    return findings + sample_checks.check_duplicates(
-        [(face.id, face.picture) for face in train if face.picture],
-        [(face.id, face.picture) for face in test if face.picture],
-    )
+    train_photos = {photo_of_face(face.id) for face in train}
+    test_photos = {photo_of_face(face.id) for face in test}
+    shared = train_photos & test_photos
+    findings = []
+    for photo in sorted(shared & _KNOWN_OVERLAP):
+        text = f"photo {photo} has faces in train and in test, as in the official split"
+        findings.append(Finding("ok", text))
+    for photo in sorted(shared - _KNOWN_OVERLAP):
+        findings.append(Finding("wrong", f"photo {photo} has faces in train and in test"))
+    findings += sample_checks.check_duplicates(_with_pictures(train), _with_pictures(test))
+    return findings
+
+
+def _with_pictures(faces: Sequence[_Face]) -> list[tuple[str, Path]]:
+    return [(face.id, face.picture) for face in faces if face.picture]

@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+from collections import Counter
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -22,21 +23,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.datasets import sample_checks
-from benchbox.datasets.formats import images
+from benchbox.datasets.index import note_left_out, picture_cache_key, read_picture
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
 
 if TYPE_CHECKING:
-    from benchbox.types import Bytes, Floats, Strings
+    from benchbox.types import Floats
 
 ACCESS = Access(
     title="YouTube Faces with 68 keypoints",
     folder="ytf68",
     where="https://github.com/udacity/P1_Facial_Keypoints (folder data)",
-    terms="made for teaching from YouTube Faces, whose terms are research only; the frames belong to their owners",
+    terms=(
+        "made for teaching from YouTube Faces, whose terms are research only; the frames belong "
+        "to their owners"
+    ),
     citation=(
-        "L. Wolf, T. Hassner, I. Maoz: Face Recognition in Unconstrained Videos with Matched Background Similarity. "
+        "L. Wolf, T. Hassner, I. Maoz: Face Recognition in Unconstrained Videos with Matched "
+        "Background Similarity. "
         "CVPR 2011; keypoints: Udacity, Facial Keypoint Detection"
     ),
     layout="""\
@@ -52,69 +57,101 @@ _COLUMNS = 1 + 2 * 68
 
 
 def held_out_people() -> frozenset[str]:
-    """Name the 47 people of the test set, as file names spell them."""
+    """Name the 47 people of the test set, as file names spell them.
+
+    Examples
+    --------
+    >>> len(held_out_people())
+    47
+    """
     text = files(__package__).joinpath("ytf68_test_people.txt").read_text(encoding="utf-8")
     return frozenset(text.split())
 
 
 def draw_people(people: list[str], number: int = 47) -> list[str]:
-    """Draw people by the rule that made the fixed list: the first ones by the SHA-256 of "ytf68:" + name."""
-    return sorted(
-        sorted(people, key=lambda name: hashlib.sha256(f"ytf68:{name}".encode()).digest())[:number]
-    )
+    """Draw people by the rule that made the fixed list, and return them sorted.
+
+    They are the first ones by the SHA-256 of "ytf68:" + name, whatever the order of `people`.
+
+    Examples
+    --------
+    >>> draw_people(["Ann", "Bob", "Eve"], 2) == draw_people(["Eve", "Ann", "Bob"], 2)
+    True
+    """
+
+    def digest(name: str) -> bytes:
+        return hashlib.sha256(f"ytf68:{name}".encode()).digest()
+
+    return sorted(sorted(people, key=digest)[:number])
+
+
+# --- index ----------------------------------------------------------------------------------------
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
     """Read the annotations under `root/ytf68`.
 
-    With `pixels`, frames without a picture are left out and noted.
+    Values are (N, 68, 2) px, counted from 0. With `pixels`, frames without a picture are left out
+    and noted; an absent folder gives an empty index.
 
-    Raises DataError for a malformed CSV, with its line; an absent folder gives an empty index.
+    Raises
+    ------
+    DataError
+        The CSV is malformed; names its line.
     """
     folder = root / ACCESS.folder
     notes = ["points made by a model, not by people"]
+    names: list[str] = []
+    values = np.empty((0, 68, 2))
     if (folder / _CSV).is_file():
         names, values = _read_csv(folder / _CSV)
     else:
-        names, values = [], np.empty((0, 68, 2))
         notes.append(f"there is no file {folder / _CSV}")
     if pixels:
-        there = _list_pictures(folder)
-        kept = [row for row, name in enumerate(names) if name in there]
-        if len(kept) < len(names):
-            notes.append(
-                f"{len(names) - len(kept)} of {len(names)} frames have no picture and are left out"
-            )
-        names, values = [names[row] for row in kept], values[kept]
+        present = _list_pictures(folder)
+        rows = [row for row, name in enumerate(names) if name in present]
+        notes += note_left_out(len(rows), len(names), "frames")
+        names, values = [names[row] for row in rows], values[rows]
     negative = int((values < 0).any(axis=2).sum())
     if negative:
         notes.append(f"{negative} points lie left of or above their picture and are kept")
-    people = [_person_of_frame(name) for name in names]
-    held_out = held_out_people()
+    people = np.array([_person_of_frame(name) for name in names], np.str_)
+    is_test = np.isin(people, sorted(held_out_people()))
+    pictures = [folder / "training" / name for name in names]
     return Index(
         dataset="ytf68",
         ids=np.array([Path(name).stem for name in names], np.str_),
-        parts=np.array(["test" if person in held_out else "train" for person in people], np.str_),
+        parts=np.where(is_test, "test", "train").astype(np.str_),
         values=values,
-        boxes={"ground_truth": tight_box(values) if names else np.empty((0, 4))},
-        clusters=np.array(people, np.str_),
-        read=partial(_read_picture, folder / "training", tuple(names), values),
+        boxes={"ground_truth": tight_box(values)},
+        clusters=people,
+        read=partial(read_picture, pictures, values),
         notes=tuple(notes),
-        stamp=lambda row: images.file_cache_key(folder / "training" / names[row]),
+        stamp=partial(picture_cache_key, pictures),
     )
 
 
 def _person_of_frame(name: str) -> str:
+    """Name the person of a frame.
+
+    >>> _person_of_frame("Nicolas_Sarkozy_02.jpg")
+    'Nicolas_Sarkozy'
+    """
     return name.rpartition("_")[0]
 
 
 def _list_pictures(folder: Path) -> set[str]:
-    place = folder / "training"
-    return {path.name for path in place.iterdir()} if place.is_dir() else set()
+    pictures = folder / "training"
+    if not pictures.is_dir():
+        return set()
+    return {path.name for path in pictures.iterdir()}
+
+
+# --- the csv --------------------------------------------------------------------------------------
 
 
 def _read_csv(path: Path) -> tuple[list[str], Floats]:
-    """Return file names and points (N, 68, 2).
+    """Return file names and points (N, 68, 2) px.
 
     Raises DataError with the line of what is malformed.
     """
@@ -125,61 +162,46 @@ def _read_csv(path: Path) -> tuple[list[str], Floats]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
-            header = next(reader, [])
-            if len(header) != _COLUMNS:
-                raise DataError(
-                    f"{path}:1: {len(header)} columns, {_COLUMNS} are needed: a name and 68 pairs x, y"
-                )
+            _check_columns(next(reader, []), f"{path}:1")
             for row in reader:
                 where = f"{path}:{reader.line_num}"
-                names.append(_parse_name(row, where))
-                rows.append(_parse_numbers(row, where))
+                _check_columns(row, where)
+                names.append(_parse_name(row[0], where))
+                rows.append(_parse_numbers(row[1:], where))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is not a CSV file ({error})") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    doubled = next(
-        (
-            name
-            for name, before in zip(sorted(names)[1:], sorted(names), strict=False)
-            if name == before
-        ),
-        "",
-    )
+    doubled = [name for name, times in Counter(names).items() if times > 1]
     if doubled:
-        raise DataError(f"{path}: {doubled!r} is there twice")
+        raise DataError(f"{path}: {min(doubled)!r} is there twice")
     return names, np.array(rows, np.float64).reshape(-1, 68, 2)
 
 
-def _parse_name(row: list[str], where: str) -> str:
+def _check_columns(row: list[str], where: str) -> None:
     if len(row) != _COLUMNS:
         raise DataError(
             f"{where}: {len(row)} columns, {_COLUMNS} are needed: a name and 68 pairs x, y"
         )
-    if not _NAME.fullmatch(row[0]):
+
+
+def _parse_name(name: str, where: str) -> str:
+    if not _NAME.fullmatch(name):
         raise DataError(
-            f"{where}: {row[0][:60]!r} is not a name 'Person_VC.jpg' (V the video, C the frame)"
+            f"{where}: {name[:60]!r} is not a name 'Person_VC.jpg' (V the video, C the frame)"
         )
-    return row[0]
+    return name
 
 
-def _parse_numbers(row: list[str], where: str) -> list[float]:
+def _parse_numbers(words: list[str], where: str) -> list[float]:
     try:
-        values = [float(word) for word in row[1:]]
+        values = [float(word) for word in words]
     except ValueError as error:
         raise DataError(f"{where}: {error}; a coordinate is a number") from error
-    # Far outside any picture, and NaN, which is in no range.
-    wrong = [k for k, value in enumerate(values) if not -1e5 < value < 1e5]
-    if wrong:
-        raise DataError(f"{where}: {row[1 + wrong[0]]!r} is no coordinate")
+    for word, value in zip(words, values, strict=True):
+        if not -1e5 < value < 1e5:  # far outside any picture, and NaN, which is in no range
+            raise DataError(f"{where}: {word!r} is no coordinate")
     return values
-
-
-def _read_picture(folder: Path, names: tuple[str, ...], values: Floats, row: int) -> Bytes:
-    path = folder / names[row]
-    pixels = images.decode_picture(path)
-    sample_checks.check_points_fit(path, values[row], (pixels.shape[1], pixels.shape[0]))
-    return pixels
 
 
 def picture_files(root: Path) -> dict[str, Path]:
@@ -192,47 +214,45 @@ def picture_files(root: Path) -> dict[str, Path]:
 
 
 def verify(root: Path) -> list[Finding]:
-    """Examine a copy: frames, people, the held-out list, pictures, doubles across train and test."""
+    """Examine a copy: frames, people, the held-out list, pictures, doubles in train and test."""
     folder = root / ACCESS.folder
     if not (folder / _CSV).is_file():
-        what = f"there is no file {folder / _CSV}; get {ACCESS.title} at {ACCESS.where} ({ACCESS.terms})"
-        return [Finding("missing", what)]
+        text = (
+            f"there is no file {folder / _CSV}; "
+            f"get {ACCESS.title} at {ACCESS.where} ({ACCESS.terms})"
+        )
+        return [Finding("missing", text)]
     try:
-        found = index(root, pixels=False)
+        frames = index(root, pixels=False)
     except DataError as error:
         return [Finding("wrong", str(error))]
-    there = _list_pictures(folder)
-    paths = [
-        folder / "training" / f"{name}.jpg" if f"{name}.jpg" in there else None
-        for name in found.ids
-    ]
-    held_out = held_out_people()
-    everyone = set(found.clusters.tolist())
+    present = _list_pictures(folder)
+    pictures: list[Path | None] = []
+    for name in frames.ids:
+        if f"{name}.jpg" in present:
+            pictures.append(folder / "training" / f"{name}.jpg")
+        else:
+            pictures.append(None)
+    test_people = held_out_people()
+    people = set(frames.clusters.tolist())
+    test_count = len(people & test_people)
     findings = [
-        sample_checks.check_count(_CSV, len(found.ids), FRAMES, "frames"),
-        sample_checks.check_count("people", len(everyone), PEOPLE, "people"),
-        sample_checks.check_count(
-            "held-out people", len(everyone & held_out), len(held_out), "people"
-        ),
-        *sample_checks.check_pictures(found.ids.tolist(), paths, found.values),
-        *_verify_duplicates(found.ids, found.parts, paths),
+        sample_checks.check_count(_CSV, len(frames.ids), FRAMES, "frames"),
+        sample_checks.check_count("people", len(people), PEOPLE, "people"),
+        sample_checks.check_count("held-out people", test_count, len(test_people), "people"),
+        *sample_checks.check_pictures(frames.ids.tolist(), pictures, frames.values),
+        *_verify_duplicates(frames, pictures),
     ]
-    fractions = int((found.values != np.rint(found.values)).any(axis=(1, 2)).sum())
+    fractions = int((frames.values != np.rint(frames.values)).any(axis=(1, 2)).sum())
     if fractions:
-        findings.append(
-            Finding(
-                "wrong",
-                f"{fractions} frames have fractions of pixels; the original has whole numbers",
-            )
-        )
+        text = f"{fractions} frames have fractions of pixels; the original has whole numbers"
+        findings.append(Finding("wrong", text))
     return findings
 
 
-def _verify_duplicates(ids: Strings, parts: Strings, paths: list[Path | None]) -> list[Finding]:
-    present = [
-        (str(name), part, path) for name, part, path in zip(ids, parts, paths, strict=True) if path
-    ]
-    return sample_checks.check_duplicates(
-        [(name, path) for name, part, path in present if part == "train"],
-        [(name, path) for name, part, path in present if part == "test"],
-    )
+def _verify_duplicates(frames: Index, pictures: list[Path | None]) -> list[Finding]:
+    by_part: dict[str, list[tuple[str, Path]]] = {"train": [], "test": []}
+    for name, part, path in zip(frames.ids, frames.parts, pictures, strict=True):
+        if path is not None:
+            by_part[str(part)].append((str(name), path))
+    return sample_checks.check_duplicates(by_part["train"], by_part["test"])
