@@ -119,7 +119,7 @@ def _build_index(folder: Path, faces: _Faces, notes: Sequence[str]) -> Index:
     photos = [paths.drop_suffix(name) for name in faces.names]
     ids = [f"{photo}-{row:05d}" for row, photo in enumerate(photos, start=1)]
     files = [folder / "data" / "flickr" / f"{photo}.jpg" for photo in photos]
-    frontal: Bools = faces.visible.all(axis=1)
+    frontal = np.asarray(faces.visible.all(axis=1))
     inside = _all_inside(faces.values, faces.boxes)
     return Index(
         dataset="aflw",
