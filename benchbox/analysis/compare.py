@@ -483,7 +483,7 @@ def _require_rows(tables: Sequence[np.ndarray], folders: Sequence[Path]) -> None
         for name in names:
             if name not in columns or not np.array_equal(table[name], first[name]):
                 raise ResultError(
-                    f"{folder}: its errors.npy stands in another order than that of {folders[0]} (column {name}); "
+                    f"{folder}: its errors.npz stands in another order than that of {folders[0]} (column {name}); "
                     "delete it, the same `benchbox run` derives it again"
                 )
 

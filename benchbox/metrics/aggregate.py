@@ -1,6 +1,6 @@
 """From an error table and a metric's name to terms whose ratio of sums is the score, over any items or resample.
 
-The error table (`scoring.error_table`, `errors.npy`) holds one row per test item: an error per convention, `failed`,
+The error table (`scoring.error_table`, `errors.npz`) holds one row per test item: an error per convention, `failed`,
 `cluster` and, where there are videos or stares, `sequence`. Every number that benchbox prints is Σ values / Σ counts of
 such rows, which is all that intervals (`bootstrap`), paired tests (`paired_tests`) and ranks (`ranks`) need:
 

@@ -283,7 +283,7 @@ def read_errors(result: Result) -> np.ndarray:
     table = run_folders.read_errors(result.run)
     if len(table) != result.n:
         raise ResultError(
-            f"errors.npy: {len(table)} rows, scores.json counts {result.n}; "
+            f"errors.npz: {len(table)} rows, scores.json counts {result.n}; "
             "delete both and score again"
         )
     return table
@@ -306,7 +306,7 @@ def item_errors(errors: np.ndarray, column: str) -> Floats:
     values: Floats = _typed_column(errors, column, "f").astype("f8")
     if (values < 0).any():
         raise ResultError(
-            f"errors.npy: column {column!r} holds values that are no errors; "
+            f"errors.npz: column {column!r} holds values that are no errors; "
             "delete it and score again"
         )
     return values
@@ -331,11 +331,11 @@ def metric_terms(errors: np.ndarray, metric: Metric) -> tuple[Floats, Floats]:
         terms = aggregate.metric_terms(metric.name, errors)
     except (KeyError, ValueError, TypeError, IndexError) as fault:
         raise ResultError(
-            f"errors.npy: nothing to make {metric.name} of; delete it and score again"
+            f"errors.npz: nothing to make {metric.name} of; delete it and score again"
         ) from fault
     if not np.isfinite(terms.values).all():
         raise ResultError(
-            f"errors.npy: {metric.name} comes out infinite; delete it and score again"
+            f"errors.npz: {metric.name} comes out infinite; delete it and score again"
         )
     return terms.values, terms.counts
 
@@ -349,7 +349,7 @@ def read_point_statistics(result: Result, count: int) -> dict[str, tuple[Floats,
 
     if not run_folders.has_points(result.run):
         return {}
-    file = "points.npy"
+    file = "points.npz"
     table = run_folders.read_points(result.run)
     columns = [_typed_column(table, name, "f", file) for name in _POINT_STATISTICS]
     statistics = np.stack(columns, axis=1).astype("f8")
@@ -371,7 +371,7 @@ def read_point_statistics(result: Result, count: int) -> dict[str, tuple[Floats,
     return by_group
 
 
-def _typed_column(table: np.ndarray, name: str, kind: str, file: str = "errors.npy") -> np.ndarray:
+def _typed_column(table: np.ndarray, name: str, kind: str, file: str = "errors.npz") -> np.ndarray:
     """Return a column of scalars of one kind of NumPy type."""
     dtype = None
     if name in (table.dtype.names or ()):

@@ -124,7 +124,7 @@ def _read_run(
         if first is not None and not np.array_equal(first[name], labels):
             what = "clusters" if name == "cluster" else "groups"
             raise ResultError(
-                f"errors.npy: its {what} are not those of the other runs; score it again"
+                f"errors.npz: its {what} are not those of the other runs; score it again"
             )
     return errors, _column_terms(errors, column)
 
