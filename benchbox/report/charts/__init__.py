@@ -1,1 +1,1 @@
-"""Charts: numbers first (`chart_values`), then drawings; pages place them."""
+"""Charts as numbers (`chart_values`), drawn to SVG and PDF; tables are next door, `pages` place both."""

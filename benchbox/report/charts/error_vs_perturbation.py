@@ -1,7 +1,7 @@
-"""Error against the size of a disturbance, as Table 4 of G&LSR: papers' numbers and our own runs under card options.
+"""Error against the size of a perturbation, as Table 4 of G&LSR: papers' numbers and our own runs.
 
-A card's options `+scale=`, `+translation=` and `+rotation=` (what they do: `datasets.disturb`) are
-protocols of their own; here their numbers are put in a line with those of the undisturbed card,
+A card's options `+scale=`, `+translation=` and `+rotation=` (what they do: `datasets.perturb`) are
+protocols of their own; here their numbers are put in a line with those of the unperturbed card,
 which stand at zero.
 """
 
@@ -31,200 +31,202 @@ PERTURBATIONS = {
 }
 _NAME = re.compile(r"([^+]+)\+(scale|translation|rotation)=([0-9.]+)")
 
+ResultsByProtocol = Mapping[str, Sequence[Result]]
+
 
 def base_protocol(protocol: str) -> str:
-    """Return the card whose option a protocol's name is, "" for any other name."""
+    """Return the card whose perturbation a protocol's name is, "" for any other name.
+
+    >>> base_protocol("300w-full+scale=0.1")
+    '300w-full'
+    """
     match = _NAME.fullmatch(protocol)
-    return match[1] if match else ""
+    if match is None:
+        return ""
+    return match[1]
 
 
 def protocol_charts(
     protocol: Protocol,
     metric: Metric,
-    found: Mapping[str, Sequence[Result]],
+    by_protocol: ResultsByProtocol,
     references: References,
     methods: Mapping[str, MethodCard],
 ) -> list[Chart]:
-    """Draw what is known of a card's disturbances under one metric.
+    """Draw what is known of a card's perturbations under one metric."""
 
-    `found` are results by protocol.
-    """
-    return _perturbation_charts(
-        protocol,
-        metric,
-        lambda option: [
-            *_measured_lines(protocol, metric, option, found, methods),
-            *_printed_lines(protocol, metric, option, references),
-        ],
-    )
+    def lines_of(option: str) -> list[Line]:
+        measured = _measured_lines(protocol, metric, option, by_protocol, methods)
+        return measured + _printed_lines(protocol, metric, option, references)
+
+    return _perturbation_charts(protocol, metric, lines_of)
 
 
 def method_charts(
-    name: str,
+    method: str,
     protocols: Iterable[Protocol],
-    own: Sequence[Result],
+    own_results: Sequence[Result],
     references: References,
     systems: Mapping[tuple[str, str], str],
     methods: Mapping[str, MethodCard],
 ) -> list[Chart]:
-    """Draw a method under every card that disturbs: its runs, and what papers print of its variants."""
-    found = results.group_by_protocol(own)
+    """Draw a method under every card with perturbations.
 
-    def its(row: ReferenceRow) -> bool:
-        return systems.get((row.paper, row.method), "").partition("/")[0] == name
-
-    drawn: list[Chart] = []
+    Its runs, and what papers print of its variants.
+    """
+    by_protocol = results.group_by_protocol(own_results)
+    own_rows = []
+    for row in references.rows:
+        if systems.get((row.paper, row.method), "").partition("/")[0] == method:
+            own_rows.append(row)
+    own_references = replace(references, rows=tuple(own_rows))
+    charts = []
     for protocol in protocols:
-        if not PERTURBATIONS.keys() & protocol.options.keys() or "+" in protocol.name:
+        if "+" in protocol.name or not PERTURBATIONS.keys() & protocol.options.keys():
             continue
-        told = [
-            row
-            for row in references.rows
-            if its(row) and protocol.name in map(base_protocol, row.protocols)
-        ]
-        names = [row.metric for row in told] or [f"nme_{protocol.normalisers[0]}"]
-        metric = metric_names.parse_stored_metric(names[0])
-        drawn += [
-            replace(
-                chart,
-                name=f"{chart.name}-{protocol.name}",
-                title=f"{chart.title}, {protocol.title}",
-            )
-            for chart in _perturbation_charts(
-                protocol,
-                metric,
-                lambda option, card=protocol, measure=metric: [  # type: ignore[misc]
-                    *_measured_lines(card, measure, option, found, methods),
-                    *_printed_lines(card, measure, option, references, its),
-                ],
-            )
-        ]
-    return drawn
+        metric = _printed_metric(protocol, own_rows)
+        for chart in protocol_charts(protocol, metric, by_protocol, own_references, methods):
+            name = f"{chart.name}-{protocol.name}"
+            charts.append(replace(chart, name=name, title=f"{chart.title}, {protocol.title}"))
+    return charts
+
+
+def _printed_metric(protocol: Protocol, own_rows: Iterable[ReferenceRow]) -> Metric:
+    """Return the metric that papers print under a card's perturbations, else the card's first."""
+    for row in own_rows:
+        if protocol.name in map(base_protocol, row.protocols):
+            return metric_names.parse_stored_metric(row.metric)
+    return metric_names.parse_stored_metric(f"nme_{protocol.normalisers[0]}")
 
 
 def _perturbation_charts(
-    protocol: Protocol, metric: Metric, known: Callable[[str], list[Line]]
+    protocol: Protocol, metric: Metric, lines_of: Callable[[str], list[Line]]
 ) -> list[Chart]:
-    drawn = []
-    for option, (title, words) in PERTURBATIONS.items():
-        told = (
-            [line for line in known(option) if len(line.stops) > 1]
-            if option in protocol.options
-            else []
-        )
-        if not told:
+    convention = metric_names.short_convention(metric.convention)
+    charts = []
+    for option, (title, x_title) in PERTURBATIONS.items():
+        if option not in protocol.options:
             continue
-        printed = any(line.printed for line in told)
-        drawn.append(
-            line_charts.line_chart(
-                f"disturbed-{option}",
-                title,
-                sorted(told, key=lambda line: (line.stops[-1].value, line.label)),
-                x_title=words,
-                y_title=f"{metric.title} of {metric_names.short_convention(metric.convention)}, {protocol.overall}, % (log scale)",
-                unit=metric.unit,
-                note="Trained without disturbance."
-                + (" Hollow marks are printed by a paper." if printed else "")
-                + (
-                    " A star: other data than the official set."
-                    if any("*" in line.label for line in told)
-                    else ""
-                ),
-            )
+        lines = [line for line in lines_of(option) if len(line.values) > 1]
+        if not lines:
+            continue
+        note = "Trained without disturbance."
+        if any(line.printed for line in lines):
+            note += " Hollow marks are printed by a paper."
+        if any("*" in line.label for line in lines):
+            note += " A star: other data than the official set."
+        chart = line_charts.line_chart(
+            f"disturbed-{option}",
+            title,
+            sorted(lines, key=lambda line: (line.values[-1].value, line.label)),
+            x_title=x_title,
+            y_title=f"{metric.title} of {convention}, {protocol.overall}, % (log scale)",
+            unit=metric.unit,
+            note=note,
         )
-    return drawn
+        charts.append(chart)
+    return charts
 
 
 def _measured_lines(
     protocol: Protocol,
     metric: Metric,
     option: str,
-    found: Mapping[str, Sequence[Result]],
+    by_protocol: ResultsByProtocol,
     methods: Mapping[str, MethodCard],
 ) -> list[Line]:
     """Put every variant's runs in a line, seeds as their mean.
 
     Hand-changed and trial runs are left out.
     """
-    values: dict[tuple[str, str], dict[float, list[LineValue]]] = {}
-    apart: set[tuple[str, str]] = set()
-    for name, runs in found.items():
-        if name != protocol.name and base_protocol(name) != protocol.name:
+    by_variant: dict[tuple[str, str], dict[float, list[LineValue]]] = {}
+    other_data: set[tuple[str, str]] = set()
+    for name, runs in by_protocol.items():
+        size = _perturbation_size(name, protocol, option)
+        if size is None:
             continue
-        match = _NAME.fullmatch(name)
-        if match and match[2] != option:
-            continue
-        at = float(match[3]) if match else 0.0
         for result in runs:
-            score = result.scores.get(protocol.overall, {}).get(metric.name)
-            if result.overrides or result.budget == "smoke" or score is None or score.value is None:
+            value = _line_value(result, protocol, metric, size)
+            if value is None:
                 continue
-            ends = () if score.low is None or score.high is None else (score.low, score.high)
-            key = result.run.method, result.run.variant
-            values.setdefault(key, {}).setdefault(at, []).append(LineValue(at, score.value, ends))
+            variant = result.run.method, result.run.variant
+            by_variant.setdefault(variant, {}).setdefault(size, []).append(value)
             if rows.why_not_comparable(result, replace(protocol, card=result.card)):
-                apart.add(key)
-    return [
-        Line(
-            _variant_label(*key, methods) + (" *" if key in apart else ""),
-            tuple(_mean_value(stops) for _, stops in sorted(by_size.items())),
-        )
-        for key, by_size in sorted(values.items())
-    ]
+                other_data.add(variant)
+    lines = []
+    for variant, by_size in sorted(by_variant.items()):
+        label = _variant_label(*variant, methods)
+        if variant in other_data:
+            label += " *"
+        lines.append(Line(label, tuple(_mean_value(by_size[size]) for size in sorted(by_size))))
+    return lines
+
+
+def _perturbation_size(name: str, protocol: Protocol, option: str) -> float | None:
+    """Return by how much a protocol of this name perturbs a card: 0 for the card itself.
+
+    None for another card or option.
+    """
+    if name == protocol.name:
+        return 0.0
+    match = _NAME.fullmatch(name)
+    if match is None or (match[1], match[2]) != (protocol.name, option):
+        return None
+    return float(match[3])
+
+
+def _line_value(
+    result: Result, protocol: Protocol, metric: Metric, size: float
+) -> LineValue | None:
+    score = result.scores.get(protocol.overall, {}).get(metric.name)
+    if result.overrides or result.budget == "smoke" or score is None or score.value is None:
+        return None
+    if score.low is None or score.high is None:
+        return LineValue(size, score.value)
+    return LineValue(size, score.value, (score.low, score.high))
 
 
 def _variant_label(method: str, variant: str, methods: Mapping[str, MethodCard]) -> str:
+    title = rows.method_title(method, methods)
     card = methods.get(method)
-    usual = variant == "submitted" or (card is not None and variant == card.default)
-    return rows.method_title(method, methods) + ("" if usual else f" {variant}")
+    if variant == "submitted" or (card is not None and variant == card.default):
+        return title
+    return f"{title} {variant}"
 
 
-def _mean_value(stops: Sequence[LineValue]) -> LineValue:
-    return (
-        stops[0] if len(stops) == 1 else LineValue(stops[0].at, fmean(stop.value for stop in stops))
-    )
+def _mean_value(values: Sequence[LineValue]) -> LineValue:
+    if len(values) == 1:
+        return values[0]
+    return LineValue(values[0].at, fmean(value.value for value in values))
 
 
 def _printed_lines(
-    protocol: Protocol,
-    metric: Metric,
-    option: str,
-    references: References,
-    wanted: Callable[[ReferenceRow], bool] | None = None,
+    protocol: Protocol, metric: Metric, option: str, references: References
 ) -> list[Line]:
     """Put the cells that papers print in a line.
 
-    At zero stands what they print once for the undisturbed card.
+    At zero stands what they print once for the unperturbed card.
     """
-    cells: dict[tuple[str, str], dict[float, float]] = {}
-    whole: dict[tuple[str, str], set[float]] = {}
+    perturbed: dict[tuple[str, str], dict[float, float]] = {}
+    unperturbed: dict[tuple[str, str], set[float]] = {}
     for row in references.rows:
-        if (
-            row.value is None
-            or row.metric != metric.name
-            or row.group != protocol.overall
-            or row.apart
-        ):
+        if row.value is None or row.apart:
             continue
-        key = row.paper, row.method
+        if row.metric != metric.name or row.group != protocol.overall:
+            continue
+        system = row.paper, row.method
         for name in row.protocols:
-            match = _NAME.fullmatch(name)
-            if (
-                match
-                and (match[1], match[2]) == (protocol.name, option)
-                and (wanted is None or wanted(row))
-            ):
-                cells.setdefault(key, {})[float(match[3])] = row.value
-            elif name == protocol.name:
-                whole.setdefault(key, set()).add(row.value)
-    for key, values in whole.items():
-        if len(values) == 1 and key in cells:
-            cells[key][0.0] = next(iter(values))
-    return [
-        Line(
-            f"{label}, {references.papers[paper].short}",
-            tuple(LineValue(at, value) for at, value in sorted(by_size.items())),
-            printed=True,
-        )
-        for (paper, label), by_size in cells.items()
-    ]
+            size = _perturbation_size(name, protocol, option)
+            if name == protocol.name:
+                unperturbed.setdefault(system, set()).add(row.value)
+            elif size is not None:
+                perturbed.setdefault(system, {})[size] = row.value
+    for system, values in unperturbed.items():
+        if len(values) == 1 and system in perturbed:
+            perturbed[system][0.0] = next(iter(values))
+    lines = []
+    for (paper, label), by_size in perturbed.items():
+        values_by_size = tuple(LineValue(size, by_size[size]) for size in sorted(by_size))
+        printed_in = references.papers[paper].short
+        lines.append(Line(f"{label}, {printed_in}", values_by_size, printed=True))
+    return lines

@@ -1,7 +1,7 @@
-"""Single faces as drawings: what several runs answered, over a picture only where the picture is ours to show.
+"""Single items as drawings: what several runs predicted, over a picture only where it is ours.
 
-Pictures are drawn by the face world and by nothing else: this room never opens an image file, and no data set's reader
-is in its reach. Faces of every other set are landmarks on grey.
+Pictures are drawn by the face renderer and by nothing else: this room never opens an image file, and
+no data set's reader is in its reach. Items of every other set are landmarks on grey.
 """
 
 from __future__ import annotations
@@ -24,22 +24,25 @@ QUALITY = 82
 PICTURE_PX = 256
 TOLERANCE = 3.0  # grey levels, on average: what another JPEG library may round otherwise
 _MARGIN = 0.16
+_FRONTAL = 0.1  # how far the nose may leave the middle of the eyes, over their distance
+
+Square = tuple[float, float, float]  # x, y and side
 
 
 @dataclass(frozen=True)
 class PredictionPath:
-    """One run's points of one face, as a path."""
+    """One run's prediction of one item, as a path."""
 
     style: int
     label: str
     error: str
     path: str
-    ray: str = ""  # of gaze: a line that leads to the answer
+    ray: str = ""  # of gaze: a line that leads to the prediction
 
 
 @dataclass(frozen=True)
 class ItemDrawing:
-    """One face with the answers of some runs."""
+    """One test item with the predictions of some runs."""
 
     id: str
     groups: tuple[str, ...]
@@ -47,7 +50,7 @@ class ItemDrawing:
     picture: str  # file inside the site, "" for landmarks on grey
     box: tuple[float, float, float, float]  # of the picture in the drawing: x, y, width, height
     answers: tuple[PredictionPath, ...]
-    truth: str = ""  # path of what is true, where it is ours to show
+    truth: str = ""  # path of the ground truth, where it is ours to show
     plot: GazePlot | None = None  # of gaze: beside the picture, not over it
 
 
@@ -61,10 +64,15 @@ class GazePlot:
     words: str  # "phone-small, upright"
 
 
+# --- pictures -------------------------------------------------------------------------------------
+
+
 def picture_file(dataset: str, name: str) -> str:
     """Return where an item's picture stands inside the site, "" where it must not be shown."""
-    found = synthetic_items.find_item(dataset, name)
-    return found.file if found else ""
+    item = synthetic_items.find_item(dataset, name)
+    if item is None:
+        return ""
+    return item.file
 
 
 def draw_picture(path: str) -> bytes:
@@ -74,13 +82,11 @@ def draw_picture(path: str) -> bytes:
     """
     import cv2
 
-    found = synthetic_items.item_of_file(path)
-    if found is None:
+    item = synthetic_items.item_of_file(path)
+    if item is None:
         raise DataError(f"{path!r} is no picture of our own making; only those may be shown")
-    quality = [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
-    _, encoded = cv2.imencode(
-        ".jpg", np.ascontiguousarray(synthetic_items.draw_item(found)[:, :, ::-1]), quality
-    )
+    blue_first = np.ascontiguousarray(synthetic_items.draw_item(item)[:, :, ::-1])
+    _, encoded = cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
     return encoded.tobytes()
 
 
@@ -91,52 +97,51 @@ def same_picture(one: bytes, other: bytes) -> bool:
     """
     import cv2
 
-    a, b = (
-        cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) for content in (one, other)
-    )
+    a = cv2.imdecode(np.frombuffer(one, np.uint8), cv2.IMREAD_COLOR)
+    b = cv2.imdecode(np.frombuffer(other, np.uint8), cv2.IMREAD_COLOR)
     if a is None or b is None or a.shape != b.shape:
         return False
     return float(np.abs(a.astype(np.int16) - b.astype(np.int16)).mean()) <= TOLERANCE
 
 
-def square_around(points: Floats) -> tuple[float, float, float]:
-    """Return the square, x, y and side, that holds points (M, 2) with a margin."""
+# --- places ---------------------------------------------------------------------------------------
+
+
+def square_around(points: Floats) -> Square:
+    """Return the square that holds points (M, 2) with a margin."""
     low, high = points.min(axis=0), points.max(axis=0)
     side = float((high - low).max()) * (1 + 2 * _MARGIN) or 1.0
     x, y = (low + high) / 2 - side / 2
     return float(x), float(y), side
 
 
-def dot_path(points: Floats, where: tuple[float, float, float]) -> str:
+def dot_path(points: Floats, square: Square) -> str:
     """Write points (K, 2) as a path of dots in the drawing of a square.
 
     One far outside is left out.
     """
-    x, y, side = where
+    x, y, side = square
     placed = (points - [x, y]) * (SIDE / side)
     inside = ((placed > -SIDE) & (placed < 2 * SIDE)).all(axis=1)
     return "M%.0f %.0fh0" * int(inside.sum()) % tuple(placed[inside].ravel().tolist())
 
 
-def picture_box(
-    where: tuple[float, float, float], side_px: int = PICTURE_PX
-) -> tuple[float, float, float, float]:
-    """Return where a picture of `side_px` lies in the drawing of a square.
+def picture_box(square: Square, side_px: int = PICTURE_PX) -> tuple[float, float, float, float]:
+    """Return where a picture of `side_px` lies in the drawing of a square: x, y, width, height.
 
     Its first pixel's centre is (0, 0).
     """
-    x, y, side = where
+    x, y, side = square
     scale = SIDE / side
-    return tuple(
-        round(v, 2)
-        for v in ((-0.5 - x) * scale, (-0.5 - y) * scale, side_px * scale, side_px * scale)
-    )  # type: ignore[return-value]
+    drawn_side = round(side_px * scale, 2)
+    return round((-0.5 - x) * scale, 2), round((-0.5 - y) * scale, 2), drawn_side, drawn_side
 
 
 def face_pose(points: Floats, layout: str) -> str:
-    """Tell from points (K, 2) whether a face is turned: the nose leaves the middle of the outer eye corners.
+    """Tell from points (K, 2) whether a face is turned, and to which side of the picture.
 
-    "" where the layout has no nose. The side is the picture's.
+    In a turned face the nose leaves the middle of the outer eye corners. "" where the layout has
+    no nose.
     """
     scheme = LAYOUTS.get(layout)
     if scheme is None or not scheme.parts.get("nose"):
@@ -146,36 +151,42 @@ def face_pose(points: Floats, layout: str) -> str:
     width = float(np.hypot(*along)) or 1.0
     nose = points[list(scheme.parts["nose"])].mean(axis=0)
     shift = float((nose - (left + right) / 2) @ along) / width**2
-    if abs(shift) < 0.1:
+    if abs(shift) < _FRONTAL:
         return "frontal"
-    return "turned left" if shift < 0 else "turned right"
+    if shift < 0:
+        return "turned left"
+    return "turned right"
+
+
+# --- choosing -------------------------------------------------------------------------------------
 
 
 def run_disagreement(values: Floats) -> Floats:
-    """Return how far the answers (M, N, K, 2) of M runs lie apart for each face (N,), over the size of the face.
+    """Return how far the points (M, N, K, 2) of M runs lie from each other for each item (N,).
 
-    The mean distance of the points from their median; NaN where fewer than two runs have an answer.
+    The mean distance of the points from their median, over the size of the face; NaN where fewer
+    than two runs have a prediction.
     """
     with np.errstate(invalid="ignore"):
         middle = np.nanmedian(values, axis=0)
         away = np.hypot(*np.moveaxis(values - middle, -1, 0)).mean(axis=2)
         size = np.sqrt(np.prod(middle.max(axis=1) - middle.min(axis=1), axis=1))
-        known = (~np.isnan(values).any(axis=(2, 3))).sum(axis=0)
-        found: Floats = np.where(known >= 2, np.nanmean(away, axis=0) / size, np.nan)
-    return found
+        runs = (~np.isnan(values).any(axis=(2, 3))).sum(axis=0)
+        disagreement: Floats = np.where(runs >= 2, np.nanmean(away, axis=0) / size, np.nan)
+    return disagreement
 
 
 def group_names(groups: Mapping[str, np.ndarray], overall: str, row: int) -> tuple[str, ...]:
-    """Name the groups that a face belongs to, beside the overall one."""
-    return tuple(
-        group
-        for group, mask in groups.items()
-        if mask[row] and (group != overall or len(groups) == 1)
-    )
+    """Name the groups that an item belongs to, beside the overall one."""
+    names = []
+    for group, mask in groups.items():
+        if mask[row] and (group != overall or len(groups) == 1):
+            names.append(group)
+    return tuple(names)
 
 
-def take_unseen(order: Sequence[int], count: int, taken: set[int]) -> list[int]:
-    """Take the first faces of an order that no section has shown yet."""
-    chosen = [row for row in order if row not in taken][:count]
-    taken.update(chosen)
+def take_unseen(order: Sequence[int], count: int, seen: set[int]) -> list[int]:
+    """Take the first items of an order that no section has shown yet."""
+    chosen = [row for row in order if row not in seen][:count]
+    seen.update(chosen)
     return chosen

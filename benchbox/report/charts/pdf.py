@@ -1,6 +1,6 @@
 """The charts of a leaderboard as PDF or PNG, for papers.
 
-A figure is drawn from the same `Chart` that a page prints as SVG, stroke by stroke, so both show the same numbers.
+A figure is drawn from the same `Chart` as a page's SVG, in the same layout, so both show the same numbers.
 Bytes depend on the chart and the version of matplotlib only: no date, no name of a machine. Nothing else imports
 matplotlib.
 """
@@ -8,19 +8,20 @@ matplotlib.
 from __future__ import annotations
 
 import io
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from benchbox.errors import ResultError
 
-from .chart_values import COLOURS, DASHES, Chart, Series
+from . import plot_layout
+from .chart_values import COLOURS, DASHES, AnyChart, Chart, EllipseLayer, FaceChart, Mark, Series
+from .plot_layout import Place
 
 FIGURE_FORMATS = ("pdf", "png")
 _POINTS = 0.6  # of a printer for one pixel of a page: a chart is as wide as a text of two columns
 _DPI = 300
-_INK, _MUTED, _GRID = "#1c2126", "#5c6570", "#d9d6cf"
-_STEP = re.compile(r"([MLHVazZ])([^MLHVazZ]*)")
+_KEY_PX = 26  # below a face, where the colours are named
+_MUTED, _GRID = "#5c6570", "#d9d6cf"
 _SETTINGS = {
     "font.family": "DejaVu Sans",  # comes with matplotlib
     "pdf.fonttype": 42,  # letters stay letters
@@ -30,7 +31,7 @@ _SETTINGS = {
 }
 
 
-def draw_figure(chart: Chart, suffix: str) -> bytes:
+def draw_figure(chart: AnyChart, suffix: str) -> bytes:
     """Return a chart as the bytes of a PDF or PNG.
 
     Raises ResultError where matplotlib is not installed.
@@ -44,112 +45,160 @@ def draw_figure(chart: Chart, suffix: str) -> bytes:
         raise ResultError(
             f"--format {suffix} needs matplotlib: pip install 'benchbox[figures]'"
         ) from fault
+    frame = plot_layout.frame_of(chart)
+    height = frame.height
+    if isinstance(chart, FaceChart):
+        height += _KEY_PX
     written = io.BytesIO()
-    room = 26 if _keyed(chart) else 0
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(chart.width * _POINTS / 72, (chart.height + room) * _POINTS / 72))
-        canvas = FigureCanvasPdf(figure) if suffix == "pdf" else FigureCanvasAgg(figure)
+        figure = Figure(figsize=(frame.width * _POINTS / 72, height * _POINTS / 72))
         axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-        axes.set_xlim(0, chart.width)
-        axes.set_ylim(chart.height + room, 0)
+        axes.set_xlim(0, frame.width)
+        axes.set_ylim(height, 0)
         axes.axis("off")
-        _draw(axes, chart)
-        kept: dict[str, Any] = {
-            "Creator": None,
-            "Producer": None,
-            "CreationDate": None,
-            "Title": chart.title,
-        }
-        if suffix == "pdf":
-            canvas.print_figure(written, format="pdf", metadata=kept)
+        if isinstance(chart, FaceChart):
+            _draw_face(axes, chart)
         else:
-            canvas.print_figure(
-                written, format="png", dpi=_DPI, metadata={"Software": None, "Title": chart.title}
-            )
+            _draw_plot(axes, chart)
+        metadata: dict[str, Any]
+        if suffix == "pdf":
+            metadata = dict.fromkeys(("Creator", "Producer", "CreationDate"))
+            metadata["Title"] = chart.title
+            FigureCanvasPdf(figure).print_figure(written, format="pdf", metadata=metadata)
+        else:
+            metadata = {"Software": None, "Title": chart.title}
+            canvas = FigureCanvasAgg(figure)
+            canvas.print_figure(written, format="png", dpi=_DPI, metadata=metadata)
     return written.getvalue()
 
 
-def _keyed(chart: Chart) -> bool:
-    """Tell whether a chart's colours are named below it, because nothing stands beside its shapes."""
-    return any(series.filled for series in chart.series)
+# --- plots ----------------------------------------------------------------------------------------
 
 
-def _draw(axes: Any, chart: Chart) -> None:
-    for tick in chart.y_ticks:
-        _line(axes, [(chart.left, tick.at), (chart.right, tick.at)], _GRID, 0.6)
-        _text(axes, chart.left - 8, tick.at, tick.text, _MUTED, 12, "right", "center")
-    for tick in chart.x_ticks:
-        _text(axes, tick.at, chart.bottom + 14, tick.text, _MUTED, 12, "center", "center")
-    for band in chart.bands:
-        _line(axes, [(band.at, chart.top - 5), (band.at, chart.bottom)], _MUTED, 0.6, "2 3")
-        _text(
-            axes,
-            band.at + band.shift,
-            chart.top - 8 - band.row * 14,
-            band.text,
-            _MUTED,
-            12,
-            "left",
-            "bottom",
-        )
-    if chart.y_ticks:
-        _line(axes, [(chart.left, chart.bottom), (chart.right, chart.bottom)], _MUTED, 0.8)
-        _text(axes, 0, 4, chart.y_title, _MUTED, 12, "left", "top")
-    _text(
-        axes,
-        (chart.left + chart.right) / 2,
-        chart.bottom + 34,
-        chart.x_title,
-        _MUTED,
-        12,
-        "center",
-        "center",
-    )
-    if chart.outline:
-        _stroke(axes, chart.outline, _MUTED, 0.5)
-    for x, y in chart.places:
-        axes.plot([x], [y], "o", color=_MUTED, markersize=1.6)
-    for series in chart.series:
+def _draw_plot(axes: Any, chart: Chart) -> None:
+    _draw_axes(axes, chart)
+    _draw_stages(axes, chart)
+    ends = plot_layout.end_places(chart)
+    heights = plot_layout.label_heights(chart)
+    for series, end, text_y in zip(chart.series, ends, heights, strict=True):
         if series.shown:
-            _series(axes, chart, series)
+            _draw_curve(axes, chart, series)
+        if plot_layout.has_label(series):
+            _draw_label(axes, chart, series, end, text_y)
     for mark in chart.marks:
-        colour = COLOURS[(mark.style - 1) % len(COLOURS)]
-        face = "white" if mark.hollow else colour
-        axes.plot(
-            [mark.x],
-            [mark.y],
-            "o",
-            markersize=4.4,
-            color=colour,
-            markerfacecolor=face,
-            markeredgewidth=0.9,
-        )
-    if _keyed(chart):
-        _key(axes, chart)
+        _draw_mark(axes, chart, mark)
 
 
-def _series(axes: Any, chart: Chart, series: Series) -> None:
-    colour = COLOURS[(series.style - 1) % len(COLOURS)] if series.style else _MUTED
-    dash = DASHES[(series.style - 1) % len(DASHES)] if series.style and not series.filled else ""
-    if series.path:
-        _stroke(
-            axes, series.path, colour, 0.8 if series.filled else 1.2, dash, filled=series.filled
-        )
-    if series.label and not series.filled:
-        _line(axes, [series.end, (chart.right + 14, series.text_y)], colour, 0.5)
-        _text(axes, chart.right + 18, series.text_y, series.label, colour, 13, "left", "center")
+def _draw_axes(axes: Any, chart: Chart) -> None:
+    frame = plot_layout.frame_of(chart)
+    x_ticks, y_ticks = plot_layout.tick_places(chart)
+    for at, tick in zip(y_ticks, chart.y.ticks, strict=True):
+        _line(axes, [(frame.left, at), (frame.right, at)], _GRID, 0.6)
+        _text(axes, frame.left - 8, at, tick.text, _MUTED, 12, "right", "center")
+    for at, tick in zip(x_ticks, chart.x.ticks, strict=True):
+        _text(axes, at, frame.bottom + 14, tick.text, _MUTED, 12, "center", "center")
+    _line(axes, [(frame.left, frame.bottom), (frame.right, frame.bottom)], _MUTED, 0.8)
+    _text(axes, 0, 4, chart.y.title, _MUTED, 12, "left", "top")
+    middle = (frame.left + frame.right) / 2
+    _text(axes, middle, frame.bottom + 34, chart.x.title, _MUTED, 12, "center", "center")
 
 
-def _key(axes: Any, chart: Chart) -> None:
-    at = 12.0
-    for series in chart.series:
-        if series.shown:
-            colour = COLOURS[(series.style - 1) % len(COLOURS)]
-            axes.plot(
-                [at], [chart.height + 12], "o", markersize=5, color=colour, markerfacecolor="none"
-            )
-            _text(axes, at + 10, chart.height + 12, series.label, colour, 13, "left", "center")
-            at += 34 + 7.5 * len(series.label)
+def _draw_stages(axes: Any, chart: Chart) -> None:
+    frame = plot_layout.frame_of(chart)
+    for stage in plot_layout.stage_places(chart):
+        _line(axes, [(stage.x, frame.top - 5), (stage.x, frame.bottom)], _MUTED, 0.6, "2 3")
+        text_x = stage.x + stage.text_shift
+        text_y = frame.top - 8 - stage.row * 14
+        _text(axes, text_x, text_y, stage.text, _MUTED, 12, "left", "bottom")
+
+
+def _draw_curve(axes: Any, chart: Chart, series: Series) -> None:
+    if series.form == "marks":
+        return
+    dash = ""
+    if series.style:
+        dash = DASHES[(series.style - 1) % len(DASHES)]
+    strokes = [plot_layout.curve_places(chart, series)]
+    for stroke in plot_layout.interval_places(chart, series):
+        strokes.append(list(stroke))
+    _stroke(
+        axes, _lines_path([(stroke, False) for stroke in strokes]), _colour(series.style), 1.2, dash
+    )
+
+
+def _draw_label(axes: Any, chart: Chart, series: Series, end: Place, text_y: float) -> None:
+    right = plot_layout.frame_of(chart).right
+    colour = _colour(series.style)
+    _line(axes, [end, (right + 14, text_y)], colour, 0.5)
+    _text(axes, right + 18, text_y, series.label, colour, 13, "left", "center")
+
+
+def _draw_mark(axes: Any, chart: Chart, mark: Mark) -> None:
+    colour = _colour(mark.style)
+    face = colour
+    if mark.hollow:
+        face = "white"
+    axes.plot(
+        plot_layout.x_places(chart, [mark.x], mark.shift_px),
+        plot_layout.y_places(chart, [mark.y]),
+        "o",
+        markersize=4.4,
+        color=colour,
+        markerfacecolor=face,
+        markeredgewidth=0.9,
+    )
+
+
+# --- faces ----------------------------------------------------------------------------------------
+
+
+def _draw_face(axes: Any, chart: FaceChart) -> None:
+    _stroke(axes, _lines_path(list(plot_layout.outline_places(chart))), _MUTED, 0.5)
+    for x, y in plot_layout.face_places(chart.points):
+        axes.plot([x], [y], "o", color=_MUTED, markersize=1.6)
+    for layer in chart.layers:
+        if layer.shown:
+            path = _ellipses_path(chart, layer)
+            _stroke(axes, path, _colour(layer.style), 0.8)
+            _fill(axes, path, _colour(layer.style))
+    _draw_key(axes, chart)
+
+
+def _draw_key(axes: Any, chart: FaceChart) -> None:
+    """Name the colours below the face."""
+    x = 12.0
+    y = plot_layout.frame_of(chart).height + 12
+    for layer in chart.layers:
+        if layer.shown:
+            colour = _colour(layer.style)
+            axes.plot([x], [y], "o", markersize=5, color=colour, markerfacecolor="none")
+            _text(axes, x + 10, y, layer.label, colour, 13, "left", "center")
+            x += 34 + 7.5 * len(layer.label)
+
+
+def _ellipses_path(chart: FaceChart, layer: EllipseLayer) -> Any:
+    """Return one path of a stroke to each centre and an ellipse around it."""
+    import numpy as np
+    from matplotlib.path import Path
+    from matplotlib.transforms import Affine2D
+
+    places = plot_layout.ellipse_places(chart, layer)
+    circle = Path.unit_circle()
+    parts = []
+    for k, centre in enumerate(places.centres):
+        parts.append(Path(np.stack([places.landmarks[k], centre])))
+        turned = Affine2D().scale(*places.half_axes[k]).rotate(places.angles_rad[k])
+        parts.append(circle.transformed(turned.translate(*centre)))
+    return Path.make_compound_path(*parts)
+
+
+# --- strokes --------------------------------------------------------------------------------------
+
+
+def _colour(style: int) -> str:
+    if style == 0:
+        return _MUTED
+    return COLOURS[(style - 1) % len(COLOURS)]
 
 
 def _text(
@@ -159,10 +208,8 @@ def _text(
         axes.text(x, y, text, color=colour, fontsize=size_px * _POINTS, ha=across, va=upright)
 
 
-def _line(
-    axes: Any, points: Sequence[tuple[float, float]], colour: str, width: float, dash: str = ""
-) -> None:
-    xs, ys = zip(*points, strict=True)
+def _line(axes: Any, places: Sequence[Place], colour: str, width: float, dash: str = "") -> None:
+    xs, ys = zip(*places, strict=True)
     axes.plot(
         xs,
         ys,
@@ -175,77 +222,35 @@ def _line(
 
 
 def _dashes(dash: str) -> Any:
-    return (0, tuple(float(v) * _POINTS for v in dash.split())) if dash else "-"
+    if not dash:
+        return "-"
+    return (0, tuple(float(length) * _POINTS for length in dash.split()))
 
 
-def _stroke(
-    axes: Any, path: str, colour: str, width: float, dash: str = "", *, filled: bool = False
-) -> None:
-    from matplotlib.patches import PathPatch
+def _lines_path(lines: Sequence[tuple[Sequence[Place], bool]]) -> Any:
+    """Return one path of several lines, each closed or not."""
     from matplotlib.path import Path
 
-    vertices, codes = [], []
-    for code, points in outline(path):
-        vertices += points
-        codes += [getattr(Path, code)] * len(points)
-    shape = PathPatch(
-        Path(vertices, codes),
-        fill=False,
-        edgecolor=colour,
-        linewidth=width,
-        linestyle=_dashes(dash),
-    )
+    vertices: list[Place] = []
+    codes: list[Any] = []
+    for corners, closed in lines:
+        vertices += corners
+        codes += [Path.MOVETO, *[Path.LINETO] * (len(corners) - 1)]
+        if closed:
+            vertices.append(corners[0])
+            codes.append(Path.CLOSEPOLY)
+    return Path(vertices, codes)
+
+
+def _stroke(axes: Any, path: Any, colour: str, width: float, dash: str = "") -> None:
+    from matplotlib.patches import PathPatch
+
+    shape = PathPatch(path, fill=False, edgecolor=colour, linewidth=width, linestyle=_dashes(dash))
     shape.set_joinstyle("round")
     axes.add_patch(shape)
-    if filled:
-        axes.add_patch(
-            PathPatch(Path(vertices, codes), facecolor=colour, edgecolor="none", alpha=0.13)
-        )
 
 
-def outline(path: str) -> Iterator[tuple[str, list[tuple[float, float]]]]:
-    """Read a path as pages print it: matplotlib's name of each step and its points.
+def _fill(axes: Any, path: Any, colour: str) -> None:
+    from matplotlib.patches import PathPatch
 
-    Half ellipses become curves.
-    """
-    x = y = start_x = start_y = 0.0
-    for letter, rest in _STEP.findall(path):
-        numbers = [float(word) for word in rest.split()]
-        if letter == "a":
-            yield "CURVE4", _half_ellipse(x, y, *numbers)
-            x, y = x + numbers[5], y + numbers[6]
-        elif letter in "zZ":
-            yield "CLOSEPOLY", [(start_x, start_y)]
-            x, y = start_x, start_y
-        else:
-            x = numbers[0] if letter != "V" else x
-            y = numbers[-1] if letter != "H" else y
-            if letter == "M":
-                start_x, start_y = x, y
-            yield ("MOVETO" if letter == "M" else "LINETO"), [(x, y)]
-
-
-def _half_ellipse(
-    x: float,
-    y: float,
-    long: float,
-    short: float,
-    turn: float,
-    large: float,
-    sweep: float,
-    dx: float,
-    dy: float,
-) -> list[tuple[float, float]]:
-    """Return the Bezier points of half an ellipse from (x, y) to (x + dx, y + dy), whose long axis joins them."""
-    import math
-
-    del turn, large, sweep  # always 1: the long way round, with the clock
-    angle = math.atan2(-dy, -dx)  # from the centre to the start
-    ux, uy = math.cos(angle) * long, math.sin(angle) * long
-    vx, vy = -math.sin(angle) * short, math.cos(angle) * short
-    cx, cy, k = x + dx / 2, y + dy / 2, 4 / 3 * (math.sqrt(2) - 1)
-
-    def at(a: float, b: float) -> tuple[float, float]:
-        return cx + a * ux + b * vx, cy + a * uy + b * vy
-
-    return [at(1, k), at(k, 1), at(0, 1), at(-k, 1), at(-1, k), at(-1, 0)]
+    axes.add_patch(PathPatch(path, facecolor=colour, edgecolor="none", alpha=0.13))

@@ -6,12 +6,14 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+import numpy as np
+
 from benchbox.report.inputs.results import TrainingStage
 
 from . import chart_values
-from .chart_values import Chart, Series, Tick
+from .chart_values import Axis, Chart, Series, StageStart, Tick
 
-_WIDE = chart_values.WIDTH + chart_values.LABEL_ROOM - 20  # of a plot without labels beside it
+_LOGARITHMIC_ABOVE = 20  # the largest loss over the smallest
 
 
 def training_chart(name: str, title: str, stages: Sequence[TrainingStage]) -> Chart:
@@ -19,93 +21,63 @@ def training_chart(name: str, title: str, stages: Sequence[TrainingStage]) -> Ch
 
     The scale is logarithmic where losses span decades.
     """
-    xs, ys, starts = _join_stages(stages)
-    logarithmic = min(ys) > 0 and max(ys) / min(ys) > 20
-    ticks = (
-        _decades(min(ys), max(ys))
-        if logarithmic
-        else chart_values.round_numbers(0.0 if min(ys) >= 0 else min(ys), max(ys))
-    )
-    low, high = ticks[0], ticks[-1]
-
-    a, b = (math.log(low), math.log(high)) if logarithmic else (low, high)
-
-    def height(value: float) -> float:
-        v = math.log(value) if logarithmic else value
-        return chart_values.TOP + (1 - (v - a) / (b - a)) * chart_values.HEIGHT
-
-    last = max(xs[-1], 1.0)
-
-    def along(step: float) -> float:
-        return chart_values.round_px(chart_values.LEFT + step / last * _WIDE)
-
+    steps, losses, starts = _join_stages(stages)
     series = []
-    for style, (start, stop) in enumerate(zip(starts, [*starts[1:], len(xs)], strict=True)):
-        x, y = _thin_curve(
-            xs[start:stop], ys[start:stop], max(2, chart_values.POINTS * (stop - start) // len(xs))
-        )
-        places = (
-            chart_values.pixel_texts([chart_values.LEFT + step / last * _WIDE for step in x]),
-            chart_values.pixel_texts([height(loss) for loss in y]),
-        )
-        path = "M" + "L".join(map(" ".join, zip(*places, strict=True)))
+    for number, (start, stop) in enumerate(pairwise([*starts, len(steps)])):
+        points = max(2, chart_values.CURVE_POINTS * (stop - start) // len(steps))
+        xs, ys = _thin_curve(steps[start:stop], losses[start:stop], points)
         series.append(
-            Series(
-                "",
-                path,
-                style % chart_values.MOST_SHOWN + 1,
-                (float(places[0][-1]), float(places[1][-1])),
-                0.0,
-            )
+            Series("", number % chart_values.MOST_SHOWN + 1, xs=np.array(xs), ys=np.array(ys))
         )
+    last = max(steps[-1], 1.0)
     names = [stage.name or "training" for stage in stages]
+    step_values = chart_values.steps_from_zero(last)
+    step_ticks = tuple(Tick(step, f"{step:,.0f}") for step in step_values)
     return Chart(
         name=name,
         title=title,
-        summary=f"Training loss over {int(last):,} steps in {len(stages)} stages: {chart_values.join_names(names)}.",
-        x_title="step",
-        y_title="loss (logarithmic scale)" if logarithmic else "loss",
-        x_ticks=tuple(Tick(along(t), f"{t:,.0f}") for t in chart_values.steps_from_zero(last)),
-        y_ticks=tuple(Tick(chart_values.round_px(height(t)), f"{t:g}") for t in ticks),
-        bands=_stage_bands(
-            [(along(xs[start]), text) for start, text in zip(starts, names, strict=True)]
-        ),
+        summary=f"Training loss over {int(last):,} steps in {len(stages)} stages: "
+        f"{chart_values.join_names(names)}.",
+        x=Axis("step", 0.0, last, step_ticks),
+        y=_loss_axis(losses),
         series=tuple(series),
-        right=chart_values.LEFT + _WIDE,
+        stages=tuple(StageStart(steps[k], text) for k, text in zip(starts, names, strict=True)),
+        labelled=False,
     )
 
 
-def _stage_bands(starts: Sequence[tuple[float, str]]) -> tuple[Tick, ...]:
-    """Name the stages above the plot in two rows.
-
-    One that has room in neither keeps its line alone.
-    """
-    bands: list[Tick] = []
-    ends, edge = [0.0, 0.0], chart_values.LEFT + chart_values.WIDTH + chart_values.LABEL_ROOM - 4.0
-    for at, text in starts:
-        wide = 7.0 * len(text)
-        shift = min(edge - at - wide, 0.0)
-        row = next((row for row, end in enumerate(ends) if at + shift >= end), None)
-        bands.append(Tick(at, text, row, shift) if row is not None else Tick(at, ""))
-        if row is not None:
-            ends[row] = at + shift + wide + 8
-    return tuple(bands)
+def _loss_axis(losses: Sequence[float]) -> Axis:
+    low, high = min(losses), max(losses)
+    if low > 0 and high / low > _LOGARITHMIC_ABOVE:
+        values = _decades(low, high)
+        title = "loss (logarithmic scale)"
+        logarithmic = True
+    else:
+        values = chart_values.round_numbers(min(low, 0.0), high)
+        title = "loss"
+        logarithmic = False
+    ticks = chart_values.make_ticks(values)
+    return Axis(title, values[0], values[-1], ticks, logarithmic)
 
 
-def _join_stages(stages: Sequence[TrainingStage]) -> tuple[list[float], list[float], list[int]]:
-    """Put the stages one after the other.
+def _join_stages(
+    stages: Sequence[TrainingStage],
+) -> tuple[list[float], list[float], list[int]]:
+    """Put the stages one after the other: steps, losses and where each stage begins.
 
     A stage that counts from its own start goes on where the last one ended.
     """
-    xs: list[float] = []
-    ys: list[float] = []
+    steps: list[float] = []
+    losses: list[float] = []
     starts = []
     for stage in stages:
-        offset = xs[-1] if xs and stage.steps[0] <= xs[-1] else 0.0
-        starts.append(len(xs))
-        xs += [offset + step for step in stage.steps]
-        ys += stage.losses
-    return xs, ys, starts
+        offset = 0.0
+        if steps and stage.steps[0] <= steps[-1]:
+            offset = steps[-1]
+        starts.append(len(steps))
+        steps += [offset + step for step in stage.steps]
+        losses += stage.losses
+    return steps, losses, starts
 
 
 def _thin_curve(
@@ -115,11 +87,15 @@ def _thin_curve(
     if len(xs) <= count:
         return list(xs), list(ys)
     edges = [round(k * len(xs) / count) for k in range(count + 1)]
-    pairs = list(pairwise(edges))
-    return [sum(xs[a:b]) / (b - a) for a, b in pairs], [sum(ys[a:b]) / (b - a) for a, b in pairs]
+    mean_xs, mean_ys = [], []
+    for start, stop in pairwise(edges):
+        mean_xs.append(sum(xs[start:stop]) / (stop - start))
+        mean_ys.append(sum(ys[start:stop]) / (stop - start))
+    return mean_xs, mean_ys
 
 
 def _decades(low: float, high: float) -> list[float]:
     """Return powers of ten around a span of positive numbers."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    return [10.0**k for k in range(first, max(last, first + 1) + 1)]
+    last = max(last, first + 1)
+    return [10.0**exponent for exponent in range(first, last + 1)]

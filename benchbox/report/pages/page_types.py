@@ -13,7 +13,7 @@ from benchbox.papers.claims import SizeClaim as PrintedSize
 from benchbox.papers.reference_rows import Paper, References
 from benchbox.protocols import protocol_card as cards
 from benchbox.report.charts import error_vs_msd, error_vs_perturbation, leaderboard_charts
-from benchbox.report.charts.chart_values import Chart
+from benchbox.report.charts.chart_values import AnyChart
 from benchbox.report.inputs import group_by_seed
 from benchbox.report.inputs.group_by_seed import SeedGroup
 from benchbox.report.inputs.results import Problem, Result
@@ -93,7 +93,7 @@ class BoardPage:
     exports: tuple[tuple[str, str], ...]  # format, file
     switches: tuple[Switch, ...]
     filters: tuple[Filter, ...]
-    charts: tuple[Chart, ...]
+    charts: tuple[AnyChart, ...]
     facts: tuple[Fact, ...]
     words: str
     papers: tuple[Paper, ...]
@@ -128,7 +128,7 @@ class MethodPage:
     readme: Markup
     rows: tuple[MethodRow, ...]
     verdicts: tuple[Verdict, ...]  # on what papers claim of it, where something was measured
-    charts: tuple[Chart, ...]
+    charts: tuple[AnyChart, ...]
     anatomy: NetworkTable
 
     @property
@@ -212,7 +212,7 @@ def build_board_page(
     board, table = ranked.board, ranked.table
     name = board.protocol.name
     problems = [problem for problem in sources.problems if problem.protocol == name]
-    drawn: tuple[Chart, ...] = ()
+    drawn: tuple[AnyChart, ...] = ()
     if table:
         drawn, more = leaderboard_charts.board_charts(
             board.protocol, table, {result.page + ".html": result for result in own}, methods
@@ -254,7 +254,7 @@ def _further_charts(
     sources: Sources,
     methods: Mapping[str, MethodCard],
     near: Mapping[str, Sequence[Result]],
-) -> tuple[Chart, ...]:
+) -> tuple[AnyChart, ...]:
     """Draw what more than one card tells: disturbances, and accuracy against robustness."""
     protocol, table = ranked.board.protocol, ranked.table
     if table is None:

@@ -12,7 +12,8 @@ from benchbox.layouts import LAYOUTS
 from benchbox.metrics import metric_names, number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.charts import chart_values, leaderboard_charts, training_curve
-from benchbox.report.charts.chart_values import Chart, Curve
+from benchbox.report.charts.ced import Curve, ced_chart
+from benchbox.report.charts.chart_values import AnyChart
 from benchbox.report.charts.point_ellipses import PointErrors
 from benchbox.report.inputs import results
 from benchbox.report.inputs.results import Result
@@ -52,7 +53,7 @@ class RunPage:
     heads: tuple[Metric, ...]  # one for each column of the scores; their convention is the row's
     scores: tuple[ScoreRow, ...]
     facts: tuple[tuple[str, tuple[Fact, ...]], ...]
-    charts: tuple[Chart, ...]
+    charts: tuple[AnyChart, ...]
     items: str  # what was tested on, in the plural
     singled: SingleItems
     singled_by: str  # measure
@@ -171,7 +172,7 @@ def _score_rows(
             )
 
 
-def _training_chart(result: Result) -> tuple[list[Chart], list[str]]:
+def _training_chart(result: Result) -> tuple[list[AnyChart], list[str]]:
     """Draw the training log, or say why it cannot be drawn."""
     try:
         log = results.read_training_log(result.run)
@@ -189,7 +190,7 @@ def _examine_items(
     protocol: Protocol | None,
     rivals: Rivals | None,
     titles: Mapping[str, str],
-) -> tuple[list[Chart], SingleItems, list[str]]:
+) -> tuple[list[AnyChart], SingleItems, list[str]]:
     """Draw the errors by group and pick out single items, or say why that cannot be done."""
     if protocol is None or not metrics:
         return [], SingleItems(), []
@@ -210,7 +211,7 @@ def _examine_items(
     metric, scale = metrics[0], number_format.percent_scale(metrics[0].unit)
     curves = [Curve(group, values[mask] * scale) for group, mask in groups.items()]
     landmarks = metric.unit == "%"
-    chart = chart_values.ced_chart(
+    chart = ced_chart(
         "ced",
         "Cumulative error distribution",
         curves,
@@ -228,7 +229,7 @@ def _examine_items(
     return [chart, *mapped], singled, [*faults, *more]
 
 
-def _points_chart(result: Result, protocol: Protocol) -> tuple[list[Chart], list[str]]:
+def _points_chart(result: Result, protocol: Protocol) -> tuple[list[AnyChart], list[str]]:
     """Draw where this run's points go wrong, the overall group first."""
     if protocol.layout not in LAYOUTS or not protocol.normalisers:
         return [], []

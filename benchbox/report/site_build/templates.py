@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchbox.metrics import metric_names, number_format
 from benchbox.report.charts.chart_values import COLOURS, DASHES
+from benchbox.report.charts.svg import draw_svg
 from benchbox.report.pages import markdown
 from benchbox.report.pages.compare_page import ComparePage
 from benchbox.report.pages.guide import GuidePage
@@ -55,6 +56,7 @@ def template_environment() -> Environment:
         "printed": number_format.format_number,
         "one": number_format.item_singular,
         "inline": markdown.render_inline,
+        "drawing": draw_svg,
     }
     made.globals |= {"colours": COLOURS, "dashes": DASHES, "tasks": metric_names.TASKS}
     return made

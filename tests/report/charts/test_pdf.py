@@ -1,6 +1,5 @@
 """Charts for papers: the same strokes as the page's, the same bytes twice, no date, nothing of matplotlib elsewhere."""
 
-import math
 import re
 import subprocess
 import sys
@@ -9,8 +8,10 @@ import numpy as np
 import pytest
 
 from benchbox.errors import ResultError
-from benchbox.report.charts import chart_values, pdf
-from benchbox.report.charts.chart_values import Curve
+from benchbox.report.charts import pdf
+from benchbox.report.charts.ced import Curve, ced_chart
+from benchbox.report.charts.point_ellipses import PointErrors, ellipse_chart
+from benchbox.report.charts.svg import draw_svg
 from benchbox.report.site_build import site
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra figures)")
@@ -20,51 +21,38 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed (extra fig
 def chart():
     errors = np.linspace(1, 9, 50)
     curves = [Curve("a $x$ & <b>", errors), Curve("b", errors * 1.5)]
-    return chart_values.ced_chart(
-        "c", "T", curves, end=8.0, x_title="x", unit="%", items="faces", what="w"
-    )
+    return ced_chart("c", "T", curves, end=8.0, x_title="x", unit="%", items="faces", what="w")
 
 
-def test_a_path_is_read_as_the_page_prints_it():
-    steps = list(pdf.outline("M52 334H60.1V320L70 300M1 2Z"))
-    assert steps == [
-        ("MOVETO", [(52.0, 334.0)]),
-        ("LINETO", [(60.1, 334.0)]),
-        ("LINETO", [(60.1, 320.0)]),
-        ("LINETO", [(70.0, 300.0)]),
-        ("MOVETO", [(1.0, 2.0)]),
-        ("CLOSEPOLY", [(1.0, 2.0)]),
-    ]
+def axes():
+    from matplotlib.figure import Figure
 
-
-def test_half_ellipses_become_curves_that_lie_on_them():
-    angle = math.radians(30)
-    ux, uy = 12 * math.cos(angle), 12 * math.sin(angle)
-    path = f"M{100 + ux} {50 + uy}a12 6 30 1 1 {-2 * ux} {-2 * uy}a12 6 30 1 1 {2 * ux} {2 * uy}z"
-    points = [point for code, some in pdf.outline(path) if code == "CURVE4" for point in some]
-    assert len(points) == 12
-    for x, y in points[2::3]:  # ends of the curves lie on the ellipse
-        dx, dy = x - 100, y - 50
-        along, across = (
-            dx * math.cos(angle) + dy * math.sin(angle),
-            dy * math.cos(angle) - dx * math.sin(angle),
-        )
-        assert (along / 12) ** 2 + (across / 6) ** 2 == pytest.approx(1)
-    quarter = points[2][0] - 100, points[2][1] - 50
-    assert quarter == pytest.approx((-6 * math.sin(angle), 6 * math.cos(angle))), (
-        "with the clock, as SVG sweeps"
-    )
+    return Figure().add_axes((0, 0, 1, 1))
 
 
 def test_what_is_drawn_has_the_corners_of_the_page(chart):
-    from matplotlib.figure import Figure
+    drawn = axes()
+    pdf._draw_plot(drawn, chart)
+    strokes = [patch.get_path().vertices for patch in drawn.patches]
+    assert len(strokes) == len(chart.series)
+    printed = re.findall(r"[MHV]([\d. ]+)", draw_svg(chart).series[0].path)
+    assert len(strokes[0]) == len(printed)
+    start, end = strokes[0][0], strokes[0][-1]
+    assert printed[0] == f"{start[0]:g} {start[1]:g}"
+    assert printed[-1] == f"{end[0]:g}"
+    assert {text.get_text() for text in drawn.texts} >= {"a $x$ & <b>", "b", "0 %", "100 %"}
 
-    axes = Figure().add_axes((0, 0, 1, 1))
-    pdf._draw(axes, chart)
-    drawn = axes.patches[0].get_path().vertices
-    printed = [point for _, points in pdf.outline(chart.series[0].path) for point in points]
-    np.testing.assert_array_equal(drawn, printed)
-    assert {text.get_text() for text in axes.texts} >= {"a $x$ & <b>", "b", "0 %", "100 %"}
+
+def test_ellipses_lie_where_the_page_draws_them():
+    """Standard deviations of 0.04 and 0.02 of the eyes' distance, which is 300 px."""
+    covariance = np.tile([0.04**2, 0.02**2, 0.0], (68, 1))
+    layer = PointErrors("a", np.ones(68), np.tile([0.1, 0.0], (68, 1)), covariance)
+    chart = ellipse_chart("p", "P", [layer], "ibug68", normaliser="n", what="w", at_first=1)
+    path = pdf._ellipses_path(chart, chart.layers[0])
+    landmark, centre = path.vertices[:2]
+    assert centre - landmark == pytest.approx([30, 0])
+    ellipse = path.vertices[2 : len(path.vertices) // 68] - centre
+    assert abs(ellipse).max(axis=0) == pytest.approx([12, 6], abs=0.1)
 
 
 @pytest.mark.parametrize("suffix", pdf.FIGURE_FORMATS)

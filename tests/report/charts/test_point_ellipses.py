@@ -9,8 +9,9 @@ from benchbox.errors import ResultError
 from benchbox.face_renderer.head import model
 from benchbox.face_renderer.head.deformation import Shape
 from benchbox.layouts import LAYOUTS
-from benchbox.report.charts import point_ellipses
+from benchbox.report.charts import plot_layout, point_ellipses
 from benchbox.report.charts.point_ellipses import PointErrors
+from benchbox.report.charts.svg import draw_svg
 from benchbox.report.inputs import results
 from benchbox.runs import run_folders
 
@@ -37,9 +38,9 @@ def test_the_face_is_the_neutral_head_of_our_own_world(layout):
 
 
 def test_an_ellipse_by_hand():
-    (series,) = drawn(layer(), at_first=1).series
+    (series,) = draw_svg(drawn(layer(), at_first=1)).series
     first = series.path.split("z")[0]
-    x, y = point_ellipses._point_places("ibug68")[0]
+    x, y = plot_layout.face_places(point_ellipses.mean_faces()["ibug68"])[0]
     # the mean is 10 % of 300 px to the right; one deviation is 12 px along x and 6 px along y
     assert (
         first == f"M{x:g} {y:g}L{x + 30:g} {y:g}M{x + 42:g} {y:g}a12 6 0 1 1 -24 0a12 6 0 1 1 24 0"
@@ -49,7 +50,7 @@ def test_an_ellipse_by_hand():
 
 def test_an_ellipse_leans_with_the_covariance():
     tilted = PointErrors("t", np.ones(68), np.zeros((68, 2)), np.tile([5e-4, 5e-4, 3e-4], (68, 1)))
-    (series,) = drawn(tilted).series
+    (series,) = draw_svg(drawn(tilted)).series
     long, short, turn = map(float, re.search(r"a([\d.]+) ([\d.]+) (\d+) ", series.path).groups())
     assert turn == 45
     assert (long, short) == pytest.approx((300 * np.sqrt(8e-4), 300 * np.sqrt(2e-4)), abs=0.06)
@@ -65,10 +66,10 @@ def test_large_ellipses_are_drawn_smaller_and_it_is_said(deviation, size):
 
 def test_what_waits_in_the_legend_does_not_decide_the_size_and_parts_stand_in_numbers():
     chart = drawn(layer(), layer(0.3), at_first=1)
-    assert [series.shown for series in chart.series] == [True, False]
+    assert [layer.shown for layer in chart.layers] == [True, False]
     assert chart.note.startswith("One standard")
-    assert chart.values.rows[0] == ("all points", "3.00", "3.00")
-    assert [row[0] for row in chart.values.rows[1:4]] == ["contour", "left brow", "right brow"]
+    assert chart.numbers.rows[0] == ("all points", "3.00", "3.00")
+    assert [row[0] for row in chart.numbers.rows[1:4]] == ["contour", "left brow", "right brow"]
     assert chart.names[0] == "contour"
 
 

@@ -81,10 +81,10 @@ def test_what_was_trusted_stands_in_numbers(laid):
 
 def test_curves_by_round_and_by_score(laid):
     rounds, scores = laid(invented()).charts
-    names = [row[0] for row in rounds.values.rows]
+    names = [row[0] for row in rounds.numbers.rows]
     assert names == ["cpm accepted", "cpm rejected", "hg accepted", "hg rejected"]
-    assert rounds.values.columns == ("", "1", "2")
-    told = {row[0]: [float(value) for value in row[1:]] for row in scores.values.rows}
+    assert rounds.numbers.columns == ("", "1", "2")
+    told = {row[0]: [float(value) for value in row[1:]] for row in scores.numbers.rows}
     assert told["round 1, cpm"] == sorted(told["round 1, cpm"]), (
         "the best scores have the smallest errors"
     )
