@@ -29,6 +29,7 @@ import numpy as np
 from platformdirs import user_cache_dir
 from tqdm import tqdm
 
+from benchbox.atomic_write import write_whole
 from benchbox.errors import DataError
 
 from . import GENERATOR_VERSION
@@ -198,7 +199,7 @@ def _make_set(plan: RenderPlan, folder: Path, workers: int) -> None:
         _render_chunks(plan, partial, workers)
         sizes = {name: path.stat().st_size for name, path in _column_paths(plan, partial).items()}
         manifest = {"version": plan.image_set.version, "parts": plan.parts, "bytes": sizes}
-        _write_text(partial / "manifest.json", json.dumps(manifest))
+        write_whole(partial / "manifest.json", json.dumps(manifest))
         partial.rename(folder)
     except OSError:
         if find_fault(plan):  # else another process was faster; what it made is the same
@@ -326,10 +327,3 @@ def _progress_bar(plan: RenderPlan, done: int) -> tqdm[Any]:
         file=sys.stderr,
         mininterval=pause_s,
     )
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write a text file in one step."""
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-        file.write(text)
-    Path(file.name).replace(path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import zipfile
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from benchbox.atomic_write import replace_when_done
 from benchbox.errors import ResultError
 
 _FACTS_KEY = "facts"
@@ -27,9 +27,8 @@ def make_once(path: Path, make: Callable[..., None], *args: Any) -> Path:
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        make(beside, *args)
-        os.replace(beside, path)
+        with replace_when_done(path) as beside:
+            make(beside, *args)
     return path
 
 
@@ -43,9 +42,9 @@ def save_weights(path: Path, modules: Mapping[str, nn.Module], facts: Mapping[st
         for name, module in modules.items()
         for key, value in module.state_dict().items()
     }
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(tensors, beside, metadata={_FACTS_KEY: json.dumps(dict(facts), sort_keys=True)})
-    os.replace(beside, path)
+    header = {_FACTS_KEY: json.dumps(dict(facts), sort_keys=True)}
+    with replace_when_done(path) as beside:
+        save_file(tensors, beside, metadata=header)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
@@ -121,9 +120,8 @@ class Checkpoint:
             "rng": torch.get_rng_state(),
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
         }
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        torch.save(state, beside)
-        os.replace(beside, self.path)
+        with replace_when_done(self.path) as beside:
+            torch.save(state, beside)
 
     def remove(self) -> None:
         """Forget the state once its stage is finished."""

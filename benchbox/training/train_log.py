@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import resource
 import sys
 import time
@@ -15,6 +14,8 @@ from typing import Any, TypeVar
 
 import torch
 from tqdm import tqdm
+
+from benchbox.atomic_write import write_whole
 
 from .prefetch import batches_in_turn, data_wait_s, prefetch_batches
 
@@ -186,6 +187,4 @@ def record_facts(out: Path, **facts: object) -> None:
 
 
 def _write_record(path: Path, record: Mapping[str, object]) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(record, indent=2) + "\n")
-    os.replace(beside, path)
+    write_whole(path, json.dumps(record, indent=2) + "\n")

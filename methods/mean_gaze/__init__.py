@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchbox.atomic_write import replace_when_done
 from benchbox.errors import DataError, ResultError
 from benchbox.types import Job, Layout, Predict, Sample
 
@@ -38,10 +38,10 @@ def train(job: Job) -> None:
     ]
     if job.task == "gaze3d":
         means = [_unit_vector(mean) for mean in means]
-    beside = job.out / f".{WEIGHTS}.{os.getpid()}"
     said = {"by": json.dumps(known), "groups": json.dumps(names.tolist())}
-    save_file({"overall": means[0], "means": np.stack(means[1:])}, beside, metadata=said)
-    beside.replace(job.out / WEIGHTS)
+    arrays = {"overall": means[0], "means": np.stack(means[1:])}
+    with replace_when_done(job.out / WEIGHTS) as beside:
+        save_file(arrays, beside, metadata=said)
 
 
 def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean needs no device

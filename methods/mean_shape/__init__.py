@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchbox.atomic_write import replace_when_done
 from benchbox.errors import ResultError
 from benchbox.types import Job, Layout, Predict, Sample
 
@@ -27,9 +27,8 @@ def train(job: Job) -> None:
 
     to_unit = geometry.box_to_unit(_stack_boxes(job.labelled.samples))
     shape = geometry.transform_points(to_unit, job.labelled.values).mean(axis=0)
-    beside = job.out / f".{WEIGHTS}.{os.getpid()}"
-    save_file({"shape": shape}, beside)
-    beside.replace(job.out / WEIGHTS)
+    with replace_when_done(job.out / WEIGHTS) as beside:
+        save_file({"shape": shape}, beside)
 
 
 def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean needs no device

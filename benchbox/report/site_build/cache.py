@@ -16,6 +16,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from benchbox.atomic_write import write_whole
+
 _FOLDER, _FILE = ".cache", "pages.json"
 _PACKAGE = Path(__file__).parents[2]
 _CODE = {".py", ".html", ".css", ".js", ".svg", ".md", ".csv"}
@@ -50,11 +52,8 @@ def save_digests(out: Path, pages: Mapping[str, PageDigests]) -> None:
     with suppress(OSError):
         folder.mkdir(exist_ok=True)
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        beside = folder / f".{_FILE}.new"
-        beside.write_text(
-            json.dumps({"generator": generator_digest(), "pages": dict(pages)}), encoding="utf-8"
-        )
-        beside.replace(folder / _FILE)
+        document = {"generator": generator_digest(), "pages": dict(pages)}
+        write_whole(folder / _FILE, json.dumps(document), flush=False)
 
 
 @cache

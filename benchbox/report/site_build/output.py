@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from benchbox.atomic_write import write_whole
 from benchbox.errors import ResultError
 from benchbox.report.charts import face_drawings
 
@@ -166,12 +166,8 @@ def _replace_file(path: Path, content: bytes) -> None:
     if path.is_file() and path.read_bytes() == content:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    # not flushed: thousands of pages, which the same command makes again
+    write_whole(path, content, flush=False)
 
 
 def _remove_empty_folders(out: Path, name: str) -> None:
