@@ -32,7 +32,15 @@ _HOLE_SIDES = (0.1, 0.4)  # sides of a hole, as shares of the view's
 
 
 def sample_seeds(seed: int, epoch: int, rows: np.ndarray) -> SampleSeeds:
-    """Return one seed per sample, (n,): of the run's seed, the epoch (or any other number) and the sample's row."""
+    """Return one seed per sample (n,), of the run's seed, the epoch and the sample's row.
+
+    `epoch` may be any other number that tells passes apart. A seed depends on no neighbour:
+
+    >>> both = sample_seeds(0, 3, np.array([7, 8]))
+    >>> alone = sample_seeds(0, 3, np.array([8]))
+    >>> bool(both[1] == alone[0])
+    True
+    """
     start = np.array([seed, epoch], np.uint64)
     return _mix_bits(_mix_bits(_mix_bits(start[:1]) + start[1:]) + np.asarray(rows, np.uint64))
 

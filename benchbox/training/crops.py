@@ -78,7 +78,16 @@ class CropSource(Protocol):
 
 
 def crop_maps(samples: Sequence[Sample], size: int, expansion: float) -> Floats:
-    """Return the maps (N, 2, 3) from picture px to the px of the square of `expansion` x the longer box side."""
+    """Return the maps (N, 2, 3) from picture px to px of the crop.
+
+    The crop is the square of `expansion` x the longer side about each sample's box, `size` px wide.
+
+    >>> from benchbox.types import Sample
+    >>> face = Sample("a", np.array([10.0, 20, 30, 60]), lambda: np.zeros((80, 80, 3), np.uint8))
+    >>> to_crop = crop_maps([face], 80, 2.0)
+    >>> geometry.transform_points(to_crop, np.array([[[20.0, 40.0]]]))  # the box's centre
+    array([[[39.5, 39.5]]])
+    """
     boxes = np.stack([sample.box for sample in samples])
     return geometry.box_to_crop(geometry.square_boxes(boxes, expansion), size)
 
@@ -86,16 +95,16 @@ def crop_maps(samples: Sequence[Sample], size: int, expansion: float) -> Floats:
 def cut_crops(samples: Sequence[Sample], size: int, expansion: float) -> Crops:
     """Cut a square of `expansion` x the longer box side around each sample's box, `size` px wide.
 
-    Black outside.
+    Black outside. Holds all N crops in memory: N · size² · 3 bytes.
     """
     maps = crop_maps(samples, size, expansion)
     return Crops(fill_crops(np.empty((len(samples), size, size, 3), np.uint8), samples, maps), maps)
 
 
 def fill_crops(out: Bytes, samples: Sequence[Sample], maps: Floats) -> Bytes:
-    """Decode and cut samples into `out` (n, S, S, 3), on all cores.
+    """Decode and cut samples into `out` (n, S, S, 3) through maps (n, 2, 3) picture px → crop px.
 
-    The pictures live for a moment each.
+    On all cores; each picture is in memory only while it is cut.
     """
     with ThreadPoolExecutor(count_cores()) as pool:
         for _ in pool.map(_cut_crop, samples, maps, out):
@@ -359,15 +368,26 @@ def _view_threads() -> ThreadPoolExecutor:
 
 
 def to_input(batch: Bytes | Tensor, device: str = "cpu") -> Tensor:
-    """Turn (n, h, w, 3) uint8 into (n, 3, h, w) float32 in [-1, 1], channels last in memory."""
+    """Turn (n, h, w, 3) uint8 into (n, 3, h, w) float32 in [-1, 1], channels last in memory.
+
+    >>> to_input(np.array([[[[0, 51, 255]]]], np.uint8)).flatten()
+    tensor([-1.0000, -0.6000,  1.0000])
+    """
     tensor = torch.from_numpy(batch) if isinstance(batch, np.ndarray) else batch
     return tensor.to(device).permute(0, 3, 1, 2).to(torch.float32).mul_(1 / 127.5).sub_(1)
 
 
 def sample_views(images: Tensor, theta: Tensor, size: int) -> Tensor:
-    """Sample (n, c, h, w) bilinearly through θ (n, 2, 3), target → source in [-1, 1]² frames.
+    """Sample images (n, c, h, w) bilinearly through θ (n, 2, 3): (n, c, size, size).
 
-    Differentiable.
+    θ takes places of the view to places of the image, both in [-1, 1]². Black outside;
+    differentiable in the images and in θ (Jaderberg et al., "Spatial Transformer Networks").
+
+    >>> images = torch.arange(4.0).view(1, 1, 2, 2)
+    >>> mirror = torch.tensor([[[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
+    >>> sample_views(images, mirror, 2)
+    tensor([[[[1., 0.],
+              [3., 2.]]]])
     """
     grid = F.affine_grid(theta, [len(images), images.shape[1], size, size], align_corners=False)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)

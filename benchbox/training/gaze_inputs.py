@@ -248,12 +248,25 @@ def to_axes(task: Task, values: Floats) -> Floats:
 
 
 def from_axes(task: Task, axes: Floats) -> Floats:
-    """Turn axes (n, 2) back into targets: (n, 2) cm or unit vectors (n, 3)."""
+    """Turn axes (n, 2) back into targets: (n, 2) cm or unit vectors (n, 3).
+
+    >>> from_axes("gaze2d", np.array([[2.5, -4.0]]))
+    array([[ 2.5, -4. ]])
+    >>> straight = from_axes("gaze3d", np.array([[0.0, 0.0]]))
+    >>> bool(np.isclose(np.abs(straight), [[0.0, 0.0, 1.0]]).all())
+    True
+    """
     return geometry.angles_to_vectors(np.radians(axes)) if task == "gaze3d" else axes
 
 
 def gaze_distances(task: Task, first: Floats, second: Floats) -> Floats:
-    """Return the distance of axes (n, 2) from axes (n, 2): cm, or degrees between the directions."""
+    """Return the distances (n,) of axes (n, 2) from axes (n, 2): cm, or degrees between directions.
+
+    >>> gaze_distances("gaze2d", np.array([[0.0, 0.0]]), np.array([[3.0, 4.0]]))
+    array([5.])
+    >>> gaze_distances("gaze3d", np.array([[10.0, 0.0]]), np.array([[-5.0, 0.0]])).round(6)
+    array([15.])
+    """
     if task == "gaze2d":
         return np.asarray(np.linalg.norm(first - second, axis=1))
     a, b = from_axes(task, first), from_axes(task, second)

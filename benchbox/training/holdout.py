@@ -11,9 +11,15 @@ if TYPE_CHECKING:
 
 
 def choose_holdout(clusters: Strings, share: float, rng: np.random.Generator) -> Bools:
-    """Choose items (n,): about `share` of the clusters, one at least.
+    """Choose items (n,): about `share` of the clusters, one at least, and whole.
 
-    Of the items where there is one cluster only.
+    `clusters` (n,) names the person, photo or video of each item. Where there is one cluster only,
+    a share of the items is chosen.
+
+    >>> persons = np.array(["a", "a", "b", "c", "c", "d"])
+    >>> held_out = choose_holdout(persons, 0.5, np.random.default_rng(0))
+    >>> len(set(persons[held_out])), set(persons[held_out]) & set(persons[~held_out])
+    (2, set())
     """
     names = np.unique(clusters)
     if len(names) > 1:

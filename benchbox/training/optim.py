@@ -29,7 +29,15 @@ def make_optimiser(
 
 
 def rate_factor(schedule: str, step: int, steps: int, warmup: int = 0) -> float:
-    """Return the factor on the rate at a step: `constant`, `poly` (power 1) or `cosine`, after a linear rise."""
+    """Return the factor on the learning rate at a step, after a linear rise over `warmup` steps.
+
+    `schedule` is `constant`, `poly` (power 1) or `cosine`; raises PluginError for another.
+
+    >>> [rate_factor("cosine", step, 10, warmup=2) for step in (0, 1, 2, 6)]
+    [0.5, 1.0, 1.0, 0.5]
+    >>> rate_factor("poly", 5, 10)
+    0.5
+    """
     if step < warmup:
         return (step + 1) / warmup
     done = (step - warmup) / max(1, steps - warmup)

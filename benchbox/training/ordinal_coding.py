@@ -21,7 +21,19 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, eq=False)
 class OrdinalCode:
-    """The code of A axes: `offset` and `size` (A,) in the target's unit, `bins` per axis."""
+    """The code of A axes: `offset` and `size` (A,) in the target's unit, `bins` per axis.
+
+    >>> code = OrdinalCode.fit(torch.tensor([[0.0], [8.0]]), bins=[3])
+    >>> code.size
+    tensor([2.])
+    >>> code.encode(torch.tensor([[0.5], [4.5], [8.0]]))
+    tensor([[0., 0., 0.],
+            [1., 1., 0.],
+            [1., 1., 1.]])
+    >>> logits = torch.tensor([[3.0, 1.0, -2.0]])
+    >>> code.counts(logits), code.decode(logits)
+    (tensor([[2]]), tensor([[5.]]))
+    """
 
     offset: Tensor
     size: Tensor

@@ -41,6 +41,9 @@ def batches_in_turn(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[
     A second thread that calls into torch has a team of OpenMP threads of its own. With more of them
     than cores, libgomp lets all of them sleep between operations, and the many small ones of a
     small network take half as long again.
+
+    >>> list(batches_in_turn(lambda step: step**2, range(3)))
+    [(0, 0), (1, 1), (2, 4)]
     """
     for step in steps:
         with count_data_wait():
@@ -53,6 +56,9 @@ def prefetch_batches(make: Callable[[int], T], steps: Iterable[int]) -> Iterator
 
     `make` must follow from the step alone. What it raises is raised here, at its step; no more is
     made after that, or when the caller stops.
+
+    >>> list(prefetch_batches(lambda step: step**2, range(3)))
+    [(0, 0), (1, 1), (2, 4)]
     """
     queue: deque[tuple[int, Future[T]]] = deque()
     pool = ThreadPoolExecutor(1, "ahead")

@@ -13,8 +13,15 @@ def epoch_rows(
 ) -> np.ndarray:
     """Return `number` of `count` rows from place `first` of an endless series of shuffled passes over all of them.
 
-    The order of a pass follows from `seed`, the number of the pass and `after` alone, so any batch
-    can be drawn again.
+    Returns (number,) int64. The order of a pass follows from `seed`, the number of the pass and
+    `after` alone, so any batch can be drawn again.
+
+    >>> first_pass = epoch_rows([0], 4, first=0, number=4)
+    >>> sorted(first_pass.tolist())
+    [0, 1, 2, 3]
+    >>> over_the_end = epoch_rows([0], 4, first=2, number=4)
+    >>> bool((over_the_end[:2] == first_pass[2:]).all())
+    True
     """
     places = np.arange(first, first + number)
     rows = np.empty(number, np.int64)

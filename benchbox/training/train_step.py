@@ -152,6 +152,10 @@ def batch_tensors(part: object) -> Iterator[Tensor]:
     """Yield the tensors of a batch in a fixed order.
 
     Raises RuntimeError for what a graph would take for a constant.
+
+    >>> batch = {"image": torch.zeros(2), "target": (torch.ones(1), None)}
+    >>> [tensor.tolist() for tensor in batch_tensors(batch)]
+    [[0.0, 0.0], [1.0]]
     """
     if isinstance(part, Tensor):
         yield part
@@ -171,7 +175,11 @@ def batch_tensors(part: object) -> Iterator[Tensor]:
 
 
 def refill_batch(part: Any, held: Iterator[Tensor]) -> Any:
-    """Return a batch like `part` with other tensors, in the order of `tensors`."""
+    """Return a batch like `part` with other tensors, in the order of `batch_tensors`.
+
+    >>> refill_batch((torch.zeros(2), torch.zeros(1)), iter([torch.ones(2), torch.ones(1)]))
+    (tensor([1., 1.]), tensor([1.]))
+    """
     if isinstance(part, Tensor):
         return next(held)
     if isinstance(part, TensorHolder):
