@@ -1,1 +1,1 @@
-"""What a network costs: operations (`op_count`), time (`latency`), and what runs it (`inference_backends`)."""
+"""What a network costs: operations, latency, inference backends (`training/` makes networks)."""

@@ -1,4 +1,7 @@
-"""Ways to run the networks of a method, for timing: each takes a batch of their examples and returns what runs them."""
+"""Ways to run the networks of a method, for timing.
+
+Each takes a batch of their examples and returns what runs them.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ RunOnce = Callable[[], Any]
 
 
 def eager_backend(networks: Networks, batch: int, device: str) -> RunOnce:
-    """Run the networks one after the other as PyTorch does, channels last, on a batch of their examples."""
+    """Run the networks on a batch of their examples as PyTorch does, channels last."""
     ready = [
         _place_on_device(module, example, batch, device) for module, example in networks.values()
     ]

@@ -29,7 +29,10 @@ def _wait_for_nothing() -> None:
 
 
 def measure_latency(run: Callable[[], Any], device: str = "cpu", warm_up: int = 3) -> Latency:
-    """Time `run` until a second and a half are over, at least five times, after `warm_up` calls that do not count."""
+    """Time `run` for a second and a half, at least five times, in milliseconds.
+
+    `warm_up` calls before do not count.
+    """
     wait: Callable[[], None] = torch.cuda.synchronize if device == "cuda" else _wait_for_nothing
     for _ in range(warm_up):
         run()

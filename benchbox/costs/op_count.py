@@ -148,8 +148,9 @@ def _convolution_macs(args: Sequence[Any], output: Tensor) -> int:
     transposed = args[6]
     # (out, in / groups, …), or (in, out / groups, …) of a transposed one, which spreads each input
     per_place = weight[0].numel()
-    places: int = images.numel() if transposed else output.numel()
-    return places * int(per_place)
+    if transposed:
+        return int(images.numel() * per_place)
+    return int(output.numel() * per_place)
 
 
 def _product_macs(left: int) -> Callable[[Sequence[Any], Tensor], int]:
@@ -201,11 +202,13 @@ def _recurrent_macs(layer: nn.RNNBase, inputs: Tensor) -> int:
     Each step multiplies (gates · hidden) rows with its input and with its last output.
     """
     gates = {"LSTM": 4, "GRU": 3}.get(layer.mode, 1)
-    directions = 2 if layer.bidirectional else 1
+    directions = 1 + int(layer.bidirectional)
     answer = layer.proj_size or layer.hidden_size
     per_step = 0
     for number in range(layer.num_layers):
-        width = layer.input_size if number == 0 else directions * answer
+        width = directions * answer
+        if number == 0:
+            width = layer.input_size
         one_way = gates * layer.hidden_size * (width + answer)
         one_way += layer.hidden_size * layer.proj_size
         per_step += directions * one_way
@@ -294,14 +297,15 @@ class _LayerTally(TorchDispatchMode):  # type: ignore[no-untyped-call]
         row = self.row(layer, tuple(output.shape) if isinstance(output, Tensor) else None)
         row.calls += 1
         if isinstance(layer, nn.RNNBase):
-            sequence = inputs[0] if isinstance(inputs[0], Tensor) else inputs[0].data
+            sequence = inputs[0].data  # of a tensor, or of a packed sequence
             row.macs += _recurrent_macs(layer, sequence)
             row.biases += _recurrent_biases(layer, sequence)
             return
         row.macs += frame.macs
         self.unknown.setdefault(layer, {}).update(dict.fromkeys(frame.unknown))
         if isinstance(layer, _ConvNd | nn.Linear):
-            row.biases += output.numel() if layer.bias is not None else 0
+            if layer.bias is not None:
+                row.biases += output.numel()
             self.made[id(output)] = layer, output
 
     def row(self, layer: nn.Module, shape: tuple[int, ...] | None) -> LayerCount:

@@ -1,4 +1,4 @@
-"""Torch tools for recipes: pixels, runtime, checkpoints, meters.
+"""Tools for training recipes: crops, augmentation, train steps, checkpoints, networks.
 
-Tools, never a loop of their own.
+Never a training loop of their own: those stand in `methods/`. What networks cost is in `costs/`.
 """

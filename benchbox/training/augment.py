@@ -1,8 +1,11 @@
-"""Augmentation drawn on the host from one seed per sample and applied in batches, on bytes or on tensors.
+"""Augmentation drawn on the host from one seed per sample and applied in batches.
 
-What happens to a sample follows from its seed alone: not from its neighbours, the batch size, the order or the device.
-A CPU retouches uint8 views, a GPU float ones, with the same kernels and the same rectangles; the results differ by the
-rounding of bytes. The order is: affine map, blur, hole, normalisation, colour.
+On bytes or on tensors.
+
+What happens to a sample follows from its seed alone: not from its neighbours, the batch size, the
+order or the device. A CPU retouches uint8 views, a GPU float ones, with the same kernels and the
+same rectangles; the results differ by the rounding of bytes. The order is: affine map, blur, hole,
+normalisation, colour.
 """
 
 from __future__ import annotations
@@ -46,7 +49,10 @@ def sample_seeds(seed: int, epoch: int, rows: np.ndarray) -> SampleSeeds:
 
 
 def draw_uniforms(given: SampleSeeds, count: int) -> Floats:
-    """Return `count` numbers of [0, 1) per seed, (n, count): SplitMix64, each at its place in the seed's sequence."""
+    """Return `count` numbers of [0, 1) per seed, (n, count).
+
+    SplitMix64, each at its place in the seed's sequence.
+    """
     steps = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     return (_mix_bits(given[:, None] + steps) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
@@ -119,7 +125,10 @@ class AugmentationDraw:
     largest_px: float  # that sigma may be: fixes the kernels' width
 
     def points(self, points: Floats, flip: tuple[int, ...]) -> Floats:
-        """Take points (n, K, 2) of the frame into the views, and let mirrored ones change places as `Layout.flip`."""
+        """Take points (n, K, 2) of the frame into the views.
+
+        And let mirrored ones change places as `Layout.flip`.
+        """
         moved = geometry.transform_points(geometry.invert_maps(self.maps), points)
         moved[self.mirrored] = moved[self.mirrored][:, list(flip)]
         return moved

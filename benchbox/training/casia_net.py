@@ -1,4 +1,6 @@
-"""The network of TAT and DwO: one ten-convolution stream per patch, joined by fully connected layers.
+"""The network of TAT and DwO.
+
+One ten-convolution stream per patch, joined by fully connected layers.
 
 The stream is the network of Yi et al., "Learning face representation from scratch" (CASIA-Net), as
 the papers cite it, with batch normalisation after each convolution, which TAT's equation 6 needs;
@@ -21,7 +23,9 @@ FEATURE_COUNT = 128
 
 
 class PatchStream(nn.Module):
-    """(n, 3, h, w) → (n, 128): five pairs of 3x3 convolutions, the first `pools` of them followed by 2x2 max-pooling.
+    """(n, 3, h, w) → (n, 128): five pairs of 3x3 convolutions.
+
+    The first `pools` of them followed by 2x2 max-pooling.
 
     Four pools are the original; small pictures take fewer, with the same weights. Conv52 has no
     ReLU, as in the source.
@@ -52,7 +56,9 @@ class PatchStream(nn.Module):
 
 
 class CasiaNet(nn.Module):
-    """Streams side by side → 128 features → one linear layer: `outputs` logits, or the axes themselves.
+    """Streams side by side → 128 features → one linear layer.
+
+    `outputs` logits, or the axes themselves.
 
     `inputs` is how many patches the forward pass takes; with `share_eyes` every patch after the
     first goes through the same stream. One patch alone, the adaptation to sets without eye boxes,
@@ -71,16 +77,21 @@ class CasiaNet(nn.Module):
     ) -> None:
         super().__init__()
         self.standardise = standardise
-        self.which = tuple(min(k, 1) for k in range(inputs)) if share_eyes else tuple(range(inputs))
+        self.which = tuple(range(inputs))
+        if share_eyes:
+            self.which = tuple(min(k, 1) for k in range(inputs))
         self.streams = nn.ModuleList(PatchStream(pools) for _ in range(max(self.which) + 1))
         self.join = nn.Linear(FEATURE_COUNT * inputs, FEATURE_COUNT)
         self.head = nn.Linear(FEATURE_COUNT, outputs)
 
     def features(self, *patches: Tensor) -> Tensor:
         """Return the final features z (n, 128) of patches (n, 3, h, w)."""
-        seen = [standardise_images(patch) for patch in patches] if self.standardise else patches
-        found = [self.streams[k](patch) for k, patch in zip(self.which, seen, strict=True)]
-        return torch.relu(self.join(torch.relu(torch.cat(found, dim=1))))
+        described = []
+        for k, patch in zip(self.which, patches, strict=True):
+            if self.standardise:
+                patch = standardise_images(patch)  # noqa: PLW2901 - the same patch, standardised
+            described.append(self.streams[k](patch))
+        return torch.relu(self.join(torch.relu(torch.cat(described, dim=1))))
 
     def forward(self, *patches: Tensor) -> Tensor:
         """Return logits or axes (n, outputs)."""
@@ -89,13 +100,19 @@ class CasiaNet(nn.Module):
 
 
 def standardise_images(pictures: Tensor) -> Tensor:
-    """Bring each of some pictures (n, 3, h, w) to mean 0 and deviation 1, over its pixels and channels together."""
+    """Bring each of some pictures (n, 3, h, w) to mean 0 and deviation 1.
+
+    Over its pixels and channels together.
+    """
     deviation, mean = torch.std_mean(pictures, dim=(1, 2, 3), correction=0, keepdim=True)
     return (pictures - mean) / (deviation + _FLAT_DEVIATION)
 
 
 def conv_norm_pairs(network: nn.Module) -> Iterator[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """Pair each convolution with the batch normalisation that follows it, in the order of the network."""
+    """Pair each convolution with the batch normalisation that follows it.
+
+    In the order of the network.
+    """
     for first, second in pairwise(network.modules()):
         if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
             yield first, second

@@ -35,7 +35,8 @@ def make_once(path: Path, make: Callable[..., None], *args: Any) -> Path:
 def save_weights(path: Path, modules: Mapping[str, nn.Module], facts: Mapping[str, str]) -> None:
     """Write the modules' tensors and a few facts about them as one safetensors file, atomically.
 
-    The facts are one entry of its header: several would stand in an order of chance, and equal weights differ in bytes.
+    The facts are one entry of its header: several would stand in an order of chance, and equal
+    weights differ in bytes.
     """
     tensors = {
         f"{name}.{key}": value.detach().cpu().contiguous()
@@ -66,7 +67,10 @@ def load_facts(path: Path) -> dict[str, str]:
         with safe_open(path, framework="pt") as file:
             held: dict[str, str] = dict(file.metadata() or {})
             # files made before had one entry per fact
-            return json.loads(held[_FACTS_KEY]) if _FACTS_KEY in held else held
+            if _FACTS_KEY in held:
+                facts: dict[str, str] = json.loads(held[_FACTS_KEY])
+                return facts
+            return held
     except FileNotFoundError:
         raise ResultError(f"{path}: no weights here; train first (benchbox run)") from None
     except (SafetensorError, OSError, ValueError) as fault:

@@ -1,4 +1,6 @@
-"""Crops that are decoded once and kept: memory-mapped, addressed by what they were made from, bounded, removable.
+"""Crops that are decoded once and kept.
+
+Memory-mapped, addressed by what they were made from, bounded, removable.
 
 `<cache>/crops-v1/<key>.npy` holds one set; `<cache>` is BENCHBOX_CACHE, else the user's cache
 folder. The key hashes the size and, of each sample, its id, its box and the stamp of its picture
@@ -9,7 +11,8 @@ the same bytes. The folder may be deleted at any time. It is held below BENCHBOX
 deleting the sets that were not used for longest; processes that map a deleted set keep it until
 they end.
 
-A set that may not or cannot be kept is held in memory when it is small, and decoded on demand otherwise: `Streamed`.
+A set that may not or cannot be kept is held in memory when it is small, and decoded on demand
+otherwise: `Streamed`.
 """
 
 from __future__ import annotations
@@ -66,9 +69,14 @@ class StreamedCrops:
 
 
 def cached_crops(samples: Sequence[Sample], size: int, expansion: float) -> Crops | StreamedCrops:
-    """Return the crops of `pixels.crops`, decoded at most once per machine where pictures have stamps."""
+    """Return the crops of `crops.cut_crops`.
+
+    Decoded at most once per machine where pictures have stamps.
+    """
     needed = len(samples) * size * size * 3
-    name = cache_key(samples, size, expansion) if samples and needed < cache_limit_bytes() else ""
+    name = ""
+    if samples and needed < cache_limit_bytes():
+        name = cache_key(samples, size, expansion)
     if name:
         place = cache_folder() / f"{name}.npy"
         maps = crop_maps(samples, size, expansion)
@@ -134,7 +142,9 @@ def _open_mapped(place: Path, shape: tuple[int, ...]) -> Bytes | None:
         found: Bytes = np.load(place, mmap_mode="c", allow_pickle=False)
     except (FileNotFoundError, ValueError, EOFError):
         return None
-    return found if found.shape == shape and found.dtype == np.uint8 else None
+    if found.shape != shape or found.dtype != np.uint8:
+        return None
+    return found
 
 
 def _write_crops(
@@ -156,7 +166,9 @@ def _write_crops(
                 head = start.tell()
         done = (file.tell() - head) // row_bytes
         file.truncate(head + done * row_bytes)
-        pause_s = 0.5 if sys.stderr.isatty() else 15.0
+        pause_s = 15.0
+        if sys.stderr.isatty():
+            pause_s = 0.5
         buffer = np.empty((min(CHUNK_ROWS, shape[0]), *shape[1:]), np.uint8)
         with tqdm(
             total=len(samples), initial=done, desc="decoding", unit="face", mininterval=pause_s
@@ -191,7 +203,8 @@ def _make_room(place: Path, needed: int) -> None:
     over = max(sum(sizes) + needed - cache_limit_bytes(), needed - spare)
     if over > sum(sizes):
         raise OSError(
-            f"{needed / 1e6:,.1f} MB are needed, and the disk has {max(spare, 0) / 1e6:,.1f} MB to spare"
+            f"{needed / 1e6:,.1f} MB are needed, "
+            f"and the disk has {max(spare, 0) / 1e6:,.1f} MB to spare"
         )
     for path, size in zip(sets, sizes, strict=True):
         if over <= 0:

@@ -1,4 +1,6 @@
-"""From pictures to network inputs: decode each picture once, then warp, retouch and normalise in batches.
+"""From pictures to network inputs.
+
+Decode each picture once, then warp, retouch and normalise in batches.
 
 `crops` cuts a generous square around every face and keeps it as uint8 (`stored.stored` keeps it on
 disk); all later views (box crops, perturbed boxes, normalised faces, patches of parts) are affine
@@ -38,7 +40,10 @@ _COPY_ROWS = 256  # crops copied to a device at a time
 
 @dataclass(frozen=True, eq=False)
 class Crops:
-    """Stored squares around faces: `images` (N, S, S, 3) RGB uint8 and `maps` (N, 2, 3), picture px → crop px."""
+    """Stored squares around faces.
+
+    `images` (N, S, S, 3) RGB uint8 and `maps` (N, 2, 3), picture px → crop px.
+    """
 
     images: Bytes
     maps: Floats
@@ -61,7 +66,10 @@ class Crops:
 
 
 class CropSource(Protocol):
-    """What views are looked at from: `Crops`, or `stored.Streamed` where a set is too large to keep."""
+    """What views are looked at from.
+
+    `Crops`, or `crop_cache.StreamedCrops` where a set is too large to keep.
+    """
 
     def __len__(self) -> int: ...
 
@@ -130,7 +138,10 @@ def _cut_crop(sample: Sample, matrix: Floats, out: Bytes) -> None:
 
 
 class Retouch(Protocol):
-    """A change of views before they are normalised, the same on bytes and on tensors: `augment.Draw`."""
+    """A change of views before they are normalised, the same on bytes and on tensors.
+
+    `augment.AugmentationDraw`.
+    """
 
     def on_bytes(self, row: int, view: Bytes) -> None:
         """Change view `row` (side, side, 3) in place."""
@@ -151,13 +162,19 @@ class CropViews:
 
     def __init__(self, stored: CropSource, device: str) -> None:
         self.stored, self.device = stored, device
-        self.images = None if device == "cpu" else _copy_to_device(stored, device)
-        self.ring = PinnedRing(device) if device != "cpu" and self.images is None else None
+        self.images: Tensor | None = None
+        self.ring: PinnedRing | None = None
+        if device != "cpu":
+            self.images = _copy_to_device(stored, device)
+            if self.images is None:
+                self.ring = PinnedRing(device)
 
     def look(
         self, rows: np.ndarray, colour: Tensor | None = None, touch: Retouch | None = None
     ) -> Callable[[Tensor, int], Tensor]:
-        """Return a function (maps (n, 2, 3) view → crop, side) → (n, 3, side, side) in [-1, 1] for stored rows (n,).
+        """Return a function (maps, side) → views (n, 3, side, side) in [-1, 1].
+
+        `rows` (n,) are the crops to look at; the function's maps (n, 2, 3) are view → crop.
 
         `colour` (n, 2, 3) is a gain and an offset per channel, applied to [-1, 1] values after
         `touch`.
@@ -258,8 +275,9 @@ def _copy_to_device(stored: CropSource, device: str) -> Tensor | None:
 class _BufferedWarp:
     """Warp pictures one by one through buffers that are kept.
 
-    OpenCV warps four channels three times as fast as three, the copy into the buffer included: pixels are then aligned,
-    and the picture, read once from end to end, lies in the cache when it is looked up at random.
+    OpenCV warps four channels three times as fast as three, the copy into the buffer included:
+    pixels are then aligned, and the picture, read once from end to end, lies in the cache when it
+    is looked up at random.
     """
 
     def __init__(self, size: int) -> None:
@@ -335,7 +353,10 @@ def warp_normalised(
 
 
 def _normalising_matrices(count: int, colour: Tensor | None) -> Floats:
-    """Return the matrices (n, 3, 4) byte → gain · (byte / 127.5 - 1) + offset, channel by channel."""
+    """Return the matrices (n, 3, 4) byte → gain · (byte / 127.5 - 1) + offset.
+
+    Channel by channel.
+    """
     gain, offset = (
         (np.ones((count, 3)), np.zeros((count, 3)))
         if colour is None
@@ -401,9 +422,14 @@ def _to_float_images(images: Tensor) -> Tensor:
 def _sample_normalised(
     images: Tensor, maps: Tensor, side: int, colour: Tensor | None, touch: Retouch | None
 ) -> Tensor:
-    """Sample views of (n, 3, S, S) of values 0 … 255, retouched and normalised: the twin of `warp_normalised`."""
+    """Sample views of (n, 3, S, S) of values 0 … 255, retouched and normalised.
+
+    The twin of `warp_normalised`.
+    """
     batch = sample_views(images, maps, side)
-    batch = (batch if touch is None else touch.on_tensor(batch)).mul(1 / 127.5).sub_(1)
+    if touch is not None:
+        batch = touch.on_tensor(batch)
+    batch = batch.mul(1 / 127.5).sub_(1)
     if colour is not None:
         batch = torch.addcmul(colour[:, 1, :, None, None], batch, colour[:, 0, :, None, None])
     return batch.contiguous(memory_format=torch.channels_last)

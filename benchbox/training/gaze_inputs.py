@@ -1,8 +1,11 @@
-"""What gaze networks are shown and what they answer: patches of face and eyes, axes in cm or degrees.
+"""What gaze networks are shown and what they answer.
 
-A dataset that gives eye boxes (`Sample.boxes["left_eye"]`, `["right_eye"]`) is seen in three square patches, as the
-papers do; one without is seen in the one patch of `Sample.box`. Pictures of a few pixels, such as MPIIGaze's evaluation
-eyes of 9 x 15, become a strip: enlarged to half the side and cut to the rows that the box covers.
+Patches of face and eyes, axes in cm or degrees.
+
+A dataset that gives eye boxes (`Sample.boxes["left_eye"]`, `["right_eye"]`) is seen in three square
+patches, as the papers do; one without is seen in the one patch of `Sample.box`. Pictures of a few
+pixels, such as MPIIGaze's evaluation eyes of 9 x 15, become a strip: enlarged to half the side and
+cut to the rows that the box covers.
 """
 
 from __future__ import annotations
@@ -34,7 +37,9 @@ _TINY_PX = 24  # a picture whose box is not wider than this is shown as a strip
 
 @dataclass(frozen=True)
 class PatchForm:
-    """Which boxes are cut out ("" is the protocol's own), height and width of their patches in px, and how many pools.
+    """Which boxes are cut out ("" is the protocol's own), height and width of their patches in px.
+
+    And how many pools.
 
     `pools` is how often a network of halvings may halve them.
     """
@@ -46,7 +51,10 @@ class PatchForm:
 
     @classmethod
     def of(cls, samples: Sequence[Sample], side: int, face_side: int) -> PatchForm:
-        """Choose by the first sample: three squares of `side`, one of `face_side`, or a strip of `side` / 2 or more."""
+        """Choose by the first sample.
+
+        Three squares of `side`, one of `face_side`, or a strip of `side` / 2 or more.
+        """
         first = samples[0]
         if all(name in first.boxes for name in EYES):
             return cls(("", *EYES), side, side, 4)
@@ -80,15 +88,20 @@ def patch_boxes(samples: Sequence[Sample], form: PatchForm) -> Floats:
         missing = [name for name in form.sources if name and name not in sample.boxes]
         if missing:
             raise DataError(
-                f"{sample.id}: no box {', '.join(missing)}; the network was trained on three patches: "
+                f"{sample.id}: no box {', '.join(missing)}; "
+                "the network was trained on three patches: "
                 'the card must give them, [box] also = ["left_eye", "right_eye"]'
             )
-        rows.append([sample.boxes[name] if name else sample.box for name in form.sources])
+        by_name = {"": sample.box, **sample.boxes}
+        rows.append([by_name[name] for name in form.sources])
     return np.asarray(rows, np.float64).reshape(len(samples), len(form.sources), 4)
 
 
 def has_all_boxes(samples: Sequence[Sample], form: PatchForm) -> Bools:
-    """Tell which samples (N,) have all the boxes that a form needs: an eye may not have been found."""
+    """Tell which samples (N,) have all the boxes that a form needs.
+
+    An eye may not have been found.
+    """
     return np.asarray(np.isfinite(patch_boxes(samples, form)).all(axis=(1, 2)))
 
 
@@ -134,14 +147,19 @@ class GazePatches:
         return part
 
     def batch(self, rows: np.ndarray, jitter: Jitter | None = None) -> tuple[Tensor, ...]:
-        """Return one (n, 3, height, width) tensor in [-1, 1] per source, moved and coloured when `jitter` is given."""
+        """Return one (n, 3, height, width) tensor in [-1, 1] per source.
+
+        Moved and coloured when `jitter` is given.
+        """
         n = len(rows)
         still = np.broadcast_to(np.eye(2, 3), (n, 2, 3))
-        colour = None if jitter is None else torch.from_numpy(jitter.colour).float().to(self.device)
+        colour, moves = None, np.broadcast_to(still[:, None], (n, len(self.views), 2, 3))
+        if jitter is not None:
+            colour, moves = torch.from_numpy(jitter.colour).float().to(self.device), jitter.maps
         top = (self.form.width - self.form.height) // 2
         found = []
         for place, view in enumerate(self.views):
-            maps = (still if jitter is None else jitter.maps[:, place]) / CROP_MARGIN
+            maps = moves[:, place] / CROP_MARGIN
             look = view.look(rows, colour)
             square = look(torch.from_numpy(maps).float().to(self.device), self.form.width)
             # Clamped: what leaves here is a picture, however much colour was added.
@@ -171,7 +189,10 @@ class Jitter:
         scale: float,
         colour: float,
     ) -> Jitter:
-        """Draw shifts up to `shift` of the side, scales up to 1 ± `scale`, gains and offsets up to ± `colour`."""
+        """Draw shifts up to `shift` of the side, scales up to 1 ± `scale`.
+
+        Gains and offsets up to ± `colour`.
+        """
         maps = np.zeros((n, sources, 2, 3))
         maps[..., 0, 0] = maps[..., 1, 1] = 1 + scale * rng.uniform(-1, 1, (n, sources))
         maps[..., 2] = 2 * shift * rng.uniform(-1, 1, (n, sources, 2))
@@ -204,7 +225,10 @@ class GazeSet:
         rng: np.random.Generator,
         most: int,
     ) -> GazeSet:
-        """Cut the patches of the usable examples, of `most` drawn among them when there are more (0: of all)."""
+        """Cut the patches of the usable examples.
+
+        Of `most` drawn among them when there are more (0: of all).
+        """
         rows = np.flatnonzero(has_all_boxes(examples.samples, form))
         if not len(rows):
             raise DataError(
@@ -224,7 +248,10 @@ class GazeSet:
 def split_holdout(
     examples: Examples, share: float, rng: np.random.Generator
 ) -> tuple[Examples, Examples]:
-    """Split off whole persons (clusters): what stays and what is held out, as `whole_clusters` chooses."""
+    """Split off whole persons (clusters).
+
+    What stays and what is held out, as `choose_holdout` chooses.
+    """
     out = choose_holdout(examples.clusters, share, rng)
     return _select_examples(examples, ~out), _select_examples(examples, out)
 
@@ -243,8 +270,13 @@ def _select_examples(examples: Examples, chosen: Bools) -> Examples:
 
 
 def to_axes(task: Task, values: Floats) -> Floats:
-    """Turn targets into two axes (n, 2): cm as they are, unit vectors (n, 3) into pitch and yaw in degrees."""
-    return np.degrees(geometry.vectors_to_angles(values)) if task == "gaze3d" else values
+    """Turn targets into two axes (n, 2).
+
+    Cm as they are, unit vectors (n, 3) into pitch and yaw in degrees.
+    """
+    if task == "gaze3d":
+        return np.degrees(geometry.vectors_to_angles(values))
+    return values
 
 
 def from_axes(task: Task, axes: Floats) -> Floats:
@@ -256,7 +288,9 @@ def from_axes(task: Task, axes: Floats) -> Floats:
     >>> bool(np.isclose(np.abs(straight), [[0.0, 0.0, 1.0]]).all())
     True
     """
-    return geometry.angles_to_vectors(np.radians(axes)) if task == "gaze3d" else axes
+    if task == "gaze3d":
+        return geometry.angles_to_vectors(np.radians(axes))
+    return axes
 
 
 def gaze_distances(task: Task, first: Floats, second: Floats) -> Floats:

@@ -18,7 +18,9 @@ from torch import Tensor
 def gaussian_heatmaps(
     points: Tensor, size: tuple[int, int], stride: float, sigma_px: float, threshold: float = 0.01
 ) -> Tensor:
-    """Return maps (n, k, *size) of exp(-d² / 2σ²), d the distance in px from each point (n, k, 2) to the cell's centre.
+    """Return Gaussian maps (n, k, *size) of points (n, k, 2) px.
+
+    A cell holds exp(-d² / 2σ²), where d is the distance in px from the point to the cell's centre.
 
     Values below `threshold` become 0. A point outside leaves what of its bell lies inside; a point
     that is NaN (not annotated) leaves a map of zeros. Made where the points are: targets cost no

@@ -1,4 +1,7 @@
-"""A share of the training items that is whole clusters: no person, photo or video is on both sides of it."""
+"""A share of the training items that is whole clusters.
+
+No person, photo or video is on both sides of it.
+"""
 
 from __future__ import annotations
 

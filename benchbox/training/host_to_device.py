@@ -1,4 +1,7 @@
-"""From host to device without the host waiting: pinned memory, and a stream that copies while another computes."""
+"""From host to device without the host waiting.
+
+Pinned memory, and a stream that copies while another computes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ RING_SLOTS = 4  # batches in flight: one in use, two prefetched, one being fille
 def upload_array(array: np.ndarray, device: str) -> Tensor:
     """Copy a small array to the device; on a GPU the host goes on at once."""
     tensor = torch.from_numpy(np.ascontiguousarray(array))
-    return tensor if device == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
+    if device == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 class PinnedRing:

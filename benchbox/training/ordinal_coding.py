@@ -1,12 +1,14 @@
-"""Ordinal coding of continuous targets: one sigmoid per bin says whether the value lies above that bin's edge.
+"""Ordinal coding of continuous targets.
 
-Source: TAT + DwO (ICCVW 2019), equations 1-3. With g the value shifted to start at 0, y_b = 1[b·size ≤ g] for
-b = 1 … B, and a prediction is size·(Σ_b 1[P_b ≥ 1/2] + 1/2). Each axis (x and y, or pitch and yaw) has bins of its own;
-codes (n, B₁ + B₂ + …) hold the axes one after another.
+One sigmoid per bin says whether the value lies above that bin's edge.
 
-Bin size and offset are not stated: `Ordinal.fit` puts the offset at the training minimum and makes B + 1 intervals of
-equal width up to the training maximum, so inside that range a round trip is off by half a bin at most, and a value
-outside it is answered by the nearest interval.
+Source: TAT + DwO (ICCVW 2019), equations 1-3. With g the value shifted to start at 0, y_b =
+1[b·size ≤ g] for b = 1 … B, and a prediction is size·(Σ_b 1[P_b ≥ 1/2] + 1/2). Each axis (x and y,
+or pitch and yaw) has bins of its own; codes (n, B₁ + B₂ + …) hold the axes one after another.
+
+Bin size and offset are not stated: `Ordinal.fit` puts the offset at the training minimum and makes
+B + 1 intervals of equal width up to the training maximum, so inside that range a round trip is off
+by half a bin at most, and a value outside it is answered by the nearest interval.
 """
 
 from __future__ import annotations
@@ -101,7 +103,9 @@ class OrdinalCode:
 
 
 def init_ordinal_head(head: nn.Linear, codes: Tensor, bins: Sequence[int]) -> None:
-    """Let a last layer begin as one number per axis against thresholds: `codes` (n, ΣB) of the training set.
+    """Let a last layer begin as one number per axis against thresholds.
+
+    `codes` (n, ΣB) of the training set.
 
     The bins of an axis begin with one row of weights, the first one's, and with biases at the
     training set's share of each bin. Else a short training is spent on them: biases must travel to
@@ -116,7 +120,9 @@ def init_ordinal_head(head: nn.Linear, codes: Tensor, bins: Sequence[int]) -> No
 
 
 def ordinal_loss(logits: Tensor, codes: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Binary cross-entropy of logits (n, ΣB) against codes or soft codes, summed over bins, mean over faces (eq. 2, 4).
+    """Binary cross-entropy of logits (n, ΣB) against codes or soft codes, summed over bins.
+
+    Mean over faces (eq. 2, 4).
 
     `weight` (n, ΣB) switches bins on and off.
     """

@@ -10,14 +10,15 @@ from torch import Tensor
 def gather_patches(images: Tensor, centres: Tensor, side: int) -> Tensor:
     """Cut a side x side patch about each of `centres` (n, k, 2) px out of images (n, c, h, w).
 
-    Returns (n, k, c, side, side); raises ValueError for other shapes. Bilinear, zero outside the picture, in the images' own scale: pixel (x, y) of a patch shows the
-    picture at centre + (x, y) - (side - 1) / 2, with pixel centres at whole numbers. Images may be
-    bytes; patches are float32, or the images' own floating type. Gradients reach images and
-    centres. A centre that is NaN gives a patch of NaN.
+    Returns (n, k, c, side, side); raises ValueError for other shapes. Bilinear, zero outside the
+    picture, in the images' own scale: pixel (x, y) of a patch shows the picture at centre + (x, y)
+    - (side - 1) / 2, with pixel centres at whole numbers. Images may be bytes; patches are float32,
+    or the images' own floating type. Gradients reach images and centres. A centre that is NaN gives
+    a patch of NaN.
 
-    All pixels of a patch share one fraction of a pixel, so an overlapping view of the padded picture is indexed once
-    for all patches, and two blends between neighbours do the rest: 64 x 68 patches of 57 px take
-    three kernels.
+    All pixels of a patch share one fraction of a pixel, so an overlapping view of the padded
+    picture is indexed once for all patches, and two blends between neighbours do the rest: 64 x 68
+    patches of 57 px take three kernels.
 
     >>> picture = torch.arange(9.0).view(1, 1, 3, 3)
     >>> gather_patches(picture, torch.tensor([[[1.0, 1.0], [1.5, 1.0]]]), 1).flatten()
@@ -25,7 +26,8 @@ def gather_patches(images: Tensor, centres: Tensor, side: int) -> Tensor:
     """
     if images.ndim != 4 or centres.ndim != 3 or centres.shape[::2] != (len(images), 2):
         raise ValueError(
-            f"images {tuple(images.shape)} and centres {tuple(centres.shape)}: (n, c, h, w) and (n, k, 2)"
+            f"images {tuple(images.shape)} and centres {tuple(centres.shape)}: "
+            "(n, c, h, w) and (n, k, 2)"
         )
     pad, (height, width) = side + 1, images.shape[2:]
     corner = centres - (side - 1) / 2 + pad

@@ -1,4 +1,7 @@
-"""Batches made ahead of the step that uses them, and the seconds that a step stands still for data."""
+"""Batches made ahead of the step that uses them.
+
+And the seconds that a step stands still for data.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,9 @@ def count_data_wait() -> Iterator[None]:
 
 
 def batches_in_turn(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[int, T]]:
-    """Yield (step, make(step)), each made when it is asked for: where a step keeps all cores busy by itself.
+    """Yield (step, make(step)), each made when it is asked for.
+
+    Where a step keeps all cores busy by itself.
 
     A second thread that calls into torch has a team of OpenMP threads of its own. With more of them
     than cores, libgomp lets all of them sleep between operations, and the many small ones of a
@@ -52,7 +57,9 @@ def batches_in_turn(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[
 
 
 def prefetch_batches(make: Callable[[int], T], steps: Iterable[int]) -> Iterator[tuple[int, T]]:
-    """Yield (step, make(step)) in order, made by one thread up to `AHEAD` steps before they are asked for.
+    """Yield (step, make(step)) in order.
+
+    Made by one thread up to `AHEAD` steps before they are asked for.
 
     `make` must follow from the step alone. What it raises is raised here, at its step; no more is
     made after that, or when the caller stops.

@@ -1,6 +1,9 @@
-"""Public weights from a local file: read with suspicion, taken over tensor by tensor, seen through our own pixels.
+"""Public weights from a local file.
 
-Nothing is downloaded: a person puts a file under the data root and names it by the parameter `weights` of a method.
+Read with suspicion, taken over tensor by tensor, seen through our own pixels.
+
+Nothing is downloaded: a person puts a file under the data root and names it by the parameter
+`weights` of a method.
 """
 
 from __future__ import annotations
@@ -49,7 +52,8 @@ def read_pretrained(path: Path) -> dict[str, Tensor]:
         raise DataError(
             f"{path}: not readable as weights ({type(fault).__name__}); a state dict is needed"
         ) from fault
-    found = found.get("state_dict", found) if isinstance(found, dict) else found
+    if isinstance(found, dict):
+        found = found.get("state_dict", found)
     if not isinstance(found, dict) or not all(
         isinstance(value, Tensor) for value in found.values()
     ):
@@ -58,7 +62,10 @@ def read_pretrained(path: Path) -> dict[str, Tensor]:
 
 
 def imagenet_pixel_map() -> tuple[Tensor, Tensor]:
-    """Return scale and offset (3,) with which pixels in [-1, 1] become ImageNet's normalised ones."""
+    """Return scale and offset (3,) from our pixels to ImageNet's.
+
+    Ours are in [-1, 1], ImageNet's normalised by its channels' mean and deviation.
+    """
     scale = torch.tensor([0.5 / d for d in _DEVIATION])
     return scale, torch.tensor([(0.5 - m) / d for m, d in zip(_MEAN, _DEVIATION, strict=True)])
 
@@ -76,8 +83,11 @@ def copy_pretrained(
         if not key.startswith(kept) or key.endswith("num_batches_tracked"):
             continue
         if key not in tensors or tensors[key].shape != mine.shape:
-            found = tuple(tensors[key].shape) if key in tensors else "nothing"
+            given = "nothing"
+            if key in tensors:
+                given = str(tuple(tensors[key].shape))
             raise DataError(
-                f"{where}: {key} must be {tuple(mine.shape)}, is {found}: weights of another network"
+                f"{where}: {key} must be {tuple(mine.shape)}, is {given}: "
+                "weights of another network"
             )
         mine.copy_(tensors[key])

@@ -89,7 +89,8 @@ def choose_device(wanted: str) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wanted == "cuda" and not torch.cuda.is_available():
         raise BenchboxError(
-            "--device cuda: torch sees no CUDA device here; use --device cpu, or auto to take what is there"
+            "--device cuda: torch sees no CUDA device here; "
+            "use --device cpu, or auto to take what is there"
         )
     return wanted
 
@@ -106,7 +107,9 @@ def seed_everything(seed: int) -> None:
 
 def count_cores() -> int:
     """Count the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def count_threads() -> int:

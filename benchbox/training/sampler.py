@@ -1,4 +1,7 @@
-"""Which rows of a set make up a batch: pass after pass over all of them, each in an order of its own."""
+"""Which rows of a set make up a batch.
+
+Pass after pass over all of them, each in an order of its own.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ import numpy as np
 def epoch_rows(
     seed: Sequence[int], count: int, first: int, number: int, after: Sequence[int] = ()
 ) -> np.ndarray:
-    """Return `number` of `count` rows from place `first` of an endless series of shuffled passes over all of them.
+    """Return `number` of `count` rows, from place `first` of endless shuffled passes over all.
 
     Returns (number,) int64. The order of a pass follows from `seed`, the number of the pass and
     `after` alone, so any batch can be drawn again.

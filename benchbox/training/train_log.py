@@ -26,10 +26,13 @@ _LINES_PER_STAGE = 50
 
 
 class TrainLog:
-    """Count one stage: a bar on stderr, rows in `log.csv`, totals in `training.json` under the job's folder.
+    """Count one stage: a bar on stderr, rows in `log.csv`.
 
-    `loss` is a tensor or a float; it is read only when a row is due, so the device is not waited for at every step.
-    The share of the time that steps stand still for data is recorded: for `batches`, and for the views of a CPU.
+    Totals in `training.json` under the job's folder.
+
+    `loss` is a tensor or a float; it is read only when a row is due, so the device is not waited
+    for at every step. The share of the time that steps stand still for data is recorded: for
+    `batches`, and for the views of a CPU.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class TrainLog:
         self.before_s = data_wait_s()
         self.first, self.start_s = start, time.perf_counter()
         # A log file wants a line now and then, not a moving bar.
-        pause_s = 1.0 if sys.stderr.isatty() else 15.0
+        pause_s = 15.0
+        if sys.stderr.isatty():
+            pause_s = 1.0
         self.bar = tqdm(
             total=steps,
             initial=start,
@@ -72,9 +77,10 @@ class TrainLog:
 
         For a GPU made ahead, by a thread.
         """
-        return (prefetch_batches if self.device == "cuda" else batches_in_turn)(
-            make, range(self.first, self.steps)
-        )
+        steps = range(self.first, self.steps)
+        if self.device == "cuda":
+            return prefetch_batches(make, steps)
+        return batches_in_turn(make, steps)
 
     def step(self, number: int, loss: object) -> None:
         """Note that step `number` (from 1) is done."""
@@ -115,7 +121,7 @@ class TrainLog:
         seconds = time.perf_counter() - self.start_s
         done = self.bar.n - self.first
         path = self.out / "training.json"
-        record = json.loads(path.read_text()) if path.exists() else {"stages": {}}
+        record = _read_record(self.out)
         before = record["stages"].get(self.stage, {"samples": 0, "seconds": 0.0, "waited_s": 0.0})
         record["stages"][self.stage] = {
             "samples": before["samples"] + done * self.batch,
@@ -134,17 +140,16 @@ def stage_totals(out: Path, name: str) -> dict[str, Any]:
 
     Nothing when it is not there.
     """
-    path = out / "training.json"
-    found: dict[str, Any] = (
-        json.loads(path.read_text())["stages"].get(name, {}) if path.exists() else {}
-    )
-    return found
+    totals: dict[str, Any] = _read_record(out)["stages"].get(name, {})
+    return totals
 
 
 def record_adopted_stage(out: Path, name: str, totals: Mapping[str, Any]) -> None:
-    """Count a stage that was trained before, elsewhere, with what it took there, unless it is counted already."""
-    path = out / "training.json"
-    record = json.loads(path.read_text()) if path.exists() else {"stages": {}}
+    """Count a stage that was trained before, elsewhere.
+
+    With what it took there, unless it is counted already.
+    """
+    path, record = out / "training.json", _read_record(out)
     if name not in record["stages"]:
         record["stages"][name] = dict(totals)
         _update_totals(record)
@@ -157,7 +162,7 @@ def keep_adopted_stages(out: Path, stages: Collection[str]) -> None:
     Only once.
     """
     path, log = out / "training.json", out / "log.csv"
-    record = json.loads(path.read_text()) if path.exists() else {}
+    record = _read_record(out)
     if "stages" in record.get("taken_over", {"stages": ()}):
         return
     record["taken_over"]["stages"] = sorted(stages)
@@ -165,7 +170,8 @@ def keep_adopted_stages(out: Path, stages: Collection[str]) -> None:
     _update_totals(record)
     if log.exists():
         head, *rows = log.read_text().splitlines(keepends=True)
-        log.write_text("".join([head, *(row for row in rows if row.partition(",")[0] in stages)]))
+        kept = [row for row in rows if row.partition(",")[0] in stages]
+        log.write_text("".join([head, *kept]))
     _write_record(path, record)
 
 
@@ -180,10 +186,17 @@ def _update_totals(record: dict[str, Any]) -> None:
 
 
 def record_facts(out: Path, **facts: object) -> None:
-    """Add facts that a recipe wants in the run's record to `training.json` under the job's folder."""
+    """Add facts that a recipe wants in the run's record to the job's `training.json`."""
+    _write_record(out / "training.json", {**_read_record(out), **facts})
+
+
+def _read_record(out: Path) -> dict[str, Any]:
+    """Read a job's `training.json`; one without stages where there is none yet."""
     path = out / "training.json"
-    record = json.loads(path.read_text()) if path.exists() else {"stages": {}}
-    _write_record(path, {**record, **facts})
+    if not path.exists():
+        return {"stages": {}}
+    record: dict[str, Any] = json.loads(path.read_text())
+    return record
 
 
 def _write_record(path: Path, record: Mapping[str, object]) -> None:

@@ -2,7 +2,8 @@
 
 In low precision and as a CUDA graph where that pays.
 
-Nothing in a step waits for the device: the loss comes back as a tensor there, and `Meter` reads it now and then.
+Nothing in a step waits for the device: the loss comes back as a tensor there, and `TrainLog` reads
+it now and then.
 """
 
 from __future__ import annotations
@@ -25,20 +26,30 @@ _WARM_UP_STEPS = 3
 
 
 def low_precision(device: str) -> torch.dtype | None:
-    """Return the type that networks run fastest in: bfloat16 where the hardware has it, float16 on older GPUs."""
+    """Return the type that networks run fastest in.
+
+    Bfloat16 where the hardware has it, float16 on older GPUs.
+    """
     if device == "cuda":
         return (
             torch.bfloat16
             if torch.cuda.is_bf16_supported(including_emulation=False)
             else torch.float16
         )
-    return torch.bfloat16 if torch.cpu._is_avx512_bf16_supported() else None
+    if torch.cpu._is_avx512_bf16_supported():
+        return torch.bfloat16
+    return None
 
 
 @contextmanager
 def autocast_to(device: str, precision: str = "auto") -> Iterator[None]:
-    """Give a context: `float32` leaves arithmetic alone, `auto` runs convolutions and products in `low_precision`."""
-    kind = low_precision(device) if precision == "auto" else None
+    """Give a context: `float32` leaves arithmetic alone.
+
+    `auto` runs convolutions and products in `low_precision`.
+    """
+    kind = None
+    if precision == "auto":
+        kind = low_precision(device)
     if kind is None:
         yield
     else:
@@ -98,8 +109,11 @@ class TrainStep(Generic[B]):
 
     def __call__(self, batch: B, *constants: Hashable) -> Tensor:
         """Make one update; returns the loss before it."""
-        given, graph = self._graph(batch, constants) if self.graphs else ((), None)
-        return self._eager(batch, *constants) if graph is None else graph.replay(given)
+        if self.graphs:
+            given, graph = self._graph(batch, constants)
+            if graph is not None:
+                return graph.replay(given)
+        return self._eager(batch, *constants)
 
     def _graph(
         self, batch: B, constants: tuple[Hashable, ...]

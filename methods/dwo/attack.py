@@ -1,6 +1,9 @@
-"""Adversarial samples against an ordinal network: projected gradient steps on the bins near its prediction.
+"""Adversarial samples against an ordinal network.
 
-Source: DwO, section 3.2, equations 13 and 14 and Fig. 2. ε and γ are grey levels of 255; there is no random start.
+Projected gradient steps on the bins near its prediction.
+
+Source: DwO, section 3.2, equations 13 and 14 and Fig. 2. ε and γ are grey levels of 255; there is
+no random start.
 """
 
 from __future__ import annotations

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def train(job: Job) -> RunKind:
-    """Train the variant that `job.params` describes, or take over the authors' published weights."""
+    """Train the variant that `job.params` describes.
+
+    Or take over the authors' published weights.
+    """
     from . import recipe
 
     return recipe.train(job)
@@ -33,7 +36,10 @@ def predictor(weights: Path, device: str) -> Predict:
 def networks(
     params: Mapping[str, Any], layout: Layout
 ) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
-    """List the networks of a variant, each with an input of batch 1, in the order in which a prediction runs them."""
+    """List the networks of a variant.
+
+    Each with an input of batch 1, in the order in which a prediction runs them.
+    """
     from .detector import GlsrDetector
 
     return GlsrDetector(layout, params).listed()

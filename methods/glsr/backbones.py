@@ -1,4 +1,6 @@
-"""The larger backbones of G&LSR: MobileNetV2 (/M) and ResNet-50 (/L), with the names of their public ImageNet weights.
+"""The larger backbones of G&LSR.
+
+MobileNetV2 (/M) and ResNet-50 (/L), with the names of their public ImageNet weights.
 
 Both end in a global average and FC 256-256-2n, so any side that leaves a map will do. MobileNetV2
 keeps its 1x1 expansion in the first block and has stride 2 in the sixth stage, which the printed
@@ -81,7 +83,8 @@ class MobileNetV2(nn.Module):
     def load_trunk(self, tensors: Mapping[str, Tensor], where: str) -> None:
         """Take over the convolutions of a public state dict.
 
-        The first block there has no expansion: ours becomes the identity, which changes nothing on what ReLU6 leaves.
+        The first block there has no expansion: ours becomes the identity, which changes nothing on
+        what ReLU6 leaves.
         """
         renamed = {
             _rename_first_block(key): value
@@ -96,7 +99,10 @@ class MobileNetV2(nn.Module):
 
 
 def _rename_first_block(key: str) -> str:
-    """Make room for the expansion in the names of the first block: conv.0 … conv.2 become conv.1 … conv.3."""
+    """Make room for the expansion in the names of the first block.
+
+    Conv.0 … conv.2 become conv.1 … conv.3.
+    """
     start = "features.1.conv."
     if not key.startswith(start):
         return key

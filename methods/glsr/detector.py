@@ -1,4 +1,7 @@
-"""The whole of G&LSR as one module: what is computed, stage by stage, in the frames of `frames.py`."""
+"""The whole of G&LSR as one module.
+
+What is computed, stage by stage, in the frames of `frames.py`.
+"""
 
 from __future__ import annotations
 

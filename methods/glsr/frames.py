@@ -20,7 +20,10 @@ Floats = npt.NDArray[np.float64]
 
 
 def mean_shape(shapes: Floats, flip: tuple[int, ...], rounds: int = 3) -> Floats:
-    """Return S_ref (K, 2): the mirror-symmetric Procrustes mean of shapes (N, K, 2), its tight box on [-1, 1]²."""
+    """Return S_ref (K, 2): the mirror-symmetric Procrustes mean of shapes (N, K, 2).
+
+    Its tight box on [-1, 1]².
+    """
     both = np.concatenate([shapes, (shapes * [-1, 1])[:, list(flip)]])
     mean = _to_unit_box(both[0])
     for _ in range(rounds):
@@ -35,13 +38,19 @@ def _to_unit_box(shape: Floats) -> Floats:
 
 
 def box_frame(boxes: Floats, expansion: float) -> Floats:
-    """Return the maps (N, 2, 3) from F0 to the frame of the boxes (N, 4): the enlarged square about each, upright."""
+    """Return the maps (N, 2, 3) from F0 to the frame of the boxes (N, 4).
+
+    The enlarged square about each, upright.
+    """
     return geometry.invert_maps(geometry.box_to_unit(geometry.square_boxes(boxes, expansion)))
 
 
 @dataclass(frozen=True, eq=False)
 class BoxErrors:
-    """How the protocol's boxes differ from the points' tight boxes: (N, 3) dx, dy in sides and log side ratio."""
+    """How the protocol's boxes differ from the points' tight boxes.
+
+    (N, 3) dx, dy in sides and log side ratio.
+    """
 
     rows: Floats
 
@@ -142,7 +151,9 @@ def supervised_theta(shapes: Tensor, reference: Tensor, margin: float = 1.0) -> 
 
 
 def part_box(points: Tensor, margin: float = 0.25) -> Tensor:
-    """Return the maps (n, 2, 3) from the patch to the points' frame: an upright square about points (n, k, 2).
+    """Return the maps (n, 2, 3) from the patch to the points' frame.
+
+    An upright square about points (n, k, 2).
 
     Its side is the longer side of their tight box, `margin` of it added on each side.
     """
@@ -155,7 +166,9 @@ def part_box(points: Tensor, margin: float = 0.25) -> Tensor:
 
 
 def upright_box(shape: Tensor, eyes: tuple[int, int], expansion: float) -> Tensor:
-    """Return the maps (n, 2, 3) from a square about shapes (n, K, 2), turned so that the eye line is level.
+    """Return the maps (n, 2, 3) from a square about shapes (n, K, 2).
+
+    Turned so that the eye line is level.
 
     The square is `expansion` x the longer side of the turned shape's tight box: the second crop of
     B2.

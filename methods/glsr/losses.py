@@ -9,10 +9,13 @@ from torch import Tensor
 def shape_loss(
     predicted: Tensor, target: Tensor, distance: Tensor, kind: str, z_px: int = 64
 ) -> Tensor:
-    """Mean over coordinates of the l1, l2 or weighted error between shapes (n, k, 2), divided by `distance` (n,).
+    """Mean over coordinates of the l1, l2 or weighted error between shapes (n, k, 2).
 
-    l1: |z| / d.   l2: z² / d².   weighted: w |z| / d with w = exp(-σ |z - μ|), where μ and σ are the mean and the
-    standard deviation over the batch of each coordinate's signed error z; no gradient flows through w.
+    Divided by `distance` (n,).
+
+    l1: |z| / d.   l2: z² / d².   weighted: w |z| / d with w = exp(-σ |z - μ|), where μ and σ are
+    the mean and the standard deviation over the batch of each coordinate's signed error z; no
+    gradient flows through w.
 
     The weighted loss is not scale-free: z is measured in pixels of a face `z_px` wide. In [-1, 1]
     units (z_px = 2) all weights are 1, at 256 px all are 0; at 64 px and the paper's errors w(1
@@ -27,7 +30,10 @@ def shape_loss(
 
 
 def coordinate_weights(z: Tensor) -> Tensor:
-    """W = exp(-σ |z - μ|) for errors z (n, k, 2), μ and σ per coordinate over the batch (equation 9)."""
+    """W = exp(-σ |z - μ|) for errors z (n, k, 2).
+
+    Μ and σ per coordinate over the batch (equation 9).
+    """
     mean = z.mean(dim=0, keepdim=True)
     spread = z.std(dim=0, keepdim=True, correction=0)
     return torch.exp(-spread * (z - mean).abs())

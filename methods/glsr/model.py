@@ -1,7 +1,8 @@
 """The networks of G&LSR: global reinitialisation, small regression backbone, local stage.
 
-Source: G&LSR (TPAMI), Table 2, Fig. 2-4 and section 3; where the paper leaves a layer open the README of this folder
-names the choice. All shapes are (n, 3, side, side) inputs in [-1, 1] and outputs in the [-1, 1]² frame of the input.
+Source: G&LSR (TPAMI), Table 2, Fig. 2-4 and section 3; where the paper leaves a layer open the
+README of this folder names the choice. All shapes are (n, 3, side, side) inputs in [-1, 1] and
+outputs in the [-1, 1]² frame of the input.
 """
 
 from __future__ import annotations
@@ -58,10 +59,12 @@ class Bottleneck(nn.Module):
 
 
 class Backbone(nn.Module):
-    """Small MobileNetV2 of Table 2 with the regression head `table` (FC 256-256-2n) or `lite` (FC 64-2n).
+    """Small MobileNetV2 of Table 2 with a regression head.
 
-    The trunk halves the side seven times, rounding up: 256 px, the paper's side, gives a 2x2 map, and so does any side
-    above 128, with the same weights.
+    The head is `table` (FC 256-256-2n) or `lite` (FC 64-2n).
+
+    The trunk halves the side seven times, rounding up: 256 px, the paper's side, gives a 2x2 map,
+    and so does any side above 128, with the same weights.
     """
 
     def __init__(self, points: int, side: int = 256, head: str = "table") -> None:
@@ -88,7 +91,10 @@ class Backbone(nn.Module):
 
 
 class GlobalReinit(nn.Module):
-    """Localisation net R1: 128-px box crop → θ_g (n, 2, 3), from the normalised face to the box crop."""
+    """Localisation net R1: 128-px box crop → θ_g (n, 2, 3).
+
+    From the normalised face to the box crop.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,12 +138,15 @@ class LocalReinit(nn.Module):
         start_at_identity(self.fc[-1])
 
     def forward(self, shape: Tensor) -> Tensor:
-        """Estimate θ_l (n, 2, 3), from the part's patch to the normalised face, from points (n, k, 2)."""
+        """Estimate θ_l (n, 2, 3) from points (n, k, 2).
+
+        It takes places of the part's patch to the normalised face.
+        """
         return self.fc(shape.flatten(1)).view(-1, 2, 3)
 
 
 class LocalRegression(nn.Module):
-    """Reconstruction R2: six residual blocks on a 64-px patch of one part → offsets of its points."""
+    """Reconstruction R2: six residual blocks on a part's 64-px patch → offsets of its points."""
 
     def __init__(self, points: int) -> None:
         super().__init__()

@@ -73,7 +73,10 @@ def train(job: Job) -> RunKind:
 
 
 def load_backbones(system: GlsrDetector, job: Job) -> None:
-    """Start the backbones from public ImageNet weights where `weights` names a file, else from scratch."""
+    """Start the backbones from public ImageNet weights where `weights` names a file.
+
+    Else from scratch.
+    """
     if job.params["weights"] == SCRATCH:
         return
     if job.weights is None:
@@ -81,7 +84,8 @@ def load_backbones(system: GlsrDetector, job: Job) -> None:
     kind = job.params["backbone"]
     if kind not in ("medium", "large"):
         raise PluginError(
-            f"weights = {job.params['weights']!r}: no ImageNet weights exist for the {kind} backbone"
+            f"weights = {job.params['weights']!r}: "
+            f"no ImageNet weights exist for the {kind} backbone"
         )
     tensors = read_pretrained(job.weights)
     for backbone in (system.backbone, system.first):
@@ -105,7 +109,10 @@ def adopt_published(job: Job, layout: Layout) -> RunKind:
 
 @dataclass(frozen=True)
 class TrainingStage:
-    """One of the four steps: its loss of a batch, with the kind of shape loss it is in, and what it trains."""
+    """One of the four steps: its loss of a batch, with the kind of shape loss it is in.
+
+    And what it trains.
+    """
 
     number: int
     name: str
@@ -177,7 +184,9 @@ class StageLosses:
         return kind
 
     def start(self, draws: PerturbedFaces) -> None:
-        """Set S_g0 to the mean true shape of the normalised face, and each θ_l to its mean true value.
+        """Set S_g0 to the mean true shape of the normalised face.
+
+        And each θ_l to its mean true value.
 
         A plain STN begins at the identity, so its normalised face is F0.
         """
@@ -235,8 +244,8 @@ class StageLosses:
     def joint(self, batch: Batch, kind: str) -> Tensor:
         """Step 4: all shape losses end to end, without the θ losses, measured in F0.
 
-        In F_g, whose frame θ_g may now move, the loss can fall while the error does not: stretching the face along the
-        eye line makes d larger.
+        In F_g, whose frame θ_g may now move, the loss can fall while the error does not: stretching
+        the face along the eye line makes d larger.
         """
         del kind
         system, distance, last = self.system, self._distance(batch.shape), self.kind(1.0)
@@ -251,7 +260,10 @@ class StageLosses:
         return loss
 
     def _global_in_f0(self, batch: Batch, kind: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return the shape loss of the global stage in F0, with θ_g, F_g → stored crop and S_g, for gradients."""
+        """Return the shape loss of the global stage in F0, with θ_g, F_g → stored crop and S_g.
+
+        For gradients.
+        """
         theta = self.system.global_theta(batch.look, batch.frame)
         to_crop = compose_maps(batch.frame, theta)
         shape = self.system.global_shape(batch.look, to_crop)

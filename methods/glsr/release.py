@@ -1,4 +1,6 @@
-"""GSR as its authors released it in 2021 (98 points): their networks, and predicting in their frames.
+"""GSR as its authors released it in 2021 (98 points).
+
+Their networks, and predicting in their frames.
 
 The released networks differ from the paper's tables, and so does the path of a picture, which must
 be followed to a fraction of a pixel or their weights see something else than they learned:
@@ -127,7 +129,10 @@ def _conv_bn_relu(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Seq
 
 
 class ReleasedDetector(nn.Module):
-    """The released system: both networks and the mean face (points, 2) in units of the normalised face."""
+    """The released system: both networks and the mean face.
+
+    The mean face is (points, 2) in units of the normalised face.
+    """
 
     def __init__(self, points: int) -> None:
         super().__init__()
@@ -168,7 +173,10 @@ class ReleasedDetector(nn.Module):
 
 
 def corner_maps(boxes: np.ndarray) -> np.ndarray:
-    """Return the maps (n, 2, 3) that take three corners of boxes (n, 4) to pixels (0, 0), (0, 127) and (127, 0)."""
+    """Return the maps (n, 2, 3) from boxes (n, 4) to the 128-px crop, by three corners.
+
+    They go to pixels (0, 0), (0, 127) and (127, 0).
+    """
     scale = (CROP_SIDE - 1) / (boxes[:, 2:] - boxes[:, :2])
     zero = np.zeros(len(boxes))
     x = np.stack([scale[:, 0], zero, -scale[:, 0] * boxes[:, 0]], axis=-1)

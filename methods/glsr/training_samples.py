@@ -1,4 +1,7 @@
-"""The training set as perturbed boxes: step 0 of every stage, drawn so that any step can be drawn again."""
+"""The training set as perturbed boxes.
+
+Step 0 of every stage, drawn so that any step can be drawn again.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ STORED_EXPANSION = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """How to look at n pictures, the maps F0 → stored crop (n, 2, 3) and the true shapes in F0 (n, K, 2)."""
+    """A batch of n faces.
+
+    How to sample their views, the maps F0 → stored crop (n, 2, 3), the true shapes in F0 (n, K, 2).
+    """
 
     look: ViewSampler
     frame: Tensor

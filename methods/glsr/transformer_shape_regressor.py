@@ -1,8 +1,11 @@
-"""TSR, the conference version of G&LSR (J. Lv et al., CVPR 2017): the same stages with Caffe's networks of its day.
+"""TSR, the conference version of G&LSR, with Caffe's networks of its day.
 
-A 60-px localisation net straightens the face, VGG-S regresses it at 224 px, and four 60-px part networks refine, each
-behind one layer that maps the part's points to its affine map. Layers follow the public prototxt; poolings round up.
-Where it leaves no choice the counts decide: PReLU slopes are one per channel, and the part networks end in one too.
+Source: J. Lv et al., CVPR 2017. The stages are the same.
+
+A 60-px localisation net straightens the face, VGG-S regresses it at 224 px, and four 60-px part
+networks refine, each behind one layer that maps the part's points to its affine map. Layers follow
+the public prototxt; poolings round up. Where it leaves no choice the counts decide: PReLU slopes
+are one per channel, and the part networks end in one too.
 """
 
 from __future__ import annotations
@@ -22,7 +25,10 @@ _POOLS = {0: (3, 3), 1: (2, 2), 4: (3, 3)}  # after which convolution: kernel, s
 
 
 def _small_layers(inputs: int, outputs: tuple[int, ...]) -> list[nn.Module]:
-    """List the layers of a 60-px network: four valid convolutions to 80x3x3, then fully connected layers."""
+    """List the layers of a 60-px network.
+
+    Four valid convolutions to 80x3x3, then fully connected layers.
+    """
     layers: list[nn.Module] = []
     for channels, kernel, pool in ((20, 5, True), (48, 5, True), (64, 3, True), (80, 3, False)):
         layers += [nn.Conv2d(inputs, channels, kernel), nn.PReLU(channels)]

@@ -1,4 +1,7 @@
-"""The baseline that looks at no pixel: the mean of the training labels, for each device and way of holding it."""
+"""The baseline that looks at no pixel.
+
+The mean of the training labels, for each device and way of holding it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ WEIGHTS = "mean_gaze.safetensors"
 
 
 def train(job: Job) -> None:
-    """Average the labels, (N, 2) cm or (N, 3) unit vectors, over everything and over each group of `job.params`."""
+    """Average the labels, (N, 2) cm or (N, 3) unit vectors.
+
+    Over everything and over each group of `job.params`.
+    """
     import numpy as np
     from safetensors.numpy import save_file
 

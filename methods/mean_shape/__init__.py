@@ -1,4 +1,7 @@
-"""The baseline that looks at no pixel: the training set's mean shape, placed in the protocol's box."""
+"""The baseline that looks at no pixel.
+
+The training set's mean shape, placed in the protocol's box.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,10 @@ def predictor(weights: Path, device: str) -> Predict:
 def networks(
     params: Mapping[str, Any], layout: Layout
 ) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
-    """List the networks of a variant, each with an input of batch 1, as often as a prediction runs them."""
+    """List the networks of a variant, each with an input of batch 1.
+
+    As often as a prediction runs them.
+    """
     from . import detector
 
     return detector.list_regressors(params, layout.count)

@@ -1,7 +1,8 @@
-"""The regressors of SIR: the landmarks-attention network (Table 1) and the stacked network that it is compared with.
+"""The regressors of SIR: the landmarks-attention network, and a stacked one to compare it with.
 
-Both take patches (n, K, 3, side, side) in [-1, 1] about K points and return increments (n, K, 2) in patch sides. No
-convolution has a bias, and by default no other layer either: only so the printed 3.72 M are met.
+Both take patches (n, K, 3, side, side) in [-1, 1] about K points and return increments (n, K, 2) in
+patch sides. No convolution has a bias, and by default no other layer either: only so the printed
+3.72 M are met.
 """
 
 from __future__ import annotations
@@ -66,14 +67,20 @@ class AttentionNetwork(nn.Module):
         return self.fc3(F.relu(self.fc2(seen))).unflatten(1, (-1, 2))
 
     def landmark_features(self, patches: Tensor) -> Tensor:
-        """Return what each landmark's network saw, (n, K, 10): the k-th depends on the k-th patch alone."""
+        """Return what each landmark's network saw, (n, K, 10).
+
+        The k-th depends on the k-th patch alone.
+        """
         return F.relu(self.fc1(self.features(_side_by_side(patches)))).view(
             len(patches), -1, LAN_FEATURES
         )
 
 
 class StackedNetwork(nn.Module):
-    """All patches as the channels of one picture: as many layers and weights as the LAN has for 68 points."""
+    """All patches as the channels of one picture.
+
+    As many layers and weights as the LAN has for 68 points.
+    """
 
     def __init__(self, points: int, side: int = PATCH_SIDE, bias: bool = False) -> None:
         super().__init__()
@@ -91,7 +98,10 @@ class StackedNetwork(nn.Module):
 
 
 def _side_by_side(patches: Tensor) -> Tensor:
-    """Lay patches (n, K, 3, side, side) out as channels (n, 3 K, side, side), channels last: 4x faster on a CPU."""
+    """Lay patches (n, K, 3, side, side) out as channels (n, 3 K, side, side), channels last.
+
+    4x faster on a CPU.
+    """
     channels_last = patches.permute(0, 3, 4, 1, 2).flatten(3).contiguous()
     return channels_last.permute(0, 3, 1, 2)
 

@@ -1,4 +1,6 @@
-"""Train SIR (Algorithm 1 and equation 6), or the cascade it is compared with (equation 1): each regressor one stage.
+"""Train SIR (Algorithm 1 and equation 6), or the cascade it is compared with (equation 1).
+
+Each regressor one stage.
 
 The single regressor of SIR learns from shapes drawn around the mean face and around the truth.
 Regressor k of the cascade learns from where the regressors before it, trained and frozen, have
@@ -68,7 +70,10 @@ def increment_loss(system: SirDetector, number: int, batch: Batch) -> Tensor:
 def fit_regressor(
     path: Path, job: Job, number: int, system: SirDetector, draws: SampledShapes
 ) -> None:
-    """Train one regressor, with checkpoints, and write its weights to `path`: a longer cascade begins with the same."""
+    """Train one regressor, with checkpoints, and write its weights to `path`.
+
+    A longer cascade begins with the same.
+    """
     params, regressor = job.params, system.regressors[number]
     name = f"regressor{number + 1}"
     steps = max(1, _count_draws(params) // params["batch"])

@@ -2,11 +2,12 @@
 
     θ(S) = f R_β (mean + Σ α_i axis_i) + centre + unit t,   S = (α_1 … α_m, t_x, t_y, β, log f)
 
-All shapes live in the [-1, 1]² frame of the box. Every entry of S has a unit in which one σ can serve all: α_i counts
-standard deviations of its axis, β is in radians, and f is relative, so its logarithm is kept: it can then never turn
-negative. t counts radii (root mean square) of the mean face, so shift, turn and growth by one σ move points equally
-far; in sides of the box, the other choice, σ = 0.2 carries most points out of their own patch. S = 0 is the mean face
-of the training boxes.
+All shapes live in the [-1, 1]² frame of the box. Every entry of S has a unit in which one σ can
+serve all: α_i counts standard deviations of its axis, β is in radians, and f is relative, so its
+logarithm is kept: it can then never turn negative. t counts radii (root mean square) of the mean
+face, so shift, turn and growth by one σ move points equally far; in sides of the box, the other
+choice, σ = 0.2 carries most points out of their own patch. S = 0 is the mean face of the training
+boxes.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _LEAST_VARIANCE = 1e-12  # variance below which a direction is rounding, not sha
 
 @dataclass(frozen=True, eq=False)
 class ShapeModel:
-    """`mean` (K, 2) about the origin, `axes` (m, K, 2) of one standard deviation each, `centre` (2,) of the faces.
+    """`mean` (K, 2) about the origin, `axes` (m, K, 2) of one standard deviation each.
+
+    `centre` (2,) of the faces.
 
     `unit` is how far t = 1 moves a shape.
     """
@@ -41,7 +44,7 @@ class ShapeModel:
 
     @staticmethod
     def fit(shapes: Floats, variance: float, shift_unit: str = "face") -> ShapeModel:
-        """Fit to shapes (N, K, 2), keeping the fewest axes that explain the given share of the variance.
+        """Fit to shapes (N, K, 2) with the fewest axes that explain a share of the variance.
 
         `shift_unit` is face (radii of the mean face) or box (sides of the box); raises PluginError
         for another.
@@ -96,7 +99,10 @@ class ShapeModel:
     def sample(
         self, shapes: Floats, sigma: float, around_truth: float, rng: np.random.Generator
     ) -> Floats:
-        """Draw one θ (n, K, 2) per true shape from N(S_gt, σ), with probability `around_truth`, or N(S_0, σ)."""
+        """Draw one θ (n, K, 2) per true shape from N(S_gt, σ).
+
+        With probability `around_truth`, or N(S_0, σ).
+        """
         centred = self.parameters(shapes) * (rng.random((len(shapes), 1)) < around_truth)
         return self.shapes(centred + sigma * rng.standard_normal((len(shapes), self.size)))
 
@@ -110,7 +116,8 @@ def _rms_radii(shapes: Floats) -> Floats:
 def _residuals(shapes: Floats, mean: Floats) -> Floats:
     """Return what is left of shapes (N, K, 2) in the frame of the mean after the best similarity.
 
-    Each is orthogonal to every similarity of the mean, and so are the axes: pose and shape never mix.
+    Each is orthogonal to every similarity of the mean, and so are the axes: pose and shape never
+    mix.
     """
     pose = geometry.fit_similarity(np.broadcast_to(mean, shapes.shape), shapes)
     return geometry.transform_points(geometry.invert_maps(pose), shapes) - mean

@@ -1,4 +1,6 @@
-"""The training set as shapes drawn around the truth and around the mean face (Algorithm 1), without end.
+"""The training set as shapes drawn around the truth and around the mean face (Algorithm 1).
+
+Without end.
 
 All that is random about a batch comes from (seed, stage, step), so any step can be drawn again.
 """
@@ -24,7 +26,10 @@ from .shape import Floats, ShapeModel
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Pictures (n, 3, side, side) bytes, the shapes to move (n, K, 2) and where they belong (n, K, 2)."""
+    """Box crops (n, 3, side, side) as bytes, and two shapes of each.
+
+    The shapes to move (n, K, 2) and where they belong (n, K, 2).
+    """
 
     images: Tensor
     theta: Tensor

@@ -1,4 +1,6 @@
-"""What pre-training minimises: agreement of two views, and redundancy between the dimensions of an embedding.
+"""What pre-training minimises.
+
+Agreement of two views, and redundancy between the dimensions of an embedding.
 
 `invariance` is NT-Xent (SimCLR), `redundancy` the off-diagonal term of Barlow Twins, which SSCR
 adds with weight γ; `barlow` is the loss of Barlow Twins whole, which it compares with. Embeddings
@@ -13,7 +15,7 @@ from torch import Tensor
 
 
 def ntxent_loss(z1: Tensor, z2: Tensor, tau: float) -> Tensor:
-    """NT-Xent: each of the 2n views must find the other view of its picture among the 2n - 1 others."""
+    """NT-Xent: each of the 2n views must find the other of its picture among 2n - 1."""
     n = len(z1)
     z = F.normalize(torch.cat([z1, z2]), dim=1)
     scores = z @ z.T / tau

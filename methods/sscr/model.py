@@ -2,8 +2,9 @@
 
 Chosen, since no layer of the paper is known.
 
-3x3/2 stem, then four residual stages of `width` x 1, 2, 4, 8 channels, the side halved between stages. A block holds
-three 3x3 convolutions with dilations 1, 2 and 5: pairwise coprime, so no pixel is skipped (gridding).
+3x3/2 stem, then four residual stages of `width` x 1, 2, 4, 8 channels, the side halved between
+stages. A block holds three 3x3 convolutions with dilations 1, 2 and 5: pairwise coprime, so no
+pixel is skipped (gridding).
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ _HIDDEN_SIZE = 512
 
 
 class DilatedBlock(nn.Module):
-    """Residual block whose convolutions look ever further: (n, inputs, h, w) → (n, outputs, h / stride, w / stride)."""
+    """Residual block whose convolutions look ever further.
+
+    (n, inputs, h, w) → (n, outputs, h / stride, w / stride).
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: int, *, dilated: bool) -> None:
         super().__init__()
@@ -77,7 +81,10 @@ class Encoder(nn.Module):
 
 
 def projection_head(features: int) -> nn.Sequential:
-    """Make the head that pre-training looks at and fine-tuning throws away: features → 512 → 512 → 128."""
+    """Make the head that pre-training looks at and fine-tuning throws away.
+
+    Features → 512 → 512 → 128.
+    """
     return nn.Sequential(
         nn.Linear(features, _HIDDEN_SIZE), nn.BatchNorm1d(_HIDDEN_SIZE), nn.ReLU(inplace=True),
         nn.Linear(_HIDDEN_SIZE, _HIDDEN_SIZE), nn.BatchNorm1d(_HIDDEN_SIZE), nn.ReLU(inplace=True),
@@ -86,7 +93,10 @@ def projection_head(features: int) -> nn.Sequential:
 
 
 class GazeNet(nn.Module):
-    """Encoder and regressor: (n, 3, height, width) → pitch and yaw (n, 2), in degrees about their training mean."""
+    """Encoder and regressor: (n, 3, height, width) → pitch and yaw (n, 2).
+
+    In degrees about their training mean.
+    """
 
     def __init__(
         self, width: int, height_px: int, width_px: int, dilated: bool, flatten: bool

@@ -1,4 +1,7 @@
-"""Two stages, each resumable: learn an encoder from pictures alone, then a regressor from a few labelled ones."""
+"""Two stages, each resumable.
+
+Learn an encoder from pictures alone, then a regressor from a few labelled ones.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,10 @@ Batch = tuple[Tensor, ...]
 
 
 def train(job: Job) -> None:
-    """Pre-train unless the variant does without, fine-tune, leave encoder and regressor as the weights."""
+    """Pre-train unless the variant does without, fine-tune.
+
+    Leave encoder and regressor as the weights.
+    """
     params = job.params
     shape = whole_box_form(job.labelled.samples, params["side"])
     torch.manual_seed(job.seed)
@@ -71,7 +77,10 @@ def pretrain_loss(z1: Tensor, z2: Tensor, params: Mapping[str, Any]) -> Tensor:
 
 
 def unlabelled_pool(job: Job) -> list[Sample]:
-    """Return the pictures of the training set, labels or not, at most `pool_most` drawn among them."""
+    """Return the pictures of the training set, labels or not.
+
+    At most `pool_most` drawn among them.
+    """
     pool = [*job.unlabelled, *job.labelled.samples]
     most = job.params["pool_most"]
     if most and len(pool) > most:
@@ -158,7 +167,10 @@ def _fine_tune(path: Path, job: Job, net: GazeNet, shape: PatchForm) -> None:
 
 @torch.inference_mode()
 def _encode_labelled(net: GazeNet, gazes: GazeSet) -> Tensor:
-    """Encode all labelled samples once, in evaluation mode: a frozen encoder has nothing else to say."""
+    """Encode all labelled samples once, in evaluation mode.
+
+    A frozen encoder has nothing else to say.
+    """
     net.eval()
     rows = np.arange(len(gazes))
     found = [

@@ -29,7 +29,10 @@ AUGMENTATIONS = {
 
 
 def whole_box_form(samples: Sequence[Sample], side: int) -> PatchForm:
-    """Return the form of one patch, the card's own box: `side` wide, or a strip for tiny pictures."""
+    """Return the form of one patch, the card's own box.
+
+    `side` wide, or a strip for tiny pictures.
+    """
     return PatchForm.of([replace(samples[0], boxes={})], side, side)
 
 

@@ -1,8 +1,9 @@
 """Which filters die between two mini-generations, and as what they are born again.
 
-Source: TAT, section 3.1: cosine-similarity pruning (CSP, equation 5) and aligned orthogonal initialisation (AOI,
-equations 6 and 7); `repr` is the criterion of RePr (Prakash et al.), which the paper compares with. A layer is a
-convolution and the batch normalisation behind it; filters are rows, flattened to C·h·w.
+Source: TAT, section 3.1: cosine-similarity pruning (CSP, equation 5) and aligned orthogonal
+initialisation (AOI, equations 6 and 7); `repr` is the criterion of RePr (Prakash et al.), which the
+paper compares with. A layer is a convolution and the batch normalisation behind it; filters are
+rows, flattened to C·h·w.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def filter_similarity(weight: Tensor, *, absolute: bool = False) -> Tensor:
 def choose_filters(
     weights: Sequence[Tensor], share: float, cap: float, *, absolute: bool = False
 ) -> list[Tensor]:
-    """Return the rows to prune in each layer: the `share` of all filters that are most similar to their neighbours.
+    """Return the rows to prune in each layer.
+
+    The `share` of all filters that are most similar to their neighbours.
 
     All filters of the network are ranked together; a layer gives up at most `cap` of its own, and
     where it has, the next filter in the ranking steps in.
@@ -53,7 +56,9 @@ def choose_filters(
 
 
 def orthonormal_rows(kept: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Return `count` rows of unit norm, orthogonal to each other and to the `kept` rows (m, d), by QR of both.
+    """Return `count` rows of unit norm, orthogonal to each other and to the `kept` rows (m, d).
+
+    By QR of both.
 
     Where d has no room for all of them (Conv11: 32 filters of 27 weights) the new rows are so to
     each other only.
@@ -68,7 +73,10 @@ def orthonormal_rows(kept: Tensor, count: int, generator: torch.Generator) -> Te
 
 
 def aligned_norms(conv: nn.Conv2d, norm: nn.BatchNorm2d, rows: Tensor) -> Tensor:
-    """Return ‖W_adj‖ of some filters (equation 6): their norms times batch-norm scale over running deviation."""
+    """Return ‖W_adj‖ of some filters (equation 6).
+
+    Their norms times batch-norm scale over running deviation.
+    """
     assert norm.running_var is not None
     length = conv.weight.detach()[rows].flatten(1).double().norm(dim=1)
     scale = (
@@ -82,7 +90,9 @@ def aligned_norms(conv: nn.Conv2d, norm: nn.BatchNorm2d, rows: Tensor) -> Tensor
 def renew_filters(
     network: nn.Module, prune: str, init: str, share: float, cap: float, generator: torch.Generator
 ) -> None:
-    """Prune by `csp` or `repr` and give the pruned filters new weights by `aoi`, `orth` or `uniform`.
+    """Prune by `csp` or `repr` and give the pruned filters new weights by `aoi`.
+
+    `orth` or `uniform`.
 
     `scratch` re-initialises the whole network, `none` nothing. The batch normalisation of a filter
     born again is neutral (scale 1, bias 0, mean 0, variance 1), so that its norm is the aligned
@@ -95,7 +105,8 @@ def renew_filters(
         return
     if prune not in ("csp", "repr") or init not in FILTER_INITS:
         raise PluginError(
-            f"prune = {prune!r}, init = {init!r}: csp | repr | scratch | none and {' | '.join(FILTER_INITS)}"
+            f"prune = {prune!r}, init = {init!r}: "
+            f"csp | repr | scratch | none and {' | '.join(FILTER_INITS)}"
         )
     layers = list(conv_norm_pairs(network))
     absolute = prune == "repr"

@@ -1,4 +1,7 @@
-"""A network with what it is shown and what it answers: the unit that is trained, saved, taught by and loaded."""
+"""A network with what it is shown and what it answers.
+
+The unit that is trained, saved, taught by and loaded.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ _BATCH = 64  # of evaluation
 
 @dataclass(frozen=True, eq=False)
 class GazeNetwork:
-    """One network: its kind (`casia` | `itracker`), the form of its patches, and the target it answers in."""
+    """One network: its kind (`casia` | `itracker`), the form of its patches.
+
+    And the target it answers in.
+    """
 
     kind: str
     task: Task

@@ -1,7 +1,9 @@
-"""iTracker, the network that Table 1 compares with, at its own resolution and with its own face grid.
+"""iTracker, the network that Table 1 compares with.
 
-Source: Krafka et al., "Eye Tracking for Everyone" (CVPR 2016), in the layers of the public PyTorch definition: both
-eyes share their convolutions, 224-px patches, 6,286,274 parameters.
+At its own resolution and with its own face grid.
+
+Source: Krafka et al., "Eye Tracking for Everyone" (CVPR 2016), in the layers of the public PyTorch
+definition: both eyes share their convolutions, 224-px patches, 6,286,274 parameters.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ class AlexNetTrunk(nn.Module):
         super().__init__()
         norm = {"size": 5, "alpha": 0.0001, "beta": 0.75, "k": 1.0}
         self.layers = nn.Sequential(
-            nn.Conv2d(3, 96, 11, stride=4), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2), nn.LocalResponseNorm(**norm),
+            nn.Conv2d(3, 96, 11, stride=4), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2),
+            nn.LocalResponseNorm(**norm),
             nn.Conv2d(96, 256, 5, padding=2, groups=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2),
             nn.LocalResponseNorm(**norm),
             nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(inplace=True),
@@ -66,7 +69,10 @@ class ITracker(nn.Module):
 
 
 class FacePath(nn.Module):
-    """The face path of iTracker alone, for data of one patch and no grid: (n, 3, 224, 224) → `outputs` numbers."""
+    """The face path of iTracker alone, for data of one patch and no grid.
+
+    (n, 3, 224, 224) → `outputs` numbers.
+    """
 
     def __init__(self, outputs: int = 2) -> None:
         super().__init__()
@@ -79,7 +85,9 @@ class FacePath(nn.Module):
 
 
 def face_grid(samples: Sequence[Sample]) -> np.ndarray:
-    """Mark the cells that the face covers of a 25 x 25 grid over the picture, by `meta["face_grid"]`; (n, 625) float32.
+    """Mark the cells that the face covers of a 25 x 25 grid over the picture.
+
+    By `meta["face_grid"]`; (n, 625) float32.
 
     GazeCapture's four numbers are x, y, width and height in cells, the first cell is 1; rows of the
     result are y. Raises DataError for a sample without them.
@@ -88,7 +96,8 @@ def face_grid(samples: Sequence[Sample]) -> np.ndarray:
     for place, sample in zip(cells, samples, strict=True):
         if "face_grid" not in sample.meta:
             raise DataError(
-                f"{sample.id}: no face grid in meta; itracker needs where in the picture the face is"
+                f"{sample.id}: no face grid in meta; "
+                "itracker needs where in the picture the face is"
             )
         x, y, width, height = (int(number) for number in np.rint(sample.meta["face_grid"]))
         place[max(y - 1, 0) : max(y - 1 + height, 0), max(x - 1, 0) : max(x - 1 + width, 0)] = 1

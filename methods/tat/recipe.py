@@ -1,9 +1,10 @@
 """Train by mini-generations (Algorithm 1): each ends in a snapshot, which teaches those after it.
 
-Generation k starts from the snapshot of k - 1 with its most redundant filters born again. Every snapshot is a file that
-appears whole, so a killed run goes on inside the generation where it stopped. Snapshots of another run may be put there
-where both runs are one up to that generation: each says what it was made of, and one of another course is refused.
-Plain training is one generation without teachers, mixing and pruning.
+Generation k starts from the snapshot of k - 1 with its most redundant filters born again. Every
+snapshot is a file that appears whole, so a killed run goes on inside the generation where it
+stopped. Snapshots of another run may be put there where both runs are one up to that generation:
+each says what it was made of, and one of another course is refused. Plain training is one
+generation without teachers, mixing and pruning.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def _adopt_snapshot(path: Path, job: Job, course: TrainingGazes, number: int) ->
     facts = load_facts(path)
     if facts.get("course") != course.digest(job, number):
         raise ResultError(
-            f"{path}: a snapshot of other data, parameters or seed; delete it, or run again with --fresh"
+            f"{path}: a snapshot of other data, parameters or seed; "
+            "delete it, or run again with --fresh"
         )
     record_adopted_stage(job.out, f"mg{number}", json.loads(facts["stage"]))
 
@@ -118,7 +120,10 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class TrainingGazes:
-    """What every generation learns from: training and validation gazes, never a test item, and their codes."""
+    """What every generation learns from.
+
+    Training and validation gazes, never a test item, and their codes.
+    """
 
     form: PatchForm
     target: targets.Target
@@ -127,7 +132,10 @@ class TrainingGazes:
     codes: Tensor  # (n, outputs) of the training gazes
 
     def digest(self, job: Job, number: int) -> str:
-        """Name all that decides the snapshot of generation `number`: data, seed, parameters that matter up to it."""
+        """Name all that decides the snapshot of generation `number`.
+
+        Data, seed, parameters that matter up to it.
+        """
         idle = {"generations", "save_every", *(_LATER_PARAMS if number == 0 else ())}
         params = {key: value for key, value in job.params.items() if key not in idle}
         found = hashlib.sha256(
@@ -216,7 +224,10 @@ def _train_generation(
 def _initial_network(
     job: Job, course: TrainingGazes, number: int, earlier: Sequence[Path]
 ) -> GazeNetwork:
-    """Return the network that a generation begins with: fresh, or the last snapshot with filters born again."""
+    """Return the network that a generation begins with.
+
+    Fresh, or the last snapshot with filters born again.
+    """
     params = job.params
     net = gaze_network.build_network(params, job.task, course.form, course.target, job.device)
     if params["network"] == "casia" and params["loss"] == "ordinal" and params["start_alike"]:
@@ -295,7 +306,10 @@ def generation_loss(
     mixing: Mixing,
     params: Mapping[str, Any],
 ) -> Tensor:
-    """Equation 9: λ_hard · hard + λ_mix · mixed + λ_teach · the teacher's word, where there is a teacher."""
+    """Equation 9: λ_hard · hard + λ_mix · mixed + λ_teach · the teacher's word.
+
+    Where there is a teacher.
+    """
     mix, network = params["mix"], net.network
     if mix == "feature":
         z = network.features(*inputs)

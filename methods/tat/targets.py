@@ -1,4 +1,7 @@
-"""How a gaze becomes what a network is trained on, and back: ordinal codes, or the plain numbers for l2."""
+"""How a gaze becomes what a network is trained on, and back.
+
+Ordinal codes, or the plain numbers for l2.
+"""
 
 from __future__ import annotations
 

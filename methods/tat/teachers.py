@@ -1,4 +1,7 @@
-"""Who teaches a mini-generation: random knowledge distillation and what Table 2 compares it with."""
+"""Who teaches a mini-generation.
+
+Random knowledge distillation and what Table 2 compares it with.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ TEACHER_KINDS = ("none", "last", "mean", "best", "random")
 
 
 def admitted_teachers(errors: Sequence[float], tolerance: float) -> list[int]:
-    """Return the earlier generations whose validation error is at most `tolerance` x the best one's."""
+    """Return the generations whose validation error is at most `tolerance` x the best one's."""
     if not errors:
         return []
     best = min(errors)

@@ -1,4 +1,6 @@
-"""The two students, convolutional pose machine and stacked hourglass, and their teacher (reproduction spec, section 5).
+"""The two students, convolutional pose machine and stacked hourglass.
+
+And their teacher (reproduction spec, section 5).
 
 A student answers one map (n, maps, h, w) per stage. CPM's stride is 8, HG's 4. `width` scales every
 channel count but those of maps and pictures.
@@ -27,7 +29,10 @@ def _conv_layers(channels: Sequence[int], kernel: int) -> list[nn.Module]:
 
 
 class Cpm(nn.Module):
-    """VGG-16 up to conv4_3, two convolutions, three stages of which the later two see the map before."""
+    """VGG-16 up to conv4_3, two convolutions.
+
+    Three stages of which the later two see the map before.
+    """
 
     stride = 8
 
@@ -70,10 +75,12 @@ class Cpm(nn.Module):
 
     @torch.no_grad()
     def load_trunk(self, tensors: Mapping[str, Tensor], where: str) -> None:
-        """Take over conv1_1 to conv4_3 of VGG-16 from a public state dict (`features.0.weight` to `features.21.bias`).
+        """Take over conv1_1 to conv4_3 of VGG-16 from a public state dict.
 
-        Its pixels are ImageNet's normalised ones; the first layer learns to see ours, exact but for the padded border.
-        Raises DataError naming the first tensor that does not fit: such weights need the full `width`.
+        Its names are `features.0.weight` to `features.21.bias`; its pixels are ImageNet's
+        normalised ones. The first layer is changed to see ours, exact but for the padded border.
+        Raises DataError naming the first tensor that does not fit: such weights need the full
+        `width`.
         """
         copy_pretrained(nn.ModuleDict({"features": self.trunk}), tensors, "features.", where)
         first = self.trunk[0]
@@ -93,7 +100,10 @@ class Cpm(nn.Module):
 
 
 def _init_near_zero(answers: Iterable[nn.Module]) -> None:
-    """Let the layers that answer with maps start at N(0, 0.01): most cells of a target are empty."""
+    """Let the layers that answer with maps start at N(0, 0.01).
+
+    Most cells of a target are empty.
+    """
     for layer in answers:
         assert isinstance(layer, nn.Conv2d)
         assert layer.bias is not None
@@ -108,8 +118,10 @@ class Residual(nn.Module):
         super().__init__()
         half = after // 2
         self.body = nn.Sequential(
-            *_preactivated_conv(before, half, 1), *_preactivated_conv(half, half, 3), *_preactivated_conv(half, after, 1)
-        )  # fmt: skip
+            *_preactivated_conv(before, half, 1),
+            *_preactivated_conv(half, half, 3),
+            *_preactivated_conv(half, after, 1),
+        )
         self.skip = (
             nn.Sequential(*_preactivated_conv(before, after, 1))
             if before != after

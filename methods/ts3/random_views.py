@@ -97,7 +97,9 @@ class FaceViews:
 
 
 class LabelledViews:
-    """Batches of faces with labels: true points for the first ones, then pseudo-labels of chosen ones.
+    """Batches of faces with labels.
+
+    True points for the first ones, then pseudo-labels of chosen ones.
 
     `points` (N, K, 2) are in the frame of the stored crop, NaN where nothing is known; `rows` are
     those to train on; `maps` gives the pseudo-maps of the rows that have them instead, by row.
@@ -160,7 +162,10 @@ class LabelledViews:
 
 
 def ideal_maps(points: Tensor, stride: int, params: Mapping[str, Any]) -> Tensor:
-    """Return p(y): the maps of points (n, K, 2) px of a view, with background where the card says so."""
+    """Return p(y): the maps of points (n, K, 2) px of a view.
+
+    With background where the card says so.
+    """
     cells = params["side"] // stride
     maps = heatmaps.gaussian_heatmaps(points, (cells, cells), stride, params["sigma_px"])
     return heatmaps.add_background(maps) if params["background"] else maps
@@ -169,7 +174,10 @@ def ideal_maps(points: Tensor, stride: int, params: Mapping[str, Any]) -> Tensor
 def view_maps(
     maps: Tensor, views: Tensor, mirrored: Tensor, faces: FaceViews, cells: int
 ) -> Tensor:
-    """Sample maps (n, maps, h, w) of the upright view as random views (n, 2, 3) see them: (n, maps, cells, cells)."""
+    """Sample maps (n, maps, h, w) of the upright view as random views (n, 2, 3) see them.
+
+    (n, maps, cells, cells).
+    """
     order, background = faces.flip, faces.params["background"]
     if background:
         order = torch.cat([order, order.new_tensor([len(order)])])

@@ -1,7 +1,10 @@
-"""Algorithm 1: students learn from the labelled faces, then in turn from what the teacher lets through.
+"""Algorithm 1: students learn from the labelled faces.
 
-Each training is a stage that a killed run finds done: `round2.hg.safetensors` is the hourglass after round 2,
-`pseudo_labels/round2.hg.npz` what it was trained on. The weights of a student replace those of the round before.
+Then in turn from what the teacher lets through.
+
+Each training is a stage that a killed run finds done: `round2.hg.safetensors` is the hourglass
+after round 2, `pseudo_labels/round2.hg.npz` what it was trained on. The weights of a student
+replace those of the round before.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ SELECTIONS = ("teacher", "own", "other")
 def train(job: Job) -> None:
     """Train the students; leave their weights under the job's folder.
 
-    With nothing unlabelled, or no rounds, this is the supervised training of both: a round would repeat it.
+    With nothing unlabelled, or no rounds, this is the supervised training of both: a round would
+    repeat it.
     """
     assert job.layout is not None
     if job.params["selection"] not in SELECTIONS:
@@ -65,7 +69,10 @@ class PseudoLabels:
 
 
 class TrainingRounds:
-    """What the rounds share: faces (the labelled ones first), labels and the students as they are now."""
+    """What the rounds share: faces (the labelled ones first).
+
+    Labels and the students as they are now.
+    """
 
     def __init__(self, job: Job) -> None:
         assert job.layout is not None
@@ -106,7 +113,10 @@ class TrainingRounds:
         )
 
     def retrain(self, number: int, name: str, maps: Mapping[int, Tensor]) -> None:
-        """Train a student from scratch on its labelled faces and those with maps, unless that was done before."""
+        """Train a student from scratch on its labelled faces and those with maps.
+
+        Unless that was done before.
+        """
         job, path = self.job, self.weights(number, name)
         if self.latest(name) < number:
             self._seed(number, name)
@@ -132,7 +142,10 @@ class TrainingRounds:
             self.weights(number - 1, name).unlink(missing_ok=True)
 
     def _untrained(self, name: str) -> students.Student:
-        """Make a student as each training starts it: CPM's trunk from public VGG-16 weights where a file is named."""
+        """Make a student as each training starts it.
+
+        CPM's trunk from public VGG-16 weights where a file is named.
+        """
         made = students.make_student(name, self.layout.count, self.params)
         if self.public and isinstance(made, Cpm):
             made.load_trunk(self.public, str(self.params["weights"]))
@@ -160,12 +173,15 @@ class TrainingRounds:
             picked = np.flatnonzero(kept["accepted"])
         if self.params["pseudo"] == "points":
             known = students.decode_points(found[picked], self.layout.count, self.params["radius"])
-            found = teacher.ideal(known, students.STRIDE, self.params).half()
+            found = teacher.ideal_maps(known, students.MAP_STRIDE, self.params).half()
             return {int(self.unlabelled[k]): found[place] for place, k in enumerate(picked)}
         return {int(self.unlabelled[k]): found[k] for k in picked}
 
     def _pick(self, path: Path, number: int, name: str, maps: Tensor) -> None:
-        """Score every pseudo-label and write what `benchbox run` keeps of it: scores, who is accepted, the points."""
+        """Score every pseudo-label and write what `benchbox run` keeps of it.
+
+        Scores, who is accepted, the points.
+        """
         scores = self._scores(number, name, maps)
         count = teacher.count_accepted(self.params["ratio"], number, len(maps))
         accepted = np.zeros(len(maps), bool)
@@ -222,7 +238,7 @@ class TrainingRounds:
         return [self.job.seed, number, students.STUDENT_NAMES["both"].index(name)]
 
     def _seed(self, number: int, name: str, part: int = 0) -> None:
-        """Each training starts from the same seed whether the ones before it were made now or read from disk."""
+        """Seed a training alike whether those before it were made now or read from disk."""
         _, _, place = self._stage(number, name)
         torch.manual_seed(((self.job.seed * 100 + number) * 2 + place) * 2 + part)
 
@@ -252,6 +268,7 @@ def _public_weights(job: Job) -> Mapping[str, Tensor]:
         raise PluginError(f"weights = {job.params['weights']!r} but the job was given no such file")
     if "cpm" not in students.student_names(job.params):
         raise PluginError(
-            f"weights = {job.params['weights']!r}: the hourglass has no public weights, only CPM's trunk"
+            f"weights = {job.params['weights']!r}: "
+            "the hourglass has no public weights, only CPM's trunk"
         )
     return read_pretrained(job.weights)

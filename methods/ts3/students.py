@@ -1,4 +1,7 @@
-"""Students: made, trained from scratch on a set of labels, and asked together (equations 2 and 5)."""
+"""Students: made, trained from scratch on a set of labels.
+
+And asked together (equations 2 and 5).
+"""
 
 from __future__ import annotations
 
@@ -90,7 +93,10 @@ def mean_maps(students: Sequence[Student], images: Tensor) -> Tensor:
 
 
 def predict_maps(students: Sequence[Student], faces: FaceViews, rows: np.ndarray) -> Tensor:
-    """Return what students together see (n, maps, h, w) in upright views, in half precision on the host."""
+    """Return what students together see (n, maps, h, w) in upright views.
+
+    In half precision on the host.
+    """
     return torch.cat([maps.half().cpu() for maps in _ask_students(students, faces, rows)])
 
 
@@ -130,7 +136,10 @@ def decode_points(maps: Tensor, points: int, radius: int) -> Tensor:
 
 
 def count_steps(draws: LabelledViews, epochs: int, most: int) -> int:
-    """Count the steps of a training: so many epochs, or fewer where the number of draws is limited."""
+    """Count the steps of a training.
+
+    So many epochs, or fewer where the number of draws is limited.
+    """
     wanted = epochs * len(draws)
     return max(1, -(-(min(wanted, most) if most else wanted) // draws.size))
 

@@ -1,4 +1,7 @@
-"""The teacher: learns on labelled faces how wrong the students' maps are, then judges maps of the others (eqs 3, 4)."""
+"""The teacher: learns on labelled faces how wrong the students' maps are.
+
+Then judges maps of the others (eqs 3, 4).
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,10 @@ def fit_teacher(
 
 @dataclass(frozen=True, eq=False)
 class JudgedMaps:
-    """Pictures (n, 3, side, side), maps that students made of them (n, maps, h, w), and how good these are (n,)."""
+    """Pictures (n, 3, side, side), maps that students made of them (n, maps, h, w).
+
+    And how good these are (n,).
+    """
 
     images: Tensor
     maps: Tensor
@@ -72,7 +78,10 @@ class JudgedMaps:
 
 
 def judged_maps(drawn: DrawnBatch, maps: Tensor, faces: FaceViews) -> JudgedMaps:
-    """Let the students' `maps` (rows, …) follow the random views, and so what they are held against."""
+    """Let the students' `maps` (rows, …) follow the random views.
+
+    And so what they are held against.
+    """
     batch = drawn.batch
     mine = maps[torch.from_numpy(drawn.rows)].to(batch.images.device, torch.float32)
     seen = view_maps(mine, drawn.views, drawn.mirrored, faces, faces.params["side"] // MAP_STRIDE)
@@ -102,7 +111,10 @@ def judge_quality(teacher: Teacher, faces: FaceViews, rows: np.ndarray, maps: Te
 def pseudo_agreement(
     judged: Tensor, judge_maps: Tensor, points: int, faces: FaceViews
 ) -> np.ndarray:
-    """Return minus the loss (n,) of a student's maps on the pseudo-labels of `judged`: what SPL and SPaCo select by."""
+    """Return minus the loss (n,) of a student's maps on the pseudo-labels of `judged`.
+
+    What SPL and SPaCo select by.
+    """
     found = []
     for first in range(0, len(judged), CHUNK_FACES):
         part = slice(first, first + CHUNK_FACES)
@@ -116,7 +128,10 @@ def pseudo_agreement(
 
 
 def count_accepted(ratio: float, number: int, unlabelled: int) -> int:
-    """Count the faces that round `number` (from 1) keeps: r·i of them, rounded down, at most all."""
+    """Count the faces that round `number` (from 1) keeps.
+
+    R·i of them, rounded down, at most all.
+    """
     return min(unlabelled, int(ratio * number * unlabelled + 1e-9))
 
 

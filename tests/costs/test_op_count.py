@@ -1,4 +1,7 @@
-"""Counting: layers by hand, batch norms that fold and those that cannot, networks that run twice."""
+"""Counting: layers by hand, batch norms that fold and those that cannot.
+
+Networks that run twice.
+"""
 
 import pytest
 import torch

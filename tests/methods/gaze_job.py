@@ -1,4 +1,7 @@
-"""A toy gaze set for the tests of gaze methods: a bright pupil on a grey eye moves with the gaze."""
+"""A toy gaze set for the tests of gaze methods.
+
+A bright pupil on a grey eye moves with the gaze.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""Every method in this repository keeps the contract, tried as `benchbox test method NAME` tries anybody's."""
+"""Every method in this repository keeps the contract.
+
+Tried as `benchbox test method NAME` tries anybody's.
+"""
 
 from pathlib import Path
 

@@ -145,7 +145,10 @@ def test_all_bins_are_plain_pgd():
 
 
 def test_the_network_is_left_as_it_was():
-    """It answers in evaluation mode: running statistics must not see adversarial samples, nor weights a slope."""
+    """It answers in evaluation mode.
+
+    Running statistics must not see adversarial samples, nor weights a slope.
+    """
     net = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3), nn.Linear(3, 10)).train()
     before = {key: value.clone() for key, value in net.state_dict().items()}
     attack.perturb_patches(

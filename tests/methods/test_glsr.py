@@ -2,7 +2,8 @@
 
 Numbers: the paper's tables and the reproduction spec's F8, F13-F18.
 
-Variants, their stages and their counts: `test_glsr_variants.py`; the authors' release: `test_glsr_release.py`.
+Variants, their stages and their counts: `test_glsr_variants.py`; the authors' release:
+`test_glsr_release.py`.
 """
 
 import dataclasses
@@ -84,7 +85,10 @@ def test_local_stage_counts_over_four_parts():
 
 
 def test_a_side_of_144_keeps_every_weight_of_the_256_px_network():
-    """Any side above 128 leaves a 2x2 map: the quick budget trains the paper's network, not a smaller one."""
+    """Any side above 128 leaves a 2x2 map.
+
+    The quick budget trains the paper's network, not a smaller one.
+    """
     small, paper = model.Backbone(68, 144).state_dict(), model.Backbone(68, 256).state_dict()
     assert {k: v.shape for k, v in small.items()} == {k: v.shape for k, v in paper.items()}
     assert model.Backbone(68, 144)(torch.zeros(2, 3, 144, 144)).shape == (2, 136)
@@ -100,7 +104,10 @@ def test_the_parts_cover_all_but_the_contour_once():
 
 
 def test_theta_star_puts_the_tight_box_on_the_unit_square():
-    """Algorithm 1: the inverse of θ* takes S* to a shape whose tight box is [-1, 1]², to rounding."""
+    """Algorithm 1: the inverse of θ* takes S* to a shape whose tight box is [-1, 1]².
+
+    To rounding.
+    """
     truth = shapes(5)
     reference = torch.from_numpy(frames.mean_shape(truth.numpy(), IBUG68.flip))
     theta = frames.supervised_theta(truth, reference)
@@ -208,7 +215,10 @@ def test_an_upright_part_box_has_a_quarter_of_margin_on_each_side():
 
 
 def test_the_second_crop_of_b2_levels_the_eyes_and_holds_the_face():
-    """A turned face comes upright, its tight box's longer side at 1 / 1.2 of the frame, nothing sheared."""
+    """A turned face comes upright, its tight box's longer side at 1 / 1.2 of the frame.
+
+    Nothing sheared.
+    """
     truth = shapes(3)
     angle = torch.tensor(0.4, dtype=torch.float64)
     turn = torch.stack(
@@ -239,7 +249,10 @@ def test_weights_by_hand():
 
 
 def test_the_weighted_loss_tends_to_l1_in_unit_coordinates_and_to_nothing_in_256_px():
-    """The trap of the z unit: w depends on the scale of z, so the unit is a parameter and recorded."""
+    """The trap of the z unit: w depends on the scale of z.
+
+    So the unit is a parameter and recorded.
+    """
     generator = torch.Generator().manual_seed(0)
     error = torch.randn(512, 68, 2, generator=generator) * 0.03
     zero, one = torch.zeros_like(error), torch.ones(512)

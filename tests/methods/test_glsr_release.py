@@ -1,7 +1,9 @@
-"""The authors' release of G&LSR: counts, and every step of a picture's path against a second implementation.
+"""The authors' release of G&LSR.
 
-The second one follows the published description with OpenCV and bare tensor operations and shares no code with the
-method: on made weights everywhere, on the published ones where they are at hand.
+Counts, and every step of a picture's path against a second implementation.
+
+The second one follows the published description with OpenCV and bare tensor operations and shares
+no code with the method: on made weights everywhere, on the published ones where they are at hand.
 """
 
 from collections import OrderedDict
@@ -140,7 +142,10 @@ def test_counts_of_the_release():
 
 
 def made_weights(folder: Path) -> tuple[dict[str, Tensor], dict[str, Tensor], np.ndarray]:
-    """Write files as the authors publish them: `state_dict` of keys with `module.`, a flat mean face."""
+    """Write files as the authors publish them.
+
+    `state_dict` of keys with `module.`, a flat mean face.
+    """
     torch.manual_seed(0)
     nets = release.ReleaseReinit(), release.ReleaseBackbone(98)
     nets[0].fc_loc[-1].weight.data.normal_(0, 0.02)
@@ -176,7 +181,9 @@ def adopted(out: Path, weights: Path) -> object:
 
 @torch.inference_mode()
 def test_a_second_implementation_puts_every_point_in_the_same_place(tmp_path):
-    """Box, corners, channel order, composed map, sampling from the picture, mean face: one slip is pixels wide.
+    """Box, corners, channel order, composed map, sampling from the picture, mean face.
+
+    One slip is pixels wide.
 
     The boxes are not square, and the last one reaches beyond the picture, where all is black.
     """

@@ -1,4 +1,7 @@
-"""Every variant of G&LSR: what it is built of, what it counts, what its stages learn (reproduction spec: F8-F18)."""
+"""Every variant of G&LSR: what it is built of, what it counts.
+
+What its stages learn (reproduction spec: F8-F18).
+"""
 
 from importlib import import_module
 from pathlib import Path
@@ -62,7 +65,10 @@ def examples(number: int = 6) -> Examples:
 
 
 def counted(variant: str, **changes: object) -> tuple[int, int]:
-    """Sum parameters and multiply-accumulates over the networks that a prediction runs, at paper budget."""
+    """Sum parameters and multiply-accumulates over the networks that a prediction runs.
+
+    At paper budget.
+    """
     found = MODULE.networks(settings(variant, "paper", **changes), IBUG68).values()
     counts = [
         count_module(network, *(tuple(one.shape) for one in inputs)) for network, inputs in found
@@ -135,7 +141,10 @@ def test_a_variant_has_the_stages_of_its_row(variant):
 
 @pytest.mark.parametrize("variant", CARD.variants)
 def test_every_stage_of_a_variant_learns_from_one_batch(variant):
-    """Build, forward, backward: a finite loss, and a gradient on the last layer of everything the stage trains."""
+    """Build, forward, backward: a finite loss.
+
+    And a gradient on the last layer of everything the stage trains.
+    """
     made, stages, drawn = prepared(variant)
     for stage in stages:
         made.zero_grad(set_to_none=True)
@@ -187,7 +196,10 @@ def test_a_plain_transformer_starts_at_the_identity_in_f0():
 
 
 def test_b2_sees_its_first_networks_shape():
-    """An untrained first network answers its start, so the second crop is the upright box of that."""
+    """An untrained first network answers its start.
+
+    So the second crop is the upright box of that.
+    """
     made, _, drawn = prepared("b2")
     torch.nn.init.zeros_(made.first.head[-1].weight)
     torch.nn.init.zeros_(made.first.head[-1].bias)
@@ -204,7 +216,10 @@ def test_b2_sees_its_first_networks_shape():
 
 
 def public_names(backbone: torch.nn.Module) -> dict[str, torch.Tensor]:
-    """Return a backbone's trunk under the names of the public weights: MobileNetV2's first block has no expansion."""
+    """Return a backbone's trunk under the names of the public weights.
+
+    MobileNetV2's first block has no expansion.
+    """
     found = {}
     for key, value in backbone.state_dict().items():
         if key.startswith("features.1.conv."):
@@ -218,7 +233,10 @@ def public_names(backbone: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("make", [backbones.MobileNetV2, backbones.ResNet50])
 def test_public_weights_see_the_pixels_they_were_trained_on(make, tmp_path):
-    """Our [-1, 1] input is not ImageNet's: mean and deviation move into the first layer, the border aside."""
+    """Our [-1, 1] input is not ImageNet's.
+
+    Mean and deviation move into the first layer, the border aside.
+    """
     torch.manual_seed(0)
     source = make(5).eval()
     file = tmp_path / "public.safetensors"

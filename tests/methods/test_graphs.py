@@ -1,7 +1,10 @@
-"""Trap: a training step that a CUDA graph cannot follow, or that lets the host wait, shows on a GPU only.
+"""Trap: a training step that a CUDA graph cannot follow, or that lets the host wait.
 
-A CPU can tell as well: each step of a real training is watched for operations that would make the host wait, and for
-tensors that it reads but did not make, which must be the batch, the networks' own or the optimiser's, at fixed places.
+Shows on a GPU only.
+
+A CPU can tell as well: each step of a real training is watched for operations that would make the
+host wait, and for tensors that it reads but did not make, which must be the batch, the networks'
+own or the optimiser's, at fixed places.
 """
 
 import gc
@@ -178,6 +181,9 @@ def test_steps_of_gaze_methods(method, variant, task, watched, tmp_path):
 
 
 def check(watched, allowed):
-    """Nothing is read from elsewhere but tensors of the allowed shapes, made once before the training."""
+    """Nothing is read from elsewhere but tensors of the allowed shapes.
+
+    Made once before the training.
+    """
     assert max(kept.steps for kept in watched.values()) > 1
     assert set().union(*(kept.shapes for kept in watched.values())) <= allowed

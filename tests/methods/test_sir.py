@@ -1,4 +1,7 @@
-"""SIR: layer counts, the LAN, the shape model, sampling, iterations (reproduction spec: F5-F7, tests 14 and 15)."""
+"""SIR: layer counts, the LAN, the shape model, sampling, iterations.
+
+Reproduction spec, F5-F7, tests 14 and 15.
+"""
 
 from importlib import import_module
 from types import ModuleType
@@ -110,7 +113,10 @@ def test_maps_have_the_sides_of_table_1():
 
 
 def test_a_patch_is_seen_by_its_own_subnetwork_only():
-    """The trap of shared or mixed groups: another patch 7 changes the features of landmark 7 and of no other."""
+    """The trap of shared or mixed groups.
+
+    Another patch 7 changes the features of landmark 7 and of no other.
+    """
     torch.manual_seed(0)
     lan = model.AttentionNetwork(12, 15)
     patches = torch.rand(2, 12, 3, 15, 15)
@@ -157,7 +163,10 @@ def test_zero_parameters_are_the_mean_face():
 
 
 def test_pose_enters_as_equation_3_says():
-    """θ = f R_β (S0 + A α) + t, with t in radii of the mean face or in sides of the box, β in radians and log f."""
+    """θ = f R_β (S0 + A α) + t, with t in radii of the mean face or in sides of the box.
+
+    Β in radians and log f.
+    """
     found = shape.ShapeModel.fit(faces(200), 0.98)
     assert found.unit == pytest.approx(np.sqrt((found.mean**2).sum(axis=1).mean()))
     assert shape.ShapeModel.fit(faces(200), 0.98, "box").unit == 2.0  # of [-1, 1]²
@@ -197,7 +206,10 @@ def test_a_set_of_one_shape_has_no_axes():
 
 @pytest.mark.parametrize("around_truth", [0.0, 1.0])
 def test_draws_spread_by_sigma_in_every_unit(around_truth):
-    """N(S_0, σ) or N(S_gt, σ): the same σ for α in deviations, t in box sides, β in radians and log f."""
+    """N(S_0, σ) or N(S_gt, σ): the same σ for α in deviations, t in box sides.
+
+    Β in radians and log f.
+    """
     found, truth = shape.ShapeModel.fit(faces(200), 0.98), faces(1, seed=0)
     drawn = found.sample(
         np.repeat(truth, 40_000, axis=0), 0.2, around_truth, np.random.default_rng(2)
@@ -220,7 +232,10 @@ def test_half_of_the_shapes_are_drawn_around_the_truth():
 
 
 class Oracle(torch.nn.Module):
-    """A regressor that knows where one landmark's bright dot lies in its patch: the exact increment."""
+    """A regressor that knows where one landmark's bright dot lies in its patch.
+
+    The exact increment.
+    """
 
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
         weight = (patches + 1).mean(dim=2)
@@ -236,7 +251,10 @@ class Oracle(torch.nn.Module):
 
 
 def dots(points: torch.Tensor, side: int) -> torch.Tensor:
-    """Black pictures (n, 3, side, side) with a Gaussian dot at each point (n, 1, 2) of the [-1, 1]² frame."""
+    """Black pictures (n, 3, side, side) with a Gaussian dot at each point (n, 1, 2).
+
+    Points are in the [-1, 1]² frame.
+    """
     grid = torch.arange(side, dtype=torch.float32)
     px = ((points + 1) * side / 2 - 0.5)[:, 0]
     x, y = (torch.exp(-0.5 * ((grid - px[:, axis, None]) / 2) ** 2) for axis in (0, 1))
@@ -296,7 +314,10 @@ def examples(number: int = 6) -> Examples:
 
 @pytest.mark.parametrize("flip", [False, True])
 def test_a_batch_shows_the_true_points_where_it_says_they_are(flip):
-    """Crop, frame and mirror image: red and green under the target are the coordinates of the true points."""
+    """Crop, frame and mirror image.
+
+    Red and green under the target are the coordinates of the true points.
+    """
     from benchbox.training import point_patches
 
     params = SMOKE | {"side": 160, "flip": flip, "batch": 6}
@@ -332,7 +353,10 @@ def test_the_card_names_every_parameter_that_is_read():
 
 @pytest.mark.parametrize("variant", CARD.variants)
 def test_a_variant_learns_from_one_batch(variant):
-    """Build, forward, backward: every regressor gets a gradient, and an untrained one has the loss of its draws."""
+    """Build, forward, backward: every regressor gets a gradient.
+
+    And an untrained one has the loss of its draws.
+    """
     params = method_card.merge_params(CARD, variant, "smoke")
     torch.manual_seed(0)
     drawn = training_samples.SampledShapes(examples(), IBUG68, params, seed=0, device="cpu")

@@ -55,7 +55,10 @@ def test_similarity_by_hand():
 
 
 def test_a_doubled_filter_is_pruned_first_and_an_opposite_pair_last():
-    """RePr takes the absolute value, so there the opposite pair goes first: the difference the paper argues for."""
+    """RePr takes the absolute value, so there the opposite pair goes first.
+
+    The difference the paper argues for.
+    """
     basis = torch.eye(8)
     doubled = torch.cat([basis[:4], basis[:1] * 3]).view(5, 8, 1, 1)
     opposite = torch.cat([basis[:3], -basis[2:3]]).view(4, 8, 1, 1)
@@ -349,7 +352,7 @@ def test_mg1_is_the_prefix_of_tat_bit_by_bit(tmp_path):
     assert all(torch.equal(short[key], long[key]) for key in short)
 
 
-def test_a_snapshot_of_another_run_is_taken_over_with_what_it_took_and_one_of_another_course_is_refused(
+def test_a_snapshot_of_another_run_is_adopted_and_one_of_another_course_is_refused(
     tmp_path,
 ):
     """MG.0 has neither teacher nor pruning, so all rows of Tables 2-4 share it.
@@ -430,7 +433,10 @@ def test_itracker_counts():
 
 
 def test_the_face_grid_by_hand():
-    """x, y, width, height count cells from 1: columns 3-5 of rows 1-2, and rows of the grid are y."""
+    """x, y, width, height count cells from 1.
+
+    Columns 3-5 of rows 1-2, and rows of the grid are y.
+    """
     sample = Sample(
         "a",
         np.zeros(4),

@@ -1,4 +1,7 @@
-"""TS3: counts, decode floors, target maps, the loop, the teacher (reproduction spec: F1-F4, tests 9-11)."""
+"""TS3: counts, decode floors, target maps, the loop, the teacher.
+
+Reproduction spec, F1-F4, tests 9-11.
+"""
 
 from importlib import import_module
 from types import ModuleType
@@ -57,7 +60,10 @@ def small(monkeypatch):
     ],
 )
 def test_students_have_the_printed_counts_without_a_background_map(name, params, macs, with_bias):
-    """F1-F4: printed are 16.70 and 24.97 millions, and 1720.98 and 1600.85 millions of operations, biases added."""
+    """F1-F4: printed are 16.70 and 24.97 millions.
+
+    And 1720.98 and 1600.85 millions of operations, biases added.
+    """
     found = count_module(
         students.make_student(name, 68, PAPER | {"background": False}), (1, 3, 64, 64)
     )
@@ -113,7 +119,10 @@ def test_a_variant_learns_from_one_batch(variant):
 
 
 def vgg16() -> torch.nn.Sequential:
-    """Build VGG-16 up to conv4_3 as public code does: its state dict is `features.0.weight` … `features.21.bias`."""
+    """Build VGG-16 up to conv4_3 as public code does.
+
+    Its state dict is `features.0.weight` … `features.21.bias`.
+    """
     layers: list[torch.nn.Module] = []
     before = 3
     for width, repeats in ((64, 2), (128, 2), (256, 3), (512, 3)):
@@ -125,7 +134,10 @@ def vgg16() -> torch.nn.Sequential:
 
 
 def test_cpm_begins_from_public_weights_and_sees_their_pixels(tmp_path):
-    """The trunk gives what VGG-16 gives on ImageNet's normalised pixels, but near the border, where ours pads grey."""
+    """The trunk gives what VGG-16 gives on ImageNet's normalised pixels, but near the border.
+
+    Where ours pads grey.
+    """
     torch.manual_seed(0)
     theirs = vgg16().eval()
     tensors = {f"features.{key}": value for key, value in theirs.state_dict().items()}
@@ -192,7 +204,10 @@ def test_quotas_grow_by_a_tenth(of, quotas):
 
 @pytest.mark.usefixtures("small")
 def test_a_whole_run_writes_scores_keeps_labels_and_predicts(tmp_path):
-    """Two rounds of two students: four files of pseudo-labels, the quota taken from the top of the scores."""
+    """Two rounds of two students.
+
+    Four files of pseudo-labels, the quota taken from the top of the scores.
+    """
     known, others = examples(4), examples(10, 100)
     before = known.values.copy()
     made = job(tmp_path, known, others.samples)
@@ -294,15 +309,15 @@ def test_a_teacher_may_learn_on_faces_that_no_student_has_seen(tmp_path, monkeyp
     known = examples(10)
     known = Examples(known.samples, known.values, np.array(list("aabbccddee")))
     seen: dict[str, set[int]] = {}
-    for module in (students, teacher):
-        fit = module.fit
+    for module, name in ((students, "fit_student"), (teacher, "fit_teacher")):
+        fit = getattr(module, name)
 
         def noted(*args, fit=fit):
             drawn = next(arg for arg in args if isinstance(arg, random_views.LabelledViews))
             seen[args[2]] = {int(row) for row in drawn.rows if row < 10}
             fit(*args)
 
-        monkeypatch.setattr(module, "fit", noted)
+        monkeypatch.setattr(module, name, noted)
     changes = {"held_out": 0.4, "rounds": 1, "students": "hg"}
     MODULE.train(job(tmp_path, known, examples(6, 100).samples, **changes))
     assert seen["round0.hg"] == seen["round1.hg"]
@@ -332,13 +347,16 @@ def trained(out, known: Examples, others) -> list[np.ndarray]:
 @pytest.mark.parametrize("stop", ["round0.hg", "round1.hg.teacher", "round2.cpm"])
 @pytest.mark.usefixtures("small")
 def test_a_killed_run_goes_on_and_ends_the_same(tmp_path, monkeypatch, stop):
-    """Killed at the last step of a training: its own checkpoint, the files before it, nothing twice."""
+    """Killed at the last step of a training.
+
+    Its own checkpoint, the files before it, nothing twice.
+    """
     known, others = examples(4), examples(10, 100).samples
     whole_folder, again = tmp_path / "whole", tmp_path / "again"
     whole_folder.mkdir()
     again.mkdir()
     whole = trained(whole_folder, known, others)
-    step, killed = students.Meter.step, []
+    step, killed = students.TrainLog.step, []
 
     def kill(self, number, loss):
         step(self, number, loss)
@@ -346,7 +364,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(tmp_path, monkeypatch, stop):
             killed.append(stop)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(students.Meter, "step", kill)
+    monkeypatch.setattr(students.TrainLog, "step", kill)
     with pytest.raises(KeyboardInterrupt):
         MODULE.train(job(again, known, others))
     fitted = []
@@ -360,7 +378,10 @@ def test_a_killed_run_goes_on_and_ends_the_same(tmp_path, monkeypatch, stop):
 
 @pytest.mark.usefixtures("small")
 def test_with_nothing_unlabelled_it_is_the_supervised_training(tmp_path):
-    """At 100 % labels a round has nothing to choose from: the same weights as variant `supervised`."""
+    """At 100 % labels a round has nothing to choose from.
+
+    The same weights as variant `supervised`.
+    """
     from benchbox.training.checkpoint import load_weights
 
     known, found = examples(4), []
@@ -411,7 +432,10 @@ def test_maps_follow_a_view_to_where_its_points_are(mirror):
 
 
 def test_the_highest_cell_of_a_plateau_does_not_hang_on_rounding():
-    """Trap: another batch size rounds otherwise, and a student that has learned little jumped by seven pixels."""
+    """Trap: another batch size rounds otherwise.
+
+    And a student that has learned little jumped by seven pixels.
+    """
     torch.manual_seed(0)
     plateau = torch.full((4, 3, 16, 16), 0.0123)
     rounded = [plateau * (1 + 1e-7 * torch.randn_like(plateau)) for _ in range(2)]
@@ -450,7 +474,10 @@ def test_a_point_that_is_not_annotated_costs_nothing():
 
 
 def test_a_teacher_ranks_maps_by_how_far_they_were_moved(tmp_path):
-    """Test 11: maps shifted by d px are scored in the order of -d, on faces it has not seen: rank correlation > 0.9."""
+    """Test 11: maps shifted by d px are scored in the order of -d, on faces it has not seen.
+
+    Rank correlation > 0.9.
+    """
     torch.manual_seed(0)
     rng, params = np.random.default_rng(0), SMOKE | {"width": 0.125, "background": False}
 

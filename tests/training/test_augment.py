@@ -1,4 +1,7 @@
-"""Augmentation: one seed per sample, the same on bytes and on tensors, points that follow the picture."""
+"""Augmentation: one seed per sample, the same on bytes and on tensors.
+
+Points that follow the picture.
+"""
 
 import numpy as np
 import pytest
@@ -37,7 +40,10 @@ def faces():
 
 
 def test_cpu_and_tensor_path_see_the_same_augmentation(faces):
-    """Bytes through OpenCV and floats through torch: equal within the rounding of bytes and of OpenCV's 1/32 px."""
+    """Bytes through OpenCV and floats through torch.
+
+    Equal within the rounding of bytes and of OpenCV's 1/32 px.
+    """
     rows = np.arange(COUNT)
     draw = EVERYTHING.draw(sample_seeds(7, 3, rows))
     maps, colour = torch.from_numpy(0.7 * draw.maps).float(), draw.colour("cpu")
@@ -53,7 +59,10 @@ def test_cpu_and_tensor_path_see_the_same_augmentation(faces):
 
 
 def test_a_sample_depends_on_its_own_seed_alone(faces):
-    """Neither batch, order nor neighbours may change what happens to a sample, or no run could be resumed."""
+    """Neither batch, order nor neighbours may change what happens to a sample.
+
+    Or no run could be resumed.
+    """
     rows = np.arange(COUNT)
     views = CropViews(faces, "cpu")
 

@@ -50,7 +50,10 @@ def test_weights_and_facts_come_back(tmp_path):
 
 
 def test_equal_weights_are_equal_bytes(tmp_path):
-    """Digests of records can be compared: several entries of a header would stand in an order of chance."""
+    """Digests of records can be compared.
+
+    Several entries of a header would stand in an order of chance.
+    """
     torch.manual_seed(0)
     net, facts = (
         nn.Linear(3, 2),

@@ -137,8 +137,9 @@ def pixels():
     time.sleep(0.01)
     return np.full((64, 64, 3), 9, np.uint8)
 
-samples = [Sample(str(k), np.array([10.0, 10, 40, 40]), pixels, stamp=lambda: "s") for k in range(40)]
-print(int(module.stored(samples, 16, 1.0).images.sum()))
+box = np.array([10.0, 10, 40, 40])
+samples = [Sample(str(k), box, pixels, stamp=lambda: "s") for k in range(40)]
+print(int(module.cached_crops(samples, 16, 1.0).images.sum()))
 """
 
 
@@ -200,7 +201,10 @@ def test_a_full_disk_costs_the_sets_not_used_for_longest_then_the_cache(cache, m
 def test_a_tenth_of_a_small_disk_and_two_gigabytes_of_a_large_one_stay_free(
     monkeypatch, tmp_path, total, free, spare
 ):
-    """A tenth of a large disk is more than the cache itself: 24 GB free, and not a megabyte was kept."""
+    """A tenth of a large disk is more than the cache itself.
+
+    24 GB free, and not a megabyte was kept.
+    """
     monkeypatch.setattr(
         module.shutil, "disk_usage", lambda folder: SimpleNamespace(total=total, free=free)
     )

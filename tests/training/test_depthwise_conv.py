@@ -1,4 +1,7 @@
-"""Strided depthwise convolutions in bfloat16: the gradients that float32 gives, for every size and padding."""
+"""Strided depthwise convolutions in bfloat16.
+
+The gradients that float32 gives, for every size and padding.
+"""
 
 import pytest
 import torch

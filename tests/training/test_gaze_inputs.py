@@ -57,7 +57,10 @@ def test_a_network_of_three_patches_refuses_a_card_without_eyes():
 
 
 def test_patches_show_their_own_boxes_centred():
-    """The middle of each view is the middle of its box: left and right eye are not mixed up, nothing is off by half."""
+    """The middle of each view is the middle of its box.
+
+    Left and right eye are not mixed up, nothing is off by half.
+    """
     samples = [phone()]
     patches = GazePatches(samples, PatchForm.of(samples, 60, 112), "cpu")
     middles = []
@@ -128,7 +131,10 @@ def test_still_and_jittered_views_agree_when_nothing_moves():
 
 
 def test_coloured_views_are_still_pictures():
-    """Else a later clip to the valid range, as adversarial training does it, would move pixels by more than ε."""
+    """Else a later clip to the valid range.
+
+    As adversarial training does it, would move pixels by more than ε.
+    """
     samples = [phone()]
     patches = GazePatches(samples, PatchForm.of(samples, 64, 112), "cpu")
     drawn = Jitter.draw(np.random.default_rng(0), 50, 3, shift=0, scale=0, colour=0.9)
@@ -164,10 +170,8 @@ def test_samples_without_an_eye_are_left_out_of_training():
 
 
 def test_most_limits_what_is_decoded():
-    gazes = GazeSet.of(
-        examples([phone(str(k)) for k in range(9)]), PatchForm.of([phone()], 64, 112), "gaze2d", "cpu",
-        np.random.default_rng(0), 4,
-    )  # fmt: skip
+    nine, form = examples([phone(str(k)) for k in range(9)]), PatchForm.of([phone()], 64, 112)
+    gazes = GazeSet.of(nine, form, "gaze2d", "cpu", np.random.default_rng(0), 4)
     assert len(gazes) == len(gazes.patches) == 4
     assert gazes.first(2).axes.tolist() == gazes.axes[:2].tolist()
     assert len(gazes.first(2).patches) == 2

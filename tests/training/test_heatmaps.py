@@ -41,8 +41,8 @@ def test_what_is_not_annotated_has_an_empty_map_and_the_background_takes_the_res
 
 
 FLOORS = {  # mean distance in px of a perfect network, over random points: reproduced figures
-    ("argmax", 8): 2.96, ("quarter", 8): 1.56, ("centroid", 8): 0.82,
-    ("argmax", 4): 1.56, ("quarter", 4): 0.76, ("centroid", 4): 0.03,
+    ("decode_argmax", 8): 2.96, ("decode_quarter", 8): 1.56, ("decode_centroid", 8): 0.82,
+    ("decode_argmax", 4): 1.56, ("decode_quarter", 4): 0.76, ("decode_centroid", 4): 0.03,
 }  # fmt: skip
 
 

@@ -29,7 +29,10 @@ def test_sgd_has_the_papers_momentum():
 
 
 def test_adadelta_by_hand():
-    """The first step from zero state: sqrt(eps) / sqrt((1 - rho) g² + eps) of the gradient, times the rate."""
+    """The first step from zero state.
+
+    Sqrt(eps) / sqrt((1 - rho) g² + eps) of the gradient, times the rate.
+    """
     weight = nn.Parameter(torch.ones(1, dtype=torch.float64))
     weight.grad = torch.full((1,), 2.0, dtype=torch.float64)
     make_optimiser("adadelta", [weight], 0.1, 0.0).step()
@@ -38,7 +41,10 @@ def test_adadelta_by_hand():
 
 
 def test_an_average_forgets_its_start_quickly():
-    """(1 + t) / (10 + t): after the first step the average holds 9/11 … of the new value, not 1 - decay of it."""
+    """(1 + t) / (10 + t): after the first step the average holds 9/11 … of the new value.
+
+    Not 1 - decay of it.
+    """
     net = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(net.weight)
     average = WeightAverage([net], 0.999)

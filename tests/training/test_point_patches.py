@@ -12,7 +12,10 @@ RAMP = torch.stack(torch.meshgrid(torch.arange(90.0), torch.arange(80.0), indexi
 
 
 def test_a_patch_shows_the_picture_around_its_centre():
-    """On a ramp of coordinates the middle pixel reads its own place: a slip of half a pixel would show."""
+    """On a ramp of coordinates the middle pixel reads its own place.
+
+    A slip of half a pixel would show.
+    """
     found = point_patches.gather_patches(RAMP, torch.tensor([[[40.25, 30.5], [20.0, 50.0]]]), 5)
     assert found.shape == (1, 2, 2, 5, 5)
     assert found[0, 0, :, 2, 2].tolist() == pytest.approx([40.25, 30.5])
@@ -46,7 +49,7 @@ def test_the_gather_equals_grid_sampling(side):
 
 
 def test_far_outside_is_zero_and_nan_stays_nan():
-    """A shape thrown far off by a sampler must neither wrap around nor read another picture's memory."""
+    """A shape thrown far off must neither wrap around nor read another picture's memory."""
     images = torch.ones(2, 1, 16, 16)
     far = torch.tensor(
         [[[1e6, 8.0], [8.0, -1e6], [-40.0, 400.0]], [[8.0, 8.0], [float("nan"), 8.0], [7.5, 7.5]]]

@@ -48,7 +48,7 @@ faults()
 print(faults())
 heap = open("/proc/self/smaps").read().split("[heap]")[1:]
 print(any(" hg" in part.split("VmFlags:")[1].split("\\n")[0] for part in heap))
-print(runtime._THP.is_file() and "[madvise]" in runtime._THP.read_text())
+print(process_setup._THP.is_file() and "[madvise]" in process_setup._THP.read_text())
 """
 
 

@@ -13,7 +13,10 @@ def test_each_pass_visits_every_row_once_and_can_be_drawn_again():
 
 
 def test_an_order_follows_from_its_seed_alone():
-    """Committed runs were drawn in this order: a change of it would make them runs of another recipe."""
+    """Committed runs were drawn in this order.
+
+    A change of it would make them runs of another recipe.
+    """
     wanted = np.random.default_rng([3, 2, 4, 1]).permutation(7)
     assert list(epoch_rows([3, 2], 7, 4 * 7, 7, after=[1])) == list(wanted)
     assert list(epoch_rows([3, 2], 7, 4 * 7, 7)) != list(wanted)

@@ -23,8 +23,11 @@ def test_rows_and_totals(tmp_path, capsys):
             meter.step(step + 1, 0.5 / (step + 1))
     rows = rows_of(tmp_path)
     assert [(r["stage"], int(r["step"]), float(r["epoch"]), float(r["loss"])) for r in rows] == [
-        ("one", 1, 0.5, 0.5), ("one", 2, 1.0, 0.25), ("one", 3, 1.5, 0.166667), ("one", 4, 2.0, 0.125),
-    ]  # fmt: skip
+        ("one", 1, 0.5, 0.5),
+        ("one", 2, 1.0, 0.25),
+        ("one", 3, 1.5, 0.166667),
+        ("one", 4, 2.0, 0.125),
+    ]
     record = json.loads((tmp_path / "training.json").read_text())
     assert record["samples"] == 32
     assert record["samples_per_s"] > 0
@@ -77,7 +80,7 @@ def test_batches_go_on_where_the_stage_was_left(tmp_path):
 
 
 def test_of_a_training_taken_over_only_the_stages_in_common_are_counted_and_only_once(tmp_path):
-    """Else a row that shares the first of two stages with another would count the other's second as its own."""
+    """Else a row that shares one stage with another would count its second as its own."""
     for name, steps in (("one", 4), ("two", 6)):
         with TrainLog(tmp_path, name, steps, 10, 100) as meter:
             for number in range(steps):

@@ -61,7 +61,7 @@ def test_without_a_clip_gradients_are_left_alone():
 
 
 def test_low_precision_is_asked_for_and_learns_the_same():
-    """float32 is the default: a published number must not move because a processor can do bfloat16."""
+    """float32 is the default: no published number moves because a processor can do bfloat16."""
     seen, losses = [], {}
     for precision in ("float32", "auto"):
         net, optim = fresh()
@@ -96,7 +96,10 @@ class Nested:
 
 
 def test_a_batch_of_any_shape_is_taken_apart_and_put_together():
-    """A graph reads its inputs at fixed places: what is left out there would stay the first batch's for ever."""
+    """A graph reads its inputs at fixed places.
+
+    What is left out there would stay the first batch's for ever.
+    """
     one, two, three, four, five = (torch.full((1, 2, 2, 3), float(k)) for k in range(5))
     batch = Nested((one, two), {4: three}, DeviceSampler(lambda: four, five, None))
     assert [t.mean().item() for t in batch_tensors(batch)] == [0, 1, 2, 3, 4]
@@ -151,7 +154,7 @@ def graphed(monkeypatch, capture):
 
     step = TrainStep(loss, net.parameters(), optim, "cpu")
     step.graphs = True
-    monkeypatch.setattr("benchbox.training.train_step._capture", capture)
+    monkeypatch.setattr("benchbox.training.train_step._capture_step", capture)
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
     return step, seen
 
