@@ -1,9 +1,9 @@
-"""Static pages from stored results.
+"""Static pages from stored results; nothing here trains, predicts or scores.
 
-`render_site` writes a site, `find_stale_files` says in what a written one differs, `export_table` returns one table for
-other programs, `save_figures` writes its charts for papers. Scores and reference rows become values
-(`rows`, `runs`, `charts`), values become page dataclasses (`pages`), and only then templates print
-them (`site`). Nothing here trains, predicts or scores, and no picture of any dataset is read.
+`inputs` reads runs and paper rows, `tables` and `charts` make values of them, `pages` says which
+pages there are and lays them out, `site_build` prints them and writes files; `templates`, `assets`
+and `site_text` are what pages need besides. Next door: `analysis` compares runs, `runs` keeps them.
+No picture of any dataset is read.
 """
 
 from benchbox.report.site_build.site import (

@@ -14,7 +14,7 @@ import pytest
 
 from benchbox.protocols import protocol_card
 from benchbox.report.inputs import results as stored
-from benchbox.report.pages.page_types import Sources
+from benchbox.report.pages.shared_data import Sources
 from benchbox.report.site_build import site
 from benchbox.runs import pseudo_labels, run_folders
 

@@ -11,8 +11,8 @@ import pytest
 
 from benchbox.papers.reference_rows import References
 from benchbox.report.inputs import results
-from benchbox.report.pages import page_types
-from benchbox.report.pages.page_types import Sources
+from benchbox.report.pages import leaderboard_page
+from benchbox.report.pages.shared_data import Sources
 from benchbox.report.site_build import site
 from benchbox.types import MethodCard, Protocol
 
@@ -34,7 +34,9 @@ def made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, bytes]:
     monkeypatch.setattr(
-        page_types.cards, "describe_protocol", lambda protocol: f"{protocol.name} in words"
+        leaderboard_page.protocol_card,
+        "describe_protocol",
+        lambda protocol: f"{protocol.name} in words",
     )
     return site.render_files(sources(results, demo, demo_card, demo_references))
 

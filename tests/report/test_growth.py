@@ -162,8 +162,8 @@ def test_a_damaged_memo_costs_time_only(tmp_path, small, made, text):
     ("file", "old", "new"),
     [
         ("report/templates/run.html", "Make it again", "Once more"),
-        ("metrics/metric_names.py", "digits = 3 if", "digits = 4 if"),
-        ("described.py", "faces that fail", "failing faces"),
+        ("report/site_build/templates.py", "_SHORT_CHARS = 22", "_SHORT_CHARS = 2"),
+        ("protocols/describe.py", "faces that fail", "failing faces"),
     ],
 )
 def test_a_changed_generator_is_found_and_makes_all_pages_anew(tmp_path, small, file, old, new):

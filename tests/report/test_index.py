@@ -8,7 +8,7 @@ import pytest
 from benchbox.metrics import number_format
 from benchbox.papers.reference_rows import References
 from benchbox.report.inputs import results as stored
-from benchbox.report.pages.page_types import Sources
+from benchbox.report.pages.shared_data import Sources
 from benchbox.report.site_build import site
 
 

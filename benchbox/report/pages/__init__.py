@@ -1,1 +1,4 @@
-"""One module per kind of page, and the dataclasses that templates print (`page_types`)."""
+"""One module per kind of page: which pages there are, what each rests on, how it is laid out.
+
+Next door: `charts` and `tables` hold what is on them, `templates` print them.
+"""

@@ -1,14 +1,14 @@
-"""The atlas of gaze: single items with the answers of all methods, on a screen's outline or as directions.
+"""The atlas of gaze: single items with all methods' predictions, on a screen or as directions.
 
-What is true of an item is drawn for our own rendered sets alone, and so is its picture; of every
-other set there are the methods' own answers and the size of their errors, as a leaderboard's curves
+The ground truth is drawn for our own rendered sets alone, and so is their picture; of every other
+set there are the methods' own predictions and the size of their errors, as a leaderboard's curves
 have them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,33 +20,52 @@ from benchbox.report.charts import face_drawings, leaderboard_charts
 from benchbox.report.charts.face_drawings import GazePlot, ItemDrawing, PredictionPath
 from benchbox.report.inputs import results, synthetic_items
 from benchbox.report.inputs.results import Problem
+from benchbox.report.inputs.synthetic_items import SyntheticItem
 from benchbox.report.tables.per_item import ItemErrors
 from benchbox.types import MethodCard, Protocol
 
-from . import sample_atlas
-from .sample_atlas import AtlasPage, Section
+from . import atlas_page
+from .atlas_page import AtlasPage, Section
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats
 
+Spot = tuple[float, float]  # in a drawing's own units
+Facts = Mapping[str, Any]  # of an item of our own, empty where it is not ours
+
 _ERROR_METRICS = {"gaze2d": "error_cm", "gaze3d": "error_deg"}
 _DIMENSIONS = {"gaze2d": 2, "gaze3d": 3}
-_TURNED_DEG = 12.0
+_FRONTAL_DEG = 12.0
 _MARGIN_CM = 0.6  # around a screen
-_FAR_ANSWER_CM = 5.0  # an answer further off does not make the drawing smaller
+_CAMERA_REACH_CM = 3.0  # drawn around the camera where no screen is known
+_FAR_PREDICTION_CM = 5.0  # one further off does not make the drawing smaller
+_FARTHEST_CM = _FAR_PREDICTION_CM + 15
 _RINGS_DEG = {30.0: (10, 20, 30), 60.0: (30, 60), 90.0: (30, 60, 90)}
+_RING_MARGIN, _TRUTH_RADIUS = 8, 6.0
 _ORIENTATIONS = {1: "upright", 2: "upside down", 3: "camera left", 4: "camera right"}
 _CENTRE = face_drawings.SIDE / 2
 
 
 @dataclass(frozen=True, eq=False)
 class _MethodGaze:
-    """One method's answers (N, 2) cm or (N, 3), NaN without one, and their errors (N,), infinite without one."""
+    """One method's predictions and their errors (N,).
+
+    Gaze is (N, 2) cm or (N, 3); without a prediction it is NaN and the error infinite.
+    """
 
     style: int
     label: str
-    values: Floats
+    gaze: Floats
     errors: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Canvas:
+    """What predictions are drawn on, and where a gaze lies on it; None outside."""
+
+    plot: GazePlot
+    locate: Callable[[Floats], Spot | None]
+    truth: Spot | None
 
 
 def build_gaze_atlas_page(
@@ -57,249 +76,316 @@ def build_gaze_atlas_page(
 ) -> AtlasPage:
     """Lay out the atlas of a gaze protocol.
 
-    A run whose answers cannot be used is left out and named.
+    A run whose predictions cannot be used is left out and named.
     """
-    faults = list(problems)
-    asked = _read_gazes(protocol, samples, methods, faults) if samples else []
-    sections = _gaze_sections(protocol, samples, asked) if samples and asked else ()
+    problems = list(problems)
+    predicted: list[_MethodGaze] = []
+    sections: tuple[Section, ...] = ()
+    if samples:
+        predicted = _read_gazes(protocol, samples, methods, problems)
+        if predicted:
+            sections = _gaze_sections(protocol, samples, predicted)
     metric = metric_names.parse_stored_metric(_ERROR_METRICS[protocol.task])
-    return sample_atlas.assemble_page(
-        protocol, metric, [(one.style, one.label) for one in asked], sections, faults
-    )
+    labels = [(method.style, method.label) for method in predicted]
+    return atlas_page.assemble_page(protocol, metric, labels, sections, problems)
 
 
 def _read_gazes(
     protocol: Protocol,
     samples: ItemErrors,
     methods: Mapping[str, MethodCard],
-    faults: list[Problem],
+    problems: list[Problem],
 ) -> list[_MethodGaze]:
-    names = leaderboard_charts.run_labels(
+    """Read the predictions of the best runs; one that cannot be read is added to `problems`."""
+    labels = leaderboard_charts.run_labels(
         [(bool(column.row.not_comparable), column.result) for column in samples.columns], methods
     )
-    asked: list[_MethodGaze] = []
-    for column, name in zip(samples.columns, names, strict=True):
-        if len(asked) == sample_atlas.MAX_METHODS:
+    metric = _ERROR_METRICS[protocol.task]
+    predicted: list[_MethodGaze] = []
+    for column, label in zip(samples.columns, labels, strict=True):
+        if len(predicted) == atlas_page.MAX_METHODS:
             break
         try:
-            values = results.read_gaze(column.result, _DIMENSIONS[protocol.task])
-            errors = results.item_errors(
-                results.read_errors(column.result), _ERROR_METRICS[protocol.task]
-            )
+            gazes = results.read_gaze(column.result, _DIMENSIONS[protocol.task])
+            errors = results.item_errors(results.read_errors(column.result), metric)
         except ResultError as fault:
-            faults.append(results.run_problem(column.result, fault))
+            problems.append(results.run_problem(column.result, fault))
             continue
-        asked.append(_MethodGaze(len(asked) + 1, name, values, errors))
-    return asked
+        predicted.append(_MethodGaze(len(predicted) + 1, label, gazes, errors))
+    return predicted
 
 
 def _gaze_sections(
-    protocol: Protocol, samples: ItemErrors, asked: Sequence[_MethodGaze]
+    protocol: Protocol, samples: ItemErrors, predicted: Sequence[_MethodGaze]
 ) -> tuple[Section, ...]:
-    errors = np.stack([one.errors for one in asked], axis=1)
-    return sample_atlas.choose_sections(
+    errors = np.stack([method.errors for method in predicted], axis=1)
+    gazes = np.stack([method.gaze for method in predicted])
+
+    def choose_items(order: Sequence[int], taken: set[int]) -> list[int]:
+        return _choose_varied(order, samples, taken)
+
+    def draw_item(row: int) -> ItemDrawing:
+        return _draw_item(protocol, samples, predicted, row)
+
+    return atlas_page.choose_sections(
         errors,
-        _disagreement(np.stack([one.values for one in asked])),
+        _disagreement(gazes),
         np.flatnonzero(np.isfinite(errors).any(axis=1)),
         "answers",
-        lambda order, taken: _choose_varied(order, samples, taken),
-        lambda row: _draw_item(protocol, samples, asked, row),
+        choose_items,
+        draw_item,
     )
 
 
 def _choose_varied(order: Sequence[int], samples: ItemErrors, taken: set[int]) -> list[int]:
-    """Take the first items of an order, one of each person or recording: neighbouring frames are alike."""
-    people: set[int] = set()
-    chosen: list[int] = []
-    for pass_ in (1, 2):  # where there are few people, the second pass lets them come again
+    """Take the first items of an order, one of each person or recording.
+
+    Neighbouring frames are alike.
+    """
+    clusters: set[int] = set()
+    chosen: set[int] = set()
+    for may_repeat in (False, True):  # where there are few people, they come again
         for row in order:
-            if len(chosen) == sample_atlas.FACES_PER_SECTION:
+            if len(chosen) == atlas_page.ITEMS_PER_SECTION:
                 break
-            if row in taken or (pass_ == 1 and int(samples.clusters[row]) in people):
+            cluster = int(samples.clusters[row])
+            if row in taken or (cluster in clusters and not may_repeat):
                 continue
-            people.add(int(samples.clusters[row]))
+            clusters.add(cluster)
             taken.add(row)
-            chosen.append(row)
-    place = {row: at for at, row in enumerate(order)}
-    return sorted(chosen, key=lambda row: place[row])
+            chosen.add(row)
+    return [row for row in order if row in chosen]
 
 
-def _disagreement(values: Floats) -> Floats:
-    """Return how far answers (M, N, D) lie from their median for each item (N,), NaN for fewer than two."""
-    known: Bools = np.logical_not(np.isnan(values).any(axis=2))
+def _disagreement(gazes: Floats) -> Floats:
+    """Return how far gazes (M, N, D) lie from their mean for each item (N,).
+
+    NaN where fewer than two are known.
+    """
+    known: Bools = np.logical_not(np.isnan(gazes).any(axis=2))
+    count = known.sum(axis=0)
     with np.errstate(invalid="ignore"):
-        filled = np.where(known[..., None], values, 0.0)
-        mean = filled.sum(axis=0) / np.maximum(known.sum(axis=0), 1)[:, None]
-        away = np.where(known, np.linalg.norm(filled - mean, axis=2), 0.0)
-        found: Floats = np.where(
-            known.sum(axis=0) >= 2, away.sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan
+        filled = np.where(known[..., None], gazes, 0.0)
+        mean = filled.sum(axis=0) / np.maximum(count, 1)[:, None]
+        distance = np.where(known, np.linalg.norm(filled - mean, axis=2), 0.0)
+        disagreement: Floats = np.where(
+            count >= 2, distance.sum(axis=0) / np.maximum(count, 1), np.nan
         )
-    return found
+    return disagreement
+
+
+# --- one item -------------------------------------------------------------------------------------
 
 
 def _draw_item(
-    protocol: Protocol, samples: ItemErrors, asked: Sequence[_MethodGaze], row: int
+    protocol: Protocol, samples: ItemErrors, predicted: Sequence[_MethodGaze], row: int
 ) -> ItemDrawing:
-    name, unit = (
-        str(samples.ids[row]),
-        metric_names.parse_stored_metric(_ERROR_METRICS[protocol.task]).unit,
-    )
-    item = synthetic_items.find_item(protocol.dataset, name)
-    facts = synthetic_items.item_facts(item) if item else {}
-    if facts and not all(
-        _error_matches(protocol, facts, one.values[row], float(one.errors[row])) for one in asked
-    ):
-        # scored on another version of the rendered set: its picture is not this one
-        item, facts = None, {}
-    answers = [(one, one.values[row]) for one in asked]
-    draw = _draw_on_screen if protocol.task == "gaze2d" else _draw_directions
-    plot, place, truth = draw(facts, [value for _, value in answers if not np.isnan(value).any()])
-    drawn = []
-    for one, value in answers:
-        error = float(one.errors[row])
-        text = number_format.format_number(error, unit) if math.isfinite(error) else "no answer"
-        spot = None if np.isnan(value).any() else place(value)
-        start = truth if protocol.task == "gaze2d" else (_CENTRE, _CENTRE)
-        drawn.append(
-            PredictionPath(
-                one.style,
-                one.label,
-                text,
-                f"M{spot[0]:g} {spot[1]:g}h0" if spot else "",
-                f"M{start[0]:g} {start[1]:g}L{spot[0]:g} {spot[1]:g}" if spot and start else "",
-            )
-        )
+    item, facts = _find_facts(protocol, samples, predicted, row)
+    usable = [method.gaze[row] for method in predicted if not np.isnan(method.gaze[row]).any()]
+    if protocol.task == "gaze2d":
+        canvas = _screen_canvas(facts, usable)
+        ray_start = canvas.truth
+    else:
+        canvas = _direction_canvas(facts, usable)
+        ray_start = (_CENTRE, _CENTRE)
+    unit = metric_names.parse_stored_metric(_ERROR_METRICS[protocol.task]).unit
+    picture = truth = ""
+    if item:
+        picture = item.file
+    if canvas.truth:
+        truth = _circle(*canvas.truth, _TRUTH_RADIUS)
     return ItemDrawing(
-        id=name,
+        id=str(samples.ids[row]),
         groups=face_drawings.group_names(samples.groups, protocol.overall, row),
         pose=_head_pose(item),
-        picture=item.file if item else "",
+        picture=picture,
         box=(0.0, 0.0, 0.0, 0.0),
-        answers=tuple(drawn),
-        truth=_ring(*truth) if truth else "",
-        plot=plot,
+        answers=tuple(_draw_gaze(method, row, canvas, ray_start, unit) for method in predicted),
+        truth=truth,
+        plot=canvas.plot,
     )
 
 
-def _error_matches(
-    protocol: Protocol, facts: Mapping[str, Any], value: Floats, error: float
-) -> bool:
-    """Tell whether an answer and what is true now give the error that was scored."""
-    if np.isnan(value).any():
+def _draw_gaze(
+    method: _MethodGaze, row: int, canvas: _Canvas, ray_start: Spot | None, unit: str
+) -> PredictionPath:
+    error = float(method.errors[row])
+    words = "no answer"
+    if math.isfinite(error):
+        words = number_format.format_number(error, unit)
+    spot = None
+    if not np.isnan(method.gaze[row]).any():
+        spot = canvas.locate(method.gaze[row])
+    path = ray = ""
+    if spot:
+        path = f"M{spot[0]:g} {spot[1]:g}h0"
+        if ray_start:
+            ray = f"M{ray_start[0]:g} {ray_start[1]:g}L{spot[0]:g} {spot[1]:g}"
+    return PredictionPath(method.style, method.label, words, path, ray)
+
+
+def _find_facts(
+    protocol: Protocol, samples: ItemErrors, predicted: Sequence[_MethodGaze], row: int
+) -> tuple[SyntheticItem | None, Facts]:
+    """Return one of our own items and what is known of it; None and nothing of every other."""
+    item = synthetic_items.find_item(protocol.dataset, str(samples.ids[row]))
+    if item is None:
+        return None, {}
+    facts = synthetic_items.item_facts(item)
+    for method in predicted:
+        error = float(method.errors[row])
+        if facts and not _error_matches(protocol, facts, method.gaze[row], error):
+            # scored on another version of the rendered set: its picture is not this one
+            return None, {}
+    return item, facts
+
+
+def _error_matches(protocol: Protocol, facts: Facts, predicted: Floats, scored: float) -> bool:
+    """Tell whether a prediction and what is true now give the error that was scored."""
+    if np.isnan(predicted).any():
         return True
     truth = np.asarray(facts["values"], np.float64)[None]
-    again = (gaze.distance_cm if protocol.task == "gaze2d" else gaze.angular_error_deg)(
-        truth, value[None]
-    )[0]
-    return abs(float(again) - error) < 0.01 + 0.001 * error
+    if protocol.task == "gaze2d":
+        errors = gaze.distance_cm(truth, predicted[None])
+    else:
+        errors = gaze.angular_error_deg(truth, predicted[None])
+    return abs(float(errors[0]) - scored) < 0.01 + 0.001 * scored
 
 
-def _head_pose(item: synthetic_items.SyntheticItem | None) -> str:
+def _head_pose(item: SyntheticItem | None) -> str:
     """Tell whether the head is turned, as the picture shows it; "" where nobody knows."""
-    turn = synthetic_items.head_turn_deg(item) if item else None
-    if turn is None:
+    if item is None:
         return ""
-    return "frontal" if abs(turn) < _TURNED_DEG else "turned right" if turn > 0 else "turned left"
+    turn_deg = synthetic_items.head_turn_deg(item)
+    if turn_deg is None:
+        return ""
+    if abs(turn_deg) < _FRONTAL_DEG:
+        return "frontal"
+    if turn_deg > 0:
+        return "turned right"
+    return "turned left"
 
 
-# --- where a gaze goes ----------------------------------------------------------------------------
+# --- on a screen ----------------------------------------------------------------------------------
 
 
-def _draw_on_screen(
-    facts: Mapping[str, Any], answers: Sequence[Floats]
-) -> tuple[GazePlot, Any, tuple[float, float] | None]:
+def _screen_canvas(facts: Facts, predicted: Sequence[Floats]) -> _Canvas:
     """Draw a screen as its user sees it, in cm from the camera.
 
     Without a device there is the camera alone.
     """
     corners, words = _screen_outline(facts)
-    truth = np.asarray(facts["values"]) if facts else None
-    wanted = [np.zeros(2), *corners, *([] if truth is None else [truth])]
-    near = (
-        [np.clip(a, -_FAR_ANSWER_CM - 15, _FAR_ANSWER_CM + 15) for a in answers]
-        if not corners
-        else answers
-    )
-    centre = np.mean([*corners] or near or [np.zeros(2)], axis=0)
-    reach = max((float(np.abs(c - centre).max()) for c in corners), default=3.0) + _FAR_ANSWER_CM
-    wanted += [a for a in near if float(np.abs(a - centre).max()) < reach]
-    low, high = np.min(wanted, axis=0) - _MARGIN_CM, np.max(wanted, axis=0) + _MARGIN_CM
+    camera = np.zeros(2)
+    shown = [camera, *corners]
+    if facts:
+        shown.append(np.asarray(facts["values"]))
+    left, top, side = _frame_around(shown, corners, predicted)
+
+    def locate(point: Floats) -> Spot | None:
+        x = (float(point[0]) - left) / side * face_drawings.SIDE
+        y = (top - float(point[1])) / side * face_drawings.SIDE
+        return _inside_drawing(x, y)
+
+    outline = ""
+    if corners:
+        spots = [locate(corner) for corner in corners]
+        outline = "M" + "L".join(f"{spot[0]:g} {spot[1]:g}" for spot in spots if spot) + "Z"
+    truth = None
+    if facts:
+        truth = locate(np.asarray(facts["values"]))
+    return _Canvas(GazePlot(outline, True, locate(camera), words), locate, truth)
+
+
+def _frame_around(
+    shown: Sequence[Floats], corners: Sequence[Floats], predicted: Sequence[Floats]
+) -> tuple[float, float, float]:
+    """Return left, top and side in cm of a square around what is shown and predictions near it."""
+    near = list(predicted)
+    reach = _CAMERA_REACH_CM
+    if corners:
+        centre = np.mean(corners, axis=0)
+        reach = max(float(np.abs(corner - centre).max()) for corner in corners)
+    else:
+        near = [np.clip(point, -_FARTHEST_CM, _FARTHEST_CM) for point in predicted]
+        centre = np.mean(near or [np.zeros(2)], axis=0)
+    reach += _FAR_PREDICTION_CM
+    inside = [point for point in near if float(np.abs(point - centre).max()) < reach]
+    points = [*shown, *inside]
+    low = np.min(points, axis=0) - _MARGIN_CM
+    high = np.max(points, axis=0) + _MARGIN_CM
     side = float((high - low).max())
     left, top = (low + high) / 2 - [side / 2, -side / 2]
-
-    def place(point: Floats) -> tuple[float, float] | None:
-        x, y = (
-            (float(point[0]) - left) / side * face_drawings.SIDE,
-            (top - float(point[1])) / side * face_drawings.SIDE,
-        )
-        return (
-            (round(x, 1), round(y, 1))
-            if 0 <= x <= face_drawings.SIDE and 0 <= y <= face_drawings.SIDE
-            else None
-        )
-
-    edge = [place(corner) for corner in corners]
-    outline = (
-        "M" + "L".join(f"{spot[0]:g} {spot[1]:g}" for spot in edge if spot) + "Z" if edge else ""
-    )
-    return (
-        GazePlot(outline, True, place(np.zeros(2)), words),
-        place,
-        place(truth) if truth is not None else None,
-    )
+    return left, top, side
 
 
-def _screen_outline(facts: Mapping[str, Any]) -> tuple[list[Floats], str]:
+def _screen_outline(facts: Facts) -> tuple[list[Floats], str]:
+    """Return the corners of an item's screen in cm from the camera, and its device in words."""
     from benchbox.face_renderer.scenes import device_screens
 
     device = device_screens.DEVICES_BY_NAME.get(str(facts.get("device", "")))
     if device is None:
         return [], ""
-    held = int(facts["orientation"])
-    wide, tall = device_screens.screen_size_mm(device, held)
-    places = ((0.0, 0.0), (wide, 0.0), (wide, tall), (0.0, tall))
+    orientation = int(facts["orientation"])
+    width, height = device_screens.screen_size_mm(device, orientation)
+    corners_mm = ((0.0, 0.0), (width, 0.0), (width, height), (0.0, height))
     kind, size = device.name.split("-", 1)
-    words = f"{size} {kind}, {_ORIENTATIONS[held]}"
-    return [device_screens.screen_to_camera_cm(device, held, x, y) for x, y in places], words
+    words = f"{size} {kind}, {_ORIENTATIONS[orientation]}"
+    corners = [device_screens.screen_to_camera_cm(device, orientation, x, y) for x, y in corners_mm]
+    return corners, words
 
 
-def _draw_directions(
-    facts: Mapping[str, Any], answers: Sequence[Floats]
-) -> tuple[GazePlot, Any, tuple[float, float] | None]:
-    """Draw directions as seen by the camera: the middle is straight at it, rings are equal angles from there."""
-    truth = np.asarray(facts["values"]) if facts else None
-    told = [a / (np.linalg.norm(a) or 1.0) for a in (*answers, *([] if truth is None else [truth]))]
-    widest = max(
-        (math.degrees(math.acos(max(min(float(v[2]), 1.0), 0.0))) for v in told), default=30.0
-    )
-    reach, rings = next(
-        (end, angles) for end, angles in _RINGS_DEG.items() if widest <= end or end == 90.0
-    )
-    scale = (_CENTRE - 8) / math.sin(math.radians(reach))
+# --- as directions --------------------------------------------------------------------------------
 
-    def place(value: Floats) -> tuple[float, float] | None:
-        unit = value / (np.linalg.norm(value) or 1.0)
+
+def _direction_canvas(facts: Facts, predicted: Sequence[Floats]) -> _Canvas:
+    """Draw directions as seen by the camera.
+
+    The middle is straight at it, rings are equal angles from there.
+    """
+    shown = list(predicted)
+    if facts:
+        shown.append(np.asarray(facts["values"]))
+    reach, rings = _rings_around([_unit_vector(direction) for direction in shown])
+    scale = (_CENTRE - _RING_MARGIN) / math.sin(math.radians(reach))
+
+    def locate(direction: Floats) -> Spot | None:
+        unit = _unit_vector(direction)
         # yaw to the picture's left, pitch up
-        x, y = _CENTRE - scale * float(unit[0]), _CENTRE - scale * float(unit[1])
-        return (
-            (round(x, 1), round(y, 1))
-            if 0 <= x <= face_drawings.SIDE and 0 <= y <= face_drawings.SIDE
-            else None
-        )
+        return _inside_drawing(_CENTRE - scale * float(unit[0]), _CENTRE - scale * float(unit[1]))
 
-    outline = "".join(
-        _circle(_CENTRE, _CENTRE, scale * math.sin(math.radians(angle))) for angle in rings
-    )
+    radii = [scale * math.sin(math.radians(angle)) for angle in rings]
+    outline = "".join(_circle(_CENTRE, _CENTRE, radius) for radius in radii)
     words = "rings at " + ", ".join(f"{angle}°" for angle in rings)
-    return GazePlot(outline, False, None, words), place, place(truth) if truth is not None else None
+    truth = None
+    if facts:
+        truth = locate(np.asarray(facts["values"]))
+    return _Canvas(GazePlot(outline, False, None, words), locate, truth)
+
+
+def _rings_around(directions: Sequence[Floats]) -> tuple[float, tuple[int, ...]]:
+    """Return the angle at which a drawing of unit vectors ends, and the angles of its rings."""
+    widest = 30.0
+    if directions:
+        cosines = [max(min(float(direction[2]), 1.0), 0.0) for direction in directions]
+        widest = max(math.degrees(math.acos(cosine)) for cosine in cosines)
+    for reach, rings in _RINGS_DEG.items():
+        if widest <= reach:
+            return reach, rings
+    return 90.0, _RINGS_DEG[90.0]
+
+
+def _unit_vector(direction: Floats) -> Floats:
+    return direction / (np.linalg.norm(direction) or 1.0)
+
+
+def _inside_drawing(x: float, y: float) -> Spot | None:
+    if 0 <= x <= face_drawings.SIDE and 0 <= y <= face_drawings.SIDE:
+        return round(x, 1), round(y, 1)
+    return None
 
 
 def _circle(x: float, y: float, radius: float) -> str:
     r = round(radius, 1)
-    return (
-        f"M{round(x - r, 1):g} {y:g}a{r:g} {r:g} 0 1 1 {2 * r:g} 0a{r:g} {r:g} 0 1 1 {-2 * r:g} 0z"
-    )
-
-
-def _ring(x: float, y: float) -> str:
-    return _circle(x, y, 6.0)
+    start = f"M{round(x - r, 1):g} {y:g}"
+    there, back = f"a{r:g} {r:g} 0 1 1 {2 * r:g} 0", f"a{r:g} {r:g} 0 1 1 {-2 * r:g} 0z"
+    return start + there + back

@@ -1,7 +1,7 @@
-"""The documentation inside the site: prose beside this module, cards in words, metric definitions from the code.
+"""The documentation inside the site: prose of `site_text`, cards in words, metrics' definitions.
 
-What a card fixes is written by `protocol.describe`, what a metric means by the module that computes
-it, so that the pages cannot say anything else than the code does.
+What a card fixes is written by `protocols.describe`, what a metric means by the module that
+computes it, so that the pages cannot say anything else than the code does.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from pathlib import Path
 from markupsafe import Markup
 
 from benchbox import metrics
-from benchbox.protocols import protocol_card as cards
+from benchbox.protocols import protocol_card
 from benchbox.types import Protocol
 
 from . import markdown
+from .shared_data import SharedData, hash_values
 
 _FOLDER = Path(__file__).parents[1] / "site_text"
 _METRICS = ("landmarks", "gaze", "jitter", "curves", "bootstrap", "ranks", "paired_tests")
@@ -30,7 +31,8 @@ GUIDES = {  # name → title, in the order of the menu
     "data": "Get the data",
     "faq": "Why does my number differ?",
 }
-_RULE = re.compile(r"=+( +=+)+")
+_TABLE_RULE = re.compile(r"=+( +=+)+")
+_UNDERLINE = re.compile(r"-{4,}")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,29 @@ class GuidePage:
     bodies: tuple[Markup, ...]  # before the sections' first one, or one for each of them
 
 
+@dataclass(frozen=True)
+class PlannedGuide:
+    """A guide before it is laid out."""
+
+    path: str
+    name: str
+    group: str = ""
+    work: float = 1.0
+
+    def hash_inputs(self, shared: SharedData) -> str:
+        """Hash the protocols: the prose is part of the code."""
+        return hash_values(self.name, shared.sources.protocols)
+
+    def build(self, shared: SharedData) -> GuidePage:
+        """Lay out the guide."""
+        return build_guide_page(self.name, shared.sources.protocols)
+
+
+def plan_pages(shared: SharedData) -> list[PlannedGuide]:
+    """Plan every guide."""
+    return [PlannedGuide(guide_path(name), name) for name in GUIDES]
+
+
 def guide_path(name: str) -> str:
     """Return the path of a guide inside the site."""
     return f"docs/{name}.html"
@@ -53,26 +78,21 @@ def guide_path(name: str) -> str:
 def build_guide_page(name: str, protocols: Iterable[Protocol]) -> GuidePage:
     """Lay out one guide."""
     sections: list[tuple[str, str, str]] = []
+    bodies: list[Markup] = []
     if name == "protocols":
-        found = list(protocols)
-        sections = [(f"card-{number}", card.title, card.name) for number, card in enumerate(found)]
-        bodies = [
-            Markup('<pre tabindex="0">{}</pre>').format(cards.describe_protocol(card))
-            for card in found
-        ]
+        for number, protocol in enumerate(protocols):
+            sections.append((f"card-{number}", protocol.title, protocol.name))
+            words = protocol_card.describe_protocol(protocol)
+            bodies.append(Markup('<pre tabindex="0">{}</pre>').format(words))
     elif name == "metrics":
-        texts = {module: read_docstring(module) for module in _METRICS}
-        sections = [
-            (module, text.split("\n", 1)[0].partition(":")[0], "") for module, text in texts.items()
-        ]
-        bodies = [
-            markdown.render_markdown(docstring_to_markdown(text), level=2)
-            for text in texts.values()
-        ]
+        for module in _METRICS:
+            text = read_docstring(module)
+            title = text.split("\n", 1)[0].partition(":")[0]
+            sections.append((module, title, ""))
+            bodies.append(markdown.render_markdown(docstring_to_markdown(text), level=2))
     else:
-        bodies = [
-            markdown.render_markdown((_FOLDER / f"{name}.md").read_text(encoding="utf-8"), level=2)
-        ]
+        text = (_FOLDER / f"{name}.md").read_text(encoding="utf-8")
+        bodies.append(markdown.render_markdown(text, level=2))
     return GuidePage(
         path=guide_path(name),
         name=name,
@@ -90,38 +110,62 @@ def read_docstring(module: str) -> str:
 
 
 def docstring_to_markdown(text: str) -> str:
-    """Turn a docstring's underlined headings, indented blocks and ruled tables into Markdown."""
+    """Turn a docstring into Markdown.
+
+    Underlined headings become marked ones; indented blocks, examples and ruled tables become code.
+    """
     return "\n".join(_markdown_lines(text.splitlines()))
 
 
 def _markdown_lines(lines: list[str]) -> Iterator[str]:
     position = 0
     while position < len(lines):
-        line, after = lines[position], lines[position + 1] if position + 1 < len(lines) else ""
-        if line and re.fullmatch(r"-{4,}", after):
+        line = lines[position]
+        if line and _UNDERLINE.fullmatch(_line_at(lines, position + 1)):
             yield f"## {line}"
             position += 2
-        elif _RULE.fullmatch(line):
-            stop = max(
-                i
-                for i in range(position, len(lines))
-                if _RULE.fullmatch(lines[i]) and _is_unbroken(lines, position, i)
-            )
-            yield from ["```", *lines[position : stop + 1], "```"]
-            position = stop + 1
-        elif line.startswith("    "):
-            stop = next(
-                (i for i in range(position, len(lines)) if lines[i] and lines[i][0] != " "),
-                len(lines),
-            )
+        elif _TABLE_RULE.fullmatch(line):
+            stop = _end_of_table(lines, position)
+            yield from ["```", *lines[position:stop], "```"]
+            position = stop
+        elif line.startswith(("    ", ">>> ")):
+            stop = _end_of_block(lines, position)
             block = "\n".join(lines[position:stop]).rstrip().splitlines()
             yield from ["```", *(row.removeprefix("    ") for row in block), "```"]
             position = stop
+        elif line.endswith("::"):
+            yield line.removesuffix(":")
+            position += 1
         else:
-            yield line.removesuffix(":") if line.endswith("::") else line
+            yield line
             position += 1
 
 
-def _is_unbroken(lines: list[str], start: int, stop: int) -> bool:
-    """Tell whether a table runs without a blank line between two of its rules."""
-    return all(lines[i].strip() for i in range(start, stop))
+def _line_at(lines: list[str], position: int) -> str:
+    if position < len(lines):
+        return lines[position]
+    return ""
+
+
+def _end_of_table(lines: list[str], start: int) -> int:
+    """Return where a table ends: after its last rule with no blank line before it."""
+    end = start + 1
+    for position in range(start, len(lines)):
+        if not lines[position].strip():
+            break
+        if _TABLE_RULE.fullmatch(lines[position]):
+            end = position + 1
+    return end
+
+
+def _end_of_block(lines: list[str], start: int) -> int:
+    """Return where a block ends: an example at a blank line, an indented one at the margin."""
+    is_example = lines[start].startswith(">>> ")
+    for position in range(start, len(lines)):
+        line = lines[position]
+        if is_example:
+            if not line.strip():
+                return position
+        elif line and line[0] != " ":
+            return position
+    return len(lines)

@@ -25,7 +25,7 @@ class _Parser(MarkdownIt):
         super().__init__("commonmark", {"html": False})
         self.enable("table")
 
-    def validateLink(self, url: str) -> bool:  # noqa: ARG002, N802 - as the library has it
+    def validateLink(self, url: str) -> bool:  # noqa: N802 - as the library has it
         """Parse every link: `_keep_safe_links` judges it, so that a refused one leaves its text."""
         return True
 

@@ -1,11 +1,11 @@
-"""The page of one run: its scores, its whole record, how to make it again, and where it went wrong."""
+"""The page of a run: its scores, its record, how to make it again, where it went wrong."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
@@ -23,10 +23,17 @@ from benchbox.runs import run_folders
 from benchbox.runs.run_record import CodeVersion
 from benchbox.types import MethodCard, Protocol
 
-from . import compare_page, pseudo_label_page, sample_atlas, worst_items
+from . import atlas_page, compare_page, pseudo_label_page, worst_items
+from .shared_data import SharedData, hash_values
 from .worst_items import Rivals, SingleItems
 
+if TYPE_CHECKING:
+    from benchbox.types import Bools, Floats
+
 Fact = tuple[str, str]
+
+_RUNS_PER_GROUP = 100
+_YES_OR_NO = {True: "yes", False: "no"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ class RunPage:
     board: str  # page
     method: str  # page
     protocol: str  # title
-    apart: str
+    not_comparable: str  # why, "" where it is
     command: str
     heads: tuple[Metric, ...]  # one for each column of the scores; their convention is the row's
     scores: tuple[ScoreRow, ...]
@@ -64,7 +71,43 @@ class RunPage:
     problems: tuple[str, ...]
 
 
-# --- runs -----------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class PlannedRun:
+    """The page of a run before it is laid out."""
+
+    path: str
+    group: str
+    result: Result
+    work: float = 1.0
+
+    def hash_inputs(self, shared: SharedData) -> str:
+        """Hash the run and those that it is held against."""
+        protocol = self.result.run.protocol
+        return hash_values(
+            shared.run_digest(self.result),
+            compare_page.has_compare_page(shared.by_protocol[protocol]),
+            *shared.run_digests(shared.rival_runs(protocol)),
+        )
+
+    def build(self, shared: SharedData) -> RunPage:
+        """Lay out the page."""
+        protocol = self.result.run.protocol
+        return build_run_page(
+            self.result,
+            shared.protocols.get(protocol),
+            shared.methods,
+            several=compare_page.has_compare_page(shared.by_protocol[protocol]),
+            rivals=shared.rivals_of(protocol),
+        )
+
+
+def plan_pages(shared: SharedData) -> list[PlannedRun]:
+    """Plan a page for every run; runs come by protocol and make groups of so many."""
+    planned = []
+    for place, result in enumerate(shared.sources.results):
+        group = f"runs {place // _RUNS_PER_GROUP}"
+        planned.append(PlannedRun(result.page + ".html", group, result))
+    return planned
 
 
 def build_run_page(
@@ -80,209 +123,243 @@ def build_run_page(
     `protocol` is None where its card is not installed; `several`: the protocol has a compare page.
     """
     run = result.run
-    metrics = _metrics({name for scores in result.scores.values() for name in scores}, protocol)
-    training, faults = _training_chart(result)
-    curves, singled, more = _examine_items(
-        result, metrics, protocol, rivals, _rival_names(rivals, methods)
-    )
+    metrics = _metrics_of(result, protocol)
+    measure = ""
+    if metrics:
+        measure = _error_measure(metrics[0])
+    title, board, atlas, labels, compare = run.protocol, "", "", "", ""
+    not_comparable = "no card of this protocol is installed"
+    if protocol:
+        title, board = protocol.title, rows.board_path(run.protocol)
+        not_comparable = rows.why_not_comparable(result, protocol)
+        atlas = atlas_page.atlas_path(run.protocol)
+        if pseudo_label_page.has_pseudo_labels(result):
+            labels = pseudo_label_page.pseudo_label_path(result)
+        if several:
+            compare = compare_page.compare_path(run.protocol)
+    training_charts, training_problems = _training_charts(result)
+    examined = _Examined()
+    if protocol and metrics:
+        examined = _examine_items(
+            result, metrics[0], protocol, rivals, _rival_names(rivals, methods)
+        )
     return RunPage(
         path=result.page + ".html",
         title=rows.method_title(run.method, methods),
         result=result,
-        board=rows.board_path(run.protocol) if protocol else "",
+        board=board,
         method=rows.method_path(run.method),
-        protocol=protocol.title if protocol else run.protocol,
-        apart=rows.why_not_comparable(result, protocol)
-        if protocol
-        else "no card of this protocol is installed",
+        protocol=title,
+        not_comparable=not_comparable,
         command=run.record.command,
         heads=_score_columns(metrics),
         scores=tuple(_score_rows(result, metrics, _groups(result, protocol))),
         facts=_run_facts(result, protocol),
-        charts=(*curves, *training),
+        charts=(*examined.charts, *training_charts),
         items=number_format.item_plural(protocol),
-        singled=singled,
-        singled_by=_error_measure(metrics[0]) if metrics else "",
-        atlas=sample_atlas.atlas_path(run.protocol) if protocol else "",
-        labels=pseudo_label_page.pseudo_label_path(result)
-        if protocol and pseudo_label_page.has_pseudo_labels(result)
-        else "",
-        compare=compare_page.compare_path(run.protocol) if protocol and several else "",
+        singled=examined.items,
+        singled_by=measure,
+        atlas=atlas,
+        labels=labels,
+        compare=compare,
         record=run_folders.read_record_text(run),
-        problems=(*faults, *more),
+        problems=(*training_problems, *examined.problems),
     )
 
 
 def _error_measure(metric: Metric) -> str:
-    word = metric_names.short_convention(metric.convention)
-    return f"{metric.title}, {word}" if metric.unit == "%" else f"in {word}"
+    convention = metric_names.short_convention(metric.convention)
+    if metric.unit == "%":
+        return f"{metric.title}, {convention}"
+    return f"in {convention}"
 
 
 def _rival_names(rivals: Rivals | None, methods: Mapping[str, MethodCard]) -> dict[str, str]:
     """Name rivals as the charts do: page → name."""
-    runs = rivals.runs if rivals else ()
-    return dict(
-        zip(
-            [run.page for run in runs],
-            leaderboard_charts.run_labels([(False, run) for run in runs], methods),
-            strict=True,
-        )
-    )
+    if rivals is None:
+        return {}
+    names = leaderboard_charts.run_labels([(False, run) for run in rivals.runs], methods)
+    return dict(zip([run.page for run in rivals.runs], names, strict=True))
 
 
-def _metrics(names: Iterable[str], protocol: Protocol | None) -> list[Metric]:
+# --- scores ---------------------------------------------------------------------------------------
+
+
+def _metrics_of(result: Result, protocol: Protocol | None) -> list[Metric]:
+    """Return the metrics of a run's scores, in the order of the card where there is one."""
+    names: set[str] = set()
+    for scores in result.scores.values():
+        names |= scores.keys()
     if protocol is None:
         return [metric_names.parse_stored_metric(name) for name in sorted(names)]
-    return [
-        metric
-        for metrics in metric_names.group_by_convention(names, protocol).values()
-        for metric in metrics
-    ]
+    ordered: list[Metric] = []
+    for metrics in metric_names.group_by_convention(names, protocol).values():
+        ordered += metrics
+    return ordered
 
 
 def _score_columns(metrics: Sequence[Metric]) -> tuple[Metric, ...]:
     """Return the first metric of every measure and threshold."""
-    return tuple(
-        {metric.title: metric for metric in reversed(metrics)}[title] for title in _titles(metrics)
-    )
-
-
-def _titles(metrics: Sequence[Metric]) -> list[str]:
-    return list(dict.fromkeys(metric.title for metric in metrics))
+    columns: dict[str, Metric] = {}
+    for metric in metrics:
+        columns.setdefault(metric.title, metric)
+    return tuple(columns.values())
 
 
 def _groups(result: Result, protocol: Protocol | None) -> list[str]:
-    """Name the card's groups in its order, then what else was scored: the people of a protocol with folds."""
-    return list(dict.fromkeys([*(protocol.groups if protocol else ()), *result.scores]))
+    """Name the card's groups in its order, then what else was scored.
+
+    That is the people of a protocol with folds.
+    """
+    groups: Iterable[str] = ()
+    if protocol:
+        groups = protocol.groups
+    return list(dict.fromkeys([*groups, *result.scores]))
 
 
 def _score_rows(
     result: Result, metrics: Sequence[Metric], groups: Sequence[str]
 ) -> Iterator[ScoreRow]:
+    titles = [metric.title for metric in _score_columns(metrics)]
     for convention in dict.fromkeys(metric.convention for metric in metrics):
         names = {metric.title: metric.name for metric in metrics if metric.convention == convention}
         for group in groups:
             scores = result.scores.get(group, {})
-            yield ScoreRow(
-                convention,
-                group,
-                tuple(
-                    rows.print_cell(scores.get(names.get(title, ""))) for title in _titles(metrics)
-                ),
-            )
+            cells = [rows.print_cell(scores.get(names.get(title, ""))) for title in titles]
+            yield ScoreRow(convention, group, tuple(cells))
 
 
-def _training_chart(result: Result) -> tuple[list[AnyChart], list[str]]:
+# --- charts and single items ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Examined:
+    """What a run's errors show, and what cannot be shown."""
+
+    charts: tuple[AnyChart, ...] = ()
+    items: SingleItems = field(default_factory=SingleItems)
+    problems: tuple[str, ...] = ()
+
+
+def _training_charts(result: Result) -> tuple[list[AnyChart], list[str]]:
     """Draw the training log, or say why it cannot be drawn."""
     try:
         log = results.read_training_log(result.run)
     except ResultError as fault:
         return [], [results.hide_folder(result.run.folder, str(fault))]
     steps = sum(len(stage.steps) for stage in log)
-    return (
-        [training_curve.training_chart("training", "Training loss", log)] if steps > 1 else []
-    ), []
+    if steps < 2:
+        return [], []
+    return [training_curve.training_chart("training", "Training loss", log)], []
 
 
 def _examine_items(
     result: Result,
-    metrics: Sequence[Metric],
-    protocol: Protocol | None,
+    metric: Metric,
+    protocol: Protocol,
     rivals: Rivals | None,
     titles: Mapping[str, str],
-) -> tuple[list[AnyChart], SingleItems, list[str]]:
+) -> _Examined:
     """Draw the errors by group and pick out single items, or say why that cannot be done."""
-    if protocol is None or not metrics:
-        return [], SingleItems(), []
     try:
         table = results.read_errors(result)
-        values = results.item_errors(table, metrics[0].column)
+        errors = results.item_errors(table, metric.column)
         groups = {group: results.group_mask(table, group) for group in protocol.groups}
-        parts = {
-            group: mask
-            for group, mask in groups.items()
-            if group != protocol.overall or len(groups) == 1
-        }
-        singled, faults = worst_items.single_out_items(
-            result, protocol, metrics[0], values, parts, rivals, titles
+        parts = dict(groups)
+        if len(groups) > 1:
+            parts.pop(protocol.overall, None)
+        items, problems = worst_items.single_out_items(
+            result, protocol, metric, errors, parts, rivals, titles
         )
     except ResultError as fault:
-        return [], SingleItems(), [results.hide_folder(result.run.folder, str(fault))]
-    metric, scale = metrics[0], number_format.percent_scale(metrics[0].unit)
-    curves = [Curve(group, values[mask] * scale) for group, mask in groups.items()]
-    landmarks = metric.unit == "%"
-    chart = ced_chart(
+        return _Examined(problems=(results.hide_folder(result.run.folder, str(fault)),))
+    point_charts, point_problems = _point_charts(result, protocol)
+    charts = [_error_curves(protocol, metric, errors, groups), *point_charts]
+    return _Examined(tuple(charts), items, (*problems, *point_problems))
+
+
+def _error_curves(
+    protocol: Protocol, metric: Metric, errors: Floats, groups: Mapping[str, Bools]
+) -> AnyChart:
+    """Draw the cumulative error distribution of every group (N,)."""
+    scale = number_format.percent_scale(metric.unit)
+    curves = [Curve(group, errors[mask] * scale) for group, mask in groups.items()]
+    if metric.unit == "%":
+        end = number_format.ced_limit(protocol) * 100
+        x_title = f"error in % of {metric_names.short_convention(metric.convention)}"
+    else:
+        end = leaderboard_charts.tail_end([curve.errors for curve in curves])
+        x_title = f"error in {metric.unit}"
+    return ced_chart(
         "ced",
         "Cumulative error distribution",
         curves,
-        end=number_format.ced_limit(protocol) * 100
-        if landmarks
-        else leaderboard_charts.tail_end([curve.errors for curve in curves]),
-        x_title=f"error in % of {metric_names.short_convention(metric.convention)}"
-        if landmarks
-        else f"error in {metric.unit}",
+        end=end,
+        x_title=x_title,
         unit=metric.unit,
         items=number_format.item_plural(protocol),
         what="this run by group",
     )
-    mapped, more = _points_chart(result, protocol)
-    return [chart, *mapped], singled, [*faults, *more]
 
 
-def _points_chart(result: Result, protocol: Protocol) -> tuple[list[AnyChart], list[str]]:
+def _point_charts(result: Result, protocol: Protocol) -> tuple[list[AnyChart], list[str]]:
     """Draw where this run's points go wrong, the overall group first."""
     if protocol.layout not in LAYOUTS or not protocol.normalisers:
         return [], []
     try:
-        known = results.read_point_statistics(result, LAYOUTS[protocol.layout].count)
+        statistics = results.read_point_statistics(result, LAYOUTS[protocol.layout].count)
     except ResultError as fault:
         return [], [results.hide_folder(result.run.folder, str(fault))]
-    order = sorted(protocol.groups, key=lambda name: name != protocol.overall)[
-        : chart_values.MOST_SHOWN
-    ]
-    layers = [PointErrors(group, *known[group]) for group in order if group in known]
-    return (
-        [leaderboard_charts.points_chart(protocol, layers, "this run by group", at_first=1)]
-        if layers
-        else []
-    ), []
+    order = sorted(protocol.groups, key=lambda name: name != protocol.overall)
+    shown = order[: chart_values.MOST_SHOWN]
+    layers = [PointErrors(group, *statistics[group]) for group in shown if group in statistics]
+    if not layers:
+        return [], []
+    chart = leaderboard_charts.points_chart(protocol, layers, "this run by group", at_first=1)
+    return [chart], []
+
+
+# --- the record -----------------------------------------------------------------------------------
 
 
 def _run_facts(
     result: Result, protocol: Protocol | None
 ) -> tuple[tuple[str, tuple[Fact, ...]], ...]:
     record = result.run.record
-    run = [
+    test_looks = ""
+    if record.test_looks is not None:
+        test_looks = str(record.test_looks)
+    overrides = ", ".join(f"{key} = {value}" for key, value in result.overrides.items())
+    run = (
         ("Kind", result.kind),
         ("Variant", result.variant),
-        (
-            "Changed by hand",
-            ", ".join(f"{k} = {v}" for k, v in result.overrides.items()) or "nothing",
-        ),
+        ("Changed by hand", overrides or "nothing"),
         ("Budget", result.budget or "none"),
         ("Seed", result.run.seed),
         ("Started", record.started),
-        ("Looks at the test split", "" if record.test_looks is None else str(record.test_looks)),
-    ]
-    kept = [
-        ("Data set", record.data.dataset),
-        ("Data variant", result.data),
-        ("Fingerprint", result.fingerprint),
-        (f"Training {number_format.item_plural(protocol)}", f"{result.train:,}"),
-        (
-            f"Test {number_format.item_plural(protocol)}",
-            f"{result.n:,}, {result.failed:,} without an answer",
-        ),
-        ("Card", result.card),
-        *(("Note", note) for note in record.data.notes),
-    ]
+        ("Looks at the test split", test_looks),
+    )
     return (
-        ("Run", tuple(run)),
-        ("Data and card", tuple(kept)),
+        ("Run", run),
+        ("Data and card", _data_facts(result, protocol)),
         ("Environment", _record_facts({**asdict(record.environment), **_code_facts(record.code)})),
         ("Seconds", _record_facts(record.seconds)),
         ("Training", _record_facts(record.training)),
     )
+
+
+def _data_facts(result: Result, protocol: Protocol | None) -> tuple[Fact, ...]:
+    data, items = result.run.record.data, number_format.item_plural(protocol)
+    facts = [
+        ("Data set", data.dataset),
+        ("Data variant", result.data),
+        ("Fingerprint", result.fingerprint),
+        (f"Training {items}", f"{result.train:,}"),
+        (f"Test {items}", f"{result.n:,}, {result.failed:,} without an answer"),
+        ("Card", result.card),
+    ]
+    facts += [("Note", note) for note in data.notes]
+    return tuple(facts)
 
 
 def _code_facts(code: CodeVersion) -> dict[str, Any]:
@@ -295,24 +372,23 @@ def _code_facts(code: CodeVersion) -> dict[str, Any]:
 
 
 def _record_facts(table: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """Turn a table of the record into facts, in the order of the record.
-
-    What is not known is left out.
-    """
-    return tuple(
-        (str(key).replace("_", " "), _printed_value(value))
-        for key, value in table.items()
-        if value is not None
-    )
+    """Turn a table of the record into facts, in its order, without what is not known."""
+    facts = []
+    for key, value in table.items():
+        if value is not None:
+            facts.append((str(key).replace("_", " "), _print_value(value)))
+    return tuple(facts)
 
 
-def _printed_value(value: object) -> str:
+def _print_value(value: object) -> str:
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _YES_OR_NO[value]
     if isinstance(value, float):
-        return f"{value:,.2f}" if abs(value) < 100 else f"{value:,.0f}"
+        if abs(value) < 100:
+            return f"{value:,.2f}"
+        return f"{value:,.0f}"
     if isinstance(value, int):
         return f"{value:,}"
-    return (
-        value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
-    )
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)

@@ -1,8 +1,9 @@
-"""The faces that one run got most wrong and most right, and those it disputes with the best other one, on grey."""
+"""The faces that a run got most wrong, most right, and disputes with the best other, on grey."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,59 +19,72 @@ from benchbox.types import Protocol
 if TYPE_CHECKING:
     from benchbox.types import Floats, Strings
 
+DrawnFaces = tuple[tuple[str, tuple[ItemDrawing, ...]], ...]  # title, faces
+
 _FACES_EACH = 6
+
+
+@dataclass(frozen=True, eq=False)
+class RunPoints:
+    """The points (N, K, 2) of one run, NaN without a prediction, and its errors (N,)."""
+
+    style: int
+    label: str
+    points: Floats
+    errors: Floats
 
 
 def draw_worst_faces(
     result: Result,
     protocol: Protocol,
     metric: Metric,
-    values: Floats,
+    errors: Floats,
     ids: Strings,
     disputed: Sequence[int] = (),
-    rival: tuple[str, Floats, Floats] | None = None,
-) -> tuple[tuple[str, tuple[ItemDrawing, ...]], ...]:
+    rival: RunPoints | None = None,
+) -> DrawnFaces:
     """Draw the worst, the best and the disputed faces (rows) by errors (N,) and ids (N,).
 
-    `rival` is another run: its name, its points (N, K, 2) and errors (N,), which disputed faces
-    show, too. Raises ResultError when the predictions cannot be used.
+    `rival` is another run, which disputed faces show, too. Raises ResultError when the predictions
+    cannot be used.
     """
-    points = results.read_landmarks(result, protocol)
-    usable = np.flatnonzero(np.isfinite(values) & ~np.isnan(points).any(axis=(1, 2)))
-    order = usable[np.argsort(-values[usable], kind="stable")]
-
-    def drawn(row: int, *others: PredictionPath) -> ItemDrawing:
-        where = face_drawings.square_around(points[row])
-        answer = PredictionPath(
-            1,
-            "this run",
-            _printed_error(values[row], metric),
-            face_drawings.dot_path(points[row], where),
-        )
-        return ItemDrawing(
-            str(ids[row]), (), "", "", face_drawings.picture_box(where), (answer, *others)
-        )
-
-    def beside(row: int) -> ItemDrawing:
-        if rival is None:
-            return drawn(row)
-        name, theirs, errors = rival
-        where = face_drawings.square_around(points[row])
-        path = "" if np.isnan(theirs[row]).any() else face_drawings.dot_path(theirs[row], where)
-        return drawn(row, PredictionPath(2, name, _printed_error(errors[row], metric), path))
-
-    worst, best = order[:_FACES_EACH].tolist(), order[_FACES_EACH:][::-1][:_FACES_EACH].tolist()
-    there = set(order.tolist())
-    argued = [row for row in disputed if row in there][:_FACES_EACH]
+    run = RunPoints(1, "this run", results.read_landmarks(result, protocol), errors)
+    usable = np.flatnonzero(np.isfinite(errors) & ~np.isnan(run.points).any(axis=(1, 2)))
+    order = usable[np.argsort(-errors[usable], kind="stable")].tolist()
+    worst = order[:_FACES_EACH]
+    best = order[_FACES_EACH:][::-1][:_FACES_EACH]
+    usable_rows = set(order)
+    shown_disputed = [row for row in disputed if row in usable_rows][:_FACES_EACH]
+    compared = [run]
+    if rival:
+        compared.append(rival)
     sections = (
-        ("Worst", tuple(map(drawn, worst))),
-        ("Best", tuple(map(drawn, best))),
-        ("Most disputed", tuple(map(beside, argued))),
+        ("Worst", [run], worst),
+        ("Best", [run], best),
+        ("Most disputed", compared, shown_disputed),
     )
-    return tuple((title, shown) for title, shown in sections if shown)
+    drawn = []
+    for title, runs, rows in sections:
+        if rows:
+            drawn.append(
+                (title, tuple(_draw_face(str(ids[row]), runs, row, metric) for row in rows))
+            )
+    return tuple(drawn)
 
 
-def _printed_error(value: float, metric: Metric) -> str:
-    return number_format.format_number(
-        float(value) * number_format.percent_scale(metric.unit), metric.unit
-    )
+def _draw_face(name: str, runs: Sequence[RunPoints], row: int, metric: Metric) -> ItemDrawing:
+    """Draw the predictions of some runs for one face, framed by those of the first."""
+    frame = face_drawings.square_around(runs[0].points[row])
+    predictions = []
+    for run in runs:
+        path = ""
+        if not np.isnan(run.points[row]).any():
+            path = face_drawings.dot_path(run.points[row], frame)
+        error = _print_error(run.errors[row], metric)
+        predictions.append(PredictionPath(run.style, run.label, error, path))
+    return ItemDrawing(name, (), "", "", face_drawings.picture_box(frame), tuple(predictions))
+
+
+def _print_error(error: float, metric: Metric) -> str:
+    scaled = float(error) * number_format.percent_scale(metric.unit)
+    return number_format.format_number(scaled, metric.unit)

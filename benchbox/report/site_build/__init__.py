@@ -1,1 +1,4 @@
-"""From page values to a folder of files: plan, parallel rendering, templates, cache, output."""
+"""From planned pages to a folder of files: printing, processes, cache, manifest.
+
+Next door: `pages` says which pages there are.
+"""

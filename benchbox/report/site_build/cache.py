@@ -1,8 +1,8 @@
 """What was rendered from what: so that a page whose inputs have not changed is not made again.
 
-The memo lies beside the pages, in a folder that Git ignores. It only ever saves work on the machine
-that wrote it: it counts for nothing once a line of benchbox or a library has changed, a page counts
-only while its bytes are the ones noted, and `stale` never looks at it.
+The cache lies beside the pages, in a folder that Git ignores. It only ever saves work on the
+machine that wrote it: it counts for nothing once a line of benchbox or a library has changed, a
+page counts only while its bytes are the ones noted, and `find_stale_files` never looks at it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PACKAGE = Path(__file__).parents[2]
 _CODE = {".py", ".html", ".css", ".js", ".svg", ".md", ".csv"}
 _LIBRARIES = ("jinja2", "markdown-it-py", "markupsafe", "numpy")
 
-PageDigests = tuple[str, str]  # digest of a page's inputs, digest of its bytes
+PageDigests = tuple[str, str]  # of a page's inputs, of its bytes
 
 
 def load_digests(out: Path) -> dict[str, PageDigests]:
@@ -35,10 +35,10 @@ def load_digests(out: Path) -> dict[str, PageDigests]:
         document = json.loads((out / _FOLDER / _FILE).read_text(encoding="utf-8"))
         if document["generator"] != generator_digest():
             return {}
-        return {
-            str(name): (str(inputs), str(content))
-            for name, (inputs, content) in document["pages"].items()
-        }
+        digests = {}
+        for name, (inputs, content) in document["pages"].items():
+            digests[str(name)] = str(inputs), str(content)
+        return digests
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
@@ -49,19 +49,20 @@ def save_digests(out: Path, pages: Mapping[str, PageDigests]) -> None:
     A folder that cannot be written costs time only.
     """
     folder = out / _FOLDER
+    document = {"generator": generator_digest(), "pages": dict(pages)}
     with suppress(OSError):
         folder.mkdir(exist_ok=True)
         (folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        document = {"generator": generator_digest(), "pages": dict(pages)}
         write_whole(folder / _FILE, json.dumps(document), flush=False)
 
 
 @cache
 def generator_digest() -> str:
-    """Hash everything that turns inputs into pages: benchbox, its templates and assets, Python and the libraries."""
-    total = hashlib.sha256(repr((platform.python_version(), *map(version, _LIBRARIES))).encode())
-    for path in sorted(path for path in _PACKAGE.rglob("*") if path.suffix in _CODE):
-        total.update(
-            f"{path.relative_to(_PACKAGE)}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
-        )
+    """Hash what turns inputs into pages: benchbox with templates and assets, Python, libraries."""
+    versions = (platform.python_version(), *map(version, _LIBRARIES))
+    total = hashlib.sha256(repr(versions).encode())
+    for path in sorted(_PACKAGE.rglob("*")):
+        if path.suffix in _CODE:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            total.update(f"{path.relative_to(_PACKAGE)}\0{content}\n".encode())
     return total.hexdigest()

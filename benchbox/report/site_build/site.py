@@ -1,8 +1,8 @@
-"""The site: everything that is known → planned pages → files (`folder`), or one table of it."""
+"""The site: everything that is known → planned pages → files (`output`), or one table of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -15,7 +15,8 @@ from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
 from benchbox.report.inputs import results
 from benchbox.report.inputs.results import Problem, Result
-from benchbox.report.pages.page_types import BoardPage, Sources
+from benchbox.report.pages.leaderboard_page import BoardPage
+from benchbox.report.pages.shared_data import SharedData, Sources
 from benchbox.report.tables import costs, exports, leaderboard, rows
 from benchbox.runs import run_folders
 from benchbox.types import Protocol
@@ -24,7 +25,7 @@ from . import output, plan, templates
 from .output import SiteFile
 
 ASSETS = ("atlas.js", "chart.js", "compare.js", "mark.svg", "search.js", "site.css", "table.js")
-_HERE = Path(__file__).parents[1]
+_ASSETS_FOLDER = Path(__file__).parents[1] / "assets"
 
 
 def render_site(results_folder: Path, out: Path) -> list[Path]:
@@ -38,36 +39,42 @@ def render_site(results_folder: Path, out: Path) -> list[Path]:
 
 
 def find_stale_files(results_folder: Path, out: Path) -> list[str]:
-    """Say how the site below `out` differs from what `render` would write, one line per file.
+    """Say how the site below `out` differs from what `render_site` would write, one line per file.
 
-    [] when it does not.
-
-    Every file is rendered and its bytes compared, a picture's by what they show; nothing beside the
-    pages is believed.
+    [] when it does not. Every file is rendered and its bytes compared, a picture's by what they
+    show; nothing beside the pages is believed.
     """
     return output.find_differences(plan_files(gather_sources(results_folder)), out)
 
 
 def gather_sources(results_folder: Path) -> Sources:
     """Read everything that the pages are made from: cards, references, runs."""
-    found, problems = results.read_results(results_folder)
-    known = {card.name: card for card in protocol_card.read_cards()}
-    for name in dict.fromkeys(result.run.protocol for result in found):
-        _add_protocol_card(known, name, problems)
+    runs, problems = results.read_results(results_folder)
+    protocols = {card.name: card for card in protocol_card.read_cards()}
+    for name in dict.fromkeys(result.run.protocol for result in runs):
+        _add_protocol_card(protocols, name, problems)
     claimed = claims.load_claims()
+    references = reference_rows.load_references()
     return Sources(
-        protocols=tuple(known[name] for name in sorted(known)),
+        protocols=tuple(protocols[name] for name in sorted(protocols)),
         methods=tuple(sorted(method_card.read_cards(), key=lambda card: card.name)),
-        references=contradictions.annotate_references(
-            reference_rows.load_references(), known.values()
-        ),
-        results=tuple(found),
+        references=contradictions.annotate_references(references, protocols.values()),
+        results=tuple(runs),
         profiles=_read_profiles(results_folder, problems),
         problems=tuple(problems),
-        verdicts=cache(lambda: _judge_claims(found, results_folder)),
+        verdicts=cache(lambda: _judge_claims(runs, results_folder)),
         systems=claimed.systems,
         facts=claimed.facts,
     )
+
+
+def _add_protocol_card(protocols: dict[str, Protocol], name: str, problems: list[Problem]) -> None:
+    """Load the card of a protocol that has results, with its options, or say that there is none."""
+    try:
+        if name not in protocols:
+            protocols[name] = protocol_card.load_protocol(name)
+    except ProtocolError as fault:
+        problems.append(Problem(f"results/{name}", name, f"has no leaderboard: {fault}"))
 
 
 def _read_profiles(results_folder: Path, problems: list[Problem]) -> costs.Profiles:
@@ -75,60 +82,25 @@ def _read_profiles(results_folder: Path, problems: list[Problem]) -> costs.Profi
     try:
         return run_folders.read_profiles(results_folder)
     except ResultError as fault:
-        problems.append(
-            Problem("results/profiles", "", str(fault).replace(f"{results_folder}/", ""))
-        )
+        reason = str(fault).replace(f"{results_folder}/", "")
+        problems.append(Problem("results/profiles", "", reason))
         return {}
 
 
-def _judge_claims(found: Iterable[Result], results_folder: Path) -> tuple[Verdict, ...]:
+def _judge_claims(runs: Sequence[Result], results_folder: Path) -> tuple[Verdict, ...]:
     """Hold the readable runs against papers' claims.
 
     Reasons name places inside the results folder.
     """
-    held = check_papers.judge_runs([result.run for result in found], results_folder)
     inside = f"{results_folder}/"
-    return tuple(
-        replace(one, reasons=tuple(r.replace(inside, "results/") for r in one.reasons))
-        for one in held
-    )
+    verdicts = []
+    for verdict in check_papers.judge_runs([result.run for result in runs], results_folder):
+        reasons = tuple(reason.replace(inside, "results/") for reason in verdict.reasons)
+        verdicts.append(replace(verdict, reasons=reasons))
+    return tuple(verdicts)
 
 
-def save_figures(
-    results_folder: Path, name: str, suffix: str, out: Path, convention: str = ""
-) -> list[Path]:
-    """Write every chart of a leaderboard as pdf or png below `out`, for papers; return the files.
-
-    Raises as `export`, and ResultError where matplotlib is not installed, nothing is drawn or `out`
-    cannot be written.
-    """
-    from benchbox.report.charts import pdf
-
-    sources = gather_sources(results_folder)
-    offered = _offered_conventions(sources, name)
-    wanted = convention or next(iter(offered), "")
-    _require_convention(name, wanted, offered)
-    path = rows.board_path(name, "" if wanted == offered[0] else wanted)
-    (page,) = [draft.content() for draft in plan.plan_pages(sources) if draft.path == path]
-    if not isinstance(page, BoardPage) or not page.charts:
-        raise ResultError(
-            f"{name}: nothing to draw under {wanted}; `benchbox run --protocol {name} …` makes a result"
-        )
-    written = []
-    for chart in page.charts:
-        file = out / f"{results.file_slug(name)}-{wanted}-{chart.name}.{suffix}"
-        output.write_file(file, pdf.draw_figure(chart, suffix))
-        written.append(file)
-    return written
-
-
-def _add_protocol_card(known: dict[str, Protocol], name: str, problems: list[Problem]) -> None:
-    """Load the card of a protocol that has results, with its options, or say that there is none."""
-    try:
-        if name not in known:
-            known[name] = protocol_card.load_protocol(name)
-    except ProtocolError as fault:
-        problems.append(Problem(f"results/{name}", name, f"has no leaderboard: {fault}"))
+# --- one table or chart ---------------------------------------------------------------------------
 
 
 def export_table(results_folder: Path, name: str, suffix: str, convention: str = "") -> str:
@@ -138,48 +110,77 @@ def export_table(results_folder: Path, name: str, suffix: str, convention: str =
     convention.
     """
     sources = gather_sources(results_folder)
-    offered = _offered_conventions(sources, name)
-    wanted = convention or next(iter(offered), "")
-    _require_convention(name, wanted, offered)
-    path = exports.export_path(name, "" if suffix == "bib" else wanted, suffix)
-    return plan_files(sources)[path].content().decode()
+    chosen, _ = _choose_convention(sources, name, convention)
+    if suffix == "bib":
+        chosen = ""
+    return plan_files(sources)[exports.export_path(name, chosen, suffix)].content().decode()
 
 
-def _offered_conventions(sources: Sources, name: str) -> list[str]:
-    """Return the conventions under which anything is known of a protocol.
+def save_figures(
+    results_folder: Path, name: str, suffix: str, out: Path, convention: str = ""
+) -> list[Path]:
+    """Write every chart of a leaderboard as pdf or png below `out`, for papers; return the files.
 
-    Raises ProtocolError for an unknown one.
+    Raises as `export_table`, and ResultError where matplotlib is not installed, nothing is drawn or
+    `out` cannot be written.
     """
-    own = [result for result in sources.results if result.run.protocol == name]
-    return leaderboard.list_conventions(protocol_card.load_protocol(name), own, sources.references)
+    from benchbox.report.charts import pdf
+
+    sources = gather_sources(results_folder)
+    chosen, is_first = _choose_convention(sources, name, convention)
+    path = rows.board_path(name, chosen)
+    if is_first:
+        path = rows.board_path(name)
+    shared = SharedData(sources)
+    (page,) = [page.build(shared) for page in plan.plan_pages(shared) if page.path == path]
+    if not isinstance(page, BoardPage) or not page.charts:
+        command = f"benchbox run --protocol {name} …"
+        raise ResultError(f"{name}: nothing to draw under {chosen}; `{command}` makes a result")
+    written = []
+    for chart in page.charts:
+        file = out / f"{results.file_slug(name)}-{chosen}-{chart.name}.{suffix}"
+        output.write_file(file, pdf.draw_figure(chart, suffix))
+        written.append(file)
+    return written
 
 
-def _require_convention(name: str, wanted: str, offered: list[str]) -> None:
-    if wanted not in offered:
+def _choose_convention(sources: Sources, name: str, convention: str) -> tuple[str, bool]:
+    """Return the wanted convention, else a protocol's first one, and whether it is the first.
+
+    Raises ProtocolError for an unknown protocol, ResultError where nothing is known under it.
+    """
+    runs = [result for result in sources.results if result.run.protocol == name]
+    offered = leaderboard.list_conventions(
+        protocol_card.load_protocol(name), runs, sources.references
+    )
+    if offered and not convention:
+        convention = offered[0]
+    if convention not in offered:
         known = ", ".join(offered) or "nothing yet"
-        raise ResultError(
-            f"{name}: nothing is known under {wanted or 'any convention'}; there is {known}"
-        )
+        wanted = convention or "any convention"
+        raise ResultError(f"{name}: nothing is known under {wanted}; there is {known}")
+    return convention, convention == offered[0]
+
+
+# --- files ----------------------------------------------------------------------------------------
 
 
 def plan_files(sources: Sources) -> dict[str, SiteFile]:
     """Plan every file of the site but the manifest: path inside the site → file, sorted by path."""
-    environment = templates.template_environment()
-    made = {
-        f"assets/{name}": SiteFile(str, (_HERE / "assets" / name).read_bytes) for name in ASSETS
-    }
-    for draft in plan.plan_pages(sources):
-        made[draft.path] = SiteFile(
-            draft.inputs,
-            partial(templates.print_planned, environment, draft),
-            draft.near,
-            draft.work,
+    environment, shared = templates.template_environment(), SharedData(sources)
+    files = {f"assets/{name}": SiteFile(str, (_ASSETS_FOLDER / name).read_bytes) for name in ASSETS}
+    for planned in plan.plan_pages(shared):
+        files[planned.path] = SiteFile(
+            partial(planned.hash_inputs, shared),
+            partial(templates.print_planned, environment, planned, shared),
+            planned.group,
+            planned.work,
         )
-    return dict(sorted(made.items()))
+    return dict(sorted(files.items()))
 
 
 def render_files(sources: Sources) -> dict[str, bytes]:
-    """Render every file of the site: path inside the site → bytes, sorted by path, the manifest included."""
-    made = {name: file.content() for name, file in plan_files(sources).items()}
-    noted = {name: output.manifest_entry(name, content) for name, content in made.items()}
-    return {**made, output.MANIFEST: output.encode_manifest(noted)}
+    """Render every file of the site, the manifest included: path inside the site → bytes."""
+    files = {name: file.content() for name, file in plan_files(sources).items()}
+    entries = {name: output.manifest_entry(name, content) for name, content in files.items()}
+    return {**files, output.MANIFEST: output.encode_manifest(entries)}

@@ -11,14 +11,16 @@ from benchbox.metrics import metric_names, number_format
 from benchbox.report.charts.chart_values import COLOURS, DASHES
 from benchbox.report.charts.svg import draw_svg
 from benchbox.report.pages import markdown
+from benchbox.report.pages.atlas_page import AtlasPage
 from benchbox.report.pages.compare_page import ComparePage
 from benchbox.report.pages.guide import GuidePage
-from benchbox.report.pages.page_types import BoardPage, IndexPage, MethodPage, Page
+from benchbox.report.pages.index_page import IndexPage
+from benchbox.report.pages.leaderboard_page import BoardPage
+from benchbox.report.pages.method_page import MethodPage
+from benchbox.report.pages.page_types import Page, PlannedPage
 from benchbox.report.pages.pseudo_label_page import PseudoLabelPage
 from benchbox.report.pages.run_page import RunPage
-from benchbox.report.pages.sample_atlas import AtlasPage
-
-from .plan import PlannedPage
+from benchbox.report.pages.shared_data import SharedData
 
 _TEMPLATES: Mapping[type, str] = {
     IndexPage: "index.html",
@@ -31,12 +33,12 @@ _TEMPLATES: Mapping[type, str] = {
     PseudoLabelPage: "labels.html",
 }
 _TEMPLATES_FOLDER = Path(__file__).parents[1] / "templates"
-_WHOLE = 22  # characters
+_SHORT_CHARS = 22  # a text that is shorter stays on one line
 
 
 def template_environment() -> Environment:
     """Return the templates with all that they may call; whatever they print is escaped."""
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(_TEMPLATES_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
@@ -44,31 +46,31 @@ def template_environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {
+    environment.filters |= {
         "words": metric_names.describe_convention,
         "short": metric_names.short_convention,
         "capitalise": _capitalise,
-        "whole": _whole,
-    }
-    made.filters |= {
+        "whole": _keep_on_one_line,
         "size": number_format.format_count,
         "milliseconds": number_format.format_milliseconds,
         "printed": number_format.format_number,
         "one": number_format.item_singular,
-        "inline": markdown.render_inline,
         "drawing": draw_svg,
+        "inline": markdown.render_inline,
     }
-    made.globals |= {"colours": COLOURS, "dashes": DASHES, "tasks": metric_names.TASKS}
-    return made
+    environment.globals |= {"colours": COLOURS, "dashes": DASHES, "tasks": metric_names.TASKS}
+    return environment
 
 
 def _capitalise(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _whole(text: str) -> str:
-    """Keep a few words on one line."""
-    return text.replace(" ", "\u00a0") if len(text) < _WHOLE else text
+def _keep_on_one_line(text: str) -> str:
+    """Keep a few words together."""
+    if len(text) < _SHORT_CHARS:
+        return text.replace(" ", "\u00a0")
+    return text
 
 
 def print_page(environment: Environment, page: Page) -> bytes:
@@ -77,9 +79,11 @@ def print_page(environment: Environment, page: Page) -> bytes:
     return template.render(page=page, root="../" * page.path.count("/")).encode()
 
 
-def print_planned(environment: Environment, draft: PlannedPage) -> bytes:
+def print_planned(environment: Environment, planned: PlannedPage, shared: SharedData) -> bytes:
     """Lay out and print a page, or return what a file holds."""
-    made = draft.content()
-    if isinstance(made, bytes):
-        return made
-    return made.encode() if isinstance(made, str) else print_page(environment, made)
+    built = planned.build(shared)
+    if isinstance(built, bytes):
+        return built
+    if isinstance(built, str):
+        return built.encode()
+    return print_page(environment, built)

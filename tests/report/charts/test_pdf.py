@@ -95,7 +95,7 @@ def test_every_chart_of_a_leaderboard_is_written(
 
 def _sources(folder, demo, references):
     from benchbox.report.inputs import results as stored
-    from benchbox.report.pages.page_types import Sources
+    from benchbox.report.pages.shared_data import Sources
 
     found, problems = stored.read_results(folder)
     return Sources((demo,), (), references, tuple(found), tuple(problems))

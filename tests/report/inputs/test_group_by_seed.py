@@ -9,7 +9,8 @@ from benchbox.papers.reference_rows import References
 from benchbox.plugins import method_card
 from benchbox.report.inputs import group_by_seed
 from benchbox.report.inputs import results as stored
-from benchbox.report.pages import page_types
+from benchbox.report.pages import method_page
+from benchbox.report.pages.shared_data import SharedData, Sources
 from benchbox.report.tables import leaderboard, ranked_rows
 
 
@@ -88,8 +89,8 @@ def test_the_page_of_a_method_has_the_same_row(make, read, demo):
     for seed, level in enumerate((0.040, 0.042, 0.047)):
         make("demo-a", level, seed=seed)
     make("demo-a", 0.05, budget="paper")
-    sources = page_types.Sources((demo,), (), References({}, ()), tuple(read()), ())
-    page = page_types.build_method_page("demo-a", None, read(), sources, {})
+    sources = Sources((demo,), (), References({}, ()), tuple(read()), ())
+    page = method_page.build_method_page("demo-a", SharedData(sources))
     paper, quick = sorted(page.rows, key=lambda row: len(row.seeds))
     (board,) = (row for row in table_of(read(), demo)[0].rows if len(row.seeds) == 3)
     assert quick.cell == board.cells[2]

@@ -13,7 +13,7 @@ from benchbox.protocols import protocol_card
 from benchbox.report.inputs import results as stored
 from benchbox.report.inputs import synthetic_items
 from benchbox.report.pages import gaze_atlas
-from benchbox.report.pages.page_types import Sources
+from benchbox.report.pages.shared_data import Sources
 from benchbox.report.site_build import site
 from benchbox.report.tables import leaderboard, per_item
 from benchbox.runs import prediction_files, run_folders
@@ -135,8 +135,8 @@ def test_scores_of_another_rendering_bring_neither_picture_nor_truth(tmp_path):
         np.save(path.with_suffix(".npy"), table)
     page = made(tmp_path, protocol_card.load_protocol("synth-gazecn"))
     assert page.sections
-    assert not page.shown
-    assert not page.true
+    assert not page.has_pictures
+    assert not page.has_truth
 
 
 def test_a_licensed_set_shows_answers_alone(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from benchbox.papers.reference_rows import References
 from benchbox.report.inputs import results as stored
 from benchbox.report.inputs import synthetic_items
 from benchbox.report.pages import pseudo_label_page
-from benchbox.report.pages.page_types import Sources
+from benchbox.report.pages.shared_data import Sources
 from benchbox.report.site_build import site
 from benchbox.runs import pseudo_labels, run_folders
 from benchbox.runs.pseudo_labels import PseudoLabels
@@ -67,7 +67,7 @@ def laid(make, demo):
 
 def test_what_was_trusted_stands_in_numbers(laid):
     page = laid(invented())
-    assert (page.total, page.kept, page.shown) == (3000, FACES, True)
+    assert (page.total, page.kept, page.has_points) == (3000, FACES, True)
     first, second, third = page.choices
     errors = 100 * (0.02 + 0.002 * np.delete(np.arange(FACES), 5))
     assert first.title == "round 1, cpm"
@@ -112,7 +112,7 @@ def test_a_picture_of_another_rendering_is_not_shown(laid):
 
 def test_of_other_peoples_faces_there_are_ids_scores_and_errors(laid):
     page = laid(invented(shown=False))
-    assert not page.shown
+    assert not page.has_points
     assert list(page.pictures) == []
     face = page.choices[0].accepted[0]
     assert (face.answers[0].path, face.truth) == ("", "")

@@ -17,7 +17,7 @@ from benchbox.report.charts import face_drawings
 from benchbox.report.inputs import results as stored
 from benchbox.report.inputs import synthetic_items
 from benchbox.report.pages import sample_atlas
-from benchbox.report.pages.page_types import Sources
+from benchbox.report.pages.shared_data import Sources
 from benchbox.report.site_build import output, site
 from benchbox.report.tables import leaderboard, per_item
 
@@ -108,7 +108,7 @@ def test_a_licensed_set_is_points_on_grey_even_when_its_ids_look_like_ours(demo,
     names = np.array([f"common/{k:05d}" for k in range(40)])
     page = laid(replace(demo, dataset="300w"), names)
     assert list(page.pictures) == []
-    assert not page.shown
+    assert not page.has_pictures
     assert [
         face_drawings.picture_file(name, "common/00001") for name in ("300w", "wflw", "cofw")
     ] == [""] * 3
@@ -122,16 +122,16 @@ def test_our_own_faces_are_shown(demo, laid, monkeypatch):
     page = laid(demo, OURS)
     assert len(list(page.pictures)) == 24
     assert all(re.fullmatch(r"face/300w-v\d+-common-\d{5}\.jpg", name) for name in page.pictures)
-    assert page.true
+    assert page.has_truth
 
 
 def test_no_face_is_shown_whose_scores_are_of_another_rendering(demo, laid):
-    assert not laid(demo, OURS).shown, "invented errors are none of these faces"
+    assert not laid(demo, OURS).has_pictures, "invented errors are none of these faces"
 
 
 def test_a_turned_picture_is_another_one(demo, laid, monkeypatch):
     monkeypatch.setattr(sample_atlas, "_errors_match", lambda *_: True)
-    assert not laid(replace(demo, rotation=15.0), OURS).shown
+    assert not laid(replace(demo, rotation=15.0), OURS).has_pictures
 
 
 def test_what_fits_gives_the_error_that_was_scored(demo):
@@ -216,7 +216,7 @@ def test_no_licensed_pixel_can_reach_the_site():
         ), path
         if "imencode" in names:
             makers.add(path.name)
-    assert makers == {"faces.py"}
+    assert makers == {"face_drawings.py"}
     assert output.PICTURE == ".jpg"
 
 

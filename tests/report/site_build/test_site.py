@@ -14,7 +14,7 @@ from benchbox import report
 from benchbox.errors import ResultError
 from benchbox.protocols import protocol_card
 from benchbox.report.inputs import results as stored
-from benchbox.report.pages.page_types import Sources
+from benchbox.report.pages.shared_data import Sources
 from benchbox.report.site_build import output, site
 
 VOID = {"meta", "link", "br", "img", "hr", "input", "circle", "rect"}
