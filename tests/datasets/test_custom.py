@@ -1,4 +1,7 @@
-"""Your own faces: CSV and COCO-style json named by the card, HRNet's columns, the published samples."""
+"""Custom datasets: CSV and COCO-style json named by the card, HRNet's columns.
+
+Also on the samples that others publish.
+"""
 
 import csv
 import json

@@ -1,4 +1,7 @@
-"""Leave one person out as one run: no one is tested by a model that saw them, and a kill goes on with the next fold."""
+"""Leave one person out as one run: no one is tested by a model that saw them.
+
+A run that was killed goes on with the next fold.
+"""
 
 import json
 from dataclasses import replace
@@ -49,11 +52,13 @@ from pathlib import Path
 def train(job):
     seen = sorted({str(one.id).split("/")[0] for one in job.labelled.samples})
     calls = Path("calls")
-    calls.write_text(calls.read_text() + "".join(seen) + " " if calls.exists() else "".join(seen) + " ")
+    earlier = calls.read_text() if calls.exists() else ""
+    calls.write_text(earlier + "".join(seen) + " ")
     if Path("stop").exists() and len(calls.read_text().split()) == 3:
         raise KeyboardInterrupt
     (job.out / "seen.json").write_text(json.dumps([one.id for one in job.labelled.samples]))
-    (job.out / "log.csv").write_text("stage,step,epoch,loss,samples_per_s,seconds\\na,1,1,0.5,10,1\\n")
+    header = "stage,step,epoch,loss,samples_per_s,seconds"
+    (job.out / "log.csv").write_text(header + "\\na,1,1,0.5,10,1\\n")
     (job.out / "training.json").write_text(json.dumps({"samples": len(job.labelled)}))
     draw = np.random.random() * 1e-3  # of the process's generator: every fold begins alike
     np.save(job.out / "w.npy", job.labelled.values.mean(axis=0) + draw)
@@ -74,7 +79,8 @@ def request_for(world):
 
     def make(**changes: object) -> execute.RunRequest:
         standard = execute.RunRequest(
-            method="mean", protocol="tiny-folds", budget="smoke", device="cpu", data=world.data, results=world.results,
+            method="mean", protocol="tiny-folds", budget="smoke",
+            device="cpu", data=world.data, results=world.results,
             methods=(world.methods,),
         )  # fmt: skip
         return replace(standard, **changes)  # type: ignore[arg-type]

@@ -230,14 +230,17 @@ def test_a_photo_with_faces_in_train_and_test_is_noted_and_kept():
 
 # --- completeness ---------------------------------------------------------------------------------
 
-WHERE = r"get 300-W at https://ibug\.doc\.ic\.ac\.uk/\S+ \(research only, .*\); --protocol synth-300w-full needs no data"
+WHERE = (
+    r"get 300-W at https://ibug\.doc\.ic\.ac\.uk/\S+ \(research only, .*\); "
+    r"--protocol synth-300w-full needs no data"
+)
 
 
 def test_an_incomplete_test_set_is_refused_in_one_line_with_a_way_out():
     index = make(hard=0, notes=("ibug: 2 of 2 faces have no picture and are left out",))
     message = (
-        r"^300w-full needs 5 test items, this copy has 3 \(helen/testset 3, ibug 0\); ibug: 2 of 2 faces have no "
-        rf"picture and are left out; {WHERE} and runs now$"
+        r"^300w-full needs 5 test items, this copy has 3 \(helen/testset 3, ibug 0\); "
+        rf"ibug: 2 of 2 faces have no picture and are left out; {WHERE} and runs now$"
     )
     for verb in (split.split_index, split.ground_truth, split.describe_data):
         with pytest.raises(DataError, match=message) as caught:
@@ -283,7 +286,10 @@ def test_a_partial_training_set_gives_the_data_a_name():
 def test_missing_boxes_stop_a_run_but_not_a_score():
     index = make()
     index.boxes["detector"][:2] = np.nan
-    message = r"needs detector boxes and 2 items have none \(ibug; first 'ibug/0'\); or add \+box=ground_truth"
+    message = (
+        r"needs detector boxes and 2 items have none \(ibug; first 'ibug/0'\); "
+        r"or add \+box=ground_truth"
+    )
     with pytest.raises(DataError, match=message):
         split.split_index(CARD, index)
     assert len(split.ground_truth(CARD, index).ids) == 5

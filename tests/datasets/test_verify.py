@@ -1,4 +1,7 @@
-"""The doctor: look-alikes across splits under another crop and grading, boxes in a wrong order, one fingerprint."""
+"""The doctor: look-alikes across splits under another crop and grading, boxes in a wrong order.
+
+The fingerprint does not depend on the order of rows.
+"""
 
 import csv
 import json
@@ -84,7 +87,10 @@ def said(findings, level):
 
 
 def test_a_trained_face_is_known_again_in_the_test_under_another_crop_and_grading(tmp_path):
-    """Trap: file digests, and hashes of whole pictures, take a cropped copy for another photograph."""
+    """Trap: digests of files and hashes of whole pictures.
+
+    They take a cropped copy for another photograph.
+    """
     notes = said(found(tmp_path, world(tmp_path)), "note")
     (alike,) = [note for note in notes if "same picture" in note]
     assert alike.startswith("1 faces are the same picture in train and in test")
@@ -168,7 +174,8 @@ def test_a_card_of_ones_own_runs_from_its_path(tmp_path):
     """Ten lines and a folder of pictures: everything from training to scores."""
     world(tmp_path)
     command = [
-        sys.executable, "-m", "benchbox", "run", "--method", "mean-shape", "--protocol", str(tmp_path / "mine.toml"),
+        sys.executable, "-m", "benchbox", "run",
+        "--method", "mean-shape", "--protocol", str(tmp_path / "mine.toml"),
         "--data", str(tmp_path), "--results", str(tmp_path / "results"),
     ]  # fmt: skip
     ran = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
@@ -229,7 +236,10 @@ def test_published_json_samples_are_examined_through_a_card(data_root, tmp_path,
 
 @pytest.mark.data
 def test_three_photographs_of_lfpw_are_in_both_official_splits(data_root):
-    """Found by the doctor in the samples: same photographs under other numbers, cropped and graded differently."""
+    """Found by the doctor in the samples: same photographs under other numbers.
+
+    They are cropped and graded differently.
+    """
     module = datasets.open_dataset("300w")
     cards = [protocol_card.load_protocol("300w-common")]
     notes = said(list(verify.examine_dataset("300w", module, data_root, cards)), "note")
@@ -240,7 +250,10 @@ def test_three_photographs_of_lfpw_are_in_both_official_splits(data_root):
 
 
 def test_a_set_with_losses_is_not_called_complete(tmp_path):
-    """`data verify gazecapture` on one recording of 1,474 named all findings partial, and the variant complete."""
+    """`data verify gazecapture` on one recording of 1,474 must be named partial.
+
+    It once named all findings partial, and the variant complete.
+    """
     card = world(tmp_path)
     whole = datasets.open_protocol_dataset(card)
 

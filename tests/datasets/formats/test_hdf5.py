@@ -54,7 +54,10 @@ def test_a_file_that_is_no_hdf5_or_not_there_is_named(tmp_path):
 
 
 def test_values_kept_in_other_files_are_refused(tmp_path):
-    """The trap: an external link, external storage or a virtual dataset reads any file of this machine."""
+    """The trap: such a file reads any file of this machine.
+
+    By an external link, external storage or a virtual dataset.
+    """
     secret = tmp_path / "secret.h5"
     with h5py.File(secret, "w") as file:
         file["labels"] = np.zeros((2, 2))

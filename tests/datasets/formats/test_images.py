@@ -1,4 +1,7 @@
-"""Pictures: channel order, orientation, depth, alpha and broken files, each with the trap it guards."""
+"""Pictures: channel order, orientation, depth, alpha and broken files.
+
+Each test names the trap that it guards.
+"""
 
 import os
 import struct
@@ -134,7 +137,10 @@ def test_whole_looks_past_junk_after_the_end(tmp_path):
 
 
 def test_a_stamp_changes_with_the_file_and_reads_nothing(tmp_path):
-    """Caches of decoded pixels trust it: another picture in the same place must not pass for the old one."""
+    """Caches of decoded pixels trust it.
+
+    Another picture in the same place must not pass for the old one.
+    """
     path = put(tmp_path, jpeg())
     before = images.file_cache_key(path)
     assert images.file_cache_key(path) == before

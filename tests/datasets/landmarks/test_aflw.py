@@ -1,4 +1,7 @@
-"""AFLW-19: the split is a permutation, boxes are left-right-top-bottom, hidden points have coordinates."""
+"""AFLW-19: the split is a permutation, boxes are left-right-top-bottom.
+
+Hidden points have coordinates, too.
+"""
 
 import cv2
 import numpy as np

@@ -1,4 +1,7 @@
-"""COFW (29 points, MATLAB 7.3) and COFW-68 (v5 files beside it): transposed arrays, x y w h, int16, grey pictures."""
+"""COFW (29 points, MATLAB 7.3) and COFW-68 (v5 files beside it).
+
+Their traps: transposed arrays, boxes x y w h, int16, grey pictures.
+"""
 
 import h5py
 import numpy as np
@@ -25,7 +28,10 @@ def phis(row):
 
 
 def hdf5(path, part, count, change=None):
-    """Write a MATLAB 7.3 file as MATLAB does: a 512-byte head, arrays transposed, cells as references."""
+    """Write a MATLAB 7.3 file as MATLAB does.
+
+    With a 512-byte head, arrays transposed, cells as references.
+    """
     suffix = {"train": "Tr", "test": "T"}[part]
     columns = {
         f"phis{suffix}": np.stack([phis(row) for row in range(count)]).T,

@@ -74,7 +74,8 @@ def test_the_official_lists_have_their_sizes_and_share_no_video():
 def test_the_known_bad_frames_are_those_of_the_release():
     known = vw.broken_frames()
     assert {video: len(frames) for video, frames in known.items()} == {
-        "401": 120, "402": 109, "410": 148, "411": 316, "508": 99, "518": 208, "529": 134, "530": 109, "531": 14,
+        "401": 120, "402": 109, "410": 148, "411": 316,
+        "508": 99, "518": 208, "529": 134, "530": 109, "531": 14,
         "533": 234, "540": 6, "547": 30, "548": 139, "551": 36, "553": 31, "557": 394,
     }  # fmt: skip
     assert sum(map(len, known.values())) == vw.BROKEN == 2127

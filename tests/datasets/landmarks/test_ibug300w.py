@@ -1,4 +1,7 @@
-"""300-W: the official layout and its traps, on sets in the true format written here and on the samples."""
+"""300-W: the official layout and its traps.
+
+On sets in the true format, written here, and on the samples.
+"""
 
 import shutil
 from collections import Counter
@@ -380,8 +383,8 @@ def test_verify_finds_what_is_wrong(root):
     findings = ibug300w.verify(root)
     wrong = "\n".join(levels(findings, "wrong"))
     assert (
-        "1 pictures are in train and in test; first helen/trainset/100032540_1 = helen/testset/296814969_3"
-        in wrong
+        "1 pictures are in train and in test; "
+        "first helen/trainset/100032540_1 = helen/testset/296814969_3" in wrong
     )
     assert "2 pictures cannot be read; first" in wrong
     assert "1 pictures do not fit their points; first" in wrong

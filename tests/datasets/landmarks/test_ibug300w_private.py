@@ -1,4 +1,7 @@
-"""300-W private: folders known by the end of their name, 68 points counted from 1, a copy with 599 faces."""
+"""300-W private: folders known by the end of their name, 68 points counted from 1.
+
+One copy has 599 faces.
+"""
 
 import cv2
 import numpy as np

@@ -57,7 +57,8 @@ def test_subsets_are_the_bits_in_their_order(tmp_path):
     index = wflw.index(write(tmp_path), pixels=False)
     flagged = {name: index.ids[index.attributes[name]].tolist() for name in wflw.ATTRIBUTES}
     assert flagged == {
-        "largepose": ["test/0001"], "expression": ["train/0001", "test/0002"], "illumination": [], "makeup": [],
+        "largepose": ["test/0001"], "expression": ["train/0001", "test/0002"],
+        "illumination": [], "makeup": [],
         "occlusion": ["train/0001", "test/0002"], "blur": [],
     }  # fmt: skip
 
@@ -150,5 +151,6 @@ def test_verify_compares_subset_lists_and_names_what_is_known(tmp_path):
 
 def test_sums_of_the_official_list_are_held():
     assert dict(zip(wflw.ATTRIBUTES, wflw.TEST_SUMS, strict=True)) == {
-        "largepose": 326, "expression": 314, "illumination": 698, "makeup": 206, "occlusion": 736, "blur": 773
+        "largepose": 326, "expression": 314, "illumination": 698,
+        "makeup": 206, "occlusion": 736, "blur": 773
     }  # fmt: skip
