@@ -1,7 +1,8 @@
 """A leaderboard as a file for other programs and papers: CSV, Markdown, LaTeX, JSON, BibTeX.
 
-Each holds what the page shows, in its order: ranks, intervals, seeds with the spread between them, sources, the rows
-that stand apart with the reason, and (but for CSV, whose lines are rows) what the test set can tell in each column.
+Each holds what the page shows, in its order: ranks, intervals, seeds with the standard deviation
+between them, sources, the rows that are not comparable with the reason, and (but for CSV, whose
+lines are rows) the smallest detectable difference in each column.
 """
 
 from __future__ import annotations
@@ -21,6 +22,18 @@ from benchbox.types import MethodCard, Protocol
 from . import rows
 from .rows import Cell, Column, Row, Table
 
+_CSV_HEAD = (
+    "rank",
+    "name",
+    "kind",
+    "details",
+    "seeds",
+    "sources",
+    "apart",
+    "params",
+    "macs",
+    "latency_ms",
+)
 _TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _TEX |= {letter: "\\" + letter for letter in "&%$#_{}"}
 _TEX |= {
@@ -34,53 +47,68 @@ _TEX |= {
 }
 
 
+# --- CSV ------------------------------------------------------------------------------------------
+
+
 def as_csv(protocol: Protocol, table: Table) -> str:
     """Write one line per row; every column of numbers has its ends beside it."""
+    del protocol  # its name is the file's
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    names = [_column_name(column) for column in table.columns]
-    head = [
-        "rank",
-        "name",
-        "kind",
-        "details",
-        "seeds",
-        "sources",
-        "apart",
-        "params",
-        "macs",
-        "latency_ms",
-    ]
-    writer.writerow(
-        [*head, *(f"{name}{end}" for name in names for end in ("", ".low", ".high", ".std"))]
-    )
+    head = list(_CSV_HEAD)
+    for column in table.columns:
+        name = _column_name(column)
+        head += [name, f"{name}.low", f"{name}.high", f"{name}.std"]
+    writer.writerow(head)
     for row in rows.all_rows(table):
-        numbers = [value for cell in row.cells for value in _csv_numbers(cell)]
-        cost = [row.cost.params, row.cost.macs, row.cost.latency_ms]
-        words = [row.rank, _safe_text(row.name), row.kind, "; ".join(row.details)]
-        words += [" ".join(seed.name for seed in row.seeds), _source_words(row), row.not_comparable]
-        writer.writerow(["" if value is None else value for value in (*words, *cost, *numbers)])
-    del protocol  # its name is the file's
+        writer.writerow(_csv_cells(row))
     return stream.getvalue()
+
+
+def _csv_cells(row: Row) -> list[object]:
+    cells: list[object] = [
+        row.rank,
+        _safe_text(row.name),
+        row.kind,
+        "; ".join(row.details),
+        " ".join(seed.name for seed in row.seeds),
+        _source_words(row),
+        row.not_comparable,
+        row.cost.params,
+        row.cost.macs,
+        row.cost.latency_ms,
+    ]
+    for cell in row.cells:
+        if cell is None:
+            cells += [None] * 4
+        else:
+            low, high = cell.ends or (None, None)
+            cells += [cell.value, low, high, cell.std]
+    return cells
 
 
 def _safe_text(text: str) -> str:
     """Keep a spreadsheet from taking a name for a formula."""
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    if text[:1] in "=+-@\t\r":
+        return f"'{text}"
+    return text
+
+
+# --- JSON -----------------------------------------------------------------------------------------
 
 
 def as_json(protocol: Protocol, table: Table) -> str:
     """Write the table as one document; a value that does not exist is left out."""
+    detectable = {}
+    for column, difference in zip(table.columns, table.detectable, strict=False):
+        detectable[_column_name(column)] = difference
     document = {
         "schema": 1,
         "protocol": protocol.name,
         "card": protocol.card,
         "convention": table.convention,
         "ranked_by": _column_name(table.ranking_column),
-        "can_tell_from": {
-            _column_name(c): reach
-            for c, reach in zip(table.columns, table.detectable, strict=False)
-        },
+        "can_tell_from": detectable,
         "rows": [_json_row(row, table.columns) for row in rows.all_rows(table)],
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
@@ -90,92 +118,101 @@ def _json_row(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     scores: dict[str, dict[str, Any]] = {}
     for column, cell in zip(columns, row.cells, strict=True):
         if cell:
-            ends = dict(zip(("low", "high"), cell.ends, strict=False))
-            spread = {} if cell.std is None else {"std": cell.std}
-            score = {"value": cell.value, **ends, **spread, "unit": column.metric.unit}
-            scores.setdefault(column.group, {})[column.metric.name] = score
-    words = {"rank": row.rank, "name": row.name, "kind": row.kind, "details": list(row.details)}
-    words["seeds"] = [seed.name for seed in row.seeds]
-    notes = {
+            scores.setdefault(column.group, {})[column.metric.name] = _json_score(cell, column)
+    cost_at = None
+    if row.cost.paper:
+        cost_at = "the paper's sizes"
+    facts = {
+        "rank": row.rank,
+        "name": row.name,
+        "kind": row.kind,
+        "details": list(row.details),
+        "seeds": [seed.name for seed in row.seeds],
         "sources": [source.text for source in row.sources],
         "notes": list(row.notes),
         "apart": row.not_comparable,
-    }
-    cost: dict[str, Any] = {
         "params": row.cost.params,
         "macs": row.cost.macs,
         "latency_ms": row.cost.latency_ms,
-    }
-    cost |= {
-        "cost_at": "the paper's sizes" if row.cost.paper else None,
+        "cost_at": cost_at,
         "latency_on": row.cost.machine,
     }
-    given = {**words, **notes, **cost}
-    return {key: value for key, value in given.items() if value not in (None, "", [])} | {
-        "scores": scores
-    }
+    known: dict[str, Any] = {key: fact for key, fact in facts.items() if fact not in (None, "", [])}
+    known["scores"] = scores
+    return known
+
+
+def _json_score(cell: Cell, column: Column) -> dict[str, Any]:
+    score: dict[str, Any] = {"value": cell.value}
+    if cell.ends:
+        score["low"], score["high"] = cell.ends
+    if cell.std is not None:
+        score["std"] = cell.std
+    score["unit"] = column.metric.unit
+    return score
+
+
+# --- Markdown -------------------------------------------------------------------------------------
 
 
 def as_markdown(protocol: Protocol, table: Table) -> str:
-    """Write a pipe table; rows that stand apart follow in one of their own for each reason."""
-    head = [
-        "#",
-        "method",
-        "kind",
-        *(f"{c.metric.title}, {c.group}{_unit(c)}" for c in table.columns),
-    ]
-    rule = ["--:", "---", "---", *("--:" for _ in table.columns)]
-    lines = [
-        f"{protocol.title}; {metric_names.describe_convention(table.convention)}",
-        "",
-        _markdown_line(head),
-        _markdown_line(rule),
-    ]
+    """Write a pipe table; rows that are not comparable follow in one of their own for each reason."""
+    head = ["#", "method", "kind"]
+    rule = ["--:", "---", "---"]
+    for column in table.columns:
+        head.append(f"{column.metric.title}, {column.group}{_unit(column)}")
+        rule.append("--:")
+    table_head = [_markdown_line(head), _markdown_line(rule)]
+    lines = [f"{protocol.title}; {metric_names.describe_convention(table.convention)}", ""]
+    lines += table_head
     lines += [_markdown_line(_markdown_cells(row)) for row in table.rows]
     if table.detectable:
         lines.append(_markdown_line(["", "*can tell from*", "", *_detectable_words(table)]))
     for part in table.not_comparable:
-        lines += [
-            "",
-            f"Apart: {_escape_markdown(part.reason)}",
-            "",
-            _markdown_line(head),
-            _markdown_line(rule),
-            *map(_markdown_line, map(_markdown_cells, part.rows)),
-        ]
-    notes = [
-        f"{number}. {_escape_markdown(note)}"
-        for number, note in enumerate(table.footnotes, start=1)
-    ]
-    return "\n".join([*lines, *(["", *notes] if notes else [])]) + "\n"
+        lines += ["", f"Apart: {_escape_markdown(part.reason)}", "", *table_head]
+        lines += [_markdown_line(_markdown_cells(row)) for row in part.rows]
+    if table.footnotes:
+        lines.append("")
+    for number, note in enumerate(table.footnotes, start=1):
+        lines.append(f"{number}. {_escape_markdown(note)}")
+    return "\n".join(lines) + "\n"
 
 
 def _markdown_cells(row: Row) -> list[str]:
-    marks = "".join(f" ({mark})" for mark in row.marks)
-    more = "; ".join(
-        (*row.details, *filter(None, [row.seeds_text]), *(source.text for source in row.sources))
-    )
-    cells = [_markdown_number(cell) if cell else "" for cell in row.cells]
-    return [
-        str(row.rank or ""),
-        _escape_markdown(row.name) + marks + (f" ({_escape_markdown(more)})" if more else ""),
-        row.kind,
-        *cells,
-    ]
+    name = _escape_markdown(row.name)
+    for mark in row.marks:
+        name += f" ({mark})"
+    words = [*row.details, row.seeds_text, *(source.text for source in row.sources)]
+    details = "; ".join(filter(None, words))
+    if details:
+        name += f" ({_escape_markdown(details)})"
+    cells = [str(row.rank or ""), name, row.kind]
+    for cell in row.cells:
+        if cell is None:
+            cells.append("")
+        else:
+            cells.append(_markdown_number(cell))
+    return cells
 
 
 def _markdown_number(cell: Cell) -> str:
-    spread = f" ± {cell.std_text}" if cell.std_text else ""
-    return cell.text + spread + (f" ({cell.interval})" if cell.interval else "")
+    text = cell.text
+    if cell.std_text:
+        text += f" ± {cell.std_text}"
+    if cell.interval:
+        text += f" ({cell.interval})"
+    return text
 
 
 def _detectable_words(table: Table) -> list[str]:
-    """Print the smallest difference that the test set can tell in each column."""
-    pairs = zip(table.columns, table.detectable, strict=True)
-    return [
-        "" if reach is None else number_format.format_number(reach, column.metric.unit)
-        for column, reach in pairs
-    ]
+    """Print the smallest detectable difference in each column."""
+    words = []
+    for column, difference in zip(table.columns, table.detectable, strict=True):
+        if difference is None:
+            words.append("")
+        else:
+            words.append(number_format.format_number(difference, column.metric.unit))
+    return words
 
 
 def _escape_markdown(text: str) -> str:
@@ -186,129 +223,160 @@ def _markdown_line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+# --- LaTeX ----------------------------------------------------------------------------------------
+
+
 def as_latex(protocol: Protocol, table: Table) -> str:
-    """Write a booktabs table of the rows beside each other: best bold, second underlined, ± half an interval, σ."""
-    first = {"", *table.thresholds[:1]}
-    places = [i for i, column in enumerate(table.columns) if column.metric.threshold_text in first]
-    columns = [table.columns[i] for i in places]
-    styles = [
-        _tex_styles([row.cells[i] for row in table.rows], table.columns[i].metric.lower_is_better)
-        for i in places
+    """Write a booktabs table of the rows beside each other.
+
+    The best is bold, the second underlined; ± half an interval, σ between seeds.
+    """
+    shown = _latex_columns(table)
+    columns = [table.columns[i] for i in shown]
+    group_head = _tex_line([r"\#", "method", "", *(_escape_tex(c.group) for c in columns)])
+    lines = [
+        r"% needs \usepackage{booktabs}",
+        r"\begin{table}",
+        rf"\caption{{{_escape_tex(_latex_caption(protocol, table))}}}",
+        rf"\begin{{tabular}}{{rll{'r' * len(columns)}}}",
+        r"\toprule",
+        _metric_head(columns),
+        group_head,
+        r"\midrule",
+        *_latex_rows(table, shown),
     ]
+    if table.detectable:
+        words = _detectable_words(table)
+        lines.append(r"\midrule")
+        lines.append(_tex_line(["", "can tell from", "", *(words[i] for i in shown)]))
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    if table.footnotes:
+        lines.append(r"\footnotesize")
+    for number, note in enumerate(table.footnotes, start=1):
+        lines.append(rf"\par $^{{{number}}}$ {_escape_tex(note)}")
+    return "\n".join([*lines, r"\end{table}", ""])
+
+
+def _latex_columns(table: Table) -> list[int]:
+    """Return the indices of the columns that fit on paper: of all thresholds only the first."""
+    first_threshold = {"", *table.thresholds[:1]}
+    shown = []
+    for index, column in enumerate(table.columns):
+        if column.metric.threshold_text in first_threshold:
+            shown.append(index)
+    return shown
+
+
+def _latex_caption(protocol: Protocol, table: Table) -> str:
+    convention = metric_names.describe_convention(table.convention)
+    caption = f"{protocol.title}; {convention}. Equal ranks: the test set cannot tell."
+    caption += f" ±: half the {protocol.interval:.0%} interval over {protocol.cluster}s."
+    if table.has_seeds:
+        caption += " σ: standard deviation between seeds."
+    return caption
+
+
+def _metric_head(columns: Sequence[Column]) -> str:
     spans: dict[str, int] = {}
     for column in columns:
         title = column.metric.title + _unit(column)
         spans[title] = spans.get(title, 0) + 1
-    body = []
-    for line, row in enumerate(table.rows):
-        marks = f"$^{{{','.join(map(str, row.marks))}}}$" if row.marks else ""
-        cells = [
-            _tex_cell(row.cells[i], style[line]) for i, style in zip(places, styles, strict=True)
-        ]
-        more = "; ".join(source.text for source in row.sources) or ", ".join(
-            filter(None, [*row.details, row.seeds_text])
-        )
-        body.append(
-            " & ".join(
-                [str(row.rank or ""), f"{_escape_tex(row.name)}{marks}", _escape_tex(more), *cells]
-            )
-            + r" \\"
-        )
-    notes = [
-        rf"\par $^{{{n}}}$ {_escape_tex(note)}" for n, note in enumerate(table.footnotes, start=1)
-    ]
-    if table.detectable:
-        reached = _detectable_words(table)
-        body += [
-            r"\midrule",
-            " & ".join(["", "can tell from", "", *(reached[i] for i in places)]) + r" \\",
-        ]
-    caption = f"{protocol.title}; {metric_names.describe_convention(table.convention)}. Equal ranks: the test set cannot tell."
-    caption += f" ±: half the {protocol.interval:.0%} interval over {protocol.cluster}s."
-    caption += " σ: standard deviation between seeds." if table.has_seeds else ""
-    return "\n".join(
-        [
-            r"% needs \usepackage{booktabs}",
-            r"\begin{table}",
-            rf"\caption{{{_escape_tex(caption)}}}",
-            rf"\begin{{tabular}}{{rll{'r' * len(columns)}}}",
-            r"\toprule",
-            " & ".join(
-                [
-                    "",
-                    "",
-                    "",
-                    *(rf"\multicolumn{{{n}}}{{c}}{{{_escape_tex(t)}}}" for t, n in spans.items()),
-                ]
-            )
-            + r" \\",
-            " & ".join([r"\#", "method", "", *(_escape_tex(column.group) for column in columns)])
-            + r" \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            *([r"\footnotesize", *notes] if notes else []),
-            r"\end{table}",
-            "",
-        ]
-    )
+    cells = ["", "", ""]
+    for title, span in spans.items():
+        cells.append(rf"\multicolumn{{{span}}}{{c}}{{{_escape_tex(title)}}}")
+    return _tex_line(cells)
 
 
-def _tex_styles(cells: Sequence[Cell | None], falls: bool) -> list[str]:
+def _latex_rows(table: Table, shown: Sequence[int]) -> list[str]:
+    commands = {}
+    for index in shown:
+        cells = [row.cells[index] for row in table.rows]
+        lower_is_better = table.columns[index].metric.lower_is_better
+        commands[index] = _tex_commands(cells, lower_is_better)
+    lines = []
+    for number, row in enumerate(table.rows):
+        name = _escape_tex(row.name)
+        if row.marks:
+            name += f"$^{{{','.join(map(str, row.marks))}}}$"
+        words = _source_words(row) or ", ".join(filter(None, [*row.details, row.seeds_text]))
+        line = [str(row.rank or ""), name, _escape_tex(words)]
+        line += [_tex_cell(row.cells[index], commands[index][number]) for index in shown]
+        lines.append(_tex_line(line))
+    return lines
+
+
+def _tex_line(cells: Iterable[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _tex_commands(cells: Sequence[Cell | None], lower_is_better: bool) -> list[str]:
     """Return a LaTeX command for every cell: the best printed number is bold, the second underlined."""
-    known = sorted({float(cell.text) for cell in cells if cell}, reverse=not falls)
-    commands = dict(zip(known, (r"\textbf", r"\underline"), strict=False))
-    return [commands.get(float(cell.text), "") if cell else "" for cell in cells]
+    numbers = {float(cell.text) for cell in cells if cell}
+    best_first = sorted(numbers, reverse=not lower_is_better)
+    command_of = dict(zip(best_first, (r"\textbf", r"\underline"), strict=False))
+    commands = []
+    for cell in cells:
+        if cell is None:
+            commands.append("")
+        else:
+            commands.append(command_of.get(float(cell.text), ""))
+    return commands
 
 
 def _tex_cell(cell: Cell | None, command: str) -> str:
     if cell is None:
         return "--"
-    text = f"{command}{{{cell.text}}}" if command else cell.text
-    spread = rf" ($\sigma$ {cell.std_text})" if cell.std_text else ""
-    if not cell.ends:
-        return text + spread
-    digits = len(cell.text.partition(".")[2])
-    return rf"{text} $\pm$ {(cell.ends[1] - cell.ends[0]) / 2:.{digits}f}{spread}"
+    text = cell.text
+    if command:
+        text = f"{command}{{{cell.text}}}"
+    if cell.ends:
+        low, high = cell.ends
+        digits = len(cell.text.partition(".")[2])
+        text += rf" $\pm$ {(high - low) / 2:.{digits}f}"
+    if cell.std_text:
+        text += rf" ($\sigma$ {cell.std_text})"
+    return text
 
 
 def _escape_tex(text: str) -> str:
     return "".join(_TEX.get(letter, letter) for letter in text)
 
 
+# --- BibTeX ---------------------------------------------------------------------------------------
+
+
 def as_bibtex(papers: Iterable[Paper], cards: Iterable[MethodCard]) -> str:
-    """Write an entry for every paper that is quoted and for every method that was measured."""
-    entries = {
-        paper.key: {
+    """Write an entry for every paper that is cited and for every method that was measured."""
+    entries: dict[str, Mapping[str, str]] = {}
+    for paper in papers:
+        entries[paper.key] = {
             "title": paper.title,
             "author": paper.authors,
             "venue": paper.venue,
             "year": str(paper.year),
             "url": paper.url,
         }
-        for paper in papers
-    }
     for card in cards:
         if card.paper.get("title"):
             facts = {"author": card.paper.get("authors", ""), **card.paper}
-            entries.setdefault(
-                card.name,
-                {key: facts.get(key, "") for key in ("title", "author", "venue", "year", "url")},
-            )
-    return "\n".join(_bibtex_entry(key, facts) for key, facts in sorted(entries.items()))
+            entries.setdefault(card.name, facts)
+    return "\n".join(_bibtex_entry(key, entries[key]) for key in sorted(entries))
 
 
 def _bibtex_entry(key: str, facts: Mapping[str, str]) -> str:
-    names = " and ".join(name.strip() for name in facts["author"].split(",") if name.strip())
+    authors = [name.strip() for name in facts.get("author", "").split(",")]
     fields = {
-        "title": f"{{{_escape_tex(facts['title'])}}}",
-        "author": _escape_tex(names),
-        "booktitle": _escape_tex(facts["venue"]),
+        "title": f"{{{_escape_tex(facts.get('title', ''))}}}",
+        "author": _escape_tex(" and ".join(filter(None, authors))),
+        "booktitle": _escape_tex(facts.get("venue", "")),
+        "year": facts.get("year", ""),
+        "url": facts.get("url", ""),
     }
-    fields |= {"year": facts["year"], "url": facts["url"]}
-    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
-    return "\n".join([f"@inproceedings{{{re.sub(r'[^A-Za-z0-9-]', '', key)},", *lines, "}", ""])
+    lines = [f"@inproceedings{{{re.sub(r'[^A-Za-z0-9-]', '', key)},"]
+    for name, value in fields.items():
+        if value:
+            lines.append(f"  {name} = {{{value}}},")
+    return "\n".join([*lines, "}", ""])
 
 
 TABLE_FORMATS: Mapping[str, Callable[[Protocol, Table], str]] = {
@@ -324,7 +392,9 @@ def export_path(protocol: str, convention: str, suffix: str) -> str:
 
     The references of a protocol have no convention.
     """
-    name = file_slug(convention) if convention else "references"
+    name = "references"
+    if convention:
+        name = file_slug(convention)
     return f"export/{file_slug(protocol)}/{name}.{suffix}"
 
 
@@ -335,15 +405,11 @@ def _column_name(column: Column) -> str:
     return f"{column.metric.name}.{column.group}"
 
 
-def _csv_numbers(cell: Cell | None) -> tuple[float | None, ...]:
-    if cell is None:
-        return (None,) * 4
-    return (cell.value, *(cell.ends or (None, None)), cell.std)
-
-
 def _unit(column: Column) -> str:
     word = number_format.unit_word(column.metric.unit)
-    return f" ({word})" if word else ""
+    if not word:
+        return ""
+    return f" ({word})"
 
 
 def _source_words(row: Row) -> str:

@@ -1,16 +1,16 @@
-"""From scores and reference rows to leaderboards: who stands where, and which rows a page has room for.
+"""From scores and reference rows to leaderboards: who stands where, and which rows a page shows.
 
 Beside each other stand only rows of the same card, measured on the whole test set, trained on the
 complete data with the variant's own parameters; budget, interval and seed are shown. Every other
-row stands apart with its reason. Runs that differ in their seed only are one row (`seeds`). Papers'
-numbers are placed among ours by value and keep their source. Rows are sorted by their scores and
-printed only where they are shown; `ranking` gives them their ranks.
+row is not comparable, with its reason. Runs that differ in their seed only are one row
+(`group_by_seed`). Papers' numbers are placed among ours by value and keep their source. Rows are
+sorted by their scores and printed only where they are shown; `ranked_rows` gives them their ranks.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -25,13 +25,12 @@ from . import rows
 from .costs import Profiles
 from .rows import KINDS, Board, Cell, Column, NotComparable, Row, ScalePosition, Table
 
-_SCALE_END = 3.0  # times the best value: where the scale of the spots ends
-_MOST_ROWS = 500  # measured lines that one page shows, at most …
-_ROOM_BYTES = (
-    720_000  # … and their bytes: with papers' rows and charts a page stays below a megabyte
-)
-# bytes of a line, of each cell, of each of several seeds, of a ±
-_LINE, _CELL, _SEED, _SPREAD = 350, 57, 50, 20
+_SCALE_END = 3.0  # times the best value: where the common scale ends
+_MOST_ROWS = 500  # measured rows that one page shows, at most …
+# … and their bytes: with papers' rows and charts a page stays below a megabyte
+_ROOM_BYTES = 720_000
+# bytes of a row, of each cell, of each of several seeds, of a ±
+_ROW_BYTES, _CELL_BYTES, _SEED_BYTES, _STD_BYTES = 350, 57, 50, 20
 
 
 def build_leaderboard(
@@ -42,35 +41,25 @@ def build_leaderboard(
     profiles: Profiles = MappingProxyType({}),
 ) -> Board:
     """Lay out the leaderboard of one protocol; `results` are the runs of this protocol."""
-    lines = paper_rows.gather_paper_rows(protocol, references)
-    names = _metric_names(results, lines)
-    families = group_by_seed.group_runs(results, methods)
-    measured = [
-        (
-            group_by_seed.mean_scores(family),
-            rows.measured_row(family, protocol, methods, profiles, differing),
-        )
-        for family, differing in zip(
-            families, group_by_seed.differing_params(families, methods), strict=True
-        )
-    ]
-    drafts = []
-    for convention, metrics in metric_names.group_by_convention(names, protocol).items():
-        columns = tuple(Column(metric, group) for metric in metrics for group in protocol.groups)
-        entries = [_Entry(row, _column_scores(scores, columns)) for scores, row in measured]
-        entries += [
-            _paper_entry(line, columns)
-            for line in lines
-            if metric_names.parse_stored_metric(line.metric).convention == convention
-        ]
-        if draft := _draft_table(
-            convention, columns, [entry for entry in entries if any(entry.scores)], protocol
-        ):
-            drafts.append(draft)
-    tables = [_finish_table(draft, _room_for_rows(draft)) for draft in drafts]
-    counts = {str(kind): sum(row.kind == kind for _, row in measured) for kind in KINDS} | {
-        "paper": len(lines)
-    }
+    printed = paper_rows.gather_paper_rows(protocol, references)
+    measured = _measured_rows(protocol, results, methods, profiles)
+    metrics = _reported_metrics(results) | {row.metric for row in printed}
+    tables = []
+    for convention, group in metric_names.group_by_convention(metrics, protocol).items():
+        columns = [Column(metric, name) for metric in group for name in protocol.groups]
+        entries = [_Entry(row, _column_scores(scores, columns)) for row, scores in measured]
+        for paper_row in printed:
+            metric = metric_names.parse_stored_metric(paper_row.metric)
+            if metric.convention == convention:
+                entries.append(_paper_entry(paper_row, columns))
+        with_value = [entry for entry in entries if any(entry.scores)]
+        draft = _draft_table(convention, columns, with_value, protocol)
+        if draft:
+            tables.append(_finish_table(draft, _room_for_rows(draft)))
+    counts = dict.fromkeys(map(str, KINDS), 0)
+    for row, _ in measured:
+        counts[row.kind] += 1
+    counts["paper"] = len(printed)
     days = [result.run.record.started[:10] for result in results]
     return Board(protocol, tuple(tables), counts, max(days, default=""))
 
@@ -78,23 +67,47 @@ def build_leaderboard(
 def list_conventions(
     protocol: Protocol, results: Sequence[Result], references: References
 ) -> list[str]:
-    """Name the conventions under which anything of a protocol has a value, in the order of its board's tables."""
-    lines = paper_rows.gather_paper_rows(protocol, references)
-    valued = {line.metric for line in lines}
+    """Name the conventions under which anything of a protocol has a value.
+
+    In the order of its board's tables.
+    """
+    metrics = {row.metric for row in paper_rows.gather_paper_rows(protocol, references)}
     for result in results:
         for group in protocol.groups:
-            valued |= {
-                name
-                for name, score in result.scores.get(group, {}).items()
-                if score.value is not None
-            }
-    return list(metric_names.group_by_convention(valued, protocol))
+            for name, score in result.scores.get(group, {}).items():
+                if score.value is not None:
+                    metrics.add(name)
+    return list(metric_names.group_by_convention(metrics, protocol))
 
 
-def _metric_names(results: Sequence[Result], lines: Sequence[PaperRow]) -> set[str]:
-    return {name for r in results for scores in r.scores.values() for name in scores} | {
-        line.metric for line in lines
-    }
+GroupScores = Mapping[str, Mapping[str, Score]]  # group → metric → score
+
+
+def _measured_rows(
+    protocol: Protocol,
+    results: Sequence[Result],
+    methods: Mapping[str, MethodCard],
+    profiles: Profiles,
+) -> list[tuple[Row, GroupScores]]:
+    """Return a row for all seeds of each variant, with its scores."""
+    seed_groups = group_by_seed.group_runs(results, methods)
+    differing_params = group_by_seed.differing_params(seed_groups, methods)
+    measured = []
+    for runs, differing in zip(seed_groups, differing_params, strict=True):
+        row = rows.measured_row(runs, protocol, methods, profiles, differing)
+        measured.append((row, group_by_seed.mean_scores(runs)))
+    return measured
+
+
+def _reported_metrics(results: Iterable[Result]) -> set[str]:
+    metrics: set[str] = set()
+    for result in results:
+        for scores in result.scores.values():
+            metrics.update(scores)
+    return metrics
+
+
+# --- entries --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +116,68 @@ class _Entry:
 
     row: Row
     scores: tuple[Score | None, ...]  # one for each column; none without a value
+
+    def keep_columns(self, indices: Sequence[int]) -> _Entry:
+        """Return the entry with some of its columns."""
+        row = self.row
+        if row.cells:
+            row = replace(row, cells=tuple(row.cells[i] for i in indices))
+        return _Entry(row, tuple(self.scores[i] for i in indices))
+
+
+def _column_scores(groups: GroupScores, columns: Sequence[Column]) -> tuple[Score | None, ...]:
+    scores: list[Score | None] = []
+    for column in columns:
+        score = groups.get(column.group, {}).get(column.metric.name)
+        if score is not None and score.value is None:
+            score = None
+        scores.append(score)
+    return tuple(scores)
+
+
+def _paper_entry(paper_row: PaperRow, columns: Sequence[Column]) -> _Entry:
+    cells: list[Cell | None] = []
+    scores: list[Score | None] = []
+    for column in columns:
+        printed = None
+        if column.metric.name == paper_row.metric:
+            printed = paper_row.cells.get(column.group)
+        if printed is None or printed.value is None:
+            cells.append(None)
+            scores.append(None)
+        else:
+            cells.append(Cell(_text_in_our_unit(printed), printed.value))
+            scores.append(Score(printed.value, ""))
+    extra = "none"
+    if paper_row.extra:
+        extra = "some"
+    row = Row(
+        kind="paper",
+        name=paper_row.method,
+        page="",
+        details=paper_row.details,
+        sources=paper_row.sources,
+        cells=tuple(cells),
+        notes=paper_row.notes,
+        not_comparable=paper_row.not_comparable,
+        year=paper_row.year,
+        extra=extra,
+    )
+    return _Entry(row, tuple(scores))
+
+
+def _text_in_our_unit(cell: ReferenceRow) -> str:
+    """Return what a paper prints in the unit of our column.
+
+    An AUC in per cent becomes the fraction, digits kept.
+    """
+    if cell.value is None or not cell.metric.startswith("auc_") or cell.unit != "%":
+        return cell.printed
+    digits = len(cell.printed.partition(".")[2]) + 2
+    return f"{cell.value:.{digits}f}"
+
+
+# --- tables ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,43 +188,6 @@ class _Draft:
     columns: tuple[Column, ...]
     ranked_by: int
     entries: Sequence[_Entry]  # in order
-
-
-def _column_scores(
-    groups: Mapping[str, Mapping[str, Score]], columns: Sequence[Column]
-) -> tuple[Score | None, ...]:
-    scores = [groups.get(column.group, {}).get(column.metric.name) for column in columns]
-    return tuple(score if score and score.value is not None else None for score in scores)
-
-
-def _paper_entry(line: PaperRow, columns: Sequence[Column]) -> _Entry:
-    found = [line.cells.get(c.group) if c.metric.name == line.metric else None for c in columns]
-    cells = tuple(
-        Cell(_as_printed(row), row.value) if row and row.value is not None else None
-        for row in found
-    )
-    row = Row(
-        *(
-            "paper",
-            line.method,
-            "",
-            line.details,
-            line.sources,
-            cells,
-            line.notes,
-            line.not_comparable,
-        ),
-        year=line.year,
-        extra="some" if line.extra else "none",
-    )
-    return _Entry(row, tuple(Score(cell.value, "") if cell else None for cell in cells))
-
-
-def _as_printed(row: ReferenceRow) -> str:
-    """Return what a paper prints in the unit of our column: an AUC in per cent becomes the fraction, digits kept."""
-    if row.value is None or not row.metric.startswith("auc_") or row.unit != "%":
-        return row.printed
-    return f"{row.value:.{len(row.printed.partition('.')[2]) + 2}f}"
 
 
 def _draft_table(
@@ -163,114 +201,133 @@ def _draft_table(
     if not used:
         return None
     kept = tuple(columns[i] for i in used)
-    ranking = [i for i, c in enumerate(kept) if c.metric == kept[0].metric]
-    key = next((i for i in ranking if kept[i].group == protocol.overall), ranking[0])
-    entries = [
-        _Entry(
-            replace(entry.row, cells=tuple(entry.row.cells[i] for i in used))
-            if entry.row.cells
-            else entry.row,
-            tuple(entry.scores[i] for i in used),
-        )
-        for entry in entries
-    ]
-    falls = kept[key].metric.lower_is_better
-    return _Draft(
-        convention,
-        kept,
-        key,
-        sorted(entries, key=lambda e: rows.sort_key(e.row, e.scores[key], falls)),
-    )
+    ranked_by = _ranking_index(kept, protocol.overall)
+    lower_is_better = kept[ranked_by].metric.lower_is_better
+
+    def sort_key(entry: _Entry) -> tuple[object, ...]:
+        return rows.sort_key(entry.row, entry.scores[ranked_by], lower_is_better)
+
+    kept_entries = sorted([entry.keep_columns(used) for entry in entries], key=sort_key)
+    return _Draft(convention, kept, ranked_by, kept_entries)
+
+
+def _ranking_index(columns: Sequence[Column], overall: str) -> int:
+    """Return the column of the first metric for the overall group, or its first one."""
+    for index, column in enumerate(columns):
+        if column.metric == columns[0].metric and column.group == overall:
+            return index
+    return 0
 
 
 def _room_for_rows(draft: _Draft) -> int:
     """Return how many measured rows a page has room for."""
-    cells = len(draft.columns)
-    bytes_of = [
-        _LINE
-        + _CELL * cells
-        + (_SEED * count + _SPREAD * cells if (count := len(entry.row.seeds)) > 1 else 0)
-        for entry in draft.entries
-        if entry.row.kind != "paper"
-    ]
-    return (
-        min(_MOST_ROWS, int(_ROOM_BYTES * len(bytes_of) / sum(bytes_of)))
-        if bytes_of
-        else _MOST_ROWS
-    )
+    sizes = []
+    for entry in draft.entries:
+        if entry.row.kind == "paper":
+            continue
+        size = _ROW_BYTES + _CELL_BYTES * len(draft.columns)
+        seeds = len(entry.row.seeds)
+        if seeds > 1:
+            size += _SEED_BYTES * seeds + _STD_BYTES * len(draft.columns)
+        sizes.append(size)
+    if not sizes:
+        return _MOST_ROWS
+    return min(_MOST_ROWS, int(_ROOM_BYTES * len(sizes) / sum(sizes)))
 
 
 def _finish_table(draft: _Draft, room: int) -> Table:
-    """Print and footnote the rows of one convention: all of the papers' and the best `room` measured ones."""
+    """Print and footnote the rows of one convention: all of the papers' and the best `room` others."""
     shown = _choose_shown(draft.entries, room)
-    cells = [entry.row.cells or tuple(map(rows.print_cell, entry.scores)) for entry in shown]
-    scale = _common_scale([cell for row in cells if (cell := row[draft.ranked_by])])
-    notes = {note: 0 for entry in shown for note in entry.row.notes}
-    notes = {note: number for number, note in enumerate(notes, start=1)}
-    finished = [
-        replace(
-            entry.row,
-            cells=printed,
-            position=_scale_position(printed[draft.ranked_by], scale),
-            marks=tuple(notes[note] for note in entry.row.notes),
-        )
-        for entry, printed in zip(shown, cells, strict=True)
-    ]
+    printed = [entry.row.cells or tuple(map(rows.print_cell, entry.scores)) for entry in shown]
+    scale = _common_scale([cells[draft.ranked_by] for cells in printed])
+    footnotes = _number_notes(shown)
+    finished = []
+    for entry, cells in zip(shown, printed, strict=True):
+        position = _scale_position(cells[draft.ranked_by], scale)
+        marks = tuple(footnotes[note] for note in entry.row.notes)
+        finished.append(replace(entry.row, cells=cells, position=position, marks=marks))
     return Table(
         convention=draft.convention,
         columns=draft.columns,
         ranked_by=draft.ranked_by,
         rows=tuple(row for row in finished if not row.not_comparable),
         not_comparable=_not_comparable_parts(finished),
-        footnotes=tuple(notes),
+        footnotes=tuple(footnotes),
         scale=scale,
         hidden=len(draft.entries) - len(shown),
     )
 
 
+def _number_notes(entries: Sequence[_Entry]) -> dict[str, int]:
+    """Return a number for each note, from one, in the order of the rows."""
+    numbers: dict[str, int] = {}
+    for entry in entries:
+        for note in entry.row.notes:
+            numbers.setdefault(note, len(numbers) + 1)
+    return numbers
+
+
 def _choose_shown(entries: Sequence[_Entry], room: int) -> list[_Entry]:
     """Choose the best rows.
 
-    Of those that stand apart at least a quarter of the room, so that they do not vanish.
+    Those not comparable get at least a quarter of the room, so that they do not vanish.
     """
-    measured = [entry for entry in entries if entry.row.kind != "paper"]
-    beside = [entry for entry in measured if not entry.row.not_comparable]
-    apart = [entry for entry in measured if entry.row.not_comparable]
-    beside = beside[: room - min(len(apart), room // 4)]
-    kept = {id(entry) for entry in (*beside, *apart[: room - len(beside)])}
+    comparable, others = [], []
+    for entry in entries:
+        if entry.row.kind == "paper":
+            continue
+        if entry.row.not_comparable:
+            others.append(entry)
+        else:
+            comparable.append(entry)
+    comparable = comparable[: room - min(len(others), room // 4)]
+    others = others[: room - len(comparable)]
+    kept = {id(entry) for entry in (*comparable, *others)}
     return [entry for entry in entries if entry.row.kind == "paper" or id(entry) in kept]
 
 
 def _not_comparable_parts(finished: Sequence[Row]) -> tuple[NotComparable, ...]:
-    """Gather the rows that stand apart by reason: ours before the papers', then by their words."""
+    """Gather the rows that are not comparable by reason: ours before the papers', then by words."""
     parts: dict[str, list[Row]] = {}
     for row in finished:
         if row.not_comparable:
             parts.setdefault(row.not_comparable, []).append(row)
-    order = sorted(
-        parts, key=lambda reason: (all(row.kind == "paper" for row in parts[reason]), reason)
+
+    def part_order(reason: str) -> tuple[bool, str]:
+        only_papers = all(row.kind == "paper" for row in parts[reason])
+        return only_papers, reason
+
+    return tuple(
+        NotComparable(reason, tuple(parts[reason])) for reason in sorted(parts, key=part_order)
     )
-    return tuple(NotComparable(reason, tuple(parts[reason])) for reason in order)
 
 
-def _common_scale(cells: Sequence[Cell]) -> tuple[float, float]:
+def _common_scale(cells: Sequence[Cell | None]) -> tuple[float, float]:
     """Return the ends of the common scale.
 
     A row several times as weak as the best has no say in it.
     """
-    best = min((cell.value for cell in cells), default=0.0)
-    near = [cell for cell in cells if cell.value <= _SCALE_END * best]
-    ends = [end for cell in near for end in (cell.value, *cell.ends)]
-    return (min(ends), max(ends)) if ends else (0.0, 0.0)
+    known = [cell for cell in cells if cell]
+    if not known:
+        return 0.0, 0.0
+    best = min(cell.value for cell in known)
+    ends = []
+    for cell in known:
+        if cell.value <= _SCALE_END * best:
+            ends += [cell.value, *cell.ends]
+    if not ends:
+        return 0.0, 0.0
+    return min(ends), max(ends)
 
 
 def _scale_position(cell: Cell | None, scale: tuple[float, float]) -> ScalePosition | None:
     """Place a value on the logarithmic scale; None beyond its end."""
-    if cell is None or not 0 < scale[0] < scale[1] or cell.value > scale[1]:
+    start, end = scale
+    if cell is None or not 0 < start < end or cell.value > end:
         return None
     low, high = cell.ends or (cell.value, cell.value)
-    span = math.log(scale[1] / scale[0])
+    span = math.log(end / start)
     at, low, high = (
-        math.log(min(value, scale[1]) / scale[0]) / span * 100 for value in (cell.value, low, high)
+        math.log(min(value, end) / start) / span * 100 for value in (cell.value, low, high)
     )
     return ScalePosition(at, low, high)

@@ -1,7 +1,8 @@
-"""What a method's networks are made of, from what `benchbox profile --save` keeps, beside what papers print of them.
+"""What a method's networks are made of, beside what papers print of them.
 
-Counts are those of the paper's sizes. Only layers that multiply have a row; norms and activations
-are summed up below. What was not profiled is said to be not measured.
+From what `benchbox profile --save` keeps. Counts are those of the paper's sizes. Only layers that
+multiply have a row; norms and activations are summed up below. What was not profiled is said to be
+not measured.
 """
 
 from __future__ import annotations
@@ -14,13 +15,19 @@ from benchbox.metrics import number_format
 from benchbox.papers.claims import SizeClaim
 from benchbox.types import MethodCard
 
+from .costs import Profiles, find_nested
+
 NOT_MEASURED = "not measured"
 _MOST_LAYERS = 600  # rows of one table: beyond that nobody reads
+_LARGEST_COUNT = 10**15
+_LARGEST_NUMBER = 1e12
 _QUANTITIES = {
     "params": "parameters",
     "macs": "MACs, biases free",
     "macs_plus_bias": "MACs with biases",
 }
+
+Profile = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class NetworkSize:
     """One variant's counts as printed."""
 
     variant: str
-    # parameters, with norms folded, MACs, MACs with biases, MB, ms of one face
+    # parameters, with norms folded, MACs, MACs with biases, MB, ms of one item
     cells: tuple[str, ...]
 
 
@@ -72,7 +79,7 @@ class SizeCheck:
     quantity: str
     printed: str
     counted: str
-    apart: str  # "+7.79 %"
+    difference: str  # "+7.79 %"
     verdict: str
     why: str
 
@@ -88,136 +95,199 @@ class NetworkTable:
     facts: tuple[SizeCheck, ...]
 
 
-Profiles = Mapping[tuple[str, str], Mapping[str, Any]]
-
-
 def describe_networks(
-    name: str, card: MethodCard | None, profiles: Profiles, facts: Iterable[SizeClaim]
+    name: str, card: MethodCard | None, profiles: Profiles, claims: Iterable[SizeClaim]
 ) -> NetworkTable:
     """Put together what is known of a method's variants, in the order of its card."""
-    own = {variant: document for (method, variant), document in profiles.items() if method == name}
-    # others are no print's
-    own = {v: document for v, document in own.items() if document.get("budget") == "paper"}
-    order = [variant for variant in (card.variants if card else ()) if variant in own]
-    order += [variant for variant in own if variant not in order]
-    claimed = [fact for fact in facts if fact.system.partition("/")[0] == name]
-    machines = dict.fromkeys(_machine(own[variant]) for variant in order)
+    own = _paper_profiles(name, profiles)
+    card_variants: list[str] = []
+    if card:
+        card_variants = list(card.variants)
+    variants = [variant for variant in card_variants if variant in own]
+    variants += [variant for variant in own if variant not in variants]
+    missing: list[str] = []
+    if own:
+        missing = [variant for variant in card_variants if variant not in own]
+    machines = dict.fromkeys(_machine(own[variant]) for variant in variants)
+    checks = []
+    for claim in claims:
+        method, _, variant = claim.system.partition("/")
+        if method == name:
+            checks.append(_check_size(claim, variant, own.get(variant, {})))
     return NetworkTable(
-        sizes=tuple(NetworkSize(variant, _size_cells(own[variant])) for variant in order),
-        missing=tuple(v for v in (card.variants if card else ()) if v not in own) if own else (),
+        sizes=tuple(NetworkSize(variant, _size_cells(own[variant])) for variant in variants),
+        missing=tuple(missing),
         machine="; ".join(filter(None, machines)),
-        builds=tuple(_distinct_builds(order, own)),
-        facts=tuple(
-            _size_check(fact, own.get(fact.system.partition("/")[2], {})) for fact in claimed
-        ),
+        builds=tuple(_distinct_builds(variants, own)),
+        facts=tuple(checks),
     )
 
 
-def _size_cells(document: Mapping[str, Any]) -> tuple[str, ...]:
-    counts = [
-        _count(document.get(key))
-        for key in ("params", "params_bn_folded", "macs", "macs_plus_bias")
-    ]
-    megabytes, latency = _number(document.get("size_mb")), _latency(document)
-    return (
-        *(NOT_MEASURED if count is None else f"{count:,}" for count in counts),
-        NOT_MEASURED if megabytes is None else f"{megabytes:.2f}",
-        NOT_MEASURED if latency is None else number_format.format_milliseconds(latency),
-    )
+def _paper_profiles(name: str, profiles: Profiles) -> dict[str, Profile]:
+    """Return a method's profiles at the paper's sizes by variant; no print is of others."""
+    own = {}
+    for (method, variant), profile in profiles.items():
+        if method == name and profile.get("budget") == "paper":
+            own[variant] = profile
+    return own
 
 
-def _latency(document: Mapping[str, Any]) -> float | None:
-    found: object = document.get("latency_ms")
-    for key in ("cpu", "eager", "1", "median"):
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return _number(found)
+# --- sizes ----------------------------------------------------------------------------------------
 
 
-def _machine(document: Mapping[str, Any]) -> str:
-    facts = document.get("environment")
-    if _latency(document) is None or not isinstance(facts, Mapping):
+def _size_cells(profile: Profile) -> tuple[str, ...]:
+    cells = []
+    for key in ("params", "params_bn_folded", "macs", "macs_plus_bias"):
+        cells.append(_printed_count(profile.get(key), NOT_MEASURED))
+    megabytes, latency = _number(profile.get("size_mb")), _cpu_latency(profile)
+    if megabytes is None:
+        cells.append(NOT_MEASURED)
+    else:
+        cells.append(f"{megabytes:.2f}")
+    if latency is None:
+        cells.append(NOT_MEASURED)
+    else:
+        cells.append(number_format.format_milliseconds(latency))
+    return tuple(cells)
+
+
+def _cpu_latency(profile: Profile) -> float | None:
+    return _number(find_nested(profile, "latency_ms", "cpu", "eager", "1", "median"))
+
+
+def _machine(profile: Profile) -> str:
+    facts = profile.get("environment")
+    if _cpu_latency(profile) is None or not isinstance(facts, Mapping):
         return ""
-    return f"{facts.get('cpu')}, {facts.get('threads')} of {facts.get('cores')} cores, PyTorch {facts.get('torch')}"
+    cores = f"{facts.get('threads')} of {facts.get('cores')} cores"
+    return f"{facts.get('cpu')}, {cores}, PyTorch {facts.get('torch')}"
 
 
-def _distinct_builds(
-    order: Sequence[str], own: Mapping[str, Mapping[str, Any]]
-) -> list[NetworkBuild]:
+def _check_size(claim: SizeClaim, variant: str, profile: Profile) -> SizeCheck:
+    counted = _count(profile.get(claim.quantity))
+    counted_text, difference, verdict, why = "–", "", NOT_MEASURED, ""
+    if counted is not None:
+        counted_text = f"{counted:,}"
+        difference = f"{100 * (counted / claim.value - 1):+.2f} %"
+        met = claim.beside(counted)[0]
+        if met:
+            verdict = "met"
+        else:
+            verdict, why = "not met", claim.why
+    return SizeCheck(
+        system=variant,
+        where=f"{claim.paper}, {claim.table}",
+        quantity=_QUANTITIES.get(claim.quantity, claim.quantity),
+        printed=claim.printed,
+        counted=counted_text,
+        difference=difference,
+        verdict=verdict,
+        why=why,
+    )
+
+
+# --- layers ---------------------------------------------------------------------------------------
+
+
+def _distinct_builds(variants: Sequence[str], own: Mapping[str, Profile]) -> list[NetworkBuild]:
     """Describe every build once, whatever the number of variants that share it."""
-    known: dict[tuple[Network, ...], list[str]] = {}
-    for variant in order:
-        parts = _networks(own[variant])
-        if parts:
-            known.setdefault(parts, []).append(variant)
-    return [NetworkBuild(tuple(variants), parts) for parts, variants in known.items()]
+    variants_of: dict[tuple[Network, ...], list[str]] = {}
+    for variant in variants:
+        networks = _networks(own[variant])
+        if networks:
+            variants_of.setdefault(networks, []).append(variant)
+    return [NetworkBuild(tuple(names), networks) for networks, names in variants_of.items()]
 
 
-def _networks(document: Mapping[str, Any]) -> tuple[Network, ...]:
-    networks, layers = document.get("networks"), document.get("layers")
+def _networks(profile: Profile) -> tuple[Network, ...]:
+    networks, layers = profile.get("networks"), profile.get("layers")
     if not isinstance(networks, list) or not isinstance(layers, list):
         return ()
-    names = dict.fromkeys(str(n.get("name")) for n in networks if isinstance(n, Mapping))
-    rows: dict[str, list[Mapping[str, Any]]] = {name: [] for name in names}
-    for layer in layers[: len(names) * _MOST_LAYERS]:
-        title = str(layer.get("name", "")) if isinstance(layer, Mapping) else ""
-        of = next((name for name in names if title == name or title.startswith(f"{name}.")), None)
-        if of is not None:
-            rows[of].append(layer)
-    return tuple(_network(name, found) for name, found in rows.items())
+    layers_of: dict[str, list[Profile]] = {}
+    for network in networks:
+        if isinstance(network, Mapping):
+            layers_of.setdefault(str(network.get("name")), [])
+    for layer in layers[: len(layers_of) * _MOST_LAYERS]:
+        network_name = _network_of(layer, layers_of)
+        if network_name is not None:
+            layers_of[network_name].append(layer)
+    return tuple(_network(name, own_layers) for name, own_layers in layers_of.items())
 
 
-def _network(name: str, layers: Sequence[Mapping[str, Any]]) -> Network:
-    counted = [layer for layer in layers if _count(layer.get("macs"))]
-    others = [layer for layer in layers if not _count(layer.get("macs"))]
-    params = sum(_count(layer.get("params")) or 0 for layer in layers)
-    rest = sum(_count(layer.get("params")) or 0 for layer in others)
+def _network_of(layer: object, names: Iterable[str]) -> str | None:
+    """Return the network that a layer belongs to by its name, "network.block.conv"."""
+    if not isinstance(layer, Mapping):
+        title = ""
+    else:
+        title = str(layer.get("name", ""))
+    for name in names:
+        if title == name or title.startswith(f"{name}."):
+            return name
+    return None
+
+
+def _network(name: str, layers: Sequence[Profile]) -> Network:
+    multiplying, others = [], []
+    for layer in layers:
+        if _count(layer.get("macs")):
+            multiplying.append(layer)
+        else:
+            others.append(layer)
+    rest = ""
+    if others:
+        params = _total(others, "params")
+        rest = (
+            f"{len(others)} further layers (norms, activations, pooling) hold {params:,} parameters"
+        )
     return Network(
         name=name,
-        params=f"{params:,}",
-        macs=f"{sum(_count(layer.get('macs')) or 0 for layer in layers):,}",
-        layers=tuple(_layer_row(name, layer) for layer in counted[:_MOST_LAYERS]),
-        rest=f"{len(others)} further layers (norms, activations, pooling) hold {rest:,} parameters"
-        if others
-        else "",
+        params=f"{_total(layers, 'params'):,}",
+        macs=f"{_total(layers, 'macs'):,}",
+        layers=tuple(_layer_row(name, layer) for layer in multiplying[:_MOST_LAYERS]),
+        rest=rest,
     )
 
 
-def _layer_row(network: str, layer: Mapping[str, Any]) -> LayerRow:
+def _total(layers: Sequence[Profile], key: str) -> int:
+    return sum(_count(layer.get(key)) or 0 for layer in layers)
+
+
+def _layer_row(network: str, layer: Profile) -> LayerRow:
     output = layer.get("output")
-    sizes = [str(_count(side)) for side in output[1:]] if isinstance(output, list) else []
+    sides: list[str] = []
+    if isinstance(output, list):
+        sides = [str(_count(side)) for side in output[1:]]
     return LayerRow(
         name=str(layer.get("name", "")).removeprefix(f"{network}.")[:80],
         type=str(layer.get("type", ""))[:40],
-        output=" × ".join(sizes) or "–",
-        calls=f"{_count(layer.get('calls')) or 0:,}",
-        params=f"{_count(layer.get('params')) or 0:,}",
-        macs=f"{_count(layer.get('macs')) or 0:,}",
+        output=" × ".join(sides) or "–",
+        calls=_printed_count(layer.get("calls"), "0"),
+        params=_printed_count(layer.get("params"), "0"),
+        macs=_printed_count(layer.get("macs"), "0"),
     )
 
 
-def _size_check(fact: SizeClaim, document: Mapping[str, Any]) -> SizeCheck:
-    counted = _count(document.get(fact.quantity))
-    met = counted is not None and fact.beside(counted)[0]
-    return SizeCheck(
-        system=fact.system.partition("/")[2],
-        where=f"{fact.paper}, {fact.table}",
-        quantity=_QUANTITIES.get(fact.quantity, fact.quantity),
-        printed=fact.printed,
-        counted="–" if counted is None else f"{counted:,}",
-        apart="" if counted is None else f"{100 * (counted / fact.value - 1):+.2f} %",
-        verdict=NOT_MEASURED if counted is None else "met" if met else "not met",
-        why="" if met or counted is None else fact.why,
-    )
+# --- numbers --------------------------------------------------------------------------------------
+
+
+def _printed_count(value: object, missing: str) -> str:
+    count = _count(value)
+    if count is None:
+        return missing
+    return f"{count:,}"
 
 
 def _count(value: object) -> int | None:
-    return (
-        value
-        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15
-        else None
-    )
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    if not 0 <= value < _LARGEST_COUNT:
+        return None
+    return value
 
 
 def _number(value: object) -> float | None:
-    usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e12
-    return float(value) if usable else None  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if not 0 < value < _LARGEST_NUMBER:
+        return None
+    return float(value)

@@ -1,4 +1,4 @@
-"""Ranks of a leaderboard: rows that the test set cannot tell apart share one (`benchbox.metrics.ranks`).
+"""Ranks of a leaderboard: rows that the test set cannot tell apart share one (`metrics.ranks`).
 
 A row of several seeds is ranked as their mean. Only what was measured here on the same items is
 ranked; a paper's number, of which no errors are known, is not.
@@ -6,7 +6,7 @@ ranked; a paper's number, of which no errors are known, is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,10 @@ from .rows import Board, Column, Row, Table
 if TYPE_CHECKING:
     from benchbox.types import Floats
 
-_BEST = 12  # rows that say what a test set resolves: those that a new one would be held against
+    Terms = tuple[Floats, Floats]  # (N,) values and counts, whose ratio of sums is a metric
+
+# Rows that say what a test set can detect: those that a new one would be held against.
+_BEST_ROWS = 12
 
 
 @dataclass(frozen=True)
@@ -36,142 +39,174 @@ class RankedBoard:
 
 
 def rank_table(
-    table: Table, protocol: Protocol, found: Mapping[str, Result]
+    table: Table, protocol: Protocol, results_by_page: Mapping[str, Result]
 ) -> tuple[Table, list[Problem]]:
-    """Rank the rows of a table by the errors of their runs (page → run), and say what its test set can resolve.
+    """Rank the rows of a table by the errors of their runs, and say what its test set can detect.
 
     Runs whose errors cannot be used are named and their rows not ranked. Where nothing is ranked,
-    rows that stand apart under the same card say what the set resolves.
+    the rows that are not comparable say what the set can detect, if they have the same card.
     """
     problems: list[Problem] = []
-    column = table.ranking_column
-    peers = _read_peers(table.rows, table, found, problems)
-    places: dict[int, int] = {}
+    peers = _read_peers(table.rows, table, results_by_page, problems)
+    rank_by_row: dict[int, int] = {}
     if peers:
-        terms, owners, clusters = _side_by_side(
-            peers, column, [part for peer in peers for part in peer.terms]
-        )
-        ranking = ranks.rank_methods(
-            *terms,
-            clusters,
-            owners=owners,
-            lower_is_better=column.metric.lower_is_better,
-            level=protocol.interval,
-        )
-        places = {
-            id(peer.row): place for peer, place in zip(peers, ranking.ranks, strict=True) if place
-        }
+        rank_by_row = _rank_peers(peers, table.ranking_column, protocol.interval)
     else:
-        apart = [row for part in table.not_comparable for row in part.rows]
-        held = {page: result for page, result in found.items() if result.card == protocol.card}
-        peers = _read_peers(apart, table, held, problems)
-    finished = tuple(replace(row, rank=places.get(id(row))) for row in table.rows)
-    return replace(
-        table,
-        rows=finished,
-        detectable=_detectable_differences(table, protocol, peers[:_BEST], problems),
-    ), problems
+        same_card = {}
+        for page, result in results_by_page.items():
+            if result.card == protocol.card:
+                same_card[page] = result
+        others = [row for part in table.not_comparable for row in part.rows]
+        peers = _read_peers(others, table, same_card, problems)
+    ranked = tuple(replace(row, rank=rank_by_row.get(id(row))) for row in table.rows)
+    detectable = _detectable_differences(table, protocol, peers[:_BEST_ROWS], problems)
+    return replace(table, rows=ranked, detectable=detectable), problems
 
 
 @dataclass(frozen=True, eq=False)
 class _Peer:
-    """A row, its runs' errors on the same items, of the best rows alone, and what the ranking column is made of."""
+    """A row, its runs' errors on the same items, and what the ranking column is made of."""
 
     row: Row
     result: Result  # the first of its runs
-    errors: tuple[np.ndarray, ...]
-    terms: tuple[tuple[Floats, Floats], ...]
+    errors: tuple[np.ndarray, ...]  # of the best rows alone
+    terms: tuple[Terms, ...]
+
+
+def _rank_peers(peers: Sequence[_Peer], column: Column, interval: float) -> dict[int, int]:
+    """Return the rank of each row that has one, by the id of the row."""
+    all_terms = [terms for peer in peers for terms in peer.terms]
+    terms, owners, clusters = _side_by_side(peers, column, all_terms)
+    ranking = ranks.rank_methods(
+        *terms,
+        clusters,
+        owners=owners,
+        lower_is_better=column.metric.lower_is_better,
+        level=interval,
+    )
+    rank_by_row = {}
+    for peer, rank in zip(peers, ranking.ranks, strict=True):
+        if rank:
+            rank_by_row[id(peer.row)] = rank
+    return rank_by_row
 
 
 def _read_peers(
-    among: Sequence[Row], table: Table, found: Mapping[str, Result], problems: list[Problem]
+    rows: Sequence[Row],
+    table: Table,
+    results_by_page: Mapping[str, Result],
+    problems: list[Problem],
 ) -> list[_Peer]:
-    """Read the errors of rows that have a value in the ranking column."""
-    column = table.ranking_column
-    groups = dict.fromkeys(c.group for c in table.columns)
+    """Read the errors of rows that have a value in the ranking column.
+
+    Errors of the first that can be used say what the items of the others must be.
+    """
     peers: list[_Peer] = []
-    for row in among:
-        if (
-            not row.cells[table.ranked_by]
-            or not row.pages
-            or any(page not in found for page in row.pages)
-        ):
+    first_errors: np.ndarray | None = None
+    for row in rows:
+        known = [page in results_by_page for page in row.pages]
+        if not row.cells[table.ranked_by] or not known or not all(known):
             continue
-        runs = [found[page] for page in row.pages]
-        read: list[tuple[np.ndarray, tuple[Floats, Floats]]] = []
+        runs = [results_by_page[page] for page in row.pages]
+        errors: list[np.ndarray] = []
+        terms: list[Terms] = []
+        row_first = first_errors
         for result in runs:
-            first = peers[0].errors[0] if peers else read[0][0] if read else None
             try:
-                read.append(_read_run(result, column, groups, first))
+                run_errors = _read_run(result, table, row_first)
+                terms.append(_column_terms(run_errors, table.ranking_column))
             except ResultError as fault:
                 problems.append(results.run_problem(result, fault))
-        if len(read) == len(runs):
-            errors, terms = map(tuple, zip(*read, strict=True))
-            peers.append(_Peer(row, runs[0], errors if len(peers) < _BEST else (), terms))
+                continue
+            errors.append(run_errors)
+            if row_first is None:
+                row_first = run_errors
+        if len(errors) < len(runs):
+            continue
+        first_errors = row_first
+        if len(peers) >= _BEST_ROWS:
+            errors = []  # would fill the memory
+        peers.append(_Peer(row, runs[0], tuple(errors), tuple(terms)))
     return peers
 
 
-def _read_run(
-    result: Result, column: Column, groups: Iterable[str], first: np.ndarray | None
-) -> tuple[np.ndarray, tuple[Floats, Floats]]:
-    """Return a run's errors, and what they give for a column.
+def _read_run(result: Result, table: Table, first_errors: np.ndarray | None) -> np.ndarray:
+    """Return a run's errors.
 
-    Raises ResultError unless they fit the first ones.
+    Raises ResultError unless clusters and groups are those of the first ones.
     """
     errors = results.read_errors(result)
-    inside = {f"in_{group}": results.group_mask(errors, group) for group in groups}
-    for name, labels in {"cluster": results.cluster_numbers(errors), **inside}.items():
-        if first is not None and not np.array_equal(first[name], labels):
-            what = "clusters" if name == "cluster" else "groups"
+    labels = {"cluster": results.cluster_numbers(errors)}
+    for column in table.columns:
+        labels[f"in_{column.group}"] = results.group_mask(errors, column.group)
+    if first_errors is None:
+        return errors
+    for name, values in labels.items():
+        if not np.array_equal(first_errors[name], values):
+            what = "groups"
+            if name == "cluster":
+                what = "clusters"
             raise ResultError(
                 f"errors.npz: its {what} are not those of the other runs; score it again"
             )
-    return errors, _column_terms(errors, column)
+    return errors
 
 
-def _column_terms(errors: np.ndarray, column: Column) -> tuple[Floats, Floats]:
-    return results.metric_terms(errors[results.group_mask(errors, column.group)], column.metric)
+def _column_terms(errors: np.ndarray, column: Column) -> Terms:
+    in_group = results.group_mask(errors, column.group)
+    return results.metric_terms(errors[in_group], column.metric)
 
 
 def _side_by_side(
-    peers: Sequence[_Peer], column: Column, parts: Sequence[tuple[Floats, Floats]]
+    peers: Sequence[_Peer], column: Column, terms: Sequence[Terms]
 ) -> tuple[tuple[Floats, Floats], list[int], np.ndarray]:
-    """Put the terms of all runs side by side, (N, C) each, with the peer of every run and the clusters (N,)."""
-    above, below = (np.stack(side, axis=1) for side in zip(*parts, strict=True))
-    owners = [owner for owner, peer in enumerate(peers) for _ in peer.terms]
+    """Put the terms of all runs side by side.
+
+    Returns values and counts (N, C) of C runs, the peer of every run, and the clusters (N,).
+    """
+    values = np.stack([run_values for run_values, _ in terms], axis=1)
+    counts = np.stack([run_counts for _, run_counts in terms], axis=1)
+    owners = []
+    for number, peer in enumerate(peers):
+        owners += [number] * len(peer.terms)
     first = peers[0].errors[0]
-    return (
-        (above, below),
-        owners,
-        results.cluster_numbers(first)[results.group_mask(first, column.group)],
-    )
+    in_group = results.group_mask(first, column.group)
+    return (values, counts), owners, results.cluster_numbers(first)[in_group]
 
 
 def _detectable_differences(
     table: Table, protocol: Protocol, peers: Sequence[_Peer], problems: list[Problem]
 ) -> tuple[float | None, ...]:
-    """Return the smallest difference that the test set can tell in each column, among its best rows."""
-    found: list[float | None] = []
-    inside: dict[str, list[np.ndarray]] = {}  # the rows of a group serve many columns
-    for column in table.columns if peers else ():
+    """Return the smallest detectable difference of the test set in each column, among its best rows."""
+    if not peers:
+        return ()
+    differences: list[float | None] = []
+    group = ""
+    in_group: list[np.ndarray] = []  # errors of all runs; a group serves many columns
+    for column in table.columns:
         try:
-            if column.group not in inside:
-                held = [errors for peer in peers for errors in peer.errors]
-                inside = {
-                    column.group: [
-                        errors[results.group_mask(errors, column.group)] for errors in held
-                    ]
-                }
-            parts = [results.metric_terms(errors, column.metric) for errors in inside[column.group]]
+            if column.group != group:
+                in_group = _errors_in_group(peers, column.group)
+                group = column.group
+            all_terms = [results.metric_terms(errors, column.metric) for errors in in_group]
         except ResultError as fault:
-            fresh = results.run_problem(peers[0].result, fault)
-            problems += [] if fresh in problems else [fresh]
-            found.append(None)
+            problem = results.run_problem(peers[0].result, fault)
+            if problem not in problems:
+                problems.append(problem)
+            differences.append(None)
             continue
-        terms, owners, clusters = _side_by_side(peers, column, parts)
-        found.append(
+        terms, owners, clusters = _side_by_side(peers, column, all_terms)
+        differences.append(
             ranks.smallest_detectable_difference(
                 *terms, clusters, owners=owners, level=protocol.interval
             )
         )
-    return tuple(found)
+    return tuple(differences)
+
+
+def _errors_in_group(peers: Sequence[_Peer], group: str) -> list[np.ndarray]:
+    in_group = []
+    for peer in peers:
+        for errors in peer.errors:
+            in_group.append(errors[results.group_mask(errors, group)])
+    return in_group

@@ -55,7 +55,7 @@ def test_counted_stands_beside_printed_with_the_difference_and_its_reason():
     found = describe_networks("demo", None, {("demo", "wide"): profile()}, FACTS)
     met, missed, unknown = found.facts
     assert (met.printed, met.counted, met.verdict, met.why) == ("1.20 K", "1,204", "met", "")
-    assert (missed.counted, missed.apart, missed.verdict) == ("110", "+10.00 %", "not met")
+    assert (missed.counted, missed.difference, missed.verdict) == ("110", "+10.00 %", "not met")
     assert missed.why == "the head is printed without its bias"
     assert (unknown.counted, unknown.verdict) == ("–", NOT_MEASURED)
 
