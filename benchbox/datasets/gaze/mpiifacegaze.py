@@ -1,13 +1,14 @@
-"""MPIIFaceGaze, normalised release: 15 people x 3,000 faces of 448 x 448 px, one MATLAB v7.3 file per person.
+"""MPIIFaceGaze, normalised release: 15 people x 3,000 faces of 448 x 448 px.
 
-`p00.mat` … `p14.mat` are HDF5 files, in the archive's folder `MPIIFaceGaze_normalizad` (sic), which
+One MATLAB v7.3 file per person, `p00.mat` … `p14.mat`: HDF5, in the archive's folder `MPIIFaceGaze_normalizad` (sic), which
 may be left out. Axes come out reversed from MATLAB's, so `Data/data` is (N, 3, 448, 448): channels
 first, in the order blue, green, red. `Data/label` is (N, 4 or more): gaze pitch and yaw, head pitch
 and yaw in radians; then landmarks, which are not read.
 
-Pitch is asin(-y) and yaw atan2(-x, -z) of the normalised camera frame, as in the release's own code: no sign is turned
-here. A note elsewhere calls both signs opposite to ETH-XGaze's; a copy whose pitch is turned is refused. A picture may
-occur twice: the release pads people with fewer pictures to 3,000. Ids are person and row: `p00/0000`.
+Pitch is asin(-y) and yaw atan2(-x, -z) of the normalised camera frame, as in the release's own
+code: no sign is turned here. A note elsewhere calls both signs opposite to ETH-XGaze's; a copy
+whose pitch is turned is refused. A picture may occur twice: the release pads people with fewer
+pictures to 3,000. Ids are person and row: `p00/0000`.
 """
 
 from __future__ import annotations
@@ -31,15 +32,19 @@ if TYPE_CHECKING:
 ACCESS = Access(
     title="MPIIFaceGaze (normalised)",
     folder="mpiifacegaze",
-    where="https://www.perceptualui.org/research/datasets/MPIIFaceGaze/ (MPIIFaceGaze_normalized.zip)",
+    where=(
+        "https://www.perceptualui.org/research/datasets/MPIIFaceGaze/ (MPIIFaceGaze_normalized.zip)"
+    ),
     terms="CC BY-NC-SA 4.0",
     citation=(
-        "X. Zhang, Y. Sugano, M. Fritz, A. Bulling: It's Written All Over Your Face: Full-Face Appearance-Based Gaze "
-        "Estimation. CVPR Workshops 2017"
+        "X. Zhang, Y. Sugano, M. Fritz, A. Bulling: It's Written All Over Your Face: "
+        "Full-Face Appearance-Based Gaze Estimation. CVPR Workshops 2017"
     ),
-    layout="""\
-mpiifacegaze/[MPIIFaceGaze_normalizad/]p00.mat … p14.mat    15 people, 3000 faces each
-    Data/data (3000, 3, 448, 448) blue, green, red; Data/label (3000, 4+) pitch, yaw, head pitch, head yaw""",
+    layout=(
+        "mpiifacegaze/[MPIIFaceGaze_normalizad/]p00.mat … p14.mat    15 people, 3000 faces each\n"
+        "    Data/data (3000, 3, 448, 448) blue, green, red; "
+        "Data/label (3000, 4+) pitch, yaw, head pitch, head yaw"
+    ),
 )
 PEOPLE, FACES = 15, 3000
 ARCHIVE = "MPIIFaceGaze_normalizad"
@@ -53,34 +58,35 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     people are noted.
     """
     del pixels  # labels and pictures share their files
-    place = find_folder(root)
-    people = [
-        _Person(path)
-        for path in (place / f"p{person:02d}.mat" for person in range(PEOPLE))
-        if path.is_file()
-    ]
-    counts = [len(person.values) for person in people]
-    rows = [
-        (person.path, row) for person, n in zip(people, counts, strict=True) for row in range(n)
-    ]
-    sides = np.concatenate(
-        [np.empty(0, int), *(np.full(n, p.side) for p, n in zip(people, counts, strict=True))]
-    )
-    boxes = np.stack(
-        [np.full(len(rows), -0.5), np.full(len(rows), -0.5), sides - 0.5, sides - 0.5], axis=1
-    )
-    absent = PEOPLE - len(people)
+    folder = find_folder(root)
+    places: list[tuple[Path, int]] = []
+    sides: list[int] = []
+    gaze, head_pose = [np.empty((0, 3))], [np.empty((0, 2))]
+    absent = 0
+    for number in range(PEOPLE):
+        path = folder / f"p{number:02d}.mat"
+        if not path.is_file():
+            absent += 1
+            continue
+        person = _Person(path)
+        count = len(person.values)
+        places += [(path, row) for row in range(count)]
+        sides += [person.side] * count
+        gaze.append(person.values)
+        head_pose.append(person.head)
+    boxes = np.full((len(places), 4), -0.5)
+    boxes[:, 2:] += np.array(sides, np.float64)[:, None]
     return Index(
         dataset="mpiifacegaze",
-        ids=np.array([f"{path.stem}/{row:04d}" for path, row in rows], np.str_),
-        parts=np.full(len(rows), "faces"),
-        values=np.concatenate([np.empty((0, 3)), *(person.values for person in people)]),
+        ids=np.array([f"{path.stem}/{row:04d}" for path, row in places], np.str_),
+        parts=np.full(len(places), "faces"),
+        values=np.concatenate(gaze),
         boxes={"patch": boxes},
-        clusters=np.array([path.stem for path, _ in rows], np.str_),
-        read=partial(_read_picture, tuple(rows)),
-        stamp=partial(hdf5.row_cache_key, tuple(rows)),
-        meta={"head_pose": np.concatenate([np.empty((0, 2)), *(person.head for person in people)])},
-        notes=(f"{absent} of {PEOPLE} people are not in {place}",) if absent else (),
+        clusters=np.array([path.stem for path, _ in places], np.str_),
+        read=partial(_read_picture, tuple(places)),
+        stamp=partial(hdf5.row_cache_key, tuple(places)),
+        meta={"head_pose": np.concatenate(head_pose)},
+        notes=(f"{absent} of {PEOPLE} people are not in {folder}",) if absent else (),
     )
 
 
@@ -101,7 +107,8 @@ class _Person:
         labels = hdf5.read_column(path, "Data/label", (None, None))
         if labels.shape[1] < _GAZE_AND_HEAD:
             raise DataError(
-                f"{path}: Data/label: {labels.shape[1]} columns, 4 or more are needed: MATLAB's axes?"
+                f"{path}: Data/label: {labels.shape[1]} columns, 4 or more are needed: "
+                "MATLAB's axes?"
             )
         count = hdf5.count_rows(path, "Data/data", (None, 3, None, None))
         if count != len(labels):
@@ -129,16 +136,14 @@ def _read_picture(places: tuple[tuple[Path, int], ...], row: int) -> Bytes:
 def verify(root: Path) -> list[Finding]:
     """Examine a copy: people, faces of each, and order, sign and unit of the labels."""
     try:
-        found = index(root)
+        faces = index(root)
     except DataError as error:
         return [Finding("wrong", str(error))]
-    people, counts = np.unique(found.clusters, return_counts=True)
+    people, counts = np.unique(faces.clusters, return_counts=True)
     findings = [sample_checks.check_count("people", len(people), PEOPLE, "people")]
-    findings += [
-        sample_checks.check_count(str(person), int(n), FACES, "faces")
-        for person, n in zip(people, counts, strict=True)
-        if n != FACES
-    ]
+    for person, count in zip(people.tolist(), counts.tolist(), strict=True):
+        if count != FACES:
+            findings.append(sample_checks.check_count(person, count, FACES, "faces"))
     if len(people):
         findings.append(
             Finding("ok", "pitch is negative and yaw about 0 on average for everyone, in radians")

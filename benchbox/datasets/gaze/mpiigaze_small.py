@@ -1,6 +1,6 @@
-"""MPIIGaze's evaluation eyes as small grey patches: 15 people x 3,000, 9 x 15 px, one HDF5 file per person.
+"""MPIIGaze's evaluation eyes as small grey patches of 9 x 15 px: 15 people x 3,000 eyes.
 
-Files `small_test_dataset_loocv<k>.h5`, k = 0 … 14: the number of the file is the person. Datasets:
+One HDF5 file per person, `small_test_dataset_loocv<k>.h5`, k = 0 … 14. Datasets:
 `data` (N, 1, 9, 15) uint8 grey, `gaze` (N, 2) and `headpose` (N, 2) in radians. Both have the
 columns (yaw, pitch) in these files; they are turned to (pitch, yaw) here, and a copy in the other
 order is refused. `nearestIDs` is not read.
@@ -30,10 +30,14 @@ if TYPE_CHECKING:
 ACCESS = Access(
     title="MPIIGaze evaluation eyes, small",
     folder="mpiigaze-small",
-    where="https://www.perceptualui.org/research/datasets/MPIIGaze/ (the source; patches shrunk to 9 x 15)",
+    where=(
+        "https://www.perceptualui.org/research/datasets/MPIIGaze/ "
+        "(the source; patches shrunk to 9 x 15)"
+    ),
     terms="CC BY-NC-SA 4.0, as MPIIGaze",
     citation=(
-        "X. Zhang, Y. Sugano, M. Fritz, A. Bulling: Appearance-Based Gaze Estimation in the Wild. CVPR 2015; "
+        "X. Zhang, Y. Sugano, M. Fritz, A. Bulling: "
+        "Appearance-Based Gaze Estimation in the Wild. CVPR 2015; "
         "MPIIGaze: Real-World Dataset and Deep Appearance-Based Gaze Estimation. TPAMI 2019"
     ),
     layout="""\
@@ -53,34 +57,36 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     """
     del pixels  # labels and pictures share their files
     folder = root / ACCESS.folder
-    there = [person for person in range(PEOPLE) if _person_path(folder, person).is_file()]
-    people = [_read_person(_person_path(folder, person)) for person in there]
-    counts = [len(gaze) for gaze, _ in people]
-    names = [f"p{person:02d}" for person in there]
-    places = tuple(
-        (_person_path(folder, person), row)
-        for person, n in zip(there, counts, strict=True)
-        for row in range(n)
-    )
-    absent = PEOPLE - len(there)
+    ids, clusters, places = [], [], []
+    gaze, head_pose = [np.empty((0, 3))], [np.empty((0, 2))]
+    people = 0
+    for person in range(PEOPLE):
+        path = _person_path(folder, person)
+        if not path.is_file():
+            continue
+        person_gaze, person_head = _read_person(path)
+        gaze.append(person_gaze)
+        head_pose.append(person_head)
+        name = f"p{person:02d}"
+        for row in range(len(person_gaze)):
+            ids.append(f"{name}/{row:04d}")
+            places.append((path, row))
+        clusters += [name] * len(person_gaze)
+        people += 1
+    notes = []
+    if people < PEOPLE:
+        notes.append(f"{PEOPLE - people} of {PEOPLE} people are not in {folder}")
     return Index(
         dataset="mpiigaze-small",
-        ids=np.array(
-            [
-                f"{name}/{row:04d}"
-                for name, n in zip(names, counts, strict=True)
-                for row in range(n)
-            ],
-            np.str_,
-        ),
-        parts=np.full(sum(counts), "eyes"),
-        values=np.concatenate([np.empty((0, 3)), *(gaze for gaze, _ in people)]),
-        boxes={"patch": np.tile([-0.5, -0.5, WIDTH - 0.5, HEIGHT - 0.5], (sum(counts), 1))},
-        clusters=np.repeat(np.array(names, np.str_), counts),
-        read=partial(_read_picture, places),
-        meta={"head_pose": np.concatenate([np.empty((0, 2)), *(head for _, head in people)])},
-        stamp=partial(hdf5.row_cache_key, places),
-        notes=(f"{absent} of {PEOPLE} people are not in {folder}",) if absent else (),
+        ids=np.array(ids, np.str_),
+        parts=np.full(len(ids), "eyes"),
+        values=np.concatenate(gaze),
+        boxes={"patch": np.tile([-0.5, -0.5, WIDTH - 0.5, HEIGHT - 0.5], (len(ids), 1))},
+        clusters=np.array(clusters, np.str_),
+        read=partial(_read_picture, tuple(places)),
+        meta={"head_pose": np.concatenate(head_pose)},
+        stamp=partial(hdf5.row_cache_key, tuple(places)),
+        notes=tuple(notes),
     )
 
 
@@ -95,7 +101,8 @@ def _read_person(path: Path) -> tuple[Floats, Floats]:
     count = hdf5.count_rows(path, "data", _PIXELS)
     if not len(gaze) == len(head) == count:
         raise DataError(
-            f"{path}: {count} pictures, {len(gaze)} gaze and {len(head)} headpose rows; one of each a row"
+            f"{path}: {count} pictures, {len(gaze)} gaze and {len(head)} headpose rows; "
+            "one of each a row"
         )
     values = angles.gaze_vectors(gaze, f"{path}: gaze")
     angles.check_below_camera(gaze, f"{path}: gaze")
@@ -116,18 +123,16 @@ def _read_picture(places: tuple[tuple[Path, int], ...], row: int) -> Bytes:
 def verify(root: Path) -> list[Finding]:
     """Examine a copy: people, eyes of each, and order, sign and unit of the labels."""
     try:
-        found = index(root)
+        eyes = index(root)
     except DataError as error:
         return [Finding("wrong", str(error))]
-    people, counts = np.unique(found.clusters, return_counts=True)
+    people, counts = np.unique(eyes.clusters, return_counts=True)
     findings = [sample_checks.check_count("people", len(people), PEOPLE, "people")]
-    findings += [
-        sample_checks.check_count(str(person), int(n), EYES, "eyes")
-        for person, n in zip(people, counts, strict=True)
-        if n != EYES
-    ]
+    for person, count in zip(people.tolist(), counts.tolist(), strict=True):
+        if count != EYES:
+            findings.append(sample_checks.check_count(person, count, EYES, "eyes"))
     if len(people):
         findings.append(
             Finding("ok", "pitch is negative and yaw about 0 on average for everyone, in radians")
         )
-    return findings + angles.compare_head_yaw(found.values, found.meta["head_pose"], found.clusters)
+    return findings + angles.compare_head_yaw(eyes.values, eyes.meta["head_pose"], eyes.clusters)
