@@ -46,7 +46,10 @@ class Camera:
         return (points[:, :2] - self.aside_mm) * (self.scale / depth)[:, None] + self.shift, depth
 
     def resized(self, factor: float) -> Camera:
-        """Return the camera of the same picture at another size, pixel centres at integers in both."""
+        """Return the camera of the same picture at another size.
+
+        Pixel centres are at integers in both.
+        """
         return Camera(
             self.distance_mm, self.scale * factor, (self.shift + 0.5) * factor - 0.5, self.aside_mm
         )
@@ -84,7 +87,10 @@ def place_points(points: Floats, body: Floats, pose: Pose) -> Floats:
 
 
 def aim_camera(points: Floats, distance_mm: float, side_px: float, centre: Floats) -> Camera:
-    """Set the camera so that the tight box of points (K, 3) has its longer side `side_px`, centred at `centre`."""
+    """Set the camera so that the points (K, 3) appear in a given size and place.
+
+    Their tight box has its longer side `side_px` and is centred at `centre`.
+    """
     flat = Camera(distance_mm, 1.0, np.zeros(2)).project(points)[0]
     low, high = flat.min(0), flat.max(0)
     scale = side_px / float((high - low).max())

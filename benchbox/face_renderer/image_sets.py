@@ -1,4 +1,7 @@
-"""What is rendered under which name: for each set its parts, its columns and the function that fills rows of them."""
+"""What is rendered under which name.
+
+For each set its parts, its columns and the function that fills rows of them.
+"""
 
 from __future__ import annotations
 

@@ -37,7 +37,10 @@ class Light:
 
 
 def draw_light(rng: np.random.Generator, *, hard: bool, harsh: bool = False) -> Light:
-    """Draw a lighting: mostly friendly, in hard scenes from any side or dim or coloured, in harsh ones always."""
+    """Draw a lighting.
+
+    Mostly friendly, in hard scenes from any side or dim or coloured, in harsh ones always.
+    """
     kind = rng.choice(4, p=[0.25, 0.35, 0.25, 0.15] if hard else [0.5, 0.35, 0.12, 0.03])
     if harsh:
         kind = int(rng.integers(2, 4))
@@ -74,7 +77,10 @@ def draw_light(rng: np.random.Generator, *, hard: bool, harsh: bool = False) -> 
 
 
 def cast_shadows(points: Any, casters: Any, light: Light) -> Any:
-    """Return how much key light (R, C) reaches points (3, R, C), given casters (3, W): 0 shadow … 1 lit."""
+    """Return how much key light (R, C) reaches points (3, R, C), given casters (3, W).
+
+    0 shadow … 1 lit.
+    """
     x_axis = np.cross(light.key, [0.0, 1.0, 0.2])
     x_axis = x_axis / np.linalg.norm(x_axis)
     frame = np.stack([x_axis, np.cross(light.key, x_axis), light.key]).astype(np.float32)

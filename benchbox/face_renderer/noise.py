@@ -1,4 +1,7 @@
-"""Noise made once per process and cut to size per face: what would be too dear to draw afresh for every picture."""
+"""Noise made once per process and cut to size per face.
+
+What would be too dear to draw afresh for every picture.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ def _equalise(noise: Single) -> Single:
 
 @lru_cache(maxsize=1)
 def sensor_grain() -> Single:
-    """Return sensor noise (512, 512, 3) of unit variance, neighbours slightly alike as after demosaicing."""
+    """Return sensor noise (512, 512, 3) of unit variance.
+
+    Neighbours are slightly alike, as after demosaicing.
+    """
     noise = _seeded_rng(1).standard_normal((1024, 1024, 3), dtype=np.float32)
     noise = cv2.GaussianBlur(noise, (0, 0), 0.55)
     whole: Single = noise / noise.std()
@@ -71,7 +77,10 @@ def strand_sheet() -> Single:
 
 @lru_cache(maxsize=1)
 def bristle_sheet() -> Single:
-    """Return short hairs (512, 512) in [0, 1]: stubble, beards and brows are cut from it by a threshold."""
+    """Return short hairs (512, 512) in [0, 1].
+
+    Stubble, beards and brows are cut from it by a threshold.
+    """
     rng = _seeded_rng(4)
     short = _blur_tile(rng.standard_normal((_SIDE, _SIDE), dtype=np.float32), 0.6, 2.6)
     tufts = _blur_tile(rng.standard_normal((_SIDE, _SIDE), dtype=np.float32), 2.5, 5.0)

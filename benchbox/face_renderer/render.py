@@ -103,7 +103,10 @@ _MAX_APPEARANCES = 24  # persons, 2 MB each
 
 
 def _cached_appearance(scene: Scene) -> _Appearance:
-    """Return what was made of a person before, or make it with a face at rest: a function of the person alone."""
+    """Return what was made of a person before, or make it with a face at rest.
+
+    A function of the person alone.
+    """
     if scene.person_key not in _APPEARANCES:
         rest = replace(scene, shape=Shape(scene.shape.identity))
         made = _make_appearance(rest)

@@ -1,4 +1,6 @@
-"""Contact sheets of the twins: single faces with their mark-ups, a video, frames of devices, patches with directions.
+"""Contact sheets of the twins.
+
+Single faces with their mark-ups, a video, frames of devices, patches with directions.
 
 `python -m benchbox.face_renderer.twin_contact_sheets marks|gaze OUT.jpg` writes the sheet that the
 README shows.
@@ -74,7 +76,10 @@ def portrait_cell(scene: Scene, cell: int = _CELL_PX) -> Bytes:
 
 
 def device_cell(shot: phone_and_tablet.Shot, cell: int = _CELL_PX) -> Bytes:
-    """Return a device's frame in a square cell: boxes of face and eyes, and which way the dot lies."""
+    """Return a device's frame in a square cell.
+
+    Boxes of face and eyes, and which way the dot lies.
+    """
     frame = (
         render_picture(shot.scene).pixels[phone_and_tablet.frame_slices(shot.orientation)].copy()
     )
@@ -131,7 +136,10 @@ def landmark_sheet(columns: int = 10) -> Bytes:
 
 
 def gaze_sheet(columns: int = 10) -> Bytes:
-    """Return the sheet of gaze: phones and tablets, a rig's cameras, persons before notebooks, single eyes."""
+    """Return the sheet of gaze.
+
+    Phones and tablets, a rig's cameras, persons before notebooks, single eyes.
+    """
     study = image_sets.GAZECAPTURE
     dots, frames = study.shown("train")
     numbers = [
@@ -185,7 +193,8 @@ def main(arguments: Sequence[str]) -> int:
         or Path(arguments[1]).suffix.lower() != ".jpg"
     ):
         print(
-            f"usage: python -m benchbox.face_renderer.twin_contact_sheets {'|'.join(SHEETS)} OUT.jpg",
+            "usage: python -m benchbox.face_renderer.twin_contact_sheets "
+            f"{'|'.join(SHEETS)} OUT.jpg",
             file=sys.stderr,
         )
         return 2

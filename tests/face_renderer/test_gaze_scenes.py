@@ -1,4 +1,7 @@
-"""People who look at known points: the label, the eyes in the picture and the geometry between them agree."""
+"""People who look at known points.
+
+The label, the eyes in the picture and the geometry between them agree.
+"""
 
 import numpy as np
 import pytest
@@ -22,7 +25,10 @@ from benchbox.geometry import angles_to_vectors
     [(1, (-0.86, -2.8)), (2, (-2.99, 9.2)), (3, (1.8, 1.99)), (4, (-10.2, -0.14))],
 )
 def test_a_point_of_the_screen_lies_where_gazecapture_says(orientation, expected_cm):
-    """By hand, from GazeCapture's rules, for a screen of 58.5 x 104 mm: camera 18.6 right of its corner, 8 above."""
+    """By hand, from GazeCapture's rules, for a screen of 58.5 x 104 mm.
+
+    Camera 18.6 right of its corner, 8 above.
+    """
     at = device_screens.screen_to_camera_cm(
         device_screens.DEVICES_BY_NAME["phone-middle"], orientation, 10.0, 20.0
     )
@@ -50,7 +56,10 @@ def test_upright_screens_hang_below_their_camera_and_upside_down_ones_rise_above
 
 @pytest.mark.parametrize("number", [0, 9, 30, 200, 215])
 def test_both_lines_of_sight_meet_the_dot(number):
-    """From each eyeball's axis, the person's kappa and the head's pose back to the point: within 2 mm of the dot."""
+    """From each eyeball's axis, the person's kappa and the head's pose back to the point.
+
+    Within 2 mm of the dot.
+    """
     shot = phone_and_tablet.draw_shot(image_sets.GAZECAPTURE, "train", number)
     scene = shot.scene
     who = gaze_targets.draw_person(*scene.person_key[:-1])
@@ -65,7 +74,10 @@ def test_both_lines_of_sight_meet_the_dot(number):
 
 
 def test_pupils_in_the_picture_move_against_xcam_and_down_with_minus_ycam():
-    """The mirror trap: the user's right is the picture's left, and so is the way the pupils move."""
+    """The mirror trap.
+
+    The user's right is the picture's left, and so is the way the pupils move.
+    """
     from benchbox.face_renderer.head.model import model_points
 
     moved, labels = [], []
@@ -96,7 +108,10 @@ def test_eye_boxes_hold_the_eyes_and_left_is_the_subjects_own_left():
 
 
 def test_the_face_grid_lies_over_the_square_around_the_frame():
-    """Checked on a real recording: a face 13.4 cells of the square wide, 17.9 of the frame, is said to be 13 wide."""
+    """Checked on a real recording.
+
+    A face 13.4 cells of the square wide, 17.9 of the frame, is said to be 13 wide.
+    """
     # 132 px in 216 x 288 and 288 x 216
     faces = np.array([[40.0, 100.0, 172.0, 232.0], [100.0, 40.0, 232.0, 172.0]])
     grid = phone_and_tablet.face_grid(faces, np.array([1, 3]))
@@ -160,7 +175,10 @@ def test_directions_follow_the_one_formula_and_agree_with_the_scene():
 
 
 def test_notebook_users_look_below_the_camera_and_to_both_sides_alike():
-    """What the readers of MPIIGaze hold every copy against: mean pitch negative, and by more than yaw is off 0."""
+    """What the readers of MPIIGaze hold every copy against.
+
+    Mean pitch negative, and by more than yaw is off 0.
+    """
     for study, part in ((image_sets.MPIIGAZE, "eyes"), (image_sets.MPIIFACEGAZE, "faces")):
         angles = np.array(
             [
@@ -198,7 +216,7 @@ def test_cameras_see_one_moment_from_eighteen_sides():
 
 
 def test_a_laboratory_has_one_wall_and_the_light_of_the_moment():
-    """A wall, a grade and a light of its own would tell each picture from all others without a look at the face."""
+    """A wall, a grade and a light of its own would tell each picture from all others."""
     n = image_sets.ETH_XGAZE.frames
     scenes = [
         multi_camera.draw_patch(image_sets.ETH_XGAZE, "train", k).scene for k in (0, 3, 18, n)

@@ -1,4 +1,7 @@
-"""Landmarks are points of the surface: what moves the head moves them, by amounts that follow from geometry."""
+"""Landmarks are points of the surface.
+
+What moves the head moves them, by amounts that follow from geometry.
+"""
 
 import numpy as np
 import pytest
@@ -126,7 +129,10 @@ def test_projection_agrees_with_a_pinhole_worked_out_by_hand(yaw):
 
 
 def test_a_resized_camera_keeps_pixel_centres():
-    """A picture twice as large has its first centre at (-0.25) of the old grid: the half-pixel trap."""
+    """A picture twice as large has its first centre at (-0.25) of the old grid.
+
+    The half-pixel trap.
+    """
     lens = camera.Camera(500.0, 1000.0, np.array([100.0, 50.0]))
     small, _ = lens.project(np.array([[3.0, 4.0, 0.0]]))
     large, _ = lens.resized(2.0).project(np.array([[3.0, 4.0, 0.0]]))

@@ -1,4 +1,7 @@
-"""Every layout reads off one head: shared points coincide, mirrored ones mirror, pupils follow the eyes."""
+"""Every layout reads off one head.
+
+Shared points coincide, mirrored ones mirror, pupils follow the eyes.
+"""
 
 import numpy as np
 import pytest

@@ -1,7 +1,10 @@
-"""Each family of sets is pinned to its version: a change that moves a label or a pixel would leave stale caches behind.
+"""Each family of sets is pinned to its version.
 
-To change one on purpose: raise the family's version, look at the sheets (`python -m benchbox.face_renderer.twin_contact_sheets`), and
-write the new values here. Bytes differ by a grey level between builds of OpenCV, so pictures are pinned coarsely.
+A change that moves a label or a pixel would leave stale caches behind.
+
+To change one on purpose: raise the family's version, look at the sheets (`python -m
+benchbox.face_renderer.twin_contact_sheets`), and write the new values here. Bytes differ by a grey
+level between builds of OpenCV, so pictures are pinned coarsely.
 """
 
 import hashlib
@@ -94,7 +97,10 @@ def test_pictures_are_pinned_coarsely(name):
 
 
 def test_a_picture_of_a_settled_person_is_the_same_whoever_was_pictured_before():
-    """Skin and hair are kept per person: what is kept must not depend on the frame that it was made for."""
+    """Skin and hair are kept per person.
+
+    What is kept must not depend on the frame that it was made for.
+    """
     from benchbox.face_renderer import render
 
     first, later = (

@@ -7,7 +7,7 @@ from benchbox.face_renderer.image.raster import rasterise_grid
 
 
 def brute(points, depth, size):
-    """Return, per pixel, the place (column, row) on the nearest front-facing triangle (NaN where there is none)."""
+    """Return the grid position (column, row) per pixel, NaN where no triangle is seen."""
     rows, columns = depth.shape
     at = np.arange(rows * columns).reshape(rows, columns)
     flat, z = points.reshape(-1, 2), depth.ravel()
@@ -48,7 +48,10 @@ def test_shows_what_a_brute_force_depth_buffer_shows():
 
 
 def test_the_nearer_sheet_hides_the_farther_one_wherever_they_overlap():
-    """Guards the painter's order: one grid folded over itself, near half last in memory or first."""
+    """Guards the painter's order.
+
+    One grid folded over itself, near half last in memory or first.
+    """
     for near_first in (True, False):
         x = (
             np.array([2.0, 20.0, 20.0, 2.0])[:, None]

@@ -25,7 +25,7 @@ PINNED = {
 
 
 def test_landmarks_are_pinned_to_the_generators_version():
-    """A change that moves a landmark without a new version would leave stale caches and wrong comparisons behind."""
+    """A moved landmark without a new version leaves stale caches and wrong comparisons behind."""
     assert GENERATOR_VERSION == 4, "bump: render again, look at the sheet, then pin the new values"
     for (part, number), expected in PINNED.items():
         np.testing.assert_allclose(
@@ -107,7 +107,10 @@ def test_the_far_side_of_a_turned_head_is_hidden_and_the_near_side_seen():
 
 
 def test_the_iris_is_where_the_gaze_points():
-    """Through the eyeball's renderer alone: the darkest part of the disc moves with the gaze, by R sin(angle)."""
+    """Through the eyeball's renderer alone.
+
+    The darkest part of the disc moves with the gaze, by R sin(angle).
+    """
     look, light = _plain()
     x, y = np.meshgrid(np.linspace(-11, 11, 89), np.linspace(-11, 11, 89))
     rays = np.stack([x.ravel(), y.ravel(), np.full(x.size, -800.0)], axis=-1)
@@ -146,7 +149,10 @@ def _plain():
 
 
 def test_every_point_of_an_eye_lies_at_the_edge_of_the_rendered_eye():
-    """Landmarks against pixels: the white of the eye is found between the lid points and not above or below them."""
+    """Landmarks against pixels.
+
+    The white of the eye is found between the lid points and not above or below them.
+    """
     brighter = 0
     for number in range(30):
         s = draw_scene("common", number)

@@ -45,15 +45,16 @@ def gaze_vectors(pitch_yaw_rad: Floats, where: str) -> Floats:
         row = int(np.argmax(off))
         pitch, yaw = angles[row]
         raise DataError(
-            f"{where}: row {row}: pitch {pitch:.4g}, yaw {yaw:.4g} are no radians (pitch within ±1.571, yaw within "
-            f"±3.142); {int(off.sum())} rows like it: degrees, a swapped order or a damaged file"
+            f"{where}: row {row}: pitch {pitch:.4g}, yaw {yaw:.4g} are no radians "
+            f"(pitch within ±1.571, yaw within ±3.142); {int(off.sum())} rows like it: "
+            "degrees, a swapped order or a damaged file"
         )
     return angles_to_vectors(angles)
 
 
 def check_below_camera(pitch_yaw_rad: Floats, where: str) -> None:
-    """Raise DataError unless the angles (N, 2) can be gaze at a screen below its camera, as (pitch, yaw)."""
-    pitch, yaw = (float(mean) for mean in np.asarray(pitch_yaw_rad, np.float64).mean(axis=0))
+    """Raise DataError unless (pitch, yaw) (N, 2) can be gaze at a screen below its camera."""
+    pitch, yaw = np.asarray(pitch_yaw_rad, np.float64).mean(axis=0).tolist()
     if pitch < 0 and abs(pitch) >= abs(yaw):
         return
     if abs(yaw) > abs(pitch):
@@ -61,33 +62,37 @@ def check_below_camera(pitch_yaw_rad: Floats, where: str) -> None:
     else:
         fault = "the sign of pitch looks turned"
     raise DataError(
-        f"{where}: mean pitch {pitch:+.3f} rad, mean yaw {yaw:+.3f} rad: people look at a screen below the camera, so "
-        f"pitch is negative on average and yaw about 0; {fault}, this copy was converted"
+        f"{where}: mean pitch {pitch:+.3f} rad, mean yaw {yaw:+.3f} rad: people look at a screen "
+        f"below the camera, so pitch is negative on average and yaw about 0; {fault}, "
+        "this copy was converted"
     )
 
 
 def compare_head_yaw(values: Floats, head_rad: Floats, people: Strings) -> list[Finding]:
-    """Say whether yaw goes with the head's yaw, given vectors (N, 3), head pitch and yaw (N, 2) and person (N,)."""
+    """Say whether yaw goes with the head's yaw.
+
+    Takes vectors (N, 3), head pitch and yaw (N, 2) and person (N,).
+    """
     names = np.unique(people)
     if len(names) < _MIN_PEOPLE:
         return []
     yaw = vectors_to_angles(values)[:, 1]
-    product = np.mean(
-        [_correlation(yaw[people == name], head_rad[people == name, 1]) for name in names]
-    )
-    if product > 0:
-        return [
-            Finding(
-                "ok",
-                f"yaw goes with the head's yaw, correlation {product:.2f} on average of {len(names)} people",
-            )
-        ]
-    what = f"yaw goes against the head's yaw, correlation {product:.2f} on average of {len(names)} people"
+    correlations = []
+    for name in names:
+        rows = people == name
+        correlations.append(_correlation(yaw[rows], head_rad[rows, 1]))
+    mean = np.mean(correlations)
+    measured = f"correlation {mean:.2f} on average of {len(names)} people"
+    if mean > 0:
+        return [Finding("ok", f"yaw goes with the head's yaw, {measured}")]
+    what = f"yaw goes against the head's yaw, {measured}"
     return [
         Finding("wrong", f"{what}: the sign of one of them looks turned, this copy was converted")
     ]
 
 
 def _correlation(a: Floats, b: Floats) -> float:
-    spread = float(a.std() * b.std())
-    return float(((a - a.mean()) * (b - b.mean())).mean()) / spread if spread else 0.0
+    scale = float(a.std() * b.std())
+    if not scale:
+        return 0.0
+    return float(((a - a.mean()) * (b - b.mean())).mean()) / scale

@@ -1,9 +1,10 @@
-"""Where a point of an iPhone's or iPad's screen lies, in cm from the camera: the devices of GazeCapture.
+"""Where a point of the screens of GazeCapture's iPhones and iPads lies, in cm from the camera.
 
-Lengths in mm, of the device held upright with the camera above the screen: from the camera to the screen's left edge
-(`camera_x`, to the left) and upper edge (`camera_y`, downwards), then the screen's width and height; as GazeCapture's
-`apple_device_data.csv` has them. What turns points of the screen into its XCam, YCam (x right, y up as the person sees
-it, whatever way the device is held):
+Lengths in mm, of the device held upright with the camera above the screen: from the camera to the
+screen's left edge (`camera_x`, to the left) and upper edge (`camera_y`, downwards), then the
+screen's width and height; as GazeCapture's `apple_device_data.csv` has them. What turns points of
+the screen into its XCam, YCam (x right, y up as the person sees it, whatever way the device is
+held):
 
     orientation 1, portrait                (x - camera_x,           -camera_y - y)
     orientation 2, portrait, upside down   (camera_x - width + x,    camera_y + height - y)
@@ -55,10 +56,10 @@ DEVICES = {
 def screen_to_camera_cm(
     device: Device, points: Floats, size: Floats, orientation: np.ndarray
 ) -> Floats:
-    """Turn points (N, 2) on a screen of `size` (N, 2), both in its points, into cm from the camera (N, 2).
+    """Turn points (N, 2) on a screen of `size` (N, 2) into cm from the camera (N, 2).
 
-    `size` is width and height as held; `orientation` (N,) 1 … 4. Rows of another orientation come
-    out as NaN.
+    Points and size are in the screen's own points; `size` is width and height as held;
+    `orientation` (N,) 1 … 4. Rows of another orientation come out as NaN.
     """
     camera_x, camera_y, width, height = device
     upright = np.array([width, height])

@@ -1,4 +1,4 @@
-"""The files of ETH-XGaze: the split list, one HDF5 file per person, and the labels of the test set where they are.
+"""The files of ETH-XGaze: split list, one HDF5 file per person, labels of the test set.
 
 `train/subject0000.h5` holds `face_patch` (N, S, S, 3) uint8 in the order blue, green, red,
 `face_gaze` (N, 2) and `face_head_pose` (N, 2) as (pitch, yaw) in radians, `cam_index` and
@@ -52,8 +52,11 @@ class Person:
 
 
 def find_folder(folder: Path) -> Path:
-    """Return the folder that holds the split list: `xgaze_224` or `xgaze_448` inside, or the dataset's own."""
-    return next((folder / inner for inner in _INNER if (folder / inner / SPLIT).is_file()), folder)
+    """Return the folder of the split list: `xgaze_224` or `xgaze_448` inside, or the dataset's."""
+    for inner in _INNER:
+        if (folder / inner / SPLIT).is_file():
+            return folder / inner
+    return folder
 
 
 def read_split(folder: Path) -> dict[str, list[str]]:
@@ -126,7 +129,8 @@ def read_official(folder: Path, labels: Path) -> list[Person]:
         or not ((rows >= 0) & (rows < sum(counts))).all()
     ):
         raise DataError(
-            f"{labels / ROWS}: rows must be whole, each once and below the {sum(counts)} test pictures"
+            f"{labels / ROWS}: rows must be whole, each once and below "
+            f"the {sum(counts)} test pictures"
         )
     vectors = angles.gaze_vectors(gaze, str(labels / LABELS))
     starts = np.cumsum([0, *counts])

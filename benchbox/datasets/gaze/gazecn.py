@@ -2,10 +2,10 @@
 
 Private: its owners have it, no one else.
 
-No layout is published, so the folder is read in the shape of GazeCapture (`recordings.py`): whoever
-holds the set writes those json files. Any `DeviceName` is allowed; labels of devices that are not
-in the table are not checked. Parts are `train`, `val`, `test` of `info.json`; the paper has 263
-people to train on and 27 to test on.
+No layout is published, so the folder is read in the shape of GazeCapture (`recording_folders.py`):
+whoever holds the set writes those json files. Any `DeviceName` is allowed; labels of devices that
+are not in the table are not checked. Parts are `train`, `val`, `test` of `info.json`; the paper has
+263 people to train on and 27 to test on.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ ACCESS = Access(
     where="nobody but its owners (Samsung Research); the paper names no download",
     terms="private",
     citation=(
-        "T. Guo, Y. Liu, H. Zhang, X. Liu, Y. Kwak, B. I. Yoo, J.-J. Han, C. Choi: A Generalized and Robust Method "
-        "Towards Practical Gaze Estimation on Smart Phone. ICCV Workshops 2019"
+        "T. Guo, Y. Liu, H. Zhang, X. Liu, Y. Kwak, B. I. Yoo, J.-J. Han, C. Choi: "
+        "A Generalized and Robust Method Towards Practical Gaze Estimation on Smart Phone. "
+        "ICCV Workshops 2019"
     ),
     layout="""\
-gazecn/NNNNN/frames/00000.jpg …     290 recordings in the shape of GazeCapture (`benchbox data where gazecapture`)
+gazecn/NNNNN/frames/00000.jpg …     290 recordings in the shape of GazeCapture \
+(`benchbox data where gazecapture`)
 gazecn/NNNNN/*.json                 info.json: Dataset is train or test, DeviceName any""",
 )
 EXPECTED_PEOPLE = {"train": 263, "test": 27}
@@ -50,16 +52,15 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 def verify(root: Path) -> list[Finding]:
     """Examine a copy: people and valid frames per split, pictures, labels of known devices."""
     try:
-        found = gazecapture.read_recordings(root / ACCESS.folder)
+        recordings = gazecapture.read_recordings(root / ACCESS.folder)
     except DataError as error:
         return [Finding("wrong", str(error))]
     findings = []
     for split, expected in EXPECTED_PEOPLE.items():
-        here = [one for one in found if one.split == split]
-        findings.append(sample_checks.check_count(split, len(here), expected, "people"))
-        findings.append(
-            sample_checks.check_count(
-                split, sum(len(one.frames) for one in here), EXPECTED_FRAMES[split], "valid frames"
-            )
-        )
-    return [*findings, *gazecapture.examine_recordings(found)]
+        in_split = [recording for recording in recordings if recording.split == split]
+        frames = sum(len(recording.frames) for recording in in_split)
+        findings += [
+            sample_checks.check_count(split, len(in_split), expected, "people"),
+            sample_checks.check_count(split, frames, EXPECTED_FRAMES[split], "valid frames"),
+        ]
+    return [*findings, *gazecapture.examine_recordings(recordings)]

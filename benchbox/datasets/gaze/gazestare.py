@@ -1,11 +1,11 @@
-"""GazeStare: people staring at one point for seconds, to measure how much answers shake.
+"""GazeStare: people staring at one point for seconds, to measure how much predictions shake.
 
 Private, as GazeCN.
 
-Methods are trained on GazeCN and tested here, so the index holds both: parts `gazecn/train`, `gazecn/val`,
-`gazecn/test` from the folder `gazecn/` beside this one, and `stare`. Both are read in the shape of GazeCapture
-(`recordings.py`); every `DotNum` of a recording is one stare: a sequence. The paper has 14 people, 8 to 10 points
-each, about 210 frames a stare.
+Methods are trained on GazeCN and tested here, so the index holds both: parts `gazecn/train`,
+`gazecn/val`, `gazecn/test` from the folder `gazecn/` beside this one, and `stare`. Both are read in
+the shape of GazeCapture (`recording_folders.py`); every `DotNum` of a recording is one stare: a
+sequence. The paper has 14 people, 8 to 10 points each, about 210 frames a stare.
 """
 
 from __future__ import annotations
@@ -41,35 +41,36 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 
     Raises DataError for the first file that is malformed.
     """
-    folder, beside = root / ACCESS.folder, root / gazecn.ACCESS.folder
-    trained = [
-        replace(one, name=f"gazecn/{one.name}", split=f"gazecn/{one.split}")
-        for one in gazecapture.read_recordings(beside)
-    ]
-    stares = [replace(one, split="stare") for one in gazecapture.read_recordings(folder)]
-    notes = [f"there is no folder {place}" for place in (folder, beside) if not place.is_dir()]
-    return gazecapture.build_index("gazestare", [*trained, *stares], pixels=pixels, notes=notes)
+    folder, train_folder = root / ACCESS.folder, root / gazecn.ACCESS.folder
+    recordings = []
+    for recording in gazecapture.read_recordings(train_folder):
+        name, split = f"gazecn/{recording.name}", f"gazecn/{recording.split}"
+        recordings.append(replace(recording, name=name, split=split))
+    for recording in gazecapture.read_recordings(folder):
+        recordings.append(replace(recording, split="stare"))
+    absent = [path for path in (folder, train_folder) if not path.is_dir()]
+    notes = [f"there is no folder {path}" for path in absent]
+    return gazecapture.build_index("gazestare", recordings, pixels=pixels, notes=notes)
 
 
 def verify(root: Path) -> list[Finding]:
-    """Examine a copy: people, frames, stares long enough to have a spread, and the set that methods are trained on."""
+    """Examine a copy: people, frames, the length of stares, and the set that is trained on."""
     try:
-        found = gazecapture.read_recordings(root / ACCESS.folder)
+        recordings = gazecapture.read_recordings(root / ACCESS.folder)
     except DataError as error:
         return [Finding("wrong", str(error))]
-    findings = [
-        sample_checks.check_count("stare", len(found), PEOPLE, "people"),
-        sample_checks.check_count(
-            "stare", sum(len(one.frames) for one in found), FRAMES, "valid frames"
-        ),
-    ]
-    lengths = [int(n) for one in found for n in np.unique(one.dots, return_counts=True)[1]]
+    frames = sum(len(recording.frames) for recording in recordings)
+    lengths: list[int] = []
+    for recording in recordings:
+        lengths += np.unique(recording.dots, return_counts=True)[1].tolist()
     short = sum(length < _SHORTEST for length in lengths)
-    findings.append(
-        Finding("wrong" if short else "ok", f"{len(lengths)} stares, {short} of a single frame")
-    )
+    findings = [
+        sample_checks.check_count("stare", len(recordings), PEOPLE, "people"),
+        sample_checks.check_count("stare", frames, FRAMES, "valid frames"),
+        Finding("wrong" if short else "ok", f"{len(lengths)} stares, {short} of a single frame"),
+    ]
     if not (root / gazecn.ACCESS.folder).is_dir():
         findings.append(
             Finding("missing", "gazecn is not beside it: scoring needs it not, training does")
         )
-    return [*findings, *gazecapture.examine_recordings(found)]
+    return [*findings, *gazecapture.examine_recordings(recordings)]

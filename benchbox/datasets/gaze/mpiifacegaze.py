@@ -1,9 +1,9 @@
 """MPIIFaceGaze, normalised release: 15 people x 3,000 faces of 448 x 448 px.
 
-One MATLAB v7.3 file per person, `p00.mat` … `p14.mat`: HDF5, in the archive's folder `MPIIFaceGaze_normalizad` (sic), which
-may be left out. Axes come out reversed from MATLAB's, so `Data/data` is (N, 3, 448, 448): channels
-first, in the order blue, green, red. `Data/label` is (N, 4 or more): gaze pitch and yaw, head pitch
-and yaw in radians; then landmarks, which are not read.
+One MATLAB v7.3 file per person, `p00.mat` … `p14.mat`: HDF5, in the archive's folder
+`MPIIFaceGaze_normalizad` (sic), which may be left out. Axes come out reversed from MATLAB's, so
+`Data/data` is (N, 3, 448, 448): channels first, in the order blue, green, red. `Data/label` is (N,
+4 or more): gaze pitch and yaw, head pitch and yaw in radians; then landmarks, which are not read.
 
 Pitch is asin(-y) and yaw atan2(-x, -z) of the normalised camera frame, as in the release's own
 code: no sign is turned here. A note elsewhere calls both signs opposite to ETH-XGaze's; a copy

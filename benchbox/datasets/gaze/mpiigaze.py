@@ -5,16 +5,18 @@
 `filenames`. The evaluation's list `Evaluation Subset/sample list for eye image/<person>.txt` names
 picture and eye: `day01/0005.jpg left`.
 
-As in that evaluation every right eye is mirrored, so its direction is too: x changes its sign. The gaze vectors point
-from the eye to the target in a camera frame (x right, y down, z away); `values` are their negatives, the vectors of
-`angles.py`. The release's labels are normalised with scale and rotation (M = SR), not with the rotation alone.
-Ids name person, day, picture and eye: `p00/day01/0005/left`; a line that occurs again gets `#2`.
+As in that evaluation every right eye is mirrored, so its direction is too: x changes its sign. The
+gaze vectors point from the eye to the target in a camera frame (x right, y down, z away); `values`
+are their negatives, the vectors of `angles.py`. The release's labels are normalised with scale and
+rotation (M = SR), not with the rotation alone. Ids name person, day, picture and eye:
+`p00/day01/0005/left`; a line that occurs again gets `#2`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -38,12 +40,13 @@ ACCESS = Access(
     where="https://www.perceptualui.org/research/datasets/MPIIGaze/",
     terms="CC BY-NC-SA 4.0",
     citation=(
-        "X. Zhang, Y. Sugano, M. Fritz, A. Bulling: MPIIGaze: Real-World Dataset and Deep Appearance-Based Gaze "
-        "Estimation. TPAMI 41(1), 2019"
+        "X. Zhang, Y. Sugano, M. Fritz, A. Bulling: MPIIGaze: Real-World Dataset and Deep "
+        "Appearance-Based Gaze Estimation. TPAMI 41(1), 2019"
     ),
     layout="""\
 mpiigaze/Data/Normalized/p00/day01.mat …                            15 people, some days each
-mpiigaze/Evaluation Subset/sample list for eye image/p00.txt …      3000 lines each: day01/0005.jpg left""",
+mpiigaze/Evaluation Subset/sample list for eye image/p00.txt …      \
+3000 lines each: day01/0005.jpg left""",
 )
 PEOPLE, EYES = 15, 3000
 HEIGHT, WIDTH = 36, 60
@@ -67,7 +70,7 @@ class _Eye(NamedTuple):
 
 
 class _Day(NamedTuple):
-    """One `.mat` file: row of each picture, and per side images (n, 36, 60), gaze (n, 3) and pose (n, 3)."""
+    """One `.mat` file: row of each picture; per side images (n, 36, 60), gaze and pose (n, 3)."""
 
     rows: dict[str, int]
     images: dict[str, Bytes]
@@ -83,24 +86,22 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     """
     del pixels  # labels and pictures share their files
     folder = root / ACCESS.folder
-    listed = [eye for person in range(PEOPLE) for eye in _listed_eyes(folder, f"p{person:02d}")]
-    eyes, vectors, heads = [], [], []
+    listed: list[_Eye] = []
+    for person in range(PEOPLE):
+        listed += _listed_eyes(folder, f"p{person:02d}")
+    eyes, gaze, head_pose = [], [], []
     for eye in sorted(listed, key=lambda eye: eye.id):  # by days, so that each file is opened once
         day = _cached_day(folder / _NORMALISED / eye.person / f"{eye.day}.mat")
         if day is None or eye.picture not in day.rows:
             continue
-        eyes.append(eye)
         row = day.rows[eye.picture]
-        vectors.append(_rotated_gaze(day.gaze[eye.side][row], eye.side))
-        heads.append(_head_angles(day.pose[eye.side][row], eye.side))
-    values = np.array(vectors, np.float64).reshape(-1, 3)
+        eyes.append(eye)
+        gaze.append(_rotated_gaze(day.gaze[eye.side][row], eye.side))
+        head_pose.append(_head_angles(day.pose[eye.side][row], eye.side))
+    values = np.array(gaze, np.float64).reshape(-1, 3)
     people = np.array([eye.person for eye in eyes], np.str_)
+    sides = np.array([eye.side for eye in eyes], np.str_)
     _check_plausible(folder, values, people)
-    lost, absent = len(listed) - len(eyes), PEOPLE - len({eye.person for eye in listed})
-    notes = [f"{absent} of {PEOPLE} people have no list in {folder / _LISTS}"] if absent else []
-    notes += (
-        [f"{lost} of {len(listed)} listed eyes are in no file and are left out"] if lost else []
-    )
     return Index(
         dataset="mpiigaze",
         ids=np.array([eye.id for eye in eyes], np.str_),
@@ -110,12 +111,21 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         clusters=people,
         read=partial(_read_picture, folder, tuple(eyes)),
         stamp=partial(_cache_key, folder, tuple(eyes)),
-        attributes={
-            side: np.array([eye.side == side for eye in eyes], bool) for side in ("left", "right")
-        },
-        meta={"head_pose": np.array(heads, np.float64).reshape(-1, 2)},
-        notes=tuple(notes),
+        attributes={side: sides == side for side in ("left", "right")},
+        meta={"head_pose": np.array(head_pose, np.float64).reshape(-1, 2)},
+        notes=_missing_notes(folder, listed, eyes),
     )
+
+
+def _missing_notes(folder: Path, listed: Sequence[_Eye], eyes: Sequence[_Eye]) -> tuple[str, ...]:
+    absent = PEOPLE - len({eye.person for eye in listed})
+    lost = len(listed) - len(eyes)
+    notes = []
+    if absent:
+        notes.append(f"{absent} of {PEOPLE} people have no list in {folder / _LISTS}")
+    if lost:
+        notes.append(f"{lost} of {len(listed)} listed eyes are in no file and are left out")
+    return tuple(notes)
 
 
 def _listed_eyes(folder: Path, person: str) -> list[_Eye]:
@@ -198,15 +208,21 @@ def _check_shape(values: Any, shape: tuple[int, ...], path: Path, name: str) -> 
         array = array[None]
     if array.shape != shape or array.dtype.kind not in "fiu":
         raise DataError(
-            f"{path}: data.{name}: {array.dtype} of the shape {array.shape}, must be numbers {shape}"
+            f"{path}: data.{name}: {array.dtype} of the shape {array.shape}, "
+            f"must be numbers {shape}"
         )
     return array
 
 
 def _rotated_gaze(gaze: Floats, side: str) -> Floats:
-    """Turn a gaze (3,) from eye to target into the vector of `angles.py`, mirrored for a right eye."""
+    """Turn a gaze (3,) from eye to target into the vector of `angles.py`.
+
+    Mirrored for a right eye.
+    """
     towards_eye = -gaze / np.linalg.norm(gaze)
-    return towards_eye * np.array([-1.0, 1.0, 1.0]) if side == "right" else towards_eye
+    if side == "right":
+        return towards_eye * np.array([-1.0, 1.0, 1.0])
+    return towards_eye
 
 
 def _head_angles(rotation: Floats, side: str) -> Floats:
@@ -222,7 +238,7 @@ def _head_angles(rotation: Floats, side: str) -> Floats:
 
 
 def _check_plausible(folder: Path, values: Floats, people: np.ndarray) -> None:
-    """Refuse a person whose directions cannot be gaze at a screen below the camera: a turned sign, swapped axes."""
+    """Refuse a person whose gaze cannot be at a screen below the camera."""
     for person in np.unique(people):
         where = folder / _NORMALISED / str(person)
         angles.check_below_camera(vectors_to_angles(values[people == person]), f"{where}: gaze")
@@ -235,7 +251,9 @@ def _read_picture(folder: Path, eyes: tuple[_Eye, ...], row: int) -> Bytes:
     if day is None or eye.picture not in day.rows:
         raise DataError(f"{path}: holds {eye.picture} no more")
     grey = day.images[eye.side][day.rows[eye.picture]].astype(np.uint8)
-    return np.repeat((grey[:, ::-1] if eye.side == "right" else grey)[:, :, None], 3, axis=2)
+    if eye.side == "right":
+        grey = grey[:, ::-1]
+    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def _cache_key(folder: Path, eyes: tuple[_Eye, ...], row: int) -> str:
@@ -248,24 +266,20 @@ def _cache_key(folder: Path, eyes: tuple[_Eye, ...], row: int) -> str:
 def verify(root: Path) -> list[Finding]:
     """Examine a copy: lists, eyes that they name, left and right, order and sign of the labels."""
     try:
-        found = index(root)
+        eyes = index(root)
     except DataError as error:
         return [Finding("wrong", str(error))]
-    people, counts = np.unique(found.clusters, return_counts=True)
+    people, counts = np.unique(eyes.clusters, return_counts=True)
     findings = [sample_checks.check_count("people", len(people), PEOPLE, "people")]
-    for person, n in zip(people, counts, strict=True):
-        if n != EYES:
-            findings.append(sample_checks.check_count(str(person), int(n), EYES, "eyes"))
-    doubled = sum("#" in str(name) for name in found.ids)
+    for person, count in zip(people.tolist(), counts.tolist(), strict=True):
+        if count != EYES:
+            findings.append(sample_checks.check_count(person, count, EYES, "eyes"))
+    doubled = sum("#" in str(name) for name in eyes.ids)
     if doubled:
-        findings.append(
-            Finding("ok", f"{doubled} lines name an eye a second time, and count twice")
-        )
+        what = f"{doubled} lines name an eye a second time, and count twice"
+        findings.append(Finding("ok", what))
     if len(people):
-        left, right = (int(found.attributes[side].sum()) for side in ("left", "right"))
-        findings.append(
-            Finding(
-                "ok", f"{left} left eyes, {right} right eyes (mirrored); all look below the camera"
-            )
-        )
-    return findings + angles.compare_head_yaw(found.values, found.meta["head_pose"], found.clusters)
+        left, right = int(eyes.attributes["left"].sum()), int(eyes.attributes["right"].sum())
+        what = f"{left} left eyes, {right} right eyes (mirrored); all look below the camera"
+        findings.append(Finding("ok", what))
+    return findings + angles.compare_head_yaw(eyes.values, eyes.meta["head_pose"], eyes.clusters)

@@ -104,14 +104,20 @@ class Recording:
 
 def list_recordings(folder: Path) -> list[str]:
     """Name the recordings of a folder; raises DataError when they are still packed."""
-    there = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    found = [name for name in there if _RECORDING_NAME.fullmatch(name) and (folder / name).is_dir()]
-    packed = [name for name in there if name.endswith(".tar.gz")]
-    if packed and not found:
+    if not folder.is_dir():
+        return []
+    recordings, packed = [], []
+    for path in sorted(folder.iterdir()):
+        if _RECORDING_NAME.fullmatch(path.name) and path.is_dir():
+            recordings.append(path.name)
+        elif path.name.endswith(".tar.gz"):
+            packed.append(path.name)
+    if packed and not recordings:
         raise DataError(
-            f"{folder}: {len(packed)} recordings are packed; unpack each {packed[0]} into a folder here"
+            f"{folder}: {len(packed)} recordings are packed; "
+            f"unpack each {packed[0]} into a folder here"
         )
-    return found
+    return recordings
 
 
 def read_recording(folder: Path) -> Recording:
@@ -211,10 +217,11 @@ def _label_gap_cm(path: Path, values: Floats, computed: Floats | None) -> float 
         return None
     gap = float(np.linalg.norm(values - computed, axis=1).max())
     if gap > 10 * CLOSE_CM:
-        for said, back in _CONVENTIONS.items():
-            if np.abs(values @ back - computed).max() <= CLOSE_CM:
+        for written, to_cm in _CONVENTIONS.items():
+            if np.abs(values @ to_cm - computed).max() <= CLOSE_CM:
                 raise DataError(
-                    f"{path}: XCam, YCam are written {said}; they must be cm, x right, y up: mend the copy"
+                    f"{path}: XCam, YCam are written {written}; they must be cm, x right, y up: "
+                    "mend the copy"
                 )
     return gap
 
@@ -270,15 +277,23 @@ def _read_columns(path: Path, keys: Sequence[str], frames: Sequence[str]) -> dic
             raise DataError(f"{path}: {key}: is no list of numbers") from error
         if column.shape != (len(frames),):
             raise DataError(
-                f"{path}: {key}: {len(content[key])} entries, frames.json names {len(frames)} frames"
+                f"{path}: {key}: {len(content[key])} entries, "
+                f"frames.json names {len(frames)} frames"
             )
         if len(column) and column.dtype.kind not in "iufb":
-            row = next((r for r, v in enumerate(content[key]) if not isinstance(v, int | float)), 0)
+            row = _first_text_row(content[key])
             raise DataError(
                 f"{path}: {key}: frame {frames[row]}: {str(content[key][row])[:40]!r} is no number"
             )
         columns[key] = column.astype(np.float64)
     return columns
+
+
+def _first_text_row(values: Sequence[Any]) -> int:
+    for row, value in enumerate(values):
+        if not isinstance(value, int | float):
+            return row
+    return 0
 
 
 def _read_split(info: Mapping[str, Any], path: Path) -> str:

@@ -282,7 +282,10 @@ def field_weights(shape: Shape) -> Floats:
 
 
 def eyeball_centres(corners: Body, shape: Shape) -> Floats:
-    """Place the centres (2, 3) of the eyeballs: they follow the eye corners (4 points: left pair, then right pair)."""
+    """Place the centres (2, 3) of the eyeballs: they follow the eye corners (4 points.
+
+    Left pair, then right pair).
+    """
     shift = np.tensordot(field_weights(shape), corners.fields, axes=1).reshape(2, 2, 3).mean(axis=1)
     placed: Floats = np.array([[-1.0, 1, 1], [1.0, 1, 1]]) * EYE + shift
     return placed

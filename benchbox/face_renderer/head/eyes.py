@@ -1,4 +1,6 @@
-"""What lies behind the slits: eyeballs that look somewhere, and the inside of the mouth with its teeth.
+"""What lies behind the slits.
+
+Eyeballs that look somewhere, and the inside of the mouth with its teeth.
 
 Both are met by the camera's rays exactly: a sphere for the eye, the dental arch as an upright
 elliptic cylinder.
@@ -23,7 +25,10 @@ _ARCH = np.array([25.0, 27.0])  # mm, half width and half depth of the dental ar
 
 
 def gaze_direction(yaw: float, pitch: float) -> Floats:
-    """Return the unit vector (3,) of a gaze in the head's frame: yaw to the picture's right, pitch down."""
+    """Return the unit vector (3,) of a gaze in the head's frame.
+
+    Yaw to the picture's right, pitch down.
+    """
     return np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
 
 
@@ -42,7 +47,7 @@ def shade_eyeball(
     look: Look,
     light: Light,
 ) -> Any:
-    """Return the colours (P, 3) of an eyeball along rays (P, 3) from `origin`, all in the head's frame.
+    """Return the colours (P, 3) of an eyeball along rays (P, 3), all in the head's frame.
 
     `key` is the key light's direction there; `depth` (P,) runs from 0 at the upper lid to 1 at the
     lower one.

@@ -1,4 +1,7 @@
-"""Hair and headgear: a shell around the skull that hangs down from the widest place, cut to a style by transparency."""
+"""Hair and headgear.
+
+A shell around the skull that hangs down from the widest place, cut to a style by transparency.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ _HAIRY = ("short", "swept", "fringe", "medium", "long", "afro")
 
 @dataclass(frozen=True, eq=False)
 class Shell:
-    """The neutral shell: rows from the crown to the chest, columns once around from back to back."""
+    """The neutral shell.
+
+    Rows from the crown to the chest, columns once around from back to back.
+    """
 
     body: Body
     shape: tuple[int, int]

@@ -1,7 +1,8 @@
 """Landmarks as fixed points of the head's surface, so that every layout reads off the same head.
 
-A point is a place on the grid: row and column with fractions. Lid and lip points lie on the rows that edge a slit;
-others are given by the place in millimetres where an annotator would click on the neutral head.
+A point is a place on the grid: row and column with fractions. Lid and lip points lie on the rows
+that edge a slit; others are given by the place in millimetres where an annotator would click on the
+neutral head.
 """
 
 from __future__ import annotations
@@ -92,7 +93,10 @@ def _mirror_targets(
 
 
 def _eye_positions(head: Surface, side: int) -> list[tuple[float, float]]:
-    """Six lid points of one eye in the order of the image-left eye: outer corner, over the top, inner, back below."""
+    """Six lid points of one eye in the order of the image-left eye.
+
+    Outer corner, over the top, inner, back below.
+    """
     upper, lower = head.eye_rows
     third = (EYE_OUTER - EYE_INNER) / 3
     xs = [

@@ -1,4 +1,4 @@
-"""The mark-ups of WFLW (98 points), COFW (29) and AFLW (19) on the head's surface, beside iBUG's 68.
+"""The layouts of WFLW (98 points), COFW (29) and AFLW (19) on the head, beside iBUG's 68.
 
 Each is given for the picture's left half and the middle; the right half mirrors it, as the layout's
 flip table says. Points that mean the same are the same place in every mark-up. Pupils move with the
@@ -59,7 +59,10 @@ def layout_positions(layout: str) -> SurfacePoints:
 
 
 def _brow_position(head: Surface, x: float, edge: float) -> Place:
-    """Return the place on the left brow at |x|: edge -1 its upper rim, 0 its middle, 1 its lower rim."""
+    """Return the place on the left brow at |x|.
+
+    Edge -1 its upper rim, 0 its middle, 1 its lower rim.
+    """
     y = float(np.interp(x, *_SPINE)) + 0.85 * edge * float(np.interp(x, *_HALF))
     column = round(position_on_row(head, _row_at_height(head, x, y), -x)[1])
     return nearest_position(

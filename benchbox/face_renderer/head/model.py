@@ -1,4 +1,7 @@
-"""The head made ready once per process: the mesh and the points that layouts need, deformed by the same code."""
+"""The head made ready once per process.
+
+The mesh and the points that layouts need, deformed by the same code.
+"""
 
 from __future__ import annotations
 

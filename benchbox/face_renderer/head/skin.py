@@ -1,7 +1,9 @@
-"""The head's texture: pigments painted over the grid as layers of absorption, then hairs of brows and beard.
+"""The head's texture.
 
-Layers are masks over the neutral surface, baked once; a face mixes them with its own colours in one product. Working
-with logarithms keeps painted skin plausible: pigment darkens, nothing glows.
+Pigments painted over the grid as layers of absorption, then hairs of brows and beard.
+
+Layers are masks over the neutral surface, baked once; a face mixes them with its own colours in one
+product. Working with logarithms keeps painted skin plausible: pigment darkens, nothing glows.
 """
 
 from __future__ import annotations

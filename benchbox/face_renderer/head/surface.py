@@ -1,10 +1,13 @@
-"""The neutral head as a surface: a grid of points around a vertical axis, found on a smooth union of simple solids.
+"""The neutral head as a surface.
 
-Frame of the head, in millimetres: x to the picture's right, y down, z towards the viewer; the origin lies between the
-ears at the height of the eyes. Proportions are those of common anthropometric tables (head breadth 150, eye corners
-90 apart, eye line to chin 113). Grid rows run from the crown to the chest, columns once around from back to back.
-Three slits (two eyes, one mouth) lie between neighbouring rows, so that lids and lips open and close without any
-change of topology.
+A grid of points around a vertical axis, found on a smooth union of simple solids.
+
+Frame of the head, in millimetres: x to the picture's right, y down, z towards the viewer; the
+origin lies between the ears at the height of the eyes. Proportions are those of common
+anthropometric tables (head breadth 150, eye corners 90 apart, eye line to chin 113). Grid rows run
+from the crown to the chest, columns once around from back to back. Three slits (two eyes, one
+mouth) lie between neighbouring rows, so that lids and lips open and close without any change of
+topology.
 """
 
 from __future__ import annotations
@@ -93,7 +96,10 @@ def _carve(a: Floats, b: Floats, blend: float) -> Floats:
 
 
 def signed_distance(points: Floats) -> Floats:
-    """Return the signed distance (roughly mm, negative inside) of points (…, 3) to the neutral head's surface."""
+    """Return the signed distance of points (…, 3) to the neutral head's surface.
+
+    It is roughly in mm and negative inside.
+    """
     p = np.concatenate([np.abs(points[..., :1]), points[..., 1:]], axis=-1)
     d = _ellipsoid(p, (0, -38, -4), (72, 83, 96))  # cranium
     d = _union(d, _ellipsoid(p, (0, 15, 15), (66, 72, 72)), 24)  # zygomatic level
@@ -177,7 +183,7 @@ def lip_edge(x: Floats, *, upper: bool) -> Floats:
 
 
 def _raise_lips(points: Floats) -> Floats:
-    """Raise the lips from the mouth barrel, and the ridges of the philtrum above them (points with x >= 0)."""
+    """Raise the lips from the mouth barrel, and the ridges of the philtrum; points with x >= 0."""
     x, y = points[..., 0], points[..., 1]
     front = (points[..., 2] > 40) * smooth_step(MOUTH_HALF + 2, 12, x)
     top, bottom = lip_edge(x, upper=True), lip_edge(x, upper=False)

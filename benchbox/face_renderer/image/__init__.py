@@ -1,1 +1,4 @@
-"""From a scene's surface to pixels: raster, lens, backdrop, occluders and the simulated detector."""
+"""From a scene's surface to pixels.
+
+Raster, lens, backdrop, occluders and the simulated detector.
+"""

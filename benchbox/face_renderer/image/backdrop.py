@@ -1,4 +1,7 @@
-"""What is behind a face: walls, rooms, foliage, lamps out of focus, other people, and clutter that is no face."""
+"""What is behind a face.
+
+Walls, rooms, foliage, lamps out of focus, other people, and clutter that is no face.
+"""
 
 from __future__ import annotations
 

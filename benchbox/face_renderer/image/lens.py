@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def exposure_factor(rng: np.random.Generator, face: Any, *, hard: bool) -> Any:
-    """Return the factor for linear light that brings out a face (P, 3) as a person would expose it, more or less."""
+    """Return the factor for linear light that exposes a face (P, 3) as a person would."""
     bright = float(np.percentile(face[::5].mean(1), 70)) + 1e-3 if len(face) else 0.3
     # Cameras meter for mid grey but not fully: dark skin stays darker than pale skin.
     target = np.exp(rng.normal(np.log(0.32), 0.5 if hard else 0.3)) * (bright / 0.3) ** 0.42
@@ -57,7 +57,10 @@ def develop_picture(
 
 
 def _grade_colours(rng: np.random.Generator, picture: Any, hard: bool) -> Any:
-    """Apply contrast, saturation and white balance, or take the colour away: one matrix for all of it."""
+    """Apply contrast, saturation and white balance, or take the colour away.
+
+    One matrix for all of it.
+    """
     contrast, lift = np.exp(rng.normal(0.06, 0.14)), rng.normal(0, 0.02)
     weights = np.array([0.3, 0.59, 0.11])
     kind = rng.random()

@@ -1,4 +1,7 @@
-"""What comes between camera and face: glasses on the nose, hands, things held, strands of hair, blurred foreground."""
+"""What comes between camera and face.
+
+Glasses on the nose, hands, things held, strands of hair, blurred foreground.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def _fixed_point(points: Floats) -> Any:
 
 
 def glasses_curves(look: Look, balls: Floats) -> dict[str, list[Floats]]:
-    """Return the rims, bridge and arms as curves (n, 3) mm in the head's frame, for eyeballs at (2, 3)."""
+    """Return rims, bridge and arms as curves (n, 3) mm in the head's frame; eyeballs (2, 3)."""
     wide, tall, square = look.lens
     t = np.linspace(0, 2 * np.pi, 33)
     cos, sin = np.cos(t), np.sin(t)

@@ -67,7 +67,10 @@ def dot_products(a: Any, b: Any) -> Any:
 
 
 def sky_openness(part: SurfaceGrid) -> Any:
-    """Return the share of sky (R, C) that each point sees: hollows are dark, ridges a little brighter."""
+    """Return the share of sky (R, C) that each point sees.
+
+    Hollows are dark, ridges a little brighter.
+    """
     dark = np.zeros_like(part.depth)
     for reach, weight in ((5, 0.16), (13, 0.10)):
         bump = dot_products(
@@ -86,7 +89,10 @@ def camera_directions(part: SurfaceGrid, camera: Camera) -> Any:
 
 
 def halfway_vectors(part: SurfaceGrid, camera: Camera, light: Light) -> Any:
-    """Return unit vectors (3, R, C) half-way between camera and key light: where a mirror would have to point."""
+    """Return unit vectors (3, R, C) half-way between camera and key light.
+
+    Where a mirror would have to point.
+    """
     half = camera_directions(part, camera)
     half += light.key.astype(np.float32)[:, None, None]
     return unit_vectors(half)

@@ -1,8 +1,10 @@
-"""Grids of points to pixels without a compiled extension: the scan lines of all triangles at once, nearest last.
+"""Grids of points to pixels without a compiled extension.
 
-Painting order stands for a depth buffer: the small triangles of a grid are sorted far to near, and where several write
-a pixel the last one stays. What is stored per pixel is the place on the grid; everything else (texture, light, depth)
-is read there afterwards.
+The scan lines of all triangles at once, nearest last.
+
+Painting order stands for a depth buffer: the small triangles of a grid are sorted far to near, and
+where several write a pixel the last one stays. What is stored per pixel is the place on the grid;
+everything else (texture, light, depth) is read there afterwards.
 """
 
 from __future__ import annotations
@@ -32,7 +34,10 @@ class Fragments:
     row: Single  # (P,)
 
     def read(self, image: Any, scale: float = 1.0) -> Any:
-        """Read an image over the grid (`scale` texels per cell, grid points at scale * k) at the pixels: (P, …)."""
+        """Read an image over the grid at the pixels: (P, …).
+
+        The image has `scale` texels per cell; grid points are at scale * k.
+        """
         image = np.ascontiguousarray(image, dtype=np.float32)
         u, v = self.column, self.row
         if scale != 1.0:
@@ -63,7 +68,10 @@ def _remap_list(image: Any, u: Single, v: Single) -> Any:
 
 
 def _triangle_corners(grid: Single, chosen: npt.NDArray[np.intp]) -> tuple[Single, Single, Single]:
-    """Read the corners of chosen triangles: all a-b-c (upper left) come first, then all d-c-b (lower right)."""
+    """Read the corners of chosen triangles.
+
+    All a-b-c (upper left) come first, then all d-c-b (lower right).
+    """
     columns = grid.shape[1]
     cells = (grid.shape[0] - 1) * (columns - 1)
     lower = chosen >= cells
@@ -141,7 +149,10 @@ def _front_triangles(plane: Any, box: Ints, size: int) -> Ints:
 
 
 def _line_spans(plane: Any, box: Ints, size: int, which: Ints, y: Single) -> tuple[Ints, Ints]:
-    """Return the first and last pixel of each triangle's stretch of a line: where all three weights are positive."""
+    """Return the first and last pixel of each triangle's stretch of a line.
+
+    Where all three weights are positive.
+    """
     a1, b1, c1, a2, b2, c2 = plane
     a = np.stack([a1, a2, -a1 - a2])
     level = np.abs(a) < 1e-9  # an edge along the line bounds nothing that the box does not
@@ -170,7 +181,7 @@ def _line_spans(plane: Any, box: Ints, size: int, which: Ints, y: Single) -> tup
 def _grid_positions(
     front: Ints, plane: Any, chosen: Any, shape: tuple[int, ...], size: int
 ) -> Fragments:
-    """Turn the weights' planes into planes of column and row, then read those at the visible pixels."""
+    """Turn the weights' planes into planes of column and row, read at the visible pixels."""
     cells = (shape[0] - 1) * (shape[1] - 1)
     lower = chosen >= cells
     row, column = np.divmod(chosen - cells * lower, shape[1] - 1)
@@ -185,7 +196,10 @@ def _grid_positions(
 
 
 def _weight_planes(xs: tuple[Single, ...], ys: tuple[Single, ...], area: Single) -> Any:
-    """Return the weights of the second and third corner as planes over the picture: a x + b y + c, (6, T)."""
+    """Return the weights of the second and third corner as planes over the picture.
+
+    A x + b y + c, (6, T).
+    """
     inverse = 1 / area
     a1, b1 = (ys[2] - ys[0]) * inverse, (xs[0] - xs[2]) * inverse
     a2, b2 = (ys[0] - ys[1]) * inverse, (xs[1] - xs[0]) * inverse

@@ -1,4 +1,6 @@
-"""What a face detector would say: the tight box of the landmarks with errors of place, size and aspect.
+"""What a face detector would say.
+
+The tight box of the landmarks with errors of place, size and aspect.
 
 The spread is set to what the official 300-W detector boxes show against tight ones: a mean overlap
 (IoU) near 0.87, now and then far less.
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def detect_face(points: Floats, rng: np.random.Generator, *, hard: bool) -> Floats:
-    """Return the box (4,) px that the simulated detector finds for a face with these landmarks (K, 2)."""
+    """Return the box (4,) px of the simulated detector for a face with landmarks (K, 2)."""
     x0, y0, x1, y1 = tight_box(points)
     size = max(x1 - x0, y1 - y0)
     loose = 1.2 if hard else 1.0

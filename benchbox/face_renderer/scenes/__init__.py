@@ -1,1 +1,4 @@
-"""Who stands where before which camera: portraits, videos, phones, camera rigs and what eyes look at."""
+"""Who stands where before which camera.
+
+Portraits, videos, phones, camera rigs and what eyes look at.
+"""

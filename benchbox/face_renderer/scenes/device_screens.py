@@ -1,8 +1,11 @@
-"""Phones and tablets: where a point of the screen lies as seen from the front camera, however the device is held.
+"""Phones and tablets.
 
-Camera frame of a label: centimetres in the plane of the screen, origin at the camera, x to the user's right, y up, as
-the user holds the device (GazeCapture's XCam, YCam). Orientations are GazeCapture's: 1 upright with the camera above
-the screen, 2 upside down, 3 lying with the camera on the user's left, 4 lying with the camera on the user's right.
+Where a point of the screen lies as seen from the front camera, however the device is held.
+
+Camera frame of a label: centimetres in the plane of the screen, origin at the camera, x to the
+user's right, y up, as the user holds the device (GazeCapture's XCam, YCam). Orientations are
+GazeCapture's: 1 upright with the camera above the screen, 2 upside down, 3 lying with the camera on
+the user's left, 4 lying with the camera on the user's right.
 """
 
 from __future__ import annotations
@@ -20,7 +23,10 @@ MARGIN_MM = 5.0  # dots keep away from the screen's edge
 
 @dataclass(frozen=True)
 class Device:
-    """A device held upright: its screen, and the camera's place above the screen's upper left corner."""
+    """A device held upright.
+
+    Its screen, and the camera's place above the screen's upper left corner.
+    """
 
     name: str
     kind: str  # "phone", "tablet"

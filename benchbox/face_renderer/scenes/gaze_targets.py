@@ -78,7 +78,10 @@ def draw_person(*key: int) -> Person:
 
 
 def draw_mood(rng: np.random.Generator) -> tuple[dict[str, float], float]:
-    """Draw the face of someone who attends to a screen: calm, now and then a smile or parted lips."""
+    """Draw the face of someone who attends to a screen.
+
+    Calm, now and then a smile or parted lips.
+    """
     face = {name: rng.normal(0, 0.12) for name in EXPRESSION}
     face["closed"] = rng.uniform(0.85, 1.0)
     if rng.random() < 0.2:
@@ -98,7 +101,7 @@ def eyeball_positions(who: Person, pose: Pose, face: Mapping[str, float]) -> Flo
 
 
 def pose_facing(direction: Floats) -> Pose:
-    """Return the pose, without roll, of a head whose nose points along a direction (3,) of the camera's axes."""
+    """Return the pose, without roll, of a head whose nose points along a direction (3,)."""
     x, y, z = direction / np.linalg.norm(direction)
     return Pose(float(np.arcsin(np.clip(x, -1, 1))), float(np.arctan2(y, z)), 0.0)
 
@@ -129,7 +132,10 @@ def look_at_target(
     rng: np.random.Generator,
     layout: ModelPoints | None = None,
 ) -> Scene:
-    """Return the scene of a person who looks at a point (3,) mm in the camera's axes, origin in the head's middle."""
+    """Return the scene of a person who looks at a point (3,) mm.
+
+    The point is in the camera's axes, whose origin is in the head's middle.
+    """
     lines = target - eyeball_positions(who, view.pose, view.mood)
     axes, pitch = turn_eyes(who, view.pose, lines)
     squint = 0.10 * max(view.mood.get("smile", 0.0), 0.0)

@@ -1,4 +1,6 @@
-"""Studies with fixed cameras: patches as normalisation makes them, with head pose and gaze as directions.
+"""Studies with fixed cameras.
+
+Patches as normalisation makes them, with head pose and gaze as directions.
 
 A normalised camera looks straight at the middle of the face (or of an eye) from a fixed distance,
 the head upright in its picture, so what is left of a pose is yaw and pitch. Directions leave here
@@ -56,7 +58,10 @@ CAMERA_ANGLES_DEG = tuple(
 
 @dataclass(frozen=True)
 class Rig:
-    """Who takes part and what is recorded: parts with their numbers of persons, frames per person."""
+    """Who takes part and what is recorded.
+
+    Parts with their numbers of persons, frames per person.
+    """
 
     name: str
     parts: tuple[tuple[str, int], ...]
@@ -96,14 +101,20 @@ def _person_key(rig: Rig, part: str, person: int) -> tuple[int, ...]:
 def _draw_angles(
     rng: np.random.Generator, yaw: tuple[float, float], pitch: tuple[float, float]
 ) -> Floats:
-    """Draw yaw and pitch (2,) rad from bells of given middle and spread in degrees, cut at two spreads."""
+    """Draw yaw and pitch (2,) rad from normal distributions, cut at two standard deviations.
+
+    Each is given as mean and standard deviation in degrees.
+    """
     middle, spread = np.array([yaw[0], pitch[0]]), np.array([yaw[1], pitch[1]])
     drawn: Floats = np.radians(middle + spread * rng.normal(0, 1, 2).clip(-2, 2))
     return drawn
 
 
 def _draw_attention(rig: Rig, key: tuple[int, ...], frame: int) -> tuple[Floats, Floats]:
-    """Return where nose and eyes point (3,), (3,): x to the person's left, y down, z to the screen before them."""
+    """Return where nose and eyes point (3,), (3,).
+
+    X to the person's left, y down, z to the screen before them.
+    """
     habit, rng = random_stream(*key, _HEAD), random_stream(*key, _FRAME, frame)
     if rig.cameras == 1:  # a notebook: the screen hangs below its camera
         eyes = np.radians([rng.uniform(-20, 20), rng.uniform(-2, 24)])
@@ -193,7 +204,7 @@ def draw_patch(rig: Rig, part: str, number: int) -> Patch:
 def _draw_conditions(
     rig: Rig, key: tuple[int, ...], frame: int, camera: int
 ) -> tuple[Conditions, tuple[int, ...], Room | None]:
-    """Return what a picture looks like, the stream of the rest of its look, and the room where there is one.
+    """Return a picture's conditions, the stream of the rest of its look, and its room if any.
 
     Before a notebook every moment has its own surroundings. In a laboratory a person sits before
     one wall, the light changes from moment to moment, and eighteen good cameras see both.
@@ -211,7 +222,10 @@ def _draw_conditions(
 
 
 def _looked_at_point(who: Person, pose: Pose, face: dict[str, float], side: int) -> Floats:
-    """Return what the camera looks at (3,): an eye, picture left 0 or right 1, or the middle of the face."""
+    """Return what the camera looks at (3,).
+
+    An eye, picture left 0 or right 1, or the middle of the face.
+    """
     if side >= 0:
         eye: Floats = eyeball_positions(who, pose, face)[side]
         return eye
@@ -235,7 +249,10 @@ def _normalised_camera(middle: Floats, size: int, rig: Rig, rng: np.random.Gener
 
 
 def _flip_direction(line: Floats) -> Floats:
-    """Turn a line of sight (3,) of the camera's axes (x right, y down, z to the camera) into the flipped form."""
+    """Turn a line of sight (3,) into the flipped form.
+
+    It is given in the camera's axes: x right, y down, z to the camera.
+    """
     flipped: Floats = line * np.array([-1.0, -1.0, 1.0])
     return flipped
 

@@ -1,7 +1,10 @@
-"""Studies with phones and tablets: a person holds a device, dots appear on its screen, its camera takes frames.
+"""Studies with phones and tablets.
 
-Geometry is exact: the camera stands in the plane of the screen, a dot is so many centimetres from it, and both eyes are
-turned to that point in space. How large and where in the frame the face is follows from where the device is held.
+A person holds a device, dots appear on its screen, its camera takes frames.
+
+Geometry is exact: the camera stands in the plane of the screen, a dot is so many centimetres from
+it, and both eyes are turned to that point in space. How large and where in the frame the face is
+follows from where the device is held.
 """
 
 from __future__ import annotations
@@ -38,7 +41,10 @@ _HOLD, _SESSION, _DOT, _FRAME, _GRAIN, _PATH, _MOOD, _LIGHT = range(8)
 
 @dataclass(frozen=True)
 class Study:
-    """Who takes part and what is recorded: parts with their numbers of persons, dots per person, frames per dot."""
+    """Who takes part and what is recorded.
+
+    Parts with their numbers of persons, dots per person, frames per dot.
+    """
 
     name: str
     parts: tuple[tuple[str, int], ...]
@@ -75,7 +81,10 @@ class Shot:
 
 
 def frame_slices(orientation: int) -> tuple[slice, slice]:
-    """Return rows and columns of the square that a frame shows: upright frames are tall, others wide."""
+    """Return rows and columns of the square that a frame shows.
+
+    Upright frames are tall, others wide.
+    """
     rim = slice(FRAME_SIDE_PX // 8, FRAME_SIDE_PX - FRAME_SIDE_PX // 8)
     whole = slice(0, FRAME_SIDE_PX)
     return (whole, rim) if orientation in (1, 2) else (rim, whole)
@@ -193,7 +202,10 @@ def draw_shot(study: Study, part: str, number: int) -> Shot:
 
 
 def _screen_to_space(lens: Camera, place_cm: Floats) -> Floats:
-    """Return a point of the screen (3,) mm in the camera's axes: the user's right is the picture's left."""
+    """Return a point of the screen (3,) mm in the camera's axes.
+
+    The user's right is the picture's left.
+    """
     point: Floats = lens.place + 10 * np.array([-place_cm[0], -place_cm[1], 0.0])
     return point
 
@@ -219,7 +231,10 @@ def _crop_shot(
 
 
 def _eye_box(lids: Floats, face: Floats) -> Floats:
-    """Return the square about an eye (6 lid points) as a detector has it: its side is a share of the face's."""
+    """Return the square about an eye (6 lid points) as a detector has it.
+
+    Its side is a share of the face's.
+    """
     half = 0.15 * (face[2] - face[0])
     middle = (lids.min(0) + lids.max(0)) / 2
     return np.concatenate([middle - half, middle + half])

@@ -1,4 +1,6 @@
-"""Single faces for the twins of WFLW, COFW, AFLW and the 300-W challenge: what makes each hard is chosen, then drawn.
+"""Single faces for the twins of WFLW, COFW, AFLW and the 300-W challenge.
+
+What makes each hard is chosen, then drawn.
 
 As in `scene` a person, a moment and a look have streams of their own. What an attribute names (a
 large pose, an expression, light, make-up, something before the face, blur) is decided first, and
@@ -47,7 +49,7 @@ _LIVELY = (0.0, 0.0, 0.0, 0.0, 0.45, 0.25, 0.30)
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
-    """A face, the further points that its set is annotated with, and what its picture is marked as."""
+    """A face with the further points of its set's layout, and what its picture is marked as."""
 
     scene: Scene
     traits: Mapping[str, bool] = field(default_factory=dict)
@@ -55,7 +57,10 @@ class Portrait:
 
 @dataclass(frozen=True)
 class Gallery:
-    """A set of single faces: parts with their sizes, the layout beside the 68 points, how faces are made hard."""
+    """A set of single faces.
+
+    Parts with their sizes, the layout beside the 68 points, how faces are made hard.
+    """
 
     name: str
     parts: tuple[tuple[str, int], ...]
@@ -124,7 +129,9 @@ def _draw_framing(rng: np.random.Generator) -> tuple[float, Floats]:
 
 
 def aflw_rect(scene: Scene) -> Floats:
-    """Return a face box (4,) px as AFLW computes them: a square some eye distances wide, its middle below the eyes.
+    """Return a face box (4,) px as AFLW computes them.
+
+    A square some eye distances wide, its middle below the eyes.
 
     It follows from where the head is and how large, not from where its points are, and may leave
     the picture. Our heads are a little longer than AFLW's model, so the square is 2.95 instead of

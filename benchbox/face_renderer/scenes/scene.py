@@ -1,7 +1,7 @@
 """One face drawn at random: who, what it does, from where, in which light and with what before it.
 
-Three streams of random numbers per face keep its parts independent: the person, the moment (geometry: all that the
-landmarks depend on) and the look (all that only pixels depend on).
+Three streams of random numbers per face keep its parts independent: the person, the moment
+(geometry: all that the landmarks depend on) and the look (all that only pixels depend on).
 """
 
 from __future__ import annotations
@@ -48,7 +48,10 @@ class Conditions:
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """A laboratory: its light belongs to a moment, whichever camera looks, and there is a plain wall behind."""
+    """A laboratory.
+
+    Its light belongs to a moment, whichever camera looks, and there is a plain wall behind.
+    """
 
     light_key: tuple[int, ...]  # stream of random numbers
     turn: Floats  # (3, 3) from the room's axes to the camera's
@@ -228,7 +231,10 @@ def _draw_eyes(
 
 
 def draw_scene(part: str, number: int) -> Scene:
-    """Draw face `number` of a part of the world: 256-px landmarks and everything that the renderer needs."""
+    """Draw face `number` of a part of the world.
+
+    256-px landmarks and everything that the renderer needs.
+    """
     who = draw_identity(random_stream(_PERSON, *_person_key(part, number), 0))
     rng = random_stream(_MOMENT, PARTS.index(part), number)
     hard = part == "challenging" or (part == "train" and rng.random() < 0.22)
@@ -261,5 +267,5 @@ def draw_scene(part: str, number: int) -> Scene:
 
 
 def parallel_axes(yaw: float, pitch: float) -> Floats:
-    """Return where the eyeballs point (2, 3), picture left first, when both look one way and meet far off."""
+    """Return where the eyeballs point (2, 3), picture left first, when they meet far off."""
     return np.stack([gaze_direction(yaw + turn, pitch) for turn in (0.02, -0.02)])

@@ -1,4 +1,7 @@
-"""Videos: one person before one camera, who moves, speaks and looks about without a jump from frame to frame."""
+"""Videos.
+
+One person before one camera, who moves, speaks and looks about without a jump from frame to frame.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,10 @@ def draw_frame(reel: Reel, part: str, number: int) -> Scene:
 
 @lru_cache(maxsize=64)
 def _draw_moment(key: tuple[int, ...], beat: int, hard: bool) -> tuple[Pose, Shape]:
-    """Draw the moment that a video passes through at a beat: near the video's own pose, of any expression."""
+    """Draw the moment that a video passes through at a beat.
+
+    Near the video's own pose, of any expression.
+    """
     home, rng = (
         draw_pose(random_stream(*key, _MOMENT), hard),
         random_stream(*key, _MOMENT, beat + 1),

@@ -1,4 +1,4 @@
-"""Small copies of the gaze datasets in their true formats, for the tests of their readers and of runs on them."""
+"""Small copies of the gaze datasets in their true formats, for tests of readers and runs."""
 
 import json
 from pathlib import Path
@@ -133,7 +133,10 @@ def xgaze_person(folder: Path, name: str, n=4, side=8, *, labels=None):
 def xgaze(
     root: Path, train=("subject0000", "subject0003"), test=("subject0020", "subject0001"), n=4
 ):
-    """Write a small ETH-XGaze: two labelled people, the second of them customarily held out, and two withheld."""
+    """Write a small ETH-XGaze.
+
+    Two labelled people, the second of them customarily held out, and two withheld.
+    """
     folder = root / "eth-xgaze" / "xgaze_224"
     labels = {}
     for k, name in enumerate(train):

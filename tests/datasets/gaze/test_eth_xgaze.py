@@ -1,4 +1,7 @@
-"""ETH-XGaze: labels of the training people alone, whole people held out, the official order of a submission."""
+"""ETH-XGaze.
+
+Labels of the training people alone, whole people held out, the official order of a submission.
+"""
 
 import json
 
@@ -60,7 +63,11 @@ def test_withheld_people_are_no_data_and_a_submission_keeps_the_order_of_the_lis
 
 
 def test_official_labels_come_from_the_texts_beside_the_authors_code(tmp_path):
-    """The trap: rows count over the files in the order of the list, 0020 before 0001, and some pictures have none."""
+    """The trap.
+
+    Rows count over the files in the order of the list, 0020 before 0001, and some pictures have
+    none.
+    """
     xgaze(tmp_path)
     beside = tmp_path / "eth-xgaze/reference_within"
     beside.mkdir()

@@ -1,4 +1,7 @@
-"""GazeCapture and sets of its shape: what counts as a frame, where its boxes and labels lie, who is tested on."""
+"""GazeCapture and sets of its shape.
+
+What counts as a frame, where its boxes and labels lie, who is tested on.
+"""
 
 from dataclasses import replace
 
@@ -69,7 +72,10 @@ def test_eye_boxes_are_moved_from_the_face_crop_into_the_frame(tmp_path):
 
 
 def test_itrackers_preparation_is_there_as_sources_of_its_own(tmp_path):
-    """Worked out by hand: cut to int, face + (-1, -1, 1, 1), eye + (0, -1, 0, 0), then by the moved face."""
+    """Worked out by hand.
+
+    Cut to int, face + (-1, -1, 1, 1), eye + (0, -1, 0, 0), then by the moved face.
+    """
     recording(tmp_path / "gazecapture")
     index = gazecapture.index(tmp_path)
     assert index.boxes["itracker_face"][0].tolist() == [39, 99, 340, 400]

@@ -1,4 +1,7 @@
-"""MPIIGaze in its three forms: small HDF5, evaluation eyes in v5 .mat, normalised faces in v7.3 .mat."""
+"""MPIIGaze in its three forms.
+
+Small HDF5, evaluation eyes in v5 .mat, normalised faces in v7.3 .mat.
+"""
 
 import numpy as np
 import pytest
@@ -79,7 +82,10 @@ def test_the_real_small_set(data_root):
 
 
 def camera(pitch, yaw):
-    """The unit vector from eye to target in a camera frame, by the release's definition: asin(-y), atan2(-x, -z)."""
+    """The unit vector from eye to target in a camera frame, by the release's definition.
+
+    Asin(-y), atan2(-x, -z).
+    """
     return -angles_to_vectors(np.array([pitch, yaw]))
 
 
