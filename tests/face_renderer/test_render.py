@@ -57,8 +57,12 @@ def test_the_same_face_is_the_same_bytes_in_any_order_and_in_another_process():
         render_picture(draw_scene("challenging", number))
     np.testing.assert_array_equal(render_picture(draw_scene("common", 5)).pixels, first)
     code = (
-        "import sys\nfrom benchbox.face_renderer.render import picture\nfrom benchbox.face_renderer.scenes.scene import sample\n"
-        "picture(sample('train', 1))\nsys.stdout.buffer.write(picture(sample('common', 5)).pixels.tobytes())"
+        "import sys\n"
+        "from benchbox.face_renderer.render import render_picture\n"
+        "from benchbox.face_renderer.scenes.scene import draw_scene\n"
+        "render_picture(draw_scene('train', 1))\n"
+        "pixels = render_picture(draw_scene('common', 5)).pixels\n"
+        "sys.stdout.buffer.write(pixels.tobytes())"
     )
     other = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout
     assert other == first.tobytes()

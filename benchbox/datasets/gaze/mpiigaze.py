@@ -219,9 +219,9 @@ def _rotated_gaze(gaze: Floats, side: str) -> Floats:
 
     Mirrored for a right eye.
     """
-    towards_eye = -gaze / np.linalg.norm(gaze)
+    towards_eye: Floats = -gaze / np.linalg.norm(gaze)
     if side == "right":
-        return towards_eye * np.array([-1.0, 1.0, 1.0])
+        towards_eye *= np.array([-1.0, 1.0, 1.0])
     return towards_eye
 
 

@@ -48,15 +48,17 @@ def recording(
 
     files = {
         "frames": [f"{k:05d}.jpg" for k in range(n)],
-        "info": {"TotalFrames": n, "NumFaceDetections": n, "NumEyeDetections": sum(valid), "Dataset": split,
-                 "DeviceName": device},
+        "info": {"TotalFrames": n, "NumFaceDetections": n, "NumEyeDetections": sum(valid),
+                 "Dataset": split, "DeviceName": device},
         "appleFace": box(40.5, 100.25, 300.0, 300.0),
         "appleLeftEye": box(170.0, 80.0, 90.0, 90.0) | {"IsValid": valid},
         "appleRightEye": box(40.7, 85.2, 90.0, 90.0),
         "faceGrid": box(6, 10, 13, 13),
-        "dotInfo": {"DotNum": dots.tolist(), "XPts": points[:, 0].tolist(), "YPts": points[:, 1].tolist(),
+        "dotInfo": {"DotNum": dots.tolist(),
+                    "XPts": points[:, 0].tolist(), "YPts": points[:, 1].tolist(),
                     "XCam": cm[:, 0].tolist(), "YCam": cm[:, 1].tolist(), "Time": [0.1] * n},
-        "screen": {"W": size[:, 0].tolist(), "H": size[:, 1].tolist(), "Orientation": orientation.tolist()},
+        "screen": {"W": size[:, 0].tolist(), "H": size[:, 1].tolist(),
+                   "Orientation": orientation.tolist()},
     }  # fmt: skip
     if change:
         change(files)
