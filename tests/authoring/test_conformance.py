@@ -1,4 +1,4 @@
-"""The kit passes what keeps the contract and says what to change in what does not: one fake per broken promise."""
+"""`test method` passes what keeps the contract and says what to change: one fake a promise."""
 
 import pytest
 from click.testing import CliRunner
@@ -109,7 +109,7 @@ def test_broken_promises_are_each_named_with_what_to_change(check):
 
 
 def test_a_recipe_that_cannot_go_on_after_a_kill_is_caught(check):
-    """It leaves a marker early and trusts it later: undisturbed it is flawless, after a kill it has learned nothing."""
+    """It leaves a marker early and trusts it later: after a kill it has learned nothing."""
     code = GOOD.replace(
         "    np.save(",
         "    import time\n"
@@ -167,7 +167,8 @@ import numpy as np
 
 def train(job):
     rng = np.random.default_rng(job.seed)
-    np.save(job.out / "w.npy", job.labelled.values.mean(axis=0) + 1e-3 * rng.normal(size=job.labelled.values.shape[1]))
+    values = job.labelled.values
+    np.save(job.out / "w.npy", values.mean(axis=0) + 1e-3 * rng.normal(size=values.shape[1]))
 
 def predictor(weights, device):
     mean = np.load(weights / "w.npy")

@@ -1,4 +1,4 @@
-"""The profile document: the facts of the spec's sheet, fixed keys, and words where nothing was measured."""
+"""The profile document: what papers count, fixed keys, and words where nothing was measured."""
 
 import json
 
@@ -74,7 +74,7 @@ def test_a_profile_counts_what_the_paper_counts(method, variant, change):
 
 @pytest.mark.usefixtures("untimed")
 def test_a_profile_counts_the_parts_of_glsr():
-    """F13 and F14: the localisation network and the local stage of four parts, from the rows of their layers."""
+    """F13 and F14: the localisation network and the local stage of four parts, by their layers."""
     layers = module.make_profile("glsr")["layers"]
     counted = {
         part: [
@@ -96,7 +96,7 @@ def test_the_release_has_its_own_count_for_98_points():
 
 @pytest.mark.usefixtures("untimed")
 def test_a_print_that_other_settings_meet_names_them(tmp_path):
-    """TS3 prints the counts of 68 maps and writes of a background map: both counts stand there, and by how much."""
+    """TS3 prints the counts of 68 maps and writes of a background map: both counts stand there."""
     by_quantity = {
         claim["quantity"]: claim for claim in module.make_profile("ts3", "cpm")["claimed"]
     }

@@ -1,4 +1,4 @@
-"""The command line as people and scripts meet it: exit codes, one-line faults, JSON, light start, Ctrl-C."""
+"""The command line as people and scripts meet it: exit codes, faults, JSON, light start, Ctrl-C."""
 
 import json
 import re
@@ -19,7 +19,9 @@ from benchbox.protocols import protocol_card as protocols
 CENTRE = """
 import numpy as np
 def predictor(weights, device):
-    return lambda samples: np.stack([s.box.reshape(2, 2).mean(axis=0) + np.zeros((68, 2)) for s in samples])
+    def predict(samples):
+        return np.stack([s.box.reshape(2, 2).mean(axis=0) + np.zeros((68, 2)) for s in samples])
+    return predict
 """
 SLOW = (
     CENTRE
@@ -57,7 +59,7 @@ def run_words(world, method: str, *more: object) -> list[object]:
 
 
 def one_line_fault(result: Result, pattern: str) -> None:
-    """The contract of a fault that the user can mend: exit 2, one line on stderr, nothing on stdout."""
+    """A fault that the user can mend: exit 2, one line on stderr, nothing on stdout."""
     assert result.exit_code == 2, result.output
     assert result.stdout == ""
     said = [
@@ -79,7 +81,8 @@ def test_help_and_listings_load_nothing_heavy(words):
         f"import sys; from benchbox.cli import main\n"
         f"try: main({words!r})\n"
         f"except SystemExit as end: assert end.code == 0, end.code\n"
-        f"heavy = {{'torch', 'numpy', 'pandas', 'matplotlib', 'jinja2', 'cv2', 'scipy'}} & set(sys.modules)\n"
+        f"slow = {{'torch', 'numpy', 'pandas', 'matplotlib', 'jinja2', 'cv2', 'scipy'}}\n"
+        f"heavy = slow & set(sys.modules)\n"
         f"sys.exit(str(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

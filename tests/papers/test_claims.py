@@ -18,7 +18,14 @@ metric = "nme_inter_ocular"
 group = "full"
 protocols = ["300w-full"]
 """
-FACT = '[[facts]]\npaper = "demo"\ntable = "T"\nsystem = "m/a"\nquantity = "params"\nprinted = "48.5 M"\n'
+FACT = """
+[[facts]]
+paper = "demo"
+table = "T"
+system = "m/a"
+quantity = "params"
+printed = "48.5 M"
+"""
 
 
 def read(tmp_path, text):

@@ -1,4 +1,4 @@
-"""References: the committed rows hold what the papers print, and a wrong file is refused by line and column."""
+"""References: committed rows hold what papers print; a wrong file is refused by line and column."""
 
 import re
 from collections import Counter
@@ -179,7 +179,7 @@ def test_part_labels_and_unverified_normalisers_stand_apart():
 
 
 def test_every_tied_row_names_cards_groups_and_metrics_that_exist():
-    """The trap: a row tied to a group or an option that a card does not have would silently vanish from its page."""
+    """The trap: a row tied to a group or an option that no card has would vanish from its page."""
     cards = {
         name: protocol_card.load_protocol(name)
         for row in reference_rows.load_references().rows

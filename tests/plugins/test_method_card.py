@@ -13,7 +13,16 @@ from benchbox.errors import PluginError
 from benchbox.plugins import method_card
 
 GOOD = "def predictor(weights, device): return None\n"
-PARAMS = '[params]\nrate = 0.1\nsteps = 10\nflip = true\nloss = "l2"\nsides = [4, 8]\n[budgets.smoke]\nsteps = 1\n'
+PARAMS = """
+[params]
+rate = 0.1
+steps = 10
+flip = true
+loss = "l2"
+sides = [4, 8]
+[budgets.smoke]
+steps = 1
+"""
 
 
 def test_shipped_methods_are_found_through_their_entry_point():
@@ -196,7 +205,7 @@ def test_unknown_names_say_what_was_meant():
 
 
 def test_a_variant_changes_what_a_budget_set(world):
-    """A variant ten times as dear may do less at one budget, and still what the paper says at another."""
+    """A variant ten times as dear may do less at one budget, and what the paper says at another."""
     variants = '[variants.big]\ntitle = "B"\nparams = {rate = 0.5}\nbudgets.quick = {steps = 3}\n'
     world.method("mine", GOOD, PARAMS + variants)
     card = method_card.find_card("mine", [world.methods])

@@ -1,4 +1,4 @@
-"""The landmark cards hold what the papers' tables used: counts, groups, normalisers, thresholds, points."""
+"""The landmark cards hold what tables of papers used: counts, groups, normalisers, thresholds."""
 
 import pytest
 

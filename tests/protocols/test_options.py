@@ -12,17 +12,19 @@ from benchbox.errors import ProtocolError
 from benchbox.protocols import options, protocol_card
 
 FULL = protocol_card.load_protocol("300w-full")
+PARTS = 'parts = {train = "mine/train.csv", test = "mine/test.json"}'
+SOURCE = f'images = "mine/pictures", {PARTS}, origin = 1'
 CARD = """\
 name = "mine"
 title = "My faces"
 dataset = "files"
 layout = "ibug68"
-source = {images = "mine/pictures", parts = {train = "mine/train.csv", test = "mine/test.json"}, origin = 1}
+source = {SOURCE}
 train = {parts = ["train"], expected = 30}
 test = {overall = "all", expected = 12, groups = {all = ["test"]}}
 box = {source = "bbox"}
 score = {normalisers = ["inter_ocular"]}
-"""
+""".replace("SOURCE", SOURCE)
 
 
 def test_every_setting_of_the_papers_tables_is_a_name():

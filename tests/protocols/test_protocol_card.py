@@ -1,4 +1,4 @@
-"""Cards: every shipped one is sound, a wrong one is refused by file and key, the hash moves with the numbers only."""
+"""Cards: shipped ones are sound, wrong ones refused by key; the hash follows the numbers only."""
 
 import hashlib
 import json
@@ -376,7 +376,10 @@ def test_a_newcomer_is_told_what_the_numbers_mean():
 
 
 def test_reading_cards_loads_nothing_heavy():
-    code = "import sys, benchbox.protocols.protocol_card as p; p.read_cards(); print({'numpy','torch','cv2','scipy'} & set(sys.modules))"
+    code = (
+        "import sys, benchbox.protocols.protocol_card as p; p.read_cards();"
+        "print({'numpy', 'torch', 'cv2', 'scipy'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
