@@ -90,8 +90,8 @@ class Index:
     scale_boxes: Floats | None = None
     notes: tuple[str, ...] = ()  # what is partial or unusual in this copy, in words
     variant: str = "complete"  # named variant of the data, e.g. "train 2,012 of 3,148"
-    # row → what changes when its picture's file does (`images.stamp`)
-    stamp: Callable[[int], str] | None = None
+    # row → what changes when its picture's file does (`images.file_cache_key`)
+    cache_key: Callable[[int], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ class Protocol:
     extras: Mapping[str, ExtraPictures] = field(default_factory=dict)  # what +extra= may add
     extra: str = ""  # key of `extras`
     draw: int = 0  # which draw of the labelled share
-    # test boxes extended by this ratio; this and the next three: `datasets.disturb`
+    # test boxes extended by this ratio; this and the next three: `datasets.perturb`
     scale: float = 0.0
     translation: float = 0.0  # test boxes moved by this share of their size
     rotation: float = 0.0  # test pictures turned by so many degrees
@@ -222,7 +222,7 @@ class Sample:
     boxes: Mapping[str, Floats] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)  # this row of Index.meta
     # names the picture's bytes when called, for caches of decoded pixels
-    stamp: Callable[[], str] | None = None
+    cache_key: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True, eq=False)

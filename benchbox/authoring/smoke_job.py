@@ -71,7 +71,7 @@ def _decode_samples(samples: Sequence[Sample]) -> tuple[Sample, ...]:
     decoded = []
     for sample in samples:
         pixels = partial(_return_pixels, sample.pixels())
-        decoded.append(replace(sample, pixels=pixels, stamp=None))
+        decoded.append(replace(sample, pixels=pixels, cache_key=None))
     return tuple(decoded)
 
 

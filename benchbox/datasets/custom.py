@@ -127,7 +127,7 @@ class CustomDataset:
             boxes=_boxes_by_source(faces, values),
             clusters=np.array([face.cluster for face in faces], np.str_),
             read=partial(read_picture, files, values - self._source.origin),
-            stamp=partial(picture_cache_key, files),
+            cache_key=partial(picture_cache_key, files),
             origin=self._source.origin,
             visible=_visible_points(faces),
             attributes=_attribute_columns(faces),

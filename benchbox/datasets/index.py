@@ -60,9 +60,9 @@ def take_rows(index: Index, rows: Sequence[int] | np.ndarray) -> Index:
     [2, 2, 2]
     """
     chosen = np.asarray(rows, np.intp)
-    stamp = None
-    if index.stamp is not None:
-        stamp = partial(_call_for_row, index.stamp, chosen)
+    cache_key = None
+    if index.cache_key is not None:
+        cache_key = partial(_call_for_row, index.cache_key, chosen)
     return replace(
         index,
         ids=index.ids[chosen],
@@ -76,7 +76,7 @@ def take_rows(index: Index, rows: Sequence[int] | np.ndarray) -> Index:
         sequences=take_column(index.sequences, chosen),
         meta=_take_each(index.meta, chosen),
         scale_boxes=take_column(index.scale_boxes, chosen),
-        stamp=stamp,
+        cache_key=cache_key,
     )
 
 
@@ -131,9 +131,9 @@ def join_indexes(first: Index, second: Index) -> Index:
     """
     shift = first.origin - second.origin
     size = len(first.ids)
-    stamp = None
-    if first.stamp and second.stamp:
-        stamp = partial(_call_for_either, first.stamp, second.stamp, size)
+    cache_key = None
+    if first.cache_key and second.cache_key:
+        cache_key = partial(_call_for_either, first.cache_key, second.cache_key, size)
     return replace(
         first,
         ids=np.concatenate([first.ids, second.ids]),
@@ -147,7 +147,7 @@ def join_indexes(first: Index, second: Index) -> Index:
         sequences=_join_sequences(first, second),
         meta=_join_meta(first, second),
         scale_boxes=_join_scale_boxes(first, second, shift),
-        stamp=stamp,
+        cache_key=cache_key,
         notes=(*first.notes, *second.notes),
     )
 

@@ -165,13 +165,13 @@ def rotate_pictures(index: Index, rows: np.ndarray, boxes: Floats, degrees: floa
     stacked = np.array(maps, np.float64).reshape(-1, 2, 3)
     values = index.values.copy()
     values[rows] = geometry.transform_points(stacked, index.values[rows])
-    # No stamp: crops that were kept of the upright pictures must not be taken for those of the
+    # No cache key: crops that were kept of the upright pictures must not be taken for those of the
     # turned ones.
     return replace(
         index,
         values=values,
         read=_rotating_reader(index, dict(zip(rows.tolist(), stacked, strict=True))),
-        stamp=None,
+        cache_key=None,
     )
 
 

@@ -389,16 +389,16 @@ class Samples(Sequence[Sample]):
         if isinstance(place, slice):
             return Samples(self._index, self._boxes, self._rows[place])
         row, index = int(self._rows[place]), self._index
-        stamp = None
-        if index.stamp:
-            stamp = partial(index.stamp, row)
+        cache_key = None
+        if index.cache_key:
+            cache_key = partial(index.cache_key, row)
         return Sample(
             id=str(index.ids[row]),
             box=self._boxes.face[row],
             pixels=partial(index.read, row),
             boxes={source: boxes[row] for source, boxes in self._boxes.extra.items()},
             meta={key: column[row] for key, column in index.meta.items()},
-            stamp=stamp,
+            cache_key=cache_key,
         )
 
 

@@ -3,7 +3,7 @@
 Memory-mapped, addressed by what they were made from, bounded, removable.
 
 `<cache>/crops-v1/<key>.npy` holds one set; `<cache>` is BENCHBOX_CACHE, else the user's cache
-folder. The key hashes the size and, of each sample, its id, its box and the stamp of its picture
+folder. The key hashes the size and, of each sample, its id, its box and its picture's cache key
 (file size and time of change), so a changed picture or another box makes another set and nothing is
 ever updated in place. A set is written row by row into a `.partial` file that takes its final name
 when it is whole: a kill costs no decoded row, a second process waits for the first and then maps
@@ -71,7 +71,7 @@ class StreamedCrops:
 def cached_crops(samples: Sequence[Sample], size: int, expansion: float) -> Crops | StreamedCrops:
     """Return the crops of `crops.cut_crops`.
 
-    Decoded at most once per machine where pictures have stamps.
+    Decoded at most once per machine where pictures have cache keys.
     """
     needed = len(samples) * size * size * 3
     name = ""
@@ -110,13 +110,15 @@ def cache_limit_bytes() -> int:
 
 
 def cache_key(samples: Sequence[Sample], size: int, expansion: float) -> str:
-    """Hash everything that decides a set's bytes; "" when a picture has no stamp."""
+    """Hash everything that decides a set's bytes; "" when a picture has no cache key."""
     digest = hashlib.sha256(f"1 {size} {expansion!r} {len(samples)}\n".encode())
     for sample in samples:
-        stamp = sample.stamp() if sample.stamp else ""
-        if not stamp:
+        picture_key = sample.cache_key() if sample.cache_key else ""
+        if not picture_key:
             return ""
-        digest.update(f"{sample.id}\0{stamp}\0".encode() + np.asarray(sample.box, "<f8").tobytes())
+        digest.update(
+            f"{sample.id}\0{picture_key}\0".encode() + np.asarray(sample.box, "<f8").tobytes()
+        )
     return digest.hexdigest()[:32]
 
 

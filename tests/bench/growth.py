@@ -76,7 +76,8 @@ def cache(size: int) -> Callable[[], Any]:
     from benchbox.types import Sample
 
     samples = [
-        Sample(str(row), few[row % 8].box, read(row), stamp=lambda: "growth") for row in range(size)
+        Sample(str(row), few[row % 8].box, read(row), cache_key=lambda: "growth")
+        for row in range(size)
     ]
     folder = tempfile.TemporaryDirectory()
 

@@ -209,7 +209,9 @@ def test_rotation_turns_truth_and_picture_of_the_test_and_scoring_agrees(sets, t
         )
         assert not np.allclose(before, after)
     np.testing.assert_allclose(got.labelled.values, sets["300w"].found.values[:6])
-    assert got.test[0].stamp is None  # crops kept of the upright pictures are not taken for these
+    assert (
+        got.test[0].cache_key is None
+    )  # crops kept of the upright pictures are not taken for these
 
 
 # --- labelled shares ------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def test_a_csv_of_names_and_points_is_enough(tmp_path):
     assert index.clusters.tolist() == ["p0.png", "p0.png", "p1.png"]
     assert set(index.boxes) == {"ground_truth"}
     assert index.read(2).shape == (45, 50, 3)
-    assert index.stamp(2)
+    assert index.cache_key(2)
 
 
 def test_every_further_column_is_read(tmp_path):

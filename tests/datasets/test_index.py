@@ -33,7 +33,7 @@ def make(size=4, origin=1.0, **changes):
         "scale_boxes": np.tile(rows[:, None], (1, 4)).astype(float),
         "notes": ("a note",),
         "variant": "partial",
-        "stamp": str,
+        "cache_key": str,
     }
     return Index(**{**columns, **changes})
 
@@ -48,9 +48,9 @@ def test_every_column_of_the_taken_rows_is_of_these_rows():
         for key, column in getattr(taken, name).items():
             np.testing.assert_array_equal(column, getattr(make(), name)[key][[2, 0]])
     assert (taken.read(0)[0, 0, 0], taken.read(1)[0, 0, 0]) == (2, 0)
-    assert (taken.stamp(0), taken.stamp(1)) == ("2", "0")
+    assert (taken.cache_key(0), taken.cache_key(1)) == ("2", "0")
     assert (taken.origin, taken.notes, taken.variant) == (1.0, ("a note",), "partial")
-    known = per_row | {"boxes", "attributes", "meta", "read", "stamp"}
+    known = per_row | {"boxes", "attributes", "meta", "read", "cache_key"}
     whole = {"dataset", "origin", "notes", "variant"}
     assert {field.name for field in fields(Index)} == known | whole
 
@@ -70,7 +70,7 @@ def test_joined_rows_come_into_the_first_ones_frame():
     np.testing.assert_array_equal(joined.boxes["detector"][:, 0], [0, 1, 1, 2, 3])
     np.testing.assert_array_equal(joined.scale_boxes[:, 0], [0, 1, 1, 2, 3])
     assert [joined.read(row)[0, 0, 0] for row in range(5)] == [0, 1, 0, 1, 2]
-    assert [joined.stamp(row) for row in range(5)] == ["0", "1", "0", "1", "2"]
+    assert [joined.cache_key(row) for row in range(5)] == ["0", "1", "0", "1", "2"]
 
 
 def test_columns_that_one_of_them_lacks_are_filled():
@@ -82,7 +82,7 @@ def test_columns_that_one_of_them_lacks_are_filled():
         meta={},
         scale_boxes=None,
         boxes={},
-        stamp=None,
+        cache_key=None,
     )
     joined = join_indexes(make(1), bare)
     assert joined.visible[1:].all()
@@ -91,7 +91,7 @@ def test_columns_that_one_of_them_lacks_are_filled():
     assert np.isnan(joined.boxes["detector"][1:]).all()
     assert np.isnan(joined.scale_boxes[1:]).all()
     assert dict(joined.meta) == {}
-    assert joined.stamp is None
+    assert joined.cache_key is None
 
 
 def test_other_points_are_joined_only_without_labels():

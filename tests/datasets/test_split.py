@@ -97,11 +97,11 @@ def test_pixels_are_read_when_asked_for_and_belong_to_the_row():
 
 
 def test_the_stamp_is_of_the_row_too_and_absent_where_the_dataset_has_none():
-    """A stamp of another row would let a cache hand out another face."""
-    got = split.split_index(CARD, make(stamp=lambda row: f"stamp {row}"))
+    """A cache key of another row would let a cache hand out another face."""
+    got = split.split_index(CARD, make(cache_key=lambda row: f"key {row}"))
     for sample in (*got.labelled.samples, *got.test):
-        assert sample.stamp() == f"stamp {sample.id.rpartition('/')[2]}"
-    assert split.split_index(CARD, make()).test[0].stamp is None
+        assert sample.cache_key() == f"key {sample.id.rpartition('/')[2]}"
+    assert split.split_index(CARD, make()).test[0].cache_key is None
 
 
 def test_truth_groups_and_clusters_are_in_the_order_of_the_test_samples():

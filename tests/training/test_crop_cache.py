@@ -48,7 +48,10 @@ class Decoder:
         boxes = [np.array([10.0 + k % 7, 12, 50 + k % 7, 60]) for k in range(count)]
         return [
             Sample(
-                f"a/{k}", boxes[k], lambda k=k: pixels(k), stamp=lambda k=k: stamp and f"{stamp}{k}"
+                f"a/{k}",
+                boxes[k],
+                lambda k=k: pixels(k),
+                cache_key=lambda k=k: stamp and f"{stamp}{k}",
             )
             for k in range(count)
         ]
@@ -74,9 +77,10 @@ def test_another_picture_box_id_or_size_is_another_set():
     """A stale crop would be a wrong number that nobody sees."""
     samples = Decoder().samples(3)
     moved = [
-        Sample(s.id, s.box + np.array([0, 0, 0, 1e-9]), s.pixels, stamp=s.stamp) for s in samples
+        Sample(s.id, s.box + np.array([0, 0, 0, 1e-9]), s.pixels, cache_key=s.cache_key)
+        for s in samples
     ]
-    renamed = [Sample(f"b{s.id}", s.box, s.pixels, stamp=s.stamp) for s in samples]
+    renamed = [Sample(f"b{s.id}", s.box, s.pixels, cache_key=s.cache_key) for s in samples]
     others = [Decoder().samples(3, "t"), moved, renamed, samples[:2], samples[::-1]]
     keys = {cache_key(some, SIZE, 1.5) for some in (samples, *others)} | {
         cache_key(samples, 25, 1.5),
@@ -138,7 +142,7 @@ def pixels():
     return np.full((64, 64, 3), 9, np.uint8)
 
 box = np.array([10.0, 10, 40, 40])
-samples = [Sample(str(k), box, pixels, stamp=lambda: "s") for k in range(40)]
+samples = [Sample(str(k), box, pixels, cache_key=lambda: "s") for k in range(40)]
 print(int(module.cached_crops(samples, 16, 1.0).images.sum()))
 """
 

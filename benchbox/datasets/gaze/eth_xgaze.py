@@ -93,7 +93,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
             "camera": np.concatenate([np.empty(0, int), *(person.camera for person in people)]),
         },
         notes=notes,
-        stamp=partial(hdf5.row_cache_key, tuple(places)),
+        cache_key=partial(hdf5.row_cache_key, tuple(places)),
     )
 
 

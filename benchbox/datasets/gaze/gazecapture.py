@@ -118,7 +118,7 @@ def build_index(
         boxes=boxes,
         clusters=_repeat_per_frame([part.name for part in kept], kept),
         read=partial(_read_picture, tuple(places)),
-        stamp=partial(_cache_key, tuple(places)),
+        cache_key=partial(_cache_key, tuple(places)),
         origin=FIRST_PIXEL,
         attributes=attributes,
         sequences=np.array(sequences, np.str_),

@@ -84,7 +84,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         boxes={"patch": boxes},
         clusters=np.array([path.stem for path, _ in places], np.str_),
         read=partial(_read_picture, tuple(places)),
-        stamp=partial(hdf5.row_cache_key, tuple(places)),
+        cache_key=partial(hdf5.row_cache_key, tuple(places)),
         meta={"head_pose": np.concatenate(head_pose)},
         notes=(f"{absent} of {PEOPLE} people are not in {folder}",) if absent else (),
     )

@@ -110,7 +110,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         boxes={"patch": np.tile([-0.5, -0.5, WIDTH - 0.5, HEIGHT - 0.5], (len(eyes), 1))},
         clusters=people,
         read=partial(_read_picture, folder, tuple(eyes)),
-        stamp=partial(_cache_key, folder, tuple(eyes)),
+        cache_key=partial(_cache_key, folder, tuple(eyes)),
         attributes={side: sides == side for side in ("left", "right")},
         meta={"head_pose": np.array(head_pose, np.float64).reshape(-1, 2)},
         notes=_missing_notes(folder, listed, eyes),

@@ -85,7 +85,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         clusters=np.array(clusters, np.str_),
         read=partial(_read_picture, tuple(places)),
         meta={"head_pose": np.concatenate(head_pose)},
-        stamp=partial(hdf5.row_cache_key, tuple(places)),
+        cache_key=partial(hdf5.row_cache_key, tuple(places)),
         notes=tuple(notes),
     )
 

@@ -109,7 +109,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     return replace(
         index,
         read=partial(_read_picture, files, index.values, index.visible),
-        stamp=partial(picture_cache_key, files),
+        cache_key=partial(picture_cache_key, files),
         notes=tuple(note_left_out(len(rows), len(photos))),
     )
 
@@ -129,7 +129,7 @@ def _build_index(folder: Path, faces: _Faces, notes: Sequence[str]) -> Index:
         boxes={"rect": faces.boxes, "ground_truth": tight_box(faces.values)},
         clusters=np.array(photos, np.str_),
         read=partial(_read_picture, files, faces.values, faces.visible),
-        stamp=partial(picture_cache_key, files),
+        cache_key=partial(picture_cache_key, files),
         visible=faces.visible,
         attributes={"frontal": frontal, "frontal_inside": frontal & inside},
         notes=tuple(notes),

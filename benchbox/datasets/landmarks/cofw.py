@@ -81,7 +81,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         boxes={"detector": np.concatenate(box_tables), "ground_truth": tight_box(values)},
         clusters=ids,
         read=partial(_read_row, folder, tuple(parts), tuple(rows), values),
-        stamp=partial(_cache_key, folder, tuple(parts), tuple(rows)),
+        cache_key=partial(_cache_key, folder, tuple(parts), tuple(rows)),
         origin=1.0,
         visible=phis[:, 2 * _POINTS :] == 0,
         notes=tuple(notes),

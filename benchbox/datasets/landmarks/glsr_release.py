@@ -88,7 +88,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         boxes={"rct": rects, "ground_truth": tight_box(values)},
         clusters=ids,
         read=partial(read_picture, files, values),
-        stamp=partial(picture_cache_key, files),
+        cache_key=partial(picture_cache_key, files),
         notes=tuple(notes),
     )
 

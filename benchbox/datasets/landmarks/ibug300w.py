@@ -150,7 +150,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         origin=1.0,
         notes=(*notes, *box_notes),
         variant=_annotation_variant(ids, parts, values),
-        stamp=partial(_cache_key, tuple(faces)),
+        cache_key=partial(_cache_key, tuple(faces)),
     )
 
 

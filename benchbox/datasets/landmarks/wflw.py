@@ -101,7 +101,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     return replace(
         index,
         read=partial(read_picture, files, index.values),
-        stamp=partial(picture_cache_key, files),
+        cache_key=partial(picture_cache_key, files),
         notes=(*index.notes, *note_left_out(len(rows), len(photos))),
     )
 
@@ -135,7 +135,7 @@ def _read_lists(folder: Path) -> Index:
         boxes={"rect": rects, "ground_truth": tight},
         clusters=np.array(photos, np.str_),
         read=partial(read_picture, files, values),
-        stamp=partial(picture_cache_key, files),
+        cache_key=partial(picture_cache_key, files),
         attributes=attributes,
         notes=tuple(notes),
     )

@@ -127,7 +127,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         clusters=people,
         read=partial(read_picture, pictures, values),
         notes=tuple(notes),
-        stamp=partial(picture_cache_key, pictures),
+        cache_key=partial(picture_cache_key, pictures),
     )
 
 

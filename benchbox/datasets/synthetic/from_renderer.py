@@ -126,7 +126,7 @@ def cache_keys(plan: RenderPlan, rows: RenderedRows) -> Callable[[int], str]:
 
 def join_keys(first: Index, second: Index) -> Callable[[int], str] | None:
     """Return the keys of two sets one below the other; None when one has none."""
-    first_key, second_key = first.stamp, second.stamp
+    first_key, second_key = first.cache_key, second.cache_key
     if first_key is None or second_key is None:
         return None
     count = len(first.ids)

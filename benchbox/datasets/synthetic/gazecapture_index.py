@@ -56,7 +56,7 @@ def build_index(dataset: str, plan: RenderPlan, rows: RenderedRows) -> Index:
             "face_grid": phone_and_tablet.face_grid(columns["face"], orientation),
         },
         notes=(from_renderer.generator_note(plan),),
-        stamp=from_renderer.cache_keys(plan, rows),
+        cache_key=from_renderer.cache_keys(plan, rows),
     )
 
 

@@ -67,7 +67,7 @@ def _join_sets(train: Index, stares: Index) -> Index:
     return replace(
         stares,
         read=read,
-        stamp=from_renderer.join_keys(train, stares),
+        cache_key=from_renderer.join_keys(train, stares),
         notes=(*train.notes, *stares.notes),
         **joined,
     )

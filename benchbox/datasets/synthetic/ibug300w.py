@@ -117,7 +117,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         clusters=np.array([person_name(part, number) for part, number in numbers]),
         read=from_renderer.pixel_reader(PLAN, columns),
         notes=(_generator_note(),),
-        stamp=lambda row: f"{GENERATOR_VERSION}:{row}",  # every pixel follows from these
+        cache_key=lambda row: f"{GENERATOR_VERSION}:{row}",  # every pixel follows from these
     )
 
 

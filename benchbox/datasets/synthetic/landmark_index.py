@@ -43,7 +43,7 @@ def build_index(dataset: str, plan: RenderPlan, rows: RenderedRows, *, fields: F
         parts=rows.parts,
         read=from_renderer.pixel_reader(plan, columns),
         notes=(from_renderer.generator_note(plan),),
-        stamp=from_renderer.cache_keys(plan, rows),
+        cache_key=from_renderer.cache_keys(plan, rows),
         **known,
     )
 
@@ -63,8 +63,8 @@ def select_part(index: Index, part: str) -> Index:
         chosen[name] = getattr(index, name)[rows]
     if index.visible is not None:
         chosen["visible"] = index.visible[rows]
-    if index.stamp is not None:
-        chosen["stamp"] = from_renderer.select_keys(index.stamp, rows)
+    if index.cache_key is not None:
+        chosen["cache_key"] = from_renderer.select_keys(index.cache_key, rows)
     return replace(
         index,
         boxes={source: boxes[rows] for source, boxes in index.boxes.items()},

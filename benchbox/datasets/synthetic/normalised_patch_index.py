@@ -41,7 +41,7 @@ def build_index(
         attributes=attributes,
         meta=meta,
         notes=(from_renderer.generator_note(plan),),
-        stamp=from_renderer.cache_keys(plan, rows),
+        cache_key=from_renderer.cache_keys(plan, rows),
     )
 
 

@@ -102,7 +102,7 @@ def test_frontal_is_a_matter_of_visibility_in_two_definitions(root):
 
 def test_a_listed_png_may_be_a_jpg_on_disk(root):
     assert aflw.index(root).read(2).shape == (50, 60, 3)
-    assert aflw.index(root).stamp(2)
+    assert aflw.index(root).cache_key(2)
 
 
 def test_a_face_with_hidden_points_far_outside_is_still_read(root):

@@ -83,8 +83,8 @@ def test_boxes_are_x_y_width_height_in_the_frame_of_the_points(root):
 def test_pictures_are_turned_back_rgb_and_grey_ones_get_three_channels(root):
     index = cofw.index(root)
     colour, grey = index.read(0), index.read(2)
-    # one file holds them all: the row is part of the stamp
-    assert len({index.stamp(row) for row in (0, 1, 2)}) == 3
+    # one file holds them all: the row is part of the key
+    assert len({index.cache_key(row) for row in (0, 1, 2)}) == 3
     assert colour.shape == (30, 40, 3)
     assert colour[5, 5].tolist() == [200, 0, 0]  # red stays red, above and to the left
     assert colour[5, 35].tolist() == colour[25, 5].tolist() == [0, 0, 0]

@@ -49,7 +49,7 @@ def test_an_id_is_the_line_since_a_photograph_carries_several_faces(tmp_path):
     np.testing.assert_array_equal(index.values[1:], [points(row) for row in range(3)])
     assert index.origin == 0.0
     assert index.read(3).shape == (50, 50, 3)
-    assert index.stamp(3)  # crops of it may be kept
+    assert index.cache_key(3)  # crops of it may be kept
 
 
 def test_subsets_are_the_bits_in_their_order(tmp_path):

@@ -40,8 +40,10 @@ def test_rows_are_whole_and_no_person_is_in_two_parts(tiny, name):
     assert index.variant.startswith("tiny")
     assert len(set(index.ids)) == len(index.ids)
     assert np.isfinite(index.values).all()
-    stamps = {index.stamp(row) for row in range(len(index.ids))}
-    assert len(stamps) == len(index.ids)  # each picture's own: a cache of decoded pixels goes by it
+    cache_keys = {index.cache_key(row) for row in range(len(index.ids))}
+    assert len(cache_keys) == len(
+        index.ids
+    )  # each picture's own: a cache of decoded pixels goes by it
     homes = {(person, part) for person, part in zip(index.clusters, index.parts, strict=True)}
     assert len(homes) == len({person for person, _ in homes})
     for row in (0, len(index.ids) - 1):
