@@ -16,12 +16,24 @@ if TYPE_CHECKING:
 
 
 def transform_points(maps: Floats, points: Floats) -> Floats:
-    """Apply affine maps (…, 2, 3) to points (…, K, 2)."""
+    """Apply affine maps (…, 2, 3) to points (…, K, 2).
+
+    >>> doubled_and_shifted = np.array([[2.0, 0.0, 10.0], [0.0, 2.0, 20.0]])
+    >>> transform_points(doubled_and_shifted, np.array([[1.0, 3.0]]))
+    array([[12., 26.]])
+    """
     return points @ np.swapaxes(maps[..., :2], -1, -2) + maps[..., None, :, 2]
 
 
 def compose_maps(outer: Floats, inner: Floats) -> Floats:
-    """Return the map that applies `inner` first, then `outer`; (…, 2, 3) each."""
+    """Return the map that applies `inner` first, then `outer`; (…, 2, 3) each.
+
+    >>> double = np.array([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
+    >>> shift = np.array([[1.0, 0.0, 5.0], [0.0, 1.0, 0.0]])
+    >>> compose_maps(double, shift)
+    array([[ 2.,  0., 10.],
+           [ 0.,  2.,  0.]])
+    """
     linear = outer[..., :2] @ inner[..., :2]
     shift = (outer[..., :2] @ inner[..., 2:]) + outer[..., 2:]
     return np.concatenate([linear, shift], axis=-1)
@@ -55,19 +67,31 @@ def fit_similarity(source: Floats, target: Floats) -> Floats:
 
 
 def tight_box(points: Floats) -> Floats:
-    """Return the smallest boxes (…, 4) around points (…, K, 2)."""
+    """Return the smallest boxes (…, 4) around points (…, K, 2).
+
+    >>> tight_box(np.array([[3.0, 8.0], [1.0, 9.0], [2.0, 4.0]]))
+    array([1., 4., 3., 9.])
+    """
     return np.concatenate([points.min(axis=-2), points.max(axis=-2)], axis=-1)
 
 
 def square_boxes(boxes: Floats, expansion: float = 1.0) -> Floats:
-    """Return squares (…, 4) about the boxes' centres, side = longer side x expansion."""
+    """Return squares (…, 4) about the boxes' centres, side = longer side x expansion.
+
+    >>> square_boxes(np.array([0.0, 0.0, 4.0, 2.0]))
+    array([ 0., -1.,  4.,  3.])
+    """
     centre = (boxes[..., :2] + boxes[..., 2:]) / 2
     half = np.max(boxes[..., 2:] - boxes[..., :2], axis=-1, keepdims=True) * expansion / 2
     return np.concatenate([centre - half, centre + half], axis=-1)
 
 
 def expand_boxes(boxes: Floats, expansion: float) -> Floats:
-    """Scale boxes (…, 4) about their centres."""
+    """Scale boxes (…, 4) about their centres.
+
+    >>> expand_boxes(np.array([0.0, 0.0, 4.0, 2.0]), 2.0)
+    array([-2., -1.,  6.,  3.])
+    """
     centre = (boxes[..., :2] + boxes[..., 2:]) / 2
     half = (boxes[..., 2:] - boxes[..., :2]) * expansion / 2
     return np.concatenate([centre - half, centre + half], axis=-1)
@@ -99,7 +123,11 @@ def box_to_crop(boxes: Floats, size: int) -> Floats:
 
 
 def angles_to_vectors(angles_rad: Floats) -> Floats:
-    """Turn (pitch, yaw) in radians (…, 2) into unit vectors (…, 3): (cos p sin y, sin p, cos p cos y)."""
+    """Turn (pitch, yaw) in radians (…, 2) into unit vectors (…, 3): (cos p sin y, sin p, cos p cos y).
+
+    >>> angles_to_vectors(np.array([0.0, np.pi / 2])).round(12)
+    array([1., 0., 0.])
+    """
     pitch, yaw = angles_rad[..., 0], angles_rad[..., 1]
     return np.stack(
         [np.cos(pitch) * np.sin(yaw), np.sin(pitch), np.cos(pitch) * np.cos(yaw)], axis=-1
@@ -110,6 +138,9 @@ def vectors_to_angles(vectors: Floats) -> Floats:
     """Turn vectors (…, 3) of any length into (pitch, yaw) in radians (…, 2).
 
     The inverse of `angles_to_vectors`.
+
+    >>> np.degrees(vectors_to_angles(np.array([0.0, 2.0, 2.0])))
+    array([45.,  0.])
     """
     x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
     return np.stack([np.arctan2(y, np.hypot(x, z)), np.arctan2(x, z)], axis=-1)

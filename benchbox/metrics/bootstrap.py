@@ -66,6 +66,14 @@ def bootstrap_intervals(
 
     None where there is nothing to say: no face counts, one cluster only, or no resamples asked for. Raises ValueError
     for shapes that differ, numbers that are not finite, or a level outside (0, 1).
+
+    Four photos with one face each; NME is the mean of their errors:
+
+    >>> errors = np.array([[2.0], [3.0], [4.0], [7.0]])
+    >>> bootstrap_intervals(errors, np.ones((4, 1)), np.arange(4), resamples=1000)
+    [(2.5, 6.0)]
+    >>> bootstrap_intervals(errors, np.ones((4, 1)), np.zeros(4, int))  # one cluster says nothing
+    [None]
     """
     scores = resample_scores(numerators, denominators, clusters, resamples=resamples, seed=seed)
     return percentile_intervals(scores, level)
@@ -75,6 +83,9 @@ def percentile_intervals(scores: Floats, level: float) -> list[tuple[float, floa
     """Return the percentile interval of each column of resampled scores (R, M), None where none is a number.
 
     Raises ValueError for a level outside (0, 1).
+
+    >>> percentile_intervals(np.array([[0.0], [1.0], [2.0], [3.0], [4.0]]), level=0.5)
+    [(1.0, 3.0)]
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level}")
@@ -162,6 +173,11 @@ def mean_and_seed_std(scores: Sequence[float]) -> tuple[float | None, float | No
 
     This is how much training alone moves the number; an interval is how much the choice of test
     items does.
+
+    >>> mean_and_seed_std([3.0, 4.0, 5.0])
+    (4.0, 1.0)
+    >>> mean_and_seed_std([3.0])
+    (3.0, None)
     """
     count = len(scores)
     if count == 0:
@@ -178,6 +194,10 @@ def cluster_sums(
     """Return numerators and denominators (N, M) summed within each of K clusters, (K, M) each.
 
     Raises ValueError for shapes that differ or numbers that are not finite.
+
+    >>> above, below = cluster_sums(np.array([[1.0], [2.0], [4.0]]), np.ones((3, 1)), np.array(list("aab")))
+    >>> above.tolist(), below.tolist()
+    ([[3.0], [4.0]], [[2.0], [1.0]])
     """
     _require_shapes(numerators, denominators, clusters)
     codes = number_clusters(clusters)
@@ -201,7 +221,11 @@ def resampling_units(clusters: npt.NDArray[Any], seed: int = 0) -> npt.NDArray[n
 
 
 def number_clusters(clusters: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-    """Return the inverse that `np.unique` gives, without sorting text or small whole numbers where that can be."""
+    """Return the inverse that `np.unique` gives, without sorting text or small whole numbers where that can be.
+
+    >>> number_clusters(np.array(["b", "a", "b"]))
+    array([1, 0, 1])
+    """
     if (
         clusters.dtype.kind in "iu"
         and len(clusters)

@@ -60,7 +60,13 @@ if TYPE_CHECKING:
 
 
 def ced_values(errors: Floats, grid: Floats) -> Floats:
-    """Return the share of errors (N,) at or below each value of the grid (G,), as fractions (G,)."""
+    """Return the share of errors (N,) at or below each value of the grid (G,), as fractions (G,).
+
+    Raises ValueError for no errors at all and for NaN.
+
+    >>> ced_values(np.array([0.02, 0.04, np.inf, 0.10]), np.array([0.01, 0.04, 0.10]))
+    array([0.  , 0.5 , 0.75])
+    """
     ordered = np.sort(_require_errors(errors))
     return np.searchsorted(ordered, grid, side="right") / len(ordered)
 
@@ -70,6 +76,12 @@ def ced_steps(errors: Floats, limit: float) -> tuple[Floats, Floats]:
 
     The first step is (0, share of errors that are 0) and the last (limit, CED(limit)), so the pair
     draws as a staircase ("post" steps) without further care.
+
+    >>> x, y = ced_steps(np.array([0.02, 0.04, np.inf, 0.10]), 0.08)
+    >>> x
+    array([0.  , 0.02, 0.04, 0.08])
+    >>> y
+    array([0.  , 0.25, 0.5 , 0.5 ])
     """
     ordered = np.sort(_require_errors(errors))
     x = np.unique(np.concatenate([[0.0], ordered[ordered <= limit], [limit]]))
@@ -77,19 +89,37 @@ def ced_steps(errors: Floats, limit: float) -> tuple[Floats, Floats]:
 
 
 def auc_terms(errors: Floats, threshold: float) -> Floats:
-    """Return each face's share (N,) of AUC@T, 1 − min(e, T)/T: AUC is their mean, over any subset or resample."""
+    """Return each face's share (N,) of AUC@T, 1 − min(e, T)/T: AUC is their mean, over any subset or resample.
+
+    >>> auc_terms(np.array([0.02, 0.06, np.inf]), 0.08)
+    array([0.75, 0.25, 0.  ])
+    """
     shares = np.minimum(_require_errors(errors, threshold), threshold)
     shares /= threshold
     return np.subtract(1, shares, out=shares)
 
 
 def auc(errors: Floats, threshold: float) -> float:
-    """Return the exact area under the CED of errors (N,) up to the threshold, over the threshold."""
+    """Return the exact area under the CED of errors (N,) up to the threshold, over the threshold.
+
+    Raises ValueError for no errors, NaN, or a threshold that is not positive.
+
+    Two faces, with errors of a quarter and three quarters of the threshold, and one without an answer:
+
+    >>> round(auc(np.array([0.02, 0.06, np.inf]), 0.08), 12)
+    0.333333333333
+    >>> auc(np.zeros(5), 0.08)
+    1.0
+    """
     return float(auc_terms(errors, threshold).mean())
 
 
 def failure_rate(errors: Floats, threshold: float) -> float:
-    """Return the share of errors (N,) above the threshold; an error equal to it is a success."""
+    """Return the share of errors (N,) above the threshold; an error equal to it is a success.
+
+    >>> failure_rate(np.array([0.02, 0.08, 0.09, np.inf]), 0.08)
+    0.5
+    """
     return float(np.mean(_require_errors(errors, threshold) > threshold))
 
 

@@ -66,6 +66,9 @@ def distance_cm(truth: Floats, predictions: Floats) -> Floats:
     """Return the distance (N,) cm of truth and predictions (N, 2) cm.
 
     Raises ValueError for other shapes.
+
+    >>> distance_cm(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0]]))
+    array([5.])
     """
     _require_shapes(truth, predictions, 2)
     difference = np.subtract(truth, predictions, dtype=np.float64)
@@ -78,6 +81,10 @@ def angular_error_deg(truth: Floats, predictions: Floats) -> Floats:
     Raises ValueError for other shapes.
 
     A vector of length 0 has no direction: NaN.
+
+    >>> straight = np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0]])
+    >>> angular_error_deg(straight, np.array([[0.0, 0.0, 7.0], [2.0, 0.0, 2.0]])).round(12)
+    array([ 0., 45.])
     """
     _require_shapes(truth, predictions, 3)
     a, b = np.asarray(truth, np.float64), np.asarray(predictions, np.float64)
@@ -87,7 +94,15 @@ def angular_error_deg(truth: Floats, predictions: Floats) -> Floats:
 
 
 def pitch_yaw_error_deg(truth_rad: Floats, predictions_rad: Floats) -> Floats:
-    """Return the angle (N,) in degrees between directions given as (pitch, yaw) (N, 2) in radians."""
+    """Return the angle (N,) in degrees between directions given as (pitch, yaw) (N, 2) in radians.
+
+    Raises ValueError for other shapes.
+
+    Half a right angle of yaw:
+
+    >>> pitch_yaw_error_deg(np.array([[0.0, 0.0]]), np.array([[0.0, np.pi / 4]])).round(12)
+    array([45.])
+    """
     _require_shapes(truth_rad, predictions_rad, 2)
     vectors = [
         geometry.angles_to_vectors(np.asarray(angles, np.float64))
@@ -102,6 +117,11 @@ def sequence_means(values: Floats, codes: npt.NDArray[np.integer[Any]], count: i
     NaN for a code without rows.
 
     A row with a NaN is left out.
+
+    >>> values = np.array([[1.0, 0.0], [3.0, 2.0], [9.0, 9.0]])
+    >>> sequence_means(values, np.array([0, 0, -1]), count=2)
+    array([[ 2.,  1.],
+           [nan, nan]])
     """
     known = (codes >= 0) & np.isfinite(values).all(axis=1)
     codes, values = codes[known], values[known]
@@ -121,6 +141,12 @@ def dot_error_cm(
     Both (N, 2) cm.
 
     Truth is averaged over the answered frames, as the prediction is.
+
+    Two answers that are 1 cm off to either side of a dot make no dot error:
+
+    >>> truth = np.zeros((2, 2))
+    >>> dot_error_cm(truth, np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([0, 0]), count=1)
+    array([0.])
     """
     _require_shapes(truth, predictions, 2)
     answered = np.where(np.isfinite(predictions).all(axis=1), codes, -1)
@@ -135,6 +161,10 @@ def msd_per_sequence(
     """Return the root mean square distance (count,) of predictions (N, D) from the mean of their sequence.
 
     NaN for a sequence with fewer than two answered frames: one frame has no spread, and 0 would reward failing.
+
+    >>> predictions = np.array([[1.0, 0.0], [-1.0, 0.0], [5.0, 5.0]])
+    >>> msd_per_sequence(predictions, np.array([0, 0, 1]), count=2)
+    array([ 1., nan])
     """
     off = predictions - sequence_means(predictions, codes, count)[codes]
     spread = np.sqrt(sequence_means((off**2).sum(axis=1, keepdims=True), codes, count)[:, 0])
@@ -174,7 +204,12 @@ def _pitch_yaw_change_deg(truth: Floats, predictions: Floats) -> Floats:
 
 
 def mean_axis_deg(truth: Floats, predictions: Floats) -> Floats:
-    """Return (|Δpitch| + |Δyaw|)/2 in degrees (N,): smaller than the angle, by a third or more."""
+    """Return (|Δpitch| + |Δyaw|)/2 in degrees (N,): smaller than the angle, by a third or more.
+
+    >>> straight = np.array([[0.0, 0.0, 1.0]])
+    >>> mean_axis_deg(straight, np.array([[1.0, 0.0, 1.0]])).round(12)
+    array([22.5])
+    """
     found: Floats = _pitch_yaw_change_deg(truth, predictions).mean(axis=1)
     return found
 

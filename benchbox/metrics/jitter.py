@@ -51,6 +51,15 @@ def jitter_px(
     `codes` (N,) in 0 … count - 1 name the sequence of a row, below 0 none. A row of NaN is no
     answer. Raises ValueError for shapes that do not fit and for frame numbers that do not rise
     within a sequence.
+
+    Offsets of 0, 3 and 3 px along x: one move of 3 px and one of none:
+
+    >>> truth = np.zeros((3, 1, 2))
+    >>> predictions = np.array([[[0.0, 0.0]], [[3.0, 0.0]], [[3.0, 0.0]]])
+    >>> jitter_px(truth, predictions, np.array([0, 0, 0]), count=1)
+    array([1.5])
+    >>> jitter_px(truth, predictions, np.array([0, 0, 0]), count=1, frames=np.array([1, 2, 4]))
+    array([3.])
     """
     _require_shapes(truth, predictions, codes)
     order = np.argsort(codes, kind="stable")
@@ -75,7 +84,15 @@ def jitter_px(
 def bias_px(
     truth: Floats, predictions: Floats, codes: npt.NDArray[np.integer[Any]], count: int
 ) -> Floats:
-    """Return the bias (count,) px of each sequence; arguments and errors as `jitter_px`."""
+    """Return the bias (count,) px of each sequence; arguments and errors as `jitter_px`.
+
+    The same offsets lean by 2 px:
+
+    >>> truth = np.zeros((3, 1, 2))
+    >>> predictions = np.array([[[0.0, 0.0]], [[3.0, 0.0]], [[3.0, 0.0]]])
+    >>> bias_px(truth, predictions, np.array([0, 0, 0]), count=1)
+    array([2.])
+    """
     _require_shapes(truth, predictions, codes)
     sums, sizes = np.zeros((count, *truth.shape[1:])), np.zeros(count)
     rows = np.flatnonzero(codes >= 0)

@@ -70,6 +70,10 @@ def point_errors(truth: Floats, predictions: Floats) -> Floats:
 
     Raises ValueError when the shapes differ or are not (N, K, 2). The result holds N·K numbers;
     `mean_errors` and `nme` never hold more than a chunk of it.
+
+    >>> truth = np.zeros((1, 2, 2))
+    >>> point_errors(truth, truth + [[3.0, 4.0], [0.0, 1.0]])
+    array([[5., 1.]])
     """
     _require_points(truth, predictions)
     difference = np.subtract(truth, predictions, dtype=np.float64)
@@ -89,6 +93,15 @@ def mean_errors(
     A face without a visible point among `points` gives NaN. Coordinates of points that are not
     visible are never used, so they may be NaN. Raises ValueError for shapes that do not fit. Memory
     is bounded: chunks of `ROWS` faces.
+
+    >>> truth = np.zeros((1, 2, 2))
+    >>> predictions = np.array([[[3.0, 4.0], [0.0, 1.0]]])
+    >>> mean_errors(truth, predictions)
+    array([3.])
+    >>> mean_errors(truth, predictions, points=[0])
+    array([5.])
+    >>> mean_errors(truth, predictions, visible=np.array([[False, True]]))
+    array([1.])
     """
     return mean_errors_by_subset(truth, predictions, [points], visible)[0]
 
@@ -102,6 +115,10 @@ def mean_errors_by_subset(
     """Return `mean_errors` for each of some sets of points (None: all).
 
     Every distance is computed once.
+
+    >>> truth = np.zeros((1, 2, 2))
+    >>> mean_errors_by_subset(truth, truth + [[3.0, 4.0], [0.0, 1.0]], [None, [1]])
+    [array([3.]), array([1.])]
     """
     _require_points(truth, predictions)
     if visible is not None and visible.shape != truth.shape[:2]:
@@ -128,7 +145,16 @@ def nme(
     points: Sequence[int] | None = None,
     visible: Bools | None = None,
 ) -> Floats:
-    """Return each face's normalised mean error, (N,) fractions: `mean_errors` over `scale` (N,), see `normaliser`."""
+    """Return each face's normalised mean error, (N,) fractions: `mean_errors` over `scale` (N,), see `normaliser`.
+
+    Raises ValueError for shapes that do not fit.
+
+    A face whose normaliser is 100 px, with points that are 5 px and 1 px off:
+
+    >>> truth = np.zeros((1, 2, 2))
+    >>> nme(truth, truth + [[3.0, 4.0], [0.0, 1.0]], scale=np.array([100.0]))
+    array([0.03])
+    """
     return mean_errors(truth, predictions, points, visible) / scale
 
 
@@ -140,6 +166,14 @@ def nme_by_part(
     Each part is divided by the same normaliser of the whole face, as papers do. A face without a
     visible point of a part is NaN there. The mean over points weighted by the parts' sizes is the
     NME of the whole.
+
+    >>> from benchbox.layouts import COFW29
+    >>> truth = np.zeros((1, 29, 2))
+    >>> predictions = truth.copy()
+    >>> predictions[0, 28] = [6.0, 8.0]  # the chin, COFW's only contour point
+    >>> errors = nme_by_part(truth, predictions, np.array([100.0]), COFW29)
+    >>> errors["contour"], errors["nose"]
+    (array([0.1]), array([0.]))
     """
     return {
         name: nme(truth, predictions, scale, points, visible)
@@ -153,6 +187,11 @@ def nme_by_point(
     """Return each point's error (K,), the mean over the faces that have an answer and show it.
 
     NaN where none does.
+
+    >>> truth = np.zeros((2, 2, 2))
+    >>> predictions = np.array([[[3.0, 4.0], [0.0, 1.0]], [[np.nan, np.nan], [0.0, 3.0]]])
+    >>> nme_by_point(truth, predictions, scale=np.array([100.0, 100.0]))
+    array([0.05, 0.02])
     """
     _require_points(truth, predictions)
     sums, sizes = np.zeros(truth.shape[1]), np.zeros(truth.shape[1])
@@ -179,6 +218,12 @@ def normaliser_lengths(
     the message. Raises DataError naming the first face whose normaliser is zero, negative or NaN
     (coinciding eye corners, a box turned inside out, a missing point), KeyError for an unknown
     name, ValueError for points that do not fit the layout.
+
+    >>> from benchbox.layouts import IBUG68
+    >>> truth = np.zeros((1, 68, 2))
+    >>> truth[0, 36], truth[0, 45] = [100.0, 100.0], [160.0, 180.0]  # outer eye corners
+    >>> normaliser_lengths("inter_ocular", truth, IBUG68)
+    array([100.])
     """
     if truth.ndim != 3 or truth.shape[1:] != (layout.count, 2):
         raise ValueError(

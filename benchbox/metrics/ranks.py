@@ -92,6 +92,16 @@ def rank_methods(
     two zeros there. `owners` (C,) says which method, 0 … M - 1, a column is a seed of; without it
     each column is a method of its own.  Raises ValueError for shapes
     that differ, numbers that are not finite, or a level or power outside (0, 1).
+
+    Three methods on 50 photos: the first two differ by noise, the third one is far behind.
+
+    >>> rng = np.random.default_rng(0)
+    >>> errors = rng.normal(3.0, 0.5, (50, 1)) + [0.0, 0.0, 1.0] + rng.normal(0.0, 0.1, (50, 3))
+    >>> ranking = rank_methods(errors, np.ones((50, 3)), np.arange(50))
+    >>> ranking.ranks, ranking.pairs
+    ((1, 1, 3), 3)
+    >>> rank_methods(errors, np.ones((50, 3)), np.arange(50), lower_is_better=False).ranks
+    (2, 2, 1)
     """
     found = _average_seeds(numerators, denominators, clusters, owners)
     errors = _pair_errors(found.influence)
@@ -113,7 +123,10 @@ def smallest_detectable_difference(
     level: float = 0.95,
     power: float = 0.8,
 ) -> float | None:
-    """Return the smallest difference that the test set tells apart, None with fewer than two clusters; as `ties`."""
+    """Return the smallest difference that the test set tells apart, None with fewer than two clusters; as `ties`.
+
+    >>> smallest_detectable_difference(np.ones((3, 1)), np.ones((3, 1)), np.zeros(3, int))
+    """
     _require_levels(level, power)
     influence = _average_seeds(numerators, denominators, clusters, owners).influence
     return _detectable_difference(_pair_errors(influence), influence, level, power)[0]
