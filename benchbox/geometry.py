@@ -46,7 +46,7 @@ def invert_maps(maps: Floats) -> Floats:
 
 
 def fit_affine(source: Floats, target: Floats) -> Floats:
-    """Fit the least-squares affine maps (…, 2, 3) that take source points (…, K, 2) to target points (…, K, 2)."""
+    """Fit the least-squares affine maps (…, 2, 3) from source to target points (…, K, 2)."""
     source, target = np.broadcast_arrays(source, target)
     design = np.concatenate([source, np.ones_like(source[..., :1])], axis=-1)
     gram = np.swapaxes(design, -1, -2) @ design
@@ -54,7 +54,10 @@ def fit_affine(source: Floats, target: Floats) -> Floats:
 
 
 def fit_similarity(source: Floats, target: Floats) -> Floats:
-    """Fit the least-squares maps of rotation, scale and shift (…, 2, 3) from source to target points (…, K, 2)."""
+    """Fit least-squares similarities (…, 2, 3) from source to target points (…, K, 2).
+
+    Rotation, scale and shift.
+    """
     source_mean = source.mean(axis=-2, keepdims=True)
     target_mean = target.mean(axis=-2, keepdims=True)
     a, b = source - source_mean, target - target_mean
@@ -113,17 +116,19 @@ def box_to_unit(boxes: Floats) -> Floats:
 
 
 def unit_to_crop(size: int) -> Floats:
-    """Return the map (2, 3) from [-1, 1]² to the pixel frame of a size x size crop, edges on the crop's edges."""
+    """Return the map (2, 3) from [-1, 1]² to the pixels of a size x size crop, edge to edge."""
     return np.array([[size / 2, 0, size / 2 - 0.5], [0, size / 2, size / 2 - 0.5]])
 
 
 def box_to_crop(boxes: Floats, size: int) -> Floats:
-    """Return the maps (…, 2, 3) from picture pixels to the pixels of a size x size crop of each box (…, 4)."""
+    """Return the maps (…, 2, 3) from picture pixels to a size x size crop of each box (…, 4)."""
     return compose_maps(unit_to_crop(size), box_to_unit(boxes))
 
 
 def angles_to_vectors(angles_rad: Floats) -> Floats:
-    """Turn (pitch, yaw) in radians (…, 2) into unit vectors (…, 3): (cos p sin y, sin p, cos p cos y).
+    """Turn (pitch, yaw) in radians (…, 2) into unit vectors (…, 3).
+
+    The vector is (cos p sin y, sin p, cos p cos y).
 
     >>> angles_to_vectors(np.array([0.0, np.pi / 2])).round(12)
     array([1., 0., 0.])

@@ -1,11 +1,12 @@
-"""Landmark schemes as facts: what each index means, which points swap in a mirrored picture, where the eyes are.
+"""Landmark layouts: what each index means, which points swap in a mirror, where the eyes are.
 
 Left and right are the picture's: point 36 of the 68 is the outer corner of the eye on the image's
 left, which is the subject's right. Sources: iBUG 300-W mark-up (the 51, 49 and 66 subsets are those
 of the 300-W and 300-VW challenges); WFLW's 98 points; COFW's 29; the 19 points that AFLW keeps when
 its two ears are dropped.
 
-98 points have no standard reduction to 68: `CONVERSIONS` names the three that are in use, and `convert` applies one.
+98 points have no standard reduction to 68: `CONVERSIONS` names the three that are in use, and
+`convert_points` applies one.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ Terms = tuple[tuple[int, float], ...]
 
 @dataclass(frozen=True)
 class Conversion:
-    """A reduction of one layout to another: each target coordinate is a weighted sum of source coordinates."""
+    """A reduction of one layout to another: weighted sums of the source coordinates."""
 
     name: str
     source: str
@@ -215,7 +216,8 @@ def _in_target_order(rows: Mapping[int, Terms]) -> tuple[Terms, ...]:
 def _midpoint_lids() -> dict[int, Terms]:
     """Lids half-way between corner and mid-lid, as PFLD_68points does it."""
     ends: Sequence[tuple[int, int, int]] = (
-        (37, 60, 62), (38, 62, 64), (40, 64, 66), (41, 60, 66), (43, 68, 70), (44, 70, 72), (46, 72, 74), (47, 68, 74),
+        (37, 60, 62), (38, 62, 64), (40, 64, 66), (41, 60, 66),
+        (43, 68, 70), (44, 70, 72), (46, 72, 74), (47, 68, 74),
     )  # fmt: skip
     return {target: ((a, 0.5), (b, 0.5)) for target, a, b in ends}
 

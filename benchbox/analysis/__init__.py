@@ -1,1 +1,5 @@
-"""Results against results (`compare`, `regression_gate`), against papers (`check_papers`), against conventions (`explain`)."""
+"""Results against results, papers and conventions.
+
+`compare` and `regression_gate`, `check_papers`, `explain`; the numbers come from `scoring` next
+door.
+"""

@@ -105,7 +105,7 @@ def judge_runs(stored: Iterable[Run | run_folders.UnreadableRun], results: Path)
 def _by_system(
     runs: Iterable[Run | run_folders.UnreadableRun],
 ) -> dict[tuple[str, str], list[Run]]:
-    """Gather finished runs without overrides by (protocol, "method/variant"), all budgets together."""
+    """Gather finished runs without overrides by (protocol, "method/variant"), of all budgets."""
     runs_of: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
         if not isinstance(run, Run):
@@ -256,7 +256,10 @@ def _cell_verdict(row: ReferenceRow, measured: float, low: float | None, high: f
 def judge_orderings(
     ordering: OrderingClaim, runs: Mapping[tuple[str, str], Sequence[Run]], results: Path
 ) -> list[Verdict]:
-    """Return a verdict for every protocol of an ordering that has runs of its variants, one where none has."""
+    """Return a verdict for every protocol that has runs of all variants of an ordering.
+
+    One verdict, "not measured", where none has.
+    """
     verdicts = []
     for protocol in ordering.protocols:
         folders = [
@@ -303,7 +306,7 @@ def _judge_ordering(
 
 @dataclass(frozen=True)
 class _Gap:
-    """Whether a variant is better than its neighbour, 1, worse, -1, or neither, 0, and the difference in words."""
+    """A variant beside its neighbour: better, 1, worse, -1, or neither, 0; and the words for it."""
 
     sign: int
     words: str

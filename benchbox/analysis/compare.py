@@ -1,14 +1,16 @@
-"""Runs against a baseline on the same test items: paired differences, confidence intervals and corrected p-values.
+"""Runs against a baseline on the same test items: paired differences, intervals, corrected p.
 
-Compared are **contestants**: a single run, or all seeds of one variant, whose errors are averaged item by item before
-anything else. Two of them are compared over the seeds that both have, over all where they share none: three seeds of
-one side against one of the other would take what that one seed happened to be for a difference. For every group and
-metric: the difference from the baseline over the items that every run of both answered, its cluster-bootstrap interval,
-the p of the sign-flip test by cluster, both widened by the variance between seeds (`metrics.paired_tests`), and that p
-corrected for everything that the table shows (Holm). AUC and FR count items without an answer; a mean cannot, and says
-how many it left out.
+Compared are **contestants**: a single run, or all seeds of one variant, whose errors are averaged
+item by item before anything else. Two of them are compared over the seeds that both have, over all
+where they share none: three seeds of one side against one of the other would take what that one
+seed happened to be for a difference. For every group and metric: the difference from the baseline
+over the items that every run of both answered, its cluster-bootstrap interval, the p of the
+sign-flip test by cluster, both widened by the variance between seeds (`metrics.paired_tests`), and
+that p corrected for everything that the table shows (Holm). AUC and FR count items without an
+answer; a mean cannot, and says how many it left out.
 
-Runs that are not comparable are refused, with the reason: another card, other test data, another scorer.
+Runs that are not comparable are refused, with the reason: another card, other test data, another
+scorer.
 """
 
 from __future__ import annotations
@@ -178,7 +180,8 @@ def format_comparison(comparison: Comparison) -> str:
         lines += _aligned([head, *rows])
     lines += [
         "",
-        f"interval and p from whole clusters ({comparison.cluster}), with several seeds from the variance between "
+        f"interval and p from whole clusters ({comparison.cluster}), with several seeds from the "
+        "variance between "
         f"them, too; p (Holm) allows for all {len(comparison.differences)} comparisons shown",
         "detectable: the smallest difference that this test set shows with 80 % power",
     ]
@@ -204,10 +207,12 @@ def _read_contestant(argument: str, results: Path) -> Contestant:
         variants = sorted({path.parent.parent.name for path in folder.glob("*/*/run.json")})
         if variants:
             raise ResultError(
-                f"{argument}: holds the variants {', '.join(variants)}; name one: {argument}/{variants[0]}"
+                f"{argument}: holds the variants {', '.join(variants)}; name one: "
+                f"{argument}/{variants[0]}"
             )
     raise ResultError(
-        f"{argument}: no finished run, and no variant's folder with runs in it, here or below {results}; "
+        f"{argument}: no finished run, and no variant's folder with runs in it, here or below "
+        f"{results}; "
         "`benchbox list results` names them: PROTOCOL/METHOD/VARIANT[/SEED]"
     )
 
@@ -266,7 +271,8 @@ def _require_comparable(runs: Sequence[Run]) -> None:
         for key, value in _data_identity(run).items():
             if value != expected[key]:
                 raise ResultError(
-                    f"unlike things are not compared: {first.folder} has {key} {expected[key][:19]}, {run.folder} "
+                    f"unlike things are not compared: {first.folder} has {key} "
+                    f"{expected[key][:19]}, {run.folder} "
                     f"has {value[:19]}; {_REMEDIES[key]}"
                 )
 
@@ -309,7 +315,7 @@ def _of_first_convention(names: Sequence[str]) -> Sequence[str]:
 
 
 def _level_and_cluster(run: Run) -> tuple[float, str]:
-    """Return the interval's level and the word for a cluster, from the card where it is still the same."""
+    """Return the interval's level and the word for a cluster, by the card if unchanged."""
     try:
         card = protocol_card.load_protocol(run.protocol)
     except ProtocolError:
@@ -389,7 +395,7 @@ def _metric_column(
 
 
 def _seed_variances(column: _Column, *, paired: bool) -> list[tuple[float, float]]:
-    """Return the variance that several seeds add to a difference, by part, each with its degrees of freedom."""
+    """Return the variances that seeds add to a difference, with their degrees of freedom."""
     baseline, other = np.asarray(column.baseline_scores), np.asarray(column.other_scores)
     parts = [other - baseline] if paired else [baseline, other]
     variances = []
@@ -483,7 +489,8 @@ def _require_rows(tables: Sequence[np.ndarray], folders: Sequence[Path]) -> None
         for name in names:
             if name not in columns or not np.array_equal(table[name], first[name]):
                 raise ResultError(
-                    f"{folder}: its errors.npz stands in another order than that of {folders[0]} (column {name}); "
+                    f"{folder}: its errors.npz stands in another order than that of {folders[0]} "
+                    f"(column {name}); "
                     "delete it, the same `benchbox run` derives it again"
                 )
 
@@ -499,13 +506,15 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
             ours, theirs = baseline.facts[key], other.facts[key]
             if ours != theirs and None not in (ours, theirs):
                 notes.append(
-                    f"{other.name} has another {key} ({theirs}; baseline: {ours}): the difference is not the "
+                    f"{other.name} has another {key} ({theirs}; baseline: {ours}): the difference "
+                    "is not the "
                     "method's alone"
                 )
         shared = _shared_seeds(baseline, other)
         if shared and max(len(baseline.runs), len(other.runs)) > len(shared):
             notes.append(
-                f"{baseline.name} and {other.name} are compared over the seeds that both have: {', '.join(shared)}"
+                f"{baseline.name} and {other.name} are compared over the seeds that both have: "
+                f"{', '.join(shared)}"
             )
     single = []
     for contestant in (baseline, *others):
@@ -513,7 +522,8 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
             single.append(contestant.name)
     if single:
         notes.append(
-            f"one seed only of {', '.join(single)}: interval and p cover the choice of test items, not of seeds"
+            f"one seed only of {', '.join(single)}: interval and p cover the choice of test items, "
+            "not of seeds"
         )
     return notes
 

@@ -1,9 +1,10 @@
-"""The regression gate: what committed results said when a baseline was written, and what they say now.
+"""The regression gate: what committed results said in a baseline, and what they say now.
 
-A baseline is one JSON file: for every run its card (hash and content), data fingerprint and scores. Against it, a run
-that is gone, a card that decides numbers otherwise, other data and a score that got worse are regressions; a score that
-got better is reported and passes. `rescore_runs` looks behind the stored scores: it derives them again from the
-predictions, with today's code, wherever the truth is at hand.
+A baseline is one JSON file: for every run its card (hash and content), data fingerprint and scores.
+Against it, a run that is gone, a card that decides numbers otherwise, other data and a score that
+got worse are regressions; a score that got better is reported and passes. `rescore_runs` looks
+behind the stored scores: it derives them again from the predictions, with today's code, wherever
+the truth is at hand.
 """
 
 from __future__ import annotations
@@ -162,7 +163,8 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
         yield f"the protocol now decides numbers otherwise: {keys}", True
     elif before["card"] != now["card"]:
         yield (
-            f"was made under another card ({str(now['card'])[:19]} instead of {str(before['card'])[:19]})",
+            f"was made under another card ({str(now['card'])[:19]} instead of "
+            f"{str(before['card'])[:19]})",
             True,
         )
     if before["data"] != now["data"]:

@@ -1,23 +1,28 @@
-"""From an error table and a metric's name to terms whose ratio of sums is the score, over any items or resample.
+"""From an error table and a metric's name to terms whose ratio of sums is the score.
 
-The error table (`scoring.error_table`, `errors.npz`) holds one row per test item: an error per convention, `failed`,
-`cluster` and, where there are videos or stares, `sequence`. Every number that benchbox prints is Σ values / Σ counts of
-such rows, which is all that intervals (`bootstrap`), paired tests (`paired_tests`) and ranks (`ranks`) need:
+The error table (`scoring.error_table`, `errors.npz`) holds one row per test item: an error per
+convention, `failed`, `cluster` and, where there are videos or stares, `sequence`. Every number that
+benchbox prints is Σ values / Σ counts of such rows, which is all that intervals (`bootstrap`),
+paired tests (`paired_tests`) and ranks (`ranks`) need:
 
-====================================  ==================================================================================
+====================================  =============================================================
 metric                                value and count of an item
-====================================  ==================================================================================
-`nme_<convention>`                    100 · e, 1 (%); a failed item, or one without a visible point, does not count
-`auc_<T>_<convention>`                1 − min(e, T)/T, 1 (a fraction); a failed item is infinitely wrong
+====================================  =============================================================
+`nme_<convention>`                    100 · e, 1 (%); a failed item, or one without a visible point,
+                                      does not count
+`auc_<T>_<convention>`                1 − min(e, T)/T, 1 (a fraction); a failed item is infinitely
+                                      wrong
 `fr_<T>_<convention>`                 100 · [e > T], 1 (%); a failed item counts as above T
 `error_cm`, `error_deg`               e, 1
-`error_cm_person`, `error_deg_person` e/n, 1/n with n answered items of the person: a mean of the persons' means
-`error_cm_dot`, `msd_cm`,             s/n, 1/n with s the value of the item's sequence and n its rows that have one: a
-`jitter_px`, `bias_px`                mean of the sequences' values
-====================================  ==================================================================================
+`error_cm_person`, `error_deg_person` e/n, 1/n with n answered items of the person: a mean of the
+                                      persons' means
+`error_cm_dot`, `msd_cm`,             s/n, 1/n with s the value of the item's sequence and n its
+`jitter_px`, `bias_px`                rows that have one: a mean of the sequences' values
+====================================  =============================================================
 
-Counts are taken among the rows that are given: choose the rows first (a group, what two methods both answered), then
-ask for terms. Rows are a structured array or columns by name, which are faster where many metrics read the same.
+Counts are taken among the rows that are given: choose the rows first (a group, what two methods
+both answered), then ask for terms. Rows are a structured array or columns by name, which are faster
+where many metrics read the same.
 """
 
 from __future__ import annotations

@@ -2,17 +2,19 @@
 
 Definition
 ----------
-Every score here is a ratio of sums over faces, Σ x_i / Σ c_i: x_i is the face's error (NME), its share of the AUC, or 1
-if it failed (FR); c_i is 1 where the face counts for that score (NME leaves failed faces out, AUC and FR do not). Faces
-of one photo, video or person are not independent, so whole clusters are drawn: with C clusters, a resample draws C of
-them with replacement, that is multinomial weights w over clusters, and its score is Σ_c w_c X_c / Σ_c w_c C_c with X
-and C summed within clusters. The interval is the percentile interval: the (1 ± level)/2 quantiles of the resampled
-scores.
+Every score here is a ratio of sums over faces, Σ x_i / Σ c_i: x_i is the face's error (NME), its
+share of the AUC, or 1 if it failed (FR); c_i is 1 where the face counts for that score (NME leaves
+failed faces out, AUC and FR do not). Faces of one photo, video or person are not independent, so
+whole clusters are drawn: with C clusters, a resample draws C of them with replacement, that is
+multinomial weights w over clusters, and its score is Σ_c w_c X_c / Σ_c w_c C_c with X and C summed
+within clusters. The interval is the percentile interval: the (1 ± level)/2 quantiles of the
+resampled scores.
 
 Conventions
 -----------
-The same resamples serve every score of a group, so scores can be compared resample by resample. The draws come straight
-from the PCG64 bit stream, which NumPy promises not to change: same seed, same interval, in every version.
+The same resamples serve every score of a group, so scores can be compared resample by resample. The
+draws come straight from the PCG64 bit stream, which NumPy promises not to change: same seed, same
+interval, in every version.
 
 Limits
 ------
@@ -24,9 +26,9 @@ Limits
 * A score on its edge (FR 0 %) resamples to itself: the interval [0, 0] does not mean certainty.
   With n faces and no failure, the rate may well be 3/n.
 * A resample in which no face counts (every drawn face failed) is left out.
-* More than `UNITS` clusters are first dealt at random, in equal numbers, into `UNITS` bins that are
-  then resampled as clusters: the spread stays right (its own error is below 1 %) and the time stays
-  bounded.
+* More than `MAX_UNITS` clusters are first dealt at random, in equal numbers, into `MAX_UNITS` bins
+  that are then resampled as clusters: the spread stays right (its own error is below 1 %) and the
+  time stays bounded.
 """
 
 from __future__ import annotations
@@ -64,8 +66,9 @@ def bootstrap_intervals(
 ) -> list[tuple[float, float] | None]:
     """Return one interval per score for numerators and denominators (N, M) and cluster labels (N,).
 
-    None where there is nothing to say: no face counts, one cluster only, or no resamples asked for. Raises ValueError
-    for shapes that differ, numbers that are not finite, or a level outside (0, 1).
+    None where there is nothing to say: no face counts, one cluster only, or no resamples asked for.
+    Raises ValueError for shapes that differ, numbers that are not finite, or a level outside (0,
+    1).
 
     Four photos with one face each; NME is the mean of their errors:
 
@@ -80,7 +83,9 @@ def bootstrap_intervals(
 
 
 def percentile_intervals(scores: Floats, level: float) -> list[tuple[float, float] | None]:
-    """Return the percentile interval of each column of resampled scores (R, M), None where none is a number.
+    """Return the percentile interval of each column of resampled scores (R, M), or None.
+
+    None where no score is a number.
 
     Raises ValueError for a level outside (0, 1).
 
@@ -108,10 +113,12 @@ def resample_scores(
     resamples: int = 10_000,
     seed: int = 0,
 ) -> Floats:
-    """Return the scores of cluster resamples, (R, M), for numerators and denominators (N, M) and labels (N,).
+    """Return scores (R, M) of cluster resamples of numerators and denominators (N, M).
+
+    `clusters` (N,) are labels.
 
     NaN where no face of a resample counts. R is 0 with fewer than two clusters. Raises ValueError
-    as `intervals`.
+    as `bootstrap_intervals`.
     """
     _require_shapes(numerators, denominators, clusters)
     units = resampling_units(clusters, seed)
@@ -122,7 +129,9 @@ def resample_scores(
 
 
 def resample_sums(totals: Floats, *, resamples: int = 10_000, seed: int = 0) -> Floats:
-    """Return the scores (R, M) of resamples of K units whose numerators and denominators are summed, totals (K, 2M).
+    """Return the scores (R, M) of resamples of K units from their totals (K, 2M).
+
+    Totals are sums of numerators (K, M), then of denominators (K, M).
 
     R is 0 with fewer than two units. For sets too large to hold all their terms: sum metric by
     metric over `bins`.
@@ -156,7 +165,7 @@ def resample_tables(
 
 
 def limit_blas_threads() -> AbstractContextManager[object]:
-    """Hold matrix products to one thread: those of small ones mostly wait for each other on a busy machine."""
+    """Hold matrix products to one thread: small ones wait for each other on a busy machine."""
     held: AbstractContextManager[object] = _thread_pools().limit(limits=1, user_api="blas")
     return held
 
@@ -195,7 +204,8 @@ def cluster_sums(
 
     Raises ValueError for shapes that differ or numbers that are not finite.
 
-    >>> above, below = cluster_sums(np.array([[1.0], [2.0], [4.0]]), np.ones((3, 1)), np.array(list("aab")))
+    >>> values, labels = np.array([[1.0], [2.0], [4.0]]), np.array(["a", "a", "b"])
+    >>> above, below = cluster_sums(values, np.ones((3, 1)), labels)
     >>> above.tolist(), below.tolist()
     ([[3.0], [4.0]], [[2.0], [1.0]])
     """
@@ -206,7 +216,9 @@ def cluster_sums(
 
 
 def unit_sums(values: Floats, clusters: npt.NDArray[Any], seed: int = 0) -> Floats:
-    """Return values (N, M) summed within each cluster, or bin of clusters where there are more than `UNITS`, (K, M).
+    """Return values (N, M) summed within each cluster, (K, M).
+
+    Within bins of clusters where there are more than `MAX_UNITS`.
 
     Raises ValueError for shapes that do not fit or numbers that are not finite.
     """
@@ -216,12 +228,14 @@ def unit_sums(values: Floats, clusters: npt.NDArray[Any], seed: int = 0) -> Floa
 
 
 def resampling_units(clusters: npt.NDArray[Any], seed: int = 0) -> npt.NDArray[np.intp]:
-    """Return the unit (N,) in 0 … K - 1 that each item is resampled with: its cluster, or a bin of whole clusters."""
+    """Return the unit (N,) in 0 … K - 1 of each item: its cluster, or a bin of whole clusters."""
     return _deal_into_units(number_clusters(clusters), seed)
 
 
 def number_clusters(clusters: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-    """Return the inverse that `np.unique` gives, without sorting text or small whole numbers where that can be.
+    """Return the number (N,) of each cluster label, the inverse that `np.unique` gives.
+
+    Without sorting text or small whole numbers where that can be.
 
     >>> number_clusters(np.array(["b", "a", "b"]))
     array([1, 0, 1])
@@ -288,7 +302,7 @@ def _draw_weights(source: np.random.PCG64, rows: int, count: int) -> Floats:
 
 
 def _deal_into_units(codes: npt.NDArray[np.intp], seed: int) -> npt.NDArray[np.intp]:
-    """Deal clusters into `UNITS` bins of equal size (within one) where there are more."""
+    """Deal clusters into `MAX_UNITS` bins of equal size (within one) where there are more."""
     count = int(codes.max(initial=-1)) + 1
     if count <= MAX_UNITS:
         return codes
@@ -318,7 +332,8 @@ def _require_shapes(numerators: Floats, denominators: Floats, clusters: npt.NDAr
         or clusters.shape != numerators.shape[:1]
     ):
         raise ValueError(
-            f"numerators {numerators.shape}, denominators {denominators.shape} and clusters {clusters.shape} "
+            f"numerators {numerators.shape}, denominators {denominators.shape} and clusters "
+            f"{clusters.shape} "
             "must be (N, M), (N, M) and (N,)"
         )
     if not (np.isfinite(numerators).all() and np.isfinite(denominators).all()):

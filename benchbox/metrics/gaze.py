@@ -1,4 +1,4 @@
-"""Gaze errors: centimetres on the screen's plane, degrees between directions, spread while a person stares.
+"""Gaze errors: centimetres on the screen, degrees between directions, scatter of a stare.
 
 Definition
 ----------
@@ -10,34 +10,36 @@ For frame i with truth g and prediction p::
     dot error of a sequence s (frames of one fixation) = ‖mean_s(p) − mean_s(g)‖
     MSD of a sequence s of M frames = √(1/M Σ_i ‖p_i − mean_s(p)‖²)
 
-and of a set: `error_cm`, `error_deg` the mean over frames; `…_person` the mean over people of each one's mean;
-`error_cm_dot`, `msd_cm` the mean over sequences.
+and of a set: `error_cm`, `error_deg` the mean over frames; `…_person` the mean over people of each
+one's mean; `error_cm_dot`, `msd_cm` the mean over sequences.
 
 Conventions
 -----------
-Truth first. float64 throughout; `atan2` has no floor at small angles and no NaN at none, where `arccos` has both.
-Angles are (pitch, yaw) in radians, read as (cos p sin y, sin p, cos p cos y); the error is the same in every convention
-that both sides share. A frame without an answer (NaN) is left out of its sequence. MSD divides by M (population), needs
-two answered frames or there is none, looks at predictions only and therefore rewards a constant answer: read it beside
-the error. Where the looked-at dot moves within a sequence, MSD counts the motion: give it fixations.
+Truth first. float64 throughout; `atan2` has no floor at small angles and no NaN at none, where
+`arccos` has both. Angles are (pitch, yaw) in radians, read as (cos p sin y, sin p, cos p cos y);
+the error is the same in every convention that both sides share. A frame without an answer (NaN) is
+left out of its sequence. MSD divides by M (population), needs two answered frames or there is none,
+looks at predictions only and therefore rewards a constant answer: read it beside the error. Where
+the looked-at dot moves within a sequence, MSD counts the motion: give it fixations.
 
 Known differences of other code, with sign and size
 ---------------------------------------------------
-Angles: `PARITY_RULES`, for comparison only. Measured on the 45,000 eyes of MPIIGaze's evaluation subset, each answered
-with the mean gaze of the other people (9.21° off on average), and on perfect answers; rule minus exact.
+Angles: `PARITY_RULES`, for comparison only. Measured on the 45,000 eyes of MPIIGaze's evaluation
+subset, each answered with the mean gaze of the other people (9.21° off on average), and on perfect
+answers; rule minus exact.
 
-=============  ========================================================  ================  ==========================
-rule           what it does                                              mean-gaze answer  perfect answer
-=============  ========================================================  ================  ==========================
-eth_xgaze      arccos of the dot product, no clip                        ± 0.00001°        0; in float32 27 % are NaN
-faze           arccos of it clipped at ± (1 - 1e-6)                      ± 0.00001°        +0.081°
-gazetr         arccos of it, at most 0.9999999                           ± 0.00001°        +0.026°
-mean_axis      (|Δpitch| + |Δyaw|)/2 in degrees                          -3.27°            0
-plane          √(Δpitch² + Δyaw²) in degrees, as if angles were a plane  +0.08°            0
-=============  ========================================================  ================  ==========================
+=========  ============================================  ================  ======================
+rule       what it does                                  mean-gaze answer  perfect answer
+=========  ============================================  ================  ======================
+eth_xgaze  arccos of the dot product, no clip            ± 0.00001°        0; 27 % NaN in float32
+faze       arccos of it clipped at ± (1 - 1e-6)          ± 0.00001°        +0.081°
+gazetr     arccos of it, at most 0.9999999               ± 0.00001°        +0.026°
+mean_axis  (|Δpitch| + |Δyaw|)/2 in degrees              -3.27°            0
+plane      √(Δpitch² + Δyaw²) in degrees, as on a plane  +0.08°            0
+=========  ============================================  ================  ======================
 
 1. *Order*: (yaw, pitch) read as (pitch, yaw) trains normally and shows as some 20° on ETH-XGaze
-   (`conventions`).
+   (`gaze_convention_search`).
 2. *Average*: leave-one-person-out sets print the mean of people's means, ETH-XGaze and Gaze360 the
    mean of frames; they are equal only where everybody has as many frames (MPIIGaze's subset: 3,000
    each).
@@ -158,9 +160,10 @@ def dot_error_cm(
 def msd_per_sequence(
     predictions: Floats, codes: npt.NDArray[np.integer[Any]], count: int
 ) -> Floats:
-    """Return the root mean square distance (count,) of predictions (N, D) from the mean of their sequence.
+    """Return the RMS distance (count,) of predictions (N, D) from the mean of their sequence.
 
-    NaN for a sequence with fewer than two answered frames: one frame has no spread, and 0 would reward failing.
+    NaN for a sequence with fewer than two answered frames: one frame has no spread, and 0 would
+    reward failing.
 
     >>> predictions = np.array([[1.0, 0.0], [-1.0, 0.0], [5.0, 5.0]])
     >>> msd_per_sequence(predictions, np.array([0, 0, 1]), count=2)
@@ -215,7 +218,10 @@ def mean_axis_deg(truth: Floats, predictions: Floats) -> Floats:
 
 
 def pitch_yaw_plane_deg(truth: Floats, predictions: Floats) -> Floats:
-    """Return √(Δpitch² + Δyaw²) in degrees (N,): larger than the angle away from the horizon, where yaw shrinks."""
+    """Return √(Δpitch² + Δyaw²) in degrees (N,).
+
+    Larger than the angle away from the horizon, where yaw shrinks.
+    """
     axes = _pitch_yaw_change_deg(truth, predictions)
     found: Floats = np.hypot(axes[:, 0], axes[:, 1])
     return found

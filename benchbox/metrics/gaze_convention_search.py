@@ -1,26 +1,30 @@
-"""Gaze conventions: which signs, axes, order, unit and frame make predictions and labels agree best.
+"""Gaze conventions: the signs, axes, order, unit and frame in which predictions fit labels best.
 
-Why
----
-Angles come as (pitch, yaw) or (yaw, pitch); vectors point from the eye to the target or back; y goes up or down; labels
-are in the camera's frame or the head's. A network trained with swapped labels trains as well as any other, and the slip
-shows up as an error of some 20° (ETH-XGaze) that no curve explains. Here every known reading of the predictions is
-tried against the labels and the best is named; **on training data**, where the method has seen the labels, so that what
-is left is convention and not difficulty. Choosing a reading on test data would be tuning on them.
+Why it matters
+--------------
+Angles come as (pitch, yaw) or (yaw, pitch); vectors point from the eye to the target or back; y
+goes up or down; labels are in the camera's frame or the head's. A network trained with swapped
+labels trains as well as any other, and the slip shows up as an error of some 20° (ETH-XGaze) that
+no curve explains. Here every known reading of the predictions is tried against the labels and the
+best is named; **on training data**, where the method has seen the labels, so that what is left is
+convention and not difficulty. Choosing a reading on test data would be tuning on them.
 
 Conventions
 -----------
-Labels first. Directions: vectors (N, 3) of any length, or (pitch, yaw) (N, 2) in radians, read by the house formula
-(cos p sin y, sin p, cos p cos y). Points on the screen's plane: (x, y) (N, 2) cm from the camera, x right, y up. A row
-with a NaN is left out. The identity is always among the readings; another one is called certain when it is better by
-more than `MARGIN` of the identity's error and the sign-flip test over clusters (`pairs`), corrected for the number of
-readings, leaves no doubt; or, where people are too few for such a test, when all agree and half of the error goes.
+Labels first. Directions: vectors (N, 3) of any length, or (pitch, yaw) (N, 2) in radians, read by
+the house formula (cos p sin y, sin p, cos p cos y). Points on the screen's plane: (x, y) (N, 2) cm
+from the camera, x right, y up. A row with a NaN is left out. The identity is always among the
+readings; another one is called certain when it is better by more than `MARGIN` of the identity's
+error and the sign-flip test over clusters (`paired_tests`), corrected for the number of readings,
+leaves no doubt; or, where people are too few for such a test, when all agree and half of the error
+goes.
 
 Known conventions of other code
 -------------------------------
-ETH-XGaze's utils: (pitch, yaw), vector as ours, from the target to the eye. pytorch_mpiigaze: (pitch, yaw), all three
-signs reversed. GazeHub readers, GazeTR, PureGaze: (yaw, pitch), all signs reversed. Gaze360: (yaw, pitch), z reversed.
-Where predictions and labels share one convention the error is the same in all of them.
+ETH-XGaze's utils: (pitch, yaw), vector as ours, from the target to the eye. pytorch_mpiigaze:
+(pitch, yaw), all three signs reversed. GazeHub readers, GazeTR, PureGaze: (yaw, pitch), all signs
+reversed. Gaze360: (yaw, pitch), z reversed. Where predictions and labels share one convention the
+error is the same in all of them.
 """
 
 from __future__ import annotations
@@ -81,7 +85,8 @@ class SearchResult:
         if not self.certain:
             return ""
         return (
-            f"gaze conventions: {self.best.name} leaves {self.best.error:.2f} {self.unit}, as given "
+            f"gaze conventions: {self.best.name} leaves {self.best.error:.2f} {self.unit}, as "
+            "given "
             f"{self.identity.error:.2f}: {self.best.means}"
         )
 
@@ -136,7 +141,7 @@ def search_point_convention(
 def direction_readings(
     given: Floats, raw: Floats | None = None, turns: Floats | None = None
 ) -> Iterator[tuple[str, str, Floats]]:
-    """Yield name, meaning and vectors (N, 3) of every reading of unit vectors (N, 3), the identity first.
+    """Yield name, meaning and vectors (N, 3) of each reading of unit vectors, identity first.
 
     `raw` (N, 2) are the predicted angles where there were angles, `turns` (N, 3, 3) as `rotations`
     above.
@@ -145,9 +150,11 @@ def direction_readings(
     frames = [("", "", given)]
     if turns is not None:
         frames += [
-            ("turned into the head's frame", "labels are in the head's frame, predictions in the camera's; ",
+            ("turned into the head's frame", "labels are in the head's frame, "
+                "predictions in the camera's; ",
              np.einsum("nij,nj->ni", turns, given)),
-            ("turned into the camera's frame", "labels are in the camera's frame, predictions in the head's; ",
+            ("turned into the camera's frame", "labels are in the camera's frame, "
+                "predictions in the head's; ",
              np.einsum("nji,nj->ni", turns, given)),
         ]  # fmt: skip
     for frame, words, vectors in frames:
@@ -182,7 +189,8 @@ def _signs_and_order(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
                 False,
                 1,
                 -1,
-            ): "left and right are mirrored: another axis convention, or flipped pictures with old labels",
+            ): "left and right are mirrored: another axis convention, or flipped pictures with "
+            "old labels",
             (False, -1, 1): "up and down are mirrored: y points down in one of them",
             (
                 False,
@@ -209,14 +217,17 @@ def _axes(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
                 for axis, sign in zip(order, signs, strict=True)
             )
             if order == (0, 1, 2) and signs == (-1, -1, -1):
-                means = "the vector points the other way: from the eye to the target against from the target to the eye"
+                means = (
+                    "the vector points the other way: from the eye to the target against from the "
+                    "target to the eye"
+                )
             else:
                 means = "the axes of the two frames have other names or signs"
             yield f"axes ({name})", means, vectors[:, list(order)] * np.array(signs)
 
 
 def point_readings(wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Floats]]:
-    """Yield name, meaning and points (N, 2) cm of every reading of points on the screen's plane, the identity first."""
+    """Yield name, meaning and points (N, 2) cm of each reading of points, the identity first."""
     yield "as given", "predictions and labels share one convention", given
     for swapped, sx, sy in product((False, True), (1, -1), (1, -1)):
         names = [
@@ -225,7 +236,10 @@ def point_readings(wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Fl
             *(["y reversed"] if sy < 0 else []),
         ]
         if names:
-            means = "the device was held in another orientation, or an axis points the other way (y down on screens)"
+            means = (
+                "the device was held in another orientation, or an axis points the other way "
+                "(y down on screens)"
+            )
             yield (
                 ", ".join(names),
                 means,
@@ -267,7 +281,7 @@ def _best_reading(
 
 
 def _beyond_chance(own: Floats, best: Floats, clusters: npt.NDArray[Any], readings: int) -> bool:
-    """Tell whether a reading is better by more than the best of so many readings of noise would be."""
+    """Tell whether a reading is better than the best of so many readings of noise would be."""
     p = float(paired_tests.sign_flip_test((own - best)[:, None], clusters, flips=_FLIPS)[0])
     if p * readings < _LEVEL:
         return True

@@ -1,28 +1,31 @@
-"""Landmarks in video: jitter, the trembling from frame to frame, beside bias, the constant part of the error.
+"""Landmarks in video: jitter, the trembling between frames, and bias, the constant error.
 
 Definition
 ----------
-With o_t = p_t − g_t the offset (K, 2) of the predicted from the true points of frame t of one sequence::
+With o_t = p_t − g_t the offset (K, 2) of the predicted from the true points of frame t of one
+sequence::
 
     jitter = mean over consecutive frames t−1, t and points of ‖o_t − o_(t−1)‖        px per frame
     bias   = mean over points of ‖mean_t o_t‖                                          px
 
-and of a set: the mean over its sequences, so that a long video counts as much as a short one. The true motion cancels
-in jitter, so a still face and a moving one are measured alike. A method that is off by the same vector in every frame
-has bias and no jitter; one that trembles about the truth has jitter and no bias; NME sees only their sum.
+and of a set: the mean over its sequences, so that a long video counts as much as a short one. The
+true motion cancels in jitter, so a still face and a moving one are measured alike. A method that is
+off by the same vector in every frame has bias and no jitter; one that trembles about the truth has
+jitter and no bias; NME sees only their sum.
 
 Conventions
 -----------
-Truth first; (N, K, 2) in the same frame, pixels; float64. Rows of one sequence are in time order, other rows may stand
-between them. **Consecutive frames only**: two neighbouring rows of a sequence make a pair when both have an answer and,
-where frame numbers are given, these differ by one. A gap, or a frame without an answer, ends a stretch: a difference
-across it would count motion as trembling. A sequence without a pair has no jitter (NaN), one without an answer no bias.
+Truth first; (N, K, 2) in the same frame, pixels; float64. Rows of one sequence are in time order,
+other rows may stand between them. **Consecutive frames only**: two neighbouring rows of a sequence
+make a pair when both have an answer and, where frame numbers are given, these differ by one. A gap,
+or a frame without an answer, ends a stretch: a difference across it would count motion as
+trembling. A sequence without a pair has no jitter (NaN), one without an answer no bias.
 
 Known differences of other code
 -------------------------------
-Papers on video landmarks rarely print a temporal measure. Where they do, most take ‖p_t − p_(t−1)‖ of the predictions
-alone: that counts the face's own motion, and a tracker that lags or freezes wins. Differences over pixels of a resized
-crop rather than of the picture scale with the crop.
+Papers on video landmarks rarely print a temporal measure. Where they do, most take ‖p_t − p_(t−1)‖
+of the predictions alone: that counts the face's own motion, and a tracker that lags or freezes
+wins. Differences over pixels of a resized crop rather than of the picture scale with the crop.
 """
 
 from __future__ import annotations
@@ -127,5 +130,6 @@ def _require_shapes(truth: Floats, predictions: Floats, codes: npt.NDArray[Any])
         or codes.shape != truth.shape[:1]
     ):
         raise ValueError(
-            f"truth {truth.shape} and predictions {predictions.shape} must both be (N, K, 2), codes {codes.shape} (N,)"
+            f"truth {truth.shape} and predictions {predictions.shape} must both be (N, K, 2), "
+            f"codes {codes.shape} (N,)"
         )

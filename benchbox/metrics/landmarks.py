@@ -19,14 +19,15 @@ subset is scored:
 
 Conventions
 -----------
-Truth (N, K, 2) and predictions (N, K, 2) in the same frame, pixels; errors are fractions (0.034 is 3.4 %). Boxes are
-corners, width x1 - x0 without "+ 1". Points first, then faces ("macro"): every face counts the same. float32 or
-float64 goes in, arithmetic and results are float64. A row of NaN (no answer) gives NaN; what a failed face counts as is
-decided by the scorer, not here.
+Truth (N, K, 2) and predictions (N, K, 2) in the same frame, pixels; errors are fractions (0.034 is
+3.4 %). Boxes are corners, width x1 - x0 without "+ 1". Points first, then faces ("macro"): every
+face counts the same. float32 or float64 goes in, arithmetic and results are float64. A row of NaN
+(no answer) gives NaN; what a failed face counts as is decided by the scorer, not here.
 
 Known differences of other code, with sign and size
 ---------------------------------------------------
-Measured over the 689 test faces of 300-W; predictions are six published sets (CFSS, TCDCN, CFAN, CLM, CLNF, CE-CLM).
+Measured over the 689 test faces of 300-W; predictions are six published sets (CFSS, TCDCN, CFAN,
+CLM, CLNF, CE-CLM).
 
 1. *Normaliser mix-up.* inter-pupil NME is larger than inter-ocular NME: d differs per face by a
    factor of 1.28 to 1.61, mean 1.397, so no constant converts one into the other. Some tables mix
@@ -88,7 +89,9 @@ def mean_errors(
     points: Sequence[int] | None = None,
     visible: Bools | None = None,
 ) -> Floats:
-    """Return each face's mean distance, (N,) px, over `points` (indices; default all) that are `visible` (N, K).
+    """Return each face's mean distance (N,) px over the visible ones of some points.
+
+    `points` are indices (default all), `visible` is (N, K).
 
     A face without a visible point among `points` gives NaN. Coordinates of points that are not
     visible are never used, so they may be NaN. Raises ValueError for shapes that do not fit. Memory
@@ -145,7 +148,9 @@ def nme(
     points: Sequence[int] | None = None,
     visible: Bools | None = None,
 ) -> Floats:
-    """Return each face's normalised mean error, (N,) fractions: `mean_errors` over `scale` (N,), see `normaliser`.
+    """Return each face's normalised mean error (N,), a fraction: `mean_errors` over `scale` (N,).
+
+    For `scale` see `normaliser_lengths`.
 
     Raises ValueError for shapes that do not fit.
 
@@ -161,7 +166,7 @@ def nme(
 def nme_by_part(
     truth: Floats, predictions: Floats, scale: Floats, layout: Layout, visible: Bools | None = None
 ) -> dict[str, Floats]:
-    """Return each face's error (N,) over the points of each part of the layout (contour, nose …), as fractions.
+    """Return each face's error (N,), a fraction, for each part of the layout (contour, nose …).
 
     Each part is divided by the same normaliser of the whole face, as papers do. A face without a
     visible point of a part is NaN there. The mean over points weighted by the parts' sizes is the
@@ -241,7 +246,8 @@ def normaliser_lengths(
     if len(bad):
         where = f"row {bad[0]}" if ids is None else str(ids[bad[0]])
         raise DataError(
-            f"{where}: normaliser {name} is {scale[bad[0]]:g} px, must be positive ({len(bad)} of {len(scale)} faces); "
+            f"{where}: normaliser {name} is {scale[bad[0]]:g} px, must be positive ({len(bad)} of "
+            f"{len(scale)} faces); "
             "check the annotation of this face"
         )
     return scale

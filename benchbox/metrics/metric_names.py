@@ -1,9 +1,10 @@
 """Metrics by name: what a card may ask for, and what each name means.
 
-A name says everything (`nme_inter_ocular_51`, `auc_0.08_inter_pupil`, `error_cm_dot`); `parse_metric` takes it
-apart and `str` puts it together again. A new normaliser is one entry of `NORMALISERS`, a new measure one of
-`MEASURES`, a new metric of gaze or video one of `TASK_METRICS`: cards, scorer, reference rows, explain, compare, check,
-report and exports read these lists. How a metric is computed is told in `aggregate`. Nothing here needs numpy.
+A name says everything (`nme_inter_ocular_51`, `auc_0.08_inter_pupil`, `error_cm_dot`);
+`parse_metric` takes it apart and `str` puts it together again. A new normaliser is one entry of
+`NORMALISERS`, a new measure one of `MEASURES`, a new metric of gaze or video one of `TASK_METRICS`:
+cards, scorer, reference rows, explain, compare, check, report and exports read these lists. How a
+metric is computed is told in `aggregate`. Nothing here needs numpy.
 """
 
 from __future__ import annotations
@@ -163,15 +164,15 @@ def parse_metric(name: str) -> Metric:
     'person'
     >>> parse_metric("bias_px").unit
     'px'
-    >>> parse_metric("auc_inter_ocular")
+    >>> parse_metric("auc_inter_ocular")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    ValueError: 'auc_inter_ocular' is no metric name; for example nme_inter_ocular, auc_0.08_inter_pupil_51, error_cm
+    ValueError: 'auc_inter_ocular' is no metric name; use for example nme_inter_ocular, ...
     """
     metric = _read_name(name)
     if metric is None or str(metric) != name:
         raise ValueError(
-            f"{name!r} is no metric name; for example nme_inter_ocular, auc_0.08_inter_pupil_51, error_cm"
+            f"{name!r} is no metric name; use for example nme_inter_ocular, auc_0.1_diagonal"
         )
     return metric
 
@@ -201,7 +202,9 @@ def _read_name(name: str) -> Metric | None:
 
 
 def parse_stored_metric(name: str) -> Metric:
-    """Take apart a name out of a stored result; one that this version does not know stands for itself.
+    """Take apart a name out of a stored result.
+
+    One that this version does not know stands for itself.
 
     >>> parse_stored_metric("loss_of_2031").title
     'loss_of_2031'
@@ -241,7 +244,7 @@ def format_threshold(threshold: float) -> str:
 
 
 def list_conventions(protocol: Protocol) -> Iterator[tuple[str, str, int]]:
-    """Yield name, normaliser and number of points (0: all) of every normalised error of a protocol."""
+    """Yield name, normaliser and number of points (0: all) of each normalised error of a card."""
     for points in (0, *protocol.points):
         for normaliser in protocol.normalisers:
             yield convention_name(normaliser, points), normaliser, points
@@ -330,7 +333,7 @@ def _points_suffix(points: int, visible: bool) -> str:
 def group_by_convention(
     names: Iterable[str], protocol: Protocol
 ) -> Mapping[str, tuple[Metric, ...]]:
-    """Group metric names by convention, and order conventions and metrics as a leaderboard shows them.
+    """Group metric names by convention, in the order in which a leaderboard shows them.
 
     The card's normalisers come first, all points before subsets, errors before AUC.
     """

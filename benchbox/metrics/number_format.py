@@ -69,10 +69,10 @@ def item_singular(protocol: Protocol) -> str:
 
 
 def percent_scale(unit: str) -> float:
-    """Return what turns a stored error into the number that is printed: fractions become per cent."""
+    """Return the factor from a stored error to the printed number: fractions become per cent."""
     return 100.0 if unit == "%" else 1.0
 
 
 def ced_limit(protocol: Protocol) -> float:
-    """Choose the error at which a CED of landmarks ends, as a fraction: the card's largest threshold."""
+    """Return the error (a fraction) at which a CED of landmarks ends: the largest threshold."""
     return max((*protocol.auc, *protocol.fr), default=0.1)

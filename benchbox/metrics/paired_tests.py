@@ -1,23 +1,24 @@
-"""Two methods on the same items: is the difference more than chance, and what if many differences are looked at.
+"""Two methods on the same items: is the difference more than chance, also among many.
 
 Definition
 ----------
-With d_i the difference of two methods at item i and D_k its sum over cluster k (photo, video, person), the statistic is
-T = Σ_k D_k. If the methods were interchangeable, the names on the two answers to a cluster could be swapped without
-changing anything, so every T* = Σ_k ±D_k would be as likely as T. **p** is the share of sign patterns with |T*| ≥ |T|:
-all 2^K of them where they are few, else `flips` random ones, with (1 + hits)/(1 + flips), which is never 0.
+With d_i the difference of two methods at item i and D_k its sum over cluster k (photo, video,
+person), the statistic is T = Σ_k D_k. If the methods were interchangeable, the names on the two
+answers to a cluster could be swapped without changing anything, so every T* = Σ_k ±D_k would be as
+likely as T. **p** is the share of sign patterns with |T*| ≥ |T|: all 2^K of them where they are
+few, else `flips` random ones, with (1 + hits)/(1 + flips), which is never 0.
 
 No distribution is assumed, and the same p holds for a mean, an AUC or a failure rate. It answers
-"any difference at all?"; how large the difference is, is told by its interval (`stats.intervals`
-over d).
+"any difference at all?"; how large the difference is, is told by its interval
+(`bootstrap.bootstrap_intervals` over d).
 
 **Holm**: among m comparisons the smallest p is multiplied by m, the next by m − 1, and so on, never
 below one before it. Whoever calls what stays below 5 % different is wrong about *any* of them in at
 most 5 of 100 such tables, however the comparisons depend on each other.
 
 **Seeds.** Interval and p above cover the choice of test items. Where several trainings of both
-methods are there, what they vary by between themselves is added (`with_seeds`): variances add up,
-the degrees of freedom are Welch and Satterthwaite's, as in `ranks`.
+methods are there, what they vary by between themselves is added (`add_seed_variance`): variances
+add up, the degrees of freedom are Welch and Satterthwaite's, as in `ranks`.
 
 Limits
 ------
@@ -25,8 +26,8 @@ Limits
 * With three seeds and more, equal methods whose trainings vary more than the faces do are called
   different in at most 8 of 100 cases, with two seeds in 12: now and then two trainings agree by
   chance.
-* More than `stats.UNITS` clusters are dealt into as many bins, which are flipped whole; the test
-  stays exact.
+* More than `bootstrap.MAX_UNITS` clusters are dealt into as many bins, which are flipped whole; the
+  test stays exact.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def sign_flip_test(
     NaN with fewer than two clusters or no flips; 1 where the methods nowhere differ. Raises
     ValueError for shapes that do not fit or numbers that are not finite.
 
-    Three clusters that all say the same: of 2³ sign patterns two are as extreme, (+ + +) and (- - -):
+    Three clusters that all say the same: of 2³ sign patterns two are as extreme, (+ + +) and (- -
+    -):
 
     >>> sign_flip_test(np.array([[1.0], [1.0], [1.0]]), np.arange(3))
     array([0.25])

@@ -1,25 +1,29 @@
-"""Where each landmark goes wrong: its mean error, the way it leans, and how it scatters, over many faces.
+"""Where each landmark goes wrong: its mean error, bias and covariance over many faces.
 
 Definition
 ----------
-For face i and point j with true point g, predicted point p, normaliser d_i (`landmarks.normaliser`) and the angle a_i
-of the line from the left to the right outer eye corner of the truth::
+For face i and point j with true point g, predicted point p, normaliser d_i
+(`landmarks.normaliser_lengths`) and the angle a_i of the line from the left to the right outer eye
+corner of the truth::
 
     u_ij = R(−a_i) (p_ij − g_ij) / d_i
 
-so x runs along the eyes to the picture's right and y down the face, however the head is rolled. Over the faces of a
-group: `error` = mean |u|, `bias` = mean u, and the covariance of u (population, 1/n).
+so x runs along the eyes to the picture's right and y down the face, however the head is rolled.
+Over the faces of a group: `error` = mean |u|, `bias` = mean u, and the covariance of u (population,
+1/n).
 
 Conventions
 -----------
-Fractions of the normaliser. Faces without an answer are left out. The mean of `error` over all points is the group's
-NME. A group with fewer than `LEAST` answered faces has no statistics: an ellipse of a handful says little, and from
-means over very few faces beside stored predictions an annotation could be had back, which a licensed set forbids.
+Fractions of the normaliser. Faces without an answer are left out. The mean of `error` over all
+points is the group's NME. A group with fewer than `MIN_FACES` answered faces has no statistics: an
+ellipse of a handful says little, and from means over very few faces beside stored predictions an
+annotation could be had back, which a licensed set forbids.
 
 Known differences of other code
 -------------------------------
-G&LSR's Figure 8 draws upright ellipses from the standard deviations of x and y in the picture's axes; here ellipses
-lean with the covariance and the axes are the face's own, so a rolled head does not blur what happens along a contour.
+G&LSR's Figure 8 draws upright ellipses from the standard deviations of x and y in the picture's
+axes; here ellipses lean with the covariance and the axes are the face's own, so a rolled head does
+not blur what happens along a contour.
 """
 
 from __future__ import annotations
@@ -46,7 +50,9 @@ def point_statistics(
     groups: Mapping[str, Bools],
     failed: Bools,
 ) -> np.ndarray:
-    """Return one row per group and point: group, point, count, error, bias_x, bias_y, var_x, var_y, cov_xy.
+    """Return one row per group and point.
+
+    Columns: group, point, count, error, bias_x, bias_y, var_x, var_y, cov_xy.
 
     Truth and predictions (N, K, 2) px, scale (N,) px, groups → (N,), failed (N,). Values are
     fractions in float32: below its digits machines differ. Raises ValueError for shapes that do not
@@ -54,7 +60,8 @@ def point_statistics(
     """
     if truth.shape != predictions.shape or truth.shape[1:] != (layout.count, 2):
         raise ValueError(
-            f"truth {truth.shape} and predictions {predictions.shape}, must be (N, {layout.count}, 2)"
+            f"truth {truth.shape} and predictions {predictions.shape}, must be (N, {layout.count}, "
+            "2)"
         )
     masks = np.array([inside & ~failed for inside in groups.values()]).reshape(
         len(groups), len(truth)

@@ -1,10 +1,11 @@
-"""Who is better than whom on one test set: ranks with ties, and the smallest difference that the set can resolve.
+"""Who is better than whom on one test set: ranks with ties, smallest detectable difference.
 
 Definition
 ----------
-Every score is a ratio of sums over items, R = Σ x_i / Σ c_i (see `bootstrap`). With X_k and C_k summed within cluster k of
-K, the influence of a cluster on a score is z_k = (X_k − R·C_k) / Σ C, and the variance of the difference of two scores
-a and b over test sets like this one, shared clusters included, is::
+Every score is a ratio of sums over items, R = Σ x_i / Σ c_i (see `bootstrap`). With X_k and C_k
+summed within cluster k of K, the influence of a cluster on a score is z_k = (X_k − R·C_k) / Σ C,
+and the variance of the difference of two scores a and b over test sets like this one, shared
+clusters included, is::
 
     SE² = K/(K − 1) · Σ_k (z_ak − z_bk)²          t = (R_a − R_b) / SE with K − 1 degrees of freedom
 
@@ -23,9 +24,9 @@ is one more than the number of methods in better ranks (1, 1, 3). A tie means "t
 tell", not "equal".
 
 **The smallest detectable difference** is what a new method must differ by to be told apart in 80 of
-100 such test sets (80 % power): (t_{1−α/2} + t_{power}) · SE, with the median SE over the pairs of the board. It
-needs two methods; for a single one the SE of two unrelated methods, √2 times its own, is taken
-instead, which is too careful: methods stumble on the same faces.
+100 such test sets (80 % power): (t_{1−α/2} + t_{power}) · SE, with the median SE over the pairs of
+the board. It needs two methods; for a single one the SE of two unrelated methods, √2 times its own,
+is taken instead, which is too careful: methods stumble on the same faces.
 
 Limits
 ------
@@ -123,7 +124,9 @@ def smallest_detectable_difference(
     level: float = 0.95,
     power: float = 0.8,
 ) -> float | None:
-    """Return the smallest difference that the test set tells apart, None with fewer than two clusters; as `ties`.
+    """Return the smallest detectable difference, None with fewer than two clusters.
+
+    Arguments as for `rank_methods`.
 
     >>> smallest_detectable_difference(np.ones((3, 1)), np.ones((3, 1)), np.zeros(3, int))
     """

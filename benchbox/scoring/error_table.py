@@ -1,10 +1,10 @@
-"""The table of errors: everything that is known of each test item once predictions have met the truth.
+"""The error table: what is known of each test item once predictions have met the truth.
 
-One row per item in the order of the truth: an error per convention (infinite where the item has no answer, NaN where
-the error does not exist for it), the value of its sequence where the card asks for one, `failed`, `cluster`,
-`sequence` (below 0: in none) and `in_<group>`. Every score is a ratio of sums over these rows (`metrics.aggregate`), so the
-table alone is enough for intervals, paired tests and ranks. It holds no truth and no prediction, and neither can be
-had back from it.
+One row per item in the order of the truth: an error per convention (infinite where the item has no
+answer, NaN where the error does not exist for it), the value of its sequence where the card asks
+for one, `failed`, `cluster`, `sequence` (below 0: in none) and `in_<group>`. Every score is a ratio
+of sums over these rows (`metrics.aggregate`), so the table alone is enough for intervals, paired
+tests and ranks. It holds no truth and no prediction, and neither can be had back from it.
 """
 
 from __future__ import annotations
@@ -137,7 +137,8 @@ def _predictions_in_order(
     expected = (count, *truth.values.shape[1:]), (count,)
     if shapes != expected:
         raise ResultError(
-            f"predictions for {protocol.name}: {count} ids with values {shapes[0]} and failed {shapes[1]}, "
+            f"predictions for {protocol.name}: {count} ids with values {shapes[0]} and failed "
+            f"{shapes[1]}, "
             f"must be {expected[0]} and {expected[1]}"
         )
     rows = _match_rows(protocol, truth.ids, predictions.ids)
@@ -147,7 +148,7 @@ def _predictions_in_order(
 
 
 def _match_rows(protocol: Protocol, wanted: Strings, given: Strings) -> npt.NDArray[np.intp] | None:
-    """Return the row of each wanted id among the given ones, None where they stand in order already."""
+    """Return the row of each wanted id among the given ones, None where they are in order."""
     if np.array_equal(wanted, given) and _all_distinct(wanted):
         return None
     expected = dict.fromkeys(wanted.tolist())
@@ -167,7 +168,8 @@ def _match_rows(protocol: Protocol, wanted: Strings, given: Strings) -> npt.NDAr
     texts = [f"{len(ids)} {fault} (first: {ids[0]})" for fault, ids in faults.items() if ids]
     if texts:
         raise ResultError(
-            f"predictions do not fit {protocol.name}: ids {', '.join(texts)}; give each test id one row"
+            f"predictions do not fit {protocol.name}: ids {', '.join(texts)}; give each test id "
+            "one row"
         )
     return np.array([row_of[name] for name in expected], np.intp)
 
@@ -218,7 +220,10 @@ def _landmark_errors(
 
 
 def _point_subsets(protocol: Protocol, layout: Layout) -> dict[int, tuple[int, ...] | None]:
-    """Return the indices of every point set that a card scores, by its number of points; 0: all points."""
+    """Return the indices of every point set that a card scores, by its number of points.
+
+    0: all points.
+    """
     subsets: dict[int, tuple[int, ...] | None] = {0: None}
     for points in protocol.points:
         subsets[points] = layout.subsets[points]
@@ -236,7 +241,8 @@ def _visible_errors(
     """Return the errors over visible points only."""
     if truth.visible is None:
         raise ProtocolError(
-            f"{protocol.name}: masked = true, but {protocol.dataset} says of no point what is visible"
+            f"{protocol.name}: masked = true, but {protocol.dataset} says of no point what is "
+            "visible"
         )
     means_of = {}
     for points, indices in _point_subsets(protocol, layout).items():
@@ -255,11 +261,13 @@ def _require_finite(protocol: Protocol, truth: Truth, errors_px: Floats, failed:
     for row in np.flatnonzero(~np.isfinite(errors_px)):
         if not np.isfinite(truth.values[row]).all():
             raise DataError(
-                f"{protocol.name}: {truth.ids[row]}: a true point is not a number; check the annotation"
+                f"{protocol.name}: {truth.ids[row]}: a true point is not a number; check the "
+                "annotation"
             )
         if not failed[row]:
             raise ResultError(
-                f"predictions for {protocol.name}: {truth.ids[row]}: a coordinate is NaN, infinite or absurdly large; "
+                f"predictions for {protocol.name}: {truth.ids[row]}: a coordinate is NaN, infinite "
+                "or absurdly large; "
                 "a face without an answer is flagged as failed"
             )
 
@@ -273,7 +281,8 @@ def _gaze_errors(protocol: Protocol, truth: Truth, values: Floats, failed: Bools
     broken = ~failed & ~usable
     if broken.any():
         raise ResultError(
-            f"predictions for {protocol.name}: {truth.ids[np.argmax(broken)]}: is NaN, infinite or a vector without "
+            f"predictions for {protocol.name}: {truth.ids[np.argmax(broken)]}: is NaN, infinite or "
+            "a vector without "
             "a direction; an item without an answer is flagged as failed"
         )
     if not np.isfinite(truth.values).all():
@@ -298,7 +307,8 @@ def _sequence_columns(
     """
     if truth.sequences is None or not (truth.sequences != "").any():
         raise ProtocolError(
-            f"{protocol.name}: {names[0]} needs sequences, {protocol.dataset} has none; mend the card"
+            f"{protocol.name}: {names[0]} needs sequences, {protocol.dataset} has none; mend the "
+            "card"
         )
     known, codes = np.unique(truth.sequences, return_inverse=True)
     codes = (codes - (known[0] == "")).astype(np.int32)
@@ -330,7 +340,7 @@ _SEQUENCE_METRICS: Mapping[str, Callable[[Floats, Floats, npt.NDArray[np.int32],
 
 
 def _frame_numbers(ids: Strings, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int64] | None:
-    """Return the numbers (N,) that ids of frames end with (`001/000123`), None where they do not rise with time.
+    """Return the numbers (N,) that ids of frames end with (`001/000123`), None if they do not rise.
 
     A card may leave frames out (those that 300-VW marks as broken): what stands before and after is
     no pair then.

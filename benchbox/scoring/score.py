@@ -1,11 +1,11 @@
-"""From predictions to scores: pure, the same bits every time, and all that a published number goes through.
+"""From predictions to scores: pure, the same bits every time; every published number.
 
-`score_predictions` matches rows by id, computes the errors of every item, and summarises every group of the
-protocol, each number with a cluster-bootstrap interval. Landmarks: one error per face, normaliser
-and point set; mean (NME), area under the curve (AUC), failure rate (FR). Gaze: the distance in cm
-or the angle in degrees, per frame, per dot or per person, and the spread of stares (MSD). A failed
-item is an infinite error in FR, AUC and curves and is left out of means, beside which it is
-counted. Metric definitions and their differences from other code: `benchbox.metrics`.
+`score_predictions` matches rows by id, computes the errors of every item, and summarises every
+group of the protocol, each number with a cluster-bootstrap interval. Landmarks: one error per face,
+normaliser and point set; mean (NME), area under the curve (AUC), failure rate (FR). Gaze: the
+distance in cm or the angle in degrees, per frame, per dot or per person, and the spread of stares
+(MSD). A failed item is an infinite error in FR, AUC and curves and is left out of means, beside
+which it is counted. Metric definitions and their differences from other code: `benchbox.metrics`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def scores_to_json(
     variant: str | None,
     kind: RunKind,
 ) -> dict[str, Any]:
-    """Return the document of `scores.json` and `benchbox score --json`: plain values, no NaN, no infinity.
+    """Return the document of `scores.json` and `benchbox score --json`, without NaN and infinity.
 
     `data` needs the keys `variant` and `fingerprint`. `low` and `high` are there where an interval
     was computed; a score that no item counts for has the value None. Raises ResultError for a score
@@ -108,7 +108,7 @@ def scores_to_json(
 
 
 def format_scores(scores: Scores, protocol: Protocol) -> str:
-    """Return the scores as aligned text: one line per group and error, NME with its interval, then FR and AUC."""
+    """Return the scores as aligned text, a line per group and error: NME, then FR and AUC."""
     if protocol.task == "landmarks":
         lines, note = (
             _landmark_lines(scores, protocol),
@@ -187,7 +187,7 @@ def _columns_of_group(
 def _group_scores(
     protocol: Protocol, columns: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, Score], Floats]:
-    """Return every metric over the rows of one group, and its terms summed by what is resampled together, (K, 2M).
+    """Return every metric over the rows of one group, and its terms summed by unit, (K, 2M).
 
     One metric's terms are held at a time, so that memory does not grow with the number of metrics.
     """
@@ -234,7 +234,8 @@ def _score_json(score: Score) -> dict[str, Any]:
 def _finite(value: float) -> float:
     if not math.isfinite(value):
         raise ResultError(
-            f"a score is {value}, which JSON cannot hold; a face without an answer is flagged as failed"
+            f"a score is {value}, which JSON cannot hold; a face without an answer is flagged as "
+            "failed"
         )
     return round(value, _DIGITS)
 
@@ -250,7 +251,7 @@ def _fixed_digits(value: float | None, digits: int) -> str:
 
 
 def _aligned(rows: list[list[str]], left: set[int]) -> list[str]:
-    """Set rows in columns: those in `left` (words, values with an interval) to the left, numbers to the right."""
+    """Set rows in columns: those in `left` to the left, the others (numbers) to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

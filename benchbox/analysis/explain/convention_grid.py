@@ -1,4 +1,4 @@
-"""The grid of known conventions: axes of choices, a number for each combination, and which of them land on a claim."""
+"""The grid of known conventions: axes of choices, a number for each combination of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_CHANGES = 2  # conventions changed at once: with more, something lands on an
 
 @dataclass(frozen=True)
 class Choice:
-    """One convention: what it is called, and what it means to somebody who meets it for the first time."""
+    """One convention: what it is called, and what it means to somebody who meets it first."""
 
     axis: str  # "normaliser"
     name: str  # "inter_pupil"
@@ -91,7 +91,7 @@ def axes_of(words: Mapping[str, tuple[str, Mapping[str, str]]]) -> Axes:
 
 
 def measure_variants(axes: Axes, measure: Measure, most: int = MAX_CHANGES) -> list[Variant]:
-    """Measure every combination that leaves the card in up to `most` axes, the fewest changes first.
+    """Measure all combinations that leave the card in up to `most` axes, the fewest changes first.
 
     A combination that changes nothing (the same number as with one change less) is left out.
     """
@@ -119,9 +119,10 @@ def _combinations(axes: Axes, most: int) -> Iterator[tuple[Choice, ...]]:
 def nearest_variants(
     variants: Sequence[Variant], claim: Claim, count: int = 5
 ) -> tuple[list[Variant], list[Variant]]:
-    """Return the variants that land on the claim, fewest changes first, and the nearest of those that do not.
+    """Return the variants that land on the claim, fewest changes first, and the nearest others.
 
-    One that lands is left out where a part of its changes lands already: the rest of them explains nothing.
+    One that lands is left out where a part of its changes lands already: the rest of them explains
+    nothing.
     """
     landing, missing = [], []
     for variant in sorted(variants, key=lambda v: (abs(v.value - claim.value), len(v.changes))):
@@ -139,7 +140,10 @@ def nearest_variants(
 
 
 def expected_by_chance(variants: Sequence[Variant], claim: Claim, width: int = 20) -> float:
-    """Estimate how many variants would land on a number that means nothing, from their density around the claim."""
+    """Estimate how many variants would land on a number that means nothing.
+
+    From the density of variants around the claim.
+    """
     around = 0
     for variant in variants:
         if claim.tolerance < abs(variant.value - claim.value) <= width * claim.tolerance:

@@ -1,4 +1,4 @@
-"""Explain a number: open the data, measure, try the grid, fit the offset, look at the reference rows."""
+"""Explain a number: measure, try the grid, fit the offset, look at the reference rows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Explanation:
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """What is to be explained: predictions beside the truth, a metric of a group, perhaps a claim."""
+    """What is to be explained: predictions, truth, a metric of a group, perhaps a claim."""
 
     protocol: Protocol
     index: Index

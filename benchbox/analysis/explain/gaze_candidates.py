@@ -1,4 +1,4 @@
-"""The conventions that gaze papers and repositories differ in, as axes of the grid, and a measure over them all."""
+"""The conventions that gaze papers differ in: axes of the grid, and a measure over them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _AVERAGES = {
     "frame": "every frame counts the same",
     "person": "the mean of each person first, then of the people (leave-one-person-out sets)",
     "dot": "the answers of all frames of one dot are averaged before they are measured",
-    "msd": "the spread of the answers about their own mean while one point is looked at: no error at all",
+    "msd": "the spread of the answers about their own mean while one point is looked at: no error "
+    "at all",
 }
 _MIDDLES = {
     "median": "the median instead of the mean: hard frames count no more",
@@ -131,7 +132,7 @@ def _own_average(metric: Metric) -> str:
 
 
 def _average_possible(average: str, protocol: Protocol, truth: Truth) -> bool:
-    """Tell whether an average says anything here: dots need sequences, people more than one cluster."""
+    """Tell whether an average exists here: dots need sequences, people more than one cluster."""
     if average in ("dot", "msd"):
         return protocol.task == "gaze2d" and _sequence_codes(truth) is not None
     return average == "frame" or len(np.unique(truth.clusters)) > 1
@@ -158,7 +159,10 @@ def _readings(
 
 
 def _sequence_codes(truth: Truth) -> np.ndarray | None:
-    """Return the number (N,) of each row's sequence, -1 for none; None where there are no sequences."""
+    """Return the number (N,) of each row's sequence, -1 for none.
+
+    None where there are no sequences.
+    """
     if truth.sequences is None or not (truth.sequences != "").any():
         return None
     names, codes = np.unique(truth.sequences, return_inverse=True)

@@ -1,4 +1,4 @@
-"""A claimed and a measured number without any file: the factors that are known to lie between them."""
+"""Known factors between a claimed and a measured number, without any file."""
 
 from __future__ import annotations
 
@@ -23,12 +23,25 @@ FACTORS = (
     Factor(180 / math.pi, 180 / math.pi, "one is in radians and the other in degrees"),
     Factor(10, 10, "one is in millimetres and the other in centimetres"),
     Factor(2.54, 2.54, "one is in inches and the other in centimetres"),
-    Factor(2, 2, "one is a mean over two axes (or of a half-size picture) and the other their sum (or of the whole)"),
-    Factor(math.sqrt(2), math.sqrt(2), "one is per axis, the other the length of the vector, if both axes err alike"),
-    Factor(1.28, 1.61, "divided by the eye centres' distance instead of the outer corners': 1.28 to 1.61 per face of "
-           "300-W, 1.397 on average"),
+    Factor(
+        2,
+        2,
+        "one is a mean over two axes (or of a half-size picture) and the other their sum (or of "
+        "the whole)",
+    ),
+    Factor(
+        math.sqrt(2),
+        math.sqrt(2),
+        "one is per axis, the other the length of the vector, if both axes err alike",
+    ),
+    Factor(
+        1.28,
+        1.61,
+        "divided by the eye centres' distance instead of the outer corners': 1.28 to 1.61 per face "
+        "of 300-W, 1.397 on average",
+    ),
     Factor(0.35, 0.6, "divided by a size of the face's box instead of the outer corners' distance"),
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The conventions that landmark papers and repositories differ in, as axes of the grid, and a measure over them."""
+"""The conventions that landmark papers differ in: axes of the grid, and a measure over them."""
 
 from __future__ import annotations
 
@@ -23,19 +23,24 @@ if TYPE_CHECKING:
 
 _NORMALISERS = {
     "inter_ocular": "divided by the distance of the outer eye corners",
-    "inter_pupil": "divided by the distance of the eye centres, which is shorter: on 300-W the number grows by 1.28 to "
+    "inter_pupil": "divided by the distance of the eye centres, which is shorter: on 300-W the "
+    "number grows by 1.28 to "
     "1.61 per face, 1.4 on average",
-    "face_size": "divided by the square root of the face box's area, two to three times the eye distance",
+    "face_size": "divided by the square root of the face box's area, two to three times the eye "
+    "distance",
     "diagonal": "divided by the diagonal of the tight box around the points (Menpo)",
     "height": "divided by the height of the tight box around the points",
-    "eye_mix": "divided by the mean of the inner and the outer corner distance, which some code calls pupils (3FabRec)",
+    "eye_mix": "divided by the mean of the inner and the outer corner distance, which some code "
+    "calls pupils (3FabRec)",
     "mean_side": "divided by the mean of width and height of the tight box (menpobench)",
     "longer_side": "divided by the longer side of the tight box",
-    "plus_one": "divided by the square root of (width + 1)(height + 1) of the tight box: pixels counted, not distances",
+    "plus_one": "divided by the square root of (width + 1)(height + 1) of the tight box: pixels "
+    "counted, not distances",
 }
 _AVERAGES = {
     "ratio_of_sums": "all pixel errors over all normalisers: large faces weigh more",
-    "pooled": "one mean over all visible points of all faces: a face with few visible points weighs less (MMPose)",
+    "pooled": "one mean over all visible points of all faces: a face with few visible points "
+    "weighs less (MMPose)",
     "median": "the median face instead of the mean: hard faces count no more",
 }
 _SHIFTS = {
@@ -43,7 +48,8 @@ _SHIFTS = {
 }
 _BEST_SHIFT = {"best": "the constant shift that fits best is added to all predicted points"}
 _ORDERS = {
-    "mirrored_names": "left and right points exchanged: a picture was flipped and the names of its points were not",
+    "mirrored_names": "left and right points exchanged: a picture was flipped and the names of "
+    "its points were not",
     "xy_swapped": "x and y exchanged: row and column were mixed up",
 }
 _SLIP_SHARE = 0.7  # share of the error that a slip must leave to be warned of
@@ -158,7 +164,7 @@ def landmark_measure(
 
 
 def landmark_warnings(variants: Sequence[Variant]) -> tuple[str, ...]:
-    """Say which single slip (order of points, axes, scale, origin) takes away most of the error, if one does."""
+    """Name the single slip (order of points, axes, scale, origin) that makes most of the error."""
     measured, slips = None, []
     for variant in variants:
         if not variant.changes:
@@ -180,7 +186,7 @@ def landmark_warnings(variants: Sequence[Variant]) -> tuple[str, ...]:
 def _summarise(
     measure: str, errors_px: Floats, scale: Floats, failed: Bools, choice: Mapping[str, str]
 ) -> float | None:
-    """Return NME, AUC or failure rate of errors (N,) px over normalisers (N,), None where there is none."""
+    """Return NME, AUC or failure rate of errors (N,) px over normalisers (N,), or None."""
     errors = errors_px / scale
     if measure != "nme":
         return _curve_value(measure, np.where(failed, np.inf, errors), choice)
@@ -292,7 +298,7 @@ def _eye_mix_lengths(truth: Truth, layout: Layout) -> Floats:
 
 
 def _inner_corners(layout: Layout, values: Floats) -> tuple[int, int]:
-    """Return the eyes' inner corners: of each eye the point that lies farthest from the outer corner, on average."""
+    """Return the eyes' inner corners: the points farthest from the outer ones, on average."""
     inner = []
     for eye, outer in zip(layout.eyes, layout.eye_corners, strict=True):
         offsets = values[:, list(eye)] - values[:, [outer]]
@@ -313,7 +319,8 @@ def _box_words(index: Index) -> dict[str, str]:
     words = {}
     for source in index.boxes:
         words[f"box_{source}"] = (
-            f"divided by the square root of the area of the {source} box, as some code does with whatever box the "
+            f"divided by the square root of the area of the {source} box, as some code does with "
+            "whatever box the "
             "method is given"
         )
     return words
@@ -341,7 +348,7 @@ def _visible_words(partly_visible: bool) -> dict[str, str]:
 
 
 def _part_groups(index: Index, truth: Truth) -> dict[str, Bools]:
-    """Return the dataset's parts that the test set is made of, where they are no group by themselves."""
+    """Return the dataset's parts in the test set that are no group by themselves."""
     part_of = dict(zip(index.ids.tolist(), index.parts.tolist(), strict=True))
     parts = np.array([part_of[item] for item in truth.ids.tolist()])
     known = [inside.tobytes() for inside in truth.groups.values()]

@@ -107,7 +107,7 @@ def _rows_by_key(
 
 
 def _without_repeats(rows: Mapping[Key, Sequence[ReferenceRow]]) -> list[Key]:
-    """Leave out a row whose numbers all stand in another row of the same method: tables quote each other."""
+    """Leave out rows whose numbers another row of the method holds: tables quote each other."""
     kept: list[Key] = []
     kept_numbers: list[tuple[str, set[tuple[str, str]]]] = []
     for key in sorted(rows, key=lambda key: -len(rows[key])):
@@ -158,11 +158,13 @@ def _difference_reasons(
     outside = [cell.group for cell in cells if not cell.inside]
     if outside:
         reasons.append(
-            f"outside our interval on {', '.join(outside)}: the choice of test faces does not make this gap"
+            f"outside our interval on {', '.join(outside)}: the choice of test faces does not make "
+            "this gap"
         )
     elif cells:
         reasons.append(
-            "every printed number lies inside our interval: other test faces alone could make this gap"
+            "every printed number lies inside our interval: other test faces alone could make this "
+            "gap"
         )
     if variants is not None and cells:
         reasons += _offset_and_convention(row.metric, cells, variants)
@@ -193,8 +195,10 @@ def _offset_and_convention(metric: str, cells: Sequence[Cell], variants: Variant
         sentences.append(f"measured with {best} it is equal on {groups}: {_joined(complete[best])}")
         return sentences
     sentences += [
-        f"no convention makes it equal on {groups} at once; nearest is {best}: {_joined(complete[best])}",
-        "so what is left is no matter of scoring: other boxes, other weights or another implementation",
+        f"no convention makes it equal on {groups} at once; nearest is {best}: "
+        f"{_joined(complete[best])}",
+        "so what is left is no matter of scoring: other boxes, other weights or another "
+        "implementation",
     ]
     return sentences
 

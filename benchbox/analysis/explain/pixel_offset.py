@@ -1,12 +1,13 @@
-"""Constant pixel offsets between predictions and truth: the vector that fits best, and the slips that have a name.
+"""Constant pixel offsets between predictions and truth: the best fit, and slips with a name.
 
-The best constant vector (dx, dy) is the one that, added to every predicted point, makes the NME least::
+The best constant vector (dx, dy) is the one that, added to every predicted point, makes the NME
+least::
 
     argmin_c Σ_i 1/d_i · mean_k ‖p_ik + c − g_ik‖
 
-a weighted geometric median of offsets, found by Weiszfeld's iteration (convex, one minimum). It is also fitted in units
-of the normaliser: an origin slip is the same number of pixels on every face, a bias of cropping or decoding grows with
-the face.
+a weighted geometric median of offsets, found by Weiszfeld's iteration (convex, one minimum). It is
+also fitted in units of the normaliser: an origin slip is the same number of pixels on every face, a
+bias of cropping or decoding grows with the face.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def fit_offset(truth: Floats, predictions: Floats, scale: Floats) -> Offset:
 
 
 def geometric_median(offsets: Floats, weights: Floats) -> Floats:
-    """Return the point (2,) with the least weighted sum of distances to offsets (M, 2) with weights (M,)."""
+    """Return the point (2,) with the least sum of distances to offsets (M, 2), weighted (M,)."""
     centre = np.average(offsets, axis=0, weights=weights)
     for _ in range(_MAX_STEPS):
         distance = np.hypot(offsets[:, 0] - centre[0], offsets[:, 1] - centre[1])

@@ -23,7 +23,8 @@ def format_explanation(explanation: Explanation) -> str:
     value = x.measured.value or 0.0
     interval = "" if x.measured.low is None else f" [{x.measured.low:.2f}, {x.measured.high:.2f}]"
     lines = [
-        f"{x.name} on {x.protocol.name}, group {x.group}: {x.metric} = {value:.4g} {x.measured.unit}{interval}"
+        f"{x.name} on {x.protocol.name}, group {x.group}: {x.metric} = {value:.4g} "
+        f"{x.measured.unit}{interval}"
     ]
     lines += [f"warning: {warning}" for warning in x.warnings]
     if x.claim:
@@ -109,7 +110,8 @@ def _claim_lines(x: Explanation, claim: Claim) -> list[str]:
     else:
         lines += [f"nothing that was tried lands on the claimed {claim.text}"]
     lines += [
-        f"  ({x.tried} combinations of up to two conventions tried; about {x.by_chance:.1f} would land on any number "
+        f"  ({x.tried} combinations of up to two conventions tried; about {x.by_chance:.1f} would "
+        "land on any number "
         "by chance, so believe one only where its story fits)",
         "nearest that do not:",
         *_variant_lines(x.nearest, claim),
@@ -138,7 +140,8 @@ def _variant_lines(variants: Sequence[Variant], claim: Claim | None) -> list[str
 def _offset_lines(offset: Offset) -> list[str]:
     share = 100 * (1 - offset.after / offset.before) if offset.before else 0.0
     lines = [
-        f"constant pixel offset: adding ({offset.dx:+.2f}, {offset.dy:+.2f}) px to all predicted points lowers the "
+        f"constant pixel offset: adding ({offset.dx:+.2f}, {offset.dy:+.2f}) px to all predicted "
+        "points lowers the "
         f"error from {offset.before:.2f} % to {offset.after:.2f} % ({share:.1f} % of it)"
     ]
     if share < 100 * _NEGLIGIBLE_SHARE:
@@ -151,8 +154,10 @@ def _offset_lines(offset: Offset) -> list[str]:
     if offset.grows:
         dx, dy = offset.relative
         lines.append(
-            f"  in proportion to the face it fits better, ({dx:+.2f}, {dy:+.2f}) % of the normaliser gives "
-            f"{offset.relative_after:.2f} %: a bias of cropping, decoding or labels rather than of the origin"
+            f"  in proportion to the face it fits better, ({dx:+.2f}, {dy:+.2f}) % of the "
+            "normaliser gives "
+            f"{offset.relative_after:.2f} %: a bias of cropping, decoding or labels rather than of "
+            "the origin"
         )
     return lines
 
@@ -164,12 +169,14 @@ def _neighbour_lines(neighbour: Neighbour) -> list[str]:
         kind = "bears the same name" + (" and is near" if neighbour.near else f", {away}")
     setting = f" ({neighbour.setting})" if neighbour.setting else ""
     lines = [
-        f"{neighbour.method} in {neighbour.paper}, {neighbour.table}{setting} {kind}; {neighbour.metric}:"
+        f"{neighbour.method} in {neighbour.paper}, {neighbour.table}{setting} {kind}; "
+        f"{neighbour.metric}:"
     ]
     for cell in neighbour.cells:
         interval = "" if cell.low is None else f" [{cell.low:.2f}, {cell.high:.2f}]"
         lines.append(
-            f"  {cell.group:<12} printed {cell.printed}, here {cell.measured:.2f}{interval}, {cell.gap:+.2f}"
+            f"  {cell.group:<12} printed {cell.printed}, here {cell.measured:.2f}{interval}, "
+            f"{cell.gap:+.2f}"
         )
     return [*lines, *(f"  {sentence}" for sentence in neighbour.why)]
 
