@@ -91,7 +91,7 @@ def _rescore_run(run: Run, data: Path) -> list[str]:
     if card.card != run.record.card:
         return [f"the card of {run.protocol} has changed since this run was made"]
     predictions = run_folders.predictions_file(run.folder)
-    scored = score_file.score_predictions(predictions, run.protocol, run.method, data)
+    scored = score_file.score_predictions_file(predictions, run.protocol, run.method, data)
     again = parse_scores(scored.document, "scored again").values_by_group()
     stored = run_folders.read_scores(run).values_by_group()
     return [

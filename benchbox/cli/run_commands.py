@@ -217,7 +217,7 @@ def score_command(
     from benchbox.runs import score_file
     from benchbox.scoring import score
 
-    scored = score_file.score_predictions(
+    scored = score_file.score_predictions_file(
         predictions, protocol, method, data_root(data), results, print_note
     )
     if as_json:

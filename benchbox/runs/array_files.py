@@ -2,8 +2,8 @@
 
 Compressed bytes differ between builds of a compressor, so no digest is taken of them. The digest of
 such a file is that of its content in one canonical form: the arrays in their order, each a `.npy`
-of version 1.0, in a zip that stores them uncompressed under a fixed date. Files that earlier versions
-wrote are in that form on disk, so the digests in their records stay what they were.
+of version 1.0, in a zip that stores them uncompressed under a fixed date. Files that earlier
+versions wrote are in that form on disk, so the digests in their records stay what they were.
 """
 
 from __future__ import annotations

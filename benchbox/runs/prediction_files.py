@@ -1,4 +1,4 @@
-"""Predictions on disk: external npz, CSV and text formats, read with suspicion and written compressed.
+"""Predictions on disk: npz, CSV and text formats, read with suspicion, written compressed.
 
 `.npz`: `ids` (N texts), `values` (N, K, 2) px | (N, 2) cm | (N, 3) unit vectors, optional `failed`
 (N bools). `.csv`: a header, first column `id`, then `x0,y0,x1,y1,…`, `x,y` or `x,y,z`. Values are

@@ -1,4 +1,4 @@
-"""Where a run comes from: code, versions and hardware; no paths, host names or anything personal."""
+"""Where a run comes from: code, versions and hardware; no path, host name or anything personal."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ under its job's folder, in the order of their names within a round:
 
     ids       (U,)      texts: faces of `job.unlabelled`, the same in every file
     round     ()        whole number, from 1
-    student   ()        text: the network that is trained on what was accepted, "" where there is one
+    student   ()        text: the network trained on what was accepted, "" where there is one
     scores    (U,)      what faces were ranked by; the highest are the best
     accepted  (U,)      bools
     points    (U, K, 2) px, pixel frame: the pseudo-labels
@@ -158,7 +158,10 @@ def write_pseudo_labels(path: Path, labels: PseudoLabels) -> None:
 
 
 def read_pseudo_labels(path: Path) -> PseudoLabels:
-    """Read what `write_pseudo_labels` wrote, float64 again; raises ResultError for anything else."""
+    """Read what `write_pseudo_labels` wrote, float64 again.
+
+    Raises ResultError for anything else.
+    """
     arrays = _read_arrays(path, ResultError)
     for key, (kind, axes) in _STORED_ARRAYS.items():
         if key not in arrays or arrays[key].dtype.kind != kind or arrays[key].ndim != axes:

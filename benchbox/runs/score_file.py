@@ -18,7 +18,7 @@ from . import execute, prediction_files, provenance, run_folders
 from .run_record import DataFacts, RunRecord
 
 
-def score_predictions(
+def score_predictions_file(
     file: Path,
     protocol_name: str,
     method: str,

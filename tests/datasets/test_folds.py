@@ -184,7 +184,7 @@ def test_a_finished_run_on_folds_is_scored_again_from_its_file(world, request_fo
         execute.run_method(request_for()).scored.document["scores"]
         == outcome.scored.document["scores"]
     )
-    again = score_file.score_predictions(
+    again = score_file.score_predictions_file(
         place / "predictions.npz", "tiny-folds", "mean", world.data
     )
     assert again.document["scores"] == outcome.scored.document["scores"]

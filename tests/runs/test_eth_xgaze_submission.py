@@ -1,4 +1,4 @@
-"""The file of ETH-XGaze's authors has no ids: what it says hangs on the order of its lines alone."""
+"""The file of ETH-XGaze's authors has no ids: all hangs on the order of its lines."""
 
 import numpy as np
 import pytest
@@ -31,8 +31,8 @@ layout = ""
 train = {parts = ["train"], expected = 4, labelled = 1.0, validation = 0.0}
 test = {overall = "held-out", expected = 4, groups = {held-out = ["validation"]}}
 box = {source = "patch", choices = ["patch"], expansion = 1.0}
-score = {normalisers = [], auc = [], fr = [], points = [], metrics = ["error_deg"], average = "macro", \
-failed = "infinite", cluster = "person", interval = 0.95, resamples = 100}
+score = {normalisers = [], auc = [], fr = [], points = [], metrics = ["error_deg"], \
+average = "macro", failed = "infinite", cluster = "person", interval = 0.95, resamples = 100}
 """
 
 
@@ -109,7 +109,8 @@ def test_a_run_answers_for_the_official_pictures(world, tmp_path):
 def test_a_run_on_other_data_is_refused(world):
     world.method(
         "centre",
-        "import numpy as np\ndef predictor(w, d):\n    return lambda s: np.zeros((len(s), 68, 2))\n",
+        "import numpy as np\n"
+        "def predictor(w, d):\n    return lambda s: np.zeros((len(s), 68, 2))\n",
     )
     arguments = ["run", "--method", "centre", "--protocol", "tiny", "--results", str(world.results)]
     arguments += ["--data", str(world.data), "--methods", str(world.methods), "--device", "cpu"]

@@ -37,7 +37,8 @@ def train(job):
     if Path("stop").exists():
         raise KeyboardInterrupt
     (job.out / "made").write_text((job.out / "made").read_text() + "stage2 ")
-    (job.out / "log.csv").write_text("stage,step,epoch,loss,samples_per_s,seconds\\na,1,1,0.5,10,1\\n")
+    header = "stage,step,epoch,loss,samples_per_s,seconds"
+    (job.out / "log.csv").write_text(header + "\\na,1,1,0.5,10,1\\n")
     (job.out / "training.json").write_text(json.dumps({"samples": 12}))
     seen = [s.id for s in job.labelled.samples] + [s.id for s in job.unlabelled]
     (job.out / "seen.json").write_text(json.dumps(seen))
@@ -123,7 +124,8 @@ def test_scoring_again_from_the_predictions_alone_is_bit_equal(world, request_fo
     outcome = execute.run_method(request_for("centre"))
     assert {name: (place / name).read_bytes() for name in before} == before
     assert outcome.scored.document == json.loads(before["scores.json"])
-    again = score_file.score_predictions(place / "predictions.npz", "tiny", "centre", world.data)
+    file = place / "predictions.npz"
+    again = score_file.score_predictions_file(file, "tiny", "centre", world.data)
     assert again.document["scores"] == outcome.scored.document["scores"]
     assert (again.document["kind"], again.document["variant"]) == ("weights", "v+budget=smoke")
 
@@ -157,7 +159,8 @@ NETWORKS = (
     + """
 def networks(params, layout):
     import torch
-    return {"line": (torch.nn.Linear(params["width"], 2 * layout.count), (torch.zeros(1, params["width"]),))}
+    line = torch.nn.Linear(params["width"], 2 * layout.count)
+    return {"line": (line, (torch.zeros(1, params["width"]),))}
 """
 )
 
@@ -252,7 +255,8 @@ def test_overrides_get_a_folder_of_their_own_unless_they_change_nothing(world, r
     ],
 )
 def test_an_answer_that_breaks_the_contract_blames_the_method(world, request_for, answer, message):
-    code = f"import numpy as np\ndef predictor(weights, device):\n    return lambda samples: {answer}\n"
+    code = "import numpy as np\n"
+    code += f"def predictor(weights, device):\n    return lambda samples: {answer}\n"
     world.method("odd", code)
     with pytest.raises(PluginError, match=r"method 'odd': .*" + message):
         execute.run_method(request_for("odd"))
@@ -273,7 +277,10 @@ def test_what_is_unknown_or_missing_is_told_before_anything_is_written(
         execute.run_method(request_for("centre", protocol="tinny"))
     with pytest.raises(PluginError, match="unknown method 'center'"):
         execute.run_method(request_for("center"))
-    missing = r"YouTube Faces .* missing: no folder .*; get it at https.* \(.*\), .*--protocol synth-300w-common runs now"
+    missing = (
+        r"YouTube Faces .* missing: no folder .*; get it at https.* \(.*\), "
+        r".*--protocol synth-300w-common runs now"
+    )
     with pytest.raises(DataError, match=missing):
         execute.run_method(request_for("centre", data=tmp_path / "nowhere"))
     with pytest.raises(ResultError, match="no folder that can be written to"):
@@ -313,7 +320,10 @@ def test_the_command_names_no_folder_of_this_machine():
         data=Path("/secret"),
         results=Path("/secret"),
     )
-    line = "benchbox run --method m --variant v --protocol p --seed 3 --budget quick --set a=1 --set b=2"
+    line = (
+        "benchbox run --method m --variant v --protocol p --seed 3 --budget quick "
+        "--set a=1 --set b=2"
+    )
     assert execute.repeat_command(request) == line
     assert method_card.BUDGETS[1] == request.budget
 
@@ -364,7 +374,8 @@ def train(job):
     stage = job.out / "stage1.safetensors"
     if not stage.exists():
         stage.write_bytes(f"{job.params['rate']} {job.seed}".encode())
-        (job.out / "log.csv").write_text("stage,step,epoch,loss,samples_per_s,seconds\\nstage1,1,1,0.5,10,1\\n")
+        header = "stage,step,epoch,loss,samples_per_s,seconds"
+        (job.out / "log.csv").write_text(header + "\\nstage1,1,1,0.5,10,1\\n")
         (job.out / "training.json").write_text('{"samples": 12}')
     (job.out / "w.safetensors").write_bytes(stage.read_bytes() + str(job.params["asked"]).encode())
 """
@@ -381,7 +392,7 @@ shares = { variant = "v", files = "stage*.safetensors", apart = ["asked"] }
 
 
 def test_a_variant_takes_over_the_training_it_shares_and_says_so(world, request_for):
-    """The same code, data, seed, budget and parameters but the one that does not enter the training."""
+    """The same code, data, seed, budget and parameters but one that does not enter the training."""
     world.method("shared", SHARED, SHARED_CARD)
     first = execute.run_method(request_for("shared")).run
     said: list[str] = []
@@ -433,7 +444,7 @@ def test_without_the_other_work_folder_a_variant_trains_by_itself(world, request
 def test_iterations_of_sir_share_their_weights_and_a_shorter_cascade_is_the_start_of_a_longer_one(
     world,
 ):
-    """As methods/sir/README.md says: what is taken over is what the variant would have trained, to the byte."""
+    """As methods/sir/README.md says: it is what the variant would have trained, to the byte."""
 
     def stages(results, variant):
         request = execute.RunRequest(

@@ -83,7 +83,7 @@ def looking(task, width, count=300):
 def test_a_run_says_when_answers_and_training_labels_disagree_by_a_convention(
     task, width, spoil, said
 ):
-    """Trap: a sign or an order that differs between a recipe's labels and its answers scores as a bad method."""
+    """Trap: a sign or order that differs between labels and answers scores as a bad method."""
     job = looking(task, width)
     asked = []
 

@@ -1,4 +1,4 @@
-"""External predictions are read with suspicion, and written so that equal values give equal bytes."""
+"""External predictions are read with suspicion, and written so that equal values compare."""
 
 import pickle
 import zipfile
@@ -161,7 +161,8 @@ def test_a_header_that_promises_more_than_the_file_holds_allocates_nothing(tmp_p
     file = npz(tmp_path)
     with zipfile.ZipFile(file) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
-    header = b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999, 2, 2), }"
+    header = b"\x93NUMPY\x01\x00v\x00{'descr': '<f8', 'fortran_order': False, "
+    header += b"'shape': (99999999999, 2, 2), }"
     members["values.npy"] = header.ljust(127) + b"\n" + b"0" * 64
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in members.items():
@@ -212,7 +213,7 @@ def test_a_wrong_csv_is_named_by_line(tmp_path, truth, lines, message):
 
 
 def test_equal_predictions_give_equal_bytes_and_read_back(tmp_path, truth):
-    """The trap: np.savez and deflate put times and library versions into the bytes, so digests would not compare."""
+    """The trap: np.savez puts times and library versions into the bytes."""
     values = VALUES + 0.1
     values[1] = np.nan
     made = Predictions(ids=IDS, values=values, failed=np.array([False, True, False]))

@@ -1,4 +1,4 @@
-"""Pseudo-labels beside a run: errors by hand, what may be published, a bounded size, files read with suspicion."""
+"""Pseudo-labels beside a run: errors by hand, what may be published, size, damaged files."""
 
 from dataclasses import replace
 

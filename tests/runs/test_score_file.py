@@ -26,7 +26,7 @@ def test_external_predictions_are_scored_without_pictures_and_nothing_is_written
     for picture in (world.data / "ytf68" / "training").iterdir():
         picture.unlink()
     before = sorted(tmp_path.rglob("*"))
-    found = score_file.score_predictions(file, "tiny", "mine", world.data)
+    found = score_file.score_predictions_file(file, "tiny", "mine", world.data)
     points = world.truth
     expected = 100 * np.mean(5 / np.linalg.norm(points[:, 36] - points[:, 45], axis=1))
     assert found.document["scores"]["unseen"]["nme_inter_ocular"]["value"] == pytest.approx(
@@ -38,16 +38,16 @@ def test_external_predictions_are_scored_without_pictures_and_nothing_is_written
 
 def test_external_predictions_become_a_submitted_run_when_asked(world, tmp_path):
     file = shifted(world, tmp_path)
-    found = score_file.score_predictions(file, "tiny", "mine", world.data, world.results)
+    found = score_file.score_predictions_file(file, "tiny", "mine", world.data, world.results)
     (run,) = run_folders.list_runs(world.results)
     assert isinstance(run, Run)
     assert (run.record.kind, run.variant, run.record.seed) == ("submitted", "submitted", None)
     assert run_folders.read_score_document(run) == found.document
     assert run.record.digests.source == run_folders.hash_file(file)
     with pytest.raises(ResultError, match="holds submitted predictions of 'mine'"):
-        score_file.score_predictions(file, "tiny", "mine", world.data, world.results)
+        score_file.score_predictions_file(file, "tiny", "mine", world.data, world.results)
     with pytest.raises(PluginError, match="it names a folder of results"):
-        score_file.score_predictions(file, "tiny", "../mine", world.data, world.results)
+        score_file.score_predictions_file(file, "tiny", "../mine", world.data, world.results)
 
 
 def test_ids_of_another_protocol_are_recognised(world, tmp_path):
@@ -56,4 +56,4 @@ def test_ids_of_another_protocol_are_recognised(world, tmp_path):
         ResultError,
         match=r"unknown to tiny: they look like those of 300w-challenging; try --protocol",
     ):
-        score_file.score_predictions(tmp_path / "p.npz", "tiny", "mine", world.data)
+        score_file.score_predictions_file(tmp_path / "p.npz", "tiny", "mine", world.data)
