@@ -1,1 +1,1 @@
-"""Charts as numbers (`chart_values`), drawn to SVG and PDF; tables are next door, `pages` place both."""
+"""Charts as numbers, drawn to SVG and PDF; `tables` are next door, `pages` place both."""

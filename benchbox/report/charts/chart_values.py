@@ -171,6 +171,17 @@ class FaceChart:
 AnyChart = Chart | FaceChart
 
 
+def mark_series(label: str, style: int, x: float, y: float) -> Series:
+    """Return a series of one mark, which its label names."""
+    return Series(label, style, np.array([x]), np.array([y]), form="marks")
+
+
+def grey_line(points: Sequence[tuple[float, float]]) -> Series:
+    """Return a line without a name through points (x, y)."""
+    xs, ys = np.array(points).T
+    return Series("", 0, xs, ys)
+
+
 def join_names(names: Sequence[str]) -> str:
     """Name what a chart shows, in its summary."""
     if not names:

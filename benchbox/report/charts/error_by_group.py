@@ -47,21 +47,25 @@ def group_chart(
     marks: list[Mark] = []
     for style, profile in enumerate(shown, start=1):
         shift_px = _shift_px(style, len(shown), len(groups))
-        known = []
+        xs, ys, intervals = [], [], []
         for number, value in enumerate(profile.values):
-            if value:
-                known.append((number + 0.5, value, groups[number]))
-        for x, value, group in known:
-            say = f"{profile.label}: {value.value:.2f} {unit} ({group})"
+            if value is None:
+                continue
+            x = number + 0.5  # the middle of its group
+            xs.append(x)
+            ys.append(value.value)
+            if value.ends:
+                intervals.append(Interval(x, *value.ends))
+            say = f"{profile.label}: {value.value:.2f} {unit} ({groups[number]})"
             marks.append(Mark(x, value.value, style, say=say, shift_px=shift_px))
-        if known:
+        if xs:
             series.append(
                 Series(
                     label=profile.label,
                     style=style,
-                    xs=np.array([x for x, _, _ in known]),
-                    ys=np.array([value.value for _, value, _ in known]),
-                    intervals=tuple(Interval(x, *v.ends) for x, v, _ in known if v.ends),
+                    xs=np.array(xs),
+                    ys=np.array(ys),
+                    intervals=tuple(intervals),
                     shift_px=shift_px,
                 )
             )

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from . import chart_values
-from .chart_values import Axis, Chart, Mark, Series, Tick
+from .chart_values import Axis, Chart, Mark, Tick
 
 
 @dataclass(frozen=True)
@@ -29,17 +27,18 @@ def cost_chart(
     y_title: str,
     lower_is_better: bool,
 ) -> Chart:
-    """Draw error (y) over cost (x, logarithmic) and the line of those that nothing cheaper beats."""
+    """Draw error (y) over cost (x, logarithmic), and the line of those that nothing cheaper beats.
+
+    Points that something cheaper beats are hollow.
+    """
     points = points[: chart_values.MOST_LABELS]
     unbeaten = _unbeaten_points(points, lower_is_better)
     series, marks = [], []
     for style, point in enumerate(points, start=1):
         say = f"{point.label}: {point.y:.2f} for {chart_values.short_count(point.x)}"
         marks.append(Mark(point.x, point.y, style, hollow=point not in unbeaten, say=say))
-        place = np.array([point.x]), np.array([point.y])
-        series.append(Series(point.label, style, *place, form="marks"))
-    best_line = np.array([p.x for p in unbeaten]), np.array([p.y for p in unbeaten])
-    series.append(Series("", 0, *best_line))
+        series.append(chart_values.mark_series(point.label, style, point.x, point.y))
+    series.append(chart_values.grey_line([(point.x, point.y) for point in unbeaten]))
     names = chart_values.join_names([point.label for point in unbeaten])
     return Chart(
         name=name,

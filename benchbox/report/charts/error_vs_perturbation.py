@@ -110,7 +110,7 @@ def _perturbation_charts(
         lines = [line for line in lines_of(option) if len(line.values) > 1]
         if not lines:
             continue
-        note = "Trained without disturbance."
+        note = "Trained without perturbation."
         if any(line.printed for line in lines):
             note += " Hollow marks are printed by a paper."
         if any("*" in line.label for line in lines):

@@ -1,7 +1,7 @@
 """Single items as drawings: what several runs predicted, over a picture only where it is ours.
 
-Pictures are drawn by the face renderer and by nothing else: this room never opens an image file, and
-no data set's reader is in its reach. Items of every other set are landmarks on grey.
+Pictures are drawn by the face renderer and by nothing else: this room never opens an image file,
+and no data set's reader is in its reach. Items of every other set are landmarks on grey.
 """
 
 from __future__ import annotations

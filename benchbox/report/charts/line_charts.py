@@ -1,4 +1,7 @@
-"""Charts of one number against another: lines over a size that grows, and points that trade one measure for another."""
+"""Charts of one number against another.
+
+Lines over a size that grows, and points that trade one measure for another.
+"""
 
 from __future__ import annotations
 
@@ -86,13 +89,13 @@ def line_chart(
 
 
 def _line_series(line: Line, style: int) -> Series:
-    return Series(
-        label=line.label,
-        style=style,
-        xs=np.array([value.at for value in line.values]),
-        ys=np.array([value.value for value in line.values]),
-        intervals=tuple(Interval(value.at, *value.ends) for value in line.values if value.ends),
-    )
+    xs, ys, intervals = [], [], []
+    for value in line.values:
+        xs.append(value.at)
+        ys.append(value.value)
+        if value.ends:
+            intervals.append(Interval(value.at, *value.ends))
+    return Series(line.label, style, np.array(xs), np.array(ys), intervals=tuple(intervals))
 
 
 def _size_axis(title: str, sizes: Sequence[float]) -> Axis:
@@ -146,14 +149,12 @@ def tradeoff_chart(
     for style, point in enumerate(shown, start=1):
         say = f"{point.label}: {point.x:.2f} and {point.y:.2f} {unit}"
         marks.append(Mark(point.x, point.y, style, hollow=point.printed, say=say))
-        place = np.array([point.x]), np.array([point.y])
-        series.append(Series(point.label, style, *place, form="marks"))
+        series.append(chart_values.mark_series(point.label, style, point.x, point.y))
         verdict = ""
         if point in unbeaten:
             verdict = "yes"
         rows.append((point.label, f"{point.x:.2f}", f"{point.y:.2f}", verdict))
-    best_line = np.array([p.x for p in unbeaten]), np.array([p.y for p in unbeaten])
-    series.append(Series("", 0, *best_line))
+    series.append(chart_values.grey_line([(point.x, point.y) for point in unbeaten]))
     note = "Less is better on both axes; the grey line joins what nothing beats in both."
     if any(point.printed for point in shown):
         note += " Hollow marks are printed by a paper."

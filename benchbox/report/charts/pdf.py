@@ -1,8 +1,8 @@
 """The charts of a leaderboard as PDF or PNG, for papers.
 
-A figure is drawn from the same `Chart` as a page's SVG, in the same layout, so both show the same numbers.
-Bytes depend on the chart and the version of matplotlib only: no date, no name of a machine. Nothing else imports
-matplotlib.
+A figure is drawn from the same `Chart` as a page's SVG, in the same layout, so both show the same
+numbers. Bytes depend on the chart and the version of matplotlib only: no date, no name of a
+machine. Nothing else imports matplotlib.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ def ellipse_chart(
         ),
         unit="%",
         note=f"{_SIZES[deviations]} standard deviation around the mean error of each point, on our "
-        f"own face; read off in % of {normaliser}. Faces without an answer are left out.",
+        f"own face; read off in % of {normaliser}. Faces without a prediction are left out.",
         numbers=_errors_by_part(scheme, layers, normaliser),
     )
 

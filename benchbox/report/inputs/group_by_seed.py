@@ -75,7 +75,7 @@ def _differing_names(params: Mapping[str, Any], others: Sequence[Mapping[str, An
 
 
 def _all_params(result: Result, methods: Mapping[str, MethodCard]) -> dict[str, Any]:
-    """Return a run's parameters, with those that its method had no name for when it was recorded."""
+    """Return a run's parameters, with those that its method had no name for at its time."""
     params = dict(result.run.record.params)
     card = methods.get(result.run.method)
     if card is None:

@@ -1,4 +1,4 @@
-"""Stored runs as the pages need them: every field checked once here, so that no page meets a surprise.
+"""Stored runs as the pages need them, checked once here, so that no page meets a surprise.
 
 A run that cannot be used becomes a `Problem` with a reason; it never stops the others and never
 becomes a number.
@@ -132,7 +132,7 @@ def _folder_problem(results: Path, folder: Path, reason: str) -> Problem:
 
 
 def hide_folder(folder: Path, text: str) -> str:
-    """Take a run folder's place on this machine out of a message, which then names its files only."""
+    """Take a run folder's place on this machine out of a message, which keeps its files' names."""
     for path in (folder, folder.absolute(), folder.resolve()):
         text = text.replace(f"{path}/", "").replace(f"{path}: ", "").replace(str(path), folder.name)
     return text

@@ -156,7 +156,7 @@ def _json_score(cell: Cell, column: Column) -> dict[str, Any]:
 
 
 def as_markdown(protocol: Protocol, table: Table) -> str:
-    """Write a pipe table; rows that are not comparable follow in one of their own for each reason."""
+    """Write a pipe table; rows that are not comparable follow in further ones, by reason."""
     head = ["#", "method", "kind"]
     rule = ["--:", "---", "---"]
     for column in table.columns:
@@ -310,7 +310,7 @@ def _tex_line(cells: Iterable[str]) -> str:
 
 
 def _tex_commands(cells: Sequence[Cell | None], lower_is_better: bool) -> list[str]:
-    """Return a LaTeX command for every cell: the best printed number is bold, the second underlined."""
+    """Return a LaTeX command for every cell: the best number is bold, the second underlined."""
     numbers = {float(cell.text) for cell in cells if cell}
     best_first = sorted(numbers, reverse=not lower_is_better)
     command_of = dict(zip(best_first, (r"\textbf", r"\underline"), strict=False))

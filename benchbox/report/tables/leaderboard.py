@@ -197,7 +197,7 @@ def _draft_table(
 
     None where nothing has one.
     """
-    used = [i for i in range(len(columns)) if any(entry.scores[i] for entry in entries)]
+    used = _used_columns(entries)
     if not used:
         return None
     kept = tuple(columns[i] for i in used)
@@ -209,6 +209,16 @@ def _draft_table(
 
     kept_entries = sorted([entry.keep_columns(used) for entry in entries], key=sort_key)
     return _Draft(convention, kept, ranked_by, kept_entries)
+
+
+def _used_columns(entries: Iterable[_Entry]) -> list[int]:
+    """Return the indices of the columns in which anything has a value, in order."""
+    used = set()
+    for entry in entries:
+        for index, score in enumerate(entry.scores):
+            if score is not None:
+                used.add(index)
+    return sorted(used)
 
 
 def _ranking_index(columns: Sequence[Column], overall: str) -> int:
@@ -236,7 +246,7 @@ def _room_for_rows(draft: _Draft) -> int:
 
 
 def _finish_table(draft: _Draft, room: int) -> Table:
-    """Print and footnote the rows of one convention: all of the papers' and the best `room` others."""
+    """Print and footnote the rows of one convention: the papers' and the best `room` others."""
     shown = _choose_shown(draft.entries, room)
     printed = [entry.row.cells or tuple(map(rows.print_cell, entry.scores)) for entry in shown]
     scale = _common_scale([cells[draft.ranked_by] for cells in printed])
@@ -327,7 +337,8 @@ def _scale_position(cell: Cell | None, scale: tuple[float, float]) -> ScalePosit
         return None
     low, high = cell.ends or (cell.value, cell.value)
     span = math.log(end / start)
-    at, low, high = (
-        math.log(min(value, end) / start) / span * 100 for value in (cell.value, low, high)
-    )
-    return ScalePosition(at, low, high)
+
+    def position(value: float) -> float:
+        return math.log(min(value, end) / start) / span * 100
+
+    return ScalePosition(position(cell.value), position(low), position(high))

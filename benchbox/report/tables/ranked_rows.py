@@ -56,8 +56,7 @@ def rank_table(
         for page, result in results_by_page.items():
             if result.card == protocol.card:
                 same_card[page] = result
-        others = [row for part in table.not_comparable for row in part.rows]
-        peers = _read_peers(others, table, same_card, problems)
+        peers = _read_peers(table.not_comparable_rows, table, same_card, problems)
     ranked = tuple(replace(row, rank=rank_by_row.get(id(row))) for row in table.rows)
     detectable = _detectable_differences(table, protocol, peers[:_BEST_ROWS], problems)
     return replace(table, rows=ranked, detectable=detectable), problems
@@ -177,7 +176,7 @@ def _side_by_side(
 def _detectable_differences(
     table: Table, protocol: Protocol, peers: Sequence[_Peer], problems: list[Problem]
 ) -> tuple[float | None, ...]:
-    """Return the smallest detectable difference of the test set in each column, among its best rows."""
+    """Return the smallest detectable difference in each column, among the best rows."""
     if not peers:
         return ()
     differences: list[float | None] = []

@@ -138,10 +138,17 @@ class Table:
         return self.columns[self.ranked_by]
 
     @cached_property
+    def not_comparable_rows(self) -> tuple[Row, ...]:
+        """Return the rows that are not comparable, reason by reason."""
+        rows: list[Row] = []
+        for part in self.not_comparable:
+            rows += part.rows
+        return tuple(rows)
+
+    @cached_property
     def costs(self) -> tuple[bool, bool]:
         """Tell of the rows beside each other, and of the others, whether any was measured here."""
-        others = [row for part in self.not_comparable for row in part.rows]
-        return _any_measured(self.rows), _any_measured(others)
+        return _any_measured(self.rows), _any_measured(self.not_comparable_rows)
 
     @cached_property
     def machines(self) -> tuple[str, ...]:
@@ -204,8 +211,9 @@ class Board:
         """Return the best measured row of those not comparable, for a board that has no leader."""
         if not self.tables:
             return None
-        rows = [row for part in self.tables[0].not_comparable for row in part.rows]
-        return _best_row(self.tables[0], [row for row in rows if row.kind != "paper"])
+        table = self.tables[0]
+        measured = [row for row in table.not_comparable_rows if row.kind != "paper"]
+        return _best_row(table, measured)
 
     @property
     def best_printed(self) -> Row | None:
@@ -256,10 +264,7 @@ def method_path(method: str) -> str:
 
 def all_rows(table: Table) -> list[Row]:
     """Return all rows of a table, those that are not comparable last."""
-    rows = list(table.rows)
-    for part in table.not_comparable:
-        rows += part.rows
-    return rows
+    return [*table.rows, *table.not_comparable_rows]
 
 
 # --- our own rows ---------------------------------------------------------------------------------
@@ -303,7 +308,7 @@ def variant_words(result: Result) -> str:
 
 
 def row_details(runs: SeedGroup, differing: Sequence[str] = ()) -> tuple[str, ...]:
-    """Say what a row is beside variant and seeds: budget, data other than the official set, failures.
+    """Say what a row is beside variant and seeds: budget, unofficial data, failures.
 
     `differing` names the parameters that tell it from another row of the same variant.
     """

@@ -1,4 +1,4 @@
-"""Disturbances and robustness: which numbers meet on one chart, which must not, and where they stand."""
+"""Perturbations and robustness: which numbers meet on one chart, and where they stand."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Charts for papers: the same strokes as the page's, the same bytes twice, no date, nothing of matplotlib elsewhere."""
+"""Charts for papers: the page's strokes, the same bytes twice, no date, matplotlib nowhere else."""
 
 import re
 import subprocess

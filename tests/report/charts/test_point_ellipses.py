@@ -1,4 +1,4 @@
-"""The map of points: our own face and nobody else's, ellipses by hand, sizes that leave room, faults that are told."""
+"""Errors of points: our own face alone, ellipses by hand, sizes that leave room, faults."""
 
 import re
 
@@ -80,7 +80,7 @@ def test_damaged_statistics_are_told_and_never_drawn(make):
     broken["error"][3] = np.inf
     for bad in (broken, table[:-1], table[["group", "point", "error"]].copy()):
         run_folders.save_points(run.folder, bad)
-        with pytest.raises(ResultError, match=r"points\.npy"):
+        with pytest.raises(ResultError, match=r"points\.npz"):
             results.read_point_statistics(results.read_result(run), 68)
     (run.folder / "points.npz").unlink()
     assert results.read_point_statistics(results.read_result(run), 68) == {}

@@ -1,4 +1,4 @@
-"""Seeds of one variant are one row: mean and spread, and nothing that differs in anything else is drawn in."""
+"""Seeds of one variant are one row: mean and standard deviation, and nothing else joins."""
 
 from dataclasses import replace
 
@@ -48,7 +48,7 @@ def test_only_the_seed_may_differ(make, read):
 
 
 def test_a_variant_whose_parameters_have_changed_makes_two_rows(make, read, demo):
-    """The trap: seed 1 of last month's recipe and seed 2 of today's, averaged as if they were one."""
+    """The trap: seed 1 of last month's recipe and seed 2 of today's, averaged as if one."""
     make("demo-a", 0.04, seed=1)
     make("demo-a", 0.05, seed=2, params={"width": 16})
     assert [row.details for row in table_of(read(), demo)[0].rows] == [

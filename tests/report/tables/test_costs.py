@@ -1,4 +1,4 @@
-"""What networks weigh: whose sizes they are, and that a latency belongs to the network that was timed."""
+"""What networks weigh: whose sizes they are, and whose network a latency belongs to."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Networks on a method's page: counted beside printed, alike builds once, "not measured" where nobody counted."""
+"""Networks on a method's page: counted beside printed, alike builds once, or not measured."""
 
 import pytest
 

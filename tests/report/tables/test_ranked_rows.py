@@ -1,4 +1,4 @@
-"""Ranks: what the test set cannot tell apart shares one, and only what was measured on the same faces is ranked."""
+"""Ranks: what the test set cannot tell apart shares one; only the same items are ranked."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_rows_that_cannot_be_told_apart_share_a_rank(make, ranked):
 
 
 def test_a_small_difference_on_every_face_is_told_apart(make, ranked):
-    """Paired: what is hard is hard for both, so intervals may overlap and the order still be certain."""
+    """Paired: intervals may overlap and the order still be certain, as hard is hard for both."""
     make("demo-a", 0.0400)
     make("demo-b", 0.0404)
     table, _ = ranked()
