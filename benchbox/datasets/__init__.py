@@ -52,7 +52,7 @@ DATASETS = {
 
 
 def open_dataset(name: str) -> Dataset:
-    """Return the module that reads a dataset.
+    """Return what reads a dataset: a module, or a row of the twin table.
 
     Raises
     ------
@@ -78,11 +78,13 @@ def open_dataset(name: str) -> Dataset:
         )
     module_name, _, twin = DATASETS[name].partition(":")
     module = import_module(f".{module_name}", __name__)
-    return cast("Dataset", getattr(module, twin) if twin else module)
+    if twin:
+        return cast("Dataset", getattr(module, twin))
+    return cast("Dataset", module)
 
 
 def open_protocol_dataset(protocol: Protocol) -> Dataset:
-    """Return the reader of a protocol's dataset; for a card of own files, made from its source.
+    """Return the reader of a protocol's dataset; that of a custom dataset is made from the card.
 
     Raises
     ------

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 ACCESS = Access(
-    title="Your own faces",
+    title="Custom dataset: your own faces",
     folder="",
     where='your own data: a card with dataset = "files" names the files in its [source]',
     terms="yours to say",
@@ -309,7 +309,7 @@ def _point_columns(header: Sequence[str], count: int, where: str) -> list[str]:
         if match:
             axis, number = match[1] or match[4], int(match[2] or match[3])
             columns[number, axis] = name
-    wanted = []
+    wanted: list[tuple[int, str]] = []
     for number in range(count):
         wanted += [(number, "x"), (number, "y")]
     if sorted(columns) != sorted(wanted) or len(set(header)) < len(header):

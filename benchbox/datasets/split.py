@@ -380,15 +380,15 @@ class Samples(Sequence[Sample]):
         return len(self._rows)
 
     @overload
-    def __getitem__(self, place: int) -> Sample: ...
+    def __getitem__(self, position: int) -> Sample: ...
 
     @overload
-    def __getitem__(self, place: slice) -> Samples: ...
+    def __getitem__(self, position: slice) -> Samples: ...
 
-    def __getitem__(self, place: int | slice) -> Sample | Samples:
-        if isinstance(place, slice):
-            return Samples(self._index, self._boxes, self._rows[place])
-        row, index = int(self._rows[place]), self._index
+    def __getitem__(self, position: int | slice) -> Sample | Samples:
+        if isinstance(position, slice):
+            return Samples(self._index, self._boxes, self._rows[position])
+        row, index = int(self._rows[position]), self._index
         cache_key = None
         if index.cache_key:
             cache_key = partial(index.cache_key, row)

@@ -164,8 +164,9 @@ def _box_iou(a: Floats, b: Floats) -> Floats:
     >>> _box_iou(a, np.array([[1.0, 0.0, 3.0, 2.0]])).round(3).tolist()
     [0.333]
     """
-    sides = np.minimum(a[:, 2:], b[:, 2:]) - np.maximum(a[:, :2], b[:, :2])
-    common = np.prod(np.clip(sides, 0, None), axis=1)
+    low = np.maximum(a[:, :2], b[:, :2])
+    high = np.minimum(a[:, 2:], b[:, 2:])
+    common = np.prod(np.clip(high - low, 0, None), axis=1)
     areas = np.prod(a[:, 2:] - a[:, :2], axis=1) + np.prod(b[:, 2:] - b[:, :2], axis=1)
     return np.asarray(common / np.maximum(areas - common, 1e-9))
 

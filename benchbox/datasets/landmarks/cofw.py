@@ -69,7 +69,8 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         parts += [part] * len(phis)
         rows += range(len(phis))
     phis = np.concatenate(phis_tables)
-    values = np.stack([phis[:, :_POINTS], phis[:, _POINTS : 2 * _POINTS]], axis=-1)
+    x, y, occluded = np.split(phis, 3, axis=1)
+    values = np.stack([x, y], axis=-1)
     ids = np.array(
         [f"{part}/{row + 1:04d}" for part, row in zip(parts, rows, strict=True)], np.str_
     )
@@ -83,7 +84,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         read=partial(_read_row, folder, tuple(parts), tuple(rows), values),
         cache_key=partial(_cache_key, folder, tuple(parts), tuple(rows)),
         origin=1.0,
-        visible=phis[:, 2 * _POINTS :] == 0,
+        visible=occluded == 0,
         notes=tuple(notes),
     )
 

@@ -64,7 +64,10 @@ _TRAIN = (
     "044 046 047 048 049 053 057 059 112 113 115 119 120 123 138 143 144 160 204 205 223 225"
 )
 PARTS: Mapping[str, tuple[str, ...]] = {
-    part: tuple(text.split()) for part, text in (("train", _TRAIN), ("a", _A), ("b", _B), ("c", _C))
+    "train": tuple(_TRAIN.split()),
+    "a": tuple(_A.split()),
+    "b": tuple(_B.split()),
+    "c": tuple(_C.split()),
 }
 BROKEN = 2127
 _RELEASE = "300VW_Dataset_2015_12_14"

@@ -147,7 +147,9 @@ def _no_overlap(a: Floats, b: Floats) -> Bools:
     >>> _no_overlap(np.array([[0.0, 0, 9, 9]]), np.array([[10.0, 0, 19, 9]])).tolist()
     [True]
     """
-    return np.asarray(((a[:, 2:] < b[:, :2]) | (b[:, 2:] < a[:, :2])).any(axis=1))
+    before = a[:, 2:] < b[:, :2]
+    behind = b[:, 2:] < a[:, :2]
+    return np.asarray((before | behind).any(axis=1))
 
 
 def _find_list(folder: Path, part: str, notes: list[str]) -> _List:
@@ -158,7 +160,12 @@ def _find_list(folder: Path, part: str, notes: list[str]) -> _List:
         if path.is_file():
             return _read_list(path)
     notes.append(f"there is no file {candidates[0]}")
-    return _List(np.empty((0, 98, 2)), np.empty((0, 4)), np.empty((0, 6), bool), ())
+    return _List(
+        values=np.empty((0, 98, 2)),
+        rects=np.empty((0, 4)),
+        flags=np.empty((0, 6), bool),
+        pictures=(),
+    )
 
 
 def _read_list(path: Path) -> _List:
