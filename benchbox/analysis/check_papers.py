@@ -367,10 +367,10 @@ def judge_fact(claim: SizeClaim) -> Verdict:
         unchanged = _count(claim, {})
     except BenchboxError as fault:
         return _fact_verdict(claim, None, "not measured", (str(fault),))
-    met, difference = claim.beside(counted)
+    met, difference = claim.compare_count(counted)
     if met and claim.settings:  # the print is met by other settings than the variant's own
         settings = ", ".join(f"{key} = {value}" for key, value in claim.settings.items())
-        met_unchanged, difference = claim.beside(unchanged)
+        met_unchanged, difference = claim.compare_count(unchanged)
         reasons = (
             f"with {settings}",
             f"as the variant stands {unchanged:,.0f}",

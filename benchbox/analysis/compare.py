@@ -28,6 +28,7 @@ from benchbox.metrics.metric_names import parse_metric, parse_stored_metric
 from benchbox.protocols import protocol_card
 from benchbox.runs import run_folders
 from benchbox.runs.run_record import ScoreFile
+from benchbox.text_table import align_columns
 from benchbox.types import Run
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def format_comparison(comparison: Comparison) -> str:
             over = f", seeds {', '.join(own[0].seeds)} of both"
         rows = [_table_row(d, level) for d in own]
         lines += ["", f"{contestant['name']} against the baseline{over}"]
-        lines += _aligned([head, *rows])
+        lines += align_columns([head, *rows])
     lines += [
         "",
         f"interval and p from whole clusters ({comparison.cluster}), with several seeds from the "
@@ -561,12 +562,3 @@ def _value_text(value: float, std: float | None, digits: int) -> str:
     if std is not None:
         text += f" ± {std:.{digits}f}"
     return text
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        lines.append("  ".join(cells).rstrip())
-    return lines

@@ -163,7 +163,7 @@ def _compare_with_claims(
         if not about_this or (overrides and dict(overrides) != dict(claim.settings)):
             continue
         counted = getattr(total, claim.quantity)
-        met, why = claim.beside(counted)
+        met, why = claim.compare_count(counted)
         entry = {
             "paper": claim.paper,
             "table": claim.table,
@@ -179,7 +179,7 @@ def _compare_with_claims(
             entry["instead"] = {
                 "settings": dict(claim.settings),
                 "counted": other,
-                "met": claim.beside(other)[0],
+                "met": claim.compare_count(other)[0],
             }
         compared.append(entry)
     return compared

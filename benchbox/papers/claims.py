@@ -75,7 +75,7 @@ class SizeClaim:
         number, scale = self._parts()
         return 0.5 * 10.0 ** -len(number.partition(".")[2]) * _SCALE[scale]
 
-    def beside(self, counted: float) -> tuple[bool, str]:
+    def compare_count(self, counted: float) -> tuple[bool, str]:
         """Tell whether a count is the printed number to its digits.
 
         If not, by how much it is off and what is known.

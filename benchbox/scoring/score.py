@@ -25,6 +25,7 @@ from benchbox.metrics.metric_names import (
     list_metrics,
     parse_metric,
 )
+from benchbox.text_table import align_columns
 from benchbox.types import Score, Scores
 
 from . import error_table
@@ -145,7 +146,8 @@ def _landmark_lines(scores: Scores, protocol: Protocol) -> list[str]:
         for name in protocol.metrics:
             value = f"{_with_interval(metrics[name])} {metrics[name].unit}"
             rows.append([group, *counts, name, value, *no_curves])
-    return _aligned(rows, left={0, 3, 4})
+    numbers = {1, 2, *range(5, len(head))}
+    return align_columns(rows, right=numbers)
 
 
 def _gaze_lines(scores: Scores, protocol: Protocol) -> list[str]:
@@ -155,7 +157,7 @@ def _gaze_lines(scores: Scores, protocol: Protocol) -> list[str]:
     for group, metrics in scores.groups.items():
         values = [_with_interval(metrics[name]) for name in protocol.metrics]
         rows.append([group, *_group_counts(scores, group), *values])
-    return _aligned(rows, left={0, *range(3, len(head))})
+    return align_columns(rows, right={1, 2})
 
 
 def _group_counts(scores: Scores, group: str) -> tuple[str, str]:
@@ -248,15 +250,3 @@ def _with_interval(score: Score) -> str:
 
 def _fixed_digits(value: float | None, digits: int) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
-
-
-def _aligned(rows: list[list[str]], left: set[int]) -> list[str]:
-    """Set rows in columns: those in `left` to the left, the others (numbers) to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = []
-        for column, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            cells.append(cell.ljust(width) if column in left else cell.rjust(width))
-        lines.append("  ".join(cells).rstrip())
-    return lines

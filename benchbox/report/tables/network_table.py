@@ -169,7 +169,7 @@ def _check_size(claim: SizeClaim, variant: str, profile: Profile) -> SizeCheck:
     if counted is not None:
         counted_text = f"{counted:,}"
         difference = f"{100 * (counted / claim.value - 1):+.2f} %"
-        met = claim.beside(counted)[0]
+        met = claim.compare_count(counted)[0]
         if met:
             verdict = "met"
         else:
