@@ -154,7 +154,7 @@ def seen(driver, selector):
 
 def first_column(driver, column):
     """Numbers of one column of the leaderboard as they stand, dashes and blanks left out."""
-    rows = seen(driver, "section table.board:not(.apart) tbody tr")
+    rows = seen(driver, "section table.board:not(.not-comparable) tbody tr")
     texts = [row.find_elements(By.TAG_NAME, "td")[column].text for row in rows]
     return [float(text.split()[0]) for text in texts if re.match(r"\d", text)]
 
@@ -164,7 +164,7 @@ def first_column(driver, column):
 
 def head(driver, column):
     return driver.find_elements(
-        By.CSS_SELECTOR, "table.board:not(.apart) thead tr:nth-child(2) th button"
+        By.CSS_SELECTOR, "table.board:not(.not-comparable) thead tr:nth-child(2) th button"
     )[column]
 
 
@@ -176,7 +176,7 @@ def test_a_click_sorts_and_another_one_turns_it_round(open_page):
     head(driver, 0).click()
     assert first_column(driver, 2) == sorted(before, reverse=True)
     column = driver.find_elements(
-        By.CSS_SELECTOR, "table.board:not(.apart) thead tr:nth-child(2) th"
+        By.CSS_SELECTOR, "table.board:not(.not-comparable) thead tr:nth-child(2) th"
     )[0]
     assert column.get_attribute("aria-sort") == "descending"
 
@@ -186,7 +186,7 @@ def test_an_auc_is_sorted_from_the_top_and_rows_without_one_stay_last(open_page)
     head(driver, 3).click()
     auc = first_column(driver, 5)
     assert auc == sorted(auc, reverse=True)
-    assert "Alpha" in seen(driver, "table.board:not(.apart) tbody tr")[-1].text
+    assert "Alpha" in seen(driver, "table.board:not(.not-comparable) tbody tr")[-1].text
 
 
 def test_the_keyboard_sorts(open_page):
@@ -241,7 +241,7 @@ def test_what_can_be_told_stays_on_top_under_its_columns(open_page):
     head(driver, 0).click()
     cells = driver.find_elements(By.CSS_SELECTOR, "tr.reach > *")
     heads = driver.find_elements(
-        By.CSS_SELECTOR, "table.board:not(.apart) thead tr:nth-child(2) th"
+        By.CSS_SELECTOR, "table.board:not(.not-comparable) thead tr:nth-child(2) th"
     )
     numbers = [cell for cell in cells if re.fullmatch(r"[\d.]+", cell.text)]
     assert len(numbers) == 9, "three measures of three groups"
@@ -253,7 +253,9 @@ def test_what_can_be_told_stays_on_top_under_its_columns(open_page):
 
 def test_ranks_are_seen_on_a_telephone(open_page):
     driver = open_page(BOARD, 360)
-    assert [cell.text for cell in seen(driver, "table.board:not(.apart) tbody td.rank")][:2] == [
+    assert [cell.text for cell in seen(driver, "table.board:not(.not-comparable) tbody td.rank")][
+        :2
+    ] == [
         "",
         "1",
     ]

@@ -131,7 +131,7 @@ def _gaze_sections(
         errors,
         _disagreement(gazes),
         np.flatnonzero(np.isfinite(errors).any(axis=1)),
-        "answers",
+        "predictions",
         choose_items,
         draw_item,
     )
@@ -210,7 +210,7 @@ def _draw_gaze(
     method: _MethodGaze, row: int, canvas: _Canvas, ray_start: Spot | None, unit: str
 ) -> PredictionPath:
     error = float(method.errors[row])
-    words = "no answer"
+    words = "no prediction"
     if math.isfinite(error):
         words = number_format.format_number(error, unit)
     spot = None

@@ -355,7 +355,7 @@ def _data_facts(result: Result, protocol: Protocol | None) -> tuple[Fact, ...]:
         ("Data variant", result.data),
         ("Fingerprint", result.fingerprint),
         (f"Training {items}", f"{result.train:,}"),
-        (f"Test {items}", f"{result.n:,}, {result.failed:,} without an answer"),
+        (f"Test {items}", f"{result.n:,}, {result.failed:,} without a prediction"),
         ("Card", result.card),
     ]
     facts += [("Note", note) for note in data.notes]

@@ -136,7 +136,7 @@ def _draw_prediction(
     method: _MethodPoints, row: int, frame: tuple[float, float, float], unit: str
 ) -> PredictionPath:
     error = float(method.errors[row])
-    words, path = "no answer", ""
+    words, path = "no prediction", ""
     if math.isfinite(error):
         words = number_format.format_number(error, unit)
     if not np.isnan(method.points[row]).any():

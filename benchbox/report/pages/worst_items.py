@@ -197,7 +197,7 @@ def _group_names(groups: Mapping[str, Bools], row: int) -> str:
 
 def _print_error(error: float, metric: Metric) -> str:
     if not math.isfinite(error):
-        return "no answer"
+        return "no prediction"
     scaled = float(error) * number_format.percent_scale(metric.unit)
     return number_format.format_number(scaled, metric.unit)
 

@@ -167,9 +167,10 @@ def as_markdown(protocol: Protocol, table: Table) -> str:
     lines += table_head
     lines += [_markdown_line(_markdown_cells(row)) for row in table.rows]
     if table.detectable:
-        lines.append(_markdown_line(["", "*can tell from*", "", *_detectable_words(table)]))
+        label = "*smallest detectable difference (80 % power)*"
+        lines.append(_markdown_line(["", label, "", *_detectable_words(table)]))
     for part in table.not_comparable:
-        lines += ["", f"Apart: {_escape_markdown(part.reason)}", "", *table_head]
+        lines += ["", f"Not comparable: {_escape_markdown(part.reason)}", "", *table_head]
         lines += [_markdown_line(_markdown_cells(row)) for row in part.rows]
     if table.footnotes:
         lines.append("")
@@ -248,7 +249,8 @@ def as_latex(protocol: Protocol, table: Table) -> str:
     if table.detectable:
         words = _detectable_words(table)
         lines.append(r"\midrule")
-        lines.append(_tex_line(["", "can tell from", "", *(words[i] for i in shown)]))
+        label = r"smallest detectable difference (80 \% power)"
+        lines.append(_tex_line(["", label, "", *(words[i] for i in shown)]))
     lines += [r"\bottomrule", r"\end{tabular}"]
     if table.footnotes:
         lines.append(r"\footnotesize")
@@ -269,7 +271,8 @@ def _latex_columns(table: Table) -> list[int]:
 
 def _latex_caption(protocol: Protocol, table: Table) -> str:
     convention = metric_names.describe_convention(table.convention)
-    caption = f"{protocol.title}; {convention}. Equal ranks: the test set cannot tell."
+    caption = f"{protocol.title}; {convention}."
+    caption += " Equal ranks: the test set shows no difference."
     caption += f" ±: half the {protocol.interval:.0%} interval over {protocol.cluster}s."
     if table.has_seeds:
         caption += " σ: standard deviation between seeds."

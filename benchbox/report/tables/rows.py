@@ -322,7 +322,7 @@ def row_details(runs: SeedGroup, differing: Sequence[str] = ()) -> tuple[str, ..
     failed = sum(result.failed for result in runs)
     if failed:
         total = sum(result.n for result in runs)
-        details.append(f"{failed:,} of {total:,} without an answer")
+        details.append(f"{failed:,} of {total:,} without a prediction")
     return tuple(details)
 
 
