@@ -36,7 +36,7 @@ class Camera:
     aside_mm: tuple[float, float] = (0.0, 0.0)  # where it stands, to the picture's right and down
 
     @property
-    def place(self) -> Floats:
+    def position(self) -> Floats:
         """Where the pinhole is (3,) mm, in axes whose origin is the head's middle."""
         return np.array([*self.aside_mm, self.distance_mm])
 

@@ -31,7 +31,7 @@ class Light:
     rim: Floats  # (3,) direction
     rim_colour: Floats  # (3,)
 
-    def seen(self, turn: Floats) -> Light:
+    def rotated(self, turn: Floats) -> Light:
         """Return the same light in other axes; `turn` (3, 3) takes directions there."""
         return replace(self, slope=turn @ self.slope, key=turn @ self.key, rim=turn @ self.rim)
 

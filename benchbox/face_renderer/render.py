@@ -46,39 +46,43 @@ class Picture:
 
 def render_picture(scene: Scene) -> Picture:
     """Photograph a scene."""
-    made = _cached_appearance(scene) if scene.settled else _make_appearance(scene)
-    who = made.look
-    rng, trial, side = scene.look_rng(), scene.trial, scene.canvas
-    lamp = _scene_light(scene, rng)
+    person = _cached_appearance(scene) if scene.settled else _make_appearance(scene)
+    look = person.look
+    rng, conditions, side = scene.look_rng(), scene.conditions, scene.canvas
+    lighting = _scene_light(scene, rng)
     camera = scene.camera.resized(side / scene.size)
     canvas = backdrop.draw_backdrop(
-        rng, side, hard=trial.light, plain=scene.room is not None
+        rng, side, hard=conditions.light, plain=scene.room is not None
     ).reshape(-1, 3)
-    near = np.full(side * side, 1e6, np.float32)
-    balls = eyeball_centres(eye_corner_body(), scene.shape)
-    face = _draw_person(canvas, near, scene, made, lamp, balls, camera, rng)
+    depth_buffer = np.full(side * side, 1e6, np.float32)
+    eyeballs = eyeball_centres(eye_corner_body(), scene.shape)
+    face = _draw_person(canvas, depth_buffer, scene, person, lighting, eyeballs, camera, rng)
     # metered on the face, not on what is held before it
-    exposure = lens.exposure_factor(rng, canvas[face], hard=trial.light)
+    exposure = lens.exposure_factor(rng, canvas[face], hard=conditions.light)
     canvas = canvas.reshape(side, side, 3)
-    hidden = _draw_occluders(canvas, near.reshape(side, side), scene, who, lamp, balls, camera, rng)
+    hidden = _draw_occluders(
+        canvas, depth_buffer.reshape(side, side), scene, look, lighting, eyeballs, camera, rng
+    )
     small = cv2.resize(canvas, (scene.size, scene.size), interpolation=cv2.INTER_AREA)
     pixels = lens.develop_picture(
         rng,
         small * exposure,
-        hard=trial.lens,
-        sharp=trial.sharp,
-        blur_px=trial.blur_px,
+        hard=conditions.lens,
+        sharp=conditions.sharp,
+        blur_px=conditions.blur_px,
         grain=scene.grain_rng(),
     )
-    return Picture(pixels, _visible_points(scene, camera, near.reshape(side, side), hidden))
+    return Picture(pixels, _visible_points(scene, camera, depth_buffer.reshape(side, side), hidden))
 
 
 def _scene_light(scene: Scene, rng: np.random.Generator) -> Light:
     """Return the light in the camera's axes: the picture's own, or that of the room."""
-    trial, room = scene.trial, scene.room
-    source = rng if room is None else random_stream(*room.light_key)
-    lamp = light.draw_light(source, hard=trial.light, harsh=trial.harsh)
-    return lamp if room is None else lamp.seen(room.turn)
+    conditions, room = scene.conditions, scene.room
+    if room is None:
+        return light.draw_light(rng, hard=conditions.light, harsh=conditions.harsh)
+    rng = random_stream(*room.light_key)
+    lighting = light.draw_light(rng, hard=conditions.light, harsh=conditions.harsh)
+    return lighting.rotated(room.turn)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,10 +96,10 @@ class _Appearance:
 
 def _make_appearance(scene: Scene) -> _Appearance:
     person = scene.person_rng()
-    who = replace(
+    look = replace(
         appearance.draw_look(person, child=scene.shape.identity["length"] < -1.5), **scene.changes
     )
-    return _Appearance(who, hair.grow_hair(who, scene.shape, person))
+    return _Appearance(look, hair.grow_hair(look, scene.shape, person))
 
 
 _APPEARANCES: OrderedDict[tuple[int, ...], _Appearance] = OrderedDict()
@@ -109,9 +113,10 @@ def _cached_appearance(scene: Scene) -> _Appearance:
     """
     if scene.person_key not in _APPEARANCES:
         rest = replace(scene, shape=Shape(scene.shape.identity))
-        made = _make_appearance(rest)
+        person = _make_appearance(rest)
         _APPEARANCES[scene.person_key] = replace(
-            made, skin=skin.paint_skin(made.look, rest.shape, random_stream(*scene.person_key, 1))
+            person,
+            skin=skin.paint_skin(person.look, rest.shape, random_stream(*scene.person_key, 1)),
         )
         if len(_APPEARANCES) > _MAX_APPEARANCES:
             _APPEARANCES.popitem(last=False)
@@ -120,136 +125,142 @@ def _cached_appearance(scene: Scene) -> _Appearance:
 
 def _draw_person(
     canvas: Any,
-    near: Any,
+    depth_buffer: Any,
     scene: Scene,
-    made: _Appearance,
-    lamp: Light,
-    balls: Floats,
+    person: _Appearance,
+    lighting: Light,
+    eyeballs: Floats,
     camera: Camera,
     rng: np.random.Generator,
 ) -> Any:
     """Draw head, ears, hair and shoulders; return the pixels of the head."""
-    body, who, cover = head_mesh(), made.look, made.cover
+    body, look, cover = head_mesh(), person.look, person.cover
     head = place_grid(
-        place_points(deform_points(body, scene.shape, balls), body.body, scene.pose),
+        place_points(deform_points(body, scene.shape, eyeballs), body.body, scene.pose),
         neutral_surface().shape,
         camera,
     )
-    wig = None
+    hair_grid = None
     casters = head.points[:, ::2, ::2].reshape(3, -1)
     if cover is not None:
         share = hair.neutral_shell().body.body
-        wig = place_grid(
+        hair_grid = place_grid(
             place_points(cover.points.reshape(-1, 3), share, scene.pose),
             hair.neutral_shell().shape,
             camera,
         )
         if cover.hangs:
-            lining = wig.seen(scene.canvas, facing=-1)
+            lining = hair_grid.rasterise(scene.canvas, facing=-1)
             inside = lining.read(cover.texture, hair.TEXTURE_SCALE)
             lining.put(
-                canvas, inside[:, :3] * (0.25 * lamp.ambient).astype(np.float32), inside[:, 3]
+                canvas, inside[:, :3] * (0.25 * lighting.ambient).astype(np.float32), inside[:, 3]
             )
         opaque = cover.texture[:: hair.TEXTURE_SCALE, :: 2 * hair.TEXTURE_SCALE, 3] > 0.5
-        casters = np.concatenate([casters, wig.points[:, :, ::2][:, opaque]], axis=1)
-    seen = _draw_head(canvas, near, scene, head, casters, made, lamp, balls, rng, camera)
+        casters = np.concatenate([casters, hair_grid.points[:, :, ::2][:, opaque]], axis=1)
+    fragments = _draw_head(
+        canvas, depth_buffer, scene, head, casters, person, lighting, eyeballs, rng, camera
+    )
     for side in (-1, 1):
         if scene.pose.yaw * side > 0.4 or (cover is not None and cover.ears):
             continue
-        _draw_ear(canvas, near, scene, side, who, lamp, camera)
-    if wig is not None and cover is not None:
-        _draw_cover(canvas, near, scene, wig, cover, casters, lamp)
-    return seen.pixels[seen.row < neutral_surface().mouth_rows[1] + 14]
+        _draw_ear(canvas, depth_buffer, scene, side, look, lighting, camera)
+    if hair_grid is not None and cover is not None:
+        _draw_cover(canvas, depth_buffer, scene, hair_grid, cover, casters, lighting)
+    return fragments.pixels[fragments.row < neutral_surface().mouth_rows[1] + 14]
 
 
 def _draw_occluders(
     canvas: Any,
-    near: Any,
+    depth_buffer: Any,
     scene: Scene,
-    who: Look,
-    lamp: Light,
-    balls: Floats,
+    look: Look,
+    lighting: Light,
+    eyeballs: Floats,
     camera: Camera,
     rng: np.random.Generator,
 ) -> Any:
     """Put things before the face; return the mask (canvas, canvas) of what they hide."""
     mm = camera.scale / camera.distance_mm
     hidden = np.zeros((scene.canvas, scene.canvas), np.float32)
-    if who.glasses:
+    if look.glasses:
         curves = {
             name: [camera.project(place_points(c, np.zeros(len(c)), scene.pose)) for c in lines]
-            for name, lines in occluders.glasses_curves(who, balls).items()
+            for name, lines in occluders.glasses_curves(look, eyeballs).items()
         }
         hidden = occluders.draw_glasses(
-            canvas, near, curves, mm, who, lamp, rng.uniform(0.0, 0.06, 3)
+            canvas, depth_buffer, curves, mm, look, lighting, rng.uniform(0.0, 0.06, 3)
         )
     flat = (scene.landmarks + 0.5) * (scene.canvas / scene.size) - 0.5
     target = flat[rng.integers(len(flat))]
     draw = rng.random(4)
-    cover = scene.trial.cover or _draw_cover_kind(draw, scene.trial.often)
+    cover = scene.conditions.cover or _draw_cover_kind(draw, scene.conditions.cover_rate)
     if cover == "hand":
-        hidden = np.maximum(hidden, occluders.draw_hand(canvas, rng, target, mm, who, lamp))
+        hidden = np.maximum(hidden, occluders.draw_hand(canvas, rng, target, mm, look, lighting))
     elif cover == "thing":
-        hidden = np.maximum(hidden, occluders.draw_object(canvas, rng, target, mm, lamp))
+        hidden = np.maximum(hidden, occluders.draw_object(canvas, rng, target, mm, lighting))
     elif cover == "foreground":
         hidden = np.maximum(hidden, occluders.draw_foreground(canvas, rng, target, flat.mean(0)))
-    if draw[3] < 0.12 and who.style in ("long", "medium", "fringe"):
-        occluders.draw_strands(canvas, rng, target, mm, who, lamp)
+    if draw[3] < 0.12 and look.style in ("long", "medium", "fringe"):
+        occluders.draw_strands(canvas, rng, target, mm, look, lighting)
     return hidden
 
 
-def _draw_cover_kind(draw: Floats, often: float) -> str:
+def _draw_cover_kind(draw: Floats, cover_rate: float) -> str:
     """Return what comes before a face, given even draws: most often nothing."""
     kinds = (("hand", 0.20), ("thing", 0.16), ("foreground", 0.08))
-    return next(
-        (kind for at, (kind, share) in zip(draw, kinds, strict=False) if at < share * often),
-        "nothing",
-    )
+    for value, (kind, share) in zip(draw, kinds, strict=False):
+        if value < share * cover_rate:
+            return kind
+    return "nothing"
 
 
-def _visible_points(scene: Scene, camera: Camera, near: Any, hidden: Any) -> Bools:
+def _visible_points(scene: Scene, camera: Camera, depth_buffer: Any, hidden: Any) -> Bools:
     """Say which landmarks the picture shows: on the near side and behind nothing."""
     flat, depth = camera.project(np.concatenate([scene.points, scene.further]))
     at = np.clip(np.round(flat), 0, scene.canvas - 1).astype(int)
     # The nearest depth around the point, so that a landmark on the silhouette does not fall off its
     # edge.
-    around = cv2.dilate(np.where(near < 1e5, near, 0).astype(np.float32), np.ones((5, 5), np.uint8))
+    around = cv2.dilate(
+        np.where(depth_buffer < 1e5, depth_buffer, 0).astype(np.float32), np.ones((5, 5), np.uint8)
+    )
     shown: Bools = (depth < around[at[:, 1], at[:, 0]] + 4.0) & (hidden[at[:, 1], at[:, 0]] < 0.5)
     return shown
 
 
 def _draw_head(
     canvas: Any,
-    near: Any,
+    depth_buffer: Any,
     scene: Scene,
     head: SurfaceGrid,
     casters: Any,
-    made: _Appearance,
-    lamp: Light,
-    balls: Floats,
+    person: _Appearance,
+    lighting: Light,
+    eyeballs: Floats,
     rng: np.random.Generator,
     camera: Camera,
 ) -> Fragments:
-    shape, who = head.depth.shape, made.look
-    lit = cv2.blur(light.cast_shadows(head.points, casters, lamp), (3, 3))
-    open_ = sky_openness(head)
-    glow = light.diffuse_light(head.normal, open_, lit * np.minimum(open_, 1), lamp)
-    glow *= skin.skin_blotches(shape, rng)
-    facing = dot_products(head.normal, halfway_vectors(head, camera, lamp))
-    gleam = 0.055 * light.specular_light(facing, lit, 9) + 0.085 * light.specular_light(
-        facing, lit, 38
+    shape, look = head.depth.shape, person.look
+    key_share = cv2.blur(light.cast_shadows(head.points, casters, lighting), (3, 3))
+    sky_share = sky_openness(head)
+    diffuse = light.diffuse_light(
+        head.normal, sky_share, key_share * np.minimum(sky_share, 1), lighting
     )
-    seen = head.seen(scene.canvas)
-    read = seen.read(cv2.merge([*cv2.split(glow), head.depth]))
-    painted = skin.paint_skin(who, scene.shape, rng) if made.skin is None else made.skin
-    colour = seen.read(painted, skin.TEXTURE_SCALE)
+    diffuse *= skin.skin_blotches(shape, rng)
+    facing = dot_products(head.normal, halfway_vectors(head, camera, lighting))
+    specular = 0.055 * light.specular_light(facing, key_share, 9) + 0.085 * light.specular_light(
+        facing, key_share, 38
+    )
+    fragments = head.rasterise(scene.canvas)
+    read = fragments.read(cv2.merge([*cv2.split(diffuse), head.depth]))
+    painted = skin.paint_skin(look, scene.shape, rng) if person.skin is None else person.skin
+    colour = fragments.read(painted, skin.TEXTURE_SCALE)
     colour *= read[:, :3]
-    colour += seen.read(gleam)[:, None] * (who.shine * lamp.colour).astype(np.float32)
-    canvas[seen.pixels] = colour
-    near[seen.pixels] = read[:, 3]
-    _draw_eyes(canvas, scene, seen, who, lamp, balls, camera)
-    _draw_mouth(canvas, scene, seen, lamp, camera)
-    return seen
+    colour += fragments.read(specular)[:, None] * (look.shine * lighting.colour).astype(np.float32)
+    canvas[fragments.pixels] = colour
+    depth_buffer[fragments.pixels] = read[:, 3]
+    _draw_eyes(canvas, scene, fragments, look, lighting, eyeballs, camera)
+    _draw_mouth(canvas, scene, fragments, lighting, camera)
+    return fragments
 
 
 def _pixel_rays(scene: Scene, camera: Camera, pixels: Any) -> tuple[Any, Any]:
@@ -267,14 +278,14 @@ def _pixel_rays(scene: Scene, camera: Camera, pixels: Any) -> tuple[Any, Any]:
     turn = rotation_matrix(scene.pose)
     # The head's frame is moved by `place`; its origin is found by placing it.
     zero = place_points(np.zeros((1, 3)), np.zeros(1), scene.pose)[0]
-    return turn.T @ (camera.place - zero), rays @ turn
+    return turn.T @ (camera.position - zero), rays @ turn
 
 
 def _slit_fragments(
-    seen: Fragments, rows: tuple[int, int], *spans: tuple[float, float]
+    fragments: Fragments, rows: tuple[int, int], *spans: tuple[float, float]
 ) -> list[Fragments]:
     """Return the pixels between two rows of the grid, one part per span of columns."""
-    within = seen.where(np.flatnonzero((seen.row > rows[0]) & (seen.row < rows[1])))
+    within = fragments.where(np.flatnonzero((fragments.row > rows[0]) & (fragments.row < rows[1])))
     return [
         within.where(np.flatnonzero((within.column > low) & (within.column < high)))
         for low, high in spans
@@ -284,83 +295,94 @@ def _slit_fragments(
 def _draw_eyes(
     canvas: Any,
     scene: Scene,
-    seen: Fragments,
-    who: Look,
-    lamp: Light,
-    balls: Floats,
+    fragments: Fragments,
+    look: Look,
+    lighting: Light,
+    eyeballs: Floats,
     camera: Camera,
 ) -> None:
-    key = rotation_matrix(scene.pose).T @ lamp.key
+    key = rotation_matrix(scene.pose).T @ lighting.key
     rows = neutral_surface().eye_rows
     for side, (centre, part) in enumerate(
-        zip(balls, _slit_fragments(seen, rows, *eye_spans()), strict=True)
+        zip(eyeballs, _slit_fragments(fragments, rows, *eye_spans()), strict=True)
     ):
         if len(part.pixels):
             origin, rays = _pixel_rays(scene, camera, part.pixels)
             gaze = scene.axes[side]
             canvas[part.pixels] = eyes.shade_eyeball(
-                origin, rays, centre, gaze, key, part.row - rows[0], who, lamp
+                origin, rays, centre, gaze, key, part.row - rows[0], look, lighting
             )
 
 
-def _draw_mouth(canvas: Any, scene: Scene, seen: Fragments, lamp: Light, camera: Camera) -> None:
+def _draw_mouth(
+    canvas: Any, scene: Scene, fragments: Fragments, lighting: Light, camera: Camera
+) -> None:
     rows = neutral_surface().mouth_rows
-    (part,) = _slit_fragments(seen, rows, mouth_span())
+    (part,) = _slit_fragments(fragments, rows, mouth_span())
     if len(part.pixels):
         origin, rays = _pixel_rays(scene, camera, part.pixels)
         drop = 95 * np.sin(scene.shape.jaw)
         lip_z = 103 + 2.2 * scene.shape.identity.get("mouth_forward", 0.0)
-        colour = eyes.shade_mouth(origin, rays, lip_z, drop, part.row - rows[0], lamp, 1.0)
+        colour = eyes.shade_mouth(origin, rays, lip_z, drop, part.row - rows[0], lighting, 1.0)
         canvas[part.pixels] = colour
 
 
 def _draw_ear(
-    canvas: Any, near: Any, scene: Scene, side: int, who: Look, lamp: Light, camera: Camera
+    canvas: Any,
+    depth_buffer: Any,
+    scene: Scene,
+    side: int,
+    look: Look,
+    lighting: Light,
+    camera: Camera,
 ) -> None:
     part = ears.make_ear(side)
     points = deform_points(part.body, scene.shape, np.zeros((2, 3)) + 1e4)
     sheet = place_grid(place_points(points, part.body.body, scene.pose), part.shape, camera)
-    seen = sheet.seen(scene.canvas, facing=0)
+    fragments = sheet.rasterise(scene.canvas, facing=0)
     # both sides are seen
     normal = sheet.normal * np.sign(dot_products(sheet.normal, camera_directions(sheet, camera)))
-    lit = np.full(part.shape, 0.85, np.float32)  # small and at the side: shadows barely tell
-    glow = light.diffuse_light(normal, part.shade.astype(np.float32), lit, lamp)
-    colour = glow * (who.skin * np.array([1.0, 0.82, 0.8])).astype(np.float32)
-    depth = seen.read(sheet.depth)
-    front = np.flatnonzero(depth < near[seen.pixels])
-    part_seen = seen.where(front)
+    key_share = np.full(part.shape, 0.85, np.float32)  # small and at the side: shadows barely tell
+    diffuse = light.diffuse_light(normal, part.shade.astype(np.float32), key_share, lighting)
+    colour = diffuse * (look.skin * np.array([1.0, 0.82, 0.8])).astype(np.float32)
+    depth = fragments.read(sheet.depth)
+    front = np.flatnonzero(depth < depth_buffer[fragments.pixels])
+    part_seen = fragments.where(front)
     canvas[part_seen.pixels] = part_seen.read(colour)
-    near[part_seen.pixels] = depth[front]
+    depth_buffer[part_seen.pixels] = depth[front]
 
 
 def _draw_cover(
     canvas: Any,
-    near: Any,
+    depth_buffer: Any,
     scene: Scene,
-    wig: SurfaceGrid,
+    hair_grid: SurfaceGrid,
     cover: hair.HairCover,
     casters: Any,
-    lamp: Light,
+    lighting: Light,
 ) -> None:
-    shape = wig.depth.shape
-    seen = wig.seen(scene.canvas)
-    lit = light.cast_shadows(wig.points, casters, lamp)
-    glow = light.diffuse_light(wig.normal, np.ones(shape, np.float32), lit, lamp)
-    gleam = np.zeros(shape, np.float32)
+    shape = hair_grid.depth.shape
+    fragments = hair_grid.rasterise(scene.canvas)
+    key_share = light.cast_shadows(hair_grid.points, casters, lighting)
+    diffuse = light.diffuse_light(hair_grid.normal, np.ones(shape, np.float32), key_share, lighting)
+    specular = np.zeros(shape, np.float32)
     if cover.combed:
-        tangent = unit_vectors(np.gradient(wig.points, axis=1))
-        half = lamp.key.astype(np.float32) + np.array([0, 0, 1], np.float32)
+        tangent = unit_vectors(np.gradient(hair_grid.points, axis=1))
+        half = lighting.key.astype(np.float32) + np.array([0, 0, 1], np.float32)
         along = dot_products(tangent, half / np.linalg.norm(half))
-        gleam = np.maximum(1 - along**2, 0) ** np.float32(22) * lit
-    depth, clear = seen.read(wig.depth), seen.read(cover.texture[..., 3], hair.TEXTURE_SCALE)
-    shown = np.flatnonzero((depth < near[seen.pixels] + 2.0) & (clear > 0.01))
-    seen, depth, clear = seen.where(shown), depth[shown], clear[shown]
-    read = seen.read(cv2.merge([*cv2.split(glow), gleam]))
-    colour = seen.read(cover.texture, hair.TEXTURE_SCALE)[:, :3]
+        specular = np.maximum(1 - along**2, 0) ** np.float32(22) * key_share
+    depth, clear = (
+        fragments.read(hair_grid.depth),
+        fragments.read(cover.texture[..., 3], hair.TEXTURE_SCALE),
+    )
+    shown = np.flatnonzero((depth < depth_buffer[fragments.pixels] + 2.0) & (clear > 0.01))
+    fragments, depth, clear = fragments.where(shown), depth[shown], clear[shown]
+    read = fragments.read(cv2.merge([*cv2.split(diffuse), specular]))
+    colour = fragments.read(cover.texture, hair.TEXTURE_SCALE)[:, :3]
     sheen = np.sqrt(colour)
     sheen *= np.float32(0.05)
-    sheen += colour * (np.float32(1.3) * lamp.colour.astype(np.float32))
+    sheen += colour * (np.float32(1.3) * lighting.colour.astype(np.float32))
     sheen *= read[:, 3:]
-    seen.put(canvas, colour * read[:, :3] + sheen, clear)
+    fragments.put(canvas, colour * read[:, :3] + sheen, clear)
     solid = clear > 0.5
-    near[seen.pixels[solid]] = depth[solid]
+    depth_buffer[fragments.pixels[solid]] = depth[solid]

@@ -59,15 +59,15 @@ def portrait_cell(scene: Scene, cell: int = _CELL_PX) -> Bytes:
     shot = render_picture(scene)
     scale = cell / scene.size
     shown = _fit_cell(shot.pixels, cell, cell)
-    further = len(scene.further) > 0
-    points = scene.camera.project(scene.further)[0] if further else scene.landmarks
-    seen = shot.visible[len(scene.points) :] if further else shot.visible
-    for place, visible in zip((points + 0.5) * scale - 0.5, seen.tolist(), strict=True):
+    points, visible = scene.landmarks, shot.visible
+    if len(scene.further):
+        points, visible = scene.camera.project(scene.further)[0], visible[len(scene.points) :]
+    for point, is_visible in zip((points + 0.5) * scale - 0.5, visible.tolist(), strict=True):
         cv2.circle(
             shown,
-            _fixed_point(place),
+            _fixed_point(point),
             13,
-            _VISIBLE_COLOUR if visible else _HIDDEN_COLOUR,
+            _VISIBLE_COLOUR if is_visible else _HIDDEN_COLOUR,
             -1,
             cv2.LINE_AA,
             4,

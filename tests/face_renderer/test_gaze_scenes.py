@@ -64,7 +64,7 @@ def test_both_lines_of_sight_meet_the_dot(number):
     scene = shot.scene
     who = gaze_targets.draw_person(*scene.person_key[:-1])
     eyes = gaze_targets.eyeball_positions(who, scene.pose, scene.shape.expression)
-    dot = scene.camera.place + 10 * np.array([-shot.target_cm[0], -shot.target_cm[1], 0])
+    dot = scene.camera.position + 10 * np.array([-shot.target_cm[0], -shot.target_cm[1], 0])
     for eye, axis, (kappa_yaw, kappa_pitch) in zip(eyes, scene.axes, who.kappa, strict=True):
         yaw, pitch = np.arctan2(axis[0], axis[2]) + kappa_yaw, np.arcsin(axis[1]) + kappa_pitch
         line = rotation_matrix(scene.pose) @ gaze_direction(yaw, pitch)
@@ -225,7 +225,7 @@ def test_a_laboratory_has_one_wall_and_the_light_of_the_moment():
     assert scenes[0].room.light_key == scenes[1].room.light_key != scenes[2].room.light_key
     assert len({scene.grain_key for scene in scenes}) == 4  # the noise is each picture's own
     lamps = [
-        light.draw_light(random_stream(*s.room.light_key), hard=False).seen(s.room.turn)
+        light.draw_light(random_stream(*s.room.light_key), hard=False).rotated(s.room.turn)
         for s in scenes[:2]
     ]
     keys = [s.room.turn.T @ lamp.key for s, lamp in zip(scenes[:2], lamps, strict=True)]

@@ -36,16 +36,16 @@ def test_attributes_are_what_the_scene_is_made_with(faces):
     assert np.degrees(max(turn[False])) < 30
     jaw = {v: np.mean([s.shape.jaw for s in having(faces, "expression", v)]) for v in (True, False)}
     assert jaw[True] > 3 * jaw[False]
-    assert all(s.trial.blur_px > 1.5 for s in having(faces, "blur"))
-    assert all(s.trial.blur_px == 0 for s in having(faces, "blur", False))
-    assert all(s.trial.harsh for s in having(faces, "illumination"))
+    assert all(s.conditions.blur_px > 1.5 for s in having(faces, "blur"))
+    assert all(s.conditions.blur_px == 0 for s in having(faces, "blur", False))
+    assert all(s.conditions.harsh for s in having(faces, "illumination"))
     assert all(s.changes["makeup"] > 0.7 for s in having(faces, "makeup"))
     assert all(s.changes["makeup"] <= 0.25 for s in having(faces, "makeup", False))
     for scene in having(faces, "occlusion", False):
-        assert scene.trial.cover == "nothing"
+        assert scene.conditions.cover == "nothing"
         assert scene.changes["glasses"] != 4
     for scene in having(faces, "occlusion"):
-        assert scene.trial.cover != "nothing" or scene.changes["glasses"] == 4
+        assert scene.conditions.cover != "nothing" or scene.changes["glasses"] == 4
 
 
 def test_what_comes_before_a_face_hides_points_and_blur_takes_detail_away(faces):

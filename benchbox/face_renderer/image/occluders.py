@@ -34,21 +34,21 @@ def _fixed_point(points: Floats) -> Any:
 # --- glasses --------------------------------------------------------------------------------------
 
 
-def glasses_curves(look: Look, balls: Floats) -> dict[str, list[Floats]]:
+def glasses_curves(look: Look, eyeballs: Floats) -> dict[str, list[Floats]]:
     """Return rims, bridge and arms as curves (n, 3) mm in the head's frame; eyeballs (2, 3)."""
     wide, tall, square = look.lens
     t = np.linspace(0, 2 * np.pi, 33)
     cos, sin = np.cos(t), np.sin(t)
     x = wide * np.sign(cos) * np.abs(cos) ** (2 / square)
     y = tall * np.sign(sin) * np.abs(sin) ** (2 / square) * (1 - 0.12 * np.sign(sin))
-    front = float(balls[:, 2].mean()) + 25.0
+    front = float(eyeballs[:, 2].mean()) + 25.0
     curves: dict[str, list[Floats]] = {"rim": [], "arm": [], "bridge": []}
 
     def at(px: Any, py: Any, ball: Floats) -> Floats:
         return np.stack([px, py + ball[1] + 3, front - (np.asarray(px) / 60) ** 2 * 13], axis=-1)
 
     inner = []
-    for side, ball in zip((-1, 1), balls, strict=True):
+    for side, ball in zip((-1, 1), eyeballs, strict=True):
         centre = ball[0] + side * 2.5
         curves["rim"].append(at(centre + x, y, ball))
         outer = centre + side * wide
@@ -64,7 +64,7 @@ def glasses_curves(look: Look, balls: Floats) -> dict[str, list[Floats]]:
 
 def draw_glasses(
     canvas: Any,
-    near: Any,
+    depth_buffer: Any,
     curves: dict[str, list[tuple[Any, Any]]],
     px_per_mm: float,
     look: Look,
@@ -83,7 +83,7 @@ def draw_glasses(
         lens = np.zeros((size, size), np.float32)
         cv2.fillPoly(lens, [_fixed_point(flat)], 1.0, cv2.LINE_8, 4)
         lens = cv2.GaussianBlur(lens, (3, 3), 0)
-        lens *= near > float(depth.mean()) - 40
+        lens *= depth_buffer > float(depth.mean()) - 40
         if look.glasses == 4:
             _blend_colour(canvas, lens * np.float32(0.94), tint.astype(np.float32))
             hidden = np.maximum(hidden, lens)
@@ -98,7 +98,7 @@ def draw_glasses(
         for flat, depth in lines:
             _draw_visible_line(
                 edge,
-                near,
+                depth_buffer,
                 flat,
                 depth,
                 thick if name != "arm" else max(thick - 1, 1),
@@ -110,12 +110,12 @@ def draw_glasses(
 
 
 def _draw_visible_line(
-    edge: Any, near: Any, flat: Any, depth: Any, thick: int, *, slack: float
+    edge: Any, depth_buffer: Any, flat: Any, depth: Any, thick: int, *, slack: float
 ) -> None:
     """Draw the stretches of a curve that nothing nearer hides."""
     size = edge.shape[0]
     at = np.clip(np.round(flat), 0, size - 1).astype(int)
-    seen = depth < near[at[:, 1], at[:, 0]] + slack
+    seen = depth < depth_buffer[at[:, 1], at[:, 0]] + slack
     places = _fixed_point(flat)
     for k in range(len(flat) - 1):
         if seen[k] and seen[k + 1]:

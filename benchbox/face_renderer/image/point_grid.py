@@ -29,7 +29,7 @@ class SurfaceGrid:
     flat: Any  # (R, C, 2) px on the canvas
     depth: Any  # (R, C) mm
 
-    def seen(self, size: int, *, facing: int = 1) -> Fragments:
+    def rasterise(self, size: int, *, facing: int = 1) -> Fragments:
         """Return the pixels of a size x size canvas that show it."""
         return rasterise_grid(self.flat, self.depth, size, facing=facing)
 
@@ -84,7 +84,7 @@ def sky_openness(part: SurfaceGrid) -> Any:
 def camera_directions(part: SurfaceGrid, camera: Camera) -> Any:
     """Return unit vectors (3, R, C) from the points to the camera."""
     view = -part.points
-    view += camera.place.astype(np.float32)[:, None, None]
+    view += camera.position.astype(np.float32)[:, None, None]
     return unit_vectors(view)
 
 

@@ -51,7 +51,7 @@ class View:
     camera: Camera
     mood: Mapping[str, float] = field(default_factory=dict)  # expression
     jaw: float = 0.0
-    trial: Conditions = field(default_factory=Conditions)
+    conditions: Conditions = field(default_factory=Conditions)
     size: int = PICTURE_PX
     canvas: int = CANVAS_PX
     look_key: tuple[int, ...] = ()
@@ -62,19 +62,19 @@ class View:
 @lru_cache(maxsize=256)
 def draw_person(*key: int) -> Person:
     """Draw the person that belongs to a key."""
-    who = draw_identity(random_stream(*key, _WHO))
-    looks = appearance.draw_look(random_stream(*key, _LOOK), child=who["length"] < -1.5)
+    onlooker = draw_identity(random_stream(*key, _WHO))
+    look = appearance.draw_look(random_stream(*key, _LOOK), child=onlooker["length"] < -1.5)
     rng = random_stream(*key, _KAPPA)
     spread = np.radians(_KAPPA_SPREAD_DEG)
     nasal = np.radians(_KAPPA_NASAL_DEG) + rng.normal(0, spread, 2).clip(-2 * spread, 2 * spread)
     up = np.radians(_KAPPA_UP_DEG) + rng.normal(0, spread) + rng.normal(0, spread / 3, 2)
     changes = {
         "fringe": False,
-        "part": 0.2 * looks.part,
-        "style": "short" if looks.style == "fringe" else looks.style,
-        "glasses": 1 if looks.glasses == 4 else looks.glasses,
+        "part": 0.2 * look.part,
+        "style": "short" if look.style == "fringe" else look.style,
+        "glasses": 1 if look.glasses == 4 else look.glasses,
     }
-    return Person("", key, who, np.stack([nasal * [1, -1], -up], axis=1), changes)
+    return Person("", key, onlooker, np.stack([nasal * [1, -1], -up], axis=1), changes)
 
 
 def draw_mood(rng: np.random.Generator) -> tuple[dict[str, float], float]:
@@ -93,10 +93,10 @@ def draw_mood(rng: np.random.Generator) -> tuple[dict[str, float], float]:
     return face, 0.0
 
 
-def eyeball_positions(who: Person, pose: Pose, face: Mapping[str, float]) -> Floats:
+def eyeball_positions(onlooker: Person, pose: Pose, face: Mapping[str, float]) -> Floats:
     """Return where the eyeballs' centres are (2, 3) mm in the camera's axes, picture left first."""
     return place_points(
-        eyeball_centres(eye_corner_body(), Shape(who.identity, face)), np.zeros(2), pose
+        eyeball_centres(eye_corner_body(), Shape(onlooker.identity, face)), np.zeros(2), pose
     )
 
 
@@ -112,21 +112,21 @@ def nose_direction(pose: Pose) -> Floats:
     return forward
 
 
-def turn_eyes(who: Person, pose: Pose, lines: Floats) -> tuple[Floats, float]:
+def turn_eyes(onlooker: Person, pose: Pose, lines: Floats) -> tuple[Floats, float]:
     """Return the eyeballs' axes (2, 3), head's frame, for lines of sight (2, 3), camera's axes.
 
     And the mean pitch.
     """
     sight = (lines / np.linalg.norm(lines, axis=1, keepdims=True)) @ rotation_matrix(pose)
     yaw, pitch = np.arctan2(sight[:, 0], sight[:, 2]), np.arcsin(np.clip(sight[:, 1], -1, 1))
-    yaw, pitch = yaw - who.kappa[:, 0], pitch - who.kappa[:, 1]
+    yaw, pitch = yaw - onlooker.kappa[:, 0], pitch - onlooker.kappa[:, 1]
     return np.stack([gaze_direction(a, b) for a, b in zip(yaw, pitch, strict=True)]), float(
         pitch.mean()
     )
 
 
 def look_at_target(
-    who: Person,
+    onlooker: Person,
     view: View,
     target: Floats,
     rng: np.random.Generator,
@@ -136,30 +136,30 @@ def look_at_target(
 
     The point is in the camera's axes, whose origin is in the head's middle.
     """
-    lines = target - eyeball_positions(who, view.pose, view.mood)
-    axes, pitch = turn_eyes(who, view.pose, lines)
+    lines = target - eyeball_positions(onlooker, view.pose, view.mood)
+    axes, pitch = turn_eyes(onlooker, view.pose, lines)
     squint = 0.10 * max(view.mood.get("smile", 0.0), 0.0)
-    shut = float(
+    lid_closure = float(
         np.clip(-0.06 + rng.normal(0, 0.04) + 0.62 * max(pitch, -0.3) + squint, -0.28, 0.62)
     )
-    shape = Shape(who.identity, view.mood, view.jaw, (shut, shut))
+    shape = Shape(onlooker.identity, view.mood, view.jaw, (lid_closure, lid_closure))
     layout = layout or model_points68()
     points = place_points(layout.of(shape), layout.share, view.pose)
     flat = view.camera.project(points)[0]
     return Scene(
-        who.name,
+        onlooker.name,
         shape,
         view.pose,
         view.camera,
         points,
         flat,
         detect_face(flat, rng, hard=False),
-        view.trial,
-        (*who.key, _LOOK),
+        view.conditions,
+        (*onlooker.key, _LOOK),
         view.look_key,
         view.frame_key,
         axes=axes,
-        changes=who.changes,
+        changes=onlooker.changes,
         room=view.room,
         settled=True,
         size=view.size,

@@ -131,7 +131,9 @@ def _draw_attention(rig: Rig, key: tuple[int, ...], frame: int) -> tuple[Floats,
 
 def _to_camera_axes(camera: int, cameras: int, direction: Floats) -> Floats:
     """Return a direction (3,) in the axes of a camera that looks at the person."""
-    return direction if cameras == 1 else _camera_rotation(camera) @ direction
+    if cameras == 1:
+        return direction
+    return _camera_rotation(camera) @ direction
 
 
 def _camera_rotation(camera: int) -> Floats:
@@ -144,11 +146,10 @@ def _camera_rotation(camera: int) -> Floats:
 
 def _limit_gaze(pose: Pose, line: Floats) -> Floats:
     """Return the line of sight (3,) that is nearest to one wished for and that eyes can take."""
+    max_yaw, max_pitch = _MAX_EYE_TURN_RAD
     x, y, z = line @ rotation_matrix(pose)
-    yaw, pitch = np.arctan2(x, z), np.arcsin(np.clip(y, -1, 1))
-    yaw, pitch = (
-        np.clip(a, -most, most) for a, most in zip((yaw, pitch), _MAX_EYE_TURN_RAD, strict=True)
-    )
+    yaw = np.clip(np.arctan2(x, z), -max_yaw, max_yaw)
+    pitch = np.clip(np.arcsin(np.clip(y, -1, 1)), -max_pitch, max_pitch)
     turned: Floats = rotation_matrix(pose) @ gaze_direction(yaw, pitch)
     return turned
 
@@ -158,47 +159,44 @@ def draw_patch(rig: Rig, part: str, number: int) -> Patch:
     person, shown = divmod(number, rig.frames)
     frame, camera = divmod(shown, rig.cameras)
     key = _person_key(rig, part, person)
-    who = draw_person(*key)
+    onlooker = draw_person(*key)
     rng = random_stream(*key, _FRAME, frame, camera + 1)
     nose, line = (
-        _to_camera_axes(camera, rig.cameras, way) for way in _draw_attention(rig, key, frame)
+        _to_camera_axes(camera, rig.cameras, direction)
+        for direction in _draw_attention(rig, key, frame)
     )
     pose = pose_facing(nose)
-    yaw, pitch = (
-        float(np.clip(a, -most, most))
-        for a, most in zip((pose.yaw, pose.pitch), _MAX_HEAD_TURN_RAD, strict=True)
-    )
+    max_yaw, max_pitch = _MAX_HEAD_TURN_RAD
+    yaw = float(np.clip(pose.yaw, -max_yaw, max_yaw))
+    pitch = float(np.clip(pose.pitch, -max_pitch, max_pitch))
     pose = Pose(yaw, pitch, float(rng.normal(0, 0.03)))
-    face, jaw = draw_mood(random_stream(*key, _MOOD, frame))
-    side = shown % 2 if rig.eyes else -1
-    middle = _looked_at_point(who, pose, face, side)
+    expression, jaw = draw_mood(random_stream(*key, _MOOD, frame))
+    side, size = -1, FACE_PX
+    if rig.eyes:
+        side, size = shown % 2, EYE_PX[1]
+    middle = _looked_at_point(onlooker, pose, expression, side)
     target = middle + _limit_gaze(pose, line) * rng.uniform(550, 950)
-    trial, lit, room = _draw_conditions(rig, key, frame, camera)
-    size, grain = EYE_PX[1] if rig.eyes else FACE_PX, (*key, _GRAIN, shown)
+    conditions, look_key, room = _draw_conditions(rig, key, frame, camera)
     view = View(
         pose,
         _normalised_camera(middle, size, rig, rng),
-        face,
+        expression,
         jaw,
-        trial,
-        size,
-        2 * size,
-        lit,
-        grain,
-        room,
+        conditions,
+        size=size,
+        canvas=2 * size,
+        look_key=look_key,
+        frame_key=(*key, _GRAIN, shown),
+        room=room,
     )
-    scene = look_at_target(who, view, target, rng)
-    # the subject's right eye is in the picture's left
-    flip = np.array([-1.0 if side == 0 else 1.0, 1.0, 1.0])
-    gaze = (target - middle) / np.linalg.norm(target - middle)
-    return Patch(
-        scene,
-        f"{part}-{person:03d}",
-        camera,
-        side == 0,
-        flip * _flip_direction(gaze),
-        flip * _flip_direction(nose_direction(pose)),
-    )
+    scene = look_at_target(onlooker, view, target, rng)
+    mirrored = side == 0  # the subject's right eye is in the picture's left
+    gaze = _flip_direction((target - middle) / np.linalg.norm(target - middle))
+    head = _flip_direction(nose_direction(pose))
+    if mirrored:
+        mirror = np.array([-1.0, 1.0, 1.0])
+        gaze, head = mirror * gaze, mirror * head
+    return Patch(scene, f"{part}-{person:03d}", camera, mirrored, gaze, head)
 
 
 def _draw_conditions(
@@ -212,22 +210,22 @@ def _draw_conditions(
     if rig.cameras > 1:
         room = Room((*key, _LIGHT, frame), _camera_rotation(camera))
         return Conditions(sharp=True, cover="nothing"), (*key, _LIGHT), room
-    lit = (*key, _LIGHT, frame, camera)
-    chance = random_stream(*lit, 1).random(2)
+    light_key = (*key, _LIGHT, frame, camera)
+    chance = random_stream(*light_key, 1).random(2)
     return (
         Conditions(light=bool(chance[0] < 0.4), sharp=bool(chance[1] < 0.8), cover="nothing"),
-        lit,
+        light_key,
         None,
     )
 
 
-def _looked_at_point(who: Person, pose: Pose, face: dict[str, float], side: int) -> Floats:
+def _looked_at_point(onlooker: Person, pose: Pose, face: dict[str, float], side: int) -> Floats:
     """Return what the camera looks at (3,).
 
     An eye, picture left 0 or right 1, or the middle of the face.
     """
     if side >= 0:
-        eye: Floats = eyeball_positions(who, pose, face)[side]
+        eye: Floats = eyeball_positions(onlooker, pose, face)[side]
         return eye
     face_: Floats = place_points(_FACE_MIDDLE, np.zeros(1), pose)[0]
     return face_
@@ -264,7 +262,9 @@ def pitch_yaw(line: Floats) -> Floats:
 
 def patch_shape(rig: Rig) -> tuple[int, int]:
     """Return rows and columns of a study's patches."""
-    return EYE_PX if rig.eyes else (FACE_PX, FACE_PX)
+    if rig.eyes:
+        return EYE_PX
+    return FACE_PX, FACE_PX
 
 
 def cut_patch(patch: Patch, square: Bytes) -> Bytes:
@@ -273,4 +273,6 @@ def cut_patch(patch: Patch, square: Bytes) -> Bytes:
         return square
     above = (EYE_PX[1] - EYE_PX[0]) // 2
     eye = square[above : above + EYE_PX[0]]
-    return eye[:, ::-1] if patch.mirrored else eye
+    if patch.mirrored:
+        return eye[:, ::-1]
+    return eye

@@ -62,7 +62,9 @@ class Study:
 
     def shown(self, part: str) -> tuple[int, int]:
         """Return the dots that a person of a part is shown, and the frames taken of each."""
-        return (self.dots * self.frames, 1) if part in self.single else (self.dots, self.frames)
+        if part in self.single:
+            return self.dots * self.frames, 1
+        return self.dots, self.frames
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +89,9 @@ def frame_slices(orientation: int) -> tuple[slice, slice]:
     """
     rim = slice(FRAME_SIDE_PX // 8, FRAME_SIDE_PX - FRAME_SIDE_PX // 8)
     whole = slice(0, FRAME_SIDE_PX)
-    return (whole, rim) if orientation in (1, 2) else (rim, whole)
+    if orientation in (1, 2):
+        return whole, rim
+    return rim, whole
 
 
 def face_grid(faces: Floats, orientations: npt.NDArray[np.int64]) -> Floats:
@@ -120,14 +124,18 @@ def _person_key(study: Study, part: str, person: int) -> tuple[int, ...]:
 
 
 def held_device(study: Study, part: str, person: int, dot: int) -> tuple[Device, int]:
-    """Return the device of a person and how it is held while a dot is shown."""
-    kind = "tablet" if study.tablets and person % _TABLET_OF == _TABLET_OF - 1 else "phone"
-    kinds = [d for d in device_screens.DEVICES if d.kind == kind]
-    device = kinds[
-        int(random_stream(*_person_key(study, part, person), _HOLD).integers(len(kinds)))
-    ]
-    turns = (1,) if study.upright else _ORIENTATIONS[kind]
-    return device, turns[dot * len(turns) // study.shown(part)[0]]
+    """Return the device of a person and its orientation while a dot is shown."""
+    kind = "phone"
+    if study.tablets and person % _TABLET_OF == _TABLET_OF - 1:
+        kind = "tablet"
+    devices = [device for device in device_screens.DEVICES if device.kind == kind]
+    rng = random_stream(*_person_key(study, part, person), _HOLD)
+    device = devices[int(rng.integers(len(devices)))]
+    if study.upright:
+        return device, 1
+    orientations = _ORIENTATIONS[kind]
+    dots, _ = study.shown(part)
+    return device, orientations[dot * len(orientations) // dots]
 
 
 @lru_cache(maxsize=64)
@@ -172,28 +180,30 @@ def draw_shot(study: Study, part: str, number: int) -> Shot:
     target_cm = device_screens.draw_dot_cm(device, orientation, random_stream(*key, _DOT, dot, 1))
     middle_cm = device_screens.screen_middle_cm(device, orientation)
     x, y, distance, yaw, pitch, roll, aim_x, aim_y = _draw_hold(study, part, person, dot, frame)
-    lens = Camera(
+    camera = Camera(
         distance, device.focal * FRAME_SIDE_PX, np.full(2, (FRAME_SIDE_PX - 1) / 2), (x, y)
     )
-    centre = _screen_to_space(lens, middle_cm + 0.3 * (target_cm - middle_cm))
-    way = pose_facing(centre)
-    pose = Pose(way.yaw + yaw, way.pitch + pitch, roll)
+    centre = _screen_to_space(camera, middle_cm + 0.3 * (target_cm - middle_cm))
+    direction = pose_facing(centre)
+    pose = Pose(direction.yaw + yaw, direction.pitch + pitch, roll)
     face, jaw = draw_mood(random_stream(*key, _MOOD, dot))
-    lit = (*key, _LIGHT, orientation)
-    chance = random_stream(*lit, 1).random(2)
-    trial = Conditions(light=bool(chance[0] < 0.2), sharp=bool(chance[1] < 0.8), cover="nothing")
+    light_key = (*key, _LIGHT, orientation)
+    chance = random_stream(*light_key, 1).random(2)
+    conditions = Conditions(
+        light=bool(chance[0] < 0.2), sharp=bool(chance[1] < 0.8), cover="nothing"
+    )
     view = View(
         pose,
-        lens,
+        camera,
         face,
         jaw,
-        trial,
+        conditions,
         FRAME_SIDE_PX,
         FRAME_SIDE_PX * 9 // 8,
-        lit,
+        light_key,
         (*key, _GRAIN, dot, frame),
     )
-    looked_at = _screen_to_space(lens, target_cm) + np.array([aim_x, aim_y, 0.0])
+    looked_at = _screen_to_space(camera, target_cm) + np.array([aim_x, aim_y, 0.0])
     scene = look_at_target(
         draw_person(*key), view, looked_at, random_stream(*key, _FRAME, dot, frame)
     )
@@ -201,12 +211,12 @@ def draw_shot(study: Study, part: str, number: int) -> Shot:
     return _crop_shot(scene, name, f"{name}-{dot:02d}", device, orientation, target_cm)
 
 
-def _screen_to_space(lens: Camera, place_cm: Floats) -> Floats:
+def _screen_to_space(camera: Camera, place_cm: Floats) -> Floats:
     """Return a point of the screen (3,) mm in the camera's axes.
 
     The user's right is the picture's left.
     """
-    point: Floats = lens.place + 10 * np.array([-place_cm[0], -place_cm[1], 0.0])
+    point: Floats = camera.position + 10 * np.array([-place_cm[0], -place_cm[1], 0.0])
     return point
 
 

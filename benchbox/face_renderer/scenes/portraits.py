@@ -74,7 +74,7 @@ class _Plan:
 
     pose: Pose
     hard: bool
-    trial: Conditions
+    conditions: Conditions
     kinds: tuple[float, ...] | None = None
     changes: dict[str, Any] = field(default_factory=dict)
     traits: dict[str, bool] = field(default_factory=dict)
@@ -83,39 +83,35 @@ class _Plan:
 def draw_portrait(gallery: Gallery, part: str, number: int) -> Portrait:
     """Draw face `number` of a part."""
     key = (crc32(f"{gallery.name}-{PORTRAIT_VERSION}".encode()), crc32(part.encode()), number)
-    who = draw_identity(random_stream(*key, _WHO))
-    child = who["length"] < -1.5
+    identity = draw_identity(random_stream(*key, _WHO))
+    child = identity["length"] < -1.5
     usual = appearance.draw_look(random_stream(*key, _LOOK), child=child)
+    plan = _PLANS[gallery.kind](random_stream(*key, _TRAITS), usual, part)
     rng = random_stream(*key, _MOMENT)
-    traits = random_stream(*key, _TRAITS)
-    plan = {
-        "attributes": _plan_attributes,
-        "occluded": _plan_occluded,
-        "turned": _plan_turned,
-        "places": _plan_places,
-    }[gallery.kind](traits, usual, part)
-    shape = draw_shape(rng, who, plan.pose, plan.hard, plan.kinds)
+    shape = draw_shape(rng, identity, plan.pose, plan.hard, plan.kinds)
     axes = parallel_axes(*shape.gaze)
-    on68 = model_points68().at(shape, plan.pose, axes)
-    distance = float(np.exp(rng.uniform(np.log(420 if plan.hard else 600), np.log(2600))))
-    camera = aim_camera(on68, distance, *_draw_framing(rng))
-    flat = camera.project(on68)[0]
+    points = model_points68().at(shape, plan.pose, axes)
+    nearest_mm = 420 if plan.hard else 600
+    distance = float(np.exp(rng.uniform(np.log(nearest_mm), np.log(2600))))
+    camera = aim_camera(points, distance, *_draw_framing(rng))
+    landmarks = camera.project(points)[0]
+    further = np.zeros((0, 3))
+    if gallery.layout != "ibug68":
+        further = model_points(gallery.layout).at(shape, plan.pose, axes)
     scene = Scene(
-        f"{part}-{number:05d}",
-        shape,
-        plan.pose,
-        camera,
-        on68,
-        flat,
-        detect_face(flat, random_stream(*key, _DETECTOR), hard=plan.hard),
-        plan.trial,
-        (*key, _LOOK),
-        (*key, _PICTURE),
+        person=f"{part}-{number:05d}",
+        shape=shape,
+        pose=plan.pose,
+        camera=camera,
+        points=points,
+        landmarks=landmarks,
+        detected=detect_face(landmarks, random_stream(*key, _DETECTOR), hard=plan.hard),
+        conditions=plan.conditions,
+        person_key=(*key, _LOOK),
+        look_key=(*key, _PICTURE),
         axes=axes,
         changes=plan.changes,
-        further=model_points(gallery.layout).at(shape, plan.pose, axes)
-        if gallery.layout != "ibug68"
-        else np.zeros((0, 3)),
+        further=further,
         canvas=CANVAS_PX,
     )
     return Portrait(scene, plan.traits)
@@ -149,27 +145,28 @@ def aflw_rect(scene: Scene) -> Floats:
 
 def _plan_attributes(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
     del part
-    large, lively, lit, painted, covered, blurred = (
-        bool(rng.random() < share) for share in _SHARES
-    )
-    cover = str(rng.choice(["hand", "thing", "foreground", "sunglasses"], p=[0.4, 0.3, 0.15, 0.15]))
-    changes: dict[str, Any] = {
-        "fringe": covered,
-        "glasses": 4 if covered and cover == "sunglasses" else usual.glasses % 4,
+    traits = {
+        name: bool(rng.random() < share) for name, share in zip(ATTRIBUTES, _SHARES, strict=True)
     }
-    changes |= _makeup_changes(rng, usual, painted)
-    cover = cover if covered and cover != "sunglasses" else "nothing"
-    blur_px = float(rng.uniform(1.8, 3.6)) if blurred else 0.0
-    trial = Conditions(light=lit, lens=blurred, often=0.0, cover=cover, blur_px=blur_px, harsh=lit)
-    traits = dict(zip(ATTRIBUTES, (large, lively, lit, painted, covered, blurred), strict=True))
-    return _Plan(
-        _large_pose(rng) if large else _mild_pose(rng),
-        lively,
-        trial,
-        _LIVELY if lively else _CALM,
-        changes,
-        traits,
+    cover = str(rng.choice(["hand", "thing", "foreground", "sunglasses"], p=[0.4, 0.3, 0.15, 0.15]))
+    glasses = usual.glasses % 4
+    if not traits["occlusion"]:
+        cover = "nothing"
+    elif cover == "sunglasses":
+        cover, glasses = "nothing", 4
+    changes: dict[str, Any] = {"fringe": traits["occlusion"], "glasses": glasses}
+    changes |= _makeup_changes(rng, usual, traits["makeup"])
+    conditions = Conditions(
+        light=traits["illumination"],
+        lens=traits["blur"],
+        cover_rate=0.0,
+        cover=cover,
+        blur_px=float(rng.uniform(1.8, 3.6)) if traits["blur"] else 0.0,
+        harsh=traits["illumination"],
     )
+    pose = _large_pose(rng) if traits["largepose"] else _mild_pose(rng)
+    lively = traits["expression"]
+    return _Plan(pose, lively, conditions, _LIVELY if lively else _CALM, changes, traits)
 
 
 def _makeup_changes(
@@ -198,14 +195,21 @@ def _mild_pose(rng: np.random.Generator) -> Pose:
 
 
 def _plan_occluded(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
-    often = 0.82 if part == "test" else 0.72
+    cover_rate = 0.82 if part == "test" else 0.72
     kinds = ["hand", "thing", "foreground", "nothing"]
-    cover = str(rng.choice(kinds, p=[0.45 * often, 0.38 * often, 0.17 * often, 1 - often]))
+    cover = str(
+        rng.choice(
+            kinds, p=[0.45 * cover_rate, 0.38 * cover_rate, 0.17 * cover_rate, 1 - cover_rate]
+        )
+    )
     pose = draw_pose(rng, hard=bool(rng.random() < 0.35))
     glasses = 4 if rng.random() < 0.12 else usual.glasses
     hard = bool(rng.random() < 0.4)
     return _Plan(
-        pose, hard, Conditions(hard, hard, often=0.0, cover=cover), changes={"glasses": glasses}
+        pose,
+        hard,
+        Conditions(hard, hard, cover_rate=0.0, cover=cover),
+        changes={"glasses": glasses},
     )
 
 
@@ -214,10 +218,15 @@ def _plan_occluded(rng: np.random.Generator, usual: appearance.Look, part: str) 
 
 def _plan_turned(rng: np.random.Generator, usual: appearance.Look, part: str) -> _Plan:
     del usual, part
-    yaw = rng.normal(0, 12) if rng.random() < 0.4 else rng.choice([-1, 1]) * rng.uniform(10, 85)
-    pitch, roll = np.clip(rng.normal(0, 11), -30, 30), np.clip(rng.normal(0, 11), -40, 40)
+    if rng.random() < 0.4:
+        yaw = rng.normal(0, 12)
+    else:
+        yaw = rng.choice([-1, 1]) * rng.uniform(10, 85)
+    pitch = np.clip(rng.normal(0, 11), -30, 30)
+    roll = np.clip(rng.normal(0, 11), -40, 40)
     hard = bool(rng.random() < 0.4)
-    return _Plan(Pose(*np.radians([yaw, pitch, roll])), hard, Conditions(hard, hard, often=0.3))
+    pose = Pose(*np.radians([yaw, pitch, roll]))
+    return _Plan(pose, hard, Conditions(hard, hard, cover_rate=0.3))
 
 
 # --- the 300-W challenge: indoors and outdoors ----------------------------------------------------
@@ -227,5 +236,15 @@ def _plan_places(rng: np.random.Generator, usual: appearance.Look, part: str) ->
     del usual
     hard = bool(rng.random() < 0.45)
     outside = part == "outdoor"
-    trial = Conditions(outside or hard, hard, often=0.5, harsh=outside and bool(rng.random() < 0.4))
-    return _Plan(draw_pose(rng, hard), hard, trial)
+    conditions = Conditions(
+        outside or hard, hard, cover_rate=0.5, harsh=outside and bool(rng.random() < 0.4)
+    )
+    return _Plan(draw_pose(rng, hard), hard, conditions)
+
+
+_PLANS = {
+    "attributes": _plan_attributes,
+    "occluded": _plan_occluded,
+    "turned": _plan_turned,
+    "places": _plan_places,
+}

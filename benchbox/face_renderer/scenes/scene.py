@@ -35,7 +35,7 @@ class Conditions:
     light: bool = False  # light and surroundings of any kind instead of mostly friendly ones
     lens: bool = False  # noise, blur and compression of a poor camera
     sharp: bool = False  # a good camera in focus
-    often: float = 0.22  # how often something comes before the face; 1 is often
+    cover_rate: float = 0.22  # how often something comes before the face; 1 is often
     cover: str = ""  # "hand", "thing", "foreground", "nothing"; "" leaves it to chance
     blur_px: float = 0.0  # blur on top of what chance gives
     harsh: bool = False  # the light comes from the side, from behind or from below
@@ -43,7 +43,7 @@ class Conditions:
     @classmethod
     def of(cls, hard: bool) -> Conditions:
         """Return the conditions of a hard or an easy picture of 300-W."""
-        return cls(hard, hard, often=1.0 if hard else 0.22)
+        return cls(hard, hard, cover_rate=1.0 if hard else 0.22)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class Scene:
     points: Floats  # (68, 3) mm in the camera's axes
     landmarks: Floats  # (68, 2) px
     detected: Floats  # (4,) px
-    trial: Conditions
+    conditions: Conditions
     # streams of random numbers: what stays with the person (skin, hair, eyes)
     person_key: tuple[int, ...]
     look_key: tuple[int, ...]  # what pixels alone depend on (light, occluders, background, lens)
@@ -107,7 +107,9 @@ def random_stream(*key: int) -> np.random.Generator:
 
 def _person_key(part: str, number: int) -> tuple[int, int]:
     """Two of three neighbours in train share a person; every test face is its own."""
-    return PARTS.index(part), number * 2 // 3 if part == "train" else number
+    if part == "train":
+        number = number * 2 // 3
+    return PARTS.index(part), number
 
 
 def person_name(part: str, number: int) -> str:
@@ -147,8 +149,10 @@ _CHILD = {
 def draw_pose(rng: np.random.Generator, hard: bool) -> Pose:
     """Draw how a head is turned: mostly towards the camera, in hard pictures to any side."""
     if not hard:
-        wide = rng.random() < 0.14
-        yaw = rng.choice([-1, 1]) * rng.uniform(16, 36) if wide else rng.normal(0, 10)
+        if rng.random() < 0.14:
+            yaw = rng.choice([-1, 1]) * rng.uniform(16, 36)
+        else:
+            yaw = rng.normal(0, 10)
         return Pose(np.radians(yaw), np.radians(rng.normal(1, 7)), np.radians(rng.normal(0, 5.5)))
     kind = rng.random()
     if kind < 0.52:
@@ -164,7 +168,7 @@ def draw_pose(rng: np.random.Generator, hard: bool) -> Pose:
 
 def draw_shape(
     rng: np.random.Generator,
-    who: dict[str, float],
+    identity: dict[str, float],
     pose: Pose,
     hard: bool,
     kinds: Sequence[float] | None = None,
@@ -203,7 +207,7 @@ def draw_shape(
                 face[str(name)] += abs(rng.normal(0, 0.9))
     face["brows_up"] += max(rng.normal(0, 0.35), -0.3)
     face["brows_down"] += max(rng.normal(0, 0.3), -0.3)
-    return Shape(who, face, jaw, *_draw_eyes(rng, pose, face, hard))
+    return Shape(identity, face, jaw, *_draw_eyes(rng, pose, face, hard))
 
 
 _KINDS = (0.36, 0.16, 0.22, 0.12, 0.05, 0.05, 0.04)
@@ -235,11 +239,11 @@ def draw_scene(part: str, number: int) -> Scene:
 
     256-px landmarks and everything that the renderer needs.
     """
-    who = draw_identity(random_stream(_PERSON, *_person_key(part, number), 0))
+    identity = draw_identity(random_stream(_PERSON, *_person_key(part, number), 0))
     rng = random_stream(_MOMENT, PARTS.index(part), number)
     hard = part == "challenging" or (part == "train" and rng.random() < 0.22)
     pose = draw_pose(rng, hard)
-    shape = draw_shape(rng, who, pose, hard)
+    shape = draw_shape(rng, identity, pose, hard)
     layout = model_points68()
     points = place_points(layout.of(shape), layout.share, pose)
     distance = float(np.exp(rng.uniform(np.log(420 if hard else 600), np.log(2600))))

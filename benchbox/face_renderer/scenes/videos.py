@@ -58,15 +58,15 @@ def draw_frame(reel: Reel, part: str, number: int) -> Scene:
     hard = bool(random_stream(*key, _HARD).random() < _HARD_SHARES.get(part, 0.5))
     pose, shape = _blend_moments(key, at, hard)
     axes = parallel_axes(*shape.gaze)
-    on68 = model_points68().at(shape, pose, axes)
+    points68 = model_points68().at(shape, pose, axes)
     camera = _video_camera(key, hard)
-    flat = camera.project(on68)[0]
+    flat = camera.project(points68)[0]
     return Scene(
         f"{part}-{video:03d}",
         shape,
         pose,
         camera,
-        on68,
+        points68,
         flat,
         detect_face(flat, random_stream(*key, _DETECTOR, at), hard=hard),
         Conditions.of(hard),
@@ -83,10 +83,8 @@ def _draw_moment(key: tuple[int, ...], beat: int, hard: bool) -> tuple[Pose, Sha
 
     Near the video's own pose, of any expression.
     """
-    home, rng = (
-        draw_pose(random_stream(*key, _MOMENT), hard),
-        random_stream(*key, _MOMENT, beat + 1),
-    )
+    home = draw_pose(random_stream(*key, _MOMENT), hard)
+    rng = random_stream(*key, _MOMENT, beat + 1)
     yaw, pitch, roll = np.radians([11.0, 6.0, 5.0]) * rng.normal(0, 1, 3).clip(-2, 2)
     pose = Pose(
         0.8 * home.yaw + float(yaw), 0.8 * home.pitch + float(pitch), 0.8 * home.roll + float(roll)
