@@ -147,8 +147,8 @@ def resample_tables(
     Those of equally many units share their draws.
     """
     found = [np.empty((0, totals.shape[1] // 2)) for totals in tables]
-    for count in {len(totals) for totals in tables} if resamples > 0 else ():
-        if count < 2:
+    for count in {len(totals) for totals in tables}:
+        if count < 2 or resamples < 1:
             continue
         places = [place for place, totals in enumerate(tables) if len(totals) == count]
         sums = {place: np.empty((resamples, tables[place].shape[1])) for place in places}
@@ -251,7 +251,9 @@ def number_clusters(clusters: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
         numbers: npt.NDArray[np.intp] = (np.cumsum(there) - 1)[clusters]
         return numbers
     packed = _pack_names(clusters)
-    return np.unique(clusters if packed is None else packed, return_inverse=True)[1]
+    if packed is None:
+        return np.unique(clusters, return_inverse=True)[1]
+    return np.unique(packed, return_inverse=True)[1]
 
 
 def _pack_names(names: npt.NDArray[Any]) -> npt.NDArray[np.uint64] | None:
@@ -316,7 +318,9 @@ def _stable_order(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.intp]:
     """Return the stable order of numbers of which hardly any two are equal, by the faster sort."""
     order = np.argsort(numbers)
     ordered = numbers[order]
-    return order if (ordered[1:] != ordered[:-1]).all() else np.argsort(numbers, kind="stable")
+    if (ordered[1:] != ordered[:-1]).all():
+        return order
+    return np.argsort(numbers, kind="stable")
 
 
 def _sum_columns(units: npt.NDArray[np.intp], count: int, values: Floats) -> Floats:

@@ -29,7 +29,7 @@ error is the same in all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import permutations, product
 from typing import TYPE_CHECKING, Any
@@ -85,9 +85,8 @@ class SearchResult:
         if not self.certain:
             return ""
         return (
-            f"gaze conventions: {self.best.name} leaves {self.best.error:.2f} {self.unit}, as "
-            "given "
-            f"{self.identity.error:.2f}: {self.best.means}"
+            f"gaze conventions: {self.best.name} leaves {self.best.error:.2f} {self.unit}, "
+            f"as given {self.identity.error:.2f}: {self.best.means}"
         )
 
 
@@ -106,13 +105,15 @@ def search_direction_convention(
     """
     rows = _sampled_rows(labels, predictions)
     wanted, given = _as_vectors(labels[rows]), _as_vectors(predictions[rows])
-    turns = None if rotations is None else np.asarray(rotations, np.float64)[rows]
-    raw = np.asarray(predictions, np.float64)[rows] if predictions.shape[1] == 2 else None
-    found = [
-        (name, means, gaze.angular_error_deg(wanted, vectors))
-        for name, means, vectors in direction_readings(given, raw, turns)
-    ]
-    return _best_reading("deg", found, None if clusters is None else np.asarray(clusters)[rows])
+    turns, angles = None, None
+    if rotations is not None:
+        turns = np.asarray(rotations, np.float64)[rows]
+    if predictions.shape[1] == 2:
+        angles = np.asarray(predictions, np.float64)[rows]
+    readings = []
+    for name, means, vectors in direction_readings(given, angles, turns):
+        readings.append((name, means, gaze.angular_error_deg(wanted, vectors)))
+    return _best_reading("deg", readings, _cluster_labels(clusters, rows))
 
 
 def search_point_convention(
@@ -120,7 +121,7 @@ def search_point_convention(
 ) -> SearchResult:
     """Find the reading of predicted points (N, 2) cm that agrees best with the labels.
 
-    As `resolve_directions`.
+    As `search_direction_convention`.
     """
     rows = _sampled_rows(labels, predictions)
     if labels.shape[1] != 2 or predictions.shape[1] != 2:
@@ -128,11 +129,10 @@ def search_point_convention(
             f"labels {labels.shape} and predictions {predictions.shape} must be (N, 2) cm"
         )
     wanted, given = (np.asarray(values, np.float64)[rows] for values in (labels, predictions))
-    found = [
-        (name, means, gaze.distance_cm(wanted, read))
-        for name, means, read in point_readings(wanted, given)
-    ]
-    return _best_reading("cm", found, None if clusters is None else np.asarray(clusters)[rows])
+    readings = []
+    for name, means, points in point_readings(wanted, given):
+        readings.append((name, means, gaze.distance_cm(wanted, points)))
+    return _best_reading("cm", readings, _cluster_labels(clusters, rows))
 
 
 # --- readings -------------------------------------------------------------------------------------
@@ -172,6 +172,15 @@ def direction_readings(
         )
 
 
+_SIGN_MEANINGS = {  # signs of pitch and yaw
+    (1, 1): "",
+    (1, -1): "left and right are mirrored: another axis convention, or flipped pictures with old "
+    "labels",
+    (-1, 1): "up and down are mirrored: y points down in one of them",
+    (-1, -1): "both angles are reversed, as where the vector points from the target to the eye",
+}
+
+
 def _signs_and_order(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
     """Yield the eight readings of (pitch, yaw): each sign, and the two exchanged.
 
@@ -179,30 +188,21 @@ def _signs_and_order(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
     """
     angles = geometry.vectors_to_angles(vectors)
     for swapped, pitch, yaw in product((False, True), (1, -1), (1, -1)):
-        names = [
-            *(["pitch and yaw exchanged"] if swapped else []),
-            *(["pitch reversed"] if pitch < 0 else []),
-            *(["yaw reversed"] if yaw < 0 else []),
-        ]
-        means = {
-            (
-                False,
-                1,
-                -1,
-            ): "left and right are mirrored: another axis convention, or flipped pictures with "
-            "old labels",
-            (False, -1, 1): "up and down are mirrored: y points down in one of them",
-            (
-                False,
-                -1,
-                -1,
-            ): "both angles are reversed, as where the vector points from the target to the eye",
-        }.get(
-            (swapped, pitch, yaw),
-            "one is (pitch, yaw) and the other (yaw, pitch)" if swapped else "",
-        )
-        order = angles[:, ::-1] if swapped else angles
-        yield ", ".join(names), means, geometry.angles_to_vectors(order * np.array([pitch, yaw]))
+        changes = {
+            "pitch and yaw exchanged": swapped,
+            "pitch reversed": pitch < 0,
+            "yaw reversed": yaw < 0,
+        }
+        if swapped:
+            means, order = "one is (pitch, yaw) and the other (yaw, pitch)", angles[:, ::-1]
+        else:
+            means, order = _SIGN_MEANINGS[pitch, yaw], angles
+        read = geometry.angles_to_vectors(order * np.array([pitch, yaw]))
+        yield _changes_made(changes), means, read
+
+
+def _changes_made(changes: Mapping[str, bool]) -> str:
+    return ", ".join(name for name, made in changes.items() if made)
 
 
 def _axes(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
@@ -212,10 +212,11 @@ def _axes(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
         for signs in product((1, -1), repeat=3):
             if order == (0, 1, 2) and signs == (1, 1, 1):
                 continue
-            name = ", ".join(
-                ("-" if sign < 0 else "") + letters[axis]
-                for axis, sign in zip(order, signs, strict=True)
-            )
+            axes = [letters[axis] for axis in order]
+            for place, sign in enumerate(signs):
+                if sign < 0:
+                    axes[place] = f"-{axes[place]}"
+            name = ", ".join(axes)
             if order == (0, 1, 2) and signs == (-1, -1, -1):
                 means = (
                     "the vector points the other way: from the eye to the target against from the "
@@ -229,22 +230,19 @@ def _axes(vectors: Floats) -> Iterator[tuple[str, str, Floats]]:
 def point_readings(wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Floats]]:
     """Yield name, meaning and points (N, 2) cm of each reading of points, the identity first."""
     yield "as given", "predictions and labels share one convention", given
-    for swapped, sx, sy in product((False, True), (1, -1), (1, -1)):
-        names = [
-            *(["x and y exchanged"] if swapped else []),
-            *(["x reversed"] if sx < 0 else []),
-            *(["y reversed"] if sy < 0 else []),
-        ]
-        if names:
-            means = (
-                "the device was held in another orientation, or an axis points the other way "
-                "(y down on screens)"
-            )
-            yield (
-                ", ".join(names),
-                means,
-                (given[:, ::-1] if swapped else given) * np.array([sx, sy]),
-            )
+    turned = (
+        "the device was held in another orientation, or an axis points the other way (y down on "
+        "screens)"
+    )
+    for swapped, sign_x, sign_y in product((False, True), (1, -1), (1, -1)):
+        changes = {
+            "x and y exchanged": swapped,
+            "x reversed": sign_x < 0,
+            "y reversed": sign_y < 0,
+        }
+        if any(changes.values()):
+            order = given[:, ::-1] if swapped else given
+            yield _changes_made(changes), turned, order * np.array([sign_x, sign_y])
     spread = np.abs(given).mean() / np.abs(wanted).mean()
     for name, (factor, means) in _UNITS_CM.items():
         if 1 / 3 < spread * factor < 3:  # as `degrees`
@@ -261,23 +259,32 @@ def point_readings(wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Fl
 
 
 def _best_reading(
-    unit: str, found: list[tuple[str, str, Floats]], clusters: npt.NDArray[Any] | None
+    unit: str, candidates: list[tuple[str, str, Floats]], clusters: npt.NDArray[Any] | None
 ) -> SearchResult:
-    readings: dict[float, int] = {}
-    for place, (_, _, errors) in enumerate(found):
+    """Rank candidates (name, meaning, errors (N,)) by mean error; the identity comes first."""
+    row_of_error: dict[float, int] = {}
+    for row, (_, _, errors) in enumerate(candidates):
         # equal readings once, under the simplest name
-        readings.setdefault(round(float(errors.mean()), 9), place)
-    order = [readings[error] for error in sorted(readings)]
-    named = tuple(
-        Reading(found[place][0], found[place][1], float(found[place][2].mean())) for place in order
-    )
-    own, best = found[0][2], found[order[0]][2]
-    identity = Reading(found[0][0], found[0][1], float(own.mean()))
-    labels = np.arange(len(own)) if clusters is None else clusters
-    certain = bool(best.mean() < (1 - MARGIN) * own.mean()) and _beyond_chance(
-        own, best, labels, len(found)
-    )
-    return SearchResult(unit, identity, named, certain)
+        row_of_error.setdefault(round(float(errors.mean()), 9), row)
+    order = [row_of_error[error] for error in sorted(row_of_error)]
+    readings = []
+    for row in order:
+        name, means, errors = candidates[row]
+        readings.append(Reading(name, means, float(errors.mean())))
+    name, means, own = candidates[0]
+    best = candidates[order[0]][2]
+    if clusters is None:
+        clusters = np.arange(len(own))
+    better = bool(best.mean() < (1 - MARGIN) * own.mean())
+    certain = better and _beyond_chance(own, best, clusters, len(candidates))
+    identity = Reading(name, means, float(own.mean()))
+    return SearchResult(unit, identity, tuple(readings), certain)
+
+
+def _cluster_labels(
+    clusters: npt.NDArray[Any] | None, rows: npt.NDArray[np.intp]
+) -> npt.NDArray[Any] | None:
+    return None if clusters is None else np.asarray(clusters)[rows]
 
 
 def _beyond_chance(own: Floats, best: Floats, clusters: npt.NDArray[Any], readings: int) -> bool:
@@ -292,7 +299,7 @@ def _beyond_chance(own: Floats, best: Floats, clusters: npt.NDArray[Any], readin
 
 
 def _sampled_rows(labels: Floats, predictions: Floats) -> npt.NDArray[np.intp]:
-    """Return the rows that can be used, at most `ROWS` of them."""
+    """Return the rows that can be used, at most `MAX_ROWS` of them."""
     if labels.ndim != 2 or predictions.ndim != 2 or len(labels) != len(predictions):
         raise ValueError(
             f"labels {labels.shape} and predictions {predictions.shape} must be (N, 2) or (N, 3)"
@@ -307,4 +314,6 @@ def _as_vectors(values: Floats) -> Floats:
     values = np.asarray(values, np.float64)
     if values.shape[1] not in (2, 3):
         raise ValueError(f"directions {values.shape} must be (N, 2) angles or (N, 3) vectors")
-    return geometry.angles_to_vectors(values) if values.shape[1] == 2 else values
+    if values.shape[1] == 2:
+        return geometry.angles_to_vectors(values)
+    return values

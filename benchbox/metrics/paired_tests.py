@@ -56,8 +56,7 @@ def sign_flip_test(
     NaN with fewer than two clusters or no flips; 1 where the methods nowhere differ. Raises
     ValueError for shapes that do not fit or numbers that are not finite.
 
-    Three clusters that all say the same: of 2³ sign patterns two are as extreme, (+ + +) and (- -
-    -):
+    Three clusters that all say the same: two of 2³ sign patterns are as extreme, all + and all -:
 
     >>> sign_flip_test(np.array([[1.0], [1.0], [1.0]]), np.arange(3))
     array([0.25])
@@ -68,17 +67,22 @@ def sign_flip_test(
         return np.full(differences.shape[1], np.nan)
     wanted = np.abs(sums.sum(axis=0)) * (1 - _SLACK)
     exact = count < 60 and 2**count <= flips
-    total, hits = (2**count if exact else flips), np.zeros(sums.shape[1])
+    total, hits = flips, np.zeros(sums.shape[1])
+    if exact:
+        total = 2**count
     rows = max(1, bootstrap.CHUNK_DRAWS // count)
     source = np.random.PCG64(seed)
     with bootstrap.limit_blas_threads():
         for done in range(0, total, rows):
             many = min(rows, total - done)
-            signs = (
-                _sign_patterns(done, many, count) if exact else _random_signs(source, many, count)
-            )
+            if exact:
+                signs = _sign_patterns(done, many, count)
+            else:
+                signs = _random_signs(source, many, count)
             hits += (np.abs(signs @ sums) >= wanted).sum(axis=0)
-    return hits / total if exact else (1 + hits) / (1 + total)
+    if exact:
+        return hits / total
+    return (1 + hits) / (1 + total)
 
 
 def holm_correction(p: Floats) -> Floats:

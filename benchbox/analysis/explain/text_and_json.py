@@ -12,16 +12,14 @@ from .nearest_rows import Neighbour
 from .pixel_offset import NAMED_SHIFTS, Offset
 
 _WORST_POINTS = 5  # points that are named
-_NEGLIGIBLE_SHARE = (
-    0.02  # share of the error below which an offset is not worth a sentence of its own
-)
+_NEGLIGIBLE_SHARE = 0.02  # of the error, below which an offset is not worth its own sentence
 
 
 def format_explanation(explanation: Explanation) -> str:
     """Return the explanation as plain text, the answer first."""
     x = explanation
     value = x.measured.value or 0.0
-    interval = "" if x.measured.low is None else f" [{x.measured.low:.2f}, {x.measured.high:.2f}]"
+    interval = _interval_text(x.measured.low, x.measured.high)
     lines = [
         f"{x.name} on {x.protocol.name}, group {x.group}: {x.metric} = {value:.4g} "
         f"{x.measured.unit}{interval}"
@@ -52,6 +50,10 @@ def format_explanation(explanation: Explanation) -> str:
             *_variant_lines(x.nearest, None),
         ]
     return "\n".join(lines)
+
+
+def _interval_text(low: float | None, high: float | None) -> str:
+    return "" if low is None else f" [{low:.2f}, {high:.2f}]"
 
 
 def format_guesses(claim: Claim, measured: float, guesses: Sequence[Guess]) -> str:
@@ -111,8 +113,7 @@ def _claim_lines(x: Explanation, claim: Claim) -> list[str]:
         lines += [f"nothing that was tried lands on the claimed {claim.text}"]
     lines += [
         f"  ({x.tried} combinations of up to two conventions tried; about {x.by_chance:.1f} would "
-        "land on any number "
-        "by chance, so believe one only where its story fits)",
+        "land on any number by chance, so believe one only where its story fits)",
         "nearest that do not:",
         *_variant_lines(x.nearest, claim),
     ]
@@ -122,18 +123,17 @@ def _claim_lines(x: Explanation, claim: Claim) -> list[str]:
 def _variant_lines(variants: Sequence[Variant], claim: Claim | None) -> list[str]:
     lines = []
     for variant in variants:
-        off = "" if claim is None else f"  off by {variant.value - claim.value:+.4g}"
-        row = f"  {variant.value:9.4f}{off}  {variant.name}"
-        if len(variant.changes) == 1:
-            means = variant.changes[0].means
-            lines.append(f"{row}: {means}" if means else row)
-            continue
+        row = f"  {variant.value:9.4f}"
+        if claim is not None:
+            row += f"  off by {variant.value - claim.value:+.4g}"
+        row += f"  {variant.name}"
+        explained = [choice for choice in variant.changes if choice.means]
+        if len(variant.changes) == 1 and explained:
+            row += f": {explained[0].means}"
+            explained = []
         lines.append(row)
-        lines += [
-            f"             {choice.axis} {choice.name}: {choice.means}"
-            for choice in variant.changes
-            if choice.means
-        ]
+        for choice in explained:
+            lines.append(f"             {choice.axis} {choice.name}: {choice.means}")
     return lines
 
 
@@ -141,8 +141,8 @@ def _offset_lines(offset: Offset) -> list[str]:
     share = 100 * (1 - offset.after / offset.before) if offset.before else 0.0
     lines = [
         f"constant pixel offset: adding ({offset.dx:+.2f}, {offset.dy:+.2f}) px to all predicted "
-        "points lowers the "
-        f"error from {offset.before:.2f} % to {offset.after:.2f} % ({share:.1f} % of it)"
+        f"points lowers the error from {offset.before:.2f} % to {offset.after:.2f} % "
+        f"({share:.1f} % of it)"
     ]
     if share < 100 * _NEGLIGIBLE_SHARE:
         lines.append("  it explains next to nothing of the error")
@@ -164,16 +164,21 @@ def _offset_lines(offset: Offset) -> list[str]:
 
 def _neighbour_lines(neighbour: Neighbour) -> list[str]:
     away = f"{100 * neighbour.distance:.0f} % away"
-    kind = "is near" if neighbour.near else f"is the nearest that is printed, {away}"
-    if neighbour.namesake:
-        kind = "bears the same name" + (" and is near" if neighbour.near else f", {away}")
+    if neighbour.namesake and neighbour.near:
+        kind = "bears the same name and is near"
+    elif neighbour.namesake:
+        kind = f"bears the same name, {away}"
+    elif neighbour.near:
+        kind = "is near"
+    else:
+        kind = f"is the nearest that is printed, {away}"
     setting = f" ({neighbour.setting})" if neighbour.setting else ""
     lines = [
         f"{neighbour.method} in {neighbour.paper}, {neighbour.table}{setting} {kind}; "
         f"{neighbour.metric}:"
     ]
     for cell in neighbour.cells:
-        interval = "" if cell.low is None else f" [{cell.low:.2f}, {cell.high:.2f}]"
+        interval = _interval_text(cell.low, cell.high)
         lines.append(
             f"  {cell.group:<12} printed {cell.printed}, here {cell.measured:.2f}{interval}, "
             f"{cell.gap:+.2f}"
