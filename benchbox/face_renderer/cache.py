@@ -80,7 +80,14 @@ class RenderPlan:
         return self.count * row_bytes / 1e9
 
     def chunks(self) -> list[Chunk]:
-        """List the work."""
+        """List the work.
+
+        >>> for chunk in RenderPlan("few", (("train", 40), ("test", 3))).chunks():
+        ...     print(chunk.part, chunk.first, chunk.count, chunk.row)
+        train 0 32 0
+        train 32 8 32
+        test 0 3 40
+        """
         chunks = []
         start = 0  # row of the part's first picture
         for part, size in self.parts:

@@ -1,4 +1,4 @@
-"""Readers of gaze datasets, a file each.
+"""Readers of gaze datasets, a file each; landmark sets and synthetic twins are next door.
 
-Angle conventions in `angles`, screens in `apple_devices`.
+Angle conventions are in `angles`, screens in `apple_devices`.
 """

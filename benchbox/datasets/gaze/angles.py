@@ -38,6 +38,12 @@ def gaze_vectors(pitch_yaw_rad: Floats, where: str) -> Floats:
     """Turn (pitch, yaw) (N, 2) into unit vectors (N, 3).
 
     Raises DataError for what cannot be radians.
+
+    >>> gaze_vectors(np.array([[0.0, 0.0], [-0.5, 0.0]]), "p00.mat").round(3).tolist()
+    [[0.0, 0.0, 1.0], [0.0, -0.479, 0.878]]
+    >>> gaze_vectors(np.array([[-12.0, 3.0]]), "p00.mat")
+    Traceback (most recent call last):
+    benchbox.errors.DataError: p00.mat: row 0: pitch -12, yaw 3 are no radians ...
     """
     angles = np.asarray(pitch_yaw_rad, np.float64)
     off = ~(np.abs(angles) <= np.array([np.pi / 2, np.pi]) + _TOLERANCE_RAD).all(axis=1)  # also NaN

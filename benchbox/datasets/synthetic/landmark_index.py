@@ -49,7 +49,11 @@ def build_index(dataset: str, plan: RenderPlan, rows: RenderedRows, *, fields: F
 
 
 def raise_boxes(boxes: Floats, share: float) -> Floats:
-    """Move the upper edge of boxes (N, 4) up by a share of their height."""
+    """Move the upper edge of boxes (N, 4) up by a share of their height.
+
+    >>> raise_boxes(np.array([[0.0, 100.0, 50.0, 200.0]]), 0.25).tolist()
+    [[0.0, 75.0, 50.0, 200.0]]
+    """
     raised = np.array(boxes)
     raised[:, 1] -= share * (boxes[:, 3] - boxes[:, 1])
     return raised

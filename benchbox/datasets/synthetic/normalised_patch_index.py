@@ -48,7 +48,12 @@ def build_index(
 def tiny_numbers(
     study: multi_camera.Rig, persons: Mapping[str, Sequence[int]], count: int
 ) -> dict[str, list[int]]:
-    """Choose `count` patches of some persons of each part, spread over a person's series."""
+    """Choose `count` patches of some persons of each part, spread over a person's series.
+
+    >>> rig = multi_camera.Rig("few", (("faces", 2),), frames=20)
+    >>> tiny_numbers(rig, {"faces": (0, 1)}, count=4)
+    {'faces': [0, 5, 10, 15, 20, 25, 30, 35]}
+    """
     step = max(study.frames // count - 1, 1) | 1  # odd: both eyes, and all cameras in time
     chosen: dict[str, list[int]] = {}
     for part, part_persons in persons.items():

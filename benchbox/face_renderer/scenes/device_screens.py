@@ -59,6 +59,9 @@ def screen_to_camera_cm(device: Device, orientation: int, x_mm: float, y_mm: flo
     X right and y down from its upper left corner.
 
     Raises ValueError for an orientation that is none of 1 to 4.
+
+    >>> screen_to_camera_cm(DEVICES_BY_NAME["phone-middle"], 1, 18.6, 0.0).round(2).tolist()
+    [0.0, -0.8]
     """
     right, up, wide, tall = (
         device.camera_right_mm,

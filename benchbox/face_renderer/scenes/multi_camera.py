@@ -256,7 +256,13 @@ def _flip_direction(line: Floats) -> Floats:
 
 
 def pitch_yaw(line: Floats) -> Floats:
-    """Return pitch and yaw (2,) rad of a flipped line of sight (3,)."""
+    """Return pitch and yaw (2,) rad of a flipped line of sight (3,).
+
+    >>> pitch_yaw(np.array([0.0, 0.0, 1.0])).tolist()
+    [0.0, 0.0]
+    >>> pitch_yaw(np.array([0.6, 0.0, 0.8])).round(3).tolist()
+    [0.0, 0.644]
+    """
     return np.array([np.arcsin(np.clip(line[1], -1, 1)), np.arctan2(line[0], line[2])])
 
 
