@@ -49,7 +49,7 @@ class ItemDrawing:
     pose: str
     picture: str  # file inside the site, "" for landmarks on grey
     box: tuple[float, float, float, float]  # of the picture in the drawing: x, y, width, height
-    answers: tuple[PredictionPath, ...]
+    predictions: tuple[PredictionPath, ...]
     truth: str = ""  # path of the ground truth, where it is ours to show
     plot: GazePlot | None = None  # of gaze: beside the picture, not over it
 

@@ -200,7 +200,7 @@ def _draw_item(
         pose=_head_pose(item),
         picture=picture,
         box=(0.0, 0.0, 0.0, 0.0),
-        answers=tuple(_draw_gaze(method, row, canvas, ray_start, unit) for method in predicted),
+        predictions=tuple(_draw_gaze(method, row, canvas, ray_start, unit) for method in predicted),
         truth=truth,
         plot=canvas.plot,
     )

@@ -323,7 +323,7 @@ def _draw_face(labels: PseudoLabels, step: int, place: int, protocol: Protocol) 
         pose="",
         picture=picture,
         box=face_drawings.picture_box(frame),
-        answers=(PredictionPath(1, "pseudo-label", words, path),),
+        predictions=(PredictionPath(1, "pseudo-label", words, path),),
         truth=truth_path,
     )
 

@@ -127,7 +127,7 @@ def _draw_face(
         pose=face_drawings.face_pose(pose_points, protocol.layout),
         picture=picture,
         box=face_drawings.picture_box(frame),
-        answers=tuple(_draw_prediction(method, row, frame, unit) for method in predicted),
+        predictions=tuple(_draw_prediction(method, row, frame, unit) for method in predicted),
         truth=truth_path,
     )
 

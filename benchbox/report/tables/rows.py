@@ -240,11 +240,15 @@ def _any_measured(rows: Sequence[Row]) -> bool:
 
 def _best_row(table: Table, rows: Sequence[Row]) -> Row | None:
     """Return the best of rows that have a value in the ranking column, None where none has."""
-    falls = table.ranking_column.metric.lower_is_better
+    lower_is_better = table.ranking_column.metric.lower_is_better
     with_value = [row for row in rows if row.cells[table.ranked_by]]
     if not with_value:
         return None
-    return min(with_value, key=lambda row: sort_key(row, row.cells[table.ranked_by], falls))
+
+    def row_key(row: Row) -> tuple[object, ...]:
+        return sort_key(row, row.cells[table.ranked_by], lower_is_better)
+
+    return min(with_value, key=row_key)
 
 
 def board_path(protocol: str, convention: str = "") -> str:

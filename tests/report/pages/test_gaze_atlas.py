@@ -91,9 +91,9 @@ def test_truth_and_answers_lie_where_they_are_on_the_screen(tmp_path):
     ring = face.truth.split("a")[0][1:].split()
     assert float(ring[0]) + 6 == pytest.approx(camera[0] + scale * x, abs=0.2)
     assert float(ring[1]) == pytest.approx(camera[1] - scale * y, abs=0.2)
-    answer = face.answers[0].path[1:-2].split()
+    answer = face.predictions[0].path[1:-2].split()
     assert float(answer[0]) == pytest.approx(float(ring[0]) + 6 + 1.5 * scale, abs=0.2)
-    assert face.answers[0].error == "1.50"
+    assert face.predictions[0].error == "1.50"
     assert face.plot.words.endswith("phone, upright")
 
 
@@ -124,7 +124,7 @@ def test_a_direction_is_drawn_as_the_camera_sees_it(tmp_path):
     assert (float(ring[0]) + 6, float(ring[1])) == pytest.approx(
         (100 - scale * x, 100 - scale * y), abs=0.2
     )
-    assert face.answers[0].ray.startswith("M100 100L")
+    assert face.predictions[0].ray.startswith("M100 100L")
 
 
 def test_scores_of_another_rendering_bring_neither_picture_nor_truth(tmp_path):
@@ -148,7 +148,7 @@ def test_a_licensed_set_shows_answers_alone(tmp_path, monkeypatch):
     assert list(page.pictures) == []
     faces = [face for section in page.sections for face in section.faces]
     assert all(face.truth == face.plot.outline == face.plot.words == "" for face in faces)
-    assert all(answer.ray == "" for face in faces for answer in face.answers), (
+    assert all(answer.ray == "" for face in faces for answer in face.predictions), (
         "a line from the truth would tell it"
     )
 

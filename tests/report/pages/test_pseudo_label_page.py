@@ -98,7 +98,7 @@ def test_examples_are_the_ends_of_both_parts(laid):
     assert [face.id for face in choice.rejected] == [f"train/{k:05d}" for k in (20, 21, 58, 59)]
     face = choice.accepted[0]
     assert face.picture == synthetic_items.find_item("synth-300w", "train/00000").file
-    assert choice.accepted[1].answers[0].error == "score -1, error 2.20"
+    assert choice.accepted[1].predictions[0].error == "score -1, error 2.20"
     assert face.truth
 
 
@@ -107,7 +107,7 @@ def test_a_picture_of_another_rendering_is_not_shown(laid):
     found.truth[:] += 5.0
     face = laid(found).choices[0].accepted[0]
     assert face.picture == ""
-    assert face.answers[0].path
+    assert face.predictions[0].path
 
 
 def test_of_other_peoples_faces_there_are_ids_scores_and_errors(laid):
@@ -115,8 +115,8 @@ def test_of_other_peoples_faces_there_are_ids_scores_and_errors(laid):
     assert not page.has_points
     assert list(page.pictures) == []
     face = page.choices[0].accepted[0]
-    assert (face.answers[0].path, face.truth) == ("", "")
-    assert face.answers[0].error.endswith("error 2.00")
+    assert (face.predictions[0].path, face.truth) == ("", "")
+    assert face.predictions[0].error.endswith("error 2.00")
 
 
 def test_a_damaged_file_is_told(laid, make, demo):

@@ -58,7 +58,7 @@ def test_sections_hold_the_faces_that_they_name(laid):
     hardest, disputed, easiest = page.sections
     assert hardest.faces[0].id == "demo/face_39"
     assert disputed.faces[0].id == "demo/face_07"
-    assert [answer.label for answer in hardest.faces[0].answers] == [
+    assert [answer.label for answer in hardest.faces[0].predictions] == [
         "demo-0 base",
         "demo-1 base",
         "demo-2 base",
@@ -66,7 +66,9 @@ def test_sections_hold_the_faces_that_they_name(laid):
     assert hardest.faces[0].groups == ("challenging",)
     shown = [face.id for section in page.sections for face in section.faces]
     assert len(shown) == len(set(shown)) == 24
-    assert float(easiest.faces[0].answers[0].error) < float(hardest.faces[0].answers[0].error)
+    assert float(easiest.faces[0].predictions[0].error) < float(
+        hardest.faces[0].predictions[0].error
+    )
 
 
 def test_points_lie_where_the_run_put_them():

@@ -76,7 +76,7 @@ def test_a_page_names_whom_it_is_held_against(make, read, demo):
     own, other = float(item.error), float(item.others)
     assert other == pytest.approx(own * 0.055 / 0.040, abs=0.02), "the median of two"
     assert [title for title, _ in page.singled.drawn][-1] == "Most disputed"
-    assert [answer.label for answer in page.singled.drawn[-1][1][0].answers] == [
+    assert [answer.label for answer in page.singled.drawn[-1][1][0].predictions] == [
         "this run",
         "demo-b base",
     ]
