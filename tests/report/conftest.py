@@ -56,7 +56,7 @@ DEMO = Protocol(
 
 
 def invented(level: float, failed: int = 0) -> np.ndarray:
-    """Errors of forty faces around `level` (a fraction), spread evenly, the challenging ones larger."""
+    """Errors of forty faces around `level` (a fraction), evenly; the challenging ones larger."""
     place = np.arange(FACES)
     easy = level * (0.5 + 1.0 * ((place * 7) % COMMON) / COMMON)
     errors = np.where(place < COMMON, easy, 2.0 * level * (0.6 + 0.08 * (place - COMMON)))
@@ -83,7 +83,7 @@ def invented(level: float, failed: int = 0) -> np.ndarray:
 
 
 def invented_points(level: float) -> np.ndarray:
-    """Statistics of 68 points in every group: errors that grow along the layout, leaning to the right."""
+    """Statistics of 68 points in every group: errors that grow along the layout, to the right."""
     names = ("error", "bias_x", "bias_y", "var_x", "var_y", "cov_xy")
     table = np.zeros(
         68 * len(DEMO.groups),
@@ -306,7 +306,7 @@ def demo_references() -> References:
 
 
 def quoted_rows() -> References:
-    """Invented reference rows: one that fits, one twice, one of another option, one with another normaliser."""
+    """Invented paper rows: one fits, one stands twice, one has other options, one normaliser."""
     cells = [
         ("Table 1", "Alpha", "demo-full", "full", "4.10", "nme_inter_ocular", "", "a note"),
         ("Table 1", "Alpha", "demo-full", "common", "3.20", "nme_inter_ocular", "", ""),

@@ -24,7 +24,7 @@ STEPS = 400  # lines of a training log
 def fabricate(
     results: Path, runs: int, protocols: tuple[Protocol, ...] = (), seeds: int = 5
 ) -> None:
-    """Store `runs` invented runs: every protocol, then methods, variants, budgets and `seeds` of each."""
+    """Store `runs` invented runs: every protocol, then methods, variants, budgets, `seeds`."""
     cards = protocols or tuple(protocol_card.read_cards())
     molds = {
         card.name: [_mold(results.parent / "molds", card, k) for k in range(MOLDS)]
@@ -142,7 +142,10 @@ def _record(card: Protocol, method: str, variant: str, budget: str, seed: int) -
             "fingerprint": "sha256:" + "cd" * 32,
             "notes": [],
         },
-        "command": f"benchbox run --method {method} --variant {variant} --protocol {card.name} --seed {seed}",
+        "command": (
+            f"benchbox run --method {method} --variant {variant}"
+            f" --protocol {card.name} --seed {seed}"
+        ),
         "code": {
             "benchbox": "0.1.0",
             "commit": "0123456789abcdef0123456789abcdef01234567",

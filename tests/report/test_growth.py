@@ -1,4 +1,4 @@
-"""A growing results folder: what has not changed is not made again, and work grows in a straight line.
+"""A growing results folder: what has not changed is not made again, and work grows linearly.
 
 Nothing here depends on a clock; `tests/bench/rendering.py` measures.
 """
@@ -218,7 +218,7 @@ def test_checking_pages_does_not_load_torch(tmp_path, small):
 
 
 def test_work_grows_in_a_straight_line(tmp_path, small):
-    """Function calls instead of seconds: twice the runs, twice the calls, and no more when all are unchanged."""
+    """Calls instead of seconds: twice the runs, twice the calls, few when none changed."""
     calls: dict[str, list[int]] = {"first": [], "again": []}
     for size in (100, 200):
         results, out = tmp_path / str(size) / "results", tmp_path / str(size) / "site"
@@ -275,7 +275,7 @@ def test_rows_that_a_page_has_no_room_for_are_counted(tmp_path, monkeypatch):
 
 
 def test_a_chart_shows_variants_before_seeds(tmp_path):
-    """Forty runs, five seeds of each variant: eight curves are eight variants, each with its best seed."""
+    """Five seeds of each variant: eight curves are eight variants, by their best seeds."""
     fabricate(tmp_path / "results", 40, (protocol_card.load_protocol("300w-challenging"),))
     text = (
         site.plan_files(site.gather_sources(tmp_path / "results"))["protocol/300w-challenging.html"]

@@ -1,4 +1,4 @@
-"""The way in: what was measured comes first, what is only printed after it, and gaze has no faces to count."""
+"""The way in: what was measured comes first, then what is only printed; gaze counts no faces."""
 
 import re
 from dataclasses import replace

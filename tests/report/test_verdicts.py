@@ -1,4 +1,4 @@
-"""Verdicts on papers' claims stand on the pages of methods, and a changed claim makes those pages anew."""
+"""Verdicts on papers' claims stand on methods' pages; a changed claim makes those pages anew."""
 
 from dataclasses import replace
 

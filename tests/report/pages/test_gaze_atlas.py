@@ -1,4 +1,4 @@
-"""The atlas of gaze: truth and pictures of our own sets alone, and only where the scores are of this rendering."""
+"""The atlas of gaze: truth and pictures of our own sets alone, where scores are of it."""
 
 import json
 import math
@@ -26,7 +26,7 @@ ITEMS = 40
 
 
 def lay(folder, name, items, off, seeds=2):
-    """Score some answers on some items of a rendered set, as the scorer does, and lay out the atlas."""
+    """Score some predictions on items of a rendered set, as the scorer does; lay out the atlas."""
     card = protocol_card.load_protocol(name)
     found = [synthetic_items.find_item(card.dataset, item) for item in items]
     true = np.stack([np.asarray(synthetic_items.item_facts(item)["values"]) for item in found])

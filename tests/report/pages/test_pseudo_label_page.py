@@ -1,4 +1,4 @@
-"""Pages of pseudo-labels: what was accepted and how right it was, our own faces shown, nobody else's points."""
+"""Pages of pseudo-labels: what was accepted, how right it was, and our own faces alone shown."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ FACES, ROUNDS = 60, (1, 2, 2)
 
 
 def invented(*, shown: bool = True) -> PseudoLabels:
-    """Three choices among sixty rendered faces: scores that know the error in round 1, and do not in round 2."""
+    """Three choices of sixty rendered faces: scores know the error in round 1, not in round 2."""
     ids = np.array([f"train/{k:05d}" for k in range(FACES)])
     errors = np.stack([0.02 + 0.002 * np.arange(FACES)] * 3)
     errors[:, 5] = np.nan

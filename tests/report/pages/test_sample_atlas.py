@@ -175,7 +175,7 @@ def test_every_rendered_set_knows_its_items_and_nobody_elses(dataset, name, shap
     "dataset", ["synth-300w", "synth-300w-private", "synth-300vw", "synth-aflw", "synth-gazestare"]
 )
 def test_names_are_those_that_the_readers_give(dataset):
-    """Rendered in memory, some items of each set: what is true of an item by its name is what the reader says."""
+    """Some items in memory: the truth of an item by its name is what the reader says."""
     index = datasets.open_dataset(dataset).tiny()
     rows = [row for row, name in enumerate(index.ids) if "gazecn" not in str(name)]
     for row in (rows[0], rows[-1]):

@@ -1,4 +1,4 @@
-"""The written site: deterministic, self-contained, escaped, and careful with other people's files."""
+"""The written site: deterministic, self-contained, escaped, careful with other people's files."""
 
 import itertools
 import json
