@@ -76,7 +76,7 @@ def test_an_auc_printed_in_per_cent_stands_in_the_column_as_a_fraction(demo, dem
     )
     made = site.render_files(Sources((demo,), (), replace(demo_references, rows=(row,)), (), ()))
     assert ">0.5965</td>" in made["protocol/demo-full.html"].decode()
-    assert "59.65" not in made["export/demo-full/inter_ocular.md"].decode()
+    assert "59.65" not in made["export/demo-full/inter_ocular.csv"].decode()
 
 
 def test_no_page_of_gaze_counts_faces(make, demo, tmp_path):

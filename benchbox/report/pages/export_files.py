@@ -1,4 +1,4 @@
-"""The tables of the leaderboards as files for other programs, and their papers as BibTeX."""
+"""The tables of the leaderboards for other programs, and their papers as BibTeX."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PlannedExport:
     work: float
     protocol: Protocol
     convention: str
-    suffix: str  # csv | md | tex | json
+    suffix: str  # csv | json
 
     def hash_inputs(self, shared: SharedData) -> str:
         """Hash what the leaderboard rests on."""
@@ -29,49 +29,37 @@ class PlannedExport:
 
     def build(self, shared: SharedData) -> str:
         """Write the table."""
-        write = exports.TABLE_FORMATS[self.suffix]
-        return write(self.protocol, shared.ranked_table(self.protocol, self.convention))
+        return write_table(shared, self.protocol, self.convention, self.suffix)
 
 
-@dataclass(frozen=True)
-class PlannedBibliography:
-    """The papers of a leaderboard before they are written."""
-
-    path: str
-    group: str
-    work: float
-    protocol: Protocol
-
-    def hash_inputs(self, shared: SharedData) -> str:
-        """Hash what the leaderboard rests on."""
-        return shared.board_digest(self.protocol)
-
-    def build(self, shared: SharedData) -> str:
-        """Write the papers whose rows stand on the leaderboard, and those of its methods."""
-        conventions = shared.conventions_of(self.protocol)
-        cited: set[str] = set()
-        for table in shared.board_of(self.protocol).tables:
-            if table.convention in conventions:
-                cited |= leaderboard_page.cited_papers(table)
-        papers = shared.sources.references.papers
-        methods = dict.fromkeys(result.run.method for result in shared.runs_of(self.protocol))
-        return exports.as_bibtex(
-            [paper for key, paper in papers.items() if key in cited],
-            [shared.methods[name] for name in methods if name in shared.methods],
-        )
+def write_bibliography(shared: SharedData, protocol: Protocol) -> str:
+    """Return the papers whose rows stand on a leaderboard, and those of its methods, as BibTeX."""
+    conventions = shared.conventions_of(protocol)
+    cited: set[str] = set()
+    for table in shared.board_of(protocol).tables:
+        if table.convention in conventions:
+            cited |= leaderboard_page.cited_papers(table)
+    papers = shared.sources.references.papers
+    methods = dict.fromkeys(result.run.method for result in shared.runs_of(protocol))
+    return exports.as_bibtex(
+        [paper for key, paper in papers.items() if key in cited],
+        [shared.methods[name] for name in methods if name in shared.methods],
+    )
 
 
-def plan_pages(shared: SharedData) -> Sequence[PlannedExport | PlannedBibliography]:
-    """Plan every table in every format, and the papers of every protocol."""
-    planned: list[PlannedExport | PlannedBibliography] = []
+def write_table(shared: SharedData, protocol: Protocol, convention: str, suffix: str) -> str:
+    """Return one table as csv, md, tex or json."""
+    write = exports.TABLE_FORMATS[suffix]
+    return write(protocol, shared.ranked_table(protocol, convention))
+
+
+def plan_pages(shared: SharedData) -> Sequence[PlannedExport]:
+    """Plan every table in the formats that the pages offer."""
+    planned = []
     for protocol in shared.sources.protocols:
-        name, conventions = protocol.name, shared.conventions_of(protocol)
         group, work = board_group(protocol), shared.board_work(protocol)
-        for convention in conventions:
-            for suffix in exports.TABLE_FORMATS:
-                path = exports.export_path(name, convention, suffix)
+        for convention in shared.conventions_of(protocol):
+            for suffix in exports.SITE_FORMATS:
+                path = exports.export_path(protocol.name, convention, suffix)
                 planned.append(PlannedExport(path, group, work, protocol, convention, suffix))
-        if conventions:
-            path = exports.export_path(name, "", "bib")
-            planned.append(PlannedBibliography(path, group, work, protocol))
     return planned

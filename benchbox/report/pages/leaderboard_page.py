@@ -124,11 +124,10 @@ def build_board_page(protocol: Protocol, convention: str, shared: SharedData) ->
 
 
 def _export_links(protocol: Protocol, table: Table) -> tuple[tuple[str, str], ...]:
-    links = [
+    return tuple(
         (suffix, exports.export_path(protocol.name, table.convention, suffix))
-        for suffix in exports.TABLE_FORMATS
-    ]
-    return (*links, ("bib", exports.export_path(protocol.name, "", "bib")))
+        for suffix in exports.SITE_FORMATS
+    )
 
 
 def _cross_protocol_charts(

@@ -15,9 +15,10 @@ from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
 from benchbox.report.inputs import results
 from benchbox.report.inputs.results import Problem, Result
+from benchbox.report.pages import export_files
 from benchbox.report.pages.leaderboard_page import BoardPage
 from benchbox.report.pages.shared_data import SharedData, Sources
-from benchbox.report.tables import costs, exports, leaderboard, rows
+from benchbox.report.tables import costs, leaderboard, rows
 from benchbox.runs import run_folders
 from benchbox.types import Protocol
 
@@ -111,9 +112,11 @@ def export_table(results_folder: Path, name: str, suffix: str, convention: str =
     """
     sources = gather_sources(results_folder)
     chosen, _ = _choose_convention(sources, name, convention)
+    (protocol,) = [card for card in sources.protocols if card.name == name]
+    shared = SharedData(sources)
     if suffix == "bib":
-        chosen = ""
-    return plan_files(sources)[exports.export_path(name, chosen, suffix)].content().decode()
+        return export_files.write_bibliography(shared, protocol)
+    return export_files.write_table(shared, protocol, chosen, suffix)
 
 
 def save_figures(

@@ -389,16 +389,12 @@ TABLE_FORMATS: Mapping[str, Callable[[Protocol, Table], str]] = {
     "json": as_json,
 }
 
+SITE_FORMATS = ("csv", "json")  # those that the pages offer; `report --format` prints all
+
 
 def export_path(protocol: str, convention: str, suffix: str) -> str:
-    """Return the path of an exported table inside the site.
-
-    The references of a protocol have no convention.
-    """
-    name = "references"
-    if convention:
-        name = file_slug(convention)
-    return f"export/{file_slug(protocol)}/{name}.{suffix}"
+    """Return the path of an exported table inside the site."""
+    return f"export/{file_slug(protocol)}/{file_slug(convention)}.{suffix}"
 
 
 # --- words ----------------------------------------------------------------------------------------
