@@ -1,4 +1,6 @@
-"""Boxes and affine maps: hand-computed cases, round trips, and the half pixel between corners and centres."""
+"""Boxes and affine maps: hand-computed cases, round trips, and the half pixel between corners and
+centres.
+"""
 
 import math
 
@@ -15,7 +17,9 @@ QUARTER = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0]])  # x to y, y to -x
 
 @st.composite
 def affine_maps(draw):
-    """Maps that are far from singular: two rotations about unequal scales of either sign, and a shift."""
+    """Maps that are far from singular: two rotations about unequal scales of either sign, and a
+    shift.
+    """
     first, second = (turn(draw(st.floats(-math.pi, math.pi))) for _ in range(2))
     scales = [draw(st.floats(0.2, 5)) * draw(st.sampled_from([-1, 1])) for _ in range(2)]
     shift = np.array([[draw(coordinates)], [draw(coordinates)]])

@@ -1,4 +1,6 @@
-"""Facts about landmark schemes: what any layout must satisfy, and the numbers of the 68 points as published."""
+"""Facts about landmark schemes: what any layout must satisfy, and the numbers of the 68 points as
+published.
+"""
 
 import numpy as np
 import pytest

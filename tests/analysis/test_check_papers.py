@@ -1,4 +1,6 @@
-"""check: a verdict for every kind of claim, computed by hand, and the reason where two numbers may not be compared."""
+"""check: a verdict for every kind of claim, computed by hand, and the reason where two numbers may
+not be compared.
+"""
 
 import json
 from dataclasses import replace
@@ -138,7 +140,9 @@ def test_seeds_widen_the_interval_by_their_spread(tmp_path, make):
     ],
 )
 def test_a_check_and_a_leaderboard_know_the_same_official_set(variant, kind, other):
-    """The trap: "original annotations" stood beside the papers on the board and was "other data" to check."""
+    """The trap: "original annotations" stood beside the papers on the board and was "other data" to
+    check.
+    """
     assert check_papers.unofficial_data(variant, kind) == other
 
 
@@ -196,7 +200,9 @@ def test_an_ordering_is_tried_pair_by_pair(tmp_path, make, shift, verdict):
 
 
 def test_an_ordering_is_tried_over_the_seeds_that_both_have(tmp_path, make):
-    """The trap: the same training, once with three seeds and once with one, was "better" than itself."""
+    """The trap: the same training, once with three seeds and once with one, was "better" than
+    itself.
+    """
     for seed, level in enumerate((4.0, 3.8, 3.7)):
         make("m/a", level, seed=seed)
     make("m/b", 4.0, seed=0)
@@ -305,8 +311,8 @@ def test_the_command_prints_one_document(tmp_path, make, monkeypatch):
     assert document["changes"] == []
     text = CliRunner().invoke(main, ["check", "--results", str(tmp_path)]).stdout
     assert (
-        "reproduced        demo, Table 1: Ours: full nme_inter_ocular on 300w-full: claimed 4.00, measured 4.05"
-        in text
+        "reproduced        demo, Table 1: Ours: full nme_inter_ocular on 300w-full: claimed 4.00, "
+        "measured 4.05" in text
     )
     assert "1 claims: 1 reproduced" in text
 

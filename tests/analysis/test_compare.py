@@ -1,4 +1,6 @@
-"""compare: paired differences by hand, honest p-values, several seeds, and unlike things refused with the reason."""
+"""compare: paired differences by hand, honest p-values, several seeds, and unlike things refused
+with the reason.
+"""
 
 import json
 import math

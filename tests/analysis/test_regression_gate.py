@@ -1,4 +1,6 @@
-"""The regression gate: what got worse fails in words, what got better passes, what was not measured alike is told."""
+"""The regression gate: what got worse fails in words, what got better passes, what was not measured
+alike is told.
+"""
 
 import json
 

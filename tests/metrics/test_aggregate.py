@@ -68,7 +68,9 @@ def test_gaze_by_hand(metric, unit, score):
 
 
 def test_a_mean_of_persons_is_no_mean_of_frames():
-    """Trap: 'average error' of leave-one-person-out sets weighs persons alike, whatever their number of frames."""
+    """Trap: 'average error' of leave-one-person-out sets weighs persons alike, whatever their
+    number of frames.
+    """
     rows = table(error_deg=[1.0, 1.0, 1.0, 9.0], cluster=np.array([0, 0, 0, 1], np.int32))
     assert aggregate.metric_terms("error_deg", rows).score == 3.0
     assert aggregate.metric_terms("error_deg_person", rows).score == 5.0

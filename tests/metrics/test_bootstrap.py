@@ -1,4 +1,6 @@
-"""The cluster bootstrap: exact small cases, normal theory, coverage with and without clusters, the same bits again."""
+"""The cluster bootstrap: exact small cases, normal theory, coverage with and without clusters, the
+same bits again.
+"""
 
 import math
 from collections import Counter
@@ -68,7 +70,9 @@ def test_copies_in_one_cluster_add_nothing():
 
 
 def simulate(clustered):
-    """Share of 95 % intervals that hold the true mean 0: 40 videos of 8 frames, half the variance between videos."""
+    """Share of 95 % intervals that hold the true mean 0: 40 videos of 8 frames, half the variance
+    between videos.
+    """
     rng = np.random.default_rng(7)
     hits = 0
     for trial in range(300):
@@ -89,7 +93,9 @@ def test_intervals_cover_at_their_rate_with_clusters_and_not_without():
 
 
 def coverage(make, metric, clustered, trials, resamples=300):
-    """Share of 95 % intervals that hold the expected value of a metric of `make(rng)`, a table of errors."""
+    """Share of 95 % intervals that hold the expected value of a metric of `make(rng)`, a table of
+    errors.
+    """
     rng = np.random.default_rng(8)
     expected = np.mean([aggregate.metric_terms(metric, make(rng)).score for _ in range(4 * trials)])
     hits = 0

@@ -1,4 +1,6 @@
-"""AUC, FR and CED: hand-computed cases, slow twins of every rule, and where the rules of other code part from exact."""
+"""AUC, FR and CED: hand-computed cases, slow twins of every rule, and where the rules of other code
+part from exact.
+"""
 
 import math
 from itertools import pairwise

@@ -1,4 +1,6 @@
-"""Gaze errors: hand-computed cases, slow twins, invariances, and the traps of clips, order and sequences."""
+"""Gaze errors: hand-computed cases, slow twins, invariances, and the traps of clips, order and
+sequences.
+"""
 
 import math
 

@@ -69,7 +69,9 @@ def test_degrees_taken_for_radians():
 
 
 def test_the_heads_frame_is_found_with_the_rotations():
-    """Trap: labels in the head's frame, predictions in the camera's: no fixed swap of axes mends it."""
+    """Trap: labels in the head's frame, predictions in the camera's: no fixed swap of axes mends
+    it.
+    """
     rng = np.random.default_rng(4)
     turns = np.linalg.qr(np.eye(3) + 0.5 * rng.normal(size=(400, 3, 3)))[0]
     turns *= np.sign(np.linalg.det(turns))[:, None, None]

@@ -1,4 +1,6 @@
-"""Jitter and bias: hand-made tracks, a slow twin, and the traps of gaps, lag and answers that are missing."""
+"""Jitter and bias: hand-made tracks, a slow twin, and the traps of gaps, lag and answers that are
+missing.
+"""
 
 import math
 

@@ -1,4 +1,6 @@
-"""NME and its normalisers: hand-computed cases, a slow twin, invariances, and the traps that move published numbers."""
+"""NME and its normalisers: hand-computed cases, a slow twin, invariances, and the traps that move
+published numbers.
+"""
 
 import math
 
@@ -150,7 +152,9 @@ def test_a_face_does_not_depend_on_its_neighbours():
 
 
 def test_points_then_faces_is_not_one_pool_of_points():
-    """Trap: with masks, pooling gives a face with few visible points less weight (per image 6.0, pooled 4.5)."""
+    """Trap: with masks, pooling gives a face with few visible points less weight (per image 6.0,
+    pooled 4.5).
+    """
     truth = np.zeros((2, 4, 2))
     predictions = np.zeros((2, 4, 2))
     predictions[0, :, 0] = 3.0
@@ -240,7 +244,9 @@ def test_normalisers_by_hand(name, expected):
 
 
 def test_pupil_is_the_mean_of_all_six_points_of_an_eye():
-    """Trap: the mean of the two corners is another point as soon as a lid is open more above than below."""
+    """Trap: the mean of the two corners is another point as soon as a lid is open more above than
+    below.
+    """
     face = plain_face()
     face[0, 37] = (40.0, 62.0)  # moves the left centre by (0, 2); its corners stay
     assert landmarks.normaliser_lengths("inter_pupil", face, IBUG68)[0] == pytest.approx(

@@ -4,9 +4,11 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from benchbox.metrics import landmarks, metric_names, number_format
+from benchbox.metrics import aggregate, landmarks, metric_names, number_format
+from benchbox.papers import reference_rows
 from benchbox.protocols import describe, protocol_card
 from benchbox.types import Score
 
@@ -163,3 +165,19 @@ def test_sizes():
         "48.5 M",
         "4.4 G",
     ]
+
+
+@pytest.mark.parametrize("name", ["bias_px", "auc_5e-05_inter_ocular", "error_cm_dot"])
+def test_cards_scorer_and_reference_rows_agree_on_a_metric(name):
+    """The trap: seven parsers, of which one refused bias_px and one ranked a small AUC as NME."""
+    metric = metric_names.parse_metric(name)
+    rows = {metric.column: np.array([0.0, 1.0]), "sequence": np.array([0, 1])}
+    terms = aggregate.metric_terms(name, rows)
+    assert (terms.unit, terms.lower_is_better) == (metric.unit, metric.measure != "auc")
+    assert terms.score == 0.5
+
+    def refuse(column, reason):
+        pytest.fail(f"{column}: {reason}")
+
+    row = {"metric": name, "normaliser": metric.normaliser, "apart": "", "unit": metric.unit}
+    reference_rows._check_metric(refuse, row)

@@ -1,4 +1,6 @@
-"""Paired tests: exact small cases, a slow twin, false alarms at their stated rate with clusters and not without."""
+"""Paired tests: exact small cases, a slow twin, false alarms at their stated rate with clusters and
+not without.
+"""
 
 import itertools
 import math
@@ -86,7 +88,9 @@ def test_columns_share_their_flips():
 
 
 def false_alarms(clustered):
-    """Share of p < 5 % where nothing differs: 30 videos of 8 frames, half of the spread between videos."""
+    """Share of p < 5 % where nothing differs: 30 videos of 8 frames, half of the spread between
+    videos.
+    """
     rng = np.random.default_rng(3)
     values = (rng.normal(0, 1, (30, 1, 400)) + rng.normal(0, 1, (30, 8, 400))).reshape(240, 400)
     labels = np.repeat(np.arange(30), 8) if clustered else np.arange(240)
@@ -143,7 +147,9 @@ def test_what_would_spread_silently_is_refused():
 
 
 def test_seeds_add_their_variance_by_hand():
-    """SE of the items 1 (29 degrees), of two seeds 1 (1 degree): 2 = √2², degrees 4 / (1/29 + 1) = 3.867."""
+    """SE of the items 1 (29 degrees), of two seeds 1 (1 degree): 2 = √2², degrees 4 / (1/29 + 1) =
+    3.867.
+    """
     bounds = (3 - 2.0452296, 3 + 2.0452296)
     low, high, p = paired_tests.add_seed_variance(3.0, bounds, 0.001, 30, [(1.0, 1.0)], 0.95)
     t = scipy.stats.t(4 / (1 / 29 + 1))

@@ -1,4 +1,6 @@
-"""Statistics of single landmarks: a hand-computed case, a slow twin, the face's own axes, too few faces."""
+"""Statistics of single landmarks: a hand-computed case, a slow twin, the face's own axes, too few
+faces.
+"""
 
 import math
 

@@ -1,4 +1,6 @@
-"""From predictions to scores: hand-computed groups, failed faces, ids, the fixed JSON, and a slow twin on real sets."""
+"""From predictions to scores: hand-computed groups, failed faces, ids, the fixed JSON, and a slow
+twin on real sets.
+"""
 
 import dataclasses
 import json
@@ -430,7 +432,9 @@ def test_shapes_that_do_not_fit_are_refused():
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, 1e200])
 def test_a_number_that_cannot_be_scored_is_an_error_with_its_id(bad):
-    """Trap: one NaN would make a mean NaN, or be dropped by nanmean and make the method look better."""
+    """Trap: one NaN would make a mean NaN, or be dropped by nanmean and make the method look
+    better.
+    """
     truth = toy_truth()
     given_ = answers(truth, [1] * 4)
     given_.values[2, 5, 1] = bad

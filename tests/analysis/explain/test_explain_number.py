@@ -245,7 +245,9 @@ def test_wrong_use_exits_with_two():
 
 
 def test_the_command_on_a_file(world, tmp_path):
-    """The tiny world's predictions are the truth moved by one pixel: the slip is named, without any claim."""
+    """The tiny world's predictions are the truth moved by one pixel: the slip is named, without any
+    claim.
+    """
     from benchbox import datasets
     from benchbox.datasets import split
 

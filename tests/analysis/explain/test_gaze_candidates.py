@@ -179,7 +179,9 @@ def test_every_choice_says_what_it_means(screen, sight):
 
 @pytest.mark.data
 def test_eyes_of_mpiigaze_with_their_columns_exchanged(data_root, tmp_path):
-    """End to end on real labels: a file whose pitch and yaw are exchanged is read, warned of and explained."""
+    """End to end on real labels: a file whose pitch and yaw are exchanged is read, warned of and
+    explained.
+    """
     from benchbox import datasets
     from benchbox.datasets import split
 
