@@ -117,12 +117,12 @@ def test_each_share_of_labels_is_one_of_whole_people(share, people):
     """Persons in both shares would make the few labels look better than they are."""
     card = protocol_card.load_protocol(f"synth-eth-xgaze+labelled={share}")
     persons = np.repeat([f"train-{k:03d}" for k in range(100)], ETH_XGAZE.frames)
-    labelled, validation, unlabelled = split._divide_training_rows(card, persons)
+    division = split._divide_training_rows(card, persons)
     assert card.train_expected == len(persons)
-    assert len(set(persons[labelled])) == people
-    assert labelled.sum() == share * len(persons)
-    assert not validation.any()
-    assert not set(persons[labelled]) & set(persons[unlabelled])
+    assert len(set(persons[division.labelled])) == people
+    assert division.labelled.sum() == share * len(persons)
+    assert not division.validation.any()
+    assert not set(persons[division.labelled]) & set(persons[division.unlabelled])
 
 
 def test_a_tiny_set_is_rows_of_the_whole_one(tiny):
