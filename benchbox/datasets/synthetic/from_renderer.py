@@ -122,17 +122,3 @@ def cache_keys(plan: RenderPlan, rows: RenderedRows) -> Callable[[int], str]:
     """Return what names the pixels of a row, for caches of them: every pixel follows from it."""
     generator = f"{plan.kind}-{plan.image_set.version}"
     return lambda row: f"{generator}:{rows.parts[row]}/{rows.numbers[row]}"
-
-
-def join_keys(first: Index, second: Index) -> Callable[[int], str] | None:
-    """Return the keys of two sets one below the other; None when one has none."""
-    first_key, second_key = first.cache_key, second.cache_key
-    if first_key is None or second_key is None:
-        return None
-    count = len(first.ids)
-    return lambda row: first_key(row) if row < count else second_key(row - count)
-
-
-def select_keys(key: Callable[[int], str], rows: Any) -> Callable[[int], str]:
-    """Return the keys of chosen rows."""
-    return lambda row: key(int(rows[row]))

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchbox.datasets.index import join_indexes
 from benchbox.face_renderer import image_sets
 from benchbox.types import Finding, Index
 
 from . import from_renderer, gazecapture_index
 from .twin_table import GAZECN, Twin
-
-if TYPE_CHECKING:
-    from benchbox.types import Bytes
 
 STARES = Twin(
     dataset="synth-gazestare",
@@ -50,27 +47,16 @@ def tiny() -> Index:
 
 def _join_sets(train: Index, stares: Index) -> Index:
     """Put the set that is trained on before the stares."""
-    count = len(train.ids)
-
-    def read(row: int) -> Bytes:
-        return train.read(row) if row < count else stares.read(row - count)
-
-    joined: dict[str, Any] = {"values": np.concatenate([train.values, stares.values])}
-    for name in ("ids", "parts", "clusters", "sequences"):
-        train_names = np.char.add("gazecn/", getattr(train, name))
-        joined[name] = np.concatenate([train_names, getattr(stares, name)])
-    for name in ("boxes", "attributes", "meta"):
-        columns, stare_columns = getattr(train, name), getattr(stares, name)
-        joined[name] = {
-            key: np.concatenate([column, stare_columns[key]]) for key, column in columns.items()
-        }
-    return replace(
-        stares,
-        read=read,
-        cache_key=from_renderer.join_keys(train, stares),
-        notes=(*train.notes, *stares.notes),
-        **joined,
+    assert train.sequences is not None
+    named = replace(
+        train,
+        ids=np.char.add("gazecn/", train.ids),
+        parts=np.char.add("gazecn/", train.parts),
+        clusters=np.char.add("gazecn/", train.clusters),
+        sequences=np.char.add("gazecn/", train.sequences),
     )
+    joined = join_indexes(named, stares)
+    return replace(joined, dataset=stares.dataset, variant=stares.variant)
 
 
 def verify(root: Path) -> list[Finding]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from benchbox.datasets.index import take_rows
 from benchbox.face_renderer.cache import RenderPlan
 from benchbox.geometry import tight_box
 from benchbox.types import Index
@@ -61,17 +61,4 @@ def raise_boxes(boxes: Floats, share: float) -> Floats:
 
 def select_part(index: Index, part: str) -> Index:
     """Return the rows of one part."""
-    rows = np.flatnonzero(index.parts == part)
-    chosen: dict[str, Any] = {}
-    for name in ("ids", "parts", "values", "clusters"):
-        chosen[name] = getattr(index, name)[rows]
-    if index.visible is not None:
-        chosen["visible"] = index.visible[rows]
-    if index.cache_key is not None:
-        chosen["cache_key"] = from_renderer.select_keys(index.cache_key, rows)
-    return replace(
-        index,
-        boxes={source: boxes[rows] for source, boxes in index.boxes.items()},
-        read=lambda row: index.read(int(rows[row])),
-        **chosen,
-    )
+    return take_rows(index, np.flatnonzero(index.parts == part))
