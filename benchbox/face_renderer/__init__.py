@@ -3,7 +3,7 @@
 Landmarks are fixed points of its surface.
 
 surface → head (identity, expression, jaw, lids) → camera → raster → skin, eyes, hair, occluders →
-picture. `scene.sample(part, number)` draws one face; `render.picture(scene)` photographs it.
+picture. `scene.draw_scene(part, number)` draws one face, `render.render_picture(scene)` photographs it.
 Everything is a function of the generator's version, the part and the number, never of the order or
 the number of processes.
 """

@@ -2,7 +2,7 @@
 
 Each is given for the picture's left half and the middle; the right half mirrors it, as the layout's
 flip table says. Points that mean the same are the same place in every mark-up. Pupils move with the
-eyes: their rows hold the middle of the eye's slit, and `model.Points.at` puts them where the iris
+eyes: their rows hold the middle of the eye's slit, and `model.ModelPoints.at` puts them where the iris
 is.
 """
 
