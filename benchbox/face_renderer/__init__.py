@@ -3,9 +3,9 @@
 Landmarks are fixed points of its surface.
 
 surface → head (identity, expression, jaw, lids) → camera → raster → skin, eyes, hair, occluders →
-picture. `scene.draw_scene(part, number)` draws one face, `render.render_picture(scene)` photographs it.
-Everything is a function of the generator's version, the part and the number, never of the order or
-the number of processes.
+picture. `scene.draw_scene(part, number)` draws one face, `render.render_picture(scene)` photographs
+it. Everything is a function of the generator's version, the part and the number, never of the order
+or the number of processes.
 """
 
 # Raise it with every change that moves a landmark or a pixel: it enters each face's seed and the

@@ -2,8 +2,8 @@
 
 Each is given for the picture's left half and the middle; the right half mirrors it, as the layout's
 flip table says. Points that mean the same are the same place in every mark-up. Pupils move with the
-eyes: their rows hold the middle of the eye's slit, and `model.ModelPoints.at` puts them where the iris
-is.
+eyes: their rows hold the middle of the eye's slit, and `model.ModelPoints.at` puts them where the
+iris is.
 """
 
 from __future__ import annotations
