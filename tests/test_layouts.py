@@ -114,7 +114,8 @@ def test_flip_pairs_of_the_98_points():
 
 def test_flip_pairs_of_the_29_points():
     assert pairs(COFW29) == {
-        (0, 1), (2, 3), (4, 6), (5, 7), (8, 9), (10, 11), (12, 14), (13, 15), (16, 17), (18, 19), (22, 23)
+        (0, 1), (2, 3), (4, 6), (5, 7), (8, 9), (10, 11),
+        (12, 14), (13, 15), (16, 17), (18, 19), (22, 23)
     }  # fmt: skip
     # trap: corners and pupils differ by 1.44
     assert (COFW29.eye_corners, COFW29.eyes) == ((8, 9), ((16,), (17,)))

@@ -17,7 +17,8 @@ import numpy as np
 
 def predictor(weights, device):
     def predict(samples):
-        return np.stack([s.box[:2] + np.arange(136).reshape(68, 2) for s in samples]).astype(np.float32)
+        offsets = np.arange(136).reshape(68, 2)
+        return np.stack([s.box[:2] + offsets for s in samples]).astype(np.float32)
     return predict
 """
 

@@ -157,7 +157,7 @@ def test_every_kind_of_metric_covers_with_clusters_and_not_without(metric):
 @pytest.mark.slow
 @pytest.mark.parametrize("metric", COVERED)
 def test_every_kind_of_metric_covers_closely(metric):
-    """2,000 trials, noise 0.005: the intervals of 40 videos are a little short, as the module says."""
+    """2,000 trials, noise 0.005: intervals of 40 videos are a little short, as the module says."""
     assert 0.92 <= coverage(videos, metric, clustered=True, trials=2000, resamples=1000) <= 0.965
 
 

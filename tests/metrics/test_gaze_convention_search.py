@@ -51,7 +51,7 @@ def test_nothing_is_warned_of_where_nothing_is_wrong():
 
 
 def test_a_method_that_has_learnt_nothing_is_not_blamed():
-    """Trap: of some sixty readings of noise the best is always a little better than the identity."""
+    """Trap: of some sixty readings of noise the best always beats the identity a little."""
     rng = np.random.default_rng(3)
     for seed in range(5):
         wanted = rng.normal(0, 0.05, (60, 2))

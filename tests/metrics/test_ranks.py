@@ -1,4 +1,4 @@
-"""Ranks with ties: hand-made boards, the paired t-test as a twin, false ranks at their stated rate."""
+"""Ranks with ties: hand-made boards, the paired t-test as a twin, false ranks at their rate."""
 
 import math
 

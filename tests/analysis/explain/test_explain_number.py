@@ -52,8 +52,10 @@ def row(group, printed, method="CFSS", metric="nme_inter_pupil", table="Table 8"
         "threshold": "",
     }
     return ReferenceRow(
-        paper="p", line=2, table=table, method=method, normaliser="", printed=printed, value=float(printed), unit="%",
-        own=False, protocols=("300w-full",), group=group, metric=metric, apart=apart, note="", **words,
+        paper="p", line=2, table=table, method=method, normaliser="",
+        printed=printed, value=float(printed), unit="%",
+        own=False, protocols=("300w-full",),
+        group=group, metric=metric, apart=apart, note="", **words,
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The constant offset: found exactly, the best one, and told from a bias that grows with the face."""
+"""The constant offset: found exactly, and told from a bias that grows with the face."""
 
 import numpy as np
 import pytest
