@@ -112,16 +112,28 @@ except KeyboardInterrupt:
 """
 
 
-def test_ctrl_c_ends_all_processes_and_leaves_no_half_of_a_file(tmp_path):
+def begin_interrupted(folder):
+    """Start a process whose pool makes files, and wait for the first one."""
     process = subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTED, str(tmp_path)],
+        [sys.executable, "-c", INTERRUPTED, str(folder)],
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
-    while not list(tmp_path.glob("*.done")):
+    while not list(folder.glob("*.done")):
         assert process.poll() is None
         time.sleep(0.05)
+    return process
+
+
+def test_no_process_outlives_one_that_is_killed(tmp_path):
+    process = begin_interrupted(tmp_path)
+    process.kill()
+    process.communicate(timeout=60)  # ends when the last process has closed stderr
+
+
+def test_ctrl_c_ends_all_processes_and_leaves_no_half_of_a_file(tmp_path):
+    process = begin_interrupted(tmp_path)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
     _, told = process.communicate(timeout=60)
     assert told.strip() == "stopped"
