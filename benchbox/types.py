@@ -271,7 +271,8 @@ class Method(Interface):
     def predictor(self, weights: Path, device: str) -> Predict:
         """Return a callable: samples → (n, K, 2) px in the pixel frame | (n, 2) cm | (n, 3).
 
-        A NaN row is no answer.
+        A NaN row is no answer. A predictor that names further parameters is given them: see
+        `plugins.method_call`.
         """
 
 
@@ -321,6 +322,8 @@ class MethodCard:
     before: Mapping[str, Any] = field(default_factory=dict)
     # of params that say so: all that they may be
     allowed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    # the method whose code runs this card's files: "onnx"; "" for one with code of its own
+    adapter: str = ""
 
 
 # --- what comes out -------------------------------------------------------------------------------

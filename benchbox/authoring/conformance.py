@@ -13,7 +13,7 @@ import os
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import BenchboxError
-from benchbox.plugins import method_card
+from benchbox.plugins import method_call, method_card
 from benchbox.runs import execute, inference
-from benchbox.types import Index, Job, MethodCard, Protocol, Sample, Task
+from benchbox.types import Index, Job, MethodCard, Predict, Protocol, Sample, Task
 
 from .smoke_job import make_smoke_job
 from .training_process import train_in_process
@@ -71,19 +71,20 @@ def check_method(
     variant: str = "",
     protocol: Protocol | None = None,
     index: Index | None = None,
+    data: Path = Path("data"),
 ) -> list[Check]:
     """Try a method.
 
     Without a protocol and an index on a tiny set of each of its tasks, named where there are
-    several.
+    several. Weights that it does not bring along are looked for under `data`.
 
     Stops at the first fault that ends a trial.
     """
     if protocol is not None:
-        return _check_task(method, variant, protocol.task, protocol, index)
+        return _check_task(method, variant, data, protocol.task, protocol, index)
     checks = []
     for task in method.task:
-        for check in _check_task(method, variant, task):
+        for check in _check_task(method, variant, data, task):
             name = check.name
             if len(method.task) > 1:
                 name = f"{task}: {name}"
@@ -94,6 +95,7 @@ def check_method(
 def _check_task(
     method: MethodCard,
     variant: str,
+    data: Path,
     task: Task,
     protocol: Protocol | None = None,
     index: Index | None = None,
@@ -101,7 +103,7 @@ def _check_task(
     checks: list[Check] = []
     with tempfile.TemporaryDirectory(prefix="benchbox-") as folder:
         job, test = make_smoke_job(task, protocol, index)
-        trial = _Trial(method, variant, Path(folder), job, test)
+        trial = _Trial(method, variant, data, Path(folder), job, test)
         try:
             for check in trial.run():
                 checks.append(check)
@@ -118,9 +120,16 @@ class _Trial:
     """One method being tried in a temporary folder."""
 
     def __init__(
-        self, method: MethodCard, variant: str, root: Path, job: Job, test: Sequence[Sample]
+        self,
+        method: MethodCard,
+        variant: str,
+        data: Path,
+        root: Path,
+        job: Job,
+        test: Sequence[Sample],
     ) -> None:
-        self.method, self.root, self.test = method, root, test
+        self.method, self.data, self.root, self.test = method, data, root, test
+        self.variant = variant or method.default
         params = method_card.merge_params(method, variant, "smoke")
         if "weights" in params:
             # a trial has no data root, so no pretrained weights either
@@ -147,7 +156,7 @@ class _Trial:
                 process_setup.prepare_process("cpu", self.job.seed)
                 module.train(replace(self.job, out=out))
             train_s = time.perf_counter() - start
-            predict = module.predictor(out, "cpu")
+            predict = self._make_predictor(module, out)
             together = self._predict(predict, self.test)
         # A busy machine stretches the wall clock, many threads the CPU's; the smaller of the two is
         # the method's own.
@@ -157,6 +166,8 @@ class _Trial:
         yield _check_time(seconds)
         if trains:
             yield from self._check_repeats(module, together, train_s)
+        else:
+            yield from self._check_variants(module, out, together)
 
     def _check_predictions(
         self, predict: Callable[[Sequence[Sample]], Any], together: Floats
@@ -185,13 +196,31 @@ class _Trial:
             "return one row per sample, in the order given",
         )
 
+    def _check_variants(self, module: Any, out: Path, first: Floats) -> Iterator[Check]:
+        """Without a training, only its parameters can tell one variant from another."""
+        alike = []
+        for name in self.method.variants:
+            params = method_card.merge_params(self.method, name, "smoke")
+            if name == self.variant or params == self.job.params:
+                continue
+            values = self._predict(self._make_predictor(module, out, params), self.test)
+            if np.array_equal(values, first, equal_nan=True):
+                alike.append(name)
+        detail = f"{len(self.method.variants)} named"
+        if alike:
+            detail = (
+                f"{', '.join(alike)} predict exactly as {self.variant}: use the parameters,"
+                " as predictor(weights, device, params) is given them"
+            )
+        yield Check("variants differ", not alike, detail)
+
     def _check_repeats(self, module: Any, first: Floats, train_s: float) -> Iterator[Check]:
         """Kill a training half-way, start it again, and hold what it learned against the first."""
         out = self._make_out("killed")
         job = replace(self.job, out=out)
         killed = train_in_process(self.method, job, kill_after_s=train_s / 2)
         train_in_process(self.method, job)
-        resumed = self._predict(module.predictor(out, "cpu"), self.test)
+        resumed = self._predict(self._make_predictor(module, out), self.test)
         history = "too quick to kill, so trained again on its own output"
         if killed:
             history = "killed half-way and started again"
@@ -204,7 +233,7 @@ class _Trial:
             return
         out = self._make_out("again")
         train_in_process(self.method, replace(self.job, out=out))
-        repeated = self._predict(module.predictor(out, "cpu"), self.test)
+        repeated = self._predict(self._make_predictor(module, out), self.test)
         yield self._compare(
             "same seed, same output",
             first,
@@ -214,6 +243,18 @@ class _Trial:
         )
         advice = f"{history}; {_CHECKPOINT_ADVICE}"
         yield self._compare("goes on after a kill", first, resumed, tolerance, advice)
+
+    def _make_predictor(
+        self, module: Any, weights: Path, params: Mapping[str, Any] | None = None
+    ) -> Predict:
+        setting = method_call.MethodSetting(
+            params=params or self.job.params,
+            task=self.job.task,
+            layout=self.job.layout,
+            folder=self.method.folder.absolute(),
+            data=self.data.absolute(),
+        )
+        return method_call.make_predictor(module, weights, "cpu", setting)
 
     def _compare(
         self, name: str, first: Floats, second: Floats, tolerance: float, advice: str

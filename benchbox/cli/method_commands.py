@@ -12,6 +12,8 @@ from .main_group import exit_failed, main
 from .printing import print_json, print_note
 from .shared_options import (
     FOLDER,
+    data_option,
+    data_root,
     json_option,
     method_option,
     methods_option,
@@ -123,8 +125,9 @@ def test_group() -> None:
 @test_group.command(name="method")
 @click.argument("name")
 @variant_option
+@data_option
 @methods_option
-def test_method(name: str, variant: str, methods: tuple[Path, ...]) -> None:
+def test_method(name: str, variant: str, data: Path | None, methods: tuple[Path, ...]) -> None:
     """Train and try a method on a few synthetic faces.
 
     Exit 1 and say what to change if it breaks the contract.
@@ -133,7 +136,7 @@ def test_method(name: str, variant: str, methods: tuple[Path, ...]) -> None:
     method_card.merge_params(card, variant, "smoke")
     from benchbox.authoring import conformance
 
-    checks = conformance.check_method(card, variant=variant)
+    checks = conformance.check_method(card, variant=variant, data=data_root(data))
     for check in checks:
         mark = "ok"
         if not check.ok:

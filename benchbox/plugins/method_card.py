@@ -178,6 +178,8 @@ def import_method(method: MethodCard) -> ModuleType:
 
     Raises PluginError; every fault names the distribution and the folder.
     """
+    if method.adapter:
+        return import_method(_find_adapter(method))
     blame = f"method {method.name!r} of {method.source} ({method.folder.name}/)"
     try:
         if method.module:
@@ -196,6 +198,18 @@ def import_method(method: MethodCard) -> ModuleType:
                 f" define it in {method.folder.name}/__init__.py"
             )
     return module
+
+
+def _find_adapter(method: MethodCard) -> MethodCard:
+    """Return the installed method whose code runs a card without code of its own."""
+    place = f"{method.folder / CARD_FILE}: adapter"
+    try:
+        adapter = find_card(method.adapter)
+    except PluginError as fault:
+        raise PluginError(f"{place}: {fault}") from fault
+    if adapter.adapter:
+        raise PluginError(f"{place}: {method.adapter!r} has no code of its own either")
+    return adapter
 
 
 def _import_from_folder(folder: Path) -> ModuleType:
@@ -297,8 +311,13 @@ def readme_notes(method: MethodCard) -> str:
 
 
 def hash_method_code(method: MethodCard) -> str:
-    """Hash the code of a method: every file of its folder but notes, caches and hidden files."""
+    """Hash the code of a method: every file of its folder but notes, caches and hidden files.
+
+    The code of an adapter that runs it is part of it.
+    """
     total = hashlib.sha256()
+    if method.adapter:
+        total.update(f"adapter\0{hash_method_code(_find_adapter(method))}\n".encode())
     for path in sorted(method.folder.rglob("*")):
         inner = path.relative_to(method.folder)
         hidden = any(part.startswith(".") or part == "__pycache__" for part in inner.parts)

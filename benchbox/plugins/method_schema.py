@@ -64,6 +64,7 @@ _CARD_KEYS = (
     CardKey("task", list_of(one_of(*_TASKS), least=1)),
     CardKey("summary", TEXT),
     CardKey("default", TEXT),
+    CardKey("adapter", METHOD_NAME, default=""),
     CardKey("paper", ValueKind(_parse_paper, "a table [paper]"), default={}),
     CardKey("params", TABLE, default={}),
     CardKey("before", TABLE, default={}),
@@ -122,6 +123,7 @@ def read_card(folder: Path, *, module: str = "", source: str = "") -> MethodCard
         source=source or f"folder {folder.name}",
         before=_read_changes(values["before"], params, place.inside("before")),
         allowed=params.allowed,
+        adapter=values["adapter"],
     )
 
 

@@ -15,7 +15,7 @@ from benchbox.atomic_write import write_whole
 from benchbox.datasets.gaze import eth_xgaze
 from benchbox.errors import ResultError
 from benchbox.geometry import vectors_to_angles
-from benchbox.plugins import method_card
+from benchbox.plugins import method_call, method_card
 from benchbox.protocols import protocol_card as protocols
 from benchbox.types import Predictions, Sample, Truth
 
@@ -69,7 +69,11 @@ def _predict_with_run(
     process_setup.prepare_process(chosen, 0)
     card = method_card.find_card(run.method, methods)
     weights = run_folders.work_folder(source).absolute()
-    predict = method_card.import_method(card).predictor(weights, chosen)
+    setting = method_call.MethodSetting(
+        params=run.record.params, task="gaze3d", folder=card.folder.absolute()
+    )
+    module = method_card.import_method(card)
+    predict = method_call.make_predictor(module, weights, chosen, setting)
     values = inference.predict_samples(predict, samples, (3,), blame=run.method)
     return Predictions(ids=_sample_ids(samples), values=values, failed=np.isnan(values[:, 0]))
 

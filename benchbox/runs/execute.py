@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +24,7 @@ from benchbox import layouts
 from benchbox.datasets import assemble
 from benchbox.datasets import split as splits
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
-from benchbox.plugins import method_card
+from benchbox.plugins import method_call, method_card
 from benchbox.protocols import protocol_card as protocols
 from benchbox.scoring import score as scoring
 from benchbox.types import (
@@ -40,7 +40,7 @@ from benchbox.types import (
 )
 
 from . import inference, prediction_files, provenance, pseudo_labels, run_folders
-from .run_record import DataFacts, RunRecord
+from .run_record import DataFacts, OutputDigests, RunRecord
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -173,6 +173,7 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
     started, clock = datetime.now(UTC), Stopwatch()
     process_setup.prepare_process(device, request.seed)
     module = method_card.import_method(plan.method)
+    setting = _make_setting(plan, request.data)
     if not plan.protocol.train_parts and hasattr(module, "train") and weights is None:
         raise ProtocolError(
             f"{plan.protocol.name} has nothing to train on: "
@@ -195,12 +196,12 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
             _take_over_training(plan, data.fingerprint, device, say)
         if plan.protocol.folds:
             kind, predictions = _train_each_fold(
-                plan, module, index, folds, device, weights, clock, say
+                plan, module, index, folds, device, weights, clock, say, setting
             )
         else:
             job = _make_job(plan, split, run_folders.work_folder(plan.place), device, weights)
             kind, predictions = _train_and_predict(
-                plan, module, job, split, index.origin, clock, say=say
+                plan, module, job, split, index.origin, clock, setting, say=say
             )
             _keep_pseudo_labels(plan, index)
         prediction_files.write_predictions(
@@ -229,9 +230,31 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
             training=run_folders.read_training_notes(plan.place),
             profile=_count_networks(plan, module),
             test_looks=run_folders.count_test_looks(plan.place),
-            digests=run_folders.hash_outputs(plan.place),
+            digests=_hash_outputs(plan, module, setting),
         )
         return RunOutcome(run_folders.finish_run(plan.place, record), scored)
+
+
+def _make_setting(plan: RunPlan, data: Path) -> method_call.MethodSetting:
+    """Return what the method's predictor may ask for."""
+    return method_call.MethodSetting(
+        params=plan.params,
+        task=plan.protocol.task,
+        layout=layouts.LAYOUTS.get(plan.protocol.layout),
+        folder=plan.method.folder.absolute(),
+        data=data.absolute(),
+    )
+
+
+def _hash_outputs(
+    plan: RunPlan, module: ModuleType, setting: method_call.MethodSetting
+) -> OutputDigests:
+    """Hash what the run left, and the files elsewhere that its predictor read."""
+    digests = run_folders.hash_outputs(plan.place)
+    weights = dict(digests.weights)
+    for name, file in method_call.weights_files(module, setting).items():
+        weights[name] = run_folders.hash_file(file)
+    return replace(digests, weights=weights)
 
 
 def _take_over_training(plan: RunPlan, fingerprint: str, device: str, say: Say) -> None:
@@ -334,6 +357,7 @@ def _train_and_predict(
     split: splits.Split,
     origin: float,
     clock: Stopwatch,
+    setting: method_call.MethodSetting,
     *,
     look: bool = True,
     say: Say | None = None,
@@ -346,7 +370,7 @@ def _train_and_predict(
     with clock("train"):
         kind = train_method(module, job)
     with clock("predict"):
-        predict = module.predictor(job.out, job.device)
+        predict = method_call.make_predictor(module, job.out, job.device, setting)
         if say:
             warning = inference.convention_warning(predict, job, blame=plan.method.name)
             if warning:
@@ -367,6 +391,7 @@ def _train_each_fold(
     weights: Path | None,
     clock: Stopwatch,
     say: Say,
+    setting: method_call.MethodSetting,
 ) -> tuple[RunKind, Predictions]:
     """Train and predict fold by fold, leaving out those whose predictions are here.
 
@@ -396,6 +421,7 @@ def _train_each_fold(
                 split,
                 index.origin,
                 clock,
+                setting,
                 look=not looked,
                 say=say if number == 1 else None,
             )
@@ -544,6 +570,7 @@ def _reuse_finished_run(plan: RunPlan, data: Path) -> RunOutcome:
     notes = [f"finished before, on {record.data.variant}; not run again, --fresh redoes it"]
     if record.code.method != plan.code:
         notes.append("the method's code has changed since that run")
+    notes += _changed_weights(plan, data, record)
     if not run_folders.has_scores(run):
         index = open_index(plan.protocol, data, pixels=False)
         if splits.describe_data(plan.protocol, index).fingerprint != record.data.truth:
@@ -555,6 +582,16 @@ def _reuse_finished_run(plan: RunPlan, data: Path) -> RunOutcome:
     elif plan.protocol.task == "landmarks" and not run_folders.has_points(run):
         notes += _derive_points(plan, run, data)
     return RunOutcome(run, _read_score_result(plan.protocol, run), tuple(notes))
+
+
+def _changed_weights(plan: RunPlan, data: Path, record: RunRecord) -> list[str]:
+    """Say which files outside the run's folder are no longer what the run read."""
+    module = method_card.import_method(plan.method)
+    notes = []
+    for name, file in method_call.weights_files(module, _make_setting(plan, data)).items():
+        if record.digests.weights.get(name) != run_folders.hash_file(file):
+            notes.append(f"{name} has changed since that run")
+    return notes
 
 
 def _derive_points(plan: RunPlan, run: Run, data: Path) -> list[str]:

@@ -40,6 +40,7 @@ def run_environment(device: str) -> Environment:
         torch=installed_version("torch"),
         numpy=installed_version("numpy"),
         opencv=installed_version("opencv-python-headless"),
+        onnxruntime=installed_version("onnxruntime"),
         platform=f"{platform.system()} {platform.machine()}",
         cpu=_read_field(Path("/proc/cpuinfo"), "model name") or platform.processor() or None,
         cores=_count_cores(),

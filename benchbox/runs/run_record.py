@@ -54,6 +54,7 @@ class Environment:
     torch: str | None = None
     numpy: str | None = None
     opencv: str | None = None
+    onnxruntime: str | None = None
     platform: str | None = None
     cpu: str | None = None
     cores: int | None = None
