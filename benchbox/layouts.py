@@ -48,6 +48,7 @@ IBUG68 = Layout(
         ((60, 61, 67), (64, 63, 65)),
     ),
     eye_corners=(36, 45),
+    inner_eye_corners=(39, 42),
     eyes=(tuple(range(36, 42)), tuple(range(42, 48))),
     parts={
         "contour": _JAW,
@@ -80,6 +81,7 @@ WFLW98 = Layout(
         ((96,), (97,)),
     ),
     eye_corners=(60, 72),
+    inner_eye_corners=(64, 68),
     eyes=((96,), (97,)),  # the pupils themselves
     parts={
         "contour": tuple(range(33)),
@@ -103,6 +105,7 @@ COFW29 = Layout(
         ((18, 22), (19, 23)),
     ),
     eye_corners=(8, 9),
+    inner_eye_corners=(10, 11),
     eyes=((16,), (17,)),  # the pupils themselves
     parts={
         "contour": (28,),
@@ -121,6 +124,7 @@ AFLW19 = Layout(
     count=19,
     flip=_flip(19, ((0, 1, 2), (5, 4, 3)), ((6, 7, 8), (11, 10, 9)), ((12, 15), (14, 17))),
     eye_corners=(6, 11),
+    inner_eye_corners=(8, 9),
     eyes=((7,), (10,)),  # the marked eye centres
     parts={
         "contour": (18,),

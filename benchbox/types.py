@@ -47,6 +47,7 @@ class Layout:
     count: int
     flip: tuple[int, ...]  # flip[k] is the point that k becomes in a mirrored picture
     eye_corners: tuple[int, int]  # outer corners, image-left first: the inter-ocular distance
+    inner_eye_corners: tuple[int, int]  # the other two, image-left first
     # points whose means are the eye centres: the inter-pupil distance
     eyes: tuple[tuple[int, ...], tuple[int, ...]]
     # contour, brows, eyes, nose, mouth …: per-part errors, local stages

@@ -27,6 +27,15 @@ def test_a_mirrored_picture_swaps_the_eyes(layout):
 
 
 @every_layout
+def test_inner_eye_corners_mirror_and_belong_to_their_eye(layout):
+    left, right = layout.inner_eye_corners
+    assert layout.flip[left] == right
+    assert left in layout.parts["left_eye"]
+    assert right in layout.parts["right_eye"]
+    assert not {left, right} & set(layout.eye_corners)
+
+
+@every_layout
 def test_parts_hold_every_point_once_and_mirror_into_parts(layout):
     points = [k for part in layout.parts.values() for k in part]
     assert sorted(points) == list(range(layout.count))

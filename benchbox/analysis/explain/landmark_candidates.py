@@ -32,6 +32,8 @@ _NORMALISERS = {
     "height": "divided by the height of the tight box around the points",
     "eye_mix": "divided by the mean of the inner and the outer corner distance, which some code "
     "calls pupils (3FabRec)",
+    "inner_corners": "divided by the distance of the inner eye corners, a third to a half of the "
+    "outer one's",
     "mean_side": "divided by the mean of width and height of the tight box (menpobench)",
     "longer_side": "divided by the longer side of the tight box",
     "plus_one": "divided by the square root of (width + 1)(height + 1) of the tight box: pixels "
@@ -267,6 +269,9 @@ def _normaliser_lengths(name: str, truth: Truth, layout: Layout, index: Index) -
         return _box_lengths(index, name.removeprefix("box_"), truth)
     if name == "eye_mix":
         return _eye_mix_lengths(truth, layout)
+    if name == "inner_corners":
+        inner = _inner_corner_lengths(truth, layout)
+        return inner if (inner > 0).all() else None
     sides = np.diff(tight_box(truth.values).reshape(-1, 2, 2), axis=1)[:, 0]
     measures: Mapping[str, Callable[[Floats], Floats]] = {
         "mean_side": lambda wh: wh.mean(axis=1),
@@ -290,21 +295,16 @@ def _box_lengths(index: Index, source: str, truth: Truth) -> Floats | None:
 def _eye_mix_lengths(truth: Truth, layout: Layout) -> Floats:
     """Return the mean (N,) px of the distances of the outer and of the inner eye corners."""
     outer = landmarks.normaliser_lengths("inter_ocular", truth.values, layout)
-    left, right = _inner_corners(layout, truth.values)
-    difference: Floats = truth.values[:, left] - truth.values[:, right]
-    inner: Floats = np.hypot(difference[:, 0], difference[:, 1])
-    mixed: Floats = (outer + inner) / 2
+    mixed: Floats = (outer + _inner_corner_lengths(truth, layout)) / 2
     return mixed
 
 
-def _inner_corners(layout: Layout, values: Floats) -> tuple[int, int]:
-    """Return the eyes' inner corners: the points farthest from the outer ones, on average."""
-    inner = []
-    for eye, outer in zip(layout.eyes, layout.eye_corners, strict=True):
-        offsets = values[:, list(eye)] - values[:, [outer]]
-        distances = np.hypot(offsets[..., 0], offsets[..., 1]).mean(axis=0)
-        inner.append(eye[int(np.argmax(distances))])
-    return inner[0], inner[1]
+def _inner_corner_lengths(truth: Truth, layout: Layout) -> Floats:
+    """Return the distance (N,) px of the inner eye corners."""
+    left, right = layout.inner_eye_corners
+    difference: Floats = truth.values[:, left] - truth.values[:, right]
+    inner: Floats = np.hypot(difference[:, 0], difference[:, 1])
+    return inner
 
 
 # --- choices --------------------------------------------------------------------------------------

@@ -123,7 +123,7 @@ def _claim_lines(x: Explanation, claim: Claim) -> list[str]:
 def _variant_lines(variants: Sequence[Variant], claim: Claim | None) -> list[str]:
     lines = []
     for variant in variants:
-        row = f"  {variant.value:9.4f}"
+        row = f"  {_value_text(variant.value, claim)}"
         if claim is not None:
             row += f"  off by {variant.value - claim.value:+.4g}"
         row += f"  {variant.name}"
@@ -135,6 +135,14 @@ def _variant_lines(variants: Sequence[Variant], claim: Claim | None) -> list[str
         for choice in explained:
             lines.append(f"             {choice.axis} {choice.name}: {choice.means}")
     return lines
+
+
+def _value_text(value: float, claim: Claim | None) -> str:
+    """Write a value with the claim's digits (two, where there is none) and in full beside."""
+    digits = 2
+    if claim is not None:
+        digits = len(claim.text.partition(".")[2])
+    return f"{value:7.{digits}f} ({value:.4f})"
 
 
 def _offset_lines(offset: Offset) -> list[str]:

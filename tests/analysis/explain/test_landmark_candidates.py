@@ -1,15 +1,17 @@
 """Each known slip is made on purpose and must be found, first and alone, by its name."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
 from benchbox.analysis.explain import convention_grid, landmark_candidates, pixel_offset
-from benchbox.layouts import IBUG68
+from benchbox.layouts import AFLW19, COFW29, IBUG68, WFLW98
 from benchbox.metrics import curves, metric_names
 from benchbox.metrics import landmarks as errors_of
 from benchbox.scoring import score
+from benchbox.types import Index, Predictions, Truth
 
 
 def explained(case, answers, claimed, metric="nme_inter_ocular", group="full"):
@@ -66,6 +68,7 @@ DIVISORS = {
     "diagonal": lambda g, face: math.hypot(*np.ptp(g, axis=0)),
     "height": lambda g, face: np.ptp(g, axis=0)[1],
     "eye_mix": lambda g, face: (math.dist(g[36], g[45]) + math.dist(g[39], g[42])) / 2,
+    "inner_corners": lambda g, face: math.dist(g[39], g[42]),
     "mean_side": lambda g, face: np.ptp(g, axis=0).mean(),
     "longer_side": lambda g, face: np.ptp(g, axis=0).max(),
     "plus_one": lambda g, face: math.sqrt(math.prod(np.ptp(g, axis=0) + 1)),
@@ -80,6 +83,34 @@ def test_every_normaliser_is_found(case, name):
         explained(case, case.answer(values), slow(case, values, DIVISORS[name]))[0]
         == f"normaliser {name}"
     )
+
+
+@pytest.mark.parametrize(
+    ("layout", "outer", "inner"),
+    [(WFLW98, (60, 72), (64, 68)), (COFW29, (8, 9), (10, 11)), (AFLW19, (6, 11), (8, 9))],
+)
+def test_corner_distances_on_layouts_whose_eye_is_one_point(case, layout, outer, inner):
+    """The trap: pupils in place of inner corners, 15 % too low.
+
+    Outer corners 100 px apart, inner ones 40, pupils 70: every error of 7 px is 7 % by the outer
+    corners, 17.5 % by the inner ones and 10 % by the mean of both.
+    """
+    face = np.random.default_rng(0).uniform(150, 250, (layout.count, 2))
+    for (left, right), half in ((outer, 50), (inner, 20), ((*layout.eyes[0], *layout.eyes[1]), 35)):
+        face[[left, right]] = [[100.0 - half, 50], [100 + half, 50]]
+    ids, everyone = np.array(["a", "b"]), {"full": np.ones(2, bool)}
+    truth = Truth(ids, np.stack([face, face + 9]), everyone, ids)
+    index = Index("files", ids, ids, truth.values, {}, ids, read=lambda row: None)
+    protocol = dataclasses.replace(case.protocol, layout=layout.name, points=())
+    given = Predictions(ids, truth.values + np.array([0.0, 7.0]), np.zeros(2, bool))
+    offset = pixel_offset.fit_offset(truth.values, given.values, np.full(2, 100.0))
+    items = (protocol, index, truth, given, "nme_inter_ocular")
+    measure = landmark_candidates.landmark_measure(*items, offset)
+    axes = landmark_candidates.landmark_axes(*items, "full")
+    values = {v.name: v.value for v in convention_grid.measure_variants(axes, measure, most=1)}
+    assert values["as the card says"] == pytest.approx(7)
+    assert values["normaliser inner_corners"] == pytest.approx(17.5)
+    assert values["normaliser eye_mix"] == pytest.approx(10)
 
 
 @pytest.mark.parametrize(
