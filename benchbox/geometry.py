@@ -149,3 +149,8 @@ def vectors_to_angles(vectors: Floats) -> Floats:
     """
     x, y, z = vectors[..., 0], vectors[..., 1], vectors[..., 2]
     return np.stack([np.arctan2(y, np.hypot(x, z)), np.arctan2(x, z)], axis=-1)
+
+
+# The names of earlier versions: the methods of others call them.
+transform, compose, invert = transform_points, compose_maps, invert_maps
+square, expand = square_boxes, expand_boxes

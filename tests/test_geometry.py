@@ -222,3 +222,9 @@ def test_pitch_comes_first():
     up, aside = geometry.angles_to_vectors(np.radians([[30.0, 0.0], [0.0, 30.0]]))
     assert up == pytest.approx([0, 0.5, np.sqrt(0.75)])
     assert aside == pytest.approx([0.5, 0, np.sqrt(0.75)])
+
+
+def test_methods_of_others_find_the_names_that_they_were_written_with():
+    unit = geometry.box_to_unit(np.array([[0.0, 0.0, 10.0, 20.0]]))
+    back = geometry.transform(geometry.invert(unit), geometry.transform(unit, np.ones((1, 3, 2))))
+    assert back == pytest.approx(np.ones((1, 3, 2)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -94,3 +95,8 @@ def main() -> None:
 
     Start with `benchbox run --method glsr --protocol synth-300w-full`; it needs no data.
     """
+    if os.environ.get("BENCHBOX_PROTOCOLS"):
+        from benchbox.protocols import protocol_card
+
+        for folder in protocol_card.missing_folders():
+            print_note(f"warning: BENCHBOX_PROTOCOLS lists {folder}, which is no folder")

@@ -9,7 +9,7 @@ import click
 
 from .main_group import exit_failed, main, require_results
 from .printing import print_json, print_note
-from .shared_options import FOLDER, data_option, data_root, json_option, results_option
+from .shared_options import FOLDER, NUMBER, data_option, data_root, json_option, results_option
 
 if TYPE_CHECKING:
     from benchbox.analysis.regression_gate import Change
@@ -188,7 +188,7 @@ def _change_json(change: Change) -> dict[str, Any]:
 @click.option("--protocol", metavar="NAME", help="What the number was measured against.")
 @click.option("--claimed", metavar="X", help="The number as it is printed.")
 @click.option(
-    "--measured", type=float, metavar="Y", help="Instead of PREDICTIONS: the number that came out."
+    "--measured", type=NUMBER, metavar="Y", help="Instead of PREDICTIONS: the number that came out."
 )
 @click.option(
     "--metric",

@@ -10,6 +10,7 @@ from .main_group import exit_failed, exit_interrupted, main
 from .printing import print_columns, print_json, print_note
 from .shared_options import (
     FOLDER,
+    SEED,
     budget_option,
     data_option,
     data_root,
@@ -34,7 +35,7 @@ from .shared_options import (
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**32 - 1),
+    type=SEED,
     default=0,
     show_default=True,
     help="Decides every random draw.",

@@ -2,15 +2,67 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
+from benchbox import number_text
 from benchbox.plugins import method_card
 
-FOLDER = click.Path(path_type=Path)
+
+class _Place(click.Path):
+    """A path as a person means it: `~` is their home, which no shell expands in --results=~/out."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the Path; fails where `~` stands for nobody's home."""
+        try:
+            given = Path(value).expanduser()
+        except RuntimeError:
+            self.fail(f"{value}: nobody's home is known; write the whole path", param, ctx)
+        return super().convert(given, param, ctx)
+
+
+class _Number(click.ParamType[float]):
+    """A number as a person writes it: `1_5` is a slip, not 15."""
+
+    name = "float"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number; fails for what is none and for what is not finite."""
+        try:
+            number = number_text.parse_number(str(value))
+        except ValueError as fault:
+            self.fail(str(fault), param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number", param, ctx)
+        return number
+
+
+class _Seed(click.IntRange):
+    """A seed as NumPy and torch take it."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 2**32 - 1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the seed; fails for what is no whole number or out of range."""
+        if isinstance(value, str):
+            try:
+                value = number_text.parse_integer(value)
+            except ValueError as fault:
+                self.fail(str(fault), param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FOLDER = _Place(path_type=Path)
+NUMBER = _Number()
+SEED = _Seed()
 
 method_option = click.option(
     "--method", required=True, metavar="NAME", help="A method; `benchbox list methods` names them."
@@ -55,19 +107,25 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 def data_root(given: Path | None) -> Path:
     """Return the data root: as given, else `BENCHBOX_DATA`, else `./data`."""
-    return given or Path(os.environ.get("BENCHBOX_DATA") or "data")
+    if given:
+        return given
+    return Path(os.environ.get("BENCHBOX_DATA") or "data").expanduser()
 
 
 def parse_overrides(texts: Sequence[str]) -> dict[str, str]:
-    """Read the `key=value` of every --set; the last one of a key counts.
+    """Read the `key=value` of every --set; raises UsageError for a key that is set twice.
 
     >>> parse_overrides(["loss=l1", "lr = 0.1"])
     {'loss': 'l1', 'lr': '0.1'}
     """
-    overrides = {}
+    overrides: dict[str, str] = {}
     for text in texts:
-        key, equals, value = text.partition("=")
+        key, equals, value = (word.strip() for word in text.partition("="))
         if not equals or not key:
             raise click.UsageError(f"--set {text}: write key=value")
-        overrides[key.strip()] = value.strip()
+        if key in overrides:
+            raise click.UsageError(
+                f"--set {key}={overrides[key]} and --set {key}={value}: set it once"
+            )
+        overrides[key] = value
     return overrides

@@ -26,6 +26,9 @@ from pathlib import Path
 from typing import Any
 
 
+_LONGEST_SHOWN = 120  # letters of a value or key in a message
+
+
 @dataclass(frozen=True)
 class ValueKind:
     """A kind of value: how it is read, and what is allowed, in words."""
@@ -76,11 +79,18 @@ class CardPlace:
 
     def fault(self, key: str, message: str) -> Exception:
         """Return the error that says what is wrong with a key."""
-        return self.error(f"{self.file}: {self.section}{key}: {message}")
+        return self.error(f"{self.file}: {self.section}{_shorten(key)}: {message}")
 
     def refusal(self, key: str, value: object, allowed: str) -> Exception:
         """Return the error for a value that is not allowed."""
-        return self.fault(key, f"{value!r} is not allowed; allowed: {allowed}")
+        return self.fault(key, f"{_shorten(repr(value))} is not allowed; allowed: {allowed}")
+
+
+def _shorten(text: str) -> str:
+    """Cut what a message would otherwise drown in: a value may be as long as the file."""
+    if len(text) <= _LONGEST_SHOWN:
+        return text
+    return f"{text[:_LONGEST_SHOWN]}…"
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -94,11 +104,14 @@ def read_toml(file: Path, place: CardPlace, *, max_bytes: int) -> dict[str, Any]
     try:
         if file.stat().st_size > max_bytes:
             raise place.error(f"{place.file}: more than {max_bytes:,} bytes; that is no card")
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        # editors of Windows put a byte order mark in front, which TOML does not know
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as fault:
         raise place.error(f"{place.file}: cannot be read ({fault.strerror})") from fault
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
-        raise place.error(f"{place.file}: is not TOML: {fault}") from fault
+    except RecursionError as fault:
+        raise place.error(f"{place.file}: is not TOML: lists within lists without end") from fault
+    except ValueError as fault:  # TOML, UTF-8, or a number of thousands of digits
+        raise place.error(f"{place.file}: is not TOML: {str(fault)[:200]}") from fault
 
 
 def check_keys(table: Iterable[str], allowed: Iterable[str], place: CardPlace) -> None:

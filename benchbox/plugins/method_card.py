@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
+import math
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from benchbox import number_text
 from benchbox.errors import PluginError
 from benchbox.types import MethodCard
 
@@ -42,7 +44,7 @@ __all__ = [
     "scan_cards",
     "suggest_name",
 ]
-ENTRY_POINT_GROUP = "benchbox.methods"
+ENTRY_POINT_GROUP = discovery.METHODS
 _SWITCHES = {
     "on": True,
     "true": True,
@@ -88,6 +90,8 @@ def scan_cards(extra: Sequence[Path] = ()) -> tuple[list[MethodCard], list[Fault
             cards.append(read_card(folder, module=module, source=source))
         except PluginError as error:
             faults.append(Fault((folder.name, folder.name.replace("_", "-")), error))
+    for fault in discovery.find_faults(ENTRY_POINT_GROUP):
+        faults.append(Fault((fault.name,), PluginError(fault.reason)))
     return _refuse_doubled_names(cards, faults)
 
 
@@ -109,6 +113,9 @@ def find_card(name: str, extra: Sequence[Path] = ()) -> MethodCard:
         if name in fault.names:
             raise fault.error
     suggestion = suggest_name(name, [card.name for card in cards])
+    # the method may be one of a package that cannot be found
+    for entry in discovery.find_faults(ENTRY_POINT_GROUP):
+        suggestion += f"; {entry.reason}"
     raise PluginError(f"unknown method {name!r}; {suggestion}")
 
 
@@ -263,10 +270,10 @@ def merge_params(
         if key not in params:
             suggestion = suggest_name(key, params)
             raise PluginError(f"method {method.name!r} has no parameter {key!r}; {suggestion}")
-        value = _parse_override(text, method.params[key], f"--set {key}={text}")
+        value = _parse_override(text, method.params[key], f"--set {key}={text[:40]}")
         if value not in method.allowed.get(key, (value,)):
             allowed = ", ".join(map(str, method.allowed[key]))
-            raise PluginError(f"--set {key}={text}: must be one of {allowed}")
+            raise PluginError(f"--set {key}={text[:40]}: must be one of {allowed}")
         params[key] = value
     return params
 
@@ -282,10 +289,17 @@ def _parse_override(text: str, default: Any, where: str) -> Any:
         if text.lower() not in _SWITCHES:
             raise PluginError(f"{where}: must be on or off")
         return _SWITCHES[text.lower()]
+    if isinstance(default, str):
+        return text
     try:
-        return type(default)(text)
+        if isinstance(default, int):
+            return number_text.parse_integer(text)
+        value = number_text.parse_number(text)
     except ValueError as fault:
         raise PluginError(f"{where}: must be {type(default).__name__}, like {default!r}") from fault
+    if not math.isfinite(value):  # no record can hold it, and no comparison with it is true
+        raise PluginError(f"{where}: must be a finite number, like {default!r}")
+    return value
 
 
 # --- files of a method ----------------------------------------------------------------------------

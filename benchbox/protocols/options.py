@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from benchbox import number_text
 from benchbox.errors import ProtocolError
 from benchbox.types import Protocol
 
@@ -26,7 +27,7 @@ class Option:
 
 
 def _finite_number(text: str) -> float:
-    value = float(text)
+    value = number_text.parse_number(text)
     if not math.isfinite(value):
         raise ValueError(text)
     return value
@@ -39,7 +40,9 @@ def _is_fold_count(text: str) -> bool:
 OPTIONS: Mapping[str, Option] = {
     "box": Option(str, bool, "another source of boxes"),
     "draw": Option(
-        int, lambda draw: draw >= 0, "another draw of the labelled share, for repetitions"
+        number_text.parse_integer,
+        lambda draw: draw >= 0,
+        "another draw of the labelled share, for repetitions",
     ),
     "extra": Option(str, bool, "pictures of another set join the training, without their labels"),
     "folds": Option(str, _is_fold_count, "so many folds of whole clusters, for quick trials"),

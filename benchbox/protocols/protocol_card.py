@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import ProtocolError
+from benchbox.plugins import discovery
 from benchbox.plugins.card_values import CardPlace, read_toml
-from benchbox.plugins.discovery import find_collections
 from benchbox.types import Protocol
 
 from . import consistency, options, schema
@@ -32,12 +32,13 @@ __all__ = [
     "describe_protocol",
     "describe_size",
     "load_protocol",
+    "missing_folders",
     "protocol_names",
     "read_card",
     "read_cards",
     "scan_cards",
 ]
-ENTRY_POINT_GROUP = "benchbox.protocols"
+ENTRY_POINT_GROUP = discovery.PROTOCOLS
 # environment: folders of cards that join the installed ones
 FOLDERS_VARIABLE = "BENCHBOX_PROTOCOLS"
 _MAX_BYTES = 64 * 1024
@@ -56,27 +57,32 @@ _ROTATION_INVARIANT = {"inter_ocular", "inter_pupil"}  # normalisers, equal in a
 
 
 def protocol_names() -> list[str]:
-    """Name every installed card, without reading any.
-
-    Raises ProtocolError when two collections share a name.
-    """
-    return list(_card_paths())
+    """Name every installed card, without reading any."""
+    return list(_find_paths()[0])
 
 
 def read_cards() -> list[Protocol]:
     """Read every installed card; raises ProtocolError for the first one that is wrong."""
-    return [read_card(path) for path in _card_paths().values()]
+    return [read_card(path) for path in _find_paths()[0].values()]
 
 
 def scan_cards() -> tuple[list[Protocol], list[ProtocolError]]:
     """Read every installed card that can be read, and say what is wrong with the others."""
-    cards, faults = [], []
-    for path in _card_paths().values():
+    paths, doubled = _find_paths()
+    cards, faults = [], list(doubled.values())
+    for path in paths.values():
         try:
             cards.append(read_card(path))
         except ProtocolError as fault:
             faults.append(fault)
+    for entry in discovery.find_faults(ENTRY_POINT_GROUP):
+        faults.append(ProtocolError(entry.reason))
     return cards, faults
+
+
+def missing_folders() -> list[str]:
+    """Name what BENCHBOX_PROTOCOLS lists and is no folder."""
+    return [str(folder) for folder in _listed_folders() if not folder.is_dir()]
 
 
 def load_protocol(name: str) -> Protocol:
@@ -107,33 +113,50 @@ def load_protocol(name: str) -> Protocol:
 
 
 def _find_card(name: str) -> Path:
-    paths = _card_paths()
+    paths, doubled = _find_paths()
     if name in paths:
         return paths[name]
+    if name in doubled:
+        raise doubled[name]
     nearest = difflib.get_close_matches(name, paths, n=3, cutoff=0.4)
     suggestion = ""
     if nearest:
         suggestion = f"did you mean {' or '.join(nearest)}? "
-    raise ProtocolError(
+    message = (
         f"no protocol is called {name!r}; {suggestion}`benchbox list protocols` names them all"
     )
+    # the card may be one of a package that cannot be found
+    for entry in discovery.find_faults(ENTRY_POINT_GROUP):
+        message += f"; {entry.reason}"
+    raise ProtocolError(message)
 
 
-def _card_paths() -> dict[str, Path]:
-    """Map the name of every installed card to its file."""
-    folders = [collection.folder for collection in find_collections(ENTRY_POINT_GROUP)]
-    for text in os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep):
-        if text:
-            folders.append(Path(text))
+def _find_paths() -> tuple[dict[str, Path], dict[str, ProtocolError]]:
+    """Map the name of every installed card to its file.
+
+    A name that two files claim has none: a result would not say whose it is. Also return what to
+    say of each such name.
+    """
+    folders = [collection.folder for collection in discovery.find_collections(ENTRY_POINT_GROUP)]
+    folders += _listed_folders()
     paths: dict[str, Path] = {}
+    doubled: dict[str, ProtocolError] = {}
     for folder in folders:
         for path in sorted(folder.glob("*.toml")):
-            if path.stem in paths:
-                raise ProtocolError(
-                    f"two cards are called {path.stem!r}: {paths[path.stem]} and {path}; rename one"
+            first = paths.setdefault(path.stem, path)
+            if first.resolve() != path.resolve():
+                doubled[path.stem] = ProtocolError(
+                    f"two cards are called {path.stem!r}: {first} and {path}; rename one"
                 )
-            paths[path.stem] = path
-    return paths
+    for name in doubled:
+        del paths[name]
+    return paths, doubled
+
+
+def _listed_folders() -> list[Path]:
+    """Return the folders that BENCHBOX_PROTOCOLS lists."""
+    listed = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
+    return [Path(text).expanduser() for text in listed if text]
 
 
 # --- reading --------------------------------------------------------------------------------------

@@ -66,9 +66,17 @@ def _count_cores() -> int | None:
 
 def _ask_git(folder: Path, *words: str) -> str | None:
     """Return what git says, or None when there is no git, no repository or no such file."""
+    # In a hook git sets GIT_DIR and others to the repository that the hook belongs to.
+    outside = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
         done = subprocess.run(
-            ["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=False
+            ["git", *words],
+            cwd=folder,
+            env=outside,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
