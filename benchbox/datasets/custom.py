@@ -33,6 +33,7 @@ import numpy as np
 
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
+from benchbox.number_text import parse_number
 from benchbox.types import Access, CustomFiles, Finding, Index
 
 from . import sample_checks
@@ -245,8 +246,11 @@ def _attribute_columns(faces: Sequence[_Face]) -> dict[str, np.ndarray]:
 
 def _number(value: Any, where: str) -> float:
     try:
-        number = float(value)
-    except (TypeError, ValueError) as error:
+        if isinstance(value, str):
+            number = parse_number(value)
+        else:
+            number = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{where}: {str(value)[:40]!r} is not a number") from error
     if not math.isfinite(number) or isinstance(value, bool):
         raise DataError(f"{where}: {str(value)[:40]!r} is no coordinate")
@@ -261,6 +265,20 @@ def _check_box(corners: Sequence[float], where: str) -> tuple[float, ...]:
     return tuple(corners)
 
 
+def _refuse_repeated(face: _Face, seen: dict[tuple[object, ...], str], where: str) -> None:
+    """Raise DataError for a face that its file holds already: it would weigh twice in a mean.
+
+    `seen` maps the faces so far to where they stand; this one joins.
+    """
+    key = (face.image, *face.points)
+    if key in seen:
+        raise DataError(
+            f"{where}: {face.image} with the same points as {seen[key]};"
+            " a face stands in a list once, or it weighs twice"
+        )
+    seen[key] = where
+
+
 def _check_size(path: Path) -> None:
     if path.stat().st_size > _LARGEST_FILE:
         raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; split it into parts")
@@ -272,6 +290,7 @@ def _check_size(path: Path) -> None:
 def _read_csv(path: Path, part: str, count: int) -> list[_Face]:
     _check_size(path)
     faces: list[_Face] = []
+    seen: dict[tuple[object, ...], str] = {}
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             lines = csv.reader(stream, strict=True)
@@ -286,6 +305,7 @@ def _read_csv(path: Path, part: str, count: int) -> list[_Face]:
                 default_id = f"{part}/{len(faces) + 1:05d}"
                 row = dict(zip(header, cells, strict=True))
                 faces.append(_csv_row(row, columns, default_id, where))
+                _refuse_repeated(faces[-1], seen, where)
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}: is not a CSV file in UTF-8 ({error})") from error
     except OSError as error:
@@ -375,10 +395,12 @@ def _read_json(path: Path, part: str, count: int, source: CustomFiles) -> list[_
         where = f"{path}: image {number}"
         name = paths.check_relative_path(str(picture.get("file_name", "")), where)
         names[_json_key(picture, "id", where)] = name
-    faces = []
+    faces: list[_Face] = []
+    seen: dict[tuple[object, ...], str] = {}
     for number, row in enumerate(annotations, start=1):
         where = f"{path}: annotation {number}"
         faces.append(_json_row(row, names, part, count, source, where))
+        _refuse_repeated(faces[-1], seen, where)
     return faces
 
 

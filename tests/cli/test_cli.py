@@ -457,3 +457,32 @@ def test_results_that_are_not_there_are_not_checked(world, tmp_path):
         "no such folder of results",
     )
     assert not baseline.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--set", "scale=1", "--set", "scale=2"], r"--set scale=1 and --set scale=2: set it once"),
+        (["--seed", "1_5"], r"'1_5' is no whole number"),
+        (["--results", "~nobody-of-this-name/out"], r"nobody's home is known"),
+    ],
+)
+def test_options_are_not_passed_over_in_silence(world, options, message):
+    one_line_fault(call(*run_words(world, "mean-shape", *options)), message)
+
+
+def test_a_home_folder_is_meant_by_its_sign_in_options_and_variables(world, monkeypatch):
+    monkeypatch.setenv("HOME", str(world.data.parent))
+    monkeypatch.setenv("BENCHBOX_DATA", "~/data")
+    done = call("run", "--method", "mean-shape", "--protocol", "tiny", "--results=~/out")
+    assert done.exit_code == 0, done.output
+    assert (world.data.parent / "out/tiny/mean-shape/mean-shape/0/run.json").is_file()
+    assert list(Path.cwd().iterdir()) == []  # no folder called ~
+
+
+def test_a_folder_of_protocols_that_is_not_there_is_named_and_stops_nobody(world, monkeypatch):
+    monkeypatch.setenv("BENCHBOX_PROTOCOLS", f"{world.data}/gone")
+    done = call("list", "protocols")
+    assert done.exit_code == 0
+    assert f"BENCHBOX_PROTOCOLS lists {world.data}/gone, which is no folder" in done.stderr
+    assert "tiny" in done.stdout

@@ -251,3 +251,30 @@ def test_samples_as_mmpose_writes_them(data_root, name, count, faces, visible):
     assert {finding.level for finding in own.verify(data_root)} == {"ok"}
     for row in range(faces):
         assert index.read(row).shape[2] == 3
+
+
+# --- a face that stands there twice ---------------------------------------------------------------
+
+
+def test_a_face_twice_in_a_csv_is_refused_with_both_lines(tmp_path):
+    table(tmp_path, [*rows(3), rows(3)[1]])
+    with pytest.raises(DataError, match=r"test\.csv:5: p0\.png with the same points as .*csv:3"):
+        reader().index(tmp_path, pixels=False)
+    # two faces of one picture are two faces
+    table(tmp_path, rows(2))
+    assert len(reader().index(tmp_path, pixels=False).ids) == 2
+
+
+def test_a_face_twice_in_a_json_is_refused(tmp_path):
+    def repeat(content):
+        content["annotations"].append({**content["annotations"][0], "id": 13})
+
+    with pytest.raises(DataError, match=r"annotation 3: p1\.jpg with the same points as .* 1;"):
+        reader(test="mine/test.json").index(coco(tmp_path, repeat), pixels=False)
+
+
+def test_a_number_with_an_underscore_is_none(tmp_path):
+    row = rows(1)[0]
+    table(tmp_path, [[row[0], "1_5", *row[2:]]])
+    with pytest.raises(DataError, match=r"test\.csv:2: '1_5' is not a number"):
+        reader().index(tmp_path, pixels=False)

@@ -185,6 +185,11 @@ def test_overrides_take_the_type_of_the_default(world):
         ({"stepz": "1"}, r"no parameter 'stepz'; did you mean 'steps'\?"),
         ({"steps": "many"}, r"--set steps=many: must be int, like 10"),
         ({"flip": "maybe"}, r"--set flip=maybe: must be on or off"),
+        # Python reads 15, and a digit of another script as well
+        ({"steps": "1_5"}, r"--set steps=1_5: must be int, like 10"),
+        ({"rate": "1_5"}, r"--set rate=1_5: must be float, like 0\.1"),
+        ({"sides": "1,2_0"}, r"--set sides=1,2_0: must be int"),
+        ({"rate": "nan"}, r"--set rate=nan: must be a finite number"),
     ],
 )
 def test_wrong_overrides_are_refused(world, given, message):
@@ -357,3 +362,44 @@ def test_allowed_values_are_read_strictly(world, old, new, message):
     folder = world.method("mine", GOOD, LOSS.replace(old, new))
     with pytest.raises(PluginError, match=message):
         method_card.read_card(folder)
+
+
+@pytest.mark.parametrize(
+    "value", ["no_such_package", "vendor.methdos", "vendor:METHODS", "vendor.methods:mine", "empty"]
+)
+def test_an_entry_point_that_leads_to_no_method_is_named(world, value):
+    (world.collection("benchbox.methods", "vendor") / "methods").mkdir()
+    world.method("theirs", GOOD).rename(world.site / "vendor" / "methods" / "theirs")
+    (world.site / "empty").mkdir()
+    (world.site / "empty" / "__init__.py").write_text("")
+    entry_points = world.site / "vendor-1.0.dist-info" / "entry_points.txt"
+    entry_points.write_text("[benchbox.methods]\nmine = vendor.methods\n")
+    cards, faults = method_card.scan_cards()
+    assert "theirs" in {card.name for card in cards}
+    assert faults == []
+    entry_points.write_text(f"[benchbox.methods]\nmine = {value}\n")
+    blame = (
+        rf"vendor 1\.0: benchbox\.methods entry point 'mine = {value}' names no package of method"
+    )
+    cards, faults = method_card.scan_cards()
+    assert "mean-shape" in {card.name for card in cards}
+    assert len(faults) == 1
+    for name in ("mine", "theirs"):  # the entry point's own name, and one that it may hide
+        with pytest.raises(PluginError, match=blame):
+            method_card.find_card(name)
+
+
+def test_a_byte_order_mark_in_front_of_a_card_is_no_fault(world):
+    file = world.method("mine", GOOD, PARAMS) / "method.toml"
+    plain = method_card.read_card(file.parent)
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert method_card.read_card(file.parent) == plain
+
+
+@pytest.mark.parametrize("text", ["a = " + 20_000 * "[", f"a = {5000 * '1'}", f"{5000 * 'a'} = 1"])
+def test_a_card_that_would_exhaust_the_reader_is_refused_in_one_short_line(world, text):
+    file = world.method("mine", GOOD) / "method.toml"
+    file.write_text(text)
+    with pytest.raises(PluginError, match=r"mine/method\.toml: ") as fault:
+        method_card.read_card(file.parent)
+    assert len(str(fault.value)) < 500 + len(str(file))

@@ -338,19 +338,22 @@ def test_two_collections_may_not_share_a_name(tmp_path, monkeypatch):
         (tmp_path / folder).mkdir()
         write(tmp_path / folder)
     found = [Collection(name, name, tmp_path / name) for name in ("ours", "theirs")]
-    monkeypatch.setattr(protocol_card, "find_collections", lambda group: found)
-    with pytest.raises(
-        ProtocolError, match=r"two cards are called 'tiny': .*ours.* and .*theirs.*; rename one"
-    ):
-        protocol_card.protocol_names()
+    write(tmp_path / "theirs", CARD.replace("name = \"tiny\"", "name = \"theirs\""), "theirs")
+    monkeypatch.setattr(protocol_card.discovery, "find_collections", lambda group: found)
+    doubled = r"two cards are called 'tiny': .*ours.* and .*theirs.*; rename one"
+    with pytest.raises(ProtocolError, match=doubled):
+        protocol_card.load_protocol("tiny")
+    # neither wins, and the others are there: one package stops nobody
+    cards, faults = protocol_card.scan_cards()
+    assert [card.name for card in cards] == ["theirs"]
+    assert [str(fault) for fault in faults if "two cards" in str(fault)] != []
 
 
 def test_a_broken_card_does_not_hide_the_others(tmp_path, monkeypatch):
     write(tmp_path)
     write(tmp_path, "name = 1", "broken")
-    monkeypatch.setattr(
-        protocol_card, "find_collections", lambda group: [Collection("acme 1", "acme", tmp_path)]
-    )
+    found = [Collection("acme 1", "acme", tmp_path)]
+    monkeypatch.setattr(protocol_card.discovery, "find_collections", lambda group: found)
     assert protocol_card.protocol_names() == ["broken", "tiny"]
     assert protocol_card.load_protocol("tiny").name == "tiny"
     with pytest.raises(ProtocolError, match=r"broken\.toml: name: 1 is not allowed"):
