@@ -25,7 +25,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-
 _LONGEST_SHOWN = 120  # letters of a value or key in a message
 
 

@@ -14,7 +14,6 @@ from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
-
 METHODS = "benchbox.methods"
 PROTOCOLS = "benchbox.protocols"
 # what a package of a group holds: patterns of files, one of which is enough, and their name

@@ -338,7 +338,7 @@ def test_two_collections_may_not_share_a_name(tmp_path, monkeypatch):
         (tmp_path / folder).mkdir()
         write(tmp_path / folder)
     found = [Collection(name, name, tmp_path / name) for name in ("ours", "theirs")]
-    write(tmp_path / "theirs", CARD.replace("name = \"tiny\"", "name = \"theirs\""), "theirs")
+    write(tmp_path / "theirs", CARD.replace('name = "tiny"', 'name = "theirs"'), "theirs")
     monkeypatch.setattr(protocol_card.discovery, "find_collections", lambda group: found)
     doubled = r"two cards are called 'tiny': .*ours.* and .*theirs.*; rename one"
     with pytest.raises(ProtocolError, match=doubled):
