@@ -39,7 +39,15 @@ from benchbox.types import (
     Truth,
 )
 
-from . import inference, prediction_files, provenance, pseudo_labels, run_folders
+from . import (
+    inference,
+    prediction_files,
+    provenance,
+    pseudo_labels,
+    run_folders,
+    run_identity,
+)
+from .run_identity import OtherRunError, RunIdentity
 from .run_record import DataFacts, OutputDigests, RunRecord
 
 if TYPE_CHECKING:
@@ -68,7 +76,8 @@ class RunRequest:
     data: Path = Path("data")
     results: Path = Path("results")
     methods: tuple[Path, ...] = ()
-    fresh: bool = False
+    fresh: bool = False  # delete what is there first
+    stale: bool = False  # delete it only where it is not the run that is asked for
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,20 +112,22 @@ class RunPlan:
     code: str  # digest of the method's folder
     place: Path
 
-    def identity(self, fingerprint: str | None = None) -> dict[str, Any]:
-        """Return what must be equal for a job to be continued.
+    @property
+    def identity(self) -> RunIdentity:
+        """Return what a finished run must have been made from, the data aside."""
+        return RunIdentity(self.protocol.card, dict(self.params), self.seed, self.budget, self.code)
 
-        Without the data where they are not at hand.
-        """
-        facts = {
+    def job_identity(self, data: DataFacts) -> dict[str, Any]:
+        """Return what must be equal for an interrupted job to be continued."""
+        return {
             "card": self.protocol.card,
             "params": dict(self.params),
             "seed": self.seed,
             "budget": self.budget,
+            "method": self.code,
+            "benchbox": provenance.installed_version("benchbox"),
+            "data": run_identity.name_data(data),
         }
-        if fingerprint:
-            facts.update(method=self.code, data=fingerprint)
-        return facts
 
 
 # --- run ------------------------------------------------------------------------------------------
@@ -157,12 +168,20 @@ def plan_run(request: RunRequest) -> RunPlan:
 def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
     """Train, predict, store and score one method on one protocol.
 
-    A finished run is returned as it stands. An interrupted one goes on where its recipe left off.
-    Raises BenchboxError for what the user can mend.
+    A finished run is returned as it stands, if it is the one that is asked for: the same card,
+    data, parameters, seed and budget. An interrupted one goes on where its recipe left off. Raises
+    OtherRunError for a finished run that is another one, BenchboxError for what the user can mend.
     """
     plan = plan_run(request)
-    if run_folders.is_finished(plan.place) and not request.fresh:
-        return _reuse_finished_run(plan, request.data)
+    found = run_folders.hash_record(plan.place)
+    if found and not request.fresh:
+        try:
+            return _reuse_finished_run(plan, request.data)
+        except OtherRunError as fault:
+            if not request.stale:
+                raise
+            say(f"made again: {fault}")
+            request = replace(request, fresh=True)
     require_data(plan.protocol, request.data)
     weights = pretrained_weights(plan.params, request.data)
     run_folders.check_writable(plan.place)
@@ -188,12 +207,20 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
     data = DataFacts(**asdict(split.data), truth=test_data.fingerprint)
     _say_sizes(plan.protocol, split, len(folds), len(truth.ids), say)
     with run_folders.claim_folder(plan.place):
-        identity = plan.identity(data.fingerprint)
-        notes = run_folders.begin_job(plan.place, identity, fresh=request.fresh)
+        # Reading the data took a while: another process may have finished this run meanwhile, and
+        # what it made must not be written over.
+        if run_folders.hash_record(plan.place) != found:
+            if request.fresh:
+                raise ResultError(
+                    f"{plan.place}: another process finished this run meanwhile; "
+                    "--fresh once more deletes that one"
+                )
+            return _reuse_finished_run(plan, request.data)
+        notes = run_folders.begin_job(plan.place, plan.job_identity(data), fresh=request.fresh)
         if notes["sessions"] > 1:
             say("going on with the interrupted run that is here")
         else:
-            _take_over_training(plan, data.fingerprint, device, say)
+            _take_over_training(plan, data, device, say)
         if plan.protocol.folds:
             kind, predictions = _train_each_fold(
                 plan, module, index, folds, device, weights, clock, say, setting
@@ -257,7 +284,7 @@ def _hash_outputs(
     return replace(digests, weights=weights)
 
 
-def _take_over_training(plan: RunPlan, fingerprint: str, device: str, say: Say) -> None:
+def _take_over_training(plan: RunPlan, data: DataFacts, device: str, say: Say) -> None:
     """Take over the training that a variant shares with another one, if that one's run is like it.
 
     Only what was trained by the same code, on the same data and device, with the same seed, budget
@@ -271,7 +298,7 @@ def _take_over_training(plan: RunPlan, fingerprint: str, device: str, say: Say) 
     if not run_folders.is_finished(place):
         return
     other = run_folders.read_run(place)
-    if not _trained_alike(plan, fingerprint, device, other.record, shares.apart):
+    if not _trained_alike(plan, data, device, other.record, shares.apart):
         return
     files = run_folders.copy_training(plan.place, other, shares.files)
     if files:
@@ -279,7 +306,7 @@ def _take_over_training(plan: RunPlan, fingerprint: str, device: str, say: Say) 
 
 
 def _trained_alike(
-    plan: RunPlan, fingerprint: str, device: str, other: RunRecord, may_differ: Sequence[str]
+    plan: RunPlan, data: DataFacts, device: str, other: RunRecord, may_differ: Sequence[str]
 ) -> bool:
     """Tell whether a run's training is what the plan's would be; some parameters may differ."""
     mine = {key: value for key, value in plan.params.items() if key not in may_differ}
@@ -290,7 +317,7 @@ def _trained_alike(
         and other.seed == plan.seed
         and other.budget == plan.budget
         and other.code.method == plan.code
-        and other.data.fingerprint == fingerprint
+        and run_identity.name_data(other.data) == run_identity.name_data(data)
         and other.environment.device == device
     )
 
@@ -551,47 +578,93 @@ def pretrained_weights(params: Mapping[str, Any], root: Path) -> Path | None:
 # --- a run that is there --------------------------------------------------------------------------
 
 
-def _reuse_finished_run(plan: RunPlan, data: Path) -> RunOutcome:
-    """Return the finished run in the place of a planned one, if it is the same experiment."""
+def _reuse_finished_run(plan: RunPlan, root: Path) -> RunOutcome:
+    """Return the finished run in the place of a planned one; raises OtherRunError if it is another.
+
+    A method that is given as a folder is being written: a number of its earlier code is no answer.
+    That of an installed method is returned with a note, since most changes to its files move
+    nothing.
+    """
     run = run_folders.read_run(plan.place)
     record = run.record
-    there = {
-        "card": record.card,
-        "params": record.params,
-        "seed": record.seed,
-        "budget": record.budget,
-    }
-    changed = [key for key, value in plan.identity().items() if there[key] != value]
-    if changed:
-        raise ResultError(
-            f"{plan.place}: a finished run with other {', '.join(changed)} is here; "
-            "--fresh redoes it"
-        )
+    differences = run_identity.describe_differences(record, plan.identity, plan.method.before)
+    code_difference = run_identity.describe_code_difference(record, plan.code)
+    if code_difference and not plan.method.module:
+        differences.append(code_difference)
+    if differences:
+        raise _other_run(plan, differences)
     notes = [f"finished before, on {record.data.variant}; not run again, --fresh redoes it"]
-    if record.code.method != plan.code:
-        notes.append("the method's code has changed since that run")
-    notes += _changed_weights(plan, data, record)
+    notes += _compare_data(plan, root, record)
+    if code_difference:
+        notes.append(
+            f"the number is of {code_difference}; --fresh makes one with the code as it is"
+        )
+    version = provenance.installed_version("benchbox")
+    if record.code.benchbox != version:
+        notes.append(f"made by benchbox {record.code.benchbox}; this is {version}")
     if not run_folders.has_scores(run):
-        index = open_index(plan.protocol, data, pixels=False)
-        if splits.describe_data(plan.protocol, index).fingerprint != record.data.truth:
-            raise ResultError(
-                f"{plan.place}: its scores are gone and {data} holds other annotations than it saw"
-            )
-        truth = splits.ground_truth(plan.protocol, index)
+        truth = _truth_of_record(plan, root, record)
         derive_scores(plan.place, plan.protocol, truth, record.data, plan.method.name, record.kind)
     elif plan.protocol.task == "landmarks" and not run_folders.has_points(run):
-        notes += _derive_points(plan, run, data)
+        notes += _derive_points(plan, run, root)
     return RunOutcome(run, _read_score_result(plan.protocol, run), tuple(notes))
 
 
-def _changed_weights(plan: RunPlan, data: Path, record: RunRecord) -> list[str]:
-    """Say which files outside the run's folder are no longer what the run read."""
-    module = method_card.import_method(plan.method)
-    notes = []
-    for name, file in method_call.weights_files(module, _make_setting(plan, data)).items():
-        if record.digests.weights.get(name) != run_folders.hash_file(file):
-            notes.append(f"{name} has changed since that run")
-    return notes
+def _other_run(plan: RunPlan, differences: Sequence[str]) -> OtherRunError:
+    return OtherRunError(
+        f"{plan.place}: a finished run is here that was made with {', '.join(differences)}; "
+        "--fresh redoes it"
+    )
+
+
+def _compare_data(plan: RunPlan, root: Path, record: RunRecord) -> list[str]:
+    """Raise OtherRunError unless the data here are those of a record.
+
+    Return what to say where there are none to compare. The annotations alone mostly decide it;
+    faces without a picture are left out only where they do not.
+    """
+    try:
+        require_data(plan.protocol, root)
+    except DataError:
+        return ["the data are not here: nobody compared them with those of that run"]
+    difference = ""
+    for pixels in (False, True):
+        now = _describe_all_data(plan.protocol, root, pixels=pixels)
+        difference = run_identity.describe_data_difference(record.data, now)
+        if not difference:
+            return []
+    raise _other_run(plan, [difference])
+
+
+def _describe_all_data(protocol: Protocol, root: Path, *, pixels: bool) -> DataFacts:
+    """Describe what a protocol trains and tests on, as the record of a run does."""
+    index = assemble.assemble_index(protocol, root, pixels=pixels)
+    fold = splits.fold_names(protocol, index)[0]
+    data = splits.split_index(protocol, index, fold).data
+    truth = splits.describe_data(protocol, index).fingerprint
+    return DataFacts(**asdict(data), truth=truth)
+
+
+def _describe_truth(protocol: Protocol, index: Index) -> DataFacts:
+    """Describe the test annotations alone."""
+    data = splits.describe_data(protocol, index)
+    return DataFacts(**asdict(data), truth=data.fingerprint)
+
+
+def has_truth_of(protocol: Protocol, index: Index, record: DataFacts) -> bool:
+    """Tell whether an index holds the test annotations that a record was scored with."""
+    now = _describe_truth(protocol, index)
+    return run_identity.name_truth(now) == run_identity.name_truth(record)
+
+
+def _truth_of_record(plan: RunPlan, root: Path, record: RunRecord) -> Truth:
+    """Return the truth that a run was scored with; raises ResultError for another one."""
+    index = open_index(plan.protocol, root, pixels=False)
+    if not has_truth_of(plan.protocol, index, record.data):
+        raise ResultError(
+            f"{plan.place}: its scores are gone and {root} holds other annotations than it saw"
+        )
+    return splits.ground_truth(plan.protocol, index)
 
 
 def _derive_points(plan: RunPlan, run: Run, data: Path) -> list[str]:
@@ -603,7 +676,7 @@ def _derive_points(plan: RunPlan, run: Run, data: Path) -> list[str]:
         index = open_index(plan.protocol, data, pixels=False)
     except DataError:
         return ["no statistics of single landmarks: they need the annotations, which are not here"]
-    if splits.describe_data(plan.protocol, index).fingerprint != run.record.data.truth:
+    if not has_truth_of(plan.protocol, index, run.record.data):
         return [
             "no statistics of single landmarks: the annotations here are not those "
             "that it was scored with"

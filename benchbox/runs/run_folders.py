@@ -139,6 +139,13 @@ def is_finished(run: Path) -> bool:
     return (run / _RUN).is_file()
 
 
+def hash_record(run: Path) -> str:
+    """Hash the record of a finished run, "" where there is none: two processes tell by it."""
+    if not is_finished(run):
+        return ""
+    return hash_file(run / _RUN)
+
+
 def _folder_word(value: Any) -> str:
     """Write a value so that it never adds a folder level, a + or a =."""
     if isinstance(value, bool):
@@ -219,7 +226,12 @@ def begin_job(run: Path, identity: Mapping[str, Any], *, fresh: bool = False) ->
 
 
 def _require_same_job(run: Path, before: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
-    changed = [key for key, value in identity.items() if before.get(key) != value]
+    changed = []
+    for key, value in identity.items():
+        # jobs of earlier versions do not say which benchbox began them
+        is_known = key in before or key != "benchbox"
+        if is_known and before.get(key) != value:
+            changed.append(key)
     if changed:
         raise ResultError(
             f"{run}: interrupted job with other {', '.join(changed)}; "
