@@ -93,6 +93,8 @@ class Index:
     variant: str = "complete"  # named variant of the data, e.g. "train 2,012 of 3,148"
     # row → what changes when its picture's file does (`images.file_cache_key`)
     cache_key: Callable[[int], str] | None = None
+    # row → the file, and the line in it, that its label stands in: what messages name
+    label_place: Callable[[int], str] | None = None
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,9 @@ def take_rows(index: Index, rows: Sequence[int] | np.ndarray) -> Index:
     cache_key = None
     if index.cache_key is not None:
         cache_key = partial(_call_for_row, index.cache_key, chosen)
+    label_place = None
+    if index.label_place is not None:
+        label_place = partial(_call_for_row, index.label_place, chosen)
     return replace(
         index,
         ids=index.ids[chosen],
@@ -77,6 +80,7 @@ def take_rows(index: Index, rows: Sequence[int] | np.ndarray) -> Index:
         meta=_take_each(index.meta, chosen),
         scale_boxes=take_column(index.scale_boxes, chosen),
         cache_key=cache_key,
+        label_place=label_place,
     )
 
 
@@ -134,6 +138,7 @@ def join_indexes(first: Index, second: Index) -> Index:
     cache_key = None
     if first.cache_key and second.cache_key:
         cache_key = partial(_call_for_either, first.cache_key, second.cache_key, size)
+    places = (first.label_place or _unknown_place, second.label_place or _unknown_place)
     return replace(
         first,
         ids=np.concatenate([first.ids, second.ids]),
@@ -148,6 +153,7 @@ def join_indexes(first: Index, second: Index) -> Index:
         meta=_join_meta(first, second),
         scale_boxes=_join_scale_boxes(first, second, shift),
         cache_key=cache_key,
+        label_place=partial(_call_for_either, *places, size),
         notes=(*first.notes, *second.notes),
     )
 
@@ -239,7 +245,25 @@ def _call_for_either(
     return second(row - size)
 
 
+def _unknown_place(row: int) -> str:
+    del row
+    return ""
+
+
 # --- what readers share ---------------------------------------------------------------------------
+
+
+def place_in_file(file: Path | str, noun: str, rows: Sequence[int], row: int) -> str:
+    """Name the place of a label in a file that holds many, counted from 1: `list.txt:17`.
+
+    `rows` holds for every row of an index its number in the file, counted from 0.
+
+    Examples
+    --------
+    >>> place_in_file("train.mat", " row ", [0, 4], 1)
+    'train.mat row 5'
+    """
+    return f"{file}{noun}{rows[row] + 1}"
 
 
 def note_left_out(kept: int, total: int, noun: str = "faces", part: str = "") -> list[str]:

@@ -29,7 +29,7 @@ from benchbox.errors import DataError
 from benchbox.layouts import LAYOUTS
 from benchbox.types import Dataset, Finding, Index, Protocol
 
-from . import assemble, select, split
+from . import assemble, label_checks, select, split
 from .formats import images
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def examine_dataset(
     if not len(annotated.ids):
         return
     is_landmarks = annotated.values.ndim == 3
+    for fault in label_checks.find_faults(annotated, _layout_of(annotated, cards)):
+        yield Finding("wrong", fault.what)
     if is_landmarks:
         yield from _check_points(annotated, cards)
         yield from _check_boxes(annotated)
@@ -101,10 +103,8 @@ def _check_points(index: Index, cards: Sequence[Protocol]) -> Iterator[Finding]:
     """Say what range the points span, and which faces have no size."""
     values = index.values - index.origin
     finite = np.isfinite(values).all(axis=(1, 2))
-    if not finite.all():
-        first = index.ids[np.argmin(finite)]
-        count = int((~finite).sum())
-        yield Finding("wrong", f"{count} faces have a point that is not a number; first {first}")
+    if not finite.any():
+        return
     left, top = values[finite].min(axis=(0, 1))
     right, bottom = values[finite].max(axis=(0, 1))
     yield Finding(
@@ -162,7 +162,7 @@ def _check_boxes(index: Index) -> Iterator[Finding]:
             count = int((sides <= 0).any(axis=1).sum())
             yield Finding("wrong", f"{source}: {count} boxes have no area")
             continue
-        iou = _box_iou(boxes[present], tight[present])
+        iou = label_checks.box_iou(boxes[present], tight[present])
         worst = index.ids[present][np.argmin(iou)]
         yield Finding(
             "note",
@@ -170,25 +170,21 @@ def _check_boxes(index: Index) -> Iterator[Finding]:
             f"they share {np.median(iou):.2f} of their area "
             f"with that of the points (median; least {iou.min():.2f}, {worst})",
         )
-        if np.median(iou) < 0.2:
-            yield Finding(
-                "wrong",
-                f"{source}: most boxes hardly touch their points; other order, unit or copy?",
-            )
+    for fault in label_checks.find_box_faults(index, tuple(index.boxes)):
+        yield Finding("wrong", fault.what)
 
 
-def _box_iou(a: Floats, b: Floats) -> Floats:
-    """Return the intersection over union (N,) of boxes (N, 4).
-
-    >>> a = np.array([[0.0, 0.0, 2.0, 2.0]])
-    >>> _box_iou(a, np.array([[1.0, 0.0, 3.0, 2.0]])).round(3).tolist()
-    [0.333]
-    """
-    low = np.maximum(a[:, :2], b[:, :2])
-    high = np.minimum(a[:, 2:], b[:, 2:])
-    common = np.prod(np.clip(high - low, 0, None), axis=1)
-    areas = np.prod(a[:, 2:] - a[:, :2], axis=1) + np.prod(b[:, 2:] - b[:, :2], axis=1)
-    return np.asarray(common / np.maximum(areas - common, 1e-9))
+def _layout_of(index: Index, cards: Sequence[Protocol]) -> str:
+    """Name the layout of a set's labels: that of the cards, else the one with as many points."""
+    if index.values.ndim != 3:
+        return ""
+    for card in cards:
+        if card.layout in LAYOUTS and LAYOUTS[card.layout].count == index.values.shape[1]:
+            return card.layout
+    for layout in LAYOUTS.values():
+        if layout.count == index.values.shape[1]:
+            return layout.name
+    return ""
 
 
 # --- look-alikes ----------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox import layouts
-from benchbox.datasets import assemble
+from benchbox.datasets import assemble, label_checks
 from benchbox.datasets import split as splits
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
 from benchbox.plugins import method_call, method_card
@@ -200,6 +200,8 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
         )
     with clock("data"):
         index = open_index(plan.protocol, request.data)
+        for warning in label_checks.warn_of_faults(plan.protocol, index):
+            say(f"warning: {warning}")
         folds = splits.fold_names(plan.protocol, index)
         split = splits.split_index(plan.protocol, index, folds[0])
         truth = splits.ground_truth(plan.protocol, index)

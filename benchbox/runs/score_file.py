@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchbox.datasets import select
+from benchbox.datasets import label_checks, select
 from benchbox.datasets import split as splits
 from benchbox.errors import ResultError
 from benchbox.plugins import method_card
@@ -40,6 +40,8 @@ def score_predictions_file(
     record = splits.describe_data(protocol, index)
     for note in record.notes:
         say(f"note: {note}")
+    for warning in label_checks.warn_of_faults(protocol, index, training=False):
+        say(f"warning: {warning}")
     predictions = prediction_files.read_predictions(
         file, truth, protocol=protocol.name, suggest=_suggest_protocol(protocol)
     )

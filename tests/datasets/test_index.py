@@ -34,6 +34,7 @@ def make(size=4, origin=1.0, **changes):
         "notes": ("a note",),
         "variant": "partial",
         "cache_key": str,
+        "label_place": str,
     }
     return Index(**{**columns, **changes})
 
@@ -49,8 +50,9 @@ def test_every_column_of_the_taken_rows_is_of_these_rows():
             np.testing.assert_array_equal(column, getattr(make(), name)[key][[2, 0]])
     assert (taken.read(0)[0, 0, 0], taken.read(1)[0, 0, 0]) == (2, 0)
     assert (taken.cache_key(0), taken.cache_key(1)) == ("2", "0")
+    assert (taken.label_place(0), taken.label_place(1)) == ("2", "0")
     assert (taken.origin, taken.notes, taken.variant) == (1.0, ("a note",), "partial")
-    known = per_row | {"boxes", "attributes", "meta", "read", "cache_key"}
+    known = per_row | {"boxes", "attributes", "meta", "read", "cache_key", "label_place"}
     whole = {"dataset", "origin", "notes", "variant"}
     assert {field.name for field in fields(Index)} == known | whole
 

@@ -82,6 +82,16 @@ def test_points_in_one_place_or_too_few_are_unknown_and_raise_no_warning():
     assert not fit.is_face.any()
 
 
+def test_an_unknown_point_is_placed_where_the_others_want_it():
+    face = 3 * posed("ibug68", yaw_deg=20)
+    hidden = face.copy()
+    hidden[0, 8] = np.nan
+    fit = shape_fit.fit_mean_face(hidden, "ibug68")
+    gap = np.linalg.norm(fit.places[0, 8] - face[0, 8]) / fit.size_px[0]
+    assert gap < 0.3
+    assert np.isnan(fit.off[0, 8])
+
+
 def test_no_faces_have_no_fit():
     assert shape_fit.fit_mean_face(np.empty((0, 19, 2)), "aflw19").off.shape == (0, 19)
 

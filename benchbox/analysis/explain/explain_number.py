@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox.datasets import split
+from benchbox.datasets import label_checks, split
 from benchbox.errors import ResultError
 from benchbox.layouts import LAYOUTS
 from benchbox.metrics import landmarks
@@ -100,6 +100,8 @@ def explain_predictions(
         raise ResultError(f"{file}: no such predictions file")
     index = execute.open_index(protocol, data, pixels=False)
     truth = split.ground_truth(protocol, index)
+    # refuses what is no label; that others are strange, `score` says
+    label_checks.warn_of_faults(protocol, index, training=False)
     predictions = prediction_files.read_predictions(file, truth, protocol=protocol.name)
     scores = score.score_predictions(protocol, truth, predictions).groups
     if scores[group][metric].value is None:
