@@ -46,13 +46,15 @@ class Layout:
     name: str
     count: int
     flip: tuple[int, ...]  # flip[k] is the point that k becomes in a mirrored picture
-    eye_corners: tuple[int, int]  # outer corners, image-left first: the inter-ocular distance
-    inner_eye_corners: tuple[int, int]  # the other two, image-left first
+    # outer corners, image-left first: the inter-ocular distance; None where none are marked
+    eye_corners: tuple[int, int] | None
+    inner_eye_corners: tuple[int, int] | None  # the other two, image-left first
     # points whose means are the eye centres: the inter-pupil distance
     eyes: tuple[tuple[int, ...], tuple[int, ...]]
     # contour, brows, eyes, nose, mouth …: per-part errors, local stages
     parts: Mapping[str, tuple[int, ...]]
     subsets: Mapping[int, tuple[int, ...]]  # 51, 49, 66 …: indices into this layout
+    names: tuple[str, ...] = ()  # of the points, where the layout gives them names
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class Index:
     read: Callable[[int], Bytes]  # row → RGB (H, W, 3) uint8, decoded when called
     origin: float = 0.0  # coordinate of the first pixel's centre in the dataset's own frame
     visible: Bools | None = None  # (N, K)
+    # (N, K) points that are not marked; their values are NaN. None: every point is
+    absent: Bools | None = None
     # further groups that the annotations carry
     attributes: Mapping[str, Bools] = field(default_factory=dict)
     # (N,) video, dot or stare, "" in none; its rows stand in the order of time
@@ -95,6 +99,8 @@ class Index:
     cache_key: Callable[[int], str] | None = None
     # row → the file, and the line in it, that its label stands in: what messages name
     label_place: Callable[[int], str] | None = None
+    # (N,) names of the pictures' files, by which predictions per picture find their faces
+    images: Strings | None = None
 
 
 @dataclass(frozen=True)
@@ -136,6 +142,12 @@ class CustomFiles:
     origin: float = 0.0  # coordinate of the first pixel's centre in those files
     # "coco": the third number of a keypoint is 2 visible, 1 hidden
     visible: Literal["", "coco"] = ""
+    # who wrote the files: a name of `datasets.formats.writers`; "": benchbox's own CSV or COCO json
+    format: str = ""
+    # whose left and right the names of points mean; "": they name none
+    sides: Literal["", "picture", "person"] = ""
+    # which of several things a file holds: a MATLAB variable, VIA's attribute, COCO's category
+    field: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,7 +171,7 @@ class Protocol:
     title: str
     task: Task
     dataset: str
-    layout: str  # key of layouts.LAYOUTS; "" for gaze
+    layout: str  # key of layouts.LAYOUTS, or the card's own; "" for gaze
     version: int
     train_parts: tuple[str, ...]  # members, see `selection`
     train_expected: int  # items in the complete training set; 0: see train_clusters
@@ -209,6 +221,7 @@ class Protocol:
     # clusters in the complete training set, where nobody published its items
     train_clusters: int = 0
     test_clusters: int = 0
+    own_layout: Layout | None = None  # of the card's section [layout]; None: one of the table
 
 
 # --- what a method sees ---------------------------------------------------------------------------
@@ -344,6 +357,7 @@ class Truth:
     # (N, 4) the dataset's face box for the face-size normaliser; None: tight box of points
     boxes: Floats | None = None
     sequences: Strings | None = None  # (N,) as Index.sequences
+    absent: Bools | None = None  # (N, K) as Index.absent: these points are not scored
 
 
 @dataclass(frozen=True, eq=False)

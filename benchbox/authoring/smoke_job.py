@@ -35,7 +35,7 @@ def make_smoke_job(
         validation = _decode_examples(parts.validation)
     job = Job(
         task=protocol.task,
-        layout=layouts.LAYOUTS.get(protocol.layout),
+        layout=layouts.find_layout(protocol),
         labelled=_decode_examples(parts.labelled),
         unlabelled=_decode_samples(parts.unlabelled),
         validation=validation,

@@ -93,9 +93,9 @@ def open_protocol_dataset(protocol: Protocol) -> Dataset:
     """
     if protocol.source is None:
         return open_dataset(protocol.dataset)
-    from benchbox.layouts import LAYOUTS
+    from benchbox.layouts import require_layout
 
     from .custom import CustomDataset
 
     name = protocol.name.partition("+")[0]
-    return CustomDataset(name, protocol.source, LAYOUTS[protocol.layout].count)
+    return CustomDataset(name, protocol.source, require_layout(protocol).count)

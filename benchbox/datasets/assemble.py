@@ -143,6 +143,7 @@ def _strip_labels(index: Index, source: str, box: str) -> Index:
         values=np.full_like(index.values, np.nan),
         boxes={box: index.boxes[source]},
         visible=None,
+        absent=None,
         attributes={},
         scale_boxes=None,
     )

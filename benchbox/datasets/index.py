@@ -75,6 +75,8 @@ def take_rows(index: Index, rows: Sequence[int] | np.ndarray) -> Index:
         clusters=index.clusters[chosen],
         read=partial(_call_for_row, index.read, chosen),
         visible=take_column(index.visible, chosen),
+        absent=take_column(index.absent, chosen),
+        images=take_column(index.images, chosen),
         attributes=_take_each(index.attributes, chosen),
         sequences=take_column(index.sequences, chosen),
         meta=_take_each(index.meta, chosen),
@@ -147,7 +149,9 @@ def join_indexes(first: Index, second: Index) -> Index:
         boxes=_join_boxes(first, second, shift),
         clusters=np.concatenate([first.clusters, second.clusters]),
         read=partial(_call_for_either, first.read, second.read, size),
-        visible=_join_visible(first, second),
+        visible=_join_marks(first, second, "visible", where_unsaid=True),
+        absent=_join_marks(first, second, "absent", where_unsaid=False),
+        images=_join_images(first, second),
         attributes=_join_attributes(first, second),
         sequences=_join_sequences(first, second),
         meta=_join_meta(first, second),
@@ -197,16 +201,26 @@ def _join_scale_boxes(first: Index, second: Index, shift: float) -> Floats | Non
     return np.concatenate([upper, lower + shift])
 
 
-def _join_visible(first: Index, second: Index) -> np.ndarray | None:
-    upper, lower = first.visible, second.visible
+def _join_marks(
+    first: Index, second: Index, column: str, *, where_unsaid: bool
+) -> np.ndarray | None:
+    upper, lower = getattr(first, column), getattr(second, column)
     if upper is None and lower is None:
         return None
     points = first.values.shape[1]
     if upper is None:
-        upper = np.ones((len(first.ids), points), bool)
+        upper = np.full((len(first.ids), points), where_unsaid)
     if lower is None:
-        lower = np.ones((len(second.ids), points), bool)
-    return np.concatenate([upper, lower])
+        lower = np.full((len(second.ids), points), where_unsaid)
+    joined: np.ndarray = np.concatenate([upper, lower])
+    return joined
+
+
+def _join_images(first: Index, second: Index) -> np.ndarray | None:
+    if first.images is None or second.images is None:
+        return None
+    joined: np.ndarray = np.concatenate([first.images, second.images])
+    return joined
 
 
 def _join_attributes(first: Index, second: Index) -> dict[str, np.ndarray]:

@@ -156,7 +156,10 @@ def _train_and_test_rows(protocol: Protocol, index: Index) -> tuple[np.ndarray, 
     With folds they are the same, and a card may have none to train on.
     """
     test = _test_rows(protocol, index)
-    train = np.flatnonzero(select.select_rows(index, protocol.train_parts))
+    trainable = select.select_rows(index, protocol.train_parts)
+    if index.absent is not None:  # recipes need every point
+        trainable &= ~index.absent.any(axis=1)
+    train = np.flatnonzero(trainable)
     if protocol.train_parts and not len(train):
         parts = ", ".join(protocol.train_parts)
         raise _incomplete_error(
@@ -430,6 +433,7 @@ def _truth_of_rows(
         visible=take_column(index.visible, rows),
         boxes=take_column(index.scale_boxes, rows),
         sequences=take_column(index.sequences, rows),
+        absent=take_column(index.absent, rows),
     )
 
 

@@ -112,7 +112,10 @@ def _check_points(index: Index, cards: Sequence[Protocol]) -> Iterator[Finding]:
         f"points span x {left:.1f} … {right:.1f}, y {top:.1f} … {bottom:.1f} px, counted from 0",
     )
     for layout in {card.layout for card in cards}:
-        first_corner, second_corner = LAYOUTS[layout].eye_corners
+        corners = LAYOUTS[layout].eye_corners if layout in LAYOUTS else None
+        if corners is None:
+            continue
+        first_corner, second_corner = corners
         offsets = values[finite][:, first_corner] - values[finite][:, second_corner]
         yield from _check_eye_distances(np.linalg.norm(offsets, axis=1), index.ids[finite])
 

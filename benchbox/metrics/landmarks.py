@@ -245,15 +245,23 @@ def normaliser_lengths(
     bad = np.flatnonzero(~(scale > 0) | np.isinf(scale))
     if len(bad):
         where = f"row {bad[0]}" if ids is None else str(ids[bad[0]])
+        advice = "check the annotation of this face"
+        if np.isnan(truth[bad[0]]).any():
+            advice = (
+                "a point that it needs is absent: name another normaliser in the card, "
+                "or leave this face out of its files"
+            )
         raise DataError(
             f"{where}: normaliser {name} is {scale[bad[0]]:g} px, must be positive ({len(bad)} of "
             f"{len(scale)} faces); "
-            "check the annotation of this face"
+            f"{advice}"
         )
     return scale
 
 
 def _inter_ocular(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
+    if layout.eye_corners is None:
+        raise ValueError(f"layout {layout.name} marks no eye corners: use another normaliser")
     left, right = layout.eye_corners
     return _distance(truth[:, left] - truth[:, right])
 

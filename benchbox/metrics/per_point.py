@@ -89,6 +89,8 @@ def _errors_in_face_axes(
     truth: Floats, predictions: Floats, scale: Floats, layout: Layout
 ) -> Floats:
     """Return the errors (N, K, 2) in the axes of each face, over its normaliser."""
+    if layout.eye_corners is None:
+        raise ValueError(f"layout {layout.name} marks no eye corners")
     left, right = layout.eye_corners
     along = np.subtract(truth[:, right], truth[:, left], dtype=np.float64)
     along /= np.hypot(along[:, 0], along[:, 1])[:, None]

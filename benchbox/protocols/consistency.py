@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchbox.datasets import select
 from benchbox.errors import ProtocolError
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import LAYOUTS, find_layout
 from benchbox.metrics.metric_names import TASK_METRICS
 from benchbox.types import Protocol
 
@@ -120,8 +120,9 @@ def _box_is_among_choices(protocol: Protocol) -> str | None:
 
 def _points_are_subsets_of_layout(protocol: Protocol) -> str | None:
     subsets: tuple[int, ...] = ()
-    if protocol.layout:
-        subsets = tuple(LAYOUTS[protocol.layout].subsets)
+    layout = find_layout(protocol)
+    if layout is not None:
+        subsets = tuple(layout.subsets)
     if set(protocol.points) <= set(subsets):
         return None
     return ", ".join(map(str, subsets)) or "none for gaze"
@@ -143,9 +144,19 @@ def _masked_belongs_to_landmarks(protocol: Protocol) -> str | None:
 
 
 def _normalisers_belong_to_landmarks(protocol: Protocol) -> str | None:
-    if (protocol.task == "landmarks") == bool(protocol.normalisers):
+    layout = find_layout(protocol)
+    if (layout is None) == bool(protocol.normalisers):
+        return "one or more for landmarks, [] for gaze"
+    if layout is None:
         return None
-    return "one or more for landmarks, [] for gaze"
+    allowed = ["face_size", "diagonal", "height"]
+    if all(layout.eyes):
+        allowed.append("inter_pupil")
+    if layout.eye_corners is not None:
+        allowed.append("inter_ocular")
+    if set(protocol.normalisers) <= set(allowed):
+        return None
+    return f"{' | '.join(allowed)}: what the points of {layout.name} give"
 
 
 _RULES: Mapping[str, Rule] = {  # key that is blamed → rule, in the order of checking

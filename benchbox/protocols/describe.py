@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import require_layout
 from benchbox.types import Protocol
 
 from . import options
@@ -145,7 +145,7 @@ def _scoring_lines(protocol: Protocol) -> list[str]:
     if protocol.task != "landmarks":
         return _gaze_scoring_lines(protocol)
     again = "".join(f", again on {count}" for count in protocol.points)
-    count = LAYOUTS[protocol.layout].count
+    count = require_layout(protocol).count
     lines = [f"  error       mean distance over the {count} points{again}, divided by"]
     for normaliser in protocol.normalisers:
         lines.append(f"    {normaliser:<14}{_MEANING[normaliser]}")

@@ -211,6 +211,11 @@ def canonical_json(protocol: Protocol) -> str:
             "origin": protocol.source.origin,
             "visible": protocol.source.visible,
         }
+        for key in ("format", "sides", "field"):
+            if getattr(protocol.source, key):
+                content["source"][key] = getattr(protocol.source, key)
+    if protocol.own_layout:
+        content["own_layout"] = asdict(protocol.own_layout)
     return json.dumps(
         content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.datasets import DATASETS, select
+from benchbox.datasets.formats.writer_names import FORMATS
 from benchbox.errors import ProtocolError
 from benchbox.layouts import LAYOUTS
 from benchbox.metrics.metric_names import NORMALISERS, TASK_METRICS, TASKS
@@ -34,6 +35,8 @@ from benchbox.plugins.card_values import (
 )
 from benchbox.types import CustomFiles, ExtraPictures
 
+from .own_layout import read_layout
+
 # keys of [options]
 OPTION_KEYS = ("draw", "folds", "labelled", "noise", "rotation", "scale", "translation")
 _SECTIONS = {"train", "test", "box", "score", "options"}
@@ -52,6 +55,7 @@ _NAME = text_matching(re.compile(r"[a-z0-9]+(-[a-z0-9]+)*"), "small letters, dig
 _NAME_OR_NONE = text_matching(re.compile(r"([a-z0-9]+(-[a-z0-9]+)*)?"), 'a name, or ""')
 _MEMBER = ValueKind(_parse_member, '"part & attribute & !attribute"')
 _SHARE = number_where(lambda share: 0 < share <= 1, "a share above 0 and up to 1")
+_TEXT_OR_NONE = text_matching(re.compile(r".{0,200}"), 'a text, or ""')
 _FRACTIONS = list_of(
     number_where(lambda limit: 0 < limit <= 1, "fractions above 0 and up to 1"),
 )
@@ -66,8 +70,15 @@ _CUSTOM_FILES = table_with(
     (
         CardKey("images", TEXT),
         CardKey("parts", table_of(TEXT, TEXT, least=1)),
-        CardKey("origin", number_where(lambda origin: origin in (0, 1), "0 | 1"), default=0.0),
+        CardKey(
+            "origin",
+            number_where(lambda origin: origin in (0, 0.5, 1), "0 | 0.5 | 1"),
+            default=0.0,
+        ),
         CardKey("visible", one_of("", "coco"), default=""),
+        CardKey("format", one_of("", *FORMATS), default=""),
+        CardKey("sides", one_of("", "picture", "person"), default=""),
+        CardKey("field", _TEXT_OR_NONE, default=""),
     ),
     '{images = "folder", parts = {part = "file.csv"}, origin = 0}, for "files"',
 )
@@ -254,11 +265,18 @@ def read_fields(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
     Raises ProtocolError naming file, key and what is allowed.
     """
     place = CardPlace(str(path), ProtocolError)
+    own_layout = None
+    if isinstance(content.get("layout"), dict):
+        own_layout = read_layout(content["layout"], path.stem, place.inside("layout"))
+        content = {**content, "layout": ""}
     values = _flatten_sections(content, place)
     keys: Sequence[CardKey] = CARD_KEYS
     if values.get("dataset") == "files":
         keys = [_with_custom_default(key) for key in CARD_KEYS]
-    return read_values(values, keys, place)
+    fields = read_values(values, keys, place)
+    if own_layout is not None:
+        fields["layout"], fields["own_layout"] = own_layout.name, own_layout
+    return fields
 
 
 def _flatten_sections(content: Mapping[str, Any], place: CardPlace) -> dict[str, Any]:

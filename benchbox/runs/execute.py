@@ -269,7 +269,7 @@ def _make_setting(plan: RunPlan, data: Path) -> method_call.MethodSetting:
     return method_call.MethodSetting(
         params=plan.params,
         task=plan.protocol.task,
-        layout=layouts.LAYOUTS.get(plan.protocol.layout),
+        layout=layouts.find_layout(plan.protocol),
         folder=plan.method.folder.absolute(),
         data=data.absolute(),
     )
@@ -340,7 +340,7 @@ def _count_networks(plan: RunPlan, module: ModuleType) -> dict[str, Any]:
         return {}
     from benchbox.costs import op_count
 
-    networks = module.networks(plan.params, layouts.LAYOUTS.get(plan.protocol.layout))
+    networks = module.networks(plan.params, layouts.find_layout(plan.protocol))
     if not networks:
         return {}
     return asdict(op_count.count_networks(networks).total)
@@ -366,7 +366,7 @@ def _make_job(
 ) -> Job:
     return Job(
         task=plan.protocol.task,
-        layout=layouts.LAYOUTS.get(plan.protocol.layout),
+        layout=layouts.find_layout(plan.protocol),
         labelled=split.labelled,
         unlabelled=split.unlabelled,
         validation=split.validation,

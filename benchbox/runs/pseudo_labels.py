@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import PluginError, ResultError
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import require_layout
 from benchbox.metrics import landmarks
 from benchbox.types import Index, Protocol
 
@@ -278,7 +278,7 @@ def _label_errors(
     scale = landmarks.normaliser_lengths(
         protocol.normalisers[0],
         truth[known],
-        LAYOUTS[protocol.layout],
+        require_layout(protocol),
         boxes,
         index.ids[rows][known],
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import DataError, ProtocolError, ResultError
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import LAYOUTS, find_layout, require_layout
 from benchbox.metrics import bootstrap, gaze, jitter, landmarks, per_point
 from benchbox.metrics.metric_names import (
     NORMALISERS,
@@ -54,7 +54,7 @@ def build_error_table(protocol: Protocol, truth: Truth, predictions: Predictions
     values, failed = _predictions_in_order(protocol, truth, predictions)
     columns: dict[str, np.ndarray] = {}
     if protocol.task == "landmarks":
-        columns |= _landmark_errors(protocol, LAYOUTS[protocol.layout], truth, values, failed)
+        columns |= _landmark_errors(protocol, require_layout(protocol), truth, values, failed)
     else:
         columns[_FRAME_ERROR[protocol.task]] = _gaze_errors(protocol, truth, values, failed)
     per_sequence = [name for name in protocol.metrics if parse_metric(name).per_sequence]
@@ -82,6 +82,8 @@ def build_point_table(
         return None
     _require_shape(protocol, truth)
     layout = _layout(protocol)
+    if layout.eye_corners is None or truth.absent is not None:
+        return None
     values, failed = _predictions_in_order(protocol, truth, predictions)
     scale = landmarks.normaliser_lengths(
         protocol.normalisers[0], truth.values, layout, truth.boxes, truth.ids
@@ -110,11 +112,11 @@ def _require_shape(protocol: Protocol, truth: Truth) -> None:
 
 
 def _layout(protocol: Protocol) -> Layout:
-    if protocol.layout not in LAYOUTS:
+    layout = find_layout(protocol)
+    if layout is None:
         raise ProtocolError(
             f"{protocol.name}: layout {protocol.layout!r} is unknown, use {', '.join(LAYOUTS)}"
         )
-    layout = LAYOUTS[protocol.layout]
     for count in protocol.points:
         if count not in layout.subsets:
             allowed = ", ".join(map(str, layout.subsets))
@@ -206,9 +208,13 @@ def _landmark_errors(
     subsets = _point_subsets(protocol, layout)
     # what overflows or is NaN is named just below
     with np.errstate(over="ignore", invalid="ignore"):
-        means = landmarks.mean_errors_by_subset(truth.values, values, list(subsets.values()))
+        present = None if truth.absent is None else ~truth.absent
+        means = landmarks.mean_errors_by_subset(
+            truth.values, values, list(subsets.values()), present
+        )
     means_of = dict(zip(subsets, means, strict=True))
     _require_finite(protocol, truth, means_of[0], failed)  # covers the points of every subset
+    # a face all of whose points of a subset are absent has no error there: NaN
     errors = {}
     for convention, normaliser, points in list_conventions(protocol):
         errors[f"nme_{convention}"] = np.where(
@@ -246,7 +252,10 @@ def _visible_errors(
         )
     means_of = {}
     for points, indices in _point_subsets(protocol, layout).items():
-        means_of[points] = landmarks.mean_errors(truth.values, values, indices, truth.visible)
+        shown = truth.visible
+        if truth.absent is not None:
+            shown = shown & ~truth.absent
+        means_of[points] = landmarks.mean_errors(truth.values, values, indices, shown)
     errors = {}
     for _, normaliser, points in list_conventions(protocol):
         convention = convention_name(normaliser, points, visible=True)
@@ -259,7 +268,10 @@ def _visible_errors(
 def _require_finite(protocol: Protocol, truth: Truth, errors_px: Floats, failed: Bools) -> None:
     """Blame the truth for its own gaps, failed face or not, and the predictions for the others."""
     for row in np.flatnonzero(~np.isfinite(errors_px)):
-        if not np.isfinite(truth.values[row]).all():
+        marked = truth.values[row]
+        if truth.absent is not None:
+            marked = marked[~truth.absent[row]]
+        if not len(marked) or not np.isfinite(marked).all():
             raise DataError(
                 f"{protocol.name}: {truth.ids[row]}: a true point is not a number; check the "
                 "annotation"

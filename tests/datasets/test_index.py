@@ -27,6 +27,8 @@ def make(size=4, origin=1.0, **changes):
         "read": picture,
         "origin": origin,
         "visible": np.tile(rows[:, None] % 2 == 0, (1, 5)),
+        "absent": np.tile(rows[:, None] % 3 == 0, (1, 5)),
+        "images": np.array([f"{row}.jpg" for row in rows]),
         "attributes": {"frontal": rows % 2 == 0},
         "sequences": np.array([f"video/{row}" for row in rows]),
         "meta": {"orientation": rows},
@@ -42,7 +44,8 @@ def make(size=4, origin=1.0, **changes):
 def test_every_column_of_the_taken_rows_is_of_these_rows():
     """Trap: a column that is added to `Index` and forgotten here keeps all of its rows."""
     taken = take_rows(make(), [2, 0])
-    per_row = {"ids", "parts", "values", "clusters", "visible", "sequences", "scale_boxes"}
+    per_row = {"ids", "parts", "values", "clusters", "visible", "absent", "images"}
+    per_row |= {"sequences", "scale_boxes"}
     for name in per_row:
         np.testing.assert_array_equal(getattr(taken, name), getattr(make(), name)[[2, 0]])
     for name in ("boxes", "attributes", "meta"):

@@ -8,9 +8,9 @@ import pytest
 from benchbox.datasets import shape_fit
 from benchbox.face_renderer.head.deformation import Shape
 from benchbox.face_renderer.head.model import model_points
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import RENDERED_LAYOUTS
 
-NAMES = sorted(LAYOUTS)
+NAMES = sorted(RENDERED_LAYOUTS)
 
 
 def posed(layout, yaw_deg=0.0, roll_deg=0.0):
@@ -41,10 +41,10 @@ def test_a_turned_head_is_a_face_and_its_roll_is_found(layout, yaw_deg):
 @pytest.mark.parametrize("spoil", ["mirrored", "flipped", "swapped", "reversed", "shuffled"])
 def test_what_is_no_face_of_the_layout_is_none(layout, spoil):
     face = posed(layout, yaw_deg=10)
-    order = np.random.default_rng(0).permutation(LAYOUTS[layout].count)
+    order = np.random.default_rng(0).permutation(RENDERED_LAYOUTS[layout].count)
     wrong = {
         "mirrored": face * [-1, 1],
-        "flipped": face[:, list(LAYOUTS[layout].flip)],
+        "flipped": face[:, list(RENDERED_LAYOUTS[layout].flip)],
         "swapped": face[..., ::-1],
         "reversed": face[:, ::-1],
         "shuffled": face[:, order],

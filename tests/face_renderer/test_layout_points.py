@@ -12,7 +12,7 @@ from benchbox.face_renderer.head.deformation import Shape
 from benchbox.face_renderer.head.eyes import gaze_direction
 from benchbox.face_renderer.head.layout_points import mirror_points
 from benchbox.face_renderer.scenes.scene import parallel_axes
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import RENDERED_LAYOUTS
 
 REST = Shape(expression={"closed": 0.9})
 
@@ -23,10 +23,10 @@ def at(layout, shape=REST, axes=None):
     )
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", RENDERED_LAYOUTS)
 def test_every_point_of_a_layout_has_a_place_and_its_mirror_image(layout):
     points = at(layout)
-    assert points.shape == (LAYOUTS[layout].count, 3)
+    assert points.shape == (RENDERED_LAYOUTS[layout].count, 3)
     assert np.isfinite(points).all()
     np.testing.assert_allclose(mirror_points(points, layout), points, atol=0.15)
     assert len(np.unique(points.round(3), axis=0)) == len(points)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from benchbox import geometry
 from benchbox.costs.op_count import count_module
 from benchbox.errors import PluginError
-from benchbox.layouts import IBUG68, LAYOUTS
+from benchbox.layouts import IBUG68, RENDERED_LAYOUTS
 from benchbox.plugins import method_card
 from benchbox.types import Examples, Sample
 
@@ -78,7 +78,7 @@ def test_the_stacked_network_has_as_many_weights_to_the_last_one():
     assert [params for params, _, _ in counted("sir-stack")] == [3_719_872]
 
 
-@pytest.mark.parametrize("points", [layout.count for layout in LAYOUTS.values()])
+@pytest.mark.parametrize("points", [layout.count for layout in RENDERED_LAYOUTS.values()])
 def test_every_layout_has_one_subnetwork_per_point(points):
     """51,632 weights per landmark, then FC 10 K → 256 → 2 K."""
     ((params, _, _),) = counted("sir", points)

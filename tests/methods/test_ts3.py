@@ -13,7 +13,7 @@ import torch
 from benchbox import geometry
 from benchbox.costs.op_count import count_module
 from benchbox.errors import DataError, PluginError
-from benchbox.layouts import IBUG68, LAYOUTS
+from benchbox.layouts import IBUG68, RENDERED_LAYOUTS
 from benchbox.plugins import method_card
 from benchbox.training import heatmaps
 from benchbox.training.pretrained import read_pretrained
@@ -77,7 +77,7 @@ def test_the_teacher_is_a_patch_gan_of_six_by_six(maps, params):
     assert made.patches(torch.zeros(1, 3 + maps, 64, 64)).shape == (1, 1, 6, 6)
 
 
-@pytest.mark.parametrize("points", [layout.count for layout in LAYOUTS.values()])
+@pytest.mark.parametrize("points", [layout.count for layout in RENDERED_LAYOUTS.values()])
 def test_every_layout_has_a_map_per_point_and_the_background(points):
     for name, sides in (("cpm", [8] * 3), ("hg", [16] * 4)):
         found = students.make_student(name, points, SMOKE).eval()(torch.zeros(1, 3, 64, 64))

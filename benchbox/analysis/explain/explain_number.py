@@ -12,7 +12,7 @@ import numpy as np
 
 from benchbox.datasets import label_checks, split
 from benchbox.errors import ResultError
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import require_layout
 from benchbox.metrics import landmarks
 from benchbox.metrics.metric_names import list_metrics, parse_metric
 from benchbox.papers import reference_rows
@@ -69,7 +69,7 @@ class _Case:
         return landmarks.normaliser_lengths(
             normaliser,
             self.truth.values,
-            LAYOUTS[self.protocol.layout],
+            require_layout(self.protocol),
             self.truth.boxes,
             self.truth.ids,
         )
@@ -146,7 +146,7 @@ def _explain_landmarks(case: _Case) -> Explanation:
         case.predictions.values[inside],
         case.normaliser_lengths(normaliser)[inside],
     )
-    part_errors = landmarks.nme_by_part(*faces, LAYOUTS[case.protocol.layout])
+    part_errors = landmarks.nme_by_part(*faces, require_layout(case.protocol))
     point_errors = landmarks.nme_by_point(*faces)
     warnings: tuple[str, ...] = ()
     if parse_metric(case.metric).measure == "nme":

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.geometry import tight_box
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import require_layout
 from benchbox.metrics import aggregate, curves, landmarks
 from benchbox.metrics.metric_names import NORMALISERS, Metric, parse_metric
 from benchbox.scoring import error_table
@@ -74,7 +74,7 @@ def landmark_axes(
     parsed = parse_metric(metric)
     axes: dict[str, tuple[str, Mapping[str, str]]] = {}
     if parsed.normaliser:
-        axes |= _convention_axes(parsed, LAYOUTS[protocol.layout], index, truth)
+        axes |= _convention_axes(parsed, require_layout(protocol), index, truth)
     axes |= {
         "offset": ("none", {**_SHIFTS, **_BEST_SHIFT}),
         "order": ("as_given", _ORDERS),
@@ -123,7 +123,7 @@ def landmark_measure(
 
     `best` is the shift that fits best.
     """
-    layout, parsed = LAYOUTS[protocol.layout], parse_metric(metric)
+    layout, parsed = require_layout(protocol), parse_metric(metric)
     inside = {**truth.groups, **_part_groups(index, truth)}
     failed = predictions.failed
 
@@ -267,6 +267,8 @@ def _normaliser_lengths(name: str, truth: Truth, layout: Layout, index: Index) -
         return landmarks.normaliser_lengths(name, truth.values, layout, truth.boxes, truth.ids)
     if name.startswith("box_"):
         return _box_lengths(index, name.removeprefix("box_"), truth)
+    if name == "eye_mix" and (layout.eye_corners is None or layout.inner_eye_corners is None):
+        return None
     if name == "eye_mix":
         return _eye_mix_lengths(truth, layout)
     if name == "inner_corners":
@@ -300,7 +302,9 @@ def _eye_mix_lengths(truth: Truth, layout: Layout) -> Floats:
 
 
 def _inner_corner_lengths(truth: Truth, layout: Layout) -> Floats:
-    """Return the distance (N,) px of the inner eye corners."""
+    """Return the distance (N,) px of the inner eye corners, 0 where the layout marks none."""
+    if layout.inner_eye_corners is None:
+        return np.zeros(len(truth.values))
     left, right = layout.inner_eye_corners
     difference: Floats = truth.values[:, left] - truth.values[:, right]
     inner: Floats = np.hypot(difference[:, 0], difference[:, 1])

@@ -144,7 +144,7 @@ def face_pose(points: Floats, layout: str) -> str:
     no nose.
     """
     scheme = LAYOUTS.get(layout)
-    if scheme is None or not scheme.parts.get("nose"):
+    if scheme is None or scheme.eye_corners is None or not scheme.parts.get("nose"):
         return ""
     left, right = points[scheme.eye_corners[0]], points[scheme.eye_corners[1]]
     along = right - left

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchbox.errors import ResultError
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import RENDERED_LAYOUTS, require_layout
 from benchbox.metrics import metric_names, number_format
 from benchbox.report.inputs import results
 from benchbox.report.inputs.results import Problem, Result
@@ -199,9 +199,9 @@ def _read_layers(
     protocol: Protocol, table: Table, shown: Sequence[_Shown], problems: list[Problem]
 ) -> list[PointErrors]:
     """Read where the points of the best rows go wrong, for the convention they are known under."""
-    if protocol.normalisers[:1] != (table.convention,) or protocol.layout not in LAYOUTS:
+    if protocol.normalisers[:1] != (table.convention,) or protocol.layout not in RENDERED_LAYOUTS:
         return []
-    count = LAYOUTS[protocol.layout].count
+    count = require_layout(protocol).count
     layers: list[PointErrors] = []
     for item in shown:
         if len(layers) == point_ellipses.MOST_LAYERS:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox.errors import ResultError
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import find_layout
 from benchbox.runs import run_folders
 from benchbox.types import Protocol, Run, RunKind, Score
 
@@ -184,7 +184,7 @@ def read_landmarks(result: Result, protocol: Protocol) -> Floats:
 
     Raises ResultError when there are none, or none that a drawing can use.
     """
-    layout = LAYOUTS.get(protocol.layout)
+    layout = find_layout(protocol)
     if layout is None:
         return _read_predictions(result, ())
     return _read_predictions(result, (layout.count, 2))

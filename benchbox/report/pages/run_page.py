@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from benchbox.errors import ResultError
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import RENDERED_LAYOUTS, require_layout
 from benchbox.metrics import metric_names, number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.charts import chart_values, leaderboard_charts, training_curve
@@ -304,10 +304,10 @@ def _error_curves(
 
 def _point_charts(result: Result, protocol: Protocol) -> tuple[list[AnyChart], list[str]]:
     """Draw where this run's points go wrong, the overall group first."""
-    if protocol.layout not in LAYOUTS or not protocol.normalisers:
+    if protocol.layout not in RENDERED_LAYOUTS or not protocol.normalisers:
         return [], []
     try:
-        statistics = results.read_point_statistics(result, LAYOUTS[protocol.layout].count)
+        statistics = results.read_point_statistics(result, require_layout(protocol).count)
     except ResultError as fault:
         return [], [results.hide_folder(result.run.folder, str(fault))]
     order = sorted(protocol.groups, key=lambda name: name != protocol.overall)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import ResultError
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import require_layout
 from benchbox.metrics import landmarks, metric_names, number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.charts import face_drawings, leaderboard_charts
@@ -168,7 +168,7 @@ def _true_points(item: SyntheticItem, protocol: Protocol) -> Floats | None:
     """Return the true points (K, 2) of a face of our own, None where it has none of this layout."""
     facts = synthetic_items.item_facts(item)
     for key in ("values", "values68"):
-        if key in facts and len(facts[key]) == LAYOUTS[protocol.layout].count:
+        if key in facts and len(facts[key]) == require_layout(protocol).count:
             points: Floats = facts[key]
             return points
     return None
@@ -190,7 +190,7 @@ def _errors_match(
     if normaliser not in ("inter_ocular", "inter_pupil") or subset or visible:
         return True
     usable = ~np.isnan(points).any(axis=(1, 2))
-    scale = landmarks.normaliser_lengths(normaliser, truth[None], LAYOUTS[protocol.layout])
+    scale = landmarks.normaliser_lengths(normaliser, truth[None], require_layout(protocol))
     truths = np.repeat(truth[None], len(points), axis=0)
     errors = landmarks.mean_errors(truths, points) / scale * 100
     return bool(np.allclose(errors[usable], np.array(scored)[usable], rtol=0.002, atol=0.01))

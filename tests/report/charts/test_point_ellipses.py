@@ -8,7 +8,7 @@ import pytest
 from benchbox.errors import ResultError
 from benchbox.face_renderer.head import model
 from benchbox.face_renderer.head.deformation import Shape
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import RENDERED_LAYOUTS
 from benchbox.report.charts import plot_layout, point_ellipses
 from benchbox.report.charts.point_ellipses import PointErrors
 from benchbox.report.charts.svg import draw_svg
@@ -27,12 +27,12 @@ def drawn(*layers: PointErrors, at_first: int = 1):
     )
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", RENDERED_LAYOUTS)
 def test_the_face_is_the_neutral_head_of_our_own_world(layout):
     points = (model.model_points68() if layout == "ibug68" else model.model_points(layout)).of(
         Shape()
     )[:, :2]
-    left, right = points[list(LAYOUTS[layout].eye_corners)]
+    left, right = points[list(RENDERED_LAYOUTS[layout].eye_corners)]
     expected = (points - (left + right) / 2) / np.hypot(*(right - left))
     np.testing.assert_allclose(point_ellipses.mean_faces()[layout], expected, atol=6e-5)
 

@@ -1,0 +1,25 @@
+"""The names under which a card says who wrote its annotation files; loads nothing.
+
+`annotation_writers` holds the readers behind them.
+"""
+
+from __future__ import annotations
+
+FORMATS = (
+    "aflw2000-mat",
+    "benchbox-csv",
+    "coco",
+    "cvat",
+    "datumaro",
+    "300w-lp-mat",
+    "helen",
+    "hrnet-csv",
+    "imglab",
+    "label-studio",
+    "labelme",
+    "lapa",
+    "merl-rav",
+    "pts",
+    "via",
+    "wflw-list",
+)
