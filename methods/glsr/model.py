@@ -13,6 +13,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from benchbox.training.pointwise_conv import PointwiseConv2d
+
 # Table 2 with its printing slips mended: expansion, channels, repeats, stride of the first repeat.
 SMALL_STAGES = (
     (1, 8, 1, 1),
@@ -121,8 +123,10 @@ class BasicBlock(nn.Module):
             nn.ReLU(inplace=True),
             *_conv_bn(outputs, outputs, 3),
         )
-        same = stride == 1 and inputs == outputs
-        self.skip = nn.Identity() if same else nn.Sequential(*_conv_bn(inputs, outputs, 1, stride))
+        self.skip: nn.Module = nn.Identity()
+        if stride > 1 or inputs != outputs:
+            projection = PointwiseConv2d(inputs, outputs, stride)
+            self.skip = nn.Sequential(projection, nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform (n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""

@@ -263,7 +263,7 @@ def test_equation_9_by_hand():
     torch.manual_seed(0)
     params = dict(CARD.params)
     target = targets.fit_target("ordinal", torch.tensor([[0.0, 0], [9, 9]]), (5, 5))
-    form = part("gaze_network").Form(("",), 16, 16, 4)
+    form = part("gaze_network").PatchForm(("",), 16, 16, 4)
     net = gaze_network.build_network(params, "gaze2d", form, target, "cpu")
     net.network.eval()
     inputs, codes = (torch.rand(4, 3, 16, 16),), target.encode(torch.rand(4, 2) * 9)
