@@ -65,7 +65,8 @@ ARROWS = {
         "report",
     },
 }
-PLUGIN_MAY = GROUND | {"training", "metrics"}
+# plugins: a method with cards of its own reads them as all cards are read
+PLUGIN_MAY = GROUND | {"training", "metrics", "plugins"}
 HEAVY = {"torch", "pandas", "matplotlib"}
 TORCH_ROOMS = {"training", "costs"}
 PDF_CHARTS = PACKAGE / "report" / "charts" / "pdf.py"

@@ -22,7 +22,11 @@ def test_every_folder_of_methods_is_installed_under_its_own_card():
     assert folders == set(SHIPPED)
 
 
-@pytest.mark.parametrize("folder", SHIPPED)
+# a person brings their network: test_onnx.py tries them with networks made there
+WITHOUT_WEIGHTS = {"onnx"}
+
+
+@pytest.mark.parametrize("folder", sorted(set(SHIPPED) - WITHOUT_WEIGHTS))
 def test_the_method_keeps_the_contract(folder):
     (card,) = [card for card in method_card.read_cards() if card.folder.name == folder]
     broken = [
