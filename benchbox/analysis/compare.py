@@ -7,7 +7,9 @@ seed happened to be for a difference. For every group and metric: the difference
 over the items that every run of both answered, its cluster-bootstrap interval, the p of the
 sign-flip test by cluster, both widened by the variance between seeds (`metrics.paired_tests`), and
 that p corrected for everything that the table shows (Holm). AUC and FR count items without an
-answer; a mean cannot, and says how many it left out.
+answer; a mean cannot, and says how many it left out. So that leaving out hard items pays nothing,
+two means differ only where they do so a second time with those items counted as lost
+(`metrics.unanswered`): p is the larger one of both comparisons, 1 where they contradict each other.
 
 Runs that are not comparable are refused, with the reason: another card, other test data, another
 scorer.
@@ -23,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import ProtocolError, ResultError
-from benchbox.metrics import aggregate, bootstrap, paired_tests, ranks
+from benchbox.metrics import aggregate, bootstrap, paired_tests, ranks, unanswered
 from benchbox.metrics.metric_names import parse_metric, parse_stored_metric
 from benchbox.protocols import protocol_card
 from benchbox.runs import run_folders
@@ -87,6 +89,8 @@ class Difference:
     p_holm: float | None
     items: int  # test items that the difference rests on
     left_out: int  # items that one of the runs did not answer
+    # the difference with those counted as lost; None where every run answered the same items
+    counted: float | None
     clusters: int
     detectable: float | None  # smallest detectable difference of this test set (80 % power)
 
@@ -186,6 +190,11 @@ def format_comparison(comparison: Comparison) -> str:
         f"them, too; p (Holm) allows for all {len(comparison.differences)} comparisons shown",
         "detectable: the smallest difference that this test set shows with 80 % power",
     ]
+    if any(d.counted is not None for d in comparison.differences):
+        lines.append(
+            "left out: items without a prediction; means differ only where they also do with those "
+            "counted as lost, and p is of both"
+        )
     lines += [f"note: {note}" for note in comparison.notes]
     return "\n".join(lines)
 
@@ -367,6 +376,8 @@ class _Column:
     counts: Floats
     baseline_scores: tuple[float, ...]  # of every run
     other_scores: tuple[float, ...]
+    # (N, 2) difference and count with unanswered items counted as lost; None: there are none
+    counted: Floats | None = None
 
 
 def _metric_column(
@@ -392,7 +403,44 @@ def _metric_column(
         counts,
         tuple(scores[:split]),
         tuple(scores[split:]),
+        _counted_difference(metric, baseline, other),
     )
+
+
+def _counted_difference(
+    metric: str, baseline: Sequence[np.ndarray], other: Sequence[np.ndarray]
+) -> Floats | None:
+    """Return difference and count (N, 2) of each item with unanswered items counted as lost.
+
+    None where all runs answered the same items.
+    """
+    tables = [*baseline, *other]
+    unanswered_by_run = unanswered.unanswered_items(metric, tables)
+    if not any(items.any() for items in unanswered_by_run):
+        return None
+    lost = unanswered.lost_error(metric, tables)
+    values = []
+    counts = np.zeros(len(tables[0]))
+    for table, items in zip(tables, unanswered_by_run, strict=True):
+        terms = unanswered.counted_terms(metric, table, items, lost)
+        values.append(terms.values)
+        counts = terms.counts
+    split = len(baseline)
+    gap = np.mean(values[split:], axis=0) - np.mean(values[:split], axis=0)
+    return np.stack([gap, counts], axis=1)
+
+
+def _allow_for_unanswered(
+    difference: float, p: float, column: _Column, clusters: np.ndarray
+) -> tuple[float, float | None]:
+    """Return p of both comparisons, and the difference with unanswered items counted as lost."""
+    if column.counted is None:
+        return p, None
+    gap, counts = column.counted.T
+    counted = float(gap.sum() / counts.sum())
+    if counted * difference <= 0:
+        return 1.0, counted
+    return max(p, float(paired_tests.sign_flip_test(gap[:, None], clusters)[0])), counted
 
 
 def _seed_variances(column: _Column, *, paired: bool) -> list[tuple[float, float]]:
@@ -436,6 +484,7 @@ def _group_differences(
             low, high, p = paired_tests.add_seed_variance(
                 difference, interval, p, cluster_count, variances, level
             )
+        p, counted = _allow_for_unanswered(difference, p, column, clusters)
         yield Difference(
             group=group,
             metric=column.metric,
@@ -454,6 +503,7 @@ def _group_differences(
             p_holm=None,
             items=int((column.counts > 0).sum()),
             left_out=int((column.counts == 0).sum()),
+            counted=counted,
             clusters=cluster_count,
             detectable=_detectable_difference(column, clusters, level),
         )

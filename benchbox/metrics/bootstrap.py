@@ -18,7 +18,8 @@ interval, in every version.
 
 Limits
 ------
-* One cluster says nothing about other clusters: no interval. A handful give one that is too short:
+* One cluster says nothing about other clusters: no interval, also where others are there and
+  nothing counts in them. A handful give one that is too short:
   a percentile interval over C clusters is narrower than it should be by about √((C - 1)/C), and
   more in the tails; below some 20 clusters read it as a lower bound of the uncertainty.
 * It covers the choice of test faces, not the randomness of training: that is what several seeds are
@@ -45,7 +46,7 @@ from threadpoolctl import ThreadpoolController
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from benchbox.types import Floats
+    from benchbox.types import Bools, Floats
 
 _PACKED_CHARS = 8  # one byte each in 64 bits
 _CHUNK_NAMES = 4096  # looked at at a time
@@ -160,8 +161,27 @@ def resample_tables(
                     np.matmul(weights, tables[place], out=sums[place][done : done + rows])
         for place in places:
             above, below = np.hsplit(sums[place], 2)
+            _, unit_counts = np.hsplit(tables[place], 2)
+            # one unit says nothing about other units, however often it is drawn
+            below = np.where((unit_counts > 0).sum(axis=0) > 1, below, 0.0)
             found[place] = np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0)
     return found
+
+
+def mostly_unanswered(counts: Floats, unanswered: Bools) -> bool:
+    """Tell whether a score has no interval, because most units (K,) have no answer.
+
+    `counts` (K,) are those of the score; a score that counts failures has one for every unit. The
+    few units that are left were not drawn at random: an interval about them says nothing about the
+    others, and one of width 0 looks like certainty.
+
+    >>> mostly_unanswered(np.array([1.0, 0.0, 0.0]), np.array([False, True, True]))
+    True
+    >>> mostly_unanswered(np.array([1.0, 1.0, 1.0]), np.array([False, True, True]))
+    False
+    """
+    left_out = unanswered & (counts <= 0)
+    return 2 * int(left_out.sum()) > len(counts)
 
 
 def limit_blas_threads() -> AbstractContextManager[object]:

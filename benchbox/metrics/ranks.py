@@ -188,6 +188,19 @@ def rank_runs(
     return Ranking(tuple(ranks), plain.detectable, plain.pairs)
 
 
+def columns_of(name: str) -> list[str]:
+    """Name the columns of an error table that `rank_runs` ranks a metric by.
+
+    >>> columns_of("error_cm"), columns_of("msd_cm")
+    (['error_cm', 'failed', 'cluster'], ['msd_cm', 'failed', 'cluster', 'sequence'])
+    """
+    metric = parse_metric(name)
+    columns = [metric.column, "failed", "cluster"]
+    if metric.per_sequence:
+        columns.append("sequence")
+    return columns
+
+
 def smallest_detectable_difference(
     numerators: Floats,
     denominators: Floats,
@@ -372,7 +385,7 @@ class _UnansweredBoard:
         terms = []
         for run in (*self.runs[first], *self.runs[second]):
             chosen = {}
-            for column in _columns_of(self.name):
+            for column in columns_of(self.name):
                 chosen[column] = self.tables[run][column][both]
             terms.append(metric_terms(self.name, chosen))
         if any(run_terms.score is None for run_terms in terms):
@@ -395,15 +408,6 @@ def _leaves_out_any(name: str, tables: Sequence[Rows]) -> bool:
     if parse_metric(name).threshold is not None:
         return False
     return any(bool(np.asarray(rows["failed"]).any()) for rows in tables)
-
-
-def _columns_of(name: str) -> list[str]:
-    """Name the columns that a metric is computed from."""
-    metric = parse_metric(name)
-    columns = [metric.column, "failed", "cluster"]
-    if metric.per_sequence:
-        columns.append("sequence")
-    return columns
 
 
 def _stack_terms(terms: Sequence[Terms]) -> tuple[Floats, Floats]:

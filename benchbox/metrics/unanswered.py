@@ -54,8 +54,19 @@ def unanswered_items(name: str, tables: Sequence[Rows]) -> list[Bools]:
     by_anyone = np.logical_or.reduce(known)
     unanswered = []
     for rows, own in zip(tables, known, strict=True):
-        unanswered.append(np.asarray(rows["failed"], bool) & by_anyone & ~own)
+        unanswered.append(_failed_rows(rows, metric.column) & by_anyone & ~own)
     return unanswered
+
+
+def _failed_rows(rows: Rows, column: str) -> Bools:
+    """Return which items (N,) a run has no answer to; tables without the flag have infinite errors.
+
+    NaN alone would not say so: it stands where an error does not exist.
+    """
+    names = rows.dtype.names if isinstance(rows, np.ndarray) else rows
+    if "failed" in (names or ()):
+        return np.asarray(rows["failed"], bool)
+    return np.isposinf(rows[column])
 
 
 def lost_error(name: str, tables: Sequence[Rows]) -> float:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import ResultError
-from benchbox.metrics import aggregate, bootstrap
+from benchbox.metrics import aggregate, bootstrap, unanswered
 from benchbox.metrics.metric_names import (
     format_threshold,
     list_conventions,
@@ -48,7 +48,7 @@ def score_predictions(protocol: Protocol, truth: Truth, predictions: Predictions
     rows = error_table.build_error_table(protocol, truth, predictions)
     columns = {}
     for name in rows.dtype.names or ():
-        if rows[name].dtype != bool:
+        if rows[name].dtype != bool or name == "failed":
             columns[name] = np.ascontiguousarray(rows[name])
     scores, totals = {}, {}
     for group, inside in truth.groups.items():
@@ -121,7 +121,7 @@ def format_scores(scores: Scores, protocol: Protocol) -> str:
         percent = f"{100 * protocol.interval:g}"
         lines.append(f"[low, high]: {percent} % interval from resampling by {protocol.cluster}")
     if scores.failed:
-        lines.append(note)
+        lines += [note, *_counted_lines(scores, protocol)]
     return "\n".join(lines)
 
 
@@ -136,15 +136,16 @@ def _landmark_lines(scores: Scores, protocol: Protocol) -> list[str]:
     for group, metrics in scores.groups.items():
         counts = _group_counts(scores, group)
         for convention, _, _ in list_conventions(protocol):
-            row = [group, *counts, convention, _with_interval(metrics[f"nme_{convention}"])]
+            nme = _mean_text(scores, group, f"nme_{convention}")
+            row = [group, *counts, convention, nme]
             row += [_fixed_digits(metrics[f"fr_{t}_{convention}"].value, 2) for t in fr]
             row += [_fixed_digits(metrics[f"auc_{t}_{convention}"].value, 4) for t in auc]
             rows.append(row)
             if protocol.masked:
-                nme = _with_interval(metrics[f"nme_{convention}_visible"])
+                nme = _mean_text(scores, group, f"nme_{convention}_visible")
                 rows.append([group, *counts, f"{convention}, visible", nme, *no_curves])
         for name in protocol.metrics:
-            value = f"{_with_interval(metrics[name])} {metrics[name].unit}"
+            value = f"{_mean_text(scores, group, name)} {metrics[name].unit}"
             rows.append([group, *counts, name, value, *no_curves])
     numbers = {1, 2, *range(5, len(head))}
     return align_columns(rows, right=numbers)
@@ -154,10 +155,42 @@ def _gaze_lines(scores: Scores, protocol: Protocol) -> list[str]:
     head = ["group", "n", "failed"]
     head += [f"{name} ({parse_metric(name).unit})" for name in protocol.metrics]
     rows = [head]
-    for group, metrics in scores.groups.items():
-        values = [_with_interval(metrics[name]) for name in protocol.metrics]
+    for group in scores.groups:
+        values = [_mean_text(scores, group, name) for name in protocol.metrics]
         rows.append([group, *_group_counts(scores, group), *values])
     return align_columns(rows, right={1, 2})
+
+
+def _mean_text(scores: Scores, group: str, name: str) -> str:
+    """Return a mean with its interval, and over how many items where some have no prediction."""
+    score = scores.groups[group][name]
+    text = _with_interval(score)
+    inside = scores.errors[f"in_{group}"]
+    failed = int((inside & scores.errors["failed"]).sum())
+    if failed and score.value is not None:
+        total = int(inside.sum())
+        text += f" over {total - failed} of {total}"
+    return text
+
+
+def _counted_lines(scores: Scores, protocol: Protocol) -> list[str]:
+    """Say what the first mean of the overall group is with failed items counted as lost."""
+    group = protocol.overall if protocol.overall in scores.groups else next(iter(scores.groups))
+    name = list_metrics(protocol)[0]
+    value = scores.groups[group][name].value
+    if parse_metric(name).threshold is not None or value is None:
+        return []
+    inside = scores.errors[f"in_{group}"]
+    failed = int((inside & scores.errors["failed"]).sum())
+    if not failed:
+        return []
+    lost = unanswered.lost_error(name, [scores.errors[inside]])
+    counted = unanswered.counted_mean(value, int(inside.sum()) - failed, failed, lost)
+    unit = parse_metric(name).unit
+    return [
+        f"ranks count them as lost, {lost:g} {unit} each: {name} of {group} is then "
+        f"{counted:.2f} {unit}; no run stands above one that it does not beat so"
+    ]
 
 
 def _group_counts(scores: Scores, group: str) -> tuple[str, str]:
@@ -198,13 +231,18 @@ def _group_scores(
     if protocol.resamples:
         units = bootstrap.resampling_units(columns["cluster"], _SEED)
     count = int(units.max(initial=-1)) + 1
+    unanswered_units = np.ones(count, bool)
+    if count:
+        unanswered_units[units[~columns["failed"]]] = False
     totals, scores = np.empty((count, 2 * len(names))), {}
     for column, name in enumerate(names):
         terms = aggregate.metric_terms(name, columns)
         scores[name] = Score(terms.score, terms.unit)
         if count:
-            above = np.bincount(units, weights=terms.values, minlength=count)
-            below = np.bincount(units, weights=terms.counts, minlength=count)
+            above = np.bincount(units, weights=terms.values, minlength=count).astype(np.float64)
+            below = np.bincount(units, weights=terms.counts, minlength=count).astype(np.float64)
+            if bootstrap.mostly_unanswered(below, unanswered_units):
+                above = below = np.zeros(count)  # no interval
             totals[:, column], totals[:, column + len(names)] = above, below
     return scores, totals
 

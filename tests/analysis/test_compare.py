@@ -308,3 +308,31 @@ def test_the_command(make, tmp_path):
     fault = CliRunner().invoke(main, ["compare", a, "--results", str(tmp_path)])
     assert (fault.exit_code, fault.stdout) == (2, "")
     assert fault.stderr.startswith("error: compare needs two runs")
+
+
+def test_leaving_out_hard_faces_is_not_better(make, tmp_path):
+    """Trap: over the 36 faces that both answered the picky one wins on every face."""
+    base = np.sort(faces())
+    picky = np.where(np.arange(FACES) < 36, base - 0.002, np.inf)
+    a, b = make("a", base), make("b", picky)
+    found = by_name(compare.compare_runs([a, b], tmp_path))
+    assert found.difference == pytest.approx(-0.2)
+    assert (found.items, found.left_out) == (36, 24)
+    lost = (36 * -0.2 + 24 * 100 - 100 * base[36:].sum()) / 60
+    assert found.counted == pytest.approx(lost)
+    assert (found.p, found.verdict(0.95)) == (1.0, "cannot tell")
+    reverse = by_name(compare.compare_runs([b, a], tmp_path))
+    assert (reverse.verdict(0.95), reverse.counted) == ("cannot tell", pytest.approx(-lost))
+
+
+def test_a_clear_winner_may_leave_a_face_out(make, tmp_path):
+    base = faces() + 0.1
+    better = base - 0.08
+    better[3] = np.inf
+    found = by_name(compare.compare_runs([make("a", base), make("b", better)], tmp_path))
+    assert found.verdict(0.95) == "better"
+    # one lost face of 60 costs (100 % − its own) / 60
+    assert found.counted == pytest.approx((59 * -8 + 100 - 100 * base[3]) / 60)
+    text = compare.format_comparison(compare.compare_runs(["toy/a/v/0", "toy/b/v/0"], tmp_path))
+    assert "those counted as lost" in text
+    assert "better (1 left out)" in text

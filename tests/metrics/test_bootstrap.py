@@ -263,12 +263,18 @@ def test_nothing_to_say_is_none():
 
 
 def test_resamples_in_which_nobody_counts_are_left_out():
-    values, counts = np.array([[3.0], [0.0]]), np.array([[1.0], [0.0]])
-    scores = bootstrap.resample_scores(values, counts, np.arange(2), resamples=1000)
-    assert np.isnan(scores).mean() == pytest.approx(0.25, abs=0.05)
-    assert bootstrap.bootstrap_intervals(values, counts, np.arange(2), resamples=1000) == [
-        (3.0, 3.0)
+    values, counts = np.array([[3.0], [5.0], [0.0], [0.0]]), np.array([[1.0], [1.0], [0.0], [0.0]])
+    scores = bootstrap.resample_scores(values, counts, np.arange(4), resamples=4000)
+    assert np.isnan(scores).mean() == pytest.approx(0.5**4, abs=0.02)
+    assert bootstrap.bootstrap_intervals(values, counts, np.arange(4), resamples=1000) == [
+        (3.0, 5.0)
     ]
+
+
+def test_one_cluster_that_counts_says_nothing_about_others():
+    """Trap: one answer among many persons was printed with an interval of width 0."""
+    values, counts = np.array([[3.0], [0.0]]), np.array([[1.0], [0.0]])
+    assert bootstrap.bootstrap_intervals(values, counts, np.arange(2), resamples=1000) == [None]
 
 
 def test_very_many_clusters_are_dealt_into_bins_without_changing_the_spread(monkeypatch):

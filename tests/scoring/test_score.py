@@ -475,15 +475,37 @@ def test_table_for_the_terminal():
         score.score_predictions(both, truth, answers(truth, [2, 4, 6, 12], failed=[3])), both
     )
     assert table.splitlines() == [
-        "group  n  failed  error         NME %  FR@0.08 %  AUC@0.08",
-        "all    4       1  inter_ocular  4.00       25.00    0.3750",
-        "all    4       1  inter_pupil   6.67       50.00    0.1875",
-        "easy   2       0  inter_ocular  3.00        0.00    0.6250",
-        "easy   2       0  inter_pupil   5.00        0.00    0.3750",
-        "hard   2       1  inter_ocular  6.00       50.00    0.1250",
-        "hard   2       1  inter_pupil   10.00     100.00    0.0000",
+        "group  n  failed  error         NME %              FR@0.08 %  AUC@0.08",
+        "all    4       1  inter_ocular  4.00 over 3 of 4       25.00    0.3750",
+        "all    4       1  inter_pupil   6.67 over 3 of 4       50.00    0.1875",
+        "easy   2       0  inter_ocular  3.00                    0.00    0.6250",
+        "easy   2       0  inter_pupil   5.00                    0.00    0.3750",
+        "hard   2       1  inter_ocular  6.00 over 1 of 2       50.00    0.1250",
+        "hard   2       1  inter_pupil   10.00 over 1 of 2     100.00    0.0000",
         "failed faces: infinite error in FR and AUC, left out of the NME",
+        # (2 + 4 + 6 + 100) / 4
+        "ranks count them as lost, 100 % each: nme_inter_ocular of all is then 28.00 %; no run stands "
+        "above one that it does not beat so",
     ]
+
+
+def test_no_interval_where_most_clusters_have_no_answer():
+    """Trap: one answer for 45,000 eyes was printed as 1.45 [1.45, 1.45]."""
+    truth = toy_truth(count=8)
+    few = score.score_predictions(CARD, truth, answers(truth, [2] * 8, failed=[1, 2, 3, 5, 6]))
+    entry = few.groups["all"]["nme_inter_ocular"]
+    assert (entry.value, entry.low, entry.high) == (pytest.approx(2.0), None, None)
+    rate = few.groups["all"]["fr_0.08_inter_ocular"]
+    assert rate.low < rate.value < rate.high, "failures count in every cluster"
+    half = score.score_predictions(CARD, truth, answers(truth, [2] * 8, failed=[1, 2, 5, 6]))
+    assert half.groups["all"]["nme_inter_ocular"].low == pytest.approx(2.0)
+
+
+def test_no_interval_where_one_cluster_has_all_answers():
+    truth = toy_truth(count=4, clusters=np.array(["a", "a", "a", "b"]))
+    scores = score.score_predictions(CARD, truth, answers(truth, [2, 4, 6, 8], failed=[3]))
+    assert scores.groups["all"]["nme_inter_ocular"].low is None
+    assert scores.groups["all"]["fr_0.08_inter_ocular"].low is not None
 
 
 def test_table_shows_intervals_in_line():

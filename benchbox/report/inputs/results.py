@@ -317,6 +317,14 @@ def cluster_numbers(errors: np.ndarray) -> np.ndarray:
     return _typed_column(errors, "cluster", "i")
 
 
+def any_column(errors: np.ndarray, name: str) -> np.ndarray:
+    """Return a column (N,) of any type; raises ResultError when it is not there."""
+    if name not in (errors.dtype.names or ()):
+        raise ResultError(f"errors.npz: no column {name!r}; delete it and score again")
+    column: np.ndarray = errors[name]
+    return column
+
+
 def metric_terms(errors: np.ndarray, metric: Metric) -> tuple[Floats, Floats]:
     """Return values and counts (N,) whose ratio of sums is the metric.
 

@@ -1,7 +1,8 @@
 """Ranks of a leaderboard: rows that the test set cannot tell apart share one (`metrics.ranks`).
 
 A row of several seeds is ranked as their mean. Only what was measured here on the same items is
-ranked; a paper's number, of which no errors are known, is not.
+ranked; a paper's number, of which no errors are known, is not. Rows stand in the order of their
+ranks: one that left items out may stand below a larger mean.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
     Terms = tuple[Floats, Floats]  # (N,) values and counts, whose ratio of sums is a metric
+    Columns = Mapping[str, np.ndarray]  # of an error table, (N,) each, items of one group
 
 # Rows that say what a test set can detect: those that a new one would be held against.
 _BEST_ROWS = 12
@@ -57,7 +59,7 @@ def rank_table(
             if result.card == protocol.card:
                 same_card[page] = result
         peers = _read_peers(table.not_comparable_rows, table, same_card, problems)
-    ranked = tuple(replace(row, rank=rank_by_row.get(id(row))) for row in table.rows)
+    ranked = _order_by_rank([replace(row, rank=rank_by_row.get(id(row))) for row in table.rows])
     detectable = _detectable_differences(table, protocol, peers[:_BEST_ROWS], problems)
     return replace(table, rows=ranked, detectable=detectable), problems
 
@@ -69,20 +71,30 @@ class _Peer:
     row: Row
     result: Result  # the first of its runs
     errors: tuple[np.ndarray, ...]  # of the best rows alone
-    terms: tuple[Terms, ...]
+    ranked_by: tuple[Columns, ...]  # of each run: what the ranking metric is computed from
+
+
+def _order_by_rank(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Put the ranked rows in the order of their ranks, into the places that ranked rows have.
+
+    Rows without a rank, papers' above all, keep their places.
+    """
+    places = [place for place, row in enumerate(rows) if row.rank]
+    in_order = sorted(places, key=lambda place: (rows[place].rank or 0, place))
+    ordered = list(rows)
+    for place, source in zip(places, in_order, strict=True):
+        ordered[place] = rows[source]
+    return tuple(ordered)
 
 
 def _rank_peers(peers: Sequence[_Peer], column: Column, interval: float) -> dict[int, int]:
     """Return the rank of each row that has one, by the id of the row."""
-    all_terms = [terms for peer in peers for terms in peer.terms]
-    terms, owners, clusters = _side_by_side(peers, column, all_terms)
-    ranking = ranks.rank_methods(
-        *terms,
-        clusters,
-        owners=owners,
-        lower_is_better=column.metric.lower_is_better,
-        level=interval,
-    )
+    tables: list[Columns] = []
+    owners: list[int] = []
+    for number, peer in enumerate(peers):
+        tables += peer.ranked_by
+        owners += [number] * len(peer.ranked_by)
+    ranking = ranks.rank_runs(column.metric.name, tables, owners=owners, level=interval)
     rank_by_row = {}
     for peer, rank in zip(peers, ranking.ranks, strict=True):
         if rank:
@@ -108,12 +120,12 @@ def _read_peers(
             continue
         runs = [results_by_page[page] for page in row.pages]
         errors: list[np.ndarray] = []
-        terms: list[Terms] = []
+        ranked_by: list[Columns] = []
         row_first = first_errors
         for result in runs:
             try:
                 run_errors = _read_run(result, table, row_first)
-                terms.append(_column_terms(run_errors, table.ranking_column))
+                ranked_by.append(_ranking_columns(run_errors, table.ranking_column))
             except ResultError as fault:
                 problems.append(results.run_problem(result, fault))
                 continue
@@ -125,7 +137,7 @@ def _read_peers(
         first_errors = row_first
         if len(peers) >= _BEST_ROWS:
             errors = []  # would fill the memory
-        peers.append(_Peer(row, runs[0], tuple(errors), tuple(terms)))
+        peers.append(_Peer(row, runs[0], tuple(errors), tuple(ranked_by)))
     return peers
 
 
@@ -151,9 +163,18 @@ def _read_run(result: Result, table: Table, first_errors: np.ndarray | None) -> 
     return errors
 
 
-def _column_terms(errors: np.ndarray, column: Column) -> Terms:
+def _ranking_columns(errors: np.ndarray, column: Column) -> Columns:
+    """Return the columns (N,) that a metric is computed from, over the items of its group.
+
+    Raises ResultError where the metric cannot be computed from them.
+    """
     in_group = results.group_mask(errors, column.group)
-    return results.metric_terms(errors[in_group], column.metric)
+    rows = errors[in_group]
+    results.metric_terms(rows, column.metric)
+    columns = {}
+    for name in ranks.columns_of(column.metric.name):
+        columns[name] = np.ascontiguousarray(results.any_column(rows, name))
+    return columns
 
 
 def _side_by_side(
@@ -167,7 +188,7 @@ def _side_by_side(
     counts = np.stack([run_counts for _, run_counts in terms], axis=1)
     owners = []
     for number, peer in enumerate(peers):
-        owners += [number] * len(peer.terms)
+        owners += [number] * len(peer.errors)
     first = peers[0].errors[0]
     in_group = results.group_mask(first, column.group)
     return (values, counts), owners, results.cluster_numbers(first)[in_group]

@@ -5,6 +5,7 @@ What a board is made of, what a row says of its run, and why a row is not compar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from types import MappingProxyType
 from benchbox.analysis import check_papers
 from benchbox.metrics import number_format
 from benchbox.metrics.metric_names import Metric
+from benchbox.metrics.unanswered import LOST_ERRORS, counted_mean
 from benchbox.report.inputs.group_by_seed import SeedGroup
 from benchbox.report.inputs.paper_rows import PaperSource
 from benchbox.report.inputs.results import Result, file_slug
@@ -85,6 +87,8 @@ class Row:
     extra: str = ""  # "some" or "none": training data beside the card's
     seeds: tuple[Seed, ...] = ()  # () where nothing was trained
     cost: Cost = NO_COST
+    answered: int = 0  # test items with a prediction, of all its runs; 0 for a paper's row
+    unanswered: int = 0  # test items without
 
     @property
     def pages(self) -> tuple[str, ...]:
@@ -201,10 +205,13 @@ class Board:
         if not self.tables:
             return None
         table = self.tables[0]
+        measured = []
         for row in table.rows:
             if row.kind != "paper" and row.cells[table.ranked_by]:
-                return row
-        return None
+                measured.append(row)
+        if not measured:
+            return None
+        return min(measured, key=lambda row: _counted_value(row, table))
 
     @property
     def best_not_comparable(self) -> Row | None:
@@ -326,7 +333,9 @@ def row_details(runs: SeedGroup, differing: Sequence[str] = ()) -> tuple[str, ..
     failed = sum(result.failed for result in runs)
     if failed:
         total = sum(result.n for result in runs)
-        details.append(f"{failed:,} of {total:,} without a prediction")
+        details.append(
+            f"{failed:,} of {total:,} without a prediction, means over {total - failed:,}"
+        )
     return tuple(details)
 
 
@@ -369,6 +378,8 @@ def measured_row(
         extra=extra,
         seeds=row_seeds(runs),
         cost=costs.network_cost(first, profiles),
+        answered=sum(result.n - result.failed for result in runs),
+        unanswered=sum(result.failed for result in runs),
     )
 
 
@@ -405,3 +416,19 @@ def sort_key(
     if not lower_is_better:
         value = -value
     return False, value, row.name, row.details
+
+
+def _counted_value(row: Row, table: Table) -> float:
+    """Return a row's value in the ranking column, the better the smaller.
+
+    A mean counts items without a prediction as lost, so that leaving hard ones out leads nowhere.
+    """
+    cell, metric = row.cells[table.ranked_by], table.ranking_column.metric
+    if cell is None:
+        return math.inf
+    if not metric.lower_is_better:
+        return -cell.value
+    if not row.unanswered or metric.threshold is not None:
+        return cell.value
+    lost = LOST_ERRORS.get(metric.unit, 0.0)
+    return counted_mean(cell.value, row.answered, row.unanswered, lost)

@@ -127,7 +127,7 @@ def test_failures_of_all_seeds_are_counted(make, read, demo):
     make("demo-a", 0.040, failed=1)
     make("demo-a", 0.041, seed=1, failed=2)
     (row,) = table_of(read(), demo)[0].rows
-    assert row.details[-1] == "3 of 80 without a prediction"
+    assert row.details[-1] == "3 of 80 without a prediction, means over 77"
 
 
 def test_training_noise_ties_what_its_test_set_alone_would_tell(make, read, demo):

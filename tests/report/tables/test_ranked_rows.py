@@ -5,7 +5,7 @@ import pytest
 
 from benchbox.papers.reference_rows import References
 from benchbox.report.inputs import results as stored
-from benchbox.report.tables import leaderboard, ranked_rows
+from benchbox.report.tables import leaderboard, ranked_rows, rows
 
 
 @pytest.fixture
@@ -86,3 +86,34 @@ def test_errors_that_are_no_numbers_give_no_rank(make, ranked):
     table, problems = ranked()
     assert table.rows[0].rank is None
     assert "no errors" in problems[0].reason
+
+
+def test_a_run_that_leaves_out_its_hard_faces_does_not_lead(make, ranked):
+    """Trap: the mean over 31 easy faces of 40 stood first, alone."""
+    make("demo-a", 0.0400)
+    make("demo-b", 0.0404, failed=9)
+    table, problems = ranked()
+    assert problems == []
+    names = [(row.name, row.rank) for row in table.rows]
+    assert names == [("demo-a", 1), ("demo-b", 2)]
+    first, second = (row.cells[table.ranked_by].value for row in table.rows)
+    assert second < first, "the mean keeps its definition"
+    assert table.rows[1].details[-1] == "9 of 40 without a prediction, means over 31"
+
+
+def test_rows_stand_in_the_order_of_their_ranks_and_papers_keep_their_places():
+    def row(name, rank):
+        return rows.Row("submitted", name, "", (), (), (), rank=rank)
+
+    ordered = ranked_rows._order_by_rank(
+        [row("few", 3), row("paper", None), row("a", 1), row("b", 1)]
+    )
+    assert [one.name for one in ordered] == ["a", "paper", "b", "few"]
+
+
+def test_the_leader_of_a_board_has_not_left_hard_faces_out(demo, make, tmp_path):
+    make("demo-a", 0.0400)
+    make("demo-b", 0.0404, failed=9)
+    found, _ = stored.read_results(tmp_path / "results")
+    board = leaderboard.build_leaderboard(demo, found, References({}, ()), {})
+    assert board.leader.name == "demo-a"

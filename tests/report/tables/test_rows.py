@@ -52,7 +52,11 @@ def test_the_best_row_apart_never_leads(board):
 
 def test_details_name_budget_data_seed_and_failures(board):
     third = board.tables[0].rows[2]
-    assert third.details == ("variant wide", "budget paper", "2 of 40 without a prediction")
+    assert third.details == (
+        "variant wide",
+        "budget paper",
+        "2 of 40 without a prediction, means over 38",
+    )
     assert third.seeds_text == "one seed: 0"
     last = board.tables[0].rows[3]
     assert (last.details, last.seeds_text) == ((), ""), "nothing was trained"
