@@ -22,7 +22,16 @@ from . import markdown
 from .shared_data import SharedData, hash_values
 
 _FOLDER = Path(__file__).parents[1] / "site_text"
-_METRICS = ("landmarks", "gaze", "jitter", "curves", "bootstrap", "ranks", "unanswered", "paired_tests")
+_METRICS = (
+    "landmarks",
+    "gaze",
+    "jitter",
+    "curves",
+    "bootstrap",
+    "ranks",
+    "unanswered",
+    "paired_tests",
+)
 GUIDES = {  # name → title, in the order of the menu
     "protocols": "Protocol cards in words",
     "metrics": "What the numbers mean",
