@@ -593,6 +593,7 @@ def _reuse_finished_run(plan: RunPlan, root: Path) -> RunOutcome:
     code_difference = run_identity.describe_code_difference(record, plan.code)
     if code_difference and not plan.method.module:
         differences.append(code_difference)
+    differences += _changed_weights(plan, root, record)
     if differences:
         raise _other_run(plan, differences)
     notes = [f"finished before, on {record.data.variant}; not run again, --fresh redoes it"]
@@ -610,6 +611,16 @@ def _reuse_finished_run(plan: RunPlan, root: Path) -> RunOutcome:
     elif plan.protocol.task == "landmarks" and not run_folders.has_points(run):
         notes += _derive_points(plan, run, root)
     return RunOutcome(run, _read_score_result(plan.protocol, run), tuple(notes))
+
+
+def _changed_weights(plan: RunPlan, root: Path, record: RunRecord) -> list[str]:
+    """Name the files outside the run's folder that are no longer what the run read."""
+    module = method_card.import_method(plan.method)
+    changed = []
+    for name, file in method_call.weights_files(module, _make_setting(plan, root)).items():
+        if record.digests.weights.get(name) != run_folders.hash_file(file):
+            changed.append(f"another {name}")
+    return changed
 
 
 def _other_run(plan: RunPlan, differences: Sequence[str]) -> OtherRunError:

@@ -22,6 +22,7 @@ from benchbox.plugins.card_values import (
     CardKey,
     CardPlace,
     ValueKind,
+    integer_from,
     list_of,
     number_where,
     one_of,
@@ -114,7 +115,7 @@ def _parse_point_terms(value: Any) -> tuple[tuple[int, float], ...]:
 def _parse_point_map(value: Any) -> str | tuple[tuple[tuple[int, float], ...], ...]:
     """Read the name of a documented map, or an entry for each point of the layout."""
     if isinstance(value, str):
-        return one_of(*layouts.CONVERSIONS).parse(value)  # type: ignore[no-any-return]
+        return one_of(*layouts.MAPS).parse(value.replace("-to-", "to"))  # type: ignore[no-any-return]
     if not isinstance(value, list) or not value:
         raise ValueError("no list")
     return tuple(_parse_point_terms(entry) for entry in value)
@@ -140,7 +141,7 @@ _LETTERS = text_matching(
 _MAP = ValueKind(
     _parse_point_map,
     "for each point of the layout the network's index or [[index, weight], …] with weights that"
-    f" sum to 1; or a documented map: {' | '.join(layouts.CONVERSIONS)}",
+    f" sum to 1; or a documented map: {' | '.join(layouts.MAPS)}",
 )
 
 # --- what a card says -----------------------------------------------------------------------------
@@ -390,8 +391,8 @@ _KINDS_OF_OUTPUT = {
     },
 }
 _POINTS_KEYS = (
-    CardKey("layout", one_of(*layouts.LAYOUTS)),
-    CardKey("count", number_where(lambda n: n == int(n) and n > 0, "a count"), default=None),
+    CardKey("layout", TEXT, " | ".join(layouts.LAYOUTS)),
+    CardKey("count", integer_from(1), default=0),
     CardKey("map", _MAP, default=()),
     CardKey("take", one_of("all", "first", "last"), default="all"),
 )
@@ -448,15 +449,28 @@ def _read_points(table: Mapping[str, Any] | None, task: str, place: CardPlace) -
         raise place.fault("points", 'is missing; allowed: [points] with layout = "ibug68"')
     inside = place.inside("points")
     values = read_values(table, _POINTS_KEYS, inside)
-    count = layouts.LAYOUTS[values["layout"]].count
+    count = _count_points(values["layout"], values["count"], inside)
     given = values["map"]
     if isinstance(given, str):
-        source = layouts.CONVERSIONS[given].source
+        source = layouts.MAPS[given].source
         if source != values["layout"]:
             raise inside.fault("map", f"{given} takes {source}, and layout is {values['layout']}")
     elif given and len(given) != count:
         raise inside.fault("map", f"{len(given)} entries; {values['layout']} has {count} points")
     return PointOrder(values["layout"], count, given, values["take"])
+
+
+def _count_points(layout: str, stated: int, place: CardPlace) -> int:
+    """Return the count of a layout; one that only a protocol's card defines has to be stated."""
+    if layout not in layouts.LAYOUTS:
+        if not stated:
+            words = f"{' | '.join(layouts.LAYOUTS)}; or a protocol's own, with count = its points"
+            raise place.refusal("layout", layout, words)
+        return stated
+    count = layouts.LAYOUTS[layout].count
+    if stated and stated != count:
+        raise place.refusal("count", stated, f"{count}, the points of {layout}")
+    return count
 
 
 def _read_presence(table: Mapping[str, Any] | None, place: CardPlace) -> Presence | None:

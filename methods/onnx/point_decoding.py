@@ -61,7 +61,7 @@ def choose_points(card: NetworkCard, points: Floats, layout: Layout | None) -> F
         raise PluginError(f"{card.place.file}: task: a landmark card on a protocol without points")
     place = card.place.inside("points")
     if isinstance(order.map, str):
-        conversion = layouts.CONVERSIONS[order.map]
+        conversion = layouts.MAPS[order.map]
         chosen = _take_points(card, points, order, order.count)
         chosen = layouts.convert_points(chosen, conversion)
         reached = conversion.target
@@ -72,8 +72,11 @@ def choose_points(card: NetworkCard, points: Floats, layout: Layout | None) -> F
         chosen = _take_points(card, points, order, order.count)
         reached = order.layout
     if reached != layout.name:
+        maps = layouts.maps_between(reached, layout.name)
+        known = " | ".join(maps) or f"[an index for each point of {layout.name}]"
         raise place.fault(
-            "layout", f"gives {reached}, and the protocol asks for {layout.name}; give points.map"
+            "layout",
+            f"gives {reached}, and the protocol asks for {layout.name}; allowed: map = {known}",
         )
     return chosen
 

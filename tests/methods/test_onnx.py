@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchbox import layouts
-from benchbox.errors import DataError, PluginError
+from benchbox.errors import DataError, PluginError, ResultError
 from benchbox.plugins import method_call, method_card
 from benchbox.types import Sample
 
@@ -391,9 +391,17 @@ def test_extra_points_are_dropped_at_the_end_that_the_card_says(take, first, ope
 def test_98_points_reach_68_by_a_documented_map(open_card, tmp_path):
     rows = np.stack([np.arange(98.0) / 4, np.zeros(98)], axis=1)
     save_fixed_outputs(tmp_path / "network.onnx", {"output": rows.reshape(1, 196)})
-    text = CARD.replace('layout = "ibug68"', 'layout = "wflw98"\nmap = "dlib68"')
+    text = CARD.replace('layout = "ibug68"', 'layout = "wflw98"\nmap = "98to68-dlib68"')
     found = open_card(text)([dot_sample()])[0]
     np.testing.assert_allclose(found[[0, 16, 36], 0], 20 + np.array([0, 32, 60]) / 2)
+
+
+def test_another_layout_than_the_protocols_names_the_maps_that_lead_there(open_card, tmp_path):
+    save_fixed_outputs(tmp_path / "network.onnx", {"output": np.zeros((1, 196))})
+    predict = open_card(CARD.replace('layout = "ibug68"', 'layout = "wflw98"'))
+    message = r"points\.layout: gives wflw98, .* asks for ibug68; allowed: map = 98to68-pipnet"
+    with pytest.raises(PluginError, match=message):
+        predict([dot_sample()])
 
 
 def test_a_face_that_the_network_does_not_see_is_no_answer(open_card, tmp_path):
@@ -520,7 +528,7 @@ def test_a_place_on_the_screen_in_cm(open_card, tmp_path):
         ("divide = 255", "batch = 0", r"input\.batch: 0 is not allowed"),
         ("divide = 255", 'dtype = "uint8"', r"input\.dtype: 'uint8' .*allowed: float32"),
         ("[output]", '[output]\nname = "heat"', r"output\.name: 'heat' .*allowed: output"),
-        ('layout = "ibug68"', 'layout = "ibug66"', r"points\.layout: 'ibug66' is not allowed"),
+        ('layout = "ibug68"', 'layout = "ibug67"', r"points\.layout: 'ibug67' is not allowed"),
         ('layout = "ibug68"', 'layout = "cofw29"', r"points\.layout: cofw29 has 29 points"),
         (
             'layout = "ibug68"',
@@ -597,9 +605,8 @@ def test_a_folder_without_python_runs_and_its_network_is_hashed(world, own_netwo
     assert set(record.digests.weights) == {"network.onnx", "network.toml"}
     assert record.environment.onnxruntime
     (own_network / "network.toml").write_text(CARD.replace('"affine"', '"corner"'))
-    notes = execute.run_method(request).notes
-    assert "the method's code has changed since that run" in notes
-    assert "network.toml has changed since that run" in notes
+    with pytest.raises(ResultError, match=r"made with .*another network\.toml; --fresh redoes it"):
+        execute.run_method(request)
 
 
 def test_the_adapter_without_a_card_says_how_one_is_made(world):
