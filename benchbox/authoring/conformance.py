@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import BenchboxError
-from benchbox.plugins import method_call, method_card
+from benchbox.plugins import guest_code, method_call, method_card
 from benchbox.runs import execute, inference
 from benchbox.types import Index, Job, MethodCard, Predict, Protocol, Sample, Task
 
@@ -129,6 +129,7 @@ class _Trial:
         test: Sequence[Sample],
     ) -> None:
         self.method, self.data, self.root, self.test = method, data, root, test
+        self.blame = method_card.blame_method(method)
         self.variant = variant or method.default
         params = method_card.merge_params(method, variant, "smoke")
         if "weights" in params:
@@ -151,10 +152,9 @@ class _Trial:
 
         out = self._make_out("first")
         start, start_cpu = time.perf_counter(), time.process_time()
-        with self._watch_files(out) as strays:
-            if trains:
-                process_setup.prepare_process("cpu", self.job.seed)
-                module.train(replace(self.job, out=out))
+        with self._watch_files(out) as strays, guest_code.watch_guests() as guests:
+            process_setup.prepare_process("cpu", self.job.seed)
+            method_call.train(module, replace(self.job, out=out), self.blame)
             train_s = time.perf_counter() - start
             predict = self._make_predictor(module, out)
             together = self._predict(predict, self.test)
@@ -163,6 +163,7 @@ class _Trial:
         seconds = min(time.perf_counter() - start, time.process_time() - start_cpu)
         yield from self._check_predictions(predict, together)
         yield _check_strays(strays)
+        yield _check_guests(guests)
         yield _check_time(seconds)
         if trains:
             yield from self._check_repeats(module, together, train_s)
@@ -254,7 +255,7 @@ class _Trial:
             folder=self.method.folder.absolute(),
             data=self.data.absolute(),
         )
-        return method_call.make_predictor(module, weights, "cpu", setting)
+        return method_call.make_predictor(module, weights, "cpu", setting, self.blame)
 
     def _compare(
         self, name: str, first: Floats, second: Floats, tolerance: float, advice: str
@@ -303,6 +304,20 @@ def _check_strays(strays: Sequence[str]) -> Check:
     if strays:
         detail = f"it wrote {', '.join(strays[:3])}: put every file under job.out"
     return Check("writes only under job.out", not strays, detail)
+
+
+def _check_guests(guests: Sequence[guest_code.GuestChanges]) -> Check:
+    """Say what the method changed that it shares; what it prints is only told."""
+    changed: list[str] = []
+    for guest in guests:
+        changed += guest.changed
+    name = "leaves what is shared as it was"
+    if changed:
+        words = ", ".join(dict.fromkeys(changed))
+        return Check(name, False, f"it changed {words}: work on copies, and put back the rest")
+    if any(guest.printed for guest in guests):
+        return Check(name, True, "what it prints goes to stderr")
+    return Check(name, True, "nothing changed, nothing printed")
 
 
 def _check_time(seconds: float) -> Check:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from benchbox import layouts
 from benchbox.errors import PluginError, ResultError
 from benchbox.papers import claims
-from benchbox.plugins import method_card
+from benchbox.plugins import method_call, method_card
 from benchbox.runs import provenance
 from benchbox.types import Layout, MethodCard
 
@@ -198,7 +198,8 @@ def _make_networks(
     from benchbox.training import process_setup
 
     process_setup.prepare_process("cpu", 0)
-    networks: Networks = module.networks(params, layout)
+    blame = method_card.blame_method(card)
+    networks: Networks = method_call.list_networks(module, params, layout, blame)
     return networks
 
 

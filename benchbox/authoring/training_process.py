@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from benchbox.errors import BenchboxError
-from benchbox.plugins import method_card
+from benchbox.plugins import method_call, method_card
 from benchbox.types import Job, MethodCard
 
 if TYPE_CHECKING:
@@ -60,4 +60,4 @@ def _child_main(method: MethodCard, job: Job, ready: Connection) -> None:
     module = method_card.import_method(method)
     process_setup.prepare_process("cpu", job.seed)
     ready.send("begins")
-    module.train(job)
+    method_call.train(module, job, method_card.blame_method(method))

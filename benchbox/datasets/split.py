@@ -397,9 +397,10 @@ class Samples(Sequence[Sample]):
             cache_key = partial(index.cache_key, row)
         return Sample(
             id=str(index.ids[row]),
-            box=self._boxes.face[row],
+            # copies: a method that moves a box in place moves its own
+            box=self._boxes.face[row].copy(),
             pixels=partial(index.read, row),
-            boxes={source: boxes[row] for source, boxes in self._boxes.extra.items()},
+            boxes={source: boxes[row].copy() for source, boxes in self._boxes.extra.items()},
             meta={key: column[row] for key, column in index.meta.items()},
             cache_key=cache_key,
         )

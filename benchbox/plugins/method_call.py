@@ -12,15 +12,21 @@ that the record holds their hashes.
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchbox.errors import PluginError
-from benchbox.types import Layout, Predict, Task
+from benchbox.types import Examples, Job, Layout, Predict, RunKind, Sample, Task
+
+from . import guest_code
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _WITH_A_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -36,16 +42,78 @@ class MethodSetting:
     data: Path = Path("data")  # the data root
 
 
+def train(module: ModuleType, job: Job, blame: str) -> RunKind:
+    """Let a plugin train, if it does; return the kind of row that this makes.
+
+    It gets a job of its own: what it does to parameters and labels stays with it. Raises
+    PluginError, with `blame` at its head, for one that ends the program.
+    """
+    if not hasattr(module, "train"):
+        return "weights"
+    own = copy_job(job)
+    with guest_code.run_as_guest(blame) as changes:
+        kind: RunKind = "trained"
+        if module.train(own) == "weights":
+            kind = "weights"
+    if dict(own.params) != dict(job.params):
+        changes.changed.append("job.params")
+    if own.labelled.values.tobytes() != job.labelled.values.tobytes():
+        changes.changed.append("job.labelled.values")
+    return kind
+
+
+def copy_job(job: Job) -> Job:
+    """Return a job whose parameters and labels are copies."""
+    validation = None
+    if job.validation is not None:
+        validation = _copy_labels(job.validation)
+    return replace(
+        job,
+        labelled=_copy_labels(job.labelled),
+        validation=validation,
+        params=copy.deepcopy(dict(job.params)),
+    )
+
+
+def _copy_labels(examples: Examples) -> Examples:
+    return replace(
+        examples,
+        values=examples.values.copy(),
+        clusters=examples.clusters.copy(),
+        visible=copy.copy(examples.visible),
+    )
+
+
 def make_predictor(
-    module: ModuleType, weights: Path, device: str, setting: MethodSetting
+    module: ModuleType, weights: Path, device: str, setting: MethodSetting, blame: str
 ) -> Predict:
     """Return the module's predictor: samples → (n, K, 2) px | (n, 2) cm | (n, 3).
 
-    Raises PluginError for a parameter that is not offered.
+    Raises PluginError for a parameter that is not offered, and, with `blame` at its head, for code
+    that ends the program.
     """
     further = _named_arguments(module.predictor, setting, known=2)
-    predict: Predict = module.predictor(weights, device, **further)
-    return predict
+    with guest_code.run_as_guest(blame):
+        predict: Predict = module.predictor(weights, device, **further)
+    if not callable(predict):
+        raise PluginError(
+            f"{blame}: predictor(weights, device) must return a function of samples, not"
+            f" {type(predict).__name__}"
+        )
+
+    def predict_as_guest(samples: Sequence[Sample]) -> np.ndarray:
+        with guest_code.run_as_guest(blame):
+            return predict(samples)
+
+    return predict_as_guest
+
+
+def list_networks(
+    module: ModuleType, params: Mapping[str, Any], layout: Layout | None, blame: str
+) -> Any:
+    """Return what the module's `networks` names, for parameters that stay as they are."""
+    with guest_code.run_as_guest(blame):
+        return module.networks(copy.deepcopy(dict(params)), layout)
 
 
 def weights_files(module: ModuleType, setting: MethodSetting) -> dict[str, Path]:
@@ -65,7 +133,8 @@ def _named_arguments(
     arguments = {}
     for parameter in parameters:
         if parameter.name in offered:
-            arguments[parameter.name] = getattr(setting, parameter.name)
+            # a copy: parameters are the record's
+            arguments[parameter.name] = copy.deepcopy(getattr(setting, parameter.name))
         elif parameter.default is parameter.empty and parameter.kind in _WITH_A_NAME:
             raise PluginError(
                 f"{function.__module__}: {function.__name__} asks for {parameter.name!r};"

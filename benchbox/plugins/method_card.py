@@ -25,7 +25,7 @@ from benchbox import number_text
 from benchbox.errors import PluginError
 from benchbox.types import MethodCard
 
-from . import discovery
+from . import discovery, guest_code
 from .method_schema import BUDGETS, CARD_FILE, MAX_BYTES, METHOD_NAME, SUBMITTED, read_card
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "ENTRY_POINT_GROUP",
     "SUBMITTED",
     "Fault",
+    "blame_method",
     "check_method_name",
     "find_card",
     "hash_method_code",
@@ -180,6 +181,11 @@ def _refuse_doubled_names(
 # --- importing ------------------------------------------------------------------------------------
 
 
+def blame_method(method: MethodCard) -> str:
+    """Return how the faults of a method's code begin: its name, distribution and folder."""
+    return f"method {method.name!r} of {method.source} ({method.folder.name}/)"
+
+
 def import_method(method: MethodCard) -> ModuleType:
     """Import one plugin and check that it offers `predictor`.
 
@@ -187,12 +193,15 @@ def import_method(method: MethodCard) -> ModuleType:
     """
     if method.adapter:
         return import_method(_find_adapter(method))
-    blame = f"method {method.name!r} of {method.source} ({method.folder.name}/)"
+    blame = blame_method(method)
     try:
-        if method.module:
-            module = importlib.import_module(method.module)
-        else:
-            module = _import_from_folder(method.folder)
+        with guest_code.run_as_guest(blame):
+            if method.module:
+                module = importlib.import_module(method.module)
+            else:
+                module = _import_from_folder(method.folder)
+    except PluginError:
+        raise
     except Exception as fault:  # a stranger's module can raise anything; the cause is kept
         raise PluginError(f"{blame} cannot be imported: {type(fault).__name__}: {fault}") from fault
     required = ["predictor"]

@@ -73,7 +73,8 @@ def _predict_with_run(
         params=run.record.params, task="gaze3d", folder=card.folder.absolute()
     )
     module = method_card.import_method(card)
-    predict = method_call.make_predictor(module, weights, chosen, setting)
+    blame = method_card.blame_method(card)
+    predict = method_call.make_predictor(module, weights, chosen, setting, blame)
     values = inference.predict_samples(predict, samples, (3,), blame=run.method)
     return Predictions(ids=_sample_ids(samples), values=values, failed=np.isnan(values[:, 0]))
 

@@ -340,7 +340,9 @@ def _count_networks(plan: RunPlan, module: ModuleType) -> dict[str, Any]:
         return {}
     from benchbox.costs import op_count
 
-    networks = module.networks(plan.params, layouts.find_layout(plan.protocol))
+    layout = layouts.find_layout(plan.protocol)
+    blame = method_card.blame_method(plan.method)
+    networks = method_call.list_networks(module, plan.params, layout, blame)
     if not networks:
         return {}
     return asdict(op_count.count_networks(networks).total)
@@ -396,10 +398,11 @@ def _train_and_predict(
     `look` counts as one at the test split. `say` is told when a gaze method's predictions disagree
     with its own training labels by a convention.
     """
+    blame = method_card.blame_method(plan.method)
     with clock("train"):
-        kind = train_method(module, job)
+        kind = method_call.train(module, job, blame)
     with clock("predict"):
-        predict = method_call.make_predictor(module, job.out, job.device, setting)
+        predict = method_call.make_predictor(module, job.out, job.device, setting, blame)
         if say:
             warning = inference.convention_warning(predict, job, blame=plan.method.name)
             if warning:
@@ -485,15 +488,6 @@ def _to_dataset_frame(truth: Truth, values: Floats, origin: float) -> Prediction
     return Predictions(ids=truth.ids, values=values, failed=failed)
 
 
-def train_method(module: ModuleType, job: Job) -> RunKind:
-    """Let a plugin train, if it does; return the kind of row that this makes."""
-    if not hasattr(module, "train"):
-        return "weights"
-    if module.train(job) == "weights":
-        return "weights"
-    return "trained"
-
-
 def derive_scores(
     place: Path, protocol: Protocol, truth: Truth, data: DataFacts, method: str, kind: RunKind
 ) -> ScoreResult:
@@ -537,7 +531,12 @@ def open_index(protocol: Protocol, root: Path, *, pixels: bool = True) -> Index:
     Raises DataError saying what is missing, where it is had and what runs without it.
     """
     require_data(protocol, root, training=pixels)
-    return assemble.assemble_index(protocol, root, pixels=pixels, training=pixels)
+    # Pictures are read while a method runs, which may have moved to another directory. Notes are
+    # kept in the record, where no folder of this machine belongs.
+    whole = root.absolute()
+    index = assemble.assemble_index(protocol, whole, pixels=pixels, training=pixels)
+    notes = tuple(note.replace(str(whole), str(root)) for note in index.notes)
+    return replace(index, notes=notes)
 
 
 def require_data(protocol: Protocol, root: Path, *, training: bool = True) -> None:

@@ -34,16 +34,18 @@ def module_with(predictor):
 
 
 def test_an_old_predictor_of_two_parameters_is_called_as_ever():
-    module = module_with(lambda weights, device: (weights, device))
-    assert method_call.make_predictor(module, Path("w"), "cpu", SETTING) == (Path("w"), "cpu")
+    module = module_with(lambda weights, device: lambda samples: (weights, device))
+    predict = method_call.make_predictor(module, Path("w"), "cpu", SETTING, "mine")
+    assert predict([]) == (Path("w"), "cpu")
 
 
 def test_a_predictor_gets_the_parameters_that_it_names_in_any_order():
     def predictor(weights, device, folder, params, batch=4):
-        return params["shift"], folder, batch
+        return lambda samples: (params["shift"], folder, batch)
 
-    found = method_call.make_predictor(module_with(predictor), Path("w"), "cpu", SETTING)
-    assert found == (3.0, Path("mine"), 4)
+    module = module_with(predictor)
+    predict = method_call.make_predictor(module, Path("w"), "cpu", SETTING, "mine")
+    assert predict([]) == (3.0, Path("mine"), 4)
 
 
 def test_a_predictor_that_asks_for_what_nobody_has_is_told_what_there_is():
@@ -51,7 +53,7 @@ def test_a_predictor_that_asks_for_what_nobody_has_is_told_what_there_is():
         return truth
 
     with pytest.raises(PluginError, match="asks for 'truth'; it may ask for params, task, layout"):
-        method_call.make_predictor(module_with(predictor), Path("w"), "cpu", SETTING)
+        method_call.make_predictor(module_with(predictor), Path("w"), "cpu", SETTING, "mine")
 
 
 def test_variants_without_training_differ_by_their_parameters(world):
