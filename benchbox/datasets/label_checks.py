@@ -175,7 +175,7 @@ class LabelFault:
 
 
 def find_faults(index: Index, layout: str) -> list[LabelFault]:
-    """Look at all labels of an index; `layout` is "" for gaze.
+    """Look at all labels of an index; `layout` is "" for gaze, and for one without a mean face.
 
     Boxes are looked at by `find_box_faults`. Unlabelled extras, whose labels are NaN, are passed
     over.
@@ -183,9 +183,7 @@ def find_faults(index: Index, layout: str) -> list[LabelFault]:
     index = take_rows(index, np.flatnonzero(index.parts != EXTRA))
     if not len(index.ids):
         return []
-    if index.values.ndim == 3 and layout in LAYOUTS:
-        if index.values.shape[1] != LAYOUTS[layout].count:
-            return []
+    if index.values.ndim == 3:
         return list(_landmark_faults(index, layout))
     if index.values.ndim == 2 and index.values.shape[1] == 3:
         return list(_direction_faults(index))
@@ -212,7 +210,10 @@ def warn_of_faults(protocol: Protocol, index: Index, *, training: bool = True) -
     """
     used = take_rows(index, used_rows(protocol, index, training=training))
     faults = []
-    for fault in find_faults(used, protocol.layout):
+    layout = protocol.layout
+    if protocol.own_layout is not None:
+        layout = ""  # of which no mean face is known
+    for fault in find_faults(used, layout):
         if protocol.rotation and fault.check == "turned labels":
             continue  # as the card's option asks
         faults.append(fault)
@@ -276,8 +277,9 @@ def _landmark_faults(index: Index, layout: str) -> Iterator[LabelFault]:
     if len(marked):
         yield _placeholder_fault(index, marked, marks)
     passed[marked] = False
-    fit = shape_fit.fit_mean_face(values, layout)
-    yield from _shape_faults(index, layout, fit, passed)
+    if shape_fit.has_mean_face(layout):
+        fit = shape_fit.fit_mean_face(values, layout)
+        yield from _shape_faults(index, layout, fit, passed)
     yield from _repeated_faults(index, np.flatnonzero(passed))
 
 
@@ -303,11 +305,30 @@ def placeholder_points(values: Floats, layout: str, origin: float = 0.0) -> Bool
     if not len(rows):
         return marks
     without = np.where(suspected[rows, :, None], np.nan, values[rows])
-    fit = shape_fit.fit_mean_face(without, layout)
-    off = np.linalg.norm(values[rows] - fit.places, axis=2) / fit.size_px[:, None]
+    if shape_fit.has_mean_face(layout):
+        fit = shape_fit.fit_mean_face(without, layout)
+        off = np.linalg.norm(values[rows] - fit.places, axis=2) / fit.size_px[:, None]
+    else:
+        off = _distances_from_others(values[rows], without)
     near = off <= MOST_PLACEHOLDER_OFF  # False where too few points are left to tell
     marks[rows] = suspected[rows] & ~near
     return marks
+
+
+def _distances_from_others(values: Floats, without: Floats) -> Floats:
+    """Return how far points (M, K, 2) are from the nearest of some others, in sizes of those.
+
+    For layouts without a mean face; NaN where there are no others.
+    """
+    off = np.full(values.shape[:2], np.nan)
+    for row, (points, others) in enumerate(zip(values, without, strict=True)):
+        kept = others[np.isfinite(others).all(axis=1)]
+        if len(kept) < 2:
+            continue
+        size = np.sqrt(((kept - kept.mean(axis=0)) ** 2).sum(axis=1).mean())
+        gaps = np.linalg.norm(points[:, None] - kept[None], axis=2).min(axis=1)
+        off[row] = gaps / max(size, 1e-9)
+    return off
 
 
 def _suspected_points(values: Floats, origin: float) -> Bools:

@@ -15,7 +15,7 @@ import numpy as np
 from benchbox.errors import DataError
 from benchbox.types import Finding, Index
 
-from .formats import images
+from .formats import images, paths
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats
@@ -115,7 +115,10 @@ def _misfit_message(path: Path, off: int, total: int, size: tuple[int, int]) -> 
 
 
 def check_pictures(
-    ids: Sequence[str], paths: Sequence[Path | None], values: Floats
+    ids: Sequence[str],
+    pictures: Sequence[Path | None],
+    values: Floats,
+    wanted: Sequence[Path] = (),
 ) -> list[Finding]:
     """Check that every item has a picture with a whole header that its points fit into.
 
@@ -123,18 +126,20 @@ def check_pictures(
     ----------
     ids
         N names.
-    paths
+    pictures
         N picture files, None where an item has none.
     values
         (N, K, 2) px, pixel frame; NaN where a point is not looked at.
+    wanted
+        N paths that were looked for, where a reader can name them.
     """
-    without_picture = []
+    without_picture: list[str] = []
     broken = []
     misfits = []
     points_outside = 0
-    for name, path, points in zip(ids, paths, values, strict=True):
+    for row, (name, path, points) in enumerate(zip(ids, pictures, values, strict=True)):
         if path is None:
-            without_picture.append(name)
+            without_picture.append(_name_absent(name, wanted[row : row + 1]))
             continue
         try:
             size = _whole_picture_size(path)
@@ -162,6 +167,13 @@ def check_pictures(
         text = f"{points_outside} points lie outside their picture and are kept"
         findings.append(Finding("ok", text))
     return findings
+
+
+def _name_absent(name: str, wanted: Sequence[Path]) -> str:
+    """Name an item without a picture and, where it is known, the path that was looked for."""
+    if not wanted:
+        return name
+    return f"{name}: {paths.describe_absence(wanted[0])}"
 
 
 def _whole_picture_size(path: Path) -> tuple[int, int]:

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import convert_points, find_map, maps_between
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats
@@ -94,7 +94,7 @@ def fit_mean_face(points: Floats, layout: str) -> ShapeFit:
     >>> fit_mean_face(mirrored, "ibug68").is_face.tolist()
     [False]
     """
-    count = LAYOUTS[layout].count
+    count = len(mean_face(layout))
     if points.shape[1:] != (count, 2):
         raise ValueError(f"points are {points.shape}, {layout} has (N, {count}, 2)")
     poses = _posed_faces(layout)
@@ -113,9 +113,31 @@ def fit_mean_face(points: Floats, layout: str) -> ShapeFit:
 def mean_face(layout: str) -> Floats:
     """Return a layout's points (K, 3) on a neutral head, in mm.
 
-    Raises KeyError for a layout that the table lacks.
+    Raises KeyError for a layout that is neither in the table nor mapped from one that is.
     """
-    return _mean_faces()[layout].copy()
+    face = _find_mean_face(layout)
+    if face is None:
+        raise KeyError(layout)
+    return face.copy()
+
+
+@cache
+def _find_mean_face(layout: str) -> Floats | None:
+    """Return a layout's mean face: from the table, or mapped from one that is there."""
+    if layout in _mean_faces():
+        return _mean_faces()[layout]
+    for source, face in _mean_faces().items():
+        for name in maps_between(source, layout):
+            layout_map = find_map(name)
+            plane = convert_points(face[None, :, :2], layout_map)[0]
+            depth = convert_points(face[None, :, [2, 2]], layout_map)[0, :, :1]
+            return np.concatenate([plane, depth], axis=1)
+    return None
+
+
+def has_mean_face(layout: str) -> bool:
+    """Say whether a layout's mean face is known; that of a layout that a card brings is not."""
+    return _find_mean_face(layout) is not None
 
 
 @cache

@@ -432,10 +432,33 @@ def _truth_of_rows(
         groups={group: in_group[rows] for group, in_group in groups.items()},
         clusters=index.clusters[rows],
         visible=take_column(index.visible, rows),
-        boxes=take_column(index.scale_boxes, rows),
+        boxes=_scale_boxes(protocol, index, rows),
         sequences=take_column(index.sequences, rows),
         absent=take_column(index.absent, rows),
     )
+
+
+def _scale_boxes(protocol: Protocol, index: Index, rows: np.ndarray) -> Floats | None:
+    """Return the face boxes (M, 4) of some rows, None where the dataset has none at all.
+
+    Raises DataError when some items have one and a scored one has not: `face_size` would divide it
+    by something else.
+    """
+    if index.scale_boxes is None:
+        return None
+    boxes = np.asarray(index.scale_boxes[rows])
+    lacking = np.flatnonzero(~np.isfinite(boxes).all(axis=1))
+    if not len(lacking):
+        return boxes
+    if "face_size" in protocol.normalisers:
+        first = rows[lacking[0]]
+        place = f" ({index.label_place(int(first))})" if index.label_place else ""
+        raise DataError(
+            f"{protocol.name}: face_size divides by box_size, which {len(lacking)} of {len(rows)} "
+            f"test items lack and others of {index.dataset} have; first {index.ids[first]}{place}: "
+            "add it or take it out of every file"
+        )
+    return None
 
 
 def _check_groups(protocol: Protocol, index: Index, all_test: np.ndarray) -> dict[str, Bools]:

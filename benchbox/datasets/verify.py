@@ -26,7 +26,7 @@ import numpy as np
 
 from benchbox import datasets, geometry
 from benchbox.errors import DataError
-from benchbox.layouts import LAYOUTS
+from benchbox.layouts import LAYOUTS, find_layout, layouts_with
 from benchbox.types import Dataset, Finding, Index, Protocol
 
 from . import assemble, label_checks, select, split
@@ -182,11 +182,13 @@ def _layout_of(index: Index, cards: Sequence[Protocol]) -> str:
     if index.values.ndim != 3:
         return ""
     for card in cards:
-        if card.layout in LAYOUTS and LAYOUTS[card.layout].count == index.values.shape[1]:
+        layout = find_layout(card)
+        if card.own_layout is None and layout and layout.count == index.values.shape[1]:
             return card.layout
-    for layout in LAYOUTS.values():
-        if layout.count == index.values.shape[1]:
-            return layout.name
+        if card.own_layout is not None:
+            return ""  # of which no mean face is known
+    for name in layouts_with(index.values.shape[1]):
+        return name
     return ""
 
 

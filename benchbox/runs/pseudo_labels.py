@@ -273,7 +273,8 @@ def _label_errors(
     """
     known = np.isfinite(truth).all(axis=(1, 2))
     boxes = None
-    if index.scale_boxes is not None:
+    # a person's own files may have no box_size for items that are not scored
+    if index.scale_boxes is not None and np.isfinite(index.scale_boxes[rows][known]).all():
         boxes = index.scale_boxes[rows][known]
     scale = landmarks.normaliser_lengths(
         protocol.normalisers[0],

@@ -174,7 +174,12 @@ def test_box_size_scales_the_face_where_all_have_it(tmp_path):
     def both(content):
         content["annotations"][0] |= {"center": [10, 10], "box_size": 8}
 
-    assert reader(test="mine/test.json").index(coco(tmp_path), pixels=False).scale_boxes is None
+    one = reader(test="mine/test.json").index(coco(tmp_path), pixels=False)
+    assert np.isnan(one.scale_boxes[0]).all()  # refused where it is scored: see `split`
+    assert one.scale_boxes[1].tolist() == [5, 7, 35, 37]
+    assert one.notes == (
+        "mine/test.json: 1 of 2 faces do not say the size of faces (box_size); first test/11",
+    )
     index = reader(test="mine/test.json").index(coco(tmp_path, both), pixels=False)
     assert index.scale_boxes.tolist() == [[6, 6, 14, 14], [5, 7, 35, 37]]
 
@@ -224,7 +229,10 @@ def test_verify_counts_and_looks_at_the_pictures(tmp_path):
     findings = reader().verify(tmp_path)
     assert [(f.level, f.what) for f in findings][:2] == [
         ("ok", "test: 3 faces"),
-        ("missing", "1 items have no picture; first test/00003"),
+        (
+            "missing",
+            f"1 items have no picture; first test/00003: {tmp_path}/mine/pictures/p1.png",
+        ),
     ]
 
 

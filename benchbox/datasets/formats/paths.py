@@ -6,6 +6,7 @@ Nothing here opens a file; `images` decodes them.
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -36,7 +37,7 @@ def pair_pictures(folder: Path, official: str) -> list[AnnotatedPicture]:
     annotations: dict[str, Path] = {}
     pictures: dict[str, dict[str, Path]] = {}
     for path in folder.iterdir():
-        if path.name.startswith("."):  # droppings of file managers
+        if is_dropping(path.name):
             continue
         suffix = path.suffix.lower()
         if suffix == ".pts":
@@ -65,7 +66,7 @@ def pictures_below(folder: Path) -> Mapping[str, Path]:
         relative = Path(directory).relative_to(folder)
         if len(relative.parts) >= _DEEPEST:
             subfolders.clear()
-        subfolders.sort()
+        subfolders[:] = sorted(name for name in subfolders if not is_dropping(name))
         for name in sorted(names, reverse=True):  # png after jpg: it overwrites
             if _is_picture(name):
                 stem = name.rpartition(".")[0]
@@ -76,7 +77,7 @@ def pictures_below(folder: Path) -> Mapping[str, Path]:
 
 def _is_picture(name: str) -> bool:
     _, dot, suffix = name.rpartition(".")
-    return f"{dot}{suffix}".lower() in PICTURE_SUFFIXES and not name.startswith(".")
+    return f"{dot}{suffix}".lower() in PICTURE_SUFFIXES and not is_dropping(name)
 
 
 def check_relative_path(name: str, where: str) -> str:
@@ -103,6 +104,55 @@ def check_relative_path(name: str, where: str) -> str:
     if not name or leads_out or foreign:
         raise DataError(f"{where}: {name[:80]!r} is not the name of a file inside the dataset")
     return path.as_posix()
+
+
+def describe_absence(path: Path) -> str:
+    """Name a path that is not there, and a file beside it that is called nearly so.
+
+    Names that differ in case, blanks, suffix or the form of an accented letter look alike to a
+    person, and to some file systems.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = (Path(folder) / "Face 1.JPG").write_bytes(b"")
+    ...     described = describe_absence(Path(folder) / "face1.jpg")
+    >>> described.partition("(")[2]
+    "there is 'Face 1.JPG')"
+    """
+    try:
+        names = sorted(entry.name for entry in os.scandir(path.parent))
+    except OSError:
+        return f"{path} (there is no folder {path.parent})"
+    plain, stem = _plain_name(path.name), _plain_name(path.stem)
+    for wanted, read in ((plain, _plain_name), (stem, _plain_stem)):
+        for name in names:
+            if read(name) == wanted and not is_dropping(name):
+                return f"{path} (there is {name!r})"
+    return str(path)
+
+
+def _plain_stem(name: str) -> str:
+    return _plain_name(Path(name).stem)
+
+
+def _plain_name(name: str) -> str:
+    """Return a name without what people overlook: case, blanks, the form of accented letters."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def is_dropping(name: str) -> bool:
+    """Say whether a file name is a dropping of a file manager and no part of any dataset.
+
+    Examples
+    --------
+    >>> is_dropping("._000001.pts"), is_dropping("Thumbs.db"), is_dropping("desktop.ini")
+    (True, True, True)
+    >>> is_dropping("000001.pts")
+    False
+    """
+    return name.startswith(".") or name.lower() in ("thumbs.db", "desktop.ini", "__macosx")
 
 
 def drop_suffix(name: str) -> str:
