@@ -11,6 +11,7 @@ import click
 from benchbox import __version__
 from benchbox.errors import BenchboxError, DataError
 
+from . import own_process
 from .printing import print_note
 
 
@@ -26,6 +27,20 @@ class UserError(click.ClickException):
 
 class BenchboxGroup(click.Group):
     """The command group: faults that the user can mend end as one line."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the program, or, called with arguments by a test, a command within its process."""
+        if args or "args" in options:
+            return super().main(*args, **options)
+        own_process.open_standard_streams()
+        code = 1
+        try:
+            return super().main(**options)
+        except SystemExit as ending:
+            code = _exit_code(ending)
+            raise
+        finally:
+            own_process.limit_ending(code)
 
     def make_context(
         self,
@@ -50,6 +65,15 @@ class BenchboxGroup(click.Group):
             raise _usage_error(fault, ctx.command_path) from fault
         except KeyboardInterrupt:
             exit_interrupted("interrupted")
+
+
+def _exit_code(ending: SystemExit) -> int:
+    """Return the number that a process ends with, as Python reads it."""
+    if ending.code is None:
+        return 0
+    if isinstance(ending.code, int):
+        return ending.code
+    return 1
 
 
 def _usage_error(fault: click.UsageError, command: str) -> click.ClickException:

@@ -20,6 +20,7 @@ from .shared_options import (
     methods_option,
     parse_overrides,
     results_option,
+    stale_option,
     variant_option,
 )
 
@@ -55,6 +56,7 @@ from .shared_options import (
 @click.option(
     "--resume/--fresh", default=True, help="Go on with what is there (default), or delete it first."
 )
+@stale_option
 def run_command(
     method: str,
     variant: str,
@@ -67,6 +69,7 @@ def run_command(
     results: Path,
     methods: tuple[Path, ...],
     resume: bool,
+    stale: bool,
 ) -> None:
     """Train a method, predict the test items, score, and leave a record."""
     changes = parse_overrides(overrides)
@@ -85,6 +88,7 @@ def run_command(
         results=results,
         methods=methods,
         fresh=not resume,
+        stale=stale,
     )
     try:
         outcome = execute.run_method(request, print_note)
@@ -138,6 +142,10 @@ def run_command(
     multiple=True,
     help="As --methods of `run`.",
 )
+@click.option(
+    "--resume/--fresh", default=True, help="Keep what is finished (default), or run it all again."
+)
+@stale_option
 @json_option
 def sweep_command(
     names: str,
@@ -150,6 +158,8 @@ def sweep_command(
     data: Path | None,
     results: Path,
     methods: tuple[Path, ...],
+    resume: bool,
+    stale: bool,
     as_json: bool,
 ) -> None:
     """Run methods on protocols with seeds.
@@ -166,6 +176,8 @@ def sweep_command(
         data=data_root(data),
         results=results,
         methods=methods,
+        fresh=not resume,
+        stale=stale,
     )
     requests = sweep.sweep_requests(
         names.split(","), protocols.split(","), sweep.parse_seeds(seeds), like, print_note
@@ -174,23 +186,24 @@ def sweep_command(
         for request in requests:
             click.echo(execute.repeat_command(request))
         return
-    ended: list[tuple[execute.RunRequest, int]] = []
+    ended: list[tuple[execute.RunRequest, str]] = []
     try:
         for request, code in sweep.EXECUTORS[executor](requests):
-            ended.append((request, code))
+            outcome = sweep.judge_outcome(request, code)
+            ended.append((request, outcome))
             command = execute.repeat_command(request)
-            progress = f"[{len(ended)}/{len(requests)}]"
-            print_note(f"{progress} {command}: {sweep.outcome_text(code)}")
+            print_note(f"[{len(ended)}/{len(requests)}] {command}: {outcome}")
     except KeyboardInterrupt:
-        exit_interrupted(
-            f"interrupted after {len(ended)} of {len(requests)}; the same command goes on from here"
-        )
-    rows = [sweep.outcome_row(request, code) for request, code in ended]
+        note = "the same command goes on from here"
+        if not resume:
+            note += " (without --fresh)"
+        exit_interrupted(f"interrupted after {len(ended)} of {len(requests)}; {note}")
+    rows = [sweep.outcome_row(request, outcome) for request, outcome in ended]
     if as_json:
         print_json(rows)
     else:
         print_columns([tuple(map(str, row.values())) for row in rows])
-    if any(code for _, code in ended):
+    if any(outcome != sweep.DONE for _, outcome in ended):
         exit_failed()
 
 

@@ -102,6 +102,11 @@ budget_option = click.option(
     show_default=True,
     help="How much a training may cost; paper: the paper's schedule.",
 )
+stale_option = click.option(
+    "--stale",
+    is_flag=True,
+    help="Run again where what is finished was made with another card, data, code or parameters.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 

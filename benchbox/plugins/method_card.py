@@ -8,12 +8,15 @@ folders given for one call (`--methods DIR`). A card that cannot be read never h
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib
 import importlib.util
 import math
 import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -239,6 +242,7 @@ def _import_from_folder(folder: Path) -> ModuleType:
     )
     if spec is None or spec.loader is None:
         raise ImportError(f"no __init__.py in {folder}")
+    _offer_to_children(name, place)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # before it runs: its relative imports look it up here
     try:
@@ -247,6 +251,18 @@ def _import_from_folder(folder: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _offer_to_children(name: str, place: Path) -> None:
+    """Let processes that a method starts import its folder under the name that it has here.
+
+    A spawned process takes over the import path and looks the method's functions up by name; one
+    that does not find them dies, and its pool starts the next one for ever.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="benchbox-import-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / name).symlink_to(place, target_is_directory=True)
+    sys.path.append(str(folder))
 
 
 # --- parameters -----------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ __all__ = [
 ENTRY_POINT_GROUP = discovery.PROTOCOLS
 # environment: folders of cards that join the installed ones
 FOLDERS_VARIABLE = "BENCHBOX_PROTOCOLS"
+CARD_SUFFIX = ".toml"
 _MAX_BYTES = 64 * 1024
 # These decide no number, so are no part of the hash; of `extras` the chosen one is, of `source` all
 # but its paths.
@@ -85,6 +86,11 @@ def missing_folders() -> list[str]:
     return [str(folder) for folder in _listed_folders() if not folder.is_dir()]
 
 
+def is_card_file(name: str) -> bool:
+    """Tell whether a protocol is named by the path of its card, with or without options."""
+    return name.partition("+")[0].endswith(CARD_SUFFIX)
+
+
 def load_protocol(name: str) -> Protocol:
     """Read the card of a protocol, with options after plus signs: `300w-full+box=ground_truth`.
 
@@ -101,7 +107,7 @@ def load_protocol(name: str) -> Protocol:
     'ground_truth'
     """
     base, *chosen = name.split("+")
-    if base.endswith(".toml"):
+    if base.endswith(CARD_SUFFIX):
         path = Path(base)
     else:
         path = _find_card(base)

@@ -514,12 +514,20 @@ def repeat_command(request: RunRequest) -> str:
     if request.variant:
         words.append(f"--variant {request.variant}")
     words += [
-        f"--protocol {request.protocol}",
+        f"--protocol {_name_card(request.protocol)}",
         f"--seed {request.seed}",
         f"--budget {request.budget}",
     ]
     words += [f"--set {key}={value}" for key, value in sorted(request.overrides.items())]
     return " ".join(words)
+
+
+def _name_card(protocol: str) -> str:
+    """Name a protocol as in the command that ran it, a card's file without its folders."""
+    if not protocols.is_card_file(protocol):
+        return protocol
+    path, *options = protocol.split("+")
+    return "+".join([Path(path).name, *options])
 
 
 # --- data -----------------------------------------------------------------------------------------

@@ -2,23 +2,28 @@
 
 What can be told beforehand is told before the first run: unknown names, data that are missing. A
 run that fails does not stop the others, and the same command again does what is left, because a
-finished run is returned as it stands.
+finished run is returned as it stands. A cell is done when its record is there and fits what was
+asked for, whatever its process ended with.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from benchbox.errors import PluginError, ResultError
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
+from benchbox.types import Protocol
 
-from . import execute
+from . import execute, run_folders, run_identity
 from .execute import RunRequest
 
 # request and exit code, as they end
@@ -28,7 +33,8 @@ ALL_VARIANTS = "*"
 _STDERR = 2  # what a run prints is progress here
 _MAX_SEEDS = 1000
 _SPAN = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
-_EXIT_CODES = {0: "done", 2: "refused, see its error above", 130: "interrupted"}
+DONE = "done"
+_EXIT_CODES = {2: "refused, see its error above", 130: "interrupted"}
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -68,13 +74,13 @@ def sweep_requests(
     variants: dict[tuple[str, str], None] = {}  # an ordered set
     for text in methods:
         variants.update(dict.fromkeys(_parse_method(text, like)))
-    opened = [protocols.load_protocol(name) for name in dict.fromkeys(cards)]
+    opened = _open_cards(cards)
     fitting: list[RunRequest] = []
     left_out: set[tuple[str, str]] = set()
-    for card in opened:
+    for name, card in opened.items():
         for method, variant in variants:
             if card.task in method_card.find_card(method, like.methods).task:
-                request = replace(like, method=method, variant=variant, protocol=card.name)
+                request = replace(like, method=method, variant=variant, protocol=name)
                 fitting.append(request)
             else:
                 left_out.add((card.name, method))
@@ -85,8 +91,8 @@ def sweep_requests(
     for name, method in sorted(left_out):
         say(f"note: left out: {method} does not do the task of {name}")
     used = {request.protocol for request in fitting}
-    for card in opened:
-        if card.name in used:
+    for name, card in opened.items():
+        if name in used:
             execute.require_data(card, like.data)
     requests: list[RunRequest] = []
     for seed in seeds:
@@ -94,6 +100,18 @@ def sweep_requests(
     for request in requests:
         execute.plan_run(request)
     return requests
+
+
+def _open_cards(names: Iterable[str]) -> dict[str, Protocol]:
+    """Read cards by the names or paths that a request can use for them, each once."""
+    opened = {}
+    for name in names:
+        card = protocols.load_protocol(name)
+        if protocols.is_card_file(name):
+            opened[name] = card
+        else:
+            opened[card.name] = card
+    return opened
 
 
 def _parse_method(text: str, like: RunRequest) -> list[tuple[str, str]]:
@@ -105,17 +123,55 @@ def _parse_method(text: str, like: RunRequest) -> list[tuple[str, str]]:
     return [(name, variant or card.default)]
 
 
+# A child begins as its parent did, with the same import path: `python -m benchbox` would look in
+# the working folder first, where a person's own benchbox.py or random.py may lie.
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
+    "from benchbox.cli import main; main(prog_name='benchbox')"
+)
+
+
 def run_command(request: RunRequest) -> list[str]:
     """Return the words that run a request in a process of its own."""
-    words = [sys.executable, "-m", "benchbox", "run"]
-    words += ["--method", request.method, "--variant", request.variant]
-    words += ["--protocol", request.protocol, "--seed", str(request.seed)]
+    words = [sys.executable, "-P", "-c", _START, json.dumps(_import_path())]
+    words += ["run", "--method", request.method, "--variant", request.variant]
+    words += ["--protocol", _absolute_card(request.protocol), "--seed", str(request.seed)]
     words += ["--device", request.device, "--budget", request.budget]
     words += ["--data", str(request.data.absolute())]
     words += ["--results", str(request.results.absolute())]
     for folder in request.methods:
         words += ["--methods", str(folder.absolute())]
+    if request.fresh:
+        words.append("--fresh")
+    if request.stale:
+        words.append("--stale")
     return words
+
+
+def _import_path() -> list[str]:
+    """Return this process's import path without the working folder.
+
+    That stays only where benchbox itself lies in it or the person put it there.
+    """
+    here = Path.cwd().resolve()
+    wanted = {Path(__file__).resolve().parents[2]}
+    for text in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        if text:
+            wanted.add(Path(text).resolve())
+    kept = []
+    for entry in sys.path:
+        place = Path(entry).resolve()
+        if place != here or here in wanted:
+            kept.append(str(Path(entry).absolute()))
+    return kept
+
+
+def _absolute_card(protocol: str) -> str:
+    """Make the path of a card absolute; a name stays."""
+    if not protocols.is_card_file(protocol):
+        return protocol
+    path, *options = protocol.split("+")
+    return "+".join([str(Path(path).absolute()), *options])
 
 
 def run_locally(requests: Sequence[RunRequest]) -> Iterator[tuple[RunRequest, int]]:
@@ -160,19 +216,31 @@ def run_on_ray(requests: Sequence[RunRequest]) -> Iterator[tuple[RunRequest, int
         ray.shutdown()
 
 
-def outcome_text(code: int) -> str:
-    """Say what an exit code of a run means."""
-    return _EXIT_CODES.get(code, f"failed, exit code {code}")
+def judge_outcome(request: RunRequest, code: int) -> str:
+    """Say how a cell ended, given the exit code of its process: DONE with a record that fits."""
+    if code != 0:
+        return _EXIT_CODES.get(code, f"failed, exit code {code}")
+    plan = execute.plan_run(request)
+    if not run_folders.is_finished(plan.place):
+        return "failed: its process ended without a fault and left no record"
+    try:
+        record = run_folders.read_run(plan.place).record
+    except ResultError as fault:
+        return f"failed: {fault}"
+    differences = run_identity.describe_differences(record, plan.identity, plan.method.before)
+    if differences:
+        return f"failed: the record there is of {', '.join(differences)}"
+    return DONE
 
 
-def outcome_row(request: RunRequest, code: int) -> dict[str, str | int]:
+def outcome_row(request: RunRequest, outcome: str) -> dict[str, str | int]:
     """Return one line of what a sweep reports."""
     return {
         "protocol": request.protocol,
         "method": request.method,
         "variant": request.variant,
         "seed": request.seed,
-        "outcome": outcome_text(code),
+        "outcome": outcome,
     }
 
 

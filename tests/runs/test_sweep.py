@@ -1,7 +1,9 @@
 """Many runs from one command: what is told before, what goes on, what stays."""
 
 import json
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,3 +166,73 @@ def test_a_sweep_runs_on_ray(world, like):
         (2, 0),
     ]
     assert len(list(run_folders.list_runs(world.results))) == 2
+
+
+LOCAL_POOL = """
+import multiprocessing
+def double(x):
+    return 2 * x
+def train(job):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        (job.out / "w.safetensors").write_text(str(pool.map(double, [1, 2])))
+"""
+
+
+def test_a_module_of_the_working_folder_does_not_take_the_place_of_ours(world, like):
+    """Trap: `python -m` looks in the working folder first, so that the person's own file ran there
+    and its exit code 0 was taken for a finished run; a pool that a method spawns looks there, too.
+    """
+    world.method("pooled", LOCAL_POOL + CENTRE)
+    for name in ("benchbox.py", "random.py", "numpy.py"):
+        Path(name).write_text("raise SystemExit(0)\n")
+    found = CliRunner().invoke(main, words(world, "--methods", "centre,pooled", "--json"))
+    outcomes = [row["outcome"] for row in json.loads(found.stdout)]
+    assert (outcomes, found.exit_code) == (["done", "done"], 0)
+    assert len(list(run_folders.list_runs(world.results))) == 2
+
+
+def test_a_process_that_ends_well_without_a_record_is_not_done(world, like):
+    world.method("leaving", "import os\ndef train(job):\n    os._exit(0)\n" + CENTRE)
+    found = CliRunner().invoke(main, words(world, "--methods", "leaving", "--json"))
+    (row,) = json.loads(found.stdout)
+    assert row["outcome"] == "failed: its process ended without a fault and left no record"
+    assert found.exit_code == 1
+
+
+def test_a_record_of_another_run_is_not_this_cell(world, like):
+    request = replace(like, method="centre", protocol="tiny", variant="v")
+    execute.run_method(request)
+    assert sweep.judge_outcome(request, 0) == sweep.DONE
+    place = world.results / "tiny" / "centre" / "v+budget=smoke"
+    shutil.copytree(place / "0", place / "7")
+    assert sweep.judge_outcome(replace(request, seed=7), 0).startswith("failed: ")
+    assert sweep.judge_outcome(request, 3) == "failed, exit code 3"
+
+
+@pytest.mark.parametrize("advised", ["--fresh", "--stale"])
+def test_what_a_refused_cell_advises_works_in_a_sweep(world, like, advised):
+    """Trap: the error advised --fresh, which `sweep` did not have."""
+    execute.run_method(replace(like, method="centre", protocol="tiny"))
+    card = world.methods / "centre" / "method.toml"
+    card.write_text(card.read_text() + "\n[params]\nrate = 1.0\n")
+    line = words(world, "--methods", "centre", "--json")
+    refused = CliRunner().invoke(main, line)
+    assert "refused, see its error above" in refused.stdout
+    assert refused.exit_code == 1
+    assert CliRunner().invoke(main, [*line, advised]).exit_code == 0
+    record = json.loads((world.results / "tiny/centre/v+budget=smoke/0/run.json").read_text())
+    assert record["params"] == {"rate": 1.0}
+
+
+def test_a_sweep_takes_the_path_of_a_card(world, like):
+    """Trap: the card was read from its path and then looked up by its name."""
+    card = next(world.site.glob("tiny_cards/tiny.toml"))
+    own = Path("own.toml")
+    own.write_text(card.read_text().replace('name = "tiny"', 'name = "own"'))
+    line = words(world, "--methods", "centre", "--json")
+    line[line.index("tiny")] = "own.toml"
+    found = CliRunner().invoke(main, line)
+    (row,) = json.loads(found.stdout)
+    assert (row["protocol"], row["outcome"]) == ("own.toml", "done")
+    record = json.loads((world.results / "own/centre/v+budget=smoke/0/run.json").read_text())
+    assert "--protocol own.toml" in record["command"], "no folder of this machine"
