@@ -17,7 +17,8 @@ from the camera, x right, y up. A row with a NaN is left out. The identity is al
 readings; another one is called certain when it is better by more than `MARGIN` of the identity's
 error and the sign-flip test over clusters (`paired_tests`), corrected for the number of readings,
 leaves no doubt; or, where people are too few for such a test, when all agree and half of the error
-goes.
+goes. A shift that is fitted to the labels is listed, and is the best only where next to nothing is
+left of a large error: a trained method may have a bias of its own.
 
 Known conventions of other code
 -------------------------------
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 MARGIN = 0.05  # share of the identity's error that another reading must save to be called better
 MAX_ROWS = 20_000  # at most, evenly spaced: a convention shows in a few thousand
 _LEVEL = 0.01
+_FITTED = "moved by"  # how a reading begins that has something fitted to the labels
+_FITTED_SHARE = 0.25  # of the identity's error that it may leave
+_FITTED_CM = 2.0  # of it that must go, at least: trained methods have shifts of their own
 _FLIPS = 40_000  # all sign patterns of up to 15 people
 _UNITS_CM = {
     "mm": (0.1, "the predictions are in millimetres"),
@@ -249,7 +253,7 @@ def point_readings(wanted: Floats, given: Floats) -> Iterator[tuple[str, str, Fl
             yield f"in {name}", means, given * factor
     shift = np.median(wanted - given, axis=0)
     yield (
-        f"moved by ({shift[0]:+.2f}, {shift[1]:+.2f}) cm",
+        f"{_FITTED} ({shift[0]:+.2f}, {shift[1]:+.2f}) cm",
         "the two measure from different origins, such as the camera and a corner of the screen",
         given + shift,
     )
@@ -267,6 +271,8 @@ def _best_reading(
         # equal readings once, under the simplest name
         row_of_error.setdefault(round(float(errors.mean()), 9), row)
     order = [row_of_error[error] for error in sorted(row_of_error)]
+    own_error = float(candidates[0][2].mean())
+    order.sort(key=lambda row: _is_idle_fit(candidates[row], own_error))  # stable: those go last
     readings = []
     for row in order:
         name, means, errors = candidates[row]
@@ -279,6 +285,15 @@ def _best_reading(
     certain = better and _beyond_chance(own, best, clusters, len(candidates))
     identity = Reading(name, means, float(own.mean()))
     return SearchResult(unit, identity, tuple(readings), certain)
+
+
+def _is_idle_fit(candidate: tuple[str, str, Floats], own_error: float) -> bool:
+    """Tell whether a fitted reading mends no more than the bias that a trained method may have."""
+    name, _, errors = candidate
+    if not name.startswith(_FITTED):
+        return False
+    left = float(errors.mean())
+    return left > _FITTED_SHARE * own_error or own_error - left < _FITTED_CM
 
 
 def _cluster_labels(

@@ -1,8 +1,9 @@
 """Predictions on disk: npz, CSV and text formats, read with suspicion, written compressed.
 
 `.npz`: `ids` (N texts), `values` (N, K, 2) px | (N, 2) cm | (N, 3) unit vectors, optional `failed`
-(N bools). `.csv`: a header, first column `id`, then `x0,y0,x1,y1,…`, `x,y` or `x,y,z`. Values are
-in the dataset's own frame. `.txt`: the result format of the COFW-68 benchmark, four lines per face:
+(N bools). `.csv`: a header, a column `id`, then `x0,y0,x1,y1,…`, `x,y` or `x,y,z`, perhaps `failed`
+(0 or 1); commas, semicolons or tabs between; other columns are named and not read. Values are in
+the dataset's own frame. `.txt`: the result format of the COFW-68 benchmark, four lines per face:
 its number from 1 (`test/0001` and so on, in any order), all x, all y, all occlusion flags, which
 are not scored. Directions may be given as angles in radians instead, (N, 2) pitch, yaw or the
 columns `pitch,yaw`; they become the vectors (cos p sin y, sin p, cos p cos y). A row that is wholly
@@ -16,10 +17,12 @@ from __future__ import annotations
 
 import csv
 import lzma
+import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -27,9 +30,10 @@ import numpy as np
 
 from benchbox.errors import ResultError
 from benchbox.geometry import angles_to_vectors
+from benchbox.scoring.prediction_checks import Say, count_ids
 from benchbox.types import Predictions, Truth
 
-from . import array_files
+from . import array_files, near_ids
 
 if TYPE_CHECKING:
     from benchbox.types import Floats, Strings
@@ -41,6 +45,11 @@ _MAX_BYTES = 1 << 30
 _MAX_HEADER_BYTES = 10_000
 _ANGLE_TOLERANCE_RAD = 1e-3
 _ANGLE_COLUMNS = ["pitch", "yaw"]
+_COORDINATE = re.compile(r"[xyz][0-9]*|pitch|yaw")
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
+_FLAGS = {"0": False, "1": True, "false": False, "true": True, "": False}
+_ARRAYS = ("ids", "values", "failed")
+_SHOWN_NAMES = 5
 _DAMAGED = (  # no zip, odd packing, password, cut short
     zipfile.BadZipFile,
     NotImplementedError,
@@ -51,15 +60,26 @@ _DAMAGED = (  # no zip, odd packing, password, cut short
 )
 
 
+def say_nothing(line: str) -> None:
+    """Take the place of `say` where nobody listens."""
+
+
 def read_predictions(
-    path: Path, truth: Truth, *, protocol: str = "the protocol", suggest: Suggest | None = None
+    path: Path,
+    truth: Truth,
+    *,
+    protocol: str = "the protocol",
+    suggest: Suggest | None = None,
+    say: Say = say_nothing,
 ) -> Predictions:
     """Read an `.npz`, `.csv` or `.txt` file and return its rows in the order of the truth.
+
+    `say` is told which columns or arrays are not read.
 
     Raises ResultError for an unreadable file, a pickle, ids that are missing, doubled or unknown, a
     wrong shape, an infinite value and a row that is partly NaN.
     """
-    ids, values, failed = _read_rows(path)
+    ids, values, failed = _read_rows(path, say)
     is_csv = path.suffix.lower() == ".csv"
     wants_directions = truth.values.shape[1:] == (3,)
     if is_csv and wants_directions and values.shape[1:] == (2,):
@@ -99,7 +119,7 @@ def read_stored_ids(path: Path) -> Strings:
     return np.array([_decode_id(key, path) for key in ids.tolist()], np.str_)
 
 
-def _read_rows(path: Path) -> Rows:
+def _read_rows(path: Path, say: Say = say_nothing) -> Rows:
     readers = {".npz": _read_npz, ".csv": _read_csv, ".txt": _read_text}
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -110,7 +130,7 @@ def _read_rows(path: Path) -> Rows:
             raise ResultError(
                 f"{path.name}: {size} bytes, more than the {_MAX_BYTES} that predictions may have"
             )
-        return reader(path)
+        return reader(path, say)
     except FileNotFoundError as fault:
         raise ResultError(f"{path}: no such predictions file") from fault
     except OSError as fault:
@@ -132,7 +152,7 @@ def match_to_truth(
     Return them in its order. Raises ResultError; `where` names the file in its message.
     """
     expected = [str(key) for key in truth.ids]
-    ids = _restore_blanks(ids, expected)
+    ids = _restore_spelling(ids, expected)
     wants_directions = truth.values.shape[1:] == (3,)
     if wants_directions and values.shape[1:] == (2,):
         values = _angles_to_vectors(values, ids, where)
@@ -156,20 +176,20 @@ def _unanswered(values: Floats, flags: np.ndarray, ids: Strings, where: str) -> 
     partly = empty.any(axis=1) & ~empty.all(axis=1) & ~flags
     if partly.any():
         raise ResultError(
-            f"{where}: {_name_ids(ids[partly])} partly NaN: "
+            f"{where}: {count_ids(ids[partly])} partly NaN: "
             "a sample without an answer is NaN throughout"
         )
     infinite = np.isinf(flat).any(axis=1) & ~flags
     if infinite.any():
         raise ResultError(
-            f"{where}: {_name_ids(ids[infinite])} infinite: "
+            f"{where}: {count_ids(ids[infinite])} infinite: "
             "write NaN throughout where there is no answer"
         )
     if values.shape[1:] == (3,):
         no_direction = ~flags & ~values.any(axis=1)
         if no_direction.any():
             raise ResultError(
-                f"{where}: {_name_ids(ids[no_direction])} a vector of length 0, "
+                f"{where}: {count_ids(ids[no_direction])} a vector of length 0, "
                 "which has no direction"
             )
     return np.atleast_1d(empty.all(axis=1))
@@ -191,27 +211,19 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 # --- checks ---------------------------------------------------------------------------------------
 
 
-def _name_ids(ids: Iterable[str]) -> str:
-    """Name a few ids and how many there are: "3 rows (a, b, …) are"."""
-    names = [str(key)[:80] for key in ids]
-    shown = ", ".join(names[:3])
-    if len(names) == 1:
-        return f"1 row ({shown}) is"
-    if len(names) > 3:
-        shown += ", …"
-    return f"{len(names)} rows ({shown}) are"
+def _restore_spelling(ids: list[str], expected: list[str]) -> list[str]:
+    """Spell ids as the truth does where only blanks or the Unicode form differ.
 
-
-def _restore_blanks(ids: list[str], expected: list[str]) -> list[str]:
-    """Spell ids as the truth does where only blanks differ.
-
-    Half the world writes `image_092 _01` without its blank.
+    Half the world writes `image_092 _01` without its blank, and one file system in three composes
+    letters and accents otherwise.
     """
-    with_blanks = {key.replace(" ", ""): key for key in expected}
-    with_blanks.update((key, key) for key in expected)
+    wanted = frozenset(expected)
+    if wanted.issuperset(ids):
+        return ids
+    spelled_as = {near_ids.plain_spelling(key): key for key in expected}
     spelled = []
     for key in ids:
-        known = with_blanks.get(key) or with_blanks.get(key.replace(" ", ""), key)
+        known = key if key in wanted else spelled_as.get(near_ids.plain_spelling(key), key)
         spelled.append(known)
     return spelled
 
@@ -222,21 +234,23 @@ def _check_ids(
     doubled = [key for key, count in Counter(ids).items() if count > 1]
     if doubled:
         raise ResultError(
-            f"{where}: {_name_ids(doubled)} there more than once: keep one row per id"
+            f"{where}: {count_ids(doubled)} there more than once: keep one row per id"
         )
     given, wanted = frozenset(ids), frozenset(expected)
     unknown = [key for key in ids if key not in wanted]
     missing = [key for key in expected if key not in given]
     advice = ""
-    if suggest and (unknown or missing):
+    if unknown:
+        advice = near_ids.describe_other_spelling(unknown[0], expected)
+    if suggest and not advice and (unknown or missing):
         advice = suggest(given)
     if unknown:
-        advice = advice or f"{protocol} has ids like {expected[0]}"
-        raise ResultError(f"{where}: {_name_ids(unknown)} unknown to {protocol}: {advice}")
+        advice = advice or near_ids.describe_nearest(unknown[0], expected, protocol)
+        raise ResultError(f"{where}: {count_ids(unknown)} unknown to {protocol}: {advice}")
     if missing:
         advice = advice or "give each its row; NaN throughout where there is no answer"
         raise ResultError(
-            f"{where}: {_name_ids(missing)} missing of the {len(expected)} of {protocol}: {advice}"
+            f"{where}: {count_ids(missing)} missing of the {len(expected)} of {protocol}: {advice}"
         )
 
 
@@ -259,7 +273,7 @@ def _angles_to_vectors(angles_rad: Floats, ids: list[str], where: str) -> Floats
     if wrong.any():
         first = angles_rad[int(np.argmax(wrong))].tolist()
         raise ResultError(
-            f"{where}: {_name_ids(np.array(ids)[wrong])} no (pitch, yaw) in radians: "
+            f"{where}: {count_ids(np.array(ids)[wrong])} no (pitch, yaw) in radians: "
             f"{first}; degrees?"
         )
     vectors = angles_to_vectors(np.where(finite, angles_rad, 0.0).astype(np.float64))
@@ -280,16 +294,18 @@ def _check_flags(failed: np.ndarray, count: int, where: str) -> np.ndarray:
 # --- npz ------------------------------------------------------------------------------------------
 
 
-def _read_npz(path: Path) -> Rows:
+def _read_npz(path: Path, say: Say) -> Rows:
     failed = None
     try:
         with zipfile.ZipFile(path) as archive:
             ids = _read_member(archive, "ids", path)
             values = _read_member(archive, "values", path)
-            if "failed.npy" in archive.namelist():
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            if "failed" in names:
                 failed = _read_member(archive, "failed", path)
     except _DAMAGED as fault:
         raise ResultError(f"{path.name}: not a whole .npz file: {fault}") from fault
+    _say_unread(path, "arrays", [name for name in names if name not in _ARRAYS], say)
     if ids.ndim != 1 or ids.dtype.kind not in "US":
         raise ResultError(
             f"{path.name}: ids must be a row of texts, np.array(ids, dtype=str), not {ids.dtype}"
@@ -297,6 +313,14 @@ def _read_npz(path: Path) -> Rows:
     if values.dtype.kind not in "fiu":
         raise ResultError(f"{path.name}: values must be real numbers, not {values.dtype}")
     return [_decode_id(key, path) for key in ids.tolist()], values, failed
+
+
+def _say_unread(path: Path, what: str, names: list[str], say: Say) -> None:
+    """Name what a file holds beside what is read."""
+    if names:
+        shown = ", ".join(repr(name[:40]) for name in names[:_SHOWN_NAMES])
+        more = f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
+        say(f"note: {path.name}: {what} that are not read: {shown}{more}")
 
 
 def _decode_id(key: str | bytes, path: Path) -> str:
@@ -353,56 +377,131 @@ def _read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dty
 # --- csv ------------------------------------------------------------------------------------------
 
 
-def _read_csv(path: Path) -> Rows:
-    ids, rows = [], []
+@dataclass(frozen=True)
+class _Columns:
+    """Where the columns of a CSV stand."""
+
+    count: int
+    id: int
+    values: list[int]
+    names: list[str]  # of the values
+    failed: int | None
+    unread: list[str]
+
+
+def _read_csv(path: Path, say: Say) -> Rows:
+    ids, rows, flags = [], [], []
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            lines = csv.reader(stream, strict=True)
-            header = [name.strip() for name in next(lines, [])]
-            names = _value_columns(header, path)
-            for cells in lines:
-                if not cells:
+            delimiter = _delimiter(stream.readline())
+            stream.seek(0)
+            lines = csv.reader(stream, strict=True, delimiter=delimiter)
+            columns = _find_columns(next(lines, []), path)
+            for line in lines:
+                if not any(cell.strip() for cell in line):
                     continue
-                ids.append(cells[0].strip())
                 where = f"{path.name} line {lines.line_num}"
-                rows.append(_parse_cells(cells, len(names), where))
+                cells = _trim_cells(line, columns.count, where)
+                ids.append(cells[columns.id].strip())
+                rows.append(_parse_values(cells, columns, where))
+                if columns.failed is not None:
+                    flags.append(_parse_flag(cells[columns.failed], where))
     except (UnicodeDecodeError, csv.Error) as fault:
         raise ResultError(f"{path.name}: not a CSV file in UTF-8: {fault}") from fault
-    values: Floats = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
-    if names == _ANGLE_COLUMNS:
+    _say_unread(path, "columns", columns.unread, say)
+    values: Floats = np.array(rows, dtype=np.float64).reshape(len(rows), len(columns.names))
+    if columns.names == _ANGLE_COLUMNS:
         values = _angles_to_vectors(values, ids, path.name)
-    elif names[0] == "x0":
+    elif columns.names[0] == "x0":
         values = values.reshape(len(rows), -1, 2)
-    return ids, values, None
+    failed = None
+    if columns.failed is not None:
+        failed = np.array(flags, bool)
+    return ids, values, failed
 
 
-def _value_columns(header: list[str], path: Path) -> list[str]:
-    """Return the value columns of a header; landmarks are numbered: x0, y0, x1, y1 and so on."""
-    names = header[1:]
-    points = []
-    for point in range(len(names) // 2):
+def _delimiter(header: str) -> str:
+    """Return what stands between the names of a header: a comma, or a semicolon or tab alone."""
+    for delimiter in (",", ";", "\t"):
+        if delimiter in header:
+            return delimiter
+    return ","
+
+
+def _find_columns(header: list[str], path: Path) -> _Columns:
+    """Find id, coordinates (numbered: x0, y0, x1, y1 …), flags and what is not read in a header."""
+    names = [name.strip() for name in header]
+    values = [place for place, name in enumerate(names) if _COORDINATE.fullmatch(name)]
+    found = [names[place] for place in values]
+    points: list[str] = []
+    for point in range((len(found) + 1) // 2):
         points += [f"x{point}", f"y{point}"]
     known = (points, ["x", "y"], ["x", "y", "z"], _ANGLE_COLUMNS)
-    if header[:1] != ["id"] or not names or names not in known:
-        shown = ",".join(header[:5])
+    if names.count("id") != 1 or not found or found not in known or names.count("failed") > 1:
         allowed = "id,x0,y0,x1,y1,… (or id,x,y or id,pitch,yaw or id,x,y,z)"
-        raise ResultError(f"{path.name} line 1: the header must be {allowed}, not {shown[:80]!r}")
-    return names
+        fault = _header_fault(names, found, points)
+        raise ResultError(f"{path.name} line 1: the header must be {allowed}: {fault}")
+    unread = [name for name in names if name not in ("id", "failed", *found)]
+    return _Columns(
+        count=len(names),
+        id=names.index("id"),
+        values=values,
+        names=found,
+        failed=names.index("failed") if "failed" in names else None,
+        unread=unread,
+    )
 
 
-def _parse_cells(cells: list[str], count: int, where: str) -> list[float]:
-    if len(cells) != count + 1:
-        raise ResultError(f"{where}: {len(cells)} cells, the header names {count + 1}")
+def _header_fault(names: list[str], found: list[str], points: list[str]) -> str:
+    """Name the column that is wrong in a header."""
+    shown = ",".join(names[:5])[:80]
+    if names.count("id") != 1:
+        return f"{names.count('id')} columns are called id, there are {shown!r}"
+    if not found:
+        return f"no column is a coordinate, there are {shown!r}"
+    if names.count("failed") > 1:
+        return "two columns are called failed"
+    for name, wanted in zip(found, points, strict=False):
+        if name != wanted:
+            return f"column {names.index(name) + 1} is {name!r} where {wanted!r} belongs"
+    return f"the last coordinate is {found[-1]!r}, {points[-1]!r} is missing"
+
+
+def _trim_cells(cells: list[str], count: int, where: str) -> list[str]:
+    """Return as many cells as the header has; empty ones may follow."""
+    if len(cells) < count or any(cell.strip() for cell in cells[count:]):
+        raise ResultError(f"{where}: {len(cells)} cells, the header names {count}")
+    return cells[:count]
+
+
+def _parse_values(cells: list[str], columns: _Columns, where: str) -> list[float]:
+    chosen = [cells[place].strip() or "nan" for place in columns.values]
     try:
-        return [float(cell.strip() or "nan") for cell in cells[1:]]
+        return [float(cell) for cell in chosen]
     except ValueError as fault:
-        raise ResultError(f"{where}: {fault}") from fault
+        message = str(fault)
+    for name, cell in zip(columns.names, chosen, strict=True):
+        try:
+            float(cell)
+        except ValueError:
+            message = f"column {name}: {cell[:40]!r} is no number"
+            if _DECIMAL_COMMA.fullmatch(cell):
+                message += "; write a point, not a comma, before the decimals"
+            break
+    raise ResultError(f"{where}: {message}")
+
+
+def _parse_flag(cell: str, where: str) -> bool:
+    flag = _FLAGS.get(cell.strip().lower())
+    if flag is None:
+        raise ResultError(f"{where}: column failed: {cell[:40]!r} is neither 0 nor 1")
+    return flag
 
 
 # --- text of the COFW-68 benchmark ----------------------------------------------------------------
 
 
-def _read_text(path: Path) -> Rows:
+def _read_text(path: Path, say: Say) -> Rows:  # noqa: ARG001
     """Read four lines per face: number, x …, y …, occluded ….
 
     Blanks at the end of a line and empty lines are usual.

@@ -9,8 +9,10 @@ from pathlib import Path
 from benchbox.datasets import label_checks, select
 from benchbox.datasets import split as splits
 from benchbox.errors import ResultError
+from benchbox.layouts import require_layout
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
+from benchbox.scoring import prediction_checks, wrong_frame, wrong_gaze
 from benchbox.scoring import score as scoring
 from benchbox.types import Predictions, Protocol, RunKind, Truth
 
@@ -42,9 +44,13 @@ def score_predictions_file(
         say(f"note: {note}")
     for warning in label_checks.warn_of_faults(protocol, index, training=False):
         say(f"warning: {warning}")
-    predictions = prediction_files.read_predictions(
-        file, truth, protocol=protocol.name, suggest=_suggest_protocol(protocol)
-    )
+    predictions = read_submitted(file, protocol, truth, say)
+    prediction_checks.note_repeated_rows(truth, predictions, where=file.name, say=say)
+    for slip in find_slips(protocol, truth, predictions):
+        say(
+            f"warning: {file.name}: {slip}; benchbox explain {file.name} --protocol "
+            f"{protocol.name} says more"
+        )
     if results is not None:
         facts = DataFacts(**asdict(record), truth=record.fingerprint)
         return _store_submission(file, protocol, method, truth, facts, predictions, results)
@@ -54,6 +60,44 @@ def score_predictions_file(
         scores, protocol=protocol, data=asdict(record), method=method, variant=variant, kind=kind
     )
     return execute.ScoreResult(protocol, scores, document)
+
+
+def read_submitted(
+    file: Path,
+    protocol: Protocol,
+    truth: Truth,
+    say: execute.Say,
+    *,
+    refuse: bool = True,
+) -> Predictions:
+    """Read predictions that came as a file; placeholders in them count as failed, and are named.
+
+    `refuse` refuses landmarks that are no pixels and faces of which single points are placeholders.
+    What a run of ours has left is taken as it stands: a method says itself where it has no answer.
+    Raises ResultError.
+    """
+    predictions = prediction_files.read_predictions(
+        file, truth, protocol=protocol.name, suggest=_suggest_protocol(protocol), say=say
+    )
+    if run_folders.is_finished(file.parent) and file == run_folders.predictions_file(file.parent):
+        return predictions
+    if refuse:
+        prediction_checks.refuse_unusable_points(truth, predictions, where=file.name)
+    return prediction_checks.drop_placeholders(truth, predictions, where=file.name, say=say)
+
+
+def find_slips(protocol: Protocol, truth: Truth, predictions: Predictions) -> tuple[str, ...]:
+    """Say in a line each what is the matter with predictions far outside what faces or eyes allow.
+
+    Nothing is said of predictions that a method may make, however poor.
+    """
+    if protocol.task != "landmarks":
+        return wrong_gaze.find_slips(protocol, truth, predictions)
+    slips = wrong_frame.find_slips(require_layout(protocol), truth, predictions)
+    far_off = wrong_frame.describe_far_off(truth, predictions)
+    if far_off and not slips:
+        return (far_off,)
+    return slips
 
 
 def _store_submission(

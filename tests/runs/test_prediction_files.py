@@ -202,7 +202,10 @@ def test_damaged_and_foreign_files_are_named(tmp_path, truth):
             r"have the shape \(3, 3\), .* wants \(3, 2, 2\)",
         ),
         (["id,x0,y0,x1,y1", "a/1,1,2,3"], r"p\.csv line 2: 4 cells, the header names 5"),
-        (["id,x0,y0,x1,y1", "a/1,1,2,3,4", "a/2,1,2,3,four"], r"p\.csv line 3: could not convert"),
+        (
+            ["id,x0,y0,x1,y1", "a/1,1,2,3,4", "a/2,1,2,3,four"],
+            r"p\.csv line 3: column y1: 'four' is no",
+        ),
         (["id,x0,y0", 'a/1,"1'], r"not a CSV file"),
         (["", ""], r"line 1: the header must be"),
     ],

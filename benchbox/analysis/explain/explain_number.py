@@ -17,8 +17,8 @@ from benchbox.metrics import landmarks
 from benchbox.metrics.metric_names import list_metrics, parse_metric
 from benchbox.papers import reference_rows
 from benchbox.protocols import protocol_card
-from benchbox.runs import execute, prediction_files
-from benchbox.scoring import score
+from benchbox.runs import execute, score_file
+from benchbox.scoring import score, wrong_frame
 from benchbox.types import Predictions, Protocol, Score
 
 from . import convention_grid, gaze_candidates, landmark_candidates, nearest_rows, pixel_offset
@@ -64,6 +64,7 @@ class _Case:
     group: str
     claim: Claim | None
     name: str
+    warnings: tuple[str, ...]  # what was said of the predictions before they were measured
 
     def normaliser_lengths(self, normaliser: str) -> np.ndarray:
         return landmarks.normaliser_lengths(
@@ -102,19 +103,29 @@ def explain_predictions(
     truth = split.ground_truth(protocol, index)
     # refuses what is no label; that others are strange, `score` says
     label_checks.warn_of_faults(protocol, index, training=False)
-    predictions = prediction_files.read_predictions(file, truth, protocol=protocol.name)
+    said: list[str] = []
+    predictions = score_file.read_submitted(file, protocol, truth, said.append, refuse=False)
     scores = score.score_predictions(protocol, truth, predictions).groups
     if scores[group][metric].value is None:
         raise ResultError(
             f"{file.name}: no item of {group!r} has an answer; there is nothing to explain"
         )
+    slips = score_file.find_slips(protocol, truth, predictions)
+    warnings = [*map(_without_label, said), *slips]
     name = file.stem
     if file.name == "predictions.npz":
         name = file.absolute().parents[2].name
-    case = _Case(protocol, index, truth, predictions, scores, metric, group, claim, name)
+    case = _Case(
+        protocol, index, truth, predictions, scores, metric, group, claim, name, tuple(warnings)
+    )
     if protocol.task == "landmarks":
-        return _explain_landmarks(case)
+        return _explain_landmarks(case, slipped=bool(slips))
     return _explain_gaze(case)
+
+
+def _without_label(line: str) -> str:
+    """Take "warning: " or "note: " off a line; an explanation has its own."""
+    return line.removeprefix("warning: ").removeprefix("note: ")
 
 
 def _require_known(protocol: Protocol, word: str, name: str, known: Sequence[str]) -> None:
@@ -122,7 +133,7 @@ def _require_known(protocol: Protocol, word: str, name: str, known: Sequence[str
         raise ResultError(f"{protocol.name} has no {word} {name!r}; it has {', '.join(known)}")
 
 
-def _explain_landmarks(case: _Case) -> Explanation:
+def _explain_landmarks(case: _Case, *, slipped: bool) -> Explanation:
     # jitter and bias in pixels: the shift, points and parts are told by the card's first normaliser
     first = case.protocol.normalisers[0]
 
@@ -131,11 +142,13 @@ def _explain_landmarks(case: _Case) -> Explanation:
         lengths = case.normaliser_lengths(normaliser)
         return pixel_offset.fit_offset(case.truth.values, case.predictions.values, lengths)
 
+    tells = _offset_tells(case, best_offset(first), slipped=slipped)
+
     @cache
     def variants(metric: str, group: str) -> Sequence[Variant]:
         items = (case.protocol, case.index, case.truth, case.predictions)
         best = best_offset(parse_metric(metric).normaliser or first)
-        axes = landmark_candidates.landmark_axes(*items, metric, group)
+        axes = landmark_candidates.landmark_axes(*items, metric, group, with_best_shift=tells)
         measure = landmark_candidates.landmark_measure(*items, metric, best)
         return convention_grid.measure_variants(axes, measure)
 
@@ -148,17 +161,31 @@ def _explain_landmarks(case: _Case) -> Explanation:
     )
     part_errors = landmarks.nme_by_part(*faces, require_layout(case.protocol))
     point_errors = landmarks.nme_by_point(*faces)
-    warnings: tuple[str, ...] = ()
-    if parse_metric(case.metric).measure == "nme":
-        warnings = landmark_candidates.landmark_warnings(variants(case.metric, case.group))
+    warnings = case.warnings
+    offset = None
+    if tells:
+        offset = best_offset(normaliser)
+        warnings += landmark_candidates.origin_warnings(offset)
     return _explanation(
         case,
         variants,
-        offset=best_offset(normaliser),
+        offset=offset,
         parts={part: float(100 * np.mean(errors)) for part, errors in part_errors.items()},
         points=tuple(_percent(error) for error in point_errors),
         warnings=warnings,
     )
+
+
+def _offset_tells(case: _Case, best: Offset, *, slipped: bool) -> bool:
+    """Tell whether a constant shift is worth a word.
+
+    It is not where the points are no faces after it, or where another slip is what is the matter.
+    """
+    shift = np.array([best.dx, best.dy])
+    if wrong_frame.median_error(case.truth, case.predictions, shift) >= wrong_frame.FAR_FACE:
+        return False
+    poor = wrong_frame.median_error(case.truth, case.predictions) >= wrong_frame.POOR_MEDIAN
+    return not (slipped and poor)
 
 
 def _percent(error: float) -> float | None:
@@ -180,7 +207,7 @@ def _explain_gaze(case: _Case) -> Explanation:
         offset=None,
         parts={},
         points=(),
-        warnings=gaze_candidates.gaze_warnings(*items),
+        warnings=tuple(dict.fromkeys((*case.warnings, *gaze_candidates.gaze_warnings(*items)))),
     )
 
 

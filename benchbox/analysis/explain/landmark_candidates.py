@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from benchbox.metrics import aggregate, curves, landmarks
 from benchbox.metrics.metric_names import NORMALISERS, Metric, parse_metric
 from benchbox.scoring import error_table
 
-from .convention_grid import Axes, Measure, Variant, axes_of
+from .convention_grid import Axes, Measure, axes_of
 from .pixel_offset import NAMED_SHIFTS, Offset
 
 if TYPE_CHECKING:
@@ -54,7 +54,8 @@ _ORDERS = {
     "its points were not",
     "xy_swapped": "x and y exchanged: row and column were mixed up",
 }
-_SLIP_SHARE = 0.7  # share of the error that a slip must leave to be warned of
+_SLIP_SHARE = 0.7  # of the error may be left by a slip of the origin that is warned of
+_SLIP_TOLERANCE_PX = 0.25  # between the slip and the shift that fits best
 _THRESHOLDS = ("0.05", "0.07", "0.08", "0.1")
 _SCALES = {
     "half": (0.5, "predictions are in a frame twice as large"),
@@ -69,14 +70,22 @@ def landmark_axes(
     predictions: Predictions,
     metric: str,
     group: str,
+    *,
+    with_best_shift: bool = True,
 ) -> Axes:
-    """Return the axes for a metric of a group; the first choice of each is the card's own."""
+    """Return the axes for a metric of a group; the first choice of each is the card's own.
+
+    The shift that fits best is among them unless it is said to tell nothing.
+    """
     parsed = parse_metric(metric)
     axes: dict[str, tuple[str, Mapping[str, str]]] = {}
     if parsed.normaliser:
         axes |= _convention_axes(parsed, require_layout(protocol), index, truth)
+    shifts = dict(_SHIFTS)
+    if with_best_shift:
+        shifts |= _BEST_SHIFT
     axes |= {
-        "offset": ("none", {**_SHIFTS, **_BEST_SHIFT}),
+        "offset": ("none", shifts),
         "order": ("as_given", _ORDERS),
         "scale": ("one", {name: means for name, (_, means) in _SCALES.items()}),
         "group": (group, _group_words(index, truth)),
@@ -165,21 +174,21 @@ def landmark_measure(
     return value
 
 
-def landmark_warnings(variants: Sequence[Variant]) -> tuple[str, ...]:
-    """Name the single slip (order of points, axes, scale, origin) that makes most of the error."""
-    measured, slips = None, []
-    for variant in variants:
-        if not variant.changes:
-            measured = variant.value
-        elif len(variant.changes) == 1 and variant.changes[0].axis in ("order", "scale", "offset"):
-            slips.append(variant)
-    if measured is None or not slips:
+def origin_warnings(best: Offset) -> tuple[str, ...]:
+    """Name a slip of the origin that makes most of the error.
+
+    The shift that fits best must be that slip, on both axes: any other is one that a trained method
+    may have.
+    """
+    if best.named is None or best.named_after is None:
         return ()
-    best = min(slips, key=lambda variant: variant.value)
-    if best.value >= _SLIP_SHARE * measured:
+    apart = max(abs(best.dx - best.named), abs(best.dy - best.named))
+    if apart > _SLIP_TOLERANCE_PX or best.named_after >= _SLIP_SHARE * best.before:
         return ()
-    means = best.changes[0].means
-    return (f"{best.name} lowers {measured:.2f} to {best.value:.2f}: {means}",)
+    return (
+        f"offset {best.named:+g}px lowers {best.before:.2f} to {best.named_after:.2f}: "
+        f"{NAMED_SHIFTS[best.named]}",
+    )
 
 
 # --- numbers --------------------------------------------------------------------------------------

@@ -173,33 +173,16 @@ def test_a_spoilt_file_is_mended_by_its_name(case, name, undo):
 
 
 @pytest.mark.parametrize(
-    ("name", "undo"),
-    [
-        ("order mirrored_names", lambda v: v[:, list(IBUG68.flip)]),
-        ("order xy_swapped", lambda v: v[..., ::-1]),
-        ("scale double", lambda v: v / 2),
-        ("offset +1px", lambda v: v - 1),
-    ],
+    ("shift", "said"), [(-1.0, "+1px"), (0.5, "-0.5px"), (0.0, ""), (-1.6, "")]
 )
-def test_a_slip_that_makes_most_of_the_error_is_warned_of(case, name, undo):
-    small = case.truth.values + 0.05 * (case.noisy() - case.truth.values)
-    for values, said in ((undo(small), True), (small, False)):
-        answers = case.answer(values)
-        best = pixel_offset.fit_offset(
-            case.truth.values, answers.values, np.array([corners(g, 0) for g in case.truth.values])
-        )
-        axes = landmark_candidates.landmark_axes(
-            case.protocol, case.index, case.truth, answers, "nme_inter_ocular", "full"
-        )
-        measure = landmark_candidates.landmark_measure(
-            case.protocol, case.index, case.truth, answers, "nme_inter_ocular", best
-        )
-        warned = landmark_candidates.landmark_warnings(
-            convention_grid.measure_variants(axes, measure, most=1)
-        )
-        assert bool(warned) == said
-        if said:
-            assert name in warned[0] or "offset best" in warned[0]
+def test_only_a_slip_with_a_name_is_warned_of(case, shift, said):
+    """The trap: a bias of a trained method, here 1.6 px, was called a slip of the origin."""
+    small = case.truth.values + 0.05 * (case.noisy() - case.truth.values) + shift
+    scale = np.array([corners(g, 0) for g in case.truth.values])
+    offset = pixel_offset.fit_offset(case.truth.values, small, scale)
+    warned = landmark_candidates.origin_warnings(offset)
+    assert len(warned) == bool(said)
+    assert said in "".join(warned)
 
 
 def test_a_subset_is_found(case):

@@ -1,0 +1,243 @@
+"""What is looked at in predictions before a number is made of them.
+
+**Placeholders** are numbers that stand for "not found": all points of a face at (0, 0), at (-1, -1)
+or anywhere in one place, as a tracker writes that has lost the face; a gaze of exactly (0, 0) among
+others. Such a row is no answer: it counts as failed, so that FR and AUC count it and the mean
+leaves it out, and it is named. Ten zero rows of 689 moved a published method from 4.70 to 9.29 %.
+Single points at exactly (0, 0) or (-1, -1), further from the true point than half the face, are
+refused, as a row that is partly NaN is: half a face is no answer, and nobody but its maker knows
+whether the rest is one. A point at the border of the picture, or at (0, 0) beside a true point that
+is near, is a point. One shape repeated for every face is a baseline, and one gaze is another.
+
+**Frames**: points between 0 and 1 (or -1 and 1) where the true faces are larger than that are
+shares of a picture or a crop, no pixels, and are refused. Other frames are found by
+`wrong_frame`.
+
+The limits, with what they rest on: half of the points in one place (no point of six published
+prediction files for 300-W coincides with its neighbour); `_FLAT` of a face (the smallest of those
+4,134 shapes spans a third of its face); `_UNIT` and `_SMALLEST_FACE_PX`, for a face of 20 px that
+is predicted within 1.5 px of the origin is no face either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbox.errors import ResultError
+
+if TYPE_CHECKING:
+    from benchbox.types import Bools, Floats, Predictions, Strings, Truth
+
+Say = Callable[[str], None]
+
+_CHUNK_FACES = 1024
+_FEWEST_POINTS = 4  # of a layout in which "most points in one place" means something
+_FLAT = 1e-3  # of the true face's longer side: what spans less is one place
+_FAR = 0.5  # of the true face's longer side: no clipping to the border moves a point as far
+_ALIKE = 0.1  # of a face: two labels of one photograph
+_UNIT = 1.5  # points in 0 … 1 or -1 … 1 may lie a little outside
+_SMALLEST_FACE_PX = 20.0
+_PLACES = ((0.0, 0.0), (-1.0, -1.0))
+_STRAIGHT_ON = ((0.0, 0.0, 1.0), (0.0, 0.0, -1.0))  # angles of 0, read as a vector
+
+
+def drop_placeholders(
+    truth: Truth, predictions: Predictions, *, where: str, say: Say
+) -> Predictions:
+    """Return predictions in the order of the truth with placeholders marked as failed, and say so.
+
+    Raises ResultError where nothing but placeholders is there; `where` names the file.
+    """
+    if predictions.values.ndim == 3:
+        empty = _find_flat_faces(truth, predictions)
+        what = "no face, all or most points in one place"
+    else:
+        empty, what = _find_empty_gaze(predictions), "exactly zero or -1"
+    if not empty.any():
+        return predictions
+    named = f"{where}: {count_ids(truth.ids[empty])} {what}"
+    if (empty | predictions.failed).all():
+        raise ResultError(f"{named}: placeholders, and no row is left to score")
+    say(
+        f"warning: {named}: a placeholder is no answer and counts as failed; write NaN throughout "
+        "where nothing was found"
+    )
+    values = predictions.values.copy()
+    values[empty] = np.nan
+    return replace(predictions, values=values, failed=predictions.failed | empty)
+
+
+def refuse_unusable_points(truth: Truth, predictions: Predictions, *, where: str) -> None:
+    """Raise ResultError for landmarks that are no pixels, or of which some are placeholders.
+
+    What `drop_placeholders` marks is another matter: call it afterwards. Gaze is let through.
+    """
+    if predictions.values.ndim != 3:
+        return
+    unit = find_unit_rows(truth, predictions)
+    flat = _find_flat_faces(truth, predictions)
+    if 2 * int(unit.sum()) > int((~predictions.failed & ~(flat & ~unit)).sum()):
+        raise ResultError(f"{where}: {describe_unit_rows(truth.ids, unit)}")
+    _refuse_single_placeholders(truth, predictions, flat, where)
+
+
+def note_repeated_rows(truth: Truth, predictions: Predictions, *, where: str, say: Say) -> None:
+    """Say which answers are one and the same, to the last bit, for items that are not alike.
+
+    They count as they are: a baseline does so, and so does a tracker that has stopped. One
+    photograph may be in a test set twice (300-W: ibug/image_105 and image_105_01).
+    """
+    repeated = _find_repeats(truth, predictions)
+    if repeated.any():
+        say(
+            f"note: {where}: {count_ids(predictions.ids[repeated])} equal to another row to the "
+            "last bit, as of a baseline or of a tracker that has stopped; they count as they are"
+        )
+
+
+def find_unit_rows(truth: Truth, predictions: Predictions) -> Bools:
+    """Find the faces (N,) whose predicted points lie in 0 … 1 (or -1 … 1) though the face is large.
+
+    Points all in one place are another matter.
+    """
+    found = np.zeros(len(truth.ids), bool)
+    for rows in _chunks(len(found)):
+        given = predictions.values[rows]
+        with np.errstate(invalid="ignore"):
+            within = (np.abs(given) <= _UNIT).all(axis=(1, 2))
+        if within.any():
+            spread = np.ptp(given, axis=1).max(axis=1) > 0
+            large = _longer_sides(truth.values[rows]) > _SMALLEST_FACE_PX
+            found[rows] = within & spread & large
+    return found & ~predictions.failed
+
+
+def describe_unit_rows(ids: Strings, unit: Bools) -> str:
+    """Say of faces (N,) found by `find_unit_rows` what is wrong with them, in a line."""
+    return (
+        f"the points of {count_ids(ids[unit])} between 0 and 1 (or -1 and 1): shares of the "
+        "picture or of a crop, no pixels; multiply by width and height and, where it was a crop, "
+        "add its corner"
+    )
+
+
+def count_ids(ids: Iterable[str]) -> str:
+    """Name a few ids and how many there are: "3 rows (a, b, …) are"."""
+    names = [str(key)[:80] for key in ids]
+    shown = ", ".join(names[:3])
+    if len(names) == 1:
+        return f"1 row ({shown}) is"
+    if len(names) > 3:
+        shown += ", …"
+    return f"{len(names)} rows ({shown}) are"
+
+
+# --- landmarks ------------------------------------------------------------------------------------
+
+
+def _find_flat_faces(truth: Truth, predictions: Predictions) -> Bools:
+    """Find the faces (N,) that have all points, or more than half of them, in one place."""
+    flat = np.zeros(len(truth.ids), bool)
+    if predictions.values.shape[1] < _FEWEST_POINTS:
+        return flat
+    for rows in _chunks(len(flat)):
+        given = predictions.values[rows]
+        spread = np.ptp(given, axis=1).max(axis=1)
+        flat[rows] = (spread <= _FLAT * _longer_sides(truth.values[rows])) | (spread == 0)
+        # where most points coincide, two that follow each other do
+        following = (given[:, 1:] == given[:, :-1]).all(axis=2).any(axis=1)
+        if following.any():
+            inside = rows.start + np.flatnonzero(following)
+            flat[inside] |= _mostly_in_one_place(given[following])
+    return flat & ~predictions.failed
+
+
+def _mostly_in_one_place(points: Floats) -> Bools:
+    """Tell of which faces (N, K, 2) more than half of the points coincide.
+
+    The middle of the sorted coordinates is then theirs.
+    """
+    middle = points.shape[1] // 2
+    place = np.partition(points, middle, axis=1)[:, middle]
+    together = (points == place[:, None]).all(axis=2).sum(axis=1)
+    mostly: Bools = 2 * together > points.shape[1]
+    return mostly
+
+
+def _refuse_single_placeholders(
+    truth: Truth, predictions: Predictions, empty: Bools, where: str
+) -> None:
+    """Raise ResultError for faces, the empty ones aside, of which single points are placeholders."""
+    partly = np.zeros(len(empty), bool)
+    for rows in _chunks(len(empty)):
+        given, true = predictions.values[rows], truth.values[rows]
+        for place in _PLACES:
+            here = (given == place).all(axis=2)
+            if here.any():
+                away = np.hypot(*np.moveaxis(true - place, 2, 0))
+                far = away > _FAR * _longer_sides(true)[:, None]
+                partly[rows] |= (here & far).any(axis=1)
+    partly &= ~empty & ~predictions.failed
+    if partly.any():
+        raise ResultError(
+            f"{where}: {count_ids(truth.ids[partly])} partly placeholders: single points at (0, 0) "
+            "or (-1, -1), far from the face; a sample without an answer is NaN throughout"
+        )
+
+
+def _longer_sides(points: Floats) -> Floats:
+    """Return the longer side (N,) px of the tight boxes around points (N, K, 2)."""
+    sides: Floats = np.ptp(points, axis=1).max(axis=1)
+    return sides
+
+
+# --- gaze -----------------------------------------------------------------------------------------
+
+
+def _find_empty_gaze(predictions: Predictions) -> Bools:
+    """Find the rows (N,) that are exactly zero or -1, or straight on to the last bit, among others.
+
+    Where answers repeat anyway, as those of a constant or of a classifier do, nothing is found.
+    """
+    values = predictions.values
+    places = _PLACES if values.shape[1] == 2 else _STRAIGHT_ON
+    here = np.zeros(len(values), bool)
+    for place in places:
+        here |= (values == np.array(place)).all(axis=1)
+    here &= ~predictions.failed
+    others = values[~here & ~predictions.failed]
+    if not here.any() or 2 * len(np.unique(others, axis=0)) <= len(others):
+        return np.zeros(len(values), bool)
+    return here
+
+
+# --- repeats --------------------------------------------------------------------------------------
+
+
+def _find_repeats(truth: Truth, predictions: Predictions) -> Bools:
+    """Find the answers (N,) that are equal in every number to that of an item unlike theirs."""
+    flat = predictions.values.reshape(len(predictions.ids), -1)
+    _, group, counts = np.unique(flat[:, 0], return_inverse=True, return_counts=True)
+    candidates = np.flatnonzero((counts[group] > 1) & ~predictions.failed)
+    first_row: dict[bytes, int] = {}
+    repeated = np.zeros(len(flat), bool)
+    for row in candidates.tolist():
+        first = first_row.setdefault(flat[row].tobytes(), row)
+        if first != row and not _are_alike(truth.values[first], truth.values[row]):
+            repeated[[first, row]] = True
+    return repeated
+
+
+def _are_alike(one: Floats, other: Floats) -> bool:
+    """Tell whether two labels are those of one picture, labelled twice."""
+    apart = float(np.abs(one - other).max())
+    return apart <= _ALIKE * max(float(np.ptp(one)), 1e-9)
+
+
+def _chunks(count: int) -> Iterator[slice]:
+    for start in range(0, count, _CHUNK_FACES):
+        yield slice(start, min(start + _CHUNK_FACES, count))
