@@ -175,6 +175,14 @@ def direction_readings(
             geometry.angles_to_vectors(np.radians(raw)),
         )
 
+    angles = geometry.vectors_to_angles(given)
+    if np.abs(angles).max() < np.radians(np.pi):  # all within 3 degrees of straight on
+        yield (
+            "radians converted twice",
+            "the predicted angles were in radians, and were taken for degrees and converted again",
+            geometry.angles_to_vectors(np.degrees(angles)),
+        )
+
 
 _SIGN_MEANINGS = {  # signs of pitch and yaw
     (1, 1): "",

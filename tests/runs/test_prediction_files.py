@@ -1,6 +1,7 @@
 """External predictions are read with suspicion, and written so that equal values compare."""
 
 import pickle
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def npz(folder: Path, **columns: np.ndarray) -> Path:
 
 
 def text(folder: Path, *lines: str) -> Path:
-    (folder / "p.csv").write_text("\n".join(lines) + "\n")
+    (folder / "p.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder / "p.csv"
 
 
@@ -213,6 +214,115 @@ def test_damaged_and_foreign_files_are_named(tmp_path, truth):
 def test_a_wrong_csv_is_named_by_line(tmp_path, truth, lines, message):
     with pytest.raises(ResultError, match=message):
         prediction_files.read_predictions(text(tmp_path, *lines), truth)
+
+
+GOOD_ROWS = ("a/1,0,1,2,3", "a/2,4,5,6,7", "b/1,8,9,10,11")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("id;x0;y0;x1;y1\na/1;0;1;2;3\na/2;4;5;6;7\nb/1;8;9;10;11\n", ""),
+        ("id\tx0\ty0\tx1\ty1\na/1\t0\t1\t2\t3\na/2\t4\t5\t6\t7\nb/1\t8\t9\t10\t11", ""),
+        ("\ufeff" + "\r\n".join(["id,x0,y0,x1,y1", *GOOD_ROWS, "", " ", ",,,,", ""]), ""),
+        ("id,x0,y0,x1,y1\n" + ",\n".join(GOOD_ROWS) + ",,\n", ""),
+        (
+            "id,x0,y0,x1,y1,confidence\n" + ",0.9\n".join(GOOD_ROWS) + ",\n",
+            "note: p.csv: columns that are not read: 'confidence'",
+        ),
+        (
+            ",id,score,x0,y0,v0,x1,y1\n0,a/1,9,0,1,1,2,3\n1,a/2,9,4,5,1,6,7\n2,b/1,9,8,9,1,10,11\n",
+            "note: p.csv: columns that are not read: '', 'score', 'v0'",
+        ),
+    ],
+    ids=["semicolons", "tabs", "mark and blank lines", "commas at the end", "extra", "pandas"],
+)
+def test_a_csv_as_peoples_tools_write_it_is_read(tmp_path, truth, content, said):
+    (tmp_path / "p.csv").write_bytes(content.encode())
+    notes: list[str] = []
+    found = prediction_files.read_predictions(tmp_path / "p.csv", truth, say=notes.append)
+    np.testing.assert_array_equal(found.values, VALUES)
+    assert notes == [said] * bool(said)
+
+
+def test_a_column_of_flags_is_read_as_flags(tmp_path, truth):
+    """The trap: passed over, the coordinates of a lost face are scored."""
+    lines = ("id,x0,y0,x1,y1,failed", "a/1,0,1,2,3,0", "a/2,4,5,6,7,True", "b/1,8,9,10,11,")
+    found = prediction_files.read_predictions(text(tmp_path, *lines), truth)
+    assert found.failed.tolist() == [False, True, False]
+    with pytest.raises(ResultError, match="line 2: column failed: 'maybe' is neither 0 nor 1"):
+        prediction_files.read_predictions(text(tmp_path, lines[0], "a/1,0,1,2,3,maybe"), truth)
+
+
+@pytest.mark.parametrize(
+    ("header", "fault"),
+    [
+        ("id,x0,y0,x2,y2", "column 4 is 'x2' where 'x1' belongs"),
+        ("id,conf,x0,y0,y1,x1", "column 5 is 'y1' where 'x1' belongs"),
+        ("id,x0,y0,x1,confidence", "the last coordinate is 'x1', 'y1' is missing"),
+        ("id,x_0,y_0", "no column is a coordinate, there are 'id,x_0,y_0'"),
+        ("name,x0,y0", "0 columns are called id, there are 'name,x0,y0'"),
+        ("id,id,x0,y0", "2 columns are called id"),
+        ("id,x0,y0,failed,failed", "two columns are called failed"),
+    ],
+)
+def test_a_header_at_fault_is_told_by_the_column(tmp_path, truth, header, fault):
+    with pytest.raises(ResultError, match=r"p\.csv line 1: .*" + fault):
+        prediction_files.read_predictions(text(tmp_path, header, "a/1,1,2,3,4"), truth)
+
+
+def test_a_decimal_comma_is_told(tmp_path, truth):
+    lines = ("id;x0;y0;x1;y1", "a/1;0;1,5;2;3")
+    with pytest.raises(ResultError, match="line 2: column y0: '1,5' is no number; write a point"):
+        prediction_files.read_predictions(text(tmp_path, *lines), truth)
+
+
+def test_arrays_that_are_not_read_are_named(tmp_path, truth):
+    notes: list[str] = []
+    file = npz(tmp_path, confidence=np.ones(3))
+    prediction_files.read_predictions(file, truth, say=notes.append)
+    assert notes == ["note: p.npz: arrays that are not read: 'confidence'"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("test/00001.jpg", "test/00001 is there, which differs in the suffix"),
+        (
+            "Test/00001.JPG",
+            "test/00001 is there, which differs in the suffix, upper and lower case",
+        ),
+        ("test\\00001", "test/00001 is there, which differs in slashes"),
+        ("./test/1", "test/00001 is there, which differs in slashes, leading zeros"),
+        ("00001.png", "test/00001 is there, which differs in the suffix, the folder"),
+        ("test/Zoe", "the nearest to test/Zoe is test/zoé"),
+        ("else", "P has ids like test/00001$"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".csv", ".npz"])
+def test_an_id_that_is_nearly_right_is_told_with_the_right_one(tmp_path, given, said, suffix):
+    ids = np.array(["test/00001", "test/zoé"])
+    truth = Truth(ids, np.zeros((2, 2, 2)), {"all": np.ones(2, bool)}, ids)
+    names = np.array([given, "test/zoé"])
+    if suffix == ".csv":
+        file = text(tmp_path, "id,x0,y0,x1,y1", *(f"{name},0,1,2,3" for name in names))
+    else:
+        file = npz(tmp_path, ids=names, values=VALUES[:2])
+    with pytest.raises(ResultError, match=r"is unknown to P: .*" + said):
+        prediction_files.read_predictions(file, truth, protocol="P")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_the_unicode_form_of_an_id_does_not_matter(tmp_path, form):
+    """One file system in three writes é as two letters; both are the same text."""
+    ids = np.array(["test/zoé", "test/anna"])
+    truth = Truth(ids, np.zeros((2, 2, 2)), {"all": np.ones(2, bool)}, ids)
+    names = np.array([unicodedata.normalize(form, key) for key in ids])
+    found = prediction_files.read_predictions(
+        npz(tmp_path, ids=names[::-1], values=VALUES[:2]), truth
+    )
+    assert found.ids.tolist() == ids.tolist()
+    np.testing.assert_array_equal(found.values, VALUES[1::-1])
 
 
 def test_equal_predictions_give_equal_bytes_and_read_back(tmp_path, truth):

@@ -1,0 +1,83 @@
+"""Gaze that is worse than one constant answer: the reading that mends it is named, bad luck is not."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from benchbox import geometry
+from benchbox.protocols import protocol_card
+from benchbox.scoring import wrong_gaze
+from benchbox.types import Predictions, Truth
+
+FRAMES = 240
+
+
+def found(task: str, labels: np.ndarray, given: np.ndarray) -> tuple[str, ...]:
+    name = {"gaze2d": "synth-gazecapture", "gaze3d": "synth-mpiigaze"}[task]
+    card = dataclasses.replace(protocol_card.load_protocol(name), task=task)
+    ids = np.arange(len(labels)).astype(str)
+    truth = Truth(ids, labels, {"all": np.ones(len(ids), bool)}, np.char.add("p", ids))
+    return wrong_gaze.find_slips(card, truth, Predictions(ids, given, np.zeros(len(ids), bool)))
+
+
+@pytest.fixture
+def points() -> np.ndarray:
+    return np.random.default_rng(0).uniform([-3, -9], [5, -1], (FRAMES, 2))
+
+
+@pytest.fixture
+def angles() -> np.ndarray:
+    return np.random.default_rng(1).uniform([-0.5, -0.7], [0.1, 0.7], (FRAMES, 2))
+
+
+def noise(like: np.ndarray, size: float) -> np.ndarray:
+    return np.random.default_rng(2).normal(0, size, like.shape)
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        (lambda p: p * [1, -1], "y reversed"),
+        (lambda p: p * 10, "in millimetres"),
+        (lambda p: p[:, ::-1], "x and y exchanged"),
+        (lambda p: p / 2.54, "in inches"),
+        (lambda p: np.random.default_rng(3).permutation(p), ""),
+        (lambda p: p + np.array([1.5, -1.0]), ""),
+        (lambda p: p * 0 + 40, "far outside what eyes allow"),
+    ],
+)
+def test_points_on_a_screen(points, slip, said):
+    lines = found("gaze2d", points, slip(points + noise(points, 0.8)))
+    assert len(lines) == bool(said)
+    assert said in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("slip", "said"),
+    [
+        (lambda a: a * [1, -1], "yaw reversed"),
+        (lambda a: a[:, ::-1], "pitch and yaw exchanged"),
+        (np.radians, "taken for degrees"),
+        (lambda a: a + np.array([0, 0.2]), ""),
+    ],
+)
+def test_directions(angles, slip, said):
+    given = geometry.angles_to_vectors(slip(angles + noise(angles, 0.05)))
+    lines = found("gaze3d", geometry.angles_to_vectors(angles), given)
+    assert len(lines) == bool(said)
+    assert said in "".join(lines)
+
+
+def test_a_vector_that_points_the_other_way_is_named(angles):
+    vectors = geometry.angles_to_vectors(angles)
+    (line,) = found("gaze3d", vectors, -geometry.angles_to_vectors(angles + noise(angles, 0.05)))
+    assert "the vector points the other way" in line
+
+
+def test_nobody_answered():
+    values = np.full((3, 2), np.nan)
+    ids = np.array(["a", "b", "c"])
+    truth = Truth(ids, np.zeros((3, 2)), {"all": np.ones(3, bool)}, ids)
+    card = protocol_card.load_protocol("synth-gazecapture")
+    assert wrong_gaze.find_slips(card, truth, Predictions(ids, values, np.ones(3, bool))) == ()
