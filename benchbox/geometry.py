@@ -72,10 +72,15 @@ def fit_similarity(source: Floats, target: Floats) -> Floats:
 def tight_box(points: Floats) -> Floats:
     """Return the smallest boxes (…, 4) around points (…, K, 2).
 
+    Absent points (NaN) are left out; where none is there, the box is NaN.
+
     >>> tight_box(np.array([[3.0, 8.0], [1.0, 9.0], [2.0, 4.0]]))
     array([1., 4., 3., 9.])
+    >>> tight_box(np.array([[3.0, 8.0], [np.nan, np.nan], [2.0, 4.0]]))
+    array([2., 4., 3., 8.])
     """
-    return np.concatenate([points.min(axis=-2), points.max(axis=-2)], axis=-1)
+    lowest, highest = np.fmin.reduce(points, axis=-2), np.fmax.reduce(points, axis=-2)
+    return np.concatenate([lowest, highest], axis=-1)
 
 
 def square_boxes(boxes: Floats, expansion: float = 1.0) -> Floats:

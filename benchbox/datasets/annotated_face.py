@@ -98,15 +98,46 @@ def square_about(centre: tuple[float, float], side: float, where: str) -> tuple[
     return check_box((x - half, y - half, x + half, y + half), where)
 
 
+def check_halves(points: list[float], where: str) -> list[float]:
+    """Return coordinates x0, y0, x1, … unless a point has only one of its two."""
+    for number in range(len(points) // 2):
+        x, y = points[2 * number : 2 * number + 2]
+        if math.isnan(x) != math.isnan(y):
+            raise DataError(
+                f"{where}: point {number} has one coordinate; "
+                "write both, or leave both empty where it is not marked"
+            )
+    return points
+
+
+def drop_placeholders(points: list[float], visible: Sequence[bool]) -> list[float]:
+    """Return coordinates x0, y0, x1, … with NaN where a hidden point stands at a placeholder.
+
+    >>> drop_placeholders([0.0, 0.0, 5.0, 6.0], (False, False))
+    [nan, nan, 5.0, 6.0]
+    """
+    kept = list(points)
+    for number, shown in enumerate(visible):
+        place = slice(2 * number, 2 * number + 2)
+        if not shown and tuple(points[place]) in ((0.0, 0.0), (-1.0, -1.0)):
+            kept[place] = [math.nan, math.nan]
+    return kept
+
+
 def centre_of_points(points: Sequence[float]) -> tuple[float, float]:
     """Return the centre of the tight box about points given as x0, y0, x1 and so on.
+
+    Absent points (NaN) are left out; NaN where none is marked.
 
     Examples
     --------
     >>> centre_of_points([0.0, 10.0, 4.0, 20.0, 1.0, 12.0])
     (2.0, 15.0)
     """
-    xs, ys = points[0::2], points[1::2]
+    xs = [x for x in points[0::2] if not math.isnan(x)]
+    ys = [y for y in points[1::2] if not math.isnan(y)]
+    if not xs or not ys:
+        return math.nan, math.nan
     return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
 
 

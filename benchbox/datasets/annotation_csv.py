@@ -4,12 +4,14 @@
 …` (1 visible, 0 hidden), attributes `is_<name>` (0 or 1), `box_size` (the side of AFLW's face box,
 about `center_w, center_h` or about the points). The columns of HRNet's lists (`image_name`,
 `original_0_x`, `original_0_y`, …) are known too; their `scale` is not used. A column that is not
-read is named in a note; one of a group without the others is refused.
+read is named in a note; one of a group without the others is refused. A point whose cells are empty
+or `nan` is absent, as is a hidden one at (0, 0) or (-1, -1).
 """
 
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +24,8 @@ from .annotated_face import (
     centre_of_points,
     check_box,
     check_file_size,
+    check_halves,
+    drop_placeholders,
     read_number,
     refuse_repeated,
     shorten_names,
@@ -159,7 +163,9 @@ def _read_row(
     for key, value in cells.items():
         if key.startswith("is_"):
             attributes[key.removeprefix("is_")] = _read_flag(value, where)
-    points = [read_number(cells[key], where, key) for key in columns]
+    visible = _read_visible(cells, len(columns) // 2, where)
+    points = [_read_coordinate(cells[key], where, key) for key in columns]
+    points = drop_placeholders(check_halves(points, where), visible)
     return AnnotatedFace(
         id=cells.get("id", "").strip() or default_id,
         image=image,
@@ -168,9 +174,16 @@ def _read_row(
         place=where,
         box=_read_box(cells, where),
         scale_box=_read_scale_box(cells, points, where),
-        visible=_read_visible(cells, len(columns) // 2, where),
+        visible=visible,
         attributes=attributes,
     )
+
+
+def _read_coordinate(text: str, where: str, key: str) -> float:
+    """Return a coordinate, NaN where the point is not marked."""
+    if text.strip().lower() in ("", "nan"):
+        return math.nan
+    return read_number(text, where, key)
 
 
 def _read_box(cells: Mapping[str, str], where: str) -> tuple[float, ...]:

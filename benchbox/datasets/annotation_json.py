@@ -4,12 +4,13 @@ A json holds `images` (id, file_name, and width and height, which the pictures m
 `annotations` (id, image_id, keypoints x y v …, bbox x y width height); `box_size` (AFLW as MMPose
 writes it) becomes the box of `face_size`, about `center` or about the points. Where
 `categories[].keypoints` names the points by numbers (`p0, p1, p10, …`), they are put in that order.
-An id names one picture, or one annotation: of two exports put together the second begins again.
+A point with v = 0 or null is absent: it keeps its place. An id names one picture, or one annotation: of two exports put together the second begins again.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -240,7 +241,7 @@ def _read_annotation(
 def _read_keypoints(
     row: Mapping[str, Any], count: int, where: str
 ) -> list[tuple[float, float, float]]:
-    """Return (x, y, mark) of every point; a point that is not marked is refused."""
+    """Return (x, y, mark) of every point; x and y are NaN where it is not marked."""
     keypoints = row.get("keypoints")
     if not isinstance(keypoints, list) or len(keypoints) != 3 * count:
         has = keypoints
@@ -249,14 +250,14 @@ def _read_keypoints(
         raise DataError(
             f"{where}: keypoints has {has} numbers, {count} points x y v make {3 * count}"
         )
-    numbers = [read_number(value, where) for value in keypoints]
-    marks = numbers[2::3]
-    if 0 in marks:
-        raise DataError(
-            f"{where}: point {marks.index(0)} is not marked (v = 0); "
-            "every point of the layout is needed"
-        )
-    return list(zip(numbers[0::3], numbers[1::3], marks, strict=True))
+    points = []
+    for number in range(count):
+        x, y, mark = keypoints[3 * number : 3 * number + 3]
+        if mark is None or read_number(mark, where) == 0:
+            points.append((math.nan, math.nan, 0.0))
+        else:
+            points.append((read_number(x, where), read_number(y, where), read_number(mark, where)))
+    return points
 
 
 def _coco_corners(bbox: Any, where: str) -> tuple[float, ...]:

@@ -10,7 +10,9 @@ Paths lie below the data root. What the files hold is said by `annotation_csv` a
 `origin` is the coordinate of the first pixel's centre, 0 or 1: MMPose's and HRNet's copies of
 iBUG's sets keep 1. `visible = "coco"` reads the third number of a json's keypoints as COCO means it
 (2 visible, 1 hidden); by default it is not looked at, since many converters write 1 throughout. A
-point that is not marked (v = 0) is refused either way.
+point that is not marked (v = 0 or null in a json; x and y empty or `nan` in a CSV, or hidden and at
+(0, 0) or (-1, -1)) is absent: it stays in its place, nothing is measured there, and no normaliser
+is made of it.
 """
 
 from __future__ import annotations
@@ -112,6 +114,7 @@ class CustomDataset:
             cache_key=partial(picture_cache_key, files),
             origin=self._source.origin,
             visible=_visible_points(faces),
+            absent=_absent_points(values),
             attributes=_attribute_columns(faces),
             notes=tuple(notes),
             scale_boxes=_scale_boxes(faces),
@@ -233,6 +236,14 @@ def _visible_points(faces: Sequence[AnnotatedFace]) -> np.ndarray | None:
     for face in faces:
         rows.append(face.visible or (True,) * (len(face.points) // 2))
     return np.array(rows, bool)
+
+
+def _absent_points(values: Floats) -> np.ndarray | None:
+    """Return which points (N, K) are not marked, None where all are."""
+    absent: np.ndarray = np.asarray(np.isnan(values).all(axis=-1))
+    if not absent.any():
+        return None
+    return absent
 
 
 def _attribute_columns(faces: Sequence[AnnotatedFace]) -> dict[str, np.ndarray]:

@@ -254,14 +254,30 @@ def _count(rows: Sequence[int] | np.ndarray, index: Index) -> str:
 # --- landmarks ------------------------------------------------------------------------------------
 
 
+def _fill_absent(index: Index) -> Floats:
+    """Return the points (N, K, 2) with absent ones in the middle of the face's others.
+
+    A face without any marked point stays NaN.
+    """
+    values = np.array(index.values, np.float64)
+    if index.absent is None:
+        return values
+    for row in np.flatnonzero(index.absent.any(axis=1)):
+        marked = ~index.absent[row]
+        if marked.any():
+            values[row, ~marked] = values[row, marked].mean(axis=0)
+    return values
+
+
 def _landmark_faults(index: Index, layout: str) -> Iterator[LabelFault]:
     values = np.asarray(index.values, np.float64)
-    unknown = np.flatnonzero(~np.isfinite(values).all(axis=(1, 2)))
+    filled = _fill_absent(index)
+    unknown = np.flatnonzero(~np.isfinite(filled).all(axis=(1, 2)))
     if len(unknown):
         what = f"{_count(unknown, index)} have a point that is not a number"
         yield LabelFault("not a number", f"{what}: {name_items(index, unknown)}", refused=True)
-    size = np.ptp(values, axis=1).max(axis=1)
-    shares = np.flatnonzero((np.abs(values).max(axis=(1, 2)) <= LARGEST_SHARE) & (size > 0))
+    size = np.ptp(filled, axis=1).max(axis=1)
+    shares = np.flatnonzero((np.abs(filled).max(axis=(1, 2)) <= LARGEST_SHARE) & (size > 0))
     if len(shares):
         what = (
             f"{_count(shares, index)} have points between 0 and 1, shares of the picture "

@@ -7,7 +7,8 @@ the dataset's own frame. `.txt`: the result format of the COFW-68 benchmark, fou
 its number from 1 (`test/0001` and so on, in any order), all x, all y, all occlusion flags, which
 are not scored. Directions may be given as angles in radians instead, (N, 2) pitch, yaw or the
 columns `pitch,yaw`; they become the vectors (cos p sin y, sin p, cos p cos y). A row that is wholly
-NaN (in CSV: empty) or flagged is a failed sample; a row that is partly NaN is an error.
+NaN (in CSV: empty) or flagged is a failed sample; a row that is partly NaN is an error, unless it
+is so at landmarks alone that the ground truth has not marked (absent points).
 
 A run's own `predictions.npz` holds the same arrays, packed by `array_files`; their digest in
 run.json is that of the content, so packing a file anew leaves the record true.
@@ -164,9 +165,29 @@ def match_to_truth(
     row_of = {key: row for row, key in enumerate(ids)}
     order = np.array([row_of[key] for key in expected], dtype=np.intp)
     values, flags = values[order].astype(np.float64), flags[order]
-    flags |= _unanswered(values, flags, truth.ids, where)
+    flags |= _unanswered(_scored_values(values, truth), flags, truth.ids, where)
     values[flags] = np.nan
     return Predictions(ids=truth.ids, values=values, failed=flags)
+
+
+def _scored_values(values: Floats, truth: Truth) -> Floats:
+    """Return the values with every landmark that the truth has not marked as the row's first one.
+
+    Nothing is measured at an absent point, so a prediction may be NaN there.
+    """
+    if truth.values.ndim != 3:
+        return values
+    absent: np.ndarray = np.asarray(np.isnan(truth.values).all(axis=-1))
+    if truth.absent is not None:
+        absent |= truth.absent
+    if not absent.any():
+        return values
+    scored = values.copy()
+    for row in np.flatnonzero(absent.any(axis=1)):
+        marked = np.flatnonzero(~absent[row])
+        if len(marked):
+            scored[row, absent[row]] = values[row, marked[0]]
+    return scored
 
 
 def _unanswered(values: Floats, flags: np.ndarray, ids: Strings, where: str) -> np.ndarray:

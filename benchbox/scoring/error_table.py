@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,6 +52,7 @@ def build_error_table(protocol: Protocol, truth: Truth, predictions: Predictions
         a normaliser.
     """
     _require_shape(protocol, truth)
+    truth = mark_absent_points(protocol, truth)
     values, failed = _predictions_in_order(protocol, truth, predictions)
     columns: dict[str, np.ndarray] = {}
     if protocol.task == "landmarks":
@@ -82,16 +84,56 @@ def build_point_table(
         return None
     _require_shape(protocol, truth)
     layout = _layout(protocol)
+    truth = mark_absent_points(protocol, truth)
     if layout.eye_corners is None or truth.absent is not None:
         return None
     values, failed = _predictions_in_order(protocol, truth, predictions)
     scale = landmarks.normaliser_lengths(
-        protocol.normalisers[0], truth.values, layout, truth.boxes, truth.ids
+        protocol.normalisers[0],
+        truth.values,
+        layout,
+        truth.boxes,
+        truth.ids,
+        points_there(protocol, truth),
     )
     statistics = per_point.point_statistics(
         truth.values, values, scale, layout, truth.groups, failed
     )
     return statistics if len(statistics) else None
+
+
+def mark_absent_points(protocol: Protocol, truth: Truth) -> Truth:
+    """Return the truth with every point that is not marked absent, and absent points NaN.
+
+    Where a card is masked, NaN alone says so; elsewhere NaN is a fault of the annotation unless its
+    reader said that the point is absent.
+    """
+    if protocol.task != "landmarks":
+        return truth
+    absent = truth.absent
+    if protocol.masked:
+        unmarked: Bools = np.asarray(np.isnan(truth.values).all(axis=-1))
+        if unmarked.any():
+            absent = unmarked if absent is None else absent | unmarked
+    if absent is None or not absent.any():
+        return truth
+    visible = truth.visible
+    if visible is not None:
+        visible = visible & ~absent
+    values = np.where(absent[..., None], np.nan, truth.values)
+    return replace(truth, values=values, absent=absent, visible=visible)
+
+
+def points_there(protocol: Protocol, truth: Truth) -> Bools | None:
+    """Return the points (N, K) that a tight box is made of, None for all.
+
+    Those that are marked, of a masked card those that are visible.
+    """
+    if protocol.masked and truth.visible is not None:
+        return truth.visible
+    if truth.absent is None:
+        return None
+    return ~truth.absent
 
 
 # --- matching -------------------------------------------------------------------------------------
@@ -203,7 +245,7 @@ def _landmark_errors(
     scales = {}
     for name in protocol.normalisers:
         scales[name] = landmarks.normaliser_lengths(
-            name, truth.values, layout, truth.boxes, truth.ids
+            name, truth.values, layout, truth.boxes, truth.ids, points_there(protocol, truth)
         )
     subsets = _point_subsets(protocol, layout)
     # what overflows or is NaN is named just below
@@ -271,7 +313,12 @@ def _require_finite(protocol: Protocol, truth: Truth, errors_px: Floats, failed:
         marked = truth.values[row]
         if truth.absent is not None:
             marked = marked[~truth.absent[row]]
-        if not len(marked) or not np.isfinite(marked).all():
+        if not len(marked):
+            raise DataError(
+                f"{protocol.name}: {truth.ids[row]}: no point of this face is marked; "
+                "leave it out of the annotation files"
+            )
+        if not np.isfinite(marked).all():
             raise DataError(
                 f"{protocol.name}: {truth.ids[row]}: a true point is not a number; check the "
                 "annotation"

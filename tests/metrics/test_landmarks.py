@@ -275,12 +275,31 @@ def test_coinciding_eye_corners_are_named():
         )
 
 
-@pytest.mark.parametrize("name", BY_POINTS + BY_BOX)
-def test_a_missing_true_point_is_no_normaliser(name):
+@pytest.mark.parametrize("name", ["inter_ocular", "inter_pupil"])
+def test_a_missing_eye_point_is_no_normaliser(name):
     truth = faces(2)
     truth[1, 36] = np.nan
     with pytest.raises(DataError, match=f"row 1: normaliser {name} is nan px"):
         landmarks.normaliser_lengths(name, truth, IBUG68)
+
+
+@pytest.mark.parametrize("name", ["face_size", "diagonal", "height"])
+def test_a_tight_box_is_made_of_the_points_that_are_there(name):
+    """A missing point, and one that is hidden and lies far away, change nothing."""
+    truth = faces(2)
+    without = np.delete(np.arange(68), [5, 36])
+    kept = truth[:, without]
+    sides = np.ptp(kept, axis=1)
+    expected = {
+        "face_size": np.sqrt(sides.prod(axis=1)),
+        "diagonal": np.hypot(*sides.T),
+        "height": sides[:, 1],
+    }
+    there = np.ones((2, 68), bool)
+    there[:, 5] = False
+    truth[:, 36], truth[:, 5] = np.nan, -1e4
+    got = landmarks.normaliser_lengths(name, truth, IBUG68, there=there)
+    np.testing.assert_allclose(got, expected[name], rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from benchbox.metrics.metric_names import list_metrics, parse_metric
 from benchbox.papers import reference_rows
 from benchbox.protocols import protocol_card
 from benchbox.runs import execute, score_file
-from benchbox.scoring import score, wrong_frame
+from benchbox.scoring import error_table, score, wrong_frame
 from benchbox.types import Predictions, Protocol, Score
 
 from . import convention_grid, gaze_candidates, landmark_candidates, nearest_rows, pixel_offset
@@ -73,6 +73,7 @@ class _Case:
             require_layout(self.protocol),
             self.truth.boxes,
             self.truth.ids,
+            error_table.points_there(self.protocol, self.truth),
         )
 
 
@@ -100,7 +101,7 @@ def explain_predictions(
     if not file.is_file():
         raise ResultError(f"{file}: no such predictions file")
     index = execute.open_index(protocol, data, pixels=False)
-    truth = split.ground_truth(protocol, index)
+    truth = error_table.mark_absent_points(protocol, split.ground_truth(protocol, index))
     # refuses what is no label; that others are strange, `score` says
     label_checks.warn_of_faults(protocol, index, training=False)
     said: list[str] = []

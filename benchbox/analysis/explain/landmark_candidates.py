@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbox.errors import DataError
 from benchbox.geometry import tight_box
 from benchbox.layouts import require_layout
 from benchbox.metrics import aggregate, curves, landmarks
@@ -133,6 +134,9 @@ def landmark_measure(
     `best` is the shift that fits best.
     """
     layout, parsed = require_layout(protocol), parse_metric(metric)
+    marked = None
+    if truth.absent is not None:
+        marked = ~truth.absent
     inside = {**truth.groups, **_part_groups(index, truth)}
     failed = predictions.failed
 
@@ -142,7 +146,9 @@ def landmark_measure(
 
     @cache
     def errors_px(shift: str, order: str, scale: str, points: str, visible: str) -> Floats:
-        mask = truth.visible if visible == "visible" else None
+        mask = marked
+        if visible == "visible":
+            mask = truth.visible
         errors = landmarks.mean_errors(
             truth.values, shifted(shift, order, scale), _point_indices(layout, points), mask
         )
@@ -150,7 +156,7 @@ def landmark_measure(
 
     @cache
     def lengths(name: str) -> Floats | None:
-        return _normaliser_lengths(name, truth, layout, index)
+        return _normaliser_lengths(name, truth, layout, index, protocol)
 
     @cache
     def error_rows(shift: str, order: str, scale: str) -> np.ndarray:
@@ -270,19 +276,24 @@ def _shifted(
     return shifted
 
 
-def _normaliser_lengths(name: str, truth: Truth, layout: Layout, index: Index) -> Floats | None:
+def _normaliser_lengths(
+    name: str, truth: Truth, layout: Layout, index: Index, protocol: Protocol
+) -> Floats | None:
     """Return a normaliser (N,) px; None where the data have none."""
+    there = error_table.points_there(protocol, truth)
     if name in NORMALISERS:
-        return landmarks.normaliser_lengths(name, truth.values, layout, truth.boxes, truth.ids)
+        try:
+            return landmarks.normaliser_lengths(
+                name, truth.values, layout, truth.boxes, truth.ids, there
+            )
+        except DataError:
+            if name in protocol.normalisers:
+                raise
+            return None  # another paper's, that a face with absent points does not have
     if name.startswith("box_"):
         return _box_lengths(index, name.removeprefix("box_"), truth)
-    if name == "eye_mix" and (layout.eye_corners is None or layout.inner_eye_corners is None):
-        return None
-    if name == "eye_mix":
-        return _eye_mix_lengths(truth, layout)
-    if name == "inner_corners":
-        inner = _inner_corner_lengths(truth, layout)
-        return inner if (inner > 0).all() else None
+    if name in ("eye_mix", "inner_corners"):
+        return _inner_eye_lengths(name, truth, layout)
     sides = np.diff(tight_box(truth.values).reshape(-1, 2, 2), axis=1)[:, 0]
     measures: Mapping[str, Callable[[Floats], Floats]] = {
         "mean_side": lambda wh: wh.mean(axis=1),
@@ -290,6 +301,16 @@ def _normaliser_lengths(name: str, truth: Truth, layout: Layout, index: Index) -
         "plus_one": lambda wh: np.sqrt((wh + 1).prod(axis=1)),
     }
     return measures[name](sides)
+
+
+def _inner_eye_lengths(name: str, truth: Truth, layout: Layout) -> Floats | None:
+    """Return a normaliser (N,) px made of inner eye corners; None where the data have none."""
+    inner = _inner_corner_lengths(truth, layout)
+    if layout.eye_corners is None or not (inner > 0).all():
+        return None
+    if name == "eye_mix":
+        return _eye_mix_lengths(truth, layout)
+    return inner
 
 
 def _box_lengths(index: Index, source: str, truth: Truth) -> Floats | None:

@@ -59,9 +59,10 @@ class Offset:
 def fit_offset(truth: Floats, predictions: Floats, scale: Floats) -> Offset:
     """Fit the offset of predictions (N, K, 2) to the truth with normalisers (N,).
 
-    NaN rows have no answer.
+    NaN rows have no answer; the offset is that of the faces with every point marked, of all where
+    there is none.
     """
-    answered = np.isfinite(predictions).all(axis=(1, 2))
+    answered = np.isfinite(predictions).all(axis=(1, 2)) & np.isfinite(truth).all(axis=(1, 2))
     truth, predictions, scale = truth[answered], predictions[answered], scale[answered]
     points = truth.shape[1]
     offsets = (truth - predictions).reshape(-1, 2)
