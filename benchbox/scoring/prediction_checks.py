@@ -45,6 +45,30 @@ _PLACES = ((0.0, 0.0), (-1.0, -1.0))
 _STRAIGHT_ON = ((0.0, 0.0, 1.0), (0.0, 0.0, -1.0))  # angles of 0, read as a vector
 
 
+def fill_absent_points(truth: Truth, predictions: Predictions) -> tuple[Truth, Predictions]:
+    """Return both with every point that is not marked in another point's place, for the checks.
+
+    Nothing is asked of absent points, which are NaN in the truth and may be so in predictions: the
+    marked points of the face stand in for them, in turn. Both are returned as they are where every
+    point is marked.
+    """
+    if truth.values.ndim != 3:
+        return truth, predictions
+    absent: Bools = np.asarray(np.isnan(truth.values).all(axis=-1))
+    if truth.absent is not None:
+        absent = absent | truth.absent
+    if not absent.any():
+        return truth, predictions
+    true, given = truth.values.copy(), predictions.values.copy()
+    for row in np.flatnonzero(absent.any(axis=1)):
+        marked = np.flatnonzero(~absent[row])
+        if len(marked):
+            stand_in = np.resize(marked, int(absent[row].sum()))
+            true[row, absent[row]] = true[row, stand_in]
+            given[row, absent[row]] = given[row, stand_in]
+    return replace(truth, values=true), replace(predictions, values=given)
+
+
 def drop_placeholders(
     truth: Truth, predictions: Predictions, *, where: str, say: Say
 ) -> Predictions:
@@ -53,7 +77,7 @@ def drop_placeholders(
     Raises ResultError where nothing but placeholders is there; `where` names the file.
     """
     if predictions.values.ndim == 3:
-        empty = _find_flat_faces(truth, predictions)
+        empty = _find_flat_faces(*fill_absent_points(truth, predictions))
         what = "no face, all or most points in one place"
     else:
         empty, what = _find_empty_gaze(predictions), "exactly zero or -1"
@@ -78,6 +102,7 @@ def refuse_unusable_points(truth: Truth, predictions: Predictions, *, where: str
     """
     if predictions.values.ndim != 3:
         return
+    truth, predictions = fill_absent_points(truth, predictions)
     unit = find_unit_rows(truth, predictions)
     flat = _find_flat_faces(truth, predictions)
     if 2 * int(unit.sum()) > int((~predictions.failed & ~(flat & ~unit)).sum()):

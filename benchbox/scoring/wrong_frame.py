@@ -61,6 +61,7 @@ def find_slips(layout: Layout, truth: Truth, predictions: Predictions) -> tuple[
 
     Nothing is said where they lie as near as a poor method's, or where undoing nothing helps.
     """
+    truth, predictions = prediction_checks.fill_absent_points(truth, predictions)
     unit = prediction_checks.find_unit_rows(truth, predictions)
     if unit.any():
         return (prediction_checks.describe_unit_rows(truth.ids, unit),)
@@ -95,6 +96,7 @@ def median_error(truth: Truth, predictions: Predictions, shift_px: Floats | None
 
     `shift_px` (2,) is added to the predictions before.
     """
+    truth, predictions = prediction_checks.fill_absent_points(truth, predictions)
     answered = np.flatnonzero(~predictions.failed)
     if not len(answered):
         return 0.0
