@@ -37,7 +37,7 @@ from benchbox.papers.claims import Claims, OrderingClaim, SizeClaim
 from benchbox.papers.reference_rows import ReferenceRow, References
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
-from benchbox.runs import run_folders
+from benchbox.runs import run_folders, run_identity
 from benchbox.types import Run
 
 from . import compare
@@ -95,21 +95,41 @@ def check_results(results: Path, *, facts: bool = False) -> list[Verdict]:
 
 def judge_runs(stored: Iterable[Run | run_folders.UnreadableRun], results: Path) -> list[Verdict]:
     """Judge every cell and ordering that papers claim by these runs of a results folder."""
-    known, rows, runs = claims.load_claims(), reference_rows.load_references(), _by_system(stored)
+    known, rows = claims.load_claims(), reference_rows.load_references()
+    comparable, _ = part_by_truth([run for run in stored if isinstance(run, Run)])
+    runs = _by_system(comparable)
     verdicts = judge_cells(runs, rows, known)
     for ordering in known.orderings:
         verdicts += judge_orderings(ordering, runs, results)
     return verdicts
 
 
+def part_by_truth(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
+    """Part runs by the test annotations of most of their protocol: those on them, the others.
+
+    A mean or an ordering over two versions of the annotations would be of neither.
+    """
+    of_card: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        of_card.setdefault((run.protocol, run.record.card), []).append(run)
+    usual = {}
+    for key, alike in of_card.items():
+        usual[key] = run_identity.usual_truth([run.record for run in alike])
+    comparable, others = [], []
+    for run in runs:
+        if run_identity.name_truth(run.record.data) == usual[run.protocol, run.record.card]:
+            comparable.append(run)
+        else:
+            others.append(run)
+    return comparable, others
+
+
 def _by_system(
-    runs: Iterable[Run | run_folders.UnreadableRun],
+    runs: Iterable[Run],
 ) -> dict[tuple[str, str], list[Run]]:
     """Gather finished runs without overrides by (protocol, "method/variant"), of all budgets."""
     runs_of: dict[tuple[str, str], list[Run]] = {}
     for run in runs:
-        if not isinstance(run, Run):
-            continue
         if run.record.kind == "submitted" or run.record.overrides:
             continue
         system = f"{run.method}/{run.variant.partition('+')[0]}"

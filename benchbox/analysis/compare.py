@@ -28,7 +28,7 @@ from benchbox.errors import ProtocolError, ResultError
 from benchbox.metrics import aggregate, bootstrap, paired_tests, ranks, unanswered
 from benchbox.metrics.metric_names import parse_metric, parse_stored_metric
 from benchbox.protocols import protocol_card
-from benchbox.runs import run_folders
+from benchbox.runs import run_folders, run_identity
 from benchbox.runs.run_record import ScoreFile
 from benchbox.text_table import align_columns
 from benchbox.types import Run
@@ -282,8 +282,8 @@ def _require_comparable(runs: Sequence[Run]) -> None:
             if value != expected[key]:
                 raise ResultError(
                     f"unlike things are not compared: {first.folder} has {key} "
-                    f"{expected[key][:19]}, {run.folder} "
-                    f"has {value[:19]}; {_REMEDIES[key]}"
+                    f"{run_identity.short_digest(expected[key])}, {run.folder} "
+                    f"has {run_identity.short_digest(value)}; {_REMEDIES[key]}"
                 )
 
 
@@ -291,7 +291,7 @@ def _data_identity(run: Run) -> dict[str, str]:
     return {
         "protocol": run.protocol,
         "card": run.record.card,
-        "test data": run.record.data.truth,
+        "test data": run_identity.name_truth(run.record.data),
         "scorer": str(run_folders.read_scores(run).scorer),
     }
 
@@ -561,6 +561,15 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
                     "is not the "
                     "method's alone"
                 )
+        if (
+            _trained_on(baseline)
+            and _trained_on(other)
+            and _trained_on(baseline) != _trained_on(other)
+        ):
+            notes.append(
+                f"{other.name} was trained on other data or boxes than {baseline.name}: the "
+                "difference is not the method's alone"
+            )
         shared = _shared_seeds(baseline, other)
         if shared and max(len(baseline.runs), len(other.runs)) > len(shared):
             notes.append(
@@ -569,6 +578,9 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
             )
     single = []
     for contestant in (baseline, *others):
+        mixed = run_identity.describe_mixed_code([run.record for run in contestant.runs])
+        if mixed:
+            notes.append(f"{contestant.name}: {mixed}")
         if len(contestant.runs) == 1 and contestant.facts["kind"] == "trained":
             single.append(contestant.name)
     if single:
@@ -577,6 +589,15 @@ def _notes(baseline: Contestant, others: Sequence[Contestant]) -> list[str]:
             "not of seeds"
         )
     return notes
+
+
+def _trained_on(contestant: Contestant) -> set[str]:
+    """Return what the data of a contestant's trainings are known by; empty where none trained."""
+    names = set()
+    for run in contestant.runs:
+        if run.record.kind == "trained":
+            names.add(run_identity.name_data(run.record.data))
+    return names
 
 
 def _table_row(d: Difference, level: float) -> tuple[str, ...]:

@@ -253,8 +253,8 @@ def test_stares_and_dots_are_compared_by_sequence_and_person(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"card": "sha256:b"}, "card sha256:a, .* has sha256:b; the card has changed"),
-        ({"truth": "sha256:u"}, "test data sha256:t, .* has sha256:u; their annotations differ"),
+        ({"card": "sha256:b"}, "card a, .* has b; the card has changed"),
+        ({"truth": "sha256:u"}, "test data t, .* has u; their annotations differ"),
         ({"protocol": "other"}, "protocol toy, .* has other; score both under one protocol"),
     ],
 )
@@ -336,3 +336,14 @@ def test_a_clear_winner_may_leave_a_face_out(make, tmp_path):
     text = compare.format_comparison(compare.compare_runs(["toy/a/v/0", "toy/b/v/0"], tmp_path))
     assert "those counted as lost" in text
     assert "better (1 left out)" in text
+
+
+def test_what_the_trainings_saw_and_who_wrote_their_code_is_noted(make, tmp_path):
+    """Trap: corrected training labels, or a seed of last month's code, taken for the method."""
+    seen = {"truth": "sha256:t", "variant": "complete", "fingerprint": "sha256:f"}
+    make("a", faces(), data=seen, code={"method": "sha256:1"})
+    make("a", faces(), seed=1, data=seen, code={"method": "sha256:2"})
+    make("b", faces(), data={**seen, "fingerprint": "sha256:g"})
+    notes = compare.compare_runs(["toy/a/v", "toy/b/v"], tmp_path).notes
+    assert "a/v: seeds by 2 versions of the method's code" in notes
+    assert any("b/v was trained on other data or boxes than a/v" in note for note in notes)

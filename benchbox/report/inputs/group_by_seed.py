@@ -15,6 +15,7 @@ from math import fsum
 from typing import Any
 
 from benchbox.metrics import bootstrap
+from benchbox.runs import run_identity
 from benchbox.types import MethodCard, Score
 
 from .results import Result
@@ -40,7 +41,9 @@ def _all_but_seed(result: Result, methods: Mapping[str, MethodCard]) -> tuple[ob
     run = result.run
     params = repr(sorted(_all_params(result, methods).items()))
     variant = run.protocol, run.method, run.variant, params
-    return (*variant, result.card, result.data, result.n, result.fingerprint)
+    record = run.record
+    data = run_identity.name_data(record.data), run_identity.name_truth(record.data)
+    return (*variant, result.card, result.data, result.n, *data)
 
 
 def differing_params(

@@ -18,6 +18,7 @@ from benchbox.metrics.unanswered import LOST_ERRORS, counted_mean
 from benchbox.report.inputs.group_by_seed import SeedGroup
 from benchbox.report.inputs.paper_rows import PaperSource
 from benchbox.report.inputs.results import Result, file_slug
+from benchbox.runs import run_identity
 from benchbox.types import MethodCard, Protocol, RunKind, Score
 
 from . import costs
@@ -290,6 +291,8 @@ def why_not_comparable(result: Result, protocol: Protocol) -> str:
     if protocol.test_expected and result.n != protocol.test_expected:
         items = number_format.item_plural(protocol)
         reasons.append(f"tested on {result.n:,} of {protocol.test_expected:,} {items}")
+    if result.other_data:
+        reasons.append(result.other_data)
     if data := check_papers.unofficial_data(result.data, result.kind):
         reasons.append(f"other data than the complete official set: {data}")
     if result.overrides:
@@ -330,6 +333,8 @@ def row_details(runs: SeedGroup, differing: Sequence[str] = ()) -> tuple[str, ..
     details += differing
     if data := check_papers.unofficial_data(first.data, first.kind):
         details.append(f"data {data}")
+    if mixed := run_identity.describe_mixed_code([result.run.record for result in runs]):
+        details.append(mixed)
     failed = sum(result.failed for result in runs)
     if failed:
         total = sum(result.n for result in runs)
