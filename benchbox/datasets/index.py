@@ -267,17 +267,20 @@ def _unknown_place(row: int) -> str:
 # --- what readers share ---------------------------------------------------------------------------
 
 
-def place_in_file(file: Path | str, noun: str, rows: Sequence[int], row: int) -> str:
-    """Name the place of a label in a file that holds many, counted from 1: `list.txt:17`.
-
-    `rows` holds for every row of an index its number in the file, counted from 0.
+def name_place(places: Sequence[Path | str | tuple[Path, int | str]], row: int) -> str:
+    """Name the place of a row's label: a file, or a file and the row or frame in it.
 
     Examples
     --------
-    >>> place_in_file("train.mat", " row ", [0, 4], 1)
-    'train.mat row 5'
+    >>> name_place(["list.txt:17"], 0)
+    'list.txt:17'
+    >>> name_place([(Path("p00.h5"), 4)], 0)
+    'p00.h5, 4'
     """
-    return f"{file}{noun}{rows[row] + 1}"
+    place = places[row]
+    if isinstance(place, tuple):
+        return f"{place[0]}, {place[1]}"
+    return str(place)
 
 
 def note_left_out(kept: int, total: int, noun: str = "faces", part: str = "") -> list[str]:

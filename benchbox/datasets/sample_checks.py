@@ -15,6 +15,7 @@ import numpy as np
 from benchbox.errors import DataError
 from benchbox.types import Finding, Index
 
+from . import picture_checks
 from .formats import images, paths
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ def check_pictures(
     broken = []
     misfits = []
     points_outside = 0
+    whole: list[Path | None] = [None] * len(ids)
     for row, (name, path, points) in enumerate(zip(ids, pictures, values, strict=True)):
         if path is None:
             without_picture.append(_name_absent(name, wanted[row : row + 1]))
@@ -146,6 +148,7 @@ def check_pictures(
         except DataError as error:
             broken.append(str(error))
             continue
+        whole[row] = path
         off = count_outside(points, size)
         if 2 * off > len(points):
             misfits.append(_misfit_message(path, off, len(points), size))
@@ -161,8 +164,11 @@ def check_pictures(
     if misfits:
         text = f"{len(misfits)} pictures do not fit their points; first {misfits[0]}"
         findings.append(Finding("wrong", text))
+    damage = picture_checks.check_files(ids, whole, values)
+    findings += damage
     good = len(ids) - len(without_picture) - len(broken) - len(misfits)
-    findings.append(missing_unless(good, f"{good} pictures are whole and hold their points"))
+    if all(finding.level != "wrong" for finding in damage):
+        findings.append(missing_unless(good, f"{good} pictures are whole and hold their points"))
     if points_outside:
         text = f"{points_outside} points lie outside their picture and are kept"
         findings.append(Finding("ok", text))
@@ -186,20 +192,13 @@ def _whole_picture_size(path: Path) -> tuple[int, int]:
 def check_decoding(index: Index) -> list[Finding]:
     """Decode every picture of an index, for sets whose pictures are no files of their own.
 
-    One picture is held in memory at a time.
+    One picture is held in memory at a time on each core.
     """
-    from tqdm import tqdm
-
-    broken = []
-    rows = range(len(index.ids))
-    for row in tqdm(rows, desc="decode", unit="picture", disable=None, leave=False):
-        try:
-            index.read(row)
-        except DataError as error:
-            broken.append(str(error))
+    broken, _ = picture_checks.find_damage(index.read, range(len(index.ids)))
     findings = []
     if broken:
-        text = f"{len(broken)} pictures are broken or do not fit; first {broken[0]}"
+        first = next(iter(broken.values()))
+        text = f"{len(broken)} pictures are broken or do not fit; first {first}"
         findings.append(Finding("wrong", text))
     good = len(index.ids) - len(broken)
     findings.append(missing_unless(good, f"{good} pictures are whole and hold their points"))

@@ -79,6 +79,19 @@ def picture_size(path: Path) -> tuple[int, int]:
         return _read_size(file, path)
 
 
+def has_sixteen_bits(path: Path) -> bool:
+    """Say whether a file is a PNG of 16 bits a channel, from its header alone.
+
+    Raises
+    ------
+    DataError
+        The file is not there.
+    """
+    with _open_file(path) as file:
+        header = file.read(26)
+    return header.startswith(_PNG) and len(header) == 26 and header[24] == 16
+
+
 def file_cache_key(path: Path) -> str:
     """Return what changes when a file does, "length:time of its last change"; does not read it.
 

@@ -76,6 +76,11 @@ def open_v73(path: Path) -> Iterator[Any]:
         raise DataError(
             f"{path}: is read by h5py, which is not here; pip install 'benchbox[data]'"
         ) from error
+    if _is_v5(path):
+        raise DataError(
+            f"{path}: is a MATLAB 5 file, saved again from the original, which is of version 7.3 "
+            "(HDF5); put the original one here"
+        )
     try:
         file = h5py.File(path, "r")
     except OSError as error:
@@ -84,6 +89,15 @@ def open_v73(path: Path) -> Iterator[Any]:
         ) from error
     with file:
         yield file
+
+
+def _is_v5(path: Path) -> bool:
+    """Say whether a file calls itself MATLAB 5 and is no HDF5 file behind such a header."""
+    try:
+        with path.open("rb") as file:
+            return file.read(128).startswith(b"MATLAB 5.0")
+    except OSError:
+        return False
 
 
 def read_matrix(file: Any, path: Path, name: str) -> Floats:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from benchbox.errors import DataError
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+_OTHER_PICTURES = (*PICTURE_SUFFIXES, ".bmp", ".gif", ".tif", ".tiff", ".webp")
 _DEEPEST = 4  # folders below the one that is searched
 
 
@@ -125,16 +126,15 @@ def describe_absence(path: Path) -> str:
         names = sorted(entry.name for entry in os.scandir(path.parent))
     except OSError:
         return f"{path} (there is no folder {path.parent})"
-    plain, stem = _plain_name(path.name), _plain_name(path.stem)
-    for wanted, read in ((plain, _plain_name), (stem, _plain_stem)):
-        for name in names:
-            if read(name) == wanted and not is_dropping(name):
-                return f"{path} (there is {name!r})"
+    for name in names:
+        if _plain_name(name) == _plain_name(path.name):
+            return f"{path} (there is {name!r})"
+    for name in names:
+        other = Path(name)
+        same_stem = _plain_name(other.stem) == _plain_name(path.stem)
+        if same_stem and other.suffix.lower() in _OTHER_PICTURES and not is_dropping(name):
+            return f"{path} (there is {name!r})"
     return str(path)
-
-
-def _plain_stem(name: str) -> str:
-    return _plain_name(Path(name).stem)
 
 
 def _plain_name(name: str) -> str:

@@ -21,6 +21,7 @@ import numpy as np
 
 from benchbox.datasets import sample_checks
 from benchbox.datasets.formats import hdf5
+from benchbox.datasets.index import name_place
 from benchbox.errors import DataError
 from benchbox.types import Access, Finding, Index, Sample
 
@@ -94,6 +95,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         },
         notes=notes,
         cache_key=partial(hdf5.row_cache_key, tuple(places)),
+        label_place=partial(name_place, tuple(places)),
     )
 
 

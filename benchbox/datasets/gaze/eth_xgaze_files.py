@@ -70,7 +70,7 @@ def read_split(folder: Path) -> dict[str, list[str]]:
             raise DataError(
                 f"{path}: more than {_LARGEST_LIST} bytes; not the list of this dataset"
             )
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise DataError(
             f"{path}:{error.lineno}: is no JSON ({error.msg}); fetch it again"
@@ -202,7 +202,7 @@ def _text(path: Path, width: int) -> Floats:
     if path.stat().st_size > _LARGEST_TEXT:
         raise DataError(f"{path}: more than {_LARGEST_TEXT} bytes; not the text of this dataset")
     try:
-        values = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8")
+        values = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
     except (ValueError, UnicodeDecodeError) as error:
         raise DataError(
             f"{path}: {' '.join(str(error).split())}; must be {width} numbers a line"

@@ -20,6 +20,7 @@ import numpy as np
 
 from benchbox.datasets import sample_checks
 from benchbox.datasets.formats import images
+from benchbox.datasets.index import name_place
 from benchbox.errors import DataError
 from benchbox.types import Access, Finding, Index
 
@@ -119,6 +120,7 @@ def build_index(
         clusters=_repeat_per_frame([part.name for part in kept], kept),
         read=partial(_read_picture, tuple(places)),
         cache_key=partial(_cache_key, tuple(places)),
+        label_place=partial(name_place, tuple(places)),
         origin=FIRST_PIXEL,
         attributes=attributes,
         sequences=np.array(sequences, np.str_),

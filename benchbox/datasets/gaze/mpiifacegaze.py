@@ -21,6 +21,7 @@ import numpy as np
 
 from benchbox.datasets import sample_checks
 from benchbox.datasets.formats import hdf5
+from benchbox.datasets.index import name_place
 from benchbox.errors import DataError
 from benchbox.types import Access, Finding, Index
 
@@ -85,6 +86,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         clusters=np.array([path.stem for path, _ in places], np.str_),
         read=partial(_read_picture, tuple(places)),
         cache_key=partial(hdf5.row_cache_key, tuple(places)),
+        label_place=partial(name_place, tuple(places)),
         meta={"head_pose": np.concatenate(head_pose)},
         notes=(f"{absent} of {PEOPLE} people are not in {folder}",) if absent else (),
     )

@@ -25,6 +25,7 @@ import numpy as np
 
 from benchbox.datasets import sample_checks
 from benchbox.datasets.formats import images
+from benchbox.datasets.index import name_place
 from benchbox.errors import DataError
 from benchbox.geometry import vectors_to_angles
 from benchbox.types import Access, Finding, Index
@@ -111,6 +112,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         clusters=people,
         read=partial(_read_picture, folder, tuple(eyes)),
         cache_key=partial(_cache_key, folder, tuple(eyes)),
+        label_place=partial(name_place, [f"{eye.person}.txt:{eye.line}" for eye in eyes]),
         attributes={side: sides == side for side in ("left", "right")},
         meta={"head_pose": np.array(head_pose, np.float64).reshape(-1, 2)},
         notes=_missing_notes(folder, listed, eyes),
@@ -140,7 +142,7 @@ def _listed_eyes(folder: Path, person: str) -> list[_Eye]:
         raise DataError(f"{path}: more than {_LARGEST_LIST} bytes; not the list of this dataset")
     eyes, times = [], Counter[str]()
     for number, line in enumerate(
-        path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
+        path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1
     ):
         if not line.strip():
             continue

@@ -19,6 +19,7 @@ import numpy as np
 
 from benchbox.datasets import sample_checks
 from benchbox.datasets.formats import hdf5
+from benchbox.datasets.index import name_place
 from benchbox.errors import DataError
 from benchbox.types import Access, Finding, Index
 
@@ -86,6 +87,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         read=partial(_read_picture, tuple(places)),
         meta={"head_pose": np.concatenate(head_pose)},
         cache_key=partial(hdf5.row_cache_key, tuple(places)),
+        label_place=partial(name_place, tuple(places)),
         notes=tuple(notes),
     )
 

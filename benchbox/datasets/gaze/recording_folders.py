@@ -323,7 +323,7 @@ def _read_json(path: Path) -> Any:
             raise DataError(
                 f"{path}: more than {_MAX_FILE_BYTES} bytes; not a file of this dataset"
             )
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         raise DataError(
             f"{path}:{error.lineno}: is no JSON ({error.msg}); fetch it again"

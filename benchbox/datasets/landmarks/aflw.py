@@ -134,7 +134,12 @@ def _build_index(folder: Path, faces: _Faces, notes: Sequence[str]) -> Index:
         attributes={"frontal": frontal, "frontal_inside": frontal & inside},
         notes=tuple(notes),
         scale_boxes=faces.boxes,
+        label_place=partial(_label_place, faces.names),
     )
+
+
+def _label_place(names: Sequence[str], row: int) -> str:
+    return f"{_INFO} row {row + 1}, {names[row]}"
 
 
 def _all_inside(values: Floats, boxes: Floats) -> Bools:

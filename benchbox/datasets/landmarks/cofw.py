@@ -86,6 +86,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         origin=1.0,
         visible=occluded == 0,
         notes=tuple(notes),
+        label_place=partial(_label_place, folder, tuple(parts), tuple(rows)),
     )
 
 
@@ -205,6 +206,10 @@ def _read_row(
     where = Path(f"{path}#{rows[row] + 1}")
     sample_checks.check_points_fit(where, values[row] - 1.0, (width, height))
     return pixels
+
+
+def _label_place(folder: Path, parts: tuple[str, ...], rows: tuple[int, ...], row: int) -> str:
+    return f"{find_file(folder, parts[row])} row {rows[row] + 1}"
 
 
 def _cache_key(folder: Path, parts: tuple[str, ...], rows: tuple[int, ...], row: int) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from benchbox.datasets import sample_checks
 from benchbox.datasets.formats import matlab
+from benchbox.datasets.index import name_place
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
@@ -89,6 +90,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         origin=1.0,
         visible=visible,
         notes=tuple(notes),
+        label_place=partial(name_place, [f"{number}_points.mat" for number in numbers]),
     )
 
 

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.datasets import sample_checks
-from benchbox.datasets.index import note_left_out, picture_cache_key, read_picture
+from benchbox.datasets.formats import paths
+from benchbox.datasets.index import (
+    name_place,
+    note_left_out,
+    picture_cache_key,
+    read_picture,
+)
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
@@ -64,7 +70,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         A file is malformed; names its line.
     """
     folder = root / ACCESS.folder
-    names = sorted(path.stem for path in folder.glob("*.rct"))
+    names = sorted(path.stem for path in folder.glob("*.rct") if not paths.is_dropping(path.name))
     notes = [
         "five chosen photographs: their mean says whether the weights run as published, "
         "not how good they are"
@@ -89,6 +95,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         clusters=ids,
         read=partial(read_picture, files, values),
         cache_key=partial(picture_cache_key, files),
+        label_place=partial(name_place, [f"{name}.txt" for name in names]),
         notes=tuple(notes),
     )
 

@@ -20,6 +20,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ import numpy as np
 
 from benchbox.datasets import sample_checks
 from benchbox.datasets.formats import images, paths, pts
+from benchbox.datasets.index import name_place
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
@@ -115,13 +117,18 @@ def _release_folder(folder: Path) -> Path:
     return folder
 
 
+def _file_names(folder: Path) -> list[str]:
+    """List the names of a folder, without the droppings of file managers."""
+    return sorted(entry.name for entry in os.scandir(folder) if not paths.is_dropping(entry.name))
+
+
 def _annotation_files(video_folder: Path) -> list[Path]:
     """List a video's annotations.
 
     Raises DataError unless they are numbered 000001, 000002 and so on without a gap.
     """
     annotations = video_folder / "annot"
-    names = sorted(entry.name for entry in os.scandir(annotations) if entry.name.endswith(".pts"))
+    names = [name for name in _file_names(annotations) if name.endswith(".pts")]
     for number, name in enumerate(names, start=1):
         if name != f"{number:06d}.pts":
             raise DataError(
@@ -155,6 +162,8 @@ def index(root: Path, *, pixels: bool = True) -> Index:
     for part in PARTS:
         for video in _present_videos(release, part, pixels, notes):
             files = _annotation_files(release / video)
+            if pixels:
+                _check_extracted(release / video, len(files))
             frame_numbers = range(1, len(files) + 1)
             ids += [f"{video}/{number:06d}" for number in frame_numbers]
             parts += [part] * len(files)
@@ -176,6 +185,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         attributes={"broken": _mark_broken(videos, numbers)},
         notes=tuple(notes),
         sequences=clusters,
+        label_place=partial(name_place, tuple(annotations)),
     )
 
 
@@ -298,6 +308,26 @@ class _FrameReader:
         )
 
 
+def _check_extracted(video_folder: Path, annotated: int) -> None:
+    """Raise DataError unless extracted frames are as many as annotations, and named alike.
+
+    Frames counted from 0, or by four digits, would be given another frame's points.
+    """
+    folder = _extracted_folder(video_folder)
+    if folder is None:
+        return
+    frames = [name for name in _file_names(folder) if name.lower().endswith(paths.PICTURE_SUFFIXES)]
+    if len(frames) != annotated:
+        raise DataError(f"{video_folder}: {len(frames)} frames and {annotated} annotations")
+    stems = {Path(name).stem for name in frames}
+    for number in range(1, annotated + 1):
+        if f"{number:06d}" not in stems:
+            raise DataError(
+                f"{folder}: {number:06d}.png (or .jpg) is not there; there are {frames[0]} … "
+                f"{frames[-1]}: frames are numbered as annotations are, from 000001"
+            )
+
+
 def _extracted_frame(folder: Path, number: int) -> Path:
     stem = folder / f"{number:06d}"
     for suffix in paths.PICTURE_SUFFIXES:
@@ -413,9 +443,9 @@ def _check_video(video_folder: Path, annotated: int) -> Finding | None:
     folder, video = _extracted_folder(video_folder), _video_file(video_folder)
     try:
         if folder is not None:
-            names = [entry.name.lower() for entry in os.scandir(folder)]
-            count = sum(name.endswith(paths.PICTURE_SUFFIXES) for name in names)
-        elif video is not None:
+            _check_extracted(video_folder, annotated)
+            return None
+        if video is not None:
             count = count_frames(video)
         else:
             return Finding("missing", f"{video_folder}: no vid.avi and no extracted frames")

@@ -151,6 +151,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         notes=(*notes, *box_notes),
         variant=_annotation_variant(ids, parts, values),
         cache_key=partial(_cache_key, tuple(faces)),
+        label_place=partial(_label_place, tuple(faces)),
     )
 
 
@@ -262,6 +263,10 @@ def _read_picture(faces: Sequence[_Face], values: Floats, row: int) -> Bytes:
     return sample_checks.decode_fitting_picture(face.picture, values[row] - 1.0)
 
 
+def _label_place(faces: Sequence[_Face], row: int) -> str:
+    return str(faces[row].annotation)
+
+
 def _cache_key(faces: Sequence[_Face], row: int) -> str:
     picture = faces[row].picture
     if picture is None:
@@ -344,7 +349,8 @@ def verify(root: Path) -> list[Finding]:
     pictures = [face.picture for face in readable]
     for part in PARTS:
         findings += _verify_boxes(folder, part, readable, values)
-    findings += sample_checks.check_pictures(ids, pictures, values - 1.0)
+    wanted = [face.annotation.with_suffix(PARTS[face.part].suffix) for face in readable]
+    findings += sample_checks.check_pictures(ids, pictures, values - 1.0, wanted=wanted)
     findings.append(_verify_annotations(readable, values))
     findings += _verify_overlap(readable)
     return findings

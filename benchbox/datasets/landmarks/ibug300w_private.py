@@ -21,7 +21,7 @@ import numpy as np
 
 from benchbox.datasets import sample_checks
 from benchbox.datasets.formats import paths, pts
-from benchbox.datasets.index import note_left_out
+from benchbox.datasets.index import name_place, note_left_out
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
@@ -91,6 +91,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         read=partial(_read_picture, tuple(ids), tuple(pairs), values),
         origin=1.0,
         notes=tuple(notes),
+        label_place=partial(name_place, [pair.annotation for pair in pairs]),
     )
 
 
@@ -100,7 +101,9 @@ def _part_folders(folder: Path) -> dict[str, Path | None]:
     Only one that holds annotations counts; two of them raise DataError.
     """
     part_folders: dict[str, Path | None] = dict.fromkeys(PARTS)
-    for directory, subfolders, names in os.walk(folder):
+    for directory, subfolders, all_names in os.walk(folder):
+        names = [name for name in all_names if not paths.is_dropping(name)]
+        subfolders[:] = [name for name in subfolders if not paths.is_dropping(name)]
         path = Path(directory)
         if len(path.relative_to(folder).parts) >= _DEEPEST:
             subfolders.clear()

@@ -138,7 +138,18 @@ def _read_lists(folder: Path) -> Index:
         cache_key=partial(picture_cache_key, files),
         attributes=attributes,
         notes=tuple(notes),
+        label_place=partial(_label_place, ids, photos),
     )
+
+
+def _label_place(ids: Sequence[str], photos: Sequence[str], row: int) -> str:
+    """Name list, line and picture of a face.
+
+    >>> _label_place(["train/0017"], ["0--Parade/a.jpg"], 0)
+    'list_98pt_rect_attr_train.txt:17, 0--Parade/a.jpg'
+    """
+    part, _, line = ids[row].partition("/")
+    return f"list_98pt_rect_attr_{part}.txt:{int(line)}, {photos[row]}"
 
 
 def _no_overlap(a: Floats, b: Floats) -> Bools:
@@ -174,6 +185,8 @@ def _read_list(path: Path) -> _List:
     for number, line in enumerate(_read_lines(path), start=1):
         where = f"{path}:{number}"
         words = line.split()
+        if not words:
+            continue
         if len(words) != _WORDS:
             raise DataError(
                 f"{where}: {len(words)} words, {_WORDS} are needed: "
@@ -196,7 +209,7 @@ def _read_lines(path: Path) -> list[str]:
             raise DataError(
                 f"{path}: more than {_LARGEST_FILE} bytes; not the file of this dataset"
             )
-        return path.read_text(encoding="utf-8").splitlines()
+        return path.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: is not a text file (byte {error.start})") from error
     except OSError as error:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.datasets import sample_checks
-from benchbox.datasets.index import note_left_out, picture_cache_key, read_picture
+from benchbox.datasets.index import name_place, note_left_out, picture_cache_key, read_picture
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
@@ -128,6 +128,7 @@ def index(root: Path, *, pixels: bool = True) -> Index:
         read=partial(read_picture, pictures, values),
         notes=tuple(notes),
         cache_key=partial(picture_cache_key, pictures),
+        label_place=partial(name_place, [(Path(_CSV), name) for name in names]),
     )
 
 
@@ -160,11 +161,13 @@ def _read_csv(path: Path) -> tuple[list[str], Floats]:
     names: list[str] = []
     rows: list[list[float]] = []
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
             _check_columns(next(reader, []), f"{path}:1")
             for row in reader:
                 where = f"{path}:{reader.line_num}"
+                if not row:  # a blank line
+                    continue
                 _check_columns(row, where)
                 names.append(_parse_name(row[0], where))
                 rows.append(_parse_numbers(row[1:], where))

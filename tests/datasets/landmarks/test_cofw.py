@@ -122,7 +122,9 @@ def test_another_file_is_refused(tmp_path, change, message):
 def test_a_file_of_the_old_kind_is_refused(tmp_path):
     (tmp_path / "cofw").mkdir()
     savemat(tmp_path / "cofw/COFW_test_color.mat", {"phisT": np.ones((3, 87))})
-    with pytest.raises(DataError, match=r"is no whole MATLAB 7\.3 \(HDF5\) file"):
+    with pytest.raises(
+        DataError, match=r"is a MATLAB 5 file, saved again .* put the original one here"
+    ):
         cofw.index(tmp_path)
 
 
