@@ -1,11 +1,14 @@
 """Disturbances: exact amounts, drawn by the id alone, pictures and points moved alike."""
 
+import dataclasses
+
 import cv2
 import numpy as np
 import pytest
 
 from benchbox import geometry
 from benchbox.datasets import perturb
+from benchbox.protocols import protocol_card
 from benchbox.types import Index
 
 IDS = np.array([f"afw/{k}_1" for k in range(400)])
@@ -100,3 +103,57 @@ def test_faces_turn_to_both_sides_about_equally_often():
     index = Index("300w", IDS, IDS, np.ones((400, 1, 2)) * [60.0, 10], {}, IDS, lambda row: None)
     found = perturb.rotate_pictures(index, np.arange(400), BOXES, 10)
     assert 0.4 < (found.values[:, 0, 0] > 60).mean() < 0.6
+
+
+# --- a protocol's options -------------------------------------------------------------------------
+
+
+def perturbed(**options):
+    """Apply options to four faces, two to train and two to test; returns both indexes."""
+    protocol = dataclasses.replace(protocol_card.load_protocol("300w-full"), **options)
+    protocol = dataclasses.replace(
+        protocol, groups={"full": ("test",)}, train_parts=("train",), box="detector"
+    )
+    points = np.random.default_rng(0).uniform(20, 100, (4, 68, 2))
+    index = Index(
+        "300w",
+        IDS[:4],
+        np.array(["train", "train", "test", "test"]),
+        points,
+        {"detector": BOXES[:4], "ground_truth": BOXES[:4] + 1},
+        IDS[:4],
+        lambda row: np.zeros((120, 120, 3), np.uint8),
+    )
+    return index, perturb.perturb_index(protocol, index)
+
+
+def test_scale_extends_the_boxes_that_are_tested_and_no_others():
+    """Trap: an option that is parsed and recorded and changes nothing."""
+    before, after = perturbed(scale=0.2)
+    np.testing.assert_allclose(after.boxes["detector"][2:], [[0, 15, 120, 75]] * 2)
+    np.testing.assert_array_equal(after.boxes["detector"][:2], BOXES[:2])
+    np.testing.assert_array_equal(after.boxes["ground_truth"], before.boxes["ground_truth"])
+    np.testing.assert_array_equal(after.values, before.values)
+
+
+def test_scale_and_translation_go_together_the_scaled_box_moves_by_its_own_side():
+    _, after = perturbed(scale=0.2, translation=0.1)
+    extended = perturb.extend_boxes(BOXES[2:4], 0.2)
+    np.testing.assert_allclose(
+        after.boxes["detector"][2:], perturb.translate_boxes(extended, IDS[2:4], 0.1)
+    )
+    sides = after.boxes["detector"][2:, 2:] - after.boxes["detector"][2:, :2]
+    np.testing.assert_allclose(sides, [[120, 60]] * 2)
+
+
+def test_noise_moves_training_points_alone():
+    before, after = perturbed(noise=5.0)
+    assert (after.values[:2] != before.values[:2]).all()
+    np.testing.assert_array_equal(after.values[2:], before.values[2:])
+    np.testing.assert_array_equal(after.boxes["detector"], BOXES[:4])
+
+
+def test_rotation_turns_the_points_that_are_tested_alone():
+    before, after = perturbed(rotation=30.0)
+    np.testing.assert_array_equal(after.values[:2], before.values[:2])
+    assert np.abs(after.values[2:] - before.values[2:]).max() > 5

@@ -176,6 +176,22 @@ def test_a_box_without_errors_is_drawn_back_exactly():
     assert not mirrored.any()
 
 
+def test_a_perturbed_box_has_the_shift_and_the_scale_of_another_faces_error():
+    """Trap: perturbation by shifts alone; boxes half as large again stayed as large as the points.
+
+    One known error: a box 1.5 times the side of the tight one, moved by 0.1 and -0.2 of a side.
+    """
+    truth = shapes(5).numpy()
+    tight = geometry.square_boxes(geometry.tight_box(truth))
+    side = (tight[:, 2] - tight[:, 0])[:, None]
+    centre = (tight[:, :2] + tight[:, 2:]) / 2 + side * [0.1, -0.2]
+    given = np.concatenate([centre - 0.75 * side, centre + 0.75 * side], axis=1)
+    errors = frames.BoxErrors.measure(given, truth)
+    assert errors.rows == pytest.approx(np.tile([0.1, -0.2, np.log(1.5)], (5, 1)))
+    drawn, _ = errors.perturb(truth, np.random.default_rng(0), 0.0, 1.2, flip=False)
+    assert drawn == pytest.approx(frames.box_frame(given, 1.2))
+
+
 def test_identity_reproduces_a_bilinear_resize():
     """θ = identity: the sampler is a plain resize.
 
@@ -246,6 +262,22 @@ def test_weights_by_hand():
     """Errors -1, 1: μ = 0, σ = 1 (population), so w = exp(-1) for both."""
     z = torch.tensor([-1.0, 1.0]).view(2, 1, 1)
     assert losses.coordinate_weights(z).flatten().tolist() == pytest.approx([np.exp(-1)] * 2)
+
+
+def test_weights_fall_with_the_standard_deviation_not_the_variance():
+    """Trap: with σ = 1 both are the same. Errors -2, 2: σ = 2 and |z - μ| = 2; -½, ½: ½ and ½."""
+    for size in (2.0, 0.5):
+        z = torch.tensor([-size, size]).view(2, 1, 1)
+        weights = losses.coordinate_weights(z).flatten().tolist()
+        assert weights == pytest.approx([np.exp(-size * size)] * 2)
+
+
+def test_the_weighted_loss_by_hand():
+    """Errors ±1/16 of a frame 2 wide are ±2 px of 64: w = exp(-4); distance 1/2."""
+    error = torch.tensor([-1.0, 1.0]).view(2, 1, 1) / 16
+    zero, distance = torch.zeros_like(error), torch.full((2,), 0.5)
+    got = losses.shape_loss(error, zero, distance, "weighted", 64).item()
+    assert got == pytest.approx(np.exp(-4) / 16 / 0.5)
 
 
 def test_the_weighted_loss_tends_to_l1_in_unit_coordinates_and_to_nothing_in_256_px():

@@ -28,10 +28,11 @@ def part(name: str) -> ModuleType:
     return import_module(f"{CARD.module}.{name}")
 
 
-backbones, training_samples, recipe, detector, transformer_shape_regressor = (
+backbones, frames, training_samples, recipe, detector, transformer_shape_regressor = (
     part(name)
     for name in (
         "backbones",
+        "frames",
         "training_samples",
         "recipe",
         "detector",
@@ -168,6 +169,39 @@ def test_every_stage_of_a_variant_learns_from_one_batch(variant):
     with torch.inference_mode():
         batch = drawn.batch(2, 0)
         assert torch.isfinite(made.eval()(batch.look, batch.frame)).all()
+
+
+def test_step_4_holds_the_global_loss_and_the_mean_of_the_local_ones():
+    """Trap: end to end without the local loss, nothing moves what step 3 has learned.
+
+    Each part's network has a gradient, and the loss is that of the shapes that the system returns.
+    """
+    made, stages, drawn = prepared("glsr", loss="l1")
+    joint = stages[-1]
+    assert joint.name == "joint"
+    made.eval()
+    batch = drawn.batch(4, 0)
+    loss = joint.loss(batch, 0.9)
+    loss.backward()
+    for part, networks in enumerate(zip(made.local_reinit, made.local_regression, strict=True)):
+        for network in networks:
+            moved = sum(p.grad.abs().sum() for p in network.parameters() if p.grad is not None)
+            assert moved > 0, part
+    eyes = batch.shape[:, list(IBUG68.eye_corners)]
+    distance = (eyes[:, 0] - eyes[:, 1]).norm(dim=1)[:, None, None]
+    with torch.inference_mode():
+        theta = made.global_theta(batch.look, batch.frame)
+        to_crop = frames.compose_maps(batch.frame, theta)
+        shape = made.global_shape(batch.look, to_crop)
+        in_f0 = frames.transform_points(theta, shape)
+        errors = [((in_f0 - batch.shape) / distance).abs().mean()]
+        for part, points in enumerate(made.parts):
+            local = made.local_theta(part, shape)
+            found = made.local_shape(part, batch.look, to_crop, local, shape)
+            in_f0 = frames.transform_points(frames.compose_maps(theta, local), found)
+            errors.append(((in_f0 - batch.shape[:, points]) / distance).abs().mean())
+    expected = errors[0] + sum(errors[1:]) / len(made.parts)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_the_first_losses_of_a_smoke_run_are_pinned(tmp_path):

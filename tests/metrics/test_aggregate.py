@@ -111,3 +111,11 @@ def test_nobody_is_none():
 def test_a_metric_without_a_column_is_refused(metric):
     with pytest.raises((KeyError, ValueError), match=metric.removeprefix("nme_")):
         aggregate.metric_terms(metric, LANDMARKS)
+
+
+def test_an_error_on_the_threshold_is_no_failure_in_what_a_board_prints():
+    """Trap: `curves.failure_rate` was tested, and every published FR comes from these terms."""
+    rows = {"nme_inter_ocular": np.array([0.08, 0.1, np.nextafter(0.08, 1)])}
+    terms = aggregate.metric_terms("fr_0.08_inter_ocular", rows)
+    assert terms.values.tolist() == [0.0, 100.0, 100.0]
+    assert aggregate.metric_terms("fr_0.1_inter_ocular", rows).score == 0.0
