@@ -98,4 +98,8 @@ def open_protocol_dataset(protocol: Protocol) -> Dataset:
     from .custom import CustomDataset
 
     name = protocol.name.partition("+")[0]
+    if protocol.source.format:
+        from .annotated_files import AnnotatedFiles
+
+        return AnnotatedFiles(name, protocol.source, require_layout(protocol))
     return CustomDataset(name, protocol.source, require_layout(protocol).count)

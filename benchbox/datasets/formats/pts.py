@@ -43,6 +43,17 @@ def read_pts(path: Path, count: int = 68) -> Floats:
     ...     read_pts(path, count=2).tolist()
     [[1.5, 2.0], [30.0, 40.25]]
     """
+    points = read_any_pts(path)
+    if len(points) != count:
+        raise DataError(f"{path}: has {len(points)} points, {count} are needed")
+    return points
+
+
+def read_any_pts(path: Path) -> Floats:
+    """Read the points (n, 2) px of one file, as many as its header says.
+
+    Raises what `read_pts` raises.
+    """
     lines = _read_lines(path)
     start, stated = _parse_header(path, lines)
     points = _parse_points(path, lines, start)
@@ -50,8 +61,6 @@ def read_pts(path: Path, count: int = 68) -> Floats:
         raise DataError(
             f"{path}: the header says n_points: {stated}, but {len(points)} points follow"
         )
-    if len(points) != count:
-        raise DataError(f"{path}: has {len(points)} points, {count} are needed")
     return np.array(points, np.float64)
 
 

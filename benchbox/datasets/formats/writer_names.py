@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 FORMATS = (
+    "300w-lp-mat",
     "aflw2000-mat",
     "benchbox-csv",
     "coco",
     "cvat",
     "datumaro",
-    "300w-lp-mat",
     "helen",
     "hrnet-csv",
     "imglab",

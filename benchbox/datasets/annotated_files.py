@@ -1,0 +1,332 @@
+"""Custom datasets in the files of annotation tools: a card names the writer in its `source`.
+
+    dataset = "files"
+    source = {images = "pictures", parts = {test = "export.json"}, format = "labelme", origin = 0.5,
+              sides = "picture"}
+
+Readers are in `formats`, one file per writer; `formats.annotation_writers` is the table. Here their
+faces get the order of the card's layout, ids, boxes and pictures. A point that is not marked stays
+absent in its place (`Index.absent`): it is not scored, and its face is not trained on. `benchbox
+new protocol NAME --from PATH` writes such a card.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbox.errors import DataError
+from benchbox.types import Access, CustomFiles, Finding, Index, Layout
+
+from . import sample_checks
+from .formats import paths
+from .formats.annotation_writers import WRITERS
+from .formats.marked_face import MarkedFace, MarkedFaces, list_files
+from .formats.point_names import number_points
+from .index import picture_cache_key, read_picture
+
+if TYPE_CHECKING:
+    from benchbox.types import Bools, Floats
+
+_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A face with its part and its picture, None where there is none."""
+
+    part: str
+    face: MarkedFace
+    numbers: dict[str, int]  # name of a mark → point of the layout
+    picture: Path | None
+    image: str  # the picture's name below the folder of pictures, as far as it is known
+
+
+class AnnotatedFiles:
+    """The reader of one card's files: a dataset like the others, made from its `source`."""
+
+    def __init__(self, name: str, source: CustomFiles, layout: Layout) -> None:
+        self._name, self._source, self._layout = name, source, layout
+        self._writer = WRITERS[source.format]
+        listed = [f"{path}    part {part}" for part, path in source.parts.items()]
+        listed.append(f"{source.images}/    pictures")
+        self.ACCESS = Access(
+            title=f"the files of {name} ({self._writer.title})",
+            folder="",
+            where="your own data: the card's source names the files, below the data root",
+            terms="yours to say",
+            citation="yours to say",
+            layout="\n".join(listed),
+        )
+
+    def index(self, root: Path, *, pixels: bool = True) -> Index:
+        """Read every part's files; with `pixels`, faces without a picture are left out and noted.
+
+        Values are (N, K, 2) px in the frame that the source's `origin` names, NaN where a point is
+        absent.
+
+        Raises
+        ------
+        DataError
+            A file is malformed, or its points are not those of the layout; names the file and the
+            face.
+        """
+        rows, notes = self._read_parts(root)
+        if pixels:
+            kept = [row for row in rows if row.picture is not None]
+            if len(kept) < len(rows):
+                folder = root / self._source.images
+                notes.append(
+                    f"{len(rows) - len(kept)} of {len(rows)} faces have no picture in {folder}, "
+                    "left out"
+                )
+            rows = kept
+        return self._build_index(rows, notes)
+
+    def verify(self, root: Path) -> list[Finding]:
+        """Examine the files: faces per part, pictures against points."""
+        try:
+            index = self.index(root, pixels=False)
+        except DataError as error:
+            return [Finding("wrong", str(error))]
+        findings = []
+        for part in self._source.parts:
+            count = int((index.parts == part).sum())
+            findings.append(sample_checks.missing_unless(count, f"{part}: {count} faces"))
+        files = self.picture_files(root)
+        whole: Bools = np.ones(len(index.ids), bool)
+        if index.absent is not None:
+            whole = ~index.absent.any(axis=1)
+        ids = index.ids[whole].tolist()
+        pictures = [files.get(name) for name in ids]
+        findings += sample_checks.check_pictures(ids, pictures, index.values[whole] - index.origin)
+        return findings
+
+    def picture_files(self, root: Path) -> dict[str, Path]:
+        """Map ids to picture files, for the examination."""
+        rows, _ = self._read_parts(root)
+        files = {}
+        for name, row in zip(_name_faces(rows), rows, strict=True):
+            if row.picture is not None:
+                files[name] = row.picture
+        return files
+
+    def _read_parts(self, root: Path) -> tuple[list[_Row], list[str]]:
+        rows: list[_Row] = []
+        notes: list[str] = []
+        finder = _PictureFinder(root, root / self._source.images)
+        for part, name in self._source.parts.items():
+            path = root / paths.check_relative_path(name, f"card {self._name}, source")
+            if not path.exists():
+                notes.append(f"there is nothing at {path}")
+                continue
+            marked = self._writer.read(path, self._source.field)
+            numbers = self._point_numbers(marked, path)
+            notes += [f"{name}: {note}" for note in marked.notes]
+            for face in marked.faces:
+                picture = finder.find(face.image, marked.folder)
+                rows.append(_Row(part, face, numbers, picture, finder.name_of(face.image, picture)))
+        return rows, notes
+
+    def _point_numbers(self, marked: MarkedFaces, path: Path) -> dict[str, int]:
+        if marked.names:
+            return number_points(marked.names, self._layout, self._source.sides, str(path))
+        if marked.faces and marked.count != self._layout.count:
+            raise DataError(
+                f"{path}: faces have {marked.count} points, {self._layout.name} has "
+                f"{self._layout.count}: another --layout?"
+            )
+        return {str(point): point for point in range(self._layout.count)}
+
+    def _build_index(self, rows: Sequence[_Row], notes: Sequence[str]) -> Index:
+        values, absent, visible = self._points(rows)
+        notes = list(notes)
+        if absent.any():
+            partly = int(absent.any(axis=1).sum())
+            notes.append(
+                f"{partly} of {len(rows)} faces lack a point ({int(absent.sum())} points): scored by "
+                "the points they have, not trained on"
+            )
+        # a face without a picture is not read
+        files = tuple(row.picture or Path(row.image) for row in rows)
+        return Index(
+            dataset="files",
+            ids=np.array(_name_faces(rows), np.str_),
+            parts=np.array([row.part for row in rows], np.str_),
+            values=values,
+            boxes=_boxes(rows, values),
+            clusters=np.array([row.face.cluster or row.image for row in rows], np.str_),
+            read=partial(read_picture, files, values - self._source.origin),
+            cache_key=partial(picture_cache_key, files),
+            origin=self._source.origin,
+            visible=visible,
+            absent=absent if absent.any() else None,
+            attributes=_attributes(rows),
+            notes=tuple(notes),
+            scale_boxes=_scale_boxes(rows),
+            label_place=partial(_place_of, tuple(row.face.where for row in rows)),
+            images=np.array([row.image for row in rows], np.str_),
+        )
+
+    def _points(self, rows: Sequence[_Row]) -> tuple[Floats, Bools, Bools | None]:
+        """Return values (N, K, 2), what is absent and what is visible (N, K), None if unsaid."""
+        values = np.full((len(rows), self._layout.count, 2), np.nan)
+        visible = np.zeros(values.shape[:2], bool)
+        said = True
+        for row, entry in enumerate(rows):
+            for name, mark in entry.face.marks.items():
+                point = entry.numbers[name]
+                values[row, point] = mark.x, mark.y
+                visible[row, point] = bool(mark.visible)
+                said &= mark.visible is not None
+        return values, np.isnan(values[..., 0]), visible if said and len(rows) else None
+
+
+def _place_of(places: Sequence[str], row: int) -> str:
+    return places[row]
+
+
+# --- ids ------------------------------------------------------------------------------------------
+
+
+def _name_faces(rows: Sequence[_Row]) -> list[str]:
+    """Name every face: as its file calls it, else by its picture, `_1`, `_2` where it has several.
+
+    Pictures of one name in several folders are called with their folders; faces of one name in
+    several parts with the part before.
+    """
+    images = {row.image for row in rows}
+    stems = Counter(PurePosixPath(image).stem for image in images)
+    on_image = Counter((row.part, row.image) for row in rows)
+    seen: Counter[tuple[str, str]] = Counter()
+    names = []
+    for row in rows:
+        image = PurePosixPath(row.image)
+        name = image.stem
+        if stems[image.stem] > 1:
+            name = image.with_suffix("").as_posix()
+        key = (row.part, row.image)
+        seen[key] += 1
+        if on_image[key] > 1:
+            name = f"{name}_{seen[key]}"
+        names.append(row.face.name or name)
+    doubled = {name for name, count in Counter(names).items() if count > 1}
+    if doubled and len({row.part for row in rows}) > 1:
+        return [f"{row.part}/{name}" for row, name in zip(rows, names, strict=True)]
+    return names
+
+
+# --- columns --------------------------------------------------------------------------------------
+
+
+def _boxes(rows: Sequence[_Row], values: Floats) -> dict[str, Floats]:
+    boxes = {}
+    if any(row.face.box for row in rows):
+        boxes["bbox"] = _box_array([row.face.box for row in rows])
+    boxes["ground_truth"] = box_of_marked(values)
+    return boxes
+
+
+def box_of_marked(values: Floats) -> Floats:
+    """Return the tight boxes (N, 4) of points (N, K, 2), absent ones (NaN) passed over.
+
+    >>> box_of_marked(np.array([[[1.0, 2.0], [np.nan, np.nan], [5.0, 4.0]]])).tolist()
+    [[1.0, 2.0, 5.0, 4.0]]
+    """
+    marked = ~np.isnan(values)
+    low = np.min(values, axis=1, where=marked, initial=np.inf)
+    high = np.max(values, axis=1, where=marked, initial=-np.inf)
+    return np.concatenate([low, high], axis=1).reshape(-1, 4)
+
+
+def _box_array(boxes: Sequence[tuple[float, ...]]) -> Floats:
+    stacked = np.full((len(boxes), 4), np.nan)
+    for row, box in enumerate(boxes):
+        if box:
+            stacked[row] = box
+    return stacked
+
+
+def _scale_boxes(rows: Sequence[_Row]) -> Floats | None:
+    """Return the boxes of the face-size normaliser, where every face has one."""
+    boxes = [row.face.scale_box or row.face.box for row in rows]
+    if not boxes or not all(boxes):
+        return None
+    return _box_array(boxes)
+
+
+def _attributes(rows: Sequence[_Row]) -> dict[str, np.ndarray]:
+    names: set[str] = set()
+    for row in rows:
+        names.update(row.face.attributes)
+    columns = {}
+    for name in sorted(names):
+        columns[name] = np.array([row.face.attributes.get(name, False) for row in rows], bool)
+    return columns
+
+
+# --- pictures -------------------------------------------------------------------------------------
+
+
+class _PictureFinder:
+    """Finds pictures by the names that annotation files give them; never outside the data root."""
+
+    def __init__(self, root: Path, folder: Path) -> None:
+        self._root, self._folder = root.resolve(), folder
+        self._by_name: dict[str, list[Path]] = {}
+        self._by_stem: dict[str, list[Path]] = {}
+        if folder.is_dir():
+            self._list(list_files(folder, _PICTURES))
+
+    def _list(self, files: Iterable[Path]) -> None:
+        for file in files:
+            self._by_name.setdefault(file.name.lower(), []).append(file)
+            self._by_stem.setdefault(file.stem.lower(), []).append(file)
+
+    def find(self, image: str, beside: Path | None) -> Path | None:
+        """Return the picture of a name: below the folder, beside the annotations, by its stem.
+
+        Raises
+        ------
+        DataError
+            Several pictures have that name.
+        """
+        folders = [self._folder]
+        if beside is not None:
+            folders.append(beside if beside.is_dir() else beside.parent)
+        for folder in folders:
+            if PurePosixPath(image).is_absolute():
+                break
+            candidate = (folder / image).resolve()
+            if candidate.is_file() and candidate.is_relative_to(self._root):
+                return candidate if candidate.suffix.lower() in _PICTURES else None
+        path = PurePosixPath(image)
+        found = self._by_name.get(path.name.lower(), [])
+        if not found and path.suffix.lower() not in _PICTURES:
+            found = self._by_stem.get(path.name.lower(), [])
+        if len(found) > 1:
+            tail = tuple(path.with_suffix("").parts)
+            same = [file for file in found if file.with_suffix("").parts[-len(tail) :] == tail]
+            if len(same) != 1:
+                raise DataError(
+                    f"{self._folder}: {image!r} may be any of {len(found)} pictures: "
+                    f"{found[0].name}, {found[1].name} …"
+                )
+            found = same
+        return found[0] if found else None
+
+    def name_of(self, image: str, picture: Path | None) -> str:
+        """Return the picture's name below the folder of pictures, or as the annotations have it."""
+        if picture is None:
+            parts = [part for part in PurePosixPath(image).parts if part not in ("..", "/", ".")]
+            return "/".join(parts)
+        resolved, folder = picture.resolve(), self._folder.resolve()
+        if resolved.is_relative_to(folder):
+            return resolved.relative_to(folder).as_posix()
+        return picture.name
