@@ -33,7 +33,17 @@ ARROWS = {
         "training",
         "costs",
     },
-    "authoring": {"plugins", "protocols", "papers", "datasets", "runs", "training", "costs"},
+    "authoring": {
+        "plugins",
+        "protocols",
+        "papers",
+        "datasets",
+        "metrics",
+        "scoring",
+        "runs",
+        "training",
+        "costs",
+    },
     "analysis": {
         "plugins",
         "protocols",

@@ -8,7 +8,14 @@ interrupted. Anything else is a bug and keeps its traceback. `--json` prints one
 progress and notes go to stderr.
 """
 
-from . import data_commands, list_and_show, method_commands, result_commands, run_commands
+from . import (
+    data_commands,
+    list_and_show,
+    method_commands,
+    protocol_commands,
+    result_commands,
+    run_commands,
+)
 from .main_group import main
 
 __all__ = [
@@ -16,6 +23,7 @@ __all__ = [
     "list_and_show",
     "main",
     "method_commands",
+    "protocol_commands",
     "result_commands",
     "run_commands",
 ]

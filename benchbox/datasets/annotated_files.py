@@ -100,9 +100,7 @@ class AnnotatedFiles:
             count = int((index.parts == part).sum())
             findings.append(sample_checks.missing_unless(count, f"{part}: {count} faces"))
         files = self.picture_files(root)
-        whole: Bools = np.ones(len(index.ids), bool)
-        if index.absent is not None:
-            whole = ~index.absent.any(axis=1)
+        whole = np.isfinite(index.values).all(axis=(1, 2))
         ids = index.ids[whole].tolist()
         pictures = [files.get(name) for name in ids]
         findings += sample_checks.check_pictures(ids, pictures, index.values[whole] - index.origin)
@@ -204,6 +202,7 @@ def _name_faces(rows: Sequence[_Row]) -> list[str]:
     images = {row.image for row in rows}
     stems = Counter(PurePosixPath(image).stem for image in images)
     on_image = Counter((row.part, row.image) for row in rows)
+    own = Counter(PurePosixPath(row.face.name).name for row in rows)
     seen: Counter[tuple[str, str]] = Counter()
     names = []
     for row in rows:
@@ -215,11 +214,19 @@ def _name_faces(rows: Sequence[_Row]) -> list[str]:
         seen[key] += 1
         if on_image[key] > 1:
             name = f"{name}_{seen[key]}"
-        names.append(row.face.name or name)
+        names.append(_own_name(row.face.name, own) or name)
     doubled = {name for name, count in Counter(names).items() if count > 1}
     if doubled and len({row.part for row in rows}) > 1:
         return [f"{row.part}/{name}" for row, name in zip(rows, names, strict=True)]
     return names
+
+
+def _own_name(name: str, last_words: Counter[str]) -> str:
+    """Return what the file calls a face, without folders where that is enough."""
+    last = PurePosixPath(name).name
+    if last_words[last] == 1:
+        return last
+    return name
 
 
 # --- columns --------------------------------------------------------------------------------------
@@ -254,7 +261,7 @@ def _box_array(boxes: Sequence[tuple[float, ...]]) -> Floats:
 
 
 def _scale_boxes(rows: Sequence[_Row]) -> Floats | None:
-    """Return the boxes of the face-size normaliser, where every face has one."""
+    """Return the boxes of the face-size normaliser, where the files have one for every face."""
     boxes = [row.face.scale_box or row.face.box for row in rows]
     if not boxes or not all(boxes):
         return None

@@ -94,7 +94,8 @@ def is_card_file(name: str) -> bool:
 def load_protocol(name: str) -> Protocol:
     """Read the card of a protocol, with options after plus signs: `300w-full+box=ground_truth`.
 
-    `mine/card.toml` (a path with its suffix) is read as it stands. An option that is the card's own
+    `mine/card.toml` (a path with its suffix) is read as it stands, `mine` as `mine.toml` of the
+    working folder where no installed card is called so. An option that is the card's own
     choice changes nothing, not even the name.
 
     Raises
@@ -107,8 +108,11 @@ def load_protocol(name: str) -> Protocol:
     'ground_truth'
     """
     base, *chosen = name.split("+")
+    beside = Path(f"{base}.toml")
     if base.endswith(CARD_SUFFIX):
         path = Path(base)
+    elif beside.is_file() and not any(base in names for names in _find_paths()):
+        path = beside  # as `new protocol` leaves it in the working folder
     else:
         path = _find_card(base)
     card = read_card(path)

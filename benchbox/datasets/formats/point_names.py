@@ -21,17 +21,19 @@ _SIDES = {"left": "right", "right": "left"}
 _SHORT = {"l": "left", "r": "right", "lefteye": "left eye", "righteye": "right eye"}
 
 
-def name_words(name: str) -> frozenset[str]:
-    """Return the words of a name.
+def name_words(name: str) -> tuple[str, ...]:
+    """Return the words of a name, sorted.
 
-    >>> sorted(name_words("mouthLeft_corner"))
-    ['left', 'mouth']
+    >>> name_words("mouthLeft_corner")
+    ('left', 'mouth')
+    >>> name_words("left_eye_left_corner")
+    ('eye', 'left', 'left')
     """
-    words: set[str] = set()
+    words: list[str] = []
     for word in _WORDS.findall(name):
-        words.update(_SHORT.get(word.lower(), word.lower()).split())
-    shorter = words - _LEFT_OUT
-    return frozenset(shorter or words)
+        words += _SHORT.get(word.lower(), word.lower()).split()
+    shorter = [word for word in words if word not in _LEFT_OUT]
+    return tuple(sorted(shorter or words))
 
 
 def has_sides(names: Iterable[str]) -> bool:
@@ -40,12 +42,12 @@ def has_sides(names: Iterable[str]) -> bool:
     >>> has_sides(["nose", "eye_l"]), has_sides(["nose"])
     (True, False)
     """
-    return any(name_words(name) & set(_SIDES) for name in names)
+    return any(set(name_words(name)) & set(_SIDES) for name in names)
 
 
-def other_side(words: frozenset[str]) -> frozenset[str]:
-    """Exchange left and right."""
-    return frozenset(_SIDES.get(word, word) for word in words)
+def other_side(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Exchange left and right in the words of a name."""
+    return tuple(sorted(_SIDES.get(word, word) for word in words))
 
 
 def numbers_in(names: Iterable[str]) -> dict[str, int] | None:
@@ -81,7 +83,13 @@ def is_known_name(name: str) -> bool:
 
 
 def layouts_of_names(names: Sequence[str]) -> list[str]:
-    """Name the layouts of the table that these names belong to."""
+    """Name the layouts of the table that these names belong to.
+
+    Those alone that have no other names, where there are any.
+
+    >>> layouts_of_names(["right_eye", "left_eye", "nose", "mouth_left", "mouth_right"])
+    ['five']
+    """
     numbers = numbers_in(names)
     found = []
     for layout in LAYOUTS.values():
@@ -91,6 +99,9 @@ def layouts_of_names(names: Sequence[str]) -> list[str]:
                 found.append(layout.name)
         elif names and all(name_words(name) in known for name in names):
             found.append(layout.name)
+    whole = [name for name in found if LAYOUTS[name].count == len(set(names))]
+    if numbers is None and whole:
+        return whole
     return found
 
 

@@ -76,12 +76,16 @@ def _name_attribute(points: Sequence[_Region], path: Path) -> str:
             values.setdefault(key, set()).add(value)
     if len(values) == 1:
         return next(iter(values))
-    known = []
+    known, worded = [], []
     for key, found in values.items():
-        if all(is_known_name(name) for name in found):
+        on_all = all(key in region.attributes for region in points)
+        if on_all and all(is_known_name(name) for name in found):
             known.append(key)
-    if len(known) == 1:
-        return known[0]
+            if not all(name.strip().isdecimal() for name in found):
+                worded.append(key)
+    for candidates in (worded, known):  # numbers may count faces
+        if len(candidates) == 1:
+            return candidates[0]
     raise DataError(
         f"{path}: which region attribute holds the points' names? say --field with one of "
         f"{', '.join(sorted(values)) or 'none: the regions have no attributes'}"

@@ -1,0 +1,98 @@
+"""Commands for who makes a protocol of their own: new protocol, test protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .main_group import exit_failed
+from .method_commands import new_group, test_group
+from .printing import print_note
+from .shared_options import FOLDER, data_option, data_root
+
+_ORIGINS = {"0": 0.0, "0.5": 0.5, "1": 1.0}
+
+
+@new_group.command(name="protocol")
+@click.argument("name")
+@click.option(
+    "--from",
+    "source",
+    type=FOLDER,
+    required=True,
+    metavar="PATH",
+    help="Annotations: file or folder.",
+)
+@click.option("--train", type=FOLDER, metavar="PATH", help="Annotations to train on, alike.")
+@click.option("--images", type=FOLDER, metavar="DIR", help="Where the pictures are, if not found.")
+@click.option(
+    "--origin",
+    type=click.Choice(list(_ORIGINS)),
+    help="What the first pixel's centre is called in the files.",
+)
+@click.option("--layout", default="", metavar="NAME", help="Which points: ibug68, lapa106 …")
+@click.option(
+    "--sides",
+    type=click.Choice(["picture", "person"]),
+    help="Whose left and right the names of points mean.",
+)
+@click.option("--field", default="", metavar="NAME", help="Which of several things in a file.")
+@click.option("--format", "writer", default="", metavar="NAME", help="Who wrote it, if not seen.")
+@click.option(
+    "--to", "folder", type=FOLDER, default=Path(), metavar="DIR", help="Where the card goes."
+)
+@data_option
+def new_protocol_command(
+    name: str,
+    source: Path,
+    train: Path | None,
+    images: Path | None,
+    origin: str | None,
+    layout: str,
+    sides: str | None,
+    field: str,
+    writer: str,
+    folder: Path,
+    data: Path | None,
+) -> None:
+    """Write a protocol card from annotation files, and say what it assumes."""
+    from benchbox.authoring import new_protocol
+
+    made = new_protocol.new_protocol(
+        name,
+        new_protocol.Wishes(
+            source=source,
+            train=train,
+            images=images,
+            data=data,
+            format=writer,
+            layout=layout,
+            origin=None if origin is None else _ORIGINS[origin],
+            sides=sides or "",
+            field=field,
+        ),
+        folder,
+    )
+    for line in made.said:
+        click.echo(line)
+    click.echo(f"wrote {made.card}")
+    click.echo(f"next: benchbox test protocol {made.card} --data {made.root}")
+
+
+@test_group.command(name="protocol")
+@click.argument("name")
+@data_option
+def test_protocol_command(name: str, data: Path | None) -> None:
+    """Try a protocol: its card, its annotations, and what predictions would score.
+
+    Exit 1 and say what to mend if it would not run, or not give the right number.
+    """
+    from benchbox.authoring import protocol_conformance
+
+    checks = protocol_conformance.check_protocol(name, data_root(data), print_note)
+    for check in checks:
+        mark = "ok" if check.ok else "FAIL"
+        click.echo(f"{mark:<6}{check.name}: {check.detail}")
+    if not all(check.ok for check in checks):
+        exit_failed()
