@@ -27,6 +27,7 @@ from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
 from benchbox.plugins import method_call, method_card
 from benchbox.protocols import protocol_card as protocols
 from benchbox.scoring import score as scoring
+from benchbox.scoring import slips
 from benchbox.types import (
     Index,
     Job,
@@ -235,9 +236,7 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
                 plan, module, job, split, index.origin, clock, setting, say=say
             )
             _keep_pseudo_labels(plan, index)
-        prediction_files.write_predictions(
-            run_folders.predictions_file(plan.place), _in_truth_order(truth, predictions)
-        )
+        _store_predictions(plan, truth, _in_truth_order(truth, predictions), say)
         with clock("score"):
             scored = derive_scores(plan.place, plan.protocol, truth, data, plan.method.name, kind)
         record = RunRecord(
@@ -493,6 +492,13 @@ def _train_each_fold(
         values=np.concatenate([part.values for part in parts]),
         failed=np.concatenate([part.failed for part in parts]),
     )
+
+
+def _store_predictions(plan: RunPlan, truth: Truth, predictions: Predictions, say: Say) -> None:
+    """Write a run's predictions; say what is the matter with those that no method should make."""
+    for slip in slips.find_slips(plan.protocol, truth, predictions):
+        say(f"warning: {slip}")
+    prediction_files.write_predictions(run_folders.predictions_file(plan.place), predictions)
 
 
 def _in_truth_order(truth: Truth, predictions: Predictions) -> Predictions:

@@ -9,10 +9,9 @@ from pathlib import Path
 from benchbox.datasets import label_checks, select
 from benchbox.datasets import split as splits
 from benchbox.errors import ResultError
-from benchbox.layouts import require_layout
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
-from benchbox.scoring import prediction_checks, wrong_frame, wrong_gaze
+from benchbox.scoring import prediction_checks, slips
 from benchbox.scoring import score as scoring
 from benchbox.types import Predictions, Protocol, RunKind, Truth
 
@@ -46,7 +45,7 @@ def score_predictions_file(
         say(f"warning: {warning}")
     predictions = read_submitted(file, protocol, truth, say)
     prediction_checks.note_repeated_rows(truth, predictions, where=file.name, say=say)
-    for slip in find_slips(protocol, truth, predictions):
+    for slip in slips.find_slips(protocol, truth, predictions):
         say(
             f"warning: {file.name}: {slip}; benchbox explain {file.name} --protocol "
             f"{protocol.name} says more"
@@ -84,20 +83,6 @@ def read_submitted(
     if refuse:
         prediction_checks.refuse_unusable_points(truth, predictions, where=file.name)
     return prediction_checks.drop_placeholders(truth, predictions, where=file.name, say=say)
-
-
-def find_slips(protocol: Protocol, truth: Truth, predictions: Predictions) -> tuple[str, ...]:
-    """Say in a line each what is the matter with predictions far outside what faces or eyes allow.
-
-    Nothing is said of predictions that a method may make, however poor.
-    """
-    if protocol.task != "landmarks":
-        return wrong_gaze.find_slips(protocol, truth, predictions)
-    slips = wrong_frame.find_slips(require_layout(protocol), truth, predictions)
-    far_off = wrong_frame.describe_far_off(truth, predictions)
-    if far_off and not slips:
-        return (far_off,)
-    return slips
 
 
 def _store_submission(

@@ -57,3 +57,65 @@ def test_ids_of_another_protocol_are_recognised(world, tmp_path):
         match=r"unknown to tiny: they look like those of 300w-challenging; try --protocol",
     ):
         score_file.score_predictions_file(tmp_path / "p.npz", "tiny", "mine", world.data)
+
+
+def scored(world, file: Path) -> tuple[dict, list[str]]:
+    said: list[str] = []
+    found = score_file.score_predictions_file(file, "tiny", "mine", world.data, say=said.append)
+    return found.document, said
+
+
+def spoilt(world, tmp_path: Path, *rows: int) -> Path:
+    """The truth moved by (3, 4) px, some faces of which were lost: zeros."""
+    values = world.truth + np.array([3.0, 4.0])
+    values[list(rows)] = 0
+    np.savez(tmp_path / "lost.npz", ids=np.array(world.tested), values=values)
+    return tmp_path / "lost.npz"
+
+
+def test_zeros_of_a_lost_face_are_failures_and_the_mean_is_that_of_the_others(world, tmp_path):
+    """The trap: zeros as coordinates moved a published method from 4.70 to 9.29 %, failed 0."""
+    document, said = scored(world, spoilt(world, tmp_path, 2))
+    points = np.delete(world.truth, 2, axis=0)
+    expected = 100 * np.mean(5 / np.linalg.norm(points[:, 36] - points[:, 45], axis=1))
+    scores = document["scores"]["unseen"]
+    assert (document["n"], document["failed"]) == (6, 1)
+    assert scores["nme_inter_ocular"]["value"] == pytest.approx(expected, rel=1e-6)
+    assert scores["fr_0.08_inter_ocular"]["value"] >= 100 / 6
+    assert [line for line in said if world.tested[2] in line and "counts as failed" in line]
+
+
+def test_a_submitted_run_keeps_lost_faces_as_failed(world, tmp_path):
+    file = spoilt(world, tmp_path, 1, 4)
+    score_file.score_predictions_file(file, "tiny", "mine", world.data, world.results)
+    (run,) = run_folders.list_runs(world.results)
+    with np.load(run_folders.predictions_file(run.folder)) as stored:
+        assert stored["failed"].tolist() == [False, True, False, False, True, False]
+        assert np.isnan(stored["values"][[1, 4]]).all()
+
+
+def test_what_a_run_of_ours_has_left_is_taken_as_it_stands(world, tmp_path):
+    """A method says NaN where it has no answer; a collapsed one is not let off."""
+    score_file.score_predictions_file(
+        spoilt(world, tmp_path), "tiny", "mine", world.data, world.results
+    )
+    (run,) = run_folders.list_runs(world.results)
+    own = run_folders.predictions_file(run.folder)
+    own.unlink()
+    spoilt(world, tmp_path, 1).rename(own)
+    assert scored(world, own)[0]["failed"] == 0
+
+
+def test_shares_of_the_picture_are_refused(world, tmp_path):
+    np.savez(tmp_path / "p.npz", ids=np.array(world.tested), values=world.truth / 96)
+    with pytest.raises(ResultError, match=r"p\.npz: the points of 6 rows .* no pixels"):
+        scored(world, tmp_path / "p.npz")
+
+
+def test_faces_far_off_are_told_with_the_command_that_says_more(world, tmp_path):
+    rows = np.roll(np.arange(6), 1)
+    np.savez(tmp_path / "p.npz", ids=np.array(world.tested), values=world.truth[rows])
+    _, said = scored(world, tmp_path / "p.npz")
+    (line,) = [line for line in said if line.startswith("warning: p.npz")]
+    assert "the rows are in another order than their ids" in line
+    assert line.endswith("benchbox explain p.npz --protocol tiny says more")

@@ -7,7 +7,7 @@ import pytest
 
 from benchbox.layouts import IBUG68
 from benchbox.runs import execute, prediction_files
-from benchbox.scoring import wrong_frame
+from benchbox.scoring import slips, wrong_frame
 from benchbox.types import Predictions, Truth
 
 FACES = 60
@@ -181,11 +181,11 @@ def test_published_files_raise_no_alarm_and_their_slips_are_named(data_root, met
     assert (said, given.failed.sum()) == ([], 0)
     plain = prediction_files.read_predictions(file, truth)
     np.testing.assert_array_equal(given.values, plain.values)
-    assert score_file.find_slips(card, truth, given) == ()
+    assert slips.find_slips(card, truth, given) == ()
     spoilt = given.values.copy()
     spoilt[::9] = spoilt[::9][:, FLIP]
-    (line,) = score_file.find_slips(card, truth, dataclasses.replace(given, values=spoilt))
+    (line,) = slips.find_slips(card, truth, dataclasses.replace(given, values=spoilt))
     assert "left and right points exchanged" in line
     rolled = dataclasses.replace(given, values=np.roll(given.values, 1, axis=0))
-    (line,) = score_file.find_slips(card, truth, rolled)
+    (line,) = slips.find_slips(card, truth, rolled)
     assert "rows are in another order" in line

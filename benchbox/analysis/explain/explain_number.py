@@ -18,7 +18,7 @@ from benchbox.metrics.metric_names import list_metrics, parse_metric
 from benchbox.papers import reference_rows
 from benchbox.protocols import protocol_card
 from benchbox.runs import execute, score_file
-from benchbox.scoring import error_table, score, wrong_frame
+from benchbox.scoring import error_table, score, slips, wrong_frame
 from benchbox.types import Predictions, Protocol, Score
 
 from . import convention_grid, gaze_candidates, landmark_candidates, nearest_rows, pixel_offset
@@ -111,8 +111,8 @@ def explain_predictions(
         raise ResultError(
             f"{file.name}: no item of {group!r} has an answer; there is nothing to explain"
         )
-    slips = score_file.find_slips(protocol, truth, predictions)
-    warnings = [*map(_without_label, said), *slips]
+    found = slips.find_slips(protocol, truth, predictions)
+    warnings = [*map(_without_label, said), *found]
     name = file.stem
     if file.name == "predictions.npz":
         name = file.absolute().parents[2].name
@@ -120,7 +120,7 @@ def explain_predictions(
         protocol, index, truth, predictions, scores, metric, group, claim, name, tuple(warnings)
     )
     if protocol.task == "landmarks":
-        return _explain_landmarks(case, slipped=bool(slips))
+        return _explain_landmarks(case, slipped=bool(found))
     return _explain_gaze(case)
 
 

@@ -269,3 +269,34 @@ def test_the_command_on_a_file(world, tmp_path):
     assert min(document["points"]) > 0
     with pytest.raises(ResultError, match="tiny has no metric 'nme'"):
         explain.explain_predictions(file, "tiny", world.data, metric="nme")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda points: points / 96, "between 0 and 1"),
+        (lambda points: points[:, ::-1], "points are in another order"),
+        (lambda points: np.roll(points, 1, axis=0), "the rows are in another order"),
+        (lambda points: np.random.default_rng(1).uniform(0, 99, points.shape), "no turn, scale"),
+        (lambda points: points * 0.4, "multiplied by 2.5"),
+    ],
+)
+def test_no_best_offset_where_what_remains_is_no_face(world, tmp_path, spoil, said):
+    """The trap: predictions in 0 … 1 were "lowered to 53.5 % by a constant shift"."""
+    file = tmp_path / "mine.npz"
+    np.savez(file, ids=np.array(world.tested), values=spoil(world.truth))
+    shown = call(file, "--protocol", "tiny", "--data", world.data, "--claimed", "3.0")
+    assert shown.exit_code == 0, shown.output
+    (line,) = [line for line in shown.stdout.splitlines() if line.startswith("warning: ")]
+    assert said in line
+    assert "constant pixel offset" not in shown.stdout
+    assert "offset best" not in shown.stdout
+
+
+def test_a_bias_that_a_method_may_have_is_told_and_not_warned_of(world, tmp_path):
+    """The trap: a warning on the strength of a shift that was fitted."""
+    file = tmp_path / "mine.npz"
+    np.savez(file, ids=np.array(world.tested), values=world.truth + np.array([2.0, -1.5]))
+    shown = call(file, "--protocol", "tiny", "--data", world.data)
+    assert "adding (-2.00, +1.50) px" in shown.stdout
+    assert "warning" not in shown.stdout
