@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from benchbox.datasets.gaze.conventions import GazeRows
     from benchbox.runs.run_record import RunRecord
 
     Floats = npt.NDArray[np.float64]
@@ -101,6 +102,8 @@ class Index:
     label_place: Callable[[int], str] | None = None
     # (N,) names of the pictures' files, by which predictions per picture find their faces
     images: Strings | None = None
+    # own gaze files: how predictions of these rows may be written
+    gaze: GazeRows | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +134,71 @@ class Dataset(Interface):
 
 
 @dataclass(frozen=True)
+class GazeConvention:
+    """How a file writes gaze: which columns, their unit, where their positive numbers point.
+
+    What the words mean: `datasets.gaze.notation`.
+    """
+
+    columns: tuple[str, ...]  # "yaw", or "yaw=horizontal": what a column is, its name
+    positive: tuple[str, ...]  # per column, where somebody looks whose number is above 0
+    unit: str = ""  # rad, deg | cm, mm, m, px, share | "" for vectors
+    origin: str = ""  # of points: "camera", or "screen": its upper left corner
+    frame: str = "camera"  # of directions: "camera", "normalised"
+
+
+@dataclass(frozen=True)
+class GazeScreen:
+    """A screen and where the camera is: camera plane = screen plane, no tilt."""
+
+    width_mm: float
+    height_mm: float
+    camera_x_mm: float  # from the left edge to the right, as the viewer sees it
+    camera_above_mm: float  # above the upper edge
+    width_px: float = 0.0
+    height_px: float = 0.0
+
+
+@dataclass(frozen=True)
+class PositionColumns:
+    """Columns of a head's direction (two angles) or of an eye's position (three lengths)."""
+
+    columns: tuple[str, ...]
+    positive: tuple[str, ...]
+    unit: str
+
+
+@dataclass(frozen=True)
+class GazeFiles:
+    """How a card's own gaze files are read, see `datasets.custom_gaze`."""
+
+    files: str = "table"  # or the name of an official tree of files
+    columns: tuple[str, ...] = ()  # this and the next three: as `GazeConvention`
+    positive: tuple[str, ...] = ()
+    unit: str = ""
+    origin: str = ""
+    image: str = "image"  # column of the picture's name
+    # columns that name a person together; None: the column `person` or `cluster`
+    person: tuple[str, ...] | None = None
+    sequence: str = "sequence"  # column of the dot, stare or video
+    split: str = ""  # column whose cells name the part
+    people: str = ""  # json file: part → people
+    screen: GazeScreen | None = None  # the one screen
+    # several, by the name that the column `screen` holds
+    screens: Mapping[str, GazeScreen] = field(default_factory=dict)
+    screens_file: str = ""  # CSV of them
+    eye: PositionColumns | None = None  # position of the eyes in the camera's frame
+    head: PositionColumns | None = None  # direction of the head
+    also: tuple[str, ...] = ("device", "orientation")  # columns that methods are given
+    expect: tuple[str, ...] = ()  # what holds in this set, for `data verify`
+
+    @property
+    def convention(self) -> GazeConvention:
+        """Return how the labels are written."""
+        return GazeConvention(self.columns, self.positive, self.unit, self.origin)
+
+
+@dataclass(frozen=True)
 class CustomFiles:
     """A card's own files: what `dataset = "files"` reads.
 
@@ -148,6 +216,7 @@ class CustomFiles:
     sides: Literal["", "picture", "person"] = ""
     # which of several things a file holds: a MATLAB variable, VIA's attribute, COCO's category
     field: str = ""
+    gaze: GazeFiles | None = None  # of gaze: how it is written
 
 
 @dataclass(frozen=True)

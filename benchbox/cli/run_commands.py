@@ -15,11 +15,13 @@ from .shared_options import (
     data_option,
     data_root,
     device_option,
+    gaze_reading_options,
     json_option,
     method_option,
     methods_option,
     parse_overrides,
     results_option,
+    split_list,
     stale_option,
     variant_option,
 )
@@ -215,6 +217,7 @@ def sweep_command(
 @click.option(
     "--results", type=FOLDER, metavar="DIR", help="Keep them as a submitted run in this folder."
 )
+@gaze_reading_options
 @json_option
 def score_command(
     predictions: Path,
@@ -222,17 +225,32 @@ def score_command(
     method: str,
     data: Path | None,
     results: Path | None,
+    columns: str,
+    positive: str,
+    unit: str | None,
+    origin: str | None,
+    frame: str | None,
+    in_order: bool,
     as_json: bool,
 ) -> None:
-    """Score a file of PREDICTIONS (.npz, .csv, or the .txt of COFW-68).
+    """Score a file of PREDICTIONS (.npz, .csv, the .txt of COFW-68; gaze: .txt and .mat, too).
 
-    Needs annotations, no pictures.
+    Needs annotations, no pictures. Gaze is read as the labels of the protocol are written, unless
+    options say otherwise; the record keeps how it was read.
     """
-    from benchbox.runs import score_file
+    from benchbox.runs import gaze_predictions, score_file
     from benchbox.scoring import score
 
+    reading = gaze_predictions.GazeReading(
+        split_list(columns),
+        split_list(positive),
+        unit or "",
+        origin or "",
+        frame or "",
+        in_order,
+    )
     scored = score_file.score_predictions_file(
-        predictions, protocol, method, data_root(data), results, print_note
+        predictions, protocol, method, data_root(data), results, print_note, reading
     )
     if as_json:
         print_json(scored.document)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +134,51 @@ def parse_overrides(texts: Sequence[str]) -> dict[str, str]:
             )
         overrides[key] = value
     return overrides
+
+
+def gaze_reading_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say how a file of gaze is written."""
+    options = (
+        click.option(
+            "--columns",
+            default="",
+            metavar="C,…",
+            help="Gaze: what the numbers are: yaw,pitch or x=gaze_x,y=gaze_y,z=gaze_z.",
+        ),
+        click.option(
+            "--positive",
+            default="",
+            metavar="SIDE,…",
+            help="Gaze: where who has a positive number looks: up,left or right,down,away.",
+        ),
+        click.option(
+            "--unit",
+            type=click.Choice(["rad", "deg", "cm", "mm", "m", "px", "share"]),
+            help="Gaze: the unit of angles or points.",
+        ),
+        click.option(
+            "--origin",
+            type=click.Choice(["camera", "screen"]),
+            help="Gaze: from where points count; screen: its upper left corner.",
+        ),
+        click.option(
+            "--frame",
+            type=click.Choice(["camera", "normalised"]),
+            help="Gaze: the frame of directions.",
+        ),
+        click.option(
+            "--in-order", is_flag=True, help="Gaze: rows without ids, as `data ids` lists them."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def split_list(text: str) -> tuple[str, ...]:
+    """Take a list apart at its commas.
+
+    >>> split_list("yaw, pitch"), split_list("")
+    (('yaw', 'pitch'), ())
+    """
+    return tuple(word.strip() for word in text.split(",") if word.strip())

@@ -93,11 +93,16 @@ def open_protocol_dataset(protocol: Protocol) -> Dataset:
     """
     if protocol.source is None:
         return open_dataset(protocol.dataset)
+    name = protocol.name.partition("+")[0]
+    if protocol.task != "landmarks":
+        from .custom_gaze import CustomGazeDataset
+
+        boxes = (protocol.box, *protocol.extra_boxes)
+        return CustomGazeDataset(name, protocol.source, protocol.task, boxes)
     from benchbox.layouts import require_layout
 
     from .custom import CustomDataset
 
-    name = protocol.name.partition("+")[0]
     if protocol.source.format:
         from .annotated_files import AnnotatedFiles
 

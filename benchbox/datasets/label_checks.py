@@ -42,6 +42,7 @@ UNIT_SLACK = 1e-3  # of the length of a direction
 LARGEST_GAZE_CM = 100.0
 LEAST_GAZE_SPREAD_DEG = 0.5  # standard deviation over a set of many
 LEAST_GAZE_SPREAD_CM = 0.2
+FEWEST_DIRECTIONS = 30  # of which sign, spread and the head tell something
 MANY_ITEMS = 50  # of which a spread or a mean tells something
 _SHOWN = 4  # items named in a message
 
@@ -582,7 +583,7 @@ def _direction_faults(index: Index) -> Iterator[LabelFault]:
         )
         yield LabelFault("directions of gaze", what, refused=True)
         return
-    if len(values) < MANY_ITEMS:
+    if len(values) < FEWEST_DIRECTIONS:
         return
     if values[:, 2].mean() < 0:
         what = (

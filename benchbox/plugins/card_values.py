@@ -43,6 +43,10 @@ class _Required:
 _REQUIRED = _Required()
 
 
+class InnerValueError(ValueError):
+    """What is wrong inside a table that is the value of a key."""
+
+
 @dataclass(frozen=True)
 class CardKey:
     """One key of a card."""
@@ -144,6 +148,8 @@ def read_value(table: Mapping[str, Any], key: CardKey, place: CardPlace) -> Any:
     value = table[key.name]
     try:
         return key.kind.parse(value)
+    except InnerValueError as fault:
+        raise place.fault(key.name, str(fault)) from fault
     except ValueError as fault:
         raise place.refusal(key.name, value, key.words) from fault
 
@@ -262,9 +268,12 @@ def table_of(keys: ValueKind, values: ValueKind, *, least: int = 0) -> ValueKind
 
 
 def table_with(make: Callable[..., Any], keys: Sequence[CardKey], allowed: str) -> ValueKind:
-    """Describe tables with keys of their own; they are read as `make(field=value, …)`."""
+    """Describe tables with keys of their own; they are read as `make(field=value, …)`.
+
+    What is wrong inside such a table is said by an `InnerValueError`.
+    """
 
     def parse(value: Any) -> Any:
-        return make(**read_values(_parse_table(value), keys, CardPlace("table", ValueError)))
+        return make(**read_values(_parse_table(value), keys, CardPlace("inside", InnerValueError)))
 
     return ValueKind(parse, allowed)

@@ -15,6 +15,8 @@ from benchbox.layouts import LAYOUTS, find_layout
 from benchbox.metrics.metric_names import TASK_METRICS
 from benchbox.types import Protocol
 
+from . import gaze_card
+
 Rule = Callable[[Protocol], str | None]
 
 
@@ -26,6 +28,9 @@ def check_consistency(protocol: Protocol, path: Path) -> None:
         allowed = rule(protocol)
         if allowed is not None:
             raise _misfit(path, key, allowed)
+    fault = gaze_card.find_fault(protocol)
+    if fault:
+        raise ProtocolError(f"{path}: {fault}")
 
 
 def _misfit(path: Path, key: str, allowed: str) -> ProtocolError:

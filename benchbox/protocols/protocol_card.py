@@ -46,6 +46,8 @@ _MAX_BYTES = 64 * 1024
 # These decide no number, so are no part of the hash; of `extras` the chosen one is, of `source` all
 # but its paths.
 _NOT_HASHED = ("name", "title", "notes", "twin", "options", "card", "extras")
+# Of own gaze files: paths, and what is expected of them by `data verify`.
+_GAZE_NOT_HASHED: dict[str, Any] = {"people": "", "screens_file": "", "expect": ()}
 # Keys that came later are part of the hash where they are used only: a card that does not know them
 # keeps its own.
 _ADDED_LATER = {
@@ -224,6 +226,8 @@ def canonical_json(protocol: Protocol) -> str:
         for key in ("format", "sides", "field"):
             if getattr(protocol.source, key):
                 content["source"][key] = getattr(protocol.source, key)
+        if protocol.source.gaze:
+            content["source"]["gaze"] = asdict(replace(protocol.source.gaze, **_GAZE_NOT_HASHED))
     if protocol.own_layout:
         content["own_layout"] = asdict(protocol.own_layout)
     return json.dumps(

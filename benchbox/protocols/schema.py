@@ -14,6 +14,7 @@ from typing import Any
 
 from benchbox.datasets import DATASETS, select
 from benchbox.datasets.formats.writer_names import FORMATS
+from benchbox.datasets.gaze import notation
 from benchbox.errors import ProtocolError
 from benchbox.layouts import LAYOUTS
 from benchbox.metrics.metric_names import NORMALISERS, TASK_METRICS, TASKS
@@ -33,7 +34,13 @@ from benchbox.plugins.card_values import (
     table_with,
     text_matching,
 )
-from benchbox.types import CustomFiles, ExtraPictures
+from benchbox.types import (
+    CustomFiles,
+    ExtraPictures,
+    GazeFiles,
+    GazeScreen,
+    PositionColumns,
+)
 
 from .own_layout import read_layout
 
@@ -65,6 +72,63 @@ _MEMBERS = list_of(_MEMBER)
 _SOME_MEMBERS = list_of(_MEMBER, least=1)
 _ALL_METRICS = tuple(chain.from_iterable(TASK_METRICS.values()))
 
+_COLUMNS = list_of(TEXT, least=1)
+_LENGTH = number_where(lambda length: length > 0, "a length above 0")
+_PLACE = number_where(lambda place: abs(place) < 1e5, "a length, negative on the other side")
+_SIDES = ValueKind(
+    lambda value: tuple(map(one_of(*notation.AXES).parse, list_of(TEXT).parse(value))),
+    f"a list of {' | '.join(notation.AXES)}",
+)
+_SCREEN = table_with(
+    GazeScreen,
+    (
+        CardKey("width_mm", _LENGTH),
+        CardKey("height_mm", _LENGTH),
+        CardKey("camera_x_mm", _PLACE, "mm from the left edge to the camera, as the viewer sees"),
+        CardKey("camera_above_mm", _PLACE, "mm from the upper edge up to the camera"),
+        CardKey("width_px", _LENGTH, default=0.0),
+        CardKey("height_px", _LENGTH, default=0.0),
+    ),
+    "{width_mm, height_mm, camera_x_mm, camera_above_mm, width_px, height_px}",
+)
+
+
+def _position_columns(*units: str) -> ValueKind:
+    return table_with(
+        PositionColumns,
+        (
+            CardKey("columns", _COLUMNS),
+            CardKey("positive", _SIDES),
+            CardKey("unit", one_of(*units)),
+        ),
+        '{columns = ["x=…", …], positive = [side of a positive number, …], unit}',
+    )
+
+
+_EXPECTED = ("below_camera", "follows_head", "pitch_spreads_more")
+_GAZE_FILES = table_with(
+    GazeFiles,
+    (
+        CardKey("files", one_of("table", "gaze360", "mpiifacegaze-txt"), default="table"),
+        CardKey("columns", _COLUMNS, default=()),
+        CardKey("positive", _SIDES, default=()),
+        CardKey("unit", one_of("rad", "deg", "cm", "mm", "m", "px", "share"), default=""),
+        CardKey("origin", one_of(*notation.ORIGINS), default=""),
+        CardKey("image", TEXT, default="image"),
+        CardKey("person", list_of(TEXT), default=None),
+        CardKey("sequence", TEXT, default="sequence"),
+        CardKey("split", TEXT, default=""),
+        CardKey("people", TEXT, default=""),
+        CardKey("screen", _SCREEN, default=None),
+        CardKey("screens", table_of(TEXT, _SCREEN), default={}),
+        CardKey("screens_file", TEXT, default=""),
+        CardKey("eye", _position_columns("mm", "cm", "m"), default=None),
+        CardKey("head", _position_columns("rad", "deg"), default=None),
+        CardKey("also", list_of(TEXT), default=("device", "orientation")),
+        CardKey("expect", list_of(one_of(*_EXPECTED)), default=()),
+    ),
+    '{columns = ["pitch", "yaw"], positive = ["up", "left"], unit = "rad"}',
+)
 _CUSTOM_FILES = table_with(
     CustomFiles,
     (
@@ -79,6 +143,7 @@ _CUSTOM_FILES = table_with(
         CardKey("format", one_of("", *FORMATS), default=""),
         CardKey("sides", one_of("", "picture", "person"), default=""),
         CardKey("field", _TEXT_OR_NONE, default=""),
+        CardKey("gaze", _GAZE_FILES, default=None),
     ),
     '{images = "folder", parts = {part = "file.csv"}, origin = 0}, for "files"',
 )

@@ -157,13 +157,11 @@ def match_to_truth(
     wants_directions = truth.values.shape[1:] == (3,)
     if wants_directions and values.shape[1:] == (2,):
         values = _angles_to_vectors(values, ids, where)
-    _check_ids(ids, expected, where, protocol, suggest)
+    order = match_ids(ids, expected, where, protocol=protocol, suggest=suggest)
     _check_shape(values, truth.values, len(ids), where, protocol)
     if failed is None:
         failed = np.zeros(len(ids), bool)
     flags = _check_flags(failed, len(ids), where)
-    row_of = {key: row for row, key in enumerate(ids)}
-    order = np.array([row_of[key] for key in expected], dtype=np.intp)
     values, flags = values[order].astype(np.float64), flags[order]
     flags |= _unanswered(_scored_values(values, truth), flags, truth.ids, where)
     values[flags] = np.nan
@@ -188,6 +186,24 @@ def _scored_values(values: Floats, truth: Truth) -> Floats:
         if len(marked):
             scored[row, absent[row]] = values[row, marked[0]]
     return scored
+
+
+def match_ids(
+    ids: list[str],
+    expected: list[str],
+    where: str,
+    *,
+    protocol: str = "the protocol",
+    suggest: Suggest | None = None,
+) -> np.ndarray:
+    """Return the row (N,) of each expected id among the given ones.
+
+    Raises ResultError for ids that are missing, doubled or unknown.
+    """
+    ids = _restore_spelling(ids, expected)
+    _check_ids(ids, expected, where, protocol, suggest)
+    row_of = {key: row for row, key in enumerate(ids)}
+    return np.array([row_of[key] for key in expected], dtype=np.intp)
 
 
 def _unanswered(values: Floats, flags: np.ndarray, ids: Strings, where: str) -> np.ndarray:
@@ -289,13 +305,14 @@ def _angles_to_vectors(angles_rad: Floats, ids: list[str], where: str) -> Floats
     Raises ResultError for what is no radians.
     """
     finite = np.isfinite(angles_rad)
-    too_large = (np.abs(angles_rad) > np.pi + _ANGLE_TOLERANCE_RAD).any(axis=1)
+    limits = np.array([np.pi / 2, np.pi]) + _ANGLE_TOLERANCE_RAD  # of pitch and yaw
+    too_large = (np.abs(angles_rad) > limits).any(axis=1)
     wrong = too_large & finite.all(axis=1)
     if wrong.any():
         first = angles_rad[int(np.argmax(wrong))].tolist()
         raise ResultError(
             f"{where}: {count_ids(np.array(ids)[wrong])} no (pitch, yaw) in radians: "
-            f"{first}; degrees?"
+            f"{first}; pitch lies within ±1.571, yaw within ±3.142: degrees, or yaw, pitch?"
         )
     vectors = angles_to_vectors(np.where(finite, angles_rad, 0.0).astype(np.float64))
     # Gaps stay what they are for the checks to come: wholly NaN, partly NaN, infinite.
@@ -315,25 +332,49 @@ def _check_flags(failed: np.ndarray, count: int, where: str) -> np.ndarray:
 # --- npz ------------------------------------------------------------------------------------------
 
 
-def _read_npz(path: Path, say: Say) -> Rows:
-    failed = None
+@dataclass(frozen=True, eq=False)
+class NpzArrays:
+    """The arrays of a file of predictions."""
+
+    ids: list[str] | None  # (N,)
+    values: np.ndarray
+    failed: np.ndarray | None
+
+
+def read_npz_arrays(path: Path, say: Say = say_nothing) -> NpzArrays:
+    """Read the arrays of an `.npz` with suspicion; it may lack ids and flags.
+
+    Raises ResultError for a damaged file, a pickle, and arrays of other types.
+    """
+    ids, failed = None, None
     try:
         with zipfile.ZipFile(path) as archive:
-            ids = _read_member(archive, "ids", path)
+            names = archive.namelist()
+            if "ids.npy" in names:
+                ids = _read_member(archive, "ids", path)
             values = _read_member(archive, "values", path)
-            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            names = [name.removesuffix(".npy") for name in names]
             if "failed" in names:
                 failed = _read_member(archive, "failed", path)
     except _DAMAGED as fault:
         raise ResultError(f"{path.name}: not a whole .npz file: {fault}") from fault
     _say_unread(path, "arrays", [name for name in names if name not in _ARRAYS], say)
+    if values.dtype.kind not in "fiu":
+        raise ResultError(f"{path.name}: values must be real numbers, not {values.dtype}")
+    if ids is None:
+        return NpzArrays(None, values, failed)
     if ids.ndim != 1 or ids.dtype.kind not in "US":
         raise ResultError(
             f"{path.name}: ids must be a row of texts, np.array(ids, dtype=str), not {ids.dtype}"
         )
-    if values.dtype.kind not in "fiu":
-        raise ResultError(f"{path.name}: values must be real numbers, not {values.dtype}")
-    return [_decode_id(key, path) for key in ids.tolist()], values, failed
+    return NpzArrays([_decode_id(key, path) for key in ids.tolist()], values, failed)
+
+
+def _read_npz(path: Path, say: Say) -> Rows:
+    arrays = read_npz_arrays(path, say)
+    if arrays.ids is None:
+        raise ResultError(f"{path.name}: has no array 'ids': np.savez(file, ids=…, values=…)")
+    return arrays.ids, arrays.values, arrays.failed
 
 
 def _say_unread(path: Path, what: str, names: list[str], say: Say) -> None:

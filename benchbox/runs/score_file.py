@@ -13,9 +13,10 @@ from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
 from benchbox.scoring import prediction_checks, slips
 from benchbox.scoring import score as scoring
-from benchbox.types import Predictions, Protocol, RunKind, Truth
+from benchbox.types import Index, Predictions, Protocol, RunKind, Truth
 
-from . import execute, prediction_files, provenance, run_folders
+from . import execute, gaze_predictions, prediction_files, provenance, run_folders
+from .gaze_predictions import AS_THE_LABELS, GazeReading
 from .run_record import DataFacts, RunRecord
 
 
@@ -26,6 +27,7 @@ def score_predictions_file(
     data: Path,
     results: Path | None = None,
     say: execute.Say = execute.say_nothing,
+    reading: GazeReading = AS_THE_LABELS,
 ) -> execute.ScoreResult:
     """Score external predictions, or a run's own again, from annotations alone.
 
@@ -43,7 +45,12 @@ def score_predictions_file(
         say(f"note: {note}")
     for warning in label_checks.warn_of_faults(protocol, index, training=False):
         say(f"warning: {warning}")
-    predictions = read_submitted(file, protocol, truth, say)
+    predictions, words = read_submitted(file, protocol, index, truth, say, reading=reading)
+    if words:
+        say(f"note: predictions are read as {words}")
+    kind, variant = _kind_and_variant(file, protocol, method)
+    if kind == "submitted" and index.gaze is not None:
+        gaze_predictions.refuse_other_convention(truth, predictions, reading, file.name)
     prediction_checks.note_repeated_rows(truth, predictions, where=file.name, say=say)
     for slip in slips.find_slips(protocol, truth, predictions):
         say(
@@ -52,9 +59,12 @@ def score_predictions_file(
         )
     if results is not None:
         facts = DataFacts(**asdict(record), truth=record.fingerprint)
-        return _store_submission(file, protocol, method, truth, facts, predictions, results)
+        if words:
+            facts = replace(facts, notes=(*facts.notes, f"predictions are read as {words}"))
+        return _store_submission(
+            file, protocol, method, truth, facts, predictions, results, reading.words
+        )
     scores = scoring.score_predictions(protocol, truth, predictions)
-    kind, variant = _kind_and_variant(file, protocol, method)
     document = scoring.scores_to_json(
         scores, protocol=protocol, data=asdict(record), method=method, variant=variant, kind=kind
     )
@@ -64,25 +74,56 @@ def score_predictions_file(
 def read_submitted(
     file: Path,
     protocol: Protocol,
+    index: Index,
     truth: Truth,
     say: execute.Say,
     *,
+    reading: GazeReading = AS_THE_LABELS,
     refuse: bool = True,
-) -> Predictions:
+) -> tuple[Predictions, str]:
     """Read predictions that came as a file; placeholders in them count as failed, and are named.
 
     `refuse` refuses landmarks that are no pixels and faces of which single points are placeholders.
     What a run of ours has left is taken as it stands: a method says itself where it has no answer.
-    Raises ResultError.
+    Return them and how gaze was read, "" where it is in benchbox's own form. Raises ResultError.
     """
-    predictions = prediction_files.read_predictions(
-        file, truth, protocol=protocol.name, suggest=_suggest_protocol(protocol), say=say
-    )
+    predictions, words = _read_file(file, protocol, index, truth, say, reading)
     if run_folders.is_finished(file.parent) and file == run_folders.predictions_file(file.parent):
-        return predictions
+        return predictions, words
     if refuse:
         prediction_checks.refuse_unusable_points(truth, predictions, where=file.name)
-    return prediction_checks.drop_placeholders(truth, predictions, where=file.name, say=say)
+    dropped = prediction_checks.drop_placeholders(truth, predictions, where=file.name, say=say)
+    return dropped, words
+
+
+def _read_file(
+    file: Path,
+    protocol: Protocol,
+    index: Index,
+    truth: Truth,
+    say: execute.Say,
+    reading: GazeReading,
+) -> tuple[Predictions, str]:
+    suggest = _suggest_protocol(protocol)
+    if protocol.task == "landmarks":
+        if reading.given:
+            raise ResultError(
+                "--columns, --unit and the like are for gaze; landmarks are in pixels"
+            )
+    elif gaze_predictions.is_read_here(file, index.gaze, reading):
+        return gaze_predictions.read_gaze_predictions(
+            file,
+            truth,
+            protocol.task,
+            index.gaze,
+            reading,
+            protocol=protocol.name,
+            suggest=suggest,
+        )
+    predictions = prediction_files.read_predictions(
+        file, truth, protocol=protocol.name, suggest=suggest, say=say
+    )
+    return predictions, ""
 
 
 def _store_submission(
@@ -93,7 +134,9 @@ def _store_submission(
     data: DataFacts,
     predictions: Predictions,
     results: Path,
+    options: str,
 ) -> execute.ScoreResult:
+    command = f"benchbox score {file.name} --protocol {protocol.name} --method {method} {options}"
     place = run_folders.run_folder(results, protocol.name, method, method_card.SUBMITTED, 0)
     source = run_folders.hash_file(file)
     with run_folders.claim_folder(place):
@@ -119,7 +162,7 @@ def _store_submission(
             data=data,
             seed=None,
             budget=None,
-            command=f"benchbox score {file.name} --protocol {protocol.name} --method {method}",
+            command=command.strip(),
             code=provenance.code_version(""),
             environment=provenance.run_environment("cpu"),
             started=f"{started:%Y-%m-%dT%H:%M:%SZ}",

@@ -433,7 +433,11 @@ def test_angles_become_vectors_one_axis_at_a_time(tmp_path, gaze):
     [
         (
             [[0.3, 0.0], [17.0, -20.0], [0.0, 0.0]],
-            r"1 row \(a/2\) is no \(pitch, yaw\) in radians: .*; degrees\?",
+            r"1 row \(a/2\) is no \(pitch, yaw\) in radians: .*: degrees, or yaw, pitch\?",
+        ),
+        (  # 100° of pitch: refused in labels, it was taken in predictions
+            [[0.3, 0.0], [1.75, 0.1], [0.0, 0.0]],
+            r"1 row \(a/2\) is no \(pitch, yaw\) in radians: .*pitch lies within ±1.571",
         ),
         ([[0.3, 0.0], [np.nan, 0.1], [0.0, 0.0]], r"1 row \(a/2\) is partly NaN"),
         ([[0.3, 0.0], [0.1, np.nan], [0.0, 0.0]], r"1 row \(a/2\) is partly NaN"),

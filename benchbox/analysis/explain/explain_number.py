@@ -105,7 +105,9 @@ def explain_predictions(
     # refuses what is no label; that others are strange, `score` says
     label_checks.warn_of_faults(protocol, index, training=False)
     said: list[str] = []
-    predictions = score_file.read_submitted(file, protocol, truth, said.append, refuse=False)
+    predictions, _ = score_file.read_submitted(
+        file, protocol, index, truth, said.append, refuse=False
+    )
     scores = score.score_predictions(protocol, truth, predictions).groups
     if scores[group][metric].value is None:
         raise ResultError(

@@ -1,0 +1,162 @@
+"""Tables in text files: CSV with a header, GazeHub's `.label`, lists of numbers without a header.
+
+* `.csv` and `.tsv`: commas or tabs (German spreadsheets: semicolons), the first line names columns;
+* `.label`: blanks between fields, the first line names them, numbers inside a field are separated
+  by commas: the columns of `3DGaze` are `3DGaze.0`, `3DGaze.1`, `3DGaze.2`;
+* `.txt`: blanks or commas, no header: columns are counted from 0.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchbox.errors import DataError
+
+SUFFIXES = (".csv", ".tsv", ".label", ".txt")
+_LARGEST_FILE = 1024 * 1024 * 1024  # bytes
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of texts."""
+
+    path: Path
+    columns: tuple[str, ...]
+    rows: tuple[Mapping[str, str], ...]  # column → cell, without blanks about it
+    lines: tuple[int, ...]  # in the file, from 1
+
+    def where(self, row: int) -> str:
+        """Name a row as messages do.
+
+        >>> Table(Path("mine.csv"), ("image",), ({"image": "a"},), (2,)).where(0)
+        'mine.csv:2'
+        """
+        return f"{self.path}:{self.lines[row]}"
+
+
+def read_table(path: Path) -> Table:
+    """Read a table by the suffix of its file.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, is no table, names a column twice, or a row has other cells than
+        the header names.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise DataError(f"{path}: a table is one of {', '.join(SUFFIXES)}")
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; split it into parts")
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            if suffix in (".csv", ".tsv"):
+                return _read_csv(path, stream)
+            return _read_fields(path, stream, has_header=suffix == ".label")
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: is not a table in UTF-8 ({error})") from error
+    except FileNotFoundError as error:
+        raise DataError(f"there is no file {path}") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _read_csv(path: Path, stream: Iterator[str]) -> Table:
+    first = next(stream, "")
+    separator = ","
+    for candidate in ("\t", ";"):
+        if candidate in first and "," not in first:
+            separator = candidate
+    header = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
+    _check_header(header, path)
+    rows, lines = [], []
+    reader = csv.reader(stream, strict=True, delimiter=separator)
+    for cells in reader:
+        line = reader.line_num + 1
+        if not any(cell.strip() for cell in cells):
+            continue
+        rows.append(_row_of(cells, header, f"{path}:{line}"))
+        lines.append(line)
+    return Table(path, tuple(header), tuple(rows), tuple(lines))
+
+
+def _read_fields(path: Path, stream: Iterator[str], *, has_header: bool) -> Table:
+    """Read fields between blanks; without a header, commas separate them, too."""
+    header: list[str] = []
+    names: list[str] = []
+    rows, lines = [], []
+    for line, text in enumerate(stream, start=1):
+        fields = text.split() if has_header else text.replace(",", " ").split()
+        if not fields:
+            continue
+        if has_header and not names:
+            names = fields
+            continue
+        cells = fields
+        if has_header:
+            if len(fields) != len(names):
+                raise DataError(
+                    f"{path}:{line}: {len(fields)} fields, the header names {len(names)}"
+                )
+            columns, cells = _split_fields(names, fields)
+            header = header or columns
+        elif not header:
+            header = [str(number) for number in range(len(fields))]
+        rows.append(_row_of(cells, header, f"{path}:{line}"))
+        lines.append(line)
+    _check_header(header or names, path)
+    return Table(path, tuple(header or names), tuple(rows), tuple(lines))
+
+
+def _split_fields(names: Sequence[str], fields: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Take fields of several numbers apart.
+
+    >>> _split_fields(["Face", "2DGaze"], ["a.jpg", "0.1,-0.2"])
+    (['Face', '2DGaze.0', '2DGaze.1'], ['a.jpg', '0.1', '-0.2'])
+    """
+    columns, cells = [], []
+    for name, field in zip(names, fields, strict=True):
+        pieces = field.split(",")
+        if len(pieces) == 1:
+            columns.append(name)
+        else:
+            columns += [f"{name}.{number}" for number in range(len(pieces))]
+        cells += pieces
+    return columns, cells
+
+
+def _row_of(cells: Sequence[str], header: Sequence[str], where: str) -> dict[str, str]:
+    if len(cells) != len(header):
+        raise DataError(f"{where}: {len(cells)} cells, the header names {len(header)}")
+    return {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
+
+
+def _check_header(header: Sequence[str], path: Path) -> None:
+    if not header:
+        raise DataError(f"{path}: is empty")
+    for name in header:
+        if header.count(name) > 1:
+            raise DataError(f"{path}:1: the column {name[:40]!r} is there twice")
+
+
+def parse_number(cell: str, where: str) -> float:
+    """Read a finite number; raises DataError that begins with `where`.
+
+    >>> parse_number("-0.5", "mine.csv:2: pitch")
+    -0.5
+    >>> parse_number("nan", "mine.csv:2: pitch")
+    Traceback (most recent call last):
+    ...
+    benchbox.errors.DataError: mine.csv:2: pitch: 'nan' is not a number
+    """
+    try:
+        number = float(cell)
+    except ValueError as error:
+        raise DataError(f"{where}: {cell[:40]!r} is not a number") from error
+    if not math.isfinite(number):
+        raise DataError(f"{where}: {cell[:40]!r} is not a number")
+    return number

@@ -1,0 +1,235 @@
+"""What own gaze data show of how they are written, beside the checks of all labels.
+
+`datasets.label_checks` finds what no set can have (turned vectors, another unit, gaze against the
+head). Here is what depends on the set: a mirror in labels and predictions alike moves no error, so
+scores cannot show it; these do:
+
+* yaw spreads more than pitch (EyeDiap 10.2° against 4.7°, Gaze360 71° against 21°), unless a phone
+  is held upright: the card says so then, `expect = ["pitch_spreads_more"]`;
+* points lie on the screen that they were shown on;
+* a head that is turned round lies more than 90° from the gaze;
+* what constants leave: the mean direction, straight into the camera, the head's direction.
+
+"Gaze lies below the camera" and "gaze follows the head" hold at a laptop, not in general (in EyeDiap
+mean pitch is +12.8° and the correlation with the head 0.06): they are asked where the card says so,
+`expect = ["below_camera", "follows_head"]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbox.geometry import angles_to_vectors, vectors_to_angles
+from benchbox.types import Finding, GazeScreen
+
+if TYPE_CHECKING:
+    from benchbox.types import Bools, Floats, Strings
+
+_LEAST_ROWS = 12  # for a correlation
+_MORE_SPREAD = 1.25
+_MOST = 0.9
+
+
+def check_gaze(
+    values: Floats,
+    people: Strings,
+    head_rad: Floats | None,
+    expect: Sequence[str],
+    *,
+    trained: Bools,
+) -> list[Finding]:
+    """Say where gaze points, and whether it can.
+
+    Takes house gaze (N, 2) cm or (N, 3), the person of each row, the head's pitch and yaw (N, 2)
+    where they are known, what the card expects, and which rows (N,) the first part holds.
+    """
+    if values.shape[1] == 2:
+        return _check_points(values, expect)
+    findings = _check_spread(values, expect)
+    if "below_camera" in expect:
+        findings += _check_below(values)
+    if head_rad is not None:
+        findings += _check_head(values, head_rad, expect)
+    elif "follows_head" in expect:
+        findings.append(
+            Finding(
+                "wrong", "expect follows_head: the files have no head; source.gaze.head names it"
+            )
+        )
+    findings += _baselines(values, people, head_rad, trained)
+    count = len(np.unique(people))
+    findings.append(Finding("note", f"{count} people, {len(values)} frames"))
+    return findings
+
+
+# --- directions -----------------------------------------------------------------------------------
+
+
+def _check_spread(values: Floats, expect: Sequence[str]) -> list[Finding]:
+    """Compare the spreads of pitch and yaw."""
+    pitch_deg, yaw_deg = np.degrees(vectors_to_angles(values)).T
+    spread = f"pitch {_range_text(pitch_deg)}, yaw {_range_text(yaw_deg)}"
+    taller = len(values) >= _LEAST_ROWS and pitch_deg.std() > _MORE_SPREAD * yaw_deg.std()
+    if not taller or "pitch_spreads_more" in expect:
+        return [Finding("ok", spread)]
+    return [
+        Finding(
+            "wrong",
+            f"{spread}: pitch spreads more than yaw: is the order exchanged (source.gaze.columns)? "
+            'Where it is so, as on a phone held upright, expect = ["pitch_spreads_more"] says so',
+        )
+    ]
+
+
+def _range_text(angles_deg: Floats) -> str:
+    return (
+        f"{angles_deg.mean():+.1f}° ± {angles_deg.std():.1f}° "
+        f"({angles_deg.min():+.0f}° … {angles_deg.max():+.0f}°)"
+    )
+
+
+def _check_below(values: Floats) -> list[Finding]:
+    mean_deg = float(np.degrees(vectors_to_angles(values)[:, 0]).mean())
+    text = f"mean pitch {mean_deg:+.1f}°"
+    if mean_deg < 0:
+        return [Finding("ok", f"gaze lies below the camera, {text}")]
+    return [
+        Finding(
+            "wrong",
+            f"gaze lies above the camera, {text}: the sign of pitch is turned "
+            "(source.gaze.positive)",
+        )
+    ]
+
+
+def _check_head(values: Floats, head_rad: Floats, expect: Sequence[str]) -> list[Finding]:
+    """Hold gaze against the head: a vector that is turned round, and what the card expects."""
+    gaze_rad = vectors_to_angles(values)
+    head = angles_to_vectors(head_rad)
+    apart_deg = float(np.median(_angles_deg(values, head)))
+    if apart_deg > 90:
+        return [
+            Finding(
+                "wrong",
+                f"gaze and head are {apart_deg:.0f}° apart (median): one of the two vectors is "
+                "turned round (source.gaze.head.positive, source.gaze.positive)",
+            )
+        ]
+    if len(values) < _LEAST_ROWS:
+        return []
+    along = [_correlation(gaze_rad[:, axis], head_rad[:, axis]) for axis in (0, 1)]
+    measured = f"correlation with the head: pitch {along[0]:+.2f}, yaw {along[1]:+.2f}"
+    if "follows_head" not in expect:
+        return [Finding("note", measured)]
+    if min(along) <= 0:
+        return [Finding("wrong", f"gaze does not follow the head as the card expects; {measured}")]
+    return [Finding("ok", f"gaze follows the head; {measured}")]
+
+
+def _correlation(a: Floats, b: Floats) -> float:
+    scale = float(a.std() * b.std())
+    if not scale:
+        return 0.0
+    return float(((a - a.mean()) * (b - b.mean())).mean()) / scale
+
+
+def _baselines(
+    values: Floats, people: Strings, head_rad: Floats | None, trained: Bools
+) -> list[Finding]:
+    """Say what constants leave: what a method must beat.
+
+    The mean direction is that of the first part on the others; of the other people where there is
+    one part.
+    """
+    tested = ~trained
+    if tested.any() and trained.any():
+        answers = np.broadcast_to(values[trained].mean(axis=0), values.shape)
+        pieces = [f"the mean direction of the first part {_mean_error(values, answers, tested)}"]
+    else:
+        tested = np.ones(len(values), bool)
+        answers = _means_of_others(values, people)
+        pieces = [f"the mean direction of the other people {_mean_error(values, answers, tested)}"]
+    camera = np.broadcast_to([0.0, 0.0, 1.0], values.shape)
+    pieces.append(f"straight into the camera {_mean_error(values, camera, tested)}")
+    if head_rad is not None:
+        head = angles_to_vectors(head_rad)
+        pieces.append(f"the head's direction {_mean_error(values, head, tested)}")
+    return [Finding("note", f"without looking at eyes, mean over frames: {', '.join(pieces)}")]
+
+
+def _means_of_others(values: Floats, people: Strings) -> Floats:
+    """Return for each row (N, 3) the mean direction of everybody else; of all if nobody is."""
+    answers = np.empty_like(values)
+    for name in np.unique(people):
+        own = people == name
+        others = ~own if not own.all() else own
+        answers[own] = values[others].mean(axis=0)
+    return answers
+
+
+def _mean_error(values: Floats, answers: Floats, rows: Bools) -> str:
+    return f"{_angles_deg(values, answers)[rows].mean():.2f}°"
+
+
+def _angles_deg(a: Floats, b: Floats) -> Floats:
+    """Return the angles (N,) between vectors (N, 3)."""
+    across = np.linalg.norm(np.cross(a, b), axis=1)
+    return np.asarray(np.degrees(np.arctan2(across, (a * b).sum(axis=1))))
+
+
+# --- points ---------------------------------------------------------------------------------------
+
+
+def _check_points(values_cm: Floats, expect: Sequence[str]) -> list[Finding]:
+    """Say on which side of the camera points lie."""
+    below = float((values_cm[:, 1] < 0).mean())
+    low, high = values_cm.min(axis=0), values_cm.max(axis=0)
+    text = (
+        f"points span x {low[0]:+.1f} … {high[0]:+.1f}, y {low[1]:+.1f} … {high[1]:+.1f} cm from "
+        f"the camera, {below:.0%} below it"
+    )
+    if "below_camera" in expect and values_cm[:, 1].mean() >= 0:
+        return [Finding("wrong", f"{text}: y is turned (source.gaze.positive)")]
+    if below < 1 - _MOST:
+        return [
+            Finding(
+                "note",
+                f"{text}: the camera stands below the screen, or y is turned "
+                '(source.gaze.positive); expect = ["below_camera"] makes this a fault',
+            )
+        ]
+    return [Finding("ok", text)]
+
+
+def check_screens(values_cm: Floats, screens: Sequence[GazeScreen]) -> list[Finding]:
+    """Say how many points (N, 2) cm lie on their screens, and which turn would bring them there."""
+    corners = []
+    for screen in screens:
+        left, top = -screen.camera_x_mm / 10, -screen.camera_above_mm / 10
+        corners.append((left, top - screen.height_mm / 10, left + screen.width_mm / 10, top))
+    box = np.array(corners).reshape(-1, 4)
+    turns = {
+        "x turned": values_cm * np.array([-1.0, 1.0]),
+        "y turned": values_cm * np.array([1.0, -1.0]),
+        "x and y exchanged": values_cm[:, ::-1],
+    }
+    inside = _share_inside(values_cm, box)
+    text = f"{inside:.0%} of the points lie on their screen"
+    better = {name: _share_inside(points, box) for name, points in turns.items()}
+    best = max(better, key=lambda name: better[name])
+    if inside < 0.5:
+        hint = "another unit or origin?"
+        if better[best] > max(0.5, inside):
+            hint = f"{best}: {better[best]:.0%}"
+        return [Finding("wrong", f"{text}; {hint} (source.gaze)")]
+    return [Finding("ok", text)]
+
+
+def _share_inside(points_cm: Floats, box: Floats) -> float:
+    """Return the share of points (N, 2) inside boxes (N, 4), with half a cm to spare."""
+    low = points_cm >= box[:, :2] - 0.5
+    high = points_cm <= box[:, 2:] + 0.5
+    return float((low & high).all(axis=1).mean())

@@ -1,0 +1,418 @@
+"""Predictions of gaze as other programs write them: CSV, `.txt`, `.npz`, `.mat`, in any convention.
+
+What the numbers are cannot be read off them. A file is read as the labels of the protocol are
+written (an own card: as its `source.gaze` says; all others: pitch, yaw in radians, up and left
+positive, or vectors towards the eye, or cm from the camera, y up), unless options say otherwise.
+How it was read is said, and kept in the record of the run.
+
+* `.csv`, `.tsv`: columns by their names, `id` or `image` among them, in any order;
+* `.txt`: blanks or commas, no header, the id first; `columns` says the order of the numbers;
+* `.npz`: `ids` and `values` (N, D); `columns` says their order;
+* `.mat` (v5): `ids` (a cell of texts) and `values` (N x D), or a variable for each column.
+
+Files without ids are refused, unless `in_order` says that they follow `benchbox data ids --of test`.
+A wholly empty or NaN row is no answer. Where other signs or another order fit the labels far
+better, a reading that nobody has stated is refused, and one that was stated is warned of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbox.datasets.formats import delimited, matlab
+from benchbox.datasets.gaze import notation
+from benchbox.datasets.gaze.conventions import GazeRows, read_numbers
+from benchbox.errors import DataError, ResultError
+from benchbox.metrics import gaze_convention_search
+from benchbox.types import GazeConvention, Predictions, Truth
+
+from . import prediction_files
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats
+
+_ID_COLUMNS = ("id", "image")
+_VALUES = ("values", "predictions")
+_MENDED = 0.6  # share of the error that another reading may leave
+_LARGEST_MAT = 256 * 1024 * 1024  # bytes
+
+
+@dataclass(frozen=True)
+class GazeReading:
+    """How a file is written, as options say it; "" and () for what they do not say."""
+
+    columns: tuple[str, ...] = ()
+    positive: tuple[str, ...] = ()
+    unit: str = ""
+    origin: str = ""
+    frame: str = ""
+    in_order: bool = False
+
+    @property
+    def given(self) -> bool:
+        """Tell whether anything is said."""
+        return self != GazeReading()
+
+    @property
+    def words(self) -> str:
+        """Return the options as they are typed, for the record."""
+        pieces = []
+        for key in ("columns", "positive"):
+            if getattr(self, key):
+                pieces.append(f"--{key} {','.join(getattr(self, key))}")
+        for key in ("unit", "origin", "frame"):
+            if getattr(self, key):
+                pieces.append(f"--{key} {getattr(self, key)}")
+        if self.in_order:
+            pieces.append("--in-order")
+        return " ".join(pieces)
+
+
+AS_THE_LABELS = GazeReading()
+
+
+@dataclass(frozen=True, eq=False)
+class GazeTable:
+    """Predictions as they stand in a file."""
+
+    ids: list[str] | None  # (N,)
+    columns: tuple[str, ...] | None  # names of the columns; None: they have none
+    width: int  # numbers a row
+    numbers_of: Callable[[Sequence[int]], Floats]  # places of columns → (N, D); NaN: empty
+    where: list[str]  # (N,) names of the rows in messages
+
+
+def is_read_here(path: Path, known: GazeRows | None, reading: GazeReading) -> bool:
+    """Tell whether a file of gaze is read by its convention, not as benchbox writes it itself.
+
+    >>> is_read_here(Path("predictions.npz"), None, GazeReading())
+    False
+    >>> is_read_here(Path("angles.txt"), None, GazeReading())
+    True
+    """
+    suffix = path.suffix.lower()
+    if reading.given or suffix in (".txt", ".mat", ".tsv"):
+        return True
+    return known is not None and suffix == ".csv"
+
+
+def read_gaze_predictions(
+    path: Path,
+    truth: Truth,
+    task: str,
+    known: GazeRows | None,
+    reading: GazeReading,
+    *,
+    protocol: str,
+    suggest: prediction_files.Suggest | None = None,
+) -> tuple[Predictions, str]:
+    """Read predictions of gaze in the order of the truth; return them and how they were read.
+
+    `known` is what own gaze files say of their rows (`Index.gaze`), None for other datasets.
+
+    Raises
+    ------
+    ResultError
+        The file is malformed, does not say what is needed, or does not fit the truth.
+    """
+    own = known is not None
+    if known is None:
+        known = GazeRows(task, tuple(truth.ids.tolist()), notation.HOUSE[task])
+    table = read_gaze_table(path)
+    convention = _find_convention(table, known.conventions, reading, path.name)
+    numbers = _pick_columns(table, convention, path.name)
+    ids = _ids_of(table, truth, known, reading, path.name)
+    order = prediction_files.match_ids(
+        ids, truth.ids.tolist(), path.name, protocol=protocol, suggest=suggest
+    )
+    numbers = numbers[order]
+    failed = np.isnan(numbers).all(axis=1)
+    partly = np.isnan(numbers).any(axis=1) & ~failed
+    if partly.any():
+        row = int(np.argmax(partly))
+        raise ResultError(
+            f"{table.where[order[row]]}: a number is missing; a row without an answer is empty "
+            "throughout"
+        )
+    answered = np.flatnonzero(~failed)
+    values = np.full(truth.values.shape, np.nan)
+    try:
+        values[answered] = read_numbers(
+            numbers[answered],
+            convention,
+            known.take([str(name) for name in truth.ids[answered]]),
+            [table.where[row] for row in order[answered]],
+        )
+    except DataError as error:
+        raise ResultError(str(error)) from error
+    predictions = prediction_files.match_to_truth(
+        truth.ids.tolist(), values, failed, truth, where=path.name, protocol=protocol
+    )
+    described = notation.describe_convention(convention)
+    if own or reading.given:
+        return predictions, described
+    return predictions, ""
+
+
+def refuse_other_convention(
+    truth: Truth, predictions: Predictions, reading: GazeReading, name: str
+) -> None:
+    """Refuse predictions that fit far better under another reading, unless theirs was stated.
+
+    Raises
+    ------
+    ResultError
+        They do, and no option has said in full how the file is written.
+    """
+    if predictions.failed.all() or (reading.columns and reading.positive):
+        return
+    search = gaze_convention_search.search_point_convention
+    if truth.values.shape[1] == 3:
+        search = gaze_convention_search.search_direction_convention
+    found = search(truth.values, predictions.values, clusters=truth.clusters)
+    if found.certain and found.best.error < _MENDED * found.identity.error:
+        raise ResultError(
+            f"{name}: {found.warning}; say how the file is written: --columns … --positive … (and "
+            "--unit, --origin); stated in full it is read as stated"
+        )
+
+
+# --- convention -----------------------------------------------------------------------------------
+
+
+def _find_convention(
+    table: GazeTable, known: Sequence[GazeConvention], reading: GazeReading, where: str
+) -> GazeConvention:
+    """Return how the file is written: as options say, what they leave open as the labels are."""
+    if reading.columns:
+        base = known[0]
+        for candidate in known:
+            if notation.kind_of(candidate.columns) == notation.kind_of(reading.columns):
+                base = candidate
+                break
+        convention = base
+        if notation.kind_of(reading.columns):
+            convention = notation.with_columns(base, reading.columns)
+        else:
+            convention = replace(base, columns=reading.columns)
+    else:
+        convention = _convention_of_header(table, known, where)
+    for key in ("positive", "unit", "origin", "frame"):
+        if getattr(reading, key):
+            convention = replace(convention, **{key: getattr(reading, key)})
+    fault = notation.fault_of(convention)
+    if fault:
+        raise ResultError(f"{where}: --{fault[0]}: is missing or does not fit; allowed: {fault[1]}")
+    return convention
+
+
+def _convention_of_header(
+    table: GazeTable, known: Sequence[GazeConvention], where: str
+) -> GazeConvention:
+    """Return the first convention of the labels whose columns the file names."""
+    usual = ",".join(known[0].columns)
+    if table.columns is None:
+        raise ResultError(
+            f"{where}: does not say what its {table.width} numbers are; say it in their "
+            f"order: --columns {usual}, or as it is (pitch, yaw | x, y, z | x, y)"
+        )
+    for candidate in known:
+        _, names = notation.split_columns(candidate.columns)
+        if set(names) <= set(table.columns):
+            return candidate
+    raise ResultError(
+        f"{where}: has the columns {', '.join(table.columns)[:120]}, the labels are {usual}; say "
+        "which columns are gaze: --columns yaw,pitch or x=gaze_x,y=gaze_y,z=gaze_z"
+    )
+
+
+def _pick_columns(table: GazeTable, convention: GazeConvention, where: str) -> Floats:
+    """Return the numbers (N, D) of a convention's columns; raises ResultError."""
+    _, names = notation.split_columns(convention.columns)
+    places: Sequence[int] = range(len(names))
+    if table.columns is None:
+        if all(name.isdecimal() for name in names):
+            places = [int(name) for name in names]
+        if table.width != len(names) or max(places) >= table.width:
+            raise ResultError(f"{where}: {table.width} numbers a row, --columns names {len(names)}")
+    else:
+        absent = [name for name in names if name not in table.columns]
+        if absent:
+            raise ResultError(
+                f"{where}: has no column {absent[0]!r}, only {', '.join(table.columns)[:120]}; "
+                "--columns names them, as in x=gaze_x"
+            )
+        places = [table.columns.index(name) for name in names]
+    numbers = table.numbers_of(places)
+    infinite = np.isinf(numbers).any(axis=1)
+    if infinite.any():
+        raise ResultError(f"{table.where[int(np.argmax(infinite))]}: a number is infinite")
+    return numbers
+
+
+def _ids_of(
+    table: GazeTable, truth: Truth, known: GazeRows, reading: GazeReading, where: str
+) -> list[str]:
+    expected = [str(name) for name in truth.ids]
+    if table.ids is None:
+        if not reading.in_order:
+            raise ResultError(
+                f"{where}: has no ids; --in-order says that its rows follow "
+                "`benchbox data ids --of test`"
+            )
+        if len(table.where) != len(expected):
+            raise ResultError(
+                f"{where}: {len(table.where)} rows without ids for {len(expected)} test items"
+            )
+        return expected
+    if set(table.ids) & set(expected):
+        return table.ids
+    return [known.aliases.get(name, name) for name in table.ids]
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def read_gaze_table(path: Path) -> GazeTable:
+    """Read ids and numbers of a file by its suffix; raises ResultError."""
+    suffix = path.suffix.lower()
+    if not path.is_file():
+        raise ResultError(f"{path}: no such predictions file")
+    try:
+        if suffix == ".mat":
+            return _read_mat(path)
+        if suffix == ".npz":
+            return _read_npz(path)
+        if suffix in (".csv", ".tsv", ".txt"):
+            return _read_text_table(delimited.read_table(path))
+    except DataError as error:
+        raise ResultError(str(error)) from error
+    raise ResultError(f"{path.name}: predictions are .csv, .tsv, .txt, .npz or .mat")
+
+
+def _read_text_table(table: delimited.Table) -> GazeTable:
+    """Take the ids out of a table; cells are read as numbers where a convention asks for them."""
+    has_header = table.path.suffix.lower() != ".txt"
+    id_column = _id_column(table, has_header=has_header)
+    columns = tuple(name for name in table.columns if name != id_column)
+    ids = None
+    if id_column:
+        ids = [record[id_column] for record in table.rows]
+    return GazeTable(
+        ids,
+        columns if has_header else None,
+        len(columns),
+        partial(_parse_columns, table, columns),
+        [table.where(row) for row in range(len(table.rows))],
+    )
+
+
+def _parse_columns(table: delimited.Table, columns: Sequence[str], places: Sequence[int]) -> Floats:
+    numbers = np.full((len(table.rows), len(places)), np.nan)
+    for row, record in enumerate(table.rows):
+        for column, place in enumerate(places):
+            cell = record[columns[place]]
+            if not cell:
+                continue
+            try:
+                numbers[row, column] = float(cell)
+            except ValueError as error:
+                raise ResultError(
+                    f"{table.where(row)}: {columns[place]}: {cell[:40]!r} is not a number"
+                ) from error
+    return numbers
+
+
+def _table_of_array(
+    ids: list[str] | None, columns: tuple[str, ...] | None, numbers: Floats, path: Path
+) -> GazeTable:
+    def numbers_of(places: Sequence[int]) -> Floats:
+        return np.asarray(numbers[:, list(places)])
+
+    where = [f"{path.name}: row {row}" for row in range(len(numbers))]
+    return GazeTable(ids, columns, numbers.shape[1], numbers_of, where)
+
+
+def _id_column(table: delimited.Table, *, has_header: bool) -> str:
+    """Return the column of ids, "" where there is none."""
+    if has_header:
+        for name in _ID_COLUMNS:
+            if name in table.columns:
+                return name
+        return ""
+    first = table.columns[0]
+    try:
+        for record in table.rows:
+            float(record[first])
+    except ValueError:
+        return first
+    return ""
+
+
+def _read_npz(path: Path) -> GazeTable:
+    arrays = prediction_files.read_npz_arrays(path)
+    numbers = np.array(arrays.values, np.float64)
+    if numbers.ndim != 2 or (arrays.ids is not None and len(arrays.ids) != len(numbers)):
+        raise ResultError(f"{path.name}: values {numbers.shape} must be (N, 2) or (N, 3), ids (N,)")
+    if arrays.failed is not None:
+        numbers[arrays.failed.astype(bool)] = np.nan
+    return _table_of_array(arrays.ids, None, numbers, path)
+
+
+def _read_mat(path: Path) -> GazeTable:
+    names = _variables_of(path)
+    content = matlab.read_v5(path, names, _LARGEST_MAT)
+    ids = None
+    if "ids" in names:
+        ids = _texts_of(content["ids"], path)
+    columns = []
+    for name in names:
+        array = np.asarray(content[name])
+        if name in _VALUES and array.ndim == 2 and array.dtype.kind in "fiu":
+            _check_count(ids, len(array), path)
+            numbers = array.astype(np.float64)
+            return _table_of_array(ids, None, numbers, path)
+        if array.dtype.kind in "fiu" and 1 in array.shape:
+            columns.append(name)
+    if not columns:
+        raise ResultError(f"{path.name}: holds no matrix 'values' (N x 2 or N x 3) and no columns")
+    vectors: Mapping[str, Any] = {name: np.asarray(content[name]).ravel() for name in columns}
+    count = len(vectors[columns[0]])
+    columns = [name for name in columns if len(vectors[name]) == count]
+    _check_count(ids, count, path)
+    numbers = np.stack([vectors[name].astype(np.float64) for name in columns], axis=1)
+    return _table_of_array(ids, tuple(columns), numbers, path)
+
+
+def _variables_of(path: Path) -> list[str]:
+    """Name the variables of a v5 file without reading them."""
+    from scipy.io import whosmat
+
+    try:
+        return [name for name, _, _ in whosmat(path)]
+    except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
+        raise ResultError(
+            f"{path.name}: is no MATLAB file of version 5 to 7 ({error}); save it with -v7"
+        ) from error
+
+
+def _texts_of(value: Any, path: Path) -> list[str]:
+    array = np.asarray(value)
+    texts = []
+    for cell in array.ravel().tolist():
+        text = np.asarray(cell).ravel()
+        if text.size != 1 or text.dtype.kind not in "US":
+            raise ResultError(f"{path.name}: ids must be a cell of texts")
+        texts.append(str(text[0]).strip())
+    return texts
+
+
+def _check_count(ids: list[str] | None, count: int, path: Path) -> None:
+    if ids is not None and len(ids) != count:
+        raise ResultError(f"{path.name}: {len(ids)} ids for {count} rows")
