@@ -274,6 +274,10 @@ def table_with(make: Callable[..., Any], keys: Sequence[CardKey], allowed: str) 
     """
 
     def parse(value: Any) -> Any:
-        return make(**read_values(_parse_table(value), keys, CardPlace("inside", InnerValueError)))
+        place = CardPlace("inside", InnerValueError)
+        try:
+            return make(**read_values(_parse_table(value), keys, place))
+        except InnerValueError as fault:
+            raise InnerValueError(str(fault).removeprefix("inside: ")) from fault
 
     return ValueKind(parse, allowed)
