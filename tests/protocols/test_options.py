@@ -145,7 +145,7 @@ def test_paths_decide_no_number_but_the_origin_does(tmp_path):
     ("old", "new", "message"),
     [
         ("origin = 1", "origin = 2", r"source: .* is not allowed"),
-        ("images = ", "folder = ", r"source: .*(no such key|is missing|is not allowed); allowed: "),
+        ("images = ", "folder = ", r"source: folder: no such key; .*allowed: images"),
         ('"files"', '"300w"', r"version: is missing"),  # shipped sets leave nothing out
     ],
 )
