@@ -26,6 +26,8 @@ from benchbox.plugins import guest_code, method_call, method_card
 from benchbox.runs import execute, inference
 from benchbox.types import Index, Job, MethodCard, Predict, Protocol, Sample, Task
 
+from . import label_free_checks
+from .check_result import Check
 from .smoke_job import make_smoke_job
 from .training_process import train_in_process
 
@@ -56,15 +58,6 @@ _CHECKPOINT_ADVICE = (
 )
 
 
-@dataclass(frozen=True)
-class Check:
-    """One promise: whether it was kept and, if not, what to change."""
-
-    name: str
-    ok: bool
-    detail: str
-
-
 def check_method(
     method: MethodCard,
     *,
@@ -72,19 +65,21 @@ def check_method(
     protocol: Protocol | None = None,
     index: Index | None = None,
     data: Path = Path("data"),
+    pictures: Sequence[Sample] = (),
 ) -> list[Check]:
     """Try a method.
 
     Without a protocol and an index on a tiny set of each of its tasks, named where there are
-    several. Weights that it does not bring along are looked for under `data`.
+    several. Weights that it does not bring along are looked for under `data`. One that brings its
+    weights is tried without labels, too, on `pictures` or on that set.
 
     Stops at the first fault that ends a trial.
     """
     if protocol is not None:
-        return _check_task(method, variant, data, protocol.task, protocol, index)
+        return _check_task(method, variant, data, pictures, protocol.task, protocol, index)
     checks = []
     for task in method.task:
-        for check in _check_task(method, variant, data, task):
+        for check in _check_task(method, variant, data, pictures, task):
             name = check.name
             if len(method.task) > 1:
                 name = f"{task}: {name}"
@@ -96,6 +91,7 @@ def _check_task(
     method: MethodCard,
     variant: str,
     data: Path,
+    pictures: Sequence[Sample],
     task: Task,
     protocol: Protocol | None = None,
     index: Index | None = None,
@@ -103,7 +99,7 @@ def _check_task(
     checks: list[Check] = []
     with tempfile.TemporaryDirectory(prefix="benchbox-") as folder:
         job, test = make_smoke_job(task, protocol, index)
-        trial = _Trial(method, variant, data, Path(folder), job, test)
+        trial = _Trial(method, variant, data, Path(folder), job, test, pictures)
         try:
             for check in trial.run():
                 checks.append(check)
@@ -127,10 +123,12 @@ class _Trial:
         root: Path,
         job: Job,
         test: Sequence[Sample],
+        without_labels: Sequence[Sample],
     ) -> None:
         self.method, self.data, self.root, self.test = method, data, root, test
         self.blame = method_card.blame_method(method)
         self.variant = variant or method.default
+        self.without_labels = without_labels
         params = method_card.merge_params(method, variant, "smoke")
         if "weights" in params:
             # a trial has no data root, so no pretrained weights either
@@ -169,6 +167,11 @@ class _Trial:
             yield from self._check_repeats(module, together, train_s)
         else:
             yield from self._check_variants(module, out, together)
+        if hasattr(module, "weights_files"):
+            samples = self.without_labels or [*self.job.labelled.samples, *self.test]
+            yield from label_free_checks.check_without_labels(
+                lambda some: self._predict(predict, some), samples, self.job.layout
+            )
 
     def _check_predictions(
         self, predict: Callable[[Sequence[Sample]], Any], together: Floats

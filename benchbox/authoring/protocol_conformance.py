@@ -23,7 +23,7 @@ from benchbox.runs import execute
 from benchbox.scoring.score import score_predictions
 from benchbox.types import Index, Predictions, Protocol, Truth
 
-from .conformance import Check
+from .check_result import Check
 
 if TYPE_CHECKING:
     from benchbox.types import Floats

@@ -1,4 +1,7 @@
-"""The method folder that `benchbox new method NAME` writes: short, working, made to be replaced."""
+"""The method folder that `benchbox new method NAME` writes: short, working, made to be replaced.
+
+The template `python` is code of one's own; `onnx` is the card of a network, which needs no code.
+"""
 
 from __future__ import annotations
 
@@ -66,13 +69,109 @@ What it does, whose idea it is, what it was trained on.
 """
 _FILES = {"method.toml": _CARD, "__init__.py": _CODE, "README.md": _README}
 
+_NETWORK_METHOD = """name = "{name}"
+title = "{title}"
+task = ["{task}"]
+summary = "One sentence: whose network it is and what it was trained on."
+default = "{name}"
+adapter = "onnx"     # runs network.toml; no Python is needed
 
-def new_method(name: str, methods: Path) -> Path:
+[variants.{name}]
+title = "As its authors give it"
+"""
+
+_NETWORK_INPUT = """# What the network wants and gives. Every value below is an example: put in what its authors' code
+# does, and delete what does not apply. All keys: the guide's "My detector from an ONNX file".
+file = "network.onnx"        # beside this card, under the data root, or a whole path
+task = "{task}"
+
+[input]
+size = [256, 256]            # width, height
+layout = "NCHW"              # NCHW | NHWC | NCWH | NWHC
+channels = "RGB"             # RGB | BGR | grey
+divide = 255                 # value = (v / divide - mean) / std, v from 0 to 255
+mean = [0.485, 0.456, 0.406] # one number, or three in the order of channels
+std = [0.229, 0.224, 0.225]
+
+"""
+
+_NETWORK_LANDMARKS = """[crop]
+kind = "square"              # square | mean-side | centre-scale | fan | grow | stretch | whole
+factor = 1.25                # of the box's longer side
+map = "affine"               # resize: u = (x - X0 + 0.5) s - 0.5 | affine: u = (x - X0) s
+                             # | corner: u = (x - X0) s - 0.5
+
+[output]
+kind = "coordinates"         # coordinates | heatmaps | offsets | simcc
+order = "xy"                 # xy | yx | xyz …; blocks = true: all x, then all y
+frame = "0..1"               # 0..1 | -1..1 | pixels
+ends = "edges"               # edges: u = t S - 0.5 | index: u = t S | centres: u = t (S - 1)
+
+[points]
+layout = "ibug68"            # or map = [an index of the network for each point]
+"""
+
+_NETWORK_DIRECTION = """[crop]
+kind = "square"              # square | stretch | grow | whole | normalise (a virtual camera) …
+factor = 1.25                # of the box's longer side
+map = "resize"               # resize: u = (x - X0 + 0.5) s - 0.5 | affine: u = (x - X0) s
+                             # | corner: u = (x - X0) s - 0.5
+
+[output]
+kind = "angles"              # angles | bins | vector
+order = "pitch yaw"          # pitch yaw | yaw pitch
+unit = "radians"             # radians | degrees
+yaw = "left"                 # where a positive yaw looks in the picture: left | right
+pitch = "up"                 # where a positive pitch looks: up | down
+space = "camera"             # camera | virtual (undoes the rotation of crop.kind = "normalise")
+"""
+
+_NETWORK_PLACE = """[crop]
+kind = "square"              # square | stretch | grow | whole …
+factor = 1.25                # of the box's longer side
+map = "resize"               # resize: u = (x - X0 + 0.5) s - 0.5 | affine: u = (x - X0) s
+                             # | corner: u = (x - X0) s - 0.5
+
+[output]
+kind = "point"
+order = "xy"                 # xy | yx
+unit = "cm"                  # cm | mm | m
+"""
+
+_NETWORK_README = """# {title}
+
+Whose network it is, where its file is had and under which licence, what it was trained on, and
+whether that holds faces of the test sets.
+"""
+_NETWORK_OUTPUTS = {
+    "landmarks": _NETWORK_LANDMARKS,
+    "gaze3d": _NETWORK_DIRECTION,
+    "gaze2d": _NETWORK_PLACE,
+}
+
+
+def _template_files(template: str, task: str) -> dict[str, str]:
+    """Return name → text of the files of a template."""
+    if template == "python":
+        if task != "landmarks":
+            raise PluginError(f"--task {task}: the template python is for landmarks; edit its card")
+        return _FILES
+    return {
+        "method.toml": _NETWORK_METHOD,
+        "network.toml": _NETWORK_INPUT + _NETWORK_OUTPUTS[task],
+        "README.md": _NETWORK_README,
+    }
+
+
+def new_method(
+    name: str, methods: Path, *, template: str = "python", task: str = "landmarks"
+) -> Path:
     """Write a working method folder below `methods`.
 
     Raises PluginError when the name is no name or is taken.
     """
     method_card.check_method_name(name)
+    files = _template_files(template, task)
     for card in method_card.read_cards():
         if card.name == name:
             raise PluginError(
@@ -82,8 +181,9 @@ def new_method(name: str, methods: Path) -> Path:
     title = name.replace("-", " ").replace("_", " ").capitalize()
     try:
         folder.mkdir(parents=True)
-        for file, text in _FILES.items():
-            (folder / file).write_text(text.format(name=name, title=title), encoding="utf-8")
+        for file, text in files.items():
+            filled = text.format(name=name, title=title, task=task)
+            (folder / file).write_text(filled, encoding="utf-8")
     except FileExistsError as fault:
         raise PluginError(f"{folder} exists; choose another name or delete it") from fault
     except OSError as fault:

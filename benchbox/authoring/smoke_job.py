@@ -48,6 +48,20 @@ def make_smoke_job(
     return job, _decode_samples(parts.test)
 
 
+def training_pictures(protocol: Protocol, data: Path, most: int = 24) -> tuple[Sample, ...]:
+    """Return up to `most` training items of a protocol, spread over it; no test item is looked at.
+
+    Raises DataError where the data are not there.
+    """
+    from benchbox.datasets import split
+    from benchbox.runs import execute
+
+    index = execute.open_index(protocol, data)
+    labelled = split.split_index(protocol, index).labelled.samples
+    step = max(1, len(labelled) // most)
+    return tuple(labelled[::step][:most])
+
+
 def _tiny_dataset(task: Task) -> tuple[Protocol, Index]:
     """Return the protocol and the tiny set that a task is tried on."""
     from benchbox.datasets.synthetic import ibug300w, toy_gaze

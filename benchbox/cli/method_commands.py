@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 
 from benchbox.plugins import method_card
+from benchbox.protocols import protocol_card
+from benchbox.types import Sample
 
 from .main_group import exit_failed, main
 from .printing import print_json, print_note
@@ -92,6 +94,14 @@ def profile_command(
         click.echo(profile_method.format_profile(document))
 
 
+# protocols whose data benchbox renders itself
+_TRY_ON = {
+    "landmarks": "synth-300w-full",
+    "gaze3d": "synth-eth-xgaze",
+    "gaze2d": "synth-gazecapture",
+}
+
+
 @main.group(name="new")
 def new_group() -> None:
     """Start something of your own."""
@@ -107,14 +117,31 @@ def new_group() -> None:
     show_default=True,
     help="Where to.",
 )
-def new_method(name: str, methods: Path) -> None:
+@click.option(
+    "--template",
+    type=click.Choice(["python", "onnx"]),
+    default="python",
+    show_default=True,
+    help="Code of your own, or the card of a network in an ONNX file, which needs none.",
+)
+@click.option(
+    "--task",
+    type=click.Choice(["landmarks", "gaze3d", "gaze2d"]),
+    default="landmarks",
+    show_default=True,
+    help="What the network of --template onnx predicts.",
+)
+def new_method(name: str, methods: Path, template: str, task: str) -> None:
     """Write a small working method folder to start from."""
     from benchbox.authoring import scaffold
 
-    folder = scaffold.new_method(name, methods)
+    folder = scaffold.new_method(name, methods, template=template, task=task)
     click.echo(f"wrote {folder}")
+    if template == "onnx":
+        click.echo(f"put the network there as {folder / 'network.onnx'}, fill in network.toml")
     click.echo(f"next: benchbox test method {name} --methods {methods}")
-    click.echo(f"      benchbox run --method {name} --methods {methods} --protocol synth-300w-full")
+    protocol = _TRY_ON[task]
+    click.echo(f"      benchbox run --method {name} --methods {methods} --protocol {protocol}")
 
 
 @main.group(name="test")
@@ -125,18 +152,33 @@ def test_group() -> None:
 @test_group.command(name="method")
 @click.argument("name")
 @variant_option
+@click.option(
+    "--protocol",
+    default="",
+    metavar="P",
+    help="Whose training pictures a method without training is tried on, instead of rendered ones.",
+)
 @data_option
 @methods_option
-def test_method(name: str, variant: str, data: Path | None, methods: tuple[Path, ...]) -> None:
+def test_method(
+    name: str, variant: str, protocol: str, data: Path | None, methods: tuple[Path, ...]
+) -> None:
     """Train and try a method on a few synthetic faces.
 
+    One that brings its weights is tried without labels, too: mirrored, moved, channels exchanged.
     Exit 1 and say what to change if it breaks the contract.
     """
     card = method_card.find_card(name, methods)
     method_card.merge_params(card, variant, "smoke")
-    from benchbox.authoring import conformance
+    from benchbox.authoring import conformance, smoke_job
 
-    checks = conformance.check_method(card, variant=variant, data=data_root(data))
+    pictures: tuple[Sample, ...] = ()
+    if protocol:
+        chosen = protocol_card.load_protocol(protocol)
+        pictures = smoke_job.training_pictures(chosen, data_root(data))
+    checks = conformance.check_method(
+        card, variant=variant, data=data_root(data), pictures=pictures
+    )
     for check in checks:
         mark = "ok"
         if not check.ok:
