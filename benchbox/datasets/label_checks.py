@@ -405,7 +405,7 @@ def _shape_faults(index: Index, layout: str, fit: ShapeFit, passed: Bools) -> It
         yield LabelFault("a point far off", what)
     yield from _turned_faults(index, fit, faces)
     if faces.sum() >= shape_fit.FEWEST_FACES:
-        median = np.median(fit.off[faces], axis=0)
+        median = _median_over_faces(fit.off[faces])
         disordered = np.flatnonzero(median > shape_fit.MOST_MEDIAN_OFF)
         if len(disordered):
             numbers = ", ".join(map(str, disordered[:8]))
@@ -416,6 +416,14 @@ def _shape_faults(index: Index, layout: str, fit: ShapeFit, passed: Bools) -> It
                 f"First {name_items(index, np.flatnonzero(faces)[:1])}"
             )
             yield LabelFault("points in another order", what)
+
+
+def _median_over_faces(off: Floats) -> Floats:
+    """Return the median (K,) of distances (N, K), 0 where too few faces have the point."""
+    marked = np.isfinite(off).sum(axis=0) >= shape_fit.FEWEST_FACES
+    median = np.zeros(off.shape[1])
+    median[marked] = np.nanmedian(off[:, marked], axis=0)
+    return median
 
 
 def _turned_faults(index: Index, fit: ShapeFit, faces: Bools) -> Iterator[LabelFault]:

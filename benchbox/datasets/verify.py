@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from benchbox.types import Dataset, Finding, Index, Protocol
 
 from . import assemble, label_checks, select, split
 from .formats import images
+from .index import take_rows
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -81,7 +82,7 @@ def examine_dataset(
     if is_landmarks and not name.startswith("synth-"):
         yield from _check_look_alikes({name: module}, root, cards, known)
     for card in cards:
-        yield _check_protocol(card, root, known)
+        yield from _check_protocol(card, root, known, complete=complete)
 
 
 def fingerprint_index(index: Index) -> str:
@@ -403,15 +404,34 @@ def _decode_grey(index: Index, row: int, path: Path | None, side_px: float) -> t
 # --- protocols ------------------------------------------------------------------------------------
 
 
-def _check_protocol(card: Protocol, root: Path, known: Mapping[str, Index]) -> Finding:
-    """Say whether a protocol runs on this copy, and under which name of the data."""
+def _check_protocol(
+    card: Protocol, root: Path, known: Mapping[str, Index], *, complete: bool
+) -> Iterator[Finding]:
+    """Say whether a protocol runs on this copy, and under which name of the data.
+
+    A card that does not run on a `complete` copy of what it tests on, or on its own files, is
+    wrong; what an incomplete copy lacks has been said before, and other datasets are not examined.
+    """
     try:
         index = assemble.assemble_index(card, root, known=known)
         fold = split.fold_names(card, index)[0]
-        data = split.split_index(card, index, fold).data
+        parts = split.split_index(card, index, fold)
+        if card.masked and parts.truth.visible is None:
+            raise DataError(
+                f"{card.name}: masked = true, but {card.dataset} says of no point what is visible"
+            )
     except DataError as error:
         reason = str(error).split("; ")[0]
-        return Finding("note", f"{card.name} does not run here: {reason}")
-    return Finding(
+        level: Literal["note", "wrong"] = "wrong"
+        if card.source is None and (not complete or card.train_dataset or card.extra):
+            level = "note"
+        yield Finding(level, f"{card.name} does not run here: {reason}")
+        return
+    used = take_rows(index, label_checks.used_rows(card, index))
+    if card.dataset not in known or card.box not in known[card.dataset].boxes:
+        for fault in label_checks.find_box_faults(used, (card.box,)):
+            yield Finding("wrong", f"{card.name}: {fault.what}")
+    data = parts.data
+    yield Finding(
         "note", f"{card.name} runs here, as {data.variant!r}, fingerprint {data.fingerprint}"
     )
