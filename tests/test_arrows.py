@@ -10,7 +10,16 @@ import pytest
 TOP = Path(__file__).parents[1]
 PACKAGE = TOP / "benchbox"
 # what every room may stand on
-GROUND = {"types", "errors", "geometry", "layouts", "text_table", "atomic_write", "number_text"}
+GROUND = {
+    "types",
+    "errors",
+    "geometry",
+    "layouts",
+    "text_table",
+    "atomic_write",
+    "number_text",
+    "cache_place",
+}
 
 # room → rooms that it imports at run time, the ground floor and its own files aside.
 # Imports under TYPE_CHECKING are free. An arrow that nobody uses any more is struck out.

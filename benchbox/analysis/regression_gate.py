@@ -13,14 +13,17 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchbox.errors import BenchboxError, DataError, ResultError
 from benchbox.metrics.metric_names import parse_metric
 from benchbox.protocols import protocol_card
 from benchbox.runs import run_folders, score_file
-from benchbox.runs.run_record import parse_scores
+from benchbox.runs.run_record import ScoreFile, parse_scores
 from benchbox.types import Run
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SCHEMA = 1
 _RELATIVE = 1e-6  # between machines the last bits differ
@@ -72,6 +75,8 @@ def rescore_runs(results: Path, data: Path) -> tuple[list[Change], list[str]]:
     """
     changes: list[Change] = []
     left_out: list[str] = []
+    for place, reason in _unreadable_runs(results).items():
+        changes.append(Change(place, f"cannot be read: {reason}", True))
     for run in _readable_runs(results):
         place = _run_path(run)
         try:
@@ -92,12 +97,63 @@ def _rescore_run(run: Run, data: Path) -> list[str]:
         return [f"the card of {run.protocol} has changed since this run was made"]
     predictions = run_folders.predictions_file(run.folder)
     scored = score_file.score_predictions_file(predictions, run.protocol, run.method, data)
-    again = parse_scores(scored.document, "scored again").values_by_group()
-    stored = run_folders.read_scores(run).values_by_group()
-    return [
-        f"scored again from its predictions, {text}"
-        for text, _ in _value_differences(stored, again)
-    ]
+    again = parse_scores(scored.document, "scored again")
+    stored = run_folders.read_scores(run)
+    differences = []
+    for text, _ in _value_differences(stored.values_by_group(), again.values_by_group()):
+        differences.append(f"scored again from its predictions, {text}")
+    differences += _interval_differences(stored, again)
+    differences += _table_differences(run_folders.read_errors(run), scored.scores.errors)
+    return differences
+
+
+def _interval_differences(stored: ScoreFile, again: ScoreFile) -> list[str]:
+    """Name the first interval that scoring again does not give."""
+    for group, scores in stored.groups.items():
+        for name, score in scores.items():
+            other = again.groups.get(group, {}).get(name)
+            if other is None:
+                continue
+            ends, ends_again = (score.low, score.high), (other.low, other.high)
+            for end, end_again in zip(ends, ends_again, strict=True):
+                if not _nearly_equal(end, end_again):
+                    return [
+                        f"scored again from its predictions, the interval of {group} {name} was"
+                        f" {ends}, is {ends_again}"
+                    ]
+    return []
+
+
+def _table_differences(stored: np.ndarray, again: np.ndarray) -> list[str]:
+    """Name the columns (N,) of an error table that scoring again does not give.
+
+    Columns that came with later versions are not in an older table.
+    """
+    import numpy as np
+
+    if len(stored) != len(again):
+        return [f"its error table holds {len(stored)} items, scored again there are {len(again)}"]
+    differences = []
+    for name in stored.dtype.names or ():
+        if name not in (again.dtype.names or ()):
+            differences.append(f"its error table has a column {name} that nothing gives")
+            continue
+        before, now = stored[name].astype(np.float64), again[name].astype(np.float64)
+        same = np.isclose(before, now, rtol=_RELATIVE, atol=_RELATIVE, equal_nan=True)
+        if not same.all():
+            row = int(np.argmin(same))
+            differences.append(
+                f"scored again from its predictions, {int((~same).sum())} of {len(same)} values of"
+                f" the error table's {name} differ, the first in row {row}: {before[row]:.6g},"
+                f" is {now[row]:.6g}"
+            )
+    return differences
+
+
+def _nearly_equal(first: float | None, second: float | None) -> bool:
+    if first is None or second is None:
+        return first is second
+    return abs(first - second) <= _RELATIVE * max(abs(first), 1e-3)
 
 
 # --- parts ----------------------------------------------------------------------------------------

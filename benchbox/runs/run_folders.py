@@ -59,7 +59,7 @@ _PSEUDO = "pseudo_labels"
 _MAX_JSON_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 30
 _NPY = b"\x93NUMPY\x01\x00"
 _MAX_FOLDER_CHARS = 160
-_DAMAGED = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -355,26 +355,38 @@ def save_scores(
     """Write what is derived from the predictions.
 
     `scores.json`; `errors` (N,) per face, `points` (G·K,) per group and landmark, structured arrays
-    both. What an earlier derivation left of points is removed where there are none now.
+    both. What an earlier derivation left of points is removed where there are none now. The digests
+    of the tables are kept in `scores.json`, under a seal (`run_integrity`).
     """
-    _save_table(run, _ERRORS, errors)
+    from . import run_integrity
+
+    digests = {f"{_ERRORS}.npz": _save_table(run, _ERRORS, errors)}
     if points is None:
         _delete_table(run, _POINTS)
     else:
-        save_points(run, points)
-    write_json(run / _SCORES, document)
+        digests[f"{_POINTS}.npz"] = _save_table(run, _POINTS, points)
+    write_json(run / _SCORES, run_integrity.seal_scores(document, digests))
 
 
 def save_points(run: Path, points: np.ndarray) -> None:
     """Write the statistics of each landmark beside scores that are there."""
-    _save_table(run, _POINTS, points)
+    from . import run_integrity
+
+    digest = _save_table(run, _POINTS, points)
+    document = _read_json(run / _SCORES)
+    if run_integrity.SEAL in document:
+        digests = {**document[run_integrity.DIGESTS], f"{_POINTS}.npz": digest}
+        write_json(run / _SCORES, run_integrity.seal_scores(document, digests))
 
 
-def _save_table(run: Path, name: str, table: np.ndarray) -> None:
+def _save_table(run: Path, name: str, table: np.ndarray) -> str:
+    """Write a table; return the digest of its content."""
     from . import array_files
 
-    array_files.write_npz(run / f"{name}.npz", {name: table}, "fast")
+    path = run / f"{name}.npz"
+    array_files.write_npz(path, {name: table}, "fast")
     (run / f"{name}.npy").unlink(missing_ok=True)
+    return array_files.hash_content(path)
 
 
 def _delete_table(run: Path, name: str) -> None:
@@ -433,18 +445,24 @@ def list_runs(results: Path) -> Iterator[Run | UnreadableRun]:
 
     A broken one does not end the listing.
     """
+    from . import verified_files
+
     for path in sorted(results.glob(f"*/*/*/*/{_RUN}")):
         try:
             yield read_run(path.parent)
         except ResultError as fault:
             yield UnreadableRun(path.parent, str(fault))
+    verified_files.save_memory()
 
 
 def read_run(run: Path) -> Run:
     """Read the record of one run.
 
-    Raises ResultError for an unknown schema or a record that is not this folder's.
+    Raises ResultError for an unknown schema, a record that is not this folder's, and files that are
+    not those of the record (`run_integrity`).
     """
+    from . import run_integrity
+
     document = _read_versioned(run / _RUN)
     protocol, method, variant, seed = run.absolute().parts[-4:]
     for key, folder in (("protocol", protocol), ("method", method)):
@@ -452,7 +470,7 @@ def read_run(run: Path) -> Run:
             raise ResultError(
                 f"{run / _RUN}: {key} = {document.get(key)!r} does not fit its folder; put it back"
             )
-    return Run(
+    found = Run(
         protocol=protocol,
         method=method,
         variant=variant,
@@ -460,6 +478,8 @@ def read_run(run: Path) -> Run:
         folder=run,
         record=run_record.parse_record(document, str(run / _RUN)),
     )
+    run_integrity.require_intact(found)
+    return found
 
 
 def read_record_text(run: Run) -> str:
@@ -477,7 +497,17 @@ def read_scores(run: Run) -> ScoreFile:
 
 
 def read_score_document(run: Run) -> dict[str, Any]:
-    """Return `scores.json` as it stands, for commands that print it."""
+    """Return the document of `scores.json` for commands that print it, without its seal."""
+    from . import run_integrity
+
+    document = read_sealed_scores(run)
+    for key in (run_integrity.SEAL, run_integrity.DIGESTS):
+        document.pop(key, None)
+    return document
+
+
+def read_sealed_scores(run: Run) -> dict[str, Any]:
+    """Return `scores.json` as it stands."""
     return _read_versioned(run.folder / _SCORES)
 
 
@@ -507,6 +537,11 @@ def read_points(run: Run) -> np.ndarray:
     return _read_table(run, _POINTS, "statistics of points")
 
 
+def errors_file(run: Run) -> Path:
+    """Return the file that holds a run's per-face errors."""
+    return _table_file(run, _ERRORS)
+
+
 def _table_file(run: Run, name: str) -> Path:
     """Return the file of a table: `.npy` as earlier versions wrote it, else `.npz`."""
     older = run.folder / f"{name}.npy"
@@ -530,7 +565,7 @@ def _read_table(run: Run, name: str, what: str) -> np.ndarray:
             array = _parse_npy(path.read_bytes())
     except FileNotFoundError as fault:
         raise ResultError(f"{path}: missing; the same `benchbox run` derives it again") from fault
-    except _DAMAGED as fault:
+    except DAMAGED as fault:
         raise ResultError(f"{path}: no array that may be read: {fault}") from fault
     if array.ndim != 1 or array.dtype.names is None:
         raise ResultError(

@@ -19,6 +19,7 @@ KINDS: tuple[RunKind, ...] = ("weights", "trained", "submitted")
 _TABLES = ("data", "digests", "environment", "code", "seconds", "overrides", "params")
 _RUN_AGAIN = "run it again with --fresh"
 _SCORE_AGAIN = "delete it and score again"
+_LARGEST = {"1": 1.0 + 1e-9}  # unit → largest value: a fraction is at most all
 
 _Facts = TypeVar("_Facts", "CodeVersion", "Environment")
 
@@ -220,8 +221,11 @@ def _parse_score(entry: object, where: str) -> Score:
         raise ResultError(
             f"{where} must be a table with value and unit; delete the file and score again"
         )
+    value = _number(entry, "value", where)
+    if value is not None and not 0 <= value <= _LARGEST.get(entry["unit"], math.inf):
+        raise ResultError(f"{where} holds {value}, which no error or share can be; {_SCORE_AGAIN}")
     return Score(
-        value=_number(entry, "value", where),
+        value=value,
         unit=entry["unit"],
         low=_number(entry, "low", where),
         high=_number(entry, "high", where),

@@ -73,7 +73,7 @@ def make(tmp_path):
         record |= {
             "protocol": "300w-full",
             "method": method,
-            "variant": "v",
+            "variant": variant,
             "kind": "trained",
             "card": CARD.card,
             "budget": "quick",
@@ -85,7 +85,15 @@ def make(tmp_path):
         with run_folders.claim_folder(run):
             run_folders.begin_job(run, {})
             run_folders.save_scores(
-                run, {"schema": 1, "card": "c", "n": FACES, "failed": 0, "scores": scores}, table
+                run,
+                {
+                    "schema": 1,
+                    "card": facts.get("card", CARD.card),
+                    "n": FACES,
+                    "failed": 0,
+                    "scores": scores,
+                },
+                table,
             )
             run_folders.finish_run(run, parse_record(record | {"seed": seed} | facts, "run.json"))
 
@@ -171,7 +179,7 @@ def test_a_row_that_stands_apart_is_never_reproduced(tmp_path, make):
 
 def test_overridden_and_submitted_rows_are_no_evidence(tmp_path, make):
     make("m/a", 4.0, overrides={"loss": "l1"})
-    make("m/a", 4.0, seed=1, kind="submitted")
+    make("m/submitted", 4.0, seed=1, kind="submitted")
     assert verdicts(tmp_path) == []
 
 

@@ -34,7 +34,8 @@ def make(tmp_path):
         protocol="toy",
         **facts,
     ):
-        run = run_folders.run_folder(tmp_path, protocol, method, "v", seed)
+        folder = run_folders.variant_folder("v", facts.get("budget") or "quick")
+        run = run_folders.run_folder(tmp_path, protocol, method, folder, seed)
         errors = np.asarray(errors, float)
         numbers = [(name, "<f8") for name in ("nme_inter_ocular", "nme_inter_pupil")]
         flags = [(name, "?") for name in ("failed", "in_full", "in_hard")]
@@ -66,7 +67,7 @@ def make(tmp_path):
             run_folders.begin_job(run, {})
             run_folders.save_scores(
                 run,
-                {"schema": 1, "card": "c", "n": len(errors), "failed": 0, "scores": scores},
+                {"schema": 1, "card": card, "n": len(errors), "failed": 0, "scores": scores},
                 table,
             )
             run_folders.finish_run(run, parse_record(record, "run.json"))
@@ -229,7 +230,7 @@ def test_stares_and_dots_are_compared_by_sequence_and_person(tmp_path):
             "protocol": "toy",
             "method": method,
             "variant": "v",
-            "kind": "submitted",
+            "kind": "weights",
             "card": "sha256:a",
             "data": {"truth": "t"},
         }
@@ -237,7 +238,9 @@ def test_stares_and_dots_are_compared_by_sequence_and_person(tmp_path):
             run_folders.begin_job(run, {})
             scores = {"total": {name: {"value": 1.0, "unit": "cm"} for name in names}}
             run_folders.save_scores(
-                run, {"schema": 1, "card": "c", "n": 24, "failed": 0, "scores": scores}, table
+                run,
+                {"schema": 1, "card": "sha256:a", "n": 24, "failed": 0, "scores": scores},
+                table,
             )
             run_folders.finish_run(run, parse_record(record, "run.json"))
     found = compare.compare_runs(["toy/a/v", "toy/b/v"], tmp_path)

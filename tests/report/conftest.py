@@ -9,7 +9,7 @@ import pytest
 
 from benchbox.papers.reference_rows import Paper, ReferenceRow, References
 from benchbox.report.site_build import parallel
-from benchbox.runs import prediction_files, run_folders
+from benchbox.runs import array_files, prediction_files, run_folders
 from benchbox.runs.run_record import parse_record
 from benchbox.types import MethodCard, Predictions, Protocol, Run, Variant
 
@@ -201,6 +201,9 @@ def write_run(
         run_folders.predictions_file(folder),
         Predictions(ids=ids, values=values, failed=errors["failed"]),
     )
+    if "digests" not in changes:
+        digest = array_files.hash_content(run_folders.predictions_file(folder))
+        document["digests"] = {"predictions.npz": digest, "weights": {}}
     derived = {
         "schema": 1,
         "protocol": protocol,
@@ -210,7 +213,7 @@ def write_run(
             "fingerprint": document["data"]["fingerprint"],
         },
         "method": method,
-        "variant": document["variant"],
+        "variant": variant,
         "kind": document["kind"],
         "n": FACES,
         "failed": failed,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchbox.protocols import protocol_card
+from benchbox.runs import array_files, run_folders, run_integrity
 from benchbox.types import Protocol
 
 # different sets of per-face errors; runs share their files, so that a large folder is made in
@@ -31,7 +32,7 @@ def fabricate(
         for card in cards
     }
     for number, (card, method, variant, seed) in enumerate(islice(_places(cards, seeds), runs)):
-        mold, scores = molds[card.name][number % MOLDS]
+        mold, scores, digests = molds[card.name][number % MOLDS]
         budget = ("quick", "paper")[variant % 2]
         name = f"v{variant}" + ("+budget=paper" if variant % 2 else "")
         folder = results / card.name / f"method-{method:03d}" / name / str(seed)
@@ -39,9 +40,10 @@ def fabricate(
         for file in mold.iterdir():
             os.link(file, folder / file.name)
         run = _record(card, f"method-{method:03d}", f"v{variant}", budget, seed)
-        (folder / "scores.json").write_text(
-            scores.replace("@card", card.card).replace("@method", run["method"])
-        )
+        run["digests"]["predictions.npz"] = digests["predictions.npz"]
+        document = {**scores, "card": card.card, "method": run["method"]}
+        sealed = run_integrity.seal_scores(document, {"errors.npy": digests["errors.npy"]})
+        (folder / "scores.json").write_text(json.dumps(sealed, indent=1))
         (folder / "run.json").write_text(json.dumps(run, indent=1))
 
 
@@ -52,8 +54,8 @@ def _places(cards: tuple[Protocol, ...], seeds: int) -> Iterator[tuple[Protocol,
         yield card, method, variant, seed
 
 
-def _mold(folder: Path, card: Protocol, number: int) -> tuple[Path, str]:
-    """Write the files that runs share; return their folder and a text of scores."""
+def _mold(folder: Path, card: Protocol, number: int) -> tuple[Path, dict[str, Any], dict[str, str]]:
+    """Write the files that runs share; return their folder, scores, and the files' digests."""
     random = np.random.default_rng(number)
     n, points = card.test_expected, ("", *(f"_{count}" for count in card.points))
     metrics = [f"nme_{normaliser}{suffix}" for normaliser in card.normalisers for suffix in points]
@@ -100,12 +102,14 @@ def _mold(folder: Path, card: Protocol, number: int) -> tuple[Path, str]:
     head = {
         "schema": 1,
         "protocol": card.name,
-        "card": "@card",
-        "method": "@method",
         "n": n,
         "failed": 0,
     }
-    return place, json.dumps({**head, "scores": scores}, indent=1)
+    digests = {
+        "errors.npy": run_folders.hash_file(place / "errors.npy"),
+        "predictions.npz": array_files.hash_content(place / "predictions.npz"),
+    }
+    return place, {**head, "scores": scores}, digests
 
 
 def _score(value: float, unit: str) -> dict[str, Any]:

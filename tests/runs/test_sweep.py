@@ -192,7 +192,9 @@ def test_a_module_of_the_working_folder_does_not_take_the_place_of_ours(world, l
 
 
 def test_a_process_that_ends_well_without_a_record_is_not_done(world, like):
-    world.method("leaving", "import os\ndef train(job):\n    os._exit(0)\n" + CENTRE)
+    # below everything that could hinder it, as a library in C may
+    leave = "import ctypes\n    ctypes.CDLL(None)._exit(0)"
+    world.method("leaving", f"def train(job):\n    {leave}\n{CENTRE}")
     found = CliRunner().invoke(main, words(world, "--methods", "leaving", "--json"))
     (row,) = json.loads(found.stdout)
     assert row["outcome"] == "failed: its process ended without a fault and left no record"
