@@ -16,6 +16,8 @@ metric                                value and count of an item
 `error_cm`, `error_deg`               e, 1
 `error_cm_person`, `error_deg_person` e/n, 1/n with n answered items of the person: a mean of the
                                       persons' means
+`error_…_calibrated_<k>`              the same of errors after calibration (`calibration`); a person
+                                      with too few frames does not count
 `error_cm_dot`, `msd_cm`,             s/n, 1/n with s the value of the item's sequence and n its
 `jitter_px`, `bias_px`                rows that have one: a mean of the sequences' values
 ====================================  =============================================================
@@ -132,7 +134,7 @@ def _values_and_counts(metric: Metric, rows: Rows) -> tuple[Floats, Floats | Boo
     if metric.per_sequence:
         return _mean_of_means(rows[metric.column], rows["sequence"])
     errors = rows[metric.column]
-    if metric.averaged_by == "person":
+    if metric.averaged_by == "person" or metric.shots:
         return _mean_of_means(errors, rows["cluster"])
     if metric.threshold is not None:
         return _curve_terms(metric.measure, errors, metric.threshold), np.ones(len(errors))

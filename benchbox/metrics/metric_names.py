@@ -75,6 +75,7 @@ _NORMALISED = re.compile(
     r"(?:_(?P<points>\d+))?"
     r"(?P<visible>_visible)?"
 )
+_CALIBRATED = re.compile(r"error_(?P<unit>cm|deg)_calibrated_(?P<shots>[1-9]\d{0,2})")
 _AVERAGES = {"dot": "per dot", "person": "mean of persons"}
 
 
@@ -90,6 +91,7 @@ class Metric:
     unit: str = ""  # %, 1 (a fraction), cm, deg, px
     lower_is_better: bool = True
     averaged_by: str = ""  # what is averaged first: dot, person
+    shots: int = 0  # frames of each person that an offset is fitted to; then a mean of persons
 
     def __str__(self) -> str:
         """Return the name, as `parse_metric` reads it."""
@@ -101,6 +103,8 @@ class Metric:
         pieces.append(self.convention)
         if self.averaged_by:
             pieces.append(self.averaged_by)
+        if self.shots:
+            pieces += ["calibrated", str(self.shots)]
         return "_".join(pieces)
 
     @cached_property
@@ -125,6 +129,8 @@ class Metric:
             title += f" @ {format_threshold(self.threshold)}"
         if self.averaged_by:
             title += f", {_AVERAGES[self.averaged_by]}"
+        if self.shots:
+            title += f", calibrated on {self.shots} a person"
         return title
 
     @property
@@ -164,6 +170,8 @@ def parse_metric(name: str) -> Metric:
     'person'
     >>> parse_metric("bias_px").unit
     'px'
+    >>> parse_metric("error_deg_calibrated_3").shots
+    3
     >>> parse_metric("auc_inter_ocular")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
@@ -181,6 +189,9 @@ def _read_name(name: str) -> Metric | None:
     if any(name in names for names in TASK_METRICS.values()):
         first, unit, *averaged_by = name.split("_")
         return Metric(first, unit=unit, averaged_by="".join(averaged_by))
+    calibrated = _CALIBRATED.fullmatch(name)
+    if calibrated is not None:
+        return Metric("error", unit=calibrated["unit"], shots=int(calibrated["shots"]))
     match = _NORMALISED.fullmatch(name)
     if match is None:
         return None
@@ -199,6 +210,18 @@ def _read_name(name: str) -> Metric | None:
         unit=measure.unit,
         lower_is_better=measure.lower_is_better,
     )
+
+
+def is_task_metric(name: str, task: str) -> bool:
+    """Tell whether a card of a task may name a metric in `metrics`.
+
+    >>> is_task_metric("error_cm_calibrated_5", "gaze2d"), is_task_metric("error_deg", "gaze2d")
+    (True, False)
+    """
+    calibrated = _CALIBRATED.fullmatch(name)
+    if calibrated is not None:
+        return f"error_{calibrated['unit']}" in TASK_METRICS[task]
+    return name in TASK_METRICS[task]
 
 
 def parse_stored_metric(name: str) -> Metric:

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchbox.datasets import select
 from benchbox.errors import ProtocolError
 from benchbox.layouts import LAYOUTS, find_layout
-from benchbox.metrics.metric_names import TASK_METRICS
+from benchbox.metrics.metric_names import TASK_METRICS, is_task_metric
 from benchbox.types import Protocol
 
 from . import gaze_card
@@ -137,7 +137,7 @@ def _metrics_fit_task(protocol: Protocol) -> str | None:
     """Landmarks are scored by normaliser, so only gaze must name a metric."""
     allowed = TASK_METRICS[protocol.task]
     enough = protocol.task == "landmarks" or len(protocol.metrics) > 0
-    if enough and set(protocol.metrics) <= set(allowed):
+    if enough and all(is_task_metric(name, protocol.task) for name in protocol.metrics):
         return None
     return " | ".join(allowed)
 

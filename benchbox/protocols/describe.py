@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchbox.layouts import require_layout
+from benchbox.metrics.metric_names import parse_metric
 from benchbox.types import Protocol
 
 from . import options
@@ -36,6 +37,18 @@ _METRIC_MEANING = {
     "bias_px": "the constant part of the error in a video, in pixels",
 }
 _PERTURBATION_KEYS = ("scale", "translation", "rotation", "noise")
+
+
+def _metric_meaning(name: str) -> str:
+    """Say what a metric of a card measures, with the frames and draws of a calibration."""
+    shots = parse_metric(name).shots
+    if not shots:
+        return _METRIC_MEANING[name]
+    return (
+        f"mean over people after an offset from {shots} frames of each, of as many dots, which are"
+        " left out of the score; over all subsets up to 5,000, else over 100 draws; people with"
+        f" fewer than {2 * shots} dots are left out"
+    )
 
 
 def describe_protocol(protocol: Protocol) -> str:
@@ -152,7 +165,7 @@ def _scoring_lines(protocol: Protocol) -> list[str]:
     if protocol.masked:
         lines.append("    and again over the visible points only")
     for name in protocol.metrics:
-        lines.append(f"  and         {name}: {_METRIC_MEANING[name]}")
+        lines.append(f"  and         {name}: {_metric_meaning(name)}")
     if protocol.auc:
         limits = " and ".join(f"{limit:g}" for limit in protocol.auc)
         lines.append(
@@ -169,6 +182,6 @@ def _gaze_scoring_lines(protocol: Protocol) -> list[str]:
     lines = []
     label = "  error       "
     for name in protocol.metrics:
-        lines.append(f"{label}{name}: {_METRIC_MEANING[name]}")
+        lines.append(f"{label}{name}: {_metric_meaning(name)}")
         label = "    and       "
     return lines

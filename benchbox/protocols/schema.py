@@ -17,7 +17,7 @@ from benchbox.datasets.formats.writer_names import FORMATS
 from benchbox.datasets.gaze import notation
 from benchbox.errors import ProtocolError
 from benchbox.layouts import LAYOUTS
-from benchbox.metrics.metric_names import NORMALISERS, TASK_METRICS, TASKS
+from benchbox.metrics.metric_names import NORMALISERS, TASK_METRICS, TASKS, is_task_metric
 from benchbox.plugins.card_values import (
     NUMBER,
     SWITCH,
@@ -72,6 +72,18 @@ _MEMBERS = list_of(_MEMBER)
 _SOME_MEMBERS = list_of(_MEMBER, least=1)
 _ALL_METRICS = tuple(chain.from_iterable(TASK_METRICS.values()))
 
+
+def _parse_task_metric(value: Any) -> str:
+    name: str = TEXT.parse(value)
+    if not any(is_task_metric(name, task) for task in TASKS):
+        raise ValueError(name)
+    return name
+
+
+_TASK_METRIC = ValueKind(
+    _parse_task_metric,
+    f"{' | '.join(_ALL_METRICS)} | error_cm_calibrated_<k> | error_deg_calibrated_<k>",
+)
 _COLUMNS = list_of(TEXT, least=1)
 _LENGTH = number_where(lambda length: length > 0, "a length above 0")
 _PLACE = number_where(lambda place: abs(place) < 1e5, "a length, negative on the other side")
@@ -277,7 +289,7 @@ _SCORE_KEYS = (
     CardKey("score.auc", _FRACTIONS),
     CardKey("score.fr", _FRACTIONS),
     CardKey("score.points", list_of(integer_from(1)), "a list of the layout's point subsets"),
-    CardKey("score.metrics", list_of(one_of(*_ALL_METRICS)), default=()),
+    CardKey("score.metrics", list_of(_TASK_METRIC), default=()),
     CardKey("score.masked", SWITCH, default=False),
     CardKey("score.average", one_of("macro")),
     CardKey("score.failed", one_of("infinite")),

@@ -6,9 +6,13 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from benchbox.datasets import label_checks, select
 from benchbox.datasets import split as splits
 from benchbox.errors import ResultError
+from benchbox.metrics import calibration
+from benchbox.metrics.metric_names import parse_metric
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card as protocols
 from benchbox.scoring import prediction_checks, slips
@@ -57,6 +61,8 @@ def score_predictions_file(
             f"warning: {file.name}: {slip}; benchbox explain {file.name} --protocol "
             f"{protocol.name} says more"
         )
+    for note in calibration_notes(protocol, truth, predictions):
+        say(f"note: {note}")
     if results is not None:
         facts = DataFacts(**asdict(record), truth=record.fingerprint)
         if words:
@@ -69,6 +75,24 @@ def score_predictions_file(
         scores, protocol=protocol, data=asdict(record), method=method, variant=variant, kind=kind
     )
     return execute.ScoreResult(protocol, scores, document)
+
+
+def calibration_notes(protocol: Protocol, truth: Truth, predictions: Predictions) -> list[str]:
+    """Name the people whom each calibrated metric of a card leaves out."""
+    notes = []
+    for name in protocol.metrics:
+        shots = parse_metric(name).shots
+        if not shots:
+            continue
+        left_out = calibration.people_left_out(
+            truth.clusters, truth.sequences, ~predictions.failed, shots
+        )
+        if left_out:
+            notes.append(
+                f"{name}: {len(left_out)} of {len(np.unique(truth.clusters))} people have fewer "
+                f"than {2 * shots} dots and are left out: {', '.join(left_out[:5])}"
+            )
+    return notes
 
 
 def read_submitted(

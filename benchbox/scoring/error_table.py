@@ -18,7 +18,7 @@ import numpy as np
 
 from benchbox.errors import DataError, ProtocolError, ResultError
 from benchbox.layouts import LAYOUTS, find_layout, require_layout
-from benchbox.metrics import bootstrap, gaze, jitter, landmarks, per_point
+from benchbox.metrics import bootstrap, calibration, gaze, jitter, landmarks, per_point
 from benchbox.metrics.metric_names import (
     NORMALISERS,
     convention_name,
@@ -59,6 +59,7 @@ def build_error_table(protocol: Protocol, truth: Truth, predictions: Predictions
         columns |= _landmark_errors(protocol, require_layout(protocol), truth, values, failed)
     else:
         columns[_FRAME_ERROR[protocol.task]] = _gaze_errors(protocol, truth, values, failed)
+        columns |= _calibrated_errors(protocol, truth, values, failed)
     per_sequence = [name for name in protocol.metrics if parse_metric(name).per_sequence]
     if per_sequence:
         columns |= _sequence_columns(protocol, per_sequence, truth, values, failed)
@@ -354,6 +355,20 @@ def _gaze_errors(protocol: Protocol, truth: Truth, values: Floats, failed: Bools
     else:
         errors = gaze.angular_error_deg(truth.values, values)
     return np.where(failed, np.inf, errors)
+
+
+def _calibrated_errors(
+    protocol: Protocol, truth: Truth, values: Floats, failed: Bools
+) -> dict[str, Floats]:
+    """Return by metric the error (N,) of every frame after calibration on a few of its person."""
+    columns = {}
+    for name in protocol.metrics:
+        shots = parse_metric(name).shots
+        if shots:
+            columns[name] = calibration.calibrated_errors(
+                truth.values, values, truth.clusters, truth.sequences, ~failed, shots
+            )
+    return columns
 
 
 def _sequence_columns(

@@ -314,6 +314,22 @@ def test_first_values_are_those_that_a_reader_must_have_read(shapes, tmp_path):
     assert compared == 33
 
 
+def test_calibration_gives_the_figures_of_all_subsets(shapes, tmp_path):
+    """Frames that calibrate are left out of the score: with them it would be 2.48, not 2.61."""
+    shape = SHAPES[1]
+    data = shapes / shape.folder
+    text = card_text(shape, "mine").replace(
+        'metrics = ["error_deg"', 'metrics = ["error_deg_calibrated_1", "error_deg_calibrated_3"'
+    )
+    card = written_card(tmp_path, text)
+    scored = score_file.score_predictions_file(data / "predictions.csv", str(card), "x", data)
+    found = scored.scores.groups["all"]
+    right = json.loads((data / "right.json").read_text())["calibration_offset"]
+    for shots in (1, 3):
+        value = found[f"error_deg_calibrated_{shots}"].value
+        assert value == pytest.approx(right[f"all_subsets_of_{shots}"]["mean_person"], abs=1e-5)
+
+
 def test_groups_of_gaze360_are_those_of_the_label(shapes, tmp_path):
     """Two meanings of "front 20" and the faces that a detector found."""
     data = shapes / "p09_gaze360"

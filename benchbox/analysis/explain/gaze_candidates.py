@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbox.errors import ResultError
 from benchbox.metrics import gaze, gaze_convention_search
 from benchbox.metrics.metric_names import Metric, parse_metric
 
@@ -48,6 +49,10 @@ def gaze_axes(
 ) -> Axes:
     """Return the axes for a metric of a group; the first choice of each is the card's own."""
     parsed = parse_metric(metric)
+    if parsed.shots:
+        raise ResultError(
+            f"{metric}: conventions are tried without calibration; --metric error_{parsed.unit}_person"
+        )
     own_average = _own_average(parsed)
     averages = {}
     for name, means in _AVERAGES.items():
