@@ -133,7 +133,7 @@ def open_network(networks: Path, tmp_path: Path):
         layout = layouts.LAYOUTS["ibug68"] if task == "landmarks" else None
         setting = method_call.MethodSetting({}, task, layout, tmp_path / "card", tmp_path)
         module = method_card.import_method(method_card.find_card("onnx"))
-        return method_call.make_predictor(module, tmp_path, "cpu", setting)
+        return method_call.make_predictor(module, tmp_path, "cpu", setting, "onnx")
 
     return make
 

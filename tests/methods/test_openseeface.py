@@ -25,7 +25,9 @@ def test_the_mouth_is_right_and_the_whole_face_within_seven_per_cent(data_root: 
     setting = method_call.MethodSetting(
         {}, "landmarks", layouts.IBUG68, card.folder, data_root.absolute()
     )
-    predict = method_call.make_predictor(method_card.import_method(card), data_root, "cpu", setting)
+    predict = method_call.make_predictor(
+        method_card.import_method(card), data_root, "cpu", setting, card.name
+    )
     distances = np.linalg.norm(predict(samples) - truth, axis=2)
     inter_ocular = np.linalg.norm(truth[:, 36] - truth[:, 45], axis=1)
     errors = 100 * distances / inter_ocular[:, None]

@@ -36,6 +36,7 @@ GUIDES = {  # name → title, in the order of the menu
     "protocols": "Protocol cards in words",
     "metrics": "What the numbers mean",
     "method": "Add a method",
+    "onnx": "My detector from an ONNX file",
     "submit": "Submit predictions",
     "data": "Get the data",
     "faq": "Why does my number differ?",
