@@ -114,9 +114,9 @@ def read_submitted(
     predictions, words = _read_file(file, protocol, index, truth, say, reading)
     if run_folders.is_finished(file.parent) and file == run_folders.predictions_file(file.parent):
         return predictions, words
-    if refuse:
-        prediction_checks.refuse_unusable_points(truth, predictions, where=file.name)
-    dropped = prediction_checks.drop_placeholders(truth, predictions, where=file.name, say=say)
+    dropped = prediction_checks.drop_placeholders(
+        truth, predictions, where=file.name, say=say, refuse=refuse
+    )
     return dropped, words
 
 

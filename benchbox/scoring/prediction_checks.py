@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import ResultError
+from benchbox.geometry import longer_sides
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Predictions, Strings, Truth
@@ -45,39 +46,19 @@ _PLACES = ((0.0, 0.0), (-1.0, -1.0))
 _STRAIGHT_ON = ((0.0, 0.0, 1.0), (0.0, 0.0, -1.0))  # angles of 0, read as a vector
 
 
-def fill_absent_points(truth: Truth, predictions: Predictions) -> tuple[Truth, Predictions]:
-    """Return both with every point that is not marked in another point's place, for the checks.
-
-    Nothing is asked of absent points, which are NaN in the truth and may be so in predictions: the
-    marked points of the face stand in for them, in turn. Both are returned as they are where every
-    point is marked.
-    """
-    if truth.values.ndim != 3:
-        return truth, predictions
-    absent: Bools = np.asarray(np.isnan(truth.values).all(axis=-1))
-    if truth.absent is not None:
-        absent = absent | truth.absent
-    if not absent.any():
-        return truth, predictions
-    true, given = truth.values.copy(), predictions.values.copy()
-    for row in np.flatnonzero(absent.any(axis=1)):
-        marked = np.flatnonzero(~absent[row])
-        if len(marked):
-            stand_in = np.resize(marked, int(absent[row].sum()))
-            true[row, absent[row]] = true[row, stand_in]
-            given[row, absent[row]] = given[row, stand_in]
-    return replace(truth, values=true), replace(predictions, values=given)
-
-
 def drop_placeholders(
-    truth: Truth, predictions: Predictions, *, where: str, say: Say
+    truth: Truth, predictions: Predictions, *, where: str, say: Say, refuse: bool = True
 ) -> Predictions:
     """Return predictions in the order of the truth with placeholders marked as failed, and say so.
 
-    Raises ResultError where nothing but placeholders is there; `where` names the file.
+    Raises ResultError where nothing but placeholders is there; with `refuse` also for landmarks
+    that are no pixels, and for faces of which single points are placeholders. `where` names the
+    file.
     """
     if predictions.values.ndim == 3:
-        empty = _find_flat_faces(*fill_absent_points(truth, predictions))
+        empty = _find_flat_faces(truth, predictions)
+        if refuse:
+            _refuse_unusable_points(truth, predictions, empty, where)
         what = "no face, all or most points in one place"
     else:
         empty, what = _find_empty_gaze(predictions), "exactly zero or -1"
@@ -93,21 +74,6 @@ def drop_placeholders(
     values = predictions.values.copy()
     values[empty] = np.nan
     return replace(predictions, values=values, failed=predictions.failed | empty)
-
-
-def refuse_unusable_points(truth: Truth, predictions: Predictions, *, where: str) -> None:
-    """Raise ResultError for landmarks that are no pixels, or of which some are placeholders.
-
-    What `drop_placeholders` marks is another matter: call it afterwards. Gaze is let through.
-    """
-    if predictions.values.ndim != 3:
-        return
-    truth, predictions = fill_absent_points(truth, predictions)
-    unit = find_unit_rows(truth, predictions)
-    flat = _find_flat_faces(truth, predictions)
-    if 2 * int(unit.sum()) > int((~predictions.failed & ~(flat & ~unit)).sum()):
-        raise ResultError(f"{where}: {describe_unit_rows(truth.ids, unit)}")
-    _refuse_single_placeholders(truth, predictions, flat, where)
 
 
 def note_repeated_rows(truth: Truth, predictions: Predictions, *, where: str, say: Say) -> None:
@@ -130,15 +96,13 @@ def find_unit_rows(truth: Truth, predictions: Predictions) -> Bools:
     Points all in one place are another matter.
     """
     found = np.zeros(len(truth.ids), bool)
-    for rows in _chunks(len(found)):
-        given = predictions.values[rows]
-        with np.errstate(invalid="ignore"):
-            within = (np.abs(given) <= _UNIT).all(axis=(1, 2))
-        if within.any():
-            spread = np.ptp(given, axis=1).max(axis=1) > 0
-            large = _longer_sides(truth.values[rows]) > _SMALLEST_FACE_PX
-            found[rows] = within & spread & large
-    return found & ~predictions.failed
+    # NaN, of a point that is not marked, is not beyond; the first point leaves few to look at
+    beyond = (np.abs(predictions.values[:, 0]) > _UNIT).any(axis=1)
+    rows = np.flatnonzero(~beyond & ~predictions.failed)
+    given = predictions.values[rows]
+    within = ~(np.abs(given) > _UNIT).any(axis=(1, 2)) & (longer_sides(given) > 0)
+    found[rows] = within & (longer_sides(truth.values[rows]) > _SMALLEST_FACE_PX)
+    return found
 
 
 def describe_unit_rows(ids: Strings, unit: Bools) -> str:
@@ -164,21 +128,41 @@ def count_ids(ids: Iterable[str]) -> str:
 # --- landmarks ------------------------------------------------------------------------------------
 
 
+def _refuse_unusable_points(
+    truth: Truth, predictions: Predictions, flat: Bools, where: str
+) -> None:
+    """Raise ResultError for landmarks that are no pixels, or of which some are placeholders."""
+    unit = find_unit_rows(truth, predictions)
+    if 2 * int(unit.sum()) > int((~predictions.failed & ~(flat & ~unit)).sum()):
+        raise ResultError(f"{where}: {describe_unit_rows(truth.ids, unit)}")
+    _refuse_single_placeholders(truth, predictions, flat, where)
+
+
 def _find_flat_faces(truth: Truth, predictions: Predictions) -> Bools:
     """Find the faces (N,) that have all points, or more than half of them, in one place."""
     flat = np.zeros(len(truth.ids), bool)
     if predictions.values.shape[1] < _FEWEST_POINTS:
         return flat
-    for rows in _chunks(len(flat)):
-        given = predictions.values[rows]
-        spread = np.ptp(given, axis=1).max(axis=1)
-        flat[rows] = (spread <= _FLAT * _longer_sides(truth.values[rows])) | (spread == 0)
+    # three points first: hardly a face has them as near as that, and few are left to look at
+    corners = predictions.values[:, [0, predictions.values.shape[1] // 2, -1]]
+    rows = np.flatnonzero(~(longer_sides(corners) > _FLAT * _extent(truth.values)))
+    sides = longer_sides(predictions.values[rows])
+    flat[rows] = (sides == 0) | (sides <= _FLAT * longer_sides(truth.values[rows]))
+    for chunk in _chunks(len(flat)):
+        given = predictions.values[chunk]
         # where most points coincide, two that follow each other do
-        following = (given[:, 1:] == given[:, :-1]).all(axis=2).any(axis=1)
+        numbers = given.reshape(len(given), -1)
+        equal = numbers[:, 2:] == numbers[:, :-2]
+        following = (equal[:, ::2] & equal[:, 1::2]).any(axis=1)
         if following.any():
-            inside = rows.start + np.flatnonzero(following)
+            inside = chunk.start + np.flatnonzero(following)
             flat[inside] |= _mostly_in_one_place(given[following])
     return flat & ~predictions.failed
+
+
+def _extent(points: Floats) -> float:
+    """Return the range of all coordinates (N, K, 2), NaN left out: no face is larger."""
+    return float(np.fmax.reduce(points, axis=None) - np.fmin.reduce(points, axis=None))
 
 
 def _mostly_in_one_place(points: Floats) -> Bools:
@@ -201,23 +185,17 @@ def _refuse_single_placeholders(
     for rows in _chunks(len(empty)):
         given, true = predictions.values[rows], truth.values[rows]
         for place in _PLACES:
+            if not (given == place[0]).any():
+                continue
             here = (given == place).all(axis=2)
-            if here.any():
-                away = np.hypot(*np.moveaxis(true - place, 2, 0))
-                far = away > _FAR * _longer_sides(true)[:, None]
-                partly[rows] |= (here & far).any(axis=1)
+            away = np.hypot(true[..., 0] - place[0], true[..., 1] - place[1])
+            partly[rows] |= (here & (away > _FAR * longer_sides(true)[:, None])).any(axis=1)
     partly &= ~empty & ~predictions.failed
     if partly.any():
         raise ResultError(
             f"{where}: {count_ids(truth.ids[partly])} partly placeholders: single points at (0, 0) "
             "or (-1, -1), far from the face; a sample without an answer is NaN throughout"
         )
-
-
-def _longer_sides(points: Floats) -> Floats:
-    """Return the longer side (N,) px of the tight boxes around points (N, K, 2)."""
-    sides: Floats = np.ptp(points, axis=1).max(axis=1)
-    return sides
 
 
 # --- gaze -----------------------------------------------------------------------------------------
@@ -259,8 +237,10 @@ def _find_repeats(truth: Truth, predictions: Predictions) -> Bools:
 
 def _are_alike(one: Floats, other: Floats) -> bool:
     """Tell whether two labels are those of one picture, labelled twice."""
-    apart = float(np.abs(one - other).max())
-    return apart <= _ALIKE * max(float(np.ptp(one)), 1e-9)
+    apart = np.abs(one - other)
+    if np.isnan(apart).all():
+        return False
+    return float(np.nanmax(apart)) <= _ALIKE * max(float(np.nanmax(one) - np.nanmin(one)), 1e-9)
 
 
 def _chunks(count: int) -> Iterator[slice]:

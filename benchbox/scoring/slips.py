@@ -19,8 +19,4 @@ def find_slips(protocol: Protocol, truth: Truth, predictions: Predictions) -> tu
     """
     if protocol.task != "landmarks":
         return wrong_gaze.find_slips(protocol, truth, predictions)
-    slips = wrong_frame.find_slips(require_layout(protocol), truth, predictions)
-    far_off = wrong_frame.describe_far_off(truth, predictions)
-    if far_off and not slips:
-        return (far_off,)
-    return slips
+    return wrong_frame.find_slips(require_layout(protocol), truth, predictions)

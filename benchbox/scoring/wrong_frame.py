@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchbox.geometry import longer_sides
 from benchbox.metrics import landmarks
 
 from . import prediction_checks
@@ -61,14 +62,34 @@ def find_slips(layout: Layout, truth: Truth, predictions: Predictions) -> tuple[
 
     Nothing is said where they lie as near as a poor method's, or where undoing nothing helps.
     """
-    truth, predictions = prediction_checks.fill_absent_points(truth, predictions)
     unit = prediction_checks.find_unit_rows(truth, predictions)
     if unit.any():
         return (prediction_checks.describe_unit_rows(truth.ids, unit),)
     answered = np.flatnonzero(~predictions.failed)
     if not len(answered):
         return ()
-    case = _Case.of_rows(layout, truth, predictions, answered)
+    errors = _errors(*_rows_of(truth, predictions, answered))
+    known = np.isfinite(errors)
+    if not known.any():
+        return ()
+    middle = float(np.median(errors[known]))
+    if middle < POOR_MEDIAN and errors[known].max() <= FAR_FACE:
+        return ()
+    found: tuple[str, ...] = ()
+    # with every point marked: a slip moves points to where others are
+    marked = np.isfinite((truth.values - predictions.values)[answered]).all(axis=(1, 2))
+    if marked.any():
+        found = _search(_Case.of_rows(layout, truth, predictions, answered[marked]))
+    if not found and middle >= FAR_MEDIAN:
+        return (
+            f"the points of half of the faces are {100 * middle:.0f} % of the face's size or more "
+            "away from the true ones, far outside what any face detector or method leaves",
+        )
+    return found
+
+
+def _search(case: _Case) -> tuple[str, ...]:
+    """Try all slips on faces of which every point is marked."""
     found = _slips_of_single_faces(case)
     if found or np.median(case.errors) < POOR_MEDIAN:
         return found
@@ -80,30 +101,24 @@ def find_slips(layout: Layout, truth: Truth, predictions: Predictions) -> tuple[
     return ()
 
 
-def describe_far_off(truth: Truth, predictions: Predictions) -> str:
-    """Say that half of the faces lie further off than any method explains, "" where they do not."""
-    middle = median_error(truth, predictions)
-    if middle < FAR_MEDIAN:
-        return ""
-    return (
-        f"the points of half of the faces are {100 * middle:.0f} % of the face's size or more away "
-        "from the true ones, far outside what any face detector or method leaves"
-    )
-
-
 def median_error(truth: Truth, predictions: Predictions, shift_px: Floats | None = None) -> float:
     """Return the middle of the faces' errors, in longer sides of the true boxes; 0 without answers.
 
     `shift_px` (2,) is added to the predictions before.
     """
-    truth, predictions = prediction_checks.fill_absent_points(truth, predictions)
-    answered = np.flatnonzero(~predictions.failed)
-    if not len(answered):
-        return 0.0
-    given = predictions.values[answered]
+    true, given = _rows_of(truth, predictions, np.flatnonzero(~predictions.failed))
     if shift_px is not None:
         given = given + shift_px
-    return float(np.median(_errors(truth.values[answered], given)))
+    errors = _errors(true, given)
+    known = errors[np.isfinite(errors)]
+    return float(np.median(known)) if len(known) else 0.0
+
+
+def _rows_of(truth: Truth, predictions: Predictions, rows: np.ndarray) -> tuple[Floats, Floats]:
+    """Return true and predicted values of some rows, without a copy where that is all of them."""
+    if len(rows) == len(truth.values):
+        return truth.values, predictions.values
+    return truth.values[rows], predictions.values[rows]
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,9 +136,7 @@ class _Case:
         cls, layout: Layout, truth: Truth, predictions: Predictions, rows: np.ndarray
     ) -> _Case:
         """Take some rows of the truth and the predictions."""
-        true, given = truth.values, predictions.values
-        if len(rows) < len(true):
-            true, given = true[rows], given[rows]
+        true, given = _rows_of(truth, predictions, rows)
         return cls(layout, truth.ids[rows], true, given, _errors(true, given))
 
     def subset(self, rows: np.ndarray) -> _Case:
@@ -142,9 +155,13 @@ class _Case:
 
 
 def _errors(true: Floats, given: Floats) -> Floats:
-    """Return the mean distances (N,) in longer sides of the true box."""
-    sides = np.ptp(true, axis=1).max(axis=1)
-    errors: Floats = landmarks.mean_errors(true, given) / np.maximum(sides, 1e-9)
+    """Return the mean distances (N,) of the marked points in longer sides of the true box."""
+    marked: Bools | None = None
+    sides = longer_sides(true)
+    if len(true) and np.isnan(true.reshape(len(true), -1).sum(axis=1)).any():
+        marked = np.asarray(~np.isnan(true).any(axis=2))
+    distances = landmarks.mean_errors(true, given, visible=marked)
+    errors: Floats = distances / np.maximum(sides, 1e-9)
     return errors
 
 
@@ -269,7 +286,7 @@ def _points_in_another_order(looked: _Case, everything: _Case) -> str:  # noqa: 
     from scipy.optimize import linear_sum_assignment
 
     few = looked.thinned(_ORDER_FACES)
-    sides = np.ptp(few.true, axis=1).max(axis=1)
+    sides = longer_sides(few.true)
     distances = np.zeros((few.true.shape[1], few.true.shape[1]))
     for true, given, side in zip(few.true, few.given, sides, strict=True):
         distances += np.hypot(*np.moveaxis(given[:, None] - true[None], 2, 0)) / side
@@ -312,7 +329,7 @@ def _in_one_place(given: Floats) -> bool:
         return False
     centres = given.mean(axis=1)
     away = np.hypot(*(centres - np.median(centres, axis=0)).T)
-    return bool(np.median(away) < _OVER_EACH_OTHER * np.median(np.ptp(given, axis=1).max(axis=1)))
+    return bool(np.median(away) < _OVER_EACH_OTHER * np.median(longer_sides(given)))
 
 
 def _orders(layout: Layout) -> Mapping[str, Callable[[Floats], Floats]]:

@@ -250,7 +250,7 @@ def test_errors_are_read_without_pickles_and_only_as_a_table(tmp_path):
     np.save(run.folder / "errors.npy", np.zeros(3))
     with pytest.raises(ResultError, match="not a table of per-face errors"):
         run_folders.read_errors(run)
-    (run.folder / "errors.npy").unlink()
+    (run.folder / "errors.npz").unlink()
     for content in (b"no archive", (run.folder / "errors.npz").read_bytes()[:-40]):
         (run.folder / "errors.npz").write_bytes(content)
         with pytest.raises(ResultError, match=r"errors\.npz: no array that may be read"):
@@ -268,7 +268,7 @@ def test_a_table_in_the_older_form_is_read(tmp_path):
     assert run_folders.has_scores(run)
     np.testing.assert_array_equal(run_folders.read_errors(run), ERRORS)
     run_folders.save_scores(run.folder, SCORES, ERRORS)
-    assert not (run.folder / "errors.npy").exists(), "scored again, it is in the new form"
+    assert not (run.folder / "errors.npz").exists(), "scored again, it is in the new form"
 
 
 def test_scores_of_another_schema_are_refused(tmp_path):

@@ -142,19 +142,32 @@ def test_poor_methods_are_not_blamed(truth):
     wild = good(truth)
     wild[:5] += rng.normal(0, 60, (5, 68, 2))
     assert found(truth, wild) == []
-    assert found(truth, np.repeat(good(truth)[:1], FACES, axis=0)) == []
+    (line,) = found(truth, np.repeat(good(truth)[:1], FACES, axis=0))
+    assert "far outside" in line  # and no frame is blamed for it
     assert found(truth, good(truth), failed=tuple(range(FACES))) == []
 
 
 def test_half_of_the_faces_far_off_is_said(truth):
-    def said(values):
-        given = Predictions(truth.ids, values, np.zeros(FACES, bool))
-        return wrong_frame.describe_far_off(truth, given)
-
+    """All of the bodies of a crowd, in the place of their faces."""
     wide = np.ptp(truth.values, axis=1).max(axis=1)[:, None, None]
-    assert said(truth.values + 0.2 * wide) == ""
+    away = np.random.default_rng(6).choice([-0.5, 0.5], (FACES, 1, 2))
+    assert found(truth, truth.values + 0.4 * away * wide) == []
+    (line,) = found(truth, truth.values + away * wide)
     # 0.5 on both axes is 0.7 of the longer side
-    assert "71 % of the face's size or more away" in said(truth.values + 0.5 * wide)
+    assert "71 % of the face's size or more away" in line
+
+
+def test_points_that_are_not_marked_are_left_out(truth):
+    """A dataset says of some points that they are not there: NaN in the truth."""
+    values = truth.values.copy()
+    values[:50, 3] = np.nan
+    partly = dataclasses.replace(truth, values=values)
+    assert found(partly, good(truth)) == []
+    (line,) = found(partly, good(truth)[:, FLIP])
+    assert "10 of 10 faces far from their true points (a/50, a/51, a/52, …) fit with left" in line
+    values[:, 3] = np.nan
+    (line,) = found(partly, good(truth)[:, FLIP])
+    assert "far outside what any face detector or method leaves" in line
 
 
 # --- the published predictions for 300-W ----------------------------------------------------------
