@@ -49,6 +49,9 @@ __all__ = [
     "suggest_name",
 ]
 ENTRY_POINT_GROUP = discovery.METHODS
+_WITH_ALLOWED = re.compile(
+    rb"^([a-z][a-z0-9_]* = )\{default = ([^\n{}]+), allowed = \[[^\n\]]*\]\}", re.MULTILINE
+)
 _SWITCHES = {
     "on": True,
     "true": True,
@@ -349,6 +352,17 @@ def readme_notes(method: MethodCard) -> str:
     return "\n".join(f"{section}\n" for section in stated)
 
 
+def _code_bytes(path: Path) -> bytes:
+    """Return what of a file can decide a number.
+
+    Of a card's parameters the default, not what else they may be: to say so moves no digest.
+    """
+    content = path.read_bytes()
+    if path.name == CARD_FILE:
+        content = _WITH_ALLOWED.sub(rb"\1\2", content)
+    return content
+
+
 def hash_method_code(method: MethodCard) -> str:
     """Hash the code of a method: every file of its folder but notes, caches and hidden files.
 
@@ -361,6 +375,6 @@ def hash_method_code(method: MethodCard) -> str:
         inner = path.relative_to(method.folder)
         hidden = any(part.startswith(".") or part == "__pycache__" for part in inner.parts)
         if path.is_file() and not hidden and path.suffix not in (".md", ".pyc"):
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            content = hashlib.sha256(_code_bytes(path)).hexdigest()
             total.update(f"{inner.as_posix()}\0{content}\n".encode())
     return f"sha256:{total.hexdigest()}"
