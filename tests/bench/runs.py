@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchbox.protocols import protocol_card
-from benchbox.runs import prediction_files, run_folders
+from benchbox.runs import array_files, prediction_files, run_folders
 from benchbox.runs.run_record import parse_record
 from benchbox.scoring.score import score_predictions, scores_to_json
 from benchbox.types import Predictions, Truth
@@ -38,6 +38,7 @@ def fabricate(results: Path, count: int) -> None:
     shared = results / "predictions.npz"
     results.mkdir(parents=True)
     prediction_files.write_predictions(shared, given)
+    digest = array_files.hash_content(shared)
     for number in range(count):
         method, seed = f"invented-{number // SEEDS:05d}", number % SEEDS
         folder = run_folders.run_folder(results, CARD, method, "base", seed)
@@ -52,10 +53,12 @@ def fabricate(results: Path, count: int) -> None:
         for metrics in document["scores"].values():
             metrics["nme_inter_ocular"]["value"] *= factor
         run_folders.save_scores(folder, json.loads(json.dumps(document)), errors)
-        run_folders.finish_run(folder, parse_record(record(method, seed, card.card), "run.json"))
+        run_folders.finish_run(
+            folder, parse_record(record(method, seed, card.card, digest), "run.json")
+        )
 
 
-def record(method: str, seed: int, card: str) -> dict[str, Any]:
+def record(method: str, seed: int, card: str, digest: str) -> dict[str, Any]:
     """A run record with every field that a page prints."""
     return {
         "kind": "trained", "protocol": CARD, "method": method, "variant": "base", "overrides": {}, "params": {},
@@ -64,5 +67,5 @@ def record(method: str, seed: int, card: str) -> dict[str, Any]:
         "code": {"benchbox": "0.1.0", "commit": None, "dirty": None},
         "environment": {"python": "3.11", "torch": "2.13", "cpu": "invented", "cores": 2, "gpu": None},
         "started": "2020-01-01T00:00:00Z", "seconds": {"data": 1.0, "train": 1.0, "predict": 1.0, "score": 1.0},
-        "training": {}, "test_looks": 1, "digests": {"predictions.npz": "sha256:" + "00" * 32, "weights": {}},
+        "training": {}, "test_looks": 1, "digests": {"predictions.npz": digest, "weights": {}},
     }  # fmt: skip

@@ -403,3 +403,28 @@ def test_a_card_that_would_exhaust_the_reader_is_refused_in_one_short_line(world
     with pytest.raises(PluginError, match=r"mine/method\.toml: ") as fault:
         method_card.read_card(file.parent)
     assert len(str(fault.value)) < 500 + len(str(file))
+
+
+def test_what_else_a_parameter_may_be_moves_no_digest(world):
+    folder = world.method("mine", GOOD, PARAMS)
+    file = folder / "method.toml"
+    before = method_card.read_card(folder)
+    digest = method_card.hash_method_code(before)
+    plain = file.read_text()
+    file.write_text(plain.replace('"l2"', '{default = "l2", allowed = ["l1", "l2"]}'))
+    after = method_card.read_card(folder)
+    assert after.params == before.params
+    assert method_card.hash_method_code(after) == digest
+    with pytest.raises(PluginError, match=r"--set loss=banana: must be one of l1, l2"):
+        method_card.merge_params(after, overrides={"loss": "banana"})
+    # the default decides numbers
+    file.write_text(plain.replace('"l2"', '{default = "l1", allowed = ["l1", "l2"]}'))
+    assert method_card.hash_method_code(method_card.read_card(folder)) != digest
+
+
+def test_every_choice_of_a_shipped_method_has_its_allowed_values():
+    """Paths and files aside, a text parameter is a choice: a slip in it trained something else."""
+    free = {"weights", "card"}
+    for card in method_card.read_cards():
+        texts = {key for key, value in card.params.items() if isinstance(value, str)}
+        assert texts - free <= set(card.allowed), card.name

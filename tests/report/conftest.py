@@ -1,5 +1,6 @@
 """A small results folder of invented runs; the names say that nobody measured them."""
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,14 @@ def write_run(
     return run_folders.finish_run(
         folder, parse_record({"protocol": protocol, "method": method, **document}, "run.json")
     )
+
+
+def renew_digest(folder: Path) -> None:
+    """Write the digest of predictions that a test replaced into the record of their run."""
+    document = json.loads((folder / "run.json").read_text())
+    digest = array_files.hash_content(run_folders.predictions_file(folder))
+    document["digests"]["predictions.npz"] = digest
+    (folder / "run.json").write_text(json.dumps(document))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from benchbox.report.pages import gaze_atlas
 from benchbox.report.pages.shared_data import Sources
 from benchbox.report.site_build import site
 from benchbox.report.tables import leaderboard, per_item
-from benchbox.runs import prediction_files, run_folders
+from benchbox.runs import array_files, prediction_files, run_folders
 from benchbox.runs.run_record import parse_record
 from benchbox.scoring.score import score_predictions, scores_to_json
 from benchbox.types import Predictions
@@ -59,7 +59,9 @@ def lay(folder, name, items, off, seeds=2):
             scores, protocol=card, data=data, method="demo-a", variant=f"v{seed}", kind="trained"
         )
         run_folders.save_scores(place, json.loads(json.dumps(document)), scores.errors)
-        facts = record(variant=f"v{seed}", card=card.card, data=data)
+        digest = array_files.hash_content(run_folders.predictions_file(place))
+        digests = {"predictions.npz": digest, "weights": {}}
+        facts = record(variant=f"v{seed}", card=card.card, data=data, digests=digests)
         run_folders.finish_run(
             place, parse_record({"protocol": name, "method": "demo-a", **facts}, "run.json")
         )

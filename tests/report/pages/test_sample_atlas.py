@@ -20,6 +20,7 @@ from benchbox.report.pages import sample_atlas
 from benchbox.report.pages.shared_data import Sources
 from benchbox.report.site_build import output, site
 from benchbox.report.tables import leaderboard, per_item
+from tests.report.conftest import renew_digest
 
 ROOM = Path(benchbox.report.__file__).parent
 
@@ -43,6 +44,7 @@ def laid(demo, make, tmp_path):
                 values=values,
                 failed=failed,
             )
+            renew_digest(run.folder)
         found, _ = stored.read_results(tmp_path / "results")
         board = leaderboard.build_leaderboard(protocol, found, References({}, ()), {})
         held, problems = per_item.gather_item_errors(
