@@ -329,7 +329,7 @@ def rendered_sets():
             yield pytest.param(name, marks=[] if quick else [pytest.mark.slow])
 
 
-@pytest.mark.parametrize("name", rendered_sets())
+@pytest.mark.parametrize("name", list(rendered_sets()))
 def test_no_synthetic_twin_raises_an_alarm(name):
     index = datasets.open_dataset(name).tiny()
     layout = verify._layout_of(index, [])
