@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from benchbox.datasets import shape_fit
+
 
 @pytest.fixture(scope="session")
 def data_root() -> Path:
@@ -110,8 +112,13 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def _write_faces(folder: Path) -> None:
-    """Write 18 noise pictures with points at random in the layout of ytf68: 12 of two people to train, 6 to test."""
+    """Write 18 noise pictures with a face's points in the layout of ytf68.
+
+    12 of two people to train, 6 to test.
+    """
     rng = np.random.default_rng(7)
+    middle = shape_fit.mean_face("ibug68")[:, :2]
+    middle = 48 + 0.35 * (middle - (middle.min(axis=0) + middle.max(axis=0)) / 2)
     (folder / "training").mkdir(parents=True)
     header = ["", *(str(column) for column in range(136))]
     lines = [",".join(header)]
@@ -122,7 +129,7 @@ def _write_faces(folder: Path) -> None:
         for frame in "012"
     ]
     for name in (f"{stem}.jpg" for stem in (*trained, *TESTED)):
-        points = rng.integers(10, 86, size=136)
+        points = np.rint(middle + rng.normal(0, 2, (68, 2))).astype(int).ravel()
         lines.append(",".join([name, *map(str, points)]))
         picture = cv2.imencode(".png", rng.integers(0, 256, (96, 96, 3), dtype=np.uint8))[1]
         (folder / "training" / name).write_bytes(picture.tobytes())

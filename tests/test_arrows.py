@@ -67,6 +67,7 @@ ARROWS = {
         "plugins",
         "protocols",
         "papers",
+        "datasets",
         "metrics",
         "face_renderer",
         "runs",

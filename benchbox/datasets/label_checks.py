@@ -25,6 +25,7 @@ from benchbox.types import Index, Protocol
 
 from . import select, shape_fit
 from .assemble import EXTRA
+from .check_row import Check
 from .index import take_rows
 from .shape_fit import ShapeFit
 
@@ -45,17 +46,6 @@ LEAST_GAZE_SPREAD_CM = 0.2
 FEWEST_DIRECTIONS = 30  # of which sign, spread and the head tell something
 MANY_ITEMS = 50  # of which a spread or a mean tells something
 _SHOWN = 4  # items named in a message
-
-
-@dataclass(frozen=True)
-class Check:
-    """One row of the table of checks."""
-
-    name: str
-    looks_at: str
-    limit: str
-    evidence: str
-    outcome: str  # what `data verify` and `run` make of it
 
 
 CHECKS = (

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from benchbox.types import Floats
 
 LOOKED_AT = 2000  # pictures of training and of test that `run` decodes, each
-_DARKEST_BITS = 13  # of 16: a picture that uses fewer reads as nearly black in 8
-_UPRIGHT_DEG = 45.0  # roll of a face that stands upright
+FEWEST_BITS = 13  # of 16: a picture that uses fewer reads as nearly black in 8
+UPRIGHT_DEG = 45.0  # roll of a face that stands upright
 
 
 # --- damage ---------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def _check_depth(paths: Sequence[Path]) -> list[Finding]:
             continue
         pixels = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
         bits = int(pixels.max()).bit_length() if pixels is not None else 16
-        if bits < _DARKEST_BITS:
+        if bits < FEWEST_BITS:
             dark.append(f"{path} holds {bits} bits in 16")
     if not dark:
         return []
@@ -205,7 +205,7 @@ def describe_orientations(
     if layout:
         fit = shape_fit.fit_mean_face(values[rows], layout)
         for row, roll_deg in zip(rows.tolist(), fit.roll_deg.tolist(), strict=True):
-            if asking[row] in exif.TURN_DEG and abs(roll_deg) < _UPRIGHT_DEG:
+            if asking[row] in exif.TURN_DEG and abs(roll_deg) < UPRIGHT_DEG:
                 turned_away.append(row)
     first = int(rows[0])
     note = (

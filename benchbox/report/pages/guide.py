@@ -15,6 +15,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from benchbox import metrics
+from benchbox.datasets import check_table
 from benchbox.protocols import protocol_card
 from benchbox.types import Protocol
 
@@ -22,6 +23,8 @@ from . import markdown
 from .shared_data import SharedData, hash_values
 
 _FOLDER = Path(__file__).parents[1] / "site_text"
+# read without being imported, as the metrics are
+_PREDICTION_CHECKS = Path(__file__).parents[2] / "scoring" / "prediction_checks.py"
 _METRICS = (
     "landmarks",
     "gaze",
@@ -39,6 +42,7 @@ GUIDES = {  # name → title, in the order of the menu
     "onnx": "My detector from an ONNX file",
     "submit": "Submit predictions",
     "data": "Get the data",
+    "checks": "What is checked before a number is made",
     "faq": "Why does my number differ?",
 }
 _TABLE_RULE = re.compile(r"=+( +=+)+")
@@ -94,6 +98,10 @@ def build_guide_page(name: str, protocols: Iterable[Protocol]) -> GuidePage:
             sections.append((f"card-{number}", protocol.title, protocol.name))
             words = protocol_card.describe_protocol(protocol)
             bodies.append(Markup('<pre tabindex="0">{}</pre>').format(words))
+    elif name == "checks":
+        for anchor, title, text in _check_sections():
+            sections.append((anchor, title, ""))
+            bodies.append(markdown.render_markdown(text, level=2))
     elif name == "metrics":
         for module in _METRICS:
             text = read_docstring(module)
@@ -111,6 +119,21 @@ def build_guide_page(name: str, protocols: Iterable[Protocol]) -> GuidePage:
         sections=tuple(sections),
         bodies=tuple(bodies),
     )
+
+
+def _check_sections() -> Iterator[tuple[str, str, str]]:
+    """Yield anchor, title and Markdown of every group of checks, as the checks say them."""
+    for number, (title, checks) in enumerate(check_table.SECTIONS):
+        lines = [
+            "| check | looks at | limit | rests on | what comes of it |",
+            "|---|---|---|---|---|",
+        ]
+        for check in checks:
+            cells = (check.name, check.looks_at, check.limit, check.evidence, check.outcome)
+            lines.append(f"| {' | '.join(cells)} |")
+        yield f"checks-{number}", title, "\n".join(lines)
+    text = ast.get_docstring(ast.parse(_PREDICTION_CHECKS.read_text(encoding="utf-8"))) or ""
+    yield "checks-predictions", "Predictions", docstring_to_markdown(text)
 
 
 def read_docstring(module: str) -> str:

@@ -2,6 +2,7 @@
 
 import re
 
+from benchbox.datasets import check_table, picture_checks, shape_fit
 from benchbox.protocols import protocol_card
 from benchbox.report.pages import guide
 
@@ -31,6 +32,20 @@ def test_every_card_stands_in_words():
     assert [name for _, _, name in page.sections] == [card.name for card in cards]
     assert len(page.bodies) == len(cards)
     assert protocol_card.describe_protocol(cards[0]).splitlines()[0].split(":")[0] in page.bodies[0]
+
+
+def test_the_checks_are_those_of_the_code_with_their_limits():
+    page = guide.build_guide_page("checks", ())
+    text = "".join(page.bodies)
+    checks = [check for _, rows in check_table.SECTIONS for check in rows]
+    for check in checks:
+        assert check.name in text
+        assert "|" not in check.looks_at + check.limit + check.evidence + check.outcome
+    # header rows aside, a row of the page for each
+    assert text.count("<tr>") == len(checks) + len(check_table.SECTIONS)
+    assert f"at most {shape_fit.MOST_RESIDUAL} of the face" in text
+    assert f"up to {picture_checks.LOOKED_AT:,} to test" in text
+    assert [title for _, title, _ in page.sections][-1] == "Predictions"
 
 
 def test_every_guide_is_there_and_names_real_commands():

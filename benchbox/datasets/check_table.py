@@ -1,0 +1,130 @@
+"""All checks of data in words: the rows that stand beside the limits of labels and pictures.
+
+`report` makes the page "What is checked before a number is made" of it.
+"""
+
+from __future__ import annotations
+
+from . import label_checks, picture_checks
+from .check_row import Check
+from .formats import images
+
+FILE_CHECKS = (
+    Check(
+        "ids",
+        "ids of items, of a json's images and annotations",
+        "each once, over all files of a card",
+        "exports put together begin again at 1, and the later picture won",
+        "verify: wrong; run, score: refused with both places",
+    ),
+    Check(
+        "columns and keys",
+        "columns of a CSV, keys of a json's annotations",
+        "each is read, or named in a note; some of a group (v0 …, box_x0 …) without the others",
+        "visibility in columns of another name was dropped",
+        "note; a broken group is refused",
+    ),
+    Check(
+        "names of points",
+        "`categories[].keypoints` of a json",
+        "where all hold numbers, 0 … or 1 …, the points are put in that order",
+        "exporters sort names as text: p0, p1, p10",
+        "note; numbers that are no order are refused",
+    ),
+    Check(
+        "what one file lacks",
+        "flags of visibility, boxes, box_size in some files or rows only",
+        "scored items all have box_size, or none has, where face_size divides",
+        "one training row without it changed the divisor of every test face",
+        "note with the file; run, score: refused for a scored item",
+    ),
+    Check(
+        "names of files",
+        "pictures that are not there",
+        "the path that was looked for is said, and a file that differs in case, blanks, suffix or "
+        "Unicode form",
+        "cameras write .JPG",
+        "verify: missing; run: refused where the test set is not whole",
+    ),
+    Check(
+        "droppings",
+        "`._*`, `.DS_Store`, `Thumbs.db`, `desktop.ini`, `__MACOSX`",
+        "passed over",
+        "file managers leave them beside every file",
+        "nothing",
+    ),
+    Check(
+        "frames of videos",
+        "extracted frames of 300-VW",
+        "as many as annotations, numbered as they are: 000001, 000002 …",
+        "ffmpeg writes what it is told: four digits, from 0",
+        "verify: wrong; run: refused with the name that was looked for",
+    ),
+    Check(
+        "text",
+        "CSV, json and lists",
+        "a byte order mark and blank lines are read; semicolons are named",
+        "tools for Windows write them",
+        "nothing, or refused",
+    ),
+    Check(
+        "the card",
+        "whether a protocol runs on the copy, and is what it says",
+        "test set whole, faces to train on, boxes for every item, flags where it masks",
+        "a card that did not run was a note",
+        "verify: wrong; run: refused with the same words",
+    ),
+)
+
+PICTURE_CHECKS = (
+    Check(
+        "damage",
+        "every picture, decoded: what the decoder refuses or complains of",
+        "none",
+        "a JPEG damaged inside is filled in with a line on the error stream that names no file",
+        f"verify: wrong, all pictures; run: up to {picture_checks.LOOKED_AT:,} to test and as many "
+        "to train on, of each video the first frame, before it trains: refused, or a warning",
+    ),
+    Check(
+        "orientation",
+        "the EXIF orientation, which is not applied, against the roll of the face's points",
+        f"points within {picture_checks.UPRIGHT_DEG:.0f}° of upright on a picture stored turned",
+        "phones store turned; tools show upright",
+        "note; verify: wrong and run: warning where points and pixels disagree",
+    ),
+    Check(
+        "stated size",
+        "width and height that a json says of its pictures",
+        "equal to those of the picture",
+        "labels of an original are put beside a resized copy",
+        "verify: wrong; run: refused",
+    ),
+    Check(
+        "points in the picture",
+        "points against width and height",
+        "half of a face's points or more inside",
+        "a few points outside are real: faces are cut by borders",
+        "verify: wrong; run: refused",
+    ),
+    Check(
+        "bits",
+        "PNG of 16 bits a channel",
+        f"{picture_checks.FEWEST_BITS} bits or more are used",
+        "ten bits in sixteen read as eight are nearly black",
+        "verify: wrong",
+    ),
+    Check(
+        "size",
+        "width x height and bytes, from the header",
+        f"at most {images.LARGEST_PICTURE // 10**6} million pixels and "
+        f"{images.LARGEST_FILE // 2**20} MiB",
+        "a small file may unfold into all of the memory",
+        "verify: wrong; run: refused",
+    ),
+)
+
+SECTIONS: tuple[tuple[str, tuple[Check, ...]], ...] = (
+    ("Labels and boxes", label_checks.CHECKS),
+    ("Pictures", PICTURE_CHECKS),
+    ("Files and ids", FILE_CHECKS),
+)
