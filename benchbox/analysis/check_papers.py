@@ -36,8 +36,7 @@ from benchbox.papers import claims, reference_rows
 from benchbox.papers.claims import Claims, OrderingClaim, SizeClaim
 from benchbox.papers.reference_rows import ReferenceRow, References
 from benchbox.plugins import method_card
-from benchbox.protocols import protocol_card
-from benchbox.runs import run_folders, run_identity
+from benchbox.runs import kept_cards, run_folders, run_identity
 from benchbox.types import Run
 
 from . import compare
@@ -87,7 +86,8 @@ def check_results(results: Path, *, facts: bool = False) -> list[Verdict]:
 
     `facts` counts networks, too, for which torch is loaded.
     """
-    verdicts = judge_runs(run_folders.list_runs(results), results)
+    scored, _ = run_folders.list_scored_runs(results)
+    verdicts = judge_runs(scored, results)
     if facts:
         verdicts += [judge_fact(claim) for claim in claims.load_claims().facts]
     return verdicts
@@ -231,7 +231,7 @@ def _not_comparable_because(runs: Sequence[Run]) -> list[str]:
             reasons[f"other data: {difference}"] = None
         if run.record.budget != "paper" and run.record.kind == "trained":
             reasons[f"smaller budget: {run.record.budget}"] = None
-        if _card_hash(run.protocol) != run.record.card:
+        if _card_hash(run) != run.record.card:
             reasons["the card has changed since this run"] = None
     return list(reasons)
 
@@ -250,9 +250,9 @@ def unofficial_data(variant: str, kind: str) -> str:
     return ", ".join(unofficial)
 
 
-def _card_hash(protocol: str) -> str | None:
+def _card_hash(run: Run) -> str | None:
     try:
-        return protocol_card.load_protocol(protocol).card
+        return kept_cards.load_card_of_run(run).card
     except ProtocolError:
         return None
 

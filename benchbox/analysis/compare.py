@@ -27,8 +27,7 @@ import numpy as np
 from benchbox.errors import ProtocolError, ResultError
 from benchbox.metrics import aggregate, bootstrap, paired_tests, ranks, unanswered
 from benchbox.metrics.metric_names import parse_metric, parse_stored_metric
-from benchbox.protocols import protocol_card
-from benchbox.runs import run_folders, run_identity
+from benchbox.runs import kept_cards, run_folders, run_identity
 from benchbox.runs.run_record import ScoreFile
 from benchbox.text_table import align_columns
 from benchbox.types import Run
@@ -327,7 +326,7 @@ def _of_first_convention(names: Sequence[str]) -> Sequence[str]:
 def _level_and_cluster(run: Run) -> tuple[float, str]:
     """Return the interval's level and the word for a cluster, by the card if unchanged."""
     try:
-        card = protocol_card.load_protocol(run.protocol)
+        card = kept_cards.load_card_of_run(run)
     except ProtocolError:
         return LEVEL, "as the run's card says"
     if card.card != run.record.card:

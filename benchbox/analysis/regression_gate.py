@@ -10,15 +10,15 @@ the truth is at hand.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbox.errors import BenchboxError, DataError, ResultError
+from benchbox.errors import BenchboxError, DataError, ProtocolError, ResultError
 from benchbox.metrics.metric_names import parse_metric
 from benchbox.protocols import protocol_card
-from benchbox.runs import run_folders, score_file
+from benchbox.runs import kept_cards, run_folders, run_identity, score_file
 from benchbox.runs.run_record import ScoreFile, parse_scores
 from benchbox.types import Run
 
@@ -40,8 +40,14 @@ class Change:
 
 
 def write_baseline(results: Path, file: Path) -> int:
-    """Write the baseline of every readable run below `results`; return how many there are."""
-    runs = {_run_path(run): _run_facts(run) for run in _readable_runs(results)}
+    """Write the baseline of every readable run below `results`; return how many there are.
+
+    Raises ResultError where there is none: against nothing nothing ever gets worse.
+    """
+    scored, unreadable = run_folders.list_scored_runs(results)
+    if not scored:
+        raise ResultError(_why_no_runs(results, unreadable))
+    runs = {_run_path(run): _run_facts(run, results) for run in scored}
     run_folders.write_json(file, {"schema": SCHEMA, "runs": runs})
     return len(runs)
 
@@ -49,8 +55,9 @@ def write_baseline(results: Path, file: Path) -> int:
 def find_changes(results: Path, file: Path) -> list[Change]:
     """Return what differs from a baseline; raises ResultError for a file that is none."""
     before = _read_baseline(file)
-    now = {_run_path(run): run for run in _readable_runs(results)}
-    unreadable = _unreadable_runs(results)
+    scored, left_out = run_folders.list_scored_runs(results)
+    now = {_run_path(run): run for run in scored}
+    unreadable = _reasons_by_place(left_out)
     changes = []
     for place in before:
         if place in now:
@@ -63,7 +70,7 @@ def find_changes(results: Path, file: Path) -> list[Change]:
         if place not in before:
             changes.append(Change(place, "is new", False))
             continue
-        for text, worse in _differences(before[place], _run_facts(run)):
+        for text, worse in _differences(before[place], _run_facts(run, results)):
             changes.append(Change(place, text, worse))
     return changes
 
@@ -71,17 +78,20 @@ def find_changes(results: Path, file: Path) -> list[Change]:
 def rescore_runs(results: Path, data: Path) -> tuple[list[Change], list[str]]:
     """Score every run again from its predictions.
 
-    Return what differs from its stored scores, and what was left out.
+    Return what differs from its stored scores, and what was left out: runs whose data or whose card
+    are not here.
     """
     changes: list[Change] = []
     left_out: list[str] = []
-    for place, reason in _unreadable_runs(results).items():
+    scored, unreadable = run_folders.list_scored_runs(results)
+    for place, reason in _reasons_by_place(unreadable).items():
         changes.append(Change(place, f"cannot be read: {reason}", True))
-    for run in _readable_runs(results):
+    for run in scored:
         place = _run_path(run)
         try:
-            texts = _rescore_run(run, data)
-        except DataError as fault:
+            card = kept_cards.locate_card(results, run.protocol)
+            texts = _rescore_run(run, card, data)
+        except (DataError, ProtocolError) as fault:
             left_out.append(f"{place}: not scored again: {fault}")
         except BenchboxError as fault:
             changes.append(Change(place, str(fault), True))
@@ -90,13 +100,16 @@ def rescore_runs(results: Path, data: Path) -> tuple[list[Change], list[str]]:
     return changes, left_out
 
 
-def _rescore_run(run: Run, data: Path) -> list[str]:
+def _rescore_run(run: Run, card_name: str, data: Path) -> list[str]:
     """Return how the scores of a run's predictions differ from those that are stored."""
-    card = protocol_card.load_protocol(run.protocol)
+    card = protocol_card.load_protocol(card_name)
     if card.card != run.record.card:
         return [f"the card of {run.protocol} has changed since this run was made"]
     predictions = run_folders.predictions_file(run.folder)
-    scored = score_file.score_predictions_file(predictions, run.protocol, run.method, data)
+    scored = score_file.score_predictions_file(predictions, card_name, run.method, data)
+    truth = str(scored.document["data"]["fingerprint"])
+    if run_identity.is_known_by_bytes(run.record.data) and run.record.data.truth != truth:
+        return ["the annotations here are not those that it was scored with"]
     again = parse_scores(scored.document, "scored again")
     stored = run_folders.read_scores(run)
     differences = []
@@ -159,30 +172,34 @@ def _nearly_equal(first: float | None, second: float | None) -> bool:
 # --- parts ----------------------------------------------------------------------------------------
 
 
-def _readable_runs(results: Path) -> Iterator[Run]:
-    for run in run_folders.list_runs(results):
-        if isinstance(run, Run) and run_folders.has_scores(run):
-            yield run
+def _reasons_by_place(unreadable: Sequence[run_folders.UnreadableRun]) -> dict[str, str]:
+    return {"/".join(run.folder.parts[-4:]): run.reason for run in unreadable}
 
 
-def _unreadable_runs(results: Path) -> dict[str, str]:
-    """Return why runs cannot be read, by place."""
-    reasons = {}
-    for run in run_folders.list_runs(results):
-        if not isinstance(run, Run):
-            reasons["/".join(run.folder.parts[-4:])] = run.reason
-    return reasons
+def require_runs(results: Path) -> None:
+    """Raise ResultError for a folder without a run that can be read: nothing would be compared."""
+    scored, unreadable = run_folders.list_scored_runs(results)
+    if not scored:
+        raise ResultError(_why_no_runs(results, unreadable))
+
+
+def _why_no_runs(results: Path, unreadable: Sequence[run_folders.UnreadableRun]) -> str:
+    if not unreadable:
+        return run_folders.explain_no_runs(results)
+    return f"{results}: none of its {len(unreadable)} runs can be used; {unreadable[0].reason}"
 
 
 def _run_path(run: Run) -> str:
     return "/".join((run.protocol, run.method, run.variant, run.seed))
 
 
-def _run_facts(run: Run) -> dict[str, Any]:
+def _run_facts(run: Run, results: Path) -> dict[str, Any]:
     return {
         "card": run.record.card,
-        "content": _card_content(run.protocol),
+        "content": _card_content(kept_cards.locate_card(results, run.protocol)),
         "data": run.record.data.fingerprint,
+        "data_name": run_identity.name_data(run.record.data),
+        "code": run.record.code.method,
         "scores": run_folders.read_scores(run).values_by_group(),
     }
 
@@ -209,6 +226,11 @@ def _read_baseline(file: Path) -> Mapping[str, Any]:
     is_baseline = isinstance(document, dict) and document.get("schema") == SCHEMA
     if not is_baseline or not isinstance(document.get("runs"), dict):
         raise ResultError(f"{file}: is no baseline of schema {SCHEMA}; --write-baseline makes one")
+    if not document["runs"]:
+        raise ResultError(
+            f"{file}: a baseline of 0 runs, against which nothing gets worse; "
+            "--write-baseline FILE makes one from --results DIR"
+        )
     return dict(document["runs"])
 
 
@@ -223,8 +245,10 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
             f"{str(before['card'])[:19]})",
             True,
         )
-    if before["data"] != now["data"]:
+    if before["data"] != now["data"] and before.get("data_name") != now["data_name"]:
         yield "was made on other data (another fingerprint)", True
+    if "code" in before and before["code"] != now["code"]:
+        yield "was made by another version of the method's code", False
     yield from _value_differences(before["scores"], now["scores"])
 
 

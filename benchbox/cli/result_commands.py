@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from benchbox.errors import ResultError
 
 from .main_group import exit_failed, main, require_results
 from .printing import print_json, print_note
@@ -140,20 +143,19 @@ def check_command(
 ) -> None:
     """Hold results against the claims of papers and, as a regression gate, against a baseline.
 
-    Exit 1 on a regression.
+    Exit 1 on a regression. A new baseline is written last, and only where nothing got worse.
     """
     from benchbox.analysis import check_papers, regression_gate
-    from benchbox.runs import run_folders
 
     require_results(results)
-    if write_baseline is not None:
+    if baseline is None:  # else a run that is gone is what it tells
+        regression_gate.require_runs(results)
+    if write_baseline is not None and not (baseline or rescore or facts or as_json):
         count = regression_gate.write_baseline(results, write_baseline)
         click.echo(f"{write_baseline}: a baseline of {count} runs")
         return
     verdicts = check_papers.check_results(results, facts=facts)
-    for run in run_folders.list_runs(results):
-        if isinstance(run, run_folders.UnreadableRun):
-            print_note(f"note: left out, as it cannot be read: {run.reason}")
+    count = _name_left_out(results)
     changes = []
     if baseline:
         changes += regression_gate.find_changes(results, baseline)
@@ -162,21 +164,47 @@ def check_command(
         changes += rescored
         for note in notes:
             print_note(f"note: {note}")
+        if len(notes) == count and not baseline:
+            raise ResultError(f"--rescore: no run could be scored again; {notes[0]}")
     if as_json:
         document = check_papers.verdicts_to_json(verdicts)
         print_json({**document, "changes": [_change_json(change) for change in changes]})
     else:
         click.echo(check_papers.format_verdicts(verdicts))
-        for change in changes:
-            label = "changed"
-            if change.regression:
-                label = "REGRESSION"
-            click.echo(f"{label:<12}{change.place}: {change.text}")
+        _print_changes(changes)
     if any(change.regression for change in changes):
         print_note(
-            "results got worse; if that is meant, say so in CHANGELOG.md and write a new baseline"
+            "results got worse; if that is meant, say so in CHANGELOG.md and write a new baseline: "
+            "--write-baseline FILE without --baseline"
         )
         exit_failed()
+    if write_baseline is not None:
+        count = regression_gate.write_baseline(results, write_baseline)
+        print_note(f"{write_baseline}: a baseline of {count} runs")
+
+
+def _name_left_out(results: Path) -> int:
+    """Say which runs are not looked at, and why; return how many are."""
+    from benchbox.analysis import check_papers
+    from benchbox.runs import run_folders
+
+    scored, unreadable = run_folders.list_scored_runs(results)
+    for left_out in unreadable:
+        print_note(f"note: left out, as it cannot be read: {left_out.reason}")
+    for other in check_papers.part_by_truth(scored)[1]:
+        print_note(
+            f"note: left out of the claims: {other.folder} was measured on other test annotations "
+            "than most runs of its protocol"
+        )
+    return len(scored)
+
+
+def _print_changes(changes: Sequence[Change]) -> None:
+    for change in changes:
+        label = "changed"
+        if change.regression:
+            label = "REGRESSION"
+        click.echo(f"{label:<12}{change.place}: {change.text}")
 
 
 def _change_json(change: Change) -> dict[str, Any]:

@@ -135,7 +135,8 @@ def _find_card(name: str) -> Path:
     if nearest:
         suggestion = f"did you mean {' or '.join(nearest)}? "
     message = (
-        f"no protocol is called {name!r}; {suggestion}`benchbox list protocols` names them all"
+        f"no protocol is called {name!r}; {suggestion}`benchbox list protocols` names them all;"
+        f" a card of your own is found by its path, or in a folder that {FOLDERS_VARIABLE} lists"
     )
     # the card may be one of a package that cannot be found
     for entry in discovery.find_faults(ENTRY_POINT_GROUP):

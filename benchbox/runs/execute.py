@@ -42,6 +42,7 @@ from benchbox.types import (
 
 from . import (
     inference,
+    kept_cards,
     prediction_files,
     provenance,
     pseudo_labels,
@@ -262,6 +263,7 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
             test_looks=run_folders.count_test_looks(plan.place),
             digests=_hash_outputs(plan, module, setting),
         )
+        kept_cards.keep_card(request.results, request.protocol, plan.protocol.name)
         return RunOutcome(run_folders.finish_run(plan.place, record), scored)
 
 

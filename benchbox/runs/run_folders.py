@@ -60,6 +60,8 @@ _MAX_JSON_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 30
 _NPY = b"\x93NUMPY\x01\x00"
 _MAX_FOLDER_CHARS = 160
 DAMAGED = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+_RUN_LEVELS = 4  # folders between results and a record
+_LEVELS_ASIDE = 2  # how far below a wrong folder the right one is looked for
 
 
 @dataclass(frozen=True)
@@ -453,6 +455,45 @@ def list_runs(results: Path) -> Iterator[Run | UnreadableRun]:
         except ResultError as fault:
             yield UnreadableRun(path.parent, str(fault))
     verified_files.save_memory()
+
+
+def list_scored_runs(results: Path) -> tuple[list[Run], list[UnreadableRun]]:
+    """Return the finished runs whose scores can be used, and what is wrong with the others."""
+    scored: list[Run] = []
+    unreadable: list[UnreadableRun] = []
+    for run in list_runs(results):
+        if isinstance(run, UnreadableRun):
+            unreadable.append(run)
+            continue
+        try:
+            read_scores(run)
+        except ResultError as fault:
+            unreadable.append(UnreadableRun(run.folder, str(fault)))
+            continue
+        if has_scores(run):
+            scored.append(run)
+        else:
+            reason = f"{run.folder}: its table of errors is gone; {_derive_again(run)}"
+            unreadable.append(UnreadableRun(run.folder, reason))
+    return scored, unreadable
+
+
+def _derive_again(run: Run) -> str:
+    """Say how derived files of a run come back."""
+    return f"`benchbox results rescore {run.folder}` derives it again"
+
+
+def explain_no_runs(results: Path) -> str:
+    """Say that a folder holds no run, and which folder near it does."""
+    message = f"{results}: no run lies below it, as PROTOCOL/METHOD/VARIANT/SEED/{_RUN}"
+    for levels in range(1, _LEVELS_ASIDE + 1):
+        for path in results.glob("*/" * levels + f"*/*/*/*/{_RUN}"):
+            return f"{message}; did you mean --results {path.parents[4]}?"
+    for levels in range(1, _RUN_LEVELS + 1):
+        if any(results.glob("*/" * (_RUN_LEVELS - levels) + _RUN)):
+            inside = results.absolute()
+            return f"{message}; did you mean --results {inside.parents[levels - 1]}?"
+    return f"{message}; `benchbox run --results {results} …` makes one"
 
 
 def read_run(run: Path) -> Run:

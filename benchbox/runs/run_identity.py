@@ -60,6 +60,11 @@ def name_data(data: DataFacts) -> str:
     return data.fingerprint
 
 
+def is_known_by_bytes(data: DataFacts) -> bool:
+    """Tell whether the test annotations have a recorded fingerprint that decides."""
+    return bool(data.truth) and not _generator_notes(data, training=False)
+
+
 def _generator_notes(data: DataFacts, *, training: bool) -> list[str]:
     """Return the notes that name generators; () of data that are not rendered here.
 

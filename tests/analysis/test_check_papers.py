@@ -325,15 +325,17 @@ def test_the_command_prints_one_document(tmp_path, make, monkeypatch):
     assert "1 claims: 1 reproduced" in text
 
 
-def test_no_results_is_no_fault(tmp_path):
+def test_no_results_is_a_fault(tmp_path):
+    """Trap: a folder one level too high gave "not measured" for every claim, and exit code 0."""
     done = CliRunner().invoke(main, ["check", "--results", str(tmp_path)])
-    assert done.exit_code == 0
-    assert "not measured" in done.stdout
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "no run lies below it" in done.stderr
 
 
 def test_a_run_that_cannot_be_read_is_named(tmp_path, make):
     make("m/a", 4.05, budget="paper")
     (place,) = tmp_path.rglob("run.json")
+    make("m/b", 4.05, budget="paper")
     place.write_text("{")
     done = CliRunner().invoke(main, ["check", "--results", str(tmp_path)])
     assert done.exit_code == 0

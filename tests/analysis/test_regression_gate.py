@@ -147,3 +147,84 @@ def test_a_file_that_is_no_baseline_is_refused(results, file, text, said):
         regression_gate.find_changes(results, file)
     with pytest.raises(ResultError, match="cannot be read"):
         regression_gate.find_changes(results, file.with_name("other"))
+
+
+def check(results, *more):
+    return CliRunner().invoke(main, ["check", "--results", str(results), *map(str, more)])
+
+
+def test_an_old_and_a_new_baseline_together_compare_first(results, file, tmp_path):
+    """Trap: --write-baseline returned before anything was compared, with exit code 0."""
+    new = tmp_path / "new.json"
+    assert check(results, "--baseline", file, "--write-baseline", new).exit_code == 0
+    assert new.is_file()
+    new.unlink()
+    edit(file, lambda run: run["scores"]["unseen"].update(nme_inter_ocular=0.1))
+    done = check(results, "--baseline", file, "--write-baseline", new)
+    assert done.exit_code == 1
+    assert "REGRESSION" in done.stdout
+    assert not new.exists(), "a loss does not become the measure"
+    # what the message advises
+    assert "--write-baseline FILE without --baseline" in done.stderr
+    assert check(results, "--write-baseline", new).exit_code == 0
+
+
+def test_a_baseline_of_no_runs_is_neither_written_nor_believed(results, file, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = check(empty, "--write-baseline", tmp_path / "none.json")
+    assert (done.exit_code, (tmp_path / "none.json").exists()) == (2, False)
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps({**document, "runs": {}}))
+    done = check(results, "--baseline", file)
+    assert done.exit_code == 2
+    assert "a baseline of 0 runs" in done.stderr
+
+
+def test_a_folder_on_the_wrong_level_is_named_with_the_right_one(results):
+    above = check(results.parent)
+    assert above.exit_code == 2
+    assert f"did you mean --results {results}?" in above.stderr
+    below = check(results / "tiny" / "mine")
+    assert below.exit_code == 2
+    assert f"did you mean --results {results}?" in below.stderr
+    assert check(results).exit_code == 0
+
+
+def test_a_score_that_is_no_number_is_a_regression(results, file):
+    """Trap: a comparison with NaN is never true, so it was never worse."""
+    (scores,) = results.rglob("scores.json")
+    document = json.loads(scores.read_text())
+    document["scores"]["unseen"]["nme_inter_ocular"]["value"] = float("nan")
+    scores.write_text(json.dumps(document))
+    (change,) = regression_gate.find_changes(results, file)
+    assert change.regression
+    assert change.text.startswith("cannot be read: ")
+
+
+def test_scoring_nothing_again_is_no_success(results, tmp_path):
+    done = check(results, "--rescore", "--data", tmp_path / "nowhere")
+    assert done.exit_code == 2
+    assert "no run could be scored again" in done.stderr
+
+
+def test_corrected_annotations_are_named_when_scoring_again(results, world):
+    table = world.data / "ytf68" / "training_frames_keypoints.csv"
+    head, *lines = table.read_text().splitlines()
+    moved = []
+    for line in lines:
+        name, x, *others = line.split(",")
+        moved.append(",".join([name, str(float(x) + 3), *others]))
+    table.write_text("\n".join([head, *moved]) + "\n")
+    changes, _ = regression_gate.rescore_runs(results, world.data)
+    assert [change.text for change in changes] == [
+        "the annotations here are not those that it was scored with"
+    ]
+
+
+def test_a_card_that_is_not_here_is_no_regression(results, world, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "")
+    (world.site / "tiny_cards" / "tiny.toml").unlink()
+    changes, left_out = regression_gate.rescore_runs(results, world.data)
+    assert changes == []
+    assert "BENCHBOX_PROTOCOLS" in left_out[0]

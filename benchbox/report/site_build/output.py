@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ MANIFEST = "manifest.json"
 PICTURE = ".jpg"  # drawn here; another JPEG library may write other bytes for it
 _MAKER = "benchbox report"
 _DRAWN = "drawn"
+_CONFLICT = re.compile(r"^(<{7} |={7}$|>{7} )", re.MULTILINE)
+# a line of the manifest's table of files
+_ENTRY = re.compile(r'\s*"(?P<name>[^"]+)": "(sha256:[0-9a-f]*|drawn|)",?')
 _SUFFIXES = {".html", ".css", ".js", ".svg", ".json", ".csv", ".md", ".tex", ".bib", PICTURE}
 
 
@@ -66,10 +70,14 @@ def write_site(wanted: Mapping[str, SiteFile], out: Path) -> list[Path]:
 def _refuse_foreign_files(wanted: Mapping[str, SiteFile], before: set[str], out: Path) -> None:
     for name in wanted:
         if name not in before and (out / name).exists():
-            raise ResultError(
-                f"{out / name}: was not written by benchbox report;"
-                " choose another folder with --out"
-            )
+            if (out / MANIFEST).is_file():
+                remedy = "choose another folder with --out"
+            else:
+                remedy = (
+                    f"{out / MANIFEST}, which names the files of a site, is not there: if {out} is"
+                    " an earlier site, delete the whole folder; else choose another with --out"
+                )
+            raise ResultError(f"{out / name}: was not written by benchbox report; {remedy}")
 
 
 def find_differences(wanted: Mapping[str, SiteFile], out: Path) -> list[str]:
@@ -135,18 +143,46 @@ def encode_manifest(entries: Mapping[str, str]) -> bytes:
 def _files_in_manifest(out: Path) -> set[str]:
     """Return the files that the manifest below `out` names; empty without one.
 
-    Raises ResultError when it is wrong.
+    Where git left a conflict in it, the files of both sides belong to the site. Raises ResultError
+    when it is wrong.
     """
     path = out / MANIFEST
     if not path.is_file():
         return set()
-    wrong = f"{path}: is no manifest of benchbox report; delete it or choose --out DIR"
+    wrong = (
+        f"{path}: is no manifest of benchbox report; if {out} is an earlier site, delete the whole"
+        " folder; else choose another with --out"
+    )
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if _CONFLICT.search(text):
+            return _files_of_both_sides(text, wrong)
+        manifest = json.loads(text)
         names, maker = set(manifest["files"]), manifest["made_by"]
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise ResultError(wrong) from fault
     if maker != _MAKER or not all(_is_site_path(name) for name in names):
+        raise ResultError(wrong)
+    return names
+
+
+def _files_of_both_sides(text: str, wrong: str) -> set[str]:
+    """Return the files that either side of a merge conflict names; raises ResultError for others.
+
+    The lines are read one by one: together they are no JSON.
+    """
+    names = set()
+    maker = False
+    for line in text.splitlines():
+        entry = _ENTRY.fullmatch(line)
+        maker = maker or line.strip().rstrip(",") == f'"made_by": "{_MAKER}"'
+        if entry is None or entry["name"] in ("schema", "made_by"):
+            continue
+        name = json.loads(entry["name"].join('""'))
+        if not _is_site_path(name):
+            raise ResultError(wrong)
+        names.add(name)
+    if not maker:
         raise ResultError(wrong)
     return names
 

@@ -19,7 +19,7 @@ from benchbox.report.pages import export_files
 from benchbox.report.pages.leaderboard_page import BoardPage
 from benchbox.report.pages.shared_data import SharedData, Sources
 from benchbox.report.tables import costs, leaderboard, rows
-from benchbox.runs import run_folders
+from benchbox.runs import kept_cards, run_folders
 from benchbox.types import Protocol
 
 from . import output, plan, templates
@@ -53,7 +53,7 @@ def gather_sources(results_folder: Path) -> Sources:
     runs, problems = results.read_results(results_folder)
     protocols = {card.name: card for card in protocol_card.read_cards()}
     for name in dict.fromkeys(result.run.protocol for result in runs):
-        _add_protocol_card(protocols, name, problems)
+        _add_protocol_card(protocols, name, results_folder, problems)
     claimed = claims.load_claims()
     references = reference_rows.load_references()
     return Sources(
@@ -69,11 +69,14 @@ def gather_sources(results_folder: Path) -> Sources:
     )
 
 
-def _add_protocol_card(protocols: dict[str, Protocol], name: str, problems: list[Problem]) -> None:
+def _add_protocol_card(
+    protocols: dict[str, Protocol], name: str, results_folder: Path, problems: list[Problem]
+) -> None:
     """Load the card of a protocol that has results, with its options, or say that there is none."""
     try:
         if name not in protocols:
-            protocols[name] = protocol_card.load_protocol(name)
+            card = kept_cards.locate_card(results_folder, name)
+            protocols[name] = protocol_card.load_protocol(card)
     except ProtocolError as fault:
         problems.append(Problem(f"results/{name}", name, f"has no leaderboard: {fault}"))
 
@@ -110,9 +113,8 @@ def export_table(results_folder: Path, name: str, suffix: str, convention: str =
     Raises ProtocolError for an unknown protocol, ResultError where nothing is known under it or the
     convention.
     """
-    sources = gather_sources(results_folder)
-    chosen, _ = _choose_convention(sources, name, convention)
-    (protocol,) = [card for card in sources.protocols if card.name == name]
+    sources, protocol = _gather_with_protocol(results_folder, name)
+    chosen, _ = _choose_convention(sources, protocol, convention)
     shared = SharedData(sources)
     if suffix == "bib":
         return export_files.write_bibliography(shared, protocol)
@@ -129,8 +131,9 @@ def save_figures(
     """
     from benchbox.report.charts import pdf
 
-    sources = gather_sources(results_folder)
-    chosen, is_first = _choose_convention(sources, name, convention)
+    sources, protocol = _gather_with_protocol(results_folder, name)
+    name = protocol.name
+    chosen, is_first = _choose_convention(sources, protocol, convention)
     path = rows.board_path(name, chosen)
     if is_first:
         path = rows.board_path(name)
@@ -147,15 +150,26 @@ def save_figures(
     return written
 
 
-def _choose_convention(sources: Sources, name: str, convention: str) -> tuple[str, bool]:
+def _gather_with_protocol(results_folder: Path, asked: str) -> tuple[Sources, Protocol]:
+    """Read everything, and the card of a protocol that is named or given as a file.
+
+    Raises ProtocolError for an unknown one.
+    """
+    protocol = protocol_card.load_protocol(kept_cards.locate_card(results_folder, asked))
+    sources = gather_sources(results_folder)
+    others = [card for card in sources.protocols if card.name != protocol.name]
+    protocols = sorted([*others, protocol], key=lambda card: card.name)
+    return replace(sources, protocols=tuple(protocols)), protocol
+
+
+def _choose_convention(sources: Sources, protocol: Protocol, convention: str) -> tuple[str, bool]:
     """Return the wanted convention, else a protocol's first one, and whether it is the first.
 
-    Raises ProtocolError for an unknown protocol, ResultError where nothing is known under it.
+    Raises ResultError where nothing is known under it.
     """
+    name = protocol.name
     runs = [result for result in sources.results if result.run.protocol == name]
-    offered = leaderboard.list_conventions(
-        protocol_card.load_protocol(name), runs, sources.references
-    )
+    offered = leaderboard.list_conventions(protocol, runs, sources.references)
     if offered and not convention:
         convention = offered[0]
     if convention not in offered:

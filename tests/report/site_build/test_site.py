@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path, PurePosixPath
@@ -310,7 +311,7 @@ def test_a_foreign_file_in_the_way_is_never_overwritten(results, tmp_path):
     out.mkdir()
     (out / "index.html").write_text("my homepage")
     with pytest.raises(
-        ResultError, match=r"index\.html: was not written by benchbox report; choose another"
+        ResultError, match=r"index\.html: was not written by benchbox report; .* choose another"
     ):
         report.render_site(results, out)
     assert [path.name for path in out.iterdir()] == ["index.html"]
@@ -353,3 +354,42 @@ def test_an_interrupted_first_rendering_can_be_done_again(results, tmp_path, mon
     monkeypatch.setattr(output, "_replace_file", real)
     report.render_site(results, out)
     assert report.find_stale_files(results, out) == []
+
+
+def test_a_merge_conflict_in_the_manifest_is_mended_by_rendering(tmp_path):
+    """Trap: the advice was to delete the manifest, after which every file was a stranger's."""
+    out = tmp_path / "site"
+    wanted = {"a.html": output.SiteFile(str, lambda: b"a")}
+    output.write_site(wanted, out)
+    (out / "theirs.html").write_text("of the other branch")
+    manifest = out / output.MANIFEST
+    lines = manifest.read_text().splitlines()
+    entry = next(number for number, line in enumerate(lines) if "a.html" in line)
+    theirs = '  "theirs.html": "sha256:00"'
+    lines[entry:entry] = ["<<<<<<< HEAD", lines[entry] + ",", "=======", theirs, ">>>>>>> other"]
+    del lines[entry + 5]
+    manifest.write_text("\n".join(lines) + "\n")
+    output.write_site(wanted, out)
+    assert not (out / "theirs.html").exists(), "a page of an earlier rendering"
+    assert json.loads(manifest.read_text())["files"].keys() == {"a.html"}
+    manifest.write_text("<<<<<<< HEAD\n" + json.dumps({"made_by": "somebody", "files": {}}))
+    with pytest.raises(ResultError, match="delete the whole folder"):
+        output.write_site(wanted, out)
+    # what that message advises
+    shutil.rmtree(out)
+    output.write_site(wanted, out)
+    manifest.unlink()
+    with pytest.raises(ResultError, match="which names the files of a site, is not there"):
+        output.write_site(wanted, out)
+
+
+def test_no_conflict_leads_out_of_the_site(tmp_path):
+    out = tmp_path / "site"
+    out.mkdir()
+    outside = tmp_path / "kept.html"
+    outside.write_text("kept")
+    text = '<<<<<<< HEAD\n "made_by": "benchbox report",\n "../kept.html": "sha256:00",\n'
+    (out / output.MANIFEST).write_text(text)
+    with pytest.raises(ResultError, match="no manifest"):
+        output.write_site({}, out)
+    assert outside.exists()
