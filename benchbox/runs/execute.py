@@ -216,12 +216,7 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
         # Reading the data took a while: another process may have finished this run meanwhile, and
         # what it made must not be written over.
         if run_folders.hash_record(plan.place) != found:
-            if request.fresh:
-                raise ResultError(
-                    f"{plan.place}: another process finished this run meanwhile; "
-                    "--fresh once more deletes that one"
-                )
-            return _reuse_finished_run(plan, request.data)
+            return _take_other_run(plan, request)
         notes = run_folders.begin_job(plan.place, plan.job_identity(data), fresh=request.fresh)
         if notes["sessions"] > 1:
             say("going on with the interrupted run that is here")
@@ -662,6 +657,16 @@ def _changed_weights(plan: RunPlan, root: Path, record: RunRecord) -> list[str]:
         if record.digests.weights.get(name) != run_folders.hash_file(file):
             changed.append(f"another {name}")
     return changed
+
+
+def _take_other_run(plan: RunPlan, request: RunRequest) -> RunOutcome:
+    """Return the run that another process finished meanwhile, where that is what was asked for."""
+    if request.fresh:
+        raise ResultError(
+            f"{plan.place}: another process finished this run meanwhile; "
+            "--fresh once more deletes that one"
+        )
+    return _reuse_finished_run(plan, request.data)
 
 
 def _other_run(plan: RunPlan, differences: Sequence[str]) -> OtherRunError:
