@@ -126,6 +126,8 @@ def read_gaze_predictions(
         known = GazeRows(task, tuple(truth.ids.tolist()), notation.HOUSE[task])
     table = read_gaze_table(path)
     convention = _find_convention(table, known.conventions, reading, path.name)
+    if known.rotations is not None and not reading.frame:
+        _require_frame(convention, known.conventions, path.name)
     numbers = _pick_columns(table, convention, path.name)
     ids = _ids_of(table, truth, known, reading, path.name)
     order = prediction_files.match_ids(
@@ -210,6 +212,15 @@ def _find_convention(
     if fault:
         raise ResultError(f"{where}: --{fault[0]}: is missing or does not fit; allowed: {fault[1]}")
     return convention
+
+
+def _require_frame(convention: GazeConvention, known: Sequence[GazeConvention], where: str) -> None:
+    """Ask for the frame of directions that are not written as those of a set with two frames."""
+    kinds = {notation.kind_of(other.columns) for other in known}
+    if notation.kind_of(convention.columns) not in kinds:
+        raise ResultError(
+            f"{where}: --frame: is missing; the set is used in two frames: camera | normalised"
+        )
 
 
 def _convention_of_header(

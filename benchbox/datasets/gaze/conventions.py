@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _TOLERANCE_DEG = 0.06  # what rounding to three decimals of a radian leaves
 _CM = {"cm": 1.0, "mm": 0.1, "m": 100.0}
 _LENGTH_TOLERANCE = 0.01
+_FEWEST_POINTS = 4  # of which a unit can be told
+_FAR_OFF = 4.0  # screens
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +175,7 @@ def _points_to_cm(numbers: Floats, convention: GazeConvention, rows: GazeRows) -
     size_mm = np.array([(screen.width_mm, screen.height_mm) for screen in screens])
     size_px = np.array([(screen.width_px, screen.height_px) for screen in screens])
     camera_mm = np.array([(screen.camera_x_mm, -screen.camera_above_mm) for screen in screens])
+    _check_on_screen(right_down, size_px, convention.unit)
     if convention.unit == "px":
         if not (size_px > 0).all():
             raise DataError(
@@ -184,6 +187,28 @@ def _points_to_cm(numbers: Floats, convention: GazeConvention, rows: GazeRows) -
     else:
         corner_mm = right_down * (10 * _CM[convention.unit])
     return np.asarray((corner_mm - camera_mm.reshape(-1, 2)) / 10 * np.array([1.0, -1.0]))
+
+
+def _check_on_screen(right_down: Floats, size_px: Floats, unit: str) -> None:
+    """Refuse pixels that are shares and shares that are pixels; single points may lie far off."""
+    if len(right_down) < _FEWEST_POINTS:
+        return
+    if unit == "share":
+        off = (np.abs(right_down) > _FAR_OFF).any(axis=1)
+        if off.mean() > 0.5:
+            raise DataError(
+                f"points reach {np.abs(right_down).max():.6g} as shares of the screen, which lie "
+                "about 0 … 1: pixels or millimetres? (unit)"
+            )
+    if unit == "px" and size_px.size:
+        off = (np.abs(right_down) > _FAR_OFF * size_px.reshape(-1, 2)).any(axis=1)
+        if off.mean() > 0.5:
+            raise DataError("most points lie several screens off as pixels: another unit? (unit)")
+        if np.abs(right_down).max() <= 2:
+            raise DataError(
+                f"points reach {np.abs(right_down).max():.3g} px at most: shares of the screen? "
+                "(unit)"
+            )
 
 
 def _points_to_directions(points_cm: Floats, rows: GazeRows) -> Floats:

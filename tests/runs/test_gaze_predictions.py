@@ -1,0 +1,384 @@
+"""Own gaze files from card to score, on made-up data: what cannot be read off numbers is asked for.
+
+Each test names its trap; the same kinds on samples that others made: `test_gaze_shapes`.
+"""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from benchbox.datasets import open_protocol_dataset, split, verify
+from benchbox.errors import BenchboxError, ProtocolError, ResultError
+from benchbox.geometry import angles_to_vectors
+from benchbox.protocols import protocol_card
+from benchbox.runs import execute, run_folders, score_file
+from benchbox.runs.gaze_predictions import GazeReading
+
+ANGLES = 'columns = ["yaw", "pitch"], positive = ["right", "up"], unit = "deg"'
+SCREEN = "width_mm = 300.0, height_mm = 200.0, camera_x_mm = 150.0, camera_above_mm = 10.0"
+POINTS = (
+    'columns = ["x", "y"], positive = ["right", "down"], unit = "px", origin = "screen", '
+    f"screen = {{{SCREEN}, width_px = 1500, height_px = 800}}"
+)
+ROWS = 24
+HALF = ROWS // 2
+
+
+class World:
+    """A folder with a card, its tables and small pictures."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        (folder / "faces").mkdir()
+        picture = cv2.imencode(".png", np.full((30, 40, 3), 90, np.uint8))[1].tobytes()
+        self.names = [f"f{row:02d}.png" for row in range(ROWS)]
+        for name in self.names:
+            (folder / "faces" / name).write_bytes(picture)
+        random = np.random.default_rng(3)
+        # pitch, yaw in degrees: below the camera, yaw wider
+        self.angles = random.normal([-12, 2], [6, 15], (ROWS, 2)).round(4)
+        self.points_px = random.uniform([0, 0], [1500, 800], (ROWS, 2)).round(2)
+
+    def card(self, gaze, task="gaze3d", metrics=("error_deg",), **changes):
+        text = f"""
+name = "mine"
+title = "Mine"
+task = "{task}"
+dataset = "files"
+layout = ""
+source = {{images = "faces", parts = {{train = "train.csv", test = "test.csv"}}, gaze = {{{gaze}}}}}
+train = {{parts = ["train"], expected = {HALF}}}
+test = {{overall = "all", expected = {HALF}, groups = {{all = ["test"]}}}}
+box = {{source = "picture"}}
+score = {{normalisers = [], metrics = {list(metrics)}, cluster = "person", resamples = 100}}
+"""
+        for old, new in changes.items():
+            text = text.replace(old, new)
+        path = self.folder / "mine.toml"
+        path.write_text(text)
+        return str(path)
+
+    def tables(self, header, cells):
+        """Write train.csv and test.csv; `cells` gives those of a row beside picture and person."""
+        for part, rows in (("train", range(HALF)), ("test", range(HALF, ROWS))):
+            with (self.folder / f"{part}.csv").open("w", newline="") as stream:
+                writer = csv.writer(stream)
+                writer.writerow(["image", "person", *header])
+                for row in rows:
+                    writer.writerow([self.names[row], row // 4, *cells(row)])
+
+    def angle_tables(self):
+        self.tables(["yaw", "pitch"], lambda row: [-self.angles[row, 1], self.angles[row, 0]])
+
+    def write(self, name, lines):
+        path = self.folder / name
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    def score(self, file, card, **said):
+        lines = []
+        scored = score_file.score_predictions_file(
+            file, card, "x", self.folder, say=lines.append, reading=GazeReading(**said)
+        )
+        (score,) = scored.scores.groups["all"].values()
+        return score.value, lines
+
+    def truth(self, card):
+        protocol = protocol_card.load_protocol(card)
+        return split.ground_truth(protocol, execute.open_index(protocol, self.folder, pixels=False))
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def test_yaw_to_the_right_in_degrees_is_read_as_the_card_says(world):
+    """The house counts yaw to the left, in radians."""
+    world.angle_tables()
+    truth = world.truth(world.card(ANGLES))
+    expected = angles_to_vectors(np.radians(world.angles[HALF:]))
+    np.testing.assert_allclose(truth.values, expected, atol=1e-12)
+    assert truth.ids.tolist() == world.names[HALF:]
+    assert truth.clusters.tolist() == [str(row // 4) for row in range(HALF, ROWS)]
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "txt", "npz", "mat", "mat columns"])
+def test_every_kind_of_file_gives_the_same_score(world, kind):
+    """Every answer 3° of yaw off; rows in reverse order, yaw first."""
+    world.angle_tables()
+    card = world.card(ANGLES)
+    rows = list(range(ROWS - 1, HALF - 1, -1))
+    ids = [world.names[row] for row in rows]
+    values = np.array([[-world.angles[row, 1] + 3, 0.0] for row in rows])
+    values[:, 1] = [world.angles[row, 0] for row in rows]
+    lines = [f"{name},{yaw},{pitch}" for name, (yaw, pitch) in zip(ids, values, strict=True)]
+    path = world.folder / f"p.{kind.split()[0]}"
+    said = {"columns": ("yaw", "pitch")}
+    if kind == "csv":
+        world.write("p.csv", ["image,yaw,pitch", *lines])
+        said = {}
+    elif kind == "tsv":
+        world.write("p.tsv", [line.replace(",", "\t") for line in ["id,yaw,pitch", *lines]])
+    elif kind == "txt":
+        world.write("p.txt", [line.replace(",", " ") for line in lines])
+    elif kind == "npz":
+        np.savez(path, ids=np.array(ids), values=values)
+    elif kind == "mat":
+        savemat(path, {"ids": np.array(ids, object), "values": values})
+    else:
+        savemat(path, {"ids": np.array(ids, object), "yaw": values[:, 0], "pitch": values[:, 1]})
+        said = {}
+    value, lines = world.score(path, card, **said)
+    expected = np.mean(3 * np.cos(np.radians(world.angles[HALF:, 0])))
+    assert value == pytest.approx(expected, abs=2e-3)
+    assert "note: predictions are read as yaw (positive: right), pitch (positive: up), deg" in lines
+
+
+def test_rows_without_ids_are_asked_about(world):
+    """`.txt` of two angles a row: nothing says whose they are."""
+    world.angle_tables()
+    card = world.card(ANGLES)
+    path = world.write("p.txt", [f"{-yaw} {pitch}" for pitch, yaw in world.angles[HALF:]])
+    with pytest.raises(ResultError, match=r"p.txt: does not say what its 2 numbers are.*--columns"):
+        world.score(path, card)
+    with pytest.raises(ResultError, match=r"p.txt: has no ids; --in-order says"):
+        world.score(path, card, columns=("yaw", "pitch"))
+    value, _ = world.score(path, card, columns=("yaw", "pitch"), in_order=True)
+    assert value == pytest.approx(0, abs=1e-6)
+
+
+def test_exchanged_angles_are_refused_unless_stated(world):
+    world.angle_tables()
+    card = world.card(ANGLES)
+    lines = ["image,a,b"]
+    for row in range(HALF, ROWS):
+        lines.append(f"{world.names[row]},{-world.angles[row, 1]},{world.angles[row, 0]}")
+    path = world.write("p.csv", lines)
+    with pytest.raises(ResultError, match=r"has the columns a, b, the labels are yaw,pitch"):
+        world.score(path, card)
+    with pytest.raises(ResultError, match=r"pitch and yaw exchanged.*say how the file is written"):
+        world.score(path, card, columns=("pitch=a", "yaw=b"))
+    value, _ = world.score(path, card, columns=("yaw=a", "pitch=b"))
+    assert value == pytest.approx(0, abs=1e-6)
+    stated, warned = world.score(path, card, columns=("pitch=a", "yaw=b"), positive=("up", "right"))
+    assert stated > 10
+    assert any("pitch and yaw exchanged" in line for line in warned)
+
+
+@pytest.mark.parametrize(("pitch", "refused"), [("95", True), ("-90.01", False), ("90.5", True)])
+def test_a_pitch_beyond_the_pole_is_refused_in_predictions(world, pitch, refused):
+    world.angle_tables()
+    card = world.card(ANGLES)
+    lines = ["image,yaw,pitch", f"{world.names[HALF]},1,{pitch}"]
+    for row in range(HALF + 1, ROWS):
+        lines.append(f"{world.names[row]},{-world.angles[row, 1]},{world.angles[row, 0]}")
+    path = world.write("p.csv", lines)
+    if refused:
+        with pytest.raises(ResultError, match=r"p.csv:2: pitch .*lies within ±90°"):
+            world.score(path, card)
+    else:
+        assert world.score(path, card)[0] < 20
+
+
+def test_pixels_that_are_not_square_and_a_corner_become_cm(world):
+    """0.2 mm wide, 0.25 mm high; the upper left corner is 15 cm left of the camera, 1 cm below."""
+    world.tables(["x", "y"], lambda row: world.points_px[row])
+    card = world.card(POINTS, "gaze2d", ["error_cm"])
+    truth = world.truth(card)
+    x, y = world.points_px[HALF:].T
+    np.testing.assert_allclose(truth.values[:, 0], x * 0.02 - 15, atol=1e-12)
+    np.testing.assert_allclose(truth.values[:, 1], -(y * 0.025 + 1), atol=1e-12)
+    shares = world.points_px / [1500, 800]
+    lines = ["image,x,y"]
+    for row in range(HALF, ROWS):
+        lines.append(f"{world.names[row]},{shares[row, 0]},{shares[row, 1] + 0.1}")
+    path = world.write("p.csv", lines)
+    with pytest.raises(ResultError, match="shares of the screen"):
+        world.score(path, card)
+    value, _ = world.score(path, card, unit="share")
+    assert value == pytest.approx(2.0, abs=1e-9)  # a tenth of 20 cm
+
+
+def test_points_become_directions_where_the_eye_is_known(world):
+    """The viewer faces the camera: a point on the viewer's right is on the picture's left."""
+    gaze = (
+        'columns = ["x", "y"], positive = ["right", "up"], unit = "cm", origin = "camera", '
+        'eye = {columns = ["x=ex", "y=ey", "z=ez"], positive = ["right", "down", "away"], '
+        'unit = "mm"}'
+    )
+    world.tables(["x", "y", "ex", "ey", "ez"], lambda row: [30 + row, 0, 0, 0, 300])
+    truth = world.truth(world.card(gaze))
+    # an eye 30 cm before the camera looks 42 cm to its right: the picture's left, house x above 0
+    expected = np.array([420.0, 0.0, 300.0]) / np.hypot(420, 300)
+    np.testing.assert_allclose(truth.values[0], expected, atol=1e-12)
+
+
+def test_people_count_inside_a_recording_and_stay_texts(world):
+    """Identity 0 of two recordings is two people; "01" is not 1."""
+    world.tables(
+        ["recording", "identity", "yaw", "pitch"],
+        lambda row: [f"r{row % 2}", "01", *(-world.angles[row, ::-1] * [1, -1])],
+    )
+    card = world.card(f'{ANGLES}, person = ["recording", "identity"]')
+    assert np.unique(world.truth(card).clusters).tolist() == ["r0/01", "r1/01"]
+
+
+def test_parts_in_one_file_ask_for_a_column_or_a_list(world):
+    world.tables(
+        ["part", "yaw", "pitch"],
+        lambda row: ["ab"[row >= HALF], -world.angles[row, 1], world.angles[row, 0]],
+    )
+    with (world.folder / "train.csv").open("a") as stream:
+        stream.writelines((world.folder / "test.csv").read_text().splitlines(keepends=True)[1:])
+    one_file = {"test.csv": "train.csv"}
+    with pytest.raises(BenchboxError, match=r"train and test share the file train.csv.*split"):
+        world.truth(world.card(ANGLES, **one_file))
+    people = {"train": ["0", "1", "2"], "test": ["3", "4", "5"]}
+    (world.folder / "people.json").write_text(json.dumps(people))
+    truth = world.truth(world.card(f'{ANGLES}, people = "people.json"', **one_file))
+    assert truth.ids.tolist() == world.names[HALF:]
+    people["test"].append("0")
+    (world.folder / "people.json").write_text(json.dumps(people))
+    with pytest.raises(BenchboxError, match="'0' is in train and in test"):
+        world.truth(world.card(f'{ANGLES}, people = "people.json"', **one_file))
+
+
+@pytest.mark.parametrize(
+    ("gaze", "task", "message"),
+    [
+        ('unit = "deg"', "gaze3d", r"source.gaze.columns: .*pitch and yaw, or x, y and z"),
+        ('columns = ["yaw", "pitch"]', "gaze3d", r"source.gaze.unit: .*rad \| deg"),
+        (
+            'columns = ["yaw", "pitch"], unit = "deg"',
+            "gaze3d",
+            r"source.gaze.positive: .*yaw right\|left, pitch down\|up",
+        ),
+        (
+            'columns = ["yaw", "pitch"], unit = "deg", positive = ["up", "right"]',
+            "gaze3d",
+            r"source.gaze.positive",
+        ),
+        (
+            'columns = ["x", "y"], unit = "cm", positive = ["right", "up"]',
+            "gaze2d",
+            r'source.gaze.origin: .*"camera" \| "screen"',
+        ),
+        (
+            'columns = ["x", "y"], unit = "mm", positive = ["right", "down"], origin = "screen"',
+            "gaze2d",
+            r"source.gaze.screen: is missing",
+        ),
+        (
+            'columns = ["x", "y"], unit = "cm", positive = ["right", "up"], origin = "camera"',
+            "gaze3d",
+            r"source.gaze.eye: is missing",
+        ),
+        (ANGLES, "gaze2d", r"source.gaze.columns: directions are for task"),
+        (f"{ANGLES}, colour = 1", "gaze3d", r"source: gaze: colour: no such key"),
+    ],
+)
+def test_a_card_that_leaves_something_open_is_refused_in_one_line(world, gaze, task, message):
+    unit = {"gaze2d": "error_cm", "gaze3d": "error_deg"}[task]
+    with pytest.raises(ProtocolError, match=message) as refused:
+        protocol_card.load_protocol(world.card(gaze, task, [unit]))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_card_without_a_word_on_gaze_is_refused_and_names_the_task(world):
+    """It passed `show protocol` and ended in KeyError: ''."""
+    card = world.card(ANGLES)
+    text = (world.folder / "mine.toml").read_text()
+    (world.folder / "mine.toml").write_text(text.replace(f", gaze = {{{ANGLES}}}", ""))
+    with pytest.raises(ProtocolError, match=r'source.gaze: is missing; task = "gaze3d"'):
+        protocol_card.load_protocol(card)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("f12.png", "f13.png"), r"test.csv:3: 'f13.png' is there already in .*test.csv:2"),
+        (("f12.png", "../f12.png"), r"test.csv:2: '../f12.png' is not the name of a file"),
+        ((",3,", ",,"), r"test.csv:2: says no person"),
+        (("person", "who"), r"test.csv:1: no column says who is seen"),
+        (("pitch", "p"), r"test.csv:1: has no column 'pitch'"),
+    ],
+)
+def test_a_bad_table_is_named_by_line(world, change, message):
+    world.angle_tables()
+    path = world.folder / "test.csv"
+    path.write_text(path.read_text().replace(*change))
+    with pytest.raises(BenchboxError, match=message):
+        world.truth(world.card(ANGLES))
+
+
+def findings_of(world, card):
+    protocol = protocol_card.load_protocol(card)
+    dataset = open_protocol_dataset(protocol)
+    found = list(verify.examine_dataset("files", dataset, world.folder, [protocol]))
+    return [finding.what for finding in found if finding.level == "wrong"]
+
+
+def test_verify_finds_order_and_sides_where_the_set_shows_them(world):
+    """A mirror in labels and predictions alike moves no error."""
+    world.tables(
+        ["yaw", "pitch", "hy", "hp"],
+        lambda row: [
+            -world.angles[row, 1],
+            world.angles[row, 0],
+            -world.angles[row, 1] * 0.8,
+            world.angles[row, 0] * 0.5,
+        ],
+    )
+    head = 'head = {columns = ["yaw=hy", "pitch=hp"], positive = ["right", "up"], unit = "deg"}'
+    expect = 'expect = ["below_camera", "follows_head"]'
+    assert findings_of(world, world.card(f"{ANGLES}, {head}, {expect}")) == []
+    exchanged = ANGLES.replace('"yaw", "pitch"', '"yaw=pitch", "pitch=yaw"')
+    assert "order exchanged" in findings_of(world, world.card(exchanged))[0]
+    tall = f'{exchanged}, expect = ["pitch_spreads_more"]'
+    assert findings_of(world, world.card(tall)) == []
+    down = ANGLES.replace('"up"', '"down"')
+    assert findings_of(world, world.card(down)) == []  # in EyeDiap people look above the camera
+    assert "gaze lies above the camera" in findings_of(world, world.card(f"{down}, {expect}"))[0]
+    turned = f"{ANGLES.replace('right', 'left')}, {head}, {expect}"
+    assert "does not follow the head" in findings_of(world, world.card(turned))[0]
+
+
+def test_verify_finds_points_off_their_screen(world):
+    world.tables(["x", "y"], lambda row: world.points_px[row])
+    assert findings_of(world, world.card(POINTS, "gaze2d", ["error_cm"])) == []
+    up = POINTS.replace('"down"', '"up"')
+    assert "y turned 100%" in findings_of(world, world.card(up, "gaze2d", ["error_cm"]))[0]
+
+
+def test_a_run_and_a_submission_leave_a_record_of_how_gaze_was_read(world):
+    world.angle_tables()
+    card = world.card(ANGLES)
+    lines = ["id,pitch,yaw"]
+    for row in range(HALF, ROWS):
+        pitch, yaw = np.radians(world.angles[row])
+        lines.append(f"test/{row - HALF + 1:05d},{pitch},{yaw}")  # named as landmarks are
+    path = world.write("p.csv", lines)
+    results = world.folder / "results"
+    said = GazeReading(columns=("pitch", "yaw"), positive=("up", "left"), unit="rad")
+    scored = score_file.score_predictions_file(
+        path, card, "other", world.folder, results, reading=said
+    )
+    assert scored.scores.groups["all"]["error_deg"].value == pytest.approx(0, abs=1e-4)
+    (run,) = run_folders.list_runs(results)
+    words = "pitch (positive: up), yaw (positive: left), rad"
+    assert f"predictions are read as {words}" in run.record.data.notes
+    assert run.record.command.endswith("--columns pitch,yaw --positive up,left --unit rad")
+    request = execute.RunRequest(
+        method="mean-gaze", protocol=card, data=world.folder, results=results
+    )
+    outcome = execute.run_method(request, lambda line: None)
+    middle = angles_to_vectors(np.radians(world.angles[:HALF])).mean(axis=0)
+    tested = angles_to_vectors(np.radians(world.angles[HALF:]))
+    cosine = tested @ middle / np.linalg.norm(middle)
+    value = outcome.scored.scores.groups["all"]["error_deg"].value
+    assert value == pytest.approx(np.degrees(np.arccos(cosine)).mean(), abs=1e-3)
