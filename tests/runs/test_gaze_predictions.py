@@ -5,6 +5,8 @@ Each test names its trap; the same kinds on samples that others made: `test_gaze
 
 import csv
 import json
+import re
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -24,6 +26,7 @@ POINTS = (
     'columns = ["x", "y"], positive = ["right", "down"], unit = "px", origin = "screen", '
     f"screen = {{{SCREEN}, width_px = 1500, height_px = 800}}"
 )
+TOP = Path(__file__).parents[2]
 ROWS = 24
 HALF = ROWS // 2
 
@@ -382,3 +385,14 @@ def test_a_run_and_a_submission_leave_a_record_of_how_gaze_was_read(world):
     cosine = tested @ middle / np.linalg.norm(middle)
     value = outcome.scored.scores.groups["all"]["error_deg"].value
     assert value == pytest.approx(np.degrees(np.arccos(cosine)).mean(), abs=1e-3)
+
+
+@pytest.mark.parametrize("document", ["README.md", "benchbox/report/site_text/gaze.md"])
+def test_cards_of_the_documentation_are_valid(tmp_path, document):
+    text = (TOP / document).read_text(encoding="utf-8")
+    blocks = re.findall(r'```(?:toml)?\n(name = "mygaze".*?)```', text, re.DOTALL)
+    assert len(blocks) == 1
+    path = tmp_path / "mygaze.toml"
+    path.write_text(blocks[0], encoding="utf-8")
+    card = protocol_card.load_protocol(str(path))
+    assert "error_deg_calibrated_3" in card.metrics

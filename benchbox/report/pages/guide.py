@@ -28,6 +28,7 @@ _PREDICTION_CHECKS = Path(__file__).parents[2] / "scoring" / "prediction_checks.
 _METRICS = (
     "landmarks",
     "gaze",
+    "calibration",
     "jitter",
     "curves",
     "bootstrap",
@@ -40,6 +41,7 @@ GUIDES = {  # name → title, in the order of the menu
     "metrics": "What the numbers mean",
     "method": "Add a method",
     "onnx": "My detector from an ONNX file",
+    "gaze": "My gaze data",
     "submit": "Submit predictions",
     "data": "Get the data",
     "checks": "What is checked before a number is made",
