@@ -38,6 +38,7 @@ Say = Callable[[str], None]
 _CHUNK_FACES = 1024
 _FEWEST_POINTS = 4  # of a layout in which "most points in one place" means something
 _FLAT = 1e-3  # of the true face's longer side: what spans less is one place
+_LARGEST_FACE_PX = 10_000.0
 _FAR = 0.5  # of the true face's longer side: no clipping to the border moves a point as far
 _ALIKE = 0.1  # of a face: two labels of one photograph
 _UNIT = 1.5  # points in 0 … 1 or -1 … 1 may lie a little outside
@@ -145,24 +146,21 @@ def _find_flat_faces(truth: Truth, predictions: Predictions) -> Bools:
         return flat
     # three points first: hardly a face has them as near as that, and few are left to look at
     corners = predictions.values[:, [0, predictions.values.shape[1] // 2, -1]]
-    rows = np.flatnonzero(~(longer_sides(corners) > _FLAT * _extent(truth.values)))
+    rows = np.flatnonzero(~(longer_sides(corners) > _FLAT * _LARGEST_FACE_PX))
     sides = longer_sides(predictions.values[rows])
     flat[rows] = (sides == 0) | (sides <= _FLAT * longer_sides(truth.values[rows]))
+    # where most points coincide, two of them are neighbours, or half of an even number apart
+    points = predictions.values.shape[1]
+    apart = 2 if points % 2 else points
     for chunk in _chunks(len(flat)):
         given = predictions.values[chunk]
-        # where most points coincide, two that follow each other do
         numbers = given.reshape(len(given), -1)
-        equal = numbers[:, 2:] == numbers[:, :-2]
+        equal = numbers[:, apart:] == numbers[:, :-apart]
         following = (equal[:, ::2] & equal[:, 1::2]).any(axis=1)
         if following.any():
             inside = chunk.start + np.flatnonzero(following)
             flat[inside] |= _mostly_in_one_place(given[following])
     return flat & ~predictions.failed
-
-
-def _extent(points: Floats) -> float:
-    """Return the range of all coordinates (N, K, 2), NaN left out: no face is larger."""
-    return float(np.fmax.reduce(points, axis=None) - np.fmin.reduce(points, axis=None))
 
 
 def _mostly_in_one_place(points: Floats) -> Bools:

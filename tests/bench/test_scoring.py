@@ -11,6 +11,7 @@ import torch
 from benchbox.layouts import IBUG68
 from benchbox.metrics import bootstrap, curves, landmarks, paired_tests, ranks
 from benchbox.protocols import protocol_card
+from benchbox.scoring import prediction_checks, slips
 from benchbox.scoring.score import score_predictions
 from benchbox.types import Predictions, Truth
 
@@ -202,6 +203,26 @@ def test_score_of_many_faces_with_all_groups(resamples, measure):
         warmup=pick(1, 0),
     )
     assert found.groups["full"]["nme_inter_ocular"].value == pytest.approx(1.77, rel=0.01)
+
+
+@pytest.mark.usefixtures("one_core")
+def test_checks_of_predictions(faces, measure):
+    """What `score` looks at in a file before it scores: placeholders, frames, repeats, far faces."""
+    card = protocol_card.load_protocol("300w-full")
+    true, given = faces
+    ids = np.char.add("face/", np.arange(FACES).astype(str))
+    wanted = Truth(ids, true, {"full": np.ones(FACES, bool)}, clusters=ids)
+    answers = Predictions(ids, given, np.zeros(FACES, bool))
+    said: list[str] = []
+
+    def check():
+        kept = prediction_checks.drop_placeholders(wanted, answers, where="f", say=said.append)
+        prediction_checks.note_repeated_rows(wanted, kept, where="f", say=said.append)
+        return slips.find_slips(card, wanted, kept)
+
+    group = f"checks of {FACES:,} faces x 68 points before they are scored, one core"
+    found = measure(check, group, "ours", FACES, "faces/s", ours=True, rounds=5)
+    assert (found, said) == ((), [])
 
 
 # --- intervals ------------------------------------------------------------------------------------

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchbox.datasets import split
 from benchbox.errors import PluginError, ResultError
-from benchbox.runs import run_folders, score_file
+from benchbox.protocols import protocol_card
+from benchbox.runs import execute, run_folders, score_file
 from benchbox.types import Run
 
 
@@ -96,14 +98,19 @@ def test_a_submitted_run_keeps_lost_faces_as_failed(world, tmp_path):
 
 def test_what_a_run_of_ours_has_left_is_taken_as_it_stands(world, tmp_path):
     """A method says NaN where it has no answer; a collapsed one is not let off."""
-    score_file.score_predictions_file(
-        spoilt(world, tmp_path), "tiny", "mine", world.data, world.results
-    )
-    (run,) = run_folders.list_runs(world.results)
-    own = run_folders.predictions_file(run.folder)
-    own.unlink()
+    card = protocol_card.load_protocol("tiny")
+    index = execute.open_index(card, world.data, pixels=False)
+    truth = split.ground_truth(card, index)
+    own = run_folders.predictions_file(tmp_path)
     spoilt(world, tmp_path, 1).rename(own)
-    assert scored(world, own)[0]["failed"] == 0
+
+    def failed() -> list[bool]:
+        read = score_file.read_submitted(own, card, index, truth, execute.say_nothing)[0]
+        return read.failed.tolist()
+
+    assert failed() == [False, True, False, False, False, False]
+    (tmp_path / "run.json").write_text("{}")  # its presence says that the run is finished
+    assert failed() == [False] * 6
 
 
 def test_shares_of_the_picture_are_refused(world, tmp_path):

@@ -190,7 +190,7 @@ def test_published_files_raise_no_alarm_and_their_slips_are_named(data_root, met
     truth = split.ground_truth(card, index)
     file = root / "predictions" / f"{method}.npz"
     said: list[str] = []
-    given = score_file.read_submitted(file, card, truth, said.append)
+    given, _ = score_file.read_submitted(file, card, index, truth, said.append)
     assert (said, given.failed.sum()) == ([], 0)
     plain = prediction_files.read_predictions(file, truth)
     np.testing.assert_array_equal(given.values, plain.values)
