@@ -9,9 +9,7 @@ import click
 from .main_group import exit_failed
 from .method_commands import new_group, test_group
 from .printing import print_note
-from .shared_options import FOLDER, data_option, data_root
-
-_ORIGINS = {"0": 0.0, "0.5": 0.5, "1": 1.0}
+from .shared_options import FOLDER, ORIGINS, data_option, data_root
 
 
 @new_group.command(name="protocol")
@@ -28,7 +26,7 @@ _ORIGINS = {"0": 0.0, "0.5": 0.5, "1": 1.0}
 @click.option("--images", type=FOLDER, metavar="DIR", help="Where the pictures are, if not found.")
 @click.option(
     "--origin",
-    type=click.Choice(list(_ORIGINS)),
+    type=click.Choice(list(ORIGINS)),
     help="What the first pixel's centre is called in the files.",
 )
 @click.option("--layout", default="", metavar="NAME", help="Which points: ibug68, lapa106 …")
@@ -68,7 +66,7 @@ def new_protocol_command(
             data=data,
             format=writer,
             layout=layout,
-            origin=None if origin is None else _ORIGINS[origin],
+            origin=None if origin is None else ORIGINS[origin],
             sides=sides or "",
             field=field,
         ),

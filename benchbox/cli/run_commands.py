@@ -10,6 +10,7 @@ from .main_group import exit_failed, exit_interrupted, main
 from .printing import print_columns, print_json, print_note
 from .shared_options import (
     FOLDER,
+    ORIGINS,
     SEED,
     budget_option,
     data_option,
@@ -17,6 +18,7 @@ from .shared_options import (
     device_option,
     gaze_reading_options,
     json_option,
+    landmark_file_options,
     method_option,
     methods_option,
     parse_overrides,
@@ -217,6 +219,7 @@ def sweep_command(
 @click.option(
     "--results", type=FOLDER, metavar="DIR", help="Keep them as a submitted run in this folder."
 )
+@landmark_file_options
 @gaze_reading_options
 @json_option
 def score_command(
@@ -231,26 +234,45 @@ def score_command(
     origin: str | None,
     frame: str | None,
     in_order: bool,
+    layout: str,
+    field: str,
+    frames: Path | None,
+    sizes: Path | None,
+    names: Path | None,
+    missing: str | None,
     as_json: bool,
 ) -> None:
-    """Score a file of PREDICTIONS (.npz, .csv, the .txt of COFW-68; gaze: .txt and .mat, too).
+    """Score a file or folder of PREDICTIONS.
 
+    .npz, .csv and the .txt of COFW-68; of landmarks also folders of .pts, COCO results, dlib XML,
+    OpenFace, OpenSeeFace, MediaPipe, InsightFace, .mat, .npy, Parquet; of gaze .txt and .mat.
     Needs annotations, no pictures. Gaze is read as the labels of the protocol are written, unless
     options say otherwise; the record keeps how it was read.
     """
     from benchbox.runs import gaze_predictions, score_file
+    from benchbox.runs.prediction_formats.found_face import Hints
     from benchbox.scoring import score
 
+    picture_origin = ORIGINS.get(origin or "")
     reading = gaze_predictions.GazeReading(
         split_list(columns),
         split_list(positive),
         unit or "",
-        origin or "",
+        "" if picture_origin is not None else origin or "",
         frame or "",
         in_order,
     )
+    hints = Hints(
+        origin=picture_origin,
+        layout=layout,
+        field=field,
+        frames=frames,
+        sizes=sizes,
+        names=names,
+        missing_failed=missing == "failed",
+    )
     scored = score_file.score_predictions_file(
-        predictions, protocol, method, data_root(data), results, print_note, reading
+        predictions, protocol, method, data_root(data), results, print_note, reading, hints
     )
     if as_json:
         print_json(scored.document)

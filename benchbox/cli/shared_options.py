@@ -158,8 +158,9 @@ def gaze_reading_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--origin",
-            type=click.Choice(["camera", "screen"]),
-            help="Gaze: from where points count; screen: its upper left corner.",
+            type=click.Choice(["0", "0.5", "1", "camera", "screen"]),
+            help="Landmarks: what the first pixel's centre is called in the file; "
+            "gaze: from where points count.",
         ),
         click.option(
             "--frame",
@@ -182,3 +183,34 @@ def split_list(text: str) -> tuple[str, ...]:
     (('yaw', 'pitch'), ())
     """
     return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+ORIGINS = {"0": 0.0, "0.5": 0.5, "1": 1.0}  # of pictures, as they are typed
+
+
+def landmark_file_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say what a file of landmarks cannot say itself."""
+    options = (
+        click.option(
+            "--layout",
+            default="",
+            metavar="MAP",
+            help="Landmarks: their layout, or a map to the card's: 98-to-68-pipnet.",
+        ),
+        click.option(
+            "--field", default="", metavar="NAME", help="Landmarks: which variable or array."
+        ),
+        click.option("--frames", type=FOLDER, metavar="CSV", help="Landmarks: frame,image."),
+        click.option("--sizes", type=FOLDER, metavar="CSV", help="Landmarks: image,width,height."),
+        click.option(
+            "--names", type=FOLDER, metavar="FILE", help="Landmarks: who the rows or images are."
+        ),
+        click.option(
+            "--missing",
+            type=click.Choice(["failed"]),
+            help="Landmarks: items without a prediction count as failed.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

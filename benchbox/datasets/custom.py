@@ -119,6 +119,7 @@ class CustomDataset:
             notes=tuple(notes),
             scale_boxes=_scale_boxes(faces),
             label_place=partial(_label_place, faces),
+            images=np.array([face.image for face in faces], np.str_),
         )
 
     def verify(self, root: Path) -> list[Finding]:

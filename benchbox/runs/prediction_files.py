@@ -80,7 +80,7 @@ def read_predictions(
     Raises ResultError for an unreadable file, a pickle, ids that are missing, doubled or unknown, a
     wrong shape, an infinite value and a row that is partly NaN.
     """
-    ids, values, failed = _read_rows(path, say)
+    ids, values, failed = read_rows(path, say)
     is_csv = path.suffix.lower() == ".csv"
     wants_directions = truth.values.shape[1:] == (3,)
     if is_csv and wants_directions and values.shape[1:] == (2,):
@@ -97,7 +97,7 @@ def read_stored_predictions(path: Path) -> Predictions:
 
     Raises ResultError for an unreadable file and for arrays that do not fit each other.
     """
-    ids, values, failed = _read_rows(path)
+    ids, values, failed = read_rows(path)
     if failed is None:
         failed = np.zeros(len(ids), bool)
     flags = _check_flags(failed, len(ids), path.name)
@@ -120,7 +120,8 @@ def read_stored_ids(path: Path) -> Strings:
     return np.array([_decode_id(key, path) for key in ids.tolist()], np.str_)
 
 
-def _read_rows(path: Path, say: Say = say_nothing) -> Rows:
+def read_rows(path: Path, say: Say = say_nothing) -> Rows:
+    """Return ids, values and failed flags of a file as they stand; raises ResultError."""
     readers = {".npz": _read_npz, ".csv": _read_csv, ".txt": _read_text}
     reader = readers.get(path.suffix.lower())
     if reader is None:
@@ -153,7 +154,7 @@ def match_to_truth(
     Return them in its order. Raises ResultError; `where` names the file in its message.
     """
     expected = [str(key) for key in truth.ids]
-    ids = _restore_spelling(ids, expected)
+    ids = spell_ids(ids, expected)
     wants_directions = truth.values.shape[1:] == (3,)
     if wants_directions and values.shape[1:] == (2,):
         values = _angles_to_vectors(values, ids, where)
@@ -200,7 +201,7 @@ def match_ids(
 
     Raises ResultError for ids that are missing, doubled or unknown.
     """
-    ids = _restore_spelling(ids, expected)
+    ids = spell_ids(ids, expected)
     _check_ids(ids, expected, where, protocol, suggest)
     row_of = {key: row for row, key in enumerate(ids)}
     return np.array([row_of[key] for key in expected], dtype=np.intp)
@@ -248,7 +249,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
 # --- checks ---------------------------------------------------------------------------------------
 
 
-def _restore_spelling(ids: list[str], expected: list[str]) -> list[str]:
+def spell_ids(ids: list[str], expected: list[str]) -> list[str]:
     """Spell ids as the truth does where only blanks or the Unicode form differ.
 
     Half the world writes `image_092 _01` without its blank, and one file system in three composes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,8 @@ from benchbox.types import Index, Predictions, Protocol, RunKind, Truth
 
 from . import execute, gaze_predictions, prediction_files, provenance, run_folders
 from .gaze_predictions import AS_THE_LABELS, GazeReading
+from .prediction_formats import prediction_writers
+from .prediction_formats.found_face import NO_HINTS, Hints
 from .run_record import DataFacts, RunRecord
 
 
@@ -32,16 +35,17 @@ def score_predictions_file(
     results: Path | None = None,
     say: execute.Say = execute.say_nothing,
     reading: GazeReading = AS_THE_LABELS,
+    hints: Hints = NO_HINTS,
 ) -> execute.ScoreResult:
     """Score external predictions, or a run's own again, from annotations alone.
 
     Writes nothing unless `results` is given: then the predictions become a run of kind `submitted`
-    there. Raises BenchboxError for what the user can mend.
+    there. `reading` says how gaze is written, `hints` what a file of landmarks cannot say itself.
+    Raises BenchboxError for what the user can mend.
     """
     protocol = protocols.load_protocol(protocol_name)
     method_card.check_method_name(method)
-    if not file.is_file():
-        raise ResultError(f"{file}: no such predictions file")
+    writer = _recognise_writer(file, protocol)
     index = execute.open_index(protocol, data, pixels=False)
     truth = splits.ground_truth(protocol, index)
     record = splits.describe_data(protocol, index)
@@ -49,9 +53,23 @@ def score_predictions_file(
         say(f"note: {note}")
     for warning in label_checks.warn_of_faults(protocol, index, training=False):
         say(f"warning: {warning}")
-    predictions, words = read_submitted(file, protocol, index, truth, say, reading=reading)
-    if words:
-        say(f"note: predictions are read as {words}")
+    if writer == prediction_writers.NATIVE and hints == NO_HINTS:
+        answered = None
+        predictions, words = read_submitted(file, protocol, index, truth, say, reading=reading)
+        if words:
+            say(f"note: predictions are read as {words}")
+    else:
+        answered = prediction_writers.read_outside(
+            file, writer, protocol, truth, index, data, hints, say
+        )
+        if results is not None and answered.protocol is not protocol:
+            raise ResultError(
+                f"{file.name}: scored in another layout than that of {protocol.name}, which is no "
+                "row of its board: leave --results out"
+            )
+        predictions, truth = _check_outside(answered, file, say), answered.truth
+        protocol, words = answered.protocol, "; ".join(answered.said)
+        record = replace(record, notes=(*record.notes, *answered.said))
     kind, variant = _kind_and_variant(file, protocol, method)
     if kind == "submitted" and index.gaze is not None:
         gaze_predictions.refuse_other_convention(truth, predictions, reading, file.name)
@@ -65,15 +83,17 @@ def score_predictions_file(
         say(f"note: {note}")
     if results is not None:
         facts = DataFacts(**asdict(record), truth=record.fingerprint)
-        if words:
+        if words and writer == prediction_writers.NATIVE and hints == NO_HINTS:
             facts = replace(facts, notes=(*facts.notes, f"predictions are read as {words}"))
         return _store_submission(
-            file, protocol, method, truth, facts, predictions, results, reading.words
+            file, protocol, method, truth, facts, predictions, results, reading.words or hints.words
         )
     scores = scoring.score_predictions(protocol, truth, predictions)
     document = scoring.scores_to_json(
         scores, protocol=protocol, data=asdict(record), method=method, variant=variant, kind=kind
     )
+    if answered is not None:
+        document["read_as"] = list(answered.said)
     return execute.ScoreResult(protocol, scores, document)
 
 
@@ -93,6 +113,33 @@ def calibration_notes(protocol: Protocol, truth: Truth, predictions: Predictions
                 f"than {2 * shots} dots and are left out: {', '.join(left_out[:5])}"
             )
     return notes
+
+
+def _recognise_writer(file: Path, protocol: Protocol) -> str:
+    if protocol.task == "landmarks":
+        return prediction_writers.recognise_predictions(file)
+    if not file.is_file():
+        raise ResultError(f"{file}: no such predictions file")
+    return prediction_writers.NATIVE
+
+
+def _check_outside(
+    answered: prediction_writers.Answered, file: Path, say: execute.Say
+) -> Predictions:
+    """Look at predictions of another program as at any that are submitted."""
+    truth, predictions = answered.truth, answered.predictions
+    return prediction_checks.drop_placeholders(truth, predictions, where=file.name, say=say)
+
+
+def _hash_source(file: Path) -> str:
+    """Hash a file, or the names and contents of a folder's files."""
+    if file.is_file():
+        return run_folders.hash_file(file)
+    digest = hashlib.sha256()
+    for path in sorted(path for path in file.rglob("*") if path.is_file()):
+        line = f"{path.relative_to(file).as_posix()} {run_folders.hash_file(path)}\n"
+        digest.update(line.encode())
+    return f"sha256:{digest.hexdigest()}"
 
 
 def read_submitted(
@@ -162,7 +209,7 @@ def _store_submission(
 ) -> execute.ScoreResult:
     command = f"benchbox score {file.name} --protocol {protocol.name} --method {method} {options}"
     place = run_folders.run_folder(results, protocol.name, method, method_card.SUBMITTED, 0)
-    source = run_folders.hash_file(file)
+    source = _hash_source(file)
     with run_folders.claim_folder(place):
         if run_folders.is_finished(place):
             raise ResultError(

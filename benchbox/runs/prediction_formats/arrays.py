@@ -1,0 +1,267 @@
+"""Predictions as bare arrays: a folder of .pts, .mat, .npy with names, Parquet.
+
+What they cannot say is asked for: `.mat` its origin, `.npy` its names. Pickled objects are refused
+with the way out. A `.mat` of N x 2K numbers holds x y x y … or all x before all y: the one that is a
+face is taken, the other is nonsense.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbox.datasets import shape_fit
+from benchbox.datasets.formats import matlab
+from benchbox.datasets.formats.marked_face import list_files, read_text
+from benchbox.datasets.formats.pts import read_any_pts
+from benchbox.errors import ResultError
+
+from .found_face import FoundFace, FoundFaces, Hints
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats, Layout
+
+_LARGEST = 1 << 30
+_ANNOTATED = re.compile(r"(.+)#(\d+)")  # pair#2: the second annotated face of pair
+_COORDINATE = re.compile(r"([xy])_?(\d+)")
+
+
+def read_pts(path: Path, hints: Hints) -> FoundFaces:
+    """Read a folder of .pts files, called as the test items are; all zero or NaN is no answer."""
+    del hints
+    faces = []
+    for file in list_files(path, (".pts",)):
+        points = read_any_pts(file)
+        if not points.any():
+            continue
+        name = file.stem
+        if path.is_dir():
+            name = file.relative_to(path).with_suffix("").as_posix()
+        faces.append(FoundFace(points, item=name))
+    return FoundFaces(
+        faces, 1.0, ".pts count from 1, as iBUG's; --origin 0 where a script wrote them"
+    )
+
+
+# --- npy ------------------------------------------------------------------------------------------
+
+
+def read_npy(path: Path, hints: Hints) -> FoundFaces:
+    """Read a stack (N, K, 2 or 3) whose rows a text of the same name, or --names, calls."""
+    try:
+        stack = np.load(path, allow_pickle=False, mmap_mode="r")
+    except ValueError as fault:
+        if "pickle" in str(fault) or "object" in str(fault).lower():
+            raise ResultError(
+                f"{path.name}: holds pickled objects, which are refused: save a plain array, "
+                "np.savez(file, ids=…, values=…), or one array per picture with np.savez"
+            ) from fault
+        raise ResultError(f"{path.name}: is no whole .npy file ({fault})") from fault
+    if stack.ndim != 3 or stack.shape[2] not in (2, 3) or stack.dtype.kind not in "fiu":
+        raise ResultError(f"{path.name}: is {stack.dtype} {stack.shape}, must be N x K x 2 numbers")
+    names_file = hints.names or path.with_suffix(".txt")
+    if not names_file.is_file():
+        raise ResultError(
+            f"{path.name}: rows have no names: say --names FILE, the id of each row in a line"
+        )
+    names = [line.strip() for line in read_text(names_file).splitlines() if line.strip()]
+    if len(names) != len(stack):
+        raise ResultError(
+            f"{names_file.name}: {len(names)} names, {path.name} has {len(stack)} rows"
+        )
+    faces = []
+    for name, points in zip(names, stack, strict=True):
+        faces.append(_named_face(name, np.asarray(points[:, :2], np.float64)))
+    return FoundFaces(faces, 0.0, "arrays count from 0")
+
+
+def _named_face(name: str, points: Floats) -> FoundFace:
+    match = _ANNOTATED.fullmatch(name)
+    if match:
+        return FoundFace(points, image=match[1], number=int(match[2]))
+    return FoundFace(points, item=name)
+
+
+# --- mat ------------------------------------------------------------------------------------------
+
+
+def read_mat(path: Path, hints: Hints, layout: Layout) -> FoundFaces:
+    """Read a variable of points and one of names, MATLAB 5 or 7.3."""
+    variables, names = _read_v73(path) if _is_hdf5(path) else _read_v5(path)
+    if hints.field:
+        variables = {key: value for key, value in variables.items() if key == hints.field}
+    if len(variables) != 1:
+        found = ", ".join(variables) or "none"
+        raise ResultError(f"{path.name}: which variable? --field NAME; arrays of numbers: {found}")
+    if not names:
+        raise ResultError(f"{path.name}: holds no cell of names, one for each face")
+    key, value = next(iter(variables.items()))
+    stack = _stack(value, len(names), layout, f"{path.name}: {key}")
+    faces = [FoundFace(points, item=name) for name, points in zip(names, stack, strict=True)]
+    return FoundFaces(faces, None, "a .mat does not say; MATLAB itself counts from 1")
+
+
+def _is_hdf5(path: Path) -> bool:
+    with path.open("rb") as stream:
+        head = stream.read(1024)
+    return b"\x89HDF" in head or b"MATLAB 7.3" in head
+
+
+def _read_v5(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    from scipy.io import whosmat
+
+    try:
+        listed = [name for name, _, _ in whosmat(path)]
+        content = matlab.read_v5(path, listed, _LARGEST)
+    except (ValueError, TypeError, NotImplementedError) as fault:
+        raise ResultError(f"{path.name}: is not a MATLAB file ({fault})") from fault
+    variables: dict[str, np.ndarray] = {}
+    names: list[str] = []
+    for key, value in content.items():
+        if value.dtype.kind in "fiu" and value.size > 2:
+            variables[key] = np.asarray(value, np.float64)
+        elif value.dtype.kind == "O":
+            names = [str(np.ravel(cell)[0]) for cell in value.ravel() if np.size(cell)]
+        elif value.dtype.kind == "U":
+            names = [str(text).strip() for text in value.ravel()]
+    return variables, names
+
+
+def _read_v73(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    variables: dict[str, np.ndarray] = {}
+    names: list[str] = []
+    with matlab.open_v73(path) as file:
+        for key, value in file.items():
+            if key.startswith("#") or not hasattr(value, "dtype"):
+                continue
+            if value.dtype.kind == "O":  # references to texts
+                for reference in np.ravel(value[()].T):
+                    codes = np.ravel(file[reference][()])
+                    names.append("".join(map(chr, codes.tolist())))
+            elif value.dtype.kind in "fiu" and value.size > 2:
+                # h5py shows MATLAB's column-major arrays transposed
+                variables[key] = np.asarray(value[()].T, np.float64)
+    return variables, names
+
+
+def _stack(value: np.ndarray, count: int, layout: Layout, where: str) -> Floats:
+    """Bring (K, 2, N), (N, K, 2), (2, K, N) or (N, 2K) into (N, K, 2)."""
+    if value.ndim == 2 and value.shape[0] == 2 and count == 1:
+        value = value.T[:, :, None]
+    if value.ndim == 3:
+        return _stack_of_three(value, count, where)
+    if value.ndim == 2 and value.shape[0] == count and value.shape[1] % 2 == 0:
+        return _stack_of_rows(value, layout, where)
+    raise ResultError(f"{where} is {value.shape}, which does not go with {count} names")
+
+
+def _stack_of_three(value: np.ndarray, count: int, where: str) -> Floats:
+    axes: list[tuple[int, int, int]] = []
+    for order in ((2, 0, 1), (0, 1, 2), (2, 1, 0), (0, 2, 1)):
+        turned = value.transpose(order).shape
+        if turned[0] == count and turned[2] == 2 and order not in axes:
+            axes.append(order)
+    if len(axes) != 1:
+        raise ResultError(f"{where} is {value.shape}, {len(axes)} readings go with {count} names")
+    return np.ascontiguousarray(value.transpose(axes[0]))
+
+
+def _stack_of_rows(value: np.ndarray, layout: Layout, where: str) -> Floats:
+    pairs: Floats = value.reshape(len(value), -1, 2)
+    halves: Floats = np.ascontiguousarray(value.reshape(len(value), 2, -1).transpose(0, 2, 1))
+    if pairs.shape[1] != layout.count or not shape_fit.has_mean_face(layout.name):
+        raise ResultError(
+            f"{where} is {value.shape}: x y x y … or all x before all y? reshape it to N x K x 2"
+        )
+    fits = []
+    for stack in (pairs, halves):
+        fits.append(float(np.median(shape_fit.fit_mean_face(stack, layout.name).residual)))
+    return pairs if fits[0] <= fits[1] else halves
+
+
+# --- parquet --------------------------------------------------------------------------------------
+
+
+def read_parquet(path: Path, hints: Hints) -> FoundFaces:
+    """Read a table: id and x0, y0, …; id and landmarks [[x, y], …]; image, face, point, x, y."""
+    del hints
+    try:
+        import pyarrow.lib
+        from pyarrow import parquet
+    except ImportError as fault:
+        raise ResultError(
+            f"{path.name}: Parquet is read by pyarrow, which is not here: pip install pyarrow"
+        ) from fault
+    try:
+        table = parquet.read_table(path)
+    except (OSError, pyarrow.lib.ArrowException) as fault:
+        raise ResultError(f"{path.name}: is no whole Parquet file ({fault})") from fault
+    columns = {name: table.column(name) for name in table.column_names}
+    if {"point", "x", "y"} <= set(columns) and {"image", "id"} & set(columns):
+        faces = _long_faces(columns, path)
+    elif "id" in columns and "landmarks" in columns:
+        faces = _nested_faces(columns, path)
+    elif "id" in columns and "x0" in columns:
+        faces = _wide_faces(columns, path)
+    else:
+        raise ResultError(
+            f"{path.name}: has the columns {', '.join(list(columns)[:8])}; needs id,x0,y0,… or "
+            "id,landmarks or image,face,point,x,y"
+        )
+    return FoundFaces(faces, in_own_frame=True, origin_reason="the annotations' frame")
+
+
+def _wide_faces(columns: dict[str, Any], path: Path) -> list[FoundFace]:
+    count = sum(_COORDINATE.fullmatch(name) is not None for name in columns) // 2
+    try:
+        x = np.stack([_numbers(columns[f"x{point}"]) for point in range(count)], axis=1)
+        y = np.stack([_numbers(columns[f"y{point}"]) for point in range(count)], axis=1)
+    except KeyError as fault:
+        raise ResultError(f"{path.name}: the column {fault} lacks, of {count} points") from fault
+    ids = columns["id"].to_pylist()
+    stack = np.stack([x, y], axis=2)
+    return [FoundFace(points, item=str(name)) for name, points in zip(ids, stack, strict=True)]
+
+
+def _numbers(column: Any) -> Floats:
+    return np.asarray(column.to_numpy(), np.float64)
+
+
+def _nested_faces(columns: dict[str, Any], path: Path) -> list[FoundFace]:
+    faces = []
+    names, landmarks = columns["id"].to_pylist(), columns["landmarks"].to_pylist()
+    for name, points in zip(names, landmarks, strict=True):
+        try:
+            stack = np.array(points, np.float64)
+        except (TypeError, ValueError) as fault:
+            raise ResultError(f"{path.name}: {name}: landmarks are not [[x, y], …]") from fault
+        if stack.ndim != 2 or stack.shape[1] not in (2, 3):
+            raise ResultError(f"{path.name}: {name}: landmarks are not [[x, y], …]")
+        faces.append(FoundFace(stack[:, :2], item=str(name)))
+    return faces
+
+
+def _long_faces(columns: dict[str, Any], path: Path) -> list[FoundFace]:
+    """Gather a row per point; a point without a row has no answer."""
+    keys = columns.get("image", columns.get("id"))
+    rows = len(columns["x"])
+    faces_of = columns["face"].to_pylist() if "face" in columns else [0] * rows
+    points = [int(point) for point in columns["point"].to_pylist()]
+    if points and (min(points) < 0 or max(points) >= 10_000):
+        raise ResultError(f"{path.name}: point is {min(points)} … {max(points)}, counted from 0")
+    count = max(points, default=-1) + 1
+    x, y = _numbers(columns["x"]), _numbers(columns["y"])
+    found: dict[tuple[str, str], Floats] = {}
+    for row, key in enumerate(keys.to_pylist() if keys is not None else []):
+        face = found.setdefault((str(key), str(faces_of[row])), np.full((count, 2), np.nan))
+        if not np.isnan(face[points[row]]).all():
+            raise ResultError(f"{path.name}: {key}: point {points[row]} is there twice")
+        face[points[row]] = x[row], y[row]
+    by_image = "image" in columns
+    faces: list[FoundFace] = []
+    for (key, _), stack in found.items():
+        faces.append(FoundFace(stack, image=key) if by_image else FoundFace(stack, item=key))
+    return faces

@@ -1,0 +1,139 @@
+"""Which detection answers which annotated face: by id, by number, else by overlap.
+
+On each picture the pair that overlaps most is taken first, every face and every detection once.
+Never by order, and never by the highest score alone where a picture has two faces. A face that
+nothing overlaps has no answer and counts as failed; detections that are left over are counted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from benchbox.datasets.annotated_files import box_of_marked
+from benchbox.datasets.label_checks import box_iou
+from benchbox.errors import ResultError
+
+from .found_face import FoundFace
+
+if TYPE_CHECKING:
+    from benchbox.types import Floats, Truth
+
+_PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+
+
+def name_of_picture(name: str) -> str:
+    r"""Return the name of a picture without suffix and case, with forward slashes.
+
+    >>> name_of_picture("Set\\P1.JPG")
+    'set/p1'
+    """
+    plain = name.replace("\\", "/").strip().lower()
+    suffix = PurePosixPath(plain).suffix
+    if suffix in _PICTURES:
+        plain = plain[: -len(suffix)]
+    return plain
+
+
+def answer_by_picture(
+    faces: Sequence[FoundFace], truth: Truth, images: Mapping[str, str], where: str
+) -> tuple[dict[str, Floats], list[str]]:
+    """Return points by id of the test item, and what to say.
+
+    Parameters
+    ----------
+    faces
+        Detections with pictures, in the frame and the layout of the truth.
+    truth
+        What is to be answered.
+    images
+        Id of an item → its picture.
+    where
+        The file, for messages.
+
+    Raises
+    ------
+    ResultError
+        A picture's name is unknown or may be one of several, or a face's number is none.
+    """
+    rows_of: dict[str, list[int]] = {}
+    for row, item in enumerate(truth.ids.tolist()):
+        rows_of.setdefault(name_of_picture(images[item]), []).append(row)
+    by_picture: dict[str, list[FoundFace]] = {}
+    strangers: Counter[str] = Counter()
+    for face in faces:
+        key = _known_picture(face.image, rows_of, where)
+        if key:
+            by_picture.setdefault(key, []).append(face)
+        else:
+            strangers[face.image] += 1
+    if strangers and not by_picture:
+        raise ResultError(
+            f"{where}: no picture of it is tested: it has {next(iter(strangers))!r}, the protocol "
+            f"{next(iter(images.values()))!r}"
+        )
+    answers: dict[str, Floats] = {}
+    left_over = 0
+    for key, found in by_picture.items():
+        pairs = _pair_faces(found, truth.values[rows_of[key]], f"{where}: {key}")
+        left_over += len(found) - len(pairs)
+        for place, points in pairs.items():
+            answers[str(truth.ids[rows_of[key][place]])] = points
+    notes = []
+    if left_over:
+        notes.append(f"{left_over} detections answer no annotated face, left out")
+    if strangers:
+        names = ", ".join(list(strangers)[:3])
+        notes.append(f"{len(strangers)} pictures are not tested, left out: {names}")
+    without = [item for item in truth.ids.tolist() if item not in answers]
+    if without:
+        names = ", ".join(without[:4])
+        notes.append(f"{len(without)} faces have no detection and count as failed: {names}")
+    return answers, notes
+
+
+def _known_picture(name: str, known: Mapping[str, list[int]], where: str) -> str:
+    """Return the key of a picture, "" if it is none of the protocol's."""
+    key = name_of_picture(name)
+    if key in known:
+        return key
+    last = key.rpartition("/")[2]
+    found = [other for other in known if other.rpartition("/")[2] == last]
+    if len(found) > 1:
+        raise ResultError(f"{where}: {name!r} may be {found[0]!r} or {found[1]!r}: give the folder")
+    return found[0] if found else ""
+
+
+def _pair_faces(found: Sequence[FoundFace], labels: Floats, where: str) -> dict[int, Floats]:
+    """Return points by place among the annotated faces (M, K, 2) of one picture."""
+    pairs: dict[int, Floats] = {}
+    free = []
+    for face in found:
+        if not face.number:
+            free.append(face)
+            continue
+        place = face.number - 1
+        if place >= len(labels) or place in pairs:
+            raise ResultError(
+                f"{where}: face {face.number} is there twice, or beyond its {len(labels)} faces"
+            )
+        pairs[place] = face.points
+    if not free:
+        return pairs
+    boxes = box_of_marked(np.stack([face.points for face in free]))
+    overlaps = box_iou(
+        np.repeat(box_of_marked(labels), len(free), axis=0), np.tile(boxes, (len(labels), 1))
+    )
+    table = np.nan_to_num(overlaps).reshape(len(labels), len(free))
+    for place in pairs:
+        table[place] = 0
+    while table.size and table.max() > 0:
+        best, row = divmod(int(table.argmax()), len(free))
+        pairs[best] = free[row].points
+        table[best] = 0
+        table[:, row] = 0
+    return pairs

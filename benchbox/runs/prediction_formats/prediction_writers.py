@@ -1,0 +1,412 @@
+"""Who wrote a file of predictions, and what its points become under a protocol.
+
+`read_outside` recognises the writer, reads, moves points into the frame of the annotations, maps them
+to the card's layout where a map is named, and matches them to the test items.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from benchbox.datasets import open_protocol_dataset
+from benchbox.datasets.formats import images
+from benchbox.datasets.formats.marked_face import list_files, read_json, read_text
+from benchbox.errors import ResultError
+from benchbox.layouts import (
+    LAYOUTS,
+    MAPS,
+    LayoutMap,
+    convert_points,
+    find_map,
+    maps_between,
+    require_layout,
+)
+from benchbox.runs import prediction_files
+from benchbox.types import Index, Predictions, Protocol, Truth
+
+from . import arrays, coco_results, detections, trackers
+from .found_face import FoundFace, FoundFaces, Hints, read_rows, read_sizes
+from .match_faces import answer_by_picture, name_of_picture
+
+if TYPE_CHECKING:
+    from benchbox.types import Bools, Floats
+
+NATIVE = "benchbox"
+TITLES = {
+    NATIVE: "benchbox .npz or CSV, COFW-68 .txt",
+    "pts": "folder of .pts",
+    "coco-results": "COCO results",
+    "openface": "OpenFace CSV",
+    "openseeface": "OpenSeeFace log",
+    "dlib-xml": "dlib XML",
+    "mediapipe": "MediaPipe json",
+    "mat": "MATLAB .mat",
+    "npy": ".npy stack with names",
+    "insightface": "InsightFace .npz",
+    "parquet": "Parquet",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """Predictions of a file in the order of the truth, and what they are scored against."""
+
+    predictions: Predictions
+    truth: Truth
+    protocol: Protocol
+    said: tuple[str, ...]  # for the record: writer, origin, map
+
+
+def recognise_predictions(path: Path) -> str:
+    """Name the writer of a file or folder of predictions; raises ResultError."""
+    if not path.exists():
+        raise ResultError(f"{path}: no such predictions file")
+    if path.is_dir():
+        return _recognise_folder(path)
+    suffix = path.suffix.lower()
+    by_suffix = {
+        ".pts": "pts",
+        ".xml": "dlib-xml",
+        ".mat": "mat",
+        ".npy": "npy",
+        ".parquet": "parquet",
+    }
+    if suffix in by_suffix:
+        return by_suffix[suffix]
+    if suffix == ".json":
+        return _recognise_json(path)
+    if suffix == ".csv":
+        return _recognise_csv(path)
+    if suffix == ".npz":
+        return _recognise_npz(path)
+    return NATIVE
+
+
+def _recognise_folder(path: Path) -> str:
+    if list_files(path, (".pts",)):
+        return "pts"
+    tables = sorted(path.glob("*.csv"))
+    if tables and _recognise_csv(tables[0]) == "openface":
+        return "openface"
+    raise ResultError(f"{path}: a folder of predictions holds .pts files, or OpenFace's CSV files")
+
+
+def _recognise_json(path: Path) -> str:
+    content = read_json(path)
+    if isinstance(content, list):
+        if all(isinstance(row, dict) and "keypoints" in row for row in content):
+            return "coco-results"
+    elif isinstance(content, dict) and content:
+        entry = next((value for value in content.values() if value), None)
+        if _is_mediapipe(entry):
+            return "mediapipe"
+    raise ResultError(
+        f"{path.name}: is neither COCO results (a list with image_id, keypoints) nor MediaPipe's "
+        "faces by picture"
+    )
+
+
+def _is_mediapipe(entry: Any) -> bool:
+    if isinstance(entry, dict):
+        return "faceLandmarks" in entry or "face_landmarks" in entry
+    first = entry[0] if isinstance(entry, list) else None
+    if isinstance(first, dict):
+        return "landmark" in first or "landmarks" in first
+    return isinstance(first, list) and bool(first) and isinstance(first[0], dict)
+
+
+def _recognise_csv(path: Path) -> str:
+    header = read_text(path).partition("\n")[0]
+    names = [name.strip() for name in header.split(",")]
+    if "Landmark[0].X" in names:
+        return "openseeface"
+    if "x_0" in names and ("confidence" in names or "success" in names):
+        return "openface"
+    return NATIVE
+
+
+def _recognise_npz(path: Path) -> str:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (OSError, zipfile.BadZipFile):
+        return NATIVE  # which says what is wrong
+    for name in names:
+        if name.removesuffix(".npy").rpartition("/")[2] in (
+            "kps",
+            "landmark_3d_68",
+            "landmark_2d_106",
+        ):
+            return "insightface"
+    return NATIVE
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def read_outside(
+    path: Path,
+    writer: str,
+    protocol: Protocol,
+    truth: Truth,
+    index: Index,
+    data: Path,
+    hints: Hints,
+    say: Callable[[str], None],
+) -> Answered:
+    """Read predictions of another program for a landmark protocol.
+
+    Raises
+    ------
+    ResultError
+        The file cannot be read, does not say what is needed (names the option), or does not answer
+        the test items.
+    """
+    if protocol.task != "landmarks":
+        raise ResultError(f"{path.name}: {TITLES[writer]} holds landmarks, {protocol.name} is gaze")
+    found = _read(path, writer, protocol, truth, index, data, hints)
+    if not found.faces:
+        raise ResultError(f"{path.name}: holds no face ({TITLES[writer]})")
+    said = [f"predictions: {TITLES[writer]}"]
+    origin, reason = _origin(found, index, hints, path)
+    said.append(f"origin of the predictions: {origin:g} ({reason})")
+    layout_map = _choose_map(found, protocol, hints, path)
+    if layout_map is not None:
+        exact = sum(text.startswith("same place") for text in layout_map.how_exact)
+        said.append(
+            f"points mapped by {layout_map.name} ({exact} of {len(layout_map.how_exact)} are the "
+            "same places)"
+        )
+    faces = []
+    for face in found.faces:
+        points = face.points + (index.origin - origin)
+        if layout_map is not None and layout_map.target == protocol.layout:
+            points = convert_points(points, layout_map)
+        faces.append(replace(face, points=points))
+    if layout_map is not None and layout_map.source == protocol.layout:
+        truth, protocol = _map_truth(truth, protocol, layout_map)
+    predictions, notes = _answer(faces, truth, index, protocol, hints, path)
+    for note in (*said, *found.notes, *notes):
+        say(f"note: {note}")
+    return Answered(predictions, truth, protocol, tuple(said))
+
+
+def _read(
+    path: Path,
+    writer: str,
+    protocol: Protocol,
+    truth: Truth,
+    index: Index,
+    data: Path,
+    hints: Hints,
+) -> FoundFaces:
+    layout = require_layout(protocol)
+    readers: Mapping[str, Callable[[], FoundFaces]] = {
+        NATIVE: lambda: _read_native(path),
+        "pts": lambda: arrays.read_pts(path, hints),
+        "coco-results": lambda: coco_results.read_coco_results(
+            path, _image_ids(protocol, data, hints)
+        ),
+        "openface": lambda: trackers.read_openface(path, hints),
+        "openseeface": lambda: trackers.read_openseeface(path, hints),
+        "dlib-xml": lambda: detections.read_dlib_xml(path, layout),
+        "mediapipe": lambda: detections.read_mediapipe(
+            path, _size_finder(protocol, truth, index, data, hints)
+        ),
+        "mat": lambda: arrays.read_mat(path, hints, layout),
+        "npy": lambda: arrays.read_npy(path, hints),
+        "insightface": lambda: detections.read_insightface(path, hints, layout),
+        "parquet": lambda: arrays.read_parquet(path, hints),
+    }
+    return readers[writer]()
+
+
+def _read_native(path: Path) -> FoundFaces:
+    ids, values, failed = prediction_files.read_rows(path)
+    if values.ndim != 3 or values.shape[2] != 2:
+        raise ResultError(f"{path.name}: values are {values.shape}, landmarks are N x K x 2")
+    faces = []
+    for row, name in enumerate(ids):
+        points = np.array(values[row], np.float64)
+        if failed is not None and failed[row]:
+            points[:] = np.nan
+        faces.append(FoundFace(points, item=name))
+    return FoundFaces(faces, in_own_frame=True, origin_reason="the annotations' frame")
+
+
+def _image_ids(protocol: Protocol, data: Path, hints: Hints) -> dict[str, str]:
+    """Map the ids of pictures, as texts, to their names, by the annotations or by --names."""
+    files = []
+    if hints.names is not None:
+        files = [hints.names]
+    elif protocol.source is not None:
+        files = [data / name for name in protocol.source.parts.values()]
+    names = {}
+    for file in files:
+        if file.suffix.lower() == ".csv" and hints.names is not None:
+            for row in read_rows(file):
+                names[row.get("image_id", "")] = row.get("image", "")
+        if file.suffix.lower() != ".json" or not file.is_file():
+            continue
+        content = read_json(file)
+        if isinstance(content, dict) and isinstance(content.get("images"), list):
+            for image in content["images"]:
+                names[str(image.get("id"))] = str(image.get("file_name"))
+    if not names:
+        raise ResultError(
+            "COCO results name pictures by number: say --names FILE, the COCO annotations that "
+            "number them (or a CSV image_id,image)"
+        )
+    return names
+
+
+def _size_finder(
+    protocol: Protocol, truth: Truth, index: Index, data: Path, hints: Hints
+) -> Callable[[str], tuple[int, int]]:
+    """Return what knows width and height of a picture: --sizes, else the pictures themselves."""
+    if hints.sizes is not None:
+        sizes = {name_of_picture(key): size for key, size in read_sizes(hints.sizes).items()}
+
+        def listed(image: str) -> tuple[int, int]:
+            key = name_of_picture(image)
+            if key not in sizes:
+                raise ResultError(f"{hints.sizes}: has no row for {image!r}")
+            return sizes[key]
+
+        return listed
+    find = getattr(open_protocol_dataset(protocol), "picture_files", None)
+    files = {}
+    if find is not None:
+        names = _picture_names(truth, index)
+        for item, file in find(data).items():
+            if item in names:
+                files[name_of_picture(names[item]).rpartition("/")[2]] = file
+
+    def opened(image: str) -> tuple[int, int]:
+        file = files.get(name_of_picture(image).rpartition("/")[2])
+        if file is None:
+            raise ResultError(
+                f"shares of {image!r} need its width and height: say --sizes FILE, a CSV with "
+                "image,width,height, or let the card find the pictures"
+            )
+        return images.picture_size(file)
+
+    return opened
+
+
+# --- frame and layout -----------------------------------------------------------------------------
+
+
+def _origin(found: FoundFaces, index: Index, hints: Hints, path: Path) -> tuple[float, str]:
+    if hints.origin is not None:
+        return hints.origin, "as said"
+    if found.in_own_frame:
+        return index.origin, found.origin_reason
+    if found.origin is None:
+        raise ResultError(
+            f"{path.name}: what is the first pixel's centre called? say --origin 0, --origin 0.5 or "
+            f"--origin 1 ({found.origin_reason})"
+        )
+    return found.origin, found.origin_reason
+
+
+def _choose_map(
+    found: FoundFaces, protocol: Protocol, hints: Hints, path: Path
+) -> LayoutMap | None:
+    """Return the map that is named, None where points are the card's; raises ResultError."""
+    target = require_layout(protocol)
+    counts = {len(face.points) for face in found.faces}
+    if len(counts) != 1:
+        raise ResultError(f"{path.name}: faces have {sorted(counts)} points, must have one number")
+    count = counts.pop()
+    if hints.layout and hints.layout not in LAYOUTS and hints.layout != target.name:
+        try:
+            layout_map = find_map(hints.layout)
+        except KeyError as fault:
+            raise ResultError(
+                f"--layout {hints.layout}: no layout and no map is called so; maps: {', '.join(MAPS)}"
+            ) from fault
+        ends = (layout_map.source, layout_map.target)
+        other = ends[0] if ends[1] == target.name else ends[1]
+        if target.name not in ends or LAYOUTS[other].count != count:
+            raise ResultError(
+                f"{path.name}: {layout_map.name} goes from {ends[0]} to {ends[1]}; the file has "
+                f"{count} points, {protocol.name} has {target.name}"
+            )
+        return layout_map
+    source = hints.layout or found.layout
+    if not source and count == target.count:
+        return None
+    if source == target.name and count == target.count:
+        return None
+    sources = [source] if source else [name for name in LAYOUTS if LAYOUTS[name].count == count]
+    choices: list[str] = []
+    for name in sources:
+        choices += maps_between(name, target.name) + maps_between(target.name, name)
+    advice = "no map between them is known"
+    if choices:
+        advice = f"say --layout {' | '.join(choices)}"
+    raise ResultError(
+        f"{path.name}: points are {' or '.join(sources) or str(count)} ({count}), {protocol.name} has "
+        f"{target.name} ({target.count}): {advice}"
+    )
+
+
+def _map_truth(truth: Truth, protocol: Protocol, layout_map: LayoutMap) -> tuple[Truth, Protocol]:
+    """Bring the truth into the layout of the predictions, where the map leads there."""
+    values = convert_points(np.asarray(truth.values, np.float64), layout_map)
+    absent: Bools = np.asarray(np.isnan(values).any(axis=2))
+    mapped = replace(truth, values=values, absent=absent if absent.any() else None, visible=None)
+    return mapped, replace(protocol, layout=layout_map.target, points=(), masked=False)
+
+
+# --- matching -------------------------------------------------------------------------------------
+
+
+def _picture_names(truth: Truth, index: Index) -> dict[str, str]:
+    """Map ids of test items to the names of their pictures; the id itself where they have none."""
+    if index.images is None:
+        return {item: item for item in truth.ids.tolist()}
+    return dict(zip(index.ids.tolist(), index.images.tolist(), strict=True))
+
+
+def _answer(
+    faces: list[FoundFace],
+    truth: Truth,
+    index: Index,
+    protocol: Protocol,
+    hints: Hints,
+    path: Path,
+) -> tuple[Predictions, list[str]]:
+    by_picture = [face for face in faces if face.image]
+    named = [face for face in faces if not face.image]
+    notes: list[str] = []
+    answers: dict[str, Floats] = {}
+    if by_picture:
+        names = _picture_names(truth, index)
+        answers, notes = answer_by_picture(by_picture, truth, names, path.name)
+    ids = [face.item for face in named] + list(answers)
+    points = [face.points for face in named] + list(answers.values())
+    shape = truth.values.shape[1:]
+    if by_picture or hints.missing_failed:
+        known = set(prediction_files.spell_ids(ids, truth.ids.tolist()))
+        lacking = [item for item in truth.ids.tolist() if item not in known]
+        if lacking and not by_picture:
+            notes.append(f"{len(lacking)} items have no prediction and count as failed, as said")
+        ids += lacking
+        points += [np.full(shape, np.nan)] * len(lacking)
+    try:
+        predictions = prediction_files.match_to_truth(
+            ids, np.stack(points), None, truth, where=path.name, protocol=protocol.name
+        )
+    except ResultError as fault:
+        if "missing of the" in str(fault):
+            raise ResultError(f"{fault}; or say --missing failed") from fault
+        raise
+    return predictions, notes
