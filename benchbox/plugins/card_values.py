@@ -25,6 +25,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+_DEVICES = {"con", "prn", "aux", "nul"}
+for _number_word in "0123456789":
+    _DEVICES |= {f"com{_number_word}", f"lpt{_number_word}"}
 _LONGEST_SHOWN = 120  # letters of a value or key in a message
 
 
@@ -182,7 +185,13 @@ def _parse_table(value: Any) -> dict[str, Any]:
     return value
 
 
+def _parse_line(value: Any) -> str:
+    # a line break would leave the row of a table, or the field of a citation
+    return " ".join(_parse_text(value).split())
+
+
 TEXT = ValueKind(_parse_text, "a text")
+LINE = ValueKind(_parse_line, "a text")  # read as one line
 SWITCH = ValueKind(_parse_switch, "true | false")
 NUMBER = ValueKind(_parse_number, "a number")  # as it stands: an int stays one
 TABLE = ValueKind(_parse_table, "a table")
@@ -197,6 +206,31 @@ def text_matching(pattern: re.Pattern[str], allowed: str) -> ValueKind:
         return value
 
     return ValueKind(parse, allowed)
+
+
+def is_portable_name(name: str) -> bool:
+    """Tell whether every system can hold a file or folder of this name.
+
+    Windows keeps the names of devices for itself, whatever follows a dot, and drops a dot at the
+    end.
+
+    >>> is_portable_name("conv"), is_portable_name("con"), is_portable_name("nul.v2")
+    (True, False, False)
+    """
+    return name.partition(".")[0].lower() not in _DEVICES and not name.endswith((".", " "))
+
+
+def portable_name(pattern: re.Pattern[str], allowed: str) -> ValueKind:
+    """Describe names that match a pattern and that every system can hold as a folder's."""
+    plain = text_matching(pattern, allowed)
+
+    def parse(value: Any) -> str:
+        name: str = plain.parse(value)
+        if not is_portable_name(name):
+            raise ValueError("no name that Windows can hold")
+        return name
+
+    return ValueKind(parse, f"{allowed}; no dot at the end, and not con, nul or another device")
 
 
 def one_of(*choices: str) -> ValueKind:

@@ -17,6 +17,7 @@ from benchbox.errors import PluginError
 from benchbox.types import MethodCard, SharedTraining, Task, Variant
 
 from .card_values import (
+    LINE,
     TABLE,
     TEXT,
     CardKey,
@@ -25,6 +26,7 @@ from .card_values import (
     check_keys,
     list_of,
     one_of,
+    portable_name,
     read_toml,
     read_value,
     read_values,
@@ -38,13 +40,17 @@ MAX_BYTES = 1 << 20
 
 _TASKS: tuple[Task, ...] = get_args(Task)
 # becomes a folder of results/
-METHOD_NAME = text_matching(
+METHOD_NAME = portable_name(
     re.compile(r"[a-z0-9][a-z0-9._-]{0,63}"),
     "up to 64 small letters, digits, '.', '_' and '-', a letter or digit first; it names a folder"
     " of results",
 )
 _PARAM_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PARAM_RULE = "a small_letter_name = a bool, int, float, text or a list of them"
+_SUFFIXES = {"jr", "sr", "ii", "iii", "iv"}
+_PAPER_RULE = (
+    "a table [paper]; authors as a list of names, or as a text of whole names with commas between"
+)
 _FILE_PATTERN = text_matching(re.compile(r"[^./][^/]*"), "a pattern of names in the work folder")
 
 
@@ -52,20 +58,41 @@ def _parse_paper(value: Any) -> dict[str, str]:
     paper = {}
     for key, entry in TABLE.parse(value).items():
         if isinstance(entry, list):
-            paper[key] = ", ".join(map(str, entry))
+            paper[key] = ", ".join(_given_name_first(str(name)) for name in entry)
         else:
-            paper[key] = str(entry)
+            paper[key] = " ".join(str(entry).split())
+    if "," in paper.get("authors", "") and isinstance(value["authors"], str):
+        _refuse_split_names(paper["authors"])
     return paper
+
+
+def _given_name_first(name: str) -> str:
+    """Write a name in the order of speech, so that a comma stands between names only.
+
+    >>> _given_name_first("van der Roe, Rik"), _given_name_first("King, Jr., Martin Luther")
+    ('Rik van der Roe', 'Martin Luther King Jr.')
+    """
+    family, *rest = [" ".join(part.split()) for part in name.split(",")]
+    suffixes = [part for part in rest if part.rstrip(".").lower() in _SUFFIXES]
+    given = [part for part in rest if part not in suffixes]
+    return " ".join([*given, family, *suffixes])
+
+
+def _refuse_split_names(authors: str) -> None:
+    """Raise ValueError for a text whose commas stand within names: "Doe, Jane" is one author."""
+    for name in authors.split(","):
+        if len(name.split()) < 2 and "." not in name:
+            raise ValueError(name)
 
 
 _CARD_KEYS = (
     CardKey("name", METHOD_NAME),
-    CardKey("title", TEXT),
+    CardKey("title", LINE),
     CardKey("task", list_of(one_of(*_TASKS), least=1)),
-    CardKey("summary", TEXT),
+    CardKey("summary", LINE),
     CardKey("default", TEXT),
     CardKey("adapter", METHOD_NAME, default=""),
-    CardKey("paper", ValueKind(_parse_paper, "a table [paper]"), default={}),
+    CardKey("paper", ValueKind(_parse_paper, _PAPER_RULE), default={}),
     CardKey("params", TABLE, default={}),
     CardKey("before", TABLE, default={}),
     CardKey("budgets", TABLE, default={}),
@@ -73,7 +100,7 @@ _CARD_KEYS = (
 )
 _PAPER_KEYS = ("title", "authors", "venue", "year", "url")
 _VARIANT_KEYS = (
-    CardKey("title", TEXT),
+    CardKey("title", LINE),
     CardKey("params", TABLE, default={}),
     CardKey("budgets", TABLE, default={}),
     CardKey("shares", TABLE, default={}),

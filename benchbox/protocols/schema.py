@@ -19,6 +19,7 @@ from benchbox.errors import ProtocolError
 from benchbox.layouts import LAYOUTS
 from benchbox.metrics.metric_names import NORMALISERS, TASK_METRICS, TASKS, is_task_metric
 from benchbox.plugins.card_values import (
+    LINE,
     NUMBER,
     SWITCH,
     TEXT,
@@ -29,6 +30,7 @@ from benchbox.plugins.card_values import (
     list_of,
     number_where,
     one_of,
+    portable_name,
     read_values,
     table_of,
     table_with,
@@ -59,6 +61,10 @@ def _parse_member(value: Any) -> str:
 
 
 _NAME = text_matching(re.compile(r"[a-z0-9]+(-[a-z0-9]+)*"), "small letters, digits and dashes")
+# a folder of results
+_FILE_NAME = portable_name(
+    re.compile(r"[a-z0-9]+(-[a-z0-9]+)*"), "small letters, digits and dashes"
+)
 _NAME_OR_NONE = text_matching(re.compile(r"([a-z0-9]+(-[a-z0-9]+)*)?"), 'a name, or ""')
 _MEMBER = ValueKind(_parse_member, '"part & attribute & !attribute"')
 _SHARE = number_where(lambda share: 0 < share <= 1, "a share above 0 and up to 1")
@@ -174,8 +180,8 @@ _EXTRA_PICTURES = table_with(
 # --- keys -----------------------------------------------------------------------------------------
 
 _GENERAL_KEYS = (
-    CardKey("name", _NAME, "small letters, digits and dashes, as the file is called"),
-    CardKey("title", TEXT, "one line of text"),
+    CardKey("name", _FILE_NAME, "small letters, digits and dashes, as the file is called"),
+    CardKey("title", LINE, "one line of text"),
     CardKey("version", integer_from(1), "a whole number from 1, raised when a number moves"),
     CardKey("task", one_of(*TASKS)),
     CardKey("dataset", one_of(*DATASETS)),

@@ -154,7 +154,10 @@ def _folder_word(value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, list):
         return ",".join(map(_folder_word, value))
-    return quote(str(value), safe=",")
+    word = quote(str(value), safe=",")
+    if word.endswith("."):  # Windows drops it
+        word = f"{word[:-1]}%2E"
+    return word
 
 
 # --- one run being made ---------------------------------------------------------------------------

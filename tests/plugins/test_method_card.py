@@ -428,3 +428,26 @@ def test_every_choice_of_a_shipped_method_has_its_allowed_values():
     for card in method_card.read_cards():
         texts = {key for key, value in card.params.items() if isinstance(value, str)}
         assert texts - free <= set(card.allowed), card.name
+
+
+@pytest.mark.parametrize("name", ["con", "nul", "aux", "com1", "lpt9", "nul.v2", "a."])
+def test_a_name_that_windows_cannot_hold_is_refused(world, name):
+    with pytest.raises(PluginError, match=r"no dot at the end, and not con, nul"):
+        method_card.check_method_name(name)
+    with pytest.raises(PluginError, match=r"is not allowed; allowed: up to 64"):
+        method_card.read_card(world.method("mine", GOOD, f'[variants."{name}"]\ntitle = "W"\n'))
+    method_card.check_method_name(f"my-{name}x")
+
+
+def test_authors_family_name_first_stay_whole(world):
+    line = '[paper]\nauthors = ["Doe, Jane", "King, Jr., Martin", "X. Shao"]\n'
+    card = method_card.read_card(world.method("mine", GOOD, line))
+    assert card.paper["authors"] == "Jane Doe, Martin King Jr., X. Shao"
+    text = '[paper]\nauthors = "Doe, Jane, van der Roe, Rik"\n'
+    with pytest.raises(PluginError, match=r"paper: .* authors as a list of names"):
+        method_card.read_card(world.method("two", GOOD, text))
+
+
+def test_a_line_break_in_a_title_is_a_space(world):
+    folder = world.method("mine", GOOD, '[variants.w]\ntitle = """A\n  | B"""\n')
+    assert method_card.read_card(folder).variants["w"].title == "A | B"

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from benchbox.analysis import check_papers
 from benchbox.errors import ResultError
 from benchbox.layouts import find_layout
+from benchbox.plugins.card_values import is_portable_name
 from benchbox.runs import run_folders, run_identity
 from benchbox.types import Protocol, Run, RunKind, Score
 
@@ -87,7 +88,7 @@ def file_slug(name: str) -> str:
     >>> file_slug("300w-full+scale=0.1")
     '300w-full-scale-0-1-5c7b6a8d'
     """
-    if _SAFE_NAME.fullmatch(name) and ".." not in name:
+    if _SAFE_NAME.fullmatch(name) and ".." not in name and is_portable_name(name):
         return name
     clean = re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-")[:48]
     digest = hashlib.sha256(name.encode()).hexdigest()[:8]

@@ -40,7 +40,9 @@ def write_bibliography(shared: SharedData, protocol: Protocol) -> str:
         if table.convention in conventions:
             cited |= leaderboard_page.cited_papers(table)
     papers = shared.sources.references.papers
-    methods = dict.fromkeys(result.run.method for result in shared.runs_of(protocol))
+    # what was submitted under a method's name is somebody else's work
+    runs = [result for result in shared.runs_of(protocol) if result.kind != "submitted"]
+    methods = dict.fromkeys(result.run.method for result in runs)
     return exports.as_bibtex(
         [paper for key, paper in papers.items() if key in cited],
         [shared.methods[name] for name in methods if name in shared.methods],

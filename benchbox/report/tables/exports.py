@@ -163,7 +163,8 @@ def as_markdown(protocol: Protocol, table: Table) -> str:
         head.append(f"{column.metric.title}, {column.group}{_unit(column)}")
         rule.append("--:")
     table_head = [_markdown_line(head), _markdown_line(rule)]
-    lines = [f"{protocol.title}; {metric_names.describe_convention(table.convention)}", ""]
+    title = _one_line(protocol.title)
+    lines = [f"{title}; {metric_names.describe_convention(table.convention)}", ""]
     lines += table_head
     lines += [_markdown_line(_markdown_cells(row)) for row in table.rows]
     if table.detectable:
@@ -217,7 +218,12 @@ def _detectable_words(table: Table) -> list[str]:
 
 
 def _escape_markdown(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>|])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]<>|])", r"\\\1", _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    """Take line breaks out of a text: they would end its row."""
+    return " ".join(text.split())
 
 
 def _markdown_line(cells: Iterable[str]) -> str:
@@ -342,7 +348,7 @@ def _tex_cell(cell: Cell | None, command: str) -> str:
 
 
 def _escape_tex(text: str) -> str:
-    return "".join(_TEX.get(letter, letter) for letter in text)
+    return "".join(_TEX.get(letter, letter) for letter in _one_line(text))
 
 
 # --- BibTeX ---------------------------------------------------------------------------------------
@@ -367,10 +373,10 @@ def as_bibtex(papers: Iterable[Paper], cards: Iterable[MethodCard]) -> str:
 
 
 def _bibtex_entry(key: str, facts: Mapping[str, str]) -> str:
-    authors = [name.strip() for name in facts.get("author", "").split(",")]
+    authors = _split_authors(facts.get("author", ""))
     fields = {
         "title": f"{{{_escape_tex(facts.get('title', ''))}}}",
-        "author": _escape_tex(" and ".join(filter(None, authors))),
+        "author": _escape_tex(" and ".join(authors)),
         "booktitle": _escape_tex(facts.get("venue", "")),
         "year": facts.get("year", ""),
         "url": facts.get("url", ""),
@@ -380,6 +386,32 @@ def _bibtex_entry(key: str, facts: Mapping[str, str]) -> str:
         if value:
             lines.append(f"  {name} = {{{value}}},")
     return "\n".join([*lines, "}", ""])
+
+
+def _split_authors(text: str) -> list[str]:
+    """Split a text of authors into names, as BibTeX wants them.
+
+    Commas, semicolons or "and" stand between names; a comma beside a single word stands within one.
+
+    >>> _split_authors("X. Shao, J. Xing et al.")
+    ['X. Shao', 'J. Xing', 'others']
+    >>> _split_authors("Doe, Jane and van der Roe, Rik")
+    ['Doe, Jane', 'van der Roe, Rik']
+    """
+    names: list[str] = []
+    for piece in re.split(r";|\band\b", text):
+        parts = [" ".join(part.split()) for part in piece.split(",")]
+        whole = [" " in part or "." in part for part in parts if part]
+        if ";" in text or not all(whole):
+            parts = [" ".join(piece.split())]  # family name first: the comma is a part of it
+        names += parts
+    authors: list[str] = []
+    for name in names:
+        before, others, _ = name.partition("et al")
+        authors.append(before.strip())
+        if others:
+            authors.append("others")
+    return [name for name in authors if name]
 
 
 TABLE_FORMATS: Mapping[str, Callable[[Protocol, Table], str]] = {

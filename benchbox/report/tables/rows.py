@@ -362,16 +362,19 @@ def measured_row(
     `differing` is as in `row_details`.
     """
     first = runs[0]
-    year = ""
-    if first.run.method in methods:
-        year = methods[first.run.method].paper.get("year", "")
+    year, title = "", first.run.method
+    # what was submitted under a method's name is somebody else's work: no title, no year of a paper
+    if first.kind != "submitted":
+        title = method_title(first.run.method, methods)
+        if first.run.method in methods:
+            year = methods[first.run.method].paper.get("year", "")
     extra = "none"
     if protocol.extra:
         extra = "some"
     words = [variant_words(first), *row_details(runs, differing)]
     return Row(
         kind=first.kind,
-        name=method_title(first.run.method, methods),
+        name=title,
         page=f"{first.page}.html",
         details=tuple(filter(None, words)),
         sources=(),

@@ -9,7 +9,8 @@ import pytest
 
 from benchbox import report
 from benchbox.errors import ProtocolError, ResultError
-from benchbox.papers.reference_rows import Paper
+from benchbox.papers.reference_rows import Paper, References
+from benchbox.plugins import method_card
 from benchbox.report.inputs import results as stored
 from benchbox.report.tables import exports, leaderboard, ranked_rows
 
@@ -140,3 +141,27 @@ def test_one_table_is_had_without_a_site(tmp_path):
         report.export_table(tmp_path / "results", "300w-full", "csv", "face_size")
     with pytest.raises(ProtocolError):
         report.export_table(tmp_path / "results", "no-such", "csv")
+
+
+def test_a_line_break_in_a_name_ends_no_row(make, demo, tmp_path):
+    """The trap: a Markdown row that a title cuts in two."""
+    make("demo-a", 0.04, overrides={"loss": "l1\n| 1 | best"})
+    table = leaderboard.build_leaderboard(
+        demo, stored.read_results(tmp_path / "results")[0], References({}, ()), {}
+    ).tables[0]
+    for write in (exports.as_markdown, exports.as_latex):
+        text = write(replace(demo, title="Faces\n\n| of mine"), table)
+        assert not [line for line in text.splitlines() if line.startswith(("| of", "| 1 | best"))]
+
+
+def test_what_was_submitted_is_not_the_work_of_the_method_whose_name_it_bears(make, demo, tmp_path):
+    make("glsr", 0.04, kind="submitted", variant="submitted", budget=None)
+    methods = {card.name: card for card in method_card.read_cards()}
+    (row,) = (
+        leaderboard.build_leaderboard(
+            demo, stored.read_results(tmp_path / "results")[0], References({}, ()), methods
+        )
+        .tables[0]
+        .rows
+    )
+    assert (row.name, row.year) == ("glsr", "")
