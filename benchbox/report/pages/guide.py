@@ -24,7 +24,12 @@ from .shared_data import SharedData, hash_values
 
 _FOLDER = Path(__file__).parents[1] / "site_text"
 # read without being imported, as the metrics are
-_PREDICTION_CHECKS = Path(__file__).parents[2] / "scoring" / "prediction_checks.py"
+_SCORING = Path(__file__).parents[2] / "scoring"
+_PREDICTION_CHECKS = {  # module → title
+    "prediction_checks": "Predictions: placeholders",
+    "wrong_frame": "Predictions: landmarks far from every face",
+    "wrong_gaze": "Predictions: gaze worse than a constant",
+}
 _METRICS = (
     "landmarks",
     "gaze",
@@ -134,8 +139,10 @@ def _check_sections() -> Iterator[tuple[str, str, str]]:
             cells = (check.name, check.looks_at, check.limit, check.evidence, check.outcome)
             lines.append(f"| {' | '.join(cells)} |")
         yield f"checks-{number}", title, "\n".join(lines)
-    text = ast.get_docstring(ast.parse(_PREDICTION_CHECKS.read_text(encoding="utf-8"))) or ""
-    yield "checks-predictions", "Predictions", docstring_to_markdown(text)
+    for module, title in _PREDICTION_CHECKS.items():
+        source = (_SCORING / f"{module}.py").read_text(encoding="utf-8")
+        text = ast.get_docstring(ast.parse(source)) or ""
+        yield f"checks-{module.replace('_', '-')}", title, docstring_to_markdown(text)
 
 
 def read_docstring(module: str) -> str:
