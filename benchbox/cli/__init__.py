@@ -15,6 +15,7 @@ from . import (
     protocol_commands,
     result_commands,
     run_commands,
+    stored_results,
 )
 from .main_group import main
 
@@ -26,4 +27,5 @@ __all__ = [
     "protocol_commands",
     "result_commands",
     "run_commands",
+    "stored_results",
 ]

@@ -507,6 +507,16 @@ def read_run(run: Path) -> Run:
     """
     from . import run_integrity
 
+    found = read_record(run)
+    run_integrity.require_intact(found)
+    return found
+
+
+def read_record(run: Path) -> Run:
+    """Read the record of one run without a look at the files beside it.
+
+    Raises ResultError for an unknown schema or a record that is not this folder's.
+    """
     document = _read_versioned(run / _RUN)
     protocol, method, variant, seed = run.absolute().parts[-4:]
     for key, folder in (("protocol", protocol), ("method", method)):
@@ -514,7 +524,7 @@ def read_run(run: Path) -> Run:
             raise ResultError(
                 f"{run / _RUN}: {key} = {document.get(key)!r} does not fit its folder; put it back"
             )
-    found = Run(
+    return Run(
         protocol=protocol,
         method=method,
         variant=variant,
@@ -522,8 +532,6 @@ def read_run(run: Path) -> Run:
         folder=run,
         record=run_record.parse_record(document, str(run / _RUN)),
     )
-    run_integrity.require_intact(found)
-    return found
 
 
 def read_record_text(run: Run) -> str:
