@@ -1,0 +1,61 @@
+"""Run the tests of the module that a mutation tester has just changed; exit as pytest does.
+
+The module is the one that differs from the commit. Its own test file comes first, then the files
+that test it through others: most mutants die at once, and what is left sees all of them.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+# module → further files that test it
+THROUGH_OTHERS = {
+    "metrics/aggregate": ["metrics/test_unanswered.py", "scoring/test_score.py"],
+    "metrics/bootstrap": ["metrics/test_paired_tests.py", "scoring/test_score.py"],
+    "metrics/landmarks": ["scoring/test_absent_points.py", "scoring/test_score.py"],
+    "metrics/metric_names": ["scoring/test_score.py"],
+    "metrics/number_format": ["report/tables"],
+    "metrics/per_point": ["scoring/test_score.py"],
+    "metrics/ranks": ["metrics/test_unanswered.py"],
+    "metrics/unanswered": ["analysis/test_compare.py"],
+    "scoring/error_table": ["scoring"],
+    "scoring/score": ["scoring"],
+    "scoring/prediction_checks": ["scoring", "runs"],
+    "scoring/wrong_frame": ["scoring", "runs", "analysis/explain"],
+    "scoring/wrong_gaze": ["scoring", "runs", "analysis/explain"],
+}
+
+
+def changed_modules() -> list[str]:
+    """Name the modules of benchbox that differ from the commit: `metrics/ranks`."""
+    command = ["git", "diff", "--name-only", "--", "benchbox"]
+    names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return [name.removeprefix("benchbox/").removesuffix(".py") for name in names]
+
+
+def files_that_test(module: str) -> list[str]:
+    """Return the test files of a module, its own first."""
+    room, _, name = module.partition("/")
+    own = f"{room}/test_{name}.py"
+    files = []
+    for file in (own, *THROUGH_OTHERS.get(module, [])):
+        if (Path("tests") / file).exists():
+            files.append(f"tests/{file}")
+    return files or [f"tests/{room}"]
+
+
+def main() -> int:
+    """Run pytest on what tests the changed modules, on all of metrics and scoring for none."""
+    files: list[str] = []
+    for module in changed_modules():
+        files += [file for file in files_that_test(module) if file not in files]
+    if not files:
+        files = ["tests/metrics", "tests/scoring"]
+    modules = [f"benchbox/{name}.py" for name in changed_modules()]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--doctest-modules"]
+    command = [sys.executable, "-m", "pytest", *options, *modules, *files]
+    return subprocess.run(command, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
