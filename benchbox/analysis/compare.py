@@ -26,7 +26,7 @@ import numpy as np
 
 from benchbox.errors import ProtocolError, ResultError
 from benchbox.metrics import aggregate, bootstrap, paired_tests, ranks, unanswered
-from benchbox.metrics.metric_names import parse_metric, parse_stored_metric
+from benchbox.metrics.metric_names import MEASURES, parse_metric, parse_stored_metric
 from benchbox.runs import kept_cards, run_folders, run_identity
 from benchbox.runs.run_record import ScoreFile
 from benchbox.text_table import align_columns
@@ -306,13 +306,23 @@ def _chosen_metrics(
     for metric in metrics:
         if metric not in known:
             raise ResultError(f"no metric {metric!r} in these runs; they have {', '.join(known)}")
+        if not _is_mean(metric):
+            raise ResultError(
+                f"{metric} is no mean over items, so it has no paired test; compare the NME"
+            )
     wanted = set(metrics or known)
     if not metrics and not everything:
         wanted = set(_of_first_convention(list(known)))
     chosen = {}
     for group, names in names_of_group.items():
-        chosen[group] = [name for name in names if name in wanted]
+        chosen[group] = [name for name in names if name in wanted and _is_mean(name)]
     return chosen
+
+
+def _is_mean(name: str) -> bool:
+    """Tell whether a metric is a mean over items, which alone has a paired test: no median."""
+    measure = MEASURES.get(parse_stored_metric(name).measure)
+    return measure is None or measure.is_mean
 
 
 def _of_first_convention(names: Sequence[str]) -> Sequence[str]:

@@ -13,6 +13,9 @@ metric                                value and count of an item
 `auc_<T>_<convention>`                1 − min(e, T)/T, 1 (a fraction); a failed item is infinitely
                                       wrong
 `fr_<T>_<convention>`                 100 · [e > T], 1 (%); a failed item counts as above T
+`rmse_<convention>`                   as `nme`, of the root mean square over the points
+`median_<convention>`                 100 · e, 1 for the middle item or the two middle ones, else
+                                      0, 0: no mean, so without interval, test and ranks
 `error_cm`, `error_deg`               e, 1
 `error_cm_person`, `error_deg_person` e/n, 1/n with n answered items of the person: a mean of the
                                       persons' means
@@ -139,11 +142,22 @@ def _values_and_counts(metric: Metric, rows: Rows) -> tuple[Floats, Floats | Boo
     if metric.threshold is not None:
         return _curve_terms(metric.measure, errors, metric.threshold), np.ones(len(errors))
     known = np.isfinite(errors)
-    if metric.measure != "nme":
+    if metric.measure == "median":
+        known = _middle_items(errors, known)
+    if metric.unit != "%":
         return np.nan_to_num(errors, posinf=0.0), known
     if not known.all():
         errors = np.where(known, errors, 0.0)
     return 100 * errors, known
+
+
+def _middle_items(errors: Floats, known: Bools) -> Bools:
+    """Mark the item with the middle error, or the two in the middle, of those with an answer."""
+    middle = np.zeros(len(errors), bool)
+    rows = np.flatnonzero(known)
+    order = rows[np.argsort(errors[rows], kind="stable")]
+    middle[order[(len(rows) - 1) // 2 : len(rows) // 2 + 1]] = True
+    return middle
 
 
 def _curve_terms(measure: str, errors: Floats, threshold: float) -> Floats:

@@ -16,6 +16,7 @@ subset is scored:
   it fixes none.
 * `diagonal`: √(w² + h²) of the tight box of the points (Menpo).
 * `height`: h of the tight box of the points.
+* `mean_side`: (w + h)/2 of the tight box of the points (menpobench).
 
 Only points that are there count: the tight box is that of the points that are marked and, where a
 card tells visible points from hidden ones (`masked`), visible. A hidden point may stand anywhere: a
@@ -64,6 +65,8 @@ import numpy as np
 
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
+
+from .metric_names import PARTS
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Layout, Strings
@@ -147,6 +150,33 @@ def mean_errors_by_subset(
     return results
 
 
+def rms_errors(
+    truth: Floats,
+    predictions: Floats,
+    points: Sequence[int] | None = None,
+    visible: Bools | None = None,
+) -> Floats:
+    """Return each face's root mean square distance (N,) px over the visible ones of some points.
+
+    √(mean_j ‖p_ij - g_ij‖²): one point far off weighs more than in the mean distance, which is
+    never larger. Arguments and NaN as in `mean_errors`.
+
+    >>> truth = np.zeros((1, 2, 2))
+    >>> rms_errors(truth, np.array([[[3.0, 4.0], [0.0, 1.0]]])).round(4)  # √((25 + 1)/2)
+    array([3.6056])
+    """
+    _require_points(truth, predictions)
+    chosen, result = _point_selection(points, truth.shape[1]), np.empty(len(truth))
+    for start in range(0, len(truth), CHUNK_FACES):
+        rows = slice(start, start + CHUNK_FACES)
+        squares = point_errors(truth[rows], predictions[rows])[:, chosen] ** 2
+        if visible is None:
+            result[rows] = np.sqrt(squares.mean(axis=-1))
+        else:
+            result[rows] = np.sqrt(_masked_mean(squares, visible[rows, chosen]))
+    return result
+
+
 def nme(
     truth: Floats,
     predictions: Floats,
@@ -190,6 +220,19 @@ def nme_by_part(
         name: nme(truth, predictions, scale, points, visible)
         for name, points in layout.parts.items()
     }
+
+
+def part_points(layout: Layout, part: str) -> list[int]:
+    """Return the points of a part of the face (a key of `metric_names.PARTS`), [] without any.
+
+    >>> from benchbox.layouts import IBUG68
+    >>> part_points(IBUG68, "eyes")
+    [36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47]
+    """
+    points: list[int] = []
+    for name in PARTS[part]:
+        points += layout.parts.get(name, ())
+    return sorted(points)
 
 
 def nme_by_point(
@@ -305,16 +348,22 @@ def _height(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # n
     return _box_sides(tight_box(truth))[1]
 
 
+def _mean_side(truth: Floats, layout: Layout, boxes: Floats | None) -> Floats:  # noqa: ARG001
+    width, height = _box_sides(tight_box(truth))
+    return (width + height) / 2
+
+
 NORMALISER_FUNCTIONS: Mapping[str, Callable[[Floats, Layout, Floats | None], Floats]] = {
     "inter_ocular": _inter_ocular,
     "inter_pupil": _inter_pupil,
     "face_size": _face_size,
     "diagonal": _diagonal,
     "height": _height,
+    "mean_side": _mean_side,
 }
 
 
-_BOX_NORMALISERS = ("face_size", "diagonal", "height")  # from the tight box of points
+_BOX_NORMALISERS = ("face_size", "diagonal", "height", "mean_side")  # from the tight box of points
 
 
 def _distance(vectors: Floats) -> Floats:

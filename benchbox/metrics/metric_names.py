@@ -29,6 +29,15 @@ NORMALISERS = {
     "face_size": "face size",
     "diagonal": "diagonal of the box",
     "height": "height of the box",
+    "mean_side": "mean of width and height of the box",
+}
+# part of a metric's name → parts of a layout (`Layout.parts`) whose points it takes, those it has
+PARTS = {
+    "contour": ("contour", "face_oval"),
+    "brows": ("left_brow", "right_brow"),
+    "eyes": ("left_eye", "right_eye"),
+    "nose": ("nose",),
+    "mouth": ("mouth",),
 }
 SHORT_NAMES = {
     "inter_ocular": "inter-ocular",
@@ -36,6 +45,7 @@ SHORT_NAMES = {
     "face_size": "face size",
     "diagonal": "diagonal",
     "height": "height",
+    "mean_side": "mean side",
     "cm": "centimetres",
     "deg": "degrees",
     "px": "pixels",
@@ -57,6 +67,7 @@ class Measure:
     lower_is_better: bool = True
     has_threshold: bool = False
     per_sequence: bool = False  # one value per sequence (a video, a stare), not per item
+    is_mean: bool = True  # a ratio of sums over items: has an interval, a paired test and ranks
 
 
 MEASURES = {  # in the order of a table's columns
@@ -64,15 +75,18 @@ MEASURES = {  # in the order of a table's columns
     "error": Measure("Error"),
     "auc": Measure("AUC", unit="1", lower_is_better=False, has_threshold=True),
     "fr": Measure("Failure rate", unit="%", has_threshold=True),
+    "rmse": Measure("RMSE", unit="%"),
+    "median": Measure("Median NME", unit="%", is_mean=False),
     "msd": Measure("MSD", per_sequence=True),
     "jitter": Measure("Jitter", per_sequence=True),
     "bias": Measure("Bias", per_sequence=True),
 }
 _NORMALISED = re.compile(
-    r"(?P<measure>nme|auc|fr)"
+    r"(?P<measure>nme|auc|fr|rmse|median)"
     r"(?:_(?P<threshold>\d+(?:\.\d+)?(?:e-\d+)?))?"
     rf"_(?P<normaliser>{'|'.join(NORMALISERS)})"
     r"(?:_(?P<points>\d+))?"
+    rf"(?:_(?P<part>{'|'.join(PARTS)}))?"
     r"(?P<visible>_visible)?"
 )
 _CALIBRATED = re.compile(r"error_(?P<unit>cm|deg)_calibrated_(?P<shots>[1-9]\d{0,2})")
@@ -92,6 +106,7 @@ class Metric:
     lower_is_better: bool = True
     averaged_by: str = ""  # what is averaged first: dot, person
     shots: int = 0  # frames of each person that an offset is fitted to; then a mean of persons
+    part: str = ""  # a key of `PARTS`: the points of one part of the face; "": of the whole
 
     def __str__(self) -> str:
         """Return the name, as `parse_metric` reads it."""
@@ -117,7 +132,7 @@ class Metric:
         """Return what errors are measured in: `inter_ocular_51`, `inter_pupil_visible`, `cm`."""
         if not self.normaliser:
             return self.unit or self.measure
-        return convention_name(self.normaliser, self.points, self.visible)
+        return convention_name(self.normaliser, self.points, self.visible, self.part)
 
     @cached_property
     def title(self) -> str:
@@ -146,6 +161,8 @@ class Metric:
     @property
     def column(self) -> str:
         """Name the column of the error table that the metric is computed from."""
+        if self.measure == "rmse":
+            return self.name
         if self.normaliser:
             return f"nme_{self.convention}"
         return self.name.removesuffix("_person")
@@ -166,6 +183,10 @@ def parse_metric(name: str) -> Metric:
     'auc_5e-05_inter_ocular'
     >>> parse_metric("nme_inter_ocular_visible").convention
     'inter_ocular_visible'
+    >>> parse_metric("nme_inter_ocular_nose").part
+    'nose'
+    >>> parse_metric("rmse_inter_ocular").column, parse_metric("median_height_51").column
+    ('rmse_inter_ocular', 'nme_height_51')
     >>> parse_metric("error_cm_person").averaged_by
     'person'
     >>> parse_metric("bias_px").unit
@@ -206,6 +227,7 @@ def _read_name(name: str) -> Metric | None:
         threshold=threshold,
         normaliser=match["normaliser"],
         points=int(match["points"] or 0),
+        part=match["part"] or "",
         visible=match["visible"] is not None,
         unit=measure.unit,
         lower_is_better=measure.lower_is_better,
@@ -285,18 +307,36 @@ def list_metrics(protocol: Protocol) -> list[str]:
     return [*names, *protocol.metrics]
 
 
+def is_further_error(name: str, protocol: Protocol) -> bool:
+    """Tell whether a card may name a metric in `metrics` that its other keys do not give already.
+
+    Of one part of the face, a median or an RMSE; the normaliser and the points are the card's.
+    """
+    if protocol.task != "landmarks" or not is_metric(name):
+        return False
+    metric = parse_metric(name)
+    if metric.visible and not protocol.masked:
+        return False
+    is_cards = metric.normaliser in protocol.normalisers and metric.points in (0, *protocol.points)
+    return is_cards and (bool(metric.part) or metric.measure in ("rmse", "median"))
+
+
 # --- conventions ----------------------------------------------------------------------------------
 
 
-def convention_name(normaliser: str, points: int = 0, visible: bool = False) -> str:
+def convention_name(normaliser: str, points: int = 0, visible: bool = False, part: str = "") -> str:
     """Name a convention: a normaliser, the points that are scored, whether only visible ones count.
 
     >>> convention_name("inter_ocular", 51, visible=True)
     'inter_ocular_51_visible'
+    >>> convention_name("inter_ocular", part="nose")
+    'inter_ocular_nose'
     """
     name = normaliser
     if points:
         name += f"_{points}"
+    if part:
+        name += f"_{part}"
     if visible:
         name += "_visible"
     return name
@@ -315,7 +355,22 @@ def split_convention(convention: str) -> tuple[str, int, bool]:
     head, _, tail = rest.rpartition("_")
     if head and tail.isdigit():
         return head, int(tail), visible
+    if tail in PARTS and head.rpartition("_")[2].isdigit():  # inter_ocular_51_nose
+        normaliser, _, points = head.rpartition("_")
+        return f"{normaliser}_{tail}", int(points), visible
     return rest, 0, visible
+
+
+def split_part(normaliser: str) -> tuple[str, str]:
+    """Divide what `split_convention` gives first into a normaliser and a part of the face, or "".
+
+    >>> split_part("inter_ocular_nose"), split_part("mean_side")
+    (('inter_ocular', 'nose'), ('mean_side', ''))
+    """
+    head, _, tail = normaliser.rpartition("_")
+    if tail in PARTS:
+        return head, tail
+    return normaliser, ""
 
 
 def describe_convention(convention: str) -> str:
@@ -326,12 +381,13 @@ def describe_convention(convention: str) -> str:
     >>> describe_convention("cm")
     'error in centimetres'
     """
-    normaliser, points, visible = split_convention(convention)
+    with_part, points, visible = split_convention(convention)
+    normaliser, part = split_part(with_part)
     if normaliser in ("cm", "deg", "px"):
         text = f"error in {SHORT_NAMES[normaliser]}"
     else:
         text = f"error over {NORMALISERS.get(normaliser, normaliser)}"
-    return text + _points_suffix(points, visible)
+    return text + _points_suffix(points, visible, part)
 
 
 def short_convention(convention: str) -> str:
@@ -340,12 +396,15 @@ def short_convention(convention: str) -> str:
     >>> short_convention("inter_ocular_visible")
     'inter-ocular, visible only'
     """
-    normaliser, points, visible = split_convention(convention)
-    return SHORT_NAMES.get(normaliser, normaliser) + _points_suffix(points, visible)
+    with_part, points, visible = split_convention(convention)
+    normaliser, part = split_part(with_part)
+    return SHORT_NAMES.get(normaliser, normaliser) + _points_suffix(points, visible, part)
 
 
-def _points_suffix(points: int, visible: bool) -> str:
+def _points_suffix(points: int, visible: bool, part: str) -> str:
     suffix = ""
+    if part:
+        suffix += f", {part}"
     if points:
         suffix += f", {points} points"
     if visible:
@@ -386,9 +445,12 @@ def _measure_order(metric: Metric) -> tuple[float, int, str]:
 
 
 def _convention_order(convention: str, normalisers: tuple[str, ...]) -> tuple[bool, int, int, str]:
-    normaliser, points, visible = split_convention(convention)
+    with_part, points, visible = split_convention(convention)
+    normaliser, part = split_part(with_part)
     rank = len(normalisers)
     if normaliser in normalisers:
         rank = normalisers.index(normaliser)
     most_points_first = -points or -(10**6)
+    if part:
+        most_points_first = 1  # parts of the face last
     return visible, most_points_first, rank, convention

@@ -63,10 +63,15 @@ def _failed_rows(rows: Rows, column: str) -> Bools:
 
     NaN alone would not say so: it stands where an error does not exist.
     """
-    names = rows.dtype.names if isinstance(rows, np.ndarray) else rows
-    if "failed" in (names or ()):
+    if "failed" in _column_names(rows):
         return np.asarray(rows["failed"], bool)
     return np.isposinf(rows[column])
+
+
+def _column_names(rows: Rows) -> tuple[str, ...]:
+    if isinstance(rows, np.ndarray):
+        return rows.dtype.names or ()
+    return tuple(rows)
 
 
 def lost_error(name: str, tables: Sequence[Rows]) -> float:
@@ -105,10 +110,9 @@ def counted_terms(name: str, rows: Rows, unanswered: Bools, lost: float) -> Term
     metric = parse_metric(name)
     in_unit = 100.0 if metric.unit == "%" else 1.0
     filled = {metric.column: np.where(unanswered, lost / in_unit, rows[metric.column])}
-    if metric.per_sequence:
-        filled["sequence"] = rows["sequence"]
-    elif metric.averaged_by == "person":
-        filled["cluster"] = rows["cluster"]
+    for column in ("cluster", "sequence"):  # what means of means are taken over
+        if column in _column_names(rows):
+            filled[column] = rows[column]
     return metric_terms(name, filled)
 
 

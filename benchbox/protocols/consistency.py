@@ -12,7 +12,7 @@ from pathlib import Path
 from benchbox.datasets import select
 from benchbox.errors import ProtocolError
 from benchbox.layouts import LAYOUTS, find_layout
-from benchbox.metrics.metric_names import TASK_METRICS, is_task_metric
+from benchbox.metrics.metric_names import TASK_METRICS, is_further_error, is_task_metric
 from benchbox.types import Protocol
 
 from . import gaze_card
@@ -137,9 +137,13 @@ def _metrics_fit_task(protocol: Protocol) -> str | None:
     """Landmarks are scored by normaliser, so only gaze must name a metric."""
     allowed = TASK_METRICS[protocol.task]
     enough = protocol.task == "landmarks" or len(protocol.metrics) > 0
-    if enough and all(is_task_metric(name, protocol.task) for name in protocol.metrics):
+    others = [name for name in protocol.metrics if not is_task_metric(name, protocol.task)]
+    if enough and all(is_further_error(name, protocol) for name in others):
         return None
-    return " | ".join(allowed)
+    words = " | ".join(allowed)
+    if protocol.task == "landmarks":
+        words += " | nme, rmse or median of a part or a whole face under the card's own normalisers"
+    return words
 
 
 def _masked_belongs_to_landmarks(protocol: Protocol) -> str | None:
@@ -154,7 +158,7 @@ def _normalisers_belong_to_landmarks(protocol: Protocol) -> str | None:
         return "one or more for landmarks, [] for gaze"
     if layout is None:
         return None
-    allowed = ["face_size", "diagonal", "height"]
+    allowed = ["face_size", "diagonal", "height", "mean_side"]
     if all(layout.eyes):
         allowed.append("inter_pupil")
     if layout.eye_corners is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchbox.layouts import require_layout
-from benchbox.metrics.metric_names import parse_metric
+from benchbox.metrics.metric_names import parse_metric, short_convention
 from benchbox.types import Protocol
 
 from . import options
@@ -14,6 +14,7 @@ _MEANING = {
     "face_size": "the square root of the face box's area",
     "diagonal": "the diagonal of the tight box around the points",
     "height": "the height of the tight box around the points",
+    "mean_side": "the mean of width and height of the tight box around the points",
     "detector": "boxes of the dataset's own face detector, as a running system would have",
     "rect": "the dataset's own face rectangle; AFLW computed it from the true points, WFLW's is"
     " like a detector's",
@@ -41,7 +42,16 @@ _PERTURBATION_KEYS = ("scale", "translation", "rotation", "noise")
 
 def _metric_meaning(name: str) -> str:
     """Say what a metric of a card measures, with the frames and draws of a calibration."""
-    shots = parse_metric(name).shots
+    metric = parse_metric(name)
+    if metric.normaliser:
+        words = {
+            "rmse": "root mean square over the points",
+            "median": "the median face's error",
+            "nme": "mean distance",
+        }
+        measure = words.get(metric.measure, metric.title)
+        return f"{measure}, by {short_convention(metric.convention)}"
+    shots = metric.shots
     if not shots:
         return _METRIC_MEANING[name]
     return (

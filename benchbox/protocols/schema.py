@@ -17,7 +17,13 @@ from benchbox.datasets.formats.writer_names import FORMATS
 from benchbox.datasets.gaze import notation
 from benchbox.errors import ProtocolError
 from benchbox.layouts import LAYOUTS
-from benchbox.metrics.metric_names import NORMALISERS, TASK_METRICS, TASKS, is_task_metric
+from benchbox.metrics.metric_names import (
+    NORMALISERS,
+    TASK_METRICS,
+    TASKS,
+    is_task_metric,
+    parse_metric,
+)
 from benchbox.plugins.card_values import (
     LINE,
     NUMBER,
@@ -82,13 +88,14 @@ _ALL_METRICS = tuple(chain.from_iterable(TASK_METRICS.values()))
 def _parse_task_metric(value: Any) -> str:
     name: str = TEXT.parse(value)
     if not any(is_task_metric(name, task) for task in TASKS):
-        raise ValueError(name)
+        parse_metric(name)  # one of a part of the face, an RMSE or a median: see `consistency`
     return name
 
 
 _TASK_METRIC = ValueKind(
     _parse_task_metric,
-    f"{' | '.join(_ALL_METRICS)} | error_cm_calibrated_<k> | error_deg_calibrated_<k>",
+    f"{' | '.join(_ALL_METRICS)} | error_cm_calibrated_<k> | error_deg_calibrated_<k> | "
+    "nme_…_nose (a part of the face) | rmse_… | median_…",
 )
 _COLUMNS = list_of(TEXT, least=1)
 _LENGTH = number_where(lambda length: length > 0, "a length above 0")

@@ -10,7 +10,7 @@ tests and ranks. It holds no truth and no prediction, and neither can be had bac
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from benchbox.layouts import LAYOUTS, find_layout, require_layout
 from benchbox.metrics import bootstrap, calibration, gaze, jitter, landmarks, per_point
 from benchbox.metrics.metric_names import (
     NORMALISERS,
+    Metric,
     convention_name,
     list_conventions,
     parse_metric,
@@ -265,7 +266,42 @@ def _landmark_errors(
         )
     if protocol.masked:
         errors |= _visible_errors(protocol, layout, truth, values, failed, scales)
+    for name in protocol.metrics:
+        metric = parse_metric(name)
+        if metric.normaliser and metric.column not in errors:
+            errors_px = _further_errors(protocol, layout, truth, values, metric)
+            scaled = errors_px / scales[metric.normaliser]
+            errors[metric.column] = np.where(failed, np.inf, scaled)
     return errors
+
+
+def _further_errors(
+    protocol: Protocol, layout: Layout, truth: Truth, values: Floats, metric: Metric
+) -> Floats:
+    """Return an error (N,) px that a card's further metric asks for: of a part, or an RMSE.
+
+    NaN for a face of which no such point is there. Raises ProtocolError for a part that the layout
+    does not have.
+    """
+    indices: Sequence[int] | None = None
+    if metric.points:
+        indices = layout.subsets[metric.points]
+    if metric.part:
+        of_part = landmarks.part_points(layout, metric.part)
+        indices = [k for k in of_part if indices is None or k in indices]
+        if not indices:
+            raise ProtocolError(
+                f"{protocol.name}: {metric.name}: {layout.name} has no such points; its parts are "
+                f"{', '.join(layout.parts)}"
+            )
+    there = None if truth.absent is None else ~truth.absent
+    if metric.visible:
+        there = truth.visible
+    measure = landmarks.mean_errors
+    if metric.measure == "rmse":
+        measure = landmarks.rms_errors
+    with np.errstate(over="ignore", invalid="ignore"):
+        return measure(truth.values, values, indices, there)
 
 
 def _point_subsets(protocol: Protocol, layout: Layout) -> dict[int, tuple[int, ...] | None]:

@@ -20,6 +20,7 @@ import numpy as np
 from benchbox.errors import ResultError
 from benchbox.metrics import aggregate, bootstrap, unanswered
 from benchbox.metrics.metric_names import (
+    MEASURES,
     format_threshold,
     list_conventions,
     list_metrics,
@@ -241,7 +242,8 @@ def _group_scores(
         if count:
             above = np.bincount(units, weights=terms.values, minlength=count).astype(np.float64)
             below = np.bincount(units, weights=terms.counts, minlength=count).astype(np.float64)
-            if bootstrap.mostly_unanswered(below, unanswered_units):
+            no_mean = not MEASURES[parse_metric(name).measure].is_mean
+            if no_mean or bootstrap.mostly_unanswered(below, unanswered_units):
                 above = below = np.zeros(count)  # no interval
             totals[:, column], totals[:, column + len(names)] = above, below
     return scores, totals

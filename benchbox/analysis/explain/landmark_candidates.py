@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from benchbox.errors import DataError
 from benchbox.geometry import tight_box
 from benchbox.layouts import require_layout
 from benchbox.metrics import aggregate, curves, landmarks
-from benchbox.metrics.metric_names import NORMALISERS, Metric, parse_metric
+from benchbox.metrics.metric_names import NORMALISERS, PARTS, Metric, parse_metric
 from benchbox.scoring import error_table
 
 from .convention_grid import Axes, Measure, axes_of
@@ -45,7 +45,15 @@ _AVERAGES = {
     "pooled": "one mean over all visible points of all faces: a face with few visible points "
     "weighs less (MMPose)",
     "median": "the median face instead of the mean: hard faces count no more",
+    "subset_means": "the mean of the means of the card's subsets: a small subset weighs as much as "
+    "a large one",
 }
+# how the points of a face become its error
+_POINT_MEANS = {
+    "mean": "the mean distance of the points of a face",
+    "rms": "the root mean square distance of the points of a face: one point far off weighs more",
+}
+_MEAN_MEASURES = {"nme": "macro", "rmse": "macro", "median": "median"}  # → its own average
 _SHIFTS = {
     f"{px:+g}px": f"{px:+g} px added to x and y: {means}" for px, means in NAMED_SHIFTS.items()
 }
@@ -98,8 +106,11 @@ def landmark_axes(
             "faces without an answer counted as 100 % wrong in the mean, which leaves them out here"
         )
         axes["failed"] = ("left_out", {"as_100": means})
-    if parsed.measure == "nme":
-        axes["average"] = ("macro", _AVERAGES)
+    if parsed.measure in _MEAN_MEASURES:
+        own_points = "rms" if parsed.measure == "rmse" else "mean"
+        axes["point_mean"] = (own_points, _POINT_MEANS)
+        averages = {"macro": "the mean of the faces", **_AVERAGES}
+        axes["average"] = (_MEAN_MEASURES[parsed.measure], averages)
         axes["unit"] = ("percent", {"fraction": "a fraction printed where per cent is meant"})
     else:
         other_papers = dict.fromkeys(_THRESHOLDS, "the threshold of another paper")
@@ -116,7 +127,7 @@ def _convention_axes(
     partly_visible = truth.visible is not None and not bool(truth.visible.all())
     return {
         "normaliser": (metric.normaliser, {**_NORMALISERS, **_box_words(index)}),
-        "points": (str(metric.points or "all"), _point_set_words(layout)),
+        "points": (metric.part or str(metric.points or "all"), _point_set_words(layout)),
         "visible": ("visible" if metric.visible else "all", _visible_words(partly_visible)),
     }
 
@@ -145,11 +156,16 @@ def landmark_measure(
         return _shifted(predictions.values, layout, shift, order, scale, best)
 
     @cache
-    def errors_px(shift: str, order: str, scale: str, points: str, visible: str) -> Floats:
+    def errors_px(
+        shift: str, order: str, scale: str, points: str, visible: str, point_mean: str
+    ) -> Floats:
         mask = marked
         if visible == "visible":
             mask = truth.visible
-        errors = landmarks.mean_errors(
+        measure = landmarks.mean_errors
+        if point_mean == "rms":
+            measure = landmarks.rms_errors
+        errors = measure(
             truth.values, shifted(shift, order, scale), _point_indices(layout, points), mask
         )
         return np.where(failed, np.nan, errors)
@@ -171,10 +187,15 @@ def landmark_measure(
         scale = lengths(choice["normaliser"])
         if scale is None or not rows.any():
             return None
-        if parsed.measure == "nme" and choice["average"] == "pooled":
+        if choice.get("average") == "pooled":
             points = _point_indices(layout, choice["points"])
             return _pooled(truth, shifted(*moves), scale, rows & ~failed, points, choice)
-        errors = errors_px(*moves, choice["points"], choice["visible"])[rows]
+        point_mean = choice.get("point_mean", "mean")
+        all_errors = errors_px(*moves, choice["points"], choice["visible"], point_mean)
+        if choice.get("average") == "subset_means":
+            subsets = _subsets_within(rows, truth)
+            return _mean_of_subsets(subsets, all_errors, scale, failed, choice)
+        errors = all_errors[rows]
         return _summarise(parsed.measure, errors, scale[rows], failed[rows], choice)
 
     return value
@@ -205,7 +226,7 @@ def _summarise(
 ) -> float | None:
     """Return NME, AUC or failure rate of errors (N,) px over normalisers (N,), or None."""
     errors = errors_px / scale
-    if measure != "nme":
+    if measure not in _MEAN_MEASURES:
         return _curve_value(measure, np.where(failed, np.inf, errors), choice)
     if choice.get("failed") == "as_100":
         errors = np.where(failed, 1.0, errors)
@@ -219,6 +240,35 @@ def _summarise(
     if choice["average"] == "median":
         return float(factor * np.median(errors[known]))
     return float(factor * np.mean(errors[known]))
+
+
+def _subsets_within(rows: Bools, truth: Truth) -> list[Bools]:
+    """Return the card's groups (N,) that lie within some rows and are fewer, each set once."""
+    subsets: dict[bytes, Bools] = {}
+    for inside in truth.groups.values():
+        if not (inside & ~rows).any() and inside.sum() < rows.sum():
+            subsets.setdefault(inside.tobytes(), inside)
+    return list(subsets.values())
+
+
+def _mean_of_subsets(
+    subsets: Sequence[Bools],
+    errors_px: Floats,
+    scale: Floats,
+    failed: Bools,
+    choice: Mapping[str, str],
+) -> float | None:
+    """Return the plain mean of the subsets' NMEs, None where there are not two or one is empty."""
+    if len(subsets) < 2:
+        return None
+    means = []
+    for rows in subsets:
+        macro = {**choice, "average": "macro"}
+        mean = _summarise("nme", errors_px[rows], scale[rows], failed[rows], macro)
+        if mean is None:
+            return None
+        means.append(mean)
+    return float(np.mean(means))
 
 
 def _curve_value(measure: str, errors: Floats, choice: Mapping[str, str]) -> float | None:
@@ -290,13 +340,13 @@ def _normaliser_lengths(
             if name in protocol.normalisers:
                 raise
             return None  # another paper's, that a face with absent points does not have
-    if name.startswith("box_"):
-        return _box_lengths(index, name.removeprefix("box_"), truth)
+    if name.startswith(("box_", "sides_")):
+        kind, _, source = name.partition("_")
+        return _box_lengths(index, source, truth, kind)
     if name in ("eye_mix", "inner_corners"):
         return _inner_eye_lengths(name, truth, layout)
     sides = np.diff(tight_box(truth.values).reshape(-1, 2, 2), axis=1)[:, 0]
     measures: Mapping[str, Callable[[Floats], Floats]] = {
-        "mean_side": lambda wh: wh.mean(axis=1),
         "longer_side": lambda wh: wh.max(axis=1),
         "plus_one": lambda wh: np.sqrt((wh + 1).prod(axis=1)),
     }
@@ -313,14 +363,21 @@ def _inner_eye_lengths(name: str, truth: Truth, layout: Layout) -> Floats | None
     return inner
 
 
-def _box_lengths(index: Index, source: str, truth: Truth) -> Floats | None:
-    """Return the square roots (N,) of the areas of a source's boxes; None where one is missing."""
+def _box_lengths(index: Index, source: str, truth: Truth, kind: str) -> Floats | None:
+    """Return a length (N,) of a source's boxes; None where one is missing.
+
+    `box`: the square root of the area; `sides`: the mean of width and height.
+    """
     row_of = {str(item): row for row, item in enumerate(index.ids)}
     rows = [row_of[str(item)] for item in truth.ids]
     boxes = index.boxes[source][rows]
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    area = width * height
     if not np.isfinite(area).all() or not (area > 0).all():
         return None
+    if kind == "sides":
+        mean_sides: Floats = (width + height) / 2
+        return mean_sides
     return np.sqrt(area)
 
 
@@ -357,12 +414,18 @@ def _box_words(index: Index) -> dict[str, str]:
             "whatever box the "
             "method is given"
         )
+        words[f"sides_{source}"] = (
+            f"divided by the mean of width and height of the {source} box, (w + h)/2"
+        )
     return words
 
 
 def _point_set_words(layout: Layout) -> dict[str, str]:
     subsets = {str(count): f"{count} of the {layout.count} points" for count in layout.subsets}
     parts = {name: f"only the points of {name}" for name in layout.parts}
+    for name in PARTS:
+        if landmarks.part_points(layout, name) and name not in parts:
+            parts[name] = f"only the points of the {name}"
     return {"all": f"all {layout.count} points", **subsets, **parts}
 
 
@@ -371,7 +434,9 @@ def _point_indices(layout: Layout, points: str) -> list[int]:
         return list(range(layout.count))
     if points.isdigit():
         return list(layout.subsets[int(points)])
-    return list(layout.parts[points])
+    if points in layout.parts:
+        return list(layout.parts[points])
+    return landmarks.part_points(layout, points)
 
 
 def _visible_words(partly_visible: bool) -> dict[str, str]:

@@ -102,7 +102,7 @@ def convention_page(board: Board, convention: str) -> str:
 
 def _answer_text(question: int, answer: str | int | bool) -> str:
     if question == 0:
-        return metric_names.SHORT_NAMES.get(str(answer), str(answer))
+        return metric_names.short_convention(str(answer))
     if not answer:
         return "all"
     if question == 1:

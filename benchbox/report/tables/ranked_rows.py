@@ -15,6 +15,7 @@ import numpy as np
 
 from benchbox.errors import ResultError
 from benchbox.metrics import ranks
+from benchbox.metrics.metric_names import MEASURES
 from benchbox.report.inputs import results
 from benchbox.report.inputs.results import Problem, Result
 from benchbox.types import Protocol
@@ -204,6 +205,10 @@ def _detectable_differences(
     group = ""
     in_group: list[np.ndarray] = []  # errors of all runs; a group serves many columns
     for column in table.columns:
+        measure = MEASURES.get(column.metric.measure)
+        if measure is not None and not measure.is_mean:
+            differences.append(None)
+            continue
         try:
             if column.group != group:
                 in_group = _errors_in_group(peers, column.group)

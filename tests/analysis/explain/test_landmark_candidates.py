@@ -72,6 +72,7 @@ DIVISORS = {
     "mean_side": lambda g, face: np.ptp(g, axis=0).mean(),
     "longer_side": lambda g, face: np.ptp(g, axis=0).max(),
     "plus_one": lambda g, face: math.sqrt(math.prod(np.ptp(g, axis=0) + 1)),
+    "sides_detector": lambda g, face: (np.ptp(g, axis=0) + 40).mean(),
     "box_detector": lambda g, face: math.sqrt(math.prod(np.ptp(g, axis=0) + 40)),
 }
 
@@ -83,6 +84,42 @@ def test_every_normaliser_is_found(case, name):
         explained(case, case.answer(values), slow(case, values, DIVISORS[name]))[0]
         == f"normaliser {name}"
     )
+
+
+@pytest.mark.parametrize("part", ["contour", "brows", "eyes", "nose", "mouth"])
+def test_the_error_of_a_part_under_the_faces_normaliser_is_found(case, part):
+    """G&LSR's Table 1 prints the parts beside the whole, all over the eye corners."""
+    values = case.noisy()
+    claimed = slow(case, values, corners, errors_of.part_points(IBUG68, part))
+    assert explained(case, case.answer(values), claimed)[0] == f"points {part}"
+
+
+def test_the_root_mean_square_over_the_points_is_found(case):
+    values = case.noisy()
+    faces = []
+    for g, p in zip(case.truth.values, values, strict=True):
+        squares = [math.dist(a, b) ** 2 for a, b in zip(g, p, strict=True)]
+        faces.append(math.sqrt(sum(squares) / 68) / corners(g, 0))
+    claimed = 100 * sum(faces) / len(faces)
+    answers = case.answer(values)
+    assert explained(case, answers, claimed)[0] == "point_mean rms"
+    assert explained(case, answers, claimed, "rmse_inter_ocular")[0] == "as the card says"
+    plain = slow(case, values, corners)
+    assert explained(case, answers, plain, "rmse_inter_ocular")[0] == "point_mean mean"
+
+
+def test_the_mean_of_the_subsets_means_is_found(case):
+    """Trap: (common + challenging) / 2 is not the full set's mean where one is four times larger."""
+    common = np.arange(40) < 32
+    groups = {"full": np.ones(40, bool), "common": common, "challenging": ~common}
+    case = dataclasses.replace(case, truth=dataclasses.replace(case.truth, groups=groups))
+    values = case.noisy()
+    values[32:] += 4
+    common = slow(case, values, corners, faces=range(32))
+    challenging = slow(case, values, corners, faces=range(32, 40))
+    assert common < challenging - 1
+    found = explained(case, case.answer(values), (common + challenging) / 2)
+    assert found[0] == "average subset_means"
 
 
 @pytest.mark.parametrize(
