@@ -3,6 +3,8 @@
 Bad frames are known.
 """
 
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -119,6 +121,40 @@ def test_extracted_frames_are_read_first(tmp_path):
     for number in range(1, 7):
         cv2.imwrite(str(folder / f"{number:06d}.png"), np.full((80, 96, 3), 255 - number, np.uint8))
     assert vw.index(tmp_path).read(2)[0, 0].tolist() == [252, 252, 252]
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "wanted"),
+    [("{:04d}.png", 1, "000001"), ("{:06d}.png", 0, "000006"), ("frame{:06d}.png", 1, "000001")],
+)
+def test_frames_that_are_numbered_otherwise_are_wrong_before_anything_trains(
+    tmp_path, name, first, wanted
+):
+    """Trap: as many frames as annotations, so verify called the video whole."""
+    home = write(tmp_path, ("410",))
+    folder = home / "410/extraction"
+    folder.mkdir()
+    for number in range(first, first + 6):
+        cv2.imwrite(str(folder / name.format(number)), np.zeros((80, 100, 3), np.uint8))
+    message = f"extraction: {wanted}.png (or .jpg) is not there"
+    (wrong,) = [text for text in levels(vw.verify(tmp_path), "wrong") if "410" in text]
+    assert message in wrong
+    with pytest.raises(DataError, match=re.escape(message)):
+        vw.index(tmp_path)
+    assert len(vw.index(tmp_path, pixels=False).ids) == 6
+
+
+def test_droppings_of_file_managers_are_no_frames_and_no_annotations(tmp_path):
+    home = write(tmp_path, ("410",))
+    folder = home / "410/extraction"
+    folder.mkdir()
+    for number in range(1, 7):
+        cv2.imwrite(str(folder / f"{number:06d}.png"), np.zeros((80, 100, 3), np.uint8))
+        (folder / f"._{number:06d}.png").write_bytes(b"")
+        (home / f"410/annot/._{number:06d}.pts").write_bytes(b"")
+    (folder / "Thumbs.db").write_bytes(b"")
+    assert levels(vw.verify(tmp_path), "wrong") == []
+    assert len(vw.index(tmp_path).ids) == 6
 
 
 def test_a_gap_in_the_annotations_is_refused(tmp_path):
