@@ -13,6 +13,7 @@ input: 1 % of error where the eye corners are 50 px apart, to one side, on every
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from .network_card import NetworkInput, PictureCrop
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats
 
+_NUMBER_GAPS = re.compile(r"[\s,;]+")
 _INTERPOLATION = {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC}
 # per axis: what is added to x - X0 before scaling, and to u after it
 _HALF_PIXELS = {"resize": (0.5, -0.5), "affine": (0.0, 0.0), "corner": (0.0, -0.5)}
@@ -204,6 +206,17 @@ def _virtual_camera(values: Mapping[str, Any], sample: Sample) -> tuple[Floats, 
     return matrix, rotation
 
 
+def _read_array(sample: Sample, name: str) -> Floats:
+    """Return what a dataset gives, which of a person's own files is a text: "500 0 240 …"."""
+    given = sample.meta[name]
+    try:
+        if isinstance(given, str):
+            return np.array([float(word) for word in _NUMBER_GAPS.split(given.strip("[] "))])
+        return np.asarray(given, float)
+    except (ValueError, TypeError) as fault:
+        raise DataError(f"{sample.id}: {name} is {given!r}, expected numbers") from fault
+
+
 def _meta_array(sample: Sample, name: str, shape: tuple[int, ...], key: str) -> Floats:
     if name not in sample.meta:
         there = ", ".join(sample.meta) or "nothing"
@@ -211,7 +224,7 @@ def _meta_array(sample: Sample, name: str, shape: tuple[int, ...], key: str) -> 
             f"{sample.id}: {key} = {name!r} is not among what the dataset gives: {there};"
             " a virtual camera needs the real one, the face's centre and the head's rotation"
         )
-    array = np.asarray(sample.meta[name], float)
+    array = _read_array(sample, name)
     if array.size == 9 and shape == (3, 3):
         array = array.reshape(3, 3)
     if array.shape != shape or not np.isfinite(array).all():

@@ -497,6 +497,21 @@ def test_gaze_in_a_virtual_camera_is_turned_back_by_its_rotation(open_card, tmp_
     np.testing.assert_allclose(plain, (0, 0.5, 0.75**0.5), atol=1e-6)
 
 
+def test_a_camera_written_as_text_in_a_table_is_the_same_camera(open_card, tmp_path):
+    """A gaze table of one's own hands further columns on as texts."""
+    save_fixed_outputs(tmp_path / "network.onnx", {"output": np.array([[30.0, 5.0]])})
+    predict = open_card(f'{VIRTUAL}{ANGLES}space = "virtual"\n')
+    sample = virtual_sample()
+    texts = {}
+    for name, numbers in sample.meta.items():
+        texts[name] = " ".join(str(number) for number in numbers.ravel())
+    written = Sample("w", sample.box, sample.pixels, {}, texts)
+    np.testing.assert_allclose(predict([written]), predict([sample]), atol=1e-12)
+    broken = Sample("x", sample.box, sample.pixels, {}, {**texts, "face_centre": "0 0 far"})
+    with pytest.raises(DataError, match="x: face_centre is '0 0 far', expected numbers"):
+        predict([broken])
+
+
 def test_a_virtual_camera_needs_the_real_one(open_card, tmp_path):
     save_fixed_outputs(tmp_path / "network.onnx", {"output": np.array([[30.0, 0.0]])})
     predict = open_card(f'{VIRTUAL}{ANGLES}space = "virtual"\n')
