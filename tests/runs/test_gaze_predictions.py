@@ -12,13 +12,17 @@ import cv2
 import numpy as np
 import pytest
 from scipy.io import savemat
+from scipy.spatial.transform import Rotation
 
 from benchbox.datasets import open_protocol_dataset, split, verify
+from benchbox.datasets.gaze import notation
+from benchbox.datasets.gaze.conventions import GazeRows
 from benchbox.errors import BenchboxError, ProtocolError, ResultError
-from benchbox.geometry import angles_to_vectors
+from benchbox.geometry import angles_to_vectors, vectors_to_angles
 from benchbox.protocols import protocol_card
-from benchbox.runs import execute, run_folders, score_file
+from benchbox.runs import execute, gaze_predictions, run_folders, score_file
 from benchbox.runs.gaze_predictions import GazeReading
+from benchbox.types import Truth
 
 ANGLES = 'columns = ["yaw", "pitch"], positive = ["right", "up"], unit = "deg"'
 SCREEN = "width_mm = 300.0, height_mm = 200.0, camera_x_mm = 150.0, camera_above_mm = 10.0"
@@ -396,3 +400,61 @@ def test_cards_of_the_documentation_are_valid(tmp_path, document):
     path.write_text(blocks[0], encoding="utf-8")
     card = protocol_card.load_protocol(str(path))
     assert "error_deg_calibrated_3" in card.metrics
+
+
+def test_stares_boxes_and_devices_reach_the_method_and_the_score(world):
+    """Dot 1 of two people is two dots; a box of -1 four times is none."""
+    eye = [f"left_eye_{corner}" for corner in ("x0", "y0", "x1", "y1")]
+
+    def cells(row):
+        box = [1, 2, 11, 8]
+        if row == HALF:
+            box = [-1] * 4
+        return [row % 4 // 2, "phone", row % 3 + 1, *box, *world.points_px[row]]
+
+    world.tables(["dot", "device", "orientation", *eye, "x", "y"], cells)
+    card = world.card(f'{POINTS}, sequence = "dot"', "gaze2d", ["msd_cm", "error_cm_dot"])
+    protocol = protocol_card.load_protocol(card)
+    index = execute.open_index(protocol, world.folder)
+    assert index.sequences[:4].tolist() == ["0/0", "0/0", "0/1", "0/1"]
+    assert len(np.unique(index.sequences)) == 12
+    assert index.meta["device"][0] == "phone"
+    assert index.meta["orientation"][:3].tolist() == [1, 2, 3]
+    assert np.isnan(index.boxes["left_eye"][HALF]).all()
+    assert index.boxes["left_eye"][0].tolist() == [1, 2, 11, 8]
+    assert index.boxes["picture"][0].tolist() == [-0.5, -0.5, 39.5, 29.5]
+    # answers 1 cm left and right of each dot's middle
+    lines = ["image,x,y"]
+    for row in range(HALF, ROWS):
+        pair = row - row % 2
+        x, y = world.points_px[pair : pair + 2].mean(axis=0)
+        lines.append(f"{world.names[row]},{x + 50 * (-1) ** row},{y}")
+    scored = score_file.score_predictions_file(world.write("p.csv", lines), card, "x", world.folder)
+    found = {name: score.value for name, score in scored.scores.groups["all"].items()}
+    assert found == pytest.approx({"msd_cm": 1.0, "error_cm_dot": 0.0}, abs=1e-9)
+
+
+def test_a_set_with_two_frames_asks_which_one_is_meant(world):
+    """pitch, yaw of a normalised set read as the camera's: 6.15 degrees for 4.11, without a word."""
+    vectors = angles_to_vectors(np.radians(world.angles[HALF:]))
+    names = tuple(world.names[HALF:])
+    turns = Rotation.from_rotvec(np.linspace([0, 0.1, 0], [0.2, 0, 0], HALF)).as_matrix()
+    known = GazeRows("gaze3d", names, (notation.HOUSE_VECTORS,), rotations=turns)
+    truth = Truth(np.array(names), vectors, {}, np.array(names))
+    normalised = np.einsum("nij,nj->ni", turns, vectors)
+    angles = vectors_to_angles(normalised)
+    lines = ["image,pitch,yaw"]
+    for name, (pitch, yaw) in zip(names, angles, strict=True):
+        lines.append(f"{name},{pitch},{yaw}")
+    path = world.write("p.csv", lines)
+    said = {"columns": ("pitch", "yaw"), "positive": ("up", "left"), "unit": "rad"}
+
+    def read(**more):
+        reading = GazeReading(**said, **more)
+        return gaze_predictions.read_gaze_predictions(
+            path, truth, "gaze3d", known, reading, protocol="mine"
+        )[0]
+
+    with pytest.raises(ResultError, match=r"--frame: is missing; .*camera \| normalised"):
+        read()
+    np.testing.assert_allclose(read(frame="normalised").values, vectors, atol=1e-12)
