@@ -58,7 +58,7 @@ def read_cvat(path: Path, field: str = "") -> MarkedFaces:
     faces, notes = without_points(faces, "elements")
     if kind == "points":
         return _by_position(faces, notes, path)
-    names = _label_order(root, label) or sorted({key for face in faces for key in face.marks})
+    names = _label_order(root, label) or _labels_of_nodes(images, faces)
     return MarkedFaces(faces, tuple(names), notes=tuple(notes))
 
 
@@ -170,6 +170,15 @@ def _by_position(faces: Sequence[MarkedFace], notes: Sequence[str], path: Path) 
             "points without names must be the same for every face"
         )
     return MarkedFaces(faces, count=max(sizes, default=0), notes=tuple(notes))
+
+
+def _labels_of_nodes(images: Sequence[Any], faces: Sequence[MarkedFace]) -> list[str]:
+    """Return the labels of all nodes, outside ones too, where no definition orders them."""
+    labels = {key for face in faces for key in face.marks}
+    for image in images:
+        for node in image.iterfind("skeleton/points"):
+            labels.add(node.get("label") or "")
+    return sorted(labels)
 
 
 def _label_order(root: Any, label: str) -> list[str]:

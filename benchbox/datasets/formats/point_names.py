@@ -85,7 +85,7 @@ def is_known_name(name: str) -> bool:
 def layouts_of_names(names: Sequence[str]) -> list[str]:
     """Name the layouts of the table that these names belong to.
 
-    Those alone that have no other names, where there are any.
+    At least half of a layout's names must be there; those alone that have no others, if any.
 
     >>> layouts_of_names(["right_eye", "left_eye", "nose", "mouth_left", "mouth_right"])
     ['five']
@@ -97,7 +97,7 @@ def layouts_of_names(names: Sequence[str]) -> list[str]:
         if numbers is not None:
             if _base(numbers, layout.count) is not None:
                 found.append(layout.name)
-        elif names and all(name_words(name) in known for name in names):
+        elif 2 * len(names) >= layout.count and all(name_words(name) in known for name in names):
             found.append(layout.name)
     whole = [name for name in found if LAYOUTS[name].count == len(set(names))]
     if numbers is None and whole:
