@@ -330,7 +330,7 @@ def _sampled_rows(labels: Floats, predictions: Floats) -> npt.NDArray[np.intp]:
     rows = np.flatnonzero(np.isfinite(labels).all(axis=1) & np.isfinite(predictions).all(axis=1))
     if len(rows) == 0:
         raise ValueError("no row has both a label and a prediction")
-    return rows[:: max(1, len(rows) // MAX_ROWS)]
+    return rows[:: max(1, -(-len(rows) // MAX_ROWS))]
 
 
 def _as_vectors(values: Floats) -> Floats:

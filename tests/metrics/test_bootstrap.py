@@ -342,3 +342,12 @@ def test_names_are_numbered_in_their_order(names):
     np.testing.assert_array_equal(
         bootstrap.number_clusters(swapped), np.unique(clusters, return_inverse=True)[1]
     )
+
+
+def test_ten_thousand_resamples_where_nothing_else_is_said():
+    """As cards state it; an interval of a run and of `compare` rest on equally many."""
+    ones = np.ones((3, 1))
+    assert bootstrap.resample_scores(ones, ones, np.arange(3)).shape == (10_000, 1)
+    totals = np.ones((3, 2))
+    assert bootstrap.resample_sums(totals).shape == (10_000, 1)
+    assert bootstrap.resample_tables([totals])[0].shape == (10_000, 1)

@@ -154,3 +154,15 @@ def test_large_sets_are_thinned(monkeypatch):
     assert gaze_convention_search.search_direction_convention(
         wanted, -geometry.angles_to_vectors(learnt(wanted))
     ).certain
+
+
+@pytest.mark.parametrize(("given", "kept"), [(50, 50), (51, 26), (99, 50), (120, 40), (500, 50)])
+def test_never_more_rows_than_the_limit_and_evenly_spaced(monkeypatch, given, kept):
+    """Trap: 99 rows divided by 50 is 1, and all of them were taken; rows without an answer count not."""
+    monkeypatch.setattr(gaze_convention_search, "MAX_ROWS", 50)
+    labels, answers = np.zeros((given + 5, 2)), np.zeros((given + 5, 2))
+    answers[:5] = np.nan
+    rows = gaze_convention_search._sampled_rows(labels, answers)
+    assert len(rows) == kept
+    assert rows[0] == 5
+    assert len(np.unique(np.diff(rows))) == 1

@@ -269,6 +269,12 @@ def test_coinciding_eye_corners_are_named():
     truth[2, 45] = truth[2, 36]
     with pytest.raises(DataError, match=r"row 2: normaliser inter_ocular is 0 px.*1 of 3 faces"):
         landmarks.normaliser_lengths("inter_ocular", truth, IBUG68)
+    truth[1] = truth[2]  # of several, the first one is named
+    with pytest.raises(DataError, match=r"^b: .*2 of 3 faces"):
+        landmarks.normaliser_lengths(
+            "inter_ocular", truth, IBUG68, ids=np.array(["a", "b", "helen/testset/7_1"])
+        )
+    truth[1] = faces(3)[1]
     with pytest.raises(DataError, match=r"^helen/testset/7_1: "):
         landmarks.normaliser_lengths(
             "inter_ocular", truth, IBUG68, ids=np.array(["a", "b", "helen/testset/7_1"])
