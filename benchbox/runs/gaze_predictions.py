@@ -77,6 +77,9 @@ class GazeReading:
 AS_THE_LABELS = GazeReading()
 
 
+_FLAGS = "failed"  # the column of rows without an answer
+
+
 @dataclass(frozen=True, eq=False)
 class GazeTable:
     """Predictions as they stand in a file."""
@@ -111,10 +114,12 @@ def read_gaze_predictions(
     *,
     protocol: str,
     suggest: prediction_files.Suggest | None = None,
+    say: Callable[[str], None] = prediction_files.say_nothing,
 ) -> tuple[Predictions, str]:
     """Read predictions of gaze in the order of the truth; return them and how they were read.
 
-    `known` is what own gaze files say of their rows (`Index.gaze`), None for other datasets.
+    `known` is what own gaze files say of their rows (`Index.gaze`), None for other datasets. `say`
+    is told which columns are not read; one that is called `failed` is.
 
     Raises
     ------
@@ -129,6 +134,11 @@ def read_gaze_predictions(
     if known.rotations is not None and not reading.frame:
         _require_frame(convention, known.conventions, path.name)
     numbers = _pick_columns(table, convention, path.name)
+    unread = _unread_columns(table, convention)
+    if _FLAGS in unread:
+        unread.remove(_FLAGS)
+        numbers[_read_flags(table)] = np.nan
+    prediction_files.name_unread(path, "columns", unread, say)
     ids = _ids_of(table, truth, known, reading, path.name)
     order = prediction_files.match_ids(
         ids, truth.ids.tolist(), path.name, protocol=protocol, suggest=suggest
@@ -265,6 +275,22 @@ def _pick_columns(table: GazeTable, convention: GazeConvention, where: str) -> F
     if infinite.any():
         raise ResultError(f"{table.where[int(np.argmax(infinite))]}: a number is infinite")
     return numbers
+
+
+def _unread_columns(table: GazeTable, convention: GazeConvention) -> list[str]:
+    """Return the names of columns that are neither ids nor gaze."""
+    _, names = notation.split_columns(convention.columns)
+    return [name for name in table.columns or () if name not in names]
+
+
+def _read_flags(table: GazeTable) -> np.ndarray:
+    """Return which rows (N,) a column says to have failed; an empty cell is none."""
+    flags = table.numbers_of([(table.columns or ()).index(_FLAGS)])[:, 0]
+    wrong = ~np.isin(flags, (0, 1)) & ~np.isnan(flags)
+    if wrong.any():
+        raise ResultError(f"{table.where[int(np.argmax(wrong))]}: failed must be 0 or 1")
+    failed: np.ndarray = flags == 1
+    return failed
 
 
 def _ids_of(

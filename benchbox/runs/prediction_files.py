@@ -22,7 +22,7 @@ import re
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -359,7 +359,7 @@ def read_npz_arrays(path: Path, say: Say = say_nothing) -> NpzArrays:
                 failed = _read_member(archive, "failed", path)
     except _DAMAGED as fault:
         raise ResultError(f"{path.name}: not a whole .npz file: {fault}") from fault
-    _say_unread(path, "arrays", [name for name in names if name not in _ARRAYS], say)
+    name_unread(path, "arrays", [name for name in names if name not in _ARRAYS], say)
     if values.dtype.kind not in "fiu":
         raise ResultError(f"{path.name}: values must be real numbers, not {values.dtype}")
     if ids is None:
@@ -378,7 +378,7 @@ def _read_npz(path: Path, say: Say) -> Rows:
     return arrays.ids, arrays.values, arrays.failed
 
 
-def _say_unread(path: Path, what: str, names: list[str], say: Say) -> None:
+def name_unread(path: Path, what: str, names: Sequence[str], say: Say) -> None:
     """Name what a file holds beside what is read."""
     if names:
         shown = ", ".join(repr(name[:40]) for name in names[:_SHOWN_NAMES])
@@ -471,7 +471,7 @@ def _read_csv(path: Path, say: Say) -> Rows:
                     flags.append(_parse_flag(cells[columns.failed], where))
     except (UnicodeDecodeError, csv.Error) as fault:
         raise ResultError(f"{path.name}: not a CSV file in UTF-8: {fault}") from fault
-    _say_unread(path, "columns", columns.unread, say)
+    name_unread(path, "columns", columns.unread, say)
     values: Floats = np.array(rows, dtype=np.float64).reshape(len(rows), len(columns.names))
     if columns.names == _ANGLE_COLUMNS:
         values = _angles_to_vectors(values, ids, path.name)

@@ -190,6 +190,7 @@ def _read_file(
             reading,
             protocol=protocol.name,
             suggest=suggest,
+            say=say,
         )
     predictions = prediction_files.read_predictions(
         file, truth, protocol=protocol.name, suggest=suggest, say=say

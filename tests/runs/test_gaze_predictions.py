@@ -146,6 +146,27 @@ def test_every_kind_of_file_gives_the_same_score(world, kind):
     assert "note: predictions are read as yaw (positive: right), pitch (positive: up), deg" in lines
 
 
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_further_columns_are_named_and_flags_are_read(world, suffix):
+    """The trap: `failed` and `confidence` were passed over, and lost frames were scored."""
+    world.angle_tables()
+    card = world.card(ANGLES)
+    lines = ["id,confidence,yaw,pitch,failed"]
+    for row in range(HALF, ROWS):
+        lost = int(row == HALF)
+        yaw, pitch = -world.angles[row, 1] + 40 * lost, world.angles[row, 0]
+        lines.append(f"{world.names[row]},0.5,{yaw},{pitch},{lost}")
+    file = world.write(f"p.{suffix}", [line.replace(",", "\t") for line in lines])
+    if suffix == "csv":
+        file = world.write("p.csv", lines)
+    value, said = world.score(file, card)
+    assert value == pytest.approx(0.0, abs=1e-3)
+    assert f"note: p.{suffix}: columns that are not read: 'confidence'" in said
+    world.write(file.name, [lines[0], lines[1][:-1] + "7", *lines[2:]])
+    with pytest.raises(ResultError, match="failed must be 0 or 1"):
+        world.score(file, card)
+
+
 def test_rows_without_ids_are_asked_about(world):
     """`.txt` of two angles a row: nothing says whose they are."""
     world.angle_tables()
