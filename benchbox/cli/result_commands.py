@@ -10,6 +10,7 @@ import click
 
 from benchbox.errors import ResultError
 
+from .left_out import note_left_out
 from .main_group import exit_failed, main, require_results
 from .printing import print_json, print_note
 from .shared_options import FOLDER, NUMBER, data_option, data_root, json_option, results_option
@@ -47,6 +48,7 @@ def report_command(
         raise click.UsageError("--format and --protocol go together; --convention needs both")
     from benchbox import report
 
+    note_left_out()
     if suffix in ("pdf", "png"):
         folder = out or Path("figures")
         for file in report.save_figures(results, protocol, suffix, folder, convention):
@@ -63,7 +65,7 @@ def _check_site(results: Path, site: Path) -> None:
     """Exit 1 if the pages are not those that the results give."""
     from benchbox import report
 
-    stale = report.find_stale_files(results, site)
+    stale = report.find_stale_files(results, site, print_note)
     for name in stale:
         click.echo(f"stale: {name}")
     if stale:
@@ -77,7 +79,7 @@ def _render_site(results: Path, site: Path) -> None:
 
     if results != Path("results"):
         require_results(results)
-    written = report.render_site(results, site)
+    written = report.render_site(results, site, print_note)
     click.echo(f"{len(written)} files in {site}; open {site / 'index.html'}")
 
 
@@ -148,6 +150,7 @@ def check_command(
     from benchbox.analysis import check_papers, regression_gate
 
     require_results(results)
+    note_left_out()
     if baseline is None:  # else a run that is gone is what it tells
         regression_gate.require_runs(results)
     if write_baseline is not None and not (baseline or rescore or facts or as_json):

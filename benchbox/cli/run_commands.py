@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from .left_out import note_left_out_cards
 from .main_group import exit_failed, exit_interrupted, main
 from .printing import print_columns, print_json, print_note
 from .shared_options import (
@@ -77,6 +78,7 @@ def run_command(
 ) -> None:
     """Train a method, predict the test items, score, and leave a record."""
     changes = parse_overrides(overrides)
+    note_left_out_cards(methods)
     from benchbox.runs import execute
     from benchbox.scoring import score
 

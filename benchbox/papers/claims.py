@@ -147,13 +147,32 @@ _TABLES = ("systems", "orderings", "facts")
 
 
 def load_claims() -> Claims:
-    """Read the claims of every installed collection; raises DataError naming file and key."""
-    files = []
-    for collection in discovery.find_collections("benchbox.protocols"):
+    """Read the claims of every installed collection.
+
+    A third party's file that cannot be read is left out; `scan_claims` says why. Raises DataError
+    naming file and key for a fault of our own.
+    """
+    return scan_claims()[0]
+
+
+def scan_claims() -> tuple[Claims, list[str]]:
+    """Read the claims of every collection; also say which files were left out, and why."""
+    kept: list[Path] = []
+    faults: list[str] = []
+    found = Claims({}, (), ())
+    for number, collection in enumerate(discovery.find_collections(discovery.PROTOCOLS)):
         file = collection.folder / "references" / "claims.toml"
-        if file.is_file():
-            files.append(file)
-    return read_claims(*files)
+        if not file.is_file():
+            continue
+        try:
+            found = read_claims(*kept, file)
+        except (DataError, OSError) as fault:
+            if number == 0:  # our own come first
+                raise
+            faults.append(f"{collection.source}: {fault}")
+        else:
+            kept.append(file)
+    return found, faults
 
 
 def read_claims(*files: Path) -> Claims:

@@ -148,14 +148,30 @@ class References:
 def load_references() -> References:
     """Read the references of every installed collection of protocols.
 
-    Raise DataError naming file, line and column.
+    A third party's folder that cannot be read is left out; `scan_references` says why. Raise
+    DataError naming file, line and column for a fault of our own.
     """
-    folders = []
-    for collection in discovery.find_collections("benchbox.protocols"):
+    return scan_references()[0]
+
+
+def scan_references() -> tuple[References, list[str]]:
+    """Read the references of every collection; also say which folders were left out, and why."""
+    kept: list[Path] = []
+    faults: list[str] = []
+    found = References({}, ())
+    for number, collection in enumerate(discovery.find_collections(discovery.PROTOCOLS)):
         folder = collection.folder / "references"
-        if folder.is_dir():
-            folders.append(folder)
-    return read_references(*folders)
+        if not folder.is_dir():
+            continue
+        try:
+            found = read_references(*kept, folder)
+        except (DataError, OSError) as fault:
+            if number == 0:  # our own come first
+                raise
+            faults.append(f"{collection.source}: {fault}")
+        else:
+            kept.append(folder)
+    return found, faults
 
 
 def read_references(*folders: Path) -> References:

@@ -19,9 +19,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import lzma
 import math
 import os
 import shutil
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +61,18 @@ _PSEUDO = "pseudo_labels"
 _MAX_JSON_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 30
 _NPY = b"\x93NUMPY\x01\x00"
 _MAX_FOLDER_CHARS = 160
-DAMAGED = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (
+    tokenize.TokenError,
+    NotImplementedError,
+    lzma.LZMAError,
+    MemoryError,
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _RUN_LEVELS = 4  # folders between results and a record
 _LEVELS_ASIDE = 2  # how far below a wrong folder the right one is looked for
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from benchbox.atomic_write import replace_when_done
 from benchbox.errors import ResultError
 
 _FACTS_KEY = "facts"
+_CHECKSUM = "tensors_sha256"  # among the facts
 
 
 def make_once(path: Path, make: Callable[..., None], *args: Any) -> Path:
@@ -43,40 +46,65 @@ def save_weights(path: Path, modules: Mapping[str, nn.Module], facts: Mapping[st
         for name, module in modules.items()
         for key, value in module.state_dict().items()
     }
-    header = {_FACTS_KEY: json.dumps(dict(facts), sort_keys=True)}
+    checked = {**facts, _CHECKSUM: _hash_tensors(tensors)}
+    header = {_FACTS_KEY: json.dumps(checked, sort_keys=True)}
     with replace_when_done(path) as beside:
         save_file(tensors, beside, metadata=header)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file; raises ResultError when it is missing or damaged."""
+    """Read a safetensors file; raises ResultError when it is missing or damaged.
+
+    Files that earlier versions wrote have no checksum.
+    """
     try:
         tensors: dict[str, Tensor] = load_file(path)
+        recorded = _read_facts(path).get(_CHECKSUM)
     except FileNotFoundError:
         raise ResultError(f"{path}: no weights here; train first (benchbox run)") from None
     except (SafetensorError, OSError) as fault:
         raise ResultError(
             f"{path}: unreadable weights ({fault}); run again with --fresh"
         ) from fault
+    if recorded is not None and recorded != _hash_tensors(tensors):
+        raise ResultError(
+            f"{path}: damaged weights, they are not those that were saved; run again with --fresh"
+        )
     return tensors
 
 
 def load_facts(path: Path) -> dict[str, str]:
     """Read the facts saved with the weights; raises ResultError as `load_weights`."""
     try:
-        with safe_open(path, framework="pt") as file:
-            held: dict[str, str] = dict(file.metadata() or {})
-            # files made before had one entry per fact
-            if _FACTS_KEY in held:
-                facts: dict[str, str] = json.loads(held[_FACTS_KEY])
-                return facts
-            return held
+        facts = _read_facts(path)
+        facts.pop(_CHECKSUM, None)
+        return facts
     except FileNotFoundError:
         raise ResultError(f"{path}: no weights here; train first (benchbox run)") from None
     except (SafetensorError, OSError, ValueError) as fault:
         raise ResultError(
             f"{path}: unreadable weights ({fault}); run again with --fresh"
         ) from fault
+
+
+def _read_facts(path: Path) -> dict[str, str]:
+    with safe_open(path, framework="pt") as file:
+        held: dict[str, str] = dict(file.metadata() or {})
+    # files made before had one entry per fact
+    if _FACTS_KEY in held:
+        facts: dict[str, str] = json.loads(held[_FACTS_KEY])
+        return facts
+    return held
+
+
+def _hash_tensors(tensors: Mapping[str, Tensor]) -> str:
+    """Hash names, types, shapes and bytes of tensors, in the order of their names."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        total.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        total.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return total.hexdigest()
 
 
 def load_into(module: nn.Module, name: str, tensors: Mapping[str, Tensor]) -> None:
@@ -88,6 +116,17 @@ def load_into(module: nn.Module, name: str, tensors: Mapping[str, Tensor]) -> No
     module.load_state_dict(
         {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     )
+
+
+def _is_whole_archive(path: Path) -> bool:
+    """Tell whether a zip is there whole and all of its parts have their checksum."""
+    if not zipfile.is_zipfile(path):  # not there, or cut short
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, zlib.error):
+        return False
 
 
 class Checkpoint:
@@ -104,9 +143,9 @@ class Checkpoint:
     def load(self) -> int:
         """Restore the last saved state and return its step.
 
-        0 when there is none or it is damaged.
+        0 when there is none or it is damaged, be it by one bit: torch looks at no checksum.
         """
-        if not zipfile.is_zipfile(self.path):  # not there, or cut short
+        if not _is_whole_archive(self.path):
             return 0
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)

@@ -486,3 +486,35 @@ def test_a_folder_of_protocols_that_is_not_there_is_named_and_stops_nobody(world
     assert done.exit_code == 0
     assert f"BENCHBOX_PROTOCOLS lists {world.data}/gone, which is no folder" in done.stderr
     assert "tiny" in done.stdout
+
+
+def test_one_bad_file_of_somebody_else_is_named_and_stops_nobody(world, tmp_path):
+    """Cards, references and claims of a third party, a record with merge markers, broken scores."""
+    assert call(*run_words(world, "mean-shape")).exit_code == 0
+    assert call(*run_words(world, "mean-shape", "--seed", "1")).exit_code == 0
+    assert call(*run_words(world, "mean-shape", "--seed", "2")).exit_code == 0
+    place = world.results / "tiny" / "mean-shape" / "mean-shape"
+    (place / "1" / "run.json").write_text("<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> theirs\n")
+    (place / "2" / "scores.json").write_text('{"schema": 1, "scores": {"unseen": 3.0}}')
+    theirs = world.collection("benchbox.protocols", "vendor_cards")
+    (theirs / "broken.toml").write_text("name = \n")
+    (theirs / "references").mkdir()
+    (theirs / "references" / "papers.csv").write_text("nothing,of,the,kind\n")
+    (theirs / "references" / "claims.toml").write_text("[[claimz]]\n")
+    for words in (
+        ["list", "results", "--results", world.results],
+        ["list", "protocols"],
+        ["check", "--results", world.results],
+        ["report", "--results", world.results, "--out", tmp_path / "site"],
+        run_words(world, "mean-shape"),
+    ):
+        done = call(*words)
+        assert done.exit_code == 0, (words, done.output)
+        if words[0] != "list" or words[1] == "protocols":
+            assert "broken.toml: is not TOML" in done.stderr, words
+        if words[0] in ("check", "report"):
+            assert "vendor_cards 1.0: references/papers.csv, line 1" in done.stderr
+            assert "vendor_cards 1.0: references/claims.toml: no such table" in done.stderr
+        if words[0] in ("check", "report") or words[1] == "results":
+            assert "run.json: cannot be read" in done.stderr, words
+            assert "scores.json: 'scores' must hold one table per group" in done.stderr, words

@@ -116,3 +116,32 @@ def test_a_checkpoint_runs_no_code(tmp_path):
     torch.save({"step": 1, "parts": Evil()}, tmp_path / "c")
     assert Checkpoint(tmp_path / "c").load() == 0
     assert not (tmp_path / "ran").exists()
+
+
+def test_one_flipped_bit_of_a_checkpoint_costs_the_stage_and_never_a_number(tmp_path):
+    """The trap: 10 of 12 flipped bits ended in other predictions without a word."""
+    net = nn.Linear(64, 64)
+    kept = Checkpoint(tmp_path / "c", net=net)
+    kept.save(3)
+    assert kept.load() == 3
+    whole = (tmp_path / "c").read_bytes()
+    weights = {name: value.clone() for name, value in net.state_dict().items()}
+    for place in range(len(whole) // 24, len(whole), len(whole) // 12):
+        flipped = bytearray(whole)
+        flipped[place] ^= 4
+        (tmp_path / "c").write_bytes(flipped)
+        step = kept.load()
+        assert step in (0, 3)
+        for name, value in net.state_dict().items():  # padding may flip, numbers may not
+            assert torch.equal(value, weights[name])
+
+
+def test_one_flipped_bit_of_weights_is_refused(tmp_path):
+    file = tmp_path / "w.safetensors"
+    save_weights(file, {"net": nn.Linear(4, 4)}, {"side": "64"})
+    assert load_facts(file) == {"side": "64"}
+    content = bytearray(file.read_bytes())
+    content[-5] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(ResultError, match=r"damaged weights"):
+        load_weights(file)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
@@ -25,33 +25,50 @@ from benchbox.types import Protocol
 from . import output, plan, templates
 from .output import SiteFile
 
+Say = Callable[[str], None]
+
+
+def say_nothing(line: str) -> None:
+    """Take the place of `say` where nobody listens."""
+
+
 ASSETS = ("atlas.js", "chart.js", "compare.js", "mark.svg", "search.js", "site.css", "table.js")
 _ASSETS_FOLDER = Path(__file__).parents[1] / "assets"
 
 
-def render_site(results_folder: Path, out: Path) -> list[Path]:
+def render_site(results_folder: Path, out: Path, say: Say = say_nothing) -> list[Path]:
     """Write the site of a results folder below `out`; return the files, sorted.
 
     Every file appears whole or not at all; pages of an earlier rendering that are not made any more
     are removed, and no other file is touched. Raises ResultError when `out` holds a foreign file in
     the way or cannot be written.
     """
-    return output.write_site(plan_files(gather_sources(results_folder)), out)
+    sources = gather_sources(results_folder)
+    _say_problems(sources, say)
+    return output.write_site(plan_files(sources), out)
 
 
-def find_stale_files(results_folder: Path, out: Path) -> list[str]:
+def find_stale_files(results_folder: Path, out: Path, say: Say = say_nothing) -> list[str]:
     """Say how the site below `out` differs from what `render_site` would write, one line per file.
 
     [] when it does not. Every file is rendered and its bytes compared, a picture's by what they
     show; nothing beside the pages is believed.
     """
-    return output.find_differences(plan_files(gather_sources(results_folder)), out)
+    sources = gather_sources(results_folder)
+    _say_problems(sources, say)
+    return output.find_differences(plan_files(sources), out)
+
+
+def _say_problems(sources: Sources, say: Say) -> None:
+    """Say what of the results was left out, and why."""
+    for problem in sources.problems:
+        say(f"note: left out: {problem.place}: {problem.reason}")
 
 
 def gather_sources(results_folder: Path) -> Sources:
     """Read everything that the pages are made from: cards, references, runs."""
     runs, problems = results.read_results(results_folder)
-    protocols = {card.name: card for card in protocol_card.read_cards()}
+    protocols = {card.name: card for card in protocol_card.scan_cards()[0]}
     for name in dict.fromkeys(result.run.protocol for result in runs):
         _add_protocol_card(protocols, name, results_folder, problems)
     claimed = claims.load_claims()
