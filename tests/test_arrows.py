@@ -76,6 +76,7 @@ ARROWS = {
     "cli": {
         "plugins",
         "protocols",
+        "papers",
         "datasets",
         "metrics",
         "scoring",
