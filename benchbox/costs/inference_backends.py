@@ -43,7 +43,7 @@ def eager_backend(networks: Networks, batch: int, device: str) -> RunOnce:
 
 
 def eager_with_crop_backend(networks: Networks, batch: int, device: str) -> RunOnce:
-    """Cut what a network is shown from a decoded picture, then run the networks as `eager`.
+    """Cut what a network is shown from a decoded picture, then run the networks as `eager_backend`.
 
     A network that is shown patches (1, k, 3, side, side) has them gathered from the picture of the
     box, each time.
@@ -65,7 +65,7 @@ def eager_with_crop_backend(networks: Networks, batch: int, device: str) -> RunO
 
     def whole() -> None:
         stored = cut_crops(samples, widest, _EXPANSION)
-        look = CropViews(stored, device).look(np.arange(batch))
+        look = CropViews(stored, device).sampler(np.arange(batch))
         for shape in sides:
             look(maps, shape[-1])
         pictures = (

@@ -113,7 +113,7 @@ class Augmentation:
 class AugmentationDraw:
     """What happens to n samples: affine map, mirroring, colour, blur, hole.
 
-    A `pixels.Touch` of their views.
+    A `crops.Retouch` of their views.
     """
 
     maps: Floats  # (n, 2, 3) from the view to the frame it is drawn around, both [-1, 1]²
@@ -134,7 +134,7 @@ class AugmentationDraw:
         return moved
 
     def colour(self, device: str) -> Tensor:
-        """Return gain and offset (n, 2, 3) for `Views.look`."""
+        """Return gain and offset (n, 2, 3) for `CropViews.sampler`."""
         return upload_array(self.colours.astype(np.float32), device)
 
     def on_bytes(self, row: int, view: Bytes) -> None:

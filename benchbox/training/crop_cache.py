@@ -12,7 +12,7 @@ deleting the sets that were not used for longest; processes that map a deleted s
 they end.
 
 A set that may not or cannot be kept is held in memory when it is small, and decoded on demand
-otherwise: `Streamed`.
+otherwise: `StreamedCrops`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Decode each picture once, then warp, retouch and normalise in batches.
 
-`crops` cuts a generous square around every face and keeps it as uint8 (`stored.stored` keeps it on
+`cut_crops` cuts a generous square around every face as uint8 (`crop_cache.cached_crops` keeps it on
 disk); all later views (box crops, perturbed boxes, normalised faces, patches of parts) are affine
 warps of that square. A view is named by the map from its own pixels to the pixels of the stored
 crop.
@@ -169,7 +169,7 @@ class CropViews:
             if self.images is None:
                 self.ring = PinnedRing(device)
 
-    def look(
+    def sampler(
         self, rows: np.ndarray, colour: Tensor | None = None, touch: Retouch | None = None
     ) -> Callable[[Tensor, int], Tensor]:
         """Return a function (maps, side) → views (n, 3, side, side) in [-1, 1].
@@ -223,7 +223,7 @@ class CropViews:
 
 @dataclass(frozen=True, eq=False)
 class DeviceSampler:
-    """What `Views.look` returns on a GPU.
+    """What `CropViews.sampler` returns on a GPU.
 
     Without a touch it is all tensors, and a CUDA graph can follow it.
     """
@@ -251,7 +251,7 @@ class DeviceSampler:
         if self.colour is not None:
             yield self.colour
 
-    def of(self, tensors: Iterator[Tensor]) -> DeviceSampler:
+    def with_tensors(self, tensors: Iterator[Tensor]) -> DeviceSampler:
         """Return a look at other pictures."""
         pictures = next(tensors)
         return DeviceSampler(lambda: pictures, None if self.colour is None else next(tensors), None)
@@ -329,7 +329,7 @@ def warp_normalised(
     colour: Tensor | None = None,
     touch: Retouch | None = None,
 ) -> Tensor:
-    """Warp as `warp` and normalise as `to_input`, face by face.
+    """Warp as `warp_views` and normalise as `to_input`, face by face.
 
     (n, 3, size, size) float32, channels last in memory.
 

@@ -108,7 +108,7 @@ def has_all_boxes(samples: Sequence[Sample], form: PatchForm) -> Bools:
 class GazePatches:
     """The patches of many samples as squares of uint8; views of them are drawn per batch.
 
-    `keep` asks for the store of decoded pictures (`stored.stored`), for a training set; a few
+    `keep` asks for the cache of decoded pictures (`cached_crops`), for a training set; a few
     samples to be answered are decoded and cut here and now.
     """
 
@@ -160,7 +160,7 @@ class GazePatches:
         found = []
         for place, view in enumerate(self.views):
             maps = moves[:, place] / CROP_MARGIN
-            look = view.look(rows, colour)
+            look = view.sampler(rows, colour)
             square = look(torch.from_numpy(maps).float().to(self.device), self.form.width)
             # Clamped: what leaves here is a picture, however much colour was added.
             found.append(square[:, :, top : top + self.form.height].clamp(-1, 1))

@@ -15,13 +15,15 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-PREFETCH_BATCHES = 2  # batches, beside the one in use; `transfer.Ring` counts on no more
+PREFETCH_BATCHES = (
+    2  # batches, beside the one in use; `host_to_device.PinnedRing` counts on no more
+)
 
 _wait_clock = threading.local()
 
 
 def data_wait_s() -> float:
-    """Return the seconds that this thread has spent in `waiting` so far."""
+    """Return the seconds that this thread has spent in `count_data_wait` so far."""
     return float(getattr(_wait_clock, "seconds", 0.0))
 
 

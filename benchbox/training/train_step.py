@@ -153,12 +153,12 @@ class TrainStep(Generic[B]):
 
 @runtime_checkable
 class TensorHolder(Protocol):
-    """A part of a batch that is more than its tensors: `pixels.Look`."""
+    """A part of a batch that is more than its tensors: `crops.DeviceSampler`."""
 
     def tensors(self) -> Iterable[Tensor]:
         """Return its tensors, ready to be read on this stream."""
 
-    def of(self, tensors: Iterator[Tensor]) -> Any:
+    def with_tensors(self, tensors: Iterator[Tensor]) -> Any:
         """Return the same with other tensors."""
 
 
@@ -197,7 +197,7 @@ def refill_batch(part: Any, held: Iterator[Tensor]) -> Any:
     if isinstance(part, Tensor):
         return next(held)
     if isinstance(part, TensorHolder):
-        return part.of(held)
+        return part.with_tensors(held)
     if isinstance(part, tuple):
         return tuple(refill_batch(inner, held) for inner in part)
     if isinstance(part, Mapping):

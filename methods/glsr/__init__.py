@@ -42,4 +42,4 @@ def networks(
     """
     from .detector import GlsrDetector
 
-    return GlsrDetector(layout, params).listed()
+    return GlsrDetector(layout, params).named_networks()

@@ -124,16 +124,21 @@ class GlsrDetector(nn.Module):
             layout.eye_corners,
             params["expansion"],
         )
-        self.reinit = made.reinit() if params["reinit"] and not params["cascade"] else None
+        self.reinit: nn.Module | None = None
+        if params["reinit"] and not params["cascade"]:
+            self.reinit = made.reinit()
         self.backbone = made.backbone(points, params)
         # S_g0: mean of the training shapes in F_g (b1: in F0)
         self.register_buffer("start", torch.zeros(points, 2))
-        parts = glsr_parts(layout.parts) if params["local"] else []
+        parts: list[list[int]] = []
+        if params["local"]:
+            parts = glsr_parts(layout.parts)
         self.part_names = [f"part{number + 1}" for number in range(len(parts))]
         for name, part in zip(self.part_names, parts, strict=True):
             self.register_buffer(name, torch.as_tensor(part), persistent=False)
-        local_reinit = parts if params["local_reinit"] else []
-        self.local_reinit = nn.ModuleList(made.local_reinit(len(part)) for part in local_reinit)
+        self.local_reinit = nn.ModuleList()
+        if params["local_reinit"]:
+            self.local_reinit.extend(made.local_reinit(len(part)) for part in parts)
         self.local_regression = nn.ModuleList(made.local_regression(len(part)) for part in parts)
         self.first: nn.Module | None = None
         if params["cascade"]:
@@ -146,25 +151,25 @@ class GlsrDetector(nn.Module):
         """List the points of each local part, as indices on the device."""
         return [self.get_buffer(name) for name in self.part_names]
 
-    def global_theta(self, look: ViewSampler, frame: Tensor) -> Tensor:
+    def global_theta(self, sampler: ViewSampler, frame: Tensor) -> Tensor:
         """Estimate θ_g (n, 2, 3), F_g → F0.
 
         The identity where the variant has no global reinitialisation.
         """
         if self.first is not None:
-            return upright_box(self.first_shape(look, frame).detach(), self.eyes, self.expansion)
+            return upright_box(self.first_shape(sampler, frame).detach(), self.eyes, self.expansion)
         if self.reinit is None:
             return identity_maps(len(frame), frame)
-        return self.reinit(look(frame, self.networks.f0_side))
+        return self.reinit(sampler(frame, self.networks.f0_side))
 
-    def first_shape(self, look: ViewSampler, frame: Tensor) -> Tensor:
+    def first_shape(self, sampler: ViewSampler, frame: Tensor) -> Tensor:
         """Regress B2's first shape (n, K, 2) in F0."""
         assert self.first is not None
-        return self.first_start + self.first(look(frame, self.side)).view(-1, *self.start.shape)
+        return self.first_start + self.first(sampler(frame, self.side)).view(-1, *self.start.shape)
 
-    def global_shape(self, look: ViewSampler, to_crop: Tensor) -> Tensor:
+    def global_shape(self, sampler: ViewSampler, to_crop: Tensor) -> Tensor:
         """Regress S_g (n, K, 2) in F_g, from the map F_g → stored crop."""
-        offsets = self.backbone(look(to_crop, self.side))
+        offsets = self.backbone(sampler(to_crop, self.side))
         return self.start + offsets.view(-1, *self.start.shape)
 
     def local_theta(self, part: int, shape: Tensor) -> Tensor:
@@ -173,31 +178,31 @@ class GlsrDetector(nn.Module):
         G&LSR* takes their upright box.
         """
         points = shape[:, self.parts[part]]
-        return (
-            self.local_reinit[part](points) if len(self.local_reinit) else part_box(points.detach())
-        )
+        if len(self.local_reinit):
+            return self.local_reinit[part](points)
+        return part_box(points.detach())
 
     def local_shape(
-        self, part: int, look: ViewSampler, to_crop: Tensor, theta: Tensor, shape: Tensor
+        self, part: int, sampler: ViewSampler, to_crop: Tensor, theta: Tensor, shape: Tensor
     ) -> Tensor:
         """Refine the part's points (n, k, 2) in the patch's frame, starting from S_g seen there."""
-        patch = look(compose_maps(to_crop, theta), self.networks.patch_side)
+        patch = sampler(compose_maps(to_crop, theta), self.networks.patch_side)
         start = transform_points(invert_maps(theta), shape[:, self.parts[part]])
         return start + self.local_regression[part](patch).view_as(start)
 
-    def forward(self, look: ViewSampler, frame: Tensor) -> Tensor:
+    def forward(self, sampler: ViewSampler, frame: Tensor) -> Tensor:
         """Predict the shape (n, K, 2) in the stored crop's frame, from the map F0 → stored crop."""
-        to_crop = compose_maps(frame, self.global_theta(look, frame))
-        shape = self.global_shape(look, to_crop)
+        to_crop = compose_maps(frame, self.global_theta(sampler, frame))
+        shape = self.global_shape(sampler, to_crop)
         final = shape.clone()
         for part, points in enumerate(self.parts):
             theta = self.local_theta(part, shape)
             final[:, points] = transform_points(
-                theta, self.local_shape(part, look, to_crop, theta, shape)
+                theta, self.local_shape(part, sampler, to_crop, theta, shape)
             )
         return transform_points(to_crop, final)
 
-    def listed(self) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+    def named_networks(self) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
         """List the networks that a prediction runs, each with an input of batch 1."""
         found: dict[str, tuple[nn.Module, tuple[Tensor, ...]]] = {}
         face, patch = (

@@ -39,8 +39,8 @@ def predictor(weights: Path, device: str) -> Predict:
         boxes = np.stack([sample.box for sample in samples])
         to_unit = geometry.box_to_unit(geometry.square_boxes(boxes, STORED_EXPANSION))
         frame = geometry.compose_maps(to_unit, box_frame(boxes, params["expansion"]))
-        look = CropViews(stored, device).look(np.arange(len(samples)))
-        shape = system(look, torch.from_numpy(frame).float().to(device))
+        sampler = CropViews(stored, device).sampler(np.arange(len(samples)))
+        shape = system(sampler, torch.from_numpy(frame).float().to(device))
         return geometry.transform_points(
             geometry.invert_maps(to_unit), shape.double().cpu().numpy()
         )

@@ -209,11 +209,11 @@ class StageLosses:
         """Step 1: ‖θ_g - θ_g*‖²."""
         del kind
         target = supervised_theta(batch.shape, self.reference, self.params["global_margin"])
-        return theta_loss(self.system.global_theta(batch.look, batch.frame), target)
+        return theta_loss(self.system.global_theta(batch.sampler, batch.frame), target)
 
     def first_shape(self, batch: Batch, kind: str) -> Tensor:
         """B2's first network: the shape loss in F0."""
-        shape = self.system.first_shape(batch.look, batch.frame)
+        shape = self.system.first_shape(batch.sampler, batch.frame)
         return self._shape_loss(shape, batch.shape, self._distance(batch.shape), kind)
 
     def plain_transformer(self, batch: Batch, kind: str) -> Tensor:
@@ -226,18 +226,18 @@ class StageLosses:
     def global_shape(self, batch: Batch, kind: str) -> Tensor:
         """Step 2: the shape loss of S_g, behind a frozen θ_g."""
         with torch.no_grad():
-            theta = self.system.global_theta(batch.look, batch.frame)
+            theta = self.system.global_theta(batch.sampler, batch.frame)
         target = transform_points(invert_maps(theta), batch.shape)
-        shape = self.system.global_shape(batch.look, compose_maps(batch.frame, theta))
+        shape = self.system.global_shape(batch.sampler, compose_maps(batch.frame, theta))
         return self._shape_loss(shape, target, self._distance(target), kind)
 
     def local(self, batch: Batch, kind: str) -> Tensor:
         """Step 3: the shape loss of every part and ‖θ_l - θ_l*‖², behind a frozen global stage."""
         system = self.system
         with torch.no_grad():
-            theta = system.global_theta(batch.look, batch.frame)
+            theta = system.global_theta(batch.sampler, batch.frame)
             to_crop = compose_maps(batch.frame, theta)
-            shape = system.global_shape(batch.look, to_crop)
+            shape = system.global_shape(batch.sampler, to_crop)
         target = transform_points(invert_maps(theta), batch.shape)
         return self._parts_loss(batch, to_crop, shape, target, kind)
 
@@ -252,7 +252,7 @@ class StageLosses:
         loss, theta, to_crop, shape = self._global_in_f0(batch, last)
         for part, points in enumerate(system.parts):
             local = system.local_theta(part, shape)
-            found = system.local_shape(part, batch.look, to_crop, local, shape)
+            found = system.local_shape(part, batch.sampler, to_crop, local, shape)
             found = transform_points(compose_maps(theta, local), found)
             loss = loss + self._shape_loss(found, batch.shape[:, points], distance, last) / len(
                 system.parts
@@ -264,9 +264,9 @@ class StageLosses:
 
         For gradients.
         """
-        theta = self.system.global_theta(batch.look, batch.frame)
+        theta = self.system.global_theta(batch.sampler, batch.frame)
         to_crop = compose_maps(batch.frame, theta)
-        shape = self.system.global_shape(batch.look, to_crop)
+        shape = self.system.global_shape(batch.sampler, to_crop)
         loss = self._shape_loss(
             transform_points(theta, shape), batch.shape, self._distance(batch.shape), kind
         )
@@ -278,7 +278,7 @@ class StageLosses:
         system, total = self.system, shape.new_zeros(())
         for part, points in enumerate(system.parts):
             theta = system.local_theta(part, shape)
-            found = system.local_shape(part, batch.look, to_crop, theta, shape)
+            found = system.local_shape(part, batch.sampler, to_crop, theta, shape)
             wanted = transform_points(invert_maps(theta), target[:, points])
             total = total + self._shape_loss(found, wanted, torch.ones_like(wanted[:, 0, 0]), kind)
             if len(system.local_reinit) and self.params["theta_loss"]:

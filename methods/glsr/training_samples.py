@@ -35,7 +35,7 @@ class Batch:
     How to sample their views, the maps F0 → stored crop (n, 2, 3), the true shapes in F0 (n, K, 2).
     """
 
-    look: ViewSampler
+    sampler: ViewSampler
     frame: Tensor
     shape: Tensor
 
@@ -81,8 +81,8 @@ class PerturbedFaces:
         )
         shape = geometry.transform_points(geometry.invert_maps(frame), self.points[rows])
         shape[mirrored] = shape[mirrored][:, self.flip]
-        look = self.views.look(rows, self._colour(rng, size))
-        return Batch(look, self._tensor(frame), self._tensor(shape))
+        sampler = self.views.sampler(rows, self._colour(rng, size))
+        return Batch(sampler, self._tensor(frame), self._tensor(shape))
 
     def upright(self) -> Tensor:
         """Return the true shapes (N, K, 2) in the F0 of the protocol's own boxes."""

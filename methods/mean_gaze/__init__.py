@@ -30,24 +30,21 @@ def train(job: Job) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 
-    known = [
-        name
-        for name in job.params["by"]
-        if name in (job.labelled.samples[0].meta if job.labelled else {})
-    ]
-    names, group = np.unique(
-        [_group_name(sample, known) for sample in job.labelled.samples], return_inverse=True
-    )
-    means = [
-        job.labelled.values.mean(axis=0),
-        *(job.labelled.values[group == k].mean(axis=0) for k in range(len(names))),
-    ]
+    meta: Mapping[str, Any] = {}
+    if job.labelled:
+        meta = job.labelled.samples[0].meta
+    known = [name for name in job.params["by"] if name in meta]
+    sample_groups = [_group_name(sample, known) for sample in job.labelled.samples]
+    names, group = np.unique(sample_groups, return_inverse=True)
+    means = [job.labelled.values.mean(axis=0)]
+    for k in range(len(names)):
+        means.append(job.labelled.values[group == k].mean(axis=0))
     if job.task == "gaze3d":
         means = [_unit_vector(mean) for mean in means]
-    said = {"by": json.dumps(known), "groups": json.dumps(names.tolist())}
+    facts = {"by": json.dumps(known), "groups": json.dumps(names.tolist())}
     arrays = {"overall": means[0], "means": np.stack(means[1:])}
     with replace_when_done(job.out / WEIGHTS) as beside:
-        save_file(arrays, beside, metadata=said)
+        save_file(arrays, beside, metadata=facts)
 
 
 def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean needs no device
@@ -60,20 +57,23 @@ def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean n
 
     try:
         with safe_open(weights / WEIGHTS, framework="np") as file:
-            said = file.metadata()
+            facts = file.metadata()
             overall, means = file.get_tensor("overall"), file.get_tensor("means")
-        known, place = (
-            json.loads(said["by"]),
-            {name: k for k, name in enumerate(json.loads(said["groups"]))},
-        )
+        known, names = json.loads(facts["by"]), json.loads(facts["groups"])
+        row_of_group = {name: row for row, name in enumerate(names)}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as fault:
         raise ResultError(
             f"{weights / WEIGHTS}: no trained mean gaze ({fault}); run again with --fresh"
         ) from fault
 
     def predict(samples: Sequence[Sample]) -> Floats:
-        rows = [place.get(_group_name(sample, known)) for sample in samples]
-        return np.stack([overall if row is None else means[row] for row in rows])
+        answers = []
+        for sample in samples:
+            row = row_of_group.get(_group_name(sample, known))
+            answers.append(overall)
+            if row is not None:
+                answers[-1] = means[row]
+        return np.stack(answers)
 
     return predict
 

@@ -2,8 +2,8 @@
 
 Agreement of two views, and redundancy between the dimensions of an embedding.
 
-`invariance` is NT-Xent (SimCLR), `redundancy` the off-diagonal term of Barlow Twins, which SSCR
-adds with weight γ; `barlow` is the loss of Barlow Twins whole, which it compares with. Embeddings
+`ntxent_loss` is SimCLR's, `redundancy_loss` the off-diagonal term of Barlow Twins, which SSCR adds
+with weight γ; `barlow_loss` is the loss of Barlow Twins whole, which it compares with. Embeddings
 z1, z2 (n, D) are of the same n pictures.
 """
 

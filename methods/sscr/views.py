@@ -57,7 +57,7 @@ class ViewPool:
         """
         given = sample_seeds(seed, number, rows)
         draw, shape, device = self.augment.draw(given), self.patches.form, self.patches.device
-        look = self.patches.views[0].look(rows, draw.colour(device), draw)
+        look = self.patches.views[0].sampler(rows, draw.colour(device), draw)
         square = look(torch.from_numpy(draw.maps / CROP_MARGIN).float().to(device), shape.width)
         top = (shape.width - shape.height) // 2
         found = square[:, :, top : top + shape.height]

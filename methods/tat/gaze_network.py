@@ -79,9 +79,9 @@ class GazeNetwork:
 def patch_form(params: Mapping[str, Any], samples: Sequence[Sample]) -> PatchForm:
     """Choose what is cut out of the pictures; iTracker's layers fit one size only."""
     found = PatchForm.of(samples, params["side"], params["face_side"])
-    return (
-        replace(found, height=SIDE_PX, width=SIDE_PX) if params["network"] == "itracker" else found
-    )
+    if params["network"] == "itracker":
+        return replace(found, height=SIDE_PX, width=SIDE_PX)
+    return found
 
 
 def build_network(
@@ -140,5 +140,7 @@ def example_networks(params: Mapping[str, Any]) -> dict[str, tuple[nn.Module, tu
             "itracker": (ITracker(), (patch, patch, patch, torch.zeros(1, GRID_CELLS * GRID_CELLS)))
         }
     patch = torch.zeros(1, 3, params["side"], params["side"])
-    outputs = sum(params["bins"]) if params["loss"] == "ordinal" else 2
+    outputs = 2
+    if params["loss"] == "ordinal":
+        outputs = sum(params["bins"])
     return {"casia": (CasiaNet(outputs, share_eyes=params["share_eyes"]), (patch, patch, patch))}

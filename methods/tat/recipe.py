@@ -136,7 +136,9 @@ class TrainingGazes:
 
         Data, seed, parameters that matter up to it.
         """
-        idle = {"generations", "save_every", *(_LATER_PARAMS if number == 0 else ())}
+        idle = {"generations", "save_every"}
+        if number == 0:
+            idle.update(_LATER_PARAMS)
         params = {key: value for key, value in job.params.items() if key not in idle}
         found = hashlib.sha256(
             json.dumps([params, job.seed, job.task, number], sort_keys=True).encode()
@@ -192,22 +194,22 @@ def _train_generation(
     params = job.params
     torch.manual_seed(job.seed * 1000 + number)
     net = _initial_network(job, course, number, earlier)
-    able = (
-        [gaze_network.load_network(snapshot, job.device) for snapshot in earlier]
-        if params["teacher"] != "none"
-        else []
-    )
+    able: list[GazeNetwork] = []
+    if params["teacher"] != "none":
+        able = [gaze_network.load_network(snapshot, job.device) for snapshot in earlier]
     errors = [float(load_facts(snapshot)["validation_error"]) for snapshot in earlier]
-    epochs = params["epochs"] + (
-        params["warmup_epochs"] + params["head_start"] if number == 0 else 0
-    )
+    epochs = params["epochs"]
+    if number == 0:
+        epochs += params["warmup_epochs"] + params["head_start"]
     per_epoch = max(1, (params["epoch_draws"] or len(course.training)) // params["batch"])
     draws = [np.random.default_rng([job.seed, number, 3, epoch]) for epoch in range(epochs)]
     taught = [
         tuple(teachers.pick_teachers(params["teacher"], errors, params["tolerance"], rng))
         for rng in draws
     ]
-    warm = per_epoch * params["warmup_epochs"] if number == 0 else 0
+    warm = 0
+    if number == 0:
+        warm = per_epoch * params["warmup_epochs"]
     _fit_network(job, course, net, number, able, taught, per_epoch, warm)
     net.save(
         path,
@@ -264,7 +266,9 @@ def _fit_network(
     """
     params, seed = job.params, (job.seed, number)
     parameters = list(net.network.parameters())
-    peak = params["lr"] * (params["restart"] if number else 1.0)
+    peak = params["lr"]
+    if number:
+        peak *= params["restart"]
     optim = make_optimiser(params["optimiser"], parameters, peak, params["weight_decay"])
     checkpoint = Checkpoint(_checkpoint_file(job, number), network=net.network, optimiser=optim)
     done, steps = checkpoint.load(), per_epoch * len(taught)
@@ -318,7 +322,10 @@ def generation_loss(
         found = network(*inputs).float()
     loss = params["weight_hard"] * net.target.loss(found, codes)
     if mix in ("feature", "input"):
-        mixed = network.head(mixing(z)) if mix == "feature" else network(*map(mixing, inputs))
+        if mix == "feature":
+            mixed = network.head(mixing(z))
+        else:
+            mixed = network(*map(mixing, inputs))
         loss = loss + params["weight_mix"] * net.target.loss(mixed.float(), mixing(codes))
     elif mix != "off":
         raise PluginError(f"mix = {mix!r}: must be feature, input or off")
@@ -328,7 +335,9 @@ def generation_loss(
 
 
 def _limit_gazes(gazes: GazeSet, most: int) -> GazeSet:
-    return gazes.first(most) if most and len(gazes) > most else gazes
+    if most and len(gazes) > most:
+        return gazes.first(most)
+    return gazes
 
 
 def _checkpoint_file(job: Job, number: int) -> Path:

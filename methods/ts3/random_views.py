@@ -68,7 +68,7 @@ class FaceViews:
     def upright(self, rows: np.ndarray) -> Tensor:
         """Return the pictures (n, 3, side, side) of the enlarged boxes."""
         frame = torch.eye(2, 3).mul(self.zoom).repeat(len(rows), 1, 1).to(self.device)
-        return self.views.look(rows)(frame, self.params["side"])
+        return self.views.sampler(rows)(frame, self.params["side"])
 
     def random_views(
         self, rng: np.random.Generator, count: int, flip: bool
@@ -132,7 +132,7 @@ class LabelledViews:
         rng = np.random.default_rng([*self.seed, step])
         views, mirrored = faces.random_views(rng, size, self.flip)
         tensor = upload_array(views.astype(np.float32), faces.device)
-        images = faces.views.look(rows)(tensor * faces.zoom, faces.params["side"])
+        images = faces.views.sampler(rows)(tensor * faces.zoom, faces.params["side"])
         frames = geometry.invert_maps(views * faces.zoom)
         seen = faces.px(geometry.transform_points(frames, self.points[rows]))
         points, chosen = (

@@ -9,7 +9,7 @@ replace those of the round before.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,13 +80,20 @@ class TrainingRounds:
         self.names = students.student_names(job.params)
         self.known = np.arange(len(job.labelled))
         self.unlabelled = len(job.labelled) + np.arange(len(job.unlabelled))
-        self.rounds = job.params["rounds"] if len(job.unlabelled) else 0
+        self.rounds: int = 0
+        if len(job.unlabelled):
+            self.rounds = job.params["rounds"]
         # without rounds, no teacher
-        apart = _choose_holdout(job) if self.rounds else np.zeros(len(job.labelled), bool)
-        self.learned = np.flatnonzero(~apart)  # by the students
-        # what the teacher learns on
-        self.judged = np.flatnonzero(apart) if apart.any() else self.learned
-        samples = [*job.labelled.samples, *(job.unlabelled if self.rounds else ())]
+        held_out = np.zeros(len(job.labelled), bool)
+        if self.rounds:
+            held_out = _choose_holdout(job)
+        self.learned = np.flatnonzero(~held_out)  # by the students
+        self.judged = self.learned  # what the teacher learns on
+        if held_out.any():
+            self.judged = np.flatnonzero(held_out)
+        samples = list(job.labelled.samples)
+        if self.rounds:
+            samples += job.unlabelled
         self.faces = FaceViews(samples, job.layout, job.params, job.device)
         self.points = np.full((len(samples), job.layout.count, 2), np.nan)
         self.points[self.known] = geometry.transform_points(
@@ -197,18 +204,21 @@ class TrainingRounds:
 
     def _maps(self, name: str, rows: np.ndarray) -> Tensor:
         """Label faces by all students together; SPL's students label for themselves."""
-        asked = [name] if self.params["selection"] == "own" else self.names
-        return students.predict_maps([self.students[one] for one in asked], self.faces, rows)
+        asked: Sequence[str] = self.names
+        if self.params["selection"] == "own":
+            asked = [name]
+        networks = [self.students[student] for student in asked]
+        return students.predict_maps(networks, self.faces, rows)
 
     def _scores(self, number: int, name: str, maps: Tensor) -> np.ndarray:
         """Return what faces are ranked by; the highest are the best."""
         if self.params["selection"] == "teacher":
             return self._taught(number, name, maps)
-        others = [one for one in self.names if one != name] or [name]
-        by = [name] if self.params["selection"] == "own" else others
-        judging = students.predict_maps(
-            [self.students[one] for one in by], self.faces, self.unlabelled
-        )
+        judges = [other for other in self.names if other != name] or [name]
+        if self.params["selection"] == "own":
+            judges = [name]
+        networks = [self.students[judge] for judge in judges]
+        judging = students.predict_maps(networks, self.faces, self.unlabelled)
         return teacher.pseudo_agreement(maps, judging, self.layout.count, self.faces)
 
     def _taught(self, number: int, name: str, maps: Tensor) -> np.ndarray:

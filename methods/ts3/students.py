@@ -5,6 +5,7 @@ And asked together (equations 2 and 5).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -140,8 +141,10 @@ def count_steps(draws: LabelledViews, epochs: int, most: int) -> int:
 
     So many epochs, or fewer where the number of draws is limited.
     """
-    wanted = epochs * len(draws)
-    return max(1, -(-(min(wanted, most) if most else wanted) // draws.size))
+    faces = epochs * len(draws)
+    if most:
+        faces = min(faces, most)
+    return max(1, math.ceil(faces / draws.size))
 
 
 def fit_student(
@@ -172,25 +175,25 @@ def fit_student(
 
 
 def _make_optimiser(student: Student, params: Mapping[str, Any]) -> torch.optim.Optimizer:
-    lr = params["lr_hg" if isinstance(student, StackedHourglass) else "lr_cpm"]
+    lr = params["lr_cpm"]
+    if isinstance(student, StackedHourglass):
+        lr = params["lr_hg"]
     if params["optimiser"] == "adamw":
         return make_optimiser("adamw", student.parameters(), lr, 0.0005)
     if params["optimiser"] != "paper":
         raise PluginError(f"optimiser = {params['optimiser']!r}: must be paper or adamw")
     if isinstance(student, StackedHourglass):
         return torch.optim.RMSprop(student.parameters(), lr, alpha=0.99)
-    groups = [
-        {
-            "params": [
-                p
-                for key, p in student.named_parameters()
-                if key.startswith("stages") == late and _is_bias(key) == b
-            ]
-        }
-        | {"lr": lr * (4 if late else 1) * (2 if b else 1), "weight_decay": 0.0 if b else 0.0005}
-        for late in (False, True)
-        for b in (False, True)
-    ]
+    # Caffe's way: stages learn four times as fast as the trunk, biases twice and without decay
+    groups = []
+    for late, late_factor in ((False, 1), (True, 4)):
+        for bias, bias_factor, decay in ((False, 1, 0.0005), (True, 2, 0.0)):
+            chosen = []
+            for key, parameter in student.named_parameters():
+                if key.startswith("stages") == late and _is_bias(key) == bias:
+                    chosen.append(parameter)
+            rate = lr * late_factor * bias_factor
+            groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
     return torch.optim.SGD(groups, lr, momentum=0.9, fused=True)
 
 

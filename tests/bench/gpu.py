@@ -124,7 +124,7 @@ def views(source: crops.CropViews, title: str, batch: int, side: int) -> Iterato
         draw = AUGMENT.draw(sample_seeds(0, step, chosen))
         colour, touch = (draw.colour(source.device), draw) if touched else (None, None)
         maps = host_to_device.upload_array((0.6 * draw.maps).astype(np.float32), source.device)
-        look = source.look(chosen, colour, touch)
+        look = source.sampler(chosen, colour, touch)
         return lambda: look(maps, side)
 
     for name, touched in (("warped and normalised", False), ("with colour, blur and holes", True)):

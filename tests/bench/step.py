@@ -106,7 +106,7 @@ def frames(rng: np.random.Generator, count: int) -> np.ndarray:
 
 def through_views(views: crops.CropViews, rows: np.ndarray, maps: np.ndarray) -> torch.Tensor:
     """Ours."""
-    return views.look(rows)(torch.from_numpy(maps), SIDE)
+    return views.sampler(rows)(torch.from_numpy(maps), SIDE)
 
 
 def per_sample(images: np.ndarray, rows: np.ndarray, maps: np.ndarray) -> torch.Tensor:

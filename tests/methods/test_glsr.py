@@ -354,7 +354,7 @@ def test_a_view_shows_the_true_points_where_the_batch_says_they_are():
     """
     drawn = training_samples.PerturbedFaces(examples(), IBUG68, PARAMS, seed=0, device="cpu")
     batch = drawn.batch(stage=2, step=0)
-    picture = batch.look(batch.frame, 400)
+    picture = batch.sampler(batch.frame, 400)
     grid = batch.shape[:, :, None, :]
     seen = torch.nn.functional.grid_sample(picture, grid, align_corners=False)[..., 0].transpose(
         1, 2
@@ -380,8 +380,8 @@ def test_a_view_shows_the_true_points_where_the_batch_says_they_are():
 def test_plain_and_differentiable_views_agree():
     drawn = training_samples.PerturbedFaces(examples(), IBUG68, PARAMS, seed=0, device="cpu")
     batch = drawn.batch(stage=2, step=0)
-    plain = batch.look(batch.frame, 96)
-    differentiable = batch.look(batch.frame.clone().requires_grad_(), 96)
+    plain = batch.sampler(batch.frame, 96)
+    differentiable = batch.sampler(batch.frame.clone().requires_grad_(), 96)
     # uint8 rounding and OpenCV's 1/32-px interpolation table: two grey levels of 255 at most on
     # this ramp
     inside = (differentiable > -0.99).all(dim=1, keepdim=True) & (plain > -0.99).all(
@@ -419,7 +419,7 @@ def test_an_untrained_system_returns_its_start():
     drawn = training_samples.PerturbedFaces(examples(), IBUG68, PARAMS, seed=0, device="cpu")
     batch = drawn.batch(2, 0)
     with torch.inference_mode():
-        found = net(batch.look, batch.frame)
+        found = net(batch.sampler, batch.frame)
     expected = frames.transform_points(batch.frame, net.start.expand(6, -1, -1))
     assert found.numpy() == pytest.approx(expected.numpy(), abs=1e-5)
 

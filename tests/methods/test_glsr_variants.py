@@ -168,7 +168,7 @@ def test_every_stage_of_a_variant_learns_from_one_batch(variant):
         assert all(p.grad is None for p in frozen), stage.name
     with torch.inference_mode():
         batch = drawn.batch(2, 0)
-        assert torch.isfinite(made.eval()(batch.look, batch.frame)).all()
+        assert torch.isfinite(made.eval()(batch.sampler, batch.frame)).all()
 
 
 def test_step_4_holds_the_global_loss_and_the_mean_of_the_local_ones():
@@ -225,7 +225,7 @@ def test_the_first_losses_of_a_smoke_run_are_pinned(tmp_path):
 def test_a_plain_transformer_starts_at_the_identity_in_f0():
     made, _, drawn = prepared("stn")
     batch = drawn.batch(2, 0)
-    assert made.global_theta(batch.look, batch.frame)[0].tolist() == [[1, 0, 0], [0, 1, 0]]
+    assert made.global_theta(batch.sampler, batch.frame)[0].tolist() == [[1, 0, 0], [0, 1, 0]]
     assert made.start.numpy() == pytest.approx(drawn.upright().mean(dim=0).numpy())
 
 
@@ -238,7 +238,7 @@ def test_b2_sees_its_first_networks_shape():
     torch.nn.init.zeros_(made.first.head[-1].weight)
     torch.nn.init.zeros_(made.first.head[-1].bias)
     batch = drawn.batch(2, 0)
-    theta = made.eval().global_theta(batch.look, batch.frame)
+    theta = made.eval().global_theta(batch.sampler, batch.frame)
     level = part("frames").transform_points(
         part("frames").invert_maps(theta[:1]), made.first_start[None]
     )[0]

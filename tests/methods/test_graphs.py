@@ -141,7 +141,7 @@ def watched(monkeypatch):
         assert strange == kept.strange
         return loss
 
-    monkeypatch.setattr(crops.CropViews, "look", look)
+    monkeypatch.setattr(crops.CropViews, "sampler", look)
     monkeypatch.setattr(steps.TrainStep, "_eager", watch_one)
     return found
 

@@ -47,14 +47,14 @@ def test_cpu_and_tensor_path_see_the_same_augmentation(faces):
     rows = np.arange(COUNT)
     draw = EVERYTHING.draw(sample_seeds(7, 3, rows))
     maps, colour = torch.from_numpy(0.7 * draw.maps).float(), draw.colour("cpu")
-    bytes_path = CropViews(faces, "cpu").look(rows, colour, draw)(maps, VIEW)
+    bytes_path = CropViews(faces, "cpu").sampler(rows, colour, draw)(maps, VIEW)
     tensor_path = DeviceSampler(lambda: torch.from_numpy(faces.images[rows]), colour, draw)(
         maps, VIEW
     )
     difference = (bytes_path - tensor_path).abs() * 127.5 / draw.colour("cpu")[:, 0, :, None, None]
     assert difference.mean() < 0.6  # of 255; two roundings of half a level each
     assert difference.quantile(0.999) < 5
-    plain = CropViews(faces, "cpu").look(rows)(0.7 * torch.eye(2, 3).expand(COUNT, 2, 3), VIEW)
+    plain = CropViews(faces, "cpu").sampler(rows)(0.7 * torch.eye(2, 3).expand(COUNT, 2, 3), VIEW)
     assert (plain - tensor_path).abs().mean() * 127.5 > 20  # the augmentation did something
 
 
@@ -68,7 +68,9 @@ def test_a_sample_depends_on_its_own_seed_alone(faces):
 
     def look(some):
         draw = EVERYTHING.draw(sample_seeds(1, 5, some))
-        return views.look(some, draw.colour("cpu"), draw)(torch.from_numpy(draw.maps).float(), VIEW)
+        return views.sampler(some, draw.colour("cpu"), draw)(
+            torch.from_numpy(draw.maps).float(), VIEW
+        )
 
     together, backwards = look(rows), look(rows[::-1].copy())
     assert torch.equal(together, backwards.flip(0))
@@ -109,7 +111,7 @@ def test_points_follow_the_picture():
     unit = geometry.invert_maps(geometry.unit_to_crop(SIDE))
     found = draw.points(geometry.transform_points(unit, dots), (0,))
     places = geometry.transform_points(geometry.unit_to_crop(VIEW), found)[:, 0]
-    views = CropViews(Crops(images, np.zeros((COUNT, 2, 3))), "cpu").look(np.arange(COUNT))
+    views = CropViews(Crops(images, np.zeros((COUNT, 2, 3))), "cpu").sampler(np.arange(COUNT))
     seen = (views(torch.from_numpy(draw.maps).float(), VIEW)[:, 0] + 1) / 2
     steps = torch.arange(VIEW, dtype=torch.float32)
     mass = seen.sum(dim=(1, 2))

@@ -228,7 +228,8 @@ def test_what_is_too_large_is_streamed_with_the_same_pixels(cache, monkeypatch):
 
     maps = torch.eye(2, 3).expand(3, 2, 3)
     assert torch.equal(
-        CropViews(found, "cpu").look(rows)(maps, 16), CropViews(wanted, "cpu").look(rows)(maps, 16)
+        CropViews(found, "cpu").sampler(rows)(maps, 16),
+        CropViews(wanted, "cpu").sampler(rows)(maps, 16),
     )
 
 

@@ -70,8 +70,8 @@ def test_views_do_not_depend_on_their_neighbours():
     stored = cut_crops([sample([20 + k, 30, 120 + k, 130]) for k in range(6)], 64, 1.5)
     maps = torch.from_numpy(np.eye(2, 3) + rng.normal(0, 0.1, (6, 2, 3))).float()
     views = CropViews(stored, "cpu")
-    together = views.look(np.arange(6))(maps, 32)
-    alone = torch.cat([views.look(np.array([k]))(maps[k : k + 1], 32) for k in range(6)])
+    together = views.sampler(np.arange(6))(maps, 32)
+    alone = torch.cat([views.sampler(np.array([k]))(maps[k : k + 1], 32) for k in range(6)])
     assert torch.equal(together, alone)
 
 
@@ -85,7 +85,7 @@ def test_warp_writes_into_what_it_is_given():
 def test_a_gradient_reaches_the_map():
     stored = cut_crops([sample([20, 30, 120, 130])], 64, 1.0)
     theta = torch.eye(2, 3)[None].clone().requires_grad_()
-    CropViews(stored, "cpu").look(np.array([0]))(theta, 32)[:, 0].mean().backward()
+    CropViews(stored, "cpu").sampler(np.array([0]))(theta, 32)[:, 0].mean().backward()
     # Red grows with x by one level a pixel: moving the view right by 2 units (64 px of the crop,
     # 100 of the picture).
     assert theta.grad[0, 0, 2].item() == pytest.approx(50 / 127.5, rel=0.06)
