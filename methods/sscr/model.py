@@ -14,6 +14,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from benchbox.training.pointwise_conv import PointwiseConv2d
+
 DILATIONS = (1, 2, 5)
 EMBEDDING_SIZE = 128
 _HIDDEN_SIZE = 512
@@ -39,14 +41,10 @@ class DilatedBlock(nn.Module):
             ]
             channels = outputs
         self.body = nn.Sequential(*layers[:-1])
-        same = stride == 1 and inputs == outputs
-        self.skip = (
-            nn.Identity()
-            if same
-            else nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
-        )
+        self.skip: nn.Module = nn.Identity()
+        if stride > 1 or inputs != outputs:
+            projection = PointwiseConv2d(inputs, outputs, stride)
+            self.skip = nn.Sequential(projection, nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform (n, inputs, h, w)."""
