@@ -63,7 +63,10 @@ def _views(pictures: Pictures, stored: crops.Crops) -> Epoch:
             frame, mirrored = _frames(rng, len(rows))
             shape = geometry.transform_points(geometry.invert_maps(frame), points[rows])
             shape[mirrored] = shape[mirrored][:, FLIP]
-            yield views.sampler(rows)(torch.from_numpy(frame), SIDE), torch.from_numpy(shape).float()
+            yield (
+                views.sampler(rows)(torch.from_numpy(frame), SIDE),
+                torch.from_numpy(shape).float(),
+            )
 
     return epoch
 
