@@ -17,6 +17,8 @@ better, a reading that nobody has stated is refused, and one that was stated is 
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -384,12 +386,25 @@ def _id_column(table: delimited.Table, *, has_header: bool) -> str:
                 return name
         return ""
     first = table.columns[0]
+    if table.rows and not any(map(_is_number, table.rows[0].values())):
+        raise ResultError(
+            f"{table.where(0)}: names columns; a .txt file has none: strike the line out, or call "
+            "the file .csv"
+        )
     try:
         for record in table.rows:
             float(record[first])
     except ValueError:
         return first
     return ""
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _read_npz(path: Path) -> GazeTable:
@@ -430,10 +445,25 @@ def _read_mat(path: Path) -> GazeTable:
 def _variables_of(path: Path) -> list[str]:
     """Name the variables of a v5 file without reading them."""
     from scipy.io import whosmat
+    from scipy.io.matlab import MatReadError
 
+    damaged = (
+        MatReadError,
+        NotImplementedError,
+        EOFError,
+        ValueError,
+        TypeError,
+        LookupError,
+        struct.error,
+        zlib.error,
+    )
     try:
+        if path.stat().st_size > _LARGEST_MAT:
+            raise ResultError(f"{path.name}: more than {_LARGEST_MAT} bytes; use .npz")
         return [name for name, _, _ in whosmat(path)]
-    except (OSError, ValueError, TypeError, KeyError, NotImplementedError) as error:
+    except OSError as error:
+        raise ResultError(f"{path.name}: cannot be read ({error.strerror or error})") from error
+    except damaged as error:
         raise ResultError(
             f"{path.name}: is no MATLAB file of version 5 to 7 ({error}); save it with -v7"
         ) from error

@@ -49,7 +49,7 @@ def read_v5(path: Path, names: Sequence[str], largest_bytes: int) -> Mapping[str
         MatReadError,
         ValueError,
         TypeError,
-        KeyError,
+        LookupError,
         EOFError,
         struct.error,
         zlib.error,
