@@ -18,11 +18,11 @@ THROUGH_OTHERS = {
     "metrics/per_point": ["scoring/test_score.py"],
     "metrics/ranks": ["metrics/test_unanswered.py"],
     "metrics/unanswered": ["analysis/test_compare.py"],
-    "scoring/error_table": ["scoring"],
-    "scoring/score": ["scoring"],
-    "scoring/prediction_checks": ["scoring", "runs"],
-    "scoring/wrong_frame": ["scoring", "runs", "analysis/explain"],
-    "scoring/wrong_gaze": ["scoring", "runs", "analysis/explain"],
+    "scoring/error_table": ["scoring/test_score.py", "scoring/test_absent_points.py"],
+    "scoring/score": ["scoring/test_score.py"],
+    "scoring/prediction_checks": ["runs/test_score_file.py", "runs/test_prediction_files.py"],
+    "scoring/wrong_frame": ["runs/test_score_file.py", "analysis/explain"],
+    "scoring/wrong_gaze": ["runs/test_score_file.py", "analysis/explain"],
 }
 
 

@@ -15,7 +15,7 @@ from benchbox import datasets
 from benchbox.datasets import split
 from benchbox.errors import DataError, ProtocolError, ResultError
 from benchbox.layouts import IBUG68
-from benchbox.metrics import aggregate, metric_names
+from benchbox.metrics import aggregate, metric_names, ranks
 from benchbox.protocols import protocol_card
 from benchbox.runs import prediction_files
 from benchbox.scoring import error_table, score
@@ -559,6 +559,28 @@ def test_published_predictions_score_as_a_slow_loop_says(full, method):
             )
             auc = math.fsum(max(0.0, 1 - e / 0.08) for e in column) / len(column)
             assert got[f"auc_0.08_{name}"] == pytest.approx(auc, rel=1e-11)
+
+
+@pytest.mark.data
+def test_a_published_set_without_its_worst_faces_stays_last(full):
+    """Trap: CLM, last of six with 7.08, ranked first alone with 3.87 without its 300 worst faces."""
+    folder, chosen, truth = full
+    metric = "nme_inter_ocular"
+    names = ["CE-CLM_general", "CFAN", "CFSS", "CLM", "CLNF_general", "TCDCN"]
+    tables = []
+    for method in names:
+        given_ = prediction_files.read_predictions(folder / f"{method}.npz", truth)
+        tables.append(error_table.build_error_table(chosen, truth, given_))
+    last = names.index("CLM")
+    assert ranks.rank_runs(metric, tables).ranks == (1, 1, 1, 6, 4, 4)
+    means = {7: 6.44, 69: 5.13, 300: 3.87, 688: 2.08}
+    for dropped, mean in means.items():
+        picky = tables[last].copy()
+        worst = np.argsort(-picky[metric])[:dropped]
+        picky[metric][worst], picky["failed"][worst] = np.inf, True
+        assert aggregate.metric_terms(metric, picky).score == pytest.approx(mean, abs=0.005)
+        board = [*tables[:last], picky, *tables[last + 1 :]]
+        assert ranks.rank_runs(metric, board).ranks[last] == 6
 
 
 @pytest.mark.data
