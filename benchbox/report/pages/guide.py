@@ -20,6 +20,7 @@ from benchbox.protocols import protocol_card
 from benchbox.types import Protocol
 
 from . import markdown
+from .format_tables import format_sections
 from .shared_data import SharedData, hash_values
 
 _FOLDER = Path(__file__).parents[1] / "site_text"
@@ -48,6 +49,7 @@ GUIDES = {  # name → title, in the order of the menu
     "onnx": "My detector from an ONNX file",
     "gaze": "My gaze data",
     "submit": "Submit predictions",
+    "formats": "Formats of annotations and predictions",
     "data": "Get the data",
     "checks": "What is checked before a number is made",
     "faq": "Why does my number differ?",
@@ -105,6 +107,10 @@ def build_guide_page(name: str, protocols: Iterable[Protocol]) -> GuidePage:
             sections.append((f"card-{number}", protocol.title, protocol.name))
             words = protocol_card.describe_protocol(protocol)
             bodies.append(Markup('<pre tabindex="0">{}</pre>').format(words))
+    elif name == "formats":
+        for anchor, title, text in format_sections():
+            sections.append((anchor, title, ""))
+            bodies.append(markdown.render_markdown(text, level=2))
     elif name == "checks":
         for anchor, title, text in _check_sections():
             sections.append((anchor, title, ""))

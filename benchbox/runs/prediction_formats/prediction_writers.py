@@ -52,6 +52,26 @@ TITLES = {
     "parquet": "Parquet",
 }
 
+# writer → origin, which face a row answers, what is no answer, what is asked
+FACTS = {
+    NATIVE: ("the annotations'", "id", "failed, or NaN throughout", "nothing"),
+    "pts": ("1; --origin 0 where a script wrote them", "the file's name", "all zero", "--missing"),
+    "coco-results": (
+        "the annotations'",
+        "overlap",
+        "no detection",
+        "--names FILE, unless the card's own file is COCO's",
+    ),
+    "openface": ("0", "overlap", "success 0, or no row", "--frames for sequences"),
+    "openseeface": ("0", "overlap", "no row", "--frames; --layout 68to66-openseeface"),
+    "dlib-xml": ("0", "overlap", "no box", "nothing"),
+    "mediapipe": ("0.5", "overlap", "an empty list", "--layout MAP; --sizes without pictures"),
+    "mat": ("asked", "cell of names", "NaN", "--origin; --field VARIABLE"),
+    "npy": ("0", "a text of names; `pair#2` is the second annotated face", "NaN", "--names"),
+    "insightface": ("0", "overlap", "no key", "--field, --layout MAP"),
+    "parquet": ("the annotations'", "id, or picture and overlap", "NaN", "nothing"),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Answered:
