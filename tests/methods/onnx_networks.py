@@ -22,9 +22,17 @@ def save_network(path: Path, nodes: list, given: tuple, outputs: dict, constants
 
 
 def save_dot_finder(
-    path: Path, *, channel: int = 0, threshold: float = 0.5, side: int = 32, batch="N"
+    path: Path,
+    *,
+    channel: int = 0,
+    threshold: float = 0.5,
+    side: int = 32,
+    batch="N",
+    layout: str = "NCHW",
+    channels: int = 3,
+    dtype: int = TensorProto.FLOAT,
 ) -> None:
-    """Save NCHW (batch, 3, side, side) → (batch, 136): the centre of mass of one channel.
+    """Save (batch, channels, side, side) in a layout → (batch, 136): a channel's centre of mass.
 
     Weights are what the channel has above the threshold; x y in index units, for all 68 points
     alike. Without anything bright both are 0.
@@ -42,7 +50,11 @@ def save_dot_finder(
         "one": np.array([-1, 1, 1], np.int64),
     }
     nodes = [
-        helper.make_node("Gather", ["input", "channel"], ["picked"], axis=1),
+        helper.make_node("Cast", ["input"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node(
+            "Transpose", ["floats"], ["nchw"], perm=[layout.index(axis) for axis in "NCHW"]
+        ),
+        helper.make_node("Gather", ["nchw", "channel"], ["picked"], axis=1),
         helper.make_node("Sub", ["picked", "threshold"], ["above"]),
         helper.make_node("Relu", ["above"], ["weight"]),
         helper.make_node("ReduceSum", ["weight", "axes"], ["mass"], keepdims=0),
@@ -60,7 +72,8 @@ def save_dot_finder(
         helper.make_node("Tile", ["xy", "times"], ["points"]),
         helper.make_node("Reshape", ["points", "flat"], ["output"]),
     ]
-    given = ("input", TensorProto.FLOAT, [batch, 3, side, side])
+    sides = {"N": batch, "C": channels, "H": side, "W": side}
+    given = ("input", dtype, [sides[axis] for axis in layout])
     save_network(path, nodes, given, {"output": (TensorProto.FLOAT, [batch, 136])}, constants)
 
 

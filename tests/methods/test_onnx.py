@@ -18,6 +18,8 @@ from benchbox.types import Sample
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
 
+from onnx import TensorProto
+
 from .onnx_networks import save_dot_finder, save_fixed_outputs
 
 DOT = (53.0, 37.0)  # centre of the dot in the picture
@@ -123,6 +125,34 @@ def test_channels_are_fed_in_the_order_of_the_card(open_card, tmp_path):
     bgr = open_card(CARD.replace('"RGB"', '"BGR"'))
     np.testing.assert_allclose(answer(bgr), DOT, atol=0.05)
     np.testing.assert_allclose(answer(open_card(CARD)), BOX[:2], atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCWH", "NWHC"])
+def test_memory_is_laid_out_as_the_network_wants_it(layout, open_card, tmp_path):
+    """With columns before rows a square picture is silently transposed: x and y would change."""
+    save_dot_finder(tmp_path / "network.onnx", layout=layout)
+    found = answer(open_card(CARD.replace('"NCHW"', f'"{layout}"')))
+    np.testing.assert_allclose(found, DOT, atol=0.05)
+
+
+def test_a_network_of_bytes_gets_bytes(open_card, tmp_path):
+    save_dot_finder(tmp_path / "network.onnx", dtype=TensorProto.UINT8, threshold=100.0)
+    text = CARD.replace("divide = 255", 'dtype = "uint8"')
+    np.testing.assert_allclose(answer(open_card(text)), DOT, atol=0.1)
+
+
+def test_half_floats_are_fed_as_such(open_card, tmp_path):
+    save_dot_finder(tmp_path / "network.onnx", dtype=TensorProto.FLOAT16)
+    np.testing.assert_allclose(answer(open_card(CARD)), DOT, atol=0.05)
+
+
+def test_a_grey_network_has_one_channel(open_card, tmp_path):
+    """Grey is 0.299 of red: the dot's peak is 0.299 of one, and above 0.2 near the dot alone."""
+    save_dot_finder(tmp_path / "network.onnx", channels=1, threshold=0.2)
+    text = CARD.replace('"RGB"', '"grey"')
+    np.testing.assert_allclose(answer(open_card(text)), DOT, atol=0.1)
+    with pytest.raises(PluginError, match=r"input\.mean: grey has one channel; give one number"):
+        open_card(text.replace("divide = 255", "mean = [1, 2, 3]"))
 
 
 def test_values_are_divided_then_lessened_then_divided_per_channel(open_card, tmp_path):
