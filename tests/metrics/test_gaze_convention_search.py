@@ -112,6 +112,19 @@ def test_another_origin_is_named_with_its_shift():
     assert "different origins" in found.best.means
 
 
+@pytest.mark.parametrize(
+    ("shift", "off_cm"), [((1.5, -1.0), 0.2), ((4.0, 0.0), 2.0), ((0.8, 0.3), 1.0)]
+)
+def test_a_bias_of_a_trained_method_is_listed_and_not_warned_of(shift, off_cm):
+    """The trap: a shift that is fitted to the labels always helps."""
+    wanted = np.random.default_rng(6).uniform(-5, 5, (300, 2))
+    found = gaze_convention_search.search_point_convention(
+        wanted, learnt(wanted, off_rad=off_cm) - np.array(shift)
+    )
+    assert (found.best.name, found.warning) == ("as given", "")
+    assert found.readings[-1].name.startswith("moved by (")
+
+
 def test_frames_of_few_people_leave_doubt():
     """With two people a reversal may be chance; sixty frames of each are not sixty witnesses."""
     wanted = np.repeat([[0.0, 0.02], [0.0, -0.01]], 60, axis=0)

@@ -138,6 +138,9 @@ def test_poor_methods_are_not_blamed(truth):
     assert found(truth, mean * wide + low) == []
     moved = mean * wide * 1.25 + low + 0.12 * wide * rng.normal(size=(FACES, 1, 2))
     assert found(truth, moved) == []
+    astray = mean * wide * 1.5 + low + 0.3 * wide * rng.normal(size=(FACES, 1, 2))
+    (line,) = found(truth, astray)  # a box for the wrong face is no frame of a crop
+    assert "far outside" in line
     assert found(truth, good(truth) + 0.15 * wide) == []
     wild = good(truth)
     wild[:5] += rng.normal(0, 60, (5, 68, 2))
