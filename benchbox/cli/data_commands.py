@@ -75,9 +75,14 @@ def show_access(dataset: str, data: Path | None) -> None:
 
 @data_group.command(name="verify")
 @click.argument("dataset")
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Decode every picture, of videos and recordings, too, where else some are.",
+)
 @data_option
 @json_option
-def verify_dataset(dataset: str, data: Path | None, as_json: bool) -> None:
+def verify_dataset(dataset: str, deep: bool, data: Path | None, as_json: bool) -> None:
     """Say what of a DATASET (or of a card's own files) is complete, partial, missing or wrong.
 
     Exit 1 unless whole.
@@ -97,7 +102,7 @@ def verify_dataset(dataset: str, data: Path | None, as_json: bool) -> None:
         module = datasets.open_dataset(dataset)
     _require_dataset(module, root, dataset)
     findings = []
-    for finding in verify.examine_dataset(name, module, root, cards):
+    for finding in verify.examine_dataset(name, module, root, cards, deep=deep):
         findings.append(finding)
         if not as_json:
             click.echo(f"{finding.level:<8}{finding.what}")

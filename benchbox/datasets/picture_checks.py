@@ -179,6 +179,21 @@ def _check_depth(paths: Sequence[Path]) -> list[Finding]:
     return [Finding("wrong", f"{text}: stretch them to the whole range")]
 
 
+def check_rows(index: Index) -> list[Finding]:
+    """Read the picture of every row: of sets that keep them in videos, recordings or tables."""
+    broken, noisy = find_damage(index.read, range(len(index.ids)), f"of {index.dataset}")
+    findings = []
+    for faults, words in ((broken, "cannot be read"), (noisy, "are damaged inside")):
+        if faults:
+            row, fault = next(iter(faults.items()))
+            text = f"the pictures of {len(faults)} items {words}; first {index.ids[row]}: {fault}"
+            findings.append(Finding("wrong", text))
+    if not findings:
+        text = f"the pictures of all {len(index.ids)} items were read"
+        findings.append(Finding("ok", text))
+    return findings
+
+
 # --- orientation ----------------------------------------------------------------------------------
 
 

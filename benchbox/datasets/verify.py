@@ -29,8 +29,8 @@ from benchbox.errors import DataError
 from benchbox.layouts import LAYOUTS, find_layout, layouts_with
 from benchbox.types import Dataset, Finding, Index, Protocol
 
-from . import assemble, label_checks, select, split
-from .formats import images
+from . import assemble, label_checks, picture_checks, select, split
+from .formats import images, paths
 from .index import take_rows
 
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ _CHUNK = 256  # test faces compared at a time
 
 
 def examine_dataset(
-    name: str, module: Dataset, root: Path, cards: Sequence[Protocol]
+    name: str, module: Dataset, root: Path, cards: Sequence[Protocol], *, deep: bool = False
 ) -> Iterator[Finding]:
     """Yield what is found out about a dataset under a root, as it is found.
 
-    `cards` are those that test on it. Faults of the data are findings and raise nothing.
+    `cards` are those that test on it; `deep` reads the picture of every row. Faults of the data are findings and raise nothing.
     """
     complete = True
     for finding in module.verify(root):
@@ -78,6 +78,9 @@ def examine_dataset(
     )
     for note in dict.fromkeys((*annotated.notes, *pictured.notes)):
         yield Finding("note", note)
+    yield from _note_passed_over(module, root)
+    if deep:
+        yield from picture_checks.check_rows(pictured)
     known = {name: pictured}
     if is_landmarks and not name.startswith("synth-"):
         yield from _check_look_alikes({name: module}, root, cards, known)
@@ -176,6 +179,20 @@ def _check_boxes(index: Index) -> Iterator[Finding]:
         )
     for fault in label_checks.find_box_faults(index, tuple(index.boxes)):
         yield Finding("wrong", fault.what)
+
+
+def _note_passed_over(module: Dataset, root: Path) -> Iterator[Finding]:
+    """Count the pictures in the folders of those that are read that no annotation names."""
+    files = _picture_files(module, root)
+    read = {path.with_suffix("") for path in files.values()}
+    unread = []
+    for folder in sorted({path.parent for path in files.values()}):
+        for path in sorted(folder.iterdir()):
+            if paths.is_picture(path.name) and path.with_suffix("") not in read:
+                unread.append(path)
+    if unread:
+        text = f"{len(unread)} pictures are named by no annotation and passed over; first "
+        yield Finding("note", f"{text}{unread[0]}")
 
 
 def _layout_of(index: Index, cards: Sequence[Protocol]) -> str:

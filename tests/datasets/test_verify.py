@@ -158,6 +158,37 @@ def test_each_card_says_whether_it_runs_and_as_what(tmp_path):
     assert "mine does not run here: mine needs 3 test items, this copy has 2 (test 2)" in wrong
 
 
+def test_pictures_that_no_annotation_names_are_counted(tmp_path):
+    card = world(tmp_path)
+    (tmp_path / "mine/unlisted.png").write_bytes((tmp_path / "mine/test1.png").read_bytes())
+    (tmp_path / "mine/._test1.png").write_bytes(b"")
+    note = f"1 pictures are named by no annotation and passed over; first {tmp_path}/mine/unlisted"
+    assert any(text.startswith(note) for text in said(found(tmp_path, card), "note"))
+
+
+def test_a_deep_examination_reads_the_picture_of_every_row(tmp_path):
+    card = world(tmp_path)
+    dataset = datasets.open_protocol_dataset(card)
+    findings = list(verify.examine_dataset("files", dataset, tmp_path, [card], deep=True))
+    assert "the pictures of all 8 items were read" in said(findings, "ok")
+
+
+def test_boxes_of_a_cards_own_file_are_compared_too(tmp_path):
+    """Trap: only the boxes that the reader knows were looked at."""
+    card = world(tmp_path)
+    index = datasets.open_protocol_dataset(card).index(tmp_path)
+    rows = ["id,x0,y0,x1,y1"]
+    for name, box in zip(index.ids, index.boxes["bbox"] + 300, strict=True):
+        rows.append(",".join([str(name), *map(str, box)]))
+    (tmp_path / "boxes").mkdir()
+    (tmp_path / "boxes/mine.csv").write_text("\n".join(rows) + "\n")
+    findings = found(tmp_path, replace(card, box="mine"))
+    assert any(
+        text.startswith("mine: mine: 8 of 8 boxes lie beside their face")
+        for text in said(findings, "wrong")
+    )
+
+
 def test_without_the_extra_the_search_is_said_to_be_left_out(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "imagehash", None)
     notes = said(found(tmp_path, world(tmp_path)), "note")

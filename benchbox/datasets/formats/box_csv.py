@@ -57,24 +57,27 @@ def add_boxes(index: Index, folder: Path, source: str) -> Index:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     notes = [*index.notes, f"{source} boxes from boxes/{path.name}, sha256:{digest}"]
     if ignored:
-        notes.append(f"boxes/{path.name}: {ignored} rows of other items ignored")
+        notes.append(
+            f"boxes/{path.name}: {len(ignored)} rows of other items ignored; "
+            f"first {ignored[0][:80]!r}"
+        )
     return replace(index, boxes={**index.boxes, source: boxes}, notes=tuple(notes))
 
 
-def _read_boxes(path: Path, ids: Strings) -> tuple[Floats, int]:
+def _read_boxes(path: Path, ids: Strings) -> tuple[Floats, list[str]]:
     """Return the boxes (N, 4) of the ids (N,), NaN where there is none.
 
-    And how many rows are of other items.
+    And the ids of rows of other items.
     """
     # `image_092 _01` is spelt both ways
     row_of_id = {_without_blanks(str(name)): row for row, name in enumerate(ids)}
     boxes = np.full((len(ids), 4), np.nan)
-    ignored = 0
+    ignored: list[str] = []
     for where, cells in _read_cells(path):
         box = _parse_box(cells, where)
         row = row_of_id.get(_without_blanks(cells[0].strip()))
         if row is None:
-            ignored += 1
+            ignored.append(cells[0])
         elif np.isfinite(boxes[row]).all():
             raise DataError(f"{where}: {cells[0][:80]!r} is there twice; keep one box per item")
         else:

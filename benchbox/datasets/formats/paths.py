@@ -69,14 +69,21 @@ def pictures_below(folder: Path) -> Mapping[str, Path]:
             subfolders.clear()
         subfolders[:] = sorted(name for name in subfolders if not is_dropping(name))
         for name in sorted(names, reverse=True):  # png after jpg: it overwrites
-            if _is_picture(name):
+            if is_picture(name):
                 stem = name.rpartition(".")[0]
                 key = (PurePosixPath(relative.as_posix()) / stem).as_posix()
                 pictures[key] = Path(directory) / name
     return pictures
 
 
-def _is_picture(name: str) -> bool:
+def is_picture(name: str) -> bool:
+    """Say whether a file name is that of a picture, by its suffix.
+
+    Examples
+    --------
+    >>> is_picture("a.JPG"), is_picture("._a.jpg"), is_picture("a.pts")
+    (True, False, False)
+    """
     _, dot, suffix = name.rpartition(".")
     return f"{dot}{suffix}".lower() in PICTURE_SUFFIXES and not is_dropping(name)
 

@@ -40,7 +40,7 @@ def test_boxes_are_matched_by_id_and_the_file_is_named_by_its_digest(tmp_path):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert found.notes == (
         f"mtcnn boxes from boxes/mtcnn.csv, sha256:{digest}",
-        "boxes/mtcnn.csv: 1 rows of other items ignored",
+        "boxes/mtcnn.csv: 1 rows of other items ignored; first 'helen/x_1'",
     )
 
 
