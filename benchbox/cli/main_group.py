@@ -12,7 +12,7 @@ from benchbox import __version__
 from benchbox.errors import BenchboxError, DataError
 
 from . import own_process
-from .printing import print_note
+from .printing import allow_narrow_streams, print_note
 
 
 class UserError(click.ClickException):
@@ -50,6 +50,7 @@ class BenchboxGroup(click.Group):
         **extra: Any,
     ) -> click.Context:
         """Read the options before a command; wrong use of them ends in one line, too."""
+        allow_narrow_streams()
         try:
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as fault:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -18,7 +20,19 @@ def print_note(line: str) -> None:
 
 def print_json(document: Any) -> None:
     """Print the one document of `--json`."""
-    click.echo(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False))
+    print_document(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def print_document(text: str) -> None:
+    """Print what another program reads: in UTF-8, whatever the terminal's code page is."""
+    click.echo(text.encode(), nl=False)
+
+
+def allow_narrow_streams() -> None:
+    """Let letters that the terminal's code page lacks be replaced: no command ends by one."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def print_columns(rows: Sequence[Sequence[str]], *, wrap: Collection[int] = ()) -> None:

@@ -12,7 +12,7 @@ from benchbox.errors import ResultError
 
 from .left_out import note_left_out
 from .main_group import exit_failed, main, require_results
-from .printing import print_json, print_note
+from .printing import print_document, print_json, print_note
 from .shared_options import FOLDER, NUMBER, data_option, data_root, json_option, results_option
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def report_command(
         for file in report.save_figures(results, protocol, suffix, folder, convention):
             click.echo(file)
     elif suffix:
-        click.echo(report.export_table(results, protocol, suffix, convention), nl=False)
+        print_document(report.export_table(results, protocol, suffix, convention))
     elif check:
         _check_site(results, out or Path("site"))
     else:

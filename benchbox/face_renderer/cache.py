@@ -26,10 +26,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from platformdirs import user_cache_dir
 from tqdm import tqdm
 
 from benchbox.atomic_write import write_whole
+from benchbox.cache_place import cache_root
 from benchbox.errors import DataError
 
 from . import GENERATOR_VERSION
@@ -95,14 +95,6 @@ class RenderPlan:
                 chunks.append(Chunk(part, first, min(CHUNK_SIZE, size - first), start + first))
             start += size
         return chunks
-
-
-def cache_root() -> Path:
-    """Return the folder that all caches live in: BENCHBOX_CACHE, else the user's cache folder."""
-    chosen = os.environ.get("BENCHBOX_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(user_cache_dir("benchbox"))
 
 
 def cache_folder(plan: RenderPlan) -> Path:

@@ -16,6 +16,7 @@ them as `errors.npy` and `points.npy`, which are read as well.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -73,6 +74,7 @@ DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
 )
+_HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)  # somebody holds the lock
 _RUN_LEVELS = 4  # folders between results and a record
 _LEVELS_ASIDE = 2  # how far below a wrong folder the right one is looked for
 
@@ -207,6 +209,11 @@ def claim_folder(run: Path) -> Iterator[None]:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as fault:
+            if fault.errno not in _HELD:
+                raise ResultError(
+                    f"{run}: this disk has no file locks ({fault.strerror}), so two processes could"
+                    " write to one run; choose --results DIR on another disk"
+                ) from fault
             stream.seek(0)
             holder = stream.read(20).strip() or "?"
             raise ResultError(f"{run}: process {holder} works here; wait for it") from fault

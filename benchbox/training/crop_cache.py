@@ -23,14 +23,14 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from platformdirs import user_cache_dir
 from tqdm import tqdm
 
+from benchbox.cache_place import cache_root
 from benchbox.errors import BenchboxError
 
 from .crops import Crops, crop_maps, cut_crops, fill_crops
@@ -92,7 +92,7 @@ def cached_crops(samples: Sequence[Sample], size: int, expansion: float) -> Crop
 
 def cache_folder() -> Path:
     """Return where sets are kept."""
-    return Path(os.environ.get("BENCHBOX_CACHE") or user_cache_dir("benchbox")) / "crops-v1"
+    return cache_root() / "crops-v1"
 
 
 def cache_limit_bytes() -> int:
@@ -189,7 +189,9 @@ def _write_crops(
 def _exclusive_lock(lock: Path) -> Iterator[None]:
     """Wait until no other process makes this set; a killed one holds nothing."""
     with lock.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        # without locks on this disk two processes may make the same set; the last one counts
+        with suppress(OSError):
+            fcntl.flock(stream, fcntl.LOCK_EX)
         yield  # the file stays: were it deleted, a third process could lock another one of its name
 
 

@@ -1,6 +1,7 @@
 """The command line as people and scripts meet it: exit codes, faults, JSON, light start, Ctrl-C."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -518,3 +519,18 @@ def test_one_bad_file_of_somebody_else_is_named_and_stops_nobody(world, tmp_path
         if words[0] in ("check", "report") or words[1] == "results":
             assert "run.json: cannot be read" in done.stderr, words
             assert "scores.json: 'scores' must hold one table per group" in done.stderr, words
+
+
+def test_a_narrow_code_page_ends_no_command(world):
+    """Windows' cp1252 and others lack letters of our texts; documents are UTF-8 all the same."""
+    assert call(*run_words(world, "mean-shape")).exit_code == 0
+    table = ["report", "--format", "md", "--protocol", "tiny", "--results", str(world.results)]
+    for words in (["show", "method", "glsr"], ["run", "--help"], table):
+        done = subprocess.run(
+            [sys.executable, "-m", "benchbox", *words],
+            env={**os.environ, "PYTHONIOENCODING": "cp437"},
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr.decode("cp437")[-300:]
+    assert "–" in done.stdout.decode("utf-8")  # between the ends of an interval

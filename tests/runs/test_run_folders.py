@@ -1,5 +1,6 @@
 """Runs on disk: names that cannot collide or escape, records written once, one process each."""
 
+import errno
 import hashlib
 import json
 import subprocess
@@ -250,7 +251,7 @@ def test_errors_are_read_without_pickles_and_only_as_a_table(tmp_path):
     np.save(run.folder / "errors.npy", np.zeros(3))
     with pytest.raises(ResultError, match="not a table of per-face errors"):
         run_folders.read_errors(run)
-    (run.folder / "errors.npz").unlink()
+    (run.folder / "errors.npy").unlink()
     for content in (b"no archive", (run.folder / "errors.npz").read_bytes()[:-40]):
         (run.folder / "errors.npz").write_bytes(content)
         with pytest.raises(ResultError, match=r"errors\.npz: no array that may be read"):
@@ -268,7 +269,7 @@ def test_a_table_in_the_older_form_is_read(tmp_path):
     assert run_folders.has_scores(run)
     np.testing.assert_array_equal(run_folders.read_errors(run), ERRORS)
     run_folders.save_scores(run.folder, SCORES, ERRORS)
-    assert not (run.folder / "errors.npz").exists(), "scored again, it is in the new form"
+    assert not (run.folder / "errors.npy").exists(), "scored again, it is in the new form"
 
 
 def test_scores_of_another_schema_are_refused(tmp_path):
@@ -283,3 +284,17 @@ def test_a_number_that_is_none_is_never_written(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
         run_folders.write_json(tmp_path / "x.json", {"value": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(errno.ENOSYS, "has no file locks"), (errno.EWOULDBLOCK, "works here")]
+)
+def test_a_disk_without_locks_is_not_taken_for_a_busy_run(tmp_path, monkeypatch, number, said):
+    """Trap: "process ? works here; wait for it", for ever, on a cluster's disk without flock."""
+
+    def refuse(*_):
+        raise OSError(number, "Function not implemented")
+
+    monkeypatch.setattr(run_folders.fcntl, "flock", refuse)
+    with pytest.raises(ResultError, match=said), run_folders.claim_folder(place(tmp_path)):
+        pass

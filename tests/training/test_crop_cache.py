@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import platformdirs
 import pytest
 
 from benchbox.errors import BenchboxError
@@ -256,4 +257,4 @@ def test_a_limit_that_is_no_number_is_named(cache, monkeypatch):
 
 def test_the_default_folder_is_the_users_cache(monkeypatch):
     monkeypatch.delenv("BENCHBOX_CACHE", raising=False)
-    assert module.cache_folder() == Path(module.user_cache_dir("benchbox")) / "crops-v1"
+    assert module.cache_folder() == Path(platformdirs.user_cache_dir("benchbox")) / "crops-v1"
