@@ -1,4 +1,4 @@
-"""k-shot calibration of gaze: what an offset from k frames of a person leaves, from predictions alone.
+"""k-shot calibration of gaze: what an offset from k frames of a person leaves.
 
 Definition
 ----------
@@ -12,14 +12,14 @@ and of a set the mean over people of each one's mean over frames.
 
 Conventions
 -----------
-The k frames are of k different dots (sequences), and no frame of a drawn dot is scored in that draw:
-frames of one dot are one point. Where items are in no sequence, each is a dot. All subsets are taken
-where dots have one frame each and there are at most `MOST_SUBSETS`; else `DRAWS` draws, seeded by
-the person's name. People with fewer than 2 k dots with an answer are left out: half of what a person
-has must remain to be scored. The offset is in the frame of labels and predictions (pitch and yaw of
-a normalised set are not those of the camera), yaw the short way round. A failed item neither
-calibrates nor counts. Without calibration the same people have `error_deg_person`: over all subsets
-every frame is scored as often as any other.
+Stored predictions are enough. The k frames are of k different dots (sequences), and no frame of a
+drawn dot is scored in that draw: frames of one dot are one point. Where items are in no sequence,
+each is a dot. All subsets are taken where dots have one frame each and there are at most
+`MOST_SUBSETS`; else `DRAWS` draws, seeded by the person's name. People with fewer than 2 k dots
+with an answer are left out: half of what a person has must remain to be scored. The offset is in
+the frame of labels and predictions (pitch and yaw of a normalised set are not those of the camera),
+yaw the short way round. A failed item neither calibrates nor counts. Without calibration the same
+people have `error_deg_person`: over all subsets every frame is scored as often as any other.
 
 Known differences of other code
 -------------------------------

@@ -10,8 +10,9 @@ For frame i with truth g and prediction p::
     dot error of a sequence s (frames of one fixation) = ‖mean_s(p) − mean_s(g)‖
     MSD of a sequence s of M frames = √(1/M Σ_i ‖p_i − mean_s(p)‖²)
 
-(MSD by equations 10 to 12 of the paper of TAT and DwO) and of a set: `error_cm`, `error_deg` the mean over frames; `…_person` the mean over people of each
-one's mean; `error_cm_dot`, `msd_cm` the mean over sequences.
+and of a set: `error_cm`, `error_deg` the mean over frames; `…_person` the mean over people of each
+one's mean; `error_cm_dot`, `msd_cm` the mean over sequences. MSD is that of equations 10 to 12 of
+the paper of TAT and DwO.
 
 Conventions
 -----------

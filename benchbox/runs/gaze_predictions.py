@@ -10,7 +10,8 @@ How it was read is said, and kept in the record of the run.
 * `.npz`: `ids` and `values` (N, D); `columns` says their order;
 * `.mat` (v5): `ids` (a cell of texts) and `values` (N x D), or a variable for each column.
 
-Files without ids are refused, unless `in_order` says that they follow `benchbox data ids --of test`.
+Files without ids are refused, unless `in_order` says that they follow `benchbox data ids --of
+test`.
 A wholly empty or NaN row is no answer. Where other signs or another order fit the labels far
 better, a reading that nobody has stated is refused, and one that was stated is warned of.
 """

@@ -1,4 +1,4 @@
-"""k-shot calibration: what calibrates is not scored, dots are drawn whole, short people are named."""
+"""k-shot calibration: what calibrates is not scored, dots are drawn whole, people are named."""
 
 from itertools import combinations
 

@@ -475,7 +475,7 @@ def test_stares_boxes_and_devices_reach_the_method_and_the_score(world):
 
 
 def test_a_set_with_two_frames_asks_which_one_is_meant(world):
-    """pitch, yaw of a normalised set read as the camera's: 6.15 degrees for 4.11, without a word."""
+    """pitch, yaw of a normalised set read as the camera's: 6.15° for 4.11°, without a word."""
     vectors = angles_to_vectors(np.radians(world.angles[HALF:]))
     names = tuple(world.names[HALF:])
     turns = Rotation.from_rotvec(np.linspace([0, 0.1, 0], [0.2, 0, 0], HALF)).as_matrix()

@@ -51,7 +51,8 @@ def gaze_axes(
     parsed = parse_metric(metric)
     if parsed.shots:
         raise ResultError(
-            f"{metric}: conventions are tried without calibration; --metric error_{parsed.unit}_person"
+            f"{metric}: conventions are tried without calibration; "
+            f"--metric error_{parsed.unit}_person"
         )
     own_average = _own_average(parsed)
     averages = {}

@@ -1,4 +1,4 @@
-"""Numbers of a file, written as `notation` says, to the house's gaze; the only place that turns them.
+"""Numbers of a file, written as `notation` says, to house gaze; the only place that turns them.
 
 House gaze is (N, 2) cm from the camera, x right and y up as the viewer sees them, or (N, 3) the
 vectors of `angles`: those of the camera's frame (x right of the picture, y down, z away) from the

@@ -10,9 +10,9 @@ scores cannot show it; these do:
 * a head that is turned round lies more than 90° from the gaze;
 * what constants leave: the mean direction, straight into the camera, the head's direction.
 
-"Gaze lies below the camera" and "gaze follows the head" hold at a laptop, not in general (in EyeDiap
-mean pitch is +12.8° and the correlation with the head 0.06): they are asked where the card says so,
-`expect = ["below_camera", "follows_head"]`.
+"Gaze lies below the camera" and "gaze follows the head" hold at a laptop, not in general (in
+EyeDiap mean pitch is +12.8° and the correlation with the head 0.06): they are asked where the card
+says so, `expect = ["below_camera", "follows_head"]`.
 """
 
 from __future__ import annotations
