@@ -115,7 +115,8 @@ def _parse_point_terms(value: Any) -> tuple[tuple[int, float], ...]:
 def _parse_point_map(value: Any) -> str | tuple[tuple[tuple[int, float], ...], ...]:
     """Read the name of a documented map, or an entry for each point of the layout."""
     if isinstance(value, str):
-        return one_of(*layouts.MAPS).parse(value.replace("-to-", "to"))  # type: ignore[no-any-return]
+        name: str = one_of(*layouts.MAPS).parse(value.replace("-to-", "to"))
+        return name
     if not isinstance(value, list) or not value:
         raise ValueError("no list")
     return tuple(_parse_point_terms(entry) for entry in value)

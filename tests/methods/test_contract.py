@@ -40,7 +40,7 @@ VARIANTS = [
     for card in method_card.read_cards()
     if card.source.startswith("benchbox ")
     for variant in card.variants
-    if variant != card.default
+    if variant != card.default and card.folder.name not in WITHOUT_WEIGHTS
 ]
 
 
