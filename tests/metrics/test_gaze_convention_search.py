@@ -171,7 +171,7 @@ def test_large_sets_are_thinned(monkeypatch):
 
 @pytest.mark.parametrize(("given", "kept"), [(50, 50), (51, 26), (99, 50), (120, 40), (500, 50)])
 def test_never_more_rows_than_the_limit_and_evenly_spaced(monkeypatch, given, kept):
-    """Trap: 99 rows divided by 50 is 1, and all of them were taken; rows without an answer count not."""
+    """Trap: 99 rows divided by 50 is 1, and all were taken; rows without an answer count not."""
     monkeypatch.setattr(gaze_convention_search, "MAX_ROWS", 50)
     labels, answers = np.zeros((given + 5, 2)), np.zeros((given + 5, 2))
     answers[:5] = np.nan

@@ -418,3 +418,10 @@ def test_several_sets_of_points_at_once_are_each_alone():
             )
             np.testing.assert_allclose(errors, wanted, rtol=1e-12)
             np.testing.assert_array_equal(errors, landmarks.mean_errors(truth, guess, points, seen))
+
+
+@pytest.mark.parametrize("chosen", [[68], [70], [0, 100], [-1], []])
+def test_points_beyond_the_layout_are_refused(chosen):
+    truth = faces(1)
+    with pytest.raises(ValueError, match="one or more indices of 0 … 67"):
+        landmarks.mean_errors(truth, truth, chosen)

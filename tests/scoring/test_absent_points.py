@@ -39,7 +39,7 @@ def card(*normalisers, masked=True):
 
 
 def face() -> np.ndarray:
-    """68 points in a box of 80 x 60 px whose corners are points of the contour, eyes 40 px apart."""
+    """68 points in a box of 80 x 60 px, its corners on the contour; eyes 40 px apart."""
     points = np.tile([50.0, 50.0], (68, 1))
     points[0], points[8], points[16] = [10.0, 30.0], [50.0, 90.0], [90.0, 30.0]
     points[36], points[45] = [30.0, 40.0], [70.0, 40.0]

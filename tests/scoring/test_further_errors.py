@@ -41,7 +41,7 @@ def off_by(points, px, rest=0.0):
 
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_is_divided_by_the_normaliser_of_the_whole_face(name):
-    """G&LSR's Table 1; trap: a nose divided by the size of the nose. Eye corners are 100 px apart."""
+    """G&LSR's Table 1; trap: a nose divided by its own size. Eye corners are 100 px apart."""
     points = landmarks.part_points(IBUG68, name)
     truth, given = off_by(points, 7.0, rest=1.0)
     metrics = [f"nme_inter_ocular_{part}" for part in PARTS]

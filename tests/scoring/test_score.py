@@ -484,8 +484,8 @@ def test_table_for_the_terminal():
         "hard   2       1  inter_pupil   10.00 over 1 of 2     100.00    0.0000",
         "failed faces: infinite error in FR and AUC, left out of the NME",
         # (2 + 4 + 6 + 100) / 4
-        "ranks count them as lost, 100 % each: nme_inter_ocular of all is then 28.00 %; no run stands "
-        "above one that it does not beat so",
+        "ranks count them as lost, 100 % each: nme_inter_ocular of all is then 28.00 %; "
+        "no run stands above one that it does not beat so",
     ]
 
 
@@ -563,7 +563,7 @@ def test_published_predictions_score_as_a_slow_loop_says(full, method):
 
 @pytest.mark.data
 def test_a_published_set_without_its_worst_faces_stays_last(full):
-    """Trap: CLM, last of six with 7.08, ranked first alone with 3.87 without its 300 worst faces."""
+    """Trap: CLM, last of six with 7.08, ranked first alone with 3.87 without its 300 worst."""
     folder, chosen, truth = full
     metric = "nme_inter_ocular"
     names = ["CE-CLM_general", "CFAN", "CFSS", "CLM", "CLNF_general", "TCDCN"]
