@@ -13,6 +13,7 @@ from typing import Any
 
 from benchbox.metrics import number_format
 from benchbox.papers.claims import SizeClaim
+from benchbox.plugins import method_card
 from benchbox.types import MethodCard
 
 from .costs import Profiles, find_nested
@@ -90,6 +91,7 @@ class NetworkTable:
 
     sizes: tuple[NetworkSize, ...]
     missing: tuple[str, ...]  # variants that nobody profiled
+    outdated: tuple[str, ...]  # variants profiled with other code of the method than is here
     machine: str  # where the latencies were taken
     builds: tuple[NetworkBuild, ...]
     facts: tuple[SizeCheck, ...]
@@ -117,10 +119,29 @@ def describe_networks(
     return NetworkTable(
         sizes=tuple(NetworkSize(variant, _size_cells(own[variant])) for variant in variants),
         missing=tuple(missing),
+        outdated=tuple(_outdated_variants(card, variants, own)),
         machine="; ".join(filter(None, machines)),
         builds=tuple(_distinct_builds(variants, own)),
         facts=tuple(checks),
     )
+
+
+def _outdated_variants(
+    card: MethodCard | None, variants: Sequence[str], own: Mapping[str, Profile]
+) -> list[str]:
+    """Return the variants whose profile is of another version of the method's code.
+
+    One that does not say which code it is of is not judged.
+    """
+    if card is None:
+        return []
+    now = method_card.hash_method_code(card)
+    outdated = []
+    for variant in variants:
+        code = find_nested(own[variant], "code", "method")
+        if code is not None and code != now:
+            outdated.append(variant)
+    return outdated
 
 
 def _paper_profiles(name: str, profiles: Profiles) -> dict[str, Profile]:

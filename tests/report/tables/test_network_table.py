@@ -3,6 +3,7 @@
 import pytest
 
 from benchbox.papers.claims import SizeClaim
+from benchbox.plugins import method_card
 from benchbox.report.tables.network_table import NOT_MEASURED, describe_networks
 
 FACTS = (
@@ -98,3 +99,18 @@ def test_counts_at_other_sizes_are_not_held_against_prints():
     found = describe_networks("demo", None, {("demo", "wide"): profile(budget="quick")}, FACTS)
     assert found.sizes == ()
     assert {fact.verdict for fact in found.facts} == {NOT_MEASURED}
+
+
+def test_a_profile_of_an_older_network_is_named(tmp_path):
+    """Trap: the sizes of last month's network beside this month's number."""
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    (folder / "method.toml").write_text(
+        'name = "demo"\ntitle = "T"\ntask = ["landmarks"]\nsummary = "S"\ndefault = "wide"\n'
+        '[variants.wide]\ntitle = "W"\n'
+    )
+    card = method_card.find_card("demo", (folder,))
+    now = {"method": method_card.hash_method_code(card)}
+    for code, outdated in ((now, ()), ({"method": "sha256:old"}, ("wide",)), ({}, ())):
+        profiles = {("demo", "wide"): {**profile(), "code": code}}
+        assert describe_networks("demo", card, profiles, ()).outdated == outdated
