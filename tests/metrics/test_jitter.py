@@ -106,10 +106,9 @@ def test_both_equal_a_slow_loop(seed, count):
     predictions[rng.random(count) < 0.2] = np.nan
     codes = rng.integers(-1, 3, count)
     frames = np.cumsum(rng.integers(1, 3, count))
-    jitter, bias = slow(truth, predictions, codes, 3, frames)
-    np.testing.assert_allclose(
-        jitter.jitter_px(truth, predictions, codes, 3, frames), jitter, rtol=1e-12
-    )
+    expected, bias = slow(truth, predictions, codes, 3, frames)
+    found = jitter.jitter_px(truth, predictions, codes, 3, frames)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
     np.testing.assert_allclose(jitter.bias_px(truth, predictions, codes, 3), bias, rtol=1e-12)
 
 
