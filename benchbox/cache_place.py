@@ -1,7 +1,7 @@
-"""Where caches lie: `BENCHBOX_CACHE`, else the user's cache folder, else the system's temporary one.
+"""Where caches lie: `BENCHBOX_CACHE`, else the user's cache folder, else a temporary one.
 
-In a container the user may have no home (`docker -u`, OpenShift, some schedulers); what is cached can
-be made again, so that is no reason to stop.
+In a container the user may have no home (`docker -u`, OpenShift, some schedulers); what is cached
+can be made again, so that is no reason to stop.
 """
 
 from __future__ import annotations

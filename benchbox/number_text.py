@@ -1,7 +1,7 @@
 """Read numbers as people write them, from an option, a card's name or a table.
 
-Python's own `int` and `float` also take `1_5`, which is 15 to them and a slip to everybody else, and
-digits of other scripts.
+Python's own `int` and `float` also take `1_5`, which is 15 to them and a slip to everybody else,
+and digits of other scripts.
 """
 
 from __future__ import annotations

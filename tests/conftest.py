@@ -53,7 +53,8 @@ TESTED = [
 
 @dataclass(frozen=True)
 class World:
-    """A small world on disk: a protocol `tiny` (12 faces to train, 6 to test), its data, room for methods, results."""
+    """A small world on disk: a protocol `tiny` (12 faces to train, 6 to test), its data, room for
+    methods, results."""
 
     data: Path
     methods: Path

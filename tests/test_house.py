@@ -1,4 +1,5 @@
-"""The habits of the house, held by the suite itself: style, types, commands that agree, nothing foreign committed."""
+"""The habits of the house, held by the suite itself: style, types, commands that agree, nothing
+foreign committed."""
 
 import os
 import re
@@ -78,7 +79,8 @@ def test_the_committed_site_is_what_the_committed_results_render():
 
 
 def test_the_committed_results_are_no_worse_than_their_baseline():
-    """The regression gate, as `benchbox check --baseline results/baseline.json --rescore` is: cards, data and scores.
+    """The regression gate, as `benchbox check --baseline results/baseline.json --rescore` is:
+    cards, data and scores.
 
     Runs on rendered faces are scored again from their predictions; the others where the licensed
     annotations are.
@@ -101,7 +103,8 @@ def test_the_committed_results_are_no_worse_than_their_baseline():
 
 
 def test_no_dataset_file_is_tracked():
-    """Public data keep their own terms: no photograph, annotation or weights file of others is in the tree."""
+    """Public data keep their own terms: no photograph, annotation or weights file of others is in
+    the tree."""
     # drawn by the face world; `report --check` draws them again
     own_pictures = {TOP / "docs", TOP / "site" / "face"}
     for path in tracked():

@@ -223,7 +223,8 @@ def test_a_map_has_every_target_point_and_mirrors(layout_map):
 
 
 def test_maps_put_the_points_of_a_mean_face_near_its_own():
-    """On our own drawing of a face: worst at the contour and the brows, a hand's breadth nowhere."""
+    """On our own drawing of a face: worst at the contour and the brows, a hand's breadth
+    nowhere."""
     from benchbox.report.charts.point_ellipses import mean_faces
 
     faces = mean_faces()

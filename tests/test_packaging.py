@@ -1,4 +1,5 @@
-"""A wheel built from the tree, installed in a new environment and run from another folder, has everything.
+"""A wheel built from the tree, installed in a new environment and run from another folder, has
+everything.
 
 The trap: plugins and cards live beside the package, so a packaging slip is invisible in a checkout.
 """

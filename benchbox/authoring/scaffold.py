@@ -80,7 +80,8 @@ adapter = "onnx"     # runs network.toml; no Python is needed
 title = "As its authors give it"
 """
 
-_NETWORK_INPUT = """# What the network wants and gives. Every value below is an example: put in what its authors'
+_NETWORK_INPUT = """\
+# What the network wants and gives. Every value below is an example: put in what its authors'
 # code does, and delete what does not apply. All keys: the guide's "My detector from an ONNX file".
 file = "network.onnx"        # beside this card, under the data root, or a whole path
 task = "{task}"

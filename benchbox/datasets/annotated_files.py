@@ -148,8 +148,8 @@ class AnnotatedFiles:
         if absent.any():
             partly = int(absent.any(axis=1).sum())
             notes.append(
-                f"{partly} of {len(rows)} faces lack a point ({int(absent.sum())} points): scored by "
-                "the points they have, not trained on"
+                f"{partly} of {len(rows)} faces lack a point ({int(absent.sum())} points): scored "
+                "by the points they have, not trained on"
             )
         # a face without a picture is not read
         files = tuple(row.picture or Path(row.image) for row in rows)

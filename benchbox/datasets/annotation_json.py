@@ -4,7 +4,8 @@ A json holds `images` (id, file_name, and width and height, which the pictures m
 `annotations` (id, image_id, keypoints x y v …, bbox x y width height); `box_size` (AFLW as MMPose
 writes it) becomes the box of `face_size`, about `center` or about the points. Where
 `categories[].keypoints` names the points by numbers (`p0, p1, p10, …`), they are put in that order.
-A point with v = 0 or null is absent: it keeps its place. An id names one picture, or one annotation: of two exports put together the second begins again.
+A point with v = 0 or null is absent: it keeps its place. An id names one picture, or one
+annotation: of two exports put together the second begins again.
 """
 
 from __future__ import annotations

@@ -49,7 +49,8 @@ def examine_dataset(
 ) -> Iterator[Finding]:
     """Yield what is found out about a dataset under a root, as it is found.
 
-    `cards` are those that test on it; `deep` reads the picture of every row. Faults of the data are findings and raise nothing.
+    `cards` are those that test on it; `deep` reads the picture of every row. Faults of the data are
+    findings and raise nothing.
     """
     complete = True
     for finding in module.verify(root):

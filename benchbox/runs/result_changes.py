@@ -117,7 +117,7 @@ def _change_run(
 
 
 def _change_scores(file: Path, facts: dict[str, str]) -> None:
-    """Change facts in a scores.json that was found intact, and seal it again where it was sealed."""
+    """Change facts in a scores.json that was found intact, and seal it again if it was sealed."""
     if not file.is_file():
         return
     document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))

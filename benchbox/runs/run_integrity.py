@@ -9,8 +9,8 @@ reaches a board, a comparison or the regression gate:
   digests in it are those of `errors.npz` and `points.npz`;
 - scores without a seal, of earlier versions: each value is worked out again from the error table.
 
-What only the annotations can tell, `benchbox check --rescore` tells: errors and scores of an earlier
-version that were changed together.
+What only the annotations can tell, `benchbox check --rescore` tells: errors and scores of an
+earlier version that were changed together.
 """
 
 from __future__ import annotations

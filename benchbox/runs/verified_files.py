@@ -1,8 +1,9 @@
 """Remember what was found out about files, as long as they have not been touched.
 
 A report reads thousands of files whose digests it compares with their records; hashing them each
-time would take minutes. What was worked out is kept in the cache folder, by inode, size and times. A file younger than a moment is worked out anew: a change within one tick of the clock would
-not show. The memory is lost without harm.
+time would take minutes. What was worked out is kept in the cache folder, by inode, size and times.
+A file younger than a moment is worked out anew: a change within one tick of the clock would not
+show. The memory is lost without harm.
 """
 
 from __future__ import annotations

@@ -185,7 +185,7 @@ def _mostly_in_one_place(points: Floats) -> Bools:
 def _refuse_single_placeholders(
     truth: Truth, predictions: Predictions, empty: Bools, where: str
 ) -> None:
-    """Raise ResultError for faces, the empty ones aside, of which single points are placeholders."""
+    """Raise ResultError for faces, empty ones aside, of which single points are placeholders."""
     partly = np.zeros(len(empty), bool)
     for rows in _chunks(len(empty)):
         given, true = predictions.values[rows], truth.values[rows]

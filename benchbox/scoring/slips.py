@@ -1,4 +1,4 @@
-"""What is the matter with predictions that lie far outside what faces or eyes allow, for any task."""
+"""What is the matter with predictions far outside what faces or eyes allow, for any task."""
 
 from __future__ import annotations
 

@@ -209,7 +209,10 @@ def test_a_saved_profile_is_the_document_counted_parts_first(monkeypatch, tmp_pa
 
 
 def test_a_profile_says_what_it_did_not_count_and_where_two_counters_differ(monkeypatch):
-    """A layer without a rule is named; PyTorch's counter knows no LSTM, and by how much stands there."""
+    """A layer without a rule is named.
+
+    PyTorch's counter knows no LSTM, and by how much stands there.
+    """
     import torch
     from torch import nn
 

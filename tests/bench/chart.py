@@ -1,4 +1,5 @@
-"""Measure how time and memory grow with a set, and write `docs/growth.svg` and the table of `docs/performance.md`.
+"""Measure how time and memory grow with a set, and write `docs/growth.svg` and the table of
+`docs/performance.md`.
 
 python tests/bench/chart.py            (minutes)
 """
@@ -36,7 +37,8 @@ def main() -> None:
 
 
 def measure(what: str, size: int) -> tuple[int, float, float]:
-    """Return size, seconds and MB beyond the inputs: the fastest of two, since a busy machine only adds."""
+    """Return size, seconds and MB beyond the inputs: the fastest of two, since a busy machine
+    only adds."""
     runs = []
     for _ in range(2):
         command = [sys.executable, str(HERE / "growth.py"), what, str(size)]
@@ -60,16 +62,17 @@ def table(found: Found) -> str:
         unit = SIZES[what][0]
         for size, seconds, mb in rows:
             lines.append(
-                f"| {TITLES[what]} | {size:,} {unit} | {seconds:.2f} | {size / seconds:,.0f} | {mb:,.0f} |"
+                f"| {TITLES[what]} | {size:,} {unit} | {seconds:.2f} | {size / seconds:,.0f} | {mb:,.0f} |"  # noqa: E501
             )
     return "\n".join(lines)
 
 
 def svg(found: Found) -> str:
-    """Draw seconds against size, one panel each, from zero: a straight line through the origin is linear growth."""
+    """Draw seconds against size, one panel each, from zero: a straight line through the origin is
+    linear growth."""
     wide, high = len(found) * (WIDTH + GAP) + GAP, HEIGHT + 90
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" font-family="sans-serif" font-size="12">',  # noqa: E501
         "<title>Seconds against size</title>",
         f'<rect width="{wide}" height="{high}" fill="#fff"/>',
     ]
@@ -86,7 +89,7 @@ def svg(found: Found) -> str:
             f'<path d="M{left} {top}V{top + HEIGHT}H{left + WIDTH}" fill="none" stroke="#888"/>',
             f'<text x="{left - 6}" y="{top + 4}" text-anchor="end">{longest:.1f} s</text>',
             f'<text x="{left - 6}" y="{top + HEIGHT}" text-anchor="end">0</text>',
-            f'<text x="{left + WIDTH}" y="{top + HEIGHT + 18}" text-anchor="end">{most:,} {SIZES[what][0]}</text>',
+            f'<text x="{left + WIDTH}" y="{top + HEIGHT + 18}" text-anchor="end">{most:,} {SIZES[what][0]}</text>',  # noqa: E501
             f'<polyline points="{line}" fill="none" stroke="#1f5fa8" stroke-width="2"/>',
             *(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="#1f5fa8"/>' for x, y in at[1:]),
         ]

@@ -1,4 +1,5 @@
-"""Timing with pytest-benchmark, and the table of ratios at the end of the run (how to read it: docs/performance.md)."""
+"""Timing with pytest-benchmark, and the table of ratios at the end of the run (how to read it:
+docs/performance.md)."""
 
 import gc
 import os
@@ -47,7 +48,8 @@ ROWS = pytest.StashKey[list[Row]]()
 
 @dataclass
 class Table:
-    """What a benchmark reports to: groups of rows, in each of which the first `ours` is compared with the others."""
+    """What a benchmark reports to: groups of rows, in each of which the first `ours` is compared
+    with the others."""
 
     rows: list[Row]
 
@@ -76,7 +78,8 @@ Measure = Callable[..., Any]
 
 @pytest.fixture
 def measure(benchmark: Any, table: Table) -> Measure:
-    """Return a function that times another one over a few rounds after a warm-up and adds its row."""
+    """Return a function that times another one over a few rounds after a warm-up and adds its
+    row."""
 
     def run(
         function: Callable[[], Any],
@@ -100,7 +103,8 @@ def measure(benchmark: Any, table: Table) -> Measure:
 
 @pytest.fixture
 def one_core() -> Iterator[None]:
-    """Hold this process to one core with one thread each, so that figures are per core and no pool helps anyone."""
+    """Hold this process to one core with one thread each, so that figures are per core and no
+    pool helps anyone."""
     import cv2
     import torch
 

@@ -213,7 +213,8 @@ def trainings(device: str, tiny: bool) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def invented(task: Task, count: int, out: Path, device: str, params: Mapping[str, Any]) -> Job:
-    """Return a job on noise: sixteen pictures of 480 px shared by `count` faces with points, or eyes and gaze."""
+    """Return a job on noise: sixteen pictures of 480 px shared by `count` faces with points, or
+    eyes and gaze."""
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (16, 480, 480, 3), dtype=np.uint8)
     points = np.random.default_rng(1).uniform(120, 360, (68, 2)) + rng.normal(0, 8, (count, 1, 2))

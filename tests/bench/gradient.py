@@ -1,4 +1,5 @@
-"""Time the input gradient of one strided depthwise convolution, in a process set up as for training; prints JSON.
+"""Time the input gradient of one strided depthwise convolution, in a process set up as for
+training; prints JSON.
 
 python tests/bench/gradient.py "ours, bfloat16" 64 48 128 7
 """

@@ -1,4 +1,5 @@
-"""Do one thing at one size in a process of its own and print seconds and peak memory beyond the inputs, as JSON.
+"""Do one thing at one size in a process of its own and print seconds and peak memory beyond the
+inputs, as JSON.
 
 python growth.py score|cache|pages SIZE
 """

@@ -1,4 +1,5 @@
-"""JPEG files with faces to measure on: small ones as 300-W's after cropping, and large ones as its originals.
+"""JPEG files with faces to measure on: small ones as 300-W's after cropping, and large ones as
+its originals.
 
 They come from 300-W itself where the licensed samples are at hand (BENCHBOX_DATA), from the face
 world otherwise. Large ones are enlarged small ones with fresh grain, so that a JPEG decoder has as

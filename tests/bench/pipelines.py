@@ -1,8 +1,11 @@
 """From JPEG files to training batches: ours, peers, and what no pipeline can beat.
 
-All do the same: decode, mirror one face in two, rotate by up to 30°, scale by 0.75 to 1.25, warp the box x 1.25 to
-256 px, normalise to float, carry the 68 points along, collate batches of 64. Those with "heat maps" also make the
-68 x 64 x 64 targets of heat-map networks, which ours has no use for. An epoch is a generator of (images, targets).
+All do the same: decode, mirror one face in two, rotate by up to 30°, scale by 0.75 to 1.25, warp
+the box x 1.25 to
+256 px, normalise to float, carry the 68 points along, collate batches of 64. Those with "heat
+maps" also make the
+68 x 64 x 64 targets of heat-map networks, which ours has no use for. An epoch is a generator of
+(images, targets).
 """
 
 from __future__ import annotations
@@ -135,7 +138,8 @@ def albumentations(pictures: Pictures) -> Epoch:
 
 
 def hrnet_style(pictures: Pictures, heat_maps: bool = True) -> Epoch:
-    """A dataset class as HRNet's face classes work, with OpenCV: float picture, one affine, normalise, targets."""
+    """A dataset class as HRNet's face classes work, with OpenCV: float picture, one affine,
+    normalise, targets."""
     rng = np.random.default_rng(0)
     boxes = geometry.square_boxes(pictures.boxes, EXPANSION)
 
@@ -171,7 +175,8 @@ def hrnet_style_points(pictures: Pictures) -> Epoch:
 
 
 def _heat_maps(points: np.ndarray) -> np.ndarray:
-    """Gaussian targets (68, 64, 64), point by point: a patch of three sigmas pasted where it fits."""
+    """Gaussian targets (68, 64, 64), point by point: a patch of three sigmas pasted where it
+    fits."""
     reach = int(3 * SIGMA)
     grid = np.arange(-reach, reach + 1)
     patch = np.exp(-(grid[:, None] ** 2 + grid**2) / (2 * SIGMA**2)).astype(np.float32)
@@ -188,7 +193,8 @@ def _heat_maps(points: np.ndarray) -> np.ndarray:
 
 
 def mmpose(pictures: Pictures, heat_maps: bool = True) -> Epoch:
-    """The training pipeline of its 300-W configuration, and its normaliser (mean, std, BGR to RGB) on the batch."""
+    """The training pipeline of its 300-W configuration, and its normaliser (mean, std, BGR to
+    RGB) on the batch."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         without_coco()
@@ -242,7 +248,8 @@ def mmpose_points(pictures: Pictures) -> Epoch:
 
 
 def without_coco() -> None:
-    """Let MMPose be imported without its COCO tools: their wheel is built for NumPy 1, and nothing here uses them."""
+    """Let MMPose be imported without its COCO tools: their wheel is built for NumPy 1, and
+    nothing here uses them."""
     try:
         import xtcocotools.mask  # noqa: F401
     except (ImportError, ValueError):

@@ -1,4 +1,5 @@
-"""Time and memory of the pages against the number of results, with one run changed in between: straight lines.
+"""Time and memory of the pages against the number of results, with one run changed in between:
+straight lines.
 
 `python tests/bench/rendering.py 1000 10000` invents that many runs in a temporary folder and prints
 a table.
@@ -28,7 +29,8 @@ CARDS = [
 
 
 def main(sizes: list[int]) -> None:
-    """Print wall (and processor) seconds and peak memory of rendering and checking, for each number of runs."""
+    """Print wall (and processor) seconds and peak memory of rendering and checking, for each
+    number of runs."""
     print("| runs | files | MB | first, s | again, s | one run changed, s | --check, s | peak MB |")
     print("|--:|--:|--:|--:|--:|--:|--:|--:|", flush=True)
     for size in sizes:

@@ -26,7 +26,8 @@ DATA = {
 
 
 def fabricate(results: Path, count: int) -> None:
-    """Store `count` runs of methods that do not exist, three seeds each, every one with its own NME."""
+    """Store `count` runs of methods that do not exist, three seeds each, every one with its own
+    NME."""
     card = dataclasses.replace(protocol_card.load_protocol(CARD), resamples=200)
     rng = np.random.default_rng(0)
     truth = rng.uniform(0, 256, (FACES, 68, 2))
@@ -61,11 +62,11 @@ def fabricate(results: Path, count: int) -> None:
 def record(method: str, seed: int, card: str, digest: str) -> dict[str, Any]:
     """A run record with every field that a page prints."""
     return {
-        "kind": "trained", "protocol": CARD, "method": method, "variant": "base", "overrides": {}, "params": {},
-        "card": card, "box": "detector", "data": {**DATA, "train": 3148, "test": FACES}, "seed": seed,
+        "kind": "trained", "protocol": CARD, "method": method, "variant": "base", "overrides": {}, "params": {},  # noqa: E501
+        "card": card, "box": "detector", "data": {**DATA, "train": 3148, "test": FACES}, "seed": seed,  # noqa: E501
         "budget": "quick", "command": f"benchbox run --method {method} --protocol {CARD}",
         "code": {"benchbox": "0.1.0", "commit": None, "dirty": None},
-        "environment": {"python": "3.11", "torch": "2.13", "cpu": "invented", "cores": 2, "gpu": None},
-        "started": "2020-01-01T00:00:00Z", "seconds": {"data": 1.0, "train": 1.0, "predict": 1.0, "score": 1.0},
+        "environment": {"python": "3.11", "torch": "2.13", "cpu": "invented", "cores": 2, "gpu": None},  # noqa: E501
+        "started": "2020-01-01T00:00:00Z", "seconds": {"data": 1.0, "train": 1.0, "predict": 1.0, "score": 1.0},  # noqa: E501
         "training": {}, "test_looks": 1, "digests": {"predictions.npz": digest, "weights": {}},
     }  # fmt: skip

@@ -1,9 +1,12 @@
-"""Train a backbone of G&LSR for a few steps in a process of its own and print what each step took, as JSON.
+"""Train a backbone of G&LSR for a few steps in a process of its own and print what each step
+took, as JSON.
 
     python step.py small|medium VARIANT BATCH STEPS
 
-A step is: a batch of 256-px views with colour-free augmentation from stored crops, forward, l1 loss, backward, SGD.
-`plain` is how papers write it: OpenCV per sample, stacked floats, eager PyTorch as it comes. The allocator can be set
+A step is: a batch of 256-px views with colour-free augmentation from stored crops, forward, l1
+loss, backward, SGD.
+`plain` is how papers write it: OpenCV per sample, stacked floats, eager PyTorch as it comes. The
+allocator can be set
 once per process only, hence the process.
 """
 

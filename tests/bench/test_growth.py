@@ -1,4 +1,5 @@
-"""Time and memory against size: the rate must stay the same and the memory grow in proportion, or not at all."""
+"""Time and memory against size: the rate must stay the same and the memory grow in proportion, or
+not at all."""
 
 import json
 import subprocess

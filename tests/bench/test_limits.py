@@ -1,4 +1,5 @@
-"""What bounds a training step: memory that both cores share, one slow gradient, and the host's part of a batch."""
+"""What bounds a training step: memory that both cores share, one slow gradient, and the host's
+part of a batch."""
 
 import json
 import subprocess

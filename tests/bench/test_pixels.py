@@ -1,4 +1,5 @@
-"""Samples per second from JPEG files to batches of 256 px on one core: ours, installed peers, the limits."""
+"""Samples per second from JPEG files to batches of 256 px on one core: ours, installed peers, the
+limits."""
 
 import importlib.util
 
@@ -101,7 +102,8 @@ POINTS = {  # how each pipeline hands out the points, turned into pixels of the 
 
 @pytest.mark.parametrize("name", POINTS)
 def test_pipelines_that_are_compared_warp_picture_and_points_alike(name, tmp_path):
-    """A pipeline that forgets half of the turn would be fast: the eyes must lie where the points say."""
+    """A pipeline that forgets half of the turn would be fast: the eyes must lie where the points
+    say."""
     require(name)
     made = files.make(tmp_path, 4, files.SMALL_PX)
     # white dots on black at two eye corners

@@ -1,4 +1,5 @@
-"""Images per second of a whole prediction: crops, network and maps back to the picture, batch 1 and 32."""
+"""Images per second of a whole prediction: crops, network and maps back to the picture, batch 1
+and 32."""
 
 import json
 from importlib import import_module

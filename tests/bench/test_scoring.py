@@ -1,4 +1,5 @@
-"""Faces scored per second: NME beside other people's metrics, AUC and FR, whole scores, intervals."""
+"""Faces scored per second: NME beside other people's metrics, AUC and FR, whole scores,
+intervals."""
 
 import dataclasses
 import importlib.util
@@ -183,7 +184,8 @@ def test_auc_and_fr(name, rule, measure):
 
 @pytest.mark.parametrize("resamples", [0, RESAMPLES], ids=["values", "intervals"])
 def test_score_of_many_faces_with_all_groups(resamples, measure):
-    """Everything that 300w-full reports: two normalisers, three point sets, three groups, AUC, FR, a row per face."""
+    """Everything that 300w-full reports: two normalisers, three point sets, three groups, AUC,
+    FR, a row per face."""
     card = dataclasses.replace(protocol_card.load_protocol("300w-full"), resamples=resamples)
     truth, values = drawn(MANY)
     ids = np.char.add("face/", np.arange(MANY).astype(str))
@@ -207,7 +209,8 @@ def test_score_of_many_faces_with_all_groups(resamples, measure):
 
 @pytest.mark.usefixtures("one_core")
 def test_checks_of_predictions(faces, measure):
-    """What `score` looks at in a file before it scores: placeholders, frames, repeats, far faces."""
+    """What `score` looks at in a file before it scores: placeholders, frames, repeats, far
+    faces."""
     card = protocol_card.load_protocol("300w-full")
     true, given = faces
     ids = np.char.add("face/", np.arange(FACES).astype(str))
@@ -316,7 +319,8 @@ FRAMES = pick(5_000, 180_000)
 
 
 def test_score_of_gaze_with_dots_people_and_stares(measure):
-    """As many frames as GazeCapture tests on: per frame, dot, person and stare, by device, with intervals."""
+    """As many frames as GazeCapture tests on: per frame, dot, person and stare, by device, with
+    intervals."""
     card = dataclasses.replace(
         protocol_card.load_protocol("gazecapture"),
         metrics=("error_cm", "error_cm_dot", "error_cm_person"),

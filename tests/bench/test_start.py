@@ -1,4 +1,5 @@
-"""How long a command takes before it does anything, beside what Python and torch take by themselves."""
+"""How long a command takes before it does anything, beside what Python and torch take by
+themselves."""
 
 import subprocess
 import sys

@@ -1,4 +1,5 @@
-"""Images per second in training: eager PyTorch as it comes, and the same steps as the kit sets a process up."""
+"""Images per second in training: eager PyTorch as it comes, and the same steps as the kit sets a
+process up."""
 
 import json
 import subprocess
@@ -40,6 +41,6 @@ def test_step(network, variant, benchmark, table):
         BATCH,
         "images/s",
         ours=variant == "ours",
-        note=f" ({found['faults']:,} page faults a step, {100 * found['input_share']:.0f} % on inputs, "
+        note=f" ({found['faults']:,} page faults a step, {100 * found['input_share']:.0f} % on inputs, "  # noqa: E501
         f"{found['peak_mb']:,.0f} MB)",
     )

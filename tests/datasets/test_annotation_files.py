@@ -68,7 +68,8 @@ def read_json(root, value, encoding="utf-8"):
 
 
 def test_an_image_id_that_names_two_pictures_is_refused(tmp_path):
-    """Trap: of two exports put together the later picture won, and faces sat on others' pictures."""
+    """Trap: of two exports put together the later picture won, and faces sat on others'
+    pictures."""
     value = content()
     value["images"].append({"id": 1, "file_name": "other.png"})
     with pytest.raises(DataError, match=r"image 3: the id 1 names 0\.png and other\.png"):

@@ -1,4 +1,5 @@
-"""Gaze that is worse than one constant answer: the reading that mends it is named, bad luck is not."""
+"""Gaze that is worse than one constant answer: the reading that mends it is named, bad luck is
+not."""
 
 import dataclasses
 

@@ -99,7 +99,8 @@ WRITERS = {
         ),
         Writer(
             "pts", "iBUG .pts", "*.pts", 1.0, "iBUG and Menpo count from 1; scripts often from 0",
-            "by line", "cannot be said", "not said", "a file each", "--origin 0 where a script wrote",
+            "by line", "cannot be said", "not said", "a file each",
+            "--origin 0 where a script wrote",
             pts_folder.read_pts_folder, one_per_face=True,
         ),
         Writer(
@@ -124,7 +125,8 @@ WRITERS = {
         ),
         Writer(
             "lapa", "LaPa and JD-landmark .txt", "*.txt", 0.0, "by use; its authors do not say",
-            "by line", "not possible", "not said", "a file each", "--layout: 106 names three orders",
+            "by line", "not possible", "not said", "a file each",
+            "--layout: 106 names three orders",
             point_texts.read_lapa, one_per_face=True,
         ),
         Writer(

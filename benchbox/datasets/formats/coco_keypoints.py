@@ -82,7 +82,7 @@ def _key(value: Any, where: str) -> str:
 def _choose_category(
     content: Mapping[str, Any], annotations: Sequence[Mapping[str, Any]], field: str, path: Path
 ) -> tuple[tuple[str, ...], list[Mapping[str, Any]]]:
-    """Return the names of the points, () where there are none, and the annotations that have them."""
+    """Return the points' names, () where there are none, and the annotations that have them."""
     categories = {}
     for category in table(content.get("categories") or [], f"{path}: categories"):
         categories[str(category.get("id"))] = category

@@ -2,8 +2,8 @@
 
 `pt2d` (2, K), `pt3d_68` (3, 68): rows are x, y (and z), points run along the columns; `pts_2d` and
 `pts_3d` (68, 2) in 300W-LP's folder `landmarks/`. Origin 1, as MATLAB counts. `pt2d` is 68 points
-in one set and AFLW's 21 in the other, where (-1, -1) is an absent point: `field` says which variable is
-meant where a file has both.
+in one set and AFLW's 21 in the other, where (-1, -1) is an absent point: `field` says which
+variable is meant where a file has both.
 """
 
 from __future__ import annotations

@@ -46,7 +46,8 @@ def read_wflw_list(path: Path, field: str = "") -> MarkedFaces:
         if len(words) not in (197, 207) or len(kinds) > 1:
             raise DataError(
                 f"{where}: {len(words)} words; a line of WFLW's list has 207 (points, rectangle, "
-                "flags, path) or, throughout, 197 (points, path): another list, or a blank in a path?"
+                "flags, path) or, throughout, 197 (points, path): another list, or a blank in "
+                "a path?"
             )
         faces.append(_read_line(words, row, where))
     return MarkedFaces(faces, count=98)

@@ -8,23 +8,29 @@ from benchbox.datasets.formats.annotation_writers import WRITERS
 from benchbox.layouts import LAYOUTS, MAPS
 from benchbox.runs.prediction_formats.prediction_writers import FACTS, TITLES
 
-_FRAME = """The origin is what a file calls the centre of the first pixel: 0 as arrays are indexed, 1 as
-MATLAB counts, 0.5 on a canvas whose corner is (0, 0). Half a pixel is 0.8 % of error on a small face.
-`benchbox new protocol NAME --from PATH` recognises the writer, says what it assumes and asks by an
-option for what the files cannot say; the answers stand in the card. A point that is not marked is
-absent: it keeps its place and is not scored. Points are ordered by name where there are names. Two
-faces on a picture are told apart by what the format has for it, never by order alone.
+_FRAME = """\
+The origin is what a file calls the centre of the first pixel: 0 as arrays are indexed, 1 as
+MATLAB counts, 0.5 on a canvas whose corner is (0, 0). Half a pixel is 0.8 % of error on a small
+face. `benchbox new protocol NAME --from PATH` recognises the writer, says what it assumes and
+asks by an option for what the files cannot say; the answers stand in the card. A point that is
+not marked is absent: it keeps its place and is not scored. Points are ordered by name where there
+are names. Two faces on a picture are told apart by what the format has for it, never by order
+alone.
 """
-_ANSWERS = """`benchbox score FILE --protocol NAME --method NAME` recognises the writer. Where a file holds
-detections by picture, each annotated face is answered by the one that overlaps it most, each once; what
-is left over is counted, a face without one has failed. `--origin`, `--layout`, `--frames`, `--sizes`,
-`--names`, `--field` and `--missing failed` say what a file cannot; notes and the record keep them.
+_ANSWERS = """\
+`benchbox score FILE --protocol NAME --method NAME` recognises the writer. Where a file holds
+detections by picture, each annotated face is answered by the one that overlaps it most, each
+once; what is left over is counted, a face without one has failed. `--origin`, `--layout`,
+`--frames`, `--sizes`, `--names`, `--field` and `--missing failed` say what a file cannot; notes
+and the record keep them.
 """
-_LAYOUTS = """A card names one of these in `layout`, or defines its own in `[layout]`. A count is no name:
-66 points are two layouts, 106 are three.
+_LAYOUTS = """\
+A card names one of these in `layout`, or defines its own in `[layout]`. A count is no name: 66
+points are two layouts, 106 are three.
 """
-_MAPS = """`benchbox score FILE --layout MAP` scores points of another layout. Points at the same place may be
-compared with those of methods trained on the layout; the others carry the error of the map.
+_MAPS = """\
+`benchbox score FILE --layout MAP` scores points of another layout. Points at the same place may
+be compared with those of methods trained on the layout; the others carry the error of the map.
 """
 
 

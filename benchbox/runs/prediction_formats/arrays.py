@@ -1,8 +1,8 @@
 """Predictions as bare arrays: a folder of .pts, .mat, .npy with names, Parquet.
 
 What they cannot say is asked for: `.mat` its origin, `.npy` its names. Pickled objects are refused
-with the way out. A `.mat` of N x 2K numbers holds x y x y … or all x before all y: the one that is a
-face is taken, the other is nonsense.
+with the way out. A `.mat` of N x 2K numbers holds x y x y … or all x before all y: the one that is
+a face is taken, the other is nonsense.
 """
 
 from __future__ import annotations

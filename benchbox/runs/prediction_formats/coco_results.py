@@ -1,7 +1,7 @@
 """COCO results: a list of `image_id`, `keypoints` x y score …, `score`.
 
-The third number is a score, no visibility. Ids of images are those of the annotation file; detections
-stand in any order, false ones among them. The frame is that of the annotations.
+The third number is a score, no visibility. Ids of images are those of the annotation file;
+detections stand in any order, false ones among them. The frame is that of the annotations.
 """
 
 from __future__ import annotations

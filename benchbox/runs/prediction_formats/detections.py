@@ -2,8 +2,8 @@
 
 dlib: parts by name as numbers, origin 0. MediaPipe: x and y are shares of the picture's width and
 height, from its corner, so pixels = share x size and the origin is 0.5; the sizes are not in the
-file. InsightFace: `<picture>/kps`, `/landmark_2d_106`, `/landmark_3d_68` with a row per face, origin 0;
-the third column is depth, no score.
+file. InsightFace: `<picture>/kps`, `/landmark_2d_106`, `/landmark_3d_68` with a row per face,
+origin 0; the third column is depth, no score.
 """
 
 from __future__ import annotations

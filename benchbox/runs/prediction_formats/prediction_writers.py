@@ -1,7 +1,7 @@
 """Who wrote a file of predictions, and what its points become under a protocol.
 
-`read_outside` recognises the writer, reads, moves points into the frame of the annotations, maps them
-to the card's layout where a map is named, and matches them to the test items.
+`read_outside` recognises the writer, reads, moves points into the frame of the annotations, maps
+them to the card's layout where a map is named, and matches them to the test items.
 """
 
 from __future__ import annotations
@@ -330,8 +330,8 @@ def _origin(found: FoundFaces, index: Index, hints: Hints, path: Path) -> tuple[
         return index.origin, found.origin_reason
     if found.origin is None:
         raise ResultError(
-            f"{path.name}: what is the first pixel's centre called? say --origin 0, --origin 0.5 or "
-            f"--origin 1 ({found.origin_reason})"
+            f"{path.name}: what is the first pixel's centre called? say --origin 0, --origin 0.5 "
+            f"or --origin 1 ({found.origin_reason})"
         )
     return found.origin, found.origin_reason
 
@@ -350,7 +350,8 @@ def _choose_map(
             layout_map = find_map(hints.layout)
         except KeyError as fault:
             raise ResultError(
-                f"--layout {hints.layout}: no layout and no map is called so; maps: {', '.join(MAPS)}"
+                f"--layout {hints.layout}: no layout and no map is called so; "
+                f"maps: {', '.join(MAPS)}"
             ) from fault
         ends = (layout_map.source, layout_map.target)
         other = ends[0] if ends[1] == target.name else ends[1]
@@ -373,8 +374,8 @@ def _choose_map(
     if choices:
         advice = f"say --layout {' | '.join(choices)}"
     raise ResultError(
-        f"{path.name}: points are {' or '.join(sources) or str(count)} ({count}), {protocol.name} has "
-        f"{target.name} ({target.count}): {advice}"
+        f"{path.name}: points are {' or '.join(sources) or str(count)} ({count}), {protocol.name} "
+        f"has {target.name} ({target.count}): {advice}"
     )
 
 

@@ -1,10 +1,10 @@
 """OpenFace's and OpenSeeFace's CSV.
 
-OpenFace: `x_0 … x_67, y_0 … y_67`, lower case, are the landmarks in px (upper case are mm, `eye_lmk`
-the eyes); blanks stand before names. A row with success 0 holds numbers all the same and is a face
-without an answer. FaceLandmarkImg writes a CSV per picture, with `face` and without `frame`; a
-picture without a face has a header only. OpenSeeFace: `Landmark[0].X …`, 66 points that are not
-those of 300-VW. Both count from 0.
+OpenFace: `x_0 … x_67, y_0 … y_67`, lower case, are the landmarks in px (upper case are mm,
+`eye_lmk` the eyes); blanks stand before names. A row with success 0 holds numbers all the same
+and is a face without an answer. FaceLandmarkImg writes a CSV per picture, with `face` and without
+`frame`; a picture without a face has a header only. OpenSeeFace: `Landmark[0].X …`, 66 points
+that are not those of 300-VW. Both count from 0.
 """
 
 from __future__ import annotations

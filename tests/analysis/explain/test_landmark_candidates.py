@@ -109,7 +109,8 @@ def test_the_root_mean_square_over_the_points_is_found(case):
 
 
 def test_the_mean_of_the_subsets_means_is_found(case):
-    """Trap: (common + challenging) / 2 is not the full set's mean where one is four times larger."""
+    """Trap: (common + challenging) / 2 is not the full set's mean where one is four times
+    larger."""
     common = np.arange(40) < 32
     groups = {"full": np.ones(40, bool), "common": common, "challenging": ~common}
     case = dataclasses.replace(case, truth=dataclasses.replace(case.truth, groups=groups))
