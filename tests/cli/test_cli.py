@@ -107,6 +107,7 @@ def test_only_commands_that_exist_are_offered():
         "new",
         "profile",
         "report",
+        "results",
         "run",
         "score",
         "show",
