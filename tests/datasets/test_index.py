@@ -56,7 +56,7 @@ def test_every_column_of_the_taken_rows_is_of_these_rows():
     assert (taken.label_place(0), taken.label_place(1)) == ("2", "0")
     assert (taken.origin, taken.notes, taken.variant) == (1.0, ("a note",), "partial")
     known = per_row | {"boxes", "attributes", "meta", "read", "cache_key", "label_place"}
-    whole = {"dataset", "origin", "notes", "variant"}
+    whole = {"dataset", "origin", "notes", "variant", "gaze"}  # gaze: by id, of the whole set
     assert {field.name for field in fields(Index)} == known | whole
 
 

@@ -80,9 +80,17 @@ def test_a_changed_file_of_a_run_makes_its_own_pages_anew(tmp_path, small, made,
     report.render_site(results, out)
     boards = [path for path in made if path.startswith("protocol/300w-challenging")]
     assert len(boards) == 6  # one for each convention
-    rest = ["run/300w-challenging/method-000/v0/3.html", "method/method-000.html", "index.html"]
-    rest += ["compare/300w-challenging.html", "atlas/300w-challenging.html"]
-    assert sorted(made) == sorted([*boards, *rest])
+    page = "run/300w-challenging/method-000/v0/3.html"
+    if name in ("run.json", "log.csv"):
+        rest = [page, "method/method-000.html", "index.html"]
+        rest += ["compare/300w-challenging.html", "atlas/300w-challenging.html"]
+        assert sorted(made) == sorted([*boards, *rest])
+    else:  # it does not fit its record: left out and named, on what every board may rest on
+        assert {"index.html", "method/method-000.html", "compare/300w-challenging.html"} <= set(
+            made
+        )
+        assert not [path for path in made if path.startswith("run/")], "another run's page"
+        assert not (out / page).exists()
     assert report.find_stale_files(results, out) == []
 
 
@@ -105,7 +113,7 @@ def test_changed_references_and_cards_make_their_pages_anew(tmp_path, small, mad
         replace(card, title="Another") if card == small[0] else card
         for card in protocol_card.read_cards()
     ]
-    monkeypatch.setattr(protocol_card, "read_cards", lambda: cards)
+    monkeypatch.setattr(protocol_card, "scan_cards", lambda: (cards, []))
     report.render_site(results, out)
     assert {path for path in made if path.startswith("run/")} == {
         f"run/300w-challenging/method-000/v0/{seed}.html" for seed in (0, 1)

@@ -198,6 +198,13 @@ def test_nothing_but_the_face_world_is_drawn(name):
             face_drawings.draw_picture(path)
 
 
+# what the guides print of the readers: tables of words, no reader is called
+TABLES_OF_DATASETS = {
+    "benchbox.datasets.check_table",
+    "benchbox.datasets.formats.annotation_writers.WRITERS",
+}
+
+
 def test_no_licensed_pixel_can_reach_the_site():
     """The proof by construction: one function makes pictures, from the face world.
 
@@ -216,7 +223,7 @@ def test_no_licensed_pixel_can_reach_the_site():
         }
         assert not any(
             "datasets" in module or module.startswith(("PIL", "imageio", "skimage"))
-            for module in modules
+            for module in modules - TABLES_OF_DATASETS
         ), path
         if "imencode" in names:
             makers.add(path.name)
