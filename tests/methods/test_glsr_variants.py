@@ -190,14 +190,14 @@ def test_step_4_holds_the_global_loss_and_the_mean_of_the_local_ones():
     eyes = batch.shape[:, list(IBUG68.eye_corners)]
     distance = (eyes[:, 0] - eyes[:, 1]).norm(dim=1)[:, None, None]
     with torch.inference_mode():
-        theta = made.global_theta(batch.look, batch.frame)
+        theta = made.global_theta(batch.sampler, batch.frame)
         to_crop = frames.compose_maps(batch.frame, theta)
-        shape = made.global_shape(batch.look, to_crop)
+        shape = made.global_shape(batch.sampler, to_crop)
         in_f0 = frames.transform_points(theta, shape)
         errors = [((in_f0 - batch.shape) / distance).abs().mean()]
         for part, points in enumerate(made.parts):
             local = made.local_theta(part, shape)
-            found = made.local_shape(part, batch.look, to_crop, local, shape)
+            found = made.local_shape(part, batch.sampler, to_crop, local, shape)
             in_f0 = frames.transform_points(frames.compose_maps(theta, local), found)
             errors.append(((in_f0 - batch.shape[:, points]) / distance).abs().mean())
     expected = errors[0] + sum(errors[1:]) / len(made.parts)
