@@ -6,6 +6,8 @@ and digits of other scripts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def parse_integer(text: str) -> int:
     """Read a whole number; raises ValueError for what is none.
@@ -39,6 +41,22 @@ def parse_number(text: str) -> float:
         return float(text)
     except ValueError as fault:
         raise ValueError(f"{text[:40]!r} is no number") from fault
+
+
+def parse_numbers(texts: Sequence[str]) -> list[float]:
+    """Read a row of numbers, as `parse_number` reads one; fast where all are plain.
+
+    >>> parse_numbers(["1.5", "-2"])
+    [1.5, -2.0]
+    >>> parse_numbers(["1.5", "1_5"])
+    Traceback (most recent call last):
+        ...
+    ValueError: '1_5' is no number
+    """
+    together = "".join(texts)
+    if "_" in together or not together.isascii():
+        return [parse_number(text) for text in texts]
+    return [float(text) for text in texts]
 
 
 def _refuse_other_signs(text: str) -> None:

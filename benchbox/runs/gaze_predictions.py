@@ -33,6 +33,7 @@ from benchbox.datasets.gaze import notation
 from benchbox.datasets.gaze.conventions import GazeRows, read_numbers
 from benchbox.errors import DataError, ResultError
 from benchbox.metrics import gaze_convention_search
+from benchbox.number_text import parse_number
 from benchbox.types import GazeConvention, Predictions, Truth
 
 from . import prediction_files
@@ -361,7 +362,7 @@ def _parse_columns(table: delimited.Table, columns: Sequence[str], places: Seque
             if not cell:
                 continue
             try:
-                numbers[row, column] = float(cell)
+                numbers[row, column] = parse_number(cell)
             except ValueError as error:
                 raise ResultError(
                     f"{table.where(row)}: {columns[place]}: {cell[:40]!r} is not a number"
@@ -402,7 +403,7 @@ def _id_column(table: delimited.Table, *, has_header: bool) -> str:
 
 def _is_number(cell: str) -> bool:
     try:
-        float(cell)
+        parse_number(cell)
     except ValueError:
         return False
     return True

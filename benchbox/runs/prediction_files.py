@@ -31,6 +31,7 @@ import numpy as np
 
 from benchbox.errors import ResultError
 from benchbox.geometry import angles_to_vectors
+from benchbox.number_text import parse_number, parse_numbers
 from benchbox.scoring.prediction_checks import Say, count_ids
 from benchbox.types import Predictions, Truth
 
@@ -540,12 +541,12 @@ def _trim_cells(cells: list[str], count: int, where: str) -> list[str]:
 def _parse_values(cells: list[str], columns: _Columns, where: str) -> list[float]:
     chosen = [cells[place].strip() or "nan" for place in columns.values]
     try:
-        return [float(cell) for cell in chosen]
+        return parse_numbers(chosen)
     except ValueError as fault:
         message = str(fault)
     for name, cell in zip(columns.names, chosen, strict=True):
         try:
-            float(cell)
+            parse_number(cell)
         except ValueError:
             message = f"column {name}: {cell[:40]!r} is no number"
             if _DECIMAL_COMMA.fullmatch(cell):

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import DataError
+from benchbox.number_text import parse_numbers
 from benchbox.types import Index
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _parse_box(cells: list[str], where: str) -> list[float]:
     [10.0, 20.0, 30.0, 60.0]
     """
     try:
-        x0, y0, x1, y1 = (float(cell) for cell in cells[1:])
+        x0, y0, x1, y1 = parse_numbers(cells[1:])
     except ValueError as error:
         raise DataError(f"{where}: {','.join(cells)[:80]!r} is not id,x0,y0,x1,y1") from error
     corners = [x0, y0, x1, y1]

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchbox import number_text
 from benchbox.errors import DataError
 
 SUFFIXES = (".csv", ".tsv", ".label", ".txt")
@@ -154,7 +155,7 @@ def parse_number(cell: str, where: str) -> float:
     benchbox.errors.DataError: mine.csv:2: pitch: 'nan' is not a number
     """
     try:
-        number = float(cell)
+        number = number_text.parse_number(cell)
     except ValueError as error:
         raise DataError(f"{where}: {cell[:40]!r} is not a number") from error
     if not math.isfinite(number):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import DataError
+from benchbox.number_text import parse_number
 
 LARGEST_FILE = 256 * 1024 * 1024  # bytes
 _MOST_FILES = 1_000_000
@@ -126,8 +127,8 @@ def list_files(path: Path, suffixes: Iterable[str]) -> list[Path]:
 def number(value: Any, where: str) -> float:
     """Return a finite number; raises DataError."""
     try:
-        result = float(value)
-    except (TypeError, ValueError) as error:
+        result = parse_number(value) if isinstance(value, str) else float(value)
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{where}: {str(value)[:40]!r} is not a number") from error
     if not math.isfinite(result) or isinstance(value, bool):
         raise DataError(f"{where}: {str(value)[:40]!r} is no coordinate")

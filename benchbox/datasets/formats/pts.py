@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _LARGEST_FILE = 64 * 1024  # bytes; 68 points take 2 KiB
 _VERSION = re.compile(r"1(\.0*)?")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def read_pts(path: Path, count: int = 68) -> Floats:

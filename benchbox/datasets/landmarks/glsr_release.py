@@ -24,6 +24,7 @@ from benchbox.datasets.index import (
 )
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
+from benchbox.number_text import parse_numbers
 from benchbox.types import Access, Finding, Index
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _read_lines(path: Path) -> list[str]:
 
 def _parse_numbers(line: str, count: int, where: str) -> list[float]:
     try:
-        values = [float(word) for word in line.split()]
+        values = parse_numbers(line.split())
     except ValueError as error:
         raise DataError(f"{where}: {error}; {count} coordinates are needed") from error
     if len(values) != count or not all(-1e5 < value < 1e5 for value in values):

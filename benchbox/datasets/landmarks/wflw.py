@@ -30,6 +30,7 @@ from benchbox.datasets.formats import paths
 from benchbox.datasets.index import note_left_out, picture_cache_key, read_picture, take_rows
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
+from benchbox.number_text import parse_numbers
 from benchbox.types import Access, Finding, Index
 
 if TYPE_CHECKING:
@@ -218,7 +219,7 @@ def _read_lines(path: Path) -> list[str]:
 
 def _parse_numbers(words: Sequence[str], where: str) -> list[float]:
     try:
-        values = [float(word) for word in words]
+        values = parse_numbers(words)
     except ValueError as error:
         raise DataError(f"{where}: {error}; all but the path are numbers") from error
     for word, value in zip(words, values, strict=True):
@@ -310,7 +311,8 @@ def _subset_keys(path: Path) -> set[tuple[str, float, float]]:
     for line in _read_lines(path):
         words = line.split()
         if len(words) == 197:
-            keys.add(_face_key(words[-1], float(words[0]), float(words[1])))
+            x, y = parse_numbers(words[:2])
+            keys.add(_face_key(words[-1], x, y))
     return keys
 
 

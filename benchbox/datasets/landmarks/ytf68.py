@@ -26,6 +26,7 @@ from benchbox.datasets import sample_checks
 from benchbox.datasets.index import name_place, note_left_out, picture_cache_key, read_picture
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
+from benchbox.number_text import parse_numbers
 from benchbox.types import Access, Finding, Index
 
 if TYPE_CHECKING:
@@ -198,7 +199,7 @@ def _parse_name(name: str, where: str) -> str:
 
 def _parse_numbers(words: list[str], where: str) -> list[float]:
     try:
-        values = [float(word) for word in words]
+        values = parse_numbers(words)
     except ValueError as error:
         raise DataError(f"{where}: {error}; a coordinate is a number") from error
     for word, value in zip(words, values, strict=True):

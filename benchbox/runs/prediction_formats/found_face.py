@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchbox.datasets.formats.marked_face import read_text
 from benchbox.errors import ResultError
+from benchbox.number_text import parse_integer
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -79,7 +80,7 @@ def read_frame_names(path: Path | None, where: str) -> Mapping[int, str]:
     names = {}
     for row in read_rows(path):
         try:
-            names[int(row["frame"])] = row["image"]
+            names[parse_integer(row["frame"])] = row["image"]
         except (KeyError, ValueError) as fault:
             raise ResultError(f"{path}: needs the columns frame,image") from fault
     return names
@@ -90,7 +91,7 @@ def read_sizes(path: Path) -> Mapping[str, tuple[int, int]]:
     sizes = {}
     for row in read_rows(path):
         try:
-            sizes[row["image"]] = (int(row["width"]), int(row["height"]))
+            sizes[row["image"]] = (parse_integer(row["width"]), parse_integer(row["height"]))
         except (KeyError, ValueError) as fault:
             raise ResultError(f"{path}: needs the columns image,width,height") from fault
     return sizes

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from benchbox.errors import ResultError
+from benchbox.number_text import parse_number, parse_numbers
 
 from .found_face import FoundFace, FoundFaces, Hints, read_frame_names, read_rows
 
@@ -65,7 +66,7 @@ def _columns(row: Mapping[str, str], across: str, down: str, path: Path) -> np.n
         number = len(points)
         try:
             x, y = row[across.format(number)], row[down.format(number)]
-            points.append((float(x), float(y)))
+            points.append(tuple(parse_numbers([x, y])))
         except (KeyError, ValueError) as fault:
             raise ResultError(f"{path.name}: point {number} is not two numbers") from fault
     if not points:
@@ -75,7 +76,7 @@ def _columns(row: Mapping[str, str], across: str, down: str, path: Path) -> np.n
 
 def _frame_image(names: Mapping[int, str], text: str, path: Path) -> str:
     try:
-        frame = int(float(text))
+        frame = int(parse_number(text))
     except ValueError as fault:
         raise ResultError(f"{path.name}: the frame {text[:20]!r} is no number") from fault
     if frame not in names:
