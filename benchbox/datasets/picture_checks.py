@@ -262,9 +262,16 @@ def check_before_run(index: Index, rows: Sequence[int] | np.ndarray, what: str) 
     """
     chosen = np.asarray(rows, np.intp)
     if index.sequences is not None:
-        _, first = np.unique(index.sequences[chosen], return_index=True)
-        chosen = np.sort(chosen[first])
+        sequences = index.sequences[chosen]
+        _, first = np.unique(sequences, return_index=True)
+        alone = np.flatnonzero(sequences == "")  # in no sequence: each for itself
+        chosen = chosen[np.union1d(first, alone)]
+    said = []
     if len(chosen) > LOOKED_AT:
+        said.append(
+            f"{LOOKED_AT:,} of {len(chosen):,} {what} are decoded before the run; "
+            "`benchbox data verify --deep` decodes all"
+        )
         chosen = chosen[np.linspace(0, len(chosen) - 1, LOOKED_AT).round().astype(np.intp)]
     broken, noisy = find_damage(index.read, chosen.tolist(), what)
     if broken:
@@ -273,10 +280,10 @@ def check_before_run(index: Index, rows: Sequence[int] | np.ndarray, what: str) 
             f"{len(broken)} of {len(chosen)} {what} looked at cannot be read; "
             f"first {index.ids[row]}: {fault}"
         )
-    if not noisy:
-        return []
-    row, line = next(iter(noisy.items()))
-    return [
-        f"{len(noisy)} of {len(chosen)} {what} looked at are damaged inside; first "
-        f"{index.ids[row]}: {line}"
-    ]
+    if noisy:
+        row, line = next(iter(noisy.items()))
+        said.append(
+            f"{len(noisy)} of {len(chosen)} {what} looked at are damaged inside; first "
+            f"{index.ids[row]}: {line}"
+        )
+    return said

@@ -152,10 +152,17 @@ def test_a_run_warns_of_damage_with_the_id(tmp_path):
 def test_of_many_pictures_some_are_looked_at_and_of_a_video_its_first_frame(monkeypatch):
     monkeypatch.setattr(picture_checks, "LOOKED_AT", 4)
     seen = []
-    picture_checks.check_before_run(index_reading(seen.append, 50), range(50), "test pictures")
+    (note,) = picture_checks.check_before_run(
+        index_reading(seen.append, 50), range(50), "test pictures"
+    )
+    assert note.startswith("4 of 50 test pictures are decoded before the run")
     assert sorted(seen) == [0, 16, 33, 49]
     seen.clear()
     videos = np.array(["a", "a", "b"])
     index = index_reading(seen.append, sequences=videos)
     picture_checks.check_before_run(index, [0, 1, 2], "test pictures")
     assert sorted(seen) == [0, 2]
+    seen.clear()  # trap: pictures in no sequence were taken for one sequence of that name
+    index = index_reading(seen.append, sequences=np.array(["", "a", ""]))
+    picture_checks.check_before_run(index, [0, 1, 2], "test pictures")
+    assert sorted(seen) == [0, 1, 2]
