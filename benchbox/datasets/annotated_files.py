@@ -22,9 +22,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import DataError
-from benchbox.types import Access, CustomFiles, Finding, Index, Layout
+from benchbox.types import CustomFiles, Finding, Index, Layout
 
 from . import sample_checks
+from .custom_access import describe_custom_access
 from .formats import paths
 from .formats.annotation_writers import WRITERS
 from .formats.marked_face import MarkedFace, MarkedFaces, list_files
@@ -54,16 +55,7 @@ class AnnotatedFiles:
     def __init__(self, name: str, source: CustomFiles, layout: Layout) -> None:
         self._name, self._source, self._layout = name, source, layout
         self._writer = WRITERS[source.format]
-        listed = [f"{path}    part {part}" for part, path in source.parts.items()]
-        listed.append(f"{source.images}/    pictures")
-        self.ACCESS = Access(
-            title=f"the files of {name} ({self._writer.title})",
-            folder="",
-            where="your own data: the card's source names the files, below the data root",
-            terms="yours to say",
-            citation="yours to say",
-            layout="\n".join(listed),
-        )
+        self.ACCESS = describe_custom_access(f"{name} ({self._writer.title})", source)
 
     def index(self, root: Path, *, pixels: bool = True) -> Index:
         """Read every part's files; with `pixels`, faces without a picture are left out and noted.

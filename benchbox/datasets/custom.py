@@ -30,6 +30,7 @@ from benchbox.types import Access, CustomFiles, Finding, Index
 
 from . import annotation_csv, annotation_json, sample_checks
 from .annotated_face import AnnotatedFace
+from .custom_access import describe_custom_access
 from .formats import images, paths
 from .index import picture_cache_key
 
@@ -54,16 +55,7 @@ class CustomDataset:
 
     def __init__(self, name: str, source: CustomFiles, count: int) -> None:
         self._name, self._source, self._count = name, source, count
-        layout = [f"{path}    part {part}" for part, path in source.parts.items()]
-        layout.append(f"{source.images}/    pictures")
-        self.ACCESS = Access(
-            title=f"the files of {name}",
-            folder="",
-            where="your own data: the card's source names the files, below the data root",
-            terms="yours to say",
-            citation="yours to say",
-            layout="\n".join(layout),
-        )
+        self.ACCESS = describe_custom_access(name, source)
 
     def index(self, root: Path, *, pixels: bool = True) -> Index:
         """Read every part's file; with `pixels`, faces without a picture are left out and noted.

@@ -39,9 +39,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import DataError
-from benchbox.types import Access, CustomFiles, Finding, Index
+from benchbox.types import CustomFiles, Finding, Index
 
 from . import sample_checks
+from .custom_access import describe_custom_access
 from .formats import images
 from .gaze import direction_checks, gaze360, gaze_tables, mpiifacegaze_original
 from .gaze.frames import GazeFrames
@@ -69,16 +70,7 @@ class CustomGazeDataset:
             )
         self._name, self._source, self._task = name, source, task
         self._gaze, self._used_boxes = source.gaze, boxes
-        layout = [f"{path}    part {part}" for part, path in source.parts.items()]
-        layout.append(f"{source.images}/    pictures")
-        self.ACCESS = Access(
-            title=f"the files of {name}",
-            folder="",
-            where="your own data: the card's source names the files, below the data root",
-            terms="yours to say",
-            citation="yours to say",
-            layout="\n".join(layout),
-        )
+        self.ACCESS = describe_custom_access(name, source)
 
     def index(self, root: Path, *, pixels: bool = True) -> Index:
         """Read every part's rows; with `pixels`, those without a picture are left out and noted.

@@ -19,7 +19,7 @@ from . import picture_checks
 from .formats import images, paths
 
 if TYPE_CHECKING:
-    from benchbox.types import Bytes, Floats
+    from benchbox.types import Bytes, Floats, Strings
 
 
 def check_count(what: str, found: int, expected: int, noun: str) -> Finding:
@@ -44,6 +44,20 @@ def check_count(what: str, found: int, expected: int, noun: str) -> Finding:
     if found:
         return Finding("partial", text)
     return Finding("missing", text)
+
+
+def check_people(clusters: Strings, people: int, each: int, noun: str) -> list[Finding]:
+    """Compare how many people (N,) there are, and the items of each who has not `each` of them.
+
+    >>> check_people(np.array(["p00", "p00", "p01"]), 2, 2, "eyes")[1].what
+    'p01: 1 of 2 eyes'
+    """
+    names, counts = np.unique(clusters, return_counts=True)
+    findings = [check_count("people", len(names), people, "people")]
+    for name, count in zip(names.tolist(), counts.tolist(), strict=True):
+        if count != each:
+            findings.append(check_count(name, count, each, noun))
+    return findings
 
 
 def missing_unless(number: int, text: str) -> Finding:

@@ -86,7 +86,7 @@ def compare_head_yaw(values: Floats, head_rad: Floats, people: Strings) -> list[
     correlations = []
     for name in names:
         rows = people == name
-        correlations.append(_correlation(yaw[rows], head_rad[rows, 1]))
+        correlations.append(measure_correlation(yaw[rows], head_rad[rows, 1]))
     mean = np.mean(correlations)
     measured = f"correlation {mean:.2f} on average of {len(names)} people"
     if mean > 0:
@@ -97,7 +97,12 @@ def compare_head_yaw(values: Floats, head_rad: Floats, people: Strings) -> list[
     ]
 
 
-def _correlation(a: Floats, b: Floats) -> float:
+def measure_correlation(a: Floats, b: Floats) -> float:
+    """Return Pearson's correlation of two columns (N,); 0 where one does not vary.
+
+    >>> round(measure_correlation(np.array([1.0, 2, 3]), np.array([2.0, 4, 7])), 3)
+    0.993
+    """
     scale = float(a.std() * b.std())
     if not scale:
         return 0.0

@@ -25,6 +25,8 @@ import numpy as np
 from benchbox.geometry import angles_to_vectors, vectors_to_angles
 from benchbox.types import Finding, GazeScreen
 
+from .angles import measure_correlation
+
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Strings
 
@@ -122,20 +124,13 @@ def _check_head(values: Floats, head_rad: Floats, expect: Sequence[str]) -> list
         ]
     if len(values) < _LEAST_ROWS:
         return []
-    along = [_correlation(gaze_rad[:, axis], head_rad[:, axis]) for axis in (0, 1)]
+    along = [measure_correlation(gaze_rad[:, axis], head_rad[:, axis]) for axis in (0, 1)]
     measured = f"correlation with the head: pitch {along[0]:+.2f}, yaw {along[1]:+.2f}"
     if "follows_head" not in expect:
         return [Finding("note", measured)]
     if min(along) <= 0:
         return [Finding("wrong", f"gaze does not follow the head as the card expects; {measured}")]
     return [Finding("ok", f"gaze follows the head; {measured}")]
-
-
-def _correlation(a: Floats, b: Floats) -> float:
-    scale = float(a.std() * b.std())
-    if not scale:
-        return 0.0
-    return float(((a - a.mean()) * (b - b.mean())).mean()) / scale
 
 
 def _baselines(

@@ -141,12 +141,8 @@ def verify(root: Path) -> list[Finding]:
         faces = index(root)
     except DataError as error:
         return [Finding("wrong", str(error))]
-    people, counts = np.unique(faces.clusters, return_counts=True)
-    findings = [sample_checks.check_count("people", len(people), PEOPLE, "people")]
-    for person, count in zip(people.tolist(), counts.tolist(), strict=True):
-        if count != FACES:
-            findings.append(sample_checks.check_count(person, count, FACES, "faces"))
-    if len(people):
+    findings = sample_checks.check_people(faces.clusters, PEOPLE, FACES, "faces")
+    if len(faces.ids):
         findings.append(
             Finding("ok", "pitch is negative and yaw about 0 on average for everyone, in radians")
         )

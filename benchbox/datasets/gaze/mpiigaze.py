@@ -271,16 +271,12 @@ def verify(root: Path) -> list[Finding]:
         eyes = index(root)
     except DataError as error:
         return [Finding("wrong", str(error))]
-    people, counts = np.unique(eyes.clusters, return_counts=True)
-    findings = [sample_checks.check_count("people", len(people), PEOPLE, "people")]
-    for person, count in zip(people.tolist(), counts.tolist(), strict=True):
-        if count != EYES:
-            findings.append(sample_checks.check_count(person, count, EYES, "eyes"))
+    findings = sample_checks.check_people(eyes.clusters, PEOPLE, EYES, "eyes")
     doubled = sum("#" in str(name) for name in eyes.ids)
     if doubled:
         what = f"{doubled} lines name an eye a second time, and count twice"
         findings.append(Finding("ok", what))
-    if len(people):
+    if len(eyes.ids):
         left, right = int(eyes.attributes["left"].sum()), int(eyes.attributes["right"].sum())
         what = f"{left} left eyes, {right} right eyes (mirrored); all look below the camera"
         findings.append(Finding("ok", what))

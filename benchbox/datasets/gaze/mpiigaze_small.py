@@ -128,12 +128,8 @@ def verify(root: Path) -> list[Finding]:
         eyes = index(root)
     except DataError as error:
         return [Finding("wrong", str(error))]
-    people, counts = np.unique(eyes.clusters, return_counts=True)
-    findings = [sample_checks.check_count("people", len(people), PEOPLE, "people")]
-    for person, count in zip(people.tolist(), counts.tolist(), strict=True):
-        if count != EYES:
-            findings.append(sample_checks.check_count(person, count, EYES, "eyes"))
-    if len(people):
+    findings = sample_checks.check_people(eyes.clusters, PEOPLE, EYES, "eyes")
+    if len(eyes.ids):
         findings.append(
             Finding("ok", "pitch is negative and yaw about 0 on average for everyone, in radians")
         )
