@@ -252,7 +252,7 @@ def _check_look_alikes(
     except ImportError:
         yield Finding(
             "note",
-            "look-alikes were not searched: pip install 'benchbox[data]' brings what it takes",
+            "look-alikes were not searched: pip install ImageHash brings what it takes",
         )
 
 

@@ -201,7 +201,7 @@ def run_on_ray(requests: Sequence[RunRequest]) -> Iterator[tuple[RunRequest, int
     try:
         import ray
     except ImportError:
-        raise PluginError("--executor ray needs Ray: pip install 'benchbox[ray]'") from None
+        raise PluginError("--executor ray needs Ray: pip install ray") from None
     ray.init(ignore_reinit_error=True, log_to_driver=True, include_dashboard=False)
     try:
         gpus = 0

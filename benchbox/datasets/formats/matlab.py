@@ -74,7 +74,7 @@ def open_v73(path: Path) -> Iterator[Any]:
         import h5py
     except ImportError as error:
         raise DataError(
-            f"{path}: is read by h5py, which is not here; pip install 'benchbox[data]'"
+            f"{path}: is read by h5py, which is not here; pip install h5py"
         ) from error
     if _is_v5(path):
         raise DataError(
