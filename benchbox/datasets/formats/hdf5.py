@@ -155,9 +155,7 @@ def _open_cached(path: str, process: int, inode: int, changed: int) -> h5py.File
     try:
         import h5py
     except ImportError as error:
-        raise DataError(
-            f"{path}: reading HDF5 needs h5py; pip install h5py brings it"
-        ) from error
+        raise DataError(f"{path}: reading HDF5 needs h5py; pip install h5py brings it") from error
     return h5py.File(path, "r", locking=False)
 
 

@@ -73,9 +73,7 @@ def open_v73(path: Path) -> Iterator[Any]:
     try:
         import h5py
     except ImportError as error:
-        raise DataError(
-            f"{path}: is read by h5py, which is not here; pip install h5py"
-        ) from error
+        raise DataError(f"{path}: is read by h5py, which is not here; pip install h5py") from error
     if _is_v5(path):
         raise DataError(
             f"{path}: is a MATLAB 5 file, saved again from the original, which is of version 7.3 "

@@ -42,9 +42,7 @@ def draw_figure(chart: AnyChart, suffix: str) -> bytes:
         from matplotlib.backends.backend_pdf import FigureCanvasPdf
         from matplotlib.figure import Figure
     except ImportError as fault:
-        raise ResultError(
-            f"--format {suffix} needs matplotlib: pip install matplotlib"
-        ) from fault
+        raise ResultError(f"--format {suffix} needs matplotlib: pip install matplotlib") from fault
     frame = plot_layout.frame_of(chart)
     height = frame.height
     if isinstance(chart, FaceChart):

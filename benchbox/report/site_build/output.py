@@ -24,6 +24,7 @@ _DRAWN = "drawn"
 _CONFLICT = re.compile(r"^(<{7} |={7}$|>{7} )", re.MULTILINE)
 # a line of the manifest's table of files
 _ENTRY = re.compile(r'\s*"(?P<name>[^"]+)": "(sha256:[0-9a-f]*|drawn|)",?')
+NO_JEKYLL = ".nojekyll"  # GitHub Pages serves the files as they are
 _SUFFIXES = {".html", ".css", ".js", ".svg", ".json", ".csv", ".md", ".tex", ".bib", PICTURE}
 
 
@@ -69,6 +70,8 @@ def write_site(wanted: Mapping[str, SiteFile], out: Path) -> list[Path]:
 
 def _refuse_foreign_files(wanted: Mapping[str, SiteFile], before: set[str], out: Path) -> None:
     for name in wanted:
+        if name == NO_JEKYLL:  # empty, whoever put it there
+            continue
         if name not in before and (out / name).exists():
             if (out / MANIFEST).is_file():
                 remedy = "choose another folder with --out"
@@ -190,7 +193,9 @@ def _files_of_both_sides(text: str, wrong: str) -> set[str]:
 def _is_site_path(name: str) -> bool:
     """Tell whether a manifest's path stays below the site and looks like one of its files."""
     path = PurePosixPath(name)
-    return not path.is_absolute() and ".." not in path.parts and path.suffix in _SUFFIXES
+    if path.is_absolute() or ".." in path.parts:
+        return False
+    return path.suffix in _SUFFIXES or name == NO_JEKYLL
 
 
 # --- writing --------------------------------------------------------------------------------------

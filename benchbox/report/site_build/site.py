@@ -203,6 +203,7 @@ def plan_files(sources: Sources) -> dict[str, SiteFile]:
     """Plan every file of the site but the manifest: path inside the site → file, sorted by path."""
     environment, shared = templates.template_environment(), SharedData(sources)
     files = {f"assets/{name}": SiteFile(str, (_ASSETS_FOLDER / name).read_bytes) for name in ASSETS}
+    files[output.NO_JEKYLL] = SiteFile(str, bytes)
     for planned in plan.plan_pages(shared):
         files[planned.path] = SiteFile(
             partial(planned.hash_inputs, shared),
