@@ -713,21 +713,20 @@ def save_profile(results: Path, document: Mapping[str, Any]) -> Path:
     return path
 
 
-def read_profiles(results: Path) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return every saved profile by (method, variant), in a fixed order.
+def list_profiles(results: Path) -> list[Path]:
+    """Return the files of saved profiles, `<method>/<variant>.json`, in a fixed order."""
+    return sorted((results / _PROFILES).glob("*/*.json"))
 
-    Raises ResultError for a damaged one.
-    """
-    profiles = {}
-    for path in sorted((results / _PROFILES).glob("*/*.json")):
-        document = _read_versioned(path)
-        if (document.get("method"), document.get("variant")) != (path.parent.name, path.stem):
-            raise ResultError(
-                f"{path}: is the profile of another variant; "
-                "put it back, or run `benchbox profile --save`"
-            )
-        profiles[path.parent.name, path.stem] = document
-    return profiles
+
+def read_profile(path: Path) -> dict[str, Any]:
+    """Return one saved profile; raises ResultError for a damaged or displaced one."""
+    document = _read_versioned(path)
+    if (document.get("method"), document.get("variant")) != (path.parent.name, path.stem):
+        raise ResultError(
+            f"{path}: is the profile of another variant; "
+            "put it back, or run `benchbox profile --save`"
+        )
+    return document
 
 
 # --- parts ----------------------------------------------------------------------------------------

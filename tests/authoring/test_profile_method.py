@@ -200,7 +200,8 @@ def test_a_saved_profile_is_the_document_counted_parts_first(monkeypatch, tmp_pa
     ]
     document = json.loads((tmp_path / "profiles/glsr/b1.json").read_text())
     assert document == json.loads(result.stdout)
-    assert run_folders.read_profiles(tmp_path) == {("glsr", "b1"): document}
+    (path,) = run_folders.list_profiles(tmp_path)
+    assert run_folders.read_profile(path) == document
     assert list(document)[-4:] == ["layers", "latency_ms", "code", "environment"]
     assert sum(layer["params"] for layer in document["layers"]) == document["params"] == 478_168
     assert sum(layer["macs"] for layer in document["layers"]) == document["macs"] == 48_496_768
@@ -262,14 +263,14 @@ def test_a_damaged_profile_is_named(tmp_path, text, why):
     path.parent.mkdir(parents=True)
     path.write_text(text)
     with pytest.raises(ResultError, match=f"b1.json: .*{why}"):
-        run_folders.read_profiles(tmp_path)
+        run_folders.read_profile(path)
 
 
 def test_a_profile_in_another_variant_s_place_is_refused(tmp_path):
     run_folders.save_profile(tmp_path, {"schema": 1, "method": "glsr", "variant": "b1"})
-    (tmp_path / "profiles/glsr/b1.json").rename(tmp_path / "profiles/glsr/gsr.json")
+    path = (tmp_path / "profiles/glsr/b1.json").rename(tmp_path / "profiles/glsr/gsr.json")
     with pytest.raises(ResultError, match="profile of another variant"):
-        run_folders.read_profiles(tmp_path)
+        run_folders.read_profile(path)
 
 
 @pytest.mark.parametrize("words", [["--budget", "smoke"], ["--layout", "wflw98"]])

@@ -99,13 +99,15 @@ def _add_protocol_card(
 
 
 def _read_profiles(results_folder: Path, problems: list[Problem]) -> costs.Profiles:
-    """Read what was saved of networks, or say why it cannot be used."""
-    try:
-        return run_folders.read_profiles(results_folder)
-    except ResultError as fault:
-        reason = str(fault).replace(f"{results_folder}/", "")
-        problems.append(Problem("results/profiles", "", reason))
-        return {}
+    """Read what was saved of networks; what cannot be used is named and left out."""
+    profiles = {}
+    for path in run_folders.list_profiles(results_folder):
+        try:
+            profiles[path.parent.name, path.stem] = run_folders.read_profile(path)
+        except ResultError as fault:
+            reason = str(fault).replace(f"{results_folder}/", "")
+            problems.append(Problem("results/profiles", "", reason))
+    return profiles
 
 
 def _judge_claims(runs: Sequence[Result], results_folder: Path) -> tuple[Verdict, ...]:

@@ -1,5 +1,7 @@
 """What networks weigh: whose sizes they are, and whose network a latency belongs to."""
 
+import json
+
 import pytest
 
 from benchbox.report.inputs import results as stored
@@ -68,6 +70,8 @@ def test_a_damaged_profile_is_named_and_the_rest_stands(make, tmp_path):
     place = tmp_path / "results" / "profiles" / "demo-a" / "base.json"
     place.parent.mkdir(parents=True)
     place.write_text("{")
+    whole = {**SAVED, "schema": 1, "method": "demo-a", "variant": "wide"}
+    (place.parent / "wide.json").write_text(json.dumps(whole))
     sources = site.gather_sources(tmp_path / "results")
     assert [
         (problem.place, problem.reason.split(":")[0])
@@ -75,4 +79,4 @@ def test_a_damaged_profile_is_named_and_the_rest_stands(make, tmp_path):
         if not problem.protocol
     ] == [("results/profiles", "profiles/demo-a/base.json")]
     assert len(sources.results) == 1
-    assert sources.profiles == {}
+    assert list(sources.profiles) == [("demo-a", "wide")], "one broken file took the others along"
