@@ -153,7 +153,7 @@ def test_ctrl_c_waits_for_the_run_under_way_and_starts_no_other(world, like, mon
 
 def test_ray_is_asked_for_by_name_where_it_is_missing(monkeypatch, like):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(PluginError, match=r"pip install 'benchbox\[ray\]'"):
+    with pytest.raises(PluginError, match="pip install ray"):
         next(sweep.run_on_ray([like]))
 
 
