@@ -129,6 +129,7 @@ def layouts_with(count: int) -> list[str]:
 
 # --- maps from one layout to another --------------------------------------------------------------
 
+_MAPPED = "points mapped by "
 # a coordinate as a weighted sum: (point of the source, weight) …
 Terms = tuple[tuple[int, float], ...]
 
@@ -177,6 +178,30 @@ def find_map(name: str) -> LayoutMap:
     if plain not in MAPS:
         raise KeyError(f"no map is called {name!r}; there are {', '.join(MAPS)}")
     return MAPS[plain]
+
+
+def map_note(layout_map: LayoutMap) -> str:
+    """Say in a record's note by which map points were made, and how many are the same places.
+
+    >>> map_note(find_map("21to19"))
+    'points mapped by 21to19 (19 of 19 are the same places)'
+    """
+    exact = sum(text.startswith("same place") for text in layout_map.how_exact)
+    return (
+        f"{_MAPPED}{layout_map.name} ({exact} of {len(layout_map.how_exact)} are the same places)"
+    )
+
+
+def mapped_by(notes: Sequence[str]) -> str:
+    """Return the map that a record's notes name, "" where points are the network's own.
+
+    >>> mapped_by(["origin 0", "points mapped by 98to68-pipnet (60 of 68 are the same places)"])
+    '98to68-pipnet'
+    """
+    for note in notes:
+        if note.startswith(_MAPPED):
+            return note.removeprefix(_MAPPED).partition(" (")[0]
+    return ""
 
 
 def maps_between(source: str, target: str) -> list[str]:

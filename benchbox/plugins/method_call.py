@@ -7,7 +7,8 @@ further parameters, which are the fields of `MethodSetting`:
     def predictor(weights, device, *, params, layout): ...
 
 `weights_files`, which a module may offer, names files that lie outside the run's own folder, so
-that the record holds their hashes.
+that the record holds their hashes. `record_notes` may return what a record must say of the
+predictions, a line each: a map between layouts.
 """
 
 from __future__ import annotations
@@ -122,6 +123,14 @@ def weights_files(module: ModuleType, setting: MethodSetting) -> dict[str, Path]
     if function is None:
         return {}
     return dict(function(**_named_arguments(function, setting, known=0)))
+
+
+def record_notes(module: ModuleType, setting: MethodSetting) -> tuple[str, ...]:
+    """Return what a method wants said of its predictions in the record; () for most."""
+    function = getattr(module, "record_notes", None)
+    if function is None:
+        return ()
+    return tuple(map(str, function(**_named_arguments(function, setting, known=0))))
 
 
 def _named_arguments(

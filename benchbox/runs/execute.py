@@ -244,7 +244,7 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
             protocol=plan.protocol.name,
             card=plan.protocol.card,
             box=plan.protocol.box,
-            data=data,
+            data=_with_method_notes(data, module, setting),
             seed=plan.seed,
             budget=plan.budget,
             command=repeat_command(request),
@@ -271,6 +271,13 @@ def _make_setting(plan: RunPlan, data: Path) -> method_call.MethodSetting:
         folder=plan.method.folder.absolute(),
         data=data.absolute(),
     )
+
+
+def _with_method_notes(
+    data: DataFacts, module: ModuleType, setting: method_call.MethodSetting
+) -> DataFacts:
+    """Add what the method says of its predictions: a map between layouts."""
+    return replace(data, notes=(*data.notes, *method_call.record_notes(module, setting)))
 
 
 def _hash_outputs(

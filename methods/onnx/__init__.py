@@ -5,7 +5,7 @@ Another method's folder needs no code: its method.toml names this one as its `ad
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,13 @@ def weights_files(params: Mapping[str, Any], folder: Path, data: Path) -> dict[s
     card = predict.load_card(params, folder)
     file = session.find_network(card, data)
     return {file.name: file, Path(card.place.file).name: Path(card.place.file)}
+
+
+def record_notes(params: Mapping[str, Any], folder: Path) -> Sequence[str]:
+    """Say by which map the network's points became those of the protocol's layout."""
+    from . import point_decoding, predict
+
+    return point_decoding.describe_map(predict.load_card(params, folder))
 
 
 def networks(params: Mapping[str, Any], layout: Layout | None) -> Mapping[str, Any]:  # noqa: ARG001

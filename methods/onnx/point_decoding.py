@@ -81,6 +81,17 @@ def choose_points(card: NetworkCard, points: Floats, layout: Layout | None) -> F
     return chosen
 
 
+def describe_map(card: NetworkCard) -> list[str]:
+    """Name the map of a card's points for the record, and how exact it is; [] without one."""
+    order = card.points
+    if order is None or not order.map:
+        return []
+    if isinstance(order.map, str):
+        return [layouts.map_note(layouts.MAPS[order.map])]
+    same = sum(terms == ((terms[0][0], 1.0),) for terms in order.map)
+    return [f"points mapped by the card's own map ({same} of {len(order.map)} are points as found)"]
+
+
 def only_output(card: NetworkCard, outputs: Mapping[str, Floats]) -> Floats:
     """Return the one output that a card names, or the only one that the network has."""
     names = card.output.values["name"] or tuple(outputs)

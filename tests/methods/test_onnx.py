@@ -743,3 +743,20 @@ def test_the_command_tries_a_network_without_labels(world, own_network):
     assert found["box moved by 3 %"].ok or "crop" in found["box moved by 3 %"].detail
     assert "mirrored picture and box" in found
     assert "channels exchanged" in found
+
+
+def test_a_record_names_the_map_of_a_card(tmp_path):
+    """The trap: mapped points look like the network's own once they are stored."""
+    module = method_card.import_method(method_card.find_card("onnx"))
+    setting = method_call.MethodSetting({}, "landmarks", None, tmp_path, tmp_path)
+    (tmp_path / "network.toml").write_text(CARD)
+    assert method_call.record_notes(module, setting) == ()
+    mapped = CARD.replace('layout = "ibug68"', 'layout = "wflw98"\nmap = "98-to-68-pipnet"')
+    (tmp_path / "network.toml").write_text(mapped)
+    (note,) = method_call.record_notes(module, setting)
+    assert layouts.mapped_by([note]) == "98to68-pipnet"
+    own = ", ".join(map(str, range(67)))
+    listed = CARD.replace("[points]", f"[points]\nmap = [{own}, [[66, 0.5], [67, 0.5]]]")
+    (tmp_path / "network.toml").write_text(listed)
+    (note,) = method_call.record_notes(module, setting)
+    assert note == "points mapped by the card's own map (67 of 68 are points as found)"

@@ -12,6 +12,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from benchbox.analysis import check_papers
+from benchbox.layouts import mapped_by
 from benchbox.metrics import number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.metrics.unanswered import LOST_ERRORS, counted_mean
@@ -322,7 +323,7 @@ def variant_words(result: Result) -> str:
 
 
 def row_details(runs: SeedGroup, differing: Sequence[str] = ()) -> tuple[str, ...]:
-    """Say what a row is beside variant and seeds: budget, unofficial data, failures.
+    """Say what a row is beside variant and seeds: budget, unofficial data, map, failures.
 
     `differing` names the parameters that tell it from another row of the same variant.
     """
@@ -335,6 +336,8 @@ def row_details(runs: SeedGroup, differing: Sequence[str] = ()) -> tuple[str, ..
         details.append(f"data {data}")
     if mixed := run_identity.describe_mixed_code([result.run.record for result in runs]):
         details.append(mixed)
+    if layout_map := mapped_by(first.run.record.data.notes):
+        details.append(f"points mapped by {layout_map}")
     failed = sum(result.failed for result in runs)
     if failed:
         total = sum(result.n for result in runs)

@@ -24,6 +24,7 @@ from benchbox.layouts import (
     LayoutMap,
     convert_points,
     find_map,
+    map_note,
     maps_between,
     require_layout,
 )
@@ -198,11 +199,7 @@ def read_outside(
     said.append(f"origin of the predictions: {origin:g} ({reason})")
     layout_map = _choose_map(found, protocol, hints, path)
     if layout_map is not None:
-        exact = sum(text.startswith("same place") for text in layout_map.how_exact)
-        said.append(
-            f"points mapped by {layout_map.name} ({exact} of {len(layout_map.how_exact)} are the "
-            "same places)"
-        )
+        said.append(map_note(layout_map))
     faces = []
     for face in found.faces:
         points = face.points + (index.origin - origin)

@@ -166,3 +166,15 @@ def test_column_groups_open_where_the_metric_changes(board):
     ]
     assert table.group_starts == {0, 3, 6}
     assert table.ranking_column.group == "full"
+
+
+def test_a_mapped_row_names_its_map(results, demo):
+    """The trap: 98 points brought to 68 stand beside points that a network itself marks."""
+    found, _ = stored.read_results(results)
+    first = next(result for result in found if result.run.method == "demo-d")
+    assert not any("mapped" in words for words in rows.row_details([first]))
+    record = first.run.record
+    notes = ("origin 0", "points mapped by 98to68-pipnet (60 of 68 are the same places)")
+    mapped = replace(record, data=replace(record.data, notes=notes))
+    named = replace(first, run=replace(first.run, record=mapped))
+    assert "points mapped by 98to68-pipnet" in rows.row_details([named])
