@@ -38,7 +38,7 @@ def write_whole(path: Path, content: str | bytes, *, flush: bool = True) -> None
 
 def _flush_to_disk(path: Path) -> None:
     """Wait until the bytes are on the disk: a rename may outlive a power cut that they do not."""
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDWR)  # Windows flushes no file that is only read
     try:
         os.fsync(descriptor)
     finally:

@@ -19,6 +19,7 @@ GROUND = {
     "atomic_write",
     "number_text",
     "cache_place",
+    "file_lock",
 }
 
 # room → rooms that it imports at run time, the ground floor and its own files aside.

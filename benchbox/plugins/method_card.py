@@ -264,7 +264,10 @@ def _offer_to_children(name: str, place: Path) -> None:
     """
     folder = Path(tempfile.mkdtemp(prefix="benchbox-import-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    (folder / name).symlink_to(place, target_is_directory=True)
+    try:
+        (folder / name).symlink_to(place, target_is_directory=True)
+    except OSError:  # Windows, where not everybody may make links
+        shutil.copytree(place, folder / name)
     sys.path.append(str(folder))
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox import layouts
+from benchbox import __version__, layouts
 from benchbox.datasets import assemble, label_checks, picture_checks
 from benchbox.datasets import split as splits
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
@@ -127,7 +127,7 @@ class RunPlan:
             "seed": self.seed,
             "budget": self.budget,
             "method": self.code,
-            "benchbox": provenance.installed_version("benchbox"),
+            "benchbox": __version__,
             "data": run_identity.name_data(data),
         }
 
@@ -645,9 +645,8 @@ def _reuse_finished_run(plan: RunPlan, root: Path) -> RunOutcome:
         notes.append(
             f"the number is of {code_difference}; --fresh makes one with the code as it is"
         )
-    version = provenance.installed_version("benchbox")
-    if record.code.benchbox != version:
-        notes.append(f"made by benchbox {record.code.benchbox}; this is {version}")
+    if record.code.benchbox != __version__:
+        notes.append(f"made by benchbox {record.code.benchbox}; this is {__version__}")
     if not run_folders.has_scores(run):
         truth = _truth_of_record(plan, root, record)
         derive_scores(plan.place, plan.protocol, truth, record.data, plan.method.name, record.kind)

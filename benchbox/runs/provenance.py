@@ -8,6 +8,8 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from benchbox import __version__
+
 from .run_record import CodeVersion, Environment
 
 _SOURCES = ("benchbox", "methods", "protocols", "pyproject.toml", "setup.py")
@@ -27,7 +29,7 @@ def code_version(method_digest: str) -> CodeVersion:
         status = _ask_git(package.parent, "status", "--porcelain", "--", *_SOURCES)
         if status is not None:
             dirty = bool(status)
-    return CodeVersion(installed_version("benchbox"), commit, dirty, method_digest)
+    return CodeVersion(__version__, commit, dirty, method_digest)
 
 
 def run_environment(device: str) -> Environment:

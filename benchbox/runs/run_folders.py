@@ -17,7 +17,6 @@ them as `errors.npy` and `points.npy`, which are read as well.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import lzma
@@ -38,6 +37,7 @@ from urllib.parse import quote
 
 from benchbox.atomic_write import replace_when_done, write_whole
 from benchbox.errors import ResultError
+from benchbox.file_lock import lock_file
 from benchbox.types import Run
 
 from . import run_record
@@ -207,7 +207,7 @@ def claim_folder(run: Path) -> Iterator[None]:
         raise _no_results_folder(run, fault) from fault
     with stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_file(stream, wait=False)
         except OSError as fault:
             if fault.errno not in _HELD:
                 raise ResultError(

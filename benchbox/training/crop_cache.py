@@ -17,7 +17,6 @@ otherwise: `StreamedCrops`.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -32,6 +31,7 @@ from tqdm import tqdm
 
 from benchbox.cache_place import cache_root
 from benchbox.errors import BenchboxError
+from benchbox.file_lock import lock_file
 
 from .crops import Crops, crop_maps, cut_crops, fill_crops
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS = 64  # rows in memory at a time while a set is written
 _LIMIT_GB = 64.0
+_USUAL_MEMORY = 8 << 30  # assumed where the system does not tell
 _FREE_SHARE, _FREE_BYTES = 0.1, 2e9  # of a disk stays free: the smaller of the two
 
 
@@ -191,7 +192,7 @@ def _exclusive_lock(lock: Path) -> Iterator[None]:
     with lock.open("w") as stream:
         # without locks on this disk two processes may make the same set; the last one counts
         with suppress(OSError):
-            fcntl.flock(stream, fcntl.LOCK_EX)
+            lock_file(stream, wait=True)
         yield  # the file stays: were it deleted, a third process could lock another one of its name
 
 
@@ -223,4 +224,6 @@ def _spare_bytes(folder: Path) -> int:
 
 
 def _memory_bytes() -> int:
+    if not hasattr(os, "sysconf"):  # Windows
+        return _USUAL_MEMORY
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -17,6 +16,7 @@ from tqdm import tqdm
 
 from benchbox.atomic_write import write_whole
 
+from . import process_memory
 from .prefetch import batches_in_turn, data_wait_s, prefetch_batches
 
 T = TypeVar("T")
@@ -129,7 +129,9 @@ class TrainLog:
             "waited_s": round(before["waited_s"] + data_wait_s() - self.before_s, 3),
         }
         _update_totals(record)
-        record["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        peak_mb = process_memory.peak_memory_mb()
+        if peak_mb is not None:
+            record["peak_memory_mb"] = peak_mb
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             record["peak_gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
         _write_record(path, record)

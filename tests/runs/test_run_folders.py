@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchbox import file_lock
 from benchbox.errors import ResultError
 from benchbox.runs import array_files, run_folders
 from benchbox.runs.run_record import parse_record
@@ -295,6 +296,6 @@ def test_a_disk_without_locks_is_not_taken_for_a_busy_run(tmp_path, monkeypatch,
     def refuse(*_):
         raise OSError(number, "Function not implemented")
 
-    monkeypatch.setattr(run_folders.fcntl, "flock", refuse)
+    monkeypatch.setattr(file_lock.fcntl, "flock", refuse)
     with pytest.raises(ResultError, match=said), run_folders.claim_folder(place(tmp_path)):
         pass
