@@ -127,13 +127,18 @@ def test_wrong_columns_and_wrong_bytes_are_refused(tmp_path):
         read_references(place)
 
 
+def committed_in(paper, method):
+    rows = reference_rows.load_references().rows
+    return [row for row in rows if (row.paper, row.method) == (paper, method)]
+
+
 # --- the committed files --------------------------------------------------------------------------
 
 
 def test_committed_rows_hold_what_the_papers_print():
     """651 cells of the five papers, and newer figures that other people list."""
     counts = Counter(row.paper for row in reference_rows.load_references().rows)
-    assert counts == {"glsr": 383, "ts3": 89, "sir": 91, "tat": 85, "sscr": 3, "later-papers": 1114}
+    assert counts == {"glsr": 383, "ts3": 89, "sir": 91, "tat": 85, "sscr": 3, "later-papers": 1119}
     ours = {r.group: r.printed for r in committed("glsr", "Table 8", "G&LSR_ω")}
     assert ours == {"common": "4.52", "challenging": "7.82", "full": "5.17"}
     assert {r.printed for r in committed("sir", "Table 2", "SIR")} == {"4.29", "8.14", "5.04"}
@@ -155,6 +160,24 @@ def test_an_auc_in_percent_is_a_fraction_beside_ours():
     (row,) = [r for r in committed("sir", "Table 3", "SIR") if r.metric == "auc_0.08_inter_ocular"]
     assert (row.printed, row.unit) == ("46.56", "%")
     assert row.value == pytest.approx(0.4656)
+
+
+def test_calibrated_gaze_rows_are_no_leave_one_person_out():
+    """The traps: FAZE's 3.14 is trained on GazeCapture; 2.553 and 2.418 rest on a grid of frames.
+
+    Listed as MPIIGaze, leave one person out, FAZE would lead a board that it was never run on.
+    """
+    (faze,) = committed_in("later-papers", "FAZE")
+    assert (faze.printed, faze.protocols) == ("3.14", ("mpiifacegaze",))
+    assert faze.apart.startswith("trained on GazeCapture")
+    assert faze.extra
+    pperle = committed_in("later-papers", "gaze decomposition (pperle)")
+    drawn = {row.printed: row.setting.rpartition(" ")[2] for row in pperle}
+    assert drawn == {
+        **{"2.584": "random", "2.422": "random"},
+        **{"2.553": "grid", "2.418": "grid", "2.409": "frames"},
+    }
+    assert all("last 500" in row.apart for row in (faze, *pperle))
 
 
 def test_newer_figures_stand_apart_for_their_unknown_boxes():
