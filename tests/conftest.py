@@ -12,6 +12,12 @@ import pytest
 from benchbox.datasets import shape_fit
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several workers one thread: with more threads than cores, torch's sleep."""
+    if hasattr(config, "workerinput"):
+        os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is loaded, here and in children
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """The licensed sample data, or a skip that says how to get the tests to run."""
