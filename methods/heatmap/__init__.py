@@ -1,0 +1,36 @@
+"""Plain heat maps: a baseline of today; heavy imports happen inside the contract's functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+    from benchbox.types import Job, Layout, Predict
+
+
+def train(job: Job) -> None:
+    """Train the variant that `job.params` describes."""
+    from . import recipe
+
+    recipe.train(job)
+
+
+def predictor(weights: Path, device: str, params: Mapping[str, Any]) -> Predict:
+    """Load trained weights; returns samples → (n, K, 2) px."""
+    from . import predict
+
+    return predict.predictor(weights, device, params)
+
+
+def networks(
+    params: Mapping[str, Any], layout: Layout
+) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+    """List the network once for each time that a prediction runs it, with an input of batch 1."""
+    from . import detector
+
+    return detector.list_networks(params, layout)

@@ -1,0 +1,182 @@
+"""The network: a residual trunk, a decoder that adds up its levels, and one of two heads.
+
+No paper: the parts are those that most detectors of today share (residual blocks, a feature
+pyramid, integral heat maps after Sun et al., "Integral Human Pose Regression", ECCV 2018).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from benchbox.training.pointwise_conv import PointwiseConv2d
+from benchbox.types import Layout
+
+STRIDE = 4  # px of a view per cell of a heat map
+# Channels of the trunk's levels, at strides 2, 4, 8, 16 and 32, as shares of the decoder's.
+_TRUNK_WIDTHS = (1 / 3, 2 / 3, 4 / 3, 8 / 3, 4.0)
+_FC_SIDE = 4  # cells, each way, that the fully connected head sees
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions of stride 2 and 1 beside a 1x1 projection."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(outputs),
+        )
+        self.skip = nn.Sequential(PointwiseConv2d(inputs, outputs, 2), nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform (n, inputs, h, w) to (n, outputs, h / 2, w / 2)."""
+        return torch.relu(self.body(x) + self.skip(x))
+
+
+class Trunk(nn.Module):
+    """Levels of a picture: maps at strides 4, 8, 16 and 32."""
+
+    def __init__(self, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, widths[0], 3, 2, 1, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(inplace=True),
+        )
+        pairs = itertools.pairwise(widths)
+        self.levels = nn.ModuleList(ResidualBlock(before, after) for before, after in pairs)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Transform (n, 3, side, side) to the maps of all levels, finest first."""
+        x = self.stem(x)
+        found = []
+        for level in self.levels:
+            x = level(x)
+            found.append(x)
+        return found
+
+
+class Decoder(nn.Module):
+    """Add the levels up from the coarsest to the finest, all of one width."""
+
+    def __init__(self, widths: tuple[int, ...], width: int) -> None:
+        super().__init__()
+        self.sides = nn.ModuleList(nn.Conv2d(level, width, 1) for level in widths)
+        self.smooth = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(width, width, 3, 1, 1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            )
+            for _ in widths[:-1]
+        )
+
+    def forward(self, levels: list[Tensor]) -> Tensor:
+        """Transform the levels to (n, width, side / 4, side / 4)."""
+        x = self.sides[-1](levels[-1])
+        for level, side, smooth in zip(
+            reversed(levels[:-1]), reversed(self.sides[:-1]), reversed(self.smooth), strict=True
+        ):
+            x = smooth(F.interpolate(x, size=level.shape[2:], mode="nearest") + side(level))
+        return x
+
+
+class IntegralHead(nn.Module):
+    """One heat map per point, read by its centre of mass."""
+
+    def __init__(self, width: int, points: int) -> None:
+        super().__init__()
+        self.maps = nn.Conv2d(width, points, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform (n, width, h, w) to points (n, K, 2) of the frame [-1, 1]²."""
+        # In low precision the masses of a flat map would not add up to one.
+        with torch.autocast(x.device.type, enabled=False):
+            logits = self.maps(x.float())
+            height, width = logits.shape[2:]
+            mass = logits.flatten(2).softmax(dim=2).view_as(logits)
+            across = mass.sum(dim=2) @ _cell_centres(width, mass)
+            down = mass.sum(dim=3) @ _cell_centres(height, mass)
+            return torch.stack([across, down], dim=2)
+
+
+def _cell_centres(count: int, like: Tensor) -> Tensor:
+    """Return the centres (count,) of cells that share [-1, 1] out.
+
+    >>> _cell_centres(4, torch.zeros(1))
+    tensor([-0.7500, -0.2500,  0.2500,  0.7500])
+    """
+    return (torch.arange(count, device=like.device, dtype=like.dtype) + 0.5) * (2 / count) - 1
+
+
+class FullyConnectedHead(nn.Module):
+    """Two fully connected layers on the coarsest level, as offsets from the mean shape.
+
+    Leaky: with a plain ReLU and a high rate every unit died in a trial and nothing was learned.
+    """
+
+    def __init__(self, width: int, points: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.AdaptiveAvgPool2d(_FC_SIDE),
+            nn.Flatten(),
+            nn.Linear(width * _FC_SIDE**2, 256),
+            nn.LeakyReLU(0.1),
+            nn.Linear(256, 2 * points),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform (n, width, h, w) to offsets (n, K, 2) of the frame [-1, 1]²."""
+        with torch.autocast(x.device.type, enabled=False):
+            offsets: Tensor = self.layers(x.float())
+            return offsets.view(len(x), -1, 2)
+
+
+class HeatmapDetector(nn.Module):
+    """Trunk and head; the shape and the box that a second look starts from."""
+
+    def __init__(self, points: int, params: Mapping[str, Any]) -> None:
+        super().__init__()
+        width = int(params["width"])
+        widths = tuple(round(share * width) for share in _TRUNK_WIDTHS)
+        self.trunk = Trunk(widths)
+        self.decoder: Decoder | None = None
+        self.head: nn.Module
+        if params["head"] == "integral":
+            self.decoder = Decoder(widths[1:], width)
+            self.head = IntegralHead(width, points)
+        else:
+            self.head = FullyConnectedHead(widths[-1], points)
+        self.register_buffer("mean", torch.zeros(points, 2))  # of the training shapes, in a view
+
+    def forward(self, view: Tensor) -> Tensor:
+        """Find points (n, K, 2) of the frame [-1, 1]² in views (n, 3, side, side)."""
+        levels = self.trunk(view)
+        if self.decoder is None:
+            mean: Tensor = self.get_buffer("mean")
+            return mean + self.head(levels[-1])
+        found: Tensor = self.head(self.decoder(levels))
+        return found
+
+
+def list_networks(
+    params: Mapping[str, Any], layout: Layout
+) -> Mapping[str, tuple[nn.Module, tuple[Tensor, ...]]]:
+    """List the network once per run of a prediction: each look, and each mirrored one."""
+    network = HeatmapDetector(layout.count, params).eval()
+    view = torch.zeros(1, 3, params["side"], params["side"])
+    listed = {}
+    for look in range(1, params["looks"] + 1):
+        listed[f"look {look}"] = (network, (view,))
+        if params["mirror"]:
+            listed[f"look {look}, mirrored"] = (network, (view,))
+    return listed
