@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from benchbox import layouts
 from benchbox.errors import PluginError, ResultError
 from benchbox.papers import claims
-from benchbox.plugins import method_call, method_card
+from benchbox.plugins import code_digest, method_call, method_card
 from benchbox.runs import provenance
 from benchbox.types import Layout, MethodCard
 
@@ -82,6 +82,7 @@ def make_profile(
         "variant": variant,
         "budget": budget,
         "overrides": dict(overrides),
+        "settings": method_card.merge_params(card, variant, budget, overrides),
         "points": points,
         **asdict(total),
         "size_mb": round(4 * total.params / 1e6, 3),
@@ -94,7 +95,7 @@ def make_profile(
         "networks": inputs,
         "layers": [asdict(layer) for layer in counts.layers],
         "latency_ms": latencies,
-        "code": asdict(provenance.code_version(method_card.hash_method_code(card))),
+        "code": asdict(provenance.code_version(code_digest.digest_code(card))),
         "environment": {
             **asdict(provenance.run_environment(process_setup.choose_device("auto"))),
             "onnxruntime": provenance.installed_version("onnxruntime"),

@@ -38,8 +38,8 @@ __all__ = [
     "Fault",
     "blame_method",
     "check_method_name",
+    "find_adapter",
     "find_card",
-    "hash_method_code",
     "import_method",
     "merge_params",
     "read_card",
@@ -49,9 +49,6 @@ __all__ = [
     "suggest_name",
 ]
 ENTRY_POINT_GROUP = discovery.METHODS
-_WITH_ALLOWED = re.compile(
-    rb"^([a-z][a-z0-9_]* = )\{default = ([^\n{}]+), allowed = \[[^\n\]]*\]\}", re.MULTILINE
-)
 _SWITCHES = {
     "on": True,
     "true": True,
@@ -198,7 +195,7 @@ def import_method(method: MethodCard) -> ModuleType:
     Raises PluginError; every fault names the distribution and the folder.
     """
     if method.adapter:
-        return import_method(_find_adapter(method))
+        return import_method(find_adapter(method))
     blame = blame_method(method)
     try:
         with guest_code.run_as_guest(blame):
@@ -222,7 +219,7 @@ def import_method(method: MethodCard) -> ModuleType:
     return module
 
 
-def _find_adapter(method: MethodCard) -> MethodCard:
+def find_adapter(method: MethodCard) -> MethodCard:
     """Return the installed method whose code runs a card without code of its own."""
     place = f"{method.folder / CARD_FILE}: adapter"
     try:
@@ -353,31 +350,3 @@ def readme_notes(method: MethodCard) -> str:
     sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
     stated = [section.strip() for section in sections if section.startswith("## What ")]
     return "\n".join(f"{section}\n" for section in stated)
-
-
-def _code_bytes(path: Path) -> bytes:
-    """Return what of a file can decide a number.
-
-    Of a card's parameters the default, not what else they may be: to say so moves no digest.
-    """
-    content = path.read_bytes()
-    if path.name == CARD_FILE:
-        content = _WITH_ALLOWED.sub(rb"\1\2", content)
-    return content
-
-
-def hash_method_code(method: MethodCard) -> str:
-    """Hash the code of a method: every file of its folder but notes, caches and hidden files.
-
-    The code of an adapter that runs it is part of it.
-    """
-    total = hashlib.sha256()
-    if method.adapter:
-        total.update(f"adapter\0{hash_method_code(_find_adapter(method))}\n".encode())
-    for path in sorted(method.folder.rglob("*")):
-        inner = path.relative_to(method.folder)
-        hidden = any(part.startswith(".") or part == "__pycache__" for part in inner.parts)
-        if path.is_file() and not hidden and path.suffix not in (".md", ".pyc"):
-            content = hashlib.sha256(_code_bytes(path)).hexdigest()
-            total.update(f"{inner.as_posix()}\0{content}\n".encode())
-    return f"sha256:{total.hexdigest()}"

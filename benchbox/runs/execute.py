@@ -24,7 +24,8 @@ from benchbox import __version__, layouts
 from benchbox.datasets import assemble, label_checks, picture_checks
 from benchbox.datasets import split as splits
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
-from benchbox.plugins import method_call, method_card
+from benchbox.plugins import code_digest, method_call, method_card
+from benchbox.plugins.code_digest import CodeDigests
 from benchbox.protocols import protocol_card as protocols
 from benchbox.scoring import score as scoring
 from benchbox.scoring import slips
@@ -111,13 +112,13 @@ class RunPlan:
     seed: int
     params: Mapping[str, Any]
     overrides: Mapping[str, Any]  # those of the params that --set moved
-    code: str  # digest of the method's folder
+    code: CodeDigests
     place: Path
 
     @property
     def identity(self) -> RunIdentity:
         """Return what a finished run must have been made from, the data aside."""
-        return RunIdentity(self.protocol.card, dict(self.params), self.seed, self.budget, self.code)
+        return RunIdentity(self.protocol.card, dict(self.params), self.seed, self.budget)
 
     def job_identity(self, data: DataFacts) -> dict[str, Any]:
         """Return what must be equal for an interrupted job to be continued."""
@@ -126,7 +127,7 @@ class RunPlan:
             "params": dict(self.params),
             "seed": self.seed,
             "budget": self.budget,
-            "method": self.code,
+            "method": self.code.content,
             "benchbox": __version__,
             "data": run_identity.name_data(data),
         }
@@ -160,7 +161,7 @@ def plan_run(request: RunRequest) -> RunPlan:
         seed=request.seed,
         params=params,
         overrides=overrides,
-        code=method_card.hash_method_code(method),
+        code=code_digest.digest_code(method),
         place=run_folders.run_folder(
             request.results, protocol.name, method.name, folder, request.seed
         ),
@@ -323,7 +324,7 @@ def _trained_alike(
         and other.card == plan.protocol.card
         and other.seed == plan.seed
         and other.budget == plan.budget
-        and other.code.method == plan.code
+        and run_identity.is_same_code(other.code, plan.code)
         and run_identity.name_data(other.data) == run_identity.name_data(data)
         and other.environment.device == device
     )
@@ -624,27 +625,18 @@ def pretrained_weights(params: Mapping[str, Any], root: Path) -> Path | None:
 
 
 def _reuse_finished_run(plan: RunPlan, root: Path) -> RunOutcome:
-    """Return the finished run in the place of a planned one; raises OtherRunError if it is another.
-
-    A method that is given as a folder is being written: a number of its earlier code is no answer.
-    That of an installed method is returned with a note, since most changes to its files move
-    nothing.
-    """
+    """Return the finished run in the place of a plan; raises OtherRunError if it is another."""
     run = run_folders.read_run(plan.place)
     record = run.record
     differences = run_identity.describe_differences(record, plan.identity, plan.method.before)
     code_difference = run_identity.describe_code_difference(record, plan.code)
-    if code_difference and not plan.method.module:
+    if code_difference:
         differences.append(code_difference)
     differences += _changed_weights(plan, root, record)
     if differences:
         raise _other_run(plan, differences)
     notes = [f"finished before, on {record.data.variant}; not run again, --fresh redoes it"]
     notes += _compare_data(plan, root, record)
-    if code_difference:
-        notes.append(
-            f"the number is of {code_difference}; --fresh makes one with the code as it is"
-        )
     if record.code.benchbox != __version__:
         notes.append(f"made by benchbox {record.code.benchbox}; this is {__version__}")
     if not run_folders.has_scores(run):

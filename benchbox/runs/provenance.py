@@ -9,16 +9,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchbox import __version__
+from benchbox.plugins.code_digest import CodeDigests
 
 from .run_record import CodeVersion, Environment
 
 _SOURCES = ("benchbox", "methods", "protocols", "pyproject.toml", "setup.py")
 
 
-def code_version(method_digest: str) -> CodeVersion:
+def code_version(method: CodeDigests | None) -> CodeVersion:
     """Name the code that ran: version, commit and whether the sources differ from it.
 
-    Commit and difference are None outside a checkout.
+    `method` is None where no method's code ran. Commit and difference are None outside a checkout.
     """
     package = Path(__file__).parents[1]
     commit, dirty = None, None
@@ -29,7 +30,10 @@ def code_version(method_digest: str) -> CodeVersion:
         status = _ask_git(package.parent, "status", "--porcelain", "--", *_SOURCES)
         if status is not None:
             dirty = bool(status)
-    return CodeVersion(__version__, commit, dirty, method_digest)
+    content, meaning = "", None
+    if method is not None:
+        content, meaning = method.content, method.meaning
+    return CodeVersion(__version__, commit, dirty, content, meaning)
 
 
 def run_environment(device: str) -> Environment:

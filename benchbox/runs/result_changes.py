@@ -197,7 +197,7 @@ def _stale_reasons(run: Run) -> Iterator[str]:
         params = method_card.merge_params(method, record.variant, budget, overrides)
     except PluginError:
         return
-    wanted = run_identity.RunIdentity(record.card, params, record.seed or 0, budget, "")
+    wanted = run_identity.RunIdentity(record.card, params, record.seed or 0, budget)
     for difference in run_identity.describe_differences(record, wanted, method.before):
         if difference.startswith("other params"):
             yield difference

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchbox.errors import ResultError
+from benchbox.plugins.code_digest import CodeDigests
 
-from .run_record import DataFacts, RunRecord
+from .run_record import CodeVersion, DataFacts, RunRecord
 
 _RENDERED = "synth-"  # how the names of rendered sets begin
 _GENERATOR = "generator "  # in the note of such a set, with the generator's version
@@ -31,13 +32,12 @@ class OtherRunError(ResultError):
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """What a run is made from, the data aside: they are described once they are opened."""
+    """What a run is made from, code and data aside."""
 
     card: str
     params: Mapping[str, Any]
     seed: int
     budget: str
-    method_code: str  # digest of the method's folder
 
 
 # --- data -----------------------------------------------------------------------------------------
@@ -162,17 +162,26 @@ def describe_data_difference(record: DataFacts, now: DataFacts) -> str:
     return ""
 
 
-def describe_code_difference(record: RunRecord, method_code: str) -> str:
+def is_same_code(then: CodeVersion, now: CodeDigests) -> bool:
+    """Tell whether a method's code means what it meant; layout and comments do not count."""
+    return then.method == now.content or then.method_meaning == now.meaning
+
+
+def describe_code_difference(record: RunRecord, now: CodeDigests) -> str:
     """Say that a record is of another version of its method's code, "" where it is not."""
-    if record.code.method == method_code:
+    if is_same_code(record.code, now):
         return ""
     then = short_digest(record.code.method or "")
-    return f"another version of the method's code ({then}, now {short_digest(method_code)})"
+    return f"another version of the method's code ({then}, now {short_digest(now.content)})"
 
 
 def describe_mixed_code(records: Sequence[RunRecord]) -> str:
     """Say that several runs were made by different versions of the code, "" where by one."""
-    methods = {record.code.method for record in records}
+    meanings = {}  # of bytes; older records of the same bytes do not say
+    for record in records:
+        if record.code.method_meaning:
+            meanings[record.code.method] = record.code.method_meaning
+    methods = {meanings.get(record.code.method, record.code.method) for record in records}
     versions = {record.code.benchbox for record in records}
     if len(methods) > 1:
         return f"seeds by {len(methods)} versions of the method's code"

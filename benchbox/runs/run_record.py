@@ -45,6 +45,8 @@ class CodeVersion:
     commit: str | None
     dirty: bool | None  # whether the sources differed from the commit
     method: str | None  # digest of the method's folder
+    # digest of what its code means (`plugins.code_digest`); older records have none
+    method_meaning: str | None = None
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,7 @@ def _store_submission(
             seed=None,
             budget=None,
             command=command.strip(),
-            code=provenance.code_version(""),
+            code=provenance.code_version(None),
             environment=provenance.run_environment("cpu"),
             started=f"{started:%Y-%m-%dT%H:%M:%SZ}",
             seconds=clock.seconds,

@@ -228,6 +228,7 @@ def judge_outcome(request: RunRequest, code: int) -> str:
     except ResultError as fault:
         return f"failed: {fault}"
     differences = run_identity.describe_differences(record, plan.identity, plan.method.before)
+    differences += filter(None, [run_identity.describe_code_difference(record, plan.code)])
     if differences:
         return f"failed: the record there is of {', '.join(differences)}"
     return DONE

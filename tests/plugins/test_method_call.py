@@ -7,7 +7,7 @@ import pytest
 
 from benchbox.authoring import conformance
 from benchbox.errors import PluginError
-from benchbox.plugins import method_call, method_card
+from benchbox.plugins import code_digest, method_call, method_card
 
 SETTING = method_call.MethodSetting(params={"shift": 3.0}, folder=Path("mine"))
 
@@ -82,11 +82,11 @@ def test_a_card_with_an_unknown_adapter_is_blamed_for_it(world):
 
 def test_the_code_of_an_adapter_is_part_of_the_hash(world):
     folder = world.method("mine", "")
-    before = method_card.hash_method_code(method_card.find_card("mine", [world.methods]))
+    before = code_digest.hash_method_code(method_card.find_card("mine", [world.methods]))
     text = (folder / "method.toml").read_text()
     (folder / "method.toml").write_text(
         text.replace("default =", 'adapter = "mean-shape"\ndefault =')
     )
     card = method_card.find_card("mine", [world.methods])
     assert method_card.import_method(card).WEIGHTS == "mean_shape.safetensors"
-    assert method_card.hash_method_code(card) != before
+    assert code_digest.hash_method_code(card) != before

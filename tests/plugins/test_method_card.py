@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchbox.errors import PluginError
-from benchbox.plugins import method_card
+from benchbox.plugins import code_digest, method_card
 
 GOOD = "def predictor(weights, device): return None\n"
 PARAMS = """
@@ -319,13 +319,13 @@ def test_every_shipped_method_of_a_paper_says_what_was_stated_and_chosen():
 def test_the_digest_follows_code_and_card_but_not_notes(world):
     folder = world.method("mine", GOOD)
     card = method_card.read_card(folder)
-    first = method_card.hash_method_code(card)
+    first = code_digest.hash_method_code(card)
     (folder / "README.md").write_text("words")
     (folder / "__pycache__").mkdir()
     (folder / "__pycache__" / "x.pyc").write_bytes(b"0")
-    assert method_card.hash_method_code(card) == first
+    assert code_digest.hash_method_code(card) == first
     (folder / "model.py").write_text("x = 1\n")
-    assert method_card.hash_method_code(card) != first
+    assert code_digest.hash_method_code(card) != first
 
 
 def test_names_that_would_leave_the_results_folder_are_refused():
@@ -409,17 +409,17 @@ def test_what_else_a_parameter_may_be_moves_no_digest(world):
     folder = world.method("mine", GOOD, PARAMS)
     file = folder / "method.toml"
     before = method_card.read_card(folder)
-    digest = method_card.hash_method_code(before)
+    digest = code_digest.hash_method_code(before)
     plain = file.read_text()
     file.write_text(plain.replace('"l2"', '{default = "l2", allowed = ["l1", "l2"]}'))
     after = method_card.read_card(folder)
     assert after.params == before.params
-    assert method_card.hash_method_code(after) == digest
+    assert code_digest.hash_method_code(after) == digest
     with pytest.raises(PluginError, match=r"--set loss=banana: must be one of l1, l2"):
         method_card.merge_params(after, overrides={"loss": "banana"})
     # the default decides numbers
     file.write_text(plain.replace('"l2"', '{default = "l1", allowed = ["l1", "l2"]}'))
-    assert method_card.hash_method_code(method_card.read_card(folder)) != digest
+    assert code_digest.hash_method_code(method_card.read_card(folder)) != digest
 
 
 def test_every_choice_of_a_shipped_method_has_its_allowed_values():

@@ -104,7 +104,33 @@ def test_a_run_on_fewer_pictures_is_found_again(world, request_centre):
 
 def test_the_number_of_edited_code_is_not_that_of_the_code_before(world, request_centre):
     execute.run_method(request_centre)
-    (world.methods / "centre" / "__init__.py").write_text(CENTRE + "# edited\n")
+    (world.methods / "centre" / "__init__.py").write_text(CENTRE.replace("/ 2, 68", "/ 3, 68"))
+    with pytest.raises(OtherRunError, match="another version of the method's code"):
+        execute.run_method(request_centre)
+
+
+def test_comments_layout_and_texts_of_a_card_make_no_other_code(world, request_centre):
+    """Trap: a refused number for a comment teaches people to pass --fresh without reading."""
+    execute.run_method(request_centre)
+    code = world.methods / "centre" / "__init__.py"
+    code.write_text('"""Docs."""\n# edited\n' + CENTRE.replace("(job):", "( job ):  # here"))
+    card = world.methods / "centre" / "method.toml"
+    card.write_text("# a card\n" + card.read_text().replace("title = ", "title   = "))
+    assert execute.run_method(request_centre).notes[0].startswith("finished before")
+
+
+def test_code_of_an_installed_method_is_compared_too(world, request_centre, monkeypatch):
+    """Trap: what is installed was taken to be finished, and only a note told the other version."""
+    execute.run_method(request_centre)
+    really_plan = execute.plan_run
+
+    def plan_installed(request):
+        plan = really_plan(request)
+        other = replace(plan.code, content="sha256:0", meaning="sha256:1")
+        return replace(plan, method=replace(plan.method, module="somewhere"), code=other)
+
+    monkeypatch.setattr(execute, "plan_run", plan_installed)
+    monkeypatch.setattr(execute.method_card, "import_method", lambda method: object())
     with pytest.raises(OtherRunError, match="another version of the method's code"):
         execute.run_method(request_centre)
 

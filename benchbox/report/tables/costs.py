@@ -2,7 +2,7 @@
 
 Counted by its own run, else by `benchbox profile` at the paper's sizes. A latency is always a saved
 profile's. It is a row's only where the networks are: a run of a smaller budget may train smaller
-ones than those that were timed.
+ones than those that were timed, and a profile of other code may be of another network.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchbox.report.inputs.results import Result
+from benchbox.runs.run_record import CodeVersion
 
 # (method, variant) → what `benchbox profile --json` says
 Profiles = Mapping[tuple[str, str], Mapping[str, Any]]
@@ -49,6 +50,8 @@ def network_cost(result: Result, profiles: Profiles) -> Cost:
     counts = _positive_counts(saved)
     if own and own != counts:
         return Cost(own.get("params"), own.get("macs"))
+    if not own and _is_of_other_code(saved, result.run.record.code):
+        return NO_COST
     latency, machine = _latency(saved)
     return Cost(
         params=counts.get("params"),
@@ -57,6 +60,15 @@ def network_cost(result: Result, profiles: Profiles) -> Cost:
         paper=bool(counts) and not own,
         machine=machine,
     )
+
+
+def _is_of_other_code(saved: Mapping[str, Any], code: CodeVersion) -> bool:
+    """Tell whether a profile says that it is of other code of the method than a run is."""
+    content = find_nested(saved, "code", "method")
+    meaning = find_nested(saved, "code", "method_meaning")
+    if content in (None, code.method):
+        return False
+    return meaning is None or meaning != code.method_meaning
 
 
 def _positive_counts(table: object) -> dict[str, float]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchbox.metrics import number_format
 from benchbox.papers.claims import SizeClaim
-from benchbox.plugins import method_card
+from benchbox.plugins import code_digest, method_card
 from benchbox.types import MethodCard
 
 from .costs import Profiles, find_nested
@@ -135,11 +135,17 @@ def _outdated_variants(
     """
     if card is None:
         return []
-    now = method_card.hash_method_code(card)
+    now = code_digest.digest_code(card)
     outdated = []
     for variant in variants:
-        code = find_nested(own[variant], "code", "method")
-        if code is not None and code != now:
+        content = find_nested(own[variant], "code", "method")
+        meaning = find_nested(own[variant], "code", "method_meaning")
+        same = content in (None, now.content)
+        if not same and meaning == now.meaning and variant in card.variants:
+            # parameters are not part of what code means, but they make a network
+            params = method_card.merge_params(card, variant, "paper")
+            same = own[variant].get("settings") == params
+        if not same:
             outdated.append(variant)
     return outdated
 

@@ -20,6 +20,7 @@ SAVED = {
     "environment": {"cpu": "invented", "threads": 2, "gpu": None},
 }
 PROFILES = {("demo-a", "base"): SAVED}
+OF_OTHER_CODE = {("demo-a", "base"): {**SAVED, "code": {"method": "sha256:another"}}}
 
 
 @pytest.fixture
@@ -50,6 +51,16 @@ def test_the_network_that_was_timed_keeps_its_latency(cost):
 
 def test_a_run_changed_by_hand_is_another_network(cost):
     assert not cost(overrides={"width": 4})
+
+
+def test_a_profile_of_other_code_is_not_a_runs_own(cost):
+    """Trap: the network of last month's code beside the number of this month's."""
+    assert not cost(OF_OTHER_CODE)
+
+
+def test_a_network_that_the_run_counted_alike_is_the_same_one(cost):
+    counted = {"params": 2_000_000, "macs": 60_000_000}
+    assert cost(OF_OTHER_CODE, profile=counted).latency_ms == 12.5
 
 
 @pytest.mark.parametrize("value", [None, "many", -1, 0, True, []])

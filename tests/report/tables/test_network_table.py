@@ -3,7 +3,7 @@
 import pytest
 
 from benchbox.papers.claims import SizeClaim
-from benchbox.plugins import method_card
+from benchbox.plugins import code_digest, method_card
 from benchbox.report.tables.network_table import NOT_MEASURED, describe_networks
 
 FACTS = (
@@ -110,7 +110,12 @@ def test_a_profile_of_an_older_network_is_named(tmp_path):
         '[variants.wide]\ntitle = "W"\n'
     )
     card = method_card.find_card("demo", (folder,))
-    now = {"method": method_card.hash_method_code(card)}
+    now = {"method": code_digest.hash_method_code(card)}
     for code, outdated in ((now, ()), ({"method": "sha256:old"}, ("wide",)), ({}, ())):
         profiles = {("demo", "wide"): {**profile(), "code": code}}
+        assert describe_networks("demo", card, profiles, ()).outdated == outdated
+    # other bytes of one meaning are another network where their parameters differ
+    digests = {"method": "sha256:old", "method_meaning": code_digest.digest_code(card).meaning}
+    for settings, outdated in (({}, ()), ({"width": 2}, ("wide",))):
+        profiles = {("demo", "wide"): {**profile(), "code": digests, "settings": settings}}
         assert describe_networks("demo", card, profiles, ()).outdated == outdated
