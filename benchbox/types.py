@@ -216,6 +216,8 @@ class CustomFiles:
     sides: Literal["", "picture", "person"] = ""
     # which of several things a file holds: a MATLAB variable, VIA's attribute, COCO's category
     field: str = ""
+    # pictures with an EXIF turn: "stored", "upright", "": as their points fit
+    orientation: Literal["", "stored", "upright"] = ""
     gaze: GazeFiles | None = None  # of gaze: how it is written
 
 

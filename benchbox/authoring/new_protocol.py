@@ -50,6 +50,7 @@ class Wishes:
     origin: float | None = None
     sides: str = ""
     field: str = ""
+    orientation: str = ""
 
 
 @dataclass(frozen=True)
@@ -223,6 +224,8 @@ class _Facts:
             keys.append(f'sides = "{self.wishes.sides}"')
         if self.wishes.field:
             keys.append(f"field = {_quote(self.wishes.field)}")
+        if self.wishes.orientation:
+            keys.append(f'orientation = "{self.wishes.orientation}"')
         layout = ""
         layout_key = f'layout = "{self.layout}"\n'
         if not self.layout:

@@ -36,6 +36,11 @@ from .shared_options import FOLDER, ORIGINS, data_option, data_root
     help="Whose left and right the names of points mean.",
 )
 @click.option("--field", default="", metavar="NAME", help="Which of several things in a file.")
+@click.option(
+    "--orientation",
+    type=click.Choice(["stored", "upright"]),
+    help="How pictures with an EXIF turn were marked, if their points do not tell.",
+)
 @click.option("--format", "writer", default="", metavar="NAME", help="Who wrote it, if not seen.")
 @click.option(
     "--to", "folder", type=FOLDER, default=Path(), metavar="DIR", help="Where the card goes."
@@ -50,6 +55,7 @@ def new_protocol_command(
     layout: str,
     sides: str | None,
     field: str,
+    orientation: str | None,
     writer: str,
     folder: Path,
     data: Path | None,
@@ -69,6 +75,7 @@ def new_protocol_command(
             origin=None if origin is None else ORIGINS[origin],
             sides=sides or "",
             field=field,
+            orientation=orientation or "",
         ),
         folder,
     )

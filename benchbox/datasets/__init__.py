@@ -107,4 +107,4 @@ def open_protocol_dataset(protocol: Protocol) -> Dataset:
         from .annotated_files import AnnotatedFiles
 
         return AnnotatedFiles(name, protocol.source, require_layout(protocol))
-    return CustomDataset(name, protocol.source, require_layout(protocol).count)
+    return CustomDataset(name, protocol.source, require_layout(protocol))

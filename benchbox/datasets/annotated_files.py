@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -24,16 +24,16 @@ import numpy as np
 from benchbox.errors import DataError
 from benchbox.types import CustomFiles, Finding, Index, Layout
 
-from . import sample_checks
+from . import picture_turns, sample_checks
 from .custom_access import describe_custom_access
-from .formats import paths
+from .formats import exif, paths
 from .formats.annotation_writers import WRITERS
 from .formats.marked_face import MarkedFace, MarkedFaces, list_files
 from .formats.point_names import number_points
-from .index import picture_cache_key, read_picture
+from .index import picture_cache_key
 
 if TYPE_CHECKING:
-    from benchbox.types import Bools, Floats
+    from benchbox.types import Bools, Bytes, Floats
 
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -47,6 +47,7 @@ class _Row:
     numbers: dict[str, int]  # name of a mark → point of the layout
     picture: Path | None
     image: str  # the picture's name below the folder of pictures, as far as it is known
+    turn: int = exif.UPRIGHT  # EXIF orientation by which the picture is turned when read
 
 
 class AnnotatedFiles:
@@ -69,7 +70,7 @@ class AnnotatedFiles:
             A file is malformed, or its points are not those of the layout; names the file and the
             face.
         """
-        rows, notes = self._read_parts(root)
+        rows, notes, _ = self._read_turned(root)
         if pixels:
             kept = [row for row in rows if row.picture is not None]
             if len(kept) < len(rows):
@@ -91,25 +92,61 @@ class AnnotatedFiles:
         for part in self._source.parts:
             count = int((index.parts == part).sum())
             findings.append(sample_checks.missing_unless(count, f"{part}: {count} faces"))
-        files = self.picture_files(root)
+        rows, _, undecided = self._read_turned(root)
         whole = np.isfinite(index.values).all(axis=(1, 2))
-        ids = index.ids[whole].tolist()
-        pictures = [files.get(name) for name in ids]
-        findings += sample_checks.check_pictures(ids, pictures, index.values[whole] - index.origin)
+        chosen = [rows[number] for number in np.flatnonzero(whole)]
+        pictures = [row.picture for row in chosen]
+        turns = [row.turn for row in chosen]
+        findings += sample_checks.check_pictures(
+            index.ids[whole].tolist(), pictures, index.values[whole] - index.origin, turns=turns
+        )
+        stated = [row.face.picture_size for row in chosen]
+        places = [row.face.where for row in chosen]
+        findings += sample_checks.check_stated_sizes(stated, pictures, places, turns)
+        findings += picture_turns.ask_for_turns(undecided)
         return findings
 
     def picture_files(self, root: Path) -> dict[str, Path]:
         """Map ids to picture files, for the examination."""
-        rows, _ = self._read_parts(root)
+        rows, _, _ = self._read_parts(root)
         files = {}
         for name, row in zip(_name_faces(rows), rows, strict=True):
             if row.picture is not None:
                 files[name] = row.picture
         return files
 
-    def _read_parts(self, root: Path) -> tuple[list[_Row], list[str]]:
+    def picture_turns(self, root: Path) -> dict[str, int]:
+        """Map ids to the EXIF orientation by which their pictures are turned when read."""
+        rows, _, _ = self._read_turned(root)
+        return {name: row.turn for name, row in zip(_name_faces(rows), rows, strict=True)}
+
+    def _read_turned(self, root: Path) -> tuple[list[_Row], list[str], tuple[Path, ...]]:
+        """Read the faces of all parts, their pictures stored or upright as their points fit."""
+        rows, notes, shares = self._read_parts(root)
+        values, _, _ = self._points(rows)
+        origin = self._source.origin
+        turns = picture_turns.choose_turns(
+            [row.picture for row in rows],
+            values - origin,
+            self._layout,
+            stated=[row.face.picture_size for row in rows],
+            wish=self._source.orientation,
+            shares=shares,
+        )
+        read = []
+        moved = turns.values + origin
+        for row, turn, before, points in zip(rows, turns.applied, values, moved, strict=True):
+            face = row.face
+            if turn != exif.UPRIGHT and not np.array_equal(before, points, equal_nan=True):
+                face = _with_exchanged_sides(face, origin)
+            read.append(replace(row, face=face, turn=turn))
+        return read, [*notes, *turns.notes], turns.undecided
+
+    def _read_parts(self, root: Path) -> tuple[list[_Row], list[str], bool]:
+        """Return the faces of all parts, notes, and whether the files hold shares of pictures."""
         rows: list[_Row] = []
         notes: list[str] = []
+        shares = False
         finder = _PictureFinder(root, root / self._source.images)
         for part, name in self._source.parts.items():
             path = root / paths.check_relative_path(name, f"card {self._name}, source")
@@ -119,10 +156,11 @@ class AnnotatedFiles:
             marked = self._writer.read(path, self._source.field)
             numbers = self._point_numbers(marked, path)
             notes += [f"{name}: {note}" for note in marked.notes]
+            shares |= marked.shares
             for face in marked.faces:
                 picture = finder.find(face.image, marked.folder)
                 rows.append(_Row(part, face, numbers, picture, finder.name_of(face.image, picture)))
-        return rows, notes
+        return rows, notes, shares
 
     def _point_numbers(self, marked: MarkedFaces, path: Path) -> dict[str, int]:
         if marked.names:
@@ -145,6 +183,7 @@ class AnnotatedFiles:
             )
         # a face without a picture is not read
         files = tuple(row.picture or Path(row.image) for row in rows)
+        turns = tuple(row.turn for row in rows)
         return Index(
             dataset="files",
             ids=np.array(_name_faces(rows), np.str_),
@@ -152,8 +191,8 @@ class AnnotatedFiles:
             values=values,
             boxes=_boxes(rows, values),
             clusters=np.array([row.face.cluster or row.image for row in rows], np.str_),
-            read=partial(read_picture, files, values - self._source.origin),
-            cache_key=partial(picture_cache_key, files),
+            read=partial(_read_picture, rows, values - self._source.origin),
+            cache_key=partial(picture_cache_key, files, turns=turns),
             origin=self._source.origin,
             visible=visible,
             absent=absent if absent.any() else None,
@@ -176,6 +215,46 @@ class AnnotatedFiles:
                 visible[row, point] = bool(mark.visible)
                 said &= mark.visible is not None
         return values, np.isnan(values[..., 0]), visible if said and len(rows) else None
+
+
+def _with_exchanged_sides(face: MarkedFace, origin: float) -> MarkedFace:
+    """Return a face whose shares were multiplied by the stored width and height, of the other."""
+    if face.picture_size is None:
+        return face
+    width, height = face.picture_size
+    across, down = height / width, width / height
+    corner = origin - 0.5  # what the picture's own corner is called
+
+    def moved(x: float, y: float) -> tuple[float, float]:
+        return (x - corner) * across + corner, (y - corner) * down + corner
+
+    marks = {}
+    for name, mark in face.marks.items():
+        x, y = moved(mark.x, mark.y)
+        marks[name] = replace(mark, x=x, y=y)
+    box = face.box
+    if box:
+        box = (*moved(box[0], box[1]), *moved(box[2], box[3]))
+    return replace(face, marks=marks, box=box)
+
+
+def _read_picture(rows: Sequence[_Row], points: Floats, row: int) -> Bytes:
+    """Decode the picture of a row as RGB (H, W, 3) uint8; `points` (N, K, 2) px, pixel frame.
+
+    Raises DataError when it is broken, does not hold its points, or is not as large as its
+    annotation file says.
+    """
+    entry = rows[row]
+    path = entry.picture or Path(entry.image)
+    pixels = sample_checks.decode_fitting_picture(path, points[row], entry.turn)
+    size = (pixels.shape[1], pixels.shape[0])
+    stated = entry.face.picture_size
+    if entry.turn != exif.UPRIGHT and stated == size[::-1]:
+        return pixels  # stated as it is stored
+    fault = sample_checks.size_fault(stated, path, size, entry.face.where)
+    if fault:
+        raise DataError(fault)
+    return pixels
 
 
 def _place_of(places: Sequence[str], row: int) -> str:

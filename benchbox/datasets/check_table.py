@@ -87,10 +87,11 @@ PICTURE_CHECKS = (
     ),
     Check(
         "orientation",
-        "the EXIF orientation, which is not applied, against the roll of the face's points",
+        "the EXIF orientation against the roll of the face's points, stated sizes and borders",
         f"points within {picture_checks.UPRIGHT_DEG:.0f}° of upright on a picture stored turned",
         "phones store turned; tools show upright",
-        "note; verify: wrong and run: warning where points and pixels disagree",
+        "own pictures are read as their points fit, and the note and the record say so; of public "
+        "sets, read as stored, verify: wrong and run: warning where points and pixels disagree",
     ),
     Check(
         "stated size",

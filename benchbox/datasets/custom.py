@@ -26,12 +26,12 @@ import numpy as np
 
 from benchbox.errors import DataError
 from benchbox.geometry import tight_box
-from benchbox.types import Access, CustomFiles, Finding, Index
+from benchbox.types import Access, CustomFiles, Finding, Index, Layout
 
-from . import annotation_csv, annotation_json, sample_checks
+from . import annotation_csv, annotation_json, picture_turns, sample_checks
 from .annotated_face import AnnotatedFace
 from .custom_access import describe_custom_access
-from .formats import images, paths
+from .formats import exif, paths
 from .index import picture_cache_key
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ ACCESS = Access(
 class CustomDataset:
     """The reader of one card's files: a dataset like the others, made from its `source`.
 
-    `name` is the card's, `count` the number of points of its layout.
+    `name` is the card's, `layout` what its points mean.
     """
 
-    def __init__(self, name: str, source: CustomFiles, count: int) -> None:
-        self._name, self._source, self._count = name, source, count
+    def __init__(self, name: str, source: CustomFiles, layout: Layout) -> None:
+        self._name, self._source, self._layout = name, source, layout
         self.ACCESS = describe_custom_access(name, source)
 
     def index(self, root: Path, *, pixels: bool = True) -> Index:
@@ -71,29 +71,46 @@ class CustomDataset:
         parts: list[str] = []
         faces: list[AnnotatedFace] = []
         part_faces, notes = self._read_parts(root)
+        turns = self._choose_turns(folder, [face for _, face in part_faces])
+        notes += turns.notes
+        applied: list[int] = []
         without = []
-        for part, face in part_faces:
+        for (part, face), turn in zip(part_faces, turns.applied, strict=True):
             if pixels and not (folder / face.image).is_file():
                 without.append(face)
                 continue
             parts.append(part)
             faces.append(face)
+            applied.append(turn)
         if without:
             first = paths.describe_absence(folder / without[0].image)
             notes.append(
                 f"{len(without)} of {len(part_faces)} faces have no picture and are left out; "
                 f"first {without[0].id}: {first}"
             )
-        return self._build_index(folder, parts, faces, notes)
+        return self._build_index(folder, parts, faces, applied, notes)
+
+    def _choose_turns(
+        self, folder: Path, faces: Sequence[AnnotatedFace]
+    ) -> picture_turns.PictureTurns:
+        """Decide which pictures are read upright, as their points fit."""
+        return picture_turns.choose_turns(
+            [folder / face.image for face in faces],
+            _stack_points(faces, self._layout.count) - self._source.origin,
+            self._layout,
+            stated=[face.picture_size for face in faces],
+            wish=self._source.orientation,
+        )
 
     def _build_index(
         self,
         folder: Path,
         parts: Sequence[str],
         faces: Sequence[AnnotatedFace],
+        turns: Sequence[int],
         notes: Sequence[str],
     ) -> Index:
-        values = _stack_points(faces, self._count)
+        values = _stack_points(faces, self._layout.count)
         files = tuple(folder / face.image for face in faces)
         return Index(
             dataset="files",
@@ -102,8 +119,8 @@ class CustomDataset:
             values=values,
             boxes=_boxes_by_source(faces, values),
             clusters=np.array([face.cluster for face in faces], np.str_),
-            read=partial(_read_picture, files, faces, values - self._source.origin),
-            cache_key=partial(picture_cache_key, files),
+            read=partial(_read_picture, files, faces, values - self._source.origin, turns),
+            cache_key=partial(picture_cache_key, files, turns=turns),
             origin=self._source.origin,
             visible=_visible_points(faces),
             absent=_absent_points(values),
@@ -128,13 +145,21 @@ class CustomDataset:
         faces = [face for _, face in part_faces]
         files = self.picture_files(root)
         pictures = [files.get(str(name)) for name in index.ids]
+        turns = self._choose_turns(root / self._source.images, faces)
         findings += sample_checks.check_pictures(
             index.ids.tolist(),
             pictures,
             index.values - index.origin,
             wanted=[root / self._source.images / face.image for face in faces],
+            turns=turns.applied,
         )
-        findings += _check_sizes(faces, pictures)
+        findings += sample_checks.check_stated_sizes(
+            [face.picture_size for face in faces],
+            pictures,
+            [face.place for face in faces],
+            turns.applied,
+        )
+        findings += picture_turns.ask_for_turns(turns.undecided)
         return findings
 
     def picture_files(self, root: Path) -> dict[str, Path]:
@@ -147,6 +172,13 @@ class CustomDataset:
                 files[face.id] = path
         return files
 
+    def picture_turns(self, root: Path) -> dict[str, int]:
+        """Map ids to the EXIF orientation by which their pictures are turned when read."""
+        part_faces, _ = self._read_parts(root)
+        faces = [face for _, face in part_faces]
+        turns = self._choose_turns(root / self._source.images, faces)
+        return {face.id: turn for face, turn in zip(faces, turns.applied, strict=True)}
+
     def _read_parts(self, root: Path) -> tuple[list[tuple[str, AnnotatedFace]], list[str]]:
         """Return the faces of all parts, each with its part, and notes."""
         part_faces: list[tuple[str, AnnotatedFace]] = []
@@ -158,9 +190,9 @@ class CustomDataset:
                 notes.append(f"there is no file {paths.describe_absence(path)}")
                 continue
             if path.suffix.lower() == ".json":
-                read = annotation_json.read_json(path, part, self._count, self._source)
+                read = annotation_json.read_json(path, part, self._layout.count, self._source)
             else:
-                read = annotation_csv.read_csv(path, part, self._count)
+                read = annotation_csv.read_csv(path, part, self._layout.count)
             notes += read.notes
             for face in read.faces:
                 earlier = first_with.setdefault(face.id, face)
@@ -282,47 +314,22 @@ def _label_place(faces: Sequence[AnnotatedFace], row: int) -> str:
 
 
 def _read_picture(
-    files: Sequence[Path], faces: Sequence[AnnotatedFace], points: Floats, row: int
+    files: Sequence[Path],
+    faces: Sequence[AnnotatedFace],
+    points: Floats,
+    turns: Sequence[int],
+    row: int,
 ) -> Bytes:
     """Decode the picture of a row as RGB (H, W, 3) uint8; `points` (N, K, 2) px, pixel frame.
 
     Raises DataError when it is broken, does not hold its points, or is not as large as its
     annotation file says.
     """
-    pixels = sample_checks.decode_fitting_picture(files[row], points[row])
-    height, width = pixels.shape[:2]
-    fault = _size_fault(faces[row], files[row], (width, height))
+    pixels = sample_checks.decode_fitting_picture(files[row], points[row], turns[row])
+    size, stated = (pixels.shape[1], pixels.shape[0]), faces[row].picture_size
+    if turns[row] != exif.UPRIGHT and stated == size[::-1]:
+        return pixels  # stated as it is stored
+    fault = sample_checks.size_fault(stated, files[row], size, faces[row].place)
     if fault:
         raise DataError(fault)
     return pixels
-
-
-def _size_fault(face: AnnotatedFace, path: Path, size: tuple[int, int]) -> str:
-    """Say that a picture is not as large as its annotation file says; "" where it is."""
-    if face.picture_size is None or face.picture_size == size:
-        return ""
-    stated = " x ".join(map(str, face.picture_size))
-    measured = " x ".join(map(str, size))
-    return (
-        f"{path}: is {measured} pixels large, {face.place} says {stated}; "
-        "points and picture are not of one copy (resized, cropped or turned)"
-    )
-
-
-def _check_sizes(faces: Sequence[AnnotatedFace], pictures: Sequence[Path | None]) -> list[Finding]:
-    """Compare every picture with the width and height that its annotation file states."""
-    faults = []
-    for face, path in zip(faces, pictures, strict=True):
-        if path is None or face.picture_size is None:
-            continue
-        try:
-            size = images.picture_size(path)
-        except DataError:
-            continue  # said by the check of pictures
-        fault = _size_fault(face, path, size)
-        if fault:
-            faults.append(fault)
-    if not faults:
-        return []
-    what = f"{len(faults)} pictures are not as large as their annotation file says; first "
-    return [Finding("wrong", what + faults[0])]

@@ -41,11 +41,12 @@ import numpy as np
 from benchbox.errors import DataError
 from benchbox.types import CustomFiles, Finding, Index
 
-from . import sample_checks
+from . import picture_turns, sample_checks
 from .custom_access import describe_custom_access
-from .formats import images
+from .formats import exif, images
 from .gaze import direction_checks, gaze360, gaze_tables, mpiifacegaze_original
 from .gaze.frames import GazeFrames
+from .index import picture_cache_key
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats
@@ -87,12 +88,13 @@ class CustomGazeDataset:
 
     def _build_index(self, frames: GazeFrames) -> Index:
         files = frames.files
+        turns = self._choose_turns(frames)
         boxes = dict(frames.boxes)
         by_size = {PICTURE: np.tile(np.array([0.0, 0.0, 1.0, 1.0]), (len(files), 1))}
         by_size.update(frames.box_shares)
         whole = np.full((len(files), 4), np.nan)
         if set(by_size) & set(self._used_boxes):
-            whole = _picture_boxes(files)
+            whole = _picture_boxes(files, turns.applied)
         for box, shares in by_size.items():
             corner, size = np.tile(whole[:, :2], 2), np.tile(whole[:, 2:] - whole[:, :2], 2)
             boxes[box] = corner + shares * size + self._source.origin
@@ -109,13 +111,13 @@ class CustomGazeDataset:
             values=frames.values,
             boxes=boxes,
             clusters=np.array(frames.people, np.str_),
-            read=partial(_read_picture, files),
-            cache_key=partial(_cache_key, files),
+            read=partial(_read_picture, files, turns.applied),
+            cache_key=partial(picture_cache_key, files, turns=turns.applied),
             origin=self._source.origin,
             attributes=frames.attributes,
             sequences=sequences,
             meta=meta,
-            notes=tuple(frames.notes),
+            notes=(*frames.notes, *turns.notes),
             gaze=frames.rows(self._task),
         )
 
@@ -135,7 +137,9 @@ class CustomGazeDataset:
         for part in self._source.parts:
             count = int((index.parts == part).sum())
             findings.append(sample_checks.missing_unless(count, f"{part}: {count} frames"))
-        findings += _check_pictures(frames.ids, frames.files)
+        turns = self._choose_turns(frames)
+        findings += _check_pictures(frames.ids, frames.files, turns.applied)
+        findings += picture_turns.ask_for_turns(turns.undecided)
         if not len(index.ids):
             return findings
         findings += direction_checks.check_gaze(
@@ -149,6 +153,12 @@ class CustomGazeDataset:
             findings += direction_checks.check_screens(index.values, frames.screens)
         return findings
 
+    def _choose_turns(self, frames: GazeFrames) -> picture_turns.PictureTurns:
+        """Decide which pictures are read upright: gaze does not show it, boxes may."""
+        corners = [box.reshape(-1, 2, 2) - self._source.origin for box in frames.boxes.values()]
+        points = np.concatenate([np.empty((len(frames.files), 0, 2)), *corners], axis=1)
+        return picture_turns.choose_turns(frames.files, points, None, wish=self._source.orientation)
+
     def picture_files(self, root: Path) -> dict[str, Path]:
         """Map ids to picture files, for the examination."""
         frames = self._read_frames(root).with_pictures()
@@ -158,27 +168,25 @@ class CustomGazeDataset:
 # --- pictures -------------------------------------------------------------------------------------
 
 
-def _picture_boxes(files: Sequence[Path]) -> Floats:
+def _picture_boxes(files: Sequence[Path], turns: Sequence[int]) -> Floats:
     """Return the boxes (N, 4) of whole pictures, pixel frame; NaN where there is no picture."""
     boxes = np.full((len(files), 4), -0.5)
     for row, path in enumerate(files):
         if path.is_file():
-            boxes[row, 2:] += images.picture_size(path)
+            boxes[row, 2:] += exif.turn_size(images.picture_size(path), turns[row])
         else:
             boxes[row] = np.nan
     return boxes
 
 
-def _read_picture(files: Sequence[Path], row: int) -> Bytes:
-    return images.decode_picture(files[row])
+def _read_picture(files: Sequence[Path], turns: Sequence[int], row: int) -> Bytes:
+    return np.ascontiguousarray(exif.turn_pixels(images.decode_picture(files[row]), turns[row]))
 
 
-def _cache_key(files: Sequence[Path], row: int) -> str:
-    return images.file_cache_key(files[row])
-
-
-def _check_pictures(ids: Sequence[str], files: Sequence[Path]) -> list[Finding]:
+def _check_pictures(
+    ids: Sequence[str], files: Sequence[Path], turns: Sequence[int]
+) -> list[Finding]:
     """Say which rows have no picture or a broken one."""
     no_points = np.empty((len(ids), 0, 2))
     present = [path if path.is_file() else None for path in files]
-    return sample_checks.check_pictures(ids, present, no_points)
+    return sample_checks.check_pictures(ids, present, no_points, turns=turns)

@@ -303,22 +303,28 @@ def note_left_out(kept: int, total: int, noun: str = "faces", part: str = "") ->
     return [note]
 
 
-def read_picture(files: Sequence[Path], points: Floats, row: int) -> Bytes:
+def read_picture(
+    files: Sequence[Path], points: Floats, row: int, *, turns: Sequence[int] = ()
+) -> Bytes:
     """Decode the picture of a row as RGB (H, W, 3) uint8.
 
-    `files` holds one path per row, `points` (N, K, 2) px the points in the pixel frame.
+    `files` holds one path per row, `points` (N, K, 2) px the points in the pixel frame, `turns` the
+    EXIF orientations by which pictures are turned; (): none is.
 
     Raises
     ------
     DataError
         The picture is absent or broken, or most of its points lie outside it.
     """
-    return decode_fitting_picture(files[row], points[row])
+    return decode_fitting_picture(files[row], points[row], turns[row] if turns else 1)
 
 
-def picture_cache_key(files: Sequence[Path], row: int) -> str:
+def picture_cache_key(files: Sequence[Path], row: int, *, turns: Sequence[int] = ()) -> str:
     """Name what changes when the picture of a row does; `files` holds one path per row.
 
     Raises DataError when the file is not there.
     """
-    return images.file_cache_key(files[row])
+    key = images.file_cache_key(files[row])
+    if turns and turns[row] != 1:
+        key += f":turned {turns[row]}"
+    return key

@@ -125,7 +125,9 @@ def _decoder_messages() -> Iterator[Callable[[], str]]:
             os.close(kept)
 
 
-def check_files(ids: Sequence[str], files: Sequence[Path | None], values: Floats) -> list[Finding]:
+def check_files(
+    ids: Sequence[str], files: Sequence[Path | None], values: Floats, turns: Sequence[int] = ()
+) -> list[Finding]:
     """Decode every picture file once, and hold what it says of itself against the points.
 
     Parameters
@@ -136,6 +138,8 @@ def check_files(ids: Sequence[str], files: Sequence[Path | None], values: Floats
         N picture files, None where there is none or where it is known to be broken.
     values
         (N, K, 2) px, pixel frame.
+    turns
+        N EXIF orientations by which pictures are turned when read; (): none is.
     """
     row_of_file: dict[Path, int] = {}
     for row, path in enumerate(files):
@@ -155,7 +159,7 @@ def check_files(ids: Sequence[str], files: Sequence[Path | None], values: Floats
         findings.append(Finding("wrong", f"{text}; fetch it again"))
     good = [path for number, path in enumerate(paths) if number not in broken]
     findings += _check_depth(good)
-    faults, note = describe_orientations(ids, files, values)
+    faults, note = describe_orientations(ids, files, values, turns)
     findings += [Finding("wrong", fault) for fault in faults]
     findings += [Finding("note", text) for text in note]
     return findings
@@ -198,9 +202,12 @@ def check_rows(index: Index) -> list[Finding]:
 
 
 def describe_orientations(
-    ids: Sequence[str], files: Sequence[Path | None], values: Floats
+    ids: Sequence[str],
+    files: Sequence[Path | None],
+    values: Floats,
+    turns: Sequence[int] = (),
 ) -> tuple[list[str], list[str]]:
-    """Say which pictures ask to be turned, which is not done.
+    """Say which pictures ask to be turned, which is not done; those of `turns` are, and not named.
 
     A face that stands upright by its points (N, K, 2) lies on its side in a stored picture that
     asks for a quarter turn: then the points were marked on the turned one. Returns faults and
@@ -208,7 +215,8 @@ def describe_orientations(
     """
     asking: dict[int, int] = {}
     for row, path in enumerate(files):
-        if path is not None and path.is_file():
+        turned = bool(turns) and turns[row] != exif.UPRIGHT
+        if path is not None and not turned and path.is_file():
             orientation = exif.read_orientation(path)
             if orientation != exif.UPRIGHT:
                 asking[row] = orientation

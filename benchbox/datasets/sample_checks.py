@@ -16,7 +16,7 @@ from benchbox.errors import DataError
 from benchbox.types import Finding, Index
 
 from . import picture_checks
-from .formats import images, paths
+from .formats import exif, images, paths
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats, Strings
@@ -107,15 +107,17 @@ def check_points_fit(path: Path, points: Floats, size: tuple[int, int]) -> None:
         raise DataError(_misfit_message(path, off, len(points), size))
 
 
-def decode_fitting_picture(path: Path, points: Floats) -> Bytes:
+def decode_fitting_picture(path: Path, points: Floats, turn: int = exif.UPRIGHT) -> Bytes:
     """Decode a picture as RGB (H, W, 3) uint8 that a face's points (K, 2), pixel frame, fit into.
+
+    `turn` is the EXIF orientation by which it is turned, 1: as stored.
 
     Raises
     ------
     DataError
         The picture is absent or broken, or most of the points lie outside it.
     """
-    pixels = images.decode_picture(path)
+    pixels = np.ascontiguousarray(exif.turn_pixels(images.decode_picture(path), turn))
     height, width = pixels.shape[:2]
     check_points_fit(path, points, (width, height))
     return pixels
@@ -134,6 +136,7 @@ def check_pictures(
     pictures: Sequence[Path | None],
     values: Floats,
     wanted: Sequence[Path] = (),
+    turns: Sequence[int] = (),
 ) -> list[Finding]:
     """Check that every item has a picture with a whole header that its points fit into.
 
@@ -147,7 +150,10 @@ def check_pictures(
         (N, K, 2) px, pixel frame; NaN where a point is not looked at.
     wanted
         N paths that were looked for, where a reader can name them.
+    turns
+        N EXIF orientations by which pictures are turned when read; (): none is.
     """
+    applied = turns or [exif.UPRIGHT] * len(ids)
     without_picture: list[str] = []
     broken = []
     misfits = []
@@ -158,7 +164,7 @@ def check_pictures(
             without_picture.append(_name_absent(name, wanted[row : row + 1]))
             continue
         try:
-            size = _whole_picture_size(path)
+            size = exif.turn_size(_whole_picture_size(path), applied[row])
         except DataError as error:
             broken.append(str(error))
             continue
@@ -178,7 +184,7 @@ def check_pictures(
     if misfits:
         text = f"{len(misfits)} pictures do not fit their points; first {misfits[0]}"
         findings.append(Finding("wrong", text))
-    damage = picture_checks.check_files(ids, whole, values)
+    damage = picture_checks.check_files(ids, whole, values, applied)
     findings += damage
     good = len(ids) - len(without_picture) - len(broken) - len(misfits)
     if all(finding.level != "wrong" for finding in damage):
@@ -187,6 +193,49 @@ def check_pictures(
         text = f"{points_outside} points lie outside their picture and are kept"
         findings.append(Finding("ok", text))
     return findings
+
+
+def size_fault(
+    stated: tuple[int, int] | None, path: Path, size: tuple[int, int], where: str
+) -> str:
+    """Say that a picture is not as large as its annotation file states; "" where it is.
+
+    `size` is its width and height as it is read; one that is turned may be stated as stored.
+    """
+    if stated is None or stated == size:
+        return ""
+    words = " x ".join(map(str, stated))
+    measured = " x ".join(map(str, size))
+    return (
+        f"{path}: is {measured} pixels large, {where} says {words}; "
+        "points and picture are not of one copy (resized, cropped or turned)"
+    )
+
+
+def check_stated_sizes(
+    stated: Sequence[tuple[int, int] | None],
+    pictures: Sequence[Path | None],
+    places: Sequence[str],
+    turns: Sequence[int],
+) -> list[Finding]:
+    """Compare N pictures with the width and height that their annotation files state."""
+    faults = []
+    for size, path, where, turn in zip(stated, pictures, places, turns, strict=True):
+        if path is None or size is None:
+            continue
+        try:
+            stored = images.picture_size(path)
+        except DataError:
+            continue  # said by the check of pictures
+        if turn != exif.UPRIGHT and size == stored:
+            continue
+        fault = size_fault(size, path, exif.turn_size(stored, turn), where)
+        if fault:
+            faults.append(fault)
+    if not faults:
+        return []
+    what = f"{len(faults)} pictures are not as large as their annotation file says; first "
+    return [Finding("wrong", what + faults[0])]
 
 
 def _name_absent(name: str, wanted: Sequence[Path]) -> str:

@@ -224,7 +224,7 @@ def canonical_json(protocol: Protocol) -> str:
             "origin": protocol.source.origin,
             "visible": protocol.source.visible,
         }
-        for key in ("format", "sides", "field"):
+        for key in ("format", "sides", "field", "orientation"):
             if getattr(protocol.source, key):
                 content["source"][key] = getattr(protocol.source, key)
         if protocol.source.gaze:

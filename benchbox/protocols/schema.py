@@ -168,6 +168,7 @@ _CUSTOM_FILES = table_with(
         CardKey("format", one_of("", *FORMATS), default=""),
         CardKey("sides", one_of("", "picture", "person"), default=""),
         CardKey("field", _TEXT_OR_NONE, default=""),
+        CardKey("orientation", one_of("", "stored", "upright"), default=""),
         CardKey("gaze", _GAZE_FILES, default=None),
     ),
     '{images = "folder", parts = {part = "file.csv"}, origin = 0}, for "files"',

@@ -373,7 +373,11 @@ def _look_at_pictures(protocol: Protocol, index: Index, root: Path) -> list[str]
         files = find_files(root)
         of_rows = [files.get(str(name)) for name in index.ids[rows]]
         values = index.values[rows] - index.origin
-        faults, notes = picture_checks.describe_orientations(index.ids[rows], of_rows, values)
+        turned: dict[str, int] = getattr(module, "picture_turns", lambda _: {})(root)
+        turns = [turned.get(str(name), 1) for name in index.ids[rows]]
+        faults, notes = picture_checks.describe_orientations(
+            index.ids[rows], of_rows, values, turns
+        )
         warnings += faults + notes
     return warnings
 

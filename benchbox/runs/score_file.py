@@ -22,7 +22,7 @@ from benchbox.types import Index, Predictions, Protocol, RunKind, Truth
 
 from . import execute, gaze_predictions, prediction_files, provenance, run_folders
 from .gaze_predictions import AS_THE_LABELS, GazeReading
-from .prediction_formats import prediction_writers
+from .prediction_formats import prediction_writers, turned_pictures
 from .prediction_formats.found_face import NO_HINTS, Hints
 from .run_record import DataFacts, RunRecord
 
@@ -54,10 +54,7 @@ def score_predictions_file(
     for warning in label_checks.warn_of_faults(protocol, index, training=False):
         say(f"warning: {warning}")
     if writer == prediction_writers.NATIVE and hints == NO_HINTS:
-        answered = None
-        predictions, words = read_submitted(file, protocol, index, truth, say, reading=reading)
-        if words:
-            say(f"note: predictions are read as {words}")
+        predictions, said = _read_native(file, protocol, index, truth, data, say, reading)
     else:
         answered = prediction_writers.read_outside(
             file, writer, protocol, truth, index, data, hints, say
@@ -68,8 +65,8 @@ def score_predictions_file(
                 "row of its board: leave --results out"
             )
         predictions, truth = _check_outside(answered, file, say), answered.truth
-        protocol, words = answered.protocol, "; ".join(answered.said)
-        record = replace(record, notes=(*record.notes, *answered.said))
+        protocol, said = answered.protocol, list(answered.said)
+    record = replace(record, notes=(*record.notes, *said))
     kind, variant = _kind_and_variant(file, protocol, method)
     if kind == "submitted" and index.gaze is not None:
         gaze_predictions.refuse_other_convention(truth, predictions, reading, file.name)
@@ -83,8 +80,6 @@ def score_predictions_file(
         say(f"note: {note}")
     if results is not None:
         facts = DataFacts(**asdict(record), truth=record.fingerprint)
-        if words and writer == prediction_writers.NATIVE and hints == NO_HINTS:
-            facts = replace(facts, notes=(*facts.notes, f"predictions are read as {words}"))
         return _store_submission(
             file, protocol, method, truth, facts, predictions, results, reading.words or hints.words
         )
@@ -92,9 +87,40 @@ def score_predictions_file(
     document = scoring.scores_to_json(
         scores, protocol=protocol, data=asdict(record), method=method, variant=variant, kind=kind
     )
-    if answered is not None:
-        document["read_as"] = list(answered.said)
+    if said:
+        document["read_as"] = said
     return execute.ScoreResult(protocol, scores, document)
+
+
+def _read_native(
+    file: Path,
+    protocol: Protocol,
+    index: Index,
+    truth: Truth,
+    data: Path,
+    say: execute.Say,
+    reading: GazeReading,
+) -> tuple[Predictions, list[str]]:
+    """Read predictions in benchbox's own form, and what is said and recorded of the reading."""
+    predictions, words = read_submitted(file, protocol, index, truth, say, reading=reading)
+    said = []
+    if words:
+        said.append(f"predictions are read as {words}")
+    if not _is_of_a_run(file):
+        turned = turned_pictures.find_turned(protocol, truth, data)
+        predictions, turn = turned_pictures.turn_predictions(
+            truth, predictions, turned, index.origin
+        )
+        said += [turn] if turn else []
+    for line in said:
+        say(f"note: {line}")
+    return predictions, said
+
+
+def _is_of_a_run(file: Path) -> bool:
+    """Tell whether a file is what a finished run has left."""
+    folder = file.parent
+    return run_folders.is_finished(folder) and file == run_folders.predictions_file(folder)
 
 
 def calibration_notes(protocol: Protocol, truth: Truth, predictions: Predictions) -> list[str]:
@@ -159,7 +185,7 @@ def read_submitted(
     Return them and how gaze was read, "" where it is in benchbox's own form. Raises ResultError.
     """
     predictions, words = _read_file(file, protocol, index, truth, say, reading)
-    if run_folders.is_finished(file.parent) and file == run_folders.predictions_file(file.parent):
+    if _is_of_a_run(file):
         return predictions, words
     dropped = prediction_checks.drop_placeholders(
         truth, predictions, where=file.name, say=say, refuse=refuse
@@ -249,9 +275,8 @@ def _store_submission(
 
 def _kind_and_variant(file: Path, protocol: Protocol, method: str) -> tuple[RunKind, str]:
     """Return those of the run whose predictions these are, else a submission's."""
-    folder = file.parent
-    if run_folders.is_finished(folder) and file == run_folders.predictions_file(folder):
-        run = run_folders.read_run(folder)
+    if _is_of_a_run(file):
+        run = run_folders.read_run(file.parent)
         if (run.protocol, run.method) == (protocol.name, method):
             return run.record.kind, run.variant
     return "submitted", method_card.SUBMITTED

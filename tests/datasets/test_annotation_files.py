@@ -11,6 +11,7 @@ from benchbox.datasets.annotation_json import order_by_names
 from benchbox.datasets.custom import CustomDataset
 from benchbox.datasets.formats import paths
 from benchbox.errors import DataError
+from benchbox.layouts import AFLW19
 from benchbox.protocols import protocol_card
 from benchbox.types import CustomFiles
 
@@ -56,7 +57,8 @@ def content(count=2):
 
 
 def read(root, parts, *, pixels=False):
-    return CustomDataset("mine", CustomFiles(images="p", parts=parts), K).index(root, pixels=pixels)
+    own = CustomDataset("mine", CustomFiles(images="p", parts=parts), AFLW19)
+    return own.index(root, pixels=pixels)
 
 
 def read_json(root, value, encoding="utf-8"):
@@ -127,7 +129,7 @@ def test_a_picture_of_another_size_than_the_file_says_is_refused_and_wrong(tmp_p
     assert index.read(0).shape == (200, 160, 3)
     with pytest.raises(DataError, match=r"1\.png: is 160 x 200 pixels large, .* says 320 x 400"):
         index.read(1)
-    own = CustomDataset("mine", CustomFiles(images="p", parts={"test": "a.json"}), K)
+    own = CustomDataset("mine", CustomFiles(images="p", parts={"test": "a.json"}), AFLW19)
     wrong = [finding.what for finding in own.verify(tmp_path) if finding.level == "wrong"]
     assert wrong[0].startswith("1 pictures are not as large as their annotation file says; first ")
 

@@ -12,6 +12,7 @@ import pytest
 
 from benchbox.datasets.custom import CustomDataset
 from benchbox.errors import DataError
+from benchbox.layouts import LAYOUTS, layouts_with
 from benchbox.types import CustomFiles
 
 K = 19
@@ -28,7 +29,9 @@ def picture(path):
 
 def reader(origin=0.0, visible="", **parts):
     return CustomDataset(
-        "mine", CustomFiles("mine/pictures", parts or {"test": "mine/test.csv"}, origin, visible), K
+        "mine",
+        CustomFiles("mine/pictures", parts or {"test": "mine/test.csv"}, origin, visible),
+        LAYOUTS["aflw19"],
     )
 
 
@@ -284,7 +287,7 @@ def test_samples_as_mmpose_writes_them(data_root, name, count, faces, visible):
     own = CustomDataset(
         name,
         CustomFiles(folder, {"test": f"{folder}/test_{name}.json"}, float(name == "300w"), visible),
-        count,
+        LAYOUTS[layouts_with(count)[0]],
     )
     index = own.index(data_root)
     assert index.values.shape == (faces, count, 2)

@@ -9,6 +9,7 @@ visibility (MMPose's copies). COCO's own origin is 0, exports of tools that draw
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from .marked_face import (
     number,
     read_json,
     sized_box,
+    stated_size,
     table,
     without_points,
 )
@@ -39,7 +41,7 @@ def read_coco(path: Path, field: str = "") -> MarkedFaces:
     content = read_json(path)
     if not isinstance(content, dict):
         raise DataError(f"{path}: holds no lists 'images' and 'annotations' as COCO has them")
-    images = _image_names(content, path)
+    images, sizes = _images(content, path)
     annotations = table(content.get("annotations"), f"{path}: annotations")
     marked = [row for row in annotations if row.get("keypoints")]
     notes = []
@@ -51,7 +53,7 @@ def read_coco(path: Path, field: str = "") -> MarkedFaces:
     if len(chosen) < len(marked):
         notes.append(f"{len(marked) - len(chosen)} annotations of other categories passed over")
     count = len(names) or _common_count(chosen, path)
-    faces = _read_annotations(chosen, images, names, count, path)
+    faces = _read_annotations(chosen, images, sizes, names, count, path)
     faces, more = without_points(faces, "annotations")
     notes += more
     faces, said = _drop_flat_visibility(faces)
@@ -61,15 +63,20 @@ def read_coco(path: Path, field: str = "") -> MarkedFaces:
     return MarkedFaces(faces, count=count, notes=tuple(notes))
 
 
-def _image_names(content: Mapping[str, Any], path: Path) -> dict[str, str]:
+def _images(
+    content: Mapping[str, Any], path: Path
+) -> tuple[dict[str, str], dict[str, tuple[int, int] | None]]:
+    """Return names and stated sizes of the pictures, by id."""
     images: dict[str, str] = {}
+    sizes: dict[str, tuple[int, int] | None] = {}
     for row, image in enumerate(table(content.get("images"), f"{path}: images"), start=1):
         where = f"{path}: image {row}"
         key = _key(image.get("id"), where)
         if key in images:
             raise DataError(f"{where}: the id {key} is there twice; ids of joined files restart?")
         images[key] = image_name(image.get("file_name"), where)
-    return images
+        sizes[key] = stated_size(image.get("width"), image.get("height"), where)
+    return images, sizes
 
 
 def _key(value: Any, where: str) -> str:
@@ -122,6 +129,7 @@ def _common_count(annotations: Sequence[Mapping[str, Any]], path: Path) -> int:
 def _read_annotations(
     rows: Sequence[Mapping[str, Any]],
     images: Mapping[str, str],
+    sizes: Mapping[str, tuple[int, int] | None],
     names: Sequence[str],
     count: int,
     path: Path,
@@ -134,7 +142,8 @@ def _read_annotations(
         if key in seen:
             raise DataError(f"{where}: the id is there twice; ids of joined files restart?")
         seen.add(key)
-        image = images.get(_key(row.get("image_id"), where))
+        image_id = _key(row.get("image_id"), where)
+        image = images.get(image_id)
         if image is None:
             raise DataError(f"{where}: its image {row.get('image_id')!r} is not in 'images'")
         box: tuple[float, ...] = ()
@@ -147,6 +156,7 @@ def _read_annotations(
                 where=where,
                 box=box,
                 scale_box=_scale_box(row, where),
+                picture_size=sizes[image_id],
             )
         )
     return faces
@@ -176,15 +186,7 @@ def _drop_flat_visibility(
     plain = []
     for face in faces:
         marks = {name: Mark(mark.x, mark.y) for name, mark in face.marks.items()}
-        plain.append(
-            MarkedFace(
-                image=face.image,
-                marks=marks,
-                where=face.where,
-                box=face.box,
-                scale_box=face.scale_box,
-            )
-        )
+        plain.append(replace(face, marks=marks))
     return plain, ["v = 1 throughout: the file does not say what is visible"]
 
 

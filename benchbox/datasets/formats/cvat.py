@@ -27,6 +27,8 @@ from .marked_face import (
     image_name,
     number,
     positions,
+    stated_size,
+    with_size,
     without_points,
 )
 from .xml_files import parse_xml
@@ -52,9 +54,10 @@ def read_cvat(path: Path, field: str = "") -> MarkedFaces:
         name = image_name(image.get("name"), f"{path}: image {image.get('id')}")
         where = f"{path}: {name}"
         if kind == "loose":
-            faces += _loose_faces(image, name, where)
+            found = _loose_faces(image, name, where)
         else:
-            faces += _element_faces(image, name, label, kind, where)
+            found = _element_faces(image, name, label, kind, where)
+        faces += with_size(found, stated_size(image.get("width"), image.get("height"), where))
     faces, notes = without_points(faces, "elements")
     if kind == "points":
         return _by_position(faces, notes, path)

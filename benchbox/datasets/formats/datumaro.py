@@ -24,6 +24,7 @@ from .marked_face import (
     number,
     read_json,
     sized_box,
+    stated_size,
     table,
     without_points,
 )
@@ -67,6 +68,8 @@ def _read_file(content: Any, field: str, path: Path) -> tuple[list[MarkedFace], 
         where = f"{path}: {item.get('id')}"
         image = item.get("image") or {}
         name = image_name(image.get("path") or item.get("id"), where)
+        height, width = (*(image.get("size") or ()), None, None)[:2]
+        size = stated_size(width, height, where)
         rows = table(item.get("annotations") or [], where)
         boxes = []
         for row in rows:
@@ -88,7 +91,7 @@ def _read_file(content: Any, field: str, path: Path) -> tuple[list[MarkedFace], 
                 if len(tied) == 1
                 else box_around(list(marks.values()), [box.corners for box in boxes])
             )
-            faces.append(MarkedFace(name, marks, place, box=corners))
+            faces.append(MarkedFace(name, marks, place, box=corners, picture_size=size))
     if len(used) > 1:
         raise DataError(
             f"{path}: several labels have points: say --field NAME of {', '.join(used)}"

@@ -1,21 +1,29 @@
 """The orientation that a picture file asks for: one number of its EXIF data, read with suspicion.
 
-benchbox reads pixels as stored. A camera held upright stores them turned and writes how they are
-meant to be seen; a labelling tool may show, and have its points counted on, the turned picture.
+Public sets are read as stored, since their points were. A camera held upright stores pixels turned
+and writes how they are meant to be seen; a labelling tool may show, and have its points counted on,
+the turned picture: `datasets.picture_turns` decides it for pictures of one's own.
 """
 
 from __future__ import annotations
 
 import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
 
 from benchbox.errors import DataError
+
+if TYPE_CHECKING:
+    from benchbox.types import Bytes, Floats
 
 UPRIGHT = 1
 # EXIF orientation → degrees clockwise by which the stored picture is turned to be seen; the
 # mirrored ones (2, 4, 5, 7) are written by no camera
 TURN_DEG = {3: 180, 6: 90, 8: 270}
+MIRRORED = (2, 4, 5, 7)
+SIDEWAYS = (5, 6, 7, 8)  # width and height change places
 _LARGEST_SEGMENT = 1 << 16  # bytes
 _ORIENTATION = 0x0112
 
@@ -90,3 +98,66 @@ def parse_orientation(block: bytes) -> int:
     except struct.error:
         return UPRIGHT
     return UPRIGHT
+
+
+# --- turning --------------------------------------------------------------------------------------
+
+
+def turn_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    """Return (width, height) of the picture as it is meant to be seen.
+
+    >>> turn_size((640, 480), 6), turn_size((640, 480), 3)
+    ((480, 640), (640, 480))
+    """
+    if orientation in SIDEWAYS:
+        return size[1], size[0]
+    return size
+
+
+def turn_pixels(pixels: Bytes, orientation: int) -> Bytes:
+    """Return stored pixels (H, W, …) as they are meant to be seen.
+
+    >>> turn_pixels(np.array([[1, 2, 3], [4, 5, 6]]), 6).tolist()  # a quarter turn clockwise
+    [[4, 1], [5, 2], [6, 3]]
+    """
+    turned = pixels
+    if orientation in SIDEWAYS:
+        turned = turned.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        turned = turned[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        turned = turned[::-1]
+    return turned
+
+
+def turn_points(points: Floats, orientation: int, stored: tuple[int, int]) -> Floats:
+    """Move points (…, 2), pixel frame, from the stored picture to the one that is meant.
+
+    `stored` is the width and height of the stored picture.
+
+    >>> pixels = np.arange(6).reshape(2, 3)
+    >>> [turn_points(np.array([2.0, 0.0]), turn, (3, 2)).tolist() for turn in (3, 6, 8)]
+    [[0.0, 1.0], [1.0, 2.0], [0.0, 0.0]]
+    >>> turn_pixels(pixels, 6)[2, 1] == pixels[0, 2]
+    np.True_
+    """
+    turned = np.array(points, np.float64)
+    if orientation in SIDEWAYS:
+        turned = turned[..., ::-1].copy()
+    width, height = turn_size(stored, orientation)
+    if orientation in (2, 3, 6, 7):
+        turned[..., 0] = width - 1 - turned[..., 0]
+    if orientation in (3, 4, 7, 8):
+        turned[..., 1] = height - 1 - turned[..., 1]
+    return turned
+
+
+def unturn_points(points: Floats, orientation: int, stored: tuple[int, int]) -> Floats:
+    """Move points (…, 2), pixel frame, from the picture that is meant to the stored one.
+
+    >>> moved = turn_points(np.array([[5.0, 7.0]]), 6, (30, 20))
+    >>> unturn_points(moved, 6, (30, 20)).tolist()
+    [[5.0, 7.0]]
+    """
+    back = {6: 8, 8: 6}.get(orientation, orientation)
+    return turn_points(points, back, turn_size(stored, orientation))

@@ -1,8 +1,8 @@
 """Picture files to RGB arrays, with every silent conversion made explicit.
 
 * The format is what the bytes say, not what the suffix says: PNGs named .jpg occur.
-* EXIF orientation is ignored: landmarks were drawn on the pixels as stored, and a rotated picture
-  would not fit them.
+* EXIF orientation is ignored here: points of public sets were drawn on the pixels as stored, and a
+  rotated picture would not fit them; of one's own pictures `datasets.picture_turns` decides it.
 * Grey becomes three equal channels, alpha is dropped, 16 bits become 8, and the order is RGB.
 * Width and height are read from the header first, so that a small file cannot unfold into all of
   the memory; a file that stops early is refused, since decoders fill the rest with grey.

@@ -26,7 +26,9 @@ from .marked_face import (
     image_name,
     number,
     read_json,
+    stated_size,
     table,
+    with_size,
 )
 
 _UPLOAD_PREFIX = re.compile(r"^[0-9a-f]{8}-(?=.)")
@@ -53,12 +55,24 @@ def read_label_studio(path: Path, field: str = "") -> MarkedFaces:
         if not points:
             empty += 1
             continue
-        faces += group_points(image, points, boxes, where)
+        faces += with_size(group_points(image, points, boxes, where), _size(regions, where))
     notes = []
     if empty:
         notes.append(f"{empty} tasks without a point are no faces, left out")
     names = sorted({name for face in faces for name in face.marks})
-    return MarkedFaces(faces, tuple(names), notes=tuple(notes))
+    return MarkedFaces(faces, tuple(names), notes=tuple(notes), shares=True)
+
+
+def _size(regions: Sequence[Mapping[str, Any]], where: str) -> tuple[int, int] | None:
+    """Return the width and height that the regions of a picture state; one for all of them."""
+    sizes = {
+        stated_size(region.get("original_width"), region.get("original_height"), where)
+        for region in regions
+    } - {None}
+    if len(sizes) > 1:
+        words = sorted(map(str, sizes))
+        raise DataError(f"{where}: regions of one picture state the sizes {' and '.join(words)}")
+    return next(iter(sizes), None)
 
 
 def upload_name(text: str) -> str:

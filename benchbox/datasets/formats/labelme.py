@@ -25,7 +25,9 @@ from .marked_face import (
     list_files,
     number,
     read_json,
+    stated_size,
     table,
+    with_size,
 )
 
 _HIDDEN = ("occluded", "hidden", "invisible")
@@ -86,7 +88,8 @@ def _read_file(content: Mapping[str, Any], path: Path) -> tuple[list[MarkedFace]
     if not points:
         return [], passed
     image = image_name(content.get("imagePath"), f"{path}: imagePath")
-    return group_points(image, points, boxes, str(path)), passed
+    size = stated_size(content.get("imageWidth"), content.get("imageHeight"), str(path))
+    return with_size(group_points(image, points, boxes, str(path)), size), passed
 
 
 def _is_pair(place: Any) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class MarkedFace:
     scale_box: tuple[float, ...] = ()  # of the face-size normaliser
     attributes: Mapping[str, bool] = field(default_factory=dict)
     cluster: str = ""  # person or photo; "" is the image
+    picture_size: tuple[int, int] | None = None  # width, height that the file says
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class MarkedFaces:
     count: int = 0  # points by position; 0 where they have names
     notes: tuple[str, ...] = ()  # what was passed over, and what visibility could not be read
     folder: Path | None = None  # the files that images are named from, where it is not the pictures
+    shares: bool = False  # points were shares of the picture, times the stated width and height
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,29 @@ def sized_box(box: Any, where: str) -> tuple[float, ...]:
     if width <= 0 or height <= 0:
         raise DataError(f"{where}: the box {str(box)[:60]} has no area; x y width height")
     return x, y, x + width, y + height
+
+
+def stated_size(width: Any, height: Any, where: str) -> tuple[int, int] | None:
+    """Return the picture's width and height that a file states; None where it states none.
+
+    Raises DataError for what is no size.
+
+    >>> stated_size("640", 480.0, "mine.xml"), stated_size(None, None, "mine.xml")
+    ((640, 480), None)
+    """
+    if width in (None, "") or height in (None, ""):
+        return None
+    sides = number(width, where), number(height, where)
+    if max(sides) == 0:  # MMPose's and other converters write it for unknown
+        return None
+    if min(sides) < 1 or any(side != int(side) for side in sides):
+        raise DataError(f"{where}: {width} x {height} is no size of a picture in pixels")
+    return int(sides[0]), int(sides[1])
+
+
+def with_size(faces: Iterable[MarkedFace], size: tuple[int, int] | None) -> list[MarkedFace]:
+    """Return faces of one picture with the size that the file states."""
+    return [replace(face, picture_size=size) for face in faces]
 
 
 def image_name(text: Any, where: str) -> str:

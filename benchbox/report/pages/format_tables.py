@@ -15,14 +15,18 @@ face. `benchbox new protocol NAME --from PATH` recognises the writer, says what 
 asks by an option for what the files cannot say; the answers stand in the card. A point that is
 not marked is absent: it keeps its place and is not scored. Points are ordered by name where there
 are names. Two faces on a picture are told apart by what the format has for it, never by order
-alone.
+alone. Pictures of a phone are stored turned and shown upright (EXIF): each is read in the frame
+that its points were marked in, by the pose of the face, the width and height that the file states
+and the borders; the notes and the record say which, and `source.orientation` (`--orientation`)
+settles what nothing tells. A width and height that are not the picture's are refused.
 """
 _ANSWERS = """\
 `benchbox score FILE --protocol NAME --method NAME` recognises the writer. Where a file holds
 detections by picture, each annotated face is answered by the one that overlaps it most, each
 once; what is left over is counted, a face without one has failed. `--origin`, `--layout`,
 `--frames`, `--sizes`, `--names`, `--field` and `--missing failed` say what a file cannot; notes
-and the record keep them.
+and the record keep them. On pictures with an EXIF turn programs answer for the stored pixels or
+for the upright picture: whichever fits the annotations is taken, for all of a file's, and said.
 """
 _LAYOUTS = """\
 A card names one of these in `layout`, or defines its own in `[layout]`. A count is no name: 66

@@ -56,7 +56,9 @@ def read_mediapipe(path: Path, size_of: Callable[[str], tuple[int, int]]) -> Fou
             shares = np.full((478, 2), np.nan)
             shares[: len(pairs)] = pairs
             faces.append(FoundFace(shares * np.array(size_of(image)), image=image))
-    return FoundFaces(faces, 0.5, "shares count from the corner", layout="mediapipe478")
+    return FoundFaces(
+        faces, 0.5, "shares count from the corner", layout="mediapipe478", shares=True
+    )
 
 
 def _mediapipe_faces(entry: Any, where: str) -> list[list[dict[str, Any]]]:

@@ -37,6 +37,7 @@ class FoundFaces:
     in_own_frame: bool = False  # of the annotations, as benchbox's own files are
     layout: str = ""  # that the writer fixes; "": by the number of points
     notes: Sequence[str] = field(default_factory=tuple)
+    shares: bool = False  # points were shares of the picture, times its width and height
 
 
 @dataclass(frozen=True)

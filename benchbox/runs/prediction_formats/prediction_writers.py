@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.datasets import open_protocol_dataset
-from benchbox.datasets.formats import images
 from benchbox.datasets.formats.marked_face import list_files, read_json, read_text
 from benchbox.errors import ResultError
 from benchbox.layouts import (
@@ -31,7 +30,7 @@ from benchbox.layouts import (
 from benchbox.runs import prediction_files
 from benchbox.types import Index, Predictions, Protocol, Truth
 
-from . import arrays, coco_results, detections, trackers
+from . import arrays, coco_results, detections, trackers, turned_pictures
 from .found_face import FoundFace, FoundFaces, Hints, read_rows, read_sizes
 from .match_faces import answer_by_picture, name_of_picture
 
@@ -191,6 +190,7 @@ def read_outside(
     """
     if protocol.task != "landmarks":
         raise ResultError(f"{path.name}: {TITLES[writer]} holds landmarks, {protocol.name} is gaze")
+    card = protocol
     found = _read(path, writer, protocol, truth, index, data, hints)
     if not found.faces:
         raise ResultError(f"{path.name}: holds no face ({TITLES[writer]})")
@@ -209,9 +209,45 @@ def read_outside(
     if layout_map is not None and layout_map.source == protocol.layout:
         truth, protocol = _map_truth(truth, protocol, layout_map)
     predictions, notes = _answer(faces, truth, index, protocol, hints, path)
+    turned = turned_pictures.find_turned(card, truth, data)
+    if turned:
+        other, more = _answer(
+            _turn_faces(faces, turned, truth, index, shares=found.shares),
+            truth,
+            index,
+            protocol,
+            hints,
+            path,
+        )
+        rows = [row for row, item in enumerate(truth.ids.tolist()) if item in turned]
+        if turned_pictures.fits_better(truth, predictions, other, rows):
+            predictions, notes = other, more
+            said.append(turned_pictures.describe_turn(list(turned.values())))
     for note in (*said, *found.notes, *notes):
         say(f"note: {note}")
     return Answered(predictions, truth, protocol, tuple(said))
+
+
+def _turn_faces(
+    faces: list[FoundFace],
+    turned: Mapping[str, turned_pictures.TurnedPicture],
+    truth: Truth,
+    index: Index,
+    *,
+    shares: bool,
+) -> list[FoundFace]:
+    """Return detections with those on turned pictures read in the frame that labels are not in."""
+    names = _picture_names(truth, index)
+    by_picture = {}
+    for item, picture in turned.items():
+        by_picture[name_of_picture(names[item]).rpartition("/")[2]] = picture
+
+    def picture_of(face: FoundFace) -> turned_pictures.TurnedPicture | None:
+        if face.item:
+            return turned.get(face.item)
+        return by_picture.get(name_of_picture(face.image).rpartition("/")[2])
+
+    return turned_pictures.turn_faces(faces, picture_of, index.origin, shares=shares)
 
 
 def _read(
@@ -303,16 +339,16 @@ def _size_finder(
         names = _picture_names(truth, index)
         for item, file in find(data).items():
             if item in names:
-                files[name_of_picture(names[item]).rpartition("/")[2]] = file
+                files[name_of_picture(names[item]).rpartition("/")[2]] = (item, file)
 
     def opened(image: str) -> tuple[int, int]:
-        file = files.get(name_of_picture(image).rpartition("/")[2])
-        if file is None:
+        found = files.get(name_of_picture(image).rpartition("/")[2])
+        if found is None:
             raise ResultError(
                 f"shares of {image!r} need its width and height: say --sizes FILE, a CSV with "
                 "image,width,height, or let the card find the pictures"
             )
-        return images.picture_size(file)
+        return turned_pictures.size_as_read(protocol, data, *found)
 
     return opened
 
