@@ -320,6 +320,9 @@ class Examples:
     values: Floats  # (N, K, 2) px | (N, 2) cm | (N, 3)
     clusters: Strings  # (N,)
     visible: Bools | None = None
+    # (N, 4) px: the samples' boxes or, where those are drawn about the true points, a detector's
+    # boxes of the same faces (NaN: none), from which training learns how boxes err; None: no such
+    detector_boxes: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.samples)

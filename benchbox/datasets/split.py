@@ -31,6 +31,9 @@ from .index import take_column
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats, Strings
 
+GROUND_TRUTH = "ground_truth"  # boxes drawn tight about the true points
+DETECTOR = "detector"
+
 
 @dataclass(frozen=True)
 class DataRecord:
@@ -104,6 +107,7 @@ def split_index(protocol: Protocol, index: Index, fold: str = "") -> Split:
     boxes = _SampleBoxes(
         _method_boxes(protocol, index, np.concatenate([train, test, own_validation, extra])),
         _extra_boxes(protocol, index),
+        _detector_boxes(protocol, index, train),
     )
     division = _divide_training_rows(protocol, index.clusters[train])
     validation_rows = np.concatenate([train[division.validation], own_validation])
@@ -240,6 +244,7 @@ class _SampleBoxes:
 
     face: Floats  # (N, 4)
     extra: Mapping[str, Floats]  # source → (N, 4)
+    detector: Floats | None = None  # (N, 4) as Examples.detector_boxes
 
 
 def _method_boxes(protocol: Protocol, index: Index, rows: np.ndarray) -> Floats:
@@ -293,6 +298,31 @@ def _extra_boxes(protocol: Protocol, index: Index) -> dict[str, Floats]:
     for name in protocol.extra_boxes:
         boxes[name] = _require_source(protocol, index, preparation + name) - index.origin
     return boxes
+
+
+def _detector_boxes(protocol: Protocol, index: Index, train: np.ndarray) -> Floats | None:
+    """Return the boxes (N, 4) that tell how a detector errs, pixel frame; None where there are none.
+
+    A test on boxes about the true points is no reason to train on nothing else.
+    """
+    source = _detector_source(protocol, index, train)
+    if not source:
+        return None
+    return geometry.expand_boxes(index.boxes[source] - index.origin, protocol.box_expansion)
+
+
+def _detector_source(protocol: Protocol, index: Index, train: np.ndarray) -> str:
+    """Name the boxes that training learns the errors of boxes from, "" where there are none.
+
+    The protocol's own; where those are drawn about the true points, a detector's boxes of the
+    training rows, else those that come with the data set.
+    """
+    if protocol.box != GROUND_TRUTH:
+        return protocol.box
+    for source in sorted(index.boxes, key=lambda name: name != DETECTOR):
+        if source != GROUND_TRUTH and np.isfinite(index.boxes[source][train]).all(axis=1).any():
+            return source
+    return ""
 
 
 # --- labelled share and hold-out split ------------------------------------------------------------
@@ -415,6 +445,7 @@ def _examples(index: Index, boxes: _SampleBoxes, rows: np.ndarray) -> Examples:
         values=values,
         clusters=index.clusters[rows],
         visible=take_column(index.visible, rows),
+        detector_boxes=take_column(boxes.detector, rows),
     )
 
 
@@ -500,6 +531,9 @@ def _training_record(
                 f"({', '.join(shared[:3])})"
             )
     fingerprint = _fingerprint_rows(index, row_sets, protocol.box)
+    source = _detector_source(protocol, index, train)
+    if source and source != protocol.box:
+        fingerprint = _fingerprint_rows(index, (train,), source, fingerprint)
     return DataRecord(index.dataset, variant, fingerprint, tuple(notes), len(train), len(test))
 
 

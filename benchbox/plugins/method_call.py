@@ -82,6 +82,7 @@ def _copy_labels(examples: Examples) -> Examples:
         values=examples.values.copy(),
         clusters=examples.clusters.copy(),
         visible=copy.copy(examples.visible),
+        detector_boxes=copy.copy(examples.detector_boxes),
     )
 
 

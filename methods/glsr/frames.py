@@ -47,7 +47,7 @@ def box_frame(boxes: Floats, expansion: float) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class BoxErrors:
-    """How the protocol's boxes differ from the points' tight boxes.
+    """How boxes differ from the points' tight boxes.
 
     (N, 3) dx, dy in sides and log side ratio.
     """
@@ -65,6 +65,15 @@ class BoxErrors:
         shift = (given[:, :2] + given[:, 2:] - tight[:, :2] - tight[:, 2:]) / 2 / side[:, None]
         ratio = np.log((given[:, 2] - given[:, 0]) / side)
         return BoxErrors(np.concatenate([shift, ratio[:, None]], axis=1))
+
+    @staticmethod
+    def draw(count: int, shift_sd: float, scale_sd: float, rng: np.random.Generator) -> BoxErrors:
+        """Draw `count` errors from normal distributions of these standard deviations."""
+        return BoxErrors(rng.normal(0, [shift_sd, shift_sd, scale_sd], (count, 3)))
+
+    def move_to(self, mean: Floats) -> BoxErrors:
+        """Return the same errors about another mean (3,)."""
+        return BoxErrors(self.rows - self.rows.mean(axis=0) + mean)
 
     def perturb(
         self,

@@ -21,11 +21,13 @@ from benchbox.training.sampler import epoch_rows
 from benchbox.types import Examples, Layout
 
 from .detector import ViewSampler
-from .frames import BoxErrors, box_frame, mean_shape
+from .frames import BoxErrors, Floats, box_frame, mean_shape
 
 # The stored square over the protocol's box: room for perturbed boxes x1.2, their rotation, and θ_g
 # beyond them.
 STORED_EXPANSION = 2.0
+_NO_ERROR = 1e-6  # standard deviation of boxes that are the points' own, in sides
+_BOX_ERRORS = 99  # of the seeds: drawn box errors; steps are numbered below
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,7 @@ class PerturbedFaces:
         to_crop = geometry.box_to_unit(geometry.square_boxes(boxes, STORED_EXPANSION))
         self.points = geometry.transform_points(to_crop, examples.values)
         self.boxes = geometry.transform_points(to_crop, boxes.reshape(-1, 2, 2)).reshape(-1, 4)
-        self.errors = BoxErrors.measure(self.boxes, self.points)
+        self.errors = self._errors_to_draw(examples.detector_boxes, boxes, to_crop)
         self.reference = torch.from_numpy(mean_shape(self.points, layout.flip)).float().to(device)
 
     def __len__(self) -> int:
@@ -88,6 +90,28 @@ class PerturbedFaces:
         """Return the true shapes (N, K, 2) in the F0 of the protocol's own boxes."""
         frames = box_frame(self.boxes, self.params["expansion"])
         return self._tensor(geometry.transform_points(geometry.invert_maps(frames), self.points))
+
+    def _errors_to_draw(self, detected: Floats | None, boxes: Floats, to_crop: Floats) -> BoxErrors:
+        """Return how boxes err in training: a detector's errors, whatever boxes are tested on.
+
+        Boxes (N, 4) about the true points have none of their own. The errors then come from a
+        detector's boxes (N, 4) of the same faces (NaN: none), and where the set has no such boxes
+        from the distribution that the card's parameters describe. They keep the mean of the
+        protocol's own boxes.
+        """
+        own = BoxErrors.measure(self.boxes, self.points)
+        mean = own.rows.mean(axis=0)
+        if detected is not None and not np.array_equal(detected, boxes):
+            rows = np.isfinite(detected).all(axis=1)
+            corners = geometry.transform_points(to_crop[rows], detected[rows].reshape(-1, 2, 2))
+            found = BoxErrors.measure(corners.reshape(-1, 4), self.points[rows])
+            return found.move_to(mean)
+        if own.rows.std(axis=0).max() > _NO_ERROR:
+            return own
+        rng = np.random.default_rng([self.seed, _BOX_ERRORS])
+        params = self.params
+        drawn = BoxErrors.draw(len(boxes), params["shift_sd"], params["scale_sd"], rng)
+        return drawn.move_to(mean)
 
     def _colour(self, rng: np.random.Generator, size: int) -> Tensor | None:
         strength = self.params["colour"]

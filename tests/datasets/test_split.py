@@ -333,6 +333,44 @@ def test_the_fingerprint_covers_ids_values_and_boxes_of_train_and_test():
         assert fingerprint(index) != base
 
 
+def test_training_knows_the_detectors_boxes_whatever_boxes_are_tested_on():
+    """Trap: a card with ground-truth boxes showed training nothing of how a detector errs."""
+    index = make()
+    on_truth = split.split_index(replace(CARD, box="ground_truth"), index)
+    rows = [int(sample.id.split("/")[-1]) for sample in on_truth.labelled.samples]
+    expected = index.boxes["detector"][rows] - 1
+    np.testing.assert_array_equal(on_truth.labelled.detector_boxes, expected)
+    np.testing.assert_array_equal(on_truth.labelled.samples[0].box, [0, 0, 2, 2])
+    # and a test item carries no other box than the card's
+    assert dict(on_truth.test[0].boxes) == {}
+    own = split.split_index(CARD, index).labelled
+    boxes = np.stack([sample.box for sample in own.samples])
+    np.testing.assert_array_equal(own.detector_boxes, boxes)
+
+
+def test_a_set_without_a_detector_lends_its_own_boxes_or_none():
+    boxes = make().boxes
+    rect = {"ground_truth": boxes["ground_truth"], "rect": boxes["detector"]}
+    card = replace(CARD, box="ground_truth")
+    labelled = split.split_index(card, make(boxes=rect)).labelled
+    assert labelled.detector_boxes is not None
+    only = {"ground_truth": boxes["ground_truth"]}
+    assert split.split_index(card, make(boxes=only)).labelled.detector_boxes is None
+    missed = {**only, "detector": np.full_like(boxes["detector"], np.nan)}
+    assert split.split_index(card, make(boxes=missed)).labelled.detector_boxes is None
+
+
+def test_the_fingerprint_covers_the_detectors_boxes_that_training_learned_from():
+    card = replace(CARD, box="ground_truth")
+    first = split.split_index(card, make()).data.fingerprint
+    boxes = make().boxes
+    moved = {**boxes, "detector": boxes["detector"] + [0, 0, 1, 0]}
+    assert split.split_index(card, make(boxes=moved)).data.fingerprint != first
+    # where none are learned from, as before
+    only = make(boxes={"ground_truth": boxes["ground_truth"]})
+    assert split.split_index(card, only).data.fingerprint != first
+
+
 def test_the_fingerprint_ignores_what_the_protocol_does_not_use():
     base = fingerprint(make())
     index = make()

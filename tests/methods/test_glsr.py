@@ -377,6 +377,59 @@ def test_a_view_shows_the_true_points_where_the_batch_says_they_are():
     assert len(set(rows)) == 6
 
 
+def drawn_errors(faces):
+    """Standard deviations (3,) and means (3,) of the box errors that a training draws."""
+    drawn = training_samples.PerturbedFaces(faces, IBUG68, PARAMS, seed=0, device="cpu")
+    return drawn.errors.rows.std(axis=0), drawn.errors.rows.mean(axis=0)
+
+
+def test_a_test_on_true_boxes_trains_with_the_errors_of_the_detector():
+    """Trap: under +box=ground_truth no box was moved or scaled in training: errors of sd 0."""
+    faces = examples()
+    tight = geometry.square_boxes(geometry.tight_box(faces.values))
+    side = (tight[:, 2] - tight[:, 0])[:, None]
+    moves = np.array([[0.1, 0.0], [-0.1, 0.0], [0.3, 0.0], [0.3, 0.2], [0.1, 0.1], [0.1, 0.0]])
+    detected = tight + np.tile(moves, 2) * side
+    spread, mean = drawn_errors(dataclasses.replace(faces, detector_boxes=detected))
+    assert spread == pytest.approx([*moves.std(axis=0), 0.0], abs=1e-9)
+    assert mean == pytest.approx(np.zeros(3), abs=1e-9)  # about the boxes that are tested on
+    # a face that the detector missed lends no error
+    detected[5] = np.nan
+    spread, _ = drawn_errors(dataclasses.replace(faces, detector_boxes=detected))
+    assert spread == pytest.approx([*moves[:5].std(axis=0), 0.0], abs=1e-9)
+
+
+def test_boxes_of_a_detector_lend_their_own_errors():
+    faces = examples()
+    tight = geometry.square_boxes(geometry.tight_box(faces.values))
+    given = tight + np.tile(np.linspace(0, 10, 6)[:, None], 4)
+    samples = [
+        dataclasses.replace(sample, box=box)
+        for sample, box in zip(faces.samples, given, strict=True)
+    ]
+    own = frames.BoxErrors.measure(given, faces.values).rows
+    for detected in (given, None):  # as a split gives them; as a job made by hand does
+        spread, mean = drawn_errors(
+            dataclasses.replace(faces, samples=samples, detector_boxes=detected)
+        )
+        assert spread == pytest.approx(own.std(axis=0))
+        assert mean == pytest.approx(own.mean(axis=0))
+
+
+def test_a_set_without_any_detector_draws_the_errors_that_its_card_describes():
+    faces = examples()
+    many = [index for index in range(6) for _ in range(500)]
+    samples = [
+        dataclasses.replace(faces.samples[index], box=geometry.tight_box(faces.values[index]))
+        for index in many
+    ]
+    crowd = dataclasses.replace(
+        faces, samples=samples, values=faces.values[many], clusters=faces.clusters[many]
+    )
+    spread, _ = drawn_errors(crowd)
+    assert spread == pytest.approx([0.032, 0.032, 0.06], rel=0.05)
+
+
 def test_plain_and_differentiable_views_agree():
     drawn = training_samples.PerturbedFaces(examples(), IBUG68, PARAMS, seed=0, device="cpu")
     batch = drawn.batch(stage=2, step=0)
