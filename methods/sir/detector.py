@@ -2,6 +2,10 @@
 
 Shapes are (n, K, 2) in the [-1, 1]² frame of the box crop. One regressor called again and again is
 SIR; as many regressors as iterations are the cascade that the paper compares it with.
+
+Algorithm 2 iterates "till converges" and a fixed number of times. Both hold here: there are
+`iterations`, and from the third on a face keeps its place once its increment is not below `stop`
+times the one before.
 """
 
 from __future__ import annotations
@@ -16,6 +20,9 @@ from benchbox.errors import PluginError
 from benchbox.training import point_patches
 
 from .model import AttentionNetwork, StackedNetwork
+
+_LEAST_CONTRAST = 0.05  # of a patch in [-1, 1], twice its deviation: a flat one is not blown up
+_FREE_ITERATIONS = 2  # a face near the mean begins with a small increment
 
 REGRESSORS: Mapping[str, type[AttentionNetwork | StackedNetwork]] = {
     "lan": AttentionNetwork,
@@ -33,10 +40,16 @@ class SirDetector(nn.Module):
             params["patch"],
             params["iterations"],
         )
-        number = self.iterations if params["cascade"] else 1
+        self.patch_input = params["patch_input"]
+        self.stop = float(params["stop"])
+        number = 1
+        if params["cascade"]:
+            number = self.iterations
+            self.stop = 0.0  # each of its regressors is called once
         network = _choose_regressor(params["network"])
         self.regressors = nn.ModuleList(
-            network(points, self.patch, params["fc_bias"]) for _ in range(number)
+            network(points, self.patch, params["fc_bias"], params["init"], params["fc1_relu"])
+            for _ in range(number)
         )
         self.register_buffer("start", torch.zeros(points, 2))  # θ(S_0): the mean face in the box
 
@@ -47,6 +60,8 @@ class SirDetector(nn.Module):
         """
         centres = (theta + 1) * (self.side / 2) - 0.5
         around = point_patches.gather_patches(images, centres, self.patch).mul_(1 / 127.5).sub_(1)
+        if self.patch_input == "normalised":
+            around = normalise_patches(around)
         moved: Tensor = self.regressors[number](around)
         return moved * self.unit
 
@@ -63,7 +78,35 @@ class SirDetector(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Predict θ (n, K, 2) from the mean face."""
-        return self.descend(images, self.start.expand(len(images), -1, -1), self.iterations)
+        theta = self.start.expand(len(images), -1, -1)
+        if not self.stop:
+            return self.descend(images, theta, self.iterations)
+        return self._descend_till_convergence(images, theta)
+
+    def _descend_till_convergence(self, images: Tensor, theta: Tensor) -> Tensor:
+        moving = torch.ones(len(images), dtype=torch.bool, device=images.device)
+        size_before = theta.new_zeros(len(images))
+        for k in range(self.iterations):
+            increment = self.increment(0, images, theta)
+            size = increment.norm(dim=2).mean(dim=1)
+            if k >= _FREE_ITERATIONS:
+                moving = moving & (size < self.stop * size_before)
+            size_before = size
+            theta = torch.where(moving[:, None, None], theta + increment, theta)
+        return theta
+
+
+def normalise_patches(patches: Tensor) -> Tensor:
+    """Bring each patch of (n, K, 3, side, side) to mean 0 and a deviation of one half.
+
+    One mean and one deviation per patch, over its colours: light is gone, colour is not.
+
+    >>> normalise_patches(torch.tensor([-0.2, 0.2, 0.2]).view(1, 1, 3, 1, 1)).flatten()
+    tensor([-0.7071,  0.3536,  0.3536])
+    """
+    centred = patches - patches.mean(dim=(2, 3, 4), keepdim=True)
+    deviation = centred.square().mean(dim=(2, 3, 4), keepdim=True).sqrt()
+    return centred / (2 * deviation).clamp(min=_LEAST_CONTRAST)
 
 
 def _choose_regressor(name: str) -> type[AttentionNetwork | StackedNetwork]:

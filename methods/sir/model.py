@@ -7,6 +7,7 @@ patch sides. No convolution has a bias, and by default no other layer either: on
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -50,8 +51,16 @@ class AttentionNetwork(nn.Module):
     Two layers join what they saw.
     """
 
-    def __init__(self, points: int, side: int = PATCH_SIDE, bias: bool = False) -> None:
+    def __init__(
+        self,
+        points: int,
+        side: int = PATCH_SIDE,
+        bias: bool = False,
+        init: str = "he",
+        fc1_relu: bool = True,
+    ) -> None:
         super().__init__()
+        self.fc1_relu = fc1_relu
         self.features = _feature_layers(3, LAN_CHANNELS, points)
         last = LAN_CHANNELS[-1]
         self.fc1 = nn.Conv2d(
@@ -59,7 +68,7 @@ class AttentionNetwork(nn.Module):
         )
         self.fc2 = nn.Linear(LAN_FEATURES * points, LAN_HIDDEN, bias)
         self.fc3 = nn.Linear(LAN_HIDDEN, 2 * points, bias)
-        _init_weights(self, self.fc3)
+        _init_weights(self, self.fc3, init)
 
     def forward(self, patches: Tensor) -> Tensor:
         """Return increments (n, K, 2) in patch sides from patches (n, K, 3, side, side)."""
@@ -71,9 +80,10 @@ class AttentionNetwork(nn.Module):
 
         The k-th depends on the k-th patch alone.
         """
-        return F.relu(self.fc1(self.features(_side_by_side(patches)))).view(
-            len(patches), -1, LAN_FEATURES
-        )
+        seen = self.fc1(self.features(_side_by_side(patches)))
+        if self.fc1_relu:
+            seen = F.relu(seen)
+        return seen.view(len(patches), -1, LAN_FEATURES)
 
 
 class StackedNetwork(nn.Module):
@@ -82,18 +92,28 @@ class StackedNetwork(nn.Module):
     As many layers and weights as the LAN has for 68 points.
     """
 
-    def __init__(self, points: int, side: int = PATCH_SIDE, bias: bool = False) -> None:
+    def __init__(
+        self,
+        points: int,
+        side: int = PATCH_SIDE,
+        bias: bool = False,
+        init: str = "he",
+        fc1_relu: bool = True,
+    ) -> None:
         super().__init__()
+        self.fc1_relu = fc1_relu
         self.features = _feature_layers(3 * points, STACK_CHANNELS, 1)
         first, second = STACK_HIDDEN
         self.fc1 = nn.Linear(STACK_CHANNELS[-1] * pooled_side(side) ** 2, first, bias)
         self.fc2 = nn.Linear(first, second, bias)
         self.fc3 = nn.Linear(second, 2 * points, bias)
-        _init_weights(self, self.fc3)
+        _init_weights(self, self.fc3, init)
 
     def forward(self, patches: Tensor) -> Tensor:
         """Return increments (n, K, 2) in patch sides from patches (n, K, 3, side, side)."""
-        seen = F.relu(self.fc1(self.features(_side_by_side(patches)).flatten(1)))
+        seen = self.fc1(self.features(_side_by_side(patches)).flatten(1))
+        if self.fc1_relu:
+            seen = F.relu(seen)
         return self.fc3(F.relu(self.fc2(seen))).unflatten(1, (-1, 2))
 
 
@@ -106,11 +126,21 @@ def _side_by_side(patches: Tensor) -> Tensor:
     return channels_last.permute(0, 3, 1, 2)
 
 
-def _init_weights(network: nn.Module, last: nn.Linear) -> None:
-    """He initialisation; an untrained network leaves the shape where it is."""
-    for layer in network.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+def _init_weights(network: nn.Module, last: nn.Linear, init: str) -> None:
+    """He initialisation; an untrained network leaves the shape where it is.
+
+    `centred` takes its own mean from every unit's weights behind the first layer: what comes in
+    there is never negative, so without biases a unit whose weights sum to less than 0 would be dead
+    from the first step.
+    """
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    for layer in layers:
+        nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    if init == "centred":
+        for layer in layers[1:]:
+            over_inputs = tuple(range(1, layer.weight.dim()))
+            with torch.no_grad():
+                layer.weight -= layer.weight.mean(dim=over_inputs, keepdim=True)
     nn.init.zeros_(last.weight)

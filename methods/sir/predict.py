@@ -28,6 +28,11 @@ def predictor(weights: Path, device: str) -> Predict:
         "cascade": facts["cascade"] == "True",
         "network": facts["network"],
         "fc_bias": facts["fc_bias"] == "True",
+        # weights of earlier versions do not name these
+        "patch_input": facts.get("patch_input", "fixed"),
+        "stop": float(facts.get("stop", 0.0)),
+        "fc1_relu": facts.get("fc1_relu", "True") == "True",
+        "init": "he",  # whatever it began with, the weights are read
         "expansion": float(facts["expansion"]),
     }
     system = SirDetector(LAYOUTS[facts["layout"]].count, params)

@@ -32,7 +32,19 @@ from .detector import SirDetector
 from .training_samples import Batch, SampledShapes
 
 WEIGHTS = "sir.safetensors"
-SAVED_PARAMS = ("side", "patch", "iterations", "cascade", "network", "fc_bias", "expansion")
+SAVED_PARAMS = (
+    "side",
+    "patch",
+    "patch_input",
+    "iterations",
+    "stop",
+    "cascade",
+    "network",
+    "fc_bias",
+    "fc1_relu",
+    "init",
+    "expansion",
+)
 
 
 def train(job: Job) -> None:
@@ -56,15 +68,21 @@ def train(job: Job) -> None:
     save_weights(job.out / WEIGHTS, {"system": system}, facts | {"layout": job.layout.name})
 
 
-def increment_loss(system: SirDetector, number: int, batch: Batch) -> Tensor:
-    """‖(θ* - θ) - R(θ)‖² in patch sides, mean over coordinates.
+def increment_loss(
+    system: SirDetector, number: int, batch: Batch, coordinates: str = "sum"
+) -> Tensor:
+    """‖(θ* - θ) - R(θ)‖² in patch sides (equation 6), mean over the batch.
 
-    The regressors before `number` move θ first.
+    `coordinates` are summed, as a norm does, or averaged. The regressors before `number` move θ
+    first.
     """
     with torch.no_grad():
         theta = system.descend(batch.images, batch.theta, number)
     moved = system.increment(number, batch.images, theta)
-    return ((batch.target - theta - moved) / system.unit).square().mean()
+    squares = ((batch.target - theta - moved) / system.unit).square()
+    if coordinates == "mean":
+        return squares.mean()
+    return squares.flatten(1).sum(dim=1).mean()
 
 
 def fit_regressor(
@@ -80,7 +98,7 @@ def fit_regressor(
     parameters = list(regressor.parameters())
     optim = make_optimiser(params["optimiser"], parameters, params["lr"], params["weight_decay"])
     update: TrainStep[Batch] = TrainStep(
-        lambda batch: increment_loss(system, number, batch),
+        lambda batch: increment_loss(system, number, batch, params["coordinates"]),
         parameters,
         optim,
         job.device,

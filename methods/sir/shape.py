@@ -2,17 +2,18 @@
 
     θ(S) = f R_β (mean + Σ α_i axis_i) + centre + unit t,   S = (α_1 … α_m, t_x, t_y, β, log f)
 
-All shapes live in the [-1, 1]² frame of the box. Every entry of S has a unit in which one σ can
-serve all: α_i counts standard deviations of its axis, β is in radians, and f is relative, so its
-logarithm is kept: it can then never turn negative. t counts radii (root mean square) of the mean
-face, so shift, turn and growth by one σ move points equally far; in sides of the box, the other
-choice, σ = 0.2 carries most points out of their own patch. S = 0 is the mean face of the training
-boxes.
+All shapes live in the [-1, 1]² frame of the box. α_i counts standard deviations of its axis, t
+radii (root mean square) of the mean face or sides of the box, β radians; f is relative, so its
+logarithm is kept: it can then never turn negative. S = 0 is the mean face of the training boxes.
+
+One σ serves "each dimension of S", and the paper names no unit. By `shape_unit` it counts, for
+every entry, standard deviations over the training shapes (`sd`), or the units above with t in
+radii (`face`) or sides (`box`). In radii, σ = 0.2 is 2.4 standard deviations of log f and 0.2 of α.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,22 +33,22 @@ _LEAST_VARIANCE = 1e-12  # variance below which a direction is rounding, not sha
 class ShapeModel:
     """`mean` (K, 2) about the origin, `axes` (m, K, 2) of one standard deviation each.
 
-    `centre` (2,) of the faces.
-
-    `unit` is how far t = 1 moves a shape.
+    `centre` (2,) of the faces, `unit` how far t = 1 moves a shape, `spread` (m + 4,) what σ = 1 is
+    in each entry of S.
     """
 
     mean: Floats
     axes: Floats
     centre: Floats
     unit: float
+    spread: Floats
 
     @staticmethod
-    def fit(shapes: Floats, variance: float, shift_unit: str = "face") -> ShapeModel:
+    def fit(shapes: Floats, variance: float, shape_unit: str = "face") -> ShapeModel:
         """Fit to shapes (N, K, 2) with the fewest axes that explain a share of the variance.
 
-        `shift_unit` is face (radii of the mean face) or box (sides of the box); raises PluginError
-        for another.
+        `shape_unit` is what σ counts: sd (standard deviations of every entry), face (t in radii of
+        the mean face) or box (t in sides of the box); raises PluginError for another.
         """
         mean = shapes.mean(axis=0)
         centre, mean = mean.mean(axis=0), mean - mean.mean(axis=0)
@@ -61,10 +62,15 @@ class ShapeModel:
         kept = int(np.searchsorted(np.cumsum(power), variance * power.sum())) + 1
         kept = min(kept, int((power > _LEAST_VARIANCE).sum()))
         axes = directions[:kept] * np.sqrt(power[:kept, None])
-        units = {"face": float(_rms_radii(mean)), "box": BOX_SIDE}
-        if shift_unit not in units:
-            raise PluginError(f"shift_unit = {shift_unit!r}: must be {' or '.join(units)}")
-        return ShapeModel(mean, axes.reshape(kept, *mean.shape), centre, units[shift_unit])
+        radius = float(_rms_radii(mean))
+        units = {"sd": radius, "face": radius, "box": BOX_SIDE}
+        if shape_unit not in units:
+            raise PluginError(f"shape_unit = {shape_unit!r}: must be {' or '.join(units)}")
+        axes = axes.reshape(kept, *mean.shape)
+        model = ShapeModel(mean, axes, centre, units[shape_unit], np.ones(kept + POSE_SIZE))
+        if shape_unit != "sd":
+            return model
+        return replace(model, spread=model.parameters(shapes).std(axis=0))
 
     @property
     def size(self) -> int:
@@ -104,7 +110,8 @@ class ShapeModel:
         With probability `around_truth`, or N(S_0, σ).
         """
         centred = self.parameters(shapes) * (rng.random((len(shapes), 1)) < around_truth)
-        return self.shapes(centred + sigma * rng.standard_normal((len(shapes), self.size)))
+        noise = sigma * self.spread * rng.standard_normal((len(shapes), self.size))
+        return self.shapes(centred + noise)
 
 
 def _rms_radii(shapes: Floats) -> Floats:

@@ -68,7 +68,7 @@ class SampledShapes:
             if params["flip"]
             else self.shapes
         )
-        self.model = ShapeModel.fit(known, params["variance"], params["shift_unit"])
+        self.model = ShapeModel.fit(known, params["variance"], params["shape_unit"])
 
     def __len__(self) -> int:
         return len(self.shapes)
