@@ -157,6 +157,7 @@ class HeatmapDetector(nn.Module):
         else:
             self.head = FullyConnectedHead(widths[-1], points)
         self.register_buffer("mean", torch.zeros(points, 2))  # of the training shapes, in a view
+        self.register_buffer("box", torch.zeros(3))  # how views lie about shapes: `typical_box`
 
     def forward(self, view: Tensor) -> Tensor:
         """Find points (n, K, 2) of the frame [-1, 1]² in views (n, 3, side, side)."""

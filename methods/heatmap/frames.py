@@ -29,11 +29,33 @@ def box_views(samples: Sequence[Sample], expansion: float) -> Floats:
     return geometry.compose_maps(crop_frames(samples), view)
 
 
-def face_views(shapes: Floats, mean: Floats) -> Floats:
-    """Return the maps (N, 2, 3) from views in which each shape lies on the mean one.
+def typical_box(shapes: Floats) -> Floats:
+    """Return how views lie about their shapes (N, K, 2) on average: (dx, dy, log ratio).
 
-    `shapes` (N, K, 2) are points of the stored crop, `mean` (K, 2) those of an average view; the
-    fit is a least-squares similarity, so that a second look sees the face upright and as large as
-    training did on average.
+    From the centre of the tight square to that of the view, in sides of the square, and the ratio
+    of their sides; the views are [-1, 1]².
     """
-    return geometry.invert_maps(geometry.fit_similarity(shapes, mean))
+    tight = geometry.square_boxes(geometry.tight_box(shapes))
+    side = tight[:, 2] - tight[:, 0]
+    centre = (tight[:, :2] + tight[:, 2:]) / 2
+    shift = np.mean(-centre / side[:, None], axis=0)
+    return np.append(shift, np.mean(np.log(2 / side)))
+
+
+def face_views(shapes: Floats, mean: Floats, box: Floats) -> Floats:
+    """Return the maps (N, 2, 3) from a level view of each shape to the shape's frame.
+
+    `shapes` (N, K, 2) are points of the stored crop. A view is turned as the least-squares
+    similarity to the mean shape (K, 2) says, and lies about the turned shape's tight square as the
+    typical box (3,) does.
+    """
+    fit = geometry.fit_similarity(shapes, np.broadcast_to(mean, shapes.shape))
+    roll = np.arctan2(fit[:, 1, 0], fit[:, 0, 0])
+    cos, sin, zero = np.cos(roll), np.sin(roll), np.zeros_like(roll)
+    level = np.stack([np.stack([cos, -sin, zero], -1), np.stack([sin, cos, zero], -1)], axis=1)
+    tight = geometry.square_boxes(geometry.tight_box(geometry.transform_points(level, shapes)))
+    side = (tight[:, 2] - tight[:, 0])[:, None]
+    centre = (tight[:, :2] + tight[:, 2:]) / 2 + box[:2] * side
+    half = side / 2 * np.exp(box[2])
+    view = geometry.box_to_unit(np.concatenate([centre - half, centre + half], axis=1))
+    return geometry.invert_maps(geometry.compose_maps(view, level))

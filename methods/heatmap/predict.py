@@ -31,7 +31,7 @@ def predictor(weights: Path, device: str, params: Mapping[str, Any]) -> Predict:
     network = HeatmapDetector(int(facts["points"]), structure)
     load_into(network, "network", load_weights(weights / WEIGHTS))
     network = network.to(device, memory_format=torch.channels_last).eval()
-    mean = network.get_buffer("mean").double().cpu().numpy()
+    mean, box = (network.get_buffer(name).double().cpu().numpy() for name in ("mean", "box"))
 
     def look(sampler: Callable[[Tensor, int], Tensor], views: Floats) -> Floats:
         """Find points (n, K, 2) of the stored crops through maps (n, 2, 3) view → crop."""
@@ -52,7 +52,7 @@ def predictor(weights: Path, device: str, params: Mapping[str, Any]) -> Predict:
         sampler = CropViews(crops, device).sampler(np.arange(len(samples)))
         found = look_both_ways(sampler, box_views(samples, structure["expansion"]))
         for _ in range(params["looks"] - 1):
-            found = look_both_ways(sampler, face_views(found, mean))
+            found = look_both_ways(sampler, face_views(found, mean, box))
         return geometry.transform_points(geometry.invert_maps(crop_frames(samples)), found)
 
     return predict

@@ -52,6 +52,7 @@ def fit_network(path: Path, job: Job, network: HeatmapDetector) -> None:
     params = job.params
     views = DrawnViews(job.labelled, job.layout, params, job.seed, job.device)
     network.get_buffer("mean").copy_(torch.from_numpy(views.mean_shape()))
+    network.get_buffer("box").copy_(torch.from_numpy(views.typical_box()))
 
     def loss(batch: Batch) -> Tensor:
         view = batch.sampler(batch.maps, params["side"])

@@ -17,7 +17,7 @@ from benchbox.training.host_to_device import upload_array
 from benchbox.training.sampler import epoch_rows
 from benchbox.types import Examples, Layout
 
-from .frames import STORED_EXPANSION, box_views, crop_frames
+from .frames import STORED_EXPANSION, box_views, crop_frames, typical_box
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +67,13 @@ class DrawnViews:
             mirrored = (mean * [-1, 1])[list(self.layout.flip)]
             mean = (mean + mirrored) / 2
         return mean
+
+    def typical_box(self) -> np.ndarray:
+        """Return how views lie about shapes (3,), on the middle line where views are mirrored."""
+        box = typical_box(self._see(self.points, self.views))
+        if self.params["flip"]:
+            box[0] = 0.0
+        return box
 
     def batch(self, step: int) -> Batch:
         """Draw batch `step`; each pass visits all faces once, in an order of its own."""

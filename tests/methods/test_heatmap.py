@@ -110,11 +110,13 @@ def test_errors_are_divided_by_the_distance_of_the_outer_eye_corners():
 # --- prediction -----------------------------------------------------------------------------------
 
 
-def test_a_second_look_sees_the_mean_face_where_training_saw_it():
+def test_a_second_look_sees_the_mean_face_level_and_as_large_as_training_did():
+    """Trap: turned the wrong way, or a view as small as the mean of shapes that are not aligned."""
     mean = np.random.default_rng(1).uniform(-0.6, 0.6, (68, 2))
-    turn = np.array([[0.8, -0.6, 0.1], [0.6, 0.8, -0.2]])
+    box = frames.typical_box(mean[None])
+    turn = np.array([[0.4, -0.3, 0.1], [0.3, 0.4, -0.2]])
     shape = geometry.transform_points(turn, mean)[None]
-    view = frames.face_views(shape, mean)
+    view = frames.face_views(shape, mean, box)
     seen = geometry.transform_points(geometry.invert_maps(view), shape)
     assert seen[0] == pytest.approx(mean, abs=1e-9)
 
