@@ -301,7 +301,7 @@ def _extra_boxes(protocol: Protocol, index: Index) -> dict[str, Floats]:
 
 
 def _detector_boxes(protocol: Protocol, index: Index, train: np.ndarray) -> Floats | None:
-    """Return the boxes (N, 4) that tell how a detector errs, pixel frame; None where there are none.
+    """Return the boxes (N, 4) that tell how a detector errs, pixel frame, or None.
 
     A test on boxes about the true points is no reason to train on nothing else.
     """
