@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import BenchboxError
-from benchbox.plugins import guest_code, method_call, method_card
+from benchbox.plugins import guest_code, method_call, method_card, shared_state
 from benchbox.runs import execute, inference
 from benchbox.types import Index, Job, MethodCard, Predict, Protocol, Sample, Task
 
@@ -149,6 +149,7 @@ class _Trial:
         yield Check("loads", True, offered)
 
         out = self._make_out("first")
+        running = shared_state.list_running()
         start, start_cpu = time.perf_counter(), time.process_time()
         with self._watch_files(out) as strays, guest_code.watch_guests() as guests:
             process_setup.prepare_process("cpu", self.job.seed)
@@ -162,6 +163,7 @@ class _Trial:
         yield from self._check_predictions(predict, together)
         yield _check_strays(strays)
         yield _check_guests(guests)
+        yield _check_leftovers(guest_code.find_leftovers(running))
         yield _check_time(seconds)
         if trains:
             yield from self._check_repeats(module, together, train_s)
@@ -321,6 +323,13 @@ def _check_guests(guests: Sequence[guest_code.GuestChanges]) -> Check:
     if any(guest.printed for guest in guests):
         return Check(name, True, "what it prints goes to stderr")
     return Check(name, True, "nothing changed, nothing printed")
+
+
+def _check_leftovers(left: Sequence[str]) -> Check:
+    detail = "no thread, no process"
+    if left:
+        detail = f"it left {', '.join(left[:3])}: end what it starts, or make it a daemon"
+    return Check("leaves nothing running", not left, detail)
 
 
 def _check_time(seconds: float) -> Check:

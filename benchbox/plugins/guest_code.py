@@ -8,13 +8,11 @@ is restored, and a plugin that ends the program is a fault with its name, never 
 
 from __future__ import annotations
 
-import locale
 import os
-import signal
 import sys
-import threading
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +20,13 @@ from typing import Any, NoReturn
 
 from benchbox.errors import PluginError
 
+from . import shared_state
+from .shared_state import list_running
+
 _STDOUT, _STDERR = 1, 2
-_OUR_VARIABLES = "BENCHBOX_"
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_VARIABLES, _OUR_VARIABLES = "environment variables", "BENCHBOX_"
+_NAMED = 3  # variables that one message names
+_LOOKS, _BETWEEN_LOOKS_S = 10, 0.1
 _exit_process = os._exit
 
 
@@ -55,11 +57,12 @@ class _EndedProcess(BaseException):
 
 
 @contextmanager
-def run_as_guest(blame: str) -> Iterator[GuestChanges]:
-    """Run a plugin's code; put back what it shares with everybody.
+def run_as_guest(blame: str, *, draws: bool = False) -> Iterator[GuestChanges]:
+    """Run a plugin's code; put back what it shares with everybody (`shared_state`).
 
-    The working directory, stdout, NumPy's error state and its printing, warning filters, locale,
-    signal handlers, umask and our own environment variables.
+    The working directory, stdout, warning filters, and random states, too: only what predicts
+    (`draws`) goes on drawing from where it was. What a method set for itself, its environment
+    variables or torch's threads, it finds again when its code is called the next time.
 
     Raises PluginError, with `blame` at its head, for code that ends the program (`sys.exit`,
     `os._exit`, click's `Exit`): that is neither a result nor a reason. Other exceptions pass.
@@ -67,17 +70,22 @@ def run_as_guest(blame: str) -> Iterator[GuestChanges]:
     changes = GuestChanges()
     for seen in _watching:
         seen.append(changes)
-    before = _shared_state()
+    folder, before = shared_state.find_folder(), shared_state.read_settings()
+    states = shared_state.read_random_states()
+    found = _give_back_own(blame, before)
     try:
         with ExitStack() as stack:
             stack.enter_context(warnings.catch_warnings())
-            stack.enter_context(_numpy_state())
             stack.enter_context(_stdout_to_stderr(changes))
             stack.enter_context(_no_exit())
             try:
                 yield changes
             finally:
-                changes.changed += _changed_words(before, _shared_state())
+                after = shared_state.read_settings()
+                if shared_state.find_folder() != folder:
+                    changes.changed.append("the working directory")
+                changes.changed += _changed_words(found, after)
+                _keep_own(blame, before, after)
     except (SystemExit, GeneratorExit, _EndedProcess) as fault:
         _blame_exit(blame, fault)
     except Exception as fault:
@@ -86,7 +94,10 @@ def run_as_guest(blame: str) -> Iterator[GuestChanges]:
             _blame_exit(blame, fault)
         raise
     finally:
-        _restore(before, blame)
+        shared_state.write_settings(before)
+        if not draws:
+            shared_state.write_random_states(states)
+        _enter_folder(folder, blame)
 
 
 def _blame_exit(blame: str, fault: BaseException) -> NoReturn:
@@ -161,60 +172,84 @@ def _stdout_to_stderr(changes: GuestChanges) -> Iterator[None]:
             os.close(kept)
 
 
+# --- what is left running -------------------------------------------------------------------------
+
+
+def find_leftovers(before: Collection[str]) -> list[str]:
+    """Name the threads and processes that run now and did not (`list_running`).
+
+    What is just ending gets a moment.
+    """
+    for _ in range(_LOOKS):
+        left = [words for key, words in list_running().items() if key not in before]
+        if not left:
+            return []
+        time.sleep(_BETWEEN_LOOKS_S)
+    return left
+
+
 # --- state of the process -------------------------------------------------------------------------
 
-
-@contextmanager
-def _numpy_state() -> Iterator[None]:
-    """Put back NumPy's error state and how it prints."""
-    import numpy as np
-
-    with np.errstate(), np.printoptions():
-        yield
+# blame → setting → what that method's code left of it
+_left: dict[str, dict[str, Any]] = {}
 
 
-def _shared_state() -> dict[str, Any]:
-    """Return what is compared and put back, by its name in messages."""
-    import numpy as np
-
-    folder = None
-    with suppress(OSError):  # it was removed
-        folder = Path.cwd()
-    variables = {}
-    for name, value in os.environ.items():
-        if name.startswith(_OUR_VARIABLES):
-            variables[name] = value
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return {
-        "the working directory": folder,
-        "NumPy's error state": np.geterr(),
-        "the locale": locale.setlocale(locale.LC_ALL),
-        "signal handlers": [signal.getsignal(number) for number in _SIGNALS],
-        "the umask": mask,
-        "variables BENCHBOX_…": variables,
-    }
+def _give_back_own(blame: str, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Let a method find the settings that its code left the last time; return what is so now."""
+    own = _left.get(blame, {})
+    shared_state.write_settings({name: _merge(before.get(name), own[name]) for name in own})
+    return shared_state.read_settings()
 
 
-def _changed_words(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    return [name for name, value in before.items() if after[name] != value]
+def _keep_own(blame: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
+    kept = {setting.name for setting in shared_state.list_settings() if setting.is_kept}
+    own = {}
+    for name in kept & set(before) & set(after):
+        if after[name] != before[name]:
+            own[name] = _changed_part(before[name], after[name])
+    _left[blame] = own
 
 
-def _restore(before: dict[str, Any], blame: str) -> None:
-    """Put back what `_shared_state` returned; NumPy's part is put back by its own context."""
-    now = _shared_state()
-    for name in now["variables BENCHBOX_…"]:
-        os.environ.pop(name, None)
-    os.environ.update(before["variables BENCHBOX_…"])
-    os.umask(before["the umask"])
-    if now["the locale"] != before["the locale"]:
-        locale.setlocale(locale.LC_ALL, before["the locale"])
-    if threading.current_thread() is threading.main_thread():
-        for number, handler in zip(_SIGNALS, before["signal handlers"], strict=True):
-            if handler is not None:
-                signal.signal(number, handler)
-    folder = before["the working directory"]
-    if folder is None or now["the working directory"] == folder:
+def _changed_part(before: Any, after: Any) -> Any:
+    """Return what changed; of a table the entries, None for one that is gone."""
+    if not isinstance(after, dict):
+        return after
+    names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    return {name: after.get(name) for name in names}
+
+
+def _merge(value: Any, changed: Any) -> Any:
+    if not isinstance(changed, dict):
+        return changed
+    merged = {**value, **changed}
+    return {name: entry for name, entry in merged.items() if entry is not None}
+
+
+def _changed_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Name the settings that differ.
+
+    Of environment variables those that were there, and ours: many libraries set new ones of their
+    own when they are imported, which harms nobody.
+    """
+    words = []
+    for name, value in before.items():
+        if name not in after or after[name] == value:
+            continue
+        if name != _VARIABLES:
+            words.append(name)
+            continue
+        changed = []
+        for variable in sorted(_changed_part(value, after[name])):
+            if variable in value or variable.startswith(_OUR_VARIABLES):
+                changed.append(variable)
+        if changed:
+            words.append(f"{name} ({', '.join(changed[:_NAMED])})")
+    return words
+
+
+def _enter_folder(folder: Path | None, blame: str) -> None:
+    """Go back to the working directory; raises PluginError where that cannot be."""
+    if folder is None or shared_state.find_folder() == folder:
         return
     try:
         os.chdir(folder)

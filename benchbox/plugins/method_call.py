@@ -104,7 +104,7 @@ def make_predictor(
         )
 
     def predict_as_guest(samples: Sequence[Sample]) -> np.ndarray:
-        with guest_code.run_as_guest(blame):
+        with guest_code.run_as_guest(blame, draws=True):
             return predict(samples)
 
     return predict_as_guest
@@ -123,7 +123,9 @@ def weights_files(module: ModuleType, setting: MethodSetting) -> dict[str, Path]
     function = getattr(module, "weights_files", None)
     if function is None:
         return {}
-    return dict(function(**_named_arguments(function, setting, known=0)))
+    arguments = _named_arguments(function, setting, known=0)
+    with guest_code.run_as_guest(f"weights_files of {module.__name__}"):
+        return dict(function(**arguments))
 
 
 def record_notes(module: ModuleType, setting: MethodSetting) -> tuple[str, ...]:

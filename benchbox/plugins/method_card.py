@@ -197,6 +197,8 @@ def import_method(method: MethodCard) -> ModuleType:
     if method.adapter:
         return import_method(find_adapter(method))
     blame = blame_method(method)
+    if not method.module:
+        _offer_to_children(method.folder)
     try:
         with guest_code.run_as_guest(blame):
             if method.module:
@@ -233,8 +235,7 @@ def find_adapter(method: MethodCard) -> MethodCard:
 
 def _import_from_folder(folder: Path) -> ModuleType:
     """Import a folder outside every package under a name of its own, relative imports included."""
-    place = folder.resolve()
-    name = f"benchbox_local_{hashlib.sha256(str(place).encode()).hexdigest()[:12]}"
+    place, name = folder.resolve(), _local_name(folder)
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(
@@ -242,7 +243,6 @@ def _import_from_folder(folder: Path) -> ModuleType:
     )
     if spec is None or spec.loader is None:
         raise ImportError(f"no __init__.py in {folder}")
-    _offer_to_children(name, place)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # before it runs: its relative imports look it up here
     try:
@@ -253,12 +253,20 @@ def _import_from_folder(folder: Path) -> ModuleType:
     return module
 
 
-def _offer_to_children(name: str, place: Path) -> None:
+def _local_name(folder: Path) -> str:
+    """Name the module that a folder outside every package becomes."""
+    return f"benchbox_local_{hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]}"
+
+
+def _offer_to_children(method: Path) -> None:
     """Let processes that a method starts import its folder under the name that it has here.
 
     A spawned process takes over the import path and looks the method's functions up by name; one
     that does not find them dies, and its pool starts the next one for ever.
     """
+    name, place = _local_name(method), method.resolve()
+    if name in sys.modules or not (place / "__init__.py").is_file():
+        return
     folder = Path(tempfile.mkdtemp(prefix="benchbox-import-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     try:

@@ -24,7 +24,13 @@ from benchbox import __version__, layouts
 from benchbox.datasets import assemble, label_checks, picture_checks
 from benchbox.datasets import split as splits
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
-from benchbox.plugins import code_digest, method_call, method_card
+from benchbox.plugins import (
+    code_digest,
+    guest_code,
+    method_call,
+    method_card,
+    shared_state,
+)
 from benchbox.plugins.code_digest import CodeDigests
 from benchbox.protocols import protocol_card as protocols
 from benchbox.scoring import score as scoring
@@ -430,9 +436,9 @@ def _train_and_predict(
     """Train, then predict the split's test items in the dataset's own frame.
 
     `look` counts as one at the test split. `say` is told when a gaze method's predictions disagree
-    with its own training labels by a convention.
+    with its own training labels by a convention, and what the method leaves running.
     """
-    blame = method_card.blame_method(plan.method)
+    blame, running = method_card.blame_method(plan.method), shared_state.list_running()
     with clock("train"):
         kind = method_call.train(module, job, blame)
     with clock("predict"):
@@ -445,7 +451,10 @@ def _train_and_predict(
             run_folders.add_test_look(plan.place)
         shape = split.truth.values.shape[1:]
         values = inference.predict_samples(predict, split.test, shape, blame=plan.method.name)
-        return kind, _to_dataset_frame(split.truth, values, origin)
+    if say:
+        for words in guest_code.find_leftovers(running):
+            say(f"warning: {blame} left {words} running")
+    return kind, _to_dataset_frame(split.truth, values, origin)
 
 
 def _train_each_fold(

@@ -4,24 +4,26 @@ Each trap was met: a relative results folder looked for where a plugin had moved
 plugin printed inside the document of `--json`, an exit code 0 with nothing recorded.
 """
 
+import importlib
 import json
-import locale
 import os
+import random
 import re
-import signal
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from benchbox.authoring import conformance
 from benchbox.cli import main
 from benchbox.errors import PluginError
-from benchbox.plugins import guest_code, method_call, method_card
+from benchbox.plugins import guest_code, method_call, method_card, shared_state
 from benchbox.types import Examples, Job
 
 CENTRE = """
@@ -111,23 +113,114 @@ def test_what_a_method_prints_goes_to_stderr_from_python_c_and_children(world):
     assert "run:  r/tiny/mine/v/0" in done.stdout
 
 
-def test_numpy_warnings_locale_signals_umask_and_variables_are_put_back(monkeypatch):
+# what a plugin does, and how a message calls it
+CHANGES = {
+    "np.seterr(all='raise')": "NumPy's error state",
+    "np.set_printoptions(precision=2)": "NumPy's printing",
+    "locale.setlocale(locale.LC_ALL, 'C.UTF-8')": "the locale",
+    "signal.signal(signal.SIGINT, signal.SIG_IGN)": "signal handlers",
+    "signal.signal(signal.SIGUSR1, print)": "signal handlers",
+    "signal.alarm(1000)": "an alarm",
+    "os.umask(0o777)": "the umask",
+    "os.environ['BENCHBOX_DATA'] = 'after'": "environment variables (BENCHBOX_DATA)",
+    "os.environ.pop('HOME')": "environment variables (HOME)",
+    "os.chdir('/')": "the working directory",
+    "sys.path.insert(0, '/nowhere')": "sys.path",
+    "sys.argv.append('--fresh')": "sys.argv",
+    "sys.setrecursionlimit(5000)": "the recursion limit",
+    "gc.disable()": "garbage collection",
+    "setattr(tempfile, 'tempdir', '/')": "the temporary folder",
+    "multiprocessing.set_start_method('spawn', force=True)": "multiprocessing's start method",
+    "torch.set_num_threads(3)": "torch's threads",
+    "torch.set_default_dtype(torch.float64)": "torch's default dtype",
+    "torch.set_default_device('meta')": "torch's default device",
+    "torch.set_grad_enabled(False)": "torch's gradient mode",
+    "torch.autograd.set_detect_anomaly(True)": "torch's anomaly detection",
+    "torch.use_deterministic_algorithms(True)": "torch's deterministic algorithms",
+    "torch.set_float32_matmul_precision('medium')": "torch's precision of products",
+    "setattr(torch.backends.cudnn, 'benchmark', True)": "torch.backends.cudnn.benchmark",
+    "cv2.setNumThreads(0)": "OpenCV's threads",
+}
+NAMES = {
+    name: importlib.import_module(name)
+    for name in ("os", "sys", "gc", "locale", "signal", "tempfile", "multiprocessing", "cv2")
+} | {"np": np, "torch": torch}
+
+
+@pytest.mark.parametrize(("code", "words"), CHANGES.items(), ids=CHANGES.values())
+def test_what_a_plugin_changes_is_put_back_and_named(monkeypatch, code, words):
+    """Trap: a method's threads, dtype or gradient mode reach the next method, or a score."""
     monkeypatch.setenv("BENCHBOX_DATA", "before")
-    before = guest_code._shared_state()
-    with guest_code.run_as_guest("method 'mine'") as changes:
-        np.seterr(all="raise")
-        np.set_printoptions(precision=2)
+    before, folder = shared_state.read_settings(), Path.cwd()
+    with guest_code.run_as_guest(f"method {code!r}") as changes:
+        exec(code, NAMES)
+        assert shared_state.read_settings() != before or Path.cwd() != folder
+    assert shared_state.read_settings() == before
+    assert Path.cwd() == folder
+    assert changes.changed == [words]
+
+
+def test_what_a_method_set_for_itself_it_finds_again(monkeypatch):
+    """Trap: a variable that a method sets when it is imported is gone when it trains."""
+    for _ in range(2):
+        with guest_code.run_as_guest("method 'sets'") as changes:
+            os.environ["OF_MINE"] = "1"
+            torch.set_num_threads(3)
+        assert "OF_MINE" not in os.environ
+    assert changes.changed == []  # it changed nothing the second time
+    monkeypatch.setenv("OF_OTHERS", "2")
+    with guest_code.run_as_guest("method 'sets'"):
+        assert (os.environ["OF_MINE"], os.environ["OF_OTHERS"]) == ("1", "2")
+        assert torch.get_num_threads() == 3
+    with guest_code.run_as_guest("method 'another'"):
+        assert "OF_MINE" not in os.environ
+
+
+def test_random_states_and_warning_filters_are_put_back_and_are_no_fault():
+    """Trap: what a method drew while it trained moved what was drawn after it, or not, resumed."""
+    filters = list(warnings.filters)
+
+    def draw() -> list[float]:
+        return [random.random(), float(np.random.rand()), float(torch.rand(1))]  # noqa: NPY002
+
+    states = shared_state.read_random_states()
+    expected = draw()
+    shared_state.write_random_states(states)
+    with guest_code.run_as_guest("method 'draws'") as changes:
+        draw()
+        torch.manual_seed(1)
         warnings.simplefilter("ignore")
-        locale.setlocale(locale.LC_ALL, "C.UTF-8")
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        os.umask(0o777)
-        os.environ["BENCHBOX_DATA"] = "after"
-        os.environ["BENCHBOX_CACHE_OF_MINE"] = "x"
-    assert guest_code._shared_state() == before
-    assert np.get_printoptions()["precision"] == 8
-    assert "NumPy's error state" in changes.changed
-    assert "signal handlers" in changes.changed
-    assert "the umask" in changes.changed
+    assert draw() == expected
+    assert warnings.filters == filters
+    assert changes.changed == []
+
+
+def test_a_predictor_goes_on_drawing_where_it_was():
+    """Trap: put back after each batch, every batch would get the same noise."""
+    drawn = []
+    for _ in range(2):
+        with guest_code.run_as_guest("method 'noise'", draws=True):
+            drawn.append(random.random())
+    assert drawn[0] != drawn[1]
+
+
+def test_threads_and_processes_that_a_plugin_leaves_are_named():
+    before = shared_state.list_running()
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait, name="feeder")
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    thread.start()
+    try:
+        left = guest_code.find_leftovers(before)
+    finally:
+        stop.set()
+        thread.join()
+        child.communicate(b"\n")
+    assert left[0] == "the thread feeder"
+    assert left[1].startswith(f"the process {child.pid} (")
+    assert guest_code.find_leftovers(before) == []
+    assert not conformance._check_leftovers(left).ok
+    assert conformance._check_leftovers([]).ok
 
 
 # --- a plugin that ends the program ---------------------------------------------------------------
