@@ -162,11 +162,11 @@ class Hourglass(nn.Module):
 
 
 class StackedHourglass(nn.Module):
-    """Four hourglasses one after another; each map is handed on."""
+    """Hourglasses one after another, four in the paper; each map is handed on."""
 
     stride = 4
 
-    def __init__(self, maps: int, width: float = 1.0) -> None:
+    def __init__(self, maps: int, width: float = 1.0, stacks: int = STACKS) -> None:
         super().__init__()
         a, b, c = (round(n * width) for n in (64, 128, 256))
         self.stem = nn.Sequential(
@@ -186,21 +186,22 @@ class StackedHourglass(nn.Module):
                 nn.BatchNorm2d(c),
                 nn.ReLU(inplace=True),
             )
-            for _ in range(STACKS)
+            for _ in range(stacks)
         ]
         self.stacks = nn.ModuleList(head)
-        self.answers = nn.ModuleList(nn.Conv2d(c, maps, 1) for _ in range(STACKS))
-        self.hand_on = nn.ModuleList(nn.Conv2d(c, c, 1) for _ in range(STACKS - 1))
-        self.hand_map = nn.ModuleList(nn.Conv2d(maps, c, 1) for _ in range(STACKS - 1))
+        self.answers = nn.ModuleList(nn.Conv2d(c, maps, 1) for _ in range(stacks))
+        self.hand_on = nn.ModuleList(nn.Conv2d(c, c, 1) for _ in range(stacks - 1))
+        self.hand_map = nn.ModuleList(nn.Conv2d(maps, c, 1) for _ in range(stacks - 1))
         _init_near_zero(self.answers)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Answer pictures (n, 3, side, side) with a map per stack."""
         x, found = self.stem(images), []
-        for k in range(STACKS):
-            y = self.stacks[k](x)
+        last = len(self.stacks) - 1
+        for k, stack in enumerate(self.stacks):
+            y = stack(x)
             found.append(self.answers[k](y))
-            if k < STACKS - 1:
+            if k < last:
                 x = x + self.hand_on[k](y) + self.hand_map[k](found[-1])
         return found
 

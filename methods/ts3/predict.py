@@ -25,6 +25,7 @@ def predictor(weights: Path, device: str) -> Predict:
         "background": facts["background"] == "True",
         "width": float(facts["width"]),
         "trunk": "he",
+        "stacks": int(facts.get("stacks", 4)),  # weights of earlier versions do not say
         **{key: int(facts[key]) for key in ("side", "crop_side", "radius")},
         "expansion": float(facts["expansion"]),
     }

@@ -61,6 +61,9 @@ class FaceViews:
         self.to_crop = geometry.box_to_unit(geometry.square_boxes(boxes, STORED_EXPANSION))
         self.zoom = params["expansion"] / STORED_EXPANSION
         self.flip = torch.tensor(list(layout.flip), device=device)
+        self.map_flip = self.flip  # which map a mirrored one becomes
+        if params["background"]:
+            self.map_flip = torch.cat([self.flip, self.flip.new_tensor([layout.count])])
 
     def __len__(self) -> int:
         return self.count
@@ -71,13 +74,17 @@ class FaceViews:
         return self.views.sampler(rows)(frame, self.params["side"])
 
     def random_views(
-        self, rng: np.random.Generator, count: int, flip: bool
+        self, rng: np.random.Generator, count: int, flip: bool, reach: float = 1.0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Draw maps (n, 2, 3) view → upright view and whether each is mirrored."""
-        p = self.params
-        grow = 1 / rng.uniform(1 - p["scale"], 1 + p["scale"], count)
-        turn = np.deg2rad(rng.uniform(-p["rotation_deg"], p["rotation_deg"], count))
-        shift = rng.uniform(-2 * p["shift"], 2 * p["shift"], (count, 2))
+        """Draw maps (n, 2, 3) view → upright view and whether each is mirrored.
+
+        `reach` times as far as the parameters say.
+        """
+        keys = ("scale", "rotation_deg", "shift")
+        scale, rotation_deg, most = (reach * self.params[key] for key in keys)
+        grow = 1 / rng.uniform(1 - scale, 1 + scale, count)
+        turn = np.deg2rad(rng.uniform(-rotation_deg, rotation_deg, count))
+        shift = rng.uniform(-2 * most, 2 * most, (count, 2))
         mirrored = (rng.random(count) < 0.5) & flip
         cos, sin, sign = grow * np.cos(turn), grow * np.sin(turn), np.where(mirrored, -1, 1)
         across = np.stack([cos * sign, -sin, shift[:, 0]], axis=-1)
@@ -114,9 +121,17 @@ class LabelledViews:
         seed: Sequence[int],
         flip: bool,
         batch: int,
+        *,
+        labelled_share: float = 0.0,
+        reach: float = 1.0,
     ) -> None:
         self.faces, self.points, self.rows, self.maps = faces, points, rows, maps
-        self.seed, self.flip, self.size = list(seed), flip, batch
+        self.seed, self.flip, self.size, self.reach = list(seed), flip, batch, reach
+        is_taught = np.isin(rows, list(maps))
+        self.pools = [(rows, batch)]
+        if labelled_share and is_taught.any():
+            labelled = round(labelled_share * batch)
+            self.pools = [(rows[~is_taught], labelled), (rows[is_taught], batch - labelled)]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -126,11 +141,19 @@ class LabelledViews:
         return self.draw(step).batch
 
     def draw(self, step: int) -> DrawnBatch:
-        """Draw batch `step`; each epoch visits every face once, in an order of its own."""
+        """Draw batch `step`; each epoch visits every face once, in an order of its own.
+
+        With a labelled share, the faces that have true points and those that have pseudo-maps are
+        visited in epochs of their own.
+        """
         faces, size = self.faces, self.size
-        rows = self.rows[epoch_rows(self.seed, len(self), step * size, size, after=[1])]
+        chosen_rows = []
+        for number, (pool, count) in enumerate(self.pools, 1):
+            places = epoch_rows(self.seed, len(pool), step * count, count, after=[number])
+            chosen_rows.append(pool[places])
+        rows = np.concatenate(chosen_rows)
         rng = np.random.default_rng([*self.seed, step])
-        views, mirrored = faces.random_views(rng, size, self.flip)
+        views, mirrored = faces.random_views(rng, size, self.flip, self.reach)
         tensor = upload_array(views.astype(np.float32), faces.device)
         images = faces.views.sampler(rows)(tensor * faces.zoom, faces.params["side"])
         frames = geometry.invert_maps(views * faces.zoom)
@@ -178,9 +201,7 @@ def view_maps(
 
     (n, maps, cells, cells).
     """
-    order, background = faces.flip, faces.params["background"]
-    if background:
-        order = torch.cat([order, order.new_tensor([len(order)])])
+    order, background = faces.map_flip, faces.params["background"]
     seen = sample_views(
         torch.where(mirrored[:, None, None, None], maps[:, order], maps), views, cells
     )

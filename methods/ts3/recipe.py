@@ -30,7 +30,16 @@ from .random_views import FaceViews, LabelledViews
 
 WEIGHTS = "ts3.safetensors"
 SCRATCH = "scratch"  # as `weights`: nothing to begin from
-SAVED_PARAMS = ("students", "background", "width", "side", "crop_side", "expansion", "radius")
+SAVED_PARAMS = (
+    "students",
+    "background",
+    "width",
+    "stacks",
+    "side",
+    "crop_side",
+    "expansion",
+    "radius",
+)
 HOLDOUT_SEED = 3  # of the seeds: which labelled faces are held out
 SELECTIONS = ("teacher", "own", "other")
 
@@ -120,18 +129,26 @@ class TrainingRounds:
         )
 
     def retrain(self, number: int, name: str, maps: Mapping[int, Tensor]) -> None:
-        """Train a student from scratch on its labelled faces and those with maps.
+        """Train a student on its labelled faces and those with maps, unless that was done before.
 
-        Unless that was done before.
+        From scratch, as the paper says, or from where the round before left it.
         """
         job, path = self.job, self.weights(number, name)
         if self.latest(name) < number:
             self._seed(number, name)
-            self.students[name] = self._untrained(name)
+            if number == 0 or self.params["start"] == "scratch":
+                self.students[name] = self._untrained(name)
             rows = np.concatenate([self.learned, np.array(sorted(maps), np.int64)])
             seed = self._stage(number, name)
             draws = LabelledViews(
-                self.faces, self.points, rows, maps, seed, self.params["flip"], self.params["batch"]
+                self.faces,
+                self.points,
+                rows,
+                maps,
+                seed,
+                self.params["flip"],
+                self.params["batch"],
+                labelled_share=self.params["labelled_share"],
             )
             make_once(
                 path,
@@ -203,12 +220,9 @@ class TrainingRounds:
             np.savez_compressed(file, **about, scores=scores, accepted=accepted, points=inside)
 
     def _maps(self, name: str, rows: np.ndarray) -> Tensor:
-        """Label faces by all students together; SPL's students label for themselves."""
-        asked: Sequence[str] = self.names
-        if self.params["selection"] == "own":
-            asked = [name]
-        networks = [self.students[student] for student in asked]
-        return students.predict_maps(networks, self.faces, rows)
+        """Label faces by the students that are asked."""
+        networks = [self.students[student] for student in self._asked(name)]
+        return students.predict_maps(networks, self.faces, rows, self._mirrored)
 
     def _scores(self, number: int, name: str, maps: Tensor) -> np.ndarray:
         """Return what faces are ranked by; the highest are the best."""
@@ -218,8 +232,12 @@ class TrainingRounds:
         if self.params["selection"] == "own":
             judges = [name]
         networks = [self.students[judge] for judge in judges]
-        judging = students.predict_maps(networks, self.faces, self.unlabelled)
+        judging = students.predict_maps(networks, self.faces, self.unlabelled, self._mirrored)
         return teacher.pseudo_agreement(maps, judging, self.layout.count, self.faces)
+
+    @property
+    def _mirrored(self) -> bool:
+        return bool(self.params["label_views"] == "mirrored")
 
     def _taught(self, number: int, name: str, maps: Tensor) -> np.ndarray:
         """Train a teacher from scratch on labelled faces, then let it judge."""
@@ -228,7 +246,10 @@ class TrainingRounds:
         made = Teacher(maps.shape[1], self.params["width"])
         size = min(self.params["batch_teacher"], len(self.judged))
         seed = [*self._stage(number, name), 1]
-        draws = LabelledViews(self.faces, self.points, self.judged, {}, seed, True, size)
+        reach = self.params["teacher_reach"]
+        draws = LabelledViews(
+            self.faces, self.points, self.judged, {}, seed, True, size, reach=reach
+        )
         make_once(
             path,
             teacher.fit_teacher,
@@ -236,10 +257,22 @@ class TrainingRounds:
             path.stem,
             made,
             draws,
-            self._maps(name, self.known),
+            self._answers(name),
         )
         load_into(made, "teacher", load_weights(path))
         return teacher.judge_quality(made.to(self.job.device), self.faces, self.unlabelled, maps)
+
+    def _answers(self, name: str) -> teacher.StudentMaps:
+        """Return how students answer the random views that the teacher learns on."""
+        if self.params["teacher_asked"] == "upright":
+            return teacher.upright_answers(self._maps(name, self.known), self.faces)
+        return teacher.view_answers([self.students[student] for student in self._asked(name)])
+
+    def _asked(self, name: str) -> Sequence[str]:
+        """Return who labels for a student: all together; SPL's students for themselves."""
+        if self.params["selection"] == "own":
+            return [name]
+        return self.names
 
     def _teacher(self, number: int, name: str) -> Path:
         return self.job.out / f"round{number}.{name}.teacher.safetensors"

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from benchbox.errors import PluginError
 from benchbox.training import heatmaps
 from benchbox.training.checkpoint import Checkpoint, save_weights
-from benchbox.training.optim import make_optimiser
+from benchbox.training.optim import WeightAverage, make_optimiser, rate_factor
 from benchbox.training.train_log import TrainLog
 from benchbox.training.train_step import TrainStep
 from benchbox.types import Job
@@ -37,6 +37,7 @@ RATE_HALVED_AT = {
     "cpm": (20 / 50, 25 / 50, 30 / 50, 40 / 50),
     "hg": (50 / 110, 70 / 110, 90 / 110, 100 / 110),
 }
+RISE_STEPS = 100  # of the cosine schedule, at most
 CHUNK_FACES = 32  # faces per prediction
 HEIGHT_LEVELS = 2.0**16  # of a map whose peaks are 1
 
@@ -58,7 +59,7 @@ def make_student(name: str, points: int, params: Mapping[str, Any]) -> Student:
     made: Student = (
         Cpm(maps, params["width"], params["trunk"])
         if name == "cpm"
-        else StackedHourglass(maps, params["width"])
+        else StackedHourglass(maps, params["width"], params["stacks"])
     )
     return made.to(memory_format=torch.channels_last)  # a third faster on a CPU
 
@@ -93,12 +94,14 @@ def mean_maps(students: Sequence[Student], images: Tensor) -> Tensor:
     return torch.stack(found).mean(dim=0)
 
 
-def predict_maps(students: Sequence[Student], faces: FaceViews, rows: np.ndarray) -> Tensor:
+def predict_maps(
+    students: Sequence[Student], faces: FaceViews, rows: np.ndarray, mirrored: bool = False
+) -> Tensor:
     """Return what students together see (n, maps, h, w) in upright views.
 
-    In half precision on the host.
+    In half precision on the host; `mirrored` takes the mean with what they see in the mirror.
     """
-    return torch.cat([maps.half().cpu() for maps in _ask_students(students, faces, rows)])
+    return torch.cat([maps.half().cpu() for maps in _ask_students(students, faces, rows, mirrored)])
 
 
 def predict_points(
@@ -115,12 +118,17 @@ def predict_points(
 
 @torch.inference_mode()
 def _ask_students(
-    students: Sequence[Student], faces: FaceViews, rows: np.ndarray
+    students: Sequence[Student], faces: FaceViews, rows: np.ndarray, mirrored: bool = False
 ) -> Iterator[Tensor]:
     for student in students:
         student.eval()
     for first in range(0, len(rows), CHUNK_FACES):
-        yield mean_maps(students, faces.upright(rows[first : first + CHUNK_FACES]))
+        images = faces.upright(rows[first : first + CHUNK_FACES])
+        maps = mean_maps(students, images)
+        if mirrored:
+            turned = mean_maps(students, images.flip(-1)).flip(-1)
+            maps = (maps + turned[:, faces.map_flip]) / 2
+        yield maps
 
 
 def decode_points(maps: Tensor, points: int, radius: int) -> Tensor:
@@ -154,24 +162,40 @@ def fit_student(
     params = job.params
     student.to(job.device).train()
     optim = _make_optimiser(student, params)
+    precision = params["precision"]
+    if isinstance(student, StackedHourglass):
+        precision = params["precision_hg"]
     update: TrainStep[Batch] = TrainStep(
         lambda batch: map_loss(student, batch),
         student.parameters(),
         optim,
         job.device,
-        precision=params["precision"],
+        precision=precision,
     )
+    average = WeightAverage([student], params["average"])
     total = count_steps(draws, params[f"epochs_{name}"], params[f"most_draws_{name}"])
-    checkpoint = Checkpoint(job.out / f"{stage}.checkpoint", student=student, optimiser=optim)
+    checkpoint = Checkpoint(
+        job.out / f"{stage}.checkpoint", student=student, optimiser=optim, average=average
+    )
     done = checkpoint.load()
     with TrainLog(job.out, stage, total, draws.size, len(draws), done, job.device) as meter:
         for step, batch in meter.batches(draws.batch):
-            update.rate(0.5 ** sum(step >= share * total for share in RATE_HALVED_AT[name]))
-            meter.step(step + 1, update(batch))
+            update.rate(_student_rate(params["schedule"], name, step, total))
+            loss = update(batch)
+            average.update()
+            meter.step(step + 1, loss)
             if (step + 1) % params["save_every"] == 0:
                 checkpoint.save(step + 1)
+    average.apply()
     save_weights(path, {name: student}, {"stage": stage})
     checkpoint.remove()
+
+
+def _student_rate(schedule: str, name: str, step: int, total: int) -> float:
+    """Return the factor on a student's rate: halved at the paper's epochs, or a cosine."""
+    if schedule == "cosine":
+        return rate_factor("cosine", step, total, min(RISE_STEPS, total // 10))
+    return 0.5 ** sum(step >= share * total for share in RATE_HALVED_AT[name])
 
 
 def _make_optimiser(student: Student, params: Mapping[str, Any]) -> torch.optim.Optimizer:

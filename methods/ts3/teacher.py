@@ -5,7 +5,7 @@ Then judges maps of the others (eqs 3, 4).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from benchbox.types import Job
 
 from .model import Teacher
 from .random_views import MAP_STRIDE, DrawnBatch, FaceViews, LabelledViews, ideal_maps, view_maps
-from .students import CHUNK_FACES, count_steps, decode_points
+from .students import CHUNK_FACES, Student, count_steps, decode_points, mean_maps
 
 # shares of a training after which the rate falls to a tenth: epochs 30 and 45 of 60
 RATE_FALLS_AT = (0.5, 0.75)
@@ -33,9 +33,9 @@ def map_quality(maps: Tensor, target: Tensor, known: Tensor) -> Tensor:
 
 
 def fit_teacher(
-    path: Path, job: Job, stage: str, teacher: Teacher, draws: LabelledViews, maps: Tensor
+    path: Path, job: Job, stage: str, teacher: Teacher, draws: LabelledViews, answers: StudentMaps
 ) -> None:
-    """Train a teacher on the faces of `draws` and the students' `maps` (rows, …) of them.
+    """Train a teacher on the faces of `draws` and the students' maps of them.
 
     Write its weights.
     """
@@ -53,10 +53,13 @@ def fit_teacher(
     total = count_steps(draws, params["epochs_teacher"], params["most_draws_teacher"])
     checkpoint = Checkpoint(job.out / f"{stage}.checkpoint", teacher=teacher, optimiser=optim)
     done = checkpoint.load()
+
+    def example_of(step: int) -> JudgedMaps:
+        drawn = draws.draw(step)
+        return judged_maps(drawn, answers(drawn))
+
     with TrainLog(job.out, stage, total, draws.size, len(draws), done, job.device) as meter:
-        for step, example in meter.batches(
-            lambda step: judged_maps(draws.draw(step), maps, draws.faces)
-        ):
+        for step, example in meter.batches(example_of):
             update.rate(0.1 ** sum(step >= share * total for share in RATE_FALLS_AT))
             meter.step(step + 1, update(example))
             if (step + 1) % params["save_every"] == 0:
@@ -77,15 +80,41 @@ class JudgedMaps:
     quality: Tensor
 
 
-def judged_maps(drawn: DrawnBatch, maps: Tensor, faces: FaceViews) -> JudgedMaps:
-    """Let the students' `maps` (rows, …) follow the random views.
+# The maps (n, maps, h, w) of the random views of a batch, as students answer them.
+StudentMaps = Callable[[DrawnBatch], Tensor]
 
-    And so what they are held against.
+
+def upright_answers(maps: Tensor, faces: FaceViews) -> StudentMaps:
+    """Let maps (rows, …) that students made of the upright views follow the random ones."""
+
+    def answers(drawn: DrawnBatch) -> Tensor:
+        mine = maps[torch.from_numpy(drawn.rows)].to(drawn.views.device, torch.float32)
+        cells = faces.params["side"] // MAP_STRIDE
+        return view_maps(mine, drawn.views, drawn.mirrored, faces, cells)
+
+    return answers
+
+
+def view_answers(students: Sequence[Student]) -> StudentMaps:
+    """Ask the students in each random view.
+
+    They know the labelled faces by heart, upright; in a view that they have not seen they err as
+    they do on faces without labels.
     """
+    for student in students:
+        student.eval()
+
+    @torch.no_grad()
+    def answers(drawn: DrawnBatch) -> Tensor:
+        return mean_maps(students, drawn.batch.images)
+
+    return answers
+
+
+def judged_maps(drawn: DrawnBatch, maps: Tensor) -> JudgedMaps:
+    """Hold students' maps (n, …) of random views against the ideal ones."""
     batch = drawn.batch
-    mine = maps[torch.from_numpy(drawn.rows)].to(batch.images.device, torch.float32)
-    seen = view_maps(mine, drawn.views, drawn.mirrored, faces, faces.params["side"] // MAP_STRIDE)
-    return JudgedMaps(batch.images, seen, map_quality(seen, batch.maps[MAP_STRIDE], batch.known))
+    return JudgedMaps(batch.images, maps, map_quality(maps, batch.maps[MAP_STRIDE], batch.known))
 
 
 def quality_loss(teacher: Teacher, example: JudgedMaps) -> Tensor:

@@ -3,6 +3,7 @@
 Reproduction spec, F1-F4, tests 9-11.
 """
 
+import dataclasses
 from importlib import import_module
 from types import ModuleType
 
@@ -44,8 +45,7 @@ def job(out, labelled: Examples, unlabelled, **changes: object) -> Job:
 
 @pytest.fixture
 def small(monkeypatch):
-    """Let hourglasses be two, of depth one: what the loop does does not depend on it."""
-    monkeypatch.setattr(model, "STACKS", 2)
+    """Let hourglasses be of depth one: what the loop does does not depend on it."""
     monkeypatch.setattr(model, "DEPTH", 1)
 
 
@@ -80,7 +80,8 @@ def test_the_teacher_is_a_patch_gan_of_six_by_six(maps, params):
 @pytest.mark.parametrize("points", [layout.count for layout in RENDERED_LAYOUTS.values()])
 def test_every_layout_has_a_map_per_point_and_the_background(points):
     for name, sides in (("cpm", [8] * 3), ("hg", [16] * 4)):
-        found = students.make_student(name, points, SMOKE).eval()(torch.zeros(1, 3, 64, 64))
+        params = SMOKE | {"stacks": 4}
+        found = students.make_student(name, points, params).eval()(torch.zeros(1, 3, 64, 64))
         assert [tuple(maps.shape) for maps in found] == [
             (1, points + 1, side, side) for side in sides
         ]
@@ -507,3 +508,95 @@ def test_a_teacher_ranks_maps_by_how_far_they_were_moved(tmp_path):
         score = made.eval()(pictures, seen).numpy()
     ranks = [np.argsort(np.argsort(one)) for one in (score, -moved_px)]
     assert np.corrcoef(*ranks)[0, 1] > 0.9
+
+
+# --- what a short training may do otherwise -------------------------------------------------------
+
+
+def views_of(known: Examples, params: dict, maps=(), **options: object):
+    faces = random_views.FaceViews(known.samples, IBUG68, params, "cpu")
+    points = geometry.transform_points(faces.to_crop, known.values)
+    return random_views.LabelledViews(
+        faces, points, np.arange(len(known)), dict.fromkeys(maps), [0], True, 8, **options
+    )
+
+
+def test_a_quarter_of_each_batch_is_labelled_however_few_there_are():
+    """Trap: drawn by count, 2 labelled faces of 12 would be one in six."""
+    draws = views_of(examples(12), SMOKE, range(2, 12), labelled_share=0.25)
+    draws.maps = {}  # what is drawn does not depend on what the maps show
+    seen = [draws.draw(step).rows for step in range(5)]
+    assert [(rows < 2).sum() for rows in seen] == [2] * 5
+    assert set(np.concatenate(seen)) == set(range(12))
+
+
+def test_a_reach_of_two_turns_and_moves_twice_as_far():
+    faces = random_views.FaceViews(examples(2).samples, IBUG68, PAPER, "cpu")
+    near, far = (
+        faces.random_views(np.random.default_rng(0), 4000, False, reach)[0] for reach in (1.0, 2.0)
+    )
+    turned = [np.degrees(np.arctan2(maps[:, 1, 0], maps[:, 0, 0])) for maps in (near, far)]
+    assert np.abs(turned[0]).max() == pytest.approx(30, abs=0.1)
+    assert np.abs(turned[1]).max() == pytest.approx(60, abs=0.2)
+    assert np.abs(far[:, :, 2]).max() == pytest.approx(0.32, abs=0.001)
+
+
+@pytest.mark.usefixtures("small")
+def test_labels_with_the_mirror_image_are_the_same_in_the_mirror():
+    known = examples(2)
+    turned = []
+    for one in known.samples:
+        x0, y0, x1, y1 = one.box
+        picture = one.pixels()[:, ::-1].copy()
+        box = np.array([199 - x1, y0, 199 - x0, y1])
+        turned.append(dataclasses.replace(one, box=box, pixels=lambda picture=picture: picture))
+    torch.manual_seed(0)
+    student = students.make_student("hg", 68, SMOKE)
+    for answer in student.answers:
+        torch.nn.init.normal_(answer.weight, std=0.5)
+    here, there = (
+        random_views.FaceViews(samples, IBUG68, SMOKE, "cpu") for samples in (known.samples, turned)
+    )
+    rows = np.arange(2)
+    straight = students.predict_maps([student], here, rows, mirrored=True).float()
+    mirror = students.predict_maps([student], there, rows, mirrored=True).float()
+    again = mirror.flip(-1)[:, here.map_flip]
+    scale = straight.std().item()
+    assert (again - straight).abs().mean().item() < 0.05 * scale
+    alone = students.predict_maps([student], here, rows).float()
+    assert (alone - straight).abs().mean().item() > 0.05 * scale
+
+
+@pytest.mark.usefixtures("small")
+def test_a_teacher_asks_students_in_the_views_that_it_learns_on():
+    """Trap: upright, they know the labelled faces by heart."""
+    draws = views_of(examples(4), SMOKE, reach=2.0)
+    student = students.make_student("hg", 68, SMOKE)
+    drawn = draws.draw(0)
+    with torch.no_grad():
+        expected = students.mean_maps([student.eval()], drawn.batch.images)
+    assert torch.equal(teacher.view_answers([student])(drawn), expected)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_warm_start_goes_on_from_the_round_before(tmp_path, monkeypatch):
+    began = []
+
+    def fit(path, job, stage, name, student, draws):
+        began.append(student.state_dict()["stem.0.weight"].clone())
+        with torch.no_grad():
+            student.stem[0].weight += 1
+        students.save_weights(path, {name: student}, {"stage": stage})
+
+    monkeypatch.setattr(students, "fit_student", fit)
+    changes = {"students": "hg", "selection": "own", "rounds": 1, "start": "warm"}
+    made = job(tmp_path, examples(4), examples(6, 100).samples, **changes)
+    recipe.train(made)
+    assert torch.equal(began[1], began[0] + 1)
+
+
+def test_a_cosine_rises_for_a_tenth_of_a_short_training():
+    rates = [students._student_rate("cosine", "hg", step, 50) for step in (0, 4, 5, 27, 49)]
+    assert rates[:3] == pytest.approx([0.2, 1.0, 1.0])
+    assert rates[3:] == pytest.approx([0.517, 0.0012], abs=2e-3)
+    assert students._student_rate("halved", "hg", 25, 50) == 0.5
