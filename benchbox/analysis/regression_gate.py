@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchbox.errors import BenchboxError, DataError, ProtocolError, ResultError
+from benchbox.file_readers.json_files import read_json_table
 from benchbox.metrics.metric_names import parse_metric
 from benchbox.protocols import protocol_card
 from benchbox.runs import kept_cards, run_folders, run_identity, score_file
@@ -213,18 +214,10 @@ def _card_content(protocol: str) -> dict[str, Any] | None:
 
 
 def _read_baseline(file: Path) -> Mapping[str, Any]:
-    try:
-        if file.stat().st_size > _LARGEST:
-            raise ResultError(f"{file}: larger than {_LARGEST:,} bytes; no baseline")
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as fault:
-        raise ResultError(
-            f"{file}: cannot be read ({fault.strerror}); --write-baseline makes one"
-        ) from fault
-    except ValueError as fault:
-        raise ResultError(f"{file}: is not JSON: {fault}") from fault
-    is_baseline = isinstance(document, dict) and document.get("schema") == SCHEMA
-    if not is_baseline or not isinstance(document.get("runs"), dict):
+    document = read_json_table(
+        file, largest=_LARGEST, fault=ResultError, advice="--write-baseline makes one"
+    )
+    if document.get("schema") != SCHEMA or not isinstance(document.get("runs"), dict):
         raise ResultError(f"{file}: is no baseline of schema {SCHEMA}; --write-baseline makes one")
     if not document["runs"]:
         raise ResultError(

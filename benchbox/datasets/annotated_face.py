@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from benchbox.errors import DataError
 from benchbox.number_text import parse_number
-
-_LARGEST_FILE = 1024 * 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True)
@@ -139,12 +136,6 @@ def centre_of_points(points: Sequence[float]) -> tuple[float, float]:
     if not xs or not ys:
         return math.nan, math.nan
     return (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
-
-
-def check_file_size(path: Path) -> None:
-    """Raise DataError for a file that is larger than any annotation file."""
-    if path.stat().st_size > _LARGEST_FILE:
-        raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; split it into parts")
 
 
 def shorten_names(names: Sequence[str]) -> str:

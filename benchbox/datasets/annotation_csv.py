@@ -10,20 +10,20 @@ or `nan` is absent, as is a hidden one at (0, 0) or (-1, -1).
 
 from __future__ import annotations
 
-import csv
 import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchbox.errors import DataError
+from benchbox.file_readers.bounds import MOST_CELLS
+from benchbox.file_readers.csv_files import open_csv
 
 from .annotated_face import (
     AnnotatedFace,
     AnnotationFile,
     centre_of_points,
     check_box,
-    check_file_size,
     check_halves,
     drop_placeholders,
     read_number,
@@ -48,29 +48,22 @@ def read_csv(path: Path, part: str, count: int) -> AnnotationFile:
     DataError
         The file is malformed; names its line.
     """
-    check_file_size(path)
     faces: list[AnnotatedFace] = []
     seen: dict[tuple[object, ...], str] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            lines = csv.reader(stream, strict=True)
-            header = [name.strip() for name in next(lines, [])]
-            columns = _point_columns(header, count, f"{path}:1")
-            _check_groups(header, count, f"{path}:1")
-            for cells in lines:
-                where = f"{path}:{lines.line_num}"
-                if not any(cell.strip() for cell in cells):  # a blank line
-                    continue
-                if len(cells) != len(header):
-                    raise DataError(f"{where}: {len(cells)} cells, the header names {len(header)}")
-                default_id = f"{part}/{len(faces) + 1:05d}"
-                row = dict(zip(header, cells, strict=True))
-                faces.append(_read_row(row, columns, default_id, where))
-                refuse_repeated(faces[-1], seen, where)
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: is not a CSV file in UTF-8 ({error})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    with open_csv(path, most_cells=MOST_CELLS) as rows:
+        header = [name.strip() for name in next(rows, [])]
+        columns = _point_columns(header, count, f"{path}:1")
+        _check_groups(header, count, f"{path}:1")
+        for cells in rows:
+            where = f"{path}:{rows.line_num}"
+            if not any(cell.strip() for cell in cells):  # a blank line
+                continue
+            if len(cells) != len(header):
+                raise DataError(f"{where}: {len(cells)} cells, the header names {len(header)}")
+            default_id = f"{part}/{len(faces) + 1:05d}"
+            row = dict(zip(header, cells, strict=True))
+            faces.append(_read_row(row, columns, default_id, where))
+            refuse_repeated(faces[-1], seen, where)
     return AnnotationFile(faces, _note_unread(header, count, path))
 
 

@@ -10,7 +10,6 @@ annotation: of two exports put together the second begins again.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import DataError
+from benchbox.file_readers import json_files
 from benchbox.types import CustomFiles
 
 from .annotated_face import (
@@ -25,7 +25,6 @@ from .annotated_face import (
     AnnotationFile,
     centre_of_points,
     check_box,
-    check_file_size,
     read_number,
     refuse_repeated,
     shorten_names,
@@ -50,7 +49,7 @@ def read_json(path: Path, part: str, count: int, source: CustomFiles) -> Annotat
     DataError
         The file is malformed; names the image or annotation.
     """
-    content = _load_json(path)
+    content = json_files.read_json(path)
     pictures, annotations = _find_table(content, "images"), _find_table(content, "annotations")
     if pictures is None or annotations is None:
         raise DataError(f"{path}: holds no lists 'images' and 'annotations' as COCO has them")
@@ -76,16 +75,6 @@ def read_json(path: Path, part: str, count: int, source: CustomFiles) -> Annotat
         what = f"{path.name}: {len(unread)} keys of annotations are not read: "
         notes.append(what + shorten_names(list(unread)))
     return AnnotationFile(faces, notes)
-
-
-def _load_json(path: Path) -> Any:
-    check_file_size(path)
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: is not a json file ({error})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _find_table(content: Any, key: str) -> list[dict[str, Any]] | None:

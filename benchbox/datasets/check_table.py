@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from benchbox.file_readers.bounds import LARGEST_PICTURE, LARGEST_PICTURE_FILE
+
 from . import label_checks, picture_checks
 from .check_row import Check
-from .formats import images
 
 FILE_CHECKS = (
     Check(
@@ -117,8 +118,8 @@ PICTURE_CHECKS = (
     Check(
         "size",
         "width x height and bytes, from the header",
-        f"at most {images.LARGEST_PICTURE // 10**6} million pixels and "
-        f"{images.LARGEST_FILE // 2**20} MiB",
+        f"at most {LARGEST_PICTURE // 10**6} million pixels and "
+        f"{LARGEST_PICTURE_FILE // 2**20} MiB",
         "a small file may unfold into all of the memory",
         "verify: wrong; run: refused",
     ),

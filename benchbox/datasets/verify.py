@@ -26,6 +26,8 @@ import numpy as np
 
 from benchbox import datasets, geometry
 from benchbox.errors import DataError
+from benchbox.file_readers.bounds import LARGEST_PICTURE, LARGEST_PICTURE_FILE
+from benchbox.file_readers.regular_files import read_bytes
 from benchbox.layouts import LAYOUTS, find_layout, layouts_with
 from benchbox.types import Dataset, Finding, Index, Protocol
 
@@ -410,10 +412,10 @@ def _decode_grey(index: Index, row: int, path: Path | None, side_px: float) -> t
             shrink = factor
             break
     width, height = images.picture_size(path)
-    if width * height > images.LARGEST_PICTURE or path.stat().st_size > images.LARGEST_FILE:
+    if width * height > LARGEST_PICTURE:
         raise DataError(f"{path}: too large a picture")
     mode = modes[shrink] | cv2.IMREAD_IGNORE_ORIENTATION
-    grey = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), mode)
+    grey = cv2.imdecode(np.frombuffer(read_bytes(path, LARGEST_PICTURE_FILE), np.uint8), mode)
     if grey is None:
         raise DataError(f"{path}: cannot be decoded")
     return grey, float(shrink)

@@ -31,6 +31,8 @@ from tqdm import tqdm
 from benchbox.atomic_write import write_whole
 from benchbox.cache_place import cache_root
 from benchbox.errors import DataError
+from benchbox.file_readers.json_files import read_json_table
+from benchbox.file_readers.numpy_files import map_npy
 
 from . import GENERATOR_VERSION
 from .image_sets import SETS, ImageSet
@@ -120,14 +122,15 @@ def find_fault(plan: RenderPlan, folder: Path | None = None) -> str:
     if not folder.is_dir():
         return "not rendered yet"
     try:
-        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
-    except (OSError, ValueError):
+        manifest = read_json_table(folder / "manifest.json")
+    except DataError:
         return "manifest.json is missing or unreadable"
     parts = [list(part) for part in plan.parts]
     if manifest.get("version") != plan.image_set.version or manifest.get("parts") != parts:
         return "manifest.json describes another set"
     for name, path in _column_paths(plan, folder).items():
-        expected = manifest["bytes"].get(name)
+        sizes = manifest.get("bytes")
+        expected = sizes.get(name) if isinstance(sizes, dict) else None
         size = path.stat().st_size if path.is_file() else -1
         if size != expected:
             return f"{path.name} has {size} bytes instead of {expected}"
@@ -146,7 +149,7 @@ def load_columns(
         if find_fault(plan):
             _make_set(plan, folder, workers or os.cpu_count() or 1)
         paths = _column_paths(plan, folder)
-        return {name: np.load(path, mmap_mode="r") for name, path in paths.items()}
+        return {name: map_npy(path) for name, path in paths.items()}
 
 
 def read_columns(plan: RenderPlan, *, pixels: bool) -> dict[str, np.ndarray[Any, Any]]:
@@ -256,9 +259,9 @@ def _is_laid_out(plan: RenderPlan, partial: Path) -> bool:
     try:
         for name, path in _column_paths(plan, partial).items():
             _, shape = columns[name]
-            if np.load(path, mmap_mode="r").shape != (plan.count, *shape):
+            if map_npy(path).shape != (plan.count, *shape):
                 return False
-    except (OSError, ValueError):
+    except DataError:
         return False
     return (partial / "done").is_dir()
 

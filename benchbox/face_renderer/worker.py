@@ -13,6 +13,8 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
+from benchbox.file_readers.numpy_files import map_npy
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -65,7 +67,7 @@ def write_rows(path: Path, row: int, rows: np.ndarray[Any, Any]) -> None:
     """
     import numpy as np
 
-    column = np.load(path, mmap_mode="r")
+    column = map_npy(path)
     row_bytes = int(np.prod(column.shape[1:], dtype=int)) * column.dtype.itemsize
     with path.open("r+b") as file:
         file.seek(int(column.offset) + row * row_bytes)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import DataError
+from benchbox.file_readers.toml_files import read_toml
 from benchbox.plugins import discovery
 from benchbox.plugins.card_values import (
     SWITCH,
@@ -24,7 +25,6 @@ from benchbox.plugins.card_values import (
     CardPlace,
     list_of,
     one_of,
-    read_toml,
     read_values,
     table_of,
     text_matching,
@@ -182,7 +182,7 @@ def read_claims(*files: Path) -> Claims:
     facts: list[SizeClaim] = []
     for file in files:
         name = f"references/{file.name}"
-        content = read_toml(file, CardPlace(name, DataError), max_bytes=_MAX_BYTES)
+        content = read_toml(file, largest=_MAX_BYTES, where=name)
         for table in content:
             if table not in _TABLES:
                 allowed = ", ".join(_TABLES)

@@ -37,7 +37,6 @@ A row is wrong, and the whole file refused, rather than silently skipped.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -45,6 +44,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from benchbox.errors import DataError
+from benchbox.file_readers.csv_files import open_csv
 from benchbox.metrics.metric_names import NORMALISERS, parse_metric
 from benchbox.plugins import discovery
 
@@ -215,31 +215,18 @@ def _location(file: Path, line: int = 0, column: str = "") -> str:
 
 def _read_csv(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line number, row) of a CSV file with exactly these columns."""
-    if file.stat().st_size > _MAX_BYTES:
-        raise DataError(f"{_location(file)}: larger than {_MAX_BYTES:,} bytes; split it by paper")
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as fault:
-        raise DataError(
-            f"{_location(file)}: not UTF-8 at byte {fault.start}; save it as UTF-8"
-        ) from fault
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
-    try:
+    with open_csv(file, largest=_MAX_BYTES, where=_location(file)) as reader:
         header = next(reader, [])
         if tuple(header) != columns:
             raise DataError(
                 f"{_location(file, 1)}: the columns must be {','.join(columns)};"
-                f" found {','.join(header)}"
+                f" found {','.join(header)[:200]}"
             )
         for cells in reader:
             if len(cells) != len(columns):
                 location = _location(file, reader.line_num)
                 raise DataError(f"{location}: {len(cells)} fields, expected {len(columns)}")
             yield reader.line_num, dict(zip(columns, cells, strict=True))
-    except csv.Error as fault:
-        raise DataError(
-            f"{_location(file, reader.line_num)}: {fault}; quote fields as RFC 4180 says"
-        ) from fault
 
 
 def _read_papers(file: Path) -> dict[str, Paper]:

@@ -19,10 +19,8 @@ from __future__ import annotations
 import difflib
 import math
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 _DEVICES = {"con", "prn", "aux", "nul"}
@@ -102,24 +100,6 @@ def _shorten(text: str) -> str:
 # --- reading --------------------------------------------------------------------------------------
 
 
-def read_toml(file: Path, place: CardPlace, *, max_bytes: int) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises the error of `place` for a file that cannot be read, is too large or is not TOML.
-    """
-    try:
-        if file.stat().st_size > max_bytes:
-            raise place.error(f"{place.file}: more than {max_bytes:,} bytes; that is no card")
-        # editors of Windows put a byte order mark in front, which TOML does not know
-        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError as fault:
-        raise place.error(f"{place.file}: cannot be read ({fault.strerror})") from fault
-    except RecursionError as fault:
-        raise place.error(f"{place.file}: is not TOML: lists within lists without end") from fault
-    except ValueError as fault:  # TOML, UTF-8, or a number of thousands of digits
-        raise place.error(f"{place.file}: is not TOML: {str(fault)[:200]}") from fault
-
-
 def check_keys(table: Iterable[str], allowed: Iterable[str], place: CardPlace) -> None:
     """Raise the error of `place` for a key that is not allowed, with what may have been meant."""
     known = list(allowed)
@@ -174,7 +154,7 @@ def _parse_switch(value: Any) -> bool:
 
 def _parse_number(value: Any) -> int | float:
     # bool is an int to Python, not to the writer of a card.
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError("no number")
     return value
 

@@ -26,6 +26,7 @@ from typing import Any
 
 from benchbox import number_text
 from benchbox.errors import PluginError
+from benchbox.file_readers.regular_files import read_text
 from benchbox.types import MethodCard
 
 from . import discovery, guest_code
@@ -349,12 +350,7 @@ def readme_notes(method: MethodCard) -> str:
     file = method.folder / "README.md"
     if not file.is_file():
         return ""
-    try:
-        if file.stat().st_size > MAX_BYTES:
-            raise PluginError(f"{file}: larger than {MAX_BYTES} bytes: not notes on a method")
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise PluginError(f"{file}: cannot be read: {fault}") from fault
+    text = read_text(file, MAX_BYTES, PluginError)
     sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
     stated = [section.strip() for section in sections if section.startswith("## What ")]
     return "\n".join(f"{section}\n" for section in stated)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from benchbox.errors import PluginError
+from benchbox.file_readers.toml_files import read_toml
 from benchbox.types import MethodCard, SharedTraining, Task, Variant
 
 from .card_values import (
@@ -27,7 +28,6 @@ from .card_values import (
     list_of,
     one_of,
     portable_name,
-    read_toml,
     read_value,
     read_values,
     text_matching,
@@ -127,7 +127,7 @@ def read_card(folder: Path, *, module: str = "", source: str = "") -> MethodCard
     """
     file = folder / CARD_FILE
     place = CardPlace(str(file), PluginError)
-    content = read_toml(file, place, max_bytes=MAX_BYTES)
+    content = read_toml(file, largest=MAX_BYTES, fault=PluginError)
     values = read_values(content, _CARD_KEYS, place)
     check_keys(values["paper"], _PAPER_KEYS, place.inside("paper"))
     params = _read_params(values["params"], place.inside("params"))

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import ProtocolError
+from benchbox.file_readers.toml_files import read_toml
 from benchbox.plugins import discovery
-from benchbox.plugins.card_values import CardPlace, read_toml
 from benchbox.types import Protocol
 
 from . import consistency, options, schema
@@ -177,7 +177,7 @@ def _listed_folders() -> list[Path]:
 
 def read_card(path: Path) -> Protocol:
     """Read and check one card; raises ProtocolError naming file, key and what is allowed."""
-    content = read_toml(path, CardPlace(str(path), ProtocolError), max_bytes=_MAX_BYTES)
+    content = read_toml(path, largest=_MAX_BYTES, fault=ProtocolError)
     values = schema.read_fields(content, path)
     choices: dict[str, tuple[Any, ...]] = {"box": values.pop("box_choices") or (values["box"],)}
     for key in schema.OPTION_KEYS:

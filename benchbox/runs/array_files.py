@@ -19,6 +19,7 @@ import numpy as np
 
 from benchbox.atomic_write import replace_when_done
 from benchbox.errors import ResultError
+from benchbox.file_readers.numpy_files import open_npz
 
 if TYPE_CHECKING:
     from typing import Literal
@@ -40,11 +41,13 @@ def write_npz(path: Path, columns: Mapping[str, np.ndarray], packing: Packing = 
 
 
 def hash_content(path: Path) -> str:
-    """Hash the arrays of a file that benchbox wrote, "sha256:…", however they are packed."""
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-        columns = {name: archive[name] for name in archive.files}
+    """Hash the arrays of a file that benchbox wrote, "sha256:…", however they are packed.
+
+    Raises ResultError for a file that is damaged or unpacks beyond the bounds.
+    """
     canonical = io.BytesIO()
-    _write_archive(canonical, columns, zipfile.ZIP_STORED)
+    with open_npz(path, fault=ResultError) as arrays:
+        _write_archive(canonical, arrays, zipfile.ZIP_STORED)
     return f"sha256:{hashlib.sha256(canonical.getbuffer()).hexdigest()}"
 
 

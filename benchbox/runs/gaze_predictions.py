@@ -18,8 +18,6 @@ better, a reading that nobody has stated is refused, and one that was stated is 
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,10 +26,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.datasets.formats import delimited, matlab
+from benchbox.datasets.formats import delimited
 from benchbox.datasets.gaze import notation
 from benchbox.datasets.gaze.conventions import GazeRows, read_numbers
 from benchbox.errors import DataError, ResultError
+from benchbox.file_readers import matlab_files
 from benchbox.metrics import gaze_convention_search
 from benchbox.number_text import parse_number
 from benchbox.types import GazeConvention, Predictions, Truth
@@ -420,11 +419,11 @@ def _read_npz(path: Path) -> GazeTable:
 
 
 def _read_mat(path: Path) -> GazeTable:
-    names = _variables_of(path)
-    content = matlab.read_v5(path, names, _LARGEST_MAT)
+    content = matlab_files.read_v5(path, None, _LARGEST_MAT, ResultError)
+    names = list(content)
     ids = None
     if "ids" in names:
-        ids = _texts_of(content["ids"], path)
+        ids = matlab_files.read_texts(content["ids"], f"{path.name}: ids", ResultError)
     columns = []
     for name in names:
         array = np.asarray(content[name])
@@ -442,44 +441,6 @@ def _read_mat(path: Path) -> GazeTable:
     _check_count(ids, count, path)
     numbers = np.stack([vectors[name].astype(np.float64) for name in columns], axis=1)
     return _table_of_array(ids, tuple(columns), numbers, path)
-
-
-def _variables_of(path: Path) -> list[str]:
-    """Name the variables of a v5 file without reading them."""
-    from scipy.io import whosmat
-    from scipy.io.matlab import MatReadError
-
-    damaged = (
-        MatReadError,
-        NotImplementedError,
-        EOFError,
-        ValueError,
-        TypeError,
-        LookupError,
-        struct.error,
-        zlib.error,
-    )
-    try:
-        if path.stat().st_size > _LARGEST_MAT:
-            raise ResultError(f"{path.name}: more than {_LARGEST_MAT} bytes; use .npz")
-        return [name for name, _, _ in whosmat(path)]
-    except OSError as error:
-        raise ResultError(f"{path.name}: cannot be read ({error.strerror or error})") from error
-    except damaged as error:
-        raise ResultError(
-            f"{path.name}: is no MATLAB file of version 5 to 7 ({error}); save it with -v7"
-        ) from error
-
-
-def _texts_of(value: Any, path: Path) -> list[str]:
-    array = np.asarray(value)
-    texts = []
-    for cell in array.ravel().tolist():
-        text = np.asarray(cell).ravel()
-        if text.size != 1 or text.dtype.kind not in "US":
-            raise ResultError(f"{path.name}: ids must be a cell of texts")
-        texts.append(str(text[0]).strip())
-    return texts
 
 
 def _check_count(ids: list[str] | None, count: int, path: Path) -> None:

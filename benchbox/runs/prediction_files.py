@@ -16,20 +16,22 @@ run.json is that of the content, so packing a file anew leaves the record true.
 
 from __future__ import annotations
 
-import csv
-import lzma
 import re
-import zipfile
-import zlib
+from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from benchbox.errors import ResultError
+from benchbox.file_readers import numpy_files
+from benchbox.file_readers.bounds import LARGEST_CM, LARGEST_PX, MOST_CELLS
+from benchbox.file_readers.csv_files import open_csv
+from benchbox.file_readers.numpy_files import open_npz
+from benchbox.file_readers.regular_files import read_text
 from benchbox.geometry import angles_to_vectors
 from benchbox.number_text import parse_number, parse_numbers
 from benchbox.scoring.prediction_checks import Say, count_ids
@@ -43,23 +45,14 @@ if TYPE_CHECKING:
 Suggest = Callable[[frozenset[str]], str]  # the ids of a file that does not fit → advice, or ""
 Rows = tuple[list[str], "Floats", np.ndarray | None]  # ids, values, failed flags if any
 
-_MAX_BYTES = 1 << 30
-_MAX_HEADER_BYTES = 10_000
 _ANGLE_TOLERANCE_RAD = 1e-3
 _ANGLE_COLUMNS = ["pitch", "yaw"]
 _COORDINATE = re.compile(r"[xyz][0-9]*|pitch|yaw")
+_FACE_NUMBER = re.compile(r"0*[1-9][0-9]{0,8}")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _FLAGS = {"0": False, "1": True, "false": False, "true": True, "": False}
 _ARRAYS = ("ids", "values", "failed")
 _SHOWN_NAMES = 5
-_DAMAGED = (  # no zip, odd packing, password, cut short
-    zipfile.BadZipFile,
-    NotImplementedError,
-    RuntimeError,
-    EOFError,
-    lzma.LZMAError,
-    zlib.error,
-)
 
 
 def say_nothing(line: str) -> None:
@@ -109,13 +102,8 @@ def read_stored_predictions(path: Path) -> Predictions:
 
 def read_stored_ids(path: Path) -> Strings:
     """Read only the ids (N,) of the predictions that a run has left; raises ResultError."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            ids = _read_member(archive, "ids", path)
-    except FileNotFoundError as fault:
-        raise ResultError(f"{path.name}: no ids can be read: {fault.strerror}") from fault
-    except (OSError, *_DAMAGED) as fault:
-        raise ResultError(f"{path.name}: no ids can be read: {fault}") from fault
+    with open_npz(path, fault=ResultError) as arrays:
+        ids = _require_array(arrays, "ids", path)
     if ids.ndim != 1 or ids.dtype.kind not in "US":
         raise ResultError(f"{path.name}: no ids can be read: {ids.dtype} {ids.shape}")
     return np.array([_decode_id(key, path) for key in ids.tolist()], np.str_)
@@ -127,17 +115,9 @@ def read_rows(path: Path, say: Say = say_nothing) -> Rows:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise ResultError(f"{path.name}: predictions are an .npz, a .csv or (COFW-68) a .txt file")
-    try:
-        size = path.stat().st_size
-        if size > _MAX_BYTES:
-            raise ResultError(
-                f"{path.name}: {size} bytes, more than the {_MAX_BYTES} that predictions may have"
-            )
-        return reader(path, say)
-    except FileNotFoundError as fault:
-        raise ResultError(f"{path}: no such predictions file") from fault
-    except OSError as fault:
-        raise ResultError(f"{path}: cannot be read: {fault.strerror or fault}") from fault
+    if not path.exists():
+        raise ResultError(f"{path}: no such predictions file")
+    return reader(path, say)
 
 
 def match_to_truth(
@@ -223,6 +203,13 @@ def _unanswered(values: Floats, flags: np.ndarray, ids: Strings, where: str) -> 
         raise ResultError(
             f"{where}: {count_ids(ids[infinite])} infinite: "
             "write NaN throughout where there is no answer"
+        )
+    largest = LARGEST_PX if values.ndim == 3 else LARGEST_CM
+    beyond = (np.abs(flat) > largest).any(axis=1) & ~flags
+    if beyond.any():
+        raise ResultError(
+            f"{where}: {count_ids(ids[beyond])} numbers beyond {largest:g}, which no picture or "
+            "screen has; write NaN throughout where there is no answer"
         )
     if values.shape[1:] == (3,):
         no_direction = ~flags & ~values.any(axis=1)
@@ -349,17 +336,13 @@ def read_npz_arrays(path: Path, say: Say = say_nothing) -> NpzArrays:
     Raises ResultError for a damaged file, a pickle, and arrays of other types.
     """
     ids, failed = None, None
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if "ids.npy" in names:
-                ids = _read_member(archive, "ids", path)
-            values = _read_member(archive, "values", path)
-            names = [name.removesuffix(".npy") for name in names]
-            if "failed" in names:
-                failed = _read_member(archive, "failed", path)
-    except _DAMAGED as fault:
-        raise ResultError(f"{path.name}: not a whole .npz file: {fault}") from fault
+    with open_npz(path, fault=ResultError) as arrays:
+        names = list(arrays)
+        if "ids" in arrays:
+            ids = arrays["ids"]
+        values = _require_array(arrays, "values", path)
+        if "failed" in arrays:
+            failed = arrays["failed"]
     name_unread(path, "arrays", [name for name in names if name not in _ARRAYS], say)
     if values.dtype.kind not in "fiu":
         raise ResultError(f"{path.name}: values must be real numbers, not {values.dtype}")
@@ -396,46 +379,10 @@ def _decode_id(key: str | bytes, path: Path) -> str:
         raise ResultError(f"{path.name}: the id {key!r} is not UTF-8") from fault
 
 
-def _read_member(archive: zipfile.ZipFile, name: str, path: Path) -> np.ndarray:
-    """Read one array of an npz after its header has been believed.
-
-    No pickle, and no size beyond the file's own.
-    """
-    if f"{name}.npy" not in archive.namelist():
+def _require_array(arrays: numpy_files.NpzArrays, name: str, path: Path) -> np.ndarray:
+    if name not in arrays:
         raise ResultError(f"{path.name}: has no array {name!r}: np.savez(file, ids=…, values=…)")
-    member = archive.getinfo(f"{name}.npy")
-    where = f"{path.name}: array {name!r}"
-    if member.file_size > _MAX_BYTES:
-        raise ResultError(f"{where} unpacks to {member.file_size} bytes, more than {_MAX_BYTES}")
-    with archive.open(member) as stream:
-        shape, dtype = _read_header(stream, where)
-    if dtype.hasobject:
-        raise ResultError(
-            f"{where} holds pickled objects, which are refused: save plain numbers and texts"
-        )
-    if int(np.prod(shape, dtype=object)) * dtype.itemsize > member.file_size:
-        raise ResultError(f"{where} is shorter than its header says: the file is damaged")
-    with archive.open(member) as stream:
-        try:
-            array: np.ndarray = np.lib.format.read_array(stream, allow_pickle=False)
-        except ValueError as fault:
-            raise ResultError(f"{where} cannot be read: {fault}") from fault
-    return array
-
-
-def _read_header(stream: IO[bytes], where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    readers = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }
-    try:
-        version = np.lib.format.read_magic(stream)
-        if version not in readers:
-            raise ResultError(f"{where} is in .npy version {version}: save it with np.savez")
-        shape, _, dtype = readers[version](stream, max_header_size=_MAX_HEADER_BYTES)
-    except ValueError as fault:
-        raise ResultError(f"{where} is no .npy array: {fault}") from fault
-    return shape, dtype
+    return arrays[name]
 
 
 # --- csv ------------------------------------------------------------------------------------------
@@ -454,30 +401,25 @@ class _Columns:
 
 
 def _read_csv(path: Path, say: Say) -> Rows:
-    ids, rows, flags = [], [], []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            delimiter = _delimiter(stream.readline())
-            stream.seek(0)
-            lines = csv.reader(stream, strict=True, delimiter=delimiter)
-            columns = _find_columns(next(lines, []), path)
-            for line in lines:
-                if not any(cell.strip() for cell in line):
-                    continue
-                where = f"{path.name} line {lines.line_num}"
-                cells = _trim_cells(line, columns.count, where)
-                ids.append(cells[columns.id].strip())
-                rows.append(_parse_values(cells, columns, where))
-                if columns.failed is not None:
-                    flags.append(_parse_flag(cells[columns.failed], where))
-    except (UnicodeDecodeError, csv.Error) as fault:
-        raise ResultError(f"{path.name}: not a CSV file in UTF-8: {fault}") from fault
+    ids, flags = [], []
+    numbers = array("d")  # a list of floats would take four times the memory
+    with open_csv(path, delimiter=_delimiter, most_cells=MOST_CELLS, fault=ResultError) as lines:
+        columns = _find_columns(next(lines, []), path)
+        for line in lines:
+            if not any(cell.strip() for cell in line):
+                continue
+            where = f"{path.name} line {lines.line_num}"
+            cells = _trim_cells(line, columns.count, where)
+            ids.append(cells[columns.id].strip())
+            numbers.extend(_parse_values(cells, columns, where))
+            if columns.failed is not None:
+                flags.append(_parse_flag(cells[columns.failed], where))
     name_unread(path, "columns", columns.unread, say)
-    values: Floats = np.array(rows, dtype=np.float64).reshape(len(rows), len(columns.names))
+    values: Floats = np.frombuffer(numbers, np.float64).reshape(len(ids), len(columns.names))
     if columns.names == _ANGLE_COLUMNS:
         values = _angles_to_vectors(values, ids, path.name)
     elif columns.names[0] == "x0":
-        values = values.reshape(len(rows), -1, 2)
+        values = values.reshape(len(ids), -1, 2)
     failed = None
     if columns.failed is not None:
         failed = np.array(flags, bool)
@@ -570,10 +512,7 @@ def _read_text(path: Path, say: Say) -> Rows:  # noqa: ARG001
 
     Blanks at the end of a line and empty lines are usual.
     """
-    try:
-        text = path.read_text("utf-8-sig")
-    except UnicodeDecodeError as fault:
-        raise ResultError(f"{path.name}: not a text file in UTF-8: {fault}") from fault
+    text = read_text(path, fault=ResultError)
     lines = []
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
@@ -585,7 +524,7 @@ def _read_text(path: Path, say: Say) -> Rows:  # noqa: ARG001
     ids, faces = [], []
     for start in range(0, len(lines), 4):
         (number, head), *body = lines[start : start + 4]
-        if len(head) != 1 or not head[0].isdecimal() or int(head[0]) < 1:
+        if len(head) != 1 or not _FACE_NUMBER.fullmatch(head[0]):
             raise ResultError(
                 f"{path.name} line {number}: {' '.join(head)[:40]!r} "
                 "is not the number of a face, from 1"

@@ -19,9 +19,6 @@ people's pictures are not ours to publish.
 
 from __future__ import annotations
 
-import lzma
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +26,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox.errors import PluginError, ResultError
+from benchbox.errors import BenchboxError, PluginError, ResultError
+from benchbox.file_readers.numpy_files import read_npz
 from benchbox.layouts import require_layout
 from benchbox.metrics import landmarks
 from benchbox.types import Index, Protocol
@@ -44,15 +42,6 @@ if TYPE_CHECKING:
 MAX_FACES = 20_000
 EXAMPLES = 6  # of each kind: best and last accepted, best and last rejected
 _MAX_BYTES = 1 << 28
-_DAMAGED = (
-    OSError,
-    ValueError,
-    EOFError,
-    AttributeError,
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-)
 _RECIPE_ARRAYS = ("ids", "round", "student", "scores", "accepted", "points")
 _STORED_ARRAYS = {  # name → kind of its dtype, number of axes
     "ids": ("U", 1),
@@ -253,15 +242,8 @@ def _read_recipe_file(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _read_arrays(path: Path, fault: type[Exception]) -> dict[str, np.ndarray]:
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise fault(f"{path}: larger than {_MAX_BYTES} bytes: no file of pseudo-labels")
-        with np.load(path, allow_pickle=False) as archive:
-            arrays: dict[str, np.ndarray] = {key: archive[key] for key in archive.files}
-            return arrays
-    except _DAMAGED as reason:
-        raise fault(f"{path}: no file of pseudo-labels that can be read: {reason}") from reason
+def _read_arrays(path: Path, fault: type[BenchboxError]) -> dict[str, np.ndarray]:
+    return read_npz(path, largest=_MAX_BYTES, fault=fault)
 
 
 def _label_errors(

@@ -11,7 +11,6 @@ Each run is changed in a copy, which takes its place when it is whole.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Any
 
 from benchbox.datasets import split as splits
 from benchbox.errors import PluginError, ProtocolError, ResultError
+from benchbox.file_readers.json_files import read_json_table
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
 from benchbox.types import Run
@@ -58,7 +58,7 @@ def rename_method(results: Path, old: str, new: str) -> list[Path]:
     for run, target in zip(runs, targets, strict=True):
         _change_run(results, run, target, {"method": new}, f"--method {old}", f"--method {new}")
     for file in sorted(profiles.glob("*.json")):
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = read_json_table(file, fault=ResultError)
         run_folders.save_profile(results, {**document, "method": new})
         file.unlink()
     _remove_empty(profiles)
@@ -104,7 +104,7 @@ def _change_run(
 
     def change(folder: Path) -> None:
         record = folder / "run.json"
-        document = json.loads(record.read_text(encoding="utf-8"))
+        document = read_json_table(record, fault=ResultError)
         document |= facts
         document["command"] = f"{document.get('command', '')} ".replace(
             f"{old_word} ", f"{new_word} "
@@ -120,7 +120,7 @@ def _change_scores(file: Path, facts: dict[str, str]) -> None:
     """Change facts in a scores.json that was found intact, and seal it again if it was sealed."""
     if not file.is_file():
         return
-    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    document: dict[str, Any] = read_json_table(file, fault=ResultError)
     document |= facts
     if run_integrity.SEAL in document:
         document = run_integrity.seal_scores(document, document[run_integrity.DIGESTS])

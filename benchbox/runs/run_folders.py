@@ -19,18 +19,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import lzma
-import math
 import os
 import shutil
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -38,6 +31,8 @@ from urllib.parse import quote
 from benchbox.atomic_write import replace_when_done, write_whole
 from benchbox.errors import ResultError
 from benchbox.file_lock import lock_file
+from benchbox.file_readers.json_files import read_json_table
+from benchbox.file_readers.regular_files import read_text
 from benchbox.types import Run
 
 from . import run_record
@@ -60,20 +55,7 @@ _FOLD_PREDICTIONS = ".npz"
 _PROFILES = "profiles"
 _PSEUDO = "pseudo_labels"
 _MAX_JSON_BYTES, _MAX_ARRAY_BYTES = 1 << 26, 1 << 30
-_NPY = b"\x93NUMPY\x01\x00"
 _MAX_FOLDER_CHARS = 160
-DAMAGED = (
-    tokenize.TokenError,
-    NotImplementedError,
-    lzma.LZMAError,
-    MemoryError,
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 _HELD = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)  # somebody holds the lock
 _RUN_LEVELS = 4  # folders between results and a record
 _LEVELS_ASIDE = 2  # how far below a wrong folder the right one is looked for
@@ -627,60 +609,23 @@ def _has_table(run: Run, name: str) -> bool:
 
 
 def _read_table(run: Run, name: str, what: str) -> np.ndarray:
+    from benchbox.file_readers import numpy_files
+
     path = _table_file(run, name)
-    try:
-        if path.stat().st_size > _MAX_ARRAY_BYTES:
-            raise ResultError(f"{path}: larger than {_MAX_ARRAY_BYTES} bytes: not {what}")
-        if path.suffix == ".npz":
-            array = _parse_npy(_unpack_member(path, f"{name}.npy"))
-        else:
-            array = _parse_npy(path.read_bytes())
-    except FileNotFoundError as fault:
-        raise ResultError(f"{path}: missing; the same `benchbox run` derives it again") from fault
-    except DAMAGED as fault:
-        raise ResultError(f"{path}: no array that may be read: {fault}") from fault
+    if not path.is_file():
+        raise ResultError(f"{path}: missing; the same `benchbox run` derives it again")
+    if path.suffix == ".npz":
+        with numpy_files.open_npz(path, largest=_MAX_ARRAY_BYTES, fault=ResultError) as arrays:
+            if name not in arrays:
+                raise ResultError(f"{path}: holds no array {name!r}; {_derive_again(run)}")
+            array = arrays[name]
+    else:
+        array = numpy_files.read_npy(path, largest=_MAX_ARRAY_BYTES, fault=ResultError)
     if array.ndim != 1 or array.dtype.names is None:
         raise ResultError(
             f"{path}: not a table of {what}; delete it, the same `benchbox run` derives it again"
         )
     return array
-
-
-def _unpack_member(path: Path, name: str) -> bytes:
-    with zipfile.ZipFile(path) as archive:
-        member = archive.getinfo(name)
-        if member.file_size > _MAX_ARRAY_BYTES:
-            raise ValueError(f"unpacks to {member.file_size} bytes")
-        return archive.read(member)
-
-
-def _parse_npy(content: bytes) -> np.ndarray:
-    """Return the array of a `.npy` file.
-
-    Raises ValueError for what is none, or holds Python objects.
-    """
-    import numpy as np
-
-    if content[: len(_NPY)] != _NPY:
-        raise ValueError("no .npy file of version 1.0")
-    size_end = len(_NPY) + 2
-    start = size_end + int.from_bytes(content[len(_NPY) : size_end], "little")
-    shape, in_columns, dtype = _parse_npy_header(content[len(_NPY) : start])
-    if dtype.hasobject or (in_columns and len(shape) > 1):
-        raise ValueError("holds Python objects, or columns")
-    return np.frombuffer(bytearray(content), dtype, math.prod(shape), start).reshape(shape)
-
-
-@lru_cache(maxsize=256)
-def _parse_npy_header(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Read the header of a `.npy` file.
-
-    Runs of one protocol share theirs, and reading it is most of the work.
-    """
-    import numpy as np
-
-    shape, in_columns, dtype = np.lib.format.read_array_header_1_0(BytesIO(header))
-    return shape, in_columns, dtype
 
 
 def read_log(run: Run) -> str:
@@ -691,9 +636,7 @@ def read_log(run: Run) -> str:
     path = run.folder / _LOG
     if not path.is_file():
         return ""
-    if path.stat().st_size > _MAX_JSON_BYTES:
-        raise ResultError(f"{path}: larger than {_MAX_JSON_BYTES} bytes: not a training log")
-    return path.read_text(encoding="utf-8")
+    return read_text(path, _MAX_JSON_BYTES, ResultError)
 
 
 # --- profiles -------------------------------------------------------------------------------------
@@ -743,15 +686,9 @@ def _read_versioned(path: Path) -> dict[str, Any]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _MAX_JSON_BYTES:
-            raise ResultError(f"{path}: larger than {_MAX_JSON_BYTES} bytes: not a record")
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as fault:
-        raise ResultError(f"{path}: cannot be read: {fault}") from fault
-    if not isinstance(document, dict):
-        raise ResultError(f"{path}: holds no table")
-    return document
+    return read_json_table(
+        path, largest=_MAX_JSON_BYTES, fault=ResultError, advice="run again with --fresh"
+    )
 
 
 def _recorded_looks(run: Path) -> int:

@@ -111,7 +111,7 @@ def _content_digest(file: Path) -> str:
             if file.suffix == ".npy":
                 return run_folders.hash_file(file)
             return array_files.hash_content(file)
-        except run_folders.DAMAGED:
+        except ResultError:
             return "damaged"
 
     return verified_files.remember("content", [file], work_out)

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from benchbox.atomic_write import write_whole
 from benchbox.cache_place import cache_root
+from benchbox.errors import DataError
+from benchbox.file_readers.json_files import read_json
 
 _FILE = "verified-v1.json"
 _MAX_ENTRIES = 200_000
@@ -80,10 +82,8 @@ def _file_state(files: Sequence[Path]) -> tuple[list[int], int]:
 @cache
 def _memory() -> _Memory:
     known: dict[str, _Entry] = {}
-    with suppress(OSError, ValueError, RecursionError):
-        path = cache_root() / _FILE
-        if path.stat().st_size <= _MAX_BYTES:
-            known = _read_entries(json.loads(path.read_text(encoding="utf-8")))
+    with suppress(DataError):
+        known = _read_entries(read_json(cache_root() / _FILE, largest=_MAX_BYTES))
     return _Memory(known)
 
 

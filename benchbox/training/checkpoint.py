@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import pickle
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -12,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from benchbox.atomic_write import replace_when_done
-from benchbox.errors import ResultError
+from benchbox.errors import DataError, ResultError
+from benchbox.file_readers.json_files import parse_json
+from benchbox.file_readers.regular_files import library_faults
+from benchbox.file_readers.weight_files import check_safetensors, check_torch_archive
 
 _FACTS_KEY = "facts"
+_AGAIN = "run again with --fresh"
 _CHECKSUM = "tensors_sha256"  # among the facts
 
 
@@ -57,15 +59,9 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
     Files that earlier versions wrote have no checksum.
     """
-    try:
+    recorded = _read_facts(path).get(_CHECKSUM)
+    with library_faults(path, "whole safetensors file", ResultError, _AGAIN):
         tensors: dict[str, Tensor] = load_file(path)
-        recorded = _read_facts(path).get(_CHECKSUM)
-    except FileNotFoundError:
-        raise ResultError(f"{path}: no weights here; train first (benchbox run)") from None
-    except (SafetensorError, OSError) as fault:
-        raise ResultError(
-            f"{path}: unreadable weights ({fault}); run again with --fresh"
-        ) from fault
     if recorded is not None and recorded != _hash_tensors(tensors):
         raise ResultError(
             f"{path}: damaged weights, they are not those that were saved; run again with --fresh"
@@ -75,25 +71,21 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 def load_facts(path: Path) -> dict[str, str]:
     """Read the facts saved with the weights; raises ResultError as `load_weights`."""
-    try:
-        facts = _read_facts(path)
-        facts.pop(_CHECKSUM, None)
-        return facts
-    except FileNotFoundError:
-        raise ResultError(f"{path}: no weights here; train first (benchbox run)") from None
-    except (SafetensorError, OSError, ValueError) as fault:
-        raise ResultError(
-            f"{path}: unreadable weights ({fault}); run again with --fresh"
-        ) from fault
+    facts = _read_facts(path)
+    facts.pop(_CHECKSUM, None)
+    return facts
 
 
 def _read_facts(path: Path) -> dict[str, str]:
-    with safe_open(path, framework="pt") as file:
-        held: dict[str, str] = dict(file.metadata() or {})
+    if not path.exists():
+        raise ResultError(f"{path}: no weights here; train first (benchbox run)")
+    held = check_safetensors(path, ResultError, _AGAIN)
     # files made before had one entry per fact
     if _FACTS_KEY in held:
-        facts: dict[str, str] = json.loads(held[_FACTS_KEY])
-        return facts
+        facts = parse_json(held[_FACTS_KEY], path, fault=ResultError, advice=_AGAIN)
+        if not isinstance(facts, dict):
+            raise ResultError(f"{path}: its facts are no table; {_AGAIN}")
+        return {str(key): str(value) for key, value in facts.items()}
     return held
 
 
@@ -148,8 +140,10 @@ class Checkpoint:
         if not _is_whole_archive(self.path):
             return 0
         try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, ValueError, OSError, pickle.UnpicklingError):
+            check_torch_archive(self.path)
+            with library_faults(self.path, "checkpoint"):
+                state = torch.load(self.path, map_location="cpu", weights_only=True)
+        except DataError:
             return 0  # a damaged checkpoint costs the stage so far, never the run
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])

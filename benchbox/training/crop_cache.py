@@ -30,8 +30,9 @@ import numpy as np
 from tqdm import tqdm
 
 from benchbox.cache_place import cache_root
-from benchbox.errors import BenchboxError
+from benchbox.errors import BenchboxError, DataError
 from benchbox.file_lock import lock_file
+from benchbox.file_readers.numpy_files import map_npy
 
 from .crops import Crops, crop_maps, cut_crops, fill_crops
 
@@ -142,8 +143,8 @@ def _cached_images(place: Path, samples: Sequence[Sample], maps: Floats, size: i
 def _open_mapped(place: Path, shape: tuple[int, ...]) -> Bytes | None:
     try:
         # "c": a stray write stays in this process
-        found: Bytes = np.load(place, mmap_mode="c", allow_pickle=False)
-    except (FileNotFoundError, ValueError, EOFError):
+        found: Bytes = map_npy(place, mode="c")
+    except DataError:
         return None
     if found.shape != shape or found.dtype != np.uint8:
         return None

@@ -8,19 +8,18 @@ Nothing is downloaded: a person puts a file under the data root and names it by 
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from benchbox.errors import DataError
+from benchbox.file_readers import weight_files
+from benchbox.file_readers.regular_files import library_faults
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's pixels in 0 … 1
-_LARGEST_FILE_BYTES = 1 << 30  # bytes
 
 
 def read_pretrained(path: Path) -> dict[str, Tensor]:
@@ -32,26 +31,15 @@ def read_pretrained(path: Path) -> dict[str, Tensor]:
         raise DataError(
             f"{path}: no such weights file; --set weights=FILE names one under the data root"
         )
-    if path.stat().st_size > _LARGEST_FILE_BYTES:
-        raise DataError(
-            f"{path}: larger than {_LARGEST_FILE_BYTES} bytes: not the weights of such a network"
-        )
-    try:
+    if path.suffix == ".safetensors":
+        weight_files.check_safetensors(path)
+    else:
+        weight_files.check_torch_archive(path)
+    with library_faults(path, "file of weights", advice="a state dict is needed"):
         if path.suffix == ".safetensors":
             tensors: dict[str, Tensor] = load_file(path)
             return tensors
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        SafetensorError,
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        OSError,
-        ValueError,
-    ) as fault:
-        raise DataError(
-            f"{path}: not readable as weights ({type(fault).__name__}); a state dict is needed"
-        ) from fault
     if isinstance(found, dict):
         found = found.get("state_dict", found)
     if not isinstance(found, dict) or not all(

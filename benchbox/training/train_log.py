@@ -15,6 +15,8 @@ import torch
 from tqdm import tqdm
 
 from benchbox.atomic_write import write_whole
+from benchbox.errors import ResultError
+from benchbox.file_readers.json_files import read_json_table
 
 from . import process_memory
 from .prefetch import batches_in_turn, data_wait_s, prefetch_batches
@@ -197,7 +199,9 @@ def _read_record(out: Path) -> dict[str, Any]:
     path = out / "training.json"
     if not path.exists():
         return {"stages": {}}
-    record: dict[str, Any] = json.loads(path.read_text())
+    record = read_json_table(path, fault=ResultError, advice="run again with --fresh")
+    if not isinstance(record.get("stages"), dict):
+        raise ResultError(f"{path}: has no table of stages; run again with --fresh")
     return record
 
 

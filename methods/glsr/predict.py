@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import numpy as np
 import torch
 
 from benchbox import geometry
+from benchbox.errors import ResultError
+from benchbox.file_readers.json_files import parse_json
 from benchbox.layouts import LAYOUTS
 from benchbox.training.checkpoint import load_facts, load_into, load_weights
 from benchbox.training.crops import CropViews, cut_crops
@@ -28,7 +29,7 @@ def predictor(weights: Path, device: str) -> Predict:
     layout = LAYOUTS[facts["layout"]]
     if facts["frames"] == "release":
         return _published_predictor(weights, layout.count, device)
-    params = json.loads(facts["params"])
+    params = parse_json(facts["params"], weights / WEIGHTS, fault=ResultError)
     system = GlsrDetector(layout, params)
     load_into(system, "system", load_weights(weights / WEIGHTS))
     system = system.to(device, memory_format=torch.channels_last).eval()

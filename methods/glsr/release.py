@@ -31,6 +31,7 @@ from torch import Tensor, nn
 
 from benchbox import geometry
 from benchbox.errors import DataError
+from benchbox.file_readers.numpy_files import read_npy
 from benchbox.training.pretrained import read_pretrained
 from benchbox.types import Sample
 
@@ -200,10 +201,7 @@ def _warp_inputs(
 
 
 def _mean_face(path: Path, points: int) -> Tensor:
-    try:
-        mean = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as fault:
-        raise DataError(f"{path}: no readable mean face ({fault})") from fault
-    if mean.size != 2 * points or not np.isfinite(mean).all():
+    mean = read_npy(path)
+    if mean.dtype.kind != "f" or mean.size != 2 * points or not np.isfinite(mean).all():
         raise DataError(f"{path}: {mean.shape} is no mean face of {points} points")
     return torch.from_numpy(mean.reshape(points, 2)).float()

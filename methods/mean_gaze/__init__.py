@@ -53,18 +53,19 @@ def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean n
     Raises ResultError when the means are missing or damaged.
     """
     import numpy as np
-    from safetensors import SafetensorError, safe_open
+    from safetensors.numpy import load_file
 
-    try:
-        with safe_open(weights / WEIGHTS, framework="np") as file:
-            facts = file.metadata()
-            overall, means = file.get_tensor("overall"), file.get_tensor("means")
-        known, names = json.loads(facts["by"]), json.loads(facts["groups"])
+    from benchbox.file_readers.json_files import parse_json
+    from benchbox.file_readers.regular_files import library_faults
+    from benchbox.file_readers.weight_files import check_safetensors
+
+    again = "run again with --fresh"
+    facts = check_safetensors(weights / WEIGHTS, ResultError, again)
+    with library_faults(weights / WEIGHTS, "trained mean gaze", ResultError, again):
+        tensors = load_file(weights / WEIGHTS)
+        overall, means = tensors["overall"], tensors["means"]
+        known, names = (parse_json(facts[key], weights / WEIGHTS) for key in ("by", "groups"))
         row_of_group = {name: row for row, name in enumerate(names)}
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as fault:
-        raise ResultError(
-            f"{weights / WEIGHTS}: no trained mean gaze ({fault}); run again with --fresh"
-        ) from fault
 
     def predict(samples: Sequence[Sample]) -> Floats:
         answers = []

@@ -39,17 +39,16 @@ def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean n
 
     Raises ResultError when the trained shape is missing or damaged.
     """
-    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     from benchbox import geometry
+    from benchbox.file_readers.regular_files import library_faults
+    from benchbox.file_readers.weight_files import check_safetensors
 
-    try:
+    again = "run again with --fresh"
+    check_safetensors(weights / WEIGHTS, ResultError, again)
+    with library_faults(weights / WEIGHTS, "trained mean shape", ResultError, again):
         shape = load_file(weights / WEIGHTS)["shape"]
-    except (OSError, SafetensorError, KeyError) as fault:
-        raise ResultError(
-            f"{weights / WEIGHTS}: no trained mean shape ({fault}); run again with --fresh"
-        ) from fault
 
     def predict(samples: Sequence[Sample]) -> Floats:
         placed: Floats = geometry.transform_points(

@@ -15,6 +15,7 @@ from typing import Any
 
 from benchbox import layouts
 from benchbox.errors import PluginError
+from benchbox.file_readers.toml_files import read_toml
 from benchbox.plugins.card_values import (
     SWITCH,
     TABLE,
@@ -26,7 +27,6 @@ from benchbox.plugins.card_values import (
     list_of,
     number_where,
     one_of,
-    read_toml,
     read_value,
     read_values,
     text_matching,
@@ -410,7 +410,7 @@ _PRESENCE_KEYS = (
 def read_network_card(file: Path) -> NetworkCard:
     """Read a network's card; raises PluginError naming file, key and what is allowed."""
     place = CardPlace(str(file), PluginError)
-    values = read_values(read_toml(file, place, max_bytes=MAX_BYTES), _CARD_KEYS, place)
+    values = read_values(read_toml(file, largest=MAX_BYTES, fault=PluginError), _CARD_KEYS, place)
     task = values["task"]
     crop_kind, crop = _read_kind(values["crop"], _KIND_OF_CROP, place.inside("crop"))
     output_kind, output = _read_kind(

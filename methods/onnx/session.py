@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import DataError, PluginError
+from benchbox.file_readers import weight_files
 
 from . import picture_maps
 from .network_card import NetworkCard
@@ -186,6 +187,7 @@ def _open_session(file: Path, device: str) -> Any:
         raise PluginError("the onnx adapter needs ONNX Runtime: pip install onnxruntime") from fault
     from benchbox.training import process_setup
 
+    weight_files.check_weights(file)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = process_setup.count_threads()
     options.log_severity_level = 3  # errors alone

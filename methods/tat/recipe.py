@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from benchbox.errors import PluginError, ResultError
+from benchbox.file_readers.json_files import parse_json
 from benchbox.training.checkpoint import Checkpoint, load_facts, make_once
 from benchbox.training.gaze_inputs import GazeSet, Jitter, PatchForm, split_holdout
 from benchbox.training.host_to_device import upload_array
@@ -81,7 +82,8 @@ def _adopt_snapshot(path: Path, job: Job, course: TrainingGazes, number: int) ->
             f"{path}: a snapshot of other data, parameters or seed; "
             "delete it, or run again with --fresh"
         )
-    record_adopted_stage(job.out, f"mg{number}", json.loads(facts["stage"]))
+    stage = parse_json(facts["stage"], path, fault=ResultError)
+    record_adopted_stage(job.out, f"mg{number}", stage)
 
 
 def _snapshot_facts(snapshot: Path) -> dict[str, Any]:

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 
 from benchbox import geometry
-from benchbox.errors import PluginError
+from benchbox.errors import PluginError, ResultError
+from benchbox.file_readers.numpy_files import read_npz
 from benchbox.training.checkpoint import load_into, load_weights, make_once, save_weights
 from benchbox.training.holdout import choose_holdout
 from benchbox.training.pretrained import read_pretrained
@@ -193,8 +194,7 @@ class TrainingRounds:
         path = self.job.out / "pseudo_labels" / f"round{number}.{name}.npz"
         make_once(path, self._pick, number, name, found)
         self._teacher(number, name).unlink(missing_ok=True)
-        with np.load(path, allow_pickle=False) as kept:
-            picked = np.flatnonzero(kept["accepted"])
+        picked = np.flatnonzero(read_npz(path, fault=ResultError)["accepted"])
         if self.params["pseudo"] == "points":
             known = students.decode_points(found[picked], self.layout.count, self.params["radius"])
             found = teacher.ideal_maps(known, students.MAP_STRIDE, self.params).half()

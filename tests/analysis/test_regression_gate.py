@@ -139,7 +139,8 @@ def test_predictions_without_their_data_are_left_out_and_said(results, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("{", "is not JSON"), ("[]", "no baseline of schema 1")]
+    ("text", "said"),
+    [("{", "is no JSON"), ("[]", "holds no table"), ("{}", "no baseline of schema 1")],
 )
 def test_a_file_that_is_no_baseline_is_refused(results, file, text, said):
     file.write_text(text)

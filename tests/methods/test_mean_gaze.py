@@ -67,8 +67,8 @@ def test_a_mean_direction_is_a_unit_vector(method, tmp_path):
 
 
 def test_missing_and_damaged_weights_are_named(method, tmp_path):
-    with pytest.raises(ResultError, match=r"no trained mean gaze .*--fresh"):
+    with pytest.raises(ResultError, match=r"no weights here.*--fresh"):
         method.predictor(tmp_path, "cpu")
     (tmp_path / "mean_gaze.safetensors").write_bytes(b"words")
-    with pytest.raises(ResultError, match=r"no trained mean gaze .*--fresh"):
+    with pytest.raises(ResultError, match=r"is no whole safetensors file.*--fresh"):
         method.predictor(tmp_path, "cpu")

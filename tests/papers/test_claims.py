@@ -59,7 +59,7 @@ def test_a_printed_size_keeps_its_digits(tmp_path, printed, value, half):
         ('"m/a", "m/b"', '"m/a", "../b"', r"order: .* allowed: method/variant"),
         ('text = "A beats B"', 'claim = "A beats B"', "claim: no such key; allowed: id, paper"),
         ("[[orderings]]", "[[ordering]]", "no such table \\[\\[ordering\\]\\]"),
-        ("[[orderings]]", "[[orderings", "is not TOML"),
+        ("[[orderings]]", "[[orderings", "is no TOML"),
     ],
 )
 def test_a_wrong_entry_is_refused_by_key(tmp_path, old, new, message):

@@ -63,7 +63,7 @@ def test_a_broken_card_hides_no_other_and_is_blamed_when_asked_for(world):
     cards, faults = method_card.scan_cards([world.methods])
     assert "whole" in {card.name for card in cards}
     assert [fault.names for fault in faults] == [("broken", "broken")]
-    with pytest.raises(PluginError, match=r"broken/method\.toml: is not TOML"):
+    with pytest.raises(PluginError, match=r"broken/method\.toml: is no TOML"):
         method_card.find_card("broken", [world.methods])
 
 
@@ -304,7 +304,7 @@ def test_notes_are_what_the_readme_says_of_the_paper(world):
     (folder / "README.md").write_text(f"# M\n\n{stated}\n## Budgets\n\nquick\n\n{chosen}")
     assert method_card.readme_notes(card) == f"{stated}\n{chosen}"
     (folder / "README.md").write_bytes(b"\xff\xfe")
-    with pytest.raises(PluginError, match=r"README.md: cannot be read"):
+    with pytest.raises(PluginError, match=r"README.md: is not a text file"):
         method_card.readme_notes(card)
 
 

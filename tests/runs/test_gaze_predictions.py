@@ -183,12 +183,12 @@ def test_rows_without_ids_are_asked_about(world):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("p.mat", b"MATLAB 5.0 MAT-file" + bytes(range(200)), "is no MATLAB file of version 5"),
-        ("p.mat", b"", "is no MATLAB file of version 5"),
+        ("p.mat", b"MATLAB 5.0 MAT-file" + bytes(range(200)), "is no MATLAB v5 file"),
+        ("p.mat", b"", "is no MATLAB v5 file"),
         ("p.txt", b"pitch yaw\n0.1 0.2\n", r"p.txt:1: names columns; a .txt file has none"),
         ("p.txt", b"", "p.txt: is empty"),
         ("p.tsv", b"image\tyaw\tpitch\nf12.png\tone\t2\n", "p.tsv:2: yaw: 'one' is not a number"),
-        ("p.npz", b"PK", "not a whole .npz file"),
+        ("p.npz", b"PK", "is no whole .npz file"),
     ],
 )
 def test_a_file_that_is_none_is_refused_in_one_line(world, name, content, message):

@@ -101,7 +101,7 @@ def test_csv_is_read_as_points_and_as_plain_columns(tmp_path, truth):
         ({"ids": np.arange(3)}, r"ids must be a row of texts"),
         ({"failed": np.array([True])}, r"failed must hold 3 bools"),
         ({"failed": np.array([0, 1, 2])}, r"failed must hold 3 bools"),
-        ({"ids": IDS.astype(object)}, r"array 'ids' holds pickled objects, which are refused"),
+        ({"ids": IDS.astype(object)}, r"array 'ids': holds pickled objects, which are refused"),
     ],
 )
 def test_what_does_not_fit_is_one_clear_line(tmp_path, truth, columns, message):
@@ -149,7 +149,7 @@ def test_no_pickle_is_ever_opened(tmp_path, truth):
             return (Path.touch, (ran,))
 
     (tmp_path / "p.npz").write_bytes(pickle.dumps(Trap()))
-    with pytest.raises(ResultError, match=r"not a whole \.npz file"):
+    with pytest.raises(ResultError, match=r"is no whole \.npz file"):
         prediction_files.read_predictions(tmp_path / "p.npz", truth)
     with pytest.raises(ResultError, match="holds pickled objects"):
         prediction_files.read_predictions(
@@ -168,14 +168,14 @@ def test_a_header_that_promises_more_than_the_file_holds_allocates_nothing(tmp_p
     with zipfile.ZipFile(file, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    with pytest.raises(ResultError, match="array 'values' is shorter than its header says"):
+    with pytest.raises(ResultError, match="array 'values': is shorter than its header says"):
         prediction_files.read_predictions(file, truth)
 
 
 def test_damaged_and_foreign_files_are_named(tmp_path, truth):
     file = npz(tmp_path)
     file.write_bytes(file.read_bytes()[:300])
-    with pytest.raises(ResultError, match=r"p\.npz: not a whole \.npz file"):
+    with pytest.raises(ResultError, match=r"p\.npz: is no whole \.npz file"):
         prediction_files.read_predictions(file, truth)
     with pytest.raises(ResultError, match="no such predictions file"):
         prediction_files.read_predictions(tmp_path / "absent.npz", truth)
@@ -187,7 +187,7 @@ def test_damaged_and_foreign_files_are_named(tmp_path, truth):
     with zipfile.ZipFile(tmp_path / "r.npz", "w") as archive:
         archive.writestr("ids.npy", "words")
         archive.writestr("values.npy", "words")
-    with pytest.raises(ResultError, match=r"array 'ids' is no \.npy array"):
+    with pytest.raises(ResultError, match=r"array 'ids': is no \.npy array"):
         prediction_files.read_predictions(tmp_path / "r.npz", truth)
 
 

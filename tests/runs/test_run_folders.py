@@ -247,7 +247,7 @@ def test_errors_are_read_without_pickles_and_only_as_a_table(tmp_path):
     run = finished(tmp_path)
     np.testing.assert_array_equal(run_folders.read_errors(run), ERRORS)
     np.save(run.folder / "errors.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(ResultError, match="no array that may be read"):
+    with pytest.raises(ResultError, match="holds pickled objects"):
         run_folders.read_errors(run)
     np.save(run.folder / "errors.npy", np.zeros(3))
     with pytest.raises(ResultError, match="not a table of per-face errors"):
@@ -255,7 +255,7 @@ def test_errors_are_read_without_pickles_and_only_as_a_table(tmp_path):
     (run.folder / "errors.npy").unlink()
     for content in (b"no archive", (run.folder / "errors.npz").read_bytes()[:-40]):
         (run.folder / "errors.npz").write_bytes(content)
-        with pytest.raises(ResultError, match=r"errors\.npz: no array that may be read"):
+        with pytest.raises(ResultError, match=r"errors\.npz: is no whole \.npz file"):
             run_folders.read_errors(run)
     (run.folder / "errors.npz").unlink()
     with pytest.raises(ResultError, match="missing; the same `benchbox run` derives it again"):

@@ -159,11 +159,17 @@ def test_scores_of_another_card_or_kind(world, folder, key, value):
     refused_everywhere(world, folder, rf"scores\.json: {key} is .*, its record says")
 
 
-@pytest.mark.parametrize("value", [float("nan"), -0.5])
-def test_a_value_that_no_error_can_be(world, folder, value):
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (float("nan"), r"scores\.json: is no JSON \(NaN"),
+        (-0.5, r"scores\.json: unseen\.nme_inter_ocular holds"),
+    ],
+)
+def test_a_value_that_no_error_can_be(world, folder, value, said):
     unseal(folder)
     edit_json(folder / "scores.json", lambda document: first_score(document).update(value=value))
-    refused_everywhere(world, folder, r"scores\.json: unseen\.nme_inter_ocular holds")
+    refused_everywhere(world, folder, said)
 
 
 def test_deleted_scores_are_derived_again_and_fit(world, request_one, folder):

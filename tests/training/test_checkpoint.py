@@ -70,7 +70,7 @@ def test_missing_and_damaged_weights_are_one_line(tmp_path, read):
     with pytest.raises(ResultError, match="no weights here; train first"):
         read(tmp_path / "none.safetensors")
     (tmp_path / "bad.safetensors").write_bytes(b"\x80\x04not weights")
-    with pytest.raises(ResultError, match=r"bad\.safetensors: unreadable weights"):
+    with pytest.raises(ResultError, match=r"bad\.safetensors: is no whole safetensors file"):
         read(tmp_path / "bad.safetensors")
 
 

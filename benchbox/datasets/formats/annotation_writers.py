@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import DataError
+from benchbox.file_readers.json_files import read_json
+from benchbox.file_readers.regular_files import read_text
+from benchbox.file_readers.xml_files import parse_xml
 
 from . import (
     coco_keypoints,
@@ -27,8 +30,7 @@ from . import (
     via,
     wflw_list,
 )
-from .marked_face import MarkedFaces, list_files, read_json, read_text
-from .xml_files import parse_xml
+from .marked_face import MarkedFaces, list_files
 
 Reader = Callable[[Path, str], MarkedFaces]
 

@@ -7,9 +7,7 @@ of the run; a face without a row has no box.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import DataError
+from benchbox.file_readers.bounds import LARGEST_PX
+from benchbox.file_readers.csv_files import open_csv
 from benchbox.number_text import parse_numbers
 from benchbox.types import Index
 
@@ -92,24 +92,15 @@ def _without_blanks(name: str) -> str:
 
 def _read_cells(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield where a row stands, "boxes/mtcnn.csv:2", and its cells."""
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; not a file of boxes")
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            lines = csv.reader(stream, strict=True)
-            header = [name.strip() for name in next(lines, [])]
-            if header != _HEADER:
-                raise DataError(
-                    f"{path}:1: the header must be {','.join(_HEADER)}, "
-                    f"not {','.join(header)[:60]!r}"
-                )
-            for cells in lines:
-                if cells:
-                    yield f"{path}:{lines.line_num}", cells
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: is not a CSV file in UTF-8 ({error})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    with open_csv(path, largest=_LARGEST_FILE) as rows:
+        header = [name.strip() for name in next(rows, [])]
+        if header != _HEADER:
+            raise DataError(
+                f"{path}:1: the header must be {','.join(_HEADER)}, not {','.join(header)[:60]!r}"
+            )
+        for cells in rows:
+            if cells:
+                yield f"{path}:{rows.line_num}", cells
 
 
 def _parse_box(cells: list[str], where: str) -> list[float]:
@@ -123,6 +114,7 @@ def _parse_box(cells: list[str], where: str) -> list[float]:
     except ValueError as error:
         raise DataError(f"{where}: {','.join(cells)[:80]!r} is not id,x0,y0,x1,y1") from error
     corners = [x0, y0, x1, y1]
-    if not all(map(math.isfinite, corners)) or not (x1 > x0 and y1 > y0):
+    inside = all(abs(corner) <= LARGEST_PX for corner in corners)
+    if not inside or not (x1 > x0 and y1 > y0):
         raise DataError(f"{where}: {','.join(cells)[:80]!r} are not corners x0,y0,x1,y1 of a box")
     return corners

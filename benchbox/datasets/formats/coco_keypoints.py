@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import DataError
+from benchbox.file_readers.json_files import read_json
 
 from .marked_face import (
     Mark,
@@ -21,7 +22,6 @@ from .marked_face import (
     MarkedFaces,
     image_name,
     number,
-    read_json,
     sized_box,
     stated_size,
     table,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import DataError
+from benchbox.file_readers.xml_files import parse_xml
 
 from .marked_face import (
     LooseBox,
@@ -31,7 +32,6 @@ from .marked_face import (
     with_size,
     without_points,
 )
-from .xml_files import parse_xml
 
 _NODE = re.compile(r'data-label-name="([^"]+)"')
 

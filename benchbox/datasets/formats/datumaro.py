@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import DataError
+from benchbox.file_readers.json_files import read_json
 
 from .marked_face import (
     LooseBox,
@@ -22,7 +23,6 @@ from .marked_face import (
     image_name,
     list_files,
     number,
-    read_json,
     sized_box,
     stated_size,
     table,

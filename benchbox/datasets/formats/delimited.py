@@ -8,17 +8,19 @@
 
 from __future__ import annotations
 
-import csv
+import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchbox import number_text
 from benchbox.errors import DataError
+from benchbox.file_readers.bounds import LARGEST_CSV, LONGEST_LINE, MOST_COLUMNS, MOST_TEXT_CELLS
+from benchbox.file_readers.csv_files import open_csv
+from benchbox.file_readers.regular_files import read_text
 
 SUFFIXES = (".csv", ".tsv", ".label", ".txt")
-_LARGEST_FILE = 1024 * 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True)
@@ -51,46 +53,41 @@ def read_table(path: Path) -> Table:
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise DataError(f"{path}: a table is one of {', '.join(SUFFIXES)}")
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; split it into parts")
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            if suffix in (".csv", ".tsv"):
-                return _read_csv(path, stream)
-            return _read_fields(path, stream, has_header=suffix == ".label")
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: is not a table in UTF-8 ({error})") from error
-    except FileNotFoundError as error:
-        raise DataError(f"there is no file {path}") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if suffix in (".csv", ".tsv"):
+        return _read_csv(path)
+    return _read_fields(path, has_header=suffix == ".label")
 
 
-def _read_csv(path: Path, stream: Iterator[str]) -> Table:
-    first = next(stream, "")
-    separator = ","
-    for candidate in ("\t", ";"):
-        if candidate in first and "," not in first:
-            separator = candidate
-    header = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
-    _check_header(header, path)
+def _read_csv(path: Path) -> Table:
     rows, lines = [], []
-    reader = csv.reader(stream, strict=True, delimiter=separator)
-    for cells in reader:
-        line = reader.line_num + 1
-        if not any(cell.strip() for cell in cells):
-            continue
-        rows.append(_row_of(cells, header, f"{path}:{line}"))
-        lines.append(line)
+    with open_csv(path, delimiter=_separator) as reader:
+        header = [name.strip() for name in next(reader, [])]
+        _check_header(header, path)
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            rows.append(_row_of(cells, header, f"{path}:{reader.line_num}"))
+            lines.append(reader.line_num)
     return Table(path, tuple(header), tuple(rows), tuple(lines))
 
 
-def _read_fields(path: Path, stream: Iterator[str], *, has_header: bool) -> Table:
+def _separator(first: str) -> str:
+    """Return what stands between the names of a header: tabs or semicolons where no comma does."""
+    for candidate in ("\t", ";"):
+        if candidate in first and "," not in first:
+            return candidate
+    return ","
+
+
+def _read_fields(path: Path, *, has_header: bool) -> Table:
     """Read fields between blanks; without a header, commas separate them, too."""
     header: list[str] = []
     names: list[str] = []
     rows, lines = [], []
-    for line, text in enumerate(stream, start=1):
+    left = MOST_TEXT_CELLS
+    for line, text in enumerate(io.StringIO(read_text(path, LARGEST_CSV)), start=1):
+        if len(text) > LONGEST_LINE:
+            raise DataError(f"{path}:{line}: more than {LONGEST_LINE} characters in a line")
         fields = text.split() if has_header else text.replace(",", " ").split()
         if not fields:
             continue
@@ -107,6 +104,11 @@ def _read_fields(path: Path, stream: Iterator[str], *, has_header: bool) -> Tabl
             header = header or columns
         elif not header:
             header = [str(number) for number in range(len(fields))]
+        left -= len(cells)
+        if left < 0 or len(cells) > MOST_COLUMNS:
+            raise DataError(
+                f"{path}:{line}: more than {MOST_COLUMNS} columns or {MOST_TEXT_CELLS} cells"
+            )
         rows.append(_row_of(cells, header, f"{path}:{line}"))
         lines.append(line)
     _check_header(header or names, path)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from benchbox.errors import DataError
+from benchbox.file_readers.bounds import LARGEST_PICTURE_FILE
+from benchbox.file_readers.regular_files import open_file
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes, Floats
@@ -36,17 +37,14 @@ def read_orientation(path: Path) -> int:
     DataError
         The file cannot be opened.
     """
-    try:
-        with path.open("rb") as file:
-            start = file.read(2)
-            if start == b"\xff\xd8":
-                block = _find_jpeg_block(file)
-            elif start == b"\x89P":
-                block = _find_png_block(file)
-            else:
-                block = b""
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    with open_file(path, LARGEST_PICTURE_FILE) as file:
+        start = file.read(2)
+        if start == b"\xff\xd8":
+            block = _find_jpeg_block(file)
+        elif start == b"\x89P":
+            block = _find_png_block(file)
+        else:
+            block = b""
     return parse_orientation(block)
 
 

@@ -10,8 +10,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import DataError
+from benchbox.file_readers import hdf5_files
+from benchbox.file_readers.bounds import LARGEST_ROW
 
 from . import images
 
 if TYPE_CHECKING:
     import h5py
 
-LARGEST_COLUMN = 1 << 30  # bytes of one column of labels
-LARGEST_ROW = 64_000_000  # values of one picture
 _OPEN = 16  # files kept open in each process
 
 
@@ -48,15 +47,10 @@ def read_column(path: Path, name: str, axes: tuple[int | None, ...]) -> np.ndarr
         The dataset is absent, of another shape, no numbers or absurdly large; names file and
         dataset.
     """
-    with _as_data_errors(path):
+    with hdf5_files.hdf5_faults(path):
         dataset = _find_dataset(_open_file(path), path, name)
         _check_dataset(dataset, path, name, axes)
-        if dataset.size * dataset.dtype.itemsize > LARGEST_COLUMN:
-            raise DataError(
-                f"{path}: {name}: more than {LARGEST_COLUMN} bytes; not the file of this dataset"
-            )
-        values: np.ndarray = dataset[()]
-        return values
+        return hdf5_files.read_dataset(dataset, f"{path}: {name}")
 
 
 def count_rows(path: Path, name: str, axes: tuple[int | None, ...]) -> int:
@@ -69,7 +63,7 @@ def count_rows(path: Path, name: str, axes: tuple[int | None, ...]) -> int:
     DataError
         The dataset is absent, of another shape, no numbers or absurdly large.
     """
-    with _as_data_errors(path):
+    with hdf5_files.hdf5_faults(path):
         dataset = _find_dataset(_open_file(path), path, name)
         _check_dataset(dataset, path, name, axes)
         rows, *picture_shape = dataset.shape
@@ -89,7 +83,7 @@ def read_row(path: Path, name: str, number: int) -> np.ndarray:
     DataError
         It cannot be read.
     """
-    with _as_data_errors(path):
+    with hdf5_files.hdf5_faults(path):
         dataset = _find_dataset(_open_file(path), path, name)
         values: np.ndarray = dataset[number]
         return values
@@ -97,7 +91,7 @@ def read_row(path: Path, name: str, number: int) -> np.ndarray:
 
 def has_dataset(path: Path, name: str) -> bool:
     """Say whether a file has a dataset of this name; raises DataError when it is no HDF5 file."""
-    with _as_data_errors(path):
+    with hdf5_files.hdf5_faults(path):
         return name in _open_file(path)
 
 
@@ -152,21 +146,7 @@ def _open_file(path: Path) -> h5py.File:
 @lru_cache(maxsize=_OPEN)
 def _open_cached(path: str, process: int, inode: int, changed: int) -> h5py.File:
     del process, inode, changed
-    try:
-        import h5py
-    except ImportError as error:
-        raise DataError(f"{path}: reading HDF5 needs h5py; pip install h5py brings it") from error
-    return h5py.File(path, "r", locking=False)
-
-
-@contextmanager
-def _as_data_errors(path: Path) -> Iterator[None]:
-    """Turn what h5py raises about a broken file into a DataError."""
-    try:
-        yield
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())[:160]
-        raise DataError(f"{path}: is no whole HDF5 file ({reason}); fetch it again") from error
+    return hdf5_files.open_kept(Path(path))
 
 
 # --- checks ---------------------------------------------------------------------------------------

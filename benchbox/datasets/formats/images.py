@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import io
 import struct
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from benchbox.errors import DataError
+from benchbox.file_readers.bounds import LARGEST_PICTURE, LARGEST_PICTURE_FILE
+from benchbox.file_readers.regular_files import open_file, read_bytes
 
 if TYPE_CHECKING:
     from benchbox.types import Bytes
 
-LARGEST_FILE = 64 * 1024 * 1024  # bytes
-LARGEST_PICTURE = 64_000_000  # pixels
 _TAIL = 4096  # bytes
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_END = b"IEND"
@@ -44,10 +45,7 @@ def decode_picture(path: Path) -> Bytes:
     """
     import cv2
 
-    with _open_file(path) as file:
-        raw = file.read(LARGEST_FILE + 1)
-    if len(raw) > LARGEST_FILE:
-        raise DataError(f"{path}: more than {LARGEST_FILE} bytes; not a picture of this dataset")
+    raw = read_bytes(path, LARGEST_PICTURE_FILE)
     width, height = _read_size(io.BytesIO(raw), path)
     if width * height > LARGEST_PICTURE:
         raise DataError(
@@ -125,14 +123,11 @@ def has_end_marker(path: Path) -> bool:
         if marker in file.read(_TAIL):
             return True
         file.seek(0)
-        return _holds_end_marker(file.read(LARGEST_FILE))
+        return _holds_end_marker(file.read(LARGEST_PICTURE_FILE))
 
 
-def _open_file(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+def _open_file(path: Path) -> AbstractContextManager[BinaryIO]:
+    return open_file(path, LARGEST_PICTURE_FILE)
 
 
 def _holds_end_marker(raw: bytes) -> bool:

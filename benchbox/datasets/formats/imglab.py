@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import DataError
+from benchbox.file_readers.xml_files import parse_xml
 
 from .marked_face import Mark, MarkedFace, MarkedFaces, image_name, number, without_points
-from .xml_files import parse_xml
 
 
 def read_imglab(path: Path, field: str = "") -> MarkedFaces:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from benchbox.errors import DataError
+from benchbox.file_readers.json_files import read_json
 
 from .marked_face import (
     LooseBox,
@@ -25,7 +26,6 @@ from .marked_face import (
     group_points,
     image_name,
     number,
-    read_json,
     stated_size,
     table,
     with_size,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import DataError
+from benchbox.file_readers.json_files import read_json
 
 from .marked_face import (
     LooseBox,
@@ -24,7 +25,6 @@ from .marked_face import (
     image_name,
     list_files,
     number,
-    read_json,
     stated_size,
     table,
     with_size,

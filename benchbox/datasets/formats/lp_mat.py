@@ -11,8 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchbox.errors import DataError
+from benchbox.file_readers import matlab_files
 
-from . import matlab
 from .marked_face import Mark, MarkedFace, MarkedFaces, list_files
 
 FIELDS = ("pt2d", "pt3d_68", "pts_2d", "pts_3d")
@@ -37,13 +37,11 @@ def read_300w_lp(path: Path, field: str = "") -> MarkedFaces:
 
 def variables(path: Path) -> dict[str, tuple[int, ...]]:
     """Return the names and shapes of the points' variables in a file; {} if it is no v5 file."""
-    from scipy.io import whosmat
-
     try:
-        found = whosmat(path)
-    except Exception:  # noqa: BLE001  whatever SciPy makes of a file of another kind
+        found = matlab_files.list_v5(path, _LARGEST)
+    except DataError:
         return {}
-    return {name: shape for name, shape, _ in found if name in FIELDS}
+    return {name: shape for name, shape in found.items() if name in FIELDS}
 
 
 def _read_folder(path: Path, field: str) -> MarkedFaces:
@@ -53,10 +51,10 @@ def _read_folder(path: Path, field: str) -> MarkedFaces:
         if field not in variables(file):
             passed += 1
             continue
-        value = matlab.read_v5(file, [field], _LARGEST)[field]
+        value = matlab_files.read_v5(file, [field], _LARGEST)[field]
         if field in _BY_ROW:
             value = value.T
-        points = matlab.check_numbers(value[:2], (2, -1), f"{file}: {field}")
+        points = matlab_files.check_numbers(value[:2], (2, -1), f"{file}: {field}")
         count = count or points.shape[1]
         if points.shape[1] != count:
             raise DataError(f"{file}: {field} has {points.shape[1]} points, others have {count}")

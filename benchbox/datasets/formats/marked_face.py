@@ -6,17 +6,15 @@ has them, in the file's own frame. `annotated_files` puts them in the order of a
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from benchbox.errors import DataError
+from benchbox.file_readers.bounds import LARGEST_PX
 from benchbox.number_text import parse_number
 
-LARGEST_FILE = 256 * 1024 * 1024  # bytes
 _MOST_FILES = 1_000_000
 _DEEPEST = 5  # folders below the one that is read
 
@@ -78,33 +76,6 @@ class LooseBox:
 # --- reading --------------------------------------------------------------------------------------
 
 
-def read_bytes(path: Path, largest: int = LARGEST_FILE) -> bytes:
-    """Read a file of bounded size; raises DataError."""
-    try:
-        if path.stat().st_size > largest:
-            raise DataError(f"{path}: more than {largest} bytes; split it into parts")
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
-
-
-def read_text(path: Path, largest: int = LARGEST_FILE) -> str:
-    """Read a text file in UTF-8, a byte order mark taken off; raises DataError."""
-    raw = read_bytes(path, largest)
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not a text in UTF-8 (byte {error.start})") from error
-
-
-def read_json(path: Path) -> Any:
-    """Read a json file; raises DataError."""
-    try:
-        return json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: is not a json file ({error})") from error
-
-
 def list_files(path: Path, suffixes: Iterable[str]) -> list[Path]:
     """List the file itself, or the files below a folder with these suffixes, in order of name.
 
@@ -132,7 +103,7 @@ def number(value: Any, where: str) -> float:
         result = parse_number(value) if isinstance(value, str) else float(value)
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{where}: {str(value)[:40]!r} is not a number") from error
-    if not math.isfinite(result) or isinstance(value, bool):
+    if not abs(result) <= LARGEST_PX or isinstance(value, bool):
         raise DataError(f"{where}: {str(value)[:40]!r} is no coordinate")
     return result
 

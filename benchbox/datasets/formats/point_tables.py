@@ -9,13 +9,12 @@ HRNet's 300-W counts from 1, its WFLW and AFLW from 0.
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchbox.errors import DataError
+from benchbox.file_readers.csv_files import open_csv
 
 from .marked_face import (
     Mark,
@@ -24,7 +23,6 @@ from .marked_face import (
     corner_box,
     image_name,
     number,
-    read_text,
     without_points,
 )
 
@@ -42,8 +40,7 @@ def read_point_table(path: Path, field: str = "") -> MarkedFaces:
         A column lacks, is doubled, or a cell is no number; names the line.
     """
     del field
-    lines = csv.reader(io.StringIO(read_text(path)), strict=True)
-    try:
+    with open_csv(path) as lines:
         header = [name.strip() for name in next(lines, [])]
         pairs = _point_columns(header, f"{path}:1")
         faces = []
@@ -55,8 +52,6 @@ def read_point_table(path: Path, field: str = "") -> MarkedFaces:
                 raise DataError(f"{where}: {len(cells)} cells, the header names {len(header)}")
             row = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
             faces.append(_read_row(row, pairs, where))
-    except csv.Error as error:
-        raise DataError(f"{path}:{lines.line_num}: is no CSV ({error})") from error
     faces, notes = without_points(faces, "rows")
     unknown = [name for name in header if not _is_known(name)]
     if unknown:

@@ -10,17 +10,9 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from benchbox.errors import DataError
+from benchbox.file_readers.regular_files import read_text
 
-from .marked_face import (
-    Mark,
-    MarkedFace,
-    MarkedFaces,
-    image_name,
-    list_files,
-    number,
-    positions,
-    read_text,
-)
+from .marked_face import Mark, MarkedFace, MarkedFaces, image_name, list_files, number, positions
 
 _LARGEST = 256 * 1024  # bytes
 _MOST_POINTS = 5000
@@ -84,6 +76,7 @@ def starts_with_count(lines: list[str]) -> bool:
     return (
         len(lines) > 1
         and lines[0].strip().isdecimal()
+        and len(lines[0].strip()) < 6
         and 0 < int(lines[0]) <= _MOST_POINTS
         and len(lines[1].split()) == 2
         and "," not in lines[1]

@@ -8,7 +8,6 @@ line, since a guess here would become a score.
 
 from __future__ import annotations
 
-import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.errors import DataError
+from benchbox.file_readers.bounds import LARGEST_PX
+from benchbox.file_readers.regular_files import read_text
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -65,19 +66,7 @@ def read_any_pts(path: Path) -> Floats:
 
 
 def _read_lines(path: Path) -> list[str]:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(_LARGEST_FILE + 1)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    if len(raw) > _LARGEST_FILE:
-        raise DataError(f"{path}: more than {_LARGEST_FILE} bytes is no .pts file")
-    try:
-        return raw.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: is not a text file (byte {error.start}); a .pts file is"
-        ) from error
+    return read_text(path, _LARGEST_FILE).splitlines()
 
 
 def _parse_header(path: Path, lines: list[str]) -> tuple[int, int]:
@@ -112,7 +101,7 @@ def _parse_points(path: Path, lines: list[str], start: int) -> list[tuple[float,
         if len(words) != 2 or not all(map(_NUMBER.fullmatch, words)):
             raise DataError(f"{path}:{number}: {shown} is not two numbers 'x y'")
         x, y = float(words[0]), float(words[1])
-        if not (math.isfinite(x) and math.isfinite(y)):
+        if not (abs(x) <= LARGEST_PX and abs(y) <= LARGEST_PX):
             raise DataError(f"{path}:{number}: {shown} is beyond all pictures")
         points.append((x, y))
     raise DataError(

@@ -7,15 +7,14 @@ the faces apart, else boxes.
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchbox.errors import DataError
+from benchbox.file_readers.csv_files import read_records
+from benchbox.file_readers.json_files import parse_json, read_json
 
 from .marked_face import (
     LooseBox,
@@ -26,8 +25,6 @@ from .marked_face import (
     group_points,
     image_name,
     number,
-    read_json,
-    read_text,
 )
 from .point_names import is_known_name
 
@@ -163,17 +160,14 @@ def _json_regions(path: Path) -> list[_Region]:
 
 def _csv_regions(path: Path) -> list[_Region]:
     regions = []
-    try:
-        for row in csv.DictReader(io.StringIO(read_text(path)), strict=True):
-            image = image_name(row.get("filename") or row.get("#filename"), str(path))
-            where = f"{path}: {image}, region {row.get('region_id')}"
-            if row.get("region_count") == "0":
-                continue
-            shape = json.loads(row.get("region_shape_attributes") or "{}")
-            attributes = json.loads(row.get("region_attributes") or "{}")
-            regions.append(_region(image, shape, attributes, where))
-    except (csv.Error, json.JSONDecodeError) as error:
-        raise DataError(f"{path}: is no CSV as VIA 2 writes it ({error})") from error
+    for row in read_records(path):
+        image = image_name(row.get("filename") or row.get("#filename"), str(path))
+        where = f"{path}: {image}, region {row.get('region_id')}"
+        if row.get("region_count") == "0":
+            continue
+        shape = parse_json(row.get("region_shape_attributes") or "{}", where)
+        attributes = parse_json(row.get("region_attributes") or "{}", where)
+        regions.append(_region(image, shape, attributes, where))
     return regions
 
 

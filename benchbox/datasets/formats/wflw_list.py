@@ -10,16 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchbox.errors import DataError
+from benchbox.file_readers.regular_files import read_text
 
-from .marked_face import (
-    MarkedFace,
-    MarkedFaces,
-    corner_box,
-    image_name,
-    number,
-    positions,
-    read_text,
-)
+from .marked_face import MarkedFace, MarkedFaces, corner_box, image_name, number, positions
 
 _COORDINATES = 196
 _FLAGS = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")

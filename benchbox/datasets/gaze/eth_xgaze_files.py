@@ -11,7 +11,7 @@ is not sorted.
 
 from __future__ import annotations
 
-import json
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ import numpy as np
 
 from benchbox.datasets.formats import hdf5
 from benchbox.errors import DataError
+from benchbox.file_readers.json_files import read_json
+from benchbox.file_readers.regular_files import read_text, short_reason
 
 from . import angles
 
@@ -65,18 +67,7 @@ def read_split(folder: Path) -> dict[str, list[str]]:
     Raises DataError for a malformed one.
     """
     path = folder / SPLIT
-    try:
-        if path.stat().st_size > _LARGEST_LIST:
-            raise DataError(
-                f"{path}: more than {_LARGEST_LIST} bytes; not the list of this dataset"
-            )
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}:{error.lineno}: is no JSON ({error.msg}); fetch it again"
-        ) from error
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); fetch it again") from error
+    content = read_json(path, largest=_LARGEST_LIST)
     lists = {}
     for key in LISTS:
         names = content.get(key) if isinstance(content, dict) else None
@@ -199,14 +190,11 @@ def read_picture(places: Sequence[tuple[Path, int]], row: int) -> Bytes:
 
 def _text(path: Path, width: int) -> Floats:
     """Read lines of `width` numbers with commas between; raises DataError naming the file."""
-    if path.stat().st_size > _LARGEST_TEXT:
-        raise DataError(f"{path}: more than {_LARGEST_TEXT} bytes; not the text of this dataset")
+    content = read_text(path, _LARGEST_TEXT)
     try:
-        values = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path}: {' '.join(str(error).split())}; must be {width} numbers a line"
-        ) from error
+        values = np.loadtxt(io.StringIO(content), delimiter=",", ndmin=2)
+    except ValueError as error:
+        raise DataError(f"{path}: {short_reason(error)}; must be {width} numbers a line") from error
     if values.shape[1:] != (width,):
         raise DataError(f"{path}: {values.shape[1]} numbers a line, must be {width}")
     return values

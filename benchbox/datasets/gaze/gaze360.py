@@ -28,8 +28,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox.datasets.formats import delimited, matlab, paths
+from benchbox.datasets.formats import delimited, paths
 from benchbox.errors import DataError
+from benchbox.file_readers import matlab_files
 from benchbox.geometry import vectors_to_angles
 from benchbox.types import CustomFiles, Finding, GazeConvention
 
@@ -201,14 +202,15 @@ def _read_metadata(path: Path) -> _Metadata:
         "person_head_bbox",
         *_BOXES.values(),
     )
-    content = matlab.read_v5(path, names, _LARGEST_FILE)
+    content = matlab_files.read_v5(path, names, _LARGEST_FILE)
     columns = {}
     for name in _COLUMNS:
-        columns[name] = np.asarray(content[name]).ravel()
+        flat = np.asarray(content[name]).ravel()
+        columns[name] = matlab_files.check_numbers(flat, (-1,), f"{path}: {name}").astype(np.int64)
     count = len(columns["recording"])
     if any(len(column) != count for column in columns.values()):
         raise DataError(f"{path}: {', '.join(_COLUMNS)} have different lengths")
-    recordings = [str(np.asarray(cell).ravel()[0]) for cell in content["recordings"].ravel()]
+    recordings = matlab_files.read_texts(content["recordings"], f"{path}: recordings")
     tables = {}
     for name, width in {
         "gaze_dir": 3,
@@ -217,7 +219,7 @@ def _read_metadata(path: Path) -> _Metadata:
         "person_head_bbox": 4,
         **dict.fromkeys(_BOXES.values(), 4),
     }.items():
-        tables[name] = matlab.check_numbers(content[name], (count, width), f"{path}: {name}")
+        tables[name] = matlab_files.check_numbers(content[name], (count, width), f"{path}: {name}")
     row_of: dict[tuple[str, int, int], int] = {}
     for row in range(count):
         recording = int(columns["recording"][row])

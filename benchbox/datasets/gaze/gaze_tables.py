@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from benchbox.datasets.formats import delimited, paths
 from benchbox.errors import DataError
+from benchbox.file_readers.json_files import read_json_table
 from benchbox.geometry import vectors_to_angles
 from benchbox.types import CustomFiles, GazeConvention, GazeFiles, GazeScreen
 
@@ -196,7 +196,7 @@ class _TableReader:
             return {}
         where = f"{self._card}, source.gaze.people"
         path = self._root / paths.check_relative_path(self._gaze.people, where)
-        content = _read_json(path)
+        content = read_json_table(path)
         lists: dict[str, tuple[str, ...]] = {}
         part_of: dict[str, str] = {}
         for part in self._source.parts:
@@ -378,20 +378,6 @@ def _stack_also(also: Sequence[Mapping[str, str]]) -> dict[str, np.ndarray]:
 
 
 # --- files beside the tables ----------------------------------------------------------------------
-
-
-def _read_json(path: Path) -> dict[str, object]:
-    try:
-        if path.stat().st_size > _LARGEST_LIST:
-            raise DataError(f"{path}: more than {_LARGEST_LIST} bytes; that is no list of people")
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: is no JSON ({error})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: holds no table part → people")
-    return content
 
 
 def _read_screens(path: Path) -> dict[str, GazeScreen]:

@@ -28,8 +28,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox.datasets.formats import delimited, matlab, paths
+from benchbox.datasets.formats import delimited, paths
 from benchbox.errors import DataError
+from benchbox.file_readers import matlab_files
 from benchbox.geometry import tight_box, vectors_to_angles
 from benchbox.types import CustomFiles, Finding, GazeConvention
 
@@ -208,24 +209,33 @@ def _check_calibration(people: list[_Person]) -> list[Finding]:
 def _screen_gap_mm(person: _Person) -> float:
     """Return by how much targets lie off the points of the screen at most."""
     folder = person.folder / "Calibration"
-    pose = matlab.read_v5(folder / "monitorPose.mat", ("rvects", "tvecs"), _LARGEST_FILE)
+    pose = matlab_files.read_v5(folder / "monitorPose.mat", ("rvects", "tvecs"), _LARGEST_FILE)
     keys = ("width_pixel", "height_pixel", "width_mm", "height_mm")
-    size = matlab.read_v5(folder / "screenSize.mat", keys, _LARGEST_FILE)
-    width_px, height_px, width_mm, height_mm = (
-        float(np.asarray(size[key]).ravel()[0]) for key in keys
-    )
+    size = matlab_files.read_v5(folder / "screenSize.mat", keys, _LARGEST_FILE)
+    sides = []
+    for key in keys:
+        where = f"{folder / 'screenSize.mat'}: {key}"
+        side = float(matlab_files.check_numbers(np.ravel(size[key]), (1,), where)[0])
+        if side <= 0:
+            raise DataError(f"{where}: is {side:g}, must be above 0")
+        sides.append(side)
+    width_px, height_px, width_mm, height_mm = sides
     screen = np.zeros((len(person.numbers), 3))
     screen[:, 0] = person.numbers[:, 0] / width_px * width_mm
     screen[:, 1] = person.numbers[:, 1] / height_px * height_mm
-    turn = _matrices(np.asarray(pose["rvects"], np.float64).reshape(1, 3))[0]
-    targets = screen @ turn.T + np.asarray(pose["tvecs"], np.float64).reshape(3)
+    where = str(folder / "monitorPose.mat")
+    turns = matlab_files.check_numbers(np.ravel(pose["rvects"]), (3,), f"{where}: rvects")
+    moves = matlab_files.check_numbers(np.ravel(pose["tvecs"]), (3,), f"{where}: tvecs")
+    targets = screen @ _matrices(turns[None])[0].T + moves
     return float(np.linalg.norm(targets - person.numbers[:, 23:26], axis=1).max())
 
 
 def _centre_gap_mm(person: _Person) -> float:
     """Return by how much face centres lie off the mean of the model's points at most."""
-    model = matlab.read_v5(person.folder.parent / MODEL, ("model",), _LARGEST_FILE)["model"]
-    middle = np.asarray(model, np.float64).reshape(3, -1).mean(axis=1)
+    path = person.folder.parent / MODEL
+    stored = matlab_files.read_v5(path, ("model",), _LARGEST_FILE)["model"]
+    model = matlab_files.check_numbers(stored, (3, -1), f"{path}: model")
+    middle = model.mean(axis=1)
     heads = _matrices(person.numbers[:, 14:17])
     centres = heads @ middle + person.numbers[:, 17:20]
     return float(np.linalg.norm(centres - person.numbers[:, 20:23], axis=1).max())

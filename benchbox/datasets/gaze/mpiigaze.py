@@ -27,6 +27,8 @@ from benchbox.datasets import sample_checks
 from benchbox.datasets.formats import images
 from benchbox.datasets.index import name_place
 from benchbox.errors import DataError
+from benchbox.file_readers import matlab_files
+from benchbox.file_readers.regular_files import library_faults, read_text
 from benchbox.geometry import vectors_to_angles
 from benchbox.types import Access, Finding, Index
 
@@ -138,12 +140,8 @@ def _listed_eyes(folder: Path, person: str) -> list[_Eye]:
     path = folder / _LISTS / f"{person}.txt"
     if not path.is_file():
         return []
-    if path.stat().st_size > _LARGEST_LIST:
-        raise DataError(f"{path}: more than {_LARGEST_LIST} bytes; not the list of this dataset")
     eyes, times = [], Counter[str]()
-    for number, line in enumerate(
-        path.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1
-    ):
+    for number, line in enumerate(read_text(path, _LARGEST_LIST).splitlines(), start=1):
         if not line.strip():
             continue
         found = _LINE.fullmatch(line.strip())
@@ -169,29 +167,14 @@ def _cached_day(path: Path) -> _Day | None:
 def _read_day(name: str, changed: int) -> _Day:
     """Read one day's `.mat`; raises DataError naming the file and what it lacks."""
     del changed
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
     path = Path(name)
-    if path.stat().st_size > _LARGEST_DAY:
-        raise DataError(f"{path}: more than {_LARGEST_DAY} bytes; not a file of this dataset")
-    try:
-        content = loadmat(path, struct_as_record=False, squeeze_me=True)
+    content = matlab_files.read_v5(
+        path, ("data", "filenames"), _LARGEST_DAY, struct_as_record=False, squeeze_me=True
+    )
+    with library_faults(path, "day file of MPIIGaze", advice="fetch it"):
         names = [str(one) for one in np.atleast_1d(content["filenames"])]
         sides = {side: getattr(content["data"], side) for side in ("left", "right")}
         columns = {side: (held.image, held.gaze, held.pose) for side, held in sides.items()}
-    except (
-        MatReadError,
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        NotImplementedError,
-        OSError,
-    ) as error:
-        raise DataError(
-            f"{path}: is no day file of MPIIGaze ({type(error).__name__}: {error}); fetch it"
-        ) from error
     count = len(names)
     images, gaze, pose = ({}, {}, {})  # type: tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
     for side, (image, direction, head) in columns.items():

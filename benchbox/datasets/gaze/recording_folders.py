@@ -27,7 +27,6 @@ the moved face. It also takes the 1-based grid for 0-based, one cell off: add 1 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,6 +36,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import DataError
+from benchbox.file_readers.json_files import read_json, read_json_table
 
 from . import apple_devices
 
@@ -250,7 +250,7 @@ def _check_orientation(values: Floats, path: Path, frames: Sequence[str]) -> np.
 
 
 def _read_frames(path: Path) -> list[str]:
-    content = _read_json(path)
+    content = read_json(path, largest=_MAX_FILE_BYTES)
     if not isinstance(content, list):
         raise DataError(f"{path}: holds no list of frames")
     for row, name in enumerate(content):
@@ -311,24 +311,4 @@ def _read_text(table: Mapping[str, Any], key: str, path: Path) -> str:
 
 
 def _read_table(path: Path) -> dict[str, Any]:
-    content = _read_json(path)
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: holds no table")
-    return content
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise DataError(
-                f"{path}: more than {_MAX_FILE_BYTES} bytes; not a file of this dataset"
-            )
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}:{error.lineno}: is no JSON ({error.msg}); fetch it again"
-        ) from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: is no JSON ({error}); fetch it again") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    return read_json_table(path, largest=_MAX_FILE_BYTES)

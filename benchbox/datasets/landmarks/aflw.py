@@ -28,9 +28,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.datasets import sample_checks
-from benchbox.datasets.formats import matlab, paths
+from benchbox.datasets.formats import paths
 from benchbox.datasets.index import note_left_out, picture_cache_key, take_rows
 from benchbox.errors import DataError
+from benchbox.file_readers import matlab_files
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
 
@@ -169,11 +170,11 @@ def _no_faces() -> _Faces:
 
 
 def _read_faces(path: Path) -> _Faces:
-    content = matlab.read_v5(path, _VARIABLES, _LARGEST_FILE)
-    data = matlab.check_numbers(content["data"], (-1, 38), f"{path}: data")
+    content = matlab_files.read_v5(path, _VARIABLES, _LARGEST_FILE)
+    data = matlab_files.check_numbers(content["data"], (-1, 38), f"{path}: data")
     count = len(data)
-    corners = matlab.check_numbers(content["bbox"], (count, 4), f"{path}: bbox")
-    mask = matlab.check_numbers(content["mask_new"], (count, 19), f"{path}: mask_new")
+    corners = matlab_files.check_numbers(content["bbox"], (count, 4), f"{path}: bbox")
+    mask = matlab_files.check_numbers(content["mask_new"], (count, 19), f"{path}: mask_new")
     if not np.isin(mask, (0, 1)).all():
         raise DataError(f"{path}: mask_new holds something other than 0 and 1")
     left, right, top, bottom = corners.T
@@ -206,7 +207,7 @@ def _read_names(cells: Any, count: int, path: Path) -> tuple[str, ...]:
 
 def _training_rows(order: Any, count: int, path: Path) -> Bools:
     """Say which rows train: the first 20,000 of the permutation `ra`, which counts from 1."""
-    ra = matlab.check_numbers(np.asarray(order).ravel(), (-1,), f"{path}: ra")
+    ra = matlab_files.check_numbers(np.asarray(order).ravel(), (-1,), f"{path}: ra")
     if not np.array_equal(np.sort(ra), np.arange(1, count + 1)):
         raise DataError(
             f"{path}: ra is no permutation of 1 … {count}; without it the split is unknown"

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.datasets import sample_checks
-from benchbox.datasets.formats import images, matlab
+from benchbox.datasets.formats import images
 from benchbox.errors import DataError
+from benchbox.file_readers import hdf5_files, matlab_files
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
 
@@ -115,13 +116,13 @@ def _read_part(folder: Path, part: str, notes: list[str]) -> tuple[Floats, Float
 def _read_annotations(path: Path, part: str) -> tuple[Floats, Floats]:
     """Return phis (N, 87) and corner boxes (N, 4) of a file."""
     suffix = _SUFFIX[part]
-    with matlab.open_v73(path) as file:
-        phis = matlab.read_matrix(file, path, f"phis{suffix}")
-        boxes = matlab.read_matrix(file, path, f"bboxes{suffix}")
+    with matlab_files.open_v73(path) as file:
+        phis = matlab_files.read_matrix(file, path, f"phis{suffix}")
+        boxes = matlab_files.read_matrix(file, path, f"bboxes{suffix}")
         pictures = len(_references(file, path, part))
     where = f"{path}: phis{suffix}"
-    phis = matlab.check_numbers(phis, (-1, 3 * _POINTS), where)
-    boxes = matlab.check_numbers(boxes, (len(phis), 4), f"{path}: bboxes{suffix}")
+    phis = matlab_files.check_numbers(phis, (-1, 3 * _POINTS), where)
+    boxes = matlab_files.check_numbers(boxes, (len(phis), 4), f"{path}: bboxes{suffix}")
     if pictures != len(phis):
         raise DataError(
             f"{path}: {pictures} pictures and {len(phis)} rows of points; fetch it again"
@@ -163,7 +164,7 @@ def _references(file: Any, path: Path, part: str) -> Any:
         raise DataError(
             f"{path}: holds no cell array of pictures {name!r}; is it the official file?"
         )
-    return cells[()].ravel()
+    return hdf5_files.read_dataset(cells, f"{path}: {name}").ravel()
 
 
 # --- pictures -------------------------------------------------------------------------------------
@@ -180,14 +181,16 @@ def read_picture(path: Path, part: str, row: int) -> Bytes:
         The file has no such row, or what it holds there is no picture.
     """
     where = f"{path}: picture {row + 1}"
-    with matlab.open_v73(path) as file:
+    with matlab_files.open_v73(path) as file:
         references = _references(file, path, part)
         if row >= len(references):
             raise DataError(f"{where}: there are only {len(references)}")
         cell = file[references[row]]
+        if not hasattr(cell, "shape") or not hasattr(cell, "dtype"):
+            raise DataError(f"{where} is a group, no picture of this dataset")
         if cell.dtype != np.uint8 or cell.ndim not in (2, 3) or cell.size > 3 * LARGEST_PICTURE:
             raise DataError(f"{where} is {cell.dtype} {cell.shape}, no picture of this dataset")
-        stored = np.asarray(cell[()]).T  # MATLAB's H x W x 3 arrives as (3, W, H)
+        stored = hdf5_files.read_dataset(cell, where).T  # MATLAB's H x W x 3 arrives as (3, W, H)
     if stored.ndim == 2:
         stored = np.stack([stored] * 3, axis=-1)
     if stored.shape[2] != 3:

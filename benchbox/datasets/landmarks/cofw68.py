@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.datasets import sample_checks
-from benchbox.datasets.formats import matlab
 from benchbox.datasets.index import name_place
 from benchbox.errors import DataError
+from benchbox.file_readers import matlab_files
 from benchbox.geometry import tight_box
 from benchbox.types import Access, Finding, Index
 
@@ -116,9 +116,9 @@ def _annotation_numbers(folder: Path) -> list[int]:
 def _read_face(folder: Path, number: int) -> tuple[Floats, Bools]:
     """Return the points (68, 2) px and their visibility (68,) of one face."""
     path = folder / "test_annotations" / f"{number}_points.mat"
-    content = matlab.read_v5(path, ("Points", "Occ"), _LARGEST_FILE)
-    points = matlab.check_numbers(content["Points"], (68, 2), f"{path}: Points")
-    occluded = matlab.check_numbers(np.asarray(content["Occ"]).ravel(), (68,), f"{path}: Occ")
+    content = matlab_files.read_v5(path, ("Points", "Occ"), _LARGEST_FILE)
+    points = matlab_files.check_numbers(content["Points"], (68, 2), f"{path}: Points")
+    occluded = matlab_files.check_numbers(np.asarray(content["Occ"]).ravel(), (68,), f"{path}: Occ")
     if not np.isin(occluded, (0, 1)).all():
         raise DataError(f"{path}: Occ holds something other than 0 and 1")
     return points, occluded == 0
@@ -130,9 +130,9 @@ def _read_boxes(folder: Path, numbers: list[int], notes: list[str]) -> Floats:
     if not path.is_file():
         notes.append(f"there is no file {path}; +box=ground_truth needs none")
         return np.full((len(numbers), 4), np.nan)
-    stored = matlab.read_v5(path, ("bboxes",), _LARGEST_FILE)["bboxes"]
+    stored = matlab_files.read_v5(path, ("bboxes",), _LARGEST_FILE)["bboxes"]
     # int16 in the file: sums would wrap
-    boxes = matlab.check_numbers(stored, (FACES, 4), f"{path}: bboxes")
+    boxes = matlab_files.check_numbers(stored, (FACES, 4), f"{path}: bboxes")
     corners = cofw.corners_of_sizes(boxes, f"{path}: bboxes")
     return corners[np.array(numbers, np.intp) - 1]
 

@@ -23,6 +23,7 @@ from benchbox.datasets.index import (
     read_picture,
 )
 from benchbox.errors import DataError
+from benchbox.file_readers.regular_files import read_text
 from benchbox.geometry import tight_box
 from benchbox.number_text import parse_numbers
 from benchbox.types import Access, Finding, Index
@@ -128,12 +129,7 @@ def _read_box(path: Path) -> Floats:
 
 
 def _read_lines(path: Path) -> list[str]:
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; not a file of this dataset")
-        return path.read_text(encoding="ascii").split("\n")[:-1] or [""]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from error
+    return read_text(path, _LARGEST_FILE).split("\n")[:-1] or [""]
 
 
 def _parse_numbers(line: str, count: int, where: str) -> list[float]:

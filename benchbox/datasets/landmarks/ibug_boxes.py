@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.datasets.formats import matlab
 from benchbox.errors import DataError
+from benchbox.file_readers import matlab_files
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -53,7 +53,7 @@ def read_boxes(path: Path) -> Mapping[str, FaceBoxes]:
         The file is no such MATLAB file or a row is malformed; names file and row.
     """
     boxes_by_key: dict[str, FaceBoxes] = {}
-    cells = matlab.read_v5(path, [_VARIABLE], _LARGEST_FILE)[_VARIABLE].ravel()
+    cells = matlab_files.read_v5(path, [_VARIABLE], _LARGEST_FILE)[_VARIABLE].ravel()
     for number, cell in enumerate(cells, start=1):
         try:
             row = cell[0, 0]

@@ -29,6 +29,7 @@ from benchbox.datasets import sample_checks
 from benchbox.datasets.formats import paths
 from benchbox.datasets.index import note_left_out, picture_cache_key, read_picture, take_rows
 from benchbox.errors import DataError
+from benchbox.file_readers.regular_files import read_text
 from benchbox.geometry import tight_box
 from benchbox.number_text import parse_numbers
 from benchbox.types import Access, Finding, Index
@@ -183,7 +184,7 @@ def _find_list(folder: Path, part: str, notes: list[str]) -> _List:
 def _read_list(path: Path) -> _List:
     numbers: list[list[float]] = []
     pictures: list[str] = []
-    for number, line in enumerate(_read_lines(path), start=1):
+    for number, line in enumerate(read_text(path, _LARGEST_FILE).splitlines(), start=1):
         where = f"{path}:{number}"
         words = line.split()
         if not words:
@@ -202,19 +203,6 @@ def _read_list(path: Path) -> _List:
         flags=table[:, 200:] == 1,
         pictures=tuple(pictures),
     )
-
-
-def _read_lines(path: Path) -> list[str]:
-    try:
-        if path.stat().st_size > _LARGEST_FILE:
-            raise DataError(
-                f"{path}: more than {_LARGEST_FILE} bytes; not the file of this dataset"
-            )
-        return path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is not a text file (byte {error.start})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _parse_numbers(words: Sequence[str], where: str) -> list[float]:
@@ -308,7 +296,7 @@ def _verify_subsets(folder: Path, faces: Index) -> list[Finding]:
 def _subset_keys(path: Path) -> set[tuple[str, float, float]]:
     """Return the faces of a subset list, whose lines hold 196 coordinates and a path."""
     keys = set()
-    for line in _read_lines(path):
+    for line in read_text(path, _LARGEST_FILE).splitlines():
         words = line.split()
         if len(words) == 197:
             x, y = parse_numbers(words[:2])

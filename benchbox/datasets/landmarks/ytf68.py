@@ -11,7 +11,6 @@ No detector boxes exist: the only box is the tight one around the true points, a
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import re
 from collections import Counter
@@ -25,6 +24,8 @@ import numpy as np
 from benchbox.datasets import sample_checks
 from benchbox.datasets.index import name_place, note_left_out, picture_cache_key, read_picture
 from benchbox.errors import DataError
+from benchbox.file_readers.bounds import MOST_CELLS
+from benchbox.file_readers.csv_files import open_csv
 from benchbox.geometry import tight_box
 from benchbox.number_text import parse_numbers
 from benchbox.types import Access, Finding, Index
@@ -157,25 +158,17 @@ def _read_csv(path: Path) -> tuple[list[str], Floats]:
 
     Raises DataError with the line of what is malformed.
     """
-    if path.stat().st_size > _LARGEST_FILE:
-        raise DataError(f"{path}: more than {_LARGEST_FILE} bytes; not the file of this dataset")
     names: list[str] = []
     rows: list[list[float]] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            _check_columns(next(reader, []), f"{path}:1")
-            for row in reader:
-                where = f"{path}:{reader.line_num}"
-                if not row:  # a blank line
-                    continue
-                _check_columns(row, where)
-                names.append(_parse_name(row[0], where))
-                rows.append(_parse_numbers(row[1:], where))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: is not a CSV file ({error})") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    with open_csv(path, largest=_LARGEST_FILE, most_cells=MOST_CELLS) as reader:
+        _check_columns(next(reader, []), f"{path}:1")
+        for row in reader:
+            where = f"{path}:{reader.line_num}"
+            if not row:  # a blank line
+                continue
+            _check_columns(row, where)
+            names.append(_parse_name(row[0], where))
+            rows.append(_parse_numbers(row[1:], where))
     doubled = [name for name, times in Counter(names).items() if times > 1]
     if doubled:
         raise DataError(f"{path}: {min(doubled)!r} is there twice")

@@ -263,10 +263,7 @@ def read_training_log(run: Run) -> tuple[TrainingStage, ...]:
 
     Raises ResultError naming the line that is wrong.
     """
-    try:
-        lines = run_folders.read_log(run).splitlines()
-    except UnicodeDecodeError as fault:
-        raise ResultError(f"log.csv: not UTF-8 at byte {fault.start}") from fault
+    lines = run_folders.read_log(run).splitlines()
     if len(lines) > _MAX_LOG_LINES:
         raise ResultError(f"log.csv: more than {_MAX_LOG_LINES:,} lines")
     curves: dict[str, tuple[list[float], list[float]]] = {}

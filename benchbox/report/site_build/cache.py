@@ -17,6 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchbox.atomic_write import write_whole
+from benchbox.errors import DataError
+from benchbox.file_readers.json_files import read_json_table
 
 _FOLDER, _FILE = ".cache", "pages.json"
 _PACKAGE = Path(__file__).parents[2]
@@ -32,14 +34,14 @@ def load_digests(out: Path) -> dict[str, PageDigests]:
     Empty where nothing that this code wrote can be read.
     """
     try:
-        document = json.loads((out / _FOLDER / _FILE).read_text(encoding="utf-8"))
+        document = read_json_table(out / _FOLDER / _FILE)
         if document["generator"] != generator_digest():
             return {}
         digests = {}
         for name, (inputs, content) in document["pages"].items():
             digests[str(name)] = str(inputs), str(content)
         return digests
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (DataError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 

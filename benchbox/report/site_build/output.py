@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from benchbox.atomic_write import write_whole
 from benchbox.errors import ResultError
+from benchbox.file_readers.json_files import parse_json
+from benchbox.file_readers.regular_files import read_text
 from benchbox.report.charts import face_drawings
 
 from . import cache, parallel
@@ -157,14 +159,14 @@ def _files_in_manifest(out: Path) -> set[str]:
         " folder; else choose another with --out"
     )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, fault=ResultError)
         if _CONFLICT.search(text):
             return _files_of_both_sides(text, wrong)
-        manifest = json.loads(text)
+        manifest = parse_json(text, path, fault=ResultError)
         names, maker = set(manifest["files"]), manifest["made_by"]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
+    except (ResultError, KeyError, TypeError) as fault:
         raise ResultError(wrong) from fault
-    if maker != _MAKER or not all(_is_site_path(name) for name in names):
+    if maker != _MAKER or not all(isinstance(name, str) and _is_site_path(name) for name in names):
         raise ResultError(wrong)
     return names
 
@@ -181,7 +183,7 @@ def _files_of_both_sides(text: str, wrong: str) -> set[str]:
         maker = maker or line.strip().rstrip(",") == f'"made_by": "{_MAKER}"'
         if entry is None or entry["name"] in ("schema", "made_by"):
             continue
-        name = json.loads(entry["name"].join('""'))
+        name = parse_json(entry["name"].join('""'), wrong, fault=ResultError)
         if not _is_site_path(name):
             raise ResultError(wrong)
         names.add(name)

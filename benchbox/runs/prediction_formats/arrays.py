@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.datasets import shape_fit
-from benchbox.datasets.formats import matlab
-from benchbox.datasets.formats.marked_face import list_files, read_text
+from benchbox.datasets.formats.marked_face import list_files
 from benchbox.datasets.formats.pts import read_any_pts
 from benchbox.errors import ResultError
+from benchbox.file_readers import hdf5_files, matlab_files, parquet_files
+from benchbox.file_readers.bounds import LARGEST_ARRAYS
+from benchbox.file_readers.numpy_files import map_npy
+from benchbox.file_readers.regular_files import read_text
 
 from .found_face import FoundFace, FoundFaces, Hints
 
 if TYPE_CHECKING:
     from benchbox.types import Floats, Layout
 
-_LARGEST = 1 << 30
 _ANNOTATED = re.compile(r"(.+)#(\d+)")  # pair#2: the second annotated face of pair
 _COORDINATE = re.compile(r"([xy])_?(\d+)")
 
@@ -51,15 +53,7 @@ def read_pts(path: Path, hints: Hints) -> FoundFaces:
 
 def read_npy(path: Path, hints: Hints) -> FoundFaces:
     """Read a stack (N, K, 2 or 3) whose rows a text of the same name, or --names, calls."""
-    try:
-        stack = np.load(path, allow_pickle=False, mmap_mode="r")
-    except ValueError as fault:
-        if "pickle" in str(fault) or "object" in str(fault).lower():
-            raise ResultError(
-                f"{path.name}: holds pickled objects, which are refused: save a plain array, "
-                "np.savez(file, ids=…, values=…), or one array per picture with np.savez"
-            ) from fault
-        raise ResultError(f"{path.name}: is no whole .npy file ({fault})") from fault
+    stack = map_npy(path, largest=LARGEST_ARRAYS, fault=ResultError)
     if stack.ndim != 3 or stack.shape[2] not in (2, 3) or stack.dtype.kind not in "fiu":
         raise ResultError(f"{path.name}: is {stack.dtype} {stack.shape}, must be N x K x 2 numbers")
     names_file = hints.names or path.with_suffix(".txt")
@@ -90,7 +84,10 @@ def _named_face(name: str, points: Floats) -> FoundFace:
 
 def read_mat(path: Path, hints: Hints, layout: Layout) -> FoundFaces:
     """Read a variable of points and one of names, MATLAB 5 or 7.3."""
-    variables, names = _read_v73(path) if _is_hdf5(path) else _read_v5(path)
+    if matlab_files.is_v73(path, ResultError):
+        variables, names = _read_v73(path)
+    else:
+        variables, names = _read_v5(path)
     if hints.field:
         variables = {key: value for key, value in variables.items() if key == hints.field}
     if len(variables) != 1:
@@ -104,27 +101,15 @@ def read_mat(path: Path, hints: Hints, layout: Layout) -> FoundFaces:
     return FoundFaces(faces, None, "a .mat does not say; MATLAB itself counts from 1")
 
 
-def _is_hdf5(path: Path) -> bool:
-    with path.open("rb") as stream:
-        head = stream.read(1024)
-    return b"\x89HDF" in head or b"MATLAB 7.3" in head
-
-
 def _read_v5(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    from scipy.io import whosmat
-
-    try:
-        listed = [name for name, _, _ in whosmat(path)]
-        content = matlab.read_v5(path, listed, _LARGEST)
-    except (ValueError, TypeError, NotImplementedError) as fault:
-        raise ResultError(f"{path.name}: is not a MATLAB file ({fault})") from fault
+    content = matlab_files.read_v5(path, None, fault=ResultError)
     variables: dict[str, np.ndarray] = {}
     names: list[str] = []
     for key, value in content.items():
         if value.dtype.kind in "fiu" and value.size > 2:
             variables[key] = np.asarray(value, np.float64)
         elif value.dtype.kind == "O":
-            names = [str(np.ravel(cell)[0]) for cell in value.ravel() if np.size(cell)]
+            names = matlab_files.read_texts(value, f"{path.name}: {key}", ResultError)
         elif value.dtype.kind == "U":
             names = [str(text).strip() for text in value.ravel()]
     return variables, names
@@ -133,17 +118,19 @@ def _read_v5(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
 def _read_v73(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
     variables: dict[str, np.ndarray] = {}
     names: list[str] = []
-    with matlab.open_v73(path) as file:
+    with matlab_files.open_v73(path) as file:
         for key, value in file.items():
             if key.startswith("#") or not hasattr(value, "dtype"):
                 continue
             if value.dtype.kind == "O":  # references to texts
-                for reference in np.ravel(value[()].T):
-                    codes = np.ravel(file[reference][()])
+                where = f"{path.name}: {key}"
+                for reference in np.ravel(hdf5_files.read_dataset(value, where, ResultError).T):
+                    codes = np.ravel(hdf5_files.read_dataset(file[reference], where, ResultError))
                     names.append("".join(map(chr, codes.tolist())))
             elif value.dtype.kind in "fiu" and value.size > 2:
                 # h5py shows MATLAB's column-major arrays transposed
-                variables[key] = np.asarray(value[()].T, np.float64)
+                stored = hdf5_files.read_dataset(value, f"{path.name}: {key}", ResultError)
+                variables[key] = np.asarray(stored.T, np.float64)
     return variables, names
 
 
@@ -188,17 +175,7 @@ def _stack_of_rows(value: np.ndarray, layout: Layout, where: str) -> Floats:
 def read_parquet(path: Path, hints: Hints) -> FoundFaces:
     """Read a table: id and x0, y0, …; id and landmarks [[x, y], …]; image, face, point, x, y."""
     del hints
-    try:
-        import pyarrow.lib
-        from pyarrow import parquet
-    except ImportError as fault:
-        raise ResultError(
-            f"{path.name}: Parquet is read by pyarrow, which is not here: pip install pyarrow"
-        ) from fault
-    try:
-        table = parquet.read_table(path)
-    except (OSError, pyarrow.lib.ArrowException) as fault:
-        raise ResultError(f"{path.name}: is no whole Parquet file ({fault})") from fault
+    table = parquet_files.read_parquet(path, ResultError)
     columns = {name: table.column(name) for name in table.column_names}
     if {"point", "x", "y"} <= set(columns) and {"image", "id"} & set(columns):
         faces = _long_faces(columns, path)

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from benchbox.datasets.formats.marked_face import number, read_json, table
+from benchbox.datasets.formats.marked_face import number, table
 from benchbox.errors import ResultError
+from benchbox.file_readers.json_files import read_json
 
 from .found_face import FoundFace, FoundFaces
 

@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from benchbox.datasets.formats.imglab import read_imglab
-from benchbox.datasets.formats.marked_face import number, read_json
+from benchbox.datasets.formats.marked_face import number
 from benchbox.datasets.formats.point_names import number_points
 from benchbox.errors import ResultError
+from benchbox.file_readers.json_files import read_json
+from benchbox.file_readers.numpy_files import open_npz
 from benchbox.types import Layout
 
 from .found_face import FoundFace, FoundFaces, Hints
@@ -88,13 +90,13 @@ def read_insightface(path: Path, hints: Hints, wanted: Layout) -> FoundFaces:
             f"{wanted.name})"
         )
     faces = []
-    with np.load(path, allow_pickle=False) as archive:
-        for key in archive.files:
+    with open_npz(path, fault=ResultError) as archive:
+        for key in archive:
             image, slash, name = key.rpartition("/")
             if not slash or name != kind:
                 continue
             values = archive[key]
-            if values.ndim != 3 or values.shape[2] not in (2, 3):
+            if values.ndim != 3 or values.shape[2] not in (2, 3) or values.dtype.kind not in "fiu":
                 raise ResultError(f"{path.name}: {key} is {values.shape}, must be faces x K x 2")
             for points in values:
                 faces.append(FoundFace(np.asarray(points[:, :2], np.float64), image=image))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchbox.datasets.formats.marked_face import read_text
 from benchbox.errors import ResultError
+from benchbox.file_readers.csv_files import open_csv
 from benchbox.number_text import parse_integer
 
 if TYPE_CHECKING:
@@ -103,16 +101,16 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 
     Raises DataError for what is no text, ResultError for a row of another length.
     """
-    lines = csv.reader(io.StringIO(read_text(path)))
-    header = [name.strip() for name in next(lines, [])]
     rows = []
-    for cells in lines:
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) != len(header):
-            raise ResultError(
-                f"{path}:{lines.line_num}: {len(cells)} cells, the header names {len(header)}"
-            )
-        plain = [cell.strip() for cell in cells]
-        rows.append(dict(zip(header, plain, strict=True)))
+    with open_csv(path) as lines:
+        header = [name.strip() for name in next(lines, [])]
+        for cells in lines:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                raise ResultError(
+                    f"{path}:{lines.line_num}: {len(cells)} cells, the header names {len(header)}"
+                )
+            plain = [cell.strip() for cell in cells]
+            rows.append(dict(zip(header, plain, strict=True)))
     return rows

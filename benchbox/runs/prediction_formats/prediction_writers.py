@@ -6,7 +6,6 @@ them to the card's layout where a map is named, and matches them to the test ite
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +14,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.datasets import open_protocol_dataset
-from benchbox.datasets.formats.marked_face import list_files, read_json, read_text
+from benchbox.datasets.formats.marked_face import list_files
 from benchbox.errors import ResultError
+from benchbox.file_readers.json_files import read_json
+from benchbox.file_readers.numpy_files import open_npz
+from benchbox.file_readers.regular_files import read_text
 from benchbox.layouts import (
     LAYOUTS,
     MAPS,
@@ -153,17 +155,12 @@ def _recognise_csv(path: Path) -> str:
 
 def _recognise_npz(path: Path) -> str:
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (OSError, zipfile.BadZipFile):
+        with open_npz(path, fault=ResultError) as arrays:
+            names = {name.rpartition("/")[2] for name in arrays}
+    except ResultError:
         return NATIVE  # which says what is wrong
-    for name in names:
-        if name.removesuffix(".npy").rpartition("/")[2] in (
-            "kps",
-            "landmark_3d_68",
-            "landmark_2d_106",
-        ):
-            return "insightface"
+    if names & {"kps", "landmark_3d_68", "landmark_2d_106"}:
+        return "insightface"
     return NATIVE
 
 

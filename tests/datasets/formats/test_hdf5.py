@@ -84,7 +84,7 @@ def test_a_header_that_promises_too_much_allocates_nothing(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("labels", (1 << 40, 2), "f8", chunks=(16, 2))
         file.create_dataset("pictures", (2, 1 << 20, 1 << 20, 3), "u1", chunks=(1, 16, 16, 3))
-    with pytest.raises(DataError, match=r"labels: more than \d+ bytes"):
+    with pytest.raises(DataError, match=r"labels: 17592186044416 bytes, of which 0 are stored"):
         hdf5.read_column(tmp_path / "a.h5", "labels", (None, 2))
     with pytest.raises(DataError, match=r"pictures: pictures of .* are more than \d+ values"):
         hdf5.count_rows(tmp_path / "a.h5", "pictures", (None, None, None, 3))

@@ -88,7 +88,7 @@ def test_exponents_and_signs_are_numbers(tmp_path):
         ),
         (text().replace("2.250000 3.250000", "1 2 3"), r"a\.pts:5: '1 2 3' is not two numbers"),
         (text() + text(), r"a\.pts:73: 'version: 1' after the closing brace"),
-        ("\x00" * 70_000, r"a\.pts: more than 65536 bytes is no \.pts file"),
+        ("\x00" * 70_000, r"a\.pts: 70000 bytes, more than 65536 bytes"),
     ],
 )
 def test_a_malformed_file_is_refused_by_file_and_line(tmp_path, content, message):
@@ -101,7 +101,7 @@ def test_a_malformed_file_is_refused_by_file_and_line(tmp_path, content, message
 def test_what_is_no_text_or_not_there_is_refused(tmp_path):
     path = tmp_path / "a.pts"
     path.write_bytes(b"version: 1\n\xff\xd8")
-    with pytest.raises(DataError, match=r"a\.pts: is not a text file \(byte 11\)"):
+    with pytest.raises(DataError, match=r"a\.pts: is not a text file in UTF-8 \(byte 11\)"):
         pts.read_pts(path)
     with pytest.raises(DataError, match=r"b\.pts: cannot be read"):
         pts.read_pts(tmp_path / "b.pts")

@@ -189,7 +189,7 @@ def test_eyes_in_another_convention_are_refused(tmp_path, turn, message):
 def test_a_day_file_that_is_none_is_named(tmp_path):
     write_eyes(tmp_path)
     (tmp_path / "mpiigaze/Data/Normalized/p00/day01.mat").write_bytes(b"words" * 100)
-    with pytest.raises(DataError, match=r"day01\.mat: is no day file of MPIIGaze"):
+    with pytest.raises(DataError, match=r"day01\.mat: is no MATLAB v5 file"):
         mpiigaze.index(tmp_path)
 
 

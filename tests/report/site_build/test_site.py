@@ -230,9 +230,9 @@ def test_an_unreadable_run_is_named_and_the_rest_renders(results, demo, demo_car
     )
     board = made["protocol/demo-full.html"].decode()
     assert "results/demo-full/demo-a/base/0" in board
-    assert "run.json: cannot be read" in board
+    assert "run.json:1: is no JSON" in board
     assert "scores.json: cannot be read" in board
-    assert "errors.npy: no array" in board
+    assert "errors.npy: is no .npy array" in board
     assert "Could not be read" in made["index.html"].decode()
     assert "errors.npy" in made["run/demo-full/demo-c/base/0.html"].decode()
     log = made[next(path for path in made if "demo-d" in path and path.startswith("run/"))].decode()
