@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import torch
 from torch import Tensor
 
 from benchbox import geometry
+from benchbox.errors import ResultError
+from benchbox.file_readers.json_files import parse_json
 from benchbox.training.checkpoint import load_facts, load_into, load_weights
 from benchbox.training.crops import CropViews, cut_crops
 from benchbox.types import Predict, Sample
@@ -26,8 +27,8 @@ _MIRROR = np.array([[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 def predictor(weights: Path, device: str, params: Mapping[str, Any]) -> Predict:
     """Return a callable: samples → (n, K, 2) px; batches of any size give the same points."""
     facts = load_facts(weights / WEIGHTS)
-    structure = json.loads(facts["params"])
-    flip = json.loads(facts["flip"])
+    structure = parse_json(facts["params"], weights / WEIGHTS, fault=ResultError)
+    flip = parse_json(facts["flip"], weights / WEIGHTS, fault=ResultError)
     network = HeatmapDetector(int(facts["points"]), structure)
     load_into(network, "network", load_weights(weights / WEIGHTS))
     network = network.to(device, memory_format=torch.channels_last).eval()

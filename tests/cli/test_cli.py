@@ -513,7 +513,7 @@ def test_one_bad_file_of_somebody_else_is_named_and_stops_nobody(world, tmp_path
         done = call(*words)
         assert done.exit_code == 0, (words, done.output)
         if words[0] != "list" or words[1] == "protocols":
-            assert "broken.toml: is not TOML" in done.stderr, words
+            assert "broken.toml: is no TOML" in done.stderr, words
         if words[0] in ("check", "report"):
             assert "vendor_cards 1.0: references/papers.csv, line 1" in done.stderr
             assert "vendor_cards 1.0: references/claims.toml: no such table" in done.stderr

@@ -136,7 +136,7 @@ def test_another_file_is_refused(tmp_path, changes, message):
 def test_a_file_that_is_no_matlab_file_is_refused(tmp_path):
     (tmp_path / "aflw").mkdir()
     (tmp_path / "aflw/AFLWinfo_release.mat").write_bytes(b"<html>log in first</html>" * 20)
-    with pytest.raises(DataError, match=r"AFLWinfo_release\.mat: is not a MATLAB v5 file"):
+    with pytest.raises(DataError, match=r"AFLWinfo_release\.mat: is no MATLAB v5 file"):
         aflw.index(tmp_path)
 
 
