@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from typing import Protocol as Interface
@@ -294,6 +295,19 @@ class Protocol:
     test_clusters: int = 0
     own_layout: Layout | None = None  # of the card's section [layout]; None: one of the table
 
+    def _repr_html_(self) -> str:
+        """Show in a notebook what it is; `describe_protocol` says what it fixes."""
+        facts = {
+            "protocol": f"{self.name}: {self.title}",
+            "task": self.task,
+            "test set": f"{', '.join(self.groups)}; {self.test_expected or '?'} items",
+            "box": self.box,
+            "errors": ", ".join(self.normalisers or self.metrics),
+            "card": self.card,
+        }
+        rows = [f"<tr><th>{key}</th><td>{escape(text)}</td></tr>" for key, text in facts.items()]
+        return f"<table>{''.join(rows)}</table>"
+
 
 # --- what a method sees ---------------------------------------------------------------------------
 
@@ -393,6 +407,20 @@ class Variant:
 
 
 @dataclass(frozen=True)
+class OutsideProgram:
+    """A program that predicts, in an environment of its own: the card's section [run]."""
+
+    # its words; in them {manifest}, {predictions}, {params}, {folder}, {device} stand for what
+    # they name
+    command: tuple[str, ...]
+    seconds: float  # that one call may take
+    memory_gb: float  # that it may take in memory; 0: not watched
+    manifest: Literal["csv", "json"]
+    predictions: Literal["csv", "npz"]
+    files: tuple[str, ...]  # what it reads outside the method's folder: hashed into the record
+
+
+@dataclass(frozen=True)
 class MethodCard:
     """A plugin's method.toml, read without importing the plugin."""
 
@@ -414,6 +442,7 @@ class MethodCard:
     allowed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     # the method whose code runs this card's files: "onnx"; "" for one with code of its own
     adapter: str = ""
+    program: OutsideProgram | None = None  # what predicts in the place of Python code
 
 
 # --- what comes out -------------------------------------------------------------------------------

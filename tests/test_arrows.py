@@ -19,6 +19,7 @@ GROUND = {
     "atomic_write",
     "number_text",
     "cache_place",
+    "data_place",
     "file_lock",
 }
 
@@ -78,6 +79,15 @@ ARROWS = {
         "runs",
         "analysis",
     },
+    "notebook": {
+        "plugins",
+        "protocols",
+        "papers",
+        "scoring",
+        "runs",
+        "analysis",
+        "report",
+    },
     "cli": {
         "plugins",
         "protocols",
@@ -95,7 +105,11 @@ ARROWS = {
 PLUGIN_MAY = GROUND | EVERYWHERE | {"training", "metrics", "plugins"}
 HEAVY = {"torch", "pandas", "matplotlib"}
 TORCH_ROOMS = {"training", "costs"}
-PDF_CHARTS = PACKAGE / "report" / "charts" / "pdf.py"
+# files that import something heavy inside a function, when it is asked for
+LAZY_FILES = {
+    PACKAGE / "report" / "charts" / "pdf.py": {"matplotlib"},
+    PACKAGE / "notebook" / "frames.py": {"pandas"},
+}
 LIGHT_ROOMS = {"cli", "plugins", "protocols", "types", "errors", "layouts", "__init__", "__main__"}
 LIGHT_FILES = {PACKAGE / "datasets" / "select.py"}
 SLOW_LIBRARIES = {"numpy", "scipy", "cv2", "jinja2", "tqdm"}
@@ -212,10 +226,10 @@ def test_rooms_and_files_have_no_circle():
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_torch_lives_in_training_and_costs_and_nothing_else_is_heavy(path):
     heavy = {name.split(".")[0] for name in imports(path)} & HEAVY
-    if path == PDF_CHARTS:
-        assert heavy == {"matplotlib"}
+    if path in LAZY_FILES:
+        assert heavy == LAZY_FILES[path]
         at_once = imports(path, top_level=True)
-        assert not {name for name in at_once if name.startswith("matplotlib")}
+        assert not {name.split(".")[0] for name in at_once} & HEAVY
     elif room(path) not in TORCH_ROOMS:
         assert not heavy
     if room(path) in LIGHT_ROOMS or path in LIGHT_FILES:

@@ -23,7 +23,7 @@ import numpy as np
 
 from benchbox.errors import BenchboxError
 from benchbox.plugins import guest_code, method_call, method_card, shared_state
-from benchbox.runs import execute, inference
+from benchbox.runs import execute, external_program, inference
 from benchbox.types import Index, Job, MethodCard, Predict, Protocol, Sample, Task
 
 from . import label_free_checks
@@ -141,7 +141,7 @@ class _Trial:
         from benchbox.training import process_setup
 
         process_setup.prepare_process("cpu", self.job.seed)
-        module = method_card.import_method(self.method)
+        module = external_program.open_method(self.method)
         trains = hasattr(module, "train")
         offered = "predictor found"
         if trains:

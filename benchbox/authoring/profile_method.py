@@ -18,7 +18,7 @@ from benchbox import layouts
 from benchbox.errors import PluginError, ResultError
 from benchbox.papers import claims
 from benchbox.plugins import code_digest, method_call, method_card
-from benchbox.runs import provenance
+from benchbox.runs import external_program, provenance
 from benchbox.types import Layout, MethodCard
 
 if TYPE_CHECKING:
@@ -190,7 +190,7 @@ def _make_networks(
     card: MethodCard, variant: str, budget: str, layout: Layout | None, overrides: Mapping[str, str]
 ) -> Networks:
     params = method_card.merge_params(card, variant, budget, overrides)
-    module = method_card.import_method(card)
+    module = external_program.open_method(card)
     if not hasattr(module, "networks"):
         raise PluginError(
             f"method {card.name!r} does not list its networks: define `networks(params, layout)`"

@@ -1,16 +1,16 @@
-"""Commands about data: list, where, verify, ids, submission."""
+"""Commands about data: list, where, verify, ids, manifest, submission."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from benchbox.errors import BenchboxError, DataError
 
 from .main_group import exit_failed, main
-from .printing import print_columns, print_json
+from .printing import print_columns, print_document, print_json
 from .shared_options import (
     FOLDER,
     data_option,
@@ -171,6 +171,64 @@ def print_ids(protocol: str, which: str, data: Path | None) -> None:
         samples["validation"] = parts.validation.samples
     for sample in samples[which]:
         click.echo(sample.id)
+
+
+@data_group.command(name="manifest")
+@click.option(
+    "--protocol",
+    required=True,
+    metavar="NAME",
+    help="A protocol, options appended: 300w-full+box=….",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["test", "labelled", "validation", "unlabelled"]),
+    default="test",
+    show_default=True,
+    help="Which part of it.",
+)
+@click.option(
+    "--out", type=FOLDER, metavar="FILE", help="Where to, .csv or .json; else it is printed."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "json"]),
+    help="What it is; else the name of --out says so, else CSV.",
+)
+@click.option(
+    "--pictures",
+    type=FOLDER,
+    metavar="DIR",
+    help="Write each item's picture there as PNG, where they are no files of their own.",
+)
+@click.option("--labels", is_flag=True, help="Add labels; of test items there are none.")
+@data_option
+def write_manifest_command(
+    protocol: str,
+    split: str,
+    out: Path | None,
+    form: Literal["csv", "json"] | None,
+    pictures: Path | None,
+    labels: bool,
+    data: Path | None,
+) -> None:
+    """List what another program needs to predict: id, picture, boxes, rotation, origin.
+
+    Pixels count from 0; `benchbox score PREDICTIONS --origin 0` takes answers in that frame.
+    """
+    from benchbox.runs import manifest as manifests
+    from benchbox.runs import protocol_manifest
+
+    root = data_root(data)
+    made = protocol_manifest.make_manifest(protocol, split, root, pictures=pictures, labels=labels)
+    if out is not None:
+        manifests.write_manifest(made, out, form)
+        click.echo(f"{out}: {len(made.items)} items of {made.protocol}, {split}")
+    elif form == "json":
+        print_document(manifests.format_json(made))
+    else:
+        print_document(manifests.format_csv(made))
 
 
 @data_group.command(name="submission")

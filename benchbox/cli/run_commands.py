@@ -11,7 +11,6 @@ from .main_group import exit_failed, exit_interrupted, main
 from .printing import print_columns, print_json, print_note
 from .shared_options import (
     FOLDER,
-    ORIGINS,
     SEED,
     budget_option,
     data_option,
@@ -24,7 +23,6 @@ from .shared_options import (
     methods_option,
     parse_overrides,
     results_option,
-    split_list,
     stale_option,
     variant_option,
 )
@@ -251,27 +249,22 @@ def score_command(
     Needs annotations, no pictures. Gaze is read as the labels of the protocol are written, unless
     options say otherwise; the record keeps how it was read.
     """
-    from benchbox.runs import gaze_predictions, score_file
-    from benchbox.runs.prediction_formats.found_face import Hints
+    from benchbox.runs import reading_options, score_file
     from benchbox.scoring import score
 
-    picture_origin = ORIGINS.get(origin or "")
-    reading = gaze_predictions.GazeReading(
-        split_list(columns),
-        split_list(positive),
-        unit or "",
-        "" if picture_origin is not None else origin or "",
-        frame or "",
-        in_order,
-    )
-    hints = Hints(
-        origin=picture_origin,
+    reading, hints = reading_options.read_options(
+        columns=columns,
+        positive=positive,
+        unit=unit or "",
+        origin=origin or "",
+        frame=frame or "",
+        in_order=in_order,
         layout=layout,
         field=field,
         frames=frames,
         sizes=sizes,
         names=names,
-        missing_failed=missing == "failed",
+        missing=missing or "",
     )
     scored = score_file.score_predictions_file(
         predictions, protocol, method, data_root(data), results, print_note, reading, hints

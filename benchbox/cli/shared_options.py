@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchbox import number_text
+from benchbox.data_place import data_root
 from benchbox.plugins import method_card
 
 
@@ -26,7 +26,13 @@ class _Place(click.Path):
         return super().convert(given, param, ctx)
 
 
-class _Number(click.ParamType[float]):
+if TYPE_CHECKING:
+    _FloatType = click.ParamType[float]
+else:
+    _FloatType = click.ParamType  # older releases of click have no type inside
+
+
+class _Number(_FloatType):
     """A number as a person writes it: `1_5` is a slip, not 15."""
 
     name = "float"
@@ -59,6 +65,8 @@ class _Seed(click.IntRange):
                 self.fail(str(fault), param, ctx)
         return super().convert(value, param, ctx)
 
+
+__all__ = ["data_root"]  # beside the options, for the commands that have --data
 
 FOLDER = _Place(path_type=Path)
 NUMBER = _Number()
@@ -108,13 +116,6 @@ stale_option = click.option(
     help="Run again where what is finished was made with another card, data, code or parameters.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-
-
-def data_root(given: Path | None) -> Path:
-    """Return the data root: as given, else `BENCHBOX_DATA`, else `./data`."""
-    if given:
-        return given
-    return Path(os.environ.get("BENCHBOX_DATA") or "data").expanduser()
 
 
 def parse_overrides(texts: Sequence[str]) -> dict[str, str]:
@@ -174,15 +175,6 @@ def gaze_reading_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def split_list(text: str) -> tuple[str, ...]:
-    """Take a list apart at its commas.
-
-    >>> split_list("yaw, pitch"), split_list("")
-    (('yaw', 'pitch'), ())
-    """
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 ORIGINS = {"0": 0.0, "0.5": 0.5, "1": 1.0}  # of pictures, as they are typed

@@ -126,6 +126,19 @@ def split_index(protocol: Protocol, index: Index, fold: str = "") -> Split:
     )
 
 
+def test_samples(protocol: Protocol, index: Index) -> Sequence[Sample]:
+    """Return every test item as a method sees it, in the order of the truth; no training set.
+
+    Raises
+    ------
+    DataError
+        The test set is not whole, or a box is missing.
+    """
+    rows = _test_rows(protocol, index)
+    boxes = _SampleBoxes(_method_boxes(protocol, index, rows), _extra_boxes(protocol, index))
+    return Samples(index, boxes, rows)
+
+
 def ground_truth(protocol: Protocol, index: Index) -> Truth:
     """Return what the scorer compares with, in the dataset's own frame; needs annotations only.
 

@@ -6,6 +6,9 @@ further parameters, which are the fields of `MethodSetting`:
     def predictor(weights, device, params): ...
     def predictor(weights, device, *, params, layout): ...
 
+The function that a predictor returns is asked for 32 samples at a time; one with an attribute
+`batch_size` for so many, 0 for all at once.
+
 `weights_files`, which a module may offer, names files that lie outside the run's own folder, so
 that the record holds their hashes. `record_notes` may return what a record must say of the
 predictions, a line each: a map between layouts.
@@ -107,6 +110,8 @@ def make_predictor(
         with guest_code.run_as_guest(blame, draws=True):
             return predict(samples)
 
+    if hasattr(predict, "batch_size"):
+        predict_as_guest.batch_size = predict.batch_size  # type: ignore[attr-defined]
     return predict_as_guest
 
 

@@ -8,14 +8,16 @@ only, and keep their type.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from string import Formatter
 from typing import Any, get_args
 
 from benchbox.errors import PluginError
 from benchbox.file_readers.toml_files import read_toml
-from benchbox.types import MethodCard, SharedTraining, Task, Variant
+from benchbox.types import MethodCard, OutsideProgram, SharedTraining, Task, Variant
 
 from .card_values import (
     LINE,
@@ -26,6 +28,7 @@ from .card_values import (
     ValueKind,
     check_keys,
     list_of,
+    number_where,
     one_of,
     portable_name,
     read_value,
@@ -85,6 +88,26 @@ def _refuse_split_names(authors: str) -> None:
             raise ValueError(name)
 
 
+_PLACEHOLDERS = ("manifest", "predictions", "params", "folder", "device")
+_COMMAND_RULE = (
+    "a command line, or a list of its words, in which {manifest} and {predictions} stand for the"
+    " two files; {params}, {folder} and {device} are known, too"
+)
+
+
+def _parse_command(value: Any) -> tuple[str, ...]:
+    """Take a command apart into words; raises ValueError for one that cannot work."""
+    words = shlex.split(value) if isinstance(value, str) else value
+    if not words or not all(isinstance(word, str) for word in words):
+        raise ValueError(value)
+    named: set[str] = set()
+    for word in words:
+        named.update(name for _, name, _, _ in Formatter().parse(word) if name is not None)
+    if not {"manifest", "predictions"} <= named <= set(_PLACEHOLDERS):
+        raise ValueError(value)
+    return tuple(words)
+
+
 _CARD_KEYS = (
     CardKey("name", METHOD_NAME),
     CardKey("title", LINE),
@@ -92,11 +115,21 @@ _CARD_KEYS = (
     CardKey("summary", LINE),
     CardKey("default", TEXT),
     CardKey("adapter", METHOD_NAME, default=""),
+    CardKey("run", TABLE, default={}),
     CardKey("paper", ValueKind(_parse_paper, _PAPER_RULE), default={}),
     CardKey("params", TABLE, default={}),
     CardKey("before", TABLE, default={}),
     CardKey("budgets", TABLE, default={}),
     CardKey("variants", TABLE, default={}),
+)
+_POSITIVE = number_where(lambda number: number > 0, "a number above 0")
+_RUN_KEYS = (
+    CardKey("command", ValueKind(_parse_command, _COMMAND_RULE)),
+    CardKey("seconds", _POSITIVE, default=3600.0),
+    CardKey("memory_gb", _POSITIVE, default=0.0),
+    CardKey("manifest", one_of("csv", "json"), default="csv"),
+    CardKey("predictions", one_of("csv", "npz"), default="csv"),
+    CardKey("files", list_of(TEXT), default=()),
 )
 _PAPER_KEYS = ("title", "authors", "venue", "year", "url")
 _VARIANT_KEYS = (
@@ -151,7 +184,17 @@ def read_card(folder: Path, *, module: str = "", source: str = "") -> MethodCard
         before=_read_changes(values["before"], params, place.inside("before")),
         allowed=params.allowed,
         adapter=values["adapter"],
+        program=_read_program(values, place),
     )
+
+
+def _read_program(values: Mapping[str, Any], place: CardPlace) -> OutsideProgram | None:
+    """Read the section [run]; a card with one has no adapter."""
+    if not values["run"]:
+        return None
+    if values["adapter"]:
+        raise place.fault("run", "stands in the place of an adapter; delete one of them")
+    return OutsideProgram(**read_values(values["run"], _RUN_KEYS, place.inside("run")))
 
 
 # --- parameters -----------------------------------------------------------------------------------

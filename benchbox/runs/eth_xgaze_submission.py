@@ -19,7 +19,7 @@ from benchbox.plugins import method_call, method_card
 from benchbox.protocols import protocol_card as protocols
 from benchbox.types import Predictions, Sample, Truth
 
-from . import inference, prediction_files, run_folders
+from . import external_program, inference, prediction_files, run_folders
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -72,7 +72,7 @@ def _predict_with_run(
     setting = method_call.MethodSetting(
         params=run.record.params, task="gaze3d", folder=card.folder.absolute()
     )
-    module = method_card.import_method(card)
+    module = external_program.open_method(card)
     blame = method_card.blame_method(card)
     predict = method_call.make_predictor(module, weights, chosen, setting, blame)
     values = inference.predict_samples(predict, samples, (3,), blame=run.method)

@@ -48,6 +48,7 @@ from benchbox.types import (
 )
 
 from . import (
+    external_program,
     inference,
     kept_cards,
     prediction_files,
@@ -60,7 +61,7 @@ from .run_identity import OtherRunError, RunIdentity
 from .run_record import DataFacts, OutputDigests, RunRecord
 
 if TYPE_CHECKING:
-    from benchbox.types import Floats
+    from benchbox.types import Floats, Strings
 
 Say = Callable[[str], None]
 
@@ -96,6 +97,7 @@ class ScoreResult:
     protocol: Protocol
     scores: Scores
     document: Mapping[str, Any]
+    ids: Strings | None = None  # (N,) of the items of `scores.errors`, where they are at hand
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +202,7 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
     device = process_setup.choose_device(request.device)
     started, clock = datetime.now(UTC), Stopwatch()
     process_setup.prepare_process(device, request.seed)
-    module = method_card.import_method(plan.method)
+    module = external_program.open_method(plan.method)
     setting = _make_setting(plan, request.data)
     if not plan.protocol.train_parts and hasattr(module, "train") and weights is None:
         raise ProtocolError(
@@ -555,7 +557,7 @@ def derive_scores(
     )
     points = scoring.score_points(protocol, truth, predictions)
     run_folders.save_scores(place, document, scores.errors, points)
-    return ScoreResult(protocol, scores, document)
+    return ScoreResult(protocol, scores, document, truth.ids)
 
 
 def repeat_command(request: RunRequest) -> str:
@@ -583,16 +585,20 @@ def _name_card(protocol: str) -> str:
 # --- data -----------------------------------------------------------------------------------------
 
 
-def open_index(protocol: Protocol, root: Path, *, pixels: bool = True) -> Index:
-    """Read a protocol's dataset.
+def open_index(
+    protocol: Protocol, root: Path, *, pixels: bool = True, training: bool | None = None
+) -> Index:
+    """Read a protocol's dataset; what is trained on, too, unless `training` or `pixels` is False.
 
     Raises DataError saying what is missing, where it is had and what runs without it.
     """
-    require_data(protocol, root, training=pixels)
+    if training is None:
+        training = pixels
+    require_data(protocol, root, training=training)
     # Pictures are read while a method runs, which may have moved to another directory. Notes are
     # kept in the record, where no folder of this machine belongs.
     whole = root.absolute()
-    index = assemble.assemble_index(protocol, whole, pixels=pixels, training=pixels)
+    index = assemble.assemble_index(protocol, whole, pixels=pixels, training=training)
     notes = tuple(note.replace(str(whole), str(root)) for note in index.notes)
     return replace(index, notes=notes)
 
@@ -662,7 +668,7 @@ def _reuse_finished_run(plan: RunPlan, root: Path) -> RunOutcome:
 
 def _changed_weights(plan: RunPlan, root: Path, record: RunRecord) -> list[str]:
     """Name the files outside the run's folder that are no longer what the run read."""
-    module = method_card.import_method(plan.method)
+    module = external_program.open_method(plan.method)
     changed = []
     for name, file in method_call.weights_files(module, _make_setting(plan, root)).items():
         if record.digests.weights.get(name) != run_folders.hash_file(file):

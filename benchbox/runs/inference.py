@@ -33,9 +33,10 @@ def predict_samples(
     """
     from tqdm import tqdm
 
+    size = getattr(predict, "batch_size", _BATCH_SIZE) or max(len(samples), 1)
     batches = tqdm(
-        _prefetch_batches(samples),
-        total=-(-len(samples) // _BATCH_SIZE),
+        _prefetch_batches(samples, size),
+        total=-(-len(samples) // size),
         desc="predict",
         unit="batch",
         disable=None,
@@ -47,7 +48,7 @@ def predict_samples(
     return np.concatenate(values)
 
 
-def _prefetch_batches(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
+def _prefetch_batches(samples: Sequence[Sample], size: int) -> Iterator[list[Sample]]:
     """Yield batches, the first pictures of each decoded while the batch before is predicted.
 
     A method that looks at no picture costs no decoding: after a batch of which none was asked for,
@@ -72,12 +73,12 @@ def _prefetch_batches(samples: Sequence[Sample]) -> Iterator[list[Sample]]:
     with ThreadPoolExecutor() as pool:
         try:
             following: list[Sample] = []
-            for start in range(0, len(samples), _BATCH_SIZE):
-                end = start + _BATCH_SIZE
+            for start in range(0, len(samples), size):
+                end = start + size
                 batch = following or [plain(sample) for sample in samples[start:end]]
                 following = []
                 if asked.is_set():
-                    later = samples[end : end + _BATCH_SIZE]
+                    later = samples[end : end + size]
                     for sample in later[:_PREFETCHED]:
                         following.append(prefetched(sample, pool.submit(sample.pixels)))
                     following += [plain(sample) for sample in later[_PREFETCHED:]]

@@ -447,14 +447,14 @@ def _copy_file(source: Path, target: Path) -> None:
 # --- runs that are there --------------------------------------------------------------------------
 
 
-def list_runs(results: Path) -> Iterator[Run | UnreadableRun]:
-    """Yield every finished run below a results folder in a fixed order.
+def list_runs(results: Path, protocol: str = "*") -> Iterator[Run | UnreadableRun]:
+    """Yield every finished run below a results folder in a fixed order; or those of one protocol.
 
     A broken one does not end the listing.
     """
     from . import verified_files
 
-    for path in sorted(results.glob(f"*/*/*/*/{_RUN}")):
+    for path in sorted(results.glob(f"{protocol}/*/*/*/{_RUN}")):
         try:
             yield read_run(path.parent)
         except ResultError as fault:

@@ -29,7 +29,7 @@ from .run_record import DataFacts, RunRecord
 
 def score_predictions_file(
     file: Path,
-    protocol_name: str,
+    wanted: str | Protocol,
     method: str,
     data: Path,
     results: Path | None = None,
@@ -43,7 +43,7 @@ def score_predictions_file(
     there. `reading` says how gaze is written, `hints` what a file of landmarks cannot say itself.
     Raises BenchboxError for what the user can mend.
     """
-    protocol = protocols.load_protocol(protocol_name)
+    protocol = _open_protocol(wanted)
     method_card.check_method_name(method)
     writer = _recognise_writer(file, protocol)
     index = execute.open_index(protocol, data, pixels=False)
@@ -89,7 +89,14 @@ def score_predictions_file(
     )
     if said:
         document["read_as"] = said
-    return execute.ScoreResult(protocol, scores, document)
+    return execute.ScoreResult(protocol, scores, document, truth.ids)
+
+
+def _open_protocol(wanted: str | Protocol) -> Protocol:
+    """Return a protocol by its name, or as it stands."""
+    if isinstance(wanted, Protocol):
+        return wanted
+    return protocols.load_protocol(wanted)
 
 
 def _read_native(

@@ -98,14 +98,14 @@ def file_slug(name: str) -> str:
 # --- runs and their scores ------------------------------------------------------------------------
 
 
-def read_results(folder: Path) -> tuple[list[Result], list[Problem]]:
-    """Read every run below a results folder, in the store's order.
+def read_results(folder: Path, protocol: str = "*") -> tuple[list[Result], list[Problem]]:
+    """Read every run below a results folder, in the store's order; or those of one protocol.
 
     Also says what is wrong with those that cannot be used.
     """
     results: list[Result] = []
     problems: list[Problem] = []
-    for run in run_folders.list_runs(folder):
+    for run in run_folders.list_runs(folder, protocol):
         try:
             if isinstance(run, run_folders.UnreadableRun):
                 raise ResultError(run.reason)

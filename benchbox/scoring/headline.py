@@ -1,0 +1,40 @@
+"""The one number of a run that ranks it, in a line."""
+
+from __future__ import annotations
+
+from benchbox.metrics.metric_names import list_metrics, parse_metric, short_convention
+from benchbox.types import Protocol, Score, Scores
+
+
+def ranking_score(scores: Scores, protocol: Protocol) -> tuple[str, str, Score]:
+    """Return group, metric and score that rank a run: the first metric of the overall group."""
+    group = protocol.overall
+    if group not in scores.groups:
+        group = next(iter(scores.groups))
+    name = list_metrics(protocol)[0]
+    return group, name, scores.groups[group][name]
+
+
+def format_headline(scores: Scores, protocol: Protocol) -> str:
+    """Say a run's ranking score in a line: `5.83 [5.65, 6.03] % NME inter-ocular on full`."""
+    group, name, score = ranking_score(scores, protocol)
+    return f"{format_score(score, name)} on {group}"
+
+
+def format_score(score: Score, name: str) -> str:
+    """Write a score with interval, unit and metric.
+
+    >>> format_score(Score(5.8349, "%", 5.65, 6.031), "nme_inter_ocular")
+    '5.83 [5.65, 6.03] % NME inter-ocular'
+    >>> format_score(Score(None, "cm"), "error_cm")
+    '– cm error'
+    """
+    metric = parse_metric(name)
+    value = "–"
+    if score.value is not None:
+        value = f"{score.value:.2f}"
+    if score.low is not None and score.high is not None:
+        value += f" [{score.low:.2f}, {score.high:.2f}]"
+    if metric.normaliser:
+        return f"{value} {score.unit} {metric.title} {short_convention(metric.convention)}"
+    return f"{value} {score.unit} {metric.title.lower()}"
