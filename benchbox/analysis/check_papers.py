@@ -48,7 +48,6 @@ VERDICTS = (
     "not measured",
 )
 # pieces of a data variant's name that say: nothing unusual
-_OFFICIAL = ("complete", "original annotations")
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def check_results(results: Path, *, facts: bool = False) -> list[Verdict]:
 def judge_runs(stored: Iterable[Run | run_folders.UnreadableRun], results: Path) -> list[Verdict]:
     """Judge every cell and ordering that papers claim by these runs of a results folder."""
     known, rows = claims.load_claims(), reference_rows.load_references()
-    comparable, _ = part_by_truth([run for run in stored if isinstance(run, Run)])
+    comparable, _ = part_by_data([run for run in stored if isinstance(run, Run)])
     runs = _by_system(comparable)
     verdicts = judge_cells(runs, rows, known)
     for ordering in known.orderings:
@@ -104,23 +103,18 @@ def judge_runs(stored: Iterable[Run | run_folders.UnreadableRun], results: Path)
     return verdicts
 
 
-def part_by_truth(runs: Sequence[Run]) -> tuple[list[Run], list[Run]]:
-    """Part runs by the test annotations of most of their protocol: those on them, the others.
+def part_by_data(runs: Sequence[Run]) -> tuple[list[Run], list[tuple[Run, str]]]:
+    """Part runs by the data of most of their protocol: those on them, the others with what differs.
 
     A mean or an ordering over two versions of the annotations would be of neither.
     """
-    of_card: dict[tuple[str, str], list[Run]] = {}
-    for run in runs:
-        of_card.setdefault((run.protocol, run.record.card), []).append(run)
-    usual = {}
-    for key, alike in of_card.items():
-        usual[key] = run_identity.usual_truth([run.record for run in alike])
     comparable, others = [], []
-    for run in runs:
-        if run_identity.name_truth(run.record.data) == usual[run.protocol, run.record.card]:
-            comparable.append(run)
+    found = run_identity.find_other_data([run.record for run in runs])
+    for run, other in zip(runs, found, strict=True):
+        if other.words:
+            others.append((run, other.words))
         else:
-            others.append(run)
+            comparable.append(run)
     return comparable, others
 
 
@@ -227,27 +221,13 @@ def _not_comparable_because(runs: Sequence[Run]) -> list[str]:
     """Say why runs are not comparable with a printed number, each reason once."""
     reasons: dict[str, None] = {}
     for run in runs:
-        if difference := unofficial_data(run.record.data.variant, run.record.kind):
+        if difference := run_identity.unofficial_data(run.record.data.variant, run.record.kind):
             reasons[f"other data: {difference}"] = None
         if run.record.budget != "paper" and run.record.kind == "trained":
             reasons[f"smaller budget: {run.record.budget}"] = None
         if _card_hash(run) != run.record.card:
             reasons["the card has changed since this run"] = None
     return list(reasons)
-
-
-def unofficial_data(variant: str, kind: str) -> str:
-    """Return what a named data variant has that the official set has not.
-
-    Training data bind only who trained.
-    """
-    pieces = variant.split(", ") if variant else ["not recorded"]
-    unofficial = []
-    for piece in pieces:
-        counts = kind == "trained" or not piece.startswith("train ")
-        if counts and piece not in _OFFICIAL:
-            unofficial.append(piece)
-    return ", ".join(unofficial)
 
 
 def _card_hash(run: Run) -> str | None:

@@ -11,8 +11,8 @@ answer; a mean cannot, and says how many it left out. So that leaving out hard i
 two means differ only where they do so a second time with those items counted as lost
 (`metrics.unanswered`): p is the larger one of both comparisons, 1 where they contradict each other.
 
-Runs that are not comparable are refused, with the reason: another card, other test data, another
-scorer.
+Runs that are not comparable are refused, with the reason: another card, other test data, other
+training data (unless that is what is asked about), another scorer.
 """
 
 from __future__ import annotations
@@ -119,13 +119,15 @@ def compare_runs(
     metrics: Sequence[str] = (),
     *,
     everything: bool = False,
+    any_training: bool = False,
 ) -> Comparison:
     """Compare runs with the first of them.
 
     An argument is a run's folder, or the folder of a variant for all its seeds, as it stands or
     below `results`. `metrics` names what is compared; without it, the metrics of the card's first
-    convention, with `everything` all. Raises ResultError for what is no run, for runs that are not
-    comparable, and for a metric that they do not have.
+    convention, with `everything` all. `any_training` compares trainings on different data, too.
+    Raises ResultError for what is no run, for runs that are not comparable, and for a metric that
+    they do not have.
     """
     contestants = [_read_contestant(argument, results) for argument in arguments]
     if len(contestants) < 2:
@@ -134,6 +136,8 @@ def compare_runs(
     for contestant in contestants:
         all_runs += contestant.runs
     _require_comparable(all_runs)
+    if not any_training:
+        _require_one_training(all_runs)
     _require_distinct(all_runs)
     baseline, *others = _distinct_names(contestants)
     first = baseline.runs[0]
@@ -284,6 +288,19 @@ def _require_comparable(runs: Sequence[Run]) -> None:
                     f"{run_identity.short_digest(expected[key])}, {run.folder} "
                     f"has {run_identity.short_digest(value)}; {_REMEDIES[key]}"
                 )
+
+
+def _require_one_training(runs: Sequence[Run]) -> None:
+    """Raise ResultError unless all trainings saw the same data, as one board ranks them."""
+    trained = [run for run in runs if run.record.kind == "trained"]
+    for run in trained[1:]:
+        then, now = (run_identity.name_data(one.record.data) for one in (trained[0], run))
+        if then != now:
+            raise ResultError(
+                f"{trained[0].folder} was trained on {run_identity.short_digest(then)}, "
+                f"{run.folder} on other data or boxes ({run_identity.short_digest(now)}): their "
+                "difference is not the methods' alone; --any-training compares them all the same"
+            )
 
 
 def _data_identity(run: Run) -> dict[str, str]:

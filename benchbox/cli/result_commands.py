@@ -98,10 +98,20 @@ def _render_site(results: Path, site: Path) -> None:
     is_flag=True,
     help="Compare all metrics, not the first convention's alone.",
 )
+@click.option(
+    "--any-training",
+    is_flag=True,
+    help="Compare trainings on different data or boxes, too.",
+)
 @results_option
 @json_option
 def compare_command(
-    runs: tuple[str, ...], metrics: tuple[str, ...], everything: bool, results: Path, as_json: bool
+    runs: tuple[str, ...],
+    metrics: tuple[str, ...],
+    everything: bool,
+    any_training: bool,
+    results: Path,
+    as_json: bool,
 ) -> None:
     """Compare runs with the first one: paired differences, intervals, p-values.
 
@@ -109,7 +119,9 @@ def compare_command(
     """
     from benchbox.analysis import compare
 
-    comparison = compare.compare_runs(runs, results, metrics, everything=everything)
+    comparison = compare.compare_runs(
+        runs, results, metrics, everything=everything, any_training=any_training
+    )
     if as_json:
         print_json(compare.comparison_to_json(comparison))
     else:
@@ -194,11 +206,8 @@ def _name_left_out(results: Path) -> int:
     scored, unreadable = run_folders.list_scored_runs(results)
     for left_out in unreadable:
         print_note(f"note: left out, as it cannot be read: {left_out.reason}")
-    for other in check_papers.part_by_truth(scored)[1]:
-        print_note(
-            f"note: left out of the claims: {other.folder} was measured on other test annotations "
-            "than most runs of its protocol"
-        )
+    for other, words in check_papers.part_by_data(scored)[1]:
+        print_note(f"note: left out of the claims: {other.folder}: {words}")
     return len(scored)
 
 

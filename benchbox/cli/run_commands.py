@@ -219,6 +219,7 @@ def sweep_command(
 @click.option(
     "--results", type=FOLDER, metavar="DIR", help="Keep them as a submitted run in this folder."
 )
+@click.option("--fresh", is_flag=True, help="With --results: replace what is under this name.")
 @landmark_file_options
 @gaze_reading_options
 @json_option
@@ -228,6 +229,7 @@ def score_command(
     method: str,
     data: Path | None,
     results: Path | None,
+    fresh: bool,
     columns: str,
     positive: str,
     unit: str | None,
@@ -267,7 +269,15 @@ def score_command(
         missing=missing or "",
     )
     scored = score_file.score_predictions_file(
-        predictions, protocol, method, data_root(data), results, print_note, reading, hints
+        predictions,
+        protocol,
+        method,
+        data_root(data),
+        results,
+        print_note,
+        reading,
+        hints,
+        fresh=fresh,
     )
     if as_json:
         print_json(scored.document)

@@ -663,7 +663,7 @@ def _reuse_finished_run(plan: RunPlan, root: Path) -> RunOutcome:
         derive_scores(plan.place, plan.protocol, truth, record.data, plan.method.name, record.kind)
     elif plan.protocol.task == "landmarks" and not run_folders.has_points(run):
         notes += _derive_points(plan, run, root)
-    return RunOutcome(run, _read_score_result(plan.protocol, run), tuple(notes))
+    return RunOutcome(run, read_score_result(plan.protocol, run), tuple(notes))
 
 
 def _changed_weights(plan: RunPlan, root: Path, record: RunRecord) -> list[str]:
@@ -766,7 +766,7 @@ def _derive_points(plan: RunPlan, run: Run, data: Path) -> list[str]:
     return []
 
 
-def _read_score_result(protocol: Protocol, run: Run) -> ScoreResult:
+def read_score_result(protocol: Protocol, run: Run) -> ScoreResult:
     """Read a run's scores back; raises ResultError when they are damaged."""
     stored = run_folders.read_scores(run)
     errors = run_folders.read_errors(run)

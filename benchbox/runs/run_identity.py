@@ -22,6 +22,7 @@ from .run_record import CodeVersion, DataFacts, RunRecord
 
 _RENDERED = "synth-"  # how the names of rendered sets begin
 _GENERATOR = "generator "  # in the note of such a set, with the generator's version
+_OFFICIAL = ("complete", "original annotations")  # pieces of a data variant
 _SHOWN_DIGITS = 12
 _NAMED_PARAMS = 3  # that one message names
 
@@ -79,15 +80,68 @@ def _generator_notes(data: DataFacts, *, training: bool) -> list[str]:
     return found
 
 
-def usual_truth(records: Iterable[RunRecord]) -> str:
-    """Return the test annotations of most records, of the latest among equals ("" of none)."""
+@dataclass(frozen=True)
+class OtherData:
+    """How the data of a record differ from those of most others; "" where in nothing."""
+
+    words: str = ""
+    truth: bool = False  # in the test annotations: each error is measured against others
+
+
+def find_other_data(records: Sequence[RunRecord]) -> list[OtherData]:
+    """Compare the data of each record with those of most records of its protocol and card.
+
+    Among equally many the latest count. Trainings on data that their variant names as others than
+    the complete official ones are told by that name, not here.
+    """
+    of_card: dict[tuple[str, str], list[RunRecord]] = {}
+    for record in records:
+        of_card.setdefault((record.protocol, record.card), []).append(record)
+    usual = {key: (_usual_truth(alike), _usual_data(alike)) for key, alike in of_card.items()}
+    return [_other_data(record, *usual[record.protocol, record.card]) for record in records]
+
+
+def _other_data(record: RunRecord, truth: str, training: str) -> OtherData:
+    own_truth, own_data = name_truth(record.data), name_data(record.data)
+    if own_truth != truth:
+        return OtherData(
+            f"measured on other test annotations ({short_digest(own_truth)}) "
+            f"than the rows beside it ({short_digest(truth)})",
+            truth=True,
+        )
+    if _is_official_training(record) and own_data != training:
+        return OtherData(
+            f"other training data or boxes ({short_digest(own_data)}) "
+            f"than the rows beside it ({short_digest(training)})"
+        )
+    return OtherData()
+
+
+def _usual_truth(records: Iterable[RunRecord]) -> str:
     return _most_common([(name_truth(record.data), record.started) for record in records])
 
 
-def usual_training_data(records: Iterable[RunRecord]) -> str:
-    """Return the data of most records that were trained, of the latest among equals."""
-    trained = [record for record in records if record.kind == "trained"]
+def _usual_data(records: Iterable[RunRecord]) -> str:
+    trained = [record for record in records if _is_official_training(record)]
     return _most_common([(name_data(record.data), record.started) for record in trained])
+
+
+def _is_official_training(record: RunRecord) -> bool:
+    return record.kind == "trained" and not unofficial_data(record.data.variant, record.kind)
+
+
+def unofficial_data(variant: str, kind: str) -> str:
+    """Return what a named data variant has that the official set has not.
+
+    Training data bind only who trained.
+    """
+    pieces = variant.split(", ") if variant else ["not recorded"]
+    unofficial = []
+    for piece in pieces:
+        counts = kind == "trained" or not piece.startswith("train ")
+        if counts and piece not in _OFFICIAL:
+            unofficial.append(piece)
+    return ", ".join(unofficial)
 
 
 def _most_common(dated_names: Sequence[tuple[str, str]]) -> str:

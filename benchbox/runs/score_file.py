@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,10 +20,18 @@ from benchbox.scoring import prediction_checks, slips
 from benchbox.scoring import score as scoring
 from benchbox.types import Index, Predictions, Protocol, RunKind, Truth
 
-from . import execute, gaze_predictions, prediction_files, provenance, run_folders
+from . import (
+    execute,
+    gaze_predictions,
+    prediction_files,
+    provenance,
+    run_folders,
+    run_identity,
+)
 from .gaze_predictions import AS_THE_LABELS, GazeReading
 from .prediction_formats import prediction_writers, turned_pictures
 from .prediction_formats.found_face import NO_HINTS, Hints
+from .run_identity import OtherRunError
 from .run_record import DataFacts, RunRecord
 
 
@@ -36,12 +44,15 @@ def score_predictions_file(
     say: execute.Say = execute.say_nothing,
     reading: GazeReading = AS_THE_LABELS,
     hints: Hints = NO_HINTS,
+    *,
+    fresh: bool = False,
 ) -> execute.ScoreResult:
     """Score external predictions, or a run's own again, from annotations alone.
 
     Writes nothing unless `results` is given: then the predictions become a run of kind `submitted`
-    there. `reading` says how gaze is written, `hints` what a file of landmarks cannot say itself.
-    Raises BenchboxError for what the user can mend.
+    there, `fresh` in the place of one that is there under this name. `reading` says how gaze is
+    written, `hints` what a file of landmarks cannot say itself. Raises BenchboxError for what the
+    user can mend.
     """
     protocol = _open_protocol(wanted)
     method_card.check_method_name(method)
@@ -51,6 +62,8 @@ def score_predictions_file(
     record = splits.describe_data(protocol, index)
     for note in record.notes:
         say(f"note: {note}")
+    for warning in _warn_of_other_truth(file, protocol, index):
+        say(f"warning: {warning}")
     for warning in label_checks.warn_of_faults(protocol, index, training=False):
         say(f"warning: {warning}")
     if writer == prediction_writers.NATIVE and hints == NO_HINTS:
@@ -80,9 +93,11 @@ def score_predictions_file(
         say(f"note: {note}")
     if results is not None:
         facts = DataFacts(**asdict(record), truth=record.fingerprint)
-        return _store_submission(
-            file, protocol, method, truth, facts, predictions, results, reading.words or hints.words
-        )
+        submission = _Submission(file, protocol, method, reading.words or hints.words)
+        place = submission.place(results)
+        if run_folders.is_finished(place) and not fresh:
+            return _reuse_submission(submission, place, facts, say)
+        return _store_submission(submission, place, truth, facts, predictions)
     scores = scoring.score_predictions(protocol, truth, predictions)
     document = scoring.scores_to_json(
         scores, protocol=protocol, data=asdict(record), method=method, variant=variant, kind=kind
@@ -231,25 +246,63 @@ def _read_file(
     return predictions, ""
 
 
+@dataclass(frozen=True)
+class _Submission:
+    """What is handed in, under which name, and how it is read."""
+
+    file: Path
+    protocol: Protocol
+    method: str
+    options: str
+
+    @property
+    def command(self) -> str:
+        """Return the command that scores it, without the folders of this machine."""
+        words = f"benchbox score {self.file.name} --protocol {self.protocol.name}"
+        return f"{words} --method {self.method} {self.options}".strip()
+
+    def place(self, results: Path) -> Path:
+        """Return the folder that keeps it."""
+        name = self.protocol.name
+        return run_folders.run_folder(results, name, self.method, method_card.SUBMITTED, 0)
+
+
+def _reuse_submission(
+    submission: _Submission, place: Path, data: DataFacts, say: execute.Say
+) -> execute.ScoreResult:
+    """Return what is stored under a name, where it is what is handed in now.
+
+    Raises OtherRunError for another file, card, annotations or way of reading.
+    """
+    run = run_folders.read_run(place)
+    record = run.record
+    differences = []
+    if record.digests.source != _hash_source(submission.file):
+        differences.append("another file")
+    if record.card != submission.protocol.card:
+        differences.append("another protocol card")
+    differences += filter(None, [run_identity.describe_data_difference(record.data, data)])
+    if not differences and record.command != submission.command:
+        differences.append(f"another command ({record.command})")
+    if differences:
+        raise OtherRunError(
+            f"{place}: holds submitted predictions of {submission.method!r}, made with "
+            f"{', '.join(differences)}; --fresh replaces them, another --method name keeps both"
+        )
+    say(f"note: {place}: holds these predictions already")
+    return execute.read_score_result(submission.protocol, run)
+
+
 def _store_submission(
-    file: Path,
-    protocol: Protocol,
-    method: str,
+    submission: _Submission,
+    place: Path,
     truth: Truth,
     data: DataFacts,
     predictions: Predictions,
-    results: Path,
-    options: str,
 ) -> execute.ScoreResult:
-    command = f"benchbox score {file.name} --protocol {protocol.name} --method {method} {options}"
-    place = run_folders.run_folder(results, protocol.name, method, method_card.SUBMITTED, 0)
-    source = _hash_source(file)
+    protocol, method = submission.protocol, submission.method
+    source = _hash_source(submission.file)
     with run_folders.claim_folder(place):
-        if run_folders.is_finished(place):
-            raise ResultError(
-                f"{place}: holds submitted predictions of {method!r}; "
-                "another --method name, or delete it"
-            )
         run_folders.begin_job(place, {"source": source}, fresh=True)
         clock, started = execute.Stopwatch(), datetime.now(UTC)
         prediction_files.write_predictions(run_folders.predictions_file(place), predictions)
@@ -267,7 +320,7 @@ def _store_submission(
             data=data,
             seed=None,
             budget=None,
-            command=command.strip(),
+            command=submission.command,
             code=provenance.code_version(None),
             environment=provenance.run_environment("cpu"),
             started=f"{started:%Y-%m-%dT%H:%M:%SZ}",
@@ -278,6 +331,23 @@ def _store_submission(
         )
         run_folders.finish_run(place, record)
     return scored
+
+
+def _warn_of_other_truth(file: Path, protocol: Protocol, index: Index) -> list[str]:
+    """Say that a run's own predictions are about to meet other annotations than it was scored with.
+
+    Raises ResultError for a run that cannot be read.
+    """
+    folder = file.parent
+    if not run_folders.is_finished(folder) or file != run_folders.predictions_file(folder):
+        return []
+    record = run_folders.read_run(folder).record
+    if record.protocol != protocol.name or execute.has_truth_of(protocol, index, record.data):
+        return []
+    return [
+        f"{file}: the annotations here are not those that this run was scored with: the number "
+        "stands beside no row of its board"
+    ]
 
 
 def _kind_and_variant(file: Path, protocol: Protocol, method: str) -> tuple[RunKind, str]:

@@ -16,7 +16,7 @@ from benchbox.papers.claims import Claims, OrderingClaim, SizeClaim
 from benchbox.papers.reference_rows import ReferenceRow, References
 from benchbox.plugins import method_card
 from benchbox.protocols import protocol_card
-from benchbox.runs import run_folders
+from benchbox.runs import run_folders, run_identity
 from benchbox.runs.run_record import parse_record
 
 CARD = protocol_card.load_protocol("300w-full")
@@ -151,7 +151,7 @@ def test_a_check_and_a_leaderboard_know_the_same_official_set(variant, kind, oth
     """The trap: "original annotations" stood beside the papers on the board and was "other data" to
     check.
     """
-    assert check_papers.unofficial_data(variant, kind) == other
+    assert run_identity.unofficial_data(variant, kind) == other
 
 
 @pytest.mark.parametrize(

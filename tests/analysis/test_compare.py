@@ -347,6 +347,9 @@ def test_what_the_trainings_saw_and_who_wrote_their_code_is_noted(make, tmp_path
     make("a", faces(), data=seen, code={"method": "sha256:1"})
     make("a", faces(), seed=1, data=seen, code={"method": "sha256:2"})
     make("b", faces(), data={**seen, "fingerprint": "sha256:g"})
-    notes = compare.compare_runs(["toy/a/v", "toy/b/v"], tmp_path).notes
+    folders = ["toy/a/v", "toy/b/v"]
+    with pytest.raises(ResultError, match=r"trained on f, .* on other data or boxes \(g\)"):
+        compare.compare_runs(folders, tmp_path)
+    notes = compare.compare_runs(folders, tmp_path, any_training=True).notes
     assert "a/v: seeds by 2 versions of the method's code" in notes
     assert any("b/v was trained on other data or boxes than a/v" in note for note in notes)

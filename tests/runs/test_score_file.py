@@ -9,6 +9,7 @@ from benchbox.datasets import split
 from benchbox.errors import PluginError, ResultError
 from benchbox.protocols import protocol_card
 from benchbox.runs import execute, run_folders, score_file
+from benchbox.runs.run_identity import OtherRunError
 from benchbox.types import Run
 
 
@@ -46,10 +47,52 @@ def test_external_predictions_become_a_submitted_run_when_asked(world, tmp_path)
     assert (run.record.kind, run.variant, run.record.seed) == ("submitted", "submitted", None)
     assert run_folders.read_score_document(run) == found.document
     assert run.record.digests.source == run_folders.hash_file(file)
-    with pytest.raises(ResultError, match="holds submitted predictions of 'mine'"):
-        score_file.score_predictions_file(file, "tiny", "mine", world.data, world.results)
     with pytest.raises(PluginError, match="it names a folder of results"):
         score_file.score_predictions_file(file, "tiny", "../mine", world.data, world.results)
+
+
+def correct_a_test_label(world) -> None:
+    """Move one point of a face that is tested."""
+    table = world.data / "ytf68" / "training_frames_keypoints.csv"
+    lines = table.read_text().splitlines()
+    number = next(n for n, line in enumerate(lines) if n and "Train" not in line)
+    name, x, *others = lines[number].split(",")
+    lines[number] = ",".join([name, str(float(x) + 3), *others])
+    table.write_text("\n".join(lines) + "\n")
+
+
+def test_what_is_submitted_twice_is_the_same_or_refused(world, tmp_path):
+    """Trap: scored again after a correction, the first number is returned under the new labels."""
+
+    def submit(file: Path, **options: bool) -> tuple[execute.ScoreResult, list[str]]:
+        said: list[str] = []
+        scored = score_file.score_predictions_file(
+            file, "tiny", "mine", world.data, world.results, said.append, **options
+        )
+        return scored, said
+
+    file = shifted(world, tmp_path)
+    first, _ = submit(file)
+    again, said = submit(file)
+    assert again.document == first.document
+    assert "holds these predictions already" in said[-1]
+    with pytest.raises(OtherRunError, match=r"made with another file; --fresh replaces them"):
+        submit(spoilt(world, tmp_path, 2))
+    correct_a_test_label(world)
+    with pytest.raises(OtherRunError, match="other test annotations"):
+        submit(file)
+    assert submit(file, fresh=True)[0].document != first.document
+
+
+def test_a_runs_own_predictions_on_other_annotations_are_named(world, tmp_path):
+    """Trap: a corrected set gives a trained run another number, which looks like its own."""
+    file = shifted(world, tmp_path)
+    score_file.score_predictions_file(file, "tiny", "mine", world.data, world.results)
+    own = world.results / "tiny" / "mine" / "submitted" / "0" / "predictions.npz"
+    assert not any("warning" in line for line in scored(world, own)[1])
+    correct_a_test_label(world)
+    _, said = scored(world, own)
+    assert any("not those that this run was scored with" in line for line in said)
 
 
 def test_ids_of_another_protocol_are_recognised(world, tmp_path):

@@ -137,7 +137,7 @@ def _measured_lines(
 ) -> list[Line]:
     """Put every variant's runs in a line, seeds as their mean.
 
-    Hand-changed and trial runs are left out.
+    Hand-changed and trial runs are left out, and those on other annotations than most.
     """
     by_variant: dict[tuple[str, str], dict[float, list[LineValue]]] = {}
     other_data: set[tuple[str, str]] = set()
@@ -147,7 +147,7 @@ def _measured_lines(
             continue
         for result in runs:
             value = _line_value(result, protocol, metric, size)
-            if value is None:
+            if value is None or result.other_truth:
                 continue
             variant = result.run.method, result.run.variant
             by_variant.setdefault(variant, {}).setdefault(size, []).append(value)

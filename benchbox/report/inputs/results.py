@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbox.analysis import check_papers
 from benchbox.errors import ResultError
 from benchbox.layouts import find_layout
 from benchbox.plugins.card_values import is_portable_name
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from benchbox.metrics.metric_names import Metric
-    from benchbox.runs.run_record import RunRecord
     from benchbox.types import Bools, Floats, Strings
 
 _SAFE_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -62,6 +60,7 @@ class Result:
     failed: int
     scores: Mapping[str, Mapping[str, Score]]
     other_data: str = ""  # how its data differ from those of the other runs of its protocol
+    other_truth: bool = False  # it was measured on other test annotations than they
 
     @property
     def page(self) -> str:
@@ -117,38 +116,11 @@ def read_results(folder: Path, protocol: str = "*") -> tuple[list[Result], list[
 
 def _compare_data(results: Sequence[Result]) -> list[Result]:
     """Say of each result how its data differ from those of most others under the same card."""
-    of_card: dict[tuple[str, str], list[RunRecord]] = {}
-    for result in results:
-        records = of_card.setdefault((result.run.protocol, result.card), [])
-        records.append(result.run.record)
-    usual = {}
-    for key, records in of_card.items():
-        official = [record for record in records if not _unofficial_training(record)]
-        training = run_identity.usual_training_data(official)
-        usual[key] = (run_identity.usual_truth(records), training)
+    found = run_identity.find_other_data([result.run.record for result in results])
     compared = []
-    for result in results:
-        truth, training = usual[result.run.protocol, result.card]
-        words = _other_data(result.run.record, truth, training)
-        compared.append(replace(result, other_data=words))
+    for result, other in zip(results, found, strict=True):
+        compared.append(replace(result, other_data=other.words, other_truth=other.truth))
     return compared
-
-
-def _unofficial_training(record: RunRecord) -> bool:
-    """Tell whether a record names its training data as others than the complete official ones."""
-    return bool(check_papers.unofficial_data(record.data.variant, record.kind))
-
-
-def _other_data(record: RunRecord, truth: str, training: str) -> str:
-    own_truth, own_data = run_identity.name_truth(record.data), run_identity.name_data(record.data)
-    if own_truth != truth:
-        own, usual = run_identity.short_digest(own_truth), run_identity.short_digest(truth)
-        return f"measured on other test annotations ({own}) than the rows beside it ({usual})"
-    # unofficial data have a name of their own, which is said instead
-    if record.kind == "trained" and not _unofficial_training(record) and own_data != training:
-        own, usual = run_identity.short_digest(own_data), run_identity.short_digest(training)
-        return f"other training data or boxes ({own}) than the rows beside it ({usual})"
-    return ""
 
 
 def group_by_protocol(results: Iterable[Result]) -> dict[str, list[Result]]:

@@ -52,8 +52,8 @@ class Rivals:
     points: Mapping[Result, Floats]  # of the best two: (N, K, 2), NaN without a prediction
 
     def beside(self, result: Result, ids: Strings) -> Rivals:
-        """Return those of other variants than a run's; none where it saw other items."""
-        if not np.array_equal(self.ids, ids):
+        """Return those of other variants than a run's; none where it saw other items or labels."""
+        if result.other_truth or not np.array_equal(self.ids, ids):
             return Rivals((), self.ids, self.errors[:, :0], {})
         columns = [
             column for column, run in enumerate(self.runs) if _variant(run) != _variant(result)
@@ -80,13 +80,14 @@ def _variant(result: Result) -> tuple[str, str]:
 def choose_rivals(runs: Sequence[Result], protocol: Protocol) -> list[Result]:
     """Choose the best run of each of the best variants by the protocol's first metric.
 
-    Runs that were scored under another version of its card are left out.
+    Runs that were scored under another version of its card, or on other annotations than most, are
+    left out.
     """
     best: dict[tuple[str, str], tuple[float, str, Result]] = {}
     for result in runs:
         scores = result.scores.get(protocol.overall, {})
         metric = _first_metric(scores, protocol)
-        if metric is None or result.card != protocol.card:
+        if metric is None or result.card != protocol.card or result.other_truth:
             continue
         value = scores[metric.name].value
         if value is None:

@@ -16,6 +16,7 @@ from benchbox.metrics import number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.inputs import results
 from benchbox.report.inputs.results import Problem, Result
+from benchbox.runs import run_identity
 from benchbox.types import Protocol
 
 from . import rows
@@ -60,15 +61,17 @@ class ItemErrors:
 def gather_item_errors(
     protocol: Protocol, table: Table, results_by_page: Mapping[str, Result]
 ) -> tuple[ItemErrors | None, list[Problem]]:
-    """Read the errors of a table's best runs; those on other items than the first are left out.
+    """Read the errors of a table's best runs that were measured alike.
 
-    None where there is no run at all.
+    Those on other items or annotations than the first, or under another card, are left out, and
+    named where the items are the same. None where there is no run at all.
     """
     metric = table.ranking_column.metric
     with_value = [row for row in rows.all_rows(table) if row.cells[table.ranked_by]]
     problems: list[Problem] = []
     columns: list[RunErrors] = []
     first_items: _Items | None = None
+    first_result: Result | None = None
     for row, result in order_by_variant(with_value, results_by_page):
         if len(columns) == _MOST_RUNS:
             break
@@ -77,9 +80,13 @@ def gather_item_errors(
         except ResultError as fault:
             problems.append(results.run_problem(result, fault))
             continue
-        if first_items is None:
-            first_items = items
-        if np.array_equal(items.ids, first_items.ids):
+        if first_items is None or first_result is None:
+            first_items, first_result = items, result
+        if not np.array_equal(items.ids, first_items.ids):
+            continue
+        if difference := _measured_otherwise(result, first_result):
+            problems.append(results.run_problem(result, ResultError(difference)))
+        else:
             columns.append(RunErrors(row, result, errors))
     if first_items is None:
         return None, problems
@@ -87,6 +94,16 @@ def gather_item_errors(
         metric, first_items.ids, first_items.clusters, first_items.groups, tuple(columns)
     )
     return item_errors, problems
+
+
+def _measured_otherwise(result: Result, first: Result) -> str:
+    """Say why the errors of two runs on one item are not of one kind, "" where they are."""
+    if result.card != first.card:
+        return "not beside the others, item by item: scored under another version of the card"
+    truths = [run_identity.name_truth(one.run.record.data) for one in (result, first)]
+    if truths[0] != truths[1]:
+        return "not beside the others, item by item: measured on other test annotations"
+    return ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 
-from benchbox.analysis import check_papers
 from benchbox.layouts import mapped_by
 from benchbox.metrics import number_format
 from benchbox.metrics.metric_names import Metric
@@ -294,7 +293,7 @@ def why_not_comparable(result: Result, protocol: Protocol) -> str:
         reasons.append(f"tested on {result.n:,} of {protocol.test_expected:,} {items}")
     if result.other_data:
         reasons.append(result.other_data)
-    if data := check_papers.unofficial_data(result.data, result.kind):
+    if data := run_identity.unofficial_data(result.data, result.kind):
         reasons.append(f"other data than the complete official set: {data}")
     if result.overrides:
         changed = ", ".join(f"{key} = {value}" for key, value in result.overrides.items())
@@ -332,7 +331,7 @@ def row_details(runs: SeedGroup, differing: Sequence[str] = ()) -> tuple[str, ..
     if first.kind == "trained":
         details.append(f"budget {first.budget}")
     details += differing
-    if data := check_papers.unofficial_data(first.data, first.kind):
+    if data := run_identity.unofficial_data(first.data, first.kind):
         details.append(f"data {data}")
     if mixed := run_identity.describe_mixed_code([result.run.record for result in runs]):
         details.append(mixed)

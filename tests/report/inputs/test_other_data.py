@@ -4,7 +4,8 @@ import pytest
 
 from benchbox.papers.reference_rows import References
 from benchbox.report.inputs import results as stored
-from benchbox.report.tables import exports, leaderboard, rows
+from benchbox.report.pages import worst_items
+from benchbox.report.tables import exports, leaderboard, per_item, rows
 
 
 @pytest.fixture
@@ -69,3 +70,24 @@ def test_seeds_by_two_versions_of_the_code_are_one_row_that_says_so(make, board_
     assert len(row.seeds) == 2
     assert "seeds by 2 versions of the method's code" in row.details
     assert "2 versions of the method's code" in exports.as_latex(demo, board_of())
+
+
+def test_errors_against_two_versions_of_the_labels_are_not_side_by_side(make, tmp_path, demo):
+    """Trap: the atlas draws both, and calls a face disputed that was only marked anew."""
+    make("demo-a", 0.04, data=data("sha256:old"))
+    make("demo-b", 0.05, data=data("sha256:old"))
+    make("demo-c", 0.03, data=data("sha256:new"))
+    found, _ = stored.read_results(tmp_path / "results")
+    board = leaderboard.build_leaderboard(demo, found, References({}, ()), {})
+    by_page = {result.page + ".html": result for result in found}
+    held, problems = per_item.gather_item_errors(demo, board.tables[0], by_page)
+    assert [column.result.run.method for column in held.columns] == ["demo-a", "demo-b"]
+    (problem,) = problems
+    assert problem.place == "results/demo-full/demo-c/base/0"
+    assert "measured on other test annotations" in problem.reason
+    chosen = worst_items.choose_rivals(found, demo)
+    assert [result.run.method for result in chosen] == ["demo-a", "demo-b"]
+    rivals = worst_items.read_rivals(chosen, demo)
+    (corrected,) = [result for result in found if result.other_truth]
+    assert rivals.beside(found[0], rivals.ids).runs
+    assert not rivals.beside(corrected, rivals.ids).runs
