@@ -25,15 +25,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox.errors import ProtocolError, ResultError
-from benchbox.metrics import aggregate, bootstrap, paired_tests, ranks, unanswered
+from benchbox.metrics import (
+    aggregate,
+    bootstrap,
+    paired_tests,
+    ranks,
+    seed_variance,
+    unanswered,
+)
 from benchbox.metrics.metric_names import MEASURES, parse_metric, parse_stored_metric
+from benchbox.metrics.seed_variance import PooledVariance
 from benchbox.runs import kept_cards, run_folders, run_identity
 from benchbox.runs.run_record import ScoreFile
 from benchbox.text_table import align_columns
 from benchbox.types import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from benchbox.types import Bools, Floats
+
+    # group, metric → what trainings of the protocol vary by; None where nothing is known
+    Pool = Callable[[str, str], PooledVariance | None]
 
 LEVEL, RESAMPLES = 0.95, 10_000
 _REMEDIES = {
@@ -120,12 +133,17 @@ def compare_runs(
     *,
     everything: bool = False,
     any_training: bool = False,
+    pool: Pool | None = None,
+    other_options: bool = False,
 ) -> Comparison:
     """Compare runs with the first of them.
 
     An argument is a run's folder, or the folder of a variant for all its seeds, as it stands or
     below `results`. `metrics` names what is compared; without it, the metrics of the card's first
     convention, with `everything` all. `any_training` compares trainings on different data, too.
+    With `pool` the variance between seeds that other variants have counts, too, also for single
+    seeds. `other_options` lets runs of one card with other options (`+noise=3`, `+scale=0.1`) and
+    so other training data be compared, as long as the test annotations are the same.
     Raises ResultError for what is no run, for runs that are not comparable, and for a metric that
     they do not have.
     """
@@ -135,8 +153,8 @@ def compare_runs(
     all_runs: list[Run] = []
     for contestant in contestants:
         all_runs += contestant.runs
-    _require_comparable(all_runs)
-    if not any_training:
+    _require_comparable(all_runs, other_options=other_options)
+    if not any_training and not other_options:
         _require_one_training(all_runs)
     _require_distinct(all_runs)
     baseline, *others = _distinct_names(contestants)
@@ -145,7 +163,7 @@ def compare_runs(
     chosen = _chosen_metrics(run_folders.read_scores(first), metrics, everything)
     differences: list[Difference] = []
     for other in others:
-        differences += _differences(*_pair_differences(baseline, other), chosen, level)
+        differences += _differences(*_pair_differences(baseline, other), chosen, level, pool)
     return Comparison(
         protocol=first.protocol,
         card=first.record.card,
@@ -277,11 +295,11 @@ def _distinct_names(contestants: Sequence[Contestant]) -> list[Contestant]:
     return named
 
 
-def _require_comparable(runs: Sequence[Run]) -> None:
+def _require_comparable(runs: Sequence[Run], *, other_options: bool = False) -> None:
     """Raise ResultError unless all runs were measured by one card on one set of test items."""
-    first, expected = runs[0], _data_identity(runs[0])
+    first, expected = runs[0], _data_identity(runs[0], other_options=other_options)
     for run in runs[1:]:
-        for key, value in _data_identity(run).items():
+        for key, value in _data_identity(run, other_options=other_options).items():
             if value != expected[key]:
                 raise ResultError(
                     f"unlike things are not compared: {first.folder} has {key} "
@@ -303,10 +321,13 @@ def _require_one_training(runs: Sequence[Run]) -> None:
             )
 
 
-def _data_identity(run: Run) -> dict[str, str]:
+def _data_identity(run: Run, *, other_options: bool = False) -> dict[str, str]:
+    protocol, card = run.protocol, run.record.card
+    if other_options:  # are part of the name, and so of the card's hash
+        protocol, card = protocol.partition("+")[0], ""
     return {
-        "protocol": run.protocol,
-        "card": run.record.card,
+        "protocol": protocol,
+        "card": card,
         "test data": run_identity.name_truth(run.record.data),
         "scorer": str(run_folders.read_scores(run).scorer),
     }
@@ -370,6 +391,7 @@ def _differences(
     seeds: tuple[str, ...],
     chosen: Mapping[str, Sequence[str]],
     level: float,
+    pool: Pool | None = None,
 ) -> list[Difference]:
     """Return the differences of two contestants for the chosen metrics of each group."""
     folders = [run.folder for run in (*baseline.runs, *other.runs)]
@@ -383,6 +405,9 @@ def _differences(
         columns = []
         for metric in metrics:
             column = _metric_column(metric, baseline_tables, other_tables)
+            if pool is not None:
+                trained = (_is_trained(baseline), _is_trained(other))
+                column = replace(column, pooled=pool(group, metric), trained=trained)
             if column.counts.any():
                 columns.append(column)
         if columns:
@@ -404,6 +429,12 @@ class _Column:
     other_scores: tuple[float, ...]
     # (N, 2) difference and count with unanswered items counted as lost; None: there are none
     counted: Floats | None = None
+    pooled: PooledVariance | None = None  # what trainings vary by beyond these runs
+    trained: tuple[bool, bool] = (True, True)  # baseline, other: else seeds change nothing
+
+
+def _is_trained(contestant: Contestant) -> bool:
+    return contestant.runs[0].record.kind == "trained"
 
 
 def _metric_column(
@@ -473,11 +504,39 @@ def _seed_variances(column: _Column, *, paired: bool) -> list[tuple[float, float
     """Return the variances that seeds add to a difference, with their degrees of freedom."""
     baseline, other = np.asarray(column.baseline_scores), np.asarray(column.other_scores)
     parts = [other - baseline] if paired else [baseline, other]
+    priors = _pooled_variances(column, paired=paired)
     variances = []
-    for scores in parts:
-        if len(scores) > 1:
-            variances.append((float(scores.var(ddof=1)) / len(scores), len(scores) - 1.0))
+    for scores, prior in zip(parts, priors, strict=True):
+        own, own_degrees = 0.0, max(0, len(scores) - 1)
+        if own_degrees:
+            own = float(scores.var(ddof=1))
+        if prior is not None and column.pooled is not None:
+            variance, degrees = seed_variance.moderate_variance(
+                own, own_degrees, prior, column.pooled.degrees
+            )
+            variances.append((variance / len(scores), degrees))
+        elif own_degrees:
+            variances.append((own / len(scores), float(own_degrees)))
     return variances
+
+
+def _pooled_variances(column: _Column, *, paired: bool) -> list[float | None]:
+    """Return what the pooled variance expects of each part; None where it says nothing.
+
+    Parts are the differences of shared seeds, or either side. Seeds of two variants count as
+    independent: where they share a part of their training, that is too much rather than too little.
+    """
+    sides: list[float | None] = []
+    scores_of_sides = (column.baseline_scores, column.other_scores)
+    for scores, trained in zip(scores_of_sides, column.trained, strict=True):
+        if column.pooled is None or not scores or not trained:
+            sides.append(None)
+        else:
+            sides.append(column.pooled.at_level(float(np.mean(scores))))
+    if not paired:
+        return sides
+    known = [side for side in sides if side is not None]
+    return [sum(known) if known else None]
 
 
 def _group_differences(
