@@ -2,8 +2,11 @@
 
 * `[[systems]]`: which printed label is which variant, so that every reference row of that label is
   a claim about it.
+* `[[cells]]`: where the columns of one label are several variants, or none of ours: which is which.
 * `[[orderings]]`: variants from best to worst under a metric and group, and the protocols that can
-  show it.
+  show it. An entry may carry options of the card: `glsr/b1+noise=3` on 300w-full is that variant on
+  300w-full+noise=3. With `or_equal` each is no worse than the next by more than `margin`, a share
+  of the error.
 * `[[facts]]`: parameters and multiply-accumulates as printed.
 """
 
@@ -24,16 +27,20 @@ from benchbox.plugins.card_values import (
     CardKey,
     CardPlace,
     list_of,
+    number_where,
     one_of,
     read_values,
     table_of,
     text_matching,
 )
 
+from .reference_rows import ReferenceRow
+
 QUANTITIES = ("params", "macs", "macs_plus_bias", "bytes")
 _MAX_BYTES = 1_000_000
 _PRINTED = re.compile(r"(\d+(?:\.\d+)?) ?([KMG]?)B?")
 _SCALE = {"": 1.0, "K": 1e3, "M": 1e6, "G": 1e9}
+MARGIN = 0.01  # of `or_equal`, where the claim states none
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,18 @@ class OrderingClaim:
     group: str
     protocols: tuple[str, ...]
     or_equal: bool = False
+    margin: float = MARGIN  # of or_equal: a share of the error
+
+
+@dataclass(frozen=True)
+class CellSystems:
+    """Which variant the cells of some labels are in the columns whose subset holds a text."""
+
+    paper: str
+    subset: str
+    labels: Mapping[str, str]  # printed label → "method/variant"
+    none: tuple[str, ...] = ()  # labels of which no variant is there
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,11 +119,57 @@ class Claims:
     systems: Mapping[tuple[str, str], str]  # (paper, label) → "method/variant"
     orderings: tuple[OrderingClaim, ...]
     facts: tuple[SizeClaim, ...]
+    cells: tuple[CellSystems, ...] = ()
+
+    def find_system(self, row: ReferenceRow) -> tuple[str, str]:
+        """Return the variant that a printed cell is, and "" and why where it is none of ours."""
+        for cells in self.cells:
+            if cells.paper != row.paper or cells.subset not in row.subset:
+                continue
+            if row.method in cells.labels:
+                return cells.labels[row.method], ""
+            if row.method in cells.none:
+                return "", cells.why
+        return self.systems.get((row.paper, row.method), ""), ""
+
+    def list_systems(self) -> set[str]:
+        """Return every "method/variant" that is spoken of."""
+        named = {*self.systems.values(), *(fact.system for fact in self.facts)}
+        for cells in self.cells:
+            named.update(cells.labels.values())
+        for ordering in self.orderings:
+            named.update(split_options(entry)[0] for entry in ordering.order)
+        return named
+
+
+def split_options(entry: str) -> tuple[str, tuple[str, ...]]:
+    """Take an entry of an ordering apart: the variant and the options of the card.
+
+    >>> split_options("glsr/b1+noise=3+scale=0.1")
+    ('glsr/b1', ('noise=3', 'scale=0.1'))
+    """
+    system, *options = entry.split("+")
+    return system, tuple(options)
+
+
+def name_protocol(protocol: str, options: Sequence[str]) -> str:
+    """Add options to a protocol's name, in the order of their keys, as `apply_options` does.
+
+    >>> name_protocol("300w-full+noise=3", ["box=mtcnn"])
+    '300w-full+box=mtcnn+noise=3'
+    """
+    base, *given = protocol.split("+")
+    return "+".join([base, *sorted([*given, *options])])
 
 
 # --- keys -----------------------------------------------------------------------------------------
 
 _SYSTEM = text_matching(re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*"), "method/variant")
+_ENTRY = text_matching(
+    re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*(\+[a-z_]+=[a-z0-9_.]+)*"),
+    "method/variant, or method/variant+key=value",
+)
+_SHARE = number_where(lambda share: 0 <= share <= 1, "a share of the error, 0 to 1: 0.01")
 _SETTING = text_matching(re.compile(".*"), '"value"')  # --set takes an empty one, too
 
 _SYSTEM_KEYS = (
@@ -120,11 +185,21 @@ _ORDERING_KEYS = (
     CardKey("paper", TEXT),
     CardKey("table", TEXT),
     CardKey("text", TEXT),
-    CardKey("order", list_of(_SYSTEM, least=2), "method/variant, two or more, best first"),
+    CardKey("order", list_of(_ENTRY, least=2), "method/variant, two or more, best first"),
     CardKey("metric", TEXT),
     CardKey("group", TEXT),
     CardKey("protocols", list_of(TEXT, least=1), "a list of texts"),
     CardKey("or_equal", SWITCH, default=False),
+    CardKey("margin", _SHARE, default=MARGIN),
+)
+_CELL_KEYS = (
+    CardKey("paper", TEXT),
+    CardKey("subset", TEXT),
+    CardKey(
+        "labels", table_of(TEXT, _SYSTEM), 'a table: "printed label" = "method/variant"', default={}
+    ),
+    CardKey("none", list_of(TEXT), "a list of printed labels", default=()),
+    CardKey("why", TEXT, default=""),
 )
 _FACT_KEYS = (
     CardKey("paper", TEXT),
@@ -140,7 +215,7 @@ _FACT_KEYS = (
         default={},
     ),
 )
-_TABLES = ("systems", "orderings", "facts")
+_TABLES = ("systems", "cells", "orderings", "facts")
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -160,8 +235,8 @@ def scan_claims() -> tuple[Claims, list[str]]:
     kept: list[Path] = []
     faults: list[str] = []
     found = Claims({}, (), ())
-    for number, collection in enumerate(discovery.find_collections(discovery.PROTOCOLS)):
-        file = collection.folder / "references" / "claims.toml"
+    for number, (source, folder) in enumerate(discovery.reference_folders()):
+        file = folder / "claims.toml"
         if not file.is_file():
             continue
         try:
@@ -169,7 +244,7 @@ def scan_claims() -> tuple[Claims, list[str]]:
         except (DataError, OSError) as fault:
             if number == 0:  # our own come first
                 raise
-            faults.append(f"{collection.source}: {fault}")
+            faults.append(f"{source}: {fault}")
         else:
             kept.append(file)
     return found, faults
@@ -180,6 +255,7 @@ def read_claims(*files: Path) -> Claims:
     systems: dict[tuple[str, str], str] = {}
     orderings: list[OrderingClaim] = []
     facts: list[SizeClaim] = []
+    cells: list[CellSystems] = []
     for file in files:
         name = f"references/{file.name}"
         content = read_toml(file, largest=_MAX_BYTES, where=name)
@@ -190,12 +266,14 @@ def read_claims(*files: Path) -> Claims:
         for entry in _read_entries(content, "systems", name, _SYSTEM_KEYS):
             for label, system in entry["labels"].items():
                 systems[entry["paper"], label] = system
+        for entry in _read_entries(content, "cells", name, _CELL_KEYS):
+            cells.append(CellSystems(**entry))
         for entry in _read_entries(content, "orderings", name, _ORDERING_KEYS):
             orderings.append(OrderingClaim(**entry))
         for entry in _read_entries(content, "facts", name, _FACT_KEYS):
             facts.append(SizeClaim(**entry))
     _check_distinct_ids(orderings)
-    return Claims(systems, tuple(orderings), tuple(facts))
+    return Claims(systems, tuple(orderings), tuple(facts), tuple(cells))
 
 
 def _read_entries(

@@ -159,16 +159,13 @@ def scan_references() -> tuple[References, list[str]]:
     kept: list[Path] = []
     faults: list[str] = []
     found = References({}, ())
-    for number, collection in enumerate(discovery.find_collections(discovery.PROTOCOLS)):
-        folder = collection.folder / "references"
-        if not folder.is_dir():
-            continue
+    for number, (source, folder) in enumerate(discovery.reference_folders()):
         try:
             found = read_references(*kept, folder)
         except (DataError, OSError) as fault:
             if number == 0:  # our own come first
                 raise
-            faults.append(f"{collection.source}: {fault}")
+            faults.append(f"{source}: {fault}")
         else:
             kept.append(folder)
     return found, faults

@@ -4,10 +4,14 @@ One mechanism for our collections and for everybody else's: an entry point in th
 `benchbox.methods` or `benchbox.protocols` whose value is a package; the folders of that package
 hold the cards. An entry point that leads to no such folder is a fault with its distribution's name,
 never passed over: its author would look for the mistake elsewhere.
+
+Folders of protocol cards may also be listed in the environment variable `BENCHBOX_PROTOCOLS`, for a
+repository that keeps its cards without being a package.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -16,6 +20,7 @@ from pathlib import Path
 
 METHODS = "benchbox.methods"
 PROTOCOLS = "benchbox.protocols"
+FOLDERS_VARIABLE = "BENCHBOX_PROTOCOLS"
 # what a package of a group holds: patterns of files, one of which is enough, and their name
 _CONTENTS: Mapping[str, tuple[tuple[str, ...], str]] = {
     METHODS: (("*/method.toml",), "method folders"),
@@ -47,6 +52,26 @@ def find_collections(group: str) -> list[Collection]:
         for folder in _card_folders(point, group):
             found.append(Collection(_distribution(point), point.value, folder))
     return found
+
+
+def listed_folders() -> list[Path]:
+    """Return the folders of protocol cards that BENCHBOX_PROTOCOLS lists."""
+    listed = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
+    return [Path(text).expanduser() for text in listed if text]
+
+
+def reference_folders() -> list[tuple[str, Path]]:
+    """Return who brings references and claims, and their folders: ours first.
+
+    They lie in `references` beside protocol cards.
+    """
+    beside = [(collection.source, collection.folder) for collection in find_collections(PROTOCOLS)]
+    beside += [(str(folder), folder) for folder in listed_folders()]
+    folders = []
+    for source, folder in beside:
+        if (folder / "references").is_dir():
+            folders.append((source, folder / "references"))
+    return folders
 
 
 def find_faults(group: str) -> list[CollectionFault]:

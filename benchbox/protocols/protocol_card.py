@@ -12,7 +12,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
 from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +39,7 @@ __all__ = [
 ]
 ENTRY_POINT_GROUP = discovery.PROTOCOLS
 # environment: folders of cards that join the installed ones
-FOLDERS_VARIABLE = "BENCHBOX_PROTOCOLS"
+FOLDERS_VARIABLE = discovery.FOLDERS_VARIABLE
 CARD_SUFFIX = ".toml"
 _MAX_BYTES = 64 * 1024
 # These decide no number, so are no part of the hash; of `extras` the chosen one is, of `source` all
@@ -85,7 +84,7 @@ def scan_cards() -> tuple[list[Protocol], list[ProtocolError]]:
 
 def missing_folders() -> list[str]:
     """Name what BENCHBOX_PROTOCOLS lists and is no folder."""
-    return [str(folder) for folder in _listed_folders() if not folder.is_dir()]
+    return [str(folder) for folder in discovery.listed_folders() if not folder.is_dir()]
 
 
 def is_card_file(name: str) -> bool:
@@ -151,7 +150,7 @@ def _find_paths() -> tuple[dict[str, Path], dict[str, ProtocolError]]:
     say of each such name.
     """
     folders = [collection.folder for collection in discovery.find_collections(ENTRY_POINT_GROUP)]
-    folders += _listed_folders()
+    folders += discovery.listed_folders()
     paths: dict[str, Path] = {}
     doubled: dict[str, ProtocolError] = {}
     for folder in folders:
@@ -164,12 +163,6 @@ def _find_paths() -> tuple[dict[str, Path], dict[str, ProtocolError]]:
     for name in doubled:
         del paths[name]
     return paths, doubled
-
-
-def _listed_folders() -> list[Path]:
-    """Return the folders that BENCHBOX_PROTOCOLS lists."""
-    listed = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
-    return [Path(text).expanduser() for text in listed if text]
 
 
 # --- reading --------------------------------------------------------------------------------------

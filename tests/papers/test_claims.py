@@ -4,6 +4,7 @@ import pytest
 
 from benchbox.analysis import check_papers
 from benchbox.errors import DataError
+from benchbox.metrics import metric_names
 from benchbox.papers import claims, reference_rows
 from benchbox.protocols import protocol_card
 
@@ -84,12 +85,81 @@ def test_two_orderings_of_one_name_are_refused(tmp_path):
 
 def test_every_label_is_printed_somewhere():
     """The trap: a label spelled otherwise than in the table would claim nothing, silently."""
-    printed = {(row.paper, row.method) for row in reference_rows.load_references().rows}
-    assert set(claims.load_claims().systems) <= printed
+    known, rows = claims.load_claims(), reference_rows.load_references().rows
+    printed = {(row.paper, row.method) for row in rows}
+    assert set(known.systems) <= printed
+    for cells in known.cells:
+        of_subset = {row.method for row in rows if cells.subset in row.subset}
+        assert {*cells.labels, *cells.none} <= of_subset, cells.subset
+        assert bool(cells.none) == bool(cells.why)
 
 
 def test_every_claim_speaks_of_a_variant_and_a_protocol_that_exist():
+    """The trap: a metric or an option that no card has would be "not measured" for ever."""
     assert check_papers.unknown_systems() == []
     for ordering in claims.load_claims().orderings:
-        for name in ordering.protocols:
-            assert ordering.group in protocol_card.load_protocol(name).groups, (ordering.id, name)
+        for protocol in ordering.protocols:
+            for entry in ordering.order:
+                _, options = claims.split_options(entry)
+                name = claims.name_protocol(protocol, options)
+                card = protocol_card.load_protocol(name)
+                assert card.name == name, (ordering.id, name)
+                assert ordering.group in card.groups, (ordering.id, name)
+                assert ordering.metric in metric_names.list_metrics(card), (ordering.id, name)
+
+
+@pytest.mark.parametrize(
+    ("method", "subset", "system"),
+    [
+        ("Our random", "iphone orientation 1, MG.0", "tat/mg0"),
+        ("Our random", "iphone orientation 1, MG.3", "tat/mg3"),
+        ("Our random", "iphone orientation 1, MG.4", "tat/random"),
+        ("Finetune", "iphone orientation 1, MG.0", "tat/mg0"),
+        ("Finetune", "iphone orientation 1, MG.2", ""),
+        ("Finetune", "iphone orientation 1, MG.4", "tat/finetune"),
+    ],
+)
+def test_a_column_of_a_mini_generation_is_the_variant_that_stops_there(method, subset, system):
+    """The trap: TAT's final run was held against the print of its first mini-generation."""
+    known = claims.load_claims()
+    for row in reference_rows.load_references().rows:
+        if (row.paper, row.method, row.subset) == ("tat", method, subset):
+            found, why = known.find_system(row)
+            assert found == system
+            assert bool(why) == (not system)
+            return
+    pytest.fail("no such row")
+
+
+def test_every_column_that_claims_an_ordering_prints_it():
+    """Our own reading of a table: each claimed ordering is the one of the printed numbers.
+
+    The trap: a claim typed the wrong way round would make the paper seem not to hold.
+    """
+    known = claims.load_claims()
+    printed: dict[tuple, set[float]] = {}
+    for row in reference_rows.load_references().rows:
+        system, _ = known.find_system(row)
+        if system and row.value is not None:
+            for protocol in row.protocols:
+                place = (row.paper, row.table, system, protocol, row.group, row.metric)
+                printed.setdefault(place, set()).add(row.value)
+    checked = 0
+    for ordering in known.orderings:
+        for protocol in ordering.protocols:
+            values = []
+            for entry in ordering.order:
+                system, options = claims.split_options(entry)
+                name = claims.name_protocol(protocol, options)
+                tail = (system, name, ordering.group, ordering.metric)
+                values.append(printed.get((ordering.paper, ordering.table, *tail), set()))
+            if not all(len(value) == 1 for value in values):
+                continue
+            numbers = [value.copy().pop() for value in values]
+            if not metric_names.parse_metric(ordering.metric).lower_is_better:
+                numbers = [-number for number in numbers]
+            assert numbers == sorted(numbers), (ordering.id, protocol, numbers)
+            if not ordering.or_equal:
+                assert len(set(numbers)) == len(numbers), (ordering.id, protocol, numbers)
+            checked += 1
+    assert checked >= 45
