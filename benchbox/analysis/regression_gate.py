@@ -1,10 +1,18 @@
 """The regression gate: what committed results said in a baseline, and what they say now.
 
-A baseline is one JSON file: for every run its card (hash and content), data fingerprint and scores.
-Against it, a run that is gone, a card that decides numbers otherwise, other data and a score that
-got worse are regressions; a score that got better is reported and passes. `rescore_runs` looks
-behind the stored scores: it derives them again from the predictions, with today's code, wherever
-the truth is at hand.
+A baseline is one JSON file. It holds for every run its card (hash and content), data fingerprint,
+scores and the digest of its predictions, and for every claim of the papers what the results said of
+it. Against it are regressions: a run that is gone, a card that decides numbers otherwise, other
+data, a score that got worse by more than is tolerated, and a verdict that fell: a claim that held,
+a fact that was met, a cell that was reproduced and is no longer. What got better is reported and
+passes.
+
+Digests are verified on the way: a run whose files are not those of its record is not read at all
+(`runs.run_integrity`), and one whose predictions are others than in the baseline is named.
+
+Baselines of schema 1 hold neither verdicts nor digests; they are read, and that is said.
+`rescore_runs` looks behind the stored scores: it derives them again from the predictions, with
+today's code, wherever the truth is at hand.
 """
 
 from __future__ import annotations
@@ -23,41 +31,134 @@ from benchbox.runs import kept_cards, run_folders, run_identity, score_file
 from benchbox.runs.run_record import ScoreFile, parse_scores
 from benchbox.types import Run
 
+from . import check_papers
+from .tolerances import Tolerances
+from .verdicts import NOT_MEASURED, Verdict, standing_of
+
 if TYPE_CHECKING:
     import numpy as np
 
-SCHEMA = 1
+SCHEMA = 2
+_READ_SCHEMAS = (1, SCHEMA)
 _RELATIVE = 1e-6  # between machines the last bits differ
 _LARGEST = 1 << 26  # bytes
+RUN, CLAIM = "run", "claim"
 
 
 @dataclass(frozen=True)
 class Change:
     """One difference from a baseline, in words."""
 
-    place: str  # "300w-full/glsr/glsr/1"
+    place: str  # "300w-full/glsr/glsr/1"; of a claim its identity
     text: str
     regression: bool
+    about: str = RUN  # run | claim
 
 
-def write_baseline(results: Path, file: Path) -> int:
+@dataclass(frozen=True)
+class BaselineComparison:
+    """What differs from a baseline, and how much was compared."""
+
+    changes: tuple[Change, ...]
+    runs: int  # of the baseline that are here
+    digests: int  # of their predictions, found to be the baseline's
+    verdicts: int  # of the baseline that were judged again
+    notes: tuple[str, ...]  # what was not compared
+
+    def describe(self) -> str:
+        """Say in one line how much was compared."""
+        runs = "1 run" if self.runs == 1 else f"{self.runs} runs"
+        verdicts = "1 verdict" if self.verdicts == 1 else f"{self.verdicts} verdicts"
+        worse = sum(change.regression for change in self.changes)
+        outcome = "nothing got worse"
+        if worse:
+            outcome = f"{worse} got worse"
+        return (
+            f"compared with the baseline: {runs}, digests of {self.digests} as they were;"
+            f" {verdicts}; {outcome}"
+        )
+
+
+@dataclass(frozen=True)
+class _Baseline:
+    """A baseline as it is read."""
+
+    schema: int
+    runs: Mapping[str, Any]
+    verdicts: Mapping[str, str]  # identity → verdict
+
+
+def write_baseline(results: Path, file: Path, verdicts: Sequence[Verdict] | None = None) -> int:
     """Write the baseline of every readable run below `results`; return how many there are.
 
-    Raises ResultError where there is none: against nothing nothing ever gets worse.
+    `verdicts` are what the results say of papers; they are judged where they are not given. Raises
+    ResultError where there is no run: against nothing nothing ever gets worse.
     """
     scored, unreadable = run_folders.list_scored_runs(results)
     if not scored:
         raise ResultError(_why_no_runs(results, unreadable))
+    if verdicts is None:
+        verdicts = check_papers.judge_runs(scored, results)
     runs = {_run_path(run): _run_facts(run, results) for run in scored}
-    run_folders.write_json(file, {"schema": SCHEMA, "runs": runs})
+    said = {}
+    for verdict in verdicts:
+        if verdict.verdict != NOT_MEASURED:
+            said[verdict.identity] = verdict.verdict
+    run_folders.write_json(file, {"schema": SCHEMA, "runs": runs, "verdicts": said})
     return len(runs)
 
 
 def find_changes(results: Path, file: Path) -> list[Change]:
     """Return what differs from a baseline; raises ResultError for a file that is none."""
+    return list(compare_baseline(results, file).changes)
+
+
+def compare_baseline(
+    results: Path,
+    file: Path,
+    verdicts: Sequence[Verdict] | None = None,
+    tolerances: Tolerances | None = None,
+) -> BaselineComparison:
+    """Hold results against a baseline; raises ResultError for a file that is none.
+
+    `verdicts` are what the results say of papers now, without the facts where these were not
+    counted; they are judged where they are not given.
+    """
+    tolerances = tolerances or Tolerances()
     before = _read_baseline(file)
     scored, left_out = run_folders.list_scored_runs(results)
     now = {_run_path(run): run for run in scored}
+    changes = _missing_runs(before.runs, now, left_out)
+    compared = digests = 0
+    for place, run in now.items():
+        if place not in before.runs:
+            changes.append(Change(place, "is new", False))
+            continue
+        facts = _run_facts(run, results)
+        compared += 1
+        digests += bool(facts["digest"]) and before.runs[place].get("digest") == facts["digest"]
+        for text, worse in _differences(place, before.runs[place], facts, tolerances):
+            changes.append(Change(place, text, worse))
+    if verdicts is None and before.verdicts:
+        verdicts = check_papers.judge_runs(scored, results, tolerances.training)
+    notes = []
+    if before.schema < SCHEMA:
+        notes.append(
+            f"{file}: is of schema {before.schema}, without verdicts and digests; "
+            "--write-baseline FILE makes one that guards them"
+        )
+    judged = verdicts or ()
+    fallen, guarded, uncounted = _verdict_changes(before.verdicts, judged)
+    if uncounted:
+        notes.append(f"{uncounted} facts of the baseline are not looked at; --facts counts them")
+    return BaselineComparison((*changes, *fallen), compared, digests, guarded, tuple(notes))
+
+
+def _missing_runs(
+    before: Mapping[str, Any],
+    now: Mapping[str, Run],
+    left_out: Sequence[run_folders.UnreadableRun],
+) -> list[Change]:
     unreadable = _reasons_by_place(left_out)
     changes = []
     for place in before:
@@ -67,13 +168,36 @@ def find_changes(results: Path, file: Path) -> list[Change]:
         if place in unreadable:
             text = f"cannot be read: {unreadable[place]}"
         changes.append(Change(place, text, True))
-    for place, run in now.items():
-        if place not in before:
-            changes.append(Change(place, "is new", False))
-            continue
-        for text, worse in _differences(before[place], _run_facts(run, results)):
-            changes.append(Change(place, text, worse))
     return changes
+
+
+def _verdict_changes(
+    before: Mapping[str, str], verdicts: Sequence[Verdict]
+) -> tuple[list[Change], int, int]:
+    """Return verdicts that differ, how many were compared, and how many facts were not."""
+    now = {verdict.identity: verdict for verdict in verdicts}
+    counts_facts = any(verdict.kind == "fact" for verdict in verdicts)
+    changes: list[Change] = []
+    compared = uncounted = 0
+    for identity, said in before.items():
+        if identity.startswith("fact |") and not counts_facts:
+            uncounted += 1
+            continue
+        compared += 1
+        if identity not in now:
+            if standing_of(said):
+                text = f"was: {said}; is no longer judged, as its claim or its runs are gone"
+                changes.append(Change(identity, text, True, CLAIM))
+            continue
+        verdict = now[identity]
+        if verdict.verdict == said:
+            continue
+        text = f"was: {said}; is: {verdict.verdict}"
+        if verdict.reasons:
+            text += f" ({'; '.join(verdict.reasons)})"
+        worse = verdict.standing < standing_of(said)
+        changes.append(Change(identity, text, worse, CLAIM))
+    return changes, compared, uncounted
 
 
 def rescore_runs(results: Path, data: Path) -> tuple[list[Change], list[str]]:
@@ -114,7 +238,8 @@ def _rescore_run(run: Run, card_name: str, data: Path) -> list[str]:
     again = parse_scores(scored.document, "scored again")
     stored = run_folders.read_scores(run)
     differences = []
-    for text, _ in _value_differences(stored.values_by_group(), again.values_by_group()):
+    values = stored.values_by_group(), again.values_by_group()
+    for text, _ in _value_differences(_run_path(run), *values, Tolerances()):
         differences.append(f"scored again from its predictions, {text}")
     differences += _interval_differences(stored, again)
     differences += _table_differences(run_folders.read_errors(run), scored.scores.errors)
@@ -201,6 +326,7 @@ def _run_facts(run: Run, results: Path) -> dict[str, Any]:
         "data": run.record.data.fingerprint,
         "data_name": run_identity.name_data(run.record.data),
         "code": run.record.code.method,
+        "digest": run.record.digests.predictions,
         "scores": run_folders.read_scores(run).values_by_group(),
     }
 
@@ -213,21 +339,39 @@ def _card_content(protocol: str) -> dict[str, Any] | None:
     return dict(json.loads(protocol_card.canonical_json(card)))
 
 
-def _read_baseline(file: Path) -> Mapping[str, Any]:
+def _read_baseline(file: Path) -> _Baseline:
     document = read_json_table(
         file, largest=_LARGEST, fault=ResultError, advice="--write-baseline makes one"
     )
-    if document.get("schema") != SCHEMA or not isinstance(document.get("runs"), dict):
-        raise ResultError(f"{file}: is no baseline of schema {SCHEMA}; --write-baseline makes one")
-    if not document["runs"]:
+    if document.get("schema") not in _READ_SCHEMAS:
+        raise ResultError(_no_baseline(file))
+    runs, verdicts = document.get("runs"), document.get("verdicts", {})
+    if not isinstance(runs, dict) or not isinstance(verdicts, dict):
+        raise ResultError(_no_baseline(file))
+    if not runs:
         raise ResultError(
             f"{file}: a baseline of 0 runs, against which nothing gets worse; "
             "--write-baseline FILE makes one from --results DIR"
         )
-    return dict(document["runs"])
+    for place, facts in runs.items():
+        if not isinstance(facts, dict) or not facts.keys() >= _RUN_KEYS or place.count("/") != 3:
+            raise ResultError(
+                f"{file}: {place} is no run of a baseline; --write-baseline makes one"
+            )
+    return _Baseline(document["schema"], runs, verdicts)
 
 
-def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+_RUN_KEYS = {"card", "content", "data", "scores"}
+
+
+def _no_baseline(file: Path) -> str:
+    schemas = " or ".join(map(str, _READ_SCHEMAS))
+    return f"{file}: is no baseline of schema {schemas}; --write-baseline makes one"
+
+
+def _differences(
+    place: str, before: Mapping[str, Any], now: Mapping[str, Any], tolerances: Tolerances
+) -> Iterator[tuple[str, bool]]:
     """Yield what differs between the facts of a run, each with whether it is a regression."""
     if before["content"] != now["content"]:
         keys = _changed_keys(before["content"], now["content"])
@@ -242,7 +386,10 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
         yield "was made on other data (another fingerprint)", True
     if "code" in before and before["code"] != now["code"]:
         yield "was made by another version of the method's code", False
-    yield from _value_differences(before["scores"], now["scores"])
+    if before.get("digest") and now["digest"] and before["digest"] != now["digest"]:
+        digests = (run_identity.short_digest(str(facts["digest"])) for facts in (before, now))
+        yield f"its predictions are others ({', now '.join(digests)})", False
+    yield from _value_differences(place, before["scores"], now["scores"], tolerances)
 
 
 def _changed_keys(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> str:
@@ -258,7 +405,7 @@ def _changed_keys(before: Mapping[str, Any] | None, now: Mapping[str, Any] | Non
 
 
 def _value_differences(
-    before: Mapping[str, Any], now: Mapping[str, Any]
+    place: str, before: Mapping[str, Any], now: Mapping[str, Any], tolerances: Tolerances
 ) -> Iterator[tuple[str, bool]]:
     """Yield the values (group → metric → value) that differ, each with whether it got worse."""
     for group, metrics in before.items():
@@ -268,12 +415,17 @@ def _value_differences(
                 if old != new:
                     yield f"{group} {name} was {old}, is {new}", True
             elif abs(new - old) > _RELATIVE * max(abs(old), 1e-3):
-                yield _value_difference(group, name, old, new)
+                allowed = tolerances.allowance(place, group, name, old)
+                yield _value_difference(group, name, old, new, allowed)
 
 
-def _value_difference(group: str, name: str, old: float, new: float) -> tuple[str, bool]:
+def _value_difference(
+    group: str, name: str, old: float, new: float, allowed: float
+) -> tuple[str, bool]:
     metric = parse_metric(name)
     worse = (new > old) == metric.lower_is_better
     unit = "" if metric.unit == "1" else f" {metric.unit}"
     direction = "worse" if worse else "better"
+    if worse and abs(new - old) <= allowed:
+        worse, direction = False, f"worse, within the tolerance of {allowed:.2g}"
     return f"{group} {name} was {old:.4g}, is {new:.4g}{unit} ({direction})", worse

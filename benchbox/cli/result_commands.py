@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchbox.atomic_write import write_whole
 from benchbox.errors import ResultError
 
 from .left_out import note_left_out
@@ -16,6 +16,7 @@ from .printing import print_document, print_json, print_note
 from .shared_options import FOLDER, NUMBER, data_option, data_root, json_option, results_option
 
 if TYPE_CHECKING:
+    from benchbox.analysis.check_files import CheckOutcome
     from benchbox.analysis.regression_gate import Change
 
 
@@ -137,7 +138,7 @@ def compare_command(
     "--baseline",
     type=FOLDER,
     metavar="FILE",
-    help="Fail where results got worse than in this file.",
+    help="Fail where results or verdicts got worse than in this file.",
 )
 @click.option(
     "--write-baseline",
@@ -145,6 +146,15 @@ def compare_command(
     metavar="FILE",
     help="Write such a file from the results as they are.",
 )
+@click.option(
+    "--tolerances",
+    "tolerance_file",
+    type=FOLDER,
+    metavar="FILE",
+    help="How much may differ before it is worse (TOML).",
+)
+@click.option("--junit", type=FOLDER, metavar="FILE", help="Write JUnit XML there, too.")
+@click.option("--markdown", type=FOLDER, metavar="FILE", help="Write a summary there, too.")
 @json_option
 def check_command(
     results: Path,
@@ -153,70 +163,109 @@ def check_command(
     rescore: bool,
     baseline: Path | None,
     write_baseline: Path | None,
+    tolerance_file: Path | None,
+    junit: Path | None,
+    markdown: Path | None,
     as_json: bool,
 ) -> None:
     """Hold results against the claims of papers and, as a regression gate, against a baseline.
 
-    Exit 1 on a regression. A new baseline is written last, and only where nothing got worse.
+    Exit 1 where a score, a claim, a fact or a reproduced cell got worse, 2 where nothing could be
+    compared. A new baseline is written last, and only where nothing got worse.
     """
-    from benchbox.analysis import check_papers, regression_gate
+    from benchbox.analysis import check_files, check_papers, regression_gate
+    from benchbox.analysis.tolerances import Tolerances, read_tolerances
 
+    tolerances = read_tolerances(tolerance_file) if tolerance_file else Tolerances()
     require_results(results)
     note_left_out()
     if baseline is None:  # else a run that is gone is what it tells
         regression_gate.require_runs(results)
+    verdicts = check_papers.check_results(results, facts=facts, tolerance=tolerances.training)
     if write_baseline is not None and not (baseline or rescore or facts or as_json):
-        count = regression_gate.write_baseline(results, write_baseline)
+        count = regression_gate.write_baseline(results, write_baseline, verdicts)
         click.echo(f"{write_baseline}: a baseline of {count} runs")
         return
-    verdicts = check_papers.check_results(results, facts=facts)
-    count = _name_left_out(results)
-    changes = []
+    places, notes = _list_readable(results)
+    compared, rescored = None, None
     if baseline:
-        changes += regression_gate.find_changes(results, baseline)
+        compared = regression_gate.compare_baseline(results, baseline, verdicts, tolerances)
+        notes += compared.notes
     if rescore:
-        rescored, notes = regression_gate.rescore_runs(results, data_root(data))
-        changes += rescored
-        for note in notes:
-            print_note(f"note: {note}")
-        if len(notes) == count and not baseline:
-            raise ResultError(f"--rescore: no run could be scored again; {notes[0]}")
-    if as_json:
-        document = check_papers.verdicts_to_json(verdicts)
-        print_json({**document, "changes": [_change_json(change) for change in changes]})
-    else:
-        click.echo(check_papers.format_verdicts(verdicts))
-        _print_changes(changes)
-    if any(change.regression for change in changes):
+        rescored, left_out = regression_gate.rescore_runs(results, data_root(data))
+        notes += left_out
+        if len(left_out) == len(places) and not baseline:
+            raise ResultError(f"--rescore: no run could be scored again; {left_out[0]}")
+    outcome = check_files.CheckOutcome(
+        check_papers.summarise_verdicts(verdicts), places, compared, rescored, notes
+    )
+    for note in notes:
+        print_note(f"note: {note}")
+    _print_outcome(outcome, as_json=as_json)
+    for file, text in (
+        (junit, check_files.format_junit),
+        (markdown, check_files.format_markdown),
+    ):
+        if file:
+            _write_file(file, text(outcome))
+    if outcome.has_failed:
         print_note(
             "results got worse; if that is meant, say so in CHANGELOG.md and write a new baseline: "
             "--write-baseline FILE without --baseline"
         )
         exit_failed()
     if write_baseline is not None:
-        count = regression_gate.write_baseline(results, write_baseline)
+        count = regression_gate.write_baseline(results, write_baseline, verdicts)
         print_note(f"{write_baseline}: a baseline of {count} runs")
 
 
-def _name_left_out(results: Path) -> int:
-    """Say which runs are not looked at, and why; return how many are."""
-    from benchbox.analysis import check_papers
+def _list_readable(results: Path) -> tuple[list[str], list[str]]:
+    """Return which runs can be read, and which are not looked at, and why."""
+    from benchbox.analysis import comparable
     from benchbox.runs import run_folders
 
     scored, unreadable = run_folders.list_scored_runs(results)
-    for left_out in unreadable:
-        print_note(f"note: left out, as it cannot be read: {left_out.reason}")
-    for other, words in check_papers.part_by_data(scored)[1]:
-        print_note(f"note: left out of the claims: {other.folder}: {words}")
-    return len(scored)
+    notes = [f"left out, as it cannot be read: {left_out.reason}" for left_out in unreadable]
+    for other, words in comparable.part_by_data(scored)[1]:
+        notes.append(f"left out of the claims: {other.folder}: {words}")
+    places = ["/".join((run.protocol, run.method, run.variant, run.seed)) for run in scored]
+    return places, notes
 
 
-def _print_changes(changes: Sequence[Change]) -> None:
-    for change in changes:
+def _print_outcome(outcome: CheckOutcome, *, as_json: bool) -> None:
+    from benchbox.analysis import cell_account
+    from benchbox.analysis import verdicts as words
+
+    check, baseline = outcome.check, outcome.baseline
+    if as_json:
+        document = words.verdicts_to_json(check.verdicts)
+        document["cells"] = cell_account.counts_to_json(check.papers)
+        if baseline:
+            document["baseline"] = {
+                "runs": baseline.runs,
+                "digests": baseline.digests,
+                "verdicts": baseline.verdicts,
+            }
+        print_json({**document, "changes": [_change_json(change) for change in outcome.changes]})
+        return
+    click.echo(words.format_verdicts(check.verdicts))
+    if check.papers:
+        click.echo(cell_account.format_counts(check.papers))
+    for change in outcome.changes:
         label = "changed"
         if change.regression:
             label = "REGRESSION"
         click.echo(f"{label:<12}{change.place}: {change.text}")
+    if baseline:
+        click.echo(baseline.describe())
+
+
+def _write_file(file: Path, text: str) -> None:
+    """Write a file for other programs; raise ResultError where it cannot be written."""
+    try:
+        write_whole(file, text, flush=False)
+    except OSError as fault:
+        raise ResultError(f"{file}: cannot be written ({fault.strerror})") from fault
 
 
 def _change_json(change: Change) -> dict[str, Any]:

@@ -3,11 +3,14 @@ alike is told.
 """
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 from benchbox.analysis import regression_gate
+from benchbox.analysis.tolerances import Tolerances, read_tolerances
+from benchbox.analysis.verdicts import Verdict
 from benchbox.cli import main
 from benchbox.errors import ResultError
 from benchbox.metrics import landmarks
@@ -229,3 +232,180 @@ def test_a_card_that_is_not_here_is_no_regression(results, world, monkeypatch):
     changes, left_out = regression_gate.rescore_runs(results, world.data)
     assert changes == []
     assert "BENCHBOX_PROTOCOLS" in left_out[0]
+
+
+# --- verdicts -------------------------------------------------------------------------------------
+
+HELD = Verdict(
+    kind="ordering",
+    paper="demo",
+    table="Table 1",
+    claim="a-beats-b: a beats b",
+    system="m/a",
+    protocol="tiny",
+    group="unseen",
+    metric="nme_inter_ocular",
+    claimed="m/a < m/b",
+    measured=None,
+    low=None,
+    high=None,
+    unit="",
+    verdict="holds",
+    reasons=("budget quick",),
+    budget="quick",
+)
+
+
+def compare(results, tmp_path, before, now):
+    """Return how a baseline of some verdicts compares with others."""
+    file = tmp_path / "verdicts.json"
+    regression_gate.write_baseline(results, file, before)
+    return regression_gate.compare_baseline(results, file, now)
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "regression"),
+    [
+        ("holds", "too close to tell", True),
+        ("holds", "holds (these faces, one training)", True),
+        ("holds (these faces, one training)", "does not hold", True),
+        ("holds (these faces, one training)", "holds", False),
+        ("too close to tell", "does not hold", False),
+        ("reproduced", "worse", True),
+        ("reproduced", "not comparable", True),
+        ("reproduced", "not measured", True),
+        ("better", "worse", True),
+        ("better", "reproduced", False),
+        ("met", "not met", True),
+        ("not met", "met", False),
+    ],
+)
+def test_a_verdict_that_fell_is_a_regression(results, tmp_path, before, now, regression):
+    """The trap: a claim that no longer held passed the gate as long as no score got worse."""
+    held, is_now = replace(HELD, verdict=before), replace(HELD, verdict=now)
+    found = compare(results, tmp_path, [held], [is_now])
+    (change,) = found.changes
+    assert (change.regression, change.about) == (regression, "claim")
+    assert change.text == f"was: {before}; is: {now} (budget quick)"
+    assert (found.runs, found.digests, found.verdicts) == (1, 1, 1)
+    assert compare(results, tmp_path, [held], [held]).changes == ()
+
+
+def test_a_claim_that_is_gone_is_a_regression_if_it_held(results, tmp_path):
+    (change,) = compare(results, tmp_path, [HELD], []).changes
+    assert change.regression
+    assert "is no longer judged" in change.text
+    fell = replace(HELD, verdict="too close to tell")
+    assert compare(results, tmp_path, [fell], []).changes == ()
+
+
+def test_other_words_for_a_claim_are_no_other_claim(results, tmp_path):
+    mended = replace(HELD, claim="a-beats-b: a is better than b")
+    assert compare(results, tmp_path, [HELD], [mended]).changes == ()
+
+
+def test_facts_are_compared_where_they_were_counted_only(results, tmp_path):
+    fact = replace(HELD, kind="fact", verdict="met")
+    found = compare(results, tmp_path, [fact], [HELD])
+    assert (found.changes, found.verdicts) == ((), 0)
+    assert found.notes == ("1 facts of the baseline are not looked at; --facts counts them",)
+    (change,) = compare(results, tmp_path, [fact], [replace(fact, verdict="not met")]).changes
+    assert change.regression
+
+
+def test_a_baseline_of_schema_1_is_read_and_said_to_be_one(results, file):
+    """As it was written before verdicts and digests were in it."""
+    document = json.loads(file.read_text())
+    assert document.pop("verdicts") == {}
+    for run in document["runs"].values():
+        del run["digest"]
+    file.write_text(json.dumps({**document, "schema": 1}))
+    found = regression_gate.compare_baseline(results, file)
+    assert (found.changes, found.runs, found.digests, found.verdicts) == ((), 1, 0, 0)
+    assert "is of schema 1, without verdicts and digests" in found.notes[0]
+    edit(file, lambda run: run["scores"]["unseen"].update(nme_inter_ocular=0.1))
+    assert regression_gate.compare_baseline(results, file).changes[0].regression
+
+
+def test_how_much_was_compared_is_said(results, file):
+    done = check(results, "--baseline", file)
+    assert done.exit_code == 0
+    said = "compared with the baseline: 1 run, digests of 1 as they were; 0 verdicts"
+    assert f"{said}; nothing got worse" in done.stdout
+    document = json.loads(check(results, "--baseline", file, "--json").stdout)
+    assert document["baseline"] == {"runs": 1, "digests": 1, "verdicts": 0}
+
+
+def test_predictions_of_another_digest_are_named(results, file):
+    edit(file, lambda run: run.update(digest="sha256:0123456789abcdef"))
+    found = regression_gate.compare_baseline(results, file)
+    (change,) = found.changes
+    assert not change.regression
+    assert change.text.startswith("its predictions are others (0123456789ab, now ")
+    assert found.digests == 0
+
+
+def test_a_run_of_a_baseline_without_its_facts_is_refused(results, file):
+    """The trap: a file cut by a merge ended in a traceback."""
+    edit(file, lambda run: run.pop("scores"))
+    done = check(results, "--baseline", file)
+    assert done.exit_code == 2
+    assert "tiny/mine/v/0 is no run of a baseline" in done.stderr
+
+
+# --- tolerances -----------------------------------------------------------------------------------
+
+
+def tolerate(tmp_path, text):
+    file = tmp_path / "tolerances.toml"
+    file.write_text(text)
+    return file
+
+
+def test_a_score_may_get_worse_by_what_is_tolerated(results, file, tmp_path):
+    stored = json.loads(file.read_text())["runs"]["tiny/mine/v/0"]["scores"]["unseen"]
+    before = stored["nme_inter_ocular"] - 0.5
+    edit(file, lambda run: run["scores"]["unseen"].update(nme_inter_ocular=before))
+    rule = '[[scores]]\nprotocol = "tiny"\nmetric = "nme_*"\nabsolute = '
+    lenient = tolerate(tmp_path, f"{rule}0.6\n")
+    done = check(results, "--baseline", file, "--tolerances", lenient)
+    assert done.exit_code == 0
+    assert "(worse, within the tolerance of 0.6)" in done.stdout
+    strict = tolerate(tmp_path, f"{rule}0.4\n")
+    assert check(results, "--baseline", file, "--tolerances", strict).exit_code == 1
+    other = tolerate(tmp_path, '[[scores]]\nmetric = "auc_*"\nabsolute = 9\n')
+    assert check(results, "--baseline", file, "--tolerances", other).exit_code == 1
+
+
+def test_the_first_entry_that_fits_decides(tmp_path):
+    text = (
+        '[training]\ntolerance = 0.05\n[[scores]]\nmethod = "mine"\nrelative = 0.01\n'
+        "absolute = 0.02\n[[scores]]\nabsolute = 1.0\n"
+    )
+    found = read_tolerances(tolerate(tmp_path, text))
+    assert found.training == 0.05
+    assert found.allowance("p/mine/v/0", "full", "nme_inter_ocular", 10.0) == pytest.approx(0.1)
+    assert found.allowance("p/mine/v/0", "full", "nme_inter_ocular", 1.0) == pytest.approx(0.02)
+    assert found.allowance("p/other/v/0", "full", "nme_inter_ocular", 1.0) == 1.0
+    assert Tolerances().allowance("p/mine/v/0", "full", "nme_inter_ocular", 1.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[score]]\n", "no such key; did you mean scores"),
+        ("[[scores]]\nabsolut = 1\n", "scores 1: absolut: no such key; did you mean absolute"),
+        ("[[scores]]\nabsolute = -1\n", "scores 1: absolute: -1 is not allowed"),
+        ("[[scores]]\nabsolute = nan\n", "scores 1: absolute: nan is not allowed"),
+        ('[[scores]]\nmetric = "nme_*"\n', "scores 1: tolerates nothing"),
+        ("[scores]\n", "must be written as"),
+        ("training = 1\n", "training must be a table"),
+        ("[training]\ntolerance = 2\n", "tolerance: 2 is not allowed"),
+        ("[training\n", "is not TOML"),
+    ],
+)
+def test_a_wrong_file_of_tolerances_is_refused_by_key(tmp_path, text, said):
+    with pytest.raises(ResultError, match=said):
+        read_tolerances(tolerate(tmp_path, text))
+    with pytest.raises(ResultError, match="cannot be read"):
+        read_tolerances(tmp_path / "none.toml")

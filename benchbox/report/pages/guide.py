@@ -49,6 +49,7 @@ GUIDES = {  # name → title, in the order of the menu
     "onnx": "My detector from an ONNX file",
     "gaze": "My gaze data",
     "submit": "Submit predictions",
+    "check": "Check results in your own repository",
     "formats": "Formats of annotations and predictions",
     "data": "Get the data",
     "checks": "What is checked before a number is made",

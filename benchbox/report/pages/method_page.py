@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from benchbox.analysis.check_papers import Verdict
+from benchbox.analysis.verdicts import Verdict
 from benchbox.metrics import metric_names
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.charts import error_vs_msd, error_vs_perturbation

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from benchbox.analysis import check_papers
-from benchbox.analysis.check_papers import Verdict
+from benchbox.analysis import verdicts as claim_verdicts
+from benchbox.analysis.verdicts import Verdict
 from benchbox.papers.claims import SizeClaim
 from benchbox.papers.reference_rows import References
 from benchbox.report.charts import error_vs_msd, error_vs_perturbation
@@ -177,7 +177,7 @@ class SharedData:
 
     def verdicts_on(self, method: str) -> list[Verdict]:
         """Return the verdicts on what papers claim of a method, where something was measured."""
-        verdicts = check_papers.claimed_methods(self.sources.verdicts(), method)
+        verdicts = claim_verdicts.claimed_methods(self.sources.verdicts(), method)
         return [verdict for verdict in verdicts if verdict.verdict != "not measured"]
 
     # --- digests ----------------------------------------------------------------------------------

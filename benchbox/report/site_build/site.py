@@ -8,7 +8,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from benchbox.analysis import check_papers
-from benchbox.analysis.check_papers import Verdict
+from benchbox.analysis.verdicts import Verdict
 from benchbox.errors import ProtocolError, ResultError
 from benchbox.papers import claims, contradictions, reference_rows
 from benchbox.plugins import method_card
