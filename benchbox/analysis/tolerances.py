@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Any
 
 from benchbox.errors import ResultError
+from benchbox.file_readers.toml_files import read_toml
 from benchbox.plugins.card_values import (
     TEXT,
     CardKey,
     CardPlace,
     check_keys,
     number_where,
-    read_toml,
     read_values,
 )
 
@@ -93,7 +93,7 @@ _SCORE_KEYS = (
 def read_tolerances(file: Path) -> Tolerances:
     """Read a file of tolerances; raises ResultError naming file, entry and key of a fault."""
     place = CardPlace(str(file), ResultError)
-    content = read_toml(file, place, max_bytes=_MAX_BYTES)
+    content = read_toml(file, largest=_MAX_BYTES, fault=ResultError)
     check_keys(content, ("training", "scores"), place)
     training = _read_table(content, "training", file)
     entries = content.get("scores", [])

@@ -401,7 +401,7 @@ def test_the_first_entry_that_fits_decides(tmp_path):
         ("[scores]\n", "must be written as"),
         ("training = 1\n", "training must be a table"),
         ("[training]\ntolerance = 2\n", "tolerance: 2 is not allowed"),
-        ("[training\n", "is not TOML"),
+        ("[training\n", "is no TOML"),
     ],
 )
 def test_a_wrong_file_of_tolerances_is_refused_by_key(tmp_path, text, said):
