@@ -1,4 +1,4 @@
-"""Commands about data: list, where, verify, ids, manifest, submission."""
+"""Commands about data: list, where, verify, ids, manifest, constants, submission."""
 
 from __future__ import annotations
 
@@ -229,6 +229,30 @@ def write_manifest_command(
         print_document(manifests.format_json(made))
     else:
         print_document(manifests.format_csv(made))
+
+
+@data_group.command(name="constants")
+@click.argument("protocol")
+@click.option(
+    "--results",
+    type=FOLDER,
+    metavar="DIR",
+    help="Keep the target's mean direction there, as a row of the board that stands apart.",
+)
+@data_option
+def print_constants(protocol: str, results: Path | None, data: Path | None) -> None:
+    """Print what constant answers leave of a protocol of gaze directions."""
+    from benchbox.runs import gaze_constants
+
+    constants = gaze_constants.measure_constants(protocol, data_root(data))
+    groups = list(constants[0].groups)
+    rows = [("answer", "knows", *(f"{group}, degrees" for group in groups))]
+    for constant in constants:
+        errors = [f"{constant.groups[group]:.2f}" for group in groups]
+        rows.append((constant.answer, constant.knows, *errors))
+    print_columns(rows)
+    if results is not None:
+        gaze_constants.store_target_mean(protocol, data_root(data), results)
 
 
 @data_group.command(name="submission")

@@ -247,11 +247,15 @@ ETH_XGAZE = multi_camera.Rig(
 )
 MPIIGAZE = multi_camera.Rig("mpiigaze", (("eyes", 15),), frames=200, eyes=True)
 MPIIFACEGAZE = multi_camera.Rig("mpiifacegaze", (("faces", 15),), frames=120)
+GAZE360 = multi_camera.Rig("gaze360", (("train", 40), ("test", 15)), frames=30, aim="around")
+EYEDIAP = multi_camera.Rig("eyediap", (("faces", 14),), frames=60, aim="above")
+
+_RIGS = (ETH_XGAZE, MPIIGAZE, MPIIFACEGAZE, GAZE360, EYEDIAP)
 
 SETS: Mapping[str, ImageSet] = {
     "300w": FACES,
     **{gallery.name: _portrait_set(gallery) for gallery in (WFLW, COFW, AFLW, PRIVATE)},
     VIDEOS.name: _video_set(VIDEOS),
     **{study.name: _device_set(study) for study in (GAZECAPTURE, GAZECN, GAZESTARE)},
-    **{study.name: _rig_set(study) for study in (ETH_XGAZE, MPIIGAZE, MPIIFACEGAZE)},
+    **{study.name: _rig_set(study) for study in _RIGS},
 }

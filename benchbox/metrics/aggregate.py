@@ -19,6 +19,7 @@ metric                                value and count of an item
 `error_cm`, `error_deg`               e, 1
 `error_cm_person`, `error_deg_person` e/n, 1/n with n answered items of the person: a mean of the
                                       persons' means
+`error_…_uncalibrated_<k>`            the same over the frames that calibration leaves
 `error_…_calibrated_<k>`              the same of errors after calibration (`calibration`); a person
                                       with too few frames does not count
 `error_cm_dot`, `msd_cm`,             s/n, 1/n with s the value of the item's sequence and n its

@@ -18,8 +18,9 @@ each is a dot. All subsets are taken where dots have one frame each and there ar
 `MOST_SUBSETS`; else `DRAWS` draws, seeded by the person's name. People with fewer than 2 k dots
 with an answer are left out: half of what a person has must remain to be scored. The offset is in
 the frame of labels and predictions (pitch and yaw of a normalised set are not those of the camera),
-yaw the short way round. A failed item neither calibrates nor counts. Without calibration the same
-people have `error_deg_person`: over all subsets every frame is scored as often as any other.
+yaw the short way round. A failed item neither calibrates nor counts. `error_…_uncalibrated_<k>` is
+the error of the same frames in the same draws without the offset: calibration dots lie at the edge
+of a screen, so what remains is easier, and of people left out `error_deg_person` knows.
 
 Known differences of other code
 -------------------------------
@@ -57,8 +58,12 @@ def calibrated_errors(
     dots: Strings | None,
     answered: Bools,
     shots: int,
+    *,
+    plain: bool = False,
 ) -> Floats:
     """Return the error (N,) of each item after calibration on `shots` frames of its person.
+
+    With `plain`, of the same frames in the same draws without the offset: what it is held against.
 
     Truth and predictions are (N, 2) cm or (N, 3) directions; `dots` (N,) names sequences, "" none.
     NaN for people who have too few dots, infinite for an item without an answer.
@@ -79,6 +84,8 @@ def calibrated_errors(
             continue
         chosen = _draw_frames(codes, shots, str(name))
         offsets = plane[rows][chosen].mean(axis=1)
+        if plain:
+            offsets = np.zeros_like(offsets)
         scored = _scored_frames(codes, chosen)
         totals = np.zeros(len(rows))
         for offset, inside in zip(offsets, scored, strict=True):

@@ -89,7 +89,7 @@ _NORMALISED = re.compile(
     rf"(?:_(?P<part>{'|'.join(PARTS)}))?"
     r"(?P<visible>_visible)?"
 )
-_CALIBRATED = re.compile(r"error_(?P<unit>cm|deg)_calibrated_(?P<shots>[1-9]\d{0,2})")
+_CALIBRATED = re.compile(r"error_(?P<unit>cm|deg)_(?P<un>un)?calibrated_(?P<shots>[1-9]\d{0,2})")
 _AVERAGES = {"dot": "per dot", "person": "mean of persons"}
 
 
@@ -106,6 +106,7 @@ class Metric:
     lower_is_better: bool = True
     averaged_by: str = ""  # what is averaged first: dot, person
     shots: int = 0  # frames of each person that an offset is fitted to; then a mean of persons
+    plain: bool = False  # with shots: of the same frames, without the offset
     part: str = ""  # a key of `PARTS`: the points of one part of the face; "": of the whole
 
     def __str__(self) -> str:
@@ -119,7 +120,7 @@ class Metric:
         if self.averaged_by:
             pieces.append(self.averaged_by)
         if self.shots:
-            pieces += ["calibrated", str(self.shots)]
+            pieces += ["uncalibrated" if self.plain else "calibrated", str(self.shots)]
         return "_".join(pieces)
 
     @cached_property
@@ -144,7 +145,9 @@ class Metric:
             title += f" @ {format_threshold(self.threshold)}"
         if self.averaged_by:
             title += f", {_AVERAGES[self.averaged_by]}"
-        if self.shots:
+        if self.shots and self.plain:
+            title += f", without calibration, frames of k = {self.shots}"
+        elif self.shots:
             title += f", calibrated on {self.shots} a person"
         return title
 
@@ -193,6 +196,8 @@ def parse_metric(name: str) -> Metric:
     'px'
     >>> parse_metric("error_deg_calibrated_3").shots
     3
+    >>> parse_metric("error_deg_uncalibrated_3").plain
+    True
     >>> parse_metric("auc_inter_ocular")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
@@ -212,7 +217,8 @@ def _read_name(name: str) -> Metric | None:
         return Metric(first, unit=unit, averaged_by="".join(averaged_by))
     calibrated = _CALIBRATED.fullmatch(name)
     if calibrated is not None:
-        return Metric("error", unit=calibrated["unit"], shots=int(calibrated["shots"]))
+        shots, plain = int(calibrated["shots"]), calibrated["un"] is not None
+        return Metric("error", unit=calibrated["unit"], shots=shots, plain=plain)
     match = _NORMALISED.fullmatch(name)
     if match is None:
         return None

@@ -17,6 +17,11 @@ from benchbox.types import Protocol
 
 from . import gaze_card
 
+# recording → its preparations, which show the same people
+_SAME_PEOPLE = {
+    "MPIIGaze": {"mpiigaze", "mpiigaze-small", "mpiifacegaze", "mpiifacegaze-gazehub"},
+    "Gaze360": {"gaze360", "gaze360-gazehub"},
+}
 Rule = Callable[[Protocol], str | None]
 
 
@@ -63,6 +68,15 @@ def _training_dataset_is_another(protocol: Protocol) -> str | None:
     if not same and protocol.dataset != "files" and not protocol.folds:
         return None
     return "a dataset other than the one that is tested on"
+
+
+def _training_people_are_others(protocol: Protocol) -> str | None:
+    """Two preparations of one recording show the same people: no test across datasets."""
+    both = {protocol.dataset, protocol.train_dataset}
+    for name, preparations in _SAME_PEOPLE.items():
+        if len(both) == 2 and both <= preparations:
+            return f"a dataset of other people; {' and '.join(sorted(both))} both show {name}'s"
+    return None
 
 
 def _overall_is_a_group(protocol: Protocol) -> str | None:
@@ -171,7 +185,9 @@ def _normalisers_belong_to_landmarks(protocol: Protocol) -> str | None:
 _RULES: Mapping[str, Rule] = {  # key that is blamed → rule, in the order of checking
     "layout": _layout_belongs_to_landmarks,
     "source": _source_belongs_to_custom_dataset,
-    "train.dataset": _training_dataset_is_another,
+    "train.dataset": lambda protocol: (
+        _training_dataset_is_another(protocol) or _training_people_are_others(protocol)
+    ),
     "test.overall": _overall_is_a_group,
     "test.groups": _overall_covers_all_groups,
     "train.parts": _training_and_test_are_disjoint,

@@ -54,6 +54,8 @@ def _metric_meaning(name: str) -> str:
     shots = metric.shots
     if not shots:
         return _METRIC_MEANING[name]
+    if metric.plain:
+        return f"the same frames and draws as error_{metric.unit}_calibrated_{shots}, no offset"
     return (
         f"mean over people after an offset from {shots} frames of each, of as many dots, which are"
         " left out of the score; over all subsets up to 5,000, else over 100 draws; people with"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -46,13 +49,14 @@ def score_predictions_file(
     hints: Hints = NO_HINTS,
     *,
     fresh: bool = False,
+    training: Mapping[str, Any] = MappingProxyType({}),
 ) -> execute.ScoreResult:
     """Score external predictions, or a run's own again, from annotations alone.
 
     Writes nothing unless `results` is given: then the predictions become a run of kind `submitted`
     there, `fresh` in the place of one that is there under this name. `reading` says how gaze is
-    written, `hints` what a file of landmarks cannot say itself. Raises BenchboxError for what the
-    user can mend.
+    written, `hints` what a file of landmarks cannot say itself, `training` what the record says of
+    how they were made. Raises BenchboxError for what the user can mend.
     """
     protocol = _open_protocol(wanted)
     method_card.check_method_name(method)
@@ -93,7 +97,8 @@ def score_predictions_file(
         say(f"note: {note}")
     if results is not None:
         facts = DataFacts(**asdict(record), truth=record.fingerprint)
-        submission = _Submission(file, protocol, method, reading.words or hints.words)
+        options = reading.words or hints.words
+        submission = _Submission(file, protocol, method, options, training)
         place = submission.place(results)
         if run_folders.is_finished(place) and not fresh:
             return _reuse_submission(submission, place, facts, say)
@@ -149,8 +154,9 @@ def calibration_notes(protocol: Protocol, truth: Truth, predictions: Predictions
     """Name the people whom each calibrated metric of a card leaves out."""
     notes = []
     for name in protocol.metrics:
-        shots = parse_metric(name).shots
-        if not shots:
+        metric = parse_metric(name)
+        shots = metric.shots
+        if not shots or metric.plain:
             continue
         left_out = calibration.people_left_out(
             truth.clusters, truth.sequences, ~predictions.failed, shots
@@ -254,6 +260,7 @@ class _Submission:
     protocol: Protocol
     method: str
     options: str
+    training: Mapping[str, Any]
 
     @property
     def command(self) -> str:
@@ -325,7 +332,7 @@ def _store_submission(
             environment=provenance.run_environment("cpu"),
             started=f"{started:%Y-%m-%dT%H:%M:%SZ}",
             seconds=clock.seconds,
-            training={},
+            training=submission.training,
             test_looks=run_folders.add_test_look(place),
             digests=replace(run_folders.hash_outputs(place), source=source),
         )

@@ -399,10 +399,16 @@ def _calibrated_errors(
     """Return by metric the error (N,) of every frame after calibration on a few of its person."""
     columns = {}
     for name in protocol.metrics:
-        shots = parse_metric(name).shots
-        if shots:
+        metric = parse_metric(name)
+        if metric.shots:
             columns[name] = calibration.calibrated_errors(
-                truth.values, values, truth.clusters, truth.sequences, ~failed, shots
+                truth.values,
+                values,
+                truth.clusters,
+                truth.sequences,
+                ~failed,
+                metric.shots,
+                plain=metric.plain,
             )
     return columns
 

@@ -92,3 +92,20 @@ def test_the_metric_is_a_mean_of_people_and_named_by_k():
         with pytest.raises(ValueError, match="no metric name"):
             parse_metric(name)
     assert not is_task_metric("error_cm_calibrated_3", "gaze3d")
+
+
+def test_the_uncalibrated_error_is_of_the_same_frames():
+    """The trap: a person whose dots differ in frames is not scored alike before and after."""
+    truth = np.array([[0.0, 0.0], [0.0, 0.0], [0.0, 0.0], [4.0, 0.0]])
+    predictions = truth + np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [5.0, 0.0]])
+    people = np.array(["a"] * 4)
+    dots = np.array(["centre", "centre", "centre", "edge"])
+    given = (truth, predictions, people, dots, np.ones(4, bool), 1)
+    plain = calibration.calibrated_errors(*given, plain=True)
+    assert plain.tolist() == [1.0, 1.0, 1.0, 5.0]
+    # of a draw at the edge the centre is scored with an offset of -5, and the other way round -1
+    assert calibration.calibrated_errors(*given).tolist() == [4.0, 4.0, 4.0, 4.0]
+    lone = np.array(["a", "a", "a", "b"])
+    left = calibration.calibrated_errors(truth, predictions, lone, None, given[4], 1, plain=True)
+    assert left[:3].tolist() == [1.0, 1.0, 1.0]
+    assert np.isnan(left[3])  # too few dots: in neither figure

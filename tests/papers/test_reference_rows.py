@@ -138,6 +138,7 @@ def committed_in(paper, method):
 def test_committed_rows_hold_what_the_papers_print():
     """651 cells of the five papers, and newer figures that other people list."""
     counts = Counter(row.paper for row in reference_rows.load_references().rows)
+    assert counts.pop("cross-dataset") == 414
     assert counts == {"glsr": 383, "ts3": 89, "sir": 91, "tat": 85, "sscr": 3, "later-papers": 1119}
     ours = {r.group: r.printed for r in committed("glsr", "Table 8", "G&LSR_ω")}
     assert ours == {"common": "4.52", "challenging": "7.82", "full": "5.17"}
@@ -182,6 +183,30 @@ def test_calibrated_gaze_rows_are_no_leave_one_person_out():
         **{"2.553": "grid", "2.418": "grid", "2.409": "frames"},
     }
     assert all("last 500" in row.apart for row in (faze, *pperle))
+
+
+def test_rows_across_datasets_say_how_much_of_the_target_was_seen():
+    """The trap: a net adapted to 500 target pictures leads those that saw none."""
+    tracks = {
+        f"{source}-to-{target}"
+        for source in ("eth-xgaze", "gaze360")
+        for target in ("mpiifacegaze", "eyediap")
+    }
+    rows = [r for r in reference_rows.load_references().rows if r.paper == "cross-dataset"]
+    printed = [r for r in rows if tracks & set(r.protocols) and "target seen" in r.setting]
+    assert len(printed) == 247
+    for row in printed:
+        seen = row.setting.partition("target seen: ")[2]
+        assert (f"saw {seen}" in row.apart) == (seen != "none")
+    comparable = [r for r in printed if not r.apart]
+    assert not any("PnP-GA" in r.method or "fine-tuned" in r.method for r in comparable)
+    # a quarter of what is printed is no better than a constant that knows the target's mean
+    errors = [r.value for r in printed if r.protocols[0].endswith("to-eyediap")]
+    assert (len(errors), sum(e > 10.04 for e in errors), sum(e > 16.31 for e in errors)) == (
+        120,
+        31,
+        13,
+    )
 
 
 def test_newer_figures_stand_apart_for_their_unknown_boxes():

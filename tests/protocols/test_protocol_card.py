@@ -446,3 +446,12 @@ def test_what_is_held_out_and_what_is_complete_is_said_once(tmp_path, old, new, 
     assert text != CARD
     with pytest.raises(ProtocolError, match=message):
         protocol_card.read_card(write(tmp_path, text))
+
+
+def test_two_preparations_of_one_recording_are_no_test_across_datasets(tmp_path):
+    """The trap: MPIIFaceGaze and MPIIGaze show the same fifteen people."""
+    text = (Path(__file__).parents[2] / "protocols" / "eth-xgaze-to-mpiifacegaze.toml").read_text()
+    path = tmp_path / "eth-xgaze-to-mpiifacegaze.toml"
+    path.write_text(text.replace('dataset = "eth-xgaze"', 'dataset = "mpiigaze"'))
+    with pytest.raises(ProtocolError, match=r"train\.dataset: .* both show MPIIGaze's"):
+        protocol_card.read_card(path)

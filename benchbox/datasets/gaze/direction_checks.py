@@ -113,7 +113,7 @@ def _check_head(values: Floats, head_rad: Floats, expect: Sequence[str]) -> list
     """Hold gaze against the head: a vector that is turned round, and what the card expects."""
     gaze_rad = vectors_to_angles(values)
     head = angles_to_vectors(head_rad)
-    apart_deg = float(np.median(_angles_deg(values, head)))
+    apart_deg = float(np.median(angles_between_deg(values, head)))
     if apart_deg > 90:
         return [
             Finding(
@@ -168,10 +168,10 @@ def _means_of_others(values: Floats, people: Strings) -> Floats:
 
 
 def _mean_error(values: Floats, answers: Floats, rows: Bools) -> str:
-    return f"{_angles_deg(values, answers)[rows].mean():.2f}°"
+    return f"{angles_between_deg(values, answers)[rows].mean():.2f}°"
 
 
-def _angles_deg(a: Floats, b: Floats) -> Floats:
+def angles_between_deg(a: Floats, b: Floats) -> Floats:
     """Return the angles (N,) between vectors (N, 3)."""
     across = np.linalg.norm(np.cross(a, b), axis=1)
     return np.asarray(np.degrees(np.arctan2(across, (a * b).sum(axis=1))))

@@ -124,18 +124,27 @@ def read_frames(root: Path, source: CustomFiles, card: str) -> GazeFrames:
         values=values,
         conventions=(VECTORS, ANGLES),
         box_shares=boxes,
-        attributes=_groups(values, np.asarray(np.isfinite(boxes["face"]).all(axis=1))),
+        attributes={
+            "face": np.asarray(np.isfinite(boxes["face"]).all(axis=1)),
+            **front_groups(values),
+        },
         notes=notes,
         findings=_findings(metadata, chosen),
     )
 
 
-def _groups(values: Floats, has_face: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the groups that papers report, by the label; values (N, 3) are house vectors."""
+def front_groups(values: Floats) -> dict[str, np.ndarray]:
+    """Return the groups that papers report, by the label; values (N, 3) are house vectors.
+
+    "Front 20" has two meanings. By yaw alone it holds people who look at the floor:
+
+    >>> floor = np.array([[0.0, -0.94, 0.34]])  # 70 degrees down
+    >>> {name: bool(rows[0]) for name, rows in front_groups(floor).items()}
+    {'front_180': True, 'front_20_yaw': True, 'front_20_camera': False}
+    """
     yaw_deg = np.degrees(vectors_to_angles(values)[:, 1])
     off_camera_deg = _between_deg(values, np.broadcast_to([0.0, 0.0, 1.0], values.shape))
     return {
-        "face": has_face,
         "front_180": np.abs(yaw_deg) <= 90,
         "front_20_yaw": np.abs(yaw_deg) <= 20,
         "front_20_camera": off_camera_deg <= 20,

@@ -1,4 +1,4 @@
-"""From columns of normalised patches to an index in the shape of ETH-XGaze's or MPIIGaze's.
+"""From columns of normalised patches to an index, in the shape of ETH-XGaze's or MPIIGaze's.
 
 Values are unit vectors v(pitch, yaw); the box is the whole patch; a person is a cluster.
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from benchbox.datasets.gaze import gaze360
 from benchbox.face_renderer.cache import RenderPlan
 from benchbox.face_renderer.scenes import multi_camera
 from benchbox.types import Index
@@ -27,6 +28,9 @@ def build_index(
     attributes = {}
     if study.eyes:
         attributes = {"left": ~columns["right"], "right": columns["right"]}
+    if study.aim == "around":
+        attributes = gaze360.front_groups(columns["values"])
+        attributes["face"] = np.ones(len(rows.numbers), bool)
     meta = {"head_pose": columns["head_pose"]}
     if study.cameras > 1:
         meta["camera"] = columns["camera"]

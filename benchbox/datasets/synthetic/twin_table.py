@@ -239,6 +239,30 @@ MPIIFACEGAZE = Twin(
     ),
     items="patches",
 )
+# faces of persons who look anywhere, heads up to profile: groups by direction as Gaze360 has them
+GAZE360 = Twin(
+    dataset="synth-gaze360",
+    title="Gaze360",
+    kind=image_sets.GAZE360.name,
+    megabytes=50,
+    build_index=partial(normalised_patch_index.build_index, study=image_sets.GAZE360),
+    tiny_numbers=normalised_patch_index.tiny_numbers(
+        image_sets.GAZE360, {"train": (0, 1, 2), "test": (0, 1)}, count=8
+    ),
+    items="patches",
+)
+# fourteen persons who look at a screen above their camera
+EYEDIAP = Twin(
+    dataset="synth-eyediap",
+    title="EyeDiap",
+    kind=image_sets.EYEDIAP.name,
+    megabytes=30,
+    build_index=partial(normalised_patch_index.build_index, study=image_sets.EYEDIAP),
+    tiny_numbers=normalised_patch_index.tiny_numbers(
+        image_sets.EYEDIAP, {"faces": (0, 1, 2)}, count=6
+    ),
+    items="patches",
+)
 # single eyes of fifteen persons before a notebook, 60 x 36 px; right eyes are mirrored
 MPIIGAZE = Twin(
     dataset="synth-mpiigaze",

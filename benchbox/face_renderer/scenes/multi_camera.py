@@ -45,6 +45,7 @@ _MAX_HEAD_TURN_RAD = (
     1.15,
     0.75,
 )  # rad, a head turned further away shows no eye and no detector finds it
+_PROFILE_RAD = 1.4  # rad, a head in profile
 _HEAD, _FRAME, _GRAIN, _MOOD, _LIGHT = range(5)
 
 # Where the eighteen cameras stand as seen by the person: degrees to the picture's right, degrees
@@ -70,6 +71,9 @@ class Rig:
     # 1: a camera above the screen; else the rig's, in a laboratory: plain wall, light of the moment
     cameras: int = 1
     version: int = RIG_VERSION  # raised for a change that moves this set alone
+    # where people look, with one camera: "below" it, at a notebook's screen; "above" it, at a
+    # screen behind it; "around": anywhere, heads turned to either side
+    aim: str = "below"
 
     def sizes(self) -> tuple[tuple[str, int], ...]:
         """Return the parts with their numbers of patches."""
@@ -116,7 +120,13 @@ def _draw_attention(rig: Rig, key: tuple[int, ...], frame: int) -> tuple[Floats,
     X to the person's left, y down, z to the screen before them.
     """
     habit, rng = random_stream(*key, _HEAD), random_stream(*key, _FRAME, frame)
-    if rig.cameras == 1:  # a notebook: the screen hangs below its camera
+    if rig.aim == "above":  # heads as they will: of EyeDiap's gaze 6 % of the spread is theirs
+        eyes = _draw_angles(rng, (0, 10.2), (-12.8, 4.7))
+        head = _draw_angles(habit, (0, 4), (0, 4)) + _draw_angles(rng, (0, 8), (0, 5))
+    elif rig.aim == "around":
+        head = _draw_angles(rng, (0, 42), (4, 9))
+        eyes = head + _draw_angles(rng, (0, 16), (3, 10))
+    elif rig.cameras == 1:  # a notebook: the screen hangs below its camera
         eyes = np.radians([rng.uniform(-20, 20), rng.uniform(-2, 24)])
         head = (
             _draw_angles(habit, (0, 4), (6, 5))
@@ -167,6 +177,8 @@ def draw_patch(rig: Rig, part: str, number: int) -> Patch:
     )
     pose = pose_facing(nose)
     max_yaw, max_pitch = _MAX_HEAD_TURN_RAD
+    if rig.aim == "around":
+        max_yaw = _PROFILE_RAD
     yaw = float(np.clip(pose.yaw, -max_yaw, max_yaw))
     pitch = float(np.clip(pose.pitch, -max_pitch, max_pitch))
     pose = Pose(yaw, pitch, float(rng.normal(0, 0.03)))

@@ -32,6 +32,8 @@ _RENDERED_SETS = {
     "synth-eth-xgaze": "eth-xgaze",
     "synth-mpiigaze": "mpiigaze",
     "synth-mpiifacegaze": "mpiifacegaze",
+    "synth-gaze360": "gaze360",
+    "synth-eyediap": "eyediap",
 }
 _300W_ID = re.compile(r"(?P<part>train|common|challenging)/(?P<number>\d{5})")  # of 300w
 _ID_PATTERNS = (

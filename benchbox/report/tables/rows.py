@@ -298,6 +298,8 @@ def why_not_comparable(result: Result, protocol: Protocol) -> str:
     if result.overrides:
         changed = ", ".join(f"{key} = {value}" for key, value in result.overrides.items())
         reasons.append(f"parameters changed by hand: {changed}")
+    if known := result.run.record.training.get("knows_labels"):
+        reasons.append(f"knows the labels of the test set: {known}")
     if result.budget == "smoke":
         reasons.append("budget smoke: shows that the code runs, not how well it does")
     return "; ".join(reasons)
