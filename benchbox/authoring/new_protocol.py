@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from benchbox.atomic_write import replace_when_done
+from benchbox.datasets import open_protocol_dataset
 from benchbox.datasets.annotated_files import AnnotatedFiles
 from benchbox.datasets.formats.annotation_writers import WRITERS, recognise, single_file
 from benchbox.datasets.formats.marked_face import MarkedFaces
@@ -30,6 +31,8 @@ from benchbox.errors import DataError, ProtocolError
 from benchbox.layouts import LAYOUTS, layouts_with
 from benchbox.protocols import protocol_card
 from benchbox.types import Index, Layout, Protocol
+
+from .new_gaze_protocol import NOTHING_SAID, GazeDraft, GazeWishes, draft_gaze, recognise_gaze
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -51,6 +54,7 @@ class Wishes:
     sides: str = ""
     field: str = ""
     orientation: str = ""
+    gaze: GazeWishes = NOTHING_SAID
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,9 @@ def new_protocol(name: str, wishes: Wishes, folder: Path) -> NewProtocol:
         raise ProtocolError(f"{name!r} is an installed protocol; another name")
     if card.exists():
         raise ProtocolError(f"{card}: is there; another name, or delete it")
+    gaze_kind = "" if wishes.format or not wishes.source.exists() else recognise_gaze(wishes.source)
+    if gaze_kind:
+        return _new_gaze_protocol(name, wishes, gaze_kind, card)
     writer = wishes.format or recognise(wishes.source)
     if writer not in WRITERS:
         raise DataError(f"no writer is called {writer!r}; there are {', '.join(WRITERS)}")
@@ -109,6 +116,72 @@ def new_protocol(name: str, wishes: Wishes, folder: Path) -> NewProtocol:
     )
     said = [*facts.said(), chosen, *found, *index.notes, *_side_evidence(facts, index)]
     return NewProtocol(card, root, protocol, tuple(said))
+
+
+def _new_gaze_protocol(name: str, wishes: Wishes, kind: str, card: Path) -> NewProtocol:
+    """Write a card of gaze files, as `new_protocol` does of landmarks."""
+    draft = draft_gaze(kind, wishes.source, wishes.train, wishes.images, wishes.gaze)
+    places = [draft.images.resolve(), *(path.resolve().parent for path in draft.parts.values())]
+    root, said = _choose_root(wishes, places)
+    card.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # counted first with any number, then written with the right one
+        protocol = _write_card(card, _gaze_card(name, draft, wishes, root, {}))
+        index = open_protocol_dataset(protocol).index(root, pixels=False)
+        counts = {part: int((index.parts == part).sum()) for part in draft.parts}
+        protocol = _write_card(card, _gaze_card(name, draft, wishes, root, counts))
+    except (DataError, ProtocolError):
+        card.unlink(missing_ok=True)
+        raise
+    chosen = [
+        f"assumed: pictures are in {draft.images}",
+        f"assumed: box {protocol.box} (the card's to change)",
+        f"next: benchbox data verify {card} --data {root} (order, axes, what constants leave)",
+    ]
+    return NewProtocol(card, root, protocol, (*draft.said, *chosen, *said, *index.notes))
+
+
+def _write_card(card: Path, text: str) -> Protocol:
+    with replace_when_done(card) as beside:
+        beside.write_text(text, encoding="utf-8")
+    return protocol_card.read_card(card)
+
+
+def _gaze_card(
+    name: str, draft: GazeDraft, wishes: Wishes, root: Path, counts: Mapping[str, int]
+) -> str:
+    """Return the card of gaze files; parts without a count are taken as one frame each."""
+    tested = ["test"] if "test" in draft.parts else list(draft.parts)
+    trained = ["train"] if "train" in draft.parts else []
+    parts = [f"{part} = {_quote(_below(path, root))}" for part, path in draft.parts.items()]
+    keys = [
+        *draft.keys,
+        *(f"{key} = {_quote(_below(path, root))}" for key, path in draft.files.items()),
+    ]
+    orientation = ""
+    if wishes.orientation:
+        orientation = f'orientation = "{wishes.orientation}"\n'
+    expected = {
+        "train": sum(counts.get(part, 1) for part in trained),
+        "test": sum(counts.get(part, 1) for part in tested),
+    }
+    unit = "deg" if draft.task == "gaze3d" else "cm"
+    notes = ", ".join(_quote(line) for line in draft.said)
+    return (
+        f'name = "{name}"\n'
+        f"title = {_quote(f'Own gaze data: {wishes.source.name}')}\n"
+        f'task = "{draft.task}"\ndataset = "files"\nlayout = ""\nnotes = [{notes}]\n\n'
+        f"[source]\nimages = {_quote(_below(draft.images, root))}\n"
+        f"parts = {{{', '.join(parts)}}}\n{orientation}\n"
+        f"[source.gaze]\n" + "\n".join(keys) + "\n\n"
+        f"[train]\nparts = [{', '.join(map(_quote, trained))}]\n"
+        f"expected = {expected['train']}\n\n"
+        f'[test]\noverall = "all"\nexpected = {expected["test"]}\n\n'
+        f"[test.groups]\nall = [{', '.join(map(_quote, tested))}]\n\n"
+        f'[box]\nsource = "{draft.box}"\n\n'
+        f"[score]\nnormalisers = []\n"
+        f'metrics = ["error_{unit}", "error_{unit}_person"]\ncluster = "person"\n'
+    )
 
 
 def _read_index(protocol: Protocol, root: Path) -> Index:
@@ -361,14 +434,19 @@ def _find_root(wishes: Wishes, source: Path, marked: MarkedFaces) -> tuple[Path,
     places = [source.resolve().parent, images.resolve()]
     if wishes.train is not None:
         places.append(wishes.train.resolve().parent)
+    root, more = _choose_root(wishes, places)
+    return root, images, [*said, *more]
+
+
+def _choose_root(wishes: Wishes, places: Sequence[Path]) -> tuple[Path, list[str]]:
+    """Return the data root that annotations and pictures lie below, and what to say of it."""
     if wishes.data is not None:
-        return wishes.data.resolve(), images, said
+        return wishes.data.resolve(), []
     default = Path(os.environ.get("BENCHBOX_DATA") or "data").resolve()
     if all(place.is_relative_to(default) for place in places):
-        return default, images, said
+        return default, []
     root = Path(os.path.commonpath(places))
-    said.append(f"assumed: the data root is {root}, above annotations and pictures")
-    return root, images, said
+    return root, [f"assumed: the data root is {root}, above annotations and pictures"]
 
 
 def _find_pictures(source: Path, marked: MarkedFaces) -> tuple[Path, int]:

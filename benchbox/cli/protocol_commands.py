@@ -26,8 +26,8 @@ from .shared_options import FOLDER, ORIGINS, data_option, data_root
 @click.option("--images", type=FOLDER, metavar="DIR", help="Where the pictures are, if not found.")
 @click.option(
     "--origin",
-    type=click.Choice(list(ORIGINS)),
-    help="What the first pixel's centre is called in the files.",
+    type=click.Choice([*ORIGINS, "camera", "screen"]),
+    help="What the first pixel's centre is called in the files; gaze: from where points count.",
 )
 @click.option("--layout", default="", metavar="NAME", help="Which points: ibug68, lapa106 …")
 @click.option(
@@ -42,6 +42,24 @@ from .shared_options import FOLDER, ORIGINS, data_option, data_root
     help="How pictures with an EXIF turn were marked, if their points do not tell.",
 )
 @click.option("--format", "writer", default="", metavar="NAME", help="Who wrote it, if not seen.")
+@click.option("--columns", default="", metavar="C,…", help="Gaze: what the numbers are.")
+@click.option(
+    "--positive", default="", metavar="SIDE,…", help="Gaze: where positive numbers look: up,left …"
+)
+@click.option(
+    "--unit",
+    type=click.Choice(["rad", "deg", "cm", "mm", "m", "px", "share"]),
+    help="Gaze: the unit of angles or points.",
+)
+@click.option(
+    "--screen",
+    default="",
+    metavar="W,H,X,A",
+    help="Gaze: mm of the screen, and where its camera is.",
+)
+@click.option("--person", default="", metavar="C,…", help="Gaze: who is seen; none: nobody knows.")
+@click.option("--head", default="", metavar="SIDE,…", help="Gaze: positive head pitch and yaw.")
+@click.option("--eye", default="", metavar="SIDE,…", help="Gaze: positive x, y, z of the eye.")
 @click.option(
     "--to", "folder", type=FOLDER, default=Path(), metavar="DIR", help="Where the card goes."
 )
@@ -57,11 +75,19 @@ def new_protocol_command(
     field: str,
     orientation: str | None,
     writer: str,
+    columns: str,
+    positive: str,
+    unit: str | None,
+    screen: str,
+    person: str,
+    head: str,
+    eye: str,
     folder: Path,
     data: Path | None,
 ) -> None:
-    """Write a protocol card from annotation files, and say what it assumes."""
-    from benchbox.authoring import new_protocol
+    """Write a protocol card from annotation or gaze files, and say what it assumes."""
+    from benchbox.authoring import new_gaze_protocol, new_protocol
+    from benchbox.runs.reading_options import split_list
 
     made = new_protocol.new_protocol(
         name,
@@ -72,10 +98,20 @@ def new_protocol_command(
             data=data,
             format=writer,
             layout=layout,
-            origin=None if origin is None else ORIGINS[origin],
+            origin=ORIGINS.get(origin or ""),
             sides=sides or "",
             field=field,
             orientation=orientation or "",
+            gaze=new_gaze_protocol.GazeWishes(
+                columns=split_list(columns),
+                positive=split_list(positive),
+                unit=unit or "",
+                origin=origin if origin in ("camera", "screen") else "",
+                screen=screen,
+                person=person,
+                head=split_list(head),
+                eye=split_list(eye),
+            ),
         ),
         folder,
     )
