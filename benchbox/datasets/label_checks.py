@@ -104,6 +104,13 @@ CHECKS = (
         "verify: wrong; run: warning",
     ),
     Check(
+        "a face listed twice",
+        "items of one list, cluster and picture with the same points",
+        "none",
+        "none in 300-W and YTF-68",
+        "verify: wrong; run, score: warning",
+    ),
+    Check(
         "labels of another face",
         "two items of different photos or people with the same numbers throughout",
         "none",
@@ -458,15 +465,28 @@ def _name_reading(values: Floats, layout: str) -> str:
 
 
 def _repeated_faults(index: Index, rows: np.ndarray) -> Iterator[LabelFault]:
-    """Find items of different clusters whose labels are the same number for number."""
+    """Find items whose labels are the same number for number.
+
+    Of one cluster, part and picture it is one face that stands there twice; of two clusters one of
+    the labels is another face's. Frames of one video may be alike.
+    """
     if len(rows) < 2:
         return
     first_with: dict[bytes, int] = {}
-    again = []
+    again, twice = [], []
     for row in rows.tolist():
         twin = first_with.setdefault(hashlib.blake2b(index.values[row].tobytes()).digest(), row)
         if index.clusters[twin] != index.clusters[row]:
             again.append((twin, row))
+        elif twin != row and _is_one_picture(index, twin, row):
+            twice.append((twin, row))
+    if twice:
+        pair = list(twice[0])
+        what = (
+            f"{len(twice)} of {len(index.ids)} items repeat another one of the same cluster, point "
+            f"for point, and weigh once more in every mean; first {name_items(index, pair)}"
+        )
+        yield LabelFault("a face listed twice", what)
     if again:
         pair = list(again[0])
         what = (
@@ -474,6 +494,18 @@ def _repeated_faults(index: Index, rows: np.ndarray) -> Iterator[LabelFault]:
             f"number; first {name_items(index, pair)}"
         )
         yield LabelFault("labels of another face", what)
+
+
+def _is_one_picture(index: Index, first: int, second: int) -> bool:
+    """Tell whether two rows of one list are of one picture; yes where no picture is there."""
+    if index.parts[first] != index.parts[second]:
+        return False
+    if index.cache_key is None:
+        return True
+    try:
+        return index.cache_key(first) == index.cache_key(second)
+    except DataError:
+        return True
 
 
 # --- boxes ----------------------------------------------------------------------------------------

@@ -71,7 +71,6 @@ def examine_dataset(
     if is_landmarks:
         yield from _check_points(annotated, cards)
         yield from _check_boxes(annotated)
-        yield from _check_repeated(annotated)
     variant = annotated.variant
     if variant == "complete" and not complete:
         variant = "partial"
@@ -139,25 +138,6 @@ def _check_eye_distances(distances_px: Floats, ids: np.ndarray) -> Iterator[Find
         f"eye corners are {np.median(distances_px):.1f} px apart "
         f"(median; smallest {distances_px.min():.1f})",
     )
-
-
-def _check_repeated(index: Index) -> Iterator[Finding]:
-    """Name faces that stand there twice: each weighs twice in every mean."""
-    first_of: dict[tuple[str, str, bytes], str] = {}
-    pairs = []
-    for name, part, cluster, points in zip(
-        index.ids, index.parts, index.clusters, index.values, strict=True
-    ):
-        key = (str(part), str(cluster), points.tobytes())
-        first = first_of.setdefault(key, str(name))
-        if first != str(name):
-            pairs.append(f"{first} = {name}")
-    if pairs:
-        yield Finding(
-            "wrong",
-            f"{len(pairs)} faces have the points of another one of the same cluster;"
-            f" first {pairs[0]}",
-        )
 
 
 def _check_boxes(index: Index) -> Iterator[Finding]:

@@ -181,7 +181,21 @@ def test_labels_of_another_item_are_named_and_frames_of_one_video_are_not():
     values[6] = values[1]
     fault = said(values)["labels of another face"]
     assert "first test/00002 (test.csv:3), test/00007 (test.csv:8)" in fault.what
-    assert said(values, clusters=np.array(["video"] * 8)) == {}
+    assert said(values, clusters=np.array(["video"] * 8), cache_key=str) == {}
+
+
+@pytest.mark.parametrize("cache_key", [None, lambda row: "one picture"])
+def test_a_face_that_stands_twice_in_a_list_is_named(cache_key):
+    """Trap: one face weighs seven times in the mean of a shipped set, and only verify sees it."""
+    values = faces()
+    values[6] = values[1]
+    columns = {"clusters": np.array(["photo"] * 8), "cache_key": cache_key}
+    fault = said(values, **columns)["a face listed twice"]
+    assert fault.what.startswith("1 of 8 items repeat another one of the same cluster")
+    assert "test/00002 (test.csv:3), test/00007 (test.csv:8)" in fault.what
+    assert not fault.refused
+    parts = np.array(["test"] * 6 + ["train"] * 2)
+    assert said(values, parts=parts, **columns) == {}
 
 
 # --- boxes ----------------------------------------------------------------------------------------
