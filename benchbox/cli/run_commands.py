@@ -12,6 +12,7 @@ from .printing import print_columns, print_json, print_note
 from .shared_options import (
     FOLDER,
     SEED,
+    accept_option,
     budget_option,
     data_option,
     data_root,
@@ -60,6 +61,7 @@ from .shared_options import (
     "--resume/--fresh", default=True, help="Go on with what is there (default), or delete it first."
 )
 @stale_option
+@accept_option
 def run_command(
     method: str,
     variant: str,
@@ -73,6 +75,7 @@ def run_command(
     methods: tuple[Path, ...],
     resume: bool,
     stale: bool,
+    accept: tuple[str, ...],
 ) -> None:
     """Train a method, predict the test items, score, and leave a record."""
     changes = parse_overrides(overrides)
@@ -93,6 +96,7 @@ def run_command(
         methods=methods,
         fresh=not resume,
         stale=stale,
+        accept=accept,
     )
     try:
         outcome = execute.run_method(request, print_note)
@@ -150,6 +154,7 @@ def run_command(
     "--resume/--fresh", default=True, help="Keep what is finished (default), or run it all again."
 )
 @stale_option
+@accept_option
 @json_option
 def sweep_command(
     names: str,
@@ -164,6 +169,7 @@ def sweep_command(
     methods: tuple[Path, ...],
     resume: bool,
     stale: bool,
+    accept: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Run methods on protocols with seeds.
@@ -182,6 +188,7 @@ def sweep_command(
         methods=methods,
         fresh=not resume,
         stale=stale,
+        accept=accept,
     )
     requests = sweep.sweep_requests(
         names.split(","), protocols.split(","), sweep.parse_seeds(seeds), like, print_note
@@ -222,6 +229,7 @@ def sweep_command(
 @click.option("--fresh", is_flag=True, help="With --results: replace what is under this name.")
 @landmark_file_options
 @gaze_reading_options
+@accept_option
 @json_option
 def score_command(
     predictions: Path,
@@ -242,6 +250,7 @@ def score_command(
     sizes: Path | None,
     names: Path | None,
     missing: str | None,
+    accept: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Score a file or folder of PREDICTIONS.
@@ -278,6 +287,7 @@ def score_command(
         reading,
         hints,
         fresh=fresh,
+        accept=accept,
     )
     if as_json:
         print_json(scored.document)
