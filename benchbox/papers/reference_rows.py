@@ -32,6 +32,24 @@ apart       why the row is not comparable with ours, in words; "" where its conv
 note        what else a reader should know
 ==========  ======================================================================================
 
+After these a file may have further columns, each optional, of what decides whether a row may stand
+beside others:
+
+===========  =====================================================================================
+publication  key in `papers.csv` of the publication that presents the method; "" where not known
+name         the method's usual name, where the label as printed is another one
+box          the face box given at test as the card names it, "" where the source does not state it
+trained_on   training data, where they are others than the card's
+extra_data   training data beside the card's
+seen_test    whether its training may have seen the test items: no, unknown or yes; "" is unknown
+checkpoint   how the checkpoint was chosen, where that is known
+ablation     1 for a line of a paper's ablation, which is no competitor of the paper's method
+===========  =====================================================================================
+
+`papers.csv` says of each publication `key,short,title,authors,venue,year,url` and, if it likes,
+`code` (a repository) and `kind`: "software", or "collection" for a file of other people's figures,
+which is no publication to cite. Authors, venue and year are empty where they are not known.
+
 A row is wrong, and the whole file refused, rather than silently skipped.
 """
 
@@ -50,6 +68,8 @@ from benchbox.plugins import discovery
 
 UNITS = ("", "%", "1", "cm", "deg", "px", "K", "M", "MB", "G", "fps")
 PAPER_COLUMNS = ("key", "short", "title", "authors", "venue", "year", "url")
+PAPER_FURTHER = ("code", "kind")
+PAPER_KINDS = ("", "software", "collection")
 _CELL_COLUMNS = (  # what makes a printed cell the same one
     "table",
     "method",
@@ -73,6 +93,17 @@ COLUMNS = (
     "apart",
     "note",
 )
+FURTHER = (  # columns that a file may have or not
+    "publication",
+    "name",
+    "box",
+    "trained_on",
+    "extra_data",
+    "seen_test",
+    "checkpoint",
+    "ablation",
+)
+SEEN_TEST = ("no", "unknown", "yes")
 _REQUIRED = ("table", "method", "measure")
 _MAX_BYTES = 4_000_000
 _PAPER_KEY = re.compile(r"[a-z0-9-]+")
@@ -80,7 +111,13 @@ _NUMBER = re.compile(r"\d{1,9}(\.\d{1,6})?")
 _YEAR = re.compile(r"[12]\d{3}")
 _PROTOCOL = r"[a-z0-9][a-z0-9-]*(\+[a-z_]+=[a-z0-9_.]+)*"
 _PROTOCOLS = re.compile(rf"{_PROTOCOL}( {_PROTOCOL})*")
-_CHOICES = {"normaliser": ("", *NORMALISERS), "unit": UNITS, "own": ("0", "1")}
+_CHOICES = {
+    "normaliser": ("", *NORMALISERS),
+    "unit": UNITS,
+    "own": ("0", "1"),
+    "seen_test": ("", *SEEN_TEST),
+    "ablation": ("", "0", "1"),
+}
 _PATTERNS = {
     "value": (_NUMBER, "is no plain number; leave it empty where the paper prints a dash"),
     "year": (_YEAR, "is not a year"),
@@ -91,15 +128,17 @@ _EXTRA_TRAINING = ("trained with ", "trained on ")
 
 @dataclass(frozen=True)
 class Paper:
-    """A publication whose numbers we carry."""
+    """A publication whose numbers we carry; authors, venue and year are "" where not known."""
 
     key: str
     short: str
     title: str
     authors: str
     venue: str
-    year: int
+    year: str
     url: str
+    code: str = ""  # its authors' repository
+    kind: str = ""  # of PAPER_KINDS: a collection is no publication
 
 
 @dataclass(frozen=True)
@@ -127,11 +166,25 @@ class ReferenceRow:
     apart: str
     note: str
     year: int | None = None  # of the method, where it is not the paper's
+    publication: str = ""  # key of the Paper that presents the method
+    name: str = ""  # the method's usual name, where the label is another one
+    box: str = ""  # the box given at test, "" where it is not stated
+    trained_on: str = ""
+    extra_data: str = ""
+    seen_test: str = ""  # of SEEN_TEST
+    checkpoint: str = ""
+    ablation: bool = False
 
     @property
     def extra(self) -> bool:
         """Tell whether it was trained on more than the card's training set."""
-        return any(part.startswith(_EXTRA_TRAINING) for part in self.apart.split("; "))
+        parts = self.apart.split("; ")
+        return bool(self.extra_data) or any(part.startswith(_EXTRA_TRAINING) for part in parts)
+
+    @property
+    def quoted(self) -> bool:
+        """Tell whether the paper that prints it took it from another one."""
+        return not self.own and bool(self.cites)
 
 
 @dataclass(frozen=True)
@@ -196,7 +249,7 @@ def read_references(*folders: Path) -> References:
                 raise DataError(
                     f"{_location(file)}: papers.csv does not describe {file.stem!r}; it has {known}"
                 )
-            rows += _read_rows(file)
+            rows += _read_rows(file, papers)
     return References(papers, tuple(rows))
 
 
@@ -210,50 +263,65 @@ def _location(file: Path, line: int = 0, column: str = "") -> str:
     return location
 
 
-def _read_csv(file: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line number, row) of a CSV file with exactly these columns."""
+def _read_csv(
+    file: Path, columns: tuple[str, ...], further: tuple[str, ...]
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield (line number, row) of a CSV file with these columns, then any of the further ones."""
     with open_csv(file, largest=_MAX_BYTES, where=_location(file)) as reader:
         header = next(reader, [])
-        if tuple(header) != columns:
+        added = header[len(columns) :]
+        known = len(set(added)) == len(added) and set(added) <= set(further)
+        if tuple(header[: len(columns)]) != columns or not known:
             raise DataError(
                 f"{_location(file, 1)}: the columns must be {','.join(columns)};"
-                f" found {','.join(header)[:200]}"
+                f" after them, if wanted, {','.join(further)}; found {','.join(header)[:200]}"
             )
         for cells in reader:
-            if len(cells) != len(columns):
+            if len(cells) != len(header):
                 location = _location(file, reader.line_num)
-                raise DataError(f"{location}: {len(cells)} fields, expected {len(columns)}")
-            yield reader.line_num, dict(zip(columns, cells, strict=True))
+                raise DataError(f"{location}: {len(cells)} fields, expected {len(header)}")
+            row = dict.fromkeys(further, "")
+            row.update(zip(header, cells, strict=True))
+            yield reader.line_num, row
 
 
 def _read_papers(file: Path) -> dict[str, Paper]:
     papers: dict[str, Paper] = {}
-    for line, row in _read_csv(file, PAPER_COLUMNS):
-        key, year, url = row["key"], row["year"], row["url"]
+    for line, row in _read_csv(file, PAPER_COLUMNS, PAPER_FURTHER):
+        key, year = row["key"], row["year"]
         if not _PAPER_KEY.fullmatch(key) or key in papers:
             raise DataError(
                 f"{_location(file, line, 'key')}: {key!r} must be new and made of a-z, 0-9 and -"
             )
-        if not _YEAR.fullmatch(year):
+        if year and not _YEAR.fullmatch(year):
             raise DataError(f"{_location(file, line, 'year')}: {year!r} is not a year")
-        if url and not url.startswith("https://"):
-            raise DataError(
-                f"{_location(file, line, 'url')}: {url!r} must be empty or start with https://"
-            )
-        for column in ("short", "title", "authors", "venue"):
+        for column in ("url", "code"):
+            link = row[column]
+            if link and not link.startswith("https://"):
+                raise DataError(
+                    f"{_location(file, line, column)}: {link!r} must be empty or start with"
+                    " https://"
+                )
+        for column in ("short", "title"):
             if not row[column].strip():
                 raise DataError(f"{_location(file, line, column)}: empty")
-        papers[key] = Paper(
-            key, row["short"], row["title"], row["authors"], row["venue"], int(year), url
-        )
+        if row["kind"] not in PAPER_KINDS:
+            kinds = ", ".join(map(repr, PAPER_KINDS))
+            raise DataError(f"{_location(file, line, 'kind')}: {row['kind']!r} is none of {kinds}")
+        papers[key] = Paper(**row)
     return papers
 
 
-def _read_rows(file: Path) -> list[ReferenceRow]:
+def _read_rows(file: Path, papers: Mapping[str, Paper]) -> list[ReferenceRow]:
     rows: list[ReferenceRow] = []
     first_lines: dict[tuple[str, ...], int] = {}
-    for line, row in _read_csv(file, COLUMNS):
+    for line, row in _read_csv(file, COLUMNS, FURTHER):
         _check_row(file, line, row)
+        if row["publication"] and row["publication"] not in papers:
+            raise DataError(
+                f"{_location(file, line, 'publication')}: papers.csv does not describe"
+                f" {row['publication']!r}"
+            )
         cell = tuple(row[name] for name in _CELL_COLUMNS)
         if cell in first_lines:
             raise DataError(
@@ -279,6 +347,7 @@ def _make_row(paper: str, line: int, row: Mapping[str, str]) -> ReferenceRow:
         year = int(row["year"])
     converted = {
         "own": row["own"] == "1",
+        "ablation": row["ablation"] == "1",
         "year": year,
         "protocols": tuple(row["protocols"].split()),
     }
