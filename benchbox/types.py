@@ -96,7 +96,6 @@ class Index:
     # (N, 4) the dataset's own face boxes, for the face-size normaliser
     scale_boxes: Floats | None = None
     notes: tuple[str, ...] = ()  # what is partial or unusual in this copy, in words
-    faults: tuple[str, ...] = ()  # what the reader finds wrong with the labels, in words
     variant: str = "complete"  # named variant of the data, e.g. "train 2,012 of 3,148"
     # row → what changes when its picture's file does (`images.file_cache_key`)
     cache_key: Callable[[int], str] | None = None
@@ -405,6 +404,27 @@ class Variant:
     # budget → what it changes in this variant
     budgets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     shares: SharedTraining | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)  # as MethodCard.facts
+
+
+SEEN_TEST = ("no", "unknown", "yes")  # whether a training may have seen the test items
+# what a method's card, or whoever hands predictions in, says of a row beside its numbers
+WORK_KEYS = ("title", "paper", "url", "code", "year")
+FACT_KEYS = ("box", "trained_on", "extra_data", "seen_test", "checkpoint")
+
+
+@dataclass(frozen=True)
+class RowFacts:
+    """What decides whether a row may stand beside others; "" and "unknown" where nobody says."""
+
+    box: str = ""  # given at test, as a card names it; "own": of the method's own detector
+    trained_on: str = ""  # training data, where they are others than the card's
+    extra_data: str = ""  # training data beside the card's
+    seen_test: str = "unknown"  # of SEEN_TEST
+    checkpoint: str = ""  # how it was chosen, "chosen on the test set" above all
+
+
+NO_FACTS = RowFacts()
 
 
 @dataclass(frozen=True)
@@ -429,7 +449,7 @@ class MethodCard:
     title: str
     task: tuple[Task, ...]
     summary: str
-    paper: Mapping[str, str]  # title, authors, venue, year, url; empty for a baseline
+    paper: Mapping[str, str]  # title, authors, venue, year, url, code; empty for a baseline
     default: str  # default variant
     variants: Mapping[str, Variant]
     params: Mapping[str, Any]  # defaults: every key that a budget, a variant or --set may change
@@ -444,6 +464,24 @@ class MethodCard:
     # the method whose code runs this card's files: "onnx"; "" for one with code of its own
     adapter: str = ""
     program: OutsideProgram | None = None  # what predicts in the place of Python code
+    # what it says of its training and box, of FACT_KEYS, and "seen_test.300w" of one data set;
+    # a variant may say otherwise
+    facts: Mapping[str, str] = field(default_factory=dict)
+    baseline: bool = False  # looks at no pixel: what a method must beat, never a leader
+
+    def describe_row(self, variant: str, dataset: str) -> dict[str, str]:
+        """Return what a run of a variant records of it: of WORK_KEYS and FACT_KEYS, stated ones.
+
+        The paper's title is its `paper`. Whether test items were seen depends on the data set.
+        """
+        work = {"paper": self.paper.get("title", "")}
+        work |= {key: self.paper.get(key, "") for key in ("url", "code", "year")}
+        facts = dict(self.facts)
+        if variant in self.variants:
+            facts |= self.variants[variant].facts
+        seen = facts.get(f"seen_test.{dataset}") or facts.get("seen_test", "")
+        stated = {**work, **facts, "seen_test": seen}
+        return {key: stated[key] for key in (*WORK_KEYS, *FACT_KEYS) if stated.get(key)}
 
 
 # --- what comes out -------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from benchbox import __version__
-from benchbox.errors import BenchboxError, CheckError, DataError
+from benchbox.errors import BenchboxError, DataError
 
 from . import own_process
 from .printing import allow_narrow_streams, print_note
@@ -23,12 +23,6 @@ class UserError(click.ClickException):
     def show(self, file: Any = None) -> None:
         """Print it."""
         click.echo(f"error: {' '.join(self.format_message().split())}", err=True, file=file)
-
-
-class FailedCheckError(UserError):
-    """A check of the data that failed, on its way out: one line, exit code 1."""
-
-    exit_code = 1
 
 
 class BenchboxGroup(click.Group):
@@ -66,8 +60,6 @@ class BenchboxGroup(click.Group):
         """Run a command; end what a user can mend, and Ctrl-C, in one line."""
         try:
             return super().invoke(ctx)
-        except CheckError as fault:
-            raise FailedCheckError(str(fault)) from fault
         except BenchboxError as fault:
             raise UserError(str(fault)) from fault
         except click.UsageError as fault:

@@ -12,7 +12,6 @@ from .printing import print_columns, print_json, print_note
 from .shared_options import (
     FOLDER,
     SEED,
-    accept_option,
     budget_option,
     data_option,
     data_root,
@@ -24,6 +23,7 @@ from .shared_options import (
     methods_option,
     parse_overrides,
     results_option,
+    row_statement_options,
     stale_option,
     variant_option,
 )
@@ -61,7 +61,6 @@ from .shared_options import (
     "--resume/--fresh", default=True, help="Go on with what is there (default), or delete it first."
 )
 @stale_option
-@accept_option
 def run_command(
     method: str,
     variant: str,
@@ -75,7 +74,6 @@ def run_command(
     methods: tuple[Path, ...],
     resume: bool,
     stale: bool,
-    accept: tuple[str, ...],
 ) -> None:
     """Train a method, predict the test items, score, and leave a record."""
     changes = parse_overrides(overrides)
@@ -96,7 +94,6 @@ def run_command(
         methods=methods,
         fresh=not resume,
         stale=stale,
-        accept=accept,
     )
     try:
         outcome = execute.run_method(request, print_note)
@@ -154,7 +151,6 @@ def run_command(
     "--resume/--fresh", default=True, help="Keep what is finished (default), or run it all again."
 )
 @stale_option
-@accept_option
 @json_option
 def sweep_command(
     names: str,
@@ -169,7 +165,6 @@ def sweep_command(
     methods: tuple[Path, ...],
     resume: bool,
     stale: bool,
-    accept: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Run methods on protocols with seeds.
@@ -188,7 +183,6 @@ def sweep_command(
         methods=methods,
         fresh=not resume,
         stale=stale,
-        accept=accept,
     )
     requests = sweep.sweep_requests(
         names.split(","), protocols.split(","), sweep.parse_seeds(seeds), like, print_note
@@ -229,7 +223,7 @@ def sweep_command(
 @click.option("--fresh", is_flag=True, help="With --results: replace what is under this name.")
 @landmark_file_options
 @gaze_reading_options
-@accept_option
+@row_statement_options
 @json_option
 def score_command(
     predictions: Path,
@@ -250,7 +244,7 @@ def score_command(
     sizes: Path | None,
     names: Path | None,
     missing: str | None,
-    accept: tuple[str, ...],
+    stated: dict[str, str],
     as_json: bool,
 ) -> None:
     """Score a file or folder of PREDICTIONS.
@@ -259,10 +253,15 @@ def score_command(
     OpenFace, OpenSeeFace, MediaPipe, InsightFace, .mat, .npy, Parquet; of gaze .txt and .mat.
     Needs annotations, no pictures. Gaze is read as the labels of the protocol are written, unless
     options say otherwise; the record keeps how it was read.
+
+    What is said of the method, --title to --seen-test, stands in its row of the leaderboard; it is
+    ranked only where --seen-test no is said.
     """
     from benchbox.runs import reading_options, score_file
     from benchbox.scoring import score
 
+    if stated and results is None:
+        raise click.UsageError(f"--{min(stated).replace('_', '-')} goes with --results DIR")
     reading, hints = reading_options.read_options(
         columns=columns,
         positive=positive,
@@ -287,7 +286,7 @@ def score_command(
         reading,
         hints,
         fresh=fresh,
-        accept=accept,
+        stated=stated,
     )
     if as_json:
         print_json(scored.document)

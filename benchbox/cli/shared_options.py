@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import click
 from benchbox import number_text
 from benchbox.data_place import data_root
 from benchbox.plugins import method_card
+from benchbox.types import SEEN_TEST
 
 
 class _Place(click.Path):
@@ -177,14 +179,6 @@ def gaze_reading_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-accept_option = click.option(
-    "--accept",
-    multiple=True,
-    metavar="CHECK",
-    help="Go on though a check of the data fails: its name, as the message says; recorded.",
-)
-
-
 ORIGINS = {"0": 0.0, "0.5": 0.5, "1": 1.0}  # of pictures, as they are typed
 
 
@@ -214,3 +208,57 @@ def landmark_file_options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(options):
         command = option(command)
     return command
+
+
+# --- what is said of a row ------------------------------------------------------------------------
+
+_STATEMENTS = (
+    ("title", "TEXT", "The method's name as tables print it."),
+    ("paper", "TEXT", "Title of its publication."),
+    ("url", "URL", "Where the publication is read."),
+    ("code", "URL", "Where its code is had."),
+    ("year", "YYYY", "Year of the publication."),
+    ("box", "TEXT", "Box given at test: detector, ground_truth, own or in words."),
+    ("trained-on", "TEXT", "Training data, if others than the card's."),
+    ("extra-data", "TEXT", "Training data beside the card's."),
+    ("checkpoint", "TEXT", "How it was chosen, if known: chosen on the test set."),
+)
+_LONGEST_STATEMENT = 300
+
+
+def row_statement_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of what is said of a row; the command gets them as a table `stated`."""
+
+    @functools.wraps(command)
+    def collect(*arguments: Any, **values: Any) -> Any:
+        stated: dict[str, str] = {}
+        for name in (*[option for option, _, _ in _STATEMENTS], "seen-test"):
+            key = name.replace("-", "_")
+            text = " ".join((values.pop(f"row_{key}") or "").split())
+            if text:
+                stated[key] = _check_statement(name, text)
+        return command(*arguments, stated=stated, **values)
+
+    decorated: Callable[..., Any] = click.option(
+        "--seen-test",
+        "row_seen_test",
+        type=click.Choice(list(SEEN_TEST)),
+        help="Whether its training may have seen the test items; unknown if not said.",
+    )(collect)
+    for name, metavar, words in reversed(_STATEMENTS):
+        key = f"row_{name.replace('-', '_')}"
+        decorated = click.option(f"--{name}", key, default="", metavar=metavar, help=words)(
+            decorated
+        )
+    return decorated
+
+
+def _check_statement(name: str, text: str) -> str:
+    """Return what is said; raises UsageError for what is no year, link or short line."""
+    if len(text) > _LONGEST_STATEMENT or not text.isprintable():
+        raise click.UsageError(f"--{name}: a line of at most {_LONGEST_STATEMENT} letters")
+    if name in ("url", "code") and not text.startswith("https://"):
+        raise click.UsageError(f"--{name} {text}: must start with https://")
+    if name == "year" and not (text.isascii() and text.isdigit() and len(text) == 4):
+        raise click.UsageError(f"--{name} {text}: four digits")
+    return text

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchbox.types import MethodCard
+from benchbox.types import FACT_KEYS, MethodCard
 
 from . import method_card
 from .method_schema import CARD_FILE
@@ -36,7 +36,18 @@ _NO_CODE = (
     "before",
     "budgets",
     "variants",
+    "baseline",
+    "code",
+    *FACT_KEYS,
 )
+# lines of a card, parameters aside, that say something of a method and decide no number
+_DESCRIPTION = re.compile(
+    rb"^(?:baseline = \w+|seen_test = \{[^\n]*\}"
+    rb"|(?:box|trained_on|extra_data|seen_test|checkpoint|code) = \"[^\n]*\")\n",
+    re.MULTILINE,
+)
+_SECTION = re.compile(rb"^(?=\[)", re.MULTILINE)
+_PARAMETERS = re.compile(rb"\[(params|before|budgets)")
 _WITH_DOCSTRING = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
@@ -78,12 +89,19 @@ def _hash_files(method: MethodCard, read: Callable[[Path], bytes]) -> str:
 def _code_bytes(path: Path) -> bytes:
     """Return what of a file can decide a number.
 
-    Of a card's parameters the default, not what else they may be: to say so moves no digest.
+    Of a card's parameters the default, not what else they may be, and nothing that it says of box
+    and training: to say so moves no digest.
     """
     content = path.read_bytes()
-    if path.name == CARD_FILE:
-        content = _WITH_ALLOWED.sub(rb"\1\2", content)
-    return content
+    if path.name != CARD_FILE:
+        return content
+    sections = []
+    for section in _SECTION.split(_WITH_ALLOWED.sub(rb"\1\2", content)):
+        if _PARAMETERS.match(section):
+            sections.append(section)
+        else:
+            sections.append(_DESCRIPTION.sub(b"", section))
+    return b"".join(sections)
 
 
 def _code_meaning(path: Path) -> bytes:

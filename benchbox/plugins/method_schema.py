@@ -17,10 +17,19 @@ from typing import Any, get_args
 
 from benchbox.errors import PluginError
 from benchbox.file_readers.toml_files import read_toml
-from benchbox.types import MethodCard, OutsideProgram, SharedTraining, Task, Variant
+from benchbox.types import (
+    FACT_KEYS,
+    SEEN_TEST,
+    MethodCard,
+    OutsideProgram,
+    SharedTraining,
+    Task,
+    Variant,
+)
 
 from .card_values import (
     LINE,
+    SWITCH,
     TABLE,
     TEXT,
     CardKey,
@@ -108,6 +117,28 @@ def _parse_command(value: Any) -> tuple[str, ...]:
     return tuple(words)
 
 
+_SEEN_RULE = 'no | unknown | yes, or a table of them by data set: { "300w" = "yes" }'
+
+
+def _parse_seen(value: Any) -> str | dict[str, str]:
+    """Read whether test items were seen: a word, or a word for each data set."""
+    if isinstance(value, dict):
+        for word in value.values():
+            _parse_seen(word)
+        return dict(value)
+    if value not in SEEN_TEST:
+        raise ValueError(value)
+    return str(value)
+
+
+# what decides whether a row may stand beside others; each may be left out
+_FACT_KEYS = (
+    CardKey("box", LINE, default=""),
+    CardKey("trained_on", LINE, default=""),
+    CardKey("extra_data", LINE, default=""),
+    CardKey("seen_test", ValueKind(_parse_seen, _SEEN_RULE), default=""),
+    CardKey("checkpoint", LINE, default=""),
+)
 _CARD_KEYS = (
     CardKey("name", METHOD_NAME),
     CardKey("title", LINE),
@@ -116,11 +147,14 @@ _CARD_KEYS = (
     CardKey("default", TEXT),
     CardKey("adapter", METHOD_NAME, default=""),
     CardKey("run", TABLE, default={}),
+    CardKey("baseline", SWITCH, default=False),
+    CardKey("code", LINE, default=""),
     CardKey("paper", ValueKind(_parse_paper, _PAPER_RULE), default={}),
     CardKey("params", TABLE, default={}),
     CardKey("before", TABLE, default={}),
     CardKey("budgets", TABLE, default={}),
     CardKey("variants", TABLE, default={}),
+    *_FACT_KEYS,
 )
 _POSITIVE = number_where(lambda number: number > 0, "a number above 0")
 _RUN_KEYS = (
@@ -131,12 +165,13 @@ _RUN_KEYS = (
     CardKey("predictions", one_of("csv", "npz"), default="csv"),
     CardKey("files", list_of(TEXT), default=()),
 )
-_PAPER_KEYS = ("title", "authors", "venue", "year", "url")
+_PAPER_KEYS = ("title", "authors", "venue", "year", "url", "code")
 _VARIANT_KEYS = (
     CardKey("title", LINE),
     CardKey("params", TABLE, default={}),
     CardKey("budgets", TABLE, default={}),
     CardKey("shares", TABLE, default={}),
+    *_FACT_KEYS,
 )
 _SHARES_KEYS = (
     CardKey("variant", TEXT),
@@ -173,7 +208,7 @@ def read_card(folder: Path, *, module: str = "", source: str = "") -> MethodCard
         title=values["title"],
         task=values["task"],
         summary=values["summary"],
-        paper=values["paper"],
+        paper=_add_code(values["paper"], values["code"]),
         default=values["default"],
         variants=variants,
         params=params.defaults,
@@ -185,7 +220,25 @@ def read_card(folder: Path, *, module: str = "", source: str = "") -> MethodCard
         allowed=params.allowed,
         adapter=values["adapter"],
         program=_read_program(values, place),
+        facts=_stated_facts(values),
+        baseline=values["baseline"],
     )
+
+
+def _add_code(paper: dict[str, str], code: str) -> dict[str, str]:
+    """Return what is said of the paper with the repository that a card names beside it."""
+    if not code:
+        return paper
+    return {**paper, "code": code}
+
+
+def _stated_facts(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a card or variant says of its training and box, one word for each data set."""
+    facts = {key: values[key] for key in FACT_KEYS if values[key]}
+    if isinstance(facts.get("seen_test"), dict):
+        for dataset, word in facts.pop("seen_test").items():
+            facts[f"seen_test.{dataset}"] = word
+    return facts
 
 
 def _read_program(values: Mapping[str, Any], place: CardPlace) -> OutsideProgram | None:
@@ -299,6 +352,7 @@ def _read_variant(
         _read_changes(values["params"], params, place.inside("params")),
         _read_budgets(values["budgets"], params, place.inside("budgets")),
         _read_shares(values["shares"], params, place.inside("shares")),
+        _stated_facts(values),
     )
 
 

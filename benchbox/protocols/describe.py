@@ -37,7 +37,24 @@ _METRIC_MEANING = {
     "jitter_px": "how much the error trembles from frame to frame of a video, in pixels",
     "bias_px": "the constant part of the error in a video, in pixels",
 }
+_BOXES = {
+    "detector": "detector boxes",
+    "ground_truth": "ground-truth boxes",
+    "mtcnn": "MTCNN boxes",
+    "retinaface": "RetinaFace boxes",
+    "rect": "the data set's rectangles",
+    "own": "boxes of its own detector",
+}
 _PERTURBATION_KEYS = ("scale", "translation", "rotation", "noise")
+
+
+def describe_box(box: str) -> str:
+    """Name a source of boxes in few words.
+
+    >>> describe_box("ground_truth"), describe_box("annotated square")
+    ('ground-truth boxes', 'annotated square boxes')
+    """
+    return _BOXES.get(box, f"{box.replace('_', ' ')} boxes")
 
 
 def _metric_meaning(name: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
 from benchbox.errors import ResultError
-from benchbox.types import RunKind, Score
+from benchbox.types import FACT_KEYS, SEEN_TEST, WORK_KEYS, RunKind, Score
 
 KINDS: tuple[RunKind, ...] = ("weights", "trained", "submitted")
 _TABLES = ("data", "digests", "environment", "code", "seconds", "overrides", "params")
@@ -110,6 +110,8 @@ class RunRecord:
     sessions: int | None = None  # how often the job was started; None: submitted
     profile: Mapping[str, Any] = field(default_factory=dict)  # size of the networks
     test_looks: int | None = None  # how often the test split was looked at
+    # what was said of the row, of WORK_KEYS and FACT_KEYS
+    stated: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the document that run.json holds, keys in its order."""
@@ -137,6 +139,8 @@ class RunRecord:
         if self.profile:
             document["profile"] = dict(self.profile)
         document["test_looks"] = self.test_looks
+        if self.stated:
+            document["stated"] = dict(self.stated)
         document["digests"] = self.digests.to_json()
         return document
 
@@ -194,6 +198,7 @@ def parse_record(document: Mapping[str, Any], where: str) -> RunRecord:
         sessions=_optional_count(document, "sessions", where),
         profile=_table(document, "profile"),
         test_looks=_optional_count(document, "test_looks", where),
+        stated=_stated(document, f"{where} stated"),
     )
 
 
@@ -268,6 +273,17 @@ def _digests(table: Mapping[str, Any], where: str) -> OutputDigests:
         pseudo_labels=_text(table, "pseudo_labels.npz", where, ""),
         source=_text(table, "source", where, ""),
     )
+
+
+def _stated(document: Mapping[str, Any], where: str) -> dict[str, str]:
+    """Read what was said of the row; a statement about the test items is one of three."""
+    table = _table(document, "stated")
+    known = {key: _text(table, key, where, "") for key in (*WORK_KEYS, *FACT_KEYS)}
+    stated = {key: text for key, text in known.items() if text}
+    seen = stated.get("seen_test", "unknown")
+    if seen not in SEEN_TEST:
+        raise ResultError(f"{where}: seen_test = {seen!r}; known: {', '.join(SEEN_TEST)}")
+    return stated
 
 
 def _known_facts(kind: type[_Facts], table: Mapping[str, Any]) -> _Facts:

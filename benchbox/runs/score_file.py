@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchbox.datasets import select
+from benchbox.datasets import label_checks, select
 from benchbox.datasets import split as splits
 from benchbox.errors import ResultError
 from benchbox.metrics import calibration
@@ -24,7 +24,6 @@ from benchbox.scoring import score as scoring
 from benchbox.types import Index, Predictions, Protocol, RunKind, Truth
 
 from . import (
-    checks_before_run,
     execute,
     gaze_predictions,
     prediction_files,
@@ -51,26 +50,27 @@ def score_predictions_file(
     *,
     fresh: bool = False,
     training: Mapping[str, Any] = MappingProxyType({}),
-    accept: tuple[str, ...] = (),
+    stated: Mapping[str, str] = MappingProxyType({}),
 ) -> execute.ScoreResult:
     """Score external predictions, or a run's own again, from annotations alone.
 
     Writes nothing unless `results` is given: then the predictions become a run of kind `submitted`
     there, `fresh` in the place of one that is there under this name. `reading` says how gaze is
     written, `hints` what a file of landmarks cannot say itself, `training` what the record says of
-    how they were made, `accept` the checks of the labels whose faults are accepted. Raises
+    how they were made, `stated` what was said of the method (`RunRecord.stated`). Raises
     BenchboxError for what the user can mend.
     """
     protocol = _open_protocol(wanted)
     method_card.check_method_name(method)
     writer = _recognise_writer(file, protocol)
     index = execute.open_index(protocol, data, pixels=False)
-    for note in index.notes:
-        say(f"note: {note}")
-    index = checks_before_run.require_sound_truth(protocol, index, accept, say)
     truth = splits.ground_truth(protocol, index)
     record = splits.describe_data(protocol, index)
+    for note in record.notes:
+        say(f"note: {note}")
     for warning in _warn_of_other_truth(file, protocol, index):
+        say(f"warning: {warning}")
+    for warning in label_checks.warn_of_faults(protocol, index, training=False):
         say(f"warning: {warning}")
     if writer == prediction_writers.NATIVE and hints == NO_HINTS:
         predictions, said = _read_native(file, protocol, index, truth, data, say, reading)
@@ -99,8 +99,8 @@ def score_predictions_file(
         say(f"note: {note}")
     if results is not None:
         facts = DataFacts(**asdict(record), truth=record.fingerprint)
-        options = _options(reading, hints, accept)
-        submission = _Submission(file, protocol, method, options, training)
+        options = reading.words or hints.words
+        submission = _Submission(file, protocol, method, options, training, stated)
         place = submission.place(results)
         if run_folders.is_finished(place) and not fresh:
             return _reuse_submission(submission, place, facts, say)
@@ -263,6 +263,7 @@ class _Submission:
     method: str
     options: str
     training: Mapping[str, Any]
+    stated: Mapping[str, str]
 
     @property
     def command(self) -> str:
@@ -337,6 +338,7 @@ def _store_submission(
             training=submission.training,
             test_looks=run_folders.add_test_look(place),
             digests=replace(run_folders.hash_outputs(place), source=source),
+            stated=submission.stated,
         )
         run_folders.finish_run(place, record)
     return scored
@@ -357,13 +359,6 @@ def _warn_of_other_truth(file: Path, protocol: Protocol, index: Index) -> list[s
         f"{file}: the annotations here are not those that this run was scored with: the number "
         "stands beside no row of its board"
     ]
-
-
-def _options(reading: GazeReading, hints: Hints, accept: Sequence[str]) -> str:
-    """Return the options of the command, for the record."""
-    words = [reading.words or hints.words]
-    words += [f'--accept "{name}"' for name in accept]
-    return " ".join(words).strip()
 
 
 def _kind_and_variant(file: Path, protocol: Protocol, method: str) -> tuple[RunKind, str]:
