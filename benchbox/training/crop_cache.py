@@ -136,8 +136,7 @@ def _cached_images(place: Path, samples: Sequence[Sample], maps: Floats, size: i
                 _write_crops(place, samples, maps, shape)
                 found = _open_mapped(place, shape)
     assert found is not None
-    with suppress(OSError):  # a cache that is only read, another user's
-        os.utime(place)  # last used now
+    os.utime(place)  # last used now
     return found
 
 

@@ -188,6 +188,8 @@ def write_run(
 ) -> Run:
     """Store one invented run and return it."""
     document = record(**{"seed": seed, **changes})
+    if document["kind"] != "trained":  # whoever was trained elsewhere must say so to be ranked
+        document.setdefault("stated", {"seen_test": "no"})
     variant = run_folders.variant_folder(
         document["variant"], document["budget"] or "quick", document["overrides"]
     )
@@ -368,6 +370,7 @@ def quoted_rows() -> References:
             metric=metric,
             apart=apart,
             note=note,
+            box="ground_truth" if "ground_truth" in protocol else "detector",
         )
         for number, (table, method, protocol, group, printed, metric, apart, note) in enumerate(
             cells, start=2
@@ -379,7 +382,7 @@ def quoted_rows() -> References:
         "Invented numbers",
         "A. Author",
         "Venue",
-        2020,
+        "2020",
         "https://example.org/x",
     )
     return References({"paper-x": paper}, rows)

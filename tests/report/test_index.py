@@ -32,28 +32,42 @@ def index(make, demo, demo_references, tmp_path):
     return site.render_files(sources)["index.html"].decode()
 
 
-def test_measured_cards_stand_before_printed_ones_before_empty_ones(index):
+def text_of(index, name):
+    """Return the words of a board's row on the index."""
+    start = index.index(f'href="protocol/{name}.html"') - 3
+    return re.sub(r"<[^>]+>", " ", index[start : index.index("</tr>", start)])
+
+
+def test_measured_boards_stand_before_printed_ones_before_empty_ones(index):
     places = [
         index.index(f'href="protocol/{name}.html"')
         for name in ("demo-measured", "demo-a-printed", "demo-0-neither")
     ]
     assert places == sorted(places)
-    assert index.index("Printed in papers, not measured here yet") < places[1]
-    assert index.index("Neither printed nor measured yet") < places[2]
+    assert index.index("2 further boards on photographs") < places[0]
+    assert index.index("1 protocol without a row yet") < places[2]
 
 
-def test_a_card_says_its_leader_its_rows_and_its_last_change(index):
-    card = re.sub(
-        r"<[^>]+>", "", index[index.index('<li class="card"') : index.index("Printed in papers")]
-    )
-    assert "Leader: demo-a, full, ± 0.86 over 2 seeds" in card
-    assert "trained 1" in card, "two seeds are one row"
-    assert "last change 2020-01-01" in card
+def test_a_board_names_its_best_measured_row(index):
+    words = " ".join(text_of(index, "demo-measured").split())
+    assert words.startswith("demo-measured NME, inter-ocular, %")
+    assert words.endswith("– 5.48 demo-a 5.48 demo-a 1 1 measured"), "two seeds are one row"
 
 
-def test_a_printed_card_names_its_best_number(index):
-    text = re.sub(r"<[^>]+>", "", index[index.index("Printed in papers") :])
-    assert "best in print 1.00 % (Delta, NME, inter-ocular, full)" in text
+def test_a_board_names_its_best_printed_row(index):
+    words = " ".join(text_of(index, "demo-a-printed").split())
+    assert "1.00 Delta" in words
+
+
+def test_a_baseline_leads_no_board(make, demo, demo_card, tmp_path):
+    """The trap: what looks at no pixel was called the leader of its board."""
+    make("demo-b", 0.04, variant="wide")
+    card = replace(demo_card, baseline=True)
+    found, problems = stored.read_results(tmp_path / "results")
+    sources = Sources((demo,), (card,), References({}, ()), tuple(found), tuple(problems))
+    index = site.render_files(sources)["index.html"].decode()
+    assert " ".join(text_of(index, "demo-full").split()).endswith("– – – 1 1 measured")
+    assert '<span class="tag">baseline</span>' in index
 
 
 @pytest.mark.parametrize(

@@ -139,10 +139,10 @@ def _measured_points(
 ) -> list[TradeoffPoint]:
     """Bring the two numbers of every variant, budget and seed together."""
     msd_by_run = {}
-    for result, value in _overall_scores(stare, MSD_METRIC, by_protocol):
+    for result, value in _overall_scores(stare, MSD_METRIC, by_protocol, methods):
         msd_by_run[_run_key(result)] = value
     with_both = []
-    for result, value in _overall_scores(error, ERROR_METRIC, by_protocol):
+    for result, value in _overall_scores(error, ERROR_METRIC, by_protocol, methods):
         if _run_key(result) in msd_by_run:
             with_both.append((result, value))
     labels = [_run_label(result, methods) for result, _ in with_both]
@@ -156,14 +156,17 @@ def _measured_points(
 
 
 def _overall_scores(
-    protocol: Protocol, metric: str, by_protocol: ResultsByProtocol
+    protocol: Protocol,
+    metric: str,
+    by_protocol: ResultsByProtocol,
+    methods: Mapping[str, MethodCard],
 ) -> Iterator[tuple[Result, float]]:
     """Yield the comparable runs of a protocol with their overall score."""
     for result in by_protocol.get(protocol.name, ()):
         score = result.scores.get(protocol.overall, {}).get(metric)
         if score is None or score.value is None or result.overrides:
             continue
-        if not rows.why_not_comparable(result, protocol):
+        if not rows.why_not_comparable(result, protocol, methods):
             yield result, score.value
 
 

@@ -151,7 +151,7 @@ def _measured_lines(
                 continue
             variant = result.run.method, result.run.variant
             by_variant.setdefault(variant, {}).setdefault(size, []).append(value)
-            if rows.why_not_comparable(result, replace(protocol, card=result.card)):
+            if rows.why_not_comparable(result, replace(protocol, card=result.card), methods):
                 other_data.add(variant)
     lines = []
     for variant, by_size in sorted(by_variant.items()):

@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,11 @@ class Result:
     scores: Mapping[str, Mapping[str, Score]]
     other_data: str = ""  # how its data differ from those of the other runs of its protocol
     other_truth: bool = False  # it was measured on other test annotations than they
+
+    @cached_property
+    def keeps_predictions(self) -> bool:
+        """Tell whether its predictions are here; where their terms forbid it, scores are all."""
+        return run_folders.predictions_file(self.run.folder).is_file()
 
     @property
     def page(self) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import numpy as np
 from benchbox.metrics import metric_names
 from benchbox.metrics.metric_names import Metric
 from benchbox.report.charts.face_drawings import ItemDrawing
-from benchbox.report.inputs.results import Problem
+from benchbox.report.inputs.results import Problem, Result
 from benchbox.report.tables.rows import board_path
 from benchbox.types import Protocol
 
@@ -64,6 +64,11 @@ class AtlasPage:
 def atlas_path(protocol: str) -> str:
     """Return the path of a protocol's atlas inside the site."""
     return board_path(protocol).replace("protocol/", "atlas/", 1)
+
+
+def has_atlas(runs: Iterable[Result]) -> bool:
+    """Tell whether a protocol has an atlas: one run with its predictions is enough."""
+    return any(result.keeps_predictions for result in runs)
 
 
 def assemble_page(

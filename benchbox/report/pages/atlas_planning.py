@@ -43,7 +43,8 @@ def plan_pages(shared: SharedData) -> list[PlannedAtlas | PlannedPicture]:
     """Plan the atlas of every protocol that has runs, and the pictures that it shows."""
     planned: list[PlannedAtlas | PlannedPicture] = []
     for protocol in shared.sources.protocols:
-        if not shared.runs_of(protocol) or not shared.conventions_of(protocol):
+        runs = shared.runs_of(protocol)
+        if not atlas_page.has_atlas(runs) or not shared.conventions_of(protocol):
             continue
         path = atlas_page.atlas_path(protocol.name)
         atlas = PlannedAtlas(path, board_group(protocol), shared.board_work(protocol), protocol)

@@ -75,8 +75,8 @@ def plan_pages(shared: SharedData) -> list[PlannedComparison]:
 
 
 def has_compare_page(runs: Sequence[Result]) -> bool:
-    """Tell whether a protocol has a compare page: two runs are enough."""
-    return len(runs) > 1
+    """Tell whether a protocol has a compare page: two runs with their predictions are enough."""
+    return sum(result.keeps_predictions for result in runs) > 1
 
 
 def compare_path(protocol: str) -> str:

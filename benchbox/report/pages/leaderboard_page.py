@@ -7,12 +7,17 @@ from dataclasses import dataclass
 from benchbox.metrics import metric_names, number_format
 from benchbox.papers.reference_rows import Paper
 from benchbox.protocols import protocol_card
-from benchbox.report.charts import error_vs_msd, error_vs_perturbation, leaderboard_charts
+from benchbox.report.charts import (
+    error_over_years,
+    error_vs_msd,
+    error_vs_perturbation,
+    leaderboard_charts,
+)
 from benchbox.report.charts.chart_values import AnyChart
 from benchbox.report.inputs.results import Problem
 from benchbox.report.tables import exports, filters, rows
-from benchbox.report.tables.filters import Filter, Switch
-from benchbox.report.tables.rows import Board, Table
+from benchbox.report.tables.filters import Chip, Switch
+from benchbox.report.tables.rows import Board, Row, Table
 from benchbox.types import Protocol
 
 from . import atlas_page, compare_page
@@ -32,12 +37,36 @@ class BoardPage:
     compare: str  # page, "" where there are not two runs
     exports: tuple[tuple[str, str], ...]  # format, file
     switches: tuple[Switch, ...]
-    filters: tuple[Filter, ...]
+    chips: tuple[Chip, ...]
+    bests: tuple[tuple[str, Row | None], ...]  # words, row
+    detectable: tuple[tuple[str, str], ...]  # group, smallest detectable difference
+    flags: tuple[tuple[Row, str], ...]
     charts: tuple[AnyChart, ...]
     facts: tuple[Fact, ...]
     words: str
     papers: tuple[Paper, ...]
     problems: tuple[Problem, ...]
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Return printed and measured, where there are such rows."""
+        if self.table is None:
+            return ()
+        return tuple(sorted({str(row.measured) for row in rows.all_rows(self.table)}))
+
+    @property
+    def ablations(self) -> int:
+        """Count the lines of papers' ablations, which are shown where asked for."""
+        if self.table is None:
+            return 0
+        return sum(row.ablation for row in rows.all_rows(self.table))
+
+    @property
+    def folded(self) -> bool:
+        """Tell whether columns are folded away at first."""
+        if self.table is None:
+            return False
+        return any(self.table.costs) or len(self.table.shown_at_first) < len(self.table.columns)
 
 
 @dataclass(frozen=True)
@@ -87,7 +116,10 @@ def build_board_page(protocol: Protocol, convention: str, shared: SharedData) ->
             compare="",
             exports=(),
             switches=(),
-            filters=(),
+            chips=(),
+            bests=(),
+            detectable=(),
+            flags=(),
             charts=(),
             facts=_protocol_facts(protocol),
             words=protocol_card.describe_protocol(protocol),
@@ -100,9 +132,10 @@ def build_board_page(protocol: Protocol, convention: str, shared: SharedData) ->
     for problem in (*ranked.problems, *chart_problems):
         if problem not in problems:
             problems.append(problem)
+    years = filter(None, [error_over_years.years_chart(table)])
     runs = shared.runs_of(protocol)
     atlas = compare = ""
-    if runs:
+    if atlas_page.has_atlas(runs):
         atlas = atlas_page.atlas_path(protocol.name)
     if compare_page.has_compare_page(runs):
         compare = compare_page.compare_path(protocol.name)
@@ -114,13 +147,36 @@ def build_board_page(protocol: Protocol, convention: str, shared: SharedData) ->
         compare=compare,
         exports=_export_links(protocol, table),
         switches=filters.convention_switches(board, table),
-        filters=filters.row_filters(table),
-        charts=(*charts, *_cross_protocol_charts(protocol, table, shared)),
+        chips=filters.state_chips(table),
+        bests=_best_rows(table),
+        detectable=_detectable_words(table),
+        flags=tuple((row, flag) for row in rows.all_rows(table) for flag in row.flags),
+        charts=(*years, *charts, *_cross_protocol_charts(protocol, table, shared)),
         facts=_protocol_facts(protocol),
         words=protocol_card.describe_protocol(protocol),
         papers=_papers_of(table, shared),
         problems=tuple(problems),
     )
+
+
+def _best_rows(table: Table) -> tuple[tuple[str, Row | None], ...]:
+    """Return what a visitor looks for first: the best printed, comparable and measured rows."""
+    return (
+        ("Best in print, any box", rows.best_printed(table)),
+        ("Best comparable", rows.best_comparable(table)),
+        ("Best measured here", rows.best_measured(table)),
+    )
+
+
+def _detectable_words(table: Table) -> tuple[tuple[str, str], ...]:
+    """Print the smallest detectable difference in each column that is shown at first."""
+    words = []
+    for index, difference in enumerate(table.detectable):
+        column = table.columns[index]
+        if difference is not None and index in table.shown_at_first:
+            text = number_format.format_number(difference, column.metric.unit)
+            words.append((column.group, text))
+    return tuple(words)
 
 
 def _export_links(protocol: Protocol, table: Table) -> tuple[tuple[str, str], ...]:
@@ -151,12 +207,18 @@ def _cross_protocol_charts(
 def _papers_of(table: Table, shared: SharedData) -> tuple[Paper, ...]:
     cited = cited_papers(table)
     papers = shared.sources.references.papers
-    return tuple(paper for key, paper in papers.items() if key in cited)
+    known = [paper for key, paper in papers.items() if key in cited]
+    return tuple(paper for paper in known if paper.kind != "collection")
 
 
 def cited_papers(table: Table) -> set[str]:
-    """Return the keys of the papers whose rows stand in a table."""
-    return {source.paper for row in rows.all_rows(table) for source in row.sources}
+    """Return the keys of the papers that print the rows of a table, or present their methods."""
+    cited = set()
+    for row in rows.all_rows(table):
+        cited |= {source.paper for source in row.sources}
+        if row.kind == "paper":
+            cited.add(row.family)
+    return cited
 
 
 def _protocol_facts(protocol: Protocol) -> tuple[Fact, ...]:

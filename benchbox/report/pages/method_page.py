@@ -23,6 +23,17 @@ from . import index_page, markdown
 from .shared_data import SharedData, hash_values
 
 _README_CHARS = 200_000
+_FACT_WORDS = (
+    ("paper", "Paper"),
+    ("url", "Read at"),
+    ("year", "Year"),
+    ("code", "Code"),
+    ("box", "Box"),
+    ("trained_on", "Trained on"),
+    ("extra_data", "Extra data"),
+    ("seen_test", "Training saw the test items"),
+    ("checkpoint", "Checkpoint"),
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,8 @@ class MethodPage:
     card: MethodCard | None
     title: str
     link: str  # of the paper, "" where it has none that may be followed
+    origin: str  # where its runs come from, where no card says so
+    facts: tuple[tuple[str, str], ...]  # what is said of its training and code
     readme: Markup
     rows: tuple[MethodRow, ...]
     verdicts: tuple[Verdict, ...]  # on what papers claim of it, where something was measured
@@ -99,6 +112,9 @@ def build_method_page(name: str, shared: SharedData) -> MethodPage:
     sources, card = shared.sources, shared.methods.get(name)
     runs = shared.by_method.get(name, [])
     title, link = name, ""
+    stated = stated_facts(name, shared)
+    if card is None and stated.get("title"):
+        title = stated["title"]
     if card:
         title = card.title
         url = card.paper.get("url", "")
@@ -113,15 +129,34 @@ def build_method_page(name: str, shared: SharedData) -> MethodPage:
         card=card,
         title=title,
         link=link,
+        origin=index_page.describe_origin(runs),
+        facts=tuple((words, stated[key]) for key, words in _FACT_WORDS if stated.get(key)),
         readme=markdown.render_markdown(read_readme(card), pages=_readme_links(shared.methods)),
         rows=tuple(
-            _method_row(seed_group, shared.protocols.get(seed_group[0].run.protocol), params)
+            _method_row(
+                seed_group,
+                shared.protocols.get(seed_group[0].run.protocol),
+                params,
+                shared.methods,
+            )
             for seed_group, params in zip(seed_groups, differing, strict=True)
         ),
         verdicts=tuple(shared.verdicts_on(name)),
         charts=(*error_vs_perturbation.method_charts(*known), *error_vs_msd.method_charts(*known)),
         networks=network_table.describe_networks(name, card, sources.profiles, sources.facts),
     )
+
+
+def stated_facts(name: str, shared: SharedData) -> Mapping[str, str]:
+    """Return what its card says of a method, or whoever handed its predictions in."""
+    card = shared.methods.get(name)
+    if card:
+        facts = card.describe_row(card.default, "")
+        return rows.follow_links_only({**facts, "paper": "", "url": "", "year": ""})
+    for result in shared.by_method.get(name, []):
+        if result.run.record.stated:
+            return rows.follow_links_only(result.run.record.stated)
+    return {}
 
 
 def read_readme(card: MethodCard | None) -> str:
@@ -145,7 +180,10 @@ def _readme_links(methods: Mapping[str, MethodCard]) -> dict[str, str]:
 
 
 def _method_row(
-    seed_group: SeedGroup, protocol: Protocol | None, differing: Sequence[str]
+    seed_group: SeedGroup,
+    protocol: Protocol | None,
+    differing: Sequence[str],
+    methods: Mapping[str, MethodCard],
 ) -> MethodRow:
     first = seed_group[0]
     row = MethodRow(
@@ -175,7 +213,7 @@ def _method_row(
         board=rows.board_path(first.run.protocol),
         metric=words,
         cell=cell,
-        not_comparable=rows.why_not_comparable(first, protocol),
+        not_comparable=rows.why_not_comparable(first, protocol, methods),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import typing
 
 from .atlas_page import AtlasPage
+from .claims_page import ClaimsPage
 from .compare_page import ComparePage
 from .guide import GuidePage
 from .index_page import IndexPage
@@ -20,6 +21,7 @@ from .shared_data import SharedData
 
 Page = (
     IndexPage
+    | ClaimsPage
     | BoardPage
     | MethodPage
     | RunPage

@@ -24,7 +24,7 @@ from benchbox.runs.run_record import CodeVersion
 from benchbox.types import MethodCard, Protocol
 
 from . import atlas_page, compare_page, pseudo_label_page, worst_items
-from .shared_data import SharedData, hash_values
+from .shared_data import SharedData, board_group, hash_values
 from .worst_items import Rivals, SingleItems
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 Fact = tuple[str, str]
 
 _RUNS_PER_GROUP = 100
+_MOST_RANKED = 120  # runs of a protocol whose pages say their rank
 _YES_OR_NO = {True: "yes", False: "no"}
 
 
@@ -56,6 +57,9 @@ class RunPage:
     method: str  # page
     protocol: str  # title
     not_comparable: str  # why, "" where it is
+    main: Cell | None  # the number that ranks its board
+    main_words: str  # what that measures
+    rank: str  # "rank 2 of 7", "" where it has none
     command: str
     heads: tuple[Metric, ...]  # one for each column of the scores; their convention is the row's
     scores: tuple[ScoreRow, ...]
@@ -79,34 +83,60 @@ class PlannedRun:
     group: str
     result: Result
     work: float = 1.0
+    ranked: bool = False  # its page says its rank, which rests on all runs of the protocol
 
     def hash_inputs(self, shared: SharedData) -> str:
         """Hash the run and those that it is held against."""
-        protocol = self.result.run.protocol
+        name = self.result.run.protocol
+        board = ""
+        if self.ranked:
+            board = shared.board_digest(shared.protocols[name])
         return hash_values(
             shared.run_digest(self.result),
-            compare_page.has_compare_page(shared.by_protocol[protocol]),
-            *shared.run_digests(shared.rival_runs(protocol)),
+            compare_page.has_compare_page(shared.by_protocol[name]),
+            board,
+            *shared.run_digests(shared.rival_runs(name)),
         )
 
     def build(self, shared: SharedData) -> RunPage:
         """Lay out the page."""
-        protocol = self.result.run.protocol
+        name = self.result.run.protocol
+        rank = ""
+        if self.ranked:
+            rank = _rank_words(self.result, shared.protocols[name], shared)
         return build_run_page(
             self.result,
-            shared.protocols.get(protocol),
+            shared.protocols.get(name),
             shared.methods,
-            several=compare_page.has_compare_page(shared.by_protocol[protocol]),
-            rivals=shared.rivals_of(protocol),
+            several=compare_page.has_compare_page(shared.by_protocol[name]),
+            rivals=shared.rivals_of(name),
+            rank=rank,
         )
+
+
+def _rank_words(result: Result, protocol: Protocol, shared: SharedData) -> str:
+    """Say which rank a run's row has under the first convention, "" where it has none."""
+    conventions = shared.conventions_of(protocol)
+    if not conventions:
+        return ""
+    table = shared.ranked_table(protocol, conventions[0])
+    ranked = [row for row in table.rows if row.rank]
+    for row in ranked:
+        if f"{result.page}.html" in row.pages:
+            return f"rank {row.rank} of {len(ranked)}"
+    return ""
 
 
 def plan_pages(shared: SharedData) -> list[PlannedRun]:
     """Plan a page for every run; runs come by protocol and make groups of so many."""
     planned = []
     for place, result in enumerate(shared.sources.results):
-        group = f"runs {place // _RUNS_PER_GROUP}"
-        planned.append(PlannedRun(result.page + ".html", group, result))
+        name = result.run.protocol
+        group, ranked = f"runs {place // _RUNS_PER_GROUP}", False
+        # a rank is read off the board, which is then made beside these pages and nowhere else
+        if name in shared.protocols and len(shared.by_protocol[name]) <= _MOST_RANKED:
+            group, ranked = board_group(shared.protocols[name]), True
+        planned.append(PlannedRun(result.page + ".html", group, result, ranked=ranked))
     return planned
 
 
@@ -117,10 +147,12 @@ def build_run_page(
     *,
     several: bool = False,
     rivals: Rivals | None = None,
+    rank: str = "",
 ) -> RunPage:
     """Lay out the page of one run beside its rivals.
 
-    `protocol` is None where its card is not installed; `several`: the protocol has a compare page.
+    `protocol` is None where its card is not installed; `several`: the protocol has a compare page;
+    `rank` says in words which rank it has.
     """
     run = result.run
     metrics = _metrics_of(result, protocol)
@@ -131,8 +163,9 @@ def build_run_page(
     not_comparable = "no card of this protocol is installed"
     if protocol:
         title, board = protocol.title, rows.board_path(run.protocol)
-        not_comparable = rows.why_not_comparable(result, protocol)
-        atlas = atlas_page.atlas_path(run.protocol)
+        not_comparable = rows.why_not_comparable(result, protocol, methods)
+        if result.keeps_predictions:
+            atlas = atlas_page.atlas_path(run.protocol)
         if pseudo_label_page.has_pseudo_labels(result):
             labels = pseudo_label_page.pseudo_label_path(result)
         if several:
@@ -143,14 +176,25 @@ def build_run_page(
         examined = _examine_items(
             result, metrics[0], protocol, rivals, _rival_names(rivals, methods)
         )
+    main, main_words, name = None, "", rows.method_title(run.method, methods)
+    if protocol:
+        name = rows.row_name(result, methods, rows.stated_words(result, protocol, methods))
+    if protocol and metrics:
+        main = rows.print_cell(result.scores.get(protocol.overall, {}).get(metrics[0].name))
+        main_words = f"{metrics[0].title}, {_error_measure(metrics[0])}, {protocol.overall}"
+        if metrics[0].unit == "%":
+            main_words = f"% {_error_measure(metrics[0])}, {protocol.overall}"
     return RunPage(
         path=result.page + ".html",
-        title=rows.method_title(run.method, methods),
+        title=name,
         result=result,
         board=board,
         method=rows.method_path(run.method),
         protocol=title,
         not_comparable=not_comparable,
+        main=main,
+        main_words=main_words,
+        rank=rank,
         command=run.record.command,
         heads=_score_columns(metrics),
         scores=tuple(_score_rows(result, metrics, _groups(result, protocol))),
@@ -268,9 +312,12 @@ def _examine_items(
         parts = dict(groups)
         if len(groups) > 1:
             parts.pop(protocol.overall, None)
-        items, problems = worst_items.single_out_items(
-            result, protocol, metric, errors, parts, rivals, titles
-        )
+        items = SingleItems()
+        problems: Sequence[str] = ()
+        if result.keeps_predictions:
+            items, problems = worst_items.single_out_items(
+                result, protocol, metric, errors, parts, rivals, titles
+            )
     except ResultError as fault:
         return _Examined(problems=(results.hide_folder(result.run.folder, str(fault)),))
     point_charts, point_problems = _point_charts(result, protocol)
@@ -358,6 +405,8 @@ def _data_facts(result: Result, protocol: Protocol | None) -> tuple[Fact, ...]:
         (f"Test {items}", f"{result.n:,}, {result.failed:,} without a prediction"),
         ("Card", result.card),
     ]
+    if not result.keeps_predictions:
+        facts.append(("Predictions", "not kept here: they are another's; errors and scores are"))
     facts += [("Note", note) for note in data.notes]
     return tuple(facts)
 

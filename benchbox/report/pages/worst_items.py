@@ -80,7 +80,8 @@ def _variant(result: Result) -> tuple[str, str]:
 def choose_rivals(runs: Sequence[Result], protocol: Protocol) -> list[Result]:
     """Choose the best run of each of the best variants by the protocol's first metric.
 
-    Runs that were scored under another version of its card, or on other annotations than most, are
+    Runs that were scored under another version of its card or on other annotations than most, or
+    whose predictions are not kept, are
     left out.
     """
     best: dict[tuple[str, str], tuple[float, str, Result]] = {}
@@ -88,6 +89,8 @@ def choose_rivals(runs: Sequence[Result], protocol: Protocol) -> list[Result]:
         scores = result.scores.get(protocol.overall, {})
         metric = _first_metric(scores, protocol)
         if metric is None or result.card != protocol.card or result.other_truth:
+            continue
+        if not result.keeps_predictions:
             continue
         value = scores[metric.name].value
         if value is None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from benchbox.report.pages import (
     atlas_planning,
+    claims_page,
     compare_page,
     export_files,
     guide,
@@ -32,6 +33,7 @@ _KINDS: tuple[Callable[[SharedData], Sequence[PlannedPage]], ...] = (
     run_page.plan_pages,
     pseudo_label_page.plan_pages,
     index_page.plan_pages,
+    claims_page.plan_pages,
     guide.plan_pages,
 )
 

@@ -12,6 +12,7 @@ from benchbox.report.charts.chart_values import COLOURS, DASHES
 from benchbox.report.charts.svg import draw_svg
 from benchbox.report.pages import markdown
 from benchbox.report.pages.atlas_page import AtlasPage
+from benchbox.report.pages.claims_page import ClaimsPage
 from benchbox.report.pages.compare_page import ComparePage
 from benchbox.report.pages.guide import GuidePage
 from benchbox.report.pages.index_page import IndexPage
@@ -24,6 +25,7 @@ from benchbox.report.pages.shared_data import SharedData
 
 _TEMPLATES: Mapping[type, str] = {
     IndexPage: "index.html",
+    ClaimsPage: "claims.html",
     BoardPage: "board.html",
     MethodPage: "method.html",
     RunPage: "run.html",

@@ -1,6 +1,6 @@
 """What a reader can set on a leaderboard.
 
-The convention, which is a page of its own, and filters over its rows.
+The convention, which is a page of its own, and chips that choose among its rows.
 """
 
 from __future__ import annotations
@@ -11,14 +11,6 @@ from benchbox.metrics import metric_names
 
 from . import rows
 from .rows import Board, Table
-
-_FILTERS = (
-    ("kind", "Kind"),
-    ("budget", "Budget"),
-    ("data", "Data"),
-    ("extra", "Extra training data"),
-    ("year", "Year"),
-)
 
 # What a convention says: normaliser, number of points, whether only visible ones count.
 Answers = tuple[str, int, bool]
@@ -42,12 +34,13 @@ class Switch:
 
 
 @dataclass(frozen=True)
-class Filter:
-    """A property of rows and its values."""
+class Chip:
+    """A choice of rows: up to which state they are shown, and how many that are."""
 
-    key: str
-    title: str
-    values: tuple[str, ...]
+    state: str  # comparable, box or all
+    text: str
+    count: int
+    chosen: bool  # at first
 
 
 def convention_switches(board: Board, table: Table) -> tuple[Switch, ...]:
@@ -110,11 +103,15 @@ def _answer_text(question: int, answer: str | int | bool) -> str:
     return "visible only"
 
 
-def row_filters(table: Table) -> tuple[Filter, ...]:
-    """Offer what tells the rows of a table apart."""
-    filters = []
-    for key, title in _FILTERS:
-        values = {str(getattr(row, key)) for row in rows.all_rows(table)} - {""}
-        if len(values) > 1:
-            filters.append(Filter(key, title, tuple(sorted(values))))
-    return tuple(filters)
+def state_chips(table: Table) -> tuple[Chip, ...]:
+    """Offer the comparable rows, those that differ in their box alone, and all."""
+    comparable = table.count_state("comparable")
+    other_box = table.count_state("box")
+    others = table.count_state("other")
+    chips = [Chip("comparable", "comparable", comparable, table.preset == "comparable")]
+    if other_box:
+        chips.append(Chip("box", "on any box", comparable + other_box, chosen=False))
+    if others:
+        count = comparable + other_box + others
+        chips.append(Chip("all", "all", count, table.preset == "all"))
+    return tuple(chips)

@@ -21,7 +21,7 @@ from benchbox.report.inputs.paper_rows import PaperRow
 from benchbox.report.inputs.results import Result
 from benchbox.types import MethodCard, Protocol, Score
 
-from . import rows
+from . import row_checks, rows
 from .costs import Profiles
 from .rows import KINDS, Board, Cell, Column, NotComparable, Row, ScalePosition, Table
 
@@ -42,15 +42,15 @@ def build_leaderboard(
 ) -> Board:
     """Lay out the leaderboard of one protocol; `results` are the runs of this protocol."""
     printed = paper_rows.gather_paper_rows(protocol, references)
-    measured = _measured_rows(protocol, results, methods, profiles)
-    metrics = _reported_metrics(results) | {row.metric for row in printed}
+    span = row_checks.printed_span(printed, row_checks.ratio_metric(protocol))
+    measured = _measured_rows(protocol, results, methods, profiles, span)
+    metrics = _reported_metrics(results) | _printed_metrics(printed)
     tables = []
     for convention, group in metric_names.group_by_convention(metrics, protocol).items():
         columns = [Column(metric, name) for metric in group for name in protocol.groups]
         entries = [_Entry(row, _column_scores(scores, columns)) for row, scores in measured]
         for paper_row in printed:
-            metric = metric_names.parse_stored_metric(paper_row.metric)
-            if metric.convention == convention:
+            if paper_row.convention == convention:
                 entries.append(_paper_entry(paper_row, columns))
         with_value = [entry for entry in entries if any(entry.scores)]
         draft = _draft_table(convention, columns, with_value, protocol)
@@ -71,7 +71,7 @@ def list_conventions(
 
     In the order of its board's tables.
     """
-    metrics = {row.metric for row in paper_rows.gather_paper_rows(protocol, references)}
+    metrics = _printed_metrics(paper_rows.gather_paper_rows(protocol, references))
     for result in results:
         for group in protocol.groups:
             for name, score in result.scores.get(group, {}).items():
@@ -88,6 +88,7 @@ def _measured_rows(
     results: Sequence[Result],
     methods: Mapping[str, MethodCard],
     profiles: Profiles,
+    span: tuple[float, float] | None,
 ) -> list[tuple[Row, GroupScores]]:
     """Return a row for all seeds of each variant, with its scores."""
     seed_groups = group_by_seed.group_runs(results, methods)
@@ -95,8 +96,15 @@ def _measured_rows(
     measured = []
     for runs, differing in zip(seed_groups, differing_params, strict=True):
         row = rows.measured_row(runs, protocol, methods, profiles, differing)
-        measured.append((row, group_by_seed.mean_scores(runs)))
+        scores = group_by_seed.mean_scores(runs)
+        flags = row_checks.find_flags(runs, protocol, scores, span)
+        measured.append((replace(row, flags=flags), scores))
     return measured
+
+
+def _printed_metrics(printed: Iterable[PaperRow]) -> set[str]:
+    """Name the metrics that papers print."""
+    return {metric for row in printed for metric, _ in row.cells}
 
 
 def _reported_metrics(results: Iterable[Result]) -> set[str]:
@@ -139,9 +147,7 @@ def _paper_entry(paper_row: PaperRow, columns: Sequence[Column]) -> _Entry:
     cells: list[Cell | None] = []
     scores: list[Score | None] = []
     for column in columns:
-        printed = None
-        if column.metric.name == paper_row.metric:
-            printed = paper_row.cells.get(column.group)
+        printed = paper_row.cells.get((column.metric.name, column.group))
         if printed is None or printed.value is None:
             cells.append(None)
             scores.append(None)
@@ -162,6 +168,13 @@ def _paper_entry(paper_row: PaperRow, columns: Sequence[Column]) -> _Entry:
         not_comparable=paper_row.not_comparable,
         year=paper_row.year,
         extra=extra,
+        only_box=paper_row.only_box,
+        facts=paper_row.facts,
+        ablation=paper_row.ablation,
+        family=paper_row.publication or paper_row.method,
+        title=paper_row.title,
+        url=paper_row.url,
+        code=paper_row.code,
     )
     return _Entry(row, tuple(scores))
 

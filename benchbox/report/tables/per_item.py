@@ -64,7 +64,8 @@ def gather_item_errors(
     """Read the errors of a table's best runs that were measured alike.
 
     Those on other items or annotations than the first, or under another card, are left out, and
-    named where the items are the same. None where there is no run at all.
+    named where the items are the same; so are those whose predictions are not kept, unnamed. None
+    where there is no run at all.
     """
     metric = table.ranking_column.metric
     with_value = [row for row in rows.all_rows(table) if row.cells[table.ranked_by]]
@@ -75,6 +76,8 @@ def gather_item_errors(
     for row, result in order_by_variant(with_value, results_by_page):
         if len(columns) == _MOST_RUNS:
             break
+        if not result.keeps_predictions:
+            continue
         try:
             items, errors = _read_items(result, metric, protocol)
         except ResultError as fault:

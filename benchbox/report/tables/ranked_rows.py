@@ -20,6 +20,7 @@ from benchbox.report.inputs import results
 from benchbox.report.inputs.results import Problem, Result
 from benchbox.types import Protocol
 
+from . import rows
 from .rows import Board, Column, Row, Table
 
 if TYPE_CHECKING:
@@ -60,8 +61,11 @@ def rank_table(
             if result.card == protocol.card:
                 same_card[page] = result
         peers = _read_peers(table.not_comparable_rows, table, same_card, problems)
-    ranked = _order_by_rank([replace(row, rank=rank_by_row.get(id(row))) for row in table.rows])
-    detectable = _detectable_differences(table, protocol, peers[:_BEST_ROWS], problems)
+    ranked = rows.order_by_rank([replace(row, rank=rank_by_row.get(id(row))) for row in table.rows])
+    best = peers[:_BEST_ROWS]
+    # what looks at no pixel errs so widely that it would say nothing of the others
+    rivals = [peer for peer in best if not peer.row.baseline] or best
+    detectable = _detectable_differences(table, protocol, rivals, problems)
     return replace(table, rows=ranked, detectable=detectable), problems
 
 
@@ -73,19 +77,6 @@ class _Peer:
     result: Result  # the first of its runs
     errors: tuple[np.ndarray, ...]  # of the best rows alone
     ranked_by: tuple[Columns, ...]  # of each run: what the ranking metric is computed from
-
-
-def _order_by_rank(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Put the ranked rows in the order of their ranks, into the places that ranked rows have.
-
-    Rows without a rank, papers' above all, keep their places.
-    """
-    places = [place for place, row in enumerate(rows) if row.rank]
-    in_order = sorted(places, key=lambda place: (rows[place].rank or 0, place))
-    ordered = list(rows)
-    for place, source in zip(places, in_order, strict=True):
-        ordered[place] = rows[source]
-    return tuple(ordered)
 
 
 def _rank_peers(peers: Sequence[_Peer], column: Column, interval: float) -> dict[int, int]:
@@ -104,7 +95,7 @@ def _rank_peers(peers: Sequence[_Peer], column: Column, interval: float) -> dict
 
 
 def _read_peers(
-    rows: Sequence[Row],
+    candidates: Sequence[Row],
     table: Table,
     results_by_page: Mapping[str, Result],
     problems: list[Problem],
@@ -115,7 +106,7 @@ def _read_peers(
     """
     peers: list[_Peer] = []
     first_errors: np.ndarray | None = None
-    for row in rows:
+    for row in candidates:
         known = [page in results_by_page for page in row.pages]
         if not row.cells[table.ranked_by] or not known or not all(known):
             continue
@@ -170,11 +161,11 @@ def _ranking_columns(errors: np.ndarray, column: Column) -> Columns:
     Raises ResultError where the metric cannot be computed from them.
     """
     in_group = results.group_mask(errors, column.group)
-    rows = errors[in_group]
-    results.metric_terms(rows, column.metric)
+    items = errors[in_group]
+    results.metric_terms(items, column.metric)
     columns = {}
     for name in ranks.columns_of(column.metric.name):
-        columns[name] = np.ascontiguousarray(results.any_column(rows, name))
+        columns[name] = np.ascontiguousarray(results.any_column(items, name))
     return columns
 
 

@@ -6,6 +6,7 @@ What a board is made of, what a row says of its run, and why a row is not compar
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,14 +17,17 @@ from benchbox.metrics import number_format
 from benchbox.metrics.metric_names import Metric
 from benchbox.metrics.unanswered import LOST_ERRORS, counted_mean
 from benchbox.report.inputs.group_by_seed import SeedGroup
-from benchbox.report.inputs.paper_rows import PaperSource
+from benchbox.report.inputs.paper_rows import PaperSource, conditions_apart
 from benchbox.report.inputs.results import Result, file_slug
 from benchbox.runs import run_identity
-from benchbox.types import MethodCard, Protocol, RunKind, Score
+from benchbox.types import NO_FACTS, MethodCard, Protocol, RowFacts, RunKind, Score
 
 from . import costs
 from .costs import NO_COST, Cost, Profiles
 
+_FEWEST_VALUES = 3  # in a column that is not folded away
+_LONGEST_VARIANT = 44  # letters of a variant in a row's name
+RENDERED = "synth-"  # data sets of this kind are our own
 KINDS: tuple[RunKind, ...] = ("paper", "weights", "trained", "submitted")
 
 
@@ -90,6 +94,34 @@ class Row:
     cost: Cost = NO_COST
     answered: int = 0  # test items with a prediction, of all its runs; 0 for a paper's row
     unanswered: int = 0  # test items without
+    only_box: bool = False  # nothing but the box keeps it apart
+    facts: RowFacts = NO_FACTS
+    flags: tuple[str, ...] = ()  # what a free check found, one line each
+    ablation: bool = False  # a line of a paper's ablation
+    baseline: bool = False
+    family: str = ""  # the method that it is a variant of
+    title: str = ""  # of its publication
+    url: str = ""
+    code: str = ""
+
+    @property
+    def state(self) -> str:
+        """Tell whether it may stand beside others: comparable, box (nothing else) or other."""
+        if not self.not_comparable:
+            return "comparable"
+        if self.only_box:
+            return "box"
+        return "other"
+
+    @property
+    def measured(self) -> bool:
+        """Tell whether it was measured here."""
+        return self.kind != "paper"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Return all that is said of it in words: details, seeds, flags."""
+        return tuple(filter(None, [*self.details, self.seeds_text, *self.flags]))
 
     @property
     def pages(self) -> tuple[str, ...]:
@@ -151,6 +183,53 @@ class Table:
         return tuple(rows)
 
     @cached_property
+    def merged(self) -> tuple[Row, ...]:
+        """Return all rows by value, those that are not comparable among the others.
+
+        Ranked rows keep the order of their ranks; rows without a value come last.
+        """
+        lower_is_better = self.ranking_column.metric.lower_is_better
+
+        def row_key(row: Row) -> tuple[object, ...]:
+            return sort_key(row, row.cells[self.ranked_by], lower_is_better)
+
+        return order_by_rank(sorted(all_rows(self), key=row_key))
+
+    @cached_property
+    def reasons(self) -> tuple[tuple[str, int], ...]:
+        """Return every reason why rows are not comparable, and how many each keeps apart."""
+        counts: dict[str, int] = {}
+        for row in self.not_comparable_rows:
+            counts[row.not_comparable] = counts.get(row.not_comparable, 0) + 1
+        return tuple(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+    @cached_property
+    def shown_at_first(self) -> frozenset[int]:
+        """Return the indices of the columns that are shown before more are asked for.
+
+        Those of the ranking metric in which three rows have a value; the others are folded away.
+        """
+        shown = {self.ranked_by}
+        for index, column in enumerate(self.columns):
+            if column.metric != self.ranking_column.metric:
+                continue
+            values = [row for row in all_rows(self) if row.cells[index]]
+            if len(values) >= _FEWEST_VALUES:
+                shown.add(index)
+        return frozenset(shown)
+
+    @cached_property
+    def preset(self) -> str:
+        """Return which rows are shown at first: comparable ones, where there are any."""
+        if self.count_state("comparable"):
+            return "comparable"
+        return "all"
+
+    def count_state(self, state: str) -> int:
+        """Count the rows of a state, ablation lines aside."""
+        return sum(row.state == state and not row.ablation for row in all_rows(self))
+
+    @cached_property
     def costs(self) -> tuple[bool, bool]:
         """Tell of the rows beside each other, and of the others, whether any was measured here."""
         return _any_measured(self.rows), _any_measured(self.not_comparable_rows)
@@ -199,47 +278,51 @@ class Board:
 
     @property
     def leader(self) -> Row | None:
-        """Return the best row that we measured ourselves, under the first convention.
+        """Return the best comparable row that we measured ourselves, under the first convention.
 
-        None where there is none.
+        None where there is none; a baseline leads nothing.
         """
         if not self.tables:
             return None
-        table = self.tables[0]
-        measured = []
-        for row in table.rows:
-            if row.kind != "paper" and row.cells[table.ranked_by]:
-                measured.append(row)
-        if not measured:
-            return None
-        return min(measured, key=lambda row: _counted_value(row, table))
-
-    @property
-    def best_not_comparable(self) -> Row | None:
-        """Return the best measured row of those not comparable, for a board that has no leader."""
-        if not self.tables:
-            return None
-        table = self.tables[0]
-        measured = [row for row in table.not_comparable_rows if row.kind != "paper"]
-        return _best_row(table, measured)
-
-    @property
-    def best_printed(self) -> Row | None:
-        """Return the best row that papers print under the first convention.
-
-        One that is comparable where there is any.
-        """
-        if not self.tables:
-            return None
-        table = self.tables[0]
-        comparable = [row for row in table.rows if row.kind == "paper"]
-        printed = [row for row in all_rows(table) if row.kind == "paper"]
-        return _best_row(table, comparable) or _best_row(table, printed)
+        return leading_row(self.tables[0])
 
     @property
     def measured(self) -> bool:
         """Tell whether anything was measured here."""
         return any(count for kind, count in self.counts.items() if kind != "paper")
+
+
+def leading_row(table: Table) -> Row | None:
+    """Return the best comparable row that was measured here; a baseline leads nothing."""
+    measured = []
+    for row in table.rows:
+        if row.measured and not row.baseline and row.cells[table.ranked_by]:
+            measured.append(row)
+    if not measured:
+        return None
+    return min(measured, key=lambda row: _counted_value(row, table))
+
+
+def best_measured(table: Table) -> Row | None:
+    """Return the leading row, else the best measured one of those that are not comparable."""
+    others = [row for row in all_rows(table) if row.measured and not row.baseline]
+    return leading_row(table) or _best_row(table, others)
+
+
+def best_printed(table: Table) -> Row | None:
+    """Return the best row that papers print, on any box, but else under the card's conditions.
+
+    Where there is none, the best of all that they print.
+    """
+    printed = [row for row in all_rows(table) if row.kind == "paper"]
+    on_any_box = [row for row in printed if row.state != "other"]
+    return _best_row(table, on_any_box) or _best_row(table, printed)
+
+
+def best_comparable(table: Table) -> Row | None:
+    """Return the best row, printed or measured, that may stand beside the others."""
+    rows = [row for row in table.rows if not row.baseline]
+    return _best_row(table, rows)
 
 
 def _any_measured(rows: Sequence[Row]) -> bool:
@@ -257,6 +340,19 @@ def _best_row(table: Table, rows: Sequence[Row]) -> Row | None:
         return sort_key(row, row.cells[table.ranked_by], lower_is_better)
 
     return min(with_value, key=row_key)
+
+
+def order_by_rank(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """Put the ranked rows in the order of their ranks, into the places that ranked rows have.
+
+    Rows without a rank, papers' above all, keep their places.
+    """
+    places = [place for place, row in enumerate(rows) if row.rank]
+    in_order = sorted(places, key=lambda place: (rows[place].rank or 0, place))
+    ordered = list(rows)
+    for place, source in zip(places, in_order, strict=True):
+        ordered[place] = rows[source]
+    return tuple(ordered)
 
 
 def board_path(protocol: str, convention: str = "") -> str:
@@ -282,8 +378,15 @@ def all_rows(table: Table) -> list[Row]:
 # --- our own rows ---------------------------------------------------------------------------------
 
 
-def why_not_comparable(result: Result, protocol: Protocol) -> str:
+def why_not_comparable(
+    result: Result,
+    protocol: Protocol,
+    methods: Mapping[str, MethodCard] = MappingProxyType({}),
+    *,
+    box_matters: bool = True,
+) -> str:
     """Say why a run must not stand beside the others, "" where it may."""
+    facts = row_facts(result, protocol, stated_words(result, protocol, methods))
     reasons = []
     if result.card != protocol.card:
         then, now = _short_hash(result.card), _short_hash(protocol.card)
@@ -302,7 +405,52 @@ def why_not_comparable(result: Result, protocol: Protocol) -> str:
         reasons.append(f"knows the labels of the test set: {known}")
     if result.budget == "smoke":
         reasons.append("budget smoke: shows that the code runs, not how well it does")
+    reasons += conditions_apart(protocol, facts, box_matters=box_matters)
+    if facts.seen_test == "unknown":
+        reasons.append("whether its training saw the test items is not known")
     return "; ".join(reasons)
+
+
+def stated_words(
+    result: Result, protocol: Protocol, methods: Mapping[str, MethodCard]
+) -> dict[str, str]:
+    """Return what is said of a run's row: by its record, else by its method's card."""
+    stated = {}
+    if result.kind != "submitted" and result.run.method in methods:
+        stated = methods[result.run.method].describe_row(result.variant, protocol.dataset)
+    return follow_links_only({**stated, **result.run.record.stated})
+
+
+def follow_links_only(stated: Mapping[str, str]) -> dict[str, str]:
+    """Return what is said of a row without links that lead elsewhere than to the web."""
+    kept = {}
+    for key, text in stated.items():
+        if key not in ("url", "code") or text.startswith(("https://", "http://")):
+            kept[key] = text
+    return kept
+
+
+def row_facts(result: Result, protocol: Protocol, stated: Mapping[str, str]) -> RowFacts:
+    """Say what decides whether a run may stand beside others.
+
+    Whoever is trained here, from no weights of others, has seen no test item: `train` gets none;
+    nor has anything trained elsewhere seen our rendered faces.
+    """
+    seen = stated.get("seen_test", "")
+    if not seen:
+        begins_anew = result.run.record.params.get("weights", "scratch") in ("", "scratch")
+        earned = result.kind == "trained" and begins_anew
+        rendered = result.kind != "submitted" and protocol.dataset.startswith(RENDERED)
+        seen = "unknown"
+        if earned or rendered:
+            seen = "no"
+    return RowFacts(
+        box=stated.get("box", "") or result.run.record.box or protocol.box,
+        trained_on=stated.get("trained_on", ""),
+        extra_data=stated.get("extra_data", ""),
+        seen_test=seen,
+        checkpoint=stated.get("checkpoint", ""),
+    )
 
 
 def _short_hash(card: str) -> str:
@@ -314,6 +462,41 @@ def method_title(method: str, methods: Mapping[str, MethodCard]) -> str:
     if method in methods:
         return methods[method].title
     return method
+
+
+def row_name(result: Result, methods: Mapping[str, MethodCard], stated: Mapping[str, str]) -> str:
+    """Name a run as its row does: the method, and its variant where that is not the usual one.
+
+    What was submitted under a method's name is somebody else's work and does not take its title.
+    """
+    if stated.get("title"):
+        return stated["title"]
+    if result.kind == "submitted":
+        return result.run.method
+    title = method_title(result.run.method, methods)
+    card = methods.get(result.run.method)
+    if card is None or result.variant == card.default or result.variant not in card.variants:
+        return title
+    return variant_name(title, card.variants[result.variant].title)
+
+
+def variant_name(title: str, variant_title: str) -> str:
+    """Name a variant in few words: what its title says before a colon or bracket.
+
+    >>> variant_name("SIR", "SIR, shapes drawn with σ = 0.05 (Fig. 8)")
+    'SIR, σ = 0.05'
+    >>> variant_name("G&LSR", "GSR: global reinitialisation only, l1 loss")
+    'G&LSR, GSR'
+    >>> variant_name("TAT", "Table 1, SD: snapshot distillation")
+    'TAT, SD'
+    """
+    label = re.sub(r"^Tables? [^,:]*[,:] ", "", variant_title)
+    label = label.partition(" (")[0].partition(": ")[0].replace("shapes drawn with ", "")
+    if len(label) > _LONGEST_VARIANT:
+        label = label[: _LONGEST_VARIANT - 1].rstrip() + "…"
+    if title.casefold() in label.casefold():
+        return label
+    return f"{title}, {label}"
 
 
 def variant_words(result: Result) -> str:
@@ -366,25 +549,23 @@ def measured_row(
     `differing` is as in `row_details`.
     """
     first = runs[0]
-    year, title = "", first.run.method
-    # what was submitted under a method's name is somebody else's work: no title, no year of a paper
-    if first.kind != "submitted":
-        title = method_title(first.run.method, methods)
-        if first.run.method in methods:
-            year = methods[first.run.method].paper.get("year", "")
+    stated = stated_words(first, protocol, methods)
+    facts = row_facts(first, protocol, stated)
     extra = "none"
-    if protocol.extra:
+    if protocol.extra or facts.extra_data:
         extra = "some"
     words = [variant_words(first), *row_details(runs, differing)]
+    card = methods.get(first.run.method)
     return Row(
         kind=first.kind,
-        name=title,
+        name=row_name(first, methods, stated),
         page=f"{first.page}.html",
         details=tuple(filter(None, words)),
         sources=(),
         cells=(),
-        not_comparable=why_not_comparable(first, protocol),
-        year=year,
+        not_comparable=why_not_comparable(first, protocol, methods),
+        only_box=not why_not_comparable(first, protocol, methods, box_matters=False),
+        year=stated.get("year", ""),
         budget=first.budget,
         data=first.data or "not recorded",
         extra=extra,
@@ -392,6 +573,12 @@ def measured_row(
         cost=costs.network_cost(first, profiles),
         answered=sum(result.n - result.failed for result in runs),
         unanswered=sum(result.failed for result in runs),
+        facts=facts,
+        baseline=bool(card and card.baseline and first.kind != "submitted"),
+        family=first.run.method,
+        title=stated.get("paper", ""),
+        url=stated.get("url", ""),
+        code=stated.get("code", ""),
     )
 
 

@@ -124,7 +124,7 @@ def test_latex_escapes(text, wanted):
 
 def test_bibtex_holds_papers_and_methods(demo_card):
     paper = Paper(
-        "paper-x", "X", "100 % & more", "A. One, B. Two", "Venue", 2020, "https://example.org/x"
+        "paper-x", "X", "100 % & more", "A. One, B. Two", "Venue", "2020", "https://example.org/x"
     )
     text = exports.as_bibtex([paper], [demo_card])
     assert text.count("@inproceedings{") == 2

@@ -105,9 +105,7 @@ def test_rows_stand_in_the_order_of_their_ranks_and_papers_keep_their_places():
     def row(name, rank):
         return rows.Row("submitted", name, "", (), (), (), rank=rank)
 
-    ordered = ranked_rows._order_by_rank(
-        [row("few", 3), row("paper", None), row("a", 1), row("b", 1)]
-    )
+    ordered = rows.order_by_rank([row("few", 3), row("paper", None), row("a", 1), row("b", 1)])
     assert [one.name for one in ordered] == ["a", "paper", "b", "few"]
 
 
