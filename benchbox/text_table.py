@@ -61,6 +61,53 @@ def align_columns(
     return lines
 
 
+def stack_columns(
+    rows: Sequence[Sequence[str]], *, keys: int, right: Collection[int] = (), width: int = 80
+) -> list[str]:
+    """Return the lines of a table; one that is too wide goes on below with its first columns.
+
+    Parameters
+    ----------
+    rows
+        The head and the rows, as many cells in each.
+    keys
+        How many columns stand again before each part of a table that is too wide.
+    right
+        Columns that are set to the right.
+
+    >>> rows = [("group", "NME %", "FR@0.08 %"), ("full", "5.83 [5.65, 6.03]", "13.64")]
+    >>> for line in stack_columns(rows, keys=1, width=30):
+    ...     print(line)
+    group  NME %
+    full   5.83 [5.65, 6.03]
+    <BLANKLINE>
+    group  FR@0.08 %
+    full   13.64
+    """
+    if not rows:
+        return []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    head = list(range(keys))
+    parts: list[list[int]] = []
+    room = 0
+    for column in range(keys, len(widths)):
+        needed = len(_GAP) + widths[column]
+        if not parts or needed > room:
+            parts.append([])
+            room = width - sum(widths[:keys]) - len(_GAP) * (keys - 1)
+        parts[-1].append(column)
+        room -= needed
+    lines: list[str] = []
+    for part in parts or [[]]:
+        chosen = [*head, *part]
+        cells = [[row[column] for column in chosen] for row in rows]
+        places = {place for place, column in enumerate(chosen) if column in right}
+        if lines:
+            lines.append("")
+        lines += align_columns(cells, right=places, width=width)
+    return lines
+
+
 def _narrowest_width(cells: Sequence[str]) -> int:
     """Return the width to which a column can be wrapped without breaking a word."""
     words = " ".join(cells).split()

@@ -37,7 +37,7 @@ from benchbox.metrics.metric_names import MEASURES, parse_metric, parse_stored_m
 from benchbox.metrics.seed_variance import PooledVariance
 from benchbox.runs import kept_cards, run_folders, run_identity
 from benchbox.runs.run_record import ScoreFile
-from benchbox.text_table import align_columns
+from benchbox.text_table import stack_columns
 from benchbox.types import Run
 
 if TYPE_CHECKING:
@@ -189,8 +189,11 @@ def comparison_to_json(comparison: Comparison) -> dict[str, Any]:
 _JSON_KEYS = {"lower_is_better": "falls", "detectable": "resolvable"}  # of schema 1
 
 
-def format_comparison(comparison: Comparison) -> str:
-    """Return the comparison as aligned text, best read from the last column."""
+def format_comparison(comparison: Comparison, width: int = 200) -> str:
+    """Return the comparison as aligned text, best read from the column `is`.
+
+    A table wider than `width` letters goes on below.
+    """
     level = comparison.level
     interval = f"{100 * level:g} % interval"
     values = ("group", "metric", "baseline", "other", "difference", interval)
@@ -203,7 +206,7 @@ def format_comparison(comparison: Comparison) -> str:
             over = f", seeds {', '.join(own[0].seeds)} of both"
         rows = [_table_row(d, level) for d in own]
         lines += ["", f"{contestant['name']} against the baseline{over}"]
-        lines += align_columns([head, *rows])
+        lines += stack_columns([head, *rows], keys=2, width=width)
     lines += [
         "",
         f"interval and p from whole clusters ({comparison.cluster}), with several seeds from the "

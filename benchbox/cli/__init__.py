@@ -16,8 +16,9 @@ from . import (
     result_commands,
     run_commands,
     stored_results,
+    submit_commands,
 )
-from .main_group import main
+from .main_group import add_loudness, main
 
 __all__ = [
     "data_commands",
@@ -28,4 +29,7 @@ __all__ = [
     "result_commands",
     "run_commands",
     "stored_results",
+    "submit_commands",
 ]
+
+add_loudness(main)

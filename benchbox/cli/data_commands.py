@@ -10,9 +10,10 @@ import click
 from benchbox.errors import BenchboxError, DataError
 
 from .main_group import exit_failed, main
-from .printing import print_columns, print_document, print_json
+from .printing import paint, print_columns, print_document, print_json
 from .shared_options import (
     FOLDER,
+    complete_protocol,
     data_option,
     data_root,
     device_option,
@@ -22,6 +23,15 @@ from .shared_options import (
 
 if TYPE_CHECKING:
     from benchbox.types import Access, Dataset, Protocol
+
+
+_LEVEL_COLOURS = {
+    "ok": "green",
+    "note": "cyan",
+    "partial": "yellow",
+    "missing": "red",
+    "wrong": "red",
+}
 
 
 @main.group(name="data")
@@ -105,7 +115,8 @@ def verify_dataset(dataset: str, deep: bool, data: Path | None, as_json: bool) -
     for finding in verify.examine_dataset(name, module, root, cards, deep=deep):
         findings.append(finding)
         if not as_json:
-            click.echo(f"{finding.level:<8}{finding.what}")
+            line = f"{finding.level:<8}{finding.what}"
+            click.echo(paint(line, _LEVEL_COLOURS[finding.level], finding.level))
     if as_json:
         print_json([{"level": finding.level, "what": finding.what} for finding in findings])
     if any(finding.level not in ("ok", "note") for finding in findings):
@@ -142,6 +153,7 @@ def _require_dataset(module: Dataset, root: Path, name: str) -> None:
     "--protocol",
     required=True,
     metavar="NAME",
+    shell_complete=complete_protocol,
     help="A protocol, options appended: 300w-full+labelled=0.1.",
 )
 @click.option(
@@ -178,6 +190,7 @@ def print_ids(protocol: str, which: str, data: Path | None) -> None:
     "--protocol",
     required=True,
     metavar="NAME",
+    shell_complete=complete_protocol,
     help="A protocol, options appended: 300w-full+box=….",
 )
 @click.option(

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchbox.metrics.metric_names import list_metrics
+from benchbox.errors import BenchboxError
+from benchbox.metrics.metric_names import list_metrics, parse_stored_metric
 from benchbox.plugins import method_card
 
 from .main_group import main
 from .printing import print_columns, print_json, print_note
-from .shared_options import json_option, methods_option, results_option
+from .shared_options import (
+    complete_method,
+    complete_protocol,
+    json_option,
+    methods_option,
+    results_option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from benchbox.types import MethodCard, Protocol
+    from benchbox.types import MethodCard, Protocol, Run
 
 _PAPER_KEYS = ("authors", "title", "venue", "year", "url")  # in the order of a citation
 
@@ -99,9 +108,32 @@ def _protocol_json(protocol: Protocol) -> dict[str, Any]:
 
 @list_group.command(name="results")
 @results_option
+@click.option("--protocol", default="*", metavar="NAME", help="Of this protocol alone; * stands.")
+@click.option("--method", default="*", metavar="NAME", help="Of this method alone; * stands.")
+@click.option(
+    "--kind",
+    type=click.Choice(["trained", "weights", "submitted"]),
+    help="Trained here, weights of others, or predictions handed in.",
+)
+@click.option("--budget", type=click.Choice(method_card.BUDGETS), help="Of this budget alone.")
+@click.option(
+    "--sort",
+    type=click.Choice(["name", "score", "started"]),
+    default="name",
+    show_default=True,
+    help="In which order; by score within each protocol, the best first.",
+)
 @json_option
-def list_results(results: Path, as_json: bool) -> None:
-    """List the finished runs."""
+def list_results(
+    results: Path,
+    protocol: str,
+    method: str,
+    kind: str | None,
+    budget: str | None,
+    sort: str,
+    as_json: bool,
+) -> None:
+    """List the finished runs with the score that ranks each."""
     from benchbox.runs import run_folders
 
     rows = []
@@ -110,6 +142,10 @@ def list_results(results: Path, as_json: bool) -> None:
             print_note(f"unreadable: {run.reason}")
             continue
         record = run.record
+        if not (fnmatchcase(run.protocol, protocol) and fnmatchcase(run.method, method)):
+            continue
+        if kind not in (None, record.kind) or budget not in (None, record.budget):
+            continue
         rows.append(
             {
                 "protocol": run.protocol,
@@ -120,24 +156,66 @@ def list_results(results: Path, as_json: bool) -> None:
                 "kind": record.kind,
                 "data": record.data.variant,
                 "started": record.started,
+                **_ranking_score(run),
             }
         )
+    rows.sort(key=partial(_sort_key, sort))
     if as_json:
         print_json(rows)
         return
     if not rows:
         print_note(f"no finished run below {results}; `benchbox run` makes one")
-    print_columns([_text_cells(row) for row in rows], wrap={0, 2, 6})
+    print_columns([_result_cells(row) for row in rows], wrap={0, 1, 2, 3})
 
 
-def _text_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    cells = []
-    for value in row.values():
-        if value is None:
-            cells.append("")
-        else:
-            cells.append(str(value))
-    return tuple(cells)
+def _ranking_score(run: Run) -> dict[str, Any]:
+    """Return metric and value that rank a run; {"score": None} where its scores are not here."""
+    from benchbox.runs import run_folders
+    from benchbox.scoring import headline
+
+    try:
+        found = headline.first_score(run_folders.read_scores(run).groups, _find_card(run.protocol))
+    except BenchboxError:
+        found = None
+    if found is None:
+        return {"metric": None, "group": None, "score": None, "text": ""}
+    group, metric, score = found
+    text = headline.format_score(score, metric)
+    return {"metric": metric, "group": group, "score": score.value, "text": text}
+
+
+@cache
+def _find_card(protocol: str) -> Protocol | None:
+    from benchbox.protocols import protocol_card
+
+    try:
+        return protocol_card.load_protocol(protocol)
+    except BenchboxError:
+        return None
+
+
+def _sort_key(order: str, row: Mapping[str, Any]) -> tuple[Any, ...]:
+    name = (row["protocol"], row["method"], row["variant"], row["seed"] or 0)
+    if order == "started":
+        return (row["started"], *name)
+    if order == "score":
+        score = row["score"]
+        if score is None:
+            return (row["protocol"], True, 0.0, *name)
+        falls = parse_stored_metric(row["metric"]).lower_is_better
+        return (row["protocol"], False, score if falls else -score, *name)
+    return name
+
+
+def _result_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the columns for a person: what it is, how it was made, its score."""
+    what = f"{row['method']}/{row['variant']}"
+    made = " ".join(str(row[key]) for key in ("kind", "budget") if row[key] is not None)
+    if row["seed"] is not None:
+        made += f", seed {row['seed']}"
+    if row["data"] != "complete":
+        made += f", {row['data']}"
+    return row["protocol"], what, made, row["text"]
 
 
 @main.group(name="show")
@@ -146,14 +224,23 @@ def show_group() -> None:
 
 
 @show_group.command(name="method")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_method)
 @methods_option
-def show_method(name: str, methods: tuple[Path, ...]) -> None:
+@json_option
+def show_method(name: str, methods: tuple[Path, ...], as_json: bool) -> None:
     """Show a method's card: what it is, its variants, its parameters.
 
     What its paper states and what was chosen.
     """
     card = method_card.find_card(name, methods)
+    if as_json:
+        variants = []
+        for variant in card.variants.values():
+            entry = {"name": variant.name, "title": variant.title, "params": dict(variant.params)}
+            variants.append(entry)
+        more = {"summary": card.summary, "default": card.default, "params": dict(card.params)}
+        print_json({**_method_json(card), **more, "variants": variants})
+        return
     click.echo(f"{card.name}: {card.title}\n  {card.summary}")
     click.echo(f"  task      {', '.join(card.task)}")
     click.echo(f"  from      {card.source}")
@@ -192,9 +279,13 @@ def _value_text(value: Any) -> str:
 
 
 @show_group.command(name="protocol")
-@click.argument("name")
-def show_protocol(name: str) -> None:
+@click.argument("name", shell_complete=complete_protocol)
+@json_option
+def show_protocol(name: str, as_json: bool) -> None:
     """Show what a protocol fixes, in words."""
     from benchbox.protocols import protocol_card
 
+    if as_json:
+        print_json(_protocol_json(protocol_card.load_protocol(name)))
+        return
     click.echo(protocol_card.describe_protocol(protocol_card.load_protocol(name)))

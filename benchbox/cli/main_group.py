@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,7 +13,7 @@ from benchbox import __version__
 from benchbox.errors import BenchboxError, DataError
 
 from . import own_process
-from .printing import allow_narrow_streams, print_note
+from .printing import allow_narrow_streams, is_verbose, paint, print_note, set_loudness
 
 
 class UserError(click.ClickException):
@@ -22,7 +23,12 @@ class UserError(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Print it."""
-        click.echo(f"error: {' '.join(self.format_message().split())}", err=True, file=file)
+        if is_verbose() and self.__cause__ is not None:
+            cause = self.__cause__
+            for line in traceback.format_exception(type(cause), cause, cause.__traceback__):
+                click.echo(line.rstrip("\n"), err=True, file=file)
+        line = f"error: {' '.join(self.format_message().split())}"
+        click.echo(paint(line, "red", "error:"), err=True, file=file)
 
 
 class BenchboxGroup(click.Group):
@@ -51,6 +57,7 @@ class BenchboxGroup(click.Group):
     ) -> click.Context:
         """Read the options before a command; wrong use of them ends in one line, too."""
         allow_narrow_streams()
+        set_loudness()
         try:
             return super().make_context(info_name, args, parent, **extra)
         except click.UsageError as fault:
@@ -66,6 +73,48 @@ class BenchboxGroup(click.Group):
             raise _usage_error(fault, ctx.command_path) from fault
         except KeyboardInterrupt:
             exit_interrupted("interrupted")
+
+
+def add_loudness(group: click.Group) -> None:
+    """Give every command -q and -v; called when all commands are there."""
+    for command in group.commands.values():
+        if isinstance(command, click.Group):
+            add_loudness(command)
+        else:
+            command.params += _loudness_options()
+
+
+def _loudness_options() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            expose_value=False,
+            callback=_hear_quiet,
+            help="No progress and no notes; warnings and errors alone.",
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            is_flag=True,
+            expose_value=False,
+            callback=_hear_verbose,
+            help="Say more: seconds of each step, the traceback behind an error.",
+        ),
+    ]
+
+
+def _hear_quiet(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001
+    if value:
+        from benchbox import progress
+
+        set_loudness(quiet=True)
+        progress.set_quiet(True)
+        ctx.call_on_close(lambda: progress.set_quiet(False))
+
+
+def _hear_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001
+    if value:
+        set_loudness(verbose=True)
 
 
 def _exit_code(ending: SystemExit) -> int:

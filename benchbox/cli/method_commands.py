@@ -11,7 +11,7 @@ from benchbox.protocols import protocol_card
 from benchbox.types import Sample
 
 from .main_group import exit_failed, main
-from .printing import print_json, print_note
+from .printing import print_check, print_json, print_note
 from .shared_options import (
     FOLDER,
     data_option,
@@ -180,9 +180,6 @@ def test_method(
         card, variant=variant, data=data_root(data), pictures=pictures
     )
     for check in checks:
-        mark = "ok"
-        if not check.ok:
-            mark = "FAIL"
-        click.echo(f"{mark:<6}{check.name}: {check.detail}")
+        print_check(check.ok, f"{check.name}: {check.detail}")
     if not all(check.ok for check in checks):
         exit_failed()

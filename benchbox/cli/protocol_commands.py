@@ -8,7 +8,7 @@ import click
 
 from .main_group import exit_failed
 from .method_commands import new_group, test_group
-from .printing import print_note
+from .printing import print_check, print_note
 from .shared_options import FOLDER, ORIGINS, data_option, data_root
 
 
@@ -133,7 +133,6 @@ def test_protocol_command(name: str, data: Path | None) -> None:
 
     checks = protocol_conformance.check_protocol(name, data_root(data), print_note)
     for check in checks:
-        mark = "ok" if check.ok else "FAIL"
-        click.echo(f"{mark:<6}{check.name}: {check.detail}")
+        print_check(check.ok, f"{check.name}: {check.detail}")
     if not all(check.ok for check in checks):
         exit_failed()

@@ -9,10 +9,11 @@ import click
 
 from benchbox.atomic_write import write_whole
 from benchbox.errors import ResultError
+from benchbox.text_table import terminal_width
 
 from .left_out import note_left_out
 from .main_group import exit_failed, main, require_results
-from .printing import print_document, print_json, print_note
+from .printing import paint, print_document, print_json, print_note
 from .shared_options import FOLDER, NUMBER, data_option, data_root, json_option, results_option
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def compare_command(
     if as_json:
         print_json(compare.comparison_to_json(comparison))
     else:
-        click.echo(compare.format_comparison(comparison))
+        click.echo(compare.format_comparison(comparison, terminal_width()))
 
 
 @main.command(name="check")
@@ -255,7 +256,8 @@ def _print_outcome(outcome: CheckOutcome, *, as_json: bool) -> None:
         label = "changed"
         if change.regression:
             label = "REGRESSION"
-        click.echo(f"{label:<12}{change.place}: {change.text}")
+        line = f"{label:<12}{change.place}: {change.text}"
+        click.echo(paint(line, "red", label) if change.regression else line)
     if baseline:
         click.echo(baseline.describe())
 

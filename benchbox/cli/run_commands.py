@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
+from benchbox.text_table import terminal_width
+
+from .headline_text import headline_with_rank
 from .left_out import note_left_out_cards
 from .main_group import exit_failed, exit_interrupted, main
-from .printing import print_columns, print_json, print_note
+from .printing import is_verbose, print_columns, print_json, print_note
 from .shared_options import (
     FOLDER,
     SEED,
     budget_option,
+    complete_protocol,
     data_option,
     data_root,
     device_option,
@@ -36,6 +41,7 @@ from .shared_options import (
     "--protocol",
     required=True,
     metavar="NAME",
+    shell_complete=complete_protocol,
     help="A protocol, options appended: 300w-full+box=….",
 )
 @click.option(
@@ -61,6 +67,12 @@ from .shared_options import (
     "--resume/--fresh", default=True, help="Go on with what is there (default), or delete it first."
 )
 @stale_option
+@click.option(
+    "--tensorboard",
+    is_flag=True,
+    help="Write events of TensorBoard beside the CSV log of a training, in work/events.",
+)
+@json_option
 def run_command(
     method: str,
     variant: str,
@@ -74,8 +86,12 @@ def run_command(
     methods: tuple[Path, ...],
     resume: bool,
     stale: bool,
+    tensorboard: bool,
+    as_json: bool,
 ) -> None:
     """Train a method, predict the test items, score, and leave a record."""
+    if tensorboard:
+        os.environ["BENCHBOX_TENSORBOARD"] = "1"
     changes = parse_overrides(overrides)
     note_left_out_cards(methods)
     from benchbox.runs import execute
@@ -104,7 +120,17 @@ def run_command(
         exit_interrupted(note)
     for note in outcome.notes:
         print_note(f"note: {note}")
-    click.echo(score.format_scores(outcome.scored.scores, outcome.scored.protocol))
+    headline = headline_with_rank(outcome.scored, results, outcome.run.folder)
+    if is_verbose():
+        for stage, seconds in outcome.run.record.seconds.items():
+            print_note(f"{stage}: {seconds:.1f} s")
+    if as_json:
+        document = {"run": outcome.run.folder.as_posix(), "headline": headline}
+        print_json({**outcome.scored.document, **document, "notes": list(outcome.notes)})
+        return
+    width = terminal_width()
+    click.echo(score.format_scores(outcome.scored.scores, outcome.scored.protocol, width))
+    click.echo(f"score: {headline}")
     click.echo(f"run:  {outcome.run.folder}")
     next_command = "benchbox report"
     if results != Path("results"):
@@ -214,7 +240,13 @@ def sweep_command(
 
 @main.command(name="score")
 @click.argument("predictions", type=FOLDER)
-@click.option("--protocol", required=True, metavar="NAME", help="What to score against.")
+@click.option(
+    "--protocol",
+    required=True,
+    metavar="NAME",
+    shell_complete=complete_protocol,
+    help="What to score against.",
+)
 @click.option("--method", required=True, metavar="NAME", help="The name to score under.")
 @data_option
 @click.option(
@@ -291,4 +323,4 @@ def score_command(
     if as_json:
         print_json(scored.document)
     else:
-        click.echo(score.format_scores(scored.scores, scored.protocol))
+        click.echo(score.format_scores(scored.scores, scored.protocol, terminal_width()))

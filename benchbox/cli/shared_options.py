@@ -70,15 +70,47 @@ class _Seed(click.IntRange):
 
 __all__ = ["data_root"]  # beside the options, for the commands that have --data
 
+
+def complete_method(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Name the methods that begin so: for tab completion."""
+    folders = ctx.params.get("methods") or ()
+    cards = method_card.scan_cards(folders)[0]
+    return [card.name for card in cards if card.name.startswith(incomplete)]
+
+
+def complete_variant(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Name the variants of the method that was typed before."""
+    for card in method_card.scan_cards(ctx.params.get("methods") or ())[0]:
+        if card.name == ctx.params.get("method"):
+            return [name for name in card.variants if name.startswith(incomplete)]
+    return []
+
+
+def complete_protocol(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+    """Name the protocols that begin so."""
+    from benchbox.protocols import protocol_card
+
+    names = protocol_card.protocol_names()
+    return [name for name in sorted(names) if name.startswith(incomplete)]
+
+
 FOLDER = _Place(path_type=Path)
 NUMBER = _Number()
 SEED = _Seed()
 
 method_option = click.option(
-    "--method", required=True, metavar="NAME", help="A method; `benchbox list methods` names them."
+    "--method",
+    required=True,
+    metavar="NAME",
+    shell_complete=complete_method,
+    help="A method; `benchbox list methods` names them.",
 )
 variant_option = click.option(
-    "--variant", default="", metavar="V", help="A variant of it; its card's default if not given."
+    "--variant",
+    default="",
+    metavar="V",
+    shell_complete=complete_variant,
+    help="A variant of it; its card's default if not given.",
 )
 methods_option = click.option(
     "--methods",

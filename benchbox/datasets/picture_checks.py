@@ -78,11 +78,13 @@ def find_damage(
 def _decode_all(
     decode: Callable[[int], object], rows: Sequence[int], what: str
 ) -> Iterator[tuple[int, str]]:
-    from tqdm import tqdm
+    from benchbox.progress import progress_bar
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         faults = pool.map(lambda row: _decode_one(decode, row), rows)
-        bar = tqdm(faults, total=len(rows), desc=f"decode {what}", disable=None, leave=False)
+        bar = progress_bar(
+            faults, total=len(rows), desc=f"decode {what}", unit="picture", leave=False
+        )
         yield from zip(rows, bar, strict=True)
 
 

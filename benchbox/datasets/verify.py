@@ -304,7 +304,8 @@ def _face_prints(module: Dataset, index: Index, parts: set[str], root: Path) -> 
     A face that cannot be read is left to the reader's findings.
     """
     import imagehash  # noqa: F401 - said at once if it is not there
-    from tqdm import tqdm
+
+    from benchbox.progress import progress_bar
 
     rows = _comparable_rows(index, parts)
     paths = _picture_files(module, root)
@@ -314,12 +315,11 @@ def _face_prints(module: Dataset, index: Index, parts: set[str], root: Path) -> 
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         prints = list(
-            tqdm(
+            progress_bar(
                 pool.map(look, rows.tolist()),
                 total=len(rows),
                 desc=f"faces of {index.dataset}",
                 unit="face",
-                disable=None,
                 leave=False,
             )
         )

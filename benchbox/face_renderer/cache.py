@@ -26,13 +26,13 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from benchbox.atomic_write import write_whole
 from benchbox.cache_place import cache_root
 from benchbox.errors import DataError
 from benchbox.file_readers.json_files import read_json_table
 from benchbox.file_readers.numpy_files import map_npy
+from benchbox.progress import progress_bar
 
 from . import GENERATOR_VERSION
 from .image_sets import SETS, ImageSet
@@ -318,14 +318,7 @@ def _hidden_main_module() -> Iterator[None]:
             sys.modules["__main__"] = main
 
 
-def _progress_bar(plan: RenderPlan, done: int) -> tqdm[Any]:
-    # a log file wants a line now and then, not a moving bar
-    pause_s = 0.5 if sys.stderr.isatty() else 15.0
-    return tqdm(
-        total=plan.count,
-        initial=done,
-        desc=f"rendering {plan.name}",
-        unit="picture",
-        file=sys.stderr,
-        mininterval=pause_s,
+def _progress_bar(plan: RenderPlan, done: int) -> Any:
+    return progress_bar(
+        total=plan.count, initial=done, desc=f"rendering {plan.name}", unit="picture"
     )

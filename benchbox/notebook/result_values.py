@@ -245,10 +245,11 @@ def _run_errors(run: Run) -> pd.DataFrame:
 
 def _first_score(result: Result) -> str:
     """Write the first score of the first group, which ranks most protocols."""
-    for scores in result.scores.values():
-        for name, score in scores.items():
-            return headline.format_score(score, name)
-    return ""
+    found = headline.first_score(result.scores, None)
+    if found is None:
+        return ""
+    _, name, score = found
+    return headline.format_score(score, name)
 
 
 def _find_score(groups: Mapping[str, Mapping[str, Score]], group: str, metric: str) -> Score:

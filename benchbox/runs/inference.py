@@ -31,15 +31,14 @@ def predict_samples(
     PluginError when an answer breaks the contract: no array, another shape, infinite or partly NaN
     rows.
     """
-    from tqdm import tqdm
+    from benchbox.progress import progress_bar
 
     size = getattr(predict, "batch_size", _BATCH_SIZE) or max(len(samples), 1)
-    batches = tqdm(
+    batches = progress_bar(
         _prefetch_batches(samples, size),
         total=-(-len(samples) // size),
         desc="predict",
         unit="batch",
-        disable=None,
         leave=False,
     )
     values = [check_prediction(predict(batch), batch, shape, blame=blame) for batch in batches]

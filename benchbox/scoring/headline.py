@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from benchbox.metrics.metric_names import list_metrics, parse_metric, short_convention
 from benchbox.types import Protocol, Score, Scores
 
 
+def ranking_metric(protocol: Protocol) -> tuple[str, str]:
+    """Return group and metric that rank a run: the first metric of the overall group."""
+    return protocol.overall, list_metrics(protocol)[0]
+
+
 def ranking_score(scores: Scores, protocol: Protocol) -> tuple[str, str, Score]:
     """Return group, metric and score that rank a run: the first metric of the overall group."""
-    group = protocol.overall
+    group, name = ranking_metric(protocol)
     if group not in scores.groups:
         group = next(iter(scores.groups))
-    name = list_metrics(protocol)[0]
     return group, name, scores.groups[group][name]
+
+
+def first_score(
+    groups: Mapping[str, Mapping[str, Score]], protocol: Protocol | None
+) -> tuple[str, str, Score] | None:
+    """Return group, metric and score that rank stored scores; the first ones without a card.
+
+    None where there are none.
+    """
+    if protocol is not None:
+        group, metric = ranking_metric(protocol)
+        if metric in groups.get(group, {}):
+            return group, metric, groups[group][metric]
+    for name, scores in groups.items():
+        for metric, score in scores.items():
+            return name, metric, score
+    return None
 
 
 def format_headline(scores: Scores, protocol: Protocol) -> str:

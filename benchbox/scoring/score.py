@@ -26,7 +26,7 @@ from benchbox.metrics.metric_names import (
     list_metrics,
     parse_metric,
 )
-from benchbox.text_table import align_columns
+from benchbox.text_table import stack_columns
 from benchbox.types import Score, Scores
 
 from . import error_table
@@ -109,15 +109,18 @@ def scores_to_json(
     }
 
 
-def format_scores(scores: Scores, protocol: Protocol) -> str:
-    """Return the scores as aligned text, a line per group and error: NME, then FR and AUC."""
+def format_scores(scores: Scores, protocol: Protocol, width: int = 200) -> str:
+    """Return the scores as aligned text, a line per group and error: NME, then FR and AUC.
+
+    A table wider than `width` letters goes on below.
+    """
     if protocol.task == "landmarks":
         lines, note = (
-            _landmark_lines(scores, protocol),
+            _landmark_lines(scores, protocol, width),
             "failed faces: infinite error in FR and AUC, left out of the NME",
         )
     else:
-        lines, note = _gaze_lines(scores, protocol), "failed items are left out of the means"
+        lines, note = _gaze_lines(scores, protocol, width), "failed items are left out of the means"
     if _has_interval(scores):
         percent = f"{100 * protocol.interval:g}"
         lines.append(f"[low, high]: {percent} % interval from resampling by {protocol.cluster}")
@@ -126,7 +129,7 @@ def format_scores(scores: Scores, protocol: Protocol) -> str:
     return "\n".join(lines)
 
 
-def _landmark_lines(scores: Scores, protocol: Protocol) -> list[str]:
+def _landmark_lines(scores: Scores, protocol: Protocol, width: int) -> list[str]:
     fr = [format_threshold(t) for t in protocol.fr]
     auc = [format_threshold(t) for t in protocol.auc]
     head = ["group", "n", "failed", "error", "NME %"]
@@ -149,17 +152,17 @@ def _landmark_lines(scores: Scores, protocol: Protocol) -> list[str]:
             value = f"{_mean_text(scores, group, name)} {metrics[name].unit}"
             rows.append([group, *counts, name, value, *no_curves])
     numbers = {1, 2, *range(5, len(head))}
-    return align_columns(rows, right=numbers)
+    return stack_columns(rows, keys=4, right=numbers, width=width)
 
 
-def _gaze_lines(scores: Scores, protocol: Protocol) -> list[str]:
+def _gaze_lines(scores: Scores, protocol: Protocol, width: int) -> list[str]:
     head = ["group", "n", "failed"]
     head += [f"{name} ({parse_metric(name).unit})" for name in protocol.metrics]
     rows = [head]
     for group in scores.groups:
         values = [_mean_text(scores, group, name) for name in protocol.metrics]
         rows.append([group, *_group_counts(scores, group), *values])
-    return align_columns(rows, right={1, 2})
+    return stack_columns(rows, keys=3, right={1, 2}, width=width)
 
 
 def _mean_text(scores: Scores, group: str, name: str) -> str:

@@ -27,12 +27,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from benchbox.cache_place import cache_root
 from benchbox.errors import BenchboxError, DataError
 from benchbox.file_lock import lock_file
 from benchbox.file_readers.numpy_files import map_npy
+from benchbox.progress import progress_bar
 
 from .crops import Crops, crop_maps, cut_crops, fill_crops
 
@@ -170,13 +170,8 @@ def _write_crops(
                 head = start.tell()
         done = (file.tell() - head) // row_bytes
         file.truncate(head + done * row_bytes)
-        pause_s = 15.0
-        if sys.stderr.isatty():
-            pause_s = 0.5
         buffer = np.empty((min(CHUNK_ROWS, shape[0]), *shape[1:]), np.uint8)
-        with tqdm(
-            total=len(samples), initial=done, desc="decoding", unit="face", mininterval=pause_s
-        ) as bar:
+        with progress_bar(total=len(samples), initial=done, desc="decoding", unit="face") as bar:
             for first in range(done, len(samples), CHUNK_ROWS):
                 chunk = samples[first : first + CHUNK_ROWS]
                 fill_crops(buffer[: len(chunk)], chunk, maps[first : first + CHUNK_ROWS])

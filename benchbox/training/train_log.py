@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
+import os
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -12,11 +12,11 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import torch
-from tqdm import tqdm
 
 from benchbox.atomic_write import write_whole
-from benchbox.errors import ResultError
+from benchbox.errors import BenchboxError, ResultError
 from benchbox.file_readers.json_files import read_json_table
+from benchbox.progress import progress_bar
 
 from . import process_memory
 from .prefetch import batches_in_turn, data_wait_s, prefetch_batches
@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 _COLUMNS = ("stage", "step", "epoch", "loss", "samples_per_s", "seconds")
 _LINES_PER_STAGE = 50
+EVENTS_VARIABLE = "BENCHBOX_TENSORBOARD"
 
 
 class TrainLog:
@@ -58,18 +59,15 @@ class TrainLog:
         self.every = max(1, steps // _LINES_PER_STAGE)
         self.before_s = data_wait_s()
         self.first, self.start_s = start, time.perf_counter()
-        # A log file wants a line now and then, not a moving bar.
-        pause_s = 15.0
-        if sys.stderr.isatty():
-            pause_s = 1.0
-        self.bar = tqdm(
+        self.bar = progress_bar(
             total=steps,
             initial=start,
             desc=stage,
             unit="step",
-            mininterval=pause_s,
+            mininterval=1.0,
             dynamic_ncols=True,
         )
+        self.events = open_events(out)
 
     def __enter__(self) -> TrainLog:
         return self
@@ -96,6 +94,9 @@ class TrainLog:
         self.bar.set_postfix_str(
             f"epoch {epoch:.1f}, loss {value:.4f}, {rate:.0f} images/s", refresh=False
         )
+        if self.events is not None:
+            self.events.add_scalar(f"{self.stage}/loss", value, number)
+            self.events.add_scalar(f"{self.stage}/images_per_s", rate, number)
         log = self.out / "log.csv"
         fresh = not log.exists()
         with log.open("a", newline="") as file:
@@ -120,6 +121,8 @@ class TrainLog:
         at: TracebackType | None,
     ) -> None:
         self.bar.close()
+        if self.events is not None:
+            self.events.close()
         seconds = time.perf_counter() - self.start_s
         done = self.bar.n - self.first
         path = self.out / "training.json"
@@ -137,6 +140,20 @@ class TrainLog:
         if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             record["peak_gpu_memory_mb"] = round(torch.cuda.max_memory_allocated() / 2**20)
         _write_record(path, record)
+
+
+def open_events(out: Path) -> Any:
+    """Return a writer of TensorBoard events below `out`, where a run asks for them; else None.
+
+    Raises BenchboxError where TensorBoard is not here.
+    """
+    if not os.environ.get(EVENTS_VARIABLE):
+        return None
+    try:
+        from torch.utils.tensorboard.writer import SummaryWriter
+    except ImportError as fault:
+        raise BenchboxError("--tensorboard needs it: pip install tensorboard") from fault
+    return SummaryWriter(str(out / "events"))
 
 
 def stage_totals(out: Path, name: str) -> dict[str, Any]:

@@ -111,6 +111,7 @@ def test_only_commands_that_exist_are_offered():
         "run",
         "score",
         "show",
+        "submit",
         "sweep",
         "test",
     ]

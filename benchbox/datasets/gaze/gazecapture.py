@@ -72,11 +72,12 @@ def index(root: Path, *, pixels: bool = True) -> Index:
 
 def read_recordings(folder: Path) -> list[Recording]:
     """Read every recording of a folder, with a bar where there are many."""
-    from tqdm import tqdm
-
     names = recording_folders.list_recordings(folder)
-    few = len(names) < _MANY
-    bar = tqdm(names, desc=f"read {folder.name}", unit="recording", disable=few or None)
+    if len(names) < _MANY:
+        return [recording_folders.read_recording(folder / name) for name in names]
+    from benchbox.progress import progress_bar
+
+    bar = progress_bar(names, desc=f"read {folder.name}", unit="recording")
     return [recording_folders.read_recording(folder / name) for name in bar]
 
 

@@ -223,9 +223,9 @@ def _read_points(annotations: Sequence[Path]) -> Floats:
 
 
 def _with_progress(items: Sequence[Any], what: str, unit: str) -> Iterable[Any]:
-    from tqdm import tqdm
+    from benchbox.progress import progress_bar
 
-    bar: Iterable[Any] = tqdm(items, desc=f"300-VW {what}", unit=unit, disable=None, leave=False)
+    bar: Iterable[Any] = progress_bar(items, desc=f"300-VW {what}", unit=unit, leave=False)
     return bar
 
 
