@@ -343,6 +343,8 @@ def _card_content(protocol: str) -> dict[str, Any] | None:
 
 
 def _read_baseline(file: Path) -> _Baseline:
+    if not file.exists():
+        raise ResultError(f"{file}: there is no such file; --write-baseline makes one")
     document = read_json_table(
         file, largest=_LARGEST, fault=ResultError, advice="--write-baseline makes one"
     )

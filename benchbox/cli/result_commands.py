@@ -14,7 +14,15 @@ from benchbox.text_table import terminal_width
 from .left_out import note_left_out
 from .main_group import exit_failed, main, require_results
 from .printing import paint, print_document, print_json, print_note
-from .shared_options import FOLDER, NUMBER, data_option, data_root, json_option, results_option
+from .shared_options import (
+    FOLDER,
+    NUMBER,
+    data_option,
+    data_root,
+    gaze_reading_options,
+    json_option,
+    results_option,
+)
 
 if TYPE_CHECKING:
     from benchbox.analysis.check_files import CheckOutcome
@@ -294,6 +302,7 @@ def _change_json(change: Change) -> dict[str, Any]:
     help="Which faces; the card's overall group if not given.",
 )
 @data_option
+@gaze_reading_options
 @json_option
 def explain_command(
     predictions: Path | None,
@@ -303,6 +312,12 @@ def explain_command(
     metric: str,
     group: str,
     data: Path | None,
+    columns: str,
+    positive: str,
+    unit: str | None,
+    origin: str | None,
+    frame: str | None,
+    in_order: bool,
     as_json: bool,
 ) -> None:
     """Say which convention would give a claimed number.
@@ -320,9 +335,20 @@ def explain_command(
     if protocol is None or measured is not None:
         raise click.UsageError("PREDICTIONS go with --protocol NAME and without --measured")
     from benchbox.analysis import explain
+    from benchbox.runs import reading_options
 
+    reading, hints = reading_options.read_options(
+        columns=columns,
+        positive=positive,
+        unit=unit or "",
+        origin=origin or "",
+        frame=frame or "",
+        in_order=in_order,
+    )
+    if hints.origin is not None:
+        raise click.UsageError("--origin of pictures is for `benchbox score`; here gaze has one")
     explanation = explain.explain_predictions(
-        predictions, protocol, data_root(data), claimed, metric, group
+        predictions, protocol, data_root(data), claimed, metric, group, reading
     )
     if as_json:
         print_json(explain.explanation_to_json(explanation))

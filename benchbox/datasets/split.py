@@ -622,5 +622,5 @@ def _incomplete_error(protocol: Protocol, index: Index, fault: str) -> DataError
         access = open_protocol_dataset(protocol).ACCESS
         sentences.append(f"get {access.title} at {access.where} ({access.terms})")
     if protocol.twin:
-        sentences.append(f"--protocol {protocol.twin} needs no data and runs now")
+        sentences.append(f"the protocol {protocol.twin} needs no data and runs now")
     return DataError("; ".join(sentences))

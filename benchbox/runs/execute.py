@@ -615,7 +615,7 @@ def require_data(protocol: Protocol, root: Path, *, training: bool = True) -> No
             f"{access.where} ({access.terms}), `benchbox data where {name}` shows how it must lie"
         )
         if protocol.twin:
-            message += f"; without it, --protocol {protocol.twin} runs now on synthetic faces"
+            message += f"; without it, the protocol {protocol.twin} runs now on synthetic faces"
         raise DataError(message)
 
 
@@ -636,7 +636,7 @@ def pretrained_weights(params: Mapping[str, Any], root: Path) -> Path | None:
     if not (root / path).exists():
         raise DataError(
             f"{root / path}: no such weights; "
-            f"put them there, or --set weights={SCRATCH} to begin without"
+            f"put them there, or `benchbox run … --set weights={SCRATCH}` begins without"
         )
     return (root / path).absolute()
 

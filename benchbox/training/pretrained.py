@@ -29,7 +29,8 @@ def read_pretrained(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise DataError(
-            f"{path}: no such weights file; --set weights=FILE names one under the data root"
+            f"{path}: no such weights file; `benchbox run … --set weights=FILE` names one under "
+            "the data root"
         )
     if path.suffix == ".safetensors":
         weight_files.check_safetensors(path)

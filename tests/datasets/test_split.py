@@ -232,7 +232,7 @@ def test_a_photo_with_faces_in_train_and_test_is_noted_and_kept():
 
 WHERE = (
     r"get 300-W at https://ibug\.doc\.ic\.ac\.uk/\S+ \(research only, .*\); "
-    r"--protocol synth-300w-full needs no data"
+    r"the protocol synth-300w-full needs no data"
 )
 
 

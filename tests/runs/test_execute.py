@@ -277,7 +277,7 @@ def test_what_is_unknown_or_missing_is_told_before_anything_is_written(
         execute.run_method(request_for("center"))
     missing = (
         r"YouTube Faces .* missing: no folder .*; get it at https.* \(.*\), "
-        r".*--protocol synth-300w-common runs now"
+        r".*the protocol synth-300w-common runs now"
     )
     with pytest.raises(DataError, match=missing):
         execute.run_method(request_for("centre", data=tmp_path / "nowhere"))

@@ -18,6 +18,7 @@ from benchbox.metrics.metric_names import list_metrics, parse_metric
 from benchbox.papers import reference_rows
 from benchbox.protocols import protocol_card
 from benchbox.runs import execute, score_file
+from benchbox.runs.gaze_predictions import AS_THE_LABELS, GazeReading
 from benchbox.scoring import error_table, score, slips, wrong_frame
 from benchbox.types import Predictions, Protocol, Score
 
@@ -84,11 +85,13 @@ def explain_predictions(
     claimed: str | None = None,
     metric: str = "",
     group: str = "",
+    reading: GazeReading = AS_THE_LABELS,
 ) -> Explanation:
     """Explain the difference between a claimed number and what a file of predictions measures.
 
     Without `metric` and `group`: the card's first metric over its overall group. Without a claim,
-    the measure under every single convention. Raises BenchboxError for what the user can mend.
+    the measure under every single convention. `reading` says how gaze is written. Raises
+    BenchboxError for what the user can mend.
     """
     claim = None
     if claimed is not None:
@@ -106,7 +109,7 @@ def explain_predictions(
     label_checks.warn_of_faults(protocol, index, training=False)
     said: list[str] = []
     predictions, _ = score_file.read_submitted(
-        file, protocol, index, truth, said.append, refuse=False
+        file, protocol, index, truth, said.append, reading=reading, refuse=False
     )
     scores = score.score_predictions(protocol, truth, predictions).groups
     if scores[group][metric].value is None:
