@@ -56,6 +56,7 @@ from . import (
     pseudo_labels,
     run_folders,
     run_identity,
+    training_part,
 )
 from .run_identity import OtherRunError, RunIdentity
 from .run_record import DataFacts, OutputDigests, RunRecord
@@ -454,6 +455,8 @@ def _train_and_predict(
             run_folders.add_test_look(plan.place)
         shape = split.truth.values.shape[1:]
         values = inference.predict_samples(predict, split.test, shape, blame=plan.method.name)
+        if kind == "weights" and look:
+            training_part.note_training_part(predict, job, plan.protocol, blame=plan.method.name)
     if say:
         for words in guest_code.find_leftovers(running):
             say(f"warning: {blame} left {words} running")
