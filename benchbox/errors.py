@@ -14,6 +14,10 @@ class DataError(BenchboxError):
     """A dataset, an annotation file or an image is missing, incomplete or malformed."""
 
 
+class CheckError(DataError):
+    """Labels, boxes or pictures are not what they should be: the command line exits with 1."""
+
+
 class ProtocolError(BenchboxError):
     """A protocol card is unknown or breaks the schema."""
 

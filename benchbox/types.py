@@ -96,6 +96,7 @@ class Index:
     # (N, 4) the dataset's own face boxes, for the face-size normaliser
     scale_boxes: Floats | None = None
     notes: tuple[str, ...] = ()  # what is partial or unusual in this copy, in words
+    faults: tuple[str, ...] = ()  # what the reader finds wrong with the labels, in words
     variant: str = "complete"  # named variant of the data, e.g. "train 2,012 of 3,148"
     # row → what changes when its picture's file does (`images.file_cache_key`)
     cache_key: Callable[[int], str] | None = None

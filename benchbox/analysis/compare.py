@@ -408,7 +408,7 @@ def _differences(
         columns = []
         for metric in metrics:
             column = _metric_column(metric, baseline_tables, other_tables)
-            if pool is not None:
+            if pool is not None and not _is_one_training(baseline, other, seeds):
                 trained = (_is_trained(baseline), _is_trained(other))
                 column = replace(column, pooled=pool(group, metric), trained=trained)
             if column.counts.any():
@@ -434,6 +434,30 @@ class _Column:
     counted: Floats | None = None
     pooled: PooledVariance | None = None  # what trainings vary by beyond these runs
     trained: tuple[bool, bool] = (True, True)  # baseline, other: else seeds change nothing
+
+
+def _is_one_training(baseline: Contestant, other: Contestant, seeds: Sequence[str]) -> bool:
+    """Tell whether two variants are, seed by seed, one training asked in two ways.
+
+    SIR's iterations are: all their stages are the same files, all but the file that bundles them
+    with the parameters, which is called as the method. What trainings vary by is then no reason for
+    a difference beyond what the seeds of the two show themselves.
+    """
+    if not seeds:
+        return False
+    for one, two in zip(baseline.runs, other.runs, strict=True):
+        stages = _stage_digests(one)
+        if not stages or stages != _stage_digests(two):
+            return False
+    return True
+
+
+def _stage_digests(run: Run) -> dict[str, str]:
+    digests = {}
+    for name, digest in run.record.digests.weights.items():
+        if Path(name).stem != run.method:
+            digests[name] = str(digest)
+    return digests
 
 
 def _is_trained(contestant: Contestant) -> bool:

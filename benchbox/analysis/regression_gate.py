@@ -33,7 +33,7 @@ from benchbox.types import Run
 
 from . import check_papers
 from .tolerances import Tolerances
-from .verdicts import NOT_MEASURED, Verdict, standing_of
+from .verdicts import NOT_MEASURED, VERDICTS, Verdict, standing_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -359,14 +359,32 @@ def _read_baseline(file: Path) -> _Baseline:
             "--write-baseline FILE makes one from --results DIR"
         )
     for place, facts in runs.items():
-        if not isinstance(facts, dict) or not facts.keys() >= _RUN_KEYS or place.count("/") != 3:
+        if place.count("/") != 3 or not _are_run_facts(facts):
             raise ResultError(
                 f"{file}: {place} is no run of a baseline; --write-baseline makes one"
+            )
+    for identity, verdict in verdicts.items():
+        if verdict not in VERDICTS:
+            raise ResultError(
+                f"{file}: {verdict!r} is no verdict ({identity}); --write-baseline makes one"
             )
     return _Baseline(document["schema"], runs, verdicts)
 
 
 _RUN_KEYS = {"card", "content", "data", "scores"}
+
+
+def _are_run_facts(facts: object) -> bool:
+    """Tell whether an entry of a baseline has the keys of a run, and scores that are numbers."""
+    if not isinstance(facts, dict) or not facts.keys() >= _RUN_KEYS:
+        return False
+    groups = facts["scores"]
+    if not isinstance(groups, dict) or not all(
+        isinstance(group, dict) for group in groups.values()
+    ):
+        return False
+    values = [value for group in groups.values() for value in group.values()]
+    return all(value is None or type(value) in (int, float) for value in values)
 
 
 def _no_baseline(file: Path) -> str:

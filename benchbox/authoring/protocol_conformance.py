@@ -59,9 +59,9 @@ def _run_checks(name: str, root: Path, say: execute.Say) -> Iterator[Check]:
 
 
 def _check_labels(protocol: Protocol, index: Index) -> Check:
-    warnings = label_checks.warn_of_faults(protocol, index, training=False)
-    if warnings:
-        return Check("labels", ok=False, detail=warnings[0])
+    faults = label_checks.find_used_faults(protocol, index, training=False)
+    if faults:
+        return Check("labels", ok=False, detail=faults[0].what)
     return Check("labels", ok=True, detail="nothing strange")
 
 

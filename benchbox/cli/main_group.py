@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from benchbox import __version__
-from benchbox.errors import BenchboxError, DataError
+from benchbox.errors import BenchboxError, CheckError, DataError
 
 from . import own_process
 from .printing import allow_narrow_streams, is_verbose, paint, print_note, set_loudness
@@ -29,6 +29,12 @@ class UserError(click.ClickException):
                 click.echo(line.rstrip("\n"), err=True, file=file)
         line = f"error: {' '.join(self.format_message().split())}"
         click.echo(paint(line, "red", "error:"), err=True, file=file)
+
+
+class FailedCheckError(UserError):
+    """A check of the data that failed, on its way out: one line, exit code 1."""
+
+    exit_code = 1
 
 
 class BenchboxGroup(click.Group):
@@ -67,6 +73,8 @@ class BenchboxGroup(click.Group):
         """Run a command; end what a user can mend, and Ctrl-C, in one line."""
         try:
             return super().invoke(ctx)
+        except CheckError as fault:
+            raise FailedCheckError(str(fault)) from fault
         except BenchboxError as fault:
             raise UserError(str(fault)) from fault
         except click.UsageError as fault:

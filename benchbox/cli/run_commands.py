@@ -16,6 +16,7 @@ from .printing import is_verbose, print_columns, print_json, print_note
 from .shared_options import (
     FOLDER,
     SEED,
+    accept_option,
     budget_option,
     complete_protocol,
     data_option,
@@ -67,6 +68,7 @@ from .shared_options import (
     "--resume/--fresh", default=True, help="Go on with what is there (default), or delete it first."
 )
 @stale_option
+@accept_option
 @click.option(
     "--tensorboard",
     is_flag=True,
@@ -86,6 +88,7 @@ def run_command(
     methods: tuple[Path, ...],
     resume: bool,
     stale: bool,
+    accept: tuple[str, ...],
     tensorboard: bool,
     as_json: bool,
 ) -> None:
@@ -110,6 +113,7 @@ def run_command(
         methods=methods,
         fresh=not resume,
         stale=stale,
+        accept=accept,
     )
     try:
         outcome = execute.run_method(request, print_note)
@@ -177,6 +181,7 @@ def run_command(
     "--resume/--fresh", default=True, help="Keep what is finished (default), or run it all again."
 )
 @stale_option
+@accept_option
 @json_option
 def sweep_command(
     names: str,
@@ -191,6 +196,7 @@ def sweep_command(
     methods: tuple[Path, ...],
     resume: bool,
     stale: bool,
+    accept: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Run methods on protocols with seeds.
@@ -209,6 +215,7 @@ def sweep_command(
         methods=methods,
         fresh=not resume,
         stale=stale,
+        accept=accept,
     )
     requests = sweep.sweep_requests(
         names.split(","), protocols.split(","), sweep.parse_seeds(seeds), like, print_note
@@ -255,6 +262,7 @@ def sweep_command(
 @click.option("--fresh", is_flag=True, help="With --results: replace what is under this name.")
 @landmark_file_options
 @gaze_reading_options
+@accept_option
 @row_statement_options
 @json_option
 def score_command(
@@ -276,6 +284,7 @@ def score_command(
     sizes: Path | None,
     names: Path | None,
     missing: str | None,
+    accept: tuple[str, ...],
     stated: dict[str, str],
     as_json: bool,
 ) -> None:
@@ -318,6 +327,7 @@ def score_command(
         reading,
         hints,
         fresh=fresh,
+        accept=accept,
         stated=stated,
     )
     if as_json:

@@ -211,6 +211,14 @@ def gaze_reading_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+accept_option = click.option(
+    "--accept",
+    multiple=True,
+    metavar="CHECK",
+    help="Go on though a check of the data fails: its name, as the message says; recorded.",
+)
+
+
 ORIGINS = {"0": 0.0, "0.5": 0.5, "1": 1.0}  # of pictures, as they are typed
 
 

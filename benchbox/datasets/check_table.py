@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from benchbox.errors import DataError
 from benchbox.file_readers.bounds import LARGEST_PICTURE, LARGEST_PICTURE_FILE
 
 from . import label_checks, picture_checks
@@ -73,7 +76,7 @@ FILE_CHECKS = (
         "whether a protocol runs on the copy, and is what it says",
         "test set whole, faces to train on, boxes for every item, flags where it masks",
         "a card that did not run was a note",
-        "verify: wrong; run: refused with the same words",
+        "verify: wrong, missing for a copy that is not whole; run: refused with the same words",
     ),
 )
 
@@ -84,7 +87,7 @@ PICTURE_CHECKS = (
         "none",
         "a JPEG damaged inside is filled in with a line on the error stream that names no file",
         f"verify: wrong, all pictures; run: up to {picture_checks.LOOKED_AT:,} to test and as many "
-        "to train on, of each video the first frame, before it trains: refused, or a warning",
+        "to train on, of each video the first frame, before it trains: refused",
     ),
     Check(
         "orientation",
@@ -92,7 +95,8 @@ PICTURE_CHECKS = (
         f"points within {picture_checks.UPRIGHT_DEG:.0f}° of upright on a picture stored turned",
         "phones store turned; tools show upright",
         "own pictures are read as their points fit, and the note and the record say so; of public "
-        "sets, read as stored, verify: wrong and run: warning where points and pixels disagree",
+        "sets, read as stored, verify: wrong and run: refused, unless accepted, where points and "
+        "pixels disagree",
     ),
     Check(
         "stated size",
@@ -113,7 +117,21 @@ PICTURE_CHECKS = (
         "PNG of 16 bits a channel",
         f"{picture_checks.FEWEST_BITS} bits or more are used",
         "ten bits in sixteen read as eight are nearly black",
-        "verify: wrong",
+        "verify: wrong; run: refused, unless accepted",
+    ),
+    Check(
+        "pictures in train and test",
+        "files that are byte for byte the same",
+        "none",
+        "a method has seen the test then; look-alikes are named in a note",
+        "verify: wrong; run: refused, unless accepted",
+    ),
+    Check(
+        "modes",
+        "transparency, animation, CMYK; the formats that are read are PNG and JPEG, by their bytes",
+        "what is lost is said",
+        "a decoder drops alpha and keeps what lies beneath",
+        "note; other formats: verify: wrong, run: refused",
     ),
     Check(
         "size",
@@ -124,6 +142,17 @@ PICTURE_CHECKS = (
         "verify: wrong; run: refused",
     ),
 )
+
+ACCEPTED_BY_NAME = frozenset(check.name for check in (*label_checks.CHECKS, *PICTURE_CHECKS))
+
+
+def require_known_checks(names: Iterable[str]) -> None:
+    """Raise DataError for a name that is that of no check of labels or pictures."""
+    for name in names:
+        if name not in ACCEPTED_BY_NAME:
+            known = ", ".join(sorted(ACCEPTED_BY_NAME))
+            raise DataError(f"no check is called {name!r}; there are {known}")
+
 
 SECTIONS: tuple[tuple[str, tuple[Check, ...]], ...] = (
     ("Labels and boxes", label_checks.CHECKS),

@@ -159,6 +159,7 @@ def join_indexes(first: Index, second: Index) -> Index:
         cache_key=cache_key,
         label_place=partial(_call_for_either, *places, size),
         notes=(*first.notes, *second.notes),
+        faults=(*first.faults, *second.faults),
     )
 
 

@@ -8,13 +8,16 @@ sixteen, which read as eight are nearly black.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +28,7 @@ from benchbox.types import Finding, Index
 
 from . import shape_fit
 from .formats import exif, images
+from .label_fault import LabelFault
 
 if TYPE_CHECKING:
     from benchbox.types import Floats
@@ -160,15 +164,28 @@ def check_files(
         text = f"{len(noisy)} pictures are damaged inside; first {paths[number]}: {line}"
         findings.append(Finding("wrong", f"{text}; fetch it again"))
     good = [path for number, path in enumerate(paths) if number not in broken]
-    findings += _check_depth(good)
-    faults, note = describe_orientations(ids, files, values, turns)
+    dark = describe_dark_pictures(good)
+    findings += [Finding("wrong", fault) for fault in dark]
+    faults, notes = describe_orientations(ids, files, values, turns)
     findings += [Finding("wrong", fault) for fault in faults]
-    findings += [Finding("note", text) for text in note]
+    findings += [Finding("note", text) for text in notes + describe_modes(good)]
     return findings
 
 
-def _check_depth(paths: Sequence[Path]) -> list[Finding]:
-    """Find pictures of 16 bits whose values use a few of them."""
+def describe_modes(paths: Sequence[Path]) -> list[str]:
+    """Count the pictures of which something is not simply taken over: transparency, CMYK."""
+    first_of: dict[str, Path] = {}
+    counts: Counter[str] = Counter()
+    for path in paths:
+        mode = images.unusual_mode(path)
+        if mode:
+            first_of.setdefault(mode, path)
+            counts[mode] += 1
+    return [f"{counts[mode]} pictures are {mode}; first {path}" for mode, path in first_of.items()]
+
+
+def describe_dark_pictures(paths: Sequence[Path]) -> list[str]:
+    """Find pictures of 16 bits whose values use a few of them; [] or one line."""
     import cv2
 
     dark = []
@@ -182,7 +199,7 @@ def _check_depth(paths: Sequence[Path]) -> list[Finding]:
     if not dark:
         return []
     text = f"{len(dark)} pictures would be read nearly black; first {dark[0]}"
-    return [Finding("wrong", f"{text}: stretch them to the whole range")]
+    return [f"{text}: stretch them to the whole range"]
 
 
 def check_rows(index: Index) -> list[Finding]:
@@ -260,40 +277,124 @@ def _known_layout(values: Floats) -> str:
 # --- before a run ---------------------------------------------------------------------------------
 
 
-def check_before_run(index: Index, rows: Sequence[int] | np.ndarray, what: str) -> list[str]:
-    """Decode the pictures of some rows that a run is about to use; return warnings.
+def find_picture_faults(
+    index: Index,
+    tested: np.ndarray,
+    trained: np.ndarray,
+    files: Mapping[str, Path],
+    turned: Mapping[str, int] = MappingProxyType({}),
+) -> tuple[list[LabelFault], list[str]]:
+    """Decode what a run is about to use, test pictures first.
 
-    Of more than `LOOKED_AT` evenly spaced ones are taken, of a video its first frame.
+    Parameters
+    ----------
+    index
+        The data.
+    tested
+        Rows that are tested on.
+    trained
+        Further rows, that are trained on.
+    files
+        Id → picture file, where the pictures are files.
+    turned
+        Id → EXIF orientation by which its picture is turned when read.
 
-    Raises
-    ------
-    DataError
-        A picture cannot be read; names it.
+    Returns
+    -------
+    tuple
+        Faults and notes.
     """
+    faults: list[LabelFault] = []
+    notes: list[str] = []
+    for rows, what in ((tested, "test pictures"), (trained, "training pictures")):
+        chosen = _choose_rows(index, rows)
+        if len(chosen) == LOOKED_AT:
+            notes.append(
+                f"{LOOKED_AT:,} of {len(rows):,} {what} are decoded before the run; "
+                "`benchbox data verify --deep` decodes all"
+            )
+        faults += _damage_faults(index, chosen, what)
+        of_chosen = [files.get(str(name)) for name in index.ids[chosen]]
+        present = list(dict.fromkeys(path for path in of_chosen if path is not None))
+        faults += [LabelFault("bits", fault) for fault in describe_dark_pictures(present)]
+        notes += describe_modes(present)
+    rows = np.union1d(tested, trained)
+    of_rows = [files.get(str(name)) for name in index.ids[rows]]
+    values = index.values[rows]
+    if values.ndim == 3:
+        turns = [turned.get(str(name), exif.UPRIGHT) for name in index.ids[rows]]
+        upright, asking = describe_orientations(
+            index.ids[rows], of_rows, values - index.origin, turns
+        )
+        faults += [LabelFault("orientation", fault) for fault in upright]
+        notes += asking
+    shared = find_shared_pictures(index, tested, trained, files)
+    if shared:
+        faults.append(LabelFault("pictures in train and test", shared))
+    return faults, notes
+
+
+def find_shared_pictures(
+    index: Index, tested: np.ndarray, trained: np.ndarray, files: Mapping[str, Path]
+) -> str:
+    """Name pictures that are byte for byte among rows tested and trained on; "" for none."""
+    return name_shared_pictures(_files_of(index, trained, files), _files_of(index, tested, files))
+
+
+def _files_of(index: Index, rows: np.ndarray, files: Mapping[str, Path]) -> list[tuple[str, Path]]:
+    names = index.ids[rows].tolist()
+    return [(name, files[name]) for name in names if name in files]
+
+
+def _choose_rows(index: Index, rows: np.ndarray) -> np.ndarray:
+    """Return the rows whose pictures are looked at: at most `LOOKED_AT`, of a video its first."""
     chosen = np.asarray(rows, np.intp)
     if index.sequences is not None:
         sequences = index.sequences[chosen]
         _, first = np.unique(sequences, return_index=True)
         alone = np.flatnonzero(sequences == "")  # in no sequence: each for itself
         chosen = chosen[np.union1d(first, alone)]
-    said = []
     if len(chosen) > LOOKED_AT:
-        said.append(
-            f"{LOOKED_AT:,} of {len(chosen):,} {what} are decoded before the run; "
-            "`benchbox data verify --deep` decodes all"
-        )
         chosen = chosen[np.linspace(0, len(chosen) - 1, LOOKED_AT).round().astype(np.intp)]
-    broken, noisy = find_damage(index.read, chosen.tolist(), what)
+    return chosen
+
+
+def _damage_faults(index: Index, rows: np.ndarray, what: str) -> Iterator[LabelFault]:
+    broken, noisy = find_damage(index.read, rows.tolist(), what)
     if broken:
         row, fault = next(iter(broken.items()))
-        raise DataError(
-            f"{len(broken)} of {len(chosen)} {what} looked at cannot be read; "
-            f"first {index.ids[row]}: {fault}"
-        )
+        text = f"{len(broken)} of {len(rows)} {what} looked at cannot be read"
+        yield LabelFault("damage", f"{text}; first {index.ids[row]}: {fault}", final=True)
     if noisy:
         row, line = next(iter(noisy.items()))
-        said.append(
-            f"{len(noisy)} of {len(chosen)} {what} looked at are damaged inside; first "
-            f"{index.ids[row]}: {line}"
-        )
-    return said
+        text = f"{len(noisy)} of {len(rows)} {what} looked at are damaged inside"
+        yield LabelFault("damage", f"{text}; first {index.ids[row]}: {line}")
+
+
+def name_shared_pictures(
+    train: Sequence[tuple[str, Path]], test: Sequence[tuple[str, Path]]
+) -> str:
+    """Name files that are byte for byte in train and in test, given as (id, path); "" for none.
+
+    Only files of one length can be equal, and only those are read.
+    """
+    train_sizes = {path.stat().st_size for _, path in train}
+    candidates = [(name, path) for name, path in test if path.stat().st_size in train_sizes]
+    sizes = {path.stat().st_size for _, path in candidates}
+    name_of: dict[bytes, str] = {}
+    for name, path in train:
+        if path.stat().st_size in sizes:
+            name_of[_file_digest(path)] = name
+    pairs = []
+    for name, path in candidates:
+        twin = name_of.get(_file_digest(path))
+        if twin is not None:
+            pairs.append(f"{twin} = {name}")
+    if not pairs:
+        return ""
+    return f"{len(pairs)} pictures are in train and in test; first {pairs[0]}"
+
+
+def _file_digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

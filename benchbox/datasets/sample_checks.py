@@ -5,7 +5,6 @@ What is asked of a whole dataset afterwards (look-alikes, fingerprints, protocol
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -275,25 +274,7 @@ def check_duplicates(
     train: Sequence[tuple[str, Path]], test: Sequence[tuple[str, Path]]
 ) -> list[Finding]:
     """Find picture files that are byte for byte in both train and test, given as (id, path)."""
-    # Only files of one length can be equal, and only those are read.
-    train_sizes = {path.stat().st_size for _, path in train}
-    candidates = [(name, path) for name, path in test if path.stat().st_size in train_sizes]
-    sizes = {path.stat().st_size for _, path in candidates}
-    name_of_digest = {}
-    for name, path in train:
-        if path.stat().st_size in sizes:
-            name_of_digest[_file_digest(path)] = name
-    pairs = []
-    for name, path in candidates:
-        twin = name_of_digest.get(_file_digest(path))
-        if twin is not None:
-            pairs.append(f"{twin} = {name}")
-    if pairs:
-        text = f"{len(pairs)} pictures are in train and in test; first {pairs[0]}"
-        return [Finding("wrong", text)]
+    shared = picture_checks.name_shared_pictures(train, test)
+    if shared:
+        return [Finding("wrong", shared)]
     return [Finding("ok", "no picture file is in train and in test")]
-
-
-def _file_digest(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()

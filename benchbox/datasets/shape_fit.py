@@ -23,6 +23,16 @@ The limits below are the only ones in use. What they rest on was measured with t
 * the median of single points over four faces or more: at most 0.36 sizes off on 300-W and YTF-68;
   the corners of one eye exchanged 0.44 to 0.60, the nostrils 0.54 to 0.69, one eye for the other
   0.96 to 1.18.
+
+Orders are told apart by a second measure, which has a margin where the residual has none: a face is
+fitted as it is and under each known slip (one index on, left and right exchanged, x and y
+exchanged …). A good face's own residual is 0.31 times that of any slip (half of 300-W) and at most
+0.57, in YTF-68 0.76, for AFLW's 19 points in profile 1.28; a slipped face's residual is that
+many times *larger* than that of the slip undone. So `BETTER_READING` lies between 0.62 (98 points
+one place on) and 0.78 (the profile), and only faces that fit poorly are asked. Within a part (an
+eye, the contour) it is the median place of a set's points that is compared, the part's own shift
+aside: over any four faces the order as it is leaves at most 0.63 of what its points one place on or
+reversed leave, so `BETTER_PART` is far from good sets and from bad ones.
 """
 
 from __future__ import annotations
@@ -31,11 +41,11 @@ import csv
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files as resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchbox.layouts import convert_points, find_map, maps_between
+from benchbox.layouts import MAPS, convert_points, find_map, maps_between
 
 if TYPE_CHECKING:
     from benchbox.types import Bools, Floats
@@ -46,10 +56,19 @@ MOST_SINGLE_ROLL_DEG = 135.0  # of one face: upside down
 MOST_OFF = 2.6  # of one point of one face, in sizes
 MOST_MEDIAN_OFF = 0.42  # of one point, the median over a set of faces
 FEWEST_FACES = 4  # of which a median tells something
+DOUBTFUL_RESIDUAL = 0.27  # from here on it is asked whether another order fits better
+BETTER_READING = 0.7  # share of the residual that another order must leave at most
+BETTER_PART = 0.8  # the same of a part's points, over a set
+CLEAR_RESIDUAL = 0.2  # below it the frontal pose alone says enough
+MOST_OWN_RESIDUAL = 0.78  # from the mean of the set itself, where no mean face is known
+MOST_OWN_MEDIAN = 0.35  # of a set that has one shape
+FEWEST_OWN = 8  # shapes that make a mean of their own
 _FEWEST_POINTS = 4  # three points always fit a face fairly well
 _YAWS_DEG = (-75, -50, -25, 0, 25, 50, 75)
 _PITCHES_DEG = (-30, 0, 30)
-_CHUNK = 4096  # faces fitted at a time
+_ONE_PLACE = 1e-10  # of the power: a shape of less is a single place
+_CHUNK = 512  # faces at a time: they stay in the cache
+_MOST_LOOKED_AT = 400  # shapes that make a mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +127,138 @@ def fit_mean_face(points: Floats, layout: str) -> ShapeFit:
         off=np.concatenate([chunk.off for chunk in chunks]),
         places=np.concatenate([chunk.places for chunk in chunks]),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class ShapeScreen:
+    """What `screen_shapes` says of N shapes, without the places of their points."""
+
+    residual: Floats  # (N,) as that of `ShapeFit`; up to the clear limit that of the frontal pose
+    roll_deg: Floats  # (N,)
+    least: Floats  # (N,) smallest coordinate of each shape; NaN where one is no number
+
+
+def screen_shapes(points: Floats, layout: str) -> ShapeScreen:
+    """Say cheaply how nearly shapes (N, K, 2) are faces and how they are turned.
+
+    Every pose of the mean face is a sum of its x, y and z, so three products with a shape give
+    those with all poses. The frontal pose comes first, and the others for what it does not clear.
+    The residual is that of `fit_mean_face`, to the rounding, for whole shapes; others get that fit.
+
+    Examples
+    --------
+    >>> face = mean_face("ibug68")[None, :, :2]
+    >>> screen_shapes(100 + 2 * face, "ibug68").residual.round(3).tolist()
+    [0.0]
+    """
+    weights, pose_terms, pose_power, frontal = _pose_basis(layout)
+    flat = np.ascontiguousarray(points, np.float64).reshape(len(points), weights.shape[0])
+    sums = np.empty((len(flat), weights.shape[1]))
+    power, least = np.empty(len(flat)), np.empty(len(flat))
+    for start in range(0, len(flat), _CHUNK):
+        rows = slice(start, start + _CHUNK)
+        chunk = flat[rows]
+        np.matmul(chunk, weights, out=sums[rows])
+        np.einsum("nk,nk->n", chunk, chunk, out=power[rows])
+        np.min(chunk, axis=1, out=least[rows])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        of_centre = (sums[:, 0] ** 2 + sums[:, 1] ** 2) / points.shape[1]
+        power = np.where(power > of_centre * (1 + _ONE_PLACE), power - of_centre, np.nan)
+        terms = np.ascontiguousarray(sums[:, 2:]).view(np.complex128)
+        best = terms @ pose_terms[:, frontal]
+        left = 1 - np.abs(best) ** 2 / (power * pose_power[frontal])
+        unclear = np.flatnonzero(~(left <= CLEAR_RESIDUAL**2))
+        products = terms[unclear] @ pose_terms
+        all_left = 1 - np.abs(products) ** 2 / (power[unclear, None] * pose_power)
+        pose = np.argmin(np.where(np.isfinite(all_left), all_left, np.inf), axis=1)
+        at = np.arange(len(unclear))
+        left[unclear], best[unclear] = all_left[at, pose], products[at, pose]
+        residual = np.sqrt(np.clip(left, 0, 1))
+    roll_deg = np.degrees(np.angle(best))
+    partial = np.flatnonzero(~np.isfinite(residual))
+    if len(partial):
+        fit = fit_mean_face(points[partial], layout)
+        residual[partial], roll_deg[partial] = fit.residual, fit.roll_deg
+    return ShapeScreen(residual, roll_deg, least)
+
+
+@cache
+def _pose_basis(layout: str) -> tuple[Floats, Any, Floats, int]:
+    """Return what `screen_shapes` multiplies with.
+
+    Weights (2K, 8) that give the sums of x and y and three complex products; what makes those with
+    the P poses of them (3, P); the power of each pose (P,); which of them is frontal.
+    """
+    poses = _posed_faces(layout)
+    face = mean_face(layout)
+    basis, _ = np.linalg.qr(face - face.mean(axis=0))
+    centred = poses - poses.mean(axis=1, keepdims=True)
+    weights = np.zeros((2 * len(face), 2 + 2 * basis.shape[1]))
+    weights[0::2, 0] = 1
+    weights[1::2, 1] = 1
+    weights[0::2, 2::2] = basis
+    weights[1::2, 3::2] = basis
+    angles = [(yaw, pitch) for yaw in _YAWS_DEG for pitch in _PITCHES_DEG]
+    pose_terms = basis.T @ centred.conj().T
+    return weights, pose_terms, (np.abs(centred) ** 2).sum(axis=1), angles.index((0, 0))
+
+
+def comparable_shapes(points: Floats, layout: str) -> tuple[Floats, str]:
+    """Return shapes (N, K, 2) with the layout whose mean face they are compared with.
+
+    Those of a layout without a mean face are mapped to one that has one, as `layout_maps.csv` says;
+    "" where there is no such map.
+
+    Examples
+    --------
+    >>> comparable_shapes(np.zeros((1, 478, 2)), "mediapipe478")[1]
+    'ibug68'
+    >>> comparable_shapes(np.zeros((1, 194, 2)), "helen194")[1]
+    ''
+    """
+    if has_mean_face(layout):
+        return points, layout
+    for layout_map in MAPS.values():
+        if layout_map.source == layout and has_mean_face(layout_map.target):
+            return convert_points(points, layout_map), layout_map.target
+    return points, ""
+
+
+def own_residuals(points: Floats) -> Floats:
+    """Return what a fit of the set's own mean leaves of each shape (N, K, 2), as (N,) of its size.
+
+    For layouts without a mean face. NaN for shapes that are not whole, and for all where they are
+    few or have no one shape.
+
+    Examples
+    --------
+    >>> shapes = np.random.default_rng(0).normal(0, 0.05, (9, 20, 2))
+    >>> shapes += np.random.default_rng(1).normal(size=(20, 2))
+    >>> shapes[3] = shapes[3, ::-1]
+    >>> (own_residuals(shapes) > MOST_OWN_RESIDUAL).tolist().index(True)
+    3
+    """
+    residual = np.full(len(points), np.nan)
+    shapes = points[..., 0] + 1j * points[..., 1]
+    shapes = shapes - shapes.mean(axis=1, keepdims=True)
+    length = np.sqrt((np.abs(shapes) ** 2).sum(axis=1))
+    rows = np.flatnonzero(np.isfinite(length) & (length > 0))
+    if len(rows) < FEWEST_OWN:
+        return residual
+    shapes = shapes[rows] / length[rows, None]
+    few = shapes[np.linspace(0, len(rows) - 1, min(len(rows), _MOST_LOOKED_AT)).astype(np.intp)]
+    alike = np.abs(few @ few.conj().T)
+    middle = few[np.argmax(np.median(alike, axis=1))]
+    for _ in range(3):  # the mean of the better half, turned to it
+        products = few @ middle.conj()
+        better = np.abs(products) >= np.median(np.abs(products))
+        turns = products[better].conj() / np.abs(products[better])
+        middle = (few[better] * turns[:, None]).mean(axis=0)
+        middle /= np.sqrt((np.abs(middle) ** 2).sum())
+    left = np.sqrt(np.clip(1 - np.abs(shapes @ middle.conj()) ** 2, 0, 1))
+    if np.median(left) <= MOST_OWN_MEDIAN:
+        residual[rows] = left
+    return residual
 
 
 def mean_face(layout: str) -> Floats:

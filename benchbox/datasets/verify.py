@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,7 @@ from benchbox.file_readers.regular_files import read_bytes
 from benchbox.layouts import LAYOUTS, find_layout, layouts_with
 from benchbox.types import Dataset, Finding, Index, Protocol
 
-from . import assemble, label_checks, picture_checks, select, split
+from . import assemble, box_checks, face_checks, label_checks, picture_checks, select, split
 from .formats import images, paths
 from .index import take_rows
 
@@ -44,6 +44,19 @@ _MARGIN = 1.3
 _MOST_BITS = 6
 _LEAST_CORRELATION = 0.95
 _CHUNK = 256  # test faces compared at a time
+_PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+_LABEL_SUFFIXES = (
+    ".pts",
+    ".csv",
+    ".json",
+    ".xml",
+    ".mat",
+    ".h5",
+    ".hdf5",
+    ".npz",
+    ".txt",
+    ".parquet",
+)
 
 
 def examine_dataset(
@@ -66,12 +79,15 @@ def examine_dataset(
     if not len(annotated.ids):
         return
     is_landmarks = annotated.values.ndim == 3
-    for fault in label_checks.find_faults(annotated, _layout_of(annotated, cards)):
+    layout = _layout_of(annotated, cards)
+    for fault in label_checks.find_faults(annotated, layout):
         yield Finding("wrong", fault.what)
     if is_landmarks:
+        gaps = face_checks.describe_gaps(layout, annotated.values.shape[1])
+        if gaps:
+            yield Finding("note", gaps)
         yield from _check_points(annotated, cards)
         yield from _check_boxes(annotated)
-        yield from _check_repeated(annotated)
     variant = annotated.variant
     if variant == "complete" and not complete:
         variant = "partial"
@@ -81,7 +97,7 @@ def examine_dataset(
     )
     for note in dict.fromkeys((*annotated.notes, *pictured.notes)):
         yield Finding("note", note)
-    yield from _note_passed_over(module, root)
+    yield from _note_passed_over(module, annotated, root)
     if deep:
         yield from picture_checks.check_rows(pictured)
     known = {name: pictured}
@@ -141,25 +157,6 @@ def _check_eye_distances(distances_px: Floats, ids: np.ndarray) -> Iterator[Find
     )
 
 
-def _check_repeated(index: Index) -> Iterator[Finding]:
-    """Name faces that stand there twice: each weighs twice in every mean."""
-    first_of: dict[tuple[str, str, bytes], str] = {}
-    pairs = []
-    for name, part, cluster, points in zip(
-        index.ids, index.parts, index.clusters, index.values, strict=True
-    ):
-        key = (str(part), str(cluster), points.tobytes())
-        first = first_of.setdefault(key, str(name))
-        if first != str(name):
-            pairs.append(f"{first} = {name}")
-    if pairs:
-        yield Finding(
-            "wrong",
-            f"{len(pairs)} faces have the points of another one of the same cluster;"
-            f" first {pairs[0]}",
-        )
-
-
 def _check_boxes(index: Index) -> Iterator[Finding]:
     """Say of every source how many boxes there are and how they lie about the points."""
     tight = geometry.tight_box(index.values)
@@ -167,12 +164,9 @@ def _check_boxes(index: Index) -> Iterator[Finding]:
         present = np.isfinite(boxes).all(axis=1)
         if source == "ground_truth" or not present.any():
             continue
-        sides = boxes[present, 2:] - boxes[present, :2]
-        if not (sides > 0).all():
-            count = int((sides <= 0).any(axis=1).sum())
-            yield Finding("wrong", f"{source}: {count} boxes have no area")
-            continue
-        iou = label_checks.box_iou(boxes[present], tight[present])
+        if not (boxes[present, 2:] > boxes[present, :2]).all():
+            continue  # said below
+        iou = box_checks.box_iou(boxes[present], tight[present])
         worst = index.ids[present][np.argmin(iou)]
         yield Finding(
             "note",
@@ -180,22 +174,95 @@ def _check_boxes(index: Index) -> Iterator[Finding]:
             f"they share {np.median(iou):.2f} of their area "
             f"with that of the points (median; least {iou.min():.2f}, {worst})",
         )
-    for fault in label_checks.find_box_faults(index, tuple(index.boxes)):
+    for fault in box_checks.find_box_faults(index, tuple(index.boxes)):
         yield Finding("wrong", fault.what)
+    for source in index.boxes:
+        single = box_checks.note_single_boxes(index, source)
+        if single:
+            yield Finding("note", single)
 
 
-def _note_passed_over(module: Dataset, root: Path) -> Iterator[Finding]:
-    """Count the pictures in the folders of those that are read that no annotation names."""
-    files = _picture_files(module, root)
-    read = {path.with_suffix("") for path in files.values()}
+def _note_passed_over(module: Dataset, index: Index, root: Path) -> Iterator[Finding]:
+    """Count what lies beside the files that are read and is not: pictures, label files, folders."""
+    pictures = set(_picture_files(module, root).values())
+    labels = _label_files(index, root / module.ACCESS.folder)
+    named = {path.with_suffix("") for path in pictures}
     unread = []
-    for folder in sorted({path.parent for path in files.values()}):
-        for path in sorted(folder.iterdir()):
-            if paths.is_picture(path.name) and path.with_suffix("") not in read:
-                unread.append(path)
+    for path in _files_beside(pictures):
+        if paths.is_picture(path.name) and path.with_suffix("") not in named:
+            unread.append(path)
     if unread:
         text = f"{len(unread)} pictures are named by no annotation and passed over; first "
         yield Finding("note", f"{text}{unread[0]}")
+    suffixes = {path.suffix.lower() for path in labels}
+    unread = []
+    for path in _files_beside(labels):
+        if path.suffix.lower() in suffixes and path not in labels and path not in pictures:
+            unread.append(path)
+    if unread:
+        text = f"{len(unread)} files lie beside those that labels are read from and are not read"
+        yield Finding("note", f"{text}; first {unread[0]}")
+    yield from _note_unread_folders(module, root, pictures | labels)
+
+
+def _note_unread_folders(module: Dataset, root: Path, read: Set[Path]) -> Iterator[Finding]:
+    """Count the folders of a dataset of which no file is read, though others beside them are."""
+    if not read:
+        return
+    top = root / module.ACCESS.folder
+    if not module.ACCESS.folder:  # a card's own files: what they have in common
+        top = Path(os.path.commonpath([path.parent for path in read]))
+    used: set[Path] = set()
+    for path in read:
+        used.update(path.parents)
+    unread = []
+    for folder in sorted(used | {top}):
+        if not (folder == top or folder.is_relative_to(top)) or not folder.is_dir():
+            continue
+        for child in sorted(folder.iterdir()):
+            known = child in used or child.name in module.ACCESS.layout
+            if child.is_dir() and not known and not paths.is_dropping(child.name):
+                unread.append(child)
+    unread = [child for child in unread if _holds_data(child)]
+    if unread:
+        text = f"{len(unread)} folders hold pictures or label files and are passed over"
+        yield Finding("note", f"{text}; first {unread[0]}")
+
+
+def _holds_data(folder: Path) -> bool:
+    """Say whether a folder has a picture or a table or list of labels in it, however deep."""
+    for _, _, names in os.walk(folder):
+        for name in names:
+            if not paths.is_dropping(name) and Path(name).suffix.lower() in (
+                *_PICTURE_SUFFIXES,
+                *_LABEL_SUFFIXES,
+            ):
+                return True
+    return False
+
+
+def _files_beside(files: Set[Path]) -> Iterator[Path]:
+    """Yield the files of the folders that some files lie in, droppings left out."""
+    for folder in sorted({path.parent for path in files}):
+        for path in sorted(folder.iterdir()):
+            if path.is_file() and not paths.is_dropping(path.name):
+                yield path
+
+
+def _label_files(index: Index, folder: Path) -> set[Path]:
+    """Return the files that labels are read from, of readers that say where a label stands."""
+    if index.label_place is None:
+        return set()
+    files: set[Path] = set()
+    for row in range(len(index.ids)):
+        place = index.label_place(row)
+        file = place.split(", ")[0]
+        for text in (place, file, file.rpartition(":")[0]):
+            path = folder / text  # the text itself where it is a whole path
+            if text and (path in files or path.is_file()):
+                files.add(path)
+                break
+    return files
 
 
 def _layout_of(index: Index, cards: Sequence[Protocol]) -> str:
@@ -430,7 +497,8 @@ def _check_protocol(
     """Say whether a protocol runs on this copy, and under which name of the data.
 
     A card that does not run on a `complete` copy of what it tests on, or on its own files, is
-    wrong; what an incomplete copy lacks has been said before, and other datasets are not examined.
+    wrong; on a copy that is not whole, or without the other dataset that it trains on, the data are
+    missing.
     """
     try:
         index = assemble.assemble_index(card, root, known=known)
@@ -442,15 +510,24 @@ def _check_protocol(
             )
     except DataError as error:
         reason = str(error).split("; ")[0]
-        level: Literal["note", "wrong"] = "wrong"
+        level: Literal["missing", "wrong"] = "wrong"
         if card.source is None and (not complete or card.train_dataset or card.extra):
-            level = "note"
+            level = "missing"
         yield Finding(level, f"{card.name} does not run here: {reason}")
         return
-    used = take_rows(index, label_checks.used_rows(card, index))
+    rows = label_checks.used_rows(card, index)
+    used = take_rows(index, rows)
     if card.dataset not in known or card.box not in known[card.dataset].boxes:
-        for fault in label_checks.find_box_faults(used, (card.box,)):
+        for fault in box_checks.find_box_faults(used, (card.box,)):
             yield Finding("wrong", f"{card.name}: {fault.what}")
+    if card.source is not None:
+        files = _picture_files(datasets.open_protocol_dataset(card), root)
+        tested = label_checks.used_rows(card, index, training=False)
+        shared = picture_checks.find_shared_pictures(
+            index, tested, np.setdiff1d(rows, tested), files
+        )
+        if shared:
+            yield Finding("wrong", f"{card.name}: {shared}")
     data = parts.data
     yield Finding(
         "note", f"{card.name} runs here, as {data.variant!r}, fingerprint {data.fingerprint}"

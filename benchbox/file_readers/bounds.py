@@ -58,10 +58,10 @@ class Bound:
     value: str
 
 
-def unpacked_bound(packed_bytes: int) -> int:
-    """Return how many bytes may come out of so many packed ones.
+def unpacked_bound(packed_bytes: int, largest: int = LARGEST_UNPACKED) -> int:
+    """Return how many bytes may come out of so many packed ones, `largest` at most.
 
     >>> unpacked_bound(0) // MIB, unpacked_bound(MIB) // MIB, unpacked_bound(GIB) // MIB
     (16, 216, 320)
     """
-    return min(LARGEST_UNPACKED, FREE_UNPACKED + HIGHEST_RATIO * packed_bytes)
+    return min(largest, FREE_UNPACKED + HIGHEST_RATIO * packed_bytes)

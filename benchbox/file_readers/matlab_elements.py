@@ -52,17 +52,18 @@ def list_variables(content: bytes) -> dict[str, tuple[int, ...]]:
 
 
 def unpack_variables(
-    content: bytes, names: Sequence[str] | None
+    content: bytes, names: Sequence[str] | None, largest: int = bounds.LARGEST_UNPACKED
 ) -> tuple[bytes, dict[str, tuple[int, ...]]]:
     """Return a v5 file of the named variables alone, unpacked and walked, and their shapes.
 
-    All variables where `names` is None. Raises ValueError for what is no such file or beyond the
-    bounds.
+    All variables where `names` is None, `largest` bytes of them at most. Raises ValueError for what
+    is no such file or beyond the bounds.
     """
     order = _byte_order(content)
     # the subsystem's offset would point to where nothing is any more
     parts = [content[:116], b"\0" * 8, content[124:_HEADER]]
-    allowed = bounds.unpacked_bound(len(content))
+    bound = bounds.unpacked_bound(len(content), largest)
+    allowed = bound
     counter = _Counter()
     found = {}
     for kind, start, size in _top_elements(content, order):
@@ -78,7 +79,7 @@ def unpack_variables(
             matrix = _inflate(matrix, order, allowed)
         allowed -= len(matrix)
         if allowed < 0:
-            raise ValueError(f"unpacks to more than {bounds.unpacked_bound(len(content))} bytes")
+            raise ValueError(f"unpacks to more than {bound} bytes")
         _Walker(matrix, order, counter).walk()
         parts += [struct.pack(f"{order}II", _MATRIX, len(matrix)), matrix]
         found[name] = shape

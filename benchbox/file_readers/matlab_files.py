@@ -36,6 +36,8 @@ def read_v5(
     names: Sequence[str] | None,
     largest_bytes: int = bounds.LARGEST_MATLAB,
     fault: type[BenchboxError] = DataError,
+    *,
+    largest_unpacked: int = bounds.LARGEST_UNPACKED,
     **options: bool,
 ) -> Mapping[str, Any]:
     """Read variables of a v5 file, all where `names` is None, as SciPy returns them.
@@ -54,7 +56,7 @@ def read_v5(
     if _is_v73(content[:1024]):
         raise fault(f"{path}: is no {_V5} (it is of version 7.3); fetch the official one")
     with library_faults(path, _V5, fault):
-        checked, found = matlab_elements.unpack_variables(content, names)
+        checked, found = matlab_elements.unpack_variables(content, names, largest_unpacked)
     del content
     missing = [name for name in names or () if name not in found]
     if missing:
@@ -82,6 +84,12 @@ def is_v73(path: Path, fault: type[BenchboxError] = DataError) -> bool:
         return _is_v73(stream.read(1024))
 
 
+def is_v5(path: Path, fault: type[BenchboxError] = DataError) -> bool:
+    """Tell whether a file calls itself MATLAB 5; raises `fault` when it cannot be read."""
+    with open_file(path, bounds.LARGEST_MATLAB * 64, fault) as stream:
+        return stream.read(128).startswith(b"MATLAB 5.0")
+
+
 def _is_v73(head: bytes) -> bool:
     return head.startswith((_HDF5, b"MATLAB 7.3")) or head[512:].startswith(_HDF5)
 
@@ -95,9 +103,7 @@ def open_v73(path: Path) -> Iterator[Any]:
     DataError
         h5py is not installed, or the file is no whole HDF5 file, or its user ran into damage.
     """
-    with open_file(path, bounds.LARGEST_MATLAB * 64) as stream:
-        is_v5 = stream.read(128).startswith(b"MATLAB 5.0")
-    if is_v5:
+    if is_v5(path):
         raise DataError(
             f"{path}: is a MATLAB 5 file, saved again from the original, which is of version 7.3 "
             "(HDF5); put the original one here"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from benchbox import __version__, layouts
-from benchbox.datasets import assemble, label_checks, picture_checks
+from benchbox.datasets import assemble
 from benchbox.datasets import split as splits
 from benchbox.errors import DataError, PluginError, ProtocolError, ResultError
 from benchbox.plugins import (
@@ -48,6 +48,7 @@ from benchbox.types import (
 )
 
 from . import (
+    checks_before_run,
     external_program,
     inference,
     kept_cards,
@@ -89,6 +90,7 @@ class RunRequest:
     methods: tuple[Path, ...] = ()
     fresh: bool = False  # delete what is there first
     stale: bool = False  # delete it only where it is not the run that is asked for
+    accept: tuple[str, ...] = ()  # checks of the data whose faults are accepted
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,13 +214,13 @@ def run_method(request: RunRequest, say: Say = say_nothing) -> RunOutcome:
         )
     with clock("data"):
         index = open_index(plan.protocol, request.data)
-        for warning in label_checks.warn_of_faults(plan.protocol, index):
-            say(f"warning: {warning}")
+        splits.ground_truth(plan.protocol, index)  # whether the test set is whole, first
+        index = checks_before_run.require_sound_data(
+            plan.protocol, index, request.data, request.accept, say
+        )
         folds = splits.fold_names(plan.protocol, index)
         split = splits.split_index(plan.protocol, index, folds[0])
         truth = splits.ground_truth(plan.protocol, index)
-        for warning in _look_at_pictures(plan.protocol, index, request.data):
-            say(f"warning: {warning}")
     test_data = splits.describe_data(plan.protocol, index)
     data = DataFacts(**asdict(split.data), truth=test_data.fingerprint)
     _say_sizes(plan.protocol, split, len(folds), len(truth.ids), say)
@@ -362,34 +364,6 @@ def _count_networks(plan: RunPlan, module: ModuleType) -> dict[str, Any]:
     if not networks:
         return {}
     return asdict(op_count.count_networks(networks).total)
-
-
-def _look_at_pictures(protocol: Protocol, index: Index, root: Path) -> list[str]:
-    """Decode what the run is about to use, test pictures first; return warnings.
-
-    Rendered sets are left out: their pixels are no files of others. Raises DataError for a picture
-    that cannot be read.
-    """
-    if protocol.dataset.startswith("synth-") and not protocol.train_dataset:
-        return []
-    tested = label_checks.used_rows(protocol, index, training=False)
-    rows = label_checks.used_rows(protocol, index)
-    trained = np.setdiff1d(rows, tested)
-    warnings = picture_checks.check_before_run(index, tested, "test pictures")
-    warnings += picture_checks.check_before_run(index, trained, "training pictures")
-    module = assemble.required_datasets(protocol)[protocol.dataset]
-    find_files = getattr(module, "picture_files", None)
-    if find_files is not None:
-        files = find_files(root)
-        of_rows = [files.get(str(name)) for name in index.ids[rows]]
-        values = index.values[rows] - index.origin
-        turned: dict[str, int] = getattr(module, "picture_turns", lambda _: {})(root)
-        turns = [turned.get(str(name), 1) for name in index.ids[rows]]
-        faults, notes = picture_checks.describe_orientations(
-            index.ids[rows], of_rows, values, turns
-        )
-        warnings += faults + notes
-    return warnings
 
 
 def _say_sizes(protocol: Protocol, split: splits.Split, folds: int, tested: int, say: Say) -> None:
@@ -575,6 +549,7 @@ def repeat_command(request: RunRequest) -> str:
         f"--budget {request.budget}",
     ]
     words += [f"--set {key}={value}" for key, value in sorted(request.overrides.items())]
+    words += [f'--accept "{name}"' for name in request.accept]
     return " ".join(words)
 
 

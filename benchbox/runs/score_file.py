@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchbox.datasets import label_checks, select
+from benchbox.datasets import select
 from benchbox.datasets import split as splits
 from benchbox.errors import ResultError
 from benchbox.metrics import calibration
@@ -24,6 +24,7 @@ from benchbox.scoring import score as scoring
 from benchbox.types import Index, Predictions, Protocol, RunKind, Truth
 
 from . import (
+    checks_before_run,
     execute,
     gaze_predictions,
     prediction_files,
@@ -50,6 +51,7 @@ def score_predictions_file(
     *,
     fresh: bool = False,
     training: Mapping[str, Any] = MappingProxyType({}),
+    accept: tuple[str, ...] = (),
     stated: Mapping[str, str] = MappingProxyType({}),
 ) -> execute.ScoreResult:
     """Score external predictions, or a run's own again, from annotations alone.
@@ -57,20 +59,19 @@ def score_predictions_file(
     Writes nothing unless `results` is given: then the predictions become a run of kind `submitted`
     there, `fresh` in the place of one that is there under this name. `reading` says how gaze is
     written, `hints` what a file of landmarks cannot say itself, `training` what the record says of
-    how they were made, `stated` what was said of the method (`RunRecord.stated`). Raises
-    BenchboxError for what the user can mend.
+    how they were made, `stated` what was said of the method (`RunRecord.stated`), `accept` the
+    checks of the labels whose faults are accepted. Raises BenchboxError for what the user can mend.
     """
     protocol = _open_protocol(wanted)
     method_card.check_method_name(method)
     writer = _recognise_writer(file, protocol)
     index = execute.open_index(protocol, data, pixels=False)
+    for note in index.notes:
+        say(f"note: {note}")
+    index = checks_before_run.require_sound_truth(protocol, index, accept, say)
     truth = splits.ground_truth(protocol, index)
     record = splits.describe_data(protocol, index)
-    for note in record.notes:
-        say(f"note: {note}")
     for warning in _warn_of_other_truth(file, protocol, index):
-        say(f"warning: {warning}")
-    for warning in label_checks.warn_of_faults(protocol, index, training=False):
         say(f"warning: {warning}")
     if writer == prediction_writers.NATIVE and hints == NO_HINTS:
         predictions, said = _read_native(file, protocol, index, truth, data, say, reading)
@@ -99,7 +100,7 @@ def score_predictions_file(
         say(f"note: {note}")
     if results is not None:
         facts = DataFacts(**asdict(record), truth=record.fingerprint)
-        options = reading.words or hints.words
+        options = _options(reading, hints, accept)
         submission = _Submission(file, protocol, method, options, training, stated)
         place = submission.place(results)
         if run_folders.is_finished(place) and not fresh:
@@ -359,6 +360,13 @@ def _warn_of_other_truth(file: Path, protocol: Protocol, index: Index) -> list[s
         f"{file}: the annotations here are not those that this run was scored with: the number "
         "stands beside no row of its board"
     ]
+
+
+def _options(reading: GazeReading, hints: Hints, accept: Sequence[str]) -> str:
+    """Return the options of the command, for the record."""
+    words = [reading.words or hints.words]
+    words += [f'--accept "{name}"' for name in accept]
+    return " ".join(words).strip()
 
 
 def _kind_and_variant(file: Path, protocol: Protocol, method: str) -> tuple[RunKind, str]:

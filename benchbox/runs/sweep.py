@@ -145,6 +145,8 @@ def run_command(request: RunRequest) -> list[str]:
         words.append("--fresh")
     if request.stale:
         words.append("--stale")
+    for name in request.accept:
+        words += ["--accept", name]
     return words
 
 

@@ -48,7 +48,6 @@ _FITTED_SHARE = 0.05  # of the faces must be far off before a picture's size is 
 _NO_FACE = 0.45  # of the face's size left over by the best turn, scale and shift
 _OVER_EACH_OTHER = 0.35  # of a face's longer side between faces of which each is in its crop
 _MOST_FACES = 300  # that are looked at, evenly spaced
-_COARSE_POINTS, _COARSE_FACES = 5, 2000  # for a first look
 _ORDER_FACES = 100  # on which points in another order are looked for
 
 Undo = Callable[["Floats", "Floats"], "Floats"]  # predicted, true (N, K, 2) → mended (N, K, 2)
@@ -72,11 +71,9 @@ def find_slips(layout: Layout, truth: Truth, predictions: Predictions) -> tuple[
     if unit.any():
         return (prediction_checks.describe_unit_rows(truth.ids, unit),)
     answered = np.flatnonzero(~predictions.failed)
-    if not len(answered):
+    if not len(answered) or _is_near_everywhere(truth, predictions):
         return ()
     true, given = _rows_of(truth, predictions, answered)
-    if _is_near_everywhere(true, given):
-        return ()
     errors = _errors(true, given)
     known = errors[np.isfinite(errors)]
     middle = float(np.median(known)) if len(known) else 0.0
@@ -95,17 +92,13 @@ def find_slips(layout: Layout, truth: Truth, predictions: Predictions) -> tuple[
     return found
 
 
-def _is_near_everywhere(true: Floats, given: Floats) -> bool:
-    """Tell cheaply, and perhaps not, that no face is far off and half of them are near.
-
-    A box around five points is no larger than the face's, and a part of the faces has the median.
-    """
-    few = np.linspace(0, true.shape[1] - 1, _COARSE_POINTS).astype(int)
-    near = landmarks.mean_errors(true, given) <= FAR_FACE * longer_sides(true[:, few])
-    if not near.all():
+def _is_near_everywhere(truth: Truth, predictions: Predictions) -> bool:
+    """Tell cheaply, and perhaps not, that no face is far off and half of them are near."""
+    near = prediction_checks.find_near_faces(truth, predictions)
+    others = np.flatnonzero(~near & ~predictions.failed)
+    if near.sum() <= len(others):
         return False
-    step = max(1, len(true) // _COARSE_FACES)
-    return bool(np.median(_errors(true[::step], given[::step])) < POOR_MEDIAN)
+    return bool((_errors(*_rows_of(truth, predictions, others)) <= FAR_FACE).all())
 
 
 def _search(case: _Case) -> tuple[str, ...]:

@@ -28,21 +28,22 @@ class PatchStream(nn.Module):
     The first `pools` of them followed by 2x2 max-pooling.
 
     Four pools are the original; small pictures take fewer, with the same weights. Conv52 has no
-    ReLU, as in the source.
+    ReLU, as in the source. `width` is a share of the channels of all convolutions.
     """
 
-    def __init__(self, pools: int = 4) -> None:
+    def __init__(self, pools: int = 4, width: float = 1.0) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         channels = 3
         for pair, widths in enumerate(CHANNEL_PAIRS):
-            for width in widths:
+            for full in widths:
+                outputs = round(full * width)
                 layers += [
-                    nn.Conv2d(channels, width, 3, padding=1, bias=False),
-                    nn.BatchNorm2d(width),
+                    nn.Conv2d(channels, outputs, 3, padding=1, bias=False),
+                    nn.BatchNorm2d(outputs),
                     nn.ReLU(inplace=True),
                 ]
-                channels = width
+                channels = outputs
             if pair < len(CHANNEL_PAIRS) - 1:
                 layers.append(nn.MaxPool2d(2) if pair < pools else nn.Identity())
         layers.pop()
@@ -74,13 +75,14 @@ class CasiaNet(nn.Module):
         *,
         share_eyes: bool = False,
         standardise: bool = False,
+        width: float = 1.0,
     ) -> None:
         super().__init__()
         self.standardise = standardise
         self.which = tuple(range(inputs))
         if share_eyes:
             self.which = tuple(min(k, 1) for k in range(inputs))
-        self.streams = nn.ModuleList(PatchStream(pools) for _ in range(max(self.which) + 1))
+        self.streams = nn.ModuleList(PatchStream(pools, width) for _ in range(max(self.which) + 1))
         self.join = nn.Linear(FEATURE_COUNT * inputs, FEATURE_COUNT)
         self.head = nn.Linear(FEATURE_COUNT, outputs)
 

@@ -136,7 +136,8 @@ def _cached_images(place: Path, samples: Sequence[Sample], maps: Floats, size: i
                 _write_crops(place, samples, maps, shape)
                 found = _open_mapped(place, shape)
     assert found is not None
-    os.utime(place)  # last used now
+    with suppress(OSError):  # a cache that is only read, another user's
+        os.utime(place)  # last used now
     return found
 
 

@@ -224,6 +224,9 @@ class GlsrDetector(nn.Module):
         return found
 
 
+_FEWEST_POINTS = 3  # that an affine frame is fitted to
+
+
 def _choose_networks(name: str) -> StageNetworks:
     if name not in STAGE_NETWORKS:
         raise PluginError(f"backbone = {name!r}: must be one of {', '.join(STAGE_NETWORKS)}")
@@ -233,11 +236,18 @@ def _choose_networks(name: str) -> StageNetworks:
 def glsr_parts(parts: Mapping[str, Sequence[int]]) -> list[list[int]]:
     """List the four local parts of the paper: each eye with its brow, nose, mouth.
 
-    The contour stays global.
+    The contour stays global. Of a layout of one's own, those of three points or more: an affine
+    frame of fewer is not determined. Raises PluginError for a layout that has none.
     """
-    return [
-        [*parts["left_brow"], *parts["left_eye"]],
-        [*parts["right_brow"], *parts["right_eye"]],
-        [*parts["nose"]],
-        [*parts["mouth"]],
-    ]
+    found = []
+    for names in (("left_brow", "left_eye"), ("right_brow", "right_eye"), ("nose",), ("mouth",)):
+        points = [point for name in names for point in parts.get(name, ())]
+        if len(points) >= _FEWEST_POINTS:
+            found.append(points)
+    if not found:
+        raise PluginError(
+            "the local stages need parts of three points or more: name them in the card, [layout] "
+            "parts = {left_eye = [0, 1, 2], right_eye = …, nose = …, mouth = …}, or take --variant "
+            "gsr, which has no local stage"
+        )
+    return found

@@ -14,7 +14,7 @@ from benchbox.file_readers.json_files import parse_json
 from benchbox.layouts import LAYOUTS
 from benchbox.training.checkpoint import load_facts, load_into, load_weights
 from benchbox.training.crops import CropViews, cut_crops
-from benchbox.types import Predict, Sample
+from benchbox.types import Layout, Predict, Sample
 
 from .detector import GlsrDetector
 from .frames import box_frame
@@ -23,10 +23,10 @@ from .release import ReleasedDetector
 from .training_samples import STORED_EXPANSION
 
 
-def predictor(weights: Path, device: str) -> Predict:
+def predictor(weights: Path, device: str, layout: Layout | None = None) -> Predict:
     """Return a callable: samples → (n, K, 2) px; batches of any size give the same points."""
     facts = load_facts(weights / WEIGHTS)
-    layout = LAYOUTS[facts["layout"]]
+    layout = layout or LAYOUTS[facts["layout"]]
     if facts["frames"] == "release":
         return _published_predictor(weights, layout.count, device)
     params = parse_json(facts["params"], weights / WEIGHTS, fault=ResultError)

@@ -31,6 +31,8 @@ STRUCTURE_PARAMS = ("head", "width", "side", "crop_side", "expansion")
 def train(job: Job) -> None:
     """Train the network and leave its weights under the job's folder."""
     assert job.layout is not None
+    if (job.out / WEIGHTS).exists():  # taken over from a variant that trains the same
+        return
     torch.manual_seed(job.seed)
     network = HeatmapDetector(job.layout.count, job.params)
     network = network.to(job.device, memory_format=torch.channels_last)

@@ -11,14 +11,14 @@ import torch
 from benchbox import geometry
 from benchbox.layouts import LAYOUTS
 from benchbox.training.checkpoint import load_facts, load_into, load_weights
-from benchbox.types import Predict, Sample
+from benchbox.types import Layout, Predict, Sample
 
 from .detector import SirDetector
 from .recipe import WEIGHTS
 from .training_samples import box_crops, box_frames
 
 
-def predictor(weights: Path, device: str) -> Predict:
+def predictor(weights: Path, device: str, layout: Layout | None = None) -> Predict:
     """Return a callable: samples → (n, K, 2) px; batches of any size give the same points."""
     facts = load_facts(weights / WEIGHTS)
     params = {
@@ -35,7 +35,8 @@ def predictor(weights: Path, device: str) -> Predict:
         "init": "he",  # whatever it began with, the weights are read
         "expansion": float(facts["expansion"]),
     }
-    system = SirDetector(LAYOUTS[facts["layout"]].count, params)
+    count = (layout or LAYOUTS[facts["layout"]]).count
+    system = SirDetector(count, params)
     load_into(system, "system", load_weights(weights / WEIGHTS))
     system = system.to(device).eval()
 

@@ -41,6 +41,7 @@ class GazeNetwork:
     network: nn.Module
     share_eyes: bool
     standardise: bool
+    width: float = 1.0
 
     def inputs(
         self, patches: GazePatches, rows: np.ndarray, jitter: Jitter | None = None
@@ -71,7 +72,7 @@ class GazeNetwork:
     def save(self, path: Path, **more: str) -> None:
         """Write weights and all that is needed to use them."""
         facts = {"kind": self.kind, "task": self.task, "share_eyes": str(self.share_eyes)}
-        facts |= {"standardise": str(self.standardise)}
+        facts |= {"standardise": str(self.standardise), "channels": str(self.width)}
         facts |= self.form.facts() | self.target.facts() | more
         save_weights(path, {"network": self.network}, facts)
 
@@ -89,7 +90,14 @@ def build_network(
 ) -> GazeNetwork:
     """Make the untrained system that a set of parameters names."""
     return _assemble_network(
-        params["network"], task, form, target, params["share_eyes"], params["standardise"], device
+        params["network"],
+        task,
+        form,
+        target,
+        params["share_eyes"],
+        params["standardise"],
+        params["width"],
+        device,
     )
 
 
@@ -100,7 +108,10 @@ def load_network(path: Path, device: str) -> GazeNetwork:
     task: Task = "gaze3d" if facts["task"] == "gaze3d" else "gaze2d"
     form = PatchForm.from_facts(facts)
     share_eyes, standardise = (facts[name] == "True" for name in ("share_eyes", "standardise"))
-    found = _assemble_network(facts["kind"], task, form, target, share_eyes, standardise, device)
+    width = float(facts.get("channels", 1.0))  # weights of earlier versions do not say
+    found = _assemble_network(
+        facts["kind"], task, form, target, share_eyes, standardise, width, device
+    )
     load_into(found.network, "network", load_weights(path))
     found.network.eval()
     return found
@@ -113,6 +124,7 @@ def _assemble_network(
     target: targets.Target,
     share_eyes: bool,
     standardise: bool,
+    width: float,
     device: str,
 ) -> GazeNetwork:
     network: nn.Module
@@ -123,13 +135,14 @@ def _assemble_network(
             form.pools,
             share_eyes=share_eyes,
             standardise=standardise,
+            width=width,
         )
     elif kind == "itracker":
         network = ITracker(target.outputs) if len(form.sources) == 3 else FacePath(target.outputs)
     else:
         raise PluginError(f"network = {kind!r}: must be casia or itracker")
     network = network.to(device, memory_format=torch.channels_last)
-    return GazeNetwork(kind, task, form, target, network, share_eyes, standardise)
+    return GazeNetwork(kind, task, form, target, network, share_eyes, standardise, width)
 
 
 def example_networks(params: Mapping[str, Any]) -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
@@ -143,4 +156,5 @@ def example_networks(params: Mapping[str, Any]) -> dict[str, tuple[nn.Module, tu
     outputs = 2
     if params["loss"] == "ordinal":
         outputs = sum(params["bins"])
-    return {"casia": (CasiaNet(outputs, share_eyes=params["share_eyes"]), (patch, patch, patch))}
+    network = CasiaNet(outputs, share_eyes=params["share_eyes"], width=params["width"])
+    return {"casia": (network, (patch, patch, patch))}

@@ -234,8 +234,6 @@ def _initial_network(
     """
     params = job.params
     net = gaze_network.build_network(params, job.task, course.form, course.target, job.device)
-    if params["network"] == "casia" and params["loss"] == "ordinal" and params["start_alike"]:
-        init_ordinal_head(net.network.head, course.codes, params["bins"])
     if earlier:
         net.network.load_state_dict(
             gaze_network.load_network(earlier[-1], job.device).network.state_dict()
@@ -249,6 +247,11 @@ def _initial_network(
             params["prune_cap"],
             generator,
         )
+    # `scratch` resets the last layer, too: begun alike before that, it would sit at the mean gaze
+    begins_anew = not earlier or params["prune"] == "scratch"
+    is_ordinal = params["network"] == "casia" and params["loss"] == "ordinal"
+    if begins_anew and is_ordinal and params["start_alike"]:
+        init_ordinal_head(net.network.head, course.codes, params["bins"])
     return net
 
 

@@ -20,11 +20,14 @@ def train(job: Job) -> None:
     recipe.train(job)
 
 
-def predictor(weights: Path, device: str) -> Predict:
-    """Load trained weights; returns samples → (n, K, 2) px."""
+def predictor(weights: Path, device: str, layout: Layout | None = None) -> Predict:
+    """Load trained weights; returns samples → (n, K, 2) px.
+
+    `layout` is the protocol's, which may be a card's own; None: the one of the table.
+    """
     from . import predict
 
-    return predict.predictor(weights, device)
+    return predict.predictor(weights, device, layout)
 
 
 def networks(

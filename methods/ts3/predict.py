@@ -9,17 +9,17 @@ import numpy as np
 
 from benchbox.layouts import LAYOUTS
 from benchbox.training.checkpoint import load_facts, load_into, load_weights
-from benchbox.types import Predict, Sample
+from benchbox.types import Layout, Predict, Sample
 
 from . import students
 from .random_views import FaceViews
 from .recipe import WEIGHTS
 
 
-def predictor(weights: Path, device: str) -> Predict:
+def predictor(weights: Path, device: str, layout: Layout | None = None) -> Predict:
     """Return a callable: samples → (n, K, 2) px; batches of any size give the same points."""
     facts, tensors = load_facts(weights / WEIGHTS), load_weights(weights / WEIGHTS)
-    layout = LAYOUTS[facts["layout"]]
+    layout = layout or LAYOUTS[facts["layout"]]
     params = {
         "students": facts["students"],
         "background": facts["background"] == "True",

@@ -337,6 +337,22 @@ def test_the_spread_of_seeds_widens_an_ordering(tmp_path, make):
     assert ordered(tmp_path, replace(ORDER, order=("m/a", "m/c"))).verdict == "holds"
 
 
+def test_one_training_asked_in_two_ways_borrows_no_variance(tmp_path, make):
+    """SIR after three and four iterations is one network: their trainings vary alike."""
+    for seed, nme in enumerate((4.0, 4.4, 3.6)):
+        make("m/x", nme, seed)
+        weights = {"weights": {"regressor.safetensors": f"sha256:{seed}"}}
+        bundle = {"m.safetensors": "sha256:a"}
+        make("m/a", nme, seed, digests=weights)
+        moved = 0.001 + np.random.default_rng(seed).normal(0, 1e-4, FACES)
+        asked_otherwise = {"weights": {**weights["weights"], **bundle}}
+        make("m/b", nme, seed, shift=moved, digests=asked_otherwise)
+        own = {"weights": {"regressor.safetensors": f"sha256:{seed + 10}"}}
+        make("m/c", nme, seed, shift=moved, digests=own)
+    assert ordered(tmp_path).verdict == "holds"
+    assert ordered(tmp_path, replace(ORDER, order=("m/a", "m/c"))).verdict == "too close to tell"
+
+
 def test_untrained_methods_need_no_second_seed(tmp_path, make):
     make("m/a", 4.0, kind="weights")
     make("m/b", 4.0, kind="weights", shift=np.random.default_rng(1).normal(0.002, 0.004, FACES))

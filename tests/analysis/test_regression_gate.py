@@ -345,12 +345,29 @@ def test_predictions_of_another_digest_are_named(results, file):
     assert found.digests == 0
 
 
-def test_a_run_of_a_baseline_without_its_facts_is_refused(results, file):
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda run: run.pop("scores"),
+        lambda run: run.update(scores=[1]),
+        lambda run: run["scores"].update(unseen=2.0),
+        lambda run: run["scores"]["unseen"].update(nme_inter_ocular="4.1"),
+        lambda run: run["scores"]["unseen"].update(nme_inter_ocular=True),
+    ],
+)
+def test_a_run_of_a_baseline_without_its_facts_is_refused(results, file, damage):
     """The trap: a file cut by a merge ended in a traceback."""
-    edit(file, lambda run: run.pop("scores"))
-    done = check(results, "--baseline", file)
-    assert done.exit_code == 2
-    assert "tiny/mine/v/0 is no run of a baseline" in done.stderr
+    edit(file, damage)
+    with pytest.raises(ResultError, match="tiny/mine/v/0 is no run of a baseline"):
+        regression_gate.find_changes(results, file)
+
+
+@pytest.mark.parametrize("verdict", ["holdz", 2, ["holds"], None])
+def test_a_verdict_that_is_none_is_refused(results, file, verdict):
+    document = json.loads(file.read_text())
+    file.write_text(json.dumps({**document, "verdicts": {"cell | x": verdict}}))
+    with pytest.raises(ResultError, match="is no verdict"):
+        regression_gate.find_changes(results, file)
 
 
 # --- tolerances -----------------------------------------------------------------------------------

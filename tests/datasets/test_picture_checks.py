@@ -5,8 +5,9 @@ import struct
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from benchbox.datasets import picture_checks, sample_checks, shape_fit
+from benchbox.datasets import check_table, picture_checks, sample_checks, shape_fit
 from benchbox.datasets.formats import exif, images
 from benchbox.errors import DataError
 from benchbox.types import Index
@@ -136,33 +137,85 @@ def test_a_run_stops_before_it_trains_at_a_picture_that_cannot_be_read():
             raise DataError("c.png: cannot be decoded")
         return photograph()
 
-    with pytest.raises(DataError, match=r"1 of 3 test pictures .* first test/00003: c\.png"):
-        picture_checks.check_before_run(index_reading(read), [0, 1, 2], "test pictures")
+    faults, _ = picture_faults(index_reading(read))
+    assert faults["damage"].final
+    assert "1 of 3 test pictures" in faults["damage"].what
+    assert "first test/00003: c.png" in faults["damage"].what
 
 
-def test_a_run_warns_of_damage_with_the_id(tmp_path):
+def picture_faults(index, files=None, tested=None):
+    """What a run finds before it begins, by check, and its notes."""
+    tested = np.arange(len(index.ids)) if tested is None else np.asarray(tested, np.intp)
+    trained = np.setdiff1d(np.arange(len(index.ids)), tested)
+    faults, notes = picture_checks.find_picture_faults(index, tested, trained, files or {})
+    return {fault.check: fault for fault in faults}, notes
+
+
+def test_a_run_refuses_damage_with_the_id(tmp_path):
     bad = damage(write(tmp_path / "bad.jpg"))
     files = [write(tmp_path / "a.jpg"), bad, write(tmp_path / "c.jpg")]
     index = index_reading(lambda row: images.decode_picture(files[row]))
-    (warning,) = picture_checks.check_before_run(index, [0, 1, 2], "training pictures")
-    assert warning.startswith("1 of 3 training pictures looked at are damaged inside")
-    assert "test/00002" in warning
+    faults, _ = picture_faults(index, tested=[])
+    assert "1 of 3 training pictures looked at are damaged inside" in faults["damage"].what
+    assert "test/00002" in faults["damage"].what
+    assert not faults["damage"].final
+
+
+def test_a_run_looks_at_bits_orientation_and_shared_pictures_as_verify_does(tmp_path):
+    """Trap: `data verify` called them wrong, `run` made a number of them."""
+    dark = (photograph()[..., 0].astype(np.uint16)) << 2
+    cv2.imwrite(str(tmp_path / "dark.png"), dark)
+    index = index_reading(lambda row: photograph())
+    same = write(tmp_path / "same.jpg")
+    files = {"test/00001": same, "test/00002": tmp_path / "dark.png", "test/00003": same}
+    faults, _ = picture_faults(index, files, tested=[0])
+    assert "10 bits in 16" in faults["bits"].what
+    assert "test/00003 = test/00001" in faults["pictures in train and test"].what
+    check_table.require_known_checks(faults)
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "words"),
+    [
+        ("CMYK", ".jpg", "CMYK"),
+        ("RGBA", ".png", "transparency"),
+        ("LA", ".png", "transparency"),
+        ("L", ".png", ""),
+        ("P", ".png", ""),
+        ("1", ".png", ""),
+        ("L", ".jpg", ""),
+        ("RGB", ".png", ""),
+    ],
+)
+def test_pictures_of_every_mode_are_read_and_what_is_lost_is_said(tmp_path, mode, suffix, words):
+    grey = photograph()[..., :1].repeat(3, axis=2)
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(grey).convert(mode).save(path)
+    pixels = images.decode_picture(path).astype(int)
+    if mode not in ("1", "P"):  # which are dithered
+        assert np.abs(pixels - grey).mean() < 4
+    assert words in images.unusual_mode(path)
+    assert bool(words) == bool(picture_checks.describe_modes([path]))
+
+
+def test_of_an_animated_picture_the_first_frame_is_taken_and_it_is_said(tmp_path):
+    first = Image.fromarray(photograph())
+    first.save(tmp_path / "a.png", save_all=True, append_images=[Image.fromarray(photograph())])
+    assert images.unusual_mode(tmp_path / "a.png").startswith("animated")
 
 
 def test_of_many_pictures_some_are_looked_at_and_of_a_video_its_first_frame(monkeypatch):
     monkeypatch.setattr(picture_checks, "LOOKED_AT", 4)
     seen = []
-    (note,) = picture_checks.check_before_run(
-        index_reading(seen.append, 50), range(50), "test pictures"
-    )
+    _, (note,) = picture_faults(index_reading(seen.append, 50))
     assert note.startswith("4 of 50 test pictures are decoded before the run")
     assert sorted(seen) == [0, 16, 33, 49]
     seen.clear()
     videos = np.array(["a", "a", "b"])
     index = index_reading(seen.append, sequences=videos)
-    picture_checks.check_before_run(index, [0, 1, 2], "test pictures")
+    picture_faults(index)
     assert sorted(seen) == [0, 2]
     seen.clear()  # trap: pictures in no sequence were taken for one sequence of that name
     index = index_reading(seen.append, sequences=np.array(["", "a", ""]))
-    picture_checks.check_before_run(index, [0, 1, 2], "test pictures")
+    picture_faults(index)
     assert sorted(seen) == [0, 1, 2]

@@ -166,6 +166,34 @@ def test_pictures_that_no_annotation_names_are_counted(tmp_path):
     assert any(text.startswith(note) for text in said(found(tmp_path, card), "note"))
 
 
+def test_label_files_and_folders_that_nobody_reads_are_counted(tmp_path):
+    """Trap: a second export, or a folder of faces, lies beside and is passed over in silence."""
+    card = world(tmp_path)
+    (tmp_path / "mine/test_more.csv").write_bytes((tmp_path / "mine/test.csv").read_bytes())
+    (tmp_path / "mine/._test.csv").write_bytes(b"")
+    (tmp_path / "mine/later/deep").mkdir(parents=True)
+    (tmp_path / "mine/later/deep/a.png").write_bytes(b"")
+    (tmp_path / "mine/notes").mkdir()
+    (tmp_path / "mine/notes/read.me").write_bytes(b"")
+    notes = said(found(tmp_path, card), "note")
+    (files,) = [note for note in notes if "lie beside those that labels are read from" in note]
+    assert files.startswith("1 files")
+    assert files.endswith("mine/test_more.csv")
+    (folders,) = [note for note in notes if "folders hold pictures" in note]
+    assert folders.startswith("1 folders")
+    assert folders.endswith("mine/later")
+
+
+def test_a_picture_that_is_trained_and_tested_on_is_wrong(tmp_path):
+    card = world(tmp_path)
+    (tmp_path / "mine/test1.png").write_bytes((tmp_path / "mine/train3.png").read_bytes())
+    wrong = said(found(tmp_path, card), "wrong")
+    assert any(
+        text == "mine: 1 pictures are in train and in test; first train/00004 = test/00002"
+        for text in wrong
+    )
+
+
 def test_a_deep_examination_reads_the_picture_of_every_row(tmp_path):
     card = world(tmp_path)
     dataset = datasets.open_protocol_dataset(card)
@@ -295,6 +323,7 @@ def test_a_set_with_losses_is_not_called_complete(tmp_path):
     whole = datasets.open_protocol_dataset(card)
 
     class Torn:
+        ACCESS = whole.ACCESS
         index = staticmethod(whole.index)
 
         @staticmethod

@@ -16,6 +16,7 @@ import torch
 
 from benchbox import geometry
 from benchbox.costs.op_count import count_module
+from benchbox.errors import PluginError
 from benchbox.layouts import IBUG68
 from benchbox.plugins import method_card
 from benchbox.training.crops import sample_views
@@ -481,3 +482,11 @@ def test_the_card_names_every_parameter_the_recipe_reads():
     settings = method_card.merge_params(CARD, CARD.default, "quick", {})
     assert set(settings) == set(CARD.params)
     assert dataclasses.is_dataclass(CARD)
+
+
+def test_parts_of_an_own_layout_have_three_points_or_more():
+    """The trap: an affine frame through two points is not determined and every answer is NaN."""
+    parts = {"left_eye": (0, 1), "right_eye": (2, 3, 4), "nose": (5,), "mouth": (6, 7, 8, 9)}
+    assert detector.glsr_parts(parts) == [[2, 3, 4], [6, 7, 8, 9]]
+    with pytest.raises(PluginError, match=r"parts of three points or more.*--variant gsr"):
+        detector.glsr_parts({"left_eye": (0, 1)})

@@ -121,6 +121,16 @@ def test_a_second_look_sees_the_mean_face_level_and_as_large_as_training_did():
     assert seen[0] == pytest.approx(mean, abs=1e-9)
 
 
+def test_a_variant_that_trains_the_same_takes_the_weights_over(tmp_path):
+    """Trap: `one-look` trained again what it had taken over from `heatmap`."""
+    shared = CARD.variants["one-look"].shares
+    assert (shared.variant, shared.files) == ("heatmap", recipe.WEIGHTS)
+    assert set(shared.apart) == {"mirror", "looks"}
+    (tmp_path / recipe.WEIGHTS).write_bytes(b"trained elsewhere")
+    recipe.train(Job("landmarks", IBUG68, faces(3), [], None, tmp_path, 0, "cpu", "smoke", SMOKE))
+    assert [path.name for path in tmp_path.iterdir()] == [recipe.WEIGHTS]
+
+
 def test_a_mirrored_picture_has_the_mirrored_answer(tmp_path):
     """Trap: averaged with the mirrored answer whose points kept their places."""
     given = faces(3, seed=4)

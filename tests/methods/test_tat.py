@@ -422,6 +422,31 @@ def test_a_head_start_lengthens_the_first_generation_alone(tmp_path):
     assert [int(fact["epochs"]) for fact in facts] == [1 + 1 + 3, 1]
 
 
+def test_a_generation_from_scratch_begins_as_the_first_one_does(tmp_path):
+    """Trap: begun alike before the restart reset it, the last layer sat at the mean gaze."""
+    made = job(CARD, tmp_path, variant="scratch", **TINY)
+    course = recipe.TrainingGazes.of(made)
+    first = tmp_path / "mg0.safetensors"
+    recipe._initial_network(made, course, 0, ()).save(first)
+    again = recipe._initial_network(made, course, 1, (first,)).network
+    head = recipe._initial_network(made, course, 0, ()).network.head
+    assert again.head.bias.tolist() == head.bias.tolist()  # the training share of each bin
+    rows = again.head.weight[: made.params["bins"][0]]
+    assert bool((rows == rows[0]).all())  # one number for all bins of an axis
+    before = load_weights(first)["network.join.weight"]
+    assert not torch.equal(again.join.weight, before)  # and the rest is born again
+
+
+def test_half_width_halves_every_convolution_and_is_loaded_again(tmp_path):
+    made = job(CARD, tmp_path, **(TINY | {"width": 0.5}))
+    course = recipe.TrainingGazes.of(made)
+    net = recipe._initial_network(made, course, 0, ())
+    assert net.network.streams[0].trunk[0].out_channels == 16
+    net.save(tmp_path / "half.safetensors")
+    again = gaze_network.load_network(tmp_path / "half.safetensors", "cpu")
+    assert again.network.streams[0].trunk[0].out_channels == 16
+
+
 # --- iTracker -------------------------------------------------------------------------------------
 
 

@@ -247,6 +247,20 @@ def test_a_folder_that_cannot_be_written_costs_the_cache_only(tmp_path, monkeypa
     assert "decoded pictures are not kept in" in capsys.readouterr().err
 
 
+def test_a_set_of_a_cache_that_can_only_be_read_is_used(cache, monkeypatch, capsys):
+    """Trap: a shared cache of another user is there, and every run decodes all pictures again."""
+    decoder = Decoder()
+    cached_crops(decoder.samples(4), SIZE, 1.5)
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "utime", refuse)
+    cached_crops(decoder.samples(4), SIZE, 1.5)
+    assert decoder.count == 4
+    assert "not kept" not in capsys.readouterr().err
+
+
 def test_a_limit_that_is_no_number_is_named(cache, monkeypatch):
     monkeypatch.setenv("BENCHBOX_CACHE_GB", "lots")
     with pytest.raises(

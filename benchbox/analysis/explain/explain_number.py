@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchbox.datasets import label_checks, split
+from benchbox.datasets import check_table, label_checks, split
 from benchbox.errors import ResultError
 from benchbox.layouts import require_layout
 from benchbox.metrics import landmarks
@@ -105,8 +105,9 @@ def explain_predictions(
         raise ResultError(f"{file}: no such predictions file")
     index = execute.open_index(protocol, data, pixels=False)
     truth = error_table.mark_absent_points(protocol, split.ground_truth(protocol, index))
-    # refuses what is no label; that others are strange, `score` says
-    label_checks.warn_of_faults(protocol, index, training=False)
+    # refuses what is no label; of others a number may be explained
+    every_check = check_table.ACCEPTED_BY_NAME
+    label_checks.refuse_faults(protocol, index, every_check, training=False)
     said: list[str] = []
     predictions, _ = score_file.read_submitted(
         file, protocol, index, truth, said.append, reading=reading, refuse=False

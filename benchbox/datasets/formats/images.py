@@ -3,7 +3,9 @@
 * The format is what the bytes say, not what the suffix says: PNGs named .jpg occur.
 * EXIF orientation is ignored here: points of public sets were drawn on the pixels as stored, and a
   rotated picture would not fit them; of one's own pictures `datasets.picture_turns` decides it.
-* Grey becomes three equal channels, alpha is dropped, 16 bits become 8, and the order is RGB.
+* Grey becomes three equal channels, alpha is dropped, 16 bits become 8, palettes and CMYK become
+  RGB, of an animation the first frame is taken, and the order is RGB. `unusual_mode` names what
+  loses something by it.
 * Width and height are read from the header first, so that a small file cannot unfold into all of
   the memory; a file that stops early is refused, since decoders fill the rest with grey.
 """
@@ -32,6 +34,8 @@ _JPEG = b"\xff\xd8\xff"
 _JPEG_END = b"\xff\xd9"
 _JPEG_SCAN = b"\xff\xda"
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # start-of-frame markers: they hold the size
+_WITH_ALPHA = (4, 6)  # colour types of PNG
+_CMYK_CHANNELS = 4
 _BARE = {0x01, *range(0xD0, 0xD8)}  # markers without a length
 
 
@@ -88,6 +92,42 @@ def has_sixteen_bits(path: Path) -> bool:
     with _open_file(path) as file:
         header = file.read(26)
     return header.startswith(_PNG) and len(header) == 26 and header[24] == 16
+
+
+def unusual_mode(path: Path) -> str:
+    """Say what of a picture file is not simply taken over, from its header; "" for nothing.
+
+    Raises
+    ------
+    DataError
+        The file is not there.
+    """
+    with _open_file(path) as file:
+        start = file.read(26)
+        try:
+            if start.startswith(_PNG):
+                return _unusual_png(file, start[25])
+            if start.startswith(_JPEG) and _jpeg_frame(file)[2] == _CMYK_CHANNELS:
+                return "CMYK, turned into RGB without a colour profile"
+        except (struct.error, ValueError, IndexError):
+            return ""  # whoever decodes it says so
+    return ""
+
+
+def _unusual_png(file: BinaryIO, colours: int) -> str:
+    kinds = []
+    file.seek(len(_PNG))
+    while True:
+        length, kind = struct.unpack(">I4s", file.read(8))
+        if kind in (b"IDAT", _PNG_END):
+            break
+        kinds.append(kind)
+        file.seek(length + 4, io.SEEK_CUR)
+    if b"acTL" in kinds:
+        return "animated, the first frame is taken"
+    if colours in _WITH_ALPHA or b"tRNS" in kinds:
+        return "with transparency, what lies beneath is taken"
+    return ""
 
 
 def file_cache_key(path: Path) -> str:
@@ -150,7 +190,8 @@ def _read_size(file: BinaryIO, path: Path) -> tuple[int, int]:
             width, height = _jpeg_size(file)
         else:
             raise DataError(
-                f"{path}: is neither a PNG nor a JPEG picture (it begins with {start[:4]!r})"
+                f"{path}: is neither a PNG nor a JPEG picture (it begins with {start[:4]!r}); "
+                "convert it to PNG"
             )
     except (struct.error, ValueError) as error:
         raise DataError(f"{path}: its header is broken; fetch the picture again") from error
@@ -174,7 +215,13 @@ def _png_size(file: BinaryIO) -> tuple[int, int]:
 
 
 def _jpeg_size(file: BinaryIO) -> tuple[int, int]:
-    """Return (width, height) of an open JPEG file: of its first start-of-frame segment."""
+    """Return (width, height) of an open JPEG file."""
+    width, height, _ = _jpeg_frame(file)
+    return width, height
+
+
+def _jpeg_frame(file: BinaryIO) -> tuple[int, int, int]:
+    """Return width, height and channels of an open JPEG file: of its first start of frame."""
     file.seek(2)
     while True:
         (lead, marker) = struct.unpack(">BB", file.read(2))
@@ -186,8 +233,8 @@ def _jpeg_size(file: BinaryIO) -> tuple[int, int]:
             continue
         (length,) = struct.unpack(">H", file.read(2))
         if marker in _FRAMES:
-            _, height, width = struct.unpack(">BHH", file.read(5))
-            return width, height
+            _, height, width, channels = struct.unpack(">BHHB", file.read(6))
+            return width, height, channels
         if marker in (0xD9, 0xDA) or length < 2:
             raise ValueError(marker)
         file.seek(length - 2, io.SEEK_CUR)

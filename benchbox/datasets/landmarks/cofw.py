@@ -1,15 +1,17 @@
 """COFW: 29 points with occlusion flags on 1,345 training and 507 test faces, from two .mat.
 
-The files are HDF5. The files name no picture: an id is split and row, counted from 1 as MATLAB
-does: `test/0001` (HRNet's export calls it `test/000.jpg`, MMPose's `001346.jpg`). `phis` is x(29) |
-y(29) | occluded(29); h5py shows it transposed. Boxes are x y width height, from a detector as far
-as anybody says. Points count pixels from 1 (`Index.origin`), which MMPose subtracts from the points
-but not from the boxes; here both keep the files' frame. Pictures are RGB; some are grey.
+The files are HDF5; what somebody saved again as MATLAB 5 is read, too. They name no picture: an id
+is split and row, counted from 1 as MATLAB does: `test/0001` (HRNet's export calls it
+`test/000.jpg`, MMPose's `001346.jpg`). `phis` is x(29) | y(29) | occluded(29); h5py shows it
+transposed. Boxes are x y width height, from a detector as far as anybody says. Points count pixels
+from 1 (`Index.origin`), which MMPose subtracts from the points but not from the boxes; here both
+keep the files' frame. Pictures are RGB; some are grey.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +45,7 @@ FACES = {"train": 1345, "test": 507}
 _SUFFIX = {"train": "Tr", "test": "T"}  # phisTr, bboxesTr, IsTr; phisT, bboxesT, IsT
 _POINTS = 29
 LARGEST_PICTURE = 16_000_000  # pixels
+LARGEST_FILE = 2 * 1024**3  # bytes of a file that was saved again, which is read whole
 
 
 def index(root: Path, *, pixels: bool = True) -> Index:
@@ -110,16 +113,22 @@ def _read_part(folder: Path, part: str, notes: list[str]) -> tuple[Floats, Float
         return np.empty((0, 3 * _POINTS)), np.empty((0, 4))
     if "color" not in path.name:
         notes.append(f"{part}: {path.name} is read, whose pictures are grey")
+    if matlab_files.is_v5(path):
+        notes.append(f"{part}: {path.name} was saved again, as MATLAB 5; the release is 7.3")
     return _read_annotations(path, part)
 
 
 def _read_annotations(path: Path, part: str) -> tuple[Floats, Floats]:
     """Return phis (N, 87) and corner boxes (N, 4) of a file."""
     suffix = _SUFFIX[part]
-    with matlab_files.open_v73(path) as file:
-        phis = matlab_files.read_matrix(file, path, f"phis{suffix}")
-        boxes = matlab_files.read_matrix(file, path, f"bboxes{suffix}")
-        pictures = len(_references(file, path, part))
+    if matlab_files.is_v5(path):
+        table = _read_v5(path, part)
+        phis, boxes, pictures = table.phis, table.boxes, len(table.pictures)
+    else:
+        with matlab_files.open_v73(path) as file:
+            phis = matlab_files.read_matrix(file, path, f"phis{suffix}")
+            boxes = matlab_files.read_matrix(file, path, f"bboxes{suffix}")
+            pictures = len(_references(file, path, part))
     where = f"{path}: phis{suffix}"
     phis = matlab_files.check_numbers(phis, (-1, 3 * _POINTS), where)
     boxes = matlab_files.check_numbers(boxes, (len(phis), 4), f"{path}: bboxes{suffix}")
@@ -134,6 +143,34 @@ def _read_annotations(path: Path, part: str) -> tuple[Floats, Floats]:
             f"{where} row {row + 1}: an occlusion flag is neither 0 nor 1; is it x | y | occluded?"
         )
     return phis, corners_of_sizes(boxes, f"{path}: bboxes{suffix}")
+
+
+@dataclass(frozen=True, eq=False)
+class _SavedAgain:
+    """What a file holds that was saved again as MATLAB 5, as MATLAB shows it."""
+
+    phis: np.ndarray
+    boxes: np.ndarray
+    pictures: np.ndarray  # (N,) of pictures
+
+
+def _read_v5(path: Path, part: str) -> _SavedAgain:
+    """Read a file that was saved again as MATLAB 5, once for each state of the file."""
+    return _read_v5_state(path, part, images.file_cache_key(path))
+
+
+@lru_cache(maxsize=2)  # training and test
+def _read_v5_state(path: Path, part: str, state: str) -> _SavedAgain:
+    del state
+    suffix = _SUFFIX[part]
+    names = [f"phis{suffix}", f"bboxes{suffix}", f"Is{suffix}"]
+    variables = matlab_files.read_v5(path, names, LARGEST_FILE, largest_unpacked=LARGEST_FILE)
+    phis, boxes, cells = variables.values()
+    if cells.dtype != object:
+        raise DataError(
+            f"{path}: holds no cell array of pictures {names[2]!r}; is it the official file?"
+        )
+    return _SavedAgain(phis, boxes, cells.ravel())
 
 
 def corners_of_sizes(boxes: Floats, where: str) -> Floats:
@@ -181,21 +218,33 @@ def read_picture(path: Path, part: str, row: int) -> Bytes:
         The file has no such row, or what it holds there is no picture.
     """
     where = f"{path}: picture {row + 1}"
-    with matlab_files.open_v73(path) as file:
-        references = _references(file, path, part)
-        if row >= len(references):
-            raise DataError(f"{where}: there are only {len(references)}")
-        cell = file[references[row]]
-        if not hasattr(cell, "shape") or not hasattr(cell, "dtype"):
-            raise DataError(f"{where} is a group, no picture of this dataset")
-        if cell.dtype != np.uint8 or cell.ndim not in (2, 3) or cell.size > 3 * LARGEST_PICTURE:
-            raise DataError(f"{where} is {cell.dtype} {cell.shape}, no picture of this dataset")
-        stored = hdf5_files.read_dataset(cell, where).T  # MATLAB's H x W x 3 arrives as (3, W, H)
+    if matlab_files.is_v5(path):
+        pictures = _read_v5(path, part).pictures
+        if row >= len(pictures):
+            raise DataError(f"{where}: there are only {len(pictures)}")
+        _require_picture(pictures[row], where)
+        stored = pictures[row]
+    else:
+        with matlab_files.open_v73(path) as file:
+            references = _references(file, path, part)
+            if row >= len(references):
+                raise DataError(f"{where}: there are only {len(references)}")
+            cell = file[references[row]]
+            _require_picture(cell, where)
+            stored = hdf5_files.read_dataset(cell, where).T  # H x W x 3 arrives as (3, W, H)
     if stored.ndim == 2:
         stored = np.stack([stored] * 3, axis=-1)
     if stored.shape[2] != 3:
         raise DataError(f"{where} has {stored.shape[2]} channels, 3 are needed")
     return np.ascontiguousarray(stored)
+
+
+def _require_picture(cell: Any, where: str) -> None:
+    """Refuse a cell that holds no picture: an array, or a dataset of a file."""
+    if not hasattr(cell, "shape") or not hasattr(cell, "dtype"):
+        raise DataError(f"{where} is a group, no picture of this dataset")
+    if cell.dtype != np.uint8 or cell.ndim not in (2, 3) or cell.size > 3 * LARGEST_PICTURE:
+        raise DataError(f"{where} is {cell.dtype} {cell.shape}, no picture of this dataset")
 
 
 def _read_row(

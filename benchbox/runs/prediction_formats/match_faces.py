@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchbox.datasets.annotated_files import box_of_marked
-from benchbox.datasets.label_checks import box_iou
+from benchbox.datasets.box_checks import box_iou
 from benchbox.errors import ResultError
 
 from .found_face import FoundFace

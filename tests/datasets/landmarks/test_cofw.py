@@ -119,13 +119,44 @@ def test_another_file_is_refused(tmp_path, change, message):
         cofw.index(tmp_path)
 
 
-def test_a_file_of_the_old_kind_is_refused(tmp_path):
-    (tmp_path / "cofw").mkdir()
-    savemat(tmp_path / "cofw/COFW_test_color.mat", {"phisT": np.ones((3, 87))})
-    with pytest.raises(
-        DataError, match=r"is a MATLAB 5 file, saved again .* put the original one here"
-    ):
-        cofw.index(tmp_path)
+def save_again(root, part, suffix, change=None):
+    """Save a file as people do whom SciPy tells to use an HDF5 reader: MATLAB 5, cells as cells."""
+    count = {"train": 4, "test": 3}[part]
+    cells = np.empty((count, 1), object)
+    for row in range(count):
+        cells[row, 0] = picture(row)
+    content = {
+        f"phis{suffix}": np.stack([phis(row) for row in range(count)]),
+        f"bboxes{suffix}": np.array([[4 + row, 3, 20, 22] for row in range(count)], np.uint8),
+        f"Is{suffix}": cells,
+    } | (change or {})
+    savemat(root / f"cofw/COFW_{part}_color.mat", content)
+
+
+def test_a_file_that_was_saved_again_as_matlab_5_is_the_same_and_noted(root):
+    """Trap: the file is whole, and was called broken; its boxes may come back as uint8."""
+    whole = cofw.index(root)
+    save_again(root, "train", "Tr")
+    save_again(root, "test", "T")
+    again = cofw.index(root)
+    np.testing.assert_array_equal(again.values, whole.values)
+    np.testing.assert_array_equal(again.boxes["detector"], whole.boxes["detector"])
+    np.testing.assert_array_equal(again.visible, whole.visible)
+    np.testing.assert_array_equal(again.read(5), whole.read(5))
+    assert "test: COFW_test_color.mat was saved again, as MATLAB 5" in again.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"IsT": np.ones((3, 1))}, "no cell array of pictures 'IsT'"),
+        ({"phisT": np.ones((87, 3))}, r"phisT is .* must be N x 87 numbers"),
+    ],
+)
+def test_another_file_saved_again_is_refused(root, change, message):
+    save_again(root, "test", "T", change)
+    with pytest.raises(DataError, match=message):
+        cofw.index(root)
 
 
 def test_verify_decodes_every_picture(root):
