@@ -23,25 +23,34 @@ THROUGH_OTHERS = {
     "scoring/prediction_checks": ["runs/test_score_file.py", "runs/test_prediction_files.py"],
     "scoring/wrong_frame": ["runs/test_score_file.py", "analysis/explain"],
     "scoring/wrong_gaze": ["runs/test_score_file.py", "analysis/explain"],
+    "analysis/check_papers": ["analysis/test_compare.py"],
+    "analysis/compare": ["analysis/test_check_papers.py"],
+    "methods/glsr/frames": ["methods/test_glsr.py", "methods/test_glsr_variants.py"],
+    "methods/glsr/losses": ["methods/test_glsr.py", "methods/test_glsr_variants.py"],
+    "methods/glsr/training_samples": ["methods/test_glsr.py", "methods/test_glsr_variants.py"],
 }
 
 
-def changed_modules() -> list[str]:
-    """Name the modules of benchbox that differ from the commit: `metrics/ranks`."""
-    command = ["git", "diff", "--name-only", "--", "benchbox"]
+def changed_modules() -> list[Path]:
+    """Return the modules that differ from the commit: `benchbox/metrics/ranks.py`."""
+    command = ["git", "diff", "--name-only", "--", "benchbox", "methods"]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    return [name.removeprefix("benchbox/").removesuffix(".py") for name in names]
+    return [Path(name) for name in names]
 
 
-def files_that_test(module: str) -> list[str]:
-    """Return the test files of a module, its own first."""
-    room, _, name = module.partition("/")
-    own = f"{room}/test_{name}.py"
+def files_that_test(module: Path) -> list[str]:
+    """Return the test files of a module, its own first; those of its folder where it has none."""
+    inner = module.with_suffix("")
+    if inner.parts[0] == "benchbox":
+        inner = inner.relative_to("benchbox")
+    folder, own = inner.parent, f"{inner.parent}/test_{inner.name}.py"
+    if inner.parts[0] == "methods":
+        folder, own = inner.parent.parent, f"methods/test_{inner.parts[1]}.py"
     files = []
-    for file in (own, *THROUGH_OTHERS.get(module, [])):
+    for file in dict.fromkeys((own, *THROUGH_OTHERS.get(inner.as_posix(), []))):
         if (Path("tests") / file).exists():
             files.append(f"tests/{file}")
-    return files or [f"tests/{room}"]
+    return files or [f"tests/{folder}"]
 
 
 def main() -> int:
@@ -51,7 +60,7 @@ def main() -> int:
         files += [file for file in files_that_test(module) if file not in files]
     if not files:
         files = ["tests/metrics", "tests/scoring"]
-    modules = [f"benchbox/{name}.py" for name in changed_modules()]
+    modules = [str(module) for module in changed_modules() if module.parts[0] == "benchbox"]
     options = ["-x", "-q", "-p", "no:cacheprovider", "--doctest-modules"]
     command = [sys.executable, "-m", "pytest", *options, *modules, *files]
     return subprocess.run(command, check=False).returncode
