@@ -236,6 +236,9 @@ class _Trial:
             detail = f"within {difference:.1g} {self.tolerance.unit}"
             yield Check("same seed, same output", True, detail)
             yield Check("goes on after a kill", True, history)
+            weights = _weights_files(out.with_name("first"))
+            if difference == 0 and weights:
+                yield _check_weights_files(weights, _weights_files(out))
             return
         out = self._make_out("again")
         train_in_process(self.method, replace(self.job, out=out))
@@ -330,6 +333,24 @@ def _check_leftovers(left: Sequence[str]) -> Check:
     if left:
         detail = f"it left {', '.join(left[:3])}: end what it starts, or make it a daemon"
     return Check("leaves nothing running", not left, detail)
+
+
+def _weights_files(out: Path) -> dict[str, bytes]:
+    """Read the safetensors files that a training left, by their path below its folder."""
+    files = sorted(out.rglob("*.safetensors"))
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
+
+
+def _check_weights_files(first: Mapping[str, bytes], again: Mapping[str, bytes]) -> Check:
+    """Hold the weights of two trainings that predict the same against each other.
+
+    Digests in records are to be compared.
+    """
+    other = [name for name in first if first[name] != again.get(name)]
+    detail = ", ".join(list(first)[:3])
+    if other:
+        detail = f"{', '.join(other[:3])}: write no time and no path into them, facts in one order"
+    return Check("same seed, same weights", not other, detail)
 
 
 def _check_time(seconds: float) -> Check:

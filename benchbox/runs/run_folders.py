@@ -339,11 +339,12 @@ def hash_outputs(run: Path) -> OutputDigests:
     return OutputDigests(
         predictions=array_files.hash_content(predictions_file(run)),
         pseudo_labels=labels_digest,
-        weights=_hash_weights(work_folder(run)),
+        weights=hash_weights(work_folder(run)),
     )
 
 
-def _hash_weights(work: Path) -> dict[str, str]:
+def hash_weights(work: Path) -> dict[str, str]:
+    """Hash the weights below a work folder, by path: safetensors, else all that a recipe left."""
     weights = sorted(work.rglob("*.safetensors"))
     if not weights:
         own = {_JOB, _TRAINING, _LOG, _LOCK}

@@ -156,19 +156,10 @@ def open_events(out: Path) -> Any:
     return SummaryWriter(str(out / "events"))
 
 
-def stage_totals(out: Path, name: str) -> dict[str, Any]:
-    """Return what `training.json` holds about a stage: samples, seconds, waited_s.
-
-    Nothing when it is not there.
-    """
-    totals: dict[str, Any] = _read_record(out)["stages"].get(name, {})
-    return totals
-
-
 def record_adopted_stage(out: Path, name: str, totals: Mapping[str, Any]) -> None:
     """Count a stage that was trained before, elsewhere.
 
-    With what it took there, unless it is counted already.
+    With what is known of it, unless it is counted already.
     """
     path, record = out / "training.json", _read_record(out)
     if name not in record["stages"]:

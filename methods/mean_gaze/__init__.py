@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbox.atomic_write import replace_when_done
 from benchbox.errors import DataError, ResultError
 from benchbox.types import Job, Layout, Predict, Sample
 
@@ -28,7 +27,8 @@ def train(job: Job) -> None:
     Over everything and over each group of `job.params`.
     """
     import numpy as np
-    from safetensors.numpy import save_file
+
+    from benchbox.training.array_weights import save_arrays
 
     meta: Mapping[str, Any] = {}
     if job.labelled:
@@ -43,8 +43,7 @@ def train(job: Job) -> None:
         means = [_unit_vector(mean) for mean in means]
     facts = {"by": json.dumps(known), "groups": json.dumps(names.tolist())}
     arrays = {"overall": means[0], "means": np.stack(means[1:])}
-    with replace_when_done(job.out / WEIGHTS) as beside:
-        save_file(arrays, beside, metadata=facts)
+    save_arrays(job.out / WEIGHTS, arrays, facts)
 
 
 def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean needs no device
@@ -53,18 +52,16 @@ def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean n
     Raises ResultError when the means are missing or damaged.
     """
     import numpy as np
-    from safetensors.numpy import load_file
 
     from benchbox.file_readers.json_files import parse_json
     from benchbox.file_readers.regular_files import library_faults
-    from benchbox.file_readers.weight_files import check_safetensors
+    from benchbox.training.array_weights import load_arrays
 
-    again = "run again with --fresh"
-    facts = check_safetensors(weights / WEIGHTS, ResultError, again)
-    with library_faults(weights / WEIGHTS, "trained mean gaze", ResultError, again):
-        tensors = load_file(weights / WEIGHTS)
-        overall, means = tensors["overall"], tensors["means"]
-        known, names = (parse_json(facts[key], weights / WEIGHTS) for key in ("by", "groups"))
+    file = weights / WEIGHTS
+    arrays, facts = load_arrays(file)
+    with library_faults(file, "trained mean gaze", ResultError, "run again with --fresh"):
+        overall, means = arrays["overall"], arrays["means"]
+        known, names = (parse_json(facts[key], file) for key in ("by", "groups"))
         row_of_group = {name: row for row, name in enumerate(names)}
 
     def predict(samples: Sequence[Sample]) -> Floats:

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchbox.atomic_write import replace_when_done
 from benchbox.errors import ResultError
 from benchbox.types import Job, Layout, Predict, Sample
 
@@ -24,14 +23,12 @@ def train(job: Job) -> None:
 
     Leave (K, 2) under `job.out`.
     """
-    from safetensors.numpy import save_file
-
     from benchbox import geometry
+    from benchbox.training.array_weights import save_arrays
 
     to_unit = geometry.box_to_unit(_stack_boxes(job.labelled.samples))
     shape = geometry.transform_points(to_unit, job.labelled.values).mean(axis=0)
-    with replace_when_done(job.out / WEIGHTS) as beside:
-        save_file({"shape": shape}, beside)
+    save_arrays(job.out / WEIGHTS, {"shape": shape})
 
 
 def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean needs no device
@@ -39,16 +36,14 @@ def predictor(weights: Path, device: str) -> Predict:  # noqa: ARG001 - a mean n
 
     Raises ResultError when the trained shape is missing or damaged.
     """
-    from safetensors.numpy import load_file
-
     from benchbox import geometry
     from benchbox.file_readers.regular_files import library_faults
-    from benchbox.file_readers.weight_files import check_safetensors
+    from benchbox.training.array_weights import load_arrays
 
+    arrays, _ = load_arrays(weights / WEIGHTS)
     again = "run again with --fresh"
-    check_safetensors(weights / WEIGHTS, ResultError, again)
     with library_faults(weights / WEIGHTS, "trained mean shape", ResultError, again):
-        shape = load_file(weights / WEIGHTS)["shape"]
+        shape = arrays["shape"]
 
     def predict(samples: Sequence[Sample]) -> Floats:
         placed: Floats = geometry.transform_points(

@@ -33,7 +33,6 @@ from benchbox.training.train_log import (
     keep_adopted_stages,
     record_adopted_stage,
     record_facts,
-    stage_totals,
 )
 from benchbox.training.train_step import TrainStep
 from benchbox.types import Job
@@ -83,7 +82,8 @@ def _adopt_snapshot(path: Path, job: Job, course: TrainingGazes, number: int) ->
             "delete it, or run again with --fresh"
         )
     stage = parse_json(facts["stage"], path, fault=ResultError)
-    record_adopted_stage(job.out, f"mg{number}", stage)
+    totals = {"seconds": 0.0, "waited_s": 0.0, **stage}
+    record_adopted_stage(job.out, f"mg{number}", totals)
 
 
 def _snapshot_facts(snapshot: Path) -> dict[str, Any]:
@@ -216,7 +216,8 @@ def _train_generation(
     net.save(
         path,
         course=course.digest(job, number),
-        stage=json.dumps(stage_totals(job.out, f"mg{number}")),
+        # of the schedule, not of the clock or of what a kill repeated: equal weights, equal bytes
+        stage=json.dumps({"samples": epochs * per_epoch * params["batch"]}),
         epochs=str(epochs),
         taught_by=" ".join("+".join(map(str, who)) or "-" for who in taught),
         train_error=repr(net.error(_limit_gazes(course.training, params["validation_most"]))),

@@ -109,6 +109,21 @@ def test_broken_promises_are_each_named_with_what_to_change(check):
     assert "seeded with job.seed" in found["same seed, same output"].detail
 
 
+def test_weights_that_hold_the_time_of_their_making_are_caught(check):
+    """Digests in records could never be compared."""
+    code = GOOD.replace(
+        "    np.save(",
+        "    from safetensors.numpy import save_file\n"
+        "    facts = {'at': str(os.times().elapsed) + os.urandom(4).hex()}\n"
+        "    save_file({'w': np.zeros(2)}, job.out / 'w.safetensors', metadata=facts)\n"
+        "    np.save(",
+    ).replace("import numpy as np", "import os\nimport numpy as np")
+    found = check(code)
+    assert found["same seed, same output"].ok
+    assert not found["same seed, same weights"].ok
+    assert "w.safetensors: write no time" in found["same seed, same weights"].detail
+
+
 def test_a_recipe_that_cannot_go_on_after_a_kill_is_caught(check):
     """It leaves a marker early and trusts it later: after a kill it has learned nothing."""
     code = GOOD.replace(

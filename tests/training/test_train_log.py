@@ -9,12 +9,16 @@ from benchbox.training.train_log import (
     keep_adopted_stages,
     record_adopted_stage,
     record_facts,
-    stage_totals,
 )
 
 
 def rows_of(folder):
     return list(csv.DictReader((folder / "log.csv").read_text().splitlines()))
+
+
+def stages_of(out):
+    """What `training.json` holds by stage."""
+    return json.loads((out / "training.json").read_text())["stages"]
 
 
 def test_rows_and_totals(tmp_path, capsys):
@@ -86,7 +90,7 @@ def test_of_a_training_taken_over_only_the_stages_in_common_are_counted_and_only
             for number in range(steps):
                 meter.step(number + 1, 1.0)
     keep_adopted_stages(tmp_path, ["one"])
-    assert stage_totals(tmp_path, "two")["samples"] == 60  # its own training: nothing is forgotten
+    assert stages_of(tmp_path)["two"]["samples"] == 60  # its own training: nothing is forgotten
     record_facts(tmp_path, taken_over={"variant": "other"})
     keep_adopted_stages(tmp_path, ["one"])
     record = json.loads((tmp_path / "training.json").read_text())
@@ -99,7 +103,7 @@ def test_of_a_training_taken_over_only_the_stages_in_common_are_counted_and_only
     with TrainLog(tmp_path, "two", 2, 10, 100) as meter:
         meter.step(2, 1.0)
     keep_adopted_stages(tmp_path, ["one"])  # the run went on, and was begun again
-    assert stage_totals(tmp_path, "two")["samples"] == 20
+    assert stages_of(tmp_path)["two"]["samples"] == 20
     record_adopted_stage(tmp_path, "two", {"samples": 7, "seconds": 1.0, "waited_s": 0.0})
     record_adopted_stage(tmp_path, "zero", {"samples": 5, "seconds": 1.0, "waited_s": 0.0})
     assert json.loads((tmp_path / "training.json").read_text())["samples"] == 65
